@@ -1,0 +1,107 @@
+// Package keys tells who signs now and who may verify now.
+//
+// A key is made for one algorithm, and its state is a pure function of the key and the clock. A ring holds every key in every state and
+// never changes; a new set of keys is a new ring. Material never leaves a key but as a signature: no format verb shows it. The package
+// imports the standard library alone.
+package keys
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"time"
+)
+
+// MaxID is the most characters of a key id.
+const MaxID = 64
+
+// ID names a key: 1 to MaxID of A-Z a-z 0-9 . _ -
+type ID string
+
+// ParseID takes text for a key id; ok is false where it breaks the bounds.
+func ParseID(text string) (id ID, ok bool) {
+	if len(text) < 1 || len(text) > MaxID {
+		return "", false
+	}
+	for _, c := range []byte(text) {
+		switch {
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return "", false
+		}
+	}
+	return ID(text), true
+}
+
+// Algorithm is what a key is made for, by its JOSE name (RFC 7518 §3.1, RFC 8037 §3.1).
+type Algorithm string
+
+// HS256 is HMAC-SHA256 with a symmetric key.
+const HS256 Algorithm = "HS256"
+
+// Key is an id, an algorithm, material and a plan. The zero value is no key: whoever signs or verifies with it has a defect, and
+// panics.
+type Key struct {
+	id        ID
+	algorithm Algorithm
+	material  *material
+	plan      Plan
+}
+
+// material is what a key signs with, for HS256 the key bytes: a string, so that no holder can change them. It lies behind a pointer, so
+// that no format verb shows it: fmt asks no unexported field of another type for its String, but neither does it follow a pointer to
+// a string. (One to a struct or an array it follows, under a wrong verb.)
+type material string
+
+// Plan is when a key may do what.
+type Plan struct {
+	// SignFrom is the instant from which the key may sign; until then it only verifies.
+	SignFrom time.Time
+	// VerifyUntil is the instant from which the key neither signs nor verifies; zero means never.
+	VerifyUntil time.Time
+	// Revoked keys neither sign nor verify, whatever the instants say.
+	Revoked bool
+}
+
+// NewHS256 makes a symmetric key of the bytes of secret. Whether they are strong is not asked here.
+func NewHS256(id ID, secret []byte, plan Plan) Key {
+	held := material(secret)
+	return Key{id: id, algorithm: HS256, material: &held, plan: plan}
+}
+
+// ID is the key's id.
+func (k Key) ID() ID { return k.id }
+
+// Algorithm is the algorithm that the key is made for.
+func (k Key) Algorithm() Algorithm { return k.algorithm }
+
+// Plan is when the key may do what.
+func (k Key) Plan() Plan { return k.plan }
+
+// Secret is a copy of a symmetric key's bytes, for the policy that judges them. Nothing else has a use for it.
+func (k Key) Secret() []byte { return []byte(*k.material) }
+
+// Sign signs message with the key's algorithm.
+func (k Key) Sign(message []byte) []byte {
+	mac := hmac.New(sha256.New, []byte(*k.material))
+	mac.Write(message)
+	return mac.Sum(nil)
+}
+
+// Verify tells whether signature is the key's for message. How long that takes does not depend on where they differ.
+func (k Key) Verify(message, signature []byte) bool {
+	return hmac.Equal(k.Sign(message), signature)
+}
+
+// SignatureSize is the exact length of a signature under a, in bytes; 0 where nobody knows a.
+func (a Algorithm) SignatureSize() int {
+	if a == HS256 {
+		return sha256.Size
+	}
+	return 0
+}
+
+// String names the key without its material.
+func (k Key) String() string { return "key " + string(k.id) }
+
+// GoString names the key without its material.
+func (k Key) GoString() string { return k.String() }

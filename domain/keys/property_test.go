@@ -1,0 +1,112 @@
+package keys_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/offload/sessiond/domain/keys"
+)
+
+// TestRingProperties holds any ring, at any instant, against keys.md in its own words.
+func TestRingProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		plans := map[keys.ID]keys.Plan{}
+		var all []keys.Key
+		for i := range rapid.IntRange(1, 6).Draw(t, "keys") {
+			id := keys.ID(rapid.SampledFrom([]string{"a", "B", "b.", "9"}).Draw(t, "id")) + keys.ID(fmt.Sprint(i))
+			plans[id] = drawPlan(t)
+			all = append(all, key(id, plans[id]))
+		}
+		made, err := keys.NewRing(rapid.Permutation(all).Draw(t, "order")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := noon.Add(drawOffset(t, "now"))
+		signing := keys.ID("")
+		for id, plan := range plans {
+			if maySign(plan, now) && (signing == "" || later(plan, id, plans[signing], signing)) {
+				signing = id
+			}
+		}
+		signer, ok := made.SignerAt(now)
+		if ok != (signing != "") || ok && signer.ID() != signing {
+			t.Fatalf("%v signs (%v), should be %q", signer, ok, signing)
+		}
+		counted := 0
+		for _, key := range made.Keys() {
+			plan := plans[key.ID()]
+			state := made.StateAt(key, now)
+			verifier, verifies := made.VerifierAt(key.ID(), now)
+			if verifies != mayVerify(plan, now) || verifies && verifier.ID() != key.ID() {
+				t.Fatalf("%v verifies: %v", key, verifies)
+			}
+			if verifies != (state == keys.Pending || state == keys.Signing || state == keys.Verifying) {
+				t.Fatalf("%v is %v, and verifies: %v", key, state, verifies)
+			}
+			if state == keys.Signing {
+				counted++
+			}
+			if (state == keys.Signing) != (ok && key.ID() == signing) {
+				t.Fatalf("%v is %v, but %q signs", key, state, signing)
+			}
+			if (state == keys.Pending) != (mayVerify(plan, now) && now.Before(plan.SignFrom)) {
+				t.Fatalf("%v is %v", key, state)
+			}
+			if (state == keys.Revoked) != plan.Revoked {
+				t.Fatalf("%v is %v", key, state)
+			}
+		}
+		if counted > 1 || len(made.Keys()) != len(plans) {
+			t.Fatalf("%d keys sign", counted)
+		}
+		checkNext(t, made, plans, now)
+	})
+}
+
+// checkNext: the next instant is one at which some key signs that had to wait until then, and none before it has one.
+func checkNext(t *rapid.T, made *keys.Ring, plans map[keys.ID]keys.Plan, now time.Time) {
+	var next time.Time
+	for _, plan := range plans {
+		if from := plan.SignFrom; from.After(now) && maySign(plan, from) && (next.IsZero() || from.Before(next)) {
+			next = from
+		}
+	}
+	from, waits := made.NextSignerFrom(now)
+	if waits == next.IsZero() || !from.Equal(next) {
+		t.Fatalf("the next signs from %v (%v), should be %v", from, waits, next)
+	}
+	if _, signs := made.SignerAt(from); waits && !signs {
+		t.Fatalf("nobody signs at %v", from)
+	}
+}
+
+func later(plan keys.Plan, id keys.ID, than keys.Plan, thanID keys.ID) bool {
+	if plan.SignFrom.Equal(than.SignFrom) {
+		return id > thanID
+	}
+	return plan.SignFrom.After(than.SignFrom)
+}
+
+func mayVerify(plan keys.Plan, now time.Time) bool {
+	return !plan.Revoked && (plan.VerifyUntil.IsZero() || plan.VerifyUntil.After(now))
+}
+
+func maySign(plan keys.Plan, now time.Time) bool {
+	return mayVerify(plan, now) && !plan.SignFrom.After(now)
+}
+
+// drawOffset draws from few instants, so that many fall together.
+func drawOffset(t *rapid.T, label string) time.Duration {
+	return time.Duration(rapid.IntRange(-3, 3).Draw(t, label))*time.Second + time.Duration(rapid.IntRange(-1, 1).Draw(t, label+", nanoseconds"))
+}
+
+func drawPlan(t *rapid.T) keys.Plan {
+	plan := keys.Plan{SignFrom: noon.Add(drawOffset(t, "sign from")), Revoked: rapid.IntRange(0, 5).Draw(t, "revoked") == 0}
+	if rapid.Bool().Draw(t, "ends") {
+		plan.VerifyUntil = noon.Add(drawOffset(t, "verify until"))
+	}
+	return plan
+}

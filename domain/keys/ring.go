@@ -1,0 +1,133 @@
+package keys
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Ring holds every key in every state. It is immutable and safe for concurrent use.
+type Ring struct{ keys []Key } // in the order in which they may sign: sign_from, then id
+
+// Fault is what makes keys unfit to stand in one ring. The texts hold ids, never material.
+type Fault struct {
+	ID     ID
+	Reason FaultReason
+	// Other is the id that ID clashes with, where there is one.
+	Other ID
+}
+
+// FaultReason is what is wrong with a key of a ring.
+type FaultReason uint8
+
+// The reasons.
+const (
+	// FaultNoKeys is a ring without a key.
+	FaultNoKeys FaultReason = iota
+	// FaultSameID is an id that two keys have.
+	FaultSameID
+	// FaultSameMaterial is material that two ids share.
+	FaultSameMaterial
+)
+
+// Faults is all that is wrong with the keys of a ring. It is an error.
+type Faults []Fault
+
+// Error tells every fault.
+func (f Faults) Error() string {
+	words := make([]string, 0, len(f))
+	for _, fault := range f {
+		words = append(words, fault.String())
+	}
+	return "keys: " + strings.Join(words, "; ")
+}
+
+// String tells the fault in words.
+func (f Fault) String() string {
+	switch f.Reason {
+	case FaultNoKeys:
+		return "there is no key"
+	case FaultSameID:
+		return "the id " + string(f.ID) + " stands twice"
+	case FaultSameMaterial:
+		return "the keys " + string(f.Other) + " and " + string(f.ID) + " are the same"
+	}
+	return "unknown fault"
+}
+
+// NewRing puts keys into a ring. It fails with Faults, all of them: no key, an id twice, one material under two ids.
+func NewRing(keys ...Key) (*Ring, error) {
+	if len(keys) == 0 {
+		return nil, Faults{{Reason: FaultNoKeys}}
+	}
+	var faults Faults
+	ids, materials := map[ID]bool{}, map[material]ID{}
+	for _, key := range keys {
+		if ids[key.id] {
+			faults = append(faults, Fault{ID: key.id, Reason: FaultSameID})
+		}
+		ids[key.id] = true
+		if other, shared := materials[*key.material]; shared && other != key.id {
+			faults = append(faults, Fault{ID: key.id, Reason: FaultSameMaterial, Other: other})
+		}
+		materials[*key.material] = key.id
+	}
+	if faults != nil {
+		return nil, faults
+	}
+	ring := &Ring{keys: slices.Clone(keys)}
+	slices.SortFunc(ring.keys, func(a, b Key) int {
+		return cmp.Or(a.plan.SignFrom.Compare(b.plan.SignFrom), strings.Compare(string(a.id), string(b.id)))
+	})
+	return ring, nil
+}
+
+// Keys lists the keys in the order in which they may sign.
+func (r *Ring) Keys() []Key { return slices.Clone(r.keys) }
+
+// SignerAt is the key that signs at now: of those that may, the one with the latest SignFrom, the greater id when equal.
+func (r *Ring) SignerAt(now time.Time) (Key, bool) {
+	for _, key := range slices.Backward(r.keys) {
+		if key.plan.maySign(now) {
+			return key, true
+		}
+	}
+	return Key{}, false
+}
+
+// VerifierAt is the key of that id, where it may verify at now.
+func (r *Ring) VerifierAt(id ID, now time.Time) (Key, bool) {
+	for _, key := range r.keys {
+		if key.id == id {
+			return key, key.plan.mayVerify(now)
+		}
+	}
+	return Key{}, false
+}
+
+// NextSignerFrom is the next instant after now at which a key that waits may sign; ok is false where none waits.
+func (r *Ring) NextSignerFrom(now time.Time) (from time.Time, ok bool) {
+	for _, key := range r.keys {
+		if from = key.plan.SignFrom; from.After(now) && key.plan.maySign(from) {
+			return from, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// StateAt is the state at now of a key of the ring.
+func (r *Ring) StateAt(key Key, now time.Time) State {
+	switch signer, ok := r.SignerAt(now); {
+	case key.plan.Revoked:
+		return Revoked
+	case !key.plan.mayVerify(now):
+		return Expired
+	case now.Before(key.plan.SignFrom):
+		return Pending
+	case ok && signer.id == key.id:
+		return Signing
+	default:
+		return Verifying
+	}
+}

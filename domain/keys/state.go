@@ -1,0 +1,50 @@
+package keys
+
+import "time"
+
+// State is what a key may do at an instant.
+type State uint8
+
+// The states, in the order of a key's life.
+const (
+	// Pending keys verify and do not sign yet.
+	Pending State = iota
+	// Signing is the one key that signs.
+	Signing
+	// Verifying keys have handed signing over, and still verify.
+	Verifying
+	// Expired keys do nothing more.
+	Expired
+	// Revoked keys were taken out of force by hand.
+	Revoked
+)
+
+// States lists every state.
+func States() []State { return []State{Pending, Signing, Verifying, Expired, Revoked} }
+
+// String is the state's word.
+func (s State) String() string {
+	switch s {
+	case Pending:
+		return "pending"
+	case Signing:
+		return "signing"
+	case Verifying:
+		return "verifying"
+	case Expired:
+		return "expired"
+	case Revoked:
+		return "revoked"
+	}
+	return "unknown"
+}
+
+// mayVerify tells whether the plan lets a key verify at now.
+func (p Plan) mayVerify(now time.Time) bool {
+	return !p.Revoked && (p.VerifyUntil.IsZero() || now.Before(p.VerifyUntil))
+}
+
+// maySign tells whether the plan lets a key sign at now; which of several does is the ring's to tell.
+func (p Plan) maySign(now time.Time) bool {
+	return p.mayVerify(now) && !now.Before(p.SignFrom)
+}

@@ -1,0 +1,110 @@
+package session
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/offload/sessiond/domain/failure"
+)
+
+// MaxLabel is the most code points that app_version and platform may have.
+const MaxLabel = 32
+
+// Field is a member of a request that can be wrong.
+type Field string
+
+// The fields, in the order in which they are told. FieldBody is the body as a whole.
+const (
+	FieldInstallID  Field = "install_id"
+	FieldAppVersion Field = "app_version"
+	FieldPlatform   Field = "platform"
+	FieldBody       Field = "body"
+)
+
+// Rule is what a field broke: a stable word, never about the value.
+type Rule string
+
+// The rules.
+const (
+	RuleNone       Rule = ""
+	RuleRequired   Rule = "required"
+	RuleType       Rule = "type"
+	RuleLength     Rule = "length"
+	RuleCharacters Rule = "characters"
+	RuleBlank      Rule = "blank"
+	RuleJSON       Rule = "json"
+	RuleDuplicate  Rule = "duplicate"
+)
+
+// Violation is one rule that one field broke.
+type Violation struct {
+	Field Field
+	Rule  Rule
+}
+
+// Violations is all that is wrong with a request, at most one for each field, in the order of the fields. It is an error of
+// kind failure.Validation.
+type Violations []Violation
+
+// Error tells fields and rules, never a value.
+func (v Violations) Error() string {
+	words := make([]string, 0, len(v))
+	for _, violation := range v {
+		words = append(words, string(violation.Field)+": "+string(violation.Rule))
+	}
+	return "request: " + strings.Join(words, ", ")
+}
+
+// FailureKind tells failure.Validation.
+func (Violations) FailureKind() failure.Kind { return failure.Validation }
+
+// Given is one member of a request as it arrived: its text, or the rule that it broke before it had one (RuleRequired,
+// RuleType, RuleDuplicate).
+type Given struct {
+	Text  string
+	Broke Rule
+}
+
+// Request asks for a session. It is made by NewRequest alone.
+type Request struct{ installID InstallID }
+
+// InstallID is the installation that asks.
+func (r Request) InstallID() InstallID { return r.installID }
+
+// NewRequest parses what a client sent. It fails with Violations, all of them at once. App version and platform are judged
+// and let go: nothing needs them yet. Lengths are in code points; body is what is wrong with the whole, mostly RuleNone.
+func NewRequest(installID, appVersion, platform Given, body Rule) (Request, error) {
+	id, broke := ParseInstallID(installID.Text)
+	if installID.Broke != RuleNone {
+		broke = installID.Broke
+	}
+	var violations Violations
+	for _, found := range []Violation{
+		{FieldInstallID, broke},
+		{FieldAppVersion, label(appVersion)},
+		{FieldPlatform, label(platform)},
+		{FieldBody, body},
+	} {
+		if found.Rule != RuleNone {
+			violations = append(violations, found)
+		}
+	}
+	if violations != nil {
+		return Request{}, violations
+	}
+	return Request{installID: id}, nil
+}
+
+// label judges a short text that is told to nobody.
+func label(given Given) Rule {
+	if given.Broke != RuleNone {
+		return given.Broke
+	}
+	if n := utf8.RuneCountInString(given.Text); n < 1 || n > MaxLabel {
+		return RuleLength
+	}
+	if blank(given.Text) {
+		return RuleBlank
+	}
+	return RuleNone
+}

@@ -1,0 +1,152 @@
+package strict_test
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// FuzzRead holds the reader against the standard library's, less what that one lets pass.
+func FuzzRead(f *testing.F) {
+	for _, seed := range []string{
+		"", "null", " true ", "-0.5e+10", `"\u00e9\ud83d\udd11"`, `"\ud83d"`, `"\\ud83d"`, `"\`, `{"\`, `{"a":1,"\u0061":2}`,
+		`[1,[2,{"a":{"b":[]}}]]`, "\ufeff{}", "\"\xff\"", "\"\x00\"", "01", "1.", `{"a":1,}`, "{} {}", `"\ud800\u0041"`,
+		strings.Repeat("[", 64) + strings.Repeat("]", 64), strings.Repeat("[", 65) + strings.Repeat("]", 65),
+		`{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"9":0,"x":0,"x":0}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		document, err := strict.Read(text)
+		allowed := utf8.ValidString(text) && json.Valid([]byte(text)) && depth(text) <= strict.MaxDepth && !loneSurrogate(text)
+		require.Equal(t, allowed, err == nil, "%q", text)
+		if err != nil {
+			assert.Equal(t, strict.ErrJSON, err)
+			return
+		}
+		assert.Equal(t, strings.Trim(text, " \t\r\n"), document.Raw())
+		repeated, names := namesOf(t, text)
+		assert.Equal(t, repeated, document.Repeated)
+		var found []string
+		for _, member := range document.Members() {
+			found = append(found, member.Name)
+			assertSameText(t, member.Value)
+		}
+		assert.Equal(t, names, found)
+		assertSameText(t, document.Value)
+	})
+}
+
+// assertSameText holds a string's content against the standard library's.
+func assertSameText(t *testing.T, value strict.Value) {
+	t.Helper()
+	text, is := value.Text()
+	assert.Equal(t, strings.HasPrefix(value.Raw(), `"`), is)
+	if is {
+		var want string
+		require.NoError(t, json.Unmarshal([]byte(value.Raw()), &want))
+		assert.Equal(t, want, text)
+	}
+}
+
+// depth is how many levels a valid text has.
+func depth(text string) int {
+	level, deepest, inString := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '[' || c == '{':
+			level++
+			deepest = max(deepest, level)
+		case c == ']' || c == '}':
+			level--
+		}
+	}
+	return deepest
+}
+
+// loneSurrogate tells whether a valid text has an escaped surrogate without its other half. Such a half must come as another
+// \u right behind the first one.
+func loneSurrogate(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		i++
+		if text[i] != 'u' {
+			continue
+		}
+		switch escaped := strings.ToLower(text[i+1 : i+5]); {
+		case escaped >= "dc00" && escaped <= "dfff":
+			return true
+		case escaped >= "d800" && escaped <= "dbff":
+			if !strings.HasPrefix(text[i+5:], `\u`) {
+				return true
+			}
+			if second := strings.ToLower(text[i+7 : i+11]); second < "dc00" || second > "dfff" {
+				return true
+			}
+			i += 6
+		}
+	}
+	return false
+}
+
+// namesOf counts, by the standard library, the names that stood in their object before, and lists those of the outermost
+// object.
+func namesOf(t *testing.T, text string) (repeated int, outermost []string) {
+	t.Helper()
+	type level struct {
+		object bool
+		names  map[string]bool
+		value  bool // an object's value comes next, not a name
+	}
+	var levels []level
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber() // a number may be beyond what Go can hold
+	done := func() {
+		if len(levels) > 0 {
+			levels[len(levels)-1].value = false
+		}
+	}
+	for {
+		token, err := decoder.Token()
+		if err == io.EOF {
+			return repeated, outermost
+		}
+		require.NoError(t, err)
+		if name, is := token.(string); is && len(levels) > 0 && levels[len(levels)-1].object && !levels[len(levels)-1].value {
+			top := &levels[len(levels)-1]
+			if top.names[name] {
+				repeated++
+			}
+			top.names[name], top.value = true, true
+			if len(levels) == 1 {
+				outermost = append(outermost, name)
+			}
+			continue
+		}
+		switch token {
+		case json.Delim('{'):
+			levels = append(levels, level{object: true, names: map[string]bool{}})
+		case json.Delim('['):
+			levels = append(levels, level{})
+		case json.Delim('}'), json.Delim(']'):
+			levels = levels[:len(levels)-1]
+			done()
+		default:
+			done()
+		}
+	}
+}

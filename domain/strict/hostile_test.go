@@ -1,0 +1,104 @@
+package strict_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// size is that of the largest text that a stranger can have read.
+const size = 16 << 10
+
+// fill joins what item gives for 0, 1, 2, … with commas, within size, between open and end.
+func fill(open, end string, item func(int) string) (text string, count int) {
+	var b strings.Builder
+	b.WriteString(open)
+	for ; b.Len()+len(item(count))+1+len(end) <= size; count++ {
+		if count > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(item(count))
+	}
+	b.WriteString(end)
+	return b.String(), count
+}
+
+// TestReadHostile reads texts of the full size that give a reader the most to do for a byte. That they end at all, and come out
+// right, is what is asked.
+func TestReadHostile(t *testing.T) {
+	for name, c := range map[string]struct {
+		open, end string
+		item      func(int) string
+		repeated  func(count int) int
+	}{
+		"as many names as fit": {
+			"{", "}", func(i int) string { return fmt.Sprintf(`"%x":0`, i) }, func(int) int { return 0 },
+		},
+		"the same name again and again": {
+			"{", "}", func(int) string { return `"":0` }, func(n int) int { return n - 1 },
+		},
+		"names that differ at their end": {
+			"{", "}", func(i int) string { return fmt.Sprintf(`"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%x":0`, i) },
+			func(int) int { return 0 },
+		},
+		"names of escapes alone": {
+			"{", "}", func(i int) string { return fmt.Sprintf(`"\u%04x\u%04x":0`, i/64+32, i%64+32) },
+			func(int) int { return 0 },
+		},
+		"one name, spelt in two ways": {
+			"{", "}", func(i int) string { return []string{`"a":0`, `"\u0061":0`}[i%2] }, func(n int) int { return n - 1 },
+		},
+		"objects of nine names": {
+			"[", "]", func(int) string { return `{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"9":0}` },
+			func(int) int { return 0 },
+		},
+		"objects below a name": {
+			`{"a":[`, "]}", func(int) string { return `{"a":0,"a":0}` }, func(n int) int { return n },
+		},
+		"empty objects": {"[", "]", func(int) string { return "{}" }, func(int) int { return 0 }},
+		"deep lists": {
+			"[", "]", func(int) string { return strings.Repeat("[", 63) + strings.Repeat("]", 63) }, func(int) int { return 0 },
+		},
+		"deep objects": {
+			"[", "]", func(int) string { return strings.Repeat(`{"":`, 63) + "0" + strings.Repeat("}", 63) },
+			func(int) int { return 0 },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, count := fill(c.open, c.end, c.item)
+			require.Greater(t, len(text), size-300)
+			document := read(t, text)
+			assert.Equal(t, text, document.Raw())
+			assert.Equal(t, c.repeated(count), document.Repeated)
+			if c.open == "{" {
+				assert.Len(t, document.Members(), count)
+			}
+			_, err := strict.Read(text[:len(text)-1])
+			assert.ErrorIs(t, err, strict.ErrJSON, "cut short")
+		})
+	}
+}
+
+func TestReadHostileStrings(t *testing.T) {
+	for name, c := range map[string]struct{ piece, content string }{
+		"plain":      {"a", "a"},
+		"escapes":    {`\n`, "\n"},
+		"quotes":     {`\"`, `"`},
+		"pairs":      {`\ud83d\udd11`, "\U0001f511"},
+		"alternates": {`a\\`, `a\`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pieces := (size - 2) / len(c.piece)
+			text, ok := read(t, `"`+strings.Repeat(c.piece, pieces)+`"`).Text()
+			require.True(t, ok)
+			assert.Equal(t, strings.Repeat(c.content, pieces), text)
+			_, err := strict.Read(`"` + strings.Repeat(c.piece, pieces))
+			assert.ErrorIs(t, err, strict.ErrJSON, "not closed")
+		})
+	}
+}

@@ -1,0 +1,99 @@
+package token
+
+import (
+	"strconv"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// The claims' names.
+const (
+	claimVersion   = "v"
+	claimKeyID     = "kid"
+	claimIssuedAt  = "iat"
+	claimNotBefore = "nbf"
+	claimIssuer    = "iss"
+	claimAudience  = "aud"
+	claimInstallID = "install_id"
+	claimExpiresAt = "exp"
+)
+
+// readClaims makes check 9, and of check 10 the version.
+func readClaims(payload strict.Document) (session.Claims, error) {
+	r := claimReader{payload: payload}
+	version := r.integer(claimVersion)
+	kid := r.text(claimKeyID)
+	claims := session.Claims{
+		IssuedAt:  r.integer(claimIssuedAt),
+		NotBefore: r.integer(claimNotBefore),
+		Issuer:    r.text(claimIssuer),
+		Audience:  r.text(claimAudience),
+		ExpiresAt: r.integer(claimExpiresAt),
+	}
+	id, broke := session.ParseInstallID(r.text(claimInstallID))
+	claims.InstallID = id
+	keyID, ok := keys.ParseID(kid)
+	claims.KeyID = keyID
+	switch {
+	case r.reason != "":
+		return session.Claims{}, reject(r.reason)
+	case broke != session.RuleNone || !ok:
+		return session.Claims{}, reject(ReasonClaimBounds)
+	case version != session.Version:
+		return session.Claims{}, reject(ReasonVersion)
+	}
+	return claims, nil
+}
+
+// claimReader takes claims out of a payload and keeps the first reason not to.
+type claimReader struct {
+	payload strict.Document
+	reason  Reason
+}
+
+func (r *claimReader) fail(reason Reason) {
+	if r.reason == "" {
+		r.reason = reason
+	}
+}
+
+// text is a claim that is a string, and not an empty one.
+func (r *claimReader) text(name string) string {
+	member, found := r.payload.Member(name)
+	if !found {
+		r.fail(ReasonClaimMissing)
+		return ""
+	}
+	text, ok := member.Text()
+	if !ok {
+		r.fail(ReasonClaimType)
+	} else if text == "" {
+		r.fail(ReasonClaimBounds)
+	}
+	return text
+}
+
+// integer is a claim that is written as digits alone: JSON has refused leading zeros, and a minus, a fraction or an exponent
+// makes it another type here, whatever its value.
+func (r *claimReader) integer(name string) session.Unix {
+	member, found := r.payload.Member(name)
+	if !found {
+		r.fail(ReasonClaimMissing)
+		return 0
+	}
+	raw := member.Raw()
+	for _, c := range []byte(raw) {
+		if member.Kind() != strict.Number || c < '0' || c > '9' {
+			r.fail(ReasonClaimType)
+			return 0
+		}
+	}
+	number, err := strconv.ParseInt(raw, 10, 64)
+	if err != nil || session.Unix(number) > session.MaxUnix {
+		r.fail(ReasonClaimBounds)
+		return 0
+	}
+	return session.Unix(number)
+}
