@@ -1,0 +1,336 @@
+package issue_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/limiter/memory"
+	"github.com/offload/sessiond/app/issue"
+	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/domain/token"
+	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsmock"
+)
+
+var (
+	noon   = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	phone  = netip.MustParseAddr("203.0.113.5")
+	terms  = session.Terms{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute, RenewalGrace: time.Hour}
+	limits = issue.Limits{PerAddress: 8, PerInstall: 4, Window: time.Minute, Mode: ports.Enforce, IPv6Prefix: 64}
+)
+
+// world is the service with everything around it under control.
+type world struct {
+	*issue.Service
+	now     time.Time
+	instant throttle.Instant
+	events  []ports.Event
+	limiter ports.LimiterStorage
+	ring    *keys.Ring
+	drawn   float64
+}
+
+type change func(*world, *issue.Parts)
+
+func newWorld(t *testing.T, changes ...change) *world {
+	t.Helper()
+	storage, err := memory.New(1000, 100)
+	require.NoError(t, err)
+	w := &world{now: noon, instant: 1, limiter: storage, ring: ringOf(t, keys.NewHS256("kid", []byte("secret"), keys.Plan{}))}
+	parts := issue.Parts{Terms: terms, Limits: limits, Digester: throttle.NewDigester([]byte("digest key"))}
+	for _, change := range changes {
+		change(w, &parts)
+	}
+	parts.Keys = &portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return w.ring }}
+	parts.Limiter = w.limiter
+	parts.Clock = &portsmock.ClockMock{
+		NowFunc:     func() time.Time { return w.now },
+		InstantFunc: func() throttle.Instant { return w.instant },
+	}
+	parts.Entropy = &portsmock.EntropyMock{FractionFunc: func() float64 { return w.drawn }}
+	parts.Events = &portsmock.EventsMock{RecordFunc: func(_ context.Context, event ports.Event) { w.events = append(w.events, event) }}
+	w.Service = issue.New(parts)
+	return w
+}
+
+func ringOf(t *testing.T, of ...keys.Key) *keys.Ring {
+	t.Helper()
+	ring, err := keys.NewRing(of...)
+	require.NoError(t, err)
+	return ring
+}
+
+func observe(_ *world, parts *issue.Parts) { parts.Limits.Mode = ports.Observe }
+
+func withLimiter(storage ports.LimiterStorage) change {
+	return func(w *world, _ *issue.Parts) { w.limiter = storage }
+}
+
+func (w *world) pass(d time.Duration) {
+	w.now = w.now.Add(d)
+	w.instant = w.instant.After(d)
+}
+
+func request(t *testing.T, id string) session.Request {
+	t.Helper()
+	r, err := session.NewRequest(session.Given{Text: id}, session.Given{Text: "1.0"}, session.Given{Text: "ios"}, session.RuleNone)
+	require.NoError(t, err)
+	return r
+}
+
+func (w *world) ask(t *testing.T, id string, authorization ...string) (ports.Issued, error) {
+	t.Helper()
+	return w.Issue(t.Context(), ports.IssueRequest{Session: request(t, id), Client: phone, Authorization: authorization})
+}
+
+func TestASessionIsWhatTheTermsSay(t *testing.T) {
+	w := newWorld(t)
+	w.now = noon.Add(999_999_999)
+	issued, err := w.ask(t, "install-12345")
+	require.NoError(t, err)
+	claims, err := token.Verify(issued.Token, w.ring, terms, w.now)
+	require.NoError(t, err)
+	assert.Equal(t, issued.Claims, claims)
+	assert.Equal(t, "install-12345", claims.InstallID.Text())
+	assert.Equal(t, session.UnixOf(noon), claims.IssuedAt, "rounded down")
+	assert.Equal(t, claims.IssuedAt, claims.NotBefore)
+	assert.Equal(t, claims.IssuedAt+120, claims.ExpiresAt)
+	assert.Equal(t, keys.ID("kid"), claims.KeyID)
+	assert.Equal(t, 2*time.Minute, issued.ExpiresIn)
+	assert.Equal(t, []ports.Event{ports.SessionIssued{}}, w.events)
+}
+
+func TestRefreshIsDrawnFromSevenToNineTenths(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		lifetime time.Duration
+		drawn    float64
+		want     time.Duration
+	}{
+		{"the earliest", 120 * time.Second, 0, 84 * time.Second},
+		{"the latest", 120 * time.Second, 0.999999999, 108 * time.Second},
+		{"the middle", 120 * time.Second, 0.5, 96 * time.Second},
+		{"the first whole second within", 5 * time.Second, 0, 4 * time.Second},
+		{"no whole second within", 3 * time.Second, 0.5, 2 * time.Second},
+		{"never at once", time.Second, 0, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, func(w *world, parts *issue.Parts) { parts.Terms.Lifetime, w.drawn = c.lifetime, c.drawn })
+			issued, err := w.ask(t, "install-12345")
+			require.NoError(t, err)
+			assert.Equal(t, c.want, issued.RefreshAfter)
+		})
+	}
+}
+
+func TestTheLimitsAreHeld(t *testing.T) {
+	w := newWorld(t)
+	for range 4 {
+		_, err := w.ask(t, "install-1")
+		require.NoError(t, err)
+	}
+	_, err := w.ask(t, "install-1")
+	refusal, ok := errors.AsType[*throttle.Refusal](err)
+	require.True(t, ok)
+	assert.Equal(t, throttle.ByInstall, refusal.Dimension)
+	assert.Equal(t, 60, refusal.RetryAfter())
+	assert.Equal(t, failure.RateLimited, failure.KindOf(err))
+	for range 4 {
+		_, err := w.ask(t, "install-2")
+		require.NoError(t, err, "the refused request took nothing from the address")
+	}
+	_, err = w.ask(t, "install-3")
+	refusal, ok = errors.AsType[*throttle.Refusal](err)
+	require.True(t, ok)
+	assert.Equal(t, throttle.ByAddress, refusal.Dimension)
+	w.pass(time.Minute)
+	_, err = w.ask(t, "install-3")
+	require.NoError(t, err)
+}
+
+func TestARefusalIsToldOnceWithoutTheInstallID(t *testing.T) {
+	w := newWorld(t)
+	for range 5 {
+		_, _ = w.ask(t, "install-1")
+	}
+	require.Len(t, w.events, 5)
+	assert.Equal(t, ports.IssuanceThrottled{
+		Dimension: throttle.ByInstall, Mode: ports.Enforce, RetryAfterSeconds: 60,
+		Install: throttle.NewDigester([]byte("digest key")).Subject(throttle.ByInstall, "install-1"),
+	}, w.events[4])
+}
+
+func TestARenewalAsksTheInstallationAlone(t *testing.T) {
+	w := newWorld(t)
+	first, err := w.ask(t, "install-1")
+	require.NoError(t, err)
+	for i := range 7 {
+		_, err := w.ask(t, "other-install-"+string(rune('a'+i)))
+		require.NoError(t, err)
+	}
+	_, err = w.ask(t, "install-9")
+	require.Error(t, err, "the address is used up")
+	renewed, err := w.ask(t, "install-1", "Bearer "+first.Token)
+	require.NoError(t, err)
+	assert.Equal(t, 1, renewed.Decision.Len())
+	assert.Equal(t, throttle.ByInstall, renewed.Decision.At(0).Ask.Dimension)
+	assert.Equal(t, ports.SessionIssued{Renewed: true}, w.events[len(w.events)-1])
+}
+
+func TestWhatRenews(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		present func(w *world, token string) []string
+		renewed bool
+	}{
+		{"the present session", func(_ *world, token string) []string { return []string{"Bearer " + token} }, true},
+		{"one that ended a grace ago", func(w *world, token string) []string {
+			w.pass(terms.Lifetime + terms.RenewalGrace)
+			return []string{"bearer  " + token}
+		}, true},
+		{"one that ended longer ago", func(w *world, token string) []string {
+			w.pass(terms.Lifetime + terms.RenewalGrace + 1)
+			return []string{"Bearer " + token}
+		}, false},
+		{"no session", func(*world, string) []string { return nil }, false},
+		{"not a token", func(*world, string) []string { return []string{"Bearer nonsense"} }, false},
+		{"another scheme", func(_ *world, token string) []string { return []string{"Basic " + token} }, false},
+		{"two headers", func(_ *world, token string) []string { return []string{"Bearer " + token, "Bearer " + token} }, false},
+		{"a key that is gone", func(w *world, token string) []string {
+			w.ring = ringOf(t, keys.NewHS256("new", []byte("new"), keys.Plan{}))
+			return []string{"Bearer " + token}
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			first, err := w.ask(t, "install-1")
+			require.NoError(t, err)
+			_, err = w.ask(t, "install-1", c.present(w, first.Token)...)
+			require.NoError(t, err, "never an error")
+			assert.Equal(t, ports.SessionIssued{Renewed: c.renewed}, w.events[1])
+		})
+	}
+	t.Run("a session of another installation", func(t *testing.T) {
+		w := newWorld(t)
+		first, err := w.ask(t, "install-1")
+		require.NoError(t, err)
+		second, err := w.ask(t, "install-2", "Bearer "+first.Token)
+		require.NoError(t, err)
+		assert.Equal(t, 2, second.Decision.Len(), "asks both dimensions")
+	})
+}
+
+func TestObserveRefusesNobody(t *testing.T) {
+	w := newWorld(t, observe)
+	for range 4 {
+		issued, err := w.ask(t, "install-1")
+		require.NoError(t, err)
+		assert.True(t, issued.Decision.Decided())
+	}
+	issued, err := w.ask(t, "install-1")
+	require.NoError(t, err)
+	assert.NotEmpty(t, issued.Token)
+	assert.False(t, issued.Decision.Decided(), "nothing was taken, nothing is told")
+	require.Len(t, w.events, 6)
+	throttled, ok := w.events[4].(ports.IssuanceThrottled)
+	require.True(t, ok)
+	assert.Equal(t, ports.Observe, throttled.Mode)
+	w.pass(time.Minute)
+	_, err = w.ask(t, "install-1")
+	require.NoError(t, err)
+}
+
+// broken is a storage that always fails.
+func broken(cause error) *portsmock.LimiterStorageMock {
+	return &portsmock.LimiterStorageMock{
+		DecideFunc: func(context.Context, throttle.Instant, throttle.Asks) (throttle.Decision, error) {
+			return throttle.Decision{}, cause
+		},
+	}
+}
+
+func TestAStorageThatFails(t *testing.T) {
+	cause := errors.New("storage is out")
+	t.Run("makes the service unavailable", func(t *testing.T) {
+		w := newWorld(t, withLimiter(broken(cause)))
+		_, err := w.ask(t, "install-1")
+		unavailable, ok := errors.AsType[*ports.Unavailable](err)
+		require.True(t, ok)
+		assert.Equal(t, time.Second, unavailable.RetryIn)
+		assert.ErrorIs(t, err, cause, "the operator sees the cause")
+		assert.Empty(t, w.events)
+	})
+	t.Run("refuses nobody who is only observed", func(t *testing.T) {
+		w := newWorld(t, observe, withLimiter(broken(cause)))
+		issued, err := w.ask(t, "install-1")
+		require.NoError(t, err)
+		assert.False(t, issued.Decision.Decided())
+	})
+}
+
+func TestWithoutASignerNoGrantIsTaken(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		plan keys.Plan
+		want time.Duration
+	}{
+		{"a key that may sign soon", keys.Plan{SignFrom: noon.Add(7 * time.Second)}, 7 * time.Second},
+		{"a key that may sign at once", keys.Plan{SignFrom: noon.Add(time.Millisecond)}, time.Second},
+		{"a key that may sign tomorrow", keys.Plan{SignFrom: noon.Add(24 * time.Hour)}, time.Minute},
+		{"a key that never may", keys.Plan{Revoked: true}, time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			limiter := broken(errors.New("was asked"))
+			w := newWorld(t, observe, withLimiter(limiter))
+			w.ring = ringOf(t, keys.NewHS256("kid", []byte("secret"), c.plan))
+			_, err := w.ask(t, "install-1")
+			unavailable, ok := errors.AsType[*ports.Unavailable](err)
+			require.True(t, ok)
+			assert.Equal(t, c.want, unavailable.RetryIn)
+			assert.Empty(t, limiter.DecideCalls())
+			assert.Equal(t, failure.Unavailable, failure.KindOf(err))
+		})
+	}
+}
+
+func TestTheStorageSeesDigestsAlone(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		first, then string
+		same        bool
+	}{
+		{"one address", "203.0.113.5", "203.0.113.5", true},
+		{"the same inside IPv6", "203.0.113.5", "::ffff:203.0.113.5", true},
+		{"one customer's network", "2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
+		{"two networks", "2001:db8:1:2::1", "2001:db8:1:3::1", false},
+		{"with a zone", "fe80::1%eth0", "fe80::1", true},
+		{"two addresses", "203.0.113.5", "203.0.113.6", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			limiter := broken(errors.New("out"))
+			w := newWorld(t, withLimiter(limiter))
+			for _, client := range []string{c.first, c.then} {
+				_, err := w.Issue(t.Context(), ports.IssueRequest{
+					Session: request(t, "install-1"), Client: netip.MustParseAddr(client),
+				})
+				require.Error(t, err)
+			}
+			calls := limiter.DecideCalls()
+			require.Len(t, calls, 2)
+			first, then := calls[0].Asks.At(0), calls[1].Asks.At(0)
+			assert.Equal(t, throttle.ByAddress, first.Dimension)
+			assert.Equal(t, c.same, first.Subject == then.Subject)
+			assert.Equal(t, calls[0].Asks.At(1).Subject, calls[1].Asks.At(1).Subject, "one installation")
+			assert.NotEqual(t, first.Subject, calls[0].Asks.At(1).Subject)
+		})
+	}
+}

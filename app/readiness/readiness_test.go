@@ -1,0 +1,55 @@
+package readiness_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/app/readiness"
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsmock"
+)
+
+var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+
+func TestReadiness(t *testing.T) {
+	now := noon
+	clock := &portsmock.ClockMock{NowFunc: func() time.Time { return now }}
+	ring, err := keys.NewRing(keys.NewHS256("kid", []byte("secret"), keys.Plan{
+		SignFrom: noon.Add(time.Minute), VerifyUntil: noon.Add(time.Hour),
+	}))
+	require.NoError(t, err)
+	source := &portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return ring }}
+	part := ports.Condition{Name: "part", Ready: true, Detail: "a detail"}
+	service := readiness.New(source, clock, &portsmock.HealthMock{ConditionFunc: func() ports.Condition { return part }})
+
+	service.Started()
+	assert.Equal(t, []ports.Condition{
+		{Name: "service", Ready: true},
+		{Name: "keys", Ready: false, Detail: "no key may sign now"},
+		part,
+	}, service.Conditions(), "unready until a first key could sign")
+
+	now = noon.Add(time.Minute)
+	assert.Equal(t, ports.Condition{Name: "keys", Ready: true}, service.Conditions()[1])
+
+	now = noon.Add(time.Hour)
+	assert.Equal(t, ports.Condition{Name: "keys", Ready: true, Detail: "no key may sign now"}, service.Conditions()[1],
+		"afterwards the want is a detail")
+}
+
+func TestStages(t *testing.T) {
+	ring, err := keys.NewRing(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
+	require.NoError(t, err)
+	service := readiness.New(
+		&portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return ring }},
+		&portsmock.ClockMock{NowFunc: func() time.Time { return noon }})
+	assert.Equal(t, ports.Condition{Name: "service", Detail: "starting"}, service.Conditions()[0])
+	service.Started()
+	assert.Equal(t, ports.Condition{Name: "service", Ready: true}, service.Conditions()[0])
+	service.Stopping()
+	assert.Equal(t, ports.Condition{Name: "service", Detail: "stopping"}, service.Conditions()[0])
+}

@@ -1,0 +1,74 @@
+package ports
+
+import (
+	"context"
+
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/domain/token"
+)
+
+// Events hears what happened, for logs and metrics. No event holds a token, an address or an install id.
+type Events interface {
+	// Record takes note. It never blocks on anything outside the process, cannot fail, and is safe for concurrent use.
+	Record(ctx context.Context, event Event)
+}
+
+// Event is one of the types below.
+type Event interface{ event() }
+
+// SessionIssued is a session that was given.
+type SessionIssued struct{ Renewed bool }
+
+// IssuanceThrottled is a request that was over a limit.
+type IssuanceThrottled struct {
+	// Dimension is the one with the longest wait.
+	Dimension throttle.Dimension
+	// Mode tells whether the request was refused for it.
+	Mode ThrottleMode
+	// RetryAfterSeconds is what the refused caller was told, or would have been.
+	RetryAfterSeconds int
+	// Install is the subject of the installation; whoever shows it digests it once more.
+	Install throttle.Subject
+}
+
+// TokenVerified is a token that stood, or did not, on a protected path.
+type TokenVerified struct {
+	// Reason is why it was rejected; empty for a valid one.
+	Reason token.Reason
+}
+
+func (SessionIssued) event()     {}
+func (IssuanceThrottled) event() {}
+func (TokenVerified) event()     {}
+
+// ThrottleMode is what a reached limit does.
+type ThrottleMode string
+
+// The modes.
+const (
+	// Enforce refuses.
+	Enforce ThrottleMode = "enforce"
+	// Observe tells whom it would refuse, and refuses nobody.
+	Observe ThrottleMode = "observe"
+)
+
+// Origin is the request that an event belongs to.
+type Origin struct {
+	// RequestID is safe to show: the edge made or checked it.
+	RequestID string
+	// Route is the pattern that matched, never the path as sent.
+	Route string
+}
+
+type originKey struct{}
+
+// WithOrigin puts the origin of all events that come of it into ctx.
+func WithOrigin(ctx context.Context, origin Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, origin)
+}
+
+// OriginOf is the origin in ctx, empty where there is none.
+func OriginOf(ctx context.Context) Origin {
+	origin, _ := ctx.Value(originKey{}).(Origin)
+	return origin
+}
