@@ -1,0 +1,143 @@
+package logs_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/events/logs"
+	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/domain/token"
+	"github.com/offload/sessiond/ports"
+)
+
+type line map[string]any
+
+// output is written by whoever tells a line, a timer among them.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(line []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(line)
+}
+
+// read takes what was written since the last time.
+func read(t *testing.T, out *output) []line {
+	t.Helper()
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	var lines []line
+	for text := range bytes.Lines(out.text.Bytes()) {
+		var l line
+		require.NoError(t, json.Unmarshal(text, &l))
+		delete(l, "time")
+		lines = append(lines, l)
+	}
+	out.text.Reset()
+	return lines
+}
+
+// listen is a recorder on the bubble's clock.
+func listen(level slog.Level) (*logs.Recorder, *output) {
+	out := &output{}
+	logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
+	return logs.New(logger, system.NewClock(), throttle.NewPseudonyms([]byte("digest key"))), out
+}
+
+var throttled = ports.IssuanceThrottled{
+	Dimension: throttle.ByAddress, Mode: ports.Enforce, RetryAfterSeconds: 7, Install: throttle.Subject{1, 2, 3},
+}
+
+func TestARefusalIsOneLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		recorder, out := listen(slog.LevelInfo)
+		ctx := ports.WithOrigin(context.Background(), ports.Origin{RequestID: "request-1", Route: "/v1/sessions/anonymous"})
+		recorder.Record(ctx, throttled)
+		assert.Equal(t, []line{{
+			"level": "WARN", "msg": "session_issuance_throttled",
+			"request_id": "request-1", "path": "/v1/sessions/anonymous", "dimension": "ip", "mode": "enforce",
+			"retry_after_seconds": 7.0, "suppressed": 0.0,
+			"install_id_hash": throttle.NewPseudonyms([]byte("digest key")).Of(throttle.Subject{1, 2, 3}),
+		}}, read(t, out))
+	})
+}
+
+func TestAFloodIsTenLinesASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		recorder, out := listen(slog.LevelInfo)
+		flood := func(count int) {
+			for range count {
+				recorder.Record(context.Background(), throttled)
+			}
+		}
+		flood(1000)
+		assert.Len(t, read(t, out), 10)
+
+		time.Sleep(time.Second - 1)
+		synctest.Wait()
+		assert.Empty(t, read(t, out))
+		time.Sleep(1)
+		synctest.Wait()
+		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled", "suppressed": 990.0}}, read(t, out),
+			"what was left out is told within a second, in a line of its own")
+
+		flood(10)
+		lines := read(t, out)
+		assert.Len(t, lines, 9, "the line of its own was one of ten")
+		assert.Equal(t, 0.0, lines[0]["suppressed"])
+		recorder.Close()
+		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled", "suppressed": 1.0}}, read(t, out), "told at stop")
+		recorder.Close()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Empty(t, read(t, out), "and told once")
+	})
+}
+
+func TestTheNextLineTellsWhatWasLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		recorder, out := listen(slog.LevelInfo)
+		for range 5 {
+			recorder.Record(context.Background(), throttled)
+		}
+		time.Sleep(500 * time.Millisecond)
+		for range 8 {
+			recorder.Record(context.Background(), throttled)
+		}
+		assert.Len(t, read(t, out), 10)
+		time.Sleep(500 * time.Millisecond)
+		recorder.Record(context.Background(), throttled)
+		synctest.Wait()
+		total := 0.0
+		for _, l := range read(t, out) {
+			total += l["suppressed"].(float64)
+		}
+		assert.Equal(t, 3.0, total, "in the line itself or in one of its own, but once")
+	})
+}
+
+func TestRejectedTokensAreToldAtDebug(t *testing.T) {
+	ctx := ports.WithOrigin(context.Background(), ports.Origin{RequestID: "request-1"})
+	recorder, out := listen(slog.LevelDebug)
+	recorder.Record(ctx, ports.TokenVerified{Reason: token.ReasonSignature})
+	recorder.Record(ctx, ports.TokenVerified{})
+	recorder.Record(ctx, ports.SessionIssued{})
+	assert.Equal(t, []line{{"level": "DEBUG", "msg": "token_rejected", "request_id": "request-1", "reason": "signature"}}, read(t, out))
+
+	recorder, out = listen(slog.LevelInfo)
+	recorder.Record(ctx, ports.TokenVerified{Reason: token.ReasonSignature})
+	assert.Empty(t, read(t, out))
+}

@@ -1,0 +1,69 @@
+package logs
+
+import (
+	"sync"
+	"time"
+
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+)
+
+// How many lines of one event a process writes in any second: a flood of refusals shall not become a flood of lines.
+const (
+	linesPerSecond = 10
+	perSecond      = time.Second
+)
+
+// valve lets lines through by the same exact window that refuses sessions, and counts the others. The count goes out with the next line, or by
+// itself as soon as a line may be written again, which is within a second.
+type valve struct {
+	clock ports.Clock
+	tell  func(leftOut int)
+
+	mu      sync.Mutex
+	lines   []throttle.Instant // the last ones, at most linesPerSecond
+	leftOut int
+}
+
+func newValve(clock ports.Clock, tell func(leftOut int)) *valve {
+	return &valve{clock: clock, tell: tell}
+}
+
+// pass tells whether a line may be written now, and how many were left out before it.
+func (v *valve) pass() (leftOut int, open bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if wait := v.wait(); wait > 0 {
+		if v.leftOut++; v.leftOut == 1 {
+			time.AfterFunc(wait, v.flush)
+		}
+		return 0, false
+	}
+	return v.take(), true
+}
+
+// wait is how long until a line may be written.
+func (v *valve) wait() time.Duration {
+	grants, now := throttle.Grants{v.lines}, v.clock.Instant()
+	ask := throttle.Ask{Limit: linesPerSecond, Window: perSecond}
+	return ask.Stand(&grants, grants.Effective(now)).RetryIn
+}
+
+// take counts a line that is about to be written.
+func (v *valve) take() (leftOut int) {
+	if len(v.lines) == linesPerSecond {
+		v.lines = append(v.lines[:0], v.lines[1:]...)
+	}
+	v.lines = append(v.lines, v.clock.Instant())
+	leftOut, v.leftOut = v.leftOut, 0
+	return leftOut
+}
+
+// flush tells the count in a line of its own, where there is one to tell.
+func (v *valve) flush() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.leftOut > 0 {
+		v.tell(v.take())
+	}
+}

@@ -1,0 +1,51 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+)
+
+// Counts is what a storage can tell of itself.
+type Counts interface {
+	// Subjects is how many subjects have a grant in their window at now.
+	Subjects(now throttle.Instant) int
+	// Forgotten is how many subjects were forgotten before their window was empty, since the start.
+	Forgotten() uint64
+}
+
+// timed is a storage whose decisions are timed.
+type timed struct {
+	ports.LimiterStorage
+	clock    ports.Clock
+	duration prometheus.Observer
+}
+
+// Limiter times the decisions of a storage of that name, and shows its counts. The names come from a fixed list.
+func (m *Metrics) Limiter(name string, storage ports.LimiterStorage, counts Counts, clock ports.Clock) ports.LimiterStorage {
+	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "offload_limiter_decision_duration_seconds", Help: "How long decisions took.", Buckets: decisionBuckets,
+	}, []string{"storage"})
+	labels := prometheus.Labels{"storage": name}
+	m.registry.MustRegister(duration,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "offload_limiter_subjects", Help: "Subjects with a grant in their window.", ConstLabels: labels,
+		}, func() float64 { return float64(counts.Subjects(clock.Instant())) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "offload_limiter_forgotten_total", ConstLabels: labels,
+			Help: "Subjects forgotten before their window was empty, for want of room: alert on any.",
+		}, func() float64 { return float64(counts.Forgotten()) }))
+	return &timed{LimiterStorage: storage, clock: clock, duration: duration.With(labels)}
+}
+
+// Decide is ports.LimiterStorage's.
+func (t *timed) Decide(ctx context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
+	start := t.clock.Instant()
+	decision, err := t.LimiterStorage.Decide(ctx, now, asks)
+	t.duration.Observe(time.Duration(t.clock.Instant() - start).Seconds())
+	return decision, err
+}

@@ -1,0 +1,120 @@
+package metrics_test
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/events/metrics"
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/domain/token"
+	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsmock"
+)
+
+func scrape(t *testing.T, m *metrics.Metrics) string {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	require.Equal(t, 200, answer.Code)
+	return answer.Body.String()
+}
+
+func TestEverySeriesIsThereFromTheStart(t *testing.T) {
+	text := scrape(t, metrics.New("1.2.3"))
+	assert.Contains(t, text, `offload_sessions_issued_total{kind="new"} 0`)
+	assert.Contains(t, text, `offload_sessions_issued_total{kind="renewed"} 0`)
+	assert.Contains(t, text, `offload_session_throttled_total{dimension="install_id",mode="observe"} 0`)
+	assert.Contains(t, text, `offload_token_verifications_total{outcome="valid",reason=""} 0`)
+	assert.Contains(t, text, `offload_token_verifications_total{outcome="expired",reason="expired"} 0`)
+	assert.Contains(t, text, `offload_token_verifications_total{outcome="missing",reason="missing"} 0`)
+	assert.Equal(t, len(token.Reasons())+1, strings.Count(text, "\noffload_token_verifications_total{"))
+	assert.Contains(t, text, `version="1.2.3"`)
+	assert.Contains(t, text, "\ngo_goroutines ")
+}
+
+func TestEventsAreCounted(t *testing.T) {
+	m := metrics.New("")
+	for _, event := range []ports.Event{
+		ports.SessionIssued{}, ports.SessionIssued{}, ports.SessionIssued{Renewed: true},
+		ports.IssuanceThrottled{Dimension: throttle.ByInstall, Mode: ports.Observe},
+		ports.TokenVerified{}, ports.TokenVerified{Reason: token.ReasonIssuer}, ports.TokenVerified{Reason: token.ReasonExpired},
+	} {
+		m.Record(context.Background(), event)
+	}
+	m.Began()
+	m.Began()
+	m.Answered("/v1/health", "GET", 200, time.Millisecond)
+	text := scrape(t, m)
+	for _, want := range []string{
+		`offload_sessions_issued_total{kind="new"} 2`,
+		`offload_sessions_issued_total{kind="renewed"} 1`,
+		`offload_session_throttled_total{dimension="install_id",mode="observe"} 1`,
+		`offload_token_verifications_total{outcome="valid",reason=""} 1`,
+		`offload_token_verifications_total{outcome="invalid",reason="issuer"} 1`,
+		`offload_token_verifications_total{outcome="expired",reason="expired"} 1`,
+		`offload_http_requests_in_flight 1`,
+		`offload_http_requests_total{method="GET",route="/v1/health",status="200"} 1`,
+		`offload_http_request_duration_seconds_bucket{method="GET",route="/v1/health",status="200",le="0.001"} 1`,
+	} {
+		assert.Contains(t, text, want+"\n")
+	}
+}
+
+func TestKeysAreShownByState(t *testing.T) {
+	noon := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	ring, err := keys.NewRing(
+		keys.NewHS256("a", []byte("a"), keys.Plan{SignFrom: noon.Add(-time.Hour)}),
+		keys.NewHS256("b", []byte("b"), keys.Plan{SignFrom: noon}),
+		keys.NewHS256("c", []byte("c"), keys.Plan{Revoked: true}))
+	require.NoError(t, err)
+	now := noon.Add(-time.Second)
+	m := metrics.New("")
+	m.Keys(&portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return ring }},
+		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
+	text := scrape(t, m)
+	assert.Contains(t, text, `offload_keys{state="signing"} 1`)
+	assert.Contains(t, text, `offload_keys{state="pending"} 1`)
+	assert.Contains(t, text, `offload_keys{state="revoked"} 1`)
+	now = noon
+	text = scrape(t, m)
+	assert.Contains(t, text, `offload_keys{state="pending"} 0`)
+	assert.Contains(t, text, `offload_keys{state="verifying"} 1`)
+}
+
+// counts is what a storage tells of itself.
+type counts struct{ at throttle.Instant }
+
+func (c *counts) Subjects(now throttle.Instant) int { c.at = now; return 3 }
+func (*counts) Forgotten() uint64                   { return 2 }
+
+func TestAStorageIsTimedAndCounted(t *testing.T) {
+	var instant throttle.Instant
+	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return instant }}
+	cause := errors.New("out")
+	asked := throttle.NewAsks(throttle.Ask{Limit: 1, Window: time.Second})
+	storage := &portsmock.LimiterStorageMock{
+		DecideFunc: func(_ context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
+			assert.Equal(t, throttle.Instant(42), now)
+			assert.Equal(t, asked, asks)
+			instant += throttle.Instant(time.Millisecond)
+			return throttle.Decision{}, cause
+		},
+	}
+	m := metrics.New("")
+	told := &counts{}
+	_, err := m.Limiter("memory", storage, told, clock).Decide(context.Background(), 42, asked)
+	assert.ErrorIs(t, err, cause)
+	text := scrape(t, m)
+	assert.Contains(t, text, `offload_limiter_decision_duration_seconds_sum{storage="memory"} 0.001`)
+	assert.Contains(t, text, `offload_limiter_subjects{storage="memory"} 3`)
+	assert.Contains(t, text, `offload_limiter_forgotten_total{storage="memory"} 2`)
+	assert.Equal(t, instant, told.at)
+}

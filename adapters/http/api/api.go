@@ -1,0 +1,40 @@
+// Package api is the public HTTP interface: it takes sessions' requests apart, has the use cases decide, and writes what they
+// answer. One file is one route. It imports domain, ports, edge, and a library for structured fields.
+package api
+
+import (
+	"net/http"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/ports"
+)
+
+// The paths.
+const (
+	pathIssue   = "/v1/sessions/anonymous"
+	pathCurrent = "/v1/sessions/current"
+	pathVerify  = "/v1/sessions/verify"
+	pathHealth  = "/v1/health"
+)
+
+// API is what the routes need.
+type API struct {
+	Issuance       ports.Issuance
+	Authentication ports.Authentication
+	// Trusted are the proxies whose Header is believed: X-Forwarded-For or Forwarded.
+	Trusted clientaddr.Trusted
+	Header  string
+	// Version and Environment are shown by the health route.
+	Version, Environment string
+}
+
+// Routes lists every route of the public listener.
+func (a *API) Routes() []edge.Route {
+	return []edge.Route{
+		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.issue},
+		{Pattern: pathCurrent, Methods: []string{http.MethodGet}, Handle: a.current},
+		{Pattern: pathVerify, Below: true, Handle: a.verify},
+		{Pattern: pathHealth, Methods: []string{http.MethodGet}, Handle: a.health},
+	}
+}

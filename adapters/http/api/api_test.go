@@ -1,0 +1,443 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/http/api"
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/domain/token"
+	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsmock"
+)
+
+var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+
+const (
+	issuePath = "/v1/sessions/anonymous"
+	goodBody  = `{"install_id":"install-12345","app_version":"1.0","platform":"ios"}`
+)
+
+// desk is the API over use cases that answer as a test wants.
+type desk struct {
+	issuance       *portsmock.IssuanceMock
+	authentication *portsmock.AuthenticationMock
+	api            *api.API
+}
+
+func newDesk() *desk {
+	d := &desk{
+		issuance: &portsmock.IssuanceMock{IssueFunc: func(_ context.Context, ask ports.IssueRequest) (ports.Issued, error) {
+			return issuedTo(ask.Session.InstallID()), nil
+		}},
+		authentication: &portsmock.AuthenticationMock{AuthenticateFunc: func(context.Context, []string) (session.Claims, error) {
+			return claimsOf(mustInstallID("install-12345")), nil
+		}},
+	}
+	d.api = &api.API{
+		Issuance: d.issuance, Authentication: d.authentication, Header: api.HeaderXForwardedFor,
+		Version: "1.2.3", Environment: "test",
+	}
+	return d
+}
+
+func mustInstallID(text string) session.InstallID {
+	id, broke := session.ParseInstallID(text)
+	if broke != session.RuleNone {
+		panic(broke)
+	}
+	return id
+}
+
+func claimsOf(id session.InstallID) session.Claims {
+	terms := session.Terms{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute}
+	return terms.Claims(id, "kid", noon)
+}
+
+func issuedTo(id session.InstallID) ports.Issued {
+	return ports.Issued{
+		Token: "token", Claims: claimsOf(id), ExpiresIn: 2 * time.Minute, RefreshAfter: 97 * time.Second,
+		Decision: throttle.Decide(
+			throttle.Ask{Dimension: throttle.ByAddress, Limit: 8, Window: time.Minute}.Stand(&throttle.Grants{}, 0),
+			throttle.Ask{Dimension: throttle.ByInstall, Limit: 4, Window: time.Minute}.Stand(&throttle.Grants{}, 0)),
+	}
+}
+
+// silence is a traffic that nobody counts.
+type silence struct{}
+
+func (silence) Began()                                      {}
+func (silence) Answered(string, string, int, time.Duration) {}
+
+func (d *desk) do(r *http.Request) *http.Response {
+	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
+	answer := httptest.NewRecorder()
+	edge.New(d.api.Routes(), clock, silence{}, slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
+	return answer.Result()
+}
+
+func post(body string, headers ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, issuePath, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Request-ID", "request-1")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	return r
+}
+
+func get(path string, headers ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("X-Request-ID", "request-1")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	return r
+}
+
+func text(t *testing.T, answer *http.Response) string {
+	t.Helper()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return string(body)
+}
+
+func TestIssue(t *testing.T) {
+	d := newDesk()
+	answer := d.do(post(goodBody, "Authorization", "Bearer a", "Authorization", "Bearer b"))
+	assert.Equal(t, 200, answer.StatusCode)
+	assert.Equal(t,
+		`{"session_token":"token","expires_at":"2026-02-16T12:02:00Z","expires_in":120,"refresh_after":97}`, text(t, answer))
+	assert.Equal(t, http.Header{
+		"Content-Type":     {"application/json"},
+		"Cache-Control":    {"no-store"},
+		"X-Request-Id":     {"request-1"},
+		"RateLimit-Policy": {`"ip";q=8;w=60, "install_id";q=4;w=60`},
+		"RateLimit":        {`"ip";r=7;t=60, "install_id";r=3;t=60`},
+	}, answer.Header)
+	asked := d.issuance.IssueCalls()[0].Ask
+	assert.Equal(t, "install-12345", asked.Session.InstallID().Text())
+	assert.Equal(t, []string{"Bearer a", "Bearer b"}, asked.Authorization)
+	assert.Equal(t, netip.MustParseAddr("192.0.2.1"), asked.Client)
+	assert.Equal(t, ports.Origin{RequestID: "request-1", Route: issuePath}, ports.OriginOf(d.issuance.IssueCalls()[0].Ctx))
+}
+
+func TestWhatNobodyDecidedIsNotTold(t *testing.T) {
+	d := newDesk()
+	d.issuance.IssueFunc = func(_ context.Context, ask ports.IssueRequest) (ports.Issued, error) {
+		issued := issuedTo(ask.Session.InstallID())
+		issued.Decision = throttle.Decision{}
+		return issued, nil
+	}
+	answer := d.do(post(goodBody))
+	assert.Equal(t, 200, answer.StatusCode)
+	assert.NotContains(t, answer.Header, "RateLimit")
+	assert.NotContains(t, answer.Header, "RateLimit-Policy")
+}
+
+func TestARefusalIsThe429(t *testing.T) {
+	d := newDesk()
+	full := throttle.Grants{{0, 1, 2, 3}}
+	decision := throttle.Decide(
+		throttle.Ask{Dimension: throttle.ByAddress, Limit: 8, Window: time.Minute}.Stand(&throttle.Grants{}, 3),
+		throttle.Ask{Dimension: throttle.ByInstall, Limit: 4, Window: time.Minute}.Stand(&full, 3))
+	refusal, refused := decision.Refusal()
+	require.True(t, refused)
+	d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) { return ports.Issued{}, refusal }
+	answer := d.do(post(goodBody))
+	assert.Equal(t, 429, answer.StatusCode)
+	assert.Equal(t, `{"error":{"code":"session_rate_limited","message":"Too many session requests; retry later",`+
+		`"request_id":"request-1"}}`, text(t, answer))
+	assert.Equal(t, http.Header{
+		"Content-Type":     {"application/json"},
+		"Cache-Control":    {"no-store"},
+		"X-Request-Id":     {"request-1"},
+		"X-Error-Code":     {"session_rate_limited"},
+		"Retry-After":      {"60"},
+		"RateLimit-Policy": {`"ip";q=8;w=60, "install_id";q=4;w=60`},
+		"RateLimit":        {`"ip";r=8, "install_id";r=0;t=60`},
+	}, answer.Header)
+}
+
+func TestErrorsLeaveAsTheirKindAlone(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		err        error
+		status     int
+		code       string
+		retryAfter string
+	}{
+		{"no key", &ports.Unavailable{RetryIn: 6500 * time.Millisecond, Cause: errors.New("hunter2")}, 503, "service_unavailable", "7"},
+		{"a defect", errors.New("hunter2"), 500, "internal_error", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk()
+			d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) { return ports.Issued{}, c.err }
+			answer := d.do(post(goodBody))
+			assert.Equal(t, c.status, answer.StatusCode)
+			assert.Equal(t, c.code, answer.Header.Get("X-Error-Code"))
+			assert.Equal(t, c.retryAfter, answer.Header.Get("Retry-After"))
+			assert.NotContains(t, text(t, answer), "hunter2")
+		})
+	}
+}
+
+func TestAPanicIsA500(t *testing.T) {
+	d := newDesk()
+	d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) { panic("hunter2") }
+	answer := d.do(post(goodBody))
+	assert.Equal(t, 500, answer.StatusCode)
+	assert.Equal(t, `{"error":{"code":"internal_error","message":"Internal server error","request_id":"request-1"}}`, text(t, answer))
+}
+
+func TestValidation(t *testing.T) {
+	thirtyThree := strings.Repeat("x", 33)
+	for _, c := range []struct{ name, body, details string }{
+		{"nothing", ``, `body json`},
+		{"not JSON", `{"install_id":`, `body json`},
+		{"more than one value", goodBody + `{}`, `body json`},
+		{"bad UTF-8", strings.Replace(goodBody, "ios", "\xff", 1), `body json`},
+		{"a lone surrogate", strings.Replace(goodBody, "ios", `\ud800`, 1), `body json`},
+		{"a byte order mark", "\ufeff" + goodBody, `body json`},
+		{"a list", `[]`, `body type`},
+		{"a string", `"install_id"`, `body type`},
+		{"an empty object", `{}`, `install_id required, app_version required, platform required`},
+		{"names in another case", `{"Install_id":"install-12345","app_version":"1","platform":"ios"}`, `install_id required`},
+		{"null", `{"install_id":null,"app_version":1,"platform":["ios"]}`, `install_id type, app_version type, platform type`},
+		{"too short", `{"install_id":"1234567","app_version":"","platform":"ios"}`, `install_id length, app_version length`},
+		{"too long", `{"install_id":"` + strings.Repeat("x", 129) + `","app_version":"` + thirtyThree + `","platform":"` + thirtyThree + `"}`,
+			`install_id length, app_version length, platform length`},
+		{"code points, not bytes", `{"install_id":"` + strings.Repeat("😀", 128) + `","app_version":"` + strings.Repeat("é", 32) + `","platform":"ios"}`, ``},
+		{"control characters", `{"install_id":"install\n12345","app_version":"1.0","platform":"ios"}`, `install_id characters`},
+		{"blank", `{"install_id":"        ","app_version":" ","platform":"\u3000"}`, `install_id blank, app_version blank, platform blank`},
+		{"a known name twice", `{"install_id":"install-12345","install_id":"install-12345","app_version":"1","platform":"ios"}`, `install_id duplicate`},
+		{"a known name twice, once by an escape", `{"install_id":"install-12345","install_i\u0064":"x","app_version":"1","platform":""}`,
+			`install_id duplicate, platform length`},
+		{"another name twice", `{"install_id":"install-12345","app_version":"1","platform":"ios","x":1,"x":2}`, `body duplicate`},
+		{"a name twice further in", `{"install_id":"install-12345","app_version":"1","platform":"ios","x":[{"y":1,"y":2}]}`, `body duplicate`},
+		{"both", `{"install_id":1,"install_id":2,"app_version":"1","platform":"ios","x":[{"y":1,"y":2}]}`, `install_id duplicate, body duplicate`},
+		{"other names", `{"x":{"install_id":1},"install_id":"install-12345","app_version":"1","platform":"ios"}`, ``},
+		{"white space around", " \n" + goodBody + "\t\r\n", ``},
+		{"deep", `{"x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, `body json`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk()
+			answer := d.do(post(c.body))
+			if c.details == "" {
+				assert.Equal(t, 200, answer.StatusCode)
+				return
+			}
+			var details []string
+			for violation := range strings.SplitSeq(c.details, ", ") {
+				field, rule, _ := strings.Cut(violation, " ")
+				details = append(details, `{"field":"`+field+`","rule":"`+rule+`"}`)
+			}
+			assert.Equal(t, 422, answer.StatusCode)
+			assert.Equal(t, `{"error":{"code":"validation_error","message":"Request validation failed","request_id":"request-1",`+
+				`"details":[`+strings.Join(details, ",")+`]}}`, text(t, answer))
+			assert.Empty(t, d.issuance.IssueCalls(), "asks for nothing")
+		})
+	}
+}
+
+func TestMediaTypes(t *testing.T) {
+	for value, status := range map[string]int{
+		"application/json": 200, "Application/JSON": 200, "application/json; charset=utf-8": 200,
+		`application/json;charset="UTF-8"`: 200, "": 200, " ": 200,
+		"application/json; charset=latin1": 415, "text/json": 415, "application/jsonp": 415, "application/json; charset": 415,
+		"application/x-www-form-urlencoded": 415, "application/vnd.api+json": 415, "json": 415, ";": 415,
+	} {
+		t.Run(value, func(t *testing.T) {
+			r := post(goodBody)
+			r.Header["Content-Type"] = []string{value}
+			assert.Equal(t, status, newDesk().do(r).StatusCode)
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		r := post(goodBody)
+		r.Header.Del("Content-Type")
+		assert.Equal(t, 200, newDesk().do(r).StatusCode)
+	})
+	t.Run("two", func(t *testing.T) {
+		assert.Equal(t, 415, newDesk().do(post(goodBody, "Content-Type", "text/plain")).StatusCode)
+	})
+}
+
+func TestSizes(t *testing.T) {
+	padded := func(size int) string { return goodBody + strings.Repeat(" ", size-len(goodBody)) }
+	for _, c := range []struct {
+		name   string
+		size   int
+		length int64
+		status int
+	}{
+		{"the most", 16 << 10, 16 << 10, 200},
+		{"the most, unannounced", 16 << 10, -1, 200},
+		{"one more", 16<<10 + 1, 16<<10 + 1, 413},
+		{"one more, unannounced", 16<<10 + 1, -1, 413},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := post(padded(c.size))
+			r.ContentLength = c.length
+			answer := newDesk().do(r)
+			assert.Equal(t, c.status, answer.StatusCode)
+			assert.Equal(t, c.status == 413, answer.Header.Get("Connection") == "close", "nobody waits for what is not read")
+		})
+	}
+	t.Run("the media type is looked at first", func(t *testing.T) {
+		r := post(padded(16<<10 + 1))
+		r.Header.Set("Content-Type", "text/plain")
+		assert.Equal(t, 415, newDesk().do(r).StatusCode)
+	})
+	t.Run("a body that breaks off", func(t *testing.T) {
+		r := post("")
+		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(goodBody), brokenReader{}))
+		r.ContentLength = 500
+		answer := newDesk().do(r)
+		assert.Equal(t, 422, answer.StatusCode)
+		assert.Equal(t, "close", answer.Header.Get("Connection"))
+	})
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestWhoseAddress(t *testing.T) {
+	proxy := clientaddr.Trust(netip.MustParsePrefix("192.0.2.0/24"))
+	for _, c := range []struct {
+		name    string
+		trusted clientaddr.Trusted
+		header  string
+		headers []string
+		want    string
+	}{
+		{"the peer", clientaddr.Trusted{}, api.HeaderXForwardedFor, []string{"X-Forwarded-For", "203.0.113.5"}, "192.0.2.1"},
+		{"behind a trusted proxy", proxy, api.HeaderXForwardedFor, []string{"X-Forwarded-For", "198.51.100.1, 203.0.113.5"}, "203.0.113.5"},
+		{"over several lines", proxy, api.HeaderXForwardedFor,
+			[]string{"X-Forwarded-For", "203.0.113.5", "X-Forwarded-For", "192.0.2.7"}, "203.0.113.5"},
+		{"the header that is not read", proxy, api.HeaderXForwardedFor, []string{"Forwarded", "for=203.0.113.5"}, "192.0.2.1"},
+		{"the other header", proxy, api.HeaderForwarded,
+			[]string{"Forwarded", `for="[2001:db8::1]:80";proto=https`, "X-Forwarded-For", "203.0.113.5"}, "2001:db8::1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk()
+			d.api.Trusted, d.api.Header = c.trusted, c.header
+			require.Equal(t, 200, d.do(post(goodBody, c.headers...)).StatusCode)
+			assert.Equal(t, netip.MustParseAddr(c.want), d.issuance.IssueCalls()[0].Ask.Client)
+		})
+	}
+}
+
+func TestCurrent(t *testing.T) {
+	d := newDesk()
+	d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims, error) {
+		return claimsOf(mustInstallID(`<&">😀 install`)), nil
+	}
+	answer := d.do(get("/v1/sessions/current", "Authorization", "Bearer token"))
+	assert.Equal(t, 200, answer.StatusCode)
+	assert.Equal(t, `{"install_id":"<&\">😀 install","key_id":"kid","issuer":"issuer","audience":"audience",`+
+		`"issued_at":"2026-02-16T12:00:00Z","not_before":"2026-02-16T12:00:00Z","expires_at":"2026-02-16T12:02:00Z"}`, text(t, answer))
+	assert.Equal(t, []string{"Bearer token"}, d.authentication.AuthenticateCalls()[0].Authorization)
+}
+
+func TestProtectedPathsRefuseAlike(t *testing.T) {
+	for _, c := range []struct {
+		reason             token.Reason
+		code, message, www string
+	}{
+		{token.ReasonMissing, "unauthorized", "Missing bearer token", `Bearer realm="offload"`},
+		{token.ReasonSignature, "invalid_token", "Invalid session token", `Bearer realm="offload", error="invalid_token"`},
+		{token.ReasonExpired, "expired_token", "Session token expired", `Bearer realm="offload", error="invalid_token", error_description="expired"`},
+	} {
+		for _, path := range []string{"/v1/sessions/current", "/v1/sessions/verify", "/v1/sessions/verify/below"} {
+			t.Run(c.code+" on "+path, func(t *testing.T) {
+				d := newDesk()
+				d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims, error) {
+					return session.Claims{}, &token.Rejection{Reason: c.reason}
+				}
+				answer := d.do(get(path))
+				assert.Equal(t, 401, answer.StatusCode)
+				assert.Equal(t, c.www, answer.Header.Get("WWW-Authenticate"))
+				assert.Equal(t, c.code, answer.Header.Get("X-Error-Code"))
+				assert.Equal(t, `{"error":{"code":"`+c.code+`","message":"`+c.message+`","request_id":"request-1"}}`, text(t, answer))
+			})
+		}
+	}
+}
+
+func TestVerify(t *testing.T) {
+	for _, path := range []string{"", "/", "//", "/../admin", "/a%2Fb", "%2fadmin", "/%zz", "?q=1", "/a?q=/../"} {
+		for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PROPFIND"} {
+			t.Run(method+" "+path, func(t *testing.T) {
+				d := newDesk()
+				d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims, error) {
+					return claimsOf(mustInstallID("é%/ install~1.-_")), nil
+				}
+				r := get("/v1/sessions/verify")
+				r.Method, r.RequestURI = method, "/v1/sessions/verify"+path
+				answer := d.do(r)
+				assert.Equal(t, 200, answer.StatusCode)
+				assert.Empty(t, text(t, answer))
+				assert.Equal(t, http.Header{
+					"Cache-Control":        {"no-store"},
+					"X-Request-Id":         {"request-1"},
+					"X-Session-Install-Id": {"%C3%A9%25%2F%20install~1.-_"},
+					"X-Session-Expires-At": {"2026-02-16T12:02:00Z"},
+					"X-Session-Key-Id":     {"kid"},
+				}, answer.Header)
+			})
+		}
+	}
+}
+
+func TestVerifyDoesNotReadABody(t *testing.T) {
+	d := newDesk()
+	r := post("")
+	r.RequestURI, r.Body, r.ContentLength = "/v1/sessions/verify", io.NopCloser(brokenReader{}), 1<<40
+	answer := d.do(r)
+	assert.Equal(t, 200, answer.StatusCode)
+	assert.Equal(t, "close", answer.Header.Get("Connection"))
+}
+
+func TestHealth(t *testing.T) {
+	answer := newDesk().do(get("/v1/health"))
+	assert.Equal(t, 200, answer.StatusCode)
+	assert.Equal(t, `{"status":"ok","service":"offload-backend-api","version":"1.2.3","environment":"test"}`, text(t, answer))
+}
+
+func FuzzBody(f *testing.F) {
+	for _, seed := range []string{goodBody, `{}`, `[]`, ``, `{"install_id":null}`, `{"a":1,"a":1}`, "\xff", strings.Repeat("[", 100)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		d := newDesk()
+		answer := d.do(post(body))
+		switch answer.StatusCode {
+		case 200:
+			id := d.issuance.IssueCalls()[0].Ask.Session.InstallID()
+			_, broke := session.ParseInstallID(id.Text())
+			assert.Equal(t, session.RuleNone, broke)
+		case 413:
+			assert.Greater(t, len(body), 16<<10)
+		case 422:
+			assert.Contains(t, text(t, answer), `"details":[{"field":`)
+		default:
+			t.Fatalf("status %d", answer.StatusCode)
+		}
+	})
+}

@@ -1,0 +1,40 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/domain/session"
+)
+
+// current is the session that a bearer token stands for.
+type current struct {
+	InstallID string `json:"install_id"`
+	KeyID     string `json:"key_id"`
+	Issuer    string `json:"issuer"`
+	Audience  string `json:"audience"`
+	IssuedAt  string `json:"issued_at"`
+	NotBefore string `json:"not_before"`
+	ExpiresAt string `json:"expires_at"`
+}
+
+func (a *API) current(w http.ResponseWriter, r *http.Request) error {
+	claims, err := a.Authentication.Authenticate(r.Context(), r.Header.Values("Authorization"))
+	if err != nil {
+		return err
+	}
+	edge.WriteJSON(w, http.StatusOK, current{
+		InstallID: claims.InstallID.Text(),
+		KeyID:     string(claims.KeyID),
+		Issuer:    claims.Issuer,
+		Audience:  claims.Audience,
+		IssuedAt:  instant(claims.IssuedAt),
+		NotBefore: instant(claims.NotBefore),
+		ExpiresAt: instant(claims.ExpiresAt),
+	})
+	return nil
+}
+
+// instant is RFC 3339 in UTC with no fraction: clients' ISO 8601 decoders reject one.
+func instant(at session.Unix) string { return at.Time().Format(time.RFC3339) }

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"errors"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// maxBody is the most bytes of a request to issue.
+const maxBody = 16 << 10
+
+// decode reads a request to issue: its media type, its size, then its body.
+func decode(r *http.Request) (session.Request, error) {
+	if !isJSON(r.Header.Values("Content-Type")) {
+		return session.Request{}, failure.New(failure.UnsupportedMediaType, nil)
+	}
+	body, err := edge.ReadBody(r, maxBody)
+	if err != nil && !errors.Is(err, edge.ErrBodyBroken) {
+		return session.Request{}, err
+	}
+	document, parseErr := strict.Read(string(body))
+	if err != nil || parseErr != nil {
+		return session.Request{}, session.Violations{{Field: session.FieldBody, Rule: session.RuleJSON}}
+	}
+	if document.Kind() != strict.Object {
+		return session.Request{}, session.Violations{{Field: session.FieldBody, Rule: session.RuleType}}
+	}
+	m := members{document: document}
+	installID, appVersion, platform := m.take(session.FieldInstallID), m.take(session.FieldAppVersion), m.take(session.FieldPlatform)
+	return session.NewRequest(installID, appVersion, platform, m.rest())
+}
+
+// isJSON tells whether the media type is application/json, or nothing, which deployed clients send and mean JSON by.
+func isJSON(values []string) bool {
+	if len(values) == 0 {
+		return true
+	}
+	if len(values) > 1 {
+		return false
+	}
+	if strings.TrimSpace(values[0]) == "" {
+		return true
+	}
+	media, parameters, err := mime.ParseMediaType(values[0])
+	if err != nil || media != "application/json" {
+		return false
+	}
+	charset, given := parameters["charset"]
+	return !given || strings.EqualFold(charset, "utf-8")
+}
+
+// members takes the known ones out of a body.
+type members struct {
+	document strict.Document
+	repeated int // of the known ones
+}
+
+// take is the member of that name, or the rule that it broke.
+func (m *members) take(field session.Field) session.Given {
+	given := session.Given{Broke: session.RuleRequired}
+	for _, member := range m.document.Members() {
+		switch {
+		case member.Name != string(field):
+		case member.Again:
+			m.repeated++
+			given = session.Given{Broke: session.RuleDuplicate}
+		default:
+			text, ok := member.Value.Text()
+			given = session.Given{Text: text}
+			if !ok {
+				given = session.Given{Broke: session.RuleType}
+			}
+		}
+	}
+	return given
+}
+
+// rest is what is wrong with the body beside the known members: other names are ignored, but not twice.
+func (m *members) rest() session.Rule {
+	if m.document.Repeated > m.repeated {
+		return session.RuleDuplicate
+	}
+	return session.RuleNone
+}

@@ -1,0 +1,28 @@
+package api
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/offload/sessiond/domain/clientaddr"
+)
+
+// HeaderForwarded is RFC 7239's; the other choice is HeaderXForwardedFor.
+const (
+	HeaderForwarded     = "Forwarded"
+	HeaderXForwardedFor = "X-Forwarded-For"
+)
+
+// clientOf is the address of the client, as far as the hops before it are trusted.
+func (a *API) clientOf(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // not a TCP peer: all such are one client
+	}
+	lines := r.Header.Values(a.Header)
+	entries := clientaddr.XForwardedFor(lines)
+	if a.Header == HeaderForwarded {
+		entries = clientaddr.Forwarded(lines)
+	}
+	return clientaddr.Client(peer.Addr(), a.Trusted, entries)
+}

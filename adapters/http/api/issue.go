@@ -1,0 +1,43 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+)
+
+// issued is a session that was given.
+type issued struct {
+	SessionToken string `json:"session_token"`
+	ExpiresAt    string `json:"expires_at"`
+	ExpiresIn    int64  `json:"expires_in"`
+	RefreshAfter int64  `json:"refresh_after"`
+}
+
+func (a *API) issue(w http.ResponseWriter, r *http.Request) error {
+	request, err := decode(r)
+	if err != nil {
+		return err
+	}
+	given, err := a.Issuance.Issue(r.Context(), ports.IssueRequest{
+		Session: request, Client: a.clientOf(r), Authorization: r.Header.Values("Authorization"),
+	})
+	if err != nil {
+		if refusal, ok := errors.AsType[*throttle.Refusal](err); ok {
+			setRateLimit(w.Header(), &refusal.Decision)
+		}
+		return err
+	}
+	setRateLimit(w.Header(), &given.Decision)
+	edge.WriteJSON(w, http.StatusOK, issued{
+		SessionToken: given.Token,
+		ExpiresAt:    instant(given.Claims.ExpiresAt),
+		ExpiresIn:    int64(given.ExpiresIn / time.Second),
+		RefreshAfter: int64(given.RefreshAfter / time.Second),
+	})
+	return nil
+}

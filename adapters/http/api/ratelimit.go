@@ -1,0 +1,44 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/dunglas/httpsfv"
+
+	"github.com/offload/sessiond/domain/throttle"
+)
+
+// setRateLimit tells a client what is left, so that it can pace itself (draft-ietf-httpapi-ratelimit-headers). Where nobody
+// decided, nothing is told.
+func setRateLimit(header http.Header, decision *throttle.Decision) {
+	if !decision.Decided() {
+		return
+	}
+	var policies, limits httpsfv.List
+	for i := range decision.Len() {
+		standing := decision.At(i)
+		name := standing.Ask.Dimension.String()
+		policy := httpsfv.NewItem(name)
+		policy.Params.Add("q", int64(standing.Ask.Limit))
+		policy.Params.Add("w", int64(standing.Ask.Window/time.Second))
+		policies = append(policies, policy)
+		limit := httpsfv.NewItem(name)
+		limit.Params.Add("r", int64(standing.Left))
+		if standing.GrowsIn > 0 {
+			limit.Params.Add("t", int64(throttle.Seconds(standing.GrowsIn)))
+		}
+		limits = append(limits, limit)
+	}
+	setList(header, "RateLimit-Policy", policies)
+	setList(header, "RateLimit", limits)
+}
+
+func setList(header http.Header, name string, list httpsfv.List) {
+	text, err := httpsfv.Marshal(list)
+	if err != nil {
+		panic(err) // names and numbers are ours, and fit
+	}
+	// The draft writes RateLimit; canonical form would be Ratelimit.
+	header[name] = []string{text}
+}

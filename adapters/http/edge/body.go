@@ -1,0 +1,53 @@
+package edge
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/offload/sessiond/domain/failure"
+)
+
+// watched is a body of which we know whether it was read to its end.
+type watched struct {
+	io.ReadCloser
+	announced, ended bool
+}
+
+// watch puts itself between the request and its body.
+func watch(r *http.Request) *watched {
+	// HTTP/2 has no connection to close over one body.
+	w := &watched{ReadCloser: r.Body, announced: r.ContentLength != 0 && r.ProtoMajor < 2}
+	if w.announced {
+		r.Body = w
+	}
+	return w
+}
+
+// Read is io.Reader's.
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	w.ended = w.ended || err == io.EOF
+	return n, err
+}
+
+func (w *watched) unread() bool { return w.announced && !w.ended }
+
+// ErrBodyBroken is a body that broke off: what there is of it cannot be what the client meant.
+var ErrBodyBroken = errors.New("the body broke off")
+
+// ReadBody reads a body of at most limit bytes. It fails with failure.PayloadTooLarge where the body is longer, at once where
+// that was announced, and with ErrBodyBroken.
+func ReadBody(r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, failure.New(failure.PayloadTooLarge, nil)
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if int64(len(body)) > limit {
+		return nil, failure.New(failure.PayloadTooLarge, nil)
+	}
+	if err != nil {
+		return nil, errors.Join(ErrBodyBroken, err)
+	}
+	return body, nil
+}

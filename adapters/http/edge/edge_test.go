@@ -1,0 +1,227 @@
+package edge_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports/portsmock"
+)
+
+// book is a traffic that takes down what it hears.
+type book struct{ lines []entry }
+
+type entry struct {
+	route, method string
+	status        int
+	took          time.Duration
+}
+
+func (b *book) Began() {}
+func (b *book) Answered(route, method string, status int, took time.Duration) {
+	b.lines = append(b.lines, entry{route, method, status, took})
+}
+
+// serve answers r by routes; the clock moves a millisecond at each look.
+func serve(r *http.Request, routes ...edge.Route) (*http.Response, *book, string) {
+	var instant throttle.Instant
+	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant {
+		instant += throttle.Instant(time.Millisecond)
+		return instant
+	}}
+	var log bytes.Buffer
+	traffic, answer := &book{}, httptest.NewRecorder()
+	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	edge.New(routes, clock, traffic, logger).ServeHTTP(answer, r)
+	return answer.Result(), traffic, log.String()
+}
+
+func ok(w http.ResponseWriter, _ *http.Request) error {
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func target(method, uri string) *http.Request {
+	r := httptest.NewRequest(method, "/", nil)
+	r.RequestURI = uri
+	return r
+}
+
+func TestPathsAreMatchedAsSent(t *testing.T) {
+	routes := []edge.Route{{Pattern: "/a/b", Methods: []string{"GET"}, Handle: ok}, {Pattern: "/below", Below: true, Handle: ok}}
+	for uri, status := range map[string]int{
+		"/a/b": 200, "/a/b?x": 200, "/a/b?": 200, "http://host/a/b": 200, "http://host/a/b?x": 200, "https://host:1/below": 200,
+		"/below": 200, "/below/": 200, "/below/..": 200, "/below//": 200, "/below%2Fx": 200, "/below%2fx": 200,
+		"/a/b/": 404, "//a/b": 404, "/a//b": 404, "/a/./b": 404, "/a/x/../b": 404, "/a%2Fb": 404, "/%61/b": 404, "/A/b": 404,
+		"/a/b#x": 404, "/a/b;x": 404, "/": 404, "*": 404, "": 404, "host:443": 404, "http://host": 404, "http://host?/a/b": 404,
+		"/belowx": 404, "/below%2": 404, "/below.": 404, "/belo": 404,
+	} {
+		t.Run(uri, func(t *testing.T) {
+			answer, _, _ := serve(target("GET", uri), routes...)
+			assert.Equal(t, status, answer.StatusCode)
+			assert.Empty(t, answer.Header.Get("Location"))
+		})
+	}
+}
+
+func TestMethods(t *testing.T) {
+	routes := []edge.Route{
+		{Pattern: "/get", Methods: []string{"GET"}, Handle: ok},
+		{Pattern: "/post", Methods: []string{"POST"}, Handle: ok},
+		{Pattern: "/any", Handle: ok},
+	}
+	for _, c := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{"GET", "/get", 200, ""}, {"HEAD", "/get", 200, ""}, {"POST", "/get", 405, "GET, HEAD"}, {"get", "/get", 405, "GET, HEAD"},
+		{"POST", "/post", 200, ""}, {"GET", "/post", 405, "POST"}, {"HEAD", "/post", 405, "POST"}, {"OPTIONS", "/post", 405, "POST"},
+		{"BREW", "/any", 200, ""}, {"POST", "/none", 404, ""},
+	} {
+		t.Run(c.method+" "+c.path, func(t *testing.T) {
+			answer, _, _ := serve(target(c.method, c.path), routes...)
+			assert.Equal(t, c.status, answer.StatusCode)
+			assert.Equal(t, c.allow, answer.Header.Get("Allow"))
+		})
+	}
+}
+
+func TestRequestIDs(t *testing.T) {
+	fresh := regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	for _, c := range []struct {
+		name  string
+		given []string
+		kept  bool
+	}{
+		{"harmless", []string{"Abc.1_2-3"}, true},
+		{"the longest", []string{strings.Repeat("a", 128)}, true},
+		{"none", nil, false},
+		{"empty", []string{""}, false},
+		{"too long", []string{strings.Repeat("a", 129)}, false},
+		{"a space", []string{"a b"}, false},
+		{"not ASCII", []string{"é"}, false},
+		{"markup", []string{"<script>"}, false},
+		{"two", []string{"a", "a"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := target("GET", "/none")
+			r.Header["X-Request-Id"] = c.given
+			answer, _, _ := serve(r)
+			id := answer.Header.Get("X-Request-ID")
+			if c.kept {
+				assert.Equal(t, c.given[0], id)
+			} else {
+				assert.Regexp(t, fresh, id)
+			}
+			var body struct {
+				Error struct {
+					RequestID string `json:"request_id"`
+				}
+			}
+			require.NoError(t, json.NewDecoder(answer.Body).Decode(&body))
+			assert.Equal(t, id, body.Error.RequestID)
+		})
+	}
+}
+
+func FuzzRequestID(f *testing.F) {
+	for _, seed := range []string{"", "a", "a b", "\x00", "é", strings.Repeat("a", 129), "a\r\nSet-Cookie: x"} {
+		f.Add(seed)
+	}
+	harmless := regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+	f.Fuzz(func(t *testing.T, given string) {
+		r := target("GET", "/none")
+		r.Header["X-Request-Id"] = []string{given}
+		answer, _, log := serve(r)
+		id := answer.Header.Get("X-Request-ID")
+		assert.Regexp(t, harmless, id)
+		assert.Equal(t, harmless.MatchString(given), id == given)
+		assert.Contains(t, log, `"request_id":"`+id+`"`)
+	})
+}
+
+// TestEveryKindHasAShape holds the one table against the list of kinds.
+func TestEveryKindHasAShape(t *testing.T) {
+	statuses := map[failure.Kind]int{
+		failure.Internal: 500, failure.Unauthorized: 401, failure.InvalidToken: 401, failure.ExpiredToken: 401, failure.NotFound: 404,
+		failure.MethodNotAllowed: 405, failure.PayloadTooLarge: 413, failure.UnsupportedMediaType: 415, failure.Validation: 422,
+		failure.RateLimited: 429, failure.Unavailable: 503,
+	}
+	for _, kind := range failure.Kinds() {
+		t.Run(kind.Code(), func(t *testing.T) {
+			answer, traffic, log := serve(target("GET", "/a"), edge.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
+				return failure.New(kind, errors.New("a cause"))
+			}})
+			assert.Equal(t, statuses[kind], answer.StatusCode)
+			assert.Equal(t, kind.Code(), answer.Header.Get("X-Error-Code"))
+			assert.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
+			assert.Equal(t, "application/json", answer.Header.Get("Content-Type"))
+			assert.Equal(t, []entry{{"/a", "GET", statuses[kind], time.Millisecond}}, traffic.lines)
+			assert.Equal(t, statuses[kind] >= 500, strings.Contains(log, "a cause"), "the operator sees why the service failed")
+		})
+	}
+}
+
+func TestTrafficHasFewWords(t *testing.T) {
+	for _, c := range []struct{ method, uri, route, label string }{
+		{"GET", "/a", "/a", "GET"}, {"BREW", "/a/below", "/a", "other"}, {"get", "/a", "/a", "other"}, {"PUT", "/b", "unknown", "PUT"},
+	} {
+		_, traffic, _ := serve(target(c.method, c.uri), edge.Route{Pattern: "/a", Below: true, Handle: ok})
+		require.Len(t, traffic.lines, 1)
+		assert.Equal(t, c.route, traffic.lines[0].route)
+		assert.Equal(t, c.label, traffic.lines[0].method)
+	}
+}
+
+func TestPanics(t *testing.T) {
+	t.Run("before an answer", func(t *testing.T) {
+		answer, traffic, log := serve(target("GET", "/a"), edge.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
+			panic("hunter2")
+		}})
+		assert.Equal(t, 500, answer.StatusCode)
+		assert.Equal(t, 500, traffic.lines[0].status)
+		assert.Contains(t, log, `"msg":"panic_recovered"`)
+		assert.Contains(t, log, `"thrown":"string"`)
+		assert.Contains(t, log, "edge_test.go")
+		assert.NotContains(t, log, "hunter2", "what was thrown may hold input")
+	})
+	t.Run("of the runtime", func(t *testing.T) {
+		_, _, log := serve(target("GET", "/a"), edge.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
+			var none []int
+			_ = none[len(log0)]
+			return nil
+		}})
+		assert.Contains(t, log, "index out of range")
+	})
+	t.Run("in mid-answer", func(t *testing.T) {
+		assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
+			serve(target("GET", "/a"), edge.Route{Pattern: "/a", Handle: func(w http.ResponseWriter, _ *http.Request) error {
+				w.WriteHeader(200)
+				panic("late")
+			}})
+		})
+	})
+	t.Run("that mean to break off", func(t *testing.T) {
+		assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
+			serve(target("GET", "/a"), edge.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
+				panic(http.ErrAbortHandler)
+			}})
+		})
+	})
+}
+
+var log0 = "x"

@@ -1,0 +1,92 @@
+package edge
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+)
+
+// HeaderErrorCode repeats an error's code, for those who do not get to see its body.
+const HeaderErrorCode = "X-Error-Code"
+
+// challenge is the WWW-Authenticate of a protected path without credentials (RFC 6750 §3).
+const challenge = `Bearer realm="offload"`
+
+// shape is how a kind of failure is answered.
+type shape struct {
+	status int
+	// authenticate is the value of WWW-Authenticate; empty for none.
+	authenticate string
+}
+
+// shapes is the only table from kind to response. A kind that is not in it is a defect and answered as one.
+var shapes = map[failure.Kind]shape{
+	failure.Internal:             {status: http.StatusInternalServerError},
+	failure.Unauthorized:         {http.StatusUnauthorized, challenge},
+	failure.InvalidToken:         {http.StatusUnauthorized, challenge + `, error="invalid_token"`},
+	failure.ExpiredToken:         {http.StatusUnauthorized, challenge + `, error="invalid_token", error_description="expired"`},
+	failure.NotFound:             {status: http.StatusNotFound},
+	failure.MethodNotAllowed:     {status: http.StatusMethodNotAllowed},
+	failure.PayloadTooLarge:      {status: http.StatusRequestEntityTooLarge},
+	failure.UnsupportedMediaType: {status: http.StatusUnsupportedMediaType},
+	failure.Validation:           {status: http.StatusUnprocessableEntity},
+	failure.RateLimited:          {status: http.StatusTooManyRequests},
+	failure.Unavailable:          {status: http.StatusServiceUnavailable},
+}
+
+// envelope is the body of every error.
+type envelope struct {
+	Error problem `json:"error"`
+}
+
+type problem struct {
+	Code      string   `json:"code"`
+	Message   string   `json:"message"`
+	RequestID string   `json:"request_id"`
+	Details   []detail `json:"details,omitempty"`
+}
+
+type detail struct {
+	Field session.Field `json:"field"`
+	Rule  session.Rule  `json:"rule"`
+}
+
+// writeError answers with the kind of err, and with nothing else of it but what the contract names.
+func writeError(w http.ResponseWriter, requestID string, err error) {
+	kind := failure.KindOf(err)
+	form, known := shapes[kind]
+	if !known {
+		kind, form = failure.Internal, shapes[failure.Internal]
+	}
+	header := w.Header()
+	header.Set(HeaderErrorCode, kind.Code())
+	if form.authenticate != "" {
+		header.Set("WWW-Authenticate", form.authenticate)
+	}
+	if seconds := retryAfter(err); seconds > 0 {
+		header.Set("Retry-After", strconv.Itoa(seconds))
+	}
+	body := envelope{problem{Code: kind.Code(), Message: kind.Message(), RequestID: requestID}}
+	if violations, ok := errors.AsType[session.Violations](err); ok {
+		for _, violation := range violations {
+			body.Error.Details = append(body.Error.Details, detail(violation))
+		}
+	}
+	WriteJSON(w, form.status, body)
+}
+
+// retryAfter is how many seconds a caller should wait; 0 where waiting does not help.
+func retryAfter(err error) int {
+	if refusal, ok := errors.AsType[*throttle.Refusal](err); ok {
+		return refusal.RetryAfter()
+	}
+	if unavailable, ok := errors.AsType[*ports.Unavailable](err); ok {
+		return throttle.Seconds(unavailable.RetryIn)
+	}
+	return 0
+}

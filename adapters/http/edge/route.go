@@ -1,0 +1,73 @@
+package edge
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/offload/sessiond/domain/failure"
+)
+
+// RouteUnknown is the route of a request that matched none.
+const RouteUnknown = "unknown"
+
+// Route is one path and who answers on it.
+type Route struct {
+	// Pattern is the path, exactly as a client must send it.
+	Pattern string
+	// Below says that every path below Pattern belongs to it too, whatever its form.
+	Below bool
+	// Methods are those that are answered; GET brings HEAD along. None means any.
+	Methods []string
+	Handle  Handler
+}
+
+func (t *Route) matches(path string) bool {
+	rest, found := strings.CutPrefix(path, t.Pattern)
+	if !found || rest == "" {
+		return found
+	}
+	return t.Below && (rest[0] == '/' || len(rest) >= 3 && strings.EqualFold(rest[:3], "%2F"))
+}
+
+// handler is who answers a request of that method.
+func (t *Route) handler(method string) Handler {
+	allowed := t.Methods
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(slices.Clone(allowed), http.MethodHead)
+	}
+	if len(allowed) == 0 || slices.Contains(allowed, method) {
+		return t.Handle
+	}
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		return failure.New(failure.MethodNotAllowed, nil)
+	}
+}
+
+// sentPath is the path as it was sent: neither decoded nor cleaned, for a path that two readers clean differently is two paths.
+func sentPath(r *http.Request) string {
+	target, _, _ := strings.Cut(r.RequestURI, "?")
+	if strings.HasPrefix(target, "/") {
+		return target
+	}
+	// absolute-form (RFC 9112 §3.2.2); asterisk-form and authority-form have no path
+	_, rest, found := strings.Cut(target, "://")
+	if !found {
+		return ""
+	}
+	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+		return rest[slash:]
+	}
+	return "/"
+}
+
+// methodLabel is the method where it is a standard one, so that no caller can make a new series.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method
+	}
+	return "other"
+}

@@ -1,0 +1,92 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+// maxHeader is the most bytes of a request's headers: a token, a long chain of proxies, and room.
+const maxHeader = 16 << 10
+
+// answerWithin is how long writing an answer may take beyond the time that reading had.
+const answerWithin = 10 * time.Second
+
+// Bounds are what a listener grants to a connection.
+type Bounds struct {
+	// Read is how long a request's headers and body may take, Idle how long a connection may wait for the next.
+	Read, Idle time.Duration
+	// Connections is how many may be open at once; further ones wait in the kernel's queue.
+	Connections int
+}
+
+// Server is one listener with its handler.
+type Server struct {
+	http     *http.Server
+	listener net.Listener
+	done     chan error
+}
+
+// Listen opens address and serves handler on it in the background.
+func Listen(ctx context.Context, address string, handler http.Handler, bounds Bounds, logger *slog.Logger) (*Server, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		http: &http.Server{
+			Handler:                      handler,
+			ReadTimeout:                  bounds.Read,
+			WriteTimeout:                 bounds.Read + answerWithin,
+			IdleTimeout:                  bounds.Idle,
+			MaxHeaderBytes:               maxHeader,
+			DisableGeneralOptionsHandler: true, // OPTIONS * is answered like any other path
+			ErrorLog:                     log.New(complaints{logger}, "", 0),
+		},
+		listener: netutil.LimitListener(listener, bounds.Connections),
+		done:     make(chan error, 1),
+	}
+	go func() { s.done <- s.http.Serve(s.listener) }()
+	return s, nil
+}
+
+// Address is where the server listens, with the port that the system chose where none was asked for.
+func (s *Server) Address() string { return s.listener.Addr().String() }
+
+// Done tells once why the server ended before it was asked to.
+func (s *Server) Done() <-chan error { return s.done }
+
+// Shutdown closes the listener and waits for requests under way until ctx ends; then it breaks them off and says so.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return errors.Join(err, s.http.Close())
+	}
+	return err
+}
+
+// complaints is what net/http itself has to say. It says it with addresses and pieces of input, so only the kind of complaint goes on.
+type complaints struct{ logger *slog.Logger }
+
+// kinds are the beginnings of net/http's complaints that an operator can do something with.
+var kinds = []string{"http: Accept error", "http: TLS handshake error", "http: superfluous response.WriteHeader call", "http: panic serving"}
+
+// Write is io.Writer's, of one complaint.
+func (c complaints) Write(line []byte) (int, error) {
+	kind := "other"
+	for _, known := range kinds {
+		if strings.HasPrefix(string(line), known) {
+			kind = known
+		}
+	}
+	c.logger.LogAttrs(context.Background(), slog.LevelWarn, "http_server_complaint", slog.String("kind", kind))
+	return len(line), nil
+}

@@ -1,0 +1,68 @@
+// Package ops is the operators' HTTP interface: whether the process lives, whether it can work, and what it counted. It imports ports and edge.
+package ops
+
+import (
+	"net/http"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/ports"
+)
+
+// Ops is what the routes need.
+type Ops struct {
+	Readiness ports.Readiness
+	Metrics   http.Handler
+}
+
+// Routes lists every route of the operations listener.
+func (o *Ops) Routes() []edge.Route {
+	get := []string{http.MethodGet}
+	return []edge.Route{
+		{Pattern: "/livez", Methods: get, Handle: livez},
+		{Pattern: "/readyz", Methods: get, Handle: o.readyz},
+		{Pattern: "/metrics", Methods: get, Handle: o.metrics},
+	}
+}
+
+type live struct {
+	Status string `json:"status"`
+}
+
+func livez(w http.ResponseWriter, _ *http.Request) error {
+	edge.WriteJSON(w, http.StatusOK, live{Status: "ok"})
+	return nil
+}
+
+type ready struct {
+	Status string           `json:"status"`
+	Checks map[string]check `json:"checks"`
+}
+
+type check struct {
+	Status string `json:"status"`
+	Detail string `json:"detail"`
+}
+
+// The words of a status.
+const (
+	statusReady   = "ready"
+	statusUnready = "unready"
+)
+
+func (o *Ops) readyz(w http.ResponseWriter, _ *http.Request) error {
+	report, status := ready{Status: statusReady, Checks: map[string]check{}}, http.StatusOK
+	for _, condition := range o.Readiness.Conditions() {
+		word := statusReady
+		if !condition.Ready {
+			word, report.Status, status = statusUnready, statusUnready, http.StatusServiceUnavailable
+		}
+		report.Checks[condition.Name] = check{Status: word, Detail: condition.Detail}
+	}
+	edge.WriteJSON(w, status, report)
+	return nil
+}
+
+func (o *Ops) metrics(w http.ResponseWriter, r *http.Request) error {
+	o.Metrics.ServeHTTP(w, r)
+	return nil
+}

@@ -1,0 +1,65 @@
+package ops_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/ops"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsmock"
+)
+
+type silence struct{}
+
+func (silence) Began()                                      {}
+func (silence) Answered(string, string, int, time.Duration) {}
+
+func get(t *testing.T, path string, conditions ...ports.Condition) (int, string) {
+	t.Helper()
+	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
+	o := &ops.Ops{
+		Readiness: &portsmock.ReadinessMock{ConditionsFunc: func() []ports.Condition { return conditions }},
+		Metrics:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("a_metric 1\n")) }),
+	}
+	recorder := httptest.NewRecorder()
+	edge.New(o.Routes(), clock, silence{}, slog.New(slog.DiscardHandler)).ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
+	body, err := io.ReadAll(recorder.Result().Body)
+	require.NoError(t, err)
+	return recorder.Code, string(body)
+}
+
+func TestReadyz(t *testing.T) {
+	status, body := get(t, "/readyz", ports.Condition{Name: "keys", Ready: true}, ports.Condition{Name: "limiter", Ready: true, Detail: "local"})
+	assert.Equal(t, 200, status)
+	assert.Equal(t, `{"status":"ready","checks":{"keys":{"status":"ready","detail":""},"limiter":{"status":"ready","detail":"local"}}}`, body)
+
+	status, body = get(t, "/readyz", ports.Condition{Name: "service", Detail: "stopping"}, ports.Condition{Name: "keys", Ready: true})
+	assert.Equal(t, 503, status)
+	assert.Equal(t, `{"status":"unready","checks":{"keys":{"status":"ready","detail":""},"service":{"status":"unready","detail":"stopping"}}}`, body)
+}
+
+func TestLivez(t *testing.T) {
+	status, body := get(t, "/livez", ports.Condition{Name: "service", Detail: "stopping"})
+	assert.Equal(t, 200, status)
+	assert.Equal(t, `{"status":"ok"}`, body)
+}
+
+func TestMetrics(t *testing.T) {
+	status, body := get(t, "/metrics")
+	assert.Equal(t, 200, status)
+	assert.Equal(t, "a_metric 1\n", body)
+}
+
+func TestNothingElse(t *testing.T) {
+	status, _ := get(t, "/debug/pprof/")
+	assert.Equal(t, 404, status)
+}
