@@ -1,0 +1,54 @@
+package secret_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/offload/sessiond/domain/secret"
+)
+
+// hostile are texts of the greatest allowed length that give the search the most to do.
+func hostile() map[string]string {
+	random := rand.New(rand.NewPCG(1, 2))
+	pick := func(alphabet []string) string {
+		var text []byte
+		var ends []int // of the characters, a bad byte being one
+		for len(ends) < 1024 {
+			for _, r := range strings.Split(alphabet[random.IntN(len(alphabet))], "") {
+				text = append(text, r...)
+				ends = append(ends, len(text))
+			}
+		}
+		return string(text[:ends[1023]])
+	}
+	return map[string]string{
+		"one letter":  strings.Repeat("z", 1024),
+		"two letters": pick([]string{"y", "z"}),
+		"words of 3":  pick(strings.Fields("act ice red map sun zoo key own ski wet")),
+		"leet":        pick(strings.Fields("@ $ 0 1 3 4 5 7 a l s t e o")),
+		"runs":        pick(strings.Fields("abcd qwer 4321 fdsa vbnm")),
+		"hex":         pick(strings.Fields("0 1 a")),
+		"words alone": pick(strings.Fields("it-is-a- my-of-to- go.to.us. we.me.it.")),
+		"base64":      pick(strings.Split("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "")),
+		"other":       pick(strings.Split("é ж 中 🙂 - 1 a", "")),
+		"bad":         pick([]string{"\xff", "\xc3", "\x80"}),
+	}
+}
+
+func BenchmarkAssess(b *testing.B) {
+	var policy secret.Policy
+	cases := hostile()
+	cases["32 bytes in base64"] = "L8B9KEhI82XrLf2luzis2HixXJ+9pVoUmVXb4NRKU20="
+	cases["32 bytes in hex"] = "d7419b1ab93e298cb7a901b6bb0ad6db06c614df396344849f816cd9ea4d5269"
+	cases["32 hex digits"] = "e7f488c24f11a73f727cdb03c097ba20"
+	cases["40 letters and digits"] = "7pJCbYO5CHgQhLKW8VaIeJZ9NwjY8VolDPTZ1iMq"
+	for name, text := range cases {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				policy.Assess(text)
+			}
+		})
+	}
+}

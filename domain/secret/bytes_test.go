@@ -1,0 +1,67 @@
+package secret_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/secret"
+)
+
+func TestBytes(t *testing.T) {
+	decode := func(text string) []byte {
+		material, err := base64.RawURLEncoding.DecodeString(text)
+		require.NoError(t, err)
+		return material
+	}
+	random := decode(strong) // 32 bytes
+	large := make([]byte, 0, 1025)
+	for i := range 1025 {
+		large = append(large, byte(i*i>>3)|0x80)
+	}
+	for _, c := range []struct {
+		name     string
+		material []byte
+		want     string
+	}{
+		{"32 random bytes", random, ""},
+		{"31 random bytes", random[:31], "length"},
+		{"1024 bytes", large[:1024], ""},
+		{"1025 bytes", large, "length"},
+		{"20 characters in 40 bytes", []byte("жщызйцюкенгшхъфвапрол"), ""},
+		{"5 different bytes", []byte(strings.Repeat("\x00\x01\x02\x03\x04", 8)), "variety"},
+		{"6 different bytes", []byte(strings.Repeat("\x00\x01\x02\x03\x04\x05", 8)), ""},
+		{"bytes that are no text", []byte(strings.Repeat("\xff\xfe\xfd\xfc\xfb\xfa", 8)), ""},
+		{"no words and no entropy asked of bytes", []byte("\xffpasswordpasswordpasswordpassword"), ""},
+		{"bytes do not decode", append([]byte("bXkgand0IHNpZ25pbmcgc2VjcmV0IGZvciBwcm9kdWN0aW9uIHVzZQ"), '\n'), ""},
+		{"published bytes: RFC 7515, A.1", decode("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"), "published"},
+		{"printable: a strong text", []byte(strong), ""},
+		{"printable: all rules of text", []byte("changeme"), "length placeholder entropy"},
+		{"printable: published", []byte(published), "published"},
+		{"printable: decoded", []byte("bXkgand0IHNpZ25pbmcgc2VjcmV0IGZvciBwcm9kdWN0aW9uIHVzZQ"), "decoded:placeholder decoded:entropy"},
+		{"printable: blanks are not trimmed", []byte("  k7Qz2mXw9RtB4vLc8HnJ6pYd3sGf5T  "), ""},
+		{"printable: a published one with a blank is another", []byte(published + " "), ""},
+		{"white space that is not printable is a byte too", []byte("\tk7Qz2mXw9RtB4vLc8HnJ6pYd3sGf5Tj"), ""},
+		{"the ends of what is printable", []byte(" ~" + strings.Repeat("kqzw", 8)), "entropy"},
+		{"below what is printable", []byte("\x1f~" + strings.Repeat("kqzw", 8)), ""},
+		{"above what is printable", []byte(" \x7f" + strings.Repeat("kqzw", 8)), ""},
+		{"empty", nil, "length variety entropy"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.Equal(t, c.want, words(secret.Policy{}.AssessBytes(c.material)))
+		})
+	}
+}
+
+func TestSeed(t *testing.T) {
+	seed, err := base64.RawURLEncoding.DecodeString("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A") // RFC 8037, A.1
+	require.NoError(t, err)
+	assert.Equal(t, "published", words(secret.Policy{}.AssessSeed(seed)))
+	seed[0] ^= 1
+	assert.Empty(t, secret.Policy{}.AssessSeed(seed))
+	assert.Empty(t, secret.Policy{}.AssessSeed([]byte("passwordpasswordpasswordpassword")))
+	assert.Empty(t, secret.Policy{}.AssessSeed(nil))
+}

@@ -1,0 +1,281 @@
+package secret_test
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/secret"
+)
+
+// strong is 43 random characters that no rule says anything about.
+const strong = "xSJmd-09H0na5mqyA71YnlD1QRNo3zjsyHGzu2iZtJc"
+
+// published is listed, and has more than 112 bits by estimate and words that are not listed.
+const published = "a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long"
+
+// words gives the findings as one line: "length entropy decoded:placeholder".
+func words(found []secret.Finding) string {
+	told := make([]string, len(found))
+	for i, f := range found {
+		told[i] = f.Rule.String()
+		if f.Decoded {
+			told[i] = "decoded:" + told[i]
+		}
+	}
+	return strings.Join(told, " ")
+}
+
+// lines reads a list that has one secret a line and no comments: a secret may begin with any sign.
+func lines(t *testing.T, name string) []string {
+	t.Helper()
+	content, err := os.ReadFile("testdata/" + name)
+	require.NoError(t, err)
+	list := strings.Split(strings.TrimSuffix(string(content), "\n"), "\n")
+	require.Greater(t, len(list), 20)
+	return list
+}
+
+func TestWeakSecretsAreRefused(t *testing.T) {
+	for _, text := range lines(t, "weak_secrets.txt") {
+		t.Run(text, func(t *testing.T) {
+			assert.NotEmpty(t, secret.Policy{}.Assess(text))
+			assert.NotEmpty(t, secret.Policy{}.AssessBytes([]byte(text)))
+		})
+	}
+}
+
+func TestStrongSecretsPass(t *testing.T) {
+	for _, text := range lines(t, "strong_secrets.txt") {
+		t.Run(text, func(t *testing.T) {
+			assert.Empty(t, secret.Policy{}.Assess(text))
+			assert.Empty(t, secret.Policy{}.AssessBytes([]byte(text)))
+		})
+	}
+}
+
+type textCase struct{ name, text, want string }
+
+func assess(t *testing.T, cases []textCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			assert.Equal(t, c.want, words(secret.Policy{}.Assess(c.text)))
+		})
+	}
+}
+
+func TestLength(t *testing.T) {
+	// Random letters and digits, and random letters of scripts with two and three bytes a character.
+	const (
+		unit  = "k7Qz2mXw9RtB4vLc8HnJ6pYd3sGf5TjE" // 32
+		greek = "θξβψλφτγπδχσζωαρκνμεηοιυΘΞΒΨΛΦΤΓ" // 32, of which 24 differ
+	)
+	long := strings.Repeat(unit, 32)
+	assess(t, []textCase{
+		{"31", unit[:31], "length"},
+		{"32", unit, ""},
+		{"1024", long, ""},
+		{"1025", long + "q", "length"},
+		{"32 characters in 64 bytes", greek, ""},
+		{"31 characters in 62 bytes", strings.TrimSuffix(greek, "Γ"), "length"},
+		{"1024 characters in more bytes", long[:992] + greek, ""},
+		{"32 with white space that is trimmed", " \t" + unit[:31] + "\n", "length"},
+		{"white space within counts", unit[:16] + " " + unit[16:31], ""},
+		{"far too long", strings.Repeat(long, 1000), "length"},
+		{"empty", "", "length variety entropy"},
+		{"white space only", " \t\r\n\u00a0\u2003\u3000", "length variety entropy"},
+	})
+}
+
+func TestVariety(t *testing.T) {
+	assess(t, []textCase{
+		{"5", strings.Repeat("kqzwj", 8), "variety entropy"},
+		{"6", strings.Repeat("kqzwjx", 8), "entropy"},
+		{"5, and 6 with both cases", strings.Repeat("kqzwjK", 8), "entropy"},
+		{"5 far on", strings.Repeat("k", 50) + "qzwj", "variety entropy"},
+		{"6 far on", strings.Repeat("k", 50) + "qzwjx", "entropy"},
+		{"5 signs of many bytes", strings.Repeat("🙂жé中-", 8), "variety entropy"},
+		{"6 signs of many bytes", strings.Repeat("🙂жé中-ö", 8), "entropy"},
+		{"many bad bytes are one character", strings.Repeat("\xff\xfe\xfd\xfc\xfb\xfa", 8), "variety entropy"},
+	})
+}
+
+func TestPlaceholder(t *testing.T) {
+	// abandon, zebra and token are listed; zq and dv are not. Each text is long and mixed enough to have over 112 bits, so
+	// that the placeholder is the only finding there may be.
+	const filler = "abandon zebra token monkey silver oxygen guitar velvet walnut pepper rocket shadow "
+	assess(t, []textCase{
+		{"words", filler + "zone", "placeholder"},
+		{"words in any case and with any signs", strings.ToUpper(filler) + "__«Zone»!!", "placeholder"},
+		{"words and digits", filler + "20251", "placeholder"},
+		{"words side by side", strings.ReplaceAll(filler, " ", "") + "zonezoo9", "placeholder"},
+		{"a listed word with digits", filler + "base64hs256x509", "placeholder"},
+		{"a word with signs within", filler + "zo.ne", "placeholder"},
+		{"a letter alone", filler + "a b", "placeholder"},
+		{"a letter alone between signs and at the ends", "v." + filler + "-x_", "placeholder"},
+		{"two letters together", filler + "zq", ""},
+		{"a letter beside a digit", filler + "v1", ""},
+		{"a letter beside a word", filler + "zonex", ""},
+		{"a word of two letters needs not stand alone", filler + "nothingtome", "placeholder"},
+		{"a word that only its beginning is listed of", filler + "zo", ""},
+		{"a letter that folds to another", filler + "zone \u212Aey", "placeholder"}, // Kelvin sign
+		{"another one", filler + "zone \u017fecret", "placeholder"},                 // long s
+		{"a combining accent is removed", filler + "zo\u0301ne", "placeholder"},
+		{"an accented letter is a letter", filler + "zóne", ""},
+		{"the longest word first would miss it", filler + "tokensecure", "placeholder"}, // tokens, ecure
+		{"spelled with digits it is no listed word", filler + "p4ssw0rd", ""},
+		{"letters alone and digits, but no word", "q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 x 2 v 9", ""},
+		{"the same with one word", "q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 x 2 v 9 zoo", "placeholder"},
+		{"the same with a word that is also a letter and digits", "x 509 q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 v 9", "placeholder"},
+		{"digits alone have no word", "31415.92653589.7932384626.43383279", ""},
+		{"hex is left to the estimate", "decade-face-7193620485-fade-feed-add", ""},
+		{"so is hex in upper case", "DECADE-FACE-7193620485-FADE-FEED-ADD", ""},
+		{"a word before random hex", "secret-e7f488c24f11a73f727cdb03c097ba20", ""},
+	})
+}
+
+func TestEntropy(t *testing.T) {
+	assess(t, []textCase{
+		{"hex of 28 digits, 112 bits", "7f3a-91c6-0d5e-b824-6a1f-9c03-e5d7----", ""},
+		{"hex of 27 digits, 108 bits", "7f3a-91c6-0d5e-b824-6a1f-9c03-e5d-----", "entropy"},
+		{"34 decimal digits, 112.2 bits", "2718182845904523536028747135266249", ""},
+		{"33 decimal digits, 108.9 bits", "271818284590452353602874713526624", "entropy"},
+		{"hex in upper case", "7F3A91C60D5EB8246A1F9C03E5D7", "length"},
+		// 21 signs at 5 bits, a sign beside the repeat at 1, a repeat of 9 signs at 5, and a sign beside it at 1 are 112.
+		{"signs, 112 bits", `!"#$%&'()*+,-./:;<=>?@` + `!"#$%&'()` + "~", ""},
+		// 20 signs at 5 bits, a sign beside a repeat at 1, and two repeats at 5 are 111.
+		{"signs, 111 bits", `!"#$%&'()*+,-./:;<=>?` + `!"#$%&` + `*+,-./`, "entropy"},
+		// The first again with a repeat of 10 and a sign less: 107.
+		{"signs, 107 bits", `!"#$%&'()*+,-./:;<=>?` + `!"#$%&'()*` + "~", "entropy"},
+	})
+}
+
+func TestPublished(t *testing.T) {
+	assess(t, []textCase{
+		{"jwt.io, HS256", "a-string-secret-at-least-256-bits-long", "placeholder entropy published"},
+		{"jwt.io, HS384", "a-valid-string-secret-that-is-at-least-384-bits-long", "placeholder published"},
+		{"jwt.io, HS512", published, "published"},
+		{"Supabase", "super-secret-jwt-token-with-at-least-32-characters-long", "placeholder entropy published"},
+		{"RFC 7515's key in base64url", "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow", "published"},
+		{"SHA-256 of nothing", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "published"},
+		{"the same in upper case", "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", "published"},
+		{"trimmed", "\u2003" + published + "\n", "published"},
+		{"case is kept", "A" + published[1:], ""},
+		{"not quite", published + "er", ""},
+	})
+}
+
+func TestDeniedByTheOperator(t *testing.T) {
+	policy := secret.NewPolicy([]string{"", " \t", "  " + strong + "\n", "\n\n"})
+	t.Run("an entry", func(t *testing.T) {
+		assert.Equal(t, "published", words(policy.Assess(strong)))
+		assert.Equal(t, "published", words(policy.Assess("\t"+strong)))
+		assert.Equal(t, "published", words(policy.AssessBytes([]byte(strong))))
+		assert.Equal(t, "published", words(policy.AssessSeed([]byte(strong))))
+	})
+	t.Run("case is kept", func(t *testing.T) {
+		assert.Empty(t, policy.Assess("X"+strong[1:]))
+	})
+	t.Run("an entry as what a secret decodes to", func(t *testing.T) {
+		assert.Equal(t, "decoded:published", words(policy.Assess(hex.EncodeToString([]byte(strong)))))
+	})
+	t.Run("the embedded list stays", func(t *testing.T) {
+		assert.Equal(t, "published", words(policy.Assess(published)))
+	})
+	t.Run("a blank entry denies nothing", func(t *testing.T) {
+		assert.Equal(t, "length variety entropy", words(policy.Assess("")))
+	})
+	t.Run("no policy knows another's entries", func(t *testing.T) {
+		assert.Empty(t, secret.Policy{}.Assess(strong))
+		assert.Empty(t, secret.NewPolicy(nil).Assess(strong))
+	})
+}
+
+func TestDecoded(t *testing.T) {
+	forms := []struct {
+		name   string
+		encode func([]byte) string
+	}{
+		{"hex", hex.EncodeToString},
+		{"hex in upper case", func(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }},
+		{"base64", base64.StdEncoding.EncodeToString},
+		{"base64 without padding", base64.RawStdEncoding.EncodeToString},
+		{"base64url", base64.URLEncoding.EncodeToString},
+		{"base64url without padding", base64.RawURLEncoding.EncodeToString},
+	}
+	cases := []textCase{
+		{"a placeholder", "my jwt signing secret for production!?>", "decoded:placeholder decoded:entropy"},
+		{"the same, one character less", "my jwt signing secret for production~?", "decoded:placeholder decoded:entropy"},
+		{"the same, two characters less", "my jwt signing secret for productionx", "decoded:entropy"},
+		{"weak by estimate alone", "zebrafied-zebrafied-zebrafied-zebrafied", "decoded:entropy"},
+		{"published alone", published, "decoded:published"},
+		{"published, with blanks around it", "  " + published + " ", "decoded:published"},
+		{"strong", `R?>t7~Kq)2x]J9{vB4;mT6"pLd0^fWz8`, ""},
+		{"hex of 16 random bytes", "e7f488c24f11a73f727cdb03c097ba20", ""},
+		{"encoded twice is judged once", base64.StdEncoding.EncodeToString([]byte("please-change-this-signing-secret")), ""},
+		{"a control character", "my jwt signing secret for\tproduction!?>", ""},
+		{"a delete character", "my jwt signing secret for\x7fproduction!?>", ""},
+		{"a character beyond ASCII", "my jwt signing sécret for production!?>", ""},
+		{"an end of line", "my jwt signing secret for production!?>\n", ""},
+	}
+	for _, form := range forms {
+		for _, c := range cases {
+			t.Run(form.name+"/"+c.name, func(t *testing.T) {
+				encoded := form.encode([]byte(c.text))
+				// Hex of text is often a repeat of itself; its own entropy is not what is tested.
+				got := strings.TrimSpace(strings.TrimPrefix(words(secret.Policy{}.Assess(encoded)), "entropy"))
+				assert.Equal(t, c.want, got)
+			})
+		}
+	}
+	assess(t, []textCase{
+		{"both alphabets are used above", base64.RawStdEncoding.EncodeToString([]byte("my jwt signing secret for production?~>")), "decoded:placeholder decoded:entropy"},
+		{"16 characters: no finding on their number", hex.EncodeToString([]byte("Kq7zW2xJ9vB4mT6p")), "decoded:entropy"},
+		{"hex in groups", "6d79206a-7774207369676e-696e6720736563726574-20666f722070726f64", "decoded:placeholder decoded:entropy"},
+		{"base64 in lines", "bXkgand0IHNpZ25pbmcgc2Vj\ncmV0IGZvciBwcm9kdWN0aW9uIHVzZQ==", "decoded:placeholder decoded:entropy"},
+		{"hyphens and equals signs decode to nothing", "--------------------------------", "variety entropy"},
+	})
+}
+
+func TestTrim(t *testing.T) {
+	// Unicode's White_Space property, whole.
+	const white = "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+	assert.Equal(t, "a b", secret.Trim(white+"a b"+white))
+	assert.Equal(t, "\u200ba\ufeff", secret.Trim("\u200ba\ufeff"), "a zero width space is not white space")
+	assert.Equal(t, "\x85a\xa0", secret.Trim("\x85a\xa0"), "a bad byte is not white space")
+	assert.Empty(t, secret.Trim(white))
+	assert.Empty(t, secret.Policy{}.Assess(white+strong+white))
+}
+
+func TestFindings(t *testing.T) {
+	t.Run("all are told, in the order of the rules", func(t *testing.T) {
+		policy := secret.NewPolicy([]string{"eeee", "xx", "abc"})
+		assert.Equal(t, "length variety entropy published", words(policy.Assess("eeee")))
+		assert.Equal(t, "length variety placeholder entropy", words(policy.Assess("key")))
+		// 786f786f is xoxo in hex; cGFzc3dvcmQ= is password in base64.
+		assert.Equal(t, "length variety entropy decoded:entropy", words(policy.Assess("786f786f")))
+		assert.Equal(t, "length entropy decoded:placeholder decoded:entropy", words(policy.Assess("cGFzc3dvcmQ=")))
+		assert.Equal(t, "length variety entropy decoded:entropy decoded:published", words(policy.Assess("7878")))
+	})
+	t.Run("each rule has its word and its fragment", func(t *testing.T) {
+		want := map[secret.Rule]string{
+			secret.RuleLength:      "length: is not 32 to 1024 characters or bytes long",
+			secret.RuleVariety:     "variety: has fewer than 6 different characters or bytes",
+			secret.RulePlaceholder: "placeholder: is made of common words and digits only",
+			secret.RuleEntropy:     "entropy: has fewer than 112 bits by estimate",
+			secret.RulePublished:   "published: is publicly known or on the list of denied secrets",
+			secret.Rule(0):         "unknown: breaks an unknown rule",
+		}
+		for rule, text := range want {
+			assert.Equal(t, text, rule.String()+": "+secret.Finding{Rule: rule}.String())
+		}
+		assert.Equal(t, "decodes from hex or base64 to a text that has fewer than 112 bits by estimate",
+			secret.Finding{Rule: secret.RuleEntropy, Decoded: true}.String())
+	})
+}

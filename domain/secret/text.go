@@ -1,0 +1,95 @@
+package secret
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+	"unicode"
+)
+
+// fold gives the characters of a text without their case: lower-cased, and what Unicode folds to the same letter made equal, so
+// that the Kelvin sign is a k.
+func fold(text string) []rune {
+	folded := []rune(text)
+	for i, r := range folded {
+		switch {
+		case 'A' <= r && r <= 'Z':
+			folded[i] = r - 'A' + 'a'
+		case r > unicode.MaxASCII:
+			least := r
+			for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+				least = min(least, f)
+			}
+			folded[i] = unicode.ToLower(least)
+		}
+	}
+	return folded
+}
+
+// isLetter tells whether a folded character is a letter, of any script. Letters beyond a-z are priced as those are, which is
+// lower than the price of signs.
+func isLetter(r rune) bool {
+	if r <= unicode.MaxASCII {
+		return 'a' <= r && r <= 'z'
+	}
+	return unicode.IsLetter(r)
+}
+
+// isDigit tells whether a folded character is a decimal digit, of any script.
+func isDigit(r rune) bool {
+	if r <= unicode.MaxASCII {
+		return '0' <= r && r <= '9'
+	}
+	return unicode.IsDigit(r)
+}
+
+// isOther tells what is neither letter nor digit.
+func isOther(r rune) bool {
+	return !isLetter(r) && !isDigit(r)
+}
+
+// standsAlone tells whether no letter or digit is beside text[from:to]. A digit counts, or the single letters of random hex would
+// stand alone between its digits.
+func standsAlone(text []rune, from, to int) bool {
+	return (from == 0 || isOther(text[from-1])) && (to == len(text) || isOther(text[to]))
+}
+
+// isHex tells whether a folded text is of 0-9, a-f and hyphens only.
+func isHex(folded []rune) bool {
+	for _, r := range folded {
+		switch {
+		case '0' <= r && r <= '9', 'a' <= r && r <= 'f', r == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// isPrintable tells whether all bytes are in U+0020 to U+007E.
+func isPrintable(material []byte) bool {
+	for _, b := range material {
+		if b < ' ' || b > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// decodings gives the printable texts that a text decodes to, as hex (hyphens dropped, as the estimate drops them) or as base64 of
+// either alphabet, padded or not. It is as lenient as common decoders are on padding, line ends and the last character's spare bits.
+func decodings(text string) []string {
+	var texts []string
+	keep := func(decoded []byte, err error) {
+		if err == nil && len(decoded) > 0 && isPrintable(decoded) {
+			texts = append(texts, string(decoded))
+		}
+	}
+	keep(hex.DecodeString(strings.ReplaceAll(text, "-", "")))
+	base := base64.RawStdEncoding
+	if strings.ContainsAny(text, "-_") {
+		base = base64.RawURLEncoding
+	}
+	keep(base.DecodeString(strings.TrimRight(text, "=")))
+	return texts
+}

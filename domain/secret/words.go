@@ -1,0 +1,143 @@
+package secret
+
+import (
+	_ "embed"
+	"math/bits"
+	"sync"
+)
+
+// commonWords lists the words of placeholders, pass phrases and example configurations; the comment at the file's head names the sources.
+//
+//go:embed common_words.txt
+var commonWords string
+
+// words is the tree of the listed words.
+var words = sync.OnceValue(func() tree {
+	root := &branch{}
+	for _, word := range entries(commonWords) {
+		if len(word) > maxWord {
+			panic("secret: an entry of common_words.txt is too long")
+		}
+		at := root
+		for _, r := range word {
+			s := symbol(r)
+			if s == noSymbol {
+				panic("secret: an entry of common_words.txt is not of a-z and 0-9")
+			}
+			if at.children[s] == nil {
+				at.children[s] = &branch{}
+			}
+			at = at.children[s]
+		}
+		at.word = true
+	}
+	return plant(root)
+})
+
+// maxWord is the most characters that a listed word may have: the lengths of the words found at a place fit into 16 bits.
+const maxWord = 15
+
+// leetLength is the fewest characters of a word that is also found when spelled with digits and signs.
+const leetLength = 5
+
+// A symbol is the number of a letter (0 to 25) or digit (26 to 35).
+const noSymbol = 36
+
+// symbol gives the number of a folded character.
+func symbol(r rune) uint8 {
+	switch {
+	case 'a' <= r && r <= 'z':
+		return uint8(r - 'a')
+	case '0' <= r && r <= '9':
+		return uint8(r-'0') + 26
+	}
+	return noSymbol
+}
+
+// leet gives the symbol of the letter that a digit or sign is written for.
+func leet(r rune) uint8 {
+	switch r {
+	case '0':
+		return symbol('o')
+	case '1':
+		return symbol('l')
+	case '3':
+		return symbol('e')
+	case '4', '@':
+		return symbol('a')
+	case '5', '$':
+		return symbol('s')
+	case '7':
+		return symbol('t')
+	}
+	return noSymbol
+}
+
+// tree holds words by their beginnings, in few bytes. Element 0 is the root.
+type tree []node
+
+// node is one beginning. Its children stand side by side in the tree, from first on, in the order of their symbols.
+type node struct {
+	children uint64 // bit s: a child for symbol s; there is none for noSymbol
+	first    uint16
+	word     bool
+}
+
+// child gives the node that a symbol leads to, and 0, which no symbol leads to, where there is none.
+func (t tree) child(at uint16, s uint8) uint16 {
+	n := &t[at]
+	if n.children>>s&1 == 0 {
+		return 0
+	}
+	return n.first + uint16(bits.OnesCount64(n.children&(1<<s-1)))
+}
+
+// lengths gives the lengths of the words that a folded text begins with: bit n for a word of n characters. Where spelled is set, words of
+// 5 or more are also found when spelled with 0 for o, 1 for l, 3 for e, 4 or @ for a, 5 or $ for s, 7 for t.
+func (t tree) lengths(text []rune, spelled bool) uint16 {
+	return t.from(0, text, 0, false, spelled)
+}
+
+// from goes on from a node that depth characters led to. crooked tells that one of them was read as another.
+func (t tree) from(at uint16, text []rune, depth int, crooked, spelled bool) uint16 {
+	var found uint16
+	if t[at].word && (!crooked || depth >= leetLength) {
+		found = 1 << depth
+	}
+	if depth == len(text) {
+		return found
+	}
+	if next := t.child(at, symbol(text[depth])); next != 0 {
+		found |= t.from(next, text, depth+1, crooked, spelled)
+	}
+	if !spelled {
+		return found
+	}
+	if next := t.child(at, leet(text[depth])); next != 0 {
+		found |= t.from(next, text, depth+1, true, spelled)
+	}
+	return found
+}
+
+// branch is a node while the tree grows.
+type branch struct {
+	children [noSymbol]*branch
+	word     bool
+}
+
+// plant lays the branches down level by level, so that children stand side by side.
+func plant(root *branch) tree {
+	t := tree{{word: root.word}}
+	level := []*branch{root}
+	for at := 0; at < len(level); at++ {
+		t[at].first = uint16(len(t))
+		for s, child := range level[at].children {
+			if child != nil {
+				t[at].children |= 1 << s
+				t = append(t, node{word: child.word})
+				level = append(level, child)
+			}
+		}
+	}
+	return t
+}
