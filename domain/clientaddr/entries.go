@@ -28,18 +28,15 @@ func cutLast(line string) (before, after string, found bool) {
 	return "", line, false
 }
 
-// Forwarded yields the for= of each element of the header's lines (RFC 7239 §4). An element without one, or with two, yields
-// an empty entry, and so does a line that is not of the header's form, once: what cannot be read ends the walk.
+// Forwarded yields the for= of each element of the header's lines (RFC 7239 §4). An element that has none, or two, or that is not of the
+// header's form yields an empty entry.
 func Forwarded(lines []string) Entries {
 	return func(yield func(string) bool) {
 		for _, line := range slices.Backward(lines) {
-			nodes, ok := forwardedNodes(line)
-			if !ok {
-				yield("")
-				return
-			}
-			for _, node := range slices.Backward(nodes) {
-				if !yield(node) {
+			for rest, more := line, true; more; {
+				var element string
+				rest, element, more = cutLastElement(rest)
+				if !yield(forwardedFor(element)) {
 					return
 				}
 			}
@@ -47,51 +44,59 @@ func Forwarded(lines []string) Entries {
 	}
 }
 
-// forwardedNodes reads one line from the left, for only so can quoted commas be told apart.
-func forwardedNodes(line string) ([]string, bool) {
-	var nodes []string
+// cutLastElement cuts line at its last comma outside quotes. It too reads from the right: what stands left of a hop's own element was
+// written by strangers, and not even a quote that they leave open may change how that element reads.
+func cutLastElement(line string) (before, element string, found bool) {
+	for i := len(line) - 1; i >= 0; i-- {
+		switch line[i] {
+		case ',':
+			return line[:i], line[i+1:], true
+		case '"':
+			i = openingQuote(line[:i])
+		}
+	}
+	return "", line, false
+}
+
+// openingQuote is where the quoted string begins that ends behind text, -1 where it does not. Quotes inside it follow a backslash; the
+// opening one follows an equals sign.
+func openingQuote(text string) int {
+	for i := len(text) - 1; i >= 0; i-- {
+		if text[i] == '"' && (i == 0 || text[i-1] != '\\') {
+			return i
+		}
+	}
+	return -1
+}
+
+// forwardedFor is the for= of one element.
+func forwardedFor(element string) string {
 	node, count := "", 0
-	finish := func() {
-		if count != 1 {
-			node = ""
+	for rest := trim(element); rest != ""; rest = trim(rest) {
+		if rest[0] == ';' {
+			rest = rest[1:]
+			continue
 		}
-		nodes = append(nodes, node)
-		node, count = "", 0
+		name, after, found := strings.Cut(rest, "=")
+		value, tail, ok := forwardedValue(after)
+		if tail = trim(tail); !found || !ok || tail != "" && tail[0] != ';' {
+			return ""
+		}
+		if strings.EqualFold(trim(name), "for") {
+			node, count = value, count+1
+		}
+		rest = tail
 	}
-	rest := line
-	for {
-		rest = trim(rest)
-		if rest != "" && rest[0] != ',' && rest[0] != ';' {
-			name, after, found := strings.Cut(rest, "=")
-			if !found {
-				return nil, false
-			}
-			value, tail, ok := forwardedValue(after)
-			if !ok {
-				return nil, false
-			}
-			if strings.EqualFold(trim(name), "for") {
-				node, count = value, count+1
-			}
-			rest = trim(tail)
-		}
-		switch {
-		case rest == "":
-			finish()
-			return nodes, true
-		case rest[0] == ',':
-			finish()
-		case rest[0] != ';':
-			return nil, false
-		}
-		rest = rest[1:]
+	if count != 1 {
+		return ""
 	}
+	return node
 }
 
 // forwardedValue reads a token or a quoted string (RFC 9110 §5.6.4) and tells what follows it.
 func forwardedValue(text string) (value, rest string, ok bool) {
 	if !strings.HasPrefix(text, `"`) {
-		end := strings.IndexAny(text, ",;")
+		end := strings.IndexByte(text, ';')
 		if end < 0 {
 			end = len(text)
 		}

@@ -43,7 +43,7 @@ func (t Trusted) Holds(addr netip.Addr) bool {
 }
 
 // Entries yields the entries of a forwarding header from the right-most to the left-most, across all its lines. Entries that
-// no reader can make out are yielded too, as they stand.
+// no reader can make out are yielded too, as they stand or empty.
 type Entries func(yield func(entry string) bool)
 
 // Client is the address of the client: peer, unless peer is trusted; then the right-most entry that is not a trusted proxy. An entry that is
@@ -88,16 +88,21 @@ func parse(entry string) (netip.Addr, bool) {
 		}
 	}
 	addr, err := netip.ParseAddr(host)
-	if err != nil || addr.IsUnspecified() || addr.Unmap().IsUnspecified() {
+	addr = plain(addr) // first: with a zone, or as IPv4 inside IPv6, the unspecified address would not be known
+	if err != nil || addr.IsUnspecified() {
 		return netip.Addr{}, false
 	}
-	return plain(addr), true
+	return addr, true
 }
 
-// isPort tells whether text is a colon and a port's digits.
+// isPort tells whether text is a colon and a port, which a proxy may have obfuscated (RFC 7239 §6).
 func isPort(text string) bool {
-	digits, ok := strings.CutPrefix(text, ":")
-	return ok && len(digits) >= 1 && len(digits) <= 5 && strings.Trim(digits, "0123456789") == ""
+	const digits, letters = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	port, ok := strings.CutPrefix(text, ":")
+	if name, obfuscated := strings.CutPrefix(port, "_"); ok && obfuscated {
+		return name != "" && strings.Trim(name, digits+letters+"._-") == ""
+	}
+	return ok && len(port) >= 1 && len(port) <= 5 && strings.Trim(port, digits) == ""
 }
 
 // Cut is the part of addr that counts as one client: IPv4 as it is, IPv6 cut to its first bits (32 to 128), for one customer

@@ -45,7 +45,10 @@ func Read(text string, ring *keys.Ring, terms session.Terms, now time.Time) (ses
 	if err != nil {
 		return session.Claims{}, err
 	}
-	return claims, judge(claims, terms, now)
+	if err := judge(claims, terms, now); err != nil {
+		return session.Claims{}, err
+	}
+	return claims, nil
 }
 
 // judge makes checks 10 and 11; the version was judged while it was read.

@@ -1,0 +1,133 @@
+package throttle_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/offload/sessiond/domain/throttle"
+)
+
+const (
+	start  throttle.Instant = 1_000_000_000_000
+	window                  = time.Minute
+)
+
+// at is the instant after start.
+func at(after time.Duration) throttle.Instant { return start.After(after) }
+
+// grants makes the instants at which grants were given, all in one piece.
+func grants(after ...time.Duration) throttle.Grants {
+	var piece []throttle.Instant
+	for _, d := range after {
+		piece = append(piece, at(d))
+	}
+	return throttle.Grants{piece}
+}
+
+func TestInstant(t *testing.T) {
+	assert.Equal(t, start+throttle.Instant(time.Second), start.After(time.Second))
+	assert.Equal(t, start-1, start.After(-1))
+	assert.Equal(t, time.Second, start.Until(start.After(time.Second)))
+	assert.Equal(t, -time.Second, start.After(time.Second).Until(start))
+	assert.Zero(t, start.Until(start))
+}
+
+// TestGrantsPieces cuts the same instants at every two places: nothing else may tell the cuts apart.
+func TestGrantsPieces(t *testing.T) {
+	all := []throttle.Instant{at(0), at(1), at(1), at(5), at(9)}
+	for first := range len(all) + 1 {
+		for second := first; second <= len(all); second++ {
+			cut := throttle.Grants{all[:first], all[first:second], all[second:]}
+			assert.Equal(t, len(all), cut.Len())
+			for i, want := range all {
+				assert.Equal(t, want, cut.At(i), "%d of a cut at %d and %d", i, first, second)
+			}
+			assert.Panics(t, func() { cut.At(len(all)) })
+			assert.Equal(t, at(9), cut.Effective(at(8)))
+			assert.Equal(t, 3, cut.Spent(10, at(11)))
+		}
+	}
+	var none throttle.Grants
+	assert.Zero(t, none.Len())
+	assert.Panics(t, func() { none.At(0) })
+}
+
+func TestSpent(t *testing.T) {
+	given := grants(0, 0, time.Second, 2*time.Second)
+	for name, c := range map[string]struct {
+		now   time.Duration
+		spent int
+	}{
+		"at the last grant":                    {2 * time.Second, 0},
+		"a nanosecond before the first leaves": {window - 1, 0},
+		"as the first two leave":               {window, 2},
+		"a nanosecond before the third leaves": {window + time.Second - 1, 2},
+		"as the third leaves":                  {window + time.Second, 3},
+		"a nanosecond before the last leaves":  {window + 2*time.Second - 1, 3},
+		"as the last leaves":                   {window + 2*time.Second, 4},
+		"long after":                           {1000 * window, 4},
+	} {
+		assert.Equal(t, c.spent, given.Spent(window, at(c.now)), name)
+	}
+	var none throttle.Grants
+	assert.Zero(t, none.Spent(window, start))
+}
+
+func TestEffective(t *testing.T) {
+	given := grants(0, time.Second)
+	assert.Equal(t, at(time.Second), given.Effective(at(-time.Hour)), "a late caller counts as being at the last grant")
+	assert.Equal(t, at(time.Second), given.Effective(at(time.Second-1)))
+	assert.Equal(t, at(time.Second), given.Effective(at(time.Second)))
+	assert.Equal(t, at(time.Second+1), given.Effective(at(time.Second+1)))
+	var none throttle.Grants
+	assert.Equal(t, at(-5), none.Effective(at(-5)))
+}
+
+func TestStand(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit            int
+		given            throttle.Grants
+		now              time.Duration
+		left             int
+		growsIn, retryIn time.Duration
+	}{
+		"nothing given":               {3, grants(), 0, 3, 0, 0},
+		"one given now":               {3, grants(0), 0, 2, window, 0},
+		"one about to leave":          {3, grants(0), window - 1, 2, 1, 0},
+		"one as it leaves":            {3, grants(0), window, 3, 0, 0},
+		"one long gone":               {3, grants(0), 1000 * window, 3, 0, 0},
+		"two, the older grows it":     {3, grants(0, 10*time.Second), 15 * time.Second, 1, 45 * time.Second, 0},
+		"two, the older has left":     {3, grants(0, 10*time.Second), window, 2, 10 * time.Second, 0},
+		"full":                        {3, grants(0, 1, 2), 2, 0, window - 2, window - 2},
+		"full at one instant":         {3, grants(0, 0, 0), 0, 0, window, window},
+		"full, a nanosecond to go":    {3, grants(0, 1, 2), window - 1, 0, 1, 1},
+		"full, as the first leaves":   {3, grants(0, 1, 2), window, 1, 1, 0},
+		"full, as two leave":          {3, grants(0, 0, 2), window, 2, 2, 0},
+		"a limit of one":              {1, grants(0), window - 1, 0, 1, 1},
+		"a limit of one, at its end":  {1, grants(0), window, 1, 0, 0},
+		"more kept than the limit":    {2, grants(0, 1, 2, 3), 3, 0, window - 1, window - 1},
+		"more kept, older have left":  {2, grants(0, 1, 2, 3), window + 1, 0, 1, 1},
+		"more kept, all but one left": {2, grants(0, 1, 2, 3), window + 2, 1, 1, 0},
+		"more kept, all left":         {2, grants(0, 1, 2, 3), window + 3, 2, 0, 0},
+		"a raised limit":              {5, grants(0, 1), 1, 3, window - 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ask := throttle.Ask{Dimension: throttle.ByInstall, Subject: throttle.Subject{1}, Limit: c.limit, Window: window}
+			want := throttle.Standing{Ask: ask, Left: c.left, GrowsIn: c.growsIn, RetryIn: c.retryIn}
+			assert.Equal(t, want, ask.Stand(&c.given, at(c.now)))
+		})
+	}
+}
+
+func TestGranted(t *testing.T) {
+	ask := throttle.Ask{Limit: 3, Window: window}
+	for name, c := range map[string]struct{ before, after throttle.Standing }{
+		"the first":    {throttle.Standing{Ask: ask, Left: 3}, throttle.Standing{Ask: ask, Left: 2, GrowsIn: window}},
+		"a second one": {throttle.Standing{Ask: ask, Left: 2, GrowsIn: 5}, throttle.Standing{Ask: ask, Left: 1, GrowsIn: 5}},
+		"the last one": {throttle.Standing{Ask: ask, Left: 1, GrowsIn: 1}, throttle.Standing{Ask: ask, Left: 0, GrowsIn: 1}},
+	} {
+		assert.Equal(t, c.after, c.before.Granted(), name)
+	}
+}

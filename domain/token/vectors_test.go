@@ -1,0 +1,72 @@
+package token_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/token"
+	"github.com/offload/sessiond/test/vectors"
+)
+
+// TestVectors runs the contract's cases of the compact form under HS256 secrets. Groups of a keyset need a reader of keysets, and run
+// where there is one.
+func TestVectors(t *testing.T) {
+	run := map[string]int{}
+	for _, group := range vectors.Groups() {
+		if group.Keyset != nil {
+			continue
+		}
+		ring := ringOf(t, group)
+		terms := session.Terms{Issuer: group.Issuer, Audience: group.Audience, ClockSkew: group.ClockSkew.Duration}
+		for _, c := range group.Cases {
+			run[group.Name]++
+			t.Run(c.Name, func(t *testing.T) {
+				claims, err := token.Verify(c.Token, ring, terms, group.Now.Time)
+				if c.Want == vectors.Valid {
+					require.NoError(t, err)
+					assert.Equal(t, []rune(c.InstallID), []rune(claims.InstallID.Text()))
+					return
+				}
+				require.Error(t, err)
+				assert.Equal(t, string(c.Want), failure.KindOf(err).Code(), c.Why)
+				assert.Equal(t, session.Claims{}, claims)
+				rejection, ok := errors.AsType[*token.Rejection](err)
+				require.True(t, ok)
+				assert.Contains(t, token.Reasons(), rejection.Reason)
+			})
+		}
+	}
+	assert.Equal(t, map[string]int{
+		"": 539, "compact, odd text": 35, "compact, clock skew 0": 15, "compact, clock skew 2": 15, "compact, clock skew 60": 15,
+		"compact, last second of 9999": 4,
+	}, run, "cases that ran")
+}
+
+// ringOf makes the keys of a group, of which the active one signs at its instant.
+func ringOf(t testing.TB, group vectors.Group) *keys.Ring {
+	t.Helper()
+	var all []keys.Key
+	for kid, secret := range group.Keys {
+		id, ok := keys.ParseID(kid)
+		require.True(t, ok)
+		plan := keys.Plan{SignFrom: group.Now.Add(-time.Hour)}
+		if kid == group.ActiveKid {
+			plan.SignFrom = group.Now.Time
+		}
+		all = append(all, keys.NewHS256(id, []byte(strings.TrimSpace(secret)), plan))
+	}
+	ring, err := keys.NewRing(all...)
+	require.NoError(t, err)
+	signer, ok := ring.SignerAt(group.Now.Time)
+	require.True(t, ok)
+	require.Equal(t, group.ActiveKid, string(signer.ID()))
+	return ring
+}

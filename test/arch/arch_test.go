@@ -1,0 +1,199 @@
+// Package arch holds the house against its plan: who may import whom, where fx may be seen, and what lies at the top.
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	root   = "../.."
+	module = "github.com/offload/sessiond"
+)
+
+// topLevel is all that lies at the top, beside dotfiles.
+var topLevel = []string{
+	"domain", "app", "adapters", "ports", "bootstrap", "cmd", "test",
+	"go.mod", "go.sum", "Makefile", "ARCHITECTURE.md", "README.md",
+}
+
+// pure is the part of the standard library that the domain may import: same arguments, same answer.
+var pure = []string{
+	"bytes", "cmp", "crypto/ecdh", "crypto/ed25519", "crypto/hkdf", "crypto/hmac", "crypto/sha256", "crypto/sha512", "crypto/subtle",
+	"embed", "encoding", "encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt", "iter", "maps", "math", "math/bits",
+	"net/netip", "slices", "sort", "strconv", "strings", "sync", "time", "unicode", "unicode/utf16", "unicode/utf8",
+}
+
+// floor is what a part of the tree may import. A package of the module is named without the module's path.
+type floor struct {
+	under string
+	// allow tells whether a file in the folder may import path; own is true for packages of the module.
+	allow func(folder, path string, own bool) bool
+}
+
+func within(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
+
+// adapterOf is the adapter that a folder belongs to: the folder itself, but all of adapters/http is one.
+func adapterOf(folder string) string {
+	if within(folder, "adapters/http") {
+		return "adapters/http"
+	}
+	return folder
+}
+
+var floors = []floor{
+	{"domain", func(_, path string, own bool) bool {
+		return own && within(path, "domain") || slices.Contains(pure, path)
+	}},
+	{"ports/portstest", func(string, string, bool) bool { return true }}, // tests, for adapters
+	{"ports", func(_, path string, own bool) bool {
+		return own && (within(path, "domain") || path == "ports") || slices.Contains([]string{"context", "sync", "time", "net/netip"}, path)
+	}},
+	{"app", func(_, path string, own bool) bool {
+		return own && (within(path, "domain") || path == "ports") ||
+			slices.Contains([]string{"context", "errors", "sync", "sync/atomic", "time", "net/netip"}, path)
+	}},
+	{"adapters", func(folder, path string, own bool) bool {
+		return !own || within(path, "domain") || path == "ports" || within(path, adapterOf(folder))
+	}},
+	{"bootstrap", func(_, path string, own bool) bool { return !own || !within(path, "cmd") && !within(path, "test") }},
+	{"cmd", func(_, path string, own bool) bool { return !own || within(path, "bootstrap") }},
+}
+
+// file is one Go file that is no test, and what it imports.
+type file struct {
+	path, folder string
+	imports      []string
+}
+
+func files(t *testing.T) []file {
+	t.Helper()
+	var found []file
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && path != root && strings.HasPrefix(entry.Name(), ".") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		f := file{path: filepath.ToSlash(relative), folder: filepath.ToSlash(filepath.Dir(relative))}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			f.imports = append(f.imports, imported)
+		}
+		found = append(found, f)
+		return nil
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, found)
+	return found
+}
+
+func TestTheImportTable(t *testing.T) {
+	seen := map[string]int{}
+	for _, f := range files(t) {
+		at := slices.IndexFunc(floors, func(floor floor) bool { return within(f.folder, floor.under) })
+		if at < 0 {
+			assert.True(t, within(f.folder, "test"), "%s lies on no floor", f.path)
+			continue
+		}
+		seen[floors[at].under]++
+		for _, path := range f.imports {
+			short, own := strings.CutPrefix(path, module+"/")
+			assert.True(t, floors[at].allow(f.folder, short, own), "%s may not import %s", f.path, path)
+		}
+	}
+	for _, floor := range floors {
+		assert.NotZero(t, seen[floor.under], "nothing was found under %s", floor.under)
+	}
+}
+
+func TestFxIsSeenInBootstrapAlone(t *testing.T) {
+	count := 0
+	for _, f := range files(t) {
+		for _, path := range f.imports {
+			if within(path, "go.uber.org/fx") || within(path, "go.uber.org/dig") {
+				count++
+				assert.Equal(t, "bootstrap", f.folder, "%s imports %s", f.path, path)
+			}
+		}
+	}
+	assert.NotZero(t, count)
+}
+
+func TestTheTopLevel(t *testing.T) {
+	out, err := exec.Command("git", "-C", root, "ls-files").Output()
+	require.NoError(t, err)
+	tops := map[string]bool{}
+	for path := range strings.FieldsSeq(string(out)) {
+		top, _, _ := strings.Cut(path, "/")
+		tops[top] = true
+	}
+	entries, err := os.ReadDir(root)
+	require.NoError(t, err)
+	for _, entry := range entries {
+		tops[entry.Name()] = true
+	}
+	for top := range tops {
+		assert.True(t, strings.HasPrefix(top, ".") || slices.Contains(topLevel, top), "%s does not belong at the top", top)
+	}
+}
+
+// TestTheTableCatches holds the table itself against imports that it must refuse.
+func TestTheTableCatches(t *testing.T) {
+	for _, c := range []struct {
+		folder, path string
+		own, allowed bool
+	}{
+		{"domain/token", "domain/keys", true, true},
+		{"domain/token", "os", false, false},
+		{"domain/token", "context", false, false},
+		{"domain/token", "log/slog", false, false},
+		{"domain/token", "net/http", false, false},
+		{"domain/token", "math/rand/v2", false, false},
+		{"domain/token", "github.com/google/uuid", false, false},
+		{"domain/token", "ports", true, false},
+		{"ports", "app/issue", true, false},
+		{"ports", "adapters/system", true, false},
+		{"app/issue", "ports", true, true},
+		{"app/issue", "adapters/system", true, false},
+		{"app/issue", "net/http", false, false},
+		{"app/issue", "log/slog", false, false},
+		{"app/issue", "github.com/stretchr/testify/assert", false, false},
+		{"adapters/http/api", "adapters/http/edge", true, true},
+		{"adapters/http/api", "adapters/system", true, false},
+		{"adapters/events/logs", "adapters/events/metrics", true, false},
+		{"adapters/events/logs", "app/issue", true, false},
+		{"adapters/system", "bootstrap", true, false},
+		{"cmd/sessiond", "adapters/cli", true, false},
+	} {
+		at := slices.IndexFunc(floors, func(floor floor) bool { return within(c.folder, floor.under) })
+		require.GreaterOrEqual(t, at, 0)
+		assert.Equal(t, c.allowed, floors[at].allow(c.folder, c.path, c.own), "%s importing %s", c.folder, c.path)
+	}
+}
