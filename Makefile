@@ -1,0 +1,52 @@
+# Everything that is built or brought along lies in folders that git ignores: .build, .tools, .parts.
+
+GO        ?= go
+FUZZTIME  ?= 20s
+BENCHTIME ?= 1s
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS   := -X github.com/offload/sessiond/bootstrap.Version=$(VERSION)
+
+GOLANGCI         := .tools/golangci-lint
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-unit test-long lint generate verify fuzz bench
+
+help: ## say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## build, and serve on embedded defaults
+	@.build/sessiond
+
+build: ## build the binary into .build
+	@mkdir -p .build
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o .build/sessiond ./cmd/sessiond
+
+test: verify lint test-unit ## all that a change must pass: generated code, lint, race, real sockets
+
+test-unit:
+	$(GO) test -race -timeout 10m ./...
+	$(GO) test -timeout 5m -run 'WithoutRace$$' ./...
+
+test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target
+
+lint: $(GOLANGCI_STAMP) ## the import table, clocks, exhaustive switches, comments
+	$(GOLANGCI) run ./...
+
+$(GOLANGCI_STAMP):
+	@mkdir -p .tools
+	GOBIN=$(CURDIR)/.tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@touch $@
+
+generate: ## write the mocks anew
+	$(GO) generate ./...
+
+verify: ## fail where generated code or go.mod is not what it would be made now
+	./test/verify.sh
+
+fuzz: ## run each fuzz target for FUZZTIME
+	./test/fuzz.sh $(FUZZTIME)
+
+bench: ## benchmarks of tokens, decisions, and a whole request
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./domain/token ./adapters/limiter/memory ./test/e2e/...

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Remark is a fault or a warning about one variable. It holds no secret.
+type Remark struct {
+	Variable string `json:"variable"`
+	Origin   string `json:"origin"`
+	Problem  string `json:"problem"`
+	Remedy   string `json:"remedy"`
+}
+
+// Unsound is a configuration that is wrong. It is an error.
+type Unsound struct {
+	Faults []Remark
+	// Warnings are told besides, for a mistyped name may be why another is missing.
+	Warnings []Remark
+}
+
+// Error tells how many faults there are.
+func (u *Unsound) Error() string {
+	return fmt.Sprintf("the configuration is wrong; faults: %d", len(u.Faults))
+}
+
+// text tells every warning and every fault, for people.
+func (u *Unsound) text() string {
+	return "sessiond: " + u.Error() + "\n\n" + remarks("warning", u.Warnings) + remarks("fault", u.Faults)
+}
+
+// remarks are blocks of lines, one for each, with an empty line behind it.
+func remarks(word string, list []Remark) string {
+	var text strings.Builder
+	for _, remark := range list {
+		fmt.Fprintf(&text, "%s: %s (%s)\n  problem: %s\n  remedy:  %s\n\n", word, remark.Variable, remark.Origin, remark.Problem, remark.Remedy)
+	}
+	return text.String()
+}
+
+// CheckReport is what a configuration would do.
+type CheckReport struct {
+	Sound bool `json:"sound"`
+	// Effect is nil where the configuration is wrong.
+	Effect   *Effect  `json:"effect"`
+	Faults   []Remark `json:"faults"`
+	Warnings []Remark `json:"warnings"`
+}
+
+// Effect is what a sound configuration does. Durations are whole seconds.
+type Effect struct {
+	Environment    string    `json:"environment"`
+	ProductionLike bool      `json:"production_like"`
+	Version        string    `json:"version"`
+	Listeners      Listeners `json:"listeners"`
+	Keys           []Key     `json:"keys"`
+	Sessions       Sessions  `json:"sessions"`
+	Limits         Limits    `json:"limits"`
+	Proxies        Proxies   `json:"proxies"`
+	Shutdown       Shutdown  `json:"shutdown"`
+	Logs           Logs      `json:"logs"`
+}
+
+// Listeners are the addresses; Operations is empty where there is none.
+type Listeners struct {
+	Public         string `json:"public"`
+	Operations     string `json:"operations"`
+	MaxConnections int    `json:"max_connections"`
+}
+
+// Key is one key and what it does now; never its material.
+type Key struct {
+	ID        string `json:"id"`
+	Algorithm string `json:"algorithm"`
+	State     string `json:"state"`
+}
+
+// Sessions is what every session says and is asked.
+type Sessions struct {
+	Issuer              string `json:"issuer"`
+	Audience            string `json:"audience"`
+	TTLSeconds          int    `json:"ttl_seconds"`
+	ClockSkewSeconds    int    `json:"clock_skew_seconds"`
+	RenewalGraceSeconds int    `json:"renewal_grace_seconds"`
+}
+
+// Limits is how many sessions are given to whom, and where that is kept.
+type Limits struct {
+	PerIP         int    `json:"per_ip"`
+	PerInstall    int    `json:"per_install"`
+	WindowSeconds int    `json:"window_seconds"`
+	Mode          string `json:"mode"`
+	IPv6Prefix    int    `json:"ipv6_prefix"`
+	Storage       string `json:"storage"`
+	MaxSubjects   int    `json:"max_subjects"`
+}
+
+// Proxies is whose forwarding header is believed; Trusted is empty for nobody's.
+type Proxies struct {
+	Trusted []string `json:"trusted"`
+	Header  string   `json:"header"`
+}
+
+// Shutdown is how the service stops.
+type Shutdown struct {
+	DelaySeconds int `json:"delay_seconds"`
+	GraceSeconds int `json:"grace_seconds"`
+}
+
+// Logs is what is logged, and how.
+type Logs struct {
+	Level  string `json:"level"`
+	Format string `json:"format"`
+}
+
+// ConfigReport is what is in force.
+type ConfigReport struct {
+	Settings []Setting
+	// Unsound is what is wrong with it; nil where nothing is.
+	Unsound *Unsound
+}
+
+// Setting is one variable; the value of a secret is replaced.
+type Setting struct{ Variable, Value, Origin string }
+
+// VersionReport is what the program is. Revision is empty where the build does not tell.
+type VersionReport struct{ Version, Go, Platform, Revision string }

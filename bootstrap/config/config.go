@@ -1,0 +1,70 @@
+// Package config reads the service's configuration and judges it whole: every fault is told at once, with where the value came from, what is
+// wrong with it and what would be right.
+//
+// It promises that nobody is shown a secret: not in a fault, a warning or a setting, and not by printing any value of this package. What
+// Load gives is typed; nothing in it is parsed again. Variables are in fields.go, where values come from in sources.go, what this version cannot do yet in
+// unbuilt.go. It opens files that the configuration names, and nothing else. It may import every layer.
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/offload/sessiond/app/issue"
+	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/domain/session"
+)
+
+// Config is the configuration in force.
+type Config struct {
+	// Environment is the environment's word, trimmed, in lower case; development where it was empty.
+	Environment string
+	// Production is true for every word that is not one for development.
+	Production bool
+	// BuildVersion is the version that is shown; it may be empty.
+	BuildVersion string
+	// Terms are what every session says and is asked.
+	Terms session.Terms
+	// Limits are how many sessions are given to whom.
+	Limits issue.Limits
+	// MaxSubjects bounds the memory storage, at least 1.
+	MaxSubjects int
+	// DigestKey is what subjects are digested with; never empty.
+	DigestKey Secret
+	// TrustedProxies are whose forwarding headers are believed; nobody's where it is the zero value.
+	TrustedProxies clientaddr.Trusted
+	// TrustedPrefixes are the same proxies as a list, to be shown.
+	TrustedPrefixes []netip.Prefix
+	// TrustedProxyHeader is the header that trusted proxies write: X-Forwarded-For or Forwarded.
+	TrustedProxyHeader string
+	// HTTPAddr is the public listener's host and port.
+	HTTPAddr string
+	// OpsAddr is the operations listener's host and port; empty: none.
+	OpsAddr string
+	// MaxConnections is how many connections the public listener holds at once, at least 1.
+	MaxConnections int
+	// ReadTimeout bounds reading a request, IdleTimeout the wait for the next one; both are at least a second.
+	ReadTimeout, IdleTimeout time.Duration
+	// ShutdownDelay is how long readiness fails before the listener closes, ShutdownGrace how long requests under way may finish; either may be 0.
+	ShutdownDelay, ShutdownGrace time.Duration
+	// LogLevel is the least level that is logged.
+	LogLevel slog.Level
+	// LogFormat is json or text.
+	LogFormat string
+}
+
+// development are the words for an environment in which weak secrets are let pass. The empty word is one of them. Every other word is
+// production-like, so that a typing error fails closed.
+var development = []string{"", "dev", "development", "local", "test", "testing"}
+
+// classify reads the environment's word.
+func classify(text string) (word string, production bool) {
+	word = strings.ToLower(strings.TrimSpace(text))
+	if word == "" {
+		return "development", false
+	}
+	return word, !slices.Contains(development, word)
+}

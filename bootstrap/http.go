@@ -1,0 +1,173 @@
+package bootstrap
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"go.uber.org/fx"
+
+	"github.com/offload/sessiond/adapters/events/metrics"
+	"github.com/offload/sessiond/adapters/http/api"
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/ops"
+	"github.com/offload/sessiond/app/readiness"
+	"github.com/offload/sessiond/bootstrap/config"
+	"github.com/offload/sessiond/ports"
+)
+
+// opsConnections is how many connections the operations listener holds: scrapers and probes are few.
+const opsConnections = 256
+
+// listeners are the two addresses. The operations listener starts first and stops last, so that a balancer sees the public one come
+// and go.
+var listeners = fx.Module("http",
+	fx.Provide(newAPI, newOps, newAddresses, func() Ended { return make(Ended, 2) }),
+	fx.Invoke(startOps, startPublic),
+)
+
+// Ended tells why a listener ended before it was asked to.
+type Ended chan error
+
+// ListenError is an address that could not be listened on.
+type ListenError struct {
+	// Variable is the configuration's name for the address.
+	Variable string
+	Cause    error
+}
+
+// Error tells the variable and the cause.
+func (e *ListenError) Error() string { return e.Variable + ": cannot listen: " + e.Cause.Error() }
+
+// Unwrap tells the cause.
+func (e *ListenError) Unwrap() error { return e.Cause }
+
+// Addresses are where the listeners really listen, once they do; empty where there is none.
+type Addresses struct{ Public, Ops string }
+
+func newAddresses() *Addresses { return &Addresses{} }
+
+func newAPI(issuance ports.Issuance, authentication ports.Authentication, config config.Config) *api.API {
+	return &api.API{
+		Issuance: issuance, Authentication: authentication,
+		Trusted: config.TrustedProxies, Header: config.TrustedProxyHeader,
+		Version: config.BuildVersion, Environment: config.Environment,
+	}
+}
+
+func newOps(readiness *readiness.Service, metrics *metrics.Metrics) *ops.Ops {
+	return &ops.Ops{Readiness: readiness, Metrics: metrics.Handler()}
+}
+
+// listenerParts are what both listeners need.
+type listenerParts struct {
+	fx.In
+
+	Lifecycle fx.Lifecycle
+	Config    config.Config
+	Review    config.Review
+	Clock     ports.Clock
+	Metrics   *metrics.Metrics
+	Logger    *slog.Logger
+	Readiness *readiness.Service
+	Keys      ports.KeySource
+	Ended     Ended
+	Addresses *Addresses
+}
+
+func (p *listenerParts) listen(ctx context.Context, variable, address string, routes []edge.Route, connections int) (*edge.Server, error) {
+	server, err := edge.Listen(ctx, address, edge.New(routes, p.Clock, p.Metrics, p.Logger), edge.Bounds{
+		Read: p.Config.ReadTimeout, Idle: p.Config.IdleTimeout, Connections: connections,
+	}, p.Logger)
+	if err != nil {
+		return nil, &ListenError{Variable: variable, Cause: err}
+	}
+	return server, nil
+}
+
+func startOps(p listenerParts, ops *ops.Ops) {
+	if p.Config.OpsAddr == "" {
+		return
+	}
+	var server *edge.Server
+	p.Lifecycle.Append(fx.Hook{
+		OnStart: func(ctx context.Context) (err error) {
+			server, err = p.listen(ctx, "OFFLOAD_OPS_ADDR", p.Config.OpsAddr, ops.Routes(), opsConnections)
+			if err == nil {
+				p.Addresses.Ops = server.Address()
+				p.watch(server)
+			}
+			return err
+		},
+		OnStop: func(ctx context.Context) error { return server.Shutdown(ctx) },
+	})
+}
+
+func startPublic(p listenerParts, api *api.API) {
+	var server *edge.Server
+	var started time.Time
+	p.Lifecycle.Append(fx.Hook{
+		OnStart: func(ctx context.Context) (err error) {
+			for _, warning := range p.Review.Warnings {
+				p.Logger.Warn("configuration_warning", slog.String("variable", warning.Variable), slog.String("problem", warning.Problem))
+			}
+			server, err = p.listen(ctx, "OFFLOAD_HTTP_ADDR", p.Config.HTTPAddr, api.Routes(), p.Config.MaxConnections)
+			if err != nil {
+				return err
+			}
+			p.Addresses.Public = server.Address()
+			p.watch(server)
+			started = p.Clock.Now()
+			p.Readiness.Started()
+			p.Logger.Info("service_started", p.startedAttributes()...)
+			return nil
+		},
+		OnStop: func(ctx context.Context) error {
+			p.Readiness.Stopping()
+			p.Logger.Info("service_stopping", slog.Float64("uptime_seconds", p.Clock.Now().Sub(started).Seconds()))
+			wait(ctx, p.Config.ShutdownDelay)
+			grace, cancel := context.WithTimeout(ctx, p.Config.ShutdownGrace)
+			defer cancel()
+			err := server.Shutdown(grace)
+			p.Logger.Info("service_stopped", slog.Bool("requests_broken_off", err != nil))
+			return nil
+		},
+	})
+}
+
+// startedAttributes are what an operator wants to know of a service that has just started.
+func (p *listenerParts) startedAttributes() []any {
+	now, ring := p.Clock.Now(), p.Keys.Ring()
+	states := make([]any, 0, len(ring.Keys()))
+	for _, key := range ring.Keys() {
+		states = append(states, slog.String(string(key.ID()), ring.StateAt(key, now).String()))
+	}
+	return []any{
+		slog.String("public", p.Addresses.Public),
+		slog.String("operations", p.Addresses.Ops),
+		slog.String("environment", p.Config.Environment),
+		slog.Bool("production", p.Config.Production),
+		slog.String("version", p.Config.BuildVersion),
+		slog.String("storage", "memory"),
+		slog.String("mode", string(p.Config.Limits.Mode)),
+		slog.Group("keys", states...),
+	}
+}
+
+// watch passes on why a server ended by itself.
+func (p *listenerParts) watch(server *edge.Server) {
+	go func() { p.Ended <- <-server.Done() }()
+}
+
+// wait lets d pass, unless ctx ends first.
+func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

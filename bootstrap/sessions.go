@@ -1,0 +1,41 @@
+package bootstrap
+
+import (
+	"go.uber.org/fx"
+
+	"github.com/offload/sessiond/app/authenticate"
+	"github.com/offload/sessiond/app/issue"
+	"github.com/offload/sessiond/app/readiness"
+	"github.com/offload/sessiond/bootstrap/config"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+)
+
+// sessions are the use cases.
+var sessions = fx.Module("sessions", fx.Provide(newIssuance, newAuthentication, newReadiness))
+
+// issuanceParts are the ports that issuing needs.
+type issuanceParts struct {
+	fx.In
+
+	Keys    ports.KeySource
+	Limiter ports.LimiterStorage
+	Clock   ports.Clock
+	Entropy ports.Entropy
+	Events  ports.Events
+}
+
+func newIssuance(parts issuanceParts, config config.Config) ports.Issuance {
+	return issue.New(issue.Parts{
+		Keys: parts.Keys, Limiter: parts.Limiter, Clock: parts.Clock, Entropy: parts.Entropy, Events: parts.Events,
+		Terms: config.Terms, Limits: config.Limits, Digester: throttle.NewDigester(config.DigestKey.Bytes()),
+	})
+}
+
+func newAuthentication(keys ports.KeySource, clock ports.Clock, events ports.Events, config config.Config) ports.Authentication {
+	return authenticate.New(keys, clock, events, config.Terms)
+}
+
+func newReadiness(keys ports.KeySource, clock ports.Clock) *readiness.Service {
+	return readiness.New(keys, clock)
+}
