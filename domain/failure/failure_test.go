@@ -68,7 +68,7 @@ func TestKindOf(t *testing.T) {
 		"an Error":                     {unavailable, failure.Unavailable},
 		"wrapped":                      {fmt.Errorf("issue: %w", limited), failure.RateLimited},
 		"wrapped twice":                {fmt.Errorf("a: %w", fmt.Errorf("b: %w", limited)), failure.RateLimited},
-		"flattened into text":          {fmt.Errorf("a: %v", limited), failure.Internal},
+		"flattened into text":          {errors.New("a: " + limited.Error()), failure.Internal},
 		"joined":                       {errors.Join(plain, limited), failure.RateLimited},
 		"joined, the first that knows": {errors.Join(plain, unavailable, limited), failure.Unavailable},
 		"joined, wrapped":              {fmt.Errorf("a: %w", errors.Join(plain, fmt.Errorf("b: %w", limited))), failure.RateLimited},

@@ -106,7 +106,7 @@ func TestMaterialIsNeverShown(t *testing.T) {
 		"unexported field":   closed{key},
 		"unexported, deep":   &struct{ within map[string][]closed }{map[string][]closed{"a": {{key}}}},
 		"ring":               ring,
-		"ring by value":      *ring, //nolint:govet // printing it is the point
+		"ring by value":      *ring,
 		"ring, unexported":   struct{ ring *keys.Ring }{ring},
 		"ring's keys":        ring.Keys(),
 		"faults":             clash,

@@ -100,7 +100,8 @@ func TestInstallIDEqual(t *testing.T) {
 		return id
 	}
 	assert.True(t, parse("install-12345").Equal(parse(strings.Clone("install-12345"))))
-	assert.True(t, session.InstallID{}.Equal(session.InstallID{}))
+	var none session.InstallID
+	assert.True(t, none.Equal(session.InstallID{}))
 	for _, other := range []session.InstallID{
 		parse("Install-12345"), parse("install-12345 "), parse("install-1234"), {},
 	} {

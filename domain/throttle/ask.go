@@ -59,7 +59,8 @@ type Asks struct {
 	of [MaxAsks]Ask
 }
 
-// NewAsks puts asks together, in the order in which they are told. More than MaxAsks is a defect, and panics.
+// NewAsks puts asks together, in the order in which they are told, no two of them for one subject and window. More than MaxAsks is a
+// defect, and panics.
 func NewAsks(asks ...Ask) Asks {
 	if len(asks) > MaxAsks {
 		panic("throttle: more asks than a decision can hold")

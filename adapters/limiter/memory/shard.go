@@ -187,19 +187,20 @@ func (s *shard) letGo(entry ref) {
 	s.remove(entry)
 }
 
-// makeRoom takes out the queued entry whose last grant is oldest; there must be one. Where its window is not empty it is
-// forgotten.
+// makeRoom takes out a queued entry; there must be one. It is one whose window is empty or, where there is none, the one whose last grant is
+// oldest: that one is forgotten.
 func (s *shard) makeRoom(now throttle.Instant) {
 	oldest := none
 	for i := range s.lanes {
 		first := s.lanes[i].first
-		if first != none && (oldest == none || s.entries.at(first).last[0] < s.entries.at(oldest).last[0]) {
+		switch {
+		case first == none:
+		case s.ending(first) <= now:
+			s.letGo(first)
+			return
+		case oldest == none || s.lastOf(first) < s.lastOf(oldest):
 			oldest = first
 		}
-	}
-	if s.ending(oldest) <= now {
-		s.letGo(oldest)
-		return
 	}
 	s.forgotten++
 	s.remove(oldest)

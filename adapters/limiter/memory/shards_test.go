@@ -1,0 +1,182 @@
+package memory_test
+
+import (
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/limiter/memory"
+	"github.com/offload/sessiond/domain/throttle"
+)
+
+func TestShards(t *testing.T) {
+	for _, c := range []struct{ most, limit, shards int }{
+		{1, 1, 1}, {4096, 8, 1}, {8191, 8, 1}, {8192, 8, 2}, {16_383, 8, 2}, {16_384, 8, 4}, {100_000, 8, 16}, {100_000, 50_000, 16},
+		{100_000, 50_001, 8}, {100_000, 800_000, 1}, {262_144, 8, 64}, {10_000_000, 8, 64},
+	} {
+		assert.Equal(t, c.shards, open(t, c.most, c.limit).Shards(), "%d subjects, limit %d", c.most, c.limit)
+	}
+}
+
+// fill grants once to each of so many subjects.
+func fill(t testing.TB, storage *memory.Storage, at throttle.Instant, count int, subject func(int) throttle.Subject) {
+	t.Helper()
+	for i := range count {
+		ask := throttle.Ask{Dimension: throttle.ByInstall, Subject: subject(i), Limit: 4, Window: window}
+		decision, err := storage.Decide(t.Context(), at, throttle.NewAsks(ask))
+		if err != nil || decision.Refused() {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+}
+
+// TestSpread: shards fill evenly, with digests and with numbers that a test made up.
+func TestSpread(t *testing.T) {
+	const most, count = 100_000, 90_000
+	digester := throttle.NewDigester([]byte("a digest key, for tests"))
+	for name, subject := range map[string]func(int) throttle.Subject{
+		"digests": func(i int) throttle.Subject { return digester.Subject(throttle.ByInstall, "install-"+strconv.Itoa(i)) },
+		"numbers": func(i int) throttle.Subject { return numbered(throttle.ByInstall, i) },
+		"numbers, swapped": func(i int) throttle.Subject {
+			return throttle.Subject{byte(i), byte(i >> 8), byte(i >> 16), byte(i >> 24)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage := open(t, most, 8)
+			fill(t, storage, start, count, subject)
+			require.NoError(t, storage.Check())
+			assert.Equal(t, count, storage.Subjects(start))
+			assert.Zero(t, storage.Forgotten(), "no shard is full before nine parts of ten are")
+			for _, held := range storage.Held() {
+				assert.InDelta(t, count/16, held, float64(count/16)/16)
+			}
+		})
+	}
+}
+
+// TestManyMore floods all shards with twice what they hold: the bound holds, and the metric tells.
+func TestManyMore(t *testing.T) {
+	const most = 100_000
+	storage := open(t, most, 8)
+	fill(t, storage, start, 2*most, func(i int) throttle.Subject { return numbered(throttle.ByInstall, i) })
+	require.NoError(t, storage.Check())
+	subjects := storage.Subjects(start)
+	assert.LessOrEqual(t, subjects, most)
+	assert.Greater(t, subjects, most*99/100)
+	assert.Equal(t, uint64(2*most-subjects), storage.Forgotten())
+}
+
+// TestMemoryGoesBack: when all windows have ended, a gauge that looks, or callers alone, empty the storage.
+func TestMemoryGoesBack(t *testing.T) {
+	const count = 100_000
+	heap := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	subject := func(i int) throttle.Subject { return numbered(throttle.ByInstall, i) }
+	for name, empty := range map[string]func(*memory.Storage){
+		"a gauge looks": func(storage *memory.Storage) {
+			assert.Equal(t, count, storage.Subjects(start.After(window-1)))
+			assert.Zero(t, storage.Subjects(start.After(window)))
+		},
+		"callers alone": func(storage *memory.Storage) {
+			// Each takes out two and adds one, so that as many as there were are enough; those are long gone when the last asks.
+			fill(t, storage, start.After(window), count, func(i int) throttle.Subject { return subject(count + i) })
+			fill(t, storage, start.After(3*window), 16*64, func(i int) throttle.Subject { return subject(2*count + i) })
+			assert.Zero(t, storage.Forgotten())
+			assert.Zero(t, storage.Subjects(start.After(4*window)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := heap()
+			storage := open(t, 4*count, 8)
+			fill(t, storage, start, count, subject)
+			full := heap()
+			assert.Greater(t, full-before, int64(count*40), "it holds something")
+			empty(storage)
+			assert.Zero(t, storage.Instants())
+			require.NoError(t, storage.Check())
+			assert.Less(t, heap()-before, int64(64<<10), "and gives it back")
+			fill(t, storage, start.After(5*window), 1000, subject)
+			assert.Equal(t, 1000, storage.Subjects(start.After(5*window)), "and begins anew")
+			runtime.KeepAlive(storage)
+		})
+	}
+}
+
+// TestConcurrentForgetting has many callers push each other out of a small storage, while others read what it holds.
+func TestConcurrentForgetting(t *testing.T) {
+	const callers, tries, most = 8, 2000, 64
+	for name, most := range map[string]int{"one shard": most, "four shards": 16_384} {
+		t.Run(name, func(t *testing.T) {
+			storage := open(t, most, 8)
+			var clock atomic.Int64
+			clock.Store(int64(start))
+			var granted atomic.Uint64
+			var group sync.WaitGroup
+			for caller := range callers {
+				group.Go(func() {
+					for try := range tries {
+						now := throttle.Instant(clock.Add(1))
+						number := caller*tries + try
+						asks := throttle.NewAsks(byAddress(number, 8), byInstall(number, 4))
+						decision, err := storage.Decide(t.Context(), now, asks)
+						if !assert.NoError(t, err) || !assert.False(t, decision.Refused(), "a newcomer is never refused") {
+							return
+						}
+						granted.Add(2)
+						if try%100 == 0 {
+							assert.LessOrEqual(t, storage.Subjects(now), most)
+							storage.Forgotten()
+						}
+					}
+				})
+			}
+			group.Wait()
+			require.NoError(t, storage.Check())
+			live := storage.Subjects(throttle.Instant(clock.Load()))
+			assert.LessOrEqual(t, live, most)
+			assert.Equal(t, granted.Load(), storage.Forgotten()+uint64(live), "who was granted is there, or was forgotten")
+		})
+	}
+}
+
+// TestConcurrentLimits has callers meet on few subjects of a storage that is full of others: no subject gets more than its limit.
+func TestConcurrentLimits(t *testing.T) {
+	const callers, tries, hot = 8, 1000, 5
+	storage := open(t, 8192, 8)
+	fill(t, storage, start-throttle.Instant(window), 20_000, func(i int) throttle.Subject { return numbered(throttle.ByAddress, 1000+i) })
+	forgotten := storage.Forgotten()
+	var each [hot]atomic.Int64
+	var group sync.WaitGroup
+	for caller := range callers {
+		group.Go(func() {
+			for try := range tries {
+				number := (caller + try) % hot
+				asks := throttle.NewAsks(byAddress(number, 8), byInstall(number, 4))
+				decision, err := storage.Decide(t.Context(), start.After(time.Duration(try)), asks)
+				if !assert.NoError(t, err) {
+					return
+				}
+				if !decision.Refused() {
+					each[number].Add(1)
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.NoError(t, storage.Check())
+	for number := range each {
+		assert.Equal(t, int64(4), each[number].Load())
+	}
+	assert.Equal(t, forgotten, storage.Forgotten(), "the others' windows had ended: they made room")
+}

@@ -1,0 +1,77 @@
+package token_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/token"
+	"github.com/offload/sessiond/test/vectors"
+)
+
+// payloadOf decodes a token's first segment.
+func payloadOf(t testing.TB, text string) string {
+	t.Helper()
+	first, _, _ := strings.Cut(text, ".")
+	payload, err := base64.RawURLEncoding.DecodeString(first)
+	require.NoError(t, err)
+	return string(payload)
+}
+
+// TestSignWritesWhatIsDeployed signs the claims of the contract's plain token: not a byte may differ.
+func TestSignWritesWhatIsDeployed(t *testing.T) {
+	group := vectors.Groups()[0]
+	plain := group.Cases[0]
+	require.Equal(t, "plain", plain.Name)
+	ring := ringOf(t, group)
+	terms := session.Terms{Issuer: group.Issuer, Audience: group.Audience, Lifetime: terms.Lifetime}
+	signer, ok := ring.SignerAt(group.Now.Time)
+	require.True(t, ok)
+	claims := terms.Claims(installID(t, plain.InstallID), signer.ID(), group.Now.Add(999_999_999))
+	assert.Equal(t, plain.Token, token.Sign(claims, signer))
+}
+
+func TestSignWritesClaimsInOrder(t *testing.T) {
+	claims := terms.Claims(installID(t, "install-12345"), kid.ID(), noon)
+	text := token.Sign(claims, kid)
+	assert.Equal(t, sound().json(), payloadOf(t, text))
+	assert.Equal(t, signed(sound().json()), text)
+}
+
+// TestSignEscapes: only what RFC 8259 wants escaped is, so that a token is as short as can be.
+func TestSignEscapes(t *testing.T) {
+	for text, want := range map[string]string{
+		`say "hello"`:            `say \"hello\"`,
+		`back\slash`:             `back\\slash`,
+		"</script>&'":            "</script>&'",
+		"caf\u00e9 \U0001f511 x": "caf\u00e9 \U0001f511 x",
+		"line\u2028separator":    "line\u2028separator",
+		"replacement \ufffd":     "replacement \ufffd",
+	} {
+		claims := terms.Claims(installID(t, text), kid.ID(), noon)
+		signed := token.Sign(claims, kid)
+		assert.Contains(t, payloadOf(t, signed), `"install_id":"`+want+`","exp"`)
+		read, err := token.Verify(signed, ring, terms, noon)
+		require.NoError(t, err)
+		assert.Equal(t, text, read.InstallID.Text())
+	}
+	odd := session.Terms{Issuer: "a\x00\x1f\n\x7f", Audience: "\u0085", Lifetime: terms.Lifetime}
+	signed := token.Sign(odd.Claims(installID(t, "install-12345"), kid.ID(), noon), kid)
+	assert.Contains(t, payloadOf(t, signed), `"iss":"a\u0000\u001f\u000a`+"\x7f"+`","aud":"`+"\u0085"+`"`)
+	_, err := token.Verify(signed, ring, odd, noon)
+	assert.NoError(t, err)
+}
+
+// TestSignFollowsTheKey: what one key signed, another does not take, though it has the same id.
+func TestSignFollowsTheKey(t *testing.T) {
+	claims := terms.Claims(installID(t, "install-12345"), kid.ID(), noon)
+	text := token.Sign(claims, kid)
+	other := mustRing(keys.NewHS256("kid", []byte("a secret that only tests know."), keys.Plan{SignFrom: noon}))
+	_, err := token.Verify(text, other, terms, noon)
+	assert.Equal(t, &token.Rejection{Reason: token.ReasonSignature}, err)
+}
