@@ -17,13 +17,22 @@ const (
 )
 
 // Secret is bytes that no format, log or encoding shows. The zero value is empty.
-type Secret struct{ bytes string }
+type Secret struct {
+	// A pointer, for fmt asks no method of a value that lies in an unexported field, or that the verb does not fit: then it
+	// prints all fields, and of this one the address.
+	text *string
+}
 
 // NewSecret hides text.
-func NewSecret(text string) Secret { return Secret{bytes: text} }
+func NewSecret(text string) Secret { return Secret{text: &text} }
 
 // Bytes is a copy of what is hidden.
-func (s Secret) Bytes() []byte { return []byte(s.bytes) }
+func (s Secret) Bytes() []byte {
+	if s.text == nil {
+		return nil
+	}
+	return []byte(*s.text)
+}
 
 // Format hides the secret from every verb of fmt.
 func (Secret) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, hidden) }

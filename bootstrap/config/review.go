@@ -61,8 +61,9 @@ func (r *reading) config() Config {
 	f := &r.fields
 	r.room()
 	trusted := r.trusted()
+	word, _ := classify(f.Environment)
 	return Config{
-		Environment: f.Environment, Production: r.production, BuildVersion: f.BuildVersion,
+		Environment: word, Production: r.production, BuildVersion: f.BuildVersion,
 		Terms: session.Terms{
 			Issuer: f.Issuer, Audience: f.Audience,
 			Lifetime: seconds(f.TTL), ClockSkew: seconds(f.ClockSkew), RenewalGrace: seconds(f.RenewalGrace),

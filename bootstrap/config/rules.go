@@ -100,7 +100,7 @@ func (v variable) wanted() string {
 func (v variable) usage() string {
 	switch bounds := v.bounds(); {
 	case bounds != "":
-		return v.help + " (" + strings.TrimSpace(bounds) + ")"
+		return v.help + " (" + strings.TrimPrefix(strings.TrimSpace(bounds), "of ") + ")"
 	case v.words() != "":
 		return v.help + " (" + v.words() + ")"
 	}

@@ -46,8 +46,8 @@ func (r *reading) read() {
 	v, _ := lookup(varEnvironment)
 	r.readOne(v)
 	// An environment that cannot be made out is production-like.
-	r.fields.Environment, r.production = classify(r.fields.Environment)
-	r.production = r.production || r.broken[varEnvironment]
+	_, production := classify(r.fields.Environment)
+	r.production = production || r.broken[varEnvironment]
 	for _, v := range table {
 		if v.name != varEnvironment {
 			r.readOne(v)

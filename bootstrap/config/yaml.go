@@ -113,6 +113,7 @@ func (r *yamlReader) check(node *yaml.Node) {
 			}
 			seen[key.Value] = true
 		}
+	case yaml.SequenceNode, yaml.DocumentNode: // nothing but what they hold
 	}
 	for _, child := range node.Content {
 		r.check(child)
@@ -144,6 +145,7 @@ func valueOf(node *yaml.Node) (string, form) {
 		return strings.Join(items, ","), formList
 	case yaml.MappingNode:
 		return object(node), formMapping
+	case yaml.AliasNode, yaml.DocumentNode: // the check has let none pass
 	}
 	return "", formOther
 }
@@ -178,9 +180,9 @@ func object(node *yaml.Node) string {
 }
 
 func quoted(text string) string {
-	json, err := json.Marshal(text)
+	encoded, err := json.Marshal(text)
 	if err != nil {
 		panic("config: " + err.Error()) // a string has nothing that could fail
 	}
-	return string(json)
+	return string(encoded)
 }

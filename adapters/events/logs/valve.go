@@ -23,6 +23,7 @@ type valve struct {
 	mu      sync.Mutex
 	lines   []throttle.Instant // the last ones, at most linesPerSecond
 	leftOut int
+	waiting bool // for the timer that calls due
 }
 
 func newValve(clock ports.Clock, tell func(leftOut int)) *valve {
@@ -34,12 +35,35 @@ func (v *valve) pass() (leftOut int, open bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if wait := v.wait(); wait > 0 {
-		if v.leftOut++; v.leftOut == 1 {
-			time.AfterFunc(wait, v.flush)
-		}
+		v.leftOut++
+		v.tellIn(wait)
 		return 0, false
 	}
 	return v.take(), true
+}
+
+// tellIn has the count told once wait is over, unless that has been seen to already.
+func (v *valve) tellIn(wait time.Duration) {
+	if !v.waiting {
+		v.waiting = true
+		time.AfterFunc(wait, v.due)
+	}
+}
+
+// due tells the count in a line of its own, where no other line has told it meanwhile. If others came first and the second is full
+// again, it waits for its turn.
+func (v *valve) due() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.waiting = false
+	if v.leftOut == 0 {
+		return
+	}
+	if wait := v.wait(); wait > 0 {
+		v.tellIn(wait)
+		return
+	}
+	v.tell(v.take())
 }
 
 // wait is how long until a line may be written.
@@ -59,7 +83,7 @@ func (v *valve) take() (leftOut int) {
 	return leftOut
 }
 
-// flush tells the count in a line of its own, where there is one to tell.
+// flush tells the count at once, where there is one to tell.
 func (v *valve) flush() {
 	v.mu.Lock()
 	defer v.mu.Unlock()

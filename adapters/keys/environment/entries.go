@@ -1,6 +1,8 @@
 package environment
 
 import (
+	"fmt"
+	"io"
 	"unicode/utf8"
 
 	"github.com/offload/sessiond/domain/keys"
@@ -25,11 +27,8 @@ func (e Entry) Secret() string { return e.secret }
 // IsFor tells whether the entry is the key of that id.
 func (e Entry) IsFor(id keys.ID) bool { return e.id == string(id) }
 
-// String hides the entry.
-func (Entry) String() string { return "[key]" }
-
-// GoString hides the entry.
-func (Entry) GoString() string { return "[key]" }
+// Format hides the entry from every verb of fmt.
+func (Entry) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "[key]") }
 
 // ParseEntries reads a JSON object from key ids to secrets, in the order of the text. It fails with Faults, only ReasonNoObject:
 // everything else is for Ring to tell, so that all faults are told at once.

@@ -1,0 +1,40 @@
+package logs_test
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/offload/sessiond/adapters/events/logs"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports/portsmock"
+)
+
+// A timer may fire while the second is full: other lines came first. Then the count waits on, for ten lines are the most.
+func TestTheCountWaitsItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now atomic.Int64
+		clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return throttle.Instant(now.Load()) }}
+		out := &output{}
+		recorder := logs.New(slog.New(slog.NewJSONHandler(out, nil)), clock, throttle.NewPseudonyms([]byte("digest key")))
+		for range 15 {
+			recorder.Record(context.Background(), throttled)
+		}
+		assert.Len(t, read(t, out), 10)
+		time.Sleep(10 * time.Second) // timers fire, and the recorder's own clock stands still
+		synctest.Wait()
+		assert.Empty(t, read(t, out))
+		now.Add(int64(time.Second))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled", "suppressed": 5.0}}, read(t, out))
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		assert.Empty(t, read(t, out))
+	})
+}

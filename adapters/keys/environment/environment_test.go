@@ -1,0 +1,135 @@
+package environment_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/keys/environment"
+	"github.com/offload/sessiond/domain/keys"
+)
+
+const (
+	first  = "first-secret-of-the-suite"
+	second = "second-secret-of-the-suite"
+)
+
+// now is any instant after the plans of these keys.
+var now = time.Unix(1700000000, 0)
+
+func ringOf(t *testing.T, text string, active keys.ID) (*keys.Ring, error) {
+	t.Helper()
+	entries, err := environment.ParseEntries(text)
+	require.NoError(t, err)
+	return environment.Ring(entries, active)
+}
+
+func TestTheActiveKeySignsAndAllVerify(t *testing.T) {
+	// Whatever their ids and their order are.
+	for _, active := range []keys.ID{"a", "m", "z"} {
+		t.Run(string(active), func(t *testing.T) {
+			ring, err := ringOf(t, `{"m":"`+first+`","z":" `+second+`\n"," a ":"third"}`, active)
+			require.NoError(t, err)
+			source := environment.NewSource(ring)
+			signer, ok := source.Ring().SignerAt(now)
+			require.True(t, ok)
+			assert.Equal(t, active, signer.ID())
+			for id, secret := range map[keys.ID]string{"m": first, "z": second, "a": "third"} {
+				key, ok := source.Ring().VerifierAt(id, now)
+				assert.True(t, ok)
+				assert.Equal(t, []byte(secret), key.Secret())
+			}
+			_, waits := ring.NextSignerFrom(time.Unix(1, 0))
+			assert.False(t, waits)
+		})
+	}
+}
+
+func TestOneSecret(t *testing.T) {
+	ring, err := environment.Ring([]environment.Entry{environment.NewEntry(" k ", " "+first+"\u2003")}, "k")
+	require.NoError(t, err)
+	signer, ok := ring.SignerAt(now)
+	require.True(t, ok)
+	assert.Equal(t, []byte(first), signer.Secret())
+}
+
+func TestMaterialIsTakenAsItIs(t *testing.T) {
+	material := []byte(" \xff\x00 ")
+	signer, ok := environment.RingOfMaterial(material, "k").SignerAt(now)
+	require.True(t, ok)
+	assert.Equal(t, keys.ID("k"), signer.ID())
+	assert.Equal(t, material, signer.Secret())
+}
+
+func TestFaults(t *testing.T) {
+	type faults = environment.Faults
+	for name, c := range map[string]struct {
+		text string
+		want faults
+	}{
+		"no key":               {`{}`, faults{{Reason: environment.ReasonNoKeys}}},
+		"no active key":        {`{"b":"x"}`, faults{{Reason: environment.ReasonActive}}},
+		"an empty id":          {`{"a":"x"," ":"y"}`, faults{{Reason: environment.ReasonID, Entry: 2}}},
+		"an id too long":       {`{"a":"x","` + strings.Repeat("k", 65) + `":"y"}`, faults{{Reason: environment.ReasonID, Entry: 2}}},
+		"a bad id":             {`{"a":"x","b c":"y"}`, faults{{Reason: environment.ReasonID, Entry: 2}}},
+		"an id twice":          {`{"a":"x","b":"y","a":"z"}`, faults{{Reason: environment.ReasonSameID, Entry: 3, Other: 1}}},
+		"an id twice, trimmed": {`{"a":"x","\ta":"z"}`, faults{{Reason: environment.ReasonSameID, Entry: 2, Other: 1}}},
+		"no text":              {`{"a":1,"b":null,"c":{},"d":true}`, faults{{Reason: environment.ReasonNoText, Entry: 1}, {Reason: environment.ReasonNoText, Entry: 2}, {Reason: environment.ReasonNoText, Entry: 3}, {Reason: environment.ReasonNoText, Entry: 4}}},
+		"empty secrets":        {`{"a":"","b":" \u2003"}`, faults{{Reason: environment.ReasonEmpty, Entry: 1}, {Reason: environment.ReasonEmpty, Entry: 2}}},
+		"one secret twice":     {`{"a":"x","b":"y","c":" x"}`, faults{{Reason: environment.ReasonSameMaterial, Entry: 3, Other: 1}}},
+		"everything": {`{"":"","b":"x","b":"x","c":"x"}`, faults{
+			{Reason: environment.ReasonID, Entry: 1}, {Reason: environment.ReasonEmpty, Entry: 1}, {Reason: environment.ReasonSameID, Entry: 3, Other: 2},
+			{Reason: environment.ReasonSameMaterial, Entry: 4, Other: 2}, {Reason: environment.ReasonActive},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ring, err := ringOf(t, c.text, "a")
+			assert.Nil(t, ring)
+			var told environment.Faults
+			require.ErrorAs(t, err, &told)
+			assert.Equal(t, c.want, told)
+		})
+	}
+	t.Run("bad UTF-8", func(t *testing.T) {
+		_, err := environment.Ring([]environment.Entry{environment.NewEntry("a", "x\xff")}, "a")
+		assert.Equal(t, environment.Faults{{Reason: environment.ReasonUTF8, Entry: 1}}, err)
+	})
+}
+
+func TestNoObject(t *testing.T) {
+	for _, text := range []string{"", " ", "x", `"x"`, "[]", "null", `{"a":"x"`, `{"a":"x"}{}`, `{"a":"x",}`, "{\"a\":\"\xff\"}", "\ufeff{}", `{"a":"\ud800"}`} {
+		entries, err := environment.ParseEntries(text)
+		assert.Nil(t, entries, text)
+		assert.Equal(t, environment.Faults{{Reason: environment.ReasonNoObject}}, err, text)
+	}
+}
+
+func TestNothingShowsSecretsOrIDs(t *testing.T) {
+	entries, err := environment.ParseEntries(`{"` + first + `":"` + second + `","b":"` + second + `","` + first + `":"","c d":"` + first + `"}`)
+	require.NoError(t, err)
+	_, err = environment.Ring(entries, "a")
+	require.Error(t, err)
+	text := err.Error()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		text += fmt.Sprintf(verb, entries) + fmt.Sprintf(verb, entries[0]) + fmt.Sprintf(verb, err.Error())
+	}
+	for _, secret := range []string{first, second} {
+		assert.NotContains(t, text, secret)
+		assert.NotContains(t, text, fmt.Sprintf("%x", secret))
+	}
+}
+
+func TestEveryReasonHasWords(t *testing.T) {
+	seen := map[string]bool{}
+	for reason := environment.ReasonNone; reason <= environment.ReasonActive; reason++ {
+		text := environment.Fault{Reason: reason, Entry: 3, Other: 2}.String()
+		assert.NotEqual(t, "unknown fault", text)
+		assert.False(t, seen[text], text)
+		seen[text] = true
+	}
+	assert.Equal(t, "unknown fault", environment.Fault{Reason: environment.ReasonActive + 1}.String())
+}

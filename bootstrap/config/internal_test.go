@@ -1,0 +1,77 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestFileProblemsByKind(t *testing.T) {
+	// Errors as the system gives them: they hold the path, and any text at all.
+	for want, err := range map[string]error{
+		"is not found": &fs.PathError{Op: "open", Path: "secret", Err: fs.ErrNotExist},
+		"may not be read by this process (permission denied)": &fs.PathError{Op: "open", Path: "secret", Err: fs.ErrPermission},
+		"is not a regular file":                               fmt.Errorf("secret: %w", errNotRegular),
+		"is larger than 7 bytes":                              errTooLarge,
+		"cannot be read":                                      errors.New("secret"),
+	} {
+		problem, remedy := fileProblem(err, 7)
+		assert.Equal(t, want, problem)
+		assert.NotEmpty(t, remedy)
+		assert.NotContains(t, remedy, "secret")
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0}, {"abc", "abc", 0}, {"abc", "", 3}, {"", "abc", 3}, {"abc", "abd", 1}, {"abc", "ab", 1}, {"abc", "xabc", 1}, {"abc", "acb", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 1},
+	} {
+		assert.Equal(t, c.want, distance(c.a, c.b), "%s %s", c.a, c.b)
+		assert.Equal(t, c.want, distance(c.b, c.a), "%s %s", c.b, c.a)
+	}
+}
+
+func TestShown(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "plain": "plain", "a b": "a b", "жé🙂": "жé🙂", "a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, "\xff": `"\xff"`, "\u202e": `"\u202e"`, "\u2028": `"\u2028"`,
+		strings.Repeat("x", 201): strings.Repeat("x", 200) + "…", strings.Repeat("x", 199) + "éé": strings.Repeat("x", 199) + "…",
+	} {
+		assert.Equal(t, want, shown(text))
+	}
+	assert.Less(t, len(shown(strings.Repeat("\xbf", 300))), 1000)
+}
+
+// The table is config.md's: every variable once, in its order.
+func TestTable(t *testing.T) {
+	want := strings.Fields(`ENVIRONMENT BUILD_VERSION SESSION_SECRET SESSION_TTL_SECONDS SESSION_TOKEN_ISSUER SESSION_TOKEN_AUDIENCE SESSION_TOKEN_ACTIVE_KID
+		SESSION_SIGNING_KEYS SESSION_KEYSET_FILE SESSION_CLOCK_SKEW_SECONDS SESSION_RENEWAL_GRACE_SECONDS SESSION_ISSUE_LIMIT_PER_IP SESSION_ISSUE_LIMIT_PER_INSTALL
+		SESSION_ISSUE_LIMIT_WINDOW_SECONDS SESSION_ISSUE_LIMIT_MODE SESSION_ISSUE_TRACE_FILE LIMITER_STORAGE LIMITER_MAX_SUBJECTS LIMITER_DIGEST_KEY LIMITER_ON_OUTAGE
+		LIMITER_IPV6_PREFIX REDIS_URL REDIS_TIMEOUT_MS TRUSTED_PROXIES TRUSTED_PROXY_HEADER PROXY_PROTOCOL HTTP_ADDR OPS_ADDR TLS_CERT_FILE TLS_KEY_FILE
+		CORS_ALLOWED_ORIGINS HTTP_MAX_CONNECTIONS HTTP_READ_TIMEOUT_SECONDS HTTP_IDLE_TIMEOUT_SECONDS SHUTDOWN_DELAY_SECONDS SHUTDOWN_GRACE_SECONDS LOG_LEVEL LOG_FORMAT
+		SECRET_DENYLIST_FILE`)
+	secrets := []string{"OFFLOAD_SESSION_SECRET", "OFFLOAD_SESSION_SIGNING_KEYS", "OFFLOAD_LIMITER_DIGEST_KEY", "OFFLOAD_REDIS_URL"}
+	require.Len(t, table, len(want))
+	for i, v := range table {
+		assert.Equal(t, prefix+want[i], v.name)
+		assert.Equal(t, i, place(v.name))
+		assert.NotEmpty(t, v.help, v.name)
+		assert.LessOrEqual(t, len(v.name+fileSuffix), maxCompared)
+		assert.Equal(t, slices.Contains(secrets, v.name), v.secret(), v.name)
+	}
+	for name, anyway := range unbuilt {
+		v, ok := lookup(name)
+		assert.True(t, ok, name)
+		assert.Equal(t, v.preset, anyway, name)
+	}
+	assert.Equal(t, -1, place(varConfigFile))
+	assert.Equal(t, len(table), place("OFFLOAD_OTHER"))
+}
