@@ -102,7 +102,7 @@ func TestUnreadableFiles(t *testing.T) {
 				shown = long[:200] + "…"
 			}
 			review := load(t, env("OFFLOAD_LOG_LEVEL_FILE="+name, "OFFLOAD_CONFIG_FILE="+name, "OFFLOAD_SESSION_SECRET_FILE="+name))
-			secret := "is to be read from a file that is not named here"
+			secret := "is to be read from a file that " + problem + "; its name is not shown"
 			if name[0] == '/' {
 				secret = "is to be read from the file " + shown
 			}
@@ -118,8 +118,8 @@ func TestUnreadableFiles(t *testing.T) {
 	t.Run("a secret in place of its file's name is not shown", func(t *testing.T) {
 		review := load(t, env("OFFLOAD_SESSION_SECRET_FILE="+strongA, "OFFLOAD_LIMITER_DIGEST_KEY_FILE="+strongC))
 		expect(t, []told{
-			{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE", "which is not found"},
-			{"OFFLOAD_LIMITER_DIGEST_KEY", "environment, by OFFLOAD_LIMITER_DIGEST_KEY_FILE", "which is not found"},
+			{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE", "a file that is not found"},
+			{"OFFLOAD_LIMITER_DIGEST_KEY", "environment, by OFFLOAD_LIMITER_DIGEST_KEY_FILE", "a file that is not found"},
 		}, review.Faults)
 	})
 	t.Run("exactly a mebibyte", func(t *testing.T) {

@@ -40,6 +40,21 @@ func TestDistance(t *testing.T) {
 	}
 }
 
+func TestNearest(t *testing.T) {
+	for name, want := range map[string]string{
+		"OFFLOAD_SHUTDOWN_X_SECONDS": "OFFLOAD_SHUTDOWN_DELAY_SECONDS", // the first of two that are as near
+		"offload_http_adr":           "OFFLOAD_HTTP_ADDR",
+		"http_adr_file":              "OFFLOAD_HTTP_ADDR_FILE",
+		"OFFLOAD_SESION_TTL":         "OFFLOAD_SESSION_TTL_SECONDS",
+		"OFFLOAD_SESSION_TTL":        "OFFLOAD_SESSION_TTL_SECONDS",
+		"OFFLOAD_SECRET":             "OFFLOAD_SESSION_SECRET",
+		"OFFLOAD_SESSION_SECRETS":    "OFFLOAD_SESSION_SECRET",
+	} {
+		assert.Equal(t, want, nearest(name), name)
+	}
+	assert.NotEmpty(t, nearest(strings.Repeat("x", 1<<20)))
+}
+
 func TestShown(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "plain": "plain", "a b": "a b", "жé🙂": "жé🙂", "a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, "\xff": `"\xff"`, "\u202e": `"\u202e"`, "\u2028": `"\u2028"`,

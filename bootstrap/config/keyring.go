@@ -28,6 +28,9 @@ func (r *reading) keyring(policy secret.Policy) *keys.Ring {
 	if !ok && !r.broken[varActiveKid] {
 		r.faultOf(varActiveKid, "is no key id", "give 1 to 64 of A-Z a-z 0-9 . _ -")
 	}
+	if !r.broken[varSecret] && secret.Trim(r.texts[varSecret]) == "" {
+		r.given[varSecret] = false // white space is no secret, as nothing is none
+	}
 	switch {
 	case r.given[varKeysetFile]:
 		return nil // a fault until it is built

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -33,16 +34,17 @@ func (g *gathering) warnOfUnknown(s source) {
 // maxCompared is the most of a name that is compared: all known ones are shorter.
 const maxCompared = 64
 
-// nearest is the known name that the fewest edits lead to, of the table's or the other ones; the first of equal ones.
+// nearest is the known name that is most like name, of the table's or the other ones; the first of equal ones.
 func nearest(name string, others ...string) string {
 	name = short(name)
 	if len(name) > maxCompared {
 		name = name[:maxCompared]
 	}
-	best, least := "", maxCompared+1
+	given := strings.Split(name, "_")
+	best, least := "", math.MaxInt
 	consider := func(candidate string) {
-		if edits := distance(name, short(candidate)); edits < least {
-			best, least = candidate, edits
+		if unlike := unlikeness(given, strings.Split(short(candidate), "_")); unlike < least {
+			best, least = candidate, unlike
 		}
 	}
 	for _, v := range table {
@@ -53,6 +55,21 @@ func nearest(name string, others ...string) string {
 		consider(other)
 	}
 	return best
+}
+
+// unlikeness is how far the words of a name are from those of a known one. People leave words out sooner than they invent them: SESSION_TTL is
+// SESSION_TTL_SECONDS, though fewer edits lead to SESSION_SECRET. So each word counts by the edits to the one that it is nearest to, and a word that is
+// missing counts as one edit.
+func unlikeness(given, known []string) int {
+	sum := max(0, len(known)-len(given))
+	for _, word := range given {
+		fewest := len(word)
+		for _, other := range known {
+			fewest = min(fewest, distance(word, other))
+		}
+		sum += 2 * fewest
+	}
+	return sum
 }
 
 // distance is the number of bytes to insert, delete, replace or swap with their neighbour to make b of a (optimal string alignment).

@@ -95,31 +95,27 @@ func (r *reading) readFileOf(v variable, name string) (text string, ok bool) {
 	read, err := readFile(name, maxFile)
 	if err != nil {
 		problem, remedy := fileProblem(err, maxFile)
-		r.faultOf(v.name, "is to be read from "+shownPath(name, v.secret())+", which "+problem, remedy)
+		if v.secret() && !strings.HasPrefix(name, "/") {
+			// The secret itself may have been put where the file's name belongs. What is plainly a path is none.
+			r.faultOf(v.name, "is to be read from a file that "+problem+"; its name is not shown, for it may be the secret itself", remedy)
+		} else {
+			r.faultOf(v.name, "is to be read from the file "+shown(name)+", which "+problem, remedy)
+		}
 		return "", false
 	}
 	if v.secret() && r.production && read.exposed() {
-		r.fault(v.name, r.origin(v.name), "is read from "+shownPath(name, false)+", which "+problemExposed, remedyExposed)
+		r.fault(v.name, r.origin(v.name), "is read from the file "+shown(name)+", which "+problemExposed, remedyExposed)
 	}
 	text, cut := strings.CutSuffix(read.content, "\r\n")
 	if !cut {
 		text = strings.TrimSuffix(text, "\n")
 	}
 	if text == "" && v.unsetByNothing() {
-		r.warnOf(v.name, "is read from "+shownPath(name, false)+", which is empty: it counts as not set", "fill the file, or remove the variable")
+		r.warnOf(v.name, "is read from the file "+shown(name)+", which is empty: it counts as not set", "fill the file, or remove the variable")
 		r.given[v.name] = false
 		return "", false
 	}
 	return text, true
-}
-
-// shownPath names a file in a message. A secret's file that is not there may be the secret itself, put in the wrong variable: then it is
-// shown only where it is plainly a path.
-func shownPath(name string, guarded bool) string {
-	if guarded && !strings.HasPrefix(name, "/") {
-		return "a file that is not named here, for it may be the secret itself"
-	}
-	return "the file " + shown(name)
 }
 
 // set puts text into a field, as its type has it; false where it does not fit.
