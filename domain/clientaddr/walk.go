@@ -76,7 +76,7 @@ func parse(entry string) (netip.Addr, bool) {
 	host := entry
 	if rest, bracketed := strings.CutPrefix(entry, "["); bracketed {
 		inside, port, closed := strings.Cut(rest, "]")
-		if !closed || port != "" && !isPort(port) || !strings.Contains(inside, ":") {
+		if !closed || port != "" && !isPort(port) {
 			return netip.Addr{}, false
 		}
 		host = inside

@@ -202,14 +202,16 @@ func hundred(t *testing.T, storage ports.LimiterStorage) {
 }
 
 func concurrent(t *testing.T, storage ports.LimiterStorage) {
-	const callers, tries, installs = 16, 20, 4
-	for round := range 3 {
+	const callers, tries, installs = 16, 2, 4
+	for round := range 100 { // callers meet at the start of a round, and hardly later
 		now := start.After(time.Duration(round) * window)
 		var total atomic.Int64
 		var each [installs]atomic.Int64
 		var group sync.WaitGroup
+		begin := make(chan struct{})
 		for caller := range callers {
 			group.Go(func() {
+				<-begin
 				for try := range tries {
 					install := (caller + try) % installs
 					asks := throttle.NewAsks(byAddress(1, 8), byInstall(install, 4))
@@ -224,6 +226,7 @@ func concurrent(t *testing.T, storage ports.LimiterStorage) {
 				}
 			})
 		}
+		close(begin)
 		group.Wait()
 		for install := range installs {
 			assert.LessOrEqual(t, each[install].Load(), int64(4))

@@ -202,3 +202,35 @@ func asked(key throttle.Ask, asks []throttle.Ask) bool {
 	}
 	return false
 }
+
+// TestInstantsOverShards: the instants of all shards together are bounded too, each having its part of them.
+func TestInstantsOverShards(t *testing.T) {
+	const most, limit = 8192, 100
+	storage := open(t, most, limit)
+	require.Equal(t, 2, storage.Shards())
+	for number := range 8 * most / limit * 5 / 4 {
+		for range limit {
+			decision, err := storage.Decide(t.Context(), start, throttle.NewAsks(byInstall(number, limit)))
+			require.NoError(t, err)
+			require.False(t, decision.Refused())
+		}
+	}
+	require.NoError(t, storage.Check())
+	assert.LessOrEqual(t, storage.Instants(), 8*most)
+	assert.Greater(t, storage.Instants(), 8*most*9/10)
+	assert.NotZero(t, storage.Forgotten())
+}
+
+// TestRoomShrinks: what a subject took for many grants goes back when few of them count.
+func TestRoomShrinks(t *testing.T) {
+	storage := open(t, 100, 100)
+	for range 99 {
+		decide(t, storage, start, byInstall(1, 100))
+	}
+	decide(t, storage, start.After(1), byInstall(1, 100))
+	assert.Equal(t, 100, storage.Instants())
+	decide(t, storage, start.After(window), byInstall(1, 100))
+	assert.Equal(t, 2, storage.Instants(), "the last two grants are left")
+	decide(t, storage, start.After(3*window), byInstall(1, 100))
+	assert.Equal(t, 1, storage.Instants())
+}
