@@ -100,21 +100,13 @@ func (s *shard) check(shift uint, number int) error {
 			indexed++
 		}
 	}
-	free := 0
-	for at := s.entries.free; at != none; at = s.entries.at(at).next {
-		free++
-	}
-	freeRings := 0
-	for at := s.rings.free; at != none; at = s.rings.at(at).next {
-		freeRings++
-	}
 	switch {
-	case queued != s.live || indexed != s.live || s.entries.used-free != s.live:
-		return fmt.Errorf("%d live, %d queued, %d indexed, %d used", s.live, queued, indexed, s.entries.used-free)
+	case queued != s.live || indexed != s.live || s.entries.used-len(s.entries.free) != s.live:
+		return fmt.Errorf("%d live, %d queued, %d indexed, %d used", s.live, queued, indexed, s.entries.used-len(s.entries.free))
 	case instants != s.instants:
 		return fmt.Errorf("%d instants, %d counted", instants, s.instants)
-	case len(s.rings.all)-freeRings != len(rings):
-		return fmt.Errorf("%d rings are used, %d have an owner", len(s.rings.all)-freeRings, len(rings))
+	case s.rings.used-len(s.rings.free) != len(rings):
+		return fmt.Errorf("%d rings are used, %d have an owner", s.rings.used-len(s.rings.free), len(rings))
 	case 2*s.live > s.index.size():
 		return fmt.Errorf("the index is more than half full: %d of %d", s.live, s.index.size())
 	}

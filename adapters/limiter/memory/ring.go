@@ -2,72 +2,61 @@ package memory
 
 import "github.com/offload/sessiond/domain/throttle"
 
+// smallRoom is how many instants a ring has room for without an allocation of its own: with the last one in the cell they are four, the
+// usual limit of an installation.
+const smallRoom = 3
+
 // ring holds instants in order, from the oldest on, in room that is used round and round.
 type ring struct {
-	instants []throttle.Instant
-	start    int
-	n        int
-	next     ref // chains what is free
+	small [smallRoom]throttle.Instant
+	large []throttle.Instant // in place of small, where that is too small
+	start int32
+	n     int32
 }
 
-func (r *ring) room() int { return len(r.instants) }
+// slots is the room as it lies.
+func (r *ring) slots() []throttle.Instant {
+	if r.large != nil {
+		return r.large
+	}
+	return r.small[:]
+}
+
+func (r *ring) room() int { return len(r.slots()) }
 
 // pieces shows the instants: those up to the end of the room, then those from its start.
 func (r *ring) pieces() (older, newer []throttle.Instant) {
-	if end := r.start + r.n; end > len(r.instants) {
-		return r.instants[r.start:], r.instants[:end-len(r.instants)]
+	slots, start, end := r.slots(), int(r.start), int(r.start+r.n)
+	if end > len(slots) {
+		return slots[start:], slots[:end-len(slots)]
 	}
-	return r.instants[r.start : r.start+r.n], nil
+	return slots[start:end], nil
 }
 
 // drop lets go of the oldest count instants, or of all where there are fewer.
 func (r *ring) drop(count int) {
-	count = min(count, r.n)
-	r.n -= count
-	if r.n == 0 {
-		r.start = 0
-		return
-	}
-	r.start = (r.start + count) % len(r.instants)
+	gone := min(int32(count), r.n)
+	r.n -= gone
+	r.start = (r.start + gone) % int32(r.room())
 }
 
 // push adds the newest instant; there must be room.
 func (r *ring) push(instant throttle.Instant) {
-	r.instants[(r.start+r.n)%len(r.instants)] = instant
+	slots := r.slots()
+	slots[int(r.start+r.n)%len(slots)] = instant
 	r.n++
 }
 
-// move drops count instants and brings the others into room of another size.
+// move drops count instants and brings the others into room of another size, which holds them.
 func (r *ring) move(room, count int) {
 	r.drop(count)
 	older, newer := r.pieces()
-	moved := make([]throttle.Instant, room)
-	r.n = copy(moved, older)
-	r.n += copy(moved[r.n:], newer)
-	r.instants, r.start = moved, 0
-}
-
-// rings are the rings of a shard.
-type rings struct {
-	all  []ring
-	free ref
-}
-
-func (r *rings) at(which ref) *ring { return &r.all[which-1] }
-
-// take is a ring without room.
-func (r *rings) take() ref {
-	if r.free != none {
-		taken := r.free
-		r.free = r.at(taken).next
-		*r.at(taken) = ring{}
-		return taken
+	var moved ring
+	if room > smallRoom {
+		moved.large = make([]throttle.Instant, room)
 	}
-	r.all = append(r.all, ring{})
-	return ref(len(r.all))
-}
-
-func (r *rings) giveBack(which ref) {
-	*r.at(which) = ring{next: r.free}
-	r.free = which
+	slots := moved.slots()
+	moved.n = int32(copy(slots, older))
+	moved.n += int32(copy(slots[moved.n:], newer))
+	*r = moved
 }

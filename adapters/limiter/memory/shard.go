@@ -17,8 +17,8 @@ type shard struct {
 
 	live     int // subjects
 	instants int // room for instants: one in each entry, and the rings
-	entries  entries
-	rings    rings
+	entries  slab[cell]
+	rings    slab[ring]
 	index    index
 	lanes    []lane
 	// floor is the latest end of a window that was let go of. A caller whose now is older would find the subject gone and its grants
@@ -125,29 +125,35 @@ func (s *shard) fit(entry ref, kept, spent, limit int, now throttle.Instant) {
 		return
 	}
 	if e.ring == none {
+		s.reserve(smallRoom, now)
 		e.ring = s.rings.take()
 	}
-	room := roomFor(kept, limit)
-	if has := s.rings.at(e.ring).room(); has < kept || has > 4*room {
-		for s.instants-has+room > s.maxInstants {
-			s.makeRoom(now)
-		}
-		s.instants += room - has
-		s.rings.at(e.ring).move(room, spent)
+	ring, room := s.rings.at(e.ring), roomFor(kept, limit)
+	if has := ring.room(); has < kept || has > 4*room {
+		s.reserve(room-has, now)
+		ring.move(room, spent)
 	} else {
-		s.rings.at(e.ring).drop(spent)
+		ring.drop(spent)
 	}
-	s.rings.at(e.ring).push(e.last[0])
+	ring.push(e.last[0])
 }
 
-// roomFor is how many instants a ring has room for: the next of 1, 3, 7, … that holds kept, so that with the last instant they are powers
-// of two; but no more than the limit can ever ask.
+// reserve counts room for further instants, or for fewer, and makes it where there is none.
+func (s *shard) reserve(further int, now throttle.Instant) {
+	for s.instants+further > s.maxInstants {
+		s.makeRoom(now)
+	}
+	s.instants += further
+}
+
+// roomFor is how many instants a ring has room for: the next of 3, 7, 15, … that holds kept, so that with the last instant they
+// are powers of two; but no more than the limit can ever ask.
 func roomFor(kept, limit int) int {
-	room := 1
+	room := smallRoom
 	for room < kept {
 		room = 2*room + 1
 	}
-	return max(kept, min(room, limit-1))
+	return max(smallRoom, kept, min(room, limit-1))
 }
 
 func (s *shard) dropRing(e *cell) {
@@ -169,9 +175,9 @@ func (s *shard) end(now throttle.Instant, most int) {
 			s.letGo(first)
 		}
 	}
-	if s.live == 0 && s.entries.any() {
+	if s.live == 0 && s.entries.used > 0 {
 		// All of it goes back, so that memory follows use down as well as up.
-		s.entries, s.rings, s.index, s.lanes = entries{}, rings{}, index{}, nil
+		s.entries, s.rings, s.index, s.lanes = slab[cell]{}, slab[ring]{}, index{}, nil
 	}
 }
 
@@ -212,7 +218,6 @@ func (s *shard) remove(entry ref) {
 	s.index.cut(entry, hash)
 	s.unqueue(entry)
 	s.dropRing(e)
-	*e = cell{}
 	s.entries.giveBack(entry)
 	s.live--
 	s.instants--
