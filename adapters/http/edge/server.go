@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 // maxHeader is the most bytes of a request's headers: a token, a long chain of proxies, and room.
@@ -30,32 +28,52 @@ type Bounds struct {
 // Server is one listener with its handler.
 type Server struct {
 	http     *http.Server
-	listener net.Listener
+	handler  http.Handler
+	listener *listener
+	drain    *drain
 	done     chan error
 }
 
 // Listen opens address and serves handler on it in the background.
 func Listen(ctx context.Context, address string, handler http.Handler, bounds Bounds, logger *slog.Logger) (*Server, error) {
 	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", address)
+	inner, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		http: &http.Server{
-			Handler:                      handler,
-			ReadTimeout:                  bounds.Read,
-			WriteTimeout:                 bounds.Read + answerWithin,
-			IdleTimeout:                  bounds.Idle,
-			MaxHeaderBytes:               maxHeader,
-			DisableGeneralOptionsHandler: true, // OPTIONS * is answered like any other path
-			ErrorLog:                     log.New(complaints{logger}, "", 0),
-		},
-		listener: netutil.LimitListener(listener, bounds.Connections),
+		handler:  handler,
+		listener: limit(inner, bounds.Connections),
+		drain:    newDrain(),
 		done:     make(chan error, 1),
 	}
-	go func() { s.done <- s.http.Serve(s.listener) }()
+	s.http = &http.Server{
+		Handler:                      http.HandlerFunc(s.serve),
+		ReadTimeout:                  bounds.Read,
+		WriteTimeout:                 bounds.Read + answerWithin,
+		IdleTimeout:                  bounds.Idle,
+		MaxHeaderBytes:               maxHeader,
+		DisableGeneralOptionsHandler: true, // OPTIONS * is answered like any other path
+		ConnState:                    s.drain.follow,
+		ErrorLog:                     log.New(complaints{logger}, "", 0),
+	}
+	go s.run()
 	return s, nil
+}
+
+func (s *Server) run() {
+	err := s.http.Serve(s.listener)
+	if errors.Is(err, net.ErrClosed) {
+		err = http.ErrServerClosed // only Shutdown closes the listener
+	}
+	s.done <- err
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if s.drain.closing.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	s.handler.ServeHTTP(w, r)
 }
 
 // Address is where the server listens, with the port that the system chose where none was asked for.
@@ -64,8 +82,12 @@ func (s *Server) Address() string { return s.listener.Addr().String() }
 // Done tells once why the server ended before it was asked to.
 func (s *Server) Done() <-chan error { return s.done }
 
-// Shutdown closes the listener and waits for requests under way until ctx ends; then it breaks them off and says so.
+// Shutdown closes the listener and waits until ctx ends for requests under way, and for those that clients may be sending on connections that are open;
+// then it breaks off what is left and says so.
 func (s *Server) Shutdown(ctx context.Context) error {
+	_ = s.listener.Close()      // http.Server closes it again, and is told the same
+	s.drain.closing.Store(true) // not before: whoever is told to connect anew shall find nobody
+	s.drain.wait(ctx)
 	err := s.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return errors.Join(err, s.http.Close())

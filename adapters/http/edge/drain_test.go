@@ -1,0 +1,135 @@
+package edge_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+)
+
+// patience is how long a test waits for anything before it counts as a hang.
+const patience = 30 * time.Second
+
+// listen serves handler on a port of its own.
+func listen(t *testing.T, handler http.HandlerFunc) *edge.Server {
+	t.Helper()
+	server, err := edge.Listen(context.Background(), "127.0.0.1:0", handler,
+		edge.Bounds{Read: patience, Idle: patience, Connections: 100}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	return server
+}
+
+// wire is one connection to a server.
+type wire struct {
+	net.Conn
+	*bufio.Reader
+}
+
+func dial(t *testing.T, server *edge.Server) wire {
+	t.Helper()
+	conn, err := net.Dial("tcp", server.Address())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	return wire{conn, bufio.NewReader(conn)}
+}
+
+func (w wire) say(t *testing.T, text string) {
+	t.Helper()
+	_, err := io.WriteString(w.Conn, text)
+	require.NoError(t, err)
+}
+
+func (w wire) hear(t *testing.T) *http.Response {
+	t.Helper()
+	answer, err := http.ReadResponse(w.Reader, nil)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, answer.Body)
+	require.NoError(t, err)
+	return answer
+}
+
+// awaitClosed waits until the listener takes nobody any more.
+func awaitClosed(t *testing.T, server *edge.Server) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", server.Address())
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	}, patience, time.Millisecond)
+}
+
+func TestShutdownLosesNoRequest(t *testing.T) {
+	const whole = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+	begun := make(chan struct{})
+	server := listen(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			close(begun)
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+	})
+	body := dial(t, server)
+	body.say(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha")
+	<-begun
+	headers, second, next, idle := dial(t, server), dial(t, server), dial(t, server), dial(t, server)
+	headers.say(t, whole[:10])
+	for _, kept := range []wire{second, next, idle} {
+		kept.say(t, whole)
+		assert.False(t, kept.hear(t).Close)
+	}
+	second.say(t, whole[:10])
+
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Shutdown(context.Background()) }()
+	awaitClosed(t, server)
+	for _, late := range []struct {
+		wire
+		rest string
+	}{{headers, whole[10:]}, {second, whole[10:]}, {next, whole}, {body, "lf"}} {
+		select {
+		case err := <-stopped:
+			require.Fail(t, "the server stopped before all was answered", "%v", err)
+		default:
+		}
+		late.say(t, late.rest)
+		answer := late.hear(t)
+		assert.Equal(t, http.StatusOK, answer.StatusCode)
+		if late.rest == whole {
+			assert.True(t, answer.Close, "the client is told to send no more")
+		}
+	}
+	require.NoError(t, <-stopped)
+	_, err := idle.ReadByte()
+	require.ErrorIs(t, err, io.EOF, "a connection on which nothing has begun keeps nobody waiting")
+	assert.ErrorIs(t, <-server.Done(), http.ErrServerClosed)
+}
+
+func TestShutdownBreaksOffWhatTakesTooLong(t *testing.T) {
+	begun := make(chan struct{})
+	server := listen(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		_, _ = io.Copy(io.Discard, r.Body)
+	})
+	endless := dial(t, server)
+	endless.say(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha")
+	<-begun
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Shutdown(ctx) }()
+	awaitClosed(t, server)
+	cancel()
+	assert.ErrorIs(t, <-stopped, context.Canceled)
+	_, err := http.ReadResponse(endless.Reader, nil)
+	assert.Error(t, err)
+}

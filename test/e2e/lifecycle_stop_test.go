@@ -1,0 +1,188 @@
+package e2e_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness"
+)
+
+// The service's life, continued: how it ends.
+
+// Stopped while everybody asks: whatever was under way is answered in full, and what comes later finds nobody.
+func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
+	t.Parallel()
+	service := harness.Start(t, production(harness.Env{
+		"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000", "OFFLOAD_SHUTDOWN_GRACE_SECONDS": "60",
+		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "60",
+	}))
+	// Some have sent half of their body when the signal comes.
+	var halves []*harness.Conn
+	whole := post(harness.IssueBody("install-half"), "Connection: close")
+	const half = 20
+	for range 4 {
+		conn := service.Dial(t)
+		conn.Say(t, whole[:len(whole)-half])
+		halves = append(halves, conn)
+	}
+	awaitInFlight(t, service.Client, len(halves))
+
+	// Others ask as fast as they can.
+	const clients = 16
+	received := make([][]string, clients)
+	ends := make([]error, clients)
+	busy := make(chan struct{}, 10*clients)
+	var group sync.WaitGroup
+	for n := range clients {
+		group.Go(func() {
+			for round := 0; ; round++ {
+				requestID := fmt.Sprintf("client-%d-%d", n, round)
+				answer, err := service.Try("POST", harness.IssuePath, harness.IssueBody(requestID),
+					harness.Header{"X-Request-ID", requestID}, harness.Header{"Content-Type", "application/json"})
+				if err != nil {
+					ends[n] = err
+					return
+				}
+				if answer.Status != http.StatusOK && answer.Status != http.StatusTooManyRequests {
+					ends[n] = fmt.Errorf("status %d", answer.Status)
+					return
+				}
+				received[n] = append(received[n], requestID)
+				select {
+				case busy <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	for range 5 * clients {
+		<-busy
+	}
+	service.Terminate(t)
+	group.Wait()
+	for n := range clients {
+		assert.ErrorIs(t, ends[n], syscall.ECONNREFUSED, "a client that asked got an answer, or found nobody")
+	}
+	for _, conn := range halves {
+		conn.Say(t, whole[len(whole)-half:])
+		conn.Hear(t, http.MethodPost).Session(t)
+	}
+	assert.Zero(t, service.Wait(t))
+
+	answered := map[string]bool{}
+	for _, line := range service.Log.Of("http_request") {
+		answered[line.String("request_id")] = true
+	}
+	all := slices.Concat(received...)
+	for _, requestID := range all {
+		assert.True(t, answered[requestID], requestID)
+		delete(answered, requestID)
+	}
+	for requestID := range answered {
+		assert.False(t, strings.HasPrefix(requestID, "client-"), "%s was served, and its answer got lost", requestID)
+	}
+	lines := service.Log.Lines()
+	last := lines[len(lines)-1]
+	assert.Equal(t, "service_stopped", last.Event())
+	assert.Equal(t, false, last.Fields["requests_broken_off"])
+}
+
+// awaitInFlight waits until that many requests are under way, beside the one that asks.
+func awaitInFlight(t *testing.T, client *harness.Client, requests int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return client.Metric(t, "offload_http_requests_in_flight") == float64(requests+1)
+	}, harness.Patience, time.Millisecond)
+}
+
+// awaitNobody waits until nobody listens on the public address.
+func awaitNobody(t *testing.T, client *harness.Client) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", client.Public)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return errors.Is(err, syscall.ECONNREFUSED)
+	}, harness.Patience, time.Millisecond)
+}
+
+// While it stops, a balancer hears that it stops, and that for as long as a request is under way.
+func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
+	t.Parallel()
+	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
+		t.Run(name, func(t *testing.T) {
+			service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "3600", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
+			conn := service.Dial(t)
+			whole := post(harness.IssueBody("install-12345"))
+			conn.Say(t, whole[:len(whole)-1])
+			awaitInFlight(t, service.Client, 1)
+			service.Signal(t, signal)
+			awaitNobody(t, service.Client)
+			ready := service.Operations(t, "GET", "/readyz")
+			assert.Equal(t, http.StatusServiceUnavailable, ready.Status)
+			assert.JSONEq(t, `{"status":"unready","checks":{"keys":{"status":"ready","detail":""},"service":{"status":"unready","detail":"stopping"}}}`, ready.Body)
+			assert.Equal(t, http.StatusOK, service.Operations(t, "GET", "/livez").Status)
+			assert.Equal(t, http.StatusOK, service.Operations(t, "GET", "/metrics").Status)
+			assert.Empty(t, service.Log.Of("service_stopped"))
+
+			conn.Say(t, whole[len(whole)-1:])
+			conn.Hear(t, http.MethodPost).Session(t)
+			assert.Zero(t, service.Wait(t))
+			assert.Equal(t, false, service.Log.Await(t, "service_stopped").Fields["requests_broken_off"])
+		})
+	}
+}
+
+// For as long as the operator says, it fails its readiness and serves as ever. Whoever cannot wait sends a second signal.
+func TestLifeDelayThenASecondSignal(t *testing.T) {
+	t.Parallel()
+	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_DELAY_SECONDS": "3600"}))
+	token := service.Token(t, "install-12345")
+	service.Terminate(t)
+	service.Log.Await(t, "service_stopping")
+	assert.Equal(t, http.StatusServiceUnavailable, service.Operations(t, "GET", "/readyz").Status)
+	assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(token)).Status)
+	assertGranted(t, service.As(t, "127.0.0.2").Issue(t, "install-67890"), "on a new connection too")
+	assert.False(t, service.Ended())
+
+	service.Terminate(t)
+	assert.Equal(t, 1, service.Wait(t))
+	assert.Empty(t, service.Log.Of("service_stopped"))
+}
+
+func TestLifeASecondSignalEndsTheGrace(t *testing.T) {
+	t.Parallel()
+	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "3600", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
+	conn := service.Dial(t)
+	conn.Say(t, request("POST", harness.IssuePath, "", "Content-Length: 100"))
+	awaitInFlight(t, service.Client, 1)
+	service.Terminate(t)
+	awaitNobody(t, service.Client)
+	assert.False(t, service.Ended())
+	service.Signal(t, syscall.SIGINT)
+	assert.Equal(t, 1, service.Wait(t))
+}
+
+// When the grace is over, what is still under way is broken off, and the log says so.
+func TestLifeNoGrace(t *testing.T) {
+	t.Parallel()
+	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "0", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
+	conn := service.Dial(t)
+	conn.Say(t, request("POST", harness.IssuePath, "", "Content-Length: 100"))
+	awaitInFlight(t, service.Client, 1)
+	assert.Zero(t, service.Stop(t))
+	assert.Empty(t, conn.HearEnd(t))
+	assert.Equal(t, true, service.Log.Await(t, "service_stopped").Fields["requests_broken_off"])
+}

@@ -1,0 +1,207 @@
+package e2e_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/test/harness"
+)
+
+// Phase 1: whatever is wrong with a request has one stable answer.
+
+// errorsAsTheyLeave is the golden table: each error's answer by its name.
+func errorsAsTheyLeave(t *testing.T) map[string]string {
+	t.Helper()
+	archive, err := txtar.ParseFile("testdata/errors.txt")
+	require.NoError(t, err)
+	golden := map[string]string{}
+	for _, file := range archive.Files {
+		golden[file.Name] = strings.TrimSuffix(string(file.Data), "\n")
+	}
+	return golden
+}
+
+// id makes the answer's request id one that a golden table can hold.
+const id = "X-Request-ID: golden"
+
+func TestPhase1ErrorsAreStable(t *testing.T) {
+	t.Parallel()
+	plain := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "120"})
+	expired := "Authorization: Bearer " + plain.Token(t, "install-12345")
+	plain.Clock.Advance(120 * time.Second)
+	valid := "Authorization: Bearer " + plain.Token(t, "install-12345")
+
+	full := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"})
+	full.Token(t, "install-12345")
+	full.Clock.Advance(20 * time.Second)
+
+	soon := harness.Serve(t, nil, pendingUntil(t, harness.Noon.Add(20*time.Second+time.Nanosecond)))
+	late := harness.Serve(t, nil, pendingUntil(t, harness.Noon.Add(time.Hour)))
+	unserved := harness.Serve(t, nil, out())
+	broken := harness.Serve(t, nil, defective())
+
+	const current, issue = "/v1/sessions/current", harness.IssuePath
+	sound := harness.IssueBody("install-12345")
+	golden := errorsAsTheyLeave(t)
+	told := map[string]bool{}
+	for name, sent := range map[string]struct {
+		to   *harness.InProcess
+		text string
+	}{
+		"unauthorized: no credentials":                  {plain, request("GET", current, "", id)},
+		"unauthorized: another scheme":                  {plain, request("GET", current, "", id, "Authorization: Basic dXNlcjpwYXNz")},
+		"unauthorized: nothing after Bearer":            {plain, request("GET", current, "", id, "Authorization: Bearer  ")},
+		"invalid_token":                                 {plain, request("GET", current, "", id, "Authorization: Bearer x")},
+		"invalid_token: two headers":                    {plain, request("GET", current, "", id, valid, valid)},
+		"invalid_token: anything after the token":       {plain, request("GET", current, "", id, valid+" x")},
+		"expired_token":                                 {plain, request("GET", current, "", id, expired)},
+		"not_found":                                     {plain, request("GET", "/v2", "", id)},
+		"method_not_allowed: a path of POST":            {plain, request("GET", issue, "", id)},
+		"method_not_allowed: a path of GET":             {plain, request("DELETE", current, "", id, valid)},
+		"payload_too_large: announced":                  {plain, post(strings.Repeat(" ", 16<<10+1), id)},
+		"payload_too_large: in chunks":                  {plain, chunked(strings.Repeat(" ", 20_000), id)},
+		"unsupported_media_type":                        {plain, request("POST", issue, sound, id, "Content-Type: text/plain")},
+		"validation_error: not JSON":                    {plain, post("{", id)},
+		"validation_error: not an object":               {plain, post(`[]`, id)},
+		"session_rate_limited":                          {full, post(sound, id)},
+		"internal_error":                                {broken, post(sound, id)},
+		"service_unavailable: no key may sign for long": {late, post(sound, id)},
+		"service_unavailable: no key may sign before 20 seconds and a nanosecond": {soon, post(sound, id)},
+		"service_unavailable: the limiter's storage is out":                       {unserved, post(sound, id)},
+		"validation_error: type, blank, required, duplicate": {plain, post(
+			`{"install_id":7,"app_version":" \t","x":1,"x":2}`, id)},
+		"validation_error: characters, length, duplicate": {plain, post(
+			`{"install_id":"install\u0000id","app_version":"`+strings.Repeat("1", 33)+`","platform":"a","platform":"b"}`, id)},
+	} {
+		want, known := golden[name]
+		require.True(t, known, name)
+		delete(golden, name)
+		t.Run(name, func(t *testing.T) {
+			conn := sent.to.Dial(t)
+			conn.Say(t, sent.text)
+			answer := conn.Hear(t, http.MethodGet)
+			assert.Equal(t, want, exact(conn))
+			told[answer.Code()] = true
+		})
+	}
+	assert.Empty(t, golden, "answers that nobody asked for")
+	for _, kind := range failure.Kinds() {
+		assert.True(t, told[kind.Code()], "%s has no place in the table", kind.Code())
+	}
+	assert.Len(t, told, len(failure.Kinds()))
+}
+
+// chunked is a request to issue whose length is not announced.
+func chunked(body string, headers ...string) string {
+	headers = append(headers, "Content-Type: application/json", "Transfer-Encoding: chunked")
+	return request(http.MethodPost, harness.IssuePath, "", headers...) + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+}
+
+func TestPhase1MalformedTokensAreInvalid(t *testing.T) {
+	t.Parallel()
+	invalid := errorsAsTheyLeave(t)["invalid_token"]
+	service := harness.Serve(t, nil)
+	token := service.Token(t, "install-12345")
+	payload, signature, _ := strings.Cut(token, ".")
+	encode := base64.RawURLEncoding.EncodeToString
+	for name, malformed := range map[string]string{
+		"one segment":                    payload,
+		"signature alone":                signature,
+		"a dot alone":                    ".",
+		"two dots":                       "..",
+		"no payload":                     "." + signature,
+		"no signature":                   payload + ".",
+		"dot at the end":                 token + ".",
+		"dot at the start":               "." + token,
+		"three segments":                 token + "." + signature,
+		"four segments":                  token + "." + token,
+		"segments swapped":               signature + "." + payload,
+		"payload twice":                  payload + "." + payload,
+		"padded payload":                 payload + "=." + signature,
+		"padded signature":               token + "=",
+		"standard alphabet":              payload + "." + strings.Repeat("+/", 22)[:43],
+		"outside every alphabet":         "!" + payload[1:] + "." + signature,
+		"percent-encoded":                "%65" + payload[1:] + "." + signature,
+		"more characters than bytes":     payload + "." + signature + "AA",
+		"a length that no bytes have":    "A." + signature,
+		"unused bits set":                payload + "." + withUnusedBits(t, signature),
+		"signature one byte short":       payload + "." + encode(make([]byte, 31)),
+		"signature one byte long":        payload + "." + encode(make([]byte, 33)),
+		"signature of noughts":           payload + "." + encode(make([]byte, 32)),
+		"payload that is not JSON":       encode([]byte("{")) + "." + signature,
+		"payload that is no object":      encode([]byte("[2]")) + "." + signature,
+		"payload of another":             encode([]byte(`{"v":2}`)) + "." + signature,
+		"space inside":                   payload + " ." + signature,
+		"tab inside":                     payload + ".\t" + signature,
+		"comma and another":              token + "," + token,
+		"quoted":                         `"` + token + `"`,
+		"one byte over the limit":        strings.Repeat("A", 4097-44) + "." + signature,
+		"at the limit":                   strings.Repeat("A", 4096-44) + "." + signature,
+		"far over the limit":             strings.Repeat("A", 12000) + "." + signature,
+		"obs-text":                       "\xff\xfe" + token,
+		"a letter that looks like it":    "\u0435" + token[1:],
+		"a full stop of another width":   payload + "\uff0e" + signature,
+		"lower case":                     strings.ToLower(token),
+		"upper case":                     strings.ToUpper(token),
+		"the scheme twice":               "Bearer " + token,
+		"a JWS without an algorithm":     "eyJhbGciOiJub25lIn0." + payload + ".",
+		"a JWS that says HS256":          "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + payload + "." + signature,
+		"a JavaScript client's mistake":  "undefined",
+		"a JavaScript client's mistakes": "[object Object]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, path := range []string{"/v1/sessions/current", "/v1/sessions/verify"} {
+				conn := service.Dial(t)
+				conn.Say(t, request(http.MethodGet, path, "", id, "Authorization: Bearer "+malformed))
+				conn.Hear(t, http.MethodGet)
+				assert.Equal(t, invalid, exact(conn), path)
+			}
+		})
+	}
+	assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(token)).Status, "the token itself")
+}
+
+// withUnusedBits is text with bits set in its last character that no byte takes: a lenient decoder reads the same bytes.
+func withUnusedBits(t *testing.T, text string) string {
+	t.Helper()
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(alphabet, text[len(text)-1])
+	require.Zero(t, last%4, "32 bytes leave two bits of the last character unused")
+	twin := text[:len(text)-1] + alphabet[last+1:last+2]
+	bytes, err := base64.RawURLEncoding.DecodeString(text)
+	require.NoError(t, err)
+	same, err := base64.RawURLEncoding.DecodeString(twin)
+	require.NoError(t, err)
+	require.Equal(t, bytes, same)
+	return twin
+}
+
+// Three processes of one configuration: none knows another's secret, and so a restart is one more stranger.
+func TestPhase1TheDevelopmentSecretIsNeverShared(t *testing.T) {
+	t.Parallel()
+	var services []*harness.Process
+	var tokens []string
+	for range 3 {
+		service := harness.Start(t, nil)
+		services, tokens = append(services, service), append(tokens, service.Token(t, "install-12345"))
+	}
+	for i, service := range services {
+		for j, token := range tokens {
+			answer := service.Current(t, harness.Bearer(token))
+			if i == j {
+				assert.Equal(t, http.StatusOK, answer.Status)
+			} else {
+				assert.Equal(t, "invalid_token", answer.Code(), "a token of process %d in process %d", j, i)
+			}
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package e2e_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness"
+)
+
+// Phase 2: a production-like environment does not start without a good secret, and development always does. All of it with the
+// built binary, its exit status and its sockets.
+
+// Secrets that nobody may use, each by the rule that it breaks.
+const (
+	defaultSecret = "dev-secret-change-me" // the one that the Offload backend came with
+	shortSecret   = "Zk3vQ9mB7xL2wR5t"     // good, but for its length
+	evenSecret    = "abababababababababababababababab"
+	placeholder   = "CHANGE_ME_CHANGE_ME_CHANGE_ME_CHANGE_ME"
+	guessable     = "qwertyuiopasdfghjklzxcvbnmqwertyuiop"
+	// publishedByRFC is the key of RFC 7515, A.1; it is as random as a key can be.
+	publishedByRFC = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
+	publishedByJWT = "a-string-secret-at-least-256-bits-long" // jwt.io's
+	// encodedSentence is please-change-this-signing-secret.
+	encodedSentence = "cGxlYXNlLWNoYW5nZS10aGlzLXNpZ25pbmctc2VjcmV0"
+)
+
+func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
+	t.Parallel()
+	denylist := file(t, 0o600, "# ours, of last year\n"+strong+"\n")
+	for name, refused := range map[string]struct {
+		env      harness.Env
+		variable string
+		says     string
+	}{
+		"missing":            {nil, "OFFLOAD_SESSION_SECRET", "is not set"},
+		"set to nothing":     {harness.Env{"OFFLOAD_SESSION_SECRET": ""}, "OFFLOAD_SESSION_SECRET", "is not set"},
+		"white space alone":  {harness.Env{"OFFLOAD_SESSION_SECRET": " \t\n "}, "OFFLOAD_SESSION_SECRET", "is not set"},
+		"the default":        {secret(defaultSecret), "OFFLOAD_SESSION_SECRET", "(rule: placeholder)"},
+		"short":              {secret(shortSecret), "OFFLOAD_SESSION_SECRET", "(rule: length)"},
+		"short once trimmed": {secret("          " + shortSecret + "          "), "OFFLOAD_SESSION_SECRET", "(rule: length)"},
+		"too long":           {secret(strings.Repeat(strong, 24)), "OFFLOAD_SESSION_SECRET", "(rule: length)"},
+		"of two characters":  {secret(evenSecret), "OFFLOAD_SESSION_SECRET", "(rule: variety)"},
+		"placeholder":        {secret(placeholder), "OFFLOAD_SESSION_SECRET", "(rule: placeholder)"},
+		"guessable":          {secret(guessable), "OFFLOAD_SESSION_SECRET", "(rule: entropy)"},
+		"a sentence encoded": {secret(encodedSentence), "OFFLOAD_SESSION_SECRET", "decodes from hex or base64"},
+		"published by RFC":   {secret(publishedByRFC), "OFFLOAD_SESSION_SECRET", "(rule: published)"},
+		"published by jwt":   {secret(publishedByJWT), "OFFLOAD_SESSION_SECRET", "(rule: published)"},
+		"denied by us": {
+			with(secret(strong), harness.Env{"OFFLOAD_SECRET_DENYLIST_FILE": denylist}), "OFFLOAD_SESSION_SECRET", "(rule: published)",
+		},
+		"bad, from a file": {
+			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o600, publishedByRFC+"\n")}, "OFFLOAD_SESSION_SECRET", "(rule: published)",
+		},
+		"good, from a file that all may read": {
+			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o644, strong+"\n")}, "OFFLOAD_SESSION_SECRET", "read or written by others",
+		},
+		"good, from a file that is not there": {
+			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": filepath.Join(t.TempDir(), "none")}, "OFFLOAD_SESSION_SECRET", "is not found",
+		},
+		"a verifying key that is weak": {harness.Env{
+			"OFFLOAD_SESSION_SIGNING_KEYS":     `{"new":"` + strong + `","old":"` + guessable + `"}`,
+			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "new",
+		}, "OFFLOAD_SESSION_SIGNING_KEYS", "(rule: entropy)"},
+		"no key among the keys": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{}`}, "OFFLOAD_SESSION_SIGNING_KEYS", "problem:"},
+		"a good secret, bad digest key": {
+			with(secret(strong), harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": guessable}), "OFFLOAD_LIMITER_DIGEST_KEY", "(rule: entropy)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := with(harness.Env{"OFFLOAD_ENVIRONMENT": "production"}, refused.env)
+			exit := harness.RunRefused(t, env)
+			assertRefused(t, exit, env)
+			assert.Contains(t, exit.Output, refused.variable)
+			assert.Contains(t, exit.Output, refused.says)
+		})
+	}
+}
+
+func TestPhase2EveryOtherWordIsProductionLike(t *testing.T) {
+	t.Parallel()
+	for _, word := range []string{
+		"production", "staging", "prod ", "Production", "PROD", "live", "prodution", "developmen", "dev1", "dev,test", "none", "-", "0", "\u00a0qa\u00a0",
+	} {
+		t.Run(word, func(t *testing.T) {
+			t.Parallel()
+			for name, bad := range map[string]harness.Env{"missing": nil, "default": secret(defaultSecret)} {
+				env := with(harness.Env{"OFFLOAD_ENVIRONMENT": word}, bad)
+				exit := harness.RunRefused(t, env)
+				assertRefused(t, exit, env)
+				assert.Contains(t, exit.Output, "OFFLOAD_SESSION_SECRET", name)
+			}
+			service := harness.Start(t, production(harness.Env{"OFFLOAD_ENVIRONMENT": word}))
+			assert.Empty(t, service.Log.Of("configuration_warning"))
+			assert.Equal(t, true, service.Log.Await(t, "service_started").Fields["production"])
+			assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(service.Token(t, "install-12345"))).Status)
+			assert.Zero(t, service.Stop(t))
+		})
+	}
+}
+
+func TestPhase2DevelopmentAlwaysStarts(t *testing.T) {
+	t.Parallel()
+	secrets := map[string]harness.Env{
+		"missing":     nil,
+		"nothing":     secret(""),
+		"default":     secret(defaultSecret),
+		"short":       secret("x"),
+		"placeholder": secret(placeholder),
+		"published":   secret(publishedByJWT),
+		"weak keys":   {"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","old":"b"}`},
+	}
+	words := map[string]harness.Env{"not set": nil}
+	for _, word := range []string{"", "dev", "development", "local", "test", "testing", " Dev\t", "DEVELOPMENT", "Local"} {
+		words["is "+word] = harness.Env{"OFFLOAD_ENVIRONMENT": word}
+	}
+	for name, word := range words {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for name, given := range secrets {
+				service := harness.Start(t, with(word, given))
+				warnings := service.Log.Of("configuration_warning")
+				require.NotEmpty(t, warnings, name)
+				for _, warning := range warnings {
+					assert.Equal(t, "WARN", warning.String("level"), name)
+					assert.Contains(t, []string{"OFFLOAD_SESSION_SECRET", "OFFLOAD_SESSION_SIGNING_KEYS"}, warning.String("variable"), name)
+				}
+				assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(service.Token(t, "install-12345"))).Status, name)
+				assert.Zero(t, service.Stop(t), name)
+				assertNoPart(t, service.Log.Text(), with(word, given))
+			}
+		})
+	}
+	t.Run("and says nothing of a good secret", func(t *testing.T) {
+		service := harness.Start(t, secret(strong))
+		assert.Empty(t, service.Log.Of("configuration_warning"))
+	})
+}
+
+// What does not stand together is no question of strength, and stops the start everywhere.
+func TestPhase2FaultsOfStructureStopDevelopmentToo(t *testing.T) {
+	t.Parallel()
+	for name, refused := range map[string]struct {
+		env      harness.Env
+		variable string
+	}{
+		"a key id twice":             {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","v2-default":"b"}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
+		"one material under two ids": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"same","b":" same "}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
+		"a key id outside":           {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","b c":"d"}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
+		"an empty key id":            {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","":"d"}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
+		"an empty key":               {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":" "}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
+		"keys that are no JSON":      {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `v2-default=secret-of-mine`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
+		"an active id of no key":     {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"a":"b"}`}, "OFFLOAD_SESSION_TOKEN_ACTIVE_KID"},
+		"an empty active id":         {harness.Env{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": " "}, "OFFLOAD_SESSION_TOKEN_ACTIVE_KID"},
+		"an empty issuer":            {harness.Env{"OFFLOAD_SESSION_TOKEN_ISSUER": " "}, "OFFLOAD_SESSION_TOKEN_ISSUER"},
+		"an empty audience":          {harness.Env{"OFFLOAD_SESSION_TOKEN_AUDIENCE": ""}, "OFFLOAD_SESSION_TOKEN_AUDIENCE"},
+		"a file that is not there":   {harness.Env{"OFFLOAD_SESSION_SECRET_FILE": filepath.Join(t.TempDir(), "none")}, "OFFLOAD_SESSION_SECRET"},
+		"a value and a file": {
+			harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_SESSION_SECRET_FILE": file(t, 0o600, stronger)}, "OFFLOAD_SESSION_SECRET",
+		},
+		"a digest key that signs": {
+			harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_LIMITER_DIGEST_KEY": strong}, "OFFLOAD_LIMITER_DIGEST_KEY",
+		},
+		"a variable of later": {harness.Env{"OFFLOAD_TLS_CERT_FILE": "/etc/tls.crt"}, "OFFLOAD_TLS_CERT_FILE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			exit := harness.RunRefused(t, refused.env)
+			assertRefused(t, exit, refused.env)
+			assert.Contains(t, exit.Output, refused.variable)
+		})
+	}
+}
+
+func TestPhase2AllFaultsAreToldAtOnce(t *testing.T) {
+	t.Parallel()
+	env := harness.Env{
+		"OFFLOAD_ENVIRONMENT":                        "prod",
+		"OFFLOAD_SESSION_SECRET":                     guessable,
+		"OFFLOAD_SESSION_TTL_SECONDS":                "1h",
+		"OFFLOAD_SESSION_TOKEN_ISSUER":               "",
+		"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS":         "61",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":         "0",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL":    "10001",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "-1",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_MODE":           "log",
+		"OFFLOAD_LIMITER_DIGEST_KEY":                 placeholder,
+		"OFFLOAD_LIMITER_IPV6_PREFIX":                "129",
+		"OFFLOAD_TRUSTED_PROXIES":                    "10.0.0.0/8, example.com",
+		"OFFLOAD_HTTP_MAX_CONNECTIONS":               "many",
+		"OFFLOAD_LOG_LEVEL":                          "loud",
+		"OFFLOAD_TLS_KEY_FILE":                       "/etc/tls.key",
+	}
+	exit := harness.RunRefused(t, env)
+	assertRefused(t, exit, env)
+	for name := range env {
+		if name != "OFFLOAD_ENVIRONMENT" {
+			assert.Contains(t, exit.Output, name)
+		}
+	}
+	assert.Contains(t, exit.Output, "openssl rand -base64 32")
+}
+
+// secret is an environment with a secret.
+func secret(text string) harness.Env { return harness.Env{"OFFLOAD_SESSION_SECRET": text} }
+
+// file writes a file of that mode.
+func file(t *testing.T, mode os.FileMode, content string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(name, []byte(content), mode))
+	require.NoError(t, os.Chmod(name, mode)) // whatever the umask
+	return name
+}
+
+// assertRefused fails unless the service ended with status 1, with no socket opened and no secret told.
+func assertRefused(t *testing.T, exit harness.Exit, env harness.Env) {
+	t.Helper()
+	assert.Equal(t, 1, exit.Status)
+	assert.False(t, exit.Listened(), "%s", exit.Output)
+	assertNoPart(t, exit.Output, env)
+}
+
+// assertNoPart fails if any part of a secret in env is in text.
+func assertNoPart(t *testing.T, text string, env harness.Env) {
+	t.Helper()
+	const part = 8
+	for _, name := range []string{"OFFLOAD_SESSION_SECRET", "OFFLOAD_SESSION_SIGNING_KEYS", "OFFLOAD_LIMITER_DIGEST_KEY"} {
+		value := strings.NewReplacer("v2-default", "", "published", "").Replace(strings.TrimSpace(env[name]))
+		for i := 0; i+part <= len(value); i++ {
+			if strings.Contains(text, value[i:i+part]) {
+				assert.Fail(t, "a part of a secret is told", "%s: %q in\n%s", name, value[i:i+part], text)
+				return
+			}
+		}
+	}
+}

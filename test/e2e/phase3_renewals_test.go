@@ -1,0 +1,173 @@
+package e2e_test
+
+import (
+	"container/heap"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness"
+)
+
+// Phase 3, continued: whoever holds a session renews it without standing in the way of those who share his address.
+
+func TestPhase3ARenewalAsksTheInstallationAlone(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
+	bearer := harness.Bearer(service.Token(t, "install-12345", from(1)))
+	assertThrottled(t, service.Issue(t, "install-67890", from(1)), "60", "the address is full")
+
+	for left := 2; left >= 0; left-- {
+		answer := service.Issue(t, "install-12345", from(1), bearer)
+		assertGranted(t, answer)
+		assert.Equal(t, `"install_id";q=4;w=60`, answer.Header.Get("RateLimit-Policy"))
+		assert.Equal(t, fmt.Sprintf(`"install_id";r=%d;t=60`, left), answer.Header.Get("RateLimit"))
+		bearer = harness.Bearer(answer.Session(t).Token)
+	}
+	refused := service.Issue(t, "install-12345", from(1), bearer)
+	assertThrottled(t, refused, "60", "a renewal has the installation's limit")
+	assert.Equal(t, `"install_id";r=0;t=60`, refused.Header.Get("RateLimit"))
+	assert.EqualValues(t, 3, service.Metric(t, `offload_sessions_issued_total{kind="renewed"}`))
+	assert.EqualValues(t, 1, service.Metric(t, `offload_sessions_issued_total{kind="new"}`))
+	assert.Zero(t, service.Metric(t, `offload_token_verifications_total{outcome="valid",reason=""}`), "a renewal's token is no verification")
+}
+
+// Any other token is passed over: the request counts as a new one, and is never a 401.
+func TestPhase3WhatIsNoRenewal(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(nil))
+	own := service.Token(t, "install-12345", from(1))
+	another := service.Token(t, "install-67890", from(1))
+	stranger := harness.Serve(t, nil).Token(t, "install-12345")
+	for name, headers := range map[string][]harness.Header{
+		"no token":             nil,
+		"another's token":      {harness.Bearer(another)},
+		"a stranger's token":   {harness.Bearer(stranger)},
+		"no token at all":      {harness.Bearer("x")},
+		"another scheme":       {{"Authorization", "Basic " + own}},
+		"two headers":          {harness.Bearer(own), harness.Bearer(own)},
+		"something after it":   {harness.Bearer(own + " x")},
+		"an endless token":     {harness.Bearer(strings.Repeat("A", 8000))},
+		"a signature altered":  {harness.Bearer(own[:len(own)-4] + "AAAA")},
+		"an empty header":      {{"Authorization", ""}},
+		"no token, but a name": {{"Authorization", "Bearer"}},
+	} {
+		service.Clock.Advance(time.Minute)
+		answer := service.Issue(t, "install-12345", append(headers, from(2))...)
+		assertGranted(t, answer, name)
+		assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"), name)
+	}
+}
+
+func TestPhase3ARenewalMayComeLate(t *testing.T) {
+	t.Parallel()
+	const lifetime, grace = time.Hour, 7 * 24 * time.Hour
+	for name, late := range map[string]struct {
+		by      time.Duration
+		renewal bool
+	}{
+		"at its end":                  {lifetime, true},
+		"when the grace is over":      {lifetime + grace, true},
+		"a nanosecond after that":     {lifetime + grace + time.Nanosecond, false},
+		"a day before that":           {lifetime + grace - 24*time.Hour, true},
+		"a nanosecond before its end": {lifetime - time.Nanosecond, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			service := harness.Serve(t, behindProxy(nil))
+			bearer := harness.Bearer(service.Token(t, "install-12345", from(1)))
+			service.Clock.Advance(late.by)
+			answer := service.Issue(t, "install-12345", from(1), bearer)
+			assertGranted(t, answer)
+			assert.Equal(t, late.renewal, answer.Header.Get("RateLimit") == `"install_id";r=3;t=60`, answer.Header.Get("RateLimit"))
+			if late.by >= lifetime {
+				assert.Equal(t, "expired_token", service.Current(t, bearer).Code(), "it renews, and is good for nothing else")
+			}
+		})
+	}
+	t.Run("not at all, if the operator says so", func(t *testing.T) {
+		service := harness.Serve(t, behindProxy(harness.Env{"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS": "0"}))
+		bearer := harness.Bearer(service.Token(t, "install-12345", from(1)))
+		service.Clock.Advance(lifetime + time.Nanosecond)
+		answer := service.Issue(t, "install-12345", from(1), bearer)
+		assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"))
+	})
+}
+
+// A thousand phones behind one address renew all day, each when it was told to, and none is refused once. Meanwhile newcomers from that
+// address get what the limit for an address gives, and no more.
+func TestPhase3AFleetBehindOneAddressRenewsAllDay(t *testing.T) {
+	t.Parallel()
+	const phones, day = 1000, 24 * time.Hour
+	service := harness.Serve(t, behindProxy(nil))
+	office := harness.ForwardedFor("203.0.113.1")
+	renewals, newcomers := 0, 0
+
+	// They all got their first session at noon, each at home, and came to the office.
+	var due queue
+	for n := range phones {
+		session := service.Issue(t, numbered(n), from(n)).Session(t)
+		due = append(due, phone{n, session.Token, time.Duration(session.RefreshAfter) * time.Second})
+	}
+	heap.Init(&due)
+	service.Clock.Advance(time.Minute)
+
+	now := time.Minute
+	nextNewcomers := time.Hour
+	for due[0].at < day {
+		if nextNewcomers <= due[0].at {
+			service.Clock.Advance(nextNewcomers - now)
+			now, nextNewcomers = nextNewcomers, nextNewcomers+time.Hour
+			for n := range 10 {
+				answer := service.Issue(t, fmt.Sprintf("newcomer-%d", newcomers), office)
+				newcomers++
+				if n < 8 {
+					assertGranted(t, answer)
+				} else {
+					assertThrottled(t, answer, "60")
+				}
+			}
+			continue
+		}
+		service.Clock.Advance(due[0].at - now)
+		now = due[0].at
+		answer := service.Issue(t, numbered(due[0].number), office, harness.Bearer(due[0].token))
+		require.Equal(t, http.StatusOK, answer.Status, "phone %d at %s", due[0].number, now)
+		require.Equal(t, `"install_id";q=4;w=60`, answer.Header.Get("RateLimit-Policy"))
+		renewals++
+		session := answer.Session(t)
+		require.GreaterOrEqual(t, session.RefreshAfter, 2520)
+		require.LessOrEqual(t, session.RefreshAfter, 3240)
+		due[0].token = session.Token
+		due[0].at = now + time.Duration(session.RefreshAfter)*time.Second
+		if renewals%100 == 0 {
+			due[0].at += 9 * time.Hour // one that sleeps: its session ends meanwhile
+		}
+		heap.Fix(&due, 0)
+	}
+	assert.GreaterOrEqual(t, renewals, 20*phones)
+	assert.EqualValues(t, renewals, service.Metric(t, `offload_sessions_issued_total{kind="renewed"}`))
+	assert.Zero(t, service.Metric(t, `offload_session_throttled_total{dimension="install_id",mode="enforce"}`))
+	assert.EqualValues(t, newcomers/5, service.Metric(t, `offload_session_throttled_total{dimension="ip",mode="enforce"}`))
+	assert.Zero(t, service.Metric(t, `offload_limiter_forgotten_total{storage="memory"}`))
+}
+
+// phone is one that renews at some time of its day.
+type phone struct {
+	number int
+	token  string
+	at     time.Duration
+}
+
+// queue is a heap of phones, by when they renew next.
+type queue []phone
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].at < q[j].at }
+func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)        { *q = append(*q, x.(phone)) }
+func (q *queue) Pop() any          { panic("nobody leaves") }

@@ -1,0 +1,158 @@
+package e2e_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness"
+)
+
+// Phase 3, continued: what the log says of a flood of refusals, how much of it, and what it never says.
+
+const throttledEvent = "session_issuance_throttled"
+
+func TestPhase3TelemetryIsBounded(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(nil))
+	for range 4 {
+		assertGranted(t, service.Issue(t, "install-12345", from(1)))
+	}
+	flood := func(requests int) {
+		t.Helper()
+		for range requests {
+			assert.Equal(t, 429, service.Issue(t, "install-12345", from(1)).Status)
+		}
+	}
+	told := func() []harness.Line { return service.Log.Of(throttledEvent) }
+
+	// Ten lines in a second, and the rest is counted.
+	flood(200)
+	require.Len(t, told(), 10)
+	for _, line := range told() {
+		assert.Equal(t, 0, line.Int("suppressed"))
+	}
+	// A second has passed: within another the count goes out, in a line of its own.
+	service.Clock.Advance(time.Second)
+	own := service.Log.AwaitLine(t, "the count of what was left out", func(line harness.Line) bool { return line.Int("suppressed") > 0 })
+	assert.Equal(t, 190, own.Int("suppressed"))
+	assert.Equal(t, []string{"event", "level", "suppressed", "time"}, members(own))
+
+	// That line was one of ten. What comes next before its turn tells its count in the line that comes then.
+	flood(15)
+	require.Len(t, told(), 11+9)
+	service.Stop(t)
+	require.Len(t, told(), 11+9+1, "what is left is told at the stop")
+	last := told()[20]
+	assert.Equal(t, 6, last.Int("suppressed"))
+	assert.Equal(t, []string{"event", "level", "suppressed", "time"}, members(last))
+}
+
+func TestPhase3TheNextLineTellsWhatWasLeftOut(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(nil))
+	total, lines := 0, 0
+	for round := range 5 {
+		for range 4 {
+			service.Issue(t, numbered(round), from(round))
+		}
+		for range 30 {
+			assert.Equal(t, 429, service.Issue(t, numbered(round), from(round)).Status)
+			total++
+		}
+		service.Clock.Advance(time.Minute)
+	}
+	assert.EqualValues(t, total, service.Metric(t, `offload_session_throttled_total{dimension="install_id",mode="enforce"}`),
+		"metrics count every one")
+	service.Stop(t)
+	for _, line := range service.Log.Of(throttledEvent) {
+		if line.String("request_id") != "" {
+			lines++
+		}
+		lines += line.Int("suppressed")
+	}
+	assert.Equal(t, total, lines, "each refusal is told or counted, once")
+}
+
+// A line tells what an operator needs, and nobody's address, id or token.
+func TestPhase3TelemetryLeavesOutWhoItWas(t *testing.T) {
+	t.Parallel()
+	const digestKey = "sT7wPz2Kx9VbNq4RmJ8cYh3LfGd6AuEoX5iM1ZyQpWk="
+	env := behindProxy(harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": digestKey, "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1"})
+	service := harness.Serve(t, env)
+	token := service.Token(t, "install-12345", from(1))
+	refuse := func(service *harness.InProcess, installID, requestID string, headers ...harness.Header) harness.Line {
+		t.Helper()
+		answer := service.Issue(t, installID, append(headers, harness.Header{"X-Request-ID", requestID})...)
+		assertThrottled(t, answer, "60")
+		return service.Log.AwaitLine(t, requestID, func(line harness.Line) bool {
+			return line.Event() == throttledEvent && line.String("request_id") == requestID
+		})
+	}
+	line := refuse(service, "install-12345", "refused-1", from(1), harness.Bearer(token))
+	assert.Equal(t, []string{
+		"dimension", "event", "install_id_hash", "level", "mode", "path", "request_id", "retry_after_seconds", "suppressed", "time",
+	}, members(line))
+	assert.Equal(t, "WARN", line.String("level"))
+	assert.Equal(t, "install_id", line.String("dimension"))
+	assert.Equal(t, "enforce", line.String("mode"))
+	assert.Equal(t, harness.IssuePath, line.String("path"))
+	assert.Equal(t, 60, line.Int("retry_after_seconds"))
+	assert.Regexp(t, `^[0-9a-f]{12}$`, line.String("install_id_hash"))
+
+	hash := line.String("install_id_hash")
+	assert.Equal(t, hash, refuse(service, "install-12345", "refused-2", from(2)).String("install_id_hash"), "one installation, one hash")
+	service.Token(t, "install-67890", from(3))
+	assert.NotEqual(t, hash, refuse(service, "install-67890", "refused-3", from(3)).String("install_id_hash"), "another's is another")
+
+	replica := harness.Serve(t, env)
+	replica.Token(t, "install-12345", from(1))
+	assert.Equal(t, hash, refuse(replica, "install-12345", "refused-4", from(1)).String("install_id_hash"), "the same key, the same hash")
+	keyless := harness.Serve(t, with(env, harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": ""}))
+	keyless.Token(t, "install-12345", from(1))
+	assert.NotEqual(t, hash, refuse(keyless, "install-12345", "refused-5", from(1)).String("install_id_hash"), "a random key, another hash")
+}
+
+func TestPhase3TheLineNamesTheLongerWait(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(harness.Env{
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1",
+	}))
+	service.Token(t, "install-first", from(1))
+	service.Clock.Advance(10 * time.Second)
+	service.Token(t, "install-later", from(2))
+	for n, refused := range []struct {
+		installID string
+		address   int
+		dimension string
+		wait      int
+	}{
+		{"install-first", 1, "ip", 50}, // equal waits
+		{"install-first", 3, "install_id", 50},
+		{"install-first", 2, "ip", 60},
+		{"install-later", 1, "install_id", 60},
+		{"install-later", 2, "ip", 60}, // equal waits
+		{"install-other", 1, "ip", 50},
+	} {
+		requestID := fmt.Sprintf("refused-%d", n)
+		answer := service.Issue(t, refused.installID, from(refused.address), harness.Header{"X-Request-ID", requestID})
+		assertThrottled(t, answer, fmt.Sprint(refused.wait), requestID)
+		line := service.Log.AwaitLine(t, requestID, func(line harness.Line) bool { return line.String("request_id") == requestID })
+		assert.Equal(t, refused.dimension, line.String("dimension"), requestID)
+		assert.Equal(t, refused.wait, line.Int("retry_after_seconds"), requestID)
+	}
+}
+
+// members are the names of a line's members, sorted.
+func members(line harness.Line) []string {
+	var names []string
+	for name := range line.Fields {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

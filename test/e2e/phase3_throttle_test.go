@@ -1,0 +1,279 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/offload/sessiond/test/harness"
+)
+
+// Phase 3: how many sessions an address and an installation get. The clock stands still unless a test moves it.
+
+// behindProxy is a service that believes what the peer 127.0.0.1 says of its clients.
+func behindProxy(more harness.Env) harness.Env {
+	return with(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"}, more)
+}
+
+// from is the address of client n, each another one.
+func from(n int) harness.Header {
+	return harness.ForwardedFor(fmt.Sprintf("198.51.%d.%d", n/250, 1+n%250))
+}
+
+// numbered is the install id of installation n.
+func numbered(n int) string { return fmt.Sprintf("install-%06d", n) }
+
+// assertGranted fails unless the answer is a session.
+func assertGranted(t *testing.T, answer harness.Response, about ...any) {
+	t.Helper()
+	assert.Equal(t, http.StatusOK, answer.Status, about...)
+}
+
+// assertThrottled fails unless the answer is the one of the throttle, with that wait in seconds.
+func assertThrottled(t *testing.T, answer harness.Response, seconds string, about ...any) {
+	t.Helper()
+	assert.Equal(t, http.StatusTooManyRequests, answer.Status, about...)
+	assert.Equal(t, "session_rate_limited", answer.Code(), about...)
+	assert.Equal(t, seconds, answer.Header.Get("Retry-After"), about...)
+}
+
+func TestPhase3LimitForAnAddress(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(nil))
+	for n := range 8 {
+		assertGranted(t, service.Issue(t, numbered(n), from(1)), n)
+	}
+	assertThrottled(t, service.Issue(t, numbered(8), from(1)), "60")
+	assertGranted(t, service.Issue(t, numbered(8), from(2)), "another address")
+
+	service.Clock.Advance(60*time.Second - time.Nanosecond)
+	assertThrottled(t, service.Issue(t, numbered(9), from(1)), "1", "a nanosecond before the window's end")
+	service.Clock.Advance(time.Nanosecond)
+	for n := range 8 {
+		assertGranted(t, service.Issue(t, numbered(100+n), from(1)), "the window is empty again: %d", n)
+	}
+	assertThrottled(t, service.Issue(t, numbered(9), from(1)), "60")
+}
+
+func TestPhase3LimitForAnInstallation(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(nil))
+	for n := range 4 {
+		assertGranted(t, service.Issue(t, "install-12345", from(n)), n)
+	}
+	assertThrottled(t, service.Issue(t, "install-12345", from(5)), "60", "from whatever address")
+	assertGranted(t, service.Issue(t, "install-1234", from(5)), "another installation")
+	assertGranted(t, service.Issue(t, "install-12345 ", from(6)), "an id is never trimmed")
+	assertGranted(t, service.Issue(t, "Install-12345", from(7)), "nor is its case another's")
+
+	service.Clock.Advance(60*time.Second - time.Nanosecond)
+	assertThrottled(t, service.Issue(t, "install-12345", from(8)), "1", "a nanosecond before the window's end")
+	service.Clock.Advance(time.Nanosecond)
+	assertGranted(t, service.Issue(t, "install-12345", from(9)), "at the window's end")
+}
+
+// The window slides: each grant leaves it exactly 60 s after it was given, and not with the others.
+func TestPhase3TheWindowSlides(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(nil))
+	for n := range 4 {
+		if n > 0 {
+			service.Clock.Advance(10 * time.Second) // at 0, 10, 20 and 30 s
+		}
+		assertGranted(t, service.Issue(t, "install-12345", from(n)), n)
+	}
+	assertThrottled(t, service.Issue(t, "install-12345", from(10)), "30")
+	service.Clock.Advance(29_500 * time.Millisecond) // at 59.5 s
+	assertThrottled(t, service.Issue(t, "install-12345", from(11)), "1", "half a second is told as a whole one")
+	service.Clock.Advance(500 * time.Millisecond) // at 60 s
+	assertGranted(t, service.Issue(t, "install-12345", from(12)))
+	assertThrottled(t, service.Issue(t, "install-12345", from(13)), "10", "the next leaves at 70 s")
+	service.Clock.Advance(10 * time.Second)
+	assertGranted(t, service.Issue(t, "install-12345", from(14)))
+	assertThrottled(t, service.Issue(t, "install-12345", from(15)), "10")
+}
+
+// A client that waits as it was told is not refused again.
+func TestPhase3RetryAfterIsEnough(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(nil))
+	for n := range 4 {
+		service.Clock.Advance(7_300_000_001 * time.Nanosecond)
+		assertGranted(t, service.Issue(t, "install-12345", from(n)), n)
+	}
+	for n := range 20 {
+		answer := service.Issue(t, "install-12345", from(100+n))
+		if answer.Status != http.StatusOK {
+			wait, err := time.ParseDuration(answer.Header.Get("Retry-After") + "s")
+			assert.NoError(t, err)
+			service.Clock.Advance(wait)
+			answer = service.Issue(t, "install-12345", from(100+n))
+		}
+		assertGranted(t, answer, n)
+	}
+}
+
+func TestPhase3TheExactRefusal(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(nil))
+	for n := range 4 {
+		service.Issue(t, "install-12345", from(1))
+		service.Issue(t, numbered(n), from(1))
+		service.Clock.Advance(5*time.Second + time.Millisecond)
+	}
+	for name, refused := range map[string]struct{ id, address, rateLimit, retryAfter string }{
+		// The address and the installation wait equally long; the address is named, but that is for the log.
+		"both":         {"install-12345", "198.51.0.2", `"ip";r=0;t=40, "install_id";r=0;t=40`, "40"},
+		"address":      {"install-other", "198.51.0.2", `"ip";r=0;t=40, "install_id";r=4`, "40"},
+		"installation": {"install-12345", "203.0.113.9", `"ip";r=8, "install_id";r=0;t=40`, "40"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := service.Dial(t)
+			conn.Say(t, post(harness.IssueBody(refused.id), id, "X-Forwarded-For: "+refused.address))
+			conn.Hear(t, http.MethodPost)
+			assert.Equal(t, `HTTP/1.1 429 Too Many Requests
+Cache-Control: no-store
+Content-Type: application/json
+RateLimit: `+refused.rateLimit+`
+RateLimit-Policy: "ip";q=8;w=60, "install_id";q=4;w=60
+Retry-After: `+refused.retryAfter+`
+X-Error-Code: session_rate_limited
+X-Request-Id: golden
+Content-Length: 114
+
+{"error":{"code":"session_rate_limited","message":"Too many session requests; retry later","request_id":"golden"}}`, exact(conn))
+		})
+	}
+}
+
+// What is left is told before it is used up, in every dimension that was asked.
+func TestPhase3RateLimitFields(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(nil))
+	tell := func(answer harness.Response) string {
+		t.Helper()
+		assertGranted(t, answer)
+		assert.Equal(t, `"ip";q=8;w=60, "install_id";q=4;w=60`, answer.Header.Get("RateLimit-Policy"))
+		assert.Empty(t, answer.Header.Values("Retry-After"))
+		return answer.Header.Get("RateLimit")
+	}
+	assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`, tell(service.Issue(t, "install-12345", from(1))))
+	service.Clock.Advance(time.Nanosecond)
+	assert.Equal(t, `"ip";r=6;t=60, "install_id";r=2;t=60`, tell(service.Issue(t, "install-12345", from(1))))
+	service.Clock.Advance(time.Second)
+	assert.Equal(t, `"ip";r=5;t=59, "install_id";r=3;t=60`, tell(service.Issue(t, "install-67890", from(1))))
+	assert.Equal(t, `"ip";r=7;t=60, "install_id";r=1;t=59`, tell(service.Issue(t, "install-12345", from(2))))
+	service.Clock.Advance(58_999_999_999)
+	assert.Equal(t, `"ip";r=5;t=1, "install_id";r=1;t=1`, tell(service.Issue(t, "install-12345", from(1))), "the first grants left just now")
+}
+
+// A blocked installation cannot use up the address that it shares, nor a blocked address its installations.
+func TestPhase3ARefusedRequestTakesNothing(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(nil))
+	for range 4 {
+		assertGranted(t, service.Issue(t, "install-12345", from(1)))
+	}
+	for range 50 {
+		assertThrottled(t, service.Issue(t, "install-12345", from(1)), "60")
+	}
+	for n := range 4 {
+		assertGranted(t, service.Issue(t, numbered(n), from(1)), "the address has four left: %d", n)
+	}
+	for range 50 {
+		assertThrottled(t, service.Issue(t, "install-67890", from(1)), "60")
+	}
+	for n := range 4 {
+		assertGranted(t, service.Issue(t, "install-67890", from(2+n)), "the installation has all four: %d", n)
+	}
+	assert.EqualValues(t, 11, service.Metric(t, `offload_limiter_subjects{storage="memory"}`), "five addresses, six installations")
+
+	service.Clock.Advance(60 * time.Second)
+	assert.Zero(t, service.Metric(t, `offload_limiter_subjects{storage="memory"}`), "and none once the window is empty")
+}
+
+// Whoever is not let in for another reason has asked for nothing.
+func TestPhase3OtherRefusalsTakeNothing(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
+	for _, answer := range []harness.Response{
+		service.Send(t, "GET", harness.IssuePath, "", from(1)),
+		service.Send(t, "POST", harness.IssuePath+"/", harness.IssueBody("install-12345"), from(1)),
+		service.Send(t, "POST", harness.IssuePath, harness.IssueBody("install-12345"), from(1), harness.Header{"Content-Type", "text/plain"}),
+		service.Send(t, "POST", harness.IssuePath, harness.IssueBody("short"), from(1)),
+		service.Send(t, "POST", harness.IssuePath, strings.Repeat(" ", 20_000), from(1)),
+	} {
+		assert.GreaterOrEqual(t, answer.Status, 400)
+		assert.Empty(t, answer.Header.Values("RateLimit"))
+	}
+	assertGranted(t, service.Issue(t, "install-12345", from(1)))
+}
+
+// Windows go by a clock that never steps: whoever sets the wall's clock frees nobody, and blocks nobody.
+func TestPhase3AStepOfTheWallClockChangesNothing(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(nil))
+	for range 4 {
+		assertGranted(t, service.Issue(t, "install-12345", from(1)))
+	}
+	service.Clock.Step(24 * time.Hour)
+	assertThrottled(t, service.Issue(t, "install-12345", from(1)), "60")
+	service.Clock.Step(-48 * time.Hour)
+	assertThrottled(t, service.Issue(t, "install-12345", from(1)), "60")
+	service.Clock.Advance(time.Minute)
+	assertGranted(t, service.Issue(t, "install-12345", from(1)))
+}
+
+func TestPhase3ObserveRefusesNobody(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}))
+	for range 4 {
+		answer := service.Issue(t, "install-12345", from(1))
+		assertGranted(t, answer)
+		assert.NotEmpty(t, answer.Header.Get("RateLimit"))
+		assert.NotEmpty(t, answer.Header.Get("RateLimit-Policy"))
+	}
+	for range 3 {
+		answer := service.Issue(t, "install-12345", from(1), harness.Header{"X-Request-ID", "observed"})
+		assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(answer.Session(t).Token)).Status, "a session as good as any")
+		for _, name := range []string{"RateLimit", "RateLimit-Policy", "Retry-After"} {
+			assert.Empty(t, answer.Header.Values(name), name)
+		}
+	}
+	line := service.Log.Await(t, "session_issuance_throttled")
+	assert.Equal(t, "observe", line.String("mode"))
+	assert.Equal(t, "install_id", line.String("dimension"))
+	assert.Equal(t, "observed", line.String("request_id"))
+	assert.Equal(t, 60, line.Int("retry_after_seconds"))
+	assert.EqualValues(t, 3, service.Metric(t, `offload_session_throttled_total{dimension="install_id",mode="observe"}`))
+	assert.Zero(t, service.Metric(t, `offload_session_throttled_total{dimension="install_id",mode="enforce"}`))
+	assert.EqualValues(t, 7, service.Metric(t, `offload_sessions_issued_total{kind="new"}`))
+
+	// What would have been refused took nothing.
+	answer := service.Issue(t, "install-67890", from(1))
+	assert.Equal(t, `"ip";r=3;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"))
+	// An outage refuses nobody in this mode either; the want of a key still does.
+	unserved := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}, out())
+	assertGranted(t, unserved.Issue(t, "install-12345"))
+	keyless := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}, pendingUntil(t, harness.Noon.Add(time.Hour)))
+	assert.Equal(t, "service_unavailable", keyless.Issue(t, "install-12345").Code())
+}
+
+// The limits of the contract are defaults; an operator's own hold just as exactly.
+func TestPhase3OtherLimits(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, behindProxy(harness.Env{
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "3", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1", "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400",
+	}))
+	answer := service.Issue(t, "install-12345", from(1))
+	assert.Equal(t, `"ip";q=3;w=86400, "install_id";q=1;w=86400`, answer.Header.Get("RateLimit-Policy"))
+	assertThrottled(t, service.Issue(t, "install-12345", from(2)), "86400")
+	service.Clock.Advance(24*time.Hour - time.Nanosecond)
+	assertThrottled(t, service.Issue(t, "install-12345", from(2)), "1")
+	service.Clock.Advance(time.Nanosecond)
+	assertGranted(t, service.Issue(t, "install-12345", from(2)))
+}

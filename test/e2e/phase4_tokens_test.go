@@ -1,0 +1,319 @@
+package e2e_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness"
+)
+
+// Phase 4: what a token must say, and when. The tokens here are written by the test, with signatures that match, so that nothing but the
+// claim in question is wrong.
+
+// claim is one member of a payload: its name, and its value as JSON.
+type claim struct{ name, value string }
+
+// soundClaims are those of a session that began at noon and lasts for two minutes.
+func soundClaims() []claim {
+	noon := harness.Noon.Unix()
+	return []claim{
+		{"v", "2"}, {"kid", `"v2-default"`}, {"iat", fmt.Sprint(noon)}, {"nbf", fmt.Sprint(noon)},
+		{"iss", `"offload-backend"`}, {"aud", `"offload-ios"`}, {"install_id", `"install-12345"`}, {"exp", fmt.Sprint(noon + 120)},
+	}
+}
+
+// changed are sound claims with one value changed; no value takes the claim away.
+func changed(name, value string) []claim {
+	var claims []claim
+	for _, c := range soundClaims() {
+		if c.name == name {
+			if value == "" {
+				continue
+			}
+			c.value = value
+		}
+		claims = append(claims, c)
+	}
+	return claims
+}
+
+// signed is a token of claims in the compact form.
+func signed(claims []claim, secret string) string {
+	members := make([]string, 0, len(claims))
+	for _, c := range claims {
+		members = append(members, fmt.Sprintf("%q:%s", c.name, c.value))
+	}
+	return sign("{"+strings.Join(members, ",")+"}", secret)
+}
+
+// sign is a token of that payload.
+func sign(payload, secret string) string {
+	segment := base64.RawURLEncoding.EncodeToString([]byte(payload))
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(segment))
+	return segment + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// judge asks a service about a token, and tells the code of its answer, empty where it stands, and the reason that the log has.
+func judge(t *testing.T, service *harness.InProcess, requestID, token string) (code, reason string) {
+	t.Helper()
+	answer := service.Current(t, harness.Bearer(token), harness.Header{"X-Request-ID", requestID})
+	if answer.Status == http.StatusOK {
+		return "", ""
+	}
+	line := service.Log.AwaitLine(t, requestID, func(line harness.Line) bool {
+		return line.Event() == "token_rejected" && line.String("request_id") == requestID
+	})
+	return answer.Code(), line.String("reason")
+}
+
+func tokenService(t *testing.T, more harness.Env, now time.Time) *harness.InProcess {
+	t.Helper()
+	return harness.ServeAt(t, now, with(harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_LOG_LEVEL": "debug"}, more))
+}
+
+func TestPhase4EachClaim(t *testing.T) {
+	t.Parallel()
+	service := tokenService(t, nil, harness.Noon)
+	code, _ := judge(t, service, "sound", signed(soundClaims(), strong))
+	require.Empty(t, code, "the sound claims")
+
+	type wrong struct{ what, name, value, reason string }
+	var table []wrong
+	for _, c := range soundClaims() {
+		reason := "claim_missing"
+		if c.name == "kid" {
+			reason = "unknown_key"
+		}
+		table = append(table, wrong{"missing", c.name, "", reason})
+	}
+	// Values of another type.
+	for _, name := range []string{"v", "iat", "nbf", "exp"} {
+		number := "2"
+		if name != "v" {
+			number = fmt.Sprint(harness.Noon.Unix())
+		}
+		for what, value := range map[string]string{
+			"text": `"` + number + `"`, "true": "true", "false": "false", "null": "null", "list": "[" + number + "]", "object": `{"a":1}`,
+			"fraction": number + ".0", "half": number + ".5", "exponent": number + "e0", "minus": "-" + number, "minus nought": "-0", "empty text": `""`,
+		} {
+			table = append(table, wrong{what, name, value, "claim_type"})
+		}
+		for what, value := range map[string]string{
+			"leading nought": "0" + number, "plus": "+" + number, "hex": "0x2", "not a number": "NaN", "infinite": "Infinity",
+		} {
+			table = append(table, wrong{what, name, value, "json"})
+		}
+		table = append(table,
+			wrong{"after the year 9999", name, "253402300800", "claim_bounds"},
+			wrong{"more than 64 bits", name, "18446744073709551618", "claim_bounds"},
+			wrong{"endless", name, strings.Repeat("9", 400), "claim_bounds"},
+		)
+	}
+	for _, name := range []string{"kid", "iss", "aud", "install_id"} {
+		for what, value := range map[string]string{
+			"number": "2", "true": "true", "null": "null", "list": `["offload-ios"]`, "object": `{"a":"b"}`,
+		} {
+			reason := "claim_type"
+			if name == "kid" {
+				reason = "unknown_key"
+			}
+			table = append(table, wrong{what, name, value, reason})
+		}
+	}
+	table = append(table, []wrong{
+		// Values that are not ours.
+		{"version 1", "v", "1", "version"},
+		{"version 3", "v", "3", "version"},
+		{"version 0", "v", "0", "version"},
+		{"another", "kid", `"v2-other"`, "unknown_key"},
+		{"in another case", "kid", `"V2-default"`, "unknown_key"},
+		{"with a blank", "kid", `"v2-default "`, "unknown_key"},
+		{"empty", "kid", `""`, "unknown_key"},
+		{"of another issuer", "iss", `"offload-backend-2"`, "issuer"},
+		{"in another case", "iss", `"Offload-backend"`, "issuer"},
+		{"with a blank", "iss", `" offload-backend"`, "issuer"},
+		{"a part of it", "iss", `"offload"`, "issuer"},
+		{"empty", "iss", `""`, "claim_bounds"},
+		{"of another audience", "aud", `"offload-android"`, "audience"},
+		{"in another case", "aud", `"OFFLOAD-IOS"`, "audience"},
+		{"with a blank", "aud", `"offload-ios\n"`, "audience"},
+		{"empty", "aud", `""`, "claim_bounds"},
+		{"too short", "install_id", `"install"`, "claim_bounds"},
+		{"too long", "install_id", `"` + strings.Repeat("i", 129) + `"`, "claim_bounds"},
+		{"blank", "install_id", `"          "`, "claim_bounds"},
+		{"with a control character", "install_id", `"install\u0000id"`, "claim_bounds"},
+		{"with a line break", "install_id", `"install\nid"`, "claim_bounds"},
+		{"empty", "install_id", `""`, "claim_bounds"},
+		{"half a surrogate pair", "install_id", `"install-\ud800"`, "json"},
+		// Instants that contradict each other.
+		{"after nbf", "iat", fmt.Sprint(harness.Noon.Unix() + 1), "instants"},
+		{"at exp", "nbf", fmt.Sprint(harness.Noon.Unix() + 120), "instants"},
+		{"after exp", "nbf", fmt.Sprint(harness.Noon.Unix() + 121), "instants"},
+		{"at nbf", "exp", fmt.Sprint(harness.Noon.Unix()), "instants"},
+		{"before nbf", "exp", fmt.Sprint(harness.Noon.Unix() - 1), "instants"},
+		{"in the future", "nbf", fmt.Sprint(harness.Noon.Unix() + 3), "not_yet_valid"},
+	}...)
+	for n, wrong := range table {
+		t.Run(wrong.name+" "+wrong.what, func(t *testing.T) {
+			code, reason := judge(t, service, fmt.Sprintf("wrong-%d", n), signed(changed(wrong.name, wrong.value), strong))
+			assert.Equal(t, "invalid_token", code)
+			assert.Equal(t, wrong.reason, reason)
+		})
+	}
+}
+
+func TestPhase4WhatTheContractLetsPass(t *testing.T) {
+	t.Parallel()
+	service := tokenService(t, nil, harness.Noon)
+	noon := harness.Noon.Unix()
+	for name, claims := range map[string][]claim{
+		"another order":        append(soundClaims()[4:], soundClaims()[:4]...),
+		"claims of others":     append(soundClaims(), claim{"user_id", `"u"`}, claim{"jti", "[1]"}, claim{"V", "1"}, claim{"EXP", "1"}),
+		"issued long before":   changed("iat", fmt.Sprint(noon-1000)),
+		"issued at nought":     changed("iat", "0"),
+		"nbf within the skew":  changed("nbf", fmt.Sprint(noon+2)),
+		"exp at the very last": changed("exp", "253402300799"),
+		"an id of 128":         changed("install_id", `"`+strings.Repeat("ü", 128)+`"`),
+		"an id in escapes":     changed("install_id", `"\u0069nstall-12345\ud83d\udd11"`),
+	} {
+		code, reason := judge(t, service, "passes", signed(claims, strong))
+		assert.Empty(t, code, "%s: %s", name, reason)
+	}
+	code, reason := judge(t, service, "passes", sign(" "+strings.ReplaceAll(payloadOf(signed(soundClaims(), strong)), ",", " ,\n\t")+"\r\n", strong))
+	assert.Empty(t, code, "white space of JSON: %s", reason)
+}
+
+// payloadOf is the payload of a token.
+func payloadOf(token string) string {
+	payload, _, _ := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil {
+		panic(err) // the test wrote it
+	}
+	return string(text)
+}
+
+func TestPhase4WholePayloads(t *testing.T) {
+	t.Parallel()
+	service := tokenService(t, nil, harness.Noon)
+	sound := payloadOf(signed(soundClaims(), strong))
+	for n, wrong := range []struct{ what, token, reason string }{
+		{"version 1, as it was", sign(`{"install_id":"install-12345","exp":1771243320}`, strong), "unknown_key"},
+		{"version 1 with a kid", sign(`{"v":1,"kid":"v2-default","install_id":"install-12345","exp":1771243320}`, strong), "claim_missing"},
+		{"a claim twice", sign(strings.Replace(sound, `"v":2`, `"v":2,"v":2`, 1), strong), "json"},
+		{"a claim twice, deep down", sign(strings.Replace(sound, `"v":2`, `"v":2,"x":{"a":1,"a":1}`, 1), strong), "json"},
+		{"a claim twice, once in escapes", sign(strings.Replace(sound, `"v":2`, `"v":2,"\u0076":2`, 1), strong), "json"},
+		{"something after it", sign(sound+"{}", strong), "json"},
+		{"a comma too many", sign(strings.Replace(sound, "}", ",}", 1), strong), "json"},
+		{"a comment", sign(strings.Replace(sound, "}", "/**/}", 1), strong), "json"},
+		{"a byte order mark", sign("\ufeff"+sound, strong), "json"},
+		{"bad UTF-8", sign(strings.Replace(sound, "install-12345", "install-\xff12345", 1), strong), "json"},
+		{"65 levels deep", sign(strings.Replace(sound, "}", `,"x":`+strings.Repeat("[", 64)+strings.Repeat("]", 64)+"}", 1), strong), "json"},
+		{"a list of it", sign("["+sound+"]", strong), "json"},
+		{"text of it", sign(`"x"`, strong), "json"},
+		{"nothing but an object", sign("{}", strong), "unknown_key"},
+		{"signed with another secret", sign(sound, stronger), "signature"},
+		{"signed with nothing", sign(sound, ""), "signature"},
+		{"signed over what is decoded", strings.Split(sign(sound, strong), ".")[0] + "." + macOf(sound), "signature"},
+	} {
+		code, reason := judge(t, service, fmt.Sprintf("payload-%d", n), wrong.token)
+		assert.Equal(t, "invalid_token", code, wrong.what)
+		assert.Equal(t, wrong.reason, reason, wrong.what)
+	}
+}
+
+// macOf is a signature over the wrong thing: the payload itself.
+func macOf(payload string) string {
+	mac := hmac.New(sha256.New, []byte(strong))
+	mac.Write([]byte(payload))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// The service's own tokens live by the clock: not before they begin, allowing for other clocks, and not at the second at which they end.
+func TestPhase4TheClockMovedByHand(t *testing.T) {
+	t.Parallel()
+	service := tokenService(t, harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "120"}, harness.Noon.Add(999_999_999))
+	session := service.Issue(t, "install-12345").Session(t)
+	assert.Equal(t, "2026-02-16T12:02:00Z", session.ExpiresAt, "instants are whole seconds, rounded down")
+	assert.Equal(t, 120, session.ExpiresIn)
+	var current map[string]string
+	service.Current(t, harness.Bearer(session.Token)).Decode(t, &current)
+	assert.Equal(t, map[string]string{
+		"install_id": "install-12345", "key_id": "v2-default", "issuer": "offload-backend", "audience": "offload-ios",
+		"issued_at": "2026-02-16T12:00:00Z", "not_before": "2026-02-16T12:00:00Z", "expires_at": "2026-02-16T12:02:00Z",
+	}, current)
+	for _, at := range []struct {
+		wall time.Time
+		code string
+	}{
+		{harness.Noon.Add(-time.Hour), "invalid_token"},
+		{harness.Noon.Add(-2*time.Second - time.Nanosecond), "invalid_token"},
+		{harness.Noon.Add(-2 * time.Second), ""},
+		{harness.Noon, ""},
+		{harness.Noon.Add(120*time.Second - time.Nanosecond), ""},
+		{harness.Noon.Add(120 * time.Second), "expired_token"},
+		{harness.Noon.Add(365 * 24 * time.Hour), "expired_token"},
+		{harness.Noon.Add(time.Minute), ""},
+	} {
+		service.Clock.Step(at.wall.Sub(service.Clock.Now()))
+		code, _ := judge(t, service, fmt.Sprint("at-", at.wall.UnixNano()), session.Token)
+		assert.Equal(t, at.code, code, "%s", at.wall)
+	}
+	// Whatever else is wrong comes before the end: only a token that is sound in every other way is ever called expired.
+	service.Clock.Step(harness.Noon.Add(time.Hour).Sub(service.Clock.Now()))
+	for name, claims := range map[string][]claim{"issuer": changed("iss", `"x"`), "version": changed("v", "1"), "id": changed("install_id", `"x"`)} {
+		code, _ := judge(t, service, "ended-"+name, signed(claims, strong))
+		assert.Equal(t, "invalid_token", code, name)
+	}
+	code, _ := judge(t, service, "ended", signed(soundClaims(), strong))
+	assert.Equal(t, "expired_token", code)
+}
+
+// Keys, issuers and audiences are the operator's: what one service issues is another's only where they agree.
+func TestPhase4KeysIssuersAndAudiences(t *testing.T) {
+	t.Parallel()
+	keys := func(active string) harness.Env {
+		text, err := json.Marshal(map[string]string{"old": strong, "new": stronger})
+		require.NoError(t, err)
+		return harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": string(text), "OFFLOAD_SESSION_TOKEN_ACTIVE_KID": active}
+	}
+	old, rotated := harness.Serve(t, keys("old")), harness.Serve(t, keys("new"))
+	plain := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "old"})
+	renamed := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "new"})
+	issuer := harness.Serve(t, with(keys("old"), harness.Env{"OFFLOAD_SESSION_TOKEN_ISSUER": "another"}))
+	audience := harness.Serve(t, with(keys("old"), harness.Env{"OFFLOAD_SESSION_TOKEN_AUDIENCE": " offload-android "}))
+	for name, seen := range map[string]struct {
+		issuer, verifier *harness.InProcess
+		code             string
+	}{
+		"the new key after a rotation":    {rotated, rotated, ""},
+		"the old key after a rotation":    {old, rotated, ""},
+		"the new key before it signs":     {rotated, old, ""},
+		"the same key, given otherwise":   {plain, rotated, ""},
+		"a key that was taken away":       {rotated, plain, "invalid_token"},
+		"the material under another name": {plain, renamed, "invalid_token"},
+		"another material, the same name": {rotated, renamed, "invalid_token"},
+		"another issuer's":                {issuer, old, "invalid_token"},
+		"for another issuer":              {old, issuer, "invalid_token"},
+		"another audience's":              {audience, old, "invalid_token"},
+		"for another audience":            {old, audience, "invalid_token"},
+		"the issuer's own":                {issuer, issuer, ""},
+		"the audience's own":              {audience, audience, ""},
+	} {
+		seen.issuer.Clock.Advance(time.Minute) // another window
+		seen.verifier.Clock.Step(seen.issuer.Clock.Now().Sub(seen.verifier.Clock.Now()))
+		answer := seen.verifier.Current(t, harness.Bearer(seen.issuer.Token(t, "install-12345")))
+		assert.Equal(t, seen.code, answer.Code(), name)
+	}
+}

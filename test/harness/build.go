@@ -1,0 +1,42 @@
+package harness
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// program is the package of the binary.
+const program = "github.com/offload/sessiond/cmd/sessiond"
+
+// built is the folder of the binary, made once in a test process.
+var built struct {
+	once   sync.Once
+	folder string
+	output []byte
+	err    error
+}
+
+// Binary builds the service, once in a test process, and returns the file. RemoveBinary takes it away.
+func Binary(t testing.TB) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.folder, built.err = os.MkdirTemp("", "sessiond-test-"); built.err == nil {
+			built.output, built.err = exec.Command("go", "build", "-o", built.folder, program).CombinedOutput()
+		}
+	})
+	require.NoError(t, built.err, "%s", built.output)
+	return filepath.Join(built.folder, filepath.Base(program))
+}
+
+// RemoveBinary removes what Binary built, at the end of a test process.
+func RemoveBinary() error {
+	if built.folder == "" {
+		return nil
+	}
+	return os.RemoveAll(built.folder)
+}

@@ -1,0 +1,76 @@
+package harness
+
+import (
+	"context"
+	"crypto/rand"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/bootstrap"
+	"github.com/offload/sessiond/bootstrap/config"
+	"github.com/offload/sessiond/ports"
+)
+
+// Noon is what the clock shows where a test has no other wish.
+var Noon = time.Date(2026, time.February, 16, 12, 0, 0, 0, time.UTC)
+
+// InProcess is the service inside the test, on real sockets, with a clock that the test moves.
+type InProcess struct {
+	Service
+	Clock *Clock
+	app   interface{ Stop(context.Context) error }
+}
+
+// Serve starts the service with env and what options replace. Its clock stands at Noon.
+func Serve(t testing.TB, env Env, options ...bootstrap.Option) *InProcess {
+	t.Helper()
+	return ServeAt(t, Noon, env, options...)
+}
+
+// ServeAt is Serve with another time on the clock.
+func ServeAt(t testing.TB, now time.Time, env Env, options ...bootstrap.Option) *InProcess {
+	t.Helper()
+	s := &InProcess{Service: newService(t), Clock: NewClock(now)}
+	options = append([]bootstrap.Option{
+		bootstrap.Replace[ports.Clock](s.Clock),
+		bootstrap.Replace(bootstrap.LogOutput{Writer: s.Log}),
+	}, options...)
+	app := bootstrap.New(review(t, env.anyPorts()), options...)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	require.NoError(t, app.Start(ctx))
+	s.app = app
+	t.Cleanup(func() { s.Stop(t) })
+	s.listening(s.Log.Await(t, "service_started"))
+	return s
+}
+
+// Stop stops the service, as SIGTERM does with a process.
+func (s *InProcess) Stop(t testing.TB) {
+	t.Helper()
+	if s.app == nil {
+		return
+	}
+	app := s.app
+	s.app = nil
+	s.hangUp()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	require.NoError(t, app.Stop(ctx))
+}
+
+// review is what the service makes of env, which must be sound.
+func review(t testing.TB, env Env) config.Review {
+	t.Helper()
+	review := config.Load(config.Sources{Environ: env.list(), Random: random, BuildVersion: "test"})
+	require.Empty(t, review.Faults)
+	return review
+}
+
+func random(n int) []byte {
+	bytes := make([]byte, n)
+	_, _ = rand.Read(bytes) // never fails
+	return bytes
+}
