@@ -124,7 +124,7 @@ func TestUnreadableFiles(t *testing.T) {
 	})
 	t.Run("exactly a mebibyte", func(t *testing.T) {
 		write(t, "most", strings.Repeat("x", 1<<20), 0o600)
-		expect(t, []told{{"OFFLOAD_LOG_LEVEL", "environment, by OFFLOAD_LOG_LEVEL_FILE", "is not one of its words"}}, load(t, env("OFFLOAD_LOG_LEVEL_FILE=most")).Faults)
+		expect(t, []told{{"OFFLOAD_LOG_LEVEL", "environment, by OFFLOAD_LOG_LEVEL_FILE", "is not one of the words that are allowed"}}, load(t, env("OFFLOAD_LOG_LEVEL_FILE=most")).Faults)
 	})
 }
 

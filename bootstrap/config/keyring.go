@@ -28,9 +28,6 @@ func (r *reading) keyring(policy secret.Policy) *keys.Ring {
 	if !ok && !r.broken[varActiveKid] {
 		r.faultOf(varActiveKid, "is no key id", "give 1 to 64 of A-Z a-z 0-9 . _ -")
 	}
-	if !r.broken[varSecret] && secret.Trim(r.texts[varSecret]) == "" {
-		r.given[varSecret] = false // white space is no secret, as nothing is none
-	}
 	switch {
 	case r.given[varKeysetFile]:
 		return nil // a fault until it is built
@@ -115,10 +112,7 @@ func (r *reading) text(name string) (text string, ok bool) {
 		return "", false
 	}
 	text = secret.Trim(r.texts[name])
-	switch {
-	case text == "":
-		r.faultOf(name, "is empty but for white space", remedySecret)
-	case !utf8.ValidString(text):
+	if !utf8.ValidString(text) {
 		r.faultOf(name, "is not valid UTF-8", "give text; "+remedySecret)
 	}
 	return text, !r.broken[name]

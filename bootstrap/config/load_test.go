@@ -166,11 +166,11 @@ func TestSetToNothing(t *testing.T) {
 			{"OFFLOAD_SESSION_TOKEN_ISSUER", "environment", "is empty"},
 			{"OFFLOAD_SESSION_TOKEN_AUDIENCE", "environment", "is empty"},
 			{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is no key id"},
-			{"OFFLOAD_LIMITER_STORAGE", "environment", "is not one of its words"},
-			{"OFFLOAD_TRUSTED_PROXY_HEADER", "environment", "is not one of its words"},
+			{"OFFLOAD_LIMITER_STORAGE", "environment", "is not one of the words that are allowed"},
+			{"OFFLOAD_TRUSTED_PROXY_HEADER", "environment", "is not one of the words that are allowed"},
 			{"OFFLOAD_PROXY_PROTOCOL", "environment", "is not true or false"},
 			{"OFFLOAD_HTTP_ADDR", "environment", "is empty"},
-			{"OFFLOAD_LOG_LEVEL", "environment", "is not one of its words"},
+			{"OFFLOAD_LOG_LEVEL", "environment", "is not one of the words that are allowed"},
 		}, []told{unsetSecret}},
 	})
 	t.Run("falls back to the earlier source where it is not set", func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestSetToNothing(t *testing.T) {
 }
 
 func TestOriginsOfFaults(t *testing.T) {
-	const variable, problem = "OFFLOAD_LOG_FORMAT", "is not one of its words"
+	const variable, problem = "OFFLOAD_LOG_FORMAT", "is not one of the words that are allowed"
 	folder(t)
 	write(t, "format", "xml\n", 0o644)
 	judge := func(name string, in given, origin string) {

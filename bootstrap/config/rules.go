@@ -72,7 +72,7 @@ func (v variable) shape() string {
 	case v.kind.Kind() == reflect.Bool:
 		return "true or false"
 	case v.words() != "":
-		return "one of its words"
+		return "one of the words that are allowed"
 	}
 	return "an address of the form host:port"
 }

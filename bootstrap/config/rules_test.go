@@ -77,7 +77,7 @@ func TestWords(t *testing.T) {
 		for _, word := range words.wrong {
 			t.Run(variable+"="+word, func(t *testing.T) {
 				review := load(t, env(variable+"="+word))
-				expect(t, []told{{variable, "environment", "is not one of its words"}}, review.Faults)
+				expect(t, []told{{variable, "environment", "is not one of the words that are allowed"}}, review.Faults)
 				assert.Contains(t, review.Faults[0].Remedy, words.right[0])
 			})
 		}

@@ -48,6 +48,9 @@ type given struct {
 	Told bool
 }
 
+// unusable tells whether the source gives the variable, and no value for it.
+func (g given) unusable() bool { return g.Problem != "" || g.Told }
+
 // The origins that are the same for every variable.
 const (
 	originDefault     = "default"
@@ -187,12 +190,12 @@ func (g *gathering) configFile(named given) map[string]any {
 			s.unknown = append(s.unknown, m.key)
 			continue
 		}
-		value := given{Text: m.text, Origin: s.origin}
+		value := given{Text: m.text, Origin: s.origin, Told: m.flawed}
 		v, named := lookup(name)
 		if named && v.secret() && m.text != "" {
 			g.secretFile = &exposable{read, s.origin}
 		}
-		if !m.form.fits(v) {
+		if !m.flawed && !m.form.fits(v) {
 			value.Problem, value.Remedy = "is not a single value there", "write a single value"
 		}
 		s.known[name] = value
@@ -221,8 +224,8 @@ func (g *gathering) pair(s source) map[string]any {
 	for _, v := range table {
 		plain, isPlain := s.known[v.name]
 		byFile, isByFile := s.known[v.name+fileSuffix]
-		isPlain = isPlain && (plain.Text != "" || plain.Problem != "" || !v.unsetByNothing())
-		isByFile = isByFile && (byFile.Text != "" || byFile.Problem != "")
+		isPlain = isPlain && (plain.Text != "" || plain.unusable() || !v.unsetByNothing())
+		isByFile = isByFile && (byFile.Text != "" || byFile.unusable())
 		by := "by " + s.spell(v.name+fileSuffix)
 		switch {
 		case isPlain && isByFile:

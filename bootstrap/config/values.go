@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/offload/sessiond/domain/secret"
 )
 
 // reading turns what the sources say into the fields of the table.
@@ -67,7 +69,7 @@ func (r *reading) readOne(v variable) {
 	if value.Problem != "" && !value.Told {
 		r.fault(v.name, value.Origin, value.Problem, value.Remedy)
 	}
-	if value.Problem != "" || value.Told {
+	if value.unusable() {
 		r.broken[v.name] = true
 		return
 	}
@@ -82,6 +84,11 @@ func (r *reading) readOne(v variable) {
 	}
 	if v.trim {
 		text = strings.TrimSpace(text)
+	}
+	if v.secret() && text != "" && secret.Trim(text) == "" {
+		r.warnOf(v.name, "holds white space alone: it counts as not set", "give a secret, or remove the variable")
+		r.given[v.name] = false
+		return
 	}
 	r.texts[v.name] = text
 	field := reflect.ValueOf(&r.fields).Elem().Field(v.index)

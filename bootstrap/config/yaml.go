@@ -27,6 +27,8 @@ type member struct {
 	// text is a single value's text, or what a list or a mapping comes to where it is one level deep: items joined by commas, or a JSON object.
 	text string
 	form form
+	// flawed is true where a flaw has been told of the value.
+	flawed bool
 }
 
 // form is what a value is in YAML.
@@ -39,7 +41,7 @@ const (
 	formOther // nested deeper than any variable has use for
 )
 
-// parseYAML reads the members of one mapping. Values stay as they are written: 1.10 is no number that would lose its nought, and a secret of
+// parseYAML reads the members of one mapping; those without a flaw are read in spite of the others, so that all that is wrong is told at once. Values stay as they are written: 1.10 is no number that would lose its nought, and a secret of
 // digits is not rounded. So the tree of nodes is read, which koanf's own parser has no way to give; it also shows keys that stand twice, and keeps
 // aliases, which are refused, from multiplying.
 func parseYAML(content string) ([]member, []flaw) {
@@ -63,11 +65,7 @@ func parseYAML(content string) ([]member, []flaw) {
 		return nil, []flaw{{root.Line, "it is not a mapping from names to values"}}
 	}
 	var r yamlReader
-	r.check(root)
-	if r.flaws != nil {
-		return nil, r.flaws
-	}
-	return members(root), nil
+	return r.members(root), r.flaws
 }
 
 // lineInError finds the line in a message of the library, which tells it in no other way. The rest of the message may quote the file.
@@ -105,13 +103,7 @@ func (r *yamlReader) check(node *yaml.Node) {
 	case yaml.MappingNode:
 		seen := map[string]bool{}
 		for i := 0; i < len(node.Content); i += 2 {
-			key := node.Content[i]
-			if key.Kind != yaml.ScalarNode {
-				r.flaw(key, "it has a key that is not text")
-			} else if seen[key.Value] {
-				r.flaw(key, "it has a key that stands twice")
-			}
-			seen[key.Value] = true
+			r.key(node.Content[i], seen)
 		}
 	case yaml.SequenceNode, yaml.DocumentNode: // nothing but what they hold
 	}
@@ -120,12 +112,36 @@ func (r *yamlReader) check(node *yaml.Node) {
 	}
 }
 
+// key looks at a mapping's key; it is false where a flaw has been told of it.
+func (r *yamlReader) key(key *yaml.Node, seen map[string]bool) bool {
+	again := seen[key.Value]
+	seen[key.Value] = true
+	switch {
+	case key.Kind != yaml.ScalarNode:
+		r.flaw(key, "it has a key that is not text")
+	case again:
+		r.flaw(key, "it has a key that stands twice")
+	default:
+		return true
+	}
+	return false
+}
+
 // members are the keys of the outermost mapping.
-func members(root *yaml.Node) []member {
-	list := make([]member, 0, len(root.Content)/2)
+func (r *yamlReader) members(root *yaml.Node) []member {
+	list, seen := make([]member, 0, len(root.Content)/2), map[string]bool{}
 	for i := 0; i < len(root.Content); i += 2 {
-		text, form := valueOf(root.Content[i+1])
-		list = append(list, member{root.Content[i].Value, text, form})
+		key, value := root.Content[i], root.Content[i+1]
+		flaws := len(r.flaws)
+		r.check(value)
+		if !r.key(key, seen) {
+			continue
+		}
+		m := member{key: key.Value, flawed: len(r.flaws) > flaws || len(r.flaws) == maxFlaws}
+		if !m.flawed {
+			m.text, m.form = valueOf(value)
+		}
+		list = append(list, m)
 	}
 	return list
 }

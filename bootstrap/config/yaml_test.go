@@ -63,13 +63,18 @@ func TestYAMLFaults(t *testing.T) {
 	own := []told{unsetSecret}
 	judge(t, []judged{
 		{"a key twice", inYAML("log_level: info\nlog_level: info"), file("line 2: it has a key that stands twice"), own},
-		{"a key twice below", inYAML("session_signing_keys:\n  a: " + strongA + "\n  a: " + strongB), file("line 3: it has a key that stands twice"), own},
-		{"every key that stands twice", inYAML("a: 1\na: 1\na: 1"), append(file("line 2: it has a key that stands twice"), file("line 3: it has a key that stands twice")...), own},
+		{"all else is told besides", inYAML("environment: prod\nlog_level: info\nlog_level: info\nsession_ttl_seconds: x"), []told{
+			{"OFFLOAD_CONFIG_FILE", "file session.yaml", "line 3: it has a key that stands twice"},
+			{varSecret, "default", "is not set"},
+			{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"},
+		}, nil},
+		{"a key twice below", inYAML("session_signing_keys:\n  a: " + strongA + "\n  a: " + strongB), file("line 3: it has a key that stands twice"), nil},
+		{"every key that stands twice", inYAML("a: 1\na: 1\na: 1"), append(file("line 2: it has a key that stands twice"), file("line 3: it has a key that stands twice")...), append(own, told{"a", "file session.yaml", "is unknown"})},
 		{"an alias", inYAML("log_level: &a info\nlog_format: *a"), file("line 2: it has an alias"), own},
 		{"an alias of nothing", inYAML("session_secret: *" + strings.ReplaceAll(strongA, "-", "")), file("it is not YAML"), own},
-		{"merging", inYAML("a: &a {log_level: debug}\n<<: *a"), file("line 2: it has an alias"), own},
-		{"a type of its own", inYAML("session_secret: !secret " + strongA), file("line 1: it has a value of a type"), own},
-		{"binary", inYAML("session_secret: !!binary " + strongC), file("line 1: it has a value of a type"), own},
+		{"merging", inYAML("a: &a {log_level: debug}\n<<: *a"), file("line 2: it has an alias"), append(own, told{"<<", "file session.yaml", "is unknown"}, told{"a", "file session.yaml", "is unknown"})},
+		{"a type of its own", inYAML("session_secret: !secret " + strongA), file("line 1: it has a value of a type"), nil},
+		{"binary", inYAML("session_secret: !!binary " + strongC), file("line 1: it has a value of a type"), nil},
 		{"a key that is no text", inYAML("? [" + strongA + "]\n: x"), file("line 1: it has a key that is not text"), own},
 		{"a list", inYAML("- log_level: info"), file("line 1: it is not a mapping"), own},
 		{"a text", inYAML(strongA), file("line 1: it is not a mapping"), own},
