@@ -19,6 +19,9 @@ import (
 // opsConnections is how many connections the operations listener holds: scrapers and probes are few.
 const opsConnections = 256
 
+// opsGrace is how long the operations listener waits for requests under way when it stops.
+const opsGrace = time.Second
+
 // listeners are the two addresses. The operations listener starts first and stops last, so that a balancer sees the public one come
 // and go.
 var listeners = fx.Module("http",
@@ -47,9 +50,9 @@ type Addresses struct{ Public, Ops string }
 
 func newAddresses() *Addresses { return &Addresses{} }
 
-func newAPI(issuance ports.Issuance, authentication ports.Authentication, config config.Config) *api.API {
+func newAPI(issuance ports.Issuance, authentication ports.Authentication, events ports.Events, config config.Config) *api.API {
 	return &api.API{
-		Issuance: issuance, Authentication: authentication,
+		Issuance: issuance, Authentication: authentication, Events: events,
 		Trusted: config.TrustedProxies, Header: config.TrustedProxyHeader,
 		Version: config.BuildVersion, Environment: config.Environment,
 	}
@@ -99,7 +102,13 @@ func startOps(p listenerParts, ops *ops.Ops) {
 			}
 			return err
 		},
-		OnStop: func(ctx context.Context) error { return server.Shutdown(ctx) },
+		OnStop: func(ctx context.Context) error {
+			// Whoever still asks here is a prober or a scraper: he gets a moment, and what is broken off is no loss.
+			bounded, cancel := context.WithTimeout(ctx, opsGrace)
+			defer cancel()
+			server.Shutdown(bounded)
+			return nil
+		},
 	})
 }
 
@@ -128,8 +137,8 @@ func startPublic(p listenerParts, api *api.API) {
 			wait(ctx, p.Config.ShutdownDelay)
 			grace, cancel := context.WithTimeout(ctx, p.Config.ShutdownGrace)
 			defer cancel()
-			err := server.Shutdown(grace)
-			p.Logger.Info("service_stopped", slog.Bool("requests_broken_off", err != nil))
+			brokenOff := server.Shutdown(grace)
+			p.Logger.Info("service_stopped", slog.Bool("requests_broken_off", brokenOff > 0))
 			return nil
 		},
 	})

@@ -32,7 +32,10 @@ var telemetry = fx.Module("telemetry",
 // LogOutput is where log lines go.
 type LogOutput struct{ io.Writer }
 
-func newLogger(config config.Config, output LogOutput) *slog.Logger {
+// newLogger makes the logger. It is the first to be there and the last to go, so that every part's last word is written.
+func newLogger(lifecycle fx.Lifecycle, config config.Config, to LogOutput) *slog.Logger {
+	output := logs.NewOutput(to)
+	lifecycle.Append(fx.StopHook(output.Close))
 	options := &slog.HandlerOptions{
 		Level: config.LogLevel,
 		ReplaceAttr: func(groups []string, attribute slog.Attr) slog.Attr {

@@ -37,9 +37,14 @@ type TokenVerified struct {
 	Reason token.Reason
 }
 
-func (SessionIssued) event()     {}
-func (IssuanceThrottled) event() {}
-func (TokenVerified) event()     {}
+// ForwardedByStranger is a request with forwarding headers from a peer in a private range, while no proxy is trusted: most likely a proxy that the
+// operator forgot to name, so that all its clients share one limit.
+type ForwardedByStranger struct{}
+
+func (SessionIssued) event()       {}
+func (ForwardedByStranger) event() {}
+func (IssuanceThrottled) event()   {}
+func (TokenVerified) event()       {}
 
 // ThrottleMode is what a reached limit does.
 type ThrottleMode string

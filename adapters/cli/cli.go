@@ -82,7 +82,7 @@ func (u *usageError) Error() string { return u.problem }
 func prepare(command *cobra.Command) *cobra.Command {
 	command.SilenceErrors, command.SilenceUsage, command.DisableFlagsInUseLine = true, true, true
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
-		return &usageError{command.CommandPath(), err.Error()}
+		return &usageError{command.CommandPath(), flagProblem(err)}
 	})
 	if command.Args == nil {
 		command.Args = func(command *cobra.Command, args []string) error {
@@ -93,6 +93,24 @@ func prepare(command *cobra.Command) *cobra.Command {
 		}
 	}
 	return command
+}
+
+// flagProblem says what is wrong with a flag, without its value: a secret may stand there by mistake.
+func flagProblem(err error) string {
+	var unknown *pflag.NotExistError
+	var valueless *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		return "flags begin with two dashes"
+	case errors.As(err, &unknown):
+		return "there is no flag --" + unknown.GetSpecifiedName()
+	case errors.As(err, &valueless):
+		return "--" + valueless.GetFlag().Name + " needs a value"
+	case errors.As(err, &invalid):
+		return "--" + invalid.GetFlag().Name + " has a value of another type"
+	}
+	return "a flag is not well formed"
 }
 
 // oneLine keeps text from being more than one line, or anything that a terminal would act upon.

@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
 
 // newRoot serves.
 func newRoot(commands Commands) *cobra.Command {
@@ -13,6 +17,10 @@ func newRoot(commands Commands) *cobra.Command {
 		Args: func(command *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
+			}
+			if strings.Trim(args[0], "abcdefghijklmnopqrstuvwxyz-") != "" {
+				// Whatever it is, a secret perhaps, it is not shown.
+				return &usageError{command.CommandPath(), "there is no such command"}
 			}
 			problem := "there is no command " + args[0]
 			if near := command.SuggestionsFor(args[0]); len(near) > 0 {

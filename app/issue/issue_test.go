@@ -37,6 +37,7 @@ type world struct {
 	limiter ports.LimiterStorage
 	ring    *keys.Ring
 	drawn   float64
+	clock   *portsmock.ClockMock
 }
 
 type change func(*world, *issue.Parts)
@@ -52,10 +53,11 @@ func newWorld(t *testing.T, changes ...change) *world {
 	}
 	parts.Keys = &portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return w.ring }}
 	parts.Limiter = w.limiter
-	parts.Clock = &portsmock.ClockMock{
+	w.clock = &portsmock.ClockMock{
 		NowFunc:     func() time.Time { return w.now },
 		InstantFunc: func() throttle.Instant { return w.instant },
 	}
+	parts.Clock = w.clock
 	parts.Entropy = &portsmock.EntropyMock{FractionFunc: func() float64 { return w.drawn }}
 	parts.Events = &portsmock.EventsMock{RecordFunc: func(_ context.Context, event ports.Event) { w.events = append(w.events, event) }}
 	w.Service = issue.New(parts)
@@ -179,8 +181,10 @@ func TestARenewalAsksTheInstallationAlone(t *testing.T) {
 	}
 	_, err = w.ask(t, "install-9")
 	require.Error(t, err, "the address is used up")
+	before := len(w.clock.NowCalls())
 	renewed, err := w.ask(t, "install-1", "Bearer "+first.Token)
 	require.NoError(t, err)
+	assert.Equal(t, before+1, len(w.clock.NowCalls()), "key, renewal and claims agree on the time")
 	assert.Equal(t, 1, renewed.Decision.Len())
 	assert.Equal(t, throttle.ByInstall, renewed.Decision.At(0).Ask.Dimension)
 	assert.Equal(t, ports.SessionIssued{Renewed: true}, w.events[len(w.events)-1])

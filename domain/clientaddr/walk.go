@@ -68,6 +68,15 @@ func Client(peer netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 	return client
 }
 
+// shared is RFC 6598's range for carriers, which clouds use inside too.
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// Private tells whether addr is one that no client of the open internet has: a peer there is a machine of one's own, most likely a proxy.
+func Private(addr netip.Addr) bool {
+	addr = plain(addr)
+	return addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() || shared.Contains(addr)
+}
+
 // plain is addr without zone, and as IPv4 where it is IPv4 inside IPv6.
 func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 

@@ -190,6 +190,16 @@ func TestMaxEntries(t *testing.T) {
 	}
 }
 
+func TestPrivate(t *testing.T) {
+	for text, want := range map[string]bool{
+		"10.0.0.1": true, "172.16.0.1": true, "172.32.0.1": false, "192.168.255.255": true, "127.0.0.1": true, "169.254.1.1": true,
+		"100.64.0.1": true, "100.128.0.1": false, "::ffff:10.0.0.1": true, "::1": true, "fd00::1": true, "fe80::1%eth0": true,
+		"203.0.113.5": false, "2001:db8::1": false, "::ffff:203.0.113.5": false, "8.8.8.8": false,
+	} {
+		assert.Equal(t, want, clientaddr.Private(netip.MustParseAddr(text)), text)
+	}
+}
+
 func TestCut(t *testing.T) {
 	for name, c := range map[string]struct {
 		addr string

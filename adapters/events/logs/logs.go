@@ -7,6 +7,7 @@ package logs
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
@@ -16,13 +17,19 @@ import (
 const (
 	eventThrottled = "session_issuance_throttled"
 	eventRejected  = "token_rejected"
+	eventStranger  = "forwarded_by_stranger"
 )
+
+// remedyStranger is for the operator whose clients all share one limit, and who does not know it yet.
+const remedyStranger = "a peer in a private range sends forwarding headers, and no proxy is trusted: all clients behind it share one limit; " +
+	"if it is your proxy, name it in OFFLOAD_TRUSTED_PROXIES"
 
 // Recorder is a ports.Events that writes to a logger.
 type Recorder struct {
 	logger     *slog.Logger
 	pseudonyms throttle.Pseudonyms
 	throttled  *valve
+	stranger   sync.Once
 }
 
 // New makes a recorder. Whoever stops it calls Close, so that no count of lines left out is lost.
@@ -44,6 +51,8 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 			r.logger.LogAttrs(ctx, slog.LevelDebug, eventRejected,
 				slog.String("request_id", ports.OriginOf(ctx).RequestID), slog.String("reason", string(e.Reason)))
 		}
+	case ports.ForwardedByStranger:
+		r.stranger.Do(func() { r.logger.LogAttrs(ctx, slog.LevelWarn, eventStranger, slog.String("remedy", remedyStranger)) })
 	case ports.SessionIssued: // counted, not told
 	}
 }

@@ -129,6 +129,18 @@ func TestTheNextLineTellsWhatWasLeftOut(t *testing.T) {
 	})
 }
 
+func TestAForgottenProxyIsToldOnce(t *testing.T) {
+	recorder, out := listen(slog.LevelInfo)
+	for range 3 {
+		recorder.Record(context.Background(), ports.ForwardedByStranger{})
+	}
+	lines := read(t, out)
+	require.Len(t, lines, 1)
+	assert.Equal(t, "WARN", lines[0]["level"])
+	assert.Equal(t, "forwarded_by_stranger", lines[0]["msg"])
+	assert.Contains(t, lines[0]["remedy"], "OFFLOAD_TRUSTED_PROXIES")
+}
+
 func TestRejectedTokensAreToldAtDebug(t *testing.T) {
 	ctx := ports.WithOrigin(context.Background(), ports.Origin{RequestID: "request-1"})
 	recorder, out := listen(slog.LevelDebug)

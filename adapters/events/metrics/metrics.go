@@ -37,6 +37,7 @@ type Metrics struct {
 	issued        *prometheus.CounterVec
 	throttled     *prometheus.CounterVec
 	verifications *prometheus.CounterVec
+	strangers     prometheus.Counter
 }
 
 // New makes a registry of its own, nothing global, for a build of that version.
@@ -62,13 +63,17 @@ func New(version string) *Metrics {
 		verifications: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "offload_token_verifications_total", Help: "Tokens judged on protected paths, and why they were rejected.",
 		}, []string{"outcome", "reason"}),
+		strangers: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "offload_forwarded_by_stranger_total",
+			Help: "Requests with forwarding headers from a peer in a private range while no proxy is trusted: a forgotten proxy, most likely.",
+		}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "offload_build_info", Help: "Always 1; the labels tell the build.",
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.issued, m.throttled, m.verifications, build,
+	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.issued, m.throttled, m.verifications, m.strangers, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.fromTheStart()
 	return m
@@ -109,6 +114,8 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 		m.throttled.WithLabelValues(e.Dimension.String(), string(e.Mode)).Inc()
 	case ports.TokenVerified:
 		m.verifications.WithLabelValues(outcomeOf(e.Reason), string(e.Reason)).Inc()
+	case ports.ForwardedByStranger:
+		m.strangers.Inc()
 	}
 }
 

@@ -29,6 +29,7 @@ func scrape(t *testing.T, m *metrics.Metrics) string {
 
 func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	text := scrape(t, metrics.New("1.2.3"))
+	assert.Contains(t, text, "\noffload_forwarded_by_stranger_total 0\n")
 	assert.Contains(t, text, `offload_sessions_issued_total{kind="new"} 0`)
 	assert.Contains(t, text, `offload_sessions_issued_total{kind="renewed"} 0`)
 	assert.Contains(t, text, `offload_session_throttled_total{dimension="install_id",mode="observe"} 0`)
@@ -45,6 +46,7 @@ func TestEventsAreCounted(t *testing.T) {
 	for _, event := range []ports.Event{
 		ports.SessionIssued{}, ports.SessionIssued{}, ports.SessionIssued{Renewed: true},
 		ports.IssuanceThrottled{Dimension: throttle.ByInstall, Mode: ports.Observe},
+		ports.ForwardedByStranger{}, ports.ForwardedByStranger{},
 		ports.TokenVerified{}, ports.TokenVerified{Reason: token.ReasonIssuer}, ports.TokenVerified{Reason: token.ReasonExpired},
 	} {
 		m.Record(context.Background(), event)
@@ -61,6 +63,7 @@ func TestEventsAreCounted(t *testing.T) {
 		`offload_token_verifications_total{outcome="invalid",reason="issuer"} 1`,
 		`offload_token_verifications_total{outcome="expired",reason="expired"} 1`,
 		`offload_http_requests_in_flight 1`,
+		`offload_forwarded_by_stranger_total 2`,
 		`offload_http_requests_total{method="GET",route="/v1/health",status="200"} 1`,
 		`offload_http_request_duration_seconds_bucket{method="GET",route="/v1/health",status="200",le="0.001"} 1`,
 	} {

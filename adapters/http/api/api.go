@@ -22,6 +22,7 @@ const (
 type API struct {
 	Issuance       ports.Issuance
 	Authentication ports.Authentication
+	Events         ports.Events
 	// Trusted are the proxies whose Header is believed: X-Forwarded-For or Forwarded.
 	Trusted clientaddr.Trusted
 	Header  string

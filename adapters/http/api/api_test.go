@@ -343,6 +343,40 @@ func TestWhoseAddress(t *testing.T) {
 	}
 }
 
+func TestAForgottenProxyIsTold(t *testing.T) {
+	proxy := clientaddr.Trust(netip.MustParsePrefix("10.0.0.0/8"))
+	for _, c := range []struct {
+		name    string
+		peer    string
+		trusted clientaddr.Trusted
+		headers []string
+		told    bool
+	}{
+		{"a private peer", "10.1.2.3:4567", clientaddr.Trusted{}, []string{"X-Forwarded-For", "203.0.113.5"}, true},
+		{"by the other header", "[fd00::1]:4567", clientaddr.Trusted{}, []string{"Forwarded", "for=203.0.113.5"}, true},
+		{"on this machine", "127.0.0.1:4567", clientaddr.Trusted{}, []string{"X-Forwarded-For", "203.0.113.5"}, true},
+		{"without such headers", "10.1.2.3:4567", clientaddr.Trusted{}, nil, false},
+		{"a client of the internet", "203.0.113.5:4567", clientaddr.Trusted{}, []string{"X-Forwarded-For", "10.1.2.3"}, false},
+		{"a proxy that is trusted", "10.1.2.3:4567", proxy, []string{"X-Forwarded-For", "203.0.113.5"}, false},
+		{"some proxy is trusted", "192.168.1.1:4567", proxy, []string{"X-Forwarded-For", "203.0.113.5"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk()
+			events := &portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}}
+			d.api.Events, d.api.Trusted = events, c.trusted
+			r := post(goodBody, c.headers...)
+			r.RemoteAddr = c.peer
+			require.Equal(t, 200, d.do(r).StatusCode)
+			if !c.told {
+				assert.Empty(t, events.RecordCalls())
+				return
+			}
+			require.Len(t, events.RecordCalls(), 1)
+			assert.Equal(t, ports.ForwardedByStranger{}, events.RecordCalls()[0].Event)
+		})
+	}
+}
+
 func TestCurrent(t *testing.T) {
 	d := newDesk()
 	d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims, error) {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/ports"
 )
 
 // HeaderForwarded is RFC 7239's; the other choice is HeaderXForwardedFor.
@@ -19,10 +20,18 @@ func (a *API) clientOf(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{} // not a TCP peer: all such are one client
 	}
+	if a.Trusted.Nobody() && clientaddr.Private(peer.Addr()) && forwards(r.Header) {
+		a.Events.Record(r.Context(), ports.ForwardedByStranger{})
+	}
 	lines := r.Header.Values(a.Header)
 	entries := clientaddr.XForwardedFor(lines)
 	if a.Header == HeaderForwarded {
 		entries = clientaddr.Forwarded(lines)
 	}
 	return clientaddr.Client(peer.Addr(), a.Trusted, entries)
+}
+
+// forwards tells whether a request has headers that proxies write.
+func forwards(header http.Header) bool {
+	return header.Get(HeaderXForwardedFor) != "" || header.Get(HeaderForwarded) != ""
 }

@@ -20,8 +20,8 @@ func WriteJSON(w http.ResponseWriter, status int, value any) {
 	_, _ = w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
 }
 
-// recorder takes note of what is answered, and closes a connection on which unread body is still to come: the server would otherwise wait for it,
-// as long as a slow client likes, before the answer leaves.
+// recorder takes note of what is answered, and closes a connection on which unread body is still to come: no further request can come on it, and a
+// server that waited for that body would wait as long as a slow client likes.
 type recorder struct {
 	http.ResponseWriter
 	body   *watched

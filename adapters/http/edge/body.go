@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/offload/sessiond/domain/failure"
 )
@@ -32,6 +33,16 @@ func (w *watched) Read(p []byte) (int, error) {
 }
 
 func (w *watched) unread() bool { return w.announced && !w.ended }
+
+// unreadFor is how long an answered connection still takes in the body that nobody reads: long enough that the client, which may be sending it, gets
+// to the answer, and short, for he may send nothing at all.
+const unreadFor = time.Second
+
+// partFrom has a connection end soon on which unread body is still to come.
+func partFrom(w http.ResponseWriter) {
+	// Where there is no deadline to set there is no connection, as in a test.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadFor))
+}
 
 // ErrBodyBroken is a body that broke off: what there is of it cannot be what the client meant.
 var ErrBodyBroken = errors.New("the body broke off")

@@ -56,12 +56,26 @@ func (d *drain) wake() {
 	}
 }
 
-// wait waits until no connection is open, but no longer than linger; and then until no request is under way, or ctx ends.
-func (d *drain) wait(ctx context.Context) {
+// wait waits until no connection is open, but no longer than linger; and then until no request is under way, or ctx ends. It tells
+// how many are under way still.
+func (d *drain) wait(ctx context.Context) (underWay int) {
 	lingering, cancel := context.WithTimeout(ctx, linger)
 	defer cancel()
 	d.until(lingering, func(open, _ int) bool { return open == 0 })
 	d.until(ctx, func(_, begun int) bool { return begun == 0 })
+	_, underWay = d.count()
+	return underWay
+}
+
+// closeWaiting closes the connections on which no request has begun. http.Server.Shutdown would wait for those that never brought one.
+func (d *drain) closeWaiting() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for c := range d.open {
+		if !c.begun.Load() {
+			_ = c.Close()
+		}
+	}
 }
 
 func (d *drain) until(ctx context.Context, over func(open, begun int) bool) {

@@ -70,8 +70,10 @@ func awaitClosed(t *testing.T, server *edge.Server) {
 	}, patience, time.Millisecond)
 }
 
+// whole is a request.
+const whole = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
 func TestShutdownLosesNoRequest(t *testing.T) {
-	const whole = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 	begun := make(chan struct{})
 	server := listen(t, func(_ http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
@@ -90,7 +92,7 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	}
 	second.say(t, whole[:10])
 
-	stopped := make(chan error, 1)
+	stopped := make(chan int, 1)
 	go func() { stopped <- server.Shutdown(context.Background()) }()
 	awaitClosed(t, server)
 	for _, late := range []struct {
@@ -98,8 +100,8 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 		rest string
 	}{{headers, whole[10:]}, {second, whole[10:]}, {next, whole}, {body, "lf"}} {
 		select {
-		case err := <-stopped:
-			require.Fail(t, "the server stopped before all was answered", "%v", err)
+		case <-stopped:
+			require.Fail(t, "the server stopped before all was answered")
 		default:
 		}
 		late.say(t, late.rest)
@@ -109,7 +111,7 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 			assert.True(t, answer.Close, "the client is told to send no more")
 		}
 	}
-	require.NoError(t, <-stopped)
+	assert.Zero(t, <-stopped, "nothing was broken off")
 	_, err := idle.ReadByte()
 	require.ErrorIs(t, err, io.EOF, "a connection on which nothing has begun keeps nobody waiting")
 	assert.ErrorIs(t, <-server.Done(), http.ErrServerClosed)
@@ -125,11 +127,43 @@ func TestShutdownBreaksOffWhatTakesTooLong(t *testing.T) {
 	endless.say(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha")
 	<-begun
 	ctx, cancel := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
+	stopped := make(chan int, 1)
 	go func() { stopped <- server.Shutdown(ctx) }()
 	awaitClosed(t, server)
 	cancel()
-	assert.ErrorIs(t, <-stopped, context.Canceled)
+	assert.Equal(t, 1, <-stopped)
 	_, err := http.ReadResponse(endless.Reader, nil)
 	assert.Error(t, err)
+}
+
+// TestAnAnswerThatLeavesLateClosesItsConnection: the handler began before the server stopped, and the client keeps his connection for more.
+func TestAnAnswerThatLeavesLateClosesItsConnection(t *testing.T) {
+	begun, finish := make(chan struct{}), make(chan struct{})
+	server := listen(t, func(http.ResponseWriter, *http.Request) {
+		close(begun)
+		<-finish
+	})
+	client := dial(t, server)
+	client.say(t, whole)
+	<-begun
+	stopped := make(chan int, 1)
+	go func() { stopped <- server.Shutdown(context.Background()) }()
+	awaitClosed(t, server)
+	close(finish)
+	assert.True(t, client.hear(t).Close)
+	assert.Zero(t, <-stopped)
+}
+
+// TestAConnectionThatNeverAsksKeepsNobodyWaiting: it is closed, and is no request that was broken off.
+func TestAConnectionThatNeverAsksKeepsNobodyWaiting(t *testing.T) {
+	server := listen(t, func(http.ResponseWriter, *http.Request) {})
+	silent := dial(t, server)
+	asked := dial(t, server)
+	asked.say(t, whole)
+	asked.hear(t) // so both were accepted
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	assert.Zero(t, server.Shutdown(ended))
+	_, err := silent.ReadByte()
+	assert.ErrorIs(t, err, io.EOF)
 }

@@ -58,6 +58,9 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer.cause = err
 		writeError(answer, id, err)
 	}
+	if answer.body.unread() {
+		partFrom(answer)
+	}
 }
 
 // match finds who answers, and the route's pattern for logs and metrics.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -70,11 +71,41 @@ func (s *Server) run() {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	if s.drain.closing.Load() {
-		w.Header().Set("Connection", "close")
-	}
-	s.handler.ServeHTTP(w, r)
+	p := &parting{ResponseWriter: w, closing: &s.drain.closing}
+	s.handler.ServeHTTP(p, r)
+	p.begin() // for a handler that wrote nothing, which answers 200
 }
+
+// parting says with an answer that its connection closes, where the server is closing when the answer leaves: a client that was not told would send its
+// next request on it.
+type parting struct {
+	http.ResponseWriter
+	closing *atomic.Bool
+	begun   bool
+}
+
+// begin is called before the first byte of the answer.
+func (p *parting) begin() {
+	if !p.begun && p.closing.Load() {
+		p.Header().Set("Connection", "close")
+	}
+	p.begun = true
+}
+
+// WriteHeader is http.ResponseWriter's.
+func (p *parting) WriteHeader(status int) {
+	p.begin()
+	p.ResponseWriter.WriteHeader(status)
+}
+
+// Write is http.ResponseWriter's.
+func (p *parting) Write(data []byte) (int, error) {
+	p.begin()
+	return p.ResponseWriter.Write(data)
+}
+
+// Unwrap is http.ResponseController's.
+func (p *parting) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // Address is where the server listens, with the port that the system chose where none was asked for.
 func (s *Server) Address() string { return s.listener.Addr().String() }
@@ -82,17 +113,17 @@ func (s *Server) Address() string { return s.listener.Addr().String() }
 // Done tells once why the server ended before it was asked to.
 func (s *Server) Done() <-chan error { return s.done }
 
-// Shutdown closes the listener and waits until ctx ends for requests under way, and for those that clients may be sending on connections that are open;
-// then it breaks off what is left and says so.
-func (s *Server) Shutdown(ctx context.Context) error {
+// Shutdown closes the listener and waits until ctx ends for requests under way, and for those that clients may be sending on connections that are open.
+// Then it breaks off what is left, and tells how many requests that were.
+func (s *Server) Shutdown(ctx context.Context) (brokenOff int) {
 	_ = s.listener.Close()      // http.Server closes it again, and is told the same
 	s.drain.closing.Store(true) // not before: whoever is told to connect anew shall find nobody
-	s.drain.wait(ctx)
-	err := s.http.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return errors.Join(err, s.http.Close())
+	brokenOff = s.drain.wait(ctx)
+	s.drain.closeWaiting()
+	if s.http.Shutdown(ctx) != nil { // ctx has ended
+		_ = s.http.Close()
 	}
-	return err
+	return brokenOff
 }
 
 // complaints is what net/http itself has to say. It says it with addresses and pieces of input, so only the kind of complaint goes on.

@@ -216,3 +216,20 @@ func TestEndedGoFirst(t *testing.T) {
 	assert.Zero(t, storage.Forgotten(), "there were enough whose window was empty")
 	assert.Len(t, storage.Grants(long(0)), 1)
 }
+
+// TestTheFloorNeverSinks: windows of two lengths end out of order, and a caller whose clock was read before all that gains nothing by it.
+func TestTheFloorNeverSinks(t *testing.T) {
+	storage := open(t, 100, 100)
+	short := func(number int) throttle.Ask {
+		ask := byInstall(number, 1)
+		ask.Window = time.Second
+		return ask
+	}
+	decide(t, storage, start, byInstall(1, 1))                      // ends at start + window
+	decide(t, storage, start.After(window-2*time.Second), short(2)) // ends a second before that
+	assert.Zero(t, storage.Subjects(start.After(window)))           // lets go of both, the later end first
+	decision := decide(t, storage, start.After(window-1), byInstall(1, 1))
+	assert.False(t, decision.Refused(), "it counts as being at the end of its window")
+	decision = decide(t, storage, start.After(2*window-1), byInstall(1, 1))
+	assert.True(t, decision.Refused(), "the two grants may not lie in one window")
+}

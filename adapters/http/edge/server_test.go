@@ -1,0 +1,63 @@
+package edge_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/system"
+)
+
+// TestWhatNetHTTPSaysIsNotPassedOn: it says it with addresses and pieces of input.
+func TestWhatNetHTTPSaysIsNotPassedOn(t *testing.T) {
+	for said, kind := range map[string]string{
+		"http: TLS handshake error from 203.0.113.5:4567: EOF": "http: TLS handshake error",
+		"http: Accept error: too many open files; retrying":    "http: Accept error",
+		"http: panic serving 203.0.113.5:4567: hunter2":        "http: panic serving",
+		"something about 203.0.113.5 and hunter2":              "other",
+	} {
+		var out bytes.Buffer
+		log.New(edge.Complaints(slog.New(slog.NewTextHandler(&out, nil))), "", 0).Print(said)
+		assert.Contains(t, out.String(), "msg=http_server_complaint")
+		assert.Contains(t, out.String(), kind)
+		assert.NotContains(t, out.String(), "203.0.113.5")
+		assert.NotContains(t, out.String(), "hunter2")
+	}
+}
+
+// TestAnIdleConnectionIsLetGo: by its own bound, not by that of reading.
+func TestAnIdleConnectionIsLetGo(t *testing.T) {
+	server, err := edge.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		edge.Bounds{Read: time.Hour, Idle: 50 * time.Millisecond, Connections: 10}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { server.Shutdown(context.Background()) })
+	client := dial(t, server)
+	client.say(t, whole)
+	client.hear(t)
+	_, err = client.ReadByte()
+	assert.ErrorIs(t, err, io.EOF)
+}
+
+// TestAnUnreadBodyIsNotWaitedFor: its connection ends soon after the answer, though the client may take an hour.
+func TestAnUnreadBodyIsNotWaitedFor(t *testing.T) {
+	routes := []edge.Route{{Pattern: "/", Handle: ok}}
+	handler := edge.New(routes, system.NewClock(), &book{}, slog.New(slog.DiscardHandler))
+	server, err := edge.Listen(context.Background(), "127.0.0.1:0", handler,
+		edge.Bounds{Read: time.Hour, Idle: time.Hour, Connections: 10}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	client := dial(t, server)
+	client.say(t, "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+	assert.True(t, client.hear(t).Close)
+	_, err = client.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+	assert.Zero(t, server.Shutdown(context.Background()), "an answered request is not under way")
+}
