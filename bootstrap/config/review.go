@@ -11,6 +11,7 @@ import (
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -103,6 +104,9 @@ func (r *reading) room() {
 	var small *memory.TooSmallError
 	if _, err := memory.New(f.MaxSubjects, max(f.LimitPerIP, f.LimitPerInstall)); errors.As(err, &small) {
 		r.faultOf(varMaxSubjects, fmt.Sprintf("leaves no room for a limit of %d grants", small.LargestLimit), fmt.Sprintf("give at least %d", small.Least))
+	} else if f.MaxSubjects < len(throttle.Dimensions()) {
+		r.warnOf(varMaxSubjects, "is fewer than one request asks about: each forgets the other, and nobody is limited",
+			"give twice the peak of grants a second, times the window in seconds")
 	}
 }
 

@@ -98,6 +98,9 @@ func (v variable) wanted() string {
 
 // usage is the help text with what the variable may be.
 func (v variable) usage() string {
+	if _, is := unbuilt[v.name]; is {
+		return "not in this version: " + v.help
+	}
 	switch bounds := v.bounds(); {
 	case bounds != "":
 		return v.help + " (" + strings.TrimPrefix(strings.TrimSpace(bounds), "of ") + ")"

@@ -285,3 +285,9 @@ func TestSettings(t *testing.T) {
 		assert.Equal(t, want, setting(t, review, variable))
 	}
 }
+
+func TestRoomForLessThanOneRequest(t *testing.T) {
+	review := load(t, env("OFFLOAD_LIMITER_MAX_SUBJECTS=1"))
+	expect(t, nil, review.Faults)
+	expect(t, []told{unsetSecret, {"OFFLOAD_LIMITER_MAX_SUBJECTS", "environment", "is fewer than one request asks about"}}, review.Warnings)
+}

@@ -136,6 +136,7 @@ func TestPhase1VerifyDoesNotWaitForABody(t *testing.T) {
 		"announced, without token": {"Content-Length: 5"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			conn := service.Dial(t)
 			conn.Say(t, request("POST", "/v1/sessions/verify/x", "", headers...))
 			answer := conn.Hear(t, "POST")
