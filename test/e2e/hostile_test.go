@@ -36,8 +36,8 @@ func impatient(t *testing.T, more harness.Env) *harness.Process {
 		awaitInFlight(t, service.Client, 0)
 		require.Eventually(t, func() bool { return service.Metric(t, "go_goroutines") <= goroutines+8 }, harness.Patience, time.Millisecond,
 			"what served the hostile is still there")
-		assert.Empty(t, service.Log.Of("panic_recovered"))
 		assert.Zero(t, service.Stop(t))
+		assert.Empty(t, service.Log.Of("panic_recovered"))
 	})
 	return service
 }

@@ -185,8 +185,8 @@ func TestLifeUnderOverload(t *testing.T) {
 
 	service.RequireHealthy(t)
 	assert.EqualValues(t, 1, service.Metric(t, "offload_http_requests_in_flight"))
-	assert.Empty(t, service.Log.Of("panic_recovered"))
 	assert.Zero(t, service.Stop(t))
+	assert.Empty(t, service.Log.Of("panic_recovered"))
 }
 
 func TestLifeAPortInUse(t *testing.T) {

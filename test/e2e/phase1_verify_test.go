@@ -147,6 +147,7 @@ func TestPhase1VerifyDoesNotWaitForABody(t *testing.T) {
 				assert.Equal(t, "unauthorized", answer.Code())
 			}
 			assert.True(t, answer.Close)
+			assert.Empty(t, conn.HearEnd(t), "and the connection ends, though it may take an hour to read")
 		})
 	}
 	t.Run("a body that is no JSON is not judged", func(t *testing.T) {

@@ -125,6 +125,25 @@ func TestPhase3TheForwardedHeader(t *testing.T) {
 	}
 }
 
+// While nobody is trusted, a peer in a private range that forwards is most likely a proxy that the operator forgot: he is told once, and each is counted.
+func TestPhase3AForgottenProxyIsTold(t *testing.T) {
+	t.Parallel()
+	const metric, event = "offload_forwarded_by_stranger_total", "forwarded_by_stranger"
+	service := harness.Serve(t, nil)
+	service.Issue(t, "install-12345")
+	assert.Zero(t, service.Metric(t, metric))
+	service.Issue(t, "install-12345", from(1))
+	service.Issue(t, "install-12345", harness.Header{"Forwarded", "for=198.51.100.7"})
+	assert.EqualValues(t, 2, service.Metric(t, metric))
+	trusting := harness.Serve(t, behindProxy(nil))
+	trusting.Issue(t, "install-12345", from(1))
+	assert.Zero(t, trusting.Metric(t, metric))
+	service.Stop(t)
+	trusting.Stop(t)
+	assert.Len(t, service.Log.Of(event), 1)
+	assert.Empty(t, trusting.Log.Of(event))
+}
+
 // One customer holds a whole /64, or more: how much counts as one client is the operator's to say.
 func TestPhase3TheCutOfIPv6(t *testing.T) {
 	t.Parallel()
