@@ -6,8 +6,10 @@
 package keys
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
+	"slices"
 	"time"
 )
 
@@ -35,8 +37,16 @@ func ParseID(text string) (id ID, ok bool) {
 // Algorithm is what a key is made for, by its JOSE name (RFC 7518 §3.1, RFC 8037 §3.1).
 type Algorithm string
 
-// HS256 is HMAC-SHA256 with a symmetric key.
-const HS256 Algorithm = "HS256"
+// The algorithms.
+const (
+	// HS256 is HMAC-SHA256 with a symmetric key.
+	HS256 Algorithm = "HS256"
+	// EdDSA is Ed25519. RFC 9864 renames it; deployed verifiers still read this name.
+	EdDSA Algorithm = "EdDSA"
+)
+
+// SeedSize is the length of an Ed25519 private key (RFC 8032 §5.1.5), in bytes.
+const SeedSize = ed25519.SeedSize
 
 // Key is an id, an algorithm, material and a plan. The zero value is no key: whoever signs or verifies with it has a defect, and
 // panics.
@@ -47,9 +57,9 @@ type Key struct {
 	plan      Plan
 }
 
-// material is what a key signs with, for HS256 the key bytes: a string, so that no holder can change them. It lies behind a pointer, so
-// that no format verb shows it: fmt asks no unexported field of another type for its String, but neither does it follow a pointer to
-// a string. (One to a struct or an array it follows, under a wrong verb.)
+// material is what a key signs with: for HS256 the key bytes, for EdDSA the seed and the public key. It is a string, so that no holder can
+// change them. It lies behind a pointer, so that no format verb shows it: fmt asks no unexported field of another type for its String, but
+// neither does it follow a pointer to a string. (One to a struct or an array it follows, under a wrong verb.)
 type material string
 
 // Plan is when a key may do what.
@@ -68,6 +78,18 @@ func NewHS256(id ID, secret []byte, plan Plan) Key {
 	return Key{id: id, algorithm: HS256, material: &held, plan: plan}
 }
 
+// NewEdDSA makes an Ed25519 key of a seed of SeedSize bytes; any other length is a defect, and panics.
+func NewEdDSA(id ID, seed []byte, plan Plan) Key {
+	held := material(ed25519.NewKeyFromSeed(seed))
+	return Key{id: id, algorithm: EdDSA, material: &held, plan: plan}
+}
+
+// WithPlan is the same key under another plan.
+func (k Key) WithPlan(plan Plan) Key {
+	k.plan = plan
+	return k
+}
+
 // ID is the key's id.
 func (k Key) ID() ID { return k.id }
 
@@ -77,11 +99,42 @@ func (k Key) Algorithm() Algorithm { return k.algorithm }
 // Plan is when the key may do what.
 func (k Key) Plan() Plan { return k.plan }
 
-// Secret is a copy of a symmetric key's bytes, for the policy that judges them. Nothing else has a use for it.
-func (k Key) Secret() []byte { return []byte(*k.material) }
+// Secret is a copy of the key's private bytes: the whole of a symmetric key, the seed of an Ed25519 one. It is for the policy that
+// judges them and for the file that keeps them; nothing else has a use for it.
+func (k Key) Secret() []byte {
+	if k.algorithm == EdDSA {
+		return []byte((*k.material)[:SeedSize])
+	}
+	return []byte(*k.material)
+}
+
+// Public is a copy of an Ed25519 key's public bytes; nil for a symmetric key, which has none.
+func (k Key) Public() []byte {
+	if k.algorithm == EdDSA {
+		return []byte((*k.material)[SeedSize:])
+	}
+	return nil
+}
+
+// parts are the pieces of material that keys of one ring must not share. A symmetric key made of an Ed25519 key's public bytes would be one
+// that everybody knows.
+func (k Key) parts() []material {
+	if k.algorithm == EdDSA {
+		return []material{(*k.material)[:SeedSize], (*k.material)[SeedSize:]}
+	}
+	return []material{*k.material}
+}
+
+// shares tells whether both keys are made of the same bytes.
+func (k Key) shares(other Key) bool {
+	return slices.ContainsFunc(k.parts(), func(part material) bool { return slices.Contains(other.parts(), part) })
+}
 
 // Sign signs message with the key's algorithm.
 func (k Key) Sign(message []byte) []byte {
+	if k.algorithm == EdDSA {
+		return ed25519.Sign(ed25519.PrivateKey(*k.material), message)
+	}
 	mac := hmac.New(sha256.New, []byte(*k.material))
 	mac.Write(message)
 	return mac.Sum(nil)
@@ -89,13 +142,19 @@ func (k Key) Sign(message []byte) []byte {
 
 // Verify tells whether signature is the key's for message. How long that takes does not depend on where they differ.
 func (k Key) Verify(message, signature []byte) bool {
+	if k.algorithm == EdDSA {
+		return ed25519.Verify(ed25519.PublicKey((*k.material)[SeedSize:]), message, signature)
+	}
 	return hmac.Equal(k.Sign(message), signature)
 }
 
 // SignatureSize is the exact length of a signature under a, in bytes; 0 where nobody knows a.
 func (a Algorithm) SignatureSize() int {
-	if a == HS256 {
+	switch a {
+	case HS256:
 		return sha256.Size
+	case EdDSA:
+		return ed25519.SignatureSize
 	}
 	return 0
 }

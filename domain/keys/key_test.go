@@ -35,7 +35,8 @@ func TestParseID(t *testing.T) {
 
 func TestAlgorithm(t *testing.T) {
 	assert.Equal(t, 32, keys.HS256.SignatureSize())
-	for _, other := range []keys.Algorithm{"", "none", "hs256", "HS512", "RS256"} {
+	assert.Equal(t, 64, keys.EdDSA.SignatureSize())
+	for _, other := range []keys.Algorithm{"", "none", "hs256", "HS512", "RS256", "eddsa", "Ed25519", "Ed448"} {
 		assert.Zero(t, other.SignatureSize(), string(other))
 	}
 }
@@ -74,27 +75,88 @@ func TestSign(t *testing.T) {
 	}
 }
 
+// TestSignEdDSA goes over the cases of RFC 8032 §7.1.
+func TestSignEdDSA(t *testing.T) {
+	for name, c := range map[string]struct{ seed, public, message, signature string }{
+		"test 1": {
+			"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+			"e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+		},
+		"test 2": {
+			"4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb", "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+			"92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+		},
+		"test 3": {
+			"c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7", "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+			"6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			unhex := func(text string) []byte {
+				data, err := hex.DecodeString(text)
+				require.NoError(t, err)
+				return data
+			}
+			key := keys.NewEdDSA("kid", unhex(c.seed), keys.Plan{})
+			message, signature := unhex(c.message), unhex(c.signature)
+			assert.Equal(t, keys.EdDSA, key.Algorithm())
+			assert.Equal(t, unhex(c.public), key.Public())
+			assert.Equal(t, unhex(c.seed), key.Secret())
+			assert.Equal(t, signature, key.Sign(message))
+			assert.True(t, key.Verify(message, signature))
+			assert.False(t, key.Verify(append(message, '.'), signature))
+			for _, wrong := range [][]byte{nil, {}, signature[:63], append(append([]byte{}, signature...), 0), make([]byte, 64), make([]byte, 32)} {
+				assert.False(t, key.Verify(message, wrong))
+			}
+			for i := range signature {
+				wrong := append([]byte{}, signature...)
+				wrong[i] ^= 1
+				assert.False(t, key.Verify(message, wrong), "byte %d", i)
+			}
+			assert.False(t, keys.NewEdDSA("kid", unhex(c.public), keys.Plan{}).Verify(message, signature))
+			assert.False(t, keys.NewHS256("kid", unhex(c.public), keys.Plan{}).Verify(message, signature))
+		})
+	}
+	for _, size := range []int{0, 31, 33, 64} {
+		assert.Panics(t, func() { keys.NewEdDSA("kid", make([]byte, size), keys.Plan{}) }, "%d bytes", size)
+	}
+	assert.Nil(t, keys.NewHS256("kid", []byte("secret"), keys.Plan{}).Public())
+}
+
 func TestKeyKeepsWhatItWasMadeOf(t *testing.T) {
-	secret := []byte("a secret of the caller's")
 	plan := keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(1), Revoked: true}
-	key := keys.NewHS256("kid", secret, plan)
-	signed := key.Sign([]byte("message"))
-	clear(secret)
-	clear(key.Secret())
-	assert.Equal(t, "a secret of the caller's", string(key.Secret()))
-	assert.Equal(t, signed, key.Sign([]byte("message")))
-	assert.Equal(t, keys.ID("kid"), key.ID())
-	assert.Equal(t, keys.HS256, key.Algorithm())
-	assert.Equal(t, plan, key.Plan())
+	for algorithm, newKey := range map[keys.Algorithm]func(keys.ID, []byte, keys.Plan) keys.Key{keys.HS256: keys.NewHS256, keys.EdDSA: keys.NewEdDSA} {
+		secret := []byte("a secret of the caller's, 32 long")[:32]
+		key := newKey("kid", secret, plan)
+		signed := key.Sign([]byte("message"))
+		clear(secret)
+		clear(key.Secret())
+		clear(key.Public())
+		assert.Equal(t, "a secret of the caller's, 32 long"[:32], string(key.Secret()))
+		assert.Equal(t, signed, key.Sign([]byte("message")))
+		assert.True(t, key.Verify([]byte("message"), signed))
+		assert.Equal(t, keys.ID("kid"), key.ID())
+		assert.Equal(t, algorithm, key.Algorithm())
+		assert.Equal(t, plan, key.Plan())
+		assert.Equal(t, keys.Plan{}, key.WithPlan(keys.Plan{}).Plan())
+		assert.Equal(t, plan, key.Plan(), "the first one stays as it was")
+	}
 }
 
 // TestMaterialIsNeverShown prints a key in every way that fmt knows, alone and in whatever can hold one.
 func TestMaterialIsNeverShown(t *testing.T) {
-	const secret = "kT7pXw29-shibboleth"
-	key := keys.NewHS256("kid", []byte(secret), keys.Plan{SignFrom: noon})
+	const secret = "kT7pXw29-shibboleth-of-32-bytes!"
+	t.Run("HS256", func(t *testing.T) { assertNeverShown(t, secret, keys.NewHS256) })
+	t.Run("EdDSA", func(t *testing.T) { assertNeverShown(t, secret, keys.NewEdDSA) })
+}
+
+func assertNeverShown(t *testing.T, secret string, newKey func(keys.ID, []byte, keys.Plan) keys.Key) {
+	t.Helper()
+	key := newKey("kid", []byte(secret), keys.Plan{SignFrom: noon})
 	ring, err := keys.NewRing(key)
 	require.NoError(t, err)
-	_, clash := keys.NewRing(key, key, keys.NewHS256("other", []byte(secret), keys.Plan{}))
+	_, clash := keys.NewRing(key, key, newKey("other", []byte(secret), keys.Plan{}))
+	_, refused := keys.Add(ring, keys.Addition{Key: key}, noon)
 	type closed struct{ key keys.Key }
 	for name, value := range map[string]any{
 		"itself":             key,
@@ -111,6 +173,9 @@ func TestMaterialIsNeverShown(t *testing.T) {
 		"ring's keys":        ring.Keys(),
 		"faults":             clash,
 		"plan":               key.Plan(),
+		"plan refused":       refused,
+		"addition":           keys.Addition{Key: key},
+		"addition, pointer":  &keys.Addition{Key: key},
 		"formatted in error": fmt.Errorf("%+v", ring),
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%c", "%e", "%t", "%p", "%U", "%T", "%z"} {

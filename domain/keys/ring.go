@@ -68,10 +68,16 @@ func NewRing(keys ...Key) (*Ring, error) {
 			faults = append(faults, Fault{ID: key.id, Reason: FaultSameID})
 		}
 		ids[key.id] = true
-		if other, shared := materials[*key.material]; shared && other != key.id {
-			faults = append(faults, Fault{ID: key.id, Reason: FaultSameMaterial, Other: other})
+		var clash ID
+		for _, part := range key.parts() {
+			if other := materials[part]; other != key.id {
+				clash = cmp.Or(clash, other)
+			}
+			materials[part] = key.id
 		}
-		materials[*key.material] = key.id
+		if clash != "" {
+			faults = append(faults, Fault{ID: key.id, Reason: FaultSameMaterial, Other: clash})
+		}
 	}
 	if faults != nil {
 		return nil, faults
@@ -130,4 +136,13 @@ func (r *Ring) StateAt(key Key, now time.Time) State {
 	default:
 		return Verifying
 	}
+}
+
+// CanSign tells whether any key can sign at now or later.
+func (r *Ring) CanSign(now time.Time) bool {
+	if _, signs := r.SignerAt(now); signs {
+		return true
+	}
+	_, waits := r.NextSignerFrom(now)
+	return waits
 }

@@ -74,6 +74,18 @@ func TestNewRingTellsEveryFault(t *testing.T) {
 			[]keys.Key{same("a"), keys.NewHS256("b", []byte("shared"), keys.Plan{Revoked: true, VerifyUntil: noon})},
 			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}}, "keys: the keys a and b are the same",
 		},
+		"one seed under two ids": {
+			[]keys.Key{keys.NewEdDSA("a", seedOf("a"), plain), keys.NewEdDSA("b", seedOf("a"), plain)},
+			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}}, "keys: the keys a and b are the same",
+		},
+		"a seed that is a secret too": {
+			[]keys.Key{keys.NewEdDSA("a", seedOf("a"), plain), keys.NewHS256("b", seedOf("a"), plain)},
+			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}}, "keys: the keys a and b are the same",
+		},
+		"a secret that is a public part": {
+			[]keys.Key{keys.NewHS256("b", keys.NewEdDSA("a", seedOf("a"), plain).Public(), plain), keys.NewEdDSA("a", seedOf("a"), plain)},
+			keys.Faults{{ID: "a", Reason: keys.FaultSameMaterial, Other: "b"}}, "keys: the keys b and a are the same",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			made, err := keys.NewRing(c.keys...)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/domain/keys"
 )
@@ -48,4 +49,71 @@ func TestStateWords(t *testing.T) {
 	}
 	assert.Equal(t, []string{"pending", "signing", "verifying", "expired", "revoked"}, words)
 	assert.Equal(t, "unknown", keys.State(200).String())
+}
+
+// TestStatesOfASet follows the keys of a file, of both algorithms, a nanosecond before, at and behind each of its instants.
+func TestStatesOfASet(t *testing.T) {
+	made, err := keys.ParseSet(setOf(
+		okp("ed").with("sign_from", `"2026-02-16T12:00:00Z"`).with("verify_until", `"2026-02-16T16:00:00+01:00"`),
+		oct("hs").with("sign_from", `"2026-02-16T13:00:00.5Z"`),
+		okp("last").with("sign_from", `"2026-02-16T14:00:00Z"`).with("verify_until", `"2026-02-16T14:00:00.000000002Z"`).with("revoked", "false"),
+		oct("out").with("sign_from", `"2026-02-16T12:00:00Z"`).with("verify_until", `"2026-02-16T14:00:00Z"`).with("revoked", "true"),
+		okp("tie").with("sign_from", `"2026-02-16T14:00:00+01:00"`),
+		oct("zie").with("sign_from", `"2026-02-16T13:00:00Z"`).with("verify_until", `"2026-02-16T13:00:00.000000001Z"`),
+	))
+	require.NoError(t, err)
+	const (
+		pending, signing, verifying, expired, revoked = keys.Pending, keys.Signing, keys.Verifying, keys.Expired, keys.Revoked
+	)
+	type states map[keys.ID]keys.State
+	const ns = time.Nanosecond
+	for _, c := range []struct {
+		after time.Duration
+		want  states
+	}{
+		{-ns, states{"ed": pending, "hs": pending, "last": pending, "out": revoked, "tie": pending, "zie": pending}},
+		{0, states{"ed": signing, "hs": pending, "last": pending, "out": revoked, "tie": pending, "zie": pending}},
+		{ns, states{"ed": signing, "hs": pending, "last": pending, "out": revoked, "tie": pending, "zie": pending}},
+		{time.Hour - ns, states{"ed": signing, "hs": pending, "last": pending, "out": revoked, "tie": pending, "zie": pending}},
+		{time.Hour, states{"ed": verifying, "hs": pending, "last": pending, "out": revoked, "tie": verifying, "zie": signing}},
+		{time.Hour + ns, states{"ed": verifying, "hs": pending, "last": pending, "out": revoked, "tie": signing, "zie": expired}},
+		{time.Hour + time.Second/2 - ns, states{"ed": verifying, "hs": pending, "last": pending, "out": revoked, "tie": signing, "zie": expired}},
+		{time.Hour + time.Second/2, states{"ed": verifying, "hs": signing, "last": pending, "out": revoked, "tie": verifying, "zie": expired}},
+		{2*time.Hour - ns, states{"ed": verifying, "hs": signing, "last": pending, "out": revoked, "tie": verifying, "zie": expired}},
+		{2 * time.Hour, states{"ed": verifying, "hs": verifying, "last": signing, "out": revoked, "tie": verifying, "zie": expired}},
+		{2*time.Hour + ns, states{"ed": verifying, "hs": verifying, "last": signing, "out": revoked, "tie": verifying, "zie": expired}},
+		{2*time.Hour + 2*ns, states{"ed": verifying, "hs": signing, "last": expired, "out": revoked, "tie": verifying, "zie": expired}},
+		{3*time.Hour - ns, states{"ed": verifying, "hs": signing, "last": expired, "out": revoked, "tie": verifying, "zie": expired}},
+		{3 * time.Hour, states{"ed": expired, "hs": signing, "last": expired, "out": revoked, "tie": verifying, "zie": expired}},
+		{100_000 * time.Hour, states{"ed": expired, "hs": signing, "last": expired, "out": revoked, "tie": verifying, "zie": expired}},
+	} {
+		now, got := noon.Add(c.after), states{}
+		for _, key := range made.Keys() {
+			got[key.ID()] = made.StateAt(key, now)
+		}
+		assert.Equal(t, c.want, got, "%s after noon", c.after)
+		assert.True(t, made.CanSign(now))
+	}
+}
+
+func TestCanSign(t *testing.T) {
+	until := func(from, until time.Duration) keys.Plan {
+		return keys.Plan{SignFrom: noon.Add(from), VerifyUntil: noon.Add(until)}
+	}
+	for name, c := range map[string]struct {
+		plan keys.Plan
+		want bool
+	}{
+		"signs":                     {keys.Plan{SignFrom: noon}, true},
+		"waits":                     {keys.Plan{SignFrom: noon.Add(time.Hour)}, true},
+		"waits, and ends later":     {until(time.Hour, time.Hour+1), true},
+		"ends in a nanosecond":      {until(-time.Hour, 1), true},
+		"ends now":                  {until(-time.Hour, 0), false},
+		"revoked":                   {keys.Plan{SignFrom: noon, Revoked: true}, false},
+		"revoked while it waits":    {keys.Plan{SignFrom: noon.Add(time.Hour), Revoked: true}, false},
+		"ends before it would sign": {until(time.Hour, time.Hour), false},
+	} {
+		assert.Equal(t, c.want, ring(t, key("a", c.plan)).CanSign(noon), name)
+		assert.Equal(t, c.want, ring(t, key("a", c.plan), key("z", keys.Plan{Revoked: true})).CanSign(noon), name)
+	}
 }

@@ -41,6 +41,7 @@ func FuzzRead(f *testing.F) {
 		}
 		assert.Equal(t, names, found)
 		assertSameText(t, document.Value)
+		assertSameItems(t, document.Value)
 	})
 }
 
@@ -53,6 +54,22 @@ func assertSameText(t *testing.T, value strict.Value) {
 		var want string
 		require.NoError(t, json.Unmarshal([]byte(value.Raw()), &want))
 		assert.Equal(t, want, text)
+	}
+}
+
+// assertSameItems holds a list's items against the standard library's.
+func assertSameItems(t *testing.T, value strict.Value) {
+	t.Helper()
+	items, is := value.Items()
+	assert.Equal(t, strings.HasPrefix(value.Raw(), `[`), is)
+	if is {
+		var want []json.RawMessage
+		require.NoError(t, json.Unmarshal([]byte(value.Raw()), &want))
+		require.Len(t, items, len(want))
+		for i, item := range items {
+			assert.Equal(t, string(want[i]), item.Raw())
+			assertSameText(t, item)
+		}
 	}
 }
 

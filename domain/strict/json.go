@@ -52,6 +52,21 @@ func (v Value) Text() (text string, ok bool) { return v.text, v.kind == String }
 // Members lists an object's members in their order, repeated names included. They are kept for the outermost object alone.
 func (v Value) Members() []Member { return v.members }
 
+// Items lists a list's values in their order, each with its members where it is an object; ok is false for any other type.
+func (v Value) Items() (items []Value, ok bool) {
+	if v.kind != List {
+		return nil, false
+	}
+	r := reader{text: v.raw, at: 1}
+	for r.space(); !r.take(']'); r.space() {
+		item, _ := r.value(1) // it was read before, and was sound
+		items = append(items, item)
+		r.space()
+		r.take(',')
+	}
+	return items, true
+}
+
 // Member finds the first member of that very name.
 func (v Value) Member(name string) (Value, bool) {
 	for i := range v.members {

@@ -1,6 +1,7 @@
 package strict_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -141,4 +142,56 @@ func TestRepeatedMembers(t *testing.T) {
 	assert.Equal(t, []bool{false, false, true, false}, again)
 	value, _ := document.Member("a")
 	assert.Equal(t, "1", value.Raw(), "the first one is found")
+}
+
+func TestItems(t *testing.T) {
+	nested := strings.Repeat("[", 63) + strings.Repeat("]", 63)
+	for name, c := range map[string]struct {
+		text string
+		raw  []string
+	}{
+		"none":                  {`[]`, nil},
+		"none, spaced":          {" [ \r\n\t] ", nil},
+		"one":                   {`[1]`, []string{"1"}},
+		"every kind":            {`[null,true,-1.5e+3,"a",[1,2],{"a":[]}]`, []string{"null", "true", "-1.5e+3", `"a"`, "[1,2]", `{"a":[]}`}},
+		"white space all over":  {" [\n1 ,\t[ 2 ] , { \"a\" : 3 }\r] ", []string{"1", "[ 2 ]", `{ "a" : 3 }`}},
+		"signs within strings":  {`["],[","\"]\\","}{"]`, []string{`"],["`, `"\"]\\"`, `"}{"`}},
+		"as deep as may be":     {"[" + nested + "," + nested + "]", []string{nested, nested}},
+		"equal items":           {`["a","a"]`, []string{`"a"`, `"a"`}},
+		"strings with a pair":   {`["\ud83d\udd11"]`, []string{`"\ud83d\udd11"`}},
+		"objects, one repeated": {`[{"a":1},{"a":1,"a":2}]`, []string{`{"a":1}`, `{"a":1,"a":2}`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			items, ok := read(t, c.text).Items()
+			assert.True(t, ok)
+			var raw []string
+			for _, item := range items {
+				raw = append(raw, item.Raw())
+				assert.Equal(t, read(t, item.Raw()).Value, item, "an item is what reading it alone would be")
+			}
+			assert.Equal(t, c.raw, raw)
+		})
+	}
+	for _, text := range []string{`{}`, `{"a":[1]}`, `"[1]"`, "null", "1", "true"} {
+		items, ok := read(t, text).Items()
+		assert.False(t, ok, text)
+		assert.Nil(t, items, text)
+	}
+}
+
+// TestItemsOfAMember: a list within an object, and the objects within that list, with their members.
+func TestItemsOfAMember(t *testing.T) {
+	list, found := read(t, `{"keys":[{"kid":"a","ops":["x","y"]},{"kid":"b","kid":"c"}]}`).Member("keys")
+	require.True(t, found)
+	items, ok := list.Items()
+	require.True(t, ok)
+	require.Len(t, items, 2)
+	kid, _ := items[0].Member("kid")
+	text, _ := kid.Text()
+	assert.Equal(t, "a", text)
+	operations, _ := items[0].Member("ops")
+	inner, ok := operations.Items()
+	require.True(t, ok)
+	assert.Len(t, inner, 2)
+	assert.True(t, items[1].Members()[1].Again)
 }

@@ -60,7 +60,7 @@ func TestClock(t *testing.T) {
 // TestReadRefusesAllElse: reading makes every check but the last.
 func TestReadRefusesAllElse(t *testing.T) {
 	for _, flaw := range flaws {
-		d := draft{members: sound()}
+		d := compactDraft{members: sound()}
 		flaw.make(&d)
 		claims, err := token.Read(d.text(), ring, terms, noon)
 		if flaw.want == token.ReasonExpired {

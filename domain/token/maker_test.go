@@ -107,6 +107,11 @@ func reasonOf(t testing.TB, text string) token.Reason {
 
 func reasonAt(t testing.TB, text string, now time.Time) token.Reason {
 	t.Helper()
+	return reasonUnder(t, text, ring, now)
+}
+
+func reasonUnder(t testing.TB, text string, ring *keys.Ring, now time.Time) token.Reason {
+	t.Helper()
 	claims, err := token.Verify(text, ring, terms, now)
 	if err == nil {
 		return ""

@@ -1,189 +1,101 @@
 package token_test
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/token"
 )
 
-// draft is a token on its way to being wrong in more than one way at once: the checks that it fails stay what they are, whatever else
-// is broken.
+// draft is a token before it is written: what a break spoils.
 type draft struct {
-	members              members
-	padding              string // an unknown claim's
-	behind               string // the payload
-	padded, cut, flipped bool
-	third                string // segment
+	header, payload members
+	key             keys.Key // signs
+	tail            string   // goes behind the signature
+	cut             int      // bytes that the signature lacks
+	forged          bool
 }
 
-// text writes the draft: whatever is broken before the signature is signed so.
 func (d draft) text() string {
-	payload := d.members.json()
-	if d.padding != "" {
-		payload = append(d.members, [2]string{"padding", `"` + d.padding + `"`}).json()
+	first := encoded(d.payload.json())
+	if d.header != nil {
+		first = encoded(d.header.json()) + "." + first
 	}
-	first, signature, _ := strings.Cut(signed(payload+d.behind), ".")
-	if d.padded {
-		first += "="
+	signature := d.key.Sign([]byte(first))
+	if d.forged {
+		signature[0] ^= 1
 	}
-	if d.flipped {
-		signature = flip(signature)
-	}
-	if d.cut {
-		signature = signature[:40] // 30 bytes, strictly encoded
-	}
-	return first + "." + signature + d.third
+	return first + "." + encoded(string(signature[:len(signature)-d.cut])) + d.tail
 }
 
-// flip changes a bit in the middle, so that the encoding stays strict.
-func flip(signature string) string {
-	other := byte('A')
-	if signature[20] == other {
-		other = 'B'
+// TestTheOrderOfTheChecks breaks one check after the other, the last one first, and leaves every break in: the reason must always be
+// the newest one's, which stands before all the others. It does so for either form.
+func TestTheOrderOfTheChecks(t *testing.T) {
+	type step struct {
+		reason  token.Reason
+		spoil   func(*draft)
+		jwsOnly bool
 	}
-	return signature[:20] + string(other) + signature[21:]
-}
-
-// flaw is a way to fail one check. Check 10 is three steps here, so that the numbers behind it are two higher than the contract's.
-type flaw struct {
-	step int
-	want token.Reason
-	name string
-	make func(*draft)
-}
-
-func set(pairs ...string) func(*draft) {
-	return func(d *draft) { d.members = d.members.with(pairs...) }
-}
-
-var flaws = []flaw{
-	{1, token.ReasonTooLong, "too long", func(d *draft) { d.padding = strings.Repeat("x", 4096) }},
-	{2, token.ReasonSegments, "three segments", func(d *draft) { d.third = ".x" }},
-	{2, token.ReasonSegments, "three segments, one empty", func(d *draft) { d.third = "." }},
-	{3, token.ReasonEncoding, "padding", func(d *draft) { d.padded = true }},
-	{4, token.ReasonSignatureLength, "30 bytes", func(d *draft) { d.cut = true }},
-	{5, token.ReasonJSON, "text behind", func(d *draft) { d.behind = "x" }},
-	{5, token.ReasonJSON, "a name twice", func(d *draft) { d.members = append(d.members, [2]string{"x", "1"}, [2]string{"x", "1"}) }},
-	{7, token.ReasonUnknownKey, "an unknown key", set("kid", `"nobody"`)},
-	{7, token.ReasonUnknownKey, "an ended key", set("kid", `"ended"`)},
-	{7, token.ReasonUnknownKey, "no key", func(d *draft) { d.members = d.members.without("kid") }},
-	{8, token.ReasonSignature, "a bit", func(d *draft) { d.flipped = true }},
-	{9, token.ReasonClaimMissing, "a claim missing", func(d *draft) { d.members = d.members.without("install_id") }},
-	{9, token.ReasonClaimType, "a claim's type", set("install_id", "1")},
-	{9, token.ReasonClaimBounds, "a claim's bounds", set("install_id", `"short"`)},
-	{10, token.ReasonVersion, "the version", set("v", "1")},
-	{11, token.ReasonIssuer, "the issuer", set("iss", `"other"`)},
-	{12, token.ReasonAudience, "the audience", set("aud", `"other"`)},
-	{13, token.ReasonInstants, "nbf before iat", set("iat", "1771243200", "nbf", "0")},
-	{14, token.ReasonExpired, "expired", set("iat", "0", "nbf", "0", "exp", "1771243200")},
-}
-
-// TestOrder has a token fail every check alone, and then every two at once: the earlier one is told.
-func TestOrder(t *testing.T) {
-	for i, first := range flaws {
-		t.Run(first.name, func(t *testing.T) {
-			d := draft{members: sound()}
-			first.make(&d)
-			assert.Equal(t, first.want, reasonOf(t, d.text()), "alone")
-		})
-		for _, second := range flaws[i+1:] {
-			if first.step == second.step {
-				continue
-			}
-			t.Run(fmt.Sprintf("%s, %s", first.name, second.name), func(t *testing.T) {
-				d := draft{members: sound()}
-				second.make(&d)
-				first.make(&d)
-				assert.Equal(t, first.want, reasonOf(t, d.text()))
-			})
-		}
+	set := func(pairs ...string) func(*draft) { return func(d *draft) { d.payload = d.payload.with(pairs...) } }
+	steps := []step{
+		{token.ReasonExpired, set("iat", "1", "nbf", "1", "exp", iat), false},
+		{token.ReasonInstants, set("nbf", iat), false},
+		{token.ReasonAudience, set("aud", `"other"`), false},
+		{token.ReasonIssuer, set("iss", `"other"`), false},
+		{token.ReasonVersion, set("v", "1"), false},
+		{token.ReasonClaimBounds, set("install_id", `"short"`), false},
+		{token.ReasonClaimType, set("iat", `"1"`), false},
+		{token.ReasonClaimMissing, func(d *draft) { d.payload = d.payload.without("v") }, false},
+		{token.ReasonSignature, func(d *draft) { d.forged = true }, false},
+		{token.ReasonAlgorithm, func(d *draft) { d.name(map[bool]string{true: "kid", false: "pair"}[d.header != nil]) }, false},
+		{token.ReasonUnknownKey, func(d *draft) { d.name("nobody") }, false},
+		{token.ReasonHeader, func(d *draft) { d.header = append(d.header, [2]string{"crit", `["exp"]`}) }, true},
+		{token.ReasonJSON, func(d *draft) { d.header = append(d.header, [2]string{"crit", `[]`}) }, true},
+		{token.ReasonJSON, func(d *draft) { d.payload = append(d.payload, [2]string{"aud", `"other"`}) }, false},
+		{token.ReasonSignatureLength, func(d *draft) { d.cut = 1 }, false},
+		{token.ReasonEncoding, func(d *draft) { d.tail = "=" }, false},
+		{token.ReasonSegments, func(d *draft) { d.tail += strings.Repeat(".AA", 3) }, false},
+		{token.ReasonTooLong, func(d *draft) { d.tail += strings.Repeat("A", token.MaxLength) }, false},
 	}
-}
-
-// TestNeverExpired: a token that is wrong in any other way is never called expired, and nothing of it is told.
-func TestNeverExpired(t *testing.T) {
-	expired := set("iat", "0", "nbf", "0", "exp", "1771243200")
-	ran := 0
-	for _, other := range flaws {
-		if other.want == token.ReasonExpired {
-			continue
-		}
-		ran++
-		d := draft{members: sound()}
-		expired(&d)
-		other.make(&d)
-		assert.Equal(t, other.want, reasonOf(t, d.text()), other.name)
-	}
-	assert.Equal(t, len(flaws)-1, ran)
-	// With nbf in the future, exp cannot be past without being before nbf.
-	future := sound().with("iat", "1771243300", "nbf", "1771243300", "exp", "1771243200").json()
-	assert.Equal(t, token.ReasonInstants, reasonOf(t, signed(future)))
-}
-
-func TestLength(t *testing.T) {
-	at := func(length int) string {
-		for padding := range length {
-			if text := (draft{members: sound(), padding: strings.Repeat("x", padding+1)}).text(); len(text) >= length {
-				return text
-			}
-		}
-		return ""
-	}
-	longest := at(token.MaxLength)
-	assert.Len(t, longest, 4096)
-	assert.Empty(t, reasonOf(t, longest))
-	assert.Equal(t, token.ReasonTooLong, reasonOf(t, at(token.MaxLength+1)))
-	for name, text := range map[string]string{
-		"dots":               strings.Repeat(".", 4097),
-		"letters":            strings.Repeat("A", 4097),
-		"bytes, not letters": strings.Repeat("\xff", 4097),
-		"a sound one behind": strings.Repeat(" ", 4096) + longest,
+	for form, d := range map[string]draft{
+		"compact": {payload: sound(), key: kid},
+		"JWS":     {header: members{{"alg", `"EdDSA"`}, {"kid", `"pair"`}}, payload: pairSound(), key: pair},
 	} {
-		assert.Equal(t, token.ReasonTooLong, reasonOf(t, text), name)
-	}
-}
-
-func TestSegments(t *testing.T) {
-	text := signed(sound().json())
-	first, signature, _ := strings.Cut(text, ".")
-	for name, c := range map[string]struct {
-		text string
-		want token.Reason
-	}{
-		"nothing":                        {"", token.ReasonSegments},
-		"a dot":                          {".", token.ReasonSegments},
-		"one segment":                    {first, token.ReasonSegments},
-		"no first":                       {"." + signature, token.ReasonSegments},
-		"no second":                      {first + ".", token.ReasonSegments},
-		"an empty one between":           {first + ".." + signature, token.ReasonSegments},
-		"an empty one first":             {"." + text, token.ReasonSegments},
-		"an empty one last":              {text + ".", token.ReasonSegments},
-		"the form of a JWS":              {"eyJhbGciOiJIUzI1NiJ9." + text, token.ReasonSegments},
-		"a JWS without an algorithm":     {"eyJhbGciOiJub25lIn0." + first + ".", token.ReasonSegments},
-		"turned round":                   {signature + "." + first, token.ReasonSignatureLength},
-		"the payload twice":              {first + "." + first, token.ReasonSignatureLength},
-		"a signature of 31 bytes":        {first + "." + signature[:42][:41] + "A", token.ReasonSignatureLength},
-		"a signature of 33 bytes":        {first + "." + signature[:42] + "AA", token.ReasonSignatureLength},
-		"a signature of 64 bytes":        {first + "." + strings.Repeat("A", 86), token.ReasonSignatureLength},
-		"unused bits":                    {first + "." + signature[:42] + "9", token.ReasonEncoding},
-		"padding":                        {text + "=", token.ReasonEncoding},
-		"a space before":                 {" " + text, token.ReasonEncoding},
-		"a line feed behind":             {text + "\n", token.ReasonEncoding},
-		"a line feed in the payload":     {first[:8] + "\n" + first[8:] + "." + signature, token.ReasonEncoding},
-		"the other alphabet":             {first + "." + strings.Repeat("+", 43), token.ReasonEncoding},
-		"a payload of one letter":        {"A." + signature, token.ReasonEncoding},
-		"a signature of zeros":           {first + "." + strings.Repeat("A", 43), token.ReasonSignature},
-		"another payload's signature":    {signed(sound().with("exp", "1771243321").json())[:len(first)] + "." + signature, token.ReasonSignature},
-		"a signature by another key":     {signedBy(ended, sound().json()), token.ReasonSignature},
-		"signed over the decoded text":   {first + "." + strings.SplitN(signed(first), ".", 2)[1], token.ReasonSignature},
-		"a payload that is nothing much": {"AA." + signature, token.ReasonJSON},
-	} {
-		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, c.want, reasonOf(t, c.text))
+		t.Run(form, func(t *testing.T) {
+			require.Equal(t, token.Reason(""), jwsReason(t, d.text()))
+			var told []token.Reason
+			for _, step := range steps {
+				if step.jwsOnly && d.header == nil {
+					continue
+				}
+				step.spoil(&d)
+				told = append(told, step.reason)
+				assert.Equal(t, step.reason, jwsReason(t, d.text()))
+			}
+			slices.Reverse(told)
+			assert.IsNonDecreasing(t, places(told), "the list stands in the contract's order")
 		})
 	}
+}
+
+// name has header and claim name another key.
+func (d *draft) name(kid string) {
+	d.payload = d.payload.with("kid", `"`+kid+`"`)
+	if d.header != nil {
+		d.header = d.header.with("kid", `"`+kid+`"`)
+	}
+}
+
+// places are where reasons stand in the list of all.
+func places(reasons []token.Reason) []int {
+	var at []int
+	for _, reason := range reasons {
+		at = append(at, slices.Index(token.Reasons(), reason))
+	}
+	return at
 }

@@ -16,14 +16,10 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// TestVectors runs the contract's cases of the compact form under HS256 secrets. Groups of a keyset need a reader of keysets, and run
-// where there is one.
+// TestVectors runs the contract's cases, every one of every group.
 func TestVectors(t *testing.T) {
 	run := map[string]int{}
 	for _, group := range vectors.Groups() {
-		if group.Keyset != nil {
-			continue
-		}
 		ring := ringOf(t, group)
 		terms := session.Terms{Issuer: group.Issuer, Audience: group.Audience, ClockSkew: group.ClockSkew.Duration}
 		for _, c := range group.Cases {
@@ -46,12 +42,31 @@ func TestVectors(t *testing.T) {
 	}
 	assert.Equal(t, map[string]int{
 		"": 539, "compact, odd text": 35, "compact, clock skew 0": 15, "compact, clock skew 2": 15, "compact, clock skew 60": 15,
-		"compact, last second of 9999": 4,
+		"compact, last second of 9999": 4, "compact, keys of a keyset": 30, "JWS": 322, "JWS, clock skew 60": 15,
 	}, run, "cases that ran")
+	all := 0
+	for _, cases := range run {
+		all += cases
+	}
+	assert.Equal(t, 990, all)
 }
 
 // ringOf makes the keys of a group, of which the active one signs at its instant.
 func ringOf(t testing.TB, group vectors.Group) *keys.Ring {
+	t.Helper()
+	ring, err := keys.ParseSet(string(group.Keyset))
+	if group.Keyset == nil {
+		ring, err = secretsOf(t, group)
+	}
+	require.NoError(t, err)
+	signer, ok := ring.SignerAt(group.Now.Time)
+	require.True(t, ok)
+	require.Equal(t, group.ActiveKid, string(signer.ID()))
+	return ring
+}
+
+// secretsOf makes keys of a group's secrets.
+func secretsOf(t testing.TB, group vectors.Group) (*keys.Ring, error) {
 	t.Helper()
 	var all []keys.Key
 	for kid, secret := range group.Keys {
@@ -63,10 +78,5 @@ func ringOf(t testing.TB, group vectors.Group) *keys.Ring {
 		}
 		all = append(all, keys.NewHS256(id, []byte(strings.TrimSpace(secret)), plan))
 	}
-	ring, err := keys.NewRing(all...)
-	require.NoError(t, err)
-	signer, ok := ring.SignerAt(group.Now.Time)
-	require.True(t, ok)
-	require.Equal(t, group.ActiveKid, string(signer.ID()))
-	return ring
+	return keys.NewRing(all...)
 }

@@ -1,10 +1,12 @@
 package token
 
 import (
+	"strings"
 	"time"
 
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // MaxLength is the most bytes of a token.
@@ -49,6 +51,32 @@ func Read(text string, ring *keys.Ring, terms session.Terms, now time.Time) (ses
 		return session.Claims{}, err
 	}
 	return claims, nil
+}
+
+// parts is a token taken apart, with nothing believed yet.
+type parts struct {
+	signed    string // what the signature is over
+	payload   strict.Document
+	signature []byte
+	algorithm keys.Algorithm // the form's
+}
+
+// split makes checks 1 to 6.
+func split(text string) (parts, error) {
+	if len(text) > MaxLength {
+		return parts{}, reject(ReasonTooLong)
+	}
+	dots := strings.Count(text, ".")
+	if strings.HasPrefix(text, ".") || strings.HasSuffix(text, ".") || strings.Contains(text, "..") {
+		return parts{}, reject(ReasonSegments)
+	}
+	switch dots {
+	case 1:
+		return splitCompact(text)
+	case 2:
+		return splitJWS(text)
+	}
+	return parts{}, reject(ReasonSegments)
 }
 
 // judge makes checks 10 and 11; the version was judged while it was read.

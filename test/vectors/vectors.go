@@ -1,10 +1,14 @@
-// Package vectors holds the cases of the token contract, in one copy that every reader of tokens is tested with.
+// Package vectors holds the cases of the token contract, in one copy that every reader of tokens is tested with, and those of Project
+// Wycheproof.
 //
 // token_v2.json comes from the contract and is kept byte for byte; it is never written here. The file's top level is the first
 // group, and its member groups lists the others. A group stands for itself: a configuration, keys, the instant now, and for each
 // token what must come out. Keys are secrets by id, as the environment gives them (white space at their ends is not part of them), or
-// a JWK Set as a keyset file has it, private parts included; both were made for tests. The package imports the standard library
-// alone, and only tests import it.
+// a JWK Set as a keyset file has it, private parts included; both were made for tests.
+//
+// wycheproof holds cases of Project Wycheproof, kept byte for byte too; where they come from and under which license is told there.
+//
+// The package imports the standard library alone, and only tests import it.
 package vectors
 
 import (

@@ -45,3 +45,41 @@ func TestGroupsAreReadWhole(t *testing.T) {
 	assert.Len(t, first.Keys, 6)
 	assert.Equal(t, "test-secret", first.Keys[first.ActiveKid])
 }
+
+func TestWycheproof(t *testing.T) {
+	ids := map[int]bool{}
+	valid := 0
+	count := func(c vectors.WycheproofCase) {
+		assert.False(t, ids[c.ID], "%d stands twice", c.ID)
+		assert.Contains(t, []string{"valid", "invalid"}, c.Result)
+		ids[c.ID] = true
+		if c.Valid() {
+			valid++
+		}
+	}
+	for _, group := range vectors.Ed25519() {
+		assert.Len(t, group.PublicKey.Bytes, 32)
+		for _, c := range group.Tests {
+			count(c.WycheproofCase)
+		}
+	}
+	assert.Equal(t, [2]int{151, 88}, [2]int{len(ids), valid}, "Ed25519")
+
+	ids, valid = map[int]bool{}, 0
+	for _, group := range vectors.HMACSHA256() {
+		for _, c := range group.Tests {
+			count(c.WycheproofCase)
+			assert.Equal(t, [2]int{group.KeyBits, group.TagBits}, [2]int{8 * len(c.Key), 8 * len(c.Tag)})
+		}
+	}
+	assert.Equal(t, [2]int{174, 66}, [2]int{len(ids), valid}, "HMAC-SHA256")
+
+	ids, valid = map[int]bool{}, 0
+	for _, group := range vectors.JSONWebSignature() {
+		assert.NotEmpty(t, group.Private)
+		for _, c := range group.Tests {
+			count(c.WycheproofCase)
+		}
+	}
+	assert.Equal(t, [2]int{401, 46}, [2]int{len(ids), valid}, "JSON Web Signature")
+}

@@ -1,0 +1,103 @@
+package keys_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/test/vectors"
+)
+
+// said is all that a fault may say, ids and numbers apart.
+var said = regexp.MustCompile(`^(?:(?:the set|key \d+)(?: \(([A-Za-z0-9._-]{1,64})\))?: ` +
+	`(?:keys: |kty: |alg: |kid: |k: |crv: |x: |d: |use: |key_ops: |sign_from: |verify_until: |revoked: )?` +
+	`(?:is larger than 1048576 bytes|is not JSON|has a member that is not known(?: for its type)?|stands twice|must be a list of keys|` +
+	`there is no key|the id ([A-Za-z0-9._-]{1,64}) stands twice|the keys ([A-Za-z0-9._-]{1,64}) and ([A-Za-z0-9._-]{1,64}) are the same|` +
+	`must be an object|must be 1 to 64 of A-Z a-z 0-9 \. _ -|must be oct or OKP|must be HS256 for an oct key|must be Ed25519|` +
+	`must be EdDSA for an OKP key|does not fit the private part|must be base64url without padding|must be 32 bytes|` +
+	`must be an instant in RFC 3339, as 2026-02-16T12:00:00Z|must be later than sign_from|must be true or false|must be sig|` +
+	`must be a list of sign and verify))$`)
+
+// FuzzParseSet reads any text. What is refused is told in fixed words and in ids that stand in the text as such; what is read is sound,
+// is written again, and is read to the same.
+func FuzzParseSet(f *testing.F) {
+	for _, group := range vectors.Groups() {
+		if group.Keyset != nil {
+			f.Add(string(group.Keyset))
+		}
+	}
+	for _, text := range []string{
+		"", "{}", `{"keys":[]}`, `{"keys":[{}]}`, `{"keys":[[]]}`, setOf(oct("a")), setOf(okp("a")), setOf(oct("a"), okp("b")), setOf(oct("a"), oct("a")),
+		setOf(okp("a").with("alg", `"Ed25519"`).with("use", `"sig"`).with("key_ops", `["sign"]`).with("verify_until", `"2027-02-16T12:00:00.5+01:00"`)),
+		setOf(oct("a").with("revokd", "true").without("k")), setOf(okp("a").with("d", `"AAAA"`)), setOf(oct("a").with("sign_from", `"9999-12-31T23:59:59-01:00"`)),
+		setOf(oct("a").with("verify_until", `"0001-01-01T00:00:00Z"`)), setOf(oct("a").also("kid", `"b"`)), `{"keys":[],"keys":[]}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		read, err := keys.ParseSet(text)
+		if err != nil {
+			assert.Nil(t, read)
+			var faults keys.SetFaults
+			require.ErrorAs(t, err, &faults)
+			require.NotEmpty(t, faults)
+			ids := idsOf(text)
+			for _, fault := range faults {
+				words := said.FindStringSubmatch(fault.String())
+				require.NotNil(t, words, "%q", fault.String())
+				for _, id := range words[1:] {
+					assert.True(t, id == "" || slices.Contains(ids, id), "%q is no id of a key", id)
+				}
+			}
+			return
+		}
+		written := keys.FormatSet(read)
+		again, err := keys.ParseSet(written)
+		require.NoError(t, err)
+		assert.Equal(t, written, keys.FormatSet(again))
+		require.Len(t, again.Keys(), len(read.Keys()))
+		for i, key := range read.Keys() {
+			assertSameKey(t, key, again.Keys()[i])
+			_, ok := keys.ParseID(string(key.ID()))
+			assert.True(t, ok)
+			assert.NotEmpty(t, key.Secret())
+			assert.Less(t, key.Plan().SignFrom.Unix(), int64(253402300800))
+			assert.True(t, key.Plan().VerifyUntil.IsZero() || key.Plan().VerifyUntil.After(key.Plan().SignFrom))
+		}
+		for _, now := range turns(read) {
+			public := keys.FormatPublic(read, now)
+			assert.True(t, json.Valid([]byte(public)))
+			assert.False(t, strings.Contains(public, `"d"`) || strings.Contains(public, `"k"`))
+		}
+	})
+}
+
+// idsOf lists the values that stand as ids of keys in a text.
+func idsOf(text string) (ids []string) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	_ = json.Unmarshal([]byte(text), &set) // a text that is no set has no ids
+	for _, item := range set.Keys {
+		decoder := json.NewDecoder(strings.NewReader(string(item)))
+		decoder.UseNumber()
+		for last := ""; ; {
+			part, err := decoder.Token()
+			if err != nil {
+				break
+			}
+			word, _ := part.(string)
+			if last == "kid" {
+				ids = append(ids, word)
+			}
+			last = word
+		}
+	}
+	return ids
+}

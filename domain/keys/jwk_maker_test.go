@@ -1,0 +1,72 @@
+package keys_test
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/offload/sessiond/domain/keys"
+)
+
+// jwk is a key as it is written: names, each with its value as JSON.
+type jwk [][2]string
+
+func (k jwk) with(name, value string) jwk {
+	changed, found := append(jwk{}, k...), false
+	for i := range changed {
+		if changed[i][0] == name {
+			changed[i][1], found = value, true
+		}
+	}
+	if !found {
+		changed = append(changed, [2]string{name, value})
+	}
+	return changed
+}
+
+// also adds a member even where there is one of that name.
+func (k jwk) also(name, value string) jwk { return append(append(jwk{}, k...), [2]string{name, value}) }
+
+func (k jwk) without(name string) jwk {
+	var rest jwk
+	for _, member := range k {
+		if member[0] != name {
+			rest = append(rest, member)
+		}
+	}
+	return rest
+}
+
+func (k jwk) json() string {
+	var written []string
+	for _, member := range k {
+		written = append(written, `"`+member[0]+`":`+member[1])
+	}
+	return "{" + strings.Join(written, ",") + "}"
+}
+
+func setOf(all ...jwk) string {
+	var written []string
+	for _, key := range all {
+		written = append(written, key.json())
+	}
+	return `{"keys":[` + strings.Join(written, ",") + `]}`
+}
+
+func encoded(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
+func quoted(text string) string  { return `"` + text + `"` }
+
+// secretOf and seedOf are made up of a name; both are 32 bytes.
+func secretOf(name string) []byte { return []byte((name + " is a secret of 32 bytes; truly.")[:32]) }
+func seedOf(name string) []byte   { return []byte((name + " is a seed that has 32 bytes; ok.")[:32]) }
+
+func oct(id string) jwk {
+	return jwk{{"kty", `"oct"`}, {"alg", `"HS256"`}, {"kid", quoted(id)}, {"k", quoted(encoded(secretOf(id)))}, {"sign_from", `"2026-02-16T12:00:00Z"`}}
+}
+
+func okp(id string) jwk {
+	key := keys.NewEdDSA("x", seedOf(id), keys.Plan{})
+	return jwk{
+		{"kty", `"OKP"`}, {"crv", `"Ed25519"`}, {"alg", `"EdDSA"`}, {"kid", quoted(id)}, {"x", quoted(encoded(key.Public()))},
+		{"d", quoted(encoded(key.Secret()))}, {"sign_from", `"2026-02-16T12:00:00Z"`},
+	}
+}

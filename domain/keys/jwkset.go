@@ -1,0 +1,312 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// MaxSet is the most bytes of a keyset's text.
+const MaxSet = 1 << 20
+
+// MaxKeys is the most keys of a keyset: many years of rotations that nobody pruned, and few enough that whoever looks at all of them, at each
+// scrape or for each key, takes no time over it.
+const MaxKeys = 256
+
+// maxTold is the most faults that a message tells: a file that is something else altogether has one in every place.
+const maxTold = 100
+
+// lastYear is the last one that RFC 3339 can write.
+const lastYear = 9999
+
+// The members of a key in a set (RFC 7517 §4, RFC 7518 §6.4, RFC 8037 §2), and three of ours.
+const (
+	memberKeys        = "keys"
+	memberType        = "kty"
+	memberAlgorithm   = "alg"
+	memberID          = "kid"
+	memberSecret      = "k"
+	memberCurve       = "crv"
+	memberPublic      = "x"
+	memberPrivate     = "d"
+	memberUse         = "use"
+	memberOperations  = "key_ops"
+	memberSignFrom    = "sign_from"
+	memberVerifyUntil = "verify_until"
+	memberRevoked     = "revoked"
+)
+
+// The values that we read and write.
+const (
+	typeOctets   = "oct"
+	typePair     = "OKP"
+	curveEd25519 = "Ed25519" // also RFC 9864's name of the algorithm
+	useSignature = "sig"
+)
+
+// SetFault is one thing that is wrong with a keyset's text. It holds an id, a member's name and a fixed sentence; never material.
+type SetFault struct {
+	// Index is the key's place in the set, from 0; -1 for the set as a whole.
+	Index int
+	// ID is the key's, where it has a sound one.
+	ID ID
+	// Member is what the fault lies in; empty for the key as a whole. A member that is not ours is not named: it may hold anything.
+	Member  string
+	Problem string
+}
+
+// String tells the fault in words.
+func (f SetFault) String() string {
+	where := "the set"
+	if f.Index >= 0 {
+		where = "key " + strconv.Itoa(f.Index+1)
+	}
+	if f.ID != "" {
+		where += " (" + string(f.ID) + ")"
+	}
+	if f.Member != "" {
+		where += ": " + f.Member
+	}
+	return where + ": " + f.Problem
+}
+
+// SetFaults is all that is wrong with a keyset's text. It is an error.
+type SetFaults []SetFault
+
+// Lines tell every fault in words, a line each; of more than a hundred, the first hundred and how many more there are.
+func (f SetFaults) Lines() []string {
+	told := f[:min(len(f), maxTold)]
+	lines := make([]string, 0, len(told)+1)
+	for _, fault := range told {
+		lines = append(lines, fault.String())
+	}
+	if more := len(f) - len(told); more > 0 {
+		lines = append(lines, strconv.Itoa(more)+" more")
+	}
+	return lines
+}
+
+// Error tells what Lines tell.
+func (f SetFaults) Error() string { return "keyset: " + strings.Join(f.Lines(), "; ") }
+
+// ParseSet reads a JWK Set (RFC 7517 §5) with private parts. It fails with SetFaults, all of them at once. Whether the keys are strong,
+// and whether any can sign, is not asked here.
+func ParseSet(text string) (*Ring, error) {
+	if len(text) > MaxSet {
+		return nil, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSet) + " bytes"}}
+	}
+	document, err := strict.Read(text)
+	if err != nil {
+		return nil, SetFaults{{Index: -1, Problem: "is not JSON"}}
+	}
+	// A name that stands twice further below than in a key lies in a value that no member may have.
+	var faults SetFaults
+	for _, member := range document.Members() {
+		switch {
+		case member.Name != memberKeys:
+			faults = append(faults, SetFault{Index: -1, Problem: "has a member that is not known"})
+		case member.Again:
+			faults = append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "stands twice"})
+		}
+	}
+	list, _ := document.Member(memberKeys)
+	items, ok := list.Items()
+	if !ok {
+		return nil, append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "must be a list of keys"})
+	}
+	if len(items) > MaxKeys {
+		return nil, append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "must be a list of at most " + strconv.Itoa(MaxKeys) + " keys"})
+	}
+	var all []Key
+	for i, item := range items {
+		r := keyReader{index: i, item: item}
+		key, whole := r.key()
+		faults = append(faults, r.faults...)
+		if whole {
+			all = append(all, key)
+		}
+	}
+	ring, err := NewRing(all...)
+	if ringFaults, is := err.(Faults); is && (len(items) == 0 || len(all) > 0) { //nolint:errorlint // NewRing returns no other
+		for _, fault := range ringFaults {
+			faults = append(faults, SetFault{Index: -1, ID: fault.ID, Problem: fault.String()})
+		}
+	}
+	if faults != nil {
+		return nil, faults
+	}
+	return ring, nil
+}
+
+// keyReader takes one key out of its object, and keeps all that is wrong with it.
+type keyReader struct {
+	index  int
+	item   strict.Value
+	id     ID
+	faults SetFaults
+}
+
+func (r *keyReader) fault(member, problem string) {
+	r.faults = append(r.faults, SetFault{Index: r.index, ID: r.id, Member: member, Problem: problem})
+}
+
+// key reads the key. It is whole where it has an id and material, whatever else is wrong with it: then it is compared with the others.
+func (r *keyReader) key() (key Key, whole bool) {
+	if r.item.Kind() != strict.Object {
+		r.fault("", "must be an object")
+		return Key{}, false
+	}
+	kid, _ := r.text(memberID)
+	if id, ok := ParseID(kid); ok {
+		r.id = id
+	} else {
+		r.fault(memberID, "must be 1 to 64 of A-Z a-z 0-9 . _ -")
+	}
+	plan := r.plan()
+	r.usage()
+	kty, _ := r.text(memberType)
+	switch kty {
+	case typeOctets:
+		key, whole = r.symmetric(plan)
+	case typePair:
+		key, whole = r.pair(plan)
+	default:
+		r.only(memberSecret, memberCurve, memberPublic, memberPrivate)
+		r.fault(memberType, "must be oct or OKP")
+	}
+	return key, whole && r.id != ""
+}
+
+// only tells members that no key of this type has, and those that stand twice: a mistyped one must not be passed over in silence.
+func (r *keyReader) only(own ...string) {
+	known := append([]string{
+		memberType, memberAlgorithm, memberID, memberUse, memberOperations, memberSignFrom, memberVerifyUntil, memberRevoked,
+	}, own...)
+	for _, member := range r.item.Members() {
+		switch {
+		case !slices.Contains(known, member.Name):
+			r.fault("", "has a member that is not known for its type")
+		case member.Again:
+			r.fault(member.Name, "stands twice")
+		}
+	}
+}
+
+func (r *keyReader) symmetric(plan Plan) (key Key, whole bool) {
+	r.only(memberSecret)
+	if algorithm, _ := r.text(memberAlgorithm); algorithm != string(HS256) {
+		r.fault(memberAlgorithm, "must be HS256 for an oct key")
+	}
+	secret := r.bytes(memberSecret, 0)
+	return NewHS256(r.id, secret, plan), secret != nil
+}
+
+func (r *keyReader) pair(plan Plan) (key Key, whole bool) {
+	r.only(memberCurve, memberPublic, memberPrivate)
+	if curve, _ := r.text(memberCurve); curve != curveEd25519 {
+		r.fault(memberCurve, "must be Ed25519")
+	}
+	if algorithm, _ := r.text(memberAlgorithm); algorithm != string(EdDSA) && algorithm != curveEd25519 {
+		r.fault(memberAlgorithm, "must be EdDSA for an OKP key")
+	}
+	public, seed := r.bytes(memberPublic, ed25519.PublicKeySize), r.bytes(memberPrivate, SeedSize)
+	if seed == nil {
+		return Key{}, false
+	}
+	key = NewEdDSA(r.id, seed, plan)
+	if public != nil && !bytes.Equal(key.Public(), public) {
+		r.fault(memberPublic, "does not fit the private part")
+	}
+	return key, true
+}
+
+// plan reads the members that are ours.
+func (r *keyReader) plan() Plan {
+	plan := Plan{SignFrom: r.instant(memberSignFrom, true), VerifyUntil: r.instant(memberVerifyUntil, false)}
+	if !plan.VerifyUntil.IsZero() && !plan.VerifyUntil.After(plan.SignFrom) {
+		r.fault(memberVerifyUntil, "must be later than sign_from")
+	}
+	if revoked, given := r.item.Member(memberRevoked); given {
+		if revoked.Kind() != strict.Boolean {
+			r.fault(memberRevoked, "must be true or false")
+		}
+		plan.Revoked = revoked.Raw() == "true"
+	}
+	return plan
+}
+
+// usage judges the members that say what a key is for: this service uses keys for signatures alone.
+func (r *keyReader) usage() {
+	if use, given := r.item.Member(memberUse); given {
+		if text, _ := use.Text(); text != useSignature {
+			r.fault(memberUse, "must be sig")
+		}
+	}
+	operations, given := r.item.Member(memberOperations)
+	if !given {
+		return
+	}
+	items, ok := operations.Items()
+	for _, item := range items {
+		text, _ := item.Text()
+		ok = ok && (text == "sign" || text == "verify")
+	}
+	if !ok {
+		r.fault(memberOperations, "must be a list of sign and verify")
+	}
+}
+
+// text is a member's text: none where it is no string, which no member may have.
+func (r *keyReader) text(name string) (text string, given bool) {
+	member, given := r.item.Member(name)
+	text, _ = member.Text()
+	return text, given
+}
+
+// bytes is a member that must be there, in strict base64url; size is its exact length, 0 for any but none.
+func (r *keyReader) bytes(name string, size int) []byte {
+	text, _ := r.text(name)
+	data, err := strict.DecodeBase64(text)
+	switch {
+	case err != nil || len(data) == 0:
+		r.fault(name, "must be base64url without padding")
+	case size > 0 && len(data) != size:
+		r.fault(name, "must be "+strconv.Itoa(size)+" bytes")
+	default:
+		return data
+	}
+	return nil
+}
+
+// instant is a member in RFC 3339.
+func (r *keyReader) instant(name string, required bool) time.Time {
+	text, given := r.text(name)
+	if !given && !required {
+		return time.Time{}
+	}
+	at, ok := parseInstant(text)
+	if !ok {
+		r.fault(name, "must be an instant in RFC 3339, as 2026-02-16T12:00:00Z")
+		return time.Time{}
+	}
+	return at
+}
+
+// parseInstant reads RFC 3339 §5.6. The library lets pass what that does not: an hour of one digit, a comma before the fraction, an
+// offset of a day or of sixty minutes. What lies outside the RFC's years in UTC could not be written again; and the zero time means never.
+func parseInstant(text string) (time.Time, bool) {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil || text[len("2026-02-16T12")] != ':' || strings.Contains(text, ",") {
+		return time.Time{}, false
+	}
+	if zone := text[len(text)-len("+00:00"):]; zone[5] != 'Z' && (zone[1:3] > "23" || zone[4:] > "59") {
+		return time.Time{}, false
+	}
+	at = at.UTC()
+	return at, at.After(time.Time{}) && at.Year() <= lastYear
+}

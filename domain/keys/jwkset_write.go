@@ -1,0 +1,82 @@
+package keys
+
+import (
+	"strings"
+	"time"
+
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// FormatSet writes every key of the ring as a JWK Set with private parts, one key a line, as ParseSet reads it.
+func FormatSet(ring *Ring) string {
+	return formatSet(ring.keys, func(key Key) []pair {
+		pairs := describe(key)
+		if key.algorithm == EdDSA {
+			pairs = append(pairs, pair{memberPrivate, strict.EncodeBase64(key.Secret())})
+		} else {
+			pairs = append(pairs, pair{memberSecret, strict.EncodeBase64(key.Secret())})
+		}
+		pairs = append(pairs, pair{memberSignFrom, instantText(key.plan.SignFrom)})
+		if !key.plan.VerifyUntil.IsZero() {
+			pairs = append(pairs, pair{memberVerifyUntil, instantText(key.plan.VerifyUntil)})
+		}
+		if key.plan.Revoked {
+			pairs = append(pairs, pair{memberRevoked, ""})
+		}
+		return pairs
+	}, "\n")
+}
+
+// FormatPublic writes the public part of the EdDSA keys that are pending, signing or verifying at now, as a JWK Set for verifiers
+// elsewhere (RFC 7517 §5). Symmetric keys have no public part, and are never in it.
+func FormatPublic(ring *Ring, now time.Time) string {
+	var shown []Key
+	for _, key := range ring.keys {
+		if key.algorithm == EdDSA && key.plan.mayVerify(now) {
+			shown = append(shown, key)
+		}
+	}
+	return formatSet(shown, describe, "")
+}
+
+// pair is a member with its text; revoked alone is a word, and has none.
+type pair struct{ name, value string }
+
+// describe is what anybody may know of a key.
+func describe(key Key) []pair {
+	if key.algorithm == EdDSA {
+		return []pair{
+			{memberType, typePair}, {memberCurve, curveEd25519}, {memberAlgorithm, string(EdDSA)}, {memberUse, useSignature},
+			{memberID, string(key.id)}, {memberPublic, strict.EncodeBase64(key.Public())},
+		}
+	}
+	return []pair{{memberType, typeOctets}, {memberAlgorithm, string(HS256)}, {memberUse, useSignature}, {memberID, string(key.id)}}
+}
+
+// formatSet writes keys with members that need no escape: ids, names and base64url have none.
+func formatSet(keys []Key, members func(Key) []pair, lineBreak string) string {
+	var b strings.Builder
+	b.WriteString(`{"keys":[`)
+	for i, key := range keys {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(lineBreak + "{")
+		for j, member := range members(key) {
+			if j > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(`"` + member.name + `":`)
+			if member.name == memberRevoked {
+				b.WriteString("true")
+				continue
+			}
+			b.WriteString(`"` + member.value + `"`)
+		}
+		b.WriteByte('}')
+	}
+	b.WriteString(lineBreak + "]}" + lineBreak)
+	return b.String()
+}
+
+func instantText(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }

@@ -1,0 +1,208 @@
+package keys_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"pgregory.net/rapid"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/token"
+)
+
+// service is a keyset over time, with the sessions that it issued.
+type service struct {
+	ring      *keys.Ring
+	now       time.Time
+	terms     session.Terms
+	sessions  []issued
+	added     int
+	rotations int
+	signed    int
+}
+
+type issued struct {
+	text   string
+	claims session.Claims
+}
+
+func (s *service) retention() keys.Retention {
+	return keys.Retention{Lifetime: s.terms.Lifetime, RenewalGrace: s.terms.RenewalGrace, ClockSkew: s.terms.ClockSkew}
+}
+
+// lastUse is the instant from which nobody has a use for the session any more: it still renews at the end of its grace on a replica
+// whose clock goes wrong as far as is allowed, with all but a second of the margin to spare.
+func (s *service) lastUse(one issued) time.Time {
+	return one.claims.ExpiresAt.Time().Add(s.terms.RenewalGrace + s.terms.ClockSkew + keys.Margin - time.Second)
+}
+
+// TestRotationsLoseNoSession lets a service live through random rotations, additions and prunes, none of them forced, and issue
+// sessions at every turn. Whatever was issued verifies at every instant before its end, and renews until its grace is over.
+func TestRotationsLoseNoSession(t *testing.T) {
+	rotations, sessions, pruned := 0, 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		s := &service{now: noon.Add(drawOffset(t, "start")), terms: session.Terms{
+			Issuer: "issuer", Audience: "audience",
+			Lifetime:     time.Duration(rapid.IntRange(1, 7200).Draw(t, "lifetime")) * time.Second,
+			RenewalGrace: time.Duration(rapid.IntRange(0, 7200).Draw(t, "grace")) * time.Second,
+			ClockSkew:    time.Duration(rapid.IntRange(0, 60).Draw(t, "skew")) * time.Second,
+		}}
+		s.add(t)
+		for range rapid.IntRange(1, 24).Draw(t, "steps") {
+			s.pass(t)
+			switch rapid.IntRange(0, 5).Draw(t, "what") {
+			case 0, 1:
+				s.rotate(t)
+			case 2:
+				s.add(t)
+			case 3:
+				after, out, err := keys.Prune(s.ring, s.now)
+				if err != nil {
+					t.Fatal(err) // a key without an end is always left
+				}
+				s.ring = after
+				pruned += len(out)
+			}
+			s.check(t)
+			s.issue(t)
+			s.check(t)
+		}
+		rotations += s.rotations
+		sessions += s.signed
+	})
+	assert.Positive(t, rotations)
+	assert.Positive(t, sessions)
+	assert.Positive(t, pruned)
+}
+
+// fresh draws a key that the ring does not have, with a wait that needs no force.
+func (s *service) fresh(t *rapid.T) keys.Addition {
+	s.added++
+	id := keys.ID(fmt.Sprintf("%s-%d", rapid.SampledFrom([]string{"a", "M", "z"}).Draw(t, "id"), s.added))
+	if rapid.Bool().Draw(t, "symmetric") {
+		wait := time.Duration(rapid.SampledFrom([]int{0, 1, 600, 3600, 86400}).Draw(t, "wait")) * time.Second
+		return keys.Addition{Key: key(id, keys.Plan{}), SignAfter: wait}
+	}
+	wait := time.Duration(rapid.SampledFrom([]int{600, 601, 3600, 86400}).Draw(t, "wait")) * time.Second
+	return keys.Addition{Key: pair(id, keys.Plan{}), SignAfter: wait}
+}
+
+func (s *service) add(t *rapid.T) {
+	after, err := keys.Add(s.ring, s.fresh(t), s.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ring = after
+}
+
+func (s *service) rotate(t *rapid.T) {
+	addition := s.fresh(t)
+	after, err := keys.Rotate(s.ring, addition, s.retention(), s.now)
+	if refused, is := errors.AsType[*keys.PlanError](err); is && refused.Problem == keys.ProblemPending {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range after.Keys() {
+		before, known := s.planOf(key.ID())
+		switch plan := key.Plan(); {
+		case key.ID() == addition.Key.ID():
+			if !plan.VerifyUntil.IsZero() {
+				t.Fatalf("%v is new and ends", key)
+			}
+		case !known || !before.VerifyUntil.IsZero() && before != plan || !before.SignFrom.Equal(plan.SignFrom):
+			t.Fatalf("%v was moved from %v to %v", key, before, plan)
+		}
+	}
+	s.ring = after
+	s.rotations++
+}
+
+func (s *service) planOf(id keys.ID) (keys.Plan, bool) {
+	for _, key := range s.ring.Keys() {
+		if key.ID() == id {
+			return key.Plan(), true
+		}
+	}
+	return keys.Plan{}, false
+}
+
+// pass lets time pass: to an instant at which something happens in the ring or to a session, or to one beside it, or to any.
+func (s *service) pass(t *rapid.T) {
+	next := turns(s.ring)
+	for _, one := range s.sessions {
+		next = append(next, one.claims.ExpiresAt.Time().Add(-1), one.claims.ExpiresAt.Time(), s.lastUse(one), s.lastUse(one).Add(time.Minute))
+	}
+	next = append(next, s.now.Add(time.Duration(rapid.IntRange(0, 100_000_000).Draw(t, "milliseconds"))*time.Millisecond))
+	to := rapid.SampledFrom(next).Draw(t, "to")
+	if to.Before(s.now) {
+		return
+	}
+	// On the way there, nothing changes but the clock: each session is looked at where it matters most.
+	for _, one := range s.sessions {
+		for _, at := range []time.Time{one.claims.ExpiresAt.Time().Add(-1), s.lastUse(one)} {
+			if !at.Before(s.now) && !at.After(to) {
+				s.hold(t, one, at)
+			}
+		}
+	}
+	s.now = to
+}
+
+func (s *service) issue(t *rapid.T) {
+	signer, signs := s.ring.SignerAt(s.now)
+	if !signs {
+		t.Fatalf("nobody signs at %v", s.now)
+	}
+	id, broke := session.ParseInstallID(fmt.Sprintf("install-%d", s.signed))
+	if broke != session.RuleNone {
+		t.Fatal(broke)
+	}
+	claims := s.terms.Claims(id, signer.ID(), s.now)
+	s.sessions = append(s.sessions, issued{text: token.Sign(claims, signer), claims: claims})
+	s.signed++
+}
+
+// check looks at every session that is still of use, and that at most one key signs.
+func (s *service) check(t *rapid.T) {
+	signing := 0
+	for _, key := range s.ring.Keys() {
+		if s.ring.StateAt(key, s.now) == keys.Signing {
+			signing++
+		}
+	}
+	if signing != 1 {
+		t.Fatalf("%d keys sign at %v", signing, s.now)
+	}
+	var kept []issued
+	for _, one := range s.sessions {
+		if !s.now.After(s.lastUse(one)) {
+			s.hold(t, one, s.now)
+			kept = append(kept, one)
+		}
+	}
+	s.sessions = kept
+}
+
+// hold: the session verifies at an instant before its end, and is a session still when it renews.
+func (s *service) hold(t *rapid.T, one issued, at time.Time) {
+	if at.Before(one.claims.ExpiresAt.Time()) {
+		if claims, err := token.Verify(one.text, s.ring, s.terms, at); err != nil || !reflect.DeepEqual(claims, one.claims) {
+			t.Fatalf("a session of %v that ends at %v does not verify at %v: %v", one.claims.KeyID, one.claims.ExpiresAt.Time(), at, err)
+		}
+		return
+	}
+	claims, err := token.Read(one.text, s.ring, s.terms, at)
+	if err != nil {
+		t.Fatalf("a session of %v that ended at %v cannot be read at %v: %v", one.claims.KeyID, one.claims.ExpiresAt.Time(), at, err)
+	}
+	if renews := claims.Renews(at, s.terms.RenewalGrace); renews != !at.After(claims.ExpiresAt.Time().Add(s.terms.RenewalGrace)) {
+		t.Fatalf("renews at %v: %v", at, renews)
+	}
+}

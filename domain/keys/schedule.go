@@ -1,0 +1,39 @@
+package keys
+
+import (
+	"slices"
+	"time"
+)
+
+// Change is a key that comes into another state.
+type Change struct {
+	At    time.Time
+	ID    ID
+	State State
+}
+
+// Schedule is what will happen to the keys of the ring after now, in order, if nobody changes it. It is at most two changes for each key, and one more
+// for each that hands signing over or gets it back.
+func (r *Ring) Schedule(now time.Time) []Change {
+	var instants []time.Time
+	for _, key := range r.keys {
+		for _, at := range []time.Time{key.plan.SignFrom, key.plan.VerifyUntil} {
+			if at.After(now) && !key.plan.Revoked {
+				instants = append(instants, at)
+			}
+		}
+	}
+	slices.SortFunc(instants, time.Time.Compare)
+	instants = slices.CompactFunc(instants, time.Time.Equal)
+	var changes []Change
+	before := now
+	for _, at := range instants {
+		for _, key := range r.keys {
+			if state := r.StateAt(key, at); state != r.StateAt(key, before) {
+				changes = append(changes, Change{At: at, ID: key.id, State: state})
+			}
+		}
+		before = at
+	}
+	return changes
+}

@@ -1,0 +1,69 @@
+package keys_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"pgregory.net/rapid"
+
+	"github.com/offload/sessiond/domain/keys"
+)
+
+func TestSchedule(t *testing.T) {
+	made := ring(t,
+		key("a", until(-time.Hour, 3*time.Hour)), key("b", until(time.Hour, 2*time.Hour)), key("c", from(2*time.Hour)),
+		key("out", revoked(until(time.Hour, 3*time.Hour))), key("over", until(-time.Hour, 0)),
+	)
+	at := func(hours time.Duration, id keys.ID, state keys.State) keys.Change {
+		return keys.Change{At: noon.Add(hours * time.Hour), ID: id, State: state}
+	}
+	first := []keys.Change{at(1, "a", keys.Verifying), at(1, "b", keys.Signing)}
+	second := []keys.Change{at(2, "b", keys.Expired), at(2, "c", keys.Signing)}
+	third := []keys.Change{at(3, "a", keys.Expired)}
+	for name, c := range map[string]struct {
+		after time.Duration
+		want  []keys.Change
+	}{
+		"all":                          {0, slices.Concat(first, second, third)},
+		"before an instant":            {time.Hour - 1, slices.Concat(first, second, third)},
+		"at an instant, it is over":    {time.Hour, slices.Concat(second, third)},
+		"at the last":                  {3 * time.Hour, nil},
+		"long after":                   {1000 * time.Hour, nil},
+		"a moment before the last one": {3*time.Hour - 1, third},
+	} {
+		assert.Equal(t, c.want, made.Schedule(noon.Add(c.after)), name)
+	}
+}
+
+// TestScheduleTellsEveryChange: who knows the states now and the schedule knows every state later on.
+func TestScheduleTellsEveryChange(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		made, now := drawRing(t), noon.Add(drawOffset(t, "now"))
+		told := map[keys.ID]keys.State{}
+		for _, key := range made.Keys() {
+			told[key.ID()] = made.StateAt(key, now)
+		}
+		schedule := made.Schedule(now)
+		instants := turns(made)
+		slices.SortFunc(instants, time.Time.Compare)
+		for _, at := range instants {
+			for len(schedule) > 0 && !schedule[0].At.After(at) {
+				change := schedule[0]
+				if !change.At.After(now) || told[change.ID] == change.State {
+					t.Fatalf("%v is no change", change)
+				}
+				told[change.ID], schedule = change.State, schedule[1:]
+			}
+			for _, key := range made.Keys() {
+				if state := made.StateAt(key, at); !at.Before(now) && told[key.ID()] != state {
+					t.Fatalf("%v is %v at %v, and was said to be %v", key, state, at, told[key.ID()])
+				}
+			}
+		}
+		if len(schedule) > 0 {
+			t.Fatalf("%v come after all is over", schedule)
+		}
+	})
+}

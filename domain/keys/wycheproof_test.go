@@ -1,0 +1,84 @@
+package keys_test
+
+import (
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/test/vectors"
+)
+
+// seeds are private parts of some of Project Wycheproof's keys, which come with the public part alone: of RFC 8032 §7.1, and of the key
+// that most of the cases are about.
+var seeds = []string{
+	"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+	"c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7", "f5e5767cf153319517630f226876b86c8160cc583bc013744c6bf255f5cc0ee5",
+	"add4bb8103785baf9ac534258e8aaf65f5f1adb5ef5f3df19bb80ab989c4d64b",
+}
+
+// TestWycheproofEd25519 has every case verified, and the valid ones signed where the private part is known. Ed25519 signatures are
+// deterministic, so that they must come out byte for byte. The profile refuses none by design.
+func TestWycheproofEd25519(t *testing.T) {
+	known := map[string]keys.Key{}
+	for _, text := range seeds {
+		seed, err := hex.DecodeString(text)
+		require.NoError(t, err)
+		key := keys.NewEdDSA("kid", seed, keys.Plan{})
+		known[string(key.Public())] = key
+	}
+	verified, refused, signed := 0, 0, 0
+	for _, group := range vectors.Ed25519() {
+		verifier := keys.NewVerifier("kid", group.PublicKey.Bytes)
+		signer, signs := known[string(group.PublicKey.Bytes)]
+		for _, c := range group.Tests {
+			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {
+				assert.Equal(t, c.Valid(), verifier.Verify(c.Message, c.Signature), c.Comment)
+				if c.Valid() {
+					verified++
+				} else {
+					refused++
+				}
+				if signs {
+					assert.Equal(t, c.Valid(), signer.Verify(c.Message, c.Signature), c.Comment)
+				}
+				if signs && c.Valid() {
+					signed++
+					assert.Equal(t, []byte(c.Signature), signer.Sign(c.Message), c.Comment)
+				}
+			})
+		}
+	}
+	assert.Equal(t, [3]int{88, 63, 13}, [3]int{verified, refused, signed}, "verified, refused, signed")
+}
+
+// TestWycheproofHMAC has every case verified and signed. The profile takes whole tags alone (token.md, check 4): the cases of half a tag
+// are refused, valid or not, and the valid ones must begin the tag that we compute.
+func TestWycheproofHMAC(t *testing.T) {
+	type count struct{ verified, refused, truncatedByDesign int }
+	var got count
+	for _, group := range vectors.HMACSHA256() {
+		whole := group.TagBits == 8*keys.HS256.SignatureSize()
+		for _, c := range group.Tests {
+			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {
+				key := keys.NewHS256("kid", c.Key, keys.Plan{})
+				begins := slices.Equal(key.Sign(c.Message)[:len(c.Tag)], c.Tag)
+				assert.Equal(t, c.Valid(), begins, c.Comment)
+				assert.Equal(t, c.Valid() && whole, key.Verify(c.Message, c.Tag), c.Comment)
+				switch {
+				case c.Valid() && whole:
+					got.verified++
+				case c.Valid():
+					got.truncatedByDesign++
+				default:
+					got.refused++
+				}
+			})
+		}
+	}
+	assert.Equal(t, count{verified: 33, refused: 108, truncatedByDesign: 33}, got)
+}

@@ -1,0 +1,82 @@
+package token
+
+import (
+	"strings"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// The header's members (RFC 7515 §4.1) and their values.
+const (
+	headerAlgorithm = "alg"
+	headerKeyID     = "kid"
+	headerType      = "typ"
+	typeJWT         = "JWT"
+)
+
+// signJWS writes a JWS in compact serialization (RFC 7515 §7.1): header "." payload "." signature, signed over the first two.
+func signJWS(claims session.Claims, key keys.Key) string {
+	header := appendString([]byte(`{"alg":`), string(keys.EdDSA))
+	header = appendString(append(header, `,"kid":`...), string(claims.KeyID))
+	header = append(appendString(append(header, `,"typ":`...), typeJWT), '}')
+	text := strict.AppendBase64(make([]byte, 0, 1024), header)
+	text = append(text, '.')
+	text = strict.AppendBase64(text, payload(claims, true))
+	signature := key.Sign(text)
+	text = append(text, '.')
+	return string(strict.AppendBase64(text, signature))
+}
+
+// splitJWS makes checks 3 to 6 for a JWS.
+func splitJWS(text string) (parts, error) {
+	first, rest, _ := strings.Cut(text, ".")
+	second, third, _ := strings.Cut(rest, ".")
+	var decoded [3][]byte
+	for i, segment := range []string{first, second, third} {
+		var err error
+		if decoded[i], err = strict.DecodeBase64(segment); err != nil {
+			return parts{}, reject(ReasonEncoding)
+		}
+	}
+	if len(decoded[2]) != keys.EdDSA.SignatureSize() {
+		return parts{}, reject(ReasonSignatureLength)
+	}
+	document, err := readObject(decoded[1])
+	if err != nil {
+		return parts{}, err
+	}
+	header, err := readObject(decoded[0])
+	if err != nil {
+		return parts{}, err
+	}
+	if !isOurs(header, document) {
+		return parts{}, reject(ReasonHeader)
+	}
+	return parts{signed: text[:len(first)+1+len(second)], payload: document, signature: decoded[2], algorithm: keys.EdDSA}, nil
+}
+
+// isOurs makes check 6. A header that says anything more than ours is refused, whatever it says: crit, jwk, x5u and their like are
+// how a token would choose its own key.
+func isOurs(header, payload strict.Document) bool {
+	claim, _ := payload.Member(claimKeyID)
+	kid, isText := claim.Text()
+	hasAlgorithm, hasKeyID := false, false
+	for _, member := range header.Members() {
+		text, ok := member.Value.Text()
+		if !ok {
+			return false
+		}
+		switch {
+		case member.Name == headerAlgorithm && text == string(keys.EdDSA):
+			hasAlgorithm = true
+		case member.Name == headerKeyID && isText && text == kid:
+			hasKeyID = true
+		case member.Name == headerType && text == typeJWT:
+		default:
+			return false
+		}
+	}
+	return hasAlgorithm && hasKeyID
+}

@@ -1,0 +1,154 @@
+package token_test
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/strict"
+	"github.com/offload/sessiond/domain/token"
+	"github.com/offload/sessiond/test/vectors"
+)
+
+// What Project Wycheproof's JSON Web Signatures are, seen from this profile. None of them is signed with Ed25519, so that every one is
+// refused; the tables say why.
+const (
+	byAlgorithm = "its algorithm is not one of ours"
+	byForm      = "HS256 in three segments: under a symmetric key the form is compact"
+)
+
+// keyOfGroup is the group's key, where it is of an algorithm of ours; and else an EdDSA key of the same id, so that it is never the id
+// alone that a token fails on.
+func keyOfGroup(t testing.TB, group vectors.JWSGroup) (key keys.Key, symmetric bool) {
+	t.Helper()
+	var named struct{ Kty, Kid, K string }
+	require.NoError(t, json.Unmarshal(group.Private, &named))
+	id, ok := keys.ParseID(named.Kid)
+	if !ok {
+		id = "kid" // an address, which no id of ours is
+	}
+	if named.Kty != "oct" {
+		return keys.NewEdDSA(id, pair.Secret(), past), false
+	}
+	secret, err := strict.DecodeBase64(named.K)
+	require.NoError(t, err)
+	return keys.NewHS256(id, secret, past), true
+}
+
+// TestWycheproofJWS reads every case as a token. Not one is a session, so that all are refused; what is asserted is by which check.
+func TestWycheproofJWS(t *testing.T) {
+	got, reasons := map[token.Reason]int{}, map[string]int{}
+	for _, group := range vectors.JSONWebSignature() {
+		key, symmetric := keyOfGroup(t, group)
+		ring := mustRing(key)
+		for _, c := range group.Tests {
+			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {
+				reason := reasonUnder(t, c.JWS, ring, noon)
+				require.NotEqual(t, token.Reason(""), reason, c.Comment)
+				got[reason]++
+				if !c.Valid() {
+					return
+				}
+				if symmetric {
+					reasons[byForm]++
+				} else {
+					reasons[byAlgorithm]++
+				}
+			})
+		}
+	}
+	assert.Equal(t, map[token.Reason]int{
+		token.ReasonSegments:        32,  // one, or four, or an empty one; JSON serialization
+		token.ReasonEncoding:        14,  // white space, other characters, unused bits that are set
+		token.ReasonSignatureLength: 329, // an HMAC in three segments; RSA, and ECDSA on larger curves
+		token.ReasonJSON:            25,  // ES256 signs as many bytes as Ed25519, over what is no object
+		token.ReasonSignature:       1,   // header "." signature, a compact token whose kid is known
+	}, got)
+	assert.Equal(t, map[string]int{byForm: 10, byAlgorithm: 36}, reasons, "valid by design of theirs, refused by design of ours")
+}
+
+// TestWycheproofKeys: a key of another algorithm, or for another use, is no key of a keyset; those for HS256 are.
+func TestWycheproofKeys(t *testing.T) {
+	read, refused := 0, 0
+	for _, group := range vectors.JSONWebSignature() {
+		_, symmetric := keyOfGroup(t, group)
+		text := strings.TrimSpace(string(group.Private))
+		ring, err := keys.ParseSet(`{"keys":[` + strings.TrimSuffix(text, "}") + `,"sign_from":"2026-02-16T11:00:00Z"}]}`)
+		assert.Equal(t, symmetric, err == nil, "%s: %v", group.Comment, err)
+		if err != nil {
+			refused++
+			continue
+		}
+		read++
+		key, _ := keyOfGroup(t, group)
+		assert.Equal(t, key.Secret(), ring.Keys()[0].Secret())
+	}
+	assert.Equal(t, [2]int{4, 19}, [2]int{read, refused})
+}
+
+// TestWycheproofHS256 takes the cases under symmetric keys as JWS, which no token of ours is, with the decoders and the verifying code
+// that tokens go through.
+func TestWycheproofHS256(t *testing.T) {
+	// Cases that come to something else here than there, each with its reason.
+	differs := map[int]string{
+		367: "padding is gone from the file: the text is that of 357, which is valid",
+		370: "padding is gone from the file: the text is that of 357, which is valid",
+		372: "a character outside the alphabet, which is called valid there",
+		373: "a character outside the alphabet, which is called valid there",
+	}
+	cases, verified, texts := 0, 0, map[int]string{}
+	for _, group := range vectors.JSONWebSignature() {
+		key, symmetric := keyOfGroup(t, group)
+		if !symmetric {
+			continue
+		}
+		for _, c := range group.Tests {
+			cases++
+			texts[c.ID] = c.JWS
+			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {
+				accepted := verifiesHS256(c.JWS, key)
+				_, other := differs[c.ID]
+				assert.Equal(t, c.Valid() != other, accepted, "%s: %s", c.Comment, differs[c.ID])
+				if accepted {
+					verified++
+				}
+			})
+		}
+	}
+	assert.Equal(t, [2]int{40, 10}, [2]int{cases, verified}, "cases, verified")
+	assert.Equal(t, texts[357], texts[367])
+	assert.Equal(t, texts[357], texts[370])
+	assert.Contains(t, strings.Split(texts[372], ".")[0], "?")
+	assert.Contains(t, strings.Split(texts[373], ".")[1], "?")
+}
+
+// verifiesHS256 reads a JWS whose header is alg and kid, signed with HS256.
+func verifiesHS256(text string, key keys.Key) bool {
+	segments := strings.Split(text, ".")
+	if len(segments) != 3 {
+		return false
+	}
+	var decoded [3][]byte
+	for i, segment := range segments {
+		var err error
+		if decoded[i], err = strict.DecodeBase64(segment); err != nil || len(decoded[i]) == 0 {
+			return false
+		}
+	}
+	header, err := strict.Read(string(decoded[0]))
+	if err != nil || header.Repeated > 0 || len(header.Members()) != 2 {
+		return false
+	}
+	for name, want := range map[string]string{"alg": string(keys.HS256), "kid": string(key.ID())} {
+		member, _ := header.Member(name)
+		if text, _ := member.Text(); text != want {
+			return false
+		}
+	}
+	return key.Verify([]byte(segments[0]+"."+segments[1]), decoded[2])
+}

@@ -1,0 +1,99 @@
+package peers_test
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+)
+
+// claims are a token's, as a peer reads or writes them.
+type claims struct {
+	V         int64  `json:"v"`
+	Kid       string `json:"kid"`
+	Iat       int64  `json:"iat"`
+	Nbf       int64  `json:"nbf"`
+	Iss       string `json:"iss"`
+	Aud       string `json:"aud"`
+	InstallID string `json:"install_id"`
+	Exp       int64  `json:"exp"`
+	Sub       string `json:"sub"`
+}
+
+// members are the claims by name, for peers that take maps.
+func (c claims) members(t testing.TB) map[string]any {
+	t.Helper()
+	text, err := json.Marshal(c)
+	require.NoError(t, err)
+	var all map[string]any
+	require.NoError(t, json.Unmarshal(text, &all))
+	for name, value := range all {
+		if number, is := value.(float64); is {
+			all[name] = int64(number)
+		}
+	}
+	return all
+}
+
+// peer is a JOSE library, used as its pages say.
+type peer interface {
+	// verify judges a token under a published JWK Set, by issuer, audience and the time; the claims are as the library read them.
+	verify(text, set string, now time.Time) (claims, error)
+	// sign writes the claims as a JWS with alg EdDSA, kid and typ JWT.
+	sign(t testing.TB, kid string, private ed25519.PrivateKey, c claims) string
+	// public lists the keys of a published JWK Set by id.
+	public(t testing.TB, set string) map[string]ed25519.PublicKey
+	// private writes a private key as a JWK, with alg and kid.
+	private(t testing.TB, kid string, private ed25519.PrivateKey) string
+}
+
+var peers = map[string]peer{"golang-jwt": golangJWT{}, "go-jose": goJose{}, "jwx": jwx{}}
+
+const issuer, audience = "offload-backend", "offload-ios"
+
+var (
+	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	terms = session.Terms{Issuer: issuer, Audience: audience, Lifetime: 2 * time.Minute}
+
+	signs   = keys.NewEdDSA("signs-2026.02_A", []byte("the first seed that peers know.."), keys.Plan{SignFrom: noon.Add(-time.Hour)})
+	waits   = keys.NewEdDSA("waits", []byte("the second seed that peers know."), keys.Plan{SignFrom: noon.Add(time.Hour)})
+	retired = keys.NewEdDSA("retired", []byte("the third seed that peers know.."), keys.Plan{SignFrom: noon.Add(-2 * time.Hour), VerifyUntil: noon.Add(time.Hour)})
+	ended   = keys.NewEdDSA("ended", []byte("the fourth seed that peers know."), keys.Plan{SignFrom: noon.Add(-3 * time.Hour), VerifyUntil: noon})
+	revoked = keys.NewEdDSA("revoked", []byte("the fifth seed that peers know.."), keys.Plan{SignFrom: noon.Add(-4 * time.Hour), Revoked: true})
+	secret  = keys.NewHS256("secret", []byte("a secret that peers do not know."), keys.Plan{SignFrom: noon.Add(-5 * time.Hour)})
+	all     = []keys.Key{signs, waits, retired, ended, revoked, secret}
+	shown   = []keys.Key{signs, waits, retired}
+)
+
+func ring(t testing.TB) *keys.Ring {
+	t.Helper()
+	made, err := keys.NewRing(all...)
+	require.NoError(t, err)
+	return made
+}
+
+func privateOf(key keys.Key) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(key.Secret()) }
+
+// ours are claims as our service makes them.
+func ours(t testing.TB, key keys.Key, install string) session.Claims {
+	t.Helper()
+	id, broke := session.ParseInstallID(install)
+	require.Equal(t, session.RuleNone, broke)
+	return terms.Claims(id, key.ID(), noon)
+}
+
+// theirs are the same claims as a peer must read them.
+func theirs(c session.Claims) claims {
+	return claims{
+		V: session.Version, Kid: string(c.KeyID), Iat: int64(c.IssuedAt), Nbf: int64(c.NotBefore), Iss: c.Issuer, Aud: c.Audience,
+		InstallID: c.InstallID.Text(), Exp: int64(c.ExpiresAt), Sub: c.InstallID.Text(),
+	}
+}
+
+func encoded(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }

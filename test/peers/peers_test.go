@@ -1,0 +1,195 @@
+package peers_test
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/token"
+)
+
+// installs are install ids that writers and readers of JSON may differ about.
+var installs = []string{
+	"3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11", `quote " backslash \ slash /`, "<script>&amp;\u2028\u2029", "caf\u00e9 \U0001f511 \ufeff\uffff",
+	strings.Repeat("\U0001f511", 128),
+}
+
+// TestTheyVerifyWhatWeSign, under the set that we publish, and read the claims that we wrote.
+func TestTheyVerifyWhatWeSign(t *testing.T) {
+	set := keys.FormatPublic(ring(t), noon)
+	for name, peer := range peers {
+		t.Run(name, func(t *testing.T) {
+			for _, key := range shown {
+				for _, install := range installs {
+					c := ours(t, key, install)
+					text := token.Sign(c, key)
+					for _, now := range []time.Time{noon, noon.Add(terms.Lifetime - time.Second)} {
+						read, err := peer.verify(text, set, now)
+						require.NoError(t, err)
+						assert.Equal(t, theirs(c), read)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestTheyRefuse what we would: so that the test above is worth something.
+func TestTheyRefuse(t *testing.T) {
+	set := keys.FormatPublic(ring(t), noon)
+	c := ours(t, signs, installs[0])
+	text := token.Sign(c, signs)
+	segments := strings.Split(text, ".")
+	other, alien := c, c
+	other.Audience, alien.Issuer = "other", "other"
+	ofEnded, ofRevoked := ours(t, ended, installs[0]), ours(t, revoked, installs[0])
+	altered := strings.Replace(text, segments[1], encoded([]byte(`{"v":2}`)), 1)
+	for name, peer := range peers {
+		for what, refused := range map[string]struct {
+			text string
+			now  time.Time
+		}{
+			"a session that is over":   {text, noon.Add(terms.Lifetime + time.Second)},
+			"another audience":         {token.Sign(other, signs), noon},
+			"another issuer":           {token.Sign(alien, signs), noon},
+			"another payload":          {altered, noon},
+			"another key's signature":  {token.Sign(c, waits), noon},
+			"a key that has ended":     {token.Sign(ofEnded, ended), noon},
+			"a revoked key":            {token.Sign(ofRevoked, revoked), noon},
+			"a symmetric key's token":  {token.Sign(ours(t, secret, installs[0]), secret), noon},
+			"a signature that is none": {segments[0] + "." + segments[1] + ".", noon},
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				_, err := peer.verify(refused.text, set, refused.now)
+				assert.Error(t, err)
+			})
+		}
+	}
+}
+
+// TestWeVerifyWhatTheySign, with the same claims and header, however they order and escape them.
+func TestWeVerifyWhatTheySign(t *testing.T) {
+	for name, peer := range peers {
+		t.Run(name, func(t *testing.T) {
+			for _, key := range shown {
+				for _, install := range installs {
+					c := ours(t, key, install)
+					text := peer.sign(t, string(key.ID()), privateOf(key), theirs(c))
+					assert.JSONEq(t, `{"alg":"EdDSA","kid":"`+string(key.ID())+`","typ":"JWT"}`, decoded(t, text, 0))
+					assert.JSONEq(t, decoded(t, token.Sign(c, key), 1), decoded(t, text, 1))
+					read, err := token.Verify(text, ring(t), terms, noon)
+					require.NoError(t, err)
+					assert.Equal(t, c, read)
+				}
+			}
+		})
+	}
+}
+
+func decoded(t testing.TB, text string, segment int) string {
+	t.Helper()
+	data, err := base64.RawURLEncoding.DecodeString(strings.Split(text, ".")[segment])
+	require.NoError(t, err)
+	return string(data)
+}
+
+// TestWeRefuseWhatTheyCanSign besides: what the libraries write when they are told otherwise.
+func TestWeRefuseWhatTheyCanSign(t *testing.T) {
+	c := theirs(ours(t, signs, installs[0]))
+	kid, private := string(signs.ID()), privateOf(signs)
+	public := private.Public().(ed25519.PublicKey)
+	withoutKid := func(token *jwt.Token) { delete(token.Header, "kid") }
+	golang := func(method jwt.SigningMethod, key any, changes ...func(*jwt.Token)) string {
+		token := jwt.NewWithClaims(method, jwt.MapClaims(c.members(t)))
+		token.Header["kid"] = kid
+		for _, change := range changes {
+			change(token)
+		}
+		text, err := token.SignedString(key)
+		require.NoError(t, err)
+		return text
+	}
+	named := func(name string, value any) func(*jwt.Token) {
+		return func(token *jwt.Token) { token.Header[name] = value }
+	}
+	ed := jose.SigningKey{Algorithm: jose.EdDSA, Key: jose.JSONWebKey{Key: private, KeyID: kid}}
+	for name, refused := range map[string]struct {
+		text string
+		want token.Reason
+	}{
+		"HMAC of the public key":             {golang(jwt.SigningMethodHS256, []byte(public)), token.ReasonSignatureLength},
+		"HMAC of the public key, in 64":      {golang(jwt.SigningMethodHS512, []byte(public)), token.ReasonHeader},
+		"HMAC of the public key's base64":    {golang(jwt.SigningMethodHS512, []byte(encoded(public))), token.ReasonHeader},
+		"HS256 under our secret":             {golang(jwt.SigningMethodHS256, secret.Secret(), named("kid", "secret")), token.ReasonSignatureLength},
+		"none":                               {golang(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType), token.ReasonSegments},
+		"no kid":                             {golang(jwt.SigningMethodEdDSA, private, withoutKid), token.ReasonHeader},
+		"another typ":                        {golang(jwt.SigningMethodEdDSA, private, named("typ", "at+jwt")), token.ReasonHeader},
+		"jku":                                {golang(jwt.SigningMethodEdDSA, private, named("jku", "https://attacker.example")), token.ReasonHeader},
+		"crit":                               {golang(jwt.SigningMethodEdDSA, private, named("crit", []string{"exp"})), token.ReasonHeader},
+		"go-jose, its key embedded":          {joseSign(t, ed, &jose.SignerOptions{EmbedJWK: true}, c), token.ReasonHeader},
+		"go-jose, b64 in crit":               {joseSign(t, ed, (&jose.SignerOptions{}).WithBase64(true).WithCritical("b64"), c), token.ReasonHeader},
+		"go-jose, content type":              {joseSign(t, ed, (&jose.SignerOptions{}).WithContentType("JWT"), c), token.ReasonHeader},
+		"jwx, by RFC 9864's name of EdDSA":   {jwxSign(t, jwa.EdDSAEd25519(), jwxKey(t, kid, private), c), token.ReasonHeader},
+		"jwx, HMAC of 64 of the public key":  {jwxSign(t, jwa.HS512(), jwxKey(t, kid, []byte(public)), c), token.ReasonHeader},
+		"signed by a key of another id":      {golangJWT{}.sign(t, kid, privateOf(waits), c), token.ReasonSignature},
+		"a kid that the claim does not name": {golangJWT{}.sign(t, "waits", privateOf(waits), c), token.ReasonHeader},
+	} {
+		t.Run(name, func(t *testing.T) {
+			claims, err := token.Verify(refused.text, ring(t), terms, noon)
+			assert.Equal(t, session.Claims{}, claims)
+			rejection, ok := errors.AsType[*token.Rejection](err)
+			require.True(t, ok)
+			assert.Equal(t, refused.want, rejection.Reason)
+		})
+	}
+}
+
+// TestTheyReadOurPublicSet, and find the keys that are in force, with no private or symmetric one among them.
+func TestTheyReadOurPublicSet(t *testing.T) {
+	for name, peer := range peers {
+		t.Run(name, func(t *testing.T) {
+			want := map[string]ed25519.PublicKey{}
+			for _, key := range shown {
+				want[string(key.ID())] = key.Public()
+			}
+			assert.Equal(t, want, peer.public(t, keys.FormatPublic(ring(t), noon)))
+			delete(want, string(retired.ID()))
+			assert.Equal(t, want, peer.public(t, keys.FormatPublic(ring(t), retired.Plan().VerifyUntil)))
+			none, err := keys.NewRing(secret)
+			require.NoError(t, err)
+			assert.Empty(t, peer.public(t, keys.FormatPublic(none, noon)), "an empty set")
+		})
+	}
+}
+
+// TestWeReadTheirKeys: a JWK that any tool made becomes a key of a keyset by our members.
+func TestWeReadTheirKeys(t *testing.T) {
+	for name, peer := range peers {
+		t.Run(name, func(t *testing.T) {
+			text := peer.private(t, string(signs.ID()), privateOf(signs))
+			var members map[string]any
+			require.NoError(t, json.Unmarshal([]byte(text), &members))
+			members["sign_from"] = "2026-02-16T11:00:00Z"
+			set, err := json.Marshal(map[string]any{"keys": []any{members}})
+			require.NoError(t, err)
+			read, err := keys.ParseSet(string(set))
+			require.NoError(t, err)
+			signer, ok := read.SignerAt(noon)
+			require.True(t, ok)
+			assert.Equal(t, signs.Plan(), signer.Plan())
+			assert.Equal(t, token.Sign(ours(t, signs, installs[0]), signs), token.Sign(ours(t, signer, installs[0]), signer))
+		})
+	}
+}
