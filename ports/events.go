@@ -3,6 +3,7 @@ package ports
 import (
 	"context"
 
+	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 )
@@ -41,10 +42,37 @@ type TokenVerified struct {
 // operator forgot to name, so that all its clients share one limit.
 type ForwardedByStranger struct{}
 
+// KeysReloaded is a keyset that is sound and in force: other keys than before, or the same after a failure.
+type KeysReloaded struct{ Ring *keys.Ring }
+
+// KeysReloadFailed is a keyset that did not take force: the last good one stays. It is told once for each new cause.
+type KeysReloadFailed struct {
+	// Cause tells all that is wrong and holds no material; never nil.
+	Cause error
+}
+
+// KeysWatchFailed is a keyset whose changes the system does not tell of, or not all of them: looking often has to do. It is told once for
+// each new cause.
+type KeysWatchFailed struct {
+	// Cause is the system's; never nil.
+	Cause error
+}
+
+// SignerMissing is a service in which no key may sign, from the first request that wanted one. It is told once each time.
+type SignerMissing struct{}
+
+// SignerFound is the end of SignerMissing.
+type SignerFound struct{}
+
+func (SignerMissing) event()       {}
+func (SignerFound) event()         {}
 func (SessionIssued) event()       {}
-func (ForwardedByStranger) event() {}
 func (IssuanceThrottled) event()   {}
 func (TokenVerified) event()       {}
+func (KeysReloaded) event()        {}
+func (KeysReloadFailed) event()    {}
+func (KeysWatchFailed) event()     {}
+func (ForwardedByStranger) event() {}
 
 // ThrottleMode is what a reached limit does.
 type ThrottleMode string

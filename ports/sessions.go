@@ -42,3 +42,10 @@ type Authentication interface {
 	// Authenticate reads the values of all Authorization headers. It fails with a *token.Rejection.
 	Authenticate(ctx context.Context, authorization []string) (session.Claims, error)
 }
+
+// Publication tells the public keys. It is safe for concurrent use.
+type Publication interface {
+	// PublicSet is the JWK Set (RFC 7517) of the keys with a public part that are pending, signing or verifying now. The same keys give
+	// the same text.
+	PublicSet() string
+}

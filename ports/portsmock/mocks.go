@@ -449,6 +449,203 @@ func (mock *KeySourceMock) RingCalls() []struct {
 	return calls
 }
 
+// Ensure, that KeysetMock does implement ports.Keyset.
+// If this is not the case, regenerate this file with moq.
+var _ ports.Keyset = &KeysetMock{}
+
+// KeysetMock is a mock implementation of ports.Keyset.
+//
+//	func TestSomethingThatUsesKeyset(t *testing.T) {
+//
+//		// make and configure a mocked ports.Keyset
+//		mockedKeyset := &KeysetMock{
+//			UpdateFunc: func(ctx context.Context, change func(*keys.Ring) (*keys.Ring, error)) error {
+//				panic("mock out the Update method")
+//			},
+//		}
+//
+//		// use mockedKeyset in code that requires ports.Keyset
+//		// and then make assertions.
+//
+//	}
+type KeysetMock struct {
+	// UpdateFunc mocks the Update method.
+	UpdateFunc func(ctx context.Context, change func(*keys.Ring) (*keys.Ring, error)) error
+
+	// calls tracks calls to the methods.
+	calls struct {
+		// Update holds details about calls to the Update method.
+		Update []struct {
+			// Ctx is the ctx argument value.
+			Ctx context.Context
+			// Change is the change argument value.
+			Change func(*keys.Ring) (*keys.Ring, error)
+		}
+	}
+	lockUpdate sync.RWMutex
+}
+
+// Update calls UpdateFunc.
+func (mock *KeysetMock) Update(ctx context.Context, change func(*keys.Ring) (*keys.Ring, error)) error {
+	if mock.UpdateFunc == nil {
+		panic("KeysetMock.UpdateFunc: method is nil but Keyset.Update was just called")
+	}
+	callInfo := struct {
+		Ctx    context.Context
+		Change func(*keys.Ring) (*keys.Ring, error)
+	}{
+		Ctx:    ctx,
+		Change: change,
+	}
+	mock.lockUpdate.Lock()
+	mock.calls.Update = append(mock.calls.Update, callInfo)
+	mock.lockUpdate.Unlock()
+	return mock.UpdateFunc(ctx, change)
+}
+
+// UpdateCalls gets all the calls that were made to Update.
+// Check the length with:
+//
+//	len(mockedKeyset.UpdateCalls())
+func (mock *KeysetMock) UpdateCalls() []struct {
+	Ctx    context.Context
+	Change func(*keys.Ring) (*keys.Ring, error)
+} {
+	var calls []struct {
+		Ctx    context.Context
+		Change func(*keys.Ring) (*keys.Ring, error)
+	}
+	mock.lockUpdate.RLock()
+	calls = mock.calls.Update
+	mock.lockUpdate.RUnlock()
+	return calls
+}
+
+// Ensure, that PublicationMock does implement ports.Publication.
+// If this is not the case, regenerate this file with moq.
+var _ ports.Publication = &PublicationMock{}
+
+// PublicationMock is a mock implementation of ports.Publication.
+//
+//	func TestSomethingThatUsesPublication(t *testing.T) {
+//
+//		// make and configure a mocked ports.Publication
+//		mockedPublication := &PublicationMock{
+//			PublicSetFunc: func() string {
+//				panic("mock out the PublicSet method")
+//			},
+//		}
+//
+//		// use mockedPublication in code that requires ports.Publication
+//		// and then make assertions.
+//
+//	}
+type PublicationMock struct {
+	// PublicSetFunc mocks the PublicSet method.
+	PublicSetFunc func() string
+
+	// calls tracks calls to the methods.
+	calls struct {
+		// PublicSet holds details about calls to the PublicSet method.
+		PublicSet []struct {
+		}
+	}
+	lockPublicSet sync.RWMutex
+}
+
+// PublicSet calls PublicSetFunc.
+func (mock *PublicationMock) PublicSet() string {
+	if mock.PublicSetFunc == nil {
+		panic("PublicationMock.PublicSetFunc: method is nil but Publication.PublicSet was just called")
+	}
+	callInfo := struct {
+	}{}
+	mock.lockPublicSet.Lock()
+	mock.calls.PublicSet = append(mock.calls.PublicSet, callInfo)
+	mock.lockPublicSet.Unlock()
+	return mock.PublicSetFunc()
+}
+
+// PublicSetCalls gets all the calls that were made to PublicSet.
+// Check the length with:
+//
+//	len(mockedPublication.PublicSetCalls())
+func (mock *PublicationMock) PublicSetCalls() []struct {
+} {
+	var calls []struct {
+	}
+	mock.lockPublicSet.RLock()
+	calls = mock.calls.PublicSet
+	mock.lockPublicSet.RUnlock()
+	return calls
+}
+
+// Ensure, that MaterialMock does implement ports.Material.
+// If this is not the case, regenerate this file with moq.
+var _ ports.Material = &MaterialMock{}
+
+// MaterialMock is a mock implementation of ports.Material.
+//
+//	func TestSomethingThatUsesMaterial(t *testing.T) {
+//
+//		// make and configure a mocked ports.Material
+//		mockedMaterial := &MaterialMock{
+//			DrawFunc: func(n int) []byte {
+//				panic("mock out the Draw method")
+//			},
+//		}
+//
+//		// use mockedMaterial in code that requires ports.Material
+//		// and then make assertions.
+//
+//	}
+type MaterialMock struct {
+	// DrawFunc mocks the Draw method.
+	DrawFunc func(n int) []byte
+
+	// calls tracks calls to the methods.
+	calls struct {
+		// Draw holds details about calls to the Draw method.
+		Draw []struct {
+			// N is the n argument value.
+			N int
+		}
+	}
+	lockDraw sync.RWMutex
+}
+
+// Draw calls DrawFunc.
+func (mock *MaterialMock) Draw(n int) []byte {
+	if mock.DrawFunc == nil {
+		panic("MaterialMock.DrawFunc: method is nil but Material.Draw was just called")
+	}
+	callInfo := struct {
+		N int
+	}{
+		N: n,
+	}
+	mock.lockDraw.Lock()
+	mock.calls.Draw = append(mock.calls.Draw, callInfo)
+	mock.lockDraw.Unlock()
+	return mock.DrawFunc(n)
+}
+
+// DrawCalls gets all the calls that were made to Draw.
+// Check the length with:
+//
+//	len(mockedMaterial.DrawCalls())
+func (mock *MaterialMock) DrawCalls() []struct {
+	N int
+} {
+	var calls []struct {
+		N int
+	}
+	mock.lockDraw.RLock()
+	calls = mock.calls.Draw
+	mock.lockDraw.RUnlock()
+	return calls
+}
+
 // Ensure, that EventsMock does implement ports.Events.
 // If this is not the case, regenerate this file with moq.
 var _ ports.Events = &EventsMock{}

@@ -9,15 +9,21 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
 
 // The events' words.
 const (
-	eventThrottled = "session_issuance_throttled"
-	eventRejected  = "token_rejected"
-	eventStranger  = "forwarded_by_stranger"
+	eventThrottled        = "session_issuance_throttled"
+	eventRejected         = "token_rejected"
+	eventKeysReloaded     = "keys_reloaded"
+	eventKeysReloadFailed = "keys_reload_failed"
+	eventKeysWatchFailed  = "keys_watch_failed"
+	eventSignerMissing    = "keys_signer_missing"
+	eventSignerFound      = "keys_signer_found"
+	eventStranger         = "forwarded_by_stranger"
 )
 
 // remedyStranger is for the operator whose clients all share one limit, and who does not know it yet.
@@ -27,6 +33,7 @@ const remedyStranger = "a peer in a private range sends forwarding headers, and 
 // Recorder is a ports.Events that writes to a logger.
 type Recorder struct {
 	logger     *slog.Logger
+	clock      ports.Clock
 	pseudonyms throttle.Pseudonyms
 	throttled  *valve
 	stranger   sync.Once
@@ -34,7 +41,7 @@ type Recorder struct {
 
 // New makes a recorder. Whoever stops it calls Close, so that no count of lines left out is lost.
 func New(logger *slog.Logger, clock ports.Clock, pseudonyms throttle.Pseudonyms) *Recorder {
-	r := &Recorder{logger: logger, pseudonyms: pseudonyms}
+	r := &Recorder{logger: logger, clock: clock, pseudonyms: pseudonyms}
 	r.throttled = newValve(clock, func(leftOut int) {
 		logger.LogAttrs(context.Background(), slog.LevelWarn, eventThrottled, slog.Int("suppressed", leftOut))
 	})
@@ -51,10 +58,30 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 			r.logger.LogAttrs(ctx, slog.LevelDebug, eventRejected,
 				slog.String("request_id", ports.OriginOf(ctx).RequestID), slog.String("reason", string(e.Reason)))
 		}
+	case ports.KeysReloaded:
+		r.logger.LogAttrs(ctx, slog.LevelInfo, eventKeysReloaded, r.states(e.Ring))
+	case ports.KeysReloadFailed:
+		r.logger.LogAttrs(ctx, slog.LevelError, eventKeysReloadFailed, slog.String("cause", e.Cause.Error()))
+	case ports.KeysWatchFailed:
+		r.logger.LogAttrs(ctx, slog.LevelWarn, eventKeysWatchFailed, slog.String("cause", e.Cause.Error()))
+	case ports.SignerMissing:
+		r.logger.LogAttrs(ctx, slog.LevelError, eventSignerMissing)
+	case ports.SignerFound:
+		r.logger.LogAttrs(ctx, slog.LevelInfo, eventSignerFound)
 	case ports.ForwardedByStranger:
 		r.stranger.Do(func() { r.logger.LogAttrs(ctx, slog.LevelWarn, eventStranger, slog.String("remedy", remedyStranger)) })
 	case ports.SessionIssued: // counted, not told
 	}
+}
+
+// states are the ids of the keys with what each may do now.
+func (r *Recorder) states(ring *keys.Ring) slog.Attr {
+	var states []slog.Attr
+	now := r.clock.Now()
+	for _, key := range ring.Keys() {
+		states = append(states, slog.String(string(key.ID()), ring.StateAt(key, now).String()))
+	}
+	return slog.GroupAttrs("keys", states...)
 }
 
 func (r *Recorder) issuanceThrottled(ctx context.Context, e ports.IssuanceThrottled) {

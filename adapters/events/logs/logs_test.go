@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/events/logs"
 	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
@@ -152,4 +154,29 @@ func TestRejectedTokensAreToldAtDebug(t *testing.T) {
 	recorder, out = listen(slog.LevelInfo)
 	recorder.Record(ctx, ports.TokenVerified{Reason: token.ReasonSignature})
 	assert.Empty(t, read(t, out))
+}
+
+func TestWhatBecameOfTheKeysetIsALine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		ring, err := keys.NewRing(
+			keys.NewHS256("old", []byte("material-1"), keys.Plan{SignFrom: now.Add(-time.Hour)}),
+			keys.NewHS256("new", []byte("material-2"), keys.Plan{SignFrom: now.Add(time.Hour)}))
+		require.NoError(t, err)
+		recorder, out := listen(slog.LevelInfo)
+		recorder.Record(t.Context(), ports.KeysReloaded{Ring: ring})
+		assert.Equal(t, []line{{
+			"level": "INFO", "msg": "keys_reloaded", "keys": map[string]any{"old": "signing", "new": "pending"},
+		}}, read(t, out))
+		recorder.Record(t.Context(), ports.KeysReloadFailed{Cause: errors.New("what is wrong")})
+		recorder.Record(t.Context(), ports.KeysWatchFailed{Cause: errors.New("no watch")})
+		recorder.Record(t.Context(), ports.SignerMissing{})
+		recorder.Record(t.Context(), ports.SignerFound{})
+		assert.Equal(t, []line{
+			{"level": "ERROR", "msg": "keys_reload_failed", "cause": "what is wrong"},
+			{"level": "WARN", "msg": "keys_watch_failed", "cause": "no watch"},
+			{"level": "ERROR", "msg": "keys_signer_missing"},
+			{"level": "INFO", "msg": "keys_signer_found"},
+		}, read(t, out))
+	})
 }

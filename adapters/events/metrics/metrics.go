@@ -37,6 +37,7 @@ type Metrics struct {
 	issued        *prometheus.CounterVec
 	throttled     *prometheus.CounterVec
 	verifications *prometheus.CounterVec
+	unreloaded    prometheus.Counter
 	strangers     prometheus.Counter
 }
 
@@ -63,6 +64,9 @@ func New(version string) *Metrics {
 		verifications: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "offload_token_verifications_total", Help: "Tokens judged on protected paths, and why they were rejected.",
 		}, []string{"outcome", "reason"}),
+		unreloaded: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "offload_keys_reload_failures_total", Help: "Keysets that did not take force; each fault is counted once while it lasts.",
+		}),
 		strangers: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "offload_forwarded_by_stranger_total",
 			Help: "Requests with forwarding headers from a peer in a private range while no proxy is trusted: a forgotten proxy, most likely.",
@@ -73,7 +77,7 @@ func New(version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.issued, m.throttled, m.verifications, m.strangers, build,
+	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.issued, m.throttled, m.verifications, m.unreloaded, m.strangers, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.fromTheStart()
 	return m
@@ -114,6 +118,10 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 		m.throttled.WithLabelValues(e.Dimension.String(), string(e.Mode)).Inc()
 	case ports.TokenVerified:
 		m.verifications.WithLabelValues(outcomeOf(e.Reason), string(e.Reason)).Inc()
+	case ports.KeysReloadFailed:
+		m.unreloaded.Inc()
+	case ports.KeysReloaded, ports.KeysWatchFailed, ports.SignerMissing, ports.SignerFound:
+		// The keys themselves are shown by their states; a watch that fails is told in the log.
 	case ports.ForwardedByStranger:
 		m.strangers.Inc()
 	}

@@ -37,6 +37,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	assert.Contains(t, text, `offload_token_verifications_total{outcome="expired",reason="expired"} 0`)
 	assert.Contains(t, text, `offload_token_verifications_total{outcome="missing",reason="missing"} 0`)
 	assert.Equal(t, len(token.Reasons())+1, strings.Count(text, "\noffload_token_verifications_total{"))
+	assert.Contains(t, text, "\noffload_keys_reload_failures_total 0\n")
 	assert.Contains(t, text, `version="1.2.3"`)
 	assert.Contains(t, text, "\ngo_goroutines ")
 }
@@ -48,6 +49,7 @@ func TestEventsAreCounted(t *testing.T) {
 		ports.IssuanceThrottled{Dimension: throttle.ByInstall, Mode: ports.Observe},
 		ports.ForwardedByStranger{}, ports.ForwardedByStranger{},
 		ports.TokenVerified{}, ports.TokenVerified{Reason: token.ReasonIssuer}, ports.TokenVerified{Reason: token.ReasonExpired},
+		ports.KeysReloadFailed{Cause: errors.New("no keyset")}, ports.KeysReloaded{}, ports.KeysWatchFailed{},
 	} {
 		m.Record(context.Background(), event)
 	}
@@ -62,6 +64,7 @@ func TestEventsAreCounted(t *testing.T) {
 		`offload_token_verifications_total{outcome="valid",reason=""} 1`,
 		`offload_token_verifications_total{outcome="invalid",reason="issuer"} 1`,
 		`offload_token_verifications_total{outcome="expired",reason="expired"} 1`,
+		`offload_keys_reload_failures_total 1`,
 		`offload_http_requests_in_flight 1`,
 		`offload_forwarded_by_stranger_total 2`,
 		`offload_http_requests_total{method="GET",route="/v1/health",status="200"} 1`,

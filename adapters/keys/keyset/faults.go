@@ -1,0 +1,159 @@
+package keyset
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/offload/sessiond/domain/keys"
+)
+
+// Reason is what keeps a keyset file from being used.
+type Reason uint8
+
+// The reasons.
+const (
+	// ReasonMissing is a name that stands for nothing.
+	ReasonMissing Reason = iota
+	// ReasonUnreadable is a file that the system does not give; the cause is the system's.
+	ReasonUnreadable
+	// ReasonNotRegular is a folder, a pipe, a device.
+	ReasonNotRegular
+	// ReasonTooLarge is a file of more than keys.MaxSet bytes.
+	ReasonTooLarge
+	// ReasonExposed is a mode that lets others read or write, or the group write, in a production-like environment.
+	ReasonExposed
+	// ReasonMalformed is a text that is no keyset; the cause is keys.SetFaults.
+	ReasonMalformed
+	// ReasonRefused is a set of keys that the rules do not accept; the cause is theirs.
+	ReasonRefused
+	// ReasonNoSigner is a set in which no key can sign now or later.
+	ReasonNoSigner
+)
+
+// Fault is one thing that keeps a keyset file from being used.
+type Fault struct {
+	Reason Reason
+	// Cause is nil where the reason tells all.
+	Cause error
+}
+
+// String tells the fault in words, as a sentence's part that follows the file's name.
+func (f Fault) String() string {
+	words := f.Reason.String()
+	if f.Cause != nil {
+		words += ": " + f.Cause.Error()
+	}
+	return words
+}
+
+// String tells the reason in words.
+func (r Reason) String() string {
+	switch r {
+	case ReasonMissing:
+		return "is not found"
+	case ReasonUnreadable:
+		return "cannot be read"
+	case ReasonNotRegular:
+		return "is not a regular file"
+	case ReasonTooLarge:
+		return "is larger than " + strconv.Itoa(keys.MaxSet) + " bytes"
+	case ReasonExposed:
+		return "may be read or written by others, or written by its group"
+	case ReasonMalformed:
+		return "is no sound keyset"
+	case ReasonRefused:
+		return "holds keys that are refused"
+	case ReasonNoSigner:
+		return "holds no key that can sign, now or later"
+	}
+	return "has an unknown fault"
+}
+
+// Faults is all that keeps a keyset file from being used. It is an error.
+type Faults []Fault
+
+// Error tells every fault.
+func (f Faults) Error() string {
+	words := make([]string, 0, len(f))
+	for _, fault := range f {
+		words = append(words, fault.String())
+	}
+	return "keyset file: " + strings.Join(words, "; ")
+}
+
+// Unwrap is the causes of all faults.
+func (f Faults) Unwrap() []error {
+	var causes []error
+	for _, fault := range f {
+		if fault.Cause != nil {
+			causes = append(causes, fault.Cause)
+		}
+	}
+	return causes
+}
+
+// Problem is why a keyset file was not written.
+type Problem uint8
+
+// The problems.
+const (
+	// ProblemBusy is a file that others were changing for as long as the caller could wait.
+	ProblemBusy Problem = iota
+	// ProblemUnwritable is a folder that takes no new file, for the reason that the system tells: it is read-only, full, missing.
+	ProblemUnwritable
+	// ProblemOwner is an owner, group, mode or access list that this process may not give to a new file.
+	ProblemOwner
+	// ProblemUnfit is a set that could not be read again: too large, or with instants beyond what a file can tell.
+	ProblemUnfit
+	// ProblemUnsynced is a file that was written, in place of the old one, and may be the old one again after a power cut.
+	ProblemUnsynced
+)
+
+// String tells the problem in words.
+func (p Problem) String() string {
+	switch p {
+	case ProblemBusy:
+		return "is being changed by another process"
+	case ProblemUnwritable:
+		return "cannot be written"
+	case ProblemOwner:
+		return "belongs to another user or group, which this process may not give to its successor"
+	case ProblemUnfit:
+		return "would not be sound"
+	case ProblemUnsynced:
+		return "is written, but may be the old one again after a power cut"
+	}
+	return "has an unknown problem"
+}
+
+// WriteError is why a keyset file was not written. Unless the problem says otherwise, the file is as it was.
+type WriteError struct {
+	Problem Problem
+	// Cause is never nil.
+	Cause error
+}
+
+// Error tells the problem and its cause.
+func (e *WriteError) Error() string {
+	return "keyset file: " + e.Problem.String() + ": " + e.Cause.Error()
+}
+
+// Unwrap is the cause.
+func (e *WriteError) Unwrap() error { return e.Cause }
+
+// bare is what the system said, without the path that it said it of.
+func bare(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	if link, ok := errors.AsType[*os.LinkError](err); ok {
+		return link.Err
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		return call.Err
+	}
+	return err
+}

@@ -1,0 +1,151 @@
+package keyset
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/offload/sessiond/domain/keys"
+)
+
+// How long a writer waits for others, and how often it asks.
+const (
+	lockWithin = 10 * time.Second
+	lockEvery  = 20 * time.Millisecond
+)
+
+// newMode is the mode of a file that did not exist.
+const newMode fs.FileMode = 0o600
+
+// folder is where a keyset file lies, links followed. All is done in the folder as it was opened, whatever its name comes to stand for.
+type folder struct {
+	root *os.Root
+	// self is the folder as a file. Whoever writes in it holds its lock: that leaves nothing behind, goes with the process, and asks no more
+	// than the right to read the folder.
+	self *os.File
+	name string
+}
+
+// current is a keyset file before a change, under the lock. Where there is none, all is nil.
+type current struct {
+	ring *keys.Ring
+	file *os.File
+	stat fs.FileInfo
+}
+
+func (c *current) close() { _ = c.file.Close() } // of no file, it does nothing
+
+func openFolder(path string) (*folder, error) {
+	file, err := walk(path, func(string, string) {})
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(filepath.Dir(file))
+	if err != nil {
+		return nil, err
+	}
+	self, err := root.Open(".")
+	if err != nil {
+		_ = root.Close()
+		return nil, err
+	}
+	return &folder{root: root, self: self, name: filepath.Base(file)}, nil
+}
+
+// close lets go of the lock.
+func (f *folder) close() {
+	_ = f.self.Close()
+	_ = f.root.Close()
+}
+
+// lock waits until no other writer holds the folder. It fails with a *WriteError.
+func (f *folder) lock(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lockWithin)
+	defer cancel()
+	again := time.NewTicker(lockEvery)
+	defer again.Stop()
+	for {
+		err := syscall.Flock(int(f.self.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
+			return &WriteError{Problem: ProblemUnwritable, Cause: err}
+		}
+		select {
+		case <-ctx.Done():
+			return &WriteError{Problem: ProblemBusy, Cause: ctx.Err()}
+		case <-again.C:
+		}
+	}
+}
+
+// next is the name of a file that is about to take the place. While it is written it has a longer one, which renameio makes of this: a dot before
+// it and a number after. Had it been made of the file's own name, it could be a copy's, which people name by date and time.
+func (f *folder) next() string { return "." + f.name + ".next" }
+
+// sweep removes what killed writers left behind: it holds keys. Under the lock nobody is about to use it.
+func (f *folder) sweep() {
+	entries, _ := f.self.ReadDir(-1)
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), "."+f.next()) {
+			_ = f.root.Remove(entry.Name()) // who may not, leaves it to another user
+		}
+	}
+}
+
+// replace puts text in the place of the file: written apart, synced, and renamed. It fails with a *WriteError, and then the file is the old
+// one, unless it says otherwise.
+func (f *folder) replace(current *current, text string) error {
+	next, err := renameio.NewPendingFile(f.next(), renameio.WithRoot(f.root), renameio.WithPermissions(newMode))
+	if err != nil {
+		return &WriteError{Problem: ProblemUnwritable, Cause: bare(err)}
+	}
+	defer func() { _ = next.Cleanup() }()
+	if err := current.bequeath(next.File); err != nil {
+		return &WriteError{Problem: ProblemOwner, Cause: bare(err)}
+	}
+	if _, err := next.WriteString(text); err != nil {
+		return &WriteError{Problem: ProblemUnwritable, Cause: bare(err)}
+	}
+	if err := next.CloseAtomicallyReplace(); err != nil {
+		return &WriteError{Problem: ProblemUnwritable, Cause: bare(err)}
+	}
+	if err := f.root.Rename(f.next(), f.name); err != nil {
+		_ = f.root.Remove(f.next())
+		return &WriteError{Problem: ProblemUnwritable, Cause: bare(err)}
+	}
+	if err := f.self.Sync(); err != nil {
+		return &WriteError{Problem: ProblemUnsynced, Cause: bare(err)}
+	}
+	return nil
+}
+
+// bequeath gives owner, group, access list and mode to the file that comes next, in this order: no group that the old file did not have
+// may read the new one, at any instant.
+func (c *current) bequeath(next *os.File) error {
+	if c.file == nil {
+		return next.Chmod(newMode) // the process's mask may have taken rights away
+	}
+	stat, err := next.Stat()
+	if err != nil {
+		return err
+	}
+	is, was := stat.Sys().(*syscall.Stat_t), c.stat.Sys().(*syscall.Stat_t)
+	if is.Uid != was.Uid || is.Gid != was.Gid {
+		if err := next.Chown(int(was.Uid), int(was.Gid)); err != nil {
+			return err
+		}
+	}
+	if err := copyAccessList(c.file, next); err != nil {
+		return err
+	}
+	return next.Chmod(c.stat.Mode().Perm())
+}

@@ -1,0 +1,64 @@
+package keyset
+
+import (
+	"context"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/ports"
+)
+
+// Store is the ports.Keyset of a file.
+type Store struct{ path string }
+
+var _ ports.Keyset = (*Store)(nil)
+
+// NewStore makes a store of the file at path. Symbolic links are followed, never replaced.
+func NewStore(path string) *Store { return &Store{path: path} }
+
+// Update is ports.Keyset's. It waits 10 s for other writers. A new file has mode 0600; one that exists keeps its owner, group, mode and access
+// list. It fails with Faults where a file is there that cannot be read, with a *WriteError where it cannot be changed.
+func (s *Store) Update(ctx context.Context, change func(*keys.Ring) (*keys.Ring, error)) error {
+	folder, err := openFolder(s.path)
+	if err != nil {
+		return &WriteError{Problem: ProblemUnwritable, Cause: bare(err)}
+	}
+	defer folder.close()
+	if err := folder.lock(ctx); err != nil {
+		return err
+	}
+	current, err := folder.read()
+	if err != nil {
+		return err
+	}
+	defer current.close()
+	changed, err := change(current.ring)
+	if err != nil {
+		return err
+	}
+	if changed == nil || current.ring != nil && same(current.ring, changed) {
+		return nil
+	}
+	text := keys.FormatSet(changed)
+	if _, err := keys.ParseSet(text); err != nil {
+		return &WriteError{Problem: ProblemUnfit, Cause: err}
+	}
+	folder.sweep()
+	return folder.replace(current, text)
+}
+
+// read is the keyset as it is under the lock: empty where there is none. It fails with Faults.
+func (f *folder) read() (*current, error) {
+	file, stat, fault := open(f.root, f.name)
+	switch {
+	case fault != nil && fault.Reason == ReasonMissing:
+		return &current{}, nil
+	case fault != nil:
+		return nil, Faults{*fault}
+	}
+	ring, fault := parse(file)
+	if fault != nil {
+		_ = file.Close()
+		return nil, Faults{*fault}
+	}
+	return &current{ring: ring, file: file, stat: stat}, nil
+}

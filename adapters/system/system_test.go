@@ -1,0 +1,66 @@
+package system_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+)
+
+var (
+	_ ports.Clock    = (*system.Clock)(nil)
+	_ ports.Entropy  = system.Entropy{}
+	_ ports.Material = system.Entropy{}
+)
+
+func TestInstantsAreTheTimeSinceTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := system.NewClock()
+		assert.Equal(t, throttle.Instant(0), clock.Instant())
+		before := clock.Now()
+		time.Sleep(90 * time.Second)
+		assert.Equal(t, throttle.Instant(90*time.Second), clock.Instant())
+		assert.Equal(t, 90*time.Second, clock.Now().Sub(before))
+	})
+}
+
+func TestInstantsNeverGoBack(t *testing.T) {
+	clock := system.NewClock()
+	last := clock.Instant()
+	for range 100_000 {
+		next := clock.Instant()
+		if next < last {
+			assert.GreaterOrEqual(t, next, last)
+			return
+		}
+		last = next
+	}
+}
+
+func TestFractionsLieBelowOne(t *testing.T) {
+	least, most := 1.0, 0.0
+	for range 10_000 {
+		fraction := system.Entropy{}.Fraction()
+		least, most = min(least, fraction), max(most, fraction)
+	}
+	assert.GreaterOrEqual(t, least, 0.0)
+	assert.Less(t, most, 1.0)
+	assert.Less(t, least, 0.1, "they spread over the whole range")
+	assert.Greater(t, most, 0.9)
+}
+
+func TestDrawsDiffer(t *testing.T) {
+	for _, n := range []int{0, 1, 5, 32, 1000} {
+		assert.Len(t, system.Entropy{}.Draw(n), n)
+	}
+	seen := map[string]bool{}
+	for range 1000 {
+		seen[string(system.Entropy{}.Draw(32))] = true
+	}
+	assert.Len(t, seen, 1000)
+}

@@ -1,0 +1,30 @@
+package publish_test
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/app/publish"
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/ports/portsmock"
+)
+
+func TestWhatIsPublished(t *testing.T) {
+	noon := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	seed := bytes.Repeat([]byte{7}, keys.SeedSize)
+	pair := keys.NewEdDSA("pair", seed, keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)})
+	ring, err := keys.NewRing(pair, keys.NewHS256("secret", []byte("secret"), keys.Plan{}))
+	require.NoError(t, err)
+	now := noon.Add(-time.Hour)
+	service := publish.New(
+		&portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return ring }},
+		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
+	assert.Equal(t, keys.FormatPublic(ring, now), service.PublicSet())
+	assert.Contains(t, service.PublicSet(), `"kid":"pair"`, "a pending key is published")
+	now = noon.Add(time.Hour)
+	assert.Equal(t, `{"keys":[]}`, service.PublicSet(), "an expired one is not, and a symmetric one never")
+}
