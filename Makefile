@@ -30,7 +30,8 @@ test-unit:
 	$(GO) test -race -timeout 10m ./...
 	$(GO) test -timeout 5m $$(git grep -l '^//go:build !race$$' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
-test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target
+test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target, a thousand writers of keysets killed
+	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
 
 lint: $(GOLANGCI_STAMP) ## the import table, clocks, exhaustive switches, comments
 	$(GOLANGCI) run ./...

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/offload/sessiond/adapters/cli"
+	"github.com/offload/sessiond/adapters/system"
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
@@ -21,7 +22,7 @@ var Version = "dev"
 // Run is the program: it runs the command that args name, the program's own name left out, and tells the exit status.
 func Run(args, environ []string, stdout, stderr io.Writer) int {
 	load := func(flags *pflag.FlagSet) config.Review {
-		return config.Load(config.Sources{Flags: flags, Environ: environ, Random: random, BuildVersion: Version})
+		return config.Load(config.Sources{Flags: flags, Environ: environ, Random: random, Now: time.Now(), BuildVersion: Version})
 	}
 	return cli.Run(context.Background(), cli.Commands{
 		AddFlags: config.AddFlags,
@@ -41,6 +42,7 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 			}
 			return report
 		},
+		Keys:    keyCommands{load, system.NewClock()}.commands(),
 		Version: versionReport,
 	}, args, stdout, stderr)
 }

@@ -50,9 +50,12 @@ type Addresses struct{ Public, Ops string }
 
 func newAddresses() *Addresses { return &Addresses{} }
 
-func newAPI(issuance ports.Issuance, authentication ports.Authentication, events ports.Events, config config.Config) *api.API {
+func newAPI(
+	issuance ports.Issuance, authentication ports.Authentication, publication ports.Publication, events ports.Events,
+	config config.Config,
+) *api.API {
 	return &api.API{
-		Issuance: issuance, Authentication: authentication, Events: events,
+		Issuance: issuance, Authentication: authentication, Publication: publication, Events: events,
 		Trusted: config.TrustedProxies, Header: config.TrustedProxyHeader,
 		Version: config.BuildVersion, Environment: config.Environment,
 	}

@@ -5,12 +5,31 @@ import (
 
 	"github.com/offload/sessiond/adapters/events/metrics"
 	"github.com/offload/sessiond/adapters/keys/environment"
+	"github.com/offload/sessiond/adapters/keys/keyset"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/ports"
 )
 
-// keySource is which keys are in force.
+// keySource is which keys are in force: a watched file's, or those of variables.
 var keySource = fx.Module("keys",
-	fx.Provide(func(review config.Review) ports.KeySource { return environment.NewSource(review.Ring) }),
+	fx.Provide(newKeySource),
 	fx.Invoke(func(metrics *metrics.Metrics, source ports.KeySource, clock ports.Clock) { metrics.Keys(source, clock) }),
 )
+
+// keyParts are a key source, and its health where it can fail.
+type keyParts struct {
+	fx.Out
+
+	Source ports.KeySource
+	Health []ports.Health `group:"health,flatten"`
+}
+
+func newKeySource(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock, events ports.Events) keyParts {
+	path := review.Config.KeysetFile
+	if path == "" {
+		return keyParts{Source: environment.NewSource(review.Ring)}
+	}
+	source := keyset.NewSource(path, review.KeysetRules(clock.Now), review.Ring, clock, events)
+	lifecycle.Append(fx.StartStopHook(source.Start, source.Stop))
+	return keyParts{Source: source, Health: []ports.Health{source}}
+}

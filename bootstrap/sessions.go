@@ -5,6 +5,7 @@ import (
 
 	"github.com/offload/sessiond/app/authenticate"
 	"github.com/offload/sessiond/app/issue"
+	"github.com/offload/sessiond/app/publish"
 	"github.com/offload/sessiond/app/readiness"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/domain/throttle"
@@ -12,7 +13,7 @@ import (
 )
 
 // sessions are the use cases.
-var sessions = fx.Module("sessions", fx.Provide(newIssuance, newAuthentication, newReadiness))
+var sessions = fx.Module("sessions", fx.Provide(newIssuance, newAuthentication, newPublication, newReadiness))
 
 // issuanceParts are the ports that issuing needs.
 type issuanceParts struct {
@@ -36,6 +37,19 @@ func newAuthentication(keys ports.KeySource, clock ports.Clock, events ports.Eve
 	return authenticate.New(keys, clock, events, config.Terms)
 }
 
-func newReadiness(keys ports.KeySource, clock ports.Clock) *readiness.Service {
-	return readiness.New(keys, clock)
+func newPublication(keys ports.KeySource, clock ports.Clock) ports.Publication {
+	return publish.New(keys, clock)
+}
+
+// readinessParts are what may be out.
+type readinessParts struct {
+	fx.In
+
+	Keys  ports.KeySource
+	Clock ports.Clock
+	Parts []ports.Health `group:"health"`
+}
+
+func newReadiness(parts readinessParts) *readiness.Service {
+	return readiness.New(parts.Keys, parts.Clock, parts.Parts...)
 }

@@ -34,6 +34,8 @@ type Commands struct {
 	Check func(flags *pflag.FlagSet) CheckReport
 	// Config says what is in force.
 	Config func(flags *pflag.FlagSet) ConfigReport
+	// Keys keep a keyset file.
+	Keys Keys
 	// Version says what the program is.
 	Version func() VersionReport
 }
@@ -42,7 +44,7 @@ type Commands struct {
 // the call or the service failed, 2 where a strict check found warnings.
 func Run(ctx context.Context, commands Commands, args []string, stdout, stderr io.Writer) int {
 	root := newRoot(commands)
-	root.AddCommand(newCheck(commands), newConfig(commands), newVersion(commands))
+	root.AddCommand(newCheck(commands), newConfig(commands), newKeys(commands), newVersion(commands))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -52,12 +54,15 @@ func Run(ctx context.Context, commands Commands, args []string, stdout, stderr i
 	}
 	var status statusError
 	var unsound *Unsound
+	var unusable *Unusable
 	var usage *usageError
 	switch {
 	case errors.As(err, &status):
 		return int(status)
 	case errors.As(err, &unsound):
 		_, _ = io.WriteString(stderr, unsound.text())
+	case errors.As(err, &unusable):
+		_, _ = io.WriteString(stderr, unusable.text())
 	case errors.As(err, &usage):
 		_, _ = fmt.Fprintf(stderr, "sessiond: %s; see %s --help\n", oneLine(usage.problem), usage.command)
 	default:
@@ -107,6 +112,8 @@ func flagProblem(err error) string {
 		return "there is no flag --" + unknown.GetSpecifiedName()
 	case errors.As(err, &valueless):
 		return "--" + valueless.GetFlag().Name + " needs a value"
+	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "duration":
+		return "--" + invalid.GetFlag().Name + " is a number with its unit, such as 10m or 24h"
 	case errors.As(err, &invalid):
 		return "--" + invalid.GetFlag().Name + " has a value of another type"
 	}

@@ -30,6 +30,30 @@ func (u *Unsound) text() string {
 	return "sessiond: " + u.Error() + "\n\n" + remarks("warning", u.Warnings) + remarks("fault", u.Faults)
 }
 
+// Unusable is a file that is no use, and all that is wrong with it. It is an error.
+type Unusable struct {
+	// What names the file and says that it is no use.
+	What string
+	// Faults are at least one.
+	Faults []string
+}
+
+// Error tells what is no use, and why.
+func (u *Unusable) Error() string { return u.What + ": " + strings.Join(u.Faults, "; ") }
+
+// text tells one fault in the same line, several in lines of their own.
+func (u *Unusable) text() string {
+	if len(u.Faults) == 1 {
+		return "sessiond: " + oneLine(u.Error()) + "\n"
+	}
+	var text strings.Builder
+	text.WriteString("sessiond: " + oneLine(u.What) + "\n\n")
+	for _, fault := range u.Faults {
+		text.WriteString("fault: " + oneLine(fault) + "\n")
+	}
+	return text.String()
+}
+
 // remarks are blocks of lines, one for each, with an empty line behind it.
 func remarks(word string, list []Remark) string {
 	var text strings.Builder

@@ -30,6 +30,8 @@ type Config struct {
 	Terms session.Terms
 	// Limits are how many sessions are given to whom.
 	Limits issue.Limits
+	// KeysetFile is the file that keys come from; empty: they come from variables.
+	KeysetFile string
 	// MaxSubjects bounds the memory storage, at least 1.
 	MaxSubjects int
 	// DigestKey is what subjects are digested with; never empty.

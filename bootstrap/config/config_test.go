@@ -2,12 +2,14 @@ package config_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
@@ -27,7 +29,14 @@ const (
 	published = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
-var planted = []string{strongA, strongB, strongC, madeUp, weak, common, published}
+var planted = append([]string{strongA, strongB, strongC, madeUp, weak, common, published},
+	inBase64(strongA), inBase64(strongB), inBase64(strongC), inBase64(madeUp), inBase64(weak), inBase64(common), inBase64(published))
+
+// noon is when the configuration is judged, in every test.
+var noon = time.Date(2026, time.February, 16, 12, 0, 0, 0, time.UTC)
+
+// inBase64 is a secret as a keyset holds it.
+func inBase64(secret string) string { return base64.RawURLEncoding.EncodeToString([]byte(secret)) }
 
 // given is what a test gives to Load.
 type given struct {
@@ -62,7 +71,7 @@ func load(t testing.TB, in given) config.Review {
 	config.AddFlags(flags)
 	require.NoError(t, flags.Parse(in.args))
 	review := config.Load(config.Sources{
-		Flags: flags, Environ: environ, BuildVersion: "1.2.3",
+		Flags: flags, Environ: environ, BuildVersion: "1.2.3", Now: noon,
 		Random: func(n int) []byte { return []byte(madeUp)[:n] },
 	})
 	hunt(t, printed(t, review), planted...)
@@ -104,14 +113,19 @@ func printed(t testing.TB, review config.Review) string {
 // hunt looks for secrets, and any eight characters of one, in what can be seen.
 func hunt(t testing.TB, seen string, secrets ...string) {
 	t.Helper()
+	const part = 8
+	found := map[string]bool{}
 	for _, secret := range secrets {
-		for i := range len(secret) - 7 {
-			part := secret[i : i+8]
-			for _, form := range []string{part, fmt.Sprintf("%x", part)} {
-				if at := strings.Index(seen, form); at >= 0 {
-					assert.Fail(t, "a secret is shown", "%q in …%s…", part, seen[max(0, at-100):min(len(seen), at+100)])
-					return
-				}
+		for i := range len(secret) - part + 1 {
+			found[secret[i:i+part]] = true
+			found[fmt.Sprintf("%x", secret[i:i+part])] = true
+		}
+	}
+	for _, length := range []int{part, 2 * part} {
+		for at := range max(0, len(seen)-length+1) {
+			if found[seen[at:at+length]] {
+				assert.Fail(t, "a secret is shown", "%q in …%s…", seen[at:at+length], seen[max(0, at-100):min(len(seen), at+100)])
+				return
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func (r *reading) keyring(policy secret.Policy) *keys.Ring {
 	}
 	switch {
 	case r.given[varKeysetFile]:
-		return nil // a fault until it is built
+		return r.ringOfFile(policy)
 	case r.given[varSigningKeys]:
 		if r.given[varSecret] {
 			r.warnOf(varSecret, "is set but not used, for "+varSigningKeys+" counts", "remove it")
@@ -39,7 +39,7 @@ func (r *reading) keyring(policy secret.Policy) *keys.Ring {
 	case r.given[varSecret]:
 		return r.ringOfSecret(policy, active)
 	case r.production:
-		r.faultOf(varSecret, "is not set, and neither is "+varSigningKeys+": a production-like environment needs one of them", remedySecret)
+		r.faultOf(varSecret, "is not set, and neither is "+varSigningKeys+" or "+varKeysetFile+": a production-like environment needs one of them", remedySecret+", or sessiond keys create")
 		return nil
 	}
 	r.warnOf(varSecret, "is not set: sessions are signed with a random key and end with this process", remedySecret)
@@ -68,7 +68,7 @@ func (r *reading) ringOf(policy secret.Policy, active keys.ID) *keys.Ring {
 			if entry.IsFor(active) {
 				which += "(the active key) "
 			}
-			r.strength(varSigningKeys, which, policy.Assess(entry.Secret()))
+			r.strength(varSigningKeys, which, policy.Assess(entry.Secret()), remedySecret)
 		}
 	}
 	return ring
@@ -81,7 +81,7 @@ func (r *reading) ringOfSecret(policy secret.Policy, active keys.ID) *keys.Ring 
 		return nil
 	}
 	r.signing = []string{text}
-	r.strength(varSecret, "", policy.Assess(text))
+	r.strength(varSecret, "", policy.Assess(text), remedySecret)
 	if active == "" {
 		return nil
 	}
@@ -99,7 +99,7 @@ func (r *reading) digestKey(policy secret.Policy) Secret {
 	if !ok {
 		return Secret{}
 	}
-	r.strength(varDigestKey, "", policy.Assess(text))
+	r.strength(varDigestKey, "", policy.Assess(text), remedySecret)
 	if slices.Contains(r.signing, text) {
 		r.faultOf(varDigestKey, "is the same as a signing key", "use a secret of its own; "+remedySecret)
 	}
@@ -134,13 +134,13 @@ func (r *reading) structure(name string, err error, remedy string) {
 }
 
 // strength tells what is weak in a secret: a fault each where the environment is production-like, a warning each elsewhere.
-func (r *reading) strength(name, which string, weak []secret.Finding) {
+func (r *reading) strength(name, which string, weak []secret.Finding, remedy string) {
 	for _, finding := range weak {
 		problem := fmt.Sprintf("%s%s (rule: %s)", which, finding, finding.Rule)
 		if r.production {
-			r.faultOf(name, problem, remedySecret)
+			r.faultOf(name, problem, remedy)
 		} else {
-			r.warnOf(name, problem, "weak secrets are let pass in development alone; "+remedySecret)
+			r.warnOf(name, problem, "weak secrets are let pass in development alone; "+remedy)
 		}
 	}
 }

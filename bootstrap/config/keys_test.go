@@ -18,13 +18,13 @@ const (
 	varDigest = "OFFLOAD_LIMITER_DIGEST_KEY"
 )
 
-// states are the keys of a ring by id, with what they do.
+// states are the keys of a ring by id, with what they do at noon.
 func states(t *testing.T, review config.Review) map[string]string {
 	t.Helper()
 	require.NotNil(t, review.Ring)
 	found := map[string]string{}
 	for _, key := range review.Ring.Keys() {
-		found[string(key.ID())] = review.Ring.StateAt(key, time.Unix(1, 0)).String()
+		found[string(key.ID())] = review.Ring.StateAt(key, noon).String()
 	}
 	return found
 }

@@ -27,6 +27,8 @@ type Review struct {
 	Warnings []Warning
 	// Settings are all variables in the order of the table, the configuration file first.
 	Settings []Setting
+
+	acceptance acceptance
 }
 
 // Setting is one variable for an operator to see.
@@ -52,6 +54,7 @@ func Load(sources Sources) Review {
 	review := Review{Ring: r.keyring(policy)}
 	review.Config = r.config()
 	review.Config.DigestKey = r.digestKey(policy)
+	review.acceptance = acceptance{policy: policy, production: r.production, digestKey: review.Config.DigestKey}
 	review.Settings = r.settings()
 	review.Faults, review.Warnings = found.sorted()
 	return review
@@ -73,6 +76,7 @@ func (r *reading) config() Config {
 			PerAddress: f.LimitPerIP, PerInstall: f.LimitPerInstall, Window: seconds(f.LimitWindow),
 			Mode: ports.ThrottleMode(f.LimitMode), IPv6Prefix: f.IPv6Prefix,
 		},
+		KeysetFile:     string(f.KeysetFile),
 		MaxSubjects:    f.MaxSubjects,
 		TrustedProxies: clientaddr.Trust(trusted...), TrustedPrefixes: trusted, TrustedProxyHeader: r.proxyHeader(),
 		HTTPAddr: f.HTTPAddr, OpsAddr: f.OpsAddr, MaxConnections: f.MaxConnections,

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/providers/env/v2"
@@ -19,6 +20,8 @@ type Sources struct {
 	Environ []string
 	// Random draws n bytes that nobody can guess, for keys that are made up.
 	Random func(n int) []byte
+	// Now is when the configuration is judged, for keys that come and go.
+	Now time.Time
 	// BuildVersion is the build's own version.
 	BuildVersion string
 }

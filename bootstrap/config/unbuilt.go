@@ -4,7 +4,6 @@ package config
 // is a fault: a variable that is passed over in silence would serve in the clear, or keep grants where nobody looks for them. Whoever builds one deletes
 // its line.
 var unbuilt = map[string]string{
-	varKeysetFile:                      "",
 	"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "",
 	"OFFLOAD_LIMITER_STORAGE":          "memory",
 	"OFFLOAD_LIMITER_ON_OUTAGE":        "local",

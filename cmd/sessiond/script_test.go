@@ -1,9 +1,15 @@
 package main
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,7 +25,13 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Deadline:            time.Now().Add(time.Minute), // a service that serves where it should refuse would run for ever
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command of a race build waits a second at its end
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "matches": matches, "mode": mode, "hides": hides,
+		},
 	})
 }
 
@@ -38,5 +50,69 @@ func exits(script *testscript.TestScript, negated bool, args []string) {
 	}
 	if strconv.Itoa(status) != args[0] {
 		script.Fatalf("exit status %d, not %s", status, args[0])
+	}
+}
+
+// matches compares a text with one in which every line is a pattern: KID and INSTANT stand for what differs from run to run.
+func matches(script *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 2 {
+		script.Fatalf("usage: matches file patterns")
+	}
+	stand := strings.NewReplacer("KID", `[a-z]{2}-\d{4}-\d\d-\d\d-[a-z2-9]{5}`, "INSTANT", `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+	lines, patterns := strings.Split(script.ReadFile(args[0]), "\n"), strings.Split(script.ReadFile(args[1]), "\n")
+	for i, pattern := range patterns {
+		whole, err := regexp.Compile("^(?:" + stand.Replace(pattern) + ")$")
+		if err != nil {
+			script.Fatalf("%s:%d: %v", args[1], i+1, err)
+		}
+		if i >= len(lines) || !whole.MatchString(lines[i]) {
+			script.Fatalf("%s does not match %s from line %d on, which is %q", args[0], args[1], i+1, pattern)
+		}
+	}
+	if len(lines) > len(patterns) {
+		script.Fatalf("%s has %d lines, %s has %d", args[0], len(lines), args[1], len(patterns))
+	}
+}
+
+// mode asks for the permissions of a file.
+func mode(script *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 2 {
+		script.Fatalf("usage: mode octal file")
+	}
+	stat, err := os.Stat(script.MkAbs(args[1]))
+	script.Check(err)
+	if got := strconv.FormatUint(uint64(stat.Mode().Perm()), 8); got != args[0] {
+		script.Fatalf("mode %s, not %s", got, args[0])
+	}
+}
+
+// hides asks that the last command said nothing of the material in a keyset file, in any form.
+func hides(script *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		script.Fatalf("usage: hides keyset")
+	}
+	var set struct {
+		Keys []struct{ K, D string }
+	}
+	script.Check(json.Unmarshal([]byte(script.ReadFile(args[0])), &set))
+	said, parts := script.ReadFile("stdout")+script.ReadFile("stderr"), 0
+	for _, key := range set.Keys {
+		material, err := base64.RawURLEncoding.DecodeString(key.K + key.D)
+		script.Check(err)
+		for _, form := range []string{
+			string(material), hex.EncodeToString(material), strings.ToUpper(hex.EncodeToString(material)),
+			base64.RawURLEncoding.EncodeToString(material), base64.RawStdEncoding.EncodeToString(material),
+		} {
+			const part = 8
+			for i := range max(0, len(form)-part+1) {
+				parts++
+				if strings.Contains(said, form[i:i+part]) {
+					script.Fatalf("material is told: %q", form[i:i+part])
+				}
+			}
+		}
+	}
+	if parts == 0 {
+		script.Fatalf("%s holds no material", args[0])
 	}
 }

@@ -37,7 +37,7 @@ func ServeAt(t testing.TB, now time.Time, env Env, options ...bootstrap.Option) 
 		bootstrap.Replace[ports.Clock](s.Clock),
 		bootstrap.Replace(bootstrap.LogOutput{Writer: s.Log}),
 	}, options...)
-	app := bootstrap.New(review(t, env.anyPorts()), options...)
+	app := bootstrap.New(review(t, now, env.anyPorts()), options...)
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	require.NoError(t, app.Start(ctx))
@@ -61,10 +61,10 @@ func (s *InProcess) Stop(t testing.TB) {
 	require.NoError(t, app.Stop(ctx))
 }
 
-// review is what the service makes of env, which must be sound.
-func review(t testing.TB, env Env) config.Review {
+// review is what the service makes of env at now; it must be sound.
+func review(t testing.TB, now time.Time, env Env) config.Review {
 	t.Helper()
-	review := config.Load(config.Sources{Environ: env.list(), Random: random, BuildVersion: "test"})
+	review := config.Load(config.Sources{Environ: env.list(), Random: random, Now: now, BuildVersion: "test"})
 	require.Empty(t, review.Faults)
 	return review
 }

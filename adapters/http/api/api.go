@@ -16,12 +16,14 @@ const (
 	pathCurrent = "/v1/sessions/current"
 	pathVerify  = "/v1/sessions/verify"
 	pathHealth  = "/v1/health"
+	pathJWKS    = "/.well-known/jwks.json"
 )
 
 // API is what the routes need.
 type API struct {
 	Issuance       ports.Issuance
 	Authentication ports.Authentication
+	Publication    ports.Publication
 	Events         ports.Events
 	// Trusted are the proxies whose Header is believed: X-Forwarded-For or Forwarded.
 	Trusted clientaddr.Trusted
@@ -36,6 +38,7 @@ func (a *API) Routes() []edge.Route {
 		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.issue},
 		{Pattern: pathCurrent, Methods: []string{http.MethodGet}, Handle: a.current},
 		{Pattern: pathVerify, Below: true, Handle: a.verify},
+		{Pattern: pathJWKS, Methods: []string{http.MethodGet}, Handle: a.jwks},
 		{Pattern: pathHealth, Methods: []string{http.MethodGet}, Handle: a.health},
 	}
 }

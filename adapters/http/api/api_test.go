@@ -36,6 +36,7 @@ const (
 type desk struct {
 	issuance       *portsmock.IssuanceMock
 	authentication *portsmock.AuthenticationMock
+	publication    *portsmock.PublicationMock
 	api            *api.API
 }
 
@@ -47,9 +48,10 @@ func newDesk() *desk {
 		authentication: &portsmock.AuthenticationMock{AuthenticateFunc: func(context.Context, []string) (session.Claims, error) {
 			return claimsOf(mustInstallID("install-12345")), nil
 		}},
+		publication: &portsmock.PublicationMock{PublicSetFunc: func() string { return publicSet }},
 	}
 	d.api = &api.API{
-		Issuance: d.issuance, Authentication: d.authentication, Header: api.HeaderXForwardedFor,
+		Issuance: d.issuance, Authentication: d.authentication, Publication: d.publication, Header: api.HeaderXForwardedFor,
 		Version: "1.2.3", Environment: "test",
 	}
 	return d

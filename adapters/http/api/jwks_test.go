@@ -1,0 +1,110 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	jwksPath  = "/.well-known/jwks.json"
+	publicSet = `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"pair","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}]}`
+	emptySet  = `{"keys":[]}`
+)
+
+// tagOf is the validator of a set.
+func tagOf(t *testing.T, set string) string {
+	t.Helper()
+	d := newDesk()
+	d.publication.PublicSetFunc = func() string { return set }
+	tag := d.do(get(jwksPath)).Header.Get("ETag")
+	require.Regexp(t, `^"[^",]+"$`, tag, "a strong one, and no list of them")
+	return tag
+}
+
+func TestJWKS(t *testing.T) {
+	tag := tagOf(t, publicSet)
+	for _, set := range []string{publicSet, emptySet} {
+		d := newDesk()
+		d.publication.PublicSetFunc = func() string { return set }
+		answer := d.do(get(jwksPath))
+		assert.Equal(t, 200, answer.StatusCode)
+		assert.Equal(t, set, text(t, answer))
+		assert.Equal(t, http.Header{
+			"Content-Type":  {"application/json"},
+			"Cache-Control": {"public, max-age=300"},
+			"Etag":          {tagOf(t, set)},
+			"X-Request-Id":  {"request-1"},
+		}, answer.Header)
+		assert.Empty(t, d.authentication.AuthenticateCalls(), "anybody may ask")
+	}
+	assert.Equal(t, tag, tagOf(t, publicSet), "the same set has the same validator")
+	assert.NotEqual(t, tag, tagOf(t, emptySet), "another one has another")
+	assert.NotEqual(t, tag, tagOf(t, strings.Replace(publicSet, "pair", "pare", 1)))
+}
+
+func TestJWKSThatTheClientHas(t *testing.T) {
+	tag := tagOf(t, publicSet)
+	other := tagOf(t, emptySet)
+	for _, c := range []struct {
+		name   string
+		values []string
+		status int
+	}{
+		{"the same", []string{tag}, 304},
+		{"the same, weakened on the way", []string{"W/" + tag}, 304},
+		{"any", []string{"*"}, 304},
+		{"one of a list", []string{other + `, W/"x" ,` + "\t" + tag}, 304},
+		{"one of several lines", []string{other, tag}, 304},
+		{"one behind white space", []string{"  " + tag + " "}, 304},
+		{"another", []string{other}, 200},
+		{"others", []string{other + `, W/"x"`, `"*"`}, 200},
+		{"without its quotes", []string{strings.Trim(tag, `"`)}, 200},
+		{"in another case", []string{strings.ToUpper(tag)}, 200},
+		{"a part", []string{tag[:len(tag)-2] + `"`}, 200},
+		{"nothing", []string{""}, 200},
+		{"none", nil, 200},
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			t.Run(c.name+" by "+method, func(t *testing.T) {
+				r := get(jwksPath)
+				r.Method, r.Header["If-None-Match"] = method, c.values
+				answer := newDesk().do(r)
+				assert.Equal(t, c.status, answer.StatusCode)
+				assert.Equal(t, tag, answer.Header.Get("ETag"))
+				assert.Equal(t, []string{"public, max-age=300"}, answer.Header.Values("Cache-Control"))
+				if c.status == 304 {
+					assert.Empty(t, text(t, answer))
+					assert.NotContains(t, answer.Header, "Content-Type")
+				}
+			})
+		}
+	}
+	t.Run("after a change", func(t *testing.T) {
+		d := newDesk()
+		d.publication.PublicSetFunc = func() string { return emptySet }
+		answer := d.do(get(jwksPath, "If-None-Match", tag))
+		assert.Equal(t, 200, answer.StatusCode)
+		assert.Equal(t, emptySet, text(t, answer))
+	})
+}
+
+func TestJWKSByOtherMethods(t *testing.T) {
+	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"} {
+		r := get(jwksPath, "If-None-Match", "*")
+		r.Method = method
+		d := newDesk()
+		answer := d.do(r)
+		assert.Equal(t, 405, answer.StatusCode, method)
+		assert.Equal(t, "GET, HEAD", answer.Header.Get("Allow"))
+		assert.Equal(t, []string{"no-store"}, answer.Header.Values("Cache-Control"), "an error is not kept")
+		assert.Empty(t, answer.Header.Get("ETag"))
+		assert.Empty(t, d.publication.PublicSetCalls())
+	}
+	for _, path := range []string{jwksPath + "/", "/.well-known/jwks", "/.well-known//jwks.json", "/%2ewell-known/jwks.json"} {
+		assert.Equal(t, 404, newDesk().do(get(path)).StatusCode, path)
+	}
+}

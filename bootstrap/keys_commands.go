@@ -1,0 +1,226 @@
+package bootstrap
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/offload/sessiond/adapters/cli"
+	"github.com/offload/sessiond/adapters/keys/keyset"
+	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/app/keyadmin"
+	"github.com/offload/sessiond/bootstrap/config"
+	"github.com/offload/sessiond/domain/keys"
+)
+
+// The variables that keys commands use.
+const (
+	varConfigFile   = "OFFLOAD_CONFIG_FILE"
+	varKeysetFile   = "OFFLOAD_SESSION_KEYSET_FILE"
+	varTTL          = "OFFLOAD_SESSION_TTL_SECONDS"
+	varRenewalGrace = "OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS"
+	varClockSkew    = "OFFLOAD_SESSION_CLOCK_SKEW_SECONDS"
+)
+
+// keyCommands are the functions of sessiond keys. They need not a sound configuration, only the part of it that they use: the first key is
+// made before the service can start.
+type keyCommands struct {
+	load  func(*pflag.FlagSet) config.Review
+	clock *system.Clock
+}
+
+// commands hands the functions over.
+func (k keyCommands) commands() cli.Keys {
+	return cli.Keys{
+		Create: k.create, Import: k.bring, Rotate: k.rotate, Revoke: k.revoke, Prune: k.prune, List: k.list, Export: k.export,
+	}
+}
+
+// path is the file that the flags or the configuration name.
+func (k keyCommands) path(flags *pflag.FlagSet) (string, error) {
+	if path, err := flags.GetString("keyset"); err == nil && path != "" {
+		return path, nil
+	}
+	review := k.load(flags)
+	if review.Config.KeysetFile != "" {
+		return review.Config.KeysetFile, nil
+	}
+	// It may be named in a place that cannot be read.
+	if err := unsoundIn(review, varConfigFile, varKeysetFile); err != nil {
+		return "", err
+	}
+	return "", UnnamedKeysetError{}
+}
+
+// change does what a command asks of the keyset, and tells what came of it.
+func (k keyCommands) change(
+	flags *pflag.FlagSet, ask func(*keyadmin.Service) (keyadmin.Outcome, error), tell func(outcome keyadmin.Outcome, path string) string,
+) (cli.KeysReport, error) {
+	path, err := k.path(flags)
+	if err != nil {
+		return cli.KeysReport{}, err
+	}
+	outcome, err := ask(keyadmin.New(keyset.NewStore(path), k.clock, system.Entropy{}))
+	if err != nil {
+		return cli.KeysReport{}, aboutKeyset(path, err)
+	}
+	report := keysReport(outcome.Ring, outcome.Now)
+	report.Done = tell(outcome, path)
+	return report, nil
+}
+
+func (k keyCommands) create(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey) (cli.KeysReport, error) {
+	key, err := newKey(wanted)
+	if err != nil {
+		return cli.KeysReport{}, err
+	}
+	return k.change(flags,
+		func(admin *keyadmin.Service) (keyadmin.Outcome, error) { return admin.Create(ctx, key) },
+		func(outcome keyadmin.Outcome, path string) string {
+			return fmt.Sprintf("Created %s in %s.", outcome.ID, fileOf(outcome, path))
+		})
+}
+
+// bring is import, whose name is a word of the language.
+func (k keyCommands) bring(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey, secretFile string) (cli.KeysReport, error) {
+	key, err := newKey(wanted)
+	if err != nil {
+		return cli.KeysReport{}, err
+	}
+	review := k.load(flags)
+	imported, err := review.ReadImport(secretFile, key.ID, k.clock.Now())
+	if err != nil {
+		return cli.KeysReport{}, err
+	}
+	if imported.Refused != nil && !wanted.Force {
+		return cli.KeysReport{}, &RefusedImportError{Cause: imported.Refused}
+	}
+	report, err := k.change(flags,
+		func(admin *keyadmin.Service) (keyadmin.Outcome, error) {
+			return admin.Import(ctx, key, imported.Secret.Bytes())
+		},
+		func(outcome keyadmin.Outcome, path string) string {
+			return fmt.Sprintf("Imported %s into %s.", outcome.ID, fileOf(outcome, path))
+		})
+	if err != nil {
+		return cli.KeysReport{}, err
+	}
+	for _, finding := range imported.Weak {
+		report.Notes = append(report.Notes, fmt.Sprintf("The key %s %s: a production-like environment refuses the file.", key.ID, finding))
+	}
+	return report, nil
+}
+
+func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey, lifetime *time.Duration) (cli.KeysReport, error) {
+	key, err := newKey(wanted)
+	if err != nil {
+		return cli.KeysReport{}, err
+	}
+	review := k.load(flags)
+	if err := unsoundIn(review, varConfigFile, varTTL, varRenewalGrace, varClockSkew); err != nil {
+		return cli.KeysReport{}, err
+	}
+	terms := review.Config.Terms
+	retention := keys.Retention{Lifetime: terms.Lifetime, RenewalGrace: terms.RenewalGrace, ClockSkew: terms.ClockSkew}
+	from := originOf(review, varTTL)
+	if lifetime != nil {
+		retention.Lifetime, from = *lifetime, "flag --ttl"
+	}
+	report, err := k.change(flags,
+		func(admin *keyadmin.Service) (keyadmin.Outcome, error) { return admin.Rotate(ctx, key, retention) },
+		func(outcome keyadmin.Outcome, path string) string {
+			return fmt.Sprintf("Planned a rotation to %s in %s.", outcome.ID, path)
+		})
+	if err != nil {
+		return cli.KeysReport{}, err
+	}
+	report.Notes = append([]string{
+		fmt.Sprintf("TTL used: %.0f s (%s).", retention.Lifetime.Seconds(), from),
+		fmt.Sprintf("Renewal grace used: %.0f s (%s).", retention.RenewalGrace.Seconds(), originOf(review, varRenewalGrace)),
+		"Both must be the longest in force since the last rotation; otherwise sessions end before their time.",
+	}, report.Notes...)
+	return report, nil
+}
+
+func (k keyCommands) revoke(ctx context.Context, flags *pflag.FlagSet, id string, force bool) (cli.KeysReport, error) {
+	kid, ok := keys.ParseID(id)
+	if !ok {
+		return cli.KeysReport{}, KeyIDError{"KID"}
+	}
+	return k.change(flags,
+		func(admin *keyadmin.Service) (keyadmin.Outcome, error) { return admin.Revoke(ctx, kid, force) },
+		func(_ keyadmin.Outcome, path string) string { return fmt.Sprintf("Revoked %s in %s.", kid, path) })
+}
+
+func (k keyCommands) prune(ctx context.Context, flags *pflag.FlagSet) (cli.KeysReport, error) {
+	return k.change(flags,
+		func(admin *keyadmin.Service) (keyadmin.Outcome, error) { return admin.Prune(ctx) },
+		func(outcome keyadmin.Outcome, path string) string {
+			if len(outcome.Removed) == 0 {
+				return fmt.Sprintf("Nothing to remove from %s: no key is expired or revoked.", path)
+			}
+			return fmt.Sprintf("Removed from %s: %s.", path, listed(outcome.Removed))
+		})
+}
+
+func (k keyCommands) list(_ context.Context, flags *pflag.FlagSet) (cli.KeysReport, error) {
+	ring, err := k.read(flags)
+	if err != nil {
+		return cli.KeysReport{}, err
+	}
+	return keysReport(ring, k.clock.Now()), nil
+}
+
+func (k keyCommands) export(_ context.Context, flags *pflag.FlagSet) (string, error) {
+	ring, err := k.read(flags)
+	if err != nil {
+		return "", err
+	}
+	return keys.FormatPublic(ring, k.clock.Now()), nil
+}
+
+func (k keyCommands) read(flags *pflag.FlagSet) (*keys.Ring, error) {
+	path, err := k.path(flags)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := keyset.Load(path)
+	if err != nil {
+		return nil, aboutKeyset(path, err)
+	}
+	return ring, nil
+}
+
+// newKey is what the command line asks for, in the words of the use case.
+func newKey(wanted cli.NewKey) (keyadmin.NewKey, error) {
+	id, ok := keys.ParseID(wanted.ID)
+	if !ok && wanted.ID != "" {
+		return keyadmin.NewKey{}, KeyIDError{"--kid"}
+	}
+	return keyadmin.NewKey{
+		Algorithm: keys.Algorithm(wanted.Algorithm), ID: id, SignAfter: wanted.SignAfter, Force: wanted.Force,
+	}, nil
+}
+
+// unsoundIn is what is wrong with some variables; nil where nothing is.
+func unsoundIn(review config.Review, variables ...string) error {
+	review.Warnings = nil
+	review.Faults = slices.DeleteFunc(review.Faults, func(fault config.Fault) bool { return !slices.Contains(variables, fault.Variable) })
+	if wrong := unsound(review); wrong != nil {
+		return wrong
+	}
+	return nil
+}
+
+// originOf is where a variable's value came from.
+func originOf(review config.Review, variable string) string {
+	for _, setting := range review.Settings {
+		if setting.Variable == variable {
+			return setting.Origin
+		}
+	}
+	return ""
+}

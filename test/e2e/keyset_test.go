@@ -1,0 +1,220 @@
+package e2e_test
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/test/harness"
+)
+
+// A keyset in the service: what replicas, verifiers elsewhere and operators see of it.
+
+const jwksPath = "/.well-known/jwks.json"
+
+// keysetFile is a keyset in a folder of its own.
+type keysetFile string
+
+func newKeyset(t *testing.T, all ...keys.Key) keysetFile {
+	t.Helper()
+	file := keysetFile(filepath.Join(t.TempDir(), "keyset.json"))
+	file.put(t, all...)
+	return file
+}
+
+// put puts keys in the place of those before, as the commands do: whole.
+func (f keysetFile) put(t *testing.T, all ...keys.Key) {
+	t.Helper()
+	ring, err := keys.NewRing(all...)
+	require.NoError(t, err)
+	f.write(t, keys.FormatSet(ring), 0o600)
+}
+
+func (f keysetFile) write(t *testing.T, text string, mode os.FileMode) {
+	t.Helper()
+	next := string(f) + ".next"
+	require.NoError(t, os.WriteFile(next, []byte(text), 0o600))
+	require.NoError(t, os.Chmod(next, mode))
+	require.NoError(t, os.Rename(next, string(f)))
+}
+
+// env names the keyset, and more.
+func (f keysetFile) env(more harness.Env) harness.Env {
+	return with(harness.Env{"OFFLOAD_SESSION_KEYSET_FILE": string(f)}, more)
+}
+
+// symmetric is a key with a secret.
+func symmetric(id keys.ID, secret string, from time.Time) keys.Key {
+	return keys.NewHS256(id, []byte(secret), keys.Plan{SignFrom: from})
+}
+
+// pair is a key with a public part.
+func pair(id keys.ID, seed byte, from time.Time) keys.Key {
+	return keys.NewEdDSA(id, bytes.Repeat([]byte{seed}, keys.SeedSize), keys.Plan{SignFrom: from})
+}
+
+// checks are the checks of readiness, by name, and the status.
+func checks(t *testing.T, service *harness.InProcess) (int, map[string]string) {
+	t.Helper()
+	answer := service.Operations(t, http.MethodGet, "/readyz")
+	var report struct {
+		Checks map[string]struct{ Status, Detail string }
+	}
+	answer.Decode(t, &report)
+	told := map[string]string{}
+	for name, check := range report.Checks {
+		told[name] = strings.TrimSuffix(check.Status+": "+check.Detail, ": ")
+	}
+	return answer.Status, told
+}
+
+// times waits until an event has been told a number of times, and returns the last line.
+func times(t *testing.T, service *harness.InProcess, event string, count int) harness.Line {
+	t.Helper()
+	seen := 0
+	return service.Log.AwaitLine(t, event, func(line harness.Line) bool {
+		if line.Event() == event {
+			seen++
+		}
+		return seen == count
+	})
+}
+
+func TestKeysetThatTurnsBad(t *testing.T) {
+	t.Parallel()
+	good := symmetric("good", strong, harness.Noon)
+	file := newKeyset(t, good)
+	service := harness.Serve(t, file.env(harness.Env{"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_LIMITER_DIGEST_KEY": stronger}))
+	const failures = "offload_keys_reload_failures_total"
+	assert.Zero(t, service.Metric(t, failures), "there from the start")
+	assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="signing"}`))
+	status, told := checks(t, service)
+	assert.Equal(t, 200, status)
+	assert.Equal(t, map[string]string{"service": "ready", "keys": "ready", "keyset": "ready"}, told)
+	token := service.Token(t, "install-12345")
+
+	ring, err := keys.NewRing(good)
+	require.NoError(t, err)
+	weak := symmetric("weak", "kqz8-jxw4-vpt", harness.Noon.Add(time.Hour))
+	for n, c := range []struct {
+		put   func()
+		cause string
+	}{
+		{func() { file.write(t, "no keyset at all: "+strong, 0o600) }, "the set: is not JSON"},
+		{func() { file.write(t, `{"keys":[{"kid":"good"}]}`, 0o600) }, "key 1 (good): kty: must be oct or OKP"},
+		{func() { require.NoError(t, os.Remove(string(file))) }, "is not found"},
+		{func() { file.write(t, keys.FormatSet(ring), 0o640|0o004) }, "may be read or written by others"},
+		{func() { file.put(t, good, weak) }, "key weak has fewer than 112 bits"},
+		{func() { file.put(t, good, symmetric("digest", stronger, harness.Noon)) }, "key digest is the same as OFFLOAD_LIMITER_DIGEST_KEY"},
+		{func() { file.put(t, good.WithPlan(keys.Plan{SignFrom: harness.Noon, Revoked: true})) }, "holds no key that can sign"},
+	} {
+		c.put()
+		line := times(t, service, "keys_reload_failed", n+1)
+		assert.Equal(t, "ERROR", line.String("level"))
+		assert.Contains(t, line.String("cause"), c.cause)
+		assert.EqualValues(t, n+1, service.Metric(t, failures))
+		status, told = checks(t, service)
+		assert.Equal(t, 200, status, "taking every replica out would be the greater outage")
+		assert.Equal(t, "ready: the keyset file could not be read anew: the last good one is in force", told["keyset"])
+		assert.Equal(t, 200, service.Current(t, harness.Bearer(token)).Status, "the last good keys stay")
+	}
+
+	file.put(t, good, pair("pair", 7, harness.Noon.Add(time.Hour)))
+	line := service.Log.Await(t, "keys_reloaded")
+	assert.Equal(t, map[string]any{"good": "signing", "pair": "pending"}, line.Fields["keys"])
+	_, told = checks(t, service)
+	assert.Equal(t, "ready", told["keyset"])
+	assert.EqualValues(t, 7, service.Metric(t, failures))
+	assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="pending"}`))
+	service.Stop(t)
+	hunt := hunt{quarry: map[string]string{"secret": strong, "digest key": stronger, "weak secret": "kqz8-jxw4-vpt"}, places: map[string]string{"log": service.Log.Text()}}
+	assert.Empty(t, hunt.found())
+}
+
+func TestKeysetWithoutASigner(t *testing.T) {
+	t.Parallel()
+	first := symmetric("first", strong, harness.Noon.Add(90*time.Second))
+	file := newKeyset(t, first)
+	service := harness.Serve(t, file.env(nil))
+
+	// A replica is unready until a first key could sign.
+	status, told := checks(t, service)
+	assert.Equal(t, 503, status)
+	assert.Equal(t, "unready: no key may sign now", told["keys"])
+	refused := service.Issue(t, "install-12345")
+	assert.Equal(t, "service_unavailable", refused.Code())
+	assert.Equal(t, "60", refused.Header.Get("Retry-After"))
+	service.Clock.Advance(50 * time.Second)
+	assert.Equal(t, "40", service.Issue(t, "install-12345").Header.Get("Retry-After"))
+	assert.Len(t, service.Log.Of("keys_signer_missing"), 1, "told once")
+	assert.Equal(t, "ERROR", service.Log.Of("keys_signer_missing")[0].String("level"))
+
+	service.Clock.Advance(40 * time.Second)
+	token := service.Token(t, "install-12345")
+	assert.Len(t, service.Log.Of("keys_signer_found"), 1)
+	status, _ = checks(t, service)
+	assert.Equal(t, 200, status)
+
+	// Afterwards the want is a detail, and verifying goes on.
+	later := symmetric("later", stronger, harness.Noon.Add(24*time.Hour))
+	file.put(t, first.WithPlan(keys.Plan{SignFrom: harness.Noon.Add(12 * time.Hour)}), later)
+	service.Log.Await(t, "keys_reloaded")
+	assert.Equal(t, "service_unavailable", service.Issue(t, "install-12345").Code())
+	assert.Equal(t, 200, service.Current(t, harness.Bearer(token)).Status)
+	status, told = checks(t, service)
+	assert.Equal(t, 200, status)
+	assert.Equal(t, "ready: no key may sign now", told["keys"])
+	assert.Zero(t, service.Metric(t, `offload_keys{state="signing"}`))
+	assert.Len(t, service.Log.Of("keys_signer_missing"), 2)
+}
+
+func TestKeysetIsPublished(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, newKeyset(t, symmetric("secret", strong, harness.Noon), pair("pair", 7, harness.Noon.Add(time.Hour))).env(nil))
+	answer := service.Send(t, http.MethodGet, jwksPath, "")
+	assert.Equal(t, 200, answer.Status)
+	assert.Equal(t, `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"pair","x":"6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw"}]}`, answer.Body)
+	assert.Equal(t, []string{"public, max-age=300"}, answer.Header.Values("Cache-Control"))
+	tag := answer.Header.Get("ETag")
+	head := service.Send(t, http.MethodHead, jwksPath, "")
+	assert.Equal(t, 200, head.Status)
+	assert.Equal(t, tag, head.Header.Get("ETag"))
+	assert.Equal(t, answer.Header.Get("Content-Length"), head.Header.Get("Content-Length"))
+	assert.Empty(t, head.Body)
+	unchanged := service.Send(t, http.MethodGet, jwksPath, "", harness.Header{"If-None-Match", `"x", W/` + tag})
+	assert.Equal(t, 304, unchanged.Status)
+	assert.Empty(t, unchanged.Body)
+
+	// Which key is the signer makes no other set: verifiers need not ask again.
+	assert.Equal(t, 1, strings.Count(service.Token(t, "install-12345"), "."), "two parts: a token of the symmetric key")
+	service.Clock.Advance(time.Hour)
+	assert.Equal(t, tag, service.Send(t, http.MethodGet, jwksPath, "").Header.Get("ETag"))
+	assert.Equal(t, 2, strings.Count(service.Token(t, "install-12345"), "."), "three parts: a JWS")
+}
+
+// A secret that is imported is the same key: what it signed before is good after, and renews.
+func TestKeysetTakesTheSecretOver(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path, secretFile := filepath.Join(folder, "keyset.json"), filepath.Join(folder, "secret")
+	require.NoError(t, os.WriteFile(secretFile, []byte(" \t"+strong+"\r\n\n"), 0o600))
+	before := harness.Start(t, production(nil))
+	token := before.Token(t, "install-12345")
+	command := exec.Command(harness.Binary(t), "keys", "import", "--keyset", path, "--kid", "v2-default", "--secret-file", secretFile)
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	after := harness.Start(t, harness.Env{"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_SESSION_KEYSET_FILE": path})
+	assert.Equal(t, 200, after.Current(t, harness.Bearer(token)).Status)
+	renewed := after.Token(t, "install-12345", harness.Bearer(token))
+	assert.EqualValues(t, 1, after.Metric(t, `offload_sessions_issued_total{kind="renewed"}`))
+	assert.Equal(t, 200, before.Current(t, harness.Bearer(renewed)).Status, "while replicas of both kinds run, each takes the other's")
+}
