@@ -11,7 +11,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-long lint generate verify fuzz bench
+.PHONY: help run build test test-unit test-peers test-long lint generate verify fuzz bench
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,18 +23,23 @@ build: ## build the binary into .build
 	@mkdir -p .build
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o .build/sessiond ./cmd/sessiond
 
-test: verify lint test-unit ## all that a change must pass: generated code, lint, race, real sockets
+test: verify lint test-unit test-peers ## all that a change must pass: generated code, lint, race, real sockets, libraries of others
 
 # What a race build leaves out (go:build !race) runs in a second pass: it is long, and has one goroutine.
 test-unit:
 	$(GO) test -race -timeout 10m ./...
 	$(GO) test -timeout 5m $$(git grep -l '^//go:build !race$$' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
+# A module of its own, which ./... leaves out.
+test-peers:
+	cd test/peers && $(GO) vet ./... && $(GO) test -race -timeout 5m ./...
+
 test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target, a thousand writers of keysets killed
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
 
 lint: $(GOLANGCI_STAMP) ## the import table, clocks, exhaustive switches, comments
 	$(GOLANGCI) run ./...
+	cd test/peers && $(CURDIR)/$(GOLANGCI) run ./...
 
 $(GOLANGCI_STAMP):
 	@mkdir -p .tools

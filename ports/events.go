@@ -58,7 +58,7 @@ type KeysWatchFailed struct {
 	Cause error
 }
 
-// SignerMissing is a service in which no key may sign, from the first request that wanted one. It is told once each time.
+// SignerMissing is a service in which no key may sign. It is told once each time, when the time comes.
 type SignerMissing struct{}
 
 // SignerFound is the end of SignerMissing.

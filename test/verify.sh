@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
-# Fails where generated code, or go.mod, is not what it would be made now. Changes nothing that was right.
+# Fails where generated code, or a go.mod, is not what it would be made now. Changes nothing that was right.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-fingerprint() { find ports -name '*.go' -path '*mock*' -print0 | sort -z | xargs -0r sha256sum; sha256sum go.mod go.sum; }
+modules=(. test/peers)
+
+fingerprint() {
+	find ports -name '*.go' -path '*mock*' -print0 | sort -z | xargs -0r sha256sum
+	for module in "${modules[@]}"; do sha256sum "$module/go.mod" "$module/go.sum"; done
+}
 
 before=$(fingerprint)
 go generate ./...
-go mod tidy
+for module in "${modules[@]}"; do (cd "$module" && go mod tidy); done
 after=$(fingerprint)
 if [ "$before" != "$after" ]; then
-	echo "generated code or go.mod was not up to date; it is now: commit it" >&2
+	echo "generated code or a go.mod was not up to date; it is now: commit it" >&2
 	diff <(echo "$before") <(echo "$after") >&2 || true
 	exit 1
 fi

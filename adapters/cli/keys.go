@@ -16,6 +16,9 @@ import (
 // flagKeyset names the keyset file.
 const flagKeyset = "keyset"
 
+// maxLifetime is the longest that a session can be configured to last.
+const maxLifetime = 365 * 24 * time.Hour
+
 // The flags of the configuration that the keys commands list among their own.
 const (
 	flagConfig = "config"
@@ -120,7 +123,7 @@ func (f *newKeyFlags) read(command *cobra.Command) (NewKey, error) {
 	wanted := NewKey{Algorithm: f.algorithm, ID: f.id, Force: f.force}
 	if command.Flags().Changed("sign-after") {
 		if f.signAfter < 0 {
-			return NewKey{}, &usageError{command.CommandPath(), "--sign-after is not negative"}
+			return NewKey{}, &usageError{command.CommandPath(), "--sign-after must not be negative"}
 		}
 		wanted.SignAfter = &f.signAfter
 	}
@@ -187,8 +190,8 @@ func newKeysRotate(commands Commands) *cobra.Command {
 			}
 			var longest *time.Duration
 			if command.Flags().Changed("ttl") {
-				if lifetime < time.Second {
-					return &usageError{command.CommandPath(), "--ttl is at least 1s"}
+				if lifetime < time.Second || lifetime > maxLifetime {
+					return &usageError{command.CommandPath(), "--ttl is from 1s to 8760h"}
 				}
 				longest = &lifetime
 			}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/offload/sessiond/domain/clientaddr"
@@ -47,7 +46,6 @@ type Service struct {
 	terms    session.Terms
 	limits   Limits
 	digester throttle.Digester
-	missing  atomic.Bool // no key could sign when it was last asked
 }
 
 // Parts are what a Service is made of; none may be missing.
@@ -74,7 +72,6 @@ func New(parts Parts) *Service {
 func (s *Service) Issue(ctx context.Context, ask ports.IssueRequest) (ports.Issued, error) {
 	now, ring := s.clock.Now(), s.keys.Ring()
 	signer, ok := ring.SignerAt(now)
-	s.tellOfSigner(ctx, ok)
 	if !ok {
 		return ports.Issued{}, &ports.Unavailable{RetryIn: untilSigner(ring, now), Cause: errNoSigner}
 	}
@@ -151,16 +148,6 @@ func (s *Service) refreshAfter() time.Duration {
 	}
 	drawn := int64(s.entropy.Fraction() * float64(last-first+1))
 	return time.Duration(first+min(drawn, last-first)) * time.Second
-}
-
-// tellOfSigner tells that no key may sign, and that one may again, once each.
-func (s *Service) tellOfSigner(ctx context.Context, there bool) {
-	switch {
-	case there && s.missing.CompareAndSwap(true, false):
-		s.events.Record(ctx, ports.SignerFound{})
-	case !there && s.missing.CompareAndSwap(false, true):
-		s.events.Record(ctx, ports.SignerMissing{})
-	}
 }
 
 // untilSigner is how long until a key may sign, within bounds that make sense to a caller.

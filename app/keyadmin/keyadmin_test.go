@@ -105,6 +105,13 @@ func TestImport(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []byte("an old secret"), s.key(t, "v2-default").Secret())
 	assert.Equal(t, keys.HS256, s.key(t, "v2-default").Algorithm())
+
+	s = newShelf()
+	_, err = s.Create(t.Context(), keyadmin.NewKey{Algorithm: keys.EdDSA, ID: "pair"})
+	require.NoError(t, err)
+	_, err = s.Import(t.Context(), keyadmin.NewKey{ID: "secret"}, []byte("an old secret"))
+	require.NoError(t, err)
+	assert.Equal(t, noon.Add(10*time.Minute), s.key(t, "secret").Plan().SignFrom, "it waits as a symmetric key, whoever signs")
 }
 
 func TestRotate(t *testing.T) {

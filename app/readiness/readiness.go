@@ -37,8 +37,11 @@ func New(keys ports.KeySource, clock ports.Clock, parts ...ports.Health) *Servic
 	return &Service{keys: keys, clock: clock, parts: parts}
 }
 
-// Started says that the service serves.
-func (s *Service) Started() { s.stage.Store(serving) }
+// Started says that the service serves. Whether a key could sign is looked at now too: the first probe may come when it has ended.
+func (s *Service) Started() {
+	s.stage.Store(serving)
+	s.signer()
+}
 
 // Stopping says that the service stops.
 func (s *Service) Stopping() { s.stage.Store(stopping) }

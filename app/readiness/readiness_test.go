@@ -41,6 +41,19 @@ func TestReadiness(t *testing.T) {
 		"afterwards the want is a detail")
 }
 
+func TestASignerThatNobodyAskedFor(t *testing.T) {
+	now := noon
+	ring, err := keys.NewRing(keys.NewHS256("kid", []byte("secret"), keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)}))
+	require.NoError(t, err)
+	service := readiness.New(
+		&portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return ring }},
+		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
+	service.Started()
+	now = noon.Add(time.Hour)
+	assert.Equal(t, ports.Condition{Name: "keys", Ready: true, Detail: "no key may sign now"}, service.Conditions()[1],
+		"it was there when the service started")
+}
+
 func TestStages(t *testing.T) {
 	ring, err := keys.NewRing(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
 	require.NoError(t, err)

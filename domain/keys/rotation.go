@@ -100,7 +100,15 @@ func Add(ring *Ring, addition Addition, now time.Time) (*Ring, error) {
 	if err := addition.fits(ring); err != nil {
 		return nil, err
 	}
-	return NewRing(append(ring.Keys(), addition.Key.WithPlan(Plan{SignFrom: whole(now.Add(addition.SignAfter))}))...)
+	from := whole(now.Add(addition.SignAfter))
+	// Of two keys with the same instant the greater id signs. Nobody who adds a key means that it never does. (The keys are in the order
+	// of their instants.)
+	for _, key := range ring.keys {
+		if key.plan.SignFrom.Equal(from) && key.id > addition.Key.id && key.plan.mayVerify(from) {
+			from = from.Add(time.Second)
+		}
+	}
+	return NewRing(append(ring.Keys(), addition.Key.WithPlan(Plan{SignFrom: from}))...)
 }
 
 // Rotate plans a takeover: the new key signs after its wait, later than every other, and each key that has no end yet ends when nothing that

@@ -117,6 +117,10 @@ func TestAdd(t *testing.T) {
 		"EdDSA at once, forced": {
 			all{"a": from(0)}, keys.Addition{Key: pair("new", keys.Plan{}), Force: true}, noon, planned(all{"a": from(0), "new": from(0)}),
 		},
+		"at the instant of keys with greater ids, which would sign in its place": {
+			all{"x": from(0), "y": {SignFrom: noon.Add(time.Second)}}, keys.Addition{Key: keys.NewHS256("new", []byte("other"), keys.Plan{})}, noon,
+			planned(all{"x": from(0), "y": {SignFrom: noon.Add(time.Second)}, "new": {SignFrom: noon.Add(2 * time.Second)}}),
+		},
 		"an id that is there": {
 			all{"a": from(0), "new": from(0)}, keys.Addition{Key: keys.NewHS256("new", []byte("other"), keys.Plan{}), Force: true}, noon,
 			refused(keys.ProblemSameID, "new"),

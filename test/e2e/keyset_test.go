@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,9 +62,9 @@ func pair(id keys.ID, seed byte, from time.Time) keys.Key {
 }
 
 // checks are the checks of readiness, by name, and the status.
-func checks(t *testing.T, service *harness.InProcess) (int, map[string]string) {
+func checks(t *testing.T, client *harness.Client) (int, map[string]string) {
 	t.Helper()
-	answer := service.Operations(t, http.MethodGet, "/readyz")
+	answer := client.Operations(t, http.MethodGet, "/readyz")
 	var report struct {
 		Checks map[string]struct{ Status, Detail string }
 	}
@@ -78,10 +77,10 @@ func checks(t *testing.T, service *harness.InProcess) (int, map[string]string) {
 }
 
 // times waits until an event has been told a number of times, and returns the last line.
-func times(t *testing.T, service *harness.InProcess, event string, count int) harness.Line {
+func times(t *testing.T, log *harness.Log, event string, count int) harness.Line {
 	t.Helper()
 	seen := 0
-	return service.Log.AwaitLine(t, event, func(line harness.Line) bool {
+	return log.AwaitLine(t, event, func(line harness.Line) bool {
 		if line.Event() == event {
 			seen++
 		}
@@ -97,7 +96,7 @@ func TestKeysetThatTurnsBad(t *testing.T) {
 	const failures = "offload_keys_reload_failures_total"
 	assert.Zero(t, service.Metric(t, failures), "there from the start")
 	assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="signing"}`))
-	status, told := checks(t, service)
+	status, told := checks(t, service.Client)
 	assert.Equal(t, 200, status)
 	assert.Equal(t, map[string]string{"service": "ready", "keys": "ready", "keyset": "ready"}, told)
 	token := service.Token(t, "install-12345")
@@ -118,11 +117,11 @@ func TestKeysetThatTurnsBad(t *testing.T) {
 		{func() { file.put(t, good.WithPlan(keys.Plan{SignFrom: harness.Noon, Revoked: true})) }, "holds no key that can sign"},
 	} {
 		c.put()
-		line := times(t, service, "keys_reload_failed", n+1)
+		line := times(t, service.Log, "keys_reload_failed", n+1)
 		assert.Equal(t, "ERROR", line.String("level"))
 		assert.Contains(t, line.String("cause"), c.cause)
 		assert.EqualValues(t, n+1, service.Metric(t, failures))
-		status, told = checks(t, service)
+		status, told = checks(t, service.Client)
 		assert.Equal(t, 200, status, "taking every replica out would be the greater outage")
 		assert.Equal(t, "ready: the keyset file could not be read anew: the last good one is in force", told["keyset"])
 		assert.Equal(t, 200, service.Current(t, harness.Bearer(token)).Status, "the last good keys stay")
@@ -131,50 +130,13 @@ func TestKeysetThatTurnsBad(t *testing.T) {
 	file.put(t, good, pair("pair", 7, harness.Noon.Add(time.Hour)))
 	line := service.Log.Await(t, "keys_reloaded")
 	assert.Equal(t, map[string]any{"good": "signing", "pair": "pending"}, line.Fields["keys"])
-	_, told = checks(t, service)
+	_, told = checks(t, service.Client)
 	assert.Equal(t, "ready", told["keyset"])
 	assert.EqualValues(t, 7, service.Metric(t, failures))
 	assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="pending"}`))
 	service.Stop(t)
 	hunt := hunt{quarry: map[string]string{"secret": strong, "digest key": stronger, "weak secret": "kqz8-jxw4-vpt"}, places: map[string]string{"log": service.Log.Text()}}
 	assert.Empty(t, hunt.found())
-}
-
-func TestKeysetWithoutASigner(t *testing.T) {
-	t.Parallel()
-	first := symmetric("first", strong, harness.Noon.Add(90*time.Second))
-	file := newKeyset(t, first)
-	service := harness.Serve(t, file.env(nil))
-
-	// A replica is unready until a first key could sign.
-	status, told := checks(t, service)
-	assert.Equal(t, 503, status)
-	assert.Equal(t, "unready: no key may sign now", told["keys"])
-	refused := service.Issue(t, "install-12345")
-	assert.Equal(t, "service_unavailable", refused.Code())
-	assert.Equal(t, "60", refused.Header.Get("Retry-After"))
-	service.Clock.Advance(50 * time.Second)
-	assert.Equal(t, "40", service.Issue(t, "install-12345").Header.Get("Retry-After"))
-	assert.Len(t, service.Log.Of("keys_signer_missing"), 1, "told once")
-	assert.Equal(t, "ERROR", service.Log.Of("keys_signer_missing")[0].String("level"))
-
-	service.Clock.Advance(40 * time.Second)
-	token := service.Token(t, "install-12345")
-	assert.Len(t, service.Log.Of("keys_signer_found"), 1)
-	status, _ = checks(t, service)
-	assert.Equal(t, 200, status)
-
-	// Afterwards the want is a detail, and verifying goes on.
-	later := symmetric("later", stronger, harness.Noon.Add(24*time.Hour))
-	file.put(t, first.WithPlan(keys.Plan{SignFrom: harness.Noon.Add(12 * time.Hour)}), later)
-	service.Log.Await(t, "keys_reloaded")
-	assert.Equal(t, "service_unavailable", service.Issue(t, "install-12345").Code())
-	assert.Equal(t, 200, service.Current(t, harness.Bearer(token)).Status)
-	status, told = checks(t, service)
-	assert.Equal(t, 200, status)
-	assert.Equal(t, "ready: no key may sign now", told["keys"])
-	assert.Zero(t, service.Metric(t, `offload_keys{state="signing"}`))
-	assert.Len(t, service.Log.Of("keys_signer_missing"), 2)
 }
 
 func TestKeysetIsPublished(t *testing.T) {
@@ -199,22 +161,4 @@ func TestKeysetIsPublished(t *testing.T) {
 	service.Clock.Advance(time.Hour)
 	assert.Equal(t, tag, service.Send(t, http.MethodGet, jwksPath, "").Header.Get("ETag"))
 	assert.Equal(t, 2, strings.Count(service.Token(t, "install-12345"), "."), "three parts: a JWS")
-}
-
-// A secret that is imported is the same key: what it signed before is good after, and renews.
-func TestKeysetTakesTheSecretOver(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	path, secretFile := filepath.Join(folder, "keyset.json"), filepath.Join(folder, "secret")
-	require.NoError(t, os.WriteFile(secretFile, []byte(" \t"+strong+"\r\n\n"), 0o600))
-	before := harness.Start(t, production(nil))
-	token := before.Token(t, "install-12345")
-	command := exec.Command(harness.Binary(t), "keys", "import", "--keyset", path, "--kid", "v2-default", "--secret-file", secretFile)
-	out, err := command.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	after := harness.Start(t, harness.Env{"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_SESSION_KEYSET_FILE": path})
-	assert.Equal(t, 200, after.Current(t, harness.Bearer(token)).Status)
-	renewed := after.Token(t, "install-12345", harness.Bearer(token))
-	assert.EqualValues(t, 1, after.Metric(t, `offload_sessions_issued_total{kind="renewed"}`))
-	assert.Equal(t, 200, before.Current(t, harness.Bearer(renewed)).Status, "while replicas of both kinds run, each takes the other's")
 }

@@ -45,6 +45,7 @@ type Source struct {
 
 	// What was told last, and has not ended since; only the goroutine that looks uses it.
 	toldFault, toldWatch string
+	toldNoSigner         bool
 }
 
 var (
@@ -96,7 +97,8 @@ func (s *Source) run(ctx context.Context) {
 			pause = lookEveryUnwatched
 		}
 		s.look(ctx)
-		if !wait(ctx, watcher.news(), pause) {
+		s.tellOfSigner(ctx)
+		if !wait(ctx, watcher.news(), min(pause, s.untilChange())) {
 			return
 		}
 	}
@@ -167,4 +169,29 @@ func (s *Source) look(ctx context.Context) {
 	s.failing.Store(false)
 	s.toldFault = ""
 	s.events.Record(ctx, ports.KeysReloaded{Ring: ring})
+}
+
+// tellOfSigner tells that no key may sign, and that one may again, once each.
+func (s *Source) tellOfSigner(ctx context.Context) {
+	_, signs := s.Ring().SignerAt(s.clock.Now())
+	switch {
+	case !signs && !s.toldNoSigner:
+		s.events.Record(ctx, ports.SignerMissing{})
+	case signs && s.toldNoSigner:
+		s.events.Record(ctx, ports.SignerFound{})
+	}
+	s.toldNoSigner = !signs
+}
+
+// untilChange is how long the keys in force stay what they are, as far as signing goes, or longer than anybody waits; but not so short that a clock which
+// differs from the timers' makes a hurry of it.
+func (s *Source) untilChange() time.Duration {
+	ring, now, until := s.Ring(), s.clock.Now(), lookEvery
+	if from, waits := ring.NextSignerFrom(now); waits {
+		until = min(until, from.Sub(now))
+	}
+	if signer, signs := ring.SignerAt(now); signs && !signer.Plan().VerifyUntil.IsZero() {
+		until = min(until, signer.Plan().VerifyUntil.Sub(now))
+	}
+	return max(until, settle)
 }

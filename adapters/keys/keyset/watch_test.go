@@ -48,6 +48,10 @@ func (a *audience) heard() []string {
 			words = append(words, e.Cause.Error())
 		case ports.KeysWatchFailed:
 			words = append(words, "watch: "+e.Cause.Error())
+		case ports.SignerMissing:
+			words = append(words, "signer missing")
+		case ports.SignerFound:
+			words = append(words, "signer found")
 		}
 	}
 	a.events = nil
@@ -249,7 +253,7 @@ func TestNewKeysAreJudgedAndThoseInForceAreNot(t *testing.T) {
 		w.past.Store(int64(time.Hour))
 		w.strict.Store(true)
 		pass(lookEvery)
-		assert.Empty(t, w.heard(), "the file has not changed")
+		assert.Equal(t, []string{"signer missing"}, w.heard(), "the file has not changed; time has")
 		w.strict.Store(false)
 		write(t, w.path, keys.FormatSet(mustRing(t, ends, testKey("third", noon).WithPlan(keys.Plan{SignFrom: noon, Revoked: true}))), 0o600)
 		pass(lookEvery)
@@ -304,6 +308,33 @@ func TestAFileThatChangedBeforeTheStartTakesForceAtOnce(t *testing.T) {
 		w.Start(t.Context())
 		synctest.Wait()
 		assert.Equal(t, []string{"second"}, w.ids())
+		w.Stop()
+	})
+}
+
+// TestTheWantOfASignerIsToldWhenItComes: nobody has to ask for a session first.
+func TestTheWantOfASignerIsToldWhenItComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		ring, err := keys.NewRing(
+			keys.NewHS256("ends", []byte("a secret that ends"), keys.Plan{SignFrom: start, VerifyUntil: start.Add(5 * time.Second)}),
+			keys.NewHS256("waits", []byte("a secret that waits"), keys.Plan{SignFrom: start.Add(10 * time.Second)}))
+		require.NoError(t, err)
+		w := &watched{path: filepath.Join(sharedFolder(t), "keyset.json")}
+		write(t, w.path, keys.FormatSet(ring), 0o600)
+		w.Source = NewSource(w.path, Rules{}, ring, &portsmock.ClockMock{NowFunc: time.Now}, &w.audience)
+		w.newWatcher = func() watcher { w.watcher.open.Add(1); return &w.watcher }
+		w.Start(t.Context())
+		pass(5*time.Second - 1)
+		assert.Empty(t, w.heard())
+		pass(time.Second)
+		assert.Equal(t, []string{"signer missing"}, w.heard())
+		pass(4*time.Second - 1)
+		assert.Empty(t, w.heard())
+		pass(time.Second)
+		assert.Equal(t, []string{"signer found"}, w.heard())
+		pass(time.Minute)
+		assert.Empty(t, w.heard())
 		w.Stop()
 	})
 }

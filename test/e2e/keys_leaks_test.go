@@ -1,0 +1,164 @@
+package e2e_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/test/harness"
+)
+
+// material is 32 bytes that are always the same for a name, and look like nothing else.
+func material(name string) []byte {
+	sum := sha256.Sum256([]byte("material of " + name))
+	return sum[:]
+}
+
+// keep puts key material among what may not be found: whole, and each half, for a cut one is told as well.
+func (h *hunt) keep(name string, material []byte) {
+	half := len(material) / 2
+	h.quarry[name] = string(material)
+	h.quarry[name+", first half"], h.quarry[name+", second half"] = string(material[:half]), string(material[half:])
+}
+
+// walk asks for every route by every method, with a token and without, and adds every answer, those that grant included.
+func (h *hunt) walk(t *testing.T, when string, service *harness.InProcess) {
+	t.Helper()
+	name := func(what ...string) string { return when + ": " + strings.Join(what, " ") }
+	issued := service.Issue(t, fmt.Sprintf("install-%d", len(h.places)))
+	h.told(name("issued"), issued)
+	var with []harness.Header
+	if issued.Status == http.StatusOK {
+		with = append(with, harness.Bearer(issued.Session(t).Token))
+	}
+	for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS", "DELETE"} {
+		for _, path := range []string{
+			harness.IssuePath, "/v1/sessions/current", "/v1/sessions/verify", "/v1/sessions/verify/x", jwksPath, "/v1/health", "/openapi.json", "/",
+		} {
+			h.told(name(method, path), service.Send(t, method, path, ""))
+			h.told(name(method, path, "with a token"), service.Send(t, method, path, "", with...))
+		}
+		for _, path := range []string{"/livez", "/readyz", "/metrics", "/"} {
+			h.told(name(method, "operations", path), service.Operations(t, method, path))
+		}
+	}
+}
+
+// commands adds what commands say about a keyset. None of them changes it.
+func (h *hunt) commands(t *testing.T, when string, env harness.Env, commands ...string) {
+	t.Helper()
+	for _, command := range commands {
+		h.places["output: "+when+": "+command] = harness.Run(t, env, strings.Fields(command)...).Output
+	}
+}
+
+// Key material is hunted for in everything that leaves the service and its commands, successes included: with keys of both kinds, each of
+// which signs, while the keyset is reloaded, and while it is broken by files that hold material where it has no business to be.
+func TestKeysLeakNothing(t *testing.T) {
+	t.Parallel()
+	h := &hunt{quarry: map[string]string{}, places: map[string]string{}}
+	public := map[string]string{}
+	from := harness.Noon.Add
+	signs := keys.NewHS256("signs", material("signs"), keys.Plan{SignFrom: from(0)})
+	signed := keys.NewHS256("signed", material("signed"), keys.Plan{SignFrom: from(-time.Hour)})
+	revoked := keys.NewEdDSA("revoked", material("revoked"), keys.Plan{SignFrom: from(-time.Hour), Revoked: true})
+	next := keys.NewEdDSA("next", material("next"), keys.Plan{SignFrom: from(time.Hour)})
+	last := keys.NewEdDSA("last", material("last"), keys.Plan{SignFrom: from(2 * time.Hour)})
+	for _, key := range []keys.Key{signs, signed, revoked, next, last} {
+		h.keep("key "+string(key.ID()), key.Secret())
+		if key.Algorithm() == keys.EdDSA {
+			public[string(key.ID())] = string(key.Public())
+		}
+	}
+	digest := base64.StdEncoding.EncodeToString(material("digest"))
+	h.quarry["the digest key"] = digest
+	set := newKeyset(t, signs, signed, revoked, next)
+	env := behindProxy(set.env(harness.Env{
+		"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_LIMITER_DIGEST_KEY": digest,
+		"OFFLOAD_SESSION_TTL_SECONDS": "120", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "2", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1000",
+	}))
+	service := harness.Serve(t, env)
+	h.walk(t, "at first", service)
+	h.commands(t, "at first", env, "keys list", "keys list --json", "keys export", "keys revoke nobody", "check", "check --format json", "config")
+
+	set.put(t, signs, signed, revoked, next, last)
+	times(t, service.Log, "keys_reloaded", 1)
+	h.walk(t, "reloaded", service)
+	service.Clock.Advance(time.Hour)
+	h.walk(t, "an EdDSA key signs", service)
+
+	url, hex := base64.RawURLEncoding.EncodeToString(material("signs")), fmt.Sprintf("%x", material("signs"))
+	seed, other := base64.RawURLEncoding.EncodeToString(material("next")), base64.RawURLEncoding.EncodeToString(next.Public())
+	const key = `"kty":"oct","alg":"HS256","kid":"signs","sign_from":"2026-02-16T12:00:00Z"`
+	good := setOf(t, signs)
+	faults := map[string]string{
+		"no JSON":                good[:len(good)-4],
+		"raw":                    string(material("signs")),
+		"a set of its own":       `{"keys":[{` + key + `,"k":"` + url + `"}],"` + url + `":1}`,
+		"a list":                 `["` + url + `"]`,
+		"a key that is text":     `{"keys":["` + url + `"]}`,
+		"an unknown member":      `{"keys":[{` + key + `,"k":"` + url + `","` + url + `":true}]}`,
+		"in the wrong members":   `{"keys":[{"kty":"` + url + `","alg":"` + url + `","sign_from":"` + url + `","use":"` + url + `","revoked":"` + url + `"}]}`,
+		"an id that is none":     `{"keys":[{"kty":"oct","alg":"HS256","kid":"` + url + ` ` + hex + `","k":"` + url + `"}]}`,
+		"standard base64":        `{"keys":[{` + key + `,"k":"` + base64.StdEncoding.EncodeToString(material("signs")) + `"}]}`,
+		"in hex and too long":    `{"keys":[{` + key + `,"k":"` + strings.Repeat(hex, 40) + `"}]}`,
+		"a number":               `{"keys":[{` + key + `,"k":1,"d":"` + url + `"}]}`,
+		"twice":                  `{"keys":[{` + key + `,"k":"` + url + `","k":"` + url + `"}]}`,
+		"under two ids":          `{"keys":[{` + key + `,"k":"` + url + `"},{` + strings.Replace(key, `"signs"`, `"again"`, 1) + `,"k":"` + url + `"}]}`,
+		"a pair that is none":    `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + url + `","d":"` + seed + `"}]}`,
+		"private in the public":  `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + seed + `","d":"` + other + `"}]}`,
+		"a symmetric pair":       `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","k":"` + url + `"}]}`,
+		"the digest key as key":  setOf(t, signs, keys.NewHS256("digest", []byte(digest), keys.Plan{SignFrom: from(0)})),
+		"nobody who could sign":  setOf(t, signs.WithPlan(keys.Plan{SignFrom: from(0), Revoked: true})),
+		"text before and behind": url + good + url,
+	}
+	failed := 0
+	for what, text := range faults {
+		// A file that is not there stands between two faults, for what is told already is not told again.
+		require.NoError(t, os.Remove(string(set)))
+		times(t, service.Log, "keys_reload_failed", failed+1)
+		set.write(t, text, 0o600)
+		failed += 2
+		times(t, service.Log, "keys_reload_failed", failed)
+		h.walk(t, what, service)
+		h.commands(t, what, env, "keys list", "check")
+	}
+	set.put(t, signs, signed, revoked, next, last)
+	times(t, service.Log, "keys_reloaded", 2)
+	service.Clock.Advance(time.Hour)
+	h.walk(t, "mended", service)
+
+	// Every refusal too, with all that clients bring along; what is theirs is another test's.
+	mine := maps.Clone(h.quarry)
+	h.ask(t, "every refusal", service)
+	h.quarry = mine
+	assert.Greater(t, len(h.places), 2000)
+	assert.Len(t, h.quarry, 16)
+	assert.Empty(t, h.found())
+
+	// A public key is in the published set and in the command that writes it, and nowhere else; which shows as well that the hunt finds what is
+	// there. The key that is revoked is not even there.
+	places := h.places
+	for id, key := range public {
+		published := 0
+		for place, text := range places {
+			one := hunt{quarry: map[string]string{"public key": key}, places: map[string]string{place: text}}
+			if len(one.found()) == 0 {
+				continue
+			}
+			published++
+			assert.True(t, strings.Contains(place, "GET "+jwksPath) || strings.HasSuffix(place, "keys export"), "%s is in %s", id, place)
+		}
+		assert.Equal(t, id != "revoked", published > 0, "%s is in %d places", id, published)
+	}
+}

@@ -1,0 +1,264 @@
+package e2e_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/test/harness"
+)
+
+// stamp is what a token says of its signature.
+type stamp struct {
+	Kid       keys.ID
+	Iat       int64
+	Algorithm keys.Algorithm `json:"-"`
+}
+
+// stampOf reads a token in either form. It checks no more than that a JWS has the header of one.
+func stampOf(token string) (stamp, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 2 && len(parts) != 3 {
+		return stamp{}, fmt.Errorf("a token of %d parts", len(parts))
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[len(parts)-2])
+	if err != nil {
+		return stamp{}, err
+	}
+	read := stamp{Algorithm: keys.HS256}
+	if err := json.Unmarshal(payload, &read); err != nil || len(parts) == 2 {
+		return read, err
+	}
+	read.Algorithm = keys.EdDSA
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA","kid":"` + string(read.Kid) + `","typ":"JWT"}`))
+	if parts[0] != header {
+		return stamp{}, fmt.Errorf("a header of %s", parts[0])
+	}
+	return read, nil
+}
+
+// stampIn is stampOf of a token that must be one.
+func stampIn(t *testing.T, token string) stamp {
+	t.Helper()
+	read, err := stampOf(token)
+	require.NoError(t, err)
+	return read
+}
+
+// load is a crowd of clients that ask two replicas without pause, and keep what they saw.
+type load struct {
+	clients []*client
+	stopped chan struct{}
+	once    sync.Once
+	running sync.WaitGroup
+	mu      sync.Mutex
+	rounds  []int // of each client
+	went    sync.Cond
+}
+
+// client is one of the crowd. Only its own goroutine uses it, until the load has stopped.
+type client struct {
+	replicas [replicas]*harness.Client
+	// operations are the same replicas' other listeners.
+	operations [replicas]*harness.Client
+	installID  string
+	held       []heldToken
+	seen       []sighting
+}
+
+// heldToken is the latest token of a key.
+type heldToken struct {
+	text string
+	stamp
+	issuedBy int
+}
+
+// newLoad starts as many clients of each sort as are wanted: those that issue and verify, and those that watch keys and readiness.
+func newLoad(t *testing.T, services [replicas]*harness.Process, issuing, watching int) *load {
+	t.Helper()
+	l := &load{stopped: make(chan struct{}), rounds: make([]int, issuing+watching)}
+	l.went.L = &l.mu
+	for n := range issuing + watching {
+		c := newClient(t, services, fmt.Sprintf("install-%d", 10_000+n))
+		l.clients = append(l.clients, c)
+		round := c.issueAndVerify
+		if n >= issuing {
+			round = c.watch
+		}
+		l.running.Go(func() { l.run(n, round) })
+	}
+	t.Cleanup(func() { l.stop() })
+	return l
+}
+
+func newClient(t *testing.T, services [replicas]*harness.Process, installID string) *client {
+	t.Helper()
+	c := &client{installID: installID}
+	for n, service := range services {
+		c.replicas[n] = service.As(t, "127.0.0.1")
+		c.operations[n] = service.As(t, "127.0.0.1")
+		c.operations[n].Public = service.Ops
+	}
+	return c
+}
+
+func (l *load) run(n int, round func(n int)) {
+	for count := 0; ; count++ {
+		select {
+		case <-l.stopped:
+			return
+		default:
+		}
+		round(count)
+		l.mu.Lock()
+		l.rounds[n]++
+		l.mu.Unlock()
+		l.went.Broadcast()
+	}
+}
+
+// awaitRound waits until every client has gone through a whole round that began after now.
+func (l *load) awaitRound() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	then := slices.Clone(l.rounds)
+	for n := range then {
+		for l.rounds[n] < then[n]+2 {
+			l.went.Wait()
+		}
+	}
+}
+
+// stop ends the load, and returns all that was seen.
+func (l *load) stop() []sighting {
+	l.once.Do(func() { close(l.stopped) })
+	l.running.Wait()
+	var seen []sighting
+	for _, client := range l.clients {
+		seen = append(seen, client.seen...)
+	}
+	return seen
+}
+
+// issueAndVerify asks for a session, in turn as somebody new and with each token that is held, whatever its key has become; and then what
+// each of those tokens is worth, everywhere.
+func (c *client) issueAndVerify(round int) {
+	var bearer heldToken
+	if turn := round % (len(c.held) + 1); turn > 0 {
+		bearer = c.held[turn-1]
+	}
+	for n := range replicas {
+		c.issue((round+n)%replicas, bearer) // in turn, so that the tokens that are held come from either
+	}
+	for _, held := range c.held {
+		for replica := range replicas {
+			c.verify(askedForCurrent, replica, held)
+			c.verify(askedToVerify, replica, held)
+		}
+	}
+}
+
+// watch looks at what a verifier elsewhere and a balancer see.
+func (c *client) watch(int) {
+	for replica := range replicas {
+		c.see(askedForKeys, replica, heldToken{}, nil, func() (harness.Response, error) {
+			return c.replicas[replica].Try(http.MethodGet, jwksPath, "")
+		})
+		c.see(askedForReadiness, replica, heldToken{}, nil, func() (harness.Response, error) {
+			return c.operations[replica].Try(http.MethodGet, "/readyz", "")
+		})
+	}
+}
+
+// issue asks for a session, as a renewal where there is a token to renew, and holds it. It returns the token's stamp.
+func (c *client) issue(replica int, bearer heldToken) stamp {
+	headers := []harness.Header{{"Content-Type", "application/json"}}
+	if bearer.text != "" {
+		headers = append(headers, harness.Bearer(bearer.text))
+	}
+	c.see(askedToIssue, replica, bearer, func(s *sighting, answer harness.Response) error {
+		s.policy = answer.Header.Get("RateLimit-Policy")
+		var session harness.Session
+		if err := json.Unmarshal([]byte(answer.Body), &session); err != nil {
+			return err
+		}
+		issued, err := stampOf(session.Token)
+		s.issued = issued
+		c.hold(heldToken{text: session.Token, stamp: issued, issuedBy: replica})
+		return err
+	}, func() (harness.Response, error) {
+		return c.replicas[replica].Try(http.MethodPost, harness.IssuePath, harness.IssueBody(c.installID), headers...)
+	})
+	return c.last().issued
+}
+
+// last is what was seen last.
+func (c *client) last() sighting { return c.seen[len(c.seen)-1] }
+
+// hold keeps the latest token of each key.
+func (c *client) hold(token heldToken) {
+	at := slices.IndexFunc(c.held, func(held heldToken) bool { return held.Kid == token.Kid })
+	if at < 0 {
+		c.held = append(c.held, token)
+		return
+	}
+	c.held[at] = token
+}
+
+// verify asks what a token is worth, in one of the two ways.
+func (c *client) verify(how ask, replica int, held heldToken) {
+	c.see(how, replica, held, func(_ *sighting, answer harness.Response) error {
+		told := [2]string{answer.Header.Get("X-Session-Install-Id"), answer.Header.Get("X-Session-Key-Id")}
+		if how == askedForCurrent {
+			var current struct {
+				InstallID string `json:"install_id"`
+				KeyID     string `json:"key_id"`
+			}
+			if err := json.Unmarshal([]byte(answer.Body), &current); err != nil {
+				return err
+			}
+			told = [2]string{current.InstallID, current.KeyID}
+		}
+		if told != [2]string{c.installID, string(held.Kid)} {
+			return fmt.Errorf("a session of %s", told)
+		}
+		return nil
+	}, func() (harness.Response, error) {
+		path := "/v1/sessions/current"
+		if how == askedToVerify {
+			path = "/v1/sessions/verify"
+		}
+		return c.replicas[replica].Try(http.MethodGet, path, "", harness.Bearer(held.text))
+	})
+}
+
+// see asks, and keeps what came of it. Read is for answers that grant.
+func (c *client) see(
+	what ask, replica int, bearer heldToken, read func(*sighting, harness.Response) error, try func() (harness.Response, error),
+) {
+	s := sighting{ask: what, replica: replica, bearer: bearer.Kid, issuedBy: bearer.issuedBy, from: wall()}
+	answer, err := try()
+	s.to, s.status, s.code = wall(), answer.Status, answer.Code()
+	switch {
+	case err == nil && s.status == http.StatusOK && read != nil:
+		err = read(&s, answer)
+	case err == nil:
+		s.body = answer.Body
+	}
+	if err != nil {
+		s.wrong = err.Error()
+	}
+	c.seen = append(c.seen, s)
+}
+
+// wall is what the wall's clock shows, which the replicas look at too.
+func wall() time.Time { return time.Now().Round(0) }

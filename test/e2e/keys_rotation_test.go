@@ -1,0 +1,289 @@
+package e2e_test
+
+import (
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/test/harness"
+)
+
+// takesForce is how soon a good keyset must be in force.
+const takesForce = 2 * time.Second
+
+// rotation is two replicas with one keyset, a crowd that uses them, and a driver that changes the keyset.
+type rotation struct {
+	env      harness.Env
+	volume   *volume
+	services [replicas]*harness.Process
+	load     *load
+	history  history
+	driver   *client
+	// reloads and faults are how many lines there must be by now.
+	reloads, faults int
+}
+
+func newRotation(t *testing.T, first ...keys.Key) *rotation {
+	t.Helper()
+	r := &rotation{volume: newVolume(t, setOf(t, first...))}
+	r.env = harness.Env{
+		"OFFLOAD_ENVIRONMENT":                        "production",
+		"OFFLOAD_SESSION_KEYSET_FILE":                r.volume.path(),
+		"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS":      "1",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":         "10000",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL":    "10000",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "1",
+	}
+	r.history = history{{plans: plansIn(t, r.volume.text(t))}}
+	for n := range r.services {
+		r.services[n] = harness.Start(t, r.env)
+	}
+	r.driver = newClient(t, r.services, "install-driver")
+	r.load = newLoad(t, r.services, 12, 1)
+	return r
+}
+
+// change has write put a good keyset in place, and waits until both replicas say that they have it.
+func (r *rotation) change(t *testing.T, write func()) {
+	t.Helper()
+	begun := wall()
+	write()
+	written := wall()
+	r.history = append(r.history, epoch{begun: begun, plans: plansIn(t, r.volume.text(t)), inForce: nowhere})
+	for n, service := range r.services {
+		line := r.next(t, service, "keys_reloaded")
+		told, err := time.Parse(time.RFC3339Nano, line.String("time"))
+		require.NoError(t, err)
+		assert.Less(t, told.Sub(written), takesForce)
+		r.history[len(r.history)-1].inForce[n] = told
+	}
+	r.reloads++
+}
+
+// command runs a command of sessiond keys on the keyset.
+func (r *rotation) command(t *testing.T, args ...string) func() {
+	return func() {
+		t.Helper()
+		exit := harness.Run(t, r.env, append([]string{"keys"}, args...)...)
+		require.Zero(t, exit.Status, "%s", exit.Output)
+	}
+}
+
+// breaks has write break the keyset, and waits until both replicas say so, each once. They go on with what they had.
+func (r *rotation) breaks(t *testing.T, cause string, write func()) {
+	t.Helper()
+	write()
+	for _, service := range r.services {
+		line := r.next(t, service, "keys_reload_failed")
+		assert.Contains(t, line.String("cause"), cause)
+		assert.EqualValues(t, r.faults+1, service.Metric(t, "offload_keys_reload_failures_total"))
+		status, told := checks(t, service.Client)
+		assert.Equal(t, http.StatusOK, status)
+		assert.Equal(t, "ready: the keyset file could not be read anew: the last good one is in force", told["keyset"])
+	}
+	r.faults++
+	r.load.awaitRound()
+}
+
+// next is the next line that a replica writes of its keyset, which must be of that event.
+func (r *rotation) next(t *testing.T, service *harness.Process, event string) harness.Line {
+	t.Helper()
+	seen := 0
+	line := service.Log.AwaitLine(t, event, func(line harness.Line) bool {
+		if strings.HasPrefix(line.Event(), "keys_reload") {
+			seen++
+		}
+		return seen == r.reloads+r.faults+1
+	})
+	require.Equal(t, event, line.Event(), "%s", line.Text)
+	return line
+}
+
+// awaitSigner asks both replicas for sessions until kid signs, which was planned for an instant.
+func (r *rotation) awaitSigner(t *testing.T, kid keys.ID, planned time.Time) {
+	t.Helper()
+	for replica := range replicas {
+		for r.driver.issue(replica, heldToken{}).Kid != kid {
+			require.Less(t, wall().Sub(planned), takesForce, "%s does not sign", kid)
+		}
+	}
+	r.load.awaitRound()
+}
+
+// awaitEnd asks both replicas about a token of kid until it is refused, which was planned for an instant.
+func (r *rotation) awaitEnd(t *testing.T, kid keys.ID, planned time.Time) {
+	t.Helper()
+	held := r.driver.held[slices.IndexFunc(r.driver.held, func(held heldToken) bool { return held.Kid == kid })]
+	for replica := range replicas {
+		for r.driver.verify(askedForCurrent, replica, held); r.driver.last().status == http.StatusOK; r.driver.verify(askedForCurrent, replica, held) {
+			require.Less(t, wall().Sub(planned), takesForce, "%s does not end", kid)
+		}
+	}
+	r.load.awaitRound()
+}
+
+// soon is a whole second, far enough ahead for a keyset that is written now to be in force before.
+func soon() time.Time { return wall().Truncate(time.Second).Add(takesForce + time.Second).UTC() }
+
+// The whole life of keys under load: what is planned happens at its instant in both replicas, what is revoked ends, what is broken
+// changes nothing, and no request of the crowd is answered in any other way than it must be.
+//
+// Not parallel: it is bound to the wall's clock, and shares the machine with no other test.
+func TestKeysRotateUnderLoad(t *testing.T) {
+	long := wall().Add(-time.Hour).Truncate(time.Second)
+	a := symmetric("a", strong, long)
+	evil := setOf(t, a.WithPlan(keys.Plan{SignFrom: long, Revoked: true}), symmetric("evil", stronger, long))
+	r := newRotation(t, a)
+	var first, second, third, ends time.Time
+	defer func() {
+		seen := r.judge(t) // in any case, for the answers tell why a driver came to nothing
+		if !t.Failed() {
+			r.assertSeen(t, seen, map[keys.ID]bool{"a": true, "b": true, "c": true, "d": false, "e": true}, first, second, third, ends)
+			r.assertTold(t)
+		}
+	}()
+	r.awaitSigner(t, "a", wall())
+
+	// A rotation is planned; before, while and after it takes place, the file is broken in every way.
+	r.change(t, r.command(t, "rotate", "--kid", "b", "--alg", "EdDSA", "--sign-after", "3s", "--force"))
+	good, b := r.volume.text(t), r.volume.key(t, "b")
+	first = b.Plan().SignFrom
+	r.breaks(t, "is not JSON", func() { r.volume.publish(t, "\x00\xff no keyset at all", 0o600) })
+	r.breaks(t, "is not found", func() { require.NoError(t, os.Remove(r.volume.data())) })
+	r.breaks(t, "may be read or written by others", func() { r.volume.publish(t, evil, 0o666) })
+	r.awaitSigner(t, "b", first)
+	r.breaks(t, "is not JSON", func() { r.volume.replace(t, evil[:len(evil)-5]) })
+	r.breaks(t, "is not a regular file", func() {
+		r.volume.swap(t, func(name string) { require.NoError(t, os.Mkdir(name, 0o755)) })
+	})
+	r.breaks(t, "holds no key that can sign", func() {
+		r.volume.publish(t, setOf(t, a.WithPlan(keys.Plan{SignFrom: long, Revoked: true})), 0o600)
+	})
+	r.change(t, func() { r.volume.publish(t, good, 0o600) })
+	for _, service := range r.services {
+		_, told := checks(t, service.Client)
+		assert.Equal(t, map[string]string{"service": "ready", "keys": "ready", "keyset": "ready"}, told)
+	}
+
+	// One file plans a takeover and an end at the same instant. Neither needs the file to be there by then.
+	second = soon()
+	a = a.WithPlan(keys.Plan{SignFrom: long, VerifyUntil: second})
+	c := symmetric("c", stronger, second)
+	r.change(t, func() { r.volume.publish(t, setOf(t, a, b, c), 0o640) })
+	r.breaks(t, "is not found", func() { require.NoError(t, os.Remove(r.volume.path())) })
+	r.awaitSigner(t, "c", second)
+	r.awaitEnd(t, "a", second)
+	r.change(t, func() { require.NoError(t, os.Symlink("..data/keyset.json", r.volume.path())) })
+
+	// A key that has leaked is revoked: one that no longer signs, and then, with another in its place, the one that does.
+	r.change(t, r.command(t, "revoke", "b"))
+	r.awaitEnd(t, "b", wall())
+	b = r.volume.key(t, "b")
+	c = c.WithPlan(keys.Plan{SignFrom: second, Revoked: true})
+	d := pair("d", 4, wall().Truncate(time.Second))
+	r.change(t, func() { r.volume.publish(t, setOf(t, a, b, c, d), 0o600) })
+	r.awaitEnd(t, "c", wall())
+	r.awaitSigner(t, "d", wall())
+
+	// A key that ends hands signing back.
+	third = soon()
+	ends = third.Add(2 * time.Second)
+	e := pair("e", 5, third).WithPlan(keys.Plan{SignFrom: third, VerifyUntil: ends})
+	r.change(t, func() { r.volume.publish(t, setOf(t, a, b, c, d, e), 0o600) })
+	r.awaitSigner(t, "e", third)
+	r.awaitEnd(t, "e", ends)
+	r.awaitSigner(t, "d", ends)
+
+	// What is taken out of the file is as if it had never been.
+	r.change(t, r.command(t, "prune"))
+	assert.Equal(t, setOf(t, d), r.volume.text(t))
+	r.load.awaitRound()
+
+}
+
+// judge ends the load, and holds every answer against the oracle.
+func (r *rotation) judge(t *testing.T) []sighting {
+	t.Helper()
+	seen := append(r.load.stop(), r.driver.seen...)
+	var wrong []string
+	for _, s := range seen {
+		if complaint := r.history.judge(s); complaint != "" {
+			wrong = append(wrong, s.from.UTC().Format("15:04:05.000 ")+s.ask.String()+" "+string(s.bearer)+": "+complaint)
+		}
+	}
+	assert.Empty(t, wrong[:min(len(wrong), 20)], "%d of %d answers", len(wrong), len(seen))
+	return seen
+}
+
+// assertSeen fails where the crowd has not seen what the test is about: then it would have shown nothing. Ended tells of each key whether it
+// came out of force.
+func (r *rotation) assertSeen(t *testing.T, seen []sighting, ended map[keys.ID]bool, takeovers ...time.Time) {
+	t.Helper()
+	type fact struct {
+		what    string
+		replica int
+		about   any
+	}
+	facts := map[fact]int{}
+	for _, s := range seen {
+		facts[fact{s.ask.String(), s.replica, ""}]++
+		switch s.ask {
+		case askedToIssue:
+			facts[fact{"issued", s.replica, s.issued.Kid}]++
+			facts[fact{"issued at", s.replica, s.issued.Iat}]++
+			facts[fact{"asked for " + s.policy, s.replica, s.bearer}]++
+		case askedForCurrent, askedToVerify:
+			known := r.history.of(s.bearer, s.replica, s.from, s.to)
+			facts[fact{s.ask.String() + " " + known.String(), s.replica, s.bearer}]++
+			if known == inForce && s.issuedBy != s.replica {
+				facts[fact{"the other's", s.replica, s.bearer}]++
+			}
+		case askedForKeys, askedForReadiness:
+		}
+	}
+	for replica := range replicas {
+		for kid, ended := range ended {
+			wanted := []string{"issued", "current in force", "verify in force", "the other's", "asked for " + renewal}
+			if ended {
+				wanted = append(wanted, "current out of force", "verify out of force", "asked for "+newcomer)
+			}
+			for _, what := range wanted {
+				assert.Positive(t, facts[fact{what, replica, kid}], "%s: %s, replica %d", kid, what, replica)
+			}
+		}
+		for _, at := range takeovers {
+			assert.Positive(t, facts[fact{"issued at", replica, at.Unix() - 1}], "the last second before %s, replica %d", at, replica)
+			assert.Positive(t, facts[fact{"issued at", replica, at.Unix()}], "the first second from %s on, replica %d", at, replica)
+		}
+		for _, what := range []ask{askedToIssue, askedForCurrent, askedToVerify, askedForKeys, askedForReadiness} {
+			assert.Greater(t, facts[fact{what.String(), replica, ""}], 100, "%s, replica %d", what, replica)
+		}
+	}
+	t.Logf("%d answers", len(seen))
+}
+
+// assertTold fails unless each replica has told of every change and every fault once, and of nothing else that is wrong.
+func (r *rotation) assertTold(t *testing.T) {
+	t.Helper()
+	for _, service := range r.services {
+		metrics := service.Operations(t, http.MethodGet, "/metrics").Body
+		assert.NotContains(t, metrics, `status="5`)
+		assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="signing"}`))
+		assert.Zero(t, service.Stop(t))
+		told := map[string]int{}
+		for _, line := range service.Log.Lines() {
+			told[strings.TrimSpace(line.String("level")+" "+line.Event())]++
+		}
+		assert.Equal(t, map[string]int{
+			"INFO service_started": 1, "INFO service_stopping": 1, "INFO service_stopped": 1,
+			"INFO keys_reloaded": r.reloads, "ERROR keys_reload_failed": r.faults,
+		}, told)
+	}
+}
