@@ -88,6 +88,10 @@ func TestKeysets(t *testing.T) {
 	}{
 		{"sound in production", setOf(strong), withKeyset(prod), nil, nil},
 		{"sound in development, and no want of a secret", setOf(strong), withKeyset(), nil, nil},
+		{"what is weak beside what is malformed", setOf(strong, hs256("w", weak, signsFrom), hs256("z", strongB, signsFrom+`,"revokd":true`)),
+			withKeyset(prod), []told{
+				malformed("key 3 (z): has a member that is not known"), key("key w "), key("key w "),
+			}, nil},
 		{"every fault at once, by kid and member", setOf(
 			`{"kty":"oct","alg":"HS384","kid":"a","k":"`+inBase64(strongA)+`=","sign_from":"yesterday","verify_until":7}`,
 			`{"kty":"OKP","crv":"Ed448","alg":"EdDSA","kid":"a b","x":"`+inBase64(strongB)+`","d":"`+inBase64(strongA)+`",`+signsFrom+`,"use":"enc","key_ops":["wrapKey"]}`,

@@ -97,42 +97,9 @@ func (f SetFaults) Error() string { return "keyset: " + strings.Join(f.Lines(), 
 // ParseSet reads a JWK Set (RFC 7517 §5) with private parts. It fails with SetFaults, all of them at once. Whether the keys are strong,
 // and whether any can sign, is not asked here.
 func ParseSet(text string) (*Ring, error) {
-	if len(text) > MaxSet {
-		return nil, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSet) + " bytes"}}
-	}
-	document, err := strict.Read(text)
-	if err != nil {
-		return nil, SetFaults{{Index: -1, Problem: "is not JSON"}}
-	}
-	// A name that stands twice further below than in a key lies in a value that no member may have.
-	var faults SetFaults
-	for _, member := range document.Members() {
-		switch {
-		case member.Name != memberKeys:
-			faults = append(faults, SetFault{Index: -1, Problem: "has a member that is not known"})
-		case member.Again:
-			faults = append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "stands twice"})
-		}
-	}
-	list, _ := document.Member(memberKeys)
-	items, ok := list.Items()
-	if !ok {
-		return nil, append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "must be a list of keys"})
-	}
-	if len(items) > MaxKeys {
-		return nil, append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "must be a list of at most " + strconv.Itoa(MaxKeys) + " keys"})
-	}
-	var all []Key
-	for i, item := range items {
-		r := keyReader{index: i, item: item}
-		key, whole := r.key()
-		faults = append(faults, r.faults...)
-		if whole {
-			all = append(all, key)
-		}
-	}
+	all, items, faults := readSet(text)
 	ring, err := NewRing(all...)
-	if ringFaults, is := err.(Faults); is && (len(items) == 0 || len(all) > 0) { //nolint:errorlint // NewRing returns no other
+	if ringFaults, is := err.(Faults); is && (items == 0 || len(all) > 0) { //nolint:errorlint // NewRing returns no other
 		for _, fault := range ringFaults {
 			faults = append(faults, SetFault{Index: -1, ID: fault.ID, Problem: fault.String()})
 		}
@@ -141,6 +108,55 @@ func ParseSet(text string) (*Ring, error) {
 		return nil, faults
 	}
 	return ring, nil
+}
+
+// SoundKeys are the keys that can be made out in a set which ParseSet refuses, so that what is weak in them can be told at the same time.
+// They must not take force. It is nil where there are none, or where they clash.
+func SoundKeys(text string) *Ring {
+	all, _, _ := readSet(text)
+	ring, err := NewRing(all...)
+	if err != nil {
+		return nil
+	}
+	return ring
+}
+
+// readSet reads the keys of a set that are sound in themselves, tells how many keys there are (-1 where that cannot be
+// made out), and all that is wrong with the text.
+func readSet(text string) (all []Key, items int, faults SetFaults) {
+	if len(text) > MaxSet {
+		return nil, -1, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSet) + " bytes"}}
+	}
+	document, err := strict.Read(text)
+	if err != nil {
+		return nil, -1, SetFaults{{Index: -1, Problem: "is not JSON"}}
+	}
+	// A name that stands twice further below than in a key lies in a value that no member may have.
+	for _, member := range document.Members() {
+		switch {
+		case member.Name != memberKeys:
+			faults = append(faults, SetFault{Index: -1, Problem: "has a member that is not known"})
+		case member.Again:
+			faults = append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "stands twice"})
+		}
+	}
+	member, _ := document.Member(memberKeys)
+	list, ok := member.Items()
+	if !ok {
+		return nil, -1, append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "must be a list of keys"})
+	}
+	if len(list) > MaxKeys {
+		return nil, -1, append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "must be a list of at most " + strconv.Itoa(MaxKeys) + " keys"})
+	}
+	for i, item := range list {
+		r := keyReader{index: i, item: item}
+		key, whole := r.key()
+		faults = append(faults, r.faults...)
+		if whole {
+			all = append(all, key)
+		}
+	}
+	return all, len(list), faults
 }
 
 // keyReader takes one key out of its object, and keeps all that is wrong with it.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -27,15 +28,15 @@ type Rules struct {
 	Accept func(*keys.Ring) error
 }
 
-// judge tells all that keeps the keys from taking force.
-func (r Rules) judge(ring *keys.Ring, now time.Time) Faults {
-	var faults Faults
+// judge adds to the faults of a file all that keeps its keys from taking force. Whether one can sign is asked of a whole set alone.
+func (r Rules) judge(ring *keys.Ring, now time.Time, faults Faults) Faults {
+	whole := !slices.ContainsFunc(faults, func(fault Fault) bool { return fault.Reason == ReasonMalformed })
 	if r.Accept != nil {
 		if err := r.Accept(ring); err != nil {
 			faults = append(faults, Fault{Reason: ReasonRefused, Cause: err})
 		}
 	}
-	if !ring.CanSign(now) {
+	if whole && !ring.CanSign(now) {
 		faults = append(faults, Fault{Reason: ReasonNoSigner})
 	}
 	return faults
@@ -46,7 +47,7 @@ func (r Rules) judge(ring *keys.Ring, now time.Time) Faults {
 func Read(path string, rules Rules, now time.Time) (*keys.Ring, error) {
 	ring, faults := load(path, rules.Production)
 	if ring != nil {
-		faults = append(faults, rules.judge(ring, now)...)
+		faults = rules.judge(ring, now, faults)
 	}
 	if faults != nil {
 		return nil, faults
@@ -130,7 +131,7 @@ func open(in place, name string) (*os.File, fs.FileInfo, *Fault) {
 	return file, stat, nil
 }
 
-// parse reads an opened file to its end.
+// parse reads an opened file to its end. With a fault there may be keys too, for the rules to judge: never to take force.
 func parse(file *os.File) (*keys.Ring, *Fault) {
 	text, err := io.ReadAll(io.LimitReader(file, keys.MaxSet+1))
 	switch {
@@ -141,7 +142,7 @@ func parse(file *os.File) (*keys.Ring, *Fault) {
 	}
 	ring, err := keys.ParseSet(string(text))
 	if err != nil {
-		return nil, &Fault{Reason: ReasonMalformed, Cause: err}
+		return keys.SoundKeys(string(text)), &Fault{Reason: ReasonMalformed, Cause: err}
 	}
 	return ring, nil
 }

@@ -152,7 +152,7 @@ func (s *Source) look(ctx context.Context) {
 	ring, faults := load(s.path, s.rules.Production)
 	known := ring != nil && same(ring, s.Ring())
 	if ring != nil && !known {
-		faults = append(faults, s.rules.judge(ring, s.clock.Now())...)
+		faults = s.rules.judge(ring, s.clock.Now(), faults)
 	}
 	if faults != nil {
 		s.failing.Store(true)
