@@ -25,7 +25,7 @@ var telemetry = fx.Module("telemetry",
 		newLogger,
 		newLogs,
 		func(config config.Config) *metrics.Metrics { return metrics.New(config.BuildVersion) },
-		func(logs *logs.Recorder, metrics *metrics.Metrics) ports.Events { return audience{logs, metrics} },
+		func(logs *logs.Recorder, metrics *metrics.Metrics) ports.Events { return audience{metrics, logs} },
 	),
 )
 
@@ -57,7 +57,7 @@ func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock, con
 	return recorder
 }
 
-// audience is everybody who hears of an event.
+// audience is everybody who hears of an event, in that order: what a log line tells has been counted.
 type audience []ports.Events
 
 // Record is ports.Events'.
