@@ -72,7 +72,7 @@ func drawRing(t *rapid.T) *keys.Ring {
 	}
 	made, err := keys.NewRing(all...)
 	if err != nil {
-		t.Skip("material that falls together")
+		t.Fatal(err) // ids end in another digit each, and material differs in a byte
 	}
 	return made
 }
