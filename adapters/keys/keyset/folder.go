@@ -95,7 +95,8 @@ func (f *folder) next() string { return "." + f.name + ".next" }
 func (f *folder) sweep() {
 	entries, _ := f.self.ReadDir(-1)
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), "."+f.next()) {
+		left := entry.Name() == f.next() || strings.HasPrefix(entry.Name(), "."+f.next())
+		if left && entry.Type().IsRegular() {
 			_ = f.root.Remove(entry.Name()) // who may not, leaves it to another user
 		}
 	}

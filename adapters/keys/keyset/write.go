@@ -26,6 +26,7 @@ func (s *Store) Update(ctx context.Context, change func(*keys.Ring) (*keys.Ring,
 	if err := folder.lock(ctx); err != nil {
 		return err
 	}
+	folder.sweep() // also where nothing is written in the end: what was left behind holds keys
 	current, err := folder.read()
 	if err != nil {
 		return err
@@ -42,7 +43,6 @@ func (s *Store) Update(ctx context.Context, change func(*keys.Ring) (*keys.Ring,
 	if _, err := keys.ParseSet(text); err != nil {
 		return &WriteError{Problem: ProblemUnfit, Cause: err}
 	}
-	folder.sweep()
 	return folder.replace(current, text)
 }
 
