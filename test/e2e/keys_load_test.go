@@ -214,8 +214,8 @@ func (c *client) hold(token heldToken) {
 	c.held[at] = token
 }
 
-// verify asks what a token is worth, in one of the two ways.
-func (c *client) verify(how ask, replica int, held heldToken) {
+// verify asks what a token is worth, in one of the two ways, and returns the status of the answer.
+func (c *client) verify(how ask, replica int, held heldToken) int {
 	c.see(how, replica, held, func(_ *sighting, answer harness.Response) error {
 		told := [2]string{answer.Header.Get("X-Session-Install-Id"), answer.Header.Get("X-Session-Key-Id")}
 		if how == askedForCurrent {
@@ -239,6 +239,7 @@ func (c *client) verify(how ask, replica int, held heldToken) {
 		}
 		return c.replicas[replica].Try(http.MethodGet, path, "", harness.Bearer(held.text))
 	})
+	return c.last().status
 }
 
 // see asks, and keeps what came of it. Read is for answers that grant.

@@ -69,11 +69,7 @@ func (r *rotation) change(t *testing.T, write func()) {
 
 // command runs a command of sessiond keys on the keyset.
 func (r *rotation) command(t *testing.T, args ...string) func() {
-	return func() {
-		t.Helper()
-		exit := harness.Run(t, r.env, append([]string{"keys"}, args...)...)
-		require.Zero(t, exit.Status, "%s", exit.Output)
-	}
+	return func() { keysCommand(t, r.env, args...) }
 }
 
 // breaks has write break the keyset, and waits until both replicas say so, each once. They go on with what they had.
@@ -122,7 +118,7 @@ func (r *rotation) awaitEnd(t *testing.T, kid keys.ID, planned time.Time) {
 	t.Helper()
 	held := r.driver.held[slices.IndexFunc(r.driver.held, func(held heldToken) bool { return held.Kid == kid })]
 	for replica := range replicas {
-		for r.driver.verify(askedForCurrent, replica, held); r.driver.last().status == http.StatusOK; r.driver.verify(askedForCurrent, replica, held) {
+		for r.driver.verify(askedForCurrent, replica, held) == http.StatusOK {
 			require.Less(t, wall().Sub(planned), takesForce, "%s does not end", kid)
 		}
 	}

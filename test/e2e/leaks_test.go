@@ -273,4 +273,5 @@ func (h *hunt) ask(t *testing.T, name string, service *harness.InProcess) {
 	service.Stop(t)
 	h.places["log: "+name] = service.Log.Text()
 	require.NotEmpty(t, service.Log.Of("http_request"), "the log is at its most talkative")
+	require.Empty(t, service.Log.Of("log_lines_left_out"))
 }
