@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"context"
-	"crypto/rand"
 	"io"
 	"runtime"
 	"runtime/debug"
@@ -22,7 +21,7 @@ var Version = "dev"
 // Run is the program: it runs the command that args name, the program's own name left out, and tells the exit status.
 func Run(args, environ []string, stdout, stderr io.Writer) int {
 	load := func(flags *pflag.FlagSet) config.Review {
-		return config.Load(config.Sources{Flags: flags, Environ: environ, Random: random, Now: time.Now(), BuildVersion: Version})
+		return config.Load(config.Sources{Flags: flags, Environ: environ, Random: system.Entropy{}.Draw, Now: time.Now(), BuildVersion: Version})
 	}
 	return cli.Run(context.Background(), cli.Commands{
 		AddFlags: config.AddFlags,
@@ -45,13 +44,6 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 		Keys:    keyCommands{load, system.NewClock()}.commands(),
 		Version: versionReport,
 	}, args, stdout, stderr)
-}
-
-// random draws n bytes that nobody can guess.
-func random(n int) []byte {
-	bytes := make([]byte, n)
-	_, _ = rand.Read(bytes) // it never fails
-	return bytes
 }
 
 // unsound is what is wrong with a configuration; nil where nothing is.
