@@ -11,7 +11,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-peers test-long lint generate verify fuzz bench
+.PHONY: help run build test test-unit test-peers test-storage test-long lint parts generate verify fuzz bench
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,16 +23,19 @@ build: ## build the binary into .build
 	@mkdir -p .build
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o .build/sessiond ./cmd/sessiond
 
-test: verify lint test-unit test-peers ## all that a change must pass: generated code, lint, race, real sockets, libraries of others
+test: verify lint test-unit test-peers test-storage ## all that a change must pass: generated code, lint, race, real sockets, libraries of others
 
 # What a race build leaves out (go:build !race) runs in a second pass: it is long, and has one goroutine.
-test-unit:
+test-unit: parts
 	$(GO) test -race -timeout 10m ./...
 	$(GO) test -timeout 5m $$(git grep -l '^//go:build !race$$' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
-# A module of its own, which ./... leaves out.
+# Modules of their own, which ./... leaves out. The storage is without -race: SQLite in Go is long under it, and its module shares nothing else.
 test-peers:
 	cd test/peers && $(GO) vet ./... && $(GO) test -race -timeout 5m ./...
+
+test-storage:
+	cd test/storage && $(GO) vet ./... && $(GO) test -timeout 5m ./...
 
 test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target, a thousand writers of keysets killed
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
@@ -40,11 +43,15 @@ test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target, a thousand 
 lint: $(GOLANGCI_STAMP) ## the import table, clocks, exhaustive switches, comments
 	$(GOLANGCI) run --allow-parallel-runners ./...
 	cd test/peers && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...
+	cd test/storage && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...
 
 $(GOLANGCI_STAMP):
 	@mkdir -p .tools
 	GOBIN=$(CURDIR)/.tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@touch $@
+
+parts: ## bring the servers that tests start, as Debian packages
+	./test/parts.sh
 
 generate: ## write the mocks anew
 	$(GO) generate ./...

@@ -64,15 +64,31 @@ type SignerMissing struct{}
 // SignerFound is the end of SignerMissing.
 type SignerFound struct{}
 
-func (SignerMissing) event()       {}
-func (SignerFound) event()         {}
-func (SessionIssued) event()       {}
-func (IssuanceThrottled) event()   {}
-func (TokenVerified) event()       {}
-func (KeysReloaded) event()        {}
-func (KeysReloadFailed) event()    {}
-func (KeysWatchFailed) event()     {}
-func (ForwardedByStranger) event() {}
+// LimiterOutageStarted is a shared limiter storage that is out: from now on the policy decides. It is told once each time.
+type LimiterOutageStarted struct {
+	Policy OutagePolicy
+	// Cause is the failure that tipped the scales. It is the storage's, which keeps secrets and addresses out of it; never nil.
+	Cause error
+}
+
+// LimiterOutageEnded is the end of LimiterOutageStarted: from now on every decision is shared again.
+type LimiterOutageEnded struct{ Policy OutagePolicy }
+
+// LimiterOutageDecision is one decision that the policy made in the shared storage's stead: during an outage, or for a single ask that failed.
+type LimiterOutageDecision struct{ Policy OutagePolicy }
+
+func (SignerMissing) event()         {}
+func (SignerFound) event()           {}
+func (SessionIssued) event()         {}
+func (IssuanceThrottled) event()     {}
+func (TokenVerified) event()         {}
+func (KeysReloaded) event()          {}
+func (KeysReloadFailed) event()      {}
+func (KeysWatchFailed) event()       {}
+func (ForwardedByStranger) event()   {}
+func (LimiterOutageStarted) event()  {}
+func (LimiterOutageEnded) event()    {}
+func (LimiterOutageDecision) event() {}
 
 // ThrottleMode is what a reached limit does.
 type ThrottleMode string
@@ -84,6 +100,22 @@ const (
 	// Observe tells whom it would refuse, and refuses nobody.
 	Observe ThrottleMode = "observe"
 )
+
+// OutagePolicy is who decides while a shared limiter storage is out.
+type OutagePolicy string
+
+// The policies.
+const (
+	// OutageLocal has a storage of this replica's own decide, with the same limits.
+	OutageLocal OutagePolicy = "local"
+	// OutageDeny gives nobody a session.
+	OutageDeny OutagePolicy = "deny"
+	// OutageAllow gives everybody a session.
+	OutageAllow OutagePolicy = "allow"
+)
+
+// OutagePolicies lists every policy.
+func OutagePolicies() []OutagePolicy { return []OutagePolicy{OutageLocal, OutageDeny, OutageAllow} }
 
 // Origin is the request that an event belongs to.
 type Origin struct {

@@ -15,6 +15,6 @@ type LimiterStorage interface {
 	// then counts as that. A storage with a clock of its own passes over now, except under the suite in portstest.
 	//
 	// It answers within a bound that it names, or fails: with any error, and then it has granted nothing that it knows of. It never guesses.
-	// It is safe for concurrent use.
+	// An error holds no secret, address or subject: it is written into the log. It is safe for concurrent use.
 	Decide(ctx context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error)
 }

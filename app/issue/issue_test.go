@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/limiter/memory"
+	"github.com/offload/sessiond/adapters/limiter/outage"
+	"github.com/offload/sessiond/adapters/system"
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/keys"
@@ -279,6 +281,60 @@ func TestAStorageThatFails(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, issued.Decision.Decided())
 	})
+}
+
+// TestASharedStorageThatIsOut is what each policy comes to in each mode, for an installation that asks once more than the local limit admits.
+func TestASharedStorageThatIsOut(t *testing.T) {
+	cause := errors.New("storage is out")
+	for _, c := range []struct {
+		policy                   ports.OutagePolicy
+		mode                     ports.ThrottleMode
+		unavailable, told, overs bool // whether sessions are refused, decisions told, and who is over the limit found out
+	}{
+		{ports.OutageLocal, ports.Enforce, false, true, true},
+		{ports.OutageLocal, ports.Observe, false, true, true},
+		{ports.OutageDeny, ports.Enforce, true, false, false},
+		{ports.OutageDeny, ports.Observe, false, false, false},
+		{ports.OutageAllow, ports.Enforce, false, false, false},
+		{ports.OutageAllow, ports.Observe, false, false, false},
+	} {
+		t.Run(string(c.policy)+" under "+string(c.mode), func(t *testing.T) {
+			local, err := memory.New(1000, 100)
+			require.NoError(t, err)
+			w := newWorld(t, withLimiter(outage.New(outage.Parts{
+				Shared: broken(cause), Local: local, Policy: c.policy, Timeout: time.Minute, Clock: system.NewClock(), Entropy: system.Entropy{},
+				Events: &portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}},
+			})), func(_ *world, parts *issue.Parts) { parts.Limits.Mode = c.mode })
+			for range limits.PerInstall {
+				issued, err := w.ask(t, "install-1")
+				if c.unavailable {
+					require.ErrorIs(t, err, cause, "the operator sees it")
+					assert.Equal(t, failure.Unavailable, failure.KindOf(err))
+					continue
+				}
+				require.NoError(t, err)
+				assert.Equal(t, c.told, issued.Decision.Decided())
+			}
+			issued, err := w.ask(t, "install-1")
+			switch {
+			case c.unavailable:
+				assert.Equal(t, failure.Unavailable, failure.KindOf(err))
+			case c.overs && c.mode == ports.Enforce:
+				assert.Equal(t, failure.RateLimited, failure.KindOf(err))
+			default:
+				require.NoError(t, err)
+				assert.False(t, issued.Decision.Decided())
+			}
+			throttled := 0
+			for _, event := range w.events {
+				if e, is := event.(ports.IssuanceThrottled); is {
+					throttled++
+					assert.Equal(t, c.mode, e.Mode)
+				}
+			}
+			assert.Equal(t, c.overs, throttled == 1)
+		})
+	}
 }
 
 func TestWithoutASignerNoGrantIsTaken(t *testing.T) {

@@ -24,6 +24,8 @@ const (
 	eventSignerMissing    = "keys_signer_missing"
 	eventSignerFound      = "keys_signer_found"
 	eventStranger         = "forwarded_by_stranger"
+	eventOutageStarted    = "limiter_outage_started"
+	eventOutageEnded      = "limiter_outage_ended"
 )
 
 // remedyStranger is for the operator whose clients all share one limit, and who does not know it yet.
@@ -70,7 +72,12 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 		r.logger.LogAttrs(ctx, slog.LevelInfo, eventSignerFound)
 	case ports.ForwardedByStranger:
 		r.stranger.Do(func() { r.logger.LogAttrs(ctx, slog.LevelWarn, eventStranger, slog.String("remedy", remedyStranger)) })
-	case ports.SessionIssued: // counted, not told
+	case ports.LimiterOutageStarted:
+		r.logger.LogAttrs(ctx, slog.LevelError, eventOutageStarted,
+			slog.String("policy", string(e.Policy)), slog.String("cause", e.Cause.Error()))
+	case ports.LimiterOutageEnded:
+		r.logger.LogAttrs(ctx, slog.LevelInfo, eventOutageEnded, slog.String("policy", string(e.Policy)))
+	case ports.SessionIssued, ports.LimiterOutageDecision: // counted, not told
 	}
 }
 

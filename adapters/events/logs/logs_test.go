@@ -180,3 +180,14 @@ func TestWhatBecameOfTheKeysetIsALine(t *testing.T) {
 		}, read(t, out))
 	})
 }
+
+func TestAnOutageIsALineEachWay(t *testing.T) {
+	recorder, out := listen(slog.LevelInfo)
+	recorder.Record(t.Context(), ports.LimiterOutageStarted{Policy: ports.OutageDeny, Cause: errors.New("what is wrong")})
+	recorder.Record(t.Context(), ports.LimiterOutageDecision{Policy: ports.OutageDeny})
+	recorder.Record(t.Context(), ports.LimiterOutageEnded{Policy: ports.OutageDeny})
+	assert.Equal(t, []line{
+		{"level": "ERROR", "msg": "limiter_outage_started", "policy": "deny", "cause": "what is wrong"},
+		{"level": "INFO", "msg": "limiter_outage_ended", "policy": "deny"},
+	}, read(t, out))
+}

@@ -25,21 +25,21 @@ type timed struct {
 	duration prometheus.Observer
 }
 
-// Limiter times the decisions of a storage of that name, and shows its counts. The names come from a fixed list.
+// Limiter times the decisions of a storage of that name, each name once, and shows its counts where it has any: counts may be nil. The names come
+// from a fixed list.
 func (m *Metrics) Limiter(name string, storage ports.LimiterStorage, counts Counts, clock ports.Clock) ports.LimiterStorage {
-	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "offload_limiter_decision_duration_seconds", Help: "How long decisions took.", Buckets: decisionBuckets,
-	}, []string{"storage"})
-	labels := prometheus.Labels{"storage": name}
-	m.registry.MustRegister(duration,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "offload_limiter_subjects", Help: "Subjects with a grant in their window.", ConstLabels: labels,
-		}, func() float64 { return float64(counts.Subjects(clock.Instant())) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "offload_limiter_forgotten_total", ConstLabels: labels,
-			Help: "Subjects forgotten before their window was empty, for want of room: alert on any.",
-		}, func() float64 { return float64(counts.Forgotten()) }))
-	return &timed{LimiterStorage: storage, clock: clock, duration: duration.With(labels)}
+	if counts != nil {
+		labels := prometheus.Labels{"storage": name}
+		m.registry.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "offload_limiter_subjects", Help: "Subjects with a grant in their window.", ConstLabels: labels,
+			}, func() float64 { return float64(counts.Subjects(clock.Instant())) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "offload_limiter_forgotten_total", ConstLabels: labels,
+				Help: "Subjects forgotten before their window was empty, for want of room: alert on any.",
+			}, func() float64 { return float64(counts.Forgotten()) }))
+	}
+	return &timed{LimiterStorage: storage, clock: clock, duration: m.decisions.WithLabelValues(name)}
 }
 
 // Decide is ports.LimiterStorage's.

@@ -39,6 +39,9 @@ type Metrics struct {
 	verifications *prometheus.CounterVec
 	unreloaded    prometheus.Counter
 	strangers     prometheus.Counter
+	decisions     *prometheus.HistogramVec
+	outage        *prometheus.GaugeVec
+	byPolicy      *prometheus.CounterVec
 }
 
 // New makes a registry of its own, nothing global, for a build of that version.
@@ -71,13 +74,23 @@ func New(version string) *Metrics {
 			Name: "offload_forwarded_by_stranger_total",
 			Help: "Requests with forwarding headers from a peer in a private range while no proxy is trusted: a forgotten proxy, most likely.",
 		}),
+		decisions: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "offload_limiter_decision_duration_seconds", Help: "How long decisions took.", Buckets: decisionBuckets,
+		}, []string{"storage"}),
+		outage: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "offload_limiter_outage", Help: "1 while the shared limiter storage is out and this policy decides: alert on it.",
+		}, []string{"policy"}),
+		byPolicy: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "offload_limiter_outage_decisions_total", Help: "Decisions that the policy made in the shared limiter storage's stead.",
+		}, []string{"policy"}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "offload_build_info", Help: "Always 1; the labels tell the build.",
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.issued, m.throttled, m.verifications, m.unreloaded, m.strangers, build,
+	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.issued, m.throttled, m.verifications, m.unreloaded, m.strangers,
+		m.decisions, m.outage, m.byPolicy, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.fromTheStart()
 	return m
@@ -92,6 +105,10 @@ func (m *Metrics) fromTheStart() {
 		for _, mode := range []ports.ThrottleMode{ports.Enforce, ports.Observe} {
 			m.throttled.WithLabelValues(dimension.String(), string(mode))
 		}
+	}
+	for _, policy := range ports.OutagePolicies() {
+		m.outage.WithLabelValues(string(policy))
+		m.byPolicy.WithLabelValues(string(policy))
 	}
 	m.verifications.WithLabelValues(outcomeOf(""), "")
 	for _, reason := range token.Reasons() {
@@ -124,6 +141,12 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 		// The keys themselves are shown by their states; a watch that fails is told in the log.
 	case ports.ForwardedByStranger:
 		m.strangers.Inc()
+	case ports.LimiterOutageStarted:
+		m.outage.WithLabelValues(string(e.Policy)).Set(1)
+	case ports.LimiterOutageEnded:
+		m.outage.WithLabelValues(string(e.Policy)).Set(0)
+	case ports.LimiterOutageDecision:
+		m.byPolicy.WithLabelValues(string(e.Policy)).Inc()
 	}
 }
 

@@ -38,6 +38,10 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	assert.Contains(t, text, `offload_token_verifications_total{outcome="missing",reason="missing"} 0`)
 	assert.Equal(t, len(token.Reasons())+1, strings.Count(text, "\noffload_token_verifications_total{"))
 	assert.Contains(t, text, "\noffload_keys_reload_failures_total 0\n")
+	for _, policy := range []string{"local", "deny", "allow"} {
+		assert.Contains(t, text, `offload_limiter_outage{policy="`+policy+`"} 0`)
+		assert.Contains(t, text, `offload_limiter_outage_decisions_total{policy="`+policy+`"} 0`)
+	}
 	assert.Contains(t, text, `version="1.2.3"`)
 	assert.Contains(t, text, "\ngo_goroutines ")
 }
@@ -123,4 +127,38 @@ func TestAStorageIsTimedAndCounted(t *testing.T) {
 	assert.Contains(t, text, `offload_limiter_subjects{storage="memory"} 3`)
 	assert.Contains(t, text, `offload_limiter_forgotten_total{storage="memory"} 2`)
 	assert.Equal(t, instant, told.at)
+}
+
+func TestTwoStoragesStandSideBySide(t *testing.T) {
+	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
+	storage := &portsmock.LimiterStorageMock{
+		DecideFunc: func(context.Context, throttle.Instant, throttle.Asks) (throttle.Decision, error) {
+			return throttle.Decision{}, nil
+		},
+	}
+	m := metrics.New("")
+	for _, timed := range []ports.LimiterStorage{
+		m.Limiter("redis", storage, nil, clock), m.Limiter("memory", storage, &counts{}, clock),
+	} {
+		_, err := timed.Decide(context.Background(), 0, throttle.Asks{})
+		require.NoError(t, err)
+	}
+	text := scrape(t, m)
+	assert.Contains(t, text, `offload_limiter_decision_duration_seconds_count{storage="redis"} 1`)
+	assert.Contains(t, text, `offload_limiter_decision_duration_seconds_count{storage="memory"} 1`)
+	assert.NotContains(t, text, `offload_limiter_subjects{storage="redis"}`, "it has no counts to tell")
+}
+
+func TestAnOutageIsShown(t *testing.T) {
+	m := metrics.New("")
+	m.Record(context.Background(), ports.LimiterOutageStarted{Policy: ports.OutageDeny, Cause: errors.New("out")})
+	m.Record(context.Background(), ports.LimiterOutageDecision{Policy: ports.OutageDeny})
+	m.Record(context.Background(), ports.LimiterOutageDecision{Policy: ports.OutageDeny})
+	text := scrape(t, m)
+	assert.Contains(t, text, `offload_limiter_outage{policy="deny"} 1`)
+	assert.Contains(t, text, `offload_limiter_outage{policy="local"} 0`)
+	m.Record(context.Background(), ports.LimiterOutageEnded{Policy: ports.OutageDeny})
+	text = scrape(t, m)
+	assert.Contains(t, text, `offload_limiter_outage{policy="deny"} 0`)
+	assert.Contains(t, text, `offload_limiter_outage_decisions_total{policy="deny"} 2`)
 }

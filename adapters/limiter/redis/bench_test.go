@@ -1,0 +1,55 @@
+package redis_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/test/harness/redisserver"
+)
+
+// BenchmarkDecide asks for an address and an installation from 64 callers, each time for others, of which a tenth come again.
+func BenchmarkDecide(b *testing.B) {
+	server := redisserver.Start(b)
+	storage := open(b, server.URL(), patient)
+	for _, limit := range []int{4, 100, 10_000} {
+		b.Run(fmt.Sprintf("limit %d", limit), func(b *testing.B) {
+			var count atomic.Uint64
+			b.SetParallelism(32)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					number := count.Add(1) / 10
+					var of [2]throttle.Ask
+					for i := range of {
+						of[i] = throttle.Ask{Dimension: throttle.Dimension(i), Limit: limit, Window: time.Minute}
+						binary.BigEndian.PutUint64(of[i].Subject[8*i:], number)
+					}
+					_, err := storage.Decide(context.Background(), 0, throttle.NewAsks(of[:]...))
+					require.NoError(b, err)
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkPing is the least that a round trip through the same client costs.
+func BenchmarkPing(b *testing.B) {
+	option := rueidis.MustParseURL(redisserver.Start(b).URL())
+	option.DisableCache, option.PipelineMultiplex = true, -1
+	client, err := rueidis.NewClient(option)
+	require.NoError(b, err)
+	defer client.Close()
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			require.NoError(b, client.Do(context.Background(), client.B().Ping().Build()).Error())
+		}
+	})
+}

@@ -1,0 +1,149 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"regexp"
+	"syscall"
+
+	"github.com/redis/rueidis"
+)
+
+// URLFault is what is wrong with a URL.
+type URLFault uint8
+
+// The faults of a URL.
+const (
+	// NotAURL is text that no URL can be read from.
+	NotAURL URLFault = iota
+	// WrongScheme is a scheme other than redis and rediss.
+	WrongScheme
+	// WrongPart is a database number, a path or a parameter that means nothing.
+	WrongPart
+)
+
+// String is the fault in words.
+func (f URLFault) String() string {
+	switch f {
+	case NotAURL:
+		return "not a URL"
+	case WrongScheme:
+		return "the scheme is neither redis nor rediss"
+	case WrongPart:
+		return "the path or a parameter cannot be read"
+	}
+	return "unknown"
+}
+
+// URLError is a URL that names no server. It holds nothing of the URL, which is a secret.
+type URLError struct{ Fault URLFault }
+
+// Error tells the fault.
+func (e *URLError) Error() string { return "redis URL: " + e.Fault.String() }
+
+// Reason is why a server gave no answer.
+type Reason uint8
+
+// The reasons.
+const (
+	// TimedOut is no answer by the deadline. The server may still do what it was asked.
+	TimedOut Reason = iota
+	// Canceled is a caller who no longer wanted the answer.
+	Canceled
+	// Unreachable is no connection, or one that broke.
+	Unreachable
+	// Refused is an error that the server answered with.
+	Refused
+	// Unintelligible is an answer that is none of the script's.
+	Unintelligible
+)
+
+// String is the reason as a word.
+func (r Reason) String() string {
+	switch r {
+	case TimedOut:
+		return "timed_out"
+	case Canceled:
+		return "canceled"
+	case Unreachable:
+		return "unreachable"
+	case Refused:
+		return "refused"
+	case Unintelligible:
+		return "unintelligible"
+	}
+	return "unknown"
+}
+
+// UnavailableError is a decision that was not had. It holds no address, no part of the URL and no text of a server's: some answer what they do not
+// know with the words of the question, a password among them.
+type UnavailableError struct {
+	Reason Reason
+	// Detail is for the operator: a server's error code such as OOM or WRONGPASS, or what the system says of a connection. May be empty.
+	Detail string
+	cause  error
+}
+
+// Error tells reason and detail.
+func (e *UnavailableError) Error() string {
+	text := "redis: " + e.Reason.String()
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return text
+}
+
+// Unwrap is the error of a context, where that is what ended the decision; nothing else is let through.
+func (e *UnavailableError) Unwrap() error { return e.cause }
+
+// code is a server's error code: the first word of its answer, in capitals.
+var code = regexp.MustCompile(`^[A-Z]{2,32}\b`)
+
+// unavailable sorts an error of rueidis, of the system or of a context.
+func unavailable(err error) *UnavailableError {
+	var sorted *UnavailableError
+	if errors.As(err, &sorted) {
+		return sorted
+	}
+	var network net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return &UnavailableError{Reason: Canceled, cause: context.Canceled}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return &UnavailableError{Reason: TimedOut, cause: context.DeadlineExceeded}
+	case errors.Is(err, errAnswer), rueidis.IsParseErr(err):
+		return &UnavailableError{Reason: Unintelligible}
+	}
+	if answer, is := rueidis.IsRedisErr(err); is {
+		if answer.IsNil() {
+			return &UnavailableError{Reason: Unintelligible}
+		}
+		return &UnavailableError{Reason: Refused, Detail: code.FindString(answer.Error())}
+	}
+	return &UnavailableError{Reason: Unreachable, Detail: detail(err)}
+}
+
+// detail is what can be said of a connection's error without an address or a name.
+func detail(err error) string {
+	var number syscall.Errno
+	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	switch {
+	case errors.As(err, &number):
+		return number.Error()
+	case errors.As(err, &name):
+		return "the name has no address"
+	case errors.As(err, &certificate):
+		return "the server's certificate is not trusted"
+	case errors.As(err, &record):
+		return "the server does not speak TLS"
+	case errors.As(err, &alert):
+		return alert.Error()
+	}
+	return ""
+}

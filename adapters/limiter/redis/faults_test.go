@@ -1,0 +1,379 @@
+package redis_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/offload/sessiond/adapters/limiter/redis"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/test/harness/redisserver"
+)
+
+// hour is a window that no test sees end.
+func hour(number byte, limit int) throttle.Ask {
+	of := ask(number, limit)
+	of.Window = time.Hour
+	return of
+}
+
+// fails asks, and returns why there was no answer.
+func fails(t *testing.T, storage *redis.Storage, asks ...throttle.Ask) *redis.UnavailableError {
+	t.Helper()
+	decision, err := storage.Decide(context.Background(), 0, throttle.NewAsks(asks...))
+	var unavailable *redis.UnavailableError
+	require.ErrorAs(t, err, &unavailable)
+	require.False(t, decision.Decided())
+	return unavailable
+}
+
+// answers asks until the storage answers again, which may take as long as finding out that a connection is gone.
+func answers(t *testing.T, storage *redis.Storage, asks ...throttle.Ask) throttle.Decision {
+	t.Helper()
+	late, cancel := context.WithTimeout(context.Background(), redisserver.Patience)
+	defer cancel()
+	for {
+		decision, err := storage.Decide(late, 0, throttle.NewAsks(asks...))
+		if err == nil {
+			return decision
+		}
+		require.NoError(t, late.Err(), "%v", err)
+	}
+}
+
+func left(t *testing.T, storage *redis.Storage, of throttle.Ask) int {
+	t.Helper()
+	decision := answers(t, storage, of)
+	return decision.At(0).Left
+}
+
+func TestScriptFlush(t *testing.T) {
+	server := redisserver.Start(t)
+	storage := open(t, server.URL(), patient)
+	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
+	server.Do(t, "SCRIPT", "FLUSH")
+	assert.Equal(t, 2, left(t, storage, hour(1, 4)))
+}
+
+func TestRestart(t *testing.T) {
+	server := redisserver.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	storage := open(t, server.URL(), patient)
+	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
+	server.Kill()
+	assert.Equal(t, redis.Unreachable, fails(t, storage, hour(1, 4)).Reason)
+	server.Restart(t)
+	assert.Equal(t, 2, left(t, storage, hour(1, 4)), "with its data")
+	server.RestartEmpty(t)
+	assert.Equal(t, 3, left(t, storage, hour(1, 4)), "without")
+}
+
+func TestStartsWithoutItsServer(t *testing.T) {
+	server := redisserver.Start(t)
+	server.Kill()
+	storage := open(t, server.URL(), patient)
+	failed := fails(t, storage, hour(1, 4))
+	assert.Equal(t, redis.Unreachable, failed.Reason)
+	assert.Equal(t, syscall.ECONNREFUSED.Error(), failed.Detail)
+	server.Restart(t)
+	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
+}
+
+// TestHang stops the server in the middle: nobody waits much longer than the timeout, however many ask, and those who ask after it goes on are
+// answered. What timed out may have been counted, and nothing more.
+func TestHang(t *testing.T) {
+	const timeout, callers, tries, limit = 50 * time.Millisecond, 64, 60, 10_000
+	server := redisserver.Start(t)
+	for name, connected := range map[string]bool{"connected before": true, "never connected": false} {
+		t.Run(name, func(t *testing.T) {
+			storage := open(t, server.URL(), timeout)
+			number := byte(1)
+			if connected {
+				number = 2
+				answers(t, storage, hour(number, limit))
+			}
+			server.Hang(t)
+			var longest atomic.Int64
+			var group sync.WaitGroup
+			for range callers {
+				group.Go(func() {
+					for range tries {
+						began := time.Now()
+						_, err := storage.Decide(context.Background(), 0, throttle.NewAsks(hour(number, limit)))
+						took := int64(time.Since(began))
+						for before := longest.Load(); took > before && !longest.CompareAndSwap(before, took); before = longest.Load() {
+						}
+						assert.Error(t, err)
+					}
+				})
+			}
+			group.Wait()
+			server.Resume(t)
+			t.Logf("the longest took %v", time.Duration(longest.Load()))
+			assert.Less(t, time.Duration(longest.Load()), 10*timeout, "bounded, on a machine that is busy")
+			counted := limit - left(t, storage, hour(number, limit))
+			assert.LessOrEqual(t, counted, callers*tries+2)
+		})
+	}
+}
+
+// TestBlackHole asks a server that takes connections and never says a word.
+func TestBlackHole(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	storage := open(t, "redis://"+listener.Addr().String(), 20*time.Millisecond)
+	for range 3 {
+		began := time.Now()
+		failed := fails(t, storage, hour(1, 4))
+		assert.Equal(t, redis.TimedOut, failed.Reason)
+		require.ErrorIs(t, failed, context.DeadlineExceeded)
+		assert.Less(t, time.Since(began), time.Second)
+	}
+}
+
+func TestFullServer(t *testing.T) {
+	server := redisserver.Start(t)
+	storage := open(t, server.URL(), patient)
+	for i := range byte(4) {
+		assert.Equal(t, int(3-i), left(t, storage, hour(1, 4)))
+	}
+	server.Do(t, "CONFIG", "SET", "maxmemory", "1")
+	failed := fails(t, storage, hour(2, 4), hour(3, 4))
+	assert.Equal(t, redis.Refused, failed.Reason)
+	assert.Equal(t, "OOM", failed.Detail)
+	refused := answers(t, storage, hour(1, 4))
+	assert.True(t, refused.Refused(), "a refusal needs no room")
+	server.Do(t, "CONFIG", "SET", "maxmemory", "0")
+	decision := answers(t, storage, hour(2, 4), hour(3, 4))
+	assert.Equal(t, 3, decision.At(0).Left, "nothing was taken")
+	assert.Equal(t, 3, decision.At(1).Left)
+}
+
+func TestReadOnlyReplica(t *testing.T) {
+	master, replica := redisserver.Start(t), redisserver.Start(t)
+	replica.Do(t, "REPLICAOF", "127.0.0.1", fmt.Sprint(master.Port))
+	failed := fails(t, open(t, replica.URL(), patient), hour(1, 4))
+	assert.Equal(t, redis.Refused, failed.Reason)
+	assert.Contains(t, []string{"READONLY", "MASTERDOWN"}, failed.Detail)
+}
+
+func TestFullOfClients(t *testing.T) {
+	server := redisserver.Start(t, "--maxclients", "1")
+	held, err := net.Dial("tcp", server.Addr())
+	require.NoError(t, err)
+	_, err = held.Write([]byte("PING\r\n"))
+	require.NoError(t, err)
+	_, err = held.Read(make([]byte, 7))
+	require.NoError(t, err)
+	storage := open(t, server.URL(), patient)
+	failed := fails(t, storage, hour(1, 4))
+	assert.Contains(t, []redis.Reason{redis.Refused, redis.Unreachable}, failed.Reason)
+	require.NoError(t, held.Close())
+	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
+}
+
+const password = "pass-word_0123456789abcdef"
+
+func TestPasswordUserAndDatabase(t *testing.T) {
+	server := redisserver.Start(t, "--user", "default", "off", "--user", "limiter", "on", ">"+password, "~sessiond:*", "+@all")
+	url := func(password string) string { return fmt.Sprintf("redis://limiter:%s@%s/5", password, server.Addr()) }
+	assert.Equal(t, 3, left(t, open(t, url(password), patient), hour(1, 4)))
+	option := rueidis.MustParseURL(url(password))
+	option.DisableCache = true
+	client, err := rueidis.NewClient(option)
+	require.NoError(t, err)
+	defer client.Close()
+	keys, err := client.Do(context.Background(), client.B().Dbsize().Build()).AsInt64()
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, keys, "in database 5")
+
+	wrong := password + "0"
+	failed := fails(t, open(t, url(wrong), patient), hour(1, 4))
+	assert.Equal(t, redis.Refused, failed.Reason)
+	assert.Equal(t, "WRONGPASS", failed.Detail)
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", failed, failed, failed), password)
+}
+
+// TestErrorsTellNothing sorts errors of which each holds an address or a password.
+func TestErrorsTellNothing(t *testing.T) {
+	_, dialing := net.Dial("tcp", "127.0.0.1:1")
+	require.Error(t, dialing)
+	for name, c := range map[string]struct {
+		err    error
+		reason redis.Reason
+		detail string
+	}{
+		"refused":         {dialing, redis.Unreachable, syscall.ECONNREFUSED.Error()},
+		"name":            {&net.DNSError{Err: "no such host", Name: "hidden.example"}, redis.Unreachable, "the name has no address"},
+		"deadline":        {fmt.Errorf("hidden: %w", context.DeadlineExceeded), redis.TimedOut, ""},
+		"deadline of I/O": {&net.OpError{Op: "read", Addr: &net.TCPAddr{Port: 6379}, Err: os.ErrDeadlineExceeded}, redis.TimedOut, ""},
+		"caller left":     {context.Canceled, redis.Canceled, ""},
+		"no TLS":          {tls.RecordHeaderError{Msg: "hidden"}, redis.Unreachable, "the server does not speak TLS"},
+		"no trust":        {&tls.CertificateVerificationError{Err: errors.New("hidden")}, redis.Unreachable, "the server's certificate is not trusted"},
+		"closed":          {rueidis.ErrClosing, redis.Unreachable, ""},
+		"unknown":         {errors.New("hidden"), redis.Unreachable, ""},
+	} {
+		sorted := redis.Sorted(c.err)
+		assert.Equal(t, c.reason, sorted.Reason, name)
+		assert.Equal(t, c.detail, sorted.Detail, name)
+		assert.Same(t, sorted, redis.Sorted(fmt.Errorf("again: %w", sorted)), name)
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			shown := fmt.Sprintf(verb, sorted)
+			for _, hidden := range []string{"hidden", "6379", "127.0.0.1"} {
+				assert.NotContains(t, shown, hidden, name)
+			}
+		}
+	}
+}
+
+// TestEchoingServer answers what it does not know with the words of the question, as old servers and proxies do.
+func TestEchoingServer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = connection.Close() }()
+				question := make([]byte, 4096)
+				n, err := connection.Read(question)
+				if err != nil {
+					return
+				}
+				const greeting = 3 // commands, of which the first has the password
+				echo := strings.NewReplacer("\r", " ", "\n", " ").Replace(string(question[:n]))
+				_, _ = connection.Write([]byte(strings.Repeat("-DENIED "+echo+"\r\n", greeting)))
+				_, _ = connection.Read(question) // until the client hangs up
+			}()
+		}
+	}()
+	failed := fails(t, open(t, "redis://:"+password+"@"+listener.Addr().String(), patient), hour(1, 4))
+	assert.Equal(t, "redis: refused: DENIED", failed.Error())
+	assert.NotContains(t, fmt.Sprintf("%+v %#v", failed, failed), password)
+}
+
+func TestURLs(t *testing.T) {
+	for url, fault := range map[string]redis.URLFault{
+		"":                                       redis.WrongScheme,
+		"localhost:6379":                         redis.WrongScheme,
+		"http://:" + password + "@host":          redis.WrongScheme,
+		"unix:///run/redis.sock":                 redis.WrongScheme,
+		"redis://:" + password + "@host:port":    redis.NotAURL,
+		"redis://:" + password + "%zz@host":      redis.NotAURL,
+		"redis://:" + password + "@host/a/b":     redis.WrongPart,
+		"redis://host/" + password:               redis.WrongPart,
+		"rediss://host?skip_verify=" + password:  redis.WrongPart,
+		"redis://host?dial_timeout=" + password:  redis.WrongPart,
+		"redis://host?write_timeout=" + password: redis.WrongPart,
+	} {
+		_, err := redis.New(url, time.Second)
+		var wrong *redis.URLError
+		require.ErrorAs(t, err, &wrong, url)
+		assert.Equal(t, fault, wrong.Fault, url)
+		assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), password)
+	}
+	for _, url := range []string{
+		"redis://host", "rediss://user:" + password + "@host:6380/3", "redis://a:1?addr=b:2&addr=c:3", "redis://a:1?addr=b:2&master_set=main",
+		"rediss://host?skip_verify=true",
+	} {
+		storage, err := redis.New(url, time.Second)
+		require.NoError(t, err, url)
+		storage.Close()
+	}
+}
+
+func TestEvictionPolicy(t *testing.T) {
+	server := redisserver.Start(t)
+	storage := open(t, server.URL(), patient)
+	policy, err := storage.EvictionPolicy(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, redis.NoEviction, policy)
+	server.Do(t, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	policy, err = storage.EvictionPolicy(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, "allkeys-lru", policy)
+	server.Kill()
+	_, err = storage.EvictionPolicy(context.Background())
+	var unavailable *redis.UnavailableError
+	require.ErrorAs(t, err, &unavailable)
+}
+
+// TestClose leaves nothing behind, whether the server was there, hung, or was never reached.
+func TestClose(t *testing.T) {
+	running := redisserver.Start(t)
+	hung := redisserver.Start(t)
+	gone := redisserver.Start(t)
+	gone.Kill()
+	before := goleak.IgnoreCurrent()
+	for _, server := range []*redisserver.Server{running, hung, gone} {
+		storage, err := redis.New(server.URL(), 50*time.Millisecond)
+		require.NoError(t, err)
+		if server == hung {
+			answers(t, storage, hour(1, 4))
+			hung.Hang(t)
+		}
+		_, _ = storage.Decide(context.Background(), 0, throttle.NewAsks(hour(1, 4)))
+		storage.Close()
+		_, err = storage.Decide(context.Background(), 0, throttle.NewAsks(hour(1, 4)))
+		require.Error(t, err, "closed")
+	}
+	// rueidis sleeps for up to a second before it finds out that there is nothing left to look at.
+	assert.Eventually(t, func() bool { return goleak.Find(before) == nil }, redisserver.Patience, 10*time.Millisecond)
+}
+
+// TestSeveralStorages has the replicas of one installation ask at once.
+func TestSeveralStorages(t *testing.T) {
+	for name, url := range map[string]string{
+		"one server": redisserver.Start(t).URL(), "a cluster": redisserver.StartCluster(t, 3).URL(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			const replicas, callers, tries, perAddress, perInstall, installs = 3, 8, 20, 60, 4, 20
+			var grants atomic.Int64
+			var each [installs]atomic.Int64
+			var group sync.WaitGroup
+			for range replicas {
+				storage := open(t, url, patient)
+				for caller := range callers {
+					group.Go(func() {
+						for try := range tries {
+							install := (caller*7 + try) % installs
+							asks := throttle.NewAsks(hour(100, perAddress), hour(byte(install), perInstall))
+							decision, err := storage.Decide(context.Background(), 0, asks)
+							assert.NoError(t, err)
+							if decision.Decided() && !decision.Refused() {
+								grants.Add(1)
+								each[install].Add(1)
+							}
+						}
+					})
+				}
+			}
+			group.Wait()
+			assert.LessOrEqual(t, grants.Load(), int64(perAddress))
+			for install := range installs {
+				assert.LessOrEqual(t, each[install].Load(), int64(perInstall))
+			}
+			if name == "one server" {
+				assert.EqualValues(t, perAddress, grants.Load(), "who may pass is not refused")
+			}
+		})
+	}
+}

@@ -1,0 +1,121 @@
+package redis
+
+import (
+	"context"
+	_ "embed" // the scripts
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/offload/sessiond/domain/throttle"
+)
+
+var (
+	//go:embed ring.lua
+	ringText string
+	//go:embed decide.lua
+	decideText string
+	//go:embed takeback.lua
+	takebackText string
+)
+
+// The scripts. They are asked for by digest, and sent whole where the server does not know them: after a restart or SCRIPT FLUSH.
+var (
+	decideScript   = rueidis.NewLuaScript(ringText + decideText)
+	takebackScript = rueidis.NewLuaScript(ringText + takebackText)
+)
+
+// verb is what the script is to do.
+type verb string
+
+const (
+	// look tells how the asks stand, and takes nothing.
+	look verb = "look"
+	// take takes a grant of each, or of none.
+	take verb = "take"
+)
+
+// clock is whose instants the script goes by.
+type clock struct {
+	// name is the clock's, as decide.lua knows it.
+	name string
+	// unit is the unit of its instants, windows and waits. Numbers in it stay below 2^53, which is as far as a script reckons exactly.
+	unit time.Duration
+	// life is how much longer than a window a key lives.
+	life time.Duration
+}
+
+// serverClock is the server's own, in microseconds since 1970: below 2^53 until the year 2255. A key lives somewhat longer than its
+// window, so that no rounding of its end to milliseconds can cut the window short.
+var serverClock = clock{name: "server", unit: time.Microsecond, life: time.Second}
+
+// in is d in the clock's unit, rounded up: a wait that is told is never too short.
+func (c clock) in(d time.Duration) int64 { return ceil(d, c.unit) }
+
+func ceil(d, unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
+
+// key is where the ask's grants lie: by subject and window. Replicas that share a server must agree on it.
+func (s *Storage) key(ask throttle.Ask) string {
+	const digest = 22 // of base64, for 16 bytes
+	text := make([]byte, 0, len(s.prefix)+digest+16)
+	text = append(text, s.prefix...)
+	text = base64.RawURLEncoding.AppendEncode(text, ask.Subject[:])
+	text = append(text, ':')
+	return string(strconv.AppendInt(text, ceil(ask.Window, time.Microsecond), 36))
+}
+
+// judged is how one ask stands before anything is taken, and the server's instant for it, which is a grant's mark.
+type judged struct {
+	standing throttle.Standing
+	mark     int64
+}
+
+type judgedAsks []judged
+
+func (j judgedAsks) standings() []throttle.Standing {
+	standings := make([]throttle.Standing, len(j))
+	for i := range j {
+		standings[i] = j[i].standing
+	}
+	return standings
+}
+
+// errAnswer is an answer that the script does not give: something else answers there.
+var errAnswer = errors.New("redis: not an answer of the script")
+
+// judge has the script judge asks whose keys lie on one server, and do what verb says.
+func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb, now throttle.Instant, asks ...throttle.Ask) (judgedAsks, error) {
+	const head, each = 3, 3
+	keys := make([]string, 0, len(asks))
+	args := make([]string, 0, head+each*len(asks))
+	args = append(args, string(do), s.clock.name, strconv.FormatInt(int64(now), 10))
+	for _, ask := range asks {
+		keys = append(keys, s.key(ask))
+		args = append(args, strconv.Itoa(ask.Limit), strconv.FormatInt(s.clock.in(ask.Window), 10),
+			strconv.FormatInt(ceil(ask.Window+s.clock.life, time.Millisecond), 10))
+	}
+	numbers, err := decideScript.Exec(ctx, client, keys, args).AsIntSlice()
+	if err != nil {
+		return nil, err
+	}
+	const answers = 4
+	if len(numbers) != answers*len(asks) {
+		return nil, errAnswer
+	}
+	all := make(judgedAsks, len(asks))
+	for i, ask := range asks {
+		of := numbers[answers*i:]
+		all[i] = judged{mark: of[3], standing: throttle.Standing{
+			Ask: ask, Left: int(of[0]), GrowsIn: time.Duration(of[1]) * s.clock.unit, RetryIn: time.Duration(of[2]) * s.clock.unit,
+		}}
+	}
+	return all, nil
+}
+
+// takeBack takes back the grant of an ask by its mark.
+func (s *Storage) takeBack(ctx context.Context, client rueidis.Client, ask throttle.Ask, mark int64) error {
+	return takebackScript.Exec(ctx, client, []string{s.key(ask)}, []string{strconv.FormatInt(mark, 10)}).Error()
+}

@@ -1,0 +1,44 @@
+package redis_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/limiter/redis"
+	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portstest"
+	"github.com/offload/sessiond/test/harness/redisserver"
+)
+
+// patient is a timeout that only a hang reaches.
+const patient = 30 * time.Second
+
+// open makes a storage that closes with the test.
+func open(t testing.TB, url string, timeout time.Duration) *redis.Storage {
+	t.Helper()
+	storage, err := redis.New(url, timeout)
+	require.NoError(t, err)
+	t.Cleanup(storage.Close)
+	return storage
+}
+
+// suite hands out storages that are each empty, on one server.
+func suite(storage *redis.Storage) portstest.Limiter {
+	var count atomic.Int64
+	return func(testing.TB) ports.LimiterStorage {
+		return storage.UnderSuite(fmt.Sprintf("suite%d:", count.Add(1)))
+	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Run("one server", func(t *testing.T) {
+		portstest.TestLimiter(t, suite(open(t, redisserver.Start(t).URL(), patient)))
+	})
+	t.Run("a cluster of three masters", func(t *testing.T) {
+		portstest.TestLimiter(t, suite(open(t, redisserver.StartCluster(t, 3).URL(), patient)))
+	})
+}
