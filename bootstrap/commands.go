@@ -32,7 +32,9 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 			}
 			return Serve(ctx, review)
 		},
-		Check: func(flags *pflag.FlagSet) cli.CheckReport { return checkReport(load(flags), time.Now()) },
+		Check: func(ctx context.Context, flags *pflag.FlagSet) cli.CheckReport {
+			return checkReport(ctx, load(flags), time.Now())
+		},
 		Config: func(flags *pflag.FlagSet) cli.ConfigReport {
 			review := load(flags)
 			report := cli.ConfigReport{Unsound: unsound(review)}
@@ -64,7 +66,10 @@ func remarks[remark config.Fault | config.Warning](list []remark) []cli.Remark {
 }
 
 // checkReport tells what a configuration would do at now.
-func checkReport(review config.Review, now time.Time) cli.CheckReport {
+func checkReport(ctx context.Context, review config.Review, now time.Time) cli.CheckReport {
+	if len(review.Faults) == 0 {
+		review.Warnings = append(review.Warnings, checkStorage(ctx, review)...)
+	}
 	report := cli.CheckReport{Sound: len(review.Faults) == 0, Faults: remarks(review.Faults), Warnings: remarks(review.Warnings)}
 	if report.Sound {
 		report.Effect = effect(review, now)
@@ -84,11 +89,14 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 		},
 		Limits: cli.Limits{
 			PerIP: c.Limits.PerAddress, PerInstall: c.Limits.PerInstall, WindowSeconds: seconds(c.Limits.Window),
-			Mode: string(c.Limits.Mode), IPv6Prefix: c.Limits.IPv6Prefix, Storage: "memory", MaxSubjects: c.MaxSubjects,
+			Mode: string(c.Limits.Mode), IPv6Prefix: c.Limits.IPv6Prefix, Storage: c.Storage, MaxSubjects: c.MaxSubjects,
 		},
 		Proxies:  cli.Proxies{Trusted: []string{}, Header: c.TrustedProxyHeader},
 		Shutdown: cli.Shutdown{DelaySeconds: seconds(c.ShutdownDelay), GraceSeconds: seconds(c.ShutdownGrace)},
 		Logs:     cli.Logs{Level: strings.ToLower(c.LogLevel.String()), Format: c.LogFormat},
+	}
+	if c.Storage == config.StorageRedis {
+		e.Limits.Shared = &cli.Shared{TimeoutMS: int(c.RedisTimeout / time.Millisecond), OnOutage: string(c.OnOutage)}
 	}
 	for _, prefix := range c.TrustedPrefixes {
 		e.Proxies.Trusted = append(e.Proxies.Trusted, prefix.String())

@@ -154,16 +154,19 @@ func (p *listenerParts) startedAttributes() []any {
 	for _, key := range ring.Keys() {
 		states = append(states, slog.String(string(key.ID()), ring.StateAt(key, now).String()))
 	}
-	return []any{
+	storage := []any{slog.String("storage", p.Config.Storage)}
+	if p.Config.Storage != config.StorageMemory {
+		storage = append(storage, slog.String("on_outage", string(p.Config.OnOutage)))
+	}
+	return append([]any{
 		slog.String("public", p.Addresses.Public),
 		slog.String("operations", p.Addresses.Ops),
 		slog.String("environment", p.Config.Environment),
 		slog.Bool("production", p.Config.Production),
 		slog.String("version", p.Config.BuildVersion),
-		slog.String("storage", "memory"),
 		slog.String("mode", string(p.Config.Limits.Mode)),
 		slog.Group("keys", states...),
-	}
+	}, storage...)
 }
 
 // watch passes on why a server ended by itself.

@@ -1,10 +1,15 @@
 package bootstrap
 
 import (
+	"context"
+	"log/slog"
+
 	"go.uber.org/fx"
 
 	"github.com/offload/sessiond/adapters/events/metrics"
 	"github.com/offload/sessiond/adapters/limiter/memory"
+	"github.com/offload/sessiond/adapters/limiter/outage"
+	"github.com/offload/sessiond/adapters/limiter/redis"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/ports"
 )
@@ -12,10 +17,85 @@ import (
 // limiter is who has had how many sessions.
 var limiter = fx.Module("limiter", fx.Provide(newLimiter))
 
-func newLimiter(config config.Config, metrics *metrics.Metrics, clock ports.Clock) (ports.LimiterStorage, error) {
-	storage, err := memory.New(config.MaxSubjects, max(config.Limits.PerAddress, config.Limits.PerInstall))
+// limiterParts are what a storage needs.
+type limiterParts struct {
+	fx.In
+
+	Lifecycle fx.Lifecycle
+	Review    config.Review
+	Config    config.Config
+	Metrics   *metrics.Metrics
+	Clock     ports.Clock
+	Entropy   ports.Entropy
+	Events    ports.Events
+	Logger    *slog.Logger
+}
+
+// storage is where grants are kept, and its health where it may be out.
+type storage struct {
+	fx.Out
+
+	Limiter ports.LimiterStorage
+	Health  []ports.Health `group:"health,flatten"`
+}
+
+func newLimiter(p limiterParts) (storage, error) {
+	if p.Config.Storage == config.StorageRedis {
+		return p.shared()
+	}
+	own, err := p.own()
+	return storage{Limiter: own}, err
+}
+
+// own is this replica's own memory.
+func (p *limiterParts) own() (ports.LimiterStorage, error) {
+	own, err := memory.New(p.Config.MaxSubjects, max(p.Config.Limits.PerAddress, p.Config.Limits.PerInstall))
 	if err != nil {
 		return nil, err
 	}
-	return metrics.Limiter("memory", storage, storage, clock), nil
+	return p.Metrics.Limiter(config.StorageMemory, own, own, p.Clock), nil
+}
+
+// shared is Redis, with the outage policy around it.
+func (p *limiterParts) shared() (storage, error) {
+	server, err := redis.New(string(p.Config.RedisURL.Bytes()), p.Config.RedisTimeout)
+	if err != nil {
+		return storage{}, err
+	}
+	parts := outage.Parts{
+		Shared: p.Metrics.Limiter(config.StorageRedis, server, nil, p.Clock), Policy: p.Config.OnOutage, Timeout: p.Config.RedisTimeout,
+		Clock: p.Clock, Entropy: p.Entropy, Events: p.Events,
+	}
+	if parts.Policy == ports.OutageLocal {
+		if parts.Local, err = p.own(); err != nil {
+			return storage{}, err
+		}
+	}
+	around := outage.New(parts)
+	p.Lifecycle.Append(fx.Hook{
+		OnStart: func(ctx context.Context) error {
+			around.Start(ctx)
+			for _, warning := range p.askPolicy(ctx, server) {
+				p.Logger.Warn("configuration_warning", slog.String("variable", warning.Variable), slog.String("problem", warning.Problem))
+			}
+			return nil
+		},
+		OnStop: func(context.Context) error {
+			around.Stop()
+			server.Close()
+			return nil
+		},
+	})
+	return storage{Limiter: around, Health: []ports.Health{around}}, nil
+}
+
+// askPolicy warns of a server that evicts. What cannot be asked at the start is passed over: an outage is told by itself.
+func (p *limiterParts) askPolicy(ctx context.Context, server *redis.Storage) []config.Warning {
+	ctx, cancel := context.WithTimeout(ctx, p.Config.RedisTimeout)
+	defer cancel()
+	policy, err := server.EvictionPolicy(ctx)
+	if err != nil {
+		return nil
+	}
+	return evictionWarning(p.Review, policy)
 }

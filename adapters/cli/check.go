@@ -17,14 +17,14 @@ func newCheck(commands Commands) *cobra.Command {
 	check := &cobra.Command{
 		Use:   "check",
 		Short: "Says what the configuration would do and all that is wrong with it",
-		Long: "Says what the configuration would do and all that is wrong with it. It listens nowhere.\n\n" +
+		Long: "Says what the configuration would do and all that is wrong with it. It listens nowhere; a shared storage that is\nconfigured is asked for its maxmemory-policy, for two seconds at most.\n\n" +
 			"The exit status is 0 for a sound configuration, 1 for a wrong one and, with --strict, 2 for a sound one with warnings.",
 		RunE: func(command *cobra.Command, _ []string) error {
 			write, ok := map[string]func(CheckReport, io.Writer) error{"text": CheckReport.writeText, "json": CheckReport.writeJSON}[format]
 			if !ok {
 				return &usageError{command.CommandPath(), "--format is text or json"}
 			}
-			report := commands.Check(command.Flags())
+			report := commands.Check(command.Context(), command.Flags())
 			if err := write(report, command.OutOrStdout()); err != nil {
 				return err
 			}
@@ -90,7 +90,12 @@ func (e *Effect) write(text io.Writer) {
 	line("tokens", "issuer %s, audience %s, clock skew %d s", e.Sessions.Issuer, e.Sessions.Audience, e.Sessions.ClockSkewSeconds)
 	line("limits", "%d for an address, %d for an installation, in %d s; mode %s; IPv6 by /%d",
 		e.Limits.PerIP, e.Limits.PerInstall, e.Limits.WindowSeconds, e.Limits.Mode, e.Limits.IPv6Prefix)
-	line("storage", "%s, at most %d subjects", e.Limits.Storage, e.Limits.MaxSubjects)
+	if shared := e.Limits.Shared; shared != nil {
+		line("storage", "%s, at most %d ms a decision", e.Limits.Storage, shared.TimeoutMS)
+		line("storage is out", "%s", outage(shared.OnOutage, e.Limits.MaxSubjects))
+	} else {
+		line("storage", "%s, at most %d subjects", e.Limits.Storage, e.Limits.MaxSubjects)
+	}
 	proxies := "none; forwarding headers change nothing"
 	if len(e.Proxies.Trusted) > 0 {
 		proxies = strings.Join(e.Proxies.Trusted, ", ") + ", by " + e.Proxies.Header
@@ -99,6 +104,17 @@ func (e *Effect) write(text io.Writer) {
 	line("shutdown", "unready for %d s, then at most %d s for requests under way", e.Shutdown.DelaySeconds, e.Shutdown.GraceSeconds)
 	line("logs", "%s, from level %s", e.Logs.Format, e.Logs.Level)
 	_ = lines.Flush()
+}
+
+// outage says who decides while a shared storage is out.
+func outage(policy string, subjects int) string {
+	switch policy {
+	case "deny":
+		return "deny: nobody is given a session"
+	case "allow":
+		return "allow: nobody is refused a session"
+	}
+	return fmt.Sprintf("local: each replica decides alone, at most %d subjects", subjects)
 }
 
 func orNone(text string) string {

@@ -30,8 +30,8 @@ type Commands struct {
 	AddFlags func(*pflag.FlagSet)
 	// Serve runs the service until ctx ends or a signal asks it to stop. It fails with *Unsound where the configuration is wrong.
 	Serve func(ctx context.Context, flags *pflag.FlagSet) error
-	// Check says what the configuration would do.
-	Check func(flags *pflag.FlagSet) CheckReport
+	// Check says what the configuration would do. It may ask the servers that the configuration names, within a bound of its own.
+	Check func(ctx context.Context, flags *pflag.FlagSet) CheckReport
 	// Config says what is in force.
 	Config func(flags *pflag.FlagSet) ConfigReport
 	// Keys keep a keyset file.

@@ -117,7 +117,18 @@ type Limits struct {
 	Mode          string `json:"mode"`
 	IPv6Prefix    int    `json:"ipv6_prefix"`
 	Storage       string `json:"storage"`
-	MaxSubjects   int    `json:"max_subjects"`
+	// MaxSubjects bounds the memory storage, which decides alone or stands in for a shared one.
+	MaxSubjects int `json:"max_subjects"`
+	// Shared is nil where replicas share no storage.
+	Shared *Shared `json:"shared,omitempty"`
+}
+
+// Shared is how a storage that replicas share is asked.
+type Shared struct {
+	// TimeoutMS is the longest that one decision may take, in milliseconds.
+	TimeoutMS int `json:"timeout_ms"`
+	// OnOutage is who decides while the storage is out.
+	OnOutage string `json:"on_outage"`
 }
 
 // Proxies is whose forwarding header is believed; Trusted is empty for nobody's.

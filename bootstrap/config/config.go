@@ -16,6 +16,15 @@ import (
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/ports"
+)
+
+// The storages.
+const (
+	// StorageMemory is this process's own memory.
+	StorageMemory = "memory"
+	// StorageRedis is a Redis that replicas share.
+	StorageRedis = "redis"
 )
 
 // Config is the configuration in force.
@@ -32,6 +41,14 @@ type Config struct {
 	Limits issue.Limits
 	// KeysetFile is the file that keys come from; empty: they come from variables.
 	KeysetFile string
+	// Storage is where grants are kept: StorageMemory or StorageRedis.
+	Storage string
+	// RedisURL is what redis.New takes; empty where the storage is not Redis.
+	RedisURL Secret
+	// RedisTimeout is the longest that one decision of Redis may take, from a millisecond to 10 s.
+	RedisTimeout time.Duration
+	// OnOutage is who decides while a shared storage is out.
+	OnOutage ports.OutagePolicy
 	// MaxSubjects bounds the memory storage, at least 1.
 	MaxSubjects int
 	// DigestKey is what subjects are digested with; never empty.

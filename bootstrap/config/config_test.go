@@ -20,16 +20,18 @@ import (
 
 // The secrets that the suites put in. None may come out, nor any eight characters of one.
 const (
-	strongA   = "xSJmd-09H0na5mqyA71YnlD1QRNo3zjsyHGzu2iZtJc"
-	strongB   = "w4Vq8TzKp2LmX7cRb9JhYd3sGf5NuEaQoWi6Zt1Pv0k"
-	strongC   = "7f3a91c60d5eb8246a1f9c03e5d7b42810fe96ac35d8e7"
-	madeUp    = "\x01\x02made-up-by-random\x03-of-32-bytes\x04"
-	weak      = "kqz8-jxw4-vpt"
-	common    = "velvet walnut pepper rocket shadow guitar"
-	published = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	strongA = "xSJmd-09H0na5mqyA71YnlD1QRNo3zjsyHGzu2iZtJc"
+	strongB = "w4Vq8TzKp2LmX7cRb9JhYd3sGf5NuEaQoWi6Zt1Pv0k"
+	strongC = "7f3a91c60d5eb8246a1f9c03e5d7b42810fe96ac35d8e7"
+	madeUp  = "\x01\x02made-up-by-random\x03-of-32-bytes\x04"
+	weak    = "kqz8-jxw4-vpt"
+
+	redisPassword = "hunter2hunter2"
+	common        = "velvet walnut pepper rocket shadow guitar"
+	published     = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
-var planted = append([]string{strongA, strongB, strongC, madeUp, weak, common, published},
+var planted = append([]string{strongA, strongB, strongC, madeUp, weak, common, published, redisPassword},
 	inBase64(strongA), inBase64(strongB), inBase64(strongC), inBase64(madeUp), inBase64(weak), inBase64(common), inBase64(published))
 
 // noon is when the configuration is judged, in every test.

@@ -21,7 +21,9 @@ const (
 	varLimitPerIP      = "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP"
 	varLimitPerInstall = "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL"
 	varMaxSubjects     = "OFFLOAD_LIMITER_MAX_SUBJECTS"
+	varStorage         = "OFFLOAD_LIMITER_STORAGE"
 	varDigestKey       = "OFFLOAD_LIMITER_DIGEST_KEY"
+	varRedisURL        = "OFFLOAD_REDIS_URL"
 	varProxies         = "OFFLOAD_TRUSTED_PROXIES"
 	varProxyHeader     = "OFFLOAD_TRUSTED_PROXY_HEADER"
 	varHTTPAddr        = "OFFLOAD_HTTP_ADDR"
@@ -55,10 +57,10 @@ type fields struct {
 	TraceFile       path     `env:"OFFLOAD_SESSION_ISSUE_TRACE_FILE" default:"-" help:"file for every ask as one line with keyed digests; empty: none"`
 	LimiterStorage  string   `env:"OFFLOAD_LIMITER_STORAGE" default:"memory" validate:"oneof=memory redis" help:"where grants are kept"`
 	MaxSubjects     int      `env:"OFFLOAD_LIMITER_MAX_SUBJECTS" default:"1000000" validate:"min=1,max=100000000" help:"most subjects that the memory storage holds"`
-	DigestKey       Secret   `env:"OFFLOAD_LIMITER_DIGEST_KEY" default:"-" help:"key of the limiter's digests; random in each process unless set"`
+	DigestKey       Secret   `env:"OFFLOAD_LIMITER_DIGEST_KEY" default:"-" help:"key of the limiter's digests; random in each process unless set; replicas that share a storage share it"`
 	OnOutage        string   `env:"OFFLOAD_LIMITER_ON_OUTAGE" default:"local" validate:"oneof=local deny allow" help:"who decides while a shared storage is out"`
 	IPv6Prefix      int      `env:"OFFLOAD_LIMITER_IPV6_PREFIX" default:"64" validate:"min=32,max=128" help:"bits of an IPv6 address that count as one client"`
-	RedisURL        Secret   `env:"OFFLOAD_REDIS_URL" default:"-" help:"redis:// or rediss:// address of the shared storage"`
+	RedisURL        Secret   `env:"OFFLOAD_REDIS_URL" default:"-" help:"redis:// or rediss:// address of the shared storage; empty: none"`
 	RedisTimeout    int      `env:"OFFLOAD_REDIS_TIMEOUT_MS" default:"50" validate:"min=1,max=10000" help:"longest that one decision of Redis may take, in milliseconds"`
 	Proxies         []string `env:"OFFLOAD_TRUSTED_PROXIES" default:"" help:"addresses and prefixes of trusted proxies, separated by commas; empty: none"`
 	ProxyHeader     string   `env:"OFFLOAD_TRUSTED_PROXY_HEADER" default:"X-Forwarded-For" validate:"oneofci=X-Forwarded-For Forwarded" help:"header that trusted proxies write"`

@@ -93,6 +93,7 @@ func (r *reading) ringOfSecret(policy secret.Policy, active keys.ID) *keys.Ring 
 // digestKey is the limiter's key. It computes over text that callers choose, so it must not be a key that signs.
 func (r *reading) digestKey(policy secret.Policy) Secret {
 	if !r.given[varDigestKey] {
+		r.unsharedDigests()
 		return NewSecret(string(r.gathering.Random(randomBytes)))
 	}
 	text, ok := r.text(varDigestKey)

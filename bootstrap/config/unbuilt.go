@@ -5,10 +5,6 @@ package config
 // its line.
 var unbuilt = map[string]string{
 	"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "",
-	"OFFLOAD_LIMITER_STORAGE":          "memory",
-	"OFFLOAD_LIMITER_ON_OUTAGE":        "local",
-	"OFFLOAD_REDIS_URL":                "",
-	"OFFLOAD_REDIS_TIMEOUT_MS":         "50",
 	"OFFLOAD_PROXY_PROTOCOL":           "false",
 	"OFFLOAD_TLS_CERT_FILE":            "",
 	"OFFLOAD_TLS_KEY_FILE":             "",

@@ -1,0 +1,181 @@
+package e2e_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness"
+	"github.com/offload/sessiond/test/harness/redisserver"
+)
+
+// redisPassword is in the URL of every test here, and may be seen nowhere.
+const redisPassword = "a-password-for-redis"
+
+// startRedis starts a server that asks for the password, and returns it with the URL.
+func startRedis(t *testing.T) (*redisserver.Server, string) {
+	t.Helper()
+	server := redisserver.Start(t)
+	allow(t, server)
+	return server, "redis://sessiond:" + redisPassword + "@" + server.Addr() + "/1"
+}
+
+// allow makes the user that OPERATIONS.md shows, who may do no more than the service does.
+func allow(t *testing.T, server *redisserver.Server) {
+	t.Helper()
+	command := regexp.MustCompile(`(?m)^ACL SETUSER .*$`).FindString(operations(t))
+	require.NotEmpty(t, command)
+	server.Do(t, strings.Fields(strings.Replace(command, ">PASSWORD", ">"+redisPassword, 1))...)
+}
+
+// operations is the page for operators.
+func operations(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "cmd", "sessiond", "OPERATIONS.md"))
+	require.NoError(t, err)
+	return string(page)
+}
+
+// shared is what replicas on one Redis are given.
+func shared(url string, more harness.Env) harness.Env {
+	return production(with(harness.Env{
+		"OFFLOAD_LIMITER_STORAGE": "redis", "OFFLOAD_REDIS_URL": url, "OFFLOAD_LIMITER_DIGEST_KEY": stronger,
+		"OFFLOAD_REDIS_TIMEOUT_MS": "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "3600",
+	}, more))
+}
+
+func TestPhase3ReplicasShareOneLimit(t *testing.T) {
+	_, url := startRedis(t)
+	env := shared(url, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "37", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "10000"})
+	replicas := []*harness.Process{harness.Start(t, env), harness.Start(t, env)}
+	for _, replica := range replicas {
+		started := replica.Log.Of("service_started")[0]
+		assert.Equal(t, "redis", started.String("storage"))
+		assert.Equal(t, "local", started.String("on_outage"))
+	}
+	var granted, refused atomic.Int64
+	var crowd sync.WaitGroup
+	for i := range 64 {
+		crowd.Go(func() {
+			for range 3 {
+				answer, err := replicas[i%2].Try(http.MethodPost, harness.IssuePath, harness.IssueBody("install-of-the-crowd"),
+					harness.Header{"Content-Type", "application/json"})
+				if !assert.NoError(t, err) {
+					return
+				}
+				switch answer.Status {
+				case http.StatusOK:
+					granted.Add(1)
+				case http.StatusTooManyRequests:
+					refused.Add(1)
+				default:
+					assert.Fail(t, "neither a session nor a refusal", "%d %s", answer.Status, answer.Body)
+				}
+			}
+		})
+	}
+	crowd.Wait()
+	assert.EqualValues(t, 37, granted.Load(), "one limit over both replicas")
+	assert.EqualValues(t, 64*3-37, refused.Load())
+	for _, replica := range replicas {
+		assert.Equal(t, 0, replica.Stop(t))
+		assert.Empty(t, replica.Log.Of("limiter_outage_started"))
+		assert.NotContains(t, replica.Log.Text(), redisPassword)
+	}
+}
+
+func TestPhase3AServerThatEvictsIsTold(t *testing.T) {
+	server, url := startRedis(t)
+	const problem = "maxmemory-policy is allkeys-lru"
+	env := shared(url, nil)
+
+	sound := harness.Run(t, env, "check", "--strict")
+	assert.Equal(t, 0, sound.Status, "%s", sound.Output)
+	assert.Contains(t, sound.Output, "redis, at most 10000 ms a decision")
+	assert.Contains(t, sound.Output, "local: each replica decides alone")
+
+	server.Do(t, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	evicts := harness.Run(t, env, "check", "--strict")
+	assert.Equal(t, 2, evicts.Status)
+	assert.Contains(t, evicts.Output, problem)
+	service := harness.Start(t, env)
+	line := service.Log.AwaitLine(t, "the warning", func(line harness.Line) bool { return strings.Contains(line.String("problem"), problem) })
+	assert.Equal(t, "configuration_warning", line.Event())
+	assert.Equal(t, "OFFLOAD_REDIS_URL", line.String("variable"))
+
+	server.Do(t, "ACL", "SETUSER", "sessiond", "-info")
+	untold := harness.Run(t, env, "check", "--strict")
+	assert.Equal(t, 2, untold.Status)
+	assert.Contains(t, untold.Output, "could not be asked for its maxmemory-policy (redis: refused: NOPERM)")
+
+	for _, output := range []string{sound.Output, evicts.Output, untold.Output, service.Log.Text(), harness.Run(t, env, "config").Output} {
+		assert.NotContains(t, output, redisPassword)
+	}
+}
+
+func TestPhase3AWrongPasswordIsToldBeforeTheStart(t *testing.T) {
+	server, _ := startRedis(t)
+	wrong := harness.Run(t, shared("redis://sessiond:another-password@"+server.Addr(), nil), "check", "--strict")
+	assert.Equal(t, 2, wrong.Status)
+	assert.Contains(t, wrong.Output, "redis: refused: WRONGPASS")
+	assert.NotContains(t, wrong.Output, "another-password")
+	server.Kill()
+	gone := harness.Run(t, shared("redis://sessiond:another-password@"+server.Addr(), nil), "check", "--strict")
+	assert.Equal(t, 2, gone.Status)
+	assert.Contains(t, gone.Output, "redis: unreachable: connection refused")
+	assert.NotContains(t, gone.Output, "another-password")
+	assert.NotContains(t, gone.Output, server.Addr())
+}
+
+func TestPhase3AnOutageIsToldAndNeverMakesUnready(t *testing.T) {
+	for _, policy := range []struct {
+		name, detail string
+		status       int
+		headers      bool
+	}{
+		{"local", "the shared storage is out: this replica decides alone", http.StatusOK, true},
+		{"deny", "the shared storage is out: nobody is given a session", http.StatusServiceUnavailable, false},
+		{"allow", "the shared storage is out: nobody is refused a session", http.StatusOK, false},
+	} {
+		t.Run(policy.name, func(t *testing.T) {
+			server, url := startRedis(t)
+			server.Kill() // it starts with its storage absent
+			service := harness.Start(t, shared(url, harness.Env{"OFFLOAD_LIMITER_ON_OUTAGE": policy.name, "OFFLOAD_REDIS_TIMEOUT_MS": "200"}))
+			started := service.Log.Await(t, "limiter_outage_started")
+			assert.Equal(t, policy.name, started.String("policy"))
+			assert.Equal(t, "redis: unreachable: connection refused", started.String("cause"))
+			answer := service.Issue(t, "install-12345")
+			assert.Equal(t, policy.status, answer.Status, "%s", answer.Body)
+			assert.Equal(t, policy.headers, answer.Header.Get("RateLimit") != "")
+			if policy.status == http.StatusServiceUnavailable {
+				assert.Equal(t, "1", answer.Header.Get("Retry-After"))
+			}
+			ready := service.Operations(t, http.MethodGet, "/readyz")
+			assert.Equal(t, http.StatusOK, ready.Status)
+			assert.Contains(t, ready.Body, policy.detail)
+			assert.EqualValues(t, 1, service.Metric(t, `offload_limiter_outage{policy="`+policy.name+`"}`))
+
+			server.Restart(t)
+			allow(t, server)
+			assert.Equal(t, policy.name, service.Log.Await(t, "limiter_outage_ended").String("policy"))
+			assert.EqualValues(t, 0, service.Metric(t, `offload_limiter_outage{policy="`+policy.name+`"}`))
+			assert.NotContains(t, service.Operations(t, http.MethodGet, "/readyz").Body, policy.detail)
+			assert.NotEmpty(t, service.Issue(t, "install-12345").Session(t).Token)
+			keyspace := server.Do(t, "INFO", "keyspace")
+			held, err := keyspace.ToString()
+			require.NoError(t, err)
+			assert.Contains(t, held, "db1:keys=", "the session is counted where the URL says")
+			require.Equal(t, 0, service.Stop(t))
+			assert.Len(t, service.Log.Of("limiter_outage_started"), 1)
+			assert.Len(t, service.Log.Of("limiter_outage_ended"), 1)
+		})
+	}
+}
