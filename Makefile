@@ -37,8 +37,9 @@ test-peers:
 test-storage:
 	cd test/storage && $(GO) vet ./... && $(GO) test -timeout 5m ./...
 
-test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target, a thousand writers of keysets killed
+test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target, a thousand writers of keysets killed, other languages
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
+	GO=$(GO) ./test/languages.sh
 
 lint: $(GOLANGCI_STAMP) ## the import table, clocks, exhaustive switches, comments
 	$(GOLANGCI) run --allow-parallel-runners ./...
