@@ -32,13 +32,13 @@ const (
 
 // JWKSConfig tells where the issuer's keys are.
 type JWKSConfig struct {
-	// URL is the issuer's JWK Set: https://…/.well-known/jwks.json. Whoever can answer in its place can make sessions, so it must be https, or http to this very
-	// machine (localhost, 127.0.0.0/8, ::1). It has no user or password in it. Redirects are not followed.
+	// URL is the issuer's JWK Set: https://…/.well-known/jwks.json. Whoever can answer in its place can make sessions, so it must be https, or
+	// http to this very machine (localhost, 127.0.0.0/8, ::1). It has no user or password in it. Redirects are not followed.
 	URL string
 	// AllowHTTP admits http to other machines, for networks that protect what they carry, as a service mesh does; false for no.
 	AllowHTTP bool
-	// Beside are keys that are in force whatever is published, as Secret makes them: while sessions signed by a secret run out, after a change to EdDSA. What is published
-	// under the id of one of them is passed over.
+	// Beside are keys that are in force whatever is published, as Secret makes them: while sessions signed by a secret run out, after a change to
+	// EdDSA. What is published under the id of one of them is passed over.
 	Beside []keys.Key
 	// Client asks the issuer; nil for one that keeps no connection open. Its redirect policy is not used.
 	Client *http.Client
@@ -126,9 +126,9 @@ func judgeURL(text string, allowHTTP bool) error {
 	return ErrURL
 }
 
-// Start asks the issuer once and waits for the answer, for five seconds at the longest and not beyond ctx. From then on the keys are read anew in the background until Close,
-// also where Start failed: a service may go on, and refuses with 503 what it cannot judge until the keys have come. It fails with a *RefreshError, the error of ctx, or
-// ErrStarted.
+// Start asks the issuer once and waits for the answer, for five seconds at the longest and not beyond ctx. From then on the keys are read anew in
+// the background until Close, also where Start failed: a service may go on, and refuses with 503 what it cannot judge until the keys have come.
+// It fails with a *RefreshError, the error of ctx, or ErrStarted.
 func (j *JWKS) Start(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	j.mu.Lock()

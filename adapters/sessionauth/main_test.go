@@ -97,6 +97,13 @@ func (i *issuer) reads() []time.Time {
 	return asked
 }
 
+// underWay is how many readings are under way.
+func (i *issuer) underWay() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.under
+}
+
 // tag is what the issuer was last asked whether it still stands.
 func (i *issuer) tag() string {
 	i.mu.Lock()

@@ -22,8 +22,9 @@ func FromContext(ctx context.Context) (claims session.Claims, ok bool) {
 	return claims, ok
 }
 
-// Middleware lets a request through to next where it carries a session, which FromContext then tells. Otherwise it answers itself: 401 unauthorized, invalid_token or expired_token, or
-// 503 service_unavailable while the published keys could not be had yet.
+// Middleware lets a request through to next where it carries a session, which FromContext then tells. Otherwise it answers itself: 401 unauthorized,
+// invalid_token or expired_token, or 503 service_unavailable while the published keys could not be had yet. A browser's preflight carries no session:
+// what answers it (CORS) belongs around the middleware.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		claims, err := v.Authenticate(r.Context(), r.Header.Values("Authorization"))

@@ -103,9 +103,14 @@ func TestURL(t *testing.T) {
 // The package's own client, on real sockets.
 func TestOwnClient(t *testing.T) {
 	key := pair("a", 1)
-	followed := false
+	followed, kept := false, 0
 	mux := http.NewServeMux()
-	mux.HandleFunc("/good", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, set(t, key)) })
+	mux.HandleFunc("/good", func(w http.ResponseWriter, r *http.Request) {
+		if !r.Close {
+			kept++
+		}
+		_, _ = io.WriteString(w, set(t, key))
+	})
 	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/target", http.StatusFound) })
 	mux.HandleFunc("/target", func(w http.ResponseWriter, _ *http.Request) {
 		followed = true
@@ -164,5 +169,6 @@ func TestOwnClient(t *testing.T) {
 		})
 	}
 	assert.False(t, followed)
+	assert.Equal(t, 1, kept, "the package's own client keeps no connection between two readings")
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 }
