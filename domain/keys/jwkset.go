@@ -183,7 +183,7 @@ func (r *keyReader) key() (key Key, whole bool) {
 	} else {
 		r.fault(memberID, "must be 1 to 64 of A-Z a-z 0-9 . _ -")
 	}
-	plan := r.plan()
+	plan := r.plan(true)
 	r.usage()
 	kty, _ := r.text(memberType)
 	switch kty {
@@ -241,9 +241,9 @@ func (r *keyReader) pair(plan Plan) (key Key, whole bool) {
 	return key, true
 }
 
-// plan reads the members that are ours.
-func (r *keyReader) plan() Plan {
-	plan := Plan{SignFrom: r.instant(memberSignFrom, true), VerifyUntil: r.instant(memberVerifyUntil, false)}
+// plan reads the members that are ours; signs tells whether the key must say from when it may sign.
+func (r *keyReader) plan(signs bool) Plan {
+	plan := Plan{SignFrom: r.instant(memberSignFrom, signs), VerifyUntil: r.instant(memberVerifyUntil, false)}
 	if !plan.VerifyUntil.IsZero() && !plan.VerifyUntil.After(plan.SignFrom) {
 		r.fault(memberVerifyUntil, "must be later than sign_from")
 	}

@@ -2,7 +2,7 @@
 //
 // A key is made for one algorithm, and its state is a pure function of the key and the clock. A ring holds every key in every state and
 // never changes; a new set of keys is a new ring. Material never leaves a key but as a signature: no format verb shows it. The package
-// imports the standard library alone.
+// imports strict and the standard library.
 package keys
 
 import (
@@ -11,6 +11,8 @@ import (
 	"crypto/sha256"
 	"slices"
 	"time"
+
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // MaxID is the most characters of a key id.
@@ -21,15 +23,8 @@ type ID string
 
 // ParseID takes text for a key id; ok is false where it breaks the bounds.
 func ParseID(text string) (id ID, ok bool) {
-	if len(text) < 1 || len(text) > MaxID {
+	if !strict.Plain(text, MaxID) {
 		return "", false
-	}
-	for _, c := range []byte(text) {
-		switch {
-		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
-		default:
-			return "", false
-		}
 	}
 	return ID(text), true
 }
@@ -57,7 +52,8 @@ type Key struct {
 	plan      Plan
 }
 
-// material is what a key signs with: for HS256 the key bytes, for EdDSA the seed and the public key. It is a string, so that no holder can
+// material is what a key signs with: for HS256 the key bytes, for EdDSA the seed and the public key, or the public key alone where the key
+// only verifies. It is a string, so that no holder can
 // change them. It lies behind a pointer, so that no format verb shows it: fmt asks no unexported field of another type for its String, but
 // neither does it follow a pointer to a string. (One to a struct or an array it follows, under a wrong verb.)
 type material string
@@ -84,6 +80,16 @@ func NewEdDSA(id ID, seed []byte, plan Plan) Key {
 	return Key{id: id, algorithm: EdDSA, material: &held, plan: plan}
 }
 
+// NewVerifier makes an Ed25519 key of its public part alone, ed25519.PublicKeySize bytes; any other length is a defect, and panics. It
+// verifies as the plan says and never signs: Sign panics, and no ring takes it for a signer.
+func NewVerifier(id ID, public []byte, plan Plan) Key {
+	if len(public) != ed25519.PublicKeySize {
+		panic("keys: an Ed25519 public key of another length")
+	}
+	held := material(public)
+	return Key{id: id, algorithm: EdDSA, material: &held, plan: plan}
+}
+
 // WithPlan is the same key under another plan.
 func (k Key) WithPlan(plan Plan) Key {
 	k.plan = plan
@@ -99,9 +105,12 @@ func (k Key) Algorithm() Algorithm { return k.algorithm }
 // Plan is when the key may do what.
 func (k Key) Plan() Plan { return k.plan }
 
-// Secret is a copy of the key's private bytes: the whole of a symmetric key, the seed of an Ed25519 one. It is for the policy that
-// judges them and for the file that keeps them; nothing else has a use for it.
+// Secret is a copy of the key's private bytes: the whole of a symmetric key, the seed of an Ed25519 one; nil for a key that only
+// verifies. It is for the policy that judges them and for the file that keeps them; nothing else has a use for it.
 func (k Key) Secret() []byte {
+	if k.onlyVerifies() {
+		return nil
+	}
 	if k.algorithm == EdDSA {
 		return []byte((*k.material)[:SeedSize])
 	}
@@ -111,16 +120,26 @@ func (k Key) Secret() []byte {
 // Public is a copy of an Ed25519 key's public bytes; nil for a symmetric key, which has none.
 func (k Key) Public() []byte {
 	if k.algorithm == EdDSA {
-		return []byte((*k.material)[SeedSize:])
+		return []byte(k.public())
 	}
 	return nil
+}
+
+// public are an Ed25519 key's public bytes, which come last in its material.
+func (k Key) public() material {
+	return (*k.material)[len(*k.material)-ed25519.PublicKeySize:]
+}
+
+// onlyVerifies tells whether the private part is elsewhere.
+func (k Key) onlyVerifies() bool {
+	return k.algorithm == EdDSA && len(*k.material) == ed25519.PublicKeySize
 }
 
 // parts are the pieces of material that keys of one ring must not share. A symmetric key made of an Ed25519 key's public bytes would be one
 // that everybody knows.
 func (k Key) parts() []material {
-	if k.algorithm == EdDSA {
-		return []material{(*k.material)[:SeedSize], (*k.material)[SeedSize:]}
+	if k.algorithm == EdDSA && !k.onlyVerifies() {
+		return []material{(*k.material)[:SeedSize], k.public()}
 	}
 	return []material{*k.material}
 }
@@ -129,6 +148,9 @@ func (k Key) parts() []material {
 func (k Key) shares(other Key) bool {
 	return slices.ContainsFunc(k.parts(), func(part material) bool { return slices.Contains(other.parts(), part) })
 }
+
+// maySign tells whether the key has what signs, and the plan lets it sign at now.
+func (k Key) maySign(now time.Time) bool { return !k.onlyVerifies() && k.plan.maySign(now) }
 
 // Sign signs message with the key's algorithm.
 func (k Key) Sign(message []byte) []byte {
@@ -143,7 +165,7 @@ func (k Key) Sign(message []byte) []byte {
 // Verify tells whether signature is the key's for message. How long that takes does not depend on where they differ.
 func (k Key) Verify(message, signature []byte) bool {
 	if k.algorithm == EdDSA {
-		return ed25519.Verify(ed25519.PublicKey((*k.material)[SeedSize:]), message, signature)
+		return ed25519.Verify(ed25519.PublicKey(k.public()), message, signature)
 	}
 	return hmac.Equal(k.Sign(message), signature)
 }

@@ -95,7 +95,7 @@ func (r *Ring) Keys() []Key { return slices.Clone(r.keys) }
 // SignerAt is the key that signs at now: of those that may, the one with the latest SignFrom, the greater id when equal.
 func (r *Ring) SignerAt(now time.Time) (Key, bool) {
 	for _, key := range slices.Backward(r.keys) {
-		if key.plan.maySign(now) {
+		if key.maySign(now) {
 			return key, true
 		}
 	}
@@ -115,7 +115,7 @@ func (r *Ring) VerifierAt(id ID, now time.Time) (Key, bool) {
 // NextSignerFrom is the next instant after now at which a key that waits may sign; ok is false where none waits.
 func (r *Ring) NextSignerFrom(now time.Time) (from time.Time, ok bool) {
 	for _, key := range r.keys {
-		if from = key.plan.SignFrom; from.After(now) && key.plan.maySign(from) {
+		if from = key.plan.SignFrom; from.After(now) && key.maySign(from) {
 			return from, true
 		}
 	}

@@ -33,7 +33,7 @@ func TestWycheproofEd25519(t *testing.T) {
 	}
 	verified, refused, signed := 0, 0, 0
 	for _, group := range vectors.Ed25519() {
-		verifier := keys.NewVerifier("kid", group.PublicKey.Bytes)
+		verifier := keys.NewVerifier("kid", group.PublicKey.Bytes, keys.Plan{})
 		signer, signs := known[string(group.PublicKey.Bytes)]
 		for _, c := range group.Tests {
 			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {

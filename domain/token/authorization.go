@@ -1,6 +1,27 @@
 package token
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/offload/sessiond/domain/failure"
+)
+
+// challenge is the value of WWW-Authenticate where a request came without credentials (RFC 6750 §3).
+const challenge = `Bearer realm="offload"`
+
+// Challenge is the value of WWW-Authenticate for a rejection of that kind; empty for a kind that no Rejection has.
+func Challenge(kind failure.Kind) string {
+	switch kind { //nolint:exhaustive // the others are no matter of credentials.
+	case failure.Unauthorized:
+		return challenge
+	case failure.InvalidToken:
+		return challenge + `, error="invalid_token"`
+	case failure.ExpiredToken:
+		return challenge + `, error="invalid_token", error_description="expired"`
+	default:
+		return ""
+	}
+}
 
 // FromAuthorization takes the token out of the values of a request's Authorization headers (RFC 6750 §2.1): Bearer in any case, one or
 // more spaces, the token. It fails with a Rejection: ReasonMissing where there are no such credentials, ReasonCredentials

@@ -67,3 +67,17 @@ func TestFromAuthorization(t *testing.T) {
 		})
 	}
 }
+
+func TestChallenge(t *testing.T) {
+	told := map[failure.Kind]string{}
+	for _, kind := range failure.Kinds() {
+		if challenge := token.Challenge(kind); challenge != "" {
+			told[kind] = challenge
+		}
+	}
+	assert.Equal(t, map[failure.Kind]string{
+		failure.Unauthorized: `Bearer realm="offload"`,
+		failure.InvalidToken: `Bearer realm="offload", error="invalid_token"`,
+		failure.ExpiredToken: `Bearer realm="offload", error="invalid_token", error_description="expired"`,
+	}, told)
+}

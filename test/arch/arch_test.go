@@ -44,12 +44,20 @@ type floor struct {
 
 func within(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
 
-// adapterOf is the adapter that a folder belongs to: the folder itself, but all of adapters/http is one.
+// adapterOf is the adapter that a folder belongs to: the folder itself, but all of adapters/http is one, and so is sessionauth.
 func adapterOf(folder string) string {
-	if within(folder, "adapters/http") {
-		return "adapters/http"
+	for _, one := range []string{"adapters/http", "adapters/sessionauth"} {
+		if within(folder, one) {
+			return one
+		}
 	}
 	return folder
+}
+
+// standard tells whether path is of the standard library: the first part of any other path has a dot.
+func standard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
 }
 
 var floors = []floor{
@@ -63,6 +71,10 @@ var floors = []floor{
 	{"app", func(_, path string, own bool) bool {
 		return own && (within(path, "domain") || path == "ports") ||
 			slices.Contains([]string{"context", "errors", "sync", "sync/atomic", "time", "net/netip"}, path)
+	}},
+	// What other services import brings nothing along.
+	{"adapters/sessionauth", func(folder, path string, own bool) bool {
+		return own && (within(path, "domain") || within(path, adapterOf(folder))) || !own && standard(path)
 	}},
 	{"adapters", func(folder, path string, own bool) bool {
 		return !own || within(path, "domain") || path == "ports" || within(path, adapterOf(folder))
@@ -190,6 +202,13 @@ func TestTheTableCatches(t *testing.T) {
 		{"adapters/events/logs", "adapters/events/metrics", true, false},
 		{"adapters/events/logs", "app/issue", true, false},
 		{"adapters/system", "bootstrap", true, false},
+		{"adapters/sessionauth", "domain/token", true, true},
+		{"adapters/sessionauth", "net/http", false, true},
+		{"adapters/sessionauth", "ports", true, false},
+		{"adapters/sessionauth", "adapters/http/edge", true, false},
+		{"adapters/sessionauth", "github.com/google/uuid", false, false},
+		{"adapters/sessionauth/sessionauthtest", "adapters/sessionauth", true, true},
+		{"adapters/sessionauth/sessionauthtest", "github.com/stretchr/testify/require", false, false},
 		{"cmd/sessiond", "adapters/cli", true, false},
 	} {
 		at := slices.IndexFunc(floors, func(floor floor) bool { return within(c.folder, floor.under) })

@@ -8,14 +8,12 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
 )
 
 // HeaderErrorCode repeats an error's code, for those who do not get to see its body.
 const HeaderErrorCode = "X-Error-Code"
-
-// challenge is the WWW-Authenticate of a protected path without credentials (RFC 6750 §3).
-const challenge = `Bearer realm="offload"`
 
 // shape is how a kind of failure is answered.
 type shape struct {
@@ -27,9 +25,9 @@ type shape struct {
 // shapes is the only table from kind to response. A kind that is not in it is a defect and answered as one.
 var shapes = map[failure.Kind]shape{
 	failure.Internal:             {status: http.StatusInternalServerError},
-	failure.Unauthorized:         {http.StatusUnauthorized, challenge},
-	failure.InvalidToken:         {http.StatusUnauthorized, challenge + `, error="invalid_token"`},
-	failure.ExpiredToken:         {http.StatusUnauthorized, challenge + `, error="invalid_token", error_description="expired"`},
+	failure.Unauthorized:         {http.StatusUnauthorized, token.Challenge(failure.Unauthorized)},
+	failure.InvalidToken:         {http.StatusUnauthorized, token.Challenge(failure.InvalidToken)},
+	failure.ExpiredToken:         {http.StatusUnauthorized, token.Challenge(failure.ExpiredToken)},
 	failure.NotFound:             {status: http.StatusNotFound},
 	failure.MethodNotAllowed:     {status: http.StatusMethodNotAllowed},
 	failure.PayloadTooLarge:      {status: http.StatusRequestEntityTooLarge},

@@ -1,0 +1,140 @@
+package sessionauth_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"time"
+
+	"github.com/offload/sessiond/adapters/sessionauth"
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/token"
+)
+
+// A service that verifies sessions by the issuer's published keys, and knows no secret.
+func Example() {
+	issuer := exampleIssuer()
+	defer issuer.Close()
+
+	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{
+		URL: issuer.URL + "/.well-known/jwks.json", // in production: https
+		OnRefresh: func(err error) {
+			if err != nil {
+				log.Print(err) // the last good keys stay in force
+			}
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	defer jwks.Close()
+	if err := jwks.Start(context.Background()); err != nil {
+		log.Print(err) // 503 until the issuer answers
+	}
+	verifier, err := sessionauth.New(sessionauth.Config{
+		Issuer: "offload-backend", Audience: "offload-ios", ClockSkew: 2 * time.Second, Keys: jwks,
+	})
+	if err != nil {
+		panic(err)
+	}
+
+	routes := http.NewServeMux()
+	routes.Handle("GET /orders", verifier.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		claims, _ := sessionauth.FromContext(r.Context())
+		_, _ = io.WriteString(w, "orders of "+claims.InstallID.Text()+"\n")
+	})))
+
+	server := httptest.NewServer(routes)
+	defer server.Close()
+	for _, token := range []string{exampleToken("offload-ios"), exampleToken("offload-web")} {
+		request, _ := http.NewRequest(http.MethodGet, server.URL+"/orders", nil)
+		request.Header.Set("Authorization", "Bearer "+token)
+		request.Header.Set("X-Request-ID", "example")
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Print(answer.StatusCode, " ")
+		_, _ = io.Copy(os.Stdout, answer.Body)
+		_ = answer.Body.Close()
+	}
+	http.DefaultClient.CloseIdleConnections()
+	// Output:
+	// 200 orders of install-12345
+	// 401 {"error":{"code":"invalid_token","message":"Invalid session token","request_id":"example"}}
+}
+
+// A service that shares the issuer's HS256 secret, as OFFLOAD_SESSION_SECRET has it there.
+func ExampleNewFixed() {
+	secret := "q0Xv7Gm2Jw9sTzYhB4nLkRcEoAiUd8Pf3Vx6MgQyHbE=" // from the environment, in production
+	key, err := sessionauth.Secret("v2-default", secret)
+	if err != nil {
+		panic(err)
+	}
+	fixed, err := sessionauth.NewFixed(key)
+	if err != nil {
+		panic(err)
+	}
+	verifier, err := sessionauth.New(sessionauth.Config{Issuer: "offload-backend", Audience: "offload-ios", Keys: fixed})
+	if err != nil {
+		panic(err)
+	}
+	_, err = verifier.Authenticate(context.Background(), []string{"Bearer e30.AAAA"})
+	fmt.Println(err)
+	// Output: token rejected: signature_length
+}
+
+// A change from a secret to published keys: sessions of both kinds verify until the last one that the secret signed has ended.
+func ExampleJWKSConfig_beside() {
+	issuer := exampleIssuer()
+	defer issuer.Close()
+	old, err := sessionauth.Secret("v2-default", "q0Xv7Gm2Jw9sTzYhB4nLkRcEoAiUd8Pf3Vx6MgQyHbE=")
+	if err != nil {
+		panic(err)
+	}
+	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: issuer.URL, Beside: []keys.Key{old}})
+	if err != nil {
+		panic(err)
+	}
+	defer jwks.Close()
+	fmt.Println(jwks.Start(context.Background()))
+	// Output: <nil>
+}
+
+// A handler's own test needs no token.
+func ExampleNewContext() {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		claims, _ := sessionauth.FromContext(r.Context())
+		_, _ = io.WriteString(w, claims.InstallID.Text())
+	})
+	id, _ := session.ParseInstallID("install-12345")
+	request := httptest.NewRequest(http.MethodGet, "/orders", nil)
+	request = request.WithContext(sessionauth.NewContext(request.Context(), session.Claims{InstallID: id}))
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	fmt.Println(recorder.Body)
+	// Output: install-12345
+}
+
+// exampleIssuer publishes a key, as sessiond does.
+func exampleIssuer() *httptest.Server {
+	ring, err := keys.NewRing(pair("ed-2026-11", 1))
+	if err != nil {
+		panic(err)
+	}
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, keys.FormatPublic(ring, time.Now()))
+	}))
+}
+
+// exampleToken is a session that the issuer signed.
+func exampleToken(audience string) string {
+	id, _ := session.ParseInstallID("install-12345")
+	terms := session.Terms{Issuer: "offload-backend", Audience: audience, Lifetime: time.Hour}
+	return token.Sign(terms.Claims(id, "ed-2026-11", time.Now()), pair("ed-2026-11", 1))
+}

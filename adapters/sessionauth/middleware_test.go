@@ -1,0 +1,223 @@
+package sessionauth_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/sessionauth"
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/token"
+)
+
+// fixed is a verifier with one secret, whose clock stands where the caller puts it.
+func fixed(t testing.TB, now *time.Time) (*sessionauth.Verifier, keys.Key) {
+	t.Helper()
+	key, err := sessionauth.Secret("v2-default", " "+strong+"\n")
+	require.NoError(t, err)
+	all, err := sessionauth.NewFixed(key)
+	require.NoError(t, err)
+	v, err := sessionauth.New(sessionauth.Config{
+		Issuer: issuerName, Audience: audience, ClockSkew: 2 * time.Second, Keys: all, Now: func() time.Time { return *now },
+	})
+	require.NoError(t, err)
+	return v, key
+}
+
+func TestSessionReachesTheHandler(t *testing.T) {
+	now := time.Now()
+	v, key := fixed(t, &now)
+	var got session.Claims
+	handler := v.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var ok bool
+		got, ok = sessionauth.FromContext(r.Context())
+		assert.True(t, ok)
+	}))
+	request := httptest.NewRequest(http.MethodGet, "/", nil)
+	request.Header.Set("Authorization", "bearer  "+mint(t, key))
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	assert.Equal(t, http.StatusOK, recorder.Code)
+	assert.Empty(t, recorder.Header(), "the answer is the handler's alone")
+	second := now.Truncate(time.Second)
+	assert.Equal(t, installID, got.InstallID.Text())
+	assert.Equal(t, keys.ID("v2-default"), got.KeyID)
+	assert.Equal(t, issuerName, got.Issuer)
+	assert.Equal(t, audience, got.Audience)
+	assert.WithinDuration(t, second, got.IssuedAt.Time(), time.Second)
+	assert.Equal(t, got.IssuedAt, got.NotBefore)
+	assert.Equal(t, got.IssuedAt+3600, got.ExpiresAt)
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", got, got, got), installID, "an install id belongs into no log")
+
+	_, ok := sessionauth.FromContext(request.Context())
+	assert.False(t, ok)
+	claims, ok := sessionauth.FromContext(sessionauth.NewContext(t.Context(), got))
+	assert.True(t, ok)
+	assert.Equal(t, got, claims)
+}
+
+func TestRefusals(t *testing.T) {
+	now := time.Now()
+	v, key := fixed(t, &now)
+	valid := "Bearer " + mint(t, key)
+	id, _ := session.ParseInstallID(installID)
+	of := func(terms session.Terms, at time.Time) string {
+		terms.Lifetime = time.Hour
+		return "Bearer " + token.Sign(terms.Claims(id, key.ID(), at), key)
+	}
+	ours := session.Terms{Issuer: issuerName, Audience: audience}
+	const missing, invalid, expired = `Bearer realm="offload"`, `Bearer realm="offload", error="invalid_token"`,
+		`Bearer realm="offload", error="invalid_token", error_description="expired"`
+	for name, c := range map[string]struct {
+		authorization            []string
+		code, message, challenge string
+	}{
+		"no header":          {nil, "unauthorized", "Missing bearer token", missing},
+		"another scheme":     {[]string{"Basic dXNlcjpwYXNz"}, "unauthorized", "Missing bearer token", missing},
+		"nothing after it":   {[]string{"Bearer "}, "unauthorized", "Missing bearer token", missing},
+		"two headers":        {[]string{valid, valid}, "invalid_token", "Invalid session token", invalid},
+		"more after it":      {[]string{valid + " x"}, "invalid_token", "Invalid session token", invalid},
+		"no token":           {[]string{"Bearer x"}, "invalid_token", "Invalid session token", invalid},
+		"another audience":   {[]string{of(session.Terms{Issuer: issuerName, Audience: "x"}, now)}, "invalid_token", "Invalid session token", invalid},
+		"another issuer":     {[]string{of(session.Terms{Issuer: "x", Audience: audience}, now)}, "invalid_token", "Invalid session token", invalid},
+		"another signature":  {[]string{valid[:len(valid)-4] + "AAAA"}, "invalid_token", "Invalid session token", invalid},
+		"not yet valid":      {[]string{of(ours, now.Add(4*time.Second))}, "invalid_token", "Invalid session token", invalid},
+		"an hour old":        {[]string{of(ours, now.Add(-time.Hour))}, "expired_token", "Session token expired", expired},
+		"older, and another": {[]string{of(session.Terms{Issuer: "x", Audience: audience}, now.Add(-2*time.Hour))}, "invalid_token", "Invalid session token", invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request := httptest.NewRequest(http.MethodPost, "/orders", strings.NewReader("body"))
+			request.Header["Authorization"] = c.authorization
+			request.Header.Set("X-Request-ID", "golden")
+			recorder := httptest.NewRecorder()
+			v.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				assert.Fail(t, "the handler was reached")
+			})).ServeHTTP(recorder, request)
+			assert.Equal(t, http.StatusUnauthorized, recorder.Code)
+			assert.Equal(t, http.Header{
+				"X-Request-Id": {"golden"}, "Cache-Control": {"no-store"}, "X-Error-Code": {c.code}, "Content-Type": {"application/json"},
+				"Www-Authenticate": {c.challenge},
+			}, recorder.Header())
+			assert.Equal(t, `{"error":{"code":"`+c.code+`","message":"`+c.message+`","request_id":"golden"}}`, recorder.Body.String())
+		})
+	}
+	assert.Equal(t, "ok", send(v, valid).code())
+	assert.Equal(t, "ok", send(v, of(ours, now.Add(2*time.Second))).code(), "within the skew")
+	now = now.Add(time.Hour + time.Second)
+	assert.Equal(t, "expired_token", send(v, valid).code(), "the clock is the one that was handed in")
+}
+
+func TestRequestID(t *testing.T) {
+	now := time.Now()
+	v, _ := fixed(t, &now)
+	const uuid = `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`
+	seen := map[string]bool{}
+	for name, c := range map[string]struct {
+		given []string
+		kept  bool
+	}{
+		"none": {nil, false}, "empty": {[]string{""}, false}, "sound": {[]string{"Abc.1_2-3"}, true}, "two": {[]string{"a", "b"}, false},
+		"longest": {[]string{strings.Repeat("a", 128)}, true}, "too long": {[]string{strings.Repeat("a", 129)}, false},
+		"white space": {[]string{"a b"}, false}, "quotes": {[]string{`a"b`}, false}, "not ASCII": {[]string{"é"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request := httptest.NewRequest(http.MethodGet, "/", nil)
+			request.Header["X-Request-Id"] = c.given
+			recorder := httptest.NewRecorder()
+			v.Middleware(http.NotFoundHandler()).ServeHTTP(recorder, request)
+			id := recorder.Header().Get("X-Request-Id")
+			assert.Contains(t, recorder.Body.String(), `"request_id":"`+id+`"`)
+			if c.kept {
+				assert.Equal(t, c.given[0], id)
+				return
+			}
+			assert.Regexp(t, uuid, id)
+			assert.False(t, seen[id])
+			seen[id] = true
+		})
+	}
+}
+
+func TestWhatCannotBeConfigured(t *testing.T) {
+	key, err := sessionauth.Secret("a", strong)
+	require.NoError(t, err)
+	all, err := sessionauth.NewFixed(key)
+	require.NoError(t, err)
+	sound := sessionauth.Config{Issuer: issuerName, Audience: audience, Keys: all}
+	for name, c := range map[string]struct {
+		change func(*sessionauth.Config)
+		want   error
+	}{
+		"sound":                {func(*sessionauth.Config) {}, nil},
+		"the most skew":        {func(c *sessionauth.Config) { c.ClockSkew = time.Minute }, nil},
+		"no issuer":            {func(c *sessionauth.Config) { c.Issuer = "" }, sessionauth.ErrNames},
+		"no audience":          {func(c *sessionauth.Config) { c.Audience = "" }, sessionauth.ErrNames},
+		"no keys":              {func(c *sessionauth.Config) { c.Keys = nil }, sessionauth.ErrNoKeys},
+		"a skew below nought":  {func(c *sessionauth.Config) { c.ClockSkew = -time.Second }, sessionauth.ErrClockSkew},
+		"too much skew":        {func(c *sessionauth.Config) { c.ClockSkew = 61 * time.Second }, sessionauth.ErrClockSkew},
+		"skew of half seconds": {func(c *sessionauth.Config) { c.ClockSkew = 1500 * time.Millisecond }, sessionauth.ErrClockSkew},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := sound
+			c.change(&config)
+			_, err := sessionauth.New(config)
+			assert.ErrorIs(t, err, c.want)
+		})
+	}
+
+	_, err = sessionauth.NewFixed()
+	assert.ErrorIs(t, err, sessionauth.ErrNoKeys)
+	_, err = sessionauth.NewFixed(key, key)
+	assert.ErrorAs(t, err, new(keys.Faults))
+	_, err = sessionauth.Secret("a b", strong)
+	assert.ErrorIs(t, err, sessionauth.ErrKeyID)
+	for _, empty := range []string{"", " \t\n", "\u2028"} {
+		_, err = sessionauth.Secret("a", empty)
+		assert.ErrorIs(t, err, sessionauth.ErrEmptySecret, "%q", empty)
+	}
+	_, err = sessionauth.Keyset([]byte(`{"keys":[]}`))
+	assert.ErrorAs(t, err, new(keys.SetFaults))
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", sound, sound, sound), strong)
+}
+
+// FuzzAuthorization sends any header. Nothing passes but a session that was signed, and each refusal is one of two; the answer holds nothing of what was sent.
+func FuzzAuthorization(f *testing.F) {
+	now := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	secret, other := keys.NewHS256("secret", []byte(strong), keys.Plan{}), pair("pair", 1)
+	all, err := sessionauth.NewFixed(secret, keys.NewVerifier("pair", other.Public(), keys.Plan{}))
+	require.NoError(f, err)
+	v, err := sessionauth.New(sessionauth.Config{Issuer: issuerName, Audience: audience, Keys: all, Now: func() time.Time { return now }})
+	require.NoError(f, err)
+	id, _ := session.ParseInstallID(installID)
+	terms := session.Terms{Issuer: issuerName, Audience: audience, Lifetime: time.Hour}
+	signed := []string{token.Sign(terms.Claims(id, "secret", now), secret), token.Sign(terms.Claims(id, "pair", now), other)}
+	for _, text := range append([]string{"", "x", "x.y", "x.y.z", "a b", "..", strings.Repeat("a", 4097)}, signed...) {
+		for _, scheme := range []string{"", "Bearer ", "bearer  ", "Basic "} {
+			f.Add(scheme + text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		got := send(v, header)
+		switch got.code() {
+		case "ok":
+			_, text, _ := strings.Cut(strings.Trim(header, " \t"), " ")
+			assert.Contains(t, signed, strings.Trim(text, " \t"))
+			assert.Equal(t, installID, got.Body.String())
+		case "unauthorized", "invalid_token":
+			assert.Equal(t, http.StatusUnauthorized, got.Code)
+			assert.Contains(t, got.Header().Get("WWW-Authenticate"), `Bearer realm="offload"`)
+			if _, text, _ := strings.Cut(header, " "); len(text) > 40 {
+				assert.NotContains(t, got.Body.String(), text)
+			}
+		default:
+			assert.Fail(t, "another answer", got.code())
+		}
+	})
+}

@@ -1,0 +1,148 @@
+// Package sessionauthtest is for tests of services that use sessionauth: an issuer with real keys, which publishes them and mints sessions.
+//
+// Nothing is mocked: the keys are drawn anew for each issuer, the JWKS is served on a loopback socket, and the service under test verifies as it does in
+// production. Everything ends with the test. It imports domain, sessionauth and the standard library.
+//
+//	func TestOrders(t *testing.T) {
+//		issuer := sessionauthtest.New(t)
+//		handler := issuer.Verifier().Middleware(orders)
+//		request := httptest.NewRequest(http.MethodGet, "/orders", nil)
+//		request.Header.Set("Authorization", "Bearer "+issuer.Token("install-12345"))
+//		…
+//	}
+//
+// A service that makes a verifier of its own is given URL, Name and Audience in its configuration.
+package sessionauthtest
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/offload/sessiond/adapters/sessionauth"
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/token"
+)
+
+// What the sessions of an Issuer name: the defaults of the issuing service.
+const (
+	Name     = "offload-backend"
+	Audience = "offload-ios"
+)
+
+// Lifetime is how long a session of an Issuer lasts.
+const Lifetime = time.Hour
+
+// Issuer issues sessions and publishes its keys, as the issuing service does with an EdDSA keyset. It is safe for concurrent use.
+type Issuer struct {
+	t      testing.TB
+	server *httptest.Server
+
+	mu    sync.Mutex
+	all   []keys.Key
+	reads int
+}
+
+// New starts an issuer with one key. It stops with the test.
+func New(t testing.TB) *Issuer {
+	t.Helper()
+	i := &Issuer{t: t}
+	i.Rotate()
+	i.server = httptest.NewServer(http.HandlerFunc(i.publish))
+	t.Cleanup(i.server.Close)
+	return i
+}
+
+// URL is where the keys are published, for sessionauth.JWKSConfig: http on a loopback address.
+func (i *Issuer) URL() string { return i.server.URL + "/.well-known/jwks.json" }
+
+// Reads is how often the keys were asked for.
+func (i *Issuer) Reads() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.reads
+}
+
+func (i *Issuer) publish(w http.ResponseWriter, _ *http.Request) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.reads++
+	ring, err := keys.NewRing(i.all...)
+	if err != nil {
+		panic(err) // keys are drawn, and their ids counted
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	_, _ = io.WriteString(w, keys.FormatPublic(ring, time.Now()))
+}
+
+// Rotate has a new key sign from now on, which is published at once. Those before verify until the test's end.
+func (i *Issuer) Rotate() {
+	seed := make([]byte, keys.SeedSize)
+	_, _ = rand.Read(seed) // never fails
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	id := keys.ID("test-" + strconv.Itoa(len(i.all)+1))
+	i.all = append(i.all, keys.NewEdDSA(id, seed, keys.Plan{}))
+}
+
+// Token is a valid session of an installation, as a client sends it behind Bearer. An install id is 8 to 128 characters; another one fails the test.
+func (i *Issuer) Token(installID string) string {
+	i.t.Helper()
+	return i.Mint(installID, func(*session.Claims) {})
+}
+
+// Expired is a session that was valid and ended a second ago.
+func (i *Issuer) Expired(installID string) string {
+	i.t.Helper()
+	return i.Mint(installID, func(claims *session.Claims) {
+		past := session.Unix((Lifetime + time.Second) / time.Second)
+		claims.IssuedAt, claims.NotBefore, claims.ExpiresAt = claims.IssuedAt-past, claims.NotBefore-past, claims.ExpiresAt-past
+	})
+}
+
+// ForAudience is a session that is valid for another audience.
+func (i *Issuer) ForAudience(audience, installID string) string {
+	i.t.Helper()
+	return i.Mint(installID, func(claims *session.Claims) { claims.Audience = audience })
+}
+
+// Mint signs the claims of a session that starts now, after change did what it likes with them.
+func (i *Issuer) Mint(installID string, change func(*session.Claims)) string {
+	i.t.Helper()
+	id, broken := session.ParseInstallID(installID)
+	if broken != session.RuleNone {
+		i.t.Fatalf("sessionauthtest: the install id breaks the rule %s", broken)
+	}
+	i.mu.Lock()
+	signer := i.all[len(i.all)-1]
+	i.mu.Unlock()
+	claims := session.Terms{Issuer: Name, Audience: Audience, Lifetime: Lifetime}.Claims(id, signer.ID(), time.Now())
+	change(&claims)
+	return token.Sign(claims, signer)
+}
+
+// Verifier is one that reads the published keys. It stops with the test.
+func (i *Issuer) Verifier() *sessionauth.Verifier {
+	i.t.Helper()
+	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: i.URL()})
+	if err == nil {
+		i.t.Cleanup(jwks.Close)
+		err = jwks.Start(context.Background())
+	}
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	verifier, err := sessionauth.New(sessionauth.Config{Issuer: Name, Audience: Audience, Keys: jwks})
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return verifier
+}

@@ -1,0 +1,104 @@
+package sessionauth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/token"
+)
+
+// MaxClockSkew is the most that Config.ClockSkew may be.
+const MaxClockSkew = time.Minute
+
+// Keys are the keys that a Verifier verifies with: a *JWKS, or *Fixed.
+type Keys interface {
+	// ring is what is in force.
+	ring() *keys.Ring
+	// after is what is in force once more was done to find a key that is not in ring: ring itself, where nothing came of it. It is whole unless the keys
+	// that should be in it could not be had yet. It may wait, for patience at the longest and not beyond ctx.
+	after(ctx context.Context, ring *keys.Ring) (newer *keys.Ring, whole bool)
+}
+
+// Config is what a Verifier needs. All but ClockSkew and Now must be given.
+type Config struct {
+	// Issuer and Audience must be those of the issuing service, byte for byte: OFFLOAD_SESSION_TOKEN_ISSUER and …_AUDIENCE there.
+	Issuer   string
+	Audience string
+	// ClockSkew is how much earlier than the issuer's this machine's clock may be: whole seconds, at most MaxClockSkew; zero for not at all.
+	// The issuing service itself allows two seconds unless set otherwise. It never prolongs a session.
+	ClockSkew time.Duration
+	Keys      Keys
+	// Now is the clock; nil for the machine's.
+	Now func() time.Time
+}
+
+// Verifier tells whose session a request carries. It is safe for concurrent use.
+type Verifier struct {
+	keys  Keys
+	terms session.Terms
+	now   func() time.Time
+}
+
+// What New fails with.
+var (
+	// ErrNames is a Config without an issuer or an audience: a token could never name them.
+	ErrNames = errors.New("sessionauth: issuer and audience must be given")
+	// ErrClockSkew is a ClockSkew that is negative, over MaxClockSkew, or not whole seconds.
+	ErrClockSkew = errors.New("sessionauth: the clock skew must be whole seconds, at most a minute")
+	// ErrNoKeys is a Config without keys, or Fixed without one.
+	ErrNoKeys = errors.New("sessionauth: there is no key")
+)
+
+// New makes a Verifier. It fails with ErrNames, ErrClockSkew or ErrNoKeys.
+func New(config Config) (*Verifier, error) {
+	switch {
+	case config.Issuer == "" || config.Audience == "":
+		return nil, ErrNames
+	case config.ClockSkew < 0 || config.ClockSkew > MaxClockSkew || config.ClockSkew%time.Second != 0:
+		return nil, ErrClockSkew
+	case config.Keys == nil:
+		return nil, ErrNoKeys
+	}
+	v := &Verifier{
+		keys:  config.Keys,
+		terms: session.Terms{Issuer: config.Issuer, Audience: config.Audience, ClockSkew: config.ClockSkew},
+		now:   config.Now,
+	}
+	if v.now == nil {
+		v.now = time.Now
+	}
+	return v, nil
+}
+
+// Authenticate tells the session that the values of a request's Authorization headers stand for, for services that do not speak net/http. It fails with a
+// *token.Rejection, which holds the reason for telemetry; or with an error of the kind failure.Unavailable where the token's key is unknown and the published
+// keys could not be had yet. It waits only for keys that it does not know, a second at most and not beyond ctx.
+func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (session.Claims, error) {
+	text, err := token.FromAuthorization(authorization)
+	if err != nil {
+		return session.Claims{}, err
+	}
+	now := v.now()
+	ring := v.keys.ring()
+	claims, err := token.Verify(text, ring, v.terms, now)
+	if !isUnknownKey(err) {
+		return claims, err
+	}
+	newer, whole := v.keys.after(ctx, ring)
+	if newer != ring {
+		claims, err = token.Verify(text, newer, v.terms, now)
+	}
+	if !whole && isUnknownKey(err) {
+		return session.Claims{}, failure.New(failure.Unavailable, err)
+	}
+	return claims, err
+}
+
+func isUnknownKey(err error) bool {
+	rejection, ok := errors.AsType[*token.Rejection](err)
+	return ok && rejection.Reason == token.ReasonUnknownKey
+}
