@@ -50,6 +50,14 @@ func (c *Conn) Hear(t testing.TB, method string) Response {
 	return answer
 }
 
+// Head reads the head of the next answer and leaves what comes after it.
+func (c *Conn) Head(t testing.TB, method string) Response {
+	t.Helper()
+	answer, err := http.ReadResponse(c.reader, &http.Request{Method: method})
+	require.NoError(t, err)
+	return Response{Status: answer.StatusCode, Header: answer.Header, Close: answer.Close}
+}
+
 // TryHear reads the next answer. It fails where none comes whole.
 func (c *Conn) TryHear(method string) (Response, error) {
 	answer, err := http.ReadResponse(c.reader, &http.Request{Method: method})
