@@ -91,7 +91,7 @@ func (e *Effect) write(text io.Writer) {
 	line("limits", "%d for an address, %d for an installation, in %d s; mode %s; IPv6 by /%d",
 		e.Limits.PerIP, e.Limits.PerInstall, e.Limits.WindowSeconds, e.Limits.Mode, e.Limits.IPv6Prefix)
 	line("storage", "%s, at most %d subjects", e.Limits.Storage, e.Limits.MaxSubjects)
-	proxies := "none; forwarding headers change nothing"
+	proxies := "none: forwarding headers change nothing, and all clients behind a proxy share one limit"
 	if len(e.Proxies.Trusted) > 0 {
 		proxies = strings.Join(e.Proxies.Trusted, ", ") + ", by " + e.Proxies.Header
 	}

@@ -33,6 +33,7 @@ func (s *Service) listening(started Line) {
 type Client struct {
 	// Public and Ops are the addresses of the listeners, as host and port.
 	Public, Ops string
+	dialer      *net.Dialer
 	http        *http.Client
 }
 
@@ -92,6 +93,7 @@ func (c *Client) As(t testing.TB, address string) *Client {
 
 // open makes the client's connections, which close with the test.
 func (c *Client) open(t testing.TB, dialer *net.Dialer) {
+	c.dialer = dialer
 	transport := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 256}
 	c.http = &http.Client{
 		Transport:     transport,

@@ -24,7 +24,7 @@ type Conn struct {
 // Dial connects to the public listener. The connection closes with the test, and fails what hangs.
 func (c *Client) Dial(t testing.TB) *Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", c.Public)
+	conn, err := c.dialer.Dial("tcp", c.Public)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(Patience)))

@@ -156,7 +156,8 @@ func forged() []string {
 	} {
 		lines = append(lines, name+": forged")
 	}
-	return lines
+	// Whoever obeys takes the session's headers away from the application (RFC 9110 §7.6.1).
+	return append(lines, "Connection: X-Session-Install-Id, X-Session-Expires-At", "Connection: keep-alive, x-session-key-id", "Connection: Upgrade, X-Session-Install-Id")
 }
 
 func TestForgedHeadersDoNotReachTheApplication(t *testing.T) {
