@@ -63,7 +63,7 @@ func spoofs(pretended string) [][]string {
 		{"X-Forwarded-For: 127.0.0.1"}, {"X-Forwarded-For: 127.0.0.1, 127.0.0.1", "X-Forwarded-For: 127.0.0.1"}, {"X-Forwarded-For: unknown"}, {"X-Forwarded-For: "}, {"X-Forwarded-For: ,,,"},
 		{"X-Forwarded-For: ::ffff:" + pretended}, {"X-Forwarded-For: [2001:db8::1]:80"}, {`X-Forwarded-For: "` + pretended}, {"X-Forwarded-For: " + strings.Repeat("198.51.100.9, ", 60) + pretended},
 		{"x-forwarded-for: " + pretended}, {"X_Forwarded_For: " + pretended}, {"X-Forwarded-For: " + pretended, "Connection: X-Forwarded-For"}, {"Connection: close, X-Forwarded-For"},
-		{"X-Forwarded-For: " + pretended, "Connection: Upgrade, X-Forwarded-For", "Upgrade: echo"},
+		append([]string{"X-Forwarded-For: " + pretended, "Connection: X-Forwarded-For", "Upgrade: websocket"}, handshake...),
 		{"Via: 1.1 " + pretended}, {"X-Original-Forwarded-For: " + pretended},
 	}
 	for _, name := range []string{

@@ -122,14 +122,34 @@ func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
 			}
 			assert.EqualValues(t, 5, s.assertAdmitted(t, answer, "expected").Body)
 		})
-		t.Run("another protocol", func(t *testing.T) {
-			conn := s.client.Dial(t)
-			conn.Say(t, request("GET", "/app/x", "", bearer, "Connection: Upgrade", "Upgrade: echo"))
-			answer := conn.Head(t, "GET")
-			require.Equal(t, http.StatusSwitchingProtocols, answer.Status)
-			conn.Say(t, "over and over\n")
-			assert.Equal(t, "over and over\n", conn.HearEnd(t))
-			require.Len(t, s.application.take(), 1)
+		t.Run("WebSocket", func(t *testing.T) {
+			for _, upgrade := range []string{"websocket", "WebSocket"} {
+				conn := s.client.Dial(t)
+				conn.Say(t, request("GET", "/app/x", "", append([]string{bearer, "Upgrade: " + upgrade}, handshake...)...))
+				answer := conn.Head(t, "GET")
+				require.Equal(t, http.StatusSwitchingProtocols, answer.Status)
+				conn.Say(t, "over and over\n")
+				assert.Equal(t, "over and over\n", conn.HearEnd(t))
+				require.Len(t, s.application.take(), 1)
+			}
+		})
+		t.Run("and no other protocol, for nobody would look at what is asked over it", func(t *testing.T) {
+			for _, upgrade := range [][]string{
+				{"Upgrade: h2c"}, {"Upgrade: H2C", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"}, {"Upgrade: echo"}, {"Upgrade: h2c, websocket"}, {"Upgrade: h2c", "Upgrade: websocket"},
+				{"Upgrade: websocket", "Upgrade: h2c"}, {"Upgrade: TLS/1.2"},
+			} {
+				for _, target := range []string{"/app/x", "/public/x"} {
+					what := strings.Join(upgrade, ", ") + " on " + target
+					conn := s.client.Dial(t)
+					conn.Say(t, request("GET", target, "", append(append(upgrade, handshake...), bearer, "Connection: HTTP2-Settings")...))
+					conn.Head(t, "GET")
+					requests := s.application.take()
+					require.Len(t, requests, 1, what)
+					for _, passed := range requests[0].Header.Values("Upgrade") {
+						assert.Equal(t, "websocket", passed, what)
+					}
+				}
+			}
 		})
 		t.Run("the request's id is one for all", func(t *testing.T) {
 			for given, kept := range map[string]bool{"A.b_c-1": true, strings.Repeat("x", 128): true, strings.Repeat("x", 129): false, "a b": false, `a"b`: false, "": false} {
@@ -205,7 +225,7 @@ func TestWhoHasNoSessionIsRefused(t *testing.T) {
 				{"a chunked POST", "POST", request("POST", "/app/x", "", append(headers, "Transfer-Encoding: chunked")...) + "3\r\nabc\r\n0\r\n\r\n"},
 				{"a large POST", "POST", request("POST", "/app/x", strings.Repeat("x", 5<<20), headers...)},
 				{"a body that is expected", "POST", request("POST", "/app/x", "", append(headers, "Content-Length: 5", "Expect: 100-continue")...)},
-				{"another protocol", "GET", request("GET", "/app/x", "", append(headers, "Connection: Upgrade", "Upgrade: echo")...)},
+				{"WebSocket", "GET", request("GET", "/app/x", "", append(append(headers, "Upgrade: websocket"), handshake...)...)},
 			} {
 				answer := s.client.Exchange(t, sent.method, sent.text)
 				s.assertRefused(t, answer, code, sent.what)

@@ -110,6 +110,24 @@ func TestHAProxyWithABrokenScriptLetsNobodyIn(t *testing.T) {
 	}
 }
 
+// The service itself, stopped in its tracks, and then going on.
+func TestTheServiceHangsAndGoesOn(t *testing.T) {
+	t.Parallel()
+	eachProduct(t, func(t *testing.T, p product) {
+		service, application := harness.Start(t, nil), startApplication(t)
+		bearer := harness.Bearer(service.Token(t, installation))
+		client := service.At(t, p.start(t, service.Public, application.addr()).Addr)
+		assert.Equal(t, http.StatusOK, client.Send(t, "GET", "/app/x", "", bearer).Status)
+		require.Len(t, application.take(), 1)
+		service.Hang(t)
+		answer := client.Send(t, "GET", "/app/x", "", bearer)
+		application.assertNothing(t, "while it hangs")
+		assert.GreaterOrEqual(t, answer.Status, 500)
+		service.Resume(t)
+		assert.Equal(t, http.StatusOK, client.Send(t, "GET", "/app/x", "", bearer).Status, "at once")
+	})
+}
+
 // What the service is asked with: the credentials, an id, and neither the body nor its length.
 func TestTheSubRequestHasNoBody(t *testing.T) {
 	t.Parallel()

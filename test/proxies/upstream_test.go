@@ -80,6 +80,9 @@ func (u *upstream) assertNothing(t testing.TB, what string) {
 	assert.Empty(t, u.take(), what)
 }
 
+// handshake is RFC 6455's own example (§1.3), which HAProxy looks at.
+var handshake = []string{"Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"}
+
 // startApplication starts the application behind a proxy. Where it is asked to change protocols, it sends each line back.
 func startApplication(t testing.TB) *upstream {
 	t.Helper()
@@ -93,7 +96,7 @@ func startApplication(t testing.TB) *upstream {
 			panic(err)
 		}
 		defer func() { _ = conn.Close() }()
-		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
 		line, _ := bufio.NewReader(buffered).ReadString('\n')
 		_, _ = io.WriteString(conn, line)
 	})
