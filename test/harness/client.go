@@ -33,6 +33,7 @@ func (s *Service) listening(started Line) {
 type Client struct {
 	// Public and Ops are the addresses of the listeners, as host and port.
 	Public, Ops string
+	dialer      *net.Dialer
 	http        *http.Client
 }
 
@@ -92,6 +93,7 @@ func (c *Client) As(t testing.TB, address string) *Client {
 
 // open makes the client's connections, which close with the test.
 func (c *Client) open(t testing.TB, dialer *net.Dialer) {
+	c.dialer = dialer
 	transport := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 256}
 	c.http = &http.Client{
 		Transport:     transport,
@@ -100,6 +102,9 @@ func (c *Client) open(t testing.TB, dialer *net.Dialer) {
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 }
+
+// Close closes the connections that nothing is asked on.
+func (c *Client) Close() { c.hangUp() }
 
 // hangUp closes the connections that nothing is asked on, for a service waits a while whether something comes.
 func (c *Client) hangUp() { c.http.CloseIdleConnections() }
@@ -198,4 +203,12 @@ func (c *Client) RequireHealthy(t testing.TB) {
 	require.Equal(t, http.StatusOK, c.Operations(t, http.MethodGet, "/readyz").Status)
 	require.Equal(t, http.StatusOK, c.Send(t, http.MethodGet, "/v1/health", "").Status)
 	require.Equal(t, "unauthorized", c.Current(t).Code())
+}
+
+// At is a client of a proxy that stands before the service: Public is the proxy's address.
+func (c *Client) At(t testing.TB, public string) *Client {
+	t.Helper()
+	other := &Client{Public: public, Ops: c.Ops}
+	other.open(t, &net.Dialer{})
+	return other
 }

@@ -24,7 +24,7 @@ type Conn struct {
 // Dial connects to the public listener. The connection closes with the test, and fails what hangs.
 func (c *Client) Dial(t testing.TB) *Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", c.Public)
+	conn, err := c.dialer.Dial("tcp", c.Public)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(Patience)))
@@ -48,6 +48,14 @@ func (c *Conn) Hear(t testing.TB, method string) Response {
 	answer, err := c.TryHear(method)
 	require.NoError(t, err)
 	return answer
+}
+
+// Head reads the head of the next answer and leaves what comes after it.
+func (c *Conn) Head(t testing.TB, method string) Response {
+	t.Helper()
+	answer, err := http.ReadResponse(c.reader, &http.Request{Method: method})
+	require.NoError(t, err)
+	return Response{Status: answer.StatusCode, Header: answer.Header, Close: answer.Close}
 }
 
 // TryHear reads the next answer. It fails where none comes whole.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // Env is what a service is given as its environment, beside PATH and HOME: nothing of the test's own environment reaches it.
@@ -80,6 +81,20 @@ func launch(t testing.TB, env Env, args ...string) *Process {
 func (p *Process) Signal(t testing.TB, signal os.Signal) {
 	t.Helper()
 	require.NoError(t, p.command.Process.Signal(signal))
+}
+
+// Hang stops the process where it is: its connections stand, and nothing is answered, until Resume.
+func (p *Process) Hang(t testing.TB) {
+	t.Helper()
+	p.Signal(t, syscall.SIGSTOP)
+	// It has stopped when the last of its threads has, which is told to the parent and to be left for os/exec.
+	require.NoError(t, unix.Waitid(unix.P_PID, p.command.Process.Pid, nil, unix.WSTOPPED|unix.WNOWAIT, nil))
+}
+
+// Resume lets a process that hangs go on.
+func (p *Process) Resume(t testing.TB) {
+	t.Helper()
+	p.Signal(t, syscall.SIGCONT)
 }
 
 // Terminate asks the process to stop, and does not wait.

@@ -1,0 +1,56 @@
+-- Asks sessiond whose session a request has: http-request lua.verify_session SOCKET, where SOCKET is bound by a proxy that leads to sessiond.
+--
+-- On 200 it sets txn.session_valid, txn.session_install_id, txn.session_expires_at and txn.session_key_id. A 401 goes to the client as it is. On anything
+-- else, an error of its own included, it sets nothing: the configuration must refuse whoever has no txn.session_valid.
+
+-- kept are the headers of a refusal that go to the client.
+local kept = {"content-type", "cache-control", "www-authenticate", "x-error-code"}
+
+-- only is a header's value where it came once, else nil.
+local function only(headers, name)
+	local values = headers[name]
+	if values ~= nil and values[1] == nil then
+		return values[0]
+	end
+	return nil
+end
+
+local function verify_session(txn, socket)
+	local sent = {["x-request-id"] = {txn:get_var("txn.request_id")}}
+	-- All lines of Authorization: that there are two is for the service to judge.
+	local credentials = txn.http:req_get_headers()["authorization"]
+	if credentials ~= nil then
+		sent["authorization"] = {}
+		for i = 0, #credentials do
+			table.insert(sent["authorization"], credentials[i])
+		end
+	end
+	-- An address in place of a name: HAProxy would resolve a name, whatever dst says.
+	local answer = core.httpclient():get{url = "http://127.0.0.1/v1/sessions/verify", dst = socket, headers = sent, timeout = 3000}
+	if answer == nil or answer.headers == nil then
+		return
+	end
+	if answer.status == 401 then
+		local headers = {}
+		for _, name in ipairs(kept) do
+			local value = only(answer.headers, name)
+			if value ~= nil then
+				headers[name] = {value}
+			end
+		end
+		txn:done(txn:reply{status = 401, reason = "Unauthorized", headers = headers, body = answer.body})
+		return
+	end
+	local id = only(answer.headers, "x-session-install-id")
+	local expires = only(answer.headers, "x-session-expires-at")
+	local key = only(answer.headers, "x-session-key-id")
+	if answer.status ~= 200 or id == nil or expires == nil or key == nil then
+		return
+	end
+	txn:set_var("txn.session_install_id", id)
+	txn:set_var("txn.session_expires_at", expires)
+	txn:set_var("txn.session_key_id", key)
+	txn:set_var("txn.session_valid", true)
+end
+
+core.register_action("verify_session", {"http-req"}, verify_session, 1)

@@ -1,0 +1,52 @@
+package proxy
+
+import (
+	"fmt"
+	"testing"
+)
+
+// StartNginx starts nginx on host. site makes what stands in its http block, as a file of conf.d does, for the address to listen on.
+func StartNginx(t testing.TB, host string, site func(addr string) string) *Server {
+	t.Helper()
+	return start(t, host, func(addr, folder string) program {
+		// One process, so that none is left behind and none changes its user.
+		config := fmt.Sprintf(`daemon off;
+master_process off;
+pid %[1]s/nginx.pid;
+error_log stderr notice;
+events {}
+http {
+	access_log off;
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+	%[2]s
+}
+`, folder, site(addr))
+		return program{name: "nginx", part: "nginx", args: []string{"-p", folder, "-e", "stderr", "-c", write(t, folder, "nginx.conf", config)}}
+	})
+}
+
+// StartCaddy starts Caddy on host, with the Caddyfile and the environment that configure makes for the address to listen on.
+func StartCaddy(t testing.TB, host string, configure func(addr string) (caddyfile string, env []string)) *Server {
+	t.Helper()
+	return start(t, host, func(addr, folder string) program {
+		caddyfile, env := configure(addr)
+		return program{
+			name: "caddy", part: "caddy",
+			args: []string{"run", "--adapter", "caddyfile", "--config", write(t, folder, "Caddyfile", caddyfile)},
+			env:  append([]string{"HOME=" + folder, "XDG_DATA_HOME=" + folder, "XDG_CONFIG_HOME=" + folder}, env...),
+		}
+	})
+}
+
+// StartHAProxy starts HAProxy on host, with the configuration and the environment that configure makes for the address to listen on.
+func StartHAProxy(t testing.TB, host string, configure func(addr string) (config string, env []string)) *Server {
+	t.Helper()
+	return start(t, host, func(addr, folder string) program {
+		config, env := configure(addr)
+		return program{name: "haproxy", part: "haproxy", args: []string{"-db", "-f", write(t, folder, "haproxy.cfg", config)}, env: env}
+	})
+}

@@ -1,0 +1,127 @@
+// Package proxies_test puts real reverse proxies before the service, with the very configurations that operators are given in cmd/sessiond/deploy: nginx,
+// Caddy and HAProxy run; what Traefik and Envoy send is replayed, since they cannot be had as packages.
+package proxies_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/offload/sessiond/test/harness"
+	"github.com/offload/sessiond/test/harness/proxy"
+)
+
+// Whatever a test has started has stopped by the end, and left nothing running.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		if err := harness.RemoveBinary(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(status)
+	}))
+}
+
+// deployed is a file of the examples, as an operator copies it.
+func deployed(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(path(name))
+	require.NoError(t, err)
+	return string(text)
+}
+
+func path(name string) string {
+	absolute, err := filepath.Abs(filepath.Join("..", "..", "cmd", "sessiond", "deploy", name))
+	if err != nil {
+		panic(err)
+	}
+	return absolute
+}
+
+// replaced is text with each old replaced by the new one after it. Each old stands there once, as the example's head says.
+func replaced(t testing.TB, text string, oldAndNew ...string) string {
+	t.Helper()
+	for i := 0; i < len(oldAndNew); i += 2 {
+		require.Equal(t, 1, strings.Count(text, "\n"+oldAndNew[i])+strings.Count(text, "\t"+oldAndNew[i]), "%s", oldAndNew[i])
+		text = strings.NewReplacer("\n"+oldAndNew[i], "\n"+oldAndNew[i+1], "\t"+oldAndNew[i], "\t"+oldAndNew[i+1]).Replace(text)
+	}
+	return text
+}
+
+// product is a proxy that runs here, with its example.
+type product struct {
+	name string
+	// start starts it before a service and an application, which are addresses.
+	start func(t testing.TB, sessiond, application string) *proxy.Server
+}
+
+// products are all that run.
+var products = []product{{"nginx", startNginx}, {"caddy", startCaddy}, {"haproxy", startHAProxy}}
+
+func startNginx(t testing.TB, sessiond, application string) *proxy.Server {
+	t.Helper()
+	return proxy.StartNginx(t, "127.0.0.1", func(addr string) string {
+		return replaced(t, deployed(t, "nginx/sessiond.conf"),
+			"server 127.0.0.1:8080;", "server "+sessiond+";", "server 127.0.0.1:3000;", "server "+application+";", "listen 80;", "listen "+addr+";")
+	})
+}
+
+func startCaddy(t testing.TB, sessiond, application string) *proxy.Server {
+	t.Helper()
+	return proxy.StartCaddy(t, "127.0.0.1", func(addr string) (string, []string) {
+		return deployed(t, "caddy/Caddyfile"), []string{
+			"CADDY_ADMIN=off", "PUBLIC_ADDR=http://" + addr[strings.LastIndex(addr, ":"):], "PUBLIC_BIND=127.0.0.1",
+			"SESSIOND_ADDR=" + sessiond, "APPLICATION_ADDR=" + application,
+		}
+	})
+}
+
+func startHAProxy(t testing.TB, sessiond, application string) *proxy.Server {
+	t.Helper()
+	return startHAProxyWith(t, path("haproxy/sessiond.lua"), sessiond, application)
+}
+
+// startHAProxyWith starts it with another script.
+func startHAProxyWith(t testing.TB, script, sessiond, application string) *proxy.Server {
+	t.Helper()
+	return proxy.StartHAProxy(t, "127.0.0.1", func(addr string) (string, []string) {
+		return deployed(t, "haproxy/haproxy.cfg"), []string{
+			"PUBLIC_ADDR=" + addr, "SESSIOND_ADDR=" + sessiond, "APPLICATION_ADDR=" + application,
+			"SESSIOND_LUA=" + script, "SESSIOND_SOCKET=abns@sessiond-test-" + addr,
+		}
+	})
+}
+
+// eachProduct runs a test before each of them, at the same time.
+func eachProduct(t *testing.T, test func(t *testing.T, p product)) {
+	for _, p := range products {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, p)
+		})
+	}
+}
+
+// with is env and more.
+func with(env, more harness.Env) harness.Env {
+	merged := harness.Env{}
+	for name, value := range env {
+		merged[name] = value
+	}
+	for name, value := range more {
+		merged[name] = value
+	}
+	return merged
+}
+
+// writeFile writes a file that goes with the test, and returns its path.
+func writeFile(t testing.TB, name, content string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	return file
+}

@@ -1,0 +1,256 @@
+package proxies_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/offload/sessiond/test/harness"
+)
+
+// Envoy and Traefik cannot be started here. Their sub-requests are replayed as their sources write them: for Envoy RawHttpClientImpl::check of
+// ext_authz_http_impl.cc and what its router and async client add, for Traefik ServeHTTP and writeHeader of middlewares/auth/forward.go. The paths and the lists
+// of headers are those of the examples.
+
+// original is a client's request at the proxy.
+type original struct {
+	method, target string
+	authorization  []string
+}
+
+// originals are what clients may send; none of it may trouble the sub-request.
+func originals(bearer string) []original {
+	list := []original{}
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND"} {
+		list = append(list, original{method, "/app/x", []string{bearer}})
+	}
+	for _, target := range targets {
+		if strings.HasPrefix(target, "/") && !strings.ContainsAny(target, "#") && !malformed(target) {
+			list = append(list, original{"GET", target, []string{bearer}})
+		}
+	}
+	return list
+}
+
+// malformed tells whether a target is no URL: then the parser refuses the sub-request, and so the proxy the request.
+func malformed(target string) bool {
+	_, err := url.ParseRequestURI(target)
+	return err != nil
+}
+
+// envoy is what of its example matters here.
+type envoy struct {
+	prefix             string
+	upstream, refusals []string
+}
+
+// readEnvoy reads the example.
+func readEnvoy(t *testing.T) envoy {
+	t.Helper()
+	type patterns struct {
+		Patterns []struct {
+			Exact string `yaml:"exact"`
+		} `yaml:"patterns"`
+	}
+	var file struct {
+		Static struct {
+			Listeners []struct {
+				Chains []struct {
+					Filters []struct {
+						Config struct {
+							Filters []struct {
+								Name   string `yaml:"name"`
+								Config struct {
+									Allow   *bool    `yaml:"failure_mode_allow"`
+									Body    any      `yaml:"with_request_body"`
+									Allowed patterns `yaml:"allowed_headers"`
+									HTTP    struct {
+										Prefix   string `yaml:"path_prefix"`
+										Response struct {
+											Upstream patterns `yaml:"allowed_upstream_headers"`
+											Client   patterns `yaml:"allowed_client_headers"`
+										} `yaml:"authorization_response"`
+									} `yaml:"http_service"`
+								} `yaml:"typed_config"`
+							} `yaml:"http_filters"`
+						} `yaml:"typed_config"`
+					} `yaml:"filters"`
+				} `yaml:"filter_chains"`
+			} `yaml:"listeners"`
+		} `yaml:"static_resources"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(deployed(t, "envoy/envoy.yaml")), &file))
+	filter := file.Static.Listeners[0].Chains[0].Filters[0].Config.Filters[0]
+	require.Equal(t, "envoy.filters.http.ext_authz", filter.Name)
+	require.NotNil(t, filter.Config.Allow)
+	require.False(t, *filter.Config.Allow)
+	require.Nil(t, filter.Config.Body)
+	require.Equal(t, "x-request-id", filter.Config.Allowed.Patterns[0].Exact)
+	names := func(list patterns) []string {
+		var names []string
+		for _, pattern := range list.Patterns {
+			names = append(names, pattern.Exact)
+		}
+		return names
+	}
+	return envoy{filter.Config.HTTP.Prefix, names(filter.Config.HTTP.Response.Upstream), names(filter.Config.HTTP.Response.Client)}
+}
+
+// ask is Envoy's sub-request: the same method, the prefix with the whole target after it, one line of Authorization, into which several were merged.
+func (e envoy) ask(o original) string {
+	text := o.method + " " + e.prefix + o.target + " HTTP/1.1\r\nhost: example.test\r\ncontent-length: 0\r\n"
+	if len(o.authorization) > 0 {
+		text += "authorization: " + strings.Join(o.authorization, ",") + "\r\n"
+	}
+	return text + "x-request-id: 8a2201af-5075-9447-b593-ec3a243aff52\r\nx-envoy-internal: true\r\nx-forwarded-for: 10.0.0.7\r\nx-envoy-expected-rq-timeout-ms: 2000\r\n\r\n"
+}
+
+func TestEnvoysSubRequests(t *testing.T) {
+	t.Parallel()
+	example := readEnvoy(t)
+	service := harness.Serve(t, nil)
+	token := service.Token(t, installation)
+	conn := service.Dial(t) // one for all, as Envoy keeps it
+	for _, o := range originals("Bearer " + token) {
+		conn.Say(t, example.ask(o))
+		answer := conn.Hear(t, o.method)
+		require.Equal(t, http.StatusOK, answer.Status, "200 alone admits: %s %s", o.method, o.target)
+		assert.Empty(t, answer.Body)
+		assert.False(t, answer.Close, "%s %s", o.method, o.target)
+		assertTold(t, answer, example.upstream)
+	}
+	for _, target := range targets {
+		if malformed(target) {
+			assert.Equal(t, http.StatusBadRequest, service.Exchange(t, "GET", example.ask(original{"GET", target, []string{"Bearer " + token}})).Status, target)
+		}
+	}
+	for code, authorization := range map[string][]string{"unauthorized": nil, "invalid_token": {"Bearer " + token, "Bearer " + token}} {
+		conn.Say(t, example.ask(original{"POST", "/app/x?secret=1", authorization}))
+		assertRefusal(t, conn.Hear(t, "POST"), code, "8a2201af-5075-9447-b593-ec3a243aff52", example.refusals)
+	}
+	service.Clock.Advance(time.Hour)
+	conn.Say(t, example.ask(original{"POST", "/app/x", []string{"Bearer " + token}}))
+	assertRefusal(t, conn.Hear(t, "POST"), "expired_token", "8a2201af-5075-9447-b593-ec3a243aff52", example.refusals)
+	for _, authorization := range [][]string{nil, {"Bearer x"}} {
+		for _, o := range originals("") {
+			o.authorization = authorization
+			conn.Say(t, example.ask(o))
+			require.Equal(t, http.StatusUnauthorized, conn.Hear(t, o.method).Status, "%s %s", o.method, o.target)
+		}
+	}
+}
+
+// traefik is what of its example matters here.
+type traefik struct {
+	address           *url.URL
+	requests, answers []string
+}
+
+// readTraefik reads the example.
+func readTraefik(t *testing.T) traefik {
+	t.Helper()
+	var file struct {
+		HTTP struct {
+			Middlewares map[string]struct {
+				ForwardAuth struct {
+					Address     string   `yaml:"address"`
+					Trust       bool     `yaml:"trustForwardHeader"`
+					ForwardBody bool     `yaml:"forwardBody"`
+					Requests    []string `yaml:"authRequestHeaders"`
+					Responses   []string `yaml:"authResponseHeaders"`
+				} `yaml:"forwardAuth"`
+				Headers struct {
+					Custom map[string]string `yaml:"customRequestHeaders"`
+				} `yaml:"headers"`
+			} `yaml:"middlewares"`
+			Routers map[string]struct {
+				Middlewares []string `yaml:"middlewares"`
+			} `yaml:"routers"`
+		} `yaml:"http"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(deployed(t, "traefik/dynamic.yml")), &file))
+	forward := file.HTTP.Middlewares["session"].ForwardAuth
+	require.False(t, forward.Trust)
+	require.False(t, forward.ForwardBody)
+	require.Equal(t, []string{"no-forged-session", "session"}, file.HTTP.Routers["protected"].Middlewares)
+	require.Equal(t, []string{"no-forged-session"}, file.HTTP.Routers["public"].Middlewares)
+	for _, name := range forward.Responses {
+		value, removed := file.HTTP.Middlewares["no-forged-session"].Headers.Custom[name]
+		require.True(t, removed && value == "", name)
+	}
+	address, err := url.Parse(forward.Address)
+	require.NoError(t, err)
+	var static map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(deployed(t, "traefik/traefik.yml")), &static))
+	return traefik{address, forward.Requests, forward.Responses}
+}
+
+// ask is Traefik's sub-request: GET on the address alone, the client's headers that are in the list, line by line, and what he asked for in X-Forwarded-…
+func (f traefik) ask(o original) string {
+	text := "GET " + f.address.RequestURI() + " HTTP/1.1\r\nHost: " + f.address.Host + "\r\nUser-Agent: Go-http-client/1.1\r\n"
+	for _, line := range o.authorization {
+		text += "Authorization: " + line + "\r\n"
+	}
+	return text + "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Host: example.test\r\nX-Forwarded-Method: " + o.method +
+		"\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Uri: " + o.target + "\r\nX-Request-Id: mine-1\r\nAccept-Encoding: gzip\r\n\r\n"
+}
+
+func TestTraefiksSubRequests(t *testing.T) {
+	t.Parallel()
+	example := readTraefik(t)
+	require.Equal(t, []string{"Authorization", "X-Request-Id"}, example.requests)
+	service := harness.Serve(t, nil)
+	token := service.Token(t, installation)
+	conn := service.Dial(t)
+	for _, o := range originals("Bearer " + token) {
+		conn.Say(t, example.ask(o))
+		answer := conn.Hear(t, "GET")
+		require.Equal(t, http.StatusOK, answer.Status, "%s %s", o.method, o.target)
+		assert.Empty(t, answer.Body)
+		assert.False(t, answer.Close)
+		assertTold(t, answer, example.answers)
+	}
+	for code, authorization := range map[string][]string{"unauthorized": nil, "invalid_token": {"Bearer " + token, "Bearer " + token}} {
+		conn.Say(t, example.ask(original{"POST", "/app/x", authorization}))
+		assertRefusal(t, conn.Hear(t, "GET"), code, "mine-1", nil)
+	}
+	service.Clock.Advance(time.Hour)
+	conn.Say(t, example.ask(original{"POST", "/app/x", []string{"Bearer " + token}}))
+	assertRefusal(t, conn.Hear(t, "GET"), "expired_token", "mine-1", nil)
+}
+
+// assertTold fails unless the session is in the headers that the proxy copies, each once, and in no other that it would have to copy.
+func assertTold(t *testing.T, answer harness.Response, copied []string) {
+	t.Helper()
+	told := map[string]string{}
+	for _, name := range copied {
+		values := answer.Header.Values(name)
+		require.Len(t, values, 1, name)
+		told[http.CanonicalHeaderKey(name)] = values[0]
+	}
+	assert.Equal(t, map[string]string{
+		"X-Session-Install-Id": encoded, "X-Session-Expires-At": "2026-02-16T13:00:00Z", "X-Session-Key-Id": "v2-default",
+	}, told)
+}
+
+// assertRefusal fails unless the answer is the contract's refusal, and each of its headers that a client needs is among those that the proxy copies; nil copies all.
+func assertRefusal(t *testing.T, answer harness.Response, code, requestID string, copied []string) {
+	t.Helper()
+	refusal := refusals[code]
+	require.Equal(t, http.StatusUnauthorized, answer.Status)
+	for name, value := range map[string]string{
+		"Www-Authenticate": refusal.authenticate, "X-Error-Code": code, "X-Request-Id": requestID, "Content-Type": "application/json", "Cache-Control": "no-store",
+	} {
+		assert.Equal(t, []string{value}, answer.Header.Values(name))
+		if copied != nil {
+			assert.Contains(t, copied, strings.ToLower(name))
+		}
+	}
+	assert.Equal(t, `{"error":{"code":"`+code+`","message":"`+refusal.message+`","request_id":"`+requestID+`"}}`, answer.Body)
+}
