@@ -74,11 +74,25 @@ func askOnce(address string, n int) (net.Conn, error) {
 // leave closes them all and tells how many the service had closed before.
 func (h idlers) leave() (lost int) {
 	for _, conn := range h {
-		_ = conn.SetReadDeadline(time.Now().Add(time.Microsecond))
-		if _, err := conn.Read(make([]byte, 1)); err == io.EOF {
+		if over(conn) {
 			lost++
 		}
 		_ = conn.Close()
 	}
 	return lost
+}
+
+// over tells, without waiting, whether the other side has closed the connection.
+func over(conn net.Conn) bool {
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return true
+	}
+	gone := false
+	err = raw.Read(func(fd uintptr) bool {
+		n, _, failed := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		gone = n == 0 && failed == nil || failed != nil && !errors.Is(failed, syscall.EAGAIN)
+		return true
+	})
+	return gone || err != nil
 }
