@@ -11,7 +11,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-peers test-storage test-long lint parts generate verify fuzz bench
+.PHONY: help run build test test-unit test-peers test-storage test-long lint parts generate verify fuzz bench edge-load
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,3 +65,6 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 bench: ## benchmarks of tokens, decisions, and a whole request
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./domain/token ./adapters/limiter/memory ./test/e2e/...
+
+edge-load: build ## a crowd of idle and slow connections: what others feel of it, and the memory it takes
+	$(GO) run ./test/edgeload .build/sessiond

@@ -37,7 +37,7 @@ var (
 )
 
 // wholeHandler is all that a request passes inside the service, with the real adapters, and limits that refuse nobody here.
-func wholeHandler(b *testing.B) http.Handler {
+func wholeHandler(b testing.TB) http.Handler {
 	b.Helper()
 	const limit = 10_000
 	ring, err := keys.NewRing(benchKey)

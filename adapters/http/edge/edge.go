@@ -44,6 +44,9 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID(r)
 	w.Header().Set(HeaderRequestID, id)
 	w.Header().Set("Cache-Control", "no-store")
+	if lastOnConnection(r) {
+		w.Header().Set("Connection", "close")
+	}
 	answer := &recorder{ResponseWriter: w, body: watch(r)}
 	handle, route := e.match(r)
 	r = r.WithContext(ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route}))

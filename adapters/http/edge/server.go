@@ -55,7 +55,7 @@ func Listen(ctx context.Context, address string, handler http.Handler, bounds Bo
 		IdleTimeout:                  bounds.Idle,
 		MaxHeaderBytes:               maxHeader,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is answered like any other path
-		ConnState:                    s.drain.follow,
+		ConnState:                    giveWay(s.drain.follow),
 		ErrorLog:                     log.New(complaints{logger}, "", 0),
 	}
 	go s.run()

@@ -1,0 +1,84 @@
+package edge_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/system"
+)
+
+// TestWhereFramingIsInDoubtTheConnectionCloses, whatever the handler does with the request, and so that what comes behind it is never answered.
+func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
+	routes := []edge.Route{
+		{Pattern: "/read", Handle: func(w http.ResponseWriter, r *http.Request) error {
+			_, err := io.Copy(io.Discard, r.Body)
+			w.WriteHeader(http.StatusOK)
+			return err
+		}},
+		{Pattern: "/silent", Handle: func(_ http.ResponseWriter, r *http.Request) error {
+			_, _ = io.Copy(io.Discard, r.Body)
+			return nil
+		}},
+		{Pattern: "/panics", Handle: func(_ http.ResponseWriter, r *http.Request) error {
+			_, _ = io.Copy(io.Discard, r.Body)
+			panic("on purpose")
+		}},
+		{Pattern: "/fails", Handle: func(_ http.ResponseWriter, r *http.Request) error {
+			_, _ = io.Copy(io.Discard, r.Body)
+			return errors.New("on purpose")
+		}},
+	}
+	server, err := edge.Listen(context.Background(), "127.0.0.1:0", edge.New(routes, system.NewClock(), traffic{}, slog.New(slog.DiscardHandler)),
+		edge.Bounds{Read: patience, Idle: patience, Connections: 100}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { server.Shutdown(context.Background()) })
+	const behind = "GET /read HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+	for name, sent := range map[string]struct {
+		line, headers, body string
+		last                bool
+	}{
+		"a length":               {"POST %s HTTP/1.1", "Content-Length: 2\r\n", "ab", false},
+		"nothing":                {"GET %s HTTP/1.1", "", "", false},
+		"version 1.2":            {"GET %s HTTP/1.2", "", "", false},
+		"chunks":                 {"POST %s HTTP/1.1", "Transfer-Encoding: chunked\r\n", "2\r\nab\r\n0\r\n\r\n", true},
+		"chunks and a length":    {"POST %s HTTP/1.1", "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "2\r\nab\r\n0\r\n\r\n", true},
+		"version 1.0, kept":      {"GET %s HTTP/1.0", "Connection: keep-alive\r\n", "", true},
+		"version 1.0, in chunks": {"POST %s HTTP/1.0", "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n", behind, true},
+		"CONNECT":                {"CONNECT %s HTTP/1.1", "", "", true},
+	} {
+		for _, path := range []string{"/read", "/silent", "/panics", "/fails", "/unknown"} {
+			t.Run(name+" "+path, func(t *testing.T) {
+				client := dial(t, server)
+				client.say(t, line(sent.line, path)+"Host: x\r\n"+sent.headers+"\r\n"+sent.body+behind)
+				first := client.hear(t)
+				// A body that nobody read closes the connection too, whatever its framing.
+				last := sent.last || path == "/unknown" && sent.body != ""
+				assert.Equal(t, last, first.Close)
+				rest, _ := io.ReadAll(client.Reader) // a connection that closes on what was sent behind may be reset
+				assert.Equal(t, !last, strings.HasPrefix(string(rest), "HTTP/1.1 200"), "what comes behind it: %s", rest)
+			})
+		}
+	}
+}
+
+// line is a request line with its path.
+func line(pattern, path string) string {
+	before, after, _ := strings.Cut(pattern, "%s")
+	return before + path + after + "\r\n"
+}
+
+// traffic counts nothing, for many connections at a time.
+type traffic struct{}
+
+func (traffic) Began()                                      {}
+func (traffic) Answered(string, string, int, time.Duration) {}

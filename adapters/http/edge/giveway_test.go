@@ -1,0 +1,50 @@
+package edge_test
+
+import (
+	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestWhoeverSendsManyAtOnceStandsInLineForEach: on one processor, another goroutine gets its turn between any two of his requests, or nearly.
+func TestWhoeverSendsManyAtOnceStandsInLineForEach(t *testing.T) {
+	const many = 60 // which fit into the buffer of a connection
+	var turns atomic.Int64
+	var at []int64
+	server := listen(t, func(http.ResponseWriter, *http.Request) { at = append(at, turns.Load()) })
+	client := dial(t, server)
+	client.say(t, whole)
+	client.hear(t)
+
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	over := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				turns.Add(1)
+				runtime.Gosched()
+			}
+		}
+	}()
+	client.say(t, strings.Repeat(whole, many))
+	for range many {
+		client.hear(t)
+	}
+	close(over)
+	require.Len(t, at, many+1)
+	waited := 0
+	for n := 2; n <= many; n++ {
+		if at[n] > at[n-1] {
+			waited++
+		}
+	}
+	assert.Greater(t, waited, many*9/10)
+}

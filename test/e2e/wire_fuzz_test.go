@@ -1,0 +1,116 @@
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/test/harness"
+)
+
+// seen is what a handler was asked, in order, on the one connection that there is at a time.
+type seen struct {
+	mu       sync.Mutex
+	requests []*http.Request
+}
+
+func (s *seen) take() []*http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.requests
+	s.requests = nil
+	return taken
+}
+
+// FuzzWire sends anything to the whole of the service inside this process. Whatever it is: nothing panics, each request has one answer, each answer is
+// ours or one of the parser's own, and nothing comes after an answer or a request that closes.
+func FuzzWire(f *testing.F) {
+	sound := harness.IssueBody("install-12345")
+	for _, seed := range []string{
+		getWith(""), getWith("") + post(sound), issueWith("Transfer-Encoding: chunked\r\n", inChunk(sound)) + smuggled,
+		issueWith("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"+smuggled),
+		"POST " + harness.IssuePath + " HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" + smuggled,
+		"CONNECT /v1/sessions/verify HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled, "HEAD /v1/health HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled,
+		request("GET", "/v1/health", smuggled), issueWith("Expect: 100-continue\r\nContent-Length: 2\r\n", "{}"), getWith("Expect: x\r\n"),
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /v1/health HTTP/1.1\nHost: x\n\n", getWith("X: a\r\n b\r\n"), post(sound) + "\r\n" + getWith(""),
+		issueWith("Transfer-Encoding: chunked\r\nTrailer: X\r\n", "1;x=y\r\n{\r\n0\r\nX: y\r\n\r\n"), getWith("Connection: close\r\n") + getWith(""),
+	} {
+		f.Add([]byte(seed))
+	}
+	whole, log := wholeHandler(f), harness.NewLog()
+	asked := &seen{}
+	server, err := edge.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.mu.Lock()
+		asked.requests = append(asked.requests, r)
+		asked.mu.Unlock()
+		whole.ServeHTTP(w, r)
+	}), edge.Bounds{Read: time.Second, Idle: time.Second, Connections: 100}, slog.New(slog.NewJSONHandler(log, nil)))
+	require.NoError(f, err)
+	f.Cleanup(func() { server.Shutdown(context.Background()) })
+
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		heard := converse(t, server.Address(), sent)
+		requests := asked.take()
+		assert.Empty(t, log.Lines(), "net/http complained, or something panicked")
+		assert.LessOrEqual(t, len(requests), strings.Count(string(sent), " HTTP/"), "more was asked than was sent")
+		for n, r := range requests {
+			if len(r.TransferEncoding) > 0 || r.ProtoMajor == 1 && r.ProtoMinor == 0 || r.Method == http.MethodConnect || r.Close {
+				assert.Equal(t, len(requests)-1, n, "something was asked behind %s %s", r.Method, r.Proto)
+			}
+		}
+		ours, closed := 0, false
+		for reader := bufio.NewReader(strings.NewReader(heard)); ; {
+			if _, err := reader.Peek(1); err != nil {
+				break
+			}
+			require.False(t, closed, "an answer came after the last: %q", heard)
+			method := http.MethodGet
+			if ours < len(requests) {
+				method = requests[ours].Method
+			}
+			answer, err := http.ReadResponse(reader, &http.Request{Method: method})
+			require.NoError(t, err, "%q", heard)
+			body, err := io.ReadAll(answer.Body)
+			require.NoError(t, err, "%q", heard)
+			switch {
+			case answer.StatusCode == http.StatusContinue:
+			case answer.Header.Get("X-Request-ID") == "":
+				assertPlain(t, answer, body)
+				closed = true
+			default:
+				assertOurs(t, answer, body)
+				ours++
+				closed = answer.Close
+			}
+		}
+		assert.Equal(t, len(requests), ours, "each request has one answer: %q", heard)
+	})
+}
+
+// converse sends all of sent on a connection of its own, says that no more will come, and is all that was heard.
+func converse(t *testing.T, address string, sent []byte) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(harness.Patience)))
+	// Where the server has hung up by then, what it said tells.
+	_, _ = conn.Write(sent)
+	_ = conn.(*net.TCPConn).CloseWrite()
+	heard, err := io.ReadAll(conn)
+	require.True(t, err == nil || errors.Is(err, syscall.ECONNRESET), "%v", err)
+	return string(heard)
+}
