@@ -11,10 +11,10 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-peers test-storage test-long lint parts generate verify fuzz bench edge-load
+.PHONY: help run build test test-unit test-peers test-storage test-long lint parts generate verify fuzz bench bench-redis edge-load
 
 help: ## say what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build, and serve on embedded defaults
 	@.build/sessiond
@@ -45,6 +45,7 @@ lint: $(GOLANGCI_STAMP) ## the import table, clocks, exhaustive switches, commen
 	$(GOLANGCI) run --allow-parallel-runners ./...
 	cd test/peers && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...
 	cd test/storage && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...
+	cd test/bench && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...
 
 $(GOLANGCI_STAMP):
 	@mkdir -p .tools
@@ -63,8 +64,12 @@ verify: ## fail where generated code or go.mod is not what it would be made now
 fuzz: ## run each fuzz target for FUZZTIME
 	./test/fuzz.sh $(FUZZTIME)
 
-bench: ## benchmarks of tokens, decisions, and a whole request
+bench: ## benchmarks of tokens, decisions, and a whole request; bench-redis has those on a real server
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./domain/token ./adapters/limiter/memory ./test/e2e/...
 
 edge-load: build ## a crowd of idle and slow connections: what others feel of it, and the memory it takes
 	$(GO) run ./test/edgeload .build/sessiond
+
+bench-redis: parts ## what a shared decision costs, beside redis_rate and a PING, as a table
+	cd test/bench && $(GO) test -run '^$$' -bench SharedDecision -benchtime 20s .
+	cd test/bench && $(GO) test -run '^$$' -bench BytesKept -benchtime 1x .

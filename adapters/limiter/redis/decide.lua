@@ -1,9 +1,4 @@
--- One decision over KEYS, all or nothing. ARGV: what to do ('take', or 'look' to take nothing), whose clock ('server', or one of the
--- suite's), its instant, and for each key the limit, the window and the key's life in milliseconds. Instants and
--- windows are in one unit: microseconds by the server's clock.
---
--- It answers four numbers for each key: how many were left before the grant, how long until that grows, how long until there may be a grant (0:
--- now), and the instant at which the subject was judged.
+-- The long way of a decision, for whatever short.lua left to it: clock, now, and what it has read are its. By here nothing was written.
 
 -- settle writes grants that are later than now as given now: the server's clock was stepped back. Nothing else would end their
 -- block within one window, for the clock may take hours to come to them. The key's end is an instant of that same clock, and so late enough.
@@ -11,58 +6,52 @@ local function settle(ring, now)
   local ahead = later(ring, now, ring.count)
   local first = (ring.tail - ahead) % ring.slots
   local straight = math.min(ahead, ring.slots - first)
-  local given = struct.pack('>I8', now)
-  redis.call('SETRANGE', ring.key, HEAD + SLOT * first, string.rep(given, straight))
-  if straight < ahead then redis.call('SETRANGE', ring.key, HEAD, string.rep(given, ahead - straight)) end
+  local given = pack('>I8', now)
+  call('SETRANGE', ring.key, HEAD + SLOT * first, string.rep(given, straight))
+  if straight < ahead then call('SETRANGE', ring.key, HEAD, string.rep(given, ahead - straight)) end
   return open(ring.key)
 end
 
 -- look judges one subject, before anything is taken.
-local function look(key, limit, window, life, clock, now)
-  local ring = open(key)
-  if ring.count > 0 then
-    local last = instant(ring, 1)
-    if last > now then
-      if clock == 'caller' then now = last else ring = settle(ring, now) end
-    end
+local function look(key, near, limit, window, life, now)
+  local ring = open(key, near)
+  local count = ring.count
+  if count == 0 then return {ring = ring, limit = limit, life = life, at = now, counted = 0, left = limit, grows = 0, retry = 0} end
+  local last = instant(ring, 1)
+  if last > now then
+    if clock == 'caller' then now = last else ring = settle(ring, now) end
   end
-  local stand = {ring = ring, limit = limit, life = life, at = now, left = 0, grows = 0, retry = 0}
-  if ring.count >= limit then
+  if count >= limit then
     local wait = instant(ring, limit) + window - now
-    if wait > 0 then
-      stand.grows, stand.retry = wait, wait
-      return stand
-    end
+    if wait > 0 then return {ring = ring, limit = limit, life = life, at = now, left = 0, grows = wait, retry = wait} end
   end
-  stand.counted = later(ring, now - window, ring.count)
-  stand.left = limit - stand.counted
-  if stand.counted > 0 then stand.grows = instant(ring, stand.counted) + window - now end
-  return stand
+  local counted, grows = later(ring, now - window, count), 0
+  if counted > 0 then grows = instant(ring, counted) + window - now end
+  return {ring = ring, limit = limit, life = life, at = now, counted = counted, left = limit - counted, grows = grows, retry = 0}
 end
 
 -- put writes the grant into a slot: a small ring as a whole, a large one in place.
 local function put(ring, slot, at, life)
-  local given = struct.pack('>I8', at)
-  ring.tail = (slot + 1) % ring.slots
   local from = HEAD + SLOT * slot
+  ring.tail = (slot + 1) % ring.slots
   if HEAD + SLOT * ring.slots <= NEAR then
     local near = ring.near
-    redis.call('SET', ring.key, header(ring) .. near:sub(HEAD + 1, from) .. given .. near:sub(from + SLOT + 1), 'PX', life)
+    call('SET', ring.key, header(ring) .. near:sub(HEAD + 1, from) .. pack('>I8', at) .. near:sub(from + SLOT + 1), 'PX', life)
     return
   end
-  redis.call('SETRANGE', ring.key, from, given)
-  redis.call('SETRANGE', ring.key, 0, header(ring))
-  redis.call('PEXPIRE', ring.key, life)
+  call('SETRANGE', ring.key, from, pack('>I8', at))
+  call('SETRANGE', ring.key, '0', header(ring))
+  call('PEXPIRE', ring.key, life)
 end
 
 -- widen writes the ring anew with room for limit grants, oldest first. It is the one write that grows with the ring, once for a subject whose
 -- limit was raised while it held more grants than it had room for.
 local function widen(ring, limit)
   local cut = HEAD + SLOT * ring.tail
-  local grants = redis.call('GETRANGE', ring.key, cut, -1) .. redis.call('GETRANGE', ring.key, HEAD, cut - 1)
+  local grants = call('GETRANGE', ring.key, cut, -1) .. call('GETRANGE', ring.key, HEAD, cut - 1)
   ring.tail = ring.count
   local whole = header(ring) .. grants .. string.rep('\0', SLOT * (limit - ring.count))
-  redis.call('SET', ring.key, whole)
+  call('SET', ring.key, whole)
   ring.near, ring.slots = whole:sub(1, NEAR), limit
 end
 
@@ -70,8 +59,7 @@ end
 local function take(stand)
   local ring = stand.ring
   if stand.counted == 0 then -- nothing counts: begin anew, as small as can be
-    ring.near, ring.count, ring.slots = '', 1, 1
-    put(ring, 0, stand.at, stand.life)
+    call('SET', ring.key, pack('>I4I4I8', 0, 1, stand.at), 'PX', stand.life)
     return
   end
   if ring.count == ring.slots then
@@ -90,15 +78,11 @@ local function take(stand)
   put(ring, ring.tail, stand.at, stand.life)
 end
 
-local clock, now = ARGV[2], tonumber(ARGV[3])
-if clock == 'server' then
-  local time = redis.call('TIME')
-  now = time[1] * 1000000 + time[2]
-end
-local stands, answer, granted = {}, {}, ARGV[1] == 'take'
+local stands = {}
+granted = ARGV[1] == 'take'
 for i, key in ipairs(KEYS) do
   local from = 3 * i + 1
-  local stand = look(key, tonumber(ARGV[from]), tonumber(ARGV[from + 1]), ARGV[from + 2], clock, now)
+  local stand = look(key, read[i], tonumber(ARGV[from]), tonumber(ARGV[from + 1]), ARGV[from + 2], now)
   stands[i] = stand
   granted = granted and stand.retry == 0
   local to = 4 * i

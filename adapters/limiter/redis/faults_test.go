@@ -163,6 +163,22 @@ func TestFullServer(t *testing.T) {
 	assert.Equal(t, 3, decision.At(1).Left)
 }
 
+// TestForeignValues has others have written under a subject's key. None of it decides, and none of it keeps the server busy.
+func TestForeignValues(t *testing.T) {
+	server := redisserver.Start(t)
+	storage := open(t, server.URL(), patient)
+	for name, value := range map[string]string{
+		"words": "12345678", "many grants": "\x00\x00\x00\x00\x7f\xff\xff\xff12345678", "no grant": strings.Repeat("\x00", 16),
+		"a slot that is not there": "\x00\x00\x00\x09\x00\x00\x00\x0112345678", "long words": strings.Repeat("12345678", 40),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server.Do(t, "SET", storage.Key(hour(1, 4)), value)
+			assert.Equal(t, redis.Refused, fails(t, storage, hour(2, 4), hour(1, 4)).Reason)
+		})
+	}
+	assert.Equal(t, 3, left(t, storage, hour(2, 4)), "nothing was taken")
+}
+
 func TestReadOnlyReplica(t *testing.T) {
 	master, replica := redisserver.Start(t), redisserver.Start(t)
 	replica.Do(t, "REPLICAOF", "127.0.0.1", fmt.Sprint(master.Port))

@@ -7,19 +7,20 @@
 -- All numbers are big-endian. How many slots there are follows from the string's length. Instants and waits are whole numbers below
 -- 2^53, which Lua's numbers hold exactly.
 
+local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local HEAD, SLOT = 8, 8
 local NEAR = HEAD + 16 * SLOT -- as much as the first read brings: all of a small ring, and no more of a large one
 
-local function open(key)
-  local near = redis.call('GETRANGE', key, 0, NEAR - 1)
-  local ring = {key = key, near = near, tail = 0, count = 0, slots = 0}
-  if near ~= '' then
-    local size = #near
-    if size == NEAR then size = redis.call('STRLEN', key) end
-    ring.tail, ring.count = struct.unpack('>I4I4', near)
-    ring.slots = (size - HEAD) / SLOT
-  end
-  return ring
+-- open makes a ring of what the first read has brought; where there was none yet, it reads.
+local function open(key, near)
+  near = near or call('GETRANGE', key, 0, NEAR - 1)
+  local size = #near
+  if size == 0 then return {key = key, near = near, tail = 0, count = 0, slots = 0} end
+  if size == NEAR then size = call('STRLEN', key) end
+  local tail, count = unpack('>I4I4', near)
+  local slots = (size - HEAD) / SLOT
+  if count < 1 or count > slots or tail >= slots then error('not a ring of grants') end
+  return {key = key, near = near, tail = tail, count = count, slots = slots}
 end
 
 -- offset is where the i-th last grant lies, the last being 1.
@@ -30,21 +31,22 @@ end
 local function instant(ring, i)
   local from = offset(ring, i)
   if from + SLOT <= #ring.near then
-    return (struct.unpack('>I8', ring.near, from + 1))
+    return (unpack('>I8', ring.near, from + 1))
   end
-  return (struct.unpack('>I8', redis.call('GETRANGE', ring.key, from, from + SLOT - 1)))
+  return (unpack('>I8', call('GETRANGE', ring.key, from, from + SLOT - 1)))
 end
 
--- later tells how many of the last most grants are later than an instant: by halving, for they lie in order.
+-- later tells how many of the last most grants are later than an instant: often all, else by halving, for they lie in order.
 local function later(ring, bound, most)
   local low, high = 0, most
+  local middle = most
   while low < high do
-    local middle = math.ceil((low + high) / 2)
     if instant(ring, middle) > bound then low = middle else high = middle - 1 end
+    middle = high - (high - low - (high - low) % 2) / 2
   end
   return low
 end
 
 local function header(ring)
-  return struct.pack('>I4I4', ring.tail, ring.count)
+  return pack('>I4I4', ring.tail, ring.count)
 end

@@ -14,6 +14,8 @@ import (
 )
 
 var (
+	//go:embed short.lua
+	shortText string
 	//go:embed ring.lua
 	ringText string
 	//go:embed decide.lua
@@ -22,9 +24,9 @@ var (
 	takebackText string
 )
 
-// The scripts. They are asked for by digest, and sent whole where the server does not know them: after a restart or SCRIPT FLUSH.
+// The scripts, of which the first ends with its short way where it can. They are asked for by digest, and sent whole where the server does not know them: after a restart or SCRIPT FLUSH.
 var (
-	decideScript   = rueidis.NewLuaScript(ringText + decideText)
+	decideScript   = rueidis.NewLuaScript(shortText + ringText + decideText)
 	takebackScript = rueidis.NewLuaScript(ringText + takebackText)
 )
 

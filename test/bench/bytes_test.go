@@ -1,0 +1,76 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"text/tabwriter"
+
+	"github.com/go-redis/redis_rate/v10"
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/limiter/redis"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/test/harness/redisserver"
+)
+
+// BenchmarkBytesKept tells what the server says that one subject takes, after one grant and after all that its limit allows. redis_rate keeps one
+// number of each subject, which is why it cannot promise what an exact window does.
+func BenchmarkBytesKept(b *testing.B) {
+	server := redisserver.Start(b)
+	storage, err := redis.New(server.URL(), timeout)
+	require.NoError(b, err)
+	defer storage.Close()
+	pool := goredis.NewClient(&goredis.Options{Addr: server.Addr()})
+	defer func() { require.NoError(b, pool.Close()) }()
+	limiter := redis_rate.NewLimiter(pool)
+
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(table, "\nlimit\tkept by\tbytes after 1 grant\tafter all\t")
+	for _, limit := range []int{4, 100, 10_000} {
+		asks := throttle.NewAsks(throttle.Ask{Subject: throttle.Subject{1}, Limit: limit, Window: window})
+		for name, grant := range map[string]func() error{
+			"redis": func() error {
+				_, err := storage.Decide(context.Background(), 0, asks)
+				return err
+			},
+			"redis_rate": func() error {
+				_, err := limiter.Allow(context.Background(), "AQAAAAAAAAAAAAAAAAAAAA:zz", redis_rate.PerMinute(limit))
+				return err
+			},
+		} {
+			b.Run(fmt.Sprintf("%s at %d", name, limit), func(b *testing.B) {
+				var one, all int64
+				for b.Loop() {
+					server.Do(b, "FLUSHDB")
+					for i := range limit {
+						require.NoError(b, grant())
+						if i == 0 {
+							one = kept(b, server)
+						}
+					}
+					all = kept(b, server)
+				}
+				_, _ = fmt.Fprintf(table, "%d\t%s\t%d\t%d\t\n", limit, name, one, all)
+				b.ReportMetric(float64(one), "bytes-one")
+				b.ReportMetric(float64(all), "bytes-all")
+			})
+		}
+	}
+	require.NoError(b, table.Flush())
+}
+
+// kept is how many bytes the server's only key takes.
+func kept(b *testing.B, server *redisserver.Server) int64 {
+	b.Helper()
+	keys := server.Do(b, "KEYS", "*")
+	names, err := keys.AsStrSlice()
+	require.NoError(b, err)
+	require.Len(b, names, 1)
+	answer := server.Do(b, "MEMORY", "USAGE", names[0])
+	bytes, err := answer.AsInt64()
+	require.NoError(b, err)
+	return bytes
+}

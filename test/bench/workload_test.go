@@ -1,0 +1,66 @@
+package bench
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"math/rand/v2"
+	"time"
+
+	"github.com/offload/sessiond/domain/throttle"
+)
+
+// What an issuance asks by default.
+const (
+	perAddress = 8
+	perInstall = 4
+	window     = time.Minute
+)
+
+// question is one request's: for an address and for an installation.
+type question struct {
+	asks throttle.Asks
+	keys [2]string // the same subjects for the peer, as text
+}
+
+func newQuestion(address, install uint64) question {
+	of := [2]throttle.Ask{
+		{Dimension: throttle.ByAddress, Limit: perAddress, Window: window},
+		{Dimension: throttle.ByInstall, Limit: perInstall, Window: window},
+	}
+	var q question
+	for i, number := range []uint64{address, install} {
+		of[i].Subject[0] = byte(1 + i)
+		binary.BigEndian.PutUint64(of[i].Subject[8:], number)
+		q.keys[i] = of[i].Dimension.String() + ":" + base64.RawURLEncoding.EncodeToString(of[i].Subject[:])
+	}
+	q.asks = throttle.NewAsks(of[:]...)
+	return q
+}
+
+// workload draws whose request comes next.
+type workload struct {
+	name string
+	draw func(*rand.Rand) (address, install uint64)
+}
+
+var workloads = []workload{
+	// Nearly everyone comes for the first time.
+	{"granted", func(random *rand.Rand) (address, install uint64) {
+		return random.Uint64N(10_000_000), random.Uint64N(10_000_000)
+	}},
+	// One installation asks again and again.
+	{"refused", func(*rand.Rand) (address, install uint64) { return 1, 1 }},
+	// Most come for the first time, some again, some share their address with many, and one in ten is the same script that will not stop.
+	{"mix", func(random *rand.Rand) (address, install uint64) {
+		switch kind := random.IntN(10); {
+		case kind == 0:
+			return 1, 1
+		case kind <= 2:
+			return 2 + random.Uint64N(500), 2 + random.Uint64N(10_000_000)
+		case kind == 3:
+			again := 2 + random.Uint64N(5_000)
+			return 1_000 + again, again
+		}
+		return 10_000 + random.Uint64N(10_000_000), 10_000 + random.Uint64N(10_000_000)
+	}},
+}
