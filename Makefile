@@ -11,7 +11,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-peers test-storage test-long lint parts generate verify fuzz bench bench-redis edge-load
+.PHONY: help run build test test-unit test-peers test-storage test-python test-long lint parts generate verify fuzz bench bench-redis edge-load
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,10 @@ test-peers:
 test-storage:
 	cd test/storage && $(GO) vet ./... && $(GO) test -timeout 5m ./...
 
-test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target, a thousand writers of keysets killed, other languages
+test-python: ## the verifier for Python, against the vectors, the Go domain and FastAPI
+	GO=$(GO) ./test/python.sh
+
+test-long: fuzz test-python ## what takes longer: fuzzing for FUZZTIME a target, a thousand writers of keysets killed, other languages
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
 	GO=$(GO) ./test/languages.sh
 

@@ -1,0 +1,1076 @@
+"""Verifies sessiond's session tokens (v2) without a call.
+
+One file, for Python 3.9 and later, of the standard library alone: copy it in. EdDSA needs the package ``cryptography``; HS256 does not.
+It makes the same twelve checks in the same order as sessiond itself, and tells the same reason words and error codes:
+
+     1  at most 4096 bytes, before anything is decoded              too_long
+     2  the segments of the form, none empty                        segments
+     3  strict base64url                                            encoding
+     4  a signature of the exact length                             signature_length
+     5  the payload is one strict JSON object                       json
+     6  the header of a JWS is the one that sessiond writes         header
+     7  kid names a key that may verify now, of the form            unknown_key, algorithm
+     8  the signature matches                                       signature
+     9  the eight claims, each of its type, within its bounds       claim_missing, claim_type, claim_bounds
+    10  v, iss and aud are ours                                     version, issuer, audience
+    11  iat <= nbf < exp, and nbf is not in the future              instants, not_yet_valid
+    12  exp is later than now                                       expired
+
+Everything here is safe for use by several threads. A session proves that its holder once knew the install id, and no more.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import http.client
+import importlib
+import json
+import logging
+import re
+import socket
+import threading
+import time
+import urllib.parse
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
+
+__all__ = [
+    "Answer",
+    "ExpiredToken",
+    "InvalidToken",
+    "KeySource",
+    "KeysError",
+    "PublishedKeys",
+    "Ring",
+    "Session",
+    "SessionAuthError",
+    "Unauthorized",
+    "Unavailable",
+    "Verifier",
+    "request_id",
+]
+
+MAX_TOKEN = 4096
+"""The most bytes of a token."""
+
+MAX_SET = 1 << 20
+"""The most bytes of a keyset, and of what is published."""
+
+MAX_KEYS = 256
+"""The most keys of a keyset, and of what is published."""
+
+_log = logging.getLogger("sessionauth")
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+# What can go wrong, and how it is answered
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class Answer(NamedTuple):
+    """An HTTP answer, for any framework to send as it stands."""
+
+    status: int
+    headers: Dict[str, str]
+    body: bytes
+
+
+class SessionAuthError(Exception):
+    """A request that carries no session.
+
+    ``code``, ``message`` and ``status`` are stable and all that a caller may know. ``reason`` is one word of a fixed list, for logs and
+    metrics. Neither holds anything of the request.
+    """
+
+    code: str = "internal_error"
+    message: str = "Internal server error"
+    status: int = 500
+    www_authenticate: Optional[str] = None
+    """The challenge (RFC 6750, section 3); None for none."""
+    retry_after: Optional[int] = None
+    """Whole seconds after which it is worth to ask again; None where waiting does not help."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no session: {reason}")
+        self.reason = reason
+
+    def envelope(self, request_id: str) -> Answer:
+        """The answer as sessiond writes it. A request_id that is not 1 to 128 of ``A-Z a-z 0-9 . _ -`` is replaced by a new one."""
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = str(uuid.uuid4())
+        headers = {
+            "Content-Type": "application/json",
+            "Cache-Control": "no-store",
+            "X-Request-ID": request_id,
+            "X-Error-Code": self.code,
+        }
+        if self.www_authenticate is not None:
+            headers["WWW-Authenticate"] = self.www_authenticate
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        problem = {"error": {"code": self.code, "message": self.message, "request_id": request_id}}
+        return Answer(self.status, headers, json.dumps(problem, separators=(",", ":")).encode("ascii"))
+
+
+class Unauthorized(SessionAuthError):
+    """A request without a bearer token."""
+
+    code = "unauthorized"
+    message = "Missing bearer token"
+    status = 401
+    www_authenticate = 'Bearer realm="offload"'
+
+
+class InvalidToken(SessionAuthError):
+    """A token that is unsound in any way but its age."""
+
+    code = "invalid_token"
+    message = "Invalid session token"
+    status = 401
+    www_authenticate = 'Bearer realm="offload", error="invalid_token"'
+
+
+class ExpiredToken(SessionAuthError):
+    """A token that is sound in every way but its age."""
+
+    code = "expired_token"
+    message = "Session token expired"
+    status = 401
+    www_authenticate = 'Bearer realm="offload", error="invalid_token", error_description="expired"'
+
+
+class Unavailable(SessionAuthError):
+    """Nobody can tell now whether the token is sound: the issuer's keys were never read, or so long ago that they no longer count."""
+
+    code = "service_unavailable"
+    message = "Service unavailable; retry later"
+    status = 503
+    retry_after = 1
+
+
+class KeysError(ValueError):
+    """Keys that cannot be used. The text names ids and members, never material."""
+
+
+def request_id(values: Sequence[str]) -> str:
+    """The id for an answer: that of the request's X-Request-ID headers where it came once and is harmless, otherwise a new UUID."""
+    if len(values) == 1 and _REQUEST_ID.fullmatch(values[0]):
+        return values[0]
+    return str(uuid.uuid4())
+
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+# Text that admits one reading only
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+_MAX_DEPTH = 64  # levels of objects and lists, the outermost being the first
+_BASE64URL = re.compile(rb"[A-Za-z0-9_-]*")
+_SPACE = re.compile(r"[ \t\n\r]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
+_HEX4 = re.compile(r"[0-9A-Fa-f]{4}")
+_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_WORDS: Dict[str, Tuple[str, Optional[bool]]] = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
+
+# Unicode's White_Space. str.strip() without characters would take U+001C to U+001F too.
+_WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+
+
+class _NotStrict(Exception):
+    """Text that a lenient parser might read, and another one differently."""
+
+
+def _decode_base64url(text: bytes) -> bytes:
+    """Decodes base64url without padding (RFC 4648, sections 5 and 3.2), and refuses all that a second text could also decode to."""
+    if not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
+        raise _NotStrict
+    try:
+        decoded = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    except binascii.Error:
+        raise _NotStrict from None
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != text:
+        raise _NotStrict  # unused trailing bits that are not zero
+    return decoded
+
+
+class _Number:
+    """A JSON number as it was written: its value alone would hide a fraction, an exponent or a minus."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: str) -> None:
+        self.raw = raw
+
+
+def _read_json(data: bytes) -> object:
+    """Reads one JSON value (RFC 8259) with nothing but JSON's own white space around it.
+
+    Objects come as dict, lists as list, numbers as _Number. Refused are invalid UTF-8, a byte order mark, a lone surrogate, more than
+    _MAX_DEPTH levels, and a name twice in an object at any level. The standard library's parser lets most of that pass.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _NotStrict from None
+    reader = _Reader(text)
+    value = reader.value(1)
+    reader.space()
+    if reader.at != len(text):
+        raise _NotStrict
+    return value
+
+
+class _Reader:
+    """Walks over a text that was valid UTF-8."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def space(self) -> None:
+        match = _SPACE.match(self.text, self.at)
+        if match:
+            self.at = match.end()
+
+    def take(self, char: str) -> bool:
+        if not self.text.startswith(char, self.at):
+            return False
+        self.at += 1
+        return True
+
+    def value(self, depth: int) -> object:
+        self.space()
+        head = self.text[self.at : self.at + 1]
+        if head == "{":
+            return self.read_object(depth)
+        if head == "[":
+            return self.read_list(depth)
+        if head == '"':
+            return self.read_string()
+        if head in _WORDS:
+            word, meaning = _WORDS[head]
+            if not self.text.startswith(word, self.at):
+                raise _NotStrict
+            self.at += len(word)
+            return meaning
+        number = _NUMBER.match(self.text, self.at)
+        if not number:
+            raise _NotStrict
+        self.at = number.end()
+        return _Number(number.group())
+
+    def read_object(self, depth: int) -> Dict[str, object]:
+        if depth > _MAX_DEPTH:
+            raise _NotStrict
+        self.at += 1
+        members: Dict[str, object] = {}
+        self.space()
+        if self.take("}"):
+            return members
+        while True:
+            self.space()
+            name = self.read_string()
+            self.space()
+            if name in members or not self.take(":"):
+                raise _NotStrict
+            members[name] = self.value(depth + 1)
+            self.space()
+            if self.take("}"):
+                return members
+            if not self.take(","):
+                raise _NotStrict
+
+    def read_list(self, depth: int) -> List[object]:
+        if depth > _MAX_DEPTH:
+            raise _NotStrict
+        self.at += 1
+        items: List[object] = []
+        self.space()
+        if self.take("]"):
+            return items
+        while True:
+            items.append(self.value(depth + 1))
+            self.space()
+            if self.take("]"):
+                return items
+            if not self.take(","):
+                raise _NotStrict
+
+    def read_string(self) -> str:
+        """Reads a string (RFC 8259, section 7) from its opening quote to behind its closing one."""
+        if not self.take('"'):
+            raise _NotStrict
+        pieces: List[str] = []
+        while True:
+            plain = _PLAIN.match(self.text, self.at)
+            if plain:
+                pieces.append(plain.group())
+                self.at = plain.end()
+            if self.take('"'):
+                return "".join(pieces)
+            if not self.take("\\"):
+                raise _NotStrict  # a control character, or the end
+            pieces.append(self.read_escape())
+
+    def read_escape(self) -> str:
+        """Reads what follows a backslash; a surrogate must come as a whole pair."""
+        char = self.text[self.at : self.at + 1]
+        self.at += 1
+        if char in _ESCAPES:
+            return _ESCAPES[char]
+        if char != "u":
+            raise _NotStrict
+        first = self.read_hex4()
+        if not 0xD800 <= first <= 0xDFFF:
+            return chr(first)
+        if not self.take("\\") or not self.take("u"):
+            raise _NotStrict
+        second = self.read_hex4()
+        if first > 0xDBFF or not 0xDC00 <= second <= 0xDFFF:
+            raise _NotStrict
+        return chr(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
+
+    def read_hex4(self) -> int:
+        digits = _HEX4.match(self.text, self.at)
+        if not digits:
+            raise _NotStrict
+        self.at += 4
+        return int(digits.group(), 16)
+
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+# Keys
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+_HS256 = "HS256"
+_EDDSA = "EdDSA"
+_ED25519 = "Ed25519"  # the curve, and RFC 9864's name of the algorithm
+_SIGNATURE_SIZE = {_HS256: 32, _EDDSA: 64}
+_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NO_EDDSA = "EdDSA needs the package cryptography, which cannot be imported"
+
+
+def _ed25519() -> Any:
+    """The library's module for Ed25519; None where it is not there. It is asked for when keys are read, never for a token."""
+    try:
+        return importlib.import_module("cryptography.hazmat.primitives.asymmetric.ed25519")
+    except ImportError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Key:
+    """An id, an algorithm, material, and until when it verifies. No repr shows the material."""
+
+    id: str
+    algorithm: str
+    matches: Callable[[bytes, bytes], bool] = field(repr=False)
+    """Whether a signature is the key's for a message: ``matches(message, signature)``."""
+    verify_until: Optional[int] = None
+    """Nanoseconds since 1970, from which it does not verify; None means never."""
+    revoked: bool = False
+
+    def may_verify(self, now: int) -> bool:
+        return not self.revoked and (self.verify_until is None or now < self.verify_until)
+
+
+def _symmetric(secret: bytes) -> Callable[[bytes, bytes], bool]:
+    def matches(message: bytes, signature: bytes) -> bool:
+        return hmac.compare_digest(hmac.new(secret, message, hashlib.sha256).digest(), signature)
+
+    return matches
+
+
+def _asymmetric(library: Any, public: bytes) -> Callable[[bytes, bytes], bool]:
+    key = library.Ed25519PublicKey.from_public_bytes(public)
+    invalid: Any = importlib.import_module("cryptography.exceptions").InvalidSignature
+
+    def matches(message: bytes, signature: bytes) -> bool:
+        try:
+            key.verify(signature, message)
+        except invalid:
+            return False
+        return True
+
+    return matches
+
+
+class KeySource(Protocol):
+    """Where a Verifier finds keys: Ring and PublishedKeys are such sources."""
+
+    def find(self, kid: str) -> Optional[_Key]:
+        """The key of that id, whatever it may do now; None where there is none. It may raise Unavailable."""
+
+
+class Ring:
+    """Keys that are given once. It never changes."""
+
+    def __init__(self, keys: Sequence[_Key]) -> None:
+        self._keys = {key.id: key for key in keys}
+
+    def find(self, kid: str) -> Optional[_Key]:
+        """The key of that id, whatever it may do now."""
+        return self._keys.get(kid)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @classmethod
+    def from_secrets(cls, secrets: Mapping[str, str]) -> Ring:
+        """HS256 keys by id, as OFFLOAD_SESSION_SIGNING_KEYS has them: white space at both ends of ids and secrets is no part of them.
+
+        Whether secrets are strong is not asked here: sessiond does, where they sign. Raises KeysError.
+        """
+        keys: List[_Key] = []
+        materials: List[Tuple[str, List[bytes]]] = []
+        for number, (name, text) in enumerate(secrets.items(), 1):
+            kid = name.strip(_WHITE_SPACE)
+            if not _KEY_ID.fullmatch(kid):
+                raise KeysError(f"key {number}: its id must be 1 to 64 of A-Z a-z 0-9 . _ -")
+            try:
+                secret = text.strip(_WHITE_SPACE).encode("utf-8")
+            except UnicodeEncodeError:
+                raise KeysError(f"key {number} ({kid}): its secret is not valid Unicode") from None
+            if not secret:
+                raise KeysError(f"key {number} ({kid}): its secret is empty")
+            materials.append((kid, [secret]))
+            keys.append(_Key(kid, _HS256, _symmetric(secret)))
+        if not keys:
+            raise KeysError("there is no key")
+        _check_distinct(materials)
+        return cls(keys)
+
+    @classmethod
+    def from_keyset(cls, data: bytes) -> Ring:
+        """Keys of sessiond's keyset file, a JWK Set with private parts, read as strictly as sessiond reads it. Raises KeysError.
+
+        Without the package cryptography EdDSA keys are passed over: an error is logged, and raised where no other key is left.
+        """
+        keys, passed_over = _read_keyset(data)
+        return cls._usable(keys, passed_over)
+
+    @classmethod
+    def from_jwks(cls, data: bytes) -> Ring:
+        """Public EdDSA keys, as sessiond publishes them at /.well-known/jwks.json. Raises KeysError.
+
+        Keys of another kind are passed over, as RFC 7517, section 5, has it. Symmetric ones are never read: what is published is no secret.
+        """
+        if _ed25519() is None:
+            raise KeysError(_NO_EDDSA)
+        return cls._usable(_read_published(data), 0)
+
+    @classmethod
+    def _usable(cls, keys: Sequence[_Key], passed_over: int) -> Ring:
+        if passed_over:
+            problem = f"EdDSA keys passed over: {passed_over}; {_NO_EDDSA}"
+            if not keys:
+                raise KeysError(problem)
+            _log.error(problem)
+        if not keys:
+            raise KeysError("there is no key that tokens can be verified with")
+        return cls(keys)
+
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+# JWK Sets (RFC 7517, RFC 7518 section 6.4, RFC 8037 section 2)
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+_MEMBERS = {"kty", "alg", "kid", "use", "key_ops", "sign_from", "verify_until", "revoked"}
+_MEMBERS_OF = {"oct": _MEMBERS | {"k"}, "OKP": _MEMBERS | {"crv", "x", "d"}}
+_INSTANT = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
+)
+_YEAR_1 = -62135596800  # in seconds since 1970; it must be later
+_YEAR_10000 = 253402300800
+
+
+def _list_of_keys(data: bytes, others: bool) -> List[object]:
+    """The set's keys; others tells whether the set may have members beside them."""
+    if len(data) > MAX_SET:
+        raise KeysError(f"the set: is larger than {MAX_SET} bytes")
+    try:
+        document = _read_json(data)
+    except _NotStrict:
+        raise KeysError("the set: is not JSON, or has a name twice") from None
+    items = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(items, list) or len(items) > MAX_KEYS:
+        raise KeysError(f"the set: keys: must be a list of at most {MAX_KEYS} keys")
+    if not others and isinstance(document, dict) and len(document) != 1:
+        raise KeysError("the set: has a member that is not known")
+    return items
+
+
+def _read_keyset(data: bytes) -> Tuple[List[_Key], int]:
+    """Reads a keyset file whole or not at all: its keys that can be used here, and how many were passed over."""
+    library = _ed25519()
+    keys: List[_Key] = []
+    materials: List[Tuple[str, List[bytes]]] = []
+    items = _list_of_keys(data, others=False)
+    for number, item in enumerate(items, 1):
+        if not isinstance(item, dict):
+            raise KeysError(f"key {number}: must be an object")
+        reader = _KeyReader(number, item)
+        key, parts = reader.read_key(library)
+        materials.append((reader.kid, parts))
+        if key is not None:
+            keys.append(key)
+    if not items:
+        raise KeysError("there is no key")
+    _check_distinct(materials)
+    return keys, len(items) - len(keys)
+
+
+def _read_published(data: bytes) -> List[_Key]:
+    """Reads the public Ed25519 keys of a JWK Set, and what it does not know is passed over: other members, and other keys (RFC 7517, section 5).
+
+    Passed over is also a key of which anything that counts is written wrong. An id twice, or one material under two ids, is no set.
+    """
+    library = _ed25519()
+    keys: List[_Key] = []
+    materials: List[Tuple[str, List[bytes]]] = []
+    for number, item in enumerate(_list_of_keys(data, others=True), 1):
+        if not isinstance(item, dict):
+            continue
+        try:
+            key, public = _KeyReader(number, item).read_public_key(library)
+        except KeysError:
+            continue
+        keys.append(key)
+        materials.append((key.id, [public]))
+    _check_distinct(materials)
+    return keys
+
+
+def _check_distinct(materials: Sequence[Tuple[str, List[bytes]]]) -> None:
+    """Refuses an id that stands twice, and material that two ids share: a secret made of a public key's bytes would be one that everybody knows."""
+    ids = set()
+    owners: Dict[bytes, str] = {}
+    for kid, parts in materials:
+        if kid in ids:
+            raise KeysError(f"the id {kid} stands twice")
+        ids.add(kid)
+        for part in parts:
+            if owners.setdefault(part, kid) != kid:
+                raise KeysError(f"the keys {owners[part]} and {kid} are the same")
+
+
+class _KeyReader:
+    """Takes one key out of its object."""
+
+    def __init__(self, number: int, item: Dict[str, object]) -> None:
+        self.number = number
+        self.item = item
+        self.kid = ""
+        kid = item.get("kid")
+        if not isinstance(kid, str) or not _KEY_ID.fullmatch(kid):
+            raise self.fault("kid", "must be 1 to 64 of A-Z a-z 0-9 . _ -")
+        self.kid = kid
+
+    def fault(self, member: str, problem: str) -> KeysError:
+        name = f"key {self.number}" + (f" ({self.kid})" if self.kid else "")
+        return KeysError(f"{name}: {member}: {problem}")
+
+    def read_key(self, library: Any) -> Tuple[Optional[_Key], List[bytes]]:
+        """A key of a keyset file, None where the library for it is not there, and the pieces of material that no other key may share.
+
+        A member that is not known is a fault: it may be a mistyped ``revoked``.
+        """
+        kind = self.item.get("kty")
+        if not isinstance(kind, str) or kind not in _MEMBERS_OF:
+            raise self.fault("kty", "must be oct or OKP")
+        if not self.item.keys() <= _MEMBERS_OF[kind]:
+            raise KeysError(f"key {self.number} ({self.kid}): has a member that is not known for its type")
+        self.check_usage()
+        verify_until, revoked = self.read_plan(self.read_instant("sign_from"))
+        if kind == "oct":
+            if self.item.get("alg") != _HS256:
+                raise self.fault("alg", "must be HS256 for an oct key")
+            secret = self.read_bytes("k", 0)
+            return _Key(self.kid, _HS256, _symmetric(secret), verify_until, revoked), [secret]
+        public, seed = self.read_pair(), self.read_bytes("d", 32)
+        if library is None:
+            return None, [seed, public]
+        if library.Ed25519PrivateKey.from_private_bytes(seed).public_key() != library.Ed25519PublicKey.from_public_bytes(public):
+            raise self.fault("x", "does not fit the private part")
+        return _Key(self.kid, _EDDSA, _asymmetric(library, public), verify_until, revoked), [seed, public]
+
+    def read_public_key(self, library: Any) -> Tuple[_Key, bytes]:
+        """A key that is the public part of an Ed25519 one and nothing else. Where it says until when it verifies, that holds."""
+        if self.item.get("kty") != "OKP":
+            raise self.fault("kty", "must be OKP")
+        if "d" in self.item:
+            _log.error("key %s is published with its private part, and passed over", self.kid)
+            raise self.fault("d", "must not be published")
+        self.check_usage()
+        sign_from = self.read_instant("sign_from") if "sign_from" in self.item else None
+        verify_until, revoked = self.read_plan(sign_from)
+        public = self.read_pair()
+        return _Key(self.kid, _EDDSA, _asymmetric(library, public), verify_until, revoked), public
+
+    def read_plan(self, sign_from: Optional[int]) -> Tuple[Optional[int], bool]:
+        """Until when the key verifies, None for ever; and whether it is revoked."""
+        verify_until = self.read_instant("verify_until") if "verify_until" in self.item else None
+        if verify_until is not None and sign_from is not None and verify_until <= sign_from:
+            raise self.fault("verify_until", "must be later than sign_from")
+        revoked = self.item.get("revoked", False)
+        if not isinstance(revoked, bool):
+            raise self.fault("revoked", "must be true or false")
+        return verify_until, revoked
+
+    def read_pair(self) -> bytes:
+        """The public part of an Ed25519 key."""
+        if self.item.get("crv") != _ED25519:
+            raise self.fault("crv", "must be Ed25519")
+        if self.item.get("alg") not in (_EDDSA, _ED25519):
+            raise self.fault("alg", "must be EdDSA for an OKP key")
+        return self.read_bytes("x", 32)
+
+    def check_usage(self) -> None:
+        if self.item.get("use", "sig") != "sig":
+            raise self.fault("use", "must be sig")
+        operations = self.item.get("key_ops", [])
+        if not isinstance(operations, list) or any(word not in ("sign", "verify") for word in operations):
+            raise self.fault("key_ops", "must be a list of sign and verify")
+
+    def read_bytes(self, member: str, size: int) -> bytes:
+        """A member that must be there, in strict base64url; size is its exact length, 0 for any but none."""
+        text = self.item.get(member)
+        try:
+            data = _decode_base64url(text.encode("ascii")) if isinstance(text, str) else b""
+        except (_NotStrict, UnicodeEncodeError):
+            data = b""
+        if not data:
+            raise self.fault(member, "must be base64url without padding")
+        if size and len(data) != size:
+            raise self.fault(member, f"must be {size} bytes")
+        return data
+
+    def read_instant(self, member: str) -> int:
+        """A member in RFC 3339, as nanoseconds since 1970."""
+        text = self.item.get(member)
+        at = _parse_instant(text) if isinstance(text, str) else None
+        if at is None:
+            raise self.fault(member, "must be an instant in RFC 3339, as 2026-02-16T12:00:00Z")
+        return at
+
+
+def _parse_instant(text: str) -> Optional[int]:
+    """Reads RFC 3339, section 5.6, as nanoseconds since 1970; what is finer is cut off. None where it is not, or not in its years in UTC."""
+    match = _INSTANT.fullmatch(text)
+    if not match:
+        return None
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    fraction, sign, offset_hours, offset_minutes = match.groups()[6:]
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    days = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+    if not 1 <= month <= 12 or not 1 <= day <= days[month - 1] or hour > 23 or minute > 59 or second > 59:
+        return None
+    # Counted by hand, for datetime knows no year 0, which an offset may carry into year 1.
+    before = year - 1
+    day_number = before * 365 + before // 4 - before // 100 + before // 400 + sum(days[: month - 1]) + day - 1
+    seconds = _YEAR_1 + ((day_number * 24 + hour) * 60 + minute) * 60 + second
+    if sign:
+        if int(offset_hours) > 23 or int(offset_minutes) > 59:
+            return None
+        offset = int(offset_hours) * 3600 + int(offset_minutes) * 60
+        seconds += offset if sign == "-" else -offset
+    nanoseconds = int(((fraction or "") + "0" * 9)[:9])
+    if (seconds, nanoseconds) <= (_YEAR_1, 0) or seconds >= _YEAR_10000:
+        return None
+    return seconds * 10**9 + nanoseconds
+
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+# Keys that the issuer publishes
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+_PAUSE = 10.0  # seconds between the beginnings of two refreshes, however many unknown ids are asked for
+_FIRST_PAUSE = 1.0  # the same, while there is nothing yet
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class _Copy(NamedTuple):
+    keys: Dict[str, _Key]
+    taken: float  # when it was asked for, by the steady clock
+
+
+class PublishedKeys:
+    """The EdDSA keys that sessiond publishes at /.well-known/jwks.json, in a copy.
+
+    A copy is fresh for ``fresh_for`` seconds. After that the next who asks starts a refresh in the background and goes on with the copy;
+    nobody waits for it but where the copy is twice as old, because nobody asked in between. An id that the copy does not hold starts one too, and is
+    waited for. There is one refresh at a time, and 10 seconds from one to the next, whatever is asked. While the issuer is out the copy stays in
+    force, until it is ``keep_for`` seconds old: then, and where there has never been one, find raises Unavailable.
+
+    No caller ever waits longer than ``wait`` seconds from the beginning of a refresh. ``timeout`` bounds each step of connecting, and from the
+    beginning to the last byte it is the end. A revocation is seen when the copy is fetched anew.
+
+    ``url`` is https, or http on loopback; ``plain_http`` allows http to any host, where nobody on the way can put in a key of his own.
+    Redirects are not followed, and proxies of the environment are not used. ``steady`` is a clock in seconds that never steps.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        fresh_for: float = 300.0,
+        keep_for: float = 86400.0,
+        timeout: float = 2.0,
+        wait: float = 1.0,
+        plain_http: bool = False,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if _ed25519() is None:
+            raise KeysError(_NO_EDDSA)
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+            raise ValueError("the address of published keys must be an https URL without credentials")
+        if parts.scheme == "http" and not plain_http and parts.hostname not in _LOOPBACK:
+            raise ValueError("published keys over http could be anybody's: use https, or plain_http where the network is yours alone")
+        if not 0 < fresh_for <= keep_for or timeout <= 0 or wait < 0:
+            raise ValueError("fresh_for, keep_for and timeout must be more than 0, and keep_for no less than fresh_for")
+        self._secure = parts.scheme == "https"
+        self._host = parts.hostname
+        self._port = parts.port
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._fresh_for = fresh_for
+        self._keep_for = keep_for
+        self._timeout = timeout
+        self._wait = wait
+        self._steady = steady
+        self._lock = threading.Lock()  # over what follows, but that _copy and _failing are read without it
+        self._copy: Optional[_Copy] = None
+        self._failing = False
+        self._began: Optional[float] = None
+        self._refresh: Optional[threading.Thread] = None
+
+    def load(self) -> bool:
+        """Fetches the keys if there are none yet, within the bound of find; tells whether there are some. For the start of a service."""
+        now = self._steady()
+        if self._copy is None:
+            self._await(self._ask(now), now)
+        return self._copy is not None
+
+    def find(self, kid: str) -> Optional[_Key]:
+        """The key of that id. Raises Unavailable where there is no copy that still counts."""
+        now = self._steady()
+        copy = self._copy
+        age = now - copy.taken if copy is not None else self._keep_for
+        if age >= self._fresh_for:
+            refresh = self._ask(now)
+            if age >= self._keep_for or age >= 2 * self._fresh_for and not self._failing:
+                self._await(refresh, now)
+                copy = self._copy
+        if copy is None or now - copy.taken >= self._keep_for:
+            raise Unavailable("keys_unavailable")
+        key = copy.keys.get(kid)
+        if key is None and _KEY_ID.fullmatch(kid):
+            self._await(self._ask(now), now)
+            copy = self._copy or copy
+            key = copy.keys.get(kid)
+        return key
+
+    def _ask(self, now: float) -> Optional[threading.Thread]:
+        """The refresh that is under way, or a new one; None where the last one began too short a time ago."""
+        with self._lock:
+            # A thread that another process had before it forked is not alive in this one.
+            if self._refresh is not None and self._refresh.is_alive():
+                return self._refresh
+            pause = _FIRST_PAUSE if self._copy is None else _PAUSE
+            if self._began is not None and now - self._began < pause:
+                return None
+            self._began = now
+            refresh = threading.Thread(target=self._run, args=(now,), name="sessionauth-refresh", daemon=True)
+            try:
+                refresh.start()
+            except RuntimeError:  # no thread is to be had
+                return None
+            self._refresh = refresh
+            return refresh
+
+    def _await(self, refresh: Optional[threading.Thread], now: float) -> None:
+        """Waits for a refresh, but not beyond the bound: who comes late to a slow one does not wait anew."""
+        if refresh is None:
+            return
+        with self._lock:
+            left = self._wait - (now - self._began if self._began is not None else 0.0)
+        if left > 0:
+            refresh.join(left)
+
+    def _run(self, began: float) -> None:
+        try:
+            keys = {key.id: key for key in _read_published(self._fetch())}
+        except Exception as error:  # whatever it is, the copy stays in force
+            with self._lock:
+                told, self._failing = self._failing, True
+            if not told:
+                _log.warning("published keys cannot be read; the last copy stays in force (%s)", type(error).__name__)
+            return
+        with self._lock:
+            told, self._failing = self._failing, False
+            self._copy = _Copy(keys, began)
+        if told:
+            _log.warning("published keys can be read again")
+
+    def _fetch(self) -> bytes:
+        """Gets the text, or raises. The library's timeout is for each step, so that a slow sender needs an end of its own."""
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = kind(self._host, self._port, timeout=self._timeout)
+        over = threading.Event()
+        sock: Optional[socket.socket] = None
+
+        def cut() -> None:
+            over.set()
+            if sock is not None:
+                try:
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)  # the plain one: TLS would change under the reader
+                except OSError:
+                    pass
+
+        timer = threading.Timer(self._timeout, cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            connection.connect()
+            sock = connection.sock  # kept, for the connection lets go of it while the answer is still to be read
+            if over.is_set():
+                raise TimeoutError
+            connection.request("GET", self._target, headers={"Accept": "application/jwk-set+json, application/json"})
+            response = connection.getresponse()
+            if response.status != 200:
+                raise KeysError("the answer is not 200")
+            data = response.read(MAX_SET + 1)
+            if over.is_set():
+                raise TimeoutError
+            return data
+        finally:
+            timer.cancel()
+            connection.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+# Tokens
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+_VERSION = 2
+_MAX_UNIX = 253402300799  # the end of the year 9999
+_SECOND = 10**9
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a token says. Instants are whole seconds since 1970.
+
+    The install id is exactly what the client sent, never trimmed or normalised. It is no credential; neither does it belong into a log, and
+    so no repr shows it.
+    """
+
+    install_id: str = field(repr=False)
+    key_id: str
+    issuer: str
+    audience: str
+    issued_at: int
+    not_before: int
+    expires_at: int
+
+
+class _Parts(NamedTuple):
+    """A token taken apart, with nothing believed yet."""
+
+    signed: bytes
+    payload: Dict[str, object]
+    signature: bytes
+    algorithm: str  # the form's
+
+
+class Verifier:
+    """Tells whose session a request carries.
+
+    ``sources`` are asked for a key in their order. ``issuer`` and ``audience`` are as sessiond is configured. ``clock_skew_seconds``, 0 to 60,
+    is how much later than now ``nbf`` may be; it never prolongs a session. ``clock`` tells nanoseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        *sources: KeySource,
+        issuer: str,
+        audience: str,
+        clock_skew_seconds: int = 2,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        if not sources:
+            raise ValueError("a verifier needs keys")
+        if not issuer or not audience:
+            raise ValueError("issuer and audience must not be empty")
+        if not 0 <= clock_skew_seconds <= 60:
+            raise ValueError("clock_skew_seconds must be 0 to 60")
+        self._sources = sources
+        self._issuer = issuer
+        self._audience = audience
+        self._skew = clock_skew_seconds * _SECOND
+        self._clock = clock
+
+    def verify(self, authorization_values: Sequence[str]) -> Session:
+        """The session of a request with these Authorization headers: all of them, for two are refused.
+
+        Raises Unauthorized, InvalidToken, ExpiredToken or, where keys are out, Unavailable.
+        """
+        return self.verify_token(_bearer(authorization_values))
+
+    def verify_token(self, token: str) -> Session:
+        """The session of a token. Raises InvalidToken, ExpiredToken or, where keys are out, Unavailable."""
+        parts = _split(token)
+        now = self._clock()
+        kid = parts.payload.get("kid")
+        key = self._find(kid) if isinstance(kid, str) else None
+        if key is None or not key.may_verify(now):
+            raise InvalidToken("unknown_key")
+        if key.algorithm != parts.algorithm:
+            raise InvalidToken("algorithm")
+        if not key.matches(parts.signed, parts.signature):
+            raise InvalidToken("signature")
+        session = _read_claims(parts.payload)
+        if session.issuer != self._issuer:
+            raise InvalidToken("issuer")
+        if session.audience != self._audience:
+            raise InvalidToken("audience")
+        if not session.issued_at <= session.not_before < session.expires_at:
+            raise InvalidToken("instants")
+        if session.not_before * _SECOND > now + self._skew:
+            raise InvalidToken("not_yet_valid")
+        if session.expires_at * _SECOND <= now:
+            raise ExpiredToken("expired")
+        return session
+
+    def _find(self, kid: str) -> Optional[_Key]:
+        for source in self._sources:
+            key = source.find(kid)
+            if key is not None:
+                return key
+        return None
+
+
+def _bearer(values: Sequence[str]) -> str:
+    """Takes the token out of Authorization headers (RFC 6750, section 2.1): Bearer in any case, one or more spaces, the token."""
+    if len(values) == 0:
+        raise Unauthorized("missing")
+    if len(values) > 1:
+        raise InvalidToken("credentials")
+    scheme, _, rest = values[0].strip(" \t").partition(" ")
+    token = rest.lstrip(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized("missing")
+    if " " in token or "\t" in token:
+        raise InvalidToken("credentials")
+    return token
+
+
+def _split(token: str) -> _Parts:
+    """Makes checks 1 to 6."""
+    if len(token) > MAX_TOKEN:
+        raise InvalidToken("too_long")
+    text = _octets(token)
+    if len(text) > MAX_TOKEN:
+        raise InvalidToken("too_long")
+    segments = text.split(b".")
+    if len(segments) not in (2, 3) or not all(segments):
+        raise InvalidToken("segments")
+    try:
+        decoded = [_decode_base64url(segment) for segment in segments]
+    except _NotStrict:
+        raise InvalidToken("encoding") from None
+    algorithm = _HS256 if len(segments) == 2 else _EDDSA
+    if len(decoded[-1]) != _SIGNATURE_SIZE[algorithm]:
+        raise InvalidToken("signature_length")
+    payload = _read_object(decoded[-2])
+    if algorithm == _EDDSA:
+        _check_header(_read_object(decoded[0]), payload)
+    return _Parts(b".".join(segments[:-1]), payload, decoded[-1], algorithm)
+
+
+def _octets(text: str) -> bytes:
+    """The bytes of a header's value, which servers hand over as Latin-1; those of UTF-8 where it holds more than a header can."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
+def _read_object(data: bytes) -> Dict[str, object]:
+    """Makes check 5 of one decoded segment."""
+    try:
+        document = _read_json(data)
+    except _NotStrict:
+        raise InvalidToken("json") from None
+    if not isinstance(document, dict):
+        raise InvalidToken("json")
+    return document
+
+
+def _check_header(header: Dict[str, object], payload: Dict[str, object]) -> None:
+    """Makes check 6. A header that says anything more than ours is refused: crit, jwk and x5u are how a token would choose its own key."""
+    kid = payload.get("kid")
+    ours = (
+        header.get("alg") == _EDDSA
+        and isinstance(kid, str)
+        and header.get("kid") == kid
+        and header.get("typ", "JWT") == "JWT"
+        and header.keys() <= {"alg", "kid", "typ"}
+    )
+    if not ours:
+        raise InvalidToken("header")
+
+
+def _read_claims(payload: Dict[str, object]) -> Session:
+    """Makes check 9, and of check 10 the version."""
+    version = _integer(payload, "v")
+    key_id = _text(payload, "kid")
+    issued_at = _integer(payload, "iat")
+    not_before = _integer(payload, "nbf")
+    issuer = _text(payload, "iss")
+    audience = _text(payload, "aud")
+    expires_at = _integer(payload, "exp")
+    install_id = _text(payload, "install_id")
+    if not _is_install_id(install_id) or not _KEY_ID.fullmatch(key_id):
+        raise InvalidToken("claim_bounds")
+    if version != _VERSION:
+        raise InvalidToken("version")
+    return Session(install_id, key_id, issuer, audience, issued_at, not_before, expires_at)
+
+
+def _claim(payload: Dict[str, object], name: str) -> object:
+    if name not in payload:
+        raise InvalidToken("claim_missing")
+    return payload[name]
+
+
+def _text(payload: Dict[str, object], name: str) -> str:
+    """A claim that is a string, and not an empty one."""
+    value = _claim(payload, name)
+    if not isinstance(value, str):
+        raise InvalidToken("claim_type")
+    if not value:
+        raise InvalidToken("claim_bounds")
+    return value
+
+
+def _integer(payload: Dict[str, object], name: str) -> int:
+    """A claim that is written as digits alone: a minus, a fraction or an exponent makes it another type, whatever its value."""
+    value = _claim(payload, name)
+    if not isinstance(value, _Number) or not value.raw.isdigit():
+        raise InvalidToken("claim_type")
+    if len(value.raw) > len(str(_MAX_UNIX)) or int(value.raw) > _MAX_UNIX:
+        raise InvalidToken("claim_bounds")
+    return int(value.raw)
+
+
+def _is_install_id(text: str) -> bool:
+    """8 to 128 code points, none of Unicode's category Cc, not all White_Space."""
+    if not 8 <= len(text) <= 128 or not text.strip(_WHITE_SPACE):
+        return False
+    return not any(char < " " or "\x7f" <= char <= "\x9f" for char in text)

@@ -1,0 +1,121 @@
+"""The contract's cases, and Project Wycheproof's where they apply."""
+
+from __future__ import annotations
+
+import collections
+import json
+from typing import Any, Dict, List
+
+import pytest
+
+import sessionauth
+from conftest import VECTORS, decode, groups, verifier_of
+
+CODES = {"invalid_token": sessionauth.InvalidToken, "expired_token": sessionauth.ExpiredToken}
+COUNTS = {
+    "": 539,
+    "compact, odd text": 35,
+    "compact, clock skew 0": 15,
+    "compact, clock skew 2": 15,
+    "compact, clock skew 60": 15,
+    "compact, last second of 9999": 4,
+    "compact, keys of a keyset": 30,
+    "JWS": 322,
+    "JWS, clock skew 60": 15,
+}
+
+
+def cases() -> List[Any]:
+    return [pytest.param(group, case, id=case["name"]) for group in groups() for case in group["cases"]]
+
+
+def outcome(verifier: sessionauth.Verifier, token: str) -> str:
+    try:
+        verifier.verify_token(token)
+    except sessionauth.SessionAuthError as error:
+        return error.reason
+    return "valid"
+
+
+def test_every_group_is_there() -> None:
+    assert {group["name"]: len(group["cases"]) for group in groups()} == COUNTS
+    assert len(cases()) == 990
+
+
+@pytest.mark.parametrize("group, case", cases())
+def test_vector(group: Dict[str, Any], case: Dict[str, Any]) -> None:
+    verifier = verifier_of(group)
+    if case["want"] == "valid":
+        assert verifier.verify_token(case["token"]).install_id == case["install_id"]
+        return
+    with pytest.raises(CODES[case["want"]]) as refused:
+        verifier.verify_token(case["token"])
+    assert refused.value.code == case["want"]
+
+
+@pytest.mark.usefixtures("no_cryptography")
+@pytest.mark.parametrize("name", COUNTS)
+def test_vectors_without_cryptography(name: str) -> None:
+    """All comes out the same, but that tokens under an EdDSA key, were they sound or expired, are of a key that nobody knows."""
+    group = next(each for each in groups() if each["name"] == name)
+    verifier = verifier_of(group)
+    unknown = 0
+    for case in group["cases"]:
+        want = case["want"]
+        if want != "invalid_token" and case["token"].count(".") == 2:
+            unknown += 1
+            assert outcome(verifier, case["token"]) == "unknown_key", case["name"]
+        elif want == "valid":
+            assert verifier.verify_token(case["token"]).install_id == case["install_id"]
+        else:
+            with pytest.raises(CODES[want]):
+                verifier.verify_token(case["token"])
+    assert (unknown > 0) == name.startswith("JWS")
+
+
+def wycheproof(name: str) -> List[Dict[str, Any]]:
+    found: List[Dict[str, Any]] = json.loads((VECTORS / "wycheproof" / f"{name}_test.json").read_bytes())["testGroups"]
+    return found
+
+
+def test_wycheproof_ed25519() -> None:
+    verified = collections.Counter[str]()
+    library = sessionauth._ed25519()
+    for group in wycheproof("ed25519"):
+        matches = sessionauth._asymmetric(library, bytes.fromhex(group["publicKey"]["pk"]))
+        for case in group["tests"]:
+            accepted = matches(bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"]))
+            assert accepted == (case["result"] == "valid"), case["comment"]
+            verified[case["result"]] += 1
+    assert verified == {"valid": 88, "invalid": 63}
+
+
+def test_wycheproof_hmac_sha256() -> None:
+    """Whole tags alone: a token whose signature is shorter is refused before it gets here, and is refused here too."""
+    verified = collections.Counter[str]()
+    for group in wycheproof("hmac_sha256"):
+        for case in group["tests"]:
+            matches = sessionauth._symmetric(bytes.fromhex(case["key"]))
+            accepted = matches(bytes.fromhex(case["msg"]), bytes.fromhex(case["tag"]))
+            whole = group["tagSize"] == 256
+            assert accepted == (whole and case["result"] == "valid"), case["comment"]
+            verified["whole" if whole else "short"] += 1
+    assert verified == {"whole": 87, "short": 87}
+
+
+def test_wycheproof_jws() -> None:
+    """Not one is a session, so that all are refused; the reasons are those that the domain tells."""
+    reasons = collections.Counter[str]()
+    library = sessionauth._ed25519()
+    for group in wycheproof("json_web_signature"):
+        named = group["private"]
+        kid = named["kid"] if sessionauth._KEY_ID.fullmatch(named.get("kid", "")) else "kid"
+        if named["kty"] == "oct":
+            key = sessionauth._Key(kid, "HS256", sessionauth._symmetric(decode(named["k"])))
+        else:
+            public = library.Ed25519PrivateKey.from_private_bytes(b"s" * 32).public_key().public_bytes_raw()
+            key = sessionauth._Key(kid, "EdDSA", sessionauth._asymmetric(library, public))
+        verifier = sessionauth.Verifier(sessionauth.Ring([key]), issuer="i", audience="a", clock=lambda: 1771243200 * 10**9)
+        for case in group["tests"]:
+            reasons[outcome(verifier, case["jws"])] += 1
+    assert reasons == {"segments": 32, "encoding": 14, "signature_length": 329, "json": 25, "signature": 1}
