@@ -67,12 +67,10 @@ type load struct {
 
 // client is one of the crowd. Only its own goroutine uses it, until the load has stopped.
 type client struct {
-	replicas [replicas]*harness.Client
-	// operations are the same replicas' other listeners.
-	operations [replicas]*harness.Client
-	installID  string
-	held       []heldToken
-	seen       []sighting
+	replicas  [replicas]*harness.Client
+	installID string
+	held      []heldToken
+	seen      []sighting
 }
 
 // heldToken is the latest token of a key.
@@ -105,8 +103,6 @@ func newClient(t *testing.T, services [replicas]*harness.Process, installID stri
 	c := &client{installID: installID}
 	for n, service := range services {
 		c.replicas[n] = service.As(t, "127.0.0.1")
-		c.operations[n] = service.As(t, "127.0.0.1")
-		c.operations[n].Public = service.Ops
 	}
 	return c
 }
@@ -174,7 +170,7 @@ func (c *client) watch(int) {
 			return c.replicas[replica].Try(http.MethodGet, jwksPath, "")
 		})
 		c.see(askedForReadiness, replica, heldToken{}, nil, func() (harness.Response, error) {
-			return c.operations[replica].Try(http.MethodGet, "/readyz", "")
+			return c.replicas[replica].TryOperations(http.MethodGet, "/readyz")
 		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/contract"
 )
 
 // Service is a service that was started: where it is reached, and what it logs.
@@ -35,6 +37,7 @@ type Client struct {
 	Public, Ops string
 	dialer      *net.Dialer
 	http        *http.Client
+	judge       func(contract.Request, Response)
 }
 
 // Header is a header's name and value, as a request carries it.
@@ -94,6 +97,7 @@ func (c *Client) As(t testing.TB, address string) *Client {
 // open makes the client's connections, which close with the test.
 func (c *Client) open(t testing.TB, dialer *net.Dialer) {
 	c.dialer = dialer
+	c.judge = judge(t)
 	transport := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 256}
 	c.http = &http.Client{
 		Transport:     transport,
@@ -109,9 +113,18 @@ func (c *Client) Close() { c.hangUp() }
 // hangUp closes the connections that nothing is asked on, for a service waits a while whether something comes.
 func (c *Client) hangUp() { c.http.CloseIdleConnections() }
 
-// Try sends a request to the public listener. It fails where no whole answer came. It may be called from any goroutine.
+// Try sends a request to the public listener. It fails where no whole answer came; an answer that is not as the API's description has it
+// fails the test. It may be called from any goroutine.
 func (c *Client) Try(method, path, body string, headers ...Header) (Response, error) {
-	return c.try(c.Public, method, path, body, headers)
+	answer, err := c.try(c.Public, method, path, body, headers)
+	if err == nil {
+		header := http.Header{}
+		for _, h := range headers {
+			header.Add(h[0], h[1])
+		}
+		c.judge(contract.Request{Method: method, Target: path, Header: header, Body: body}, answer)
+	}
+	return answer, err
 }
 
 func (c *Client) try(address, method, path, body string, headers []Header) (Response, error) {
@@ -178,9 +191,14 @@ func (c *Client) Current(t testing.TB, headers ...Header) Response {
 // Operations asks the operations listener.
 func (c *Client) Operations(t testing.TB, method, path string, headers ...Header) Response {
 	t.Helper()
-	answer, err := c.try(c.Ops, method, path, "", headers)
+	answer, err := c.TryOperations(method, path, headers...)
 	require.NoError(t, err)
 	return answer
+}
+
+// TryOperations asks the operations listener. It fails where no whole answer came. It may be called from any goroutine.
+func (c *Client) TryOperations(method, path string, headers ...Header) (Response, error) {
+	return c.try(c.Ops, method, path, "", headers)
 }
 
 // Metric is the value of one series, written as Prometheus writes it, and must be there.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/contract"
 )
 
 // Conn is a bare connection to a service, for what no HTTP client would send.
@@ -19,6 +21,8 @@ type Conn struct {
 	net.Conn
 	reader *bufio.Reader
 	heard  *bytes.Buffer
+	said   said
+	judge  func(contract.Request, Response)
 }
 
 // Dial connects to the public listener. The connection closes with the test, and fails what hangs.
@@ -29,7 +33,7 @@ func (c *Client) Dial(t testing.TB) *Conn {
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(Patience)))
 	heard := &bytes.Buffer{}
-	return &Conn{Conn: conn, reader: bufio.NewReader(io.TeeReader(conn, heard)), heard: heard}
+	return &Conn{Conn: conn, reader: bufio.NewReader(io.TeeReader(conn, heard)), heard: heard, judge: c.judge}
 }
 
 // Heard is all that has come from the server so far, byte for byte.
@@ -38,6 +42,7 @@ func (c *Conn) Heard() string { return c.heard.String() }
 // Say sends text as it is. What the server no longer reads is no failure: its answer tells.
 func (c *Conn) Say(t testing.TB, text string) {
 	t.Helper()
+	c.said.add(text)
 	_, err := io.WriteString(c.Conn, text)
 	require.True(t, err == nil || brokenOff(err), "%v", err)
 }
@@ -59,12 +64,18 @@ func (c *Conn) Head(t testing.TB, method string) Response {
 }
 
 // TryHear reads the next answer. It fails where none comes whole.
-func (c *Conn) TryHear(method string) (Response, error) {
-	answer, err := http.ReadResponse(c.reader, &http.Request{Method: method})
+func (c *Conn) TryHear(method string) (Response, error) { return c.hear(c.reader, method) }
+
+func (c *Conn) hear(reader *bufio.Reader, method string) (Response, error) {
+	answer, err := http.ReadResponse(reader, &http.Request{Method: method})
 	if err != nil {
 		return Response{}, err
 	}
-	return read(answer)
+	response, err := read(answer)
+	if err == nil && response.Status >= http.StatusOK {
+		c.judge(c.said.next(method), response)
+	}
+	return response, err
 }
 
 // HearEnd returns what comes until the server ends the connection, which it must.
@@ -72,7 +83,11 @@ func (c *Conn) HearEnd(t testing.TB) string {
 	t.Helper()
 	rest, err := io.ReadAll(c.reader)
 	require.True(t, err == nil || brokenOff(err), "the connection does not end: %v", err)
-	return string(rest)
+	for reader := bufio.NewReader(bytes.NewReader(rest)); ; {
+		if _, err := c.hear(reader, http.MethodGet); err != nil {
+			return string(rest)
+		}
+	}
 }
 
 // Exchange sends text on a connection of its own and returns the first answer.

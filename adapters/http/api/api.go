@@ -17,6 +17,7 @@ const (
 	pathVerify  = "/v1/sessions/verify"
 	pathHealth  = "/v1/health"
 	pathJWKS    = "/.well-known/jwks.json"
+	pathOpenAPI = "/openapi.json"
 )
 
 // API is what the routes need.
@@ -40,5 +41,6 @@ func (a *API) Routes() []edge.Route {
 		{Pattern: pathVerify, Below: true, Handle: a.verify},
 		{Pattern: pathJWKS, Methods: []string{http.MethodGet}, Handle: a.jwks},
 		{Pattern: pathHealth, Methods: []string{http.MethodGet}, Handle: a.health},
+		{Pattern: pathOpenAPI, Methods: []string{http.MethodGet}, Handle: a.openAPI},
 	}
 }
