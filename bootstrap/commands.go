@@ -90,6 +90,9 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 		Shutdown: cli.Shutdown{DelaySeconds: seconds(c.ShutdownDelay), GraceSeconds: seconds(c.ShutdownGrace)},
 		Logs:     cli.Logs{Level: strings.ToLower(c.LogLevel.String()), Format: c.LogFormat},
 	}
+	if found := review.Certificate; found != nil {
+		e.Listeners.TLS = &cli.TLS{Names: found.Names(), NotAfter: found.Ends().Format(time.RFC3339)}
+	}
 	for _, prefix := range c.TrustedPrefixes {
 		e.Proxies.Trusted = append(e.Proxies.Trusted, prefix.String())
 	}

@@ -10,8 +10,6 @@ var unbuilt = map[string]string{
 	"OFFLOAD_REDIS_URL":                "",
 	"OFFLOAD_REDIS_TIMEOUT_MS":         "50",
 	"OFFLOAD_PROXY_PROTOCOL":           "false",
-	"OFFLOAD_TLS_CERT_FILE":            "",
-	"OFFLOAD_TLS_KEY_FILE":             "",
 	"OFFLOAD_CORS_ALLOWED_ORIGINS":     "",
 }
 
