@@ -77,7 +77,7 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 	seconds := func(d time.Duration) int { return int(d / time.Second) }
 	e := &cli.Effect{
 		Environment: c.Environment, ProductionLike: c.Production, Version: c.BuildVersion,
-		Listeners: cli.Listeners{Public: c.HTTPAddr, Operations: c.OpsAddr, MaxConnections: c.MaxConnections},
+		Listeners: cli.Listeners{Public: c.HTTPAddr, Operations: c.OpsAddr, MaxConnections: c.MaxConnections, Origins: append([]string{}, c.Origins...)},
 		Sessions: cli.Sessions{
 			Issuer: c.Terms.Issuer, Audience: c.Terms.Audience, TTLSeconds: seconds(c.Terms.Lifetime),
 			ClockSkewSeconds: seconds(c.Terms.ClockSkew), RenewalGraceSeconds: seconds(c.Terms.RenewalGrace),

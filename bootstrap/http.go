@@ -57,7 +57,7 @@ func newAPI(
 ) *api.API {
 	return &api.API{
 		Issuance: issuance, Authentication: authentication, Publication: publication, Events: events,
-		Trusted: config.TrustedProxies, Header: config.TrustedProxyHeader,
+		Trusted: config.TrustedProxies, Header: config.TrustedProxyHeader, Origins: config.Origins,
 		Version: config.BuildVersion, Environment: config.Environment,
 	}
 }

@@ -85,6 +85,9 @@ func (e *Effect) write(text io.Writer) {
 	if tls := e.Listeners.TLS; tls != nil {
 		line("certificate", "for %s, until %s; renewed files take force without a restart", orNone(strings.Join(tls.Names, ", ")), tls.NotAfter)
 	}
+	if len(e.Listeners.Origins) > 0 {
+		line("browsers", "of %s may ask for sessions", strings.Join(e.Listeners.Origins, ", "))
+	}
 	line("operations listener", "%s", orNone(e.Listeners.Operations))
 	for _, key := range e.Keys {
 		line("key", "%s (%s), %s", key.ID, key.Algorithm, key.State)

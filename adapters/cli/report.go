@@ -93,6 +93,8 @@ type Listeners struct {
 	MaxConnections int    `json:"max_connections"`
 	// TLS is the public listener's certificate; nil where it does not speak TLS.
 	TLS *TLS `json:"tls"`
+	// Origins are those whose scripts may ask for sessions; never nil.
+	Origins []string `json:"cors_allowed_origins"`
 }
 
 // TLS is a certificate: the names that it is for, and until when it is valid (RFC 3339).

@@ -49,6 +49,8 @@ type Config struct {
 	OpsAddr string
 	// TLS is where the public listener's certificate is; the zero value where it does not speak TLS.
 	TLS certificate.Files
+	// Origins are the origins of browsers' scripts that may ask for sessions, as browsers write them; none where it is empty.
+	Origins []string
 	// MaxConnections is how many connections the public listener holds at once, at least 1.
 	MaxConnections int
 	// ReadTimeout bounds reading a request, IdleTimeout the wait for the next one; both are at least a second.

@@ -28,6 +28,7 @@ const (
 	varOpsAddr         = "OFFLOAD_OPS_ADDR"
 	varTLSCertFile     = "OFFLOAD_TLS_CERT_FILE"
 	varTLSKeyFile      = "OFFLOAD_TLS_KEY_FILE"
+	varOrigins         = "OFFLOAD_CORS_ALLOWED_ORIGINS"
 	varDenylist        = "OFFLOAD_SECRET_DENYLIST_FILE"
 )
 

@@ -212,7 +212,6 @@ func TestUnbuilt(t *testing.T) {
 	for variable, asks := range map[string]string{
 		"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "trace", "OFFLOAD_LIMITER_STORAGE": "redis", "OFFLOAD_LIMITER_ON_OUTAGE": "deny",
 		"OFFLOAD_REDIS_URL": "redis://:" + strongA + "@localhost", "OFFLOAD_REDIS_TIMEOUT_MS": "51", "OFFLOAD_PROXY_PROTOCOL": "true",
-		"OFFLOAD_CORS_ALLOWED_ORIGINS": "https://x.example",
 	} {
 		t.Run(variable, func(t *testing.T) {
 			expect(t, []told{{variable, "environment", "asks for what this version cannot do"}}, load(t, env(variable+"="+asks)).Faults)

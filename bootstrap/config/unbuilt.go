@@ -10,7 +10,6 @@ var unbuilt = map[string]string{
 	"OFFLOAD_REDIS_URL":                "",
 	"OFFLOAD_REDIS_TIMEOUT_MS":         "50",
 	"OFFLOAD_PROXY_PROTOCOL":           "false",
-	"OFFLOAD_CORS_ALLOWED_ORIGINS":     "",
 }
 
 // refuseUnbuilt tells of the sound values that ask for what this version cannot do.

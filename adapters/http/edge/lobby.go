@@ -120,9 +120,7 @@ func (l *lobby) secure(conn net.Conn) (net.Conn, error) {
 		return &connection{Conn: conn}, nil
 	}
 	over := tls.Server(conn, l.tls)
-	ctx, cancel := context.WithTimeout(context.Background(), l.within)
-	defer cancel()
-	if err := over.HandshakeContext(ctx); err != nil {
+	if err := over.HandshakeContext(context.Background()); err != nil { // the connection's deadline is its own
 		answerInTheClear(err)
 		return nil, &handshakeError{err}
 	}

@@ -94,16 +94,24 @@ func TestTLSTakesTheCertificateInForce(t *testing.T) {
 	assert.Equal(t, http.StatusOK, before.hear(t).StatusCode, "a connection that is open stays")
 }
 
-// TestASlowHandshakeKeepsNobodyWaiting: it has the time that reading has, and the next client does not wait for it.
+// halfHello is the beginning of a TLS handshake.
+const halfHello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+
 func TestASlowHandshakeKeepsNobodyWaiting(t *testing.T) {
 	pair := pki.New(t, "localhost")
-	// A deadline that the sound client below does not reach, and that is worth waiting for.
-	server := listenTLS(t, pair, 2*time.Second, func(http.ResponseWriter, *http.Request) {})
-	silent, half := dial(t, server), dial(t, server)
-	half.say(t, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+	server := listenTLS(t, pair, patience, func(http.ResponseWriter, *http.Request) {})
+	dial(t, server)
+	dial(t, server).say(t, halfHello)
 	sound, _ := dialTLS(t, server, pair)
 	sound.say(t, whole)
 	assert.Equal(t, http.StatusOK, sound.hear(t).StatusCode)
+}
+
+// TestASlowHandshakeEnds: it has the time that reading has.
+func TestASlowHandshakeEnds(t *testing.T) {
+	server := listenTLS(t, pki.New(t, "localhost"), 50*time.Millisecond, func(http.ResponseWriter, *http.Request) {})
+	silent, half := dial(t, server), dial(t, server)
+	half.say(t, halfHello)
 	for _, slow := range []wire{silent, half} {
 		_, err := io.Copy(io.Discard, slow.Reader) // an alert may come
 		assert.NoError(t, err, "it ends, within the deadline and not by the test's")
