@@ -86,7 +86,7 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 			PerIP: c.Limits.PerAddress, PerInstall: c.Limits.PerInstall, WindowSeconds: seconds(c.Limits.Window),
 			Mode: string(c.Limits.Mode), IPv6Prefix: c.Limits.IPv6Prefix, Storage: "memory", MaxSubjects: c.MaxSubjects,
 		},
-		Proxies:  cli.Proxies{Trusted: []string{}, Header: c.TrustedProxyHeader},
+		Proxies:  cli.Proxies{Trusted: []string{}, Header: c.TrustedProxyHeader, Announce: c.ProxyProtocol},
 		Shutdown: cli.Shutdown{DelaySeconds: seconds(c.ShutdownDelay), GraceSeconds: seconds(c.ShutdownGrace)},
 		Logs:     cli.Logs{Level: strings.ToLower(c.LogLevel.String()), Format: c.LogFormat},
 	}

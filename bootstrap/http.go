@@ -74,6 +74,9 @@ func newEntry(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock, l
 		lifecycle.Append(fx.StartStopHook(source.Start, source.Stop))
 		entry.Certificate = source.Current
 	}
+	if review.Config.ProxyProtocol {
+		entry.Announces = review.Config.TrustedProxies.Holds
+	}
 	return entry
 }
 
@@ -170,6 +173,7 @@ func (p *listenerParts) startedAttributes() []any {
 		slog.String("public", p.Addresses.Public),
 		slog.String("operations", p.Addresses.Ops),
 		slog.Bool("tls", p.Review.Certificate != nil),
+		slog.Bool("proxy_protocol", p.Config.ProxyProtocol),
 		slog.String("environment", p.Config.Environment),
 		slog.Bool("production", p.Config.Production),
 		slog.String("version", p.Config.BuildVersion),

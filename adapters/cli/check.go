@@ -101,6 +101,9 @@ func (e *Effect) write(text io.Writer) {
 	if len(e.Proxies.Trusted) > 0 {
 		proxies = strings.Join(e.Proxies.Trusted, ", ") + ", by " + e.Proxies.Header
 	}
+	if e.Proxies.Announce {
+		proxies += "; each connection announced by the PROXY protocol"
+	}
 	line("trusted proxies", "%s", proxies)
 	line("shutdown", "unready for %d s, then at most %d s for requests under way", e.Shutdown.DelaySeconds, e.Shutdown.GraceSeconds)
 	line("logs", "%s, from level %s", e.Logs.Format, e.Logs.Level)

@@ -134,6 +134,8 @@ type Limits struct {
 type Proxies struct {
 	Trusted []string `json:"trusted"`
 	Header  string   `json:"header"`
+	// Announce says that they announce each connection's client by the PROXY protocol.
+	Announce bool `json:"proxy_protocol"`
 }
 
 // Shutdown is how the service stops.

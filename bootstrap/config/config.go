@@ -43,6 +43,8 @@ type Config struct {
 	TrustedPrefixes []netip.Prefix
 	// TrustedProxyHeader is the header that trusted proxies write: X-Forwarded-For or Forwarded.
 	TrustedProxyHeader string
+	// ProxyProtocol says that trusted proxies announce their clients by the PROXY protocol; there is at least one of them then.
+	ProxyProtocol bool
 	// HTTPAddr is the public listener's host and port.
 	HTTPAddr string
 	// OpsAddr is the operations listener's host and port; empty: none.

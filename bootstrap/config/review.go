@@ -83,7 +83,7 @@ func (r *reading) config() Config {
 		KeysetFile:     string(f.KeysetFile),
 		MaxSubjects:    f.MaxSubjects,
 		TrustedProxies: clientaddr.Trust(trusted...), TrustedPrefixes: trusted, TrustedProxyHeader: r.proxyHeader(),
-		Origins:  r.origins(),
+		ProxyProtocol: f.ProxyProtocol, Origins: r.origins(),
 		HTTPAddr: f.HTTPAddr, OpsAddr: f.OpsAddr, MaxConnections: f.MaxConnections,
 		ReadTimeout: seconds(f.ReadTimeout), IdleTimeout: seconds(f.IdleTimeout),
 		ShutdownDelay: seconds(f.ShutdownDelay), ShutdownGrace: seconds(f.ShutdownGrace),

@@ -9,7 +9,6 @@ var unbuilt = map[string]string{
 	"OFFLOAD_LIMITER_ON_OUTAGE":        "local",
 	"OFFLOAD_REDIS_URL":                "",
 	"OFFLOAD_REDIS_TIMEOUT_MS":         "50",
-	"OFFLOAD_PROXY_PROTOCOL":           "false",
 }
 
 // refuseUnbuilt tells of the sound values that ask for what this version cannot do.

@@ -28,6 +28,11 @@ func (c *Client) Dial(t testing.TB) *Conn {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(Patience)))
+	return NewConn(conn)
+}
+
+// NewConn is a connection that the test has made.
+func NewConn(conn net.Conn) *Conn {
 	heard := &bytes.Buffer{}
 	return &Conn{Conn: conn, reader: bufio.NewReader(io.TeeReader(conn, heard)), heard: heard}
 }

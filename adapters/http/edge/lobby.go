@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -13,10 +14,13 @@ import (
 type Entry struct {
 	// Certificate is the certificate in force, whenever it is asked; nil: TLS is not spoken.
 	Certificate func() *tls.Certificate
+	// Announces tells of a peer whether it is a proxy that announces its client by the PROXY protocol: then it must, and before TLS. Nobody else may, whose
+	// announcement is taken for the beginning of what comes next. Nil: nobody announces.
+	Announces func(peer netip.Addr) bool
 }
 
 // free tells whether nothing is asked for.
-func (e Entry) free() bool { return e.Certificate == nil }
+func (e Entry) free() bool { return e.Certificate == nil && e.Announces == nil }
 
 // lobby is a listener whose connections have brought what is asked for. That is read in a goroutine for each, within a deadline for all of it: a slow
 // client keeps nobody waiting but himself. The drain knows of those who are still at it.
@@ -107,7 +111,14 @@ func (l *lobby) greet(raw net.Conn) (net.Conn, error) {
 	if err := raw.SetDeadline(time.Now().Add(l.within)); err != nil {
 		return nil, err
 	}
-	conn, err := l.secure(raw)
+	conn := raw
+	if announces := l.entry.Announces; announces != nil && announces(peerOf(raw)) {
+		var err error
+		if conn, err = readAnnouncement(raw); err != nil {
+			return nil, err
+		}
+	}
+	conn, err := l.secure(conn)
 	if err != nil {
 		return nil, err
 	}
