@@ -82,7 +82,7 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 	seconds := func(d time.Duration) int { return int(d / time.Second) }
 	e := &cli.Effect{
 		Environment: c.Environment, ProductionLike: c.Production, Version: c.BuildVersion,
-		Listeners: cli.Listeners{Public: c.HTTPAddr, Operations: c.OpsAddr, MaxConnections: c.MaxConnections},
+		Listeners: cli.Listeners{Public: c.HTTPAddr, Operations: c.OpsAddr, MaxConnections: c.MaxConnections, Origins: append([]string{}, c.Origins...)},
 		Sessions: cli.Sessions{
 			Issuer: c.Terms.Issuer, Audience: c.Terms.Audience, TTLSeconds: seconds(c.Terms.Lifetime),
 			ClockSkewSeconds: seconds(c.Terms.ClockSkew), RenewalGraceSeconds: seconds(c.Terms.RenewalGrace),
@@ -91,12 +91,15 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 			PerIP: c.Limits.PerAddress, PerInstall: c.Limits.PerInstall, WindowSeconds: seconds(c.Limits.Window),
 			Mode: string(c.Limits.Mode), IPv6Prefix: c.Limits.IPv6Prefix, Storage: c.Storage, MaxSubjects: c.MaxSubjects,
 		},
-		Proxies:  cli.Proxies{Trusted: []string{}, Header: c.TrustedProxyHeader},
+		Proxies:  cli.Proxies{Trusted: []string{}, Header: c.TrustedProxyHeader, Announce: c.ProxyProtocol},
 		Shutdown: cli.Shutdown{DelaySeconds: seconds(c.ShutdownDelay), GraceSeconds: seconds(c.ShutdownGrace)},
 		Logs:     cli.Logs{Level: strings.ToLower(c.LogLevel.String()), Format: c.LogFormat},
 	}
 	if c.Storage == config.StorageRedis {
 		e.Limits.Shared = &cli.Shared{TimeoutMS: int(c.RedisTimeout / time.Millisecond), OnOutage: string(c.OnOutage)}
+	}
+	if found := review.Certificate; found != nil {
+		e.Listeners.TLS = &cli.TLS{Names: found.Names(), NotAfter: found.Ends().Format(time.RFC3339)}
 	}
 	for _, prefix := range c.TrustedPrefixes {
 		e.Proxies.Trusted = append(e.Proxies.Trusted, prefix.String())

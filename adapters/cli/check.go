@@ -82,6 +82,12 @@ func (e *Effect) write(text io.Writer) {
 	line("environment", "%s (%s)", e.Environment, kind)
 	line("version", "%s", e.Version)
 	line("public listener", "%s, at most %d connections", e.Listeners.Public, e.Listeners.MaxConnections)
+	if tls := e.Listeners.TLS; tls != nil {
+		line("certificate", "for %s, until %s; renewed files take force without a restart", orNone(strings.Join(tls.Names, ", ")), tls.NotAfter)
+	}
+	if len(e.Listeners.Origins) > 0 {
+		line("browsers", "of %s may ask for sessions", strings.Join(e.Listeners.Origins, ", "))
+	}
 	line("operations listener", "%s", orNone(e.Listeners.Operations))
 	for _, key := range e.Keys {
 		line("key", "%s (%s), %s", key.ID, key.Algorithm, key.State)
@@ -99,6 +105,9 @@ func (e *Effect) write(text io.Writer) {
 	proxies := "none: forwarding headers change nothing, and all clients behind a proxy share one limit"
 	if len(e.Proxies.Trusted) > 0 {
 		proxies = strings.Join(e.Proxies.Trusted, ", ") + ", by " + e.Proxies.Header
+	}
+	if e.Proxies.Announce {
+		proxies += "; each connection announced by the PROXY protocol"
 	}
 	line("trusted proxies", "%s", proxies)
 	line("shutdown", "unready for %d s, then at most %d s for requests under way", e.Shutdown.DelaySeconds, e.Shutdown.GraceSeconds)

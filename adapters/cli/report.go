@@ -91,6 +91,16 @@ type Listeners struct {
 	Public         string `json:"public"`
 	Operations     string `json:"operations"`
 	MaxConnections int    `json:"max_connections"`
+	// TLS is the public listener's certificate; nil where it does not speak TLS.
+	TLS *TLS `json:"tls"`
+	// Origins are those whose scripts may ask for sessions; never nil.
+	Origins []string `json:"cors_allowed_origins"`
+}
+
+// TLS is a certificate: the names that it is for, and until when it is valid (RFC 3339).
+type TLS struct {
+	Names    []string `json:"names"`
+	NotAfter string   `json:"not_after"`
 }
 
 // Key is one key and what it does now; never its material.
@@ -135,6 +145,8 @@ type Shared struct {
 type Proxies struct {
 	Trusted []string `json:"trusted"`
 	Header  string   `json:"header"`
+	// Announce says that they announce each connection's client by the PROXY protocol.
+	Announce bool `json:"proxy_protocol"`
 }
 
 // Shutdown is how the service stops.

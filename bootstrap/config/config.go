@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/offload/sessiond/adapters/http/certificate"
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/session"
@@ -59,10 +60,16 @@ type Config struct {
 	TrustedPrefixes []netip.Prefix
 	// TrustedProxyHeader is the header that trusted proxies write: X-Forwarded-For or Forwarded.
 	TrustedProxyHeader string
+	// ProxyProtocol says that trusted proxies announce their clients by the PROXY protocol; there is at least one of them then.
+	ProxyProtocol bool
 	// HTTPAddr is the public listener's host and port.
 	HTTPAddr string
 	// OpsAddr is the operations listener's host and port; empty: none.
 	OpsAddr string
+	// TLS is where the public listener's certificate is; the zero value where it does not speak TLS.
+	TLS certificate.Files
+	// Origins are the origins of browsers' scripts that may ask for sessions, as browsers write them; none where it is empty.
+	Origins []string
 	// MaxConnections is how many connections the public listener holds at once, at least 1.
 	MaxConnections int
 	// ReadTimeout bounds reading a request, IdleTimeout the wait for the next one; both are at least a second.

@@ -26,8 +26,12 @@ const (
 	varRedisURL        = "OFFLOAD_REDIS_URL"
 	varProxies         = "OFFLOAD_TRUSTED_PROXIES"
 	varProxyHeader     = "OFFLOAD_TRUSTED_PROXY_HEADER"
+	varProxyProtocol   = "OFFLOAD_PROXY_PROTOCOL"
 	varHTTPAddr        = "OFFLOAD_HTTP_ADDR"
 	varOpsAddr         = "OFFLOAD_OPS_ADDR"
+	varTLSCertFile     = "OFFLOAD_TLS_CERT_FILE"
+	varTLSKeyFile      = "OFFLOAD_TLS_KEY_FILE"
+	varOrigins         = "OFFLOAD_CORS_ALLOWED_ORIGINS"
 	varDenylist        = "OFFLOAD_SECRET_DENYLIST_FILE"
 )
 
@@ -64,7 +68,7 @@ type fields struct {
 	RedisTimeout    int      `env:"OFFLOAD_REDIS_TIMEOUT_MS" default:"50" validate:"min=1,max=10000" help:"longest that one decision of Redis may take, in milliseconds"`
 	Proxies         []string `env:"OFFLOAD_TRUSTED_PROXIES" default:"" help:"addresses and prefixes of trusted proxies, separated by commas; empty: none"`
 	ProxyHeader     string   `env:"OFFLOAD_TRUSTED_PROXY_HEADER" default:"X-Forwarded-For" validate:"oneofci=X-Forwarded-For Forwarded" help:"header that trusted proxies write"`
-	ProxyProtocol   bool     `env:"OFFLOAD_PROXY_PROTOCOL" default:"false" help:"PROXY protocol from trusted proxies"`
+	ProxyProtocol   bool     `env:"OFFLOAD_PROXY_PROTOCOL" default:"false" help:"trusted proxies announce each connection's client by the PROXY protocol, and must"`
 	HTTPAddr        string   `env:"OFFLOAD_HTTP_ADDR" default:"" validate:"required,listener" help:"public listener; 127.0.0.1:8080 in development, else :8080, unless set; never empty"`
 	OpsAddr         string   `env:"OFFLOAD_OPS_ADDR" default:"127.0.0.1:9090" validate:"omitempty,listener,apart=HTTPAddr" help:"operations listener; empty: none"`
 	TLSCertFile     path     `env:"OFFLOAD_TLS_CERT_FILE" default:"-" help:"certificate of the public listener; empty: no TLS"`

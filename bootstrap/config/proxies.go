@@ -12,7 +12,7 @@ const (
 	headerForwarded     = "Forwarded"
 )
 
-// trusted are the proxies whose header is believed. Entries are told by their place.
+// trusted are the proxies whose header is believed, and whose announcements. Entries are told by their place.
 func (r *reading) trusted() []netip.Prefix {
 	var wrong, everybody, masked []string
 	prefixes := make([]netip.Prefix, 0, len(r.fields.Proxies))
@@ -38,6 +38,9 @@ func (r *reading) trusted() []netip.Prefix {
 	}
 	for _, place := range masked {
 		r.warnOf(varProxies, "entry "+place+" is a prefix with bits beyond its length: the whole prefix is trusted", "write the prefix's first address, or an address alone")
+	}
+	if r.fields.ProxyProtocol && len(r.fields.Proxies) == 0 && !r.broken[varProxies] && !r.broken[varProxyProtocol] {
+		r.faultOf(varProxyProtocol, "is true, and "+varProxies+" names no proxy that may announce clients", "name the balancer's addresses in "+varProxies+", or give false")
 	}
 	return prefixes
 }

@@ -169,6 +169,10 @@ func TestTrustedProxies(t *testing.T) {
 		}, []told{unsetSecret}},
 		{"everybody", env(variable + "=0.0.0.0/0,::/0,10.0.0.1,::ffff:0.0.0.0/96"), nil, []told{unsetSecret, all(1), all(2), all(4)}},
 		{"bits beyond the prefix", env(variable + "=10.0.0.0/8,10.0.0.1/8"), nil, []told{unsetSecret, {variable, "environment", "entry 2 is a prefix with bits beyond its length"}}},
+		{"announcements, of one", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=10.0.0.1"), nil, []told{unsetSecret}},
+		{"announcements, of nobody", env("OFFLOAD_PROXY_PROTOCOL=true"), []told{{"OFFLOAD_PROXY_PROTOCOL", "environment", "is true, and OFFLOAD_TRUSTED_PROXIES names no proxy"}}, []told{unsetSecret}},
+		{"announcements, of no address", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=x"), []told{none(1)}, []told{unsetSecret}},
+		{"no announcements", env("OFFLOAD_PROXY_PROTOCOL=false"), nil, []told{unsetSecret}},
 		{"Forwarded", env("OFFLOAD_TRUSTED_PROXY_HEADER=Forwarded"), nil, []told{unsetSecret, {"OFFLOAD_TRUSTED_PROXY_HEADER", "environment", "is Forwarded"}}},
 	})
 	for name, in := range map[string]given{
@@ -206,8 +210,7 @@ func TestRoomForTheLimits(t *testing.T) {
 
 func TestUnbuilt(t *testing.T) {
 	for variable, asks := range map[string]string{
-		"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "trace", "OFFLOAD_PROXY_PROTOCOL": "true",
-		"OFFLOAD_TLS_CERT_FILE": "cert", "OFFLOAD_TLS_KEY_FILE": "key", "OFFLOAD_CORS_ALLOWED_ORIGINS": "https://x.example",
+		"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "trace",
 	} {
 		t.Run(variable, func(t *testing.T) {
 			expect(t, []told{{variable, "environment", "asks for what this version cannot do"}}, load(t, env(variable+"="+asks)).Faults)

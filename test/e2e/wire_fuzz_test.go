@@ -57,7 +57,7 @@ func FuzzWire(f *testing.F) {
 		asked.requests = append(asked.requests, r)
 		asked.mu.Unlock()
 		whole.ServeHTTP(w, r)
-	}), edge.Bounds{Read: time.Second, Idle: time.Second, Connections: 100}, slog.New(slog.NewJSONHandler(log, nil)))
+	}), edge.Bounds{Read: time.Second, Idle: time.Second, Connections: 100}, edge.Entry{}, slog.New(slog.NewJSONHandler(log, nil)))
 	require.NoError(f, err)
 	f.Cleanup(func() { server.Shutdown(context.Background()) })
 

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net"
@@ -36,7 +37,8 @@ type Client struct {
 	// Public and Ops are the addresses of the listeners, as host and port.
 	Public, Ops string
 	dialer      *net.Dialer
-	http        *http.Client
+	scheme      string
+	http, ops   *http.Client
 	judge       func(contract.Request, Response)
 }
 
@@ -97,8 +99,27 @@ func (c *Client) As(t testing.TB, address string) *Client {
 // open makes the client's connections, which close with the test.
 func (c *Client) open(t testing.TB, dialer *net.Dialer) {
 	c.dialer = dialer
+	c.scheme = "http"
+	c.use(t, &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 256})
+	c.ops = c.http
+}
+
+// Over is a client who speaks those protocols, over TLS where trust is not nil.
+func (c *Client) Over(t testing.TB, trust *tls.Config, protocols func(*http.Protocols)) *Client {
+	t.Helper()
+	other := &Client{Public: c.Public, Ops: c.Ops, scheme: "http", ops: c.ops}
+	if trust != nil {
+		other.scheme = "https"
+	}
+	transport := &http.Transport{TLSClientConfig: trust.Clone(), Protocols: &http.Protocols{}, DisableCompression: true, MaxIdleConnsPerHost: 256}
+	protocols(transport.Protocols)
+	other.use(t, transport)
+	return other
+}
+
+// use has the client connect by transport.
+func (c *Client) use(t testing.TB, transport *http.Transport) {
 	c.judge = judge(t)
-	transport := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 256}
 	c.http = &http.Client{
 		Transport:     transport,
 		Timeout:       Patience,
@@ -116,7 +137,7 @@ func (c *Client) hangUp() { c.http.CloseIdleConnections() }
 // Try sends a request to the public listener. It fails where no whole answer came; an answer that is not as the API's description has it
 // fails the test. It may be called from any goroutine.
 func (c *Client) Try(method, path, body string, headers ...Header) (Response, error) {
-	answer, err := c.try(c.Public, method, path, body, headers)
+	answer, err := try(c.http, c.scheme+"://"+c.Public, method, path, body, headers)
 	if err == nil {
 		header := http.Header{}
 		for _, h := range headers {
@@ -127,15 +148,15 @@ func (c *Client) Try(method, path, body string, headers ...Header) (Response, er
 	return answer, err
 }
 
-func (c *Client) try(address, method, path, body string, headers []Header) (Response, error) {
-	request, err := http.NewRequest(method, "http://"+address+path, strings.NewReader(body))
+func try(client *http.Client, base, method, path, body string, headers []Header) (Response, error) {
+	request, err := http.NewRequest(method, base+path, strings.NewReader(body))
 	if err != nil {
 		return Response{}, err
 	}
 	for _, header := range headers {
 		request.Header.Add(header[0], header[1])
 	}
-	answer, err := c.http.Do(request)
+	answer, err := client.Do(request)
 	if err != nil {
 		return Response{}, err
 	}
@@ -198,7 +219,7 @@ func (c *Client) Operations(t testing.TB, method, path string, headers ...Header
 
 // TryOperations asks the operations listener. It fails where no whole answer came. It may be called from any goroutine.
 func (c *Client) TryOperations(method, path string, headers ...Header) (Response, error) {
-	return c.try(c.Ops, method, path, "", headers)
+	return try(c.ops, "http://"+c.Ops, method, path, "", headers)
 }
 
 // Metric is the value of one series, written as Prometheus writes it, and must be there.

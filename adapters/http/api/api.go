@@ -1,5 +1,5 @@
 // Package api is the public HTTP interface: it takes sessions' requests apart, has the use cases decide, and writes what they
-// answer. One file is one route. It imports domain, ports, edge, and a library for structured fields.
+// answer. One file is one route. It imports domain, ports, edge, and libraries for structured fields and CORS.
 package api
 
 import (
@@ -29,6 +29,8 @@ type API struct {
 	// Trusted are the proxies whose Header is believed: X-Forwarded-For or Forwarded.
 	Trusted clientaddr.Trusted
 	Header  string
+	// Origins are those whose scripts may ask for sessions, as browsers write them; none where it is empty.
+	Origins []string
 	// Version and Environment are shown by the health route.
 	Version, Environment string
 }
@@ -36,8 +38,8 @@ type API struct {
 // Routes lists every route of the public listener.
 func (a *API) Routes() []edge.Route {
 	return []edge.Route{
-		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.issue},
-		{Pattern: pathCurrent, Methods: []string{http.MethodGet}, Handle: a.current},
+		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.issue, Around: a.crossing(http.MethodPost)},
+		{Pattern: pathCurrent, Methods: []string{http.MethodGet}, Handle: a.current, Around: a.crossing(http.MethodGet, http.MethodHead)},
 		{Pattern: pathVerify, Below: true, Handle: a.verify},
 		{Pattern: pathJWKS, Methods: []string{http.MethodGet}, Handle: a.jwks},
 		{Pattern: pathHealth, Methods: []string{http.MethodGet}, Handle: a.health},

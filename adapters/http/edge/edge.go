@@ -1,7 +1,7 @@
 // Package edge is what the listeners share: how a request is taken in and how an answer leaves.
 //
 // Every answer has a request id and says no-store; every error is the one envelope, by the one table from kind to status; every read and write has a
-// limit and a deadline; paths are matched exactly as sent. It imports domain, ports and the standard library, and uuid. The
+// limit and a deadline; paths are matched exactly as sent. It imports domain, ports and the standard library, uuid and go-proxyproto. The
 // packages api and ops stand on it.
 package edge
 

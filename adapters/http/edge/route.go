@@ -20,6 +20,8 @@ type Route struct {
 	// Methods are those that are answered; GET brings HEAD along. None means any.
 	Methods []string
 	Handle  Handler
+	// Around goes around whoever answers on the route, refusals included; nil for nothing.
+	Around func(Handler) Handler
 }
 
 func (t *Route) matches(path string) bool {
@@ -32,6 +34,13 @@ func (t *Route) matches(path string) bool {
 
 // handler is who answers a request of that method.
 func (t *Route) handler(method string) Handler {
+	if t.Around != nil {
+		return t.Around(t.answerer(method))
+	}
+	return t.answerer(method)
+}
+
+func (t *Route) answerer(method string) Handler {
 	allowed := t.Methods
 	if slices.Contains(allowed, http.MethodGet) {
 		allowed = append(slices.Clone(allowed), http.MethodHead)

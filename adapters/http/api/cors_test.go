@@ -1,0 +1,186 @@
+package api_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsmock"
+)
+
+const (
+	page     = "https://app.example.com"
+	other    = "http://localhost:3000"
+	stranger = "https://evil.example"
+)
+
+// quiet is a traffic that takes down nothing.
+type quiet struct{}
+
+func (quiet) Began()                                      {}
+func (quiet) Answered(string, string, int, time.Duration) {}
+
+// fromPage asks the API as a browser does; the origins are configured. Each header is a name and a value.
+func fromPage(d *desk, method, path, body string, headers ...[2]string) *http.Response {
+	d.api.Origins = []string{page, other}
+	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }, NowFunc: func() time.Time { return noon }}
+	r := httptest.NewRequest(method, "/", strings.NewReader(body))
+	r.RequestURI = path
+	for _, header := range headers {
+		r.Header.Add(header[0], header[1])
+	}
+	answer := httptest.NewRecorder()
+	edge.New(d.api.Routes(), clock, quiet{}, slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
+	return answer.Result()
+}
+
+// granted are all headers of CORS in an answer.
+func granted(answer *http.Response) map[string]string {
+	found := map[string]string{}
+	for name, values := range answer.Header {
+		if strings.HasPrefix(name, "Access-Control-") {
+			found[name] = strings.Join(values, "|")
+		}
+	}
+	return found
+}
+
+func from(origin string) [2]string { return [2]string{"Origin", origin} }
+
+func TestPreflights(t *testing.T) {
+	const method, headers = "Access-Control-Request-Method", "Access-Control-Request-Headers"
+	current := "/v1/sessions/current"
+	for name, c := range map[string]struct {
+		path    string
+		headers [][2]string
+		status  int
+		grants  map[string]string
+	}{
+		"to issue": {issuePath, [][2]string{from(page), {method, "POST"}, {headers, "authorization,content-type,x-request-id"}}, 204, map[string]string{
+			"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "POST", "Access-Control-Max-Age": "600",
+			"Access-Control-Allow-Headers": "authorization,content-type,x-request-id",
+		}},
+		"from the other origin": {current, [][2]string{from(other), {method, "GET"}, {headers, "authorization"}}, 204, map[string]string{
+			"Access-Control-Allow-Origin": other, "Access-Control-Allow-Methods": "GET", "Access-Control-Max-Age": "600", "Access-Control-Allow-Headers": "authorization",
+		}},
+		"HEAD where GET is": {current, [][2]string{from(page), {method, "HEAD"}}, 204, map[string]string{
+			"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "HEAD", "Access-Control-Max-Age": "600",
+		}},
+		"another method":             {issuePath, [][2]string{from(page), {method, "GET"}}, 204, nil},
+		"another method, current":    {current, [][2]string{from(page), {method, "POST"}}, 204, nil},
+		"a method of nobody":         {current, [][2]string{from(page), {method, "DELETE"}}, 204, nil},
+		"another header":             {issuePath, [][2]string{from(page), {method, "POST"}, {headers, "x-forwarded-for"}}, 204, nil},
+		"from a stranger":            {issuePath, [][2]string{from(stranger), {method, "POST"}}, 405, nil},
+		"from null":                  {issuePath, [][2]string{from("null"), {method, "POST"}}, 405, nil},
+		"from capitals":              {issuePath, [][2]string{from("https://APP.example.com"), {method, "POST"}}, 405, nil},
+		"from nobody":                {issuePath, [][2]string{{method, "POST"}}, 405, nil},
+		"from two":                   {issuePath, [][2]string{from(page), from(stranger), {method, "POST"}}, 405, nil},
+		"with two methods":           {issuePath, [][2]string{from(page), {method, "POST"}, {method, "x: y"}}, 405, nil},
+		"that is none":               {issuePath, [][2]string{from(page)}, 405, actual(page)},
+		"that is none, of a strange": {issuePath, [][2]string{from(stranger)}, 405, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := fromPage(newDesk(), http.MethodOptions, c.path, "", c.headers...)
+			assert.Equal(t, c.status, answer.StatusCode)
+			if c.grants == nil {
+				c.grants = map[string]string{}
+			}
+			assert.Equal(t, c.grants, granted(answer))
+			assert.Contains(t, answer.Header.Get("Vary"), "Origin")
+			assert.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
+			assert.NotEmpty(t, answer.Header.Get("X-Request-ID"))
+			if c.status == 405 {
+				assert.Equal(t, "method_not_allowed", answer.Header.Get("X-Error-Code"))
+			}
+		})
+	}
+}
+
+// actual is what a page is granted on an answer.
+func actual(origin string) map[string]string {
+	return map[string]string{
+		"Access-Control-Allow-Origin":   origin,
+		"Access-Control-Expose-Headers": "Retry-After, Ratelimit, Ratelimit-Policy, X-Request-Id, X-Error-Code, Www-Authenticate",
+	}
+}
+
+func TestEveryAnswerOfTheTwoRoutesCarriesCORS(t *testing.T) {
+	failing := func(kind failure.Kind) *desk {
+		d := newDesk()
+		d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
+			return ports.Issued{}, failure.New(kind, nil)
+		}
+		d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims, error) {
+			return session.Claims{}, failure.New(kind, nil)
+		}
+		return d
+	}
+	broken := newDesk()
+	broken.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) { panic("a defect") }
+	for name, c := range map[string]struct {
+		desk               *desk
+		method, path, body string
+		media              string
+		status             int
+	}{
+		"200":                   {newDesk(), "POST", issuePath, goodBody, "", 200},
+		"200 on the other":      {newDesk(), "GET", "/v1/sessions/current", "", "", 200},
+		"401":                   {failing(failure.Unauthorized), "GET", "/v1/sessions/current", "", "", 401},
+		"405":                   {newDesk(), "GET", issuePath, "", "", 405},
+		"405, no simple method": {newDesk(), "DELETE", issuePath, "", "", 405},
+		"413":                   {newDesk(), "POST", issuePath, strings.Repeat("x", 17<<10), "", 413},
+		"415":                   {newDesk(), "POST", issuePath, goodBody, "text/plain", 415},
+		"422":                   {newDesk(), "POST", issuePath, "{", "", 422},
+		"429":                   {failing(failure.RateLimited), "POST", issuePath, goodBody, "", 429},
+		"500":                   {broken, "POST", issuePath, goodBody, "", 500},
+		"503":                   {failing(failure.Unavailable), "POST", issuePath, goodBody, "", 503},
+	} {
+		t.Run(name, func(t *testing.T) {
+			headers := [][2]string{from(page)}
+			if c.media != "" {
+				headers = append(headers, [2]string{"Content-Type", c.media})
+			}
+			answer := fromPage(c.desk, c.method, c.path, c.body, headers...)
+			assert.Equal(t, c.status, answer.StatusCode)
+			assert.Equal(t, actual(page), granted(answer))
+			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"))
+			headers[0] = from(stranger)
+			answer = fromPage(c.desk, c.method, c.path, c.body, headers...)
+			assert.Equal(t, c.status, answer.StatusCode, "a stranger is answered the same: his browser keeps it from him")
+			assert.Empty(t, granted(answer))
+			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"))
+			answer = fromPage(c.desk, c.method, c.path, c.body, headers[1:]...)
+			assert.Empty(t, granted(answer))
+			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"), "caches tell them apart")
+		})
+	}
+}
+
+func TestNoOtherRouteHasCORS(t *testing.T) {
+	for _, path := range []string{"/v1/sessions/verify", "/v1/sessions/verify/v1/sessions/current", "/.well-known/jwks.json", "/v1/health", "/nowhere", "/v1/sessions/current/"} {
+		for _, method := range []string{"GET", "OPTIONS", "POST"} {
+			answer := fromPage(newDesk(), method, path, "", from(page), [2]string{"Access-Control-Request-Method", "GET"})
+			assert.Empty(t, granted(answer), "%s %s", method, path)
+			assert.Empty(t, answer.Header.Values("Vary"))
+			assert.NotEqual(t, http.StatusNoContent, answer.StatusCode)
+		}
+	}
+}
+
+func TestWithoutOriginsThereIsNoCORS(t *testing.T) {
+	d := newDesk()
+	for _, route := range d.api.Routes() {
+		assert.Nil(t, route.Around)
+	}
+}
