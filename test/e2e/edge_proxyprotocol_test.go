@@ -25,7 +25,8 @@ func announced(t *testing.T, service *harness.Process, peer, header, installID s
 		client = client.As(t, peer)
 	}
 	conn := client.Dial(t)
-	conn.Say(t, header+post(harness.IssueBody(installID), headers...))
+	conn.Announce(t, header)
+	conn.Say(t, post(harness.IssueBody(installID), headers...))
 	return conn.TryHear(http.MethodPost)
 }
 

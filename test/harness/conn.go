@@ -43,7 +43,13 @@ func (c *Conn) Heard() string { return c.heard.String() }
 func (c *Conn) Say(t testing.TB, text string) {
 	t.Helper()
 	c.said.add(text)
-	_, err := io.WriteString(c.Conn, text)
+	c.Announce(t, text)
+}
+
+// Announce sends a header of the PROXY protocol, which comes before any request and is no part of one.
+func (c *Conn) Announce(t testing.TB, header string) {
+	t.Helper()
+	_, err := io.WriteString(c.Conn, header)
 	require.True(t, err == nil || brokenOff(err), "%v", err)
 }
 
