@@ -11,7 +11,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-peers test-storage test-long lint parts generate verify fuzz bench
+.PHONY: help run build test test-unit test-peers test-storage test-clients test-long lint parts generate verify fuzz bench
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ build: ## build the binary into .build
 	@mkdir -p .build
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o .build/sessiond ./cmd/sessiond
 
-test: verify lint test-unit test-peers test-storage ## all that a change must pass: generated code, lint, race, real sockets, libraries of others
+test: verify lint test-unit test-peers test-storage test-clients ## all that a change must pass: generated code, lint, race, real sockets, libraries of others
 
 # What a race build leaves out (go:build !race) runs in a second pass: it is long, and has one goroutine.
 test-unit: parts
@@ -37,13 +37,20 @@ test-peers:
 test-storage:
 	cd test/storage && $(GO) vet ./... && $(GO) test -timeout 5m ./...
 
-test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target, a thousand writers of keysets killed
+# The client that oapi-codegen makes of the API's description, against the real binary.
+test-clients:
+	cd test/clients && $(GO) vet ./... && $(GO) test -timeout 5m ./...
+
+test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target, a thousand writers of keysets killed, schemathesis, a TypeScript client
+	./test/schemathesis.sh
+	./test/typescript.sh
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
 
 lint: $(GOLANGCI_STAMP) ## the import table, clocks, exhaustive switches, comments
 	$(GOLANGCI) run --allow-parallel-runners ./...
 	cd test/peers && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...
 	cd test/storage && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...
+	cd test/clients && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...
 
 $(GOLANGCI_STAMP):
 	@mkdir -p .tools
@@ -53,8 +60,9 @@ $(GOLANGCI_STAMP):
 parts: ## bring the servers that tests start, as Debian packages
 	./test/parts.sh
 
-generate: ## write the mocks anew
+generate: ## write the mocks anew, and the client of the API's description
 	$(GO) generate ./...
+	cd test/clients && $(GO) generate ./...
 
 verify: ## fail where generated code or go.mod is not what it would be made now
 	./test/verify.sh

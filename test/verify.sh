@@ -3,15 +3,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-modules=(. test/peers test/storage)
+modules=(. test/peers test/storage test/clients)
 
 fingerprint() {
 	find ports -name '*.go' -path '*mock*' -print0 | sort -z | xargs -0r sha256sum
+	find test/clients -name '*.gen.go' -print0 | sort -z | xargs -0r sha256sum
 	for module in "${modules[@]}"; do sha256sum "$module/go.mod" "$module/go.sum"; done
 }
 
 before=$(fingerprint)
 go generate ./...
+(cd test/clients && go generate ./...)
 for module in "${modules[@]}"; do (cd "$module" && go mod tidy); done
 after=$(fingerprint)
 if [ "$before" != "$after" ]; then
