@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Asks the real binary thousands of things that the API's description admits, and thousands that it does not (schemathesis), and fails where an answer
+# is none of the description's. Brings schemathesis into .tools; needs python3 with venv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=4.32.5
+venv=.tools/schemathesis-$version
+if [ ! -x "$venv/bin/schemathesis" ]; then
+	command -v python3 >/dev/null || { echo "python3 is missing: schemathesis cannot run" >&2; exit 1; }
+	python3 -m venv "$venv"
+	"$venv/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
+fi
+
+work=$(mktemp -d)
+service=
+finish() {
+	if [ -n "$service" ]; then kill "$service" 2>/dev/null || true; wait "$service" 2>/dev/null || true; fi
+	rm -rf "$work"
+}
+trap finish EXIT
+
+. test/service.sh
+go run ./cmd/sessiond keys create --keyset "$work/keyset.json" --alg EdDSA >"$work/keys.log"
+serve OFFLOAD_SESSION_KEYSET_FILE="$work/keyset.json" OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=10000 \
+	OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=10000 OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS=1
+token=$(curl --silent --fail --header 'Content-Type: application/json' \
+	--data '{"install_id":"install-12345","app_version":"1.0","platform":"ios"}' "http://$address/v1/sessions/anonymous" |
+	sed 's/.*"session_token":"\([^"]*\)".*/\1/')
+
+(cd "$work" && "$OLDPWD/$venv/bin/schemathesis" --config-file "$OLDPWD/test/schemathesis.toml" run "http://$address/openapi.json" \
+	--checks all --workers 2 --header "Authorization: Bearer $token" --no-color "$@")
+if grep -q '"event":"panic_recovered"' "$work/service.log"; then
+	echo "the service panicked:" >&2
+	grep '"event":"panic_recovered"' "$work/service.log" >&2
+	exit 1
+fi

@@ -1,0 +1,15 @@
+# For scripts to source: serve [NAME=VALUE …] builds the binary into $work, starts it with that environment, and sets $service, its
+# process, and $address, where it listens. Whoever sources it ends $service and removes $work.
+serve() {
+	go build -o "$work/sessiond" ./cmd/sessiond
+	env OFFLOAD_HTTP_ADDR=127.0.0.1:0 OFFLOAD_OPS_ADDR= "$@" "$work/sessiond" 2>"$work/service.log" &
+	service=$!
+	for _ in $(seq 100); do
+		address=$(sed -n 's/.*"event":"service_started".*"public":"\([^"]*\)".*/\1/p' "$work/service.log")
+		if [ -n "$address" ]; then return; fi
+		sleep 0.1
+	done
+	echo "the service did not start:" >&2
+	cat "$work/service.log" >&2
+	return 1
+}
