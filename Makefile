@@ -11,7 +11,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-peers test-storage test-long lint parts generate verify fuzz bench
+.PHONY: help run build test test-unit test-peers test-storage test-faults test-long lint parts generate verify fuzz bench faults
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ build: ## build the binary into .build
 	@mkdir -p .build
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o .build/sessiond ./cmd/sessiond
 
-test: verify lint test-unit test-peers test-storage ## all that a change must pass: generated code, lint, race, real sockets, libraries of others
+test: verify lint test-unit test-peers test-storage test-faults ## all that a change must pass: generated code, lint, race, real sockets, libraries of others
 
 # What a race build leaves out (go:build !race) runs in a second pass: it is long, and has one goroutine.
 test-unit: parts
@@ -37,14 +37,20 @@ test-peers:
 test-storage:
 	cd test/storage && $(GO) vet ./... && $(GO) test -timeout 5m ./...
 
-test-long: fuzz ## what takes longer: fuzzing for FUZZTIME a target, a thousand writers of keysets killed, other languages
+# The commonest faults of a shared storage; test-long has all of them. Most of the time is spent waiting, so more run at once than there are processors.
+test-faults: parts
+	cd test/faults && $(GO) vet ./... && $(GO) test -race -parallel 4 -timeout 10m -skip '^TestLong' ./...
+
+test-long: fuzz parts ## what takes longer: fuzzing for FUZZTIME a target, a thousand writers of keysets killed, every fault of a shared storage, other languages
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
+	cd test/faults && $(GO) test -race -parallel 4 -count=1 -v -timeout 30m ./...
 	GO=$(GO) ./test/languages.sh
 
 lint: $(GOLANGCI_STAMP) ## the import table, clocks, exhaustive switches, comments
 	$(GOLANGCI) run --allow-parallel-runners ./...
 	cd test/peers && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...
 	cd test/storage && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...
+	cd test/faults && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...
 
 $(GOLANGCI_STAMP):
 	@mkdir -p .tools
@@ -65,3 +71,6 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 bench: ## benchmarks of tokens, decisions, and a whole request
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./domain/token ./adapters/limiter/memory ./test/e2e/...
+
+faults: parts ## measure every fault of a shared storage under each policy, and write the figures into OPERATIONS.md
+	cd test/faults && FAULTS_TABLE=$(CURDIR)/cmd/sessiond/OPERATIONS.md $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./...

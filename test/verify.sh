@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-modules=(. test/peers test/storage)
+modules=(. test/peers test/storage test/faults)
 
 fingerprint() {
 	find ports -name '*.go' -path '*mock*' -print0 | sort -z | xargs -0r sha256sum
