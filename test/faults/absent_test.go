@@ -19,9 +19,8 @@ func TestStartsWithoutItsStorage(t *testing.T) {
 			t.Parallel()
 			w := &world{policy: policy, timeout: patient, store: oneServer(t)}
 			w.store.server.Kill()
-			env := environment(w.store.url(password), policy, patient)
 			for i := range w.replicas {
-				w.replicas[i] = startReplica(t, env)
+				w.replicas[i] = startReplica(t, environment(w.store.url(i, password), policy, patient))
 			}
 			from := newCaller("early", address(1, 1))
 			for _, r := range w.replicas {
@@ -67,7 +66,7 @@ func TestPasswordIsNeverTold(t *testing.T) {
 	s := oneServer(t)
 	const wrong = "wrong-" + password
 	told := map[string]string{}
-	env := environment(s.url(wrong), deny, patient)
+	env := environment(s.url(0, wrong), deny, patient)
 	env["OFFLOAD_LOG_LEVEL"] = "debug"
 
 	r := startReplica(t, env)
@@ -87,7 +86,7 @@ func TestPasswordIsNeverTold(t *testing.T) {
 	}
 	assert.Contains(t, told["[config]"], "[set]")
 	assert.Contains(t, told["[check]"], "WRONGPASS", "an operator is told before the start")
-	for _, url := range []string{"redis://:" + wrong + "@host:port", "http://:" + wrong + "@" + s.address, s.url(wrong) + "/nought", "redis://" + wrong} {
+	for _, url := range []string{"redis://:" + wrong + "@host:port", "http://:" + wrong + "@" + s.addresses[0], s.url(0, wrong) + "/nought", "redis://" + wrong} {
 		env["OFFLOAD_REDIS_URL"] = url
 		for _, args := range [][]string{{}, {"config"}, {"check"}} {
 			if url == "redis://"+wrong && len(args) == 0 {

@@ -21,6 +21,8 @@ type fault struct {
 	loses bool
 	// harmless: every decision is shared all the while, and nobody hears of it.
 	harmless bool
+	// lonely: it happens to the first replica alone.
+	lonely bool
 	// comesAndGoes: while it lasts the storage may be well for some subjects, so that there may be several outages.
 	comesAndGoes bool
 	// common: it is among those that every change has to pass.
@@ -77,6 +79,11 @@ var faults = []fault{
 	},
 	{
 		name: "black hole", begin: behindProxy,
+		breaks: func(t testing.TB, s *store, _ time.Duration) { s.proxy.poison(t, "timeout", `"timeout":0`) },
+		mends:  func(t testing.TB, s *store) { s.proxy.heal(t) },
+	},
+	{
+		name: "out of one replica's reach", begin: oneBehindProxy, lonely: true,
 		breaks: func(t testing.TB, s *store, _ time.Duration) { s.proxy.poison(t, "timeout", `"timeout":0`) },
 		mends:  func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},

@@ -50,11 +50,9 @@ func run(t *testing.T, w *world) {
 	require.Equal(t, [2]int{}, w.decided(t), "the policy decides nothing while all is well")
 
 	w.fault.breaks(t, w.store, w.timeout)
-	if !w.fault.harmless {
-		w.awaitOutage(t)
-	}
-	if !w.fault.harmless && !w.fault.comesAndGoes {
-		for _, r := range w.replicas {
+	w.awaitOutage(t)
+	if !w.fault.comesAndGoes {
+		for _, r := range w.struck() {
 			out, _ := r.out(t, w.policy)
 			assert.True(t, out)
 			assert.Contains(t, r.limiterDetail(t), "the shared storage is out")
@@ -79,11 +77,11 @@ func run(t *testing.T, w *world) {
 	assert.Less(t, so.slowest(), 20*w.timeout)
 	assert.Empty(t, w.ready.wrong, "readiness")
 	assert.Positive(t, w.ready.asked)
-	w.requireBounded(t, &so)
+	most := w.requireBounded(t, &so)
 	w.requireTold(t, &so)
 	w.requireSecret(t, &so)
-	t.Logf("%d answers, the slowest in %v, by the policy %v, because of %v",
-		so.answers, so.slowest().Round(time.Millisecond), w.decided(t), w.causes())
+	t.Logf("%d answers, the slowest in %v, by the policy %v, at most %v limits for a subject, because of %v",
+		so.answers, so.slowest().Round(time.Millisecond), w.decided(t), most, w.causes())
 }
 
 // size is what a replica holds.

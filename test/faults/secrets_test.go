@@ -69,7 +69,7 @@ func (w *world) requireSecret(t testing.TB, so *tally) {
 	for i, r := range w.replicas {
 		log := r.Log.Text()
 		assert.Empty(t, hunt(hunted, log), "the log of replica %d", i)
-		assert.NotContains(t, log, w.store.address, "the log of replica %d", i)
+		assert.NotContains(t, log, w.store.addresses[i], "the log of replica %d", i)
 	}
 	looked := 0
 	for _, node := range w.store.nodes() {
@@ -128,7 +128,7 @@ func requireStored(t testing.TB, node *redisserver.Server, hunted map[string]str
 func TestStoreHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	s := oneServer(t)
-	env := environment(s.url(password), local, patient)
+	env := environment(s.url(0, password), local, patient)
 	env["OFFLOAD_LOG_LEVEL"] = "debug"
 	w := &world{policy: local, timeout: patient, store: s, replicas: [2]*replica{startReplica(t, env), startReplica(t, env)}}
 	w.load = startLoad(t, local, w.replicas[:]...)

@@ -23,8 +23,8 @@ const (
 
 // store is the storage that replicas share.
 type store struct {
-	// address is what the replicas are told.
-	address string
+	// addresses are what the replicas are told.
+	addresses [2]string
 	// server is the only one, or the one to which a cluster's fault happens.
 	server *redisserver.Server
 	// other is one that can take the server's place.
@@ -38,9 +38,9 @@ type store struct {
 	held *held
 }
 
-// url is the storage's, with that password.
-func (s *store) url(password string) string {
-	return "redis://" + user + ":" + password + "@" + s.address
+// url is the storage's for a replica, with that password.
+func (s *store) url(replica int, password string) string {
+	return "redis://" + user + ":" + password + "@" + s.addresses[replica]
 }
 
 // nodes are the servers that hold keys.
@@ -71,20 +71,28 @@ func settings(t testing.TB) []string {
 	require.NoError(t, err)
 	found := rights.FindStringSubmatch(string(page))
 	require.NotNil(t, found, "no rights are documented")
-	own := []string{"--appendonly", "yes", "--appendfsync", "no", "--user", user, "on", ">" + password}
+	own := []string{"--appendonly", "yes", "--appendfsync", "no", "--repl-diskless-sync-delay", "0", "--user", user, "on", ">" + password}
 	return append(own, strings.Fields(found[1])...)
 }
 
 func oneServer(t testing.TB) *store {
 	server := redisserver.Start(t, settings(t)...)
-	return &store{server: server, address: server.Addr()}
+	return &store{server: server, addresses: [2]string{server.Addr(), server.Addr()}}
 }
 
 // behindProxy is a server that replicas reach by way of toxiproxy.
 func behindProxy(t testing.TB) *store {
 	s := oneServer(t)
 	s.proxy = startProxy(t, s.server.Addr())
-	s.address = s.proxy.address()
+	s.addresses = [2]string{s.proxy.address(), s.proxy.address()}
+	return s
+}
+
+// oneBehindProxy is a server that one replica reaches by way of toxiproxy, and the other directly.
+func oneBehindProxy(t testing.TB) *store {
+	s := oneServer(t)
+	s.proxy = startProxy(t, s.server.Addr())
+	s.addresses[0] = s.proxy.address()
 	return s
 }
 
@@ -99,13 +107,14 @@ func withAnother(t testing.TB) *store {
 // onClock is a server whose clock the test steps.
 func onClock(t testing.TB) *store {
 	server, clock := redisserver.StartOnClock(t, settings(t)...)
-	return &store{server: server, clock: clock, address: server.Addr()}
+	return &store{server: server, clock: clock, addresses: [2]string{server.Addr(), server.Addr()}}
 }
 
 // aCluster is one of three masters, the first of which is the server.
 func aCluster(t testing.TB) *store {
 	cluster := redisserver.StartCluster(t, 3, settings(t)...)
-	return &store{cluster: cluster, server: cluster.Masters[0], address: cluster.Masters[1].Addr()}
+	seeds := [2]string{cluster.Masters[1].Addr(), cluster.Masters[2].Addr()} // the others are found
+	return &store{cluster: cluster, server: cluster.Masters[0], addresses: seeds}
 }
 
 // aClusterWithReplicas is one in which each master has a replica.
