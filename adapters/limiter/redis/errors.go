@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"regexp"
@@ -136,6 +137,8 @@ func detail(err error) string {
 	switch {
 	case errors.As(err, &number):
 		return number.Error()
+	case errors.Is(err, io.EOF):
+		return "the server ended the connection"
 	case errors.As(err, &name):
 		return "the name has no address"
 	case errors.As(err, &certificate):

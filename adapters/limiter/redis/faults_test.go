@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -240,6 +241,7 @@ func TestErrorsTellNothing(t *testing.T) {
 		"caller left":     {context.Canceled, redis.Canceled, ""},
 		"no TLS":          {tls.RecordHeaderError{Msg: "hidden"}, redis.Unreachable, "the server does not speak TLS"},
 		"no trust":        {&tls.CertificateVerificationError{Err: errors.New("hidden")}, redis.Unreachable, "the server's certificate is not trusted"},
+		"ended":           {fmt.Errorf("hidden: %w", io.EOF), redis.Unreachable, "the server ended the connection"},
 		"closed":          {rueidis.ErrClosing, redis.Unreachable, ""},
 		"unknown":         {errors.New("hidden"), redis.Unreachable, ""},
 	} {

@@ -23,22 +23,26 @@ type Server struct {
 	Port    int
 	folder  string
 	args    []string
+	env     []string
 	ready   string // what it says when it serves
 	command *exec.Cmd
 	log     *log
 	ended   chan struct{} // closed once the process has ended
 }
 
+// ready is what a server says when it serves.
+const ready = "Ready to accept connections"
+
 // Start starts a server that keeps nothing on disk, but for what args say, which are as on the command line.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	return start(t, "Ready to accept connections", append([]string{"--save", ""}, args...))
+	return start(t, ready, append([]string{"--save", ""}, args...))
 }
 
-// start starts a server that says ready when it serves.
-func start(t testing.TB, ready string, args []string) *Server {
+// start starts a server that says ready when it serves. env is more than its environment has anyway.
+func start(t testing.TB, ready string, args []string, env ...string) *Server {
 	t.Helper()
-	s := &Server{folder: t.TempDir(), args: args, ready: ready}
+	s := &Server{folder: t.TempDir(), args: args, env: env, ready: ready}
 	for range 10 { // a port that was free may be taken by the time that the server comes to it
 		s.Port = freePort(t)
 		if s.launch(t) {
@@ -63,6 +67,16 @@ func (s *Server) Log() string { return s.log.String() }
 func (s *Server) Kill() {
 	_ = s.command.Process.Kill()
 	<-s.ended
+}
+
+// Running tells whether the server runs, be it that it hangs.
+func (s *Server) Running() bool {
+	select {
+	case <-s.ended:
+		return false
+	default:
+		return true
+	}
 }
 
 // Hang stops the server where it is: its connections stand, and nothing is answered, until Resume.
@@ -124,7 +138,7 @@ func (s *Server) launch(t testing.TB) bool {
 	program, libraries := find(t)
 	args := append(slices.Clone(s.args), "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.folder, "--daemonize", "no")
 	s.command = exec.Command(program, args...)
-	s.command.Env = append(os.Environ(), libraries...)
+	s.command.Env = slices.Concat(os.Environ(), libraries, s.env)
 	s.log, s.ended = newLog(), make(chan struct{})
 	s.command.Stdout, s.command.Stderr = s.log, s.log
 	require.NoError(t, s.command.Start())

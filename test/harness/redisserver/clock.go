@@ -1,0 +1,50 @@
+package redisserver
+
+import (
+	_ "embed" // what the server's clock is made of
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// clockSource steps the clock of a process that it is loaded into. libfaketime would be the part for this; redis-server does not come up under
+// it, since its allocator asks for the time before libfaketime has found the real clock.
+//
+//go:embed testdata/clock.c
+var clockSource []byte
+
+// Clock is the wall clock that a server sees. It begins as the machine's.
+type Clock struct {
+	file  string
+	ahead time.Duration
+}
+
+// StartOnClock starts a server whose wall clock the test steps. It needs a C compiler, as tests with -race do.
+func StartOnClock(t testing.TB, args ...string) (*Server, *Clock) {
+	t.Helper()
+	folder := t.TempDir()
+	source, library := filepath.Join(folder, "clock.c"), filepath.Join(folder, "clock.so")
+	require.NoError(t, os.WriteFile(source, clockSource, 0o600))
+	output, err := exec.Command("cc", "-shared", "-fPIC", "-O1", "-o", library, source).CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	clock := &Clock{file: filepath.Join(folder, "clock")}
+	clock.Step(t, 0)
+	server := start(t, ready, append([]string{"--save", ""}, args...), "LD_PRELOAD="+library, "SERVER_CLOCK="+clock.file)
+	return server, clock
+}
+
+// Step moves the clock, back where d is below 0. The server sees it at once.
+func (c *Clock) Step(t testing.TB, d time.Duration) {
+	t.Helper()
+	c.ahead += d
+	file, err := os.OpenFile(c.file, os.O_CREATE|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	_, err = file.WriteAt(binary.NativeEndian.AppendUint64(nil, uint64(c.ahead)), 0)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+}
