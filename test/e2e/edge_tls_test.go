@@ -126,49 +126,53 @@ func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
 	const hello = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 	headers := "\x83\x84\x86\x41\x01x" // POST, /, http, authority x
 	open := hello + "\x00\x00" + string(rune(len(headers))) + "\x01\x04\x00\x00\x00\x01" + headers
+	// SETTINGS of a window of 0, then HEADERS of GET /v1/health, whose answer so has no room.
+	get := "\x82\x86\x44\x0a/v1/health\x41\x01x"
+	noRoom := hello[:24] + "\x00\x00\x06\x04\x00\x00\x00\x00\x00" + "\x00\x04\x00\x00\x00\x00" + "\x00\x00" + string(rune(len(get))) + "\x01\x05\x00\x00\x00\x01" + get
 	issue := "POST " + harness.IssuePath + " HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"
-	t.Run("all at once", func(t *testing.T) {
-		for name, slow := range map[string]struct {
-			dial func() net.Conn
-			sent string
-		}{
-			"nothing for TLS":                   {raw(secured), ""},
-			"half of a TLS hello":               {raw(secured), "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"},
-			"nothing over TLS":                  {through("http/1.1"), ""},
-			"half of the headers over TLS":      {through("http/1.1"), issue[:30]},
-			"half of the body over TLS":         {through("http/1.1"), issue},
-			"nothing after a request over TLS":  {through("http/1.1"), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
-			"no hello in HTTP/2 over TLS":       {through("h2"), ""},
-			"half a hello in HTTP/2 over TLS":   {through("h2"), hello[:20]},
-			"no settings in HTTP/2 over TLS":    {through("h2"), hello[:24]},
-			"nothing in HTTP/2 over TLS":        {through("h2"), hello},
-			"half of the headers, HTTP/2, TLS":  {through("h2"), open[:len(open)-3]},
-			"no body in HTTP/2 over TLS":        {through("h2"), open},
-			"half a hello in HTTP/2":            {raw(bare), hello[:20]},
-			"no settings in HTTP/2":             {raw(bare), hello[:24]},
-			"nothing in HTTP/2":                 {raw(bare), hello},
-			"half of the headers in HTTP/2":     {raw(bare), open[:len(open)-3]},
-			"no body in HTTP/2":                 {raw(bare), open},
-			"half of a frame in HTTP/2":         {raw(bare), hello + "\x00\x00"},
-			"a frame that is none in HTTP/2":    {raw(bare), hello + "\xff\xff\xff\x00\x00\x00\x00\x00\x00"},
-			"noise over TLS":                    {through("http/1.1"), strings.Repeat("\x00", 1000)},
-			"noise in HTTP/2 over TLS":          {through("h2"), strings.Repeat("\x00", 1000)},
-			"HTTP/1.1 where HTTP/2 was settled": {through("h2"), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
-			"HTTP in the clear for TLS":         {raw(secured), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
-		} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				conn := slow.dial()
-				_, err := io.WriteString(conn, slow.sent)
-				require.NoError(t, err)
-				begun := time.Now()
-				_, err = io.Copy(io.Discard, conn)
-				assert.False(t, os.IsTimeout(err), "it does not end: %v", err)
-				// Ten seconds for a hello over TLS are net/http's own.
-				assert.Less(t, time.Since(begun), 15*time.Second)
-			})
-		}
-	})
+	begun := time.Now()
+	conns := map[string]net.Conn{}
+	for name, slow := range map[string]struct {
+		dial func() net.Conn
+		sent string
+	}{
+		"nothing for TLS":                   {raw(secured), ""},
+		"half of a TLS hello":               {raw(secured), "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"},
+		"nothing over TLS":                  {through("http/1.1"), ""},
+		"half of the headers over TLS":      {through("http/1.1"), issue[:30]},
+		"half of the body over TLS":         {through("http/1.1"), issue},
+		"nothing after a request over TLS":  {through("http/1.1"), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
+		"no hello in HTTP/2 over TLS":       {through("h2"), ""},
+		"half a hello in HTTP/2 over TLS":   {through("h2"), hello[:20]},
+		"no settings in HTTP/2 over TLS":    {through("h2"), hello[:24]},
+		"nothing in HTTP/2 over TLS":        {through("h2"), hello},
+		"half of the headers, HTTP/2, TLS":  {through("h2"), open[:len(open)-3]},
+		"no body in HTTP/2 over TLS":        {through("h2"), open},
+		"no room for an answer in HTTP/2":   {raw(bare), noRoom},
+		"half a hello in HTTP/2":            {raw(bare), hello[:20]},
+		"no settings in HTTP/2":             {raw(bare), hello[:24]},
+		"nothing in HTTP/2":                 {raw(bare), hello},
+		"half of the headers in HTTP/2":     {raw(bare), open[:len(open)-3]},
+		"no body in HTTP/2":                 {raw(bare), open},
+		"half of a frame in HTTP/2":         {raw(bare), hello + "\x00\x00"},
+		"a frame that is none in HTTP/2":    {raw(bare), hello + "\xff\xff\xff\x00\x00\x00\x00\x00\x00"},
+		"noise over TLS":                    {through("http/1.1"), strings.Repeat("\x00", 1000)},
+		"noise in HTTP/2 over TLS":          {through("h2"), strings.Repeat("\x00", 1000)},
+		"HTTP/1.1 where HTTP/2 was settled": {through("h2"), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
+		"HTTP in the clear for TLS":         {raw(secured), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
+	} {
+		conns[name] = slow.dial()
+		_, err := io.WriteString(conns[name], slow.sent)
+		require.NoError(t, err)
+	}
+	for name, conn := range conns {
+		t.Run(name, func(t *testing.T) {
+			_, err := io.Copy(io.Discard, conn)
+			assert.False(t, os.IsTimeout(err), "it does not end: %v", err)
+			// Ten seconds for a hello over TLS are net/http's own, and ten beyond reading are an answer's.
+			assert.Less(t, time.Since(begun), 30*time.Second)
+		})
+	}
 	secured.Over(t, pki.Trust(pair), spoken["HTTP/2"]).RequireHealthy(t)
 	bare.RequireHealthy(t)
 	for _, service := range []*harness.Process{secured, bare} {
@@ -236,6 +240,24 @@ func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 			assert.Equal(t, false, c.service.Log.Await(t, "service_stopped").Fields["requests_broken_off"])
 		})
 	}
+}
+
+// A client that sends on and on and never reads is cut off. It holds the only connection that there may be.
+func TestHTTP2ClientThatNeverReads(t *testing.T) {
+	t.Parallel()
+	service := harness.Start(t, production(harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "1"}))
+	conn := service.Dial(t)
+	conn.Say(t, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		pings := strings.Repeat("\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678", 1000)
+		for err := error(nil); err == nil; {
+			_, err = io.WriteString(conn, pings)
+		}
+	}()
+	assert.Equal(t, http.StatusOK, service.Exchange(t, http.MethodGet, request("GET", "/v1/health", "")).Status)
+	<-ended
 }
 
 // One connection holds no more streams than a bound, and the next one is refused alone.
