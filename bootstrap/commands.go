@@ -98,6 +98,9 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 	if c.Storage == config.StorageRedis {
 		e.Limits.Shared = &cli.Shared{TimeoutMS: int(c.RedisTimeout / time.Millisecond), OnOutage: string(c.OnOutage)}
 	}
+	if found := review.Certificate; found != nil {
+		e.Listeners.TLS = &cli.TLS{Names: found.Names(), NotAfter: found.Ends().Format(time.RFC3339)}
+	}
 	for _, prefix := range c.TrustedPrefixes {
 		e.Proxies.Trusted = append(e.Proxies.Trusted, prefix.String())
 	}

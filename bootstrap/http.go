@@ -9,6 +9,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/events/metrics"
 	"github.com/offload/sessiond/adapters/http/api"
+	"github.com/offload/sessiond/adapters/http/certificate"
 	"github.com/offload/sessiond/adapters/http/edge"
 	"github.com/offload/sessiond/adapters/http/ops"
 	"github.com/offload/sessiond/app/readiness"
@@ -25,7 +26,7 @@ const opsGrace = time.Second
 // listeners are the two addresses. The operations listener starts first and stops last, so that a balancer sees the public one come
 // and go.
 var listeners = fx.Module("http",
-	fx.Provide(newAPI, newOps, newAddresses, func() Ended { return make(Ended, 2) }),
+	fx.Provide(newAPI, newOps, newAddresses, newEntry, func() Ended { return make(Ended, 2) }),
 	fx.Invoke(startOps, startPublic),
 )
 
@@ -65,6 +66,17 @@ func newOps(readiness *readiness.Service, metrics *metrics.Metrics) *ops.Ops {
 	return &ops.Ops{Readiness: readiness, Metrics: metrics.Handler()}
 }
 
+// newEntry is what clients of the public listener must bring. The certificate is looked at for as long as the service runs.
+func newEntry(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock, logger *slog.Logger) edge.Entry {
+	var entry edge.Entry
+	if review.Certificate != nil {
+		source := certificate.NewSource(review.Config.TLS, review.Certificate, clock, logger)
+		lifecycle.Append(fx.StartStopHook(source.Start, source.Stop))
+		entry.Certificate = source.Current
+	}
+	return entry
+}
+
 // listenerParts are what both listeners need.
 type listenerParts struct {
 	fx.In
@@ -81,10 +93,10 @@ type listenerParts struct {
 	Addresses *Addresses
 }
 
-func (p *listenerParts) listen(ctx context.Context, variable, address string, routes []edge.Route, connections int) (*edge.Server, error) {
+func (p *listenerParts) listen(ctx context.Context, variable, address string, routes []edge.Route, connections int, entry edge.Entry) (*edge.Server, error) {
 	server, err := edge.Listen(ctx, address, edge.New(routes, p.Clock, p.Metrics, p.Logger), edge.Bounds{
 		Read: p.Config.ReadTimeout, Idle: p.Config.IdleTimeout, Connections: connections,
-	}, p.Logger)
+	}, entry, p.Logger)
 	if err != nil {
 		return nil, &ListenError{Variable: variable, Cause: err}
 	}
@@ -98,7 +110,7 @@ func startOps(p listenerParts, ops *ops.Ops) {
 	var server *edge.Server
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
-			server, err = p.listen(ctx, "OFFLOAD_OPS_ADDR", p.Config.OpsAddr, ops.Routes(), opsConnections)
+			server, err = p.listen(ctx, "OFFLOAD_OPS_ADDR", p.Config.OpsAddr, ops.Routes(), opsConnections, edge.Entry{})
 			if err == nil {
 				p.Addresses.Ops = server.Address()
 				p.watch(server)
@@ -115,7 +127,7 @@ func startOps(p listenerParts, ops *ops.Ops) {
 	})
 }
 
-func startPublic(p listenerParts, api *api.API) {
+func startPublic(p listenerParts, api *api.API, entry edge.Entry) {
 	var server *edge.Server
 	var started time.Time
 	p.Lifecycle.Append(fx.Hook{
@@ -123,7 +135,7 @@ func startPublic(p listenerParts, api *api.API) {
 			for _, warning := range p.Review.Warnings {
 				p.Logger.Warn("configuration_warning", slog.String("variable", warning.Variable), slog.String("problem", warning.Problem))
 			}
-			server, err = p.listen(ctx, "OFFLOAD_HTTP_ADDR", p.Config.HTTPAddr, api.Routes(), p.Config.MaxConnections)
+			server, err = p.listen(ctx, "OFFLOAD_HTTP_ADDR", p.Config.HTTPAddr, api.Routes(), p.Config.MaxConnections, entry)
 			if err != nil {
 				return err
 			}
@@ -161,6 +173,7 @@ func (p *listenerParts) startedAttributes() []any {
 	return append([]any{
 		slog.String("public", p.Addresses.Public),
 		slog.String("operations", p.Addresses.Ops),
+		slog.Bool("tls", p.Review.Certificate != nil),
 		slog.String("environment", p.Config.Environment),
 		slog.Bool("production", p.Config.Production),
 		slog.String("version", p.Config.BuildVersion),

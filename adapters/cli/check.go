@@ -82,6 +82,9 @@ func (e *Effect) write(text io.Writer) {
 	line("environment", "%s (%s)", e.Environment, kind)
 	line("version", "%s", e.Version)
 	line("public listener", "%s, at most %d connections", e.Listeners.Public, e.Listeners.MaxConnections)
+	if tls := e.Listeners.TLS; tls != nil {
+		line("certificate", "for %s, until %s; renewed files take force without a restart", orNone(strings.Join(tls.Names, ", ")), tls.NotAfter)
+	}
 	line("operations listener", "%s", orNone(e.Listeners.Operations))
 	for _, key := range e.Keys {
 		line("key", "%s (%s), %s", key.ID, key.Algorithm, key.State)

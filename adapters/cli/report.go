@@ -91,6 +91,14 @@ type Listeners struct {
 	Public         string `json:"public"`
 	Operations     string `json:"operations"`
 	MaxConnections int    `json:"max_connections"`
+	// TLS is the public listener's certificate; nil where it does not speak TLS.
+	TLS *TLS `json:"tls"`
+}
+
+// TLS is a certificate: the names that it is for, and until when it is valid (RFC 3339).
+type TLS struct {
+	Names    []string `json:"names"`
+	NotAfter string   `json:"not_after"`
 }
 
 // Key is one key and what it does now; never its material.

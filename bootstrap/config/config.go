@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/offload/sessiond/adapters/http/certificate"
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/session"
@@ -63,6 +64,8 @@ type Config struct {
 	HTTPAddr string
 	// OpsAddr is the operations listener's host and port; empty: none.
 	OpsAddr string
+	// TLS is where the public listener's certificate is; the zero value where it does not speak TLS.
+	TLS certificate.Files
 	// MaxConnections is how many connections the public listener holds at once, at least 1.
 	MaxConnections int
 	// ReadTimeout bounds reading a request, IdleTimeout the wait for the next one; both are at least a second.

@@ -28,6 +28,8 @@ const (
 	varProxyHeader     = "OFFLOAD_TRUSTED_PROXY_HEADER"
 	varHTTPAddr        = "OFFLOAD_HTTP_ADDR"
 	varOpsAddr         = "OFFLOAD_OPS_ADDR"
+	varTLSCertFile     = "OFFLOAD_TLS_CERT_FILE"
+	varTLSKeyFile      = "OFFLOAD_TLS_KEY_FILE"
 	varDenylist        = "OFFLOAD_SECRET_DENYLIST_FILE"
 )
 

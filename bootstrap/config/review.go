@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/offload/sessiond/adapters/http/certificate"
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/domain/clientaddr"
@@ -21,6 +22,8 @@ type Review struct {
 	Config Config
 	// Ring holds the keys in force; nil where a fault keeps them from being.
 	Ring *keys.Ring
+	// Certificate is the public listener's; nil where it has none, or a fault keeps it from being.
+	Certificate *certificate.Certificate
 	// Faults are all that is wrong, in the order of the table. With one of them the service must not start.
 	Faults []Fault
 	// Warnings are what had best be known, in the order of the table, unknown names last.
@@ -54,6 +57,7 @@ func Load(sources Sources) Review {
 	review := Review{Ring: r.keyring(policy)}
 	review.Config = r.config()
 	review.Config.DigestKey = r.digestKey(policy)
+	review.Config.TLS, review.Certificate = r.certificate()
 	review.acceptance = acceptance{policy: policy, production: r.production, digestKey: review.Config.DigestKey}
 	review.Settings = r.settings()
 	review.Faults, review.Warnings = found.sorted()

@@ -206,8 +206,7 @@ func TestRoomForTheLimits(t *testing.T) {
 
 func TestUnbuilt(t *testing.T) {
 	for variable, asks := range map[string]string{
-		"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "trace", "OFFLOAD_PROXY_PROTOCOL": "true",
-		"OFFLOAD_TLS_CERT_FILE": "cert", "OFFLOAD_TLS_KEY_FILE": "key", "OFFLOAD_CORS_ALLOWED_ORIGINS": "https://x.example",
+		"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "trace", "OFFLOAD_PROXY_PROTOCOL": "true", "OFFLOAD_CORS_ALLOWED_ORIGINS": "https://x.example",
 	} {
 		t.Run(variable, func(t *testing.T) {
 			expect(t, []told{{variable, "environment", "asks for what this version cannot do"}}, load(t, env(variable+"="+asks)).Faults)

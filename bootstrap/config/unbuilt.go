@@ -6,8 +6,6 @@ package config
 var unbuilt = map[string]string{
 	"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "",
 	"OFFLOAD_PROXY_PROTOCOL":           "false",
-	"OFFLOAD_TLS_CERT_FILE":            "",
-	"OFFLOAD_TLS_KEY_FILE":             "",
 	"OFFLOAD_CORS_ALLOWED_ORIGINS":     "",
 }
 

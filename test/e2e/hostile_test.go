@@ -66,7 +66,7 @@ func TestHostileRequests(t *testing.T) {
 		"version 1.0":       {"GET /v1/health HTTP/1.0\r\n\r\n", []int{200}},
 		"version 2.0":       {"GET /v1/health HTTP/2.0\r\nHost: x\r\n\r\n", []int{505}},
 		"version 3.7":       {"GET /v1/health HTTP/3.7\r\nHost: x\r\n\r\n", []int{505}},
-		"HTTP/2's preface":  {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", []int{404}},
+		"HTTP/2's preface":  {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", []int{0}},
 		"HTTP/2 by upgrade": {get("/v1/health", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"), []int{200}},
 		"a web socket":      {get("/v1/health", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"), []int{200}},
 		"TLS":               {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", []int{400}},

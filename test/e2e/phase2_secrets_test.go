@@ -167,7 +167,7 @@ func TestPhase2FaultsOfStructureStopDevelopmentToo(t *testing.T) {
 		"a digest key that signs": {
 			harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_LIMITER_DIGEST_KEY": strong}, "OFFLOAD_LIMITER_DIGEST_KEY",
 		},
-		"a variable of later": {harness.Env{"OFFLOAD_TLS_CERT_FILE": "/etc/tls.crt"}, "OFFLOAD_TLS_CERT_FILE"},
+		"half of TLS": {harness.Env{"OFFLOAD_TLS_CERT_FILE": "/etc/tls.crt"}, "OFFLOAD_TLS_KEY_FILE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net"
@@ -33,7 +34,8 @@ func (s *Service) listening(started Line) {
 type Client struct {
 	// Public and Ops are the addresses of the listeners, as host and port.
 	Public, Ops string
-	http        *http.Client
+	scheme      string
+	http, ops   *http.Client
 }
 
 // Header is a header's name and value, as a request carries it.
@@ -92,7 +94,26 @@ func (c *Client) As(t testing.TB, address string) *Client {
 
 // open makes the client's connections, which close with the test.
 func (c *Client) open(t testing.TB, dialer *net.Dialer) {
-	transport := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 256}
+	c.scheme = "http"
+	c.use(t, &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 256})
+	c.ops = c.http
+}
+
+// Over is a client who speaks those protocols, over TLS where trust is not nil.
+func (c *Client) Over(t testing.TB, trust *tls.Config, protocols func(*http.Protocols)) *Client {
+	t.Helper()
+	other := &Client{Public: c.Public, Ops: c.Ops, scheme: "http", ops: c.ops}
+	if trust != nil {
+		other.scheme = "https"
+	}
+	transport := &http.Transport{TLSClientConfig: trust.Clone(), Protocols: &http.Protocols{}, DisableCompression: true, MaxIdleConnsPerHost: 256}
+	protocols(transport.Protocols)
+	other.use(t, transport)
+	return other
+}
+
+// use has the client connect by transport.
+func (c *Client) use(t testing.TB, transport *http.Transport) {
 	c.http = &http.Client{
 		Transport:     transport,
 		Timeout:       Patience,
@@ -106,18 +127,18 @@ func (c *Client) hangUp() { c.http.CloseIdleConnections() }
 
 // Try sends a request to the public listener. It fails where no whole answer came. It may be called from any goroutine.
 func (c *Client) Try(method, path, body string, headers ...Header) (Response, error) {
-	return c.try(c.Public, method, path, body, headers)
+	return try(c.http, c.scheme+"://"+c.Public, method, path, body, headers)
 }
 
-func (c *Client) try(address, method, path, body string, headers []Header) (Response, error) {
-	request, err := http.NewRequest(method, "http://"+address+path, strings.NewReader(body))
+func try(client *http.Client, base, method, path, body string, headers []Header) (Response, error) {
+	request, err := http.NewRequest(method, base+path, strings.NewReader(body))
 	if err != nil {
 		return Response{}, err
 	}
 	for _, header := range headers {
 		request.Header.Add(header[0], header[1])
 	}
-	answer, err := c.http.Do(request)
+	answer, err := client.Do(request)
 	if err != nil {
 		return Response{}, err
 	}
@@ -173,7 +194,7 @@ func (c *Client) Current(t testing.TB, headers ...Header) Response {
 // Operations asks the operations listener.
 func (c *Client) Operations(t testing.TB, method, path string, headers ...Header) Response {
 	t.Helper()
-	answer, err := c.try(c.Ops, method, path, "", headers)
+	answer, err := try(c.ops, "http://"+c.Ops, method, path, "", headers)
 	require.NoError(t, err)
 	return answer
 }

@@ -21,32 +21,62 @@ type drain struct {
 	changed chan struct{}
 
 	mu   sync.Mutex
-	open map[*connection]struct{}
+	open map[net.Conn]*progress
 }
 
 func newDrain() *drain {
-	return &drain{changed: make(chan struct{}, 1), open: map[*connection]struct{}{}}
+	return &drain{changed: make(chan struct{}, 1), open: map[net.Conn]*progress{}}
 }
 
-// follow is http.Server's ConnState.
+// enter takes note of a connection, as often as it is told.
+func (d *drain) enter(conn net.Conn) *progress {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	known := d.open[conn]
+	if known == nil {
+		known = &progress{}
+		if own, ok := conn.(interface{ of() *progress }); ok {
+			known = own.of()
+		}
+		d.open[conn] = known
+	}
+	return known
+}
+
+// leave forgets a connection.
+func (d *drain) leave(conn net.Conn) {
+	d.mu.Lock()
+	delete(d.open, conn)
+	d.mu.Unlock()
+	d.wake()
+}
+
+// follow is http.Server's ConnState. Of HTTP/2 it hears once the client has said hello, then whether any stream is open.
 func (d *drain) follow(conn net.Conn, state http.ConnState) {
-	c := conn.(*connection)
 	switch state {
 	case http.StateNew:
-		d.mu.Lock()
-		d.open[c] = struct{}{}
-		d.mu.Unlock()
+		d.enter(conn)
 	case http.StateActive:
-		c.begun.Store(true)
+		p := d.enter(conn)
+		p.begun.Store(true)
+		p.http2.Store(speaksHTTP2(conn))
 	case http.StateIdle:
-		c.begun.Store(false)
+		d.enter(conn).begun.Store(false)
 		d.wake()
 	case http.StateClosed, http.StateHijacked:
-		d.mu.Lock()
-		delete(d.open, c)
-		d.mu.Unlock()
-		d.wake()
+		d.leave(conn)
 	}
+}
+
+// speaksHTTP2 tells whether a connection that has brought something speaks HTTP/2.
+func speaksHTTP2(conn net.Conn) bool {
+	switch c := conn.(type) {
+	case *connection:
+		return c.hello == len(preface)
+	case *secured:
+		return false
+	}
+	return true // *tls.Conn
 }
 
 func (d *drain) wake() {
@@ -57,7 +87,7 @@ func (d *drain) wake() {
 }
 
 // wait waits until no connection is open, but no longer than linger; and then until no request is under way, or ctx ends. It tells
-// how many are under way still.
+// on how many connections requests are under way still.
 func (d *drain) wait(ctx context.Context) (underWay int) {
 	lingering, cancel := context.WithTimeout(ctx, linger)
 	defer cancel()
@@ -67,13 +97,15 @@ func (d *drain) wait(ctx context.Context) (underWay int) {
 	return underWay
 }
 
-// closeWaiting closes the connections on which no request has begun. http.Server.Shutdown would wait for those that never brought one.
+// closeWaiting closes the connections on which no request has begun. http.Server.Shutdown would wait for those that never brought one. HTTP/2 is left to
+// net/http, which closes within a second of the last stream: by then the end of its answer has left, and that nothing more is taken has been read.
 func (d *drain) closeWaiting() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for c := range d.open {
-		if !c.begun.Load() {
-			_ = c.Close()
+	for conn, p := range d.open {
+		if !p.begun.Load() && !p.http2.Load() {
+			// Not here: over TLS a close writes to the client first, and may have to wait for him.
+			go func() { _ = conn.Close() }()
 		}
 	}
 }
@@ -92,8 +124,8 @@ func (d *drain) until(ctx context.Context, over func(open, begun int) bool) {
 func (d *drain) count() (open, begun int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for c := range d.open {
-		if c.begun.Load() {
+	for _, p := range d.open {
+		if p.begun.Load() {
 			begun++
 		}
 	}

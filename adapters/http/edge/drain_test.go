@@ -23,7 +23,7 @@ const patience = 30 * time.Second
 func listen(t *testing.T, handler http.HandlerFunc) *edge.Server {
 	t.Helper()
 	server, err := edge.Listen(context.Background(), "127.0.0.1:0", handler,
-		edge.Bounds{Read: patience, Idle: patience, Connections: 100}, slog.New(slog.DiscardHandler))
+		edge.Bounds{Read: patience, Idle: patience, Connections: 100}, edge.Entry{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	return server
 }

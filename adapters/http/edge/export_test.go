@@ -6,4 +6,4 @@ import (
 )
 
 // Complaints is where net/http's complaints go.
-func Complaints(logger *slog.Logger) io.Writer { return complaints{logger} }
+func Complaints(logger *slog.Logger) io.Writer { return newComplaints(logger) }

@@ -39,7 +39,7 @@ func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
 		}},
 	}
 	server, err := edge.Listen(context.Background(), "127.0.0.1:0", edge.New(routes, system.NewClock(), traffic{}, slog.New(slog.DiscardHandler)),
-		edge.Bounds{Read: patience, Idle: patience, Connections: 100}, slog.New(slog.DiscardHandler))
+		edge.Bounds{Read: patience, Idle: patience, Connections: 100}, edge.Entry{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { server.Shutdown(context.Background()) })
 	const behind = "GET /read HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

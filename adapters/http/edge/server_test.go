@@ -7,7 +7,9 @@ import (
 	"log"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -20,10 +22,11 @@ import (
 // TestWhatNetHTTPSaysIsNotPassedOn: it says it with addresses and pieces of input.
 func TestWhatNetHTTPSaysIsNotPassedOn(t *testing.T) {
 	for said, kind := range map[string]string{
-		"http: TLS handshake error from 203.0.113.5:4567: EOF": "http: TLS handshake error",
-		"http: Accept error: too many open files; retrying":    "http: Accept error",
-		"http: panic serving 203.0.113.5:4567: hunter2":        "http: panic serving",
-		"something about 203.0.113.5 and hunter2":              "other",
+		"http: Accept error: too many open files; retrying":                    "http: Accept error",
+		"http: panic serving 203.0.113.5:4567: hunter2":                        "http: panic serving",
+		"http2: server connection error from 203.0.113.5:4567: PROTOCOL_ERROR": "http2: server connection error",
+		"http2: panic serving 203.0.113.5:4567: hunter2":                       "http2: panic serving",
+		"something about 203.0.113.5 and hunter2":                              "other",
 	} {
 		var out bytes.Buffer
 		log.New(edge.Complaints(slog.New(slog.NewTextHandler(&out, nil))), "", 0).Print(said)
@@ -34,10 +37,27 @@ func TestWhatNetHTTPSaysIsNotPassedOn(t *testing.T) {
 	}
 }
 
+// TestComplaintsDoNotFillTheLog: clients make most of them.
+func TestComplaintsDoNotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		complaints := log.New(edge.Complaints(slog.New(slog.NewTextHandler(&out, nil))), "", 0)
+		for range 1000 {
+			complaints.Print("http2: server connection error from 203.0.113.5:4567: PROTOCOL_ERROR")
+			complaints.Print("http: Accept error: too many open files")
+		}
+		assert.Equal(t, 2, strings.Count(out.String(), "\n"), "each kind once")
+		time.Sleep(10 * time.Second)
+		out.Reset()
+		complaints.Print("http: Accept error: too many open files")
+		assert.Contains(t, out.String(), "suppressed=999")
+	})
+}
+
 // TestAnIdleConnectionIsLetGo: by its own bound, not by that of reading.
 func TestAnIdleConnectionIsLetGo(t *testing.T) {
 	server, err := edge.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-		edge.Bounds{Read: time.Hour, Idle: 50 * time.Millisecond, Connections: 10}, slog.New(slog.DiscardHandler))
+		edge.Bounds{Read: time.Hour, Idle: 50 * time.Millisecond, Connections: 10}, edge.Entry{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { server.Shutdown(context.Background()) })
 	client := dial(t, server)
@@ -52,7 +72,7 @@ func TestAnUnreadBodyIsNotWaitedFor(t *testing.T) {
 	routes := []edge.Route{{Pattern: "/", Handle: ok}}
 	handler := edge.New(routes, system.NewClock(), &book{}, slog.New(slog.DiscardHandler))
 	server, err := edge.Listen(context.Background(), "127.0.0.1:0", handler,
-		edge.Bounds{Read: time.Hour, Idle: time.Hour, Connections: 10}, slog.New(slog.DiscardHandler))
+		edge.Bounds{Read: time.Hour, Idle: time.Hour, Connections: 10}, edge.Entry{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	client := dial(t, server)
 	client.say(t, "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")

@@ -1,0 +1,273 @@
+package certificate_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/http/certificate"
+	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/test/pki"
+)
+
+// write writes a file of that mode into a folder of its own.
+func write(t *testing.T, content []byte, mode os.FileMode) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(name, content, 0o600))
+	require.NoError(t, os.Chmod(name, mode))
+	return name
+}
+
+func TestRead(t *testing.T) {
+	pair, other := pki.New(t, "localhost", "a.example", "192.0.2.7"), pki.New(t, "localhost")
+	chain, key := write(t, pair.Chain, 0o644), write(t, pair.Key, 0o600)
+	folder := t.TempDir()
+	encrypted := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")})
+	both := certificate.Chain
+	for name, c := range map[string]struct {
+		files  certificate.Files
+		faults certificate.Faults
+	}{
+		"sound":                     {certificate.Files{Chain: chain, Key: key, Strict: true}, nil},
+		"in one file":               {certificate.Files{Chain: write(t, append(pair.Key, pair.Chain...), 0o600), Key: write(t, append(pair.Chain, pair.Key...), 0o600)}, nil},
+		"with the next in the line": {certificate.Files{Chain: write(t, append(pair.Chain, other.Chain...), 0o644), Key: key}, nil},
+		"a key for its group":       {certificate.Files{Chain: chain, Key: write(t, pair.Key, 0o640), Strict: true}, nil},
+		"a key for all":             {certificate.Files{Chain: chain, Key: write(t, pair.Key, 0o644), Strict: true}, certificate.Faults{{Part: certificate.Key, Reason: certificate.Exposed}}},
+		"a key its group writes":    {certificate.Files{Chain: chain, Key: write(t, pair.Key, 0o660), Strict: true}, certificate.Faults{{Part: certificate.Key, Reason: certificate.Exposed}}},
+		"a key for all, not strict": {certificate.Files{Chain: chain, Key: write(t, pair.Key, 0o644)}, nil},
+		"no files": {certificate.Files{Chain: folder + "/none", Key: folder + "/none"}, certificate.Faults{
+			{Part: both, Reason: certificate.Missing}, {Part: certificate.Key, Reason: certificate.Missing},
+		}},
+		"folders": {certificate.Files{Chain: folder, Key: folder}, certificate.Faults{
+			{Part: both, Reason: certificate.NotRegular}, {Part: certificate.Key, Reason: certificate.NotRegular},
+		}},
+		"swapped": {certificate.Files{Chain: key, Key: chain}, certificate.Faults{
+			{Part: both, Reason: certificate.Malformed}, {Part: certificate.Key, Reason: certificate.Malformed},
+		}},
+		"empty": {certificate.Files{Chain: write(t, nil, 0o600), Key: write(t, nil, 0o600)}, certificate.Faults{
+			{Part: both, Reason: certificate.Malformed}, {Part: certificate.Key, Reason: certificate.Malformed},
+		}},
+		"too large":         {certificate.Files{Chain: write(t, make([]byte, 1<<20+1), 0o600), Key: key}, certificate.Faults{{Part: both, Reason: certificate.TooLarge}}},
+		"of another":        {certificate.Files{Chain: chain, Key: write(t, other.Key, 0o600)}, certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}}},
+		"encrypted":         {certificate.Files{Chain: chain, Key: write(t, encrypted, 0o600)}, certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
+		"half of the chain": {certificate.Files{Chain: write(t, pair.Chain[:len(pair.Chain)/2], 0o600), Key: key}, certificate.Faults{{Part: both, Reason: certificate.Malformed}}},
+		"half of the key":   {certificate.Files{Chain: chain, Key: write(t, pair.Key[:len(pair.Key)/2], 0o600)}, certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
+		"a chain that turns bad": {certificate.Files{
+			Chain: write(t, append(pair.Chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})...), 0o600), Key: key,
+		}, certificate.Faults{{Part: both, Reason: certificate.Malformed}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, err := certificate.Read(c.files)
+			if c.faults == nil {
+				require.NoError(t, err)
+				assert.Equal(t, []string{"localhost", "a.example", "192.0.2.7"}, found.Names())
+				assert.True(t, found.ValidAt(time.Now()))
+				assert.False(t, found.ValidAt(found.Ends().Add(time.Second)))
+				assert.False(t, found.ValidAt(found.Begins().Add(-time.Second)))
+				assert.NotNil(t, found.TLS().Leaf)
+				return
+			}
+			assert.Equal(t, c.faults, err)
+			assert.NotContains(t, err.Error(), folder, "no path is told")
+			assert.NotContains(t, err.Error(), "unknown")
+		})
+	}
+}
+
+func TestReadTakesKeysInEveryForm(t *testing.T) {
+	pair := pki.New(t, "localhost")
+	sec1, err := x509.MarshalECPrivateKey(pair.TLS(t).PrivateKey.(*ecdsa.PrivateKey))
+	require.NoError(t, err)
+	chain := write(t, pair.Chain, 0o644)
+	_, err = certificate.Read(certificate.Files{Chain: chain, Key: write(t, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1}), 0o600)})
+	require.NoError(t, err)
+	// As openssl ecparam writes it, with the curve before the key.
+	withCurve := append(pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1})...)
+	_, err = certificate.Read(certificate.Files{Chain: chain, Key: write(t, withCurve, 0o600)})
+	require.NoError(t, err)
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	_, err = certificate.Read(certificate.Files{Chain: chain, Key: write(t, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)}), 0o600)})
+	assert.Equal(t, certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}}, err, "it is read, and belongs to nobody")
+}
+
+// output is written by the source.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(line []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(line)
+}
+
+// heard takes what was told since the last time: the event and its cause.
+func (o *output) heard(t *testing.T) []string {
+	t.Helper()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var heard []string
+	for line := range strings.Lines(o.text.String()) {
+		var told struct{ Level, Msg, Cause string }
+		require.NoError(t, json.Unmarshal([]byte(line), &told))
+		heard = append(heard, strings.TrimSuffix(told.Level+" "+told.Msg+": "+told.Cause, ": "))
+	}
+	o.text.Reset()
+	return heard
+}
+
+// watched is a source in a bubble, on files of its own.
+type watched struct {
+	*certificate.Source
+	*output
+	chain, key string
+}
+
+// watch runs test with a source of pair, in a bubble whose clock begins in the year 2000.
+func watch(t *testing.T, test func(t *testing.T, w watched, fresh func(names ...string) pki.Pair)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		fresh := func(names ...string) pki.Pair { return pki.New(t, names...) }
+		folder := t.TempDir()
+		chain, key := fresh("first").Write(t, folder)
+		files := certificate.Files{Chain: chain, Key: key, Strict: true}
+		current, err := certificate.Read(files)
+		require.NoError(t, err)
+		out := &output{}
+		w := watched{certificate.NewSource(files, current, system.NewClock(), slog.New(slog.NewJSONHandler(out, nil))), out, chain, key}
+		w.Start(t.Context())
+		defer w.Stop()
+		test(t, w, fresh)
+	})
+}
+
+// looks lets the source look that often.
+func looks(times int) {
+	time.Sleep(time.Duration(times) * 2 * time.Second)
+	synctest.Wait()
+}
+
+func (w watched) name() string { return w.Current().Leaf.DNSNames[0] }
+
+func TestARenewedPairTakesForce(t *testing.T) {
+	watch(t, func(t *testing.T, w watched, fresh func(...string) pki.Pair) {
+		looks(10)
+		assert.Empty(t, w.heard(t), "nothing is told of what stays")
+		fresh("second").Write(t, filepath.Dir(w.chain))
+		looks(1)
+		assert.Equal(t, "second", w.name())
+		assert.Equal(t, []string{"INFO tls_reloaded"}, w.heard(t))
+		looks(10)
+		assert.Empty(t, w.heard(t))
+	})
+}
+
+// TestAMomentInWhichTheFilesDoNotFit is no fault: whoever renews replaces one after the other.
+func TestAMomentInWhichTheFilesDoNotFit(t *testing.T) {
+	watch(t, func(t *testing.T, w watched, fresh func(...string) pki.Pair) {
+		second := fresh("second")
+		pki.Replace(t, w.chain, second.Chain)
+		looks(1)
+		assert.Equal(t, "first", w.name())
+		pki.Replace(t, w.key, second.Key)
+		looks(1)
+		assert.Equal(t, "second", w.name())
+		assert.Equal(t, []string{"INFO tls_reloaded"}, w.heard(t))
+	})
+}
+
+func TestWhatIsNoGoodChangesNothingAndIsToldOnce(t *testing.T) {
+	watch(t, func(t *testing.T, w watched, fresh func(...string) pki.Pair) {
+		second := fresh("second")
+		for _, bad := range []struct {
+			put   func()
+			cause string
+		}{
+			{func() { pki.Replace(t, w.chain, second.Chain) }, "the private key's file holds the key of another certificate"},
+			{func() { pki.Replace(t, w.chain, []byte("hunter2")) }, "the certificate's file holds no certificate in PEM, or one that cannot be read"},
+			{func() { require.NoError(t, os.Remove(w.chain)) }, "the certificate's file is not found"},
+			{func() {
+				pki.Replace(t, w.chain, second.Chain)
+				pki.Replace(t, w.key, second.Key)
+				require.NoError(t, os.Chmod(w.key, 0o604))
+			}, "the private key's file may be read or written by others, or written by its group"},
+			{func() {
+				pki.NewAt(t, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour), "ended").Write(t, filepath.Dir(w.chain))
+			}, "the certificate's file holds a certificate that is not valid now"},
+		} {
+			bad.put()
+			looks(10)
+			assert.Equal(t, []string{"ERROR tls_reload_failed: " + bad.cause}, w.heard(t), "once for each new cause")
+			assert.Equal(t, "first", w.name())
+		}
+		second.Write(t, filepath.Dir(w.chain))
+		looks(1)
+		assert.Equal(t, "second", w.name())
+		assert.Equal(t, []string{"INFO tls_reloaded"}, w.heard(t))
+	})
+}
+
+// TestTheOldFilesAgain end a fault, and say so.
+func TestTheOldFilesAgain(t *testing.T) {
+	watch(t, func(t *testing.T, w watched, _ func(...string) pki.Pair) {
+		content, err := os.ReadFile(w.chain)
+		require.NoError(t, err)
+		pki.Replace(t, w.chain, nil)
+		looks(2)
+		pki.Replace(t, w.chain, content)
+		looks(2)
+		assert.Equal(t, []string{"ERROR tls_reload_failed: the certificate's file holds no certificate in PEM, or one that cannot be read", "INFO tls_reloaded"}, w.heard(t))
+		// What is in force is not judged anew: time alone made it worse.
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		assert.Empty(t, w.heard(t))
+		assert.Equal(t, "first", w.name())
+	})
+}
+
+// TestAFolderThatIsSwapped, as Kubernetes swaps a Secret's.
+func TestAFolderThatIsSwapped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		volume := t.TempDir()
+		data := filepath.Join(volume, "..data")
+		put := func(version string, pair pki.Pair) {
+			folder := filepath.Join(volume, version)
+			require.NoError(t, os.Mkdir(folder, 0o700))
+			pair.Write(t, folder)
+			require.NoError(t, os.Symlink(version, data+".next"))
+			require.NoError(t, os.Rename(data+".next", data))
+		}
+		put("1", pki.New(t, "first"))
+		for _, name := range []string{"tls.crt", "tls.key"} {
+			require.NoError(t, os.Symlink("..data/"+name, filepath.Join(volume, name)))
+		}
+		files := certificate.Files{Chain: filepath.Join(volume, "tls.crt"), Key: filepath.Join(volume, "tls.key"), Strict: true}
+		current, err := certificate.Read(files)
+		require.NoError(t, err)
+		source := certificate.NewSource(files, current, system.NewClock(), slog.New(slog.DiscardHandler))
+		source.Start(t.Context())
+		defer source.Stop()
+		put("2", pki.New(t, "second"))
+		require.NoError(t, os.RemoveAll(filepath.Join(volume, "1")))
+		looks(1)
+		assert.Equal(t, "second", source.Current().Leaf.DNSNames[0])
+	})
+}

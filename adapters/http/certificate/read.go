@@ -1,0 +1,199 @@
+// Package certificate is the listener's certificate, from a file for the chain and one for the private key: Read takes both or nothing, Source looks
+// at them again and again.
+//
+// A pair that is not sound never takes the place of one that was. No error, line or text of the package holds a part of a key or a path. It
+// imports ports and the standard library.
+package certificate
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// maxFile is the most bytes of either file: a long chain, and room.
+const maxFile = 1 << 20
+
+// Files are where a certificate is.
+type Files struct {
+	// Chain is the certificate in PEM, then those that lead from it to a root that clients know. Key is its private key in PEM.
+	Chain, Key string
+	// Strict refuses a key that others may read or write, or its group write.
+	Strict bool
+}
+
+// Certificate is a certificate with its key, both sound and of each other.
+type Certificate struct{ pair tls.Certificate }
+
+// TLS is the certificate as crypto/tls takes it. It must not be changed.
+func (c *Certificate) TLS() *tls.Certificate { return &c.pair }
+
+// Names are the names and addresses that the certificate is for, never nil; clients look at nothing else.
+func (c *Certificate) Names() []string {
+	names := append([]string{}, c.pair.Leaf.DNSNames...)
+	for _, address := range c.pair.Leaf.IPAddresses {
+		names = append(names, address.String())
+	}
+	return names
+}
+
+// Begins is when the certificate becomes valid.
+func (c *Certificate) Begins() time.Time { return c.pair.Leaf.NotBefore.UTC() }
+
+// Ends is the last instant at which the certificate is valid.
+func (c *Certificate) Ends() time.Time { return c.pair.Leaf.NotAfter.UTC() }
+
+// ValidAt tells whether clients whose clock shows now take the certificate.
+func (c *Certificate) ValidAt(now time.Time) bool {
+	return !now.Before(c.Begins()) && !now.After(c.Ends())
+}
+
+// same tells whether two certificates are one chain. Of one chain there is one key.
+func (c *Certificate) same(other *Certificate) bool {
+	return slices.EqualFunc(c.pair.Certificate, other.pair.Certificate, bytes.Equal)
+}
+
+// Read reads a certificate and its key, through symbolic links. It never waits for a writer, as a pipe would have it. It fails with Faults, all
+// of them at once.
+func Read(files Files) (*Certificate, error) {
+	var faults Faults
+	chain, _, reason := readFile(files.Chain)
+	if reason != sound {
+		faults = append(faults, Fault{Chain, reason})
+	}
+	key, mode, reason := readFile(files.Key)
+	if reason != sound {
+		faults = append(faults, Fault{Key, reason})
+	} else if files.Strict && mode.Perm()&0o026 != 0 {
+		faults = append(faults, Fault{Key, Exposed})
+	}
+	pair := tls.Certificate{}
+	if chain != nil && !parseChain(chain, &pair) {
+		faults = append(faults, Fault{Chain, Malformed})
+	}
+	if key != nil && !parseKey(key, &pair) {
+		faults = append(faults, Fault{Key, Malformed})
+	}
+	if pair.Leaf != nil && pair.PrivateKey != nil && !belongs(pair.PrivateKey, pair.Leaf) {
+		faults = append(faults, Fault{Key, Mismatched})
+	}
+	if faults != nil {
+		return nil, faults
+	}
+	return &Certificate{pair}, nil
+}
+
+// readFile reads a regular file; its content is nil where there is a reason.
+func readFile(name string) ([]byte, fs.FileMode, Reason) {
+	// What is no file is refused unopened, for opening some devices does something. Between here and there the name may come to stand for another
+	// thing, so it is opened in a way that waits for nobody, and looked at again.
+	if stat, err := os.Stat(name); err != nil {
+		return nil, 0, reasonOf(err)
+	} else if !stat.Mode().IsRegular() {
+		return nil, 0, NotRegular
+	}
+	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, 0, reasonOf(err)
+	}
+	defer func() { _ = file.Close() }()
+	stat, err := file.Stat()
+	if err != nil {
+		return nil, 0, reasonOf(err)
+	}
+	if !stat.Mode().IsRegular() {
+		return nil, 0, NotRegular
+	}
+	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, 0, reasonOf(err)
+	case len(content) > maxFile:
+		return nil, 0, TooLarge
+	}
+	return content, stat.Mode(), sound
+}
+
+func reasonOf(err error) Reason {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Missing
+	case errors.Is(err, fs.ErrPermission):
+		return Forbidden
+	}
+	return Unreadable
+}
+
+// parseChain reads every certificate in text, of which there must be one.
+func parseChain(text []byte, pair *tls.Certificate) bool {
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return pair.Leaf != nil
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		parsed, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			pair.Leaf = nil
+			return false
+		}
+		if pair.Leaf == nil {
+			pair.Leaf = parsed
+		}
+		pair.Certificate = append(pair.Certificate, block.Bytes)
+	}
+}
+
+// parseKey reads the first private key in text.
+func parseKey(text []byte, pair *tls.Certificate) bool {
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return false
+		}
+		if block.Type != "PRIVATE KEY" && !strings.HasSuffix(block.Type, " PRIVATE KEY") {
+			continue
+		}
+		signer, ok := parseSigner(block.Bytes).(crypto.Signer)
+		if ok {
+			pair.PrivateKey = signer
+		}
+		return ok
+	}
+}
+
+// parseSigner reads a key in one of the forms that tools write; nil where it is none of them, or encrypted.
+func parseSigner(der []byte) any {
+	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
+		return key
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return key
+	}
+	if key, err := x509.ParseECPrivateKey(der); err == nil {
+		return key
+	}
+	return nil
+}
+
+// belongs tells whether key is the one of the certificate.
+func belongs(key crypto.PrivateKey, leaf *x509.Certificate) bool {
+	signer, isSigner := key.(crypto.Signer)
+	if !isSigner {
+		return false
+	}
+	public, comparable := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return comparable && public.Equal(leaf.PublicKey)
+}

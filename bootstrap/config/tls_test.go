@@ -1,0 +1,66 @@
+package config_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/pki"
+)
+
+func TestTLS(t *testing.T) {
+	const cert, key = "OFFLOAD_TLS_CERT_FILE", "OFFLOAD_TLS_KEY_FILE"
+	folder(t)
+	valid := pki.NewAt(t, noon.Add(-time.Hour), noon.Add(time.Hour), "localhost", "192.0.2.7")
+	write(t, "tls.crt", string(valid.Chain), 0o600)
+	write(t, "tls.key", string(valid.Key), 0o600)
+	write(t, "open.key", string(valid.Key), 0o644)
+	write(t, "other.key", string(pki.New(t, "localhost").Key), 0o600)
+	for name, pair := range map[string]pki.Pair{
+		"ended": pki.NewAt(t, noon.Add(-2*time.Hour), noon.Add(-time.Hour), "localhost"),
+		"early": pki.NewAt(t, noon.Add(time.Hour), noon.Add(2*time.Hour), "localhost"),
+		"named": pki.NewAt(t, noon.Add(-time.Hour), noon.Add(time.Hour)),
+	} {
+		write(t, name+".crt", string(pair.Chain), 0o644)
+		write(t, name+".key", string(pair.Key), 0o600)
+	}
+	for _, row := range []judged{
+		{"sound", production(cert+"=tls.crt", key+"=tls.key"), nil, nil},
+		{"neither", production(cert+"=", key+"="), nil, nil},
+		{"a certificate alone", production(cert + "=tls.crt"), []told{{key, "default", "is not set, and OFFLOAD_TLS_CERT_FILE is"}}, nil},
+		{"a key alone", production(key + "=tls.key"), []told{{cert, "default", "is not set, and OFFLOAD_TLS_KEY_FILE is"}}, nil},
+		{"no files", production(cert+"=none.crt", key+"=none.key"), []told{
+			{cert, "environment", "names the file none.crt, which is not found"}, {key, "environment", "names the file none.key, which is not found"},
+		}, nil},
+		{"swapped", production(cert+"=tls.key", key+"=tls.crt"), []told{
+			{cert, "environment", "names the file tls.key, which holds no certificate in PEM"}, {key, "environment", "names the file tls.crt, which holds no private key in PEM"},
+		}, nil},
+		{"of another", production(cert+"=tls.crt", key+"=other.key"), []told{{key, "environment", "names the file other.key, which holds the key of another certificate"}}, nil},
+		{"a key for all", production(cert+"=tls.crt", key+"=open.key"), []told{{key, "environment", "names the file open.key, which may be read or written by others"}}, nil},
+		{"a key for all, in development", env(cert+"=tls.crt", key+"=open.key"), nil, []told{unsetSecret}},
+		{"ended", production(cert+"=ended.crt", key+"=ended.key"), nil, []told{
+			{cert, "environment", "names the file ended.crt, which holds a certificate that is not valid now but from 2026-02-16T10:00:00Z to 2026-02-16T11:00:00Z"},
+		}},
+		{"not yet valid", production(cert+"=early.crt", key+"=early.key"), nil, []told{{cert, "environment", "is not valid now but from 2026-02-16T13:00:00Z"}}},
+		{"for no name", production(cert+"=named.crt", key+"=named.key"), nil, []told{{cert, "environment", "holds a certificate for no name"}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			review := load(t, row.in)
+			expect(t, row.faults, review.Faults)
+			expect(t, row.warnings, review.Warnings)
+		})
+	}
+	t.Run("is told", func(t *testing.T) {
+		review := load(t, production(cert+"=tls.crt", key+"=tls.key"))
+		require.NotNil(t, review.Certificate)
+		assert.Equal(t, []string{"localhost", "192.0.2.7"}, review.Certificate.Names())
+		assert.Equal(t, noon.Add(time.Hour), review.Certificate.Ends())
+		assert.True(t, review.Config.TLS.Strict)
+		private, err := os.ReadFile("tls.key")
+		require.NoError(t, err)
+		hunt(t, printed(t, review), string(private[40:80]))
+	})
+}

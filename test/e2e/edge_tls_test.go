@@ -1,0 +1,255 @@
+package e2e_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness"
+	"github.com/offload/sessiond/test/pki"
+)
+
+// TLS and HTTP/2 on the public listener, with the built binary.
+
+// spoken are the protocols that clients speak.
+var spoken = map[string]func(*http.Protocols){
+	"HTTP/1.1": func(p *http.Protocols) { p.SetHTTP1(true) },
+	"HTTP/2":   func(p *http.Protocols) { p.SetHTTP2(true); p.SetUnencryptedHTTP2(true) },
+}
+
+// overTLS starts the service with that certificate, in a folder of its own.
+func overTLS(t *testing.T, pair pki.Pair, more harness.Env) (service *harness.Process, folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	chain, key := pair.Write(t, folder)
+	return harness.Start(t, production(with(harness.Env{"OFFLOAD_TLS_CERT_FILE": chain, "OFFLOAD_TLS_KEY_FILE": key}, more))), folder
+}
+
+func TestTLSServesAllThatIsServedInTheClear(t *testing.T) {
+	t.Parallel()
+	pair := pki.New(t, "localhost")
+	secured, _ := overTLS(t, pair, nil)
+	assert.Equal(t, true, secured.Log.Await(t, "service_started").Fields["tls"])
+	bare := harness.Start(t, production(nil))
+	assert.Equal(t, false, bare.Log.Await(t, "service_started").Fields["tls"])
+	for name, protocols := range spoken {
+		for way, client := range map[string]*harness.Client{
+			"over TLS":     secured.Over(t, pki.Trust(pair), protocols),
+			"in the clear": bare.Over(t, nil, protocols),
+		} {
+			t.Run(name+" "+way, func(t *testing.T) {
+				token := client.Token(t, "install-12345")
+				assert.Equal(t, http.StatusOK, client.Current(t, harness.Bearer(token)).Status)
+				for _, c := range []struct {
+					method, path, body string
+					status             int
+				}{
+					{"POST", "/v1/sessions/verify/any//path/../below", "a body", 200},
+					{"POST", harness.IssuePath, strings.Repeat("x", 20_000), 413},
+					{"POST", harness.IssuePath, "{", 422},
+					{"GET", harness.IssuePath, "", 405},
+					{"OPTIONS", "/v1/sessions/current", "", 405},
+					{"GET", "/v1//health", "", 404},
+					{"GET", "/v1/%68ealth", "", 404},
+					{"HEAD", "/v1/health", "", 200},
+				} {
+					answer := client.Send(t, c.method, c.path, c.body, harness.Bearer(token))
+					assert.Equal(t, c.status, answer.Status, "%s %s", c.method, c.path)
+					assert.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
+					assert.NotEmpty(t, answer.Header.Get("X-Request-ID"))
+				}
+				assert.Equal(t, http.StatusUnauthorized, client.Current(t).Status)
+			})
+		}
+	}
+}
+
+func TestTLSTakesARenewedCertificate(t *testing.T) {
+	t.Parallel()
+	first, second := pki.New(t, "localhost"), pki.New(t, "localhost")
+	service, folder := overTLS(t, first, nil)
+	before := service.Over(t, pki.Trust(first), spoken["HTTP/2"])
+	assert.Equal(t, http.StatusOK, before.Send(t, "GET", "/v1/health", "").Status)
+
+	pki.Replace(t, filepath.Join(folder, "tls.crt"), second.Chain) // its key is never brought
+	failed := service.Log.Await(t, "tls_reload_failed")
+	assert.Equal(t, "ERROR", failed.String("level"))
+	assert.Equal(t, "the private key's file holds the key of another certificate", failed.String("cause"))
+	assert.Equal(t, http.StatusOK, service.Over(t, pki.Trust(first), spoken["HTTP/1.1"]).Send(t, "GET", "/v1/health", "").Status)
+
+	pki.Replace(t, filepath.Join(folder, "tls.key"), second.Key)
+	reloaded := service.Log.Await(t, "tls_reloaded")
+	assert.Equal(t, []any{"localhost"}, reloaded.Fields["names"])
+	after := service.Over(t, pki.Trust(second), spoken["HTTP/2"])
+	assert.Equal(t, http.StatusOK, after.Send(t, "GET", "/v1/health", "").Status)
+	assert.Equal(t, http.StatusOK, before.Send(t, "GET", "/v1/health", "").Status, "a connection that is open stays")
+	assert.Zero(t, service.Stop(t))
+	assert.Len(t, service.Log.Of("tls_reload_failed"), 1)
+	assert.Len(t, service.Log.Of("tls_reloaded"), 1)
+	private, err := os.ReadFile(filepath.Join(folder, "tls.key"))
+	require.NoError(t, err)
+	for _, untold := range []string{folder, string(private[40:60])} {
+		assert.NotContains(t, service.Log.Text(), untold)
+	}
+}
+
+// Slow clients are let go of within the deadlines, whatever they speak, and the service serves on.
+func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
+	t.Parallel()
+	pair := pki.New(t, "localhost")
+	impatient := harness.Env{"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "1", "OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "1"}
+	secured, _ := overTLS(t, pair, impatient)
+	bare := harness.Start(t, production(impatient))
+	raw := func(service *harness.Process) func() net.Conn { return func() net.Conn { return service.Dial(t) } }
+	through := func(protocol string) func() net.Conn {
+		return func() net.Conn {
+			config := pki.Trust(pair)
+			config.NextProtos = []string{protocol}
+			conn := tls.Client(secured.Dial(t).Conn, config)
+			require.NoError(t, conn.Handshake())
+			return conn
+		}
+	}
+	// The client's preface, then HEADERS of POST / with no end of the stream, or half of them (RFC 9113 §3.4, §6.2).
+	const hello = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	headers := "\x83\x84\x86\x41\x01x" // POST, /, http, authority x
+	open := hello + "\x00\x00" + string(rune(len(headers))) + "\x01\x04\x00\x00\x00\x01" + headers
+	issue := "POST " + harness.IssuePath + " HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"
+	t.Run("all at once", func(t *testing.T) {
+		for name, slow := range map[string]struct {
+			dial func() net.Conn
+			sent string
+		}{
+			"nothing for TLS":                   {raw(secured), ""},
+			"half of a TLS hello":               {raw(secured), "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"},
+			"nothing over TLS":                  {through("http/1.1"), ""},
+			"half of the headers over TLS":      {through("http/1.1"), issue[:30]},
+			"half of the body over TLS":         {through("http/1.1"), issue},
+			"nothing after a request over TLS":  {through("http/1.1"), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
+			"no hello in HTTP/2 over TLS":       {through("h2"), ""},
+			"half a hello in HTTP/2 over TLS":   {through("h2"), hello[:20]},
+			"no settings in HTTP/2 over TLS":    {through("h2"), hello[:24]},
+			"nothing in HTTP/2 over TLS":        {through("h2"), hello},
+			"half of the headers, HTTP/2, TLS":  {through("h2"), open[:len(open)-3]},
+			"no body in HTTP/2 over TLS":        {through("h2"), open},
+			"half a hello in HTTP/2":            {raw(bare), hello[:20]},
+			"no settings in HTTP/2":             {raw(bare), hello[:24]},
+			"nothing in HTTP/2":                 {raw(bare), hello},
+			"half of the headers in HTTP/2":     {raw(bare), open[:len(open)-3]},
+			"no body in HTTP/2":                 {raw(bare), open},
+			"half of a frame in HTTP/2":         {raw(bare), hello + "\x00\x00"},
+			"a frame that is none in HTTP/2":    {raw(bare), hello + "\xff\xff\xff\x00\x00\x00\x00\x00\x00"},
+			"noise over TLS":                    {through("http/1.1"), strings.Repeat("\x00", 1000)},
+			"noise in HTTP/2 over TLS":          {through("h2"), strings.Repeat("\x00", 1000)},
+			"HTTP/1.1 where HTTP/2 was settled": {through("h2"), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
+			"HTTP in the clear for TLS":         {raw(secured), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				conn := slow.dial()
+				_, err := io.WriteString(conn, slow.sent)
+				require.NoError(t, err)
+				begun := time.Now()
+				_, err = io.Copy(io.Discard, conn)
+				assert.False(t, os.IsTimeout(err), "it does not end: %v", err)
+				// Ten seconds for a hello over TLS are net/http's own.
+				assert.Less(t, time.Since(begun), 15*time.Second)
+			})
+		}
+	})
+	secured.Over(t, pki.Trust(pair), spoken["HTTP/2"]).RequireHealthy(t)
+	bare.RequireHealthy(t)
+	for _, service := range []*harness.Process{secured, bare} {
+		awaitInFlight(t, service.Client, 0)
+		assert.Zero(t, service.Stop(t))
+		assert.Empty(t, service.Log.Of("panic_recovered"))
+		assert.LessOrEqual(t, len(service.Log.Of("http_server_complaint")), 10)
+	}
+}
+
+// Stopped while everybody asks in HTTP/2: whatever was under way is answered, and what comes later finds nobody.
+func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
+	t.Parallel()
+	pair := pki.New(t, "localhost")
+	env := harness.Env{"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000"}
+	secured, _ := overTLS(t, pair, env)
+	bare := harness.Start(t, production(env))
+	for name, c := range map[string]struct {
+		service *harness.Process
+		trust   *tls.Config
+	}{"over TLS": {secured, pki.Trust(pair)}, "in the clear": {bare, nil}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			idle := c.service.Over(t, c.trust, spoken["HTTP/2"])
+			idle.Send(t, "GET", "/v1/health", "")
+			const clients, streams = 2, 8
+			var mu sync.Mutex
+			got := map[string]bool{}
+			busy := make(chan struct{}, 1)
+			var group sync.WaitGroup
+			for n := range clients {
+				client := c.service.Over(t, c.trust, spoken["HTTP/2"])
+				for stream := range streams {
+					group.Go(func() {
+						for round := 0; ; round++ {
+							id := fmt.Sprintf("client-%d-%d-%d", n, stream, round)
+							answer, err := client.Try("POST", harness.IssuePath, harness.IssueBody(id), harness.Header{"X-Request-ID", id})
+							if err != nil {
+								return
+							}
+							assert.Contains(t, []int{200, 429}, answer.Status)
+							mu.Lock()
+							got[id] = true
+							mu.Unlock()
+							select {
+							case busy <- struct{}{}:
+							default:
+							}
+						}
+					})
+				}
+			}
+			for range 100 {
+				<-busy
+			}
+			begun := time.Now()
+			assert.Zero(t, c.service.Stop(t))
+			assert.Less(t, time.Since(begun), 10*time.Second, "a client that asks nothing keeps nobody waiting")
+			group.Wait()
+			for _, line := range c.service.Log.Of("http_request") {
+				if id := line.String("request_id"); strings.HasPrefix(id, "client-") {
+					assert.True(t, got[id], "%s was served, and its answer got lost", id)
+				}
+			}
+			assert.Equal(t, false, c.service.Log.Await(t, "service_stopped").Fields["requests_broken_off"])
+		})
+	}
+}
+
+// One connection holds no more streams than a bound, and the next one is refused alone.
+func TestHTTP2TellsItsBounds(t *testing.T) {
+	t.Parallel()
+	service := harness.Start(t, production(nil))
+	conn := service.Dial(t)
+	conn.Say(t, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	reader := bufio.NewReader(conn)
+	header := make([]byte, 9)
+	_, err := io.ReadFull(reader, header)
+	require.NoError(t, err)
+	settings := make([]byte, header[2])
+	_, err = io.ReadFull(reader, settings)
+	require.NoError(t, err)
+	assert.Contains(t, string(settings), "\x00\x03\x00\x00\x00\x64", "MAX_CONCURRENT_STREAMS of 100 (RFC 9113 §6.5.2)")
+}
