@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -45,7 +46,7 @@ func FuzzWire(f *testing.F) {
 		"POST " + harness.IssuePath + " HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" + smuggled,
 		"CONNECT /v1/sessions/verify HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled, "HEAD /v1/health HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled,
 		request("GET", "/v1/health", smuggled), issueWith("Expect: 100-continue\r\nContent-Length: 2\r\n", "{}"), getWith("Expect: x\r\n"),
-		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /v1/health HTTP/1.1\nHost: x\n\n", getWith("X: a\r\n b\r\n"), post(sound) + "\r\n" + getWith(""),
+		"GET /v1/health HTTP/1.1\nHost: x\n\n", getWith("X: a\r\n b\r\n"), post(sound) + "\r\n" + getWith(""),
 		issueWith("Transfer-Encoding: chunked\r\nTrailer: X\r\n", "1;x=y\r\n{\r\n0\r\nX: y\r\n\r\n"), getWith("Connection: close\r\n") + getWith(""),
 	} {
 		f.Add([]byte(seed))
@@ -62,6 +63,9 @@ func FuzzWire(f *testing.F) {
 	f.Cleanup(func() { server.Shutdown(context.Background()) })
 
 	f.Fuzz(func(t *testing.T, sent []byte) {
+		if bytes.HasPrefix(sent, []byte(preface)) {
+			return // HTTP/2 is answered in frames
+		}
 		heard := converse(t, server.Address(), sent)
 		requests := asked.take()
 		assert.Empty(t, log.Lines(), "net/http complained, or something panicked")

@@ -17,6 +17,10 @@ const maxHeader = 16 << 10
 // answerWithin is how long writing an answer may take beyond the time that reading had, and how long a client that takes in nothing of HTTP/2 is waited for.
 const answerWithin = 10 * time.Second
 
+// maxFrame is the most bytes of a frame of HTTP/2, the least that RFC 9113 §4.2 allows: net/http takes the room for a frame as soon as its head has come, and keeps it
+// as long as the connection. Its own bound is a mebibyte.
+const maxFrame = 16 << 10
+
 // maxStreams is the most requests that one connection of HTTP/2 may have under way: as many as RFC 9113 §6.5.2 would have at least.
 const maxStreams = 100
 
@@ -79,6 +83,7 @@ func Listen(ctx context.Context, address string, handler http.Handler, bounds Bo
 		Protocols:                    &protocols,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          maxStreams,
+			MaxReadFrameSize:              maxFrame,
 			MaxReceiveBufferPerStream:     maxStreamWaiting,
 			MaxReceiveBufferPerConnection: maxConnectionWaiting,
 			WriteByteTimeout:              answerWithin, // the deadline of a stream does not reach a write that the socket holds up
