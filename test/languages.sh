@@ -1,11 +1,11 @@
 #!/bin/sh
-# Runs the README's clients in languages other than Go, from its text. Brings what they need where it may: Debian packages as root, TypeScript's
+# Runs the README's clients in languages other than Go, from its text, and one in a browser. Brings what they need where it may: Debian packages as root, TypeScript's
 # compiler by npm into .tools.
 set -eu
 cd "$(dirname "$0")/.."
 
 missing=
-for need in curl:curl python3:python3 node:nodejs npm:npm; do
+for need in curl:curl python3:python3 node:nodejs npm:npm chromium:chromium; do
 	command -v "${need%%:*}" >/dev/null || missing="$missing ${need##*:}"
 done
 if [ -n "$missing" ]; then

@@ -33,9 +33,7 @@ func elsewhere(t *testing.T, service harness.Service, now func() time.Time) *har
 		w.Header().Set("X-Session-Key-Id", string(claims.KeyID))
 	})))
 	t.Cleanup(server.Close)
-	client := service.As(t, "127.0.0.1")
-	client.Public = server.Listener.Addr().String()
-	return client
+	return service.At(t, server.Listener.Addr().String())
 }
 
 func TestRefusalsElsewhereAreTheSame(t *testing.T) {

@@ -36,12 +36,12 @@ func TestPython(t *testing.T) {
 	}.holds(t)
 }
 
-// TestTypeScript compiles the client strictly, and runs it under Node.
-func TestTypeScript(t *testing.T) {
-	where := folder(t, "client.ts", snippet(t, "ts"), "main.ts")
-	tools, err := filepath.Abs(filepath.Join("..", "..", ".tools", "readme-typescript"))
+// compiled is a folder with the TypeScript client, compiled strictly, and the files of testdata that are named.
+func compiled(t *testing.T, beside ...string) string {
+	t.Helper()
+	where := folder(t, "client.ts", snippet(t, "ts"), beside...)
+	modules, err := filepath.Abs(filepath.Join("..", "..", ".tools", "readme-typescript", "node_modules"))
 	require.NoError(t, err)
-	modules := filepath.Join(tools, "node_modules")
 	require.DirExists(t, modules, "test/languages.sh brings TypeScript's compiler")
 	require.NoError(t, os.Symlink(modules, filepath.Join(where, "node_modules")))
 	for _, file := range []string{"tsconfig.json", "package.json"} {
@@ -49,13 +49,18 @@ func TestTypeScript(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(where, file), text, 0o600))
 	}
-	node := found(t, "node")
-	compile := exec.Command(node, filepath.Join(modules, "typescript", "bin", "tsc"))
+	compile := exec.Command(found(t, "node"), filepath.Join(modules, "typescript", "bin", "tsc"))
 	compile.Dir = where
 	output, err := compile.CombinedOutput()
 	require.NoError(t, err, "%s", output)
+	return where
+}
+
+// TestTypeScript runs the client under Node.
+func TestTypeScript(t *testing.T) {
+	where := compiled(t, "main.ts")
 	loop{
-		program: []string{node, "main.js"}, folder: where,
+		program: []string{found(t, "node"), "main.js"}, folder: where,
 		stored: func(state string) string { return filepath.Join(state, "session") },
 	}.holds(t)
 }

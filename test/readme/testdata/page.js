@@ -1,0 +1,38 @@
+// What a page of another origin can do with the service, told to the page's own server.
+import { SessionClient } from "./client.js";
+
+const service = new URLSearchParams(location.search).get("service");
+const id = "install-of-a-browser";
+const issue = () =>
+  fetch(`${service}/v1/sessions/anonymous`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ install_id: id, app_version: "1.0", platform: "web" }),
+  });
+const store = {
+  get: () => localStorage.getItem("session"),
+  set: (token) => (token === null ? localStorage.removeItem("session") : localStorage.setItem("session", token)),
+};
+const exposed = (answer) =>
+  Object.fromEntries(
+    ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID", "X-Error-Code", "WWW-Authenticate"].map((name) => [name, answer.headers.get(name)]),
+  );
+const tell = async (answer) => ({ status: answer.status, headers: exposed(answer), body: await answer.json().catch(() => null) });
+const attempt = async (what) => {
+  try {
+    return await tell(await what());
+  } catch (refused) {
+    return { blocked: refused.name };
+  }
+};
+
+const report = {};
+const client = new SessionClient(service, id, store);
+report.current = await attempt(() => client.fetch("/v1/sessions/current"));
+report.kept = localStorage.getItem("session") !== null;
+report.missing = await attempt(() => fetch(`${service}/v1/sessions/current`));
+report.issued = await attempt(issue);
+report.refused = await attempt(issue);
+report.verify = await attempt(() => fetch(`${service}/v1/sessions/verify`, { headers: { Authorization: `Bearer ${store.get()}` } }));
+report.credentials = await attempt(() => fetch(`${service}/v1/sessions/current`, { credentials: "include" }));
+await fetch("/report", { method: "POST", body: JSON.stringify(report) });
