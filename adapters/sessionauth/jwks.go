@@ -96,12 +96,9 @@ func NewJWKS(config JWKSConfig) (*JWKS, error) {
 	if err := judgeURL(config.URL, config.AllowHTTP); err != nil {
 		return nil, err
 	}
-	first := &keys.Ring{} // knows no key
-	if len(config.Beside) > 0 {
-		var err error
-		if first, err = keys.NewRing(config.Beside...); err != nil {
-			return nil, err
-		}
+	first, err := ringOf(config.Beside)
+	if err != nil {
+		return nil, err
 	}
 	j := &JWKS{config: config, client: clientOf(config.Client), wanted: make(chan struct{}, 1)}
 	j.now.Store(&inForce{ring: first})

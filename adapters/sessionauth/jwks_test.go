@@ -108,6 +108,9 @@ func badAnswers(t *testing.T) map[string]struct {
 
 func TestWhatIsNoSetChangesNothing(t *testing.T) {
 	for name, c := range badAnswers(t) {
+		if c.want.Reason == sessionauth.RefreshNoKeys {
+			continue // a set, but for the first
+		}
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				key, other := pair("a", 1), pair("other", 9)
@@ -136,6 +139,35 @@ func TestWhatIsNoSetChangesNothing(t *testing.T) {
 				assert.Equal(t, "ok", w.code(mint(t, other)), "the next good one takes force")
 				assert.Equal(t, "invalid_token", w.code(mint(t, key)), "and is whole")
 				assert.Equal(t, 1, w.most, "one reading at a time")
+			})
+		})
+	}
+}
+
+// TestAllKeysRevoked has the issuer publish none any more: that is a revocation like any other.
+func TestAllKeysRevoked(t *testing.T) {
+	for name, c := range badAnswers(t) {
+		if c.want.Reason != sessionauth.RefreshNoKeys {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				key, beside := pair("a", 1), keys.NewHS256("old", []byte(strong), keys.Plan{})
+				w := newWorld(t, publishes(t, key), beside)
+				require.NoError(t, w.jwks.Start(t.Context()))
+				defer w.jwks.Close()
+				assert.Equal(t, "ok", w.code(mint(t, key)))
+				w.outcomes()
+				w.answer(c.reply)
+				time.Sleep(time.Hour)
+				for _, err := range w.outcomes() {
+					assert.NoError(t, err)
+				}
+				assert.Equal(t, "invalid_token", w.code(mint(t, key)))
+				assert.Equal(t, "ok", w.code(mint(t, beside)), "a key that was given is nothing that the issuer could revoke")
+				w.answer(publishes(t, key))
+				time.Sleep(time.Hour)
+				assert.Equal(t, "ok", w.code(mint(t, key)))
 			})
 		})
 	}

@@ -35,7 +35,7 @@ const (
 	RefreshTooLarge RefreshReason = "too_large"
 	// RefreshMalformed is no JWK Set, or one whose keys clash with each other or with those Beside.
 	RefreshMalformed RefreshReason = "malformed"
-	// RefreshNoKeys is a set without a usable key: an issuer that signs with HS256 publishes none.
+	// RefreshNoKeys is a first set without a usable key: an issuer that signs with HS256 publishes none. Later such a set takes force: all keys were revoked.
 	RefreshNoKeys RefreshReason = "no_keys"
 )
 
@@ -110,7 +110,10 @@ func (j *JWKS) read(ctx context.Context) (fresh time.Duration, err error) {
 func (j *JWKS) join(set string) (*keys.Ring, error) {
 	published, err := keys.ParsePublic(set)
 	if faults, ok := errors.AsType[keys.Faults](err); ok && faults[0].Reason == keys.FaultNoKeys {
-		return nil, &RefreshError{Reason: RefreshNoKeys}
+		if !j.now.Load().whole {
+			return nil, &RefreshError{Reason: RefreshNoKeys}
+		}
+		return ringOf(j.config.Beside)
 	}
 	if err != nil {
 		return nil, &RefreshError{Reason: RefreshMalformed}
@@ -121,11 +124,19 @@ func (j *JWKS) join(set string) (*keys.Ring, error) {
 			all = append(all, key)
 		}
 	}
-	ring, err := keys.NewRing(all...)
+	ring, err := ringOf(all)
 	if err != nil {
 		return nil, &RefreshError{Reason: RefreshMalformed}
 	}
 	return ring, nil
+}
+
+// ringOf is a ring that may be without any key.
+func ringOf(all []keys.Key) (*keys.Ring, error) {
+	if len(all) == 0 {
+		return &keys.Ring{}, nil
+	}
+	return keys.NewRing(all...)
 }
 
 // reasonOf sorts what a client failed with. Its words are left out, for they name addresses.

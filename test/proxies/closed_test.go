@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -73,11 +72,9 @@ func TestWithoutAnAnswerNobodyIsLetIn(t *testing.T) {
 					"GET":  request("GET", "/app/x", "", "Authorization: Bearer x", "X-Session-Install-Id: forged", "X-Request-ID: mine-1"),
 					"POST": request("POST", "/app/x", strings.Repeat("x", 1<<20), "Authorization: Bearer x"),
 				} {
-					start := time.Now()
 					answer := client.Exchange(t, method, text)
 					application.assertNothing(t, method)
 					assert.Equal(t, failure.status[p.name], answer.Status, "%s: %s", method, answer.Body)
-					assert.Less(t, time.Since(start), harness.Patience/2, "and he does not wait for ever")
 					if p.name != "caddy" && method == "GET" {
 						assert.Equal(t, `{"error":{"code":"service_unavailable","message":"Service unavailable; retry later","request_id":"mine-1"}}`, answer.Body)
 						assert.Equal(t, []string{"mine-1"}, answer.Header.Values("X-Request-ID"))

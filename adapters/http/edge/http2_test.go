@@ -296,12 +296,10 @@ func TestShutdownTellsHTTP2(t *testing.T) {
 		client.say(t, ping)
 		stopped := make(chan int, 1)
 		go func() { stopped <- v.server.Shutdown(context.Background()) }()
-		begun := time.Now()
 		heard, err := io.ReadAll(client.Reader)
 		require.NoError(t, err)
 		assert.Contains(t, string(heard), "\x00\x00\x08\x07\x00\x00\x00\x00\x00", "GOAWAY (RFC 9113 §6.8)")
 		assert.Zero(t, <-stopped)
-		assert.Less(t, time.Since(begun), patience/2)
 	})
 }
 

@@ -705,7 +705,7 @@ class PublishedKeys:
     A copy is fresh for ``fresh_for`` seconds. After that the next who asks starts a refresh in the background and goes on with the copy;
     nobody waits for it but where the copy is twice as old, because nobody asked in between. An id that the copy does not hold starts one too, and is
     waited for. There is one refresh at a time, and 10 seconds from one to the next, whatever is asked. While the issuer is out the copy stays in
-    force, until it is ``keep_for`` seconds old: then, and where there has never been one, find raises Unavailable.
+    force. Where there has never been one, find raises Unavailable.
 
     No caller ever waits longer than ``wait`` seconds from the beginning of a refresh. ``timeout`` bounds each step of connecting, and from the
     beginning to the last byte it is the end. A revocation is seen when the copy is fetched anew.
@@ -719,7 +719,6 @@ class PublishedKeys:
         url: str,
         *,
         fresh_for: float = 300.0,
-        keep_for: float = 86400.0,
         timeout: float = 2.0,
         wait: float = 1.0,
         plain_http: bool = False,
@@ -732,14 +731,13 @@ class PublishedKeys:
             raise ValueError("the address of published keys must be an https URL without credentials")
         if parts.scheme == "http" and not plain_http and parts.hostname not in _LOOPBACK:
             raise ValueError("published keys over http could be anybody's: use https, or plain_http where the network is yours alone")
-        if not 0 < fresh_for <= keep_for or timeout <= 0 or wait < 0:
-            raise ValueError("fresh_for, keep_for and timeout must be more than 0, and keep_for no less than fresh_for")
+        if fresh_for <= 0 or timeout <= 0 or wait < 0:
+            raise ValueError("fresh_for and timeout must be more than 0, and wait no less than 0")
         self._secure = parts.scheme == "https"
         self._host = parts.hostname
         self._port = parts.port
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._fresh_for = fresh_for
-        self._keep_for = keep_for
         self._timeout = timeout
         self._wait = wait
         self._steady = steady
@@ -760,13 +758,13 @@ class PublishedKeys:
         """The key of that id. Raises Unavailable where there is no copy that still counts."""
         now = self._steady()
         copy = self._copy
-        age = now - copy.taken if copy is not None else self._keep_for
+        age = now - copy.taken if copy is not None else float("inf")
         if age >= self._fresh_for:
             refresh = self._ask(now)
-            if age >= self._keep_for or age >= 2 * self._fresh_for and not self._failing:
+            if copy is None or age >= 2 * self._fresh_for and not self._failing:
                 self._await(refresh, now)
                 copy = self._copy
-        if copy is None or now - copy.taken >= self._keep_for:
+        if copy is None:
             raise Unavailable("keys_unavailable")
         key = copy.keys.get(kid)
         if key is None and _KEY_ID.fullmatch(kid):
@@ -805,6 +803,8 @@ class PublishedKeys:
     def _run(self, began: float) -> None:
         try:
             keys = {key.id: key for key in _read_published(self._fetch())}
+            if not keys and self._copy is None:
+                raise KeysError("no key is published")  # by an issuer that signs with secrets; later it says that all were revoked
         except Exception as error:  # whatever it is, the copy stays in force
             with self._lock:
                 told, self._failing = self._failing, True
