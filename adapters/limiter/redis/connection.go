@@ -39,6 +39,7 @@ func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
 	if option.ConnWriteTimeout <= 0 {
 		option.ConnWriteTimeout = patience
 	}
+	option.DialCtxFn = dialQuiet
 	option.DisableCache = true // nothing is read that could be kept here
 	option.DisableRetry = true // the deadline is ours, and a grant is not to be taken twice
 	option.PipelineMultiplex = -1

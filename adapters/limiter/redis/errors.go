@@ -137,7 +137,7 @@ func detail(err error) string {
 	switch {
 	case errors.As(err, &number):
 		return number.Error()
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the server ended the connection"
 	case errors.As(err, &name):
 		return "the name has no address"

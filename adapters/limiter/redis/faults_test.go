@@ -234,16 +234,17 @@ func TestErrorsTellNothing(t *testing.T) {
 		reason redis.Reason
 		detail string
 	}{
-		"refused":         {dialing, redis.Unreachable, syscall.ECONNREFUSED.Error()},
-		"name":            {&net.DNSError{Err: "no such host", Name: "hidden.example"}, redis.Unreachable, "the name has no address"},
-		"deadline":        {fmt.Errorf("hidden: %w", context.DeadlineExceeded), redis.TimedOut, ""},
-		"deadline of I/O": {&net.OpError{Op: "read", Addr: &net.TCPAddr{Port: 6379}, Err: os.ErrDeadlineExceeded}, redis.TimedOut, ""},
-		"caller left":     {context.Canceled, redis.Canceled, ""},
-		"no TLS":          {tls.RecordHeaderError{Msg: "hidden"}, redis.Unreachable, "the server does not speak TLS"},
-		"no trust":        {&tls.CertificateVerificationError{Err: errors.New("hidden")}, redis.Unreachable, "the server's certificate is not trusted"},
-		"ended":           {fmt.Errorf("hidden: %w", io.EOF), redis.Unreachable, "the server ended the connection"},
-		"closed":          {rueidis.ErrClosing, redis.Unreachable, ""},
-		"unknown":         {errors.New("hidden"), redis.Unreachable, ""},
+		"refused":          {dialing, redis.Unreachable, syscall.ECONNREFUSED.Error()},
+		"name":             {&net.DNSError{Err: "no such host", Name: "hidden.example"}, redis.Unreachable, "the name has no address"},
+		"deadline":         {fmt.Errorf("hidden: %w", context.DeadlineExceeded), redis.TimedOut, ""},
+		"deadline of I/O":  {&net.OpError{Op: "read", Addr: &net.TCPAddr{Port: 6379}, Err: os.ErrDeadlineExceeded}, redis.TimedOut, ""},
+		"caller left":      {context.Canceled, redis.Canceled, ""},
+		"no TLS":           {tls.RecordHeaderError{Msg: "hidden"}, redis.Unreachable, "the server does not speak TLS"},
+		"no trust":         {&tls.CertificateVerificationError{Err: errors.New("hidden")}, redis.Unreachable, "the server's certificate is not trusted"},
+		"ended":            {fmt.Errorf("hidden: %w", io.EOF), redis.Unreachable, "the server ended the connection"},
+		"ended in between": {fmt.Errorf("hidden: %w", io.ErrUnexpectedEOF), redis.Unreachable, "the server ended the connection"},
+		"closed":           {rueidis.ErrClosing, redis.Unreachable, ""},
+		"unknown":          {errors.New("hidden"), redis.Unreachable, ""},
 	} {
 		sorted := redis.Sorted(c.err)
 		assert.Equal(t, c.reason, sorted.Reason, name)
