@@ -29,11 +29,7 @@ const (
 )
 
 // replica is a process of the service.
-type replica struct {
-	*harness.Process
-	// ops is a client of its operations listener alone.
-	ops *harness.Client
-}
+type replica struct{ *harness.Process }
 
 // environment is a replica's on a storage that is reached by url.
 func environment(url, policy string, timeout time.Duration) harness.Env {
@@ -51,10 +47,7 @@ func environment(url, policy string, timeout time.Duration) harness.Env {
 
 func startReplica(t testing.TB, env harness.Env) *replica {
 	t.Helper()
-	r := &replica{Process: harness.Start(t, env)}
-	r.ops = r.As(t, "127.0.0.1")
-	r.ops.Public = r.Ops
-	return r
+	return &replica{harness.Start(t, env)}
 }
 
 // metrics are all series of a replica by name with labels.

@@ -232,7 +232,7 @@ func (r *readiness) watch(replica *replica) {
 			return
 		case <-ticker.C:
 		}
-		answer, err := replica.ops.Try(http.MethodGet, "/readyz", "")
+		answer, err := replica.TryOperations(http.MethodGet, "/readyz")
 		r.mu.Lock()
 		r.asked++
 		if err != nil || answer.Status != http.StatusOK {
