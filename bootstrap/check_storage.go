@@ -30,10 +30,12 @@ func checkStorage(ctx context.Context, review config.Review) []config.Warning {
 	if err != nil {
 		return nil // a fault, and told as one
 	}
-	defer server.Close()
-	ctx, cancel := context.WithTimeout(ctx, max(checkWithin, review.Config.RedisTimeout))
+	asking, cancel := context.WithTimeout(ctx, max(checkWithin, review.Config.RedisTimeout))
 	defer cancel()
-	policy, err := server.EvictionPolicy(ctx)
+	policy, err := server.EvictionPolicy(asking)
+	closing, cancel := context.WithTimeout(ctx, closeWithin)
+	defer cancel()
+	server.Close(closing)
 	if err == nil {
 		return evictionWarning(review, policy)
 	}

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"go.uber.org/fx"
 
@@ -16,6 +17,9 @@ import (
 
 // limiter is who has had how many sessions.
 var limiter = fx.Module("limiter", fx.Provide(newLimiter))
+
+// closeWithin is how long the end of connections to a shared storage is waited for. They are cut at once: it is for what is left to be cleared away.
+const closeWithin = time.Second
 
 // limiterParts are what a storage needs.
 type limiterParts struct {
@@ -75,14 +79,19 @@ func (p *limiterParts) shared() (storage, error) {
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error {
 			around.Start(ctx)
+			if around.Condition().Detail != "" {
+				return nil // it is out, which is told, and would keep the start once more
+			}
 			for _, warning := range p.askPolicy(ctx, server) {
 				p.Logger.Warn("configuration_warning", slog.String("variable", warning.Variable), slog.String("problem", warning.Problem))
 			}
 			return nil
 		},
-		OnStop: func(context.Context) error {
+		OnStop: func(ctx context.Context) error {
 			around.Stop()
-			server.Close()
+			bounded, cancel := context.WithTimeout(ctx, closeWithin)
+			defer cancel()
+			server.Close(bounded)
 			return nil
 		},
 	})
@@ -91,7 +100,7 @@ func (p *limiterParts) shared() (storage, error) {
 
 // askPolicy warns of a server that evicts. What cannot be asked at the start is passed over: an outage is told by itself.
 func (p *limiterParts) askPolicy(ctx context.Context, server *redis.Storage) []config.Warning {
-	ctx, cancel := context.WithTimeout(ctx, p.Config.RedisTimeout)
+	ctx, cancel := context.WithTimeout(ctx, min(checkWithin, p.Config.RedisTimeout))
 	defer cancel()
 	policy, err := server.EvictionPolicy(ctx)
 	if err != nil {

@@ -29,8 +29,13 @@ func (r *reading) redisURL() Secret {
 	}
 	text := strings.TrimSpace(r.texts[varRedisURL])
 	var wrong *redis.URLError
-	if _, err := redis.New(text, time.Second); errors.As(err, &wrong) {
+	storage, err := redis.New(text, time.Second)
+	if errors.As(err, &wrong) {
 		r.faultOf(varRedisURL, "cannot be made out: "+wrong.Fault.String(), remedyRedisURL)
+	}
+	if err == nil && r.production && storage.Unverified() {
+		r.warnOf(varRedisURL, "has skip_verify: certificates are not checked, and anybody between could pass for the server, and read the password",
+			"give the server a certificate that this host trusts, and take skip_verify out")
 	}
 	return NewSecret(text)
 }

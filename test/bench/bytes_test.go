@@ -22,7 +22,7 @@ func BenchmarkBytesKept(b *testing.B) {
 	server := redisserver.Start(b)
 	storage, err := redis.New(server.URL(), timeout)
 	require.NoError(b, err)
-	defer storage.Close()
+	defer storage.Close(context.Background())
 	pool := goredis.NewClient(&goredis.Options{Addr: server.Addr()})
 	defer func() { require.NoError(b, pool.Close()) }()
 	limiter := redis_rate.NewLimiter(pool)

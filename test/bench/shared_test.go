@@ -48,7 +48,7 @@ const (
 func contenders(b *testing.B, server *redisserver.Server) []contender {
 	storage, err := redis.New(server.URL(), timeout)
 	require.NoError(b, err)
-	b.Cleanup(storage.Close)
+	b.Cleanup(func() { storage.Close(context.Background()) })
 
 	clock := system.NewClock()
 	local, err := memory.New(100_000, perAddress)

@@ -3,7 +3,9 @@ package faults_test
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -100,5 +102,42 @@ func TestPasswordIsNeverTold(t *testing.T) {
 	for place, text := range told {
 		assert.NotEmpty(t, text, "%s", place)
 		assert.Empty(t, hunt(hunted, text), "%s: %s", place, text)
+	}
+}
+
+// TestStopsWhileItsStorageHangs stops a replica whose storage says nothing, with asks under way and with a timeout longer than the test may take: it
+// ends well, within its grace, and tells of no outage that is its own end.
+func TestStopsWhileItsStorageHangs(t *testing.T) {
+	t.Parallel()
+	const longest = 10 * time.Second // that a decision may take
+	for _, timeout := range []time.Duration{50 * time.Millisecond, longest} {
+		t.Run(timeout.String(), func(t *testing.T) {
+			t.Parallel()
+			s := oneServer(t)
+			env := environment(s.url(0, password), local, timeout)
+			env["OFFLOAD_SHUTDOWN_GRACE_SECONDS"] = "1"
+			r := startReplica(t, env)
+			require.Equal(t, http.StatusOK, r.Issue(t, "install-before", harness.ForwardedFor(fourMark+"1.1")).Status)
+			s.server.Hang(t)
+			const callers = 4 // enough for an outage, if they counted
+			var group sync.WaitGroup
+			for caller := range callers {
+				group.Go(func() {
+					_, _ = r.Try(http.MethodPost, harness.IssuePath, harness.IssueBody(fmt.Sprint("install-meanwhile", caller)),
+						harness.Header{"Content-Type", "application/json"})
+				})
+			}
+			if timeout == longest {
+				await(t, "the ask is under way", func() bool { return r.metrics(t)["offload_http_requests_in_flight"] == callers+1 }) // and this question
+			} else {
+				r.Log.Await(t, "limiter_outage_started")
+			}
+			assert.Equal(t, 0, r.Stop(t))
+			group.Wait()
+			if timeout == longest {
+				assert.Empty(t, r.Log.Of("limiter_outage_started"))
+			}
+			s.server.Resume(t)
+		})
 	}
 }

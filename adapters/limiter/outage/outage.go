@@ -80,6 +80,7 @@ type Storage struct {
 	period  atomic.Pointer[period]
 	doubt   chan struct{} // a failure that has not tipped the scales yet
 
+	stopped bool // nothing is weighed or told any more; under mu
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	probes  chan struct{} // probes under way, those among them that nobody waits for any more

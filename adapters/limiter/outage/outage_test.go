@@ -282,3 +282,25 @@ func TestStop(t *testing.T) {
 		newReplica(t, newServer(t), ports.OutageLocal, system.NewClock(), 1).Stop()
 	})
 }
+
+// TestNothingIsToldAfterTheEnd stops, and then the storage fails, as one does that is being closed: for asks that were under way, and for later ones.
+func TestNothingIsToldAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := newServer(t)
+		r := start(t, shared, ports.OutageLocal)
+		shared.is(hung)
+		for number := range limit {
+			go func() { _, _ = r.askFor(t.Context(), number) }()
+		}
+		synctest.Wait()
+		r.Stop()
+		shared.is(failing)
+		for number := range 2 * limit {
+			_, err := r.askFor(t.Context(), number)
+			require.NoError(t, err, "this replica decides")
+		}
+		time.Sleep(2 * timeout)
+		assert.Empty(t, r.events.told())
+		assert.Empty(t, r.Condition().Detail)
+	})
+}

@@ -21,7 +21,7 @@ func (p *period) out() bool { return p.cause != nil }
 func (s *Storage) judge(during *period, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.period.Load() != during {
+	if s.stopped || s.period.Load() != during {
 		return
 	}
 	if err == nil {
@@ -43,7 +43,7 @@ func (s *Storage) judge(during *period, err error) {
 func (s *Storage) giveUp(during *period, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.period.Load() == during {
+	if !s.stopped && s.period.Load() == during {
 		s.breaker.Open()
 		s.change(during, err)
 	}
@@ -53,6 +53,9 @@ func (s *Storage) giveUp(during *period, err error) {
 func (s *Storage) comeBack(during *period) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.stopped {
+		return
+	}
 	s.breaker.Close()
 	s.change(during, nil)
 }

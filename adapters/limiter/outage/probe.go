@@ -40,8 +40,12 @@ func (s *Storage) Start(ctx context.Context) {
 	s.running.Go(func() { s.run(ctx) })
 }
 
-// Stop ends the watch; the state stays as it is. Asks under way end by their deadlines.
+// Stop ends the watch; the state stays as it is, and nothing is told of it any more: a storage that is being closed fails, which is no outage.
+// Asks under way end by their deadlines.
 func (s *Storage) Stop() {
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
 	if s.stop != nil {
 		s.stop()
 	}

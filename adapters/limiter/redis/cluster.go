@@ -77,7 +77,7 @@ func (s *Storage) lookAtAll(ctx context.Context, client rueidis.Client, now thro
 // grant that cannot be taken back costs its room for one window.
 func (s *Storage) takeAllBack(ctx context.Context, client rueidis.Client, taken judgedAsks) {
 	done := make(chan struct{})
-	s.running.Go(func() {
+	go func() {
 		defer close(done)
 		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 		defer cancel()
@@ -85,7 +85,7 @@ func (s *Storage) takeAllBack(ctx context.Context, client rueidis.Client, taken 
 			// Nobody can do anything about an error, and the next decision will meet it too.
 			_ = s.takeBack(own, client, taken[i].standing.Ask, taken[i].mark)
 		}
-	})
+	}()
 	select {
 	case <-done:
 	case <-ctx.Done():

@@ -2,7 +2,8 @@ package redis
 
 import (
 	"context"
-	"net/url"
+	"crypto/tls"
+	"net"
 	"sync"
 	"time"
 
@@ -19,49 +20,23 @@ const (
 	sentinelInterval = 2 * time.Second
 )
 
-// parse makes rueidis's option of a URL. Nothing of the URL is ever in the error.
-func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
-	parsed, err := url.Parse(text)
-	if err != nil {
-		return rueidis.ClientOption{}, &URLError{Fault: NotAURL}
-	}
-	if parsed.Scheme != "redis" && parsed.Scheme != "rediss" {
-		return rueidis.ClientOption{}, &URLError{Fault: WrongScheme}
-	}
-	option, err := rueidis.ParseURL(text)
-	if err != nil {
-		return rueidis.ClientOption{}, &URLError{Fault: WrongPart}
-	}
-	patience := max(connecting, timeout)
-	if option.Dialer.Timeout <= 0 {
-		option.Dialer.Timeout = patience
-	}
-	if option.ConnWriteTimeout <= 0 {
-		option.ConnWriteTimeout = patience
-	}
-	option.DialCtxFn = dialQuiet
-	option.DisableCache = true // nothing is read that could be kept here
-	option.DisableRetry = true // the deadline is ours, and a grant is not to be taken twice
-	option.PipelineMultiplex = -1
-	option.ClusterOption = rueidis.ClusterOption{ShardsRefreshInterval: clusterInterval, MaxMovedRedirections: 3}
-	if option.Sentinel.MasterSet != "" {
-		option.Sentinel.TopologyRefreshInterval = sentinelInterval
-		option.Sentinel.Dialer, option.Sentinel.TLSConfig = option.Dialer, option.TLSConfig
-		if option.Username == "" { // a password without a user is the installation's, a user's is the server's alone
-			option.Sentinel.Password = option.Password
-		}
-	}
-	return option, nil
-}
-
 // connection is a client that comes about when it is first asked for, and again after each time that it could not.
 type connection struct {
 	option rueidis.ClientOption
+	ended  chan struct{} // closed by close
 
 	mu     sync.Mutex
 	client rueidis.Client
 	trying *try
-	closed bool
+	open   map[*tracked]struct{}
+}
+
+// connectionTo is a connection that has not begun.
+func connectionTo(option rueidis.ClientOption) *connection {
+	c := &connection{ended: make(chan struct{}), open: map[*tracked]struct{}{}}
+	option.DialCtxFn = c.dial
+	c.option = option
+	return c
 }
 
 // try is one attempt to connect, which all who come meanwhile wait for.
@@ -71,15 +46,25 @@ type try struct {
 	err    error
 }
 
+// closed tells whether close was called. The lock is held, so that nothing comes about behind its back.
+func (c *connection) closed() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // get is the client, or the error of connecting, or of ctx where that ends first. The attempt then goes on for those who come later.
 func (c *connection) get(ctx context.Context) (rueidis.Client, error) {
 	c.mu.Lock()
-	if c.client != nil || c.closed {
-		client := c.client
+	if c.closed() {
 		c.mu.Unlock()
-		if client == nil {
-			return nil, rueidis.ErrClosing
-		}
+		return nil, rueidis.ErrClosing
+	}
+	if client := c.client; client != nil {
+		c.mu.Unlock()
 		return client, nil
 	}
 	if c.trying == nil {
@@ -91,6 +76,8 @@ func (c *connection) get(ctx context.Context) (rueidis.Client, error) {
 	select {
 	case <-trying.done:
 		return trying.client, trying.err
+	case <-c.ended:
+		return nil, rueidis.ErrClosing
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -100,6 +87,10 @@ func (c *connection) connect(trying *try) {
 	client, err := rueidis.NewClient(c.option)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err == nil && c.closed() {
+		go client.Close()
+		client, err = nil, rueidis.ErrClosing
+	}
 	if err == nil {
 		c.client = client
 	}
@@ -108,19 +99,69 @@ func (c *connection) connect(trying *try) {
 	close(trying.done)
 }
 
-func (c *connection) close() {
+// close cuts all that was connected, and lets nothing connect any more. So whoever still asks has his error at once, and the client
+// has nobody to wait for. The end of ctx ends the wait for it.
+func (c *connection) close(ctx context.Context) {
 	c.mu.Lock()
-	c.closed = true
-	trying := c.trying
-	c.mu.Unlock()
-	if trying != nil {
-		<-trying.done
+	if !c.closed() {
+		close(c.ended)
 	}
-	c.mu.Lock()
-	client := c.client
-	c.client = nil
+	client, open := c.client, c.open
+	c.client, c.open = nil, nil
 	c.mu.Unlock()
-	if client != nil {
+	for conn := range open {
+		_ = conn.guard.Close() // an error of what is given up
+	}
+	if client == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
 		client.Close()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
 	}
+}
+
+// tracked is a connection to one server that close knows of.
+type tracked struct {
+	*guard
+	of *connection
+}
+
+// Close is net.Conn's.
+func (t *tracked) Close() error {
+	t.of.mu.Lock()
+	delete(t.of.open, t)
+	t.of.mu.Unlock()
+	return t.guard.Close()
+}
+
+// dial is rueidis's way to a server.
+func (c *connection) dial(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-c.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	conn, err := dial(ctx, address, dialer, config)
+	if err != nil {
+		return nil, err
+	}
+	t := &tracked{guard: conn, of: c}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed() {
+		_ = conn.Close()
+		return nil, rueidis.ErrClosing
+	}
+	c.open[t] = struct{}{}
+	return t, nil
 }

@@ -7,7 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
-	"regexp"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/redis/rueidis"
@@ -19,22 +20,50 @@ type URLFault uint8
 // The faults of a URL.
 const (
 	// NotAURL is text that no URL can be read from.
-	NotAURL URLFault = iota
+	NotAURL URLFault = iota + 1
 	// WrongScheme is a scheme other than redis and rediss.
 	WrongScheme
-	// WrongPart is a database number, a path or a parameter that means nothing.
-	WrongPart
+	// Fragment is a # where a URL of a server has no meaning for it, as in a password.
+	Fragment
+	// NoHost is a URL that names no host.
+	NoHost
+	// WrongPort is a port that no server can have.
+	WrongPort
+	// WrongDatabase is a path that is no database's number.
+	WrongDatabase
+	// WrongAddress is a further address that is not a host and a port.
+	WrongAddress
+	// NothingToVerify is a certificate not to be checked where there is none.
+	NothingToVerify
+	// WrongParameter is a parameter whose value means nothing.
+	WrongParameter
+	// UnknownParameter is a parameter that means nothing.
+	UnknownParameter
 )
 
-// String is the fault in words.
+// String is the fault in words, with what to do where that is not plain.
 func (f URLFault) String() string {
 	switch f {
 	case NotAURL:
-		return "not a URL"
+		return "not a URL (in user and password, write %40 for @, %2F for /, %3A for :, %3F for ?, %25 for %)"
 	case WrongScheme:
 		return "the scheme is neither redis nor rediss"
-	case WrongPart:
-		return "the path or a parameter cannot be read"
+	case Fragment:
+		return "it has a # (write %23 for one in a password)"
+	case NoHost:
+		return "it names no host after the //"
+	case WrongPort:
+		return "the port is not 1 to 65535"
+	case WrongDatabase:
+		return "the path is not the number of a database"
+	case WrongAddress:
+		return "a value of addr is not a host, a colon and a port"
+	case NothingToVerify:
+		return "skip_verify has a meaning with rediss alone"
+	case WrongParameter:
+		return "the value of a parameter cannot be read"
+	case UnknownParameter:
+		return "it has a parameter other than addr, master_set and skip_verify"
 	}
 	return "unknown"
 }
@@ -58,7 +87,7 @@ const (
 	Unreachable
 	// Refused is an error that the server answered with.
 	Refused
-	// Unintelligible is an answer that is none of the script's.
+	// Unintelligible is an answer that is none of the script's, or none of Redis's at all.
 	Unintelligible
 )
 
@@ -83,7 +112,7 @@ func (r Reason) String() string {
 // know with the words of the question, a password among them.
 type UnavailableError struct {
 	Reason Reason
-	// Detail is for the operator: a server's error code such as OOM or WRONGPASS, or what the system says of a connection. May be empty.
+	// Detail is for the operator: a server's error code such as OOM or WRONGPASS, ERR for any that is not well known, or what the system says of a connection. May be empty.
 	Detail string
 	cause  error
 }
@@ -100,8 +129,24 @@ func (e *UnavailableError) Error() string {
 // Unwrap is the error of a context, where that is what ended the decision; nothing else is let through.
 func (e *UnavailableError) Unwrap() error { return e.cause }
 
-// code is a server's error code: the first word of its answer, in capitals.
-var code = regexp.MustCompile(`^[A-Z]{2,32}\b`)
+// plainCode is the code of errors that have none of their own.
+const plainCode = "ERR"
+
+// codes are the errors that Redis and Valkey tell by a code of their own. A word that is none of them may be anything, a password too.
+var codes = map[string]bool{
+	"ASK": true, "BUSY": true, "CLUSTERDOWN": true, "CROSSSLOT": true, "EXECABORT": true, "LOADING": true, "MASTERDOWN": true, "MISCONF": true,
+	"MOVED": true, "NOAUTH": true, "NOPERM": true, "NOPROTO": true, "NOREPLICAS": true, "NOSCRIPT": true, "OOM": true, "READONLY": true,
+	"TRYAGAIN": true, "UNKILLABLE": true, "WRONGPASS": true, "WRONGTYPE": true,
+}
+
+// codeOf is a server's error code: the first word of its answer, where that is one.
+func codeOf(text string) string {
+	word, _, _ := strings.Cut(text, " ")
+	if codes[word] {
+		return word
+	}
+	return plainCode
+}
 
 // unavailable sorts an error of rueidis, of the system or of a context.
 func unavailable(err error) *UnavailableError {
@@ -110,19 +155,20 @@ func unavailable(err error) *UnavailableError {
 		return sorted
 	}
 	var network net.Error
+	var number *strconv.NumError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &UnavailableError{Reason: Canceled, cause: context.Canceled}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return &UnavailableError{Reason: TimedOut, cause: context.DeadlineExceeded}
-	case errors.Is(err, errAnswer), rueidis.IsParseErr(err):
+	case errors.Is(err, errAnswer), errors.Is(err, errProtocol), rueidis.IsParseErr(err), errors.As(err, &number):
 		return &UnavailableError{Reason: Unintelligible}
 	}
 	if answer, is := rueidis.IsRedisErr(err); is {
 		if answer.IsNil() {
 			return &UnavailableError{Reason: Unintelligible}
 		}
-		return &UnavailableError{Reason: Refused, Detail: code.FindString(answer.Error())}
+		return &UnavailableError{Reason: Refused, Detail: codeOf(answer.Error())}
 	}
 	return &UnavailableError{Reason: Unreachable, Detail: detail(err)}
 }

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"github.com/offload/sessiond/domain/throttle"
@@ -45,3 +46,11 @@ func (s *Storage) TakeBack(ctx context.Context, ask throttle.Ask, given throttle
 
 // Sorted is an error of the storage's for one of rueidis, of the system or of a context.
 func Sorted(err error) *UnavailableError { return unavailable(err) }
+
+// Guarded is a connection that keeps its server's words within bounds.
+func Guarded(conn net.Conn) net.Conn { return guarded(conn) }
+
+// The bounds of what a server may say.
+const (
+	MaxLine, MaxBulk, MaxLength, MaxValues, MaxReply, MaxDepth = maxLine, maxBulk, maxLength, maxValues, maxReply, maxDepth
+)

@@ -8,7 +8,6 @@ package redis
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -29,13 +28,12 @@ type Storage struct {
 	prefix  string
 	clock   clock
 	waiting chan struct{}
-	running *sync.WaitGroup
 }
 
 // keyPrefix stands before all keys, for those who share the server and for who looks at it.
 const keyPrefix = "sessiond:"
 
-// New makes a storage on the server that url names, in rueidis's form with redis:// or rediss://. It fails with a *URLError alone: it
+// New makes a storage on the server that url names: redis:// or rediss:// with the parameters of url.go. It fails with a *URLError alone: it
 // connects at the first decision, so that the service starts while its storage is absent. timeout bounds a decision whose context has no deadline;
 // above 0.
 func New(url string, timeout time.Duration) (*Storage, error) {
@@ -44,16 +42,20 @@ func New(url string, timeout time.Duration) (*Storage, error) {
 		return nil, err
 	}
 	return &Storage{
-		server: &connection{option: option}, timeout: timeout, prefix: keyPrefix, clock: serverClock,
-		waiting: make(chan struct{}, maxWaiting), running: &sync.WaitGroup{},
+		server: connectionTo(option), timeout: timeout, prefix: keyPrefix, clock: serverClock,
+		waiting: make(chan struct{}, maxWaiting),
 	}, nil
 }
 
-// Close ends the connections, after all decisions. It may wait for as long as connecting may take.
-func (s *Storage) Close() {
-	s.running.Wait()
-	s.server.close()
+// Unverified tells whether anybody could pass for the server: TLS, whose certificate the URL says not to check.
+func (s *Storage) Unverified() bool {
+	config := s.server.option.TLSConfig
+	return config != nil && config.InsecureSkipVerify
 }
+
+// Close cuts the connections: decisions under way fail at once, as do all later ones, and connecting is given up. It waits for what
+// is left to end, no longer than ctx.
+func (s *Storage) Close(ctx context.Context) { s.server.close(ctx) }
 
 // Decide is ports.LimiterStorage's. now is passed over: the server's clock decides.
 func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
@@ -100,7 +102,7 @@ func within[A any](ctx context.Context, s *Storage, ask func(context.Context, ru
 		return none, unavailable(ctx.Err())
 	}
 	answered := make(chan answer, 1)
-	s.running.Go(func() {
+	go func() {
 		defer func() { <-s.waiting }()
 		client, err := s.server.get(ctx)
 		if err != nil {
@@ -112,7 +114,7 @@ func within[A any](ctx context.Context, s *Storage, ask func(context.Context, ru
 			err = unavailable(err)
 		}
 		answered <- answer{a, err}
-	})
+	}()
 	select {
 	case got := <-answered:
 		return got.a, got.err

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -22,8 +23,17 @@ func open(t testing.TB, url string, timeout time.Duration) *redis.Storage {
 	t.Helper()
 	storage, err := redis.New(url, timeout)
 	require.NoError(t, err)
-	t.Cleanup(storage.Close)
+	t.Cleanup(func() { end(t, storage) })
 	return storage
+}
+
+// end closes a storage, which nothing may keep up.
+func end(t testing.TB, storage *redis.Storage) {
+	t.Helper()
+	late, cancel := context.WithTimeout(context.Background(), redisserver.Patience)
+	defer cancel()
+	storage.Close(late)
+	require.NoError(t, late.Err())
 }
 
 // suite hands out storages that are each empty, on one server.

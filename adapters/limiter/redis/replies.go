@@ -1,0 +1,247 @@
+package redis
+
+// Bounds of what a server may say. The longest answers are a large Cluster's map, of up to 16384 ranges of slots, and INFO.
+const (
+	maxLine   = 64 << 10 // bytes of a line
+	maxBulk   = 1 << 20  // bytes of a string
+	maxLength = 16384    // values in an array or a set, pairs in a map
+	maxValues = 1 << 18  // values in a reply, at all depths
+	maxReply  = 8 << 20  // bytes of a reply
+	maxDepth  = 8        // arrays within arrays
+	maxDigits = 19       // digits of a number
+	maxHead   = 512      // bytes of a push message, and those of a reply that are looked at
+)
+
+// The type of a value is its first byte (RESP2 and RESP3). Attributes and streamed values, which no server sends unasked, are no types here.
+const (
+	simpleString   = '+'
+	simpleError    = '-'
+	integer        = ':'
+	bulkString     = '$'
+	array          = '*'
+	null           = '_'
+	double         = ','
+	boolean        = '#'
+	bulkError      = '!'
+	verbatimString = '='
+	bigNumber      = '('
+	mapping        = '%'
+	set            = '~'
+	push           = '>'
+
+	// bulkEnd stands for the line end behind a string of a given length. It is no type.
+	bulkEnd = 0
+)
+
+// replies follows the replies of one connection, however they are cut into reads, and keeps them within bounds.
+type replies struct {
+	state  place
+	kind   byte // of the value whose line is read
+	line   int  // bytes of the line so far
+	before byte // the line's last byte
+	number int
+	digits int
+	minus  bool
+	bulk   int // bytes of a string still to come
+
+	depth int
+	left  [maxDepth]int // values still to come at each depth
+
+	reply  reply
+	values int // in the reply so far
+	size   int // bytes of it in earlier reads
+}
+
+// place is where in a value the stream is.
+type place uint8
+
+const (
+	atType place = iota
+	inLine
+	inBulk
+)
+
+// reply is what the ledger wants to know of a reply.
+type reply struct {
+	kind  byte
+	count int // values in it; for those with values alone
+	head  [maxHead]byte
+	kept  int // bytes in head
+	long  bool
+	keep  bool // whether head is wanted
+}
+
+func (r *reply) add(text []byte) {
+	if r.keep {
+		n := copy(r.head[r.kept:], text)
+		r.kept += n
+		r.long = r.long || n < len(text)
+	}
+}
+
+// follow reads on, and enters each reply that ends in the ledger. It fails with errProtocol, after which it may not be called again.
+func (r *replies) follow(text []byte, ledger *ledger) error {
+	begin := 0 // of the present reply
+	for at := 0; at < len(text); {
+		if r.state == inBulk {
+			n := min(r.bulk, len(text)-at)
+			r.bulk -= n
+			at += n
+			if r.bulk == 0 {
+				r.expect(bulkEnd)
+			}
+			continue
+		}
+		c := text[at]
+		at++
+		if r.state == atType {
+			if r.depth == 0 {
+				begin = at - 1
+				r.values, r.size = 0, 0
+				r.reply.kind, r.reply.count, r.reply.kept, r.reply.long = c, 0, 0, false
+				r.reply.keep = c == push || c == simpleError || c == bulkError || ledger.special.Load() > 0
+			}
+			if c == push && r.depth > 0 {
+				return errProtocol
+			}
+			r.expect(c)
+			continue
+		}
+		if !r.inLine(c) {
+			return errProtocol
+		}
+		if c != '\n' {
+			continue
+		}
+		ended, ok := r.endOfLine()
+		if !ok {
+			return errProtocol
+		}
+		if !ended || !r.last() {
+			continue
+		}
+		r.reply.add(text[begin:at])
+		if !ledger.enter(&r.reply) {
+			return errProtocol
+		}
+		begin = at
+	}
+	r.reply.add(text[begin:])
+	if r.size += len(text) - begin; r.size > maxReply {
+		return errProtocol
+	}
+	return nil
+}
+
+// expect begins a line.
+func (r *replies) expect(kind byte) {
+	r.state, r.kind = inLine, kind
+	r.line, r.before, r.number, r.digits, r.minus = 0, 0, 0, 0, false
+}
+
+// inLine reads a byte of a line, which ends with CR and LF and has neither elsewhere.
+func (r *replies) inLine(c byte) bool {
+	before := r.before
+	r.before = c
+	if r.line++; r.line > maxLine || (before == '\r') != (c == '\n') {
+		return false
+	}
+	if c == '\r' || c == '\n' {
+		return true
+	}
+	switch r.kind {
+	case simpleString, simpleError, double, bigNumber:
+		return true
+	case integer, bulkString, bulkError, verbatimString, array, mapping, set, push:
+		switch {
+		case c == '-' && r.line == 1:
+			r.minus = true
+			return true
+		case c < '0' || c > '9' || r.digits == maxDigits:
+			return false
+		}
+		r.digits++
+		r.number = r.number*10 + int(c-'0')
+		return true
+	case boolean:
+		return r.line == 1 && (c == 't' || c == 'f')
+	}
+	return false // of null and bulkEnd nothing but the end; and what is no type
+}
+
+// endOfLine judges a line that is whole, and tells whether a value ended with it.
+func (r *replies) endOfLine() (ended, ok bool) {
+	r.state = atType
+	switch r.kind {
+	case simpleString, simpleError, double, bigNumber, null, bulkEnd:
+		return true, true
+	case boolean:
+		return true, r.line == len("t\r\n")
+	}
+	if r.digits == 0 {
+		return false, false
+	}
+	nothing := r.minus && r.number == 1 && r.digits == 1
+	switch r.kind {
+	case integer:
+		return true, true
+	case bulkString, bulkError, verbatimString:
+		if nothing {
+			return true, true
+		}
+		if r.minus || r.number < 0 || r.number > maxBulk {
+			return false, false
+		}
+		if r.bulk = r.number; r.bulk == 0 {
+			r.expect(bulkEnd)
+			return false, true
+		}
+		r.state = inBulk
+		return false, true
+	case array:
+		if nothing {
+			if r.depth == 0 {
+				r.reply.kind = null
+			}
+			return true, true
+		}
+	}
+	return r.open()
+}
+
+// open begins an array, a set, a map or a push message.
+func (r *replies) open() (ended, ok bool) {
+	if r.minus || r.number < 0 || r.number > maxLength {
+		return false, false
+	}
+	n := r.number
+	if r.kind == mapping {
+		n *= 2
+	}
+	if r.values += n; r.values > maxValues {
+		return false, false
+	}
+	if r.depth == 0 {
+		r.reply.count = n
+	}
+	if n == 0 {
+		return true, true
+	}
+	if r.depth == maxDepth {
+		return false, false
+	}
+	r.left[r.depth] = n
+	r.depth++
+	return false, true
+}
+
+// last counts a value that ended, and tells whether the reply ended with it.
+func (r *replies) last() bool {
+	for r.depth > 0 {
+		if r.left[r.depth-1]--; r.left[r.depth-1] > 0 {
+			return false
+		}
+		r.depth--
+	}
+	return true
+}

@@ -1,0 +1,232 @@
+package redis_test
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/limiter/redis"
+	"github.com/offload/sessiond/domain/throttle"
+)
+
+// said is a connection on which a server said something, cut into reads as the reader likes.
+type said struct {
+	net.Conn
+	io.Reader
+}
+
+func (s said) Read(into []byte) (int, error)     { return s.Reader.Read(into) }
+func (s said) Write(text []byte) (int, error)    { return len(text), nil }
+func (s said) Close() error                      { return nil }
+func listen(text string, one bool) io.ReadWriter { return redis.Guarded(said{Reader: cut(text, one)}) }
+
+func cut(text string, one bool) io.Reader {
+	if one {
+		return iotest.OneByteReader(strings.NewReader(text))
+	}
+	return strings.NewReader(text)
+}
+
+// written is a command as rueidis writes it.
+func written(words ...string) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "*%d\r\n", len(words))
+	for _, word := range words {
+		fmt.Fprintf(&text, "$%d\r\n%s\r\n", len(word), word)
+	}
+	return text.String()
+}
+
+// subscribed is what Redis says to a subscription to two channels.
+const subscribed = ">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n"
+
+func message(channel, text string) string {
+	return fmt.Sprintf(">3\r\n$7\r\nmessage\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(channel), channel, len(text), text)
+}
+
+// TestReplies holds what a server may say against what it may not, after some commands. However it is cut, the outcome is the same.
+func TestReplies(t *testing.T) {
+	one := written("EVALSHA", "0")
+	subscription := written("SUBSCRIBE", "a", "b")
+	leaving := written("UNSUBSCRIBE", "a", "b") + written("PING")
+	role, master := written("ROLE"), written("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "m")
+	for name, c := range map[string]struct {
+		asked, text string
+		right       bool
+	}{
+		"each type":               {strings.Repeat(one, 16), "+OK\r\n-ERR no\r\n:-12\r\n$3\r\nabc\r\n$0\r\n\r\n$-1\r\n*-1\r\n*0\r\n_\r\n,1.5\r\n#t\r\n!3\r\nERR\r\n=7\r\ntxt:abc\r\n(123\r\n%1\r\n+a\r\n:1\r\n~1\r\n:1\r\n", true},
+		"what the script says":    {one, "*8\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n:9223372036854775807\r\n", true},
+		"arrays within an array":  {one, "*2\r\n*2\r\n:1\r\n*0\r\n*1\r\n$-1\r\n", true},
+		"as deep as may be":       {one, strings.Repeat("*1\r\n", redis.MaxDepth) + ":1\r\n", true},
+		"a large string":          {one, fmt.Sprintf("$%d\r\n%s\r\n", redis.MaxBulk, strings.Repeat("a", redis.MaxBulk)), true},
+		"two answers":             {one + one, ":1\r\n:2\r\n", true},
+		"a push message between":  {one + one, ":1\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n:2\r\n", true},
+		"a redirect":              {one, "-MOVED 1 127.0.0.1:1\r\n", true},
+		"subscription":            {subscription + one, subscribed + ":1\r\n" + message("a", "master m h 1"), true},
+		"no leave to subscribe":   {subscription + one, "-NOPERM\r\n:1\r\n", true},
+		"end of no subscription":  {leaving, ">3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n+PONG\r\n", true},
+		"roles":                   {role + role, "*1\r\n$6\r\nmaster\r\n-LOADING\r\n", true},
+		"masters":                 {master + master + one, "_\r\n*2\r\n$1\r\nh\r\n$1\r\n1\r\n*0\r\n", true},
+		"a master switched":       {one, message("+switch-master", "m h 1 h 2"), true},
+		"unasked":                 {one, ":1\r\n:2\r\n", false},
+		"no RESP":                 {one, "HTTP/1.1 400 Bad Request\r\n", false},
+		"TLS":                     {one, "\x15\x03\x01\x00\x02\x02\x46", false},
+		"a string too large":      {one, fmt.Sprintf("$%d\r\n", redis.MaxBulk+1), false},
+		"a string far too large":  {one, "$9000000000000\r\n", false},
+		"a length that overflows": {one, "$18446744073709551617\r\n", false},
+		"a negative length":       {one, "$-2\r\n", false},
+		"an array too long":       {one, fmt.Sprintf("*%d\r\n", redis.MaxLength+1), false},
+		"an array far too long":   {one, "*2000000000\r\n", false},
+		"a negative array":        {one, "*-2\r\n", false},
+		"a negative map":          {one, "%-1\r\n", false},
+		"a negative set":          {one, "~-1\r\n", false},
+		"too deep":                {one, strings.Repeat("*1\r\n", redis.MaxDepth+1), false},
+		"too many values":         {one, fmt.Sprintf("*%d\r\n", redis.MaxLength) + strings.Repeat("*16\r\n"+strings.Repeat("_\r\n", 16), redis.MaxLength), false},
+		"too many bytes":          {one, "*16384\r\n" + strings.Repeat(fmt.Sprintf("$%d\r\n%s\r\n", redis.MaxBulk, strings.Repeat("a", redis.MaxBulk)), 9), false},
+		"a line too long":         {one, "+" + strings.Repeat("a", redis.MaxLine+1), false},
+		"a number too long":       {one, ":" + strings.Repeat("1", 20) + "\r\n", false},
+		"no number":               {one, ":\r\n", false},
+		"a sign alone":            {one, ":-\r\n", false},
+		"a word for a number":     {one, ":a\r\n", false},
+		"a bare line feed":        {one, "+a\n", false},
+		"a bare carriage return":  {one, "+a\rb\r\n", false},
+		"a string that goes on":   {one, "$1\r\nabc\r\n", false},
+		"no truth":                {one, "#x\r\n", false},
+		"more than nothing":       {one, "_a\r\n", false},
+		"streamed":                {one, "$?\r\n;1\r\na\r\n;0\r\n", false},
+		"attributes":              {one, "|1\r\n+a\r\n+b\r\n:1\r\n", false},
+		"a push message within":   {one, "*1\r\n>2\r\n$1\r\na\r\n:1\r\n", false},
+		"an empty push message":   {one, ">0\r\n", false},
+		"a long push message":     {one, message("a", strings.Repeat("a ", 600)), false},
+		"a redirect to nowhere":   {one, "-MOVED 1\r\n", false},
+		"a redirect within":       {one, "-ERR ASK\r\n", false},
+		"a redirect in a string":  {one, "!5\r\nASKED\r\n", false},
+		"nobody subscribed":       {one, subscribed, false},
+		"subscribed too often":    {subscription + one, subscribed + subscribed, false},
+		"subscribed, it says":     {subscription, "+QUEUED\r\n", false},
+		"no pong":                 {leaving + one, "-ERR\r\n", false},
+		"no role":                 {role, "*0\r\n", false},
+		"no port":                 {one + master, ":1\r\n*1\r\n$1\r\nh\r\n", false},
+		"too little is told":      {one, message("+sentinel", "sentinel a"), false},
+		"a master gone":           {one, message("+switch-master", "m h 1 h"), false},
+	} {
+		for _, by := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, byte by byte %v", name, by), func(t *testing.T) {
+				if by && len(c.text) > 2*redis.MaxBulk {
+					by = false
+				}
+				conn := listen(c.text, by)
+				_, err := io.Copy(conn, cut(c.asked, by))
+				require.NoError(t, err)
+				got, err := io.ReadAll(conn)
+				if c.right {
+					require.NoError(t, err)
+					assert.Equal(t, c.text, string(got))
+					return
+				}
+				require.Error(t, err)
+				assert.Equal(t, redis.Unintelligible, redis.Sorted(err).Reason)
+				_, again := conn.Read(make([]byte, 1))
+				assert.Equal(t, err, again, "and nothing more")
+			})
+		}
+	}
+}
+
+// TestHostileServer has servers that would end the process. Each is an error like another, and so is the next decision.
+func TestHostileServer(t *testing.T) {
+	for name, answer := range map[string]string{
+		"one too many": granted + granted, "a huge string": "$9000000000000\r\nabc", "a huge array": "*2000000000\r\n:1\r\n",
+		"nested": strings.Repeat("*1\r\n", 200_000), "less than nothing": "%-1\r\n", "subscribed": subscribed + granted,
+		"not Redis": "HTTP/1.1 400 Bad Request\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage := open(t, startFake(t, but(map[string]string{"EVALSHA": answer})).url(), patient)
+			for range 8 {
+				decision, err := storage.Decide(t.Context(), 0, asks(hour(1, 4)))
+				if err != nil {
+					assert.Equal(t, redis.Unintelligible, redis.Sorted(err).Reason)
+					assert.False(t, decision.Decided())
+				}
+			}
+		})
+	}
+	t.Run("a Cluster that redirects to nowhere", func(t *testing.T) {
+		var f *fake
+		f = startFake(t, func(command []string) string {
+			switch command[0] {
+			case "CLUSTER":
+				return "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:" + f.port() + "\r\n"
+			case "EVALSHA":
+				return "-MOVED\r\n"
+			}
+			return usual(command)
+		})
+		storage := open(t, f.url(), patient)
+		assert.Equal(t, redis.Unintelligible, fails(t, storage, hour(1, 4)).Reason)
+	})
+	t.Run("a Sentinel that names half a master", func(t *testing.T) {
+		f := startFake(t, but(map[string]string{"SENTINEL": "*1\r\n$1\r\nh\r\n", "UNSUBSCRIBE": "", "SUBSCRIBE": ""}))
+		storage := open(t, f.url()+"?master_set=m", patient)
+		assert.Equal(t, redis.Unintelligible, fails(t, storage, hour(1, 4)).Reason)
+	})
+}
+
+// FuzzHostileServer says anything at all, at a greeting or later, to all that rueidis asks. It need not make sense of it, but live, and within bounds.
+func FuzzHostileServer(f *testing.F) {
+	for _, seed := range []string{
+		granted + granted, "$9000000000000\r\n", "*2000000000\r\n", "%-1\r\n", subscribed, "-MOVED\r\n", "*0\r\n", "*1\r\n", "+PONG\r\n", "+QUEUED\r\n",
+		message("+switch-master", "m h 1 h 2"), "|1\r\n+a\r\n+b\r\n:1\r\n", "*1\r\n>2\r\n$9\r\nsubscribe\r\n$1\r\na\r\n", hello, noMap, "$?\r\n;0\r\n",
+	} {
+		for _, at := range []string{"HELLO", "CLUSTER", "EVALSHA", "SENTINEL", "ROLE", "UNSUBSCRIBE", "SUBSCRIBE", "PING"} {
+			f.Add(at, seed, uint64(1), at == "SENTINEL" || at == "ROLE" || at == "SUBSCRIBE")
+		}
+	}
+	f.Fuzz(func(t *testing.T, at, text string, seed uint64, sentinels bool) {
+		const most = 1 << 16
+		if len(text) > most {
+			return
+		}
+		var count atomic.Uint64
+		var server *fake
+		server = startFake(t, func(command []string) string {
+			count := count.Add(1)
+			if command[0] == at || at == "" && rand.New(rand.NewPCG(seed, count)).IntN(4) == 0 {
+				return text
+			}
+			return sentinelOf(server)(command)
+		})
+		url := server.url()
+		if sentinels {
+			url += "?master_set=m"
+		}
+		storage := open(t, url, brief)
+		before := allocated()
+		for range 3 {
+			_, _ = storage.Decide(t.Context(), 0, asks(hour(1, 4)))
+		}
+		assert.Less(t, allocated()-before, uint64(256<<20))
+	})
+}
+
+// brief is a timeout that a fuzzed server may keep a caller.
+const brief = 20 * time.Millisecond
+
+func asks(all ...throttle.Ask) throttle.Asks { return throttle.NewAsks(all...) }
+
+// allocated is how many bytes were allocated so far.
+func allocated() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.TotalAlloc
+}

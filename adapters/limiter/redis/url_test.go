@@ -1,0 +1,76 @@
+package redis_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/limiter/redis"
+)
+
+func TestURLFaults(t *testing.T) {
+	told := map[string]redis.URLFault{}
+	for url, fault := range map[string]redis.URLFault{
+		"":                                       redis.WrongScheme,
+		"localhost:6379":                         redis.WrongScheme,
+		"http://:" + password + "@host":          redis.WrongScheme,
+		"unix:///run/redis.sock":                 redis.WrongScheme,
+		"redis://:" + password + "@host:port":    redis.NotAURL,
+		"redis://:" + password + "%zz@host":      redis.NotAURL,
+		"redis://:a/" + password + "@host":       redis.NotAURL,
+		"redis://:" + password + "#a@host":       redis.Fragment,
+		"redis://:" + password + "@host/1#a":     redis.Fragment,
+		"redis:127.0.0.1:6379":                   redis.NoHost,
+		"redis:" + password + "@host":            redis.NoHost,
+		"redis:///0":                             redis.NoHost,
+		"redis://:6379":                          redis.NoHost,
+		"redis://:" + password + "@/0":           redis.NoHost,
+		"redis://host:0":                         redis.WrongPort,
+		"redis://host:65536":                     redis.WrongPort,
+		"redis://:" + password + "@host/a/b":     redis.WrongDatabase,
+		"redis://host/" + password:               redis.WrongDatabase,
+		"redis://host/-1":                        redis.WrongDatabase,
+		"redis://host/1/":                        redis.WrongDatabase,
+		"redis://host//":                         redis.WrongDatabase,
+		"redis://host/99999999999999999999":      redis.WrongDatabase,
+		"redis://host?addr=b":                    redis.WrongAddress,
+		"redis://host?addr=:6380":                redis.WrongAddress,
+		"redis://host?addr=b:0":                  redis.WrongAddress,
+		"redis://host?addr=":                     redis.WrongAddress,
+		"redis://host?skip_verify=true":          redis.NothingToVerify,
+		"rediss://host?skip_verify=" + password:  redis.WrongParameter,
+		"redis://host?master_set=":               redis.WrongParameter,
+		"redis://host?master_set=a&master_set=b": redis.WrongParameter,
+		"redis://host?master_set=a;addr=b:1":     redis.WrongParameter,
+		"redis://host?db=" + password:            redis.UnknownParameter,
+		"redis://host?dial_timeout=1h":           redis.UnknownParameter,
+		"redis://host?write_timeout=1h":          redis.UnknownParameter,
+		"redis://host?" + password:               redis.UnknownParameter,
+	} {
+		_, err := redis.New(url, time.Second)
+		var wrong *redis.URLError
+		require.ErrorAs(t, err, &wrong, url)
+		assert.Equal(t, fault, wrong.Fault, url)
+		assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), password)
+		told[fault.String()] = fault
+	}
+	assert.Len(t, told, int(redis.UnknownParameter), "each in words of its own")
+	assert.NotContains(t, told, "unknown")
+}
+
+func TestURLs(t *testing.T) {
+	for url, unverified := range map[string]bool{
+		"redis://host": false, "redis://host/": false, "redis://[::1]:6379/2": false, "redis://[::1]": false,
+		"redis://user:" + password + "@host": false, "rediss://user:" + password + "@host:6380/3": false, "REDIS://:" + password + "@host": false,
+		"redis://a:1?addr=b:2&addr=[::1]:3": false, "redis://a:1/?addr=b:2&master_set=main": false, "redis://:a%23%2F%40@host": false,
+		"rediss://host?skip_verify=true": true, "rediss://host?skip_verify": true, "rediss://host?skip_verify=false": false,
+	} {
+		storage, err := redis.New(url, time.Second)
+		require.NoError(t, err, url)
+		assert.Equal(t, unverified, storage.Unverified(), url)
+		end(t, storage)
+	}
+}
