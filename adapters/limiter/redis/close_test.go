@@ -10,6 +10,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/limiter/redis"
 	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
 // TestCloseWhileHanging closes while a decision waits for a server that says nothing, at the first word or later. The timeouts are longer than the
@@ -46,6 +47,7 @@ func TestCloseWhileHanging(t *testing.T) {
 				_, err = storage.Decide(context.Background(), 0, throttle.NewAsks(hour(1, 4)))
 				require.ErrorAs(t, err, &unavailable)
 				assert.Equal(t, redis.Unreachable, unavailable.Reason)
+				assert.Eventually(t, func() bool { return f.open.Load() == 0 }, redisserver.Patience, time.Millisecond, "no connection is left")
 				end(t, storage)
 			})
 		}

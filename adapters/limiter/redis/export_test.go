@@ -2,7 +2,9 @@ package redis
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/offload/sessiond/domain/throttle"
@@ -54,3 +56,6 @@ func Guarded(conn net.Conn) net.Conn { return guarded(conn) }
 const (
 	MaxLine, MaxBulk, MaxLength, MaxValues, MaxReply, MaxDepth = maxLine, maxBulk, maxLength, maxValues, maxReply, maxDepth
 )
+
+// Codes are the errors of a server that are told by their code.
+func Codes() []string { return slices.Collect(maps.Keys(codes)) }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,6 +17,7 @@ type fake struct {
 	listener net.Listener
 	answer   func(command []string) string
 	heard    chan string // names of commands, as far as there is room
+	open     atomic.Int64
 }
 
 // startFake starts one that ends with the test.
@@ -31,6 +33,7 @@ func startFake(t testing.TB, answer func(command []string) string) *fake {
 			if err != nil {
 				return
 			}
+			f.open.Add(1)
 			go f.serve(conn)
 		}
 	}()
@@ -45,6 +48,7 @@ func (f *fake) port() string {
 }
 
 func (f *fake) serve(conn net.Conn) {
+	defer f.open.Add(-1)
 	defer func() { _ = conn.Close() }()
 	reader := bufio.NewReader(conn)
 	for {
