@@ -1,5 +1,7 @@
 package redis
 
+import "strings"
+
 // Bounds of what a server may say. The longest answers are a large Cluster's map, of up to 16384 ranges of slots, and INFO.
 const (
 	maxLine   = 64 << 10 // bytes of a line
@@ -28,6 +30,8 @@ const (
 	mapping        = '%'
 	set            = '~'
 	push           = '>'
+
+	types = "+-:$*_,#!=(%~>"
 
 	// bulkEnd stands for the line end behind a string of a given length. It is no type.
 	bulkEnd = 0
@@ -101,7 +105,7 @@ func (r *replies) follow(text []byte, ledger *ledger) error {
 				r.reply.kind, r.reply.count, r.reply.kept, r.reply.long = c, 0, 0, false
 				r.reply.keep = c == push || c == simpleError || c == bulkError || ledger.special.Load() > 0
 			}
-			if c == push && r.depth > 0 {
+			if strings.IndexByte(types, c) < 0 || c == push && r.depth > 0 {
 				return errProtocol
 			}
 			r.expect(c)

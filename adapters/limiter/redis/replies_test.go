@@ -98,6 +98,7 @@ func TestReplies(t *testing.T) {
 		"no number":               {one, ":\r\n", false},
 		"a sign alone":            {one, ":-\r\n", false},
 		"a word for a number":     {one, ":a\r\n", false},
+		"a byte of no type":       {one, "\n", false},
 		"a bare line feed":        {one, "+a\n", false},
 		"a bare carriage return":  {one, "+a\rb\r\n", false},
 		"a string that goes on":   {one, "$1\r\nabc\r\n", false},
@@ -179,6 +180,36 @@ func TestHostileServer(t *testing.T) {
 		f := startFake(t, but(map[string]string{"SENTINEL": "*1\r\n$1\r\nh\r\n", "UNSUBSCRIBE": "", "SUBSCRIBE": ""}))
 		storage := open(t, f.url()+"?master_set=m", patient)
 		assert.Equal(t, redis.Unintelligible, fails(t, storage, hour(1, 4)).Reason)
+	})
+}
+
+// TestRESP2 asks a server that does not know HELLO.
+func TestRESP2(t *testing.T) {
+	storage := open(t, startFake(t, but(map[string]string{"HELLO": "-ERR unknown command 'HELLO'\r\n"})).url(), patient)
+	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
+}
+
+// FuzzReplies cuts the same words in two ways: what passes, passes whole, and is as many answers as there were questions at most.
+func FuzzReplies(f *testing.F) {
+	for _, seed := range []string{granted, hello, subscribed, "*-1\r\n", "$0\r\n\r\n", "$3\r\nabc\r\n:1\r\n", "-MOVED 1 a:1\r\n", "%1\r\n+a\r\n*2\r\n#t\r\n_\r\n"} {
+		f.Add(seed, uint8(1))
+	}
+	f.Fuzz(func(t *testing.T, text string, questions uint8) {
+		var errs [2]error
+		for i, by := range []bool{false, true} {
+			conn := listen(text, by)
+			_, err := io.WriteString(conn, strings.Repeat(written("PING"), int(questions))+"*")
+			require.NoError(t, err)
+			got, err := io.ReadAll(conn)
+			errs[i] = err
+			if err == nil {
+				require.Equal(t, text, string(got))
+			}
+		}
+		require.Equal(t, errs[0], errs[1])
+		if errs[0] == nil && strings.Trim(text, "+:_\r\n1234567890") == "" { // of lines alone, all but the last of which are whole
+			require.LessOrEqual(t, strings.Count(text, "\n"), int(questions))
+		}
 	})
 }
 
