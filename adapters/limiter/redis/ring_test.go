@@ -170,6 +170,23 @@ func TestLargeLimits(t *testing.T) {
 	}
 }
 
+// TestLateAroundTheEnd fills a small ring and goes around its end, slot by slot: with each, a caller who is late by a nanosecond counts as being there
+// at the last grant, wherever in the ring that lies.
+func TestLateAroundTheEnd(t *testing.T) {
+	const limit, step = 4, window / 4
+	storage := open(t, redisserver.Start(t).URL(), patient).UnderSuite("late:")
+	for i := range 3 * limit {
+		now := start.After(time.Duration(i) * step)
+		granted := decide(t, storage, now, ask(1, limit))
+		require.False(t, granted.Refused(), "grant %d", i)
+		if i < limit-1 {
+			continue
+		}
+		late := decide(t, storage, now-1, ask(1, limit))
+		require.Equal(t, step, late.At(0).RetryIn, "after grant %d", i)
+	}
+}
+
 // TestStepBack steps the server's clock back by an hour: who was blocked is blocked for one window more, and no longer.
 func TestStepBack(t *testing.T) {
 	storage := open(t, redisserver.Start(t).URL(), patient).UnderServersClock("step:")
