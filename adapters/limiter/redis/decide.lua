@@ -63,13 +63,13 @@ local function take(stand)
     return
   end
   if ring.count == ring.slots then
+    if stand.counted < ring.count then
+      put(ring, ring.tail, stand.at, stand.life)
+      return
+    end
     if ring.tail == 0 and ring.slots < stand.limit then -- not around the end yet: grow at the end
       ring.count, ring.slots = ring.count + 1, ring.slots + 1
       put(ring, ring.slots - 1, stand.at, stand.life)
-      return
-    end
-    if stand.counted < ring.count then
-      put(ring, ring.tail, stand.at, stand.life)
       return
     end
     widen(ring, stand.limit)

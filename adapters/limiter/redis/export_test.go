@@ -45,3 +45,9 @@ func (s *Storage) TakeBack(ctx context.Context, ask throttle.Ask, given throttle
 
 // Sorted is an error of the storage's for one of rueidis, of the system or of a context.
 func Sorted(err error) *UnavailableError { return unavailable(err) }
+
+// ReadAnswer is what the storage makes of a script's answer to one ask: how it stands.
+func (s *Storage) ReadAnswer(ask throttle.Ask, answer string) (throttle.Standing, error) {
+	read, err := s.read([]throttle.Ask{ask}, answer)
+	return read.of[0].standing, err
+}

@@ -122,10 +122,11 @@ func (s *Storage) read(asks []throttle.Ask, answer string) (judgedAsks, error) {
 	}
 	for i, ask := range asks {
 		of := []byte(answer[each*i : each*(i+1)])
-		standing := throttle.Standing{
-			Ask: ask, Left: ask.Limit - int(binary.BigEndian.Uint32(of)),
-			GrowsIn: time.Duration(binary.BigEndian.Uint64(of[4:])) * s.clock.unit,
+		counted, grows := binary.BigEndian.Uint32(of), binary.BigEndian.Uint64(of[4:])
+		if uint64(counted) > uint64(ask.Limit) || grows > uint64(s.clock.in(ask.Window)) {
+			return judgedAsks{}, errAnswer
 		}
+		standing := throttle.Standing{Ask: ask, Left: ask.Limit - int(counted), GrowsIn: time.Duration(grows) * s.clock.unit}
 		if standing.Left == 0 {
 			standing.RetryIn = standing.GrowsIn
 		}

@@ -29,12 +29,13 @@ for i = 1, #KEYS do
   if size == 0 then
     if not first then first, none = pack('>I4I4I8', 0, 1, now), pack('>I4I8I8', 0, 0, now) end
     write[i], answer = first, answer .. none
-  elseif size < NEAR then
+  elseif size >= 16 and size < NEAR then
     local tail, count, oldest = unpack('>I4I4I8', near)
+    if size ~= 8 + 8 * count or tail >= count then short = false break end
     local last = unpack('>I8', near, tail > 0 and 1 + 8 * tail or size - 7)
     if tail > 0 then oldest = unpack('>I8', near, 9 + 8 * tail) end
     local limit, grows = ARGV[3 * i - 1] + 0, oldest + ARGV[3 * i] - now
-    if size ~= 8 + 8 * count or last > now or grows <= 0 or count > limit then short = false break end
+    if last > now or grows <= 0 or count > limit then short = false break end
     if count == limit then
       granted = false
     elseif granted then
