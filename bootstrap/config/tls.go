@@ -55,7 +55,7 @@ func certificateRemedy(fault certificate.Fault) string {
 	case certificate.Mismatched:
 		return "name the key with which the certificate in " + varTLSCertFile + " was asked for; the certificate itself comes first in its file"
 	case certificate.Unusable:
-		return "have it made for a key of ECDSA on P-256, of Ed25519, or of RSA with 2048 bits"
+		return "have it made for another key, such as one of ECDSA on P-256 or of RSA with 2048 bits"
 	case certificate.Malformed:
 		if fault.Part == certificate.Key {
 			return "give the private key in PEM, not encrypted"
