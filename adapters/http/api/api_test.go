@@ -379,6 +379,37 @@ func TestAForgottenProxyIsTold(t *testing.T) {
 	}
 }
 
+// TestAForgottenProxyIsToldWhateverItBrings: its clients may send nothing sound, or only ask to be verified.
+func TestAForgottenProxyIsToldWhateverItBrings(t *testing.T) {
+	forwarded := []string{"X-Forwarded-For", "203.0.113.5"}
+	for name, c := range map[string]struct {
+		r      *http.Request
+		status int
+		times  int
+	}{
+		"a body that is no good": {post("{", forwarded...), 422, 1},
+		"another media type":     {post(goodBody, append(forwarded, "Content-Type", "text/plain")...), 415, 1},
+		"current":                {get("/v1/sessions/current", forwarded...), 200, 1},
+		"verify":                 {get("/v1/sessions/verify/x", forwarded...), 200, 1},
+		"health":                 {get("/v1/health", forwarded...), 200, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk()
+			events := &portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}}
+			d.api.Events = events
+			c.r.RemoteAddr = "10.1.2.3:4567"
+			assert.Equal(t, c.status, d.do(c.r).StatusCode)
+			told := 0
+			for _, call := range events.RecordCalls() {
+				if call.Event == (ports.ForwardedByStranger{}) {
+					told++
+				}
+			}
+			assert.Equal(t, c.times, told)
+		})
+	}
+}
+
 func TestCurrent(t *testing.T) {
 	d := newDesk()
 	d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims, error) {
