@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"go.uber.org/fx"
@@ -66,9 +67,10 @@ func (p *limiterParts) shared() (storage, error) {
 	if err != nil {
 		return storage{}, err
 	}
+	watch := &evictionWatch{Events: p.Events, review: p.Review, server: server, logger: p.Logger, again: make(chan struct{}, 1)}
 	parts := outage.Parts{
 		Shared: p.Metrics.Limiter(config.StorageRedis, server, nil, p.Clock), Policy: p.Config.OnOutage, Timeout: p.Config.RedisTimeout,
-		Clock: p.Clock, Entropy: p.Entropy, Events: p.Events,
+		Clock: p.Clock, Entropy: p.Entropy, Events: watch,
 	}
 	if parts.Policy == ports.OutageLocal {
 		if parts.Local, err = p.own(); err != nil {
@@ -76,18 +78,18 @@ func (p *limiterParts) shared() (storage, error) {
 		}
 	}
 	around := outage.New(parts)
+	watching, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error {
 			around.Start(ctx)
-			if around.Condition().Detail != "" {
-				return nil // it is out, which is told, and would keep the start once more
-			}
-			for _, warning := range p.askPolicy(ctx, server) {
-				p.Logger.Warn("configuration_warning", slog.String("variable", warning.Variable), slog.String("problem", warning.Problem))
-			}
+			watch.ask()
+			running.Go(func() { watch.run(watching) })
 			return nil
 		},
 		OnStop: func(ctx context.Context) error {
+			stop()
+			running.Wait()
 			around.Stop()
 			bounded, cancel := context.WithTimeout(ctx, closeWithin)
 			defer cancel()
@@ -96,15 +98,4 @@ func (p *limiterParts) shared() (storage, error) {
 		},
 	})
 	return storage{Limiter: around, Health: []ports.Health{around}}, nil
-}
-
-// askPolicy warns of a server that evicts. What cannot be asked at the start is passed over: an outage is told by itself.
-func (p *limiterParts) askPolicy(ctx context.Context, server *redis.Storage) []config.Warning {
-	ctx, cancel := context.WithTimeout(ctx, min(checkWithin, p.Config.RedisTimeout))
-	defer cancel()
-	policy, err := server.EvictionPolicy(ctx)
-	if err != nil {
-		return nil
-	}
-	return evictionWarning(p.Review, policy)
 }

@@ -231,6 +231,7 @@ func TestUnknownNames(t *testing.T) {
 		{"almost of the backend's other work", env("OFFLOAD_AI=1", "OFFLOAD_MAX_INPUT_CHARS_2=1"), nil, []told{
 			unsetSecret, {"OFFLOAD_AI", "environment", "is unknown"}, {"OFFLOAD_MAX_INPUT_CHARS_2", "environment", "is unknown"},
 		}},
+		{"an address in the place of a name", inYAML("redis://u:" + redisPassword + "@h: redis"), nil, []told{unsetSecret, {"OFFLOAD_*", "file session.yaml", "has an address for a name"}}},
 		{"with signs that a terminal would act upon", env("OFFLOAD_\x1b[2J\xff\n=x"), nil, []told{unsetSecret, {`"OFFLOAD_\x1b[2J\xff\n"`, "environment", "is unknown"}}},
 	})
 	t.Run("the nearest known name is told", func(t *testing.T) {

@@ -27,9 +27,16 @@ func (g *gathering) warnOfUnknown(s source) {
 			g.warn(prefix+"*", s.origin, fmt.Sprintf("has %d more unknown names", len(names)-i), "remove or correct them")
 			return
 		}
+		if isAddress(name) {
+			g.warn(prefix+"*", s.origin, "has an address for a name, which changes nothing; it is not shown, for it may hold a password", "write name and value the right way round")
+			continue
+		}
 		g.warn(shown(name), s.origin, "is unknown and changes nothing", "remove it; the nearest known name is "+s.spell(nearest(name, s.also...)))
 	}
 }
+
+// isAddress tells whether text is plainly no name but what has a password in it now and then.
+func isAddress(text string) bool { return strings.Contains(text, "://") || strings.Contains(text, "@") }
 
 // maxCompared is the most of a name that is compared: all known ones are shorter.
 const maxCompared = 64

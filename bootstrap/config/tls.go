@@ -54,6 +54,8 @@ func certificateRemedy(fault certificate.Fault) string {
 		return remedyExposed
 	case certificate.Mismatched:
 		return "name the key with which the certificate in " + varTLSCertFile + " was asked for; the certificate itself comes first in its file"
+	case certificate.Unusable:
+		return "have it made for another key, such as one of ECDSA on P-256 or of RSA with 2048 bits"
 	case certificate.Malformed:
 		if fault.Part == certificate.Key {
 			return "give the private key in PEM, not encrypted"

@@ -1,6 +1,9 @@
 package config_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"os"
 	"testing"
 	"time"
@@ -19,7 +22,10 @@ func TestTLS(t *testing.T) {
 	write(t, "tls.key", string(valid.Key), 0o600)
 	write(t, "open.key", string(valid.Key), 0o644)
 	write(t, "other.key", string(pki.New(t, "localhost").Key), 0o600)
+	untls, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	require.NoError(t, err)
 	for name, pair := range map[string]pki.Pair{
+		"p224":  pki.NewWith(t, untls, "localhost"),
 		"ended": pki.NewAt(t, noon.Add(-2*time.Hour), noon.Add(-time.Hour), "localhost"),
 		"early": pki.NewAt(t, noon.Add(time.Hour), noon.Add(2*time.Hour), "localhost"),
 		"named": pki.NewAt(t, noon.Add(-time.Hour), noon.Add(time.Hour)),
@@ -39,6 +45,9 @@ func TestTLS(t *testing.T) {
 			{cert, "environment", "names the file tls.key, which holds no certificate in PEM"}, {key, "environment", "names the file tls.crt, which holds no private key in PEM"},
 		}, nil},
 		{"of another", production(cert+"=tls.crt", key+"=other.key"), []told{{key, "environment", "names the file other.key, which holds the key of another certificate"}}, nil},
+		{"of a kind that TLS does not have", production(cert+"=p224.crt", key+"=p224.key"), []told{
+			{cert, "environment", "names the file p224.crt, which holds a certificate that cannot be used for TLS"},
+		}, nil},
 		{"a key for all", production(cert+"=tls.crt", key+"=open.key"), []told{{key, "environment", "names the file open.key, which may be read or written by others"}}, nil},
 		{"a key for all, in development", env(cert+"=tls.crt", key+"=open.key"), nil, []told{unsetSecret}},
 		{"ended", production(cert+"=ended.crt", key+"=ended.key"), nil, []told{

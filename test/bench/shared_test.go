@@ -65,7 +65,7 @@ func contenders(b *testing.B, server *redisserver.Server) []contender {
 	limits := [2]redis_rate.Limit{redis_rate.PerMinute(perAddress), redis_rate.PerMinute(perInstall)}
 
 	option := rueidis.MustParseURL(server.URL()) // as adapters/limiter/redis has it
-	option.DisableCache, option.DisableRetry, option.PipelineMultiplex = true, true, -1
+	option.DisableCache, option.DisableRetry, option.PipelineMultiplex, option.MaxFlushDelay = true, true, -1, 20*time.Microsecond
 	client, err := rueidis.NewClient(option)
 	require.NoError(b, err)
 	b.Cleanup(client.Close)

@@ -37,6 +37,8 @@ type Answer struct {
 	Body   string
 	// Close tells that the server closes the connection after it. Go's HTTP reader takes the header away that says so.
 	Close bool
+	// HTTP2 tells that it came over HTTP/2.
+	HTTP2 bool
 }
 
 // Breaches says in what way an answer, or the verdict on its request, is not as the description has it. It may be called from any goroutine.
@@ -84,6 +86,9 @@ func (d *document) judgeAnswer(method, path string, answer Answer) []string {
 			breaches = append(breaches, fmt.Sprintf("the header %s comes %d times", name, len(values)))
 		}
 	}
+	if parsers(answer.Status) && !answer.HTTP2 && !answer.Close {
+		breaches = append(breaches, "the connection stays open")
+	}
 	if !declared.content && answer.Body != "" {
 		breaches = append(breaches, fmt.Sprintf("a body that is not described: %.100q", answer.Body))
 	}
@@ -91,6 +96,16 @@ func (d *document) judgeAnswer(method, path string, answer Answer) []string {
 		breaches = append(breaches, "a media type of no body")
 	}
 	return breaches
+}
+
+// parsers tells whether an answer of that status is the HTTP parser's own. In HTTP/1 its connection closes, which the description, of any version of HTTP,
+// says in words.
+func parsers(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusExpectationFailed, http.StatusRequestHeaderFieldsTooLarge, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return true
+	}
+	return false
 }
 
 // beside tells whether a header is HTTP's own, or of CORS, of which the description speaks in words.

@@ -52,17 +52,27 @@ func TestBreaches(t *testing.T) {
 	protected := contract.Request{Method: "GET", Target: "/v1/sessions/current"}
 	challenged := []string{"X-Error-Code", "unauthorized", "WWW-Authenticate", `Bearer realm="offload"`}
 	lost := header("X-Error-Code", "not_found")
+	unread := contract.Request{Method: "GET"}
+	parsersOwn := func(mediaType string) http.Header { return http.Header{"Content-Type": {mediaType}} }
+	const html, plain = "<h1>HTTP Error 431</h1>", "431 Request Header Fields Too Large"
 	for name, c := range map[string]struct {
 		sent   contract.Request
 		answer contract.Answer
 		good   bool
 	}{
-		"granted":                 {ask, contract.Answer{Status: 200, Header: header(), Body: granted}, true},
-		"refused":                 {ask, contract.Answer{Status: 429, Header: header(limited...), Body: refused}, true},
-		"without credentials":     {protected, contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, true},
-		"an unknown path":         {contract.Request{Method: "GET", Target: "/x"}, contract.Answer{Status: 404, Header: lost, Body: unknown}, true},
-		"a path below verify":     {contract.Request{Method: "BREW", Target: "/v1/sessions/verify//..%2F/"}, contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, true},
-		"a path beside verify":    {contract.Request{Method: "GET", Target: "/v1/sessions/verifyx"}, contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, false},
+		"granted":              {ask, contract.Answer{Status: 200, Header: header(), Body: granted}, true},
+		"refused":              {ask, contract.Answer{Status: 429, Header: header(limited...), Body: refused}, true},
+		"without credentials":  {protected, contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, true},
+		"an unknown path":      {contract.Request{Method: "GET", Target: "/x"}, contract.Answer{Status: 404, Header: lost, Body: unknown}, true},
+		"a path below verify":  {contract.Request{Method: "BREW", Target: "/v1/sessions/verify//..%2F/"}, contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, true},
+		"a path beside verify": {contract.Request{Method: "GET", Target: "/v1/sessions/verifyx"}, contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, false},
+
+		"the parser's":                        {unread, contract.Answer{Status: 431, Header: parsersOwn("text/plain; charset=utf-8"), Body: plain, Close: true}, true},
+		"the parser's, and no more closing":   {unread, contract.Answer{Status: 431, Header: parsersOwn("text/plain; charset=utf-8"), Body: plain}, false},
+		"an expectation, and no more closing": {unread, contract.Answer{Status: 417, Header: http.Header{}}, false},
+		"the parser's over HTTP/2":            {protected, contract.Answer{Status: 431, Header: parsersOwn("text/html; charset=utf-8"), Body: html, HTTP2: true}, true},
+		"the parser's in another form":        {protected, contract.Answer{Status: 431, Header: parsersOwn("application/json"), Body: "{}", HTTP2: true}, false},
+
 		"a member too many":       {ask, contract.Answer{Status: 200, Header: header(), Body: strings.Replace(granted, "{", `{"x":1,`, 1)}, false},
 		"a member too few":        {ask, contract.Answer{Status: 200, Header: header(), Body: strings.Replace(granted, `"expires_in":120,`, "", 1)}, false},
 		"a fraction":              {ask, contract.Answer{Status: 200, Header: header(), Body: strings.Replace(granted, "00Z", "00.5Z", 1)}, false},

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -125,12 +126,12 @@ func TestPhase3AWrongPasswordIsToldBeforeTheStart(t *testing.T) {
 	server, _ := startRedis(t)
 	wrong := harness.Run(t, shared("redis://sessiond:another-password@"+server.Addr(), nil), "check", "--strict")
 	assert.Equal(t, 2, wrong.Status)
-	assert.Contains(t, wrong.Output, "redis: refused: WRONGPASS")
+	assert.Contains(t, wrong.Output, "does not decide (redis: refused: WRONGPASS)")
 	assert.NotContains(t, wrong.Output, "another-password")
 	server.Kill()
 	gone := harness.Run(t, shared("redis://sessiond:another-password@"+server.Addr(), nil), "check", "--strict")
 	assert.Equal(t, 2, gone.Status)
-	assert.Contains(t, gone.Output, "redis: unreachable: connection refused")
+	assert.Contains(t, gone.Output, "does not decide (redis: unreachable: connection refused)")
 	assert.NotContains(t, gone.Output, "another-password")
 	assert.NotContains(t, gone.Output, server.Addr())
 }
@@ -178,4 +179,53 @@ func TestPhase3AnOutageIsToldAndNeverMakesUnready(t *testing.T) {
 			assert.Len(t, service.Log.Of("limiter_outage_ended"), 1)
 		})
 	}
+}
+
+// TestPhase3AServerThatHangsKeepsNobodyFromStarting has a server that takes connections and never says a word.
+func TestPhase3AServerThatHangsKeepsNobodyFromStarting(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = silent.Close() })
+	url := "redis://" + silent.Addr().String()
+	service := harness.Start(t, shared(url, harness.Env{"OFFLOAD_REDIS_TIMEOUT_MS": "10000", "OFFLOAD_SHUTDOWN_GRACE_SECONDS": "1"}))
+	assert.Len(t, service.Log.Of("limiter_outage_started"), 1)
+	assert.NotEmpty(t, service.Issue(t, "install-12345").Session(t).Token)
+	assert.Equal(t, 0, service.Stop(t))
+
+	told := harness.Run(t, shared(url, nil), "check", "--strict")
+	assert.Equal(t, 2, told.Status)
+	assert.Contains(t, told.Output, "does not decide (redis: timed_out)")
+}
+
+func TestPhase3CheckFindsWhoCannotDecide(t *testing.T) {
+	server, url := startRedis(t)
+	for name, breaks := range map[string][]string{
+		"READONLY": {"REPLICAOF", "127.0.0.1", "1"},
+		"NOPERM":   {"ACL", "SETUSER", "sessiond", "-evalsha", "-eval"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server.Do(t, breaks...)
+			told := harness.Run(t, shared(url, nil), "check", "--strict")
+			assert.Equal(t, 2, told.Status)
+			assert.Contains(t, told.Output, "does not decide (redis: refused: "+name+")")
+			server.Do(t, "REPLICAOF", "NO", "ONE")
+			allow(t, server)
+			assert.Equal(t, 0, harness.Run(t, shared(url, nil), "check", "--strict").Status)
+		})
+	}
+}
+
+func TestPhase3AServerThatComesBackAndEvictsIsTold(t *testing.T) {
+	server, url := startRedis(t)
+	service := harness.Start(t, shared(url, harness.Env{"OFFLOAD_REDIS_TIMEOUT_MS": "200"}))
+	server.Kill()
+	for len(service.Log.Of("limiter_outage_started")) == 0 {
+		service.Issue(t, "install-12345")
+	}
+	server.Restart(t)
+	server.Do(t, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+	allow(t, server)
+	service.Log.Await(t, "limiter_outage_ended")
+	line := service.Log.Await(t, "configuration_warning")
+	assert.Contains(t, line.String("problem"), "maxmemory-policy is volatile-ttl")
 }

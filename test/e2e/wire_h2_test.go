@@ -124,6 +124,48 @@ func statusOf(block string) string {
 	return fmt.Sprintf("? %x", block)
 }
 
+// TestHTTP2RefusalsAreAsDescribed: what net/http itself refuses over HTTP/2 is not as over HTTP/1, and its connection goes on.
+func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, nil)
+	client := service.Over(t, nil, spoken["HTTP/2"])
+	for name, c := range map[string]struct {
+		headers []harness.Header
+		status  int
+		media   string
+	}{
+		"a field of HTTP/1": {[]harness.Header{{"TE", "chunked"}}, 400, "text/plain; charset=utf-8"},
+		"an expectation":    {[]harness.Header{{"Expect", "foo"}}, 200, "application/json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := client.Send(t, "GET", "/v1/health", "", c.headers...) // and is held against the description
+			assert.True(t, answer.HTTP2)
+			assert.Equal(t, c.status, answer.Status)
+			assert.Equal(t, []string{c.media}, answer.Header.Values("Content-Type"))
+			assert.Empty(t, answer.Header.Values("Connection"))
+		})
+	}
+	t.Run("headers too long together", func(t *testing.T) { // which the client would not send, for it is told the bound
+		part := strings.Repeat("a", 5<<10)
+		conn := service.Dial(t)
+		conn.Say(t, hello+frame(frameHeaders, endStream, 1, h2Get("a", part, "b", part))+frame(frameContinuation, endHeaders, 1, fields("c", part, "d", part))+
+			frame(frameHeaders, endHeaders|endStream, 3, h2Get()))
+		var words []string
+		var bodies string
+		for len(words) < 2 || !strings.Contains(bodies, "<h1>HTTP Error 431</h1>") {
+			kind, payload, err := hearFrame(conn)
+			require.NoError(t, err)
+			if kind == frameData {
+				bodies += payload
+			}
+			if word := wordFor(kind, payload); word != "" {
+				words = append(words, word)
+			}
+		}
+		assert.ElementsMatch(t, []string{"431", "200"}, words)
+	})
+}
+
 func TestWireHTTP2(t *testing.T) {
 	t.Parallel()
 	sound := harness.IssueBody("install-12345")
@@ -132,6 +174,7 @@ func TestWireHTTP2(t *testing.T) {
 	post := func(block, body string) string {
 		return frame(frameHeaders, endHeaders, 1, block) + frame(frameData, endStream, 1, body)
 	}
+	long := h2Get("x", strings.Repeat("a", 17<<10))
 	service := impatient(t, nil)
 	for _, row := range []struct{ name, sent, want string }{
 		{"sound", get(h2Get()), "200"},
@@ -173,6 +216,7 @@ func TestWireHTTP2(t *testing.T) {
 		{"odd: a path with a blank", get(fields(":method", "GET", ":scheme", "http", ":path", "/v1/health HTTP/1.1")), "404"},
 		{"a path with CR and LF", get(fields(":method", "GET", ":scheme", "http", ":path", "/v1/health\r\nx: y")), "reset 1"},
 		{"odd: an absolute path", get(fields(":method", "GET", ":scheme", "http", ":path", "http://x/v1/health")), "200"},
+		{"a path that is no URL", get(fields(":method", "GET", ":scheme", "http", ":path", "/v1/%zz")), "reset 1"},
 		{"a path that is not clean", get(fields(":method", "GET", ":scheme", "http", ":path", "//v1/health")), "404"},
 		{"odd: a method that is none", get(fields(":method", "GET /", ":scheme", "http", ":path", "/v1/health")), "405"},
 		{"CONNECT", get(fields(":method", "CONNECT", ":authority", "x:443")), "404"},
@@ -184,6 +228,7 @@ func TestWireHTTP2(t *testing.T) {
 		// §4 to §6: what ends the connection, with a word why (§7)
 		{"§4.2 a frame larger than need be taken, by its head alone", "\x00\x40\x01\x00\x00\x00\x00\x00\x01", "closed 6"},
 		{"§4.3 HPACK that is broken", get("\xff\xff\xff\xff\xff\xff"), "closed 9"},
+		{"odd: one field longer than all of them may be, which ends the connection", frame(frameHeaders, endStream, 1, long[:16000]) + frame(frameContinuation, endHeaders, 1, long[16000:]), "closed 9"},
 		{"§5.1 DATA of a stream that is not open", frame(frameData, endStream, 1, "x"), "closed 1"},
 		{"§5.1.1 an even stream", frame(frameHeaders, endHeaders|endStream, 2, h2Get()), "closed 1"},
 		{"§5.1.1 stream nought", frame(frameHeaders, endHeaders|endStream, 0, h2Get()), "closed 1"},

@@ -60,6 +60,8 @@ type Response struct {
 	Body   string
 	// Close tells that the server closes the connection after it.
 	Close bool
+	// HTTP2 tells that it came over HTTP/2.
+	HTTP2 bool
 }
 
 // Code is the code of an error, empty for an answer that is none.
@@ -172,7 +174,7 @@ func try(client *http.Client, base, method, path, body string, headers []Header)
 func read(answer *http.Response) (Response, error) {
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
-	return Response{Status: answer.StatusCode, Header: answer.Header, Body: string(body), Close: answer.Close}, err
+	return Response{Status: answer.StatusCode, Header: answer.Header, Body: string(body), Close: answer.Close, HTTP2: answer.ProtoMajor == 2}, err
 }
 
 // Send sends a request to the public listener and returns the answer.

@@ -2,6 +2,7 @@
 package pki
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -33,6 +34,20 @@ func NewAt(t testing.TB, begins, ends time.Time, names ...string) Pair {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
+	return sign(t, key, key, begins, ends, names...)
+}
+
+// NewWith makes a pair with a key of any kind, valid as New has it. Another key signed it, for not every kind can.
+func NewWith(t testing.TB, key crypto.Signer, names ...string) Pair {
+	t.Helper()
+	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	return sign(t, key, signer, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), names...)
+}
+
+// sign makes the pair of key.
+func sign(t testing.TB, key, signer crypto.Signer, begins, ends time.Time, names ...string) Pair {
+	t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	require.NoError(t, err)
 	template := &x509.Certificate{
@@ -47,7 +62,7 @@ func NewAt(t testing.TB, begins, ends time.Time, names ...string) Pair {
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), signer)
 	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)

@@ -164,6 +164,23 @@ func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
 	})
 }
 
+// HTTP/1.0 has no need of a Host. Neither the question whose session it is nor the application may fail for want of one.
+func TestWithoutAHost(t *testing.T) {
+	t.Parallel()
+	eachProduct(t, func(t *testing.T, p product) {
+		s := startSite(t, p, nil)
+		ask := func(target string, headers ...string) harness.Response {
+			return s.client.Exchange(t, "GET", strings.Join(append([]string{"GET " + target + " HTTP/1.0"}, headers...), "\r\n")+"\r\n\r\n")
+		}
+		bearer := "Authorization: Bearer " + s.token
+		s.assertAdmitted(t, ask("/app/x", bearer), "a session")
+		s.assertRefused(t, ask("/app/x"), "unauthorized", "no session")
+		s.assertRefused(t, ask("/app/x", bearer+"x"), "invalid_token", "another's session")
+		assert.Equal(t, http.StatusOK, ask("/v1/health").Status)
+		assert.Equal(t, http.StatusOK, ask("/v1/sessions/current", bearer).Status)
+	})
+}
+
 // forged are headers by which a client would pass for another installation.
 func forged() []string {
 	var lines []string

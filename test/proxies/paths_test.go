@@ -25,6 +25,9 @@ var targets = []string{
 // plainlyPublic are the paths that the examples let pass without a session, in the only form in which an application may get them then.
 var plainlyPublic = regexp.MustCompile(`^/public(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?([?#].*)?$`)
 
+// publicTargets are plainly public.
+var publicTargets = []string{"/public/x", "/public/x/y.png", "/public/x?a=b", "/public/x/"}
+
 func TestEveryPathNeedsASessionButWhatIsPlainlyPublic(t *testing.T) {
 	t.Parallel()
 	eachProduct(t, func(t *testing.T, p product) {
@@ -53,7 +56,7 @@ func TestEveryPathNeedsASessionButWhatIsPlainlyPublic(t *testing.T) {
 				assert.Equal(t, []string{encoded}, requests[0].named("X-Session-Install-Id"), "%s, as %s", target, requests[0].Target)
 			}
 		}
-		for _, target := range []string{"/public/x", "/public/x/y.png", "/public/x?a=b", "/public/x/"} {
+		for _, target := range publicTargets {
 			answer := s.client.Exchange(t, "GET", request("GET", target, ""))
 			assert.Equal(t, http.StatusOK, answer.Status, target)
 			requests := s.application.take()

@@ -38,9 +38,9 @@ type API struct {
 // Routes lists every route of the public listener.
 func (a *API) Routes() []edge.Route {
 	return []edge.Route{
-		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.issue, Around: a.crossing(http.MethodPost)},
-		{Pattern: pathCurrent, Methods: []string{http.MethodGet}, Handle: a.current, Around: a.crossing(http.MethodGet, http.MethodHead)},
-		{Pattern: pathVerify, Below: true, Handle: a.verify},
+		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.noticing(a.issue), Around: a.crossing(http.MethodPost)},
+		{Pattern: pathCurrent, Methods: []string{http.MethodGet}, Handle: a.noticing(a.current), Around: a.crossing(http.MethodGet, http.MethodHead)},
+		{Pattern: pathVerify, Below: true, Handle: a.noticing(a.verify)},
 		{Pattern: pathJWKS, Methods: []string{http.MethodGet}, Handle: a.jwks},
 		{Pattern: pathHealth, Methods: []string{http.MethodGet}, Handle: a.health},
 		{Pattern: pathOpenAPI, Methods: []string{http.MethodGet}, Handle: a.openAPI},

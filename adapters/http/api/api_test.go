@@ -17,7 +17,6 @@ import (
 
 	"github.com/offload/sessiond/adapters/http/api"
 	"github.com/offload/sessiond/adapters/http/edge"
-	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
@@ -318,66 +317,6 @@ func TestSizes(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-func TestWhoseAddress(t *testing.T) {
-	proxy := clientaddr.Trust(netip.MustParsePrefix("192.0.2.0/24"))
-	for _, c := range []struct {
-		name    string
-		trusted clientaddr.Trusted
-		header  string
-		headers []string
-		want    string
-	}{
-		{"the peer", clientaddr.Trusted{}, api.HeaderXForwardedFor, []string{"X-Forwarded-For", "203.0.113.5"}, "192.0.2.1"},
-		{"behind a trusted proxy", proxy, api.HeaderXForwardedFor, []string{"X-Forwarded-For", "198.51.100.1, 203.0.113.5"}, "203.0.113.5"},
-		{"over several lines", proxy, api.HeaderXForwardedFor,
-			[]string{"X-Forwarded-For", "203.0.113.5", "X-Forwarded-For", "192.0.2.7"}, "203.0.113.5"},
-		{"the header that is not read", proxy, api.HeaderXForwardedFor, []string{"Forwarded", "for=203.0.113.5"}, "192.0.2.1"},
-		{"the other header", proxy, api.HeaderForwarded,
-			[]string{"Forwarded", `for="[2001:db8::1]:80";proto=https`, "X-Forwarded-For", "203.0.113.5"}, "2001:db8::1"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			d := newDesk()
-			d.api.Trusted, d.api.Header = c.trusted, c.header
-			require.Equal(t, 200, d.do(post(goodBody, c.headers...)).StatusCode)
-			assert.Equal(t, netip.MustParseAddr(c.want), d.issuance.IssueCalls()[0].Ask.Client)
-		})
-	}
-}
-
-func TestAForgottenProxyIsTold(t *testing.T) {
-	proxy := clientaddr.Trust(netip.MustParsePrefix("10.0.0.0/8"))
-	for _, c := range []struct {
-		name    string
-		peer    string
-		trusted clientaddr.Trusted
-		headers []string
-		told    bool
-	}{
-		{"a private peer", "10.1.2.3:4567", clientaddr.Trusted{}, []string{"X-Forwarded-For", "203.0.113.5"}, true},
-		{"by the other header", "[fd00::1]:4567", clientaddr.Trusted{}, []string{"Forwarded", "for=203.0.113.5"}, true},
-		{"on this machine", "127.0.0.1:4567", clientaddr.Trusted{}, []string{"X-Forwarded-For", "203.0.113.5"}, true},
-		{"without such headers", "10.1.2.3:4567", clientaddr.Trusted{}, nil, false},
-		{"a client of the internet", "203.0.113.5:4567", clientaddr.Trusted{}, []string{"X-Forwarded-For", "10.1.2.3"}, false},
-		{"a proxy that is trusted", "10.1.2.3:4567", proxy, []string{"X-Forwarded-For", "203.0.113.5"}, false},
-		{"some proxy is trusted", "192.168.1.1:4567", proxy, []string{"X-Forwarded-For", "203.0.113.5"}, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			d := newDesk()
-			events := &portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}}
-			d.api.Events, d.api.Trusted = events, c.trusted
-			r := post(goodBody, c.headers...)
-			r.RemoteAddr = c.peer
-			require.Equal(t, 200, d.do(r).StatusCode)
-			if !c.told {
-				assert.Empty(t, events.RecordCalls())
-				return
-			}
-			require.Len(t, events.RecordCalls(), 1)
-			assert.Equal(t, ports.ForwardedByStranger{}, events.RecordCalls()[0].Event)
-		})
-	}
-}
 
 func TestCurrent(t *testing.T) {
 	d := newDesk()

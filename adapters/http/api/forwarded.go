@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/offload/sessiond/adapters/http/edge"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/ports"
 )
@@ -20,15 +21,24 @@ func (a *API) clientOf(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{} // not a TCP peer: all such are one client
 	}
-	if a.Trusted.Nobody() && clientaddr.Private(peer.Addr()) && forwards(r.Header) {
-		a.Events.Record(r.Context(), ports.ForwardedByStranger{})
-	}
 	lines := r.Header.Values(a.Header)
 	entries := clientaddr.XForwardedFor(lines)
 	if a.Header == HeaderForwarded {
 		entries = clientaddr.Forwarded(lines)
 	}
 	return clientaddr.Client(peer.Addr(), a.Trusted, entries)
+}
+
+// noticing is handle, and records whoever forwards from a private range while no proxy is trusted, whatever becomes of his request.
+func (a *API) noticing(handle edge.Handler) edge.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if a.Trusted.Nobody() && forwards(r.Header) {
+			if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && clientaddr.Private(peer.Addr()) {
+				a.Events.Record(r.Context(), ports.ForwardedByStranger{})
+			}
+		}
+		return handle(w, r)
+	}
 }
 
 // forwards tells whether a request has headers that proxies write.

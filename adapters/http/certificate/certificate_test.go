@@ -2,7 +2,10 @@ package certificate_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -105,6 +108,49 @@ func TestReadTakesKeysInEveryForm(t *testing.T) {
 	require.NoError(t, err)
 	_, err = certificate.Read(certificate.Files{Chain: chain, Key: write(t, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)}), 0o600)})
 	assert.Equal(t, certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}}, err, "it is read, and belongs to nobody")
+}
+
+// keysOfEveryKind are keys by what they are, and whether TLS has them.
+func keysOfEveryKind(t *testing.T) (sound, unusable map[string]crypto.Signer) {
+	t.Helper()
+	defer t.Setenv("GODEBUG", os.Getenv("GODEBUG"))
+	t.Setenv("GODEBUG", "rsa1024min=0") // no shorter key is made without
+	made := func(key crypto.Signer, err error) crypto.Signer {
+		require.NoError(t, err)
+		return key
+	}
+	rsaOf := func(bits int) crypto.Signer {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		return made(key, err)
+	}
+	on := func(curve elliptic.Curve) crypto.Signer {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		return made(key, err)
+	}
+	_, edwards, err := ed25519.GenerateKey(rand.Reader)
+	sound = map[string]crypto.Signer{
+		"P-256": on(elliptic.P256()), "P-384": on(elliptic.P384()), "P-521": on(elliptic.P521()), "RSA-2048": rsaOf(2048), "Ed25519": made(edwards, err),
+	}
+	unusable = map[string]crypto.Signer{"P-224": on(elliptic.P224()), "RSA-512": rsaOf(512)}
+	return sound, unusable
+}
+
+// TestReadTriesThePair: what can be read need not be of a kind that TLS has.
+func TestReadTriesThePair(t *testing.T) {
+	read := func(t *testing.T, key crypto.Signer) error {
+		chain, private := pki.NewWith(t, key, "localhost").Write(t, t.TempDir())
+		_, err := certificate.Read(certificate.Files{Chain: chain, Key: private})
+		return err
+	}
+	sound, unusable := keysOfEveryKind(t)
+	for name, key := range sound {
+		t.Run(name, func(t *testing.T) { assert.NoError(t, read(t, key)) })
+	}
+	for name, key := range unusable {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, certificate.Faults{{Part: certificate.Chain, Reason: certificate.Unusable}}, read(t, key))
+		})
+	}
 }
 
 // output is written by the source.
@@ -222,6 +268,19 @@ func TestWhatIsNoGoodChangesNothingAndIsToldOnce(t *testing.T) {
 		looks(1)
 		assert.Equal(t, "second", w.name())
 		assert.Equal(t, []string{"INFO tls_reloaded"}, w.heard(t))
+	})
+}
+
+// TestAPairThatTLSDoesNotHave never takes the place of one that is served.
+func TestAPairThatTLSDoesNotHave(t *testing.T) {
+	_, unusable := keysOfEveryKind(t)
+	watch(t, func(t *testing.T, w watched, _ func(...string) pki.Pair) {
+		for _, key := range unusable {
+			pki.NewWith(t, key, "second").Write(t, filepath.Dir(w.chain))
+			looks(10)
+			assert.Equal(t, "first", w.name())
+		}
+		assert.Equal(t, []string{"ERROR tls_reload_failed: the certificate's file holds a certificate that cannot be used for TLS"}, w.heard(t), "once")
 	})
 }
 

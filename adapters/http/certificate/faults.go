@@ -46,6 +46,8 @@ const (
 	Malformed
 	// Mismatched is a key that belongs to another certificate.
 	Mismatched
+	// Unusable is a pair with which no handshake of TLS is made: its key is of a kind that TLS does not have, or too short.
+	Unusable
 	// Ended is a certificate that is no longer valid, or not yet. Read does not ask.
 	Ended
 )
@@ -79,6 +81,8 @@ func (f Fault) String() string {
 		return "holds no private key in PEM, or an encrypted one"
 	case Mismatched:
 		return "holds the key of another certificate"
+	case Unusable:
+		return "holds a certificate that cannot be used for TLS"
 	case Ended:
 		return "holds a certificate that is not valid now"
 	}

@@ -63,9 +63,18 @@ func (c *Certificate) same(other *Certificate) bool {
 	return slices.EqualFunc(c.pair.Certificate, other.pair.Certificate, bytes.Equal)
 }
 
-// Read reads a certificate and its key, through symbolic links. It never waits for a writer, as a pipe would have it. It fails with Faults, all
-// of them at once.
+// Read reads a certificate and its key, through symbolic links, and tries them. It never waits for a writer, as a pipe would have it. It fails with
+// Faults, all of them at once.
 func Read(files Files) (*Certificate, error) {
+	found, err := read(files)
+	if err == nil && !found.serves() {
+		return nil, Faults{{Chain, Unusable}}
+	}
+	return found, err
+}
+
+// read is Read without a trial.
+func read(files Files) (*Certificate, error) {
 	var faults Faults
 	chain, _, reason := readFile(files.Chain)
 	if reason != sound {

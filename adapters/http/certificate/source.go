@@ -69,11 +69,16 @@ func (s *Source) run(ctx context.Context) {
 
 // look reads the files. A fault is told when it is there at two looks in a row: whoever replaces two files has a moment in which they do not fit.
 func (s *Source) look(ctx context.Context) {
-	found, err := Read(s.files)
+	found, err := read(s.files)
 	known := err == nil && found.same(s.current.Load())
 	// A certificate that is in force already is not judged again: nothing better is there.
-	if err == nil && !known && !found.ValidAt(s.clock.Now()) {
-		err = Faults{{Chain, Ended}}
+	if err == nil && !known {
+		switch {
+		case !found.serves():
+			err = Faults{{Chain, Unusable}}
+		case !found.ValidAt(s.clock.Now()):
+			err = Faults{{Chain, Ended}}
+		}
 	}
 	if err != nil {
 		text := err.Error()

@@ -2,6 +2,8 @@ package edge
 
 import (
 	"bufio"
+	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 
@@ -23,7 +25,9 @@ type announced struct {
 type announcementError struct {
 	// silent is true where nothing came at all: balancers so look whether somebody listens.
 	silent bool
-	cause  error
+	// missing is true where what came is no announcement, and false where it is one that cannot be understood.
+	missing bool
+	cause   error
 }
 
 // Error is error's.
@@ -38,11 +42,17 @@ func readAnnouncement(conn net.Conn) (net.Conn, error) {
 	if _, err := reader.Peek(1); err != nil {
 		return nil, &announcementError{silent: true, cause: err}
 	}
+	a := &announced{Conn: conn, rest: reader, client: nobody{}}
+	if head, _ := reader.Peek(len(unspecified)); string(head) == unspecified {
+		if err := skipUnspecified(reader); err != nil {
+			return nil, &announcementError{cause: err}
+		}
+		return a, nil
+	}
 	header, err := proxyproto.Read(reader)
 	if err != nil {
-		return nil, &announcementError{cause: err}
+		return nil, &announcementError{missing: errors.Is(err, proxyproto.ErrNoProxyProtocol), cause: err}
 	}
-	a := &announced{Conn: conn, rest: reader, client: nobody{}}
 	if tcp, _, ok := header.TCPAddrs(); ok && header.Command.IsProxy() {
 		a.client = tcp
 	} else if header.Command.IsLocal() && header.Version == 2 {
@@ -51,7 +61,25 @@ func readAnnouncement(conn net.Conn) (net.Conn, error) {
 	return a, nil
 }
 
-// nobody is the client of a proxy that does not tell an address of TCP: of version 1 UNKNOWN, or a socket of UNIX. It is not the proxy's address, since what such
+// unspecified is how version 2 announces a client without an address (AF_UNSPEC), as version 1 does by UNKNOWN. It is the receiver's to accept it or not, and
+// go-proxyproto does not; both versions are treated alike here. No announcement of version 1 is shorter.
+const unspecified = "\r\n\r\n\x00\r\nQUIT\n\x21\x00"
+
+// skipUnspecified reads such an announcement to its end.
+func skipUnspecified(reader *bufio.Reader) error {
+	_, _ = reader.Discard(len(unspecified)) // which have come
+	var length uint16
+	if err := binary.Read(reader, binary.BigEndian, &length); err != nil {
+		return err
+	}
+	if length > proxyproto.MaxV2HeaderSize {
+		return proxyproto.ErrInvalidLength
+	}
+	_, err := reader.Discard(int(length))
+	return err
+}
+
+// nobody is the client of a proxy that does not tell an address of TCP: UNKNOWN, AF_UNSPEC, or a socket of UNIX. It is not the proxy's address, since what such
 // a client says would then be believed as the proxy is.
 type nobody struct{}
 

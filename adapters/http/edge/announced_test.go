@@ -73,6 +73,8 @@ func TestAnnouncements(t *testing.T) {
 		"version 2, IPv6":                   {secondVersion(proxied, inet6, v6, 0), "[2001:db8::7]:4711"},
 		"version 2, with more":              {secondVersion(proxied, inet, v4, 0)[:14] + "\x00\x13" + v4 + "\x04\x00\x04abcd", "198.51.100.7:4711"},
 		"version 2, a socket of UNIX":       {secondVersion(proxied, unixStream, paths, 0), "unknown"},
+		"version 2, of nobody":              {secondVersion(proxied, 0, "", 0), "unknown"},
+		"version 2, of nobody, with more":   {secondVersion(proxied, 0, "", 4000), "unknown"},
 		"version 2, the proxy itself":       {secondVersion(local, 0, "", 0), "127.0.0.1"},
 		"the proxy itself, with addresses":  {secondVersion(local, inet, v4, 0), "127.0.0.1"},
 
@@ -84,7 +86,9 @@ func TestAnnouncements(t *testing.T) {
 		"version 1, a port beyond":           {"PROXY TCP4 198.51.100.7 192.0.2.1 65536 443\r\n", ""},
 		"version 1, endless":                 {"PROXY TCP4 " + strings.Repeat("1", 500), ""},
 		"version 1, a bare line feed":        {"PROXY TCP4 198.51.100.7 192.0.2.1 4711 443\n", ""},
-		"version 2, of nobody":               {secondVersion(proxied, 0, "", 0), ""},
+		"version 2, of nobody and too long":  {secondVersion(proxied, 0, "", 60_000), ""},
+		"version 2, of nobody, cut short":    {secondVersion(proxied, 0, "", 0)[:14], ""},
+		"version 2, of no known family":      {secondVersion(proxied, 0x13, v4, 0), ""},
 		"version 2, too short":               {secondVersion(proxied, inet, v4[:8], 0), ""},
 		"version 2, more than anybody needs": {secondVersion(proxied, inet, v4, 60_000), ""},
 		"version 2, another command":         {secondVersion(2, inet, v4, 0), ""},
@@ -220,21 +224,30 @@ func TestASlowAnnouncementKeepsNobodyWaitingAndEnds(t *testing.T) {
 
 // TestAProxyThatAnnouncesNobodyIsTold, for then none of its clients is served; but not that a balancer looks whether somebody listens.
 func TestAProxyThatAnnouncesNobodyIsTold(t *testing.T) {
+	const unannounced, misunderstood = "a trusted proxy announces no client", "a trusted proxy's announcement cannot be understood"
 	for name, c := range map[string]struct {
-		sent  string
-		lines int
-	}{"requests": {whole, 1}, "nothing": {"", 0}} {
+		sent string
+		told map[string]int
+	}{
+		"requests":           {whole, map[string]int{unannounced: 1, misunderstood: 0}},
+		"nothing":            {"", map[string]int{unannounced: 0, misunderstood: 0}},
+		"a line cut short":   {firstVersion[:20], map[string]int{unannounced: 0, misunderstood: 1}},
+		"too much":           {secondVersion(proxied, inet, v4, 5000), map[string]int{unannounced: 0, misunderstood: 1}},
+		"too much of nobody": {secondVersion(proxied, 0, "", 5000), map[string]int{unannounced: 0, misunderstood: 1}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			server := behindProxy(t, edge.Entry{Announces: trusting}, patience, slog.New(slog.NewTextHandler(&out, nil)))
 			for range 20 {
 				client := dial(t, server)
-				client.say(t, c.sent)
-				require.NoError(t, client.Conn.(*net.TCPConn).CloseWrite())
+				client.sayAnyway(c.sent)
+				_ = client.Conn.(*net.TCPConn).CloseWrite()
 				_, _ = io.Copy(io.Discard, client.Reader)
 			}
 			server.Shutdown(context.Background())
-			assert.Equal(t, c.lines, strings.Count(out.String(), "a trusted proxy announces no client"), "%s", out.String())
+			for kind, lines := range c.told {
+				assert.Equal(t, lines, strings.Count(out.String(), kind), "%s", out.String())
+			}
 			assert.NotContains(t, out.String(), "127.0.0.1")
 		})
 	}

@@ -24,7 +24,9 @@ func WriteJSON(w http.ResponseWriter, status int, value any) {
 // server that waited for that body would wait as long as a slow client likes.
 type recorder struct {
 	http.ResponseWriter
-	body   *watched
+	body *watched
+	// bare says that no body leaves, for HEAD asked: net/http takes in what is written, and drops it.
+	bare   bool
 	status int
 	bytes  int64
 	cause  error
@@ -47,7 +49,9 @@ func (a *recorder) Write(data []byte) (int, error) {
 		a.WriteHeader(http.StatusOK)
 	}
 	n, err := a.ResponseWriter.Write(data)
-	a.bytes += int64(n)
+	if !a.bare {
+		a.bytes += int64(n)
+	}
 	return n, err
 }
 

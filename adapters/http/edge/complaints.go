@@ -74,10 +74,17 @@ func (c *complaints) tell(kind string) {
 // kindUnannounced is a trusted proxy that does not announce its client: most likely it is not told to, and then none of its clients is served.
 const kindUnannounced = "PROXY protocol: a trusted proxy announces no client"
 
+// kindMisunderstood is a trusted proxy that does announce its client, in a way that is broken, too long or not known.
+const kindMisunderstood = "PROXY protocol: a trusted proxy's announcement cannot be understood"
+
 // unwelcome tells of a connection that did not come through the lobby. Scanners fail handshakes all day long, so that is for those who look for it.
 func (c *complaints) unwelcome(err error) {
 	if announcement, ok := errors.AsType[*announcementError](err); ok && !announcement.silent {
-		c.tell(kindUnannounced)
+		kind := kindMisunderstood
+		if announcement.missing {
+			kind = kindUnannounced
+		}
+		c.tell(kind)
 	}
 	if _, ok := errors.AsType[*handshakeError](err); ok {
 		c.logger.LogAttrs(context.Background(), slog.LevelDebug, "tls_handshake_failed", slog.String("reason", handshakeReason(err)))

@@ -61,6 +61,8 @@ func (d *drain) follow(conn net.Conn, state http.ConnState) {
 		p.begun.Store(true)
 		p.http2.Store(speaksHTTP2(conn))
 	case http.StateIdle:
+		// A client that sends the beginning of a request right behind another has it in net/http's buffer by now, where nobody can tell it from none. Such a
+		// request has the linger alone to be completed in.
 		d.enter(conn).begun.Store(false)
 		d.wake()
 	case http.StateClosed, http.StateHijacked:

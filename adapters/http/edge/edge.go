@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -47,17 +46,17 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if lastOnConnection(r) {
 		w.Header().Set("Connection", "close")
 	}
-	answer := &recorder{ResponseWriter: w, body: watch(r)}
-	handle, route := e.match(r)
-	r = r.WithContext(ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route}))
+	answer := &recorder{ResponseWriter: w, body: watch(r), bare: r.Method == http.MethodHead}
+	route := e.match(r)
+	r = r.WithContext(ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route.Pattern}))
 	defer func() {
 		took := start.Until(e.clock.Instant())
 		method := methodLabel(r.Method)
-		e.traffic.Answered(route, method, answer.sent(), took)
+		e.traffic.Answered(route.Pattern, method, answer.sent(), took)
 		e.tell(r.Context(), route, method, answer, took)
 	}()
 	defer e.recover(answer, r)
-	if err := handle(answer, r); err != nil {
+	if err := route.handler(r.Method)(answer, r); err != nil {
 		answer.cause = err
 		writeError(answer, id, err)
 	}
@@ -66,29 +65,29 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// match finds who answers, and the route's pattern for logs and metrics.
-func (e *Edge) match(r *http.Request) (Handler, string) {
+// match finds the route that answers.
+func (e *Edge) match(r *http.Request) *Route {
 	path := sentPath(r)
 	for i := range e.routes {
 		if route := &e.routes[i]; route.matches(path) {
-			return route.handler(r.Method), route.Pattern
+			return route
 		}
 	}
-	return func(http.ResponseWriter, *http.Request) error { return failure.New(failure.NotFound, nil) }, RouteUnknown
+	return &unknown
 }
 
 // tell logs the request: at debug, or as a warning with the cause where the service failed.
-func (e *Edge) tell(ctx context.Context, route, method string, answer *recorder, took time.Duration) {
+func (e *Edge) tell(ctx context.Context, route *Route, method string, answer *recorder, took time.Duration) {
 	level := slog.LevelDebug
 	attributes := []slog.Attr{
 		slog.String("request_id", ports.OriginOf(ctx).RequestID),
-		slog.String("route", route),
+		slog.String("route", route.Pattern),
 		slog.String("method", method),
 		slog.Int("status", answer.sent()),
 		slog.Int64("bytes", answer.bytes),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 	}
-	if answer.sent() >= http.StatusInternalServerError {
+	if status := answer.sent(); status >= http.StatusInternalServerError && status != route.Expected {
 		level = slog.LevelWarn
 		if answer.cause != nil {
 			attributes = append(attributes, slog.String("cause", answer.cause.Error()))

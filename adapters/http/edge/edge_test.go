@@ -176,6 +176,35 @@ func TestEveryKindHasAShape(t *testing.T) {
 	}
 }
 
+// TestAnExpectedStatusIsNoFailure, on the route that expects it alone.
+func TestAnExpectedStatusIsNoFailure(t *testing.T) {
+	unready := func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return nil
+	}
+	routes := []edge.Route{
+		{Pattern: "/ready", Handle: unready, Expected: http.StatusServiceUnavailable},
+		{Pattern: "/other", Handle: unready},
+		{Pattern: "/broken", Handle: func(http.ResponseWriter, *http.Request) error { return errors.New("x") }, Expected: http.StatusServiceUnavailable},
+	}
+	for path, level := range map[string]string{"/ready": "DEBUG", "/other": "WARN", "/broken": "WARN"} {
+		_, _, log := serve(target("GET", path), routes...)
+		assert.Contains(t, log, `"level":"`+level+`","msg":"http_request"`, path)
+	}
+}
+
+// TestBytesAreThoseThatLeave: of an answer to HEAD none does.
+func TestBytesAreThoseThatLeave(t *testing.T) {
+	route := edge.Route{Pattern: "/a", Methods: []string{"GET"}, Handle: func(w http.ResponseWriter, _ *http.Request) error {
+		edge.WriteJSON(w, http.StatusOK, "four")
+		return nil
+	}}
+	for method, count := range map[string]string{"GET": `"bytes":6,`, "HEAD": `"bytes":0,`} {
+		_, _, log := serve(target(method, "/a"), route)
+		assert.Contains(t, log, count, method)
+	}
+}
+
 func TestTrafficHasFewWords(t *testing.T) {
 	for _, c := range []struct{ method, uri, route, label string }{
 		{"GET", "/a", "/a", "GET"}, {"BREW", "/a/below", "/a", "other"}, {"get", "/a", "/a", "other"}, {"PUT", "/b", "unknown", "PUT"},

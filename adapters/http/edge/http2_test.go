@@ -289,6 +289,23 @@ func TestShutdownFinishesHTTP2(t *testing.T) {
 	})
 }
 
+// goAway begins the frame that says that nothing more is taken (RFC 9113 §6.8).
+const goAway = "\x00\x00\x08\x07\x00\x00\x00\x00\x00"
+
+// TestHTTP2BelongsToAServerOfItsOwn holds net/http to what newHTTP2 stands on and no documentation promises: the Shutdown of the server that never served tells
+// the clients of the one that serves, and touches nothing else.
+func TestHTTP2BelongsToAServerOfItsOwn(t *testing.T) {
+	onBothWays(t, usual, http.NotFoundHandler(), func(t *testing.T, v visit) {
+		client := v.dial(t)
+		client.say(t, ping)
+		v.server.PartHTTP2()
+		heard, err := io.ReadAll(client.Reader)
+		require.NoError(t, err)
+		assert.Contains(t, string(heard), goAway)
+		assert.Equal(t, http.StatusNotFound, v.ask(t, http.MethodGet, "/", nil).StatusCode, "newcomers are served")
+	})
+}
+
 // TestShutdownTellsHTTP2 at once that nothing more is taken, so that no request is sent in vain.
 func TestShutdownTellsHTTP2(t *testing.T) {
 	onBothWays(t, usual, http.NotFoundHandler(), func(t *testing.T, v visit) {
@@ -298,7 +315,7 @@ func TestShutdownTellsHTTP2(t *testing.T) {
 		go func() { stopped <- v.server.Shutdown(context.Background()) }()
 		heard, err := io.ReadAll(client.Reader)
 		require.NoError(t, err)
-		assert.Contains(t, string(heard), "\x00\x00\x08\x07\x00\x00\x00\x00\x00", "GOAWAY (RFC 9113 §6.8)")
+		assert.Contains(t, string(heard), goAway)
 		assert.Zero(t, <-stopped)
 	})
 }

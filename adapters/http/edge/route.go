@@ -20,9 +20,16 @@ type Route struct {
 	// Methods are those that are answered; GET brings HEAD along. None means any.
 	Methods []string
 	Handle  Handler
+	// Expected is a status of 5xx that is an answer on this route, and no failure of the service; 0 for none.
+	Expected int
 	// Around goes around whoever answers on the route, refusals included; nil for nothing.
 	Around func(Handler) Handler
 }
+
+// unknown is the route of whatever matches no other.
+var unknown = Route{Pattern: RouteUnknown, Handle: func(http.ResponseWriter, *http.Request) error {
+	return failure.New(failure.NotFound, nil)
+}}
 
 func (t *Route) matches(path string) bool {
 	rest, found := strings.CutPrefix(path, t.Pattern)

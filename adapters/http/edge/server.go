@@ -96,6 +96,7 @@ func Listen(ctx context.Context, address string, handler http.Handler, bounds Bo
 
 // newHTTP2 has net/http's HTTP/2 of server belong to a second http.Server, which never serves anything. Shutdown tells clients of HTTP/2 that nothing more is
 // taken, and it closes connections of HTTP/1 between two requests. The former must come at once and the latter must not, so each has a Shutdown of its own.
+// That net/http does so is not documented: TestHTTP2BelongsToAServerOfItsOwn holds it to that.
 func newHTTP2(server *http.Server) *http.Server {
 	apart := &http.Server{Protocols: server.Protocols, IdleTimeout: server.IdleTimeout, ReadTimeout: server.ReadTimeout}
 	_ = apart.Serve(nowhere{}) // what it sets up for HTTP/2 on the way is all that is wanted

@@ -19,7 +19,7 @@ func (o *Ops) Routes() []edge.Route {
 	get := []string{http.MethodGet}
 	return []edge.Route{
 		{Pattern: "/livez", Methods: get, Handle: livez},
-		{Pattern: "/readyz", Methods: get, Handle: o.readyz},
+		{Pattern: "/readyz", Methods: get, Handle: o.readyz, Expected: http.StatusServiceUnavailable},
 		{Pattern: "/metrics", Methods: get, Handle: o.metrics},
 	}
 }

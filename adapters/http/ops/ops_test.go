@@ -1,6 +1,7 @@
 package ops_test
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,7 @@ type silence struct{}
 func (silence) Began()                                      {}
 func (silence) Answered(string, string, int, time.Duration) {}
 
+// get asks, and what is logged at info and above is a fault: no answer here is a failure of the service.
 func get(t *testing.T, path string, conditions ...ports.Condition) (int, string) {
 	t.Helper()
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
@@ -30,10 +32,11 @@ func get(t *testing.T, path string, conditions ...ports.Condition) (int, string)
 		Readiness: &portsmock.ReadinessMock{ConditionsFunc: func() []ports.Condition { return conditions }},
 		Metrics:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("a_metric 1\n")) }),
 	}
-	recorder := httptest.NewRecorder()
-	edge.New(o.Routes(), clock, silence{}, slog.New(slog.DiscardHandler)).ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
+	recorder, log := httptest.NewRecorder(), &bytes.Buffer{}
+	edge.New(o.Routes(), clock, silence{}, slog.New(slog.NewTextHandler(log, nil))).ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
 	body, err := io.ReadAll(recorder.Result().Body)
 	require.NoError(t, err)
+	assert.Empty(t, log.String())
 	return recorder.Code, string(body)
 }
 

@@ -15,7 +15,7 @@ const (
 	// During an outage a probe is sent after each pause, drawn evenly between these two so that replicas spread.
 	leastPause = 250 * time.Millisecond
 	mostPause  = 500 * time.Millisecond
-	// firstWithin is for the probe at the start, which may find that a connection has to come about first.
+	// firstWithin is for the probe at the start, whatever the timeout: it may find that a connection has to come about first, and nobody is served meanwhile.
 	firstWithin = time.Second
 	// maxProbes bounds the probes that a storage keeps beyond their deadlines, where it does not look at its context.
 	maxProbes = 8
@@ -29,11 +29,11 @@ var (
 	errStuck   = errors.New("earlier probes were never answered")
 )
 
-// Start asks the shared storage once and waits for the answer, a second or the timeout at the longest: where it is absent, the service begins with
+// Start asks the shared storage once and waits for the answer, a second at the longest: where it is absent, the service begins with
 // an outage and no caller finds out. It then watches for failures and for recovery until Stop. The end of ctx ends the wait alone.
 func (s *Storage) Start(ctx context.Context) {
 	first := s.period.Load()
-	if err := s.probe(ctx, max(firstWithin, s.parts.Timeout)); err != nil && ctx.Err() == nil {
+	if err := s.probe(ctx, firstWithin); err != nil && ctx.Err() == nil {
 		s.giveUp(first, err)
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))

@@ -19,55 +19,43 @@ func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now th
 	if err != nil {
 		return throttle.Decision{}, err
 	}
-	standings := seen.standings()
-	if refused(standings) {
-		return throttle.Decide(standings...), nil
+	if decision := seen.decision(); decision.Refused() {
+		return decision, nil
 	}
-	taken := make(judgedAsks, 0, len(seen))
 	for i := range asks.Len() {
 		got, err := s.judge(ctx, client, take, now, asks.At(i))
 		if err != nil {
-			s.takeAllBack(ctx, client, taken)
+			s.takeAllBack(ctx, client, seen.of[:i])
 			return throttle.Decision{}, err
 		}
-		standings[i] = got[0].standing
-		if standings[i].RetryIn > 0 {
-			s.takeAllBack(ctx, client, taken)
+		seen.of[i] = got.of[0]
+		if seen.of[i].standing.RetryIn > 0 {
+			s.takeAllBack(ctx, client, seen.of[:i])
 			break
 		}
-		taken = append(taken, got[0])
 	}
-	return throttle.Decide(standings...), nil
-}
-
-func refused(standings []throttle.Standing) bool {
-	for i := range standings {
-		if standings[i].RetryIn > 0 {
-			return true
-		}
-	}
-	return false
+	return seen.decision(), nil
 }
 
 // lookAtAll reads how all asks stand, from all nodes at once.
 func (s *Storage) lookAtAll(ctx context.Context, client rueidis.Client, now throttle.Instant, asks *throttle.Asks) (judgedAsks, error) {
-	all := make(judgedAsks, asks.Len())
+	all := judgedAsks{n: asks.Len()}
 	errs := make([]error, asks.Len())
 	var group sync.WaitGroup
-	for i := range all {
+	for i := range all.n {
 		group.Go(func() {
 			seen, err := s.judge(ctx, client, look, now, asks.At(i))
 			if err != nil {
 				errs[i] = err
 				return
 			}
-			all[i] = seen[0]
+			all.of[i] = seen.of[0]
 		})
 	}
 	group.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return nil, err
+			return judgedAsks{}, err
 		}
 	}
 	return all, nil
@@ -75,7 +63,7 @@ func (s *Storage) lookAtAll(ctx context.Context, client rueidis.Client, now thro
 
 // takeAllBack takes back what was granted, within a time of its own: the caller's may be over. He is kept until it is done, or until his deadline. A
 // grant that cannot be taken back costs its room for one window.
-func (s *Storage) takeAllBack(ctx context.Context, client rueidis.Client, taken judgedAsks) {
+func (s *Storage) takeAllBack(ctx context.Context, client rueidis.Client, taken []judged) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

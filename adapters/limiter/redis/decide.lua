@@ -16,18 +16,18 @@ end
 local function look(key, near, limit, window, life, now)
   local ring = open(key, near)
   local count = ring.count
-  if count == 0 then return {ring = ring, limit = limit, life = life, at = now, counted = 0, left = limit, grows = 0, retry = 0} end
+  if count == 0 then return {ring = ring, limit = limit, life = life, at = now, counted = 0, grows = 0} end
   local last = instant(ring, 1)
   if last > now then
     if clock == 'caller' then now = last else ring = settle(ring, now) end
   end
   if count >= limit then
     local wait = instant(ring, limit) + window - now
-    if wait > 0 then return {ring = ring, limit = limit, life = life, at = now, left = 0, grows = wait, retry = wait} end
+    if wait > 0 then return {ring = ring, limit = limit, life = life, at = now, counted = limit, grows = wait} end
   end
   local counted, grows = later(ring, now - window, count), 0
   if counted > 0 then grows = instant(ring, counted) + window - now end
-  return {ring = ring, limit = limit, life = life, at = now, counted = counted, left = limit - counted, grows = grows, retry = 0}
+  return {ring = ring, limit = limit, life = life, at = now, counted = counted, grows = grows}
 end
 
 -- put writes the grant into a slot: a small ring as a whole, a large one in place.
@@ -63,13 +63,13 @@ local function take(stand)
     return
   end
   if ring.count == ring.slots then
+    if stand.counted < ring.count then
+      put(ring, ring.tail, stand.at, stand.life)
+      return
+    end
     if ring.tail == 0 and ring.slots < stand.limit then -- not around the end yet: grow at the end
       ring.count, ring.slots = ring.count + 1, ring.slots + 1
       put(ring, ring.slots - 1, stand.at, stand.life)
-      return
-    end
-    if stand.counted < ring.count then
-      put(ring, ring.tail, stand.at, stand.life)
       return
     end
     widen(ring, stand.limit)
@@ -79,14 +79,12 @@ local function take(stand)
 end
 
 local stands = {}
-granted = ARGV[1] == 'take'
+granted, answer = ARGV[1] == 'take', ''
 for i, key in ipairs(KEYS) do
-  local from = 3 * i + 1
-  local stand = look(key, read[i], tonumber(ARGV[from]), tonumber(ARGV[from + 1]), ARGV[from + 2], now)
+  local stand = look(key, read[i], tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i]), ARGV[3 * i + 1], now)
   stands[i] = stand
-  granted = granted and stand.retry == 0
-  local to = 4 * i
-  answer[to - 3], answer[to - 2], answer[to - 1], answer[to] = stand.left, stand.grows, stand.retry, stand.at
+  granted = granted and stand.counted < stand.limit
+  answer = answer .. pack('>I4I8I8', stand.counted, stand.grows, stand.at)
 end
 if granted then
   for _, stand in ipairs(stands) do take(stand) end

@@ -59,3 +59,9 @@ const (
 
 // Codes are the errors of a server that are told by their code.
 func Codes() []string { return slices.Collect(maps.Keys(codes)) }
+
+// ReadAnswer is what the storage makes of a script's answer to one ask: how it stands.
+func (s *Storage) ReadAnswer(ask throttle.Ask, answer string) (throttle.Standing, error) {
+	read, err := s.read([]throttle.Ask{ask}, answer)
+	return read.of[0].standing, err
+}

@@ -95,7 +95,7 @@ func readCommand(reader *bufio.Reader) (command []string, err error) {
 
 const (
 	hello    = "%3\r\n$7\r\nversion\r\n$5\r\n7.4.0\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n"
-	granted  = "*4\r\n:3\r\n:0\r\n:0\r\n:1\r\n"
+	granted  = "$20\r\n\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\r\n"
 	noMap    = "-ERR This instance has cluster support disabled\r\n"
 	allRight = "+OK\r\n"
 )

@@ -165,19 +165,31 @@ func TestFullServer(t *testing.T) {
 }
 
 // TestForeignValues has others have written under a subject's key. None of it decides, and none of it keeps the server busy.
+// TestForeignValues puts what is no ring where one belongs: it counts as no grants, and the next one takes its place.
 func TestForeignValues(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient)
+	number := byte(1)
 	for name, value := range map[string]string{
-		"words": "12345678", "many grants": "\x00\x00\x00\x00\x7f\xff\xff\xff12345678", "no grant": strings.Repeat("\x00", 16),
+		"a letter": "x", "words": "12345678", "many grants": "\x00\x00\x00\x00\x7f\xff\xff\xff12345678", "no grant": strings.Repeat("\x00", 16),
 		"a slot that is not there": "\x00\x00\x00\x09\x00\x00\x00\x0112345678", "long words": strings.Repeat("12345678", 40),
+		"half a slot": "\x00\x00\x00\x00\x00\x00\x00\x01" + "12345678" + "123", "long, with half a slot": strings.Repeat("\x00\x00\x00\x01", 61) + "1",
 	} {
+		number++
+		foreign := hour(number, 4)
 		t.Run(name, func(t *testing.T) {
-			server.Do(t, "SET", storage.Key(hour(1, 4)), value)
-			assert.Equal(t, redis.Refused, fails(t, storage, hour(2, 4), hour(1, 4)).Reason)
+			server.Do(t, "SET", storage.Key(foreign), value)
+			for want := 3; want >= 0; want-- {
+				assert.Equal(t, want, left(t, storage, foreign))
+			}
+			decision := answers(t, storage, foreign)
+			assert.True(t, decision.Refused())
 		})
 	}
-	assert.Equal(t, 3, left(t, storage, hour(2, 4)), "nothing was taken")
+	t.Run("another type", func(t *testing.T) {
+		server.Do(t, "RPUSH", storage.Key(hour(1, 4)), "x")
+		assert.Equal(t, redis.Refused, fails(t, storage, hour(1, 4)).Reason)
+	})
 }
 
 func TestReadOnlyReplica(t *testing.T) {

@@ -186,7 +186,7 @@ func TestHostileServer(t *testing.T) {
 // TestRESP2 asks a server that does not know HELLO.
 func TestRESP2(t *testing.T) {
 	storage := open(t, startFake(t, but(map[string]string{"HELLO": "-ERR unknown command 'HELLO'\r\n"})).url(), patient)
-	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
+	assert.Equal(t, 2, left(t, storage, hour(1, 4)), "of three that the server tells of")
 }
 
 // FuzzReplies cuts the same words in two ways: what passes, passes whole, and is as many answers as there were questions at most.

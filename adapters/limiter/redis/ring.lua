@@ -11,16 +11,20 @@ local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local HEAD, SLOT = 8, 8
 local NEAR = HEAD + 16 * SLOT -- as much as the first read brings: all of a small ring, and no more of a large one
 
--- open makes a ring of what the first read has brought; where there was none yet, it reads.
+-- open makes a ring of what the first read has brought; where there was none yet, it reads. Text that is no ring was not written here: it counts as
+-- no grants, and the next grant takes its place. As an error it would stay for ever, and be an outage for everybody.
 local function open(key, near)
   near = near or call('GETRANGE', key, 0, NEAR - 1)
   local size = #near
-  if size == 0 then return {key = key, near = near, tail = 0, count = 0, slots = 0} end
   if size == NEAR then size = call('STRLEN', key) end
-  local tail, count = unpack('>I4I4', near)
-  local slots = (size - HEAD) / SLOT
-  if count < 1 or count > slots or tail >= slots then error('not a ring of grants') end
-  return {key = key, near = near, tail = tail, count = count, slots = slots}
+  if size >= HEAD + SLOT and size % SLOT == 0 then
+    local tail, count = unpack('>I4I4', near)
+    local slots = (size - HEAD) / SLOT
+    if count >= 1 and count <= slots and tail < slots then
+      return {key = key, near = near, tail = tail, count = count, slots = slots}
+    end
+  end
+  return {key = key, near = '', tail = 0, count = 0, slots = 0}
 end
 
 -- offset is where the i-th last grant lies, the last being 1.

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -170,6 +171,23 @@ func TestLargeLimits(t *testing.T) {
 	}
 }
 
+// TestLateAroundTheEnd fills a small ring and goes around its end, slot by slot: with each, a caller who is late by a nanosecond counts as being there
+// at the last grant, wherever in the ring that lies.
+func TestLateAroundTheEnd(t *testing.T) {
+	const limit, step = 4, window / 4
+	storage := open(t, redisserver.Start(t).URL(), patient).UnderSuite("late:")
+	for i := range 3 * limit {
+		now := start.After(time.Duration(i) * step)
+		granted := decide(t, storage, now, ask(1, limit))
+		require.False(t, granted.Refused(), "grant %d", i)
+		if i < limit-1 {
+			continue
+		}
+		late := decide(t, storage, now-1, ask(1, limit))
+		require.Equal(t, step, late.At(0).RetryIn, "after grant %d", i)
+	}
+}
+
 // TestStepBack steps the server's clock back by an hour: who was blocked is blocked for one window more, and no longer.
 func TestStepBack(t *testing.T) {
 	storage := open(t, redisserver.Start(t).URL(), patient).UnderServersClock("step:")
@@ -189,4 +207,43 @@ func TestStepBack(t *testing.T) {
 	}
 	decision = decide(t, storage, back.After(window), ask(1, limit))
 	assert.True(t, decision.Refused())
+}
+
+// TestRingStaysSmall: slots whose grants have left the window are used again, so that a ring has room for what counts at once, and not for the limit.
+func TestRingStaysSmall(t *testing.T) {
+	server := redisserver.Start(t)
+	storage := open(t, server.URL(), patient).UnderSuite("small:")
+	now := start
+	for range 500 {
+		now = now.After(window / 2)
+		decide(t, storage, now, ask(1, 10_000))
+	}
+	answer := server.Do(t, "STRLEN", storage.Key(ask(1, 10_000)))
+	size, err := answer.AsInt64()
+	require.NoError(t, err)
+	assert.LessOrEqual(t, size, int64(8+3*8))
+}
+
+// TestAnswersThatCannotBe are no decision: something else answers there.
+func TestAnswersThatCannotBe(t *testing.T) {
+	storage, err := redis.New("redis://localhost", time.Second)
+	require.NoError(t, err)
+	answer := func(counted uint32, grows uint64) string {
+		text := binary.BigEndian.AppendUint32(nil, counted)
+		text = binary.BigEndian.AppendUint64(text, grows)
+		return string(binary.BigEndian.AppendUint64(text, 1))
+	}
+	micros := uint64(window / time.Microsecond)
+	for name, text := range map[string]string{
+		"nothing": "", "too short": answer(1, 1)[1:], "too long": answer(1, 1) + "x", "more than the limit": answer(5, 1), "all there are": answer(1<<32-1, 1),
+		"beyond the window": answer(4, micros+1), "for ever": answer(4, 1<<63-1), "before now": answer(4, 1<<64-1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := storage.ReadAnswer(ask(1, 4), text)
+			assert.Equal(t, redis.Unintelligible, redis.Sorted(err).Reason)
+		})
+	}
+	standing, err := storage.ReadAnswer(ask(1, 4), answer(4, micros))
+	require.NoError(t, err)
+	assert.Equal(t, throttle.Standing{Ask: ask(1, 4), GrowsIn: window, RetryIn: window}, standing)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed" // the scripts
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"strconv"
 	"time"
@@ -42,7 +43,7 @@ const (
 
 // clock is whose instants the script goes by.
 type clock struct {
-	// name is the clock's, as decide.lua knows it.
+	// name is the clock's, as decide.lua knows it; empty for the server's own.
 	name string
 	// unit is the unit of its instants, windows and waits. Numbers in it stay below 2^53, which is as far as a script reckons exactly.
 	unit time.Duration
@@ -52,7 +53,7 @@ type clock struct {
 
 // serverClock is the server's own, in microseconds since 1970: below 2^53 until the year 2255. A key lives somewhat longer than its
 // window, so that no rounding of its end to milliseconds can cut the window short.
-var serverClock = clock{name: "server", unit: time.Microsecond, life: time.Second}
+var serverClock = clock{unit: time.Microsecond, life: time.Second}
 
 // in is d in the clock's unit, rounded up: a wait that is told is never too short.
 func (c clock) in(d time.Duration) int64 { return ceil(d, c.unit) }
@@ -61,8 +62,7 @@ func ceil(d, unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
 
 // key is where the ask's grants lie: by subject and window. Replicas that share a server must agree on it.
 func (s *Storage) key(ask throttle.Ask) string {
-	const digest = 22 // of base64, for 16 bytes
-	text := make([]byte, 0, len(s.prefix)+digest+16)
+	text := make([]byte, 0, 64) // on the stack
 	text = append(text, s.prefix...)
 	text = base64.RawURLEncoding.AppendEncode(text, ask.Subject[:])
 	text = append(text, ':')
@@ -75,14 +75,19 @@ type judged struct {
 	mark     int64
 }
 
-type judgedAsks []judged
+// judgedAsks are asks as they were judged, in their order.
+type judgedAsks struct {
+	n  int
+	of [throttle.MaxAsks]judged
+}
 
-func (j judgedAsks) standings() []throttle.Standing {
-	standings := make([]throttle.Standing, len(j))
-	for i := range j {
-		standings[i] = j[i].standing
+// decision is what comes of them.
+func (j *judgedAsks) decision() throttle.Decision {
+	var standings [throttle.MaxAsks]throttle.Standing
+	for i := range j.n {
+		standings[i] = j.of[i].standing
 	}
-	return standings
+	return throttle.Decide(standings[:j.n]...)
 }
 
 // errAnswer is an answer that the script does not give: something else answers there.
@@ -90,29 +95,42 @@ var errAnswer = errors.New("redis: not an answer of the script")
 
 // judge has the script judge asks whose keys lie on one server, and do what verb says.
 func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb, now throttle.Instant, asks ...throttle.Ask) (judgedAsks, error) {
-	const head, each = 3, 3
-	keys := make([]string, 0, len(asks))
-	args := make([]string, 0, head+each*len(asks))
-	args = append(args, string(do), s.clock.name, strconv.FormatInt(int64(now), 10))
-	for _, ask := range asks {
-		keys = append(keys, s.key(ask))
+	var keys [throttle.MaxAsks]string
+	args := make([]string, 0, 1+3*throttle.MaxAsks+2)
+	args = append(args, string(do))
+	for i, ask := range asks {
+		keys[i] = s.key(ask)
 		args = append(args, strconv.Itoa(ask.Limit), strconv.FormatInt(s.clock.in(ask.Window), 10),
 			strconv.FormatInt(ceil(ask.Window+s.clock.life, time.Millisecond), 10))
 	}
-	numbers, err := decideScript.Exec(ctx, client, keys, args).AsIntSlice()
+	if s.clock.name != "" {
+		args = append(args, s.clock.name, strconv.FormatInt(int64(now), 10))
+	}
+	answer, err := decideScript.Exec(ctx, client, keys[:len(asks)], args).ToString()
 	if err != nil {
-		return nil, err
+		return judgedAsks{}, err
 	}
-	const answers = 4
-	if len(numbers) != answers*len(asks) {
-		return nil, errAnswer
+	return s.read(asks, answer)
+}
+
+// read reads the script's answer.
+func (s *Storage) read(asks []throttle.Ask, answer string) (judgedAsks, error) {
+	const each = 4 + 8 + 8
+	all := judgedAsks{n: len(asks)}
+	if len(answer) != each*len(asks) {
+		return judgedAsks{}, errAnswer
 	}
-	all := make(judgedAsks, len(asks))
 	for i, ask := range asks {
-		of := numbers[answers*i:]
-		all[i] = judged{mark: of[3], standing: throttle.Standing{
-			Ask: ask, Left: int(of[0]), GrowsIn: time.Duration(of[1]) * s.clock.unit, RetryIn: time.Duration(of[2]) * s.clock.unit,
-		}}
+		of := []byte(answer[each*i : each*(i+1)])
+		counted, grows := binary.BigEndian.Uint32(of), binary.BigEndian.Uint64(of[4:])
+		if uint64(counted) > uint64(ask.Limit) || grows > uint64(s.clock.in(ask.Window)) {
+			return judgedAsks{}, errAnswer
+		}
+		standing := throttle.Standing{Ask: ask, Left: ask.Limit - int(counted), GrowsIn: time.Duration(grows) * s.clock.unit}
+		if standing.Left == 0 {
+			standing.RetryIn = standing.GrowsIn
+		}
+		all.of[i] = judged{standing: standing, mark: int64(binary.BigEndian.Uint64(of[12:]))}
 	}
 	return all, nil
 }

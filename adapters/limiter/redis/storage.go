@@ -80,7 +80,7 @@ func (s *Storage) decideAtOnce(ctx context.Context, client rueidis.Client, now t
 	if err != nil {
 		return throttle.Decision{}, err
 	}
-	return throttle.Decide(judged.standings()...), nil
+	return judged.decision(), nil
 }
 
 // within asks the server, in a goroutine of its own: rueidis looks at a deadline nearly everywhere, but not while it waits for room in a

@@ -31,6 +31,7 @@ func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
 	option.DisableCache = true // nothing is read that could be kept here
 	option.DisableRetry = true // the deadline is ours, and a grant is not to be taken twice
 	option.PipelineMultiplex = -1
+	option.MaxFlushDelay = gather
 	option.ClusterOption = rueidis.ClusterOption{ShardsRefreshInterval: clusterInterval, MaxMovedRedirections: 3}
 	if option.Sentinel.MasterSet != "" {
 		option.Sentinel.TopologyRefreshInterval = sentinelInterval

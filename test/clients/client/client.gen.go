@@ -1649,6 +1649,7 @@ type ClientWithResponsesInterface interface {
 // GetPublicKeysResponse200Headers the declared response headers of an HTTP 200 response for GetPublicKeys
 type GetPublicKeysResponse200Headers struct {
 	CacheControl string
+	Connection   *string
 	ETag         string
 	XRequestID   RequestId
 }
@@ -1656,13 +1657,15 @@ type GetPublicKeysResponse200Headers struct {
 // GetPublicKeysResponse304Headers the declared response headers of an HTTP 304 response for GetPublicKeys
 type GetPublicKeysResponse304Headers struct {
 	CacheControl string
+	Connection   *string
 	ETag         string
 	XRequestID   RequestId
 }
 
 // GetPublicKeysResponse400Headers the declared response headers of an HTTP 400 response for GetPublicKeys
 type GetPublicKeysResponse400Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetPublicKeysResponse417Headers the declared response headers of an HTTP 417 response for GetPublicKeys
@@ -1672,24 +1675,28 @@ type GetPublicKeysResponse417Headers struct {
 
 // GetPublicKeysResponse431Headers the declared response headers of an HTTP 431 response for GetPublicKeys
 type GetPublicKeysResponse431Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetPublicKeysResponse500Headers the declared response headers of an HTTP 500 response for GetPublicKeys
 type GetPublicKeysResponse500Headers struct {
 	CacheControl string
+	Connection   *string
 	XErrorCode   string
 	XRequestID   RequestId
 }
 
 // GetPublicKeysResponse501Headers the declared response headers of an HTTP 501 response for GetPublicKeys
 type GetPublicKeysResponse501Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetPublicKeysResponse505Headers the declared response headers of an HTTP 505 response for GetPublicKeys
 type GetPublicKeysResponse505Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 type GetPublicKeysResponse struct {
@@ -1759,6 +1766,7 @@ func (r GetPublicKeysResponse) ContentType() string {
 // GetDescriptionResponse200Headers the declared response headers of an HTTP 200 response for GetDescription
 type GetDescriptionResponse200Headers struct {
 	CacheControl string
+	Connection   *string
 	ETag         string
 	XRequestID   RequestId
 }
@@ -1766,13 +1774,15 @@ type GetDescriptionResponse200Headers struct {
 // GetDescriptionResponse304Headers the declared response headers of an HTTP 304 response for GetDescription
 type GetDescriptionResponse304Headers struct {
 	CacheControl string
+	Connection   *string
 	ETag         string
 	XRequestID   RequestId
 }
 
 // GetDescriptionResponse400Headers the declared response headers of an HTTP 400 response for GetDescription
 type GetDescriptionResponse400Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetDescriptionResponse417Headers the declared response headers of an HTTP 417 response for GetDescription
@@ -1782,24 +1792,28 @@ type GetDescriptionResponse417Headers struct {
 
 // GetDescriptionResponse431Headers the declared response headers of an HTTP 431 response for GetDescription
 type GetDescriptionResponse431Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetDescriptionResponse500Headers the declared response headers of an HTTP 500 response for GetDescription
 type GetDescriptionResponse500Headers struct {
 	CacheControl string
+	Connection   *string
 	XErrorCode   string
 	XRequestID   RequestId
 }
 
 // GetDescriptionResponse501Headers the declared response headers of an HTTP 501 response for GetDescription
 type GetDescriptionResponse501Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetDescriptionResponse505Headers the declared response headers of an HTTP 505 response for GetDescription
 type GetDescriptionResponse505Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 type GetDescriptionResponse struct {
@@ -1869,12 +1883,14 @@ func (r GetDescriptionResponse) ContentType() string {
 // GetHealthResponse200Headers the declared response headers of an HTTP 200 response for GetHealth
 type GetHealthResponse200Headers struct {
 	CacheControl string
+	Connection   *string
 	XRequestID   RequestId
 }
 
 // GetHealthResponse400Headers the declared response headers of an HTTP 400 response for GetHealth
 type GetHealthResponse400Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetHealthResponse417Headers the declared response headers of an HTTP 417 response for GetHealth
@@ -1884,24 +1900,28 @@ type GetHealthResponse417Headers struct {
 
 // GetHealthResponse431Headers the declared response headers of an HTTP 431 response for GetHealth
 type GetHealthResponse431Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetHealthResponse500Headers the declared response headers of an HTTP 500 response for GetHealth
 type GetHealthResponse500Headers struct {
 	CacheControl string
+	Connection   *string
 	XErrorCode   string
 	XRequestID   RequestId
 }
 
 // GetHealthResponse501Headers the declared response headers of an HTTP 501 response for GetHealth
 type GetHealthResponse501Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetHealthResponse505Headers the declared response headers of an HTTP 505 response for GetHealth
 type GetHealthResponse505Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 type GetHealthResponse struct {
@@ -1969,6 +1989,7 @@ func (r GetHealthResponse) ContentType() string {
 // IssueSessionResponse200Headers the declared response headers of an HTTP 200 response for IssueSession
 type IssueSessionResponse200Headers struct {
 	CacheControl    string
+	Connection      *string
 	RateLimit       *string
 	RateLimitPolicy *string
 	XRequestID      RequestId
@@ -1976,12 +1997,14 @@ type IssueSessionResponse200Headers struct {
 
 // IssueSessionResponse400Headers the declared response headers of an HTTP 400 response for IssueSession
 type IssueSessionResponse400Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // IssueSessionResponse413Headers the declared response headers of an HTTP 413 response for IssueSession
 type IssueSessionResponse413Headers struct {
 	CacheControl string
+	Connection   *string
 	XErrorCode   string
 	XRequestID   RequestId
 }
@@ -1989,6 +2012,7 @@ type IssueSessionResponse413Headers struct {
 // IssueSessionResponse415Headers the declared response headers of an HTTP 415 response for IssueSession
 type IssueSessionResponse415Headers struct {
 	CacheControl string
+	Connection   *string
 	XErrorCode   string
 	XRequestID   RequestId
 }
@@ -2001,6 +2025,7 @@ type IssueSessionResponse417Headers struct {
 // IssueSessionResponse422Headers the declared response headers of an HTTP 422 response for IssueSession
 type IssueSessionResponse422Headers struct {
 	CacheControl string
+	Connection   *string
 	XErrorCode   string
 	XRequestID   RequestId
 }
@@ -2008,6 +2033,7 @@ type IssueSessionResponse422Headers struct {
 // IssueSessionResponse429Headers the declared response headers of an HTTP 429 response for IssueSession
 type IssueSessionResponse429Headers struct {
 	CacheControl    string
+	Connection      *string
 	RateLimit       string
 	RateLimitPolicy string
 	RetryAfter      int
@@ -2017,24 +2043,28 @@ type IssueSessionResponse429Headers struct {
 
 // IssueSessionResponse431Headers the declared response headers of an HTTP 431 response for IssueSession
 type IssueSessionResponse431Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // IssueSessionResponse500Headers the declared response headers of an HTTP 500 response for IssueSession
 type IssueSessionResponse500Headers struct {
 	CacheControl string
+	Connection   *string
 	XErrorCode   string
 	XRequestID   RequestId
 }
 
 // IssueSessionResponse501Headers the declared response headers of an HTTP 501 response for IssueSession
 type IssueSessionResponse501Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // IssueSessionResponse503Headers the declared response headers of an HTTP 503 response for IssueSession
 type IssueSessionResponse503Headers struct {
 	CacheControl string
+	Connection   *string
 	RetryAfter   int
 	XErrorCode   string
 	XRequestID   RequestId
@@ -2042,7 +2072,8 @@ type IssueSessionResponse503Headers struct {
 
 // IssueSessionResponse505Headers the declared response headers of an HTTP 505 response for IssueSession
 type IssueSessionResponse505Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 type IssueSessionResponse struct {
@@ -2155,17 +2186,20 @@ func (r IssueSessionResponse) ContentType() string {
 // GetCurrentSessionResponse200Headers the declared response headers of an HTTP 200 response for GetCurrentSession
 type GetCurrentSessionResponse200Headers struct {
 	CacheControl string
+	Connection   *string
 	XRequestID   RequestId
 }
 
 // GetCurrentSessionResponse400Headers the declared response headers of an HTTP 400 response for GetCurrentSession
 type GetCurrentSessionResponse400Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetCurrentSessionResponse401Headers the declared response headers of an HTTP 401 response for GetCurrentSession
 type GetCurrentSessionResponse401Headers struct {
 	CacheControl    string
+	Connection      *string
 	WWWAuthenticate string
 	XErrorCode      string
 	XRequestID      RequestId
@@ -2178,24 +2212,28 @@ type GetCurrentSessionResponse417Headers struct {
 
 // GetCurrentSessionResponse431Headers the declared response headers of an HTTP 431 response for GetCurrentSession
 type GetCurrentSessionResponse431Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetCurrentSessionResponse500Headers the declared response headers of an HTTP 500 response for GetCurrentSession
 type GetCurrentSessionResponse500Headers struct {
 	CacheControl string
+	Connection   *string
 	XErrorCode   string
 	XRequestID   RequestId
 }
 
 // GetCurrentSessionResponse501Headers the declared response headers of an HTTP 501 response for GetCurrentSession
 type GetCurrentSessionResponse501Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // GetCurrentSessionResponse505Headers the declared response headers of an HTTP 505 response for GetCurrentSession
 type GetCurrentSessionResponse505Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 type GetCurrentSessionResponse struct {
@@ -2272,6 +2310,7 @@ func (r GetCurrentSessionResponse) ContentType() string {
 // VerifyResponse200Headers the declared response headers of an HTTP 200 response for Verify
 type VerifyResponse200Headers struct {
 	CacheControl      string
+	Connection        *string
 	XRequestID        RequestId
 	XSessionExpiresAt Instant
 	XSessionInstallId string
@@ -2280,12 +2319,14 @@ type VerifyResponse200Headers struct {
 
 // VerifyResponse400Headers the declared response headers of an HTTP 400 response for Verify
 type VerifyResponse400Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // VerifyResponse401Headers the declared response headers of an HTTP 401 response for Verify
 type VerifyResponse401Headers struct {
 	CacheControl    string
+	Connection      *string
 	WWWAuthenticate string
 	XErrorCode      string
 	XRequestID      RequestId
@@ -2298,24 +2339,28 @@ type VerifyResponse417Headers struct {
 
 // VerifyResponse431Headers the declared response headers of an HTTP 431 response for Verify
 type VerifyResponse431Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // VerifyResponse500Headers the declared response headers of an HTTP 500 response for Verify
 type VerifyResponse500Headers struct {
 	CacheControl string
+	Connection   *string
 	XErrorCode   string
 	XRequestID   RequestId
 }
 
 // VerifyResponse501Headers the declared response headers of an HTTP 501 response for Verify
 type VerifyResponse501Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 // VerifyResponse505Headers the declared response headers of an HTTP 505 response for Verify
 type VerifyResponse505Headers struct {
-	Connection string
+	Connection          *string
+	XContentTypeOptions *string
 }
 
 type VerifyResponse struct {
@@ -2525,6 +2570,13 @@ func ParseGetPublicKeysResponse(rsp *http.Response) (*GetPublicKeysResponse, err
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2549,6 +2601,13 @@ func ParseGetPublicKeysResponse(rsp *http.Response) (*GetPublicKeysResponse, err
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2568,10 +2627,17 @@ func ParseGetPublicKeysResponse(rsp *http.Response) (*GetPublicKeysResponse, err
 		var headers GetPublicKeysResponse400Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 417:
@@ -2588,10 +2654,17 @@ func ParseGetPublicKeysResponse(rsp *http.Response) (*GetPublicKeysResponse, err
 		var headers GetPublicKeysResponse431Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers431 = &headers
 	case rsp.StatusCode == 500:
@@ -2602,6 +2675,13 @@ func ParseGetPublicKeysResponse(rsp *http.Response) (*GetPublicKeysResponse, err
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
 			var value string
@@ -2622,20 +2702,34 @@ func ParseGetPublicKeysResponse(rsp *http.Response) (*GetPublicKeysResponse, err
 		var headers GetPublicKeysResponse501Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers501 = &headers
 	case rsp.StatusCode == 505:
 		var headers GetPublicKeysResponse505Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers505 = &headers
 	}
@@ -2689,6 +2783,13 @@ func ParseGetDescriptionResponse(rsp *http.Response) (*GetDescriptionResponse, e
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2713,6 +2814,13 @@ func ParseGetDescriptionResponse(rsp *http.Response) (*GetDescriptionResponse, e
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2732,10 +2840,17 @@ func ParseGetDescriptionResponse(rsp *http.Response) (*GetDescriptionResponse, e
 		var headers GetDescriptionResponse400Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 417:
@@ -2752,10 +2867,17 @@ func ParseGetDescriptionResponse(rsp *http.Response) (*GetDescriptionResponse, e
 		var headers GetDescriptionResponse431Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers431 = &headers
 	case rsp.StatusCode == 500:
@@ -2766,6 +2888,13 @@ func ParseGetDescriptionResponse(rsp *http.Response) (*GetDescriptionResponse, e
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
 			var value string
@@ -2786,20 +2915,34 @@ func ParseGetDescriptionResponse(rsp *http.Response) (*GetDescriptionResponse, e
 		var headers GetDescriptionResponse501Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers501 = &headers
 	case rsp.StatusCode == 505:
 		var headers GetDescriptionResponse505Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers505 = &headers
 	}
@@ -2850,6 +2993,13 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value RequestId
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2862,10 +3012,17 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 		var headers GetHealthResponse400Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 417:
@@ -2882,10 +3039,17 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 		var headers GetHealthResponse431Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers431 = &headers
 	case rsp.StatusCode == 500:
@@ -2896,6 +3060,13 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
 			var value string
@@ -2916,20 +3087,34 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 		var headers GetHealthResponse501Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers501 = &headers
 	case rsp.StatusCode == 505:
 		var headers GetHealthResponse505Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers505 = &headers
 	}
@@ -3015,6 +3200,13 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -3041,10 +3233,17 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 		var headers IssueSessionResponse400Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 413:
@@ -3055,6 +3254,13 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
 			var value string
@@ -3079,6 +3285,13 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
 			var value string
@@ -3114,6 +3327,13 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
 		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Error-Code", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -3137,6 +3357,13 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
@@ -3178,10 +3405,17 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 		var headers IssueSessionResponse431Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers431 = &headers
 	case rsp.StatusCode == 500:
@@ -3192,6 +3426,13 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
 			var value string
@@ -3212,10 +3453,17 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 		var headers IssueSessionResponse501Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers501 = &headers
 	case rsp.StatusCode == 503:
@@ -3226,6 +3474,13 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -3253,10 +3508,17 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 		var headers IssueSessionResponse505Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers505 = &headers
 	}
@@ -3314,6 +3576,13 @@ func ParseGetCurrentSessionResponse(rsp *http.Response) (*GetCurrentSessionRespo
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value RequestId
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -3326,10 +3595,17 @@ func ParseGetCurrentSessionResponse(rsp *http.Response) (*GetCurrentSessionRespo
 		var headers GetCurrentSessionResponse400Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -3340,6 +3616,13 @@ func ParseGetCurrentSessionResponse(rsp *http.Response) (*GetCurrentSessionRespo
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
@@ -3377,10 +3660,17 @@ func ParseGetCurrentSessionResponse(rsp *http.Response) (*GetCurrentSessionRespo
 		var headers GetCurrentSessionResponse431Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers431 = &headers
 	case rsp.StatusCode == 500:
@@ -3391,6 +3681,13 @@ func ParseGetCurrentSessionResponse(rsp *http.Response) (*GetCurrentSessionRespo
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
 			var value string
@@ -3411,20 +3708,34 @@ func ParseGetCurrentSessionResponse(rsp *http.Response) (*GetCurrentSessionRespo
 		var headers GetCurrentSessionResponse501Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers501 = &headers
 	case rsp.StatusCode == 505:
 		var headers GetCurrentSessionResponse505Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers505 = &headers
 	}
@@ -3478,6 +3789,13 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value RequestId
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -3511,10 +3829,17 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 		var headers VerifyResponse400Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -3525,6 +3850,13 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
@@ -3562,10 +3894,17 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 		var headers VerifyResponse431Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers431 = &headers
 	case rsp.StatusCode == 500:
@@ -3576,6 +3915,13 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
 		}
 		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
 			var value string
@@ -3596,20 +3942,34 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 		var headers VerifyResponse501Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers501 = &headers
 	case rsp.StatusCode == 505:
 		var headers VerifyResponse505Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.Connection = value
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
 		}
 		response.Headers505 = &headers
 	}
