@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,6 +112,7 @@ func state(t *testing.T) string {
 
 // holds is what every client has to show.
 func (l loop) holds(t *testing.T) {
+	l.holdsInAnOutage(t)
 	t.Run("one session is asked for, kept, used, renewed and given up", func(t *testing.T) {
 		service := harness.Serve(t, nil)
 		issued := func(kind string) float64 { return service.Metric(t, `offload_sessions_issued_total{kind="`+kind+`"}`) }
@@ -155,6 +158,54 @@ func (l loop) holds(t *testing.T) {
 		assert.Equal(t, "forgotten", client.tell(t, "forget"))
 		assert.Equal(t, "200", client.tell(t, "get"))
 		assert.EqualValues(t, 1, refused(), "the answer said that nothing was left, and for how long")
+	})
+}
+
+// outage is a server that issues a session which is due for renewal at once, and has trouble before and after.
+type outage struct {
+	mu    sync.Mutex
+	posts []time.Time
+}
+
+func (o *outage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.posts = append(o.posts, time.Now())
+	switch len(o.posts) {
+	case 1: // as a proxy says it for a service that is down
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case 2: // in the other form that RFC 9110 §10.2.3 allows
+		w.Header().Set("Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT")
+		w.WriteHeader(http.StatusTooManyRequests)
+	case 3:
+		_, _ = io.WriteString(w, `{"session_token":"e30.AAAA","expires_at":"2026-02-16T12:02:00Z","expires_in":120,"refresh_after":0}`)
+	default:
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+// holdsInAnOutage is what every client has to show where issuing is out.
+func (l loop) holdsInAnOutage(t *testing.T) {
+	t.Run("it hammers nobody, and goes on with the session that it has", func(t *testing.T) {
+		out := &outage{}
+		server := httptest.NewServer(out)
+		t.Cleanup(server.Close)
+		client := l.start(t, strings.TrimPrefix(server.URL, "http://"), state(t))
+		for range 3 {
+			assert.Equal(t, "200", client.tell(t, "get"))
+		}
+		out.mu.Lock()
+		defer out.mu.Unlock()
+		require.GreaterOrEqual(t, len(out.posts), 3)
+		assert.LessOrEqual(t, len(out.posts), 4, "a renewal that fails waits as well")
+		for i := range 2 { // a sleep may be longer than it was asked for, and never shorter
+			assert.GreaterOrEqual(t, out.posts[i+1].Sub(out.posts[i]), time.Second, "what cannot be read is a second")
+		}
 	})
 }
 
