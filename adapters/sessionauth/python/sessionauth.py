@@ -29,12 +29,14 @@ import http.client
 import importlib
 import json
 import logging
+import os
 import re
 import socket
 import threading
 import time
 import urllib.parse
 import uuid
+import weakref
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
@@ -712,6 +714,8 @@ class PublishedKeys:
 
     ``url`` is https, or http on loopback; ``plain_http`` allows http to any host, where nobody on the way can put in a key of his own.
     Redirects are not followed, and proxies of the environment are not used. ``steady`` is a clock in seconds that never steps.
+
+    A process that is forked has the copy of its parent, and refreshes it by itself from then on.
     """
 
     def __init__(
@@ -746,6 +750,7 @@ class PublishedKeys:
         self._failing = False
         self._began: Optional[float] = None
         self._refresh: Optional[threading.Thread] = None
+        _published.add(self)
 
     def load(self) -> bool:
         """Fetches the keys if there are none yet, within the bound of find; tells whether there are some. For the start of a service."""
@@ -776,7 +781,6 @@ class PublishedKeys:
     def _ask(self, now: float) -> Optional[threading.Thread]:
         """The refresh that is under way, or a new one; None where the last one began too short a time ago."""
         with self._lock:
-            # A thread that another process had before it forked is not alive in this one.
             if self._refresh is not None and self._refresh.is_alive():
                 return self._refresh
             pause = _FIRST_PAUSE if self._copy is None else _PAUSE
@@ -817,6 +821,11 @@ class PublishedKeys:
         if told:
             _log.warning("published keys can be read again")
 
+    def _after_fork(self) -> None:
+        """Lets go of what threads of the parent held: they are not in this process, and would never give it back."""
+        self._lock = threading.Lock()
+        self._refresh = None
+
     def _fetch(self) -> bytes:
         """Gets the text, or raises. The library's timeout is for each step, so that a slow sender needs an end of its own."""
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
@@ -851,6 +860,18 @@ class PublishedKeys:
         finally:
             timer.cancel()
             connection.close()
+
+
+_published: weakref.WeakSet[PublishedKeys] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for keys in list(_published):
+        keys._after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not where processes cannot fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 # ---------------------------------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
+import warnings
 from typing import List
 
 import pytest
@@ -228,3 +231,28 @@ def test_many_threads_see_whole_copies(issuer: Issuer) -> None:
     for caller in callers:
         caller.join(LONG)
     assert missing == []
+
+
+def test_a_forked_process_refreshes_by_itself(issuer: Issuer) -> None:
+    """Forked while another thread holds the lock and a refresh is under way, neither of which the child has."""
+    clock = Clock()
+    keys = keys_of(issuer, clock)
+    assert keys.find("one")
+    issuer.publish("one", "two")
+    clock.now += 300
+    issuer.go.clear()
+    assert keys.find("one")
+    assert under_way(keys)
+    with keys._lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # which newer versions have for a fork beside threads
+        child = os.fork()
+        if child == 0:
+            signal.alarm(int(LONG))  # ends a child that hangs
+            try:
+                clock.now += 10
+                os._exit(0 if keys.find("one") and keys.find("two") else 1)
+            finally:
+                os._exit(2)
+    issuer.go.set()
+    _, status = os.waitpid(child, 0)
+    assert status == 0
