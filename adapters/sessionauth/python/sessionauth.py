@@ -27,6 +27,7 @@ import hashlib
 import hmac
 import http.client
 import importlib
+import ipaddress
 import json
 import logging
 import os
@@ -693,7 +694,16 @@ def _parse_instant(text: str) -> Optional[int]:
 
 _PAUSE = 10.0  # seconds between the beginnings of two refreshes, however many unknown ids are asked for
 _FIRST_PAUSE = 1.0  # the same, while there is nothing yet
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host is this very machine: localhost, 127.0.0.0/8, ::1."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 class _Copy(NamedTuple):
@@ -730,10 +740,12 @@ class PublishedKeys:
     ) -> None:
         if _ed25519() is None:
             raise KeysError(_NO_EDDSA)
+        if not all("!" <= char <= "~" for char in url):  # urlsplit drops line breaks in silence
+            raise ValueError("the address of published keys must be of ASCII without spaces and control characters")
         parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise ValueError("the address of published keys must be an https URL without credentials")
-        if parts.scheme == "http" and not plain_http and parts.hostname not in _LOOPBACK:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None or parts.fragment:
+            raise ValueError("the address of published keys must be an https URL without credentials and fragment")
+        if parts.scheme == "http" and not plain_http and not _is_loopback(parts.hostname):
             raise ValueError("published keys over http could be anybody's: use https, or plain_http where the network is yours alone")
         if fresh_for <= 0 or timeout <= 0 or wait < 0:
             raise ValueError("fresh_for and timeout must be more than 0, and wait no less than 0")

@@ -165,6 +165,19 @@ def test_a_symmetric_key_is_never_taken_from_an_address(issuer: Issuer) -> None:
         "https://sessions.test:http/",
         "http://sessions.test/",
         "http://127.0.0.1.sessions.test/",
+        "http://localhost.sessions.test/",
+        "http://10.0.0.1/",
+        "http://0.0.0.0/",
+        "http://[::2]/",
+        "https://@sessions.test/",
+        "https://sessions.test/#a",
+        "https://sessions.test/a\nb",
+        "https://sessions\r.test/",
+        "\nhttps://sessions.test/",
+        "https://sessions.test/ ",
+        "https://sessions.test/a b",
+        "https://sessions.test/\x7f",
+        "https://sessions.test/ä",
     ],
 )
 def test_addresses_that_are_refused(url: str) -> None:
@@ -179,6 +192,7 @@ def test_options_that_are_refused(options: Dict[str, Any]) -> None:
 
 
 def test_addresses_that_are_taken() -> None:
-    for url in ("https://sessions.test/a?b=c#d", "http://localhost:8080/", "http://[::1]:8080/", "https://[2001:db8::1]/"):
+    loopback = ("http://localhost:8080/", "http://127.0.0.1/", "http://127.8.9.1/", "http://[::1]:8080/", "http://[::ffff:127.0.0.1]/")
+    for url in ("https://sessions.test/a?b=c", "HTTPS://sessions.test", "https://[2001:db8::1]/", *loopback):
         sessionauth.PublishedKeys(url)
     sessionauth.PublishedKeys("http://sessiond:8080/.well-known/jwks.json", plain_http=True)
