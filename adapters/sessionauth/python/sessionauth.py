@@ -924,7 +924,7 @@ class _Parts(NamedTuple):
 class Verifier:
     """Tells whose session a request carries.
 
-    ``sources`` are asked for a key in their order. ``issuer`` and ``audience`` are as sessiond is configured. ``clock_skew_seconds``, 0 to 60,
+    ``sources`` are asked for a key in their order; one that is out does not keep the others from being asked. ``issuer`` and ``audience`` are as sessiond is configured. ``clock_skew_seconds``, 0 to 60,
     is how much later than now ``nbf`` may be; it never prolongs a session. ``clock`` tells nanoseconds since 1970.
     """
 
@@ -981,10 +981,18 @@ class Verifier:
         return session
 
     def _find(self, kid: str) -> Optional[_Key]:
+        """The first source's that has it. Who is out is told only where nobody has it, for another source may."""
+        out: Optional[Unavailable] = None
         for source in self._sources:
-            key = source.find(kid)
+            try:
+                key = source.find(kid)
+            except Unavailable as error:
+                out = error
+                continue
             if key is not None:
                 return key
+        if out is not None:
+            raise out
         return None
 
 

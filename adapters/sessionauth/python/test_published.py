@@ -12,7 +12,7 @@ from typing import List
 import pytest
 
 import sessionauth
-from conftest import LONG, Clock, Issuer, group, keys_of, published, settle, under_way, verifier_of
+from conftest import LONG, Clock, Issuer, group, keys_of, published, ring_of, settle, under_way, verifier_of
 
 JWS = group("JWS")
 
@@ -139,6 +139,20 @@ def test_without_a_first_copy_sessions_are_neither_sound_nor_unsound(issuer: Iss
     issuer.status, issuer.body = 200, published(JWS)
     clock.now += 1
     assert verifier.verify(["Bearer " + signed])
+
+
+def test_a_source_that_is_out_does_not_hide_the_others(issuer: Issuer) -> None:
+    issuer.status = 500
+    compact = group("compact, keys of a keyset")
+    ring = ring_of(compact)
+    sound = next(case["token"] for case in compact["cases"] if case["want"] == "valid")
+    unknown = next(case["token"] for case in JWS["cases"] if case["want"] == "valid" and case["token"].count(".") == 2)
+    keys = keys_of(issuer, Clock())
+    for sources in ((keys, ring), (ring, keys)):
+        verifier = verifier_of(compact, *sources)
+        assert verifier.verify_token(sound)
+        with pytest.raises(sessionauth.Unavailable):
+            verifier.verify_token(unknown)
 
 
 def test_a_key_that_is_new_is_found_at_once(issuer: Issuer) -> None:
