@@ -148,7 +148,7 @@ class ExpiredToken(SessionAuthError):
 
 
 class Unavailable(SessionAuthError):
-    """Nobody can tell now whether the token is sound: the issuer's keys were never read, or so long ago that they no longer count."""
+    """Nobody can tell now whether the token is sound: the issuer's keys have never been read. A copy counts however old it is."""
 
     code = "service_unavailable"
     message = "Service unavailable; retry later"
@@ -772,7 +772,7 @@ class PublishedKeys:
         return self._copy is not None
 
     def find(self, kid: str) -> Optional[_Key]:
-        """The key of that id. Raises Unavailable where there is no copy that still counts."""
+        """The key of that id. Raises Unavailable where there has never been a copy."""
         now = self._steady()
         copy = self._copy
         age = now - copy.taken if copy is not None else float("inf")
@@ -821,17 +821,19 @@ class PublishedKeys:
             keys = {key.id: key for key in _read_published(self._fetch())}
             if not keys and self._copy is None:
                 raise KeysError("no key is published")  # by an issuer that signs with secrets; later it says that all were revoked
-        except Exception as error:  # whatever it is, the copy stays in force
+        except Exception as error:  # whatever it is, the copy stays in force where there is one
             with self._lock:
                 told, self._failing = self._failing, True
             if not told:
-                _log.warning("published keys cannot be read; the last copy stays in force (%s)", type(error).__name__)
+                stands = "there is no copy yet" if self._copy is None else "the last copy stays in force"
+                _log.warning("published keys cannot be read; %s (%s)", stands, type(error).__name__)
             return
         with self._lock:
             told, self._failing = self._failing, False
+            first = self._copy is None
             self._copy = _Copy(keys, began)
         if told:
-            _log.warning("published keys can be read again")
+            _log.warning("published keys can be read " + ("now" if first else "again"))
 
     def _after_fork(self) -> None:
         """Lets go of what threads of the parent held: they are not in this process, and would never give it back."""

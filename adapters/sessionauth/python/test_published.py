@@ -97,6 +97,21 @@ def test_an_outage_is_survived_and_told_once(issuer: Issuer, caplog: pytest.LogC
     ]
 
 
+def test_an_outage_before_the_first_copy_is_told_as_it_is(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    clock = Clock()
+    keys = keys_of(issuer, clock)
+    issuer.status = 503
+    assert not keys.load()
+    issuer.status = 200
+    clock.now += 1
+    assert keys.load()
+    assert [each.message for each in caplog.records] == [
+        "published keys cannot be read; there is no copy yet (KeysError)",
+        "published keys can be read now",
+    ]
+
+
 def test_nobody_waits_for_an_issuer_that_is_known_to_be_out(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
