@@ -39,7 +39,7 @@ import urllib.parse
 import uuid
 import weakref
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Set, Tuple
 
 __all__ = [
     "Answer",
@@ -210,17 +210,26 @@ class _Number:
         self.raw = raw
 
 
-def _read_json(data: bytes) -> object:
+class _Object(Dict[str, object]):
+    """A JSON object, and the names that stand twice in it: which of its values such a name has is nobody's to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repeated: Set[str] = set()
+
+
+def _read_json(data: bytes, repeats: bool = False) -> object:
     """Reads one JSON value (RFC 8259) with nothing but JSON's own white space around it.
 
-    Objects come as dict, lists as list, numbers as _Number. Refused are invalid UTF-8, a byte order mark, a lone surrogate, more than
-    _MAX_DEPTH levels, and a name twice in an object at any level. The standard library's parser lets most of that pass.
+    Objects come as _Object, lists as list, numbers as _Number. Refused are invalid UTF-8, a byte order mark, a lone surrogate, more than
+    _MAX_DEPTH levels, and, unless repeats lets it pass, a name twice in an object at any level. The standard library's parser lets most of
+    that pass.
     """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise _NotStrict from None
-    reader = _Reader(text)
+    reader = _Reader(text, repeats)
     value = reader.value(1)
     reader.space()
     if reader.at != len(text):
@@ -231,8 +240,9 @@ def _read_json(data: bytes) -> object:
 class _Reader:
     """Walks over a text that was valid UTF-8."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, repeats: bool) -> None:
         self.text = text
+        self.repeats = repeats
         self.at = 0
 
     def space(self) -> None:
@@ -267,11 +277,11 @@ class _Reader:
         self.at = number.end()
         return _Number(number.group())
 
-    def read_object(self, depth: int) -> Dict[str, object]:
+    def read_object(self, depth: int) -> _Object:
         if depth > _MAX_DEPTH:
             raise _NotStrict
         self.at += 1
-        members: Dict[str, object] = {}
+        members = _Object()
         self.space()
         if self.take("}"):
             return members
@@ -279,7 +289,9 @@ class _Reader:
             self.space()
             name = self.read_string()
             self.space()
-            if name in members or not self.take(":"):
+            if name in members:
+                members.repeated.add(name)
+            if members.repeated and not self.repeats or not self.take(":"):
                 raise _NotStrict
             members[name] = self.value(depth + 1)
             self.space()
@@ -493,17 +505,19 @@ _YEAR_10000 = 253402300800
 
 
 def _list_of_keys(data: bytes, others: bool) -> List[object]:
-    """The set's keys; others tells whether the set may have members beside them."""
+    """The set's keys; others tells whether the set may have members beside them, and names twice anywhere but that of the keys."""
     if len(data) > MAX_SET:
         raise KeysError(f"the set: is larger than {MAX_SET} bytes")
     try:
-        document = _read_json(data)
+        document = _read_json(data, repeats=others)
     except _NotStrict:
         raise KeysError("the set: is not JSON, or has a name twice") from None
-    items = document.get("keys") if isinstance(document, dict) else None
+    if isinstance(document, _Object) and "keys" in document.repeated:
+        raise KeysError("the set: keys: stands twice")
+    items = document.get("keys") if isinstance(document, _Object) else None
     if not isinstance(items, list) or len(items) > MAX_KEYS:
         raise KeysError(f"the set: keys: must be a list of at most {MAX_KEYS} keys")
-    if not others and isinstance(document, dict) and len(document) != 1:
+    if not others and isinstance(document, _Object) and len(document) != 1:
         raise KeysError("the set: has a member that is not known")
     return items
 
@@ -531,13 +545,13 @@ def _read_keyset(data: bytes) -> Tuple[List[_Key], int]:
 def _read_published(data: bytes) -> List[_Key]:
     """Reads the public Ed25519 keys of a JWK Set, and what it does not know is passed over: other members, and other keys (RFC 7517, section 5).
 
-    Passed over is also a key of which anything that counts is written wrong. An id twice, or one material under two ids, is no set.
+    Passed over is also a key of which anything that counts is written wrong, or a member's name stands twice. An id twice, or one material under two ids, is no set.
     """
     library = _ed25519()
     keys: List[_Key] = []
     materials: List[Tuple[str, List[bytes]]] = []
     for number, item in enumerate(_list_of_keys(data, others=True), 1):
-        if not isinstance(item, dict):
+        if not isinstance(item, _Object) or item.repeated:
             continue
         try:
             key, public = _KeyReader(number, item).read_public_key(library)
