@@ -12,7 +12,7 @@
 // # Outages and rotations
 //
 // A JWKS goes on with the last good set for as long as the issuer is out: an answer that is late, no 200, too large or no set changes nothing. A set without a
-// usable key takes force, for all may have been revoked; but not as the first. A token under a key that is not known has the set read anew at once, though never more than one such reading in ten seconds, whatever is
+// usable key takes force, for all may have been revoked; but not as the first. A JWS under a key that is not known has the set read anew at once, though never more than one such reading in ten seconds, whatever is
 // sent; its request waits a second at most. So a rotation needs no restart.
 //
 // A revocation arrives with the next reading: after as long as the issuer's max-age says, but never less than a minute nor more than ten. While

@@ -80,7 +80,7 @@ func ExampleNewFixed() {
 	if err != nil {
 		panic(err)
 	}
-	verifier, err := sessionauth.New(sessionauth.Config{Issuer: "offload-backend", Audience: "offload-ios", Keys: fixed})
+	verifier, err := sessionauth.New(sessionauth.Config{Issuer: "offload-backend", Audience: "offload-ios", ClockSkew: 2 * time.Second, Keys: fixed})
 	if err != nil {
 		panic(err)
 	}

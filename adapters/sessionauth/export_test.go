@@ -2,9 +2,16 @@ package sessionauth
 
 import (
 	"context"
+	"net/http"
+	"net/url"
 
 	"github.com/offload/sessiond/domain/keys"
 )
+
+// ProxyOf is the proxy that the package's own client asks r through; nil for none.
+func ProxyOf(r *http.Request) (*url.URL, error) {
+	return clientOf(nil).Transport.(*http.Transport).Proxy(r)
+}
 
 // Ring is what is in force.
 func Ring(k Keys) *keys.Ring { return k.ring() }

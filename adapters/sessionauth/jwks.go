@@ -40,7 +40,8 @@ type JWKSConfig struct {
 	// Beside are keys that are in force whatever is published, as Secret makes them: while sessions signed by a secret run out, after a change to
 	// EdDSA. What is published under the id of one of them is passed over.
 	Beside []keys.Key
-	// Client asks the issuer; nil for one that keeps no connection open. Its redirect policy is not used.
+	// Client asks the issuer; nil for one that keeps no connection open, and uses the environment's proxy for https but none for http: on http a proxy could
+	// put in keys of its own. Its redirect policy is not used.
 	Client *http.Client
 	// OnRefresh is told of each reading as it ends: nil, or a *RefreshError. It must not wait, nor close the JWKS. Nil for nobody.
 	OnRefresh func(error)

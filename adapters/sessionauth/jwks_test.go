@@ -139,6 +139,36 @@ func TestUnknownKeysDoNotHammerAnIssuerThatIsDown(t *testing.T) {
 	})
 }
 
+// Published keys are EdDSA keys under ids that are ids. Whatever else a token names, the issuer is not asked and nobody waits.
+func TestWhatCannotBePublishedIsNotAskedFor(t *testing.T) {
+	for name, key := range map[string]keys.Key{
+		"the compact form":       keys.NewHS256("unknown", []byte(strong), keys.Plan{}),
+		"a kid that is none":     pair("no id at all", 7),
+		"a kid that is empty":    pair("", 7),
+		"a kid that is too long": pair(keys.ID(strings.Repeat("a", 65)), 7),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, down)
+				require.Error(t, w.jwks.Start(t.Context()))
+				defer w.jwks.Close()
+				assert.Equal(t, "invalid_token", w.code(mint(t, key)), "no set could make it sound, whether there is one or not")
+				w.answer(publishes(t, pair("a", 1)))
+				time.Sleep(time.Minute)
+				w.reads()
+				slow := publishes(t, pair("a", 1))
+				slow.after = time.Second / 2
+				w.answer(slow)
+				began := time.Now()
+				assert.Equal(t, "invalid_token", w.code(mint(t, key)))
+				assert.Zero(t, time.Since(began))
+				synctest.Wait()
+				assert.Empty(t, w.reads())
+			})
+		})
+	}
+}
+
 func TestNewKeyIsFoundAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, next := pair("old", 1), pair("next", 2)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -19,8 +20,18 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
+// proxy is the environment's, which net/http reads once. Loopback, where the tests' servers are, never goes through it.
+const proxy = "http://proxy.test:3128"
+
 // Whatever a test has started has ended by its end.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "NO_PROXY": "", "no_proxy": ""} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	issuerName = "offload-backend"

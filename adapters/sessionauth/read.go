@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,13 +59,21 @@ func (e *RefreshError) Error() string {
 // clientOf is a client that follows no redirect: where keys come from is the configuration's to say, and no answer's.
 func clientOf(given *http.Client) *http.Client {
 	client := &http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader,
+		Proxy: proxyOf, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader,
 	}}
 	if given != nil {
 		*client = *given
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return client
+}
+
+// proxyOf is the environment's proxy for https, which goes through it unseen, and none for http: there a proxy could put in keys of its own.
+func proxyOf(r *http.Request) (*url.URL, error) {
+	if r.URL.Scheme != "https" {
+		return nil, nil //nolint:nilnil // what http.Transport takes for none.
+	}
+	return http.ProxyFromEnvironment(r)
 }
 
 // read asks the issuer, puts what it published into force, and tells for how long that is fresh. It fails with a RefreshError; then nothing changed.

@@ -100,6 +100,22 @@ func TestURL(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+// On plain http a proxy could put in keys of its own.
+func TestProxyOfTheOwnClient(t *testing.T) {
+	for address, want := range map[string]string{"https://issuer.test/": proxy, "http://issuer.test/": "<nil>"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+		require.NoError(t, err)
+		by, err := sessionauth.ProxyOf(request)
+		require.NoError(t, err)
+		if want == "<nil>" {
+			assert.Nil(t, by, address)
+			continue
+		}
+		require.NotNil(t, by, address)
+		assert.Equal(t, want, by.String())
+	}
+}
+
 // The package's own client, on real sockets.
 func TestOwnClient(t *testing.T) {
 	key := pair("a", 1)

@@ -3,11 +3,13 @@ package sessionauth
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/strict"
 	"github.com/offload/sessiond/domain/token"
 )
 
@@ -28,8 +30,9 @@ type Config struct {
 	// Issuer and Audience must be those of the issuing service, byte for byte: OFFLOAD_SESSION_TOKEN_ISSUER and …_AUDIENCE there.
 	Issuer   string
 	Audience string
-	// ClockSkew is how much earlier than the issuer's this machine's clock may be: whole seconds, at most MaxClockSkew; zero for not at all.
-	// The issuing service itself allows two seconds unless set otherwise. It never prolongs a session.
+	// ClockSkew is how much earlier than the issuer's this machine's clock may be: whole seconds, at most MaxClockSkew. It never prolongs a session.
+	// Zero means none, and is not the issuing service's own default: that is two seconds. Set 2 * time.Second unless the clocks are known to be one: a
+	// session that was just made is refused by a machine whose clock is behind the issuer's by more.
 	ClockSkew time.Duration
 	Keys      Keys
 	// Now is the clock; nil for the machine's.
@@ -49,7 +52,7 @@ var (
 	ErrNames = errors.New("sessionauth: issuer and audience must be given")
 	// ErrClockSkew is a ClockSkew that is negative, over MaxClockSkew, or not whole seconds.
 	ErrClockSkew = errors.New("sessionauth: the clock skew must be whole seconds, at most a minute")
-	// ErrNoKeys is a Config without keys, or Fixed without one.
+	// ErrNoKeys is a Config without keys, with a nil pointer for them, or with a JWKS or Fixed that NewJWKS or NewFixed did not make; and Fixed without one.
 	ErrNoKeys = errors.New("sessionauth: there is no key")
 )
 
@@ -60,7 +63,7 @@ func New(config Config) (*Verifier, error) {
 		return nil, ErrNames
 	case config.ClockSkew < 0 || config.ClockSkew > MaxClockSkew || config.ClockSkew%time.Second != 0:
 		return nil, ErrClockSkew
-	case config.Keys == nil:
+	case isEmpty(config.Keys):
 		return nil, ErrNoKeys
 	}
 	v := &Verifier{
@@ -74,9 +77,21 @@ func New(config Config) (*Verifier, error) {
 	return v, nil
 }
 
+// isEmpty is true of keys that their constructor did not make.
+func isEmpty(k Keys) bool {
+	switch k := k.(type) {
+	case *Fixed:
+		return k == nil || k.all == nil
+	case *JWKS:
+		return k == nil || k.now.Load() == nil
+	}
+	return k == nil
+}
+
 // Authenticate tells the session that the values of a request's Authorization headers stand for, for services that do not speak net/http. It fails with a
-// *token.Rejection, which holds the reason for telemetry; or with an error of the kind failure.Unavailable where the token's key is unknown and the published
-// keys could not be had yet. It waits only for keys that it does not know, a second at most and not beyond ctx.
+// *token.Rejection, which holds the reason for telemetry; or with an error of the kind failure.Unavailable where the token's key is unknown, may be a published
+// one, and the published keys could not be had yet. It waits only for keys that it does not know and that may be published, which those of HS256 are not: a
+// second at most and not beyond ctx.
 func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (session.Claims, error) {
 	text, err := token.FromAuthorization(authorization)
 	if err != nil {
@@ -85,7 +100,7 @@ func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (se
 	now := v.now()
 	ring := v.keys.ring()
 	claims, err := token.Verify(text, ring, v.terms, now)
-	if !isUnknownKey(err) {
+	if !isUnknownKey(err) || !maybePublished(text) {
 		return claims, err
 	}
 	newer, whole := v.keys.after(ctx, ring)
@@ -96,6 +111,27 @@ func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (se
 		return session.Claims{}, failure.New(failure.Unavailable, err)
 	}
 	return claims, err
+}
+
+// maybePublished tells whether the key of a token that passed checks 1 to 6 may be one that is published: what is published are EdDSA keys, which sign
+// JWS alone, under ids that are ids. For any other token a reading would bring nothing, and its wait is one that anybody could cause.
+func maybePublished(text string) bool {
+	header, rest, _ := strings.Cut(text, ".")
+	if !strings.Contains(rest, ".") {
+		return false // the compact form
+	}
+	decoded, err := strict.DecodeBase64(header)
+	if err != nil {
+		return false
+	}
+	document, err := strict.Read(string(decoded))
+	if err != nil {
+		return false
+	}
+	member, _ := document.Member("kid") // check 6: the payload's
+	kid, _ := member.Text()
+	_, ok := keys.ParseID(kid)
+	return ok
 }
 
 func isUnknownKey(err error) bool {

@@ -2,7 +2,8 @@
 //
 // It reads lines of JSON and answers each with one word. {"group":N,"values":[…]} has the values of Authorization headers, base64 of
 // bytes, judged under the N-th group of the vectors: valid, or the reason. {"keyset":…} has a keyset's text, base64 too: read or refused.
-// It is for tests alone.
+// {"group":N,"published":…} has the text that an issuer publishes: refused, or the ids of its keys that verify at that group's time, between commas
+// after "keys:"; none where it has no key. It is for tests alone.
 package main
 
 import (
@@ -12,6 +13,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/offload/sessiond/adapters/keys/environment"
 	"github.com/offload/sessiond/domain/keys"
@@ -27,11 +31,12 @@ func main() {
 	}
 }
 
-// question is one line. Keyset is nil where it is about a token.
+// question is one line. Keyset and Published are nil where it is about a token.
 type question struct {
-	Group  int
-	Values [][]byte
-	Keyset []byte
+	Group     int
+	Values    [][]byte
+	Keyset    []byte
+	Published []byte
 }
 
 func run(in io.Reader, out io.Writer) error {
@@ -51,16 +56,41 @@ func run(in io.Reader, out io.Writer) error {
 		} else if err != nil {
 			return err
 		}
-		verdict := "read"
-		if q.Keyset == nil {
-			verdict = verify(q.Values, groups[q.Group], rings[q.Group])
-		} else if _, err := keys.ParseSet(string(q.Keyset)); err != nil {
-			verdict = "refused"
-		}
-		if _, err := fmt.Fprintln(answers, verdict); err != nil {
+		if _, err := fmt.Fprintln(answers, verdict(q, groups[q.Group], rings[q.Group])); err != nil {
 			return err
 		}
 	}
+}
+
+func verdict(q question, group vectors.Group, ring *keys.Ring) string {
+	switch {
+	case q.Published != nil:
+		return published(string(q.Published), group.Now.Time)
+	case q.Keyset != nil:
+		if _, err := keys.ParseSet(string(q.Keyset)); err != nil {
+			return "refused"
+		}
+		return "read"
+	}
+	return verify(q.Values, group, ring)
+}
+
+func published(text string, now time.Time) string {
+	ring, err := keys.ParsePublic(text)
+	if faults, ok := errors.AsType[keys.Faults](err); ok && faults[0].Reason == keys.FaultNoKeys {
+		return "none"
+	}
+	if err != nil {
+		return "refused"
+	}
+	var ids []string
+	for _, key := range ring.Keys() {
+		if _, ok := ring.VerifierAt(key.ID(), now); ok {
+			ids = append(ids, string(key.ID()))
+		}
+	}
+	slices.Sort(ids)
+	return "keys:" + strings.Join(ids, ",")
 }
 
 func verify(values [][]byte, group vectors.Group, ring *keys.Ring) string {

@@ -1,14 +1,17 @@
-"""What the tests of sessionauth share: the vectors, makers of tokens, and a machine without the package cryptography."""
+"""What the tests of sessionauth share: the vectors, makers of tokens, an issuer on loopback, and a machine without the package cryptography."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
+import http.server
 import json
 import pathlib
+import ssl
 import sys
-from typing import Any, Dict, Iterator, List
+import threading
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
 
@@ -21,6 +24,7 @@ sys.path.insert(0, str(HERE))
 import sessionauth  # noqa: E402
 
 SECOND = 10**9
+LONG = 30.0  # seconds: more than any step of a test takes; who waits as long has hung
 
 
 def encode(data: bytes) -> str:
@@ -79,6 +83,95 @@ def published(of: Dict[str, Any]) -> bytes:
     shown = ("kty", "crv", "alg", "kid", "x")
     keys = [{name: key[name] for name in shown} for key in of["keyset"]["keys"] if key["kty"] == "OKP"]
     return json.dumps({"keys": [{**key, "use": "sig"} for key in keys]}).encode()
+
+
+class Issuer:
+    """A server whose answer tests choose, and whose requests they count."""
+
+    def __init__(self) -> None:
+        self.requests: List[str] = []
+        self.status = 200
+        self.headers: Dict[str, str] = {}
+        self.body = published(group("JWS"))
+        self.go = threading.Event()  # answers wait for it
+        self.go.set()
+        self.write: Optional[Callable[[http.server.BaseHTTPRequestHandler], None]] = None
+        issuer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                issuer.requests.append(self.path)
+                assert issuer.go.wait(LONG / 3)  # who waits for an answer that is held back sees it end
+                try:
+                    if issuer.write is not None:
+                        issuer.write(self)
+                        return
+                    self.send_response(issuer.status)
+                    for name, value in issuer.headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(issuer.body)))
+                    self.end_headers()
+                    self.wfile.write(issuer.body)
+                except OSError:
+                    pass  # the client went
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/.well-known/jwks.json"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    def publish(self, *kids: str) -> None:
+        """Publishes keys of these ids, each of its own material."""
+        keys = json.loads(published(group("JWS")))["keys"]
+        self.body = json.dumps({"keys": [{**key, "kid": kid} for key, kid in zip(keys, kids)]}).encode()
+
+    def encrypt(self, certificate: pathlib.Path) -> None:
+        """Speaks TLS from now on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
+
+    def close(self) -> None:
+        self.go.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(LONG)
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    running = Issuer()
+    running.publish("one")
+    yield running
+    running.close()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def keys_of(issuer: Issuer, clock: Clock, **options: Any) -> sessionauth.PublishedKeys:
+    return sessionauth.PublishedKeys(issuer.url, steady=clock, **{"wait": LONG, "timeout": LONG, **options})
+
+
+def settle(keys: sessionauth.PublishedKeys) -> None:
+    """Waits for the refresh under way, if there is one."""
+    if keys._refresh is not None:
+        keys._refresh.join(LONG)
+        assert not keys._refresh.is_alive()
+
+
+def under_way(keys: sessionauth.PublishedKeys) -> bool:
+    """Whether a refresh is still under way: then nobody waited for it."""
+    return keys._refresh is not None and keys._refresh.is_alive()
 
 
 @pytest.fixture

@@ -27,16 +27,19 @@ import hashlib
 import hmac
 import http.client
 import importlib
+import ipaddress
 import json
 import logging
+import os
 import re
 import socket
 import threading
 import time
 import urllib.parse
 import uuid
+import weakref
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Set, Tuple
 
 __all__ = [
     "Answer",
@@ -145,7 +148,7 @@ class ExpiredToken(SessionAuthError):
 
 
 class Unavailable(SessionAuthError):
-    """Nobody can tell now whether the token is sound: the issuer's keys were never read, or so long ago that they no longer count."""
+    """Nobody can tell now whether the token is sound: the issuer's keys have never been read. A copy counts however old it is."""
 
     code = "service_unavailable"
     message = "Service unavailable; retry later"
@@ -207,17 +210,26 @@ class _Number:
         self.raw = raw
 
 
-def _read_json(data: bytes) -> object:
+class _Object(Dict[str, object]):
+    """A JSON object, and the names that stand twice in it: which of its values such a name has is nobody's to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repeated: Set[str] = set()
+
+
+def _read_json(data: bytes, repeats: bool = False) -> object:
     """Reads one JSON value (RFC 8259) with nothing but JSON's own white space around it.
 
-    Objects come as dict, lists as list, numbers as _Number. Refused are invalid UTF-8, a byte order mark, a lone surrogate, more than
-    _MAX_DEPTH levels, and a name twice in an object at any level. The standard library's parser lets most of that pass.
+    Objects come as _Object, lists as list, numbers as _Number. Refused are invalid UTF-8, a byte order mark, a lone surrogate, more than
+    _MAX_DEPTH levels, and, unless repeats lets it pass, a name twice in an object at any level. The standard library's parser lets most of
+    that pass.
     """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise _NotStrict from None
-    reader = _Reader(text)
+    reader = _Reader(text, repeats)
     value = reader.value(1)
     reader.space()
     if reader.at != len(text):
@@ -228,8 +240,9 @@ def _read_json(data: bytes) -> object:
 class _Reader:
     """Walks over a text that was valid UTF-8."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, repeats: bool) -> None:
         self.text = text
+        self.repeats = repeats
         self.at = 0
 
     def space(self) -> None:
@@ -264,11 +277,11 @@ class _Reader:
         self.at = number.end()
         return _Number(number.group())
 
-    def read_object(self, depth: int) -> Dict[str, object]:
+    def read_object(self, depth: int) -> _Object:
         if depth > _MAX_DEPTH:
             raise _NotStrict
         self.at += 1
-        members: Dict[str, object] = {}
+        members = _Object()
         self.space()
         if self.take("}"):
             return members
@@ -276,7 +289,9 @@ class _Reader:
             self.space()
             name = self.read_string()
             self.space()
-            if name in members or not self.take(":"):
+            if name in members:
+                members.repeated.add(name)
+            if members.repeated and not self.repeats or not self.take(":"):
                 raise _NotStrict
             members[name] = self.value(depth + 1)
             self.space()
@@ -490,17 +505,19 @@ _YEAR_10000 = 253402300800
 
 
 def _list_of_keys(data: bytes, others: bool) -> List[object]:
-    """The set's keys; others tells whether the set may have members beside them."""
+    """The set's keys; others tells whether the set may have members beside them, and names twice anywhere but that of the keys."""
     if len(data) > MAX_SET:
         raise KeysError(f"the set: is larger than {MAX_SET} bytes")
     try:
-        document = _read_json(data)
+        document = _read_json(data, repeats=others)
     except _NotStrict:
         raise KeysError("the set: is not JSON, or has a name twice") from None
-    items = document.get("keys") if isinstance(document, dict) else None
+    if isinstance(document, _Object) and "keys" in document.repeated:
+        raise KeysError("the set: keys: stands twice")
+    items = document.get("keys") if isinstance(document, _Object) else None
     if not isinstance(items, list) or len(items) > MAX_KEYS:
         raise KeysError(f"the set: keys: must be a list of at most {MAX_KEYS} keys")
-    if not others and isinstance(document, dict) and len(document) != 1:
+    if not others and isinstance(document, _Object) and len(document) != 1:
         raise KeysError("the set: has a member that is not known")
     return items
 
@@ -528,13 +545,13 @@ def _read_keyset(data: bytes) -> Tuple[List[_Key], int]:
 def _read_published(data: bytes) -> List[_Key]:
     """Reads the public Ed25519 keys of a JWK Set, and what it does not know is passed over: other members, and other keys (RFC 7517, section 5).
 
-    Passed over is also a key of which anything that counts is written wrong. An id twice, or one material under two ids, is no set.
+    Passed over is also a key of which anything that counts is written wrong, or a member's name stands twice. An id twice, or one material under two ids, is no set.
     """
     library = _ed25519()
     keys: List[_Key] = []
     materials: List[Tuple[str, List[bytes]]] = []
     for number, item in enumerate(_list_of_keys(data, others=True), 1):
-        if not isinstance(item, dict):
+        if not isinstance(item, _Object) or item.repeated:
             continue
         try:
             key, public = _KeyReader(number, item).read_public_key(library)
@@ -691,7 +708,16 @@ def _parse_instant(text: str) -> Optional[int]:
 
 _PAUSE = 10.0  # seconds between the beginnings of two refreshes, however many unknown ids are asked for
 _FIRST_PAUSE = 1.0  # the same, while there is nothing yet
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host is this very machine: localhost, 127.0.0.0/8, ::1."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 class _Copy(NamedTuple):
@@ -712,6 +738,8 @@ class PublishedKeys:
 
     ``url`` is https, or http on loopback; ``plain_http`` allows http to any host, where nobody on the way can put in a key of his own.
     Redirects are not followed, and proxies of the environment are not used. ``steady`` is a clock in seconds that never steps.
+
+    A process that is forked has the copy of its parent, and refreshes it by itself from then on.
     """
 
     def __init__(
@@ -726,10 +754,12 @@ class PublishedKeys:
     ) -> None:
         if _ed25519() is None:
             raise KeysError(_NO_EDDSA)
+        if not all("!" <= char <= "~" for char in url):  # urlsplit drops line breaks in silence
+            raise ValueError("the address of published keys must be of ASCII without spaces and control characters")
         parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise ValueError("the address of published keys must be an https URL without credentials")
-        if parts.scheme == "http" and not plain_http and parts.hostname not in _LOOPBACK:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None or parts.fragment:
+            raise ValueError("the address of published keys must be an https URL without credentials and fragment")
+        if parts.scheme == "http" and not plain_http and not _is_loopback(parts.hostname):
             raise ValueError("published keys over http could be anybody's: use https, or plain_http where the network is yours alone")
         if fresh_for <= 0 or timeout <= 0 or wait < 0:
             raise ValueError("fresh_for and timeout must be more than 0, and wait no less than 0")
@@ -746,6 +776,7 @@ class PublishedKeys:
         self._failing = False
         self._began: Optional[float] = None
         self._refresh: Optional[threading.Thread] = None
+        _published.add(self)
 
     def load(self) -> bool:
         """Fetches the keys if there are none yet, within the bound of find; tells whether there are some. For the start of a service."""
@@ -755,7 +786,7 @@ class PublishedKeys:
         return self._copy is not None
 
     def find(self, kid: str) -> Optional[_Key]:
-        """The key of that id. Raises Unavailable where there is no copy that still counts."""
+        """The key of that id. Raises Unavailable where there has never been a copy."""
         now = self._steady()
         copy = self._copy
         age = now - copy.taken if copy is not None else float("inf")
@@ -776,7 +807,6 @@ class PublishedKeys:
     def _ask(self, now: float) -> Optional[threading.Thread]:
         """The refresh that is under way, or a new one; None where the last one began too short a time ago."""
         with self._lock:
-            # A thread that another process had before it forked is not alive in this one.
             if self._refresh is not None and self._refresh.is_alive():
                 return self._refresh
             pause = _FIRST_PAUSE if self._copy is None else _PAUSE
@@ -805,17 +835,24 @@ class PublishedKeys:
             keys = {key.id: key for key in _read_published(self._fetch())}
             if not keys and self._copy is None:
                 raise KeysError("no key is published")  # by an issuer that signs with secrets; later it says that all were revoked
-        except Exception as error:  # whatever it is, the copy stays in force
+        except Exception as error:  # whatever it is, the copy stays in force where there is one
             with self._lock:
                 told, self._failing = self._failing, True
             if not told:
-                _log.warning("published keys cannot be read; the last copy stays in force (%s)", type(error).__name__)
+                stands = "there is no copy yet" if self._copy is None else "the last copy stays in force"
+                _log.warning("published keys cannot be read; %s (%s)", stands, type(error).__name__)
             return
         with self._lock:
             told, self._failing = self._failing, False
+            first = self._copy is None
             self._copy = _Copy(keys, began)
         if told:
-            _log.warning("published keys can be read again")
+            _log.warning("published keys can be read " + ("now" if first else "again"))
+
+    def _after_fork(self) -> None:
+        """Lets go of what threads of the parent held: they are not in this process, and would never give it back."""
+        self._lock = threading.Lock()
+        self._refresh = None
 
     def _fetch(self) -> bytes:
         """Gets the text, or raises. The library's timeout is for each step, so that a slow sender needs an end of its own."""
@@ -851,6 +888,18 @@ class PublishedKeys:
         finally:
             timer.cancel()
             connection.close()
+
+
+_published: weakref.WeakSet[PublishedKeys] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for keys in list(_published):
+        keys._after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not where processes cannot fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
@@ -891,7 +940,7 @@ class _Parts(NamedTuple):
 class Verifier:
     """Tells whose session a request carries.
 
-    ``sources`` are asked for a key in their order. ``issuer`` and ``audience`` are as sessiond is configured. ``clock_skew_seconds``, 0 to 60,
+    ``sources`` are asked for a key in their order; one that is out does not keep the others from being asked. ``issuer`` and ``audience`` are as sessiond is configured. ``clock_skew_seconds``, 0 to 60,
     is how much later than now ``nbf`` may be; it never prolongs a session. ``clock`` tells nanoseconds since 1970.
     """
 
@@ -948,10 +997,18 @@ class Verifier:
         return session
 
     def _find(self, kid: str) -> Optional[_Key]:
+        """The first source's that has it. Who is out is told only where nobody has it, for another source may."""
+        out: Optional[Unavailable] = None
         for source in self._sources:
-            key = source.find(kid)
+            try:
+                key = source.find(kid)
+            except Unavailable as error:
+                out = error
+                continue
             if key is not None:
                 return key
+        if out is not None:
+            raise out
         return None
 
 

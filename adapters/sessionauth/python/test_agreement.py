@@ -1,4 +1,4 @@
-"""Holds the verifier against the Go domain: the same tokens, headers and keysets, and the same word for each.
+"""Holds the verifier against the Go domain: the same tokens, headers, keysets and published sets, and the same word for each.
 
 Seeds are fixed. test/verdicts answers for the domain.
 """
@@ -14,7 +14,7 @@ import subprocess
 from typing import Any, Callable, Dict, List, Tuple
 
 import sessionauth
-from conftest import ROOT, compact, decode, group, groups, jws, verifier_of
+from conftest import ROOT, SECOND, compact, decode, group, groups, jws, published, verifier_of
 
 REASONS = {
     "missing", "credentials", "too_long", "segments", "encoding", "signature_length", "json", "header", "unknown_key", "algorithm",
@@ -209,6 +209,54 @@ def keysets(rng: random.Random, count: int) -> List[bytes]:
         text = written(rng, {"keys": keys} if how < 0.97 else {"keys": keys, "more": 1})
         made.append(mutate(rng, text, [*PIECES, b'"kid":"a",', b'"revoked":true,']) if how > 0.8 else text)
     return made
+
+
+def sets(rng: random.Random, count: int) -> List[bytes]:
+    """What an issuer might publish: sound sets, ones that are wrong in one place or a few, and ones in which names stand twice."""
+    of = group("JWS")
+    sound = json.loads(published(of))["keys"]
+    odd = [*VALUES, "sig", "enc", ["sign"], ["verify", 1], "oct", "OKP", "AAAA", "A" * 43, "2026-02-16T12:00:00Z", "1999-01-01T00:00:00Z"]
+    twice = [
+        b'"kid":"a",', b'"kty":"OKP",', b'"revoked":true,', b'"revoked":false,', b'"verify_until":"2000-01-01T00:00:00Z",', b'"d":"AA",',
+        b'"more":{"a":1,"a":2},', b'"more":1,"more":2,', b'"keys":[],', b'"x5c":[{"a":1,"a":2}],', b'"use":"sig",', b'"k\\u0065ys":[],',
+    ]  # fmt: skip
+    made: List[bytes] = []
+    for _ in range(count):
+        keys = [dict(key) for key in rng.sample(sound, rng.randint(0, len(sound)))]
+        if keys and rng.random() < 0.4:
+            at = rng.randrange(len(keys))
+            keys[at] = change(rng, {**keys[at], rng.choice(["revoked", "verify_until", "sign_from", "key_ops", "more"]): rng.choice(odd)}, odd)
+        text = written(rng, {"keys": keys, **rng.choice([{}, {}, {"more": rng.choice(VALUES)}])})
+        for _ in range(rng.choice([0, 1, 1, 2])):
+            starts = [at + 1 for at, char in enumerate(text) if char in b"{" and text[at + 1 : at + 2] == b'"']
+            at = rng.choice(starts)
+            text = text[:at] + rng.choice(twice) + text[at:]
+        made.append(mutate(rng, text, PIECES) if rng.random() < 0.2 else text)
+    return made
+
+
+def verdict_of_published(of: Dict[str, Any], text: bytes) -> str:
+    try:
+        keys = sessionauth._read_published(text)
+    except sessionauth.KeysError:
+        return "refused"
+    if not keys:
+        return "none"
+    return "keys:" + ",".join(sorted(key.id for key in keys if key.may_verify(of["now"] * SECOND)))
+
+
+def test_random_published_sets_have_the_same_keys() -> None:
+    rng = random.Random(20261124)
+    of = group("JWS")
+    index = [each["name"] for each in groups()].index("JWS")
+    questions, asked = [], []
+    for text in sets(rng, 6000):
+        questions.append({"group": index, "published": bytes64(text)})
+        asked.append((text, verdict_of_published(of, text)))
+    told = answers(questions)
+    assert disagreements(asked, told) == []
+    counts = collections.Counter(word.split(":")[0] for word in told)
+    assert min(counts["keys"], counts["none"], counts["refused"]) > 500, counts
 
 
 def test_random_keysets_are_read_or_refused_alike() -> None:

@@ -159,6 +159,20 @@ def test_published_members_that_nobody_knows_are_passed_over() -> None:
     assert len(sessionauth.Ring.from_jwks(json.dumps({"keys": [known], "more": 1}).encode())) == 1
 
 
+def test_names_that_stand_twice_in_what_is_published() -> None:
+    """They leave out the one key that has them, so that a revocation beside them still arrives."""
+    two, other = keyset(public(), beside()), beside()["kid"]
+    for text, kids in (
+        (two.replace(b"{", b'{"more":1,"more":2,', 1), {public()["kid"], other}),
+        (two.replace(b"{", b'{"more":{"a":1,"a":2},', 1), {public()["kid"], other}),
+        (two.replace(b"[{", b'[{"more":{"a":1,"a":2},', 1), {public()["kid"], other}),
+        (two.replace(b"[{", b'[{"more":1,"more":1,', 1), {other}),
+        (two.replace(b"[{", b'[{"revoked":true,"revoked":false,', 1), {other}),
+    ):
+        assert text != two
+        assert {key.id for key in sessionauth._read_published(text)} == kids
+
+
 def test_a_published_key_ends_when_it_says_so() -> None:
     ends = public(verify_until="2026-02-16T12:00:00Z")
     ring = sessionauth.Ring.from_jwks(keyset(ends, {**beside(), "revoked": True}))

@@ -12,8 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import sessionauth
-from conftest import HERE, SECOND, compact, decode, group, jws
-from test_published import Issuer, issuer  # noqa: F401
+from conftest import HERE, SECOND, Issuer, compact, decode, group, jws
 
 NOW = 1771243200
 SECRET = "a secret of tests, as long as it must be"
@@ -112,7 +111,7 @@ def published_app(url: str) -> Tuple[fastapi.FastAPI, sessionauth.PublishedKeys]
     return names["app"], names["keys"]
 
 
-def test_published_keys(issuer: Issuer) -> None:  # noqa: F811
+def test_published_keys(issuer: Issuer) -> None:
     key = JWS["keyset"]["keys"][0]
     header = json.dumps({"alg": "EdDSA", "kid": key["kid"], "typ": "JWT"}).encode()
     issuer.body = json.dumps({"keys": [{name: key[name] for name in ("kty", "crv", "alg", "kid", "x")}]}).encode()

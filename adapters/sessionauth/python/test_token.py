@@ -230,6 +230,6 @@ def test_the_file_is_of_python_3_9_and_the_standard_library() -> None:
         elif isinstance(node, ast.ImportFrom):
             imported.add((node.module or "").split(".")[0])
     assert imported == {
-        "__future__", "base64", "binascii", "dataclasses", "hashlib", "hmac", "http", "importlib", "json", "logging", "re", "socket",
-        "threading", "time", "typing", "urllib", "uuid",
+        "__future__", "base64", "binascii", "dataclasses", "hashlib", "hmac", "http", "importlib", "ipaddress", "json", "logging", "os", "re", "socket",
+        "threading", "time", "typing", "urllib", "uuid", "weakref",
     }  # fmt: skip

@@ -1,0 +1,198 @@
+"""What is taken of an issuer's answers and what is not, and which addresses are asked."""
+
+from __future__ import annotations
+
+import datetime
+import http.client
+import http.server
+import ipaddress
+import json
+import pathlib
+import socket
+from typing import Any, Dict, List
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+import sessionauth
+from conftest import Clock, Issuer, compact, encode, group, keys_of, settle, verifier_of
+
+JWS = group("JWS")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A certificate for 127.0.0.1 with its key, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer")])
+    day = datetime.timedelta(days=1)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    made = builder.sign(key, hashes.SHA256())
+    encoding = serialization.Encoding.PEM
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path_factory.mktemp("issuer") / "certificate.pem"
+    path.write_bytes(private + made.public_bytes(encoding))
+    return path
+
+
+def trickle(handler: http.server.BaseHTTPRequestHandler) -> None:
+    """Sends a byte, and again a byte, until nobody listens any more."""
+    handler.send_response(200)
+    handler.end_headers()
+    handler.wfile.flush()
+    while True:
+        handler.wfile.write(b" ")
+        handler.connection.settimeout(0.01)
+        try:
+            if handler.connection.recv(1) == b"":
+                return
+        except socket.timeout:
+            pass
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_an_answer_that_never_ends_is_cut(issuer: Issuer, secure: bool, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if secure:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        issuer.encrypt(certificate)
+    issuer.write = trickle
+    keys = keys_of(issuer, Clock(), timeout=1.0)
+    with pytest.raises((OSError, http.client.HTTPException)):  # which one depends on where it stood
+        keys._fetch()
+    assert issuer.requests
+
+
+def test_of_an_answer_without_end_no_more_is_taken_than_a_set_may_have(issuer: Issuer) -> None:
+    sent: List[int] = []
+
+    def pour(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        for _ in range(256):
+            handler.wfile.write(b" " * (1 << 20))
+            sent.append(1)
+
+    issuer.write = pour
+    assert not keys_of(issuer, Clock()).load()
+    assert len(sent) < 128  # in MiB; sockets hold some
+
+
+def test_https_asks_for_a_certificate_that_is_trusted(issuer: Issuer, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    issuer.encrypt(certificate)
+    assert not keys_of(issuer, Clock()).load()
+    assert issuer.requests == []
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert keys_of(issuer, Clock()).find("one")
+
+
+def test_a_refresh_that_hangs_is_over_after_its_time(issuer: Issuer) -> None:
+    issuer.go.clear()
+    keys = keys_of(issuer, Clock(), timeout=0.1)
+    assert not keys.load()
+    settle(keys)
+
+
+@pytest.mark.parametrize(
+    "status, headers, body",
+    [
+        (200, {}, b""),
+        (200, {}, b"{}"),
+        (200, {}, b'{"keys":[' + b" " * (1 << 20) + b"]}"),
+        (200, {}, b'{"keys":{}}'),
+        (204, {}, b""),
+        (404, {}, b'{"keys":[]}'),
+        (302, {"Location": "/elsewhere"}, b'{"keys":[]}'),
+    ],
+)
+def test_answers_that_change_nothing(issuer: Issuer, status: int, headers: Dict[str, str], body: bytes) -> None:
+    clock = Clock()
+    keys = keys_of(issuer, clock)
+    assert keys.find("one")
+    issuer.status, issuer.headers, issuer.body = status, headers, body
+    clock.now += 600
+    assert keys.find("one")
+    assert issuer.requests == ["/.well-known/jwks.json"] * 2
+
+
+def test_an_empty_first_set_is_none(issuer: Issuer) -> None:
+    clock = Clock()
+    issuer.publish()
+    keys = keys_of(issuer, clock)
+    with pytest.raises(sessionauth.Unavailable) as refused:
+        keys.find("one")
+    assert refused.value.reason == "keys_unavailable"
+
+
+def test_an_empty_set_takes_force(issuer: Issuer) -> None:
+    clock = Clock()
+    keys = keys_of(issuer, clock)
+    assert keys.find("one")
+    issuer.publish()
+    clock.now += 600
+    assert keys.find("one") is None
+
+
+def test_a_symmetric_key_is_never_taken_from_an_address(issuer: Issuer) -> None:
+    secret = b"known to everybody who can read this address"
+    key = {"kty": "oct", "alg": "HS256", "use": "sig", "kid": "hs", "k": encode(secret), "sign_from": "2026-01-01T00:00:00Z"}
+    clock = Clock()
+    keys = keys_of(issuer, clock)
+    assert keys.find("one")
+    issuer.body = json.dumps({"keys": [key]}).encode()
+    clock.now += 600
+    claims = {"v": 2, "kid": "hs", "iat": JWS["now"], "nbf": JWS["now"], "iss": JWS["issuer"], "aud": JWS["audience"], "exp": JWS["now"] + 9}
+    forged = compact(json.dumps({**claims, "install_id": "install-12345"}).encode(), secret)
+    with pytest.raises(sessionauth.InvalidToken) as refused:
+        verifier_of(JWS, keys).verify_token(forged)
+    assert refused.value.reason == "unknown_key"
+    # The token is sound, were the key one of ours.
+    assert verifier_of(JWS, sessionauth.Ring.from_secrets({"hs": secret.decode()})).verify_token(forged)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sessions.test/jwks.json",
+        "ftp://sessions.test/",
+        "file:///etc/passwd",
+        "https://",
+        "https://user:password@sessions.test/",
+        "https://sessions.test:http/",
+        "http://sessions.test/",
+        "http://127.0.0.1.sessions.test/",
+        "http://localhost.sessions.test/",
+        "http://10.0.0.1/",
+        "http://0.0.0.0/",
+        "http://[::2]/",
+        "https://@sessions.test/",
+        "https://sessions.test/#a",
+        "https://sessions.test/a\nb",
+        "https://sessions\r.test/",
+        "\nhttps://sessions.test/",
+        "https://sessions.test/ ",
+        "https://sessions.test/a b",
+        "https://sessions.test/\x7f",
+        "https://sessions.test/ä",
+    ],
+)
+def test_addresses_that_are_refused(url: str) -> None:
+    with pytest.raises(ValueError):
+        sessionauth.PublishedKeys(url)
+
+
+@pytest.mark.parametrize("options", [{"fresh_for": 0}, {"timeout": 0}, {"wait": -1}])
+def test_options_that_are_refused(options: Dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        sessionauth.PublishedKeys("https://sessions.test/", **options)
+
+
+def test_addresses_that_are_taken() -> None:
+    loopback = ("http://localhost:8080/", "http://127.0.0.1/", "http://127.8.9.1/", "http://[::1]:8080/", "http://[::ffff:127.0.0.1]/")
+    for url in ("https://sessions.test/a?b=c", "HTTPS://sessions.test", "https://[2001:db8::1]/", *loopback):
+        sessionauth.PublishedKeys(url)
+    sessionauth.PublishedKeys("http://sessiond:8080/.well-known/jwks.json", plain_http=True)
