@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs each fuzz target of the module for a time, one after the other. An input that fails is kept in the package's testdata/fuzz by go itself; where a run
-# fails and none is there, a worker was late at the end of the time (golang/go#48591), and the target has another run, three at most.
+# fails and none is there, it was the end of the time that Go before 1.27 takes for a failure now and then (golang/go#75804), and the target has another
+# run, three at most.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 time=${1:-20s}
