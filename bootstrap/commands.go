@@ -21,7 +21,7 @@ var Version = "dev"
 // Run is the program: it runs the command that args name, the program's own name left out, and tells the exit status.
 func Run(args, environ []string, stdout, stderr io.Writer) int {
 	load := func(flags *pflag.FlagSet) config.Review {
-		return config.Load(config.Sources{Flags: flags, Environ: environ, Random: system.Entropy{}.Draw, Now: time.Now(), BuildVersion: Version})
+		return config.Load(config.Sources{Flags: flags, Environ: environ, Random: system.Entropy{}.Generate, Now: time.Now(), BuildVersion: Version})
 	}
 	return cli.Run(context.Background(), cli.Commands{
 		AddFlags: config.AddFlags,
@@ -49,11 +49,11 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 }
 
 // unsound is what is wrong with a configuration; nil where nothing is.
-func unsound(review config.Review) *cli.Unsound {
+func unsound(review config.Review) *cli.InvalidConfigError {
 	if len(review.Faults) == 0 {
 		return nil
 	}
-	return &cli.Unsound{Faults: remarks(review.Faults), Warnings: remarks(review.Warnings)}
+	return &cli.InvalidConfigError{Faults: remarks(review.Faults), Warnings: remarks(review.Warnings)}
 }
 
 // remarks are faults or warnings as the command line tells them; never nil.
@@ -70,8 +70,8 @@ func checkReport(ctx context.Context, review config.Review, now time.Time) cli.C
 	if len(review.Faults) == 0 {
 		review.Warnings = append(review.Warnings, checkStorage(ctx, review)...)
 	}
-	report := cli.CheckReport{Sound: len(review.Faults) == 0, Faults: remarks(review.Faults), Warnings: remarks(review.Warnings)}
-	if report.Sound {
+	report := cli.CheckReport{Valid: len(review.Faults) == 0, Faults: remarks(review.Faults), Warnings: remarks(review.Warnings)}
+	if report.Valid {
 		report.Effect = effect(review, now)
 	}
 	return report
@@ -84,8 +84,8 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 		Environment: c.Environment, ProductionLike: c.Production, Version: c.BuildVersion,
 		Listeners: cli.Listeners{Public: c.HTTPAddr, Operations: c.OpsAddr, MaxConnections: c.MaxConnections, Origins: append([]string{}, c.Origins...)},
 		Sessions: cli.Sessions{
-			Issuer: c.Terms.Issuer, Audience: c.Terms.Audience, TTLSeconds: seconds(c.Terms.Lifetime),
-			ClockSkewSeconds: seconds(c.Terms.ClockSkew), RenewalGraceSeconds: seconds(c.Terms.RenewalGrace),
+			Issuer: c.Session.Issuer, Audience: c.Session.Audience, TTLSeconds: seconds(c.Session.Lifetime),
+			ClockSkewSeconds: seconds(c.Session.ClockSkew), RenewalGraceSeconds: seconds(c.Session.RenewalGrace),
 		},
 		Limits: cli.Limits{
 			PerIP: c.Limits.PerAddress, PerInstall: c.Limits.PerInstall, WindowSeconds: seconds(c.Limits.Window),
@@ -104,9 +104,9 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 	for _, prefix := range c.TrustedPrefixes {
 		e.Proxies.Trusted = append(e.Proxies.Trusted, prefix.String())
 	}
-	for _, key := range review.Ring.Keys() {
+	for _, key := range review.Keyring.Keys() {
 		e.Keys = append(e.Keys, cli.Key{
-			ID: string(key.ID()), Algorithm: string(key.Algorithm()), State: review.Ring.StateAt(key, now).String(),
+			ID: string(key.ID()), Algorithm: string(key.Algorithm()), State: review.Keyring.StateAt(key, now).String(),
 		})
 	}
 	return e

@@ -10,8 +10,8 @@ import (
 	"github.com/offload/sessiond/adapters/events/metrics"
 	"github.com/offload/sessiond/adapters/http/api"
 	"github.com/offload/sessiond/adapters/http/certificate"
-	"github.com/offload/sessiond/adapters/http/edge"
 	"github.com/offload/sessiond/adapters/http/ops"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/app/readiness"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/ports"
@@ -67,15 +67,15 @@ func newOps(readiness *readiness.Service, metrics *metrics.Metrics) *ops.Ops {
 }
 
 // newEntry is what clients of the public listener must bring. The certificate is looked at for as long as the service runs.
-func newEntry(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock, logger *slog.Logger) edge.Entry {
-	var entry edge.Entry
+func newEntry(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock, logger *slog.Logger) server.Handshake {
+	var entry server.Handshake
 	if review.Certificate != nil {
 		source := certificate.NewSource(review.Config.TLS, review.Certificate, clock, logger)
 		lifecycle.Append(fx.StartStopHook(source.Start, source.Stop))
 		entry.Certificate = source.Current
 	}
 	if review.Config.ProxyProtocol {
-		entry.Announces = review.Config.TrustedProxies.Holds
+		entry.RequiresProxyHeader = review.Config.TrustedProxies.Contains
 	}
 	return entry
 }
@@ -96,27 +96,27 @@ type listenerParts struct {
 	Addresses *Addresses
 }
 
-func (p *listenerParts) listen(ctx context.Context, variable, address string, routes []edge.Route, connections int, entry edge.Entry) (*edge.Server, error) {
-	server, err := edge.Listen(ctx, address, edge.New(routes, p.Clock, p.Metrics, p.Logger), edge.Bounds{
+func (p *listenerParts) listen(ctx context.Context, variable, address string, routes []server.Route, connections int, entry server.Handshake) (*server.Server, error) {
+	srv, err := server.Listen(ctx, address, server.NewRouter(routes, p.Clock, p.Metrics, p.Logger), server.Limits{
 		Read: p.Config.ReadTimeout, Idle: p.Config.IdleTimeout, Connections: connections,
 	}, entry, p.Logger)
 	if err != nil {
 		return nil, &ListenError{Variable: variable, Cause: err}
 	}
-	return server, nil
+	return srv, nil
 }
 
 func startOps(p listenerParts, ops *ops.Ops) {
 	if p.Config.OpsAddr == "" {
 		return
 	}
-	var server *edge.Server
+	var srv *server.Server
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
-			server, err = p.listen(ctx, "OFFLOAD_OPS_ADDR", p.Config.OpsAddr, ops.Routes(), opsConnections, edge.Entry{})
+			srv, err = p.listen(ctx, "OFFLOAD_OPS_ADDR", p.Config.OpsAddr, ops.Routes(), opsConnections, server.Handshake{})
 			if err == nil {
-				p.Addresses.Ops = server.Address()
-				p.watch(server)
+				p.Addresses.Ops = srv.Address()
+				p.watch(srv)
 			}
 			return err
 		},
@@ -124,26 +124,26 @@ func startOps(p listenerParts, ops *ops.Ops) {
 			// Whoever still asks here is a prober or a scraper: he gets a moment, and what is broken off is no loss.
 			bounded, cancel := context.WithTimeout(ctx, opsGrace)
 			defer cancel()
-			server.Shutdown(bounded)
+			srv.Shutdown(bounded)
 			return nil
 		},
 	})
 }
 
-func startPublic(p listenerParts, api *api.API, entry edge.Entry) {
-	var server *edge.Server
+func startPublic(p listenerParts, api *api.API, entry server.Handshake) {
+	var srv *server.Server
 	var started time.Time
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
 			for _, warning := range p.Review.Warnings {
 				p.Logger.Warn("configuration_warning", slog.String("variable", warning.Variable), slog.String("problem", warning.Problem))
 			}
-			server, err = p.listen(ctx, "OFFLOAD_HTTP_ADDR", p.Config.HTTPAddr, api.Routes(), p.Config.MaxConnections, entry)
+			srv, err = p.listen(ctx, "OFFLOAD_HTTP_ADDR", p.Config.HTTPAddr, api.Routes(), p.Config.MaxConnections, entry)
 			if err != nil {
 				return err
 			}
-			p.Addresses.Public = server.Address()
-			p.watch(server)
+			p.Addresses.Public = srv.Address()
+			p.watch(srv)
 			started = p.Clock.Now()
 			p.Readiness.Started()
 			p.Logger.Info("service_started", p.startedAttributes()...)
@@ -155,7 +155,7 @@ func startPublic(p listenerParts, api *api.API, entry edge.Entry) {
 			wait(ctx, p.Config.ShutdownDelay)
 			grace, cancel := context.WithTimeout(ctx, p.Config.ShutdownGrace)
 			defer cancel()
-			brokenOff := server.Shutdown(grace)
+			brokenOff := srv.Shutdown(grace)
 			p.Logger.Info("service_stopped", slog.Bool("requests_broken_off", brokenOff > 0))
 			return nil
 		},
@@ -164,7 +164,7 @@ func startPublic(p listenerParts, api *api.API, entry edge.Entry) {
 
 // startedAttributes are what an operator wants to know of a service that has just started.
 func (p *listenerParts) startedAttributes() []any {
-	now, ring := p.Clock.Now(), p.Keys.Ring()
+	now, ring := p.Clock.Now(), p.Keys.Keyring()
 	states := make([]any, 0, len(ring.Keys()))
 	for _, key := range ring.Keys() {
 		states = append(states, slog.String(string(key.ID()), ring.StateAt(key, now).String()))
@@ -187,8 +187,8 @@ func (p *listenerParts) startedAttributes() []any {
 }
 
 // watch passes on why a server ended by itself.
-func (p *listenerParts) watch(server *edge.Server) {
-	go func() { p.Ended <- <-server.Done() }()
+func (p *listenerParts) watch(srv *server.Server) {
+	go func() { p.Ended <- <-srv.Done() }()
 }
 
 // wait lets d pass, unless ctx ends first.

@@ -27,9 +27,9 @@ type keyParts struct {
 func newKeySource(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock, events ports.Events) keyParts {
 	path := review.Config.KeysetFile
 	if path == "" {
-		return keyParts{Source: environment.NewSource(review.Ring)}
+		return keyParts{Source: environment.NewSource(review.Keyring)}
 	}
-	source := keyset.NewSource(path, review.KeysetRules(clock.Now), review.Ring, clock, events)
+	source := keyset.NewSource(path, review.KeysetRules(clock.Now), review.Keyring, clock, events)
 	lifecycle.Append(fx.StartStopHook(source.Start, source.Stop))
 	return keyParts{Source: source, Health: []ports.Health{source}}
 }

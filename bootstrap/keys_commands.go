@@ -67,7 +67,7 @@ func (k keyCommands) change(
 	if err != nil {
 		return cli.KeysReport{}, aboutKeyset(path, err)
 	}
-	report := keysReport(outcome.Ring, outcome.Now)
+	report := keysReport(outcome.Keyring, outcome.Now)
 	report.Done = tell(outcome, path)
 	return report, nil
 }
@@ -123,7 +123,7 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 	if err := unsoundIn(review, varConfigFile, varTTL, varRenewalGrace, varClockSkew); err != nil {
 		return cli.KeysReport{}, err
 	}
-	terms := review.Config.Terms
+	terms := review.Config.Session
 	retention := keys.Retention{Lifetime: terms.Lifetime, RenewalGrace: terms.RenewalGrace, ClockSkew: terms.ClockSkew}
 	from := originOf(review, varTTL)
 	if lifetime != nil {
@@ -182,7 +182,7 @@ func (k keyCommands) export(_ context.Context, flags *pflag.FlagSet) (string, er
 	return keys.FormatPublic(ring, k.clock.Now()), nil
 }
 
-func (k keyCommands) read(flags *pflag.FlagSet) (*keys.Ring, error) {
+func (k keyCommands) read(flags *pflag.FlagSet) (*keys.Keyring, error) {
 	path, err := k.path(flags)
 	if err != nil {
 		return nil, err

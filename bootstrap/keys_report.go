@@ -15,7 +15,7 @@ import (
 )
 
 // keysReport tells a keyset, and what will happen to it.
-func keysReport(ring *keys.Ring, now time.Time) cli.KeysReport {
+func keysReport(ring *keys.Keyring, now time.Time) cli.KeysReport {
 	report := cli.KeysReport{Keys: []cli.KeyLine{}, Changes: []cli.KeyChange{}, Notes: wants(ring, now)}
 	next := map[keys.ID]*cli.KeyChange{}
 	for _, change := range ring.Schedule(now) {
@@ -37,7 +37,7 @@ func keysReport(ring *keys.Ring, now time.Time) cli.KeysReport {
 const atOnce = "A key that signs at once: sessiond keys create --sign-after 0s (an EdDSA one also --force)."
 
 // wants tells of the first time, from now on, in which no key signs.
-func wants(ring *keys.Ring, now time.Time) []string {
+func wants(ring *keys.Keyring, now time.Time) []string {
 	instant := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 	if !ring.CanSign(now) {
 		return []string{"No key can sign, now or later: replicas refuse this file. Those that run go on with what they had, revoked keys included; " +
@@ -120,7 +120,7 @@ func aboutKeyset(path string, err error) error {
 		words := make([]string, 0, len(faults))
 		for _, fault := range faults {
 			if set, malformed := errors.AsType[keys.SetFaults](fault.Cause); malformed {
-				return &cli.Unusable{What: "keyset file " + path + " " + fault.Reason.String(), Faults: set.Lines()}
+				return &cli.InvalidArgumentsError{Summary: "keyset file " + path + " " + fault.Reason.String(), Faults: set.Lines()}
 			}
 			words = append(words, fault.String())
 		}
@@ -158,7 +158,7 @@ func wayOut(plan *keys.PlanError) string {
 		}
 		return "; make one first (sessiond keys create --sign-after 0s), or give --force"
 	case keys.ProblemTooSoon:
-		return fmt.Sprintf("; give --sign-after %.0fs or more, or --force", keys.LeastSignAfterEdDSA.Seconds())
+		return fmt.Sprintf("; give --sign-after %.0fs or more, or --force", keys.MinSignAfterEdDSA.Seconds())
 	case keys.ProblemSameMaterial, keys.ProblemTooFar:
 	}
 	return ""

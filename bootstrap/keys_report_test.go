@@ -19,7 +19,7 @@ import (
 
 func TestWhatIsSaidOfAKeysetFile(t *testing.T) {
 	fault := func(reason keyset.Reason, cause error) error { return keyset.Faults{{Reason: reason, Cause: cause}} }
-	unwritten := func(problem keyset.Problem, cause error) error {
+	unwritten := func(problem keyset.WriteProblem, cause error) error {
 		return &keyset.WriteError{Problem: problem, Cause: cause}
 	}
 	plan := func(problem keys.Problem, id keys.ID) error { return &keys.PlanError{Problem: problem, ID: id} }
@@ -47,11 +47,11 @@ func TestWhatIsSaidOfAKeysetFile(t *testing.T) {
 	assert.True(t, strings.HasPrefix(owner, "keyset file f belongs to another user or group"), owner)
 	assert.True(t, strings.HasSuffix(owner, ": operation not permitted"), owner)
 
-	var malformed *cli.Unusable
+	var malformed *cli.InvalidArgumentsError
 	_, err := keys.ParseSet(`{"keys":[1,2]}`)
 	require.ErrorAs(t, aboutKeyset("f", fault(keyset.ReasonMalformed, err)), &malformed)
-	assert.Equal(t, &cli.Unusable{
-		What: "keyset file f is no sound keyset", Faults: []string{"key 1: must be an object", "key 2: must be an object"},
+	assert.Equal(t, &cli.InvalidArgumentsError{
+		Summary: "keyset file f is no sound keyset", Faults: []string{"key 1: must be an object", "key 2: must be an object"},
 	}, malformed)
 }
 
@@ -76,7 +76,7 @@ func TestWhatAKeysetWants(t *testing.T) {
 		{"none ever", []keys.Key{key(keys.Plan{SignFrom: at(1), Revoked: true}), key(keys.Plan{SignFrom: at(-1), VerifyUntil: noon})}, "No key can sign, now or later"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ring, err := keys.NewRing(c.keys...)
+			ring, err := keys.NewKeyring(c.keys...)
 			require.NoError(t, err)
 			told := wants(ring, noon)
 			if c.want == "" {

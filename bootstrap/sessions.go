@@ -29,12 +29,12 @@ type issuanceParts struct {
 func newIssuance(parts issuanceParts, config config.Config) ports.Issuance {
 	return issue.New(issue.Parts{
 		Keys: parts.Keys, Limiter: parts.Limiter, Clock: parts.Clock, Entropy: parts.Entropy, Events: parts.Events,
-		Terms: config.Terms, Limits: config.Limits, Digester: throttle.NewDigester(config.DigestKey.Bytes()),
+		Settings: config.Session, Limits: config.Limits, Digester: throttle.NewDigester(config.DigestKey.Bytes()),
 	})
 }
 
 func newAuthentication(keys ports.KeySource, clock ports.Clock, events ports.Events, config config.Config) ports.Authentication {
-	return authenticate.New(keys, clock, events, config.Terms)
+	return authenticate.New(keys, clock, events, config.Session)
 }
 
 func newPublication(keys ports.KeySource, clock ports.Clock) ports.Publication {

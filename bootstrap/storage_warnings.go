@@ -64,10 +64,10 @@ func checkStorage(ctx context.Context, review config.Review) []config.Warning {
 func decide(ctx context.Context, server ports.LimiterStorage, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	nobody := func(dimension throttle.Dimension) throttle.Ask {
-		return throttle.Ask{Dimension: dimension, Subject: throttle.Subject(system.Entropy{}.Draw(len(throttle.Subject{}))), Limit: 1, Window: time.Second}
+	nobody := func(dimension throttle.Dimension) throttle.Check {
+		return throttle.Check{Dimension: dimension, Subject: throttle.Subject(system.Entropy{}.Generate(len(throttle.Subject{}))), Limit: 1, Window: time.Second}
 	}
-	_, err := server.Decide(ctx, 0, throttle.NewAsks(nobody(throttle.ByAddress), nobody(throttle.ByInstall)))
+	_, err := server.Decide(ctx, 0, throttle.NewChecks(nobody(throttle.ByAddress), nobody(throttle.ByInstall)))
 	return err
 }
 

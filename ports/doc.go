@@ -5,4 +5,4 @@
 // logic. It imports domain, context, time and net/netip.
 package ports
 
-//go:generate go tool moq -out portsmock/mocks.go -pkg portsmock . Clock Entropy Issuance Authentication LimiterStorage KeySource Keyset Publication Material Events Health Readiness
+//go:generate go tool moq -out portsmock/mocks.go -pkg portsmock . Clock Entropy Issuance Authentication LimiterStorage KeySource Keyset Publication KeyMaterial Events Health Readiness

@@ -43,7 +43,7 @@ type TokenVerified struct {
 type ForwardedByStranger struct{}
 
 // KeysReloaded is a keyset that is sound and in force: other keys than before, or the same after a failure.
-type KeysReloaded struct{ Ring *keys.Ring }
+type KeysReloaded struct{ Keyring *keys.Keyring }
 
 // KeysReloadFailed is a keyset that did not take force: the last good one stays. It is told once for each new cause.
 type KeysReloadFailed struct {

@@ -10,7 +10,7 @@ import (
 type KeySource interface {
 	// Ring is the ring in force now. It returns at once, never nil, and is safe for concurrent use. Who reads two
 	// things of a ring calls it once.
-	Ring() *keys.Ring
+	Keyring() *keys.Keyring
 }
 
 // Keyset keeps keys for as long as nobody changes them.
@@ -25,5 +25,5 @@ type Keyset interface {
 	// It fails with change's error, as it is. Any other error says why keys could not be read or kept, and holds no material; then the
 	// keys are the old ones, unless the error says otherwise. What cannot be read is never written over. It waits for other callers within a
 	// bound that it names, and no longer than ctx lasts. It is safe for concurrent use.
-	Update(ctx context.Context, change func(*keys.Ring) (*keys.Ring, error)) error
+	Update(ctx context.Context, change func(*keys.Keyring) (*keys.Keyring, error)) error
 }

@@ -9,7 +9,7 @@ import (
 // Unavailable is a request that nothing is wrong with, and that could not be served now.
 type Unavailable struct {
 	// RetryIn is when another try may succeed; above 0.
-	RetryIn time.Duration
+	RetryAfter time.Duration
 	// Cause is for the operator; never nil.
 	Cause error
 }

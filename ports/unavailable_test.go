@@ -13,7 +13,7 @@ import (
 )
 
 func TestUnavailable(t *testing.T) {
-	err := &ports.Unavailable{RetryIn: time.Second, Cause: io.ErrUnexpectedEOF}
+	err := &ports.Unavailable{RetryAfter: time.Second, Cause: io.ErrUnexpectedEOF}
 	assert.Equal(t, failure.Unavailable, failure.KindOf(fmt.Errorf("issue: %w", err)))
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	assert.EqualError(t, err, "unavailable: unexpected EOF")

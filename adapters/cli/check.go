@@ -29,7 +29,7 @@ func newCheck(commands Commands) *cobra.Command {
 				return err
 			}
 			switch {
-			case !report.Sound:
+			case !report.Valid:
 				return statusError(statusWrong)
 			case strict && len(report.Warnings) > 0:
 				return statusError(statusWarnings)
@@ -59,7 +59,7 @@ func (r CheckReport) writeText(w io.Writer) error {
 	text.WriteString(remarks("warning", r.Warnings))
 	text.WriteString(remarks("fault", r.Faults))
 	switch {
-	case !r.Sound:
+	case !r.Valid:
 		text.WriteString("The configuration is wrong: sessiond would not start.\n")
 	case len(r.Warnings) > 0:
 		text.WriteString("The configuration is sound, with warnings.\n")

@@ -53,8 +53,8 @@ func Run(ctx context.Context, commands Commands, args []string, stdout, stderr i
 		return statusSound
 	}
 	var status statusError
-	var unsound *Unsound
-	var unusable *Unusable
+	var unsound *InvalidConfigError
+	var unusable *InvalidArgumentsError
 	var usage *usageError
 	switch {
 	case errors.As(err, &status):

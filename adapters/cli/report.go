@@ -14,40 +14,42 @@ type Remark struct {
 }
 
 // Unsound is a configuration that is wrong. It is an error.
-type Unsound struct {
+type InvalidConfigError struct {
 	Faults []Remark
 	// Warnings are told besides, for a mistyped name may be why another is missing.
 	Warnings []Remark
 }
 
 // Error tells how many faults there are.
-func (u *Unsound) Error() string {
+func (u *InvalidConfigError) Error() string {
 	return fmt.Sprintf("the configuration is wrong; faults: %d", len(u.Faults))
 }
 
 // text tells every warning and every fault, for people.
-func (u *Unsound) text() string {
+func (u *InvalidConfigError) text() string {
 	return "sessiond: " + u.Error() + "\n\n" + remarks("warning", u.Warnings) + remarks("fault", u.Faults)
 }
 
 // Unusable is a file that is no use, and all that is wrong with it. It is an error.
-type Unusable struct {
+type InvalidArgumentsError struct {
 	// What names the file and says that it is no use.
-	What string
+	Summary string
 	// Faults are at least one.
 	Faults []string
 }
 
 // Error tells what is no use, and why.
-func (u *Unusable) Error() string { return u.What + ": " + strings.Join(u.Faults, "; ") }
+func (u *InvalidArgumentsError) Error() string {
+	return u.Summary + ": " + strings.Join(u.Faults, "; ")
+}
 
 // text tells one fault in the same line, several in lines of their own.
-func (u *Unusable) text() string {
+func (u *InvalidArgumentsError) text() string {
 	if len(u.Faults) == 1 {
 		return "sessiond: " + oneLine(u.Error()) + "\n"
 	}
 	var text strings.Builder
-	text.WriteString("sessiond: " + oneLine(u.What) + "\n\n")
+	text.WriteString("sessiond: " + oneLine(u.Summary) + "\n\n")
 	for _, fault := range u.Faults {
 		text.WriteString("fault: " + oneLine(fault) + "\n")
 	}
@@ -65,7 +67,7 @@ func remarks(word string, list []Remark) string {
 
 // CheckReport is what a configuration would do.
 type CheckReport struct {
-	Sound bool `json:"sound"`
+	Valid bool `json:"sound"`
 	// Effect is nil where the configuration is wrong.
 	Effect   *Effect  `json:"effect"`
 	Faults   []Remark `json:"faults"`
@@ -165,7 +167,7 @@ type Logs struct {
 type ConfigReport struct {
 	Settings []Setting
 	// Unsound is what is wrong with it; nil where nothing is.
-	Unsound *Unsound
+	Unsound *InvalidConfigError
 }
 
 // Setting is one variable; the value of a secret is replaced.

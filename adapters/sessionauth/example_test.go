@@ -97,7 +97,7 @@ func ExampleJWKSConfig_beside() {
 	if err != nil {
 		panic(err)
 	}
-	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: issuer.URL, Beside: []keys.Key{old}})
+	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: issuer.URL, Additional: []keys.Key{old}})
 	if err != nil {
 		panic(err)
 	}
@@ -123,7 +123,7 @@ func ExampleNewContext() {
 
 // exampleIssuer publishes a key, as sessiond does.
 func exampleIssuer() *httptest.Server {
-	ring, err := keys.NewRing(pair("ed-2026-11", 1))
+	ring, err := keys.NewKeyring(pair("ed-2026-11", 1))
 	if err != nil {
 		panic(err)
 	}
@@ -135,6 +135,6 @@ func exampleIssuer() *httptest.Server {
 // exampleToken is a session that the issuer signed.
 func exampleToken(audience string) string {
 	id, _ := session.ParseInstallID("install-12345")
-	terms := session.Terms{Issuer: "offload-backend", Audience: audience, Lifetime: time.Hour}
+	terms := session.Settings{Issuer: "offload-backend", Audience: audience, Lifetime: time.Hour}
 	return token.Sign(terms.Claims(id, "ed-2026-11", time.Now()), pair("ed-2026-11", 1))
 }

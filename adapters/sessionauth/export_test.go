@@ -14,10 +14,10 @@ func ProxyOf(r *http.Request) (*url.URL, error) {
 }
 
 // Ring is what is in force.
-func Ring(k Keys) *keys.Ring { return k.ring() }
+func Ring(k Keys) *keys.Keyring { return k.ring() }
 
 // After is what is in force once more was done to find a key that is not in ring.
-func After(ctx context.Context, k Keys, ring *keys.Ring) *keys.Ring {
+func After(ctx context.Context, k Keys, ring *keys.Keyring) *keys.Keyring {
 	newer, _ := k.after(ctx, ring)
 	return newer
 }

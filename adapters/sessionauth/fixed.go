@@ -9,14 +9,14 @@ import (
 )
 
 // Fixed are keys that were given at the start and never change.
-type Fixed struct{ all *keys.Ring }
+type Fixed struct{ all *keys.Keyring }
 
 // NewFixed puts keys together, as Secret and Keyset make them. It fails with ErrNoKeys, or with keys.Faults: an id twice, one material under two ids.
 func NewFixed(all ...keys.Key) (*Fixed, error) {
 	if len(all) == 0 {
 		return nil, ErrNoKeys
 	}
-	ring, err := keys.NewRing(all...)
+	ring, err := keys.NewKeyring(all...)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +56,6 @@ func Keyset(text []byte) ([]keys.Key, error) {
 	return ring.Keys(), nil
 }
 
-func (f *Fixed) ring() *keys.Ring { return f.all }
+func (f *Fixed) ring() *keys.Keyring { return f.all }
 
-func (f *Fixed) after(context.Context, *keys.Ring) (*keys.Ring, bool) { return f.all, true }
+func (f *Fixed) after(context.Context, *keys.Keyring) (*keys.Keyring, bool) { return f.all, true }

@@ -39,7 +39,7 @@ type JWKSConfig struct {
 	AllowHTTP bool
 	// Beside are keys that are in force whatever is published, as Secret makes them: while sessions signed by a secret run out, after a change to
 	// EdDSA. What is published under the id of one of them is passed over.
-	Beside []keys.Key
+	Additional []keys.Key
 	// Client asks the issuer; nil for one that keeps no connection open, and uses the environment's proxy for https but none for http: on http a proxy could
 	// put in keys of its own. Its redirect policy is not used.
 	Client *http.Client
@@ -70,7 +70,7 @@ type JWKS struct {
 
 // inForce is a ring, and whether it has the issuer's keys.
 type inForce struct {
-	ring  *keys.Ring
+	ring  *keys.Keyring
 	whole bool
 }
 
@@ -97,7 +97,7 @@ func NewJWKS(config JWKSConfig) (*JWKS, error) {
 	if err := judgeURL(config.URL, config.AllowHTTP); err != nil {
 		return nil, err
 	}
-	first, err := ringOf(config.Beside)
+	first, err := ringOf(config.Additional)
 	if err != nil {
 		return nil, err
 	}
@@ -252,10 +252,10 @@ func (j *JWKS) want() <-chan struct{} {
 	return j.reading
 }
 
-func (j *JWKS) ring() *keys.Ring { return j.now.Load().ring }
+func (j *JWKS) ring() *keys.Keyring { return j.now.Load().ring }
 
 // after has the keys read anew, where that is due, and waits for it.
-func (j *JWKS) after(ctx context.Context, ring *keys.Ring) (*keys.Ring, bool) {
+func (j *JWKS) after(ctx context.Context, ring *keys.Keyring) (*keys.Keyring, bool) {
 	if now := j.now.Load(); now.ring != ring {
 		return now.ring, now.whole // they came meanwhile
 	}

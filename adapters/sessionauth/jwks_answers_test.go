@@ -55,7 +55,7 @@ func badAnswers(t *testing.T) map[string]struct {
 		"an id twice":            {ok(strings.Replace(set(t, other, pair("third", 3)), `"third"`, `"other"`, 1)), word(sessionauth.RefreshMalformed)},
 		"an empty set":           {ok(`{"keys":[]}`), word(sessionauth.RefreshNoKeys)},
 		"a secret alone":         {ok(`{"keys":[{"kty":"oct","alg":"HS256","kid":"a","k":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}]}`), word(sessionauth.RefreshNoKeys)},
-		"too large":              {ok(set(t, other) + strings.Repeat(" ", keys.MaxSet)), word(sessionauth.RefreshTooLarge)},
+		"too large":              {ok(set(t, other) + strings.Repeat(" ", keys.MaxSetBytes)), word(sessionauth.RefreshTooLarge)},
 	}
 }
 

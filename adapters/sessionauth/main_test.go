@@ -50,7 +50,7 @@ func pair(id keys.ID, seed byte) keys.Key {
 // set is what an issuer that has those keys publishes.
 func set(t testing.TB, all ...keys.Key) string {
 	t.Helper()
-	ring, err := keys.NewRing(all...)
+	ring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
 	return keys.FormatPublic(ring, time.Now())
 }
@@ -60,7 +60,7 @@ func mint(t testing.TB, key keys.Key) string {
 	t.Helper()
 	id, broken := session.ParseInstallID(installID)
 	require.Equal(t, session.RuleNone, broken)
-	terms := session.Terms{Issuer: issuerName, Audience: audience, Lifetime: time.Hour}
+	terms := session.Settings{Issuer: issuerName, Audience: audience, Lifetime: time.Hour}
 	return token.Sign(terms.Claims(id, key.ID(), time.Now()), key)
 }
 
@@ -187,7 +187,7 @@ func newWorld(t testing.TB, first reply, beside ...keys.Key) *world {
 	w := &world{issuer: &issuer{reply: first}}
 	var err error
 	w.jwks, err = sessionauth.NewJWKS(sessionauth.JWKSConfig{
-		URL: jwksURL, Client: &http.Client{Transport: w.issuer}, Beside: beside,
+		URL: jwksURL, Client: &http.Client{Transport: w.issuer}, Additional: beside,
 		OnRefresh: func(err error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

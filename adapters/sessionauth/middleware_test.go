@@ -68,11 +68,11 @@ func TestRefusals(t *testing.T) {
 	v, key := fixed(t, &now)
 	valid := "Bearer " + mint(t, key)
 	id, _ := session.ParseInstallID(installID)
-	of := func(terms session.Terms, at time.Time) string {
+	of := func(terms session.Settings, at time.Time) string {
 		terms.Lifetime = time.Hour
 		return "Bearer " + token.Sign(terms.Claims(id, key.ID(), at), key)
 	}
-	ours := session.Terms{Issuer: issuerName, Audience: audience}
+	ours := session.Settings{Issuer: issuerName, Audience: audience}
 	const missing, invalid, expired = `Bearer realm="offload"`, `Bearer realm="offload", error="invalid_token"`,
 		`Bearer realm="offload", error="invalid_token", error_description="expired"`
 	for name, c := range map[string]struct {
@@ -85,12 +85,12 @@ func TestRefusals(t *testing.T) {
 		"two headers":        {[]string{valid, valid}, "invalid_token", "Invalid session token", invalid},
 		"more after it":      {[]string{valid + " x"}, "invalid_token", "Invalid session token", invalid},
 		"no token":           {[]string{"Bearer x"}, "invalid_token", "Invalid session token", invalid},
-		"another audience":   {[]string{of(session.Terms{Issuer: issuerName, Audience: "x"}, now)}, "invalid_token", "Invalid session token", invalid},
-		"another issuer":     {[]string{of(session.Terms{Issuer: "x", Audience: audience}, now)}, "invalid_token", "Invalid session token", invalid},
+		"another audience":   {[]string{of(session.Settings{Issuer: issuerName, Audience: "x"}, now)}, "invalid_token", "Invalid session token", invalid},
+		"another issuer":     {[]string{of(session.Settings{Issuer: "x", Audience: audience}, now)}, "invalid_token", "Invalid session token", invalid},
 		"another signature":  {[]string{valid[:len(valid)-4] + "AAAA"}, "invalid_token", "Invalid session token", invalid},
 		"not yet valid":      {[]string{of(ours, now.Add(4*time.Second))}, "invalid_token", "Invalid session token", invalid},
 		"an hour old":        {[]string{of(ours, now.Add(-time.Hour))}, "expired_token", "Session token expired", expired},
-		"older, and another": {[]string{of(session.Terms{Issuer: "x", Audience: audience}, now.Add(-2*time.Hour))}, "invalid_token", "Invalid session token", invalid},
+		"older, and another": {[]string{of(session.Settings{Issuer: "x", Audience: audience}, now.Add(-2*time.Hour))}, "invalid_token", "Invalid session token", invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request := httptest.NewRequest(http.MethodPost, "/orders", strings.NewReader("body"))
@@ -200,7 +200,7 @@ func FuzzAuthorization(f *testing.F) {
 	v, err := sessionauth.New(sessionauth.Config{Issuer: issuerName, Audience: audience, Keys: all, Now: func() time.Time { return now }})
 	require.NoError(f, err)
 	id, _ := session.ParseInstallID(installID)
-	terms := session.Terms{Issuer: issuerName, Audience: audience, Lifetime: time.Hour}
+	terms := session.Settings{Issuer: issuerName, Audience: audience, Lifetime: time.Hour}
 	signed := []string{token.Sign(terms.Claims(id, "secret", now), secret), token.Sign(terms.Claims(id, "pair", now), other)}
 	for _, text := range append([]string{"", "x", "x.y", "x.y.z", "a b", "..", strings.Repeat("a", 4097)}, signed...) {
 		for _, scheme := range []string{"", "Bearer ", "bearer  ", "Basic "} {

@@ -99,11 +99,11 @@ func (j *JWKS) read(ctx context.Context) (fresh time.Duration, err error) {
 	case answer.StatusCode != http.StatusOK:
 		return 0, &RefreshError{Reason: RefreshStatus, Status: answer.StatusCode}
 	}
-	body, err := io.ReadAll(io.LimitReader(answer.Body, keys.MaxSet+1))
+	body, err := io.ReadAll(io.LimitReader(answer.Body, keys.MaxSetBytes+1))
 	if err != nil {
 		return 0, reasonOf(ctx, err)
 	}
-	if len(body) > keys.MaxSet {
+	if len(body) > keys.MaxSetBytes {
 		return 0, &RefreshError{Reason: RefreshTooLarge}
 	}
 	ring, err := j.join(string(body))
@@ -116,20 +116,20 @@ func (j *JWKS) read(ctx context.Context) (fresh time.Duration, err error) {
 }
 
 // join puts what a set publishes and the keys beside into one ring.
-func (j *JWKS) join(set string) (*keys.Ring, error) {
+func (j *JWKS) join(set string) (*keys.Keyring, error) {
 	published, err := keys.ParsePublic(set)
 	if faults, ok := errors.AsType[keys.Faults](err); ok && faults[0].Reason == keys.FaultNoKeys {
 		if !j.now.Load().whole {
 			return nil, &RefreshError{Reason: RefreshNoKeys}
 		}
-		return ringOf(j.config.Beside)
+		return ringOf(j.config.Additional)
 	}
 	if err != nil {
 		return nil, &RefreshError{Reason: RefreshMalformed}
 	}
-	all := slices.Clone(j.config.Beside)
+	all := slices.Clone(j.config.Additional)
 	for _, key := range published.Keys() {
-		if !slices.ContainsFunc(j.config.Beside, func(own keys.Key) bool { return own.ID() == key.ID() }) {
+		if !slices.ContainsFunc(j.config.Additional, func(own keys.Key) bool { return own.ID() == key.ID() }) {
 			all = append(all, key)
 		}
 	}
@@ -141,11 +141,11 @@ func (j *JWKS) join(set string) (*keys.Ring, error) {
 }
 
 // ringOf is a ring that may be without any key.
-func ringOf(all []keys.Key) (*keys.Ring, error) {
+func ringOf(all []keys.Key) (*keys.Keyring, error) {
 	if len(all) == 0 {
-		return &keys.Ring{}, nil
+		return &keys.Keyring{}, nil
 	}
-	return keys.NewRing(all...)
+	return keys.NewKeyring(all...)
 }
 
 // reasonOf sorts what a client failed with. Its words are left out, for they name addresses.

@@ -76,7 +76,7 @@ func TestKeysBesideComeFirst(t *testing.T) {
 		assert.Equal(t, "invalid_token", w.code(mint(t, fake)), "an id that was given belongs to its key")
 		assert.Equal(t, "ok", w.code(mint(t, published)))
 	})
-	_, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: jwksURL, Beside: []keys.Key{pair("a", 1), pair("b", 1)}})
+	_, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: jwksURL, Additional: []keys.Key{pair("a", 1), pair("b", 1)}})
 	assert.ErrorAs(t, err, new(keys.Faults))
 }
 

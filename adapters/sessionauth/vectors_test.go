@@ -42,7 +42,7 @@ func TestVectorsByJWKS(t *testing.T) {
 		if len(beside) == len(all) {
 			continue // nothing is published
 		}
-		ring, err := keys.NewRing(all...)
+		ring, err := keys.NewKeyring(all...)
 		require.NoError(t, err)
 		published := keys.FormatPublic(ring, group.Now.Time)
 		w := newWorld(t, reply{status: http.StatusOK, body: published}, beside...)

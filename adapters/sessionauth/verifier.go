@@ -19,10 +19,10 @@ const MaxClockSkew = time.Minute
 // Keys are the keys that a Verifier verifies with: a *JWKS, or *Fixed.
 type Keys interface {
 	// ring is what is in force.
-	ring() *keys.Ring
+	ring() *keys.Keyring
 	// after is what is in force once more was done to find a key that is not in ring: ring itself, where nothing came of it. It is whole unless the keys
 	// that should be in it could not be had yet. It may wait, for patience at the longest and not beyond ctx.
-	after(ctx context.Context, ring *keys.Ring) (newer *keys.Ring, whole bool)
+	after(ctx context.Context, ring *keys.Keyring) (newer *keys.Keyring, whole bool)
 }
 
 // Config is what a Verifier needs. All but ClockSkew and Now must be given.
@@ -42,7 +42,7 @@ type Config struct {
 // Verifier tells whose session a request carries. It is safe for concurrent use.
 type Verifier struct {
 	keys  Keys
-	terms session.Terms
+	terms session.Settings
 	now   func() time.Time
 }
 
@@ -68,7 +68,7 @@ func New(config Config) (*Verifier, error) {
 	}
 	v := &Verifier{
 		keys:  config.Keys,
-		terms: session.Terms{Issuer: config.Issuer, Audience: config.Audience, ClockSkew: config.ClockSkew},
+		terms: session.Settings{Issuer: config.Issuer, Audience: config.Audience, ClockSkew: config.ClockSkew},
 		now:   config.Now,
 	}
 	if v.now == nil {
@@ -124,7 +124,7 @@ func maybePublished(text string) bool {
 	if err != nil {
 		return false
 	}
-	document, err := strict.Read(string(decoded))
+	document, err := strict.Parse(string(decoded))
 	if err != nil {
 		return false
 	}

@@ -28,7 +28,7 @@ type Entropy struct{}
 func (Entropy) Fraction() float64 { return rand.Float64() }
 
 // Draw is n bytes that nobody can guess.
-func (Entropy) Draw(n int) []byte {
+func (Entropy) Generate(n int) []byte {
 	drawn := make([]byte, n)
 	_, _ = crypto.Read(drawn) // it never fails
 	return drawn

@@ -13,9 +13,9 @@ import (
 )
 
 var (
-	_ ports.Clock    = (*system.Clock)(nil)
-	_ ports.Entropy  = system.Entropy{}
-	_ ports.Material = system.Entropy{}
+	_ ports.Clock       = (*system.Clock)(nil)
+	_ ports.Entropy     = system.Entropy{}
+	_ ports.KeyMaterial = system.Entropy{}
 )
 
 func TestInstantsAreTheTimeSinceTheStart(t *testing.T) {
@@ -56,11 +56,11 @@ func TestFractionsLieBelowOne(t *testing.T) {
 
 func TestDrawsDiffer(t *testing.T) {
 	for _, n := range []int{0, 1, 5, 32, 1000} {
-		assert.Len(t, system.Entropy{}.Draw(n), n)
+		assert.Len(t, system.Entropy{}.Generate(n), n)
 	}
 	seen := map[string]bool{}
 	for range 1000 {
-		seen[string(system.Entropy{}.Draw(32))] = true
+		seen[string(system.Entropy{}.Generate(32))] = true
 	}
 	assert.Len(t, seen, 1000)
 }

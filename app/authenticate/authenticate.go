@@ -15,11 +15,11 @@ type Service struct {
 	keys   ports.KeySource
 	clock  ports.Clock
 	events ports.Events
-	terms  session.Terms
+	terms  session.Settings
 }
 
 // New makes a service that accepts what stands by terms.
-func New(keys ports.KeySource, clock ports.Clock, events ports.Events, terms session.Terms) *Service {
+func New(keys ports.KeySource, clock ports.Clock, events ports.Events, terms session.Settings) *Service {
 	return &Service{keys: keys, clock: clock, events: events, terms: terms}
 }
 
@@ -39,5 +39,5 @@ func (s *Service) verify(authorization []string) (session.Claims, error) {
 	if err != nil {
 		return session.Claims{}, err
 	}
-	return token.Verify(text, s.keys.Ring(), s.terms, s.clock.Now())
+	return token.Verify(text, s.keys.Keyring(), s.terms, s.clock.Now())
 }

@@ -19,11 +19,11 @@ import (
 
 var (
 	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	terms = session.Terms{Issuer: "issuer", Audience: "audience", Lifetime: time.Minute, ClockSkew: 2 * time.Second}
+	terms = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: time.Minute, ClockSkew: 2 * time.Second}
 )
 
 func TestAuthenticate(t *testing.T) {
-	ring, err := keys.NewRing(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
+	ring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
 	require.NoError(t, err)
 	signer, ok := ring.SignerAt(noon)
 	require.True(t, ok)
@@ -55,7 +55,7 @@ func TestAuthenticate(t *testing.T) {
 			var events []ports.Event
 			clock := &portsmock.ClockMock{NowFunc: func() time.Time { return noon.Add(c.at) }}
 			service := authenticate.New(
-				&portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return ring }}, clock,
+				&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }}, clock,
 				&portsmock.EventsMock{RecordFunc: func(_ context.Context, event ports.Event) { events = append(events, event) }},
 				terms)
 			got, err := service.Authenticate(t.Context(), c.values)

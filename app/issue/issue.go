@@ -43,7 +43,7 @@ type Service struct {
 	clock    ports.Clock
 	entropy  ports.Entropy
 	events   ports.Events
-	terms    session.Terms
+	terms    session.Settings
 	limits   Limits
 	digester throttle.Digester
 }
@@ -55,7 +55,7 @@ type Parts struct {
 	Clock    ports.Clock
 	Entropy  ports.Entropy
 	Events   ports.Events
-	Terms    session.Terms
+	Settings session.Settings
 	Limits   Limits
 	Digester throttle.Digester
 }
@@ -64,16 +64,16 @@ type Parts struct {
 func New(parts Parts) *Service {
 	return &Service{
 		keys: parts.Keys, limiter: parts.Limiter, clock: parts.Clock, entropy: parts.Entropy, events: parts.Events,
-		terms: parts.Terms, limits: parts.Limits, digester: parts.Digester,
+		terms: parts.Settings, limits: parts.Limits, digester: parts.Digester,
 	}
 }
 
 // Issue is ports.Issuance's. The clock is read once, so that key, renewal and claims agree on the time.
 func (s *Service) Issue(ctx context.Context, ask ports.IssueRequest) (ports.Issued, error) {
-	now, ring := s.clock.Now(), s.keys.Ring()
+	now, ring := s.clock.Now(), s.keys.Keyring()
 	signer, ok := ring.SignerAt(now)
 	if !ok {
-		return ports.Issued{}, &ports.Unavailable{RetryIn: untilSigner(ring, now), Cause: errNoSigner}
+		return ports.Issued{}, &ports.Unavailable{RetryAfter: untilSigner(ring, now), Cause: errNoSigner}
 	}
 	id := ask.Session.InstallID()
 	renewed := s.renews(ask, ring, now)
@@ -94,26 +94,26 @@ func (s *Service) Issue(ctx context.Context, ask ports.IssueRequest) (ports.Issu
 
 // renews tells whether the request carries a session of the same installation that is still good for a renewal. Whatever
 // else it carries is passed over.
-func (s *Service) renews(ask ports.IssueRequest, ring *keys.Ring, now time.Time) bool {
+func (s *Service) renews(ask ports.IssueRequest, ring *keys.Keyring, now time.Time) bool {
 	text, err := token.FromAuthorization(ask.Authorization)
 	if err != nil {
 		return false
 	}
 	claims, err := token.Read(text, ring, s.terms, now)
-	return err == nil && claims.InstallID.Equal(ask.Session.InstallID()) && claims.Renews(now, s.terms.RenewalGrace)
+	return err == nil && claims.InstallID.Equal(ask.Session.InstallID()) && claims.Renewable(now, s.terms.RenewalGrace)
 }
 
 // ask asks the throttle. What it returns is undecided where nothing was taken: nobody decided, or the mode let pass what
 // would be refused.
 func (s *Service) ask(ctx context.Context, id session.InstallID, client netip.Addr, renewed bool) (throttle.Decision, error) {
-	install := throttle.Ask{
+	install := throttle.Check{
 		Dimension: throttle.ByInstall, Limit: s.limits.PerInstall, Window: s.limits.Window,
 		Subject: s.digester.Subject(throttle.ByInstall, id.Text()),
 	}
-	asks := throttle.NewAsks(install)
+	asks := throttle.NewChecks(install)
 	if !renewed {
-		address := clientaddr.Cut(client, s.limits.IPv6Prefix)
-		asks = throttle.NewAsks(throttle.Ask{
+		address := clientaddr.Truncate(client, s.limits.IPv6Prefix)
+		asks = throttle.NewChecks(throttle.Check{
 			Dimension: throttle.ByAddress, Limit: s.limits.PerAddress, Window: s.limits.Window,
 			Subject: s.digester.Subject(throttle.ByAddress, address.String()),
 		}, install)
@@ -123,14 +123,14 @@ func (s *Service) ask(ctx context.Context, id session.InstallID, client netip.Ad
 		if s.limits.Mode == ports.Observe {
 			return throttle.Decision{}, nil
 		}
-		return throttle.Decision{}, &ports.Unavailable{RetryIn: retryIn, Cause: err}
+		return throttle.Decision{}, &ports.Unavailable{RetryAfter: retryIn, Cause: err}
 	}
 	refusal, refused := decision.Refusal()
 	if !refused {
 		return decision, nil
 	}
 	s.events.Record(ctx, ports.IssuanceThrottled{
-		Dimension: refusal.Dimension, Mode: s.limits.Mode, RetryAfterSeconds: refusal.RetryAfter(), Install: install.Subject,
+		Dimension: refusal.Dimension, Mode: s.limits.Mode, RetryAfterSeconds: refusal.RetryAfterSeconds(), Install: install.Subject,
 	})
 	if s.limits.Mode == ports.Observe {
 		return throttle.Decision{}, nil
@@ -151,7 +151,7 @@ func (s *Service) refreshAfter() time.Duration {
 }
 
 // untilSigner is how long until a key may sign, within bounds that make sense to a caller.
-func untilSigner(ring *keys.Ring, now time.Time) time.Duration {
+func untilSigner(ring *keys.Keyring, now time.Time) time.Duration {
 	from, waits := ring.NextSignerFrom(now)
 	if !waits {
 		return maxRetryIn

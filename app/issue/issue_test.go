@@ -26,7 +26,7 @@ import (
 var (
 	noon   = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 	phone  = netip.MustParseAddr("203.0.113.5")
-	terms  = session.Terms{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute, RenewalGrace: time.Hour}
+	terms  = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute, RenewalGrace: time.Hour}
 	limits = issue.Limits{PerAddress: 8, PerInstall: 4, Window: time.Minute, Mode: ports.Enforce, IPv6Prefix: 64}
 )
 
@@ -37,7 +37,7 @@ type world struct {
 	instant throttle.Instant
 	events  []ports.Event
 	limiter ports.LimiterStorage
-	ring    *keys.Ring
+	ring    *keys.Keyring
 	drawn   float64
 	clock   *portsmock.ClockMock
 }
@@ -49,11 +49,11 @@ func newWorld(t *testing.T, changes ...change) *world {
 	storage, err := memory.New(1000, 100)
 	require.NoError(t, err)
 	w := &world{now: noon, instant: 1, limiter: storage, ring: ringOf(t, keys.NewHS256("kid", []byte("secret"), keys.Plan{}))}
-	parts := issue.Parts{Terms: terms, Limits: limits, Digester: throttle.NewDigester([]byte("digest key"))}
+	parts := issue.Parts{Settings: terms, Limits: limits, Digester: throttle.NewDigester([]byte("digest key"))}
 	for _, change := range changes {
 		change(w, &parts)
 	}
-	parts.Keys = &portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return w.ring }}
+	parts.Keys = &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return w.ring }}
 	parts.Limiter = w.limiter
 	w.clock = &portsmock.ClockMock{
 		NowFunc:     func() time.Time { return w.now },
@@ -66,9 +66,9 @@ func newWorld(t *testing.T, changes ...change) *world {
 	return w
 }
 
-func ringOf(t *testing.T, of ...keys.Key) *keys.Ring {
+func ringOf(t *testing.T, of ...keys.Key) *keys.Keyring {
 	t.Helper()
-	ring, err := keys.NewRing(of...)
+	ring, err := keys.NewKeyring(of...)
 	require.NoError(t, err)
 	return ring
 }
@@ -86,7 +86,7 @@ func (w *world) pass(d time.Duration) {
 
 func request(t *testing.T, id string) session.Request {
 	t.Helper()
-	r, err := session.NewRequest(session.Given{Text: id}, session.Given{Text: "1.0"}, session.Given{Text: "ios"}, session.RuleNone)
+	r, err := session.NewRequest(session.Input{Text: id}, session.Input{Text: "1.0"}, session.Input{Text: "ios"}, session.RuleNone)
 	require.NoError(t, err)
 	return r
 }
@@ -128,7 +128,7 @@ func TestRefreshIsDrawnFromSevenToNineTenths(t *testing.T) {
 		{"never at once", time.Second, 0, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, func(w *world, parts *issue.Parts) { parts.Terms.Lifetime, w.drawn = c.lifetime, c.drawn })
+			w := newWorld(t, func(w *world, parts *issue.Parts) { parts.Settings.Lifetime, w.drawn = c.lifetime, c.drawn })
 			issued, err := w.ask(t, "install-12345")
 			require.NoError(t, err)
 			assert.Equal(t, c.want, issued.RefreshAfter)
@@ -146,7 +146,7 @@ func TestTheLimitsAreHeld(t *testing.T) {
 	refusal, ok := errors.AsType[*throttle.Refusal](err)
 	require.True(t, ok)
 	assert.Equal(t, throttle.ByInstall, refusal.Dimension)
-	assert.Equal(t, 60, refusal.RetryAfter())
+	assert.Equal(t, 60, refusal.RetryAfterSeconds())
 	assert.Equal(t, failure.RateLimited, failure.KindOf(err))
 	for range 4 {
 		_, err := w.ask(t, "install-2")
@@ -188,7 +188,7 @@ func TestARenewalAsksTheInstallationAlone(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, before+1, len(w.clock.NowCalls()), "key, renewal and claims agree on the time")
 	assert.Equal(t, 1, renewed.Decision.Len())
-	assert.Equal(t, throttle.ByInstall, renewed.Decision.At(0).Ask.Dimension)
+	assert.Equal(t, throttle.ByInstall, renewed.Decision.At(0).Check.Dimension)
 	assert.Equal(t, ports.SessionIssued{Renewed: true}, w.events[len(w.events)-1])
 }
 
@@ -258,7 +258,7 @@ func TestObserveRefusesNobody(t *testing.T) {
 // broken is a storage that always fails.
 func broken(cause error) *portsmock.LimiterStorageMock {
 	return &portsmock.LimiterStorageMock{
-		DecideFunc: func(context.Context, throttle.Instant, throttle.Asks) (throttle.Decision, error) {
+		DecideFunc: func(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision, error) {
 			return throttle.Decision{}, cause
 		},
 	}
@@ -271,7 +271,7 @@ func TestAStorageThatFails(t *testing.T) {
 		_, err := w.ask(t, "install-1")
 		unavailable, ok := errors.AsType[*ports.Unavailable](err)
 		require.True(t, ok)
-		assert.Equal(t, time.Second, unavailable.RetryIn)
+		assert.Equal(t, time.Second, unavailable.RetryAfter)
 		assert.ErrorIs(t, err, cause, "the operator sees the cause")
 		assert.Empty(t, w.events)
 	})
@@ -355,7 +355,7 @@ func TestWithoutASignerNoGrantIsTaken(t *testing.T) {
 			_, err := w.ask(t, "install-1")
 			unavailable, ok := errors.AsType[*ports.Unavailable](err)
 			require.True(t, ok)
-			assert.Equal(t, c.want, unavailable.RetryIn)
+			assert.Equal(t, c.want, unavailable.RetryAfter)
 			assert.Empty(t, limiter.DecideCalls())
 			assert.Equal(t, failure.Unavailable, failure.KindOf(err))
 			assert.Empty(t, w.events)

@@ -17,19 +17,19 @@ const secretSize = 32
 type Service struct {
 	keyset   ports.Keyset
 	clock    ports.Clock
-	material ports.Material
+	material ports.KeyMaterial
 }
 
 // New makes a service that changes keyset.
-func New(keyset ports.Keyset, clock ports.Clock, material ports.Material) *Service {
+func New(keyset ports.Keyset, clock ports.Clock, material ports.KeyMaterial) *Service {
 	return &Service{keyset: keyset, clock: clock, material: material}
 }
 
 // Outcome is what a change came to.
 type Outcome struct {
 	// Ring is the keyset after it, Now the instant at which it was made.
-	Ring *keys.Ring
-	Now  time.Time
+	Keyring *keys.Keyring
+	Now     time.Time
 	// ID is the key that was added or revoked; empty for a change of several.
 	ID keys.ID
 	// New tells that there was no keyset before.
@@ -71,7 +71,7 @@ func (s *Service) Import(ctx context.Context, wanted NewKey, secret []byte) (Out
 // Rotate adds a key that takes over, and has the others end when nothing that they signed is of use any more. It fails as Create does, and with
 // a NoKeysetError where there is nothing to rotate.
 func (s *Service) Rotate(ctx context.Context, wanted NewKey, retention keys.Retention) (Outcome, error) {
-	return s.add(ctx, wanted, s.make, func(ring *keys.Ring, addition keys.Addition, now time.Time) (*keys.Ring, error) {
+	return s.add(ctx, wanted, s.make, func(ring *keys.Keyring, addition keys.Addition, now time.Time) (*keys.Keyring, error) {
 		if ring == nil {
 			return nil, NoKeysetError{}
 		}
@@ -82,12 +82,12 @@ func (s *Service) Rotate(ctx context.Context, wanted NewKey, retention keys.Rete
 // Revoke takes a key out of force at once. It fails as Rotate does.
 func (s *Service) Revoke(ctx context.Context, id keys.ID, force bool) (Outcome, error) {
 	outcome := Outcome{Now: s.clock.Now(), ID: id}
-	err := s.keyset.Update(ctx, func(ring *keys.Ring) (changed *keys.Ring, err error) {
+	err := s.keyset.Update(ctx, func(ring *keys.Keyring) (changed *keys.Keyring, err error) {
 		if ring == nil {
 			return nil, NoKeysetError{}
 		}
-		outcome.Ring, err = keys.Revoke(ring, id, force, outcome.Now)
-		return outcome.Ring, err
+		outcome.Keyring, err = keys.Revoke(ring, id, force, outcome.Now)
+		return outcome.Keyring, err
 	})
 	return outcome, err
 }
@@ -95,34 +95,34 @@ func (s *Service) Revoke(ctx context.Context, id keys.ID, force bool) (Outcome, 
 // Prune takes out the keys that are expired or revoked. It fails as Rotate does.
 func (s *Service) Prune(ctx context.Context) (Outcome, error) {
 	outcome := Outcome{Now: s.clock.Now()}
-	err := s.keyset.Update(ctx, func(ring *keys.Ring) (changed *keys.Ring, err error) {
+	err := s.keyset.Update(ctx, func(ring *keys.Keyring) (changed *keys.Keyring, err error) {
 		if ring == nil {
 			return nil, NoKeysetError{}
 		}
-		outcome.Ring, outcome.Removed, err = keys.Prune(ring, outcome.Now)
-		return outcome.Ring, err
+		outcome.Keyring, outcome.Removed, err = keys.Prune(ring, outcome.Now)
+		return outcome.Keyring, err
 	})
 	return outcome, err
 }
 
 // plan puts an addition into a ring.
-type plan func(*keys.Ring, keys.Addition, time.Time) (*keys.Ring, error)
+type plan func(*keys.Keyring, keys.Addition, time.Time) (*keys.Keyring, error)
 
 // add makes a key and has it planned into the keyset.
 func (s *Service) add(ctx context.Context, wanted NewKey, makeKey func(NewKey) keys.Key, into plan) (Outcome, error) {
 	outcome := Outcome{Now: s.clock.Now()}
-	err := s.keyset.Update(ctx, func(ring *keys.Ring) (changed *keys.Ring, err error) {
+	err := s.keyset.Update(ctx, func(ring *keys.Keyring) (changed *keys.Keyring, err error) {
 		wanted := s.settle(wanted, ring, outcome.Now)
 		outcome.ID, outcome.New = wanted.ID, ring == nil
 		addition := keys.Addition{Key: makeKey(wanted), SignAfter: wanted.wait(), Force: wanted.Force}
-		outcome.Ring, err = into(ring, addition, outcome.Now)
-		return outcome.Ring, err
+		outcome.Keyring, err = into(ring, addition, outcome.Now)
+		return outcome.Keyring, err
 	})
 	return outcome, err
 }
 
 // settle fills in what was left open: the algorithm is that of the present signer or of the last key, the id is made up.
-func (s *Service) settle(wanted NewKey, ring *keys.Ring, now time.Time) NewKey {
+func (s *Service) settle(wanted NewKey, ring *keys.Keyring, now time.Time) NewKey {
 	if wanted.Algorithm == "" {
 		wanted.Algorithm = keys.HS256
 		if ring != nil {
@@ -143,9 +143,9 @@ func (s *Service) settle(wanted NewKey, ring *keys.Ring, now time.Time) NewKey {
 // make draws a new key.
 func (s *Service) make(wanted NewKey) keys.Key {
 	if wanted.Algorithm == keys.EdDSA {
-		return keys.NewEdDSA(wanted.ID, s.material.Draw(keys.SeedSize), keys.Plan{})
+		return keys.NewEdDSA(wanted.ID, s.material.Generate(keys.SeedSize), keys.Plan{})
 	}
-	return keys.NewHS256(wanted.ID, s.material.Draw(secretSize), keys.Plan{})
+	return keys.NewHS256(wanted.ID, s.material.Generate(secretSize), keys.Plan{})
 }
 
 // wait is how long the key waits before it signs.
@@ -163,7 +163,7 @@ func (k NewKey) wait() time.Duration {
 func (s *Service) name(algorithm keys.Algorithm, now time.Time) keys.ID {
 	kind := map[keys.Algorithm]string{keys.HS256: "hs", keys.EdDSA: "ed"}[algorithm]
 	const letters = "abcdefghijkmnpqrstuvwxyz23456789" // 32, none that is read as another
-	chance := s.material.Draw(5)
+	chance := s.material.Generate(5)
 	for i, b := range chance {
 		chance[i] = letters[int(b)%len(letters)]
 	}

@@ -21,7 +21,7 @@ var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 // shelf is a keyset in a variable, and the service that changes it.
 type shelf struct {
 	*keyadmin.Service
-	ring  *keys.Ring
+	ring  *keys.Keyring
 	now   time.Time
 	drawn byte
 	fails error
@@ -30,7 +30,7 @@ type shelf struct {
 func newShelf() *shelf {
 	s := &shelf{now: noon}
 	s.Service = keyadmin.New(
-		&portsmock.KeysetMock{UpdateFunc: func(_ context.Context, change func(*keys.Ring) (*keys.Ring, error)) error {
+		&portsmock.KeysetMock{UpdateFunc: func(_ context.Context, change func(*keys.Keyring) (*keys.Keyring, error)) error {
 			if s.fails != nil {
 				return s.fails
 			}
@@ -41,7 +41,7 @@ func newShelf() *shelf {
 			return err
 		}},
 		&portsmock.ClockMock{NowFunc: func() time.Time { return s.now }},
-		&portsmock.MaterialMock{DrawFunc: func(n int) []byte {
+		&portsmock.KeyMaterialMock{GenerateFunc: func(n int) []byte {
 			s.drawn++
 			return bytes.Repeat([]byte{s.drawn}, n)
 		}})
@@ -71,7 +71,7 @@ func TestCreate(t *testing.T) {
 	assert.Regexp(t, regexp.MustCompile(`^hs-2026-02-16-[a-z2-9]{5}$`), first.ID)
 	assert.Equal(t, keys.Plan{SignFrom: noon}, s.key(t, first.ID).Plan(), "the first key of a new file signs at once")
 	assert.Len(t, s.key(t, first.ID).Secret(), 32)
-	assert.Equal(t, s.ring, first.Ring)
+	assert.Equal(t, s.ring, first.Keyring)
 	assert.True(t, first.New)
 
 	pair, err := s.Create(t.Context(), keyadmin.NewKey{Algorithm: keys.EdDSA, ID: "pair"})

@@ -18,4 +18,4 @@ func New(keys ports.KeySource, clock ports.Clock) *Service {
 }
 
 // PublicSet is ports.Publication's.
-func (s *Service) PublicSet() string { return keys.FormatPublic(s.keys.Ring(), s.clock.Now()) }
+func (s *Service) PublicSet() string { return keys.FormatPublic(s.keys.Keyring(), s.clock.Now()) }

@@ -17,11 +17,11 @@ func TestWhatIsPublished(t *testing.T) {
 	noon := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 	seed := bytes.Repeat([]byte{7}, keys.SeedSize)
 	pair := keys.NewEdDSA("pair", seed, keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)})
-	ring, err := keys.NewRing(pair, keys.NewHS256("secret", []byte("secret"), keys.Plan{}))
+	ring, err := keys.NewKeyring(pair, keys.NewHS256("secret", []byte("secret"), keys.Plan{}))
 	require.NoError(t, err)
 	now := noon.Add(-time.Hour)
 	service := publish.New(
-		&portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return ring }},
+		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }},
 		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
 	assert.Equal(t, keys.FormatPublic(ring, now), service.PublicSet())
 	assert.Contains(t, service.PublicSet(), `"kid":"pair"`, "a pending key is published")

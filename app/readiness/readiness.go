@@ -70,7 +70,7 @@ func (s *Service) service() ports.Condition {
 
 func (s *Service) signer() ports.Condition {
 	condition := ports.Condition{Name: checkKeys, Ready: true}
-	if _, ok := s.keys.Ring().SignerAt(s.clock.Now()); ok {
+	if _, ok := s.keys.Keyring().SignerAt(s.clock.Now()); ok {
 		s.signed.Store(true)
 		return condition
 	}

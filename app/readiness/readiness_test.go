@@ -18,11 +18,11 @@ var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 func TestReadiness(t *testing.T) {
 	now := noon
 	clock := &portsmock.ClockMock{NowFunc: func() time.Time { return now }}
-	ring, err := keys.NewRing(keys.NewHS256("kid", []byte("secret"), keys.Plan{
+	ring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{
 		SignFrom: noon.Add(time.Minute), VerifyUntil: noon.Add(time.Hour),
 	}))
 	require.NoError(t, err)
-	source := &portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return ring }}
+	source := &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }}
 	part := ports.Condition{Name: "part", Ready: true, Detail: "a detail"}
 	service := readiness.New(source, clock, &portsmock.HealthMock{ConditionFunc: func() ports.Condition { return part }})
 
@@ -43,10 +43,10 @@ func TestReadiness(t *testing.T) {
 
 func TestASignerThatNobodyAskedFor(t *testing.T) {
 	now := noon
-	ring, err := keys.NewRing(keys.NewHS256("kid", []byte("secret"), keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)}))
+	ring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)}))
 	require.NoError(t, err)
 	service := readiness.New(
-		&portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return ring }},
+		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }},
 		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
 	service.Started()
 	now = noon.Add(time.Hour)
@@ -55,10 +55,10 @@ func TestASignerThatNobodyAskedFor(t *testing.T) {
 }
 
 func TestStages(t *testing.T) {
-	ring, err := keys.NewRing(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
+	ring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
 	require.NoError(t, err)
 	service := readiness.New(
-		&portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return ring }},
+		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }},
 		&portsmock.ClockMock{NowFunc: func() time.Time { return noon }})
 	assert.Equal(t, ports.Condition{Name: "service", Detail: "starting"}, service.Conditions()[0])
 	service.Started()

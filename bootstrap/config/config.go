@@ -37,7 +37,7 @@ type Config struct {
 	// BuildVersion is the version that is shown; it may be empty.
 	BuildVersion string
 	// Terms are what every session says and is asked.
-	Terms session.Terms
+	Session session.Settings
 	// Limits are how many sessions are given to whom.
 	Limits issue.Limits
 	// KeysetFile is the file that keys come from; empty: they come from variables.

@@ -34,7 +34,7 @@ func TestValuesInFiles(t *testing.T) {
 		write(t, "secret", strongA+"\r\n", 0o600)
 		review := load(t, env("OFFLOAD_ENVIRONMENT=production", "OFFLOAD_SESSION_SECRET_FILE=secret"))
 		expect(t, nil, review.Faults)
-		assert.Equal(t, []byte(strongA), review.Ring.Keys()[0].Secret())
+		assert.Equal(t, []byte(strongA), review.Keyring.Keys()[0].Secret())
 	})
 	t.Run("a variable that is itself a file's name", func(t *testing.T) {
 		folder(t)
@@ -112,7 +112,7 @@ func TestUnreadableFiles(t *testing.T) {
 				{"OFFLOAD_LOG_LEVEL", "environment, by OFFLOAD_LOG_LEVEL_FILE", "is to be read from the file " + shown + ", which " + problem},
 			}, review.Faults)
 			assert.Contains(t, review.Faults[1].Problem, problem)
-			assert.Nil(t, review.Ring)
+			assert.Nil(t, review.Keyring)
 		})
 	}
 	t.Run("a secret in place of its file's name is not shown", func(t *testing.T) {

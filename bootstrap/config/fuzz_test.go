@@ -46,9 +46,9 @@ func FuzzLoad(f *testing.F) {
 			assert.NotContains(t, []string{fault.Variable, fault.Origin, fault.Problem, fault.Remedy}, "")
 		}
 		if len(review.Faults) == 0 {
-			require.NotNil(t, review.Ring)
+			require.NotNil(t, review.Keyring)
 			assert.NotEmpty(t, review.Config.DigestKey.Bytes())
-			assert.Positive(t, review.Config.Terms.Lifetime)
+			assert.Positive(t, review.Config.Session.Lifetime)
 		}
 	})
 }

@@ -23,7 +23,7 @@ const (
 
 // keyring is the ring in force; nil where a fault keeps it from being. Where keys come from, the first that is set counts: a keyset file, signing
 // keys, a secret, and in development random material.
-func (r *reading) keyring(policy secret.Policy) *keys.Ring {
+func (r *reading) keyring(policy secret.Policy) *keys.Keyring {
 	active, ok := keys.ParseID(r.fields.ActiveKid)
 	if !ok && !r.broken[varActiveKid] {
 		r.faultOf(varActiveKid, "is no key id", "give 1 to 64 of A-Z a-z 0-9 . _ -")
@@ -46,11 +46,11 @@ func (r *reading) keyring(policy secret.Policy) *keys.Ring {
 	if !ok {
 		return nil
 	}
-	return environment.RingOfMaterial(r.gathering.Random(randomBytes), active)
+	return environment.KeyringOfMaterial(r.gathering.Random(randomBytes), active)
 }
 
 // ringOf is the ring of the signing keys.
-func (r *reading) ringOf(policy secret.Policy, active keys.ID) *keys.Ring {
+func (r *reading) ringOf(policy secret.Policy, active keys.ID) *keys.Keyring {
 	if r.broken[varSigningKeys] {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (r *reading) ringOf(policy secret.Policy, active keys.ID) *keys.Ring {
 		r.structure(varSigningKeys, err, remedyJSON)
 		return nil
 	}
-	ring, err := environment.Ring(entries, active)
+	ring, err := environment.Keyring(entries, active)
 	r.structure(varSigningKeys, err, remedyJSON)
 	for i, entry := range entries {
 		r.signing = append(r.signing, entry.Secret())
@@ -75,7 +75,7 @@ func (r *reading) ringOf(policy secret.Policy, active keys.ID) *keys.Ring {
 }
 
 // ringOfSecret is the ring of the one key that the secret makes.
-func (r *reading) ringOfSecret(policy secret.Policy, active keys.ID) *keys.Ring {
+func (r *reading) ringOfSecret(policy secret.Policy, active keys.ID) *keys.Keyring {
 	text, ok := r.text(varSecret)
 	if !ok {
 		return nil
@@ -85,7 +85,7 @@ func (r *reading) ringOfSecret(policy secret.Policy, active keys.ID) *keys.Ring 
 	if active == "" {
 		return nil
 	}
-	ring, err := environment.Ring([]environment.Entry{environment.NewEntry(string(active), text)}, active)
+	ring, err := environment.Keyring([]environment.Entry{environment.NewEntry(string(active), text)}, active)
 	r.structure(varSecret, err, remedySecret)
 	return ring
 }

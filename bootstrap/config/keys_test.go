@@ -21,10 +21,10 @@ const (
 // states are the keys of a ring by id, with what they do at noon.
 func states(t *testing.T, review config.Review) map[string]string {
 	t.Helper()
-	require.NotNil(t, review.Ring)
+	require.NotNil(t, review.Keyring)
 	found := map[string]string{}
-	for _, key := range review.Ring.Keys() {
-		found[string(key.ID())] = review.Ring.StateAt(key, noon).String()
+	for _, key := range review.Keyring.Keys() {
+		found[string(key.ID())] = review.Keyring.StateAt(key, noon).String()
 	}
 	return found
 }
@@ -70,10 +70,10 @@ func TestSecrets(t *testing.T) {
 			return material
 		}}
 		first, second := config.Load(sources), config.Load(sources)
-		assert.Len(t, first.Ring.Keys()[0].Secret(), 32)
+		assert.Len(t, first.Keyring.Keys()[0].Secret(), 32)
 		assert.Len(t, first.Config.DigestKey.Bytes(), 32)
-		assert.NotEqual(t, first.Ring.Keys()[0].Secret(), first.Config.DigestKey.Bytes())
-		assert.NotEqual(t, first.Ring.Keys()[0].Secret(), second.Ring.Keys()[0].Secret())
+		assert.NotEqual(t, first.Keyring.Keys()[0].Secret(), first.Config.DigestKey.Bytes())
+		assert.NotEqual(t, first.Keyring.Keys()[0].Secret(), second.Keyring.Keys()[0].Secret())
 		assert.NotEqual(t, first.Config.DigestKey.Bytes(), second.Config.DigestKey.Bytes())
 	})
 }
@@ -130,7 +130,7 @@ func TestSigningKeys(t *testing.T) {
 			expect(t, nil, review.Faults)
 			expect(t, nil, review.Warnings)
 			assert.Equal(t, map[string]string{"z": "verifying", "active": "signing"}, states(t, review))
-			key, ok := review.Ring.VerifierAt(keys.ID("z"), time.Unix(1, 0))
+			key, ok := review.Keyring.VerifierAt(keys.ID("z"), time.Unix(1, 0))
 			assert.True(t, ok)
 			assert.Equal(t, []byte(strongB), key.Secret())
 		})

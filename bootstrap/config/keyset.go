@@ -20,7 +20,7 @@ const (
 )
 
 // ringOfFile is the ring of the keyset file.
-func (r *reading) ringOfFile(policy secret.Policy) *keys.Ring {
+func (r *reading) ringOfFile(policy secret.Policy) *keys.Keyring {
 	if r.given[varSigningKeys] {
 		r.faultOf(varSigningKeys, "is set beside "+varKeysetFile, "give one of the two")
 	}
@@ -32,8 +32,8 @@ func (r *reading) ringOfFile(policy secret.Policy) *keys.Ring {
 	}
 	name := string(r.fields.KeysetFile)
 	// The keys are judged here, finding by finding, whatever else is wrong with the file.
-	var read *keys.Ring
-	take := func(ring *keys.Ring) error {
+	var read *keys.Keyring
+	take := func(ring *keys.Keyring) error {
 		read = ring
 		return nil
 	}
@@ -93,7 +93,7 @@ type weakKey struct {
 }
 
 // weakKeys judges the keys that may sign or verify, now or later.
-func weakKeys(ring *keys.Ring, policy secret.Policy, now time.Time) []weakKey {
+func weakKeys(ring *keys.Keyring, policy secret.Policy, now time.Time) []weakKey {
 	var weak []weakKey
 	for _, key := range ring.Keys() {
 		if state := ring.StateAt(key, now); state == keys.Expired || state == keys.Revoked {
@@ -126,10 +126,10 @@ func (e *RefusedKeysError) Error() string { return strings.Join(e.reasons, "; ")
 // KeysetRules are the rules for the configured keyset, by that clock.
 func (r *Review) KeysetRules(now func() time.Time) keyset.Rules {
 	a := r.acceptance
-	return keyset.Rules{Production: a.production, Accept: func(ring *keys.Ring) error { return a.judge(ring, now()) }}
+	return keyset.Rules{Production: a.production, Accept: func(ring *keys.Keyring) error { return a.judge(ring, now()) }}
 }
 
-func (a acceptance) judge(ring *keys.Ring, now time.Time) error {
+func (a acceptance) judge(ring *keys.Keyring, now time.Time) error {
 	var refused RefusedKeysError
 	for _, key := range ring.Keys() {
 		if bytes.Equal(key.Secret(), a.digestKey.Bytes()) {
@@ -171,7 +171,7 @@ func (r *Review) ReadImport(name string, id keys.ID, now time.Time) (Import, err
 		return Import{}, &SecretFileError{Problem: "holds no text"}
 	}
 	imported := Import{Secret: NewSecret(text)}
-	ring, err := keys.NewRing(keys.NewHS256(id, imported.Secret.Bytes(), keys.Plan{SignFrom: now}))
+	ring, err := keys.NewKeyring(keys.NewHS256(id, imported.Secret.Bytes(), keys.Plan{SignFrom: now}))
 	if err != nil {
 		return Import{}, err // of a single key, there is nothing that could be wrong
 	}

@@ -161,7 +161,7 @@ func TestKeysets(t *testing.T) {
 			expect(t, row.faults, review.Faults)
 			expect(t, row.warnings, review.Warnings)
 			if len(row.faults) == 0 {
-				assert.NotNil(t, review.Ring)
+				assert.NotNil(t, review.Keyring)
 			}
 		})
 	}
@@ -225,7 +225,7 @@ func TestFilesThatAreNoKeyset(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			review := load(t, env(varKeyset+"="+name, "OFFLOAD_ENVIRONMENT=prod"))
 			expect(t, []told{{varKeyset, "environment", "names the file " + name + ", which " + problem}}, review.Faults)
-			assert.Nil(t, review.Ring)
+			assert.Nil(t, review.Keyring)
 		})
 	}
 	t.Run("exactly a mebibyte", func(t *testing.T) {
@@ -238,8 +238,8 @@ func TestFilesThatAreNoKeyset(t *testing.T) {
 
 // What a set must stand up to on reload is what it must stand up to at the start.
 func TestKeysetRules(t *testing.T) {
-	ring := func(all ...keys.Key) *keys.Ring {
-		made, err := keys.NewRing(all...)
+	ring := func(all ...keys.Key) *keys.Keyring {
+		made, err := keys.NewKeyring(all...)
 		require.NoError(t, err)
 		return made
 	}
@@ -258,7 +258,7 @@ func TestKeysetRules(t *testing.T) {
 	ends := keys.Plan{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon.Add(time.Hour)}
 	for _, c := range []struct {
 		name string
-		ring *keys.Ring
+		ring *keys.Keyring
 		// What is told, in development and in production; empty: the set is accepted.
 		development, production string
 	}{

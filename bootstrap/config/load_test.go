@@ -24,19 +24,19 @@ func TestNothingGiven(t *testing.T) {
 	expect(t, []told{unsetSecret}, review.Warnings)
 	assert.Equal(t, config.Config{
 		Environment: "development", Production: false, BuildVersion: "1.2.3",
-		Terms: session.Terms{
+		Session: session.Settings{
 			Issuer: "offload-backend", Audience: "offload-ios",
 			Lifetime: time.Hour, ClockSkew: 2 * time.Second, RenewalGrace: 7 * 24 * time.Hour,
 		},
 		Limits:  issue.Limits{PerAddress: 8, PerInstall: 4, Window: time.Minute, Mode: ports.Enforce, IPv6Prefix: 64},
 		Storage: config.StorageMemory, RedisTimeout: 50 * time.Millisecond, OnOutage: ports.OutageLocal,
 		MaxSubjects: 1000000, DigestKey: config.NewSecret(madeUp[:32]),
-		TrustedProxies: clientaddr.Trust(), TrustedPrefixes: []netip.Prefix{}, TrustedProxyHeader: "X-Forwarded-For",
+		TrustedProxies: clientaddr.NewTrusted(), TrustedPrefixes: []netip.Prefix{}, TrustedProxyHeader: "X-Forwarded-For",
 		HTTPAddr: "127.0.0.1:8080", OpsAddr: "127.0.0.1:9090", MaxConnections: 20000,
 		ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, ShutdownGrace: 15 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: "json",
 	}, review.Config)
-	signer, ok := review.Ring.SignerAt(time.Unix(1700000000, 0))
+	signer, ok := review.Keyring.SignerAt(time.Unix(1700000000, 0))
 	require.True(t, ok)
 	assert.Equal(t, "v2-default", string(signer.ID()))
 	assert.Equal(t, []byte(madeUp)[:32], signer.Secret())
@@ -60,15 +60,15 @@ func TestEverythingGiven(t *testing.T) {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")}
 	assert.Equal(t, config.Config{
 		Environment: "production", Production: true, BuildVersion: "2.0",
-		Terms:   session.Terms{Issuer: "me", Audience: "you", Lifetime: time.Second},
+		Session: session.Settings{Issuer: "me", Audience: "you", Lifetime: time.Second},
 		Limits:  issue.Limits{PerAddress: 7, PerInstall: 3, Window: 30 * time.Second, Mode: ports.Observe, IPv6Prefix: 48},
 		Storage: config.StorageRedis, RedisURL: config.NewSecret("rediss://u:p@[::1]:1/2"), RedisTimeout: 70 * time.Millisecond, OnOutage: ports.OutageDeny,
 		MaxSubjects: 10, DigestKey: config.NewSecret(strongB),
-		TrustedProxies: clientaddr.Trust(proxies...), TrustedPrefixes: proxies, TrustedProxyHeader: "X-Forwarded-For",
+		TrustedProxies: clientaddr.NewTrusted(proxies...), TrustedPrefixes: proxies, TrustedProxyHeader: "X-Forwarded-For",
 		HTTPAddr: "[::1]:0", MaxConnections: 5, ReadTimeout: 3 * time.Second, IdleTimeout: 4 * time.Second, ShutdownDelay: time.Second,
 		LogLevel: slog.LevelDebug, LogFormat: "text",
 	}, review.Config)
-	signer, ok := review.Ring.SignerAt(time.Unix(1700000000, 0))
+	signer, ok := review.Keyring.SignerAt(time.Unix(1700000000, 0))
 	require.True(t, ok)
 	assert.Equal(t, "k1", string(signer.ID()))
 	assert.Equal(t, []byte(strongA), signer.Secret())
@@ -129,14 +129,14 @@ func TestTheLaterSourceWins(t *testing.T) {
 			step.add(t)
 			review := load(t, in)
 			expect(t, nil, review.Faults)
-			assert.Equal(t, step.want*time.Second, review.Config.Terms.Lifetime)
+			assert.Equal(t, step.want*time.Second, review.Config.Session.Lifetime)
 			assert.Equal(t, step.origin, setting(t, review, variable).Origin)
 		})
 	}
 	t.Run("a value over an earlier source's file, which is then not opened", func(t *testing.T) {
 		review := load(t, given{yaml: "session_ttl_seconds_file: /nowhere/at-all", environ: []string{variable + "=2"}})
 		expect(t, nil, review.Faults)
-		assert.Equal(t, 2*time.Second, review.Config.Terms.Lifetime)
+		assert.Equal(t, 2*time.Second, review.Config.Session.Lifetime)
 	})
 	t.Run("what loses is not judged", func(t *testing.T) {
 		review := load(t, given{yaml: "session_ttl_seconds: [no, number]", environ: []string{variable + "=2"}})
@@ -146,12 +146,12 @@ func TestTheLaterSourceWins(t *testing.T) {
 		write(t, "other.yaml", "session_ttl_seconds: 9", 0o600)
 		review := load(t, given{yaml: "session_ttl_seconds: 1", args: []string{"--config=other.yaml"}})
 		expect(t, nil, review.Faults)
-		assert.Equal(t, 9*time.Second, review.Config.Terms.Lifetime)
+		assert.Equal(t, 9*time.Second, review.Config.Session.Lifetime)
 		assert.Equal(t, config.Setting{Variable: "OFFLOAD_CONFIG_FILE", Value: "other.yaml", Origin: "flag --config"}, review.Settings[0])
 	})
 	t.Run("an empty flag names none", func(t *testing.T) {
 		review := load(t, given{yaml: "session_ttl_seconds: 1", args: []string{"--config="}})
-		assert.Equal(t, time.Second, review.Config.Terms.Lifetime)
+		assert.Equal(t, time.Second, review.Config.Session.Lifetime)
 	})
 }
 
@@ -181,7 +181,7 @@ func TestSetToNothing(t *testing.T) {
 		review := load(t, given{yaml: "session_secret: " + strongA, environ: []string{"OFFLOAD_SESSION_SECRET="}})
 		expect(t, nil, review.Faults)
 		expect(t, nil, review.Warnings)
-		assert.Equal(t, []byte(strongA), review.Ring.Keys()[0].Secret())
+		assert.Equal(t, []byte(strongA), review.Keyring.Keys()[0].Secret())
 		assert.Equal(t, "file session.yaml", setting(t, review, "OFFLOAD_SESSION_SECRET").Origin)
 	})
 	t.Run("takes the place of the earlier source where it is set", func(t *testing.T) {
@@ -267,9 +267,9 @@ func TestLongestTokenIsRead(t *testing.T) {
 	id, broke := session.ParseInstallID(strings.Repeat("\U0001F600", 128))
 	require.Equal(t, session.RuleNone, broke)
 	now := time.Unix(int64(session.MaxUnix)-7200, 0)
-	signer, _ := review.Ring.SignerAt(now)
-	text := token.Sign(review.Config.Terms.Claims(id, signer.ID(), now), signer)
+	signer, _ := review.Keyring.SignerAt(now)
+	text := token.Sign(review.Config.Session.Claims(id, signer.ID(), now), signer)
 	assert.LessOrEqual(t, len(text), 4096)
-	_, err := token.Verify(text, review.Ring, review.Config.Terms, now)
+	_, err := token.Verify(text, review.Keyring, review.Config.Session, now)
 	assert.NoError(t, err)
 }

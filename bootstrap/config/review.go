@@ -21,7 +21,7 @@ type Review struct {
 	// Config is what is in force; sound only where there are no faults.
 	Config Config
 	// Ring holds the keys in force; nil where a fault keeps them from being.
-	Ring *keys.Ring
+	Keyring *keys.Keyring
 	// Certificate is the public listener's; nil where it has none, or a fault keeps it from being.
 	Certificate *certificate.Certificate
 	// Faults are all that is wrong, in the order of the table. With one of them the service must not start.
@@ -54,7 +54,7 @@ func Load(sources Sources) Review {
 	r.validate()
 	r.refuseUnbuilt()
 	policy := r.policy()
-	review := Review{Ring: r.keyring(policy)}
+	review := Review{Keyring: r.keyring(policy)}
 	review.Config = r.config()
 	review.Config.DigestKey = r.digestKey(policy)
 	review.Config.TLS, review.Certificate = r.certificate()
@@ -72,7 +72,7 @@ func (r *reading) config() Config {
 	word, _ := classify(f.Environment)
 	return Config{
 		Environment: word, Production: r.production, BuildVersion: f.BuildVersion,
-		Terms: session.Terms{
+		Session: session.Settings{
 			Issuer: f.Issuer, Audience: f.Audience,
 			Lifetime: seconds(f.TTL), ClockSkew: seconds(f.ClockSkew), RenewalGrace: seconds(f.RenewalGrace),
 		},
@@ -86,7 +86,7 @@ func (r *reading) config() Config {
 		RedisTimeout:   time.Duration(f.RedisTimeout) * time.Millisecond,
 		OnOutage:       ports.OutagePolicy(f.OnOutage),
 		MaxSubjects:    f.MaxSubjects,
-		TrustedProxies: clientaddr.Trust(trusted...), TrustedPrefixes: trusted, TrustedProxyHeader: r.proxyHeader(),
+		TrustedProxies: clientaddr.NewTrusted(trusted...), TrustedPrefixes: trusted, TrustedProxyHeader: r.proxyHeader(),
 		ProxyProtocol: f.ProxyProtocol, Origins: r.origins(),
 		HTTPAddr: f.HTTPAddr, OpsAddr: f.OpsAddr, MaxConnections: f.MaxConnections,
 		ReadTimeout: seconds(f.ReadTimeout), IdleTimeout: seconds(f.IdleTimeout),
@@ -116,7 +116,7 @@ func (r *reading) room() {
 	}
 	var small *memory.TooSmallError
 	if _, err := memory.New(f.MaxSubjects, max(f.LimitPerIP, f.LimitPerInstall)); errors.As(err, &small) {
-		r.faultOf(varMaxSubjects, fmt.Sprintf("leaves no room for a limit of %d grants", small.LargestLimit), fmt.Sprintf("give at least %d", small.Least))
+		r.faultOf(varMaxSubjects, fmt.Sprintf("leaves no room for a limit of %d grants", small.LargestLimit), fmt.Sprintf("give at least %d", small.Minimum))
 	} else if f.MaxSubjects < len(throttle.Dimensions()) {
 		r.warnOf(varMaxSubjects, "is fewer than one request asks about: each forgets the other, and nobody is limited",
 			"give twice the peak of grants a second, times the window in seconds")

@@ -186,9 +186,9 @@ func TestTrustedProxies(t *testing.T) {
 			review := load(t, in)
 			expect(t, nil, review.Faults)
 			for _, address := range []string{"10.0.0.7", "192.0.2.9", "2001:db8::1", "10.1.2.3"} {
-				assert.True(t, review.Config.TrustedProxies.Holds(netip.MustParseAddr(address)), address)
+				assert.True(t, review.Config.TrustedProxies.Contains(netip.MustParseAddr(address)), address)
 			}
-			assert.False(t, review.Config.TrustedProxies.Holds(netip.MustParseAddr("10.0.0.8")))
+			assert.False(t, review.Config.TrustedProxies.Contains(netip.MustParseAddr("10.0.0.8")))
 			assert.Len(t, review.Config.TrustedPrefixes, 4)
 		})
 	}

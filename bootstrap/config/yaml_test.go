@@ -29,20 +29,20 @@ ops_addr:
 	expect(t, nil, review.Faults)
 	expect(t, nil, review.Warnings)
 	assert.Equal(t, "1.10", review.Config.BuildVersion)
-	assert.Equal(t, "2026-01-01", review.Config.Terms.Issuer)
-	assert.Equal(t, "off", review.Config.Terms.Audience)
+	assert.Equal(t, "2026-01-01", review.Config.Session.Issuer)
+	assert.Equal(t, "off", review.Config.Session.Audience)
 	assert.Equal(t, "development", review.Config.Environment)
-	assert.Equal(t, time.Minute, review.Config.Terms.Lifetime)
+	assert.Equal(t, time.Minute, review.Config.Session.Lifetime)
 	assert.Equal(t, ":81", review.Config.HTTPAddr)
 	assert.Empty(t, review.Config.OpsAddr)
-	assert.Equal(t, "007", string(review.Ring.Keys()[0].ID()))
-	assert.Equal(t, []byte(strongA), review.Ring.Keys()[0].Secret())
+	assert.Equal(t, "007", string(review.Keyring.Keys()[0].ID()))
+	assert.Equal(t, []byte(strongA), review.Keyring.Keys()[0].Secret())
 
 	t.Run("a secret of digits is not rounded", func(t *testing.T) {
 		digits := "31415926535897932384626433832795028841971"
 		review := load(t, inYAML("session_secret: "+digits+"\nlimiter_digest_key: 0x"+digits))
 		expect(t, nil, review.Faults)
-		assert.Equal(t, []byte(digits), review.Ring.Keys()[0].Secret())
+		assert.Equal(t, []byte(digits), review.Keyring.Keys()[0].Secret())
 		assert.Equal(t, []byte("0x"+digits), review.Config.DigestKey.Bytes())
 	})
 	for _, nothing := range []string{"", "\n", "# nothing\n", "---\n...\n", "{}", "~", "null\n"} {

@@ -17,7 +17,7 @@ const MaxEntries = 50
 type Trusted struct{ prefixes []netip.Prefix }
 
 // Trust makes the set of all addresses in prefixes. A prefix of IPv4 written inside IPv6 counts as the IPv4 one.
-func Trust(prefixes ...netip.Prefix) Trusted {
+func NewTrusted(prefixes ...netip.Prefix) Trusted {
 	plain := make([]netip.Prefix, 0, len(prefixes))
 	for _, prefix := range prefixes {
 		if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 {
@@ -29,10 +29,10 @@ func Trust(prefixes ...netip.Prefix) Trusted {
 }
 
 // Nobody tells whether the set is empty.
-func (t Trusted) Nobody() bool { return len(t.prefixes) == 0 }
+func (t Trusted) IsEmpty() bool { return len(t.prefixes) == 0 }
 
 // Holds tells whether addr is a trusted proxy.
-func (t Trusted) Holds(addr netip.Addr) bool {
+func (t Trusted) Contains(addr netip.Addr) bool {
 	addr = plain(addr)
 	for _, prefix := range t.prefixes {
 		if prefix.Contains(addr) {
@@ -50,7 +50,7 @@ type Entries func(yield func(entry string) bool)
 // no address ends the walk at the last trusted hop, and so does the MaxEntries-th. With no entry left, the left-most is the client.
 func Client(peer netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 	client := plain(peer)
-	if !trusted.Holds(client) {
+	if !trusted.Contains(client) {
 		return client
 	}
 	seen := 0
@@ -61,7 +61,7 @@ func Client(peer netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 		}
 		client = addr
 		seen++
-		if !trusted.Holds(addr) || seen == MaxEntries {
+		if !trusted.Contains(addr) || seen == MaxEntries {
 			return client
 		}
 	}
@@ -72,7 +72,7 @@ func Client(peer netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
 // Private tells whether addr is one that no client of the open internet has: a peer there is a machine of one's own, most likely a proxy.
-func Private(addr netip.Addr) bool {
+func IsPrivate(addr netip.Addr) bool {
 	addr = plain(addr)
 	return addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() || shared.Contains(addr)
 }
@@ -116,7 +116,7 @@ func isPort(text string) bool {
 
 // Cut is the part of addr that counts as one client: IPv4 as it is, IPv6 cut to its first bits (32 to 128), for one customer
 // holds all that lies below.
-func Cut(addr netip.Addr, bits int) netip.Prefix {
+func Truncate(addr netip.Addr, bits int) netip.Prefix {
 	addr = plain(addr)
 	if addr.Is4() {
 		return netip.PrefixFrom(addr, addr.BitLen())

@@ -12,7 +12,7 @@ import (
 )
 
 // The balancers of these tests: 10.0.0.0/8, 2001:db8:ffff::/48 and one address alone.
-var balancers = clientaddr.Trust(
+var balancers = clientaddr.NewTrusted(
 	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:ffff::/48"), netip.MustParsePrefix("192.0.2.7/32"),
 )
 
@@ -133,19 +133,19 @@ func TestPeer(t *testing.T) {
 		"a stranger":                                  {"198.51.100.9", balancers, "198.51.100.9"},
 		"a stranger beside a balancer":                {"192.0.2.8", balancers, "192.0.2.8"},
 		"nobody is trusted":                           {peer, clientaddr.Trusted{}, peer},
-		"nobody is trusted, by name":                  {peer, clientaddr.Trust(), peer},
+		"nobody is trusted, by name":                  {peer, clientaddr.NewTrusted(), peer},
 		"trusted, IPv4 inside IPv6":                   {"::ffff:10.0.0.1", balancers, "203.0.113.5"},
 		"a stranger, IPv4 inside IPv6":                {"::ffff:198.51.100.9", balancers, "198.51.100.9"},
 		"trusted, with a zone":                        {"2001:db8:ffff::1%eth0", balancers, "203.0.113.5"},
 		"a stranger with a zone":                      {"fe80::1%eth0", balancers, "fe80::1"},
-		"everybody of IPv4 is trusted":                {"198.51.100.9", clientaddr.Trust(netip.MustParsePrefix("0.0.0.0/0")), "203.0.113.5"},
-		"a prefix of IPv4 inside IPv6":                {peer, clientaddr.Trust(netip.MustParsePrefix("::ffff:10.0.0.0/104")), "203.0.113.5"},
-		"another prefix of IPv4 in IPv6":              {peer, clientaddr.Trust(netip.MustParsePrefix("::ffff:11.0.0.0/104")), peer},
-		"all of IPv4 inside IPv6":                     {peer, clientaddr.Trust(netip.MustParsePrefix("::ffff:0:0/96")), "203.0.113.5"},
-		"a prefix whose host bits are set":            {peer, clientaddr.Trust(netip.MustParsePrefix("10.9.9.9/8")), "203.0.113.5"},
-		"all of IPv6 holds no IPv4":                   {peer, clientaddr.Trust(netip.MustParsePrefix("::/0")), peer},
-		"one address of IPv6":                         {"2001:db8::7", clientaddr.Trust(netip.MustParsePrefix("2001:db8::7/128")), "203.0.113.5"},
-		"a prefix of IPv6, host bits set, zoned peer": {"fe80::1%eth0", clientaddr.Trust(netip.MustParsePrefix("fe80::9/10")), "203.0.113.5"},
+		"everybody of IPv4 is trusted":                {"198.51.100.9", clientaddr.NewTrusted(netip.MustParsePrefix("0.0.0.0/0")), "203.0.113.5"},
+		"a prefix of IPv4 inside IPv6":                {peer, clientaddr.NewTrusted(netip.MustParsePrefix("::ffff:10.0.0.0/104")), "203.0.113.5"},
+		"another prefix of IPv4 in IPv6":              {peer, clientaddr.NewTrusted(netip.MustParsePrefix("::ffff:11.0.0.0/104")), peer},
+		"all of IPv4 inside IPv6":                     {peer, clientaddr.NewTrusted(netip.MustParsePrefix("::ffff:0:0/96")), "203.0.113.5"},
+		"a prefix whose host bits are set":            {peer, clientaddr.NewTrusted(netip.MustParsePrefix("10.9.9.9/8")), "203.0.113.5"},
+		"all of IPv6 holds no IPv4":                   {peer, clientaddr.NewTrusted(netip.MustParsePrefix("::/0")), peer},
+		"one address of IPv6":                         {"2001:db8::7", clientaddr.NewTrusted(netip.MustParsePrefix("2001:db8::7/128")), "203.0.113.5"},
+		"a prefix of IPv6, host bits set, zoned peer": {"fe80::1%eth0", clientaddr.NewTrusted(netip.MustParsePrefix("fe80::9/10")), "203.0.113.5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, clientOf(c.peer, c.trusted, clientaddr.XForwardedFor(lines)))
@@ -155,9 +155,9 @@ func TestPeer(t *testing.T) {
 }
 
 func TestNobody(t *testing.T) {
-	assert.True(t, clientaddr.Trusted{}.Nobody())
-	assert.True(t, clientaddr.Trust().Nobody())
-	assert.False(t, balancers.Nobody())
+	assert.True(t, clientaddr.Trusted{}.IsEmpty())
+	assert.True(t, clientaddr.NewTrusted().IsEmpty())
+	assert.False(t, balancers.IsEmpty())
 }
 
 // TestMaxEntries: at most fifty entries are looked at, over all lines.
@@ -196,7 +196,7 @@ func TestPrivate(t *testing.T) {
 		"100.64.0.1": true, "100.128.0.1": false, "::ffff:10.0.0.1": true, "::1": true, "fd00::1": true, "fe80::1%eth0": true,
 		"203.0.113.5": false, "2001:db8::1": false, "::ffff:203.0.113.5": false, "8.8.8.8": false,
 	} {
-		assert.Equal(t, want, clientaddr.Private(netip.MustParseAddr(text)), text)
+		assert.Equal(t, want, clientaddr.IsPrivate(netip.MustParseAddr(text)), text)
 	}
 }
 
@@ -225,8 +225,8 @@ func TestCut(t *testing.T) {
 		"no such cut, below":               {"2001:db8::1", -1, "invalid Prefix"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, c.want, clientaddr.Cut(netip.MustParseAddr(c.addr), c.bits).String())
+			assert.Equal(t, c.want, clientaddr.Truncate(netip.MustParseAddr(c.addr), c.bits).String())
 		})
 	}
-	assert.Equal(t, netip.Prefix{}, clientaddr.Cut(netip.Addr{}, 64), "no address")
+	assert.Equal(t, netip.Prefix{}, clientaddr.Truncate(netip.Addr{}, 64), "no address")
 }

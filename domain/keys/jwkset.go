@@ -12,7 +12,7 @@ import (
 )
 
 // MaxSet is the most bytes of a keyset's text.
-const MaxSet = 1 << 20
+const MaxSetBytes = 1 << 20
 
 // MaxKeys is the most keys of a keyset: many years of rotations that nobody pruned, and few enough that whoever looks at all of them, at each
 // scrape or for each key, takes no time over it.
@@ -96,9 +96,9 @@ func (f SetFaults) Error() string { return "keyset: " + strings.Join(f.Lines(), 
 
 // ParseSet reads a JWK Set (RFC 7517 §5) with private parts. It fails with SetFaults, all of them at once. Whether the keys are strong,
 // and whether any can sign, is not asked here.
-func ParseSet(text string) (*Ring, error) {
+func ParseSet(text string) (*Keyring, error) {
 	all, items, faults := readSet(text)
-	ring, err := NewRing(all...)
+	ring, err := NewKeyring(all...)
 	if ringFaults, is := err.(Faults); is && (items == 0 || len(all) > 0) { //nolint:errorlint // NewRing returns no other
 		for _, fault := range ringFaults {
 			faults = append(faults, SetFault{Index: -1, ID: fault.ID, Problem: fault.String()})
@@ -112,9 +112,9 @@ func ParseSet(text string) (*Ring, error) {
 
 // SoundKeys are the keys that can be made out in a set which ParseSet refuses, so that what is weak in them can be told at the same time.
 // They must not take force. It is nil where there are none, or where they clash.
-func SoundKeys(text string) *Ring {
+func ReadableKeys(text string) *Keyring {
 	all, _, _ := readSet(text)
-	ring, err := NewRing(all...)
+	ring, err := NewKeyring(all...)
 	if err != nil {
 		return nil
 	}
@@ -124,10 +124,10 @@ func SoundKeys(text string) *Ring {
 // readSet reads the keys of a set that are sound in themselves, tells how many keys there are (-1 where that cannot be
 // made out), and all that is wrong with the text.
 func readSet(text string) (all []Key, items int, faults SetFaults) {
-	if len(text) > MaxSet {
-		return nil, -1, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSet) + " bytes"}}
+	if len(text) > MaxSetBytes {
+		return nil, -1, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSetBytes) + " bytes"}}
 	}
-	document, err := strict.Read(text)
+	document, err := strict.Parse(text)
 	if err != nil {
 		return nil, -1, SetFaults{{Index: -1, Problem: "is not JSON"}}
 	}
@@ -136,7 +136,7 @@ func readSet(text string) (all []Key, items int, faults SetFaults) {
 		switch {
 		case member.Name != memberKeys:
 			faults = append(faults, SetFault{Index: -1, Problem: "has a member that is not known"})
-		case member.Again:
+		case member.Repeated:
 			faults = append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "stands twice"})
 		}
 	}
@@ -207,7 +207,7 @@ func (r *keyReader) only(own ...string) {
 		switch {
 		case !slices.Contains(known, member.Name):
 			r.fault("", "has a member that is not known for its type")
-		case member.Again:
+		case member.Repeated:
 			r.fault(member.Name, "stands twice")
 		}
 	}

@@ -15,16 +15,16 @@ import (
 // name stands twice. Where a key carries sign_from, verify_until or revoked, they hold as in a keyset; one that is written wrong leaves the key out.
 //
 // It fails with SetFaults where the text is no set, and with Faults as NewRing does: FaultNoKeys where no key is left, FaultSameID, FaultSameMaterial.
-func ParsePublic(text string) (*Ring, error) {
-	if len(text) > MaxSet {
-		return nil, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSet) + " bytes"}}
+func ParsePublic(text string) (*Keyring, error) {
+	if len(text) > MaxSetBytes {
+		return nil, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSetBytes) + " bytes"}}
 	}
-	document, err := strict.Read(text)
+	document, err := strict.Parse(text)
 	if err != nil {
 		return nil, SetFaults{{Index: -1, Problem: "is not JSON"}}
 	}
 	for _, member := range document.Members() {
-		if member.Name == memberKeys && member.Again {
+		if member.Name == memberKeys && member.Repeated {
 			return nil, SetFaults{{Index: -1, Member: memberKeys, Problem: "stands twice"}}
 		}
 	}
@@ -40,13 +40,13 @@ func ParsePublic(text string) (*Ring, error) {
 			all = append(all, key)
 		}
 	}
-	return NewRing(all...)
+	return NewKeyring(all...)
 }
 
 // publicKey reads a key that has a public part and nothing else.
 func (r *keyReader) publicKey() (key Key, sound bool) {
 	for _, member := range r.item.Members() {
-		if member.Again {
+		if member.Repeated {
 			return Key{}, false
 		}
 	}

@@ -107,7 +107,7 @@ func TestParsePublicRefuses(t *testing.T) {
 		"nothing but a symmetric key": setOf(oct("a")), "things that are no keys": `{"keys":[1,[],null,"a"]}`,
 		"an id twice": setOf(published("a"), published("b").with("kid", `"a"`)), "one key twice": setOf(published("a"), published("a").with("kid", `"b"`)),
 		"half a set": setOf(published("a"))[:40], "more after it": setOf(published("a")) + "x", "too many keys": setOf(many...),
-		"too large": setOf(published("a")) + strings.Repeat(" ", keys.MaxSet),
+		"too large": setOf(published("a")) + strings.Repeat(" ", keys.MaxSetBytes),
 	} {
 		t.Run(name, func(t *testing.T) {
 			read, err := keys.ParsePublic(text)
@@ -124,9 +124,9 @@ func TestParsePublicRefuses(t *testing.T) {
 // A symmetric key that is made of a published one's bytes would be a secret that everybody knows.
 func TestNoSecretIsAPublicKey(t *testing.T) {
 	public := keys.NewVerifier("pair", keys.NewEdDSA("pair", seedOf("a"), keys.Plan{}).Public(), keys.Plan{})
-	_, err := keys.NewRing(public, keys.NewHS256("secret", public.Public(), keys.Plan{}))
+	_, err := keys.NewKeyring(public, keys.NewHS256("secret", public.Public(), keys.Plan{}))
 	assert.ErrorAs(t, err, new(keys.Faults))
-	_, err = keys.NewRing(public, keys.NewEdDSA("other", seedOf("a"), keys.Plan{}))
+	_, err = keys.NewKeyring(public, keys.NewEdDSA("other", seedOf("a"), keys.Plan{}))
 	assert.ErrorAs(t, err, new(keys.Faults))
 	for _, size := range []int{0, 31, 33, 64} {
 		assert.Panics(t, func() { keys.NewVerifier("kid", make([]byte, size), keys.Plan{}) }, "%d bytes", size)

@@ -218,18 +218,18 @@ func TestInstants(t *testing.T) {
 // TestHostileSets: however large, deep or wrong a text is, the answer is quick and its message short.
 func TestHostileSets(t *testing.T) {
 	sound := setOf(oct("a"))
-	filled := sound + strings.Repeat(" ", keys.MaxSet-len(sound))
+	filled := sound + strings.Repeat(" ", keys.MaxSetBytes-len(sound))
 	_, err := keys.ParseSet(filled)
 	require.NoError(t, err, "MaxSet is allowed")
 	many := func(item string) string {
-		n := (keys.MaxSet-32)/(len(item)+1) - 1
+		n := (keys.MaxSetBytes-32)/(len(item)+1) - 1
 		return `{"keys":[` + strings.Repeat(item+",", n) + item + `]}`
 	}
 	const tooMany = "keyset: the set: keys: must be a list of at most 256 keys"
 	for name, c := range map[string]struct{ text, begin string }{
 		"a byte too many":      {filled + " ", "keyset: the set: is larger than 1048576 bytes"},
-		"deep lists":           {strings.Repeat("[", keys.MaxSet), "keyset: the set: is not JSON"},
-		"deep objects":         {strings.Repeat(`{"keys":`, keys.MaxSet/8), "keyset: the set: is not JSON"},
+		"deep lists":           {strings.Repeat("[", keys.MaxSetBytes), "keyset: the set: is not JSON"},
+		"deep objects":         {strings.Repeat(`{"keys":`, keys.MaxSetBytes/8), "keyset: the set: is not JSON"},
 		"deep in a key":        {`{"keys":[{"kid":` + strings.Repeat("[", 62) + strings.Repeat("]", 62) + `}]}`, "keyset: the set: is not JSON"},
 		"deepest in a key":     {`{"keys":[{"kid":` + strings.Repeat("[", 61) + strings.Repeat("]", 61) + `}]}`, "keyset: key 1: kid: "},
 		"many numbers":         {many("0"), tooMany},

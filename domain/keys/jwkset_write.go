@@ -8,7 +8,7 @@ import (
 )
 
 // FormatSet writes every key of the ring as a JWK Set with private parts, one key a line, as ParseSet reads it.
-func FormatSet(ring *Ring) string {
+func FormatSet(ring *Keyring) string {
 	return formatSet(ring.keys, func(key Key) []pair {
 		pairs := describe(key)
 		if key.algorithm == EdDSA {
@@ -29,7 +29,7 @@ func FormatSet(ring *Ring) string {
 
 // FormatPublic writes the public part of the EdDSA keys that are pending, signing or verifying at now, as a JWK Set for verifiers
 // elsewhere (RFC 7517 §5). Symmetric keys have no public part, and are never in it.
-func FormatPublic(ring *Ring, now time.Time) string {
+func FormatPublic(ring *Keyring, now time.Time) string {
 	var shown []Key
 	for _, key := range ring.keys {
 		if key.algorithm == EdDSA && key.plan.mayVerify(now) {

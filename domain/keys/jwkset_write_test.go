@@ -53,7 +53,7 @@ func TestFormatPublicByteForByte(t *testing.T) {
 }
 
 // drawRing draws a ring of both algorithms, whose instants lie close together and may have a fraction.
-func drawRing(t *rapid.T) *keys.Ring {
+func drawRing(t *rapid.T) *keys.Keyring {
 	var all []keys.Key
 	for i := range rapid.IntRange(1, 6).Draw(t, "keys") {
 		plan := keys.Plan{SignFrom: noon.Add(drawOffset(t, "sign from")), Revoked: rapid.IntRange(0, 5).Draw(t, "revoked") == 0}
@@ -70,7 +70,7 @@ func drawRing(t *rapid.T) *keys.Ring {
 		seed[0] = byte(i)
 		all = append(all, keys.NewEdDSA(id, seed, plan))
 	}
-	made, err := keys.NewRing(all...)
+	made, err := keys.NewKeyring(all...)
 	if err != nil {
 		t.Fatal(err) // ids end in another digit each, and material differs in a byte
 	}
@@ -139,7 +139,7 @@ func TestRingsOfOneTextAgree(t *testing.T) {
 }
 
 // turns are the instants at which something changes in a ring, and those beside them.
-func turns(r *keys.Ring) []time.Time {
+func turns(r *keys.Keyring) []time.Time {
 	instants := []time.Time{noon}
 	for _, key := range r.Keys() {
 		for _, at := range []time.Time{key.Plan().SignFrom, key.Plan().VerifyUntil} {

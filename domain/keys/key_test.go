@@ -153,9 +153,9 @@ func TestMaterialIsNeverShown(t *testing.T) {
 func assertNeverShown(t *testing.T, secret string, newKey func(keys.ID, []byte, keys.Plan) keys.Key) {
 	t.Helper()
 	key := newKey("kid", []byte(secret), keys.Plan{SignFrom: noon})
-	ring, err := keys.NewRing(key)
+	ring, err := keys.NewKeyring(key)
 	require.NoError(t, err)
-	_, clash := keys.NewRing(key, key, newKey("other", []byte(secret), keys.Plan{}))
+	_, clash := keys.NewKeyring(key, key, newKey("other", []byte(secret), keys.Plan{}))
 	_, refused := keys.Add(ring, keys.Addition{Key: key}, noon)
 	type closed struct{ key keys.Key }
 	for name, value := range map[string]any{
@@ -169,7 +169,7 @@ func assertNeverShown(t *testing.T, secret string, newKey func(keys.ID, []byte, 
 		"unexported, deep":   &struct{ within map[string][]closed }{map[string][]closed{"a": {{key}}}},
 		"ring":               ring,
 		"ring by value":      *ring,
-		"ring, unexported":   struct{ ring *keys.Ring }{ring},
+		"ring, unexported":   struct{ ring *keys.Keyring }{ring},
 		"ring's keys":        ring.Keys(),
 		"faults":             clash,
 		"plan":               key.Plan(),

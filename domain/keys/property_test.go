@@ -20,7 +20,7 @@ func TestRingProperties(t *testing.T) {
 			plans[id] = drawPlan(t)
 			all = append(all, key(id, plans[id]))
 		}
-		made, err := keys.NewRing(rapid.Permutation(all).Draw(t, "order")...)
+		made, err := keys.NewKeyring(rapid.Permutation(all).Draw(t, "order")...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func TestRingProperties(t *testing.T) {
 }
 
 // checkNext: the next instant is one at which some key signs that had to wait until then, and none before it has one.
-func checkNext(t *rapid.T, made *keys.Ring, plans map[keys.ID]keys.Plan, now time.Time) {
+func checkNext(t *rapid.T, made *keys.Keyring, plans map[keys.ID]keys.Plan, now time.Time) {
 	var next time.Time
 	for _, plan := range plans {
 		if from := plan.SignFrom; from.After(now) && maySign(plan, from) && (next.IsZero() || from.Before(next)) {

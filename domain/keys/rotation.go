@@ -17,7 +17,7 @@ const (
 )
 
 // LeastSignAfterEdDSA is the shortest wait of an EdDSA key that is not forced: twice the max-age of the published set.
-const LeastSignAfterEdDSA = 600 * time.Second
+const MinSignAfterEdDSA = 600 * time.Second
 
 // Problem is why a plan was not made.
 type Problem uint8
@@ -93,9 +93,9 @@ type Addition struct {
 }
 
 // Add plans a further key, which signs after its wait. The first key of a new ring (nil) signs at once. It fails with a *PlanError.
-func Add(ring *Ring, addition Addition, now time.Time) (*Ring, error) {
+func Add(ring *Keyring, addition Addition, now time.Time) (*Keyring, error) {
 	if ring == nil {
-		return NewRing(addition.Key.WithPlan(Plan{SignFrom: whole(now)}))
+		return NewKeyring(addition.Key.WithPlan(Plan{SignFrom: whole(now)}))
 	}
 	if err := addition.fits(ring); err != nil {
 		return nil, err
@@ -108,13 +108,13 @@ func Add(ring *Ring, addition Addition, now time.Time) (*Ring, error) {
 			from = from.Add(time.Second)
 		}
 	}
-	return NewRing(append(ring.Keys(), addition.Key.WithPlan(Plan{SignFrom: from}))...)
+	return NewKeyring(append(ring.Keys(), addition.Key.WithPlan(Plan{SignFrom: from}))...)
 }
 
 // Rotate plans a takeover: the new key signs after its wait, later than every other, and each key that has no end yet ends when nothing that
 // it signed is of use any more. Ends that were set before are never moved, and expired or revoked keys not touched. It fails with
 // a *PlanError.
-func Rotate(ring *Ring, addition Addition, retention Retention, now time.Time) (*Ring, error) {
+func Rotate(ring *Keyring, addition Addition, retention Retention, now time.Time) (*Keyring, error) {
 	if err := addition.fits(ring); err != nil {
 		return nil, err
 	}
@@ -142,11 +142,11 @@ func Rotate(ring *Ring, addition Addition, retention Retention, now time.Time) (
 			all[i] = key.WithPlan(plan)
 		}
 	}
-	return NewRing(append(all, addition.Key.WithPlan(Plan{SignFrom: takeover}))...)
+	return NewKeyring(append(all, addition.Key.WithPlan(Plan{SignFrom: takeover}))...)
 }
 
 // fits tells whether the key may enter the ring.
-func (a Addition) fits(ring *Ring) error {
+func (a Addition) fits(ring *Keyring) error {
 	for _, key := range ring.keys {
 		if key.id == a.Key.id {
 			return &PlanError{Problem: ProblemSameID, ID: key.id}
@@ -155,7 +155,7 @@ func (a Addition) fits(ring *Ring) error {
 			return &PlanError{Problem: ProblemSameMaterial, ID: key.id}
 		}
 	}
-	if a.Key.algorithm == EdDSA && a.SignAfter < LeastSignAfterEdDSA && !a.Force {
+	if a.Key.algorithm == EdDSA && a.SignAfter < MinSignAfterEdDSA && !a.Force {
 		return &PlanError{Problem: ProblemTooSoon, ID: a.Key.id}
 	}
 	return nil
@@ -163,7 +163,7 @@ func (a Addition) fits(ring *Ring) error {
 
 // Revoke takes a key out of force at once. It refuses to take the last one that can sign, now or later, unless forced. It fails with a
 // *PlanError.
-func Revoke(ring *Ring, id ID, force bool, now time.Time) (*Ring, error) {
+func Revoke(ring *Keyring, id ID, force bool, now time.Time) (*Keyring, error) {
 	all := ring.Keys()
 	at := slices.IndexFunc(all, func(key Key) bool { return key.id == id })
 	if at < 0 {
@@ -172,7 +172,7 @@ func Revoke(ring *Ring, id ID, force bool, now time.Time) (*Ring, error) {
 	plan := all[at].plan
 	plan.Revoked = true
 	all[at] = all[at].WithPlan(plan)
-	revoked, err := NewRing(all...)
+	revoked, err := NewKeyring(all...)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func Revoke(ring *Ring, id ID, force bool, now time.Time) (*Ring, error) {
 }
 
 // Prune takes out the keys that are expired or revoked at now, and tells which. It fails with a *PlanError where none would be left.
-func Prune(ring *Ring, now time.Time) (pruned *Ring, out []ID, err error) {
+func Prune(ring *Keyring, now time.Time) (pruned *Keyring, out []ID, err error) {
 	var kept []Key
 	for _, key := range ring.keys {
 		if key.plan.mayVerify(now) {
@@ -195,7 +195,7 @@ func Prune(ring *Ring, now time.Time) (pruned *Ring, out []ID, err error) {
 	if len(kept) == 0 {
 		return nil, nil, &PlanError{Problem: ProblemNoSigner}
 	}
-	pruned, err = NewRing(kept...)
+	pruned, err = NewKeyring(kept...)
 	return pruned, out, err
 }
 

@@ -17,9 +17,9 @@ import (
 
 // service is a keyset over time, with the sessions that it issued.
 type service struct {
-	ring      *keys.Ring
+	ring      *keys.Keyring
 	now       time.Time
-	terms     session.Terms
+	terms     session.Settings
 	sessions  []issued
 	added     int
 	rotations int
@@ -46,7 +46,7 @@ func (s *service) lastUse(one issued) time.Time {
 func TestRotationsLoseNoSession(t *testing.T) {
 	rotations, sessions, pruned := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		s := &service{now: noon.Add(drawOffset(t, "start")), terms: session.Terms{
+		s := &service{now: noon.Add(drawOffset(t, "start")), terms: session.Settings{
 			Issuer: "issuer", Audience: "audience",
 			Lifetime:     time.Duration(rapid.IntRange(1, 7200).Draw(t, "lifetime")) * time.Second,
 			RenewalGrace: time.Duration(rapid.IntRange(0, 7200).Draw(t, "grace")) * time.Second,
@@ -202,7 +202,7 @@ func (s *service) hold(t *rapid.T, one issued, at time.Time) {
 	if err != nil {
 		t.Fatalf("a session of %v that ended at %v cannot be read at %v: %v", one.claims.KeyID, one.claims.ExpiresAt.Time(), at, err)
 	}
-	if renews := claims.Renews(at, s.terms.RenewalGrace); renews != !at.After(claims.ExpiresAt.Time().Add(s.terms.RenewalGrace)) {
+	if renews := claims.Renewable(at, s.terms.RenewalGrace); renews != !at.After(claims.ExpiresAt.Time().Add(s.terms.RenewalGrace)) {
 		t.Fatalf("renews at %v: %v", at, renews)
 	}
 }

@@ -30,7 +30,7 @@ func revoked(plan keys.Plan) keys.Plan {
 }
 
 // plans are what a ring has planned.
-func plans(r *keys.Ring) map[keys.ID]keys.Plan {
+func plans(r *keys.Keyring) map[keys.ID]keys.Plan {
 	all := map[keys.ID]keys.Plan{}
 	for _, key := range r.Keys() {
 		all[key.ID()] = key.Plan()
@@ -39,7 +39,7 @@ func plans(r *keys.Ring) map[keys.ID]keys.Plan {
 }
 
 // ringOf makes symmetric keys of plans; none is no ring.
-func ringOf(t testing.TB, plans map[keys.ID]keys.Plan) *keys.Ring {
+func ringOf(t testing.TB, plans map[keys.ID]keys.Plan) *keys.Keyring {
 	t.Helper()
 	var all []keys.Key
 	for id, plan := range plans {
@@ -63,7 +63,7 @@ func refused(problem keys.Problem, id keys.ID) outcome {
 	return outcome{refused: &keys.PlanError{Problem: problem, ID: id}}
 }
 
-func outcomeOf(t testing.TB, r *keys.Ring, err error) outcome {
+func outcomeOf(t testing.TB, r *keys.Keyring, err error) outcome {
 	t.Helper()
 	if err == nil {
 		return planned(plans(r))

@@ -14,7 +14,7 @@ type Change struct {
 
 // Schedule is what will happen to the keys of the ring after now, in order, if nobody changes it. It is at most two changes for each key, and one more
 // for each that hands signing over or gets it back.
-func (r *Ring) Schedule(now time.Time) []Change {
+func (r *Keyring) Schedule(now time.Time) []Change {
 	var instants []time.Time
 	for _, key := range r.keys {
 		for _, at := range []time.Time{key.plan.SignFrom, key.plan.VerifyUntil} {

@@ -34,7 +34,7 @@ type Claims struct {
 }
 
 // Terms are what this service puts into every session, and what it asks of one.
-type Terms struct {
+type Settings struct {
 	Issuer   string
 	Audience string
 	// Lifetime is from iat to exp: whole seconds, at least one.
@@ -46,7 +46,7 @@ type Terms struct {
 }
 
 // Claims makes the claims of a session that starts at now, rounded down to the second, signed by the key of that id.
-func (t Terms) Claims(id InstallID, key keys.ID, now time.Time) Claims {
+func (t Settings) Claims(id InstallID, key keys.ID, now time.Time) Claims {
 	start := UnixOf(now)
 	return Claims{
 		KeyID: key, IssuedAt: start, NotBefore: start, Issuer: t.Issuer, Audience: t.Audience, InstallID: id,
@@ -55,9 +55,9 @@ func (t Terms) Claims(id InstallID, key keys.ID, now time.Time) Claims {
 }
 
 // Ended tells whether the session is over at now: from the very instant of exp, with no allowance.
-func (c Claims) Ended(now time.Time) bool { return !now.Before(c.ExpiresAt.Time()) }
+func (c Claims) Expired(now time.Time) bool { return !now.Before(c.ExpiresAt.Time()) }
 
 // Renews tells whether the session may be renewed at now: while it lasts, and until grace after its end.
-func (c Claims) Renews(now time.Time, grace time.Duration) bool {
+func (c Claims) Renewable(now time.Time, grace time.Duration) bool {
 	return !now.After(c.ExpiresAt.Time().Add(grace))
 }

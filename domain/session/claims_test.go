@@ -16,7 +16,7 @@ var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 func TestTermsClaims(t *testing.T) {
 	id, broke := session.ParseInstallID("install-12345")
 	require.Equal(t, session.RuleNone, broke)
-	terms := session.Terms{
+	terms := session.Settings{
 		Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute, ClockSkew: time.Minute, RenewalGrace: time.Hour,
 	}
 	start := session.Unix(noon.Unix())
@@ -58,7 +58,7 @@ func TestEnded(t *testing.T) {
 		"a nanosecond after":      {noon.Add(1), true},
 		"before it, another zone": {noon.Add(-1).In(time.FixedZone("", -3600)), false},
 	} {
-		assert.Equal(t, c.ended, claims.Ended(c.now), name)
+		assert.Equal(t, c.ended, claims.Expired(c.now), name)
 	}
 }
 
@@ -78,13 +78,13 @@ func TestRenews(t *testing.T) {
 		"a nanosecond after grace":      {time.Minute + 1, time.Minute, false},
 		"a second after grace":          {time.Minute + time.Second, time.Minute, false},
 	} {
-		assert.Equal(t, c.renews, claims.Renews(noon.Add(c.after), c.grace), name)
+		assert.Equal(t, c.renews, claims.Renewable(noon.Add(c.after), c.grace), name)
 	}
 }
 
 func TestLastSecond(t *testing.T) {
 	claims := session.Claims{ExpiresAt: session.MaxUnix}
-	assert.False(t, claims.Ended(session.MaxUnix.Time().Add(-1)))
-	assert.True(t, claims.Ended(session.MaxUnix.Time()))
-	assert.True(t, claims.Renews(session.MaxUnix.Time().Add(24*time.Hour), 24*time.Hour))
+	assert.False(t, claims.Expired(session.MaxUnix.Time().Add(-1)))
+	assert.True(t, claims.Expired(session.MaxUnix.Time()))
+	assert.True(t, claims.Renewable(session.MaxUnix.Time().Add(24*time.Hour), 24*time.Hour))
 }

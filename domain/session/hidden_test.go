@@ -18,8 +18,8 @@ func TestInstallIDIsNeverShown(t *testing.T) {
 	const text = "kT7pXw29-shibboleth"
 	id, broke := session.ParseInstallID(text)
 	require.Equal(t, session.RuleNone, broke)
-	good := session.Given{Text: "1.0"}
-	request, err := session.NewRequest(session.Given{Text: text}, good, good, session.RuleNone)
+	good := session.Input{Text: "1.0"}
+	request, err := session.NewRequest(session.Input{Text: text}, good, good, session.RuleNone)
 	require.NoError(t, err)
 	claims := session.Claims{KeyID: keys.ID("kid"), InstallID: id}
 	type open struct{ ID session.InstallID }
@@ -65,7 +65,7 @@ func TestInstallIDIsNeverShown(t *testing.T) {
 
 func TestViolationsNeverShowAValue(t *testing.T) {
 	const text = "short!"
-	_, err := session.NewRequest(session.Given{Text: text}, session.Given{Text: text + text + text + text + text + text}, session.Given{}, session.RuleNone)
+	_, err := session.NewRequest(session.Input{Text: text}, session.Input{Text: text + text + text + text + text + text}, session.Input{}, session.RuleNone)
 	require.Error(t, err)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		assert.NotContains(t, fmt.Sprintf(verb, err), text)

@@ -60,9 +60,9 @@ func (Violations) FailureKind() failure.Kind { return failure.Validation }
 
 // Given is one member of a request as it arrived: its text, or the rule that it broke before it had one (RuleRequired,
 // RuleType, RuleDuplicate).
-type Given struct {
-	Text  string
-	Broke Rule
+type Input struct {
+	Text     string
+	Violated Rule
 }
 
 // Request asks for a session. It is made by NewRequest alone.
@@ -73,10 +73,10 @@ func (r Request) InstallID() InstallID { return r.installID }
 
 // NewRequest parses what a client sent. It fails with Violations, all of them at once. App version and platform are judged
 // and let go: nothing needs them yet. Lengths are in code points; body is what is wrong with the whole, mostly RuleNone.
-func NewRequest(installID, appVersion, platform Given, body Rule) (Request, error) {
+func NewRequest(installID, appVersion, platform Input, body Rule) (Request, error) {
 	id, broke := ParseInstallID(installID.Text)
-	if installID.Broke != RuleNone {
-		broke = installID.Broke
+	if installID.Violated != RuleNone {
+		broke = installID.Violated
 	}
 	var violations Violations
 	for _, found := range []Violation{
@@ -96,9 +96,9 @@ func NewRequest(installID, appVersion, platform Given, body Rule) (Request, erro
 }
 
 // label judges a short text that is told to nobody.
-func label(given Given) Rule {
-	if given.Broke != RuleNone {
-		return given.Broke
+func label(given Input) Rule {
+	if given.Violated != RuleNone {
+		return given.Violated
 	}
 	if n := utf8.RuneCountInString(given.Text); n < 1 || n > MaxLabel {
 		return RuleLength

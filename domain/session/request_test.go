@@ -13,9 +13,9 @@ import (
 )
 
 // given makes one up from the rule that it broke before it had a text, or from its text.
-func given(text string) session.Given { return session.Given{Text: text} }
+func given(text string) session.Input { return session.Input{Text: text} }
 
-func broke(rule session.Rule) session.Given { return session.Given{Broke: rule} }
+func broke(rule session.Rule) session.Input { return session.Input{Violated: rule} }
 
 func TestNewRequest(t *testing.T) {
 	for name, c := range map[string]struct{ installID, appVersion, platform string }{
@@ -40,7 +40,7 @@ func TestNewRequest(t *testing.T) {
 func TestNewRequestRefuses(t *testing.T) {
 	good := given("good enough")
 	for name, c := range map[string]struct {
-		installID, appVersion, platform session.Given
+		installID, appVersion, platform session.Input
 		body                            session.Rule
 		want                            string
 	}{
@@ -62,8 +62,8 @@ func TestNewRequestRefuses(t *testing.T) {
 		"app version missing":           {good, broke(session.RuleRequired), good, session.RuleNone, "app_version: required"},
 		"platform of another type":      {good, good, broke(session.RuleType), session.RuleNone, "platform: type"},
 		"another name twice":            {good, good, good, session.RuleDuplicate, "body: duplicate"},
-		"what was broken before counts": {session.Given{Text: "install-12345", Broke: session.RuleDuplicate}, good, good, session.RuleNone, "install_id: duplicate"},
-		"a label broken before":         {good, session.Given{Text: "1", Broke: session.RuleDuplicate}, good, session.RuleNone, "app_version: duplicate"},
+		"what was broken before counts": {session.Input{Text: "install-12345", Violated: session.RuleDuplicate}, good, good, session.RuleNone, "install_id: duplicate"},
+		"a label broken before":         {good, session.Input{Text: "1", Violated: session.RuleDuplicate}, good, session.RuleNone, "app_version: duplicate"},
 		"all at once, in order": {
 			given(""), broke(session.RuleRequired), given(" "), session.RuleDuplicate,
 			"install_id: length, app_version: required, platform: blank, body: duplicate",

@@ -24,7 +24,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		document, err := strict.Read(text)
+		document, err := strict.Parse(text)
 		allowed := utf8.ValidString(text) && json.Valid([]byte(text)) && depth(text) <= strict.MaxDepth && !loneSurrogate(text)
 		require.Equal(t, allowed, err == nil, "%q", text)
 		if err != nil {

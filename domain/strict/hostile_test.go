@@ -78,7 +78,7 @@ func TestReadHostile(t *testing.T) {
 			if c.open == "{" {
 				assert.Len(t, document.Members(), count)
 			}
-			_, err := strict.Read(text[:len(text)-1])
+			_, err := strict.Parse(text[:len(text)-1])
 			assert.ErrorIs(t, err, strict.ErrJSON, "cut short")
 		})
 	}
@@ -97,7 +97,7 @@ func TestReadHostileStrings(t *testing.T) {
 			text, ok := read(t, `"`+strings.Repeat(c.piece, pieces)+`"`).Text()
 			require.True(t, ok)
 			assert.Equal(t, strings.Repeat(c.content, pieces), text)
-			_, err := strict.Read(`"` + strings.Repeat(c.piece, pieces))
+			_, err := strict.Parse(`"` + strings.Repeat(c.piece, pieces))
 			assert.ErrorIs(t, err, strict.ErrJSON, "not closed")
 		})
 	}

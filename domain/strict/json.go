@@ -37,7 +37,7 @@ type Member struct {
 	Name  string
 	Value Value
 	// Again is true where the name stood in the object before.
-	Again bool
+	Repeated bool
 }
 
 // Kind tells the value's type.
@@ -87,7 +87,7 @@ type Document struct {
 // Read reads text as one JSON value with nothing but JSON's own white space around it. It fails with ErrJSON on anything
 // that RFC 8259 does not allow, on invalid UTF-8, a byte order mark, a lone surrogate, and on more than MaxDepth levels. A
 // name that stands twice is told, not judged. Work and memory are linear in the length of text, whatever it holds.
-func Read(text string) (Document, error) {
+func Parse(text string) (Document, error) {
 	if !utf8.ValidString(text) {
 		return Document{}, ErrJSON
 	}
@@ -202,7 +202,7 @@ func (r *reader) object(depth int) ([]Member, bool) {
 			r.repeated++
 		}
 		if depth == 1 {
-			members = append(members, Member{Name: name, Value: value, Again: again})
+			members = append(members, Member{Name: name, Value: value, Repeated: again})
 		}
 		r.space()
 		if r.take('}') {

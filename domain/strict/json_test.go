@@ -46,7 +46,7 @@ func TestReadTellsTheKind(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			document, err := strict.Read(c.text)
+			document, err := strict.Parse(c.text)
 			require.NoError(t, err)
 			assert.Equal(t, c.kind, document.Kind())
 			assert.Equal(t, c.raw, document.Raw())
@@ -183,7 +183,7 @@ func TestReadRefuses(t *testing.T) {
 		"object closed twice":         `{}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			document, err := strict.Read(text)
+			document, err := strict.Parse(text)
 			require.ErrorIs(t, err, strict.ErrJSON)
 			assert.Equal(t, strict.Document{}, document, "nothing comes of it")
 		})
@@ -193,11 +193,11 @@ func TestReadRefuses(t *testing.T) {
 // TestReadEveryCut has the end come anywhere in a text that uses all there is.
 func TestReadEveryCut(t *testing.T) {
 	const whole = ` {"a\u00e9\ud83d\udd11\\":[true,false,null,-1.5e+3,"\"\b\/"],"\u0062":{"":{}},"c":"\n"} `
-	_, err := strict.Read(whole)
+	_, err := strict.Parse(whole)
 	require.NoError(t, err)
 	closed := strings.LastIndexByte(whole, '}') + 1
 	for end := range closed {
-		_, err := strict.Read(whole[:end])
+		_, err := strict.Parse(whole[:end])
 		assert.ErrorIs(t, err, strict.ErrJSON, "cut at %d: %s", end, whole[:end])
 	}
 }
@@ -222,7 +222,7 @@ func TestReadDepth(t *testing.T) {
 		"a hundred thousand levels":         {strings.Repeat("[", 100_000), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := strict.Read(c.text)
+			_, err := strict.Parse(c.text)
 			if c.ok {
 				assert.NoError(t, err)
 			} else {

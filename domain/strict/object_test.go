@@ -12,7 +12,7 @@ import (
 
 func read(t testing.TB, text string) strict.Document {
 	t.Helper()
-	document, err := strict.Read(text)
+	document, err := strict.Parse(text)
 	require.NoError(t, err)
 	return document
 }
@@ -80,7 +80,7 @@ func TestMember(t *testing.T) {
 	}
 	var names []string
 	for _, member := range document.Members() {
-		assert.False(t, member.Again)
+		assert.False(t, member.Repeated)
 		names = append(names, member.Name)
 	}
 	assert.Equal(t, []string{"a", "A", "b", "", "a b"}, names)
@@ -137,7 +137,7 @@ func TestRepeatedMembers(t *testing.T) {
 	document := read(t, `{"a":1,"b":2,"\u0061":3,"c":{"d":1,"d":2}}`)
 	var again []bool
 	for _, member := range document.Members() {
-		again = append(again, member.Again)
+		again = append(again, member.Repeated)
 	}
 	assert.Equal(t, []bool{false, false, true, false}, again)
 	value, _ := document.Member("a")
@@ -193,5 +193,5 @@ func TestItemsOfAMember(t *testing.T) {
 	inner, ok := operations.Items()
 	require.True(t, ok)
 	assert.Len(t, inner, 2)
-	assert.True(t, items[1].Members()[1].Again)
+	assert.True(t, items[1].Members()[1].Repeated)
 }

@@ -10,11 +10,11 @@ import (
 // nobody decided.
 type Decision struct {
 	n  int
-	of [MaxAsks]Standing
+	of [MaxChecks]State
 }
 
 // Decide judges how all asks stand, before anything is taken: where each may have a grant, the decision tells how they stand with it.
-func Decide(standings ...Standing) Decision {
+func Decide(standings ...State) Decision {
 	var d Decision
 	d.n = copy(d.of[:], standings)
 	if d.Refused() {
@@ -33,12 +33,12 @@ func (d *Decision) Decided() bool { return d.n > 0 }
 func (d *Decision) Len() int { return d.n }
 
 // At is the standing at index i, in the order of the asks.
-func (d *Decision) At(i int) Standing { return d.of[i] }
+func (d *Decision) At(i int) State { return d.of[i] }
 
 // Refused tells whether nothing was granted.
 func (d *Decision) Refused() bool {
 	for i := range d.n {
-		if d.of[i].RetryIn > 0 {
+		if d.of[i].RetryAfter > 0 {
 			return true
 		}
 	}
@@ -53,11 +53,11 @@ func (d *Decision) Refusal() (*Refusal, bool) {
 	}
 	longest := d.of[0]
 	for i := 1; i < d.n; i++ {
-		if d.of[i].RetryIn > longest.RetryIn {
+		if d.of[i].RetryAfter > longest.RetryAfter {
 			longest = d.of[i]
 		}
 	}
-	return &Refusal{Dimension: longest.Ask.Dimension, RetryIn: longest.RetryIn, Decision: *d}, true
+	return &Refusal{Dimension: longest.Check.Dimension, RetryAfter: longest.RetryAfter, Decision: *d}, true
 }
 
 // Refusal is a request that was over a limit. Nothing was taken from any dimension.
@@ -65,7 +65,7 @@ type Refusal struct {
 	// Dimension is the one that bars the way longest.
 	Dimension Dimension
 	// RetryIn is how long until the same request could pass; above 0.
-	RetryIn time.Duration
+	RetryAfter time.Duration
 	// Decision is the whole of it.
 	Decision Decision
 }
@@ -77,7 +77,7 @@ func (r *Refusal) Error() string { return "throttled by " + r.Dimension.String()
 func (*Refusal) FailureKind() failure.Kind { return failure.RateLimited }
 
 // RetryAfter is RetryIn in whole seconds, rounded up, and so at least 1.
-func (r *Refusal) RetryAfter() int { return Seconds(r.RetryIn) }
+func (r *Refusal) RetryAfterSeconds() int { return Seconds(r.RetryAfter) }
 
 // Seconds is d in whole seconds, rounded up: who waits that long has waited long enough.
 func Seconds(d time.Duration) int {

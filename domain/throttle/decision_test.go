@@ -13,17 +13,17 @@ import (
 )
 
 // may is a standing that may have a grant, left times; barred is one that may not for so long.
-func may(dimension throttle.Dimension, left int, growsIn time.Duration) throttle.Standing {
-	return throttle.Standing{Ask: throttle.Ask{Dimension: dimension, Limit: 8, Window: window}, Left: left, GrowsIn: growsIn}
+func may(dimension throttle.Dimension, left int, growsIn time.Duration) throttle.State {
+	return throttle.State{Check: throttle.Check{Dimension: dimension, Limit: 8, Window: window}, Remaining: left, ResetAfter: growsIn}
 }
 
-func barred(dimension throttle.Dimension, retryIn time.Duration) throttle.Standing {
-	return throttle.Standing{Ask: throttle.Ask{Dimension: dimension, Limit: 8, Window: window}, GrowsIn: retryIn, RetryIn: retryIn}
+func barred(dimension throttle.Dimension, retryIn time.Duration) throttle.State {
+	return throttle.State{Check: throttle.Check{Dimension: dimension, Limit: 8, Window: window}, ResetAfter: retryIn, RetryAfter: retryIn}
 }
 
 // standings lists what a decision tells.
-func standings(decision throttle.Decision) []throttle.Standing {
-	var all []throttle.Standing
+func standings(decision throttle.Decision) []throttle.State {
+	var all []throttle.State
 	for i := range decision.Len() {
 		all = append(all, decision.At(i))
 	}
@@ -37,34 +37,34 @@ func TestDecideGrantsAll(t *testing.T) {
 	refusal, refused := decision.Refusal()
 	assert.False(t, refused)
 	assert.Nil(t, refusal)
-	assert.Equal(t, []throttle.Standing{may(throttle.ByAddress, 7, window), may(throttle.ByInstall, 0, 5)}, standings(decision),
+	assert.Equal(t, []throttle.State{may(throttle.ByAddress, 7, window), may(throttle.ByInstall, 0, 5)}, standings(decision),
 		"how they stand with the grant")
 }
 
 func TestDecideRefusesAll(t *testing.T) {
 	for name, c := range map[string]struct {
-		standings []throttle.Standing
+		standings []throttle.State
 		dimension throttle.Dimension
 		retryIn   time.Duration
 	}{
 		"the first": {
-			[]throttle.Standing{barred(throttle.ByAddress, 7), may(throttle.ByInstall, 4, 0)}, throttle.ByAddress, 7,
+			[]throttle.State{barred(throttle.ByAddress, 7), may(throttle.ByInstall, 4, 0)}, throttle.ByAddress, 7,
 		},
 		"the second": {
-			[]throttle.Standing{may(throttle.ByAddress, 8, 0), barred(throttle.ByInstall, 7)}, throttle.ByInstall, 7,
+			[]throttle.State{may(throttle.ByAddress, 8, 0), barred(throttle.ByInstall, 7)}, throttle.ByInstall, 7,
 		},
 		"both, the first longer": {
-			[]throttle.Standing{barred(throttle.ByAddress, 8), barred(throttle.ByInstall, 7)}, throttle.ByAddress, 8,
+			[]throttle.State{barred(throttle.ByAddress, 8), barred(throttle.ByInstall, 7)}, throttle.ByAddress, 8,
 		},
 		"both, the second longer by a nanosecond": {
-			[]throttle.Standing{barred(throttle.ByAddress, 7), barred(throttle.ByInstall, 8)}, throttle.ByInstall, 8,
+			[]throttle.State{barred(throttle.ByAddress, 7), barred(throttle.ByInstall, 8)}, throttle.ByInstall, 8,
 		},
 		"both alike: the first asked, ip": {
-			[]throttle.Standing{barred(throttle.ByAddress, 7), barred(throttle.ByInstall, 7)}, throttle.ByAddress, 7,
+			[]throttle.State{barred(throttle.ByAddress, 7), barred(throttle.ByInstall, 7)}, throttle.ByAddress, 7,
 		},
-		"one alone": {[]throttle.Standing{barred(throttle.ByInstall, 1)}, throttle.ByInstall, 1},
+		"one alone": {[]throttle.State{barred(throttle.ByInstall, 1)}, throttle.ByInstall, 1},
 		"the last of four": {
-			[]throttle.Standing{may(throttle.ByAddress, 1, 1), barred(throttle.ByInstall, 1), barred(throttle.ByInstall, 2), barred(throttle.ByAddress, 3)},
+			[]throttle.State{may(throttle.ByAddress, 1, 1), barred(throttle.ByInstall, 1), barred(throttle.ByInstall, 2), barred(throttle.ByAddress, 3)},
 			throttle.ByAddress, 3,
 		},
 	} {
@@ -76,9 +76,9 @@ func TestDecideRefusesAll(t *testing.T) {
 			refusal, refused := decision.Refusal()
 			require.True(t, refused)
 			assert.Equal(t, c.dimension, refusal.Dimension)
-			assert.Equal(t, c.retryIn, refusal.RetryIn)
+			assert.Equal(t, c.retryIn, refusal.RetryAfter)
 			assert.Equal(t, decision, refusal.Decision)
-			assert.Equal(t, 1, refusal.RetryAfter())
+			assert.Equal(t, 1, refusal.RetryAfterSeconds())
 			assert.Equal(t, failure.RateLimited, failure.KindOf(fmt.Errorf("issue: %w", refusal)))
 			assert.Equal(t, "throttled by "+c.dimension.String(), refusal.Error())
 		})
@@ -102,24 +102,24 @@ func TestSeconds(t *testing.T) {
 	} {
 		assert.Equal(t, want, throttle.Seconds(d), d.String())
 		if want > 0 {
-			assert.Equal(t, want, (&throttle.Refusal{RetryIn: d}).RetryAfter(), d.String())
+			assert.Equal(t, want, (&throttle.Refusal{RetryAfter: d}).RetryAfterSeconds(), d.String())
 		}
 	}
 }
 
 func TestAsks(t *testing.T) {
-	var all []throttle.Ask
-	for i := range throttle.MaxAsks {
-		all = append(all, throttle.Ask{Dimension: throttle.ByInstall, Subject: throttle.Subject{byte(i)}, Limit: i + 1, Window: window})
+	var all []throttle.Check
+	for i := range throttle.MaxChecks {
+		all = append(all, throttle.Check{Dimension: throttle.ByInstall, Subject: throttle.Subject{byte(i)}, Limit: i + 1, Window: window})
 	}
 	for n := range len(all) + 1 {
-		asks := throttle.NewAsks(all[:n]...)
+		asks := throttle.NewChecks(all[:n]...)
 		require.Equal(t, n, asks.Len())
 		for i := range n {
 			assert.Equal(t, all[i], asks.At(i))
 		}
 	}
-	assert.Panics(t, func() { throttle.NewAsks(append(all, throttle.Ask{})...) })
+	assert.Panics(t, func() { throttle.NewChecks(append(all, throttle.Check{})...) })
 }
 
 func TestDimensions(t *testing.T) {

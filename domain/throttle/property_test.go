@@ -13,7 +13,7 @@ import (
 // window, wherever it starts, may there be more than the limit, and nobody may be refused or made to wait without need.
 func TestPromise(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		ask := throttle.Ask{
+		ask := throttle.Check{
 			Limit:  rapid.IntRange(1, 5).Draw(t, "limit"),
 			Window: time.Duration(rapid.IntRange(1, 12).Draw(t, "window")), // so short that edges meet all the time
 		}
@@ -25,14 +25,14 @@ func TestPromise(t *testing.T) {
 			now := clock.After(-time.Duration(rapid.SampledFrom([]int{0, 0, 0, 1, 5, 100}).Draw(t, "late by")))
 			kept := cutUp(t, granted[max(0, len(granted)-keeps):])
 			now = kept.Effective(now)
-			standing := ask.Stand(&kept, now)
+			standing := ask.State(&kept, now)
 			checkStanding(t, ask, granted, now, standing)
-			if standing.RetryIn > 0 {
+			if standing.RetryAfter > 0 {
 				continue
 			}
 			granted = append(granted, now)
 			after := cutUp(t, granted[max(0, len(granted)-keeps):])
-			if want := ask.Stand(&after, now); standing.Granted().Left != want.Left || standing.Granted().GrowsIn != want.GrowsIn {
+			if want := ask.State(&after, now); standing.Granted().Remaining != want.Remaining || standing.Granted().ResetAfter != want.ResetAfter {
 				t.Fatalf("after the grant it stands at %+v, should be %+v", standing.Granted(), want)
 			}
 		}
@@ -46,22 +46,22 @@ func TestPromise(t *testing.T) {
 }
 
 // checkStanding holds a standing against the plain count: the window that ends at an instant, that instant included, is (i-W, i].
-func checkStanding(t *rapid.T, ask throttle.Ask, granted []throttle.Instant, now throttle.Instant, standing throttle.Standing) {
+func checkStanding(t *rapid.T, ask throttle.Check, granted []throttle.Instant, now throttle.Instant, standing throttle.State) {
 	left := func(at throttle.Instant) int { return ask.Limit - within(granted, at.After(1-ask.Window), at+1) }
-	if standing.Ask != ask || standing.Left != left(now) {
-		t.Fatalf("%d left, should be %d", standing.Left, left(now))
+	if standing.Check != ask || standing.Remaining != left(now) {
+		t.Fatalf("%d left, should be %d", standing.Remaining, left(now))
 	}
-	if (standing.RetryIn > 0) != (left(now) == 0) || standing.RetryIn < 0 || standing.RetryIn > ask.Window {
-		t.Fatalf("%d left, and a wait of %d", left(now), standing.RetryIn)
+	if (standing.RetryAfter > 0) != (left(now) == 0) || standing.RetryAfter < 0 || standing.RetryAfter > ask.Window {
+		t.Fatalf("%d left, and a wait of %d", left(now), standing.RetryAfter)
 	}
-	if standing.RetryIn > 0 && (left(now.After(standing.RetryIn)) == 0 || left(now.After(standing.RetryIn-1)) != 0) {
-		t.Fatalf("a wait of %d is too short or too long: %v at %d", standing.RetryIn, granted, now)
+	if standing.RetryAfter > 0 && (left(now.After(standing.RetryAfter)) == 0 || left(now.After(standing.RetryAfter-1)) != 0) {
+		t.Fatalf("a wait of %d is too short or too long: %v at %d", standing.RetryAfter, granted, now)
 	}
-	if (standing.GrowsIn == 0) != (left(now) == ask.Limit) {
-		t.Fatalf("%d left, and grows in %d", left(now), standing.GrowsIn)
+	if (standing.ResetAfter == 0) != (left(now) == ask.Limit) {
+		t.Fatalf("%d left, and grows in %d", left(now), standing.ResetAfter)
 	}
-	if standing.GrowsIn > 0 && (left(now.After(standing.GrowsIn)) <= left(now) || left(now.After(standing.GrowsIn-1)) != left(now)) {
-		t.Fatalf("grows in %d, too early or too late: %v at %d", standing.GrowsIn, granted, now)
+	if standing.ResetAfter > 0 && (left(now.After(standing.ResetAfter)) <= left(now) || left(now.After(standing.ResetAfter-1)) != left(now)) {
+		t.Fatalf("grows in %d, too early or too late: %v at %d", standing.ResetAfter, granted, now)
 	}
 }
 

@@ -39,40 +39,40 @@ func (g *Grants) Effective(now Instant) Instant {
 }
 
 // Standing is how one ask stands at an instant.
-type Standing struct {
-	Ask Ask
+type State struct {
+	Check Check
 	// Left is how many more grants the subject may have at this instant.
-	Left int
+	Remaining int
 	// GrowsIn is how long until Left next grows; 0 where nothing is counted.
-	GrowsIn time.Duration
+	ResetAfter time.Duration
 	// RetryIn is how long until the subject may have a grant; 0 where it may now.
-	RetryIn time.Duration
+	RetryAfter time.Duration
 }
 
 // Stand tells how the ask stands at now, which must be effective for grants.
-func (a Ask) Stand(grants *Grants, now Instant) Standing {
-	standing := Standing{Ask: a}
+func (a Check) State(grants *Grants, now Instant) State {
+	standing := State{Check: a}
 	kept := grants.Len()
 	counted := kept - grants.Spent(a.Window, now)
 	switch {
 	case counted == 0:
-		standing.Left = a.Limit
+		standing.Remaining = a.Limit
 	case counted < a.Limit:
-		standing.Left = a.Limit - counted
-		standing.GrowsIn = now.Until(grants.At(kept - counted).After(a.Window))
+		standing.Remaining = a.Limit - counted
+		standing.ResetAfter = now.Until(grants.At(kept - counted).After(a.Window))
 	default:
 		// The Limit-th last grant is the one that bars the way, whatever came before it.
-		standing.RetryIn = now.Until(grants.At(kept - a.Limit).After(a.Window))
-		standing.GrowsIn = standing.RetryIn
+		standing.RetryAfter = now.Until(grants.At(kept - a.Limit).After(a.Window))
+		standing.ResetAfter = standing.RetryAfter
 	}
 	return standing
 }
 
 // Granted is the standing after its ask was granted at that same instant.
-func (s Standing) Granted() Standing {
-	s.Left--
-	if s.GrowsIn == 0 {
-		s.GrowsIn = s.Ask.Window
+func (s State) Granted() State {
+	s.Remaining--
+	if s.ResetAfter == 0 {
+		s.ResetAfter = s.Check.Window
 	}
 	return s
 }

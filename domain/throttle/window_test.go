@@ -114,19 +114,19 @@ func TestStand(t *testing.T) {
 		"a raised limit":              {5, grants(0, 1), 1, 3, window - 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ask := throttle.Ask{Dimension: throttle.ByInstall, Subject: throttle.Subject{1}, Limit: c.limit, Window: window}
-			want := throttle.Standing{Ask: ask, Left: c.left, GrowsIn: c.growsIn, RetryIn: c.retryIn}
-			assert.Equal(t, want, ask.Stand(&c.given, at(c.now)))
+			ask := throttle.Check{Dimension: throttle.ByInstall, Subject: throttle.Subject{1}, Limit: c.limit, Window: window}
+			want := throttle.State{Check: ask, Remaining: c.left, ResetAfter: c.growsIn, RetryAfter: c.retryIn}
+			assert.Equal(t, want, ask.State(&c.given, at(c.now)))
 		})
 	}
 }
 
 func TestGranted(t *testing.T) {
-	ask := throttle.Ask{Limit: 3, Window: window}
-	for name, c := range map[string]struct{ before, after throttle.Standing }{
-		"the first":    {throttle.Standing{Ask: ask, Left: 3}, throttle.Standing{Ask: ask, Left: 2, GrowsIn: window}},
-		"a second one": {throttle.Standing{Ask: ask, Left: 2, GrowsIn: 5}, throttle.Standing{Ask: ask, Left: 1, GrowsIn: 5}},
-		"the last one": {throttle.Standing{Ask: ask, Left: 1, GrowsIn: 1}, throttle.Standing{Ask: ask, Left: 0, GrowsIn: 1}},
+	ask := throttle.Check{Limit: 3, Window: window}
+	for name, c := range map[string]struct{ before, after throttle.State }{
+		"the first":    {throttle.State{Check: ask, Remaining: 3}, throttle.State{Check: ask, Remaining: 2, ResetAfter: window}},
+		"a second one": {throttle.State{Check: ask, Remaining: 2, ResetAfter: 5}, throttle.State{Check: ask, Remaining: 1, ResetAfter: 5}},
+		"the last one": {throttle.State{Check: ask, Remaining: 1, ResetAfter: 1}, throttle.State{Check: ask, Remaining: 0, ResetAfter: 1}},
 	} {
 		assert.Equal(t, c.after, c.before.Granted(), name)
 	}

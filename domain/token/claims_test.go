@@ -224,14 +224,14 @@ func TestPayload(t *testing.T) {
 func TestTerms(t *testing.T) {
 	text := signed(sound().json())
 	for _, c := range []struct {
-		terms session.Terms
+		terms session.Settings
 		want  token.Reason
 	}{
-		{session.Terms{Issuer: "issuer", Audience: "audience"}, ""},
-		{session.Terms{Issuer: "issuer", Audience: "audience", Lifetime: time.Second, RenewalGrace: time.Hour}, ""},
-		{session.Terms{Issuer: "", Audience: "audience"}, token.ReasonIssuer},
-		{session.Terms{Issuer: "issuer", Audience: ""}, token.ReasonAudience},
-		{session.Terms{Issuer: "audience", Audience: "issuer"}, token.ReasonIssuer},
+		{session.Settings{Issuer: "issuer", Audience: "audience"}, ""},
+		{session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: time.Second, RenewalGrace: time.Hour}, ""},
+		{session.Settings{Issuer: "", Audience: "audience"}, token.ReasonIssuer},
+		{session.Settings{Issuer: "issuer", Audience: ""}, token.ReasonAudience},
+		{session.Settings{Issuer: "audience", Audience: "issuer"}, token.ReasonIssuer},
 	} {
 		_, err := token.Verify(text, ring, c.terms, noon)
 		if c.want == "" {

@@ -35,7 +35,7 @@ func TestClock(t *testing.T) {
 		"long after":                             {0, 1000 * time.Hour, token.ReasonExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
-			allowed := session.Terms{Issuer: "issuer", Audience: "audience", ClockSkew: c.skew}
+			allowed := session.Settings{Issuer: "issuer", Audience: "audience", ClockSkew: c.skew}
 			for _, now := range []time.Time{noon.Add(c.after), noon.Add(c.after).In(time.FixedZone("", 5*3600+1800))} {
 				claims, err := token.Verify(text, ring, allowed, now)
 				if c.want == "" {

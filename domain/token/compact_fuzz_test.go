@@ -32,7 +32,7 @@ func FuzzVerifyCompact(f *testing.F) {
 	}
 	group := vectors.Groups()[0]
 	ring := ringOf(f, group)
-	terms := session.Terms{Issuer: group.Issuer, Audience: group.Audience}
+	terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience}
 	signer, ok := ring.SignerAt(group.Now.Time)
 	require.True(f, ok)
 	f.Fuzz(func(t *testing.T, text string) {
@@ -49,7 +49,7 @@ func FuzzVerifyCompact(f *testing.F) {
 
 // checkAccepted holds an accepted token against what other readers make of it: there is one text for its bytes, it says what the
 // claims say, and the claims written anew are accepted.
-func checkAccepted(t *testing.T, text string, ring *keys.Ring, terms session.Terms, claims session.Claims, now time.Time) {
+func checkAccepted(t *testing.T, text string, ring *keys.Keyring, terms session.Settings, claims session.Claims, now time.Time) {
 	t.Helper()
 	require.LessOrEqual(t, len(text), token.MaxLength)
 	segments := strings.Split(text, ".")
@@ -104,13 +104,13 @@ func FuzzIssue(f *testing.F) {
 		}
 		now := time.Unix(second, 999_999_999)
 		key := keys.NewHS256(keyID, []byte("a secret"), keys.Plan{})
-		ring, err := keys.NewRing(key)
+		ring, err := keys.NewKeyring(key)
 		require.NoError(t, err)
-		terms := session.Terms{Issuer: issuer, Audience: audience, Lifetime: time.Duration(lifetime) * time.Second}
+		terms := session.Settings{Issuer: issuer, Audience: audience, Lifetime: time.Duration(lifetime) * time.Second}
 		claims := terms.Claims(installID, keyID, now)
 		text := token.Sign(claims, key)
 		assert.LessOrEqual(t, len(text), token.MaxLength)
-		if !claims.Ended(now) {
+		if !claims.Expired(now) {
 			read, err := token.Verify(text, ring, terms, now)
 			require.NoError(t, err)
 			assert.Equal(t, claims, read)

@@ -74,7 +74,7 @@ func TestSignWritesTheJWS(t *testing.T) {
 
 // TestTheJWSThatIsWrittenIsRead, and comes to the very claims: also the longest that there can be.
 func TestTheJWSThatIsWrittenIsRead(t *testing.T) {
-	terms := session.Terms{Issuer: strings.Repeat(`"`, 255), Audience: strings.Repeat(`\`, 255), Lifetime: time.Minute}
+	terms := session.Settings{Issuer: strings.Repeat(`"`, 255), Audience: strings.Repeat(`\`, 255), Lifetime: time.Minute}
 	long := keys.NewEdDSA(keys.ID(strings.Repeat("k", keys.MaxID)), []byte("the fifth seed that tests know.."), past)
 	ring := mustRing(pair, long)
 	for _, key := range []keys.Key{pair, long} {

@@ -16,14 +16,14 @@ import (
 
 var (
 	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	terms = session.Terms{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute}
+	terms = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute}
 	kid   = keys.NewHS256("kid", []byte("a secret that only tests know"), keys.Plan{SignFrom: noon.Add(-time.Hour)})
 	ended = keys.NewHS256("ended", []byte("another secret"), keys.Plan{SignFrom: noon.Add(-2 * time.Hour), VerifyUntil: noon})
 	ring  = mustRing(kid, ended)
 )
 
-func mustRing(all ...keys.Key) *keys.Ring {
-	made, err := keys.NewRing(all...)
+func mustRing(all ...keys.Key) *keys.Keyring {
+	made, err := keys.NewKeyring(all...)
 	if err != nil {
 		panic(err)
 	}
@@ -110,7 +110,7 @@ func reasonAt(t testing.TB, text string, now time.Time) token.Reason {
 	return reasonUnder(t, text, ring, now)
 }
 
-func reasonUnder(t testing.TB, text string, ring *keys.Ring, now time.Time) token.Reason {
+func reasonUnder(t testing.TB, text string, ring *keys.Keyring, now time.Time) token.Reason {
 	t.Helper()
 	claims, err := token.Verify(text, ring, terms, now)
 	if err == nil {

@@ -55,7 +55,7 @@ func appendString(to []byte, text string) []byte {
 
 // readObject makes check 5 of one decoded segment.
 func readObject(text []byte) (strict.Document, error) {
-	document, err := strict.Read(string(text))
+	document, err := strict.Parse(string(text))
 	if err != nil || document.Kind() != strict.Object || document.Repeated > 0 {
 		return strict.Document{}, reject(ReasonJSON)
 	}

@@ -29,7 +29,7 @@ func TestSignWritesWhatIsDeployed(t *testing.T) {
 	plain := group.Cases[0]
 	require.Equal(t, "plain", plain.Name)
 	ring := ringOf(t, group)
-	terms := session.Terms{Issuer: group.Issuer, Audience: group.Audience, Lifetime: terms.Lifetime}
+	terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience, Lifetime: terms.Lifetime}
 	signer, ok := ring.SignerAt(group.Now.Time)
 	require.True(t, ok)
 	claims := terms.Claims(installID(t, plain.InstallID), signer.ID(), group.Now.Add(999_999_999))
@@ -60,7 +60,7 @@ func TestSignEscapes(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, text, read.InstallID.Text())
 	}
-	odd := session.Terms{Issuer: "a\x00\x1f\n\x7f", Audience: "\u0085", Lifetime: terms.Lifetime}
+	odd := session.Settings{Issuer: "a\x00\x1f\n\x7f", Audience: "\u0085", Lifetime: terms.Lifetime}
 	signed := token.Sign(odd.Claims(installID(t, "install-12345"), kid.ID(), noon), kid)
 	assert.Contains(t, payloadOf(t, signed), `"iss":"a\u0000\u001f\u000a`+"\x7f"+`","aud":"`+"\u0085"+`"`)
 	_, err := token.Verify(signed, ring, odd, noon)

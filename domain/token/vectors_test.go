@@ -21,7 +21,7 @@ func TestVectors(t *testing.T) {
 	run := map[string]int{}
 	for _, group := range vectors.Groups() {
 		ring := ringOf(t, group)
-		terms := session.Terms{Issuer: group.Issuer, Audience: group.Audience, ClockSkew: group.ClockSkew.Duration}
+		terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience, ClockSkew: group.ClockSkew.Duration}
 		for _, c := range group.Cases {
 			run[group.Name]++
 			t.Run(c.Name, func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestVectors(t *testing.T) {
 }
 
 // ringOf makes the keys of a group, of which the active one signs at its instant.
-func ringOf(t testing.TB, group vectors.Group) *keys.Ring {
+func ringOf(t testing.TB, group vectors.Group) *keys.Keyring {
 	t.Helper()
 	ring, err := keys.ParseSet(string(group.Keyset))
 	if group.Keyset == nil {
@@ -66,7 +66,7 @@ func ringOf(t testing.TB, group vectors.Group) *keys.Ring {
 }
 
 // secretsOf makes keys of a group's secrets.
-func secretsOf(t testing.TB, group vectors.Group) (*keys.Ring, error) {
+func secretsOf(t testing.TB, group vectors.Group) (*keys.Keyring, error) {
 	t.Helper()
 	var all []keys.Key
 	for kid, secret := range group.Keys {
@@ -78,5 +78,5 @@ func secretsOf(t testing.TB, group vectors.Group) (*keys.Ring, error) {
 		}
 		all = append(all, keys.NewHS256(id, []byte(strings.TrimSpace(secret)), plan))
 	}
-	return keys.NewRing(all...)
+	return keys.NewKeyring(all...)
 }

@@ -13,19 +13,19 @@ import (
 const MaxLength = 4096
 
 // Verify reads text and makes all twelve checks. It fails with a Rejection. Work is bounded by MaxLength.
-func Verify(text string, ring *keys.Ring, terms session.Terms, now time.Time) (session.Claims, error) {
+func Verify(text string, ring *keys.Keyring, terms session.Settings, now time.Time) (session.Claims, error) {
 	claims, err := Read(text, ring, terms, now)
 	if err != nil {
 		return session.Claims{}, err
 	}
-	if claims.Ended(now) {
+	if claims.Expired(now) {
 		return session.Claims{}, reject(ReasonExpired)
 	}
 	return claims, nil
 }
 
 // Read makes checks 1 to 11: the session was sound, and may have ended. It fails with a Rejection.
-func Read(text string, ring *keys.Ring, terms session.Terms, now time.Time) (session.Claims, error) {
+func Read(text string, ring *keys.Keyring, terms session.Settings, now time.Time) (session.Claims, error) {
 	token, err := split(text)
 	if err != nil {
 		return session.Claims{}, err
@@ -80,7 +80,7 @@ func split(text string) (parts, error) {
 }
 
 // judge makes checks 10 and 11; the version was judged while it was read.
-func judge(claims session.Claims, terms session.Terms, now time.Time) error {
+func judge(claims session.Claims, terms session.Settings, now time.Time) error {
 	switch {
 	case claims.Issuer != terms.Issuer:
 		return reject(ReasonIssuer)

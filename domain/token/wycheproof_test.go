@@ -140,7 +140,7 @@ func verifiesHS256(text string, key keys.Key) bool {
 			return false
 		}
 	}
-	header, err := strict.Read(string(decoded[0]))
+	header, err := strict.Parse(string(decoded[0]))
 	if err != nil || header.Repeated > 0 || len(header.Members()) != 2 {
 		return false
 	}

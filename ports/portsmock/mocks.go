@@ -322,7 +322,7 @@ var _ ports.LimiterStorage = &LimiterStorageMock{}
 //
 //		// make and configure a mocked ports.LimiterStorage
 //		mockedLimiterStorage := &LimiterStorageMock{
-//			DecideFunc: func(ctx context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
+//			DecideFunc: func(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
 //				panic("mock out the Decide method")
 //			},
 //		}
@@ -333,7 +333,7 @@ var _ ports.LimiterStorage = &LimiterStorageMock{}
 //	}
 type LimiterStorageMock struct {
 	// DecideFunc mocks the Decide method.
-	DecideFunc func(ctx context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error)
+	DecideFunc func(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error)
 
 	// calls tracks calls to the methods.
 	calls struct {
@@ -344,21 +344,21 @@ type LimiterStorageMock struct {
 			// Now is the now argument value.
 			Now throttle.Instant
 			// Asks is the asks argument value.
-			Asks throttle.Asks
+			Asks throttle.Checks
 		}
 	}
 	lockDecide sync.RWMutex
 }
 
 // Decide calls DecideFunc.
-func (mock *LimiterStorageMock) Decide(ctx context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
+func (mock *LimiterStorageMock) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
 	if mock.DecideFunc == nil {
 		panic("LimiterStorageMock.DecideFunc: method is nil but LimiterStorage.Decide was just called")
 	}
 	callInfo := struct {
 		Ctx  context.Context
 		Now  throttle.Instant
-		Asks throttle.Asks
+		Asks throttle.Checks
 	}{
 		Ctx:  ctx,
 		Now:  now,
@@ -377,12 +377,12 @@ func (mock *LimiterStorageMock) Decide(ctx context.Context, now throttle.Instant
 func (mock *LimiterStorageMock) DecideCalls() []struct {
 	Ctx  context.Context
 	Now  throttle.Instant
-	Asks throttle.Asks
+	Asks throttle.Checks
 } {
 	var calls []struct {
 		Ctx  context.Context
 		Now  throttle.Instant
-		Asks throttle.Asks
+		Asks throttle.Checks
 	}
 	mock.lockDecide.RLock()
 	calls = mock.calls.Decide
@@ -400,8 +400,8 @@ var _ ports.KeySource = &KeySourceMock{}
 //
 //		// make and configure a mocked ports.KeySource
 //		mockedKeySource := &KeySourceMock{
-//			RingFunc: func() *keys.Ring {
-//				panic("mock out the Ring method")
+//			KeyringFunc: func() *keys.Keyring {
+//				panic("mock out the Keyring method")
 //			},
 //		}
 //
@@ -410,42 +410,42 @@ var _ ports.KeySource = &KeySourceMock{}
 //
 //	}
 type KeySourceMock struct {
-	// RingFunc mocks the Ring method.
-	RingFunc func() *keys.Ring
+	// KeyringFunc mocks the Keyring method.
+	KeyringFunc func() *keys.Keyring
 
 	// calls tracks calls to the methods.
 	calls struct {
-		// Ring holds details about calls to the Ring method.
-		Ring []struct {
+		// Keyring holds details about calls to the Keyring method.
+		Keyring []struct {
 		}
 	}
-	lockRing sync.RWMutex
+	lockKeyring sync.RWMutex
 }
 
-// Ring calls RingFunc.
-func (mock *KeySourceMock) Ring() *keys.Ring {
-	if mock.RingFunc == nil {
-		panic("KeySourceMock.RingFunc: method is nil but KeySource.Ring was just called")
+// Keyring calls KeyringFunc.
+func (mock *KeySourceMock) Keyring() *keys.Keyring {
+	if mock.KeyringFunc == nil {
+		panic("KeySourceMock.KeyringFunc: method is nil but KeySource.Keyring was just called")
 	}
 	callInfo := struct {
 	}{}
-	mock.lockRing.Lock()
-	mock.calls.Ring = append(mock.calls.Ring, callInfo)
-	mock.lockRing.Unlock()
-	return mock.RingFunc()
+	mock.lockKeyring.Lock()
+	mock.calls.Keyring = append(mock.calls.Keyring, callInfo)
+	mock.lockKeyring.Unlock()
+	return mock.KeyringFunc()
 }
 
-// RingCalls gets all the calls that were made to Ring.
+// KeyringCalls gets all the calls that were made to Keyring.
 // Check the length with:
 //
-//	len(mockedKeySource.RingCalls())
-func (mock *KeySourceMock) RingCalls() []struct {
+//	len(mockedKeySource.KeyringCalls())
+func (mock *KeySourceMock) KeyringCalls() []struct {
 } {
 	var calls []struct {
 	}
-	mock.lockRing.RLock()
-	calls = mock.calls.Ring
-	mock.lockRing.RUnlock()
+	mock.lockKeyring.RLock()
+	calls = mock.calls.Keyring
+	mock.lockKeyring.RUnlock()
 	return calls
 }
 
@@ -459,7 +459,7 @@ var _ ports.Keyset = &KeysetMock{}
 //
 //		// make and configure a mocked ports.Keyset
 //		mockedKeyset := &KeysetMock{
-//			UpdateFunc: func(ctx context.Context, change func(*keys.Ring) (*keys.Ring, error)) error {
+//			UpdateFunc: func(ctx context.Context, change func(*keys.Keyring) (*keys.Keyring, error)) error {
 //				panic("mock out the Update method")
 //			},
 //		}
@@ -470,7 +470,7 @@ var _ ports.Keyset = &KeysetMock{}
 //	}
 type KeysetMock struct {
 	// UpdateFunc mocks the Update method.
-	UpdateFunc func(ctx context.Context, change func(*keys.Ring) (*keys.Ring, error)) error
+	UpdateFunc func(ctx context.Context, change func(*keys.Keyring) (*keys.Keyring, error)) error
 
 	// calls tracks calls to the methods.
 	calls struct {
@@ -479,20 +479,20 @@ type KeysetMock struct {
 			// Ctx is the ctx argument value.
 			Ctx context.Context
 			// Change is the change argument value.
-			Change func(*keys.Ring) (*keys.Ring, error)
+			Change func(*keys.Keyring) (*keys.Keyring, error)
 		}
 	}
 	lockUpdate sync.RWMutex
 }
 
 // Update calls UpdateFunc.
-func (mock *KeysetMock) Update(ctx context.Context, change func(*keys.Ring) (*keys.Ring, error)) error {
+func (mock *KeysetMock) Update(ctx context.Context, change func(*keys.Keyring) (*keys.Keyring, error)) error {
 	if mock.UpdateFunc == nil {
 		panic("KeysetMock.UpdateFunc: method is nil but Keyset.Update was just called")
 	}
 	callInfo := struct {
 		Ctx    context.Context
-		Change func(*keys.Ring) (*keys.Ring, error)
+		Change func(*keys.Keyring) (*keys.Keyring, error)
 	}{
 		Ctx:    ctx,
 		Change: change,
@@ -509,11 +509,11 @@ func (mock *KeysetMock) Update(ctx context.Context, change func(*keys.Ring) (*ke
 //	len(mockedKeyset.UpdateCalls())
 func (mock *KeysetMock) UpdateCalls() []struct {
 	Ctx    context.Context
-	Change func(*keys.Ring) (*keys.Ring, error)
+	Change func(*keys.Keyring) (*keys.Keyring, error)
 } {
 	var calls []struct {
 		Ctx    context.Context
-		Change func(*keys.Ring) (*keys.Ring, error)
+		Change func(*keys.Keyring) (*keys.Keyring, error)
 	}
 	mock.lockUpdate.RLock()
 	calls = mock.calls.Update
@@ -580,69 +580,69 @@ func (mock *PublicationMock) PublicSetCalls() []struct {
 	return calls
 }
 
-// Ensure, that MaterialMock does implement ports.Material.
+// Ensure, that KeyMaterialMock does implement ports.KeyMaterial.
 // If this is not the case, regenerate this file with moq.
-var _ ports.Material = &MaterialMock{}
+var _ ports.KeyMaterial = &KeyMaterialMock{}
 
-// MaterialMock is a mock implementation of ports.Material.
+// KeyMaterialMock is a mock implementation of ports.KeyMaterial.
 //
-//	func TestSomethingThatUsesMaterial(t *testing.T) {
+//	func TestSomethingThatUsesKeyMaterial(t *testing.T) {
 //
-//		// make and configure a mocked ports.Material
-//		mockedMaterial := &MaterialMock{
-//			DrawFunc: func(n int) []byte {
-//				panic("mock out the Draw method")
+//		// make and configure a mocked ports.KeyMaterial
+//		mockedKeyMaterial := &KeyMaterialMock{
+//			GenerateFunc: func(n int) []byte {
+//				panic("mock out the Generate method")
 //			},
 //		}
 //
-//		// use mockedMaterial in code that requires ports.Material
+//		// use mockedKeyMaterial in code that requires ports.KeyMaterial
 //		// and then make assertions.
 //
 //	}
-type MaterialMock struct {
-	// DrawFunc mocks the Draw method.
-	DrawFunc func(n int) []byte
+type KeyMaterialMock struct {
+	// GenerateFunc mocks the Generate method.
+	GenerateFunc func(n int) []byte
 
 	// calls tracks calls to the methods.
 	calls struct {
-		// Draw holds details about calls to the Draw method.
-		Draw []struct {
+		// Generate holds details about calls to the Generate method.
+		Generate []struct {
 			// N is the n argument value.
 			N int
 		}
 	}
-	lockDraw sync.RWMutex
+	lockGenerate sync.RWMutex
 }
 
-// Draw calls DrawFunc.
-func (mock *MaterialMock) Draw(n int) []byte {
-	if mock.DrawFunc == nil {
-		panic("MaterialMock.DrawFunc: method is nil but Material.Draw was just called")
+// Generate calls GenerateFunc.
+func (mock *KeyMaterialMock) Generate(n int) []byte {
+	if mock.GenerateFunc == nil {
+		panic("KeyMaterialMock.GenerateFunc: method is nil but KeyMaterial.Generate was just called")
 	}
 	callInfo := struct {
 		N int
 	}{
 		N: n,
 	}
-	mock.lockDraw.Lock()
-	mock.calls.Draw = append(mock.calls.Draw, callInfo)
-	mock.lockDraw.Unlock()
-	return mock.DrawFunc(n)
+	mock.lockGenerate.Lock()
+	mock.calls.Generate = append(mock.calls.Generate, callInfo)
+	mock.lockGenerate.Unlock()
+	return mock.GenerateFunc(n)
 }
 
-// DrawCalls gets all the calls that were made to Draw.
+// GenerateCalls gets all the calls that were made to Generate.
 // Check the length with:
 //
-//	len(mockedMaterial.DrawCalls())
-func (mock *MaterialMock) DrawCalls() []struct {
+//	len(mockedKeyMaterial.GenerateCalls())
+func (mock *KeyMaterialMock) GenerateCalls() []struct {
 	N int
 } {
 	var calls []struct {
 		N int
 	}
-	mock.lockDraw.RLock()
-	calls = mock.calls.Draw
-	mock.lockDraw.RUnlock()
+	mock.lockGenerate.RLock()
+	calls = mock.calls.Generate
+	mock.lockGenerate.RUnlock()
 	return calls
 }
 

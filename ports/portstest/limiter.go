@@ -48,34 +48,34 @@ func subject(dimension throttle.Dimension, number int) throttle.Subject {
 	return throttle.Subject{0: byte(dimension) + 1, 1: byte(number >> 8), 2: byte(number)}
 }
 
-func byAddress(number, limit int) throttle.Ask {
-	return throttle.Ask{
+func byAddress(number, limit int) throttle.Check {
+	return throttle.Check{
 		Dimension: throttle.ByAddress, Subject: subject(throttle.ByAddress, number), Limit: limit, Window: window,
 	}
 }
 
-func byInstall(number, limit int) throttle.Ask {
-	return throttle.Ask{
+func byInstall(number, limit int) throttle.Check {
+	return throttle.Check{
 		Dimension: throttle.ByInstall, Subject: subject(throttle.ByInstall, number), Limit: limit, Window: window,
 	}
 }
 
 // decide asks, and fails the test where the storage does.
-func decide(t testing.TB, storage ports.LimiterStorage, now throttle.Instant, asks ...throttle.Ask) throttle.Decision {
+func decide(t testing.TB, storage ports.LimiterStorage, now throttle.Instant, asks ...throttle.Check) throttle.Decision {
 	t.Helper()
-	decision, err := storage.Decide(context.Background(), now, throttle.NewAsks(asks...))
+	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(asks...))
 	require.NoError(t, err)
 	require.Equal(t, len(asks), decision.Len(), "a decision has one standing for each ask")
 	return decision
 }
 
-func granted(t testing.TB, storage ports.LimiterStorage, now throttle.Instant, asks ...throttle.Ask) {
+func granted(t testing.TB, storage ports.LimiterStorage, now throttle.Instant, asks ...throttle.Check) {
 	t.Helper()
 	decision := decide(t, storage, now, asks...)
 	require.False(t, decision.Refused(), "should be granted")
 }
 
-func refused(t testing.TB, storage ports.LimiterStorage, now throttle.Instant, asks ...throttle.Ask) throttle.Refusal {
+func refused(t testing.TB, storage ports.LimiterStorage, now throttle.Instant, asks ...throttle.Check) throttle.Refusal {
 	t.Helper()
 	decision := decide(t, storage, now, asks...)
 	refusal, is := decision.Refusal()
@@ -88,11 +88,11 @@ func leavesExactly(t *testing.T, storage ports.LimiterStorage) {
 		granted(t, storage, start, byAddress(1, 8))
 	}
 	refusal := refused(t, storage, start, byAddress(1, 8))
-	assert.Equal(t, window, refusal.RetryIn)
+	assert.Equal(t, window, refusal.RetryAfter)
 	last := start.After(window - 1)
 	refusal = refused(t, storage, last, byAddress(1, 8))
-	assert.Equal(t, time.Nanosecond, refusal.RetryIn)
-	assert.Equal(t, 1, refusal.RetryAfter())
+	assert.Equal(t, time.Nanosecond, refusal.RetryAfter)
+	assert.Equal(t, 1, refusal.RetryAfterSeconds())
 	for range 8 {
 		granted(t, storage, start.After(window), byAddress(1, 8))
 	}
@@ -105,7 +105,7 @@ func leavesOneByOne(t *testing.T, storage ports.LimiterStorage) {
 	}
 	for i := range 4 {
 		leaves := start.After(window + time.Duration(i)*time.Second)
-		assert.Equal(t, time.Nanosecond, refused(t, storage, leaves-1, byInstall(1, 4)).RetryIn)
+		assert.Equal(t, time.Nanosecond, refused(t, storage, leaves-1, byInstall(1, 4)).RetryAfter)
 		granted(t, storage, leaves, byInstall(1, 4))
 	}
 }
@@ -117,8 +117,8 @@ func takesNothing(t *testing.T, storage ports.LimiterStorage) {
 	for range 100 {
 		refusal := refused(t, storage, start, byAddress(1, 8), byInstall(1, 4))
 		assert.Equal(t, throttle.ByInstall, refusal.Dimension)
-		assert.Equal(t, 4, refusal.Decision.At(0).Left, "the address keeps what it has")
-		assert.Equal(t, 0, refusal.Decision.At(1).Left)
+		assert.Equal(t, 4, refusal.Decision.At(0).Remaining, "the address keeps what it has")
+		assert.Equal(t, 0, refusal.Decision.At(1).Remaining)
 	}
 	for range 4 {
 		granted(t, storage, start, byAddress(1, 8), byInstall(2, 4))
@@ -126,8 +126,8 @@ func takesNothing(t *testing.T, storage ports.LimiterStorage) {
 	refusal := refused(t, storage, start, byAddress(1, 8), byInstall(3, 4))
 	assert.Equal(t, throttle.ByAddress, refusal.Dimension)
 	untouched := refusal.Decision.At(1)
-	assert.Equal(t, 4, untouched.Left)
-	assert.Zero(t, untouched.GrowsIn, "nothing is counted for an installation that was never granted")
+	assert.Equal(t, 4, untouched.Remaining)
+	assert.Zero(t, untouched.ResetAfter, "nothing is counted for an installation that was never granted")
 	refused(t, storage, start.After(window-1), byInstall(1, 4))
 	granted(t, storage, start.After(window), byInstall(1, 4))
 }
@@ -138,7 +138,7 @@ func namesLongest(t *testing.T, storage ports.LimiterStorage) {
 	later := start.After(2 * time.Second)
 	refusal := refused(t, storage, later, byAddress(1, 1), byInstall(1, 1))
 	assert.Equal(t, throttle.ByInstall, refusal.Dimension)
-	assert.Equal(t, window-time.Second, refusal.RetryIn)
+	assert.Equal(t, window-time.Second, refusal.RetryAfter)
 
 	granted(t, storage, start, byAddress(2, 1), byInstall(2, 1))
 	refusal = refused(t, storage, later, byAddress(2, 1), byInstall(2, 1))
@@ -149,7 +149,7 @@ func lateCaller(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start, byAddress(1, 2))
 	granted(t, storage, start-throttle.Instant(time.Second), byAddress(1, 2))
 	refusal := refused(t, storage, start-throttle.Instant(time.Second), byAddress(1, 2))
-	assert.Equal(t, window, refusal.RetryIn, "the wait is reckoned from the last grant")
+	assert.Equal(t, window, refusal.RetryAfter, "the wait is reckoned from the last grant")
 	refused(t, storage, start.After(window-1), byAddress(1, 2))
 	granted(t, storage, start.After(window), byAddress(1, 2))
 }
@@ -184,7 +184,7 @@ func loweredLimit(t *testing.T, storage ports.LimiterStorage) {
 	}
 	at := start.After(10 * time.Second)
 	refusal := refused(t, storage, at, byAddress(1, 2))
-	assert.Equal(t, at.Until(start.After(window+6*time.Second)), refusal.RetryIn, "the second last grant must leave first")
+	assert.Equal(t, at.Until(start.After(window+6*time.Second)), refusal.RetryAfter, "the second last grant must leave first")
 	granted(t, storage, start.After(window+6*time.Second), byAddress(1, 2))
 }
 
@@ -214,7 +214,7 @@ func concurrent(t *testing.T, storage ports.LimiterStorage) {
 				<-begin
 				for try := range tries {
 					install := (caller + try) % installs
-					asks := throttle.NewAsks(byAddress(1, 8), byInstall(install, 4))
+					asks := throttle.NewChecks(byAddress(1, 8), byInstall(install, 4))
 					decision, err := storage.Decide(context.Background(), now, asks)
 					if !assert.NoError(t, err) {
 						return
@@ -252,7 +252,7 @@ func movingClock(t *testing.T, storage ports.LimiterStorage) {
 		group.Go(func() {
 			for range tries {
 				now := throttle.Instant(clock.Add(step))
-				decision, err := storage.Decide(context.Background(), now, throttle.NewAsks(byAddress(1, limit)))
+				decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(byAddress(1, limit)))
 				if !assert.NoError(t, err) {
 					return
 				}

@@ -40,7 +40,7 @@ func (m *model) vague(now throttle.Instant) bool {
 }
 
 // decide answers asks at now, and counts the grants where all may pass.
-func (m *model) decide(now throttle.Instant, asks []throttle.Ask) (answers []answer, granted bool) {
+func (m *model) decide(now throttle.Instant, asks []throttle.Check) (answers []answer, granted bool) {
 	m.latest = max(m.latest, now)
 	granted = true
 	for _, ask := range asks {
@@ -67,7 +67,7 @@ func (m *model) decide(now throttle.Instant, asks []throttle.Ask) (answers []ans
 }
 
 // effective is now, or the subject's last grant where the caller is late.
-func (m *model) effective(ask throttle.Ask, now throttle.Instant) throttle.Instant {
+func (m *model) effective(ask throttle.Check, now throttle.Instant) throttle.Instant {
 	for _, grant := range m.grants[modelKey{ask.Subject, ask.Window}] {
 		now = max(now, grant)
 	}
@@ -75,7 +75,7 @@ func (m *model) effective(ask throttle.Ask, now throttle.Instant) throttle.Insta
 }
 
 // left is the limit less the grants that count at an instant: those of the half-open window behind it.
-func (m *model) left(ask throttle.Ask, at throttle.Instant) int {
+func (m *model) left(ask throttle.Check, at throttle.Instant) int {
 	left := ask.Limit
 	for _, grant := range m.grants[modelKey{ask.Subject, ask.Window}] {
 		if grant <= at && at < grant+throttle.Instant(ask.Window) {
@@ -86,7 +86,7 @@ func (m *model) left(ask throttle.Ask, at throttle.Instant) int {
 }
 
 // wait is how long it takes from at until at least want are left; 0 where nothing that is counted stands in the way.
-func (m *model) wait(ask throttle.Ask, at throttle.Instant, want int) time.Duration {
+func (m *model) wait(ask throttle.Check, at throttle.Instant, want int) time.Duration {
 	for _, grant := range m.grants[modelKey{ask.Subject, ask.Window}] {
 		leaves := grant + throttle.Instant(ask.Window)
 		if leaves > at && m.left(ask, leaves) >= want {

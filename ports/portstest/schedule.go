@@ -35,8 +35,8 @@ func randomSchedules(t *testing.T, open Limiter) {
 			}
 			for i, want := range answers {
 				standing := decision.At(i)
-				got := answer{left: standing.Left, growsIn: standing.GrowsIn, retryIn: standing.RetryIn}
-				if got != want || standing.Ask != asks[i] {
+				got := answer{left: standing.Remaining, growsIn: standing.ResetAfter, retryIn: standing.RetryAfter}
+				if got != want || standing.Check != asks[i] {
 					rt.Fatalf("at %d: ask %d stands at %+v, should be %+v", at, i, got, want)
 				}
 			}
@@ -68,17 +68,17 @@ func drawStep(rt *rapid.T, model *model, now throttle.Instant) time.Duration {
 	}
 }
 
-func drawAsks(rt *rapid.T, windows []time.Duration, limits [2]int) []throttle.Ask {
+func drawAsks(rt *rapid.T, windows []time.Duration, limits [2]int) []throttle.Check {
 	address := byAddress(rapid.IntRange(0, 1).Draw(rt, "address"), limits[0])
 	install := byInstall(rapid.IntRange(0, 2).Draw(rt, "install"), limits[1])
 	address.Window = rapid.SampledFrom(windows).Draw(rt, "window by address")
 	install.Window = rapid.SampledFrom(windows).Draw(rt, "window by install")
 	switch rapid.IntRange(0, 3).Draw(rt, "who asks") {
 	case 0:
-		return []throttle.Ask{install}
+		return []throttle.Check{install}
 	case 1:
-		return []throttle.Ask{address}
+		return []throttle.Check{address}
 	default:
-		return []throttle.Ask{address, install}
+		return []throttle.Check{address, install}
 	}
 }

@@ -30,7 +30,7 @@ func BenchmarkBytesKept(b *testing.B) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "\nlimit\tkept by\tbytes after 1 grant\tafter all\t")
 	for _, limit := range []int{4, 100, 10_000} {
-		asks := throttle.NewAsks(throttle.Ask{Subject: throttle.Subject{1}, Limit: limit, Window: window})
+		asks := throttle.NewChecks(throttle.Check{Subject: throttle.Subject{1}, Limit: limit, Window: window})
 		for name, grant := range map[string]func() error{
 			"redis": func() error {
 				_, err := storage.Decide(context.Background(), 0, asks)

@@ -18,12 +18,12 @@ const (
 
 // question is one request's: for an address and for an installation.
 type question struct {
-	asks throttle.Asks
+	asks throttle.Checks
 	keys [2]string // the same subjects for the peer, as text
 }
 
 func newQuestion(address, install uint64) question {
-	of := [2]throttle.Ask{
+	of := [2]throttle.Check{
 		{Dimension: throttle.ByAddress, Limit: perAddress, Window: window},
 		{Dimension: throttle.ByInstall, Limit: perInstall, Window: window},
 	}
@@ -33,7 +33,7 @@ func newQuestion(address, install uint64) question {
 		binary.BigEndian.PutUint64(of[i].Subject[8:], number)
 		q.keys[i] = of[i].Dimension.String() + ":" + base64.RawURLEncoding.EncodeToString(of[i].Subject[:])
 	}
-	q.asks = throttle.NewAsks(of[:]...)
+	q.asks = throttle.NewChecks(of[:]...)
 	return q
 }
 

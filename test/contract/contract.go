@@ -140,7 +140,7 @@ func Flaws(sent Request) []string {
 	if sent.Broken || len(sent.Body) > maxBody {
 		return []string{"the body is not whole, or too long"}
 	}
-	parsed, err := strict.Read(sent.Body)
+	parsed, err := strict.Parse(sent.Body)
 	if err != nil || parsed.Repeated > 0 {
 		return []string{"the body is no strict JSON"}
 	}

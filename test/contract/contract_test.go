@@ -121,14 +121,14 @@ func TestPatternsAreTheRules(t *testing.T) {
 			"spaced": {"        " + string(point), " " + string(point)},
 		} {
 			ask := contract.Request{Method: "POST", Target: issue, Body: body(given[0], given[1])}
-			_, broke := session.NewRequest(session.Given{Text: given[0]}, session.Given{Text: given[1]}, session.Given{Text: "ios"}, session.RuleNone)
+			_, broke := session.NewRequest(session.Input{Text: given[0]}, session.Input{Text: given[1]}, session.Input{Text: "ios"}, session.RuleNone)
 			require.Equal(t, broke == nil, len(contract.Flaws(ask)) == 0, "%s %U", name, point)
 		}
 	}
 	for n := range 130 {
 		for _, letter := range []string{"i", "\U0001f600"} {
-			_, broke := session.NewRequest(session.Given{Text: strings.Repeat(letter, n)}, session.Given{Text: strings.Repeat(letter, n%40)},
-				session.Given{Text: "ios"}, session.RuleNone)
+			_, broke := session.NewRequest(session.Input{Text: strings.Repeat(letter, n)}, session.Input{Text: strings.Repeat(letter, n%40)},
+				session.Input{Text: "ios"}, session.RuleNone)
 			ask := contract.Request{Method: "POST", Target: issue, Body: body(strings.Repeat(letter, n), strings.Repeat(letter, n%40))}
 			require.Equal(t, broke == nil, len(contract.Flaws(ask)) == 0, "%d", n)
 		}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/events/metrics"
 	"github.com/offload/sessiond/adapters/http/api"
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/adapters/system"
 	"github.com/offload/sessiond/app/authenticate"
@@ -32,7 +32,7 @@ import (
 const crowd = 1 << 14
 
 var (
-	benchTerms = session.Terms{Issuer: "offload-backend", Audience: "offload-ios", Lifetime: time.Hour, ClockSkew: 2 * time.Second, RenewalGrace: 168 * time.Hour}
+	benchTerms = session.Settings{Issuer: "offload-backend", Audience: "offload-ios", Lifetime: time.Hour, ClockSkew: 2 * time.Second, RenewalGrace: 168 * time.Hour}
 	benchKey   = keys.NewHS256("v2-default", []byte(strong), keys.Plan{})
 )
 
@@ -40,7 +40,7 @@ var (
 func wholeHandler(b testing.TB) http.Handler {
 	b.Helper()
 	const limit = 10_000
-	ring, err := keys.NewRing(benchKey)
+	ring, err := keys.NewKeyring(benchKey)
 	require.NoError(b, err)
 	storage, err := memory.New(1_000_000, limit)
 	require.NoError(b, err)
@@ -48,14 +48,14 @@ func wholeHandler(b testing.TB) http.Handler {
 	service := &api.API{
 		Issuance: issue.New(issue.Parts{
 			Keys: ringSource{ring}, Limiter: events.Limiter("memory", storage, storage, clock), Clock: clock, Entropy: system.Entropy{},
-			Events: events, Terms: benchTerms, Digester: throttle.NewDigester([]byte(stronger)),
+			Events: events, Settings: benchTerms, Digester: throttle.NewDigester([]byte(stronger)),
 			Limits: issue.Limits{PerAddress: limit, PerInstall: limit, Window: time.Minute, Mode: ports.Enforce, IPv6Prefix: 64},
 		}),
 		Authentication: authenticate.New(ringSource{ring}, clock, events, benchTerms),
 		Header:         api.HeaderXForwardedFor,
 	}
 	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
-	return edge.New(service.Routes(), clock, events, logger)
+	return server.NewRouter(service.Routes(), clock, events, logger)
 }
 
 // benchmark has handler answer the requests that next makes, one after the other and on all cores.

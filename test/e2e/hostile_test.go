@@ -33,7 +33,7 @@ func impatient(t *testing.T, more harness.Env) *harness.Process {
 		}
 		service.RequireHealthy(t)
 		awaitInFlight(t, service.Client, 0)
-		require.Eventually(t, func() bool { return service.Metric(t, "go_goroutines") <= goroutines+8 }, harness.Patience, time.Millisecond,
+		require.Eventually(t, func() bool { return service.Metric(t, "go_goroutines") <= goroutines+8 }, harness.Timeout, time.Millisecond,
 			"what served the hostile is still there")
 		assert.Zero(t, service.Stop(t))
 		assert.Empty(t, service.Log.Of("panic_recovered"))
@@ -250,7 +250,7 @@ func TestHostileConnectionsBeyondTheLimitWait(t *testing.T) {
 	require.NoError(t, waiting.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
 	_, err := waiting.Read(make([]byte, 1))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	require.NoError(t, waiting.SetReadDeadline(time.Now().Add(harness.Patience)))
+	require.NoError(t, waiting.SetReadDeadline(time.Now().Add(harness.Timeout)))
 
 	require.NoError(t, held[0].Close())
 	assert.Equal(t, http.StatusOK, waiting.Hear(t, http.MethodGet).Status)

@@ -85,7 +85,7 @@ func (v *volume) key(t *testing.T, kid keys.ID) keys.Key {
 // setOf is a keyset's text.
 func setOf(t *testing.T, all ...keys.Key) string {
 	t.Helper()
-	ring, err := keys.NewRing(all...)
+	ring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
 	return keys.FormatSet(ring)
 }

@@ -33,7 +33,7 @@ func newKeyset(t *testing.T, all ...keys.Key) keysetFile {
 // put puts keys in the place of those before, as the commands do: whole.
 func (f keysetFile) put(t *testing.T, all ...keys.Key) {
 	t.Helper()
-	ring, err := keys.NewRing(all...)
+	ring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
 	f.write(t, keys.FormatSet(ring), 0o600)
 }
@@ -101,7 +101,7 @@ func TestKeysetThatTurnsBad(t *testing.T) {
 	assert.Equal(t, map[string]string{"service": "ready", "keys": "ready", "keyset": "ready"}, told)
 	token := service.Token(t, "install-12345")
 
-	ring, err := keys.NewRing(good)
+	ring, err := keys.NewKeyring(good)
 	require.NoError(t, err)
 	weak := symmetric("weak", "kqz8-jxw4-vpt", harness.Noon.Add(time.Hour))
 	for n, c := range []struct {

@@ -36,7 +36,7 @@ func TestLogsThatNobodyReadsHoldNobodyUp(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, json.Unmarshal(line, &started))
 	}
-	client := http.Client{Timeout: harness.Patience}
+	client := http.Client{Timeout: harness.Timeout}
 	for range 2000 { // at a hundred bytes a line and more, many times what a pipe holds
 		answer, err := client.Post("http://"+started.Public+"/v1/sessions/anonymous", "application/json",
 			strings.NewReader(`{"install_id":"install-12345","app_version":"1.0","platform":"ios"}`))
@@ -51,7 +51,7 @@ func TestLogsThatNobodyReadsHoldNobodyUp(t *testing.T) {
 	select {
 	case err := <-ended:
 		assert.NoError(t, err, "it exits with 0")
-	case <-time.After(harness.Patience):
+	case <-time.After(harness.Timeout):
 		require.Fail(t, "the service does not stop")
 	}
 }

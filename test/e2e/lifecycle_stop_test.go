@@ -104,7 +104,7 @@ func awaitInFlight(t *testing.T, client *harness.Client, requests int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		return client.Metric(t, "offload_http_requests_in_flight") == float64(requests+1)
-	}, harness.Patience, time.Millisecond)
+	}, harness.Timeout, time.Millisecond)
 }
 
 // awaitNobody waits until nobody listens on the public address.
@@ -116,7 +116,7 @@ func awaitNobody(t *testing.T, client *harness.Client) {
 			_ = conn.Close()
 		}
 		return errors.Is(err, syscall.ECONNREFUSED)
-	}, harness.Patience, time.Millisecond)
+	}, harness.Timeout, time.Millisecond)
 }
 
 // While it stops, a balancer hears that it stops, and that for as long as a request is under way.

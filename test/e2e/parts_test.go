@@ -15,14 +15,14 @@ import (
 )
 
 // ringSource is a ports.KeySource over a ring that the environment cannot describe.
-type ringSource struct{ ring *keys.Ring }
+type ringSource struct{ ring *keys.Keyring }
 
-func (s ringSource) Ring() *keys.Ring { return s.ring }
+func (s ringSource) Keyring() *keys.Keyring { return s.ring }
 
 // pendingUntil replaces the keys by one that may not sign before from.
 func pendingUntil(t *testing.T, from time.Time) bootstrap.Option {
 	t.Helper()
-	ring, err := keys.NewRing(keys.NewHS256("pending", []byte(strong), keys.Plan{SignFrom: from}))
+	ring, err := keys.NewKeyring(keys.NewHS256("pending", []byte(strong), keys.Plan{SignFrom: from}))
 	require.NoError(t, err)
 	return bootstrap.Replace[ports.KeySource](ringSource{ring})
 }
@@ -30,7 +30,7 @@ func pendingUntil(t *testing.T, from time.Time) bootstrap.Option {
 // storage is a ports.LimiterStorage that does what a test has in mind.
 type storage func() (throttle.Decision, error)
 
-func (s storage) Decide(context.Context, throttle.Instant, throttle.Asks) (throttle.Decision, error) {
+func (s storage) Decide(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision, error) {
 	return s()
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/test/harness"
 )
 
@@ -53,12 +53,12 @@ func FuzzWire(f *testing.F) {
 	}
 	whole, log := wholeHandler(f), harness.NewLog()
 	asked := &seen{}
-	server, err := edge.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.mu.Lock()
 		asked.requests = append(asked.requests, r)
 		asked.mu.Unlock()
 		whole.ServeHTTP(w, r)
-	}), edge.Bounds{Read: time.Second, Idle: time.Second, Connections: 100}, edge.Entry{}, slog.New(slog.NewJSONHandler(log, nil)))
+	}), server.Limits{Read: time.Second, Idle: time.Second, Connections: 100}, server.Handshake{}, slog.New(slog.NewJSONHandler(log, nil)))
 	require.NoError(f, err)
 	f.Cleanup(func() { server.Shutdown(context.Background()) })
 
@@ -110,7 +110,7 @@ func converse(t *testing.T, address string, sent []byte) string {
 	conn, err := net.Dial("tcp", address)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(harness.Patience)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(harness.Timeout)))
 	// Where the server has hung up by then, what it said tells.
 	_, _ = conn.Write(sent)
 	_ = conn.(*net.TCPConn).CloseWrite()

@@ -214,7 +214,7 @@ func (l *load) soFar() tally {
 // await waits until the tally is as far as that.
 func (l *load) await(t testing.TB, what string, far func(*tally) bool) {
 	t.Helper()
-	late := time.After(harness.Patience)
+	late := time.After(harness.Timeout)
 	for {
 		l.mu.Lock()
 		is, grown, wrong := far(&l.tally), l.grown, l.tally.wrong

@@ -96,7 +96,7 @@ func await(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
-	late := time.After(harness.Patience)
+	late := time.After(harness.Timeout)
 	for !is() {
 		select {
 		case <-ticker.C:

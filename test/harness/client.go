@@ -129,7 +129,7 @@ func (c *Client) use(t testing.TB, transport *http.Transport) {
 	}
 	c.http = &http.Client{
 		Transport:     transport,
-		Timeout:       Patience,
+		Timeout:       Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(transport.CloseIdleConnections)

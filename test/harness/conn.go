@@ -31,7 +31,7 @@ func (c *Client) Dial(t testing.TB) *Conn {
 	conn, err := c.dialer.Dial("tcp", c.Public)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	require.NoError(t, conn.SetDeadline(time.Now().Add(Patience)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(Timeout)))
 	heard := &bytes.Buffer{}
 	return &Conn{Conn: conn, reader: bufio.NewReader(io.TeeReader(conn, heard)), heard: heard, judge: c.judge}
 }

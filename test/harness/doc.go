@@ -8,4 +8,4 @@ package harness
 import "time"
 
 // Patience is how long anything is waited for before it counts as a hang. No test measures time by it.
-const Patience = 3 * time.Minute
+const Timeout = 3 * time.Minute

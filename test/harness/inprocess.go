@@ -38,7 +38,7 @@ func ServeAt(t testing.TB, now time.Time, env Env, options ...bootstrap.Option) 
 		bootstrap.Replace(bootstrap.LogOutput{Writer: s.Log}),
 	}, options...)
 	app := bootstrap.New(review(t, now, env.anyPorts()), options...)
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
 	require.NoError(t, app.Start(ctx))
 	s.app = app
@@ -56,7 +56,7 @@ func (s *InProcess) Stop(t testing.TB) {
 	app := s.app
 	s.app = nil
 	s.hangUp()
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
 	require.NoError(t, app.Stop(ctx))
 }

@@ -116,7 +116,7 @@ func (l *Log) AwaitLine(t testing.TB, what string, matches func(Line) bool) Line
 
 // await waits for a line that matches, until given up or out of patience.
 func (l *Log) await(matches func(Line) bool, givenUp <-chan struct{}) (Line, bool) {
-	patience := time.NewTimer(Patience)
+	patience := time.NewTimer(Timeout)
 	defer patience.Stop()
 	for seen := 0; ; {
 		lines, grown := l.now()

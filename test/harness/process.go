@@ -119,7 +119,7 @@ func (p *Process) Wait(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(Patience):
+	case <-time.After(Timeout):
 		p.Kill()
 		require.Fail(t, "the process does not end", "%s", p.Log.Text())
 	}

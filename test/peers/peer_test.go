@@ -59,7 +59,7 @@ const issuer, audience = "offload-backend", "offload-ios"
 
 var (
 	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	terms = session.Terms{Issuer: issuer, Audience: audience, Lifetime: 2 * time.Minute}
+	terms = session.Settings{Issuer: issuer, Audience: audience, Lifetime: 2 * time.Minute}
 
 	signs   = keys.NewEdDSA("signs-2026.02_A", []byte("the first seed that peers know.."), keys.Plan{SignFrom: noon.Add(-time.Hour)})
 	waits   = keys.NewEdDSA("waits", []byte("the second seed that peers know."), keys.Plan{SignFrom: noon.Add(time.Hour)})
@@ -71,9 +71,9 @@ var (
 	shown   = []keys.Key{signs, waits, retired}
 )
 
-func ring(t testing.TB) *keys.Ring {
+func ring(t testing.TB) *keys.Keyring {
 	t.Helper()
-	made, err := keys.NewRing(all...)
+	made, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
 	return made
 }

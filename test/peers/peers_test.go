@@ -167,7 +167,7 @@ func TestTheyReadOurPublicSet(t *testing.T) {
 			assert.Equal(t, want, peer.public(t, keys.FormatPublic(ring(t), noon)))
 			delete(want, string(retired.ID()))
 			assert.Equal(t, want, peer.public(t, keys.FormatPublic(ring(t), retired.Plan().VerifyUntil)))
-			none, err := keys.NewRing(secret)
+			none, err := keys.NewKeyring(secret)
 			require.NoError(t, err)
 			assert.Empty(t, peer.public(t, keys.FormatPublic(none, noon)), "an empty set")
 		})

@@ -81,7 +81,7 @@ func (o *origin) visit(t *testing.T, service string) report {
 	select {
 	case told := <-o.reports:
 		return told
-	case <-time.After(harness.Patience):
+	case <-time.After(harness.Timeout):
 		require.Fail(t, "the page tells nothing")
 		return report{}
 	}

@@ -86,7 +86,7 @@ func (l loop) start(t *testing.T, service, state string) *running {
 	require.NoError(t, command.Start())
 	t.Cleanup(func() {
 		_ = stdin.Close()
-		giveUp := time.AfterFunc(harness.Patience, func() { _ = command.Process.Kill() })
+		giveUp := time.AfterFunc(harness.Timeout, func() { _ = command.Process.Kill() })
 		defer giveUp.Stop()
 		assert.NoError(t, command.Wait())
 	})

@@ -56,7 +56,7 @@ func open(path string, now func(throttle.Instant) throttle.Instant) (*Storage, e
 func (s *Storage) Close() error { return s.db.Close() }
 
 // Decide is ports.LimiterStorage's.
-func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
+func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
 	decision, err := s.decide(ctx, now, &asks)
 	switch {
 	case err == nil:
@@ -67,7 +67,7 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttl
 	return throttle.Decision{}, errUnavailable
 }
 
-func (s *Storage) decide(ctx context.Context, now throttle.Instant, asks *throttle.Asks) (throttle.Decision, error) {
+func (s *Storage) decide(ctx context.Context, now throttle.Instant, asks *throttle.Checks) (throttle.Decision, error) {
 	var none throttle.Decision
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Storage) decide(ctx context.Context, now throttle.Instant, asks *thrott
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	now = s.now(now)
-	standings := make([]throttle.Standing, asks.Len())
+	standings := make([]throttle.State, asks.Len())
 	at := make([]throttle.Instant, asks.Len())
 	for i := range asks.Len() {
 		ask := asks.At(i)
@@ -85,7 +85,7 @@ func (s *Storage) decide(ctx context.Context, now throttle.Instant, asks *thrott
 		}
 		grants := throttle.Grants{last}
 		at[i] = grants.Effective(now)
-		standings[i] = ask.Stand(&grants, at[i])
+		standings[i] = ask.State(&grants, at[i])
 	}
 	decision := throttle.Decide(standings...)
 	if decision.Refused() {
@@ -105,7 +105,7 @@ func (s *Storage) decide(ctx context.Context, now throttle.Instant, asks *thrott
 }
 
 // lastGrants are the last instants of the ask's subject in its window, oldest first, as many as its limit.
-func lastGrants(ctx context.Context, tx *sql.Tx, ask throttle.Ask) ([]throttle.Instant, error) {
+func lastGrants(ctx context.Context, tx *sql.Tx, ask throttle.Check) ([]throttle.Instant, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT at FROM (SELECT at FROM grants WHERE subject = ? AND span = ? ORDER BY at DESC LIMIT ?) ORDER BY at`,
 		ask.Subject[:], int64(ask.Window), ask.Limit)
 	if err != nil {
@@ -124,7 +124,7 @@ func lastGrants(ctx context.Context, tx *sql.Tx, ask throttle.Ask) ([]throttle.I
 }
 
 // grant writes one, and lets go of what left the subject's window.
-func grant(ctx context.Context, tx *sql.Tx, ask throttle.Ask, at throttle.Instant) error {
+func grant(ctx context.Context, tx *sql.Tx, ask throttle.Check, at throttle.Instant) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM grants WHERE subject = ? AND span = ? AND at <= ?`,
 		ask.Subject[:], int64(ask.Window), int64(at)-int64(ask.Window))
 	if err == nil {

@@ -41,7 +41,7 @@ type question struct {
 
 func run(in io.Reader, out io.Writer) error {
 	groups := vectors.Groups()
-	rings := make([]*keys.Ring, len(groups))
+	rings := make([]*keys.Keyring, len(groups))
 	for i, group := range groups {
 		var err error
 		if rings[i], err = ringOf(group); err != nil {
@@ -62,7 +62,7 @@ func run(in io.Reader, out io.Writer) error {
 	}
 }
 
-func verdict(q question, group vectors.Group, ring *keys.Ring) string {
+func verdict(q question, group vectors.Group, ring *keys.Keyring) string {
 	switch {
 	case q.Published != nil:
 		return published(string(q.Published), group.Now.Time)
@@ -93,14 +93,14 @@ func published(text string, now time.Time) string {
 	return "keys:" + strings.Join(ids, ",")
 }
 
-func verify(values [][]byte, group vectors.Group, ring *keys.Ring) string {
+func verify(values [][]byte, group vectors.Group, ring *keys.Keyring) string {
 	authorization := make([]string, 0, len(values))
 	for _, value := range values {
 		authorization = append(authorization, string(value))
 	}
 	text, err := token.FromAuthorization(authorization)
 	if err == nil {
-		terms := session.Terms{Issuer: group.Issuer, Audience: group.Audience, ClockSkew: group.ClockSkew.Duration}
+		terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience, ClockSkew: group.ClockSkew.Duration}
 		_, err = token.Verify(text, ring, terms, group.Now.Time)
 	}
 	if rejection, ok := errors.AsType[*token.Rejection](err); ok {
@@ -109,7 +109,7 @@ func verify(values [][]byte, group vectors.Group, ring *keys.Ring) string {
 	return "valid"
 }
 
-func ringOf(group vectors.Group) (*keys.Ring, error) {
+func ringOf(group vectors.Group) (*keys.Keyring, error) {
 	if group.Keyset != nil {
 		return keys.ParseSet(string(group.Keyset))
 	}
@@ -121,5 +121,5 @@ func ringOf(group vectors.Group) (*keys.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return environment.Ring(entries, keys.ID(group.ActiveKid))
+	return environment.Keyring(entries, keys.ID(group.ActiveKid))
 }

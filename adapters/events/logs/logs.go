@@ -61,7 +61,7 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 				slog.String("request_id", ports.OriginOf(ctx).RequestID), slog.String("reason", string(e.Reason)))
 		}
 	case ports.KeysReloaded:
-		r.logger.LogAttrs(ctx, slog.LevelInfo, eventKeysReloaded, r.states(e.Ring))
+		r.logger.LogAttrs(ctx, slog.LevelInfo, eventKeysReloaded, r.states(e.Keyring))
 	case ports.KeysReloadFailed:
 		r.logger.LogAttrs(ctx, slog.LevelError, eventKeysReloadFailed, slog.String("cause", e.Cause.Error()))
 	case ports.KeysWatchFailed:
@@ -82,7 +82,7 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 }
 
 // states are the ids of the keys with what each may do now.
-func (r *Recorder) states(ring *keys.Ring) slog.Attr {
+func (r *Recorder) states(ring *keys.Keyring) slog.Attr {
 	var states []slog.Attr
 	now := r.clock.Now()
 	for _, key := range ring.Keys() {

@@ -159,12 +159,12 @@ func TestRejectedTokensAreToldAtDebug(t *testing.T) {
 func TestWhatBecameOfTheKeysetIsALine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
-		ring, err := keys.NewRing(
+		ring, err := keys.NewKeyring(
 			keys.NewHS256("old", []byte("material-1"), keys.Plan{SignFrom: now.Add(-time.Hour)}),
 			keys.NewHS256("new", []byte("material-2"), keys.Plan{SignFrom: now.Add(time.Hour)}))
 		require.NoError(t, err)
 		recorder, out := listen(slog.LevelInfo)
-		recorder.Record(t.Context(), ports.KeysReloaded{Ring: ring})
+		recorder.Record(t.Context(), ports.KeysReloaded{Keyring: ring})
 		assert.Equal(t, []line{{
 			"level": "INFO", "msg": "keys_reloaded", "keys": map[string]any{"old": "signing", "new": "pending"},
 		}}, read(t, out))

@@ -69,8 +69,8 @@ func (v *valve) due() {
 // wait is how long until a line may be written.
 func (v *valve) wait() time.Duration {
 	grants, now := throttle.Grants{v.lines}, v.clock.Instant()
-	ask := throttle.Ask{Limit: linesPerSecond, Window: perSecond}
-	return ask.Stand(&grants, grants.Effective(now)).RetryIn
+	ask := throttle.Check{Limit: linesPerSecond, Window: perSecond}
+	return ask.State(&grants, grants.Effective(now)).RetryAfter
 }
 
 // take counts a line that is about to be written.

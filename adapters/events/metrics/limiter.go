@@ -43,7 +43,7 @@ func (m *Metrics) Limiter(name string, storage ports.LimiterStorage, counts Coun
 }
 
 // Decide is ports.LimiterStorage's.
-func (t *timed) Decide(ctx context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
+func (t *timed) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
 	start := t.clock.Instant()
 	decision, err := t.LimiterStorage.Decide(ctx, now, asks)
 	t.duration.Observe(time.Duration(t.clock.Instant() - start).Seconds())

@@ -183,7 +183,7 @@ func (m *Metrics) Keys(source ports.KeySource, clock ports.Clock) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "offload_keys", Help: "Keys by what they may do now.", ConstLabels: prometheus.Labels{"state": state.String()},
 		}, func() float64 {
-			ring, now, count := source.Ring(), clock.Now(), 0
+			ring, now, count := source.Keyring(), clock.Now(), 0
 			for _, key := range ring.Keys() {
 				if ring.StateAt(key, now) == state {
 					count++

@@ -80,14 +80,14 @@ func TestEventsAreCounted(t *testing.T) {
 
 func TestKeysAreShownByState(t *testing.T) {
 	noon := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	ring, err := keys.NewRing(
+	ring, err := keys.NewKeyring(
 		keys.NewHS256("a", []byte("a"), keys.Plan{SignFrom: noon.Add(-time.Hour)}),
 		keys.NewHS256("b", []byte("b"), keys.Plan{SignFrom: noon}),
 		keys.NewHS256("c", []byte("c"), keys.Plan{Revoked: true}))
 	require.NoError(t, err)
 	now := noon.Add(-time.Second)
 	m := metrics.New("")
-	m.Keys(&portsmock.KeySourceMock{RingFunc: func() *keys.Ring { return ring }},
+	m.Keys(&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }},
 		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
 	text := scrape(t, m)
 	assert.Contains(t, text, `offload_keys{state="signing"} 1`)
@@ -109,9 +109,9 @@ func TestAStorageIsTimedAndCounted(t *testing.T) {
 	var instant throttle.Instant
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return instant }}
 	cause := errors.New("out")
-	asked := throttle.NewAsks(throttle.Ask{Limit: 1, Window: time.Second})
+	asked := throttle.NewChecks(throttle.Check{Limit: 1, Window: time.Second})
 	storage := &portsmock.LimiterStorageMock{
-		DecideFunc: func(_ context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
+		DecideFunc: func(_ context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
 			assert.Equal(t, throttle.Instant(42), now)
 			assert.Equal(t, asked, asks)
 			instant += throttle.Instant(time.Millisecond)
@@ -132,7 +132,7 @@ func TestAStorageIsTimedAndCounted(t *testing.T) {
 func TestTwoStoragesStandSideBySide(t *testing.T) {
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
 	storage := &portsmock.LimiterStorageMock{
-		DecideFunc: func(context.Context, throttle.Instant, throttle.Asks) (throttle.Decision, error) {
+		DecideFunc: func(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision, error) {
 			return throttle.Decision{}, nil
 		},
 	}
@@ -140,7 +140,7 @@ func TestTwoStoragesStandSideBySide(t *testing.T) {
 	for _, timed := range []ports.LimiterStorage{
 		m.Limiter("redis", storage, nil, clock), m.Limiter("memory", storage, &counts{}, clock),
 	} {
-		_, err := timed.Decide(context.Background(), 0, throttle.Asks{})
+		_, err := timed.Decide(context.Background(), 0, throttle.Checks{})
 		require.NoError(t, err)
 	}
 	text := scrape(t, m)

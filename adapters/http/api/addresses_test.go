@@ -16,7 +16,7 @@ import (
 )
 
 func TestWhoseAddress(t *testing.T) {
-	proxy := clientaddr.Trust(netip.MustParsePrefix("192.0.2.0/24"))
+	proxy := clientaddr.NewTrusted(netip.MustParsePrefix("192.0.2.0/24"))
 	for _, c := range []struct {
 		name    string
 		trusted clientaddr.Trusted
@@ -42,7 +42,7 @@ func TestWhoseAddress(t *testing.T) {
 }
 
 func TestAForgottenProxyIsTold(t *testing.T) {
-	proxy := clientaddr.Trust(netip.MustParsePrefix("10.0.0.0/8"))
+	proxy := clientaddr.NewTrusted(netip.MustParsePrefix("10.0.0.0/8"))
 	for _, c := range []struct {
 		name    string
 		peer    string

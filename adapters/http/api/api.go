@@ -5,7 +5,7 @@ package api
 import (
 	"net/http"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/ports"
 )
@@ -36,11 +36,11 @@ type API struct {
 }
 
 // Routes lists every route of the public listener.
-func (a *API) Routes() []edge.Route {
-	return []edge.Route{
-		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.noticing(a.issue), Around: a.crossing(http.MethodPost)},
-		{Pattern: pathCurrent, Methods: []string{http.MethodGet}, Handle: a.noticing(a.current), Around: a.crossing(http.MethodGet, http.MethodHead)},
-		{Pattern: pathVerify, Below: true, Handle: a.noticing(a.verify)},
+func (a *API) Routes() []server.Route {
+	return []server.Route{
+		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.noticing(a.issue), Middleware: a.crossing(http.MethodPost)},
+		{Pattern: pathCurrent, Methods: []string{http.MethodGet}, Handle: a.noticing(a.current), Middleware: a.crossing(http.MethodGet, http.MethodHead)},
+		{Pattern: pathVerify, Subtree: true, Handle: a.noticing(a.verify)},
 		{Pattern: pathJWKS, Methods: []string{http.MethodGet}, Handle: a.jwks},
 		{Pattern: pathHealth, Methods: []string{http.MethodGet}, Handle: a.health},
 		{Pattern: pathOpenAPI, Methods: []string{http.MethodGet}, Handle: a.openAPI},

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/http/api"
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
@@ -65,7 +65,7 @@ func mustInstallID(text string) session.InstallID {
 }
 
 func claimsOf(id session.InstallID) session.Claims {
-	terms := session.Terms{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute}
+	terms := session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute}
 	return terms.Claims(id, "kid", noon)
 }
 
@@ -73,8 +73,8 @@ func issuedTo(id session.InstallID) ports.Issued {
 	return ports.Issued{
 		Token: "token", Claims: claimsOf(id), ExpiresIn: 2 * time.Minute, RefreshAfter: 97 * time.Second,
 		Decision: throttle.Decide(
-			throttle.Ask{Dimension: throttle.ByAddress, Limit: 8, Window: time.Minute}.Stand(&throttle.Grants{}, 0),
-			throttle.Ask{Dimension: throttle.ByInstall, Limit: 4, Window: time.Minute}.Stand(&throttle.Grants{}, 0)),
+			throttle.Check{Dimension: throttle.ByAddress, Limit: 8, Window: time.Minute}.State(&throttle.Grants{}, 0),
+			throttle.Check{Dimension: throttle.ByInstall, Limit: 4, Window: time.Minute}.State(&throttle.Grants{}, 0)),
 	}
 }
 
@@ -87,7 +87,7 @@ func (silence) Answered(string, string, int, time.Duration) {}
 func (d *desk) do(r *http.Request) *http.Response {
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
 	answer := httptest.NewRecorder()
-	edge.New(d.api.Routes(), clock, silence{}, slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
+	server.NewRouter(d.api.Routes(), clock, silence{}, slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
 	return answer.Result()
 }
 
@@ -154,8 +154,8 @@ func TestARefusalIsThe429(t *testing.T) {
 	d := newDesk()
 	full := throttle.Grants{{0, 1, 2, 3}}
 	decision := throttle.Decide(
-		throttle.Ask{Dimension: throttle.ByAddress, Limit: 8, Window: time.Minute}.Stand(&throttle.Grants{}, 3),
-		throttle.Ask{Dimension: throttle.ByInstall, Limit: 4, Window: time.Minute}.Stand(&full, 3))
+		throttle.Check{Dimension: throttle.ByAddress, Limit: 8, Window: time.Minute}.State(&throttle.Grants{}, 3),
+		throttle.Check{Dimension: throttle.ByInstall, Limit: 4, Window: time.Minute}.State(&full, 3))
 	refusal, refused := decision.Refusal()
 	require.True(t, refused)
 	d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) { return ports.Issued{}, refusal }
@@ -182,7 +182,7 @@ func TestErrorsLeaveAsTheirKindAlone(t *testing.T) {
 		code       string
 		retryAfter string
 	}{
-		{"no key", &ports.Unavailable{RetryIn: 6500 * time.Millisecond, Cause: errors.New("hunter2")}, 503, "service_unavailable", "7"},
+		{"no key", &ports.Unavailable{RetryAfter: 6500 * time.Millisecond, Cause: errors.New("hunter2")}, 503, "service_unavailable", "7"},
 		{"a defect", errors.New("hunter2"), 500, "internal_error", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

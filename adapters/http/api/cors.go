@@ -5,7 +5,7 @@ import (
 
 	"github.com/rs/cors"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 )
 
 // preflightFor is how long a browser may keep what it was told about a route, in seconds.
@@ -24,7 +24,7 @@ var allMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http
 type cross struct{ preflight, actual *cors.Cors }
 
 // crossing is what goes around a route that answers methods; nil where no origin is configured.
-func (a *API) crossing(methods ...string) func(edge.Handler) edge.Handler {
+func (a *API) crossing(methods ...string) func(server.Handler) server.Handler {
 	if len(a.Origins) == 0 {
 		return nil
 	}
@@ -41,7 +41,7 @@ func (a *API) crossing(methods ...string) func(edge.Handler) edge.Handler {
 }
 
 // around has next answer everything but an allowed origin's preflight. A stranger's gets what any OPTIONS gets, which tells the browser no.
-func (c cross) around(next edge.Handler) edge.Handler {
+func (c cross) around(next server.Handler) server.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		switch {
 		case !c.knows(r):

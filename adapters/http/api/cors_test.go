@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
@@ -41,7 +41,7 @@ func fromPage(d *desk, method, path, body string, headers ...[2]string) *http.Re
 		r.Header.Add(header[0], header[1])
 	}
 	answer := httptest.NewRecorder()
-	edge.New(d.api.Routes(), clock, quiet{}, slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
+	server.NewRouter(d.api.Routes(), clock, quiet{}, slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
 	return answer.Result()
 }
 
@@ -181,6 +181,6 @@ func TestNoOtherRouteHasCORS(t *testing.T) {
 func TestWithoutOriginsThereIsNoCORS(t *testing.T) {
 	d := newDesk()
 	for _, route := range d.api.Routes() {
-		assert.Nil(t, route.Around)
+		assert.Nil(t, route.Middleware)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/session"
 )
 
@@ -24,7 +24,7 @@ func (a *API) current(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	edge.WriteJSON(w, http.StatusOK, current{
+	server.WriteJSON(w, http.StatusOK, current{
 		InstallID: claims.InstallID.Text(),
 		KeyID:     string(claims.KeyID),
 		Issuer:    claims.Issuer,

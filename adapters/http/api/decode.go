@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/strict"
@@ -20,11 +20,11 @@ func decode(r *http.Request) (session.Request, error) {
 	if !isJSON(r.Header.Values("Content-Type")) {
 		return session.Request{}, failure.New(failure.UnsupportedMediaType, nil)
 	}
-	body, err := edge.ReadBody(r, maxBody)
-	if err != nil && !errors.Is(err, edge.ErrBodyBroken) {
+	body, err := server.ReadBody(r, maxBody)
+	if err != nil && !errors.Is(err, server.ErrBodyBroken) {
 		return session.Request{}, err
 	}
-	document, parseErr := strict.Read(string(body))
+	document, parseErr := strict.Parse(string(body))
 	if err != nil || parseErr != nil {
 		return session.Request{}, session.Violations{{Field: session.FieldBody, Rule: session.RuleJSON}}
 	}
@@ -62,19 +62,19 @@ type members struct {
 }
 
 // take is the member of that name, or the rule that it broke.
-func (m *members) take(field session.Field) session.Given {
-	given := session.Given{Broke: session.RuleRequired}
+func (m *members) take(field session.Field) session.Input {
+	given := session.Input{Violated: session.RuleRequired}
 	for _, member := range m.document.Members() {
 		switch {
 		case member.Name != string(field):
-		case member.Again:
+		case member.Repeated:
 			m.repeated++
-			given = session.Given{Broke: session.RuleDuplicate}
+			given = session.Input{Violated: session.RuleDuplicate}
 		default:
 			text, ok := member.Value.Text()
-			given = session.Given{Text: text}
+			given = session.Input{Text: text}
 			if !ok {
-				given = session.Given{Broke: session.RuleType}
+				given = session.Input{Violated: session.RuleType}
 			}
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/ports"
 )
@@ -30,10 +30,10 @@ func (a *API) clientOf(r *http.Request) netip.Addr {
 }
 
 // noticing is handle, and records whoever forwards from a private range while no proxy is trusted, whatever becomes of his request.
-func (a *API) noticing(handle edge.Handler) edge.Handler {
+func (a *API) noticing(handle server.Handler) server.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if a.Trusted.Nobody() && forwards(r.Header) {
-			if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && clientaddr.Private(peer.Addr()) {
+		if a.Trusted.IsEmpty() && forwards(r.Header) {
+			if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && clientaddr.IsPrivate(peer.Addr()) {
 				a.Events.Record(r.Context(), ports.ForwardedByStranger{})
 			}
 		}

@@ -3,7 +3,7 @@ package api
 import (
 	"net/http"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 )
 
 // serviceName is the name under which clients know the service.
@@ -17,6 +17,6 @@ type health struct {
 }
 
 func (a *API) health(w http.ResponseWriter, _ *http.Request) error {
-	edge.WriteJSON(w, http.StatusOK, health{Status: "ok", Service: serviceName, Version: a.Version, Environment: a.Environment})
+	server.WriteJSON(w, http.StatusOK, health{Status: "ok", Service: serviceName, Version: a.Version, Environment: a.Environment})
 	return nil
 }

@@ -74,7 +74,7 @@ func TestTheDescriptionHasTheRoutes(t *testing.T) {
 			}
 		}
 		served[route.Pattern] = methods
-		if route.Below {
+		if route.Subtree {
 			served[route.Pattern+"/{path}"] = methods
 		}
 	}

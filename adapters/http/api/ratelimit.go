@@ -18,15 +18,15 @@ func setRateLimit(header http.Header, decision *throttle.Decision) {
 	var policies, limits httpsfv.List
 	for i := range decision.Len() {
 		standing := decision.At(i)
-		name := standing.Ask.Dimension.String()
+		name := standing.Check.Dimension.String()
 		policy := httpsfv.NewItem(name)
-		policy.Params.Add("q", int64(standing.Ask.Limit))
-		policy.Params.Add("w", int64(standing.Ask.Window/time.Second))
+		policy.Params.Add("q", int64(standing.Check.Limit))
+		policy.Params.Add("w", int64(standing.Check.Window/time.Second))
 		policies = append(policies, policy)
 		limit := httpsfv.NewItem(name)
-		limit.Params.Add("r", int64(standing.Left))
-		if standing.GrowsIn > 0 {
-			limit.Params.Add("t", int64(throttle.Seconds(standing.GrowsIn)))
+		limit.Params.Add("r", int64(standing.Remaining))
+		if standing.ResetAfter > 0 {
+			limit.Params.Add("t", int64(throttle.Seconds(standing.ResetAfter)))
 		}
 		limits = append(limits, limit)
 	}

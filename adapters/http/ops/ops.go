@@ -4,7 +4,7 @@ package ops
 import (
 	"net/http"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -15,11 +15,11 @@ type Ops struct {
 }
 
 // Routes lists every route of the operations listener.
-func (o *Ops) Routes() []edge.Route {
+func (o *Ops) Routes() []server.Route {
 	get := []string{http.MethodGet}
-	return []edge.Route{
+	return []server.Route{
 		{Pattern: "/livez", Methods: get, Handle: livez},
-		{Pattern: "/readyz", Methods: get, Handle: o.readyz, Expected: http.StatusServiceUnavailable},
+		{Pattern: "/readyz", Methods: get, Handle: o.readyz, ExpectedStatus: http.StatusServiceUnavailable},
 		{Pattern: "/metrics", Methods: get, Handle: o.metrics},
 	}
 }
@@ -29,7 +29,7 @@ type live struct {
 }
 
 func livez(w http.ResponseWriter, _ *http.Request) error {
-	edge.WriteJSON(w, http.StatusOK, live{Status: "ok"})
+	server.WriteJSON(w, http.StatusOK, live{Status: "ok"})
 	return nil
 }
 
@@ -58,7 +58,7 @@ func (o *Ops) readyz(w http.ResponseWriter, _ *http.Request) error {
 		}
 		report.Checks[condition.Name] = check{Status: word, Detail: condition.Detail}
 	}
-	edge.WriteJSON(w, status, report)
+	server.WriteJSON(w, status, report)
 	return nil
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/offload/sessiond/adapters/http/edge"
 	"github.com/offload/sessiond/adapters/http/ops"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 	"github.com/offload/sessiond/ports/portsmock"
@@ -33,7 +33,7 @@ func get(t *testing.T, path string, conditions ...ports.Condition) (int, string)
 		Metrics:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("a_metric 1\n")) }),
 	}
 	recorder, log := httptest.NewRecorder(), &bytes.Buffer{}
-	edge.New(o.Routes(), clock, silence{}, slog.New(slog.NewTextHandler(log, nil))).ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
+	server.NewRouter(o.Routes(), clock, silence{}, slog.New(slog.NewTextHandler(log, nil))).ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
 	body, err := io.ReadAll(recorder.Result().Body)
 	require.NoError(t, err)
 	assert.Empty(t, log.String())

@@ -33,7 +33,7 @@ func (Entry) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "[ke
 // ParseEntries reads a JSON object from key ids to secrets, in the order of the text. It fails with Faults, only ReasonNoObject:
 // everything else is for Ring to tell, so that all faults are told at once.
 func ParseEntries(text string) ([]Entry, error) {
-	document, err := strict.Read(text)
+	document, err := strict.Parse(text)
 	if err != nil || document.Kind() != strict.Object {
 		return nil, Faults{{Reason: ReasonNoObject}}
 	}
@@ -49,7 +49,7 @@ func ParseEntries(text string) ([]Entry, error) {
 }
 
 // Ring makes a ring of entries, in which the key active signs and all verify. It fails with Faults, all of them, in the order of the entries.
-func Ring(entries []Entry, active keys.ID) (*keys.Ring, error) {
+func Keyring(entries []Entry, active keys.ID) (*keys.Keyring, error) {
 	var faults Faults
 	at := map[keys.ID]int{} // where an id stands first
 	made := make([]keys.Key, 0, len(entries))

@@ -21,11 +21,11 @@ const (
 // now is any instant after the plans of these keys.
 var now = time.Unix(1700000000, 0)
 
-func ringOf(t *testing.T, text string, active keys.ID) (*keys.Ring, error) {
+func ringOf(t *testing.T, text string, active keys.ID) (*keys.Keyring, error) {
 	t.Helper()
 	entries, err := environment.ParseEntries(text)
 	require.NoError(t, err)
-	return environment.Ring(entries, active)
+	return environment.Keyring(entries, active)
 }
 
 func TestTheActiveKeySignsAndAllVerify(t *testing.T) {
@@ -35,11 +35,11 @@ func TestTheActiveKeySignsAndAllVerify(t *testing.T) {
 			ring, err := ringOf(t, `{"m":"`+first+`","z":" `+second+`\n"," a ":"third"}`, active)
 			require.NoError(t, err)
 			source := environment.NewSource(ring)
-			signer, ok := source.Ring().SignerAt(now)
+			signer, ok := source.Keyring().SignerAt(now)
 			require.True(t, ok)
 			assert.Equal(t, active, signer.ID())
 			for id, secret := range map[keys.ID]string{"m": first, "z": second, "a": "third"} {
-				key, ok := source.Ring().VerifierAt(id, now)
+				key, ok := source.Keyring().VerifierAt(id, now)
 				assert.True(t, ok)
 				assert.Equal(t, []byte(secret), key.Secret())
 			}
@@ -50,7 +50,7 @@ func TestTheActiveKeySignsAndAllVerify(t *testing.T) {
 }
 
 func TestOneSecret(t *testing.T) {
-	ring, err := environment.Ring([]environment.Entry{environment.NewEntry(" k ", " "+first+"\u2003")}, "k")
+	ring, err := environment.Keyring([]environment.Entry{environment.NewEntry(" k ", " "+first+"\u2003")}, "k")
 	require.NoError(t, err)
 	signer, ok := ring.SignerAt(now)
 	require.True(t, ok)
@@ -59,7 +59,7 @@ func TestOneSecret(t *testing.T) {
 
 func TestMaterialIsTakenAsItIs(t *testing.T) {
 	material := []byte(" \xff\x00 ")
-	signer, ok := environment.RingOfMaterial(material, "k").SignerAt(now)
+	signer, ok := environment.KeyringOfMaterial(material, "k").SignerAt(now)
 	require.True(t, ok)
 	assert.Equal(t, keys.ID("k"), signer.ID())
 	assert.Equal(t, material, signer.Secret())
@@ -95,7 +95,7 @@ func TestFaults(t *testing.T) {
 		})
 	}
 	t.Run("bad UTF-8", func(t *testing.T) {
-		_, err := environment.Ring([]environment.Entry{environment.NewEntry("a", "x\xff")}, "a")
+		_, err := environment.Keyring([]environment.Entry{environment.NewEntry("a", "x\xff")}, "a")
 		assert.Equal(t, environment.Faults{{Reason: environment.ReasonUTF8, Entry: 1}}, err)
 	})
 }
@@ -111,7 +111,7 @@ func TestNoObject(t *testing.T) {
 func TestNothingShowsSecretsOrIDs(t *testing.T) {
 	entries, err := environment.ParseEntries(`{"` + first + `":"` + second + `","b":"` + second + `","` + first + `":"","c d":"` + first + `"}`)
 	require.NoError(t, err)
-	_, err = environment.Ring(entries, "a")
+	_, err = environment.Keyring(entries, "a")
 	require.Error(t, err)
 	text := err.Error()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {

@@ -97,8 +97,8 @@ func (f Faults) sort() {
 }
 
 // clashes makes the ring, or tells what the ring refuses: one material under two ids. The other faults of a ring cannot come here.
-func clashes(made []keys.Key, at map[keys.ID]int) (*keys.Ring, Faults) {
-	ring, err := keys.NewRing(made...)
+func clashes(made []keys.Key, at map[keys.ID]int) (*keys.Keyring, Faults) {
+	ring, err := keys.NewKeyring(made...)
 	var clashes keys.Faults
 	if !errors.As(err, &clashes) {
 		return ring, nil

@@ -13,15 +13,15 @@ import (
 )
 
 // Source is a ports.KeySource over one ring.
-type Source struct{ ring *keys.Ring }
+type Source struct{ ring *keys.Keyring }
 
 var _ ports.KeySource = Source{}
 
 // NewSource makes a source of ring, which is not nil.
-func NewSource(ring *keys.Ring) Source { return Source{ring: ring} }
+func NewSource(ring *keys.Keyring) Source { return Source{ring: ring} }
 
 // Ring is ports.KeySource's: always the same ring.
-func (s Source) Ring() *keys.Ring { return s.ring }
+func (s Source) Keyring() *keys.Keyring { return s.ring }
 
 // Variables know no plan, only which key is the active one. A ring lets that key sign whose SignFrom is the latest, so the active key gets a
 // later one than the others; both are long past, so that no key waits.
@@ -39,8 +39,8 @@ func plan(id, active keys.ID) keys.Plan {
 }
 
 // RingOfMaterial is a ring of one key, made of bytes that somebody drew at random.
-func RingOfMaterial(material []byte, active keys.ID) *keys.Ring {
-	ring, err := keys.NewRing(keys.NewHS256(active, material, plan(active, active)))
+func KeyringOfMaterial(material []byte, active keys.ID) *keys.Keyring {
+	ring, err := keys.NewKeyring(keys.NewHS256(active, material, plan(active, active)))
 	if err != nil {
 		panic("environment: " + err.Error()) // one key has nothing to clash with
 	}

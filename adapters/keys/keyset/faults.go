@@ -59,7 +59,7 @@ func (r Reason) String() string {
 	case ReasonNotRegular:
 		return "is not a regular file"
 	case ReasonTooLarge:
-		return "is larger than " + strconv.Itoa(keys.MaxSet) + " bytes"
+		return "is larger than " + strconv.Itoa(keys.MaxSetBytes) + " bytes"
 	case ReasonExposed:
 		return "may be read or written by others, or written by its group"
 	case ReasonMalformed:
@@ -96,12 +96,12 @@ func (f Faults) Unwrap() []error {
 }
 
 // Problem is why a keyset file was not written.
-type Problem uint8
+type WriteProblem uint8
 
 // The problems.
 const (
 	// ProblemBusy is a file that others were changing for as long as the caller could wait.
-	ProblemBusy Problem = iota
+	ProblemBusy WriteProblem = iota
 	// ProblemUnwritable is a folder that takes no new file, for the reason that the system tells: it is read-only, full, missing.
 	ProblemUnwritable
 	// ProblemOwner is an owner, group, mode or access list that this process may not give to a new file.
@@ -113,7 +113,7 @@ const (
 )
 
 // String tells the problem in words.
-func (p Problem) String() string {
+func (p WriteProblem) String() string {
 	switch p {
 	case ProblemBusy:
 		return "is being changed by another process"
@@ -131,7 +131,7 @@ func (p Problem) String() string {
 
 // WriteError is why a keyset file was not written. Unless the problem says otherwise, the file is as it was.
 type WriteError struct {
-	Problem Problem
+	Problem WriteProblem
 	// Cause is never nil.
 	Cause error
 }

@@ -35,7 +35,7 @@ type folder struct {
 
 // current is a keyset file before a change, under the lock. Where there is none, all is nil.
 type current struct {
-	ring *keys.Ring
+	ring *keys.Keyring
 	file *os.File
 	stat fs.FileInfo
 }

@@ -72,7 +72,7 @@ var roles = map[string]func(args []string) int{
 	},
 	// hold PATH: is at a change until standard input ends.
 	"hold": func(args []string) int {
-		return told(NewStore(args[0]).Update(context.Background(), func(*keys.Ring) (*keys.Ring, error) {
+		return told(NewStore(args[0]).Update(context.Background(), func(*keys.Keyring) (*keys.Keyring, error) {
 			fmt.Println("ready")
 			_, err := io.Copy(io.Discard, os.Stdin)
 			return nil, err
@@ -82,10 +82,10 @@ var roles = map[string]func(args []string) int{
 	"rotate": func(args []string) int {
 		fmt.Println("ready")
 		for i := 0; ; i++ {
-			err := NewStore(args[0]).Update(context.Background(), func(ring *keys.Ring) (*keys.Ring, error) {
+			err := NewStore(args[0]).Update(context.Background(), func(ring *keys.Keyring) (*keys.Keyring, error) {
 				all := ring.Keys()
 				next := testKey(fmt.Sprintf("%d-%d", os.Getpid(), i), all[len(all)-1].Plan().SignFrom.Add(time.Second))
-				return keys.NewRing(append(all[max(0, len(all)-3):], next)...)
+				return keys.NewKeyring(append(all[max(0, len(all)-3):], next)...)
 			})
 			if err != nil {
 				return told(err)
@@ -163,13 +163,13 @@ func testKey(id string, signFrom time.Time) keys.Key {
 }
 
 // ringOf is a ring of keys that have those ids and may all sign at noon, the last one before the others.
-func ringOf(t *testing.T, ids ...string) *keys.Ring {
+func ringOf(t *testing.T, ids ...string) *keys.Keyring {
 	t.Helper()
 	all := make([]keys.Key, 0, len(ids))
 	for i, id := range ids {
 		all = append(all, testKey(id, noon.Add(time.Duration(i-len(ids))*time.Second)))
 	}
-	ring, err := keys.NewRing(all...)
+	ring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
 	return ring
 }
@@ -181,7 +181,7 @@ func textOf(t *testing.T, ids ...string) string {
 }
 
 // idsOf are the ids in a ring.
-func idsOf(ring *keys.Ring) []string {
+func idsOf(ring *keys.Keyring) []string {
 	var ids []string
 	for _, key := range ring.Keys() {
 		ids = append(ids, string(key.ID()))
@@ -191,12 +191,12 @@ func idsOf(ring *keys.Ring) []string {
 
 // add is an update that adds a key, the first one to a new file.
 func add(store *Store, id string) error {
-	return store.Update(context.Background(), func(ring *keys.Ring) (*keys.Ring, error) {
+	return store.Update(context.Background(), func(ring *keys.Keyring) (*keys.Keyring, error) {
 		var all []keys.Key
 		if ring != nil {
 			all = ring.Keys()
 		}
-		return keys.NewRing(append(all, testKey(id, noon))...)
+		return keys.NewKeyring(append(all, testKey(id, noon))...)
 	})
 }
 

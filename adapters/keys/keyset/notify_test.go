@@ -42,7 +42,7 @@ func start(t *testing.T, path string) *live {
 // takesForce waits until the key id is the one in force.
 func (r *live) takesForce(t *testing.T, id string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return idsOf(r.Ring())[0] == id }, soon, often, "%s does not take force", id)
+	require.Eventually(t, func() bool { return idsOf(r.Keyring())[0] == id }, soon, often, "%s does not take force", id)
 }
 
 // tells waits until an event is heard.
@@ -190,7 +190,7 @@ func TestAFileThatGoesWrongIsToldAndThenMended(t *testing.T) {
 
 	require.NoError(t, os.Truncate(path, 0))
 	source.tells(t, "keyset file: is no sound keyset: keyset: the set: is not JSON")
-	assert.Equal(t, []string{"second"}, idsOf(source.Ring()))
+	assert.Equal(t, []string{"second"}, idsOf(source.Keyring()))
 	write(t, path, textOf(t, "second"), 0o600)
 	source.tells(t, "reloaded second")
 	assert.Empty(t, source.Condition().Detail)

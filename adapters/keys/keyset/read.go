@@ -25,11 +25,11 @@ type Rules struct {
 	Production bool
 	// Accept judges the keys: whether they are strong, and none is a secret that serves for something else. Its error holds no material. Nil
 	// takes all keys.
-	Accept func(*keys.Ring) error
+	Accept func(*keys.Keyring) error
 }
 
 // judge adds to the faults of a file all that keeps its keys from taking force. Whether one can sign is asked of a whole set alone.
-func (r Rules) judge(ring *keys.Ring, now time.Time, faults Faults) Faults {
+func (r Rules) judge(ring *keys.Keyring, now time.Time, faults Faults) Faults {
 	whole := !slices.ContainsFunc(faults, func(fault Fault) bool { return fault.Reason == ReasonMalformed })
 	if r.Accept != nil {
 		if err := r.Accept(ring); err != nil {
@@ -44,7 +44,7 @@ func (r Rules) judge(ring *keys.Ring, now time.Time, faults Faults) Faults {
 
 // Read reads the keyset file at path, through symbolic links, and judges it by rules and the clock. It never waits for a writer, as a pipe
 // would have it. It fails with Faults, all of them at once.
-func Read(path string, rules Rules, now time.Time) (*keys.Ring, error) {
+func Read(path string, rules Rules, now time.Time) (*keys.Keyring, error) {
 	ring, faults := load(path, rules.Production)
 	if ring != nil {
 		faults = rules.judge(ring, now, faults)
@@ -57,7 +57,7 @@ func Read(path string, rules Rules, now time.Time) (*keys.Ring, error) {
 
 // Load reads the keyset file at path for those who only look: whatever its mode, and whether or not its keys could take force. It fails with
 // Faults, all of them at once.
-func Load(path string) (*keys.Ring, error) {
+func Load(path string) (*keys.Keyring, error) {
 	ring, faults := load(path, false)
 	if faults != nil {
 		return nil, faults
@@ -66,7 +66,7 @@ func Load(path string) (*keys.Ring, error) {
 }
 
 // load reads a file by its name. There may be both, keys and faults.
-func load(path string, production bool) (*keys.Ring, Faults) {
+func load(path string, production bool) (*keys.Keyring, Faults) {
 	file, stat, fault := open(anywhere{}, path)
 	if fault != nil {
 		return nil, Faults{*fault}
@@ -132,17 +132,17 @@ func open(in place, name string) (*os.File, fs.FileInfo, *Fault) {
 }
 
 // parse reads an opened file to its end. With a fault there may be keys too, for the rules to judge: never to take force.
-func parse(file *os.File) (*keys.Ring, *Fault) {
-	text, err := io.ReadAll(io.LimitReader(file, keys.MaxSet+1))
+func parse(file *os.File) (*keys.Keyring, *Fault) {
+	text, err := io.ReadAll(io.LimitReader(file, keys.MaxSetBytes+1))
 	switch {
 	case err != nil:
 		return nil, unreadable(err)
-	case len(text) > keys.MaxSet:
+	case len(text) > keys.MaxSetBytes:
 		return nil, &Fault{Reason: ReasonTooLarge}
 	}
 	ring, err := keys.ParseSet(string(text))
 	if err != nil {
-		return keys.SoundKeys(string(text)), &Fault{Reason: ReasonMalformed, Cause: err}
+		return keys.ReadableKeys(string(text)), &Fault{Reason: ReasonMalformed, Cause: err}
 	}
 	return ring, nil
 }
@@ -156,4 +156,4 @@ func unreadable(err error) *Fault {
 }
 
 // same tells whether two rings would be the same file.
-func same(a, b *keys.Ring) bool { return keys.FormatSet(a) == keys.FormatSet(b) }
+func same(a, b *keys.Keyring) bool { return keys.FormatSet(a) == keys.FormatSet(b) }

@@ -57,8 +57,8 @@ func TestWhatIsNoKeysetFile(t *testing.T) {
 	write(t, at("sound"), sound, 0o600)
 	write(t, at("empty"), "", 0o600)
 	write(t, at("torn"), sound[:len(sound)/2], 0o600)
-	write(t, at("as large as can be"), sound+strings.Repeat(" ", keys.MaxSet-len(sound)), 0o600)
-	write(t, at("too large"), sound+strings.Repeat(" ", keys.MaxSet-len(sound)+1), 0o600)
+	write(t, at("as large as can be"), sound+strings.Repeat(" ", keys.MaxSetBytes-len(sound)), 0o600)
+	write(t, at("too large"), sound+strings.Repeat(" ", keys.MaxSetBytes-len(sound)+1), 0o600)
 	write(t, at("no keys"), `{"keys":[]}`, 0o600)
 	for name, want := range map[string][]Reason{
 		"sound":              nil,
@@ -241,20 +241,20 @@ func TestKeysAreJudgedByTheRulesAndTheClock(t *testing.T) {
 			for i, plan := range plans {
 				all = append(all, testKey(fmt.Sprint("key-", i), noon).WithPlan(plan))
 			}
-			ring, err := keys.NewRing(all...)
+			ring, err := keys.NewKeyring(all...)
 			require.NoError(t, err)
 			write(t, name, keys.FormatSet(ring), 0o600)
 			var want []Reason
 			if !strings.HasPrefix(name2, "one will") && !strings.HasPrefix(name2, "one signs") {
 				want = []Reason{ReasonNoSigner}
 			}
-			var asked *keys.Ring
-			accept := func(ring *keys.Ring) error { asked = ring; return nil }
+			var asked *keys.Keyring
+			accept := func(ring *keys.Keyring) error { asked = ring; return nil }
 			read, err := Read(name, Rules{Accept: accept}, noon)
 			assert.Equal(t, want, reasons(t, err))
 			assert.Equal(t, idsOf(ring), idsOf(asked))
 			assert.Equal(t, want != nil, read == nil)
-			_, err = Read(name, Rules{Accept: func(*keys.Ring) error { return refused }}, noon)
+			_, err = Read(name, Rules{Accept: func(*keys.Keyring) error { return refused }}, noon)
 			assert.Equal(t, append([]Reason{ReasonRefused}, want...), reasons(t, err))
 			assert.ErrorIs(t, err, refused)
 			_, err = Load(name)
@@ -281,14 +281,14 @@ func TestEveryFaultIsTold(t *testing.T) {
 	}
 
 	write(t, name, keys.FormatSet(mustRing(t, testKey("a", noon).WithPlan(keys.Plan{SignFrom: noon, Revoked: true}))), 0o602)
-	_, err = Read(name, Rules{Production: true, Accept: func(*keys.Ring) error { return errors.New("weak") }}, noon)
+	_, err = Read(name, Rules{Production: true, Accept: func(*keys.Keyring) error { return errors.New("weak") }}, noon)
 	assert.EqualError(t, err, "keyset file: may be read or written by others, or written by its group; "+
 		"holds keys that are refused: weak; holds no key that can sign, now or later")
 }
 
-func mustRing(t *testing.T, all ...keys.Key) *keys.Ring {
+func mustRing(t *testing.T, all ...keys.Key) *keys.Keyring {
 	t.Helper()
-	ring, err := keys.NewRing(all...)
+	ring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
 	return ring
 }
@@ -314,5 +314,5 @@ func TestEveryReasonAndProblemHasWords(t *testing.T) {
 	}
 	assert.Len(t, seen, int(ReasonNoSigner)+1+int(ProblemUnsynced)+1)
 	assert.NotContains(t, seen, Reason(99).String())
-	assert.NotContains(t, seen, Problem(99).String())
+	assert.NotContains(t, seen, WriteProblem(99).String())
 }

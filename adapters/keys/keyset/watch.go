@@ -37,7 +37,7 @@ type Source struct {
 	events     ports.Events
 	newWatcher func() watcher
 
-	ring    atomic.Pointer[keys.Ring]
+	ring    atomic.Pointer[keys.Keyring]
 	failing atomic.Bool
 
 	stop    context.CancelFunc
@@ -54,14 +54,14 @@ var (
 )
 
 // NewSource makes a source of the file at path, with ring in force, which is what Read made of it. Until Start it changes nothing.
-func NewSource(path string, rules Rules, ring *keys.Ring, clock ports.Clock, events ports.Events) *Source {
+func NewSource(path string, rules Rules, ring *keys.Keyring, clock ports.Clock, events ports.Events) *Source {
 	s := &Source{path: path, rules: rules, clock: clock, events: events, newWatcher: newNotifier}
 	s.ring.Store(ring)
 	return s
 }
 
 // Ring is ports.KeySource's.
-func (s *Source) Ring() *keys.Ring { return s.ring.Load() }
+func (s *Source) Keyring() *keys.Keyring { return s.ring.Load() }
 
 // Condition is ports.Health's.
 func (s *Source) Condition() ports.Condition {
@@ -150,7 +150,7 @@ func (s *Source) follow(ctx context.Context, watcher watcher) bool {
 // look reads the file. Keys that are in force already are not judged again: time alone may have made them worse, and nothing better is there.
 func (s *Source) look(ctx context.Context) {
 	ring, faults := load(s.path, s.rules.Production)
-	known := ring != nil && same(ring, s.Ring())
+	known := ring != nil && same(ring, s.Keyring())
 	if ring != nil && !known {
 		faults = s.rules.judge(ring, s.clock.Now(), faults)
 	}
@@ -168,12 +168,12 @@ func (s *Source) look(ctx context.Context) {
 	s.ring.Store(ring)
 	s.failing.Store(false)
 	s.toldFault = ""
-	s.events.Record(ctx, ports.KeysReloaded{Ring: ring})
+	s.events.Record(ctx, ports.KeysReloaded{Keyring: ring})
 }
 
 // tellOfSigner tells that no key may sign, and that one may again, once each.
 func (s *Source) tellOfSigner(ctx context.Context) {
-	_, signs := s.Ring().SignerAt(s.clock.Now())
+	_, signs := s.Keyring().SignerAt(s.clock.Now())
 	switch {
 	case !signs && !s.toldNoSigner:
 		s.events.Record(ctx, ports.SignerMissing{})
@@ -186,7 +186,7 @@ func (s *Source) tellOfSigner(ctx context.Context) {
 // untilChange is how long the keys in force stay what they are, as far as signing goes, or longer than anybody waits; but not so short that a clock which
 // differs from the timers' makes a hurry of it.
 func (s *Source) untilChange() time.Duration {
-	ring, now, until := s.Ring(), s.clock.Now(), lookEvery
+	ring, now, until := s.Keyring(), s.clock.Now(), lookEvery
 	if from, waits := ring.NextSignerFrom(now); waits {
 		until = min(until, from.Sub(now))
 	}

@@ -40,7 +40,7 @@ func (a *audience) heard() []string {
 		switch e := event.(type) {
 		case ports.KeysReloaded:
 			word := "reloaded"
-			for _, id := range idsOf(e.Ring) {
+			for _, id := range idsOf(e.Keyring) {
 				word += " " + id
 			}
 			words = append(words, word)
@@ -93,7 +93,7 @@ func watch(t *testing.T) *watched {
 	w := &watched{path: filepath.Join(sharedFolder(t), "keyset.json")}
 	w.watcher.signal = make(chan struct{}, 1)
 	write(t, w.path, textOf(t, "first"), 0o600)
-	rules := Rules{Production: true, Accept: func(*keys.Ring) error {
+	rules := Rules{Production: true, Accept: func(*keys.Keyring) error {
 		if w.strict.Load() {
 			return errors.New("weak")
 		}
@@ -108,7 +108,7 @@ func watch(t *testing.T) *watched {
 }
 
 // ids are those in force.
-func (w *watched) ids() []string { return idsOf(w.Ring()) }
+func (w *watched) ids() []string { return idsOf(w.Keyring()) }
 
 func (w *watched) change() { w.watcher.signal <- struct{}{} }
 
@@ -266,11 +266,11 @@ func TestWhatIsTheSameIsNoNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
-		before := w.Ring()
+		before := w.Keyring()
 		replace(t, w.path, textOf(t, "first")+"\n \n")
 		w.change()
 		pass(time.Second)
-		assert.Same(t, before, w.Ring())
+		assert.Same(t, before, w.Keyring())
 		assert.Empty(t, w.heard())
 	})
 }
@@ -316,7 +316,7 @@ func TestAFileThatChangedBeforeTheStartTakesForceAtOnce(t *testing.T) {
 func TestTheWantOfASignerIsToldWhenItComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		ring, err := keys.NewRing(
+		ring, err := keys.NewKeyring(
 			keys.NewHS256("ends", []byte("a secret that ends"), keys.Plan{SignFrom: start, VerifyUntil: start.Add(5 * time.Second)}),
 			keys.NewHS256("waits", []byte("a secret that waits"), keys.Plan{SignFrom: start.Add(10 * time.Second)}))
 		require.NoError(t, err)

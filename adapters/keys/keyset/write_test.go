@@ -20,7 +20,7 @@ import (
 )
 
 // problem is that of an error, which is a *WriteError.
-func problem(t *testing.T, err error) Problem {
+func problem(t *testing.T, err error) WriteProblem {
 	t.Helper()
 	var write *WriteError
 	require.ErrorAs(t, err, &write)
@@ -53,7 +53,7 @@ func TestTheFirstKeyMakesTheFile(t *testing.T) {
 			folder := sharedFolder(t)
 			path := filepath.Join(folder, "keyset.json")
 			previous := syscall.Umask(mask)
-			err := NewStore(path).Update(t.Context(), func(ring *keys.Ring) (*keys.Ring, error) {
+			err := NewStore(path).Update(t.Context(), func(ring *keys.Keyring) (*keys.Keyring, error) {
 				assert.Nil(t, ring)
 				return ringOf(t, "a"), nil
 			})
@@ -125,7 +125,7 @@ func TestWhatCannotBeReadIsNotWrittenOver(t *testing.T) {
 	}{
 		"torn":      {func(path string) error { return os.WriteFile(path, []byte(sound[:len(sound)-4]), 0o600) }, ReasonMalformed},
 		"empty":     {func(path string) error { return os.WriteFile(path, nil, 0o600) }, ReasonMalformed},
-		"too large": {func(path string) error { return os.WriteFile(path, make([]byte, keys.MaxSet+1), 0o600) }, ReasonTooLarge},
+		"too large": {func(path string) error { return os.WriteFile(path, make([]byte, keys.MaxSetBytes+1), 0o600) }, ReasonTooLarge},
 		"a folder":  {func(path string) error { return os.Mkdir(path, 0o700) }, ReasonNotRegular},
 		"a pipe":    {func(path string) error { return syscall.Mkfifo(path, 0o600) }, ReasonNotRegular},
 	} {
@@ -134,7 +134,7 @@ func TestWhatCannotBeReadIsNotWrittenOver(t *testing.T) {
 			path := filepath.Join(folder, "keyset.json")
 			require.NoError(t, c.make(path))
 			before := *status(t, path)
-			err := NewStore(path).Update(t.Context(), func(*keys.Ring) (*keys.Ring, error) {
+			err := NewStore(path).Update(t.Context(), func(*keys.Keyring) (*keys.Keyring, error) {
 				t.Error("there is nothing to change")
 				return ringOf(t, "b"), nil
 			})
@@ -149,36 +149,38 @@ func TestWhatCannotBeReadIsNotWrittenOver(t *testing.T) {
 
 func TestWhatIsNotWritten(t *testing.T) {
 	refused := errors.New("refused")
-	large := make([]byte, keys.MaxSet)
+	large := make([]byte, keys.MaxSetBytes)
 	copy(large, "large")
 	for name, c := range map[string]struct {
-		change func(*keys.Ring) (*keys.Ring, error)
+		change func(*keys.Keyring) (*keys.Keyring, error)
 		check  func(*testing.T, error)
 	}{
 		"the change's error": {
-			func(*keys.Ring) (*keys.Ring, error) { return ringOf(t, "b"), refused },
+			func(*keys.Keyring) (*keys.Keyring, error) { return ringOf(t, "b"), refused },
 			func(t *testing.T, err error) { t.Helper(); assert.Equal(t, refused, err, "as it is") },
 		},
 		"the same ring": {
-			func(ring *keys.Ring) (*keys.Ring, error) { return ring, nil },
+			func(ring *keys.Keyring) (*keys.Keyring, error) { return ring, nil },
 			func(t *testing.T, err error) { t.Helper(); assert.NoError(t, err) },
 		},
 		"an equal ring": {
-			func(ring *keys.Ring) (*keys.Ring, error) { return keys.NewRing(ring.Keys()...) },
+			func(ring *keys.Keyring) (*keys.Keyring, error) { return keys.NewKeyring(ring.Keys()...) },
 			func(t *testing.T, err error) { t.Helper(); assert.NoError(t, err) },
 		},
 		"no ring": {
-			func(*keys.Ring) (*keys.Ring, error) { return nil, nil },
+			func(*keys.Keyring) (*keys.Keyring, error) { return nil, nil },
 			func(t *testing.T, err error) { t.Helper(); assert.NoError(t, err) },
 		},
 		"a set that is too large": {
-			func(*keys.Ring) (*keys.Ring, error) {
-				return keys.NewRing(keys.NewHS256("b", large, keys.Plan{SignFrom: noon}))
+			func(*keys.Keyring) (*keys.Keyring, error) {
+				return keys.NewKeyring(keys.NewHS256("b", large, keys.Plan{SignFrom: noon}))
 			},
 			func(t *testing.T, err error) { t.Helper(); assert.Equal(t, ProblemUnfit, problem(t, err)) },
 		},
 		"an instant that no file can tell": {
-			func(*keys.Ring) (*keys.Ring, error) { return keys.NewRing(testKey("b", noon).WithPlan(keys.Plan{})) },
+			func(*keys.Keyring) (*keys.Keyring, error) {
+				return keys.NewKeyring(testKey("b", noon).WithPlan(keys.Plan{}))
+			},
 			func(t *testing.T, err error) { t.Helper(); assert.Equal(t, ProblemUnfit, problem(t, err)) },
 		},
 	} {
@@ -196,7 +198,7 @@ func TestWhatIsNotWritten(t *testing.T) {
 	}
 	t.Run("no ring where there is no file", func(t *testing.T) {
 		folder := sharedFolder(t)
-		require.NoError(t, NewStore(filepath.Join(folder, "keyset.json")).Update(t.Context(), func(*keys.Ring) (*keys.Ring, error) { return nil, nil }))
+		require.NoError(t, NewStore(filepath.Join(folder, "keyset.json")).Update(t.Context(), func(*keys.Keyring) (*keys.Keyring, error) { return nil, nil }))
 		assert.Empty(t, names(t, folder))
 	})
 }
@@ -339,7 +341,7 @@ func TestAWriterWaitsForOthersForATime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began = time.Now()
-		err = NewStore(path).Update(ctx, func(*keys.Ring) (*keys.Ring, error) { return ringOf(t, "b"), nil })
+		err = NewStore(path).Update(ctx, func(*keys.Keyring) (*keys.Keyring, error) { return ringOf(t, "b"), nil })
 		assert.Equal(t, ProblemBusy, problem(t, err))
 		assert.Equal(t, time.Second, time.Since(began))
 		assert.Equal(t, textOf(t, "a"), read(t, path))
@@ -359,7 +361,7 @@ func TestAChangeThatPanicsLetsGo(t *testing.T) {
 	path := filepath.Join(sharedFolder(t), "keyset.json")
 	before := descriptors(t)
 	assert.Panics(t, func() {
-		_ = NewStore(path).Update(t.Context(), func(*keys.Ring) (*keys.Ring, error) { panic("defect") })
+		_ = NewStore(path).Update(t.Context(), func(*keys.Keyring) (*keys.Keyring, error) { panic("defect") })
 	})
 	require.NoError(t, add(NewStore(path), "a"))
 	assert.Equal(t, before, descriptors(t))

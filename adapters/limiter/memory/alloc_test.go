@@ -16,28 +16,28 @@ func TestKnownSubjectAllocatesNothing(t *testing.T) {
 	const limit = 1000
 	ctx := context.Background()
 	storage := open(t, 1000, limit)
-	ask := func(now throttle.Instant, asks throttle.Asks, refused bool) {
+	ask := func(now throttle.Instant, asks throttle.Checks, refused bool) {
 		decision, err := storage.Decide(ctx, now, asks)
 		if err != nil || decision.Refused() != refused {
 			t.Fatalf("refused: %v, %v", decision.Refused(), err)
 		}
 	}
 
-	both := throttle.NewAsks(byAddress(1, limit), byInstall(1, limit))
+	both := throttle.NewChecks(byAddress(1, limit), byInstall(1, limit))
 	for range 600 { // a ring has room for 511 or for 999 then
 		ask(start, both, false)
 	}
 	assert.Zero(t, testing.AllocsPerRun(100, func() { ask(start, both, false) }), "granted, with room")
 
-	barred := throttle.NewAsks(byAddress(1, limit), byInstall(2, 1))
+	barred := throttle.NewChecks(byAddress(1, limit), byInstall(2, 1))
 	ask(start, barred, false)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { ask(start, barred, true) }), "refused")
-	stranger := throttle.NewAsks(byInstall(3, 1), byInstall(2, 1))
+	stranger := throttle.NewChecks(byInstall(3, 1), byInstall(2, 1))
 	assert.Zero(t, testing.AllocsPerRun(100, func() { ask(start, stranger, true) }), "refused, with one that is not known")
 	require.Empty(t, storage.Grants(byInstall(3, 1)), "a refusal stores nothing")
 
 	// A subject at its limit all the time, whose oldest grant leaves as the next is given.
-	now, steady := start, throttle.NewAsks(byInstall(4, 4))
+	now, steady := start, throttle.NewChecks(byInstall(4, 4))
 	for range 4 {
 		now = now.After(window / 4)
 		ask(now, steady, false)
@@ -49,9 +49,9 @@ func TestKnownSubjectAllocatesNothing(t *testing.T) {
 	}), "granted at the limit, as windows move on")
 
 	// A subject with one grant in each window.
-	alone := throttle.NewAsks(byInstall(5, 4))
+	alone := throttle.NewChecks(byInstall(5, 4))
 	ask(now, alone, false)
-	ask(now, throttle.NewAsks(byInstall(6, 4)), false)
+	ask(now, throttle.NewChecks(byInstall(6, 4)), false)
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		now = now.After(window - time.Second)
 		ask(now, alone, false)

@@ -29,7 +29,7 @@ func full(b *testing.B, pairs int) *memory.Storage {
 
 // decidePair asks both dimensions, with limits that nobody reaches at that pace.
 func decidePair(b *testing.B, storage *memory.Storage, now throttle.Instant, number int) {
-	asks := throttle.NewAsks(byAddress(number, 8), byInstall(number, 4))
+	asks := throttle.NewChecks(byAddress(number, 8), byInstall(number, 4))
 	if _, err := storage.Decide(context.Background(), now, asks); err != nil {
 		b.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func BenchmarkMemory(b *testing.B) {
 		before := heap()
 		storage := open(b, 2*subjects, 8)
 		for i := range subjects {
-			asks := throttle.NewAsks(byInstall(i, 4))
+			asks := throttle.NewChecks(byInstall(i, 4))
 			if _, err := storage.Decide(context.Background(), start, asks); err != nil {
 				b.Fatal(err)
 			}

@@ -24,11 +24,11 @@ func TestTooSmall(t *testing.T) {
 		assert.Nil(t, storage)
 		var small *memory.TooSmallError
 		require.ErrorAs(t, err, &small)
-		assert.Equal(t, &memory.TooSmallError{MaxSubjects: c.most, LargestLimit: c.limit, Least: c.least}, small)
+		assert.Equal(t, &memory.TooSmallError{MaxSubjects: c.most, LargestLimit: c.limit, Minimum: c.least}, small)
 		_, err = memory.New(c.least, c.limit)
 		assert.NoError(t, err, "the least that would do does")
 	}
-	assert.EqualError(t, &memory.TooSmallError{MaxSubjects: 1, LargestLimit: 17, Least: 3},
+	assert.EqualError(t, &memory.TooSmallError{MaxSubjects: 1, LargestLimit: 17, Minimum: 3},
 		"room for 1 subjects is too small for a limit of 17: at least 3 are needed")
 }
 
@@ -40,9 +40,9 @@ func TestLargestLimitFits(t *testing.T) {
 		storage := open(t, c.most, c.limit)
 		for number := range 3 {
 			for i := range c.limit {
-				decision, err := storage.Decide(t.Context(), start, throttle.NewAsks(byInstall(number, c.limit)))
+				decision, err := storage.Decide(t.Context(), start, throttle.NewChecks(byInstall(number, c.limit)))
 				require.NoError(t, err)
-				require.Equal(t, c.limit-1-i, decision.At(0).Left)
+				require.Equal(t, c.limit-1-i, decision.At(0).Remaining)
 			}
 			refusal := decide(t, storage, start, byInstall(number, c.limit))
 			require.True(t, refusal.Refused(), "%d of %d", c.limit, c.most)
@@ -53,12 +53,12 @@ func TestLargestLimitFits(t *testing.T) {
 func TestLimitAboveTheLargest(t *testing.T) {
 	storage := open(t, 100, 8)
 	decide(t, storage, start, byInstall(1, 8))
-	decision, err := storage.Decide(t.Context(), start, throttle.NewAsks(byAddress(1, 8), byInstall(1, 9)))
+	decision, err := storage.Decide(t.Context(), start, throttle.NewChecks(byAddress(1, 8), byInstall(1, 9)))
 	require.Error(t, err)
 	assert.False(t, decision.Decided())
 	assert.Empty(t, storage.Grants(byAddress(1, 8)), "nothing was granted")
 	left := decide(t, storage, start, byInstall(1, 8))
-	assert.Equal(t, 6, left.At(0).Left)
+	assert.Equal(t, 6, left.At(0).Remaining)
 }
 
 // TestAnySchedule asks whatever, whenever, late by hours and under changing limits and windows: no bound is ever passed, and the storage is
@@ -83,9 +83,9 @@ func TestAnySchedule(t *testing.T) {
 }
 
 // drawAny draws one ask or two, of different windows and limits.
-func drawAny(t *rapid.T, largest int) []throttle.Ask {
-	var asks []throttle.Ask
-	for _, make := range []func(int, int) throttle.Ask{byAddress, byInstall} {
+func drawAny(t *rapid.T, largest int) []throttle.Check {
+	var asks []throttle.Check
+	for _, make := range []func(int, int) throttle.Check{byAddress, byInstall} {
 		if len(asks) > 0 && rapid.Bool().Draw(t, "alone") {
 			break
 		}
@@ -103,7 +103,7 @@ func TestForgetsNoMoreThanItMust(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		most := rapid.IntRange(1, 12).Draw(t, "most subjects")
 		largest := rapid.IntRange(1, min(8*most, 40)).Draw(t, "largest limit")
-		storage, known := open(t, most, largest), map[throttle.Ask]*subject{}
+		storage, known := open(t, most, largest), map[throttle.Check]*subject{}
 		now := start
 		var forgotten uint64
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
@@ -131,12 +131,12 @@ func TestForgetsNoMoreThanItMust(t *testing.T) {
 }
 
 // keyOf is what tells subjects apart.
-func keyOf(ask throttle.Ask) throttle.Ask {
-	return throttle.Ask{Subject: ask.Subject, Window: ask.Window}
+func keyOf(ask throttle.Check) throttle.Check {
+	return throttle.Check{Subject: ask.Subject, Window: ask.Window}
 }
 
 // askKnown asks, and holds the answer against what is known of the subjects.
-func askKnown(t *rapid.T, storage *memory.Storage, known map[throttle.Ask]*subject, now throttle.Instant, asks []throttle.Ask) {
+func askKnown(t *rapid.T, storage *memory.Storage, known map[throttle.Check]*subject, now throttle.Instant, asks []throttle.Check) {
 	decision := decide(t, storage, now, asks...)
 	for i, ask := range asks {
 		s := known[keyOf(ask)]
@@ -157,7 +157,7 @@ func askKnown(t *rapid.T, storage *memory.Storage, known map[throttle.Ask]*subje
 
 // checkForgotten counts whom the storage let go of before their time, and forgets what it forgot. One that was asked for may have come
 // back in the same decision, with that one grant alone.
-func checkForgotten(t *rapid.T, storage *memory.Storage, known map[throttle.Ask]*subject, now throttle.Instant, asks []throttle.Ask) uint64 {
+func checkForgotten(t *rapid.T, storage *memory.Storage, known map[throttle.Check]*subject, now throttle.Instant, asks []throttle.Check) uint64 {
 	var gone uint64
 	var latest throttle.Instant
 	lost := func(s *subject) {
@@ -194,7 +194,7 @@ func checkForgotten(t *rapid.T, storage *memory.Storage, known map[throttle.Ask]
 	return gone
 }
 
-func asked(key throttle.Ask, asks []throttle.Ask) bool {
+func asked(key throttle.Check, asks []throttle.Check) bool {
 	for _, ask := range asks {
 		if keyOf(ask) == key {
 			return true
@@ -210,7 +210,7 @@ func TestInstantsOverShards(t *testing.T) {
 	require.Equal(t, 2, storage.Shards())
 	for number := range 8 * most / limit * 5 / 4 {
 		for range limit {
-			decision, err := storage.Decide(t.Context(), start, throttle.NewAsks(byInstall(number, limit)))
+			decision, err := storage.Decide(t.Context(), start, throttle.NewChecks(byInstall(number, limit)))
 			require.NoError(t, err)
 			require.False(t, decision.Refused())
 		}

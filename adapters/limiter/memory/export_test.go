@@ -28,7 +28,7 @@ func (s *Storage) Instants() int {
 }
 
 // Grants lists the instants that the storage holds of an ask's subject, oldest first; none where it does not know the subject.
-func (s *Storage) Grants(ask throttle.Ask) []throttle.Instant {
+func (s *Storage) Grants(ask throttle.Check) []throttle.Instant {
 	hash := hashOf(ask.Subject)
 	shard := &s.shards[hash>>s.shift]
 	entry := shard.find(hash, &ask)
@@ -74,7 +74,7 @@ func (s *shard) check(shift uint, number int) error {
 			if int(hash>>shift) != number {
 				return fmt.Errorf("entry %d is in the wrong shard", at)
 			}
-			if found := s.find(hash, &throttle.Ask{Subject: e.subject, Window: s.lanes[i].window}); found != at {
+			if found := s.find(hash, &throttle.Check{Subject: e.subject, Window: s.lanes[i].window}); found != at {
 				return fmt.Errorf("entry %d is not found: %d is", at, found)
 			}
 			instants++

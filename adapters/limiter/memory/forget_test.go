@@ -26,12 +26,12 @@ func numbered(dimension throttle.Dimension, number int) throttle.Subject {
 	return subject
 }
 
-func byAddress(number, limit int) throttle.Ask {
-	return throttle.Ask{Dimension: throttle.ByAddress, Subject: numbered(throttle.ByAddress, number), Limit: limit, Window: window}
+func byAddress(number, limit int) throttle.Check {
+	return throttle.Check{Dimension: throttle.ByAddress, Subject: numbered(throttle.ByAddress, number), Limit: limit, Window: window}
 }
 
-func byInstall(number, limit int) throttle.Ask {
-	return throttle.Ask{Dimension: throttle.ByInstall, Subject: numbered(throttle.ByInstall, number), Limit: limit, Window: window}
+func byInstall(number, limit int) throttle.Check {
+	return throttle.Check{Dimension: throttle.ByInstall, Subject: numbered(throttle.ByInstall, number), Limit: limit, Window: window}
 }
 
 // fatal is what both testing.T and rapid.T can do.
@@ -50,9 +50,9 @@ func open(t fatal, maxSubjects, largestLimit int) *memory.Storage {
 }
 
 // decide asks, and looks the whole storage over.
-func decide(t fatal, storage *memory.Storage, now throttle.Instant, asks ...throttle.Ask) throttle.Decision {
+func decide(t fatal, storage *memory.Storage, now throttle.Instant, asks ...throttle.Check) throttle.Decision {
 	t.Helper()
-	decision, err := storage.Decide(context.Background(), now, throttle.NewAsks(asks...))
+	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(asks...))
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -113,7 +113,7 @@ func checkCounts(t *rapid.T, storage *memory.Storage, model *model, now throttle
 		t.Fatalf("%d subjects, should be %d", got, len(model.subjects))
 	}
 	for _, s := range model.subjects {
-		held := storage.Grants(throttle.Ask{Subject: s.id, Window: s.window})
+		held := storage.Grants(throttle.Check{Subject: s.id, Window: s.window})
 		if len(held) == 0 || held[len(held)-1] != s.last() {
 			t.Fatalf("%v was granted at %v, should be last at %d", s.id, held, s.last())
 		}
@@ -136,16 +136,16 @@ func drawStep(t *rapid.T, model *model, now throttle.Instant) time.Duration {
 	}
 }
 
-func drawAsks(t *rapid.T, limits [2]int) []throttle.Ask {
+func drawAsks(t *rapid.T, limits [2]int) []throttle.Check {
 	address := byAddress(rapid.IntRange(0, 5).Draw(t, "address"), limits[0])
 	install := byInstall(rapid.IntRange(0, 8).Draw(t, "install"), limits[1])
 	switch rapid.IntRange(0, 3).Draw(t, "who asks") {
 	case 0:
-		return []throttle.Ask{install}
+		return []throttle.Check{install}
 	case 1:
-		return []throttle.Ask{address}
+		return []throttle.Check{address}
 	default:
-		return []throttle.Ask{address, install}
+		return []throttle.Check{address, install}
 	}
 }
 
@@ -190,13 +190,13 @@ func TestForgetsTheOldest(t *testing.T) {
 // however much room is wanted at once.
 func TestEndedGoFirst(t *testing.T) {
 	storage := open(t, 32, 100) // 256 instants
-	long := func(number int) throttle.Ask { return byAddress(number, 100) }
-	short := func(number int) throttle.Ask {
+	long := func(number int) throttle.Check { return byAddress(number, 100) }
+	short := func(number int) throttle.Check {
 		ask := byInstall(number, 100)
 		ask.Window = time.Second
 		return ask
 	}
-	fill := func(at throttle.Instant, ask throttle.Ask, grants int) {
+	fill := func(at throttle.Instant, ask throttle.Check, grants int) {
 		for range grants {
 			decision := decide(t, storage, at, ask)
 			require.False(t, decision.Refused())
@@ -220,7 +220,7 @@ func TestEndedGoFirst(t *testing.T) {
 // TestTheFloorNeverSinks: windows of two lengths end out of order, and a caller whose clock was read before all that gains nothing by it.
 func TestTheFloorNeverSinks(t *testing.T) {
 	storage := open(t, 100, 100)
-	short := func(number int) throttle.Ask {
+	short := func(number int) throttle.Check {
 		ask := byInstall(number, 1)
 		ask.Window = time.Second
 		return ask

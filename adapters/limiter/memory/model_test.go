@@ -39,7 +39,7 @@ func (s *subject) counted(at throttle.Instant) int {
 }
 
 // find is the ask's subject, or one that has no grants.
-func (m *model) find(ask throttle.Ask) *subject {
+func (m *model) find(ask throttle.Check) *subject {
 	for _, s := range m.subjects {
 		if s.id == ask.Subject && s.window == ask.Window {
 			return s
@@ -74,16 +74,16 @@ func (m *model) end(at throttle.Instant) {
 }
 
 // decide answers asks, one standing for each.
-func (m *model) decide(now throttle.Instant, asks []throttle.Ask) []throttle.Standing {
+func (m *model) decide(now throttle.Instant, asks []throttle.Check) []throttle.State {
 	m.see(now)
-	var standings []throttle.Standing
+	var standings []throttle.State
 	granted := true
 	at := make([]throttle.Instant, len(asks))
 	for i, ask := range asks {
 		s := m.find(ask)
 		at[i] = s.effective(now)
 		standing := s.stand(ask, at[i])
-		granted = granted && standing.RetryIn == 0
+		granted = granted && standing.RetryAfter == 0
 		standings = append(standings, standing)
 	}
 	if !granted {
@@ -91,34 +91,34 @@ func (m *model) decide(now throttle.Instant, asks []throttle.Ask) []throttle.Sta
 	}
 	for i, ask := range asks {
 		m.grant(ask, at[i])
-		standings[i].Left--
-		if standings[i].GrowsIn == 0 {
-			standings[i].GrowsIn = ask.Window
+		standings[i].Remaining--
+		if standings[i].ResetAfter == 0 {
+			standings[i].ResetAfter = ask.Window
 		}
 	}
 	return standings
 }
 
-func (s *subject) stand(ask throttle.Ask, at throttle.Instant) throttle.Standing {
+func (s *subject) stand(ask throttle.Check, at throttle.Instant) throttle.State {
 	counted := s.counted(at)
-	standing := throttle.Standing{Ask: ask, Left: max(0, ask.Limit-counted)}
+	standing := throttle.State{Check: ask, Remaining: max(0, ask.Limit-counted)}
 	for _, grant := range s.grants {
 		leaves := grant + throttle.Instant(s.window)
 		if leaves <= at {
 			continue
 		}
-		if standing.GrowsIn == 0 && s.counted(leaves) < min(counted, ask.Limit) {
-			standing.GrowsIn = time.Duration(leaves - at)
+		if standing.ResetAfter == 0 && s.counted(leaves) < min(counted, ask.Limit) {
+			standing.ResetAfter = time.Duration(leaves - at)
 		}
-		if standing.Left == 0 && standing.RetryIn == 0 && s.counted(leaves) < ask.Limit {
-			standing.RetryIn = time.Duration(leaves - at)
+		if standing.Remaining == 0 && standing.RetryAfter == 0 && s.counted(leaves) < ask.Limit {
+			standing.RetryAfter = time.Duration(leaves - at)
 		}
 	}
 	return standing
 }
 
 // grant counts one, and makes room for a newcomer. Who is granted may be later than now, and so see more windows end.
-func (m *model) grant(ask throttle.Ask, at throttle.Instant) {
+func (m *model) grant(ask throttle.Check, at throttle.Instant) {
 	s := m.find(ask)
 	m.subjects = slices.DeleteFunc(m.subjects, func(other *subject) bool { return other == s })
 	if len(s.grants) == 0 && len(m.subjects) == m.max {

@@ -31,7 +31,7 @@ type shard struct {
 
 // seat is one ask on its way through a decision.
 type seat struct {
-	ask   throttle.Ask
+	ask   throttle.Check
 	hash  uint64
 	shard int
 	entry ref
@@ -39,19 +39,19 @@ type seat struct {
 }
 
 // look tells how the seat's ask stands, and notes where its subject is.
-func (s *shard) look(seat *seat, now throttle.Instant) throttle.Standing {
+func (s *shard) look(seat *seat, now throttle.Instant) throttle.State {
 	seat.entry = s.find(seat.hash, &seat.ask)
 	if seat.entry == none {
 		seat.at = max(now, s.floor)
 		var nothing throttle.Grants
-		return seat.ask.Stand(&nothing, seat.at)
+		return seat.ask.State(&nothing, seat.at)
 	}
 	grants := s.grants(seat.entry)
 	seat.at = grants.Effective(now)
-	return seat.ask.Stand(&grants, seat.at)
+	return seat.ask.State(&grants, seat.at)
 }
 
-func (s *shard) find(hash uint64, ask *throttle.Ask) ref {
+func (s *shard) find(hash uint64, ask *throttle.Check) ref {
 	for place := s.index.first(hash); ; place = s.index.next(place) {
 		found := s.index.at(place)
 		if found == none || s.is(found, ask) {
@@ -60,7 +60,7 @@ func (s *shard) find(hash uint64, ask *throttle.Ask) ref {
 	}
 }
 
-func (s *shard) is(entry ref, ask *throttle.Ask) bool {
+func (s *shard) is(entry ref, ask *throttle.Check) bool {
 	e := s.entries.at(entry)
 	return e.subject == ask.Subject && s.lanes[e.lane].window == ask.Window
 }

@@ -28,8 +28,8 @@ func TestShards(t *testing.T) {
 func fill(t testing.TB, storage *memory.Storage, at throttle.Instant, count int, subject func(int) throttle.Subject) {
 	t.Helper()
 	for i := range count {
-		ask := throttle.Ask{Dimension: throttle.ByInstall, Subject: subject(i), Limit: 4, Window: window}
-		decision, err := storage.Decide(t.Context(), at, throttle.NewAsks(ask))
+		ask := throttle.Check{Dimension: throttle.ByInstall, Subject: subject(i), Limit: 4, Window: window}
+		decision, err := storage.Decide(t.Context(), at, throttle.NewChecks(ask))
 		if err != nil || decision.Refused() {
 			t.Fatalf("%d: %v", i, err)
 		}
@@ -132,7 +132,7 @@ func TestConcurrentForgetting(t *testing.T) {
 					for try := range tries {
 						now := throttle.Instant(clock.Add(1))
 						number := caller*tries + try
-						asks := throttle.NewAsks(byAddress(number, 8), byInstall(number, 4))
+						asks := throttle.NewChecks(byAddress(number, 8), byInstall(number, 4))
 						decision, err := storage.Decide(t.Context(), now, asks)
 						if !assert.NoError(t, err) || !assert.False(t, decision.Refused(), "a newcomer is never refused") {
 							return
@@ -166,7 +166,7 @@ func TestConcurrentLimits(t *testing.T) {
 		group.Go(func() {
 			for try := range tries {
 				number := (caller + try) % hot
-				asks := throttle.NewAsks(byAddress(number, 8), byInstall(number, 4))
+				asks := throttle.NewChecks(byAddress(number, 8), byInstall(number, 4))
 				decision, err := storage.Decide(t.Context(), start.After(time.Duration(try)), asks)
 				if !assert.NoError(t, err) {
 					return

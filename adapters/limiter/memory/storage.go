@@ -37,11 +37,11 @@ type Storage struct {
 var errLimit = errors.New("memory: the limit is larger than the storage was made for")
 
 // TooSmallError is a storage that could not hold one subject's grants.
-type TooSmallError struct{ MaxSubjects, LargestLimit, Least int }
+type TooSmallError struct{ MaxSubjects, LargestLimit, Minimum int }
 
 // Error tells the least that would do.
 func (e *TooSmallError) Error() string {
-	return fmt.Sprintf("room for %d subjects is too small for a limit of %d: at least %d are needed", e.MaxSubjects, e.LargestLimit, e.Least)
+	return fmt.Sprintf("room for %d subjects is too small for a limit of %d: at least %d are needed", e.MaxSubjects, e.LargestLimit, e.Minimum)
 }
 
 // New makes a storage of at most maxSubjects subjects and eight times as many instants, in which every shard holds at least
@@ -49,7 +49,7 @@ func (e *TooSmallError) Error() string {
 func New(maxSubjects, largestLimit int) (*Storage, error) {
 	if instantsPerSubject*maxSubjects < largestLimit {
 		least := (largestLimit + instantsPerSubject - 1) / instantsPerSubject
-		return nil, &TooSmallError{MaxSubjects: maxSubjects, LargestLimit: largestLimit, Least: least}
+		return nil, &TooSmallError{MaxSubjects: maxSubjects, LargestLimit: largestLimit, Minimum: least}
 	}
 	count := 1
 	for count < maxShards && maxSubjects/(2*count) >= minShard && instantsPerSubject*(maxSubjects/(2*count)) >= largestLimit {
@@ -64,9 +64,9 @@ func New(maxSubjects, largestLimit int) (*Storage, error) {
 }
 
 // Decide is ports.LimiterStorage's.
-func (s *Storage) Decide(_ context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
-	var seats [throttle.MaxAsks]seat
-	var standings [throttle.MaxAsks]throttle.Standing
+func (s *Storage) Decide(_ context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
+	var seats [throttle.MaxChecks]seat
+	var standings [throttle.MaxChecks]throttle.State
 	n := asks.Len()
 	for i := range n {
 		ask := asks.At(i)
@@ -122,7 +122,7 @@ func (s *Storage) Forgotten() uint64 {
 // locks are the shards that a decision holds: each once, in ascending order, so that two decisions never wait for each other.
 type locks struct {
 	n  int
-	of [throttle.MaxAsks]int
+	of [throttle.MaxChecks]int
 }
 
 func locksOf(seats []seat) locks {

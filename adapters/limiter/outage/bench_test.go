@@ -33,7 +33,7 @@ func BenchmarkOverhead(b *testing.B) {
 		begun := clock.Instant()
 		for range batch {
 			number++
-			asks := throttle.NewAsks(throttle.Ask{
+			asks := throttle.NewChecks(throttle.Check{
 				Dimension: throttle.ByInstall, Subject: throttle.Subject{byte(number >> 8), byte(number)}, Limit: limit, Window: window,
 			})
 			if _, err := storage.Decide(context.Background(), clock.Instant(), asks); err != nil {

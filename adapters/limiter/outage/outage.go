@@ -106,7 +106,7 @@ func New(parts Parts) *Storage {
 
 // Decide is ports.LimiterStorage's. A caller who goes away says nothing of the shared storage: it never hears of that, and its answer or its silence
 // until the deadline counts as any other.
-func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
+func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
 	if err := ctx.Err(); err != nil {
 		return throttle.Decision{}, err
 	}
@@ -133,7 +133,7 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttl
 }
 
 // byPolicy decides in the shared storage's stead.
-func (s *Storage) byPolicy(ctx context.Context, now throttle.Instant, asks throttle.Asks, cause error) (throttle.Decision, error) {
+func (s *Storage) byPolicy(ctx context.Context, now throttle.Instant, asks throttle.Checks, cause error) (throttle.Decision, error) {
 	s.parts.Events.Record(ctx, ports.LimiterOutageDecision{Policy: s.parts.Policy})
 	switch s.parts.Policy {
 	case ports.OutageLocal:

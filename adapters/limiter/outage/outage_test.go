@@ -42,7 +42,7 @@ func TestAnOutageUnderEachPolicy(t *testing.T) {
 					r := start(t, shared, policy)
 					decision, err := r.askFor(t.Context(), 1)
 					require.NoError(t, err)
-					assert.Equal(t, limit-1, decision.At(0).Left)
+					assert.Equal(t, limit-1, decision.At(0).Remaining)
 					assert.Equal(t, ports.Condition{Name: "limiter", Ready: true}, r.Condition())
 
 					shared.is(fault)
@@ -70,7 +70,7 @@ func TestAnOutageUnderEachPolicy(t *testing.T) {
 					assert.Equal(t, ports.Condition{Name: "limiter", Ready: true}, r.Condition())
 					decision, err = r.askFor(t.Context(), 1)
 					require.NoError(t, err)
-					assert.Equal(t, limit-2, decision.At(0).Left, "what the shared storage knew counts again")
+					assert.Equal(t, limit-2, decision.At(0).Remaining, "what the shared storage knew counts again")
 
 					told := r.events.told()
 					require.Len(t, told, 2, "once each way")
@@ -152,7 +152,7 @@ func TestTheLocalStoragesErrorIsTheAnswer(t *testing.T) {
 		shared := newServer(t)
 		shared.is(failing)
 		r := newReplica(t, shared, ports.OutageLocal, system.NewClock(), 1)
-		_, err := r.Decide(t.Context(), 0, throttle.NewAsks(throttle.Ask{Limit: 101, Window: window}))
+		_, err := r.Decide(t.Context(), 0, throttle.NewChecks(throttle.Check{Limit: 101, Window: window}))
 		require.Error(t, err)
 		assert.NotErrorIs(t, err, errBroken)
 	})
@@ -181,7 +181,7 @@ func TestCallersWhoGoAway(t *testing.T) {
 	t.Run("are no failure of a storage that would have answered", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			shared := &portsmock.LimiterStorageMock{
-				DecideFunc: func(ctx context.Context, _ throttle.Instant, _ throttle.Asks) (throttle.Decision, error) {
+				DecideFunc: func(ctx context.Context, _ throttle.Instant, _ throttle.Checks) (throttle.Decision, error) {
 					select {
 					case <-ctx.Done():
 						return throttle.Decision{}, ctx.Err()

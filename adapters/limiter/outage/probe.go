@@ -98,9 +98,9 @@ func (s *Storage) probe(ctx context.Context, timeout time.Duration) error {
 	default:
 		return errStuck
 	}
-	asks := throttle.NewAsks(
-		throttle.Ask{Dimension: throttle.ByAddress, Subject: s.draw(), Limit: 1, Window: window},
-		throttle.Ask{Dimension: throttle.ByInstall, Subject: s.draw(), Limit: 1, Window: window})
+	asks := throttle.NewChecks(
+		throttle.Check{Dimension: throttle.ByAddress, Subject: s.draw(), Limit: 1, Window: window},
+		throttle.Check{Dimension: throttle.ByInstall, Subject: s.draw(), Limit: 1, Window: window})
 	asked := s.ask(ctx, timeout, s.parts.Clock.Instant(), asks)
 	defer asked.cancel()
 	select {

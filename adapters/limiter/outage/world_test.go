@@ -93,7 +93,7 @@ func (s *server) now() (fault, *memory.Storage, <-chan struct{}) {
 }
 
 // Decide is ports.LimiterStorage's.
-func (s *server) Decide(ctx context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
+func (s *server) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
 	s.calls.Add(1)
 	for underWay := s.underWay.Add(1); ; {
 		most := s.most.Load()
@@ -192,7 +192,7 @@ func start(t *testing.T, shared ports.LimiterStorage, policy ports.OutagePolicy)
 
 // askFor asks one grant for a subject.
 func (r *replica) askFor(ctx context.Context, number int) (throttle.Decision, error) {
-	return r.Decide(ctx, r.clock.Instant(), throttle.NewAsks(throttle.Ask{
+	return r.Decide(ctx, r.clock.Instant(), throttle.NewChecks(throttle.Check{
 		Dimension: throttle.ByInstall, Subject: throttle.Subject{1, 0, byte(number >> 8), byte(number)}, Limit: limit, Window: window,
 	}))
 }

@@ -26,12 +26,12 @@ func BenchmarkDecide(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					number := count.Add(1) / 10
-					var of [2]throttle.Ask
+					var of [2]throttle.Check
 					for i := range of {
-						of[i] = throttle.Ask{Dimension: throttle.Dimension(i), Limit: limit, Window: time.Minute}
+						of[i] = throttle.Check{Dimension: throttle.Dimension(i), Limit: limit, Window: time.Minute}
 						binary.BigEndian.PutUint64(of[i].Subject[8*i:], number)
 					}
-					_, err := storage.Decide(context.Background(), 0, throttle.NewAsks(of[:]...))
+					_, err := storage.Decide(context.Background(), 0, throttle.NewChecks(of[:]...))
 					require.NoError(b, err)
 				}
 			})

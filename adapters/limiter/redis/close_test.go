@@ -33,7 +33,7 @@ func TestCloseWhileHanging(t *testing.T) {
 				require.NoError(t, err)
 				failed := make(chan error, 1)
 				go func() {
-					_, err := storage.Decide(context.Background(), 0, throttle.NewAsks(hour(1, 4)))
+					_, err := storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
 					failed <- err
 				}()
 				for heard := range f.heard {
@@ -44,10 +44,10 @@ func TestCloseWhileHanging(t *testing.T) {
 				end(t, storage)
 				var unavailable *redis.UnavailableError
 				require.ErrorAs(t, <-failed, &unavailable)
-				_, err = storage.Decide(context.Background(), 0, throttle.NewAsks(hour(1, 4)))
+				_, err = storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
 				require.ErrorAs(t, err, &unavailable)
 				assert.Equal(t, redis.Unreachable, unavailable.Reason)
-				assert.Eventually(t, func() bool { return f.open.Load() == 0 }, redisserver.Patience, time.Millisecond, "no connection is left")
+				assert.Eventually(t, func() bool { return f.open.Load() == 0 }, redisserver.Timeout, time.Millisecond, "no connection is left")
 				end(t, storage)
 			})
 		}

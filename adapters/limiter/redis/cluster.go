@@ -14,7 +14,7 @@ import (
 // All are first only read: where any would refuse, nothing is written, so that who is blocked by one limit takes nothing from the others,
 // however often he asks. Otherwise one is taken after the other, each by a script that judges anew. So no limit is ever passed. Where a later one
 // refuses after all, the earlier ones are taken back: in between, another caller may have been refused once too often.
-func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now throttle.Instant, asks *throttle.Asks) (throttle.Decision, error) {
+func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now throttle.Instant, asks *throttle.Checks) (throttle.Decision, error) {
 	seen, err := s.lookAtAll(ctx, client, now, asks)
 	if err != nil {
 		return throttle.Decision{}, err
@@ -29,7 +29,7 @@ func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now th
 			return throttle.Decision{}, err
 		}
 		seen.of[i] = got.of[0]
-		if seen.of[i].standing.RetryIn > 0 {
+		if seen.of[i].standing.RetryAfter > 0 {
 			s.takeAllBack(ctx, client, seen.of[:i])
 			break
 		}
@@ -38,7 +38,7 @@ func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now th
 }
 
 // lookAtAll reads how all asks stand, from all nodes at once.
-func (s *Storage) lookAtAll(ctx context.Context, client rueidis.Client, now throttle.Instant, asks *throttle.Asks) (judgedAsks, error) {
+func (s *Storage) lookAtAll(ctx context.Context, client rueidis.Client, now throttle.Instant, asks *throttle.Checks) (judgedAsks, error) {
 	all := judgedAsks{n: asks.Len()}
 	errs := make([]error, asks.Len())
 	var group sync.WaitGroup
@@ -71,7 +71,7 @@ func (s *Storage) takeAllBack(ctx context.Context, client rueidis.Client, taken 
 		defer cancel()
 		for i := range taken {
 			// Nobody can do anything about an error, and the next decision will meet it too.
-			_ = s.takeBack(own, client, taken[i].standing.Ask, taken[i].mark)
+			_ = s.takeBack(own, client, taken[i].standing.Check, taken[i].mark)
 		}
 	}()
 	select {

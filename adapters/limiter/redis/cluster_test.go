@@ -16,7 +16,7 @@ import (
 )
 
 // at is an ask whose grants lie on the master of that index, one of several such.
-func at(t *testing.T, cluster *redisserver.Cluster, storage *redis.Storage, master, which, limit int) throttle.Ask {
+func at(t *testing.T, cluster *redisserver.Cluster, storage *redis.Storage, master, which, limit int) throttle.Check {
 	t.Helper()
 	for number := range byte(255) {
 		of := hour(number, limit)
@@ -31,11 +31,11 @@ func at(t *testing.T, cluster *redisserver.Cluster, storage *redis.Storage, mast
 		}
 	}
 	require.Fail(t, "no such subject")
-	return throttle.Ask{}
+	return throttle.Check{}
 }
 
 // counted is how many grants of an ask count: read by one more, which the limit must leave room for.
-func counted(t *testing.T, storage *redis.Storage, of throttle.Ask) int {
+func counted(t *testing.T, storage *redis.Storage, of throttle.Check) int {
 	t.Helper()
 	return of.Limit - 1 - left(t, storage, of)
 }
@@ -45,8 +45,8 @@ func TestClusterSpreadsSubjects(t *testing.T) {
 	storage := open(t, cluster.URL(), patient)
 	for number := range byte(60) {
 		decision := decide(t, storage, 0, hour(number, 4), hour(number+100, 4))
-		assert.Equal(t, 3, decision.At(0).Left)
-		assert.Equal(t, 3, decision.At(1).Left)
+		assert.Equal(t, 3, decision.At(0).Remaining)
+		assert.Equal(t, 3, decision.At(1).Remaining)
 	}
 	total := int64(0)
 	for _, master := range cluster.Masters {
@@ -72,7 +72,7 @@ func TestClusterHammering(t *testing.T) {
 		group.Go(func() {
 			for range 25 {
 				decision := decide(t, storage, 0, address, install)
-				assert.Equal(t, 1000, decision.At(0).Left)
+				assert.Equal(t, 1000, decision.At(0).Remaining)
 				assert.True(t, decision.Refused())
 			}
 		})
@@ -127,8 +127,8 @@ func TestClusterSecondFails(t *testing.T) {
 	}
 	cluster.Masters[1].Do(t, "CONFIG", "SET", "maxmemory", "0")
 	decision := decide(t, storage, 0, address, install)
-	assert.Equal(t, 998, decision.At(0).Left)
-	assert.Equal(t, 2, decision.At(1).Left)
+	assert.Equal(t, 998, decision.At(0).Remaining)
+	assert.Equal(t, 2, decision.At(1).Remaining)
 }
 
 // TestClusterNodeHangs: what needs the node fails by the timeout and takes nothing elsewhere, what needs it not goes on.
@@ -141,10 +141,10 @@ func TestClusterNodeHangs(t *testing.T) {
 	answers(t, storage, address)
 	cluster.Masters[1].Hang(t)
 	assert.Equal(t, redis.TimedOut, fails(t, storage, address, install).Reason)
-	decision, err := storage.Decide(context.Background(), 0, throttle.NewAsks(address))
+	decision, err := storage.Decide(context.Background(), 0, throttle.NewChecks(address))
 	cluster.Masters[1].Resume(t)
 	require.NoError(t, err)
-	assert.Equal(t, 997, decision.At(0).Left, "two were counted before, and this one")
+	assert.Equal(t, 997, decision.At(0).Remaining, "two were counted before, and this one")
 }
 
 func TestClusterFailover(t *testing.T) {
@@ -160,5 +160,5 @@ func TestClusterFailover(t *testing.T) {
 	cluster.Masters[1].Kill()
 	cluster.AwaitFailover(t, 1)
 	decision := answers(t, storage, address, install)
-	assert.Equal(t, 2, decision.At(1).Left, "the replica has what was replicated")
+	assert.Equal(t, 2, decision.At(1).Remaining, "the replica has what was replicated")
 }

@@ -35,10 +35,10 @@ func (s *Storage) by(prefix string, by clock) *Storage {
 }
 
 // Key is where an ask's grants lie.
-func (s *Storage) Key(ask throttle.Ask) string { return s.key(ask) }
+func (s *Storage) Key(ask throttle.Check) string { return s.key(ask) }
 
 // TakeBack takes back a grant that was given at an instant.
-func (s *Storage) TakeBack(ctx context.Context, ask throttle.Ask, given throttle.Instant) error {
+func (s *Storage) TakeBack(ctx context.Context, ask throttle.Check, given throttle.Instant) error {
 	client, err := s.server.get(ctx)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ const (
 func Codes() []string { return slices.Collect(maps.Keys(codes)) }
 
 // ReadAnswer is what the storage makes of a script's answer to one ask: how it stands.
-func (s *Storage) ReadAnswer(ask throttle.Ask, answer string) (throttle.Standing, error) {
-	read, err := s.read([]throttle.Ask{ask}, answer)
+func (s *Storage) ReadAnswer(ask throttle.Check, answer string) (throttle.State, error) {
+	read, err := s.read([]throttle.Check{ask}, answer)
 	return read.of[0].standing, err
 }

@@ -26,16 +26,16 @@ import (
 )
 
 // hour is a window that no test sees end.
-func hour(number byte, limit int) throttle.Ask {
+func hour(number byte, limit int) throttle.Check {
 	of := ask(number, limit)
 	of.Window = time.Hour
 	return of
 }
 
 // fails asks, and returns why there was no answer.
-func fails(t *testing.T, storage *redis.Storage, asks ...throttle.Ask) *redis.UnavailableError {
+func fails(t *testing.T, storage *redis.Storage, asks ...throttle.Check) *redis.UnavailableError {
 	t.Helper()
-	decision, err := storage.Decide(context.Background(), 0, throttle.NewAsks(asks...))
+	decision, err := storage.Decide(context.Background(), 0, throttle.NewChecks(asks...))
 	var unavailable *redis.UnavailableError
 	require.ErrorAs(t, err, &unavailable)
 	require.False(t, decision.Decided())
@@ -43,12 +43,12 @@ func fails(t *testing.T, storage *redis.Storage, asks ...throttle.Ask) *redis.Un
 }
 
 // answers asks until the storage answers again, which may take as long as finding out that a connection is gone.
-func answers(t *testing.T, storage *redis.Storage, asks ...throttle.Ask) throttle.Decision {
+func answers(t *testing.T, storage *redis.Storage, asks ...throttle.Check) throttle.Decision {
 	t.Helper()
-	late, cancel := context.WithTimeout(context.Background(), redisserver.Patience)
+	late, cancel := context.WithTimeout(context.Background(), redisserver.Timeout)
 	defer cancel()
 	for {
-		decision, err := storage.Decide(late, 0, throttle.NewAsks(asks...))
+		decision, err := storage.Decide(late, 0, throttle.NewChecks(asks...))
 		if err == nil {
 			return decision
 		}
@@ -56,10 +56,10 @@ func answers(t *testing.T, storage *redis.Storage, asks ...throttle.Ask) throttl
 	}
 }
 
-func left(t *testing.T, storage *redis.Storage, of throttle.Ask) int {
+func left(t *testing.T, storage *redis.Storage, of throttle.Check) int {
 	t.Helper()
 	decision := answers(t, storage, of)
-	return decision.At(0).Left
+	return decision.At(0).Remaining
 }
 
 func TestScriptFlush(t *testing.T) {
@@ -113,7 +113,7 @@ func TestHang(t *testing.T) {
 				group.Go(func() {
 					for range tries {
 						began := time.Now()
-						_, err := storage.Decide(context.Background(), 0, throttle.NewAsks(hour(number, limit)))
+						_, err := storage.Decide(context.Background(), 0, throttle.NewChecks(hour(number, limit)))
 						took := int64(time.Since(began))
 						for before := longest.Load(); took > before && !longest.CompareAndSwap(before, took); before = longest.Load() {
 						}
@@ -160,8 +160,8 @@ func TestFullServer(t *testing.T) {
 	assert.True(t, refused.Refused(), "a refusal needs no room")
 	server.Do(t, "CONFIG", "SET", "maxmemory", "0")
 	decision := answers(t, storage, hour(2, 4), hour(3, 4))
-	assert.Equal(t, 3, decision.At(0).Left, "nothing was taken")
-	assert.Equal(t, 3, decision.At(1).Left)
+	assert.Equal(t, 3, decision.At(0).Remaining, "nothing was taken")
+	assert.Equal(t, 3, decision.At(1).Remaining)
 }
 
 // TestForeignValues has others have written under a subject's key. None of it decides, and none of it keeps the server busy.
@@ -331,13 +331,13 @@ func TestClose(t *testing.T) {
 			answers(t, storage, hour(1, 4))
 			hung.Hang(t)
 		}
-		_, _ = storage.Decide(context.Background(), 0, throttle.NewAsks(hour(1, 4)))
+		_, _ = storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
 		end(t, storage)
-		_, err = storage.Decide(context.Background(), 0, throttle.NewAsks(hour(1, 4)))
+		_, err = storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
 		require.Error(t, err, "closed")
 	}
 	// rueidis sleeps for up to a second before it finds out that there is nothing left to look at.
-	assert.Eventually(t, func() bool { return goleak.Find(before) == nil }, redisserver.Patience, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { return goleak.Find(before) == nil }, redisserver.Timeout, 10*time.Millisecond)
 }
 
 // TestSeveralStorages has the replicas of one installation ask at once.
@@ -356,7 +356,7 @@ func TestSeveralStorages(t *testing.T) {
 					group.Go(func() {
 						for try := range tries {
 							install := (caller*7 + try) % installs
-							asks := throttle.NewAsks(hour(100, perAddress), hour(byte(install), perInstall))
+							asks := throttle.NewChecks(hour(100, perAddress), hour(byte(install), perInstall))
 							decision, err := storage.Decide(context.Background(), 0, asks)
 							assert.NoError(t, err)
 							if decision.Decided() && !decision.Refused() {

@@ -63,7 +63,7 @@ func TestUnaskedAnswer(t *testing.T) {
 			for range tries {
 				ctx, cancel := context.WithCancel(context.Background())
 				timer := time.AfterFunc(time.Duration(random.IntN(400))*time.Microsecond, cancel)
-				_, _ = storage.Decide(ctx, 0, throttle.NewAsks(hour(1, 4)))
+				_, _ = storage.Decide(ctx, 0, throttle.NewChecks(hour(1, 4)))
 				timer.Stop()
 				cancel()
 			}

@@ -54,7 +54,7 @@ func TestNothingIsTold(t *testing.T) {
 	storage := open(t, server.URL(), patient)
 	digester := throttle.NewDigester([]byte(secret))
 	for i := range 50 {
-		asks := []throttle.Ask{
+		asks := []throttle.Check{
 			{Dimension: throttle.ByAddress, Subject: digester.Subject(throttle.ByAddress, address), Limit: 100, Window: window},
 			{Dimension: throttle.ByInstall, Subject: digester.Subject(throttle.ByInstall, fmt.Sprint(id, i)), Limit: 4, Window: window},
 		}

@@ -253,7 +253,7 @@ func FuzzHostileServer(f *testing.F) {
 // brief is a timeout that a fuzzed server may keep a caller.
 const brief = 20 * time.Millisecond
 
-func asks(all ...throttle.Ask) throttle.Asks { return throttle.NewAsks(all...) }
+func asks(all ...throttle.Check) throttle.Checks { return throttle.NewChecks(all...) }
 
 // allocated is how many bytes were allocated so far.
 func allocated() uint64 {

@@ -23,12 +23,12 @@ const (
 	window                  = time.Minute
 )
 
-func ask(number byte, limit int) throttle.Ask {
-	return throttle.Ask{Dimension: throttle.ByInstall, Subject: throttle.Subject{1, number}, Limit: limit, Window: window}
+func ask(number byte, limit int) throttle.Check {
+	return throttle.Check{Dimension: throttle.ByInstall, Subject: throttle.Subject{1, number}, Limit: limit, Window: window}
 }
 
-func decide(t require.TestingT, storage *redis.Storage, now throttle.Instant, asks ...throttle.Ask) throttle.Decision {
-	decision, err := storage.Decide(context.Background(), now, throttle.NewAsks(asks...))
+func decide(t require.TestingT, storage *redis.Storage, now throttle.Instant, asks ...throttle.Check) throttle.Decision {
+	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(asks...))
 	require.NoError(t, err)
 	return decision
 }
@@ -36,20 +36,20 @@ func decide(t require.TestingT, storage *redis.Storage, now throttle.Instant, as
 // ledger is every grant of one subject, in order, counted one by one.
 type ledger []throttle.Instant
 
-func (l ledger) stand(ask throttle.Ask, now throttle.Instant) throttle.Standing {
+func (l ledger) stand(ask throttle.Check, now throttle.Instant) throttle.State {
 	var counted []throttle.Instant
 	for _, given := range l {
 		if given.After(ask.Window) > now {
 			counted = append(counted, given)
 		}
 	}
-	standing := throttle.Standing{Ask: ask, Left: max(0, ask.Limit-len(counted))}
+	standing := throttle.State{Check: ask, Remaining: max(0, ask.Limit-len(counted))}
 	switch {
-	case standing.Left == 0:
-		standing.RetryIn = now.Until(counted[len(counted)-ask.Limit].After(ask.Window))
-		standing.GrowsIn = standing.RetryIn
+	case standing.Remaining == 0:
+		standing.RetryAfter = now.Until(counted[len(counted)-ask.Limit].After(ask.Window))
+		standing.ResetAfter = standing.RetryAfter
 	case len(counted) > 0:
-		standing.GrowsIn = now.Until(counted[0].After(ask.Window))
+		standing.ResetAfter = now.Until(counted[0].After(ask.Window))
 	}
 	return standing
 }
@@ -131,7 +131,7 @@ func TestClockStepsBack(t *testing.T) {
 			}
 			decision := decide(rt, storage, now.After(ahead), ask(1, limit))
 			if decision.Refused() {
-				wait := decision.At(0).RetryIn
+				wait := decision.At(0).RetryAfter
 				require.LessOrEqual(rt, wait, window)
 				if rapid.Bool().Draw(rt, "obeys") {
 					now = now.After(wait)
@@ -161,10 +161,10 @@ func TestLargeLimits(t *testing.T) {
 				now := start.After(time.Duration(i) * step)
 				decision := decide(t, storage, now, ask(1, limit))
 				require.False(t, decision.Refused(), "grant %d", i)
-				require.Equal(t, max(0, limit-1-i), decision.At(0).Left)
+				require.Equal(t, max(0, limit-1-i), decision.At(0).Remaining)
 				if i >= limit-1 {
 					refused := decide(t, storage, now, ask(1, limit))
-					require.Equal(t, step, refused.At(0).RetryIn, "after grant %d", i)
+					require.Equal(t, step, refused.At(0).RetryAfter, "after grant %d", i)
 				}
 			}
 		})
@@ -184,7 +184,7 @@ func TestLateAroundTheEnd(t *testing.T) {
 			continue
 		}
 		late := decide(t, storage, now-1, ask(1, limit))
-		require.Equal(t, step, late.At(0).RetryIn, "after grant %d", i)
+		require.Equal(t, step, late.At(0).RetryAfter, "after grant %d", i)
 	}
 }
 
@@ -198,9 +198,9 @@ func TestStepBack(t *testing.T) {
 		require.False(t, given.Refused())
 	}
 	decision := decide(t, storage, back, ask(1, limit))
-	assert.Equal(t, window, decision.At(0).RetryIn)
+	assert.Equal(t, window, decision.At(0).RetryAfter)
 	decision = decide(t, storage, back.After(window-1), ask(1, limit))
-	assert.Equal(t, time.Nanosecond, decision.At(0).RetryIn)
+	assert.Equal(t, time.Nanosecond, decision.At(0).RetryAfter)
 	for range limit {
 		decision = decide(t, storage, back.After(window), ask(1, limit))
 		assert.False(t, decision.Refused())
@@ -245,5 +245,5 @@ func TestAnswersThatCannotBe(t *testing.T) {
 	}
 	standing, err := storage.ReadAnswer(ask(1, 4), answer(4, micros))
 	require.NoError(t, err)
-	assert.Equal(t, throttle.Standing{Ask: ask(1, 4), GrowsIn: window, RetryIn: window}, standing)
+	assert.Equal(t, throttle.State{Check: ask(1, 4), ResetAfter: window, RetryAfter: window}, standing)
 }

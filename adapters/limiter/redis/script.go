@@ -61,7 +61,7 @@ func (c clock) in(d time.Duration) int64 { return ceil(d, c.unit) }
 func ceil(d, unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
 
 // key is where the ask's grants lie: by subject and window. Replicas that share a server must agree on it.
-func (s *Storage) key(ask throttle.Ask) string {
+func (s *Storage) key(ask throttle.Check) string {
 	text := make([]byte, 0, 64) // on the stack
 	text = append(text, s.prefix...)
 	text = base64.RawURLEncoding.AppendEncode(text, ask.Subject[:])
@@ -71,19 +71,19 @@ func (s *Storage) key(ask throttle.Ask) string {
 
 // judged is how one ask stands before anything is taken, and the server's instant for it, which is a grant's mark.
 type judged struct {
-	standing throttle.Standing
+	standing throttle.State
 	mark     int64
 }
 
 // judgedAsks are asks as they were judged, in their order.
 type judgedAsks struct {
 	n  int
-	of [throttle.MaxAsks]judged
+	of [throttle.MaxChecks]judged
 }
 
 // decision is what comes of them.
 func (j *judgedAsks) decision() throttle.Decision {
-	var standings [throttle.MaxAsks]throttle.Standing
+	var standings [throttle.MaxChecks]throttle.State
 	for i := range j.n {
 		standings[i] = j.of[i].standing
 	}
@@ -94,9 +94,9 @@ func (j *judgedAsks) decision() throttle.Decision {
 var errAnswer = errors.New("redis: not an answer of the script")
 
 // judge has the script judge asks whose keys lie on one server, and do what verb says.
-func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb, now throttle.Instant, asks ...throttle.Ask) (judgedAsks, error) {
-	var keys [throttle.MaxAsks]string
-	args := make([]string, 0, 1+3*throttle.MaxAsks+2)
+func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb, now throttle.Instant, asks ...throttle.Check) (judgedAsks, error) {
+	var keys [throttle.MaxChecks]string
+	args := make([]string, 0, 1+3*throttle.MaxChecks+2)
 	args = append(args, string(do))
 	for i, ask := range asks {
 		keys[i] = s.key(ask)
@@ -114,7 +114,7 @@ func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb, now
 }
 
 // read reads the script's answer.
-func (s *Storage) read(asks []throttle.Ask, answer string) (judgedAsks, error) {
+func (s *Storage) read(asks []throttle.Check, answer string) (judgedAsks, error) {
 	const each = 4 + 8 + 8
 	all := judgedAsks{n: len(asks)}
 	if len(answer) != each*len(asks) {
@@ -126,9 +126,9 @@ func (s *Storage) read(asks []throttle.Ask, answer string) (judgedAsks, error) {
 		if uint64(counted) > uint64(ask.Limit) || grows > uint64(s.clock.in(ask.Window)) {
 			return judgedAsks{}, errAnswer
 		}
-		standing := throttle.Standing{Ask: ask, Left: ask.Limit - int(counted), GrowsIn: time.Duration(grows) * s.clock.unit}
-		if standing.Left == 0 {
-			standing.RetryIn = standing.GrowsIn
+		standing := throttle.State{Check: ask, Remaining: ask.Limit - int(counted), ResetAfter: time.Duration(grows) * s.clock.unit}
+		if standing.Remaining == 0 {
+			standing.RetryAfter = standing.ResetAfter
 		}
 		all.of[i] = judged{standing: standing, mark: int64(binary.BigEndian.Uint64(of[12:]))}
 	}
@@ -136,6 +136,6 @@ func (s *Storage) read(asks []throttle.Ask, answer string) (judgedAsks, error) {
 }
 
 // takeBack takes back the grant of an ask by its mark.
-func (s *Storage) takeBack(ctx context.Context, client rueidis.Client, ask throttle.Ask, mark int64) error {
+func (s *Storage) takeBack(ctx context.Context, client rueidis.Client, ask throttle.Check, mark int64) error {
 	return takebackScript.Exec(ctx, client, []string{s.key(ask)}, []string{strconv.FormatInt(mark, 10)}).Error()
 }

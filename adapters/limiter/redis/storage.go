@@ -58,7 +58,7 @@ func (s *Storage) Unverified() bool {
 func (s *Storage) Close(ctx context.Context) { s.server.close(ctx) }
 
 // Decide is ports.LimiterStorage's. now is passed over: the server's clock decides.
-func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttle.Asks) (throttle.Decision, error) {
+func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
 	if asks.Len() == 0 {
 		return throttle.Decision{}, nil
 	}
@@ -71,8 +71,8 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttl
 }
 
 // decideAtOnce is a decision where all keys lie on one server.
-func (s *Storage) decideAtOnce(ctx context.Context, client rueidis.Client, now throttle.Instant, asks *throttle.Asks) (throttle.Decision, error) {
-	var all [throttle.MaxAsks]throttle.Ask
+func (s *Storage) decideAtOnce(ctx context.Context, client rueidis.Client, now throttle.Instant, asks *throttle.Checks) (throttle.Decision, error) {
+	var all [throttle.MaxChecks]throttle.Check
 	for i := range asks.Len() {
 		all[i] = asks.At(i)
 	}

@@ -30,7 +30,7 @@ func open(t testing.TB, url string, timeout time.Duration) *redis.Storage {
 // end closes a storage, which nothing may keep up.
 func end(t testing.TB, storage *redis.Storage) {
 	t.Helper()
-	late, cancel := context.WithTimeout(context.Background(), redisserver.Patience)
+	late, cancel := context.WithTimeout(context.Background(), redisserver.Timeout)
 	defer cancel()
 	storage.Close(late)
 	require.NoError(t, late.Err())

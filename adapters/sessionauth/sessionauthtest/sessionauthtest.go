@@ -74,7 +74,7 @@ func (i *Issuer) publish(w http.ResponseWriter, _ *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.reads++
-	ring, err := keys.NewRing(i.all...)
+	ring, err := keys.NewKeyring(i.all...)
 	if err != nil {
 		panic(err) // keys are drawn, and their ids counted
 	}
@@ -124,7 +124,7 @@ func (i *Issuer) Mint(installID string, change func(*session.Claims)) string {
 	i.mu.Lock()
 	signer := i.all[len(i.all)-1]
 	i.mu.Unlock()
-	claims := session.Terms{Issuer: Name, Audience: Audience, Lifetime: Lifetime}.Claims(id, signer.ID(), time.Now())
+	claims := session.Settings{Issuer: Name, Audience: Audience, Lifetime: Lifetime}.Claims(id, signer.ID(), time.Now())
 	change(&claims)
 	return token.Sign(claims, signer)
 }

@@ -100,7 +100,7 @@ func TestGeneratedClient(t *testing.T) {
 
 	assert.Equal(t, string(client.Unauthorized), refusal(t, api))
 	assert.Equal(t, string(client.InvalidToken), refusal(t, api, bearer("x")))
-	require.Eventually(t, func() bool { return refused(t, api, session.SessionToken) }, harness.Patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return refused(t, api, session.SessionToken) }, harness.Timeout, 50*time.Millisecond)
 	assert.Equal(t, string(client.ExpiredToken), refusal(t, api, bearer(session.SessionToken)))
 
 	keys, err := api.GetPublicKeysWithResponse(ctx, nil)

@@ -75,7 +75,7 @@ func (s *Server) run(t testing.TB, p program) {
 
 // accepts waits until a connection is accepted, and tells whether that came before the process ended.
 func (s *Server) accepts() bool {
-	late := time.After(Patience)
+	late := time.After(Timeout)
 	for {
 		conn, err := net.Dial("tcp", s.Addr)
 		if err == nil {

@@ -8,4 +8,4 @@ package redisserver
 import "time"
 
 // Patience is how long anything is waited for before it counts as a hang. No test measures time by it.
-const Patience = time.Minute
+const Timeout = time.Minute

@@ -34,7 +34,7 @@ func (l *log) String() string {
 
 // await waits until the log holds words, and tells whether it did before the server ended.
 func (l *log) await(words string, ended <-chan struct{}) bool {
-	late := time.After(Patience)
+	late := time.After(Timeout)
 	for {
 		l.mu.Lock()
 		found, grown := strings.Contains(l.text.String(), words), l.grown

@@ -1,4 +1,4 @@
-package edge_test
+package server_test
 
 import (
 	"context"
@@ -13,13 +13,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/adapters/system"
 )
 
 // TestWhereFramingIsInDoubtTheConnectionCloses, whatever the handler does with the request, and so that what comes behind it is never answered.
 func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
-	routes := []edge.Route{
+	routes := []server.Route{
 		{Pattern: "/read", Handle: func(w http.ResponseWriter, r *http.Request) error {
 			_, err := io.Copy(io.Discard, r.Body)
 			w.WriteHeader(http.StatusOK)
@@ -38,10 +38,10 @@ func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
 			return errors.New("on purpose")
 		}},
 	}
-	server, err := edge.Listen(context.Background(), "127.0.0.1:0", edge.New(routes, system.NewClock(), traffic{}, slog.New(slog.DiscardHandler)),
-		edge.Bounds{Read: patience, Idle: patience, Connections: 100}, edge.Entry{}, slog.New(slog.DiscardHandler))
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0", server.NewRouter(routes, system.NewClock(), traffic{}, slog.New(slog.DiscardHandler)),
+		server.Limits{Read: patience, Idle: patience, Connections: 100}, server.Handshake{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(func() { server.Shutdown(context.Background()) })
+	t.Cleanup(func() { srv.Shutdown(context.Background()) })
 	const behind = "GET /read HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 	for name, sent := range map[string]struct {
 		line, headers, body string
@@ -58,7 +58,7 @@ func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
 	} {
 		for _, path := range []string{"/read", "/silent", "/panics", "/fails", "/unknown"} {
 			t.Run(name+" "+path, func(t *testing.T) {
-				client := dial(t, server)
+				client := dial(t, srv)
 				client.say(t, line(sent.line, path)+"Host: x\r\n"+sent.headers+"\r\n"+sent.body+behind)
 				first := client.hear(t)
 				// A body that nobody read closes the connection too, whatever its framing.

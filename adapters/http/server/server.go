@@ -1,4 +1,4 @@
-package edge
+package server
 
 import (
 	"context"
@@ -31,7 +31,7 @@ const (
 )
 
 // Bounds are what a listener grants to a connection.
-type Bounds struct {
+type Limits struct {
 	// Read is how long a request's headers and body may take, Idle how long a connection may wait for the next.
 	Read, Idle time.Duration
 	// Connections is how many may be open at once; further ones wait in the kernel's queue.
@@ -49,7 +49,7 @@ type Server struct {
 }
 
 // Listen opens address and serves handler on it in the background, to those who bring what entry asks for.
-func Listen(ctx context.Context, address string, handler http.Handler, bounds Bounds, entry Entry, logger *slog.Logger) (*Server, error) {
+func Listen(ctx context.Context, address string, handler http.Handler, bounds Limits, entry Handshake, logger *slog.Logger) (*Server, error) {
 	var config net.ListenConfig
 	inner, err := config.Listen(ctx, "tcp", address)
 	if err != nil {

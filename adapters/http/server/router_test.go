@@ -1,4 +1,4 @@
-package edge_test
+package server_test
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports/portsmock"
@@ -36,7 +36,7 @@ func (b *book) Answered(route, method string, status int, took time.Duration) {
 }
 
 // serve answers r by routes; the clock moves a millisecond at each look.
-func serve(r *http.Request, routes ...edge.Route) (*http.Response, *book, string) {
+func serve(r *http.Request, routes ...server.Route) (*http.Response, *book, string) {
 	var instant throttle.Instant
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant {
 		instant += throttle.Instant(time.Millisecond)
@@ -45,7 +45,7 @@ func serve(r *http.Request, routes ...edge.Route) (*http.Response, *book, string
 	var log bytes.Buffer
 	traffic, answer := &book{}, httptest.NewRecorder()
 	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	edge.New(routes, clock, traffic, logger).ServeHTTP(answer, r)
+	server.NewRouter(routes, clock, traffic, logger).ServeHTTP(answer, r)
 	return answer.Result(), traffic, log.String()
 }
 
@@ -61,7 +61,7 @@ func target(method, uri string) *http.Request {
 }
 
 func TestPathsAreMatchedAsSent(t *testing.T) {
-	routes := []edge.Route{{Pattern: "/a/b", Methods: []string{"GET"}, Handle: ok}, {Pattern: "/below", Below: true, Handle: ok}}
+	routes := []server.Route{{Pattern: "/a/b", Methods: []string{"GET"}, Handle: ok}, {Pattern: "/below", Subtree: true, Handle: ok}}
 	for uri, status := range map[string]int{
 		"/a/b": 200, "/a/b?x": 200, "/a/b?": 200, "http://host/a/b": 200, "http://host/a/b?x": 200, "https://host:1/below": 200,
 		"/below": 200, "/below/": 200, "/below/..": 200, "/below//": 200, "/below%2Fx": 200, "/below%2fx": 200,
@@ -78,7 +78,7 @@ func TestPathsAreMatchedAsSent(t *testing.T) {
 }
 
 func TestMethods(t *testing.T) {
-	routes := []edge.Route{
+	routes := []server.Route{
 		{Pattern: "/get", Methods: []string{"GET"}, Handle: ok},
 		{Pattern: "/post", Methods: []string{"POST"}, Handle: ok},
 		{Pattern: "/any", Handle: ok},
@@ -163,7 +163,7 @@ func TestEveryKindHasAShape(t *testing.T) {
 	}
 	for _, kind := range failure.Kinds() {
 		t.Run(kind.Code(), func(t *testing.T) {
-			answer, traffic, log := serve(target("GET", "/a"), edge.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
+			answer, traffic, log := serve(target("GET", "/a"), server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
 				return failure.New(kind, errors.New("a cause"))
 			}})
 			assert.Equal(t, statuses[kind], answer.StatusCode)
@@ -182,10 +182,10 @@ func TestAnExpectedStatusIsNoFailure(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return nil
 	}
-	routes := []edge.Route{
-		{Pattern: "/ready", Handle: unready, Expected: http.StatusServiceUnavailable},
+	routes := []server.Route{
+		{Pattern: "/ready", Handle: unready, ExpectedStatus: http.StatusServiceUnavailable},
 		{Pattern: "/other", Handle: unready},
-		{Pattern: "/broken", Handle: func(http.ResponseWriter, *http.Request) error { return errors.New("x") }, Expected: http.StatusServiceUnavailable},
+		{Pattern: "/broken", Handle: func(http.ResponseWriter, *http.Request) error { return errors.New("x") }, ExpectedStatus: http.StatusServiceUnavailable},
 	}
 	for path, level := range map[string]string{"/ready": "DEBUG", "/other": "WARN", "/broken": "WARN"} {
 		_, _, log := serve(target("GET", path), routes...)
@@ -195,8 +195,8 @@ func TestAnExpectedStatusIsNoFailure(t *testing.T) {
 
 // TestBytesAreThoseThatLeave: of an answer to HEAD none does.
 func TestBytesAreThoseThatLeave(t *testing.T) {
-	route := edge.Route{Pattern: "/a", Methods: []string{"GET"}, Handle: func(w http.ResponseWriter, _ *http.Request) error {
-		edge.WriteJSON(w, http.StatusOK, "four")
+	route := server.Route{Pattern: "/a", Methods: []string{"GET"}, Handle: func(w http.ResponseWriter, _ *http.Request) error {
+		server.WriteJSON(w, http.StatusOK, "four")
 		return nil
 	}}
 	for method, count := range map[string]string{"GET": `"bytes":6,`, "HEAD": `"bytes":0,`} {
@@ -209,7 +209,7 @@ func TestTrafficHasFewWords(t *testing.T) {
 	for _, c := range []struct{ method, uri, route, label string }{
 		{"GET", "/a", "/a", "GET"}, {"BREW", "/a/below", "/a", "other"}, {"get", "/a", "/a", "other"}, {"PUT", "/b", "unknown", "PUT"},
 	} {
-		_, traffic, _ := serve(target(c.method, c.uri), edge.Route{Pattern: "/a", Below: true, Handle: ok})
+		_, traffic, _ := serve(target(c.method, c.uri), server.Route{Pattern: "/a", Subtree: true, Handle: ok})
 		require.Len(t, traffic.lines, 1)
 		assert.Equal(t, c.route, traffic.lines[0].route)
 		assert.Equal(t, c.label, traffic.lines[0].method)
@@ -218,7 +218,7 @@ func TestTrafficHasFewWords(t *testing.T) {
 
 func TestPanics(t *testing.T) {
 	t.Run("before an answer", func(t *testing.T) {
-		answer, traffic, log := serve(target("GET", "/a"), edge.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
+		answer, traffic, log := serve(target("GET", "/a"), server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
 			panic("hunter2")
 		}})
 		assert.Equal(t, 500, answer.StatusCode)
@@ -229,7 +229,7 @@ func TestPanics(t *testing.T) {
 		assert.NotContains(t, log, "hunter2", "what was thrown may hold input")
 	})
 	t.Run("of the runtime", func(t *testing.T) {
-		_, _, log := serve(target("GET", "/a"), edge.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
+		_, _, log := serve(target("GET", "/a"), server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
 			var none []int
 			_ = none[len(log0)]
 			return nil
@@ -238,7 +238,7 @@ func TestPanics(t *testing.T) {
 	})
 	t.Run("in mid-answer", func(t *testing.T) {
 		assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
-			serve(target("GET", "/a"), edge.Route{Pattern: "/a", Handle: func(w http.ResponseWriter, _ *http.Request) error {
+			serve(target("GET", "/a"), server.Route{Pattern: "/a", Handle: func(w http.ResponseWriter, _ *http.Request) error {
 				w.WriteHeader(200)
 				panic("late")
 			}})
@@ -246,7 +246,7 @@ func TestPanics(t *testing.T) {
 	})
 	t.Run("that mean to break off", func(t *testing.T) {
 		assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
-			serve(target("GET", "/a"), edge.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
+			serve(target("GET", "/a"), server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
 				panic(http.ErrAbortHandler)
 			}})
 		})

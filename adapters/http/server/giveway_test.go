@@ -1,4 +1,4 @@
-package edge_test
+package server_test
 
 import (
 	"net/http"
@@ -16,8 +16,8 @@ func TestWhoeverSendsManyAtOnceStandsInLineForEach(t *testing.T) {
 	const many = 60 // which fit into the buffer of a connection
 	var turns atomic.Int64
 	var at []int64
-	server := listen(t, func(http.ResponseWriter, *http.Request) { at = append(at, turns.Load()) })
-	client := dial(t, server)
+	srv := listen(t, func(http.ResponseWriter, *http.Request) { at = append(at, turns.Load()) })
+	client := dial(t, srv)
 	client.say(t, whole)
 	client.hear(t)
 

@@ -1,4 +1,4 @@
-package edge
+package server
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 
 // recover answers for a handler that panicked. The log gets the stack; of what was thrown only the type, or the runtime's own words, for it
 // may hold input.
-func (e *Edge) recover(answer *recorder, r *http.Request) {
+func (e *Router) recover(answer *recorder, r *http.Request) {
 	thrown := recover()
 	if thrown == nil {
 		return

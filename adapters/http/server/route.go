@@ -1,4 +1,4 @@
-package edge
+package server
 
 import (
 	"net/http"
@@ -16,14 +16,14 @@ type Route struct {
 	// Pattern is the path, exactly as a client must send it.
 	Pattern string
 	// Below says that every path below Pattern belongs to it too, whatever its form.
-	Below bool
+	Subtree bool
 	// Methods are those that are answered; GET brings HEAD along. None means any.
 	Methods []string
 	Handle  Handler
 	// Expected is a status of 5xx that is an answer on this route, and no failure of the service; 0 for none.
-	Expected int
+	ExpectedStatus int
 	// Around goes around whoever answers on the route, refusals included; nil for nothing.
-	Around func(Handler) Handler
+	Middleware func(Handler) Handler
 }
 
 // unknown is the route of whatever matches no other.
@@ -36,13 +36,13 @@ func (t *Route) matches(path string) bool {
 	if !found || rest == "" {
 		return found
 	}
-	return t.Below && (rest[0] == '/' || len(rest) >= 3 && strings.EqualFold(rest[:3], "%2F"))
+	return t.Subtree && (rest[0] == '/' || len(rest) >= 3 && strings.EqualFold(rest[:3], "%2F"))
 }
 
 // handler is who answers a request of that method.
 func (t *Route) handler(method string) Handler {
-	if t.Around != nil {
-		return t.Around(t.answerer(method))
+	if t.Middleware != nil {
+		return t.Middleware(t.answerer(method))
 	}
 	return t.answerer(method)
 }

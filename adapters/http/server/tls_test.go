@@ -1,4 +1,4 @@
-package edge_test
+package server_test
 
 import (
 	"bufio"
@@ -17,28 +17,28 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/test/pki"
 )
 
 // listenTLS serves handler over TLS with that certificate.
-func listenTLS(t *testing.T, pair pki.Pair, read time.Duration, handler http.HandlerFunc) *edge.Server {
+func listenTLS(t *testing.T, pair pki.Pair, read time.Duration, handler http.HandlerFunc) *server.Server {
 	t.Helper()
 	certificate := pair.TLS(t)
-	server, err := edge.Listen(context.Background(), "127.0.0.1:0", handler,
-		edge.Bounds{Read: read, Idle: patience, Connections: 100},
-		edge.Entry{Certificate: func() *tls.Certificate { return certificate }}, slog.New(slog.DiscardHandler))
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler,
+		server.Limits{Read: read, Idle: patience, Connections: 100},
+		server.Handshake{Certificate: func() *tls.Certificate { return certificate }}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(func() { server.Shutdown(context.Background()) })
-	return server
+	t.Cleanup(func() { srv.Shutdown(context.Background()) })
+	return srv
 }
 
 // dialTLS connects as a client who trusts pair and would speak protocols.
-func dialTLS(t *testing.T, server *edge.Server, pair pki.Pair, protocols ...string) (wire, tls.ConnectionState) {
+func dialTLS(t *testing.T, srv *server.Server, pair pki.Pair, protocols ...string) (wire, tls.ConnectionState) {
 	t.Helper()
 	config := pki.Trust(pair)
 	config.NextProtos = protocols
-	raw := dial(t, server)
+	raw := dial(t, srv)
 	conn := tls.Client(raw.Conn, config)
 	require.NoError(t, conn.Handshake())
 	return wire{conn, bufio.NewReader(conn)}, conn.ConnectionState()
@@ -46,12 +46,12 @@ func dialTLS(t *testing.T, server *edge.Server, pair pki.Pair, protocols ...stri
 
 func TestTLSIsSpoken(t *testing.T) {
 	pair := pki.New(t, "localhost")
-	server := listenTLS(t, pair, patience, func(w http.ResponseWriter, r *http.Request) {
+	srv := listenTLS(t, pair, patience, func(w http.ResponseWriter, r *http.Request) {
 		assert.NotNil(t, r.TLS)
 		_, _ = io.WriteString(w, r.Proto)
 	})
 	t.Run("HTTP/1.1", func(t *testing.T) {
-		client, state := dialTLS(t, server, pair, "http/1.1")
+		client, state := dialTLS(t, srv, pair, "http/1.1")
 		assert.Equal(t, "http/1.1", state.NegotiatedProtocol)
 		for range 3 {
 			client.say(t, whole)
@@ -59,13 +59,13 @@ func TestTLSIsSpoken(t *testing.T) {
 		}
 	})
 	t.Run("by a client that knows no ALPN", func(t *testing.T) {
-		client, state := dialTLS(t, server, pair)
+		client, state := dialTLS(t, srv, pair)
 		assert.Empty(t, state.NegotiatedProtocol)
 		client.say(t, whole)
 		assert.Equal(t, http.StatusOK, client.hear(t).StatusCode)
 	})
 	t.Run("the server prefers HTTP/2", func(t *testing.T) {
-		_, state := dialTLS(t, server, pair, "http/1.1", "h2")
+		_, state := dialTLS(t, srv, pair, "http/1.1", "h2")
 		assert.Equal(t, "h2", state.NegotiatedProtocol)
 		assert.EqualValues(t, tls.VersionTLS13, state.Version)
 	})
@@ -73,7 +73,7 @@ func TestTLSIsSpoken(t *testing.T) {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			config := pki.Trust(pair)
 			config.MinVersion, config.MaxVersion = version, version
-			err := tls.Client(dial(t, server).Conn, config).Handshake()
+			err := tls.Client(dial(t, srv).Conn, config).Handshake()
 			assert.Equal(t, served, err == nil, "%v", err)
 		})
 	}
@@ -83,13 +83,13 @@ func TestTLSTakesTheCertificateInForce(t *testing.T) {
 	first, second := pki.New(t, "localhost"), pki.New(t, "localhost")
 	var current atomic.Pointer[tls.Certificate]
 	current.Store(first.TLS(t))
-	server, err := edge.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-		edge.Bounds{Read: patience, Idle: patience, Connections: 10}, edge.Entry{Certificate: current.Load}, slog.New(slog.DiscardHandler))
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		server.Limits{Read: patience, Idle: patience, Connections: 10}, server.Handshake{Certificate: current.Load}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(func() { server.Shutdown(context.Background()) })
-	before, _ := dialTLS(t, server, first)
+	t.Cleanup(func() { srv.Shutdown(context.Background()) })
+	before, _ := dialTLS(t, srv, first)
 	current.Store(second.TLS(t))
-	dialTLS(t, server, second)
+	dialTLS(t, srv, second)
 	before.say(t, whole)
 	assert.Equal(t, http.StatusOK, before.hear(t).StatusCode, "a connection that is open stays")
 }
@@ -99,18 +99,18 @@ const halfHello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 
 func TestASlowHandshakeKeepsNobodyWaiting(t *testing.T) {
 	pair := pki.New(t, "localhost")
-	server := listenTLS(t, pair, patience, func(http.ResponseWriter, *http.Request) {})
-	dial(t, server)
-	dial(t, server).say(t, halfHello)
-	sound, _ := dialTLS(t, server, pair)
+	srv := listenTLS(t, pair, patience, func(http.ResponseWriter, *http.Request) {})
+	dial(t, srv)
+	dial(t, srv).say(t, halfHello)
+	sound, _ := dialTLS(t, srv, pair)
 	sound.say(t, whole)
 	assert.Equal(t, http.StatusOK, sound.hear(t).StatusCode)
 }
 
 // TestASlowHandshakeEnds: it has the time that reading has.
 func TestASlowHandshakeEnds(t *testing.T) {
-	server := listenTLS(t, pki.New(t, "localhost"), 50*time.Millisecond, func(http.ResponseWriter, *http.Request) {})
-	silent, half := dial(t, server), dial(t, server)
+	srv := listenTLS(t, pki.New(t, "localhost"), 50*time.Millisecond, func(http.ResponseWriter, *http.Request) {})
+	silent, half := dial(t, srv), dial(t, srv)
 	half.say(t, halfHello)
 	for _, slow := range []wire{silent, half} {
 		_, err := io.Copy(io.Discard, slow.Reader) // an alert may come
@@ -121,33 +121,33 @@ func TestASlowHandshakeEnds(t *testing.T) {
 func TestDeadlinesOverTLS(t *testing.T) {
 	pair := pki.New(t, "localhost")
 	read := make(chan error, 1)
-	server := listenTLS(t, pair, 100*time.Millisecond, func(_ http.ResponseWriter, r *http.Request) {
+	srv := listenTLS(t, pair, 100*time.Millisecond, func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
 		read <- err
 	})
 	t.Run("headers", func(t *testing.T) {
-		client, _ := dialTLS(t, server, pair)
+		client, _ := dialTLS(t, srv, pair)
 		client.say(t, whole[:10])
 		_, err := io.Copy(io.Discard, client.Reader)
 		assert.NoError(t, err, "it ends, with the parser's answer or none")
 	})
 	t.Run("body", func(t *testing.T) {
-		client, _ := dialTLS(t, server, pair)
+		client, _ := dialTLS(t, srv, pair)
 		client.say(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha")
 		assert.Error(t, <-read)
 	})
 	t.Run("between requests", func(t *testing.T) {
 		certificate := pair.TLS(t)
-		server, err := edge.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-			edge.Bounds{Read: patience, Idle: 50 * time.Millisecond, Connections: 10},
-			edge.Entry{Certificate: func() *tls.Certificate { return certificate }}, slog.New(slog.DiscardHandler))
+		srv, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+			server.Limits{Read: patience, Idle: 50 * time.Millisecond, Connections: 10},
+			server.Handshake{Certificate: func() *tls.Certificate { return certificate }}, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
-		client, _ := dialTLS(t, server, pair)
+		client, _ := dialTLS(t, srv, pair)
 		client.say(t, whole)
 		client.hear(t)
 		_, err = client.ReadByte()
 		require.ErrorIs(t, err, io.EOF)
-		server.Shutdown(context.Background())
+		srv.Shutdown(context.Background())
 	})
 }
 
@@ -173,8 +173,8 @@ func TestAnAnswerReachesAClientThatIsStillSending(t *testing.T) {
 }
 
 func TestHTTPWhereTLSIsSpokenIsToldSo(t *testing.T) {
-	server := listenTLS(t, pki.New(t, "localhost"), patience, func(http.ResponseWriter, *http.Request) {})
-	client := dial(t, server)
+	srv := listenTLS(t, pki.New(t, "localhost"), patience, func(http.ResponseWriter, *http.Request) {})
+	client := dial(t, srv)
 	client.say(t, whole)
 	assert.Equal(t, http.StatusBadRequest, client.hear(t).StatusCode)
 }
@@ -185,17 +185,17 @@ func TestFailedHandshakesDoNotFillTheLog(t *testing.T) {
 	for level, lines := range map[slog.Level]int{slog.LevelInfo: 0, slog.LevelDebug: 50} {
 		var out bytes.Buffer
 		certificate := pair.TLS(t)
-		server, err := edge.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-			edge.Bounds{Read: patience, Idle: patience, Connections: 10}, edge.Entry{Certificate: func() *tls.Certificate { return certificate }},
+		srv, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+			server.Limits{Read: patience, Idle: patience, Connections: 10}, server.Handshake{Certificate: func() *tls.Certificate { return certificate }},
 			slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level})))
 		require.NoError(t, err)
 		for range 50 {
-			client := dial(t, server)
+			client := dial(t, srv)
 			client.say(t, "\x16\x03\x01\x00\x05hunter2")
 			_, _ = io.Copy(io.Discard, client.Reader)
 			require.NoError(t, client.Close())
 		}
-		server.Shutdown(context.Background())
+		srv.Shutdown(context.Background())
 		assert.Equal(t, lines, strings.Count(out.String(), "tls_handshake_failed"), "%s", out.String())
 		assert.NotContains(t, out.String(), "http_server_complaint")
 		assert.NotContains(t, out.String(), "hunter2")
@@ -206,11 +206,11 @@ func TestFailedHandshakesDoNotFillTheLog(t *testing.T) {
 // TestShutdownWithHandshakesUnderWay: who is still at it may come through for a moment, and keeps nobody waiting for longer.
 func TestShutdownWithHandshakesUnderWay(t *testing.T) {
 	pair := pki.New(t, "localhost")
-	server := listenTLS(t, pair, patience, func(http.ResponseWriter, *http.Request) {})
-	silent := dial(t, server)
-	done, _ := dialTLS(t, server, pair) // through, and asks nothing
+	srv := listenTLS(t, pair, patience, func(http.ResponseWriter, *http.Request) {})
+	silent := dial(t, srv)
+	done, _ := dialTLS(t, srv, pair) // through, and asks nothing
 	stopped := make(chan int, 1)
-	go func() { stopped <- server.Shutdown(context.Background()) }()
+	go func() { stopped <- srv.Shutdown(context.Background()) }()
 	select {
 	case brokenOff := <-stopped:
 		assert.Zero(t, brokenOff)

@@ -43,7 +43,7 @@ func (d Dimension) String() string {
 }
 
 // Ask is one subject's wish for one grant. Limit is at least 1 and Window is above 0: the configuration sees to both.
-type Ask struct {
+type Check struct {
 	Dimension Dimension
 	Subject   Subject
 	Limit     int
@@ -51,27 +51,27 @@ type Ask struct {
 }
 
 // MaxAsks is the most dimensions that one decision can ask.
-const MaxAsks = 4
+const MaxChecks = 4
 
 // Asks is what one request asks, all or nothing. It is an array, so that a decision allocates nothing.
-type Asks struct {
+type Checks struct {
 	n  int
-	of [MaxAsks]Ask
+	of [MaxChecks]Check
 }
 
 // NewAsks puts asks together, in the order in which they are told, no two of them for one subject and window. More than MaxAsks is a
 // defect, and panics.
-func NewAsks(asks ...Ask) Asks {
-	if len(asks) > MaxAsks {
+func NewChecks(asks ...Check) Checks {
+	if len(asks) > MaxChecks {
 		panic("throttle: more asks than a decision can hold")
 	}
-	var a Asks
+	var a Checks
 	a.n = copy(a.of[:], asks)
 	return a
 }
 
 // Len is how many asks there are.
-func (a *Asks) Len() int { return a.n }
+func (a *Checks) Len() int { return a.n }
 
 // At is the ask at index i.
-func (a *Asks) At(i int) Ask { return a.of[i] }
+func (a *Checks) At(i int) Check { return a.of[i] }

@@ -1,4 +1,4 @@
-package edge_test
+package server_test
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/adapters/system"
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/test/pki"
@@ -33,35 +33,35 @@ const (
 // way is one of the ways on which HTTP/2 comes.
 type way struct {
 	name, scheme string
-	entry        func(t *testing.T, pair pki.Pair) edge.Entry
+	entry        func(t *testing.T, pair pki.Pair) server.Handshake
 }
 
 var ways = []way{
-	{"in the clear", "http", func(*testing.T, pki.Pair) edge.Entry { return edge.Entry{} }},
-	{"over TLS", "https", func(t *testing.T, pair pki.Pair) edge.Entry {
+	{"in the clear", "http", func(*testing.T, pki.Pair) server.Handshake { return server.Handshake{} }},
+	{"over TLS", "https", func(t *testing.T, pair pki.Pair) server.Handshake {
 		certificate := pair.TLS(t)
-		return edge.Entry{Certificate: func() *tls.Certificate { return certificate }}
+		return server.Handshake{Certificate: func() *tls.Certificate { return certificate }}
 	}},
 }
 
 // visit is a server and a client of it who speaks HTTP/2 alone.
 type visit struct {
-	server *edge.Server
+	srv    *server.Server
 	client *http.Client
 	base   string
 	pair   pki.Pair
 }
 
 // onBothWays runs test with a server of handler on each way.
-func onBothWays(t *testing.T, bounds edge.Bounds, handler http.Handler, test func(t *testing.T, v visit)) {
+func onBothWays(t *testing.T, bounds server.Limits, handler http.Handler, test func(t *testing.T, v visit)) {
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			pair := pki.New(t, "localhost")
-			server, err := edge.Listen(context.Background(), "127.0.0.1:0", handler, bounds, way.entry(t, pair), slog.New(slog.DiscardHandler))
+			srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler, bounds, way.entry(t, pair), slog.New(slog.DiscardHandler))
 			require.NoError(t, err)
-			v := visit{server: server, base: way.scheme + "://" + server.Address(), pair: pair}
+			v := visit{srv: srv, base: way.scheme + "://" + srv.Address(), pair: pair}
 			v.client = v.newClient(t)
-			t.Cleanup(func() { server.Shutdown(context.Background()) })
+			t.Cleanup(func() { srv.Shutdown(context.Background()) })
 			test(t, v)
 		})
 	}
@@ -81,9 +81,9 @@ func (v visit) newClient(t *testing.T) *http.Client {
 // dial connects as a client who says hello in HTTP/2, and has heard the server's.
 func (v visit) dial(t *testing.T) wire {
 	t.Helper()
-	client := dial(t, v.server)
+	client := dial(t, v.srv)
 	if strings.HasPrefix(v.base, "https") {
-		client, _ = dialTLS(t, v.server, v.pair, "h2")
+		client, _ = dialTLS(t, v.srv, v.pair, "h2")
 	}
 	client.say(t, hello)
 	_, err := io.ReadFull(client.Reader, make([]byte, 9))
@@ -103,13 +103,13 @@ func (v visit) ask(t *testing.T, method, path string, body io.Reader) *http.Resp
 }
 
 // usual are bounds that no test reaches.
-var usual = edge.Bounds{Read: patience, Idle: patience, Connections: 100}
+var usual = server.Limits{Read: patience, Idle: patience, Connections: 100}
 
 func TestHTTP2IsAnsweredAsHTTP1(t *testing.T) {
-	handler := edge.New([]edge.Route{
+	handler := server.NewRouter([]server.Route{
 		{Pattern: "/a/b", Methods: []string{"GET"}, Handle: ok},
 		{Pattern: "/body", Methods: []string{"POST"}, Handle: func(_ http.ResponseWriter, r *http.Request) error {
-			_, err := edge.ReadBody(r, 4)
+			_, err := server.ReadBody(r, 4)
 			return err
 		}},
 		{Pattern: "/unread", Handle: ok},
@@ -179,13 +179,13 @@ func (silent) Began()                                      {}
 func (silent) Answered(string, string, int, time.Duration) {}
 
 func TestHTTP2InTheClearStandsBesideHTTP1(t *testing.T) {
-	server := listen(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) })
-	client := dial(t, server)
+	srv := listen(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) })
+	client := dial(t, srv)
 	client.say(t, "PRI /like HTTP/1.1\r\nHost: x\r\n\r\n") // begins as HTTP/2 does
 	assert.Equal(t, "HTTP/1.1", client.hear(t).Proto)
 	client.say(t, whole)
 	assert.Equal(t, http.StatusOK, client.hear(t).StatusCode)
-	assert.Zero(t, server.Shutdown(context.Background()))
+	assert.Zero(t, srv.Shutdown(context.Background()))
 }
 
 // TestStreamsThatAreSlow: one whose body does not come is answered within the time for reading, and the others on its connection do not wait.
@@ -197,7 +197,7 @@ func TestStreamsThatAreSlow(t *testing.T) {
 			read <- err
 		}
 	})
-	onBothWays(t, edge.Bounds{Read: 2 * time.Second, Idle: patience, Connections: 10}, handler, func(t *testing.T, v visit) {
+	onBothWays(t, server.Limits{Read: 2 * time.Second, Idle: patience, Connections: 10}, handler, func(t *testing.T, v visit) {
 		never, sender := io.Pipe()
 		defer func() { _ = sender.Close() }()
 		answered := make(chan *http.Response, 1)
@@ -209,7 +209,7 @@ func TestStreamsThatAreSlow(t *testing.T) {
 }
 
 func TestConnectionsOfHTTP2ThatIdleAreLetGo(t *testing.T) {
-	onBothWays(t, edge.Bounds{Read: patience, Idle: 50 * time.Millisecond, Connections: 10}, http.NotFoundHandler(), func(t *testing.T, v visit) {
+	onBothWays(t, server.Limits{Read: patience, Idle: 50 * time.Millisecond, Connections: 10}, http.NotFoundHandler(), func(t *testing.T, v visit) {
 		for name, more := range map[string]string{"nothing": "", "half of a header": halfOfHeader, "pings": strings.Repeat(ping, 100)} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -234,12 +234,12 @@ func TestNoRequestIsWorkedOnForEver(t *testing.T) {
 		v.ask(t, http.MethodGet, "/", nil)
 		<-ended
 	})
-	server := listen(t, handler)
-	client := dial(t, server)
+	srv := listen(t, handler)
+	client := dial(t, srv)
 	client.say(t, whole)
 	client.hear(t)
 	<-ended
-	server.Shutdown(context.Background())
+	srv.Shutdown(context.Background())
 }
 
 // TestShutdownFinishesHTTP2: what is under way is answered whole, and a client that asks nothing keeps nobody waiting.
@@ -272,8 +272,8 @@ func TestShutdownFinishesHTTP2(t *testing.T) {
 			<-begun
 		}
 		stopped := make(chan int, 1)
-		go func() { stopped <- v.server.Shutdown(context.Background()) }()
-		awaitClosed(t, v.server)
+		go func() { stopped <- v.srv.Shutdown(context.Background()) }()
+		awaitClosed(t, v.srv)
 		_, err = io.Copy(io.Discard, pinging.Reader)
 		require.NoError(t, err, "it is closed, though requests are under way elsewhere")
 		select {
@@ -298,7 +298,7 @@ func TestHTTP2BelongsToAServerOfItsOwn(t *testing.T) {
 	onBothWays(t, usual, http.NotFoundHandler(), func(t *testing.T, v visit) {
 		client := v.dial(t)
 		client.say(t, ping)
-		v.server.PartHTTP2()
+		v.srv.PartHTTP2()
 		heard, err := io.ReadAll(client.Reader)
 		require.NoError(t, err)
 		assert.Contains(t, string(heard), goAway)
@@ -312,7 +312,7 @@ func TestShutdownTellsHTTP2(t *testing.T) {
 		client := v.dial(t)
 		client.say(t, ping)
 		stopped := make(chan int, 1)
-		go func() { stopped <- v.server.Shutdown(context.Background()) }()
+		go func() { stopped <- v.srv.Shutdown(context.Background()) }()
 		heard, err := io.ReadAll(client.Reader)
 		require.NoError(t, err)
 		assert.Contains(t, string(heard), goAway)
@@ -338,8 +338,8 @@ func TestShutdownBreaksOffStreams(t *testing.T) {
 		<-begun
 		ctx, cancel := context.WithCancel(context.Background())
 		stopped := make(chan int, 1)
-		go func() { stopped <- v.server.Shutdown(ctx) }()
-		awaitClosed(t, v.server)
+		go func() { stopped <- v.srv.Shutdown(ctx) }()
+		awaitClosed(t, v.srv)
 		cancel()
 		assert.Equal(t, 1, <-stopped)
 		assert.Error(t, <-failed)
@@ -383,7 +383,7 @@ func TestShutdownUnderLoadLosesNothingOfHTTP2(t *testing.T) {
 		for range 200 {
 			<-busy
 		}
-		assert.Zero(t, v.server.Shutdown(context.Background()))
+		assert.Zero(t, v.srv.Shutdown(context.Background()))
 		group.Wait()
 		assert.Equal(t, served.Load(), got.Load())
 	})

@@ -1,4 +1,4 @@
-package edge
+package server
 
 import (
 	"errors"
@@ -81,10 +81,10 @@ func writeError(w http.ResponseWriter, requestID string, err error) {
 // retryAfter is how many seconds a caller should wait; 0 where waiting does not help.
 func retryAfter(err error) int {
 	if refusal, ok := errors.AsType[*throttle.Refusal](err); ok {
-		return refusal.RetryAfter()
+		return refusal.RetryAfterSeconds()
 	}
 	if unavailable, ok := errors.AsType[*ports.Unavailable](err); ok {
-		return throttle.Seconds(unavailable.RetryIn)
+		return throttle.Seconds(unavailable.RetryAfter)
 	}
 	return 0
 }

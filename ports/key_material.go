@@ -1,7 +1,7 @@
 package ports
 
 // Material draws what keys are made of. It is safe for concurrent use and returns at once.
-type Material interface {
+type KeyMaterial interface {
 	// Draw is n bytes that nobody can guess.
-	Draw(n int) []byte
+	Generate(n int) []byte
 }

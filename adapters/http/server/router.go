@@ -3,7 +3,7 @@
 // Every answer has a request id and says no-store; every error is the one envelope, by the one table from kind to status; every read and write has a
 // limit and a deadline; paths are matched exactly as sent. It imports domain, ports and the standard library, uuid and go-proxyproto. The
 // packages api and ops stand on it.
-package edge
+package server
 
 import (
 	"context"
@@ -21,7 +21,7 @@ type Traffic interface {
 }
 
 // Edge makes a handler of routes.
-type Edge struct {
+type Router struct {
 	routes  []Route
 	clock   ports.Clock
 	traffic Traffic
@@ -29,15 +29,15 @@ type Edge struct {
 }
 
 // New makes the handler that serves routes, and refuses whatever else is asked.
-func New(routes []Route, clock ports.Clock, traffic Traffic, logger *slog.Logger) *Edge {
-	return &Edge{routes: routes, clock: clock, traffic: traffic, logger: logger}
+func NewRouter(routes []Route, clock ports.Clock, traffic Traffic, logger *slog.Logger) *Router {
+	return &Router{routes: routes, clock: clock, traffic: traffic, logger: logger}
 }
 
 // Handler answers one request. An error that it returns is written as the envelope; then it must have written nothing itself.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // ServeHTTP takes a request in, has it answered, and takes note.
-func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := e.clock.Instant()
 	e.traffic.Began()
 	id := requestID(r)
@@ -66,7 +66,7 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // match finds the route that answers.
-func (e *Edge) match(r *http.Request) *Route {
+func (e *Router) match(r *http.Request) *Route {
 	path := sentPath(r)
 	for i := range e.routes {
 		if route := &e.routes[i]; route.matches(path) {
@@ -77,7 +77,7 @@ func (e *Edge) match(r *http.Request) *Route {
 }
 
 // tell logs the request: at debug, or as a warning with the cause where the service failed.
-func (e *Edge) tell(ctx context.Context, route *Route, method string, answer *recorder, took time.Duration) {
+func (e *Router) tell(ctx context.Context, route *Route, method string, answer *recorder, took time.Duration) {
 	level := slog.LevelDebug
 	attributes := []slog.Attr{
 		slog.String("request_id", ports.OriginOf(ctx).RequestID),
@@ -87,7 +87,7 @@ func (e *Edge) tell(ctx context.Context, route *Route, method string, answer *re
 		slog.Int64("bytes", answer.bytes),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 	}
-	if status := answer.sent(); status >= http.StatusInternalServerError && status != route.Expected {
+	if status := answer.sent(); status >= http.StatusInternalServerError && status != route.ExpectedStatus {
 		level = slog.LevelWarn
 		if answer.cause != nil {
 			attributes = append(attributes, slog.String("cause", answer.cause.Error()))

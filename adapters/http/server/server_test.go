@@ -1,4 +1,4 @@
-package edge_test
+package server_test
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/adapters/system"
 )
 
@@ -29,7 +29,7 @@ func TestWhatNetHTTPSaysIsNotPassedOn(t *testing.T) {
 		"something about 203.0.113.5 and hunter2":                              "other",
 	} {
 		var out bytes.Buffer
-		log.New(edge.Complaints(slog.New(slog.NewTextHandler(&out, nil))), "", 0).Print(said)
+		log.New(server.Complaints(slog.New(slog.NewTextHandler(&out, nil))), "", 0).Print(said)
 		assert.Contains(t, out.String(), "msg=http_server_complaint")
 		assert.Contains(t, out.String(), kind)
 		assert.NotContains(t, out.String(), "203.0.113.5")
@@ -41,7 +41,7 @@ func TestWhatNetHTTPSaysIsNotPassedOn(t *testing.T) {
 func TestComplaintsDoNotFillTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		complaints := log.New(edge.Complaints(slog.New(slog.NewTextHandler(&out, nil))), "", 0)
+		complaints := log.New(server.Complaints(slog.New(slog.NewTextHandler(&out, nil))), "", 0)
 		for range 1000 {
 			complaints.Print("http2: server connection error from 203.0.113.5:4567: PROTOCOL_ERROR")
 			complaints.Print("http: Accept error: too many open files")
@@ -56,11 +56,11 @@ func TestComplaintsDoNotFillTheLog(t *testing.T) {
 
 // TestAnIdleConnectionIsLetGo: by its own bound, not by that of reading.
 func TestAnIdleConnectionIsLetGo(t *testing.T) {
-	server, err := edge.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-		edge.Bounds{Read: time.Hour, Idle: 50 * time.Millisecond, Connections: 10}, edge.Entry{}, slog.New(slog.DiscardHandler))
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		server.Limits{Read: time.Hour, Idle: 50 * time.Millisecond, Connections: 10}, server.Handshake{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(func() { server.Shutdown(context.Background()) })
-	client := dial(t, server)
+	t.Cleanup(func() { srv.Shutdown(context.Background()) })
+	client := dial(t, srv)
 	client.say(t, whole)
 	client.hear(t)
 	_, err = client.ReadByte()
@@ -69,15 +69,15 @@ func TestAnIdleConnectionIsLetGo(t *testing.T) {
 
 // TestAnUnreadBodyIsNotWaitedFor: its connection ends soon after the answer, though the client may take an hour.
 func TestAnUnreadBodyIsNotWaitedFor(t *testing.T) {
-	routes := []edge.Route{{Pattern: "/", Handle: ok}}
-	handler := edge.New(routes, system.NewClock(), &book{}, slog.New(slog.DiscardHandler))
-	server, err := edge.Listen(context.Background(), "127.0.0.1:0", handler,
-		edge.Bounds{Read: time.Hour, Idle: time.Hour, Connections: 10}, edge.Entry{}, slog.New(slog.DiscardHandler))
+	routes := []server.Route{{Pattern: "/", Handle: ok}}
+	handler := server.NewRouter(routes, system.NewClock(), &book{}, slog.New(slog.DiscardHandler))
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler,
+		server.Limits{Read: time.Hour, Idle: time.Hour, Connections: 10}, server.Handshake{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	client := dial(t, server)
+	client := dial(t, srv)
 	client.say(t, "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
 	assert.True(t, client.hear(t).Close)
 	_, err = client.ReadByte()
 	require.ErrorIs(t, err, io.EOF)
-	assert.Zero(t, server.Shutdown(context.Background()), "an answered request is not under way")
+	assert.Zero(t, srv.Shutdown(context.Background()), "an answered request is not under way")
 }

@@ -17,14 +17,14 @@ func key(id keys.ID, plan keys.Plan) keys.Key {
 	return keys.NewHS256(id, []byte("material of "+id), plan)
 }
 
-func ring(t testing.TB, all ...keys.Key) *keys.Ring {
+func ring(t testing.TB, all ...keys.Key) *keys.Keyring {
 	t.Helper()
-	made, err := keys.NewRing(all...)
+	made, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
 	return made
 }
 
-func signer(t testing.TB, r *keys.Ring, now time.Time) string {
+func signer(t testing.TB, r *keys.Keyring, now time.Time) string {
 	t.Helper()
 	key, ok := r.SignerAt(now)
 	if !ok {
@@ -88,7 +88,7 @@ func TestNewRingTellsEveryFault(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			made, err := keys.NewRing(c.keys...)
+			made, err := keys.NewKeyring(c.keys...)
 			assert.Nil(t, made)
 			var faults keys.Faults
 			require.ErrorAs(t, err, &faults)

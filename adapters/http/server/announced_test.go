@@ -1,4 +1,4 @@
-package edge_test
+package server_test
 
 import (
 	"bufio"
@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/offload/sessiond/adapters/http/edge"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/test/pki"
 )
 
@@ -49,19 +49,19 @@ var (
 func trusting(peer netip.Addr) bool { return peer.IsLoopback() }
 
 // behindProxy serves the address of whoever asks, with that entry.
-func behindProxy(t *testing.T, entry edge.Entry, read time.Duration, logger *slog.Logger) *edge.Server {
+func behindProxy(t *testing.T, entry server.Handshake, read time.Duration, logger *slog.Logger) *server.Server {
 	t.Helper()
-	server, err := edge.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, r.RemoteAddr)
-	}), edge.Bounds{Read: read, Idle: patience, Connections: 100}, entry, logger)
+	}), server.Limits{Read: read, Idle: patience, Connections: 100}, entry, logger)
 	require.NoError(t, err)
-	t.Cleanup(func() { server.Shutdown(context.Background()) })
-	return server
+	t.Cleanup(func() { srv.Shutdown(context.Background()) })
+	return srv
 }
 
 func TestAnnouncements(t *testing.T) {
-	server := behindProxy(t, edge.Entry{Announces: trusting}, patience, slog.New(slog.DiscardHandler))
+	srv := behindProxy(t, server.Handshake{RequiresProxyHeader: trusting}, patience, slog.New(slog.DiscardHandler))
 	for name, c := range map[string]struct {
 		sent, client string // no client: the connection is closed, and nothing answered
 	}{
@@ -95,7 +95,7 @@ func TestAnnouncements(t *testing.T) {
 		"version 3":                          {strings.Replace(secondVersion(proxied, inet, v4, 0), "QUIT\n\x21", "QUIT\n\x31", 1), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := dial(t, server)
+			client := dial(t, srv)
 			client.sayAnyway(c.sent + whole)
 			if c.client == "" {
 				heard, _ := io.ReadAll(client.Reader)
@@ -132,8 +132,8 @@ func (w wire) hearParser(t *testing.T) {
 }
 
 func TestAnnouncementsInParts(t *testing.T) {
-	server := behindProxy(t, edge.Entry{Announces: trusting}, patience, slog.New(slog.DiscardHandler))
-	client := dial(t, server)
+	srv := behindProxy(t, server.Handshake{RequiresProxyHeader: trusting}, patience, slog.New(slog.DiscardHandler))
+	client := dial(t, srv)
 	header := secondVersion(proxied, inet, v4, 0)
 	for i := range header {
 		client.say(t, header[i:i+1])
@@ -148,16 +148,16 @@ func TestAnnouncementsInParts(t *testing.T) {
 
 // TestAStrangersAnnouncement is no request, and he is no proxy.
 func TestAStrangersAnnouncement(t *testing.T) {
-	entry := edge.Entry{Announces: func(peer netip.Addr) bool { return !peer.IsLoopback() }}
-	server := behindProxy(t, entry, patience, slog.New(slog.DiscardHandler))
+	entry := server.Handshake{RequiresProxyHeader: func(peer netip.Addr) bool { return !peer.IsLoopback() }}
+	srv := behindProxy(t, entry, patience, slog.New(slog.DiscardHandler))
 	for name, header := range map[string]string{"version 1": firstVersion, "version 2": secondVersion(proxied, inet, v4, 0)} {
 		t.Run(name, func(t *testing.T) {
-			client := dial(t, server)
+			client := dial(t, srv)
 			client.sayAnyway(header + whole)
 			client.hearParser(t)
 		})
 	}
-	client := dial(t, server)
+	client := dial(t, srv)
 	client.say(t, whole)
 	assert.Equal(t, http.StatusOK, client.hear(t).StatusCode, "without one he is served")
 }
@@ -165,9 +165,9 @@ func TestAStrangersAnnouncement(t *testing.T) {
 func TestAnnouncementsBeforeTLSAndHTTP2(t *testing.T) {
 	pair := pki.New(t, "localhost")
 	certificate := pair.TLS(t)
-	secured := behindProxy(t, edge.Entry{Announces: trusting, Certificate: func() *tls.Certificate { return certificate }}, patience, slog.New(slog.DiscardHandler))
-	bare := behindProxy(t, edge.Entry{Announces: trusting}, patience, slog.New(slog.DiscardHandler))
-	for name, server := range map[string]*edge.Server{"https": secured, "http": bare} {
+	secured := behindProxy(t, server.Handshake{RequiresProxyHeader: trusting, Certificate: func() *tls.Certificate { return certificate }}, patience, slog.New(slog.DiscardHandler))
+	bare := behindProxy(t, server.Handshake{RequiresProxyHeader: trusting}, patience, slog.New(slog.DiscardHandler))
+	for name, srv := range map[string]*server.Server{"https": secured, "http": bare} {
 		for protocol, speaks := range map[string]func(*http.Protocols){
 			"HTTP/1.1": func(p *http.Protocols) { p.SetHTTP1(true) },
 			"HTTP/2.0": func(p *http.Protocols) { p.SetHTTP2(true); p.SetUnencryptedHTTP2(true) },
@@ -183,7 +183,7 @@ func TestAnnouncementsBeforeTLSAndHTTP2(t *testing.T) {
 				speaks(transport.Protocols)
 				t.Cleanup(transport.CloseIdleConnections)
 				for range 3 {
-					answer, err := (&http.Client{Transport: transport, Timeout: patience}).Get(name + "://" + server.Address())
+					answer, err := (&http.Client{Transport: transport, Timeout: patience}).Get(name + "://" + srv.Address())
 					require.NoError(t, err)
 					body, err := io.ReadAll(answer.Body)
 					require.NoError(t, err)
@@ -206,14 +206,14 @@ func TestAnnouncementsBeforeTLSAndHTTP2(t *testing.T) {
 }
 
 func TestASlowAnnouncementKeepsNobodyWaitingAndEnds(t *testing.T) {
-	patient := behindProxy(t, edge.Entry{Announces: trusting}, patience, slog.New(slog.DiscardHandler))
+	patient := behindProxy(t, server.Handshake{RequiresProxyHeader: trusting}, patience, slog.New(slog.DiscardHandler))
 	dial(t, patient)
 	dial(t, patient).say(t, secondVersion(proxied, inet, v4, 0)[:14])
 	sound := dial(t, patient)
 	sound.say(t, firstVersion+whole)
 	assert.Equal(t, http.StatusOK, sound.hear(t).StatusCode)
 
-	impatient := behindProxy(t, edge.Entry{Announces: trusting}, 50*time.Millisecond, slog.New(slog.DiscardHandler))
+	impatient := behindProxy(t, server.Handshake{RequiresProxyHeader: trusting}, 50*time.Millisecond, slog.New(slog.DiscardHandler))
 	for _, sent := range []string{"", "\r\n", secondVersion(proxied, inet, v4, 0)[:14], secondVersion(proxied, inet, v4, 100)[:60], firstVersion} {
 		slow := dial(t, impatient)
 		slow.say(t, sent)
@@ -237,14 +237,14 @@ func TestAProxyThatAnnouncesNobodyIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			server := behindProxy(t, edge.Entry{Announces: trusting}, patience, slog.New(slog.NewTextHandler(&out, nil)))
+			srv := behindProxy(t, server.Handshake{RequiresProxyHeader: trusting}, patience, slog.New(slog.NewTextHandler(&out, nil)))
 			for range 20 {
-				client := dial(t, server)
+				client := dial(t, srv)
 				client.sayAnyway(c.sent)
 				_ = client.Conn.(*net.TCPConn).CloseWrite()
 				_, _ = io.Copy(io.Discard, client.Reader)
 			}
-			server.Shutdown(context.Background())
+			srv.Shutdown(context.Background())
 			for kind, lines := range c.told {
 				assert.Equal(t, lines, strings.Count(out.String(), kind), "%s", out.String())
 			}
@@ -255,16 +255,16 @@ func TestAProxyThatAnnouncesNobodyIsTold(t *testing.T) {
 
 // TestConnectionsWithoutAnAnnouncementGiveUpTheirSeats.
 func TestConnectionsWithoutAnAnnouncementGiveUpTheirSeats(t *testing.T) {
-	server, err := edge.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-		edge.Bounds{Read: patience, Idle: patience, Connections: 1}, edge.Entry{Announces: trusting}, slog.New(slog.DiscardHandler))
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		server.Limits{Read: patience, Idle: patience, Connections: 1}, server.Handshake{RequiresProxyHeader: trusting}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(func() { server.Shutdown(context.Background()) })
+	t.Cleanup(func() { srv.Shutdown(context.Background()) })
 	for range 5 {
-		refused := dial(t, server)
+		refused := dial(t, srv)
 		refused.say(t, whole)
 		_, _ = io.Copy(io.Discard, refused.Reader)
 	}
-	sound := dial(t, server)
+	sound := dial(t, srv)
 	sound.say(t, firstVersion+whole)
 	assert.Equal(t, http.StatusOK, sound.hear(t).StatusCode)
 }

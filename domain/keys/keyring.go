@@ -8,7 +8,7 @@ import (
 )
 
 // Ring holds every key in every state. It is immutable and safe for concurrent use.
-type Ring struct{ keys []Key } // in the order in which they may sign: sign_from, then id
+type Keyring struct{ keys []Key } // in the order in which they may sign: sign_from, then id
 
 // Fault is what makes keys unfit to stand in one ring. The texts hold ids, never material.
 type Fault struct {
@@ -57,7 +57,7 @@ func (f Fault) String() string {
 }
 
 // NewRing puts keys into a ring. It fails with Faults, all of them: no key, an id twice, one material under two ids.
-func NewRing(keys ...Key) (*Ring, error) {
+func NewKeyring(keys ...Key) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, Faults{{Reason: FaultNoKeys}}
 	}
@@ -82,7 +82,7 @@ func NewRing(keys ...Key) (*Ring, error) {
 	if faults != nil {
 		return nil, faults
 	}
-	ring := &Ring{keys: slices.Clone(keys)}
+	ring := &Keyring{keys: slices.Clone(keys)}
 	slices.SortFunc(ring.keys, func(a, b Key) int {
 		return cmp.Or(a.plan.SignFrom.Compare(b.plan.SignFrom), strings.Compare(string(a.id), string(b.id)))
 	})
@@ -90,10 +90,10 @@ func NewRing(keys ...Key) (*Ring, error) {
 }
 
 // Keys lists the keys in the order in which they may sign.
-func (r *Ring) Keys() []Key { return slices.Clone(r.keys) }
+func (r *Keyring) Keys() []Key { return slices.Clone(r.keys) }
 
 // SignerAt is the key that signs at now: of those that may, the one with the latest SignFrom, the greater id when equal.
-func (r *Ring) SignerAt(now time.Time) (Key, bool) {
+func (r *Keyring) SignerAt(now time.Time) (Key, bool) {
 	for _, key := range slices.Backward(r.keys) {
 		if key.maySign(now) {
 			return key, true
@@ -103,7 +103,7 @@ func (r *Ring) SignerAt(now time.Time) (Key, bool) {
 }
 
 // VerifierAt is the key of that id, where it may verify at now.
-func (r *Ring) VerifierAt(id ID, now time.Time) (Key, bool) {
+func (r *Keyring) VerifierAt(id ID, now time.Time) (Key, bool) {
 	for _, key := range r.keys {
 		if key.id == id {
 			return key, key.plan.mayVerify(now)
@@ -113,7 +113,7 @@ func (r *Ring) VerifierAt(id ID, now time.Time) (Key, bool) {
 }
 
 // NextSignerFrom is the next instant after now at which a key that waits may sign; ok is false where none waits.
-func (r *Ring) NextSignerFrom(now time.Time) (from time.Time, ok bool) {
+func (r *Keyring) NextSignerFrom(now time.Time) (from time.Time, ok bool) {
 	for _, key := range r.keys {
 		if from = key.plan.SignFrom; from.After(now) && key.maySign(from) {
 			return from, true
@@ -123,7 +123,7 @@ func (r *Ring) NextSignerFrom(now time.Time) (from time.Time, ok bool) {
 }
 
 // StateAt is the state at now of a key of the ring.
-func (r *Ring) StateAt(key Key, now time.Time) State {
+func (r *Keyring) StateAt(key Key, now time.Time) State {
 	switch signer, ok := r.SignerAt(now); {
 	case key.plan.Revoked:
 		return Revoked
@@ -139,7 +139,7 @@ func (r *Ring) StateAt(key Key, now time.Time) State {
 }
 
 // CanSign tells whether any key can sign at now or later.
-func (r *Ring) CanSign(now time.Time) bool {
+func (r *Keyring) CanSign(now time.Time) bool {
 	if _, signs := r.SignerAt(now); signs {
 		return true
 	}

@@ -1,4 +1,4 @@
-package edge
+package server
 
 import (
 	"context"
@@ -11,22 +11,22 @@ import (
 )
 
 // Entry is what a connection must bring before HTTP is spoken on it. The zero value asks for nothing.
-type Entry struct {
+type Handshake struct {
 	// Certificate is the certificate in force, whenever it is asked; nil: TLS is not spoken.
 	Certificate func() *tls.Certificate
 	// Announces tells of a peer whether it is a proxy that announces its client by the PROXY protocol: then it must, and before TLS. Nobody else may, whose
 	// announcement is taken for the beginning of what comes next. Nil: nobody announces.
-	Announces func(peer netip.Addr) bool
+	RequiresProxyHeader func(peer netip.Addr) bool
 }
 
 // free tells whether nothing is asked for.
-func (e Entry) free() bool { return e.Certificate == nil && e.Announces == nil }
+func (e Handshake) free() bool { return e.Certificate == nil && e.RequiresProxyHeader == nil }
 
 // lobby is a listener whose connections have brought what is asked for. That is read in a goroutine for each, within a deadline for all of it: a slow
 // client keeps nobody waiting but himself. The drain knows of those who are still at it.
 type lobby struct {
 	net.Listener
-	entry  Entry
+	entry  Handshake
 	tls    *tls.Config
 	within time.Duration
 	drain  *drain
@@ -44,7 +44,7 @@ type lobby struct {
 type guest struct{ raw, conn net.Conn }
 
 // openLobby serves the connections of inner, which must bring what entry asks for within that time.
-func openLobby(inner net.Listener, entry Entry, within time.Duration, drain *drain, told *complaints) *lobby {
+func openLobby(inner net.Listener, entry Handshake, within time.Duration, drain *drain, told *complaints) *lobby {
 	l := &lobby{
 		Listener: inner, entry: entry, within: within, drain: drain, told: told,
 		ready: make(chan guest), failed: make(chan error), closed: make(chan struct{}), accepted: make(chan struct{}), empty: make(chan struct{}),
@@ -112,7 +112,7 @@ func (l *lobby) greet(raw net.Conn) (net.Conn, error) {
 		return nil, err
 	}
 	conn := raw
-	if announces := l.entry.Announces; announces != nil && announces(peerOf(raw)) {
+	if announces := l.entry.RequiresProxyHeader; announces != nil && announces(peerOf(raw)) {
 		var err error
 		if conn, err = readAnnouncement(raw); err != nil {
 			return nil, err
