@@ -21,7 +21,8 @@ var Version = "dev"
 // Run is the program: it runs the command that args name, the program's own name left out, and tells the exit status.
 func Run(args, environ []string, stdout, stderr io.Writer) int {
 	load := func(flags *pflag.FlagSet) config.Review {
-		return config.Load(config.Sources{Flags: flags, Environ: environ, Random: system.Entropy{}.Generate, Now: time.Now(), BuildVersion: Version})
+		return config.Load(config.Sources{Flags: flags, Environ: environ,
+			Random: system.Entropy{}.Generate, Now: time.Now(), BuildVersion: Version})
 	}
 	return cli.Run(context.Background(), cli.Commands{
 		AddFlags: config.AddFlags,
@@ -53,7 +54,8 @@ func unsound(review config.Review) *cli.InvalidConfigError {
 	if len(review.Faults) == 0 {
 		return nil
 	}
-	return &cli.InvalidConfigError{Faults: remarks(review.Faults), Warnings: remarks(review.Warnings)}
+	return &cli.InvalidConfigError{Faults: remarks(review.Faults),
+		Warnings: remarks(review.Warnings)}
 }
 
 // remarks are faults or warnings as the command line tells them; never nil.
@@ -70,7 +72,8 @@ func checkReport(ctx context.Context, review config.Review, now time.Time) cli.C
 	if len(review.Faults) == 0 {
 		review.Warnings = append(review.Warnings, checkStorage(ctx, review)...)
 	}
-	report := cli.CheckReport{Valid: len(review.Faults) == 0, Faults: remarks(review.Faults), Warnings: remarks(review.Warnings)}
+	report := cli.CheckReport{Valid: len(review.Faults) == 0, Faults: remarks(review.Faults),
+		Warnings: remarks(review.Warnings)}
 	if report.Valid {
 		report.Effect = effect(review, now)
 	}
@@ -82,31 +85,42 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 	seconds := func(d time.Duration) int { return int(d / time.Second) }
 	e := &cli.Effect{
 		Environment: c.Environment, ProductionLike: c.Production, Version: c.BuildVersion,
-		Listeners: cli.Listeners{Public: c.HTTPAddr, Operations: c.OpsAddr, MaxConnections: c.MaxConnections, Origins: append([]string{}, c.Origins...)},
+		Listeners: cli.Listeners{Public: c.HTTPAddr, Operations: c.OpsAddr,
+			MaxConnections: c.MaxConnections, Origins: append([]string{}, c.Origins...)},
 		Sessions: cli.Sessions{
-			Issuer: c.Session.Issuer, Audience: c.Session.Audience, TTLSeconds: seconds(c.Session.Lifetime),
-			ClockSkewSeconds: seconds(c.Session.ClockSkew), RenewalGraceSeconds: seconds(c.Session.RenewalGrace),
+			Issuer: c.Session.Issuer, Audience: c.Session.Audience,
+			TTLSeconds:          seconds(c.Session.Lifetime),
+			ClockSkewSeconds:    seconds(c.Session.ClockSkew),
+			RenewalGraceSeconds: seconds(c.Session.RenewalGrace),
 		},
 		Limits: cli.Limits{
-			PerIP: c.Limits.PerAddress, PerInstall: c.Limits.PerInstall, WindowSeconds: seconds(c.Limits.Window),
-			Mode: string(c.Limits.Mode), IPv6Prefix: c.Limits.IPv6Prefix, Storage: c.Storage, MaxSubjects: c.MaxSubjects,
+			PerIP: c.Limits.PerAddress, PerInstall: c.Limits.PerInstall,
+			WindowSeconds: seconds(c.Limits.Window),
+			Mode:          string(c.Limits.Mode), IPv6Prefix: c.Limits.IPv6Prefix,
+			Storage:     c.Storage,
+			MaxSubjects: c.MaxSubjects,
 		},
-		Proxies:  cli.Proxies{Trusted: []string{}, Header: c.TrustedProxyHeader, Announce: c.ProxyProtocol},
-		Shutdown: cli.Shutdown{DelaySeconds: seconds(c.ShutdownDelay), GraceSeconds: seconds(c.ShutdownGrace)},
-		Logs:     cli.Logs{Level: strings.ToLower(c.LogLevel.String()), Format: c.LogFormat},
+		Proxies: cli.Proxies{Trusted: []string{}, Header: c.TrustedProxyHeader,
+			Announce: c.ProxyProtocol},
+		Shutdown: cli.Shutdown{DelaySeconds: seconds(c.ShutdownDelay),
+			GraceSeconds: seconds(c.ShutdownGrace)},
+		Logs: cli.Logs{Level: strings.ToLower(c.LogLevel.String()), Format: c.LogFormat},
 	}
 	if c.Storage == config.StorageRedis {
-		e.Limits.Shared = &cli.Shared{TimeoutMS: int(c.RedisTimeout / time.Millisecond), OnOutage: string(c.OnOutage)}
+		e.Limits.Shared = &cli.Shared{TimeoutMS: int(c.RedisTimeout / time.Millisecond),
+			OnOutage: string(c.OnOutage)}
 	}
 	if found := review.Certificate; found != nil {
-		e.Listeners.TLS = &cli.TLS{Names: found.Names(), NotAfter: found.Ends().Format(time.RFC3339)}
+		e.Listeners.TLS = &cli.TLS{Names: found.Names(),
+			NotAfter: found.Ends().Format(time.RFC3339)}
 	}
 	for _, prefix := range c.TrustedPrefixes {
 		e.Proxies.Trusted = append(e.Proxies.Trusted, prefix.String())
 	}
 	for _, key := range review.Keyring.Keys() {
 		e.Keys = append(e.Keys, cli.Key{
-			ID: string(key.ID()), Algorithm: string(key.Algorithm()), State: review.Keyring.StateAt(key, now).String(),
+			ID: string(key.ID()), Algorithm: string(key.Algorithm()),
+			State: review.Keyring.StateAt(key, now).String(),
 		})
 	}
 	return e
@@ -114,7 +128,8 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 
 // versionReport tells the version, and the revision where the build knows it.
 func versionReport() cli.VersionReport {
-	report := cli.VersionReport{Version: Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	report := cli.VersionReport{Version: Version, Go: runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if build, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range build.Settings {
 			if setting.Key == "vcs.revision" {

@@ -52,11 +52,13 @@ type Addresses struct{ Public, Ops string }
 func newAddresses() *Addresses { return &Addresses{} }
 
 func newAPI(
-	issuance ports.Issuance, authentication ports.Authentication, publication ports.Publication, events ports.Events,
+	issuance ports.Issuance, authentication ports.Authentication, publication ports.Publication,
+	events ports.Events,
 	config config.Config,
 ) *api.API {
 	return &api.API{
-		Issuance: issuance, Authentication: authentication, Publication: publication, Events: events,
+		Issuance: issuance, Authentication: authentication, Publication: publication,
+		Events:  events,
 		Trusted: config.TrustedProxies, Header: config.TrustedProxyHeader, Origins: config.Origins,
 		Version: config.BuildVersion, Environment: config.Environment,
 	}
@@ -67,7 +69,8 @@ func newOps(readiness *readiness.Service, metrics *metrics.Metrics) *ops.Ops {
 }
 
 // newEntry is what clients of the public listener must bring. The certificate is looked at for as long as the service runs.
-func newEntry(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock, logger *slog.Logger) server.Handshake {
+func newEntry(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock,
+	logger *slog.Logger) server.Handshake {
 	var entry server.Handshake
 	if review.Certificate != nil {
 		source := certificate.NewSource(review.Config.TLS, review.Certificate, clock, logger)
@@ -96,10 +99,12 @@ type listenerParts struct {
 	Addresses *Addresses
 }
 
-func (p *listenerParts) listen(ctx context.Context, variable, address string, routes []server.Route, connections int, entry server.Handshake) (*server.Server, error) {
-	srv, err := server.Listen(ctx, address, server.NewRouter(routes, p.Clock, p.Metrics, p.Logger), server.Limits{
-		Read: p.Config.ReadTimeout, Idle: p.Config.IdleTimeout, Connections: connections,
-	}, entry, p.Logger)
+func (p *listenerParts) listen(ctx context.Context, variable, address string, routes []server.Route,
+	connections int, entry server.Handshake) (*server.Server, error) {
+	srv, err := server.Listen(ctx, address, server.NewRouter(routes, p.Clock, p.Metrics, p.Logger),
+		server.Limits{
+			Read: p.Config.ReadTimeout, Idle: p.Config.IdleTimeout, Connections: connections,
+		}, entry, p.Logger)
 	if err != nil {
 		return nil, &ListenError{Variable: variable, Cause: err}
 	}
@@ -113,7 +118,8 @@ func startOps(p listenerParts, ops *ops.Ops) {
 	var srv *server.Server
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
-			srv, err = p.listen(ctx, "OFFLOAD_OPS_ADDR", p.Config.OpsAddr, ops.Routes(), opsConnections, server.Handshake{})
+			srv, err = p.listen(ctx, "OFFLOAD_OPS_ADDR", p.Config.OpsAddr, ops.Routes(),
+				opsConnections, server.Handshake{})
 			if err == nil {
 				p.Addresses.Ops = srv.Address()
 				p.watch(srv)
@@ -136,9 +142,11 @@ func startPublic(p listenerParts, api *api.API, entry server.Handshake) {
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
 			for _, warning := range p.Review.Warnings {
-				p.Logger.Warn("configuration_warning", slog.String("variable", warning.Variable), slog.String("problem", warning.Problem))
+				p.Logger.Warn("configuration_warning", slog.String("variable", warning.Variable),
+					slog.String("problem", warning.Problem))
 			}
-			srv, err = p.listen(ctx, "OFFLOAD_HTTP_ADDR", p.Config.HTTPAddr, api.Routes(), p.Config.MaxConnections, entry)
+			srv, err = p.listen(ctx, "OFFLOAD_HTTP_ADDR", p.Config.HTTPAddr, api.Routes(),
+				p.Config.MaxConnections, entry)
 			if err != nil {
 				return err
 			}
@@ -151,7 +159,8 @@ func startPublic(p listenerParts, api *api.API, entry server.Handshake) {
 		},
 		OnStop: func(ctx context.Context) error {
 			p.Readiness.Stopping()
-			p.Logger.Info("service_stopping", slog.Float64("uptime_seconds", p.Clock.Now().Sub(started).Seconds()))
+			p.Logger.Info("service_stopping",
+				slog.Float64("uptime_seconds", p.Clock.Now().Sub(started).Seconds()))
 			wait(ctx, p.Config.ShutdownDelay)
 			grace, cancel := context.WithTimeout(ctx, p.Config.ShutdownGrace)
 			defer cancel()

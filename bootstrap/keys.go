@@ -13,7 +13,9 @@ import (
 // keySource is which keys are in force: a watched file's, or those of variables.
 var keySource = fx.Module("keys",
 	fx.Provide(newKeySource),
-	fx.Invoke(func(metrics *metrics.Metrics, source ports.KeySource, clock ports.Clock) { metrics.Keys(source, clock) }),
+	fx.Invoke(func(metrics *metrics.Metrics, source ports.KeySource, clock ports.Clock) {
+		metrics.Keys(source, clock)
+	}),
 )
 
 // keyParts are a key source, and its health where it can fail.
@@ -24,7 +26,8 @@ type keyParts struct {
 	Health []ports.Health `group:"health,flatten"`
 }
 
-func newKeySource(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock, events ports.Events) keyParts {
+func newKeySource(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock,
+	events ports.Events) keyParts {
 	path := review.Config.KeysetFile
 	if path == "" {
 		return keyParts{Source: environment.NewSource(review.Keyring)}

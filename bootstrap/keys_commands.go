@@ -35,7 +35,8 @@ type keyCommands struct {
 // commands hands the functions over.
 func (k keyCommands) commands() cli.Keys {
 	return cli.Keys{
-		Create: k.create, Import: k.bring, Rotate: k.rotate, Revoke: k.revoke, Prune: k.prune, List: k.list, Export: k.export,
+		Create: k.create, Import: k.bring, Rotate: k.rotate, Revoke: k.revoke, Prune: k.prune,
+		List: k.list, Export: k.export,
 	}
 }
 
@@ -57,7 +58,8 @@ func (k keyCommands) path(flags *pflag.FlagSet) (string, error) {
 
 // change does what a command asks of the keyset, and tells what came of it.
 func (k keyCommands) change(
-	flags *pflag.FlagSet, ask func(*keyadmin.Service) (keyadmin.Outcome, error), tell func(outcome keyadmin.Outcome, path string) string,
+	flags *pflag.FlagSet, ask func(*keyadmin.Service) (keyadmin.Outcome, error),
+	tell func(outcome keyadmin.Outcome, path string) string,
 ) (cli.KeysReport, error) {
 	path, err := k.path(flags)
 	if err != nil {
@@ -72,7 +74,8 @@ func (k keyCommands) change(
 	return report, nil
 }
 
-func (k keyCommands) create(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey) (cli.KeysReport, error) {
+func (k keyCommands) create(ctx context.Context, flags *pflag.FlagSet,
+	wanted cli.NewKey) (cli.KeysReport, error) {
 	key, err := newKey(wanted)
 	if err != nil {
 		return cli.KeysReport{}, err
@@ -85,7 +88,8 @@ func (k keyCommands) create(ctx context.Context, flags *pflag.FlagSet, wanted cl
 }
 
 // bring is import, whose name is a word of the language.
-func (k keyCommands) bring(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey, secretFile string) (cli.KeysReport, error) {
+func (k keyCommands) bring(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey,
+	secretFile string) (cli.KeysReport, error) {
 	key, err := newKey(wanted)
 	if err != nil {
 		return cli.KeysReport{}, err
@@ -109,12 +113,14 @@ func (k keyCommands) bring(ctx context.Context, flags *pflag.FlagSet, wanted cli
 		return cli.KeysReport{}, err
 	}
 	for _, finding := range imported.Weak {
-		report.Notes = append(report.Notes, fmt.Sprintf("The key %s %s: a production-like environment refuses the file.", key.ID, finding))
+		report.Notes = append(report.Notes, fmt.Sprintf(
+			"The key %s %s: a production-like environment refuses the file.", key.ID, finding))
 	}
 	return report, nil
 }
 
-func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey, lifetime *time.Duration) (cli.KeysReport, error) {
+func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey,
+	lifetime *time.Duration) (cli.KeysReport, error) {
 	key, err := newKey(wanted)
 	if err != nil {
 		return cli.KeysReport{}, err
@@ -124,13 +130,16 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 		return cli.KeysReport{}, err
 	}
 	terms := review.Config.Session
-	retention := keys.Retention{Lifetime: terms.Lifetime, RenewalGrace: terms.RenewalGrace, ClockSkew: terms.ClockSkew}
+	retention := keys.Retention{Lifetime: terms.Lifetime, RenewalGrace: terms.RenewalGrace,
+		ClockSkew: terms.ClockSkew}
 	from := originOf(review, varTTL)
 	if lifetime != nil {
 		retention.Lifetime, from = *lifetime, "flag --ttl"
 	}
 	report, err := k.change(flags,
-		func(admin *keyadmin.Service) (keyadmin.Outcome, error) { return admin.Rotate(ctx, key, retention) },
+		func(admin *keyadmin.Service) (keyadmin.Outcome, error) {
+			return admin.Rotate(ctx, key, retention)
+		},
 		func(outcome keyadmin.Outcome, path string) string {
 			return fmt.Sprintf("Planned a rotation to %s in %s.", outcome.ID, path)
 		})
@@ -139,20 +148,26 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 	}
 	report.Notes = append([]string{
 		fmt.Sprintf("TTL used: %.0f s (%s).", retention.Lifetime.Seconds(), from),
-		fmt.Sprintf("Renewal grace used: %.0f s (%s).", retention.RenewalGrace.Seconds(), originOf(review, varRenewalGrace)),
+		fmt.Sprintf("Renewal grace used: %.0f s (%s).", retention.RenewalGrace.Seconds(),
+			originOf(review, varRenewalGrace)),
 		"Both must be the longest in force since the last rotation; otherwise sessions end before their time.",
 	}, report.Notes...)
 	return report, nil
 }
 
-func (k keyCommands) revoke(ctx context.Context, flags *pflag.FlagSet, id string, force bool) (cli.KeysReport, error) {
+func (k keyCommands) revoke(ctx context.Context, flags *pflag.FlagSet, id string,
+	force bool) (cli.KeysReport, error) {
 	kid, ok := keys.ParseID(id)
 	if !ok {
 		return cli.KeysReport{}, KeyIDError{"KID"}
 	}
 	return k.change(flags,
-		func(admin *keyadmin.Service) (keyadmin.Outcome, error) { return admin.Revoke(ctx, kid, force) },
-		func(_ keyadmin.Outcome, path string) string { return fmt.Sprintf("Revoked %s in %s.", kid, path) })
+		func(admin *keyadmin.Service) (keyadmin.Outcome, error) {
+			return admin.Revoke(ctx, kid, force)
+		},
+		func(_ keyadmin.Outcome, path string) string {
+			return fmt.Sprintf("Revoked %s in %s.", kid, path)
+		})
 }
 
 func (k keyCommands) prune(ctx context.Context, flags *pflag.FlagSet) (cli.KeysReport, error) {
@@ -201,14 +216,17 @@ func newKey(wanted cli.NewKey) (keyadmin.NewKey, error) {
 		return keyadmin.NewKey{}, KeyIDError{"--kid"}
 	}
 	return keyadmin.NewKey{
-		Algorithm: keys.Algorithm(wanted.Algorithm), ID: id, SignAfter: wanted.SignAfter, Force: wanted.Force,
+		Algorithm: keys.Algorithm(wanted.Algorithm), ID: id, SignAfter: wanted.SignAfter,
+		Force: wanted.Force,
 	}, nil
 }
 
 // unsoundIn is what is wrong with some variables; nil where nothing is.
 func unsoundIn(review config.Review, variables ...string) error {
 	review.Warnings = nil
-	review.Faults = slices.DeleteFunc(review.Faults, func(fault config.Fault) bool { return !slices.Contains(variables, fault.Variable) })
+	review.Faults = slices.DeleteFunc(review.Faults, func(fault config.Fault) bool {
+		return !slices.Contains(variables, fault.Variable)
+	})
 	if wrong := unsound(review); wrong != nil {
 		return wrong
 	}

@@ -16,7 +16,8 @@ import (
 
 // keysReport tells a keyset, and what will happen to it.
 func keysReport(ring *keys.Keyring, now time.Time) cli.KeysReport {
-	report := cli.KeysReport{Keys: []cli.KeyLine{}, Changes: []cli.KeyChange{}, Notes: wants(ring, now)}
+	report := cli.KeysReport{Keys: []cli.KeyLine{}, Changes: []cli.KeyChange{},
+		Notes: wants(ring, now)}
 	next := map[keys.ID]*cli.KeyChange{}
 	for _, change := range ring.Schedule(now) {
 		told := cli.KeyChange{At: change.At, ID: string(change.ID), State: change.State.String()}
@@ -27,7 +28,8 @@ func keysReport(ring *keys.Keyring, now time.Time) cli.KeysReport {
 	}
 	for _, key := range ring.Keys() {
 		report.Keys = append(report.Keys, cli.KeyLine{
-			ID: string(key.ID()), Algorithm: string(key.Algorithm()), State: ring.StateAt(key, now).String(), Next: next[key.ID()],
+			ID: string(key.ID()), Algorithm: string(key.Algorithm()),
+			State: ring.StateAt(key, now).String(), Next: next[key.ID()],
 		})
 	}
 	return report
@@ -45,11 +47,13 @@ func wants(ring *keys.Keyring, now time.Time) []string {
 	}
 	if _, signs := ring.SignerAt(now); !signs {
 		from, _ := ring.NextSignerFrom(now)
-		return []string{"No key signs until " + instant(from) + ": no session is issued until then. " + atOnce}
+		return []string{"No key signs until " + instant(from) +
+			": no session is issued until then. " + atOnce}
 	}
 	for _, change := range ring.Schedule(now) {
 		if _, signs := ring.SignerAt(change.At); !signs {
-			return []string{"No key signs from " + instant(change.At) + " on: rotate before, or no session is issued."}
+			return []string{"No key signs from " + instant(change.At) +
+				" on: rotate before, or no session is issued."}
 		}
 	}
 	return nil
@@ -93,7 +97,8 @@ type RefusedImportError struct{ Cause *config.RefusedKeysError }
 
 // Error tells why.
 func (e *RefusedImportError) Error() string {
-	return "the service of this configuration would refuse the file: " + e.Cause.Error() + "; --force imports the secret all the same"
+	return "the service of this configuration would refuse the file: " + e.Cause.Error() +
+		"; --force imports the secret all the same"
 }
 
 // Unwrap tells the cause.
@@ -120,7 +125,8 @@ func aboutKeyset(path string, err error) error {
 		words := make([]string, 0, len(faults))
 		for _, fault := range faults {
 			if set, malformed := errors.AsType[keys.SetFaults](fault.Cause); malformed {
-				return &cli.InvalidArgumentsError{Summary: "keyset file " + path + " " + fault.Reason.String(), Faults: set.Lines()}
+				return &cli.InvalidArgumentsError{Summary: "keyset file " + path + " " +
+					fault.Reason.String(), Faults: set.Lines()}
 			}
 			words = append(words, fault.String())
 		}
@@ -158,7 +164,8 @@ func wayOut(plan *keys.PlanError) string {
 		}
 		return "; make one first (sessiond keys create --sign-after 0s), or give --force"
 	case keys.ProblemTooSoon:
-		return fmt.Sprintf("; give --sign-after %.0fs or more, or --force", keys.MinSignAfterEdDSA.Seconds())
+		return fmt.Sprintf("; give --sign-after %.0fs or more, or --force",
+			keys.MinSignAfterEdDSA.Seconds())
 	case keys.ProblemSameMaterial, keys.ProblemTooFar:
 	}
 	return ""

@@ -18,11 +18,15 @@ import (
 )
 
 func TestWhatIsSaidOfAKeysetFile(t *testing.T) {
-	fault := func(reason keyset.Reason, cause error) error { return keyset.Faults{{Reason: reason, Cause: cause}} }
+	fault := func(reason keyset.Reason, cause error) error {
+		return keyset.Faults{{Reason: reason, Cause: cause}}
+	}
 	unwritten := func(problem keyset.WriteProblem, cause error) error {
 		return &keyset.WriteError{Problem: problem, Cause: cause}
 	}
-	plan := func(problem keys.Problem, id keys.ID) error { return &keys.PlanError{Problem: problem, ID: id} }
+	plan := func(problem keys.Problem, id keys.ID) error {
+		return &keys.PlanError{Problem: problem, ID: id}
+	}
 	for want, err := range map[string]error{
 		"keyset file f is not found":                                                                 fault(keyset.ReasonMissing, nil),
 		"keyset file f cannot be read: permission denied":                                            fault(keyset.ReasonUnreadable, syscall.EACCES),
@@ -44,14 +48,16 @@ func TestWhatIsSaidOfAKeysetFile(t *testing.T) {
 		assert.Equal(t, err, errors.Unwrap(about), "the cause is kept")
 	}
 	owner := aboutKeyset("f", unwritten(keyset.ProblemOwner, syscall.EPERM)).Error()
-	assert.True(t, strings.HasPrefix(owner, "keyset file f belongs to another user or group"), owner)
+	assert.True(t, strings.HasPrefix(owner, "keyset file f belongs to another user or group"),
+		owner)
 	assert.True(t, strings.HasSuffix(owner, ": operation not permitted"), owner)
 
 	var malformed *cli.InvalidArgumentsError
 	_, err := keys.ParseSet(`{"keys":[1,2]}`)
 	require.ErrorAs(t, aboutKeyset("f", fault(keyset.ReasonMalformed, err)), &malformed)
 	assert.Equal(t, &cli.InvalidArgumentsError{
-		Summary: "keyset file f is no sound keyset", Faults: []string{"key 1: must be an object", "key 2: must be an object"},
+		Summary: "keyset file f is no sound keyset",
+		Faults:  []string{"key 1: must be an object", "key 2: must be an object"},
 	}, malformed)
 }
 
@@ -69,11 +75,18 @@ func TestWhatAKeysetWants(t *testing.T) {
 		want string
 	}{
 		{"a signer with no end", []keys.Key{key(keys.Plan{SignFrom: noon})}, ""},
-		{"a signer with a successor", []keys.Key{key(keys.Plan{SignFrom: noon, VerifyUntil: at(2)}), key(keys.Plan{SignFrom: at(1)})}, ""},
-		{"a signer that hands over as it ends", []keys.Key{key(keys.Plan{SignFrom: noon, VerifyUntil: at(1)}), key(keys.Plan{SignFrom: at(1)})}, ""},
-		{"a signer that ends too soon", []keys.Key{key(keys.Plan{SignFrom: noon, VerifyUntil: at(1)}), key(keys.Plan{SignFrom: at(2)})}, "No key signs from 2026-02-16T13:00:00Z on"},
-		{"none yet", []keys.Key{key(keys.Plan{SignFrom: at(3)}), key(keys.Plan{SignFrom: at(2)})}, "No key signs until 2026-02-16T14:00:00Z"},
-		{"none ever", []keys.Key{key(keys.Plan{SignFrom: at(1), Revoked: true}), key(keys.Plan{SignFrom: at(-1), VerifyUntil: noon})}, "No key can sign, now or later"},
+		{"a signer with a successor", []keys.Key{key(keys.Plan{SignFrom: noon, VerifyUntil: at(2)}),
+			key(keys.Plan{SignFrom: at(1)})}, ""},
+		{"a signer that hands over as it ends",
+			[]keys.Key{key(keys.Plan{SignFrom: noon, VerifyUntil: at(1)}),
+				key(keys.Plan{SignFrom: at(1)})}, ""},
+		{"a signer that ends too soon", []keys.Key{key(keys.Plan{SignFrom: noon,
+			VerifyUntil: at(1)}), key(keys.Plan{SignFrom: at(2)})},
+			"No key signs from 2026-02-16T13:00:00Z on"},
+		{"none yet", []keys.Key{key(keys.Plan{SignFrom: at(3)}), key(keys.Plan{SignFrom: at(2)})},
+			"No key signs until 2026-02-16T14:00:00Z"},
+		{"none ever", []keys.Key{key(keys.Plan{SignFrom: at(1), Revoked: true}),
+			key(keys.Plan{SignFrom: at(-1), VerifyUntil: noon})}, "No key can sign, now or later"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ring, err := keys.NewKeyring(c.keys...)

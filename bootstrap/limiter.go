@@ -54,7 +54,8 @@ func newLimiter(p limiterParts) (storage, error) {
 
 // own is this replica's own memory.
 func (p *limiterParts) own() (ports.LimiterStorage, error) {
-	own, err := memory.New(p.Config.MaxSubjects, max(p.Config.Limits.PerAddress, p.Config.Limits.PerInstall))
+	own, err := memory.New(p.Config.MaxSubjects,
+		max(p.Config.Limits.PerAddress, p.Config.Limits.PerInstall))
 	if err != nil {
 		return nil, err
 	}
@@ -67,9 +68,11 @@ func (p *limiterParts) shared() (storage, error) {
 	if err != nil {
 		return storage{}, err
 	}
-	watch := &evictionWatch{Events: p.Events, review: p.Review, server: server, logger: p.Logger, again: make(chan struct{}, 1)}
+	watch := &evictionWatch{Events: p.Events, review: p.Review, server: server, logger: p.Logger,
+		again: make(chan struct{}, 1)}
 	parts := outage.Parts{
-		Shared: p.Metrics.Limiter(config.StorageRedis, server, nil, p.Clock), Policy: p.Config.OnOutage, Timeout: p.Config.RedisTimeout,
+		Shared: p.Metrics.Limiter(config.StorageRedis, server, nil, p.Clock),
+		Policy: p.Config.OnOutage, Timeout: p.Config.RedisTimeout,
 		Clock: p.Clock, Entropy: p.Entropy, Events: watch,
 	}
 	if parts.Policy == ports.OutageLocal {

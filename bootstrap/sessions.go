@@ -13,7 +13,8 @@ import (
 )
 
 // sessions are the use cases.
-var sessions = fx.Module("sessions", fx.Provide(newIssuance, newAuthentication, newPublication, newReadiness))
+var sessions = fx.Module("sessions", fx.Provide(newIssuance, newAuthentication, newPublication,
+	newReadiness))
 
 // issuanceParts are the ports that issuing needs.
 type issuanceParts struct {
@@ -28,12 +29,15 @@ type issuanceParts struct {
 
 func newIssuance(parts issuanceParts, config config.Config) ports.Issuance {
 	return issue.New(issue.Parts{
-		Keys: parts.Keys, Limiter: parts.Limiter, Clock: parts.Clock, Entropy: parts.Entropy, Events: parts.Events,
-		Settings: config.Session, Limits: config.Limits, Digester: throttle.NewDigester(config.DigestKey.Bytes()),
+		Keys: parts.Keys, Limiter: parts.Limiter, Clock: parts.Clock, Entropy: parts.Entropy,
+		Events:   parts.Events,
+		Settings: config.Session, Limits: config.Limits,
+		Digester: throttle.NewDigester(config.DigestKey.Bytes()),
 	})
 }
 
-func newAuthentication(keys ports.KeySource, clock ports.Clock, events ports.Events, config config.Config) ports.Authentication {
+func newAuthentication(keys ports.KeySource, clock ports.Clock, events ports.Events,
+	config config.Config) ports.Authentication {
 	return authenticate.New(keys, clock, events, config.Session)
 }
 

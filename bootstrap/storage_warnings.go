@@ -22,7 +22,8 @@ func evictionWarning(review config.Review, policy string) []config.Warning {
 		return nil
 	}
 	return []config.Warning{review.RedisWarning(
-		"names a server whose maxmemory-policy is "+policy+": when its memory is full it forgets grants, and limits nobody",
+		"names a server whose maxmemory-policy is "+policy+
+			": when its memory is full it forgets grants, and limits nobody",
 		"set its maxmemory-policy to "+redis.NoEviction)}
 }
 
@@ -41,20 +42,23 @@ func checkStorage(ctx context.Context, review config.Review) []config.Warning {
 		server.Close(closing)
 	}()
 	if err := decide(ctx, server, askWithin); err != nil {
-		return []config.Warning{review.RedisWarning("names a server that does not decide ("+err.Error()+")",
+		return []config.Warning{review.RedisWarning("names a server that does not decide ("+
+			err.Error()+")",
 			"see that it runs and may be written to, that address, user, password and database are right, and that the user may do what OPERATIONS.md lists")}
 	}
 	var warnings []config.Warning
 	if err := decide(ctx, server, review.Config.RedisTimeout); err != nil {
 		warnings = append(warnings, review.RedisWarning(
-			fmt.Sprintf("names a server that does not decide within %d ms from here (%s): that would be an outage", review.Config.RedisTimeout/time.Millisecond, err),
+			fmt.Sprintf(
+				"names a server that does not decide within %d ms from here (%s): that would be an outage", review.Config.RedisTimeout/time.Millisecond, err),
 			"put the server nearer, or give OFFLOAD_REDIS_TIMEOUT_MS more"))
 	}
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	policy, err := server.EvictionPolicy(ctx)
 	if err != nil {
-		return append(warnings, review.RedisWarning("names a server that could not be asked for its maxmemory-policy ("+err.Error()+")",
+		return append(warnings, review.RedisWarning(
+			"names a server that could not be asked for its maxmemory-policy ("+err.Error()+")",
 			"see that the policy is "+redis.NoEviction+", and that the user may ask INFO"))
 	}
 	return append(warnings, evictionWarning(review, policy)...)
@@ -65,9 +69,12 @@ func decide(ctx context.Context, server ports.LimiterStorage, within time.Durati
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	nobody := func(dimension throttle.Dimension) throttle.Check {
-		return throttle.Check{Dimension: dimension, Subject: throttle.Subject(system.Entropy{}.Generate(len(throttle.Subject{}))), Limit: 1, Window: time.Second}
+		return throttle.Check{Dimension: dimension,
+			Subject: throttle.Subject(system.Entropy{}.Generate(len(throttle.Subject{}))), Limit: 1,
+			Window: time.Second}
 	}
-	_, err := server.Decide(ctx, 0, throttle.NewChecks(nobody(throttle.ByAddress), nobody(throttle.ByInstall)))
+	_, err := server.Decide(ctx, 0, throttle.NewChecks(nobody(throttle.ByAddress),
+		nobody(throttle.ByInstall)))
 	return err
 }
 
@@ -113,7 +120,8 @@ func (w *evictionWatch) run(ctx context.Context) {
 		}
 		told = policy
 		for _, warning := range evictionWarning(w.review, policy) {
-			w.logger.Warn("configuration_warning", slog.String("variable", warning.Variable), slog.String("problem", warning.Problem))
+			w.logger.Warn("configuration_warning", slog.String("variable", warning.Variable),
+				slog.String("problem", warning.Problem))
 		}
 	}
 }

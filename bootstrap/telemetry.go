@@ -25,7 +25,9 @@ var telemetry = fx.Module("telemetry",
 		newLogger,
 		newLogs,
 		func(config config.Config) *metrics.Metrics { return metrics.New(config.BuildVersion) },
-		func(logs *logs.Recorder, metrics *metrics.Metrics) ports.Events { return audience{metrics, logs} },
+		func(logs *logs.Recorder, metrics *metrics.Metrics) ports.Events {
+			return audience{metrics, logs}
+		},
 	),
 )
 
@@ -51,7 +53,8 @@ func newLogger(lifecycle fx.Lifecycle, config config.Config, to LogOutput) *slog
 	return slog.New(slog.NewJSONHandler(output, options))
 }
 
-func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock, config config.Config) *logs.Recorder {
+func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,
+	config config.Config) *logs.Recorder {
 	recorder := logs.New(logger, clock, throttle.NewPseudonyms(config.DigestKey.Bytes()))
 	lifecycle.Append(fx.StopHook(recorder.Close))
 	return recorder

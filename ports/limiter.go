@@ -16,5 +16,6 @@ type LimiterStorage interface {
 	//
 	// It answers within a bound that it names, or fails: with any error, and then it has granted nothing that it knows of. It never guesses.
 	// An error holds no secret, address or subject: it is written into the log. It is safe for concurrent use.
-	Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error)
+	Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision,
+		error)
 }

@@ -20,7 +20,8 @@ func newCheck(commands Commands) *cobra.Command {
 		Long: "Says what the configuration would do and all that is wrong with it. It listens nowhere; a shared storage that is\nconfigured is asked for its maxmemory-policy, for two seconds at most.\n\n" +
 			"The exit status is 0 for a sound configuration, 1 for a wrong one and, with --strict, 2 for a sound one with warnings.",
 		RunE: func(command *cobra.Command, _ []string) error {
-			write, ok := map[string]func(CheckReport, io.Writer) error{"text": CheckReport.writeText, "json": CheckReport.writeJSON}[format]
+			write, ok := map[string]func(CheckReport, io.Writer) error{
+				"text": CheckReport.writeText, "json": CheckReport.writeJSON}[format]
 			if !ok {
 				return &usageError{command.CommandPath(), "--format is text or json"}
 			}
@@ -81,9 +82,11 @@ func (e *Effect) write(text io.Writer) {
 	}
 	line("environment", "%s (%s)", e.Environment, kind)
 	line("version", "%s", e.Version)
-	line("public listener", "%s, at most %d connections", e.Listeners.Public, e.Listeners.MaxConnections)
+	line("public listener", "%s, at most %d connections", e.Listeners.Public,
+		e.Listeners.MaxConnections)
 	if tls := e.Listeners.TLS; tls != nil {
-		line("certificate", "for %s, until %s; renewed files take force without a restart", orNone(strings.Join(tls.Names, ", ")), tls.NotAfter)
+		line("certificate", "for %s, until %s; renewed files take force without a restart",
+			orNone(strings.Join(tls.Names, ", ")), tls.NotAfter)
 	}
 	if len(e.Listeners.Origins) > 0 {
 		line("browsers", "of %s may ask for sessions", strings.Join(e.Listeners.Origins, ", "))
@@ -92,10 +95,13 @@ func (e *Effect) write(text io.Writer) {
 	for _, key := range e.Keys {
 		line("key", "%s (%s), %s", key.ID, key.Algorithm, key.State)
 	}
-	line("sessions", "for %d s, renewed until %d s after their end", e.Sessions.TTLSeconds, e.Sessions.RenewalGraceSeconds)
-	line("tokens", "issuer %s, audience %s, clock skew %d s", e.Sessions.Issuer, e.Sessions.Audience, e.Sessions.ClockSkewSeconds)
+	line("sessions", "for %d s, renewed until %d s after their end", e.Sessions.TTLSeconds,
+		e.Sessions.RenewalGraceSeconds)
+	line("tokens", "issuer %s, audience %s, clock skew %d s", e.Sessions.Issuer,
+		e.Sessions.Audience, e.Sessions.ClockSkewSeconds)
 	line("limits", "%d for an address, %d for an installation, in %d s; mode %s; IPv6 by /%d",
-		e.Limits.PerIP, e.Limits.PerInstall, e.Limits.WindowSeconds, e.Limits.Mode, e.Limits.IPv6Prefix)
+		e.Limits.PerIP, e.Limits.PerInstall, e.Limits.WindowSeconds, e.Limits.Mode,
+		e.Limits.IPv6Prefix)
 	if shared := e.Limits.Shared; shared != nil {
 		line("storage", "%s, at most %d ms a decision", e.Limits.Storage, shared.TimeoutMS)
 		line("storage is out", "%s", outage(shared.OnOutage, e.Limits.MaxSubjects))
@@ -110,7 +116,8 @@ func (e *Effect) write(text io.Writer) {
 		proxies += "; each connection announced by the PROXY protocol"
 	}
 	line("trusted proxies", "%s", proxies)
-	line("shutdown", "unready for %d s, then at most %d s for requests under way", e.Shutdown.DelaySeconds, e.Shutdown.GraceSeconds)
+	line("shutdown", "unready for %d s, then at most %d s for requests under way",
+		e.Shutdown.DelaySeconds, e.Shutdown.GraceSeconds)
 	line("logs", "%s, from level %s", e.Logs.Format, e.Logs.Level)
 	_ = lines.Flush()
 }

@@ -44,7 +44,8 @@ type Commands struct {
 // the call or the service failed, 2 where a strict check found warnings.
 func Run(ctx context.Context, commands Commands, args []string, stdout, stderr io.Writer) int {
 	root := newRoot(commands)
-	root.AddCommand(newCheck(commands), newConfig(commands), newKeys(commands), newVersion(commands))
+	root.AddCommand(newCheck(commands), newConfig(commands), newKeys(commands),
+		newVersion(commands))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -64,7 +65,8 @@ func Run(ctx context.Context, commands Commands, args []string, stdout, stderr i
 	case errors.As(err, &unusable):
 		_, _ = io.WriteString(stderr, unusable.text())
 	case errors.As(err, &usage):
-		_, _ = fmt.Fprintf(stderr, "sessiond: %s; see %s --help\n", oneLine(usage.problem), usage.command)
+		_, _ = fmt.Fprintf(stderr, "sessiond: %s; see %s --help\n", oneLine(usage.problem),
+			usage.command)
 	default:
 		_, _ = fmt.Fprintf(stderr, "sessiond: %s\n", oneLine(err.Error()))
 	}
@@ -92,7 +94,8 @@ func prepare(command *cobra.Command) *cobra.Command {
 	if command.Args == nil {
 		command.Args = func(command *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return &usageError{command.CommandPath(), command.CommandPath() + " takes no arguments"}
+				return &usageError{command.CommandPath(),
+					command.CommandPath() + " takes no arguments"}
 			}
 			return nil
 		}

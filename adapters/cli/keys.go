@@ -28,11 +28,14 @@ const (
 // Keys are what the keys commands do. Each gets the command's flags, which name the keyset.
 type Keys struct {
 	Create func(ctx context.Context, flags *pflag.FlagSet, wanted NewKey) (KeysReport, error)
-	Import func(ctx context.Context, flags *pflag.FlagSet, wanted NewKey, secretFile string) (KeysReport, error)
-	Rotate func(ctx context.Context, flags *pflag.FlagSet, wanted NewKey, lifetime *time.Duration) (KeysReport, error)
-	Revoke func(ctx context.Context, flags *pflag.FlagSet, id string, force bool) (KeysReport, error)
-	Prune  func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
-	List   func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
+	Import func(ctx context.Context, flags *pflag.FlagSet, wanted NewKey,
+		secretFile string) (KeysReport, error)
+	Rotate func(ctx context.Context, flags *pflag.FlagSet, wanted NewKey,
+		lifetime *time.Duration) (KeysReport, error)
+	Revoke func(ctx context.Context, flags *pflag.FlagSet, id string, force bool) (KeysReport,
+		error)
+	Prune func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
+	List  func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
 	// Export is the public JWK Set.
 	Export func(ctx context.Context, flags *pflag.FlagSet) (string, error)
 }
@@ -79,10 +82,12 @@ func newKeys(commands Commands) *cobra.Command {
 			"of the file being in place.",
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return &usageError{command.CommandPath(), "name what to do: create, import, rotate, revoke, prune, list or export"}
+			return &usageError{command.CommandPath(),
+				"name what to do: create, import, rotate, revoke, prune, list or export"}
 		},
 	})
-	group.AddCommand(newKeysCreate(commands), newKeysImport(commands), newKeysRotate(commands), newKeysRevoke(commands),
+	group.AddCommand(newKeysCreate(commands), newKeysImport(commands), newKeysRotate(commands),
+		newKeysRevoke(commands),
 		newKeysPrune(commands), newKeysList(commands), newKeysExport(commands))
 	return group
 }
@@ -93,7 +98,9 @@ func onKeyset(commands Commands, command *cobra.Command, listed ...string) *cobr
 	command.Flags().String(flagKeyset, "", "keyset file; empty: the configured one")
 	configuration := pflag.NewFlagSet("", pflag.ContinueOnError)
 	commands.AddFlags(configuration)
-	configuration.VisitAll(func(flag *pflag.Flag) { flag.Hidden = !slices.Contains(append(listed, flagConfig), flag.Name) })
+	configuration.VisitAll(func(flag *pflag.Flag) {
+		flag.Hidden = !slices.Contains(append(listed, flagConfig), flag.Name)
+	})
 	command.Flags().AddFlagSet(configuration)
 	if command.Long == "" {
 		command.Long = command.Short + "."
@@ -110,8 +117,10 @@ type newKeyFlags struct {
 }
 
 func (f *newKeyFlags) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&f.id, "kid", "", "id of the key, 1 to 64 of A-Z a-z 0-9 . _ -; empty: made up of the day and chance")
-	flags.DurationVar(&f.signAfter, "sign-after", 0, "how long the key waits before it signs (10m for HS256, 24h for EdDSA, unless given)")
+	flags.StringVar(&f.id, "kid", "",
+		"id of the key, 1 to 64 of A-Z a-z 0-9 . _ -; empty: made up of the day and chance")
+	flags.DurationVar(&f.signAfter, "sign-after", 0,
+		"how long the key waits before it signs (10m for HS256, 24h for EdDSA, unless given)")
 	flags.BoolVar(&f.force, "force", false, "do it in spite of what speaks against it")
 }
 
@@ -147,7 +156,8 @@ func newKeysCreate(commands Commands) *cobra.Command {
 		},
 	}
 	f.addTo(command.Flags())
-	f.addAlgorithm(command.Flags(), "HS256 or EdDSA; empty: as the key that signs, HS256 in a new file")
+	f.addAlgorithm(command.Flags(),
+		"HS256 or EdDSA; empty: as the key that signs, HS256 in a new file")
 	return onKeyset(commands, command)
 }
 
@@ -167,7 +177,8 @@ func newKeysImport(commands Commands) *cobra.Command {
 			if wanted.ID == "" || secretFile == "" {
 				return &usageError{command.CommandPath(), "--kid and --secret-file are required"}
 			}
-			return told(command)(commands.Keys.Import(command.Context(), command.Flags(), wanted, secretFile))
+			return told(command)(commands.Keys.Import(command.Context(), command.Flags(), wanted,
+				secretFile))
 		},
 	}
 	f.addTo(command.Flags())
@@ -195,12 +206,14 @@ func newKeysRotate(commands Commands) *cobra.Command {
 				}
 				longest = &lifetime
 			}
-			return told(command)(commands.Keys.Rotate(command.Context(), command.Flags(), wanted, longest))
+			return told(command)(commands.Keys.Rotate(command.Context(), command.Flags(), wanted,
+				longest))
 		},
 	}
 	f.addTo(command.Flags())
 	f.addAlgorithm(command.Flags(), "HS256 or EdDSA; empty: as the key that signs")
-	command.Flags().DurationVar(&lifetime, "ttl", 0, "longest lifetime of a session since the last rotation; the configured one unless given")
+	command.Flags().DurationVar(&lifetime, "ttl", 0,
+		"longest lifetime of a session since the last rotation; the configured one unless given")
 	return onKeyset(commands, command, flagGrace)
 }
 
@@ -216,7 +229,8 @@ func newKeysRevoke(commands Commands) *cobra.Command {
 			return nil
 		},
 		RunE: func(command *cobra.Command, args []string) error {
-			return told(command)(commands.Keys.Revoke(command.Context(), command.Flags(), args[0], force))
+			return told(command)(commands.Keys.Revoke(command.Context(), command.Flags(), args[0],
+				force))
 		},
 	}
 	command.Flags().BoolVar(&force, "force", false, "revoke even the last key that can sign")
@@ -297,7 +311,8 @@ func (r KeysReport) writeChange(w io.Writer) error {
 	_, _ = fmt.Fprintln(w, "\nWhat will happen:")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, change := range r.Changes {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", change.At.UTC().Format(time.RFC3339), change.ID, change.State)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", change.At.UTC().Format(time.RFC3339), change.ID,
+			change.State)
 	}
 	return table.Flush()
 }

@@ -27,7 +27,8 @@ func (u *InvalidConfigError) Error() string {
 
 // text tells every warning and every fault, for people.
 func (u *InvalidConfigError) text() string {
-	return "sessiond: " + u.Error() + "\n\n" + remarks("warning", u.Warnings) + remarks("fault", u.Faults)
+	return "sessiond: " + u.Error() + "\n\n" + remarks("warning", u.Warnings) +
+		remarks("fault", u.Faults)
 }
 
 // Unusable is a file that is no use, and all that is wrong with it. It is an error.
@@ -60,7 +61,8 @@ func (u *InvalidArgumentsError) text() string {
 func remarks(word string, list []Remark) string {
 	var text strings.Builder
 	for _, remark := range list {
-		fmt.Fprintf(&text, "%s: %s (%s)\n  problem: %s\n  remedy:  %s\n\n", word, remark.Variable, remark.Origin, remark.Problem, remark.Remedy)
+		fmt.Fprintf(&text, "%s: %s (%s)\n  problem: %s\n  remedy:  %s\n\n", word, remark.Variable,
+			remark.Origin, remark.Problem, remark.Remedy)
 	}
 	return text.String()
 }

@@ -44,10 +44,11 @@ func Example() {
 	}
 
 	routes := http.NewServeMux()
-	routes.Handle("GET /orders", verifier.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		claims, _ := sessionauth.FromContext(r.Context())
-		_, _ = io.WriteString(w, "orders of "+claims.InstallID.Text()+"\n")
-	})))
+	routes.Handle("GET /orders", verifier.Middleware(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			claims, _ := sessionauth.FromContext(r.Context())
+			_, _ = io.WriteString(w, "orders of "+claims.InstallID.Text()+"\n")
+		})))
 
 	server := httptest.NewServer(routes)
 	defer server.Close()
@@ -80,7 +81,8 @@ func ExampleNewFixed() {
 	if err != nil {
 		panic(err)
 	}
-	verifier, err := sessionauth.New(sessionauth.Config{Issuer: "offload-backend", Audience: "offload-ios", ClockSkew: 2 * time.Second, Keys: fixed})
+	verifier, err := sessionauth.New(sessionauth.Config{Issuer: "offload-backend",
+		Audience: "offload-ios", ClockSkew: 2 * time.Second, Keys: fixed})
 	if err != nil {
 		panic(err)
 	}
@@ -97,7 +99,8 @@ func ExampleJWKSConfig_beside() {
 	if err != nil {
 		panic(err)
 	}
-	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: issuer.URL, Additional: []keys.Key{old}})
+	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: issuer.URL,
+		Additional: []keys.Key{old}})
 	if err != nil {
 		panic(err)
 	}
@@ -114,7 +117,8 @@ func ExampleNewContext() {
 	})
 	id, _ := session.ParseInstallID("install-12345")
 	request := httptest.NewRequest(http.MethodGet, "/orders", nil)
-	request = request.WithContext(sessionauth.NewContext(request.Context(), session.Claims{InstallID: id}))
+	request = request.WithContext(sessionauth.NewContext(request.Context(),
+		session.Claims{InstallID: id}))
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	fmt.Println(recorder.Body)

@@ -85,7 +85,8 @@ const (
 // What NewJWKS and Start fail with. None tells the URL.
 var (
 	// ErrURL is a URL that is none, or holds a user, a password or a fragment.
-	ErrURL = errors.New("sessionauth: the JWKS's URL must be absolute, with a host and without user, password or fragment")
+	ErrURL = errors.New(
+		"sessionauth: the JWKS's URL must be absolute, with a host and without user, password or fragment")
 	// ErrHTTP is a URL of http to another machine, without AllowHTTP.
 	ErrHTTP = errors.New("sessionauth: the JWKS's URL must be https")
 	// ErrStarted is a JWKS that was started or closed before.

@@ -30,32 +30,41 @@ func badAnswers(t *testing.T) map[string]struct {
 	}
 	status := func(code int) bad {
 		return bad{
-			reply{status: code, body: set(t, other), header: http.Header{"Location": {"https://elsewhere.test/"}}},
+			reply{status: code, body: set(t, other),
+				header: http.Header{"Location": {"https://elsewhere.test/"}}},
 			sessionauth.RefreshError{Reason: sessionauth.RefreshStatus, Status: code},
 		}
 	}
 	return map[string]bad{
-		"no answer":              {down, word(sessionauth.RefreshUnreachable)},
-		"late":                   {reply{status: 200, body: set(t, other), after: time.Hour}, word(sessionauth.RefreshLate)},
-		"a body that comes late": {reply{status: 200, body: set(t, other), bodyAfter: time.Hour}, word(sessionauth.RefreshLate)},
-		"500":                    status(500),
-		"503":                    status(503),
-		"404":                    status(404),
-		"401":                    status(401),
-		"204":                    status(204),
-		"201":                    status(201),
-		"301":                    status(301),
-		"302":                    status(302),
-		"308":                    status(308),
-		"304 to nothing":         status(304),
-		"a page":                 {ok("<!doctype html><html><body>Sign in to continue</body></html>"), word(sessionauth.RefreshMalformed)},
-		"nothing":                {ok(""), word(sessionauth.RefreshMalformed)},
-		"half a set":             {ok(set(t, other)[:60]), word(sessionauth.RefreshMalformed)},
-		"another object":         {ok(`{"error":"unavailable"}`), word(sessionauth.RefreshMalformed)},
-		"an id twice":            {ok(strings.Replace(set(t, other, pair("third", 3)), `"third"`, `"other"`, 1)), word(sessionauth.RefreshMalformed)},
-		"an empty set":           {ok(`{"keys":[]}`), word(sessionauth.RefreshNoKeys)},
-		"a secret alone":         {ok(`{"keys":[{"kty":"oct","alg":"HS256","kid":"a","k":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}]}`), word(sessionauth.RefreshNoKeys)},
-		"too large":              {ok(set(t, other) + strings.Repeat(" ", keys.MaxSetBytes)), word(sessionauth.RefreshTooLarge)},
+		"no answer": {down, word(sessionauth.RefreshUnreachable)},
+		"late": {reply{status: 200, body: set(t, other), after: time.Hour},
+			word(sessionauth.RefreshLate)},
+		"a body that comes late": {reply{status: 200, body: set(t, other), bodyAfter: time.Hour},
+			word(sessionauth.RefreshLate)},
+		"500":            status(500),
+		"503":            status(503),
+		"404":            status(404),
+		"401":            status(401),
+		"204":            status(204),
+		"201":            status(201),
+		"301":            status(301),
+		"302":            status(302),
+		"308":            status(308),
+		"304 to nothing": status(304),
+		"a page": {ok(
+			"<!doctype html><html><body>Sign in to continue</body></html>"),
+			word(sessionauth.RefreshMalformed)},
+		"nothing":    {ok(""), word(sessionauth.RefreshMalformed)},
+		"half a set": {ok(set(t, other)[:60]), word(sessionauth.RefreshMalformed)},
+		"another object": {ok(`{"error":"unavailable"}`),
+			word(sessionauth.RefreshMalformed)},
+		"an id twice": {ok(strings.Replace(set(t, other, pair("third", 3)), `"third"`,
+			`"other"`, 1)), word(sessionauth.RefreshMalformed)},
+		"an empty set": {ok(`{"keys":[]}`), word(sessionauth.RefreshNoKeys)},
+		"a secret alone": {ok(
+			`{"keys":[{"kty":"oct","alg":"HS256","kid":"a","k":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}]}`), word(sessionauth.RefreshNoKeys)},
+		"too large": {ok(set(t, other) + strings.Repeat(" ", keys.MaxSetBytes)),
+			word(sessionauth.RefreshTooLarge)},
 	}
 }
 
@@ -117,7 +126,8 @@ func TestAllKeysRevoked(t *testing.T) {
 					assert.NoError(t, err)
 				}
 				assert.Equal(t, "invalid_token", w.code(mint(t, key)))
-				assert.Equal(t, "ok", w.code(mint(t, beside)), "a key that was given is nothing that the issuer could revoke")
+				assert.Equal(t, "ok", w.code(mint(t, beside)),
+					"a key that was given is nothing that the issuer could revoke")
 				w.answer(publishes(t, key))
 				time.Sleep(time.Hour)
 				assert.Equal(t, "ok", w.code(mint(t, key)))
@@ -141,9 +151,11 @@ func TestWithoutAnyKeysYet(t *testing.T) {
 				assert.Equal(t, "service_unavailable", refused.code())
 				assert.Equal(t, "1", refused.Header().Get("Retry-After"))
 				assert.Empty(t, refused.Header().Values("WWW-Authenticate"))
-				assert.Equal(t, "unauthorized", send(w.verifier).code(), "no keys are needed to tell")
+				assert.Equal(t, "unauthorized", send(w.verifier).code(),
+					"no keys are needed to tell")
 				assert.Equal(t, "invalid_token", w.code("x.y"))
-				assert.Equal(t, "ok", w.code(mint(t, secret)), "a key that was given needs no issuer")
+				assert.Equal(t, "ok", w.code(mint(t, secret)),
+					"a key that was given needs no issuer")
 				w.outcomes()
 				w.answer(publishes(t, key))
 				time.Sleep(10 * time.Second)

@@ -75,7 +75,8 @@ func TestIssuerThatComesAndGoes(t *testing.T) {
 			time.Sleep(17 * time.Second)
 			require.Equal(t, "ok", w.code(mint(t, key)))
 		}
-		assert.LessOrEqual(t, len(w.reads()), 500*17/4, "not more often than every four seconds or so")
+		assert.LessOrEqual(t, len(w.reads()), 500*17/4,
+			"not more often than every four seconds or so")
 
 		w.answer(good)
 		time.Sleep(2 * time.Minute)
@@ -84,7 +85,8 @@ func TestIssuerThatComesAndGoes(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		asked := w.reads()
 		require.Greater(t, len(asked), 1)
-		assert.LessOrEqual(t, asked[1].Sub(asked[0]), time.Second, "a new failure is tried again as soon as the first one was")
+		assert.LessOrEqual(t, asked[1].Sub(asked[0]), time.Second,
+			"a new failure is tried again as soon as the first one was")
 	})
 }
 
@@ -105,7 +107,8 @@ func TestUnknownKeysDoNotHammerTheIssuer(t *testing.T) {
 			flood.Go(func() {
 				time.Sleep(time.Duration(n) * 60 * time.Millisecond)
 				sent := time.Now()
-				assert.Equal(t, "invalid_token", w.code(mint(t, pair(keys.ID(fmt.Sprintf("made-up-%d", n)), 7))))
+				assert.Equal(t, "invalid_token",
+					w.code(mint(t, pair(keys.ID(fmt.Sprintf("made-up-%d", n)), 7))))
 				assert.LessOrEqual(t, time.Since(sent), time.Second)
 				assert.Equal(t, "ok", w.code(mint(t, key)), "others do not feel it")
 			})
@@ -135,7 +138,8 @@ func TestUnknownKeysDoNotHammerAnIssuerThatIsDown(t *testing.T) {
 			assert.Equal(t, "invalid_token", w.code(made))
 			time.Sleep(time.Second)
 		}
-		assert.InDelta(t, 3600/10, len(w.reads()), 40, "an unknown key each ten seconds, and no more")
+		assert.InDelta(t, 3600/10, len(w.reads()), 40,
+			"an unknown key each ten seconds, and no more")
 	})
 }
 
@@ -152,7 +156,8 @@ func TestWhatCannotBePublishedIsNotAskedFor(t *testing.T) {
 				w := newWorld(t, down)
 				require.Error(t, w.jwks.Start(t.Context()))
 				defer w.jwks.Close()
-				assert.Equal(t, "invalid_token", w.code(mint(t, key)), "no set could make it sound, whether there is one or not")
+				assert.Equal(t, "invalid_token", w.code(mint(t, key)),
+					"no set could make it sound, whether there is one or not")
 				w.answer(publishes(t, pair("a", 1)))
 				time.Sleep(time.Minute)
 				w.reads()
@@ -227,7 +232,8 @@ func TestNobodyWaitsForAnIssuerThatIsSlow(t *testing.T) {
 		defer cancel()
 		_, err := w.verifier.Authenticate(ctx, []string{"Bearer " + mint(t, next)})
 		assert.Error(t, err)
-		assert.Equal(t, time.Second+10*time.Millisecond, time.Since(began), "nor beyond the request")
+		assert.Equal(t, time.Second+10*time.Millisecond, time.Since(began),
+			"nor beyond the request")
 
 		time.Sleep(2 * time.Second)
 		assert.Equal(t, "ok", w.code(mint(t, next)))
@@ -273,14 +279,16 @@ func TestSetThatDidNotChangeIsNotSentAgain(t *testing.T) {
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		assert.Empty(t, w.tag())
-		w.answer(reply{status: http.StatusNotModified, header: http.Header{"Cache-Control": {"max-age=120"}}})
+		w.answer(reply{status: http.StatusNotModified,
+			header: http.Header{"Cache-Control": {"max-age=120"}}})
 		time.Sleep(time.Hour)
 		assert.Equal(t, `"one"`, w.tag())
 		assert.Equal(t, "ok", w.code(mint(t, key)))
 		for _, err := range w.outcomes() {
 			assert.NoError(t, err)
 		}
-		assert.InDelta(t, 3600/114, len(w.reads()), 4, "a 304 is a good answer, and tells for how long")
+		assert.InDelta(t, 3600/114, len(w.reads()), 4,
+			"a 304 is a good answer, and tells for how long")
 	})
 }
 

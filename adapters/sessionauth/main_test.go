@@ -25,7 +25,8 @@ const proxy = "http://proxy.test:3128"
 
 // Whatever a test has started has ended by its end.
 func TestMain(m *testing.M) {
-	for name, value := range map[string]string{"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "NO_PROXY": "", "no_proxy": ""} {
+	for name, value := range map[string]string{"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy,
+		"NO_PROXY": "", "no_proxy": ""} {
 		if err := os.Setenv(name, value); err != nil {
 			panic(err)
 		}
@@ -77,7 +78,8 @@ type reply struct {
 // publishes is a good answer.
 func publishes(t testing.TB, all ...keys.Key) reply {
 	t.Helper()
-	return reply{status: http.StatusOK, body: set(t, all...), header: http.Header{"Cache-Control": {"public, max-age=300"}}}
+	return reply{status: http.StatusOK, body: set(t, all...),
+		header: http.Header{"Cache-Control": {"public, max-age=300"}}}
 }
 
 // down is an issuer that does not answer.
@@ -146,7 +148,8 @@ func (i *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 		header = http.Header{}
 	}
 	return &http.Response{
-		StatusCode: now.status, Header: header, Request: r, Body: io.NopCloser(&slowBody{r, now.bodyAfter, bytes.NewBufferString(now.body)}),
+		StatusCode: now.status, Header: header, Request: r,
+		Body: io.NopCloser(&slowBody{r, now.bodyAfter, bytes.NewBufferString(now.body)}),
 	}, nil
 }
 
@@ -201,7 +204,8 @@ func newWorld(t testing.TB, first reply, beside ...keys.Key) *world {
 
 func verifier(t testing.TB, with sessionauth.Keys) *sessionauth.Verifier {
 	t.Helper()
-	made, err := sessionauth.New(sessionauth.Config{Issuer: issuerName, Audience: audience, Keys: with})
+	made, err := sessionauth.New(sessionauth.Config{Issuer: issuerName, Audience: audience,
+		Keys: with})
 	require.NoError(t, err)
 	return made
 }

@@ -25,7 +25,8 @@ func fixed(t testing.TB, now *time.Time) (*sessionauth.Verifier, keys.Key) {
 	all, err := sessionauth.NewFixed(key)
 	require.NoError(t, err)
 	v, err := sessionauth.New(sessionauth.Config{
-		Issuer: issuerName, Audience: audience, ClockSkew: 2 * time.Second, Keys: all, Now: func() time.Time { return *now },
+		Issuer: issuerName, Audience: audience, ClockSkew: 2 * time.Second, Keys: all,
+		Now: func() time.Time { return *now },
 	})
 	require.NoError(t, err)
 	return v, key
@@ -54,7 +55,8 @@ func TestSessionReachesTheHandler(t *testing.T) {
 	assert.WithinDuration(t, second, got.IssuedAt.Time(), time.Second)
 	assert.Equal(t, got.IssuedAt, got.NotBefore)
 	assert.Equal(t, got.IssuedAt+3600, got.ExpiresAt)
-	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", got, got, got), installID, "an install id belongs into no log")
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", got, got, got), installID,
+		"an install id belongs into no log")
 
 	_, ok := sessionauth.FromContext(request.Context())
 	assert.False(t, ok)
@@ -73,24 +75,36 @@ func TestRefusals(t *testing.T) {
 		return "Bearer " + token.Sign(terms.Claims(id, key.ID(), at), key)
 	}
 	ours := session.Settings{Issuer: issuerName, Audience: audience}
-	const missing, invalid, expired = `Bearer realm="offload"`, `Bearer realm="offload", error="invalid_token"`,
+	const missing, invalid, expired = `Bearer realm="offload"`,
+		`Bearer realm="offload", error="invalid_token"`,
 		`Bearer realm="offload", error="invalid_token", error_description="expired"`
 	for name, c := range map[string]struct {
 		authorization            []string
 		code, message, challenge string
 	}{
-		"no header":          {nil, "unauthorized", "Missing bearer token", missing},
-		"another scheme":     {[]string{"Basic dXNlcjpwYXNz"}, "unauthorized", "Missing bearer token", missing},
-		"nothing after it":   {[]string{"Bearer "}, "unauthorized", "Missing bearer token", missing},
-		"two headers":        {[]string{valid, valid}, "invalid_token", "Invalid session token", invalid},
-		"more after it":      {[]string{valid + " x"}, "invalid_token", "Invalid session token", invalid},
-		"no token":           {[]string{"Bearer x"}, "invalid_token", "Invalid session token", invalid},
-		"another audience":   {[]string{of(session.Settings{Issuer: issuerName, Audience: "x"}, now)}, "invalid_token", "Invalid session token", invalid},
-		"another issuer":     {[]string{of(session.Settings{Issuer: "x", Audience: audience}, now)}, "invalid_token", "Invalid session token", invalid},
-		"another signature":  {[]string{valid[:len(valid)-4] + "AAAA"}, "invalid_token", "Invalid session token", invalid},
-		"not yet valid":      {[]string{of(ours, now.Add(4*time.Second))}, "invalid_token", "Invalid session token", invalid},
-		"an hour old":        {[]string{of(ours, now.Add(-time.Hour))}, "expired_token", "Session token expired", expired},
-		"older, and another": {[]string{of(session.Settings{Issuer: "x", Audience: audience}, now.Add(-2*time.Hour))}, "invalid_token", "Invalid session token", invalid},
+		"no header": {nil, "unauthorized", "Missing bearer token", missing},
+		"another scheme": {[]string{"Basic dXNlcjpwYXNz"}, "unauthorized",
+			"Missing bearer token", missing},
+		"nothing after it": {[]string{"Bearer "}, "unauthorized", "Missing bearer token",
+			missing},
+		"two headers": {[]string{valid, valid}, "invalid_token", "Invalid session token",
+			invalid},
+		"more after it": {[]string{valid + " x"}, "invalid_token", "Invalid session token",
+			invalid},
+		"no token": {[]string{"Bearer x"}, "invalid_token", "Invalid session token",
+			invalid},
+		"another audience": {[]string{of(session.Settings{Issuer: issuerName, Audience: "x"},
+			now)}, "invalid_token", "Invalid session token", invalid},
+		"another issuer": {[]string{of(session.Settings{Issuer: "x", Audience: audience}, now)},
+			"invalid_token", "Invalid session token", invalid},
+		"another signature": {[]string{valid[:len(valid)-4] + "AAAA"}, "invalid_token",
+			"Invalid session token", invalid},
+		"not yet valid": {[]string{of(ours, now.Add(4*time.Second))}, "invalid_token",
+			"Invalid session token", invalid},
+		"an hour old": {[]string{of(ours, now.Add(-time.Hour))}, "expired_token",
+			"Session token expired", expired},
+		"older, and another": {[]string{of(session.Settings{Issuer: "x", Audience: audience},
+			now.Add(-2*time.Hour))}, "invalid_token", "Invalid session token", invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request := httptest.NewRequest(http.MethodPost, "/orders", strings.NewReader("body"))
@@ -102,16 +116,19 @@ func TestRefusals(t *testing.T) {
 			})).ServeHTTP(recorder, request)
 			assert.Equal(t, http.StatusUnauthorized, recorder.Code)
 			assert.Equal(t, http.Header{
-				"X-Request-Id": {"golden"}, "Cache-Control": {"no-store"}, "X-Error-Code": {c.code}, "Content-Type": {"application/json"},
+				"X-Request-Id": {"golden"}, "Cache-Control": {"no-store"}, "X-Error-Code": {c.code},
+				"Content-Type":     {"application/json"},
 				"Www-Authenticate": {c.challenge},
 			}, recorder.Header())
-			assert.Equal(t, `{"error":{"code":"`+c.code+`","message":"`+c.message+`","request_id":"golden"}}`, recorder.Body.String())
+			assert.Equal(t, `{"error":{"code":"`+c.code+`","message":"`+c.message+
+				`","request_id":"golden"}}`, recorder.Body.String())
 		})
 	}
 	assert.Equal(t, "ok", send(v, valid).code())
 	assert.Equal(t, "ok", send(v, of(ours, now.Add(2*time.Second))).code(), "within the skew")
 	now = now.Add(time.Hour + time.Second)
-	assert.Equal(t, "expired_token", send(v, valid).code(), "the clock is the one that was handed in")
+	assert.Equal(t, "expired_token", send(v, valid).code(),
+		"the clock is the one that was handed in")
 }
 
 func TestRequestID(t *testing.T) {
@@ -123,9 +140,12 @@ func TestRequestID(t *testing.T) {
 		given []string
 		kept  bool
 	}{
-		"none": {nil, false}, "empty": {[]string{""}, false}, "sound": {[]string{"Abc.1_2-3"}, true}, "two": {[]string{"a", "b"}, false},
-		"longest": {[]string{strings.Repeat("a", 128)}, true}, "too long": {[]string{strings.Repeat("a", 129)}, false},
-		"white space": {[]string{"a b"}, false}, "quotes": {[]string{`a"b`}, false}, "not ASCII": {[]string{"é"}, false},
+		"none": {nil, false}, "empty": {[]string{""}, false},
+		"sound": {[]string{"Abc.1_2-3"}, true}, "two": {[]string{"a", "b"}, false},
+		"longest":     {[]string{strings.Repeat("a", 128)}, true},
+		"too long":    {[]string{strings.Repeat("a", 129)}, false},
+		"white space": {[]string{"a b"}, false}, "quotes": {[]string{`a"b`}, false},
+		"not ASCII": {[]string{"é"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -155,18 +175,38 @@ func TestWhatCannotBeConfigured(t *testing.T) {
 		change func(*sessionauth.Config)
 		want   error
 	}{
-		"sound":                {func(*sessionauth.Config) {}, nil},
-		"the most skew":        {func(c *sessionauth.Config) { c.ClockSkew = time.Minute }, nil},
-		"no issuer":            {func(c *sessionauth.Config) { c.Issuer = "" }, sessionauth.ErrNames},
-		"no audience":          {func(c *sessionauth.Config) { c.Audience = "" }, sessionauth.ErrNames},
-		"no keys":              {func(c *sessionauth.Config) { c.Keys = nil }, sessionauth.ErrNoKeys},
-		"a nil pointer":        {func(c *sessionauth.Config) { c.Keys = (*sessionauth.Fixed)(nil) }, sessionauth.ErrNoKeys},
-		"a nil JWKS":           {func(c *sessionauth.Config) { c.Keys = (*sessionauth.JWKS)(nil) }, sessionauth.ErrNoKeys},
-		"an empty Fixed":       {func(c *sessionauth.Config) { c.Keys = &sessionauth.Fixed{} }, sessionauth.ErrNoKeys},
-		"an empty JWKS":        {func(c *sessionauth.Config) { c.Keys = &sessionauth.JWKS{} }, sessionauth.ErrNoKeys},
-		"a skew below nought":  {func(c *sessionauth.Config) { c.ClockSkew = -time.Second }, sessionauth.ErrClockSkew},
-		"too much skew":        {func(c *sessionauth.Config) { c.ClockSkew = 61 * time.Second }, sessionauth.ErrClockSkew},
-		"skew of half seconds": {func(c *sessionauth.Config) { c.ClockSkew = 1500 * time.Millisecond }, sessionauth.ErrClockSkew},
+		"sound":         {func(*sessionauth.Config) {}, nil},
+		"the most skew": {func(c *sessionauth.Config) { c.ClockSkew = time.Minute }, nil},
+		"no issuer": {func(c *sessionauth.Config) {
+			c.Issuer = ""
+		}, sessionauth.ErrNames},
+		"no audience": {func(c *sessionauth.Config) {
+			c.Audience = ""
+		}, sessionauth.ErrNames},
+		"no keys": {func(c *sessionauth.Config) {
+			c.Keys = nil
+		}, sessionauth.ErrNoKeys},
+		"a nil pointer": {func(c *sessionauth.Config) {
+			c.Keys = (*sessionauth.Fixed)(nil)
+		}, sessionauth.ErrNoKeys},
+		"a nil JWKS": {func(c *sessionauth.Config) {
+			c.Keys = (*sessionauth.JWKS)(nil)
+		}, sessionauth.ErrNoKeys},
+		"an empty Fixed": {func(c *sessionauth.Config) {
+			c.Keys = &sessionauth.Fixed{}
+		}, sessionauth.ErrNoKeys},
+		"an empty JWKS": {func(c *sessionauth.Config) {
+			c.Keys = &sessionauth.JWKS{}
+		}, sessionauth.ErrNoKeys},
+		"a skew below nought": {func(c *sessionauth.Config) {
+			c.ClockSkew = -time.Second
+		}, sessionauth.ErrClockSkew},
+		"too much skew": {func(c *sessionauth.Config) {
+			c.ClockSkew = 61 * time.Second
+		}, sessionauth.ErrClockSkew},
+		"skew of half seconds": {func(c *sessionauth.Config) {
+			c.ClockSkew = 1500 * time.Millisecond
+		}, sessionauth.ErrClockSkew},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := sound
@@ -197,12 +237,15 @@ func FuzzAuthorization(f *testing.F) {
 	secret, other := keys.NewHS256("secret", []byte(strong), keys.Plan{}), pair("pair", 1)
 	all, err := sessionauth.NewFixed(secret, keys.NewVerifier("pair", other.Public(), keys.Plan{}))
 	require.NoError(f, err)
-	v, err := sessionauth.New(sessionauth.Config{Issuer: issuerName, Audience: audience, Keys: all, Now: func() time.Time { return now }})
+	v, err := sessionauth.New(sessionauth.Config{Issuer: issuerName, Audience: audience, Keys: all,
+		Now: func() time.Time { return now }})
 	require.NoError(f, err)
 	id, _ := session.ParseInstallID(installID)
 	terms := session.Settings{Issuer: issuerName, Audience: audience, Lifetime: time.Hour}
-	signed := []string{token.Sign(terms.Claims(id, "secret", now), secret), token.Sign(terms.Claims(id, "pair", now), other)}
-	for _, text := range append([]string{"", "x", "x.y", "x.y.z", "a b", "..", strings.Repeat("a", 4097)}, signed...) {
+	signed := []string{token.Sign(terms.Claims(id, "secret", now), secret),
+		token.Sign(terms.Claims(id, "pair", now), other)}
+	for _, text := range append([]string{"", "x", "x.y", "x.y.z", "a b", "..",
+		strings.Repeat("a", 4097)}, signed...) {
 		for _, scheme := range []string{"", "Bearer ", "bearer  ", "Basic "} {
 			f.Add(scheme + text)
 		}

@@ -64,7 +64,9 @@ func clientOf(given *http.Client) *http.Client {
 	if given != nil {
 		*client = *given
 	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}
 	return client
 }
 
@@ -129,7 +131,9 @@ func (j *JWKS) join(set string) (*keys.Keyring, error) {
 	}
 	all := slices.Clone(j.config.Additional)
 	for _, key := range published.Keys() {
-		if !slices.ContainsFunc(j.config.Additional, func(own keys.Key) bool { return own.ID() == key.ID() }) {
+		if !slices.ContainsFunc(j.config.Additional, func(own keys.Key) bool {
+			return own.ID() == key.ID()
+		}) {
 			all = append(all, key)
 		}
 	}
@@ -162,7 +166,8 @@ func reasonOf(ctx context.Context, err error) error {
 // freshness is for how long an answer may be kept (RFC 9111 §4.2: max-age, less the Age that a cache on the way tells), within our bounds.
 func freshness(header http.Header) time.Duration {
 	fresh := usualRefresh
-	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
+	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","),
+		",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
 		switch strings.ToLower(name) {
 		case "no-store", "no-cache":

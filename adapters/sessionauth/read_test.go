@@ -42,10 +42,15 @@ func TestNoSecretIsTakenFromASet(t *testing.T) {
 				w := newWorld(t, first)
 				require.NoError(t, w.jwks.Start(t.Context()))
 				defer w.jwks.Close()
-				assert.Equal(t, "invalid_token", w.code(mint(t, secret)), "signed with the secret that was published")
-				assert.Equal(t, "invalid_token", w.code(mint(t, asSecret)), "signed with the public key as a secret")
-				assert.Equal(t, "invalid_token", w.code(jws(t, "HS256", mint(t, published), published.Public())), "the same as a JWS")
-				assert.Equal(t, "invalid_token", w.code(jws(t, "HS256", mint(t, published), []byte(strong))))
+				assert.Equal(t, "invalid_token", w.code(mint(t, secret)),
+					"signed with the secret that was published")
+				assert.Equal(t, "invalid_token", w.code(mint(t, asSecret)),
+					"signed with the public key as a secret")
+				assert.Equal(t, "invalid_token",
+					w.code(jws(t, "HS256", mint(t, published), published.Public())),
+					"the same as a JWS")
+				assert.Equal(t, "invalid_token",
+					w.code(jws(t, "HS256", mint(t, published), []byte(strong))))
 				assert.Equal(t, "invalid_token", w.code(jws(t, "none", mint(t, published), nil)))
 				assert.Equal(t, "ok", w.code(mint(t, published)))
 			})
@@ -63,32 +68,45 @@ func jws(t *testing.T, algorithm, sound string, secret []byte) string {
 	signed := base64.RawURLEncoding.EncodeToString(header) + "." + parts[1]
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte(signed))
-	return signed + "." + base64.RawURLEncoding.EncodeToString(append(mac.Sum(nil), make([]byte, 32)...))
+	return signed + "." + base64.RawURLEncoding.EncodeToString(append(mac.Sum(nil),
+		make([]byte, 32)...))
 }
 
 func TestKeysBesideComeFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		secret, fake, published := keys.NewHS256("own", []byte(strong), keys.Plan{}), pair("own", 2), pair("pair", 1)
+		secret, fake, published := keys.NewHS256("own", []byte(strong), keys.Plan{}),
+			pair("own", 2), pair("pair", 1)
 		w := newWorld(t, publishes(t, fake, published), secret)
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		assert.Equal(t, "ok", w.code(mint(t, secret)))
-		assert.Equal(t, "invalid_token", w.code(mint(t, fake)), "an id that was given belongs to its key")
+		assert.Equal(t, "invalid_token", w.code(mint(t, fake)),
+			"an id that was given belongs to its key")
 		assert.Equal(t, "ok", w.code(mint(t, published)))
 	})
-	_, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: jwksURL, Additional: []keys.Key{pair("a", 1), pair("b", 1)}})
+	_, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: jwksURL,
+		Additional: []keys.Key{pair("a", 1), pair("b", 1)}})
 	assert.ErrorAs(t, err, new(keys.Faults))
 }
 
 func TestURL(t *testing.T) {
 	for text, want := range map[string]error{
-		"https://issuer.test/.well-known/jwks.json": nil, "HTTPS://issuer.test": nil, "https://issuer.test:8443/keys?v=1": nil,
-		"http://127.0.0.1:8080/": nil, "http://127.8.9.1/": nil, "http://[::1]:8080/": nil, "http://localhost:8080/": nil,
-		"http://issuer.test/": sessionauth.ErrHTTP, "http://10.0.0.1/": sessionauth.ErrHTTP, "http://127.0.0.1.evil.test/": sessionauth.ErrHTTP,
+		"https://issuer.test/.well-known/jwks.json": nil, "HTTPS://issuer.test": nil,
+		"https://issuer.test:8443/keys?v=1": nil,
+		"http://127.0.0.1:8080/":            nil, "http://127.8.9.1/": nil,
+		"http://[::1]:8080/":     nil,
+		"http://localhost:8080/": nil,
+		"http://issuer.test/":    sessionauth.ErrHTTP, "http://10.0.0.1/": sessionauth.ErrHTTP,
+		"http://127.0.0.1.evil.test/": sessionauth.ErrHTTP,
 		"http://localhost.evil.test/": sessionauth.ErrHTTP, "http://0.0.0.0/": sessionauth.ErrHTTP,
-		"": sessionauth.ErrURL, "issuer.test": sessionauth.ErrURL, "/jwks.json": sessionauth.ErrURL, "https:///jwks.json": sessionauth.ErrURL,
-		"https://user:hunter2@issuer.test/": sessionauth.ErrURL, "https://issuer.test/#a": sessionauth.ErrURL, "file:///etc/passwd": sessionauth.ErrURL,
-		"ftp://issuer.test/": sessionauth.ErrURL, "https:issuer.test": sessionauth.ErrURL, "https://issuer.test/\x7f": sessionauth.ErrURL,
+		"": sessionauth.ErrURL, "issuer.test": sessionauth.ErrURL, "/jwks.json": sessionauth.ErrURL,
+		"https:///jwks.json":                sessionauth.ErrURL,
+		"https://user:hunter2@issuer.test/": sessionauth.ErrURL,
+		"https://issuer.test/#a":            sessionauth.ErrURL,
+		"file:///etc/passwd":                sessionauth.ErrURL,
+		"ftp://issuer.test/":                sessionauth.ErrURL,
+		"https:issuer.test":                 sessionauth.ErrURL,
+		"https://issuer.test/\x7f":          sessionauth.ErrURL,
 	} {
 		_, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: text})
 		assert.ErrorIs(t, err, want, "%q", text)
@@ -96,13 +114,15 @@ func TestURL(t *testing.T) {
 			assert.NotContains(t, err.Error(), "issuer.test")
 		}
 	}
-	_, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: "http://issuer.test/", AllowHTTP: true})
+	_, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: "http://issuer.test/",
+		AllowHTTP: true})
 	assert.NoError(t, err)
 }
 
 // On plain http a proxy could put in keys of its own.
 func TestProxyOfTheOwnClient(t *testing.T) {
-	for address, want := range map[string]string{"https://issuer.test/": proxy, "http://issuer.test/": "<nil>"} {
+	for address, want := range map[string]string{"https://issuer.test/": proxy,
+		"http://issuer.test/": "<nil>"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 		require.NoError(t, err)
 		by, err := sessionauth.ProxyOf(request)
@@ -127,7 +147,9 @@ func TestOwnClient(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, set(t, key))
 	})
-	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/target", http.StatusFound) })
+	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/target", http.StatusFound)
+	})
 	mux.HandleFunc("/target", func(w http.ResponseWriter, _ *http.Request) {
 		followed = true
 		_, _ = io.WriteString(w, set(t, key))
@@ -158,15 +180,22 @@ func TestOwnClient(t *testing.T) {
 		client *http.Client
 		want   error
 	}{
-		"good":                  {server.URL + "/good", nil, nil},
-		"a redirect":            {server.URL + "/elsewhere", nil, &sessionauth.RefreshError{Reason: sessionauth.RefreshStatus, Status: 302}},
-		"a redirect, by client": {server.URL + "/elsewhere", &http.Client{}, &sessionauth.RefreshError{Reason: sessionauth.RefreshStatus, Status: 302}},
-		"long headers":          {server.URL + "/long", nil, &sessionauth.RefreshError{Reason: sessionauth.RefreshUnreachable}},
-		"a body that breaks":    {server.URL + "/broken", nil, &sessionauth.RefreshError{Reason: sessionauth.RefreshUnreachable}},
-		"a body without end":    {server.URL + "/endless", nil, &sessionauth.RefreshError{Reason: sessionauth.RefreshTooLarge}},
-		"nobody there":          {"http://127.0.0.1:1/", nil, &sessionauth.RefreshError{Reason: sessionauth.RefreshUnreachable}},
-		"a strange certificate": {secure.URL + "/good", nil, &sessionauth.RefreshError{Reason: sessionauth.RefreshCertificate}},
-		"a known certificate":   {secure.URL + "/good", secure.Client(), nil},
+		"good": {server.URL + "/good", nil, nil},
+		"a redirect": {server.URL + "/elsewhere", nil,
+			&sessionauth.RefreshError{Reason: sessionauth.RefreshStatus, Status: 302}},
+		"a redirect, by client": {server.URL + "/elsewhere", &http.Client{},
+			&sessionauth.RefreshError{Reason: sessionauth.RefreshStatus, Status: 302}},
+		"long headers": {server.URL + "/long", nil,
+			&sessionauth.RefreshError{Reason: sessionauth.RefreshUnreachable}},
+		"a body that breaks": {server.URL + "/broken", nil,
+			&sessionauth.RefreshError{Reason: sessionauth.RefreshUnreachable}},
+		"a body without end": {server.URL + "/endless", nil,
+			&sessionauth.RefreshError{Reason: sessionauth.RefreshTooLarge}},
+		"nobody there": {"http://127.0.0.1:1/", nil,
+			&sessionauth.RefreshError{Reason: sessionauth.RefreshUnreachable}},
+		"a strange certificate": {secure.URL + "/good", nil,
+			&sessionauth.RefreshError{Reason: sessionauth.RefreshCertificate}},
+		"a known certificate": {secure.URL + "/good", secure.Client(), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: c.url, Client: c.client})

@@ -52,14 +52,16 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	var body bytes.Buffer
 	// Text in fields cannot fail to be encoded, and whether the client still listens is his affair.
-	_ = json.NewEncoder(&body).Encode(envelope{problem{Code: kind.Code(), Message: kind.Message(), RequestID: id}})
+	_ = json.NewEncoder(&body).Encode(envelope{problem{Code: kind.Code(), Message: kind.Message(),
+		RequestID: id}})
 	w.WriteHeader(status)
 	_, _ = w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
 }
 
 // requestID is the caller's, where it came once and is harmless to show; otherwise a new one.
 func requestID(r *http.Request) string {
-	if given := r.Header.Values(headerRequestID); len(given) == 1 && strict.Plain(given[0], maxRequestID) {
+	if given := r.Header.Values(headerRequestID); len(given) == 1 &&
+		strict.Plain(given[0], maxRequestID) {
 		return given[0]
 	}
 	return newID()

@@ -23,8 +23,10 @@ func TestVectors(t *testing.T) {
 		run[group.Name] = runGroup(t, group, fixed)
 	}
 	assert.Equal(t, map[string]int{
-		"": 539, "compact, odd text": 29, "compact, clock skew 0": 15, "compact, clock skew 2": 15, "compact, clock skew 60": 15,
-		"compact, last second of 9999": 4, "compact, keys of a keyset": 30, "JWS": 322, "JWS, clock skew 60": 15,
+		"": 539, "compact, odd text": 29, "compact, clock skew 0": 15, "compact, clock skew 2": 15,
+		"compact, clock skew 60":       15,
+		"compact, last second of 9999": 4, "compact, keys of a keyset": 30, "JWS": 322,
+		"JWS, clock skew 60": 15,
 	}, run, "cases that ran")
 }
 
@@ -57,8 +59,9 @@ func TestVectorsByJWKS(t *testing.T) {
 func runGroup(t *testing.T, group vectors.Group, with sessionauth.Keys) int {
 	t.Helper()
 	v, err := sessionauth.New(sessionauth.Config{
-		Issuer: group.Issuer, Audience: group.Audience, ClockSkew: group.ClockSkew.Duration, Keys: with,
-		Now: func() time.Time { return group.Now.Time },
+		Issuer: group.Issuer, Audience: group.Audience, ClockSkew: group.ClockSkew.Duration,
+		Keys: with,
+		Now:  func() time.Time { return group.Now.Time },
 	})
 	require.NoError(t, err)
 	ran := 0

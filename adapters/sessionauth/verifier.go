@@ -61,15 +61,17 @@ func New(config Config) (*Verifier, error) {
 	switch {
 	case config.Issuer == "" || config.Audience == "":
 		return nil, ErrNames
-	case config.ClockSkew < 0 || config.ClockSkew > MaxClockSkew || config.ClockSkew%time.Second != 0:
+	case config.ClockSkew < 0 || config.ClockSkew > MaxClockSkew ||
+		config.ClockSkew%time.Second != 0:
 		return nil, ErrClockSkew
 	case isEmpty(config.Keys):
 		return nil, ErrNoKeys
 	}
 	v := &Verifier{
-		keys:  config.Keys,
-		terms: session.Settings{Issuer: config.Issuer, Audience: config.Audience, ClockSkew: config.ClockSkew},
-		now:   config.Now,
+		keys: config.Keys,
+		terms: session.Settings{Issuer: config.Issuer, Audience: config.Audience,
+			ClockSkew: config.ClockSkew},
+		now: config.Now,
 	}
 	if v.now == nil {
 		v.now = time.Now
@@ -92,7 +94,8 @@ func isEmpty(k Keys) bool {
 // *token.Rejection, which holds the reason for telemetry; or with an error of the kind failure.Unavailable where the token's key is unknown, may be a published
 // one, and the published keys could not be had yet. It waits only for keys that it does not know and that may be published, which those of HS256 are not: a
 // second at most and not beyond ctx.
-func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (session.Claims, error) {
+func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (session.Claims,
+	error) {
 	text, err := token.FromAuthorization(authorization)
 	if err != nil {
 		return session.Claims{}, err

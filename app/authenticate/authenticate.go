@@ -19,12 +19,14 @@ type Service struct {
 }
 
 // New makes a service that accepts what stands by terms.
-func New(keys ports.KeySource, clock ports.Clock, events ports.Events, terms session.Settings) *Service {
+func New(keys ports.KeySource, clock ports.Clock, events ports.Events,
+	terms session.Settings) *Service {
 	return &Service{keys: keys, clock: clock, events: events, terms: terms}
 }
 
 // Authenticate is ports.Authentication's.
-func (s *Service) Authenticate(ctx context.Context, authorization []string) (session.Claims, error) {
+func (s *Service) Authenticate(ctx context.Context, authorization []string) (session.Claims,
+	error) {
 	claims, err := s.verify(authorization)
 	verified := ports.TokenVerified{}
 	if rejection, ok := errors.AsType[*token.Rejection](err); ok {

@@ -19,7 +19,8 @@ import (
 
 var (
 	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	terms = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: time.Minute, ClockSkew: 2 * time.Second}
+	terms = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: time.Minute,
+		ClockSkew: 2 * time.Second}
 )
 
 func TestAuthenticate(t *testing.T) {
@@ -41,25 +42,31 @@ func TestAuthenticate(t *testing.T) {
 	}{
 		{name: "a session", values: []string{"Bearer " + text}},
 		{name: "its last instant", at: time.Minute - 1, values: []string{"Bearer " + text}},
-		{name: "its end", at: time.Minute, values: []string{"Bearer " + text}, reason: token.ReasonExpired, kind: failure.ExpiredToken},
+		{name: "its end", at: time.Minute, values: []string{"Bearer " + text},
+			reason: token.ReasonExpired, kind: failure.ExpiredToken},
 		{name: "the skew before", at: -2 * time.Second, values: []string{"Bearer " + text}},
 		{
 			name: "longer before", at: -2*time.Second - 1, values: []string{"Bearer " + text},
 			reason: token.ReasonNotYetValid, kind: failure.InvalidToken,
 		},
 		{name: "nothing", reason: token.ReasonMissing, kind: failure.Unauthorized},
-		{name: "two", values: []string{"Bearer " + text, "Bearer " + text}, reason: token.ReasonCredentials, kind: failure.InvalidToken},
-		{name: "nonsense", values: []string{"Bearer x"}, reason: token.ReasonSegments, kind: failure.InvalidToken},
+		{name: "two", values: []string{"Bearer " + text, "Bearer " + text},
+			reason: token.ReasonCredentials, kind: failure.InvalidToken},
+		{name: "nonsense", values: []string{"Bearer x"}, reason: token.ReasonSegments,
+			kind: failure.InvalidToken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var events []ports.Event
 			clock := &portsmock.ClockMock{NowFunc: func() time.Time { return noon.Add(c.at) }}
 			service := authenticate.New(
 				&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }}, clock,
-				&portsmock.EventsMock{RecordFunc: func(_ context.Context, event ports.Event) { events = append(events, event) }},
+				&portsmock.EventsMock{RecordFunc: func(_ context.Context, event ports.Event) {
+					events = append(events, event)
+				}},
 				terms)
 			got, err := service.Authenticate(t.Context(), c.values)
-			assert.Equal(t, []ports.Event{ports.TokenVerified{Reason: c.reason}}, events, "told once, with its reason")
+			assert.Equal(t, []ports.Event{ports.TokenVerified{Reason: c.reason}}, events,
+				"told once, with its reason")
 			assert.LessOrEqual(t, len(clock.NowCalls()), 1, "the clock is read once for each token")
 			if c.reason == "" {
 				require.NoError(t, err)

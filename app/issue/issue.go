@@ -63,8 +63,9 @@ type Parts struct {
 // New makes a service of its parts.
 func New(parts Parts) *Service {
 	return &Service{
-		keys: parts.Keys, limiter: parts.Limiter, clock: parts.Clock, entropy: parts.Entropy, events: parts.Events,
-		terms: parts.Settings, limits: parts.Limits, digester: parts.Digester,
+		keys: parts.Keys, limiter: parts.Limiter, clock: parts.Clock, entropy: parts.Entropy,
+		events: parts.Events,
+		terms:  parts.Settings, limits: parts.Limits, digester: parts.Digester,
 	}
 }
 
@@ -73,7 +74,8 @@ func (s *Service) Issue(ctx context.Context, ask ports.IssueRequest) (ports.Issu
 	now, ring := s.clock.Now(), s.keys.Keyring()
 	signer, ok := ring.SignerAt(now)
 	if !ok {
-		return ports.Issued{}, &ports.Unavailable{RetryAfter: untilSigner(ring, now), Cause: errNoSigner}
+		return ports.Issued{}, &ports.Unavailable{RetryAfter: untilSigner(ring, now),
+			Cause: errNoSigner}
 	}
 	id := ask.Session.InstallID()
 	renewed := s.renews(ask, ring, now)
@@ -100,12 +102,14 @@ func (s *Service) renews(ask ports.IssueRequest, ring *keys.Keyring, now time.Ti
 		return false
 	}
 	claims, err := token.Read(text, ring, s.terms, now)
-	return err == nil && claims.InstallID.Equal(ask.Session.InstallID()) && claims.Renewable(now, s.terms.RenewalGrace)
+	return err == nil && claims.InstallID.Equal(ask.Session.InstallID()) &&
+		claims.Renewable(now, s.terms.RenewalGrace)
 }
 
 // ask asks the throttle. What it returns is undecided where nothing was taken: nobody decided, or the mode let pass what
 // would be refused.
-func (s *Service) ask(ctx context.Context, id session.InstallID, client netip.Addr, renewed bool) (throttle.Decision, error) {
+func (s *Service) ask(ctx context.Context, id session.InstallID, client netip.Addr,
+	renewed bool) (throttle.Decision, error) {
 	install := throttle.Check{
 		Dimension: throttle.ByInstall, Limit: s.limits.PerInstall, Window: s.limits.Window,
 		Subject: s.digester.Subject(throttle.ByInstall, id.Text()),
@@ -130,7 +134,8 @@ func (s *Service) ask(ctx context.Context, id session.InstallID, client netip.Ad
 		return decision, nil
 	}
 	s.events.Record(ctx, ports.IssuanceThrottled{
-		Dimension: refusal.Dimension, Mode: s.limits.Mode, RetryAfterSeconds: refusal.RetryAfterSeconds(), Install: install.Subject,
+		Dimension: refusal.Dimension, Mode: s.limits.Mode,
+		RetryAfterSeconds: refusal.RetryAfterSeconds(), Install: install.Subject,
 	})
 	if s.limits.Mode == ports.Observe {
 		return throttle.Decision{}, nil

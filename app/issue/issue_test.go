@@ -24,10 +24,12 @@ import (
 )
 
 var (
-	noon   = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	phone  = netip.MustParseAddr("203.0.113.5")
-	terms  = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute, RenewalGrace: time.Hour}
-	limits = issue.Limits{PerAddress: 8, PerInstall: 4, Window: time.Minute, Mode: ports.Enforce, IPv6Prefix: 64}
+	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	phone = netip.MustParseAddr("203.0.113.5")
+	terms = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute,
+		RenewalGrace: time.Hour}
+	limits = issue.Limits{PerAddress: 8, PerInstall: 4, Window: time.Minute, Mode: ports.Enforce,
+		IPv6Prefix: 64}
 )
 
 // world is the service with everything around it under control.
@@ -48,8 +50,10 @@ func newWorld(t *testing.T, changes ...change) *world {
 	t.Helper()
 	storage, err := memory.New(1000, 100)
 	require.NoError(t, err)
-	w := &world{now: noon, instant: 1, limiter: storage, ring: ringOf(t, keys.NewHS256("kid", []byte("secret"), keys.Plan{}))}
-	parts := issue.Parts{Settings: terms, Limits: limits, Digester: throttle.NewDigester([]byte("digest key"))}
+	w := &world{now: noon, instant: 1, limiter: storage,
+		ring: ringOf(t, keys.NewHS256("kid", []byte("secret"), keys.Plan{}))}
+	parts := issue.Parts{Settings: terms, Limits: limits,
+		Digester: throttle.NewDigester([]byte("digest key"))}
 	for _, change := range changes {
 		change(w, &parts)
 	}
@@ -61,7 +65,9 @@ func newWorld(t *testing.T, changes ...change) *world {
 	}
 	parts.Clock = w.clock
 	parts.Entropy = &portsmock.EntropyMock{FractionFunc: func() float64 { return w.drawn }}
-	parts.Events = &portsmock.EventsMock{RecordFunc: func(_ context.Context, event ports.Event) { w.events = append(w.events, event) }}
+	parts.Events = &portsmock.EventsMock{RecordFunc: func(_ context.Context, event ports.Event) {
+		w.events = append(w.events, event)
+	}}
 	w.Service = issue.New(parts)
 	return w
 }
@@ -86,14 +92,16 @@ func (w *world) pass(d time.Duration) {
 
 func request(t *testing.T, id string) session.Request {
 	t.Helper()
-	r, err := session.NewRequest(session.Input{Text: id}, session.Input{Text: "1.0"}, session.Input{Text: "ios"}, session.RuleNone)
+	r, err := session.NewRequest(session.Input{Text: id}, session.Input{Text: "1.0"},
+		session.Input{Text: "ios"}, session.RuleNone)
 	require.NoError(t, err)
 	return r
 }
 
 func (w *world) ask(t *testing.T, id string, authorization ...string) (ports.Issued, error) {
 	t.Helper()
-	return w.Issue(t.Context(), ports.IssueRequest{Session: request(t, id), Client: phone, Authorization: authorization})
+	return w.Issue(t.Context(), ports.IssueRequest{Session: request(t, id), Client: phone,
+		Authorization: authorization})
 }
 
 func TestASessionIsWhatTheTermsSay(t *testing.T) {
@@ -128,7 +136,9 @@ func TestRefreshIsDrawnFromSevenToNineTenths(t *testing.T) {
 		{"never at once", time.Second, 0, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, func(w *world, parts *issue.Parts) { parts.Settings.Lifetime, w.drawn = c.lifetime, c.drawn })
+			w := newWorld(t, func(w *world, parts *issue.Parts) {
+				parts.Settings.Lifetime, w.drawn = c.lifetime, c.drawn
+			})
 			issued, err := w.ask(t, "install-12345")
 			require.NoError(t, err)
 			assert.Equal(t, c.want, issued.RefreshAfter)
@@ -169,7 +179,8 @@ func TestARefusalIsToldOnceWithoutTheInstallID(t *testing.T) {
 	require.Len(t, w.events, 5)
 	assert.Equal(t, ports.IssuanceThrottled{
 		Dimension: throttle.ByInstall, Mode: ports.Enforce, RetryAfterSeconds: 60,
-		Install: throttle.NewDigester([]byte("digest key")).Subject(throttle.ByInstall, "install-1"),
+		Install: throttle.NewDigester([]byte("digest key")).Subject(throttle.ByInstall,
+			"install-1"),
 	}, w.events[4])
 }
 
@@ -198,7 +209,9 @@ func TestWhatRenews(t *testing.T) {
 		present func(w *world, token string) []string
 		renewed bool
 	}{
-		{"the present session", func(_ *world, token string) []string { return []string{"Bearer " + token} }, true},
+		{"the present session", func(_ *world, token string) []string {
+			return []string{"Bearer " + token}
+		}, true},
 		{"one that ended a grace ago", func(w *world, token string) []string {
 			w.pass(terms.Lifetime + terms.RenewalGrace)
 			return []string{"bearer  " + token}
@@ -208,9 +221,15 @@ func TestWhatRenews(t *testing.T) {
 			return []string{"Bearer " + token}
 		}, false},
 		{"no session", func(*world, string) []string { return nil }, false},
-		{"not a token", func(*world, string) []string { return []string{"Bearer nonsense"} }, false},
-		{"another scheme", func(_ *world, token string) []string { return []string{"Basic " + token} }, false},
-		{"two headers", func(_ *world, token string) []string { return []string{"Bearer " + token, "Bearer " + token} }, false},
+		{"not a token", func(*world, string) []string {
+			return []string{"Bearer nonsense"}
+		}, false},
+		{"another scheme", func(_ *world, token string) []string {
+			return []string{"Basic " + token}
+		}, false},
+		{"two headers", func(_ *world, token string) []string {
+			return []string{"Bearer " + token, "Bearer " + token}
+		}, false},
 		{"a key that is gone", func(w *world, token string) []string {
 			w.ring = ringOf(t, keys.NewHS256("new", []byte("new"), keys.Plan{}))
 			return []string{"Bearer " + token}
@@ -258,7 +277,8 @@ func TestObserveRefusesNobody(t *testing.T) {
 // broken is a storage that always fails.
 func broken(cause error) *portsmock.LimiterStorageMock {
 	return &portsmock.LimiterStorageMock{
-		DecideFunc: func(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision, error) {
+		DecideFunc: func(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision,
+			error) {
 			return throttle.Decision{}, cause
 		},
 	}
@@ -302,7 +322,8 @@ func TestASharedStorageThatIsOut(t *testing.T) {
 			local, err := memory.New(1000, 100)
 			require.NoError(t, err)
 			w := newWorld(t, withLimiter(outage.New(outage.Parts{
-				Shared: broken(cause), Local: local, Policy: c.policy, Timeout: time.Minute, Clock: system.NewClock(), Entropy: system.Entropy{},
+				Shared: broken(cause), Local: local, Policy: c.policy, Timeout: time.Minute,
+				Clock: system.NewClock(), Entropy: system.Entropy{},
 				Events: &portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}},
 			})), func(_ *world, parts *issue.Parts) { parts.Limits.Mode = c.mode })
 			for range limits.PerInstall {
@@ -343,9 +364,12 @@ func TestWithoutASignerNoGrantIsTaken(t *testing.T) {
 		plan keys.Plan
 		want time.Duration
 	}{
-		{"a key that may sign soon", keys.Plan{SignFrom: noon.Add(7 * time.Second)}, 7 * time.Second},
-		{"a key that may sign at once", keys.Plan{SignFrom: noon.Add(time.Millisecond)}, time.Second},
-		{"a key that may sign tomorrow", keys.Plan{SignFrom: noon.Add(24 * time.Hour)}, time.Minute},
+		{"a key that may sign soon", keys.Plan{SignFrom: noon.Add(7 * time.Second)},
+			7 * time.Second},
+		{"a key that may sign at once", keys.Plan{SignFrom: noon.Add(time.Millisecond)},
+			time.Second},
+		{"a key that may sign tomorrow", keys.Plan{SignFrom: noon.Add(24 * time.Hour)},
+			time.Minute},
 		{"a key that never may", keys.Plan{Revoked: true}, time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -390,7 +414,8 @@ func TestTheStorageSeesDigestsAlone(t *testing.T) {
 			first, then := calls[0].Asks.At(0), calls[1].Asks.At(0)
 			assert.Equal(t, throttle.ByAddress, first.Dimension)
 			assert.Equal(t, c.same, first.Subject == then.Subject)
-			assert.Equal(t, calls[0].Asks.At(1).Subject, calls[1].Asks.At(1).Subject, "one installation")
+			assert.Equal(t, calls[0].Asks.At(1).Subject, calls[1].Asks.At(1).Subject,
+				"one installation")
 			assert.NotEqual(t, first.Subject, calls[0].Asks.At(1).Subject)
 		})
 	}

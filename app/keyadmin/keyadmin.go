@@ -64,14 +64,18 @@ func (s *Service) Create(ctx context.Context, wanted NewKey) (Outcome, error) {
 // Import adds a secret that exists as a symmetric key. It fails as Create does.
 func (s *Service) Import(ctx context.Context, wanted NewKey, secret []byte) (Outcome, error) {
 	wanted.Algorithm = keys.HS256
-	existing := func(wanted NewKey) keys.Key { return keys.NewHS256(wanted.ID, secret, keys.Plan{}) }
+	existing := func(wanted NewKey) keys.Key {
+		return keys.NewHS256(wanted.ID, secret, keys.Plan{})
+	}
 	return s.add(ctx, wanted, existing, keys.Add)
 }
 
 // Rotate adds a key that takes over, and has the others end when nothing that they signed is of use any more. It fails as Create does, and with
 // a NoKeysetError where there is nothing to rotate.
-func (s *Service) Rotate(ctx context.Context, wanted NewKey, retention keys.Retention) (Outcome, error) {
-	return s.add(ctx, wanted, s.make, func(ring *keys.Keyring, addition keys.Addition, now time.Time) (*keys.Keyring, error) {
+func (s *Service) Rotate(ctx context.Context, wanted NewKey, retention keys.Retention) (Outcome,
+	error) {
+	return s.add(ctx, wanted, s.make, func(ring *keys.Keyring, addition keys.Addition,
+		now time.Time) (*keys.Keyring, error) {
 		if ring == nil {
 			return nil, NoKeysetError{}
 		}
@@ -109,12 +113,14 @@ func (s *Service) Prune(ctx context.Context) (Outcome, error) {
 type plan func(*keys.Keyring, keys.Addition, time.Time) (*keys.Keyring, error)
 
 // add makes a key and has it planned into the keyset.
-func (s *Service) add(ctx context.Context, wanted NewKey, makeKey func(NewKey) keys.Key, into plan) (Outcome, error) {
+func (s *Service) add(ctx context.Context, wanted NewKey, makeKey func(NewKey) keys.Key,
+	into plan) (Outcome, error) {
 	outcome := Outcome{Now: s.clock.Now()}
 	err := s.keyset.Update(ctx, func(ring *keys.Keyring) (changed *keys.Keyring, err error) {
 		wanted := s.settle(wanted, ring, outcome.Now)
 		outcome.ID, outcome.New = wanted.ID, ring == nil
-		addition := keys.Addition{Key: makeKey(wanted), SignAfter: wanted.wait(), Force: wanted.Force}
+		addition := keys.Addition{Key: makeKey(wanted), SignAfter: wanted.wait(),
+			Force: wanted.Force}
 		outcome.Keyring, err = into(ring, addition, outcome.Now)
 		return outcome.Keyring, err
 	})

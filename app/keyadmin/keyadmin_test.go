@@ -30,7 +30,8 @@ type shelf struct {
 func newShelf() *shelf {
 	s := &shelf{now: noon}
 	s.Service = keyadmin.New(
-		&portsmock.KeysetMock{UpdateFunc: func(_ context.Context, change func(*keys.Keyring) (*keys.Keyring, error)) error {
+		&portsmock.KeysetMock{UpdateFunc: func(_ context.Context,
+			change func(*keys.Keyring) (*keys.Keyring, error)) error {
 			if s.fails != nil {
 				return s.fails
 			}
@@ -69,7 +70,8 @@ func TestCreate(t *testing.T) {
 	first, err := s.Create(t.Context(), keyadmin.NewKey{SignAfter: minutes(5)})
 	require.NoError(t, err)
 	assert.Regexp(t, regexp.MustCompile(`^hs-2026-02-16-[a-z2-9]{5}$`), first.ID)
-	assert.Equal(t, keys.Plan{SignFrom: noon}, s.key(t, first.ID).Plan(), "the first key of a new file signs at once")
+	assert.Equal(t, keys.Plan{SignFrom: noon}, s.key(t, first.ID).Plan(),
+		"the first key of a new file signs at once")
 	assert.Len(t, s.key(t, first.ID).Secret(), 32)
 	assert.Equal(t, s.ring, first.Keyring)
 	assert.True(t, first.New)
@@ -111,11 +113,13 @@ func TestImport(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Import(t.Context(), keyadmin.NewKey{ID: "secret"}, []byte("an old secret"))
 	require.NoError(t, err)
-	assert.Equal(t, noon.Add(10*time.Minute), s.key(t, "secret").Plan().SignFrom, "it waits as a symmetric key, whoever signs")
+	assert.Equal(t, noon.Add(10*time.Minute), s.key(t, "secret").Plan().SignFrom,
+		"it waits as a symmetric key, whoever signs")
 }
 
 func TestRotate(t *testing.T) {
-	retention := keys.Retention{Lifetime: time.Hour, RenewalGrace: 24 * time.Hour, ClockSkew: 2 * time.Second}
+	retention := keys.Retention{Lifetime: time.Hour, RenewalGrace: 24 * time.Hour,
+		ClockSkew: 2 * time.Second}
 	s := newShelf()
 	first, err := s.Create(t.Context(), keyadmin.NewKey{Algorithm: keys.EdDSA})
 	require.NoError(t, err)
@@ -124,7 +128,8 @@ func TestRotate(t *testing.T) {
 	assert.Equal(t, keys.EdDSA, s.key(t, second.ID).Algorithm(), "as the present signer")
 	takeover := noon.Add(24 * time.Hour)
 	assert.Equal(t, keys.Plan{SignFrom: takeover}, s.key(t, second.ID).Plan())
-	assert.Equal(t, takeover.Add(25*time.Hour+62*time.Second), s.key(t, first.ID).Plan().VerifyUntil)
+	assert.Equal(t, takeover.Add(25*time.Hour+62*time.Second),
+		s.key(t, first.ID).Plan().VerifyUntil)
 
 	_, err = s.Rotate(t.Context(), keyadmin.NewKey{}, retention)
 	problem, ok := errors.AsType[*keys.PlanError](err)

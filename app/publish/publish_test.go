@@ -26,5 +26,6 @@ func TestWhatIsPublished(t *testing.T) {
 	assert.Equal(t, keys.FormatPublic(ring, now), service.PublicSet())
 	assert.Contains(t, service.PublicSet(), `"kid":"pair"`, "a pending key is published")
 	now = noon.Add(time.Hour)
-	assert.Equal(t, `{"keys":[]}`, service.PublicSet(), "an expired one is not, and a symmetric one never")
+	assert.Equal(t, `{"keys":[]}`, service.PublicSet(),
+		"an expired one is not, and a symmetric one never")
 }

@@ -24,7 +24,8 @@ func TestReadiness(t *testing.T) {
 	require.NoError(t, err)
 	source := &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }}
 	part := ports.Condition{Name: "part", Ready: true, Detail: "a detail"}
-	service := readiness.New(source, clock, &portsmock.HealthMock{ConditionFunc: func() ports.Condition { return part }})
+	service := readiness.New(source, clock,
+		&portsmock.HealthMock{ConditionFunc: func() ports.Condition { return part }})
 
 	service.Started()
 	assert.Equal(t, []ports.Condition{
@@ -37,20 +38,23 @@ func TestReadiness(t *testing.T) {
 	assert.Equal(t, ports.Condition{Name: "keys", Ready: true}, service.Conditions()[1])
 
 	now = noon.Add(time.Hour)
-	assert.Equal(t, ports.Condition{Name: "keys", Ready: true, Detail: "no key may sign now"}, service.Conditions()[1],
+	assert.Equal(t, ports.Condition{Name: "keys", Ready: true, Detail: "no key may sign now"},
+		service.Conditions()[1],
 		"afterwards the want is a detail")
 }
 
 func TestASignerThatNobodyAskedFor(t *testing.T) {
 	now := noon
-	ring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)}))
+	ring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"),
+		keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)}))
 	require.NoError(t, err)
 	service := readiness.New(
 		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }},
 		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
 	service.Started()
 	now = noon.Add(time.Hour)
-	assert.Equal(t, ports.Condition{Name: "keys", Ready: true, Detail: "no key may sign now"}, service.Conditions()[1],
+	assert.Equal(t, ports.Condition{Name: "keys", Ready: true, Detail: "no key may sign now"},
+		service.Conditions()[1],
 		"it was there when the service started")
 }
 

@@ -31,8 +31,10 @@ const (
 	published     = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
-var planted = append([]string{strongA, strongB, strongC, madeUp, weak, common, published, redisPassword},
-	inBase64(strongA), inBase64(strongB), inBase64(strongC), inBase64(madeUp), inBase64(weak), inBase64(common), inBase64(published))
+var planted = append([]string{strongA, strongB, strongC, madeUp, weak, common, published,
+	redisPassword},
+	inBase64(strongA), inBase64(strongB), inBase64(strongC), inBase64(madeUp), inBase64(weak),
+	inBase64(common), inBase64(published))
 
 // noon is when the configuration is judged, in every test.
 var noon = time.Date(2026, time.February, 16, 12, 0, 0, 0, time.UTC)
@@ -52,7 +54,8 @@ func env(environ ...string) given { return given{environ: environ} }
 
 // production gives variables that make a sound production-like environment, and more after them.
 func production(more ...string) given {
-	return env(append([]string{"OFFLOAD_ENVIRONMENT=production", "OFFLOAD_SESSION_SECRET=" + strongA}, more...)...)
+	return env(append([]string{"OFFLOAD_ENVIRONMENT=production",
+		"OFFLOAD_SESSION_SECRET=" + strongA}, more...)...)
 }
 
 // inYAML gives a file alone.
@@ -106,8 +109,10 @@ func printed(t testing.TB, review config.Review) string {
 	encoded, err := json.Marshal(review)
 	require.NoError(t, err)
 	out.Write(encoded)
-	for _, handler := range []slog.Handler{slog.NewJSONHandler(&out, nil), slog.NewTextHandler(&out, nil)} {
-		slog.New(handler).Info("review", "review", review, "config", review.Config, "key", review.Config.DigestKey)
+	for _, handler := range []slog.Handler{slog.NewJSONHandler(&out, nil),
+		slog.NewTextHandler(&out, nil)} {
+		slog.New(handler).Info("review", "review", review, "config", review.Config, "key",
+			review.Config.DigestKey)
 	}
 	return out.String()
 }
@@ -126,7 +131,8 @@ func hunt(t testing.TB, seen string, secrets ...string) {
 	for _, length := range []int{part, 2 * part} {
 		for at := range max(0, len(seen)-length+1) {
 			if found[seen[at:at+length]] {
-				assert.Fail(t, "a secret is shown", "%q in …%s…", seen[at:at+length], seen[max(0, at-100):min(len(seen), at+100)])
+				assert.Fail(t, "a secret is shown", "%q in …%s…", seen[at:at+length],
+					seen[max(0, at-100):min(len(seen), at+100)])
 				return
 			}
 		}
@@ -199,14 +205,16 @@ func TestSecretIsHidden(t *testing.T) {
 		Map  map[string]*config.Secret
 		key  config.Secret
 	}{secret, []config.Secret{secret}, map[string]*config.Secret{"k": &secret}, secret}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p", "%T", "%08.3f"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p",
+		"%T", "%08.3f"} {
 		text := fmt.Sprintf(verb, secret) + fmt.Sprintf(verb, holder)
 		assert.NotContains(t, text, strongA[:6], verb)
 		assert.NotContains(t, strings.ToLower(text), fmt.Sprintf("%x", strongA[:6]), verb)
 	}
 	encoded, err := json.Marshal(holder)
 	require.NoError(t, err)
-	assert.JSONEq(t, `{"Key":"[secret]","Keys":["[secret]"],"Map":{"k":"[secret]"}}`, string(encoded))
+	assert.JSONEq(t, `{"Key":"[secret]","Keys":["[secret]"],"Map":{"k":"[secret]"}}`,
+		string(encoded))
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", secret, "holder", holder)
 	assert.NotContains(t, log.String(), strongA[:6])

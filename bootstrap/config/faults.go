@@ -29,8 +29,12 @@ type findings struct {
 
 // sorted gives faults and warnings in the order of the table; what is not of the table comes last, in the order of its discovery.
 func (f *findings) sorted() ([]Fault, []Warning) {
-	slices.SortStableFunc(f.faults, func(a, b Fault) int { return cmp.Compare(place(a.Variable), place(b.Variable)) })
-	slices.SortStableFunc(f.warnings, func(a, b Warning) int { return cmp.Compare(place(a.Variable), place(b.Variable)) })
+	slices.SortStableFunc(f.faults, func(a, b Fault) int {
+		return cmp.Compare(place(a.Variable), place(b.Variable))
+	})
+	slices.SortStableFunc(f.warnings, func(a, b Warning) int {
+		return cmp.Compare(place(a.Variable), place(b.Variable))
+	})
 	return f.faults, f.warnings
 }
 

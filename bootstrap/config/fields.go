@@ -101,8 +101,10 @@ func variables() []variable {
 	var list []variable
 	for field := range reflect.TypeFor[fields]().Fields() {
 		v := variable{
-			name: field.Tag.Get("env"), preset: field.Tag.Get("default"), help: field.Tag.Get("help"),
-			rules: strings.Split(field.Tag.Get("validate"), ","), index: field.Index[0], kind: field.Type,
+			name: field.Tag.Get("env"), preset: field.Tag.Get("default"),
+			help:  field.Tag.Get("help"),
+			rules: strings.Split(field.Tag.Get("validate"), ","), index: field.Index[0],
+			kind: field.Type,
 			trim: field.Tag.Get("trim") != "",
 		}
 		if v.preset == "-" {
@@ -124,7 +126,9 @@ func lookup(name string) (variable, bool) {
 
 // known tells whether name is a variable's, or the same with _FILE.
 func known(name string) bool {
-	return slices.ContainsFunc(table, func(v variable) bool { return name == v.name || name == v.name+fileSuffix })
+	return slices.ContainsFunc(table, func(v variable) bool {
+		return name == v.name || name == v.name+fileSuffix
+	})
 }
 
 // place is where a name stands in the table: the configuration file before all, what is unknown after all.

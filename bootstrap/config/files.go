@@ -74,7 +74,8 @@ func fileProblem(err error, limit int64) (problem, remedy string) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "is not found", "name a file that exists"
 	case errors.Is(err, fs.ErrPermission):
-		return "may not be read by this process (permission denied)", "let the service's user read it"
+		return "may not be read by this process (permission denied)",
+			"let the service's user read it"
 	case errors.Is(err, errNotRegular):
 		return "is not a regular file", "name a regular file: no directory, pipe or device"
 	case errors.Is(err, errTooLarge):

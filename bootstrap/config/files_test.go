@@ -24,7 +24,8 @@ func TestValuesInFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			folder(t)
 			write(t, "version", c.content, 0o666)
-			for _, in := range []given{env("OFFLOAD_BUILD_VERSION_FILE=version"), inYAML("build_version_file: version")} {
+			for _, in := range []given{env("OFFLOAD_BUILD_VERSION_FILE=version"),
+				inYAML("build_version_file: version")} {
 				assert.Equal(t, c.want, load(t, in).Config.BuildVersion)
 			}
 		})
@@ -32,7 +33,8 @@ func TestValuesInFiles(t *testing.T) {
 	t.Run("a secret", func(t *testing.T) {
 		folder(t)
 		write(t, "secret", strongA+"\r\n", 0o600)
-		review := load(t, env("OFFLOAD_ENVIRONMENT=production", "OFFLOAD_SESSION_SECRET_FILE=secret"))
+		review := load(t, env("OFFLOAD_ENVIRONMENT=production",
+			"OFFLOAD_SESSION_SECRET_FILE=secret"))
 		expect(t, nil, review.Faults)
 		assert.Equal(t, []byte(strongA), review.Keyring.Keys()[0].Secret())
 	})
@@ -41,7 +43,8 @@ func TestValuesInFiles(t *testing.T) {
 		write(t, "name", "denied\n", 0o644)
 		write(t, "denied", strongA, 0o644)
 		review := load(t, production("OFFLOAD_SECRET_DENYLIST_FILE_FILE=name"))
-		expect(t, []told{{"OFFLOAD_SESSION_SECRET", "environment", "publicly known"}}, review.Faults)
+		expect(t, []told{{"OFFLOAD_SESSION_SECRET", "environment", "publicly known"}},
+			review.Faults)
 	})
 	t.Run("an empty file of a secret counts as not set, and is told", func(t *testing.T) {
 		folder(t)
@@ -50,7 +53,8 @@ func TestValuesInFiles(t *testing.T) {
 			const origin = "environment, by OFFLOAD_SESSION_SECRET_FILE"
 			review := load(t, env("OFFLOAD_SESSION_SECRET_FILE=secret"))
 			expect(t, nil, review.Faults)
-			expect(t, []told{{"OFFLOAD_SESSION_SECRET", origin, "the file secret, which is empty"}, {"OFFLOAD_SESSION_SECRET", origin, "is not set"}}, review.Warnings)
+			expect(t, []told{{"OFFLOAD_SESSION_SECRET", origin, "the file secret, which is empty"},
+				{"OFFLOAD_SESSION_SECRET", origin, "is not set"}}, review.Warnings)
 			review = load(t, env("OFFLOAD_SESSION_SECRET_FILE=secret", "OFFLOAD_ENVIRONMENT=prod"))
 			expect(t, []told{{"OFFLOAD_SESSION_SECRET", origin, "is not set"}}, review.Faults)
 		}
@@ -59,7 +63,8 @@ func TestValuesInFiles(t *testing.T) {
 		folder(t)
 		write(t, "empty", "\n", 0o600)
 		review := load(t, env("OFFLOAD_HTTP_ADDR_FILE=empty", "OFFLOAD_OPS_ADDR_FILE=empty"))
-		expect(t, []told{{"OFFLOAD_HTTP_ADDR", "environment, by OFFLOAD_HTTP_ADDR_FILE", "is empty"}}, review.Faults)
+		expect(t, []told{{"OFFLOAD_HTTP_ADDR", "environment, by OFFLOAD_HTTP_ADDR_FILE",
+			"is empty"}}, review.Faults)
 		assert.Empty(t, review.Config.OpsAddr)
 	})
 }
@@ -67,17 +72,31 @@ func TestValuesInFiles(t *testing.T) {
 func TestValueAndFileInOneSource(t *testing.T) {
 	const problem = "is given both as a value and by"
 	judge(t, []judged{
-		{"environment", env("OFFLOAD_LOG_LEVEL=x", "OFFLOAD_LOG_LEVEL_FILE=/nowhere"), []told{{"OFFLOAD_LOG_LEVEL", "environment", problem + " OFFLOAD_LOG_LEVEL_FILE"}}, []told{unsetSecret}},
-		{"YAML", inYAML("log_level: x\nlog_level_file: /nowhere"), []told{{"OFFLOAD_LOG_LEVEL", "file session.yaml", problem + " log_level_file"}}, []told{unsetSecret}},
-		{"a secret", env("OFFLOAD_SESSION_SECRET="+strongA, "OFFLOAD_SESSION_SECRET_FILE=/nowhere"), []told{{"OFFLOAD_SESSION_SECRET", "environment", problem}}, nil},
-		{"also where a later source wins", given{yaml: "log_level: x\nlog_level_file: /nowhere", args: []string{"--log-level=info"}}, []told{{"OFFLOAD_LOG_LEVEL", "file session.yaml", problem}}, []told{unsetSecret}},
-		{"a value that is set to nothing", env("OFFLOAD_OPS_ADDR=", "OFFLOAD_OPS_ADDR_FILE=/nowhere"), []told{{"OFFLOAD_OPS_ADDR", "environment", problem}}, []told{unsetSecret}},
-		{"a secret that is set to nothing is not set", env("OFFLOAD_SESSION_SECRET=", "OFFLOAD_SESSION_SECRET_FILE=/nowhere"),
-			[]told{{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE", "is not found"}}, nil},
-		{"a file that is set to nothing is not set", env("OFFLOAD_LOG_LEVEL=info", "OFFLOAD_LOG_LEVEL_FILE="), nil, []told{unsetSecret}},
-		{"the environment, which then is production-like", env("OFFLOAD_ENVIRONMENT=dev", "OFFLOAD_ENVIRONMENT_FILE=x"), []told{
-			{"OFFLOAD_ENVIRONMENT", "environment", problem}, {"OFFLOAD_SESSION_SECRET", "default", "is not set"},
-		}, nil},
+		{"environment", env("OFFLOAD_LOG_LEVEL=x", "OFFLOAD_LOG_LEVEL_FILE=/nowhere"),
+			[]told{{"OFFLOAD_LOG_LEVEL", "environment", problem + " OFFLOAD_LOG_LEVEL_FILE"}},
+			[]told{unsetSecret}},
+		{"YAML", inYAML("log_level: x\nlog_level_file: /nowhere"),
+			[]told{{"OFFLOAD_LOG_LEVEL", "file session.yaml", problem + " log_level_file"}},
+			[]told{unsetSecret}},
+		{"a secret", env("OFFLOAD_SESSION_SECRET="+strongA, "OFFLOAD_SESSION_SECRET_FILE=/nowhere"),
+			[]told{{"OFFLOAD_SESSION_SECRET", "environment", problem}}, nil},
+		{"also where a later source wins", given{yaml: "log_level: x\nlog_level_file: /nowhere",
+			args: []string{"--log-level=info"}},
+			[]told{{"OFFLOAD_LOG_LEVEL", "file session.yaml", problem}}, []told{unsetSecret}},
+		{"a value that is set to nothing", env("OFFLOAD_OPS_ADDR=",
+			"OFFLOAD_OPS_ADDR_FILE=/nowhere"), []told{{"OFFLOAD_OPS_ADDR", "environment", problem}},
+			[]told{unsetSecret}},
+		{"a secret that is set to nothing is not set",
+			env("OFFLOAD_SESSION_SECRET=", "OFFLOAD_SESSION_SECRET_FILE=/nowhere"),
+			[]told{{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE",
+				"is not found"}}, nil},
+		{"a file that is set to nothing is not set",
+			env("OFFLOAD_LOG_LEVEL=info", "OFFLOAD_LOG_LEVEL_FILE="), nil, []told{unsetSecret}},
+		{"the environment, which then is production-like",
+			env("OFFLOAD_ENVIRONMENT=dev", "OFFLOAD_ENVIRONMENT_FILE=x"), []told{
+				{"OFFLOAD_ENVIRONMENT", "environment", problem},
+				{"OFFLOAD_SESSION_SECRET", "default", "is not set"},
+			}, nil},
 	})
 }
 
@@ -90,8 +109,12 @@ func TestUnreadableFiles(t *testing.T) {
 	write(t, "large", strings.Repeat(strongA, 25000), 0o600)
 	long := strings.Repeat("x", 300)
 	for name, problem := range map[string]string{
-		"nothing": "is not found", "folder": "is not a regular file", "pipe": "is not a regular file", "to-pipe": "is not a regular file", "/dev/zero": "is not a regular file",
-		"loop": "cannot be read", "large": "is larger than 1048576 bytes", "large/x": "cannot be read", "a\x00b": "cannot be read", "\xff\n": "is not found", long: "cannot be read",
+		"nothing": "is not found", "folder": "is not a regular file",
+		"pipe": "is not a regular file", "to-pipe": "is not a regular file",
+		"/dev/zero": "is not a regular file",
+		"loop":      "cannot be read", "large": "is larger than 1048576 bytes",
+		"large/x": "cannot be read", "a\x00b": "cannot be read", "\xff\n": "is not found",
+		long: "cannot be read",
 	} {
 		t.Run(name, func(t *testing.T) {
 			shown := name
@@ -101,30 +124,38 @@ func TestUnreadableFiles(t *testing.T) {
 			case long:
 				shown = long[:200] + "…"
 			}
-			review := load(t, env("OFFLOAD_LOG_LEVEL_FILE="+name, "OFFLOAD_CONFIG_FILE="+name, "OFFLOAD_SESSION_SECRET_FILE="+name))
+			review := load(t, env("OFFLOAD_LOG_LEVEL_FILE="+name, "OFFLOAD_CONFIG_FILE="+name,
+				"OFFLOAD_SESSION_SECRET_FILE="+name))
 			secret := "is to be read from a file that " + problem + "; its name is not shown"
 			if name[0] == '/' {
 				secret = "is to be read from the file " + shown
 			}
 			expect(t, []told{
-				{"OFFLOAD_CONFIG_FILE", "environment", "names the file " + shown + ", which " + problem},
+				{"OFFLOAD_CONFIG_FILE", "environment",
+					"names the file " + shown + ", which " + problem},
 				{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE", secret},
-				{"OFFLOAD_LOG_LEVEL", "environment, by OFFLOAD_LOG_LEVEL_FILE", "is to be read from the file " + shown + ", which " + problem},
+				{"OFFLOAD_LOG_LEVEL", "environment, by OFFLOAD_LOG_LEVEL_FILE",
+					"is to be read from the file " + shown + ", which " + problem},
 			}, review.Faults)
 			assert.Contains(t, review.Faults[1].Problem, problem)
 			assert.Nil(t, review.Keyring)
 		})
 	}
 	t.Run("a secret in place of its file's name is not shown", func(t *testing.T) {
-		review := load(t, env("OFFLOAD_SESSION_SECRET_FILE="+strongA, "OFFLOAD_LIMITER_DIGEST_KEY_FILE="+strongC))
+		review := load(t, env("OFFLOAD_SESSION_SECRET_FILE="+strongA,
+			"OFFLOAD_LIMITER_DIGEST_KEY_FILE="+strongC))
 		expect(t, []told{
-			{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE", "a file that is not found"},
-			{"OFFLOAD_LIMITER_DIGEST_KEY", "environment, by OFFLOAD_LIMITER_DIGEST_KEY_FILE", "a file that is not found"},
+			{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE",
+				"a file that is not found"},
+			{"OFFLOAD_LIMITER_DIGEST_KEY", "environment, by OFFLOAD_LIMITER_DIGEST_KEY_FILE",
+				"a file that is not found"},
 		}, review.Faults)
 	})
 	t.Run("exactly a mebibyte", func(t *testing.T) {
 		write(t, "most", strings.Repeat("x", 1<<20), 0o600)
-		expect(t, []told{{"OFFLOAD_LOG_LEVEL", "environment, by OFFLOAD_LOG_LEVEL_FILE", "is not one of the words that are allowed"}}, load(t, env("OFFLOAD_LOG_LEVEL_FILE=most")).Faults)
+		expect(t, []told{{"OFFLOAD_LOG_LEVEL", "environment, by OFFLOAD_LOG_LEVEL_FILE",
+			"is not one of the words that are allowed"}},
+			load(t, env("OFFLOAD_LOG_LEVEL_FILE=most")).Faults)
 	})
 }
 
@@ -147,29 +178,45 @@ func modes(t *testing.T, mode os.FileMode, exposed bool) {
 		require.NoError(t, os.Symlink("secret", "link"))
 		write(t, "keys", `{"v2-default":"`+strongA+`"}`, mode)
 		write(t, "level", "info", mode)
-		write(t, "plain.yaml", "log_level: info\nsession_secret_file: link\nsession_signing_keys:\n", mode)
+		write(t, "plain.yaml",
+			"log_level: info\nsession_secret_file: link\nsession_signing_keys:\n", mode)
 		write(t, "secret.yaml", "session_secret: "+strongA, mode)
 		write(t, "keys.yaml", "session_signing_keys: {v2-default: "+strongA+"}", mode)
 		for _, c := range []struct {
 			given  []string
 			faults []told
 		}{
-			{[]string{"OFFLOAD_SESSION_SECRET_FILE=link", "OFFLOAD_LIMITER_DIGEST_KEY_FILE=digest"}, []told{
-				{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE", "is read from the file link, which " + problem},
-				{"OFFLOAD_LIMITER_DIGEST_KEY", "environment, by OFFLOAD_LIMITER_DIGEST_KEY_FILE", problem},
-			}},
-			{[]string{"OFFLOAD_SESSION_SIGNING_KEYS_FILE=keys"}, []told{{"OFFLOAD_SESSION_SIGNING_KEYS", "environment, by OFFLOAD_SESSION_SIGNING_KEYS_FILE", problem}}},
-			{[]string{"OFFLOAD_CONFIG_FILE=secret.yaml"}, []told{{"OFFLOAD_CONFIG_FILE", "file secret.yaml", "holds a secret and " + problem}}},
-			{[]string{"OFFLOAD_CONFIG_FILE=keys.yaml"}, []told{{"OFFLOAD_CONFIG_FILE", "file keys.yaml", "holds a secret and " + problem}}},
-			{[]string{"OFFLOAD_CONFIG_FILE=secret.yaml", "OFFLOAD_SESSION_SECRET=" + strongB}, []told{{"OFFLOAD_CONFIG_FILE", "file secret.yaml", "holds a secret and " + problem}}},
-			{[]string{"OFFLOAD_CONFIG_FILE=plain.yaml"}, []told{{"OFFLOAD_SESSION_SECRET", "file plain.yaml, by session_secret_file", problem}}},
-			{[]string{"OFFLOAD_CONFIG_FILE=plain.yaml", "OFFLOAD_SESSION_SECRET=" + strongA, "OFFLOAD_LOG_LEVEL_FILE=level"}, nil},
+			{[]string{"OFFLOAD_SESSION_SECRET_FILE=link", "OFFLOAD_LIMITER_DIGEST_KEY_FILE=digest"},
+				[]told{
+					{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE",
+						"is read from the file link, which " + problem},
+					{"OFFLOAD_LIMITER_DIGEST_KEY",
+						"environment, by OFFLOAD_LIMITER_DIGEST_KEY_FILE",
+						problem},
+				}},
+			{[]string{"OFFLOAD_SESSION_SIGNING_KEYS_FILE=keys"},
+				[]told{{"OFFLOAD_SESSION_SIGNING_KEYS",
+					"environment, by OFFLOAD_SESSION_SIGNING_KEYS_FILE", problem}}},
+			{[]string{"OFFLOAD_CONFIG_FILE=secret.yaml"},
+				[]told{{"OFFLOAD_CONFIG_FILE", "file secret.yaml",
+					"holds a secret and " + problem}}},
+			{[]string{"OFFLOAD_CONFIG_FILE=keys.yaml"},
+				[]told{{"OFFLOAD_CONFIG_FILE", "file keys.yaml", "holds a secret and " + problem}}},
+			{[]string{"OFFLOAD_CONFIG_FILE=secret.yaml", "OFFLOAD_SESSION_SECRET=" + strongB},
+				[]told{{"OFFLOAD_CONFIG_FILE", "file secret.yaml",
+					"holds a secret and " + problem}}},
+			{[]string{"OFFLOAD_CONFIG_FILE=plain.yaml"},
+				[]told{{"OFFLOAD_SESSION_SECRET", "file plain.yaml, by session_secret_file",
+					problem}}},
+			{[]string{"OFFLOAD_CONFIG_FILE=plain.yaml", "OFFLOAD_SESSION_SECRET=" + strongA,
+				"OFFLOAD_LOG_LEVEL_FILE=level"}, nil},
 		} {
 			expect(t, nil, load(t, env(append(c.given, "OFFLOAD_ENVIRONMENT=dev")...)).Faults)
 			if !exposed {
 				c.faults = nil
 			}
-			expect(t, c.faults, load(t, env(append(c.given, "OFFLOAD_ENVIRONMENT=production")...)).Faults)
+			expect(t, c.faults, load(t, env(append(c.given,
+				"OFFLOAD_ENVIRONMENT=production")...)).Faults)
 		}
 	})
 }
@@ -180,22 +227,28 @@ func TestDenylist(t *testing.T) {
 	write(t, "denied", "other\r\n\n "+strongA+" \r\n"+strongC, 0o644)
 	t.Run("denies in production", func(t *testing.T) {
 		review := load(t, production(variable+"=denied", "OFFLOAD_LIMITER_DIGEST_KEY="+strongC))
-		expect(t, []told{{"OFFLOAD_SESSION_SECRET", "environment", "(rule: published)"}, {"OFFLOAD_LIMITER_DIGEST_KEY", "environment", "(rule: published)"}}, review.Faults)
+		expect(t, []told{{"OFFLOAD_SESSION_SECRET", "environment", "(rule: published)"},
+			{"OFFLOAD_LIMITER_DIGEST_KEY", "environment", "(rule: published)"}}, review.Faults)
 	})
 	t.Run("warns in development", func(t *testing.T) {
-		review := load(t, given{environ: []string{"OFFLOAD_SESSION_SECRET=" + strongA}, args: []string{"--secret-denylist-file=denied"}})
+		review := load(t, given{environ: []string{"OFFLOAD_SESSION_SECRET=" + strongA},
+			args: []string{"--secret-denylist-file=denied"}})
 		expect(t, nil, review.Faults)
-		expect(t, []told{{"OFFLOAD_SESSION_SECRET", "environment", "(rule: published)"}}, review.Warnings)
+		expect(t, []told{{"OFFLOAD_SESSION_SECRET", "environment", "(rule: published)"}},
+			review.Warnings)
 	})
 	t.Run("lets others pass", func(t *testing.T) {
-		expect(t, nil, load(t, env(variable+"=denied", "OFFLOAD_ENVIRONMENT=production", "OFFLOAD_SESSION_SECRET="+strongB)).Faults)
+		expect(t, nil, load(t, env(variable+"=denied", "OFFLOAD_ENVIRONMENT=production",
+			"OFFLOAD_SESSION_SECRET="+strongB)).Faults)
 	})
 	t.Run("must be readable", func(t *testing.T) {
-		expect(t, []told{{variable, "environment", "names the file nowhere, which is not found"}}, load(t, production(variable+"=nowhere")).Faults)
+		expect(t, []told{{variable, "environment", "names the file nowhere, which is not found"}},
+			load(t, production(variable+"=nowhere")).Faults)
 	})
 	t.Run("is bounded", func(t *testing.T) {
 		require.NoError(t, os.Truncate(write(t, "sparse", "", 0o644), 16<<20+1))
-		expect(t, []told{{variable, "environment", "is larger than 16777216 bytes"}}, load(t, production(variable+"=sparse")).Faults)
+		expect(t, []told{{variable, "environment", "is larger than 16777216 bytes"}},
+			load(t, production(variable+"=sparse")).Faults)
 		require.NoError(t, os.Truncate("sparse", 16<<20))
 		expect(t, nil, load(t, production(variable+"=sparse")).Faults)
 	})

@@ -16,10 +16,12 @@ func TestFileProblemsByKind(t *testing.T) {
 	// Errors as the system gives them: they hold the path, and any text at all.
 	for want, err := range map[string]error{
 		"is not found": &fs.PathError{Op: "open", Path: "secret", Err: fs.ErrNotExist},
-		"may not be read by this process (permission denied)": &fs.PathError{Op: "open", Path: "secret", Err: fs.ErrPermission},
-		"is not a regular file":                               fmt.Errorf("secret: %w", errNotRegular),
-		"is larger than 7 bytes":                              errTooLarge,
-		"cannot be read":                                      errors.New("secret"),
+		"may not be read by this process (permission denied)": &fs.PathError{Op: "open",
+			Path: "secret", Err: fs.ErrPermission},
+		"is not a regular file": fmt.Errorf("secret: %w",
+			errNotRegular),
+		"is larger than 7 bytes": errTooLarge,
+		"cannot be read":         errors.New("secret"),
 	} {
 		problem, remedy := fileProblem(err, 7)
 		assert.Equal(t, want, problem)
@@ -33,7 +35,9 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"abc", "abc", 0}, {"abc", "", 3}, {"", "abc", 3}, {"abc", "abd", 1}, {"abc", "ab", 1}, {"abc", "xabc", 1}, {"abc", "acb", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 1},
+		{"", "", 0}, {"abc", "abc", 0}, {"abc", "", 3}, {"", "abc", 3}, {"abc", "abd", 1},
+		{"abc", "ab", 1}, {"abc", "xabc", 1}, {"abc", "acb", 1}, {"kitten", "sitting", 3},
+		{"ab", "ba", 1},
 	} {
 		assert.Equal(t, c.want, distance(c.a, c.b), "%s %s", c.a, c.b)
 		assert.Equal(t, c.want, distance(c.b, c.a), "%s %s", c.b, c.a)
@@ -57,8 +61,10 @@ func TestNearest(t *testing.T) {
 
 func TestShown(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "", "plain": "plain", "a b": "a b", "жé🙂": "жé🙂", "a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, "\xff": `"\xff"`, "\u202e": `"\u202e"`, "\u2028": `"\u2028"`,
-		strings.Repeat("x", 201): strings.Repeat("x", 200) + "…", strings.Repeat("x", 199) + "éé": strings.Repeat("x", 199) + "…",
+		"": "", "plain": "plain", "a b": "a b", "жé🙂": "жé🙂", "a\nb": `"a\nb"`,
+		"\x1b[2J": `"\x1b[2J"`, "\xff": `"\xff"`, "\u202e": `"\u202e"`, "\u2028": `"\u2028"`,
+		strings.Repeat("x", 201):        strings.Repeat("x", 200) + "…",
+		strings.Repeat("x", 199) + "éé": strings.Repeat("x", 199) + "…",
 	} {
 		assert.Equal(t, want, shown(text))
 	}
@@ -73,7 +79,8 @@ func TestTable(t *testing.T) {
 		LIMITER_IPV6_PREFIX REDIS_URL REDIS_TIMEOUT_MS TRUSTED_PROXIES TRUSTED_PROXY_HEADER PROXY_PROTOCOL HTTP_ADDR OPS_ADDR TLS_CERT_FILE TLS_KEY_FILE
 		CORS_ALLOWED_ORIGINS HTTP_MAX_CONNECTIONS HTTP_READ_TIMEOUT_SECONDS HTTP_IDLE_TIMEOUT_SECONDS SHUTDOWN_DELAY_SECONDS SHUTDOWN_GRACE_SECONDS LOG_LEVEL LOG_FORMAT
 		SECRET_DENYLIST_FILE`)
-	secrets := []string{"OFFLOAD_SESSION_SECRET", "OFFLOAD_SESSION_SIGNING_KEYS", "OFFLOAD_LIMITER_DIGEST_KEY", "OFFLOAD_REDIS_URL"}
+	secrets := []string{"OFFLOAD_SESSION_SECRET", "OFFLOAD_SESSION_SIGNING_KEYS",
+		"OFFLOAD_LIMITER_DIGEST_KEY", "OFFLOAD_REDIS_URL"}
 	require.Len(t, table, len(want))
 	for i, v := range table {
 		assert.Equal(t, prefix+want[i], v.name)

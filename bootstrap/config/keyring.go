@@ -39,10 +39,13 @@ func (r *reading) keyring(policy secret.Policy) *keys.Keyring {
 	case r.given[varSecret]:
 		return r.ringOfSecret(policy, active)
 	case r.production:
-		r.faultOf(varSecret, "is not set, and neither is "+varSigningKeys+" or "+varKeysetFile+": a production-like environment needs one of them", remedySecret+", or sessiond keys create")
+		r.faultOf(varSecret, "is not set, and neither is "+varSigningKeys+" or "+varKeysetFile+
+			": a production-like environment needs one of them",
+			remedySecret+", or sessiond keys create")
 		return nil
 	}
-	r.warnOf(varSecret, "is not set: sessions are signed with a random key and end with this process", remedySecret)
+	r.warnOf(varSecret,
+		"is not set: sessions are signed with a random key and end with this process", remedySecret)
 	if !ok {
 		return nil
 	}
@@ -85,7 +88,8 @@ func (r *reading) ringOfSecret(policy secret.Policy, active keys.ID) *keys.Keyri
 	if active == "" {
 		return nil
 	}
-	ring, err := environment.Keyring([]environment.Entry{environment.NewEntry(string(active), text)}, active)
+	ring, err := environment.Keyring([]environment.Entry{environment.NewEntry(string(active),
+		text)}, active)
 	r.structure(varSecret, err, remedySecret)
 	return ring
 }
@@ -102,7 +106,8 @@ func (r *reading) digestKey(policy secret.Policy) Secret {
 	}
 	r.strength(varDigestKey, "", policy.Assess(text), remedySecret)
 	if slices.Contains(r.signing, text) {
-		r.faultOf(varDigestKey, "is the same as a signing key", "use a secret of its own; "+remedySecret)
+		r.faultOf(varDigestKey, "is the same as a signing key",
+			"use a secret of its own; "+remedySecret)
 	}
 	return NewSecret(text)
 }
@@ -129,7 +134,8 @@ func (r *reading) structure(name string, err error, remedy string) {
 		if fault.Reason != environment.ReasonActive {
 			r.faultOf(name, fault.String(), remedy)
 		} else if !r.broken[varActiveKid] {
-			r.faultOf(varActiveKid, "names none of the signing keys", "give the id of the key that is to sign")
+			r.faultOf(varActiveKid, "names none of the signing keys",
+				"give the id of the key that is to sign")
 		}
 	}
 }

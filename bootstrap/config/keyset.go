@@ -37,7 +37,8 @@ func (r *reading) ringOfFile(policy secret.Policy) *keys.Keyring {
 		read = ring
 		return nil
 	}
-	ring, err := keyset.Read(name, keyset.Rules{Production: r.production, Accept: take}, r.gathering.Now)
+	ring, err := keyset.Read(name, keyset.Rules{Production: r.production, Accept: take},
+		r.gathering.Now)
 	faults, _ := errors.AsType[keyset.Faults](err)
 	for _, fault := range faults {
 		r.keysetFault("names the file "+shown(name)+", which ", fault)
@@ -126,20 +127,24 @@ func (e *RefusedKeysError) Error() string { return strings.Join(e.reasons, "; ")
 // KeysetRules are the rules for the configured keyset, by that clock.
 func (r *Review) KeysetRules(now func() time.Time) keyset.Rules {
 	a := r.acceptance
-	return keyset.Rules{Production: a.production, Accept: func(ring *keys.Keyring) error { return a.judge(ring, now()) }}
+	return keyset.Rules{Production: a.production, Accept: func(ring *keys.Keyring) error {
+		return a.judge(ring, now())
+	}}
 }
 
 func (a acceptance) judge(ring *keys.Keyring, now time.Time) error {
 	var refused RefusedKeysError
 	for _, key := range ring.Keys() {
 		if bytes.Equal(key.Secret(), a.digestKey.Bytes()) {
-			refused.reasons = append(refused.reasons, "key "+string(key.ID())+" is the same as "+varDigestKey)
+			refused.reasons = append(refused.reasons,
+				"key "+string(key.ID())+" is the same as "+varDigestKey)
 		}
 	}
 	if a.production {
 		for _, weak := range weakKeys(ring, a.policy, now) {
 			for _, finding := range weak.findings {
-				refused.reasons = append(refused.reasons, "key "+string(weak.id)+" "+finding.String())
+				refused.reasons = append(refused.reasons,
+					"key "+string(weak.id)+" "+finding.String())
 			}
 		}
 	}
@@ -171,7 +176,8 @@ func (r *Review) ReadImport(name string, id keys.ID, now time.Time) (Import, err
 		return Import{}, &SecretFileError{Problem: "holds no text"}
 	}
 	imported := Import{Secret: NewSecret(text)}
-	ring, err := keys.NewKeyring(keys.NewHS256(id, imported.Secret.Bytes(), keys.Plan{SignFrom: now}))
+	ring, err := keys.NewKeyring(keys.NewHS256(id, imported.Secret.Bytes(),
+		keys.Plan{SignFrom: now}))
 	if err != nil {
 		return Import{}, err // of a single key, there is nothing that could be wrong
 	}

@@ -28,11 +28,14 @@ func TestNothingGiven(t *testing.T) {
 			Issuer: "offload-backend", Audience: "offload-ios",
 			Lifetime: time.Hour, ClockSkew: 2 * time.Second, RenewalGrace: 7 * 24 * time.Hour,
 		},
-		Limits:  issue.Limits{PerAddress: 8, PerInstall: 4, Window: time.Minute, Mode: ports.Enforce, IPv6Prefix: 64},
-		Storage: config.StorageMemory, RedisTimeout: 50 * time.Millisecond, OnOutage: ports.OutageLocal,
+		Limits: issue.Limits{PerAddress: 8, PerInstall: 4, Window: time.Minute,
+			Mode: ports.Enforce, IPv6Prefix: 64},
+		Storage: config.StorageMemory, RedisTimeout: 50 * time.Millisecond,
+		OnOutage:    ports.OutageLocal,
 		MaxSubjects: 1000000, DigestKey: config.NewSecret(madeUp[:32]),
-		TrustedProxies: clientaddr.NewTrusted(), TrustedPrefixes: []netip.Prefix{}, TrustedProxyHeader: "X-Forwarded-For",
-		HTTPAddr: "127.0.0.1:8080", OpsAddr: "127.0.0.1:9090", MaxConnections: 20000,
+		TrustedProxies: clientaddr.NewTrusted(), TrustedPrefixes: []netip.Prefix{},
+		TrustedProxyHeader: "X-Forwarded-For",
+		HTTPAddr:           "127.0.0.1:8080", OpsAddr: "127.0.0.1:9090", MaxConnections: 20000,
 		ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, ShutdownGrace: 15 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: "json",
 	}, review.Config)
@@ -45,27 +48,42 @@ func TestNothingGiven(t *testing.T) {
 func TestEverythingGiven(t *testing.T) {
 	folder(t)
 	review := load(t, env(
-		"OFFLOAD_ENVIRONMENT= Production\t", "OFFLOAD_BUILD_VERSION=2.0", "OFFLOAD_SESSION_SECRET= "+strongA+"\n",
-		"OFFLOAD_SESSION_TTL_SECONDS=1", "OFFLOAD_SESSION_TOKEN_ISSUER= me ", "OFFLOAD_SESSION_TOKEN_AUDIENCE=\u2003you", "OFFLOAD_SESSION_TOKEN_ACTIVE_KID= k1 ",
-		"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS=0", "OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS=0", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=7",
-		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=3", "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS=30", "OFFLOAD_SESSION_ISSUE_LIMIT_MODE=observe",
-		"OFFLOAD_LIMITER_MAX_SUBJECTS=10", "OFFLOAD_LIMITER_DIGEST_KEY= "+strongB+" ", "OFFLOAD_LIMITER_IPV6_PREFIX=48",
-		"OFFLOAD_LIMITER_STORAGE=redis", "OFFLOAD_REDIS_URL= rediss://u:p@[::1]:1/2\n", "OFFLOAD_REDIS_TIMEOUT_MS=70", "OFFLOAD_LIMITER_ON_OUTAGE=deny",
-		"OFFLOAD_TRUSTED_PROXIES=10.0.0.0/8, 2001:db8::1", "OFFLOAD_TRUSTED_PROXY_HEADER=x-forwarded-FOR", "OFFLOAD_HTTP_ADDR=[::1]:0", "OFFLOAD_OPS_ADDR=",
-		"OFFLOAD_HTTP_MAX_CONNECTIONS=5", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS=3", "OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS=4",
-		"OFFLOAD_SHUTDOWN_DELAY_SECONDS=1", "OFFLOAD_SHUTDOWN_GRACE_SECONDS=0", "OFFLOAD_LOG_LEVEL=debug", "OFFLOAD_LOG_FORMAT=text",
+		"OFFLOAD_ENVIRONMENT= Production\t", "OFFLOAD_BUILD_VERSION=2.0",
+		"OFFLOAD_SESSION_SECRET= "+strongA+"\n",
+		"OFFLOAD_SESSION_TTL_SECONDS=1", "OFFLOAD_SESSION_TOKEN_ISSUER= me ",
+		"OFFLOAD_SESSION_TOKEN_AUDIENCE=\u2003you", "OFFLOAD_SESSION_TOKEN_ACTIVE_KID= k1 ",
+		"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS=0", "OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS=0",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=7",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=3",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS=30", "OFFLOAD_SESSION_ISSUE_LIMIT_MODE=observe",
+		"OFFLOAD_LIMITER_MAX_SUBJECTS=10", "OFFLOAD_LIMITER_DIGEST_KEY= "+strongB+" ",
+		"OFFLOAD_LIMITER_IPV6_PREFIX=48",
+		"OFFLOAD_LIMITER_STORAGE=redis", "OFFLOAD_REDIS_URL= rediss://u:p@[::1]:1/2\n",
+		"OFFLOAD_REDIS_TIMEOUT_MS=70", "OFFLOAD_LIMITER_ON_OUTAGE=deny",
+		"OFFLOAD_TRUSTED_PROXIES=10.0.0.0/8, 2001:db8::1",
+		"OFFLOAD_TRUSTED_PROXY_HEADER=x-forwarded-FOR", "OFFLOAD_HTTP_ADDR=[::1]:0",
+		"OFFLOAD_OPS_ADDR=",
+		"OFFLOAD_HTTP_MAX_CONNECTIONS=5", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS=3",
+		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS=4",
+		"OFFLOAD_SHUTDOWN_DELAY_SECONDS=1", "OFFLOAD_SHUTDOWN_GRACE_SECONDS=0",
+		"OFFLOAD_LOG_LEVEL=debug", "OFFLOAD_LOG_FORMAT=text",
 	))
 	expect(t, nil, review.Faults)
 	expect(t, nil, review.Warnings)
-	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")}
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"),
+		netip.MustParsePrefix("2001:db8::1/128")}
 	assert.Equal(t, config.Config{
 		Environment: "production", Production: true, BuildVersion: "2.0",
 		Session: session.Settings{Issuer: "me", Audience: "you", Lifetime: time.Second},
-		Limits:  issue.Limits{PerAddress: 7, PerInstall: 3, Window: 30 * time.Second, Mode: ports.Observe, IPv6Prefix: 48},
-		Storage: config.StorageRedis, RedisURL: config.NewSecret("rediss://u:p@[::1]:1/2"), RedisTimeout: 70 * time.Millisecond, OnOutage: ports.OutageDeny,
+		Limits: issue.Limits{PerAddress: 7, PerInstall: 3, Window: 30 * time.Second,
+			Mode: ports.Observe, IPv6Prefix: 48},
+		Storage: config.StorageRedis, RedisURL: config.NewSecret("rediss://u:p@[::1]:1/2"),
+		RedisTimeout: 70 * time.Millisecond, OnOutage: ports.OutageDeny,
 		MaxSubjects: 10, DigestKey: config.NewSecret(strongB),
-		TrustedProxies: clientaddr.NewTrusted(proxies...), TrustedPrefixes: proxies, TrustedProxyHeader: "X-Forwarded-For",
-		HTTPAddr: "[::1]:0", MaxConnections: 5, ReadTimeout: 3 * time.Second, IdleTimeout: 4 * time.Second, ShutdownDelay: time.Second,
+		TrustedProxies: clientaddr.NewTrusted(proxies...), TrustedPrefixes: proxies,
+		TrustedProxyHeader: "X-Forwarded-For",
+		HTTPAddr:           "[::1]:0", MaxConnections: 5, ReadTimeout: 3 * time.Second,
+		IdleTimeout: 4 * time.Second, ShutdownDelay: time.Second,
 		LogLevel: slog.LevelDebug, LogFormat: "text",
 	}, review.Config)
 	signer, ok := review.Keyring.SignerAt(time.Unix(1700000000, 0))
@@ -79,9 +97,11 @@ func TestEnvironments(t *testing.T) {
 		word       string
 		production bool
 	}{
-		"": {"development", false}, " \t": {"development", false}, "dev": {"dev", false}, "DEV": {"dev", false}, " Development ": {"development", false},
+		"": {"development", false}, " \t": {"development", false}, "dev": {"dev", false},
+		"DEV": {"dev", false}, " Development ": {"development", false},
 		"local": {"local", false}, "test": {"test", false}, "Testing": {"testing", false},
-		"production": {"production", true}, "prod": {"prod", true}, "staging": {"staging", true}, "develop": {"develop", true}, "dev,": {"dev,", true},
+		"production": {"production", true}, "prod": {"prod", true}, "staging": {"staging", true},
+		"develop": {"develop", true}, "dev,": {"dev,", true},
 	} {
 		t.Run(text, func(t *testing.T) {
 			review := load(t, env("OFFLOAD_ENVIRONMENT="+text, "OFFLOAD_SESSION_SECRET="+strongA))
@@ -93,7 +113,8 @@ func TestEnvironments(t *testing.T) {
 				address = ":8080"
 			}
 			assert.Equal(t, address, review.Config.HTTPAddr)
-			assert.Equal(t, config.Setting{Variable: "OFFLOAD_HTTP_ADDR", Value: address, Origin: "default"}, setting(t, review, "OFFLOAD_HTTP_ADDR"))
+			assert.Equal(t, config.Setting{Variable: "OFFLOAD_HTTP_ADDR", Value: address,
+				Origin: "default"}, setting(t, review, "OFFLOAD_HTTP_ADDR"))
 		})
 	}
 	t.Run("one that cannot be made out is production-like", func(t *testing.T) {
@@ -101,7 +122,8 @@ func TestEnvironments(t *testing.T) {
 		review := load(t, env("OFFLOAD_ENVIRONMENT_FILE=/nowhere/at-all"))
 		assert.True(t, review.Config.Production)
 		expect(t, []told{
-			{"OFFLOAD_ENVIRONMENT", "environment, by OFFLOAD_ENVIRONMENT_FILE", "/nowhere/at-all, which is not found"},
+			{"OFFLOAD_ENVIRONMENT", "environment, by OFFLOAD_ENVIRONMENT_FILE",
+				"/nowhere/at-all, which is not found"},
 			{"OFFLOAD_SESSION_SECRET", "default", "is not set"},
 		}, review.Faults)
 	})
@@ -121,7 +143,9 @@ func TestTheLaterSourceWins(t *testing.T) {
 		{"environment, by OFFLOAD_SESSION_TTL_SECONDS_FILE", func(t *testing.T) {
 			in.environ = []string{variable + "_FILE=" + write(t, "three", "3\n", 0o644)}
 		}, 3},
-		{"flag --session-ttl-seconds", func(*testing.T) { in.args = []string{"--session-ttl-seconds=4"} }, 4},
+		{"flag --session-ttl-seconds", func(*testing.T) {
+			in.args = []string{"--session-ttl-seconds=4"}
+		}, 4},
 	}
 	folder(t)
 	for _, step := range steps {
@@ -134,20 +158,24 @@ func TestTheLaterSourceWins(t *testing.T) {
 		})
 	}
 	t.Run("a value over an earlier source's file, which is then not opened", func(t *testing.T) {
-		review := load(t, given{yaml: "session_ttl_seconds_file: /nowhere/at-all", environ: []string{variable + "=2"}})
+		review := load(t, given{yaml: "session_ttl_seconds_file: /nowhere/at-all",
+			environ: []string{variable + "=2"}})
 		expect(t, nil, review.Faults)
 		assert.Equal(t, 2*time.Second, review.Config.Session.Lifetime)
 	})
 	t.Run("what loses is not judged", func(t *testing.T) {
-		review := load(t, given{yaml: "session_ttl_seconds: [no, number]", environ: []string{variable + "=2"}})
+		review := load(t, given{yaml: "session_ttl_seconds: [no, number]",
+			environ: []string{variable + "=2"}})
 		expect(t, nil, review.Faults)
 	})
 	t.Run("the flag names the file before the environment does", func(t *testing.T) {
 		write(t, "other.yaml", "session_ttl_seconds: 9", 0o600)
-		review := load(t, given{yaml: "session_ttl_seconds: 1", args: []string{"--config=other.yaml"}})
+		review := load(t, given{yaml: "session_ttl_seconds: 1",
+			args: []string{"--config=other.yaml"}})
 		expect(t, nil, review.Faults)
 		assert.Equal(t, 9*time.Second, review.Config.Session.Lifetime)
-		assert.Equal(t, config.Setting{Variable: "OFFLOAD_CONFIG_FILE", Value: "other.yaml", Origin: "flag --config"}, review.Settings[0])
+		assert.Equal(t, config.Setting{Variable: "OFFLOAD_CONFIG_FILE", Value: "other.yaml",
+			Origin: "flag --config"}, review.Settings[0])
 	})
 	t.Run("an empty flag names none", func(t *testing.T) {
 		review := load(t, given{yaml: "session_ttl_seconds: 1", args: []string{"--config="}})
@@ -157,20 +185,31 @@ func TestTheLaterSourceWins(t *testing.T) {
 
 func TestSetToNothing(t *testing.T) {
 	judge(t, []judged{
-		{"is not set: secrets and files", env("OFFLOAD_SESSION_SECRET=", "OFFLOAD_SESSION_SIGNING_KEYS=", "OFFLOAD_LIMITER_DIGEST_KEY=", "OFFLOAD_REDIS_URL=",
-			"OFFLOAD_SESSION_KEYSET_FILE=", "OFFLOAD_SESSION_ISSUE_TRACE_FILE=", "OFFLOAD_TLS_CERT_FILE=", "OFFLOAD_TLS_KEY_FILE=", "OFFLOAD_SECRET_DENYLIST_FILE=",
-			"OFFLOAD_CONFIG_FILE=", "OFFLOAD_HTTP_ADDR_FILE=", "OFFLOAD_SESSION_SECRET_FILE=", "OFFLOAD_LOG_LEVEL_FILE="), nil, []told{unsetSecret}},
-		{"is not set: the same as flags", given{args: []string{"--session-keyset-file=", "--tls-cert-file=", "--secret-denylist-file="}}, nil, []told{unsetSecret}},
-		{"is not set: the same in a file", inYAML("session_secret:\nsession_signing_keys: ~\nlimiter_digest_key: ''\nredis_url: \"\"\nsession_keyset_file:\nhttp_addr_file:\n"), nil, []told{unsetSecret}},
-		{"is set, and well", env("OFFLOAD_ENVIRONMENT=", "OFFLOAD_BUILD_VERSION=", "OFFLOAD_TRUSTED_PROXIES=", "OFFLOAD_CORS_ALLOWED_ORIGINS=", "OFFLOAD_OPS_ADDR="), nil, []told{unsetSecret}},
-		{"is set, and wrong", env("OFFLOAD_HTTP_ADDR=", "OFFLOAD_SESSION_TOKEN_ISSUER=", "OFFLOAD_SESSION_TOKEN_AUDIENCE= ", "OFFLOAD_SESSION_TOKEN_ACTIVE_KID=",
-			"OFFLOAD_SESSION_TTL_SECONDS=", "OFFLOAD_LOG_LEVEL=", "OFFLOAD_PROXY_PROTOCOL=", "OFFLOAD_TRUSTED_PROXY_HEADER=", "OFFLOAD_LIMITER_STORAGE="), []told{
-			{"OFFLOAD_SESSION_TTL_SECONDS", "environment", "is not a whole number from 1 to 31536000"},
+		{"is not set: secrets and files", env("OFFLOAD_SESSION_SECRET=",
+			"OFFLOAD_SESSION_SIGNING_KEYS=", "OFFLOAD_LIMITER_DIGEST_KEY=", "OFFLOAD_REDIS_URL=",
+			"OFFLOAD_SESSION_KEYSET_FILE=", "OFFLOAD_SESSION_ISSUE_TRACE_FILE=",
+			"OFFLOAD_TLS_CERT_FILE=", "OFFLOAD_TLS_KEY_FILE=", "OFFLOAD_SECRET_DENYLIST_FILE=",
+			"OFFLOAD_CONFIG_FILE=", "OFFLOAD_HTTP_ADDR_FILE=", "OFFLOAD_SESSION_SECRET_FILE=",
+			"OFFLOAD_LOG_LEVEL_FILE="), nil, []told{unsetSecret}},
+		{"is not set: the same as flags", given{args: []string{"--session-keyset-file=",
+			"--tls-cert-file=", "--secret-denylist-file="}}, nil, []told{unsetSecret}},
+		{"is not set: the same in a file", inYAML(
+			"session_secret:\nsession_signing_keys: ~\nlimiter_digest_key: ''\nredis_url: \"\"\nsession_keyset_file:\nhttp_addr_file:\n"), nil, []told{unsetSecret}},
+		{"is set, and well", env("OFFLOAD_ENVIRONMENT=", "OFFLOAD_BUILD_VERSION=",
+			"OFFLOAD_TRUSTED_PROXIES=", "OFFLOAD_CORS_ALLOWED_ORIGINS=", "OFFLOAD_OPS_ADDR="), nil,
+			[]told{unsetSecret}},
+		{"is set, and wrong", env("OFFLOAD_HTTP_ADDR=", "OFFLOAD_SESSION_TOKEN_ISSUER=",
+			"OFFLOAD_SESSION_TOKEN_AUDIENCE= ", "OFFLOAD_SESSION_TOKEN_ACTIVE_KID=",
+			"OFFLOAD_SESSION_TTL_SECONDS=", "OFFLOAD_LOG_LEVEL=", "OFFLOAD_PROXY_PROTOCOL=",
+			"OFFLOAD_TRUSTED_PROXY_HEADER=", "OFFLOAD_LIMITER_STORAGE="), []told{
+			{"OFFLOAD_SESSION_TTL_SECONDS", "environment",
+				"is not a whole number from 1 to 31536000"},
 			{"OFFLOAD_SESSION_TOKEN_ISSUER", "environment", "is empty"},
 			{"OFFLOAD_SESSION_TOKEN_AUDIENCE", "environment", "is empty"},
 			{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is no key id"},
 			{"OFFLOAD_LIMITER_STORAGE", "environment", "is not one of the words that are allowed"},
-			{"OFFLOAD_TRUSTED_PROXY_HEADER", "environment", "is not one of the words that are allowed"},
+			{"OFFLOAD_TRUSTED_PROXY_HEADER", "environment",
+				"is not one of the words that are allowed"},
 			{"OFFLOAD_PROXY_PROTOCOL", "environment", "is not true or false"},
 			{"OFFLOAD_HTTP_ADDR", "environment", "is empty"},
 			{"OFFLOAD_LOG_LEVEL", "environment", "is not one of the words that are allowed"},
@@ -178,7 +217,8 @@ func TestSetToNothing(t *testing.T) {
 	})
 	t.Run("falls back to the earlier source where it is not set", func(t *testing.T) {
 		folder(t)
-		review := load(t, given{yaml: "session_secret: " + strongA, environ: []string{"OFFLOAD_SESSION_SECRET="}})
+		review := load(t, given{yaml: "session_secret: " + strongA,
+			environ: []string{"OFFLOAD_SESSION_SECRET="}})
 		expect(t, nil, review.Faults)
 		expect(t, nil, review.Warnings)
 		assert.Equal(t, []byte(strongA), review.Keyring.Keys()[0].Secret())
@@ -186,7 +226,8 @@ func TestSetToNothing(t *testing.T) {
 	})
 	t.Run("takes the place of the earlier source where it is set", func(t *testing.T) {
 		folder(t)
-		review := load(t, given{yaml: "trusted_proxies: 10.0.0.1\nops_addr: :1", environ: []string{"OFFLOAD_TRUSTED_PROXIES=", "OFFLOAD_OPS_ADDR="}})
+		review := load(t, given{yaml: "trusted_proxies: 10.0.0.1\nops_addr: :1",
+			environ: []string{"OFFLOAD_TRUSTED_PROXIES=", "OFFLOAD_OPS_ADDR="}})
 		expect(t, nil, review.Faults)
 		assert.Empty(t, review.Config.TrustedPrefixes)
 		assert.Empty(t, review.Config.OpsAddr)
@@ -198,45 +239,61 @@ func TestOriginsOfFaults(t *testing.T) {
 	folder(t)
 	write(t, "format", "xml\n", 0o644)
 	judge := func(name string, in given, origin string) {
-		t.Run(name, func(t *testing.T) { expect(t, []told{{variable, origin, problem}}, load(t, in).Faults) })
+		t.Run(name, func(t *testing.T) {
+			expect(t, []told{{variable, origin, problem}},
+				load(t, in).Faults)
+		})
 	}
 	judge("environment", env(variable+"=xml"), "environment")
-	judge("file of the environment", env(variable+"_FILE=format"), "environment, by OFFLOAD_LOG_FORMAT_FILE")
+	judge("file of the environment", env(variable+"_FILE=format"),
+		"environment, by OFFLOAD_LOG_FORMAT_FILE")
 	judge("YAML", inYAML("log_format: xml"), "file session.yaml")
-	judge("file of YAML", inYAML("log_format_file: format"), "file session.yaml, by log_format_file")
+	judge("file of YAML", inYAML("log_format_file: format"),
+		"file session.yaml, by log_format_file")
 	judge("flag", given{args: []string{"--log-format", "xml"}}, "flag --log-format")
 }
 
 func TestUnknownNames(t *testing.T) {
 	judge(t, []judged{
-		{"in the environment", env("OFFLOAD_HTTP_ADR=x", "OFFLOAD_SESSION_SECRT_FILE=x", "OFFLOAD_CONFIGFILE=x", "OFFLOAD_http_addr=x", "OTHER=x", "offload_x=1"), nil, []told{
+		{"in the environment", env("OFFLOAD_HTTP_ADR=x", "OFFLOAD_SESSION_SECRT_FILE=x",
+			"OFFLOAD_CONFIGFILE=x", "OFFLOAD_http_addr=x", "OTHER=x", "offload_x=1"), nil, []told{
 			unsetSecret,
 			{"OFFLOAD_CONFIGFILE", "environment", "is unknown"},
 			{"OFFLOAD_HTTP_ADR", "environment", "is unknown"},
 			{"OFFLOAD_SESSION_SECRT_FILE", "environment", "is unknown"},
 			{"OFFLOAD_http_addr", "environment", "is unknown"},
 		}},
-		{"in a file", inYAML("http_adr: x\nHTTP_ADDR: x\nOFFLOAD_HTTP_ADDR: x\nconfig_file: x\nhttp:\n  addr: x\n1: x\na.b: x"), nil, []told{
-			unsetSecret,
-			{"OFFLOAD_HTTP_ADDR", "file session.yaml", "is unknown"},
-			{"1", "file session.yaml", "is unknown"},
-			{"HTTP_ADDR", "file session.yaml", "is unknown"},
-			{"a.b", "file session.yaml", "is unknown"},
-			{"config_file", "file session.yaml", "is unknown"},
-			{"http", "file session.yaml", "is unknown"},
-			{"http_adr", "file session.yaml", "is unknown"},
-		}},
-		{"of the backend's other work", env("OFFLOAD_AI_X=1", "OFFLOAD_OPENAI_KEY=1", "OFFLOAD_ANTHROPIC_KEY=1", "OFFLOAD_APPLE_ID=1", "OFFLOAD_USAGE_DB=1",
-			"OFFLOAD_MAX_INPUT_CHARS=1", "OFFLOAD_DEFAULT_FEATURE_QUOTA=1"), nil, []told{unsetSecret}},
-		{"almost of the backend's other work", env("OFFLOAD_AI=1", "OFFLOAD_MAX_INPUT_CHARS_2=1"), nil, []told{
-			unsetSecret, {"OFFLOAD_AI", "environment", "is unknown"}, {"OFFLOAD_MAX_INPUT_CHARS_2", "environment", "is unknown"},
-		}},
-		{"an address in the place of a name", inYAML("redis://u:" + redisPassword + "@h: redis"), nil, []told{unsetSecret, {"OFFLOAD_*", "file session.yaml", "has an address for a name"}}},
-		{"with signs that a terminal would act upon", env("OFFLOAD_\x1b[2J\xff\n=x"), nil, []told{unsetSecret, {`"OFFLOAD_\x1b[2J\xff\n"`, "environment", "is unknown"}}},
+		{"in a file",
+			inYAML("http_adr: x\nHTTP_ADDR: x\nOFFLOAD_HTTP_ADDR: x\nconfig_file: x\nhttp:\n  addr: x\n1: x\na.b: x"), nil, []told{
+				unsetSecret,
+				{"OFFLOAD_HTTP_ADDR", "file session.yaml", "is unknown"},
+				{"1", "file session.yaml", "is unknown"},
+				{"HTTP_ADDR", "file session.yaml", "is unknown"},
+				{"a.b", "file session.yaml", "is unknown"},
+				{"config_file", "file session.yaml", "is unknown"},
+				{"http", "file session.yaml", "is unknown"},
+				{"http_adr", "file session.yaml", "is unknown"},
+			}},
+		{"of the backend's other work", env("OFFLOAD_AI_X=1", "OFFLOAD_OPENAI_KEY=1",
+			"OFFLOAD_ANTHROPIC_KEY=1", "OFFLOAD_APPLE_ID=1", "OFFLOAD_USAGE_DB=1",
+			"OFFLOAD_MAX_INPUT_CHARS=1", "OFFLOAD_DEFAULT_FEATURE_QUOTA=1"), nil,
+			[]told{unsetSecret}},
+		{"almost of the backend's other work", env("OFFLOAD_AI=1", "OFFLOAD_MAX_INPUT_CHARS_2=1"),
+			nil, []told{
+				unsetSecret, {"OFFLOAD_AI", "environment", "is unknown"},
+				{"OFFLOAD_MAX_INPUT_CHARS_2", "environment", "is unknown"},
+			}},
+		{"an address in the place of a name", inYAML("redis://u:" + redisPassword + "@h: redis"),
+			nil, []told{unsetSecret, {"OFFLOAD_*", "file session.yaml",
+				"has an address for a name"}}},
+		{"with signs that a terminal would act upon", env("OFFLOAD_\x1b[2J\xff\n=x"), nil,
+			[]told{unsetSecret, {`"OFFLOAD_\x1b[2J\xff\n"`, "environment", "is unknown"}}},
 	})
 	t.Run("the nearest known name is told", func(t *testing.T) {
 		folder(t)
-		review := load(t, given{yaml: "http_adr: x\n", environ: []string{"OFFLOAD_SESSION_SECRT_FILE=x", "OFFLOAD_CONFGI_FILE=x", "OFFLOAD_LOGLEVEL=debug"}})
+		review := load(t, given{yaml: "http_adr: x\n",
+			environ: []string{"OFFLOAD_SESSION_SECRT_FILE=x", "OFFLOAD_CONFGI_FILE=x",
+				"OFFLOAD_LOGLEVEL=debug"}})
 		remedies := map[string]string{}
 		for _, warning := range review.Warnings {
 			remedies[warning.Variable] = warning.Remedy
@@ -261,7 +318,8 @@ func TestUnknownNames(t *testing.T) {
 // A token of the longest texts that the configuration lets pass stays within what its readers look at.
 func TestLongestTokenIsRead(t *testing.T) {
 	longest := strings.Repeat(`"`, 255)
-	review := load(t, production("OFFLOAD_SESSION_TOKEN_ISSUER="+longest, "OFFLOAD_SESSION_TOKEN_AUDIENCE="+longest,
+	review := load(t, production("OFFLOAD_SESSION_TOKEN_ISSUER="+longest,
+		"OFFLOAD_SESSION_TOKEN_AUDIENCE="+longest,
 		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID="+strings.Repeat("k", 64)))
 	expect(t, nil, review.Faults)
 	id, broke := session.ParseInstallID(strings.Repeat("\U0001F600", 128))

@@ -9,34 +9,45 @@ import (
 
 // The variables of the Offload backend's other work, which lie in the same environment and are not ours to judge.
 var (
-	neighbourPrefixes = []string{"OFFLOAD_AI_", "OFFLOAD_OPENAI_", "OFFLOAD_ANTHROPIC_", "OFFLOAD_APPLE_", "OFFLOAD_USAGE_"}
-	neighbourNames    = []string{"OFFLOAD_MAX_INPUT_CHARS", "OFFLOAD_DEFAULT_FEATURE_QUOTA"}
+	neighbourPrefixes = []string{"OFFLOAD_AI_", "OFFLOAD_OPENAI_", "OFFLOAD_ANTHROPIC_",
+		"OFFLOAD_APPLE_", "OFFLOAD_USAGE_"}
+	neighbourNames = []string{"OFFLOAD_MAX_INPUT_CHARS", "OFFLOAD_DEFAULT_FEATURE_QUOTA"}
 )
 
 func neighbour(name string) bool {
 	return slices.Contains(neighbourNames, name) ||
-		slices.ContainsFunc(neighbourPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+		slices.ContainsFunc(neighbourPrefixes, func(prefix string) bool {
+			return strings.HasPrefix(name, prefix)
+		})
 }
 
 // warnOfUnknown warns of the names that nobody knows, each with the known one that it is nearest to.
 func (g *gathering) warnOfUnknown(s source) {
-	names := slices.DeleteFunc(s.unknown, func(name string) bool { return neighbour(prefix + strings.ToUpper(short(name))) })
+	names := slices.DeleteFunc(s.unknown, func(name string) bool {
+		return neighbour(prefix + strings.ToUpper(short(name)))
+	})
 	slices.Sort(names)
 	for i, name := range names {
 		if i == maxFlaws {
-			g.warn(prefix+"*", s.origin, fmt.Sprintf("has %d more unknown names", len(names)-i), "remove or correct them")
+			g.warn(prefix+"*", s.origin, fmt.Sprintf("has %d more unknown names", len(names)-i),
+				"remove or correct them")
 			return
 		}
 		if isAddress(name) {
-			g.warn(prefix+"*", s.origin, "has an address for a name, which changes nothing; it is not shown, for it may hold a password", "write name and value the right way round")
+			g.warn(prefix+"*", s.origin,
+				"has an address for a name, which changes nothing; it is not shown, for it may hold a password", "write name and value the right way round")
 			continue
 		}
-		g.warn(shown(name), s.origin, "is unknown and changes nothing", "remove it; the nearest known name is "+s.spell(nearest(name, s.also...)))
+		g.warn(shown(name), s.origin, "is unknown and changes nothing",
+			"remove it; the nearest known name is "+s.spell(nearest(name, s.also...)))
 	}
 }
 
 // isAddress tells whether text is plainly no name but what has a password in it now and then.
-func isAddress(text string) bool { return strings.Contains(text, "://") || strings.Contains(text, "@") }
+func isAddress(text string) bool {
+	return strings.Contains(text, "://") ||
+		strings.Contains(text, "@")
+}
 
 // maxCompared is the most of a name that is compared: all known ones are shorter.
 const maxCompared = 64

@@ -13,8 +13,10 @@ func (r *reading) origins() []string {
 	for i, origin := range r.fields.CORSOrigins {
 		if problem, remedy := originProblem(origin); problem != "" {
 			r.faultOf(varOrigins, fmt.Sprintf("entry %d %s", i+1, problem), remedy)
-		} else if host, plain := strings.CutPrefix(origin, "http://"); plain && r.production && !isLocal(host) {
-			r.warnOf(varOrigins, fmt.Sprintf("entry %d is not https: whoever sits between its users and it can have their browsers ask for sessions", i+1),
+		} else if host, plain := strings.CutPrefix(origin, "http://"); plain && r.production &&
+			!isLocal(host) {
+			r.warnOf(varOrigins, fmt.Sprintf(
+				"entry %d is not https: whoever sits between its users and it can have their browsers ask for sessions", i+1),
 				"serve the page over https, and name that origin")
 		}
 	}
@@ -23,7 +25,8 @@ func (r *reading) origins() []string {
 
 // An origin as browsers write it (RFC 6454 §6.2): a scheme, and a host that is a name or an address, in lower case. A port is there where it is not the scheme's.
 var (
-	originForm = regexp.MustCompile(`^([a-z][a-z0-9+.-]*)://([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?$`)
+	originForm = regexp.MustCompile(
+		`^([a-z][a-z0-9+.-]*)://([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?$`)
 	usualPorts = map[string]string{"http": "80", "https": "443"}
 )
 
@@ -44,7 +47,8 @@ func originProblem(origin string) (problem, remedy string) {
 	case parts == nil:
 		return "is no origin of the form scheme://host or scheme://host:port", remedyOrigin
 	case parts[3] != "" && parts[3] == usualPorts[parts[1]]:
-		return "names the port that is the scheme's own, which browsers leave out", "leave the port out"
+		return "names the port that is the scheme's own, which browsers leave out",
+			"leave the port out"
 	case len(parts[3]) == 5 && parts[3] > "65535":
 		return "names no port", "give a port up to 65535"
 	}
@@ -63,5 +67,6 @@ func isLocal(host string) bool {
 		host = host[:at]
 	}
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback()
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil &&
+		addr.IsLoopback()
 }

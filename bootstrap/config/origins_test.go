@@ -9,8 +9,11 @@ import (
 func TestOrigins(t *testing.T) {
 	const variable = "OFFLOAD_CORS_ALLOWED_ORIGINS"
 	for _, origin := range []string{
-		"https://app.example.com", "https://x", "https://xn--bcher-kva.example", "https://app.example.com:8443", "https://192.0.2.7", "https://[2001:db8::1]:8443",
-		"http://localhost", "http://localhost:3000", "http://app.localhost", "http://127.0.0.1:3000", "http://[::1]:3000", "capacitor://localhost", "https://a:65535", "http://localhost:443",
+		"https://app.example.com", "https://x", "https://xn--bcher-kva.example",
+		"https://app.example.com:8443", "https://192.0.2.7", "https://[2001:db8::1]:8443",
+		"http://localhost", "http://localhost:3000", "http://app.localhost",
+		"http://127.0.0.1:3000", "http://[::1]:3000", "capacitor://localhost", "https://a:65535",
+		"http://localhost:443",
 	} {
 		t.Run(origin, func(t *testing.T) {
 			review := load(t, production(variable+"="+origin))
@@ -20,27 +23,47 @@ func TestOrigins(t *testing.T) {
 		})
 	}
 	for origin, problem := range map[string]string{
-		"*": "entry 1 has a star", "https://*.example.com": "entry 1 has a star", "null": "entry 1 is null", "Null": "entry 1 is no origin",
-		"https://App.example.com": "entry 1 has capital letters", "HTTPS://app.example.com": "entry 1 has capital letters",
-		"https://app.example.com/": "entry 1 ends in a slash", "https://app.example.com/path": "entry 1 is no origin", "https://app.example.com?x": "entry 1 is no origin",
-		"https://app.example.com#x": "entry 1 is no origin", "https://user@app.example.com": "entry 1 is no origin", "app.example.com": "entry 1 is no origin",
-		"app.example.com:443": "entry 1 is no origin", "https://": "entry 1 is no origin", "//app.example.com": "entry 1 is no origin", " ": "entry 1 is no origin",
-		"https://b\u00fccher.example": "entry 1 is no origin", "https://app.example.com:": "entry 1 is no origin", "https://app.example.com:0": "entry 1 is no origin",
-		"https://app.example.com:08443": "entry 1 is no origin", "https://app.example.com:65536": "entry 1 names no port", "https://app.example.com:443": "entry 1 names the port that is the scheme's own",
-		"http://localhost:80": "entry 1 names the port that is the scheme's own", "https://[2001:DB8::1]": "entry 1 has capital letters",
-		"https://[2001:db8:0::1]": "entry 1 is no origin: its address", "https://[1.2.3.4]": "entry 1 is no origin: its address", "https://a b": "entry 1 is no origin",
+		"*": "entry 1 has a star", "https://*.example.com": "entry 1 has a star",
+		"null": "entry 1 is null", "Null": "entry 1 is no origin",
+		"https://App.example.com":      "entry 1 has capital letters",
+		"HTTPS://app.example.com":      "entry 1 has capital letters",
+		"https://app.example.com/":     "entry 1 ends in a slash",
+		"https://app.example.com/path": "entry 1 is no origin",
+		"https://app.example.com?x":    "entry 1 is no origin",
+		"https://app.example.com#x":    "entry 1 is no origin",
+		"https://user@app.example.com": "entry 1 is no origin",
+		"app.example.com":              "entry 1 is no origin",
+		"app.example.com:443":          "entry 1 is no origin", "https://": "entry 1 is no origin",
+		"//app.example.com": "entry 1 is no origin", " ": "entry 1 is no origin",
+		"https://b\u00fccher.example":   "entry 1 is no origin",
+		"https://app.example.com:":      "entry 1 is no origin",
+		"https://app.example.com:0":     "entry 1 is no origin",
+		"https://app.example.com:08443": "entry 1 is no origin",
+		"https://app.example.com:65536": "entry 1 names no port",
+		"https://app.example.com:443":   "entry 1 names the port that is the scheme's own",
+		"http://localhost:80":           "entry 1 names the port that is the scheme's own",
+		"https://[2001:DB8::1]":         "entry 1 has capital letters",
+		"https://[2001:db8:0::1]":       "entry 1 is no origin: its address",
+		"https://[1.2.3.4]":             "entry 1 is no origin: its address",
+		"https://a b":                   "entry 1 is no origin",
 	} {
 		t.Run(origin, func(t *testing.T) {
-			expect(t, []told{{variable, "environment", problem}}, load(t, production(variable+"="+origin)).Faults)
+			expect(t, []told{{variable, "environment", problem}},
+				load(t, production(variable+"="+origin)).Faults)
 		})
 	}
 	judge(t, []judged{
 		{"none", production(variable + "="), nil, nil},
 		{"many", production(variable + "=https://a, null ,*,https://b/"), []told{
-			{variable, "environment", "entry 2 is null"}, {variable, "environment", "entry 3 has a star"}, {variable, "environment", "entry 4 ends in a slash"},
+			{variable, "environment", "entry 2 is null"},
+			{variable, "environment", "entry 3 has a star"},
+			{variable, "environment", "entry 4 ends in a slash"},
 		}, nil},
-		{"in YAML", inYAML("cors_allowed_origins:\n- https://a\n- '*'\n"), []told{{variable, "file session.yaml", "entry 2 has a star"}}, []told{unsetSecret}},
-		{"not https", production(variable + "=https://a,http://app.example.com"), nil, []told{{variable, "environment", "entry 2 is not https"}}},
-		{"not https, in development", env(variable + "=http://app.example.com"), nil, []told{unsetSecret}},
+		{"in YAML", inYAML("cors_allowed_origins:\n- https://a\n- '*'\n"),
+			[]told{{variable, "file session.yaml", "entry 2 has a star"}}, []told{unsetSecret}},
+		{"not https", production(variable + "=https://a,http://app.example.com"), nil,
+			[]told{{variable, "environment", "entry 2 is not https"}}},
+		{"not https, in development", env(variable + "=http://app.example.com"), nil,
+			[]told{unsetSecret}},
 	})
 }

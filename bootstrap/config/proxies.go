@@ -31,16 +31,24 @@ func (r *reading) trusted() []netip.Prefix {
 		prefixes = append(prefixes, prefix)
 	}
 	for _, place := range wrong {
-		r.faultOf(varProxies, "entry "+place+" is no address and no prefix", "give addresses and prefixes separated by commas, such as 10.0.0.7,192.0.2.0/24,2001:db8::/48")
+		r.faultOf(varProxies, "entry "+place+" is no address and no prefix",
+			"give addresses and prefixes separated by commas, such as 10.0.0.7,192.0.2.0/24,2001:db8::/48")
 	}
 	for _, place := range everybody {
-		r.warnOf(varProxies, "entry "+place+" trusts every address: anybody can pretend to be any client", "name the proxies alone")
+		r.warnOf(varProxies,
+			"entry "+place+" trusts every address: anybody can pretend to be any client",
+			"name the proxies alone")
 	}
 	for _, place := range masked {
-		r.warnOf(varProxies, "entry "+place+" is a prefix with bits beyond its length: the whole prefix is trusted", "write the prefix's first address, or an address alone")
+		r.warnOf(varProxies,
+			"entry "+place+" is a prefix with bits beyond its length: the whole prefix is trusted",
+			"write the prefix's first address, or an address alone")
 	}
-	if r.fields.ProxyProtocol && len(r.fields.Proxies) == 0 && !r.broken[varProxies] && !r.broken[varProxyProtocol] {
-		r.faultOf(varProxyProtocol, "is true, and "+varProxies+" names no proxy that may announce clients", "name the balancer's addresses in "+varProxies+", or give false")
+	if r.fields.ProxyProtocol && len(r.fields.Proxies) == 0 && !r.broken[varProxies] &&
+		!r.broken[varProxyProtocol] {
+		r.faultOf(varProxyProtocol, "is true, and "+varProxies+
+			" names no proxy that may announce clients",
+			"name the balancer's addresses in "+varProxies+", or give false")
 	}
 	return prefixes
 }
@@ -64,7 +72,8 @@ func (r *reading) proxyHeader() string {
 	if !strings.EqualFold(r.fields.ProxyHeader, headerForwarded) {
 		return headerXForwardedFor
 	}
-	r.warnOf(varProxyHeader, "is Forwarded, which nginx, Caddy and HAProxy pass through as a client sent it: anybody could pretend to be any client",
+	r.warnOf(varProxyHeader,
+		"is Forwarded, which nginx, Caddy and HAProxy pass through as a client sent it: anybody could pretend to be any client",
 		"make sure that the proxy replaces the header, or use "+headerXForwardedFor)
 	return headerForwarded
 }

@@ -63,7 +63,9 @@ func shown(text string) string {
 		}
 		ending = "…"
 	}
-	if !utf8.ValidString(cut) || strings.ContainsFunc(cut, func(c rune) bool { return !strconv.IsPrint(c) }) {
+	if !utf8.ValidString(cut) || strings.ContainsFunc(cut, func(c rune) bool {
+		return !strconv.IsPrint(c)
+	}) {
 		cut = strconv.Quote(cut)
 	}
 	return cut + ending

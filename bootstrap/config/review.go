@@ -49,7 +49,8 @@ func Load(sources Sources) Review {
 	var found findings
 	g := &gathering{Sources: sources, findings: &found}
 	g.gather()
-	r := &reading{findings: &found, gathering: g, given: map[string]bool{}, texts: map[string]string{}, broken: map[string]bool{}}
+	r := &reading{findings: &found, gathering: g, given: map[string]bool{},
+		texts: map[string]string{}, broken: map[string]bool{}}
 	r.read()
 	r.validate()
 	r.refuseUnbuilt()
@@ -58,7 +59,8 @@ func Load(sources Sources) Review {
 	review.Config = r.config()
 	review.Config.DigestKey = r.digestKey(policy)
 	review.Config.TLS, review.Certificate = r.certificate()
-	review.acceptance = acceptance{policy: policy, production: r.production, digestKey: review.Config.DigestKey}
+	review.acceptance = acceptance{policy: policy, production: r.production,
+		digestKey: review.Config.DigestKey}
 	review.Settings = r.settings()
 	review.Faults, review.Warnings = found.sorted()
 	return review
@@ -74,7 +76,8 @@ func (r *reading) config() Config {
 		Environment: word, Production: r.production, BuildVersion: f.BuildVersion,
 		Session: session.Settings{
 			Issuer: f.Issuer, Audience: f.Audience,
-			Lifetime: seconds(f.TTL), ClockSkew: seconds(f.ClockSkew), RenewalGrace: seconds(f.RenewalGrace),
+			Lifetime: seconds(f.TTL), ClockSkew: seconds(f.ClockSkew),
+			RenewalGrace: seconds(f.RenewalGrace),
 		},
 		Limits: issue.Limits{
 			PerAddress: f.LimitPerIP, PerInstall: f.LimitPerInstall, Window: seconds(f.LimitWindow),
@@ -86,8 +89,9 @@ func (r *reading) config() Config {
 		RedisTimeout:   time.Duration(f.RedisTimeout) * time.Millisecond,
 		OnOutage:       ports.OutagePolicy(f.OnOutage),
 		MaxSubjects:    f.MaxSubjects,
-		TrustedProxies: clientaddr.NewTrusted(trusted...), TrustedPrefixes: trusted, TrustedProxyHeader: r.proxyHeader(),
-		ProxyProtocol: f.ProxyProtocol, Origins: r.origins(),
+		TrustedProxies: clientaddr.NewTrusted(trusted...), TrustedPrefixes: trusted,
+		TrustedProxyHeader: r.proxyHeader(),
+		ProxyProtocol:      f.ProxyProtocol, Origins: r.origins(),
 		HTTPAddr: f.HTTPAddr, OpsAddr: f.OpsAddr, MaxConnections: f.MaxConnections,
 		ReadTimeout: seconds(f.ReadTimeout), IdleTimeout: seconds(f.IdleTimeout),
 		ShutdownDelay: seconds(f.ShutdownDelay), ShutdownGrace: seconds(f.ShutdownGrace),
@@ -115,17 +119,21 @@ func (r *reading) room() {
 		}
 	}
 	var small *memory.TooSmallError
-	if _, err := memory.New(f.MaxSubjects, max(f.LimitPerIP, f.LimitPerInstall)); errors.As(err, &small) {
-		r.faultOf(varMaxSubjects, fmt.Sprintf("leaves no room for a limit of %d grants", small.LargestLimit), fmt.Sprintf("give at least %d", small.Minimum))
+	if _, err := memory.New(f.MaxSubjects, max(f.LimitPerIP, f.LimitPerInstall)); errors.As(err,
+		&small) {
+		r.faultOf(varMaxSubjects, fmt.Sprintf("leaves no room for a limit of %d grants",
+			small.LargestLimit), fmt.Sprintf("give at least %d", small.Minimum))
 	} else if f.MaxSubjects < len(throttle.Dimensions()) {
-		r.warnOf(varMaxSubjects, "is fewer than one request asks about: each forgets the other, and nobody is limited",
+		r.warnOf(varMaxSubjects,
+			"is fewer than one request asks about: each forgets the other, and nobody is limited",
 			"give twice the peak of grants a second, times the window in seconds")
 	}
 }
 
 // settings shows every variable.
 func (r *reading) settings() []Setting {
-	config := Setting{Variable: varConfigFile, Value: shown(r.gathering.config.Text), Origin: r.gathering.config.Origin}
+	config := Setting{Variable: varConfigFile, Value: shown(r.gathering.config.Text),
+		Origin: r.gathering.config.Origin}
 	if config.Value == "" {
 		config.Origin = originDefault
 	}

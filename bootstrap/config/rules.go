@@ -22,8 +22,12 @@ var rules = newRules()
 func newRules() *validator.Validate {
 	rules := validator.New(validator.WithRequiredStructEnabled())
 	for name, rule := range map[string]validator.Func{
-		"label":    func(level validator.FieldLevel) bool { return isLabel(level.Field().String()) },
-		"listener": func(level validator.FieldLevel) bool { return isListener(level.Field().String()) },
+		"label": func(level validator.FieldLevel) bool {
+			return isLabel(level.Field().String())
+		},
+		"listener": func(level validator.FieldLevel) bool {
+			return isListener(level.Field().String())
+		},
 		"apart": func(level validator.FieldLevel) bool {
 			other := level.Parent().FieldByName(level.Param())
 			return !collide(level.Field().String(), other.String())
@@ -134,7 +138,8 @@ func (v variable) words() string {
 
 // isLabel tells whether text can be carried by tokens, answers and metrics.
 func isLabel(text string) bool {
-	return len(text) <= maxLabel && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+	return len(text) <= maxLabel && utf8.ValidString(text) &&
+		!strings.ContainsFunc(text, unicode.IsControl)
 }
 
 // isListener tells whether text is host:port: a host that is empty, an address or a name (RFC 1123 §2.1), and a port from 0, which lets the system choose.
@@ -163,7 +168,8 @@ func collide(one, other string) bool {
 	if err != nil || otherErr != nil || port != otherPort || port == "0" {
 		return false
 	}
-	return isEvery(host) || isEvery(otherHost) || strings.EqualFold(host, otherHost) || sameAddr(host, otherHost)
+	return isEvery(host) || isEvery(otherHost) || strings.EqualFold(host, otherHost) ||
+		sameAddr(host, otherHost)
 }
 
 func isEvery(host string) bool {

@@ -32,26 +32,32 @@ func TestNumbers(t *testing.T) {
 		"OFFLOAD_SHUTDOWN_DELAY_SECONDS":             {0, 3600},
 		"OFFLOAD_SHUTDOWN_GRACE_SECONDS":             {0, 3600},
 	} {
-		wrong := []string{"-1", "+5", "1.0", "1e1", "0x20", "1_0", "033", " 33", "33 ", "33s", "", "٣", "three", "99999999999999999999"}
+		wrong := []string{"-1", "+5", "1.0", "1e1", "0x20", "1_0", "033", " 33", "33 ", "33s", "",
+			"٣", "three", "99999999999999999999"}
 		right := []string{strconv.FormatInt(bounds[0], 10)}
 		problem := fmt.Sprintf("is not a whole number from %d to %d", bounds[0], bounds[1])
 		if bounds[0] > 0 {
 			wrong = append(wrong, strconv.FormatInt(bounds[0]-1, 10))
 		}
 		if bounds[1] > 0 {
-			wrong, right = append(wrong, strconv.FormatInt(bounds[1]+1, 10)), append(right, strconv.FormatInt(bounds[1], 10))
+			wrong, right = append(wrong, strconv.FormatInt(bounds[1]+1, 10)),
+				append(right, strconv.FormatInt(bounds[1], 10))
 		} else {
-			right, problem = append(right, "9223372036854775807"), fmt.Sprintf("is not a whole number of at least %d", bounds[0])
+			right, problem = append(right, "9223372036854775807"),
+				fmt.Sprintf("is not a whole number of at least %d", bounds[0])
 		}
 		for _, text := range wrong {
 			t.Run(variable+"="+text, func(t *testing.T) {
-				expect(t, []told{{variable, "environment", problem}}, load(t, env(variable+"="+text)).Faults)
+				expect(t, []told{{variable, "environment", problem}},
+					load(t, env(variable+"="+text)).Faults)
 			})
 		}
 		for _, text := range right {
 			t.Run(variable+"="+text, func(t *testing.T) {
 				// The storage of few subjects holds small limits alone.
-				review := load(t, env(variable+"="+text, "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=1", variable+"="+text))
+				review := load(t, env(variable+"="+text,
+					"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=1",
+					"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=1", variable+"="+text))
 				expect(t, nil, review.Faults)
 			})
 		}
@@ -60,61 +66,80 @@ func TestNumbers(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for variable, words := range map[string]struct{ right, wrong []string }{
-		"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": {[]string{"enforce", "observe"}, []string{"", "Enforce", "enforce ", "off"}},
-		"OFFLOAD_LIMITER_STORAGE":          {[]string{"memory"}, []string{"", "foo", "memory redis", "Memory"}},
-		"OFFLOAD_LIMITER_ON_OUTAGE":        {[]string{"local", "deny", "allow"}, []string{"", "block", "Local"}},
-		"OFFLOAD_TRUSTED_PROXY_HEADER":     {[]string{"X-Forwarded-For", "x-forwarded-for", "Forwarded", "forwarded"}, []string{"", "X-Real-IP", "X-Forwarded-For Forwarded"}},
-		"OFFLOAD_LOG_LEVEL":                {[]string{"debug", "info", "warn", "error"}, []string{"", "INFO", "trace", "info+2", "-4"}},
-		"OFFLOAD_LOG_FORMAT":               {[]string{"json", "text"}, []string{"", "xml"}},
+		"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": {[]string{"enforce", "observe"},
+			[]string{"", "Enforce", "enforce ", "off"}},
+		"OFFLOAD_LIMITER_STORAGE": {[]string{"memory"},
+			[]string{"", "foo", "memory redis", "Memory"}},
+		"OFFLOAD_LIMITER_ON_OUTAGE": {[]string{"local", "deny", "allow"},
+			[]string{"", "block", "Local"}},
+		"OFFLOAD_TRUSTED_PROXY_HEADER": {[]string{"X-Forwarded-For", "x-forwarded-for",
+			"Forwarded", "forwarded"}, []string{"", "X-Real-IP", "X-Forwarded-For Forwarded"}},
+		"OFFLOAD_LOG_LEVEL": {[]string{"debug", "info", "warn", "error"},
+			[]string{"", "INFO", "trace", "info+2", "-4"}},
+		"OFFLOAD_LOG_FORMAT": {[]string{"json", "text"}, []string{"", "xml"}},
 	} {
 		for _, word := range words.right {
-			t.Run(variable+"="+word, func(t *testing.T) { expect(t, nil, load(t, env(variable+"="+word)).Faults) })
+			t.Run(variable+"="+word, func(t *testing.T) {
+				expect(t, nil, load(t, env(variable+"="+word)).Faults)
+			})
 		}
 		for _, word := range words.wrong {
 			t.Run(variable+"="+word, func(t *testing.T) {
 				review := load(t, env(variable+"="+word))
-				expect(t, []told{{variable, "environment", "is not one of the words that are allowed"}}, review.Faults)
+				expect(t, []told{{variable, "environment",
+					"is not one of the words that are allowed"}}, review.Faults)
 				assert.Contains(t, review.Faults[0].Remedy, words.right[0])
 			})
 		}
 	}
 	for _, text := range []string{"", "yes", "1", "True", "TRUE", " true"} {
 		t.Run("OFFLOAD_PROXY_PROTOCOL="+text, func(t *testing.T) {
-			expect(t, []told{{"OFFLOAD_PROXY_PROTOCOL", "environment", "is not true or false"}}, load(t, env("OFFLOAD_PROXY_PROTOCOL="+text)).Faults)
+			expect(t, []told{{"OFFLOAD_PROXY_PROTOCOL", "environment", "is not true or false"}},
+				load(t, env("OFFLOAD_PROXY_PROTOCOL="+text)).Faults)
 		})
 	}
 }
 
 func TestLabels(t *testing.T) {
-	for _, variable := range []string{"OFFLOAD_ENVIRONMENT", "OFFLOAD_BUILD_VERSION", "OFFLOAD_SESSION_TOKEN_ISSUER", "OFFLOAD_SESSION_TOKEN_AUDIENCE"} {
+	for _, variable := range []string{"OFFLOAD_ENVIRONMENT", "OFFLOAD_BUILD_VERSION",
+		"OFFLOAD_SESSION_TOKEN_ISSUER", "OFFLOAD_SESSION_TOKEN_AUDIENCE"} {
 		for name, text := range map[string]string{
-			"256 bytes": strings.Repeat("é", 128), "huge": strings.Repeat("x", 1<<16), "bad UTF-8": "a\xffb", "a line break": "a\nb", "NUL": "a\x00b", "C1": "a\u0085b",
+			"256 bytes": strings.Repeat("é", 128), "huge": strings.Repeat("x", 1<<16),
+			"bad UTF-8": "a\xffb", "a line break": "a\nb", "NUL": "a\x00b", "C1": "a\u0085b",
 		} {
 			t.Run(variable+" with "+name, func(t *testing.T) {
 				review := load(t, env(variable+"="+text, "OFFLOAD_SESSION_SECRET="+strongA))
-				expect(t, []told{{variable, "environment", "is longer than 255 bytes, not valid UTF-8, or has control characters"}}, review.Faults)
+				expect(t, []told{{variable, "environment",
+					"is longer than 255 bytes, not valid UTF-8, or has control characters"}},
+					review.Faults)
 				assert.Less(t, len(setting(t, review, variable).Value), 1000)
 			})
 		}
-		for name, text := range map[string]string{"255 bytes": strings.Repeat("é", 127) + "x", "any script": "жé中 🙂", "white space within": "a b"} {
+		for name, text := range map[string]string{"255 bytes": strings.Repeat("é", 127) + "x",
+			"any script": "жé中 🙂", "white space within": "a b"} {
 			t.Run(variable+" with "+name, func(t *testing.T) {
-				expect(t, nil, load(t, env(variable+"="+text, "OFFLOAD_SESSION_SECRET="+strongA)).Faults)
+				expect(t, nil, load(t, env(variable+"="+text,
+					"OFFLOAD_SESSION_SECRET="+strongA)).Faults)
 			})
 		}
 	}
 }
 
 func TestKeyIDs(t *testing.T) {
-	for _, id := range []string{"", " ", strings.Repeat("k", 65), "a b", "a/b", "é", "a\x00", "a\nb"} {
+	for _, id := range []string{"", " ", strings.Repeat("k", 65), "a b", "a/b", "é", "a\x00",
+		"a\nb"} {
 		t.Run(id, func(t *testing.T) {
-			expect(t, []told{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is no key id"}}, load(t, env("OFFLOAD_SESSION_TOKEN_ACTIVE_KID="+id)).Faults)
-			expect(t, []told{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is no key id"}}, load(t, production("OFFLOAD_SESSION_TOKEN_ACTIVE_KID="+id)).Faults)
+			expect(t, []told{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is no key id"}},
+				load(t, env("OFFLOAD_SESSION_TOKEN_ACTIVE_KID="+id)).Faults)
+			expect(t, []told{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is no key id"}},
+				load(t, production("OFFLOAD_SESSION_TOKEN_ACTIVE_KID="+id)).Faults)
 		})
 	}
 }
 
 func TestListeners(t *testing.T) {
-	wrong := []string{"8080", "127.0.0.1", "127.0.0.1:", ":", ":65536", ":-1", ":http", ":080", ": 80", "::1:80", "[::1]", "a b:80", "a_b:80", "256.1.1.1:80", "127.1:80",
+	wrong := []string{"8080", "127.0.0.1", "127.0.0.1:", ":", ":65536", ":-1", ":http", ":080",
+		": 80", "::1:80", "[::1]", "a b:80", "a_b:80", "256.1.1.1:80", "127.1:80",
 		"http://x:80", "x:80/", "[x]:y", "\x00:80", "a\nb:80", strings.Repeat("x", 254) + ":80"}
 	for _, address := range wrong {
 		t.Run("wrong "+address, func(t *testing.T) {
@@ -125,9 +150,11 @@ func TestListeners(t *testing.T) {
 			}, review.Faults)
 		})
 	}
-	for _, address := range []string{":0", ":65535", "0.0.0.0:80", "[::]:80", "[::1]:80", "[fe80::1%eth0]:80", "localhost:80", "my-host.example.com:80", "3com.com:80"} {
+	for _, address := range []string{":0", ":65535", "0.0.0.0:80", "[::]:80", "[::1]:80",
+		"[fe80::1%eth0]:80", "localhost:80", "my-host.example.com:80", "3com.com:80"} {
 		t.Run("right "+address, func(t *testing.T) {
-			for _, in := range []given{env("OFFLOAD_HTTP_ADDR=" + address), env("OFFLOAD_OPS_ADDR="+address, "OFFLOAD_HTTP_ADDR=:1")} {
+			for _, in := range []given{env("OFFLOAD_HTTP_ADDR=" + address),
+				env("OFFLOAD_OPS_ADDR="+address, "OFFLOAD_HTTP_ADDR=:1")} {
 				expect(t, nil, load(t, in).Faults)
 			}
 		})
@@ -136,75 +163,107 @@ func TestListeners(t *testing.T) {
 		public, ops string
 		same        bool
 	}{
-		{":80", ":80", true}, {":80", "127.0.0.1:80", true}, {"127.0.0.1:80", "0.0.0.0:80", true}, {"[::1]:80", "0.0.0.0:80", true}, {"[::]:80", "10.0.0.1:80", true},
-		{"localhost:80", "LOCALHOST:80", true}, {"[::1]:80", "[0::1]:80", true}, {"[::ffff:10.0.0.1]:80", "10.0.0.1:80", true},
-		{":80", ":81", false}, {":0", ":0", false}, {"127.0.0.1:80", "127.0.0.2:80", false}, {":80", "", false},
+		{":80", ":80", true}, {":80", "127.0.0.1:80", true}, {"127.0.0.1:80", "0.0.0.0:80", true},
+		{"[::1]:80", "0.0.0.0:80", true}, {"[::]:80", "10.0.0.1:80", true},
+		{"localhost:80", "LOCALHOST:80", true}, {"[::1]:80", "[0::1]:80", true},
+		{"[::ffff:10.0.0.1]:80", "10.0.0.1:80", true},
+		{":80", ":81", false}, {":0", ":0", false}, {"127.0.0.1:80", "127.0.0.2:80", false},
+		{":80", "", false},
 	} {
 		t.Run(pair.public+" and "+pair.ops, func(t *testing.T) {
 			var want []told
 			if pair.same {
-				want = []told{{"OFFLOAD_OPS_ADDR", "environment", "is the same address as the public listener's"}}
+				want = []told{{"OFFLOAD_OPS_ADDR", "environment",
+					"is the same address as the public listener's"}}
 			}
-			expect(t, want, load(t, env("OFFLOAD_HTTP_ADDR="+pair.public, "OFFLOAD_OPS_ADDR="+pair.ops)).Faults)
+			expect(t, want, load(t, env("OFFLOAD_HTTP_ADDR="+pair.public,
+				"OFFLOAD_OPS_ADDR="+pair.ops)).Faults)
 		})
 	}
 	t.Run("the same by default", func(t *testing.T) {
-		expect(t, []told{{"OFFLOAD_OPS_ADDR", "environment", "is the same address"}}, load(t, production("OFFLOAD_OPS_ADDR=10.0.0.1:8080")).Faults)
+		expect(t, []told{{"OFFLOAD_OPS_ADDR", "environment", "is the same address"}},
+			load(t, production("OFFLOAD_OPS_ADDR=10.0.0.1:8080")).Faults)
 	})
 }
 
 func TestTrustedProxies(t *testing.T) {
 	const variable = "OFFLOAD_TRUSTED_PROXIES"
 	none := func(place int) told {
-		return told{variable, "environment", fmt.Sprintf("entry %d is no address and no prefix", place)}
+		return told{variable, "environment", fmt.Sprintf("entry %d is no address and no prefix",
+			place)}
 	}
 	all := func(place int) told {
 		return told{variable, "environment", fmt.Sprintf("entry %d trusts every address", place)}
 	}
 	judge(t, []judged{
 		{"blank", env(variable + "= "), []told{none(1)}, []told{unsetSecret}},
-		{"blank entries", env(variable + "=,10.0.0.1,, "), []told{none(1), none(3), none(4)}, []told{unsetSecret}},
-		{"no addresses", env(variable + "=localhost,10.0.0,10.0.0.1:80,010.0.0.1,[::1],10.0.0.0/33,10.0.0.0/08,fe80::1%eth0,\x00"), []told{
-			none(1), none(2), none(3), none(4), none(5), none(6), none(7), none(8), none(9),
-		}, []told{unsetSecret}},
-		{"everybody", env(variable + "=0.0.0.0/0,::/0,10.0.0.1,::ffff:0.0.0.0/96"), nil, []told{unsetSecret, all(1), all(2), all(4)}},
-		{"bits beyond the prefix", env(variable + "=10.0.0.0/8,10.0.0.1/8"), nil, []told{unsetSecret, {variable, "environment", "entry 2 is a prefix with bits beyond its length"}}},
-		{"announcements, of one", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=10.0.0.1"), nil, []told{unsetSecret}},
-		{"announcements, of nobody", env("OFFLOAD_PROXY_PROTOCOL=true"), []told{{"OFFLOAD_PROXY_PROTOCOL", "environment", "is true, and OFFLOAD_TRUSTED_PROXIES names no proxy"}}, []told{unsetSecret}},
-		{"announcements, of no address", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=x"), []told{none(1)}, []told{unsetSecret}},
+		{"blank entries", env(variable + "=,10.0.0.1,, "), []told{none(1), none(3), none(4)},
+			[]told{unsetSecret}},
+		{"no addresses",
+			env(variable +
+				"=localhost,10.0.0,10.0.0.1:80,010.0.0.1,[::1],10.0.0.0/33,10.0.0.0/08,fe80::1%eth0,\x00"), []told{
+				none(1), none(2), none(3), none(4), none(5), none(6), none(7), none(8), none(9),
+			}, []told{unsetSecret}},
+		{"everybody", env(variable + "=0.0.0.0/0,::/0,10.0.0.1,::ffff:0.0.0.0/96"), nil,
+			[]told{unsetSecret, all(1), all(2), all(4)}},
+		{"bits beyond the prefix", env(variable + "=10.0.0.0/8,10.0.0.1/8"), nil,
+			[]told{unsetSecret, {variable, "environment",
+				"entry 2 is a prefix with bits beyond its length"}}},
+		{"announcements, of one", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=10.0.0.1"), nil,
+			[]told{unsetSecret}},
+		{"announcements, of nobody", env("OFFLOAD_PROXY_PROTOCOL=true"),
+			[]told{{"OFFLOAD_PROXY_PROTOCOL", "environment",
+				"is true, and OFFLOAD_TRUSTED_PROXIES names no proxy"}}, []told{unsetSecret}},
+		{"announcements, of no address", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=x"),
+			[]told{none(1)}, []told{unsetSecret}},
 		{"no announcements", env("OFFLOAD_PROXY_PROTOCOL=false"), nil, []told{unsetSecret}},
-		{"Forwarded", env("OFFLOAD_TRUSTED_PROXY_HEADER=Forwarded"), nil, []told{unsetSecret, {"OFFLOAD_TRUSTED_PROXY_HEADER", "environment", "is Forwarded"}}},
+		{"Forwarded", env("OFFLOAD_TRUSTED_PROXY_HEADER=Forwarded"), nil,
+			[]told{unsetSecret, {"OFFLOAD_TRUSTED_PROXY_HEADER", "environment", "is Forwarded"}}},
 	})
 	for name, in := range map[string]given{
-		"text":        env(variable + "=10.0.0.7, 192.0.2.0/24 ,2001:db8::/48,::ffff:10.1.0.0/112"),
-		"YAML":        inYAML("trusted_proxies: 10.0.0.7, 192.0.2.0/24,2001:db8::/48,::ffff:10.1.0.0/112"),
-		"YAML's list": inYAML("trusted_proxies:\n- 10.0.0.7\n- 192.0.2.0/24\n- 2001:db8::/48\n- '::ffff:10.1.0.0/112'\n"),
-		"flag":        {args: []string{"--trusted-proxies", "10.0.0.7,192.0.2.0/24,2001:db8::/48,::ffff:10.1.0.0/112"}},
+		"text": env(variable + "=10.0.0.7, 192.0.2.0/24 ,2001:db8::/48,::ffff:10.1.0.0/112"),
+		"YAML": inYAML(
+			"trusted_proxies: 10.0.0.7, 192.0.2.0/24,2001:db8::/48,::ffff:10.1.0.0/112"),
+		"YAML's list": inYAML(
+			"trusted_proxies:\n- 10.0.0.7\n- 192.0.2.0/24\n- 2001:db8::/48\n- '::ffff:10.1.0.0/112'\n"),
+		"flag": {args: []string{"--trusted-proxies",
+			"10.0.0.7,192.0.2.0/24,2001:db8::/48,::ffff:10.1.0.0/112"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder(t)
 			review := load(t, in)
 			expect(t, nil, review.Faults)
 			for _, address := range []string{"10.0.0.7", "192.0.2.9", "2001:db8::1", "10.1.2.3"} {
-				assert.True(t, review.Config.TrustedProxies.Contains(netip.MustParseAddr(address)), address)
+				assert.True(t, review.Config.TrustedProxies.Contains(netip.MustParseAddr(address)),
+					address)
 			}
 			assert.False(t, review.Config.TrustedProxies.Contains(netip.MustParseAddr("10.0.0.8")))
 			assert.Len(t, review.Config.TrustedPrefixes, 4)
 		})
 	}
 	t.Run("the header in canonical form", func(t *testing.T) {
-		assert.Equal(t, "Forwarded", load(t, env("OFFLOAD_TRUSTED_PROXY_HEADER=forwarded")).Config.TrustedProxyHeader)
-		assert.Equal(t, "X-Forwarded-For", load(t, env("OFFLOAD_TRUSTED_PROXY_HEADER=x-forwarded-for")).Config.TrustedProxyHeader)
+		assert.Equal(t, "Forwarded", load(t, env(
+			"OFFLOAD_TRUSTED_PROXY_HEADER=forwarded")).Config.TrustedProxyHeader)
+		assert.Equal(t, "X-Forwarded-For", load(t,
+			env("OFFLOAD_TRUSTED_PROXY_HEADER=x-forwarded-for")).Config.TrustedProxyHeader)
 	})
 }
 
 func TestRoomForTheLimits(t *testing.T) {
 	const variable, problem = "OFFLOAD_LIMITER_MAX_SUBJECTS", "leaves no room for a limit of"
 	judge(t, []judged{
-		{"too small for the limit of an address", env(variable+"=124", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=993"), []told{{variable, "environment", problem + " 993"}}, []told{unsetSecret}},
-		{"too small for the limit of an installation", env(variable+"=1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=9"), []told{{variable, "environment", problem + " 9"}}, []told{unsetSecret}},
-		{"just enough", env(variable+"=124", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=992"), nil, []told{unsetSecret}},
-		{"a limit that is wrong itself", env(variable+"=1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=10001"), []told{{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP", "environment", "is not"}}, []told{unsetSecret}},
+		{"too small for the limit of an address",
+			env(variable+"=124", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=993"),
+			[]told{{variable, "environment", problem + " 993"}}, []told{unsetSecret}},
+		{"too small for the limit of an installation",
+			env(variable+"=1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=9"),
+			[]told{{variable, "environment", problem + " 9"}}, []told{unsetSecret}},
+		{"just enough", env(variable+"=124", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=992"), nil,
+			[]told{unsetSecret}},
+		{"a limit that is wrong itself", env(variable+"=1",
+			"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=10001"),
+			[]told{{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP", "environment", "is not"}},
+			[]told{unsetSecret}},
 	})
 }
 
@@ -213,11 +272,14 @@ func TestUnbuilt(t *testing.T) {
 		"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "trace",
 	} {
 		t.Run(variable, func(t *testing.T) {
-			expect(t, []told{{variable, "environment", "asks for what this version cannot do"}}, load(t, env(variable+"="+asks)).Faults)
-			expect(t, []told{{variable, "environment", "asks for what this version cannot do"}}, load(t, production(variable+"="+asks)).Faults)
+			expect(t, []told{{variable, "environment", "asks for what this version cannot do"}},
+				load(t, env(variable+"="+asks)).Faults)
+			expect(t, []told{{variable, "environment", "asks for what this version cannot do"}},
+				load(t, production(variable+"="+asks)).Faults)
 		})
 	}
-	for _, anyway := range []string{"OFFLOAD_PROXY_PROTOCOL=false", "OFFLOAD_CORS_ALLOWED_ORIGINS="} {
+	for _, anyway := range []string{"OFFLOAD_PROXY_PROTOCOL=false",
+		"OFFLOAD_CORS_ALLOWED_ORIGINS="} {
 		t.Run(anyway, func(t *testing.T) { expect(t, nil, load(t, env(anyway)).Faults) })
 	}
 }
@@ -225,15 +287,18 @@ func TestUnbuilt(t *testing.T) {
 func TestFaultsInTheOrderOfTheTable(t *testing.T) {
 	folder(t)
 	review := load(t, given{
-		yaml:    "log_level: x\nsession_ttl_seconds: x\nhttp_adr: x",
-		environ: []string{"OFFLOAD_LOG_FORMAT=x", "OFFLOAD_ENVIRONMENT=prod", "OFFLOAD_SECRET_DENYLIST_FILE=/nowhere", "OFFLOAD_LIMITER_STORAGE=x", "OFFLOAD_TRUSTED_PROXIES=x", "OFFLOAD_LIMITER_DIGEST_KEY=" + weak},
-		args:    []string{"--ops-addr=x", "--session-token-active-kid=:"},
+		yaml: "log_level: x\nsession_ttl_seconds: x\nhttp_adr: x",
+		environ: []string{"OFFLOAD_LOG_FORMAT=x", "OFFLOAD_ENVIRONMENT=prod",
+			"OFFLOAD_SECRET_DENYLIST_FILE=/nowhere", "OFFLOAD_LIMITER_STORAGE=x",
+			"OFFLOAD_TRUSTED_PROXIES=x", "OFFLOAD_LIMITER_DIGEST_KEY=" + weak},
+		args: []string{"--ops-addr=x", "--session-token-active-kid=:"},
 	})
 	var order []string
 	for _, fault := range review.Faults {
 		order = append(order, strings.TrimPrefix(fault.Variable, "OFFLOAD_"))
 	}
-	assert.Equal(t, []string{"SESSION_SECRET", "SESSION_TTL_SECONDS", "SESSION_TOKEN_ACTIVE_KID", "LIMITER_STORAGE", "LIMITER_DIGEST_KEY", "LIMITER_DIGEST_KEY",
+	assert.Equal(t, []string{"SESSION_SECRET", "SESSION_TTL_SECONDS", "SESSION_TOKEN_ACTIVE_KID",
+		"LIMITER_STORAGE", "LIMITER_DIGEST_KEY", "LIMITER_DIGEST_KEY",
 		"TRUSTED_PROXIES", "OPS_ADDR", "LOG_LEVEL", "LOG_FORMAT", "SECRET_DENYLIST_FILE"}, order)
 }
 
@@ -248,13 +313,15 @@ func TestFlags(t *testing.T) {
 	var want []string
 	for _, one := range load(t, given{}).Settings[1:] {
 		if one.Value != "[not set]" {
-			want = append(want, strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(one.Variable, "OFFLOAD_")), "_", "-"))
+			want = append(want, strings.ReplaceAll(
+				strings.ToLower(strings.TrimPrefix(one.Variable, "OFFLOAD_")), "_", "-"))
 		}
 	}
 	want = append(want, "config")
 	slices.Sort(want)
 	assert.Equal(t, want, names)
-	for _, secret := range []string{"session-secret", "session-signing-keys", "limiter-digest-key", "redis-url"} {
+	for _, secret := range []string{"session-secret", "session-signing-keys", "limiter-digest-key",
+		"redis-url"} {
 		assert.Nil(t, flags.Lookup(secret), secret)
 	}
 }
@@ -263,17 +330,21 @@ func TestSettings(t *testing.T) {
 	folder(t)
 	write(t, "digest", strongC, 0o600)
 	review := load(t, given{
-		yaml:    "session_signing_keys:\n  v2-default: " + strongA + "\nlimiter_digest_key_file: digest",
-		environ: []string{"OFFLOAD_BUILD_VERSION=" + strings.Repeat("x", 250), "OFFLOAD_TRUSTED_PROXIES=10.0.0.1,\x1b[2J", "OFFLOAD_SESSION_TOKEN_ISSUER= me "},
-		args:    []string{"--ops-addr="},
+		yaml: "session_signing_keys:\n  v2-default: " + strongA +
+			"\nlimiter_digest_key_file: digest",
+		environ: []string{"OFFLOAD_BUILD_VERSION=" + strings.Repeat("x", 250),
+			"OFFLOAD_TRUSTED_PROXIES=10.0.0.1,\x1b[2J", "OFFLOAD_SESSION_TOKEN_ISSUER= me "},
+		args: []string{"--ops-addr="},
 	})
 	require.Len(t, review.Settings, 40)
 	for variable, want := range map[string]config.Setting{
-		"OFFLOAD_CONFIG_FILE":          {Value: "session.yaml", Origin: "environment"},
-		"OFFLOAD_BUILD_VERSION":        {Value: strings.Repeat("x", 200) + "…", Origin: "environment"},
+		"OFFLOAD_CONFIG_FILE": {Value: "session.yaml", Origin: "environment"},
+		"OFFLOAD_BUILD_VERSION": {Value: strings.Repeat("x", 200) + "…",
+			Origin: "environment"},
 		"OFFLOAD_SESSION_SECRET":       {Value: "[not set]", Origin: "default"},
 		"OFFLOAD_SESSION_SIGNING_KEYS": {Value: "[set]", Origin: "file session.yaml"},
-		"OFFLOAD_LIMITER_DIGEST_KEY":   {Value: "[set]", Origin: "file session.yaml, by limiter_digest_key_file"},
+		"OFFLOAD_LIMITER_DIGEST_KEY": {Value: "[set]",
+			Origin: "file session.yaml, by limiter_digest_key_file"},
 		"OFFLOAD_SESSION_TOKEN_ISSUER": {Value: "me", Origin: "environment"},
 		"OFFLOAD_TRUSTED_PROXIES":      {Value: `"10.0.0.1,\x1b[2J"`, Origin: "environment"},
 		"OFFLOAD_OPS_ADDR":             {Value: "", Origin: "flag --ops-addr"},
@@ -287,5 +358,6 @@ func TestSettings(t *testing.T) {
 func TestRoomForLessThanOneRequest(t *testing.T) {
 	review := load(t, env("OFFLOAD_LIMITER_MAX_SUBJECTS=1"))
 	expect(t, nil, review.Faults)
-	expect(t, []told{unsetSecret, {"OFFLOAD_LIMITER_MAX_SUBJECTS", "environment", "is fewer than one request asks about"}}, review.Warnings)
+	expect(t, []told{unsetSecret, {"OFFLOAD_LIMITER_MAX_SUBJECTS", "environment",
+		"is fewer than one request asks about"}}, review.Warnings)
 }

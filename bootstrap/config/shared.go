@@ -18,7 +18,8 @@ func (r *reading) redisURL() Secret {
 	switch {
 	case !r.shares():
 		if r.given[varRedisURL] && !r.broken[varStorage] {
-			r.warnOf(varRedisURL, "is set but not used, for "+varStorage+" is "+StorageMemory, "remove it, or give "+varStorage+"="+StorageRedis)
+			r.warnOf(varRedisURL, "is set but not used, for "+varStorage+" is "+StorageMemory,
+				"remove it, or give "+varStorage+"="+StorageRedis)
 		}
 		return Secret{}
 	case !r.given[varRedisURL]:
@@ -34,7 +35,8 @@ func (r *reading) redisURL() Secret {
 		r.faultOf(varRedisURL, "cannot be made out: "+wrong.Fault.String(), remedyRedisURL)
 	}
 	if err == nil && r.production && storage.Unverified() {
-		r.warnOf(varRedisURL, "has skip_verify: certificates are not checked, and anybody between could pass for the server, and read the password",
+		r.warnOf(varRedisURL,
+			"has skip_verify: certificates are not checked, and anybody between could pass for the server, and read the password",
 			"give the server a certificate that this host trusts, and take skip_verify out")
 	}
 	return NewSecret(text)
@@ -55,7 +57,8 @@ func (r *reading) unsharedDigests() {
 
 // RedisWarning is a warning about the server that OFFLOAD_REDIS_URL names, for what is found out by asking it.
 func (r Review) RedisWarning(problem, remedy string) Warning {
-	warning := Warning{Variable: varRedisURL, Origin: originDefault, Problem: problem, Remedy: remedy}
+	warning := Warning{Variable: varRedisURL, Origin: originDefault, Problem: problem,
+		Remedy: remedy}
 	for _, setting := range r.Settings {
 		if setting.Variable == varRedisURL {
 			warning.Origin = setting.Origin

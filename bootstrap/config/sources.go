@@ -31,7 +31,8 @@ const flagConfig = "config"
 
 // AddFlags adds the flag --config, and one for each variable that is no secret: a process list would show it.
 func AddFlags(flags *pflag.FlagSet) {
-	flags.String(flagConfig, "", "YAML file whose keys are the variables' names in lower case without OFFLOAD_; empty: none")
+	flags.String(flagConfig, "",
+		"YAML file whose keys are the variables' names in lower case without OFFLOAD_; empty: none")
 	for _, v := range table {
 		if !v.secret() {
 			flags.String(v.flag(), v.preset, v.usage())
@@ -139,14 +140,18 @@ func flagGiven(flag *pflag.Flag) (string, any) {
 // environ takes the variables of the environment, and what it says of the configuration file.
 func (g *gathering) environ() (values map[string]any, config given) {
 	raw, err := env.Provider("", env.Opt{
-		Prefix:        prefix,
-		EnvironFunc:   func() []string { return g.Environ },
-		TransformFunc: func(name, value string) (string, any) { return name, given{Text: value, Origin: originEnvironment} },
+		Prefix:      prefix,
+		EnvironFunc: func() []string { return g.Environ },
+		TransformFunc: func(name, value string) (string, any) {
+			return name, given{Text: value, Origin: originEnvironment}
+		},
 	}).Read()
 	if err != nil {
 		panic("config: " + err.Error()) // it reads a list that is there already
 	}
-	s := source{origin: originEnvironment, spell: func(name string) string { return name }, known: map[string]given{}, also: []string{varConfigFile}}
+	s := source{origin: originEnvironment, spell: func(name string) string {
+		return name
+	}, known: map[string]given{}, also: []string{varConfigFile}}
 	for name, value := range raw {
 		switch value := value.(given); {
 		case name == varConfigFile:
@@ -164,7 +169,8 @@ func (g *gathering) environ() (values map[string]any, config given) {
 // configFile takes the variables of the configuration file, which a flag names before the environment does.
 func (g *gathering) configFile(named given) map[string]any {
 	if g.Flags != nil {
-		if flag := g.Flags.Lookup(flagConfig); flag != nil && flag.Changed && flag.Value.String() != "" {
+		if flag := g.Flags.Lookup(flagConfig); flag != nil && flag.Changed &&
+			flag.Value.String() != "" {
 			named = given{Text: flag.Value.String(), Origin: "flag --" + flagConfig}
 		}
 	}
@@ -175,7 +181,8 @@ func (g *gathering) configFile(named given) map[string]any {
 	read, err := readFile(named.Text, maxFile)
 	if err != nil {
 		problem, remedy := fileProblem(err, maxFile)
-		g.fault(varConfigFile, named.Origin, "names the file "+shown(named.Text)+", which "+problem, remedy)
+		g.fault(varConfigFile, named.Origin, "names the file "+shown(named.Text)+", which "+problem,
+			remedy)
 		return nil
 	}
 	s := source{origin: "file " + shown(named.Text), spell: short, known: map[string]given{}}
@@ -185,7 +192,8 @@ func (g *gathering) configFile(named given) map[string]any {
 		if flaw.line > 0 {
 			problem = fmt.Sprintf("line %d: %s", flaw.line, problem)
 		}
-		g.fault(varConfigFile, s.origin, problem, "write one mapping from names, each once, to values")
+		g.fault(varConfigFile, s.origin, problem,
+			"write one mapping from names, each once, to values")
 	}
 	for _, m := range list {
 		name := prefix + strings.ToUpper(m.key)

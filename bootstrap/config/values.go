@@ -86,7 +86,8 @@ func (r *reading) readOne(v variable) {
 		text = strings.TrimSpace(text)
 	}
 	if v.secret() && text != "" && secret.Trim(text) == "" {
-		r.warnOf(v.name, "holds white space alone: it counts as not set", "give a secret, or remove the variable")
+		r.warnOf(v.name, "holds white space alone: it counts as not set",
+			"give a secret, or remove the variable")
 		r.given[v.name] = false
 		return
 	}
@@ -104,21 +105,24 @@ func (r *reading) readFileOf(v variable, name string) (text string, ok bool) {
 		problem, remedy := fileProblem(err, maxFile)
 		if v.secret() && !strings.HasPrefix(name, "/") {
 			// The secret itself may have been put where the file's name belongs. What is plainly a path is none.
-			r.faultOf(v.name, "is to be read from a file that "+problem+"; its name is not shown, for it may be the secret itself", remedy)
+			r.faultOf(v.name, "is to be read from a file that "+problem+
+				"; its name is not shown, for it may be the secret itself", remedy)
 		} else {
 			r.faultOf(v.name, "is to be read from the file "+shown(name)+", which "+problem, remedy)
 		}
 		return "", false
 	}
 	if v.secret() && r.production && read.exposed() {
-		r.fault(v.name, r.origin(v.name), "is read from the file "+shown(name)+", which "+problemExposed, remedyExposed)
+		r.fault(v.name, r.origin(v.name), "is read from the file "+shown(name)+", which "+
+			problemExposed, remedyExposed)
 	}
 	text, cut := strings.CutSuffix(read.content, "\r\n")
 	if !cut {
 		text = strings.TrimSuffix(text, "\n")
 	}
 	if text == "" && v.unsetByNothing() {
-		r.warnOf(v.name, "is read from the file "+shown(name)+", which is empty: it counts as not set", "fill the file, or remove the variable")
+		r.warnOf(v.name, "is read from the file "+shown(name)+
+			", which is empty: it counts as not set", "fill the file, or remove the variable")
 		r.given[v.name] = false
 		return "", false
 	}

@@ -56,48 +56,84 @@ ops_addr:
 }
 
 func TestYAMLFaults(t *testing.T) {
-	file := func(problem string) []told { return []told{{"OFFLOAD_CONFIG_FILE", "file session.yaml", problem}} }
+	file := func(problem string) []told {
+		return []told{{"OFFLOAD_CONFIG_FILE", "file session.yaml",
+			problem}}
+	}
 	single := func(variable string) []told {
 		return []told{{variable, "file session.yaml", "is not a single value there"}}
 	}
 	own := []told{unsetSecret}
 	judge(t, []judged{
-		{"a key twice", inYAML("log_level: info\nlog_level: info"), file("line 2: it has a key that stands twice"), own},
-		{"all else is told besides", inYAML("environment: prod\nlog_level: info\nlog_level: info\nsession_ttl_seconds: x"), []told{
-			{"OFFLOAD_CONFIG_FILE", "file session.yaml", "line 3: it has a key that stands twice"},
-			{varSecret, "default", "is not set"},
-			{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"},
-		}, nil},
-		{"a key twice below", inYAML("session_signing_keys:\n  a: " + strongA + "\n  a: " + strongB), file("line 3: it has a key that stands twice"), nil},
-		{"every key that stands twice", inYAML("a: 1\na: 1\na: 1"), append(file("line 2: it has a key that stands twice"), file("line 3: it has a key that stands twice")...), append(own, told{"a", "file session.yaml", "is unknown"})},
-		{"an alias", inYAML("log_level: &a info\nlog_format: *a"), file("line 2: it has an alias"), own},
-		{"an alias of nothing", inYAML("session_secret: *" + strings.ReplaceAll(strongA, "-", "")), file("it is not YAML"), own},
-		{"merging", inYAML("a: &a {log_level: debug}\n<<: *a"), file("line 2: it has an alias"), append(own, told{"<<", "file session.yaml", "is unknown"}, told{"a", "file session.yaml", "is unknown"})},
-		{"a type of its own", inYAML("session_secret: !secret " + strongA), file("line 1: it has a value of a type"), nil},
-		{"binary", inYAML("session_secret: !!binary " + strongC), file("line 1: it has a value of a type"), nil},
-		{"a key that is no text", inYAML("? [" + strongA + "]\n: x"), file("line 1: it has a key that is not text"), own},
+		{"a key twice", inYAML("log_level: info\nlog_level: info"),
+			file("line 2: it has a key that stands twice"), own},
+		{"all else is told besides",
+			inYAML("environment: prod\nlog_level: info\nlog_level: info\nsession_ttl_seconds: x"),
+			[]told{
+				{"OFFLOAD_CONFIG_FILE", "file session.yaml",
+					"line 3: it has a key that stands twice"},
+				{varSecret, "default", "is not set"},
+				{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"},
+			}, nil},
+		{"a key twice below", inYAML("session_signing_keys:\n  a: " + strongA + "\n  a: " +
+			strongB), file("line 3: it has a key that stands twice"), nil},
+		{"every key that stands twice", inYAML("a: 1\na: 1\na: 1"),
+			append(file("line 2: it has a key that stands twice"),
+				file("line 3: it has a key that stands twice")...),
+			append(own, told{"a", "file session.yaml", "is unknown"})},
+		{"an alias", inYAML("log_level: &a info\nlog_format: *a"), file("line 2: it has an alias"),
+			own},
+		{"an alias of nothing", inYAML("session_secret: *" + strings.ReplaceAll(strongA, "-", "")),
+			file("it is not YAML"), own},
+		{"merging", inYAML("a: &a {log_level: debug}\n<<: *a"), file("line 2: it has an alias"),
+			append(own, told{"<<", "file session.yaml", "is unknown"},
+				told{"a", "file session.yaml", "is unknown"})},
+		{"a type of its own", inYAML("session_secret: !secret " + strongA),
+			file("line 1: it has a value of a type"), nil},
+		{"binary", inYAML("session_secret: !!binary " + strongC),
+			file("line 1: it has a value of a type"), nil},
+		{"a key that is no text", inYAML("? [" + strongA + "]\n: x"),
+			file("line 1: it has a key that is not text"), own},
 		{"a list", inYAML("- log_level: info"), file("line 1: it is not a mapping"), own},
 		{"a text", inYAML(strongA), file("line 1: it is not a mapping"), own},
-		{"two documents", inYAML("log_level: info\n---\nlog_level: info"), file("it has a second document"), own},
-		{"something after the document", inYAML("log_level: info\n...\n]" + strongA), file("it is not YAML"), own},
-		{"no YAML", inYAML("session_secret: " + strongA + "\n  log_level: info"), file("line 2: it is not YAML"), own},
-		{"an unknown escape", inYAML("session_secret: \"" + strongA + `\q"`), file("it is not YAML"), own},
-		{"a quote that does not end", inYAML("session_secret: '" + strongA), file("it is not YAML"), own},
+		{"two documents", inYAML("log_level: info\n---\nlog_level: info"),
+			file("it has a second document"), own},
+		{"something after the document", inYAML("log_level: info\n...\n]" + strongA),
+			file("it is not YAML"), own},
+		{"no YAML", inYAML("session_secret: " + strongA + "\n  log_level: info"),
+			file("line 2: it is not YAML"), own},
+		{"an unknown escape", inYAML("session_secret: \"" + strongA + `\q"`),
+			file("it is not YAML"), own},
+		{"a quote that does not end", inYAML("session_secret: '" + strongA), file("it is not YAML"),
+			own},
 		{"tabs", inYAML("\tsession_secret: " + strongA), file("it is not YAML"), own},
 		{"bad UTF-8", inYAML("session_secret: " + strongA + "\xff"), file("it is not YAML"), own},
 		{"NUL", inYAML("session_secret: " + strongA + "\x00"), file("it is not YAML"), own},
 		{"UTF-16", inYAML("\xff\xfes\x00e\x00"), file(""), own},
-		{"a mapping for a number", inYAML("session_ttl_seconds: {a: 1}"), single("OFFLOAD_SESSION_TTL_SECONDS"), own},
-		{"a list for a number", inYAML("session_ttl_seconds: [1]"), single("OFFLOAD_SESSION_TTL_SECONDS"), own},
-		{"a mapping for a list", inYAML("trusted_proxies: {a: 10.0.0.1}"), single("OFFLOAD_TRUSTED_PROXIES"), own},
-		{"a list of lists", inYAML("trusted_proxies: [[10.0.0.1]]"), single("OFFLOAD_TRUSTED_PROXIES"), own},
-		{"a list for a file", inYAML("log_level_file: [x]"), []told{{"OFFLOAD_LOG_LEVEL", "file session.yaml, by log_level_file", "is not a single value there"}}, own},
-		{"a list for a secret", inYAML("session_secret: [" + strongA + "]"), single("OFFLOAD_SESSION_SECRET"), nil},
-		{"a list of keys", inYAML("session_signing_keys: [" + strongA + "]"), single("OFFLOAD_SESSION_SIGNING_KEYS"), nil},
+		{"a mapping for a number", inYAML("session_ttl_seconds: {a: 1}"),
+			single("OFFLOAD_SESSION_TTL_SECONDS"), own},
+		{"a list for a number", inYAML("session_ttl_seconds: [1]"),
+			single("OFFLOAD_SESSION_TTL_SECONDS"), own},
+		{"a mapping for a list", inYAML("trusted_proxies: {a: 10.0.0.1}"),
+			single("OFFLOAD_TRUSTED_PROXIES"), own},
+		{"a list of lists", inYAML("trusted_proxies: [[10.0.0.1]]"),
+			single("OFFLOAD_TRUSTED_PROXIES"), own},
+		{"a list for a file", inYAML("log_level_file: [x]"),
+			[]told{{"OFFLOAD_LOG_LEVEL", "file session.yaml, by log_level_file",
+				"is not a single value there"}}, own},
+		{"a list for a secret", inYAML("session_secret: [" + strongA + "]"),
+			single("OFFLOAD_SESSION_SECRET"), nil},
+		{"a list of keys", inYAML("session_signing_keys: [" + strongA + "]"),
+			single("OFFLOAD_SESSION_SIGNING_KEYS"), nil},
 		{"a blank entry", inYAML("trusted_proxies: [10.0.0.1, ]\n"), nil, own},
-		{"a null entry", inYAML("trusted_proxies: [10.0.0.1, ~]\n"), []told{{"OFFLOAD_TRUSTED_PROXIES", "file session.yaml", "entry 2"}}, own},
-		{"hexadecimal", inYAML("session_ttl_seconds: 0x10"), []told{{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"}}, own},
-		{"a fraction", inYAML("session_ttl_seconds: 60.0"), []told{{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"}}, own},
+		{"a null entry", inYAML("trusted_proxies: [10.0.0.1, ~]\n"),
+			[]told{{"OFFLOAD_TRUSTED_PROXIES", "file session.yaml", "entry 2"}}, own},
+		{"hexadecimal", inYAML("session_ttl_seconds: 0x10"),
+			[]told{{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"}},
+			own},
+		{"a fraction", inYAML("session_ttl_seconds: 60.0"),
+			[]told{{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"}},
+			own},
 	})
 }
 
@@ -111,9 +147,13 @@ func TestYAMLBombs(t *testing.T) {
 		laughs += name + ": &" + name + " [" + strings.Repeat("*"+before+",", 9) + "]\n"
 	}
 	for name, text := range map[string]string{
-		"laughs": laughs, "aliases": "a: &a x\nb: [" + fill("*a,") + "]", "open lists": fill("["), "open mappings": fill("{"), "lists": "a: [" + fill("[],") + "]",
-		"keys": fill("? "), "sequences": fill("- "), "anchors": fill("&a "), "comments": fill("a: #x\n#y\n"), "documents": fill("---\n"),
-		"the same key": fill("a: b\n"), "empty keys": fill("?\n"), "one long key": fill("k") + ": x", "one long value": "session_secret: " + fill("k"), "mapping": "a: {" + fill("a,") + "}",
+		"laughs": laughs, "aliases": "a: &a x\nb: [" + fill("*a,") + "]", "open lists": fill("["),
+		"open mappings": fill("{"), "lists": "a: [" + fill("[],") + "]",
+		"keys": fill("? "), "sequences": fill("- "), "anchors": fill("&a "),
+		"comments": fill("a: #x\n#y\n"), "documents": fill("---\n"),
+		"the same key": fill("a: b\n"), "empty keys": fill("?\n"),
+		"one long key": fill("k") + ": x", "one long value": "session_secret: " + fill("k"),
+		"mapping": "a: {" + fill("a,") + "}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder(t)
@@ -124,7 +164,8 @@ func TestYAMLBombs(t *testing.T) {
 	}
 	t.Run("more than a mebibyte", func(t *testing.T) {
 		folder(t)
-		expect(t, []told{{"OFFLOAD_CONFIG_FILE", "environment", "names the file session.yaml, which is larger than 1048576 bytes"}},
+		expect(t, []told{{"OFFLOAD_CONFIG_FILE", "environment",
+			"names the file session.yaml, which is larger than 1048576 bytes"}},
 			load(t, inYAML("#"+strings.Repeat("x", 1<<20))).Faults)
 	})
 }

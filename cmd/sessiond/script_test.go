@@ -58,15 +58,18 @@ func matches(script *testscript.TestScript, negated bool, args []string) {
 	if negated || len(args) != 2 {
 		script.Fatalf("usage: matches file patterns")
 	}
-	stand := strings.NewReplacer("KID", `[a-z]{2}-\d{4}-\d\d-\d\d-[a-z2-9]{5}`, "INSTANT", `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
-	lines, patterns := strings.Split(script.ReadFile(args[0]), "\n"), strings.Split(script.ReadFile(args[1]), "\n")
+	stand := strings.NewReplacer("KID", `[a-z]{2}-\d{4}-\d\d-\d\d-[a-z2-9]{5}`, "INSTANT",
+		`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+	lines, patterns := strings.Split(script.ReadFile(args[0]), "\n"),
+		strings.Split(script.ReadFile(args[1]), "\n")
 	for i, pattern := range patterns {
 		whole, err := regexp.Compile("^(?:" + stand.Replace(pattern) + ")$")
 		if err != nil {
 			script.Fatalf("%s:%d: %v", args[1], i+1, err)
 		}
 		if i >= len(lines) || !whole.MatchString(lines[i]) {
-			script.Fatalf("%s does not match %s from line %d on, which is %q", args[0], args[1], i+1, pattern)
+			script.Fatalf("%s does not match %s from line %d on, which is %q", args[0], args[1],
+				i+1, pattern)
 		}
 	}
 	if len(lines) > len(patterns) {
@@ -100,8 +103,10 @@ func hides(script *testscript.TestScript, negated bool, args []string) {
 		material, err := base64.RawURLEncoding.DecodeString(key.K + key.D)
 		script.Check(err)
 		for _, form := range []string{
-			string(material), hex.EncodeToString(material), strings.ToUpper(hex.EncodeToString(material)),
-			base64.RawURLEncoding.EncodeToString(material), base64.RawStdEncoding.EncodeToString(material),
+			string(material), hex.EncodeToString(material),
+			strings.ToUpper(hex.EncodeToString(material)),
+			base64.RawURLEncoding.EncodeToString(material),
+			base64.RawStdEncoding.EncodeToString(material),
 		} {
 			const part = 8
 			for i := range max(0, len(form)-part+1) {

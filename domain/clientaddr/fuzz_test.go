@@ -14,7 +14,8 @@ import (
 
 func FuzzXForwardedFor(f *testing.F) {
 	for _, seed := range []string{
-		"", ",", "203.0.113.5", "198.51.100.1, 203.0.113.5:80,10.1.1.1", `"[2001:db8::1]:80"`, "[::ffff:10.0.0.1%eth0]\n10.1.1.1", "unknown, 10.1.1.1",
+		"", ",", "203.0.113.5", "198.51.100.1, 203.0.113.5:80,10.1.1.1", `"[2001:db8::1]:80"`,
+		"[::ffff:10.0.0.1%eth0]\n10.1.1.1", "unknown, 10.1.1.1",
 		"::%eth0", `"`, "[", "]", ":", strings.Repeat("10.1.1.1,", 60), "fe80::1%\xff", "0.0.0.0",
 	} {
 		f.Add(seed)
@@ -24,8 +25,10 @@ func FuzzXForwardedFor(f *testing.F) {
 
 func FuzzForwarded(f *testing.F) {
 	for _, seed := range []string{
-		"", ",", ";", "=", "for=", "for=203.0.113.5;proto=https, for=10.1.1.1", `for="[2001:db8::1]:80"`, `for="2\03.0.113.5"`, `for="a\",b";by="\\"`,
-		`for="`, `for="198.51.100.1, for=203.0.113.5`, "for=unknown\nfor=10.1.1.1", strings.Repeat("for=10.1.1.1,", 60), `"`, `\`, `\"`, `="="`,
+		"", ",", ";", "=", "for=", "for=203.0.113.5;proto=https, for=10.1.1.1",
+		`for="[2001:db8::1]:80"`, `for="2\03.0.113.5"`, `for="a\",b";by="\\"`,
+		`for="`, `for="198.51.100.1, for=203.0.113.5`, "for=unknown\nfor=10.1.1.1",
+		strings.Repeat("for=10.1.1.1,", 60), `"`, `\`, `\"`, `="="`,
 	} {
 		f.Add(seed)
 	}
@@ -52,12 +55,14 @@ func checkWalk(t *testing.T, text string, read func([]string) clientaddr.Entries
 	assert.False(t, client.Is4In6())
 	assert.False(t, client.IsUnspecified())
 	if client.String() != peer {
-		assert.True(t, occurs(client, strings.ReplaceAll(text, `\`, "")), "%s stands nowhere in %q", client, text)
+		assert.True(t, occurs(client, strings.ReplaceAll(text, `\`, "")), "%s stands nowhere in %q",
+			client, text)
 	}
 	looked = 0
 	stranger := netip.MustParseAddr("198.51.100.9")
 	assert.Equal(t, stranger, clientaddr.Client(stranger, balancers, counted))
-	assert.Equal(t, netip.MustParseAddr(peer), clientaddr.Client(netip.MustParseAddr(peer), clientaddr.Trusted{}, counted))
+	assert.Equal(t, netip.MustParseAddr(peer),
+		clientaddr.Client(netip.MustParseAddr(peer), clientaddr.Trusted{}, counted))
 	assert.Zero(t, looked)
 }
 
@@ -87,7 +92,8 @@ func TestForwardedReadsWhatAHopWrote(t *testing.T) {
 				element = "by=" + quote(hostile.Draw(t, "by")) + ";" + element
 			}
 			if rapid.Bool().Draw(t, "something behind") {
-				element += rapid.SampledFrom([]string{";", " ; ", ";;"}).Draw(t, "between") + "host=" + quote(hostile.Draw(t, "host"))
+				element += rapid.SampledFrom([]string{";", " ; ", ";;"}).Draw(t, "between") +
+					"host=" + quote(hostile.Draw(t, "host"))
 			}
 			line += rapid.SampledFrom([]string{",", ", ", " ,\t"}).Draw(t, "comma") + element
 			want = append([]string{node}, want...)

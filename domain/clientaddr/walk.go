@@ -74,7 +74,8 @@ var shared = netip.MustParsePrefix("100.64.0.0/10")
 // Private tells whether addr is one that no client of the open internet has: a peer there is a machine of one's own, most likely a proxy.
 func IsPrivate(addr netip.Addr) bool {
 	addr = plain(addr)
-	return addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() || shared.Contains(addr)
+	return addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() ||
+		shared.Contains(addr)
 }
 
 // plain is addr without zone, and as IPv4 where it is IPv4 inside IPv6.

@@ -55,26 +55,32 @@ func (kinded) Error() string { return "not_found: a text that decides nothing" }
 func (k kinded) FailureKind() failure.Kind { return k.kind }
 
 func TestKindOf(t *testing.T) {
-	limited, unavailable := kinded{failure.RateLimited}, failure.New(failure.Unavailable, io.ErrUnexpectedEOF)
+	limited, unavailable := kinded{failure.RateLimited},
+		failure.New(failure.Unavailable, io.ErrUnexpectedEOF)
 	plain := errors.New("expired_token")
 	for name, c := range map[string]struct {
 		err  error
 		want failure.Kind
 	}{
-		"nil":                          {nil, failure.Internal},
-		"nobody classified it":         {plain, failure.Internal},
-		"itself":                       {limited, failure.RateLimited},
-		"a pointer":                    {&limited, failure.RateLimited},
-		"an Error":                     {unavailable, failure.Unavailable},
-		"wrapped":                      {fmt.Errorf("issue: %w", limited), failure.RateLimited},
-		"wrapped twice":                {fmt.Errorf("a: %w", fmt.Errorf("b: %w", limited)), failure.RateLimited},
-		"flattened into text":          {errors.New("a: " + limited.Error()), failure.Internal},
-		"joined":                       {errors.Join(plain, limited), failure.RateLimited},
-		"joined, the first that knows": {errors.Join(plain, unavailable, limited), failure.Unavailable},
-		"joined, wrapped":              {fmt.Errorf("a: %w", errors.Join(plain, fmt.Errorf("b: %w", limited))), failure.RateLimited},
-		"two wrapped at once":          {fmt.Errorf("%w, %w", plain, unavailable), failure.Unavailable},
-		"joined, and nobody knows":     {errors.Join(plain, io.EOF), failure.Internal},
-		"the outer one decides":        {failure.New(failure.Validation, limited), failure.Validation},
+		"nil":                  {nil, failure.Internal},
+		"nobody classified it": {plain, failure.Internal},
+		"itself":               {limited, failure.RateLimited},
+		"a pointer":            {&limited, failure.RateLimited},
+		"an Error":             {unavailable, failure.Unavailable},
+		"wrapped":              {fmt.Errorf("issue: %w", limited), failure.RateLimited},
+		"wrapped twice": {fmt.Errorf("a: %w", fmt.Errorf("b: %w", limited)),
+			failure.RateLimited},
+		"flattened into text": {errors.New("a: " + limited.Error()), failure.Internal},
+		"joined":              {errors.Join(plain, limited), failure.RateLimited},
+		"joined, the first that knows": {errors.Join(plain, unavailable, limited),
+			failure.Unavailable},
+		"joined, wrapped": {fmt.Errorf("a: %w",
+			errors.Join(plain, fmt.Errorf("b: %w", limited))), failure.RateLimited},
+		"two wrapped at once": {fmt.Errorf("%w, %w", plain, unavailable),
+			failure.Unavailable},
+		"joined, and nobody knows": {errors.Join(plain, io.EOF), failure.Internal},
+		"the outer one decides": {failure.New(failure.Validation, limited),
+			failure.Validation},
 		"an Internal one hides its cause": {
 			failure.New(failure.Internal, limited), failure.Internal,
 		},

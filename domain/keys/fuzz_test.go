@@ -33,10 +33,14 @@ func FuzzParseSet(f *testing.F) {
 		}
 	}
 	for _, text := range []string{
-		"", "{}", `{"keys":[]}`, `{"keys":[{}]}`, `{"keys":[[]]}`, setOf(oct("a")), setOf(okp("a")), setOf(oct("a"), okp("b")), setOf(oct("a"), oct("a")),
-		setOf(okp("a").with("alg", `"Ed25519"`).with("use", `"sig"`).with("key_ops", `["sign"]`).with("verify_until", `"2027-02-16T12:00:00.5+01:00"`)),
-		setOf(oct("a").with("revokd", "true").without("k")), setOf(okp("a").with("d", `"AAAA"`)), setOf(oct("a").with("sign_from", `"9999-12-31T23:59:59-01:00"`)),
-		setOf(oct("a").with("verify_until", `"0001-01-01T00:00:00Z"`)), setOf(oct("a").also("kid", `"b"`)), `{"keys":[],"keys":[]}`,
+		"", "{}", `{"keys":[]}`, `{"keys":[{}]}`, `{"keys":[[]]}`, setOf(oct("a")), setOf(okp("a")),
+		setOf(oct("a"), okp("b")), setOf(oct("a"), oct("a")),
+		setOf(okp("a").with("alg", `"Ed25519"`).with("use", `"sig"`).with("key_ops",
+			`["sign"]`).with("verify_until", `"2027-02-16T12:00:00.5+01:00"`)),
+		setOf(oct("a").with("revokd", "true").without("k")), setOf(okp("a").with("d", `"AAAA"`)),
+		setOf(oct("a").with("sign_from", `"9999-12-31T23:59:59-01:00"`)),
+		setOf(oct("a").with("verify_until", `"0001-01-01T00:00:00Z"`)),
+		setOf(oct("a").also("kid", `"b"`)), `{"keys":[],"keys":[]}`,
 	} {
 		f.Add(text)
 	}
@@ -68,7 +72,8 @@ func FuzzParseSet(f *testing.F) {
 			assert.True(t, ok)
 			assert.NotEmpty(t, key.Secret())
 			assert.Less(t, key.Plan().SignFrom.Unix(), int64(253402300800))
-			assert.True(t, key.Plan().VerifyUntil.IsZero() || key.Plan().VerifyUntil.After(key.Plan().SignFrom))
+			assert.True(t, key.Plan().VerifyUntil.IsZero() ||
+				key.Plan().VerifyUntil.After(key.Plan().SignFrom))
 		}
 		for _, now := range turns(read) {
 			public := keys.FormatPublic(read, now)

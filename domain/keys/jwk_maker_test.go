@@ -24,7 +24,10 @@ func (k jwk) with(name, value string) jwk {
 }
 
 // also adds a member even where there is one of that name.
-func (k jwk) also(name, value string) jwk { return append(append(jwk{}, k...), [2]string{name, value}) }
+func (k jwk) also(name, value string) jwk {
+	return append(append(jwk{}, k...),
+		[2]string{name, value})
+}
 
 func (k jwk) without(name string) jwk {
 	var rest jwk
@@ -56,17 +59,25 @@ func encoded(data []byte) string { return base64.RawURLEncoding.EncodeToString(d
 func quoted(text string) string  { return `"` + text + `"` }
 
 // secretOf and seedOf are made up of a name; both are 32 bytes.
-func secretOf(name string) []byte { return []byte((name + " is a secret of 32 bytes; truly.")[:32]) }
-func seedOf(name string) []byte   { return []byte((name + " is a seed that has 32 bytes; ok.")[:32]) }
+func secretOf(name string) []byte {
+	return []byte(
+		(name + " is a secret of 32 bytes; truly.")[:32])
+}
+func seedOf(name string) []byte {
+	return []byte(
+		(name + " is a seed that has 32 bytes; ok.")[:32])
+}
 
 func oct(id string) jwk {
-	return jwk{{"kty", `"oct"`}, {"alg", `"HS256"`}, {"kid", quoted(id)}, {"k", quoted(encoded(secretOf(id)))}, {"sign_from", `"2026-02-16T12:00:00Z"`}}
+	return jwk{{"kty", `"oct"`}, {"alg", `"HS256"`}, {"kid", quoted(id)},
+		{"k", quoted(encoded(secretOf(id)))}, {"sign_from", `"2026-02-16T12:00:00Z"`}}
 }
 
 func okp(id string) jwk {
 	key := keys.NewEdDSA("x", seedOf(id), keys.Plan{})
 	return jwk{
-		{"kty", `"OKP"`}, {"crv", `"Ed25519"`}, {"alg", `"EdDSA"`}, {"kid", quoted(id)}, {"x", quoted(encoded(key.Public()))},
+		{"kty", `"OKP"`}, {"crv", `"Ed25519"`}, {"alg", `"EdDSA"`}, {"kid", quoted(id)},
+		{"x", quoted(encoded(key.Public()))},
 		{"d", quoted(encoded(key.Secret()))}, {"sign_from", `"2026-02-16T12:00:00Z"`},
 	}
 }

@@ -125,7 +125,8 @@ func ReadableKeys(text string) *Keyring {
 // made out), and all that is wrong with the text.
 func readSet(text string) (all []Key, items int, faults SetFaults) {
 	if len(text) > MaxSetBytes {
-		return nil, -1, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSetBytes) + " bytes"}}
+		return nil, -1, SetFaults{{Index: -1,
+			Problem: "is larger than " + strconv.Itoa(MaxSetBytes) + " bytes"}}
 	}
 	document, err := strict.Parse(text)
 	if err != nil {
@@ -137,16 +138,19 @@ func readSet(text string) (all []Key, items int, faults SetFaults) {
 		case member.Name != memberKeys:
 			faults = append(faults, SetFault{Index: -1, Problem: "has a member that is not known"})
 		case member.Repeated:
-			faults = append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "stands twice"})
+			faults = append(faults, SetFault{Index: -1, Member: memberKeys,
+				Problem: "stands twice"})
 		}
 	}
 	member, _ := document.Member(memberKeys)
 	list, ok := member.Items()
 	if !ok {
-		return nil, -1, append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "must be a list of keys"})
+		return nil, -1, append(faults, SetFault{Index: -1, Member: memberKeys,
+			Problem: "must be a list of keys"})
 	}
 	if len(list) > MaxKeys {
-		return nil, -1, append(faults, SetFault{Index: -1, Member: memberKeys, Problem: "must be a list of at most " + strconv.Itoa(MaxKeys) + " keys"})
+		return nil, -1, append(faults, SetFault{Index: -1, Member: memberKeys,
+			Problem: "must be a list of at most " + strconv.Itoa(MaxKeys) + " keys"})
 	}
 	for i, item := range list {
 		r := keyReader{index: i, item: item}
@@ -168,7 +172,8 @@ type keyReader struct {
 }
 
 func (r *keyReader) fault(member, problem string) {
-	r.faults = append(r.faults, SetFault{Index: r.index, ID: r.id, Member: member, Problem: problem})
+	r.faults = append(r.faults, SetFault{Index: r.index, ID: r.id, Member: member,
+		Problem: problem})
 }
 
 // key reads the key. It is whole where it has an id and material, whatever else is wrong with it: then it is compared with the others.
@@ -201,7 +206,8 @@ func (r *keyReader) key() (key Key, whole bool) {
 // only tells members that no key of this type has, and those that stand twice: a mistyped one must not be passed over in silence.
 func (r *keyReader) only(own ...string) {
 	known := append([]string{
-		memberType, memberAlgorithm, memberID, memberUse, memberOperations, memberSignFrom, memberVerifyUntil, memberRevoked,
+		memberType, memberAlgorithm, memberID, memberUse, memberOperations, memberSignFrom,
+		memberVerifyUntil, memberRevoked,
 	}, own...)
 	for _, member := range r.item.Members() {
 		switch {
@@ -227,7 +233,8 @@ func (r *keyReader) pair(plan Plan) (key Key, whole bool) {
 	if curve, _ := r.text(memberCurve); curve != curveEd25519 {
 		r.fault(memberCurve, "must be Ed25519")
 	}
-	if algorithm, _ := r.text(memberAlgorithm); algorithm != string(EdDSA) && algorithm != curveEd25519 {
+	if algorithm, _ := r.text(memberAlgorithm); algorithm != string(EdDSA) &&
+		algorithm != curveEd25519 {
 		r.fault(memberAlgorithm, "must be EdDSA for an OKP key")
 	}
 	public, seed := r.bytes(memberPublic, ed25519.PublicKeySize), r.bytes(memberPrivate, SeedSize)
@@ -243,7 +250,8 @@ func (r *keyReader) pair(plan Plan) (key Key, whole bool) {
 
 // plan reads the members that are ours; signs tells whether the key must say from when it may sign.
 func (r *keyReader) plan(signs bool) Plan {
-	plan := Plan{SignFrom: r.instant(memberSignFrom, signs), VerifyUntil: r.instant(memberVerifyUntil, false)}
+	plan := Plan{SignFrom: r.instant(memberSignFrom, signs),
+		VerifyUntil: r.instant(memberVerifyUntil, false)}
 	if !plan.VerifyUntil.IsZero() && !plan.VerifyUntil.After(plan.SignFrom) {
 		r.fault(memberVerifyUntil, "must be later than sign_from")
 	}
@@ -320,7 +328,8 @@ func parseInstant(text string) (time.Time, bool) {
 	if err != nil || text[len("2026-02-16T12")] != ':' || strings.Contains(text, ",") {
 		return time.Time{}, false
 	}
-	if zone := text[len(text)-len("+00:00"):]; zone[5] != 'Z' && (zone[1:3] > "23" || zone[4:] > "59") {
+	if zone := text[len(text)-len("+00:00"):]; zone[5] != 'Z' &&
+		(zone[1:3] > "23" || zone[4:] > "59") {
 		return time.Time{}, false
 	}
 	at = at.UTC()

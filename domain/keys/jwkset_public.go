@@ -17,7 +17,8 @@ import (
 // It fails with SetFaults where the text is no set, and with Faults as NewRing does: FaultNoKeys where no key is left, FaultSameID, FaultSameMaterial.
 func ParsePublic(text string) (*Keyring, error) {
 	if len(text) > MaxSetBytes {
-		return nil, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSetBytes) + " bytes"}}
+		return nil, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSetBytes) +
+			" bytes"}}
 	}
 	document, err := strict.Parse(text)
 	if err != nil {
@@ -31,7 +32,8 @@ func ParsePublic(text string) (*Keyring, error) {
 	member, _ := document.Member(memberKeys)
 	list, ok := member.Items()
 	if !ok || len(list) > MaxKeys {
-		return nil, SetFaults{{Index: -1, Member: memberKeys, Problem: "must be a list of at most " + strconv.Itoa(MaxKeys) + " keys"}}
+		return nil, SetFaults{{Index: -1, Member: memberKeys,
+			Problem: "must be a list of at most " + strconv.Itoa(MaxKeys) + " keys"}}
 	}
 	var all []Key
 	for i, item := range list {
@@ -54,7 +56,8 @@ func (r *keyReader) publicKey() (key Key, sound bool) {
 	curve, _ := r.text(memberCurve)
 	algorithm, _ := r.text(memberAlgorithm)
 	_, private := r.item.Member(memberPrivate)
-	if kty != typePair || curve != curveEd25519 || algorithm != string(EdDSA) && algorithm != curveEd25519 || private {
+	if kty != typePair || curve != curveEd25519 || algorithm != string(EdDSA) &&
+		algorithm != curveEd25519 || private {
 		return Key{}, false
 	}
 	kid, _ := r.text(memberID)

@@ -18,8 +18,10 @@ func published(id string) jwk { return okp(id).without("d").without("sign_from")
 func TestParsePublicReadsWhatIsPublished(t *testing.T) {
 	ended := keys.Plan{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}
 	private := ring(t,
-		keys.NewHS256("secret", secretOf("secret"), keys.Plan{SignFrom: noon}), keys.NewEdDSA("early", seedOf("early"), keys.Plan{SignFrom: noon}),
-		keys.NewEdDSA("later", seedOf("later"), keys.Plan{SignFrom: noon.Add(time.Hour)}), keys.NewEdDSA("ended", seedOf("ended"), ended))
+		keys.NewHS256("secret", secretOf("secret"), keys.Plan{SignFrom: noon}),
+		keys.NewEdDSA("early", seedOf("early"), keys.Plan{SignFrom: noon}),
+		keys.NewEdDSA("later", seedOf("later"), keys.Plan{SignFrom: noon.Add(time.Hour)}),
+		keys.NewEdDSA("ended", seedOf("ended"), ended))
 	text := keys.FormatPublic(private, noon)
 	public, err := keys.ParsePublic(text)
 	require.NoError(t, err)
@@ -39,7 +41,8 @@ func TestParsePublicReadsWhatIsPublished(t *testing.T) {
 	_, signs := public.SignerAt(noon)
 	assert.False(t, signs, "what has no private part signs nothing")
 	assert.False(t, public.CanSign(noon))
-	assert.Equal(t, text, keys.FormatPublic(ring(t, private.Keys()[0], public.Keys()[0], public.Keys()[1]), noon), "it can be published again")
+	assert.Equal(t, text, keys.FormatPublic(ring(t, private.Keys()[0], public.Keys()[0],
+		public.Keys()[1]), noon), "it can be published again")
 }
 
 func TestParsePublicPassesOver(t *testing.T) {
@@ -48,38 +51,52 @@ func TestParsePublicPassesOver(t *testing.T) {
 		key  jwk
 		read bool
 	}{
-		"as published":                             {published(odd), true},
-		"alg by its new name":                      {published(odd).with("alg", `"Ed25519"`), true},
-		"key_ops verify":                           {published(odd).with("key_ops", `["verify"]`), true},
-		"members that are not known":               {published(odd).with("x5t", `"x"`).with("revokd", "3"), true},
-		"a symmetric key":                          {oct(odd), false},
-		"a symmetric key without a plan":           {oct(odd).without("sign_from"), false},
-		"a symmetric key that says EdDSA":          {oct(odd).with("alg", `"EdDSA"`), false},
-		"a symmetric key with x":                   {oct(odd).with("x", quoted(encoded(seedOf(odd)))).with("crv", `"Ed25519"`).with("alg", `"EdDSA"`), false},
-		"a pair that says HS256":                   {published(odd).with("alg", `"HS256"`), false},
-		"a pair that says HS256, with k":           {published(odd).with("alg", `"HS256"`).with("k", quoted(encoded(secretOf(odd)))), false},
-		"a pair without alg":                       {published(odd).without("alg"), false},
-		"alg none":                                 {published(odd).with("alg", `"none"`), false},
-		"another curve":                            {published(odd).with("crv", `"X25519"`), false},
-		"an RSA key":                               {jwk{{"kty", `"RSA"`}, {"kid", `"odd"`}, {"n", `"AQAB"`}, {"e", `"AQAB"`}}, false},
-		"a private part":                           {okp(odd), false},
-		"a private part that is null":              {published(odd).with("d", "null"), false},
-		"no id":                                    {published(odd).without("kid"), false},
-		"an id that is none":                       {published(odd).with("kid", `"a b"`), false},
-		"a name twice":                             {published(odd).also("kid", `"odd"`), false},
-		"an unknown name twice":                    {published(odd).also("z", "1").also("z", "1"), false},
-		"x too short":                              {published(odd).with("x", `"AAAA"`), false},
-		"x with padding":                           {published(odd).with("x", quoted(encoded(seedOf(odd))+"=")), false},
-		"for encryption":                           {published(odd).with("use", `"enc"`), false},
-		"for other operations":                     {published(odd).with("key_ops", `["deriveKey"]`), false},
-		"revoked":                                  {published(odd).with("revoked", "true"), false},
-		"not revoked":                              {published(odd).with("revoked", "false"), true},
-		"revoked in other words":                   {published(odd).with("revoked", `"false"`), false},
-		"ended":                                    {published(odd).with("verify_until", `"2026-02-16T12:00:00Z"`), false},
-		"ends later":                               {published(odd).with("verify_until", `"2026-02-16T12:00:01Z"`), true},
-		"ends at some time":                        {published(odd).with("verify_until", `"soon"`), false},
-		"ends before it begins":                    {published(odd).with("sign_from", `"2026-02-16T14:00:00Z"`).with("verify_until", `"2026-02-16T13:00:00Z"`), false},
-		"signs later, and is published until then": {published(odd).with("sign_from", `"2026-02-16T14:00:00Z"`), true},
+		"as published":        {published(odd), true},
+		"alg by its new name": {published(odd).with("alg", `"Ed25519"`), true},
+		"key_ops verify": {published(odd).with("key_ops", `["verify"]`),
+			true},
+		"members that are not known": {published(odd).with("x5t",
+			`"x"`).with("revokd", "3"), true},
+		"a symmetric key":                 {oct(odd), false},
+		"a symmetric key without a plan":  {oct(odd).without("sign_from"), false},
+		"a symmetric key that says EdDSA": {oct(odd).with("alg", `"EdDSA"`), false},
+		"a symmetric key with x": {oct(odd).with("x",
+			quoted(encoded(seedOf(odd)))).with("crv", `"Ed25519"`).with("alg", `"EdDSA"`), false},
+		"a pair that says HS256": {published(odd).with("alg", `"HS256"`), false},
+		"a pair that says HS256, with k": {published(odd).with("alg", `"HS256"`).with("k",
+			quoted(encoded(secretOf(odd)))), false},
+		"a pair without alg": {published(odd).without("alg"), false},
+		"alg none":           {published(odd).with("alg", `"none"`), false},
+		"another curve":      {published(odd).with("crv", `"X25519"`), false},
+		"an RSA key": {jwk{{"kty", `"RSA"`}, {"kid", `"odd"`},
+			{"n", `"AQAB"`}, {"e", `"AQAB"`}}, false},
+		"a private part":              {okp(odd), false},
+		"a private part that is null": {published(odd).with("d", "null"), false},
+		"no id":                       {published(odd).without("kid"), false},
+		"an id that is none":          {published(odd).with("kid", `"a b"`), false},
+		"a name twice":                {published(odd).also("kid", `"odd"`), false},
+		"an unknown name twice": {published(odd).also("z", "1").also("z", "1"),
+			false},
+		"x too short": {published(odd).with("x", `"AAAA"`), false},
+		"x with padding": {published(odd).with("x",
+			quoted(encoded(seedOf(odd))+"=")), false},
+		"for encryption": {published(odd).with("use", `"enc"`), false},
+		"for other operations": {published(odd).with("key_ops",
+			`["deriveKey"]`), false},
+		"revoked":     {published(odd).with("revoked", "true"), false},
+		"not revoked": {published(odd).with("revoked", "false"), true},
+		"revoked in other words": {published(odd).with("revoked", `"false"`),
+			false},
+		"ended": {published(odd).with("verify_until",
+			`"2026-02-16T12:00:00Z"`), false},
+		"ends later": {published(odd).with("verify_until",
+			`"2026-02-16T12:00:01Z"`), true},
+		"ends at some time": {published(odd).with("verify_until", `"soon"`),
+			false},
+		"ends before it begins": {published(odd).with("sign_from",
+			`"2026-02-16T14:00:00Z"`).with("verify_until", `"2026-02-16T13:00:00Z"`), false},
+		"signs later, and is published until then": {published(odd).with("sign_from",
+			`"2026-02-16T14:00:00Z"`), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			read, err := keys.ParsePublic(setOf(published("sound"), c.key))
@@ -102,12 +119,20 @@ func TestParsePublicRefuses(t *testing.T) {
 		many[i] = published(fmt.Sprintf("a%d", i))
 	}
 	for name, text := range map[string]string{
-		"nothing": "", "a page": "<!doctype html><title>Sign in</title>", "a number": "1", "no keys": "{}", "null": `{"keys":null}`,
-		"keys that are no list": `{"keys":{}}`, "keys twice": `{"keys":[` + published("a").json() + `],"keys":[]}`, "an empty set": `{"keys":[]}`,
-		"nothing but a symmetric key": setOf(oct("a")), "things that are no keys": `{"keys":[1,[],null,"a"]}`,
-		"an id twice": setOf(published("a"), published("b").with("kid", `"a"`)), "one key twice": setOf(published("a"), published("a").with("kid", `"b"`)),
-		"half a set": setOf(published("a"))[:40], "more after it": setOf(published("a")) + "x", "too many keys": setOf(many...),
-		"too large": setOf(published("a")) + strings.Repeat(" ", keys.MaxSetBytes),
+		"nothing": "", "a page": "<!doctype html><title>Sign in</title>", "a number": "1",
+		"no keys": "{}", "null": `{"keys":null}`,
+		"keys that are no list":       `{"keys":{}}`,
+		"keys twice":                  `{"keys":[` + published("a").json() + `],"keys":[]}`,
+		"an empty set":                `{"keys":[]}`,
+		"nothing but a symmetric key": setOf(oct("a")),
+		"things that are no keys":     `{"keys":[1,[],null,"a"]}`,
+		"an id twice":                 setOf(published("a"), published("b").with("kid", `"a"`)),
+		"one key twice":               setOf(published("a"), published("a").with("kid", `"b"`)),
+		"half a set":                  setOf(published("a"))[:40],
+		"more after it":               setOf(published("a")) + "x",
+		"too many keys":               setOf(many...),
+		"too large": setOf(published("a")) +
+			strings.Repeat(" ", keys.MaxSetBytes),
 	} {
 		t.Run(name, func(t *testing.T) {
 			read, err := keys.ParsePublic(text)
@@ -123,22 +148,27 @@ func TestParsePublicRefuses(t *testing.T) {
 
 // A symmetric key that is made of a published one's bytes would be a secret that everybody knows.
 func TestNoSecretIsAPublicKey(t *testing.T) {
-	public := keys.NewVerifier("pair", keys.NewEdDSA("pair", seedOf("a"), keys.Plan{}).Public(), keys.Plan{})
+	public := keys.NewVerifier("pair", keys.NewEdDSA("pair", seedOf("a"), keys.Plan{}).Public(),
+		keys.Plan{})
 	_, err := keys.NewKeyring(public, keys.NewHS256("secret", public.Public(), keys.Plan{}))
 	assert.ErrorAs(t, err, new(keys.Faults))
 	_, err = keys.NewKeyring(public, keys.NewEdDSA("other", seedOf("a"), keys.Plan{}))
 	assert.ErrorAs(t, err, new(keys.Faults))
 	for _, size := range []int{0, 31, 33, 64} {
-		assert.Panics(t, func() { keys.NewVerifier("kid", make([]byte, size), keys.Plan{}) }, "%d bytes", size)
+		assert.Panics(t, func() { keys.NewVerifier("kid", make([]byte, size), keys.Plan{}) },
+			"%d bytes", size)
 	}
 }
 
 // FuzzParsePublic reads any text. What comes out has no private part and signs nothing, and is read again when it is published.
 func FuzzParsePublic(f *testing.F) {
 	for _, text := range []string{
-		"", `{"keys":[]}`, `{"keys":[{}]}`, setOf(published("a")), setOf(published("a"), oct("b")), setOf(okp("a")), setOf(published("a"), published("a")),
-		setOf(published("a").with("alg", `"HS256"`).with("k", `"AAAA"`)), setOf(published("a").with("verify_until", `"2027-02-16T12:00:00Z"`)),
-		setOf(published("a").with("revoked", "true"), published("b")), "<html>", setOf(published("a").with("key_ops", `["verify"]`)),
+		"", `{"keys":[]}`, `{"keys":[{}]}`, setOf(published("a")), setOf(published("a"), oct("b")),
+		setOf(okp("a")), setOf(published("a"), published("a")),
+		setOf(published("a").with("alg", `"HS256"`).with("k", `"AAAA"`)),
+		setOf(published("a").with("verify_until", `"2027-02-16T12:00:00Z"`)),
+		setOf(published("a").with("revoked", "true"), published("b")), "<html>",
+		setOf(published("a").with("key_ops", `["verify"]`)),
 	} {
 		f.Add(text)
 	}

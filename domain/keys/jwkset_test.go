@@ -31,23 +31,32 @@ func TestParseSetReads(t *testing.T) {
 		"key_ops, the other way": {setOf(oct("a").with("key_ops", `[ "verify" , "sign" ]`)), hs},
 		"key_ops, one":           {setOf(oct("a").with("key_ops", `["sign"]`)), hs},
 		"not revoked":            {setOf(oct("a").with("revoked", "false")), hs},
-		"revoked":                {setOf(oct("a").with("revoked", "true")), hs.WithPlan(keys.Plan{SignFrom: noon, Revoked: true})},
-		"an end":                 {setOf(oct("a").with("verify_until", `"2026-02-16T12:00:00.000000001Z"`)), hs.WithPlan(keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(1)})},
+		"revoked": {setOf(oct("a").with("revoked", "true")),
+			hs.WithPlan(keys.Plan{SignFrom: noon, Revoked: true})},
+		"an end": {setOf(oct("a").with("verify_until",
+			`"2026-02-16T12:00:00.000000001Z"`)),
+			hs.WithPlan(keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(1)})},
 		"everything": {
-			setOf(okp("a").with("use", `"sig"`).with("key_ops", `["sign"]`).with("verify_until", `"2026-02-16T13:00:00Z"`).with("revoked", "true")),
+			setOf(okp("a").with("use", `"sig"`).with("key_ops", `["sign"]`).with("verify_until",
+				`"2026-02-16T13:00:00Z"`).with("revoked", "true")),
 			ed.WithPlan(keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour), Revoked: true}),
 		},
 		"members in another turn": {setOf(reversed(okp("a"))), ed},
-		"names by escapes":        {strings.NewReplacer(`"kid"`, `"\u006bid"`, `"keys"`, `"key\u0073"`).Replace(setOf(oct("a"))), hs},
-		"values by escapes":       {strings.ReplaceAll(setOf(oct("a")), `"oct"`, `"o\u0063t"`), hs},
+		"names by escapes": {strings.NewReplacer(`"kid"`, `"\u006bid"`, `"keys"`,
+			`"key\u0073"`).Replace(setOf(oct("a"))), hs},
+		"values by escapes": {strings.ReplaceAll(setOf(oct("a")), `"oct"`, `"o\u0063t"`), hs},
 		"white space": {
 			" \r\n\t{ \"keys\" :\n[ { \"kty\" : \"oct\"\t,\r\n\"alg\":\"HS256\" , \"kid\":\"a\", \"sign_from\" :\n\"2026-02-16T12:00:00Z\" , \"k\" : " +
 				quoted(encoded(secretOf("a"))) + " } ] }\n",
 			hs,
 		},
-		"a secret of one byte":    {setOf(oct("a").with("k", `"AA"`)), keys.NewHS256("a", []byte{0}, plain)},
-		"a secret that is spaced": {setOf(oct("a").with("k", quoted(encoded([]byte(" \x00\xff\n"))))), keys.NewHS256("a", []byte(" \x00\xff\n"), plain)},
-		"an id of 64":             {setOf(oct("a").with("kid", quoted(strings.Repeat("k", 64)))), keys.NewHS256(keys.ID(strings.Repeat("k", 64)), secretOf("a"), plain)},
+		"a secret of one byte": {setOf(oct("a").with("k", `"AA"`)),
+			keys.NewHS256("a", []byte{0}, plain)},
+		"a secret that is spaced": {setOf(oct("a").with("k",
+			quoted(encoded([]byte(" \x00\xff\n"))))),
+			keys.NewHS256("a", []byte(" \x00\xff\n"), plain)},
+		"an id of 64": {setOf(oct("a").with("kid", quoted(strings.Repeat("k", 64)))),
+			keys.NewHS256(keys.ID(strings.Repeat("k", 64)), secretOf("a"), plain)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			read, err := keys.ParseSet(c.text)
@@ -71,7 +80,8 @@ func assertSameKey(t testing.TB, want, got keys.Key) {
 	assert.Equal(t, want.Secret(), got.Secret())
 	assert.Equal(t, want.Public(), got.Public())
 	assert.True(t, want.Plan().SignFrom.Equal(got.Plan().SignFrom), "%s", got.Plan().SignFrom)
-	assert.True(t, want.Plan().VerifyUntil.Equal(got.Plan().VerifyUntil), "%s", got.Plan().VerifyUntil)
+	assert.True(t, want.Plan().VerifyUntil.Equal(got.Plan().VerifyUntil), "%s",
+		got.Plan().VerifyUntil)
 	assert.Equal(t, want.Plan().Revoked, got.Plan().Revoked)
 	message := []byte("message")
 	assert.True(t, want.Verify(message, got.Sign(message)))
@@ -95,7 +105,8 @@ func faultsOf(t testing.TB, text string) []string {
 }
 
 // ours are texts that stand in messages by themselves.
-var ours = []string{"2026-02-16T12:00:00Z", "Ed25519", "EdDSA", "verify", "HS256", "oct", "OKP", "sig", "sign"}
+var ours = []string{"2026-02-16T12:00:00Z", "Ed25519", "EdDSA", "verify", "HS256", "oct", "OKP",
+	"sig", "sign"}
 
 // assertNothingShown: no string of the input, a sound id apart, is found in a message: as it is, in either base64, in hex, or decoded.
 // Names of members that are not ours are not found either.
@@ -106,7 +117,8 @@ func assertNothingShown(t testing.TB, text, message string) {
 		document = text
 	}
 	for _, value := range stringsOf(document) {
-		if _, isID := keys.ParseID(value); isID && len(value) < 16 || slices.Contains(ours, value) || slices.Contains(memberNames, value) || len(value) < 4 {
+		if _, isID := keys.ParseID(value); isID && len(value) < 16 ||
+			slices.Contains(ours, value) || slices.Contains(memberNames, value) || len(value) < 4 {
 			continue
 		}
 		forms := []string{value}
@@ -115,7 +127,8 @@ func assertNothingShown(t testing.TB, text, message string) {
 		}
 		for _, form := range forms {
 			for _, shown := range []string{
-				form, base64.StdEncoding.EncodeToString([]byte(form)), base64.RawURLEncoding.EncodeToString([]byte(form)),
+				form, base64.StdEncoding.EncodeToString([]byte(form)),
+				base64.RawURLEncoding.EncodeToString([]byte(form)),
 				hex.EncodeToString([]byte(form)), strings.ToUpper(hex.EncodeToString([]byte(form))),
 			} {
 				assert.NotContains(t, message, shown)
@@ -124,7 +137,8 @@ func assertNothingShown(t testing.TB, text, message string) {
 	}
 }
 
-var memberNames = []string{"keys", "kty", "alg", "kid", "k", "crv", "x", "d", "use", "key_ops", "sign_from", "verify_until", "revoked"}
+var memberNames = []string{"keys", "kty", "alg", "kid", "k", "crv", "x", "d", "use", "key_ops",
+	"sign_from", "verify_until", "revoked"}
 
 // stringsOf lists every string, names too, at every level.
 func stringsOf(document any) (found []string) {
@@ -145,18 +159,19 @@ func stringsOf(document any) (found []string) {
 
 func TestInstants(t *testing.T) {
 	for text, want := range map[string]time.Time{
-		"2026-02-16T12:00:00Z":                noon,
-		"2026-02-16T12:00:00+00:00":           noon,
-		"2026-02-16T12:00:00-00:00":           noon,
-		"2026-02-16T14:30:00+02:30":           noon,
-		"2026-02-15T12:01:00-23:59":           noon,
-		"2026-02-16T12:00:00.0Z":              noon,
-		"2026-02-16T12:00:00.5Z":              noon.Add(time.Second / 2),
-		"2026-02-16T12:00:00.000000001Z":      noon.Add(1),
-		"2026-02-16T12:00:00.0000000019Z":     noon.Add(1),
-		"2024-02-29T00:00:00Z":                time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC),
-		"0001-01-01T00:00:00.000000001Z":      time.Time{}.Add(1),
-		"9999-12-31T23:59:59.999999999Z":      time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
+		"2026-02-16T12:00:00Z":            noon,
+		"2026-02-16T12:00:00+00:00":       noon,
+		"2026-02-16T12:00:00-00:00":       noon,
+		"2026-02-16T14:30:00+02:30":       noon,
+		"2026-02-15T12:01:00-23:59":       noon,
+		"2026-02-16T12:00:00.0Z":          noon,
+		"2026-02-16T12:00:00.5Z":          noon.Add(time.Second / 2),
+		"2026-02-16T12:00:00.000000001Z":  noon.Add(1),
+		"2026-02-16T12:00:00.0000000019Z": noon.Add(1),
+		"2024-02-29T00:00:00Z":            time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC),
+		"0001-01-01T00:00:00.000000001Z":  time.Time{}.Add(1),
+		"9999-12-31T23:59:59.999999999Z": time.Date(9999, 12, 31, 23, 59, 59, 999999999,
+			time.UTC),
 		"9999-12-31T23:59:59+00:01":           time.Date(9999, 12, 31, 23, 58, 59, 0, time.UTC),
 		"0001-01-01T00:00:00-00:01":           time.Date(1, 1, 1, 0, 1, 0, 0, time.UTC),
 		"0001-01-01T00:00:00Z":                {}, // the zero time is no instant
@@ -203,7 +218,8 @@ func TestInstants(t *testing.T) {
 		t.Run(text[:min(len(text), 40)], func(t *testing.T) {
 			read, err := keys.ParseSet(setOf(oct("a").with("sign_from", quoted(text))))
 			if want.IsZero() {
-				require.EqualError(t, err, "keyset: key 1 (a): sign_from: must be an instant in RFC 3339, as 2026-02-16T12:00:00Z")
+				require.EqualError(t, err,
+					"keyset: key 1 (a): sign_from: must be an instant in RFC 3339, as 2026-02-16T12:00:00Z")
 				return
 			}
 			require.NoError(t, err)
@@ -227,22 +243,32 @@ func TestHostileSets(t *testing.T) {
 	}
 	const tooMany = "keyset: the set: keys: must be a list of at most 256 keys"
 	for name, c := range map[string]struct{ text, begin string }{
-		"a byte too many":      {filled + " ", "keyset: the set: is larger than 1048576 bytes"},
-		"deep lists":           {strings.Repeat("[", keys.MaxSetBytes), "keyset: the set: is not JSON"},
-		"deep objects":         {strings.Repeat(`{"keys":`, keys.MaxSetBytes/8), "keyset: the set: is not JSON"},
-		"deep in a key":        {`{"keys":[{"kid":` + strings.Repeat("[", 62) + strings.Repeat("]", 62) + `}]}`, "keyset: the set: is not JSON"},
-		"deepest in a key":     {`{"keys":[{"kid":` + strings.Repeat("[", 61) + strings.Repeat("]", 61) + `}]}`, "keyset: key 1: kid: "},
-		"many numbers":         {many("0"), tooMany},
-		"many empty keys":      {many("{}"), tooMany},
-		"many texts":           {many(`"c2VjcmV0IHNlY3JldA"`), tooMany},
-		"many equal keys":      {many(oct("a").json()), tooMany},
-		"a key too many":       {`{"keys":[` + strings.Repeat("0,", keys.MaxKeys) + `0]}`, tooMany},
-		"as many as may be":    {`{"keys":[` + strings.Repeat("0,", keys.MaxKeys-1) + `0]}`, "keyset: key 1: must be an object; key 2: "},
-		"many unknown members": {`{` + strings.Repeat(`"a":0,`, 100_000) + `"b":0}`, "keyset: the set: has a member that is not known; the set: "},
-		"many key_ops":         {setOf(oct("a").with("key_ops", "["+strings.Repeat(`"sign",`, 100_000)+`1]`)), "keyset: key 1 (a): key_ops: "},
-		"a long id":            {setOf(oct("a").with("kid", quoted(strings.Repeat("a", 1_000_000)))), "keyset: key 1: kid: "},
-		"a long secret, wrong": {setOf(oct("a").with("k", quoted(strings.Repeat("a", 1_000_001)))), "keyset: key 1 (a): k: "},
-		"a long instant":       {setOf(oct("a").with("sign_from", quoted(strings.Repeat("1", 1_000_000)))), "keyset: key 1 (a): sign_from: "},
+		"a byte too many": {filled + " ", "keyset: the set: is larger than 1048576 bytes"},
+		"deep lists": {strings.Repeat("[", keys.MaxSetBytes),
+			"keyset: the set: is not JSON"},
+		"deep objects": {strings.Repeat(`{"keys":`, keys.MaxSetBytes/8),
+			"keyset: the set: is not JSON"},
+		"deep in a key": {`{"keys":[{"kid":` + strings.Repeat("[", 62) +
+			strings.Repeat("]", 62) + `}]}`, "keyset: the set: is not JSON"},
+		"deepest in a key": {`{"keys":[{"kid":` + strings.Repeat("[", 61) +
+			strings.Repeat("]", 61) + `}]}`, "keyset: key 1: kid: "},
+		"many numbers":    {many("0"), tooMany},
+		"many empty keys": {many("{}"), tooMany},
+		"many texts":      {many(`"c2VjcmV0IHNlY3JldA"`), tooMany},
+		"many equal keys": {many(oct("a").json()), tooMany},
+		"a key too many":  {`{"keys":[` + strings.Repeat("0,", keys.MaxKeys) + `0]}`, tooMany},
+		"as many as may be": {`{"keys":[` + strings.Repeat("0,", keys.MaxKeys-1) + `0]}`,
+			"keyset: key 1: must be an object; key 2: "},
+		"many unknown members": {`{` + strings.Repeat(`"a":0,`, 100_000) + `"b":0}`,
+			"keyset: the set: has a member that is not known; the set: "},
+		"many key_ops": {setOf(oct("a").with("key_ops",
+			"["+strings.Repeat(`"sign",`, 100_000)+`1]`)), "keyset: key 1 (a): key_ops: "},
+		"a long id": {setOf(oct("a").with("kid",
+			quoted(strings.Repeat("a", 1_000_000)))), "keyset: key 1: kid: "},
+		"a long secret, wrong": {setOf(oct("a").with("k", quoted(strings.Repeat("a", 1_000_001)))),
+			"keyset: key 1 (a): k: "},
+		"a long instant": {setOf(oct("a").with("sign_from",
+			quoted(strings.Repeat("1", 1_000_000)))), "keyset: key 1 (a): sign_from: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			read, err := keys.ParseSet(c.text)
@@ -256,5 +282,6 @@ func TestHostileSets(t *testing.T) {
 	var faults keys.SetFaults
 	require.ErrorAs(t, err, &faults)
 	assert.Len(t, faults, 150, "every fault is there")
-	assert.True(t, strings.HasSuffix(err.Error(), "; key 100: must be an object; 50 more"), "a hundred are told")
+	assert.True(t, strings.HasSuffix(err.Error(), "; key 100: must be an object; 50 more"),
+		"a hundred are told")
 }

@@ -46,11 +46,13 @@ type pair struct{ name, value string }
 func describe(key Key) []pair {
 	if key.algorithm == EdDSA {
 		return []pair{
-			{memberType, typePair}, {memberCurve, curveEd25519}, {memberAlgorithm, string(EdDSA)}, {memberUse, useSignature},
+			{memberType, typePair}, {memberCurve, curveEd25519}, {memberAlgorithm, string(EdDSA)},
+			{memberUse, useSignature},
 			{memberID, string(key.id)}, {memberPublic, strict.EncodeBase64(key.Public())},
 		}
 	}
-	return []pair{{memberType, typeOctets}, {memberAlgorithm, string(HS256)}, {memberUse, useSignature}, {memberID, string(key.id)}}
+	return []pair{{memberType, typeOctets}, {memberAlgorithm, string(HS256)},
+		{memberUse, useSignature}, {memberID, string(key.id)}}
 }
 
 // formatSet writes keys with members that need no escape: ids, names and base64url have none.

@@ -17,7 +17,8 @@ import (
 
 func TestFormatSetByteForByte(t *testing.T) {
 	made := ring(t,
-		keys.NewEdDSA("ed", seedOf("ed"), keys.Plan{SignFrom: noon.Add(time.Second / 2), VerifyUntil: noon.Add(time.Hour), Revoked: true}),
+		keys.NewEdDSA("ed", seedOf("ed"), keys.Plan{SignFrom: noon.Add(time.Second / 2),
+			VerifyUntil: noon.Add(time.Hour), Revoked: true}),
 		keys.NewHS256("hs", secretOf("hs"), keys.Plan{SignFrom: noon.In(time.FixedZone("", 3600))}),
 	)
 	assert.Equal(t, `{"keys":[
@@ -30,37 +31,45 @@ func TestFormatSetByteForByte(t *testing.T) {
 
 func TestFormatPublicByteForByte(t *testing.T) {
 	pending := keys.NewEdDSA("pending", seedOf("pending"), keys.Plan{SignFrom: noon.Add(time.Hour)})
-	signs := keys.NewEdDSA("signs", seedOf("signs"), keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)})
+	signs := keys.NewEdDSA("signs", seedOf("signs"),
+		keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)})
 	made := ring(t, pending, signs,
 		keys.NewEdDSA("revoked", seedOf("revoked"), keys.Plan{SignFrom: noon, Revoked: true}),
 		keys.NewHS256("hs", secretOf("hs"), keys.Plan{SignFrom: noon}),
 	)
 	entry := func(key keys.Key) string {
-		return `{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"` + string(key.ID()) + `","x":"` + encoded(key.Public()) + `"}`
+		return `{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"` + string(key.ID()) +
+			`","x":"` + encoded(key.Public()) + `"}`
 	}
 	for name, c := range map[string]struct {
 		now  time.Time
 		want string
 	}{
-		"both":                       {noon, entry(signs) + "," + entry(pending)},
-		"long before":                {noon.Add(-1000 * time.Hour), entry(signs) + "," + entry(pending)},
-		"a nanosecond before an end": {noon.Add(time.Hour - 1), entry(signs) + "," + entry(pending)},
-		"at an end":                  {noon.Add(time.Hour), entry(pending)},
+		"both": {noon, entry(signs) + "," + entry(pending)},
+		"long before": {noon.Add(-1000 * time.Hour),
+			entry(signs) + "," + entry(pending)},
+		"a nanosecond before an end": {noon.Add(time.Hour - 1),
+			entry(signs) + "," + entry(pending)},
+		"at an end": {noon.Add(time.Hour), entry(pending)},
 	} {
 		assert.Equal(t, `{"keys":[`+c.want+`]}`, keys.FormatPublic(made, c.now), name)
 	}
-	assert.Equal(t, `{"keys":[]}`, keys.FormatPublic(ring(t, keys.NewHS256("hs", secretOf("hs"), keys.Plan{})), noon), "none is published")
+	assert.Equal(t, `{"keys":[]}`, keys.FormatPublic(ring(t,
+		keys.NewHS256("hs", secretOf("hs"), keys.Plan{})), noon), "none is published")
 }
 
 // drawRing draws a ring of both algorithms, whose instants lie close together and may have a fraction.
 func drawRing(t *rapid.T) *keys.Keyring {
 	var all []keys.Key
 	for i := range rapid.IntRange(1, 6).Draw(t, "keys") {
-		plan := keys.Plan{SignFrom: noon.Add(drawOffset(t, "sign from")), Revoked: rapid.IntRange(0, 5).Draw(t, "revoked") == 0}
+		plan := keys.Plan{SignFrom: noon.Add(drawOffset(t, "sign from")),
+			Revoked: rapid.IntRange(0, 5).Draw(t, "revoked") == 0}
 		if rapid.Bool().Draw(t, "ends") {
-			plan.VerifyUntil = plan.SignFrom.Add(1 + time.Duration(rapid.IntRange(0, 4_000_000_000).Draw(t, "life")))
+			plan.VerifyUntil = plan.SignFrom.Add(1 +
+				time.Duration(rapid.IntRange(0, 4_000_000_000).Draw(t, "life")))
 		}
-		id := keys.ID(fmt.Sprintf("%s%d", rapid.StringMatching(`[A-Za-z0-9._-]{0,8}`).Draw(t, "id"), i))
+		id := keys.ID(fmt.Sprintf("%s%d", rapid.StringMatching(`[A-Za-z0-9._-]{0,8}`).Draw(t, "id"),
+			i))
 		if rapid.Bool().Draw(t, "symmetric") {
 			secret := append(rapid.SliceOfN(rapid.Byte(), 0, 64).Draw(t, "secret"), byte(i))
 			all = append(all, keys.NewHS256(id, secret, plan))
@@ -94,7 +103,8 @@ func TestFormatSetParsesToTheSame(t *testing.T) {
 		}
 		for i, want := range made.Keys() {
 			got := read.Keys()[i]
-			if got.ID() != want.ID() || got.Algorithm() != want.Algorithm() || string(got.Secret()) != string(want.Secret()) ||
+			if got.ID() != want.ID() || got.Algorithm() != want.Algorithm() ||
+				string(got.Secret()) != string(want.Secret()) ||
 				string(got.Public()) != string(want.Public()) || got.Plan() != want.Plan() {
 				t.Fatalf("%v became %v", want, got)
 			}
@@ -125,9 +135,11 @@ func TestRingsOfOneTextAgree(t *testing.T) {
 				_, aVerifies := one.VerifierAt(key.ID(), now)
 				_, bVerifies := other.VerifierAt(twin.ID(), now)
 				if one.StateAt(key, now) != other.StateAt(twin, now) || aVerifies != bVerifies {
-					t.Fatalf("%v is %v and %v at %v", key, one.StateAt(key, now), other.StateAt(twin, now), now)
+					t.Fatalf("%v is %v and %v at %v", key, one.StateAt(key, now),
+						other.StateAt(twin, now), now)
 				}
-				if aSigns && bVerifies && key.ID() == a.ID() && !twin.Verify([]byte("text"), a.Sign([]byte("text"))) {
+				if aSigns && bVerifies && key.ID() == a.ID() &&
+					!twin.Verify([]byte("text"), a.Sign([]byte("text"))) {
 					t.Fatalf("%v signs what %v does not take", a, twin)
 				}
 			}
@@ -157,7 +169,8 @@ func TestPublicSetsHoldNoSecret(t *testing.T) {
 		made := drawRing(t)
 		for _, now := range turns(made) {
 			public := keys.FormatPublic(made, now)
-			for _, member := range []string{`"d"`, `"k"`, `"oct"`, "HS256", "sign_from", "verify_until", "revoked"} {
+			for _, member := range []string{`"d"`, `"k"`, `"oct"`, "HS256", "sign_from",
+				"verify_until", "revoked"} {
 				if strings.Contains(public, member) {
 					t.Fatalf("%s is in %s", member, public)
 				}
@@ -165,7 +178,8 @@ func TestPublicSetsHoldNoSecret(t *testing.T) {
 			for _, key := range made.Keys() {
 				state := made.StateAt(key, now)
 				shown := strings.Contains(public, `"kid":"`+string(key.ID())+`"`)
-				if want := key.Algorithm() == keys.EdDSA && state != keys.Expired && state != keys.Revoked; shown != want {
+				if want := key.Algorithm() == keys.EdDSA && state != keys.Expired &&
+					state != keys.Revoked; shown != want {
 					t.Fatalf("%v is %v, and shown: %v", key, state, shown)
 				}
 				if secret := key.Secret(); len(secret) >= 8 {
@@ -182,7 +196,8 @@ func TestPublicSetsHoldNoSecret(t *testing.T) {
 
 // formsOf is data as it could be written, without the ends that depend on what stands beside it.
 func formsOf(data []byte) []string {
-	forms := []string{string(data), hex.EncodeToString(data), strings.ToUpper(hex.EncodeToString(data)), strings.Trim(fmt.Sprintf("%d", data), "[]")}
+	forms := []string{string(data), hex.EncodeToString(data),
+		strings.ToUpper(hex.EncodeToString(data)), strings.Trim(fmt.Sprintf("%d", data), "[]")}
 	for skip := range 3 { // wherever it begins within a larger text
 		for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 			forms = append(forms, encoding.EncodeToString(data[skip:skip+(len(data)-skip)/3*3]))
@@ -195,9 +210,11 @@ func formsOf(data []byte) []string {
 func TestTheWalkFindsSecrets(t *testing.T) {
 	secret := secretOf("a")
 	for _, text := range []string{
-		string(secret), "x" + hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret)), fmt.Sprintf("%d", secret),
+		string(secret), "x" + hex.EncodeToString(secret),
+		strings.ToUpper(hex.EncodeToString(secret)), fmt.Sprintf("%d", secret),
 		keys.FormatSet(ring(t, keys.NewHS256("a", secret, keys.Plan{SignFrom: noon}))),
-		base64.StdEncoding.EncodeToString(append([]byte("x"), secret...)), base64.RawURLEncoding.EncodeToString(append([]byte("xy"), secret...)),
+		base64.StdEncoding.EncodeToString(append([]byte("x"), secret...)),
+		base64.RawURLEncoding.EncodeToString(append([]byte("xy"), secret...)),
 	} {
 		found := false
 		for _, form := range formsOf(secret) {

@@ -146,7 +146,9 @@ func (k Key) parts() []material {
 
 // shares tells whether both keys are made of the same bytes.
 func (k Key) shares(other Key) bool {
-	return slices.ContainsFunc(k.parts(), func(part material) bool { return slices.Contains(other.parts(), part) })
+	return slices.ContainsFunc(k.parts(), func(part material) bool {
+		return slices.Contains(other.parts(), part)
+	})
 }
 
 // maySign tells whether the key has what signs, and the plan lets it sign at now.

@@ -84,7 +84,8 @@ func NewKeyring(keys ...Key) (*Keyring, error) {
 	}
 	ring := &Keyring{keys: slices.Clone(keys)}
 	slices.SortFunc(ring.keys, func(a, b Key) int {
-		return cmp.Or(a.plan.SignFrom.Compare(b.plan.SignFrom), strings.Compare(string(a.id), string(b.id)))
+		return cmp.Or(a.plan.SignFrom.Compare(b.plan.SignFrom),
+			strings.Compare(string(a.id), string(b.id)))
 	})
 	return ring, nil
 }

@@ -52,39 +52,51 @@ func TestNewRingTellsEveryFault(t *testing.T) {
 		},
 		"one material under two ids": {
 			[]keys.Key{same("a"), same("b")},
-			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}}, "keys: the keys a and b are the same",
+			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}},
+			"keys: the keys a and b are the same",
 		},
 		"one material under three ids": {
 			[]keys.Key{same("a"), key("x", plain), same("b"), same("c")},
 			keys.Faults{
-				{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}, {ID: "c", Reason: keys.FaultSameMaterial, Other: "b"},
+				{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"},
+				{ID: "c", Reason: keys.FaultSameMaterial, Other: "b"},
 			}, "keys: the keys a and b are the same; the keys b and c are the same",
 		},
 		"both at once": {
 			[]keys.Key{same("a"), same("b"), key("a", plain)},
-			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}, {ID: "a", Reason: keys.FaultSameID}},
+			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"},
+				{ID: "a", Reason: keys.FaultSameID}},
 			"keys: the keys a and b are the same; the id a stands twice",
 		},
 		"the material of an id that stands twice": {
 			[]keys.Key{key("a", plain), same("a"), same("b")},
-			keys.Faults{{ID: "a", Reason: keys.FaultSameID}, {ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}},
+			keys.Faults{{ID: "a", Reason: keys.FaultSameID},
+				{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}},
 			"keys: the id a stands twice; the keys a and b are the same",
 		},
 		"revoked and ended keys count": {
-			[]keys.Key{same("a"), keys.NewHS256("b", []byte("shared"), keys.Plan{Revoked: true, VerifyUntil: noon})},
-			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}}, "keys: the keys a and b are the same",
+			[]keys.Key{same("a"), keys.NewHS256("b", []byte("shared"),
+				keys.Plan{Revoked: true, VerifyUntil: noon})},
+			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}},
+			"keys: the keys a and b are the same",
 		},
 		"one seed under two ids": {
-			[]keys.Key{keys.NewEdDSA("a", seedOf("a"), plain), keys.NewEdDSA("b", seedOf("a"), plain)},
-			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}}, "keys: the keys a and b are the same",
+			[]keys.Key{keys.NewEdDSA("a", seedOf("a"), plain),
+				keys.NewEdDSA("b", seedOf("a"), plain)},
+			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}},
+			"keys: the keys a and b are the same",
 		},
 		"a seed that is a secret too": {
-			[]keys.Key{keys.NewEdDSA("a", seedOf("a"), plain), keys.NewHS256("b", seedOf("a"), plain)},
-			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}}, "keys: the keys a and b are the same",
+			[]keys.Key{keys.NewEdDSA("a", seedOf("a"), plain),
+				keys.NewHS256("b", seedOf("a"), plain)},
+			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}},
+			"keys: the keys a and b are the same",
 		},
 		"a secret that is a public part": {
-			[]keys.Key{keys.NewHS256("b", keys.NewEdDSA("a", seedOf("a"), plain).Public(), plain), keys.NewEdDSA("a", seedOf("a"), plain)},
-			keys.Faults{{ID: "a", Reason: keys.FaultSameMaterial, Other: "b"}}, "keys: the keys b and a are the same",
+			[]keys.Key{keys.NewHS256("b", keys.NewEdDSA("a", seedOf("a"), plain).Public(), plain),
+				keys.NewEdDSA("a", seedOf("a"), plain)},
+			keys.Faults{{ID: "a", Reason: keys.FaultSameMaterial, Other: "b"}},
+			"keys: the keys b and a are the same",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +112,8 @@ func TestNewRingTellsEveryFault(t *testing.T) {
 }
 
 func TestRingIsImmutable(t *testing.T) {
-	given := []keys.Key{key("a", keys.Plan{SignFrom: noon}), key("b", keys.Plan{SignFrom: noon.Add(-1)})}
+	given := []keys.Key{key("a", keys.Plan{SignFrom: noon}),
+		key("b", keys.Plan{SignFrom: noon.Add(-1)})}
 	r := ring(t, given...)
 	given[0] = key("c", keys.Plan{SignFrom: noon})
 	listed := r.Keys()
@@ -115,34 +128,53 @@ func TestSignerAt(t *testing.T) {
 	until := func(from, until time.Duration) keys.Plan {
 		return keys.Plan{SignFrom: noon.Add(from), VerifyUntil: noon.Add(until)}
 	}
-	revoked := func(from time.Duration) keys.Plan { return keys.Plan{SignFrom: noon.Add(from), Revoked: true} }
+	revoked := func(from time.Duration) keys.Plan {
+		return keys.Plan{SignFrom: noon.Add(from), Revoked: true}
+	}
 	for name, c := range map[string]struct {
 		keys map[keys.ID]keys.Plan
 		want string
 	}{
-		"one, long since":                    {map[keys.ID]keys.Plan{"a": from(-time.Hour)}, "a"},
-		"one, from the zero time":            {map[keys.ID]keys.Plan{"a": {}}, "a"},
-		"one, from this instant":             {map[keys.ID]keys.Plan{"a": from(0)}, "a"},
-		"one, from the next nanosecond":      {map[keys.ID]keys.Plan{"a": from(1)}, "nobody"},
-		"one that ends now":                  {map[keys.ID]keys.Plan{"a": until(-time.Hour, 0)}, "nobody"},
-		"one that ends in a nanosecond":      {map[keys.ID]keys.Plan{"a": until(-time.Hour, 1)}, "a"},
-		"one revoked":                        {map[keys.ID]keys.Plan{"a": revoked(-time.Hour)}, "nobody"},
-		"the latest":                         {map[keys.ID]keys.Plan{"a": from(-time.Second), "z": from(-2 * time.Second)}, "a"},
-		"the latest by a nanosecond":         {map[keys.ID]keys.Plan{"a": from(-1), "z": from(-2)}, "a"},
-		"the greater id when equal":          {map[keys.ID]keys.Plan{"a": from(-1), "b": from(-1)}, "b"},
-		"the greater id, by bytes":           {map[keys.ID]keys.Plan{"B": from(-1), "a": from(-1)}, "a"},
-		"the greater id, by bytes, not size": {map[keys.ID]keys.Plan{"key-10": from(-1), "key-9": from(-1)}, "key-9"},
-		"the longer of two that begin alike": {map[keys.ID]keys.Plan{"a": from(-1), "aa": from(-1)}, "aa"},
+		"one, long since":               {map[keys.ID]keys.Plan{"a": from(-time.Hour)}, "a"},
+		"one, from the zero time":       {map[keys.ID]keys.Plan{"a": {}}, "a"},
+		"one, from this instant":        {map[keys.ID]keys.Plan{"a": from(0)}, "a"},
+		"one, from the next nanosecond": {map[keys.ID]keys.Plan{"a": from(1)}, "nobody"},
+		"one that ends now": {map[keys.ID]keys.Plan{"a": until(-time.Hour, 0)},
+			"nobody"},
+		"one that ends in a nanosecond": {map[keys.ID]keys.Plan{"a": until(-time.Hour, 1)},
+			"a"},
+		"one revoked": {map[keys.ID]keys.Plan{"a": revoked(-time.Hour)},
+			"nobody"},
+		"the latest": {map[keys.ID]keys.Plan{"a": from(-time.Second),
+			"z": from(-2 * time.Second)}, "a"},
+		"the latest by a nanosecond": {map[keys.ID]keys.Plan{"a": from(-1), "z": from(-2)},
+			"a"},
+		"the greater id when equal": {map[keys.ID]keys.Plan{"a": from(-1), "b": from(-1)},
+			"b"},
+		"the greater id, by bytes": {map[keys.ID]keys.Plan{"B": from(-1), "a": from(-1)},
+			"a"},
+		"the greater id, by bytes, not size": {map[keys.ID]keys.Plan{"key-10": from(-1),
+			"key-9": from(-1)}, "key-9"},
+		"the longer of two that begin alike": {map[keys.ID]keys.Plan{"a": from(-1), "aa": from(-1)},
+			"aa"},
 		"equal, in another zone": {
-			map[keys.ID]keys.Plan{"a": {SignFrom: noon.In(time.FixedZone("", 3600))}, "b": from(0)}, "b",
+			map[keys.ID]keys.Plan{"a": {SignFrom: noon.In(time.FixedZone("", 3600))}, "b": from(0)},
+			"b",
 		},
-		"a later one waits":               {map[keys.ID]keys.Plan{"a": from(-1), "b": from(1)}, "a"},
-		"a later one takes over now":      {map[keys.ID]keys.Plan{"b": from(-1), "a": from(0)}, "a"},
-		"the latest was revoked":          {map[keys.ID]keys.Plan{"a": from(-2), "b": revoked(-1)}, "a"},
-		"the latest has ended":            {map[keys.ID]keys.Plan{"a": from(-2), "b": until(-1, 0)}, "a"},
-		"the greater id was revoked":      {map[keys.ID]keys.Plan{"a": from(-1), "b": revoked(-1)}, "a"},
-		"all revoked, ended or waiting":   {map[keys.ID]keys.Plan{"a": revoked(-2), "b": until(-2, 0), "c": from(1)}, "nobody"},
-		"revoked wins over every instant": {map[keys.ID]keys.Plan{"a": {SignFrom: noon, VerifyUntil: noon.Add(1), Revoked: true}}, "nobody"},
+		"a later one waits": {map[keys.ID]keys.Plan{"a": from(-1), "b": from(1)},
+			"a"},
+		"a later one takes over now": {map[keys.ID]keys.Plan{"b": from(-1), "a": from(0)},
+			"a"},
+		"the latest was revoked": {map[keys.ID]keys.Plan{"a": from(-2), "b": revoked(-1)},
+			"a"},
+		"the latest has ended": {map[keys.ID]keys.Plan{"a": from(-2), "b": until(-1, 0)},
+			"a"},
+		"the greater id was revoked": {map[keys.ID]keys.Plan{"a": from(-1), "b": revoked(-1)},
+			"a"},
+		"all revoked, ended or waiting": {map[keys.ID]keys.Plan{"a": revoked(-2),
+			"b": until(-2, 0), "c": from(1)}, "nobody"},
+		"revoked wins over every instant": {map[keys.ID]keys.Plan{"a": {SignFrom: noon,
+			VerifyUntil: noon.Add(1), Revoked: true}}, "nobody"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var all []keys.Key
@@ -192,7 +224,8 @@ func TestNextSignerFrom(t *testing.T) {
 	r := ring(t,
 		key("past", keys.Plan{SignFrom: noon.Add(-time.Hour)}),
 		key("revoked", keys.Plan{SignFrom: noon.Add(time.Minute), Revoked: true}),
-		key("stillborn", keys.Plan{SignFrom: noon.Add(2 * time.Minute), VerifyUntil: noon.Add(2 * time.Minute)}),
+		key("stillborn", keys.Plan{SignFrom: noon.Add(2 * time.Minute),
+			VerifyUntil: noon.Add(2 * time.Minute)}),
 		key("far", keys.Plan{SignFrom: noon.Add(2 * time.Hour)}),
 		key("near", keys.Plan{SignFrom: noon.Add(time.Hour), VerifyUntil: noon.Add(time.Hour + 1)}),
 	)

@@ -16,7 +16,8 @@ func TestRingProperties(t *testing.T) {
 		plans := map[keys.ID]keys.Plan{}
 		var all []keys.Key
 		for i := range rapid.IntRange(1, 6).Draw(t, "keys") {
-			id := keys.ID(rapid.SampledFrom([]string{"a", "B", "b.", "9"}).Draw(t, "id")) + keys.ID(fmt.Sprint(i))
+			id := keys.ID(rapid.SampledFrom([]string{"a", "B", "b.", "9"}).Draw(t, "id")) +
+				keys.ID(fmt.Sprint(i))
 			plans[id] = drawPlan(t)
 			all = append(all, key(id, plans[id]))
 		}
@@ -43,7 +44,8 @@ func TestRingProperties(t *testing.T) {
 			if verifies != mayVerify(plan, now) || verifies && verifier.ID() != key.ID() {
 				t.Fatalf("%v verifies: %v", key, verifies)
 			}
-			if verifies != (state == keys.Pending || state == keys.Signing || state == keys.Verifying) {
+			if verifies != (state == keys.Pending || state == keys.Signing ||
+				state == keys.Verifying) {
 				t.Fatalf("%v is %v, and verifies: %v", key, state, verifies)
 			}
 			if state == keys.Signing {
@@ -70,7 +72,8 @@ func TestRingProperties(t *testing.T) {
 func checkNext(t *rapid.T, made *keys.Keyring, plans map[keys.ID]keys.Plan, now time.Time) {
 	var next time.Time
 	for _, plan := range plans {
-		if from := plan.SignFrom; from.After(now) && maySign(plan, from) && (next.IsZero() || from.Before(next)) {
+		if from := plan.SignFrom; from.After(now) && maySign(plan, from) &&
+			(next.IsZero() || from.Before(next)) {
 			next = from
 		}
 	}
@@ -100,11 +103,13 @@ func maySign(plan keys.Plan, now time.Time) bool {
 
 // drawOffset draws from few instants, so that many fall together.
 func drawOffset(t *rapid.T, label string) time.Duration {
-	return time.Duration(rapid.IntRange(-3, 3).Draw(t, label))*time.Second + time.Duration(rapid.IntRange(-1, 1).Draw(t, label+", nanoseconds"))
+	return time.Duration(rapid.IntRange(-3, 3).Draw(t, label))*time.Second +
+		time.Duration(rapid.IntRange(-1, 1).Draw(t, label+", nanoseconds"))
 }
 
 func drawPlan(t *rapid.T) keys.Plan {
-	plan := keys.Plan{SignFrom: noon.Add(drawOffset(t, "sign from")), Revoked: rapid.IntRange(0, 5).Draw(t, "revoked") == 0}
+	plan := keys.Plan{SignFrom: noon.Add(drawOffset(t, "sign from")),
+		Revoked: rapid.IntRange(0, 5).Draw(t, "revoked") == 0}
 	if rapid.Bool().Draw(t, "ends") {
 		plan.VerifyUntil = noon.Add(drawOffset(t, "verify until"))
 	}

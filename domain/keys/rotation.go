@@ -114,7 +114,8 @@ func Add(ring *Keyring, addition Addition, now time.Time) (*Keyring, error) {
 // Rotate plans a takeover: the new key signs after its wait, later than every other, and each key that has no end yet ends when nothing that
 // it signed is of use any more. Ends that were set before are never moved, and expired or revoked keys not touched. It fails with
 // a *PlanError.
-func Rotate(ring *Keyring, addition Addition, retention Retention, now time.Time) (*Keyring, error) {
+func Rotate(ring *Keyring, addition Addition, retention Retention, now time.Time) (*Keyring,
+	error) {
 	if err := addition.fits(ring); err != nil {
 		return nil, err
 	}
@@ -133,7 +134,8 @@ func Rotate(ring *Keyring, addition Addition, retention Retention, now time.Time
 		return nil, &PlanError{Problem: ProblemTooFar, ID: after}
 	}
 	signer, signs := ring.SignerAt(now)
-	if until := signer.plan.VerifyUntil; signs && !until.IsZero() && until.Before(end) && !addition.Force {
+	if until := signer.plan.VerifyUntil; signs && !until.IsZero() && until.Before(end) &&
+		!addition.Force {
 		return nil, &PlanError{Problem: ProblemSignerEnds, ID: signer.id}
 	}
 	for i, key := range all {

@@ -32,13 +32,15 @@ type issued struct {
 }
 
 func (s *service) retention() keys.Retention {
-	return keys.Retention{Lifetime: s.terms.Lifetime, RenewalGrace: s.terms.RenewalGrace, ClockSkew: s.terms.ClockSkew}
+	return keys.Retention{Lifetime: s.terms.Lifetime, RenewalGrace: s.terms.RenewalGrace,
+		ClockSkew: s.terms.ClockSkew}
 }
 
 // lastUse is the instant from which nobody has a use for the session any more: it still renews at the end of its grace on a replica
 // whose clock goes wrong as far as is allowed, with all but a second of the margin to spare.
 func (s *service) lastUse(one issued) time.Time {
-	return one.claims.ExpiresAt.Time().Add(s.terms.RenewalGrace + s.terms.ClockSkew + keys.Margin - time.Second)
+	return one.claims.ExpiresAt.Time().Add(s.terms.RenewalGrace + s.terms.ClockSkew +
+		keys.Margin - time.Second)
 }
 
 // TestRotationsLoseNoSession lets a service live through random rotations, additions and prunes, none of them forced, and issue
@@ -83,12 +85,15 @@ func TestRotationsLoseNoSession(t *testing.T) {
 // fresh draws a key that the ring does not have, with a wait that needs no force.
 func (s *service) fresh(t *rapid.T) keys.Addition {
 	s.added++
-	id := keys.ID(fmt.Sprintf("%s-%d", rapid.SampledFrom([]string{"a", "M", "z"}).Draw(t, "id"), s.added))
+	id := keys.ID(fmt.Sprintf("%s-%d", rapid.SampledFrom([]string{"a", "M", "z"}).Draw(t, "id"),
+		s.added))
 	if rapid.Bool().Draw(t, "symmetric") {
-		wait := time.Duration(rapid.SampledFrom([]int{0, 1, 600, 3600, 86400}).Draw(t, "wait")) * time.Second
+		wait := time.Duration(rapid.SampledFrom([]int{0, 1, 600, 3600, 86400}).Draw(t,
+			"wait")) * time.Second
 		return keys.Addition{Key: key(id, keys.Plan{}), SignAfter: wait}
 	}
-	wait := time.Duration(rapid.SampledFrom([]int{600, 601, 3600, 86400}).Draw(t, "wait")) * time.Second
+	wait := time.Duration(rapid.SampledFrom([]int{600, 601, 3600, 86400}).Draw(t,
+		"wait")) * time.Second
 	return keys.Addition{Key: pair(id, keys.Plan{}), SignAfter: wait}
 }
 
@@ -103,7 +108,8 @@ func (s *service) add(t *rapid.T) {
 func (s *service) rotate(t *rapid.T) {
 	addition := s.fresh(t)
 	after, err := keys.Rotate(s.ring, addition, s.retention(), s.now)
-	if refused, is := errors.AsType[*keys.PlanError](err); is && refused.Problem == keys.ProblemPending {
+	if refused, is := errors.AsType[*keys.PlanError](err); is &&
+		refused.Problem == keys.ProblemPending {
 		return
 	}
 	if err != nil {
@@ -116,7 +122,8 @@ func (s *service) rotate(t *rapid.T) {
 			if !plan.VerifyUntil.IsZero() {
 				t.Fatalf("%v is new and ends", key)
 			}
-		case !known || !before.VerifyUntil.IsZero() && before != plan || !before.SignFrom.Equal(plan.SignFrom):
+		case !known || !before.VerifyUntil.IsZero() && before != plan ||
+			!before.SignFrom.Equal(plan.SignFrom):
 			t.Fatalf("%v was moved from %v to %v", key, before, plan)
 		}
 	}
@@ -137,9 +144,11 @@ func (s *service) planOf(id keys.ID) (keys.Plan, bool) {
 func (s *service) pass(t *rapid.T) {
 	next := turns(s.ring)
 	for _, one := range s.sessions {
-		next = append(next, one.claims.ExpiresAt.Time().Add(-1), one.claims.ExpiresAt.Time(), s.lastUse(one), s.lastUse(one).Add(time.Minute))
+		next = append(next, one.claims.ExpiresAt.Time().Add(-1), one.claims.ExpiresAt.Time(),
+			s.lastUse(one), s.lastUse(one).Add(time.Minute))
 	}
-	next = append(next, s.now.Add(time.Duration(rapid.IntRange(0, 100_000_000).Draw(t, "milliseconds"))*time.Millisecond))
+	next = append(next, s.now.Add(time.Duration(rapid.IntRange(0, 100_000_000).Draw(t,
+		"milliseconds"))*time.Millisecond))
 	to := rapid.SampledFrom(next).Draw(t, "to")
 	if to.Before(s.now) {
 		return
@@ -193,16 +202,20 @@ func (s *service) check(t *rapid.T) {
 // hold: the session verifies at an instant before its end, and is a session still when it renews.
 func (s *service) hold(t *rapid.T, one issued, at time.Time) {
 	if at.Before(one.claims.ExpiresAt.Time()) {
-		if claims, err := token.Verify(one.text, s.ring, s.terms, at); err != nil || !reflect.DeepEqual(claims, one.claims) {
-			t.Fatalf("a session of %v that ends at %v does not verify at %v: %v", one.claims.KeyID, one.claims.ExpiresAt.Time(), at, err)
+		if claims, err := token.Verify(one.text, s.ring, s.terms, at); err != nil ||
+			!reflect.DeepEqual(claims, one.claims) {
+			t.Fatalf("a session of %v that ends at %v does not verify at %v: %v", one.claims.KeyID,
+				one.claims.ExpiresAt.Time(), at, err)
 		}
 		return
 	}
 	claims, err := token.Read(one.text, s.ring, s.terms, at)
 	if err != nil {
-		t.Fatalf("a session of %v that ended at %v cannot be read at %v: %v", one.claims.KeyID, one.claims.ExpiresAt.Time(), at, err)
+		t.Fatalf("a session of %v that ended at %v cannot be read at %v: %v", one.claims.KeyID,
+			one.claims.ExpiresAt.Time(), at, err)
 	}
-	if renews := claims.Renewable(at, s.terms.RenewalGrace); renews != !at.After(claims.ExpiresAt.Time().Add(s.terms.RenewalGrace)) {
+	if renews := claims.Renewable(at, s.terms.RenewalGrace); renews != !at.After(
+		claims.ExpiresAt.Time().Add(s.terms.RenewalGrace)) {
 		t.Fatalf("renews at %v: %v", at, renews)
 	}
 }

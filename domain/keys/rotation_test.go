@@ -12,11 +12,14 @@ import (
 )
 
 // retention is two hours and a minute, Margin included.
-var retention = keys.Retention{Lifetime: time.Hour, RenewalGrace: 50 * time.Minute, ClockSkew: 10 * time.Minute}
+var retention = keys.Retention{Lifetime: time.Hour, RenewalGrace: 50 * time.Minute,
+	ClockSkew: 10 * time.Minute}
 
 const life = 2*time.Hour + keys.Margin
 
-func pair(id keys.ID, plan keys.Plan) keys.Key { return keys.NewEdDSA(id, seedOf(string(id)), plan) }
+func pair(id keys.ID, plan keys.Plan) keys.Key {
+	return keys.NewEdDSA(id, seedOf(string(id)), plan)
+}
 
 func from(after time.Duration) keys.Plan { return keys.Plan{SignFrom: noon.Add(after)} }
 
@@ -83,57 +86,78 @@ func TestAdd(t *testing.T) {
 		now      time.Time
 		want     outcome
 	}{
-		"the first key signs at once": {nil, keys.Addition{Key: key("new", keys.Plan{})}, noon, planned(all{"new": from(0)})},
+		"the first key signs at once": {nil, keys.Addition{Key: key("new", keys.Plan{})}, noon,
+			planned(all{"new": from(0)})},
 		"the first key, whatever its wait": {
-			nil, keys.Addition{Key: pair("new", keys.Plan{}), SignAfter: keys.SignAfterEdDSA}, soon, planned(all{"new": from(0)}),
+			nil, keys.Addition{Key: pair("new", keys.Plan{}), SignAfter: keys.SignAfterEdDSA}, soon,
+			planned(all{"new": from(0)}),
 		},
-		"the first EdDSA key needs no force": {nil, keys.Addition{Key: pair("new", keys.Plan{})}, noon, planned(all{"new": from(0)})},
+		"the first EdDSA key needs no force": {nil, keys.Addition{Key: pair("new", keys.Plan{})},
+			noon, planned(all{"new": from(0)})},
 		"what the key had planned is nothing": {
-			nil, keys.Addition{Key: key("new", revoked(until(-5, 5)))}, noon, planned(all{"new": from(0)}),
+			nil, keys.Addition{Key: key("new", revoked(until(-5, 5)))}, noon,
+			planned(all{"new": from(0)}),
 		},
 		"a second key waits": {
-			all{"a": from(-time.Hour)}, keys.Addition{Key: key("new", revoked(until(-5, 5))), SignAfter: keys.SignAfterHS256}, noon,
+			all{"a": from(-time.Hour)}, keys.Addition{Key: key("new", revoked(until(-5, 5))),
+				SignAfter: keys.SignAfterHS256}, noon,
 			planned(all{"a": from(-time.Hour), "new": from(10 * time.Minute)}),
 		},
 		"a second key, at once": {
-			all{"a": from(-time.Hour)}, keys.Addition{Key: key("new", keys.Plan{})}, soon, planned(all{"a": from(-time.Hour), "new": from(0)}),
+			all{"a": from(-time.Hour)}, keys.Addition{Key: key("new", keys.Plan{})}, soon,
+			planned(all{"a": from(-time.Hour), "new": from(0)}),
 		},
 		"whole seconds": {
-			all{"a": from(-time.Hour)}, keys.Addition{Key: key("new", keys.Plan{}), SignAfter: 1600 * time.Millisecond}, soon,
+			all{"a": from(-time.Hour)}, keys.Addition{Key: key("new", keys.Plan{}),
+				SignAfter: 1600 * time.Millisecond}, soon,
 			planned(all{"a": from(-time.Hour), "new": from(2 * time.Second)}),
 		},
 		"every other key stays as it is": {
-			all{"a": until(-time.Hour, time.Hour), "b": revoked(from(-5)), "c": from(time.Hour), "d": until(-time.Hour, -5)},
+			all{"a": until(-time.Hour, time.Hour), "b": revoked(from(-5)), "c": from(time.Hour),
+				"d": until(-time.Hour, -5)},
 			keys.Addition{Key: key("new", keys.Plan{}), SignAfter: time.Minute}, noon,
-			planned(all{"a": until(-time.Hour, time.Hour), "b": revoked(from(-5)), "c": from(time.Hour), "d": until(-time.Hour, -5), "new": from(time.Minute)}),
+			planned(all{"a": until(-time.Hour, time.Hour), "b": revoked(from(-5)),
+				"c": from(time.Hour), "d": until(-time.Hour, -5), "new": from(time.Minute)}),
 		},
 		"EdDSA after ten minutes": {
-			all{"a": from(0)}, keys.Addition{Key: pair("new", keys.Plan{}), SignAfter: 600 * time.Second}, noon,
+			all{"a": from(0)}, keys.Addition{Key: pair("new", keys.Plan{}),
+				SignAfter: 600 * time.Second}, noon,
 			planned(all{"a": from(0), "new": from(10 * time.Minute)}),
 		},
 		"EdDSA a moment sooner": {
-			all{"a": from(0)}, keys.Addition{Key: pair("new", keys.Plan{}), SignAfter: 600*time.Second - 1}, noon, refused(keys.ProblemTooSoon, "new"),
+			all{"a": from(0)}, keys.Addition{Key: pair("new", keys.Plan{}),
+				SignAfter: 600*time.Second - 1}, noon, refused(keys.ProblemTooSoon, "new"),
 		},
 		"EdDSA at once, forced": {
-			all{"a": from(0)}, keys.Addition{Key: pair("new", keys.Plan{}), Force: true}, noon, planned(all{"a": from(0), "new": from(0)}),
+			all{"a": from(0)}, keys.Addition{Key: pair("new", keys.Plan{}), Force: true}, noon,
+			planned(all{"a": from(0), "new": from(0)}),
 		},
 		"at the instant of keys with greater ids, which would sign in its place": {
-			all{"x": from(0), "y": {SignFrom: noon.Add(time.Second)}}, keys.Addition{Key: keys.NewHS256("new", []byte("other"), keys.Plan{})}, noon,
-			planned(all{"x": from(0), "y": {SignFrom: noon.Add(time.Second)}, "new": {SignFrom: noon.Add(2 * time.Second)}}),
+			all{"x": from(0), "y": {SignFrom: noon.Add(time.Second)}},
+			keys.Addition{Key: keys.NewHS256("new", []byte("other"), keys.Plan{})}, noon,
+			planned(all{"x": from(0), "y": {SignFrom: noon.Add(time.Second)},
+				"new": {SignFrom: noon.Add(2 * time.Second)}}),
 		},
 		"an id that is there": {
-			all{"a": from(0), "new": from(0)}, keys.Addition{Key: keys.NewHS256("new", []byte("other"), keys.Plan{}), Force: true}, noon,
+			all{"a": from(0), "new": from(0)},
+			keys.Addition{Key: keys.NewHS256("new", []byte("other"), keys.Plan{}), Force: true},
+			noon,
 			refused(keys.ProblemSameID, "new"),
 		},
 		"an id that is there, revoked": {
-			all{"a": from(0), "new": revoked(from(0))}, keys.Addition{Key: pair("new", keys.Plan{}), Force: true}, noon, refused(keys.ProblemSameID, "new"),
+			all{"a": from(0), "new": revoked(from(0))},
+			keys.Addition{Key: pair("new", keys.Plan{}), Force: true}, noon,
+			refused(keys.ProblemSameID, "new"),
 		},
 		"a secret that is there": {
-			all{"a": from(0), "b": from(0)}, keys.Addition{Key: keys.NewHS256("new", key("b", keys.Plan{}).Secret(), keys.Plan{}), Force: true}, noon,
+			all{"a": from(0), "b": from(0)}, keys.Addition{Key: keys.NewHS256("new",
+				key("b", keys.Plan{}).Secret(), keys.Plan{}), Force: true}, noon,
 			refused(keys.ProblemSameMaterial, "b"),
 		},
 		"a secret that is there, expired": {
-			all{"a": from(0), "b": until(-5, -4)}, keys.Addition{Key: keys.NewHS256("new", key("b", keys.Plan{}).Secret(), keys.Plan{})}, noon,
+			all{"a": from(0), "b": until(-5, -4)},
+			keys.Addition{Key: keys.NewHS256("new", key("b", keys.Plan{}).Secret(), keys.Plan{})},
+			noon,
 			refused(keys.ProblemSameMaterial, "b"),
 		},
 	} {
@@ -169,8 +193,10 @@ func TestMaterialEntersOnce(t *testing.T) {
 		assert.Equal(t, refused(keys.ProblemSameMaterial, "ed"), outcomeOf(t, rotated, err), name)
 	}
 	fromSecret := keys.NewEdDSA("new", secretOf("x"), keys.Plan{})
-	_, err := keys.Add(ring(t, keys.NewHS256("hs", secretOf("x"), keys.Plan{})), keys.Addition{Key: fromSecret, Force: true}, noon)
-	assert.Equal(t, &keys.PlanError{Problem: keys.ProblemSameMaterial, ID: "hs"}, err, "a secret as a seed")
+	_, err := keys.Add(ring(t, keys.NewHS256("hs", secretOf("x"), keys.Plan{})),
+		keys.Addition{Key: fromSecret, Force: true}, noon)
+	assert.Equal(t, &keys.PlanError{Problem: keys.ProblemSameMaterial, ID: "hs"}, err,
+		"a secret as a seed")
 }
 
 func TestRotate(t *testing.T) {
@@ -187,93 +213,122 @@ func TestRotate(t *testing.T) {
 		want     outcome
 	}{
 		"the signer ends when its last session is of no use": {
-			all{"a": from(-time.Hour)}, fresh, noon, planned(all{"a": until(-time.Hour, tenth+life), "new": from(tenth)}),
+			all{"a": from(-time.Hour)}, fresh, noon,
+			planned(all{"a": until(-time.Hour, tenth+life), "new": from(tenth)}),
 		},
 		"so does every key without an end": {
 			all{"a": from(-time.Hour), "b": from(-2 * time.Hour)}, fresh, noon,
-			planned(all{"a": until(-time.Hour, tenth+life), "b": until(-2*time.Hour, tenth+life), "new": from(tenth)}),
+			planned(all{"a": until(-time.Hour, tenth+life), "b": until(-2*time.Hour, tenth+life),
+				"new": from(tenth)}),
 		},
 		"an end is not moved, be it sooner or later": {
-			all{"a": from(-time.Hour), "b": until(-2*time.Hour, 1), "c": until(-2*time.Hour, 1000*time.Hour)}, fresh, noon,
-			planned(all{"a": until(-time.Hour, tenth+life), "b": until(-2*time.Hour, 1), "c": until(-2*time.Hour, 1000*time.Hour), "new": from(tenth)}),
+			all{"a": from(-time.Hour), "b": until(-2*time.Hour, 1),
+				"c": until(-2*time.Hour, 1000*time.Hour)}, fresh, noon,
+			planned(all{"a": until(-time.Hour, tenth+life), "b": until(-2*time.Hour, 1),
+				"c": until(-2*time.Hour, 1000*time.Hour), "new": from(tenth)}),
 		},
 		"expired and revoked keys are not touched": {
-			all{"a": from(-time.Hour), "b": revoked(from(-2 * time.Hour)), "c": until(-2*time.Hour, 0), "d": revoked(until(-2*time.Hour, time.Hour))}, fresh, noon,
+			all{"a": from(-time.Hour), "b": revoked(from(-2 * time.Hour)),
+				"c": until(-2*time.Hour, 0), "d": revoked(until(-2*time.Hour, time.Hour))}, fresh,
+			noon,
 			planned(all{
-				"a": until(-time.Hour, tenth+life), "b": revoked(from(-2 * time.Hour)), "c": until(-2*time.Hour, 0), "d": revoked(until(-2*time.Hour, time.Hour)),
+				"a": until(-time.Hour, tenth+life), "b": revoked(from(-2 * time.Hour)),
+				"c": until(-2*time.Hour, 0), "d": revoked(until(-2*time.Hour, time.Hour)),
 				"new": from(tenth),
 			}),
 		},
-		"at once": {all{"a": from(-time.Hour)}, atOnce, noon, planned(all{"a": until(-time.Hour, life), "new": from(0)})},
+		"at once": {all{"a": from(-time.Hour)}, atOnce, noon,
+			planned(all{"a": until(-time.Hour, life), "new": from(0)})},
 		"at once, within a second": {
-			all{"a": from(-time.Hour)}, atOnce, noon.Add(999 * time.Millisecond), planned(all{"a": until(-time.Hour, life), "new": from(0)}),
+			all{"a": from(-time.Hour)}, atOnce, noon.Add(999 * time.Millisecond),
+			planned(all{"a": until(-time.Hour, life), "new": from(0)}),
 		},
 		"in another zone": {
-			all{"a": from(-time.Hour)}, fresh, noon.In(time.FixedZone("", 3600)), planned(all{"a": until(-time.Hour, tenth+life), "new": from(tenth)}),
+			all{"a": from(-time.Hour)}, fresh, noon.In(time.FixedZone("", 3600)),
+			planned(all{"a": until(-time.Hour, tenth+life), "new": from(tenth)}),
 		},
 		"later than a key of this second": {
-			all{"a": from(0)}, atOnce, noon, planned(all{"a": until(0, time.Second+life), "new": from(time.Second)}),
+			all{"a": from(0)}, atOnce, noon, planned(all{"a": until(0, time.Second+life),
+				"new": from(time.Second)}),
 		},
 		"later than a key of a fraction": {
 			all{"a": from(500 * time.Millisecond)}, atOnce, noon.Add(600 * time.Millisecond),
-			planned(all{"a": until(500*time.Millisecond, time.Second+life), "new": from(time.Second)}),
+			planned(all{"a": until(500*time.Millisecond, time.Second+life),
+				"new": from(time.Second)}),
 		},
 		"later than every other, revoked or not": {
 			all{"a": from(-time.Hour), "b": revoked(from(time.Hour))}, fresh, noon,
-			planned(all{"a": until(-time.Hour, time.Hour+time.Second+life), "b": revoked(from(time.Hour)), "new": from(time.Hour + time.Second)}),
+			planned(all{"a": until(-time.Hour, time.Hour+time.Second+life),
+				"b": revoked(from(time.Hour)), "new": from(time.Hour + time.Second)}),
 		},
 		"a key is pending": {
-			all{"a": from(-time.Hour), "b": from(1)}, fresh, noon, refused(keys.ProblemPending, "b"),
+			all{"a": from(-time.Hour), "b": from(1)}, fresh, noon,
+			refused(keys.ProblemPending, "b"),
 		},
 		"a key is pending that will end": {
-			all{"a": from(-time.Hour), "b": until(1, 5)}, fresh, noon, refused(keys.ProblemPending, "b"),
+			all{"a": from(-time.Hour), "b": until(1, 5)}, fresh, noon,
+			refused(keys.ProblemPending, "b"),
 		},
 		"a key was pending until now": {
 			all{"a": until(-time.Hour, time.Hour), "b": from(0)}, fresh, noon,
-			planned(all{"a": until(-time.Hour, time.Hour), "b": until(0, tenth+life), "new": from(tenth)}),
+			planned(all{"a": until(-time.Hour, time.Hour), "b": until(0, tenth+life),
+				"new": from(tenth)}),
 		},
 		"a key is pending, forced: it is retired too": {
 			all{"a": from(-time.Hour), "b": from(time.Minute)}, forced, noon,
-			planned(all{"a": until(-time.Hour, tenth+life), "b": until(time.Minute, tenth+life), "new": from(tenth)}),
+			planned(all{"a": until(-time.Hour, tenth+life), "b": until(time.Minute, tenth+life),
+				"new": from(tenth)}),
 		},
 		"a key is pending beyond the takeover, forced": {
 			all{"a": from(-time.Hour), "b": from(time.Hour)}, forced, noon,
-			planned(all{"a": until(-time.Hour, time.Hour+time.Second+life), "b": until(time.Hour, time.Hour+time.Second+life), "new": from(time.Hour + time.Second)}),
+			planned(all{"a": until(-time.Hour, time.Hour+time.Second+life),
+				"b":   until(time.Hour, time.Hour+time.Second+life),
+				"new": from(time.Hour + time.Second)}),
 		},
 		"a pending one that was revoked does not hinder": {
 			all{"a": from(-time.Hour), "b": revoked(from(time.Minute))}, fresh, noon,
-			planned(all{"a": until(-time.Hour, tenth+life), "b": revoked(from(time.Minute)), "new": from(tenth)}),
+			planned(all{"a": until(-time.Hour, tenth+life), "b": revoked(from(time.Minute)),
+				"new": from(tenth)}),
 		},
 		"the signer ends a moment too soon": {
-			all{"a": until(-time.Hour, tenth+life-1)}, fresh, noon, refused(keys.ProblemSignerEnds, "a"),
+			all{"a": until(-time.Hour, tenth+life-1)}, fresh, noon,
+			refused(keys.ProblemSignerEnds, "a"),
 		},
 		"the signer ends just then": {
-			all{"a": until(-time.Hour, tenth+life)}, fresh, noon, planned(all{"a": until(-time.Hour, tenth+life), "new": from(tenth)}),
+			all{"a": until(-time.Hour, tenth+life)}, fresh, noon,
+			planned(all{"a": until(-time.Hour, tenth+life), "new": from(tenth)}),
 		},
 		"the signer ends too soon, forced": {
 			all{"a": until(-time.Hour, 5), "b": from(-2 * time.Hour)}, forced, noon,
-			planned(all{"a": until(-time.Hour, 5), "b": until(-2*time.Hour, tenth+life), "new": from(tenth)}),
+			planned(all{"a": until(-time.Hour, 5), "b": until(-2*time.Hour, tenth+life),
+				"new": from(tenth)}),
 		},
 		"nobody signs": {
 			all{"a": until(-time.Hour, 0), "b": revoked(from(-time.Hour))}, fresh, noon,
-			planned(all{"a": until(-time.Hour, 0), "b": revoked(from(-time.Hour)), "new": from(tenth)}),
+			planned(all{"a": until(-time.Hour, 0), "b": revoked(from(-time.Hour)),
+				"new": from(tenth)}),
 		},
 		"EdDSA takes over from HS256": {
-			all{"a": from(-time.Hour)}, keys.Addition{Key: pair("new", keys.Plan{}), SignAfter: keys.SignAfterEdDSA}, noon,
+			all{"a": from(-time.Hour)}, keys.Addition{Key: pair("new", keys.Plan{}),
+				SignAfter: keys.SignAfterEdDSA}, noon,
 			planned(all{"a": until(-time.Hour, 24*time.Hour+life), "new": from(24 * time.Hour)}),
 		},
 		"EdDSA too soon": {
-			all{"a": from(-time.Hour)}, keys.Addition{Key: pair("new", keys.Plan{}), SignAfter: 599 * time.Second}, noon, refused(keys.ProblemTooSoon, "new"),
+			all{"a": from(-time.Hour)}, keys.Addition{Key: pair("new", keys.Plan{}),
+				SignAfter: 599 * time.Second}, noon, refused(keys.ProblemTooSoon, "new"),
 		},
 		"EdDSA too soon, forced": {
-			all{"a": from(-time.Hour)}, keys.Addition{Key: pair("new", keys.Plan{}), Force: true}, noon,
+			all{"a": from(-time.Hour)}, keys.Addition{Key: pair("new", keys.Plan{}), Force: true},
+			noon,
 			planned(all{"a": until(-time.Hour, life), "new": from(0)}),
 		},
 		"an id that is there, forced": {
-			all{"a": from(-time.Hour), "new": until(-3, -2)}, forced, noon, refused(keys.ProblemSameID, "new"),
+			all{"a": from(-time.Hour), "new": until(-3, -2)}, forced, noon,
+			refused(keys.ProblemSameID, "new"),
 		},
 		"beyond what can be written": {
-			all{"a": from(-time.Hour), "b": revoked(keys.Plan{SignFrom: time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC)})}, forced, noon,
+			all{"a": from(-time.Hour), "b": revoked(
+				keys.Plan{SignFrom: time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC)})}, forced, noon,
 			refused(keys.ProblemTooFar, "b"),
 		},
 	} {
@@ -300,37 +355,51 @@ func TestRevoke(t *testing.T) {
 		want   outcome
 	}{
 		"the signer, with another to sign": {
-			all{"a": from(-2), "b": from(-1)}, "b", false, planned(all{"a": from(-2), "b": revoked(from(-1))}),
+			all{"a": from(-2), "b": from(-1)}, "b", false,
+			planned(all{"a": from(-2), "b": revoked(from(-1))}),
 		},
 		"the signer, with one that waits": {
-			all{"a": from(-1), "b": from(time.Hour)}, "a", false, planned(all{"a": revoked(from(-1)), "b": from(time.Hour)}),
+			all{"a": from(-1), "b": from(time.Hour)}, "a", false,
+			planned(all{"a": revoked(from(-1)), "b": from(time.Hour)}),
 		},
 		"one that waits": {
-			all{"a": from(-1), "b": from(time.Hour)}, "b", false, planned(all{"a": from(-1), "b": revoked(from(time.Hour))}),
+			all{"a": from(-1), "b": from(time.Hour)}, "b", false,
+			planned(all{"a": from(-1), "b": revoked(from(time.Hour))}),
 		},
 		"one that has ended keeps its end": {
-			all{"a": from(-1), "b": until(-5, -4)}, "b", false, planned(all{"a": from(-1), "b": revoked(until(-5, -4))}),
+			all{"a": from(-1), "b": until(-5, -4)}, "b", false,
+			planned(all{"a": from(-1), "b": revoked(until(-5, -4))}),
 		},
 		"one that is revoked": {
-			all{"a": from(-1), "b": revoked(from(-5))}, "b", false, planned(all{"a": from(-1), "b": revoked(from(-5))}),
+			all{"a": from(-1), "b": revoked(from(-5))}, "b", false,
+			planned(all{"a": from(-1), "b": revoked(from(-5))}),
 		},
-		"the only key":         {all{"a": from(-1)}, "a", false, refused(keys.ProblemNoSigner, "a")},
-		"the only key, forced": {all{"a": from(-1)}, "a", true, planned(all{"a": revoked(from(-1))})},
+		"the only key": {all{"a": from(-1)}, "a", false,
+			refused(keys.ProblemNoSigner, "a")},
+		"the only key, forced": {all{"a": from(-1)}, "a", true,
+			planned(all{"a": revoked(from(-1))})},
 		"the last that can sign": {
-			all{"a": from(-1), "b": revoked(from(-2)), "c": until(-5, 0), "d": revoked(from(time.Hour))}, "a", false, refused(keys.ProblemNoSigner, "a"),
+			all{"a": from(-1), "b": revoked(from(-2)), "c": until(-5, 0),
+				"d": revoked(from(time.Hour))}, "a", false, refused(keys.ProblemNoSigner, "a"),
 		},
 		"the last that can sign waits": {
-			all{"a": from(time.Hour), "b": revoked(from(-2))}, "a", false, refused(keys.ProblemNoSigner, "a"),
+			all{"a": from(time.Hour), "b": revoked(from(-2))}, "a", false,
+			refused(keys.ProblemNoSigner, "a"),
 		},
 		"the last that can sign, forced": {
-			all{"a": from(-1), "b": revoked(from(-2))}, "a", true, planned(all{"a": revoked(from(-1)), "b": revoked(from(-2))}),
+			all{"a": from(-1), "b": revoked(from(-2))}, "a", true,
+			planned(all{"a": revoked(from(-1)), "b": revoked(from(-2))}),
 		},
 		"a key that cannot sign, where none can": {
-			all{"a": until(-5, 0), "b": until(-5, -1)}, "a", false, planned(all{"a": revoked(until(-5, 0)), "b": until(-5, -1)}),
+			all{"a": until(-5, 0), "b": until(-5, -1)}, "a", false,
+			planned(all{"a": revoked(until(-5, 0)), "b": until(-5, -1)}),
 		},
-		"an id that is unknown":         {all{"a": from(-1)}, "b", false, refused(keys.ProblemUnknownID, "b")},
-		"an id that is unknown, forced": {all{"a": from(-1)}, "b", true, refused(keys.ProblemUnknownID, "b")},
-		"an id in another case":         {all{"a": from(-1)}, "A", true, refused(keys.ProblemUnknownID, "A")},
+		"an id that is unknown": {all{"a": from(-1)}, "b", false,
+			refused(keys.ProblemUnknownID, "b")},
+		"an id that is unknown, forced": {all{"a": from(-1)}, "b", true,
+			refused(keys.ProblemUnknownID, "b")},
+		"an id in another case": {all{"a": from(-1)}, "A", true,
+			refused(keys.ProblemUnknownID, "A")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := ringOf(t, c.before)
@@ -352,16 +421,26 @@ func TestPrune(t *testing.T) {
 		want   outcome
 		out    []keys.ID
 	}{
-		"nothing":                   {all{"a": from(-1), "b": from(time.Hour)}, planned(all{"a": from(-1), "b": from(time.Hour)}), nil},
-		"expired":                   {all{"a": from(-1), "b": until(-5, -1)}, planned(all{"a": from(-1)}), []keys.ID{"b"}},
-		"expired at this instant":   {all{"a": from(-1), "b": until(-5, 0)}, planned(all{"a": from(-1)}), []keys.ID{"b"}},
-		"expires in a nanosecond":   {all{"a": from(-1), "b": until(-5, 1)}, planned(all{"a": from(-1), "b": until(-5, 1)}), nil},
-		"revoked":                   {all{"a": from(-1), "b": revoked(from(-5))}, planned(all{"a": from(-1)}), []keys.ID{"b"}},
-		"revoked while it waited":   {all{"a": from(-1), "b": revoked(from(time.Hour))}, planned(all{"a": from(-1)}), []keys.ID{"b"}},
-		"all of both, in order":     {all{"a": from(-1), "d": revoked(from(-5)), "c": until(-4, 0), "b": revoked(until(-6, -5))}, planned(all{"a": from(-1)}), []keys.ID{"b", "d", "c"}},
-		"one that waits is kept":    {all{"a": from(time.Hour), "b": until(-5, 0)}, planned(all{"a": from(time.Hour)}), []keys.ID{"b"}},
-		"none would be left":        {all{"a": revoked(from(-1)), "b": until(-5, 0)}, refused(keys.ProblemNoSigner, ""), nil},
-		"the only one, and revoked": {all{"a": revoked(from(-1))}, refused(keys.ProblemNoSigner, ""), nil},
+		"nothing": {all{"a": from(-1), "b": from(time.Hour)},
+			planned(all{"a": from(-1), "b": from(time.Hour)}), nil},
+		"expired": {all{"a": from(-1), "b": until(-5, -1)},
+			planned(all{"a": from(-1)}), []keys.ID{"b"}},
+		"expired at this instant": {all{"a": from(-1), "b": until(-5, 0)},
+			planned(all{"a": from(-1)}), []keys.ID{"b"}},
+		"expires in a nanosecond": {all{"a": from(-1), "b": until(-5, 1)},
+			planned(all{"a": from(-1), "b": until(-5, 1)}), nil},
+		"revoked": {all{"a": from(-1), "b": revoked(from(-5))},
+			planned(all{"a": from(-1)}), []keys.ID{"b"}},
+		"revoked while it waited": {all{"a": from(-1), "b": revoked(from(time.Hour))},
+			planned(all{"a": from(-1)}), []keys.ID{"b"}},
+		"all of both, in order": {all{"a": from(-1), "d": revoked(from(-5)), "c": until(-4, 0),
+			"b": revoked(until(-6, -5))}, planned(all{"a": from(-1)}), []keys.ID{"b", "d", "c"}},
+		"one that waits is kept": {all{"a": from(time.Hour), "b": until(-5, 0)},
+			planned(all{"a": from(time.Hour)}), []keys.ID{"b"}},
+		"none would be left": {all{"a": revoked(from(-1)), "b": until(-5, 0)},
+			refused(keys.ProblemNoSigner, ""), nil},
+		"the only one, and revoked": {all{"a": revoked(from(-1))},
+			refused(keys.ProblemNoSigner, ""), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := ringOf(t, c.before)

@@ -13,7 +13,8 @@ import (
 
 func TestSchedule(t *testing.T) {
 	made := ring(t,
-		key("a", until(-time.Hour, 3*time.Hour)), key("b", until(time.Hour, 2*time.Hour)), key("c", from(2*time.Hour)),
+		key("a", until(-time.Hour, 3*time.Hour)), key("b", until(time.Hour, 2*time.Hour)),
+		key("c", from(2*time.Hour)),
 		key("out", revoked(until(time.Hour, 3*time.Hour))), key("over", until(-time.Hour, 0)),
 	)
 	at := func(hours time.Duration, id keys.ID, state keys.State) keys.Change {
@@ -58,7 +59,8 @@ func TestScheduleTellsEveryChange(t *testing.T) {
 			}
 			for _, key := range made.Keys() {
 				if state := made.StateAt(key, at); !at.Before(now) && told[key.ID()] != state {
-					t.Fatalf("%v is %v at %v, and was said to be %v", key, state, at, told[key.ID()])
+					t.Fatalf("%v is %v at %v, and was said to be %v", key, state, at,
+						told[key.ID()])
 				}
 			}
 		}

@@ -16,8 +16,10 @@ import (
 // seeds are private parts of some of Project Wycheproof's keys, which come with the public part alone: of RFC 8032 §7.1, and of the key
 // that most of the cases are about.
 var seeds = []string{
-	"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
-	"c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7", "f5e5767cf153319517630f226876b86c8160cc583bc013744c6bf255f5cc0ee5",
+	"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+	"4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+	"c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+	"f5e5767cf153319517630f226876b86c8160cc583bc013744c6bf255f5cc0ee5",
 	"add4bb8103785baf9ac534258e8aaf65f5f1adb5ef5f3df19bb80ab989c4d64b",
 }
 
@@ -53,7 +55,8 @@ func TestWycheproofEd25519(t *testing.T) {
 			})
 		}
 	}
-	assert.Equal(t, [3]int{88, 63, 13}, [3]int{verified, refused, signed}, "verified, refused, signed")
+	assert.Equal(t, [3]int{88, 63, 13}, [3]int{verified, refused, signed},
+		"verified, refused, signed")
 }
 
 // TestWycheproofHMAC has every case verified and signed. The profile takes whole tags alone (token.md, check 4): the cases of half a tag

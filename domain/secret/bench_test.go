@@ -30,9 +30,10 @@ func hostile() map[string]string {
 		"runs":        pick(strings.Fields("abcd qwer 4321 fdsa vbnm")),
 		"hex":         pick(strings.Fields("0 1 a")),
 		"words alone": pick(strings.Fields("it-is-a- my-of-to- go.to.us. we.me.it.")),
-		"base64":      pick(strings.Split("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "")),
-		"other":       pick(strings.Split("é ж 中 🙂 - 1 a", "")),
-		"bad":         pick([]string{"\xff", "\xc3", "\x80"}),
+		"base64": pick(
+			strings.Split("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "")),
+		"other": pick(strings.Split("é ж 中 🙂 - 1 a", "")),
+		"bad":   pick([]string{"\xff", "\xc3", "\x80"}),
 	}
 }
 

@@ -95,7 +95,8 @@ func take(places []place, from, to, least int) int {
 		if p.pattern == 0 && p.words == 0 {
 			continue
 		}
-		if n := min(int(p.pattern), to-i); n >= least && (n > longest || n == longest && patternBits < cost) {
+		if n := min(int(p.pattern), to-i); n >= least &&
+			(n > longest || n == longest && patternBits < cost) {
 			at, longest, cost = i, n, patternBits
 		}
 		if n := p.longestWord(to - i); n > longest {

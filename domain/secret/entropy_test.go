@@ -126,7 +126,8 @@ func TestEstimate(t *testing.T) {
 }
 
 func TestRuns(t *testing.T) {
-	for _, row := range []string{"abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm"} {
+	for _, row := range []string{"abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop",
+		"asdfghjkl", "zxcvbnm"} {
 		back := []rune(row)
 		slices.Reverse(back)
 		for _, run := range []string{row, string(back)} {
@@ -147,8 +148,9 @@ func TestEstimateAgainstModel(t *testing.T) {
 		}
 		list[len(word)][word] = true
 	}
-	pieces := strings.Fields("zoo Zebra token my it a abc qwer qwerty 1234 90 0987 zyxw lkjh zxcvb p@$$w0rd t0k3n k3y base64 " +
-		"- . -- $ @ _ é ж 7 42 e5 kq vj x zoone default abcdef useful ss aaaa abab the then therest st1ng")
+	pieces := strings.Fields(
+		"zoo Zebra token my it a abc qwer qwerty 1234 90 0987 zyxw lkjh zxcvb p@$$w0rd t0k3n k3y base64 " +
+			"- . -- $ @ _ é ж 7 42 e5 kq vj x zoone default abcdef useful ss aaaa abab the then therest st1ng")
 	hexPieces := strings.Fields("0 1 7 a b e - f0 01234567 9876 543210 deadbeef cafe 00000")
 	random := rand.New(rand.NewPCG(7, 11))
 	for range 4000 {
@@ -161,7 +163,8 @@ func TestEstimateAgainstModel(t *testing.T) {
 			b.WriteString(from[random.IntN(len(from))])
 		}
 		text := b.String()
-		if want, got := model(text, list), estimate(fold(text)); !assert.InDelta(t, want, got, 1e-9, text) {
+		if want, got := model(text, list), estimate(fold(text)); !assert.InDelta(t, want, got, 1e-9,
+			text) {
 			return
 		}
 	}
@@ -191,7 +194,8 @@ func model(text string, list map[int]map[string]bool) float64 {
 		each = math.Log2(float64(sum))
 	}
 	inWord := func(r rune) bool { return !strings.ContainsRune("-.$@_", r) }
-	spellings := strings.NewReplacer("0", "o", "1", "l", "3", "e", "4", "a", "5", "s", "7", "t", "@", "a", "$", "s")
+	spellings := strings.NewReplacer("0", "o", "1", "l", "3", "e", "4", "a", "5", "s", "7", "t",
+		"@", "a", "$", "s")
 	// cost is what the stretch counts, or 0 where it is nothing to find.
 	cost := func(i, j int) int {
 		stretch := string(rs[i:j])
@@ -201,7 +205,8 @@ func model(text string, list map[int]map[string]bool) float64 {
 					return 5
 				}
 			}
-			for _, row := range []string{"abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm"} {
+			for _, row := range []string{"abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop",
+				"asdfghjkl", "zxcvbnm"} {
 				var back strings.Builder
 				for k := len(row) - 1; k >= 0; k-- {
 					back.WriteByte(row[k])

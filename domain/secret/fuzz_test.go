@@ -11,9 +11,11 @@ import (
 
 func FuzzAssess(f *testing.F) {
 	for _, seed := range []string{
-		"", " ", "-", "=", "\xff", "\u212A", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", strong, "  " + strong + "\n", published,
+		"", " ", "-", "=", "\xff", "\u212A", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", strong,
+		"  " + strong + "\n", published,
 		"00000000-0000-4000-8000-000000000001", "S3cr3t-P@$$w0rd-Ch4ng3m3-S3cr3t-P@$$w0rd",
-		"cGxlYXNlLWNoYW5nZS10aGlzLXNpZ25pbmctc2VjcmV0", "6368616E67656D656368616E67656D656368616E67656D65",
+		"cGxlYXNlLWNoYW5nZS10aGlzLXNpZ25pbmctc2VjcmV0",
+		"6368616E67656D656368616E67656D656368616E67656D65",
 		"qwertyuiop0123456789", "é.myé", "\u0085\x85",
 	} {
 		f.Add(seed)
@@ -22,14 +24,17 @@ func FuzzAssess(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		found := policy.Assess(text)
 		assert.Equal(t, found, policy.Assess(text), "the same text, the same findings")
-		assert.Equal(t, found, policy.Assess(secret.Trim(text)), "white space at the ends changes nothing")
-		for _, found := range [][]secret.Finding{found, policy.AssessBytes([]byte(text)), policy.AssessSeed([]byte(text))} {
+		assert.Equal(t, found, policy.Assess(secret.Trim(text)),
+			"white space at the ends changes nothing")
+		for _, found := range [][]secret.Finding{found, policy.AssessBytes([]byte(text)),
+			policy.AssessSeed([]byte(text))} {
 			assert.True(t, slices.IsSortedFunc(found, inOrder), "in order")
 			assert.Len(t, slices.Compact(slices.Clone(found)), len(found), "each finding once")
 		}
 		for _, f := range found {
 			if f.Decoded {
-				assert.Contains(t, []secret.Rule{secret.RulePlaceholder, secret.RuleEntropy, secret.RulePublished}, f.Rule)
+				assert.Contains(t, []secret.Rule{secret.RulePlaceholder, secret.RuleEntropy,
+					secret.RulePublished}, f.Rule)
 			}
 		}
 	})

@@ -21,17 +21,27 @@ func TestMillionRandomSecrets(t *testing.T) {
 		name string
 		make func(random *rand.ChaCha8) string
 	}{
-		{"32 hex digits", func(random *rand.ChaCha8) string { return hex.EncodeToString(draw(random, 16)) }},
+		{"32 hex digits", func(random *rand.ChaCha8) string {
+			return hex.EncodeToString(draw(random, 16))
+		}},
 		{"UUID v4", func(random *rand.ChaCha8) string {
 			b := draw(random, 16)
 			b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // RFC 9562, section 5.4
 			h := hex.EncodeToString(b)
 			return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 		}},
-		{"32 bytes in hex", func(random *rand.ChaCha8) string { return hex.EncodeToString(draw(random, 32)) }},
-		{"32 bytes in base64", func(random *rand.ChaCha8) string { return base64.StdEncoding.EncodeToString(draw(random, 32)) }},
-		{"32 bytes in base64url", func(random *rand.ChaCha8) string { return base64.RawURLEncoding.EncodeToString(draw(random, 32)) }},
-		{"24 bytes in base64", func(random *rand.ChaCha8) string { return base64.StdEncoding.EncodeToString(draw(random, 24)) }},
+		{"32 bytes in hex", func(random *rand.ChaCha8) string {
+			return hex.EncodeToString(draw(random, 32))
+		}},
+		{"32 bytes in base64", func(random *rand.ChaCha8) string {
+			return base64.StdEncoding.EncodeToString(draw(random, 32))
+		}},
+		{"32 bytes in base64url", func(random *rand.ChaCha8) string {
+			return base64.RawURLEncoding.EncodeToString(draw(random, 32))
+		}},
+		{"24 bytes in base64", func(random *rand.ChaCha8) string {
+			return base64.StdEncoding.EncodeToString(draw(random, 24))
+		}},
 		{"40 letters and digits", func(random *rand.ChaCha8) string {
 			b, even := make([]byte, 40), rand.New(random)
 			for i := range b {

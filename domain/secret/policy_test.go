@@ -102,7 +102,8 @@ func TestVariety(t *testing.T) {
 		{"6 far on", strings.Repeat("k", 50) + "qzwjx", "entropy"},
 		{"5 signs of many bytes", strings.Repeat("🙂жé中-", 8), "variety entropy"},
 		{"6 signs of many bytes", strings.Repeat("🙂жé中-ö", 8), "entropy"},
-		{"many bad bytes are one character", strings.Repeat("\xff\xfe\xfd\xfc\xfb\xfa", 8), "variety entropy"},
+		{"many bad bytes are one character", strings.Repeat("\xff\xfe\xfd\xfc\xfb\xfa", 8),
+			"variety entropy"},
 	})
 }
 
@@ -112,7 +113,8 @@ func TestPlaceholder(t *testing.T) {
 	const filler = "abandon zebra token monkey silver oxygen guitar velvet walnut pepper rocket shadow "
 	assess(t, []textCase{
 		{"words", filler + "zone", "placeholder"},
-		{"words in any case and with any signs", strings.ToUpper(filler) + "__«Zone»!!", "placeholder"},
+		{"words in any case and with any signs", strings.ToUpper(filler) + "__«Zone»!!",
+			"placeholder"},
 		{"words and digits", filler + "20251", "placeholder"},
 		{"words side by side", strings.ReplaceAll(filler, " ", "") + "zonezoo9", "placeholder"},
 		{"a listed word with digits", filler + "base64hs256x509", "placeholder"},
@@ -130,9 +132,12 @@ func TestPlaceholder(t *testing.T) {
 		{"an accented letter is a letter", filler + "zóne", ""},
 		{"the longest word first would miss it", filler + "tokensecure", "placeholder"}, // tokens, ecure
 		{"spelled with digits it is no listed word", filler + "p4ssw0rd", ""},
-		{"letters alone and digits, but no word", "q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 x 2 v 9", ""},
-		{"the same with one word", "q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 x 2 v 9 zoo", "placeholder"},
-		{"the same with a word that is also a letter and digits", "x 509 q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 v 9", "placeholder"},
+		{"letters alone and digits, but no word",
+			"q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 x 2 v 9", ""},
+		{"the same with one word",
+			"q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 x 2 v 9 zoo", "placeholder"},
+		{"the same with a word that is also a letter and digits",
+			"x 509 q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 v 9", "placeholder"},
 		{"digits alone have no word", "31415.92653589.7932384626.43383279", ""},
 		{"hex is left to the estimate", "decade-face-7193620485-fade-feed-add", ""},
 		{"so is hex in upper case", "DECADE-FACE-7193620485-FADE-FEED-ADD", ""},
@@ -158,13 +163,19 @@ func TestEntropy(t *testing.T) {
 
 func TestPublished(t *testing.T) {
 	assess(t, []textCase{
-		{"jwt.io, HS256", "a-string-secret-at-least-256-bits-long", "placeholder entropy published"},
-		{"jwt.io, HS384", "a-valid-string-secret-that-is-at-least-384-bits-long", "placeholder published"},
+		{"jwt.io, HS256", "a-string-secret-at-least-256-bits-long",
+			"placeholder entropy published"},
+		{"jwt.io, HS384", "a-valid-string-secret-that-is-at-least-384-bits-long",
+			"placeholder published"},
 		{"jwt.io, HS512", published, "published"},
-		{"Supabase", "super-secret-jwt-token-with-at-least-32-characters-long", "placeholder entropy published"},
-		{"RFC 7515's key in base64url", "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow", "published"},
-		{"SHA-256 of nothing", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "published"},
-		{"the same in upper case", "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", "published"},
+		{"Supabase", "super-secret-jwt-token-with-at-least-32-characters-long",
+			"placeholder entropy published"},
+		{"RFC 7515's key in base64url",
+			"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow", "published"},
+		{"SHA-256 of nothing", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+			"published"},
+		{"the same in upper case",
+			"E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", "published"},
 		{"trimmed", "\u2003" + published + "\n", "published"},
 		{"case is kept", "A" + published[1:], ""},
 		{"not quite", published + "er", ""},
@@ -183,7 +194,8 @@ func TestDeniedByTheOperator(t *testing.T) {
 		assert.Empty(t, policy.Assess("X"+strong[1:]))
 	})
 	t.Run("an entry as what a secret decodes to", func(t *testing.T) {
-		assert.Equal(t, "decoded:published", words(policy.Assess(hex.EncodeToString([]byte(strong)))))
+		assert.Equal(t, "decoded:published", words(
+			policy.Assess(hex.EncodeToString([]byte(strong)))))
 	})
 	t.Run("the embedded list stays", func(t *testing.T) {
 		assert.Equal(t, "published", words(policy.Assess(published)))
@@ -203,22 +215,28 @@ func TestDecoded(t *testing.T) {
 		encode func([]byte) string
 	}{
 		{"hex", hex.EncodeToString},
-		{"hex in upper case", func(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }},
+		{"hex in upper case", func(b []byte) string {
+			return strings.ToUpper(hex.EncodeToString(b))
+		}},
 		{"base64", base64.StdEncoding.EncodeToString},
 		{"base64 without padding", base64.RawStdEncoding.EncodeToString},
 		{"base64url", base64.URLEncoding.EncodeToString},
 		{"base64url without padding", base64.RawURLEncoding.EncodeToString},
 	}
 	cases := []textCase{
-		{"a placeholder", "my jwt signing secret for production!?>", "decoded:placeholder decoded:entropy"},
-		{"the same, one character less", "my jwt signing secret for production~?", "decoded:placeholder decoded:entropy"},
-		{"the same, two characters less", "my jwt signing secret for productionx", "decoded:entropy"},
+		{"a placeholder", "my jwt signing secret for production!?>",
+			"decoded:placeholder decoded:entropy"},
+		{"the same, one character less", "my jwt signing secret for production~?",
+			"decoded:placeholder decoded:entropy"},
+		{"the same, two characters less", "my jwt signing secret for productionx",
+			"decoded:entropy"},
 		{"weak by estimate alone", "zebrafied-zebrafied-zebrafied-zebrafied", "decoded:entropy"},
 		{"published alone", published, "decoded:published"},
 		{"published, with blanks around it", "  " + published + " ", "decoded:published"},
 		{"strong", `R?>t7~Kq)2x]J9{vB4;mT6"pLd0^fWz8`, ""},
 		{"hex of 16 random bytes", "e7f488c24f11a73f727cdb03c097ba20", ""},
-		{"encoded twice is judged once", base64.StdEncoding.EncodeToString([]byte("please-change-this-signing-secret")), ""},
+		{"encoded twice is judged once", base64.StdEncoding.EncodeToString(
+			[]byte("please-change-this-signing-secret")), ""},
 		{"a control character", "my jwt signing secret for\tproduction!?>", ""},
 		{"a delete character", "my jwt signing secret for\x7fproduction!?>", ""},
 		{"a character beyond ASCII", "my jwt signing sécret for production!?>", ""},
@@ -229,17 +247,24 @@ func TestDecoded(t *testing.T) {
 			t.Run(form.name+"/"+c.name, func(t *testing.T) {
 				encoded := form.encode([]byte(c.text))
 				// Hex of text is often a repeat of itself; its own entropy is not what is tested.
-				got := strings.TrimSpace(strings.TrimPrefix(words(secret.Policy{}.Assess(encoded)), "entropy"))
+				got := strings.TrimSpace(strings.TrimPrefix(words(secret.Policy{}.Assess(encoded)),
+					"entropy"))
 				assert.Equal(t, c.want, got)
 			})
 		}
 	}
 	assess(t, []textCase{
-		{"both alphabets are used above", base64.RawStdEncoding.EncodeToString([]byte("my jwt signing secret for production?~>")), "decoded:placeholder decoded:entropy"},
-		{"16 characters: no finding on their number", hex.EncodeToString([]byte("Kq7zW2xJ9vB4mT6p")), "decoded:entropy"},
-		{"hex in groups", "6d79206a-7774207369676e-696e6720736563726574-20666f722070726f64", "decoded:placeholder decoded:entropy"},
-		{"base64 in lines", "bXkgand0IHNpZ25pbmcgc2Vj\ncmV0IGZvciBwcm9kdWN0aW9uIHVzZQ==", "decoded:placeholder decoded:entropy"},
-		{"hyphens and equals signs decode to nothing", "--------------------------------", "variety entropy"},
+		{"both alphabets are used above", base64.RawStdEncoding.EncodeToString(
+			[]byte("my jwt signing secret for production?~>")),
+			"decoded:placeholder decoded:entropy"},
+		{"16 characters: no finding on their number",
+			hex.EncodeToString([]byte("Kq7zW2xJ9vB4mT6p")), "decoded:entropy"},
+		{"hex in groups", "6d79206a-7774207369676e-696e6720736563726574-20666f722070726f64",
+			"decoded:placeholder decoded:entropy"},
+		{"base64 in lines", "bXkgand0IHNpZ25pbmcgc2Vj\ncmV0IGZvciBwcm9kdWN0aW9uIHVzZQ==",
+			"decoded:placeholder decoded:entropy"},
+		{"hyphens and equals signs decode to nothing", "--------------------------------",
+			"variety entropy"},
 	})
 }
 
@@ -247,7 +272,8 @@ func TestTrim(t *testing.T) {
 	// Unicode's White_Space property, whole.
 	const white = "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 	assert.Equal(t, "a b", secret.Trim(white+"a b"+white))
-	assert.Equal(t, "\u200ba\ufeff", secret.Trim("\u200ba\ufeff"), "a zero width space is not white space")
+	assert.Equal(t, "\u200ba\ufeff", secret.Trim("\u200ba\ufeff"),
+		"a zero width space is not white space")
 	assert.Equal(t, "\x85a\xa0", secret.Trim("\x85a\xa0"), "a bad byte is not white space")
 	assert.Empty(t, secret.Trim(white))
 	assert.Empty(t, secret.Policy{}.Assess(white+strong+white))
@@ -260,8 +286,10 @@ func TestFindings(t *testing.T) {
 		assert.Equal(t, "length variety placeholder entropy", words(policy.Assess("key")))
 		// 786f786f is xoxo in hex; cGFzc3dvcmQ= is password in base64.
 		assert.Equal(t, "length variety entropy decoded:entropy", words(policy.Assess("786f786f")))
-		assert.Equal(t, "length entropy decoded:placeholder decoded:entropy", words(policy.Assess("cGFzc3dvcmQ=")))
-		assert.Equal(t, "length variety entropy decoded:entropy decoded:published", words(policy.Assess("7878")))
+		assert.Equal(t, "length entropy decoded:placeholder decoded:entropy",
+			words(policy.Assess("cGFzc3dvcmQ=")))
+		assert.Equal(t, "length variety entropy decoded:entropy decoded:published",
+			words(policy.Assess("7878")))
 	})
 	t.Run("each rule has its word and its fragment", func(t *testing.T) {
 		want := map[secret.Rule]string{
@@ -275,7 +303,8 @@ func TestFindings(t *testing.T) {
 		for rule, text := range want {
 			assert.Equal(t, text, rule.String()+": "+secret.Finding{Rule: rule}.String())
 		}
-		assert.Equal(t, "decodes from hex or base64 to a text that has fewer than 112 bits by estimate",
+		assert.Equal(t,
+			"decodes from hex or base64 to a text that has fewer than 112 bits by estimate",
 			secret.Finding{Rule: secret.RuleEntropy, Decoded: true}.String())
 	})
 }

@@ -49,7 +49,8 @@ type Settings struct {
 func (t Settings) Claims(id InstallID, key keys.ID, now time.Time) Claims {
 	start := UnixOf(now)
 	return Claims{
-		KeyID: key, IssuedAt: start, NotBefore: start, Issuer: t.Issuer, Audience: t.Audience, InstallID: id,
+		KeyID: key, IssuedAt: start, NotBefore: start, Issuer: t.Issuer, Audience: t.Audience,
+		InstallID: id,
 		ExpiresAt: start + Unix(t.Lifetime/time.Second),
 	}
 }

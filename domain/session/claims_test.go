@@ -17,11 +17,13 @@ func TestTermsClaims(t *testing.T) {
 	id, broke := session.ParseInstallID("install-12345")
 	require.Equal(t, session.RuleNone, broke)
 	terms := session.Settings{
-		Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute, ClockSkew: time.Minute, RenewalGrace: time.Hour,
+		Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute, ClockSkew: time.Minute,
+		RenewalGrace: time.Hour,
 	}
 	start := session.Unix(noon.Unix())
 	want := session.Claims{
-		KeyID: "kid", IssuedAt: start, NotBefore: start, Issuer: "issuer", Audience: "audience", InstallID: id, ExpiresAt: start + 120,
+		KeyID: "kid", IssuedAt: start, NotBefore: start, Issuer: "issuer", Audience: "audience",
+		InstallID: id, ExpiresAt: start + 120,
 	}
 	for name, now := range map[string]time.Time{
 		"on the second":            noon,
@@ -41,7 +43,8 @@ func TestUnix(t *testing.T) {
 	assert.Equal(t, noon, session.Unix(1771243200).Time())
 	assert.Equal(t, time.UTC, session.Unix(1771243200).Time().Location())
 	assert.Equal(t, session.Unix(0), session.UnixOf(time.Unix(0, 999_999_999)))
-	assert.Equal(t, session.Unix(-1), session.UnixOf(time.Unix(0, -1)), "down, on the far side of 1970 too")
+	assert.Equal(t, session.Unix(-1), session.UnixOf(time.Unix(0, -1)),
+		"down, on the far side of 1970 too")
 	assert.Equal(t, "9999-12-31T23:59:59Z", session.MaxUnix.Time().Format(time.RFC3339))
 }
 

@@ -47,7 +47,8 @@ func TestInstallIDIsNeverShown(t *testing.T) {
 		"in an error":         fmt.Errorf("session: %v", claims),
 		"joined errors":       errors.Join(fmt.Errorf("%+v", request), fmt.Errorf("%#v", id)),
 	} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%c", "%e", "%t", "%p", "%U", "%T", "%z"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b",
+			"%c", "%e", "%t", "%p", "%U", "%T", "%z"} {
 			shown := fmt.Sprintf(verb, value)
 			assert.NotContains(t, shown, text, "%s by %s", name, verb)
 			assert.NotContains(t, shown, fmt.Sprintf("%x", text), "%s by %s", name, verb)
@@ -65,7 +66,9 @@ func TestInstallIDIsNeverShown(t *testing.T) {
 
 func TestViolationsNeverShowAValue(t *testing.T) {
 	const text = "short!"
-	_, err := session.NewRequest(session.Input{Text: text}, session.Input{Text: text + text + text + text + text + text}, session.Input{}, session.RuleNone)
+	_, err := session.NewRequest(session.Input{Text: text},
+		session.Input{Text: text + text + text + text + text + text}, session.Input{},
+		session.RuleNone)
 	require.Error(t, err)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		assert.NotContains(t, fmt.Sprintf(verb, err), text)

@@ -19,9 +19,10 @@ func broke(rule session.Rule) session.Input { return session.Input{Violated: rul
 
 func TestNewRequest(t *testing.T) {
 	for name, c := range map[string]struct{ installID, appVersion, platform string }{
-		"plain":                         {"install-12345", "1.2.3", "ios"},
-		"labels of one character":       {"install-12345", "1", "x"},
-		"labels of 32 characters":       {"install-12345", strings.Repeat("1", 32), strings.Repeat("\U0001f511", 32)},
+		"plain":                   {"install-12345", "1.2.3", "ios"},
+		"labels of one character": {"install-12345", "1", "x"},
+		"labels of 32 characters": {"install-12345", strings.Repeat("1", 32),
+			strings.Repeat("\U0001f511", 32)},
 		"labels with controls":          {"install-12345", "1\n2", "\x00"},
 		"labels with white space":       {"install-12345", " 1 ", "\tios"},
 		"install id as long as can be":  {strings.Repeat("\U0001f511", 128), "1", "ios"},
@@ -30,7 +31,8 @@ func TestNewRequest(t *testing.T) {
 		"an install id with ends blank": {"  install  ", "1", "ios"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			request, err := session.NewRequest(given(c.installID), given(c.appVersion), given(c.platform), session.RuleNone)
+			request, err := session.NewRequest(given(c.installID), given(c.appVersion),
+				given(c.platform), session.RuleNone)
 			require.NoError(t, err)
 			assert.Equal(t, c.installID, request.InstallID().Text())
 		})
@@ -44,31 +46,54 @@ func TestNewRequestRefuses(t *testing.T) {
 		body                            session.Rule
 		want                            string
 	}{
-		"install id short":              {given("1234567"), good, good, session.RuleNone, "install_id: length"},
-		"install id with a control":     {given("1234567\n"), good, good, session.RuleNone, "install_id: characters"},
-		"install id blank":              {given("        "), good, good, session.RuleNone, "install_id: blank"},
-		"app version empty":             {good, given(""), good, session.RuleNone, "app_version: length"},
-		"app version of 33":             {good, given(strings.Repeat("\u00e9", 33)), good, session.RuleNone, "app_version: length"},
-		"app version blank":             {good, given(" "), good, session.RuleNone, "app_version: blank"},
-		"app version of controls":       {good, given("\t\r\n"), good, session.RuleNone, "app_version: blank"},
-		"app version of 32 spaces":      {good, given(strings.Repeat("\u3000", 32)), good, session.RuleNone, "app_version: blank"},
-		"app version of 33 spaces":      {good, given(strings.Repeat(" ", 33)), good, session.RuleNone, "app_version: length"},
-		"platform empty":                {good, good, given(""), session.RuleNone, "platform: length"},
-		"platform blank":                {good, good, given("\u2028"), session.RuleNone, "platform: blank"},
-		"platform of 33":                {good, good, given(strings.Repeat("p", 33)), session.RuleNone, "platform: length"},
-		"install id missing":            {broke(session.RuleRequired), good, good, session.RuleNone, "install_id: required"},
-		"install id of another type":    {broke(session.RuleType), good, good, session.RuleNone, "install_id: type"},
-		"install id twice":              {broke(session.RuleDuplicate), good, good, session.RuleNone, "install_id: duplicate"},
-		"app version missing":           {good, broke(session.RuleRequired), good, session.RuleNone, "app_version: required"},
-		"platform of another type":      {good, good, broke(session.RuleType), session.RuleNone, "platform: type"},
-		"another name twice":            {good, good, good, session.RuleDuplicate, "body: duplicate"},
-		"what was broken before counts": {session.Input{Text: "install-12345", Violated: session.RuleDuplicate}, good, good, session.RuleNone, "install_id: duplicate"},
-		"a label broken before":         {good, session.Input{Text: "1", Violated: session.RuleDuplicate}, good, session.RuleNone, "app_version: duplicate"},
+		"install id short": {given("1234567"), good, good, session.RuleNone,
+			"install_id: length"},
+		"install id with a control": {given("1234567\n"), good, good, session.RuleNone,
+			"install_id: characters"},
+		"install id blank": {given("        "), good, good, session.RuleNone,
+			"install_id: blank"},
+		"app version empty": {good, given(""), good, session.RuleNone,
+			"app_version: length"},
+		"app version of 33": {good, given(strings.Repeat("\u00e9", 33)), good,
+			session.RuleNone, "app_version: length"},
+		"app version blank": {good, given(" "), good, session.RuleNone,
+			"app_version: blank"},
+		"app version of controls": {good, given("\t\r\n"), good, session.RuleNone,
+			"app_version: blank"},
+		"app version of 32 spaces": {good, given(strings.Repeat("\u3000", 32)), good,
+			session.RuleNone, "app_version: blank"},
+		"app version of 33 spaces": {good, given(strings.Repeat(" ", 33)), good,
+			session.RuleNone, "app_version: length"},
+		"platform empty": {good, good, given(""), session.RuleNone,
+			"platform: length"},
+		"platform blank": {good, good, given("\u2028"), session.RuleNone,
+			"platform: blank"},
+		"platform of 33": {good, good, given(strings.Repeat("p", 33)),
+			session.RuleNone, "platform: length"},
+		"install id missing": {broke(session.RuleRequired), good, good, session.RuleNone,
+			"install_id: required"},
+		"install id of another type": {broke(session.RuleType), good, good, session.RuleNone,
+			"install_id: type"},
+		"install id twice": {broke(session.RuleDuplicate), good, good,
+			session.RuleNone, "install_id: duplicate"},
+		"app version missing": {good, broke(session.RuleRequired), good, session.RuleNone,
+			"app_version: required"},
+		"platform of another type": {good, good, broke(session.RuleType), session.RuleNone,
+			"platform: type"},
+		"another name twice": {good, good, good, session.RuleDuplicate,
+			"body: duplicate"},
+		"what was broken before counts": {session.Input{Text: "install-12345",
+			Violated: session.RuleDuplicate}, good, good, session.RuleNone,
+			"install_id: duplicate"},
+		"a label broken before": {good,
+			session.Input{Text: "1", Violated: session.RuleDuplicate}, good, session.RuleNone,
+			"app_version: duplicate"},
 		"all at once, in order": {
 			given(""), broke(session.RuleRequired), given(" "), session.RuleDuplicate,
 			"install_id: length, app_version: required, platform: blank, body: duplicate",
 		},
-		"first and last": {broke(session.RuleType), good, good, session.RuleDuplicate, "install_id: type, body: duplicate"},
+		"first and last": {broke(session.RuleType), good, good, session.RuleDuplicate,
+			"install_id: type, body: duplicate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request, err := session.NewRequest(c.installID, c.appVersion, c.platform, c.body)

@@ -14,14 +14,16 @@ import (
 // TestBase64RoundTrip goes over RFC 4648 §10, in its other alphabet and without padding, and over the two letters that differ.
 func TestBase64RoundTrip(t *testing.T) {
 	for data, text := range map[string]string{
-		"": "", "f": "Zg", "fo": "Zm8", "foo": "Zm9v", "foob": "Zm9vYg", "fooba": "Zm9vYmE", "foobar": "Zm9vYmFy",
+		"": "", "f": "Zg", "fo": "Zm8", "foo": "Zm9v", "foob": "Zm9vYg", "fooba": "Zm9vYmE",
+		"foobar":       "Zm9vYmFy",
 		"\xfb\xff\xbf": "-_-_", "\x00": "AA", "\x00\x00": "AAA", "\xff": "_w", "\xff\xff": "__8",
 	} {
 		decoded, err := strict.DecodeBase64(text)
 		require.NoError(t, err, text)
 		assert.Equal(t, data, string(decoded))
 		assert.Equal(t, text, strict.EncodeBase64([]byte(data)))
-		assert.Equal(t, "before."+text, string(strict.AppendBase64([]byte("before."), []byte(data))))
+		assert.Equal(t, "before."+text, string(strict.AppendBase64([]byte("before."),
+			[]byte(data))))
 	}
 }
 
@@ -88,14 +90,17 @@ func TestDecodeBase64OneTextOnly(t *testing.T) {
 }
 
 func FuzzDecodeBase64(f *testing.F) {
-	for _, seed := range []string{"", "Zg", "Zh", "Zg==", "Zm9v", "Zm9v\n", "-_-_", "+/+/", "\xff", "A"} {
+	for _, seed := range []string{"", "Zg", "Zh", "Zg==", "Zm9v", "Zm9v\n", "-_-_", "+/+/", "\xff",
+		"A"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		decoded, err := strict.DecodeBase64(text)
 		lenient, lenientErr := base64.RawURLEncoding.DecodeString(text)
 		if err != nil {
-			assert.True(t, lenientErr != nil || base64.RawURLEncoding.EncodeToString(lenient) != text, "refused without need: %q", text)
+			assert.True(t, lenientErr != nil ||
+				base64.RawURLEncoding.EncodeToString(lenient) != text, "refused without need: %q",
+				text)
 			return
 		}
 		require.NoError(t, lenientErr)

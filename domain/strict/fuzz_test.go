@@ -16,16 +16,20 @@ import (
 // FuzzRead holds the reader against the standard library's, less what that one lets pass.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
-		"", "null", " true ", "-0.5e+10", `"\u00e9\ud83d\udd11"`, `"\ud83d"`, `"\\ud83d"`, `"\`, `{"\`, `{"a":1,"\u0061":2}`,
-		`[1,[2,{"a":{"b":[]}}]]`, "\ufeff{}", "\"\xff\"", "\"\x00\"", "01", "1.", `{"a":1,}`, "{} {}", `"\ud800\u0041"`,
-		strings.Repeat("[", 64) + strings.Repeat("]", 64), strings.Repeat("[", 65) + strings.Repeat("]", 65),
+		"", "null", " true ", "-0.5e+10", `"\u00e9\ud83d\udd11"`, `"\ud83d"`, `"\\ud83d"`, `"\`,
+		`{"\`, `{"a":1,"\u0061":2}`,
+		`[1,[2,{"a":{"b":[]}}]]`, "\ufeff{}", "\"\xff\"", "\"\x00\"", "01", "1.", `{"a":1,}`,
+		"{} {}", `"\ud800\u0041"`,
+		strings.Repeat("[", 64) + strings.Repeat("]", 64),
+		strings.Repeat("[", 65) + strings.Repeat("]", 65),
 		`{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"9":0,"x":0,"x":0}`,
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		document, err := strict.Parse(text)
-		allowed := utf8.ValidString(text) && json.Valid([]byte(text)) && depth(text) <= strict.MaxDepth && !loneSurrogate(text)
+		allowed := utf8.ValidString(text) && json.Valid([]byte(text)) &&
+			depth(text) <= strict.MaxDepth && !loneSurrogate(text)
 		require.Equal(t, allowed, err == nil, "%q", text)
 		if err != nil {
 			assert.Equal(t, strict.ErrJSON, err)
@@ -143,7 +147,8 @@ func namesOf(t *testing.T, text string) (repeated int, outermost []string) {
 			return repeated, outermost
 		}
 		require.NoError(t, err)
-		if name, is := token.(string); is && len(levels) > 0 && levels[len(levels)-1].object && !levels[len(levels)-1].value {
+		if name, is := token.(string); is && len(levels) > 0 && levels[len(levels)-1].object &&
+			!levels[len(levels)-1].value {
 			top := &levels[len(levels)-1]
 			if top.names[name] {
 				repeated++

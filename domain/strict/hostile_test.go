@@ -37,35 +37,52 @@ func TestReadHostile(t *testing.T) {
 		repeated  func(count int) int
 	}{
 		"as many names as fit": {
-			"{", "}", func(i int) string { return fmt.Sprintf(`"%x":0`, i) }, func(int) int { return 0 },
+			"{", "}", func(i int) string { return fmt.Sprintf(`"%x":0`, i) }, func(int) int {
+				return 0
+			},
 		},
 		"the same name again and again": {
 			"{", "}", func(int) string { return `"":0` }, func(n int) int { return n - 1 },
 		},
 		"names that differ at their end": {
-			"{", "}", func(i int) string { return fmt.Sprintf(`"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%x":0`, i) },
+			"{", "}", func(i int) string {
+				return fmt.Sprintf(
+					`"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%x":0`, i)
+			},
 			func(int) int { return 0 },
 		},
 		"names of escapes alone": {
-			"{", "}", func(i int) string { return fmt.Sprintf(`"\u%04x\u%04x":0`, i/64+32, i%64+32) },
+			"{", "}", func(i int) string {
+				return fmt.Sprintf(`"\u%04x\u%04x":0`, i/64+32,
+					i%64+32)
+			},
 			func(int) int { return 0 },
 		},
 		"one name, spelt in two ways": {
-			"{", "}", func(i int) string { return []string{`"a":0`, `"\u0061":0`}[i%2] }, func(n int) int { return n - 1 },
+			"{", "}", func(i int) string { return []string{`"a":0`, `"\u0061":0`}[i%2] },
+			func(n int) int { return n - 1 },
 		},
 		"objects of nine names": {
-			"[", "]", func(int) string { return `{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"9":0}` },
+			"[", "]", func(int) string {
+				return `{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"9":0}`
+			},
 			func(int) int { return 0 },
 		},
 		"objects below a name": {
-			`{"a":[`, "]}", func(int) string { return `{"a":0,"a":0}` }, func(n int) int { return n },
+			`{"a":[`, "]}", func(int) string { return `{"a":0,"a":0}` }, func(n int) int {
+				return n
+			},
 		},
 		"empty objects": {"[", "]", func(int) string { return "{}" }, func(int) int { return 0 }},
 		"deep lists": {
-			"[", "]", func(int) string { return strings.Repeat("[", 63) + strings.Repeat("]", 63) }, func(int) int { return 0 },
+			"[", "]", func(int) string { return strings.Repeat("[", 63) + strings.Repeat("]", 63) },
+			func(int) int { return 0 },
 		},
 		"deep objects": {
-			"[", "]", func(int) string { return strings.Repeat(`{"":`, 63) + "0" + strings.Repeat("}", 63) },
+			"[", "]", func(int) string {
+				return strings.Repeat(`{"":`, 63) + "0" +
+					strings.Repeat("}", 63)
+			},
 			func(int) int { return 0 },
 		},
 	} {

@@ -31,16 +31,17 @@ func TestReadTellsTheKind(t *testing.T) {
 		"exponent with minus":    {"0e-5", strict.Number, "0e-5"},
 		"exponent, leading zero": {"1e05", strict.Number, "1e05"},
 		"all of a number":        {"-10.25E+30", strict.Number, "-10.25E+30"},
-		"huge":                   {strings.Repeat("9", 500), strict.Number, strings.Repeat("9", 500)},
-		"string":                 {`"a"`, strict.String, `"a"`},
-		"empty string":           {`""`, strict.String, `""`},
-		"empty list":             {"[]", strict.List, "[]"},
-		"spaced list":            {"[ ]", strict.List, "[ ]"},
-		"list":                   {`[1, "a" ,null,[ ],{}]`, strict.List, `[1, "a" ,null,[ ],{}]`},
-		"empty object":           {"{}", strict.Object, "{}"},
-		"spaced object":          {"{\r\n}", strict.Object, "{\r\n}"},
-		"object":                 {`{"a" : 1 , "b":[]}`, strict.Object, `{"a" : 1 , "b":[]}`},
-		"white space around":     {" \t\r\n{} \t\r\n", strict.Object, "{}"},
+		"huge": {strings.Repeat("9", 500), strict.Number,
+			strings.Repeat("9", 500)},
+		"string":             {`"a"`, strict.String, `"a"`},
+		"empty string":       {`""`, strict.String, `""`},
+		"empty list":         {"[]", strict.List, "[]"},
+		"spaced list":        {"[ ]", strict.List, "[ ]"},
+		"list":               {`[1, "a" ,null,[ ],{}]`, strict.List, `[1, "a" ,null,[ ],{}]`},
+		"empty object":       {"{}", strict.Object, "{}"},
+		"spaced object":      {"{\r\n}", strict.Object, "{\r\n}"},
+		"object":             {`{"a" : 1 , "b":[]}`, strict.Object, `{"a" : 1 , "b":[]}`},
+		"white space around": {" \t\r\n{} \t\r\n", strict.Object, "{}"},
 		"white space around null": {
 			"\nnull\n", strict.Null, "null",
 		},
@@ -210,16 +211,18 @@ func TestReadDepth(t *testing.T) {
 		text string
 		ok   bool
 	}{
-		"64 lists":                          {nest("[", "", "]", 64), true},
-		"65 lists":                          {nest("[", "", "]", 65), false},
-		"64 objects":                        {nest(`{"a":`, "{}", "}", 63), true},
-		"65 objects":                        {nest(`{"a":`, "{}", "}", 64), false},
-		"64 of both":                        {nest(`{"a":[`, "1", "]}", 32), true},
-		"65 of both":                        {nest(`{"a":[`, "[]", "]}", 32), false},
-		"a string is no level":              {nest("[", `"x"`, "]", 64), true},
-		"64 levels, many times over":        {"[" + strings.Repeat(nest("[", "", "]", 63)+",", 20) + "1]", true},
-		"65 levels after many shallow ones": {"[" + strings.Repeat("[],", 100) + nest("[", "", "]", 64) + "]", false},
-		"a hundred thousand levels":         {strings.Repeat("[", 100_000), false},
+		"64 lists":             {nest("[", "", "]", 64), true},
+		"65 lists":             {nest("[", "", "]", 65), false},
+		"64 objects":           {nest(`{"a":`, "{}", "}", 63), true},
+		"65 objects":           {nest(`{"a":`, "{}", "}", 64), false},
+		"64 of both":           {nest(`{"a":[`, "1", "]}", 32), true},
+		"65 of both":           {nest(`{"a":[`, "[]", "]}", 32), false},
+		"a string is no level": {nest("[", `"x"`, "]", 64), true},
+		"64 levels, many times over": {"[" + strings.Repeat(nest("[", "", "]", 63)+",", 20) +
+			"1]", true},
+		"65 levels after many shallow ones": {"[" + strings.Repeat("[],", 100) +
+			nest("[", "", "]", 64) + "]", false},
+		"a hundred thousand levels": {strings.Repeat("[", 100_000), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := strict.Parse(c.text)

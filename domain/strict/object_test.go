@@ -66,7 +66,8 @@ func TestMember(t *testing.T) {
 		raw  string
 		kind strict.Kind
 	}{
-		"a": {"1", strict.Number}, "A": {`"two"`, strict.String}, "b": {"[1, 2]", strict.List}, "": {"null", strict.Null},
+		"a": {"1", strict.Number}, "A": {`"two"`, strict.String}, "b": {"[1, 2]", strict.List},
+		"":    {"null", strict.Null},
 		"a b": {`{"c":1}`, strict.Object},
 	} {
 		value, found := document.Member(name)
@@ -150,11 +151,13 @@ func TestItems(t *testing.T) {
 		text string
 		raw  []string
 	}{
-		"none":                  {`[]`, nil},
-		"none, spaced":          {" [ \r\n\t] ", nil},
-		"one":                   {`[1]`, []string{"1"}},
-		"every kind":            {`[null,true,-1.5e+3,"a",[1,2],{"a":[]}]`, []string{"null", "true", "-1.5e+3", `"a"`, "[1,2]", `{"a":[]}`}},
-		"white space all over":  {" [\n1 ,\t[ 2 ] , { \"a\" : 3 }\r] ", []string{"1", "[ 2 ]", `{ "a" : 3 }`}},
+		"none":         {`[]`, nil},
+		"none, spaced": {" [ \r\n\t] ", nil},
+		"one":          {`[1]`, []string{"1"}},
+		"every kind": {`[null,true,-1.5e+3,"a",[1,2],{"a":[]}]`,
+			[]string{"null", "true", "-1.5e+3", `"a"`, "[1,2]", `{"a":[]}`}},
+		"white space all over": {" [\n1 ,\t[ 2 ] , { \"a\" : 3 }\r] ",
+			[]string{"1", "[ 2 ]", `{ "a" : 3 }`}},
 		"signs within strings":  {`["],[","\"]\\","}{"]`, []string{`"],["`, `"\"]\\"`, `"}{"`}},
 		"as deep as may be":     {"[" + nested + "," + nested + "]", []string{nested, nested}},
 		"equal items":           {`["a","a"]`, []string{`"a"`, `"a"`}},
@@ -167,7 +170,8 @@ func TestItems(t *testing.T) {
 			var raw []string
 			for _, item := range items {
 				raw = append(raw, item.Raw())
-				assert.Equal(t, read(t, item.Raw()).Value, item, "an item is what reading it alone would be")
+				assert.Equal(t, read(t, item.Raw()).Value, item,
+					"an item is what reading it alone would be")
 			}
 			assert.Equal(t, c.raw, raw)
 		})
@@ -181,7 +185,8 @@ func TestItems(t *testing.T) {
 
 // TestItemsOfAMember: a list within an object, and the objects within that list, with their members.
 func TestItemsOfAMember(t *testing.T) {
-	list, found := read(t, `{"keys":[{"kid":"a","ops":["x","y"]},{"kid":"b","kid":"c"}]}`).Member("keys")
+	list, found := read(t, `{"keys":[{"kid":"a","ops":["x","y"]},{"kid":"b","kid":"c"}]}`).Member(
+		"keys")
 	require.True(t, found)
 	items, ok := list.Items()
 	require.True(t, ok)

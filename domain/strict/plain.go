@@ -8,7 +8,8 @@ func Plain(text string, most int) bool {
 	}
 	for _, c := range []byte(text) {
 		switch {
-		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '.', c == '_',
+			c == '-':
 		default:
 			return false
 		}

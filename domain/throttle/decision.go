@@ -57,7 +57,8 @@ func (d *Decision) Refusal() (*Refusal, bool) {
 			longest = d.of[i]
 		}
 	}
-	return &Refusal{Dimension: longest.Check.Dimension, RetryAfter: longest.RetryAfter, Decision: *d}, true
+	return &Refusal{Dimension: longest.Check.Dimension, RetryAfter: longest.RetryAfter,
+		Decision: *d}, true
 }
 
 // Refusal is a request that was over a limit. Nothing was taken from any dimension.

@@ -14,11 +14,13 @@ import (
 
 // may is a standing that may have a grant, left times; barred is one that may not for so long.
 func may(dimension throttle.Dimension, left int, growsIn time.Duration) throttle.State {
-	return throttle.State{Check: throttle.Check{Dimension: dimension, Limit: 8, Window: window}, Remaining: left, ResetAfter: growsIn}
+	return throttle.State{Check: throttle.Check{Dimension: dimension, Limit: 8, Window: window},
+		Remaining: left, ResetAfter: growsIn}
 }
 
 func barred(dimension throttle.Dimension, retryIn time.Duration) throttle.State {
-	return throttle.State{Check: throttle.Check{Dimension: dimension, Limit: 8, Window: window}, ResetAfter: retryIn, RetryAfter: retryIn}
+	return throttle.State{Check: throttle.Check{Dimension: dimension, Limit: 8, Window: window},
+		ResetAfter: retryIn, RetryAfter: retryIn}
 }
 
 // standings lists what a decision tells.
@@ -37,7 +39,8 @@ func TestDecideGrantsAll(t *testing.T) {
 	refusal, refused := decision.Refusal()
 	assert.False(t, refused)
 	assert.Nil(t, refusal)
-	assert.Equal(t, []throttle.State{may(throttle.ByAddress, 7, window), may(throttle.ByInstall, 0, 5)}, standings(decision),
+	assert.Equal(t, []throttle.State{may(throttle.ByAddress, 7, window),
+		may(throttle.ByInstall, 0, 5)}, standings(decision),
 		"how they stand with the grant")
 }
 
@@ -48,23 +51,29 @@ func TestDecideRefusesAll(t *testing.T) {
 		retryIn   time.Duration
 	}{
 		"the first": {
-			[]throttle.State{barred(throttle.ByAddress, 7), may(throttle.ByInstall, 4, 0)}, throttle.ByAddress, 7,
+			[]throttle.State{barred(throttle.ByAddress, 7), may(throttle.ByInstall, 4, 0)},
+			throttle.ByAddress, 7,
 		},
 		"the second": {
-			[]throttle.State{may(throttle.ByAddress, 8, 0), barred(throttle.ByInstall, 7)}, throttle.ByInstall, 7,
+			[]throttle.State{may(throttle.ByAddress, 8, 0), barred(throttle.ByInstall, 7)},
+			throttle.ByInstall, 7,
 		},
 		"both, the first longer": {
-			[]throttle.State{barred(throttle.ByAddress, 8), barred(throttle.ByInstall, 7)}, throttle.ByAddress, 8,
+			[]throttle.State{barred(throttle.ByAddress, 8), barred(throttle.ByInstall, 7)},
+			throttle.ByAddress, 8,
 		},
 		"both, the second longer by a nanosecond": {
-			[]throttle.State{barred(throttle.ByAddress, 7), barred(throttle.ByInstall, 8)}, throttle.ByInstall, 8,
+			[]throttle.State{barred(throttle.ByAddress, 7), barred(throttle.ByInstall, 8)},
+			throttle.ByInstall, 8,
 		},
 		"both alike: the first asked, ip": {
-			[]throttle.State{barred(throttle.ByAddress, 7), barred(throttle.ByInstall, 7)}, throttle.ByAddress, 7,
+			[]throttle.State{barred(throttle.ByAddress, 7), barred(throttle.ByInstall, 7)},
+			throttle.ByAddress, 7,
 		},
 		"one alone": {[]throttle.State{barred(throttle.ByInstall, 1)}, throttle.ByInstall, 1},
 		"the last of four": {
-			[]throttle.State{may(throttle.ByAddress, 1, 1), barred(throttle.ByInstall, 1), barred(throttle.ByInstall, 2), barred(throttle.ByAddress, 3)},
+			[]throttle.State{may(throttle.ByAddress, 1, 1), barred(throttle.ByInstall, 1),
+				barred(throttle.ByInstall, 2), barred(throttle.ByAddress, 3)},
 			throttle.ByAddress, 3,
 		},
 	} {
@@ -97,12 +106,14 @@ func TestNobodyDecided(t *testing.T) {
 
 func TestSeconds(t *testing.T) {
 	for d, want := range map[time.Duration]int{
-		0: 0, 1: 1, time.Second - 1: 1, time.Second: 1, time.Second + 1: 2, 59*time.Second + 1: 60, window - 1: 60, window: 60,
+		0: 0, 1: 1, time.Second - 1: 1, time.Second: 1, time.Second + 1: 2, 59*time.Second + 1: 60,
+		window - 1: 60, window: 60,
 		window + 1: 61, 24 * time.Hour: 86400, 24*time.Hour - 1: 86400,
 	} {
 		assert.Equal(t, want, throttle.Seconds(d), d.String())
 		if want > 0 {
-			assert.Equal(t, want, (&throttle.Refusal{RetryAfter: d}).RetryAfterSeconds(), d.String())
+			assert.Equal(t, want, (&throttle.Refusal{RetryAfter: d}).RetryAfterSeconds(),
+				d.String())
 		}
 	}
 }
@@ -110,7 +121,8 @@ func TestSeconds(t *testing.T) {
 func TestAsks(t *testing.T) {
 	var all []throttle.Check
 	for i := range throttle.MaxChecks {
-		all = append(all, throttle.Check{Dimension: throttle.ByInstall, Subject: throttle.Subject{byte(i)}, Limit: i + 1, Window: window})
+		all = append(all, throttle.Check{Dimension: throttle.ByInstall,
+			Subject: throttle.Subject{byte(i)}, Limit: i + 1, Window: window})
 	}
 	for n := range len(all) + 1 {
 		asks := throttle.NewChecks(all[:n]...)

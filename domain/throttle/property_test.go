@@ -22,7 +22,8 @@ func TestPromise(t *testing.T) {
 		clock := start
 		for range rapid.IntRange(1, 40).Draw(t, "asks") {
 			clock = clock.After(time.Duration(rapid.IntRange(0, 6).Draw(t, "step")))
-			now := clock.After(-time.Duration(rapid.SampledFrom([]int{0, 0, 0, 1, 5, 100}).Draw(t, "late by")))
+			now := clock.After(-time.Duration(rapid.SampledFrom([]int{0, 0, 0, 1, 5, 100}).Draw(t,
+				"late by")))
 			kept := cutUp(t, granted[max(0, len(granted)-keeps):])
 			now = kept.Effective(now)
 			standing := ask.State(&kept, now)
@@ -32,8 +33,10 @@ func TestPromise(t *testing.T) {
 			}
 			granted = append(granted, now)
 			after := cutUp(t, granted[max(0, len(granted)-keeps):])
-			if want := ask.State(&after, now); standing.Granted().Remaining != want.Remaining || standing.Granted().ResetAfter != want.ResetAfter {
-				t.Fatalf("after the grant it stands at %+v, should be %+v", standing.Granted(), want)
+			if want := ask.State(&after, now); standing.Granted().Remaining != want.Remaining ||
+				standing.Granted().ResetAfter != want.ResetAfter {
+				t.Fatalf("after the grant it stands at %+v, should be %+v", standing.Granted(),
+					want)
 			}
 		}
 		for _, from := range granted {
@@ -46,21 +49,29 @@ func TestPromise(t *testing.T) {
 }
 
 // checkStanding holds a standing against the plain count: the window that ends at an instant, that instant included, is (i-W, i].
-func checkStanding(t *rapid.T, ask throttle.Check, granted []throttle.Instant, now throttle.Instant, standing throttle.State) {
-	left := func(at throttle.Instant) int { return ask.Limit - within(granted, at.After(1-ask.Window), at+1) }
+func checkStanding(t *rapid.T, ask throttle.Check, granted []throttle.Instant, now throttle.Instant,
+	standing throttle.State) {
+	left := func(at throttle.Instant) int {
+		return ask.Limit - within(granted,
+			at.After(1-ask.Window), at+1)
+	}
 	if standing.Check != ask || standing.Remaining != left(now) {
 		t.Fatalf("%d left, should be %d", standing.Remaining, left(now))
 	}
-	if (standing.RetryAfter > 0) != (left(now) == 0) || standing.RetryAfter < 0 || standing.RetryAfter > ask.Window {
+	if (standing.RetryAfter > 0) != (left(now) == 0) || standing.RetryAfter < 0 ||
+		standing.RetryAfter > ask.Window {
 		t.Fatalf("%d left, and a wait of %d", left(now), standing.RetryAfter)
 	}
-	if standing.RetryAfter > 0 && (left(now.After(standing.RetryAfter)) == 0 || left(now.After(standing.RetryAfter-1)) != 0) {
-		t.Fatalf("a wait of %d is too short or too long: %v at %d", standing.RetryAfter, granted, now)
+	if standing.RetryAfter > 0 && (left(now.After(standing.RetryAfter)) == 0 ||
+		left(now.After(standing.RetryAfter-1)) != 0) {
+		t.Fatalf("a wait of %d is too short or too long: %v at %d", standing.RetryAfter, granted,
+			now)
 	}
 	if (standing.ResetAfter == 0) != (left(now) == ask.Limit) {
 		t.Fatalf("%d left, and grows in %d", left(now), standing.ResetAfter)
 	}
-	if standing.ResetAfter > 0 && (left(now.After(standing.ResetAfter)) <= left(now) || left(now.After(standing.ResetAfter-1)) != left(now)) {
+	if standing.ResetAfter > 0 && (left(now.After(standing.ResetAfter)) <= left(now) ||
+		left(now.After(standing.ResetAfter-1)) != left(now)) {
 		t.Fatalf("grows in %d, too early or too late: %v at %d", standing.ResetAfter, granted, now)
 	}
 }

@@ -24,14 +24,16 @@ func TestSubjectsDiffer(t *testing.T) {
 		digester := throttle.NewDigester(key)
 		for _, dimension := range throttle.Dimensions() {
 			for _, text := range []string{
-				"", "a", "b", "ab", "a\x00", "\x00a", "install-12345", "install-12346", "Install-12345", "203.0.113.5/32",
+				"", "a", "b", "ab", "a\x00", "\x00a", "install-12345", "install-12346",
+				"Install-12345", "203.0.113.5/32",
 				"ip", "install_id", strings.Repeat("a", 128), "caf\u00e9", "cafe\u0301",
 			} {
 				subject := digester.Subject(dimension, text)
 				is := fmt.Sprintf("%s, %s, %q", name, dimension, text)
 				assert.Empty(t, seen[subject], "%s, and %s", is, seen[subject])
 				seen[subject] = is
-				assert.Equal(t, subject, throttle.NewDigester(bytes.Clone(key)).Subject(dimension, text), "the same everywhere")
+				assert.Equal(t, subject, throttle.NewDigester(bytes.Clone(key)).Subject(dimension,
+					text), "the same everywhere")
 			}
 		}
 	}
@@ -64,13 +66,16 @@ func TestPseudonyms(t *testing.T) {
 		subject := digester.Subject(throttle.ByInstall, fmt.Sprintf("install-%d", i))
 		pseudonym := pseudonyms.Of(subject)
 		assert.Regexp(t, "^[0-9a-f]{12}$", pseudonym)
-		assert.NotContains(t, hex.EncodeToString(subject[:]), pseudonym, "what telemetry shows is no part of what a storage holds")
+		assert.NotContains(t, hex.EncodeToString(subject[:]), pseudonym,
+			"what telemetry shows is no part of what a storage holds")
 		assert.Equal(t, pseudonym, pseudonyms.Of(subject))
-		assert.NotEqual(t, pseudonym, throttle.NewPseudonyms(otherKey).Of(subject), "another key, another pseudonym")
+		assert.NotEqual(t, pseudonym, throttle.NewPseudonyms(otherKey).Of(subject),
+			"another key, another pseudonym")
 		assert.NotContains(t, seen, pseudonym)
 		seen[pseudonym] = i
 		// Nor is it what the digester makes of anything that an observer could guess.
-		for _, guess := range []string{fmt.Sprintf("install-%d", i), string(subject[:]), hex.EncodeToString(subject[:])} {
+		for _, guess := range []string{fmt.Sprintf("install-%d", i), string(subject[:]),
+			hex.EncodeToString(subject[:])} {
 			for _, dimension := range throttle.Dimensions() {
 				guessed := digester.Subject(dimension, guess)
 				assert.NotContains(t, hex.EncodeToString(guessed[:]), pseudonym)
@@ -82,23 +87,29 @@ func TestPseudonyms(t *testing.T) {
 // TestKeysAreNeverShown prints what holds a derived key in every way that fmt knows.
 func TestKeysAreNeverShown(t *testing.T) {
 	digester, pseudonyms := throttle.NewDigester(digestKey), throttle.NewPseudonyms(digestKey)
-	derived := []string{"5b2b08ab23bd53edbbccc727e731c57991bfdfdf325fc847966c05e3cc802384", "f4f19cc5b0ff4056964ccf5f3060fb3dbf52f224d47fc11d4b2d7096945a4fec"}
+	derived := []string{"5b2b08ab23bd53edbbccc727e731c57991bfdfdf325fc847966c05e3cc802384",
+		"f4f19cc5b0ff4056964ccf5f3060fb3dbf52f224d47fc11d4b2d7096945a4fec"}
 	for name, value := range map[string]any{
-		"digester": digester, "pointer": &digester, "list": []throttle.Digester{digester}, "interface": []any{digester, pseudonyms},
+		"digester": digester, "pointer": &digester, "list": []throttle.Digester{digester},
+		"interface":        []any{digester, pseudonyms},
 		"unexported field": struct{ digester throttle.Digester }{digester},
 		"deep": &struct {
 			within []map[string]throttle.Pseudonyms
 		}{[]map[string]throttle.Pseudonyms{{"a": pseudonyms}}},
 		"pseudonyms": pseudonyms, "pointer to pseudonyms": &pseudonyms,
 	} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%c", "%e", "%t", "%p", "%U", "%T", "%z"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b",
+			"%c", "%e", "%t", "%p", "%U", "%T", "%z"} {
 			shown := fmt.Sprintf(verb, value)
 			for _, key := range derived {
 				material, err := hex.DecodeString(key)
 				assert.NoError(t, err)
-				for _, form := range []string{"%s", "%x", "%X", "%d", "%v", "%o", "%b", "%c", "%U", "%q"} {
-					assert.NotContains(t, shown, strings.Trim(fmt.Sprintf(form, material), "[]"), "%s by %s", name, verb)
-					assert.NotContains(t, shown, fmt.Sprintf(form, string(material)), "%s by %s", name, verb)
+				for _, form := range []string{"%s", "%x", "%X", "%d", "%v", "%o", "%b", "%c", "%U",
+					"%q"} {
+					assert.NotContains(t, shown, strings.Trim(fmt.Sprintf(form, material), "[]"),
+						"%s by %s", name, verb)
+					assert.NotContains(t, shown, fmt.Sprintf(form, string(material)), "%s by %s",
+						name, verb)
 				}
 			}
 		}

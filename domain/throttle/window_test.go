@@ -77,7 +77,8 @@ func TestSpent(t *testing.T) {
 
 func TestEffective(t *testing.T) {
 	given := grants(0, time.Second)
-	assert.Equal(t, at(time.Second), given.Effective(at(-time.Hour)), "a late caller counts as being at the last grant")
+	assert.Equal(t, at(time.Second), given.Effective(at(-time.Hour)),
+		"a late caller counts as being at the last grant")
 	assert.Equal(t, at(time.Second), given.Effective(at(time.Second-1)))
 	assert.Equal(t, at(time.Second), given.Effective(at(time.Second)))
 	assert.Equal(t, at(time.Second+1), given.Effective(at(time.Second+1)))
@@ -93,13 +94,15 @@ func TestStand(t *testing.T) {
 		left             int
 		growsIn, retryIn time.Duration
 	}{
-		"nothing given":               {3, grants(), 0, 3, 0, 0},
-		"one given now":               {3, grants(0), 0, 2, window, 0},
-		"one about to leave":          {3, grants(0), window - 1, 2, 1, 0},
-		"one as it leaves":            {3, grants(0), window, 3, 0, 0},
-		"one long gone":               {3, grants(0), 1000 * window, 3, 0, 0},
-		"two, the older grows it":     {3, grants(0, 10*time.Second), 15 * time.Second, 1, 45 * time.Second, 0},
-		"two, the older has left":     {3, grants(0, 10*time.Second), window, 2, 10 * time.Second, 0},
+		"nothing given":      {3, grants(), 0, 3, 0, 0},
+		"one given now":      {3, grants(0), 0, 2, window, 0},
+		"one about to leave": {3, grants(0), window - 1, 2, 1, 0},
+		"one as it leaves":   {3, grants(0), window, 3, 0, 0},
+		"one long gone":      {3, grants(0), 1000 * window, 3, 0, 0},
+		"two, the older grows it": {3, grants(0, 10*time.Second), 15 * time.Second, 1,
+			45 * time.Second, 0},
+		"two, the older has left": {3, grants(0, 10*time.Second), window, 2, 10 * time.Second,
+			0},
 		"full":                        {3, grants(0, 1, 2), 2, 0, window - 2, window - 2},
 		"full at one instant":         {3, grants(0, 0, 0), 0, 0, window, window},
 		"full, a nanosecond to go":    {3, grants(0, 1, 2), window - 1, 0, 1, 1},
@@ -114,8 +117,10 @@ func TestStand(t *testing.T) {
 		"a raised limit":              {5, grants(0, 1), 1, 3, window - 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ask := throttle.Check{Dimension: throttle.ByInstall, Subject: throttle.Subject{1}, Limit: c.limit, Window: window}
-			want := throttle.State{Check: ask, Remaining: c.left, ResetAfter: c.growsIn, RetryAfter: c.retryIn}
+			ask := throttle.Check{Dimension: throttle.ByInstall, Subject: throttle.Subject{1},
+				Limit: c.limit, Window: window}
+			want := throttle.State{Check: ask, Remaining: c.left, ResetAfter: c.growsIn,
+				RetryAfter: c.retryIn}
 			assert.Equal(t, want, ask.State(&c.given, at(c.now)))
 		})
 	}
@@ -124,9 +129,12 @@ func TestStand(t *testing.T) {
 func TestGranted(t *testing.T) {
 	ask := throttle.Check{Limit: 3, Window: window}
 	for name, c := range map[string]struct{ before, after throttle.State }{
-		"the first":    {throttle.State{Check: ask, Remaining: 3}, throttle.State{Check: ask, Remaining: 2, ResetAfter: window}},
-		"a second one": {throttle.State{Check: ask, Remaining: 2, ResetAfter: 5}, throttle.State{Check: ask, Remaining: 1, ResetAfter: 5}},
-		"the last one": {throttle.State{Check: ask, Remaining: 1, ResetAfter: 1}, throttle.State{Check: ask, Remaining: 0, ResetAfter: 1}},
+		"the first": {throttle.State{Check: ask, Remaining: 3},
+			throttle.State{Check: ask, Remaining: 2, ResetAfter: window}},
+		"a second one": {throttle.State{Check: ask, Remaining: 2, ResetAfter: 5},
+			throttle.State{Check: ask, Remaining: 1, ResetAfter: 5}},
+		"the last one": {throttle.State{Check: ask, Remaining: 1, ResetAfter: 1},
+			throttle.State{Check: ask, Remaining: 0, ResetAfter: 1}},
 	} {
 		assert.Equal(t, c.after, c.before.Granted(), name)
 	}

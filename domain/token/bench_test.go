@@ -20,7 +20,8 @@ func BenchmarkSign(b *testing.B) {
 		name string
 		key  keys.Key
 	}{{"compact", kid}, {"JWS", pair}} {
-		claims := terms.Claims(installID(b, "3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11"), c.key.ID(), noon)
+		claims := terms.Claims(installID(b, "3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11"), c.key.ID(),
+			noon)
 		text := token.Sign(claims, c.key)
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
@@ -42,7 +43,8 @@ func BenchmarkVerify(b *testing.B) {
 		name string
 		key  keys.Key
 	}{{"compact", kid}, {"JWS", pair}} {
-		text := token.Sign(terms.Claims(installID(b, "3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11"), c.key.ID(), noon), c.key)
+		text := token.Sign(terms.Claims(installID(b, "3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11"),
+			c.key.ID(), noon), c.key)
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
 				if _, err := token.Verify(text, both, terms, noon); err != nil {
@@ -78,7 +80,9 @@ func floor(key keys.Key) (sign func([]byte) []byte, verify func(message, signatu
 	if key.Algorithm() == keys.EdDSA {
 		private, public := ed25519.NewKeyFromSeed(key.Secret()), ed25519.PublicKey(key.Public())
 		return func(message []byte) []byte { return ed25519.Sign(private, message) },
-			func(message, signature []byte) bool { return ed25519.Verify(public, message, signature) }
+			func(message, signature []byte) bool {
+				return ed25519.Verify(public, message, signature)
+			}
 	}
 	secret := key.Secret()
 	sign = func(message []byte) []byte {
@@ -86,5 +90,7 @@ func floor(key keys.Key) (sign func([]byte) []byte, verify func(message, signatu
 		mac.Write(message)
 		return mac.Sum(nil)
 	}
-	return sign, func(message, signature []byte) bool { return hmac.Equal(sign(message), signature) }
+	return sign, func(message, signature []byte) bool {
+		return hmac.Equal(sign(message), signature)
+	}
 }

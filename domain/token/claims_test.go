@@ -16,7 +16,8 @@ func TestSoundClaims(t *testing.T) {
 	claims, err := token.Verify(signed(sound().json()), ring, terms, noon)
 	require.NoError(t, err)
 	assert.Equal(t, session.Claims{
-		KeyID: "kid", IssuedAt: 1771243200, NotBefore: 1771243200, Issuer: "issuer", Audience: "audience",
+		KeyID: "kid", IssuedAt: 1771243200, NotBefore: 1771243200, Issuer: "issuer",
+		Audience:  "audience",
 		InstallID: installID(t, "install-12345"), ExpiresAt: 1771243320,
 	}, claims)
 }
@@ -30,7 +31,8 @@ func TestClaimMissing(t *testing.T) {
 			want = token.ReasonUnknownKey // it names no key, which is looked at before
 		}
 		assert.Equal(t, want, reasonOf(t, signed(sound().without(name).json())), name)
-		for _, other := range []string{strings.ToUpper(name), name + " ", " " + name, name + `\u0000`, name + "s", name[:len(name)-1], "_" + name} {
+		for _, other := range []string{strings.ToUpper(name), name + " ", " " + name,
+			name + `\u0000`, name + "s", name[:len(name)-1], "_" + name} {
 			renamed := append(sound().without(name), [2]string{other, member[1]})
 			assert.Equal(t, want, reasonOf(t, signed(renamed.json())), "%q for %s", other, name)
 		}
@@ -44,19 +46,24 @@ func TestClaimMissing(t *testing.T) {
 func TestClaimType(t *testing.T) {
 	integers := []string{"v", "iat", "nbf", "exp"}
 	texts := []string{"iss", "aud", "install_id"}
-	for _, value := range []string{"null", "true", "false", "[]", "{}", "[2]", `["2"]`, `{"2":2}`, "[" + iat + "]"} {
+	for _, value := range []string{"null", "true", "false", "[]", "{}", "[2]", `["2"]`, `{"2":2}`,
+		"[" + iat + "]"} {
 		for _, name := range append(append([]string{}, integers...), texts...) {
-			assert.Equal(t, token.ReasonClaimType, reasonOf(t, signed(sound().with(name, value).json())), "%s: %s", name, value)
+			assert.Equal(t, token.ReasonClaimType,
+				reasonOf(t, signed(sound().with(name, value).json())), "%s: %s", name, value)
 		}
-		assert.Equal(t, token.ReasonUnknownKey, reasonOf(t, signed(sound().with("kid", value).json())), "kid: %s", value)
+		assert.Equal(t, token.ReasonUnknownKey,
+			reasonOf(t, signed(sound().with("kid", value).json())), "kid: %s", value)
 	}
 	for _, name := range integers {
 		own := sound().value(name)
 		for _, value := range []string{
-			`""`, `"` + own + `"`, own + ".0", own + ".5", own + "e0", own + "E0", own + "e+0", own + "e-0", "-" + own, "-0", "-1", "0.0", "0e0",
+			`""`, `"` + own + `"`, own + ".0", own + ".5", own + "e0", own + "E0", own + "e+0",
+			own + "e-0", "-" + own, "-0", "-1", "0.0", "0e0",
 			"1e3", "1E-3", "1.7712432e9", "-253402300800", "2.000000000000000000000000000001",
 		} {
-			assert.Equal(t, token.ReasonClaimType, reasonOf(t, signed(sound().with(name, value).json())), "%s: %s", name, value)
+			assert.Equal(t, token.ReasonClaimType,
+				reasonOf(t, signed(sound().with(name, value).json())), "%s: %s", name, value)
 		}
 	}
 	for _, name := range append(texts, "kid") {
@@ -65,10 +72,12 @@ func TestClaimType(t *testing.T) {
 			if name == "kid" {
 				want = token.ReasonUnknownKey
 			}
-			assert.Equal(t, want, reasonOf(t, signed(sound().with(name, value).json())), "%s: %s", name, value)
+			assert.Equal(t, want, reasonOf(t, signed(sound().with(name, value).json())), "%s: %s",
+				name, value)
 		}
 	}
-	assert.Equal(t, token.ReasonUnknownKey, reasonOf(t, signed(sound().with("kid", `["kid"]`).json())), "a list is not what it holds")
+	assert.Equal(t, token.ReasonUnknownKey, reasonOf(t,
+		signed(sound().with("kid", `["kid"]`).json())), "a list is not what it holds")
 }
 
 // value is a member's value.
@@ -144,7 +153,8 @@ func TestClaimBounds(t *testing.T) {
 		{"install_id", `"` + strings.Repeat(`\ud83d\udd11`, 128) + `"`, ""},
 		{"install_id", `"` + strings.Repeat("\U0001f511", 129) + `"`, token.ReasonClaimBounds},
 		{"install_id", `"        "`, token.ReasonClaimBounds},
-		{"install_id", `"\u3000\u3000\u3000\u3000\u3000\u3000\u3000\u3000"`, token.ReasonClaimBounds},
+		{"install_id", `"\u3000\u3000\u3000\u3000\u3000\u3000\u3000\u3000"`,
+			token.ReasonClaimBounds},
 		{"install_id", `"1234567\n"`, token.ReasonClaimBounds},
 		{"install_id", `"1234567\u0000"`, token.ReasonClaimBounds},
 		{"install_id", `"1234567\u007f"`, token.ReasonClaimBounds},
@@ -152,7 +162,8 @@ func TestClaimBounds(t *testing.T) {
 		{"install_id", `" 123456 "`, ""},
 		{"install_id", `"1234567\ud800"`, token.ReasonJSON},
 	} {
-		assert.Equal(t, c.want, reasonOf(t, signed(sound().with(c.name, c.value).json())), "%s: %s", c.name, c.value)
+		assert.Equal(t, c.want, reasonOf(t, signed(sound().with(c.name, c.value).json())), "%s: %s",
+			c.name, c.value)
 	}
 }
 
@@ -188,12 +199,18 @@ func TestPayload(t *testing.T) {
 		payload string
 		want    token.Reason
 	}{
-		"another order":                 {members{{"x", "1"}}.json()[:1] + `"exp":` + exp + "," + strings.TrimPrefix(sound().without("exp").json(), "{"), ""},
-		"white space":                   {" {\r\n\t\"x\" : 1 ," + strings.TrimPrefix(body, "{") + "}\n ", ""},
-		"claims that nobody knows":      {body + `,"user_id":"u","sub":5,"extra":{"a":[1,{"b":null}]},"":0}`, ""},
-		"a claim's name by an escape":   {strings.Replace(sound().json(), `"iss"`, `"\u0069ss"`, 1), ""},
-		"unknown claim of 64 levels":    {body + `,"x":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + "}", ""},
-		"unknown claim of 65 levels":    {body + `,"x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + "}", token.ReasonJSON},
+		"another order": {members{{"x", "1"}}.json()[:1] + `"exp":` + exp + "," +
+			strings.TrimPrefix(sound().without("exp").json(), "{"), ""},
+		"white space": {" {\r\n\t\"x\" : 1 ," + strings.TrimPrefix(body, "{") +
+			"}\n ", ""},
+		"claims that nobody knows": {body +
+			`,"user_id":"u","sub":5,"extra":{"a":[1,{"b":null}]},"":0}`, ""},
+		"a claim's name by an escape": {strings.Replace(sound().json(), `"iss"`, `"\u0069ss"`, 1),
+			""},
+		"unknown claim of 64 levels": {body + `,"x":` + strings.Repeat("[", 63) +
+			strings.Repeat("]", 63) + "}", ""},
+		"unknown claim of 65 levels": {body + `,"x":` + strings.Repeat("[", 64) +
+			strings.Repeat("]", 64) + "}", token.ReasonJSON},
 		"a claim twice":                 {body + `,"iss":"issuer"}`, token.ReasonJSON},
 		"a claim twice, by an escape":   {body + `,"\u0069ss":"issuer"}`, token.ReasonJSON},
 		"an unknown claim twice":        {body + `,"x":1,"x":1}`, token.ReasonJSON},
@@ -207,12 +224,13 @@ func TestPayload(t *testing.T) {
 		"NUL behind":                    {sound().json() + "\x00", token.ReasonJSON},
 		"two objects":                   {sound().json() + sound().json(), token.ReasonJSON},
 		"a list around":                 {"[" + sound().json() + "]", token.ReasonJSON},
-		"a string":                      {`"` + strings.ReplaceAll(sound().json(), `"`, `\"`) + `"`, token.ReasonJSON},
-		"null":                          {"null", token.ReasonJSON},
-		"a number":                      {"2", token.ReasonJSON},
-		"not closed":                    {body, token.ReasonJSON},
-		"a backslash at the end":        {`{"\`, token.ReasonJSON},
-		"a string that is not closed":   {body + `,"x":"\`, token.ReasonJSON},
+		"a string": {`"` + strings.ReplaceAll(sound().json(), `"`, `\"`) + `"`,
+			token.ReasonJSON},
+		"null":                        {"null", token.ReasonJSON},
+		"a number":                    {"2", token.ReasonJSON},
+		"not closed":                  {body, token.ReasonJSON},
+		"a backslash at the end":      {`{"\`, token.ReasonJSON},
+		"a string that is not closed": {body + `,"x":"\`, token.ReasonJSON},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, reasonOf(t, signed(c.payload)))
@@ -228,7 +246,8 @@ func TestTerms(t *testing.T) {
 		want  token.Reason
 	}{
 		{session.Settings{Issuer: "issuer", Audience: "audience"}, ""},
-		{session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: time.Second, RenewalGrace: time.Hour}, ""},
+		{session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: time.Second,
+			RenewalGrace: time.Hour}, ""},
 		{session.Settings{Issuer: "", Audience: "audience"}, token.ReasonIssuer},
 		{session.Settings{Issuer: "issuer", Audience: ""}, token.ReasonAudience},
 		{session.Settings{Issuer: "audience", Audience: "issuer"}, token.ReasonIssuer},

@@ -19,24 +19,27 @@ func TestClock(t *testing.T) {
 		skew, after time.Duration
 		want        token.Reason
 	}{
-		"a second early":                         {0, -time.Second, token.ReasonNotYetValid},
-		"a nanosecond early":                     {0, -1, token.ReasonNotYetValid},
-		"at noon":                                {0, 0, ""},
-		"a nanosecond after noon":                {0, 1, ""},
-		"early, within the allowance":            {2 * time.Second, -time.Second, ""},
-		"early, at the allowance":                {2 * time.Second, -2 * time.Second, ""},
-		"early, a nanosecond over the allowance": {2 * time.Second, -2*time.Second - 1, token.ReasonNotYetValid},
-		"early, at an allowance of a minute":     {time.Minute, -time.Minute, ""},
-		"early, a nanosecond over a minute":      {time.Minute, -time.Minute - 1, token.ReasonNotYetValid},
-		"a nanosecond before the end":            {0, lifetime - 1, ""},
-		"at the end":                             {0, lifetime, token.ReasonExpired},
-		"a nanosecond after the end":             {0, lifetime + 1, token.ReasonExpired},
-		"at the end, whatever the allowance":     {time.Minute, lifetime, token.ReasonExpired},
-		"long after":                             {0, 1000 * time.Hour, token.ReasonExpired},
+		"a second early":              {0, -time.Second, token.ReasonNotYetValid},
+		"a nanosecond early":          {0, -1, token.ReasonNotYetValid},
+		"at noon":                     {0, 0, ""},
+		"a nanosecond after noon":     {0, 1, ""},
+		"early, within the allowance": {2 * time.Second, -time.Second, ""},
+		"early, at the allowance":     {2 * time.Second, -2 * time.Second, ""},
+		"early, a nanosecond over the allowance": {2 * time.Second, -2*time.Second - 1,
+			token.ReasonNotYetValid},
+		"early, at an allowance of a minute": {time.Minute, -time.Minute, ""},
+		"early, a nanosecond over a minute": {time.Minute, -time.Minute - 1,
+			token.ReasonNotYetValid},
+		"a nanosecond before the end":        {0, lifetime - 1, ""},
+		"at the end":                         {0, lifetime, token.ReasonExpired},
+		"a nanosecond after the end":         {0, lifetime + 1, token.ReasonExpired},
+		"at the end, whatever the allowance": {time.Minute, lifetime, token.ReasonExpired},
+		"long after":                         {0, 1000 * time.Hour, token.ReasonExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			allowed := session.Settings{Issuer: "issuer", Audience: "audience", ClockSkew: c.skew}
-			for _, now := range []time.Time{noon.Add(c.after), noon.Add(c.after).In(time.FixedZone("", 5*3600+1800))} {
+			for _, now := range []time.Time{noon.Add(c.after),
+				noon.Add(c.after).In(time.FixedZone("", 5*3600+1800))} {
 				claims, err := token.Verify(text, ring, allowed, now)
 				if c.want == "" {
 					require.NoError(t, err)
@@ -84,7 +87,8 @@ func TestKeyEnds(t *testing.T) {
 // TestLastSecond is the end of all instants.
 func TestLastSecond(t *testing.T) {
 	last := session.MaxUnix.Time()
-	text := signed(sound().with("iat", "253402300798", "nbf", "253402300798", "exp", "253402300799").json())
+	text := signed(sound().with("iat", "253402300798", "nbf", "253402300798", "exp",
+		"253402300799").json())
 	assert.Empty(t, reasonAt(t, text, last.Add(-1)))
 	assert.Equal(t, token.ReasonExpired, reasonAt(t, text, last))
 	assert.Equal(t, token.ReasonNotYetValid, reasonAt(t, text, last.Add(-time.Second-1)))

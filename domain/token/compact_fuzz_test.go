@@ -49,7 +49,8 @@ func FuzzVerifyCompact(f *testing.F) {
 
 // checkAccepted holds an accepted token against what other readers make of it: there is one text for its bytes, it says what the
 // claims say, and the claims written anew are accepted.
-func checkAccepted(t *testing.T, text string, ring *keys.Keyring, terms session.Settings, claims session.Claims, now time.Time) {
+func checkAccepted(t *testing.T, text string, ring *keys.Keyring, terms session.Settings,
+	claims session.Claims, now time.Time) {
 	t.Helper()
 	require.LessOrEqual(t, len(text), token.MaxLength)
 	segments := strings.Split(text, ".")
@@ -68,7 +69,8 @@ func checkAccepted(t *testing.T, text string, ring *keys.Keyring, terms session.
 	assert.Equal(t, terms.Issuer, payload["iss"])
 	assert.Equal(t, terms.Audience, payload["aud"])
 	assert.Equal(t, claims.InstallID.Text(), payload["install_id"])
-	for name, instant := range map[string]session.Unix{"iat": claims.IssuedAt, "nbf": claims.NotBefore, "exp": claims.ExpiresAt} {
+	for name, instant := range map[string]session.Unix{"iat": claims.IssuedAt,
+		"nbf": claims.NotBefore, "exp": claims.ExpiresAt} {
 		number, is := payload[name].(json.Number)
 		require.True(t, is)
 		value, err := number.Int64()
@@ -90,10 +92,12 @@ func checkAccepted(t *testing.T, text string, ring *keys.Keyring, terms session.
 // FuzzIssue signs for any installation, issuer and audience that can be configured, and reads what it signed.
 func FuzzIssue(f *testing.F) {
 	f.Add("install-12345", "offload-backend", "offload-ios", "kid", int64(1771243200), uint32(3600))
-	f.Add(strings.Repeat("\U0001f511", 128), strings.Repeat(`"`, 255), strings.Repeat(`\`, 255), strings.Repeat("k", 64), int64(0), uint32(1))
+	f.Add(strings.Repeat("\U0001f511", 128), strings.Repeat(`"`, 255), strings.Repeat(`\`, 255),
+		strings.Repeat("k", 64), int64(0), uint32(1))
 	f.Add(`"\"\"\"\`, "\u2028", "\ufffd", ".", int64(253402300798), uint32(1))
 	f.Add("caf\u00e9 e\u0301 \u200d", "</script>", "\x7e", "-", int64(1), uint32(31536000))
-	f.Fuzz(func(t *testing.T, install, issuer, audience, kid string, second int64, lifetime uint32) {
+	f.Fuzz(func(t *testing.T, install, issuer, audience, kid string, second int64,
+		lifetime uint32) {
 		installID, broke := session.ParseInstallID(install)
 		keyID, ok := keys.ParseID(kid)
 		if broke != session.RuleNone || !ok || !label(issuer) || !label(audience) || lifetime == 0 {
@@ -106,7 +110,8 @@ func FuzzIssue(f *testing.F) {
 		key := keys.NewHS256(keyID, []byte("a secret"), keys.Plan{})
 		ring, err := keys.NewKeyring(key)
 		require.NoError(t, err)
-		terms := session.Settings{Issuer: issuer, Audience: audience, Lifetime: time.Duration(lifetime) * time.Second}
+		terms := session.Settings{Issuer: issuer, Audience: audience,
+			Lifetime: time.Duration(lifetime) * time.Second}
 		claims := terms.Claims(installID, keyID, now)
 		text := token.Sign(claims, key)
 		assert.LessOrEqual(t, len(text), token.MaxLength)
@@ -122,5 +127,6 @@ func FuzzIssue(f *testing.F) {
 
 // label tells whether a text can be configured as issuer or audience.
 func label(text string) bool {
-	return text != "" && len(text) <= 255 && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+	return text != "" && len(text) <= 255 && utf8.ValidString(text) &&
+		!strings.ContainsFunc(text, unicode.IsControl)
 }

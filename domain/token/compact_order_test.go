@@ -61,17 +61,25 @@ func set(pairs ...string) func(*compactDraft) {
 }
 
 var flaws = []flaw{
-	{1, token.ReasonTooLong, "too long", func(d *compactDraft) { d.padding = strings.Repeat("x", 4096) }},
+	{1, token.ReasonTooLong, "too long", func(d *compactDraft) {
+		d.padding = strings.Repeat("x", 4096)
+	}},
 	{2, token.ReasonSegments, "three segments, one empty", func(d *compactDraft) { d.third = "." }},
 	{3, token.ReasonEncoding, "padding", func(d *compactDraft) { d.padded = true }},
 	{4, token.ReasonSignatureLength, "30 bytes", func(d *compactDraft) { d.cut = true }},
 	{5, token.ReasonJSON, "text behind", func(d *compactDraft) { d.behind = "x" }},
-	{5, token.ReasonJSON, "a name twice", func(d *compactDraft) { d.members = append(d.members, [2]string{"x", "1"}, [2]string{"x", "1"}) }},
+	{5, token.ReasonJSON, "a name twice", func(d *compactDraft) {
+		d.members = append(d.members, [2]string{"x", "1"}, [2]string{"x", "1"})
+	}},
 	{7, token.ReasonUnknownKey, "an unknown key", set("kid", `"nobody"`)},
 	{7, token.ReasonUnknownKey, "an ended key", set("kid", `"ended"`)},
-	{7, token.ReasonUnknownKey, "no key", func(d *compactDraft) { d.members = d.members.without("kid") }},
+	{7, token.ReasonUnknownKey, "no key", func(d *compactDraft) {
+		d.members = d.members.without("kid")
+	}},
 	{8, token.ReasonSignature, "a bit", func(d *compactDraft) { d.flipped = true }},
-	{9, token.ReasonClaimMissing, "a claim missing", func(d *compactDraft) { d.members = d.members.without("install_id") }},
+	{9, token.ReasonClaimMissing, "a claim missing", func(d *compactDraft) {
+		d.members = d.members.without("install_id")
+	}},
 	{9, token.ReasonClaimType, "a claim's type", set("install_id", "1")},
 	{9, token.ReasonClaimBounds, "a claim's bounds", set("install_id", `"short"`)},
 	{10, token.ReasonVersion, "the version", set("v", "1")},
@@ -126,7 +134,8 @@ func TestNeverExpired(t *testing.T) {
 func TestLength(t *testing.T) {
 	at := func(length int) string {
 		for padding := range length {
-			if text := (compactDraft{members: sound(), padding: strings.Repeat("x", padding+1)}).text(); len(text) >= length {
+			if text := (compactDraft{members: sound(),
+				padding: strings.Repeat("x", padding+1)}).text(); len(text) >= length {
 				return text
 			}
 		}
@@ -153,31 +162,41 @@ func TestSegments(t *testing.T) {
 		text string
 		want token.Reason
 	}{
-		"nothing":                        {"", token.ReasonSegments},
-		"a dot":                          {".", token.ReasonSegments},
-		"one segment":                    {first, token.ReasonSegments},
-		"no first":                       {"." + signature, token.ReasonSegments},
-		"no second":                      {first + ".", token.ReasonSegments},
-		"an empty one between":           {first + ".." + signature, token.ReasonSegments},
-		"an empty one first":             {"." + text, token.ReasonSegments},
-		"an empty one last":              {text + ".", token.ReasonSegments},
-		"a JWS without an algorithm":     {"eyJhbGciOiJub25lIn0." + first + ".", token.ReasonSegments},
-		"turned round":                   {signature + "." + first, token.ReasonSignatureLength},
-		"the payload twice":              {first + "." + first, token.ReasonSignatureLength},
-		"a signature of 31 bytes":        {first + "." + signature[:42][:41] + "A", token.ReasonSignatureLength},
-		"a signature of 33 bytes":        {first + "." + signature[:42] + "AA", token.ReasonSignatureLength},
-		"a signature of 64 bytes":        {first + "." + strings.Repeat("A", 86), token.ReasonSignatureLength},
-		"unused bits":                    {first + "." + signature[:42] + "9", token.ReasonEncoding},
-		"padding":                        {text + "=", token.ReasonEncoding},
-		"a space before":                 {" " + text, token.ReasonEncoding},
-		"a line feed behind":             {text + "\n", token.ReasonEncoding},
-		"a line feed in the payload":     {first[:8] + "\n" + first[8:] + "." + signature, token.ReasonEncoding},
-		"the other alphabet":             {first + "." + strings.Repeat("+", 43), token.ReasonEncoding},
-		"a payload of one letter":        {"A." + signature, token.ReasonEncoding},
-		"a signature of zeros":           {first + "." + strings.Repeat("A", 43), token.ReasonSignature},
-		"another payload's signature":    {signed(sound().with("exp", "1771243321").json())[:len(first)] + "." + signature, token.ReasonSignature},
-		"a signature by another key":     {signedBy(ended, sound().json()), token.ReasonSignature},
-		"signed over the decoded text":   {first + "." + strings.SplitN(signed(first), ".", 2)[1], token.ReasonSignature},
+		"nothing":              {"", token.ReasonSegments},
+		"a dot":                {".", token.ReasonSegments},
+		"one segment":          {first, token.ReasonSegments},
+		"no first":             {"." + signature, token.ReasonSegments},
+		"no second":            {first + ".", token.ReasonSegments},
+		"an empty one between": {first + ".." + signature, token.ReasonSegments},
+		"an empty one first":   {"." + text, token.ReasonSegments},
+		"an empty one last":    {text + ".", token.ReasonSegments},
+		"a JWS without an algorithm": {"eyJhbGciOiJub25lIn0." + first + ".",
+			token.ReasonSegments},
+		"turned round":      {signature + "." + first, token.ReasonSignatureLength},
+		"the payload twice": {first + "." + first, token.ReasonSignatureLength},
+		"a signature of 31 bytes": {first + "." + signature[:42][:41] + "A",
+			token.ReasonSignatureLength},
+		"a signature of 33 bytes": {first + "." + signature[:42] + "AA",
+			token.ReasonSignatureLength},
+		"a signature of 64 bytes": {first + "." + strings.Repeat("A", 86),
+			token.ReasonSignatureLength},
+		"unused bits": {first + "." + signature[:42] + "9",
+			token.ReasonEncoding},
+		"padding":            {text + "=", token.ReasonEncoding},
+		"a space before":     {" " + text, token.ReasonEncoding},
+		"a line feed behind": {text + "\n", token.ReasonEncoding},
+		"a line feed in the payload": {first[:8] + "\n" + first[8:] + "." + signature,
+			token.ReasonEncoding},
+		"the other alphabet": {first + "." + strings.Repeat("+", 43),
+			token.ReasonEncoding},
+		"a payload of one letter": {"A." + signature, token.ReasonEncoding},
+		"a signature of zeros": {first + "." + strings.Repeat("A", 43),
+			token.ReasonSignature},
+		"another payload's signature": {signed(sound().with("exp",
+			"1771243321").json())[:len(first)] + "." + signature, token.ReasonSignature},
+		"a signature by another key": {signedBy(ended, sound().json()), token.ReasonSignature},
+		"signed over the decoded text": {first + "." + strings.SplitN(signed(first), ".", 2)[1],
+			token.ReasonSignature},
 		"a payload that is nothing much": {"AA." + signature, token.ReasonJSON},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,7 +28,8 @@ func FuzzVerify(f *testing.F) {
 		}
 	}
 	for _, text := range []string{
-		"", ".", "..", "...", signed(sound().json()), jws(jwsHeader, pairSound().json(), pair), jws(jwsHeader, sound().json(), pair),
+		"", ".", "..", "...", signed(sound().json()), jws(jwsHeader, pairSound().json(), pair),
+		jws(jwsHeader, sound().json(), pair),
 		jws(`{"alg":"EdDSA","kid":"waiting"}`, sound().with("kid", `"waiting"`).json(), waiting),
 	} {
 		f.Add(text)
@@ -48,7 +49,8 @@ func FuzzSigned(f *testing.F) {
 			}
 		}
 	}
-	for _, payload := range []members{sound(), pairSound(), pairSound().with("v", "2.0"), append(pairSound(), [2]string{"sub", "{}"})} {
+	for _, payload := range []members{sound(), pairSound(), pairSound().with("v", "2.0"),
+		append(pairSound(), [2]string{"sub", "{}"})} {
 		f.Add(jwsHeader, payload.json())
 		f.Add(`{"kid":"pair","\u0061lg":"EdDSA"}`, payload.json())
 	}
@@ -59,7 +61,8 @@ func FuzzSigned(f *testing.F) {
 			return
 		}
 		var named map[string]string
-		require.NoError(t, json.Unmarshal([]byte(header), &named), "a member of the header that is no text")
+		require.NoError(t, json.Unmarshal([]byte(header), &named),
+			"a member of the header that is no text")
 		if typ, given := named["typ"]; given {
 			assert.Equal(t, "JWT", typ)
 			delete(named, "typ")
@@ -87,7 +90,8 @@ func assertVerdict(t *testing.T, text string) bool {
 	}
 	key, verifies := both.VerifierAt(claims.KeyID, noon)
 	require.True(t, verifies)
-	assert.Equal(t, map[keys.Algorithm]int{keys.HS256: 2, keys.EdDSA: 3}[key.Algorithm()], len(segments))
+	assert.Equal(t, map[keys.Algorithm]int{keys.HS256: 2, keys.EdDSA: 3}[key.Algorithm()],
+		len(segments))
 	payload, err := strict.DecodeBase64(segments[len(segments)-2])
 	require.NoError(t, err)
 	assertClaims(t, payload, claims)
@@ -109,7 +113,8 @@ func assertClaims(t *testing.T, payload []byte, claims session.Claims) {
 	assert.Equal(t, install, claims.InstallID.Text())
 	assert.Equal(t, kid, string(claims.KeyID))
 	assert.Equal(t, "2", string(all["v"]))
-	for name, got := range map[string]session.Unix{"iat": claims.IssuedAt, "nbf": claims.NotBefore, "exp": claims.ExpiresAt} {
+	for name, got := range map[string]session.Unix{"iat": claims.IssuedAt, "nbf": claims.NotBefore,
+		"exp": claims.ExpiresAt} {
 		var want session.Unix
 		require.NoError(t, json.Unmarshal(all[name], &want))
 		assert.Equal(t, want, got, name)
@@ -117,5 +122,6 @@ func assertClaims(t *testing.T, payload []byte, claims session.Claims) {
 	assert.LessOrEqual(t, claims.IssuedAt, claims.NotBefore)
 	assert.False(t, claims.NotBefore.Time().After(noon))
 	assert.True(t, claims.ExpiresAt.Time().After(noon))
-	assert.Equal(t, [2]string{terms.Issuer, terms.Audience}, [2]string{claims.Issuer, claims.Audience})
+	assert.Equal(t, [2]string{terms.Issuer, terms.Audience},
+		[2]string{claims.Issuer, claims.Audience})
 }

@@ -54,7 +54,8 @@ func splitJWS(text string) (parts, error) {
 	if !isOurs(header, document) {
 		return parts{}, reject(ReasonHeader)
 	}
-	return parts{signed: text[:len(first)+1+len(second)], payload: document, signature: decoded[2], algorithm: keys.EdDSA}, nil
+	return parts{signed: text[:len(first)+1+len(second)], payload: document, signature: decoded[2],
+		algorithm: keys.EdDSA}, nil
 }
 
 // isOurs makes check 6. A header that says anything more than ours is refused, whatever it says: crit, jwk, x5u and their like are

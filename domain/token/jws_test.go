@@ -25,12 +25,15 @@ import (
 
 // A ring of both algorithms, with keys in every state.
 var (
-	past        = keys.Plan{SignFrom: noon.Add(-time.Hour)}
-	pair        = keys.NewEdDSA("pair", []byte("the first seed that tests know.."), past)
-	waiting     = keys.NewEdDSA("waiting", []byte("the second seed that tests know."), keys.Plan{SignFrom: noon.Add(time.Hour)})
-	pairEnded   = keys.NewEdDSA("pair-ended", []byte("the third seed that tests know.."), keys.Plan{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon})
-	pairRevoked = keys.NewEdDSA("pair-revoked", []byte("the fourth seed that tests know."), keys.Plan{SignFrom: noon.Add(-time.Hour), Revoked: true})
-	both        = mustRing(kid, ended, pair, waiting, pairEnded, pairRevoked)
+	past    = keys.Plan{SignFrom: noon.Add(-time.Hour)}
+	pair    = keys.NewEdDSA("pair", []byte("the first seed that tests know.."), past)
+	waiting = keys.NewEdDSA("waiting", []byte("the second seed that tests know."),
+		keys.Plan{SignFrom: noon.Add(time.Hour)})
+	pairEnded = keys.NewEdDSA("pair-ended", []byte("the third seed that tests know.."),
+		keys.Plan{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon})
+	pairRevoked = keys.NewEdDSA("pair-revoked", []byte("the fourth seed that tests know."),
+		keys.Plan{SignFrom: noon.Add(-time.Hour), Revoked: true})
+	both = mustRing(kid, ended, pair, waiting, pairEnded, pairRevoked)
 )
 
 const jwsHeader = `{"alg":"EdDSA","kid":"pair","typ":"JWT"}`
@@ -55,7 +58,8 @@ func jwsReason(t testing.TB, text string) token.Reason {
 func TestSignWritesTheJWS(t *testing.T) {
 	const text = "a\"\\/b\u00e9<&>\u2028\U0001f511\u007e"
 	claims := session.Claims{
-		KeyID: "pair", IssuedAt: 1771243200, NotBefore: 1771243200, Issuer: "iss\"uer", Audience: "\\",
+		KeyID: "pair", IssuedAt: 1771243200, NotBefore: 1771243200, Issuer: "iss\"uer",
+		Audience:  "\\",
 		InstallID: installID(t, text), ExpiresAt: 1771243320,
 	}
 	signed := token.Sign(claims, pair)
@@ -63,10 +67,12 @@ func TestSignWritesTheJWS(t *testing.T) {
 	require.Len(t, segments, 3)
 	assert.Equal(t, encoded(jwsHeader), segments[0])
 	const install = `"a\"\\/b` + "\u00e9<&>\u2028\U0001f511\u007e" + `"`
-	assert.Equal(t, encoded(`{"v":2,"kid":"pair","iat":1771243200,"nbf":1771243200,"iss":"iss\"uer","aud":"\\","install_id":`+install+
-		`,"exp":1771243320,"sub":`+install+`}`), segments[1])
+	assert.Equal(t, encoded(
+		`{"v":2,"kid":"pair","iat":1771243200,"nbf":1771243200,"iss":"iss\"uer","aud":"\\","install_id":`+install+
+			`,"exp":1771243320,"sub":`+install+`}`), segments[1])
 	private := ed25519.NewKeyFromSeed([]byte("the first seed that tests know.."))
-	assert.Equal(t, encoded(string(ed25519.Sign(private, []byte(segments[0]+"."+segments[1])))), segments[2])
+	assert.Equal(t, encoded(string(ed25519.Sign(private, []byte(segments[0]+"."+segments[1])))),
+		segments[2])
 
 	claims.KeyID = "kid"
 	assert.Len(t, strings.Split(token.Sign(claims, kid), "."), 2, "the key decides the form")
@@ -74,11 +80,14 @@ func TestSignWritesTheJWS(t *testing.T) {
 
 // TestTheJWSThatIsWrittenIsRead, and comes to the very claims: also the longest that there can be.
 func TestTheJWSThatIsWrittenIsRead(t *testing.T) {
-	terms := session.Settings{Issuer: strings.Repeat(`"`, 255), Audience: strings.Repeat(`\`, 255), Lifetime: time.Minute}
-	long := keys.NewEdDSA(keys.ID(strings.Repeat("k", keys.MaxID)), []byte("the fifth seed that tests know.."), past)
+	terms := session.Settings{Issuer: strings.Repeat(`"`, 255), Audience: strings.Repeat(`\`, 255),
+		Lifetime: time.Minute}
+	long := keys.NewEdDSA(keys.ID(strings.Repeat("k", keys.MaxID)),
+		[]byte("the fifth seed that tests know.."), past)
 	ring := mustRing(pair, long)
 	for _, key := range []keys.Key{pair, long} {
-		for _, install := range []string{"install-12345", strings.Repeat("\U0001f511", 128), strings.Repeat(`"`, 128), "\u2028\u00a0 \ufeff\uffff-\ufffdx"} {
+		for _, install := range []string{"install-12345", strings.Repeat("\U0001f511", 128),
+			strings.Repeat(`"`, 128), "\u2028\u00a0 \ufeff\uffff-\ufffdx"} {
 			claims := terms.Claims(installID(t, install), key.ID(), noon)
 			text := token.Sign(claims, key)
 			assert.LessOrEqual(t, len(text), token.MaxLength)
@@ -106,101 +115,110 @@ func TestHeader(t *testing.T) {
 		header string
 		want   token.Reason
 	}{
-		"ours":                       {jwsHeader, ""},
-		"without typ":                {`{"alg":"EdDSA","kid":"pair"}`, ""},
-		"in another order":           {`{"typ":"JWT","kid":"pair","alg":"EdDSA"}`, ""},
-		"white space":                {" \r\n{\t\"alg\" : \"EdDSA\" ,\n\"kid\":\"pair\"}\n", ""},
-		"names by escapes":           {`{"\u0061lg":"EdDSA","ki\u0064":"pair","t\u0079p":"JWT"}`, ""},
-		"values by escapes":          {`{"alg":"\u0045dDSA","kid":"p\u0061ir"}`, ""},
-		"no member":                  {`{}`, header},
-		"without alg":                {`{"kid":"pair","typ":"JWT"}`, header},
-		"without kid":                {`{"alg":"EdDSA","typ":"JWT"}`, header},
-		"typ alone":                  {`{"typ":"JWT"}`, header},
-		"alg none":                   {`{"alg":"none","kid":"pair"}`, header},
-		"alg None":                   {`{"alg":"None","kid":"pair"}`, header},
-		"alg NONE":                   {`{"alg":"NONE","kid":"pair"}`, header},
-		"alg HS256":                  {`{"alg":"HS256","kid":"pair"}`, header},
-		"alg HS512":                  {`{"alg":"HS512","kid":"pair"}`, header},
-		"alg ES256":                  {`{"alg":"ES256","kid":"pair"}`, header},
-		"alg RS256":                  {`{"alg":"RS256","kid":"pair"}`, header},
-		"alg Ed25519":                {`{"alg":"Ed25519","kid":"pair"}`, header},
-		"alg Ed448":                  {`{"alg":"Ed448","kid":"pair"}`, header},
-		"alg in lower case":          {`{"alg":"eddsa","kid":"pair"}`, header},
-		"alg in upper case":          {`{"alg":"EDDSA","kid":"pair"}`, header},
-		"alg with a space":           {`{"alg":"EdDSA ","kid":"pair"}`, header},
-		"alg with NUL":               {`{"alg":"EdDSA\u0000","kid":"pair"}`, header},
-		"alg empty":                  {`{"alg":"","kid":"pair"}`, header},
-		"alg null":                   {`{"alg":null,"kid":"pair"}`, header},
-		"alg number":                 {`{"alg":0,"kid":"pair"}`, header},
-		"alg list":                   {`{"alg":["EdDSA"],"kid":"pair"}`, header},
-		"alg object":                 {`{"alg":{"alg":"EdDSA"},"kid":"pair"}`, header},
-		"kid of another key":         {`{"alg":"EdDSA","kid":"waiting"}`, header},
-		"kid of no key":              {`{"alg":"EdDSA","kid":"nobody"}`, header},
-		"kid in another case":        {`{"alg":"EdDSA","kid":"Pair"}`, header},
-		"kid with a space":           {`{"alg":"EdDSA","kid":"pair "}`, header},
-		"kid empty":                  {`{"alg":"EdDSA","kid":""}`, header},
-		"kid null":                   {`{"alg":"EdDSA","kid":null}`, header},
-		"kid list":                   {`{"alg":"EdDSA","kid":["pair"]}`, header},
-		"typ in lower case":          {`{"alg":"EdDSA","kid":"pair","typ":"jwt"}`, header},
-		"typ of another token":       {`{"alg":"EdDSA","kid":"pair","typ":"at+jwt"}`, header},
-		"typ JOSE":                   {`{"alg":"EdDSA","kid":"pair","typ":"JOSE"}`, header},
-		"typ empty":                  {`{"alg":"EdDSA","kid":"pair","typ":""}`, header},
-		"typ null":                   {`{"alg":"EdDSA","kid":"pair","typ":null}`, header},
-		"typ list":                   {`{"alg":"EdDSA","kid":"pair","typ":["JWT"]}`, header},
-		"crit empty":                 {`{"alg":"EdDSA","kid":"pair","crit":[]}`, header},
-		"crit of what is there":      {`{"alg":"EdDSA","kid":"pair","crit":["kid"]}`, header},
-		"crit of b64, b64 true":      {`{"alg":"EdDSA","kid":"pair","crit":["b64"],"b64":true}`, header},
-		"crit of b64, b64 false":     {`{"alg":"EdDSA","kid":"pair","crit":["b64"],"b64":false}`, header},
-		"crit that is a string":      {`{"alg":"EdDSA","kid":"pair","crit":"exp"}`, header},
-		"b64 true":                   {`{"alg":"EdDSA","kid":"pair","b64":true}`, header},
-		"b64 false":                  {`{"alg":"EdDSA","kid":"pair","b64":false}`, header},
-		"jwk":                        {`{"alg":"EdDSA","kid":"pair","jwk":{"kty":"OKP","crv":"Ed25519","x":"` + encoded(string(pair.Public())) + `"}}`, header},
-		"jwk instead of kid":         {`{"alg":"EdDSA","jwk":{"kty":"OKP","crv":"Ed25519","x":"` + encoded(string(pair.Public())) + `"}}`, header},
-		"jwk null":                   {`{"alg":"EdDSA","kid":"pair","jwk":null}`, header},
-		"jku":                        {`{"alg":"EdDSA","kid":"pair","jku":"https://attacker.example/jwks.json"}`, header},
-		"x5u":                        {`{"alg":"EdDSA","kid":"pair","x5u":"https://attacker.example/key.pem"}`, header},
-		"x5c":                        {`{"alg":"EdDSA","kid":"pair","x5c":["AAAA"]}`, header},
-		"x5t":                        {`{"alg":"EdDSA","kid":"pair","x5t":"AAAA"}`, header},
-		"x5t#S256":                   {`{"alg":"EdDSA","kid":"pair","x5t#S256":"AAAA"}`, header},
-		"cty":                        {`{"alg":"EdDSA","kid":"pair","cty":"JWT"}`, header},
-		"zip":                        {`{"alg":"EdDSA","kid":"pair","zip":"DEF"}`, header},
-		"enc":                        {`{"alg":"EdDSA","kid":"pair","enc":"A128GCM"}`, header},
-		"a claim":                    {`{"alg":"EdDSA","kid":"pair","iss":"issuer"}`, header},
-		"an unknown member":          {`{"alg":"EdDSA","kid":"pair","x":"y"}`, header},
-		"an unknown member, null":    {`{"alg":"EdDSA","kid":"pair","x":null}`, header},
-		"an empty name":              {`{"alg":"EdDSA","kid":"pair","":""}`, header},
-		"a name with a space":        {`{"alg":"EdDSA","kid":"pair","typ ":"JWT"}`, header},
-		"Alg instead":                {`{"Alg":"EdDSA","kid":"pair"}`, header},
-		"ALG beside":                 {`{"alg":"EdDSA","ALG":"EdDSA","kid":"pair"}`, header},
-		"Kid instead":                {`{"alg":"EdDSA","Kid":"pair"}`, header},
-		"KID beside":                 {`{"alg":"EdDSA","kid":"pair","KID":"pair"}`, header},
-		"TYP":                        {`{"alg":"EdDSA","kid":"pair","TYP":"JWT"}`, header},
-		"kid with a Kelvin sign":     {"{\"alg\":\"EdDSA\",\"\u212aid\":\"pair\"}", header},
-		"alg twice":                  {`{"alg":"EdDSA","alg":"EdDSA","kid":"pair"}`, json},
-		"alg twice, none first":      {`{"alg":"none","alg":"EdDSA","kid":"pair"}`, json},
-		"alg twice, none last":       {`{"alg":"EdDSA","alg":"none","kid":"pair"}`, json},
-		"alg twice, by an escape":    {`{"alg":"EdDSA","a\u006cg":"EdDSA","kid":"pair"}`, json},
-		"kid twice":                  {`{"alg":"EdDSA","kid":"pair","kid":"pair"}`, json},
-		"typ twice":                  {`{"alg":"EdDSA","kid":"pair","typ":"JWT","typ":"JWT"}`, json},
-		"twice in an object below":   {`{"alg":"EdDSA","kid":"pair","jwk":{"x":"","x":""}}`, json},
-		"a list":                     {`["alg","EdDSA","kid","pair"]`, json},
-		"a string":                   {`"EdDSA"`, json},
-		"a number":                   {`1`, json},
-		"null":                       {`null`, json},
-		"no JSON":                    {`alg=EdDSA`, json},
-		"white space alone":          {` `, json},
-		"a byte order mark":          {"\ufeff" + jwsHeader, json},
-		"something behind":           {jwsHeader + `{}`, json},
-		"NUL behind":                 {jwsHeader + "\x00", json},
-		"a comma at the end":         {`{"alg":"EdDSA","kid":"pair",}`, json},
-		"cut short":                  {`{"alg":"EdDSA","kid":"pair"`, json},
-		"a comment":                  {`{"alg":"EdDSA",/**/"kid":"pair"}`, json},
-		"single quotes":              {`{'alg':'EdDSA','kid':'pair'}`, json},
-		"a lone surrogate":           {`{"alg":"EdDSA","kid":"pair","typ":"\ud800"}`, json},
-		"invalid UTF-8":              {"{\"alg\":\"EdDSA\",\"kid\":\"pair\",\"typ\":\"\xff\"}", json},
-		"64 levels":                  {`{"alg":"EdDSA","kid":"pair","x":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}`, header},
-		"65 levels":                  {`{"alg":"EdDSA","kid":"pair","x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, json},
-		"a thousand levels":          {strings.Repeat(`{"x":`, 1000) + "1" + strings.Repeat("}", 1000), token.ReasonTooLong},
+		"ours":             {jwsHeader, ""},
+		"without typ":      {`{"alg":"EdDSA","kid":"pair"}`, ""},
+		"in another order": {`{"typ":"JWT","kid":"pair","alg":"EdDSA"}`, ""},
+		"white space":      {" \r\n{\t\"alg\" : \"EdDSA\" ,\n\"kid\":\"pair\"}\n", ""},
+		"names by escapes": {`{"\u0061lg":"EdDSA","ki\u0064":"pair","t\u0079p":"JWT"}`,
+			""},
+		"values by escapes":     {`{"alg":"\u0045dDSA","kid":"p\u0061ir"}`, ""},
+		"no member":             {`{}`, header},
+		"without alg":           {`{"kid":"pair","typ":"JWT"}`, header},
+		"without kid":           {`{"alg":"EdDSA","typ":"JWT"}`, header},
+		"typ alone":             {`{"typ":"JWT"}`, header},
+		"alg none":              {`{"alg":"none","kid":"pair"}`, header},
+		"alg None":              {`{"alg":"None","kid":"pair"}`, header},
+		"alg NONE":              {`{"alg":"NONE","kid":"pair"}`, header},
+		"alg HS256":             {`{"alg":"HS256","kid":"pair"}`, header},
+		"alg HS512":             {`{"alg":"HS512","kid":"pair"}`, header},
+		"alg ES256":             {`{"alg":"ES256","kid":"pair"}`, header},
+		"alg RS256":             {`{"alg":"RS256","kid":"pair"}`, header},
+		"alg Ed25519":           {`{"alg":"Ed25519","kid":"pair"}`, header},
+		"alg Ed448":             {`{"alg":"Ed448","kid":"pair"}`, header},
+		"alg in lower case":     {`{"alg":"eddsa","kid":"pair"}`, header},
+		"alg in upper case":     {`{"alg":"EDDSA","kid":"pair"}`, header},
+		"alg with a space":      {`{"alg":"EdDSA ","kid":"pair"}`, header},
+		"alg with NUL":          {`{"alg":"EdDSA\u0000","kid":"pair"}`, header},
+		"alg empty":             {`{"alg":"","kid":"pair"}`, header},
+		"alg null":              {`{"alg":null,"kid":"pair"}`, header},
+		"alg number":            {`{"alg":0,"kid":"pair"}`, header},
+		"alg list":              {`{"alg":["EdDSA"],"kid":"pair"}`, header},
+		"alg object":            {`{"alg":{"alg":"EdDSA"},"kid":"pair"}`, header},
+		"kid of another key":    {`{"alg":"EdDSA","kid":"waiting"}`, header},
+		"kid of no key":         {`{"alg":"EdDSA","kid":"nobody"}`, header},
+		"kid in another case":   {`{"alg":"EdDSA","kid":"Pair"}`, header},
+		"kid with a space":      {`{"alg":"EdDSA","kid":"pair "}`, header},
+		"kid empty":             {`{"alg":"EdDSA","kid":""}`, header},
+		"kid null":              {`{"alg":"EdDSA","kid":null}`, header},
+		"kid list":              {`{"alg":"EdDSA","kid":["pair"]}`, header},
+		"typ in lower case":     {`{"alg":"EdDSA","kid":"pair","typ":"jwt"}`, header},
+		"typ of another token":  {`{"alg":"EdDSA","kid":"pair","typ":"at+jwt"}`, header},
+		"typ JOSE":              {`{"alg":"EdDSA","kid":"pair","typ":"JOSE"}`, header},
+		"typ empty":             {`{"alg":"EdDSA","kid":"pair","typ":""}`, header},
+		"typ null":              {`{"alg":"EdDSA","kid":"pair","typ":null}`, header},
+		"typ list":              {`{"alg":"EdDSA","kid":"pair","typ":["JWT"]}`, header},
+		"crit empty":            {`{"alg":"EdDSA","kid":"pair","crit":[]}`, header},
+		"crit of what is there": {`{"alg":"EdDSA","kid":"pair","crit":["kid"]}`, header},
+		"crit of b64, b64 true": {`{"alg":"EdDSA","kid":"pair","crit":["b64"],"b64":true}`,
+			header},
+		"crit of b64, b64 false": {`{"alg":"EdDSA","kid":"pair","crit":["b64"],"b64":false}`,
+			header},
+		"crit that is a string": {`{"alg":"EdDSA","kid":"pair","crit":"exp"}`, header},
+		"b64 true":              {`{"alg":"EdDSA","kid":"pair","b64":true}`, header},
+		"b64 false":             {`{"alg":"EdDSA","kid":"pair","b64":false}`, header},
+		"jwk":                   {`{"alg":"EdDSA","kid":"pair","jwk":{"kty":"OKP","crv":"Ed25519","x":"` + encoded(string(pair.Public())) + `"}}`, header},
+		"jwk instead of kid": {`{"alg":"EdDSA","jwk":{"kty":"OKP","crv":"Ed25519","x":"` +
+			encoded(string(pair.Public())) + `"}}`, header},
+		"jwk null":                {`{"alg":"EdDSA","kid":"pair","jwk":null}`, header},
+		"jku":                     {`{"alg":"EdDSA","kid":"pair","jku":"https://attacker.example/jwks.json"}`, header},
+		"x5u":                     {`{"alg":"EdDSA","kid":"pair","x5u":"https://attacker.example/key.pem"}`, header},
+		"x5c":                     {`{"alg":"EdDSA","kid":"pair","x5c":["AAAA"]}`, header},
+		"x5t":                     {`{"alg":"EdDSA","kid":"pair","x5t":"AAAA"}`, header},
+		"x5t#S256":                {`{"alg":"EdDSA","kid":"pair","x5t#S256":"AAAA"}`, header},
+		"cty":                     {`{"alg":"EdDSA","kid":"pair","cty":"JWT"}`, header},
+		"zip":                     {`{"alg":"EdDSA","kid":"pair","zip":"DEF"}`, header},
+		"enc":                     {`{"alg":"EdDSA","kid":"pair","enc":"A128GCM"}`, header},
+		"a claim":                 {`{"alg":"EdDSA","kid":"pair","iss":"issuer"}`, header},
+		"an unknown member":       {`{"alg":"EdDSA","kid":"pair","x":"y"}`, header},
+		"an unknown member, null": {`{"alg":"EdDSA","kid":"pair","x":null}`, header},
+		"an empty name":           {`{"alg":"EdDSA","kid":"pair","":""}`, header},
+		"a name with a space":     {`{"alg":"EdDSA","kid":"pair","typ ":"JWT"}`, header},
+		"Alg instead":             {`{"Alg":"EdDSA","kid":"pair"}`, header},
+		"ALG beside":              {`{"alg":"EdDSA","ALG":"EdDSA","kid":"pair"}`, header},
+		"Kid instead":             {`{"alg":"EdDSA","Kid":"pair"}`, header},
+		"KID beside":              {`{"alg":"EdDSA","kid":"pair","KID":"pair"}`, header},
+		"TYP":                     {`{"alg":"EdDSA","kid":"pair","TYP":"JWT"}`, header},
+		"kid with a Kelvin sign":  {"{\"alg\":\"EdDSA\",\"\u212aid\":\"pair\"}", header},
+		"alg twice":               {`{"alg":"EdDSA","alg":"EdDSA","kid":"pair"}`, json},
+		"alg twice, none first":   {`{"alg":"none","alg":"EdDSA","kid":"pair"}`, json},
+		"alg twice, none last":    {`{"alg":"EdDSA","alg":"none","kid":"pair"}`, json},
+		"alg twice, by an escape": {`{"alg":"EdDSA","a\u006cg":"EdDSA","kid":"pair"}`, json},
+		"kid twice":               {`{"alg":"EdDSA","kid":"pair","kid":"pair"}`, json},
+		"typ twice": {`{"alg":"EdDSA","kid":"pair","typ":"JWT","typ":"JWT"}`,
+			json},
+		"twice in an object below": {`{"alg":"EdDSA","kid":"pair","jwk":{"x":"","x":""}}`, json},
+		"a list":                   {`["alg","EdDSA","kid","pair"]`, json},
+		"a string":                 {`"EdDSA"`, json},
+		"a number":                 {`1`, json},
+		"null":                     {`null`, json},
+		"no JSON":                  {`alg=EdDSA`, json},
+		"white space alone":        {` `, json},
+		"a byte order mark":        {"\ufeff" + jwsHeader, json},
+		"something behind":         {jwsHeader + `{}`, json},
+		"NUL behind":               {jwsHeader + "\x00", json},
+		"a comma at the end":       {`{"alg":"EdDSA","kid":"pair",}`, json},
+		"cut short":                {`{"alg":"EdDSA","kid":"pair"`, json},
+		"a comment":                {`{"alg":"EdDSA",/**/"kid":"pair"}`, json},
+		"single quotes":            {`{'alg':'EdDSA','kid':'pair'}`, json},
+		"a lone surrogate":         {`{"alg":"EdDSA","kid":"pair","typ":"\ud800"}`, json},
+		"invalid UTF-8": {"{\"alg\":\"EdDSA\",\"kid\":\"pair\",\"typ\":\"\xff\"}",
+			json},
+		"64 levels": {`{"alg":"EdDSA","kid":"pair","x":` +
+			strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}`, header},
+		"65 levels": {`{"alg":"EdDSA","kid":"pair","x":` +
+			strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, json},
+		"a thousand levels": {strings.Repeat(`{"x":`, 1000) + "1" +
+			strings.Repeat("}", 1000), token.ReasonTooLong},
 		"the payload":                {pairSound().json(), header},
 		"the header within a header": {`{"header":` + jwsHeader + `}`, header},
 	} {
@@ -218,10 +236,12 @@ func TestBothKidsAgree(t *testing.T) {
 		key           keys.Key
 		want          token.Reason
 	}{
-		"a key that signs":                {`"pair"`, `"pair"`, pair, ""},
-		"a key that waits":                {`"waiting"`, `"waiting"`, waiting, ""},
-		"a key that has ended":            {`"pair-ended"`, `"pair-ended"`, pairEnded, token.ReasonUnknownKey},
-		"a revoked key":                   {`"pair-revoked"`, `"pair-revoked"`, pairRevoked, token.ReasonUnknownKey},
+		"a key that signs": {`"pair"`, `"pair"`, pair, ""},
+		"a key that waits": {`"waiting"`, `"waiting"`, waiting, ""},
+		"a key that has ended": {`"pair-ended"`, `"pair-ended"`, pairEnded,
+			token.ReasonUnknownKey},
+		"a revoked key": {`"pair-revoked"`, `"pair-revoked"`, pairRevoked,
+			token.ReasonUnknownKey},
 		"no key":                          {`"nobody"`, `"nobody"`, pair, token.ReasonUnknownKey},
 		"a symmetric key":                 {`"kid"`, `"kid"`, pair, token.ReasonAlgorithm},
 		"a symmetric key that has ended":  {`"ended"`, `"ended"`, pair, token.ReasonUnknownKey},
@@ -236,10 +256,12 @@ func TestBothKidsAgree(t *testing.T) {
 		"the claim is no text":            {`"pair"`, `["pair"]`, pair, token.ReasonHeader},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, c.want, jwsReason(t, jws(header(c.header), sound().with("kid", c.claim).json(), c.key)))
+			assert.Equal(t, c.want, jwsReason(t,
+				jws(header(c.header), sound().with("kid", c.claim).json(), c.key)))
 		})
 	}
-	assert.Equal(t, token.ReasonHeader, jwsReason(t, jws(jwsHeader, sound().without("kid").json(), pair)), "no claim")
+	assert.Equal(t, token.ReasonHeader, jwsReason(t,
+		jws(jwsHeader, sound().without("kid").json(), pair)), "no claim")
 }
 
 // TestSubIsPassedOver: it is there for other verifiers.
@@ -249,9 +271,11 @@ func TestSubIsPassedOver(t *testing.T) {
 		sub  string
 		want token.Reason
 	}{
-		"equal": {`"` + install + `"`, ""}, "other": {`"somebody-else"`, ""}, "empty": {`""`, ""}, "null": {"null", ""}, "number": {"1.5", ""},
+		"equal": {`"` + install + `"`, ""}, "other": {`"somebody-else"`, ""}, "empty": {`""`, ""},
+		"null": {"null", ""}, "number": {"1.5", ""},
 		"list": {`["a",{"b":1}]`, ""}, "object": {`{"install_id":"x","exp":0}`, ""},
-		"names twice inside": {`{"a":1,"a":1}`, token.ReasonJSON}, "twice": {`"a","sub":"b"`, token.ReasonJSON},
+		"names twice inside": {`{"a":1,"a":1}`, token.ReasonJSON},
+		"twice":              {`"a","sub":"b"`, token.ReasonJSON},
 	} {
 		for form, text := range map[string]string{
 			"JWS":     jws(jwsHeader, append(pairSound(), [2]string{"sub", c.sub}).json(), pair),
@@ -267,8 +291,10 @@ func TestSubIsPassedOver(t *testing.T) {
 			})
 		}
 	}
-	withoutInstall := append(pairSound().without("install_id"), [2]string{"sub", `"` + install + `"`})
-	assert.Equal(t, token.ReasonClaimMissing, jwsReason(t, jws(jwsHeader, withoutInstall.json(), pair)), "sub is no install id")
+	withoutInstall := append(pairSound().without("install_id"),
+		[2]string{"sub", `"` + install + `"`})
+	assert.Equal(t, token.ReasonClaimMissing,
+		jwsReason(t, jws(jwsHeader, withoutInstall.json(), pair)), "sub is no install id")
 }
 
 // TestTheKeyDecidesTheForm hands keys of one algorithm to tokens of the other. Whoever knows the public part must come no further with
@@ -278,11 +304,16 @@ func TestTheKeyDecidesTheForm(t *testing.T) {
 	der, err := x509.MarshalPKIXPublicKey(public)
 	require.NoError(t, err)
 	secrets := map[string][]byte{
-		"raw": public, "base64url": []byte(encoded(string(public))), "base64": []byte(base64.StdEncoding.EncodeToString(public)),
-		"hex": []byte(hex.EncodeToString(public)), "DER": der, "PEM": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
-		"PEM, trimmed": []byte(strings.TrimSpace(string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))),
-		"JWK":          []byte(`{"kty":"OKP","crv":"Ed25519","x":"` + encoded(string(public)) + `"}`),
-		"JWK Set":      []byte(keys.FormatPublic(both, noon)), "the seed": pair.Secret(), "the symmetric key": kid.Secret(), "nothing": nil,
+		"raw": public, "base64url": []byte(encoded(string(public))),
+		"base64": []byte(base64.StdEncoding.EncodeToString(public)),
+		"hex":    []byte(hex.EncodeToString(public)), "DER": der,
+		"PEM": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
+		"PEM, trimmed": []byte(strings.TrimSpace(
+			string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))),
+		"JWK": []byte(`{"kty":"OKP","crv":"Ed25519","x":"` + encoded(string(public)) +
+			`"}`),
+		"JWK Set": []byte(keys.FormatPublic(both, noon)), "the seed": pair.Secret(),
+		"the symmetric key": kid.Secret(), "nothing": nil,
 	}
 	mac := func(hash func() hash.Hash, secret []byte, text string) string {
 		m := hmac.New(hash, secret)
@@ -291,25 +322,33 @@ func TestTheKeyDecidesTheForm(t *testing.T) {
 	}
 	for name, secret := range secrets {
 		t.Run("compact under the EdDSA key, "+name, func(t *testing.T) {
-			for _, payload := range []members{pairSound(), pairSound().with("exp", iat, "nbf", "1", "iat", "1")} {
+			for _, payload := range []members{pairSound(),
+				pairSound().with("exp", iat, "nbf", "1", "iat", "1")} {
 				first := encoded(payload.json())
-				assert.Equal(t, token.ReasonAlgorithm, jwsReason(t, first+"."+mac(sha256.New, secret, first)), "expired or not")
+				assert.Equal(t, token.ReasonAlgorithm,
+					jwsReason(t, first+"."+mac(sha256.New, secret, first)), "expired or not")
 			}
 		})
 		t.Run("JWS with a MAC, "+name, func(t *testing.T) {
-			for _, kid := range []string{"pair", "waiting", "pair-ended", "pair-revoked", "kid", "ended", "nobody"} {
+			for _, kid := range []string{"pair", "waiting", "pair-ended", "pair-revoked", "kid",
+				"ended", "nobody"} {
 				payload := encoded(sound().with("kid", `"`+kid+`"`).json())
 				for _, alg := range []string{"HS256", "HS512", "EdDSA", "none", "Ed25519"} {
-					signed := encoded(`{"alg":"`+alg+`","kid":"`+kid+`","typ":"JWT"}`) + "." + payload
-					assert.Equal(t, token.ReasonSignatureLength, jwsReason(t, signed+"."+mac(sha256.New, secret, signed)), "%s, %s", alg, kid)
+					signed := encoded(`{"alg":"`+alg+`","kid":"`+kid+`","typ":"JWT"}`) + "." +
+						payload
+					assert.Equal(t, token.ReasonSignatureLength,
+						jwsReason(t, signed+"."+mac(sha256.New, secret, signed)), "%s, %s", alg,
+						kid)
 					want := token.ReasonHeader
 					if alg == "EdDSA" {
-						want = map[string]token.Reason{"pair": token.ReasonSignature, "waiting": token.ReasonSignature, "kid": token.ReasonAlgorithm}[kid]
+						want = map[string]token.Reason{"pair": token.ReasonSignature,
+							"waiting": token.ReasonSignature, "kid": token.ReasonAlgorithm}[kid]
 						if want == "" {
 							want = token.ReasonUnknownKey
 						}
 					}
-					assert.Equal(t, want, jwsReason(t, signed+"."+mac(sha512.New, secret, signed)), "%s, %s", alg, kid)
+					assert.Equal(t, want, jwsReason(t, signed+"."+mac(sha512.New, secret, signed)),
+						"%s, %s", alg, kid)
 				}
 			}
 		})
@@ -318,9 +357,11 @@ func TestTheKeyDecidesTheForm(t *testing.T) {
 
 // TestNoneWithEveryKindOfKey: alg none has no signature, or any.
 func TestNoneWithEveryKindOfKey(t *testing.T) {
-	for _, kid := range []string{"pair", "waiting", "pair-ended", "pair-revoked", "kid", "ended", "nobody", ""} {
+	for _, kid := range []string{"pair", "waiting", "pair-ended", "pair-revoked", "kid", "ended",
+		"nobody", ""} {
 		for _, alg := range []string{"none", "None", "nOnE", "NONE", ""} {
-			signed := encoded(`{"alg":"`+alg+`","kid":"`+kid+`"}`) + "." + encoded(sound().with("kid", `"`+kid+`"`).json())
+			signed := encoded(`{"alg":"`+alg+`","kid":"`+kid+`"}`) + "." +
+				encoded(sound().with("kid", `"`+kid+`"`).json())
 			for signature, want := range map[string]token.Reason{
 				"":                         token.ReasonSegments,
 				"AA":                       token.ReasonSignatureLength,
@@ -332,9 +373,11 @@ func TestNoneWithEveryKindOfKey(t *testing.T) {
 				sealOf(signed, ended):      token.ReasonSignatureLength,
 				sealOf(signed, pair) + ".": token.ReasonSegments,
 			} {
-				assert.Equal(t, want, jwsReason(t, signed+"."+signature), "%s, %s, %s", alg, kid, signature)
+				assert.Equal(t, want, jwsReason(t, signed+"."+signature), "%s, %s, %s", alg, kid,
+					signature)
 			}
-			assert.Equal(t, token.ReasonSignatureLength, jwsReason(t, signed), "without the last dot the payload is a signature")
+			assert.Equal(t, token.ReasonSignatureLength, jwsReason(t, signed),
+				"without the last dot the payload is a signature")
 		}
 	}
 }
@@ -354,35 +397,51 @@ func TestFormsCannotBeConfused(t *testing.T) {
 		text string
 		want token.Reason
 	}{
-		"a JWS without its header":              {three[1] + "." + three[2], token.ReasonSignatureLength},
-		"a JWS without its payload":             {three[0] + "." + three[2], token.ReasonSignatureLength},
-		"a JWS without its signature":           {three[0] + "." + three[1], token.ReasonSignatureLength},
-		"a compact token behind a header":       {three[0] + "." + sound2, token.ReasonSignatureLength},
-		"a compact token behind its own header": {encoded(`{"alg":"HS256","kid":"kid"}`) + "." + sound2, token.ReasonSignatureLength},
-		"header and payload exchanged":          {three[1] + "." + three[0] + "." + three[2], token.ReasonHeader},
-		"a JWS with a compact signature":        {three[0] + "." + three[1] + "." + two[1], token.ReasonSignatureLength},
+		"a JWS without its header": {three[1] + "." + three[2],
+			token.ReasonSignatureLength},
+		"a JWS without its payload": {three[0] + "." + three[2],
+			token.ReasonSignatureLength},
+		"a JWS without its signature": {three[0] + "." + three[1],
+			token.ReasonSignatureLength},
+		"a compact token behind a header": {three[0] + "." + sound2,
+			token.ReasonSignatureLength},
+		"a compact token behind its own header": {encoded(`{"alg":"HS256","kid":"kid"}`) + "." +
+			sound2, token.ReasonSignatureLength},
+		"header and payload exchanged": {three[1] + "." + three[0] + "." + three[2],
+			token.ReasonHeader},
+		"a JWS with a compact signature": {three[0] + "." + three[1] + "." + two[1],
+			token.ReasonSignatureLength},
 		"a compact token with an Ed25519 signature": {
 			encoded(payload) + "." + sealOf(encoded(payload), pair), token.ReasonSignatureLength,
 		},
-		"signed without the header": {three[0] + "." + three[1] + "." + sealOf(three[1], pair), token.ReasonSignature},
-		"signed without the dot":    {three[0] + "." + three[1] + "." + sealOf(three[0]+three[1], pair), token.ReasonSignature},
-		"signed decoded":            {three[0] + "." + three[1] + "." + sealOf(jwsHeader+"."+payload, pair), token.ReasonSignature},
+		"signed without the header": {three[0] + "." + three[1] + "." + sealOf(three[1], pair),
+			token.ReasonSignature},
+		"signed without the dot": {three[0] + "." + three[1] + "." +
+			sealOf(three[0]+three[1], pair), token.ReasonSignature},
+		"signed decoded": {three[0] + "." + three[1] + "." +
+			sealOf(jwsHeader+"."+payload, pair), token.ReasonSignature},
 		"signed as b64 false has it": {
-			three[0] + "." + three[1] + "." + sealOf(three[0]+"."+payload, pair), token.ReasonSignature,
+			three[0] + "." + three[1] + "." + sealOf(three[0]+"."+payload, pair),
+			token.ReasonSignature,
 		},
 		"the signature of another token": {
-			three[0] + "." + three[1] + "." + sealOf(three[0]+"."+encoded(payload+" "), pair), token.ReasonSignature,
+			three[0] + "." + three[1] + "." + sealOf(three[0]+"."+encoded(payload+" "), pair),
+			token.ReasonSignature,
 		},
-		"a fourth segment":          {sound3 + "." + three[2], token.ReasonSegments},
-		"five segments, as in JWE":  {sound3 + "." + three[1] + "." + three[2], token.ReasonSegments},
-		"an empty segment before":   {"." + sound3, token.ReasonSegments},
-		"an empty header":           {"." + three[1] + "." + three[2], token.ReasonSegments},
-		"an empty payload":          {three[0] + ".." + three[2], token.ReasonSegments},
-		"a detached payload":        {three[0] + ".." + sealOf(three[0]+"."+three[1], pair), token.ReasonSegments},
-		"JSON serialization":        {`{"payload":"` + three[1] + `","protected":"` + three[0] + `","signature":"` + three[2] + `"}`, token.ReasonSegments},
-		"a JWS as its own payload":  {jws(jwsHeader, sound3, pair), token.ReasonJSON},
-		"a line break behind":       {sound3 + "\n", token.ReasonEncoding},
-		"padding behind the header": {three[0] + "=." + three[1] + "." + three[2], token.ReasonEncoding},
+		"a fourth segment": {sound3 + "." + three[2], token.ReasonSegments},
+		"five segments, as in JWE": {sound3 + "." + three[1] + "." + three[2],
+			token.ReasonSegments},
+		"an empty segment before": {"." + sound3, token.ReasonSegments},
+		"an empty header":         {"." + three[1] + "." + three[2], token.ReasonSegments},
+		"an empty payload":        {three[0] + ".." + three[2], token.ReasonSegments},
+		"a detached payload": {three[0] + ".." + sealOf(three[0]+"."+three[1], pair),
+			token.ReasonSegments},
+		"JSON serialization": {`{"payload":"` + three[1] + `","protected":"` + three[0] +
+			`","signature":"` + three[2] + `"}`, token.ReasonSegments},
+		"a JWS as its own payload": {jws(jwsHeader, sound3, pair), token.ReasonJSON},
+		"a line break behind":      {sound3 + "\n", token.ReasonEncoding},
+		"padding behind the header": {three[0] + "=." + three[1] + "." + three[2],
+			token.ReasonEncoding},
 	} {
 		t.Run(name, func(t *testing.T) { assert.Equal(t, c.want, jwsReason(t, c.text)) })
 	}
@@ -395,7 +454,8 @@ func TestEveryByteOfASignatureCounts(t *testing.T) {
 	for at := range text {
 		for _, other := range []byte("A-_z9") {
 			if text[at] != other && text[at] != '.' {
-				assert.NotEqual(t, token.Reason(""), jwsReason(t, text[:at]+string(other)+text[at+1:]), "byte %d", at)
+				assert.NotEqual(t, token.Reason(""),
+					jwsReason(t, text[:at]+string(other)+text[at+1:]), "byte %d", at)
 			}
 		}
 	}

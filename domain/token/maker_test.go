@@ -17,9 +17,11 @@ import (
 var (
 	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 	terms = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute}
-	kid   = keys.NewHS256("kid", []byte("a secret that only tests know"), keys.Plan{SignFrom: noon.Add(-time.Hour)})
-	ended = keys.NewHS256("ended", []byte("another secret"), keys.Plan{SignFrom: noon.Add(-2 * time.Hour), VerifyUntil: noon})
-	ring  = mustRing(kid, ended)
+	kid   = keys.NewHS256("kid", []byte("a secret that only tests know"),
+		keys.Plan{SignFrom: noon.Add(-time.Hour)})
+	ended = keys.NewHS256("ended", []byte("another secret"),
+		keys.Plan{SignFrom: noon.Add(-2 * time.Hour), VerifyUntil: noon})
+	ring = mustRing(kid, ended)
 )
 
 func mustRing(all ...keys.Key) *keys.Keyring {

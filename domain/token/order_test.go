@@ -41,7 +41,11 @@ func TestTheOrderOfTheChecks(t *testing.T) {
 		spoil   func(*draft)
 		jwsOnly bool
 	}
-	set := func(pairs ...string) func(*draft) { return func(d *draft) { d.payload = d.payload.with(pairs...) } }
+	set := func(pairs ...string) func(*draft) {
+		return func(d *draft) {
+			d.payload = d.payload.with(pairs...)
+		}
+	}
 	steps := []step{
 		{token.ReasonExpired, set("iat", "1", "nbf", "1", "exp", iat), false},
 		{token.ReasonInstants, set("nbf", iat), false},
@@ -52,19 +56,30 @@ func TestTheOrderOfTheChecks(t *testing.T) {
 		{token.ReasonClaimType, set("iat", `"1"`), false},
 		{token.ReasonClaimMissing, func(d *draft) { d.payload = d.payload.without("v") }, false},
 		{token.ReasonSignature, func(d *draft) { d.forged = true }, false},
-		{token.ReasonAlgorithm, func(d *draft) { d.name(map[bool]string{true: "kid", false: "pair"}[d.header != nil]) }, false},
+		{token.ReasonAlgorithm, func(d *draft) {
+			d.name(map[bool]string{true: "kid", false: "pair"}[d.header != nil])
+		}, false},
 		{token.ReasonUnknownKey, func(d *draft) { d.name("nobody") }, false},
-		{token.ReasonHeader, func(d *draft) { d.header = append(d.header, [2]string{"crit", `["exp"]`}) }, true},
-		{token.ReasonJSON, func(d *draft) { d.header = append(d.header, [2]string{"crit", `[]`}) }, true},
-		{token.ReasonJSON, func(d *draft) { d.payload = append(d.payload, [2]string{"aud", `"other"`}) }, false},
+		{token.ReasonHeader, func(d *draft) {
+			d.header = append(d.header, [2]string{"crit", `["exp"]`})
+		}, true},
+		{token.ReasonJSON, func(d *draft) { d.header = append(d.header, [2]string{"crit", `[]`}) },
+			true},
+		{token.ReasonJSON, func(d *draft) {
+			d.payload = append(d.payload,
+				[2]string{"aud", `"other"`})
+		}, false},
 		{token.ReasonSignatureLength, func(d *draft) { d.cut = 1 }, false},
 		{token.ReasonEncoding, func(d *draft) { d.tail = "=" }, false},
 		{token.ReasonSegments, func(d *draft) { d.tail += strings.Repeat(".AA", 3) }, false},
-		{token.ReasonTooLong, func(d *draft) { d.tail += strings.Repeat("A", token.MaxLength) }, false},
+		{token.ReasonTooLong, func(d *draft) {
+			d.tail += strings.Repeat("A", token.MaxLength)
+		}, false},
 	}
 	for form, d := range map[string]draft{
 		"compact": {payload: sound(), key: kid},
-		"JWS":     {header: members{{"alg", `"EdDSA"`}, {"kid", `"pair"`}}, payload: pairSound(), key: pair},
+		"JWS": {header: members{{"alg", `"EdDSA"`}, {"kid", `"pair"`}}, payload: pairSound(),
+			key: pair},
 	} {
 		t.Run(form, func(t *testing.T) {
 			require.Equal(t, token.Reason(""), jwsReason(t, d.text()))

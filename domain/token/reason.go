@@ -32,9 +32,12 @@ const (
 // Reasons lists every reason, in the order of the checks.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonMissing, ReasonCredentials, ReasonTooLong, ReasonSegments, ReasonEncoding, ReasonSignatureLength, ReasonJSON,
-		ReasonHeader, ReasonUnknownKey, ReasonAlgorithm, ReasonSignature, ReasonClaimMissing, ReasonClaimType, ReasonClaimBounds,
-		ReasonVersion, ReasonIssuer, ReasonAudience, ReasonInstants, ReasonNotYetValid, ReasonExpired,
+		ReasonMissing, ReasonCredentials, ReasonTooLong, ReasonSegments, ReasonEncoding,
+		ReasonSignatureLength, ReasonJSON,
+		ReasonHeader, ReasonUnknownKey, ReasonAlgorithm, ReasonSignature, ReasonClaimMissing,
+		ReasonClaimType, ReasonClaimBounds,
+		ReasonVersion, ReasonIssuer, ReasonAudience, ReasonInstants, ReasonNotYetValid,
+		ReasonExpired,
 	}
 }
 

@@ -29,7 +29,8 @@ func TestSignWritesWhatIsDeployed(t *testing.T) {
 	plain := group.Cases[0]
 	require.Equal(t, "plain", plain.Name)
 	ring := ringOf(t, group)
-	terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience, Lifetime: terms.Lifetime}
+	terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
+		Lifetime: terms.Lifetime}
 	signer, ok := ring.SignerAt(group.Now.Time)
 	require.True(t, ok)
 	claims := terms.Claims(installID(t, plain.InstallID), signer.ID(), group.Now.Add(999_999_999))
@@ -62,7 +63,8 @@ func TestSignEscapes(t *testing.T) {
 	}
 	odd := session.Settings{Issuer: "a\x00\x1f\n\x7f", Audience: "\u0085", Lifetime: terms.Lifetime}
 	signed := token.Sign(odd.Claims(installID(t, "install-12345"), kid.ID(), noon), kid)
-	assert.Contains(t, payloadOf(t, signed), `"iss":"a\u0000\u001f\u000a`+"\x7f"+`","aud":"`+"\u0085"+`"`)
+	assert.Contains(t, payloadOf(t, signed), `"iss":"a\u0000\u001f\u000a`+"\x7f"+`","aud":"`+
+		"\u0085"+`"`)
 	_, err := token.Verify(signed, ring, odd, noon)
 	assert.NoError(t, err)
 }
@@ -71,7 +73,8 @@ func TestSignEscapes(t *testing.T) {
 func TestSignFollowsTheKey(t *testing.T) {
 	claims := terms.Claims(installID(t, "install-12345"), kid.ID(), noon)
 	text := token.Sign(claims, kid)
-	other := mustRing(keys.NewHS256("kid", []byte("a secret that only tests know."), keys.Plan{SignFrom: noon}))
+	other := mustRing(keys.NewHS256("kid", []byte("a secret that only tests know."),
+		keys.Plan{SignFrom: noon}))
 	_, err := token.Verify(text, other, terms, noon)
 	assert.Equal(t, &token.Rejection{Reason: token.ReasonSignature}, err)
 }

@@ -21,7 +21,8 @@ func TestVectors(t *testing.T) {
 	run := map[string]int{}
 	for _, group := range vectors.Groups() {
 		ring := ringOf(t, group)
-		terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience, ClockSkew: group.ClockSkew.Duration}
+		terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
+			ClockSkew: group.ClockSkew.Duration}
 		for _, c := range group.Cases {
 			run[group.Name]++
 			t.Run(c.Name, func(t *testing.T) {
@@ -41,8 +42,10 @@ func TestVectors(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[string]int{
-		"": 539, "compact, odd text": 35, "compact, clock skew 0": 15, "compact, clock skew 2": 15, "compact, clock skew 60": 15,
-		"compact, last second of 9999": 4, "compact, keys of a keyset": 30, "JWS": 322, "JWS, clock skew 60": 15,
+		"": 539, "compact, odd text": 35, "compact, clock skew 0": 15, "compact, clock skew 2": 15,
+		"compact, clock skew 60":       15,
+		"compact, last second of 9999": 4, "compact, keys of a keyset": 30, "JWS": 322,
+		"JWS, clock skew 60": 15,
 	}, run, "cases that ran")
 	all := 0
 	for _, cases := range run {

@@ -13,7 +13,8 @@ import (
 const MaxLength = 4096
 
 // Verify reads text and makes all twelve checks. It fails with a Rejection. Work is bounded by MaxLength.
-func Verify(text string, ring *keys.Keyring, terms session.Settings, now time.Time) (session.Claims, error) {
+func Verify(text string, ring *keys.Keyring, terms session.Settings, now time.Time) (session.Claims,
+	error) {
 	claims, err := Read(text, ring, terms, now)
 	if err != nil {
 		return session.Claims{}, err
@@ -25,7 +26,8 @@ func Verify(text string, ring *keys.Keyring, terms session.Settings, now time.Ti
 }
 
 // Read makes checks 1 to 11: the session was sound, and may have ended. It fails with a Rejection.
-func Read(text string, ring *keys.Keyring, terms session.Settings, now time.Time) (session.Claims, error) {
+func Read(text string, ring *keys.Keyring, terms session.Settings, now time.Time) (session.Claims,
+	error) {
 	token, err := split(text)
 	if err != nil {
 		return session.Claims{}, err
@@ -67,7 +69,8 @@ func split(text string) (parts, error) {
 		return parts{}, reject(ReasonTooLong)
 	}
 	dots := strings.Count(text, ".")
-	if strings.HasPrefix(text, ".") || strings.HasSuffix(text, ".") || strings.Contains(text, "..") {
+	if strings.HasPrefix(text, ".") || strings.HasSuffix(text, ".") ||
+		strings.Contains(text, "..") {
 		return parts{}, reject(ReasonSegments)
 	}
 	switch dots {

@@ -69,7 +69,8 @@ func TestWycheproofJWS(t *testing.T) {
 		token.ReasonJSON:            25,  // ES256 signs as many bytes as Ed25519, over what is no object
 		token.ReasonSignature:       1,   // header "." signature, a compact token whose kid is known
 	}, got)
-	assert.Equal(t, map[string]int{byForm: 10, byAlgorithm: 36}, reasons, "valid by design of theirs, refused by design of ours")
+	assert.Equal(t, map[string]int{byForm: 10, byAlgorithm: 36}, reasons,
+		"valid by design of theirs, refused by design of ours")
 }
 
 // TestWycheproofKeys: a key of another algorithm, or for another use, is no key of a keyset; those for HS256 are.
@@ -78,7 +79,8 @@ func TestWycheproofKeys(t *testing.T) {
 	for _, group := range vectors.JSONWebSignature() {
 		_, symmetric := keyOfGroup(t, group)
 		text := strings.TrimSpace(string(group.Private))
-		ring, err := keys.ParseSet(`{"keys":[` + strings.TrimSuffix(text, "}") + `,"sign_from":"2026-02-16T11:00:00Z"}]}`)
+		ring, err := keys.ParseSet(`{"keys":[` + strings.TrimSuffix(text, "}") +
+			`,"sign_from":"2026-02-16T11:00:00Z"}]}`)
 		assert.Equal(t, symmetric, err == nil, "%s: %v", group.Comment, err)
 		if err != nil {
 			refused++

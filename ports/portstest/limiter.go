@@ -24,18 +24,36 @@ const LargestLimit = 100
 
 // TestLimiter runs the whole suite.
 func TestLimiter(t *testing.T, open Limiter) {
-	t.Run("a grant leaves exactly one window after it was given", func(t *testing.T) { leavesExactly(t, open(t)) })
-	t.Run("grants at several instants leave one by one", func(t *testing.T) { leavesOneByOne(t, open(t)) })
-	t.Run("a refusal takes nothing from any dimension", func(t *testing.T) { takesNothing(t, open(t)) })
-	t.Run("the longer wait is named, the first asked when equal", func(t *testing.T) { namesLongest(t, open(t)) })
-	t.Run("a late caller counts as being at the last grant", func(t *testing.T) { lateCaller(t, open(t)) })
-	t.Run("a late caller gains nothing from a window that ended for others", func(t *testing.T) { lateAcrossEnd(t, open(t)) })
+	t.Run("a grant leaves exactly one window after it was given", func(t *testing.T) {
+		leavesExactly(t, open(t))
+	})
+	t.Run("grants at several instants leave one by one", func(t *testing.T) {
+		leavesOneByOne(t, open(t))
+	})
+	t.Run("a refusal takes nothing from any dimension", func(t *testing.T) {
+		takesNothing(t, open(t))
+	})
+	t.Run("the longer wait is named, the first asked when equal", func(t *testing.T) {
+		namesLongest(t, open(t))
+	})
+	t.Run("a late caller counts as being at the last grant", func(t *testing.T) {
+		lateCaller(t, open(t))
+	})
+	t.Run("a late caller gains nothing from a window that ended for others", func(t *testing.T) {
+		lateAcrossEnd(t, open(t))
+	})
 	t.Run("windows of different lengths are apart", func(t *testing.T) { windowsApart(t, open(t)) })
-	t.Run("a lowered limit counts what was granted before", func(t *testing.T) { loweredLimit(t, open(t)) })
+	t.Run("a lowered limit counts what was granted before", func(t *testing.T) {
+		loweredLimit(t, open(t))
+	})
 	t.Run("a limit of a hundred is exact", func(t *testing.T) { hundred(t, open(t)) })
-	t.Run("concurrent callers never get more than the limit", func(t *testing.T) { concurrent(t, open(t)) })
+	t.Run("concurrent callers never get more than the limit", func(t *testing.T) {
+		concurrent(t, open(t))
+	})
 	t.Run("concurrent callers on a moving clock", func(t *testing.T) { movingClock(t, open(t)) })
-	t.Run("random schedules answer as the model does", func(t *testing.T) { randomSchedules(t, open) })
+	t.Run("random schedules answer as the model does", func(t *testing.T) {
+		randomSchedules(t, open)
+	})
 }
 
 // start is where the suite's clocks begin: any instant does.
@@ -50,18 +68,21 @@ func subject(dimension throttle.Dimension, number int) throttle.Subject {
 
 func byAddress(number, limit int) throttle.Check {
 	return throttle.Check{
-		Dimension: throttle.ByAddress, Subject: subject(throttle.ByAddress, number), Limit: limit, Window: window,
+		Dimension: throttle.ByAddress, Subject: subject(throttle.ByAddress, number), Limit: limit,
+		Window: window,
 	}
 }
 
 func byInstall(number, limit int) throttle.Check {
 	return throttle.Check{
-		Dimension: throttle.ByInstall, Subject: subject(throttle.ByInstall, number), Limit: limit, Window: window,
+		Dimension: throttle.ByInstall, Subject: subject(throttle.ByInstall, number), Limit: limit,
+		Window: window,
 	}
 }
 
 // decide asks, and fails the test where the storage does.
-func decide(t testing.TB, storage ports.LimiterStorage, now throttle.Instant, asks ...throttle.Check) throttle.Decision {
+func decide(t testing.TB, storage ports.LimiterStorage, now throttle.Instant,
+	asks ...throttle.Check) throttle.Decision {
 	t.Helper()
 	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(asks...))
 	require.NoError(t, err)
@@ -69,13 +90,15 @@ func decide(t testing.TB, storage ports.LimiterStorage, now throttle.Instant, as
 	return decision
 }
 
-func granted(t testing.TB, storage ports.LimiterStorage, now throttle.Instant, asks ...throttle.Check) {
+func granted(t testing.TB, storage ports.LimiterStorage, now throttle.Instant,
+	asks ...throttle.Check) {
 	t.Helper()
 	decision := decide(t, storage, now, asks...)
 	require.False(t, decision.Refused(), "should be granted")
 }
 
-func refused(t testing.TB, storage ports.LimiterStorage, now throttle.Instant, asks ...throttle.Check) throttle.Refusal {
+func refused(t testing.TB, storage ports.LimiterStorage, now throttle.Instant,
+	asks ...throttle.Check) throttle.Refusal {
 	t.Helper()
 	decision := decide(t, storage, now, asks...)
 	refusal, is := decision.Refusal()
@@ -127,7 +150,8 @@ func takesNothing(t *testing.T, storage ports.LimiterStorage) {
 	assert.Equal(t, throttle.ByAddress, refusal.Dimension)
 	untouched := refusal.Decision.At(1)
 	assert.Equal(t, 4, untouched.Remaining)
-	assert.Zero(t, untouched.ResetAfter, "nothing is counted for an installation that was never granted")
+	assert.Zero(t, untouched.ResetAfter,
+		"nothing is counted for an installation that was never granted")
 	refused(t, storage, start.After(window-1), byInstall(1, 4))
 	granted(t, storage, start.After(window), byInstall(1, 4))
 }
@@ -184,7 +208,8 @@ func loweredLimit(t *testing.T, storage ports.LimiterStorage) {
 	}
 	at := start.After(10 * time.Second)
 	refusal := refused(t, storage, at, byAddress(1, 2))
-	assert.Equal(t, at.Until(start.After(window+6*time.Second)), refusal.RetryAfter, "the second last grant must leave first")
+	assert.Equal(t, at.Until(start.After(window+6*time.Second)), refusal.RetryAfter,
+		"the second last grant must leave first")
 	granted(t, storage, start.After(window+6*time.Second), byAddress(1, 2))
 }
 
@@ -252,7 +277,8 @@ func movingClock(t *testing.T, storage ports.LimiterStorage) {
 		group.Go(func() {
 			for range tries {
 				now := throttle.Instant(clock.Add(step))
-				decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(byAddress(1, limit)))
+				decision, err := storage.Decide(context.Background(), now,
+					throttle.NewChecks(byAddress(1, limit)))
 				if !assert.NoError(t, err) {
 					return
 				}
@@ -265,5 +291,6 @@ func movingClock(t *testing.T, storage ports.LimiterStorage) {
 	group.Wait()
 	windows := (clock.Load()-int64(start))/int64(window) + 1
 	assert.LessOrEqual(t, grants.Load(), windows*limit)
-	assert.GreaterOrEqual(t, grants.Load(), (windows-1)*limit-callers, "who may pass is not refused")
+	assert.GreaterOrEqual(t, grants.Load(), (windows-1)*limit-callers,
+		"who may pass is not refused")
 }

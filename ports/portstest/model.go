@@ -40,7 +40,8 @@ func (m *model) vague(now throttle.Instant) bool {
 }
 
 // decide answers asks at now, and counts the grants where all may pass.
-func (m *model) decide(now throttle.Instant, asks []throttle.Check) (answers []answer, granted bool) {
+func (m *model) decide(now throttle.Instant, asks []throttle.Check) (answers []answer,
+	granted bool) {
 	m.latest = max(m.latest, now)
 	granted = true
 	for _, ask := range asks {

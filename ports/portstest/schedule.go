@@ -16,7 +16,8 @@ func randomSchedules(t *testing.T, open Limiter) {
 		storage := open(t)
 		model := newModel()
 		windows := []time.Duration{window, time.Second}
-		limits := [2]int{rapid.IntRange(1, 5).Draw(rt, "limit by address"), rapid.IntRange(1, 5).Draw(rt, "limit by install")}
+		limits := [2]int{rapid.IntRange(1, 5).Draw(rt, "limit by address"),
+			rapid.IntRange(1, 5).Draw(rt, "limit by install")}
 		now := start
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			now = now.After(drawStep(rt, model, now))
@@ -35,7 +36,8 @@ func randomSchedules(t *testing.T, open Limiter) {
 			}
 			for i, want := range answers {
 				standing := decision.At(i)
-				got := answer{left: standing.Remaining, growsIn: standing.ResetAfter, retryIn: standing.RetryAfter}
+				got := answer{left: standing.Remaining, growsIn: standing.ResetAfter,
+					retryIn: standing.RetryAfter}
 				if got != want || standing.Check != asks[i] {
 					rt.Fatalf("at %d: ask %d stands at %+v, should be %+v", at, i, got, want)
 				}

@@ -30,9 +30,12 @@ var topLevel = []string{
 
 // pure is the part of the standard library that the domain may import: same arguments, same answer.
 var pure = []string{
-	"bytes", "cmp", "crypto/ecdh", "crypto/ed25519", "crypto/hkdf", "crypto/hmac", "crypto/sha256", "crypto/sha512", "crypto/subtle",
-	"embed", "encoding", "encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt", "iter", "maps", "math", "math/bits",
-	"net/netip", "slices", "sort", "strconv", "strings", "sync", "time", "unicode", "unicode/utf16", "unicode/utf8",
+	"bytes", "cmp", "crypto/ecdh", "crypto/ed25519", "crypto/hkdf", "crypto/hmac", "crypto/sha256",
+	"crypto/sha512", "crypto/subtle",
+	"embed", "encoding", "encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt",
+	"iter", "maps", "math", "math/bits",
+	"net/netip", "slices", "sort", "strconv", "strings", "sync", "time", "unicode", "unicode/utf16",
+	"unicode/utf8",
 }
 
 // floor is what a part of the tree may import. A package of the module is named without the module's path.
@@ -42,7 +45,10 @@ type floor struct {
 	allow func(folder, path string, own bool) bool
 }
 
-func within(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
+func within(path, folder string) bool {
+	return path == folder ||
+		strings.HasPrefix(path, folder+"/")
+}
 
 // adapterOf is the adapter that a folder belongs to: the folder itself, but all of adapters/http is one, and so is sessionauth.
 func adapterOf(folder string) string {
@@ -66,20 +72,25 @@ var floors = []floor{
 	}},
 	{"ports/portstest", func(string, string, bool) bool { return true }}, // tests, for adapters
 	{"ports", func(_, path string, own bool) bool {
-		return own && (within(path, "domain") || path == "ports") || slices.Contains([]string{"context", "sync", "time", "net/netip"}, path)
+		return own && (within(path, "domain") || path == "ports") ||
+			slices.Contains([]string{"context", "sync", "time", "net/netip"}, path)
 	}},
 	{"app", func(_, path string, own bool) bool {
 		return own && (within(path, "domain") || path == "ports") ||
-			slices.Contains([]string{"context", "errors", "sync", "sync/atomic", "time", "net/netip"}, path)
+			slices.Contains([]string{"context", "errors", "sync", "sync/atomic", "time",
+				"net/netip"}, path)
 	}},
 	// What other services import brings nothing along.
 	{"adapters/sessionauth", func(folder, path string, own bool) bool {
-		return own && (within(path, "domain") || within(path, adapterOf(folder))) || !own && standard(path)
+		return own && (within(path, "domain") || within(path, adapterOf(folder))) || !own &&
+			standard(path)
 	}},
 	{"adapters", func(folder, path string, own bool) bool {
 		return !own || within(path, "domain") || path == "ports" || within(path, adapterOf(folder))
 	}},
-	{"bootstrap", func(_, path string, own bool) bool { return !own || !within(path, "cmd") && !within(path, "test") }},
+	{"bootstrap", func(_, path string, own bool) bool {
+		return !own || !within(path, "cmd") && !within(path, "test")
+	}},
 	{"cmd", func(_, path string, own bool) bool { return !own || within(path, "bootstrap") }},
 }
 
@@ -110,7 +121,8 @@ func files(t *testing.T) []file {
 		if err != nil {
 			return err
 		}
-		f := file{path: filepath.ToSlash(relative), folder: filepath.ToSlash(filepath.Dir(relative))}
+		f := file{path: filepath.ToSlash(relative),
+			folder: filepath.ToSlash(filepath.Dir(relative))}
 		for _, spec := range parsed.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
@@ -129,7 +141,9 @@ func files(t *testing.T) []file {
 func TestTheImportTable(t *testing.T) {
 	seen := map[string]int{}
 	for _, f := range files(t) {
-		at := slices.IndexFunc(floors, func(floor floor) bool { return within(f.folder, floor.under) })
+		at := slices.IndexFunc(floors, func(floor floor) bool {
+			return within(f.folder, floor.under)
+		})
 		if at < 0 {
 			assert.True(t, within(f.folder, "test"), "%s lies on no floor", f.path)
 			continue
@@ -137,7 +151,8 @@ func TestTheImportTable(t *testing.T) {
 		seen[floors[at].under]++
 		for _, path := range f.imports {
 			short, own := strings.CutPrefix(path, module+"/")
-			assert.True(t, floors[at].allow(f.folder, short, own), "%s may not import %s", f.path, path)
+			assert.True(t, floors[at].allow(f.folder, short, own), "%s may not import %s", f.path,
+				path)
 		}
 	}
 	for _, floor := range floors {
@@ -172,7 +187,8 @@ func TestTheTopLevel(t *testing.T) {
 		tops[entry.Name()] = true
 	}
 	for top := range tops {
-		assert.True(t, strings.HasPrefix(top, ".") || slices.Contains(topLevel, top), "%s does not belong at the top", top)
+		assert.True(t, strings.HasPrefix(top, ".") || slices.Contains(topLevel, top),
+			"%s does not belong at the top", top)
 	}
 }
 
@@ -208,11 +224,15 @@ func TestTheTableCatches(t *testing.T) {
 		{"adapters/sessionauth", "adapters/http/server", true, false},
 		{"adapters/sessionauth", "github.com/google/uuid", false, false},
 		{"adapters/sessionauth/sessionauthtest", "adapters/sessionauth", true, true},
-		{"adapters/sessionauth/sessionauthtest", "github.com/stretchr/testify/require", false, false},
+		{"adapters/sessionauth/sessionauthtest", "github.com/stretchr/testify/require", false,
+			false},
 		{"cmd/sessiond", "adapters/cli", true, false},
 	} {
-		at := slices.IndexFunc(floors, func(floor floor) bool { return within(c.folder, floor.under) })
+		at := slices.IndexFunc(floors, func(floor floor) bool {
+			return within(c.folder, floor.under)
+		})
 		require.GreaterOrEqual(t, at, 0)
-		assert.Equal(t, c.allowed, floors[at].allow(c.folder, c.path, c.own), "%s importing %s", c.folder, c.path)
+		assert.Equal(t, c.allowed, floors[at].allow(c.folder, c.path, c.own), "%s importing %s",
+			c.folder, c.path)
 	}
 }

@@ -26,8 +26,12 @@ func known(name string) bool {
 		Random:  func(n int) []byte { return make([]byte, n) },
 		Now:     time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC),
 	})
-	return slices.ContainsFunc(review.Settings, func(of config.Setting) bool { return name == of.Variable || name == of.Variable+"_FILE" }) ||
-		!slices.ContainsFunc(review.Warnings, func(of config.Warning) bool { return of.Variable == name })
+	return slices.ContainsFunc(review.Settings, func(of config.Setting) bool {
+		return name == of.Variable || name == of.Variable+"_FILE"
+	}) ||
+		!slices.ContainsFunc(review.Warnings, func(of config.Warning) bool {
+			return of.Variable == name
+		})
 }
 
 // TestTheDocsNameVariablesThatAre fails on a variable in a Markdown file that the service would pass over.
@@ -36,25 +40,26 @@ func TestTheDocsNameVariablesThatAre(t *testing.T) {
 	require.True(t, known("OFFLOAD_SESSION_SECRET_FILE"))
 	require.True(t, known("OFFLOAD_AI_ANYTHING"))
 	count := 0
-	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() && path != root && strings.HasPrefix(entry.Name(), ".") {
-			return filepath.SkipDir
-		}
-		if entry.IsDir() || !strings.HasSuffix(path, ".md") {
+	require.NoError(t, filepath.WalkDir(root,
+		func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if entry.IsDir() && path != root && strings.HasPrefix(entry.Name(), ".") {
+				return filepath.SkipDir
+			}
+			if entry.IsDir() || !strings.HasSuffix(path, ".md") {
+				return nil
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			for _, name := range variable.FindAllString(string(text), -1) {
+				count++
+				assert.True(t, known(name), "%s names %s, which is no variable", path, name)
+			}
 			return nil
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		for _, name := range variable.FindAllString(string(text), -1) {
-			count++
-			assert.True(t, known(name), "%s names %s, which is no variable", path, name)
-		}
-		return nil
-	}))
+		}))
 	assert.NotZero(t, count)
 }

@@ -30,14 +30,16 @@ func BenchmarkBytesKept(b *testing.B) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "\nlimit\tkept by\tbytes after 1 grant\tafter all\t")
 	for _, limit := range []int{4, 100, 10_000} {
-		asks := throttle.NewChecks(throttle.Check{Subject: throttle.Subject{1}, Limit: limit, Window: window})
+		asks := throttle.NewChecks(throttle.Check{Subject: throttle.Subject{1}, Limit: limit,
+			Window: window})
 		for name, grant := range map[string]func() error{
 			"redis": func() error {
 				_, err := storage.Decide(context.Background(), 0, asks)
 				return err
 			},
 			"redis_rate": func() error {
-				_, err := limiter.Allow(context.Background(), "AQAAAAAAAAAAAAAAAAAAAA:zz", redis_rate.PerMinute(limit))
+				_, err := limiter.Allow(context.Background(), "AQAAAAAAAAAAAAAAAAAAAA:zz",
+					redis_rate.PerMinute(limit))
 				return err
 			},
 		} {

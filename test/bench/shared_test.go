@@ -54,18 +54,22 @@ func contenders(b *testing.B, server *redisserver.Server) []contender {
 	local, err := memory.New(100_000, perAddress)
 	require.NoError(b, err)
 	guarded := outage.New(outage.Parts{
-		Shared: storage, Local: local, Policy: ports.OutageLocal, Timeout: timeout, Clock: clock, Entropy: system.Entropy{}, Events: silent{},
+		Shared: storage, Local: local, Policy: ports.OutageLocal, Timeout: timeout, Clock: clock,
+		Entropy: system.Entropy{}, Events: silent{},
 	})
 	guarded.Start(context.Background())
 	b.Cleanup(guarded.Stop)
 
-	pool := goredis.NewClient(&goredis.Options{Addr: server.Addr(), PoolSize: callers, MinIdleConns: callers})
+	pool := goredis.NewClient(&goredis.Options{Addr: server.Addr(), PoolSize: callers,
+		MinIdleConns: callers})
 	b.Cleanup(func() { require.NoError(b, pool.Close()) })
 	limiter := redis_rate.NewLimiter(pool)
-	limits := [2]redis_rate.Limit{redis_rate.PerMinute(perAddress), redis_rate.PerMinute(perInstall)}
+	limits := [2]redis_rate.Limit{redis_rate.PerMinute(perAddress),
+		redis_rate.PerMinute(perInstall)}
 
 	option := rueidis.MustParseURL(server.URL()) // as adapters/limiter/redis has it
-	option.DisableCache, option.DisableRetry, option.PipelineMultiplex, option.MaxFlushDelay = true, true, -1, 20*time.Microsecond
+	option.DisableCache, option.DisableRetry, option.PipelineMultiplex, option.MaxFlushDelay = true,
+		true, -1, 20*time.Microsecond
 	client, err := rueidis.NewClient(option)
 	require.NoError(b, err)
 	b.Cleanup(client.Close)
@@ -139,7 +143,8 @@ func quantile[V any](sorted []V, q float64) V { return sorted[int(q*float64(len(
 // contenders in one round, and their median over all rounds.
 func BenchmarkSharedDecision(b *testing.B) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintf(table, "\nworkload\t%d callers\tdecisions/s\tp50\tp99\tx redis_rate\tx PING\t\n", callers)
+	_, _ = fmt.Fprintf(table,
+		"\nworkload\t%d callers\tdecisions/s\tp50\tp99\tx redis_rate\tx PING\t\n", callers)
 	for _, load := range workloads {
 		b.Run(load.name, func(b *testing.B) {
 			all := contenders(b, redisserver.Start(b))
@@ -149,7 +154,8 @@ func BenchmarkSharedDecision(b *testing.B) {
 				questions := make([][]question, callers)
 				for caller := range questions {
 					for range perRound {
-						questions[caller] = append(questions[caller], newQuestion(load.draw(random)))
+						questions[caller] = append(questions[caller],
+							newQuestion(load.draw(random)))
 					}
 				}
 				for i := range all {
@@ -160,8 +166,10 @@ func BenchmarkSharedDecision(b *testing.B) {
 				t := &tallies[i]
 				slices.Sort(t.took)
 				rate, p50, p99 := median(t.rates), quantile(t.took, .5), quantile(t.took, .99)
-				_, _ = fmt.Fprintf(table, "%s\t%s\t%.0f\t%v\t%v\t%.2f\t%.2f\t\n", load.name, all[i].name, rate,
-					p50.Round(time.Microsecond), p99.Round(time.Microsecond), t.over(&tallies[peer]), t.over(&tallies[ping]))
+				_, _ = fmt.Fprintf(table, "%s\t%s\t%.0f\t%v\t%v\t%.2f\t%.2f\t\n", load.name,
+					all[i].name, rate,
+					p50.Round(time.Microsecond), p99.Round(time.Microsecond),
+					t.over(&tallies[peer]), t.over(&tallies[ping]))
 				b.ReportMetric(rate, all[i].name+"/s")
 				b.ReportMetric(float64(p50.Microseconds()), all[i].name+"-p50-us")
 				b.ReportMetric(float64(p99.Microseconds()), all[i].name+"-p99-us")

@@ -31,7 +31,8 @@ func newQuestion(address, install uint64) question {
 	for i, number := range []uint64{address, install} {
 		of[i].Subject[0] = byte(1 + i)
 		binary.BigEndian.PutUint64(of[i].Subject[8:], number)
-		q.keys[i] = of[i].Dimension.String() + ":" + base64.RawURLEncoding.EncodeToString(of[i].Subject[:])
+		q.keys[i] = of[i].Dimension.String() + ":" +
+			base64.RawURLEncoding.EncodeToString(of[i].Subject[:])
 	}
 	q.asks = throttle.NewChecks(of[:]...)
 	return q

@@ -53,14 +53,17 @@ func Breaches(sent Request, answer Answer) []string {
 		breaches = append(breaches, judgeVerdict(sent, answer)...)
 	}
 	for i := range breaches {
-		breaches[i] = fmt.Sprintf("%s %s (%s %s), answered %d: %s", sent.Method, sent.Target, method, path, answer.Status, breaches[i])
+		breaches[i] = fmt.Sprintf("%s %s (%s %s), answered %d: %s", sent.Method, sent.Target,
+			method, path, answer.Status, breaches[i])
 	}
 	return breaches
 }
 
 // preflight tells whether it is CORS, of which the description speaks in words alone.
 func preflight(sent Request, answer Answer) bool {
-	return sent.Method == http.MethodOptions && sent.Header.Get("Access-Control-Request-Method") != "" && answer.Status == http.StatusNoContent
+	return sent.Method == http.MethodOptions &&
+		sent.Header.Get("Access-Control-Request-Method") != "" &&
+		answer.Status == http.StatusNoContent
 }
 
 // judgeAnswer holds an answer against an operation.
@@ -74,7 +77,8 @@ func (d *document) judgeAnswer(method, path string, answer Answer) []string {
 		header.Set("Connection", "close")
 	}
 	_, found := d.validator.ValidateHttpResponse(request, &http.Response{
-		StatusCode: answer.Status, Header: header, Body: io.NopCloser(strings.NewReader(answer.Body)),
+		StatusCode: answer.Status, Header: header,
+		Body: io.NopCloser(strings.NewReader(answer.Body)),
 	})
 	breaches := texts(found)
 	declared := d.answers[operation{method, path}][answer.Status]
@@ -83,14 +87,16 @@ func (d *document) judgeAnswer(method, path string, answer Answer) []string {
 			breaches = append(breaches, fmt.Sprintf("the header %s is not described", name))
 		}
 		if len(values) != 1 {
-			breaches = append(breaches, fmt.Sprintf("the header %s comes %d times", name, len(values)))
+			breaches = append(breaches, fmt.Sprintf("the header %s comes %d times", name,
+				len(values)))
 		}
 	}
 	if parsers(answer.Status) && !answer.HTTP2 && !answer.Close {
 		breaches = append(breaches, "the connection stays open")
 	}
 	if !declared.content && answer.Body != "" {
-		breaches = append(breaches, fmt.Sprintf("a body that is not described: %.100q", answer.Body))
+		breaches = append(breaches, fmt.Sprintf("a body that is not described: %.100q",
+			answer.Body))
 	}
 	if !declared.content && method != http.MethodHead && answer.Header.Get("Content-Type") != "" {
 		breaches = append(breaches, "a media type of no body")
@@ -102,7 +108,9 @@ func (d *document) judgeAnswer(method, path string, answer Answer) []string {
 // says in words.
 func parsers(status int) bool {
 	switch status {
-	case http.StatusBadRequest, http.StatusExpectationFailed, http.StatusRequestHeaderFieldsTooLarge, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+	case http.StatusBadRequest, http.StatusExpectationFailed,
+		http.StatusRequestHeaderFieldsTooLarge, http.StatusNotImplemented,
+		http.StatusHTTPVersionNotSupported:
 		return true
 	}
 	return false
@@ -124,9 +132,11 @@ func judgeVerdict(sent Request, answer Answer) []string {
 	switch answer.Status {
 	case http.StatusOK:
 		if len(found) > 0 {
-			return []string{"granted, though the request is not as described: " + strings.Join(found, "; ")}
+			return []string{"granted, though the request is not as described: " +
+				strings.Join(found, "; ")}
 		}
-	case http.StatusUnprocessableEntity, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge:
+	case http.StatusUnprocessableEntity, http.StatusUnsupportedMediaType,
+		http.StatusRequestEntityTooLarge:
 		if len(found) == 0 {
 			return []string{"refused, though the request is as described"}
 		}
@@ -144,7 +154,8 @@ func Flaws(sent Request) []string {
 	if err != nil || parsed.Repeated > 0 {
 		return []string{"the body is no strict JSON"}
 	}
-	request, err := http.NewRequest(http.MethodPost, "http://sessiond"+pathIssue, strings.NewReader(named(parsed)))
+	request, err := http.NewRequest(http.MethodPost, "http://sessiond"+pathIssue,
+		strings.NewReader(named(parsed)))
 	if err != nil {
 		return []string{err.Error()}
 	}

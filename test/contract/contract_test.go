@@ -17,7 +17,8 @@ import (
 const issue = "/v1/sessions/anonymous"
 
 func header(pairs ...string) http.Header {
-	h := http.Header{"X-Request-Id": {"golden"}, "Cache-Control": {"no-store"}, "Content-Type": {"application/json"}}
+	h := http.Header{"X-Request-Id": {"golden"}, "Cache-Control": {"no-store"},
+		"Content-Type": {"application/json"}}
 	for i := 0; i < len(pairs); i += 2 {
 		h.Del(pairs[i])
 		if pairs[i+1] != "" {
@@ -28,7 +29,8 @@ func header(pairs ...string) http.Header {
 }
 
 func body(installID, appVersion string) string {
-	text, err := json.Marshal(map[string]string{"install_id": installID, "app_version": appVersion, "platform": "ios"})
+	text, err := json.Marshal(map[string]string{"install_id": installID, "app_version": appVersion,
+		"platform": "ios"})
 	if err != nil {
 		panic(err)
 	}
@@ -48,57 +50,104 @@ func TestBreaches(t *testing.T) {
 		"X-Error-Code", "session_rate_limited", "Retry-After", "7",
 		"RateLimit", `"ip";r=0;t=7`, "RateLimit-Policy", `"ip";q=8;w=60`,
 	}
-	limitedBut := func(name, value string) http.Header { return header(append(limited, name, value)...) }
+	limitedBut := func(name, value string) http.Header {
+		return header(append(limited, name, value)...)
+	}
 	protected := contract.Request{Method: "GET", Target: "/v1/sessions/current"}
-	challenged := []string{"X-Error-Code", "unauthorized", "WWW-Authenticate", `Bearer realm="offload"`}
+	challenged := []string{"X-Error-Code", "unauthorized", "WWW-Authenticate",
+		`Bearer realm="offload"`}
 	lost := header("X-Error-Code", "not_found")
 	unread := contract.Request{Method: "GET"}
-	parsersOwn := func(mediaType string) http.Header { return http.Header{"Content-Type": {mediaType}} }
+	parsersOwn := func(mediaType string) http.Header {
+		return http.Header{"Content-Type": {mediaType}}
+	}
 	const html, plain = "<h1>HTTP Error 431</h1>", "431 Request Header Fields Too Large"
 	for name, c := range map[string]struct {
 		sent   contract.Request
 		answer contract.Answer
 		good   bool
 	}{
-		"granted":              {ask, contract.Answer{Status: 200, Header: header(), Body: granted}, true},
-		"refused":              {ask, contract.Answer{Status: 429, Header: header(limited...), Body: refused}, true},
-		"without credentials":  {protected, contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, true},
-		"an unknown path":      {contract.Request{Method: "GET", Target: "/x"}, contract.Answer{Status: 404, Header: lost, Body: unknown}, true},
-		"a path below verify":  {contract.Request{Method: "BREW", Target: "/v1/sessions/verify//..%2F/"}, contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, true},
-		"a path beside verify": {contract.Request{Method: "GET", Target: "/v1/sessions/verifyx"}, contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, false},
+		"granted": {ask, contract.Answer{Status: 200, Header: header(), Body: granted},
+			true},
+		"refused": {ask, contract.Answer{Status: 429, Header: header(limited...),
+			Body: refused}, true},
+		"without credentials": {protected, contract.Answer{Status: 401,
+			Header: header(challenged...), Body: unsigned}, true},
+		"an unknown path": {contract.Request{Method: "GET", Target: "/x"},
+			contract.Answer{Status: 404, Header: lost, Body: unknown}, true},
+		"a path below verify": {contract.Request{Method: "BREW",
+			Target: "/v1/sessions/verify//..%2F/"},
+			contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, true},
+		"a path beside verify": {contract.Request{Method: "GET", Target: "/v1/sessions/verifyx"},
+			contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, false},
 
-		"the parser's":                        {unread, contract.Answer{Status: 431, Header: parsersOwn("text/plain; charset=utf-8"), Body: plain, Close: true}, true},
-		"the parser's, and no more closing":   {unread, contract.Answer{Status: 431, Header: parsersOwn("text/plain; charset=utf-8"), Body: plain}, false},
-		"an expectation, and no more closing": {unread, contract.Answer{Status: 417, Header: http.Header{}}, false},
-		"the parser's over HTTP/2":            {protected, contract.Answer{Status: 431, Header: parsersOwn("text/html; charset=utf-8"), Body: html, HTTP2: true}, true},
-		"the parser's in another form":        {protected, contract.Answer{Status: 431, Header: parsersOwn("application/json"), Body: "{}", HTTP2: true}, false},
+		"the parser's": {unread,
+			contract.Answer{Status: 431, Header: parsersOwn("text/plain; charset=utf-8"),
+				Body: plain, Close: true}, true},
+		"the parser's, and no more closing": {unread,
+			contract.Answer{Status: 431, Header: parsersOwn("text/plain; charset=utf-8"),
+				Body: plain}, false},
+		"an expectation, and no more closing": {unread,
+			contract.Answer{Status: 417, Header: http.Header{}}, false},
+		"the parser's over HTTP/2": {protected,
+			contract.Answer{Status: 431, Header: parsersOwn("text/html; charset=utf-8"), Body: html,
+				HTTP2: true}, true},
+		"the parser's in another form": {protected,
+			contract.Answer{Status: 431, Header: parsersOwn("application/json"), Body: "{}",
+				HTTP2: true}, false},
 
-		"a member too many":       {ask, contract.Answer{Status: 200, Header: header(), Body: strings.Replace(granted, "{", `{"x":1,`, 1)}, false},
-		"a member too few":        {ask, contract.Answer{Status: 200, Header: header(), Body: strings.Replace(granted, `"expires_in":120,`, "", 1)}, false},
-		"a fraction":              {ask, contract.Answer{Status: 200, Header: header(), Body: strings.Replace(granted, "00Z", "00.5Z", 1)}, false},
-		"no such day":             {ask, contract.Answer{Status: 200, Header: header(), Body: strings.Replace(granted, "02-16", "02-30", 1)}, false},
-		"text for a number":       {ask, contract.Answer{Status: 200, Header: header(), Body: strings.Replace(granted, "120", `"120"`, 1)}, false},
-		"kept":                    {ask, contract.Answer{Status: 200, Header: header("Cache-Control", "public"), Body: granted}, false},
-		"no caching":              {ask, contract.Answer{Status: 200, Header: header("Cache-Control", ""), Body: granted}, false},
-		"no request id":           {ask, contract.Answer{Status: 200, Header: header("X-Request-Id", ""), Body: granted}, false},
-		"no media type":           {ask, contract.Answer{Status: 200, Header: header("Content-Type", ""), Body: granted}, false},
-		"another media type":      {ask, contract.Answer{Status: 200, Header: header("Content-Type", "text/html"), Body: granted}, false},
-		"a header too many":       {ask, contract.Answer{Status: 200, Header: header("Server", "x"), Body: granted}, false},
-		"an undescribed status":   {ask, contract.Answer{Status: 201, Header: header(), Body: granted}, false},
-		"another message":         {ask, contract.Answer{Status: 429, Header: header(limited...), Body: strings.Replace(refused, "retry", "try", 1)}, false},
-		"details where none are":  {ask, contract.Answer{Status: 429, Header: header(limited...), Body: strings.Replace(refused, "}}", `,"details":[]}}`, 1)}, false},
-		"no wait":                 {ask, contract.Answer{Status: 429, Header: limitedBut("Retry-After", ""), Body: refused}, false},
-		"a wait of nothing":       {ask, contract.Answer{Status: 429, Header: limitedBut("Retry-After", "0"), Body: refused}, false},
-		"another code":            {ask, contract.Answer{Status: 429, Header: limitedBut("X-Error-Code", "unauthorized"), Body: refused}, false},
-		"nothing of what is left": {ask, contract.Answer{Status: 429, Header: limitedBut("RateLimit", ""), Body: refused}, false},
-		"no challenge":            {protected, contract.Answer{Status: 401, Header: header("X-Error-Code", "unauthorized"), Body: unsigned}, false},
-		"a code with another's message": {protected, contract.Answer{Status: 401, Header: header(challenged...),
-			Body: strings.Replace(unsigned, "Missing bearer token", "Invalid session token", 1)}, false},
-		"a body for HEAD": {contract.Request{Method: "HEAD", Target: "/x"}, contract.Answer{Status: 404, Header: lost, Body: unknown}, false},
-		"granted a broken request": {contract.Request{Method: "POST", Target: issue, Body: body("short", "1.0")},
+		"a member too many": {ask, contract.Answer{Status: 200, Header: header(),
+			Body: strings.Replace(granted, "{", `{"x":1,`, 1)}, false},
+		"a member too few": {ask, contract.Answer{Status: 200, Header: header(),
+			Body: strings.Replace(granted, `"expires_in":120,`, "", 1)}, false},
+		"a fraction": {ask, contract.Answer{Status: 200, Header: header(),
+			Body: strings.Replace(granted, "00Z", "00.5Z", 1)}, false},
+		"no such day": {ask, contract.Answer{Status: 200, Header: header(),
+			Body: strings.Replace(granted, "02-16", "02-30", 1)}, false},
+		"text for a number": {ask, contract.Answer{Status: 200, Header: header(),
+			Body: strings.Replace(granted, "120", `"120"`, 1)}, false},
+		"kept": {ask, contract.Answer{Status: 200,
+			Header: header("Cache-Control", "public"), Body: granted}, false},
+		"no caching": {ask, contract.Answer{Status: 200,
+			Header: header("Cache-Control", ""), Body: granted}, false},
+		"no request id": {ask, contract.Answer{Status: 200,
+			Header: header("X-Request-Id", ""), Body: granted}, false},
+		"no media type": {ask, contract.Answer{Status: 200,
+			Header: header("Content-Type", ""), Body: granted}, false},
+		"another media type": {ask, contract.Answer{Status: 200,
+			Header: header("Content-Type", "text/html"), Body: granted}, false},
+		"a header too many": {ask, contract.Answer{Status: 200, Header: header("Server", "x"),
+			Body: granted}, false},
+		"an undescribed status": {ask, contract.Answer{Status: 201, Header: header(),
+			Body: granted}, false},
+		"another message": {ask, contract.Answer{Status: 429, Header: header(limited...),
+			Body: strings.Replace(refused, "retry", "try", 1)}, false},
+		"details where none are": {ask, contract.Answer{Status: 429, Header: header(limited...),
+			Body: strings.Replace(refused, "}}", `,"details":[]}}`, 1)}, false},
+		"no wait": {ask, contract.Answer{Status: 429,
+			Header: limitedBut("Retry-After", ""), Body: refused}, false},
+		"a wait of nothing": {ask, contract.Answer{Status: 429,
+			Header: limitedBut("Retry-After", "0"), Body: refused}, false},
+		"another code": {ask, contract.Answer{Status: 429,
+			Header: limitedBut("X-Error-Code", "unauthorized"), Body: refused}, false},
+		"nothing of what is left": {ask, contract.Answer{Status: 429,
+			Header: limitedBut("RateLimit", ""), Body: refused}, false},
+		"no challenge": {protected,
+			contract.Answer{Status: 401, Header: header("X-Error-Code", "unauthorized"),
+				Body: unsigned}, false},
+		"a code with another's message": {protected,
+			contract.Answer{Status: 401, Header: header(challenged...),
+				Body: strings.Replace(unsigned, "Missing bearer token", "Invalid session token",
+					1)},
+			false},
+		"a body for HEAD": {contract.Request{Method: "HEAD", Target: "/x"},
+			contract.Answer{Status: 404, Header: lost, Body: unknown}, false},
+		"granted a broken request": {contract.Request{Method: "POST", Target: issue,
+			Body: body("short", "1.0")},
 			contract.Answer{Status: 200, Header: header(), Body: granted}, false},
-		"a good request called broken": {ask, contract.Answer{Status: 422, Header: header("X-Error-Code", "validation_error"),
-			Body: `{"error":{"code":"validation_error","message":"Request validation failed","request_id":"golden","details":[{"field":"platform","rule":"blank"}]}}`}, false},
+		"a good request called broken": {ask,
+			contract.Answer{Status: 422, Header: header("X-Error-Code", "validation_error"),
+				Body: `{"error":{"code":"validation_error","message":"Request validation failed","request_id":"golden","details":[{"field":"platform","rule":"blank"}]}}`}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			breaches := contract.Breaches(c.sent, c.answer)
@@ -121,15 +170,18 @@ func TestPatternsAreTheRules(t *testing.T) {
 			"spaced": {"        " + string(point), " " + string(point)},
 		} {
 			ask := contract.Request{Method: "POST", Target: issue, Body: body(given[0], given[1])}
-			_, broke := session.NewRequest(session.Input{Text: given[0]}, session.Input{Text: given[1]}, session.Input{Text: "ios"}, session.RuleNone)
+			_, broke := session.NewRequest(session.Input{Text: given[0]},
+				session.Input{Text: given[1]}, session.Input{Text: "ios"}, session.RuleNone)
 			require.Equal(t, broke == nil, len(contract.Flaws(ask)) == 0, "%s %U", name, point)
 		}
 	}
 	for n := range 130 {
 		for _, letter := range []string{"i", "\U0001f600"} {
-			_, broke := session.NewRequest(session.Input{Text: strings.Repeat(letter, n)}, session.Input{Text: strings.Repeat(letter, n%40)},
+			_, broke := session.NewRequest(session.Input{Text: strings.Repeat(letter, n)},
+				session.Input{Text: strings.Repeat(letter, n%40)},
 				session.Input{Text: "ios"}, session.RuleNone)
-			ask := contract.Request{Method: "POST", Target: issue, Body: body(strings.Repeat(letter, n), strings.Repeat(letter, n%40))}
+			ask := contract.Request{Method: "POST", Target: issue,
+				Body: body(strings.Repeat(letter, n), strings.Repeat(letter, n%40))}
 			require.Equal(t, broke == nil, len(contract.Flaws(ask)) == 0, "%d", n)
 		}
 	}

@@ -82,7 +82,8 @@ func load(text string) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, faults := validator.NewValidator(parsed, config.WithFormatAssertions(), config.WithRegexCache(&sync.Map{}))
+	made, faults := validator.NewValidator(parsed, config.WithFormatAssertions(),
+		config.WithRegexCache(&sync.Map{}))
 	if len(faults) > 0 {
 		return nil, faults[0]
 	}
@@ -98,7 +99,8 @@ func standIn(root object) {
 	paths, components := root["paths"].(object), root["components"].(object)["responses"].(object)
 	named := func(name string) object { return components[name].(object) }
 	parser := object{
-		"400": named("Unparsed"), "417": named("ExpectationFailed"), "431": named("Unparsed"), "501": named("Unparsed"), "505": named("Unparsed"),
+		"400": named("Unparsed"), "417": named("ExpectationFailed"), "431": named("Unparsed"),
+		"501": named("Unparsed"), "505": named("Unparsed"),
 	}
 	// with is an operation of the parser's answers and those.
 	with := func(answers object) object {
@@ -115,16 +117,20 @@ func standIn(root object) {
 		for _, method := range methods {
 			name := strings.ToLower(method)
 			if _, has := item.(object)[name]; !has {
-				item.(object)[name] = with(object{"405": named("MethodNotAllowed"), "500": named("Internal")})
+				item.(object)[name] = with(object{"405": named("MethodNotAllowed"),
+					"500": named("Internal")})
 			}
 		}
 	}
 	unknown, unread := object{}, object{}
 	for _, method := range methods {
-		unknown[strings.ToLower(method)] = with(object{"404": named("NotFound"), "500": named("Internal")})
+		unknown[strings.ToLower(method)] = with(object{"404": named("NotFound"),
+			"500": named("Internal")})
 		unread[strings.ToLower(method)] = with(object{
-			"401": named("Unauthenticated"), "404": named("NotFound"), "405": named("MethodNotAllowed"), "413": named("PayloadTooLarge"),
-			"415": named("UnsupportedMediaType"), "422": named("Invalid"), "429": named("RateLimited"), "500": named("Internal"),
+			"401": named("Unauthenticated"), "404": named("NotFound"),
+			"405": named("MethodNotAllowed"), "413": named("PayloadTooLarge"),
+			"415": named("UnsupportedMediaType"), "422": named("Invalid"),
+			"429": named("RateLimited"), "500": named("Internal"),
 			"503": named("Unavailable"),
 		})
 	}

@@ -32,8 +32,9 @@ import (
 const crowd = 1 << 14
 
 var (
-	benchTerms = session.Settings{Issuer: "offload-backend", Audience: "offload-ios", Lifetime: time.Hour, ClockSkew: 2 * time.Second, RenewalGrace: 168 * time.Hour}
-	benchKey   = keys.NewHS256("v2-default", []byte(strong), keys.Plan{})
+	benchTerms = session.Settings{Issuer: "offload-backend", Audience: "offload-ios",
+		Lifetime: time.Hour, ClockSkew: 2 * time.Second, RenewalGrace: 168 * time.Hour}
+	benchKey = keys.NewHS256("v2-default", []byte(strong), keys.Plan{})
 )
 
 // wholeHandler is all that a request passes inside the service, with the real adapters, and limits that refuse nobody here.
@@ -47,9 +48,11 @@ func wholeHandler(b testing.TB) http.Handler {
 	clock, events := system.NewClock(), metrics.New("bench")
 	service := &api.API{
 		Issuance: issue.New(issue.Parts{
-			Keys: ringSource{ring}, Limiter: events.Limiter("memory", storage, storage, clock), Clock: clock, Entropy: system.Entropy{},
+			Keys: ringSource{ring}, Limiter: events.Limiter("memory", storage, storage, clock),
+			Clock: clock, Entropy: system.Entropy{},
 			Events: events, Settings: benchTerms, Digester: throttle.NewDigester([]byte(stronger)),
-			Limits: issue.Limits{PerAddress: limit, PerInstall: limit, Window: time.Minute, Mode: ports.Enforce, IPv6Prefix: 64},
+			Limits: issue.Limits{PerAddress: limit, PerInstall: limit, Window: time.Minute,
+				Mode: ports.Enforce, IPv6Prefix: 64},
 		}),
 		Authentication: authenticate.New(ringSource{ring}, clock, events, benchTerms),
 		Header:         api.HeaderXForwardedFor,
@@ -88,7 +91,8 @@ func benchmark(b *testing.B, handler http.Handler, next func(n int) *http.Reques
 func BenchmarkIssueRequest(b *testing.B) {
 	bodies, peers := make([]string, crowd), make([]string, crowd)
 	for n := range crowd {
-		bodies[n], peers[n] = harness.IssueBody(numbered(n)), fmt.Sprintf("10.0.%d.%d:50000", n>>8, n&0xff)
+		bodies[n], peers[n] = harness.IssueBody(numbered(n)),
+			fmt.Sprintf("10.0.%d.%d:50000", n>>8, n&0xff)
 	}
 	template := httptest.NewRequest(http.MethodPost, harness.IssuePath, nil)
 	template.Header.Set("Content-Type", "application/json")

@@ -15,11 +15,13 @@ import (
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	const page, stranger = "https://app.example.com", "https://evil.example"
-	service := harness.Start(t, production(harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": page + ",http://localhost:3000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
+	service := harness.Start(t, production(harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": page +
+		",http://localhost:3000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
 	origin := func(of string) harness.Header { return harness.Header{"Origin", of} }
 	ask := harness.Header{"Access-Control-Request-Method", "POST"}
 
-	preflight := service.Send(t, http.MethodOptions, harness.IssuePath, "", origin(page), ask, harness.Header{"Access-Control-Request-Headers", "content-type"})
+	preflight := service.Send(t, http.MethodOptions, harness.IssuePath, "", origin(page), ask,
+		harness.Header{"Access-Control-Request-Headers", "content-type"})
 	assert.Equal(t, http.StatusNoContent, preflight.Status)
 	assert.Empty(t, preflight.Body)
 	assert.Equal(t, page, preflight.Header.Get("Access-Control-Allow-Origin"))
@@ -28,11 +30,13 @@ func TestCORS(t *testing.T) {
 	assert.Empty(t, preflight.Header.Values("Access-Control-Allow-Credentials"))
 	assert.Equal(t, "no-store", preflight.Header.Get("Cache-Control"))
 	assert.NotEmpty(t, preflight.Header.Get("X-Request-ID"))
-	assert.Equal(t, http.StatusMethodNotAllowed, service.Send(t, http.MethodOptions, harness.IssuePath, "", origin(stranger), ask).Status)
+	assert.Equal(t, http.StatusMethodNotAllowed,
+		service.Send(t, http.MethodOptions, harness.IssuePath, "", origin(stranger), ask).Status)
 
 	token := service.Issue(t, "install-12345", origin(page)).Session(t).Token
 	refused := service.Issue(t, "install-67890", origin(page))
-	assert.Equal(t, http.StatusTooManyRequests, refused.Status, "a preflight is no request to issue, and the first was the only one")
+	assert.Equal(t, http.StatusTooManyRequests, refused.Status,
+		"a preflight is no request to issue, and the first was the only one")
 	for name, answer := range map[string]harness.Response{
 		"throttled": refused,
 		"current":   service.Current(t, origin(page), harness.Bearer(token)),
@@ -42,21 +46,25 @@ func TestCORS(t *testing.T) {
 	} {
 		assert.Equal(t, page, answer.Header.Get("Access-Control-Allow-Origin"), name)
 		exposed := strings.ToLower(answer.Header.Get("Access-Control-Expose-Headers"))
-		assert.Equal(t, "retry-after, ratelimit, ratelimit-policy, x-request-id, x-error-code, www-authenticate", exposed, name)
+		assert.Equal(t,
+			"retry-after, ratelimit, ratelimit-policy, x-request-id, x-error-code, www-authenticate", exposed, name)
 		assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"), name)
 	}
 	for name, answer := range map[string]harness.Response{
-		"a stranger":          service.Current(t, origin(stranger), harness.Bearer(token)),
-		"verify":              service.Send(t, "GET", "/v1/sessions/verify", "", origin(page), harness.Bearer(token)),
-		"a preflight, verify": service.Send(t, "OPTIONS", "/v1/sessions/verify", "", origin(page), ask),
-		"health":              service.Send(t, "GET", "/v1/health", "", origin(page)),
+		"a stranger": service.Current(t, origin(stranger), harness.Bearer(token)),
+		"verify": service.Send(t, "GET", "/v1/sessions/verify", "", origin(page),
+			harness.Bearer(token)),
+		"a preflight, verify": service.Send(t, "OPTIONS", "/v1/sessions/verify", "", origin(page),
+			ask),
+		"health": service.Send(t, "GET", "/v1/health", "", origin(page)),
 	} {
 		for header := range answer.Header {
 			assert.False(t, strings.HasPrefix(header, "Access-Control-"), "%s: %s", name, header)
 		}
 	}
 	metrics := service.Operations(t, "GET", "/metrics").Body
-	assert.Contains(t, metrics, `offload_http_requests_total{method="OPTIONS",route="/v1/sessions/anonymous",status="204"} 1`)
+	assert.Contains(t, metrics,
+		`offload_http_requests_total{method="OPTIONS",route="/v1/sessions/anonymous",status="204"} 1`)
 	for _, word := range []string{"example.com", "evil"} {
 		assert.NotContains(t, metrics, word, "no caller makes a series")
 		assert.NotContains(t, service.Log.Text(), word)
@@ -65,10 +73,12 @@ func TestCORS(t *testing.T) {
 
 func TestCORSOriginsThatAreNone(t *testing.T) {
 	t.Parallel()
-	exit := harness.RunRefused(t, production(harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": "*,null,https://app.example.com/"}))
+	exit := harness.RunRefused(t, production(
+		harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": "*,null,https://app.example.com/"}))
 	assert.Equal(t, 1, exit.Status)
 	assert.False(t, exit.Listened())
-	for _, told := range []string{"entry 1 has a star", "entry 2 is null", "entry 3 ends in a slash", "remedy:  leave the slash out"} {
+	for _, told := range []string{"entry 1 has a star", "entry 2 is null",
+		"entry 3 ends in a slash", "remedy:  leave the slash out"} {
 		assert.Contains(t, exit.Output, told)
 	}
 }

@@ -18,7 +18,8 @@ import (
 // The PROXY protocol with the built binary: whose address counts behind a layer-4 balancer.
 
 // announced asks for a session on a connection that begins with header, from another address of this machine where peer is given.
-func announced(t *testing.T, service *harness.Process, peer, header, installID string, headers ...string) (harness.Response, error) {
+func announced(t *testing.T, service *harness.Process, peer, header, installID string,
+	headers ...string) (harness.Response, error) {
 	t.Helper()
 	client := service.Client
 	if peer != "" {
@@ -33,10 +34,14 @@ func announced(t *testing.T, service *harness.Process, peer, header, installID s
 func TestProxyProtocolTellsTheClient(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{
-		"OFFLOAD_PROXY_PROTOCOL": "true", "OFFLOAD_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
+		"OFFLOAD_PROXY_PROTOCOL": "true", "OFFLOAD_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
 	}))
 	assert.Equal(t, true, service.Log.Await(t, "service_started").Fields["proxy_protocol"])
-	client := func(address string) string { return "PROXY TCP4 " + address + " 192.0.2.1 4711 443\r\n" }
+	client := func(address string) string {
+		return "PROXY TCP4 " + address +
+			" 192.0.2.1 4711 443\r\n"
+	}
 	n := 0
 	ask := func(status int, why, peer, header string, headers ...string) {
 		t.Helper()
@@ -48,11 +53,15 @@ func TestProxyProtocolTellsTheClient(t *testing.T) {
 	ask(200, "a client", "", client("198.51.100.7"))
 	ask(429, "the same", "", client("198.51.100.7"))
 	ask(200, "another", "", client("198.51.100.8"))
-	ask(429, "what a client forwards is not believed", "", client("198.51.100.8"), "X-Forwarded-For: 203.0.113.1")
-	ask(200, "a proxy behind the balancer is believed", "", client("10.0.0.1"), "X-Forwarded-For: 203.0.113.2")
-	ask(429, "and its client is the same through another", "", client("10.0.0.2"), "X-Forwarded-For: 203.0.113.2")
+	ask(429, "what a client forwards is not believed", "", client("198.51.100.8"),
+		"X-Forwarded-For: 203.0.113.1")
+	ask(200, "a proxy behind the balancer is believed", "", client("10.0.0.1"),
+		"X-Forwarded-For: 203.0.113.2")
+	ask(429, "and its client is the same through another", "", client("10.0.0.2"),
+		"X-Forwarded-For: 203.0.113.2")
 	ask(200, "a client whom nobody knows", "", "PROXY UNKNOWN\r\n")
-	ask(429, "all of them are one, whatever they forward", "", "PROXY UNKNOWN\r\n", "X-Forwarded-For: 203.0.113.3")
+	ask(429, "all of them are one, whatever they forward", "", "PROXY UNKNOWN\r\n",
+		"X-Forwarded-For: 203.0.113.3")
 	ask(200, "the balancer itself", "", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00")
 	ask(429, "again", "", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00")
 	ask(200, "a stranger, by himself", "127.0.0.2", "")
@@ -64,7 +73,8 @@ func TestProxyProtocolTellsTheClient(t *testing.T) {
 	}
 	_, err = announced(t, service, "", "", "install-unannounced")
 	require.Error(t, err, "a proxy must")
-	assert.Contains(t, service.Log.Await(t, "http_server_complaint").String("kind"), "PROXY protocol")
+	assert.Contains(t, service.Log.Await(t, "http_server_complaint").String("kind"),
+		"PROXY protocol")
 	assert.Zero(t, service.Stop(t))
 	for _, address := range []string{"198.51.100", "203.0.113", "127.0.0.3"} {
 		assert.NotContains(t, service.Log.Text(), address)
@@ -74,7 +84,8 @@ func TestProxyProtocolTellsTheClient(t *testing.T) {
 func TestProxyProtocolBeforeTLS(t *testing.T) {
 	t.Parallel()
 	pair := pki.New(t, "localhost")
-	service, _ := overTLS(t, pair, harness.Env{"OFFLOAD_PROXY_PROTOCOL": "true", "OFFLOAD_TRUSTED_PROXIES": "127.0.0.1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"})
+	service, _ := overTLS(t, pair, harness.Env{"OFFLOAD_PROXY_PROTOCOL": "true",
+		"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"})
 	for n, status := range []int{200, 429} {
 		raw := service.Dial(t)
 		raw.Say(t, "PROXY TCP6 2001:db8::7 2001:db8::1 4711 443\r\n")
@@ -94,5 +105,6 @@ func TestProxyProtocolOfNobody(t *testing.T) {
 	assert.Equal(t, 1, exit.Status)
 	assert.False(t, exit.Listened())
 	assert.Contains(t, exit.Output, "OFFLOAD_PROXY_PROTOCOL")
-	assert.True(t, strings.Contains(exit.Output, "name the balancer's addresses in OFFLOAD_TRUSTED_PROXIES"), "%s", exit.Output)
+	assert.True(t, strings.Contains(exit.Output,
+		"name the balancer's addresses in OFFLOAD_TRUSTED_PROXIES"), "%s", exit.Output)
 }

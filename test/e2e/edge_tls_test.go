@@ -29,11 +29,13 @@ var spoken = map[string]func(*http.Protocols){
 }
 
 // overTLS starts the service with that certificate, in a folder of its own.
-func overTLS(t *testing.T, pair pki.Pair, more harness.Env) (service *harness.Process, folder string) {
+func overTLS(t *testing.T, pair pki.Pair, more harness.Env) (service *harness.Process,
+	folder string) {
 	t.Helper()
 	folder = t.TempDir()
 	chain, key := pair.Write(t, folder)
-	return harness.Start(t, production(with(harness.Env{"OFFLOAD_TLS_CERT_FILE": chain, "OFFLOAD_TLS_KEY_FILE": key}, more))), folder
+	return harness.Start(t, production(with(harness.Env{"OFFLOAD_TLS_CERT_FILE": chain,
+		"OFFLOAD_TLS_KEY_FILE": key}, more))), folder
 }
 
 func TestTLSServesAllThatIsServedInTheClear(t *testing.T) {
@@ -85,15 +87,18 @@ func TestTLSTakesARenewedCertificate(t *testing.T) {
 	pki.Replace(t, filepath.Join(folder, "tls.crt"), second.Chain) // its key is never brought
 	failed := service.Log.Await(t, "tls_reload_failed")
 	assert.Equal(t, "ERROR", failed.String("level"))
-	assert.Equal(t, "the private key's file holds the key of another certificate", failed.String("cause"))
-	assert.Equal(t, http.StatusOK, service.Over(t, pki.Trust(first), spoken["HTTP/1.1"]).Send(t, "GET", "/v1/health", "").Status)
+	assert.Equal(t, "the private key's file holds the key of another certificate",
+		failed.String("cause"))
+	assert.Equal(t, http.StatusOK, service.Over(t, pki.Trust(first), spoken["HTTP/1.1"]).Send(t,
+		"GET", "/v1/health", "").Status)
 
 	pki.Replace(t, filepath.Join(folder, "tls.key"), second.Key)
 	reloaded := service.Log.Await(t, "tls_reloaded")
 	assert.Equal(t, []any{"localhost"}, reloaded.Fields["names"])
 	after := service.Over(t, pki.Trust(second), spoken["HTTP/2"])
 	assert.Equal(t, http.StatusOK, after.Send(t, "GET", "/v1/health", "").Status)
-	assert.Equal(t, http.StatusOK, before.Send(t, "GET", "/v1/health", "").Status, "a connection that is open stays")
+	assert.Equal(t, http.StatusOK, before.Send(t, "GET", "/v1/health", "").Status,
+		"a connection that is open stays")
 	assert.Zero(t, service.Stop(t))
 	assert.Len(t, service.Log.Of("tls_reload_failed"), 1)
 	assert.Len(t, service.Log.Of("tls_reloaded"), 1)
@@ -108,10 +113,15 @@ func TestTLSTakesARenewedCertificate(t *testing.T) {
 func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
 	t.Parallel()
 	pair := pki.New(t, "localhost")
-	impatient := harness.Env{"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "1", "OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "1"}
+	impatient := harness.Env{"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "1",
+		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "1"}
 	secured, _ := overTLS(t, pair, impatient)
 	bare := harness.Start(t, production(impatient))
-	raw := func(service *harness.Process) func() net.Conn { return func() net.Conn { return service.Dial(t) } }
+	raw := func(service *harness.Process) func() net.Conn {
+		return func() net.Conn {
+			return service.Dial(t)
+		}
+	}
 	through := func(protocol string) func() net.Conn {
 		return func() net.Conn {
 			config := pki.Trust(pair)
@@ -127,37 +137,43 @@ func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
 	open := hello + "\x00\x00" + string(rune(len(headers))) + "\x01\x04\x00\x00\x00\x01" + headers
 	// SETTINGS of a window of 0, then HEADERS of GET /v1/health, whose answer so has no room.
 	get := "\x82\x86\x44\x0a/v1/health\x41\x01x"
-	noRoom := hello[:24] + "\x00\x00\x06\x04\x00\x00\x00\x00\x00" + "\x00\x04\x00\x00\x00\x00" + "\x00\x00" + string(rune(len(get))) + "\x01\x05\x00\x00\x00\x01" + get
+	noRoom := hello[:24] + "\x00\x00\x06\x04\x00\x00\x00\x00\x00" + "\x00\x04\x00\x00\x00\x00" +
+		"\x00\x00" + string(rune(len(get))) + "\x01\x05\x00\x00\x00\x01" + get
 	issue := "POST " + harness.IssuePath + " HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"
 	conns := map[string]net.Conn{}
 	for name, slow := range map[string]struct {
 		dial func() net.Conn
 		sent string
 	}{
-		"nothing for TLS":                   {raw(secured), ""},
-		"half of a TLS hello":               {raw(secured), "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"},
-		"nothing over TLS":                  {through("http/1.1"), ""},
-		"half of the headers over TLS":      {through("http/1.1"), issue[:30]},
-		"half of the body over TLS":         {through("http/1.1"), issue},
-		"nothing after a request over TLS":  {through("http/1.1"), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"no hello in HTTP/2 over TLS":       {through("h2"), ""},
-		"half a hello in HTTP/2 over TLS":   {through("h2"), hello[:20]},
-		"no settings in HTTP/2 over TLS":    {through("h2"), hello[:24]},
-		"nothing in HTTP/2 over TLS":        {through("h2"), hello},
-		"half of the headers, HTTP/2, TLS":  {through("h2"), open[:len(open)-3]},
-		"no body in HTTP/2 over TLS":        {through("h2"), open},
-		"no room for an answer in HTTP/2":   {raw(bare), noRoom},
-		"half a hello in HTTP/2":            {raw(bare), hello[:20]},
-		"no settings in HTTP/2":             {raw(bare), hello[:24]},
-		"nothing in HTTP/2":                 {raw(bare), hello},
-		"half of the headers in HTTP/2":     {raw(bare), open[:len(open)-3]},
-		"no body in HTTP/2":                 {raw(bare), open},
-		"half of a frame in HTTP/2":         {raw(bare), hello + "\x00\x00"},
-		"a frame that is none in HTTP/2":    {raw(bare), hello + "\xff\xff\xff\x00\x00\x00\x00\x00\x00"},
-		"noise over TLS":                    {through("http/1.1"), strings.Repeat("\x00", 1000)},
-		"noise in HTTP/2 over TLS":          {through("h2"), strings.Repeat("\x00", 1000)},
-		"HTTP/1.1 where HTTP/2 was settled": {through("h2"), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"HTTP in the clear for TLS":         {raw(secured), "GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
+		"nothing for TLS": {raw(secured), ""},
+		"half of a TLS hello": {raw(secured),
+			"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"},
+		"nothing over TLS":             {through("http/1.1"), ""},
+		"half of the headers over TLS": {through("http/1.1"), issue[:30]},
+		"half of the body over TLS":    {through("http/1.1"), issue},
+		"nothing after a request over TLS": {through("http/1.1"),
+			"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
+		"no hello in HTTP/2 over TLS":      {through("h2"), ""},
+		"half a hello in HTTP/2 over TLS":  {through("h2"), hello[:20]},
+		"no settings in HTTP/2 over TLS":   {through("h2"), hello[:24]},
+		"nothing in HTTP/2 over TLS":       {through("h2"), hello},
+		"half of the headers, HTTP/2, TLS": {through("h2"), open[:len(open)-3]},
+		"no body in HTTP/2 over TLS":       {through("h2"), open},
+		"no room for an answer in HTTP/2":  {raw(bare), noRoom},
+		"half a hello in HTTP/2":           {raw(bare), hello[:20]},
+		"no settings in HTTP/2":            {raw(bare), hello[:24]},
+		"nothing in HTTP/2":                {raw(bare), hello},
+		"half of the headers in HTTP/2":    {raw(bare), open[:len(open)-3]},
+		"no body in HTTP/2":                {raw(bare), open},
+		"half of a frame in HTTP/2":        {raw(bare), hello + "\x00\x00"},
+		"a frame that is none in HTTP/2": {raw(bare),
+			hello + "\xff\xff\xff\x00\x00\x00\x00\x00\x00"},
+		"noise over TLS":           {through("http/1.1"), strings.Repeat("\x00", 1000)},
+		"noise in HTTP/2 over TLS": {through("h2"), strings.Repeat("\x00", 1000)},
+		"HTTP/1.1 where HTTP/2 was settled": {through("h2"),
+			"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
+		"HTTP in the clear for TLS": {raw(secured),
+			"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
 	} {
 		conns[name] = slow.dial()
 		_, err := io.WriteString(conns[name], slow.sent)
@@ -205,7 +221,8 @@ func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 					group.Go(func() {
 						for round := 0; ; round++ {
 							id := fmt.Sprintf("client-%d-%d-%d", n, stream, round)
-							answer, err := client.Try("POST", harness.IssuePath, harness.IssueBody(id), harness.Header{"X-Request-ID", id})
+							answer, err := client.Try("POST", harness.IssuePath,
+								harness.IssueBody(id), harness.Header{"X-Request-ID", id})
 							if err != nil {
 								return
 							}
@@ -231,7 +248,8 @@ func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 					assert.True(t, got[id], "%s was served, and its answer got lost", id)
 				}
 			}
-			assert.Equal(t, false, c.service.Log.Await(t, "service_stopped").Fields["requests_broken_off"])
+			assert.Equal(t, false, c.service.Log.Await(t,
+				"service_stopped").Fields["requests_broken_off"])
 		})
 	}
 }
@@ -250,7 +268,8 @@ func TestHTTP2ClientThatNeverReads(t *testing.T) {
 			_, err = io.WriteString(conn, pings)
 		}
 	}()
-	assert.Equal(t, http.StatusOK, service.Exchange(t, http.MethodGet, request("GET", "/v1/health", "")).Status)
+	assert.Equal(t, http.StatusOK, service.Exchange(t, http.MethodGet,
+		request("GET", "/v1/health", "")).Status)
 	<-ended
 }
 
@@ -267,5 +286,6 @@ func TestHTTP2TellsItsBounds(t *testing.T) {
 	settings := make([]byte, header[2])
 	_, err = io.ReadFull(reader, settings)
 	require.NoError(t, err)
-	assert.Contains(t, string(settings), "\x00\x03\x00\x00\x00\x64", "MAX_CONCURRENT_STREAMS of 100 (RFC 9113 §6.5.2)")
+	assert.Contains(t, string(settings), "\x00\x03\x00\x00\x00\x64",
+		"MAX_CONCURRENT_STREAMS of 100 (RFC 9113 §6.5.2)")
 }

@@ -24,7 +24,8 @@ func impatient(t *testing.T, more harness.Env) *harness.Process {
 	t.Helper()
 	service := harness.Start(t, production(with(harness.Env{
 		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "1", "OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "1",
-		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "10000",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":      "10000",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "10000",
 	}, more)))
 	goroutines := service.Metric(t, "go_goroutines")
 	t.Cleanup(func() {
@@ -33,7 +34,10 @@ func impatient(t *testing.T, more harness.Env) *harness.Process {
 		}
 		service.RequireHealthy(t)
 		awaitInFlight(t, service.Client, 0)
-		require.Eventually(t, func() bool { return service.Metric(t, "go_goroutines") <= goroutines+8 }, harness.Timeout, time.Millisecond,
+		require.Eventually(t, func() bool {
+			return service.Metric(t, "go_goroutines") <= goroutines+
+				8
+		}, harness.Timeout, time.Millisecond,
 			"what served the hostile is still there")
 		assert.Zero(t, service.Stop(t))
 		assert.Empty(t, service.Log.Of("panic_recovered"))
@@ -51,7 +55,10 @@ func TestHostileRequests(t *testing.T) {
 	get := func(target, headers string) string {
 		return "GET " + target + " HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n"
 	}
-	chunk := func(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
+	chunk := func(body string) string {
+		return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body),
+			body)
+	}
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(sound))
 	const inChunks = "Transfer-Encoding: chunked\r\n"
 
@@ -67,10 +74,13 @@ func TestHostileRequests(t *testing.T) {
 		"version 2.0":       {"GET /v1/health HTTP/2.0\r\nHost: x\r\n\r\n", []int{505}},
 		"version 3.7":       {"GET /v1/health HTTP/3.7\r\nHost: x\r\n\r\n", []int{505}},
 		"HTTP/2's preface":  {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", []int{0}},
-		"HTTP/2 by upgrade": {get("/v1/health", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"), []int{200}},
-		"a web socket":      {get("/v1/health", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"), []int{200}},
-		"TLS":               {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", []int{400}},
-		"PROXY protocol":    {"PROXY TCP4 198.51.100.1 198.51.100.2 1 2\r\n" + get("/v1/health", ""), []int{400}},
+		"HTTP/2 by upgrade": {get("/v1/health",
+			"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"), []int{200}},
+		"a web socket": {get("/v1/health",
+			"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"), []int{200}},
+		"TLS": {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", []int{400}},
+		"PROXY protocol": {"PROXY TCP4 198.51.100.1 198.51.100.2 1 2\r\n" +
+			get("/v1/health", ""), []int{400}},
 		"blank lines":       {"\r\n\r\n\r\n", []int{400}},
 		"noughts":           {strings.Repeat("\x00", 1000), []int{400}},
 		"a line of noise":   {strings.Repeat("\xff", 1000) + "\r\n\r\n", []int{400}},
@@ -90,12 +100,17 @@ func TestHostileRequests(t *testing.T) {
 		"no colon":          {get("/v1/health", "X\r\n"), []int{400}},
 		"bare CR":           {get("/v1/health", "X: a\rb\r\n"), []int{400}},
 
-		"headers too large":     {get("/v1/health", "X: "+strings.Repeat("a", 40_000)+"\r\n"), []int{431}},
-		"too many headers":      {get("/v1/health", strings.Repeat("X: a\r\n", 10_000)), []int{431}},
-		"target too long":       {get("/"+strings.Repeat("a", 40_000), ""), []int{431}},
-		"headers without end":   {"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("a", 100_000), []int{431}},
-		"as large as they may":  {get("/v1/health", "X: "+strings.Repeat("a", 16_000)+"\r\n"), []int{200}},
-		"a list of 8000 hops":   {issue(length+"X-Forwarded-For: "+strings.Repeat(",", 8000)+"\r\n", sound), []int{200}},
+		"headers too large": {get("/v1/health", "X: "+strings.Repeat("a", 40_000)+"\r\n"),
+			[]int{431}},
+		"too many headers": {get("/v1/health", strings.Repeat("X: a\r\n", 10_000)),
+			[]int{431}},
+		"target too long": {get("/"+strings.Repeat("a", 40_000), ""), []int{431}},
+		"headers without end": {"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("a", 100_000),
+			[]int{431}},
+		"as large as they may": {get("/v1/health", "X: "+strings.Repeat("a", 16_000)+"\r\n"),
+			[]int{200}},
+		"a list of 8000 hops": {issue(length+"X-Forwarded-For: "+strings.Repeat(",", 8000)+"\r\n",
+			sound), []int{200}},
 		"headers that stop":     {"GET /v1/health HTTP/1.1\r\nHo", []int{0, 400}},
 		"a method that stops":   {"G", []int{0, 400}},
 		"nothing":               {"", []int{0}},
@@ -104,35 +119,49 @@ func TestHostileRequests(t *testing.T) {
 		"chunk that stops":      {issue(inChunks, "5\r\nab"), []int{422}},
 		"chunks without end":    {issue(inChunks, "5\r\n    \r\n"), []int{422}},
 
-		"length and chunks":      {issue("Content-Length: 5\r\n"+inChunks, chunk(sound)), []int{200}}, // RFC 9112 §6.3: chunks it is
-		"two lengths":            {issue("Content-Length: 5\r\nContent-Length: 6\r\n", sound), []int{400}},
-		"a list of lengths":      {issue("Content-Length: 5, 6\r\n", sound), []int{400}},
-		"a negative length":      {issue("Content-Length: -5\r\n", sound), []int{400}},
-		"a signed length":        {issue("Content-Length: +5\r\n", sound), []int{400}},
-		"a length in hex":        {issue("Content-Length: 0x5\r\n", sound), []int{400}},
-		"a length of 65 bits":    {issue("Content-Length: 18446744073709551617\r\n", sound), []int{400}},
-		"a length of 63 bits":    {issue("Content-Length: 9223372036854775807\r\n", sound), []int{413}},
-		"another encoding":       {issue("Transfer-Encoding: gzip\r\n", sound), []int{501}},
-		"two encodings":          {issue("Transfer-Encoding: gzip, chunked\r\n", chunk(sound)), []int{501}},
+		"length and chunks": {issue("Content-Length: 5\r\n"+inChunks, chunk(sound)), []int{200}}, // RFC 9112 §6.3: chunks it is
+		"two lengths": {issue("Content-Length: 5\r\nContent-Length: 6\r\n", sound),
+			[]int{400}},
+		"a list of lengths": {issue("Content-Length: 5, 6\r\n", sound), []int{400}},
+		"a negative length": {issue("Content-Length: -5\r\n", sound), []int{400}},
+		"a signed length":   {issue("Content-Length: +5\r\n", sound), []int{400}},
+		"a length in hex":   {issue("Content-Length: 0x5\r\n", sound), []int{400}},
+		"a length of 65 bits": {issue("Content-Length: 18446744073709551617\r\n", sound),
+			[]int{400}},
+		"a length of 63 bits": {issue("Content-Length: 9223372036854775807\r\n", sound),
+			[]int{413}},
+		"another encoding": {issue("Transfer-Encoding: gzip\r\n", sound), []int{501}},
+		"two encodings": {issue("Transfer-Encoding: gzip, chunked\r\n", chunk(sound)),
+			[]int{501}},
 		"two lines of encodings": {issue(inChunks+inChunks, chunk(sound)), []int{400, 501}},
-		"nearly chunked":         {issue("Transfer-Encoding: xchunked\r\n", chunk(sound)), []int{501}},
-		"a chunk of no number":   {issue(inChunks, "zz\r\n"+sound+"\r\n0\r\n\r\n"), []int{422}},
-		"a negative chunk":       {issue(inChunks, "-1\r\n"+sound+"\r\n0\r\n\r\n"), []int{422}},
-		"a chunk of 68 bits":     {issue(inChunks, "fffffffffffffffff\r\n"+sound+"\r\n0\r\n\r\n"), []int{422}},
-		"a chunk too long":       {issue(inChunks, "5\r\nabcdefgh\r\n0\r\n\r\n"), []int{422}},
-		"endless chunk size":     {issue(inChunks, strings.Repeat("0", 100_000)+"1\r\n"), []int{422}},
-		"endless trailers":       {issue(inChunks, fmt.Sprintf("%x\r\n%s\r\n0\r\n", len(sound), sound)+strings.Repeat("X: y\r\n", 20_000)+"\r\n"), []int{422}},
-		"chunks of one byte":     {issue(inChunks, "1\r\n"+strings.Join(strings.Split(sound, ""), "\r\n1\r\n")+"\r\n0\r\n\r\n"), []int{200}},
+		"nearly chunked": {issue("Transfer-Encoding: xchunked\r\n", chunk(sound)),
+			[]int{501}},
+		"a chunk of no number": {issue(inChunks, "zz\r\n"+sound+"\r\n0\r\n\r\n"), []int{422}},
+		"a negative chunk":     {issue(inChunks, "-1\r\n"+sound+"\r\n0\r\n\r\n"), []int{422}},
+		"a chunk of 68 bits": {issue(inChunks, "fffffffffffffffff\r\n"+sound+"\r\n0\r\n\r\n"),
+			[]int{422}},
+		"a chunk too long": {issue(inChunks, "5\r\nabcdefgh\r\n0\r\n\r\n"), []int{422}},
+		"endless chunk size": {issue(inChunks, strings.Repeat("0", 100_000)+"1\r\n"),
+			[]int{422}},
+		"endless trailers": {issue(inChunks,
+			fmt.Sprintf("%x\r\n%s\r\n0\r\n", len(sound), sound)+strings.Repeat("X: y\r\n", 20_000)+
+				"\r\n"), []int{422}},
+		"chunks of one byte": {issue(inChunks,
+			"1\r\n"+strings.Join(strings.Split(sound, ""), "\r\n1\r\n")+"\r\n0\r\n\r\n"),
+			[]int{200}},
 
-		"expects to go on":         {issue("Expect: 100-continue\r\n"+length, sound), []int{100}},
-		"expects, refused at once": {issue("Expect: 100-continue\r\nContent-Type: text/plain\r\n"+length, ""), []int{415}},
-		"expects, too large":       {issue("Expect: 100-continue\r\nContent-Length: 20000\r\n", ""), []int{413}},
-		"expects, never sends":     {issue("Expect: 100-continue\r\n"+length, ""), []int{100}},
-		"expects something else":   {issue("Expect: payment\r\n"+length, sound), []int{417}},
+		"expects to go on": {issue("Expect: 100-continue\r\n"+length, sound), []int{100}},
+		"expects, refused at once": {issue("Expect: 100-continue\r\nContent-Type: text/plain\r\n"+
+			length, ""), []int{415}},
+		"expects, too large": {issue("Expect: 100-continue\r\nContent-Length: 20000\r\n", ""),
+			[]int{413}},
+		"expects, never sends":   {issue("Expect: 100-continue\r\n"+length, ""), []int{100}},
+		"expects something else": {issue("Expect: payment\r\n"+length, sound), []int{417}},
 
 		"junk behind a request": {get("/v1/health", "") + "\x00\x01\x02\r\n\r\n", []int{200}},
 		"a body where none is":  {get("/v1/health", "Content-Length: 4\r\n") + "abcd", []int{200}},
-		"a request in a body":   {issue("Content-Length: 10\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"), []int{422}},
+		"a request in a body": {issue("Content-Length: 10\r\n",
+			"GET / HTTP/1.1\r\nHost: x\r\n\r\n"), []int{422}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -172,34 +201,42 @@ func TestHostileBodies(t *testing.T) {
 		body   string
 		status int
 	}{
-		"16 KiB":                   {padded(16 << 10), 200},
-		"16 KiB and a byte":        {padded(16<<10 + 1), 413},
-		"a mebibyte":               {padded(1 << 20), 413},
-		"white space alone":        {strings.Repeat(" ", 16<<10), 422},
-		"nothing":                  {"", 422},
-		"NUL":                      {"\x00", 422},
-		"NUL behind it":            {sound + "\x00", 422},
-		"a byte order mark":        {"\ufeff" + sound, 422},
-		"UTF-16":                   {"\xff\xfe{\x00}\x00", 422},
-		"bad UTF-8":                {strings.Replace(sound, "install-12345", "install-\xff\xfe12345", 1), 422},
-		"half a surrogate pair":    {strings.Replace(sound, "install-12345", `install-\ud83d12345`, 1), 422},
-		"an overlong NUL":          {strings.Replace(sound, "install-12345", "install-\xc0\x8012345", 1), 422},
-		"deep lists":               {strings.Repeat("[", 16_000), 422},
-		"deep objects":             {strings.Repeat(`{"a":`, 3000), 422},
-		"deep, beside a sound one": {strings.Replace(sound, "{", `{"x":`+strings.Repeat("[", 7000)+strings.Repeat("]", 7000)+",", 1), 422},
-		"one name, many times":     {"{" + strings.Repeat(`"a":1,`, 2500) + `"a":1}`, 422},
-		"an endless number":        {strings.Replace(sound, "{", `{"x":`+strings.Repeat("9", 16_000)+",", 1), 200},
-		"an endless exponent":      {strings.Replace(sound, "{", `{"x":1e`+strings.Repeat("9", 16_000)+",", 1), 200},
-		"two values":               {sound + sound, 422},
-		"a name in two cases":      {strings.Replace(sound, "{", `{"Install_ID":1,`, 1), 200},
-		"a name in escapes, again": {strings.Replace(sound, "{", `{"\u0069nstall_id":"install-67890",`, 1), 422},
-		"a form":                   {"install_id=install-12345&app_version=1.0&platform=ios", 422},
-		"XML":                      {"<install_id>install-12345</install_id>", 422},
-		"an id of line breaks":     {harness.IssueBody("install\r\nSet-Cookie: x=y"), 422},
-		"an id too long":           {harness.IssueBody(strings.Repeat("i", 16_000)), 422},
+		"16 KiB":            {padded(16 << 10), 200},
+		"16 KiB and a byte": {padded(16<<10 + 1), 413},
+		"a mebibyte":        {padded(1 << 20), 413},
+		"white space alone": {strings.Repeat(" ", 16<<10), 422},
+		"nothing":           {"", 422},
+		"NUL":               {"\x00", 422},
+		"NUL behind it":     {sound + "\x00", 422},
+		"a byte order mark": {"\ufeff" + sound, 422},
+		"UTF-16":            {"\xff\xfe{\x00}\x00", 422},
+		"bad UTF-8": {strings.Replace(sound, "install-12345",
+			"install-\xff\xfe12345", 1), 422},
+		"half a surrogate pair": {strings.Replace(sound, "install-12345", `install-\ud83d12345`,
+			1), 422},
+		"an overlong NUL": {strings.Replace(sound, "install-12345",
+			"install-\xc0\x8012345", 1), 422},
+		"deep lists":   {strings.Repeat("[", 16_000), 422},
+		"deep objects": {strings.Repeat(`{"a":`, 3000), 422},
+		"deep, beside a sound one": {strings.Replace(sound, "{",
+			`{"x":`+strings.Repeat("[", 7000)+strings.Repeat("]", 7000)+",", 1), 422},
+		"one name, many times": {"{" + strings.Repeat(`"a":1,`, 2500) + `"a":1}`, 422},
+		"an endless number": {strings.Replace(sound, "{",
+			`{"x":`+strings.Repeat("9", 16_000)+",", 1), 200},
+		"an endless exponent": {strings.Replace(sound, "{",
+			`{"x":1e`+strings.Repeat("9", 16_000)+",", 1), 200},
+		"two values":          {sound + sound, 422},
+		"a name in two cases": {strings.Replace(sound, "{", `{"Install_ID":1,`, 1), 200},
+		"a name in escapes, again": {strings.Replace(sound, "{",
+			`{"\u0069nstall_id":"install-67890",`, 1), 422},
+		"a form":               {"install_id=install-12345&app_version=1.0&platform=ios", 422},
+		"XML":                  {"<install_id>install-12345</install_id>", 422},
+		"an id of line breaks": {harness.IssueBody("install\r\nSet-Cookie: x=y"), 422},
+		"an id too long":       {harness.IssueBody(strings.Repeat("i", 16_000)), 422},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for form, text := range map[string]string{"announced": post(hostile.body), "in chunks": chunked(hostile.body)} {
+			for form, text := range map[string]string{"announced": post(hostile.body),
+				"in chunks": chunked(hostile.body)} {
 				answer := service.Exchange(t, http.MethodPost, text)
 				assert.Equal(t, hostile.status, answer.Status, form)
 				assert.Equal(t, "application/json", answer.Header.Get("Content-Type"), form)
@@ -216,11 +253,13 @@ func TestHostilePipelining(t *testing.T) {
 	conn := service.Dial(t)
 	var all strings.Builder
 	for n := range 100 {
-		all.WriteString(request("GET", "/v1/health", "", fmt.Sprintf("X-Request-ID: pipelined-%d", n)))
+		all.WriteString(request("GET", "/v1/health", "",
+			fmt.Sprintf("X-Request-ID: pipelined-%d", n)))
 	}
 	conn.Say(t, all.String())
 	for n := range 100 {
-		assert.Equal(t, fmt.Sprintf("pipelined-%d", n), conn.Hear(t, http.MethodGet).Header.Get("X-Request-ID"))
+		assert.Equal(t, fmt.Sprintf("pipelined-%d", n),
+			conn.Hear(t, http.MethodGet).Header.Get("X-Request-ID"))
 	}
 }
 
@@ -228,7 +267,8 @@ func TestHostilePipelining(t *testing.T) {
 func TestHostileConnectionsBeyondTheLimitWait(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{
-		"OFFLOAD_HTTP_MAX_CONNECTIONS": "4", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600", "OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "3600",
+		"OFFLOAD_HTTP_MAX_CONNECTIONS": "4", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600",
+		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "3600",
 	}))
 	ask := request("GET", "/v1/health", "")
 	var held []*harness.Conn
@@ -254,7 +294,8 @@ func TestHostileConnectionsBeyondTheLimitWait(t *testing.T) {
 
 	require.NoError(t, held[0].Close())
 	assert.Equal(t, http.StatusOK, waiting.Hear(t, http.MethodGet).Status)
-	assert.Equal(t, http.StatusOK, service.Operations(t, "GET", "/readyz").Status, "operators are not kept out")
+	assert.Equal(t, http.StatusOK, service.Operations(t, "GET", "/readyz").Status,
+		"operators are not kept out")
 }
 
 // A client that asks on and on and never reads an answer is cut off, too. It holds the only connection that there may be: whoever comes next is

@@ -69,7 +69,8 @@ func published(t *testing.T, client *harness.Client, token string) bool {
 // From nothing to a session: the service says what it lacks, and a command makes it.
 func TestKeysFromNothingToASession(t *testing.T) {
 	t.Parallel()
-	for algorithm, args := range map[keys.Algorithm][]string{keys.HS256: nil, keys.EdDSA: {"--alg", "EdDSA"}} {
+	for algorithm, args := range map[keys.Algorithm][]string{keys.HS256: nil,
+		keys.EdDSA: {"--alg", "EdDSA"}} {
 		t.Run(string(algorithm), func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "keyset.json")
@@ -77,7 +78,8 @@ func TestKeysFromNothingToASession(t *testing.T) {
 			assertRefused(t, refused, nil)
 			assert.Contains(t, refused.Output, "sessiond keys create")
 
-			keysCommand(t, inProduction(path), append([]string{"create", "--kid", "first"}, args...)...)
+			keysCommand(t, inProduction(path),
+				append([]string{"create", "--kid", "first"}, args...)...)
 			stat, err := os.Stat(path)
 			require.NoError(t, err)
 			assert.Equal(t, os.FileMode(0o600), stat.Mode())
@@ -100,12 +102,14 @@ func TestKeysImportLosesNoSession(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	before := harness.Start(t, production(nil))
 	token := before.Token(t, "install-12345")
-	keysCommand(t, inProduction(path), "import", "--kid", "v2-default", "--secret-file", file(t, 0o600, " \t"+strong+"\r\n\n"))
+	keysCommand(t, inProduction(path), "import", "--kid", "v2-default", "--secret-file",
+		file(t, 0o600, " \t"+strong+"\r\n\n"))
 
 	after := harness.Start(t, inProduction(path))
 	assert.Equal(t, http.StatusOK, after.Current(t, harness.Bearer(token)).Status)
 	renewed := renews(t, after.Client, "install-12345", token)
-	assert.Equal(t, http.StatusOK, before.Current(t, harness.Bearer(renewed)).Status, "while replicas of both kinds run, each takes the other's")
+	assert.Equal(t, http.StatusOK, before.Current(t, harness.Bearer(renewed)).Status,
+		"while replicas of both kinds run, each takes the other's")
 	renews(t, before.Client, "install-12345", renewed)
 
 	later := harness.ServeAt(t, wall().Add(2*time.Hour), inProduction(path))
@@ -118,13 +122,15 @@ func TestKeysFromHS256ToEdDSALosesNoSession(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	keysCommand(t, inProduction(path), "create", "--kid", "old")
-	service := harness.Start(t, with(inProduction(path), harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000"}))
+	service := harness.Start(t, with(inProduction(path),
+		harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000"}))
 	var tokens []string
 	for n := range 20 {
 		tokens = append(tokens, service.Token(t, numbered(n)))
 		require.Equal(t, keys.HS256, stampIn(t, tokens[n]).Algorithm)
 	}
-	keysCommand(t, inProduction(path), "rotate", "--kid", "new", "--alg", "EdDSA", "--sign-after", "1s", "--force")
+	keysCommand(t, inProduction(path), "rotate", "--kid", "new", "--alg", "EdDSA", "--sign-after",
+		"1s", "--force")
 	takesOver := wall().Add(time.Second)
 	last := tokens[0]
 	for n := len(tokens); stampIn(t, last).Kid == "old"; n++ {
@@ -150,12 +156,14 @@ func TestKeysThatAllWait(t *testing.T) {
 	service := harness.Serve(t, set.env(harness.Env{"OFFLOAD_ENVIRONMENT": "production"}))
 	status, told := checks(t, service.Client)
 	assert.Equal(t, http.StatusServiceUnavailable, status)
-	assert.Equal(t, map[string]string{"service": "ready", "keys": "unready: no key may sign now", "keyset": "ready"}, told)
+	assert.Equal(t, map[string]string{"service": "ready", "keys": "unready: no key may sign now",
+		"keyset": "ready"}, told)
 	for _, wait := range []struct {
 		before  time.Duration
 		seconds string
 	}{
-		{90 * time.Second, "60"}, {60*time.Second + 1, "60"}, {60 * time.Second, "60"}, {60*time.Second - 1, "60"}, {59 * time.Second, "59"},
+		{90 * time.Second, "60"}, {60*time.Second + 1, "60"}, {60 * time.Second, "60"},
+		{60*time.Second - 1, "60"}, {59 * time.Second, "59"},
 		{1500 * time.Millisecond, "2"}, {time.Second, "1"}, {1, "1"},
 	} {
 		service.Clock.Advance(from.Add(-wait.before).Sub(service.Clock.Now()))
@@ -184,7 +192,8 @@ func TestKeysThatAllWait(t *testing.T) {
 func TestKeysThatAllWaitAreReadyByThemselves(t *testing.T) {
 	t.Parallel()
 	from := soon()
-	service := harness.Start(t, newKeyset(t, symmetric("first", strong, from)).env(harness.Env{"OFFLOAD_ENVIRONMENT": "production"}))
+	service := harness.Start(t, newKeyset(t, symmetric("first", strong,
+		from)).env(harness.Env{"OFFLOAD_ENVIRONMENT": "production"}))
 	for status := 0; status != http.StatusOK; {
 		require.Less(t, wall().Sub(from), takesForce)
 		status, _ = checks(t, service.Client)
@@ -200,7 +209,8 @@ func TestKeysThatAllWaitAreReadyByThemselves(t *testing.T) {
 func TestKeysSignerThatEndsWithoutASuccessor(t *testing.T) {
 	t.Parallel()
 	end := harness.Noon.Add(30 * time.Second)
-	signer := symmetric("signer", strong, harness.Noon).WithPlan(keys.Plan{SignFrom: harness.Noon, VerifyUntil: end})
+	signer := symmetric("signer", strong, harness.Noon).WithPlan(keys.Plan{SignFrom: harness.Noon,
+		VerifyUntil: end})
 	waits := symmetric("waits", stronger, harness.Noon.Add(time.Hour))
 	set := newKeyset(t, signer, waits)
 	service := harness.Serve(t, set.env(harness.Env{"OFFLOAD_ENVIRONMENT": "production"}))
@@ -225,10 +235,12 @@ func TestKeysSignerThatEndsWithoutASuccessor(t *testing.T) {
 	assert.Equal(t, "invalid_token", service.Current(t, harness.Bearer(token)).Code())
 	ofAnother := signed(changed("kid", `"waits"`), stronger)
 	assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(ofAnother)).Status)
-	assert.Equal(t, http.StatusOK, service.Send(t, http.MethodGet, "/v1/sessions/verify", "", harness.Bearer(ofAnother)).Status)
+	assert.Equal(t, http.StatusOK, service.Send(t, http.MethodGet, "/v1/sessions/verify", "",
+		harness.Bearer(ofAnother)).Status)
 	status, told := checks(t, service.Client)
 	assert.Equal(t, http.StatusOK, status, "taking every replica out would end verifying too")
-	assert.Equal(t, map[string]string{"service": "ready", "keys": "ready: no key may sign now", "keyset": "ready"}, told)
+	assert.Equal(t, map[string]string{"service": "ready", "keys": "ready: no key may sign now",
+		"keyset": "ready"}, told)
 	assert.Zero(t, service.Metric(t, `offload_keys{state="signing"}`))
 	assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="expired"}`))
 	assert.Equal(t, "ERROR", times(t, service.Log, "keys_signer_missing", 1).String("level"))
@@ -257,7 +269,8 @@ func TestKeysFileOfEachMode(t *testing.T) {
 			path := file(t, mode, text)
 			exit := harness.RunRefused(t, inProduction(path))
 			assertRefused(t, exit, harness.Env{"OFFLOAD_SESSION_SECRET": strong})
-			assert.Contains(t, exit.Output, "may be read or written by others, or written by its group")
+			assert.Contains(t, exit.Output,
+				"may be read or written by others, or written by its group")
 		})
 	}
 	for _, mode := range []os.FileMode{0o640, 0o440, 0o600, 0o400} {
@@ -268,6 +281,7 @@ func TestKeysFileOfEachMode(t *testing.T) {
 	}
 	t.Run("development takes any", func(t *testing.T) {
 		t.Parallel()
-		harness.Start(t, harness.Env{"OFFLOAD_SESSION_KEYSET_FILE": file(t, 0o666, text)}).RequireHealthy(t)
+		harness.Start(t, harness.Env{"OFFLOAD_SESSION_KEYSET_FILE": file(t, 0o666,
+			text)}).RequireHealthy(t)
 	})
 }

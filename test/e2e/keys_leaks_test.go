@@ -28,7 +28,8 @@ func material(name string) []byte {
 func (h *hunt) keep(name string, material []byte) {
 	half := len(material) / 2
 	h.quarry[name] = string(material)
-	h.quarry[name+", first half"], h.quarry[name+", second half"] = string(material[:half]), string(material[half:])
+	h.quarry[name+", first half"], h.quarry[name+", second half"] = string(material[:half]),
+		string(material[half:])
 }
 
 // walk asks for every route by every method, with a token and without, and adds every answer, those that grant included.
@@ -43,7 +44,8 @@ func (h *hunt) walk(t *testing.T, when string, service *harness.InProcess) {
 	}
 	for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS", "DELETE"} {
 		for _, path := range []string{
-			harness.IssuePath, "/v1/sessions/current", "/v1/sessions/verify", "/v1/sessions/verify/x", jwksPath, "/v1/health", "/openapi.json", "/",
+			harness.IssuePath, "/v1/sessions/current", "/v1/sessions/verify",
+			"/v1/sessions/verify/x", jwksPath, "/v1/health", "/openapi.json", "/",
 		} {
 			h.told(name(method, path), service.Send(t, method, path, ""))
 			h.told(name(method, path, "with a token"), service.Send(t, method, path, "", with...))
@@ -58,7 +60,8 @@ func (h *hunt) walk(t *testing.T, when string, service *harness.InProcess) {
 func (h *hunt) commands(t *testing.T, when string, env harness.Env, commands ...string) {
 	t.Helper()
 	for _, command := range commands {
-		h.places["output: "+when+": "+command] = harness.Run(t, env, strings.Fields(command)...).Output
+		h.places["output: "+when+": "+command] = harness.Run(t, env,
+			strings.Fields(command)...).Output
 	}
 }
 
@@ -71,7 +74,8 @@ func TestKeysLeakNothing(t *testing.T) {
 	from := harness.Noon.Add
 	signs := keys.NewHS256("signs", material("signs"), keys.Plan{SignFrom: from(0)})
 	signed := keys.NewHS256("signed", material("signed"), keys.Plan{SignFrom: from(-time.Hour)})
-	revoked := keys.NewEdDSA("revoked", material("revoked"), keys.Plan{SignFrom: from(-time.Hour), Revoked: true})
+	revoked := keys.NewEdDSA("revoked", material("revoked"),
+		keys.Plan{SignFrom: from(-time.Hour), Revoked: true})
 	next := keys.NewEdDSA("next", material("next"), keys.Plan{SignFrom: from(time.Hour)})
 	last := keys.NewEdDSA("last", material("last"), keys.Plan{SignFrom: from(2 * time.Hour)})
 	for _, key := range []keys.Key{signs, signed, revoked, next, last} {
@@ -84,12 +88,15 @@ func TestKeysLeakNothing(t *testing.T) {
 	h.quarry["the digest key"] = digest
 	set := newKeyset(t, signs, signed, revoked, next)
 	env := behindProxy(set.env(harness.Env{
-		"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_LIMITER_DIGEST_KEY": digest,
-		"OFFLOAD_SESSION_TTL_SECONDS": "120", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "2", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1000",
+		"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_LOG_LEVEL": "debug",
+		"OFFLOAD_LIMITER_DIGEST_KEY":  digest,
+		"OFFLOAD_SESSION_TTL_SECONDS": "120", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "2",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1000",
 	}))
 	service := harness.Serve(t, env)
 	h.walk(t, "at first", service)
-	h.commands(t, "at first", env, "keys list", "keys list --json", "keys export", "keys revoke nobody", "check", "check --format json", "config")
+	h.commands(t, "at first", env, "keys list", "keys list --json", "keys export",
+		"keys revoke nobody", "check", "check --format json", "config")
 
 	set.put(t, signs, signed, revoked, next, last)
 	times(t, service.Log, "keys_reloaded", 1)
@@ -97,29 +104,37 @@ func TestKeysLeakNothing(t *testing.T) {
 	service.Clock.Advance(time.Hour)
 	h.walk(t, "an EdDSA key signs", service)
 
-	url, hex := base64.RawURLEncoding.EncodeToString(material("signs")), fmt.Sprintf("%x", material("signs"))
-	seed, other := base64.RawURLEncoding.EncodeToString(material("next")), base64.RawURLEncoding.EncodeToString(next.Public())
+	url, hex := base64.RawURLEncoding.EncodeToString(material("signs")),
+		fmt.Sprintf("%x", material("signs"))
+	seed, other := base64.RawURLEncoding.EncodeToString(material("next")),
+		base64.RawURLEncoding.EncodeToString(next.Public())
 	const key = `"kty":"oct","alg":"HS256","kid":"signs","sign_from":"2026-02-16T12:00:00Z"`
 	good := setOf(t, signs)
 	faults := map[string]string{
-		"no JSON":                good[:len(good)-4],
-		"raw":                    string(material("signs")),
-		"a set of its own":       `{"keys":[{` + key + `,"k":"` + url + `"}],"` + url + `":1}`,
-		"a list":                 `["` + url + `"]`,
-		"a key that is text":     `{"keys":["` + url + `"]}`,
-		"an unknown member":      `{"keys":[{` + key + `,"k":"` + url + `","` + url + `":true}]}`,
-		"in the wrong members":   `{"keys":[{"kty":"` + url + `","alg":"` + url + `","sign_from":"` + url + `","use":"` + url + `","revoked":"` + url + `"}]}`,
-		"an id that is none":     `{"keys":[{"kty":"oct","alg":"HS256","kid":"` + url + ` ` + hex + `","k":"` + url + `"}]}`,
-		"standard base64":        `{"keys":[{` + key + `,"k":"` + base64.StdEncoding.EncodeToString(material("signs")) + `"}]}`,
-		"in hex and too long":    `{"keys":[{` + key + `,"k":"` + strings.Repeat(hex, 40) + `"}]}`,
-		"a number":               `{"keys":[{` + key + `,"k":1,"d":"` + url + `"}]}`,
-		"twice":                  `{"keys":[{` + key + `,"k":"` + url + `","k":"` + url + `"}]}`,
-		"under two ids":          `{"keys":[{` + key + `,"k":"` + url + `"},{` + strings.Replace(key, `"signs"`, `"again"`, 1) + `,"k":"` + url + `"}]}`,
-		"a pair that is none":    `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + url + `","d":"` + seed + `"}]}`,
-		"private in the public":  `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + seed + `","d":"` + other + `"}]}`,
-		"a symmetric pair":       `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","k":"` + url + `"}]}`,
-		"the digest key as key":  setOf(t, signs, keys.NewHS256("digest", []byte(digest), keys.Plan{SignFrom: from(0)})),
-		"nobody who could sign":  setOf(t, signs.WithPlan(keys.Plan{SignFrom: from(0), Revoked: true})),
+		"no JSON":            good[:len(good)-4],
+		"raw":                string(material("signs")),
+		"a set of its own":   `{"keys":[{` + key + `,"k":"` + url + `"}],"` + url + `":1}`,
+		"a list":             `["` + url + `"]`,
+		"a key that is text": `{"keys":["` + url + `"]}`,
+		"an unknown member":  `{"keys":[{` + key + `,"k":"` + url + `","` + url + `":true}]}`,
+		"in the wrong members": `{"keys":[{"kty":"` + url + `","alg":"` + url +
+			`","sign_from":"` + url + `","use":"` + url + `","revoked":"` + url + `"}]}`,
+		"an id that is none": `{"keys":[{"kty":"oct","alg":"HS256","kid":"` + url + ` ` + hex +
+			`","k":"` + url + `"}]}`,
+		"standard base64": `{"keys":[{` + key + `,"k":"` +
+			base64.StdEncoding.EncodeToString(material("signs")) + `"}]}`,
+		"in hex and too long": `{"keys":[{` + key + `,"k":"` + strings.Repeat(hex, 40) + `"}]}`,
+		"a number":            `{"keys":[{` + key + `,"k":1,"d":"` + url + `"}]}`,
+		"twice":               `{"keys":[{` + key + `,"k":"` + url + `","k":"` + url + `"}]}`,
+		"under two ids": `{"keys":[{` + key + `,"k":"` + url + `"},{` +
+			strings.Replace(key, `"signs"`, `"again"`, 1) + `,"k":"` + url + `"}]}`,
+		"a pair that is none":   `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + url + `","d":"` + seed + `"}]}`,
+		"private in the public": `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + seed + `","d":"` + other + `"}]}`,
+		"a symmetric pair":      `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","k":"` + url + `"}]}`,
+		"the digest key as key": setOf(t, signs,
+			keys.NewHS256("digest", []byte(digest), keys.Plan{SignFrom: from(0)})),
+		"nobody who could sign": setOf(t, signs.WithPlan(keys.Plan{SignFrom: from(0),
+			Revoked: true})),
 		"text before and behind": url + good + url,
 	}
 	failed := 0
@@ -152,12 +167,14 @@ func TestKeysLeakNothing(t *testing.T) {
 	for id, key := range public {
 		published := 0
 		for place, text := range places {
-			one := hunt{quarry: map[string]string{"public key": key}, places: map[string]string{place: text}}
+			one := hunt{quarry: map[string]string{"public key": key},
+				places: map[string]string{place: text}}
 			if len(one.found()) == 0 {
 				continue
 			}
 			published++
-			assert.True(t, strings.Contains(place, "GET "+jwksPath) || strings.HasSuffix(place, "keys export"), "%s is in %s", id, place)
+			assert.True(t, strings.Contains(place, "GET "+jwksPath) ||
+				strings.HasSuffix(place, "keys export"), "%s is in %s", id, place)
 		}
 		assert.Equal(t, id != "revoked", published > 0, "%s is in %d places", id, published)
 	}

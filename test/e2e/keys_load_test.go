@@ -39,7 +39,8 @@ func stampOf(token string) (stamp, error) {
 		return read, err
 	}
 	read.Algorithm = keys.EdDSA
-	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA","kid":"` + string(read.Kid) + `","typ":"JWT"}`))
+	header := base64.RawURLEncoding.EncodeToString(
+		[]byte(`{"alg":"EdDSA","kid":"` + string(read.Kid) + `","typ":"JWT"}`))
 	if parts[0] != header {
 		return stamp{}, fmt.Errorf("a header of %s", parts[0])
 	}
@@ -192,7 +193,8 @@ func (c *client) issue(replica int, bearer heldToken) stamp {
 		c.hold(heldToken{text: session.Token, stamp: issued, issuedBy: replica})
 		return err
 	}, func() (harness.Response, error) {
-		return c.replicas[replica].Try(http.MethodPost, harness.IssuePath, harness.IssueBody(c.installID), headers...)
+		return c.replicas[replica].Try(http.MethodPost, harness.IssuePath,
+			harness.IssueBody(c.installID), headers...)
 	})
 	return c.last().issued
 }
@@ -213,7 +215,8 @@ func (c *client) hold(token heldToken) {
 // verify asks what a token is worth, in one of the two ways, and returns the status of the answer.
 func (c *client) verify(how ask, replica int, held heldToken) int {
 	c.see(how, replica, held, func(_ *sighting, answer harness.Response) error {
-		told := [2]string{answer.Header.Get("X-Session-Install-Id"), answer.Header.Get("X-Session-Key-Id")}
+		told := [2]string{answer.Header.Get("X-Session-Install-Id"),
+			answer.Header.Get("X-Session-Key-Id")}
 		if how == askedForCurrent {
 			var current struct {
 				InstallID string `json:"install_id"`
@@ -240,9 +243,11 @@ func (c *client) verify(how ask, replica int, held heldToken) int {
 
 // see asks, and keeps what came of it. Read is for answers that grant.
 func (c *client) see(
-	what ask, replica int, bearer heldToken, read func(*sighting, harness.Response) error, try func() (harness.Response, error),
+	what ask, replica int, bearer heldToken, read func(*sighting, harness.Response) error,
+	try func() (harness.Response, error),
 ) {
-	s := sighting{ask: what, replica: replica, bearer: bearer.Kid, issuedBy: bearer.issuedBy, from: wall()}
+	s := sighting{ask: what, replica: replica, bearer: bearer.Kid, issuedBy: bearer.issuedBy,
+		from: wall()}
 	answer, err := try()
 	s.to, s.status, s.code = wall(), answer.Status, answer.Code()
 	switch {

@@ -119,7 +119,8 @@ func (h history) of(kid keys.ID, replica int, from, to time.Time) force {
 func signs(plans []plan, at time.Time) plan {
 	var signer plan
 	for _, p := range plans {
-		later := p.SignFrom.After(signer.SignFrom) || p.SignFrom.Equal(signer.SignFrom) && p.Kid > signer.Kid
+		later := p.SignFrom.After(signer.SignFrom) || p.SignFrom.Equal(signer.SignFrom) &&
+			p.Kid > signer.Kid
 		if !at.Before(p.SignFrom) && !p.ended(at) && (signer.Kid == "" || later) {
 			signer = p
 		}
@@ -133,7 +134,8 @@ func publishes(plans []plan, at time.Time) []map[string]string {
 	for _, p := range plans {
 		if p.Alg == keys.EdDSA && !p.ended(at) {
 			set = append(set, map[string]string{
-				"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": string(p.Kid), "x": p.X,
+				"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": string(p.Kid),
+				"x": p.X,
 			})
 		}
 	}
@@ -192,7 +194,8 @@ func (h history) judge(s sighting) string {
 		return ""
 	case askedForCurrent, askedToVerify:
 	}
-	granted, refused := s.status == http.StatusOK, s.status == http.StatusUnauthorized && s.code == "invalid_token"
+	granted, refused := s.status == http.StatusOK,
+		s.status == http.StatusUnauthorized && s.code == "invalid_token"
 	known := h.of(s.bearer, s.replica, s.from, s.to)
 	if !granted && !refused || granted && known == outOfForce || refused && known == inForce {
 		return fmt.Sprintf("%d %s, and the key is %s", s.status, s.code, known)
@@ -221,8 +224,10 @@ func (h history) judgeIssued(s sighting) string {
 	if s.bearer != "" {
 		known = h.of(s.bearer, s.replica, s.from, s.to)
 	}
-	if s.policy != renewal && s.policy != newcomer || s.policy == renewal && known == outOfForce || s.policy == newcomer && known == inForce {
-		return fmt.Sprintf("asked for %s, and the key of the token that went along is %s", s.policy, known)
+	if s.policy != renewal && s.policy != newcomer || s.policy == renewal && known == outOfForce ||
+		s.policy == newcomer && known == inForce {
+		return fmt.Sprintf("asked for %s, and the key of the token that went along is %s", s.policy,
+			known)
 	}
 	return ""
 }
@@ -234,7 +239,8 @@ func (h history) judgeKeys(s sighting) string {
 	err := json.Unmarshal([]byte(s.body), &set)
 	for _, plans := range h.possible(s.replica, s.from, s.to) {
 		for _, at := range []time.Time{s.from, s.to} {
-			if err == nil && s.status == http.StatusOK && reflect.DeepEqual(set.Keys, publishes(plans, at)) {
+			if err == nil && s.status == http.StatusOK &&
+				reflect.DeepEqual(set.Keys, publishes(plans, at)) {
 				return ""
 			}
 		}
@@ -253,7 +259,8 @@ func TestKeysOracle(t *testing.T) {
 	h := history{
 		{plans: []plan{old}},
 		{
-			plans: []plan{ends, {Kid: "new", Alg: keys.EdDSA, X: "public", SignFrom: at(3000)}}, begun: at(0),
+			plans:   []plan{ends, {Kid: "new", Alg: keys.EdDSA, X: "public", SignFrom: at(3000)}},
+			begun:   at(0),
 			inForce: [replicas]time.Time{at(200), at(300)},
 		},
 	}
@@ -292,9 +299,11 @@ func TestKeysOracle(t *testing.T) {
 	assert.NotEmpty(t, issued("old", keys.HS256, 2010, 2020, 1000), "at another time")
 
 	published := func(from, to int, body string) string {
-		return h.judge(sighting{ask: askedForKeys, from: at(from), to: at(to), status: http.StatusOK, body: body})
+		return h.judge(sighting{ask: askedForKeys, from: at(from), to: at(to),
+			status: http.StatusOK, body: body})
 	}
-	const none, one = `{"keys":[]}`, `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"new","x":"public"}]}`
+	const none, one = `{"keys":[]}`,
+		`{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"new","x":"public"}]}`
 	assert.Empty(t, published(-10, 10, none))
 	assert.Empty(t, published(-10, 10, one))
 	assert.Empty(t, published(200, 210, one), "pending, and published")

@@ -56,7 +56,8 @@ func (r *rotation) change(t *testing.T, write func()) {
 	begun := wall()
 	write()
 	written := wall()
-	r.history = append(r.history, epoch{begun: begun, plans: plansIn(t, r.volume.text(t)), inForce: nowhere})
+	r.history = append(r.history, epoch{begun: begun, plans: plansIn(t, r.volume.text(t)),
+		inForce: nowhere})
 	for n, service := range r.services {
 		line := r.next(t, service, "keys_reloaded")
 		told, err := time.Parse(time.RFC3339Nano, line.String("time"))
@@ -82,7 +83,9 @@ func (r *rotation) breaks(t *testing.T, cause string, write func()) {
 		assert.EqualValues(t, r.faults+1, service.Metric(t, "offload_keys_reload_failures_total"))
 		status, told := checks(t, service.Client)
 		assert.Equal(t, http.StatusOK, status)
-		assert.Equal(t, "ready: the keyset file could not be read anew: the last good one is in force", told["keyset"])
+		assert.Equal(t,
+			"ready: the keyset file could not be read anew: the last good one is in force",
+			told["keyset"])
 	}
 	r.faults++
 	r.load.awaitRound()
@@ -116,7 +119,9 @@ func (r *rotation) awaitSigner(t *testing.T, kid keys.ID, planned time.Time) {
 // awaitEnd asks both replicas about a token of kid until it is refused, which was planned for an instant.
 func (r *rotation) awaitEnd(t *testing.T, kid keys.ID, planned time.Time) {
 	t.Helper()
-	held := r.driver.held[slices.IndexFunc(r.driver.held, func(held heldToken) bool { return held.Kid == kid })]
+	held := r.driver.held[slices.IndexFunc(r.driver.held, func(held heldToken) bool {
+		return held.Kid == kid
+	})]
 	for replica := range replicas {
 		for r.driver.verify(askedForCurrent, replica, held) == http.StatusOK {
 			require.Less(t, wall().Sub(planned), takesForce, "%s does not end", kid)
@@ -135,20 +140,23 @@ func soon() time.Time { return wall().Truncate(time.Second).Add(takesForce + tim
 func TestKeysRotateUnderLoad(t *testing.T) {
 	long := wall().Add(-time.Hour).Truncate(time.Second)
 	a := symmetric("a", strong, long)
-	evil := setOf(t, a.WithPlan(keys.Plan{SignFrom: long, Revoked: true}), symmetric("evil", stronger, long))
+	evil := setOf(t, a.WithPlan(keys.Plan{SignFrom: long, Revoked: true}),
+		symmetric("evil", stronger, long))
 	r := newRotation(t, a)
 	var first, second, third, ends time.Time
 	defer func() {
 		seen := r.judge(t) // in any case, for the answers tell why a driver came to nothing
 		if !t.Failed() {
-			r.assertSeen(t, seen, map[keys.ID]bool{"a": true, "b": true, "c": true, "d": false, "e": true}, first, second, third, ends)
+			r.assertSeen(t, seen, map[keys.ID]bool{"a": true, "b": true, "c": true, "d": false,
+				"e": true}, first, second, third, ends)
 			r.assertTold(t)
 		}
 	}()
 	r.awaitSigner(t, "a", wall())
 
 	// A rotation is planned; before, while and after it takes place, the file is broken in every way.
-	r.change(t, r.command(t, "rotate", "--kid", "b", "--alg", "EdDSA", "--sign-after", "3s", "--force"))
+	r.change(t, r.command(t, "rotate", "--kid", "b", "--alg", "EdDSA", "--sign-after", "3s",
+		"--force"))
 	good, b := r.volume.text(t), r.volume.key(t, "b")
 	first = b.Plan().SignFrom
 	r.breaks(t, "is not JSON", func() { r.volume.publish(t, "\x00\xff no keyset at all", 0o600) })
@@ -165,7 +173,8 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	r.change(t, func() { r.volume.publish(t, good, 0o600) })
 	for _, service := range r.services {
 		_, told := checks(t, service.Client)
-		assert.Equal(t, map[string]string{"service": "ready", "keys": "ready", "keyset": "ready"}, told)
+		assert.Equal(t, map[string]string{"service": "ready", "keys": "ready", "keyset": "ready"},
+			told)
 	}
 
 	// One file plans a takeover and an end at the same instant. Neither needs the file to be there by then.
@@ -211,7 +220,8 @@ func (r *rotation) judge(t *testing.T) []sighting {
 	var wrong []string
 	for _, s := range seen {
 		if complaint := r.history.judge(s); complaint != "" {
-			wrong = append(wrong, s.from.UTC().Format("15:04:05.000 ")+s.ask.String()+" "+string(s.bearer)+": "+complaint)
+			wrong = append(wrong, s.from.UTC().Format("15:04:05.000 ")+s.ask.String()+" "+
+				string(s.bearer)+": "+complaint)
 		}
 	}
 	assert.Empty(t, wrong[:min(len(wrong), 20)], "%d of %d answers", len(wrong), len(seen))
@@ -220,7 +230,8 @@ func (r *rotation) judge(t *testing.T) []sighting {
 
 // assertSeen fails where the crowd has not seen what the test is about: then it would have shown nothing. Ended tells of each key whether it
 // came out of force.
-func (r *rotation) assertSeen(t *testing.T, seen []sighting, ended map[keys.ID]bool, takeovers ...time.Time) {
+func (r *rotation) assertSeen(t *testing.T, seen []sighting, ended map[keys.ID]bool,
+	takeovers ...time.Time) {
 	t.Helper()
 	type fact struct {
 		what    string
@@ -246,20 +257,27 @@ func (r *rotation) assertSeen(t *testing.T, seen []sighting, ended map[keys.ID]b
 	}
 	for replica := range replicas {
 		for kid, ended := range ended {
-			wanted := []string{"issued", "current in force", "verify in force", "the other's", "asked for " + renewal}
+			wanted := []string{"issued", "current in force", "verify in force", "the other's",
+				"asked for " + renewal}
 			if ended {
-				wanted = append(wanted, "current out of force", "verify out of force", "asked for "+newcomer)
+				wanted = append(wanted, "current out of force", "verify out of force",
+					"asked for "+newcomer)
 			}
 			for _, what := range wanted {
-				assert.Positive(t, facts[fact{what, replica, kid}], "%s: %s, replica %d", kid, what, replica)
+				assert.Positive(t, facts[fact{what, replica, kid}], "%s: %s, replica %d", kid, what,
+					replica)
 			}
 		}
 		for _, at := range takeovers {
-			assert.Positive(t, facts[fact{"issued at", replica, at.Unix() - 1}], "the last second before %s, replica %d", at, replica)
-			assert.Positive(t, facts[fact{"issued at", replica, at.Unix()}], "the first second from %s on, replica %d", at, replica)
+			assert.Positive(t, facts[fact{"issued at", replica, at.Unix() - 1}],
+				"the last second before %s, replica %d", at, replica)
+			assert.Positive(t, facts[fact{"issued at", replica, at.Unix()}],
+				"the first second from %s on, replica %d", at, replica)
 		}
-		for _, what := range []ask{askedToIssue, askedForCurrent, askedToVerify, askedForKeys, askedForReadiness} {
-			assert.Greater(t, facts[fact{what.String(), replica, ""}], 100, "%s, replica %d", what, replica)
+		for _, what := range []ask{askedToIssue, askedForCurrent, askedToVerify, askedForKeys,
+			askedForReadiness} {
+			assert.Greater(t, facts[fact{what.String(), replica, ""}], 100, "%s, replica %d", what,
+				replica)
 		}
 	}
 	t.Logf("%d answers", len(seen))

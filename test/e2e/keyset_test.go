@@ -92,7 +92,8 @@ func TestKeysetThatTurnsBad(t *testing.T) {
 	t.Parallel()
 	good := symmetric("good", strong, harness.Noon)
 	file := newKeyset(t, good)
-	service := harness.Serve(t, file.env(harness.Env{"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_LIMITER_DIGEST_KEY": stronger}))
+	service := harness.Serve(t, file.env(harness.Env{"OFFLOAD_ENVIRONMENT": "production",
+		"OFFLOAD_LIMITER_DIGEST_KEY": stronger}))
 	const failures = "offload_keys_reload_failures_total"
 	assert.Zero(t, service.Metric(t, failures), "there from the start")
 	assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="signing"}`))
@@ -109,12 +110,16 @@ func TestKeysetThatTurnsBad(t *testing.T) {
 		cause string
 	}{
 		{func() { file.write(t, "no keyset at all: "+strong, 0o600) }, "the set: is not JSON"},
-		{func() { file.write(t, `{"keys":[{"kid":"good"}]}`, 0o600) }, "key 1 (good): kty: must be oct or OKP"},
+		{func() { file.write(t, `{"keys":[{"kid":"good"}]}`, 0o600) },
+			"key 1 (good): kty: must be oct or OKP"},
 		{func() { require.NoError(t, os.Remove(string(file))) }, "is not found"},
-		{func() { file.write(t, keys.FormatSet(ring), 0o640|0o004) }, "may be read or written by others"},
+		{func() { file.write(t, keys.FormatSet(ring), 0o640|0o004) },
+			"may be read or written by others"},
 		{func() { file.put(t, good, weak) }, "key weak has fewer than 112 bits"},
-		{func() { file.put(t, good, symmetric("digest", stronger, harness.Noon)) }, "key digest is the same as OFFLOAD_LIMITER_DIGEST_KEY"},
-		{func() { file.put(t, good.WithPlan(keys.Plan{SignFrom: harness.Noon, Revoked: true})) }, "holds no key that can sign"},
+		{func() { file.put(t, good, symmetric("digest", stronger, harness.Noon)) },
+			"key digest is the same as OFFLOAD_LIMITER_DIGEST_KEY"},
+		{func() { file.put(t, good.WithPlan(keys.Plan{SignFrom: harness.Noon, Revoked: true})) },
+			"holds no key that can sign"},
 	} {
 		c.put()
 		line := times(t, service.Log, "keys_reload_failed", n+1)
@@ -123,8 +128,11 @@ func TestKeysetThatTurnsBad(t *testing.T) {
 		assert.EqualValues(t, n+1, service.Metric(t, failures))
 		status, told = checks(t, service.Client)
 		assert.Equal(t, 200, status, "taking every replica out would be the greater outage")
-		assert.Equal(t, "ready: the keyset file could not be read anew: the last good one is in force", told["keyset"])
-		assert.Equal(t, 200, service.Current(t, harness.Bearer(token)).Status, "the last good keys stay")
+		assert.Equal(t,
+			"ready: the keyset file could not be read anew: the last good one is in force",
+			told["keyset"])
+		assert.Equal(t, 200, service.Current(t, harness.Bearer(token)).Status,
+			"the last good keys stay")
 	}
 
 	file.put(t, good, pair("pair", 7, harness.Noon.Add(time.Hour)))
@@ -135,13 +143,15 @@ func TestKeysetThatTurnsBad(t *testing.T) {
 	assert.EqualValues(t, 7, service.Metric(t, failures))
 	assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="pending"}`))
 	service.Stop(t)
-	hunt := hunt{quarry: map[string]string{"secret": strong, "digest key": stronger, "weak secret": "kqz8-jxw4-vpt"}, places: map[string]string{"log": service.Log.Text()}}
+	hunt := hunt{quarry: map[string]string{"secret": strong, "digest key": stronger,
+		"weak secret": "kqz8-jxw4-vpt"}, places: map[string]string{"log": service.Log.Text()}}
 	assert.Empty(t, hunt.found())
 }
 
 func TestKeysetIsPublished(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, newKeyset(t, symmetric("secret", strong, harness.Noon), pair("pair", 7, harness.Noon.Add(time.Hour))).env(nil))
+	service := harness.Serve(t, newKeyset(t, symmetric("secret", strong, harness.Noon),
+		pair("pair", 7, harness.Noon.Add(time.Hour))).env(nil))
 	answer := service.Send(t, http.MethodGet, jwksPath, "")
 	assert.Equal(t, 200, answer.Status)
 	assert.Equal(t, `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"pair","x":"6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw"}]}`, answer.Body)
@@ -152,12 +162,14 @@ func TestKeysetIsPublished(t *testing.T) {
 	assert.Equal(t, tag, head.Header.Get("ETag"))
 	assert.Equal(t, answer.Header.Get("Content-Length"), head.Header.Get("Content-Length"))
 	assert.Empty(t, head.Body)
-	unchanged := service.Send(t, http.MethodGet, jwksPath, "", harness.Header{"If-None-Match", `"x", W/` + tag})
+	unchanged := service.Send(t, http.MethodGet, jwksPath, "",
+		harness.Header{"If-None-Match", `"x", W/` + tag})
 	assert.Equal(t, 304, unchanged.Status)
 	assert.Empty(t, unchanged.Body)
 
 	// Which key is the signer makes no other set: verifiers need not ask again.
-	assert.Equal(t, 1, strings.Count(service.Token(t, "install-12345"), "."), "two parts: a token of the symmetric key")
+	assert.Equal(t, 1, strings.Count(service.Token(t, "install-12345"), "."),
+		"two parts: a token of the symmetric key")
 	service.Clock.Advance(time.Hour)
 	assert.Equal(t, tag, service.Send(t, http.MethodGet, jwksPath, "").Header.Get("ETag"))
 	assert.Equal(t, 2, strings.Count(service.Token(t, "install-12345"), "."), "three parts: a JWS")

@@ -30,7 +30,8 @@ func TestLeaksNoGoroutine(t *testing.T) {
 		service.Current(t)
 		service.Operations(t, http.MethodGet, "/metrics")
 		conn := service.Dial(t)
-		conn.Say(t, request("POST", harness.IssuePath, "", "Content-Length: 100")+strings.Repeat("x", n))
+		conn.Say(t, request("POST", harness.IssuePath, "", "Content-Length: 100")+
+			strings.Repeat("x", n))
 		require.NoError(t, conn.Close())
 	}
 	service.Stop(t)
@@ -88,7 +89,8 @@ func traces(text string) map[string]string {
 	}
 	for shift := range 3 {
 		forms[fmt.Sprintf("in base64, by %d", shift)] = inBase64(base64.RawStdEncoding, text, shift)
-		forms[fmt.Sprintf("in base64url, by %d", shift)] = inBase64(base64.RawURLEncoding, text, shift)
+		forms[fmt.Sprintf("in base64url, by %d", shift)] = inBase64(base64.RawURLEncoding, text,
+			shift)
 	}
 	return forms
 }
@@ -115,14 +117,19 @@ func TestLeaksTheHuntFindsWhatItHunts(t *testing.T) {
 	t.Parallel()
 	const id = "install-ключ/12345"
 	for n, place := range []string{
-		id, "x" + id + "x", url.QueryEscape(id), url.PathEscape("/" + id), percent("xy" + id), hex.EncodeToString([]byte("x" + id)),
-		base64.StdEncoding.EncodeToString([]byte(id)), base64.URLEncoding.EncodeToString([]byte("x" + id)),
-		base64.StdEncoding.EncodeToString([]byte(`{"x":"` + id + `"}`)), base64.StdEncoding.EncodeToString([]byte("{\"xy\":\"" + id)),
+		id, "x" + id + "x", url.QueryEscape(id), url.PathEscape("/" + id), percent("xy" + id),
+		hex.EncodeToString([]byte("x" + id)),
+		base64.StdEncoding.EncodeToString([]byte(id)),
+		base64.URLEncoding.EncodeToString([]byte("x" + id)),
+		base64.StdEncoding.EncodeToString([]byte(`{"x":"` + id + `"}`)),
+		base64.StdEncoding.EncodeToString([]byte("{\"xy\":\"" + id)),
 		strconv.QuoteToASCII(id),
 	} {
-		assert.NotEmpty(t, (&hunt{map[string]string{"id": id}, map[string]string{"place": place}}).found(), "%d: %s", n, place)
+		assert.NotEmpty(t, (&hunt{map[string]string{"id": id},
+			map[string]string{"place": place}}).found(), "%d: %s", n, place)
 	}
-	assert.Empty(t, (&hunt{map[string]string{"id": id}, map[string]string{"place": "install-ключ/12344"}}).found())
+	assert.Empty(t, (&hunt{map[string]string{"id": id},
+		map[string]string{"place": "install-ключ/12344"}}).found())
 }
 
 // mark makes a text that comes in and may not go out. Each is another.
@@ -136,8 +143,10 @@ func (h *hunt) mark(name string) string {
 func (h *hunt) decoys() []harness.Header {
 	headers := []harness.Header{{"X-Request-ID", "not an id: " + h.mark("a bad request id")}}
 	for _, name := range []string{
-		"User-Agent", "Referer", "Cookie", "Origin", "Accept", "Accept-Language", "X-Real-Ip", "X-Forwarded-Host", "X-Session-Install-Id", "X-Api-Key",
-		"Forwarded", "Traceparent", "Proxy-Authorization", "If-None-Match", "X-" + h.mark("a header's name"),
+		"User-Agent", "Referer", "Cookie", "Origin", "Accept", "Accept-Language", "X-Real-Ip",
+		"X-Forwarded-Host", "X-Session-Install-Id", "X-Api-Key",
+		"Forwarded", "Traceparent", "Proxy-Authorization", "If-None-Match",
+		"X-" + h.mark("a header's name"),
 	} {
 		headers = append(headers, harness.Header{name, h.mark("header " + name)})
 	}
@@ -149,8 +158,9 @@ func TestLeaksNothingThatCameIn(t *testing.T) {
 	t.Parallel()
 	h := &hunt{quarry: map[string]string{}, places: map[string]string{}}
 	env := behindProxy(harness.Env{
-		"OFFLOAD_LOG_LEVEL":                       "debug",
-		"OFFLOAD_SESSION_SIGNING_KEYS":            `{"v2-default":"` + strong + `","old":"` + stronger + `"}`,
+		"OFFLOAD_LOG_LEVEL": "debug",
+		"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"` + strong + `","old":"` +
+			stronger + `"}`,
 		"OFFLOAD_LIMITER_DIGEST_KEY":              "uY5rTg8Hq2Wm6Zx9Ns3Ck7Bd1Vf4Jp0LaEoQiRtXy+c=",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "2",
 		"OFFLOAD_SESSION_TTL_SECONDS":             "120",
@@ -158,19 +168,24 @@ func TestLeaksNothingThatCameIn(t *testing.T) {
 	h.quarry["the signing secret"], h.quarry["the verifying secret"] = strong, stronger
 	h.quarry["the digest key"] = env["OFFLOAD_LIMITER_DIGEST_KEY"]
 
-	serve := func(options ...bootstrap.Option) *harness.InProcess { return harness.Serve(t, env, options...) }
+	serve := func(options ...bootstrap.Option) *harness.InProcess {
+		return harness.Serve(t, env, options...)
+	}
 	for name, service := range map[string]*harness.InProcess{
-		"sound": serve(), "out": serve(out()), "defective": serve(defective()), "keyless": serve(pendingUntil(t, harness.Noon.Add(time.Hour))),
+		"sound": serve(), "out": serve(out()), "defective": serve(defective()),
+		"keyless": serve(pendingUntil(t, harness.Noon.Add(time.Hour))),
 	} {
 		h.ask(t, name, service)
 	}
 	// The peer's own address, where no proxy stands between.
 	h.quarry["a peer's address"] = "127.0.0.77"
-	direct := harness.Serve(t, harness.Env{"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"})
+	direct := harness.Serve(t, harness.Env{"OFFLOAD_LOG_LEVEL": "debug",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"})
 	peer := direct.As(t, "127.0.0.77")
 	id := h.mark("an install id of a peer")
 	h.quarry["a peer's token"] = peer.Token(t, id)
-	h.told("direct", peer.Issue(t, h.mark("another"), append(h.decoys(), harness.ForwardedFor("198.51.100.99"))...))
+	h.told("direct", peer.Issue(t, h.mark("another"),
+		append(h.decoys(), harness.ForwardedFor("198.51.100.99"))...))
 	h.quarry["an address that a stranger forwards"] = "198.51.100.99"
 	h.places["metrics: direct"] = direct.Operations(t, http.MethodGet, "/metrics").Body
 	direct.Stop(t)
@@ -182,7 +197,9 @@ func TestLeaksNothingThatCameIn(t *testing.T) {
 	assert.Empty(t, h.found())
 	// An operator may read in the log why the storage is out; a caller may not.
 	h.quarry = map[string]string{"a driver's words": wordsOfADriver}
-	maps.DeleteFunc(h.places, func(place, _ string) bool { return strings.HasPrefix(place, "log: ") })
+	maps.DeleteFunc(h.places, func(place, _ string) bool {
+		return strings.HasPrefix(place, "log: ")
+	})
 	assert.Empty(t, h.found())
 }
 
@@ -191,7 +208,8 @@ func (h *hunt) ask(t *testing.T, name string, service *harness.InProcess) {
 	t.Helper()
 	address := fmt.Sprintf("203.0.113.%d", 100+len(h.quarry)%100)
 	h.quarry["an address: "+name] = address
-	h.quarry["an address of IPv6: "+name] = "2001:db8:aff3:" + strconv.Itoa(1000+len(h.quarry)) + "::7"
+	h.quarry["an address of IPv6: "+name] = "2001:db8:aff3:" + strconv.Itoa(1000+len(h.quarry)) +
+		"::7"
 	six := harness.ForwardedFor(h.quarry["an address of IPv6: "+name])
 	four := harness.ForwardedFor(address)
 	with := func(more ...harness.Header) []harness.Header { return append(h.decoys(), more...) }
@@ -211,36 +229,54 @@ func (h *hunt) ask(t *testing.T, name string, service *harness.InProcess) {
 		h.quarry[fmt.Sprintf("payload %d: %s", n, name)] = payload
 		h.quarry[fmt.Sprintf("signature %d: %s", n, name)] = signature
 		require.Equal(t, http.StatusOK, service.Current(t, with(harness.Bearer(token))...).Status)
-		require.Equal(t, http.StatusOK, service.Send(t, "PUT", "/v1/sessions/verify/"+h.mark("path"), h.mark("body"), with(harness.Bearer(token))...).Status)
-		h.told(name+", throttled by installation", service.Issue(t, id, with(four, harness.Bearer(token))...))
-		h.told(name+", a token altered", service.Current(t, with(harness.Bearer(token[:len(token)-3]+"AAA"))...))
-		h.told(name+", two tokens", service.Current(t, with(harness.Bearer(token), harness.Bearer(token))...))
-		h.told(name+", a token and more", service.Current(t, with(harness.Bearer(token+" "+h.mark("behind the token")))...))
-		h.told(name+", a token of another scheme", service.Current(t, with(harness.Header{"Authorization", "Token " + token})...))
+		require.Equal(t, http.StatusOK, service.Send(t, "PUT",
+			"/v1/sessions/verify/"+h.mark("path"), h.mark("body"),
+			with(harness.Bearer(token))...).Status)
+		h.told(name+", throttled by installation",
+			service.Issue(t, id, with(four, harness.Bearer(token))...))
+		h.told(name+", a token altered", service.Current(t,
+			with(harness.Bearer(token[:len(token)-3]+"AAA"))...))
+		h.told(name+", two tokens", service.Current(t,
+			with(harness.Bearer(token), harness.Bearer(token))...))
+		h.told(name+", a token and more", service.Current(t,
+			with(harness.Bearer(token+" "+h.mark("behind the token")))...))
+		h.told(name+", a token of another scheme",
+			service.Current(t, with(harness.Header{"Authorization", "Token " + token})...))
 	}
 	for n := range 10 {
-		if answer := service.Issue(t, h.mark("newcomer"), with(four)...); answer.Status != http.StatusOK {
+		if answer := service.Issue(t, h.mark("newcomer"),
+			with(four)...); answer.Status != http.StatusOK {
 			h.told(fmt.Sprintf("%s, newcomer %d", name, n), answer)
 		}
 	}
-	h.told(name+", credentials", service.Current(t, with(harness.Header{"Authorization", "Basic " + h.mark("credentials")})...))
-	h.told(name+", a token of nobody", service.Current(t, with(harness.Bearer(h.mark("payload of nobody")+"."+h.mark("signature of nobody")))...))
-	foreign := sign(`{"v":2,"kid":"`+h.mark("kid")+`","iss":"`+h.mark("iss")+`","aud":"`+h.mark("aud")+`","install_id":"`+h.mark("id of nobody")+`"}`, stronger)
+	h.told(name+", credentials", service.Current(t,
+		with(harness.Header{"Authorization", "Basic " + h.mark("credentials")})...))
+	h.told(name+", a token of nobody", service.Current(t,
+		with(harness.Bearer(h.mark("payload of nobody")+"."+h.mark("signature of nobody")))...))
+	foreign := sign(`{"v":2,"kid":"`+h.mark("kid")+`","iss":"`+h.mark("iss")+`","aud":"`+
+		h.mark("aud")+`","install_id":"`+h.mark("id of nobody")+`"}`, stronger)
 	h.quarry["a foreign token: "+name] = foreign
-	h.told(name+", a foreign token", service.Send(t, "GET", "/v1/sessions/verify", "", with(harness.Bearer(foreign))...))
-	ours := sign(`{"v":2,"kid":"old","iss":"`+h.mark("iss of ours")+`","aud":"x","iat":1,"nbf":1,"exp":2,"install_id":"`+h.mark("id of ours")+`"}`, stronger)
+	h.told(name+", a foreign token", service.Send(t, "GET", "/v1/sessions/verify", "",
+		with(harness.Bearer(foreign))...))
+	ours := sign(`{"v":2,"kid":"old","iss":"`+h.mark("iss of ours")+
+		`","aud":"x","iat":1,"nbf":1,"exp":2,"install_id":"`+h.mark("id of ours")+`"}`, stronger)
 	h.told(name+", another issuer", service.Current(t, with(harness.Bearer(ours))...))
 
 	issue := func(what, body string, headers ...harness.Header) {
-		h.told(name+", "+what, service.Send(t, http.MethodPost, harness.IssuePath, body, with(headers...)...))
+		h.told(name+", "+what, service.Send(t, http.MethodPost, harness.IssuePath, body,
+			with(headers...)...))
 	}
 	issue("not JSON", h.mark("a body that is no JSON"))
-	issue("wrong fields", `{"install_id":"`+h.mark("id too long")+strings.Repeat("x", 200)+`","app_version":["`+h.mark("version")+`"],"`+h.mark("a name")+`":1}`)
-	issue("a name twice", `{"`+h.mark("a name twice")+`":1,"`+h.quarry["a name twice"]+`":2,"install_id":"`+h.mark("id beside it")+`"}`)
+	issue("wrong fields", `{"install_id":"`+h.mark("id too long")+strings.Repeat("x", 200)+
+		`","app_version":["`+h.mark("version")+`"],"`+h.mark("a name")+`":1}`)
+	issue("a name twice", `{"`+h.mark("a name twice")+`":1,"`+h.quarry["a name twice"]+
+		`":2,"install_id":"`+h.mark("id beside it")+`"}`)
 	issue("another media type", "x", harness.Header{"Content-Type", "text/" + h.mark("media type")})
 	issue("too large", h.mark("too large")+strings.Repeat("x", 20_000))
-	for _, path := range []string{"/", "/v1/", "/v1/sessions/current/", "/v1/health?", "/v1/sessions/anonymous?"} {
-		for _, method := range []string{"GET", "DELETE", strings.ToUpper(h.mark("method " + path))} {
+	for _, path := range []string{"/", "/v1/", "/v1/sessions/current/", "/v1/health?",
+		"/v1/sessions/anonymous?"} {
+		for _, method := range []string{"GET", "DELETE",
+			strings.ToUpper(h.mark("method " + path))} {
 			h.quarry["method "+path] = strings.ToUpper(h.quarry["method "+path])
 			answer := service.Send(t, method, path+h.mark("path "+method+path), "", with()...)
 			if answer.Status != http.StatusOK {
@@ -256,9 +292,12 @@ func (h *hunt) ask(t *testing.T, name string, service *harness.InProcess) {
 		"a bad length":   request("POST", "/", "", "Content-Length: "+h.mark("a bad length")),
 		"a bad encoding": request("POST", "/", "", "Transfer-Encoding: "+h.mark("a bad encoding")),
 		"noise":          h.mark("noise") + "\r\n\r\n",
-		"too much":       request("GET", "/", "", "X: "+h.mark("too much")+strings.Repeat("x", 40_000)),
-		"expectations":   request("POST", "/", "", "Expect: "+h.mark("expectations"), "Content-Length: 1"),
-		"a bad chunk":    request("POST", harness.IssuePath, "", "Transfer-Encoding: chunked") + h.mark("a bad chunk") + "\r\n",
+		"too much": request("GET", "/", "",
+			"X: "+h.mark("too much")+strings.Repeat("x", 40_000)),
+		"expectations": request("POST", "/", "", "Expect: "+h.mark("expectations"),
+			"Content-Length: 1"),
+		"a bad chunk": request("POST", harness.IssuePath, "", "Transfer-Encoding: chunked") +
+			h.mark("a bad chunk") + "\r\n",
 	} {
 		h.told(name+", "+what, service.Exchange(t, http.MethodPost, text))
 	}
@@ -269,7 +308,8 @@ func (h *hunt) ask(t *testing.T, name string, service *harness.InProcess) {
 		h.told(fmt.Sprintf("%s, expired %d", name, n), expired)
 	}
 	h.places["metrics: "+name] = service.Operations(t, http.MethodGet, "/metrics").Body
-	h.told(name+", readiness", service.Operations(t, http.MethodGet, "/readyz?"+h.mark("query of operations")))
+	h.told(name+", readiness", service.Operations(t, http.MethodGet,
+		"/readyz?"+h.mark("query of operations")))
 	service.Stop(t)
 	h.places["log: "+name] = service.Log.Text()
 	require.NotEmpty(t, service.Log.Of("http_request"), "the log is at its most talkative")

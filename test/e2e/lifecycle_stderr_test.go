@@ -22,7 +22,8 @@ func TestLogsThatNobodyReadsHoldNobodyUp(t *testing.T) {
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	defer func() { _ = read.Close() }()
-	service := exec.Command(harness.Binary(t), "--http-addr", "127.0.0.1:0", "--ops-addr", "", "--log-level", "debug",
+	service := exec.Command(harness.Binary(t), "--http-addr", "127.0.0.1:0", "--ops-addr", "",
+		"--log-level", "debug",
 		"--session-issue-limit-per-install", "1")
 	service.Env = []string{"PATH=" + os.Getenv("PATH")}
 	service.Stderr = write
@@ -38,8 +39,10 @@ func TestLogsThatNobodyReadsHoldNobodyUp(t *testing.T) {
 	}
 	client := http.Client{Timeout: harness.Timeout}
 	for range 2000 { // at a hundred bytes a line and more, many times what a pipe holds
-		answer, err := client.Post("http://"+started.Public+"/v1/sessions/anonymous", "application/json",
-			strings.NewReader(`{"install_id":"install-12345","app_version":"1.0","platform":"ios"}`))
+		answer, err := client.Post("http://"+started.Public+"/v1/sessions/anonymous",
+			"application/json",
+			strings.NewReader(
+				`{"install_id":"install-12345","app_version":"1.0","platform":"ios"}`))
 		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())
 		assert.Contains(t, []int{http.StatusOK, http.StatusTooManyRequests}, answer.StatusCode)

@@ -24,7 +24,8 @@ import (
 func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{
-		"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000", "OFFLOAD_SHUTDOWN_GRACE_SECONDS": "60",
+		"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000",
+		"OFFLOAD_SHUTDOWN_GRACE_SECONDS":    "60",
 		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "60",
 	}))
 	// Some have sent half of their body when the signal comes.
@@ -49,7 +50,8 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 			for round := 0; ; round++ {
 				requestID := fmt.Sprintf("client-%d-%d", n, round)
 				answer, err := service.Try("POST", harness.IssuePath, harness.IssueBody(requestID),
-					harness.Header{"X-Request-ID", requestID}, harness.Header{"Content-Type", "application/json"})
+					harness.Header{"X-Request-ID", requestID},
+					harness.Header{"Content-Type", "application/json"})
 				if err != nil {
 					ends[n] = err
 					return
@@ -72,7 +74,8 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 	service.Terminate(t)
 	group.Wait()
 	for n := range clients {
-		assert.ErrorIs(t, ends[n], syscall.ECONNREFUSED, "a client that asked got an answer, or found nobody")
+		assert.ErrorIs(t, ends[n], syscall.ECONNREFUSED,
+			"a client that asked got an answer, or found nobody")
 	}
 	for _, conn := range halves {
 		conn.Say(t, whole[len(whole)-half:])
@@ -122,9 +125,12 @@ func awaitNobody(t *testing.T, client *harness.Client) {
 // While it stops, a balancer hears that it stops, and that for as long as a request is under way.
 func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
 	t.Parallel()
-	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
+	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM,
+		"SIGINT": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
-			service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "3600", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
+			service := harness.Start(t, production(
+				harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "3600",
+					"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
 			conn := service.Dial(t)
 			whole := post(harness.IssueBody("install-12345"))
 			conn.Say(t, whole[:len(whole)-1])
@@ -133,7 +139,8 @@ func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
 			awaitNobody(t, service.Client)
 			ready := service.Operations(t, "GET", "/readyz")
 			assert.Equal(t, http.StatusServiceUnavailable, ready.Status)
-			assert.JSONEq(t, `{"status":"unready","checks":{"keys":{"status":"ready","detail":""},"service":{"status":"unready","detail":"stopping"}}}`, ready.Body)
+			assert.JSONEq(t,
+				`{"status":"unready","checks":{"keys":{"status":"ready","detail":""},"service":{"status":"unready","detail":"stopping"}}}`, ready.Body)
 			assert.Equal(t, http.StatusOK, service.Operations(t, "GET", "/livez").Status)
 			assert.Equal(t, http.StatusOK, service.Operations(t, "GET", "/metrics").Status)
 			assert.Empty(t, service.Log.Of("service_stopped"))
@@ -141,7 +148,8 @@ func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
 			conn.Say(t, whole[len(whole)-1:])
 			conn.Hear(t, http.MethodPost).Session(t)
 			assert.Zero(t, service.Wait(t))
-			assert.Equal(t, false, service.Log.Await(t, "service_stopped").Fields["requests_broken_off"])
+			assert.Equal(t, false, service.Log.Await(t,
+				"service_stopped").Fields["requests_broken_off"])
 		})
 	}
 }
@@ -155,7 +163,8 @@ func TestLifeDelayThenASecondSignal(t *testing.T) {
 	service.Log.Await(t, "service_stopping")
 	assert.Equal(t, http.StatusServiceUnavailable, service.Operations(t, "GET", "/readyz").Status)
 	assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(token)).Status)
-	assertGranted(t, service.As(t, "127.0.0.2").Issue(t, "install-67890"), "on a new connection too")
+	assertGranted(t, service.As(t, "127.0.0.2").Issue(t, "install-67890"),
+		"on a new connection too")
 	assert.False(t, service.Ended())
 
 	service.Terminate(t)
@@ -165,7 +174,8 @@ func TestLifeDelayThenASecondSignal(t *testing.T) {
 
 func TestLifeASecondSignalEndsTheGrace(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "3600", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
+	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "3600",
+		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
 	conn := service.Dial(t)
 	conn.Say(t, request("POST", harness.IssuePath, "", "Content-Length: 100"))
 	awaitInFlight(t, service.Client, 1)
@@ -179,7 +189,8 @@ func TestLifeASecondSignalEndsTheGrace(t *testing.T) {
 // When the grace is over, what is still under way is broken off, and the log says so.
 func TestLifeNoGrace(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "0", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
+	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "0",
+		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
 	conn := service.Dial(t)
 	conn.Say(t, request("POST", harness.IssuePath, "", "Content-Length: 100"))
 	awaitInFlight(t, service.Client, 1)

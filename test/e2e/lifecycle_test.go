@@ -27,7 +27,8 @@ func TestLifeOnEmbeddedDefaults(t *testing.T) {
 	assert.Contains(t, health, "version")
 	assert.Len(t, health, 4)
 
-	issued := service.Send(t, "POST", harness.IssuePath, `{"install_id":"install-12345","app_version":"1.0","platform":"ios"}`,
+	issued := service.Send(t, "POST", harness.IssuePath,
+		`{"install_id":"install-12345","app_version":"1.0","platform":"ios"}`,
 		harness.Header{"Content-Type", "application/json"})
 	assert.Equal(t, "application/json", issued.Header.Get("Content-Type"))
 	session := issued.Session(t)
@@ -53,7 +54,8 @@ func TestLifeOnEmbeddedDefaults(t *testing.T) {
 		require.NotNil(t, line.Fields, "a line that is no JSON: %s", line.Text)
 		events = append(events, line.Event())
 	}
-	assert.Equal(t, []string{"configuration_warning", "service_started", "service_stopping", "service_stopped"}, events)
+	assert.Equal(t, []string{"configuration_warning", "service_started", "service_stopping",
+		"service_stopped"}, events)
 }
 
 func TestLifeOfReadinessAndMetrics(t *testing.T) {
@@ -64,7 +66,8 @@ func TestLifeOfReadinessAndMetrics(t *testing.T) {
 	assert.JSONEq(t, `{"status":"ok"}`, live.Body)
 	ready := service.Operations(t, "GET", "/readyz")
 	assert.Equal(t, http.StatusOK, ready.Status)
-	assert.JSONEq(t, `{"status":"ready","checks":{"keys":{"status":"ready","detail":""},"service":{"status":"ready","detail":""}}}`, ready.Body)
+	assert.JSONEq(t,
+		`{"status":"ready","checks":{"keys":{"status":"ready","detail":""},"service":{"status":"ready","detail":""}}}`, ready.Body)
 
 	token := service.Token(t, "install-12345")
 	service.Issue(t, "install-12345", harness.Bearer(token))
@@ -113,7 +116,8 @@ func TestLifeBeforeAFirstKeyCouldSign(t *testing.T) {
 	service := harness.Serve(t, nil, pendingUntil(t, harness.Noon.Add(time.Minute)))
 	ready := service.Operations(t, "GET", "/readyz")
 	assert.Equal(t, http.StatusServiceUnavailable, ready.Status)
-	assert.JSONEq(t, `{"status":"unready","checks":{"keys":{"status":"unready","detail":"no key may sign now"},"service":{"status":"ready","detail":""}}}`, ready.Body)
+	assert.JSONEq(t,
+		`{"status":"unready","checks":{"keys":{"status":"unready","detail":"no key may sign now"},"service":{"status":"ready","detail":""}}}`, ready.Body)
 	assert.Equal(t, "service_unavailable", service.Issue(t, "install-12345").Code())
 	service.Clock.Advance(time.Minute)
 	assert.Equal(t, http.StatusOK, service.Operations(t, "GET", "/readyz").Status)
@@ -131,7 +135,8 @@ func TestLifeWithoutAnOperationsListener(t *testing.T) {
 // More than it can do at once: every answer is one of the contract's, and afterwards all is well.
 func TestLifeUnderOverload(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "16", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "200"}))
+	service := harness.Start(t, production(harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "16",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "200"}))
 	token := service.Token(t, "install-12345")
 	const clients, rounds = 48, 15
 	statuses := make([]map[int]int, clients)
@@ -147,9 +152,12 @@ func TestLifeUnderOverload(t *testing.T) {
 					method, path, body string
 					header             harness.Header
 				}{
-					{"POST", harness.IssuePath, harness.IssueBody(numbered(n*rounds + round)), harness.Header{}},
-					{"POST", harness.IssuePath, harness.IssueBody("install-12345"), harness.Bearer(token)},
-					{"POST", harness.IssuePath, strings.Repeat("{", 1+round*1500), harness.Header{}},
+					{"POST", harness.IssuePath, harness.IssueBody(numbered(n*rounds + round)),
+						harness.Header{}},
+					{"POST", harness.IssuePath, harness.IssueBody("install-12345"),
+						harness.Bearer(token)},
+					{"POST", harness.IssuePath, strings.Repeat("{", 1+round*1500),
+						harness.Header{}},
 					{"GET", "/v1/sessions/current", "", harness.Bearer(token)},
 					{"GET", "/v1/sessions/verify/x", "", harness.Bearer(token + "x")},
 					{"DELETE", "/v1/health", "", harness.Header{}},
@@ -191,13 +199,15 @@ func TestLifeUnderOverload(t *testing.T) {
 
 func TestLifeAPortInUse(t *testing.T) {
 	t.Parallel()
-	for name, variable := range map[string]string{"public": "OFFLOAD_HTTP_ADDR", "operations": "OFFLOAD_OPS_ADDR"} {
+	for name, variable := range map[string]string{"public": "OFFLOAD_HTTP_ADDR",
+		"operations": "OFFLOAD_OPS_ADDR"} {
 		t.Run(name, func(t *testing.T) {
 			held := harness.Hold(t)
 			exit := harness.Run(t, production(harness.Env{variable: held}))
 			assert.Equal(t, 1, exit.Status)
 			assert.True(t, exit.Listened())
-			assert.Equal(t, "sessiond: "+variable+": cannot listen: listen tcp "+held+": bind: address already in use\n", exit.Output)
+			assert.Equal(t, "sessiond: "+variable+": cannot listen: listen tcp "+held+
+				": bind: address already in use\n", exit.Output)
 		})
 	}
 }

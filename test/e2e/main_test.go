@@ -33,7 +33,8 @@ const (
 
 // production is the least that a production-like environment needs.
 func production(more harness.Env) harness.Env {
-	return with(harness.Env{"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_SESSION_SECRET": strong}, more)
+	return with(harness.Env{"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_SESSION_SECRET": strong},
+		more)
 }
 
 // with is env and more.
@@ -51,12 +52,15 @@ func with(env, more harness.Env) harness.Env {
 // exact is an answer byte for byte as it came, but for its Date, with plain line ends.
 func exact(conn *harness.Conn) string {
 	lines := strings.Split(strings.ReplaceAll(conn.Heard(), "\r\n", "\n"), "\n")
-	return strings.Join(slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "Date: ") }), "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool {
+		return strings.HasPrefix(line, "Date: ")
+	}), "\n")
 }
 
 // post is a request to issue as text.
 func post(body string, headers ...string) string {
-	return request(http.MethodPost, harness.IssuePath, body, append(headers, "Content-Type: application/json")...)
+	return request(http.MethodPost, harness.IssuePath, body,
+		append(headers, "Content-Type: application/json")...)
 }
 
 // request is a request as text, with a length if it has a body.

@@ -22,7 +22,8 @@ func (s ringSource) Keyring() *keys.Keyring { return s.ring }
 // pendingUntil replaces the keys by one that may not sign before from.
 func pendingUntil(t *testing.T, from time.Time) bootstrap.Option {
 	t.Helper()
-	ring, err := keys.NewKeyring(keys.NewHS256("pending", []byte(strong), keys.Plan{SignFrom: from}))
+	ring, err := keys.NewKeyring(keys.NewHS256("pending", []byte(strong),
+		keys.Plan{SignFrom: from}))
 	require.NoError(t, err)
 	return bootstrap.Replace[ports.KeySource](ringSource{ring})
 }
@@ -30,7 +31,8 @@ func pendingUntil(t *testing.T, from time.Time) bootstrap.Option {
 // storage is a ports.LimiterStorage that does what a test has in mind.
 type storage func() (throttle.Decision, error)
 
-func (s storage) Decide(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision, error) {
+func (s storage) Decide(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision,
+	error) {
 	return s()
 }
 
@@ -49,5 +51,7 @@ func out() bootstrap.Option {
 
 // defective replaces the limiter's storage by one that has a defect.
 func defective() bootstrap.Option {
-	return bootstrap.Replace[ports.LimiterStorage](storage(func() (throttle.Decision, error) { panic(wordsOfADefect) }))
+	return bootstrap.Replace[ports.LimiterStorage](storage(func() (throttle.Decision, error) {
+		panic(wordsOfADefect)
+	}))
 }

@@ -57,30 +57,43 @@ func TestPhase1ErrorsAreStable(t *testing.T) {
 		to   *harness.InProcess
 		text string
 	}{
-		"unauthorized: no credentials":                  {plain, request("GET", current, "", id)},
-		"unauthorized: another scheme":                  {plain, request("GET", current, "", id, "Authorization: Basic dXNlcjpwYXNz")},
-		"unauthorized: nothing after Bearer":            {plain, request("GET", current, "", id, "Authorization: Bearer  ")},
-		"invalid_token":                                 {plain, request("GET", current, "", id, "Authorization: Bearer x")},
-		"invalid_token: two headers":                    {plain, request("GET", current, "", id, valid, valid)},
-		"invalid_token: anything after the token":       {plain, request("GET", current, "", id, valid+" x")},
-		"expired_token":                                 {plain, request("GET", current, "", id, expired)},
-		"not_found":                                     {plain, request("GET", "/v2", "", id)},
-		"method_not_allowed: a path of POST":            {plain, request("GET", issue, "", id)},
-		"method_not_allowed: a path of GET":             {plain, request("DELETE", current, "", id, valid)},
-		"payload_too_large: announced":                  {plain, post(strings.Repeat(" ", 16<<10+1), id)},
-		"payload_too_large: in chunks":                  {plain, chunked(strings.Repeat(" ", 20_000), id)},
-		"unsupported_media_type":                        {plain, request("POST", issue, sound, id, "Content-Type: text/plain")},
+		"unauthorized: no credentials": {plain, request("GET", current, "", id)},
+		"unauthorized: another scheme": {plain,
+			request("GET", current, "", id, "Authorization: Basic dXNlcjpwYXNz")},
+		"unauthorized: nothing after Bearer": {plain,
+			request("GET", current, "", id, "Authorization: Bearer  ")},
+		"invalid_token": {plain,
+			request("GET", current, "", id, "Authorization: Bearer x")},
+		"invalid_token: two headers": {plain,
+			request("GET", current, "", id, valid, valid)},
+		"invalid_token: anything after the token": {plain,
+			request("GET", current, "", id, valid+" x")},
+		"expired_token": {plain,
+			request("GET", current, "", id, expired)},
+		"not_found":                          {plain, request("GET", "/v2", "", id)},
+		"method_not_allowed: a path of POST": {plain, request("GET", issue, "", id)},
+		"method_not_allowed: a path of GET": {plain,
+			request("DELETE", current, "", id, valid)},
+		"payload_too_large: announced": {plain,
+			post(strings.Repeat(" ", 16<<10+1), id)},
+		"payload_too_large: in chunks": {plain,
+			chunked(strings.Repeat(" ", 20_000), id)},
+		"unsupported_media_type": {plain,
+			request("POST", issue, sound, id, "Content-Type: text/plain")},
 		"validation_error: not JSON":                    {plain, post("{", id)},
 		"validation_error: not an object":               {plain, post(`[]`, id)},
 		"session_rate_limited":                          {full, post(sound, id)},
 		"internal_error":                                {broken, post(sound, id)},
 		"service_unavailable: no key may sign for long": {late, post(sound, id)},
-		"service_unavailable: no key may sign before 20 seconds and a nanosecond": {soon, post(sound, id)},
-		"service_unavailable: the limiter's storage is out":                       {unserved, post(sound, id)},
+		"service_unavailable: no key may sign before 20 seconds and a nanosecond": {soon,
+			post(sound, id)},
+		"service_unavailable: the limiter's storage is out": {unserved,
+			post(sound, id)},
 		"validation_error: type, blank, required, duplicate": {plain, post(
 			`{"install_id":7,"app_version":" \t","x":1,"x":2}`, id)},
 		"validation_error: characters, length, duplicate": {plain, post(
-			`{"install_id":"install\u0000id","app_version":"`+strings.Repeat("1", 33)+`","platform":"a","platform":"b"}`, id)},
+			`{"install_id":"install\u0000id","app_version":"`+strings.Repeat("1", 33)+
+				`","platform":"a","platform":"b"}`, id)},
 	} {
 		want, known := golden[name]
 		require.True(t, known, name)
@@ -103,7 +116,8 @@ func TestPhase1ErrorsAreStable(t *testing.T) {
 // chunked is a request to issue whose length is not announced.
 func chunked(body string, headers ...string) string {
 	headers = append(headers, "Content-Type: application/json", "Transfer-Encoding: chunked")
-	return request(http.MethodPost, harness.IssuePath, "", headers...) + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+	return request(http.MethodPost, harness.IssuePath, "", headers...) +
+		fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 }
 
 func TestPhase1MalformedTokensAreInvalid(t *testing.T) {
@@ -114,60 +128,63 @@ func TestPhase1MalformedTokensAreInvalid(t *testing.T) {
 	payload, signature, _ := strings.Cut(token, ".")
 	encode := base64.RawURLEncoding.EncodeToString
 	for name, malformed := range map[string]string{
-		"one segment":                    payload,
-		"signature alone":                signature,
-		"a dot alone":                    ".",
-		"two dots":                       "..",
-		"no payload":                     "." + signature,
-		"no signature":                   payload + ".",
-		"dot at the end":                 token + ".",
-		"dot at the start":               "." + token,
-		"three segments":                 token + "." + signature,
-		"four segments":                  token + "." + token,
-		"segments swapped":               signature + "." + payload,
-		"payload twice":                  payload + "." + payload,
-		"padded payload":                 payload + "=." + signature,
-		"padded signature":               token + "=",
-		"standard alphabet":              payload + "." + strings.Repeat("+/", 22)[:43],
-		"outside every alphabet":         "!" + payload[1:] + "." + signature,
-		"percent-encoded":                "%65" + payload[1:] + "." + signature,
-		"more characters than bytes":     payload + "." + signature + "AA",
-		"a length that no bytes have":    "A." + signature,
-		"unused bits set":                payload + "." + withUnusedBits(t, signature),
-		"signature one byte short":       payload + "." + encode(make([]byte, 31)),
-		"signature one byte long":        payload + "." + encode(make([]byte, 33)),
-		"signature of noughts":           payload + "." + encode(make([]byte, 32)),
-		"payload that is not JSON":       encode([]byte("{")) + "." + signature,
-		"payload that is no object":      encode([]byte("[2]")) + "." + signature,
-		"payload of another":             encode([]byte(`{"v":2}`)) + "." + signature,
-		"space inside":                   payload + " ." + signature,
-		"tab inside":                     payload + ".\t" + signature,
-		"comma and another":              token + "," + token,
-		"quoted":                         `"` + token + `"`,
-		"one byte over the limit":        strings.Repeat("A", 4097-44) + "." + signature,
-		"at the limit":                   strings.Repeat("A", 4096-44) + "." + signature,
-		"far over the limit":             strings.Repeat("A", 12000) + "." + signature,
-		"obs-text":                       "\xff\xfe" + token,
-		"a letter that looks like it":    "\u0435" + token[1:],
-		"a full stop of another width":   payload + "\uff0e" + signature,
-		"lower case":                     strings.ToLower(token),
-		"upper case":                     strings.ToUpper(token),
-		"the scheme twice":               "Bearer " + token,
-		"a JWS without an algorithm":     "eyJhbGciOiJub25lIn0." + payload + ".",
-		"a JWS that says HS256":          "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + payload + "." + signature,
+		"one segment":                  payload,
+		"signature alone":              signature,
+		"a dot alone":                  ".",
+		"two dots":                     "..",
+		"no payload":                   "." + signature,
+		"no signature":                 payload + ".",
+		"dot at the end":               token + ".",
+		"dot at the start":             "." + token,
+		"three segments":               token + "." + signature,
+		"four segments":                token + "." + token,
+		"segments swapped":             signature + "." + payload,
+		"payload twice":                payload + "." + payload,
+		"padded payload":               payload + "=." + signature,
+		"padded signature":             token + "=",
+		"standard alphabet":            payload + "." + strings.Repeat("+/", 22)[:43],
+		"outside every alphabet":       "!" + payload[1:] + "." + signature,
+		"percent-encoded":              "%65" + payload[1:] + "." + signature,
+		"more characters than bytes":   payload + "." + signature + "AA",
+		"a length that no bytes have":  "A." + signature,
+		"unused bits set":              payload + "." + withUnusedBits(t, signature),
+		"signature one byte short":     payload + "." + encode(make([]byte, 31)),
+		"signature one byte long":      payload + "." + encode(make([]byte, 33)),
+		"signature of noughts":         payload + "." + encode(make([]byte, 32)),
+		"payload that is not JSON":     encode([]byte("{")) + "." + signature,
+		"payload that is no object":    encode([]byte("[2]")) + "." + signature,
+		"payload of another":           encode([]byte(`{"v":2}`)) + "." + signature,
+		"space inside":                 payload + " ." + signature,
+		"tab inside":                   payload + ".\t" + signature,
+		"comma and another":            token + "," + token,
+		"quoted":                       `"` + token + `"`,
+		"one byte over the limit":      strings.Repeat("A", 4097-44) + "." + signature,
+		"at the limit":                 strings.Repeat("A", 4096-44) + "." + signature,
+		"far over the limit":           strings.Repeat("A", 12000) + "." + signature,
+		"obs-text":                     "\xff\xfe" + token,
+		"a letter that looks like it":  "\u0435" + token[1:],
+		"a full stop of another width": payload + "\uff0e" + signature,
+		"lower case":                   strings.ToLower(token),
+		"upper case":                   strings.ToUpper(token),
+		"the scheme twice":             "Bearer " + token,
+		"a JWS without an algorithm":   "eyJhbGciOiJub25lIn0." + payload + ".",
+		"a JWS that says HS256": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + payload + "." +
+			signature,
 		"a JavaScript client's mistake":  "undefined",
 		"a JavaScript client's mistakes": "[object Object]",
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, path := range []string{"/v1/sessions/current", "/v1/sessions/verify"} {
 				conn := service.Dial(t)
-				conn.Say(t, request(http.MethodGet, path, "", id, "Authorization: Bearer "+malformed))
+				conn.Say(t, request(http.MethodGet, path, "", id,
+					"Authorization: Bearer "+malformed))
 				conn.Hear(t, http.MethodGet)
 				assert.Equal(t, invalid, exact(conn), path)
 			}
 		})
 	}
-	assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(token)).Status, "the token itself")
+	assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(token)).Status,
+		"the token itself")
 }
 
 // withUnusedBits is text with bits set in its last character that no byte takes: a lenient decoder reads the same bytes.
@@ -192,7 +209,8 @@ func TestPhase1TheDevelopmentSecretIsNeverShared(t *testing.T) {
 	var tokens []string
 	for range 3 {
 		service := harness.Start(t, nil)
-		services, tokens = append(services, service), append(tokens, service.Token(t, "install-12345"))
+		services, tokens = append(services, service),
+			append(tokens, service.Token(t, "install-12345"))
 	}
 	for i, service := range services {
 		for j, token := range tokens {
@@ -200,7 +218,8 @@ func TestPhase1TheDevelopmentSecretIsNeverShared(t *testing.T) {
 			if i == j {
 				assert.Equal(t, http.StatusOK, answer.Status)
 			} else {
-				assert.Equal(t, "invalid_token", answer.Code(), "a token of process %d in process %d", j, i)
+				assert.Equal(t, "invalid_token", answer.Code(),
+					"a token of process %d in process %d", j, i)
 			}
 		}
 	}

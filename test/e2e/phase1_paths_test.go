@@ -89,7 +89,8 @@ func TestPhase1HeadWorksWhereverGetDoes(t *testing.T) {
 	service := harness.Serve(t, nil)
 	bearer := harness.Bearer(service.Token(t, "install-12345"))
 	fixed := harness.Header{"X-Request-ID", "same"}
-	for _, path := range []string{"/v1/health", "/v1/sessions/current", "/v1/sessions/verify/x", "/nowhere", "/v1/sessions/anonymous"} {
+	for _, path := range []string{"/v1/health", "/v1/sessions/current", "/v1/sessions/verify/x",
+		"/nowhere", "/v1/sessions/anonymous"} {
 		t.Run(path, func(t *testing.T) {
 			get := service.Send(t, http.MethodGet, path, "", bearer, fixed)
 			head := service.Send(t, http.MethodHead, path, "", bearer, fixed)
@@ -100,13 +101,15 @@ func TestPhase1HeadWorksWhereverGetDoes(t *testing.T) {
 		})
 	}
 	t.Run("without a token", func(t *testing.T) {
-		get, head := service.Current(t, fixed), service.Send(t, http.MethodHead, "/v1/sessions/current", "", fixed)
+		get, head := service.Current(t, fixed),
+			service.Send(t, http.MethodHead, "/v1/sessions/current", "", fixed)
 		assert.Equal(t, http.StatusUnauthorized, head.Status)
 		assertSame(t, get, head)
 	})
 	for _, path := range []string{"/livez", "/readyz", "/metrics", "/nowhere"} {
 		t.Run("operations: "+path, func(t *testing.T) {
-			assertSame(t, service.Operations(t, http.MethodGet, path, fixed), service.Operations(t, http.MethodHead, path, fixed))
+			assertSame(t, service.Operations(t, http.MethodGet, path, fixed),
+				service.Operations(t, http.MethodHead, path, fixed))
 		})
 	}
 }
@@ -130,7 +133,8 @@ func TestPhase1OperationsPathsAreApart(t *testing.T) {
 	service := harness.Serve(t, nil)
 	for path, status := range map[string]int{
 		"/livez": 200, "/readyz": 200, "/metrics": 200,
-		"/": 404, "/livez/": 404, "//livez": 404, "/v1/health": 404, "/v1/sessions/current": 404, "/debug/pprof/": 404,
+		"/": 404, "/livez/": 404, "//livez": 404, "/v1/health": 404, "/v1/sessions/current": 404,
+		"/debug/pprof/": 404,
 	} {
 		assert.Equal(t, status, service.Operations(t, http.MethodGet, path).Status, path)
 	}
@@ -153,7 +157,8 @@ func TestPhase1RequestIDs(t *testing.T) {
 		"blanks around it ": "  trimmed-by-http\t",
 	} {
 		t.Run("kept: "+name, func(t *testing.T) {
-			answer := service.Exchange(t, "GET", request("GET", "/nowhere", "", "X-Request-ID: "+given))
+			answer := service.Exchange(t, "GET",
+				request("GET", "/nowhere", "", "X-Request-ID: "+given))
 			assert.Equal(t, strings.TrimSpace(given), idOf(t, answer))
 		})
 	}
@@ -172,7 +177,8 @@ func TestPhase1RequestIDs(t *testing.T) {
 	} {
 		t.Run("replaced: "+name, func(t *testing.T) {
 			first := idOf(t, service.Exchange(t, "GET", request("GET", "/nowhere", "", headers...)))
-			second := idOf(t, service.Exchange(t, "GET", request("GET", "/nowhere", "", headers...)))
+			second := idOf(t, service.Exchange(t, "GET",
+				request("GET", "/nowhere", "", headers...)))
 			assert.Regexp(t, uuid, first)
 			assert.Regexp(t, uuid, second)
 			assert.NotEqual(t, first, second)

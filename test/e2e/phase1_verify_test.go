@@ -62,8 +62,10 @@ X-Session-Key-Id: v2-default
 		})
 	}
 	for _, path := range []string{
-		"/v1/sessions/verifyx", "/v1/sessions/verify%3Fx", "/v1/sessions/verify.", "/v1/sessions/verify;x", "/v1/sessions/Verify",
-		"/v1/sessions/verif%79", "//v1/sessions/verify", "/v1/sessions//verify", "/x/../v1/sessions/verify", "/v1/sessions/verify%252F",
+		"/v1/sessions/verifyx", "/v1/sessions/verify%3Fx", "/v1/sessions/verify.",
+		"/v1/sessions/verify;x", "/v1/sessions/Verify",
+		"/v1/sessions/verif%79", "//v1/sessions/verify", "/v1/sessions//verify",
+		"/x/../v1/sessions/verify", "/v1/sessions/verify%252F",
 	} {
 		t.Run("not below: "+path, func(t *testing.T) {
 			answer := service.Exchange(t, "GET", request("GET", path, "", bearer))
@@ -71,7 +73,8 @@ X-Session-Key-Id: v2-default
 		})
 	}
 	t.Run("CONNECT", func(t *testing.T) {
-		answer := service.Exchange(t, "CONNECT", request("CONNECT", "/v1/sessions/verify", "", bearer))
+		answer := service.Exchange(t, "CONNECT",
+			request("CONNECT", "/v1/sessions/verify", "", bearer))
 		assert.Equal(t, http.StatusOK, answer.Status)
 	})
 	t.Run("refusals are those of every protected path", func(t *testing.T) {
@@ -147,11 +150,13 @@ func TestPhase1VerifyDoesNotWaitForABody(t *testing.T) {
 				assert.Equal(t, "unauthorized", answer.Code())
 			}
 			assert.True(t, answer.Close)
-			assert.Empty(t, conn.HearEnd(t), "and the connection ends, though it may take an hour to read")
+			assert.Empty(t, conn.HearEnd(t),
+				"and the connection ends, though it may take an hour to read")
 		})
 	}
 	t.Run("a body that is no JSON is not judged", func(t *testing.T) {
-		answer := service.Exchange(t, "POST", request("POST", "/v1/sessions/verify", "\x00{", bearer, "Content-Type: image/png"))
+		answer := service.Exchange(t, "POST",
+			request("POST", "/v1/sessions/verify", "\x00{", bearer, "Content-Type: image/png"))
 		assert.Equal(t, http.StatusOK, answer.Status)
 		assert.True(t, answer.Close)
 	})

@@ -38,38 +38,54 @@ func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 		variable string
 		says     string
 	}{
-		"missing":            {nil, "OFFLOAD_SESSION_SECRET", "is not set"},
-		"set to nothing":     {harness.Env{"OFFLOAD_SESSION_SECRET": ""}, "OFFLOAD_SESSION_SECRET", "is not set"},
-		"white space alone":  {harness.Env{"OFFLOAD_SESSION_SECRET": " \t\n "}, "OFFLOAD_SESSION_SECRET", "is not set"},
-		"the default":        {secret(defaultSecret), "OFFLOAD_SESSION_SECRET", "(rule: placeholder)"},
-		"short":              {secret(shortSecret), "OFFLOAD_SESSION_SECRET", "(rule: length)"},
-		"short once trimmed": {secret("          " + shortSecret + "          "), "OFFLOAD_SESSION_SECRET", "(rule: length)"},
-		"too long":           {secret(strings.Repeat(strong, 24)), "OFFLOAD_SESSION_SECRET", "(rule: length)"},
-		"of two characters":  {secret(evenSecret), "OFFLOAD_SESSION_SECRET", "(rule: variety)"},
-		"placeholder":        {secret(placeholder), "OFFLOAD_SESSION_SECRET", "(rule: placeholder)"},
-		"guessable":          {secret(guessable), "OFFLOAD_SESSION_SECRET", "(rule: entropy)"},
-		"a sentence encoded": {secret(encodedSentence), "OFFLOAD_SESSION_SECRET", "decodes from hex or base64"},
-		"published by RFC":   {secret(publishedByRFC), "OFFLOAD_SESSION_SECRET", "(rule: published)"},
-		"published by jwt":   {secret(publishedByJWT), "OFFLOAD_SESSION_SECRET", "(rule: published)"},
+		"missing": {nil, "OFFLOAD_SESSION_SECRET", "is not set"},
+		"set to nothing": {harness.Env{"OFFLOAD_SESSION_SECRET": ""}, "OFFLOAD_SESSION_SECRET",
+			"is not set"},
+		"white space alone": {harness.Env{"OFFLOAD_SESSION_SECRET": " \t\n "},
+			"OFFLOAD_SESSION_SECRET", "is not set"},
+		"the default": {secret(defaultSecret), "OFFLOAD_SESSION_SECRET",
+			"(rule: placeholder)"},
+		"short": {secret(shortSecret), "OFFLOAD_SESSION_SECRET", "(rule: length)"},
+		"short once trimmed": {secret("          " + shortSecret + "          "),
+			"OFFLOAD_SESSION_SECRET", "(rule: length)"},
+		"too long": {secret(strings.Repeat(strong, 24)), "OFFLOAD_SESSION_SECRET",
+			"(rule: length)"},
+		"of two characters": {secret(evenSecret), "OFFLOAD_SESSION_SECRET", "(rule: variety)"},
+		"placeholder": {secret(placeholder), "OFFLOAD_SESSION_SECRET",
+			"(rule: placeholder)"},
+		"guessable": {secret(guessable), "OFFLOAD_SESSION_SECRET", "(rule: entropy)"},
+		"a sentence encoded": {secret(encodedSentence), "OFFLOAD_SESSION_SECRET",
+			"decodes from hex or base64"},
+		"published by RFC": {secret(publishedByRFC), "OFFLOAD_SESSION_SECRET",
+			"(rule: published)"},
+		"published by jwt": {secret(publishedByJWT), "OFFLOAD_SESSION_SECRET",
+			"(rule: published)"},
 		"denied by us": {
-			with(secret(strong), harness.Env{"OFFLOAD_SECRET_DENYLIST_FILE": denylist}), "OFFLOAD_SESSION_SECRET", "(rule: published)",
+			with(secret(strong), harness.Env{"OFFLOAD_SECRET_DENYLIST_FILE": denylist}),
+			"OFFLOAD_SESSION_SECRET", "(rule: published)",
 		},
 		"bad, from a file": {
-			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o600, publishedByRFC+"\n")}, "OFFLOAD_SESSION_SECRET", "(rule: published)",
+			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o600, publishedByRFC+"\n")},
+			"OFFLOAD_SESSION_SECRET", "(rule: published)",
 		},
 		"good, from a file that all may read": {
-			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o644, strong+"\n")}, "OFFLOAD_SESSION_SECRET", "read or written by others",
+			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o644, strong+"\n")},
+			"OFFLOAD_SESSION_SECRET", "read or written by others",
 		},
 		"good, from a file that is not there": {
-			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": filepath.Join(t.TempDir(), "none")}, "OFFLOAD_SESSION_SECRET", "is not found",
+			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": filepath.Join(t.TempDir(), "none")},
+			"OFFLOAD_SESSION_SECRET", "is not found",
 		},
 		"a verifying key that is weak": {harness.Env{
-			"OFFLOAD_SESSION_SIGNING_KEYS":     `{"new":"` + strong + `","old":"` + guessable + `"}`,
+			"OFFLOAD_SESSION_SIGNING_KEYS": `{"new":"` + strong + `","old":"` + guessable +
+				`"}`,
 			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "new",
 		}, "OFFLOAD_SESSION_SIGNING_KEYS", "(rule: entropy)"},
-		"no key among the keys": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{}`}, "OFFLOAD_SESSION_SIGNING_KEYS", "problem:"},
+		"no key among the keys": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{}`},
+			"OFFLOAD_SESSION_SIGNING_KEYS", "problem:"},
 		"a good secret, bad digest key": {
-			with(secret(strong), harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": guessable}), "OFFLOAD_LIMITER_DIGEST_KEY", "(rule: entropy)",
+			with(secret(strong), harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": guessable}),
+			"OFFLOAD_LIMITER_DIGEST_KEY", "(rule: entropy)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,11 +102,13 @@ func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 func TestPhase2EveryOtherWordIsProductionLike(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{
-		"production", "staging", "prod ", "Production", "PROD", "live", "prodution", "developmen", "dev1", "dev,test", "none", "-", "0", "\u00a0qa\u00a0",
+		"production", "staging", "prod ", "Production", "PROD", "live", "prodution", "developmen",
+		"dev1", "dev,test", "none", "-", "0", "\u00a0qa\u00a0",
 	} {
 		t.Run(word, func(t *testing.T) {
 			t.Parallel()
-			for name, bad := range map[string]harness.Env{"missing": nil, "default": secret(defaultSecret)} {
+			for name, bad := range map[string]harness.Env{"missing": nil,
+				"default": secret(defaultSecret)} {
 				env := with(harness.Env{"OFFLOAD_ENVIRONMENT": word}, bad)
 				exit := harness.RunRefused(t, env)
 				assertRefused(t, exit, env)
@@ -99,7 +117,8 @@ func TestPhase2EveryOtherWordIsProductionLike(t *testing.T) {
 			service := harness.Start(t, production(harness.Env{"OFFLOAD_ENVIRONMENT": word}))
 			assert.Empty(t, service.Log.Of("configuration_warning"))
 			assert.Equal(t, true, service.Log.Await(t, "service_started").Fields["production"])
-			assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(service.Token(t, "install-12345"))).Status)
+			assert.Equal(t, http.StatusOK, service.Current(t,
+				harness.Bearer(service.Token(t, "install-12345"))).Status)
 			assert.Zero(t, service.Stop(t))
 		})
 	}
@@ -117,7 +136,8 @@ func TestPhase2DevelopmentAlwaysStarts(t *testing.T) {
 		"weak keys":   {"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","old":"b"}`},
 	}
 	words := map[string]harness.Env{"not set": nil}
-	for _, word := range []string{"", "dev", "development", "local", "test", "testing", " Dev\t", "DEVELOPMENT", "Local"} {
+	for _, word := range []string{"", "dev", "development", "local", "test", "testing", " Dev\t",
+		"DEVELOPMENT", "Local"} {
 		words["is "+word] = harness.Env{"OFFLOAD_ENVIRONMENT": word}
 	}
 	for name, word := range words {
@@ -129,9 +149,12 @@ func TestPhase2DevelopmentAlwaysStarts(t *testing.T) {
 				require.NotEmpty(t, warnings, name)
 				for _, warning := range warnings {
 					assert.Equal(t, "WARN", warning.String("level"), name)
-					assert.Contains(t, []string{"OFFLOAD_SESSION_SECRET", "OFFLOAD_SESSION_SIGNING_KEYS"}, warning.String("variable"), name)
+					assert.Contains(t, []string{"OFFLOAD_SESSION_SECRET",
+						"OFFLOAD_SESSION_SIGNING_KEYS"}, warning.String("variable"), name)
 				}
-				assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(service.Token(t, "install-12345"))).Status, name)
+				assert.Equal(t, http.StatusOK,
+					service.Current(t, harness.Bearer(service.Token(t, "install-12345"))).Status,
+					name)
 				assert.Zero(t, service.Stop(t), name)
 				assertNoPart(t, service.Log.Text(), with(word, given))
 			}
@@ -156,18 +179,26 @@ func TestPhase2FaultsOfStructureStopDevelopmentToo(t *testing.T) {
 		"an empty key id":            {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","":"d"}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
 		"an empty key":               {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":" "}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
 		"keys that are no JSON":      {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `v2-default=secret-of-mine`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
-		"an active id of no key":     {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"a":"b"}`}, "OFFLOAD_SESSION_TOKEN_ACTIVE_KID"},
-		"an empty active id":         {harness.Env{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": " "}, "OFFLOAD_SESSION_TOKEN_ACTIVE_KID"},
-		"an empty issuer":            {harness.Env{"OFFLOAD_SESSION_TOKEN_ISSUER": " "}, "OFFLOAD_SESSION_TOKEN_ISSUER"},
-		"an empty audience":          {harness.Env{"OFFLOAD_SESSION_TOKEN_AUDIENCE": ""}, "OFFLOAD_SESSION_TOKEN_AUDIENCE"},
-		"a file that is not there":   {harness.Env{"OFFLOAD_SESSION_SECRET_FILE": filepath.Join(t.TempDir(), "none")}, "OFFLOAD_SESSION_SECRET"},
+		"an active id of no key": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"a":"b"}`},
+			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID"},
+		"an empty active id": {harness.Env{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": " "},
+			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID"},
+		"an empty issuer": {harness.Env{"OFFLOAD_SESSION_TOKEN_ISSUER": " "},
+			"OFFLOAD_SESSION_TOKEN_ISSUER"},
+		"an empty audience": {harness.Env{"OFFLOAD_SESSION_TOKEN_AUDIENCE": ""},
+			"OFFLOAD_SESSION_TOKEN_AUDIENCE"},
+		"a file that is not there": {harness.Env{"OFFLOAD_SESSION_SECRET_FILE": filepath.Join(
+			t.TempDir(), "none")}, "OFFLOAD_SESSION_SECRET"},
 		"a value and a file": {
-			harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_SESSION_SECRET_FILE": file(t, 0o600, stronger)}, "OFFLOAD_SESSION_SECRET",
+			harness.Env{"OFFLOAD_SESSION_SECRET": strong,
+				"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o600, stronger)}, "OFFLOAD_SESSION_SECRET",
 		},
 		"a digest key that signs": {
-			harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_LIMITER_DIGEST_KEY": strong}, "OFFLOAD_LIMITER_DIGEST_KEY",
+			harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_LIMITER_DIGEST_KEY": strong},
+			"OFFLOAD_LIMITER_DIGEST_KEY",
 		},
-		"half of TLS": {harness.Env{"OFFLOAD_TLS_CERT_FILE": "/etc/tls.crt"}, "OFFLOAD_TLS_KEY_FILE"},
+		"half of TLS": {harness.Env{"OFFLOAD_TLS_CERT_FILE": "/etc/tls.crt"},
+			"OFFLOAD_TLS_KEY_FILE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -231,11 +262,14 @@ func assertRefused(t *testing.T, exit harness.Exit, env harness.Env) {
 func assertNoPart(t *testing.T, text string, env harness.Env) {
 	t.Helper()
 	const part = 8
-	for _, name := range []string{"OFFLOAD_SESSION_SECRET", "OFFLOAD_SESSION_SIGNING_KEYS", "OFFLOAD_LIMITER_DIGEST_KEY"} {
-		value := strings.NewReplacer("v2-default", "", "published", "").Replace(strings.TrimSpace(env[name]))
+	for _, name := range []string{"OFFLOAD_SESSION_SECRET", "OFFLOAD_SESSION_SIGNING_KEYS",
+		"OFFLOAD_LIMITER_DIGEST_KEY"} {
+		value := strings.NewReplacer("v2-default", "", "published",
+			"").Replace(strings.TrimSpace(env[name]))
 		for i := 0; i+part <= len(value); i++ {
 			if strings.Contains(text, value[i:i+part]) {
-				assert.Fail(t, "a part of a secret is told", "%s: %q in\n%s", name, value[i:i+part], text)
+				assert.Fail(t, "a part of a secret is told", "%s: %q in\n%s", name, value[i:i+part],
+					text)
 				return
 			}
 		}

@@ -22,41 +22,68 @@ func one(more harness.Env) harness.Env {
 func TestPhase3ForwardedAddresses(t *testing.T) {
 	t.Parallel()
 	// Each pair of requests comes from the peer 127.0.0.1, which is trusted, as are 10.0.0.0/8 and 2001:db8:f::/48.
-	service := harness.Serve(t, one(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,2001:db8:f::/48"}))
+	service := harness.Serve(t,
+		one(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,2001:db8:f::/48"}))
 	const via = "10.1.2.3"
 	for name, pair := range map[string]struct {
 		first, second []string
 		same          bool
 	}{
-		"one address":                          {[]string{"198.51.100.7"}, []string{"198.51.100.7"}, true},
-		"two addresses":                        {[]string{"198.51.100.7"}, []string{"198.51.100.8"}, false},
-		"a client's own claim is not believed": {[]string{"1.1.1.1, 198.51.100.7"}, []string{"2.2.2.2, 198.51.100.7"}, true},
-		"nor in a line of its own":             {[]string{"1.1.1.1", "198.51.100.7"}, []string{"2.2.2.2", "198.51.100.7"}, true},
-		"through a trusted hop":                {[]string{"198.51.100.7, " + via}, []string{"198.51.100.7"}, true},
-		"through many trusted hops":            {[]string{"198.51.100.7, " + via + ", 2001:db8:f::1", via}, []string{"198.51.100.7"}, true},
-		"two clients behind a trusted hop":     {[]string{"198.51.100.7, " + via}, []string{"198.51.100.8, " + via}, false},
-		"with a port":                          {[]string{"198.51.100.7:567"}, []string{"198.51.100.7:890"}, true},
-		"in quotes":                            {[]string{`"198.51.100.7"`}, []string{"198.51.100.7"}, true},
-		"mapped into IPv6":                     {[]string{"::ffff:198.51.100.7"}, []string{"198.51.100.7"}, true},
-		"mapped, in hex":                       {[]string{"::ffff:c633:6407"}, []string{"198.51.100.7"}, true},
-		"an IPv6 address":                      {[]string{"2001:db8::1"}, []string{"2001:db8::1"}, true},
-		"the same /64":                         {[]string{"2001:db8:1:2::1"}, []string{"2001:db8:1:2:ffff:ffff:ffff:ffff"}, true},
-		"another /64":                          {[]string{"2001:db8:1:2::1"}, []string{"2001:db8:1:3::1"}, false},
-		"IPv6 in brackets, with a port":        {[]string{"[2001:db8:1:2::1]:80"}, []string{`"[2001:db8:1:2::9]:81"`}, true},
-		"IPv6 with a zone":                     {[]string{"fe80::1%eth0"}, []string{"fe80::2%eth1"}, true},
-		"all hops trusted: the left-most":      {[]string{"10.0.0.1, " + via}, []string{"10.0.0.2, " + via}, false},
-		"unknown: the last trusted hop":        {[]string{"198.51.100.7, unknown, 10.9.9.9"}, []string{"198.51.100.8, unknown, 10.9.9.9"}, true},
-		"obfuscated: the last trusted hop":     {[]string{"198.51.100.7, _hidden, 10.9.9.8"}, []string{"198.51.100.8, _gone, 10.9.9.8"}, true},
-		"unspecified: the last trusted hop":    {[]string{"0.0.0.0, 10.9.9.7"}, []string{"::, 10.9.9.7"}, true},
-		"an empty entry: the last trusted hop": {[]string{"198.51.100.7,, 10.9.9.6"}, []string{"198.51.100.8,, 10.9.9.6"}, true},
-		"no header: the peer":                  {nil, nil, true},
-		"an empty header: the peer":            {[]string{""}, nil, true},
-		"no addresses: the peer":               {[]string{"a, b, c"}, []string{"1.2.3.4.5"}, true},
-		"fifty entries are looked at":          {[]string{"198.51.100.7" + strings.Repeat(", "+via, 49)}, []string{"198.51.100.8" + strings.Repeat(", "+via, 49)}, false},
-		"and no more":                          {[]string{"198.51.100.7" + strings.Repeat(", "+via, 50)}, []string{"198.51.100.8" + strings.Repeat(", "+via, 50)}, true},
+		"one address": {[]string{"198.51.100.7"}, []string{"198.51.100.7"},
+			true},
+		"two addresses": {[]string{"198.51.100.7"}, []string{"198.51.100.8"},
+			false},
+		"a client's own claim is not believed": {[]string{"1.1.1.1, 198.51.100.7"},
+			[]string{"2.2.2.2, 198.51.100.7"}, true},
+		"nor in a line of its own": {[]string{"1.1.1.1", "198.51.100.7"},
+			[]string{"2.2.2.2", "198.51.100.7"}, true},
+		"through a trusted hop": {[]string{"198.51.100.7, " + via},
+			[]string{"198.51.100.7"}, true},
+		"through many trusted hops": {[]string{"198.51.100.7, " + via +
+			", 2001:db8:f::1", via}, []string{"198.51.100.7"}, true},
+		"two clients behind a trusted hop": {[]string{"198.51.100.7, " + via},
+			[]string{"198.51.100.8, " + via}, false},
+		"with a port": {[]string{"198.51.100.7:567"},
+			[]string{"198.51.100.7:890"}, true},
+		"in quotes": {[]string{`"198.51.100.7"`},
+			[]string{"198.51.100.7"}, true},
+		"mapped into IPv6": {[]string{"::ffff:198.51.100.7"},
+			[]string{"198.51.100.7"}, true},
+		"mapped, in hex": {[]string{"::ffff:c633:6407"},
+			[]string{"198.51.100.7"}, true},
+		"an IPv6 address": {[]string{"2001:db8::1"}, []string{"2001:db8::1"},
+			true},
+		"the same /64": {[]string{"2001:db8:1:2::1"},
+			[]string{"2001:db8:1:2:ffff:ffff:ffff:ffff"}, true},
+		"another /64": {[]string{"2001:db8:1:2::1"},
+			[]string{"2001:db8:1:3::1"}, false},
+		"IPv6 in brackets, with a port": {[]string{"[2001:db8:1:2::1]:80"},
+			[]string{`"[2001:db8:1:2::9]:81"`}, true},
+		"IPv6 with a zone": {[]string{"fe80::1%eth0"}, []string{"fe80::2%eth1"},
+			true},
+		"all hops trusted: the left-most": {[]string{"10.0.0.1, " + via},
+			[]string{"10.0.0.2, " + via}, false},
+		"unknown: the last trusted hop": {[]string{"198.51.100.7, unknown, 10.9.9.9"},
+			[]string{"198.51.100.8, unknown, 10.9.9.9"}, true},
+		"obfuscated: the last trusted hop": {[]string{"198.51.100.7, _hidden, 10.9.9.8"},
+			[]string{"198.51.100.8, _gone, 10.9.9.8"}, true},
+		"unspecified: the last trusted hop": {[]string{"0.0.0.0, 10.9.9.7"},
+			[]string{"::, 10.9.9.7"}, true},
+		"an empty entry: the last trusted hop": {[]string{"198.51.100.7,, 10.9.9.6"},
+			[]string{"198.51.100.8,, 10.9.9.6"}, true},
+		"no header: the peer":       {nil, nil, true},
+		"an empty header: the peer": {[]string{""}, nil, true},
+		"no addresses: the peer":    {[]string{"a, b, c"}, []string{"1.2.3.4.5"}, true},
+		"fifty entries are looked at": {[]string{"198.51.100.7" +
+			strings.Repeat(", "+via, 49)}, []string{"198.51.100.8" + strings.Repeat(", "+via, 49)},
+			false},
+		"and no more": {[]string{"198.51.100.7" +
+			strings.Repeat(", "+via, 50)}, []string{"198.51.100.8" + strings.Repeat(", "+via, 50)},
+			true},
 	} {
 		service.Clock.Advance(time.Minute)
-		assertGranted(t, service.Issue(t, "install-12345", lines("X-Forwarded-For", pair.first)...), name)
+		assertGranted(t, service.Issue(t, "install-12345", lines("X-Forwarded-For", pair.first)...),
+			name)
 		answer := service.Issue(t, "install-67890", lines("X-Forwarded-For", pair.second)...)
 		if pair.same {
 			assertThrottled(t, answer, "60", name)
@@ -87,8 +114,10 @@ func TestPhase3StrangersForwardInVain(t *testing.T) {
 			stranger, other := service.As(t, "127.0.0.2"), service.As(t, "127.0.0.3")
 			assertGranted(t, stranger.Issue(t, numbered(0)))
 			for n, header := range []harness.Header{
-				{"X-Forwarded-For", "198.51.100.7"}, {"Forwarded", "for=198.51.100.7"}, {"X-Real-Ip", "198.51.100.7"},
-				{"True-Client-Ip", "198.51.100.7"}, {"Cf-Connecting-Ip", "198.51.100.7"}, {"X-Client-Ip", "198.51.100.7"},
+				{"X-Forwarded-For", "198.51.100.7"}, {"Forwarded", "for=198.51.100.7"},
+				{"X-Real-Ip", "198.51.100.7"},
+				{"True-Client-Ip", "198.51.100.7"}, {"Cf-Connecting-Ip", "198.51.100.7"},
+				{"X-Client-Ip", "198.51.100.7"},
 			} {
 				assertThrottled(t, stranger.Issue(t, numbered(1+n), header), "60", header[0])
 			}
@@ -99,24 +128,30 @@ func TestPhase3StrangersForwardInVain(t *testing.T) {
 
 func TestPhase3TheForwardedHeader(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, one(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8", "OFFLOAD_TRUSTED_PROXY_HEADER": "Forwarded"}))
+	service := harness.Serve(t, one(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
+		"OFFLOAD_TRUSTED_PROXY_HEADER": "Forwarded"}))
 	for name, pair := range map[string]struct {
 		first, second string
 		same          bool
 	}{
-		"one address":          {`for=198.51.100.7`, `For="198.51.100.7:80";proto=https`, true},
-		"two addresses":        {`for=198.51.100.7`, `for=198.51.100.8`, false},
-		"the right-most":       {`for=1.1.1.1, for=198.51.100.7`, `for=2.2.2.2,for=198.51.100.7;by=10.0.0.1`, true},
-		"through a proxy":      {`for=198.51.100.7, for=10.0.0.1`, `for=198.51.100.7`, true},
-		"IPv6":                 {`for="[2001:db8::1]:4711"`, `for="[2001:db8::2]"`, true},
-		"quoted commas":        {`for=198.51.100.7;host="a,for=1.1.1.1"`, `for=198.51.100.7`, true},
-		"unknown":              {`for=198.51.100.7, for=unknown`, `for=198.51.100.8, for=unknown`, true},
-		"what cannot be read":  {`for=198.51.100.7, for="1.1.1.1`, `for=198.51.100.8, for="2.2.2.2`, true},
+		"one address":   {`for=198.51.100.7`, `For="198.51.100.7:80";proto=https`, true},
+		"two addresses": {`for=198.51.100.7`, `for=198.51.100.8`, false},
+		"the right-most": {`for=1.1.1.1, for=198.51.100.7`,
+			`for=2.2.2.2,for=198.51.100.7;by=10.0.0.1`, true},
+		"through a proxy": {`for=198.51.100.7, for=10.0.0.1`, `for=198.51.100.7`, true},
+		"IPv6":            {`for="[2001:db8::1]:4711"`, `for="[2001:db8::2]"`, true},
+		"quoted commas":   {`for=198.51.100.7;host="a,for=1.1.1.1"`, `for=198.51.100.7`, true},
+		"unknown": {`for=198.51.100.7, for=unknown`, `for=198.51.100.8, for=unknown`,
+			true},
+		"what cannot be read": {`for=198.51.100.7, for="1.1.1.1`, `for=198.51.100.8, for="2.2.2.2`,
+			true},
 		"nothing about whose ": {`proto=https`, `host=sessiond`, true},
 	} {
 		service.Clock.Advance(time.Minute)
-		assertGranted(t, service.Issue(t, "install-12345", harness.Header{"Forwarded", pair.first}, from(1)), name)
-		answer := service.Issue(t, "install-67890", harness.Header{"Forwarded", pair.second}, from(2))
+		assertGranted(t, service.Issue(t, "install-12345", harness.Header{"Forwarded", pair.first},
+			from(1)), name)
+		answer := service.Issue(t, "install-67890", harness.Header{"Forwarded", pair.second},
+			from(2))
 		if pair.same {
 			assertThrottled(t, answer, "60", name)
 		} else {
@@ -155,16 +190,21 @@ func TestPhase3TheCutOfIPv6(t *testing.T) {
 		127: {"2001:db8::2", "2001:db8::3", "2001:db8::4"},
 	} {
 		t.Run(fmt.Sprint(bits), func(t *testing.T) {
-			service := harness.Serve(t, one(behindProxy(harness.Env{"OFFLOAD_LIMITER_IPV6_PREFIX": fmt.Sprint(bits)})))
+			service := harness.Serve(t, one(behindProxy(
+				harness.Env{"OFFLOAD_LIMITER_IPV6_PREFIX": fmt.Sprint(bits)})))
 			assertGranted(t, service.Issue(t, numbered(0), harness.ForwardedFor(pair[0])))
-			assertThrottled(t, service.Issue(t, numbered(1), harness.ForwardedFor(pair[1])), "60", "the same client")
-			assertGranted(t, service.Issue(t, numbered(2), harness.ForwardedFor(pair[2])), "another")
-			assertGranted(t, service.Issue(t, numbered(3), harness.ForwardedFor("198.51.100.7")), "IPv4 is never cut")
+			assertThrottled(t, service.Issue(t, numbered(1), harness.ForwardedFor(pair[1])), "60",
+				"the same client")
+			assertGranted(t, service.Issue(t, numbered(2), harness.ForwardedFor(pair[2])),
+				"another")
+			assertGranted(t, service.Issue(t, numbered(3), harness.ForwardedFor("198.51.100.7")),
+				"IPv4 is never cut")
 			assertGranted(t, service.Issue(t, numbered(4), harness.ForwardedFor("198.51.100.8")))
 		})
 	}
 	t.Run("128", func(t *testing.T) {
-		service := harness.Serve(t, one(behindProxy(harness.Env{"OFFLOAD_LIMITER_IPV6_PREFIX": "128"})))
+		service := harness.Serve(t, one(behindProxy(
+			harness.Env{"OFFLOAD_LIMITER_IPV6_PREFIX": "128"})))
 		assertGranted(t, service.Issue(t, numbered(0), harness.ForwardedFor("2001:db8::1")))
 		assertGranted(t, service.Issue(t, numbered(1), harness.ForwardedFor("2001:db8::2")))
 		assertThrottled(t, service.Issue(t, numbered(2), harness.ForwardedFor("2001:db8::2")), "60")

@@ -34,7 +34,9 @@ func TestPhase3ARenewalAsksTheInstallationAlone(t *testing.T) {
 	assert.Equal(t, `"install_id";r=0;t=60`, refused.Header.Get("RateLimit"))
 	assert.EqualValues(t, 3, service.Metric(t, `offload_sessions_issued_total{kind="renewed"}`))
 	assert.EqualValues(t, 1, service.Metric(t, `offload_sessions_issued_total{kind="new"}`))
-	assert.Zero(t, service.Metric(t, `offload_token_verifications_total{outcome="valid",reason=""}`), "a renewal's token is no verification")
+	assert.Zero(t, service.Metric(t,
+		`offload_token_verifications_total{outcome="valid",reason=""}`),
+		"a renewal's token is no verification")
 }
 
 // Any other token is passed over: the request counts as a new one, and is never a 401.
@@ -60,7 +62,8 @@ func TestPhase3WhatIsNoRenewal(t *testing.T) {
 		service.Clock.Advance(time.Minute)
 		answer := service.Issue(t, "install-12345", append(headers, from(2))...)
 		assertGranted(t, answer, name)
-		assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"), name)
+		assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"),
+			name)
 	}
 }
 
@@ -83,14 +86,17 @@ func TestPhase3ARenewalMayComeLate(t *testing.T) {
 			service.Clock.Advance(late.by)
 			answer := service.Issue(t, "install-12345", from(1), bearer)
 			assertGranted(t, answer)
-			assert.Equal(t, late.renewal, answer.Header.Get("RateLimit") == `"install_id";r=3;t=60`, answer.Header.Get("RateLimit"))
+			assert.Equal(t, late.renewal, answer.Header.Get("RateLimit") == `"install_id";r=3;t=60`,
+				answer.Header.Get("RateLimit"))
 			if late.by >= lifetime {
-				assert.Equal(t, "expired_token", service.Current(t, bearer).Code(), "it renews, and is good for nothing else")
+				assert.Equal(t, "expired_token", service.Current(t, bearer).Code(),
+					"it renews, and is good for nothing else")
 			}
 		})
 	}
 	t.Run("not at all, if the operator says so", func(t *testing.T) {
-		service := harness.Serve(t, behindProxy(harness.Env{"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS": "0"}))
+		service := harness.Serve(t, behindProxy(
+			harness.Env{"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS": "0"}))
 		bearer := harness.Bearer(service.Token(t, "install-12345", from(1)))
 		service.Clock.Advance(lifetime + time.Nanosecond)
 		answer := service.Issue(t, "install-12345", from(1), bearer)
@@ -111,7 +117,8 @@ func TestPhase3AFleetBehindOneAddressRenewsAllDay(t *testing.T) {
 	var due queue
 	for n := range phones {
 		session := service.Issue(t, numbered(n), from(n)).Session(t)
-		due = append(due, phone{n, session.Token, time.Duration(session.RefreshAfter) * time.Second})
+		due = append(due, phone{n, session.Token,
+			time.Duration(session.RefreshAfter) * time.Second})
 	}
 	heap.Init(&due)
 	service.Clock.Advance(time.Minute)
@@ -150,9 +157,12 @@ func TestPhase3AFleetBehindOneAddressRenewsAllDay(t *testing.T) {
 		heap.Fix(&due, 0)
 	}
 	assert.GreaterOrEqual(t, renewals, 20*phones)
-	assert.EqualValues(t, renewals, service.Metric(t, `offload_sessions_issued_total{kind="renewed"}`))
-	assert.Zero(t, service.Metric(t, `offload_session_throttled_total{dimension="install_id",mode="enforce"}`))
-	assert.EqualValues(t, newcomers/5, service.Metric(t, `offload_session_throttled_total{dimension="ip",mode="enforce"}`))
+	assert.EqualValues(t, renewals, service.Metric(t,
+		`offload_sessions_issued_total{kind="renewed"}`))
+	assert.Zero(t, service.Metric(t,
+		`offload_session_throttled_total{dimension="install_id",mode="enforce"}`))
+	assert.EqualValues(t, newcomers/5, service.Metric(t,
+		`offload_session_throttled_total{dimension="ip",mode="enforce"}`))
 	assert.Zero(t, service.Metric(t, `offload_limiter_forgotten_total{storage="memory"}`))
 }
 

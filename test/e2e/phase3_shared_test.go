@@ -48,14 +48,16 @@ func operations(t *testing.T) string {
 // shared is what replicas on one Redis are given.
 func shared(url string, more harness.Env) harness.Env {
 	return production(with(harness.Env{
-		"OFFLOAD_LIMITER_STORAGE": "redis", "OFFLOAD_REDIS_URL": url, "OFFLOAD_LIMITER_DIGEST_KEY": stronger,
-		"OFFLOAD_REDIS_TIMEOUT_MS": "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "3600",
+		"OFFLOAD_LIMITER_STORAGE": "redis", "OFFLOAD_REDIS_URL": url,
+		"OFFLOAD_LIMITER_DIGEST_KEY": stronger,
+		"OFFLOAD_REDIS_TIMEOUT_MS":   "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "3600",
 	}, more))
 }
 
 func TestPhase3ReplicasShareOneLimit(t *testing.T) {
 	_, url := startRedis(t)
-	env := shared(url, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "37", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "10000"})
+	env := shared(url, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "37",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "10000"})
 	replicas := []*harness.Process{harness.Start(t, env), harness.Start(t, env)}
 	for _, replica := range replicas {
 		started := replica.Log.Of("service_started")[0]
@@ -67,7 +69,8 @@ func TestPhase3ReplicasShareOneLimit(t *testing.T) {
 	for i := range 64 {
 		crowd.Go(func() {
 			for range 3 {
-				answer, err := replicas[i%2].Try(http.MethodPost, harness.IssuePath, harness.IssueBody("install-of-the-crowd"),
+				answer, err := replicas[i%2].Try(http.MethodPost, harness.IssuePath,
+					harness.IssueBody("install-of-the-crowd"),
 					harness.Header{"Content-Type", "application/json"})
 				if !assert.NoError(t, err) {
 					return
@@ -78,7 +81,8 @@ func TestPhase3ReplicasShareOneLimit(t *testing.T) {
 				case http.StatusTooManyRequests:
 					refused.Add(1)
 				default:
-					assert.Fail(t, "neither a session nor a refusal", "%d %s", answer.Status, answer.Body)
+					assert.Fail(t, "neither a session nor a refusal", "%d %s", answer.Status,
+						answer.Body)
 				}
 			}
 		})
@@ -108,28 +112,34 @@ func TestPhase3AServerThatEvictsIsTold(t *testing.T) {
 	assert.Equal(t, 2, evicts.Status)
 	assert.Contains(t, evicts.Output, problem)
 	service := harness.Start(t, env)
-	line := service.Log.AwaitLine(t, "the warning", func(line harness.Line) bool { return strings.Contains(line.String("problem"), problem) })
+	line := service.Log.AwaitLine(t, "the warning", func(line harness.Line) bool {
+		return strings.Contains(line.String("problem"), problem)
+	})
 	assert.Equal(t, "configuration_warning", line.Event())
 	assert.Equal(t, "OFFLOAD_REDIS_URL", line.String("variable"))
 
 	server.Do(t, "ACL", "SETUSER", "sessiond", "-info")
 	untold := harness.Run(t, env, "check", "--strict")
 	assert.Equal(t, 2, untold.Status)
-	assert.Contains(t, untold.Output, "could not be asked for its maxmemory-policy (redis: refused: NOPERM)")
+	assert.Contains(t, untold.Output,
+		"could not be asked for its maxmemory-policy (redis: refused: NOPERM)")
 
-	for _, output := range []string{sound.Output, evicts.Output, untold.Output, service.Log.Text(), harness.Run(t, env, "config").Output} {
+	for _, output := range []string{sound.Output, evicts.Output, untold.Output, service.Log.Text(),
+		harness.Run(t, env, "config").Output} {
 		assert.NotContains(t, output, redisPassword)
 	}
 }
 
 func TestPhase3AWrongPasswordIsToldBeforeTheStart(t *testing.T) {
 	server, _ := startRedis(t)
-	wrong := harness.Run(t, shared("redis://sessiond:another-password@"+server.Addr(), nil), "check", "--strict")
+	wrong := harness.Run(t, shared("redis://sessiond:another-password@"+server.Addr(), nil),
+		"check", "--strict")
 	assert.Equal(t, 2, wrong.Status)
 	assert.Contains(t, wrong.Output, "does not decide (redis: refused: WRONGPASS)")
 	assert.NotContains(t, wrong.Output, "another-password")
 	server.Kill()
-	gone := harness.Run(t, shared("redis://sessiond:another-password@"+server.Addr(), nil), "check", "--strict")
+	gone := harness.Run(t, shared("redis://sessiond:another-password@"+server.Addr(), nil), "check",
+		"--strict")
 	assert.Equal(t, 2, gone.Status)
 	assert.Contains(t, gone.Output, "does not decide (redis: unreachable: connection refused)")
 	assert.NotContains(t, gone.Output, "another-password")
@@ -143,13 +153,16 @@ func TestPhase3AnOutageIsToldAndNeverMakesUnready(t *testing.T) {
 		headers      bool
 	}{
 		{"local", "the shared storage is out: this replica decides alone", http.StatusOK, true},
-		{"deny", "the shared storage is out: nobody is given a session", http.StatusServiceUnavailable, false},
+		{"deny", "the shared storage is out: nobody is given a session",
+			http.StatusServiceUnavailable, false},
 		{"allow", "the shared storage is out: nobody is refused a session", http.StatusOK, false},
 	} {
 		t.Run(policy.name, func(t *testing.T) {
 			server, url := startRedis(t)
 			server.Kill() // it starts with its storage absent
-			service := harness.Start(t, shared(url, harness.Env{"OFFLOAD_LIMITER_ON_OUTAGE": policy.name, "OFFLOAD_REDIS_TIMEOUT_MS": "200"}))
+			service := harness.Start(t, shared(url,
+				harness.Env{"OFFLOAD_LIMITER_ON_OUTAGE": policy.name,
+					"OFFLOAD_REDIS_TIMEOUT_MS": "200"}))
 			started := service.Log.Await(t, "limiter_outage_started")
 			assert.Equal(t, policy.name, started.String("policy"))
 			assert.Equal(t, "redis: unreachable: connection refused", started.String("cause"))
@@ -162,13 +175,17 @@ func TestPhase3AnOutageIsToldAndNeverMakesUnready(t *testing.T) {
 			ready := service.Operations(t, http.MethodGet, "/readyz")
 			assert.Equal(t, http.StatusOK, ready.Status)
 			assert.Contains(t, ready.Body, policy.detail)
-			assert.EqualValues(t, 1, service.Metric(t, `offload_limiter_outage{policy="`+policy.name+`"}`))
+			assert.EqualValues(t, 1, service.Metric(t,
+				`offload_limiter_outage{policy="`+policy.name+`"}`))
 
 			server.Restart(t)
 			allow(t, server)
-			assert.Equal(t, policy.name, service.Log.Await(t, "limiter_outage_ended").String("policy"))
-			assert.EqualValues(t, 0, service.Metric(t, `offload_limiter_outage{policy="`+policy.name+`"}`))
-			assert.NotContains(t, service.Operations(t, http.MethodGet, "/readyz").Body, policy.detail)
+			assert.Equal(t, policy.name, service.Log.Await(t,
+				"limiter_outage_ended").String("policy"))
+			assert.EqualValues(t, 0, service.Metric(t,
+				`offload_limiter_outage{policy="`+policy.name+`"}`))
+			assert.NotContains(t, service.Operations(t, http.MethodGet, "/readyz").Body,
+				policy.detail)
 			assert.NotEmpty(t, service.Issue(t, "install-12345").Session(t).Token)
 			keyspace := server.Do(t, "INFO", "keyspace")
 			held, err := keyspace.ToString()
@@ -187,7 +204,8 @@ func TestPhase3AServerThatHangsKeepsNobodyFromStarting(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = silent.Close() })
 	url := "redis://" + silent.Addr().String()
-	service := harness.Start(t, shared(url, harness.Env{"OFFLOAD_REDIS_TIMEOUT_MS": "10000", "OFFLOAD_SHUTDOWN_GRACE_SECONDS": "1"}))
+	service := harness.Start(t, shared(url, harness.Env{"OFFLOAD_REDIS_TIMEOUT_MS": "10000",
+		"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "1"}))
 	assert.Len(t, service.Log.Of("limiter_outage_started"), 1)
 	assert.NotEmpty(t, service.Issue(t, "install-12345").Session(t).Token)
 	assert.Equal(t, 0, service.Stop(t))

@@ -39,7 +39,9 @@ func TestPhase3TelemetryIsBounded(t *testing.T) {
 	// Ten lines in a second, and the rest is counted. Within another second the count goes out, in a line of its own.
 	flood(200)
 	service.Clock.Advance(time.Second)
-	own := service.Log.AwaitLine(t, "the count of what was left out", func(line harness.Line) bool { return line.Int("suppressed") > 0 })
+	own := service.Log.AwaitLine(t, "the count of what was left out", func(line harness.Line) bool {
+		return line.Int("suppressed") > 0
+	})
 	assert.Equal(t, []int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 190}, counts())
 	assert.Equal(t, []string{"event", "level", "suppressed", "time"}, members(own))
 
@@ -65,7 +67,8 @@ func TestPhase3TheNextLineTellsWhatWasLeftOut(t *testing.T) {
 		}
 		service.Clock.Advance(time.Minute)
 	}
-	assert.EqualValues(t, total, service.Metric(t, `offload_session_throttled_total{dimension="install_id",mode="enforce"}`),
+	assert.EqualValues(t, total, service.Metric(t,
+		`offload_session_throttled_total{dimension="install_id",mode="enforce"}`),
 		"metrics count every one")
 	service.Stop(t)
 	for _, line := range service.Log.Of(throttledEvent) {
@@ -81,12 +84,15 @@ func TestPhase3TheNextLineTellsWhatWasLeftOut(t *testing.T) {
 func TestPhase3TelemetryLeavesOutWhoItWas(t *testing.T) {
 	t.Parallel()
 	const digestKey = "sT7wPz2Kx9VbNq4RmJ8cYh3LfGd6AuEoX5iM1ZyQpWk="
-	env := behindProxy(harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": digestKey, "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1"})
+	env := behindProxy(harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": digestKey,
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1"})
 	service := harness.Serve(t, env)
 	token := service.Token(t, "install-12345", from(1))
-	refuse := func(service *harness.InProcess, installID, requestID string, headers ...harness.Header) harness.Line {
+	refuse := func(service *harness.InProcess, installID, requestID string,
+		headers ...harness.Header) harness.Line {
 		t.Helper()
-		answer := service.Issue(t, installID, append(headers, harness.Header{"X-Request-ID", requestID})...)
+		answer := service.Issue(t, installID,
+			append(headers, harness.Header{"X-Request-ID", requestID})...)
 		assertThrottled(t, answer, "60")
 		return service.Log.AwaitLine(t, requestID, func(line harness.Line) bool {
 			return line.Event() == throttledEvent && line.String("request_id") == requestID
@@ -94,7 +100,8 @@ func TestPhase3TelemetryLeavesOutWhoItWas(t *testing.T) {
 	}
 	line := refuse(service, "install-12345", "refused-1", from(1), harness.Bearer(token))
 	assert.Equal(t, []string{
-		"dimension", "event", "install_id_hash", "level", "mode", "path", "request_id", "retry_after_seconds", "suppressed", "time",
+		"dimension", "event", "install_id_hash", "level", "mode", "path", "request_id",
+		"retry_after_seconds", "suppressed", "time",
 	}, members(line))
 	assert.Equal(t, "WARN", line.String("level"))
 	assert.Equal(t, "install_id", line.String("dimension"))
@@ -104,16 +111,20 @@ func TestPhase3TelemetryLeavesOutWhoItWas(t *testing.T) {
 	assert.Regexp(t, `^[0-9a-f]{12}$`, line.String("install_id_hash"))
 
 	hash := line.String("install_id_hash")
-	assert.Equal(t, hash, refuse(service, "install-12345", "refused-2", from(2)).String("install_id_hash"), "one installation, one hash")
+	assert.Equal(t, hash, refuse(service, "install-12345", "refused-2",
+		from(2)).String("install_id_hash"), "one installation, one hash")
 	service.Token(t, "install-67890", from(3))
-	assert.NotEqual(t, hash, refuse(service, "install-67890", "refused-3", from(3)).String("install_id_hash"), "another's is another")
+	assert.NotEqual(t, hash, refuse(service, "install-67890", "refused-3",
+		from(3)).String("install_id_hash"), "another's is another")
 
 	replica := harness.Serve(t, env)
 	replica.Token(t, "install-12345", from(1))
-	assert.Equal(t, hash, refuse(replica, "install-12345", "refused-4", from(1)).String("install_id_hash"), "the same key, the same hash")
+	assert.Equal(t, hash, refuse(replica, "install-12345", "refused-4",
+		from(1)).String("install_id_hash"), "the same key, the same hash")
 	keyless := harness.Serve(t, with(env, harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": ""}))
 	keyless.Token(t, "install-12345", from(1))
-	assert.NotEqual(t, hash, refuse(keyless, "install-12345", "refused-5", from(1)).String("install_id_hash"), "a random key, another hash")
+	assert.NotEqual(t, hash, refuse(keyless, "install-12345", "refused-5",
+		from(1)).String("install_id_hash"), "a random key, another hash")
 }
 
 func TestPhase3TheLineNamesTheLongerWait(t *testing.T) {
@@ -138,9 +149,12 @@ func TestPhase3TheLineNamesTheLongerWait(t *testing.T) {
 		{"install-other", 1, "ip", 50},
 	} {
 		requestID := fmt.Sprintf("refused-%d", n)
-		answer := service.Issue(t, refused.installID, from(refused.address), harness.Header{"X-Request-ID", requestID})
+		answer := service.Issue(t, refused.installID, from(refused.address),
+			harness.Header{"X-Request-ID", requestID})
 		assertThrottled(t, answer, fmt.Sprint(refused.wait), requestID)
-		line := service.Log.AwaitLine(t, requestID, func(line harness.Line) bool { return line.String("request_id") == requestID })
+		line := service.Log.AwaitLine(t, requestID, func(line harness.Line) bool {
+			return line.String("request_id") == requestID
+		})
 		assert.Equal(t, refused.dimension, line.String("dimension"), requestID)
 		assert.Equal(t, refused.wait, line.Int("retry_after_seconds"), requestID)
 	}

@@ -51,10 +51,12 @@ func TestPhase3LimitForAnAddress(t *testing.T) {
 	assertGranted(t, service.Issue(t, numbered(8), from(2)), "another address")
 
 	service.Clock.Advance(60*time.Second - time.Nanosecond)
-	assertThrottled(t, service.Issue(t, numbered(9), from(1)), "1", "a nanosecond before the window's end")
+	assertThrottled(t, service.Issue(t, numbered(9), from(1)), "1",
+		"a nanosecond before the window's end")
 	service.Clock.Advance(time.Nanosecond)
 	for n := range 8 {
-		assertGranted(t, service.Issue(t, numbered(100+n), from(1)), "the window is empty again: %d", n)
+		assertGranted(t, service.Issue(t, numbered(100+n), from(1)),
+			"the window is empty again: %d", n)
 	}
 	assertThrottled(t, service.Issue(t, numbered(9), from(1)), "60")
 }
@@ -71,7 +73,8 @@ func TestPhase3LimitForAnInstallation(t *testing.T) {
 	assertGranted(t, service.Issue(t, "Install-12345", from(7)), "nor is its case another's")
 
 	service.Clock.Advance(60*time.Second - time.Nanosecond)
-	assertThrottled(t, service.Issue(t, "install-12345", from(8)), "1", "a nanosecond before the window's end")
+	assertThrottled(t, service.Issue(t, "install-12345", from(8)), "1",
+		"a nanosecond before the window's end")
 	service.Clock.Advance(time.Nanosecond)
 	assertGranted(t, service.Issue(t, "install-12345", from(9)), "at the window's end")
 }
@@ -88,7 +91,8 @@ func TestPhase3TheWindowSlides(t *testing.T) {
 	}
 	assertThrottled(t, service.Issue(t, "install-12345", from(10)), "30")
 	service.Clock.Advance(29_500 * time.Millisecond) // at 59.5 s
-	assertThrottled(t, service.Issue(t, "install-12345", from(11)), "1", "half a second is told as a whole one")
+	assertThrottled(t, service.Issue(t, "install-12345", from(11)), "1",
+		"half a second is told as a whole one")
 	service.Clock.Advance(500 * time.Millisecond) // at 60 s
 	assertGranted(t, service.Issue(t, "install-12345", from(12)))
 	assertThrottled(t, service.Issue(t, "install-12345", from(13)), "10", "the next leaves at 70 s")
@@ -127,13 +131,15 @@ func TestPhase3TheExactRefusal(t *testing.T) {
 	}
 	for name, refused := range map[string]struct{ id, address, rateLimit, retryAfter string }{
 		// The address and the installation wait equally long; the address is named, but that is for the log.
-		"both":         {"install-12345", "198.51.0.2", `"ip";r=0;t=40, "install_id";r=0;t=40`, "40"},
+		"both": {"install-12345", "198.51.0.2", `"ip";r=0;t=40, "install_id";r=0;t=40`,
+			"40"},
 		"address":      {"install-other", "198.51.0.2", `"ip";r=0;t=40, "install_id";r=4`, "40"},
 		"installation": {"install-12345", "203.0.113.9", `"ip";r=8, "install_id";r=0;t=40`, "40"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := service.Dial(t)
-			conn.Say(t, post(harness.IssueBody(refused.id), id, "X-Forwarded-For: "+refused.address))
+			conn.Say(t, post(harness.IssueBody(refused.id), id,
+				"X-Forwarded-For: "+refused.address))
 			conn.Hear(t, http.MethodPost)
 			assert.Equal(t, `HTTP/1.1 429 Too Many Requests
 Cache-Control: no-store
@@ -157,18 +163,24 @@ func TestPhase3RateLimitFields(t *testing.T) {
 	tell := func(answer harness.Response) string {
 		t.Helper()
 		assertGranted(t, answer)
-		assert.Equal(t, `"ip";q=8;w=60, "install_id";q=4;w=60`, answer.Header.Get("RateLimit-Policy"))
+		assert.Equal(t, `"ip";q=8;w=60, "install_id";q=4;w=60`,
+			answer.Header.Get("RateLimit-Policy"))
 		assert.Empty(t, answer.Header.Values("Retry-After"))
 		return answer.Header.Get("RateLimit")
 	}
-	assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`, tell(service.Issue(t, "install-12345", from(1))))
+	assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`,
+		tell(service.Issue(t, "install-12345", from(1))))
 	service.Clock.Advance(time.Nanosecond)
-	assert.Equal(t, `"ip";r=6;t=60, "install_id";r=2;t=60`, tell(service.Issue(t, "install-12345", from(1))))
+	assert.Equal(t, `"ip";r=6;t=60, "install_id";r=2;t=60`,
+		tell(service.Issue(t, "install-12345", from(1))))
 	service.Clock.Advance(time.Second)
-	assert.Equal(t, `"ip";r=5;t=59, "install_id";r=3;t=60`, tell(service.Issue(t, "install-67890", from(1))))
-	assert.Equal(t, `"ip";r=7;t=60, "install_id";r=1;t=59`, tell(service.Issue(t, "install-12345", from(2))))
+	assert.Equal(t, `"ip";r=5;t=59, "install_id";r=3;t=60`,
+		tell(service.Issue(t, "install-67890", from(1))))
+	assert.Equal(t, `"ip";r=7;t=60, "install_id";r=1;t=59`,
+		tell(service.Issue(t, "install-12345", from(2))))
 	service.Clock.Advance(58_999_999_999)
-	assert.Equal(t, `"ip";r=5;t=1, "install_id";r=1;t=1`, tell(service.Issue(t, "install-12345", from(1))), "the first grants left just now")
+	assert.Equal(t, `"ip";r=5;t=1, "install_id";r=1;t=1`,
+		tell(service.Issue(t, "install-12345", from(1))), "the first grants left just now")
 }
 
 // A blocked installation cannot use up the address that it shares, nor a blocked address its installations.
@@ -188,12 +200,15 @@ func TestPhase3ARefusedRequestTakesNothing(t *testing.T) {
 		assertThrottled(t, service.Issue(t, "install-67890", from(1)), "60")
 	}
 	for n := range 4 {
-		assertGranted(t, service.Issue(t, "install-67890", from(2+n)), "the installation has all four: %d", n)
+		assertGranted(t, service.Issue(t, "install-67890", from(2+n)),
+			"the installation has all four: %d", n)
 	}
-	assert.EqualValues(t, 11, service.Metric(t, `offload_limiter_subjects{storage="memory"}`), "five addresses, six installations")
+	assert.EqualValues(t, 11, service.Metric(t, `offload_limiter_subjects{storage="memory"}`),
+		"five addresses, six installations")
 
 	service.Clock.Advance(60 * time.Second)
-	assert.Zero(t, service.Metric(t, `offload_limiter_subjects{storage="memory"}`), "and none once the window is empty")
+	assert.Zero(t, service.Metric(t, `offload_limiter_subjects{storage="memory"}`),
+		"and none once the window is empty")
 }
 
 // Whoever is not let in for another reason has asked for nothing.
@@ -203,7 +218,8 @@ func TestPhase3OtherRefusalsTakeNothing(t *testing.T) {
 	for _, answer := range []harness.Response{
 		service.Send(t, "GET", harness.IssuePath, "", from(1)),
 		service.Send(t, "POST", harness.IssuePath+"/", harness.IssueBody("install-12345"), from(1)),
-		service.Send(t, "POST", harness.IssuePath, harness.IssueBody("install-12345"), from(1), harness.Header{"Content-Type", "text/plain"}),
+		service.Send(t, "POST", harness.IssuePath, harness.IssueBody("install-12345"), from(1),
+			harness.Header{"Content-Type", "text/plain"}),
 		service.Send(t, "POST", harness.IssuePath, harness.IssueBody("short"), from(1)),
 		service.Send(t, "POST", harness.IssuePath, strings.Repeat(" ", 20_000), from(1)),
 	} {
@@ -230,7 +246,8 @@ func TestPhase3AStepOfTheWallClockChangesNothing(t *testing.T) {
 
 func TestPhase3ObserveRefusesNobody(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}))
+	service := harness.Serve(t,
+		behindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}))
 	for range 4 {
 		answer := service.Issue(t, "install-12345", from(1))
 		assertGranted(t, answer)
@@ -238,8 +255,10 @@ func TestPhase3ObserveRefusesNobody(t *testing.T) {
 		assert.NotEmpty(t, answer.Header.Get("RateLimit-Policy"))
 	}
 	for range 3 {
-		answer := service.Issue(t, "install-12345", from(1), harness.Header{"X-Request-ID", "observed"})
-		assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(answer.Session(t).Token)).Status, "a session as good as any")
+		answer := service.Issue(t, "install-12345", from(1),
+			harness.Header{"X-Request-ID", "observed"})
+		assert.Equal(t, http.StatusOK, service.Current(t,
+			harness.Bearer(answer.Session(t).Token)).Status, "a session as good as any")
 		for _, name := range []string{"RateLimit", "RateLimit-Policy", "Retry-After"} {
 			assert.Empty(t, answer.Header.Values(name), name)
 		}
@@ -249,8 +268,10 @@ func TestPhase3ObserveRefusesNobody(t *testing.T) {
 	assert.Equal(t, "install_id", line.String("dimension"))
 	assert.Equal(t, "observed", line.String("request_id"))
 	assert.Equal(t, 60, line.Int("retry_after_seconds"))
-	assert.EqualValues(t, 3, service.Metric(t, `offload_session_throttled_total{dimension="install_id",mode="observe"}`))
-	assert.Zero(t, service.Metric(t, `offload_session_throttled_total{dimension="install_id",mode="enforce"}`))
+	assert.EqualValues(t, 3, service.Metric(t,
+		`offload_session_throttled_total{dimension="install_id",mode="observe"}`))
+	assert.Zero(t, service.Metric(t,
+		`offload_session_throttled_total{dimension="install_id",mode="enforce"}`))
 	assert.EqualValues(t, 7, service.Metric(t, `offload_sessions_issued_total{kind="new"}`))
 
 	// What would have been refused took nothing.
@@ -259,7 +280,8 @@ func TestPhase3ObserveRefusesNobody(t *testing.T) {
 	// An outage refuses nobody in this mode either; the want of a key still does.
 	unserved := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}, out())
 	assertGranted(t, unserved.Issue(t, "install-12345"))
-	keyless := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}, pendingUntil(t, harness.Noon.Add(time.Hour)))
+	keyless := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"},
+		pendingUntil(t, harness.Noon.Add(time.Hour)))
 	assert.Equal(t, "service_unavailable", keyless.Issue(t, "install-12345").Code())
 }
 
@@ -267,10 +289,12 @@ func TestPhase3ObserveRefusesNobody(t *testing.T) {
 func TestPhase3OtherLimits(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(harness.Env{
-		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "3", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1", "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "3", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400",
 	}))
 	answer := service.Issue(t, "install-12345", from(1))
-	assert.Equal(t, `"ip";q=3;w=86400, "install_id";q=1;w=86400`, answer.Header.Get("RateLimit-Policy"))
+	assert.Equal(t, `"ip";q=3;w=86400, "install_id";q=1;w=86400`,
+		answer.Header.Get("RateLimit-Policy"))
 	assertThrottled(t, service.Issue(t, "install-12345", from(2)), "86400")
 	service.Clock.Advance(24*time.Hour - time.Nanosecond)
 	assertThrottled(t, service.Issue(t, "install-12345", from(2)), "1")

@@ -28,7 +28,8 @@ func soundClaims() []claim {
 	noon := harness.Noon.Unix()
 	return []claim{
 		{"v", "2"}, {"kid", `"v2-default"`}, {"iat", fmt.Sprint(noon)}, {"nbf", fmt.Sprint(noon)},
-		{"iss", `"offload-backend"`}, {"aud", `"offload-ios"`}, {"install_id", `"install-12345"`}, {"exp", fmt.Sprint(noon + 120)},
+		{"iss", `"offload-backend"`}, {"aud", `"offload-ios"`}, {"install_id", `"install-12345"`},
+		{"exp", fmt.Sprint(noon + 120)},
 	}
 }
 
@@ -65,7 +66,8 @@ func sign(payload, secret string) string {
 }
 
 // judge asks a service about a token, and tells the code of its answer, empty where it stands, and the reason that the log has.
-func judge(t *testing.T, service *harness.InProcess, requestID, token string) (code, reason string) {
+func judge(t *testing.T, service *harness.InProcess, requestID, token string) (code,
+	reason string) {
 	t.Helper()
 	answer := service.Current(t, harness.Bearer(token), harness.Header{"X-Request-ID", requestID})
 	if answer.Status == http.StatusOK {
@@ -79,7 +81,8 @@ func judge(t *testing.T, service *harness.InProcess, requestID, token string) (c
 
 func tokenService(t *testing.T, more harness.Env, now time.Time) *harness.InProcess {
 	t.Helper()
-	return harness.ServeAt(t, now, with(harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_LOG_LEVEL": "debug"}, more))
+	return harness.ServeAt(t, now, with(harness.Env{"OFFLOAD_SESSION_SECRET": strong,
+		"OFFLOAD_LOG_LEVEL": "debug"}, more))
 }
 
 func TestPhase4EachClaim(t *testing.T) {
@@ -104,13 +107,16 @@ func TestPhase4EachClaim(t *testing.T) {
 			number = fmt.Sprint(harness.Noon.Unix())
 		}
 		for what, value := range map[string]string{
-			"text": `"` + number + `"`, "true": "true", "false": "false", "null": "null", "list": "[" + number + "]", "object": `{"a":1}`,
-			"fraction": number + ".0", "half": number + ".5", "exponent": number + "e0", "minus": "-" + number, "minus nought": "-0", "empty text": `""`,
+			"text": `"` + number + `"`, "true": "true", "false": "false", "null": "null",
+			"list": "[" + number + "]", "object": `{"a":1}`,
+			"fraction": number + ".0", "half": number + ".5", "exponent": number + "e0",
+			"minus": "-" + number, "minus nought": "-0", "empty text": `""`,
 		} {
 			table = append(table, wrong{what, name, value, "claim_type"})
 		}
 		for what, value := range map[string]string{
-			"leading nought": "0" + number, "plus": "+" + number, "hex": "0x2", "not a number": "NaN", "infinite": "Infinity",
+			"leading nought": "0" + number, "plus": "+" + number, "hex": "0x2",
+			"not a number": "NaN", "infinite": "Infinity",
 		} {
 			table = append(table, wrong{what, name, value, "json"})
 		}
@@ -122,7 +128,8 @@ func TestPhase4EachClaim(t *testing.T) {
 	}
 	for _, name := range []string{"kid", "iss", "aud", "install_id"} {
 		for what, value := range map[string]string{
-			"number": "2", "true": "true", "null": "null", "list": `["offload-ios"]`, "object": `{"a":"b"}`,
+			"number": "2", "true": "true", "null": "null", "list": `["offload-ios"]`,
+			"object": `{"a":"b"}`,
 		} {
 			reason := "claim_type"
 			if name == "kid" {
@@ -166,7 +173,8 @@ func TestPhase4EachClaim(t *testing.T) {
 	}...)
 	for n, wrong := range table {
 		t.Run(wrong.name+" "+wrong.what, func(t *testing.T) {
-			code, reason := judge(t, service, fmt.Sprintf("wrong-%d", n), signed(changed(wrong.name, wrong.value), strong))
+			code, reason := judge(t, service, fmt.Sprintf("wrong-%d", n),
+				signed(changed(wrong.name, wrong.value), strong))
 			assert.Equal(t, "invalid_token", code)
 			assert.Equal(t, wrong.reason, reason)
 		})
@@ -178,8 +186,9 @@ func TestPhase4WhatTheContractLetsPass(t *testing.T) {
 	service := tokenService(t, nil, harness.Noon)
 	noon := harness.Noon.Unix()
 	for name, claims := range map[string][]claim{
-		"another order":        append(soundClaims()[4:], soundClaims()[:4]...),
-		"claims of others":     append(soundClaims(), claim{"user_id", `"u"`}, claim{"jti", "[1]"}, claim{"V", "1"}, claim{"EXP", "1"}),
+		"another order": append(soundClaims()[4:], soundClaims()[:4]...),
+		"claims of others": append(soundClaims(), claim{"user_id", `"u"`}, claim{"jti", "[1]"},
+			claim{"V", "1"}, claim{"EXP", "1"}),
 		"issued long before":   changed("iat", fmt.Sprint(noon-1000)),
 		"issued at nought":     changed("iat", "0"),
 		"nbf within the skew":  changed("nbf", fmt.Sprint(noon+2)),
@@ -190,7 +199,9 @@ func TestPhase4WhatTheContractLetsPass(t *testing.T) {
 		code, reason := judge(t, service, "passes", signed(claims, strong))
 		assert.Empty(t, code, "%s: %s", name, reason)
 	}
-	code, reason := judge(t, service, "passes", sign(" "+strings.ReplaceAll(payloadOf(signed(soundClaims(), strong)), ",", " ,\n\t")+"\r\n", strong))
+	code, reason := judge(t, service, "passes",
+		sign(" "+strings.ReplaceAll(payloadOf(signed(soundClaims(), strong)), ",", " ,\n\t")+"\r\n",
+			strong))
 	assert.Empty(t, code, "white space of JSON: %s", reason)
 }
 
@@ -209,23 +220,31 @@ func TestPhase4WholePayloads(t *testing.T) {
 	service := tokenService(t, nil, harness.Noon)
 	sound := payloadOf(signed(soundClaims(), strong))
 	for n, wrong := range []struct{ what, token, reason string }{
-		{"version 1, as it was", sign(`{"install_id":"install-12345","exp":1771243320}`, strong), "unknown_key"},
-		{"version 1 with a kid", sign(`{"v":1,"kid":"v2-default","install_id":"install-12345","exp":1771243320}`, strong), "claim_missing"},
+		{"version 1, as it was", sign(`{"install_id":"install-12345","exp":1771243320}`, strong),
+			"unknown_key"},
+		{"version 1 with a kid",
+			sign(`{"v":1,"kid":"v2-default","install_id":"install-12345","exp":1771243320}`,
+				strong), "claim_missing"},
 		{"a claim twice", sign(strings.Replace(sound, `"v":2`, `"v":2,"v":2`, 1), strong), "json"},
-		{"a claim twice, deep down", sign(strings.Replace(sound, `"v":2`, `"v":2,"x":{"a":1,"a":1}`, 1), strong), "json"},
-		{"a claim twice, once in escapes", sign(strings.Replace(sound, `"v":2`, `"v":2,"\u0076":2`, 1), strong), "json"},
+		{"a claim twice, deep down", sign(strings.Replace(sound, `"v":2`, `"v":2,"x":{"a":1,"a":1}`,
+			1), strong), "json"},
+		{"a claim twice, once in escapes", sign(strings.Replace(sound, `"v":2`, `"v":2,"\u0076":2`,
+			1), strong), "json"},
 		{"something after it", sign(sound+"{}", strong), "json"},
 		{"a comma too many", sign(strings.Replace(sound, "}", ",}", 1), strong), "json"},
 		{"a comment", sign(strings.Replace(sound, "}", "/**/}", 1), strong), "json"},
 		{"a byte order mark", sign("\ufeff"+sound, strong), "json"},
-		{"bad UTF-8", sign(strings.Replace(sound, "install-12345", "install-\xff12345", 1), strong), "json"},
-		{"65 levels deep", sign(strings.Replace(sound, "}", `,"x":`+strings.Repeat("[", 64)+strings.Repeat("]", 64)+"}", 1), strong), "json"},
+		{"bad UTF-8", sign(strings.Replace(sound, "install-12345", "install-\xff12345", 1), strong),
+			"json"},
+		{"65 levels deep", sign(strings.Replace(sound, "}",
+			`,"x":`+strings.Repeat("[", 64)+strings.Repeat("]", 64)+"}", 1), strong), "json"},
 		{"a list of it", sign("["+sound+"]", strong), "json"},
 		{"text of it", sign(`"x"`, strong), "json"},
 		{"nothing but an object", sign("{}", strong), "unknown_key"},
 		{"signed with another secret", sign(sound, stronger), "signature"},
 		{"signed with nothing", sign(sound, ""), "signature"},
-		{"signed over what is decoded", strings.Split(sign(sound, strong), ".")[0] + "." + macOf(sound), "signature"},
+		{"signed over what is decoded", strings.Split(sign(sound, strong), ".")[0] + "." +
+			macOf(sound), "signature"},
 	} {
 		code, reason := judge(t, service, fmt.Sprintf("payload-%d", n), wrong.token)
 		assert.Equal(t, "invalid_token", code, wrong.what)
@@ -243,15 +262,19 @@ func macOf(payload string) string {
 // The service's own tokens live by the clock: not before they begin, allowing for other clocks, and not at the second at which they end.
 func TestPhase4TheClockMovedByHand(t *testing.T) {
 	t.Parallel()
-	service := tokenService(t, harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "120"}, harness.Noon.Add(999_999_999))
+	service := tokenService(t, harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "120"},
+		harness.Noon.Add(999_999_999))
 	session := service.Issue(t, "install-12345").Session(t)
-	assert.Equal(t, "2026-02-16T12:02:00Z", session.ExpiresAt, "instants are whole seconds, rounded down")
+	assert.Equal(t, "2026-02-16T12:02:00Z", session.ExpiresAt,
+		"instants are whole seconds, rounded down")
 	assert.Equal(t, 120, session.ExpiresIn)
 	var current map[string]string
 	service.Current(t, harness.Bearer(session.Token)).Decode(t, &current)
 	assert.Equal(t, map[string]string{
-		"install_id": "install-12345", "key_id": "v2-default", "issuer": "offload-backend", "audience": "offload-ios",
-		"issued_at": "2026-02-16T12:00:00Z", "not_before": "2026-02-16T12:00:00Z", "expires_at": "2026-02-16T12:02:00Z",
+		"install_id": "install-12345", "key_id": "v2-default", "issuer": "offload-backend",
+		"audience":  "offload-ios",
+		"issued_at": "2026-02-16T12:00:00Z", "not_before": "2026-02-16T12:00:00Z",
+		"expires_at": "2026-02-16T12:02:00Z",
 	}, current)
 	for _, at := range []struct {
 		wall time.Time
@@ -272,7 +295,8 @@ func TestPhase4TheClockMovedByHand(t *testing.T) {
 	}
 	// Whatever else is wrong comes before the end: only a token that is sound in every other way is ever called expired.
 	service.Clock.Step(harness.Noon.Add(time.Hour).Sub(service.Clock.Now()))
-	for name, claims := range map[string][]claim{"issuer": changed("iss", `"x"`), "version": changed("v", "1"), "id": changed("install_id", `"x"`)} {
+	for name, claims := range map[string][]claim{"issuer": changed("iss", `"x"`),
+		"version": changed("v", "1"), "id": changed("install_id", `"x"`)} {
 		code, _ := judge(t, service, "ended-"+name, signed(claims, strong))
 		assert.Equal(t, "invalid_token", code, name)
 	}
@@ -286,13 +310,18 @@ func TestPhase4KeysIssuersAndAudiences(t *testing.T) {
 	keys := func(active string) harness.Env {
 		text, err := json.Marshal(map[string]string{"old": strong, "new": stronger})
 		require.NoError(t, err)
-		return harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": string(text), "OFFLOAD_SESSION_TOKEN_ACTIVE_KID": active}
+		return harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": string(text),
+			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": active}
 	}
 	old, rotated := harness.Serve(t, keys("old")), harness.Serve(t, keys("new"))
-	plain := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "old"})
-	renamed := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "new"})
-	issuer := harness.Serve(t, with(keys("old"), harness.Env{"OFFLOAD_SESSION_TOKEN_ISSUER": "another"}))
-	audience := harness.Serve(t, with(keys("old"), harness.Env{"OFFLOAD_SESSION_TOKEN_AUDIENCE": " offload-android "}))
+	plain := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_SECRET": strong,
+		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "old"})
+	renamed := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_SECRET": strong,
+		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "new"})
+	issuer := harness.Serve(t, with(keys("old"),
+		harness.Env{"OFFLOAD_SESSION_TOKEN_ISSUER": "another"}))
+	audience := harness.Serve(t, with(keys("old"),
+		harness.Env{"OFFLOAD_SESSION_TOKEN_AUDIENCE": " offload-android "}))
 	for name, seen := range map[string]struct {
 		issuer, verifier *harness.InProcess
 		code             string

@@ -54,12 +54,15 @@ func TestPhase4Vectors(t *testing.T) {
 				return // what is issued now ends in a year that RFC 3339 cannot write
 			}
 			// The service's own signer is the group's: what it issues is in the profile of that key.
-			assert.EqualValues(t, group.ActiveKid, stampIn(t, service.Token(t, "install-12345")).Kid)
+			assert.EqualValues(t, group.ActiveKid,
+				stampIn(t, service.Token(t, "install-12345")).Kid)
 		})
 	}
 	assert.Equal(t, map[string]int{
-		"": 539, "compact, odd text": 16, "compact, clock skew 0": 15, "compact, clock skew 2": 15, "compact, clock skew 60": 15,
-		"compact, last second of 9999": 4, "compact, keys of a keyset": 30, "JWS": 322, "JWS, clock skew 60": 15,
+		"": 539, "compact, odd text": 16, "compact, clock skew 0": 15, "compact, clock skew 2": 15,
+		"compact, clock skew 60":       15,
+		"compact, last second of 9999": 4, "compact, keys of a keyset": 30, "JWS": 322,
+		"JWS, clock skew 60": 15,
 	}, ran)
 }
 
@@ -71,7 +74,8 @@ func keysOf(t *testing.T, group vectors.Group) harness.Env {
 	}
 	keys, err := json.Marshal(group.Keys)
 	require.NoError(t, err)
-	return harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": string(keys), "OFFLOAD_SESSION_TOKEN_ACTIVE_KID": group.ActiveKid}
+	return harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": string(keys),
+		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": group.ActiveKid}
 }
 
 // carried tells whether a header can carry a token as it is: its field may hold no control character, and white space at its ends is

@@ -19,35 +19,45 @@ import (
 // elsewhere is such a service, as a client sees it. It reads the keys of a service, and has that one's clock.
 func elsewhere(t *testing.T, service harness.Service, now func() time.Time) *harness.Client {
 	t.Helper()
-	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: "http://" + service.Public + jwksPath})
+	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: "http://" + service.Public +
+		jwksPath})
 	require.NoError(t, err)
 	t.Cleanup(jwks.Close)
 	require.NoError(t, jwks.Start(t.Context()))
 	verifier, err := sessionauth.New(sessionauth.Config{
-		Issuer: "offload-backend", Audience: "offload-ios", ClockSkew: 2 * time.Second, Keys: jwks, Now: now,
+		Issuer: "offload-backend", Audience: "offload-ios", ClockSkew: 2 * time.Second, Keys: jwks,
+		Now: now,
 	})
 	require.NoError(t, err)
-	server := httptest.NewServer(verifier.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		claims, _ := sessionauth.FromContext(r.Context())
-		w.Header().Set("X-Session-Install-Id", claims.InstallID.Text())
-		w.Header().Set("X-Session-Key-Id", string(claims.KeyID))
-	})))
+	server := httptest.NewServer(verifier.Middleware(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			claims, _ := sessionauth.FromContext(r.Context())
+			w.Header().Set("X-Session-Install-Id", claims.InstallID.Text())
+			w.Header().Set("X-Session-Key-Id", string(claims.KeyID))
+		})))
 	t.Cleanup(server.Close)
 	return service.At(t, server.Listener.Addr().String())
 }
 
 func TestRefusalsElsewhereAreTheSame(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, newKeyset(t, pair("pair", 7, harness.Noon)).env(harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "120"}))
+	service := harness.Serve(t, newKeyset(t, pair("pair", 7,
+		harness.Noon)).env(harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "120"}))
 	other := elsewhere(t, service.Service, service.Clock.Now)
 	expired := service.Token(t, "install-12345")
 	service.Clock.Advance(120 * time.Second)
 	valid := service.Token(t, "install-12345")
 	for name, authorization := range map[string][]string{
-		"valid": {"Bearer " + valid}, "lower case, more spaces": {"bearer   " + valid}, "no header": nil, "empty": {""}, "Bearer alone": {"Bearer"},
-		"another scheme": {"Basic dXNlcjpwYXNz"}, "two headers": {"Bearer " + valid, "Bearer " + valid}, "two words": {"Bearer " + valid + " x"},
-		"expired": {"Bearer " + expired}, "no token": {"Bearer x"}, "no signature": {"Bearer " + valid[:len(valid)-86]}, "cut off": {"Bearer " + valid[:len(valid)-1]},
-		"an unknown key": {"Bearer eyJraWQiOiJ4In0.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}, "a tab": {"Bearer\t" + valid},
+		"valid": {"Bearer " + valid}, "lower case, more spaces": {"bearer   " + valid},
+		"no header": nil, "empty": {""}, "Bearer alone": {"Bearer"},
+		"another scheme": {"Basic dXNlcjpwYXNz"},
+		"two headers":    {"Bearer " + valid, "Bearer " + valid},
+		"two words":      {"Bearer " + valid + " x"},
+		"expired":        {"Bearer " + expired}, "no token": {"Bearer x"},
+		"no signature":   {"Bearer " + valid[:len(valid)-86]},
+		"cut off":        {"Bearer " + valid[:len(valid)-1]},
+		"an unknown key": {"Bearer eyJraWQiOiJ4In0.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
+		"a tab":          {"Bearer\t" + valid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			headers := []harness.Header{{"X-Request-ID", "golden"}}
@@ -61,7 +71,8 @@ func TestRefusalsElsewhereAreTheSame(t *testing.T) {
 			for _, header := range []http.Header{want.Header, got.Header} {
 				header.Del("Date")
 				if want.Status == http.StatusOK {
-					for _, name := range []string{"X-Session-Expires-At", "X-Request-Id", "Cache-Control"} {
+					for _, name := range []string{"X-Session-Expires-At", "X-Request-Id",
+						"Cache-Control"} {
 						header.Del(name) // the other service's answers are its own
 					}
 				}
@@ -88,11 +99,15 @@ func TestRotationIsFollowedElsewhere(t *testing.T) {
 		next = service.Token(t, numbered(n))
 	}
 	answer := other.Current(t, harness.Bearer(next))
-	assert.Equal(t, http.StatusOK, answer.Status, "at the first session of the new key, with no restart: %s", answer.Body)
+	assert.Equal(t, http.StatusOK, answer.Status,
+		"at the first session of the new key, with no restart: %s", answer.Body)
 	assert.Equal(t, "new", answer.Header.Get("X-Session-Key-Id"))
-	assert.Equal(t, http.StatusOK, other.Current(t, harness.Bearer(first)).Status, "sessions of the old key go on")
+	assert.Equal(t, http.StatusOK, other.Current(t, harness.Bearer(first)).Status,
+		"sessions of the old key go on")
 
 	service.Stop(t)
-	assert.Equal(t, http.StatusOK, other.Current(t, harness.Bearer(next)).Status, "the issuer is not needed")
-	assert.Equal(t, "invalid_token", other.Current(t, harness.Bearer(next[:len(next)-4]+"AAAA")).Code())
+	assert.Equal(t, http.StatusOK, other.Current(t, harness.Bearer(next)).Status,
+		"the issuer is not needed")
+	assert.Equal(t, "invalid_token", other.Current(t,
+		harness.Bearer(next[:len(next)-4]+"AAAA")).Code())
 }

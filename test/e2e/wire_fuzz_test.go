@@ -41,24 +41,33 @@ func (s *seen) take() []*http.Request {
 func FuzzWire(f *testing.F) {
 	sound := harness.IssueBody("install-12345")
 	for _, seed := range []string{
-		getWith(""), getWith("") + post(sound), issueWith("Transfer-Encoding: chunked\r\n", inChunk(sound)) + smuggled,
+		getWith(""), getWith("") + post(sound),
+		issueWith("Transfer-Encoding: chunked\r\n", inChunk(sound)) + smuggled,
 		issueWith("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"+smuggled),
-		"POST " + harness.IssuePath + " HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" + smuggled,
-		"CONNECT /v1/sessions/verify HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled, "HEAD /v1/health HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled,
-		request("GET", "/v1/health", smuggled), issueWith("Expect: 100-continue\r\nContent-Length: 2\r\n", "{}"), getWith("Expect: x\r\n"),
-		"GET /v1/health HTTP/1.1\nHost: x\n\n", getWith("X: a\r\n b\r\n"), post(sound) + "\r\n" + getWith(""),
-		issueWith("Transfer-Encoding: chunked\r\nTrailer: X\r\n", "1;x=y\r\n{\r\n0\r\nX: y\r\n\r\n"), getWith("Connection: close\r\n") + getWith(""),
+		"POST " + harness.IssuePath +
+			" HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" + smuggled,
+		"CONNECT /v1/sessions/verify HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled,
+		"HEAD /v1/health HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled,
+		request("GET", "/v1/health", smuggled),
+		issueWith("Expect: 100-continue\r\nContent-Length: 2\r\n", "{}"), getWith("Expect: x\r\n"),
+		"GET /v1/health HTTP/1.1\nHost: x\n\n", getWith("X: a\r\n b\r\n"),
+		post(sound) + "\r\n" + getWith(""),
+		issueWith("Transfer-Encoding: chunked\r\nTrailer: X\r\n",
+			"1;x=y\r\n{\r\n0\r\nX: y\r\n\r\n"), getWith("Connection: close\r\n") + getWith(""),
 	} {
 		f.Add([]byte(seed))
 	}
 	whole, log := wholeHandler(f), harness.NewLog()
 	asked := &seen{}
-	server, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.mu.Lock()
-		asked.requests = append(asked.requests, r)
-		asked.mu.Unlock()
-		whole.ServeHTTP(w, r)
-	}), server.Limits{Read: time.Second, Idle: time.Second, Connections: 100}, server.Handshake{}, slog.New(slog.NewJSONHandler(log, nil)))
+	server, err := server.Listen(context.Background(), "127.0.0.1:0",
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked.mu.Lock()
+			asked.requests = append(asked.requests, r)
+			asked.mu.Unlock()
+			whole.ServeHTTP(w, r)
+		}), server.Limits{Read: time.Second, Idle: time.Second, Connections: 100},
+		server.Handshake{},
+		slog.New(slog.NewJSONHandler(log, nil)))
 	require.NoError(f, err)
 	f.Cleanup(func() { server.Shutdown(context.Background()) })
 
@@ -69,10 +78,13 @@ func FuzzWire(f *testing.F) {
 		heard := converse(t, server.Address(), sent)
 		requests := asked.take()
 		assert.Empty(t, log.Lines(), "net/http complained, or something panicked")
-		assert.LessOrEqual(t, len(requests), strings.Count(string(sent), " HTTP/"), "more was asked than was sent")
+		assert.LessOrEqual(t, len(requests), strings.Count(string(sent), " HTTP/"),
+			"more was asked than was sent")
 		for n, r := range requests {
-			if len(r.TransferEncoding) > 0 || r.ProtoMajor == 1 && r.ProtoMinor == 0 || r.Method == http.MethodConnect || r.Close {
-				assert.Equal(t, len(requests)-1, n, "something was asked behind %s %s", r.Method, r.Proto)
+			if len(r.TransferEncoding) > 0 || r.ProtoMajor == 1 && r.ProtoMinor == 0 ||
+				r.Method == http.MethodConnect || r.Close {
+				assert.Equal(t, len(requests)-1, n, "something was asked behind %s %s", r.Method,
+					r.Proto)
 			}
 		}
 		ours, closed := 0, false

@@ -61,7 +61,9 @@ func (f flood) arrive(t *testing.T, service *harness.Process) (words []string) {
 
 // wanted tells whether what is wanted has come.
 func (f flood) wanted(words []string) bool {
-	return f.want == "" || slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, f.want) })
+	return f.want == "" || slices.ContainsFunc(words, func(word string) bool {
+		return strings.HasPrefix(word, f.want)
+	})
 }
 
 func TestWireHTTP2Floods(t *testing.T) {
@@ -78,34 +80,58 @@ func TestWireHTTP2Floods(t *testing.T) {
 	service := impatient(t, nil)
 	before := service.Metric(t, "process_resident_memory_bytes")
 	for _, flood := range []flood{
-		{name: "CVE-2023-44487: streams opened and reset at once", sent: each(20_000, func(stream uint32) string {
-			return frame(frameHeaders, endHeaders|endStream, stream, get) + frame(frameReset, 0, stream, number(8))
-		})},
-		{name: "streams opened and reset, with bodies that are waited for", sent: each(20_000, func(stream uint32) string {
-			return frame(frameHeaders, endHeaders, stream, post) + frame(frameReset, 0, stream, number(8))
-		})},
-		{name: "CVE-2025-8671: streams that the service has to reset", sent: each(20_000, func(stream uint32) string {
-			return frame(frameHeaders, endHeaders, stream, post) + frame(frameWindow, 0, stream, number(0))
-		})},
-		{name: "more streams than may be", want: "reset 7", sent: each(2000, func(stream uint32) string {
-			return frame(frameHeaders, endHeaders, stream, post)
-		})},
-		{name: "CVE-2023-45288: CONTINUATION without end", want: "closed", sent: frame(frameHeaders, 0, 1, get) +
-			strings.Repeat(frame(frameContinuation, 0, 1, strings.Repeat(field("x", strings.Repeat("a", 100)), 100)), 2000)},
-		{name: "empty CONTINUATION without end", sent: frame(frameHeaders, 0, 1, get) + strings.Repeat(frame(frameContinuation, 0, 1, ""), 100_000)},
-		{name: "HPACK that grows a thousandfold", want: "431", sent: frame(frameHeaders, endHeaders|endStream, 1, get+large+strings.Repeat("\xbe", 10_000))},
-		{name: "HPACK that grows, on a thousand streams", want: "431", sent: frame(frameHeaders, endHeaders|endStream, 1, get+large+strings.Repeat("\xbe", 10_000)) +
-			each(1000, func(stream uint32) string {
-				return frame(frameHeaders, endHeaders|endStream, stream+2, get+strings.Repeat("\xbe", 10_000))
+		{name: "CVE-2023-44487: streams opened and reset at once",
+			sent: each(20_000, func(stream uint32) string {
+				return frame(frameHeaders, endHeaders|endStream, stream, get) +
+					frame(frameReset, 0, stream, number(8))
 			})},
-		{name: "CVE-2019-9512: pings, and nobody reads what comes", unread: true, sent: strings.Repeat(frame(framePing, 0, 0, "12345678"), 300_000)},
+		{name: "streams opened and reset, with bodies that are waited for",
+			sent: each(20_000, func(stream uint32) string {
+				return frame(frameHeaders, endHeaders, stream, post) +
+					frame(frameReset, 0, stream, number(8))
+			})},
+		{name: "CVE-2025-8671: streams that the service has to reset",
+			sent: each(20_000, func(stream uint32) string {
+				return frame(frameHeaders, endHeaders, stream, post) +
+					frame(frameWindow, 0, stream, number(0))
+			})},
+		{name: "more streams than may be", want: "reset 7",
+			sent: each(2000, func(stream uint32) string {
+				return frame(frameHeaders, endHeaders, stream, post)
+			})},
+		{name: "CVE-2023-45288: CONTINUATION without end", want: "closed",
+			sent: frame(frameHeaders, 0, 1, get) +
+				strings.Repeat(frame(frameContinuation, 0, 1,
+					strings.Repeat(field("x", strings.Repeat("a", 100)), 100)), 2000)},
+		{name: "empty CONTINUATION without end",
+			sent: frame(frameHeaders, 0, 1, get) +
+				strings.Repeat(frame(frameContinuation, 0, 1, ""), 100_000)},
+		{name: "HPACK that grows a thousandfold", want: "431",
+			sent: frame(frameHeaders, endHeaders|endStream, 1,
+				get+large+strings.Repeat("\xbe", 10_000))},
+		{name: "HPACK that grows, on a thousand streams", want: "431",
+			sent: frame(frameHeaders, endHeaders|endStream, 1,
+				get+large+strings.Repeat("\xbe", 10_000)) +
+				each(1000, func(stream uint32) string {
+					return frame(frameHeaders, endHeaders|endStream, stream+2,
+						get+strings.Repeat("\xbe", 10_000))
+				})},
+		{name: "CVE-2019-9512: pings, and nobody reads what comes", unread: true,
+			sent: strings.Repeat(frame(framePing, 0, 0, "12345678"), 300_000)},
 		{name: "pings", sent: strings.Repeat(frame(framePing, 0, 0, "12345678"), 50_000)},
-		{name: "CVE-2019-9515: settings, and nobody reads what comes", unread: true, sent: strings.Repeat(frame(frameSettings, 0, 0, ""), 100_000)},
-		{name: "settings that change the windows", sent: strings.Repeat(frame(frameSettings, 0, 0, "\x00\x04\x00\x00\x00\x01"+"\x00\x04\x7f\xff\xff\xff"), 50_000)},
-		{name: "CVE-2019-9518: empty DATA", sent: frame(frameHeaders, endHeaders, 1, post) + strings.Repeat(frame(frameData, 0, 1, ""), 100_000)},
-		{name: "CVE-2019-9513: priorities", sent: strings.Repeat(frame(2, 0, 1, number(3)+"\x10"), 100_000)},
-		{name: "windows byte by byte", sent: strings.Repeat(frame(frameWindow, 0, 0, number(1)), 100_000)},
-		{name: "frames of no known kind", sent: strings.Repeat(frame(0xfa, 0, 0, strings.Repeat("x", 1000)), 10_000)},
+		{name: "CVE-2019-9515: settings, and nobody reads what comes", unread: true,
+			sent: strings.Repeat(frame(frameSettings, 0, 0, ""), 100_000)},
+		{name: "settings that change the windows",
+			sent: strings.Repeat(frame(frameSettings, 0, 0,
+				"\x00\x04\x00\x00\x00\x01"+"\x00\x04\x7f\xff\xff\xff"), 50_000)},
+		{name: "CVE-2019-9518: empty DATA", sent: frame(frameHeaders, endHeaders, 1, post) +
+			strings.Repeat(frame(frameData, 0, 1, ""), 100_000)},
+		{name: "CVE-2019-9513: priorities", sent: strings.Repeat(frame(2, 0, 1, number(3)+"\x10"),
+			100_000)},
+		{name: "windows byte by byte", sent: strings.Repeat(frame(frameWindow, 0, 0, number(1)),
+			100_000)},
+		{name: "frames of no known kind", sent: strings.Repeat(frame(0xfa, 0, 0,
+			strings.Repeat("x", 1000)), 10_000)},
 	} {
 		t.Run(flood.name, func(t *testing.T) {
 			over := make(chan struct{})
@@ -135,7 +161,8 @@ func TestWireHTTP2Floods(t *testing.T) {
 			grown := (service.Metric(t, "process_resident_memory_bytes") - before) / (1 << 20)
 			assert.Less(t, grown, 64.0, "MiB more than before")
 			require.NotEmpty(t, waits)
-			t.Logf("%v: %v; %d others, the slowest %v; %+.0f MiB", took.Round(time.Millisecond), tail(words), len(waits), slices.Max(waits).Round(time.Millisecond), grown)
+			t.Logf("%v: %v; %d others, the slowest %v; %+.0f MiB", took.Round(time.Millisecond),
+				tail(words), len(waits), slices.Max(waits).Round(time.Millisecond), grown)
 		})
 	}
 }

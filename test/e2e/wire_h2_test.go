@@ -20,14 +20,16 @@ const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 // Frames (RFC 9113 §6) and their flags.
 const (
-	frameData, frameHeaders, frameReset, frameSettings, framePush, framePing, frameGoAway, frameWindow, frameContinuation = 0, 1, 3, 4, 5, 6, 7, 8, 9
+	frameData, frameHeaders, frameReset, frameSettings, framePush, framePing, frameGoAway,
+	frameWindow, frameContinuation = 0, 1, 3, 4, 5, 6, 7, 8, 9
 
 	endStream, endHeaders, ack, padded, priority = 1, 4, 1, 8, 0x20
 )
 
 // frame is one frame as it is sent.
 func frame(kind, flags byte, stream uint32, payload string) string {
-	head := []byte{byte(len(payload) >> 16), byte(len(payload) >> 8), byte(len(payload)), kind, flags}
+	head := []byte{byte(len(payload) >> 16), byte(len(payload) >> 8), byte(len(payload)), kind,
+		flags}
 	return string(binary.BigEndian.AppendUint32(head, stream)) + payload
 }
 
@@ -65,11 +67,13 @@ func fields(pairs ...string) string {
 
 // h2Get and h2Post are requests' fields, with more behind them.
 func h2Get(more ...string) string {
-	return fields(append([]string{":method", "GET", ":scheme", "http", ":path", "/v1/health", ":authority", "x"}, more...)...)
+	return fields(append([]string{":method", "GET", ":scheme", "http", ":path", "/v1/health",
+		":authority", "x"}, more...)...)
 }
 
 func h2Post(more ...string) string {
-	return fields(append([]string{":method", "POST", ":scheme", "http", ":path", harness.IssuePath, ":authority", "x"}, more...)...)
+	return fields(append([]string{":method", "POST", ":scheme", "http", ":path", harness.IssuePath,
+		":authority", "x"}, more...)...)
 }
 
 // hearFrame reads the next frame.
@@ -98,10 +102,12 @@ func wordFor(kind byte, payload string) string {
 
 // statusOf is the status that begins a block: one of the table (RFC 7541 §A), or its digits in the code of §B.
 func statusOf(block string) string {
-	if known, found := map[byte]string{0x88: "200", 0x89: "204", 0x8c: "400", 0x8d: "404", 0x8e: "500"}[block[0]]; found {
+	if known, found := map[byte]string{0x88: "200", 0x89: "204", 0x8c: "400", 0x8d: "404",
+		0x8e: "500"}[block[0]]; found {
 		return known
 	}
-	for _, status := range []string{"100", "401", "405", "413", "415", "417", "422", "429", "431", "501", "503", "505"} {
+	for _, status := range []string{"100", "401", "405", "413", "415", "417", "422", "429", "431",
+		"501", "503", "505"} {
 		bits, length := uint32(0), 0
 		for _, digit := range []byte(status) {
 			code, width := uint32(digit-'0'), 5
@@ -117,7 +123,8 @@ func statusOf(block string) string {
 		if length > 16 {
 			coded = []byte{0x83, byte(bits >> 16), byte(bits >> 8), byte(bits)}
 		}
-		if rest := block[1:]; strings.HasPrefix(rest, string(coded)) || strings.HasPrefix(rest, literal(status)) {
+		if rest := block[1:]; strings.HasPrefix(rest, string(coded)) ||
+			strings.HasPrefix(rest, literal(status)) {
 			return status
 		}
 	}
@@ -134,8 +141,9 @@ func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 		status  int
 		media   string
 	}{
-		"a field of HTTP/1": {[]harness.Header{{"TE", "chunked"}}, 400, "text/plain; charset=utf-8"},
-		"an expectation":    {[]harness.Header{{"Expect", "foo"}}, 200, "application/json"},
+		"a field of HTTP/1": {[]harness.Header{{"TE", "chunked"}}, 400,
+			"text/plain; charset=utf-8"},
+		"an expectation": {[]harness.Header{{"Expect", "foo"}}, 200, "application/json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := client.Send(t, "GET", "/v1/health", "", c.headers...) // and is held against the description
@@ -148,7 +156,8 @@ func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 	t.Run("headers too long together", func(t *testing.T) { // which the client would not send, for it is told the bound
 		part := strings.Repeat("a", 5<<10)
 		conn := service.Dial(t)
-		conn.Say(t, hello+frame(frameHeaders, endStream, 1, h2Get("a", part, "b", part))+frame(frameContinuation, endHeaders, 1, fields("c", part, "d", part))+
+		conn.Say(t, hello+frame(frameHeaders, endStream, 1, h2Get("a", part, "b", part))+
+			frame(frameContinuation, endHeaders, 1, fields("c", part, "d", part))+
 			frame(frameHeaders, endHeaders|endStream, 3, h2Get()))
 		var words []string
 		var bodies string
@@ -180,16 +189,23 @@ func TestWireHTTP2(t *testing.T) {
 		{"sound", get(h2Get()), "200"},
 		{"a body", post(h2Post("content-length", length), sound), "200"},
 		{"a body of no announced length", post(h2Post(), sound), "200"},
-		{"padded", frame(frameHeaders, endHeaders|endStream|padded, 1, "\x04"+h2Get()+"\x00\x00\x00\x00"), "200"},
-		{"in two frames", frame(frameHeaders, endStream, 1, h2Get()[:5]) + frame(frameContinuation, endHeaders, 1, h2Get()[5:]), "200"},
+		{"padded", frame(frameHeaders, endHeaders|endStream|padded, 1,
+			"\x04"+h2Get()+"\x00\x00\x00\x00"), "200"},
+		{"in two frames", frame(frameHeaders, endStream, 1, h2Get()[:5]) +
+			frame(frameContinuation, endHeaders, 1, h2Get()[5:]), "200"},
 
 		// What would smuggle a request past a proxy that makes HTTP/1 of it.
-		{"§8.1.1 H2.CL: longer than its length", post(h2Post("content-length", "0"), smuggled), "reset 1"},
-		{"§8.1.1 H2.CL: shorter than its length", post(h2Post("content-length", "500"), sound), "422"},
-		{"odd: §8.1.1 two lengths, of which the first is true", post(h2Post("content-length", length, "content-length", "0"), sound), "200"},
-		{"§8.1.1 two lengths, of which the second is true", post(h2Post("content-length", "0", "content-length", length), sound), "reset 1"},
+		{"§8.1.1 H2.CL: longer than its length", post(h2Post("content-length", "0"), smuggled),
+			"reset 1"},
+		{"§8.1.1 H2.CL: shorter than its length", post(h2Post("content-length", "500"), sound),
+			"422"},
+		{"odd: §8.1.1 two lengths, of which the first is true",
+			post(h2Post("content-length", length, "content-length", "0"), sound), "200"},
+		{"§8.1.1 two lengths, of which the second is true",
+			post(h2Post("content-length", "0", "content-length", length), sound), "reset 1"},
 		{"§8.1.1 a length that is none", post(h2Post("content-length", "x"), sound), "reset 1"},
-		{"§8.2.2 H2.TE: transfer-encoding", post(h2Post("transfer-encoding", "chunked"), "0\r\n\r\n"+smuggled), "400"},
+		{"§8.2.2 H2.TE: transfer-encoding", post(h2Post("transfer-encoding", "chunked"),
+			"0\r\n\r\n"+smuggled), "400"},
 		{"§8.2.2 connection", get(h2Get("connection", "close")), "400"},
 		{"§8.2.2 upgrade", get(h2Get("upgrade", "h2c")), "400"},
 		{"§8.2.2 te of anything else", get(h2Get("te", "chunked")), "400"},
@@ -207,43 +223,66 @@ func TestWireHTTP2(t *testing.T) {
 		{"no path", get(fields(":method", "GET", ":scheme", "http")), "reset 1"},
 		{"no scheme", get(fields(":method", "GET", ":path", "/v1/health")), "reset 1"},
 		{"two paths", get(h2Get(":path", "/nowhere")), "reset 1"},
-		{"two methods", get(fields(":method", "GET", ":method", "POST", ":scheme", "http", ":path", "/v1/health")), "reset 1"},
+		{"two methods", get(fields(":method", "GET", ":method", "POST", ":scheme", "http", ":path",
+			"/v1/health")), "reset 1"},
 		{"one behind the others", get(h2Get("x", "y", ":authority", "y")), "reset 1"},
 		{"one that is an answer's", get(h2Get(":status", "200")), "reset 1"},
 		{"one that there is not", get(h2Get(":x", "y")), "reset 1"},
 		{"no path in it", get(fields(":method", "GET", ":scheme", "http", ":path", "")), "reset 1"},
-		{"a path without a slash", get(fields(":method", "GET", ":scheme", "http", ":path", "v1/health")), "reset 1"},
-		{"odd: a path with a blank", get(fields(":method", "GET", ":scheme", "http", ":path", "/v1/health HTTP/1.1")), "404"},
-		{"a path with CR and LF", get(fields(":method", "GET", ":scheme", "http", ":path", "/v1/health\r\nx: y")), "reset 1"},
-		{"odd: an absolute path", get(fields(":method", "GET", ":scheme", "http", ":path", "http://x/v1/health")), "200"},
-		{"a path that is no URL", get(fields(":method", "GET", ":scheme", "http", ":path", "/v1/%zz")), "reset 1"},
-		{"a path that is not clean", get(fields(":method", "GET", ":scheme", "http", ":path", "//v1/health")), "404"},
-		{"odd: a method that is none", get(fields(":method", "GET /", ":scheme", "http", ":path", "/v1/health")), "405"},
+		{"a path without a slash", get(fields(":method", "GET", ":scheme", "http", ":path",
+			"v1/health")), "reset 1"},
+		{"odd: a path with a blank", get(fields(":method", "GET", ":scheme", "http", ":path",
+			"/v1/health HTTP/1.1")), "404"},
+		{"a path with CR and LF", get(fields(":method", "GET", ":scheme", "http", ":path",
+			"/v1/health\r\nx: y")), "reset 1"},
+		{"odd: an absolute path", get(fields(":method", "GET", ":scheme", "http", ":path",
+			"http://x/v1/health")), "200"},
+		{"a path that is no URL", get(fields(":method", "GET", ":scheme", "http", ":path",
+			"/v1/%zz")), "reset 1"},
+		{"a path that is not clean", get(fields(":method", "GET", ":scheme", "http", ":path",
+			"//v1/health")), "404"},
+		{"odd: a method that is none", get(fields(":method", "GET /", ":scheme", "http", ":path",
+			"/v1/health")), "405"},
 		{"CONNECT", get(fields(":method", "CONNECT", ":authority", "x:443")), "404"},
-		{"CONNECT with a path", get(fields(":method", "CONNECT", ":authority", "x:443", ":scheme", "http", ":path", "/v1/health")), "reset 1"},
-		{"RFC 8441 CONNECT for a web socket", get(fields(":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":path", "/v1/health", ":authority", "x")), "reset 1"},
+		{"CONNECT with a path", get(fields(":method", "CONNECT", ":authority", "x:443", ":scheme",
+			"http", ":path", "/v1/health")), "reset 1"},
+		{"RFC 8441 CONNECT for a web socket",
+			get(fields(":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":path",
+				"/v1/health", ":authority", "x")), "reset 1"},
 		{"a host beside the authority", get(h2Get("host", "y")), "200"},
-		{"trailers", frame(frameHeaders, endHeaders, 1, h2Post()) + frame(frameData, 0, 1, sound) + frame(frameHeaders, endHeaders|endStream, 1, fields("authorization", "Bearer x")), "200"},
+		{"trailers", frame(frameHeaders, endHeaders, 1, h2Post()) + frame(frameData, 0, 1, sound) +
+			frame(frameHeaders, endHeaders|endStream, 1, fields("authorization", "Bearer x")),
+			"200"},
 
 		// §4 to §6: what ends the connection, with a word why (§7)
-		{"§4.2 a frame larger than need be taken, by its head alone", "\x00\x40\x01\x00\x00\x00\x00\x00\x01", "closed 6"},
+		{"§4.2 a frame larger than need be taken, by its head alone",
+			"\x00\x40\x01\x00\x00\x00\x00\x00\x01", "closed 6"},
 		{"§4.3 HPACK that is broken", get("\xff\xff\xff\xff\xff\xff"), "closed 9"},
-		{"odd: one field longer than all of them may be, which ends the connection", frame(frameHeaders, endStream, 1, long[:16000]) + frame(frameContinuation, endHeaders, 1, long[16000:]), "closed 9"},
+		{"odd: one field longer than all of them may be, which ends the connection",
+			frame(frameHeaders, endStream, 1, long[:16000]) +
+				frame(frameContinuation, endHeaders, 1, long[16000:]), "closed 9"},
 		{"§5.1 DATA of a stream that is not open", frame(frameData, endStream, 1, "x"), "closed 1"},
-		{"§5.1.1 an even stream", frame(frameHeaders, endHeaders|endStream, 2, h2Get()), "closed 1"},
+		{"§5.1.1 an even stream", frame(frameHeaders, endHeaders|endStream, 2, h2Get()),
+			"closed 1"},
 		{"§5.1.1 stream nought", frame(frameHeaders, endHeaders|endStream, 0, h2Get()), "closed 1"},
-		{"odd: §6.1 padding longer than the frame, which ends the stream alone", frame(frameHeaders, endHeaders|endStream|padded, 1, "\xff"+h2Get()), "reset 1"},
+		{"odd: §6.1 padding longer than the frame, which ends the stream alone",
+			frame(frameHeaders, endHeaders|endStream|padded, 1, "\xff"+h2Get()), "reset 1"},
 		{"§6.4 RST_STREAM of no stream", frame(frameReset, 0, 1, number(8)), "closed 1"},
 		{"§6.5 SETTINGS of a stream", frame(frameSettings, 0, 1, ""), "closed 1"},
 		{"§6.5 SETTINGS of five bytes", frame(frameSettings, 0, 0, "12345"), "closed 6"},
-		{"§6.5.2 a window of 2^32-1", frame(frameSettings, 0, 0, "\x00\x04\xff\xff\xff\xff"), "closed 3"},
-		{"§6.5.2 a frame size of one", frame(frameSettings, 0, 0, "\x00\x05\x00\x00\x00\x01"), "closed 1"},
-		{"§6.6 a push by the client", frame(framePush, endHeaders, 1, number(2)+h2Get()), "closed 1"},
+		{"§6.5.2 a window of 2^32-1", frame(frameSettings, 0, 0, "\x00\x04\xff\xff\xff\xff"),
+			"closed 3"},
+		{"§6.5.2 a frame size of one", frame(frameSettings, 0, 0, "\x00\x05\x00\x00\x00\x01"),
+			"closed 1"},
+		{"§6.6 a push by the client", frame(framePush, endHeaders, 1, number(2)+h2Get()),
+			"closed 1"},
 		{"§6.7 PING of four bytes", frame(framePing, 0, 0, "ping"), "closed 6"},
 		{"§6.9 WINDOW_UPDATE of nought", frame(frameWindow, 0, 0, number(0)), "closed 1"},
 		{"§6.9.1 a window beyond 2^31-1", frame(frameWindow, 0, 0, number(0x7fffffff)), "closed 3"},
-		{"§6.10 CONTINUATION of nothing", frame(frameContinuation, endHeaders, 1, h2Get()), "closed 1"},
-		{"§6.10 another frame in the midst of a block", frame(frameHeaders, 0, 1, h2Get()) + frame(framePing, 0, 0, "12345678"), "closed 1"},
+		{"§6.10 CONTINUATION of nothing", frame(frameContinuation, endHeaders, 1, h2Get()),
+			"closed 1"},
+		{"§6.10 another frame in the midst of a block",
+			frame(frameHeaders, 0, 1, h2Get()) + frame(framePing, 0, 0, "12345678"), "closed 1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

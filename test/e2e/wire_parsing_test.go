@@ -84,8 +84,9 @@ var (
 	// ofRequests are the series that come with the first request of their kind.
 	ofRequests = regexp.MustCompile(`^offload_http_request(s_total|_duration_seconds)`)
 	// ofFewWords are those whose labels are ours, and that count no failure of ours.
-	ofFewWords = regexp.MustCompile(`\{method="(GET|HEAD|POST|PUT|PATCH|DELETE|CONNECT|OPTIONS|TRACE|other)",` +
-		`route="(unknown|/readyz|/metrics|/v1/health|/v1/sessions/(anonymous|current|verify))",status="[24]\d\d"[,}]`)
+	ofFewWords = regexp.MustCompile(
+		`\{method="(GET|HEAD|POST|PUT|PATCH|DELETE|CONNECT|OPTIONS|TRACE|other)",` +
+			`route="(unknown|/readyz|/metrics|/v1/health|/v1/sessions/(anonymous|current|verify))",status="[24]\d\d"[,}]`)
 )
 
 // otherSeries are the names and labels of all other series.
@@ -131,7 +132,8 @@ func outcome(t *testing.T, sent, heard string) string {
 			assertPlain(t, answer, body)
 			words = append(words, strconv.Itoa(answer.StatusCode)+" plain")
 			_, err := reader.Peek(1)
-			assert.ErrorIs(t, err, io.EOF, "the connection closes after the parser's answer: %q", heard)
+			assert.ErrorIs(t, err, io.EOF, "the connection closes after the parser's answer: %q",
+				heard)
 		default:
 			words = append(words, assertOurs(t, answer, body))
 		}
@@ -177,7 +179,8 @@ func assertOurs(t *testing.T, answer *http.Response, body []byte) string {
 	t.Helper()
 	assert.Regexp(t, `^[A-Za-z0-9._-]{1,128}$`, answer.Header.Get("X-Request-ID"))
 	assert.NotEmpty(t, answer.Header.Get("Cache-Control")+answer.Header.Get("ETag"))
-	for _, name := range []string{"Server", "Location", "Set-Cookie", "Upgrade", "X-Powered-By", "Trailer"} {
+	for _, name := range []string{"Server", "Location", "Set-Cookie", "Upgrade", "X-Powered-By",
+		"Trailer"} {
 		assert.NotContains(t, answer.Header, name)
 	}
 	code := answer.Header.Get("X-Error-Code")

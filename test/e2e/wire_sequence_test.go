@@ -16,22 +16,42 @@ import (
 func TestWireSequences(t *testing.T) {
 	t.Parallel()
 	sound := harness.IssueBody("install-12345")
-	good, unknown, issued := request("GET", "/v1/health", ""), request("GET", "/nowhere", ""), post(sound)
+	good, unknown, issued := request("GET", "/v1/health", ""), request("GET", "/nowhere", ""),
+		post(sound)
 	runWire(t, []wireRow{
-		{name: "§9.3.2 three at once", sent: good + unknown + issued, want: "200, 404 not_found, 200; kept"},
-		{name: "a good one, then a bad one, and nothing behind it", sent: good + "GET /v1/\x00 HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled, want: "200, 400 plain; closed"},
-		{name: "a good one, then noise", sent: good + "\x00\x01\x02\r\n\r\n" + smuggled, want: "200, 400 plain; closed"},
-		{name: "a good one, then an unknown encoding", sent: good + issueWith("Transfer-Encoding: x\r\n", smuggled), want: "200, 501 plain; closed"},
-		{name: "a good one, then one of two lengths", sent: good + issueWith("Content-Length: 1\r\nContent-Length: 2\r\n", smuggled), want: "200, 400 plain; closed"},
-		{name: "a good one, then a field too many", sent: good + getWith("X: "+strings.Repeat("a", 100_000)+"\r\n") + smuggled, want: "200, 431 plain; closed"},
-		{name: "a good one, then chunks, and nothing behind them", sent: good + issueWith("Transfer-Encoding: chunked\r\n", inChunk(sound)) + smuggled, want: "200, 200; closed"},
-		{name: "a good one, then HTTP/1.0, and nothing behind it", sent: good + "GET /v1/health HTTP/1.0\r\n\r\n" + smuggled, want: "200, 200; closed"},
-		{name: "a good one, then the last one, and nothing behind it", sent: good + getWith("Connection: close\r\n") + smuggled, want: "200, 200; closed"},
-		{name: "a body that is not JSON does not reach the next", sent: post("{") + good, want: "422 validation_error, 200; kept"},
-		{name: "a body too large does", sent: post(strings.Repeat(" ", 17<<10)) + smuggled, want: "413 payload_too_large; closed"},
-		{name: "§2.2 a blank line between, which is refused", sent: good + "\r\n" + smuggled, want: "200, 400 plain; closed"},
-		{name: "odd: a blank line behind a POST, as browsers of old sent", sent: issued + "\r\n" + good, want: "200, 200; kept"},
-		{name: "a blank line behind a body, in which a request hides", sent: issued + "\r\n\r\n" + good, want: "200, 200; kept"},
+		{name: "§9.3.2 three at once", sent: good + unknown + issued,
+			want: "200, 404 not_found, 200; kept"},
+		{name: "a good one, then a bad one, and nothing behind it",
+			sent: good + "GET /v1/\x00 HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled,
+			want: "200, 400 plain; closed"},
+		{name: "a good one, then noise", sent: good + "\x00\x01\x02\r\n\r\n" + smuggled,
+			want: "200, 400 plain; closed"},
+		{name: "a good one, then an unknown encoding",
+			sent: good + issueWith("Transfer-Encoding: x\r\n", smuggled),
+			want: "200, 501 plain; closed"},
+		{name: "a good one, then one of two lengths",
+			sent: good + issueWith("Content-Length: 1\r\nContent-Length: 2\r\n", smuggled),
+			want: "200, 400 plain; closed"},
+		{name: "a good one, then a field too many",
+			sent: good + getWith("X: "+strings.Repeat("a", 100_000)+"\r\n") + smuggled,
+			want: "200, 431 plain; closed"},
+		{name: "a good one, then chunks, and nothing behind them",
+			sent: good + issueWith("Transfer-Encoding: chunked\r\n", inChunk(sound)) + smuggled,
+			want: "200, 200; closed"},
+		{name: "a good one, then HTTP/1.0, and nothing behind it",
+			sent: good + "GET /v1/health HTTP/1.0\r\n\r\n" + smuggled, want: "200, 200; closed"},
+		{name: "a good one, then the last one, and nothing behind it",
+			sent: good + getWith("Connection: close\r\n") + smuggled, want: "200, 200; closed"},
+		{name: "a body that is not JSON does not reach the next", sent: post("{") + good,
+			want: "422 validation_error, 200; kept"},
+		{name: "a body too large does", sent: post(strings.Repeat(" ", 17<<10)) + smuggled,
+			want: "413 payload_too_large; closed"},
+		{name: "§2.2 a blank line between, which is refused", sent: good + "\r\n" + smuggled,
+			want: "200, 400 plain; closed"},
+		{name: "odd: a blank line behind a POST, as browsers of old sent",
+			sent: issued + "\r\n" + good, want: "200, 200; kept"},
+		{name: "a blank line behind a body, in which a request hides",
+			sent: issued + "\r\n\r\n" + good, want: "200, 200; kept"},
 	})
 }
 
@@ -49,7 +69,8 @@ func TestWireByteByByte(t *testing.T) {
 		assert.Equal(t, http.StatusOK, answer.Status)
 		assert.Equal(t, id, answer.Header.Get("X-Request-ID"))
 	}
-	for _, c := range []byte(issueWith("Transfer-Encoding: chunked\r\n", inChunk(harness.IssueBody("install-12345")))) {
+	for _, c := range []byte(issueWith("Transfer-Encoding: chunked\r\n",
+		inChunk(harness.IssueBody("install-12345")))) {
 		conn.Say(t, string(c))
 	}
 	answer := conn.Hear(t, http.MethodPost)

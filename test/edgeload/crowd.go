@@ -13,7 +13,8 @@ import (
 // dial connects from one of a few addresses of this machine, so that no address runs out of ports. A narrow connection is as one over the internet would be to a
 // client that reads nothing: segments of 1448 bytes, and room for a few. Loopback's own segments would have the kernel take in megabytes for him.
 func dial(address string, n int, narrow bool) (net.Conn, error) {
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+n%8))}, Timeout: 20 * time.Second}
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+n%8))},
+		Timeout: 20 * time.Second}
 	if narrow {
 		dialer.Control = func(_, _ string, raw syscall.RawConn) error {
 			var failed error
@@ -90,7 +91,8 @@ func over(conn net.Conn) bool {
 	}
 	gone := false
 	err = raw.Read(func(fd uintptr) bool {
-		n, _, failed := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		n, _, failed := syscall.Recvfrom(int(fd), make([]byte, 1),
+			syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		gone = n == 0 && failed == nil || failed != nil && !errors.Is(failed, syscall.EAGAIN)
 		return true
 	})

@@ -74,13 +74,16 @@ func run(binary string, out io.Writer) error {
 	flood.end()
 
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	line := func(format string, values ...any) { _, _ = fmt.Fprintf(table, format+"\t\n", values...) }
+	line := func(format string, values ...any) {
+		_, _ = fmt.Fprintf(table, format+"\t\n", values...)
+	}
 	line("others\tasked\tfailed\tp50\tp99\tmax\tp99 to calm")
 	for _, row := range []struct {
 		name string
 		felt felt
 	}{{"calm", calm}, {"in the crowd", crowded}, {"in a flood", flooded}} {
-		line("%s\t%d\t%d\t%v\t%v\t%v\t%.1f", row.name, len(row.felt.waits), row.felt.failed, row.felt.at(0.5), row.felt.at(0.99), row.felt.at(1),
+		line("%s\t%d\t%d\t%v\t%v\t%v\t%.1f", row.name, len(row.felt.waits), row.felt.failed,
+			row.felt.at(0.5), row.felt.at(0.99), row.felt.at(1),
 			float64(row.felt.at(0.99))/float64(calm.at(0.99)))
 	}
 	line("")
@@ -89,17 +92,21 @@ func run(binary string, out io.Writer) error {
 		name        string
 		memory      memory
 		connections int
-	}{{"before", before, 0}, {"with the idle", withIdle, idle}, {"with all, at their end", withAll, idle + slow.clients()}, {"after", after, 0}} {
+	}{{"before", before, 0}, {"with the idle", withIdle, idle},
+		{"with all, at their end", withAll, idle + slow.clients()}, {"after", after, 0}} {
 		each := ""
 		if row.connections > 0 {
-			each = fmt.Sprintf("%.1f KiB", float64(row.memory.resident-before.resident)/1024/float64(row.connections))
+			each = fmt.Sprintf("%.1f KiB", float64(
+				row.memory.resident-before.resident)/1024/float64(row.connections))
 		}
-		line("%s\t%s\t%s\t%s\t%d\t%s", row.name, mebibytes(row.memory.resident), mebibytes(row.memory.heap), mebibytes(row.memory.stacks), row.memory.goroutines, each)
+		line("%s\t%s\t%s\t%s\t%d\t%s", row.name, mebibytes(row.memory.resident),
+			mebibytes(row.memory.heap), mebibytes(row.memory.stacks), row.memory.goroutines, each)
 	}
 	line("")
 	line("slow\tclients\tlet go\tlate\tlatest\tdeadline")
 	for _, kind := range slow.kinds {
-		line("%s\t%d\t%d\t%d\t%v\t%v", kind.name, kind.clients, kind.letGo, kind.late, kind.latest.Round(10*time.Millisecond), kind.deadline)
+		line("%s\t%d\t%d\t%d\t%v\t%v", kind.name, kind.clients, kind.letGo, kind.late,
+			kind.latest.Round(10*time.Millisecond), kind.deadline)
 	}
 	line("")
 	line("idle: %d, gathered in %v, %d of them lost", idle, gathered.Round(time.Millisecond), lost)

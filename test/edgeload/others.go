@@ -27,8 +27,9 @@ type felt struct {
 
 func newOthers(address string) (*others, error) {
 	o := &others{
-		url:    "http://" + address,
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 20 * time.Second},
+		url: "http://" + address,
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+			Timeout: 20 * time.Second},
 	}
 	body, err := o.send(o.issue(0))
 	if err != nil {
@@ -100,7 +101,8 @@ func (o *others) current() *http.Request {
 
 func (o *others) issue(n int) *http.Request {
 	request, _ := http.NewRequest(http.MethodPost, o.url+"/v1/sessions/anonymous",
-		strings.NewReader(fmt.Sprintf(`{"install_id":"edgeload-%d","app_version":"1.0","platform":"ios"}`, n)))
+		strings.NewReader(
+			fmt.Sprintf(`{"install_id":"edgeload-%d","app_version":"1.0","platform":"ios"}`, n)))
 	request.Header.Set("Content-Type", "application/json")
 	return request
 }
@@ -121,7 +123,8 @@ func (o *others) send(request *http.Request) ([]byte, error) {
 
 // and is both together.
 func (f felt) and(other felt) felt {
-	both := felt{waits: append(slices.Clone(f.waits), other.waits...), failed: f.failed + other.failed}
+	both := felt{waits: append(slices.Clone(f.waits), other.waits...),
+		failed: f.failed + other.failed}
 	slices.Sort(both.waits)
 	return both
 }

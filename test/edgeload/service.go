@@ -30,7 +30,8 @@ func raiseOpenFiles(needed uint64) error {
 	}
 	limit.Cur = limit.Max
 	if limit.Cur < needed {
-		return fmt.Errorf("%d open files are needed, and the hard limit is %d: ulimit -Hn", needed, limit.Max)
+		return fmt.Errorf("%d open files are needed, and the hard limit is %d: ulimit -Hn", needed,
+			limit.Max)
 	}
 	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
 }
@@ -90,7 +91,8 @@ func (s *service) memory() memory {
 	if err == nil {
 		defer func() { _ = answer.Body.Close() }()
 		text, _ := io.ReadAll(answer.Body)
-		m.heap, m.stacks = series(text, "go_memstats_heap_inuse_bytes"), series(text, "go_memstats_stack_inuse_bytes")
+		m.heap, m.stacks = series(text, "go_memstats_heap_inuse_bytes"),
+			series(text, "go_memstats_stack_inuse_bytes")
 		m.goroutines = int(series(text, "go_goroutines"))
 	}
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.command.Process.Pid))

@@ -46,10 +46,14 @@ type crowd struct {
 // beginSlow has five hundred clients be slow, each again and again.
 func beginSlow(address string) *crowd {
 	return begin(address, []*slowness{
-		{name: "headers byte by byte", clients: 250, deadline: readWithin, behave: dribble("", "GET /v1/health HTTP/1.1\r\nHost: x\r\nX: ")},
+		{name: "headers byte by byte", clients: 250, deadline: readWithin,
+			behave: dribble("", "GET /v1/health HTTP/1.1\r\nHost: x\r\nX: ")},
 		{name: "bodies byte by byte", clients: 200, deadline: readWithin + drainWithin,
-			behave: dribble("POST /v1/sessions/anonymous HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n", "")},
-		{name: "answers unread", clients: 50, deadline: writeWithin, behave: neverRead, narrow: true},
+			behave: dribble(
+				"POST /v1/sessions/anonymous HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n",
+				"")},
+		{name: "answers unread", clients: 50, deadline: writeWithin, behave: neverRead,
+			narrow: true},
 	})
 }
 

@@ -22,7 +22,8 @@ func TestStartsWithoutItsStorage(t *testing.T) {
 			w := &world{policy: policy, timeout: patient, store: oneServer(t)}
 			w.store.server.Kill()
 			for i := range w.replicas {
-				w.replicas[i] = startReplica(t, environment(w.store.url(i, password), policy, patient))
+				w.replicas[i] = startReplica(t,
+					environment(w.store.url(i, password), policy, patient))
 			}
 			from := newCaller("early", address(1, 1))
 			for _, r := range w.replicas {
@@ -31,7 +32,8 @@ func TestStartsWithoutItsStorage(t *testing.T) {
 				assert.Contains(t, r.limiterDetail(t), "the shared storage is out")
 				var came []verdict
 				for range perInstall + 1 {
-					verdict := judge(r.Issue(t, from.id, harness.ForwardedFor(from.address)), nil, policy)
+					verdict := judge(r.Issue(t, from.id, harness.ForwardedFor(from.address)), nil,
+						policy)
 					require.Empty(t, verdict.wrong)
 					verdict.token = ""
 					came = append(came, verdict)
@@ -83,12 +85,15 @@ func TestPasswordIsNeverTold(t *testing.T) {
 	told["the log"] = r.Log.Text()
 	assert.Contains(t, told["the log"], `"status":503`)
 
-	for _, args := range [][]string{{"config"}, {"check"}, {"check", "--strict"}, {"check", "--format", "json"}} {
+	for _, args := range [][]string{{"config"}, {"check"}, {"check", "--strict"},
+		{"check", "--format", "json"}} {
 		told[fmt.Sprint(args)] = harness.Run(t, env, args...).Output
 	}
 	assert.Contains(t, told["[config]"], "[set]")
 	assert.Contains(t, told["[check]"], "WRONGPASS", "an operator is told before the start")
-	for _, url := range []string{"redis://:" + wrong + "@host:port", "http://:" + wrong + "@" + s.addresses[0], s.url(0, wrong) + "/nought", "redis://" + wrong} {
+	for _, url := range []string{"redis://:" + wrong + "@host:port",
+		"http://:" + wrong + "@" + s.addresses[0], s.url(0, wrong) + "/nought",
+		"redis://" + wrong} {
 		env["OFFLOAD_REDIS_URL"] = url
 		for _, args := range [][]string{{}, {"config"}, {"check"}} {
 			if url == "redis://"+wrong && len(args) == 0 {
@@ -117,13 +122,15 @@ func TestStopsWhileItsStorageHangs(t *testing.T) {
 			env := environment(s.url(0, password), local, timeout)
 			env["OFFLOAD_SHUTDOWN_GRACE_SECONDS"] = "1"
 			r := startReplica(t, env)
-			require.Equal(t, http.StatusOK, r.Issue(t, "install-before", harness.ForwardedFor(fourMark+"1.1")).Status)
+			require.Equal(t, http.StatusOK, r.Issue(t, "install-before",
+				harness.ForwardedFor(fourMark+"1.1")).Status)
 			s.server.Hang(t)
 			const callers = 4 // enough for an outage, if they counted
 			var group sync.WaitGroup
 			for caller := range callers {
 				group.Go(func() {
-					_, _ = r.Try(http.MethodPost, harness.IssuePath, harness.IssueBody(fmt.Sprint("install-meanwhile", caller)),
+					_, _ = r.Try(http.MethodPost, harness.IssuePath,
+						harness.IssueBody(fmt.Sprint("install-meanwhile", caller)),
 						harness.Header{"Content-Type", "application/json"})
 				})
 			}

@@ -49,8 +49,10 @@ var faults = []fault{
 	},
 	{
 		name: "answers later than the timeout", common: true, begin: behindProxy,
-		breaks: func(t testing.TB, s *store, timeout time.Duration) { s.proxy.poison(t, "latency", latency(2*timeout)) },
-		mends:  func(t testing.TB, s *store) { s.proxy.heal(t) },
+		breaks: func(t testing.TB, s *store, timeout time.Duration) {
+			s.proxy.poison(t, "latency", latency(2*timeout))
+		},
+		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
 		name: "memory full", common: true, begin: oneServer,
@@ -59,8 +61,10 @@ var faults = []fault{
 	},
 	{
 		name: "answers late, within the timeout", begin: behindProxy, harmless: true,
-		breaks: func(t testing.TB, s *store, timeout time.Duration) { s.proxy.poison(t, "latency", latency(timeout/4)) },
-		mends:  func(t testing.TB, s *store) { s.proxy.heal(t) },
+		breaks: func(t testing.TB, s *store, timeout time.Duration) {
+			s.proxy.poison(t, "latency", latency(timeout/4))
+		},
+		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
 		name: "forgets its scripts", begin: oneServer, harmless: true,
@@ -69,23 +73,31 @@ var faults = []fault{
 	},
 	{
 		name: "answers cut off in the middle", begin: behindProxy,
-		breaks: func(t testing.TB, s *store, _ time.Duration) { s.proxy.poison(t, "limit_data", `"bytes":10`) },
-		mends:  func(t testing.TB, s *store) { s.proxy.heal(t) },
+		breaks: func(t testing.TB, s *store, _ time.Duration) {
+			s.proxy.poison(t, "limit_data", `"bytes":10`)
+		},
+		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
 		name: "connections reset", begin: behindProxy,
-		breaks: func(t testing.TB, s *store, _ time.Duration) { s.proxy.poison(t, "reset_peer", `"timeout":0`) },
-		mends:  func(t testing.TB, s *store) { s.proxy.heal(t) },
+		breaks: func(t testing.TB, s *store, _ time.Duration) {
+			s.proxy.poison(t, "reset_peer", `"timeout":0`)
+		},
+		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
 		name: "black hole", begin: behindProxy,
-		breaks: func(t testing.TB, s *store, _ time.Duration) { s.proxy.poison(t, "timeout", `"timeout":0`) },
-		mends:  func(t testing.TB, s *store) { s.proxy.heal(t) },
+		breaks: func(t testing.TB, s *store, _ time.Duration) {
+			s.proxy.poison(t, "timeout", `"timeout":0`)
+		},
+		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
 		name: "out of one replica's reach", begin: oneBehindProxy, lonely: true,
-		breaks: func(t testing.TB, s *store, _ time.Duration) { s.proxy.poison(t, "timeout", `"timeout":0`) },
-		mends:  func(t testing.TB, s *store) { s.proxy.heal(t) },
+		breaks: func(t testing.TB, s *store, _ time.Duration) {
+			s.proxy.poison(t, "timeout", `"timeout":0`)
+		},
+		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
 		name: "demoted to a read-only replica", begin: withAnother, loses: true, // of its grants those that had not reached the other yet
@@ -101,7 +113,9 @@ var faults = []fault{
 			s.server.Do(t, "ACL", "SETUSER", user, "resetpass", ">another-"+password)
 			s.server.Do(t, "CLIENT", "KILL", "USER", user)
 		},
-		mends: func(t testing.TB, s *store) { s.server.Do(t, "ACL", "SETUSER", user, "resetpass", ">"+password) },
+		mends: func(t testing.TB, s *store) {
+			s.server.Do(t, "ACL", "SETUSER", user, "resetpass", ">"+password)
+		},
 	},
 	{
 		name: "full of connections", begin: oneServer,
@@ -147,7 +161,8 @@ var faults = []fault{
 		mends:  func(t testing.TB, s *store) { forgetAll(t, s, 0) },
 	},
 	{
-		name: "cluster: a master killed, its replica takes over", begin: aClusterWithReplicas, comesAndGoes: true, loses: true,
+		name: "cluster: a master killed, its replica takes over", begin: aClusterWithReplicas,
+		comesAndGoes: true, loses: true,
 		breaks: func(_ testing.TB, s *store, _ time.Duration) { s.server.Kill() },
 		mends: func(t testing.TB, s *store) {
 			s.cluster.AwaitFailover(t, 0)

@@ -26,10 +26,12 @@ func judge(answer harness.Response, err error, policy string) verdict {
 		return verdict{wrong: "no answer: " + err.Error()}
 	}
 	wrong := func(why string) verdict {
-		return verdict{wrong: fmt.Sprintf("%s: %d %v %s", why, answer.Status, answer.Header, answer.Body)}
+		return verdict{wrong: fmt.Sprintf("%s: %d %v %s", why, answer.Status, answer.Header,
+			answer.Body)}
 	}
 	limits := answer.Header.Get("RateLimit") != "" && answer.Header.Get("RateLimit-Policy") != ""
-	if !limits && (answer.Header.Get("RateLimit") != "" || answer.Header.Get("RateLimit-Policy") != "") {
+	if !limits && (answer.Header.Get("RateLimit") != "" ||
+		answer.Header.Get("RateLimit-Policy") != "") {
 		return wrong("one RateLimit field without the other")
 	}
 	if answer.Header.Get("X-Request-Id") == "" || answer.Header.Get("Cache-Control") != "no-store" {
@@ -38,7 +40,8 @@ func judge(answer harness.Response, err error, policy string) verdict {
 	switch answer.Status {
 	case http.StatusOK:
 		var session harness.Session
-		if json.Unmarshal([]byte(answer.Body), &session) != nil || session.Token == "" || session.ExpiresIn <= 0 || session.RefreshAfter <= 0 {
+		if json.Unmarshal([]byte(answer.Body), &session) != nil || session.Token == "" ||
+			session.ExpiresIn <= 0 || session.RefreshAfter <= 0 {
 			return wrong("no session")
 		}
 		if limits {
@@ -87,5 +90,6 @@ func enveloped(answer harness.Response, code, message string) bool {
 	if json.Unmarshal([]byte(answer.Body), &got) != nil || json.Unmarshal(want, &wanted) != nil {
 		return false
 	}
-	return fmt.Sprint(got) == fmt.Sprint(wanted) && answer.Code() == code && answer.Header.Get("Content-Type") == "application/json"
+	return fmt.Sprint(got) == fmt.Sprint(wanted) && answer.Code() == code &&
+		answer.Header.Get("Content-Type") == "application/json"
 }

@@ -71,7 +71,8 @@ func (t *tally) slowest() time.Duration {
 // startLoad sets the clients to work. They stop with the test at the latest.
 func startLoad(t testing.TB, policy string, replicas ...*replica) *load {
 	l := &load{
-		replicas: replicas, policy: policy, permits: make(chan struct{}), stopped: make(chan struct{}), grown: make(chan struct{}),
+		replicas: replicas, policy: policy, permits: make(chan struct{}),
+		stopped: make(chan struct{}), grown: make(chan struct{}),
 		tally: tally{grants: map[string]int{}, refusals: map[string]int{}},
 	}
 	l.running.Go(l.meter)
@@ -171,7 +172,8 @@ func draw(random *rand.Rand, client, asked int) caller {
 // ask sends a request, and takes down what became of it.
 func (l *load) ask(at int, from caller) {
 	began := time.Now()
-	answer, err := l.replicas[at].Try(http.MethodPost, harness.IssuePath, harness.IssueBody(from.id),
+	answer, err := l.replicas[at].Try(http.MethodPost, harness.IssuePath,
+		harness.IssueBody(from.id),
 		harness.Header{"Content-Type", "application/json"}, harness.ForwardedFor(from.address))
 	measured := took{began, time.Since(began)}
 	verdict := judge(answer, err, l.policy)
@@ -235,7 +237,9 @@ func (l *load) await(t testing.TB, what string, far func(*tally) bool) {
 func (l *load) more(t testing.TB, answers int) {
 	t.Helper()
 	until := l.soFar().answers + answers
-	l.await(t, fmt.Sprint(answers, " more answers"), func(so *tally) bool { return so.answers >= until })
+	l.await(t, fmt.Sprint(answers, " more answers"), func(so *tally) bool {
+		return so.answers >= until
+	})
 }
 
 // hotOnesAreSpent tells whether each hot subject was refused by each replica.

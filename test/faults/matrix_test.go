@@ -90,7 +90,8 @@ type size struct{ goroutines, heap, resident float64 }
 func measure(t testing.TB, r *replica) size {
 	t.Helper()
 	series := r.metrics(t)
-	return size{series["go_goroutines"], series["go_memstats_heap_alloc_bytes"], series["process_resident_memory_bytes"]}
+	return size{series["go_goroutines"], series["go_memstats_heap_alloc_bytes"],
+		series["process_resident_memory_bytes"]}
 }
 
 // awaitSize waits until a replica is about as large as it was, under the same load.
@@ -102,6 +103,7 @@ func awaitSize(t testing.TB, r *replica, before size) {
 	const goroutines, bytes = 2 * clients, 32 << 20
 	await(t, "goroutines and memory are what they were", func() bool {
 		now := measure(t, r)
-		return now.goroutines <= before.goroutines+goroutines && now.heap <= before.heap+bytes && now.resident <= before.resident+2*bytes
+		return now.goroutines <= before.goroutines+goroutines && now.heap <= before.heap+bytes &&
+			now.resident <= before.resident+2*bytes
 	})
 }

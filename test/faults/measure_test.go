@@ -109,11 +109,13 @@ func (t *tally) percentile(percent int, from, to time.Time) time.Duration {
 // table shows the figures in Markdown.
 func table(measured map[string]map[string]cell) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "Measured with two replicas, %d clients and %.0f requests a second, the servers and all else on one machine with %d processors; "+
-		"`OFFLOAD_REDIS_TIMEOUT_MS` is %d. The goals are a p99 below twice the timeout, and sharing within 3 s.\n\n",
+	fmt.Fprintf(&text,
+		"Measured with two replicas, %d clients and %.0f requests a second, the servers and all else on one machine with %d processors; "+
+			"`OFFLOAD_REDIS_TIMEOUT_MS` is %d. The goals are a p99 below twice the timeout, and sharing within 3 s.\n\n",
 		clients, float64(time.Second)/float64(pace), runtime.NumCPU(), presetTimeout.Milliseconds())
-	text.WriteString("| fault | p99 meanwhile, in timeouts: local, deny, allow | p99 in calm, in timeouts | shares again after, in seconds: local, deny, allow |\n" +
-		"|---|---|---|---|\n")
+	text.WriteString(
+		"| fault | p99 meanwhile, in timeouts: local, deny, allow | p99 in calm, in timeouts | shares again after, in seconds: local, deny, allow |\n" +
+			"|---|---|---|---|\n")
 	for _, f := range faults {
 		var during, back []string
 		var calm time.Duration
@@ -133,12 +135,16 @@ func table(measured map[string]map[string]cell) string {
 		if len(slices.Compact(slices.Clone(back))) == 1 && back[0] == "never out" {
 			back = back[:1]
 		}
-		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", f.name, strings.Join(during, ", "), timeouts(calm), strings.Join(back, ", "))
+		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", f.name, strings.Join(during, ", "),
+			timeouts(calm), strings.Join(back, ", "))
 	}
 	return text.String()
 }
 
-func timeouts(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d)/float64(presetTimeout)) }
+func timeouts(d time.Duration) string {
+	return fmt.Sprintf("%.2f",
+		float64(d)/float64(presetTimeout))
+}
 
 // The marks between which the figures stand.
 const (

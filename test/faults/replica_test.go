@@ -34,8 +34,10 @@ type replica struct{ *harness.Process }
 // environment is a replica's on a storage that is reached by url.
 func environment(url, policy string, timeout time.Duration) harness.Env {
 	return harness.Env{
-		"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_SESSION_SECRET": sessionSecret, "OFFLOAD_LIMITER_DIGEST_KEY": digestKey,
-		"OFFLOAD_LIMITER_STORAGE": "redis", "OFFLOAD_REDIS_URL": url, "OFFLOAD_LIMITER_ON_OUTAGE": policy,
+		"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_SESSION_SECRET": sessionSecret,
+		"OFFLOAD_LIMITER_DIGEST_KEY": digestKey,
+		"OFFLOAD_LIMITER_STORAGE":    "redis", "OFFLOAD_REDIS_URL": url,
+		"OFFLOAD_LIMITER_ON_OUTAGE":                  policy,
 		"OFFLOAD_REDIS_TIMEOUT_MS":                   strconv.Itoa(int(timeout.Milliseconds())),
 		"OFFLOAD_TRUSTED_PROXIES":                    "127.0.0.0/8",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":         strconv.Itoa(perAddress),
@@ -71,11 +73,13 @@ func (r *replica) out(t testing.TB, policy string) (out bool, decided int) {
 		label := `{policy="` + other + `"}`
 		require.Contains(t, series, "offload_limiter_outage"+label)
 		if other != policy {
-			require.Zero(t, series["offload_limiter_outage"+label]+series["offload_limiter_outage_decisions_total"+label], "of the policy %s", other)
+			require.Zero(t, series["offload_limiter_outage"+label]+
+				series["offload_limiter_outage_decisions_total"+label], "of the policy %s", other)
 		}
 	}
 	label := `{policy="` + policy + `"}`
-	return series["offload_limiter_outage"+label] == 1, int(series["offload_limiter_outage_decisions_total"+label])
+	return series["offload_limiter_outage"+label] == 1,
+		int(series["offload_limiter_outage_decisions_total"+label])
 }
 
 // limiterDetail is what readiness says of the storage; the replica must be ready.

@@ -22,8 +22,10 @@ import (
 // quarry is what may be found in no log and no storage, by what it is.
 func quarry(so *tally) map[string]string {
 	hunted := map[string]string{
-		"an install id": idMark, "an IPv4 address": fourMark, "an IPv6 address": sixMark, "the same without leading zeroes": "2001:0db8:",
-		"the storage's password": password, "the digest key": digestKey, "the session secret": sessionSecret, "a URL": "redis://",
+		"an install id": idMark, "an IPv4 address": fourMark, "an IPv6 address": sixMark,
+		"the same without leading zeroes": "2001:0db8:",
+		"the storage's password":          password, "the digest key": digestKey,
+		"the session secret": sessionSecret, "a URL": "redis://",
 	}
 	for _, name := range []string{"the digest key", "the session secret"} {
 		raw, err := base64.StdEncoding.DecodeString(hunted[name])
@@ -73,7 +75,8 @@ func (w *world) requireSecret(t testing.TB, so *tally) {
 	}
 	looked := 0
 	for _, node := range w.store.nodes() {
-		looked += requireStored(t, node, hunted, windowSeconds*time.Second+time.Second+w.store.stepped)
+		looked += requireStored(t, node, hunted,
+			windowSeconds*time.Second+time.Second+w.store.stepped)
 	}
 	assert.Positive(t, looked, "what was granted is there")
 }
@@ -83,7 +86,8 @@ var keyForm = regexp.MustCompile(`^sessiond:[A-Za-z0-9_-]{22}:[0-9a-z]+$`)
 
 // requireStored looks at all that a server holds: every key has the form, expires within longest, and gives nothing away. It tells how
 // many keys that are.
-func requireStored(t testing.TB, node *redisserver.Server, hunted map[string]string, longest time.Duration) (keys int) {
+func requireStored(t testing.TB, node *redisserver.Server, hunted map[string]string,
+	longest time.Duration) (keys int) {
 	t.Helper()
 	if !strings.Contains(info(t, node, "replication"), "role:master") {
 		return 0
@@ -92,7 +96,8 @@ func requireStored(t testing.TB, node *redisserver.Server, hunted map[string]str
 	ctx := context.Background()
 	var all strings.Builder
 	for cursor := uint64(0); ; {
-		entry, err := client.Do(ctx, client.B().Scan().Cursor(cursor).Count(1000).Build()).AsScanEntry()
+		entry, err := client.Do(ctx, client.B().Scan().Cursor(cursor).Count(
+			1000).Build()).AsScanEntry()
 		require.NoError(t, err)
 		for _, key := range entry.Elements {
 			left, err := client.Do(ctx, client.B().Pttl().Key(key).Build()).AsInt64()
@@ -106,7 +111,8 @@ func requireStored(t testing.TB, node *redisserver.Server, hunted map[string]str
 			assert.GreaterOrEqual(t, left, int64(0), "%s expires", key)
 			assert.LessOrEqual(t, time.Duration(left)*time.Millisecond, longest)
 			for _, command := range []rueidis.Completed{
-				client.B().Getrange().Key(key).Start(0).End(-1).Build(), client.B().Dump().Key(key).Build(),
+				client.B().Getrange().Key(key).Start(0).End(-1).Build(),
+				client.B().Dump().Key(key).Build(),
 			} {
 				value, err := client.Do(ctx, command).ToString()
 				if !rueidis.IsRedisNil(err) {
@@ -130,7 +136,8 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 	s := oneServer(t)
 	env := environment(s.url(0, password), local, patient)
 	env["OFFLOAD_LOG_LEVEL"] = "debug"
-	w := &world{policy: local, timeout: patient, store: s, replicas: [2]*replica{startReplica(t, env), startReplica(t, env)}}
+	w := &world{policy: local, timeout: patient, store: s,
+		replicas: [2]*replica{startReplica(t, env), startReplica(t, env)}}
 	w.load = startLoad(t, local, w.replicas[:]...)
 	w.load.more(t, goOn)
 	s.server.Kill()
@@ -151,14 +158,15 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 	config, err := answer.AsStrMap()
 	require.NoError(t, err)
 	var disk strings.Builder
-	require.NoError(t, filepath.WalkDir(config["dir"], func(path string, entry os.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() {
-			content, failed := os.ReadFile(path)
-			disk.Write(content)
-			return failed
-		}
-		return err
-	}))
+	require.NoError(t, filepath.WalkDir(config["dir"],
+		func(path string, entry os.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() {
+				content, failed := os.ReadFile(path)
+				disk.Write(content)
+				return failed
+			}
+			return err
+		}))
 	assert.Contains(t, disk.String(), "sessiond:", "grants are on disk")
 	assert.Empty(t, hunt(quarry(&so), disk.String()), "on disk")
 }
@@ -168,11 +176,13 @@ func TestHuntFinds(t *testing.T) {
 	so := &tally{tokens: []string{"cGF5bG9hZA.c2lnbmF0dXJl"}}
 	for name, text := range quarry(so) {
 		for _, place := range []string{
-			"x" + text + "x", hex.EncodeToString([]byte("x" + text)), base64.StdEncoding.EncodeToString([]byte("x" + text + "x")),
+			"x" + text + "x", hex.EncodeToString([]byte("x" + text)),
+			base64.StdEncoding.EncodeToString([]byte("x" + text + "x")),
 			base64.URLEncoding.EncodeToString([]byte("xy" + text + "x")),
 		} {
 			assert.NotEmpty(t, hunt(map[string]string{name: text}, place), "%s in %s", name, place)
 		}
 	}
-	assert.Empty(t, hunt(quarry(so), `{"event":"limiter_outage_started","cause":"redis: unreachable: connection refused"}`))
+	assert.Empty(t, hunt(quarry(so),
+		`{"event":"limiter_outage_started","cause":"redis: unreachable: connection refused"}`))
 }

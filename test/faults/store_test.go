@@ -71,7 +71,8 @@ func settings(t testing.TB) []string {
 	require.NoError(t, err)
 	found := rights.FindStringSubmatch(string(page))
 	require.NotNil(t, found, "no rights are documented")
-	own := []string{"--appendonly", "yes", "--appendfsync", "no", "--repl-diskless-sync-delay", "0", "--user", user, "on", ">" + password}
+	own := []string{"--appendonly", "yes", "--appendfsync", "no", "--repl-diskless-sync-delay", "0",
+		"--user", user, "on", ">" + password}
 	return append(own, strings.Fields(found[1])...)
 }
 
@@ -128,7 +129,9 @@ func aClusterWithReplicas(t testing.TB) *store {
 func follow(t testing.TB, server, master *redisserver.Server) {
 	t.Helper()
 	server.Do(t, "REPLICAOF", "127.0.0.1", fmt.Sprint(master.Port))
-	await(t, "the replica is linked", func() bool { return strings.Contains(info(t, server, "replication"), "master_link_status:up") })
+	await(t, "the replica is linked", func() bool {
+		return strings.Contains(info(t, server, "replication"), "master_link_status:up")
+	})
 }
 
 // awaitCluster waits until all nodes that run agree that all slots are served.

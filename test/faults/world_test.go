@@ -119,9 +119,13 @@ func (w *world) requireShared(t testing.TB, when string) {
 		}
 		return granted
 	}
-	assert.Equal(t, perInstall, grants(perInstall, func(int) caller { return newCaller("fresh "+when, fresh()) }), "of an installation, %s", when)
+	assert.Equal(t, perInstall, grants(perInstall, func(int) caller {
+		return newCaller("fresh "+when, fresh())
+	}), "of an installation, %s", when)
 	one := fresh()
-	assert.Equal(t, perAddress, grants(perAddress, func(i int) caller { return newCaller(fmt.Sprint("of one address ", when, i), one) }),
+	assert.Equal(t, perAddress, grants(perAddress, func(i int) caller {
+		return newCaller(fmt.Sprint("of one address ", when, i), one)
+	}),
 		"of an address, %s", when)
 }
 
@@ -179,7 +183,8 @@ func (w *world) requireTold(t testing.TB, so *tally) {
 		if w.policy == local {
 			assert.Positive(t, decided)
 		} else {
-			assert.Equal(t, so.standIns[i], decided, "what clients saw of the policy, and what the metric says")
+			assert.Equal(t, so.standIns[i], decided,
+				"what clients saw of the policy, and what the metric says")
 		}
 	}
 }

@@ -26,7 +26,8 @@ func Binary(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
 		if built.folder, built.err = os.MkdirTemp("", "sessiond-test-"); built.err == nil {
-			built.output, built.err = exec.Command("go", "build", "-o", built.folder, program).CombinedOutput()
+			built.output, built.err = exec.Command("go", "build", "-o", built.folder,
+				program).CombinedOutput()
 		}
 	})
 	require.NoError(t, built.err, "%s", built.output)

@@ -104,7 +104,8 @@ func (c *Client) As(t testing.TB, address string) *Client {
 func (c *Client) open(t testing.TB, dialer *net.Dialer) {
 	c.dialer = dialer
 	c.scheme = "http"
-	c.use(t, &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 256})
+	c.use(t, &http.Transport{DialContext: dialer.DialContext, DisableCompression: true,
+		MaxIdleConnsPerHost: 256})
 	c.ops = c.http
 }
 
@@ -115,7 +116,8 @@ func (c *Client) Over(t testing.TB, trust *tls.Config, protocols func(*http.Prot
 	if trust != nil {
 		other.scheme = "https"
 	}
-	transport := &http.Transport{TLSClientConfig: trust.Clone(), Protocols: &http.Protocols{}, DisableCompression: true, MaxIdleConnsPerHost: 256}
+	transport := &http.Transport{TLSClientConfig: trust.Clone(), Protocols: &http.Protocols{},
+		DisableCompression: true, MaxIdleConnsPerHost: 256}
 	protocols(transport.Protocols)
 	other.use(t, transport)
 	return other
@@ -128,9 +130,11 @@ func (c *Client) use(t testing.TB, transport *http.Transport) {
 		c.judge = judge(t)
 	}
 	c.http = &http.Client{
-		Transport:     transport,
-		Timeout:       Timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: transport,
+		Timeout:   Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 }
@@ -174,7 +178,8 @@ func try(client *http.Client, base, method, path, body string, headers []Header)
 func read(answer *http.Response) (Response, error) {
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
-	return Response{Status: answer.StatusCode, Header: answer.Header, Body: string(body), Close: answer.Close, HTTP2: answer.ProtoMajor == 2}, err
+	return Response{Status: answer.StatusCode, Header: answer.Header, Body: string(body),
+		Close: answer.Close, HTTP2: answer.ProtoMajor == 2}, err
 }
 
 // Send sends a request to the public listener and returns the answer.

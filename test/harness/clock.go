@@ -15,7 +15,10 @@ type Clock struct {
 }
 
 // NewClock makes a clock that shows that time on the wall. Its instants begin at some point that is not nought.
-func NewClock(wall time.Time) *Clock { return &Clock{wall: wall, instant: throttle.Instant(time.Hour)} }
+func NewClock(wall time.Time) *Clock {
+	return &Clock{wall: wall,
+		instant: throttle.Instant(time.Hour)}
+}
 
 // Now is ports.Clock's.
 func (c *Clock) Now() time.Time {

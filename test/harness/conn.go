@@ -33,7 +33,8 @@ func (c *Client) Dial(t testing.TB) *Conn {
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(Timeout)))
 	heard := &bytes.Buffer{}
-	return &Conn{Conn: conn, reader: bufio.NewReader(io.TeeReader(conn, heard)), heard: heard, judge: c.judge}
+	return &Conn{Conn: conn, reader: bufio.NewReader(io.TeeReader(conn, heard)), heard: heard,
+		judge: c.judge}
 }
 
 // Heard is all that has come from the server so far, byte for byte.
@@ -107,5 +108,6 @@ func (c *Client) Exchange(t testing.TB, method, text string) Response {
 
 // brokenOff tells whether the other side ended the connection.
 func brokenOff(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE)
 }

@@ -18,7 +18,8 @@ type Exit struct {
 
 // Listened tells whether the process tried to listen before it ended.
 func (e Exit) Listened() bool {
-	return strings.Contains(e.Output, "cannot listen") || strings.Contains(e.Output, "service_started")
+	return strings.Contains(e.Output, "cannot listen") ||
+		strings.Contains(e.Output, "service_started")
 }
 
 // RunRefused runs the binary with env until it ends. Both of its addresses are held by the test meanwhile, so it cannot listen

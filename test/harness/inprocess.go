@@ -64,7 +64,8 @@ func (s *InProcess) Stop(t testing.TB) {
 // review is what the service makes of env at now; it must be sound.
 func review(t testing.TB, now time.Time, env Env) config.Review {
 	t.Helper()
-	review := config.Load(config.Sources{Environ: env.list(), Random: random, Now: now, BuildVersion: "test"})
+	review := config.Load(config.Sources{Environ: env.list(), Random: random, Now: now,
+		BuildVersion: "test"})
 	require.Empty(t, review.Faults)
 	return review
 }

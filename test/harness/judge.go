@@ -49,6 +49,7 @@ func (s *said) next(method string) contract.Request {
 	s.lost = err != nil
 	s.text = s.text[len(s.text)-rest.Len()-reader.Buffered():]
 	return contract.Request{
-		Method: request.Method, Target: request.RequestURI, Header: request.Header, Body: string(body), Broken: err != nil,
+		Method: request.Method, Target: request.RequestURI, Header: request.Header,
+		Body: string(body), Broken: err != nil,
 	}
 }

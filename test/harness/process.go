@@ -51,7 +51,9 @@ type Process struct {
 func Start(t testing.TB, env Env, args ...string) *Process {
 	t.Helper()
 	p := launch(t, env.anyPorts(), args...)
-	started, found := p.Log.await(func(line Line) bool { return line.Event() == "service_started" }, p.ended)
+	started, found := p.Log.await(func(line Line) bool {
+		return line.Event() == "service_started"
+	}, p.ended)
 	require.True(t, found, "the service did not start:\n%s", p.Log.Text())
 	p.listening(started)
 	return p
@@ -88,7 +90,8 @@ func (p *Process) Hang(t testing.TB) {
 	t.Helper()
 	p.Signal(t, syscall.SIGSTOP)
 	// It has stopped when the last of its threads has, which is told to the parent and to be left for os/exec.
-	require.NoError(t, unix.Waitid(unix.P_PID, p.command.Process.Pid, nil, unix.WSTOPPED|unix.WNOWAIT, nil))
+	require.NoError(t, unix.Waitid(unix.P_PID, p.command.Process.Pid, nil,
+		unix.WSTOPPED|unix.WNOWAIT, nil))
 }
 
 // Resume lets a process that hangs go on.

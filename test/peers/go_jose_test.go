@@ -27,12 +27,14 @@ func (goJose) verify(text, set string, now time.Time) (claims, error) {
 	if err := token.Claims(known, &registered, &read); err != nil {
 		return claims{}, err
 	}
-	return read, registered.ValidateWithLeeway(jwt.Expected{Issuer: issuer, AnyAudience: jwt.Audience{audience}, Time: now}, 0)
+	return read, registered.ValidateWithLeeway(jwt.Expected{Issuer: issuer,
+		AnyAudience: jwt.Audience{audience}, Time: now}, 0)
 }
 
 func (goJose) sign(t testing.TB, kid string, private ed25519.PrivateKey, c claims) string {
 	t.Helper()
-	return joseSign(t, jose.SigningKey{Algorithm: jose.EdDSA, Key: jose.JSONWebKey{Key: private, KeyID: kid}}, (&jose.SignerOptions{}).WithType("JWT"), c)
+	return joseSign(t, jose.SigningKey{Algorithm: jose.EdDSA,
+		Key: jose.JSONWebKey{Key: private, KeyID: kid}}, (&jose.SignerOptions{}).WithType("JWT"), c)
 }
 
 func joseSign(t testing.TB, key jose.SigningKey, options *jose.SignerOptions, c claims) string {
@@ -62,7 +64,8 @@ func (goJose) public(t testing.TB, set string) map[string]ed25519.PublicKey {
 
 func (goJose) private(t testing.TB, kid string, private ed25519.PrivateKey) string {
 	t.Helper()
-	text, err := json.Marshal(jose.JSONWebKey{Key: private, KeyID: kid, Algorithm: "EdDSA", Use: "sig"})
+	text, err := json.Marshal(jose.JSONWebKey{Key: private, KeyID: kid, Algorithm: "EdDSA",
+		Use: "sig"})
 	require.NoError(t, err)
 	return string(text)
 }

@@ -21,7 +21,9 @@ func (c claims) GetIssuedAt() (*jwt.NumericDate, error)       { return date(c.Ia
 func (c claims) GetNotBefore() (*jwt.NumericDate, error)      { return date(c.Nbf), nil }
 func (c claims) GetIssuer() (string, error)                   { return c.Iss, nil }
 func (c claims) GetSubject() (string, error)                  { return c.Sub, nil }
-func (c claims) GetAudience() (jwt.ClaimStrings, error)       { return jwt.ClaimStrings{c.Aud}, nil }
+func (c claims) GetAudience() (jwt.ClaimStrings, error) {
+	return jwt.ClaimStrings{c.Aud}, nil
+}
 
 func date(seconds int64) *jwt.NumericDate { return jwt.NewNumericDate(time.Unix(seconds, 0)) }
 
@@ -37,8 +39,11 @@ func (golangJWT) verify(text, set string, now time.Time) (claims, error) {
 			return key, nil
 		}
 		return nil, errors.New("unknown key")
-	}, jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired(),
-		jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(func() time.Time { return now }))
+	}, jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+		jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(func() time.Time {
+			return now
+		}))
 	return read, err
 }
 
@@ -61,7 +66,8 @@ func (golangJWT) public(t testing.TB, set string) map[string]ed25519.PublicKey {
 func (golangJWT) private(t testing.TB, kid string, private ed25519.PrivateKey) string {
 	t.Helper()
 	text, err := json.Marshal(map[string]string{
-		"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": kid, "d": encoded(private.Seed()), "x": encoded(private[32:]),
+		"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": kid, "d": encoded(private.Seed()),
+		"x": encoded(private[32:]),
 	})
 	require.NoError(t, err)
 	return string(text)
@@ -77,7 +83,8 @@ func publicKeys(text string) (map[string]ed25519.PublicKey, error) {
 	public := map[string]ed25519.PublicKey{}
 	for _, key := range set.Keys {
 		x, err := base64.RawURLEncoding.DecodeString(key.X)
-		if err != nil || key.Kty != "OKP" || key.Crv != "Ed25519" || len(x) != ed25519.PublicKeySize {
+		if err != nil || key.Kty != "OKP" || key.Crv != "Ed25519" ||
+			len(x) != ed25519.PublicKeySize {
 			return nil, errors.New("no Ed25519 key")
 		}
 		public[key.Kid] = x

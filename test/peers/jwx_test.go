@@ -19,7 +19,8 @@ func (jwx) verify(text, set string, now time.Time) (claims, error) {
 	if err != nil {
 		return claims{}, err
 	}
-	token, err := jwt.Parse([]byte(text), jwt.WithKeySet(known), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+	token, err := jwt.Parse([]byte(text), jwt.WithKeySet(known), jwt.WithIssuer(issuer),
+		jwt.WithAudience(audience),
 		jwt.WithRequiredClaim("exp"), jwt.WithClock(jwt.ClockFunc(func() time.Time { return now })))
 	if err != nil {
 		return claims{}, err

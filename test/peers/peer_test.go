@@ -61,14 +61,20 @@ var (
 	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 	terms = session.Settings{Issuer: issuer, Audience: audience, Lifetime: 2 * time.Minute}
 
-	signs   = keys.NewEdDSA("signs-2026.02_A", []byte("the first seed that peers know.."), keys.Plan{SignFrom: noon.Add(-time.Hour)})
-	waits   = keys.NewEdDSA("waits", []byte("the second seed that peers know."), keys.Plan{SignFrom: noon.Add(time.Hour)})
-	retired = keys.NewEdDSA("retired", []byte("the third seed that peers know.."), keys.Plan{SignFrom: noon.Add(-2 * time.Hour), VerifyUntil: noon.Add(time.Hour)})
-	ended   = keys.NewEdDSA("ended", []byte("the fourth seed that peers know."), keys.Plan{SignFrom: noon.Add(-3 * time.Hour), VerifyUntil: noon})
-	revoked = keys.NewEdDSA("revoked", []byte("the fifth seed that peers know.."), keys.Plan{SignFrom: noon.Add(-4 * time.Hour), Revoked: true})
-	secret  = keys.NewHS256("secret", []byte("a secret that peers do not know."), keys.Plan{SignFrom: noon.Add(-5 * time.Hour)})
-	all     = []keys.Key{signs, waits, retired, ended, revoked, secret}
-	shown   = []keys.Key{signs, waits, retired}
+	signs = keys.NewEdDSA("signs-2026.02_A", []byte("the first seed that peers know.."),
+		keys.Plan{SignFrom: noon.Add(-time.Hour)})
+	waits = keys.NewEdDSA("waits", []byte("the second seed that peers know."),
+		keys.Plan{SignFrom: noon.Add(time.Hour)})
+	retired = keys.NewEdDSA("retired", []byte("the third seed that peers know.."),
+		keys.Plan{SignFrom: noon.Add(-2 * time.Hour), VerifyUntil: noon.Add(time.Hour)})
+	ended = keys.NewEdDSA("ended", []byte("the fourth seed that peers know."),
+		keys.Plan{SignFrom: noon.Add(-3 * time.Hour), VerifyUntil: noon})
+	revoked = keys.NewEdDSA("revoked", []byte("the fifth seed that peers know.."),
+		keys.Plan{SignFrom: noon.Add(-4 * time.Hour), Revoked: true})
+	secret = keys.NewHS256("secret", []byte("a secret that peers do not know."),
+		keys.Plan{SignFrom: noon.Add(-5 * time.Hour)})
+	all   = []keys.Key{signs, waits, retired, ended, revoked, secret}
+	shown = []keys.Key{signs, waits, retired}
 )
 
 func ring(t testing.TB) *keys.Keyring {
@@ -91,7 +97,8 @@ func ours(t testing.TB, key keys.Key, install string) session.Claims {
 // theirs are the same claims as a peer must read them.
 func theirs(c session.Claims) claims {
 	return claims{
-		V: session.Version, Kid: string(c.KeyID), Iat: int64(c.IssuedAt), Nbf: int64(c.NotBefore), Iss: c.Issuer, Aud: c.Audience,
+		V: session.Version, Kid: string(c.KeyID), Iat: int64(c.IssuedAt), Nbf: int64(c.NotBefore),
+		Iss: c.Issuer, Aud: c.Audience,
 		InstallID: c.InstallID.Text(), Exp: int64(c.ExpiresAt), Sub: c.InstallID.Text(),
 	}
 }

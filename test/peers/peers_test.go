@@ -22,7 +22,8 @@ import (
 
 // installs are install ids that writers and readers of JSON may differ about.
 var installs = []string{
-	"3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11", `quote " backslash \ slash /`, "<script>&amp;\u2028\u2029", "caf\u00e9 \U0001f511 \ufeff\uffff",
+	"3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11", `quote " backslash \ slash /`,
+	"<script>&amp;\u2028\u2029", "caf\u00e9 \U0001f511 \ufeff\uffff",
 	strings.Repeat("\U0001f511", 128),
 }
 
@@ -87,7 +88,8 @@ func TestWeVerifyWhatTheySign(t *testing.T) {
 				for _, install := range installs {
 					c := ours(t, key, install)
 					text := peer.sign(t, string(key.ID()), privateOf(key), theirs(c))
-					assert.JSONEq(t, `{"alg":"EdDSA","kid":"`+string(key.ID())+`","typ":"JWT"}`, decoded(t, text, 0))
+					assert.JSONEq(t, `{"alg":"EdDSA","kid":"`+string(key.ID())+`","typ":"JWT"}`,
+						decoded(t, text, 0))
 					assert.JSONEq(t, decoded(t, token.Sign(c, key), 1), decoded(t, text, 1))
 					read, err := token.Verify(text, ring(t), terms, noon)
 					require.NoError(t, err)
@@ -129,22 +131,38 @@ func TestWeRefuseWhatTheyCanSign(t *testing.T) {
 		text string
 		want token.Reason
 	}{
-		"HMAC of the public key":             {golang(jwt.SigningMethodHS256, []byte(public)), token.ReasonSignatureLength},
-		"HMAC of the public key, in 64":      {golang(jwt.SigningMethodHS512, []byte(public)), token.ReasonHeader},
-		"HMAC of the public key's base64":    {golang(jwt.SigningMethodHS512, []byte(encoded(public))), token.ReasonHeader},
-		"HS256 under our secret":             {golang(jwt.SigningMethodHS256, secret.Secret(), named("kid", "secret")), token.ReasonSignatureLength},
-		"none":                               {golang(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType), token.ReasonSegments},
-		"no kid":                             {golang(jwt.SigningMethodEdDSA, private, withoutKid), token.ReasonHeader},
-		"another typ":                        {golang(jwt.SigningMethodEdDSA, private, named("typ", "at+jwt")), token.ReasonHeader},
-		"jku":                                {golang(jwt.SigningMethodEdDSA, private, named("jku", "https://attacker.example")), token.ReasonHeader},
-		"crit":                               {golang(jwt.SigningMethodEdDSA, private, named("crit", []string{"exp"})), token.ReasonHeader},
-		"go-jose, its key embedded":          {joseSign(t, ed, &jose.SignerOptions{EmbedJWK: true}, c), token.ReasonHeader},
-		"go-jose, b64 in crit":               {joseSign(t, ed, (&jose.SignerOptions{}).WithBase64(true).WithCritical("b64"), c), token.ReasonHeader},
-		"go-jose, content type":              {joseSign(t, ed, (&jose.SignerOptions{}).WithContentType("JWT"), c), token.ReasonHeader},
-		"jwx, by RFC 9864's name of EdDSA":   {jwxSign(t, jwa.EdDSAEd25519(), jwxKey(t, kid, private), c), token.ReasonHeader},
-		"jwx, HMAC of 64 of the public key":  {jwxSign(t, jwa.HS512(), jwxKey(t, kid, []byte(public)), c), token.ReasonHeader},
-		"signed by a key of another id":      {golangJWT{}.sign(t, kid, privateOf(waits), c), token.ReasonSignature},
-		"a kid that the claim does not name": {golangJWT{}.sign(t, "waits", privateOf(waits), c), token.ReasonHeader},
+		"HMAC of the public key": {golang(jwt.SigningMethodHS256, []byte(public)),
+			token.ReasonSignatureLength},
+		"HMAC of the public key, in 64": {golang(jwt.SigningMethodHS512, []byte(public)),
+			token.ReasonHeader},
+		"HMAC of the public key's base64": {golang(jwt.SigningMethodHS512,
+			[]byte(encoded(public))), token.ReasonHeader},
+		"HS256 under our secret": {golang(jwt.SigningMethodHS256, secret.Secret(),
+			named("kid", "secret")), token.ReasonSignatureLength},
+		"none": {golang(jwt.SigningMethodNone,
+			jwt.UnsafeAllowNoneSignatureType), token.ReasonSegments},
+		"no kid": {golang(jwt.SigningMethodEdDSA, private, withoutKid),
+			token.ReasonHeader},
+		"another typ": {golang(jwt.SigningMethodEdDSA, private,
+			named("typ", "at+jwt")), token.ReasonHeader},
+		"jku": {golang(jwt.SigningMethodEdDSA, private,
+			named("jku", "https://attacker.example")), token.ReasonHeader},
+		"crit": {golang(jwt.SigningMethodEdDSA, private,
+			named("crit", []string{"exp"})), token.ReasonHeader},
+		"go-jose, its key embedded": {joseSign(t, ed, &jose.SignerOptions{EmbedJWK: true},
+			c), token.ReasonHeader},
+		"go-jose, b64 in crit": {joseSign(t, ed,
+			(&jose.SignerOptions{}).WithBase64(true).WithCritical("b64"), c), token.ReasonHeader},
+		"go-jose, content type": {joseSign(t, ed,
+			(&jose.SignerOptions{}).WithContentType("JWT"), c), token.ReasonHeader},
+		"jwx, by RFC 9864's name of EdDSA": {jwxSign(t, jwa.EdDSAEd25519(),
+			jwxKey(t, kid, private), c), token.ReasonHeader},
+		"jwx, HMAC of 64 of the public key": {jwxSign(t, jwa.HS512(),
+			jwxKey(t, kid, []byte(public)), c), token.ReasonHeader},
+		"signed by a key of another id": {golangJWT{}.sign(t, kid, privateOf(waits), c),
+			token.ReasonSignature},
+		"a kid that the claim does not name": {golangJWT{}.sign(t, "waits", privateOf(waits), c),
+			token.ReasonHeader},
 	} {
 		t.Run(name, func(t *testing.T) {
 			claims, err := token.Verify(refused.text, ring(t), terms, noon)
@@ -166,7 +184,8 @@ func TestTheyReadOurPublicSet(t *testing.T) {
 			}
 			assert.Equal(t, want, peer.public(t, keys.FormatPublic(ring(t), noon)))
 			delete(want, string(retired.ID()))
-			assert.Equal(t, want, peer.public(t, keys.FormatPublic(ring(t), retired.Plan().VerifyUntil)))
+			assert.Equal(t, want, peer.public(t,
+				keys.FormatPublic(ring(t), retired.Plan().VerifyUntil)))
 			none, err := keys.NewKeyring(secret)
 			require.NoError(t, err)
 			assert.Empty(t, peer.public(t, keys.FormatPublic(none, noon)), "an empty set")
@@ -189,7 +208,8 @@ func TestWeReadTheirKeys(t *testing.T) {
 			signer, ok := read.SignerAt(noon)
 			require.True(t, ok)
 			assert.Equal(t, signs.Plan(), signer.Plan())
-			assert.Equal(t, token.Sign(ours(t, signs, installs[0]), signs), token.Sign(ours(t, signer, installs[0]), signer))
+			assert.Equal(t, token.Sign(ours(t, signs, installs[0]), signs),
+				token.Sign(ours(t, signer, installs[0]), signer))
 		})
 	}
 }

@@ -51,8 +51,10 @@ func sign(t testing.TB, key, signer crypto.Signer, begins, ends time.Time, names
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	require.NoError(t, err)
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "test"}, NotBefore: begins, NotAfter: ends,
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "test"}, NotBefore: begins,
+		NotAfter: ends,
+		IsCA:     true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	for _, name := range names {
@@ -62,7 +64,8 @@ func sign(t testing.TB, key, signer crypto.Signer, begins, ends time.Time, names
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), signer)
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(),
+		signer)
 	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)

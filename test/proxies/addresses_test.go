@@ -40,7 +40,8 @@ func (w *window) issue(t *testing.T, from string, headers ...string) harness.Res
 	w.asked++
 	client := w.At(t, w.entry).As(t, from)
 	body := harness.IssueBody(fmt.Sprintf("install-%08d", w.asked))
-	return client.Exchange(t, "POST", request("POST", harness.IssuePath, body, append(headers, "Content-Type: application/json")...))
+	return client.Exchange(t, "POST", request("POST", harness.IssuePath, body,
+		append(headers, "Content-Type: application/json")...))
 }
 
 func (w *window) assertGranted(t *testing.T, answer harness.Response, what string) {
@@ -51,7 +52,8 @@ func (w *window) assertGranted(t *testing.T, answer harness.Response, what strin
 // assertSame fails unless the answer says that this address has had its session.
 func (w *window) assertSame(t *testing.T, answer harness.Response, what string) {
 	t.Helper()
-	assert.Equal(t, http.StatusTooManyRequests, answer.Status, "%s counted as another address", what)
+	assert.Equal(t, http.StatusTooManyRequests, answer.Status, "%s counted as another address",
+		what)
 	assert.Equal(t, "session_rate_limited", answer.Code(), what)
 	assert.Contains(t, answer.Header.Get("RateLimit"), `"ip";r=0;t=60, "install_id";r=4`, what)
 }
@@ -59,15 +61,25 @@ func (w *window) assertSame(t *testing.T, answer harness.Response, what string) 
 // spoofs are what a client may say of his address. pretended is the address of another.
 func spoofs(pretended string) [][]string {
 	list := [][]string{
-		{"X-Forwarded-For: " + pretended}, {"X-Forwarded-For: " + pretended, "X-Forwarded-For: 198.51.100.9"}, {"X-Forwarded-For: " + pretended + ", 127.0.0.1"},
-		{"X-Forwarded-For: 127.0.0.1"}, {"X-Forwarded-For: 127.0.0.1, 127.0.0.1", "X-Forwarded-For: 127.0.0.1"}, {"X-Forwarded-For: unknown"}, {"X-Forwarded-For: "}, {"X-Forwarded-For: ,,,"},
-		{"X-Forwarded-For: ::ffff:" + pretended}, {"X-Forwarded-For: [2001:db8::1]:80"}, {`X-Forwarded-For: "` + pretended}, {"X-Forwarded-For: " + strings.Repeat("198.51.100.9, ", 60) + pretended},
-		{"x-forwarded-for: " + pretended}, {"X_Forwarded_For: " + pretended}, {"X-Forwarded-For: " + pretended, "Connection: X-Forwarded-For"}, {"Connection: close, X-Forwarded-For"},
-		append([]string{"X-Forwarded-For: " + pretended, "Connection: X-Forwarded-For", "Upgrade: websocket"}, handshake...),
+		{"X-Forwarded-For: " + pretended}, {"X-Forwarded-For: " + pretended,
+			"X-Forwarded-For: 198.51.100.9"}, {"X-Forwarded-For: " + pretended + ", 127.0.0.1"},
+		{"X-Forwarded-For: 127.0.0.1"}, {"X-Forwarded-For: 127.0.0.1, 127.0.0.1",
+			"X-Forwarded-For: 127.0.0.1"}, {"X-Forwarded-For: unknown"}, {"X-Forwarded-For: "},
+		{"X-Forwarded-For: ,,,"},
+		{"X-Forwarded-For: ::ffff:" + pretended}, {"X-Forwarded-For: [2001:db8::1]:80"},
+		{`X-Forwarded-For: "` + pretended}, {"X-Forwarded-For: " +
+			strings.Repeat("198.51.100.9, ", 60) + pretended},
+		{"x-forwarded-for: " + pretended}, {"X_Forwarded_For: " + pretended},
+		{"X-Forwarded-For: " + pretended, "Connection: X-Forwarded-For"},
+		{"Connection: close, X-Forwarded-For"},
+		append([]string{"X-Forwarded-For: " + pretended, "Connection: X-Forwarded-For",
+			"Upgrade: websocket"}, handshake...),
 		{"Via: 1.1 " + pretended}, {"X-Original-Forwarded-For: " + pretended},
 	}
 	for _, name := range []string{
-		"Forwarded", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP", "Fastly-Client-IP", "X-Cluster-Client-IP", "X-Appengine-User-IP", "X-ProxyUser-IP", "Client-IP",
+		"Forwarded", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP",
+		"Fastly-Client-IP", "X-Cluster-Client-IP", "X-Appengine-User-IP", "X-ProxyUser-IP",
+		"Client-IP",
 		"X-Remote-Addr", "X-Remote-IP", "X-Envoy-External-Address", "X-Azure-ClientIP",
 	} {
 		value := pretended
@@ -87,7 +99,8 @@ func (w *window) assertWhoCounts(t *testing.T) {
 	for _, headers := range spoofs(other) {
 		w.assertSame(t, w.issue(t, one, headers...), strings.Join(headers, ", "))
 	}
-	w.assertGranted(t, w.issue(t, other, "X-Forwarded-For: "+one), "another, whom the first had pretended to be")
+	w.assertGranted(t, w.issue(t, other, "X-Forwarded-For: "+one),
+		"another, whom the first had pretended to be")
 	for _, headers := range spoofs("127.0.0.4") { // who speaks first is no better off
 		w.Clock.Advance(time.Minute)
 		w.assertGranted(t, w.issue(t, one, headers...), strings.Join(headers, ", "))
@@ -99,7 +112,9 @@ func (w *window) assertWhoCounts(t *testing.T) {
 func TestTheClientsAddressThroughOneProxy(t *testing.T) {
 	t.Parallel()
 	eachProduct(t, func(t *testing.T, p product) {
-		w := through(t, nil, func(sessiond string) *proxy.Server { return p.start(t, sessiond, startApplication(t).addr()) })
+		w := through(t, nil, func(sessiond string) *proxy.Server {
+			return p.start(t, sessiond, startApplication(t).addr())
+		})
 		w.assertWhoCounts(t)
 	})
 }
@@ -118,7 +133,8 @@ func TestTheClientsAddressThroughTwoProxies(t *testing.T) {
 			t.Run(first.name+" and "+second.name, func(t *testing.T) {
 				t.Parallel()
 				w := through(t, nil, func(sessiond string) *proxy.Server {
-					return first.start(t, "127.0.0.1", second.start(t, "127.0.0.1", sessiond, "127.0.0.1").Addr)
+					return first.start(t, "127.0.0.1",
+						second.start(t, "127.0.0.1", sessiond, "127.0.0.1").Addr)
 				})
 				w.assertWhoCounts(t)
 			})
@@ -143,35 +159,51 @@ func TestHowAProxyWritesTheAddress(t *testing.T) {
 		start  func(t *testing.T, sessiond string) *proxy.Server
 	}{
 		"nginx: with the port": {"", func(t *testing.T, sessiond string) *proxy.Server {
-			return nginxWith(t, "127.0.0.1", sessiond, `proxy_set_header X-Forwarded-For "$remote_addr:$remote_port";`)
+			return nginxWith(t, "127.0.0.1", sessiond,
+				`proxy_set_header X-Forwarded-For "$remote_addr:$remote_port";`)
 		}},
 		"nginx: in quotes": {"", func(t *testing.T, sessiond string) *proxy.Server {
-			return nginxWith(t, "127.0.0.1", sessiond, `proxy_set_header X-Forwarded-For '"$remote_addr"';`)
+			return nginxWith(t, "127.0.0.1", sessiond,
+				`proxy_set_header X-Forwarded-For '"$remote_addr"';`)
 		}},
-		"nginx: the client's own header replaced": {"", func(t *testing.T, sessiond string) *proxy.Server {
-			return nginxWith(t, "127.0.0.1", sessiond, `proxy_set_header X-Forwarded-For $remote_addr;`)
-		}},
-		"nginx: mapped, in brackets, with the port": {"", func(t *testing.T, sessiond string) *proxy.Server {
-			return nginxWith(t, "127.0.0.1", sessiond, `proxy_set_header X-Forwarded-For "[::ffff:$remote_addr]:$remote_port";`)
-		}},
-		"haproxy: a line of its own, with the port": {"", func(t *testing.T, sessiond string) *proxy.Server {
-			return haproxyWith(t, "127.0.0.1", sessiond, `http-request add-header X-Forwarded-For %[src]:%[src_port]`, "")
-		}},
+		"nginx: the client's own header replaced": {"",
+			func(t *testing.T, sessiond string) *proxy.Server {
+				return nginxWith(t, "127.0.0.1", sessiond,
+					`proxy_set_header X-Forwarded-For $remote_addr;`)
+			}},
+		"nginx: mapped, in brackets, with the port": {"",
+			func(t *testing.T, sessiond string) *proxy.Server {
+				return nginxWith(t, "127.0.0.1", sessiond,
+					`proxy_set_header X-Forwarded-For "[::ffff:$remote_addr]:$remote_port";`)
+			}},
+		"haproxy: a line of its own, with the port": {"",
+			func(t *testing.T, sessiond string) *proxy.Server {
+				return haproxyWith(t, "127.0.0.1", sessiond,
+					`http-request add-header X-Forwarded-For %[src]:%[src_port]`, "")
+			}},
 		"haproxy: Forwarded": {forwarded, func(t *testing.T, sessiond string) *proxy.Server {
-			return haproxyWith(t, "127.0.0.1", sessiond, `http-request set-header Forwarded for=%[src];proto=http`, "")
+			return haproxyWith(t, "127.0.0.1", sessiond,
+				`http-request set-header Forwarded for=%[src];proto=http`, "")
 		}},
-		"haproxy: Forwarded, a line of its own, with the port": {forwarded, func(t *testing.T, sessiond string) *proxy.Server {
-			return haproxyWith(t, "127.0.0.1", sessiond, `http-request add-header Forwarded 'for="%[src]:%[src_port]";by=_haproxy'`, "")
-		}},
-		"haproxy: Forwarded, mapped": {forwarded, func(t *testing.T, sessiond string) *proxy.Server {
-			return haproxyWith(t, "127.0.0.1", sessiond, `http-request set-header Forwarded 'for="[::ffff:%[src]]:%[src_port]"'`, "")
-		}},
+		"haproxy: Forwarded, a line of its own, with the port": {forwarded,
+			func(t *testing.T, sessiond string) *proxy.Server {
+				return haproxyWith(t, "127.0.0.1", sessiond,
+					`http-request add-header Forwarded 'for="%[src]:%[src_port]";by=_haproxy'`, "")
+			}},
+		"haproxy: Forwarded, mapped": {forwarded,
+			func(t *testing.T, sessiond string) *proxy.Server {
+				return haproxyWith(t, "127.0.0.1", sessiond,
+					`http-request set-header Forwarded 'for="[::ffff:%[src]]:%[src_port]"'`, "")
+			}},
 		"nginx: Forwarded": {forwarded, func(t *testing.T, sessiond string) *proxy.Server {
-			return nginxWith(t, "127.0.0.1", sessiond, `proxy_set_header Forwarded "for=$remote_addr;proto=$scheme";`)
+			return nginxWith(t, "127.0.0.1", sessiond,
+				`proxy_set_header Forwarded "for=$remote_addr;proto=$scheme";`)
 		}},
 		"caddy: Forwarded": {forwarded, func(t *testing.T, sessiond string) *proxy.Server {
 			return proxy.StartCaddy(t, "127.0.0.1", func(addr string) (string, []string) {
-				return "{\nadmin off\n}\nhttp://" + addr[strings.LastIndex(addr, ":"):] + " {\nbind 127.0.0.1\nreverse_proxy " + sessiond + " {\nheader_up Forwarded \"for={http.request.remote.host}\"\n}\n}\n", nil
+				return "{\nadmin off\n}\nhttp://" + addr[strings.LastIndex(addr, ":"):] +
+					" {\nbind 127.0.0.1\nreverse_proxy " + sessiond +
+					" {\nheader_up Forwarded \"for={http.request.remote.host}\"\n}\n}\n", nil
 			})
 		}},
 	} {
@@ -181,7 +213,9 @@ func TestHowAProxyWritesTheAddress(t *testing.T) {
 			if test.header != "" {
 				env["OFFLOAD_TRUSTED_PROXY_HEADER"] = test.header
 			}
-			w := through(t, env, func(sessiond string) *proxy.Server { return test.start(t, sessiond) })
+			w := through(t, env, func(sessiond string) *proxy.Server {
+				return test.start(t, sessiond)
+			})
 			w.assertWhoCounts(t)
 		})
 	}
@@ -194,17 +228,21 @@ func TestIPv6ThroughProxies(t *testing.T) {
 		t.Run(name+" has clients of IPv6", func(t *testing.T) {
 			t.Parallel()
 			// ::1 alone comes from here; 127.0.0.1, which is the proxy, is another.
-			w := through(t, nil, func(sessiond string) *proxy.Server { return start(t, "::1", sessiond) })
+			w := through(t, nil, func(sessiond string) *proxy.Server {
+				return start(t, "::1", sessiond)
+			})
 			w.assertGranted(t, w.issue(t, "::1"), "the first")
 			for _, headers := range spoofs("2001:db8::1") {
 				w.assertSame(t, w.issue(t, "::1", headers...), strings.Join(headers, ", "))
 			}
-			w.assertSame(t, w.issueDirectly(t, "::2"), "the same /64, as another proxy might write it")
+			w.assertSame(t, w.issueDirectly(t, "::2"),
+				"the same /64, as another proxy might write it")
 			w.assertGranted(t, w.issueDirectly(t, "0:0:0:1::1"), "another /64")
 		})
 		t.Run(name+" is a peer of IPv6", func(t *testing.T) {
 			t.Parallel()
-			w := through(t, harness.Env{"OFFLOAD_HTTP_ADDR": "[::1]:0", "OFFLOAD_TRUSTED_PROXIES": "::1"}, func(sessiond string) *proxy.Server {
+			w := through(t, harness.Env{"OFFLOAD_HTTP_ADDR": "[::1]:0",
+				"OFFLOAD_TRUSTED_PROXIES": "::1"}, func(sessiond string) *proxy.Server {
 				return start(t, "127.0.0.1", sessiond)
 			})
 			w.assertWhoCounts(t)
@@ -213,7 +251,10 @@ func TestIPv6ThroughProxies(t *testing.T) {
 	t.Run("an IPv6 address in brackets, with its port", func(t *testing.T) {
 		t.Parallel()
 		for header, lines := range map[string]string{"X-Forwarded-For": "http-request add-header X-Forwarded-For [%[src]]:%[src_port]", "Forwarded": `http-request set-header Forwarded 'for="[%[src]]:%[src_port]"'`} {
-			w := through(t, harness.Env{"OFFLOAD_TRUSTED_PROXY_HEADER": header}, func(sessiond string) *proxy.Server { return haproxyWith(t, "::1", sessiond, lines, "") })
+			w := through(t, harness.Env{"OFFLOAD_TRUSTED_PROXY_HEADER": header},
+				func(sessiond string) *proxy.Server {
+					return haproxyWith(t, "::1", sessiond, lines, "")
+				})
 			w.assertGranted(t, w.issue(t, "::1"), header)
 			w.assertSame(t, w.issue(t, "::1"), header)
 		}
@@ -224,7 +265,8 @@ func TestIPv6ThroughProxies(t *testing.T) {
 		w := through(t, nil, func(sessiond string) *proxy.Server {
 			return proxy.StartNginx(t, "127.0.0.1", func(addr string) string {
 				port := addr[strings.LastIndex(addr, ":"):]
-				return "server { listen [::ffff:127.0.0.1]" + port + " ipv6only=off; proxy_set_header X-Forwarded-For $remote_addr; add_header X-Seen $remote_addr always; location / { proxy_pass http://" + sessiond + "; } }"
+				return "server { listen [::ffff:127.0.0.1]" + port +
+					" ipv6only=off; proxy_set_header X-Forwarded-For $remote_addr; add_header X-Seen $remote_addr always; location / { proxy_pass http://" + sessiond + "; } }"
 			})
 		})
 		require.Equal(t, "::ffff:127.0.0.4", w.issue(t, "127.0.0.4").Header.Get("X-Seen"))
@@ -247,33 +289,43 @@ func TestTrapsOfAddresses(t *testing.T) {
 	t.Parallel()
 	t.Run("proxies pass a client's own Forwarded on", func(t *testing.T) {
 		t.Parallel()
-		for name, start := range map[string]hop{"nginx": nginxHop, "caddy": caddyHop, "haproxy": haproxyHop} {
-			w := through(t, harness.Env{"OFFLOAD_TRUSTED_PROXY_HEADER": "Forwarded"}, func(sessiond string) *proxy.Server { return start(t, "127.0.0.1", sessiond) })
+		for name, start := range map[string]hop{"nginx": nginxHop, "caddy": caddyHop,
+			"haproxy": haproxyHop} {
+			w := through(t, harness.Env{"OFFLOAD_TRUSTED_PROXY_HEADER": "Forwarded"},
+				func(sessiond string) *proxy.Server { return start(t, "127.0.0.1", sessiond) })
 			w.assertGranted(t, w.issue(t, "127.0.0.2", "Forwarded: for=198.51.100.1"), name)
-			w.assertGranted(t, w.issue(t, "127.0.0.2", "Forwarded: for=198.51.100.2"), name+": the same client again")
+			w.assertGranted(t, w.issue(t, "127.0.0.2", "Forwarded: for=198.51.100.2"),
+				name+": the same client again")
 		}
 	})
 	t.Run("a second Caddy that does not trust the first proxy counts that one", func(t *testing.T) {
 		t.Parallel()
-		w := through(t, harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"}, func(sessiond string) *proxy.Server {
-			return nginxHop(t, "127.0.0.1", caddyHop(t, "127.0.0.1", sessiond).Addr)
-		})
+		w := through(t, harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"},
+			func(sessiond string) *proxy.Server {
+				return nginxHop(t, "127.0.0.1", caddyHop(t, "127.0.0.1", sessiond).Addr)
+			})
 		w.assertGranted(t, w.issue(t, "127.0.0.2"), "one")
 		w.assertSame(t, w.issue(t, "127.0.0.3"), "another")
 	})
-	t.Run("HAProxy passes a client's Connection on, and Caddy obeys: the client passes for HAProxy", func(t *testing.T) {
-		t.Parallel()
-		w := through(t, nil, func(sessiond string) *proxy.Server {
-			return haproxyWith(t, "127.0.0.1", caddyHop(t, "127.0.0.1", sessiond, "127.0.0.1").Addr, "option forwardfor", "")
+	t.Run("HAProxy passes a client's Connection on, and Caddy obeys: the client passes for HAProxy",
+		func(t *testing.T) {
+			t.Parallel()
+			w := through(t, nil, func(sessiond string) *proxy.Server {
+				return haproxyWith(t, "127.0.0.1",
+					caddyHop(t, "127.0.0.1", sessiond, "127.0.0.1").Addr,
+					"option forwardfor", "")
+			})
+			w.assertGranted(t, w.issue(t, "127.0.0.2"), "as himself")
+			w.assertSame(t, w.issue(t, "127.0.0.2"), "as himself")
+			w.assertGranted(t, w.issue(t, "127.0.0.2", "Connection: X-Forwarded-For"), "as HAProxy")
+			w.assertSame(t, w.issue(t, "127.0.0.3", "Connection: X-Forwarded-For"),
+				"as HAProxy, whoever it is")
 		})
-		w.assertGranted(t, w.issue(t, "127.0.0.2"), "as himself")
-		w.assertSame(t, w.issue(t, "127.0.0.2"), "as himself")
-		w.assertGranted(t, w.issue(t, "127.0.0.2", "Connection: X-Forwarded-For"), "as HAProxy")
-		w.assertSame(t, w.issue(t, "127.0.0.3", "Connection: X-Forwarded-For"), "as HAProxy, whoever it is")
-	})
 	t.Run("a proxy that says nothing", func(t *testing.T) {
 		t.Parallel()
-		w := through(t, nil, func(sessiond string) *proxy.Server { return nginxWith(t, "127.0.0.1", sessiond, "") })
+		w := through(t, nil, func(sessiond string) *proxy.Server {
+			return nginxWith(t, "127.0.0.1", sessiond, "")
+		})
 		w.assertGranted(t, w.issue(t, "127.0.0.2"), "one")
 		w.assertSame(t, w.issue(t, "127.0.0.3"), "another")
 	})
@@ -286,10 +338,12 @@ func TestAProxyThatWasForgotten(t *testing.T) {
 	eachProduct(t, func(t *testing.T, p product) {
 		service := harness.Start(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"})
 		front := p.start(t, service.Public, startApplication(t).addr())
-		one, other := service.At(t, front.Addr).As(t, "127.0.0.2"), service.At(t, front.Addr).As(t, "127.0.0.3")
+		one, other := service.At(t, front.Addr).As(t, "127.0.0.2"),
+			service.At(t, front.Addr).As(t, "127.0.0.3")
 		assert.Zero(t, service.Metric(t, metric))
 		assert.Equal(t, http.StatusOK, one.Issue(t, "install-00000001").Status)
-		assert.Equal(t, http.StatusTooManyRequests, other.Issue(t, "install-00000002").Status, "one limit for all")
+		assert.Equal(t, http.StatusTooManyRequests, other.Issue(t, "install-00000002").Status,
+			"one limit for all")
 		other.Issue(t, "install-00000003")
 		assert.EqualValues(t, 3, service.Metric(t, metric))
 		one.Close()
@@ -302,5 +356,6 @@ func TestAProxyThatWasForgotten(t *testing.T) {
 		assert.NotContains(t, lines[0].Text, "127.0.0.")
 	})
 	check := harness.Run(t, nil, "check")
-	assert.Contains(t, check.Output, "trusted proxies      none: forwarding headers change nothing, and all clients behind a proxy share one limit")
+	assert.Contains(t, check.Output,
+		"trusted proxies      none: forwarding headers change nothing, and all clients behind a proxy share one limit")
 }

@@ -29,7 +29,9 @@ func TestTheClientsAddressThroughAPROXYProtocol(t *testing.T) {
 	for _, send := range []string{"send-proxy", "send-proxy-v2"} {
 		t.Run(send, func(t *testing.T) {
 			t.Parallel()
-			w := through(t, protocol(nil), func(sessiond string) *proxy.Server { return balancer(t, "127.0.0.1", sessiond, send) })
+			w := through(t, protocol(nil), func(sessiond string) *proxy.Server {
+				return balancer(t, "127.0.0.1", sessiond, send)
+			})
 			w.assertWhoCounts(t)
 		})
 		t.Run(send+", before it a proxy of HTTP", func(t *testing.T) {
@@ -44,13 +46,16 @@ func TestTheClientsAddressThroughAPROXYProtocol(t *testing.T) {
 			t.Parallel()
 			w := through(t, protocol(nil), func(sessiond string) *proxy.Server {
 				// Each client has a connection of its own, or the protocol would tell the first of them alone.
-				return haproxyWith(t, "127.0.0.1", sessiond, "http-reuse never\noption forwardfor", send)
+				return haproxyWith(t, "127.0.0.1", sessiond, "http-reuse never\noption forwardfor",
+					send)
 			})
 			w.assertWhoCounts(t)
 		})
 		t.Run(send+", clients of IPv6", func(t *testing.T) {
 			t.Parallel()
-			w := through(t, protocol(nil), func(sessiond string) *proxy.Server { return balancer(t, "::1", sessiond, send) })
+			w := through(t, protocol(nil), func(sessiond string) *proxy.Server {
+				return balancer(t, "::1", sessiond, send)
+			})
 			w.assertGranted(t, w.issue(t, "::1"), "the first")
 			for _, headers := range spoofs("2001:db8::1") {
 				w.assertSame(t, w.issue(t, "::1", headers...), strings.Join(headers, ", "))
@@ -58,7 +63,8 @@ func TestTheClientsAddressThroughAPROXYProtocol(t *testing.T) {
 		})
 		t.Run(send+", balancer of IPv6", func(t *testing.T) {
 			t.Parallel()
-			w := through(t, protocol(harness.Env{"OFFLOAD_HTTP_ADDR": "[::1]:0", "OFFLOAD_TRUSTED_PROXIES": "::1"}), func(sessiond string) *proxy.Server {
+			w := through(t, protocol(harness.Env{"OFFLOAD_HTTP_ADDR": "[::1]:0",
+				"OFFLOAD_TRUSTED_PROXIES": "::1"}), func(sessiond string) *proxy.Server {
 				return balancer(t, "127.0.0.1", sessiond, send)
 			})
 			w.assertWhoCounts(t)
@@ -73,7 +79,8 @@ func TestABalancersOwnConnections(t *testing.T) {
 	require.NoError(t, err)
 	for name, header := range map[string]string{"v1": "PROXY UNKNOWN\r\n", "v2": string(local)} {
 		t.Run(name, func(t *testing.T) {
-			service := harness.Serve(t, protocol(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
+			service := harness.Serve(t, protocol(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1",
+				"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
 			exchange := func(method, text string) harness.Response {
 				conn := service.Dial(t)
 				conn.Announce(t, header)
@@ -82,7 +89,8 @@ func TestABalancersOwnConnections(t *testing.T) {
 			}
 			assert.Equal(t, http.StatusOK, exchange("GET", request("GET", "/v1/health", "")).Status)
 			ask := func(id string) harness.Response {
-				return exchange("POST", request("POST", harness.IssuePath, harness.IssueBody(id), "Content-Type: application/json"))
+				return exchange("POST", request("POST", harness.IssuePath, harness.IssueBody(id),
+					"Content-Type: application/json"))
 			}
 			assert.Equal(t, http.StatusOK, ask("install-00000001").Status)
 			assert.Equal(t, http.StatusTooManyRequests, ask("install-00000002").Status)
@@ -92,18 +100,21 @@ func TestABalancersOwnConnections(t *testing.T) {
 
 func TestWhoDoesNotKeepToThePROXYProtocol(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, protocol(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
+	service := harness.Serve(t, protocol(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
 	stranger := service.As(t, "127.0.0.9")
 	t.Run("a trusted peer without the header is refused", func(t *testing.T) {
 		for what, text := range map[string]string{
-			"none":         request("GET", "/v1/health", ""),
-			"a bad one":    "PROXY TCP4 198.51.100.1\r\n" + request("GET", "/v1/health", ""),
-			"a bad family": "PROXY TCP5 198.51.100.1 198.51.100.2 1 2\r\n" + request("GET", "/v1/health", ""),
+			"none":      request("GET", "/v1/health", ""),
+			"a bad one": "PROXY TCP4 198.51.100.1\r\n" + request("GET", "/v1/health", ""),
+			"a bad family": "PROXY TCP5 198.51.100.1 198.51.100.2 1 2\r\n" +
+				request("GET", "/v1/health", ""),
 		} {
 			conn := service.Dial(t)
 			conn.Say(t, text)
 			answer, err := conn.TryHear("GET")
-			assert.True(t, err != nil || answer.Status == http.StatusBadRequest, "%s: %d", what, answer.Status)
+			assert.True(t, err != nil || answer.Status == http.StatusBadRequest, "%s: %d", what,
+				answer.Status)
 		}
 	})
 	t.Run("a stranger's header is no header", func(t *testing.T) {
@@ -113,12 +124,15 @@ func TestWhoDoesNotKeepToThePROXYProtocol(t *testing.T) {
 		assert.True(t, err != nil || answer.Status == http.StatusBadRequest, "%d", answer.Status)
 	})
 	t.Run("a stranger without it is served", func(t *testing.T) {
-		assert.Equal(t, http.StatusOK, stranger.Exchange(t, "GET", request("GET", "/v1/health", "")).Status)
+		assert.Equal(t, http.StatusOK, stranger.Exchange(t, "GET",
+			request("GET", "/v1/health", "")).Status)
 		assert.Equal(t, http.StatusOK, stranger.Issue(t, "install-00000003").Status)
-		assert.Equal(t, http.StatusTooManyRequests, stranger.Issue(t, "install-00000004", harness.ForwardedFor("198.51.100.1")).Status)
+		assert.Equal(t, http.StatusTooManyRequests,
+			stranger.Issue(t, "install-00000004", harness.ForwardedFor("198.51.100.1")).Status)
 	})
 	t.Run("he who is slow with the header keeps nobody", func(t *testing.T) {
 		service.Dial(t) // and says nothing
-		assert.Equal(t, http.StatusOK, stranger.Exchange(t, "GET", request("GET", "/v1/health", "")).Status)
+		assert.Equal(t, http.StatusOK, stranger.Exchange(t, "GET",
+			request("GET", "/v1/health", "")).Status)
 	})
 }

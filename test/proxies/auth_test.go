@@ -31,7 +31,8 @@ const (
 
 func startSite(t *testing.T, p product, env harness.Env) *site {
 	t.Helper()
-	s := &site{service: harness.Serve(t, with(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"}, env)), application: startApplication(t)}
+	s := &site{service: harness.Serve(t, with(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"},
+		env)), application: startApplication(t)}
 	s.token = s.service.Token(t, installation)
 	s.proxy = p.start(t, s.service.Public, s.application.addr())
 	s.client = s.service.At(t, s.proxy.Addr)
@@ -57,7 +58,8 @@ func (s *site) assertAdmitted(t *testing.T, answer harness.Response, what string
 	requests := s.application.take()
 	require.Len(t, requests, 1, what)
 	for name, value := range map[string]string{
-		"X-Session-Install-Id": encoded, "X-Session-Expires-At": "2026-02-16T13:00:00Z", "X-Session-Key-Id": "v2-default",
+		"X-Session-Install-Id": encoded, "X-Session-Expires-At": "2026-02-16T13:00:00Z",
+		"X-Session-Key-Id": "v2-default",
 	} {
 		assert.Equal(t, []string{value}, requests[0].named(name), "%s: %s", what, name)
 	}
@@ -66,9 +68,11 @@ func (s *site) assertAdmitted(t *testing.T, answer harness.Response, what string
 
 // refusals are the refusals of a protected path: what they say.
 var refusals = map[string]struct{ code, message, authenticate string }{
-	"unauthorized":  {"unauthorized", "Missing bearer token", `Bearer realm="offload"`},
-	"invalid_token": {"invalid_token", "Invalid session token", `Bearer realm="offload", error="invalid_token"`},
-	"expired_token": {"expired_token", "Session token expired", `Bearer realm="offload", error="invalid_token", error_description="expired"`},
+	"unauthorized": {"unauthorized", "Missing bearer token", `Bearer realm="offload"`},
+	"invalid_token": {"invalid_token", "Invalid session token",
+		`Bearer realm="offload", error="invalid_token"`},
+	"expired_token": {"expired_token", "Session token expired",
+		`Bearer realm="offload", error="invalid_token", error_description="expired"`},
 }
 
 // assertRefused fails unless the answer is the contract's 401 with that code, whole, and the application has seen nothing.
@@ -84,7 +88,8 @@ func (s *site) assertRefused(t *testing.T, answer harness.Response, code, what s
 	ids := answer.Header.Values("X-Request-ID")
 	require.Len(t, ids, 1, what)
 	assert.NotEmpty(t, ids[0], what)
-	assert.Equal(t, fmt.Sprintf(`{"error":{"code":%q,"message":%q,"request_id":%q}}`, code, refusal.message, ids[0]), answer.Body, what)
+	assert.Equal(t, fmt.Sprintf(`{"error":{"code":%q,"message":%q,"request_id":%q}}`, code,
+		refusal.message, ids[0]), answer.Body, what)
 }
 
 func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
@@ -103,9 +108,12 @@ func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
 				{"DELETE", "DELETE", request("DELETE", "/app/x", "", bearer), 0},
 				{"PROPFIND", "PROPFIND", request("PROPFIND", "/app/x", "", bearer), 0},
 				{"POST", "POST", request("POST", "/app/x", "a body", bearer), 6},
-				{"an empty POST", "POST", request("POST", "/app/x", "", bearer, "Content-Length: 0"), 0},
-				{"a large POST", "POST", request("POST", "/app/x", strings.Repeat("x", 5<<20), bearer), 5 << 20},
-				{"a chunked POST", "POST", request("POST", "/app/x", "", bearer, "Transfer-Encoding: chunked") + "3\r\nabc\r\n5\r\ndefgh\r\n0\r\n\r\n", 8},
+				{"an empty POST", "POST", request("POST", "/app/x", "", bearer,
+					"Content-Length: 0"), 0},
+				{"a large POST", "POST", request("POST", "/app/x", strings.Repeat("x", 5<<20),
+					bearer), 5 << 20},
+				{"a chunked POST", "POST", request("POST", "/app/x", "", bearer,
+					"Transfer-Encoding: chunked") + "3\r\nabc\r\n5\r\ndefgh\r\n0\r\n\r\n", 8},
 			} {
 				seen := s.assertAdmitted(t, s.client.Exchange(t, sent.method, sent.text), sent.what)
 				assert.Equal(t, sent.method, seen.Method, sent.what)
@@ -114,7 +122,8 @@ func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
 		})
 		t.Run("a body that is announced and expected", func(t *testing.T) {
 			conn := s.client.Dial(t)
-			conn.Say(t, request("POST", "/app/x", "", bearer, "Content-Length: 5", "Expect: 100-continue"))
+			conn.Say(t, request("POST", "/app/x", "", bearer, "Content-Length: 5",
+				"Expect: 100-continue"))
 			go conn.Say(t, "hello")
 			answer := conn.Hear(t, "POST")
 			for answer.Status == http.StatusContinue {
@@ -125,7 +134,8 @@ func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
 		t.Run("WebSocket", func(t *testing.T) {
 			for _, upgrade := range []string{"websocket", "WebSocket"} {
 				conn := s.client.Dial(t)
-				conn.Say(t, request("GET", "/app/x", "", append([]string{bearer, "Upgrade: " + upgrade}, handshake...)...))
+				conn.Say(t, request("GET", "/app/x", "",
+					append([]string{bearer, "Upgrade: " + upgrade}, handshake...)...))
 				answer := conn.Head(t, "GET")
 				require.Equal(t, http.StatusSwitchingProtocols, answer.Status)
 				conn.Say(t, "over and over\n")
@@ -133,27 +143,35 @@ func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
 				require.Len(t, s.application.take(), 1)
 			}
 		})
-		t.Run("and no other protocol, for nobody would look at what is asked over it", func(t *testing.T) {
-			for _, upgrade := range [][]string{
-				{"Upgrade: h2c"}, {"Upgrade: H2C", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"}, {"Upgrade: echo"}, {"Upgrade: h2c, websocket"}, {"Upgrade: h2c", "Upgrade: websocket"},
-				{"Upgrade: websocket", "Upgrade: h2c"}, {"Upgrade: TLS/1.2"},
-			} {
-				for _, target := range []string{"/app/x", "/public/x"} {
-					what := strings.Join(upgrade, ", ") + " on " + target
-					conn := s.client.Dial(t)
-					conn.Say(t, request("GET", target, "", append(append(upgrade, handshake...), bearer, "Connection: HTTP2-Settings")...))
-					conn.Head(t, "GET")
-					requests := s.application.take()
-					require.Len(t, requests, 1, what)
-					for _, passed := range requests[0].Header.Values("Upgrade") {
-						assert.Equal(t, "websocket", passed, what)
+		t.Run("and no other protocol, for nobody would look at what is asked over it",
+			func(t *testing.T) {
+				for _, upgrade := range [][]string{
+					{"Upgrade: h2c"}, {"Upgrade: H2C", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"},
+					{"Upgrade: echo"}, {"Upgrade: h2c, websocket"},
+					{"Upgrade: h2c", "Upgrade: websocket"},
+					{"Upgrade: websocket", "Upgrade: h2c"}, {"Upgrade: TLS/1.2"},
+				} {
+					for _, target := range []string{"/app/x", "/public/x"} {
+						what := strings.Join(upgrade, ", ") + " on " + target
+						conn := s.client.Dial(t)
+						conn.Say(t, request("GET", target, "",
+							append(append(upgrade, handshake...), bearer,
+								"Connection: HTTP2-Settings")...))
+						conn.Head(t, "GET")
+						requests := s.application.take()
+						require.Len(t, requests, 1, what)
+						for _, passed := range requests[0].Header.Values("Upgrade") {
+							assert.Equal(t, "websocket", passed, what)
+						}
 					}
 				}
-			}
-		})
+			})
 		t.Run("the request's id is one for all", func(t *testing.T) {
-			for given, kept := range map[string]bool{"A.b_c-1": true, strings.Repeat("x", 128): true, strings.Repeat("x", 129): false, "a b": false, `a"b`: false, "": false} {
-				answer := s.client.Exchange(t, "GET", request("GET", "/app/x", "", bearer, "X-Request-ID: "+given))
+			for given, kept := range map[string]bool{"A.b_c-1": true,
+				strings.Repeat("x", 128): true, strings.Repeat("x", 129): false, "a b": false,
+				`a"b`: false, "": false} {
+				answer := s.client.Exchange(t, "GET",
+					request("GET", "/app/x", "", bearer, "X-Request-ID: "+given))
 				seen := s.assertAdmitted(t, answer, given)
 				ids := seen.Header.Values("X-Request-ID")
 				require.Len(t, ids, 1, given)
@@ -170,7 +188,9 @@ func TestWithoutAHost(t *testing.T) {
 	eachProduct(t, func(t *testing.T, p product) {
 		s := startSite(t, p, nil)
 		ask := func(target string, headers ...string) harness.Response {
-			return s.client.Exchange(t, "GET", strings.Join(append([]string{"GET " + target + " HTTP/1.0"}, headers...), "\r\n")+"\r\n\r\n")
+			return s.client.Exchange(t, "GET",
+				strings.Join(append([]string{"GET " + target + " HTTP/1.0"}, headers...), "\r\n")+
+					"\r\n\r\n")
 		}
 		bearer := "Authorization: Bearer " + s.token
 		s.assertAdmitted(t, ask("/app/x", bearer), "a session")
@@ -185,16 +205,23 @@ func TestWithoutAHost(t *testing.T) {
 func forged() []string {
 	var lines []string
 	for _, name := range []string{
-		"X-Session-Install-Id", "x-session-install-id", "X-SESSION-INSTALL-ID", "X-Session-Install-Id", "X_Session_Install_Id", "x_session_install_id", "X_SESSION_INSTALL_ID",
-		"X-Session_Install-Id", "X_Session-Install_Id", "X.Session.Install.Id", "X-Session.Install_Id", "X~Session~Install~Id", "X!Session-Install-Id", "X#Session-Install-Id",
-		"X$Session-Install-Id", "X%Session-Install-Id", "X&Session-Install-Id", "X'Session-Install-Id", "X+Session-Install-Id", "X^Session-Install-Id", "X|Session-Install-Id",
+		"X-Session-Install-Id", "x-session-install-id", "X-SESSION-INSTALL-ID",
+		"X-Session-Install-Id", "X_Session_Install_Id", "x_session_install_id",
+		"X_SESSION_INSTALL_ID",
+		"X-Session_Install-Id", "X_Session-Install_Id", "X.Session.Install.Id",
+		"X-Session.Install_Id", "X~Session~Install~Id", "X!Session-Install-Id",
+		"X#Session-Install-Id",
+		"X$Session-Install-Id", "X%Session-Install-Id", "X&Session-Install-Id",
+		"X'Session-Install-Id", "X+Session-Install-Id", "X^Session-Install-Id",
+		"X|Session-Install-Id",
 		"X`Session-Install-Id", "X*Session-Install-Id",
 		"X-Session-Expires-At", "X_Session_Expires_At", "X-Session-Key-Id", "x_session_key_id",
 	} {
 		lines = append(lines, name+": forged")
 	}
 	// Whoever obeys takes the session's headers away from the application (RFC 9110 §7.6.1).
-	return append(lines, "Connection: X-Session-Install-Id, X-Session-Expires-At", "Connection: keep-alive, x-session-key-id", "Connection: Upgrade, X-Session-Install-Id")
+	return append(lines, "Connection: X-Session-Install-Id, X-Session-Expires-At",
+		"Connection: keep-alive, x-session-key-id", "Connection: Upgrade, X-Session-Install-Id")
 }
 
 func TestForgedHeadersDoNotReachTheApplication(t *testing.T) {
@@ -211,13 +238,17 @@ func TestForgedHeadersDoNotReachTheApplication(t *testing.T) {
 		}
 		for _, lines := range one(forged()) {
 			what := strings.Join(lines, ", ")
-			s.assertAdmitted(t, s.client.Exchange(t, "GET", request("GET", "/app/x", "", append(lines, bearer)...)), what)
-			s.assertRefused(t, s.client.Exchange(t, "GET", request("GET", "/app/x", "", lines...)), "unauthorized", what)
-			answer := s.client.Exchange(t, "GET", request("GET", "/public/x", "", append(lines, bearer)...))
+			s.assertAdmitted(t, s.client.Exchange(t, "GET",
+				request("GET", "/app/x", "", append(lines, bearer)...)), what)
+			s.assertRefused(t, s.client.Exchange(t, "GET", request("GET", "/app/x", "", lines...)),
+				"unauthorized", what)
+			answer := s.client.Exchange(t, "GET",
+				request("GET", "/public/x", "", append(lines, bearer)...))
 			assert.Equal(t, http.StatusOK, answer.Status, what)
 			requests := s.application.take()
 			require.Len(t, requests, 1, what)
-			for _, name := range []string{"X-Session-Install-Id", "X-Session-Expires-At", "X-Session-Key-Id"} {
+			for _, name := range []string{"X-Session-Install-Id", "X-Session-Expires-At",
+				"X-Session-Key-Id"} {
 				assert.Empty(t, requests[0].named(name), "without a session: %s", what)
 			}
 		}
@@ -236,13 +267,19 @@ func TestWhoHasNoSessionIsRefused(t *testing.T) {
 			}
 			for _, sent := range []struct{ what, method, text string }{
 				{"GET", "GET", request("GET", "/app/x?secret=1", "", headers...)},
-				{"an id of its own", "GET", request("GET", "/app/x", "", append(headers, "X-Request-ID: mine-1")...)},
+				{"an id of its own", "GET", request("GET", "/app/x", "",
+					append(headers, "X-Request-ID: mine-1")...)},
 				{"DELETE", "DELETE", request("DELETE", "/app/x", "", headers...)},
 				{"POST", "POST", request("POST", "/app/x", "a body", headers...)},
-				{"a chunked POST", "POST", request("POST", "/app/x", "", append(headers, "Transfer-Encoding: chunked")...) + "3\r\nabc\r\n0\r\n\r\n"},
-				{"a large POST", "POST", request("POST", "/app/x", strings.Repeat("x", 5<<20), headers...)},
-				{"a body that is expected", "POST", request("POST", "/app/x", "", append(headers, "Content-Length: 5", "Expect: 100-continue")...)},
-				{"WebSocket", "GET", request("GET", "/app/x", "", append(append(headers, "Upgrade: websocket"), handshake...)...)},
+				{"a chunked POST", "POST", request("POST", "/app/x", "",
+					append(headers, "Transfer-Encoding: chunked")...) + "3\r\nabc\r\n0\r\n\r\n"},
+				{"a large POST", "POST", request("POST", "/app/x", strings.Repeat("x", 5<<20),
+					headers...)},
+				{"a body that is expected", "POST",
+					request("POST", "/app/x", "",
+						append(headers, "Content-Length: 5", "Expect: 100-continue")...)},
+				{"WebSocket", "GET", request("GET", "/app/x", "",
+					append(append(headers, "Upgrade: websocket"), handshake...)...)},
 			} {
 				answer := s.client.Exchange(t, sent.method, sent.text)
 				s.assertRefused(t, answer, code, sent.what)
@@ -258,10 +295,16 @@ func TestWhoHasNoSessionIsRefused(t *testing.T) {
 			assert.Empty(t, answer.Body)
 		}
 		t.Run("missing", func(t *testing.T) { refused(t, "", "unauthorized") })
-		t.Run("another scheme", func(t *testing.T) { refused(t, "Authorization: Basic eDp5", "unauthorized") })
-		t.Run("nothing after it", func(t *testing.T) { refused(t, "Authorization: Bearer", "unauthorized") })
+		t.Run("another scheme", func(t *testing.T) {
+			refused(t, "Authorization: Basic eDp5", "unauthorized")
+		})
+		t.Run("nothing after it", func(t *testing.T) {
+			refused(t, "Authorization: Bearer", "unauthorized")
+		})
 		t.Run("invalid", func(t *testing.T) { refused(t, bearer+"x", "invalid_token") })
-		t.Run("more after it", func(t *testing.T) { refused(t, bearer+" "+s.token, "invalid_token") })
+		t.Run("more after it", func(t *testing.T) {
+			refused(t, bearer+" "+s.token, "invalid_token")
+		})
 		t.Run("twice", func(t *testing.T) {
 			for what, headers := range map[string][]string{
 				"the same":           {bearer, bearer},

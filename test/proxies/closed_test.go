@@ -28,36 +28,45 @@ func TestWithoutAnAnswerNobodyIsLetIn(t *testing.T) {
 		handler http.HandlerFunc
 	}{
 		{"it is down", map[string]int{"nginx": 503, "caddy": 502, "haproxy": 503}, nil},
-		{"it hangs", map[string]int{"nginx": 503, "caddy": 504, "haproxy": 503}, func(_ http.ResponseWriter, r *http.Request) {
-			<-r.Context().Done() // until the proxy has had enough
-		}},
-		{"it hangs in the midst of an answer", map[string]int{"nginx": 503, "caddy": 504, "haproxy": 503}, func(w http.ResponseWriter, r *http.Request) {
-			conn, buffered, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				panic(err)
-			}
-			defer func() { _ = conn.Close() }()
-			_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nX-Session-Install-Id: install-12345\r\n"))
-			_, _ = buffered.ReadByte() // until the proxy has had enough
-		}},
-		{"it breaks off", map[string]int{"nginx": 503, "caddy": 502, "haproxy": 503}, func(http.ResponseWriter, *http.Request) {
-			panic(http.ErrAbortHandler)
-		}},
-		{"503", map[string]int{"nginx": 503, "caddy": 503, "haproxy": 503}, func(w http.ResponseWriter, _ *http.Request) {
-			session(w)
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}},
-		{"500", map[string]int{"nginx": 503, "caddy": 500, "haproxy": 503}, func(w http.ResponseWriter, _ *http.Request) {
-			session(w)
-			w.WriteHeader(http.StatusInternalServerError)
-		}},
-		{"404", map[string]int{"nginx": 503, "caddy": 404, "haproxy": 503}, func(w http.ResponseWriter, _ *http.Request) {
-			session(w)
-			w.WriteHeader(http.StatusNotFound)
-		}},
-		{"a redirect", map[string]int{"nginx": 503, "caddy": 307, "haproxy": 503}, func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "/public/x", http.StatusTemporaryRedirect)
-		}},
+		{"it hangs", map[string]int{"nginx": 503, "caddy": 504, "haproxy": 503},
+			func(_ http.ResponseWriter, r *http.Request) {
+				<-r.Context().Done() // until the proxy has had enough
+			}},
+		{"it hangs in the midst of an answer",
+			map[string]int{"nginx": 503, "caddy": 504, "haproxy": 503},
+			func(w http.ResponseWriter, r *http.Request) {
+				conn, buffered, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					panic(err)
+				}
+				defer func() { _ = conn.Close() }()
+				_, _ = conn.Write(
+					[]byte("HTTP/1.1 200 OK\r\nX-Session-Install-Id: install-12345\r\n"))
+				_, _ = buffered.ReadByte() // until the proxy has had enough
+			}},
+		{"it breaks off", map[string]int{"nginx": 503, "caddy": 502, "haproxy": 503},
+			func(http.ResponseWriter, *http.Request) {
+				panic(http.ErrAbortHandler)
+			}},
+		{"503", map[string]int{"nginx": 503, "caddy": 503, "haproxy": 503},
+			func(w http.ResponseWriter, _ *http.Request) {
+				session(w)
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}},
+		{"500", map[string]int{"nginx": 503, "caddy": 500, "haproxy": 503},
+			func(w http.ResponseWriter, _ *http.Request) {
+				session(w)
+				w.WriteHeader(http.StatusInternalServerError)
+			}},
+		{"404", map[string]int{"nginx": 503, "caddy": 404, "haproxy": 503},
+			func(w http.ResponseWriter, _ *http.Request) {
+				session(w)
+				w.WriteHeader(http.StatusNotFound)
+			}},
+		{"a redirect", map[string]int{"nginx": 503, "caddy": 307, "haproxy": 503},
+			func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "/public/x", http.StatusTemporaryRedirect)
+			}},
 	} {
 		t.Run(failure.name, func(t *testing.T) {
 			t.Parallel()
@@ -69,21 +78,26 @@ func TestWithoutAnAnswerNobodyIsLetIn(t *testing.T) {
 				application := startApplication(t)
 				client := (&harness.Client{}).At(t, p.start(t, sessiond, application.addr()).Addr)
 				for method, text := range map[string]string{
-					"GET":  request("GET", "/app/x", "", "Authorization: Bearer x", "X-Session-Install-Id: forged", "X-Request-ID: mine-1"),
-					"POST": request("POST", "/app/x", strings.Repeat("x", 1<<20), "Authorization: Bearer x"),
+					"GET": request("GET", "/app/x", "", "Authorization: Bearer x",
+						"X-Session-Install-Id: forged", "X-Request-ID: mine-1"),
+					"POST": request("POST", "/app/x", strings.Repeat("x", 1<<20),
+						"Authorization: Bearer x"),
 				} {
 					answer := client.Exchange(t, method, text)
 					application.assertNothing(t, method)
-					assert.Equal(t, failure.status[p.name], answer.Status, "%s: %s", method, answer.Body)
+					assert.Equal(t, failure.status[p.name], answer.Status, "%s: %s", method,
+						answer.Body)
 					if p.name != "caddy" && method == "GET" {
-						assert.Equal(t, `{"error":{"code":"service_unavailable","message":"Service unavailable; retry later","request_id":"mine-1"}}`, answer.Body)
+						assert.Equal(t,
+							`{"error":{"code":"service_unavailable","message":"Service unavailable; retry later","request_id":"mine-1"}}`, answer.Body)
 						assert.Equal(t, []string{"mine-1"}, answer.Header.Values("X-Request-ID"))
 						assert.Equal(t, "service_unavailable", answer.Header.Get("X-Error-Code"))
 						assert.Equal(t, "1", answer.Header.Get("Retry-After"))
 					}
 				}
 				answer := client.Send(t, "GET", "/public/x", "")
-				assert.Equal(t, "the application", answer.Body, "who needs no session does not notice")
+				assert.Equal(t, "the application", answer.Body,
+					"who needs no session does not notice")
 			})
 		})
 	}
@@ -98,7 +112,8 @@ func TestHAProxyWithABrokenScriptLetsNobodyIn(t *testing.T) {
 		"does nothing": `core.register_action("verify_session", {"http-req"}, function(txn) end, 1)`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := startHAProxyWith(t, writeFile(t, "broken.lua", script), application.addr(), application.addr())
+			server := startHAProxyWith(t, writeFile(t, "broken.lua", script), application.addr(),
+				application.addr())
 			client := (&harness.Client{}).At(t, server.Addr)
 			answer := client.Exchange(t, "GET", request("GET", "/app/x", ""))
 			assert.Equal(t, http.StatusServiceUnavailable, answer.Status)
@@ -121,7 +136,8 @@ func TestTheServiceHangsAndGoesOn(t *testing.T) {
 		application.assertNothing(t, "while it hangs")
 		assert.GreaterOrEqual(t, answer.Status, 500)
 		service.Resume(t)
-		assert.Equal(t, http.StatusOK, client.Send(t, "GET", "/app/x", "", bearer).Status, "at once")
+		assert.Equal(t, http.StatusOK, client.Send(t, "GET", "/app/x", "", bearer).Status,
+			"at once")
 	})
 }
 
@@ -133,9 +149,12 @@ func TestTheSubRequestHasNoBody(t *testing.T) {
 		application := startApplication(t)
 		client := (&harness.Client{}).At(t, p.start(t, sessiond.addr(), application.addr()).Addr)
 		for what, text := range map[string]string{
-			"a body":         request("POST", "/app/x?secret=1", "a body", "Authorization: Bearer x"),
-			"a large body":   request("PUT", "/app/x?secret=1", strings.Repeat("x", 5<<20), "Authorization: Bearer x"),
-			"a chunked body": request("POST", "/app/x?secret=1", "", "Authorization: Bearer x", "Transfer-Encoding: chunked") + "3\r\nabc\r\n0\r\n\r\n",
+			"a body": request("POST", "/app/x?secret=1", "a body",
+				"Authorization: Bearer x"),
+			"a large body": request("PUT", "/app/x?secret=1", strings.Repeat("x", 5<<20),
+				"Authorization: Bearer x"),
+			"a chunked body": request("POST", "/app/x?secret=1", "", "Authorization: Bearer x",
+				"Transfer-Encoding: chunked") + "3\r\nabc\r\n0\r\n\r\n",
 		} {
 			method, _, _ := strings.Cut(text, " ")
 			assert.Equal(t, http.StatusOK, client.Exchange(t, method, text).Status, what)
@@ -150,7 +169,8 @@ func TestTheSubRequestHasNoBody(t *testing.T) {
 			requests := application.take()
 			require.Len(t, requests, 1, what)
 			assert.NotZero(t, requests[0].Body, what)
-			assert.Equal(t, []string{"install-12345"}, requests[0].named("X-Session-Install-Id"), what)
+			assert.Equal(t, []string{"install-12345"}, requests[0].named("X-Session-Install-Id"),
+				what)
 		}
 	})
 }

@@ -20,7 +20,8 @@ func nginxHop(t testing.TB, host, next string, _ ...string) *proxy.Server {
 func nginxWith(t testing.TB, host, next, lines string) *proxy.Server {
 	t.Helper()
 	return proxy.StartNginx(t, host, func(addr string) string {
-		return "upstream next { server " + next + "; keepalive 8; }\nserver {\nlisten " + addr + ";\nproxy_http_version 1.1;\nproxy_set_header Connection \"\";\n" +
+		return "upstream next { server " + next + "; keepalive 8; }\nserver {\nlisten " + addr +
+			";\nproxy_http_version 1.1;\nproxy_set_header Connection \"\";\n" +
 			lines + "\nlocation / { proxy_pass http://next; }\n}"
 	})
 }
@@ -33,7 +34,8 @@ func caddyHop(t testing.TB, host, next string, trusted ...string) *proxy.Server 
 		trust = "trusted_proxies " + strings.Join(trusted, " ")
 	}
 	return proxy.StartCaddy(t, host, func(addr string) (string, []string) {
-		return "{\nadmin off\n}\nhttp://" + addr[strings.LastIndex(addr, ":"):] + " {\nbind " + host + "\nreverse_proxy " + next + " {\n" + trust + "\n}\n}\n", nil
+		return "{\nadmin off\n}\nhttp://" + addr[strings.LastIndex(addr, ":"):] + " {\nbind " +
+			host + "\nreverse_proxy " + next + " {\n" + trust + "\n}\n}\n", nil
 	})
 }
 

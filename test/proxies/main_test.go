@@ -46,8 +46,10 @@ func path(name string) string {
 func replaced(t testing.TB, text string, oldAndNew ...string) string {
 	t.Helper()
 	for i := 0; i < len(oldAndNew); i += 2 {
-		require.Equal(t, 1, strings.Count(text, "\n"+oldAndNew[i])+strings.Count(text, "\t"+oldAndNew[i]), "%s", oldAndNew[i])
-		text = strings.NewReplacer("\n"+oldAndNew[i], "\n"+oldAndNew[i+1], "\t"+oldAndNew[i], "\t"+oldAndNew[i+1]).Replace(text)
+		require.Equal(t, 1, strings.Count(text, "\n"+oldAndNew[i])+
+			strings.Count(text, "\t"+oldAndNew[i]), "%s", oldAndNew[i])
+		text = strings.NewReplacer("\n"+oldAndNew[i], "\n"+oldAndNew[i+1], "\t"+oldAndNew[i],
+			"\t"+oldAndNew[i+1]).Replace(text)
 	}
 	return text
 }
@@ -66,7 +68,8 @@ func startNginx(t testing.TB, sessiond, application string) *proxy.Server {
 	t.Helper()
 	return proxy.StartNginx(t, "127.0.0.1", func(addr string) string {
 		return replaced(t, deployed(t, "nginx/sessiond.conf"),
-			"server 127.0.0.1:8080;", "server "+sessiond+";", "server 127.0.0.1:3000;", "server "+application+";", "listen 80;", "listen "+addr+";")
+			"server 127.0.0.1:8080;", "server "+sessiond+";", "server 127.0.0.1:3000;",
+			"server "+application+";", "listen 80;", "listen "+addr+";")
 	})
 }
 
@@ -74,7 +77,8 @@ func startCaddy(t testing.TB, sessiond, application string) *proxy.Server {
 	t.Helper()
 	return proxy.StartCaddy(t, "127.0.0.1", func(addr string) (string, []string) {
 		return deployed(t, "caddy/Caddyfile"), []string{
-			"CADDY_ADMIN=off", "PUBLIC_ADDR=http://" + addr[strings.LastIndex(addr, ":"):], "PUBLIC_BIND=127.0.0.1",
+			"CADDY_ADMIN=off", "PUBLIC_ADDR=http://" + addr[strings.LastIndex(addr, ":"):],
+			"PUBLIC_BIND=127.0.0.1",
 			"SESSIOND_ADDR=" + sessiond, "APPLICATION_ADDR=" + application,
 		}
 	})

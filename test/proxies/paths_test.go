@@ -12,14 +12,23 @@ import (
 
 // targets are what a client may ask for in order that a proxy and an application differ about what it is.
 var targets = []string{
-	"/app/x", "/app//x", "//app/x", "/app/../x", "/app/./x", "/app/..", "/app/%2e%2e/x", "/app/..%2Fx", "/app%2Fx", "/app%2fx", "/app/%00", "/app/x%00.png", "/app/%", "/app/%zz",
-	"/app/x;y", "/app/x%3Fy", "/app/x%23y", "/app/\\x", "/app/%5Cx", "/app/x?token=a-secret&x=//%2F..", "/app/x?a=%00", "/app/ключ", "/app/%C0%AE%C0%AE/x", "/APP/x", "/", "/?", "/*",
-	"/app/" + strings.Repeat("long/", 500), "http://example.test/app/x", "http://example.test/public/../app/x",
-	"/public", "/Public/x", "/PUBLIC/x", "/publicx", "/public%2Fx", "/%70ublic/../app/x", "/public/../app/x", "/public/%2e%2e/app/x", "/public/.%2e/app/x", "/public/..%2Fapp/x", "/public/..%2fapp/x",
-	"/public/..;/app/x", "/public/..%5Capp/x", "/public/..\\app\\x", "/public/%252e%252e/app/x", "/public//../app/x", "/public/x/../../app/x", "/public/x%00/../../app/x",
-	"/app/../public/x", "/app/..%2Fpublic/x", "/app/%2e%2e/public/x", "/app%2F..%2Fpublic/x", "/app/x/..%2F..%2Fpublic/x", "//public/x", "/./public/x", "/app//../public/x",
+	"/app/x", "/app//x", "//app/x", "/app/../x", "/app/./x", "/app/..", "/app/%2e%2e/x",
+	"/app/..%2Fx", "/app%2Fx", "/app%2fx", "/app/%00", "/app/x%00.png", "/app/%", "/app/%zz",
+	"/app/x;y", "/app/x%3Fy", "/app/x%23y", "/app/\\x", "/app/%5Cx",
+	"/app/x?token=a-secret&x=//%2F..", "/app/x?a=%00", "/app/ключ", "/app/%C0%AE%C0%AE/x", "/APP/x",
+	"/", "/?", "/*",
+	"/app/" + strings.Repeat("long/", 500), "http://example.test/app/x",
+	"http://example.test/public/../app/x",
+	"/public", "/Public/x", "/PUBLIC/x", "/publicx", "/public%2Fx", "/%70ublic/../app/x",
+	"/public/../app/x", "/public/%2e%2e/app/x", "/public/.%2e/app/x", "/public/..%2Fapp/x",
+	"/public/..%2fapp/x",
+	"/public/..;/app/x", "/public/..%5Capp/x", "/public/..\\app\\x", "/public/%252e%252e/app/x",
+	"/public//../app/x", "/public/x/../../app/x", "/public/x%00/../../app/x",
+	"/app/../public/x", "/app/..%2Fpublic/x", "/app/%2e%2e/public/x", "/app%2F..%2Fpublic/x",
+	"/app/x/..%2F..%2Fpublic/x", "//public/x", "/./public/x", "/app//../public/x",
 	"/public?/../app/x", "/app/x?/public/x", "/app/x#/public/x", "/public#/app/x",
-	"/_session", "/_session/", "/v1/sessions/verify", "/v1/sessions/anonymous/../../../app/x", "/v1/health/../../app/x", "/v1/sessions/current%2F..%2F..%2Fapp",
+	"/_session", "/_session/", "/v1/sessions/verify", "/v1/sessions/anonymous/../../../app/x",
+	"/v1/health/../../app/x", "/v1/sessions/current%2F..%2F..%2Fapp",
 }
 
 // plainlyPublic are the paths that the examples let pass without a session, in the only form in which an application may get them then.
@@ -34,13 +43,16 @@ func TestEveryPathNeedsASessionButWhatIsPlainlyPublic(t *testing.T) {
 		s := startSite(t, p, nil)
 		bearer := "Authorization: Bearer " + s.token
 		for _, target := range targets {
-			answer := s.client.Exchange(t, "GET", request("GET", target, "", "X-Session-Install-Id: forged"))
+			answer := s.client.Exchange(t, "GET",
+				request("GET", target, "", "X-Session-Install-Id: forged"))
 			for _, seen := range s.application.take() {
-				assert.Regexp(t, plainlyPublic, seen.Target, "%s came to the application without a session", target)
+				assert.Regexp(t, plainlyPublic, seen.Target,
+					"%s came to the application without a session", target)
 				assert.NotContains(t, seen.Target, "..", target)
 				assert.Empty(t, seen.named("X-Session-Install-Id"))
 			}
-			if answer.Status == http.StatusOK && !strings.HasPrefix(answer.Body, "the application") {
+			if answer.Status == http.StatusOK &&
+				!strings.HasPrefix(answer.Body, "the application") {
 				assert.Fail(t, "who answered?", "%s: %s", target, answer.Body)
 			}
 			assert.Less(t, answer.Status, 500, target)
@@ -53,7 +65,8 @@ func TestEveryPathNeedsASessionButWhatIsPlainlyPublic(t *testing.T) {
 			}
 			require.Len(t, requests, 1, target)
 			if !plainlyPublic.MatchString(requests[0].Target) {
-				assert.Equal(t, []string{encoded}, requests[0].named("X-Session-Install-Id"), "%s, as %s", target, requests[0].Target)
+				assert.Equal(t, []string{encoded}, requests[0].named("X-Session-Install-Id"),
+					"%s, as %s", target, requests[0].Target)
 			}
 		}
 		for _, target := range publicTargets {
@@ -73,7 +86,8 @@ func TestTheServiceDoesNotLogWhatTheApplicationIsAskedFor(t *testing.T) {
 		s := startSite(t, p, map[string]string{"OFFLOAD_LOG_LEVEL": "debug"})
 		bearer := "Authorization: Bearer " + s.token
 		for _, headers := range [][]string{{bearer}, nil, {bearer + "x"}} {
-			s.client.Exchange(t, "POST", request("POST", "/app/secret-path?secret-name=secret-value", "secret-body", headers...))
+			s.client.Exchange(t, "POST", request("POST",
+				"/app/secret-path?secret-name=secret-value", "secret-body", headers...))
 		}
 		s.client.Close()
 		s.service.Stop(t)

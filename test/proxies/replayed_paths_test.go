@@ -86,8 +86,10 @@ func traefiksPublicRule(t *testing.T) *regexp.Regexp {
 	require.Len(t, routers, 3)
 	require.Regexp(t, "^Path\\(`[^`]+`\\)( \\|\\| Path\\(`[^`]+`\\))*$", routers["sessiond"].Rule)
 	require.Contains(t, routers["protected"].Middlewares, "session")
-	require.Greater(t, len(routers["public"].Rule), len(routers["protected"].Rule), "the longer rule is asked first")
-	rule := regexp.MustCompile("^PathRegexp\\(`([^`]+)`\\)$").FindStringSubmatch(routers["public"].Rule)
+	require.Greater(t, len(routers["public"].Rule), len(routers["protected"].Rule),
+		"the longer rule is asked first")
+	rule := regexp.MustCompile("^PathRegexp\\(`([^`]+)`\\)$").FindStringSubmatch(
+		routers["public"].Rule)
 	require.NotNil(t, rule, "a prefix says nothing of what comes after it")
 	return regexp.MustCompile(rule[1])
 }
@@ -129,7 +131,8 @@ func TestWhatTraefikLetsPassIsPlainlyPublic(t *testing.T) {
 		// Whatever is encoded, though the entry point refuses most of that before: an operator may have to allow some of it.
 		matched, passed, ok := inTraefik(target)
 		if ok && rule.MatchString(matched) {
-			assert.Regexp(t, plainlyPublic, passed, "%s comes to the application without a session", target)
+			assert.Regexp(t, plainlyPublic, passed, "%s comes to the application without a session",
+				target)
 		}
 		path, _, _ := strings.Cut(target, "?")
 		assert.Equal(t, plainlyPublic.MatchString(path), rule.MatchString(path), target)
@@ -157,7 +160,9 @@ func TestTraefikRefusesWhatMayBeReadInTwoWays(t *testing.T) {
 	for _, entry := range file.EntryPoints {
 		assert.Nil(t, entry.HTTP.Sanitize, "is on by itself")
 		assert.Equal(t, map[string]bool{
-			"allowEncodedSlash": false, "allowEncodedBackSlash": false, "allowEncodedNullCharacter": false, "allowEncodedSemicolon": false, "allowEncodedPercent": false,
+			"allowEncodedSlash": false, "allowEncodedBackSlash": false,
+			"allowEncodedNullCharacter": false, "allowEncodedSemicolon": false,
+			"allowEncodedPercent":      false,
 			"allowEncodedQuestionMark": false, "allowEncodedHash": false,
 		}, entry.HTTP.Encoded)
 	}
@@ -169,8 +174,10 @@ func TestWhatEnvoyLetsPassIsPlainlyPublic(t *testing.T) {
 	for _, target := range slices.Concat(targets, publicTargets) {
 		path, _, _ := strings.Cut(target, "?")
 		// As it was sent, and as normalisation may leave it: what Envoy matches is what the application gets.
-		for _, form := range []string{path, gopath.Clean(path), strings.ReplaceAll(path, `\`, "/"), decoded(path, ".", true), gopath.Clean(decoded(path, ".", true))} {
-			assert.Equal(t, plainlyPublic.MatchString(form), rule.MatchString(form), "%s, as %s", target, form)
+		for _, form := range []string{path, gopath.Clean(path), strings.ReplaceAll(path, `\`, "/"),
+			decoded(path, ".", true), gopath.Clean(decoded(path, ".", true))} {
+			assert.Equal(t, plainlyPublic.MatchString(form), rule.MatchString(form), "%s, as %s",
+				target, form)
 		}
 	}
 }

@@ -27,11 +27,13 @@ type original struct {
 // originals are what clients may send; none of it may trouble the sub-request.
 func originals(bearer string) []original {
 	list := []original{}
-	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND"} {
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH",
+		"TRACE", "PROPFIND"} {
 		list = append(list, original{method, "/app/x", []string{bearer}})
 	}
 	for _, target := range targets {
-		if strings.HasPrefix(target, "/") && !strings.ContainsAny(target, "#") && !malformed(target) {
+		if strings.HasPrefix(target, "/") && !strings.ContainsAny(target, "#") &&
+			!malformed(target) {
 			list = append(list, original{"GET", target, []string{bearer}})
 		}
 	}
@@ -99,12 +101,14 @@ func readEnvoy(t *testing.T) envoy {
 		}
 		return names
 	}
-	return envoy{filter.Config.HTTP.Prefix, names(filter.Config.HTTP.Response.Upstream), names(filter.Config.HTTP.Response.Client)}
+	return envoy{filter.Config.HTTP.Prefix, names(filter.Config.HTTP.Response.Upstream),
+		names(filter.Config.HTTP.Response.Client)}
 }
 
 // ask is Envoy's sub-request: the same method, the prefix with the whole target after it, one line of Authorization, into which several were merged.
 func (e envoy) ask(o original) string {
-	text := o.method + " " + e.prefix + o.target + " HTTP/1.1\r\nhost: example.test\r\ncontent-length: 0\r\n"
+	text := o.method + " " + e.prefix + o.target +
+		" HTTP/1.1\r\nhost: example.test\r\ncontent-length: 0\r\n"
 	if len(o.authorization) > 0 {
 		text += "authorization: " + strings.Join(o.authorization, ",") + "\r\n"
 	}
@@ -120,28 +124,35 @@ func TestEnvoysSubRequests(t *testing.T) {
 	for _, o := range originals("Bearer " + token) {
 		conn.Say(t, example.ask(o))
 		answer := conn.Hear(t, o.method)
-		require.Equal(t, http.StatusOK, answer.Status, "200 alone admits: %s %s", o.method, o.target)
+		require.Equal(t, http.StatusOK, answer.Status, "200 alone admits: %s %s", o.method,
+			o.target)
 		assert.Empty(t, answer.Body)
 		assert.False(t, answer.Close, "%s %s", o.method, o.target)
 		assertTold(t, answer, example.upstream)
 	}
 	for _, target := range targets {
 		if malformed(target) {
-			assert.Equal(t, http.StatusBadRequest, service.Exchange(t, "GET", example.ask(original{"GET", target, []string{"Bearer " + token}})).Status, target)
+			assert.Equal(t, http.StatusBadRequest,
+				service.Exchange(t, "GET", example.ask(original{"GET", target,
+					[]string{"Bearer " + token}})).Status, target)
 		}
 	}
-	for code, authorization := range map[string][]string{"unauthorized": nil, "invalid_token": {"Bearer " + token, "Bearer " + token}} {
+	for code, authorization := range map[string][]string{"unauthorized": nil,
+		"invalid_token": {"Bearer " + token, "Bearer " + token}} {
 		conn.Say(t, example.ask(original{"POST", "/app/x?secret=1", authorization}))
-		assertRefusal(t, conn.Hear(t, "POST"), code, "8a2201af-5075-9447-b593-ec3a243aff52", example.refusals)
+		assertRefusal(t, conn.Hear(t, "POST"), code, "8a2201af-5075-9447-b593-ec3a243aff52",
+			example.refusals)
 	}
 	service.Clock.Advance(time.Hour)
 	conn.Say(t, example.ask(original{"POST", "/app/x", []string{"Bearer " + token}}))
-	assertRefusal(t, conn.Hear(t, "POST"), "expired_token", "8a2201af-5075-9447-b593-ec3a243aff52", example.refusals)
+	assertRefusal(t, conn.Hear(t, "POST"), "expired_token", "8a2201af-5075-9447-b593-ec3a243aff52",
+		example.refusals)
 	for _, authorization := range [][]string{nil, {"Bearer x"}} {
 		for _, o := range originals("") {
 			o.authorization = authorization
 			conn.Say(t, example.ask(o))
-			require.Equal(t, http.StatusUnauthorized, conn.Hear(t, o.method).Status, "%s %s", o.method, o.target)
+			require.Equal(t, http.StatusUnauthorized, conn.Hear(t, o.method).Status, "%s %s",
+				o.method, o.target)
 		}
 	}
 }
@@ -178,7 +189,8 @@ func readTraefik(t *testing.T) traefik {
 	forward := file.HTTP.Middlewares["session"].ForwardAuth
 	require.False(t, forward.Trust)
 	require.False(t, forward.ForwardBody)
-	require.Equal(t, []string{"no-forged-session", "session"}, file.HTTP.Routers["protected"].Middlewares)
+	require.Equal(t, []string{"no-forged-session", "session"},
+		file.HTTP.Routers["protected"].Middlewares)
 	require.Equal(t, []string{"no-forged-session"}, file.HTTP.Routers["public"].Middlewares)
 	for _, name := range forward.Responses {
 		value, removed := file.HTTP.Middlewares["no-forged-session"].Headers.Custom[name]
@@ -193,12 +205,14 @@ func readTraefik(t *testing.T) traefik {
 
 // ask is Traefik's sub-request: GET on the address alone, the client's headers that are in the list, line by line, and what he asked for in X-Forwarded-…
 func (f traefik) ask(o original) string {
-	text := "GET " + f.address.RequestURI() + " HTTP/1.1\r\nHost: " + f.address.Host + "\r\nUser-Agent: Go-http-client/1.1\r\n"
+	text := "GET " + f.address.RequestURI() + " HTTP/1.1\r\nHost: " + f.address.Host +
+		"\r\nUser-Agent: Go-http-client/1.1\r\n"
 	for _, line := range o.authorization {
 		text += "Authorization: " + line + "\r\n"
 	}
 	return text + "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Host: example.test\r\nX-Forwarded-Method: " + o.method +
-		"\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Uri: " + o.target + "\r\nX-Request-Id: mine-1\r\nAccept-Encoding: gzip\r\n\r\n"
+		"\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Uri: " + o.target +
+		"\r\nX-Request-Id: mine-1\r\nAccept-Encoding: gzip\r\n\r\n"
 }
 
 func TestTraefiksSubRequests(t *testing.T) {
@@ -216,7 +230,8 @@ func TestTraefiksSubRequests(t *testing.T) {
 		assert.False(t, answer.Close)
 		assertTold(t, answer, example.answers)
 	}
-	for code, authorization := range map[string][]string{"unauthorized": nil, "invalid_token": {"Bearer " + token, "Bearer " + token}} {
+	for code, authorization := range map[string][]string{"unauthorized": nil,
+		"invalid_token": {"Bearer " + token, "Bearer " + token}} {
 		conn.Say(t, example.ask(original{"POST", "/app/x", authorization}))
 		assertRefusal(t, conn.Hear(t, "GET"), code, "mine-1", nil)
 	}
@@ -235,7 +250,8 @@ func assertTold(t *testing.T, answer harness.Response, copied []string) {
 		told[http.CanonicalHeaderKey(name)] = values[0]
 	}
 	assert.Equal(t, map[string]string{
-		"X-Session-Install-Id": encoded, "X-Session-Expires-At": "2026-02-16T13:00:00Z", "X-Session-Key-Id": "v2-default",
+		"X-Session-Install-Id": encoded, "X-Session-Expires-At": "2026-02-16T13:00:00Z",
+		"X-Session-Key-Id": "v2-default",
 	}, told)
 }
 
@@ -245,12 +261,14 @@ func assertRefusal(t *testing.T, answer harness.Response, code, requestID string
 	refusal := refusals[code]
 	require.Equal(t, http.StatusUnauthorized, answer.Status)
 	for name, value := range map[string]string{
-		"Www-Authenticate": refusal.authenticate, "X-Error-Code": code, "X-Request-Id": requestID, "Content-Type": "application/json", "Cache-Control": "no-store",
+		"Www-Authenticate": refusal.authenticate, "X-Error-Code": code, "X-Request-Id": requestID,
+		"Content-Type": "application/json", "Cache-Control": "no-store",
 	} {
 		assert.Equal(t, []string{value}, answer.Header.Values(name))
 		if copied != nil {
 			assert.Contains(t, copied, strings.ToLower(name))
 		}
 	}
-	assert.Equal(t, `{"error":{"code":"`+code+`","message":"`+refusal.message+`","request_id":"`+requestID+`"}}`, answer.Body)
+	assert.Equal(t, `{"error":{"code":"`+code+`","message":"`+refusal.message+`","request_id":"`+
+		requestID+`"}}`, answer.Body)
 }

@@ -54,7 +54,8 @@ func startUpstream(t testing.TB, handler http.HandlerFunc) *upstream {
 	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		length, _ := io.Copy(io.Discard, r.Body)
 		u.mu.Lock()
-		u.seen = append(u.seen, seen{r.Method, r.RequestURI, r.Header.Clone(), length, r.TransferEncoding, r.ContentLength})
+		u.seen = append(u.seen, seen{r.Method, r.RequestURI, r.Header.Clone(), length,
+			r.TransferEncoding, r.ContentLength})
 		u.mu.Unlock()
 		handler(w, r)
 	}))
@@ -81,7 +82,8 @@ func (u *upstream) assertNothing(t testing.TB, what string) {
 }
 
 // handshake is RFC 6455's own example (§1.3), which HAProxy looks at.
-var handshake = []string{"Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"}
+var handshake = []string{"Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+	"Sec-WebSocket-Version: 13"}
 
 // startApplication starts the application behind a proxy. Where it is asked to change protocols, it sends each line back.
 func startApplication(t testing.TB) *upstream {
@@ -96,7 +98,8 @@ func startApplication(t testing.TB) *upstream {
 			panic(err)
 		}
 		defer func() { _ = conn.Close() }()
-		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+		_, _ = io.WriteString(conn,
+			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
 		line, _ := bufio.NewReader(buffered).ReadString('\n')
 		_, _ = io.WriteString(conn, line)
 	})

@@ -54,7 +54,8 @@ func newOrigin(t *testing.T) *origin {
 	mux.Handle("/", files)
 	mux.HandleFunc("GET /page", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = fmt.Fprint(w, `<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>`)
+		_, _ = fmt.Fprint(w,
+			`<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>`)
 	})
 	mux.HandleFunc("POST /report", func(_ http.ResponseWriter, r *http.Request) {
 		var told report
@@ -71,7 +72,8 @@ func newOrigin(t *testing.T) *origin {
 func (o *origin) visit(t *testing.T, service string) report {
 	t.Helper()
 	page := o.URL + "/page?service=" + url.QueryEscape("http://"+service)
-	browser := exec.Command(found(t, "chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+	browser := exec.Command(found(t, "chromium"), "--headless", "--no-sandbox", "--disable-gpu",
+		"--disable-dev-shm-usage", "--no-first-run",
 		"--disable-background-networking", "--user-data-dir="+t.TempDir(), page)
 	require.NoError(t, browser.Start())
 	defer func() {
@@ -90,7 +92,8 @@ func (o *origin) visit(t *testing.T, service string) report {
 // TestBrowser has a page of another origin run the client.
 func TestBrowser(t *testing.T) {
 	allowed, stranger := newOrigin(t), newOrigin(t)
-	service := harness.Start(t, harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": allowed.URL, "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "2"})
+	service := harness.Start(t, harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": allowed.URL,
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "2"})
 
 	told := allowed.visit(t, service.Public)
 	assert.Equal(t, http.StatusOK, told.Current.Status)
@@ -112,7 +115,8 @@ func TestBrowser(t *testing.T) {
 	assert.Equal(t, "TypeError", told.Credentials.Blocked, "no cookies")
 
 	told = stranger.visit(t, service.Public)
-	for name, answer := range map[string]seen{"current": told.Current, "missing": told.Missing, "issued": told.Issued, "verify": told.Verify} {
+	for name, answer := range map[string]seen{"current": told.Current, "missing": told.Missing,
+		"issued": told.Issued, "verify": told.Verify} {
 		assert.Equal(t, "TypeError", answer.Blocked, name)
 	}
 	assert.False(t, told.Kept)

@@ -40,7 +40,8 @@ func TestPython(t *testing.T) {
 func compiled(t *testing.T, beside ...string) string {
 	t.Helper()
 	where := folder(t, "client.ts", snippet(t, "ts"), beside...)
-	modules, err := filepath.Abs(filepath.Join("..", "..", ".tools", "readme-typescript", "node_modules"))
+	modules, err := filepath.Abs(filepath.Join("..", "..", ".tools", "readme-typescript",
+		"node_modules"))
 	require.NoError(t, err)
 	require.DirExists(t, modules, "test/languages.sh brings TypeScript's compiler")
 	require.NoError(t, os.Symlink(modules, filepath.Join(where, "node_modules")))

@@ -54,7 +54,8 @@ func folder(t *testing.T, name, code string, beside ...string) string {
 	for _, file := range beside {
 		text, err := os.ReadFile(filepath.Join("testdata", file))
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(folder, strings.TrimSuffix(file, ".txt")), text, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, strings.TrimSuffix(file, ".txt")),
+			text, 0o600))
 	}
 	return folder
 }
@@ -115,7 +116,9 @@ func (l loop) holds(t *testing.T) {
 	l.holdsInAnOutage(t)
 	t.Run("one session is asked for, kept, used, renewed and given up", func(t *testing.T) {
 		service := harness.Serve(t, nil)
-		issued := func(kind string) float64 { return service.Metric(t, `offload_sessions_issued_total{kind="`+kind+`"}`) }
+		issued := func(kind string) float64 {
+			return service.Metric(t, `offload_sessions_issued_total{kind="`+kind+`"}`)
+		}
 		kept := state(t)
 		client := l.start(t, service.Public, kept)
 		for range 3 {
@@ -125,7 +128,8 @@ func (l loop) holds(t *testing.T) {
 
 		service.Clock.Advance(2 * time.Hour)
 		assert.Equal(t, "200", client.tell(t, "get"))
-		assert.EqualValues(t, 1, issued("renewed"), "what has expired is renewed, not asked for anew")
+		assert.EqualValues(t, 1, issued("renewed"),
+			"what has expired is renewed, not asked for anew")
 
 		again := l.start(t, service.Public, kept)
 		assert.Equal(t, "200", again.tell(t, "get"))
@@ -146,10 +150,12 @@ func (l loop) holds(t *testing.T) {
 	})
 	t.Run("it waits as it is told, and paces itself before it has to be", func(t *testing.T) {
 		service := harness.Start(t, harness.Env{
-			"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1", "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "2",
+			"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL":    "1",
+			"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "2",
 		})
 		refused := func() float64 {
-			return service.Metric(t, `offload_session_throttled_total{dimension="install_id",mode="enforce"}`)
+			return service.Metric(t,
+				`offload_session_throttled_total{dimension="install_id",mode="enforce"}`)
 		}
 		client := l.start(t, service.Public, state(t))
 		require.Equal(t, http.StatusOK, service.Issue(t, installID).Status)
@@ -157,7 +163,8 @@ func (l loop) holds(t *testing.T) {
 		assert.EqualValues(t, 1, refused(), "refused once, it waits until it may ask again")
 		assert.Equal(t, "forgotten", client.tell(t, "forget"))
 		assert.Equal(t, "200", client.tell(t, "get"))
-		assert.EqualValues(t, 1, refused(), "the answer said that nothing was left, and for how long")
+		assert.EqualValues(t, 1, refused(),
+			"the answer said that nothing was left, and for how long")
 	})
 }
 
@@ -182,7 +189,8 @@ func (o *outage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT")
 		w.WriteHeader(http.StatusTooManyRequests)
 	case 3:
-		_, _ = io.WriteString(w, `{"session_token":"e30.AAAA","expires_at":"2026-02-16T12:02:00Z","expires_in":120,"refresh_after":0}`)
+		_, _ = io.WriteString(w,
+			`{"session_token":"e30.AAAA","expires_at":"2026-02-16T12:02:00Z","expires_in":120,"refresh_after":0}`)
 	default:
 		w.Header().Set("Retry-After", "3600")
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -204,7 +212,8 @@ func (l loop) holdsInAnOutage(t *testing.T) {
 		require.GreaterOrEqual(t, len(out.posts), 3)
 		assert.LessOrEqual(t, len(out.posts), 4, "a renewal that fails waits as well")
 		for i := range 2 { // a sleep may be longer than it was asked for, and never shorter
-			assert.GreaterOrEqual(t, out.posts[i+1].Sub(out.posts[i]), time.Second, "what cannot be read is a second")
+			assert.GreaterOrEqual(t, out.posts[i+1].Sub(out.posts[i]), time.Second,
+				"what cannot be read is a second")
 		}
 	})
 }

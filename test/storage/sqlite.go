@@ -34,7 +34,9 @@ type Storage struct {
 
 // Open opens the file at path, and makes it where there is none.
 func Open(path string) (*Storage, error) {
-	return open(path, func(throttle.Instant) throttle.Instant { return throttle.Instant(time.Now().UnixNano()) })
+	return open(path, func(throttle.Instant) throttle.Instant {
+		return throttle.Instant(time.Now().UnixNano())
+	})
 }
 
 func open(path string, now func(throttle.Instant) throttle.Instant) (*Storage, error) {
@@ -42,7 +44,8 @@ func open(path string, now func(throttle.Instant) throttle.Instant) (*Storage, e
 		"_txlock": {"immediate"}, // a transaction takes the write lock before it reads
 		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(OFF)"},
 	}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: path, RawQuery: query.Encode()}).String())
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: path,
+		RawQuery: query.Encode()}).String())
 	if err != nil {
 		return nil, errUnavailable
 	}
@@ -56,7 +59,8 @@ func open(path string, now func(throttle.Instant) throttle.Instant) (*Storage, e
 func (s *Storage) Close() error { return s.db.Close() }
 
 // Decide is ports.LimiterStorage's.
-func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
+func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
+	asks throttle.Checks) (throttle.Decision, error) {
 	decision, err := s.decide(ctx, now, &asks)
 	switch {
 	case err == nil:
@@ -67,7 +71,8 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttl
 	return throttle.Decision{}, errUnavailable
 }
 
-func (s *Storage) decide(ctx context.Context, now throttle.Instant, asks *throttle.Checks) (throttle.Decision, error) {
+func (s *Storage) decide(ctx context.Context, now throttle.Instant,
+	asks *throttle.Checks) (throttle.Decision, error) {
 	var none throttle.Decision
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -106,7 +111,8 @@ func (s *Storage) decide(ctx context.Context, now throttle.Instant, asks *thrott
 
 // lastGrants are the last instants of the ask's subject in its window, oldest first, as many as its limit.
 func lastGrants(ctx context.Context, tx *sql.Tx, ask throttle.Check) ([]throttle.Instant, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT at FROM (SELECT at FROM grants WHERE subject = ? AND span = ? ORDER BY at DESC LIMIT ?) ORDER BY at`,
+	rows, err := tx.QueryContext(ctx,
+		`SELECT at FROM (SELECT at FROM grants WHERE subject = ? AND span = ? ORDER BY at DESC LIMIT ?) ORDER BY at`,
 		ask.Subject[:], int64(ask.Window), ask.Limit)
 	if err != nil {
 		return nil, err
@@ -128,7 +134,8 @@ func grant(ctx context.Context, tx *sql.Tx, ask throttle.Check, at throttle.Inst
 	_, err := tx.ExecContext(ctx, `DELETE FROM grants WHERE subject = ? AND span = ? AND at <= ?`,
 		ask.Subject[:], int64(ask.Window), int64(at)-int64(ask.Window))
 	if err == nil {
-		_, err = tx.ExecContext(ctx, `INSERT INTO grants (subject, span, at) VALUES (?, ?, ?)`, ask.Subject[:], int64(ask.Window), int64(at))
+		_, err = tx.ExecContext(ctx, `INSERT INTO grants (subject, span, at) VALUES (?, ?, ?)`,
+			ask.Subject[:], int64(ask.Window), int64(at))
 	}
 	return err
 }

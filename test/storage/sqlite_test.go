@@ -34,7 +34,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-var asks = throttle.NewChecks(throttle.Check{Subject: throttle.Subject{1}, Limit: 4, Window: time.Minute})
+var asks = throttle.NewChecks(throttle.Check{Subject: throttle.Subject{1}, Limit: 4,
+	Window: time.Minute})
 
 func TestTwoHandlesShareALimit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grants")

@@ -17,17 +17,22 @@ func TestGroups(t *testing.T) {
 		assert.NotEmpty(t, group.Issuer, group.Name)
 		assert.NotEmpty(t, group.Audience, group.Name)
 		assert.NotEmpty(t, group.ActiveKid, group.Name)
-		assert.NotEqual(t, len(group.Keys) > 0, len(group.Keyset) > 0, "%s: keys or a keyset", group.Name)
+		assert.NotEqual(t, len(group.Keys) > 0, len(group.Keyset) > 0, "%s: keys or a keyset",
+			group.Name)
 		for _, c := range group.Cases {
 			assert.False(t, names[c.Name], "%s stands twice", c.Name)
 			names[c.Name] = true
-			assert.Contains(t, []vectors.Want{vectors.Valid, vectors.InvalidToken, vectors.ExpiredToken}, c.Want, c.Name)
-			assert.Equal(t, c.Want == vectors.Valid, c.InstallID != "", "%s: a valid token, and no other, has an install id", c.Name)
+			assert.Contains(t, []vectors.Want{vectors.Valid, vectors.InvalidToken,
+				vectors.ExpiredToken}, c.Want, c.Name)
+			assert.Equal(t, c.Want == vectors.Valid, c.InstallID != "",
+				"%s: a valid token, and no other, has an install id", c.Name)
 		}
 	}
 	assert.Equal(t, map[string]int{
-		"": 539, "compact, odd text": 35, "compact, clock skew 0": 15, "compact, clock skew 2": 15, "compact, clock skew 60": 15,
-		"compact, last second of 9999": 4, "compact, keys of a keyset": 30, "JWS": 322, "JWS, clock skew 60": 15,
+		"": 539, "compact, odd text": 35, "compact, clock skew 0": 15, "compact, clock skew 2": 15,
+		"compact, clock skew 60":       15,
+		"compact, last second of 9999": 4, "compact, keys of a keyset": 30, "JWS": 322,
+		"JWS, clock skew 60": 15,
 	}, cases)
 }
 
@@ -37,8 +42,10 @@ func TestGroupsAreReadWhole(t *testing.T) {
 		skews[group.Name] = group.ClockSkew.Seconds()
 	}
 	assert.Equal(t, map[string]float64{
-		"": 0, "compact, odd text": 0, "compact, clock skew 0": 0, "compact, clock skew 2": 2, "compact, clock skew 60": 60,
-		"compact, last second of 9999": 2, "compact, keys of a keyset": 0, "JWS": 2, "JWS, clock skew 60": 60,
+		"": 0, "compact, odd text": 0, "compact, clock skew 0": 0, "compact, clock skew 2": 2,
+		"compact, clock skew 60":       60,
+		"compact, last second of 9999": 2, "compact, keys of a keyset": 0, "JWS": 2,
+		"JWS, clock skew 60": 60,
 	}, skews)
 	first := vectors.Groups()[0]
 	assert.Equal(t, "2026-02-16T12:00:00Z", first.Now.Format("2006-01-02T15:04:05Z07:00"))
@@ -69,7 +76,8 @@ func TestWycheproof(t *testing.T) {
 	for _, group := range vectors.HMACSHA256() {
 		for _, c := range group.Tests {
 			count(c.WycheproofCase)
-			assert.Equal(t, [2]int{group.KeyBits, group.TagBits}, [2]int{8 * len(c.Key), 8 * len(c.Tag)})
+			assert.Equal(t, [2]int{group.KeyBits, group.TagBits},
+				[2]int{8 * len(c.Key), 8 * len(c.Tag)})
 		}
 	}
 	assert.Equal(t, [2]int{174, 66}, [2]int{len(ids), valid}, "HMAC-SHA256")

@@ -56,7 +56,8 @@ func run(in io.Reader, out io.Writer) error {
 		} else if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintln(answers, verdict(q, groups[q.Group], rings[q.Group])); err != nil {
+		if _, err := fmt.Fprintln(answers, verdict(q, groups[q.Group],
+			rings[q.Group])); err != nil {
 			return err
 		}
 	}
@@ -100,7 +101,8 @@ func verify(values [][]byte, group vectors.Group, ring *keys.Keyring) string {
 	}
 	text, err := token.FromAuthorization(authorization)
 	if err == nil {
-		terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience, ClockSkew: group.ClockSkew.Duration}
+		terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
+			ClockSkew: group.ClockSkew.Duration}
 		_, err = token.Verify(text, ring, terms, group.Now.Time)
 	}
 	if rejection, ok := errors.AsType[*token.Rejection](err); ok {

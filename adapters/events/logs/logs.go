@@ -45,7 +45,8 @@ type Recorder struct {
 func New(logger *slog.Logger, clock ports.Clock, pseudonyms throttle.Pseudonyms) *Recorder {
 	r := &Recorder{logger: logger, clock: clock, pseudonyms: pseudonyms}
 	r.throttled = newValve(clock, func(leftOut int) {
-		logger.LogAttrs(context.Background(), slog.LevelWarn, eventThrottled, slog.Int("suppressed", leftOut))
+		logger.LogAttrs(context.Background(), slog.LevelWarn, eventThrottled,
+			slog.Int("suppressed", leftOut))
 	})
 	return r
 }
@@ -58,25 +59,32 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 	case ports.TokenVerified:
 		if e.Reason != "" {
 			r.logger.LogAttrs(ctx, slog.LevelDebug, eventRejected,
-				slog.String("request_id", ports.OriginOf(ctx).RequestID), slog.String("reason", string(e.Reason)))
+				slog.String("request_id", ports.OriginOf(ctx).RequestID),
+				slog.String("reason", string(e.Reason)))
 		}
 	case ports.KeysReloaded:
 		r.logger.LogAttrs(ctx, slog.LevelInfo, eventKeysReloaded, r.states(e.Keyring))
 	case ports.KeysReloadFailed:
-		r.logger.LogAttrs(ctx, slog.LevelError, eventKeysReloadFailed, slog.String("cause", e.Cause.Error()))
+		r.logger.LogAttrs(ctx, slog.LevelError, eventKeysReloadFailed,
+			slog.String("cause", e.Cause.Error()))
 	case ports.KeysWatchFailed:
-		r.logger.LogAttrs(ctx, slog.LevelWarn, eventKeysWatchFailed, slog.String("cause", e.Cause.Error()))
+		r.logger.LogAttrs(ctx, slog.LevelWarn, eventKeysWatchFailed,
+			slog.String("cause", e.Cause.Error()))
 	case ports.SignerMissing:
 		r.logger.LogAttrs(ctx, slog.LevelError, eventSignerMissing)
 	case ports.SignerFound:
 		r.logger.LogAttrs(ctx, slog.LevelInfo, eventSignerFound)
 	case ports.ForwardedByStranger:
-		r.stranger.Do(func() { r.logger.LogAttrs(ctx, slog.LevelWarn, eventStranger, slog.String("remedy", remedyStranger)) })
+		r.stranger.Do(func() {
+			r.logger.LogAttrs(ctx, slog.LevelWarn, eventStranger,
+				slog.String("remedy", remedyStranger))
+		})
 	case ports.LimiterOutageStarted:
 		r.logger.LogAttrs(ctx, slog.LevelError, eventOutageStarted,
 			slog.String("policy", string(e.Policy)), slog.String("cause", e.Cause.Error()))
 	case ports.LimiterOutageEnded:
-		r.logger.LogAttrs(ctx, slog.LevelInfo, eventOutageEnded, slog.String("policy", string(e.Policy)))
+		r.logger.LogAttrs(ctx, slog.LevelInfo, eventOutageEnded,
+			slog.String("policy", string(e.Policy)))
 	case ports.SessionIssued, ports.LimiterOutageDecision: // counted, not told
 	}
 }

@@ -60,19 +60,23 @@ func listen(level slog.Level) (*logs.Recorder, *output) {
 }
 
 var throttled = ports.IssuanceThrottled{
-	Dimension: throttle.ByAddress, Mode: ports.Enforce, RetryAfterSeconds: 7, Install: throttle.Subject{1, 2, 3},
+	Dimension: throttle.ByAddress, Mode: ports.Enforce, RetryAfterSeconds: 7,
+	Install: throttle.Subject{1, 2, 3},
 }
 
 func TestARefusalIsOneLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		recorder, out := listen(slog.LevelInfo)
-		ctx := ports.WithOrigin(context.Background(), ports.Origin{RequestID: "request-1", Route: "/v1/sessions/anonymous"})
+		ctx := ports.WithOrigin(context.Background(),
+			ports.Origin{RequestID: "request-1", Route: "/v1/sessions/anonymous"})
 		recorder.Record(ctx, throttled)
 		assert.Equal(t, []line{{
 			"level": "WARN", "msg": "session_issuance_throttled",
-			"request_id": "request-1", "path": "/v1/sessions/anonymous", "dimension": "ip", "mode": "enforce",
+			"request_id": "request-1", "path": "/v1/sessions/anonymous", "dimension": "ip",
+			"mode":                "enforce",
 			"retry_after_seconds": 7.0, "suppressed": 0.0,
-			"install_id_hash": throttle.NewPseudonyms([]byte("digest key")).Of(throttle.Subject{1, 2, 3}),
+			"install_id_hash": throttle.NewPseudonyms([]byte("digest key")).Of(throttle.Subject{1,
+				2, 3}),
 		}}, read(t, out))
 	})
 }
@@ -93,7 +97,8 @@ func TestAFloodIsTenLinesASecond(t *testing.T) {
 		assert.Empty(t, read(t, out))
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled", "suppressed": 990.0}}, read(t, out),
+		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled",
+			"suppressed": 990.0}}, read(t, out),
 			"what was left out is told within a second, in a line of its own")
 
 		flood(10)
@@ -101,7 +106,8 @@ func TestAFloodIsTenLinesASecond(t *testing.T) {
 		assert.Len(t, lines, 9, "the line of its own was one of ten")
 		assert.Equal(t, 0.0, lines[0]["suppressed"])
 		recorder.Close()
-		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled", "suppressed": 1.0}}, read(t, out), "told at stop")
+		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled",
+			"suppressed": 1.0}}, read(t, out), "told at stop")
 		recorder.Close()
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -149,7 +155,8 @@ func TestRejectedTokensAreToldAtDebug(t *testing.T) {
 	recorder.Record(ctx, ports.TokenVerified{Reason: token.ReasonSignature})
 	recorder.Record(ctx, ports.TokenVerified{})
 	recorder.Record(ctx, ports.SessionIssued{})
-	assert.Equal(t, []line{{"level": "DEBUG", "msg": "token_rejected", "request_id": "request-1", "reason": "signature"}}, read(t, out))
+	assert.Equal(t, []line{{"level": "DEBUG", "msg": "token_rejected", "request_id": "request-1",
+		"reason": "signature"}}, read(t, out))
 
 	recorder, out = listen(slog.LevelInfo)
 	recorder.Record(ctx, ports.TokenVerified{Reason: token.ReasonSignature})
@@ -166,7 +173,8 @@ func TestWhatBecameOfTheKeysetIsALine(t *testing.T) {
 		recorder, out := listen(slog.LevelInfo)
 		recorder.Record(t.Context(), ports.KeysReloaded{Keyring: ring})
 		assert.Equal(t, []line{{
-			"level": "INFO", "msg": "keys_reloaded", "keys": map[string]any{"old": "signing", "new": "pending"},
+			"level": "INFO", "msg": "keys_reloaded",
+			"keys": map[string]any{"old": "signing", "new": "pending"},
 		}}, read(t, out))
 		recorder.Record(t.Context(), ports.KeysReloadFailed{Cause: errors.New("what is wrong")})
 		recorder.Record(t.Context(), ports.KeysWatchFailed{Cause: errors.New("no watch")})
@@ -183,11 +191,13 @@ func TestWhatBecameOfTheKeysetIsALine(t *testing.T) {
 
 func TestAnOutageIsALineEachWay(t *testing.T) {
 	recorder, out := listen(slog.LevelInfo)
-	recorder.Record(t.Context(), ports.LimiterOutageStarted{Policy: ports.OutageDeny, Cause: errors.New("what is wrong")})
+	recorder.Record(t.Context(), ports.LimiterOutageStarted{Policy: ports.OutageDeny,
+		Cause: errors.New("what is wrong")})
 	recorder.Record(t.Context(), ports.LimiterOutageDecision{Policy: ports.OutageDeny})
 	recorder.Record(t.Context(), ports.LimiterOutageEnded{Policy: ports.OutageDeny})
 	assert.Equal(t, []line{
-		{"level": "ERROR", "msg": "limiter_outage_started", "policy": "deny", "cause": "what is wrong"},
+		{"level": "ERROR", "msg": "limiter_outage_started", "policy": "deny",
+			"cause": "what is wrong"},
 		{"level": "INFO", "msg": "limiter_outage_ended", "policy": "deny"},
 	}, read(t, out))
 }

@@ -53,7 +53,8 @@ func (o *Output) run() {
 	for line := range o.lines {
 		_, _ = o.to.Write(line) // there is nobody else to tell
 		if count := o.leftOut.Swap(0); count > 0 {
-			_, _ = fmt.Fprintf(o.to, `{"level":"WARN","event":"log_lines_left_out","count":%d}`+"\n", count)
+			_, _ = fmt.Fprintf(o.to, `{"level":"WARN","event":"log_lines_left_out","count":%d}`+
+				"\n", count)
 		}
 	}
 }

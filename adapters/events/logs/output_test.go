@@ -49,6 +49,7 @@ func TestOutputWaitsForNobody(t *testing.T) {
 		lines := strings.Count(text, "line\n")
 		assert.LessOrEqual(t, lines, 4097)
 		assert.GreaterOrEqual(t, lines, 4096)
-		assert.Contains(t, text, `"event":"log_lines_left_out","count":59`, "what was left out is counted")
+		assert.Contains(t, text, `"event":"log_lines_left_out","count":59`,
+			"what was left out is counted")
 	})
 }

@@ -19,9 +19,12 @@ import (
 func TestTheCountWaitsItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now atomic.Int64
-		clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return throttle.Instant(now.Load()) }}
+		clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant {
+			return throttle.Instant(now.Load())
+		}}
 		out := &output{}
-		recorder := logs.New(slog.New(slog.NewJSONHandler(out, nil)), clock, throttle.NewPseudonyms([]byte("digest key")))
+		recorder := logs.New(slog.New(slog.NewJSONHandler(out, nil)), clock,
+			throttle.NewPseudonyms([]byte("digest key")))
 		for range 15 {
 			recorder.Record(context.Background(), throttled)
 		}
@@ -32,7 +35,8 @@ func TestTheCountWaitsItsTurn(t *testing.T) {
 		now.Add(int64(time.Second))
 		time.Sleep(time.Second)
 		synctest.Wait()
-		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled", "suppressed": 5.0}}, read(t, out))
+		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled",
+			"suppressed": 5.0}}, read(t, out))
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		assert.Empty(t, read(t, out))

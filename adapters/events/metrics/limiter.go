@@ -27,23 +27,27 @@ type timed struct {
 
 // Limiter times the decisions of a storage of that name, each name once, and shows its counts where it has any: counts may be nil. The names come
 // from a fixed list.
-func (m *Metrics) Limiter(name string, storage ports.LimiterStorage, counts Counts, clock ports.Clock) ports.LimiterStorage {
+func (m *Metrics) Limiter(name string, storage ports.LimiterStorage, counts Counts,
+	clock ports.Clock) ports.LimiterStorage {
 	if counts != nil {
 		labels := prometheus.Labels{"storage": name}
 		m.registry.MustRegister(
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-				Name: "offload_limiter_subjects", Help: "Subjects with a grant in their window.", ConstLabels: labels,
+				Name: "offload_limiter_subjects", Help: "Subjects with a grant in their window.",
+				ConstLabels: labels,
 			}, func() float64 { return float64(counts.Subjects(clock.Instant())) }),
 			prometheus.NewCounterFunc(prometheus.CounterOpts{
 				Name: "offload_limiter_forgotten_total", ConstLabels: labels,
 				Help: "Subjects forgotten before their window was empty, for want of room: alert on any.",
 			}, func() float64 { return float64(counts.Forgotten()) }))
 	}
-	return &timed{LimiterStorage: storage, clock: clock, duration: m.decisions.WithLabelValues(name)}
+	return &timed{LimiterStorage: storage, clock: clock,
+		duration: m.decisions.WithLabelValues(name)}
 }
 
 // Decide is ports.LimiterStorage's.
-func (t *timed) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
+func (t *timed) Decide(ctx context.Context, now throttle.Instant,
+	asks throttle.Checks) (throttle.Decision, error) {
 	start := t.clock.Instant()
 	decision, err := t.LimiterStorage.Decide(ctx, now, asks)
 	t.duration.Observe(time.Duration(t.clock.Instant() - start).Seconds())

@@ -24,8 +24,10 @@ import (
 
 // Bounds of histograms, in seconds: a request takes well below a millisecond in a healthy service.
 var (
-	requestBuckets  = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
-	decisionBuckets = []float64{.000001, .0000025, .000005, .00001, .000025, .0001, .00025, .001, .0025, .005, .01, .025, .05, .1, .5, 1}
+	requestBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25,
+		.5, 1, 2.5, 5, 10}
+	decisionBuckets = []float64{.000001, .0000025, .000005, .00001, .000025, .0001, .00025, .001,
+		.0025, .005, .01, .025, .05, .1, .5, 1}
 )
 
 // Metrics is one registry with all that the service counts. It is a ports.Events, and what the HTTP adapters count by.
@@ -49,10 +51,12 @@ func New(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "offload_http_requests_total", Help: "Requests answered, by route pattern, method and status.",
+			Name: "offload_http_requests_total",
+			Help: "Requests answered, by route pattern, method and status.",
 		}, []string{"route", "method", "status"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "offload_http_request_duration_seconds", Help: "How long requests took, from the headers' end to the answer's.",
+			Name:    "offload_http_request_duration_seconds",
+			Help:    "How long requests took, from the headers' end to the answer's.",
 			Buckets: requestBuckets,
 		}, []string{"route", "method", "status"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -62,26 +66,32 @@ func New(version string) *Metrics {
 			Name: "offload_sessions_issued_total", Help: "Sessions given, new and renewed.",
 		}, []string{"kind"}),
 		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "offload_session_throttled_total", Help: "Requests over a limit; under observe they were served all the same.",
+			Name: "offload_session_throttled_total",
+			Help: "Requests over a limit; under observe they were served all the same.",
 		}, []string{"dimension", "mode"}),
 		verifications: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "offload_token_verifications_total", Help: "Tokens judged on protected paths, and why they were rejected.",
+			Name: "offload_token_verifications_total",
+			Help: "Tokens judged on protected paths, and why they were rejected.",
 		}, []string{"outcome", "reason"}),
 		unreloaded: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "offload_keys_reload_failures_total", Help: "Keysets that did not take force; each fault is counted once while it lasts.",
+			Name: "offload_keys_reload_failures_total",
+			Help: "Keysets that did not take force; each fault is counted once while it lasts.",
 		}),
 		strangers: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "offload_forwarded_by_stranger_total",
 			Help: "Requests with forwarding headers from a peer in a private range while no proxy is trusted: a forgotten proxy, most likely.",
 		}),
 		decisions: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "offload_limiter_decision_duration_seconds", Help: "How long decisions took.", Buckets: decisionBuckets,
+			Name: "offload_limiter_decision_duration_seconds", Help: "How long decisions took.",
+			Buckets: decisionBuckets,
 		}, []string{"storage"}),
 		outage: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "offload_limiter_outage", Help: "1 while the shared limiter storage is out and this policy decides: alert on it.",
+			Name: "offload_limiter_outage",
+			Help: "1 while the shared limiter storage is out and this policy decides: alert on it.",
 		}, []string{"policy"}),
 		byPolicy: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "offload_limiter_outage_decisions_total", Help: "Decisions that the policy made in the shared limiter storage's stead.",
+			Name: "offload_limiter_outage_decisions_total",
+			Help: "Decisions that the policy made in the shared limiter storage's stead.",
 		}, []string{"policy"}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -89,9 +99,11 @@ func New(version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.issued, m.throttled, m.verifications, m.unreloaded, m.strangers,
+	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.issued, m.throttled,
+		m.verifications, m.unreloaded, m.strangers,
 		m.decisions, m.outage, m.byPolicy, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		collectors.NewGoCollector(), collectors.NewProcessCollector(
+			collectors.ProcessCollectorOpts{}))
 	m.fromTheStart()
 	return m
 }
@@ -181,7 +193,8 @@ func (m *Metrics) Answered(route, method string, status int, took time.Duration)
 func (m *Metrics) Keys(source ports.KeySource, clock ports.Clock) {
 	for _, state := range keys.States() {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "offload_keys", Help: "Keys by what they may do now.", ConstLabels: prometheus.Labels{"state": state.String()},
+			Name: "offload_keys", Help: "Keys by what they may do now.",
+			ConstLabels: prometheus.Labels{"state": state.String()},
 		}, func() float64 {
 			ring, now, count := source.Keyring(), clock.Now(), 0
 			for _, key := range ring.Keys() {

@@ -32,11 +32,15 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	assert.Contains(t, text, "\noffload_forwarded_by_stranger_total 0\n")
 	assert.Contains(t, text, `offload_sessions_issued_total{kind="new"} 0`)
 	assert.Contains(t, text, `offload_sessions_issued_total{kind="renewed"} 0`)
-	assert.Contains(t, text, `offload_session_throttled_total{dimension="install_id",mode="observe"} 0`)
+	assert.Contains(t, text,
+		`offload_session_throttled_total{dimension="install_id",mode="observe"} 0`)
 	assert.Contains(t, text, `offload_token_verifications_total{outcome="valid",reason=""} 0`)
-	assert.Contains(t, text, `offload_token_verifications_total{outcome="expired",reason="expired"} 0`)
-	assert.Contains(t, text, `offload_token_verifications_total{outcome="missing",reason="missing"} 0`)
-	assert.Equal(t, len(token.Reasons())+1, strings.Count(text, "\noffload_token_verifications_total{"))
+	assert.Contains(t, text,
+		`offload_token_verifications_total{outcome="expired",reason="expired"} 0`)
+	assert.Contains(t, text,
+		`offload_token_verifications_total{outcome="missing",reason="missing"} 0`)
+	assert.Equal(t, len(token.Reasons())+1, strings.Count(text,
+		"\noffload_token_verifications_total{"))
 	assert.Contains(t, text, "\noffload_keys_reload_failures_total 0\n")
 	for _, policy := range []string{"local", "deny", "allow"} {
 		assert.Contains(t, text, `offload_limiter_outage{policy="`+policy+`"} 0`)
@@ -52,8 +56,10 @@ func TestEventsAreCounted(t *testing.T) {
 		ports.SessionIssued{}, ports.SessionIssued{}, ports.SessionIssued{Renewed: true},
 		ports.IssuanceThrottled{Dimension: throttle.ByInstall, Mode: ports.Observe},
 		ports.ForwardedByStranger{}, ports.ForwardedByStranger{},
-		ports.TokenVerified{}, ports.TokenVerified{Reason: token.ReasonIssuer}, ports.TokenVerified{Reason: token.ReasonExpired},
-		ports.KeysReloadFailed{Cause: errors.New("no keyset")}, ports.KeysReloaded{}, ports.KeysWatchFailed{},
+		ports.TokenVerified{}, ports.TokenVerified{Reason: token.ReasonIssuer},
+		ports.TokenVerified{Reason: token.ReasonExpired},
+		ports.KeysReloadFailed{Cause: errors.New("no keyset")}, ports.KeysReloaded{},
+		ports.KeysWatchFailed{},
 	} {
 		m.Record(context.Background(), event)
 	}
@@ -111,7 +117,8 @@ func TestAStorageIsTimedAndCounted(t *testing.T) {
 	cause := errors.New("out")
 	asked := throttle.NewChecks(throttle.Check{Limit: 1, Window: time.Second})
 	storage := &portsmock.LimiterStorageMock{
-		DecideFunc: func(_ context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
+		DecideFunc: func(_ context.Context, now throttle.Instant,
+			asks throttle.Checks) (throttle.Decision, error) {
 			assert.Equal(t, throttle.Instant(42), now)
 			assert.Equal(t, asked, asks)
 			instant += throttle.Instant(time.Millisecond)
@@ -123,7 +130,8 @@ func TestAStorageIsTimedAndCounted(t *testing.T) {
 	_, err := m.Limiter("memory", storage, told, clock).Decide(context.Background(), 42, asked)
 	assert.ErrorIs(t, err, cause)
 	text := scrape(t, m)
-	assert.Contains(t, text, `offload_limiter_decision_duration_seconds_sum{storage="memory"} 0.001`)
+	assert.Contains(t, text,
+		`offload_limiter_decision_duration_seconds_sum{storage="memory"} 0.001`)
 	assert.Contains(t, text, `offload_limiter_subjects{storage="memory"} 3`)
 	assert.Contains(t, text, `offload_limiter_forgotten_total{storage="memory"} 2`)
 	assert.Equal(t, instant, told.at)
@@ -132,7 +140,8 @@ func TestAStorageIsTimedAndCounted(t *testing.T) {
 func TestTwoStoragesStandSideBySide(t *testing.T) {
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
 	storage := &portsmock.LimiterStorageMock{
-		DecideFunc: func(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision, error) {
+		DecideFunc: func(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision,
+			error) {
 			return throttle.Decision{}, nil
 		},
 	}
@@ -146,12 +155,14 @@ func TestTwoStoragesStandSideBySide(t *testing.T) {
 	text := scrape(t, m)
 	assert.Contains(t, text, `offload_limiter_decision_duration_seconds_count{storage="redis"} 1`)
 	assert.Contains(t, text, `offload_limiter_decision_duration_seconds_count{storage="memory"} 1`)
-	assert.NotContains(t, text, `offload_limiter_subjects{storage="redis"}`, "it has no counts to tell")
+	assert.NotContains(t, text, `offload_limiter_subjects{storage="redis"}`,
+		"it has no counts to tell")
 }
 
 func TestAnOutageIsShown(t *testing.T) {
 	m := metrics.New("")
-	m.Record(context.Background(), ports.LimiterOutageStarted{Policy: ports.OutageDeny, Cause: errors.New("out")})
+	m.Record(context.Background(), ports.LimiterOutageStarted{Policy: ports.OutageDeny,
+		Cause: errors.New("out")})
 	m.Record(context.Background(), ports.LimiterOutageDecision{Policy: ports.OutageDeny})
 	m.Record(context.Background(), ports.LimiterOutageDecision{Policy: ports.OutageDeny})
 	text := scrape(t, m)

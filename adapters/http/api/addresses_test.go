@@ -24,13 +24,18 @@ func TestWhoseAddress(t *testing.T) {
 		headers []string
 		want    string
 	}{
-		{"the peer", clientaddr.Trusted{}, api.HeaderXForwardedFor, []string{"X-Forwarded-For", "203.0.113.5"}, "192.0.2.1"},
-		{"behind a trusted proxy", proxy, api.HeaderXForwardedFor, []string{"X-Forwarded-For", "198.51.100.1, 203.0.113.5"}, "203.0.113.5"},
+		{"the peer", clientaddr.Trusted{}, api.HeaderXForwardedFor,
+			[]string{"X-Forwarded-For", "203.0.113.5"}, "192.0.2.1"},
+		{"behind a trusted proxy", proxy, api.HeaderXForwardedFor,
+			[]string{"X-Forwarded-For", "198.51.100.1, 203.0.113.5"}, "203.0.113.5"},
 		{"over several lines", proxy, api.HeaderXForwardedFor,
-			[]string{"X-Forwarded-For", "203.0.113.5", "X-Forwarded-For", "192.0.2.7"}, "203.0.113.5"},
-		{"the header that is not read", proxy, api.HeaderXForwardedFor, []string{"Forwarded", "for=203.0.113.5"}, "192.0.2.1"},
+			[]string{"X-Forwarded-For", "203.0.113.5", "X-Forwarded-For", "192.0.2.7"},
+			"203.0.113.5"},
+		{"the header that is not read", proxy, api.HeaderXForwardedFor,
+			[]string{"Forwarded", "for=203.0.113.5"}, "192.0.2.1"},
 		{"the other header", proxy, api.HeaderForwarded,
-			[]string{"Forwarded", `for="[2001:db8::1]:80";proto=https`, "X-Forwarded-For", "203.0.113.5"}, "2001:db8::1"},
+			[]string{"Forwarded", `for="[2001:db8::1]:80";proto=https`, "X-Forwarded-For",
+				"203.0.113.5"}, "2001:db8::1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk()
@@ -50,13 +55,19 @@ func TestAForgottenProxyIsTold(t *testing.T) {
 		headers []string
 		told    bool
 	}{
-		{"a private peer", "10.1.2.3:4567", clientaddr.Trusted{}, []string{"X-Forwarded-For", "203.0.113.5"}, true},
-		{"by the other header", "[fd00::1]:4567", clientaddr.Trusted{}, []string{"Forwarded", "for=203.0.113.5"}, true},
-		{"on this machine", "127.0.0.1:4567", clientaddr.Trusted{}, []string{"X-Forwarded-For", "203.0.113.5"}, true},
+		{"a private peer", "10.1.2.3:4567", clientaddr.Trusted{},
+			[]string{"X-Forwarded-For", "203.0.113.5"}, true},
+		{"by the other header", "[fd00::1]:4567", clientaddr.Trusted{},
+			[]string{"Forwarded", "for=203.0.113.5"}, true},
+		{"on this machine", "127.0.0.1:4567", clientaddr.Trusted{},
+			[]string{"X-Forwarded-For", "203.0.113.5"}, true},
 		{"without such headers", "10.1.2.3:4567", clientaddr.Trusted{}, nil, false},
-		{"a client of the internet", "203.0.113.5:4567", clientaddr.Trusted{}, []string{"X-Forwarded-For", "10.1.2.3"}, false},
-		{"a proxy that is trusted", "10.1.2.3:4567", proxy, []string{"X-Forwarded-For", "203.0.113.5"}, false},
-		{"some proxy is trusted", "192.168.1.1:4567", proxy, []string{"X-Forwarded-For", "203.0.113.5"}, false},
+		{"a client of the internet", "203.0.113.5:4567", clientaddr.Trusted{},
+			[]string{"X-Forwarded-For", "10.1.2.3"}, false},
+		{"a proxy that is trusted", "10.1.2.3:4567", proxy,
+			[]string{"X-Forwarded-For", "203.0.113.5"}, false},
+		{"some proxy is trusted", "192.168.1.1:4567", proxy,
+			[]string{"X-Forwarded-For", "203.0.113.5"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk()
@@ -84,10 +95,11 @@ func TestAForgottenProxyIsToldWhateverItBrings(t *testing.T) {
 		times  int
 	}{
 		"a body that is no good": {post("{", forwarded...), 422, 1},
-		"another media type":     {post(goodBody, append(forwarded, "Content-Type", "text/plain")...), 415, 1},
-		"current":                {get("/v1/sessions/current", forwarded...), 200, 1},
-		"verify":                 {get("/v1/sessions/verify/x", forwarded...), 200, 1},
-		"health":                 {get("/v1/health", forwarded...), 200, 0},
+		"another media type": {post(goodBody,
+			append(forwarded, "Content-Type", "text/plain")...), 415, 1},
+		"current": {get("/v1/sessions/current", forwarded...), 200, 1},
+		"verify":  {get("/v1/sessions/verify/x", forwarded...), 200, 1},
+		"health":  {get("/v1/health", forwarded...), 200, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk()

@@ -38,8 +38,10 @@ type API struct {
 // Routes lists every route of the public listener.
 func (a *API) Routes() []server.Route {
 	return []server.Route{
-		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.noticing(a.issue), Middleware: a.crossing(http.MethodPost)},
-		{Pattern: pathCurrent, Methods: []string{http.MethodGet}, Handle: a.noticing(a.current), Middleware: a.crossing(http.MethodGet, http.MethodHead)},
+		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.noticing(a.issue),
+			Middleware: a.crossing(http.MethodPost)},
+		{Pattern: pathCurrent, Methods: []string{http.MethodGet}, Handle: a.noticing(a.current),
+			Middleware: a.crossing(http.MethodGet, http.MethodHead)},
 		{Pattern: pathVerify, Subtree: true, Handle: a.noticing(a.verify)},
 		{Pattern: pathJWKS, Methods: []string{http.MethodGet}, Handle: a.jwks},
 		{Pattern: pathHealth, Methods: []string{http.MethodGet}, Handle: a.health},

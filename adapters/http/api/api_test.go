@@ -41,16 +41,19 @@ type desk struct {
 
 func newDesk() *desk {
 	d := &desk{
-		issuance: &portsmock.IssuanceMock{IssueFunc: func(_ context.Context, ask ports.IssueRequest) (ports.Issued, error) {
+		issuance: &portsmock.IssuanceMock{IssueFunc: func(_ context.Context,
+			ask ports.IssueRequest) (ports.Issued, error) {
 			return issuedTo(ask.Session.InstallID()), nil
 		}},
-		authentication: &portsmock.AuthenticationMock{AuthenticateFunc: func(context.Context, []string) (session.Claims, error) {
+		authentication: &portsmock.AuthenticationMock{AuthenticateFunc: func(context.Context,
+			[]string) (session.Claims, error) {
 			return claimsOf(mustInstallID("install-12345")), nil
 		}},
 		publication: &portsmock.PublicationMock{PublicSetFunc: func() string { return publicSet }},
 	}
 	d.api = &api.API{
-		Issuance: d.issuance, Authentication: d.authentication, Publication: d.publication, Header: api.HeaderXForwardedFor,
+		Issuance: d.issuance, Authentication: d.authentication, Publication: d.publication,
+		Header:  api.HeaderXForwardedFor,
 		Version: "1.2.3", Environment: "test",
 	}
 	return d
@@ -71,10 +74,13 @@ func claimsOf(id session.InstallID) session.Claims {
 
 func issuedTo(id session.InstallID) ports.Issued {
 	return ports.Issued{
-		Token: "token", Claims: claimsOf(id), ExpiresIn: 2 * time.Minute, RefreshAfter: 97 * time.Second,
+		Token: "token", Claims: claimsOf(id), ExpiresIn: 2 * time.Minute,
+		RefreshAfter: 97 * time.Second,
 		Decision: throttle.Decide(
-			throttle.Check{Dimension: throttle.ByAddress, Limit: 8, Window: time.Minute}.State(&throttle.Grants{}, 0),
-			throttle.Check{Dimension: throttle.ByInstall, Limit: 4, Window: time.Minute}.State(&throttle.Grants{}, 0)),
+			throttle.Check{Dimension: throttle.ByAddress, Limit: 8,
+				Window: time.Minute}.State(&throttle.Grants{}, 0),
+			throttle.Check{Dimension: throttle.ByInstall, Limit: 4,
+				Window: time.Minute}.State(&throttle.Grants{}, 0)),
 	}
 }
 
@@ -87,7 +93,8 @@ func (silence) Answered(string, string, int, time.Duration) {}
 func (d *desk) do(r *http.Request) *http.Response {
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
 	answer := httptest.NewRecorder()
-	server.NewRouter(d.api.Routes(), clock, silence{}, slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
+	server.NewRouter(d.api.Routes(), clock, silence{},
+		slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
 	return answer.Result()
 }
 
@@ -134,7 +141,8 @@ func TestIssue(t *testing.T) {
 	assert.Equal(t, "install-12345", asked.Session.InstallID().Text())
 	assert.Equal(t, []string{"Bearer a", "Bearer b"}, asked.Authorization)
 	assert.Equal(t, netip.MustParseAddr("192.0.2.1"), asked.Client)
-	assert.Equal(t, ports.Origin{RequestID: "request-1", Route: issuePath}, ports.OriginOf(d.issuance.IssueCalls()[0].Ctx))
+	assert.Equal(t, ports.Origin{RequestID: "request-1", Route: issuePath},
+		ports.OriginOf(d.issuance.IssueCalls()[0].Ctx))
 }
 
 func TestWhatNobodyDecidedIsNotTold(t *testing.T) {
@@ -154,11 +162,15 @@ func TestARefusalIsThe429(t *testing.T) {
 	d := newDesk()
 	full := throttle.Grants{{0, 1, 2, 3}}
 	decision := throttle.Decide(
-		throttle.Check{Dimension: throttle.ByAddress, Limit: 8, Window: time.Minute}.State(&throttle.Grants{}, 3),
-		throttle.Check{Dimension: throttle.ByInstall, Limit: 4, Window: time.Minute}.State(&full, 3))
+		throttle.Check{Dimension: throttle.ByAddress, Limit: 8,
+			Window: time.Minute}.State(&throttle.Grants{}, 3),
+		throttle.Check{Dimension: throttle.ByInstall, Limit: 4, Window: time.Minute}.State(&full,
+			3))
 	refusal, refused := decision.Refusal()
 	require.True(t, refused)
-	d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) { return ports.Issued{}, refusal }
+	d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
+		return ports.Issued{}, refusal
+	}
 	answer := d.do(post(goodBody))
 	assert.Equal(t, 429, answer.StatusCode)
 	assert.Equal(t, `{"error":{"code":"session_rate_limited","message":"Too many session requests; retry later",`+
@@ -182,12 +194,15 @@ func TestErrorsLeaveAsTheirKindAlone(t *testing.T) {
 		code       string
 		retryAfter string
 	}{
-		{"no key", &ports.Unavailable{RetryAfter: 6500 * time.Millisecond, Cause: errors.New("hunter2")}, 503, "service_unavailable", "7"},
+		{"no key", &ports.Unavailable{RetryAfter: 6500 * time.Millisecond,
+			Cause: errors.New("hunter2")}, 503, "service_unavailable", "7"},
 		{"a defect", errors.New("hunter2"), 500, "internal_error", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk()
-			d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) { return ports.Issued{}, c.err }
+			d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
+				return ports.Issued{}, c.err
+			}
 			answer := d.do(post(goodBody))
 			assert.Equal(t, c.status, answer.StatusCode)
 			assert.Equal(t, c.code, answer.Header.Get("X-Error-Code"))
@@ -199,7 +214,9 @@ func TestErrorsLeaveAsTheirKindAlone(t *testing.T) {
 
 func TestAPanicIsA500(t *testing.T) {
 	d := newDesk()
-	d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) { panic("hunter2") }
+	d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
+		panic("hunter2")
+	}
 	answer := d.do(post(goodBody))
 	assert.Equal(t, 500, answer.StatusCode)
 	assert.Equal(t, `{"error":{"code":"internal_error","message":"Internal server error","request_id":"request-1"}}`, text(t, answer))
@@ -217,21 +234,37 @@ func TestValidation(t *testing.T) {
 		{"a list", `[]`, `body type`},
 		{"a string", `"install_id"`, `body type`},
 		{"an empty object", `{}`, `install_id required, app_version required, platform required`},
-		{"names in another case", `{"Install_id":"install-12345","app_version":"1","platform":"ios"}`, `install_id required`},
-		{"null", `{"install_id":null,"app_version":1,"platform":["ios"]}`, `install_id type, app_version type, platform type`},
-		{"too short", `{"install_id":"1234567","app_version":"","platform":"ios"}`, `install_id length, app_version length`},
-		{"too long", `{"install_id":"` + strings.Repeat("x", 129) + `","app_version":"` + thirtyThree + `","platform":"` + thirtyThree + `"}`,
+		{"names in another case",
+			`{"Install_id":"install-12345","app_version":"1","platform":"ios"}`,
+			`install_id required`},
+		{"null", `{"install_id":null,"app_version":1,"platform":["ios"]}`,
+			`install_id type, app_version type, platform type`},
+		{"too short", `{"install_id":"1234567","app_version":"","platform":"ios"}`,
+			`install_id length, app_version length`},
+		{"too long", `{"install_id":"` + strings.Repeat("x", 129) + `","app_version":"` +
+			thirtyThree + `","platform":"` + thirtyThree + `"}`,
 			`install_id length, app_version length, platform length`},
-		{"code points, not bytes", `{"install_id":"` + strings.Repeat("😀", 128) + `","app_version":"` + strings.Repeat("é", 32) + `","platform":"ios"}`, ``},
-		{"control characters", `{"install_id":"install\n12345","app_version":"1.0","platform":"ios"}`, `install_id characters`},
-		{"blank", `{"install_id":"        ","app_version":" ","platform":"\u3000"}`, `install_id blank, app_version blank, platform blank`},
-		{"a known name twice", `{"install_id":"install-12345","install_id":"install-12345","app_version":"1","platform":"ios"}`, `install_id duplicate`},
-		{"a known name twice, once by an escape", `{"install_id":"install-12345","install_i\u0064":"x","app_version":"1","platform":""}`,
+		{"code points, not bytes", `{"install_id":"` + strings.Repeat("😀", 128) +
+			`","app_version":"` + strings.Repeat("é", 32) + `","platform":"ios"}`, ``},
+		{"control characters",
+			`{"install_id":"install\n12345","app_version":"1.0","platform":"ios"}`,
+			`install_id characters`},
+		{"blank", `{"install_id":"        ","app_version":" ","platform":"\u3000"}`,
+			`install_id blank, app_version blank, platform blank`},
+		{"a known name twice",
+			`{"install_id":"install-12345","install_id":"install-12345","app_version":"1","platform":"ios"}`, `install_id duplicate`},
+		{"a known name twice, once by an escape",
+			`{"install_id":"install-12345","install_i\u0064":"x","app_version":"1","platform":""}`,
 			`install_id duplicate, platform length`},
-		{"another name twice", `{"install_id":"install-12345","app_version":"1","platform":"ios","x":1,"x":2}`, `body duplicate`},
-		{"a name twice further in", `{"install_id":"install-12345","app_version":"1","platform":"ios","x":[{"y":1,"y":2}]}`, `body duplicate`},
+		{"another name twice",
+			`{"install_id":"install-12345","app_version":"1","platform":"ios","x":1,"x":2}`,
+			`body duplicate`},
+		{"a name twice further in",
+			`{"install_id":"install-12345","app_version":"1","platform":"ios","x":[{"y":1,"y":2}]}`,
+			`body duplicate`},
 		{"both", `{"install_id":1,"install_id":2,"app_version":"1","platform":"ios","x":[{"y":1,"y":2}]}`, `install_id duplicate, body duplicate`},
-		{"other names", `{"x":{"install_id":1},"install_id":"install-12345","app_version":"1","platform":"ios"}`, ``},
+		{"other names",
+			`{"x":{"install_id":1},"install_id":"install-12345","app_version":"1","platform":"ios"}`, ``},
 		{"white space around", " \n" + goodBody + "\t\r\n", ``},
 		{"deep", `{"x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, `body json`},
 	} {
@@ -248,8 +281,9 @@ func TestValidation(t *testing.T) {
 				details = append(details, `{"field":"`+field+`","rule":"`+rule+`"}`)
 			}
 			assert.Equal(t, 422, answer.StatusCode)
-			assert.Equal(t, `{"error":{"code":"validation_error","message":"Request validation failed","request_id":"request-1",`+
-				`"details":[`+strings.Join(details, ",")+`]}}`, text(t, answer))
+			assert.Equal(t,
+				`{"error":{"code":"validation_error","message":"Request validation failed","request_id":"request-1",`+
+					`"details":[`+strings.Join(details, ",")+`]}}`, text(t, answer))
 			assert.Empty(t, d.issuance.IssueCalls(), "asks for nothing")
 		})
 	}
@@ -259,8 +293,10 @@ func TestMediaTypes(t *testing.T) {
 	for value, status := range map[string]int{
 		"application/json": 200, "Application/JSON": 200, "application/json; charset=utf-8": 200,
 		`application/json;charset="UTF-8"`: 200, "": 200, " ": 200,
-		"application/json; charset=latin1": 415, "text/json": 415, "application/jsonp": 415, "application/json; charset": 415,
-		"application/x-www-form-urlencoded": 415, "application/vnd.api+json": 415, "json": 415, ";": 415,
+		"application/json; charset=latin1": 415, "text/json": 415, "application/jsonp": 415,
+		"application/json; charset":         415,
+		"application/x-www-form-urlencoded": 415, "application/vnd.api+json": 415, "json": 415,
+		";": 415,
 	} {
 		t.Run(value, func(t *testing.T) {
 			r := post(goodBody)
@@ -296,7 +332,8 @@ func TestSizes(t *testing.T) {
 			r.ContentLength = c.length
 			answer := newDesk().do(r)
 			assert.Equal(t, c.status, answer.StatusCode)
-			assert.Equal(t, c.status == 413, answer.Header.Get("Connection") == "close", "nobody waits for what is not read")
+			assert.Equal(t, c.status == 413, answer.Header.Get("Connection") == "close",
+				"nobody waits for what is not read")
 		})
 	}
 	t.Run("the media type is looked at first", func(t *testing.T) {
@@ -336,31 +373,38 @@ func TestProtectedPathsRefuseAlike(t *testing.T) {
 		code, message, www string
 	}{
 		{token.ReasonMissing, "unauthorized", "Missing bearer token", `Bearer realm="offload"`},
-		{token.ReasonSignature, "invalid_token", "Invalid session token", `Bearer realm="offload", error="invalid_token"`},
-		{token.ReasonExpired, "expired_token", "Session token expired", `Bearer realm="offload", error="invalid_token", error_description="expired"`},
+		{token.ReasonSignature, "invalid_token", "Invalid session token",
+			`Bearer realm="offload", error="invalid_token"`},
+		{token.ReasonExpired, "expired_token", "Session token expired",
+			`Bearer realm="offload", error="invalid_token", error_description="expired"`},
 	} {
-		for _, path := range []string{"/v1/sessions/current", "/v1/sessions/verify", "/v1/sessions/verify/below"} {
+		for _, path := range []string{"/v1/sessions/current", "/v1/sessions/verify",
+			"/v1/sessions/verify/below"} {
 			t.Run(c.code+" on "+path, func(t *testing.T) {
 				d := newDesk()
-				d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims, error) {
+				d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims,
+					error) {
 					return session.Claims{}, &token.Rejection{Reason: c.reason}
 				}
 				answer := d.do(get(path))
 				assert.Equal(t, 401, answer.StatusCode)
 				assert.Equal(t, c.www, answer.Header.Get("WWW-Authenticate"))
 				assert.Equal(t, c.code, answer.Header.Get("X-Error-Code"))
-				assert.Equal(t, `{"error":{"code":"`+c.code+`","message":"`+c.message+`","request_id":"request-1"}}`, text(t, answer))
+				assert.Equal(t, `{"error":{"code":"`+c.code+`","message":"`+c.message+
+					`","request_id":"request-1"}}`, text(t, answer))
 			})
 		}
 	}
 }
 
 func TestVerify(t *testing.T) {
-	for _, path := range []string{"", "/", "//", "/../admin", "/a%2Fb", "%2fadmin", "/%zz", "?q=1", "/a?q=/../"} {
+	for _, path := range []string{"", "/", "//", "/../admin", "/a%2Fb", "%2fadmin", "/%zz", "?q=1",
+		"/a?q=/../"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PROPFIND"} {
 			t.Run(method+" "+path, func(t *testing.T) {
 				d := newDesk()
-				d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims, error) {
+				d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims,
+					error) {
 					return claimsOf(mustInstallID("é%/ install~1.-_")), nil
 				}
 				r := get("/v1/sessions/verify")
@@ -383,7 +427,8 @@ func TestVerify(t *testing.T) {
 func TestVerifyDoesNotReadABody(t *testing.T) {
 	d := newDesk()
 	r := post("")
-	r.RequestURI, r.Body, r.ContentLength = "/v1/sessions/verify", io.NopCloser(brokenReader{}), 1<<40
+	r.RequestURI, r.Body, r.ContentLength = "/v1/sessions/verify", io.NopCloser(brokenReader{}),
+		1<<40
 	answer := d.do(r)
 	assert.Equal(t, 200, answer.StatusCode)
 	assert.Equal(t, "close", answer.Header.Get("Connection"))
@@ -396,7 +441,8 @@ func TestHealth(t *testing.T) {
 }
 
 func FuzzBody(f *testing.F) {
-	for _, seed := range []string{goodBody, `{}`, `[]`, ``, `{"install_id":null}`, `{"a":1,"a":1}`, "\xff", strings.Repeat("[", 100)} {
+	for _, seed := range []string{goodBody, `{}`, `[]`, ``, `{"install_id":null}`, `{"a":1,"a":1}`,
+		"\xff", strings.Repeat("[", 100)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {

@@ -14,11 +14,13 @@ const preflightFor = 600
 // The headers that browsers' scripts may send, and those of an answer that they may read.
 var (
 	askedHeaders   = []string{"Authorization", "Content-Type", "X-Request-ID"}
-	exposedHeaders = []string{"Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID", "X-Error-Code", "WWW-Authenticate"}
+	exposedHeaders = []string{"Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID",
+		"X-Error-Code", "WWW-Authenticate"}
 )
 
 // allMethods are those of which a browser gets to read the answer, be it a refusal.
-var allMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+var allMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
+	http.MethodPatch, http.MethodDelete}
 
 // cross lets scripts of the configured origins use one route (Fetch, "CORS protocol").
 type cross struct{ preflight, actual *cors.Cors }
@@ -35,8 +37,10 @@ func (a *API) crossing(methods ...string) func(server.Handler) server.Handler {
 	}
 	of := func(origin string) bool { return allowed[origin] }
 	return cross{
-		preflight: cors.New(cors.Options{AllowOriginFunc: of, AllowedMethods: methods, AllowedHeaders: askedHeaders, MaxAge: preflightFor}),
-		actual:    cors.New(cors.Options{AllowOriginFunc: of, AllowedMethods: allMethods, ExposedHeaders: exposedHeaders}),
+		preflight: cors.New(cors.Options{AllowOriginFunc: of, AllowedMethods: methods,
+			AllowedHeaders: askedHeaders, MaxAge: preflightFor}),
+		actual: cors.New(cors.Options{AllowOriginFunc: of, AllowedMethods: allMethods,
+			ExposedHeaders: exposedHeaders}),
 	}.around
 }
 
@@ -62,5 +66,6 @@ const askMethod = "Access-Control-Request-Method"
 // knows tells whether a request comes from an allowed origin. The library looks at one line of a header, and repeats every line in its answer: so there
 // must be one.
 func (c cross) knows(r *http.Request) bool {
-	return len(r.Header.Values("Origin")) == 1 && len(r.Header.Values(askMethod)) <= 1 && c.actual.OriginAllowed(r)
+	return len(r.Header.Values("Origin")) == 1 && len(r.Header.Values(askMethod)) <= 1 &&
+		c.actual.OriginAllowed(r)
 }

@@ -34,14 +34,17 @@ func (quiet) Answered(string, string, int, time.Duration) {}
 // fromPage asks the API as a browser does; the origins are configured. Each header is a name and a value.
 func fromPage(d *desk, method, path, body string, headers ...[2]string) *http.Response {
 	d.api.Origins = []string{page, other}
-	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }, NowFunc: func() time.Time { return noon }}
+	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant {
+		return 0
+	}, NowFunc: func() time.Time { return noon }}
 	r := httptest.NewRequest(method, "/", strings.NewReader(body))
 	r.RequestURI = path
 	for _, header := range headers {
 		r.Header.Add(header[0], header[1])
 	}
 	answer := httptest.NewRecorder()
-	server.NewRouter(d.api.Routes(), clock, quiet{}, slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
+	server.NewRouter(d.api.Routes(), clock, quiet{},
+		slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
 	return answer.Result()
 }
 
@@ -67,26 +70,41 @@ func TestPreflights(t *testing.T) {
 		status  int
 		grants  map[string]string
 	}{
-		"to issue": {issuePath, [][2]string{from(page), {method, "POST"}, {headers, "authorization,content-type,x-request-id"}}, 204, map[string]string{
-			"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "POST", "Access-Control-Max-Age": "600",
+		"to issue": {issuePath, [][2]string{from(page), {method, "POST"},
+			{headers, "authorization,content-type,x-request-id"}}, 204, map[string]string{
+			"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "POST",
+			"Access-Control-Max-Age":       "600",
 			"Access-Control-Allow-Headers": "authorization,content-type,x-request-id",
 		}},
-		"from the other origin": {current, [][2]string{from(other), {method, "GET"}, {headers, "authorization"}}, 204, map[string]string{
-			"Access-Control-Allow-Origin": other, "Access-Control-Allow-Methods": "GET", "Access-Control-Max-Age": "600", "Access-Control-Allow-Headers": "authorization",
+		"from the other origin": {current, [][2]string{from(other), {method, "GET"},
+			{headers, "authorization"}}, 204, map[string]string{
+			"Access-Control-Allow-Origin": other, "Access-Control-Allow-Methods": "GET",
+			"Access-Control-Max-Age": "600", "Access-Control-Allow-Headers": "authorization",
 		}},
-		"HEAD where GET is": {current, [][2]string{from(page), {method, "HEAD"}}, 204, map[string]string{
-			"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "HEAD", "Access-Control-Max-Age": "600",
-		}},
-		"another method":             {issuePath, [][2]string{from(page), {method, "GET"}}, 204, nil},
-		"another method, current":    {current, [][2]string{from(page), {method, "POST"}}, 204, nil},
-		"a method of nobody":         {current, [][2]string{from(page), {method, "DELETE"}}, 204, nil},
-		"another header":             {issuePath, [][2]string{from(page), {method, "POST"}, {headers, "x-forwarded-for"}}, 204, nil},
-		"from a stranger":            {issuePath, [][2]string{from(stranger), {method, "POST"}}, 405, nil},
-		"from null":                  {issuePath, [][2]string{from("null"), {method, "POST"}}, 405, nil},
-		"from capitals":              {issuePath, [][2]string{from("https://APP.example.com"), {method, "POST"}}, 405, nil},
-		"from nobody":                {issuePath, [][2]string{{method, "POST"}}, 405, nil},
-		"from two":                   {issuePath, [][2]string{from(page), from(stranger), {method, "POST"}}, 405, nil},
-		"with two methods":           {issuePath, [][2]string{from(page), {method, "POST"}, {method, "x: y"}}, 405, nil},
+		"HEAD where GET is": {current, [][2]string{from(page), {method, "HEAD"}}, 204,
+			map[string]string{
+				"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "HEAD",
+				"Access-Control-Max-Age": "600",
+			}},
+		"another method": {issuePath, [][2]string{from(page), {method, "GET"}}, 204,
+			nil},
+		"another method, current": {current, [][2]string{from(page), {method, "POST"}}, 204,
+			nil},
+		"a method of nobody": {current, [][2]string{from(page), {method, "DELETE"}}, 204,
+			nil},
+		"another header": {issuePath,
+			[][2]string{from(page), {method, "POST"}, {headers, "x-forwarded-for"}}, 204, nil},
+		"from a stranger": {issuePath, [][2]string{from(stranger), {method, "POST"}},
+			405, nil},
+		"from null": {issuePath, [][2]string{from("null"), {method, "POST"}}, 405,
+			nil},
+		"from capitals": {issuePath,
+			[][2]string{from("https://APP.example.com"), {method, "POST"}}, 405, nil},
+		"from nobody": {issuePath, [][2]string{{method, "POST"}}, 405, nil},
+		"from two": {issuePath,
+			[][2]string{from(page), from(stranger), {method, "POST"}}, 405, nil},
+		"with two methods": {issuePath,
+			[][2]string{from(page), {method, "POST"}, {method, "x: y"}}, 405, nil},
 		"that is none":               {issuePath, [][2]string{from(page)}, 405, actual(page)},
 		"that is none, of a strange": {issuePath, [][2]string{from(stranger)}, 405, nil},
 	} {
@@ -121,30 +139,37 @@ func TestEveryAnswerOfTheTwoRoutesCarriesCORS(t *testing.T) {
 		d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
 			return ports.Issued{}, failure.New(kind, nil)
 		}
-		d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims, error) {
+		d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims,
+			error) {
 			return session.Claims{}, failure.New(kind, nil)
 		}
 		return d
 	}
 	broken := newDesk()
-	broken.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) { panic("a defect") }
+	broken.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
+		panic("a defect")
+	}
 	for name, c := range map[string]struct {
 		desk               *desk
 		method, path, body string
 		media              string
 		status             int
 	}{
-		"200":                   {newDesk(), "POST", issuePath, goodBody, "", 200},
-		"200 on the other":      {newDesk(), "GET", "/v1/sessions/current", "", "", 200},
-		"401":                   {failing(failure.Unauthorized), "GET", "/v1/sessions/current", "", "", 401},
+		"200":              {newDesk(), "POST", issuePath, goodBody, "", 200},
+		"200 on the other": {newDesk(), "GET", "/v1/sessions/current", "", "", 200},
+		"401": {failing(failure.Unauthorized), "GET", "/v1/sessions/current", "",
+			"", 401},
 		"405":                   {newDesk(), "GET", issuePath, "", "", 405},
 		"405, no simple method": {newDesk(), "DELETE", issuePath, "", "", 405},
-		"413":                   {newDesk(), "POST", issuePath, strings.Repeat("x", 17<<10), "", 413},
-		"415":                   {newDesk(), "POST", issuePath, goodBody, "text/plain", 415},
-		"422":                   {newDesk(), "POST", issuePath, "{", "", 422},
-		"429":                   {failing(failure.RateLimited), "POST", issuePath, goodBody, "", 429},
-		"500":                   {broken, "POST", issuePath, goodBody, "", 500},
-		"503":                   {failing(failure.Unavailable), "POST", issuePath, goodBody, "", 503},
+		"413": {newDesk(), "POST", issuePath, strings.Repeat("x", 17<<10), "",
+			413},
+		"415": {newDesk(), "POST", issuePath, goodBody, "text/plain", 415},
+		"422": {newDesk(), "POST", issuePath, "{", "", 422},
+		"429": {failing(failure.RateLimited), "POST", issuePath, goodBody, "",
+			429},
+		"500": {broken, "POST", issuePath, goodBody, "", 500},
+		"503": {failing(failure.Unavailable), "POST", issuePath, goodBody, "",
+			503},
 	} {
 		t.Run(name, func(t *testing.T) {
 			headers := [][2]string{from(page)}
@@ -157,20 +182,24 @@ func TestEveryAnswerOfTheTwoRoutesCarriesCORS(t *testing.T) {
 			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"))
 			headers[0] = from(stranger)
 			answer = fromPage(c.desk, c.method, c.path, c.body, headers...)
-			assert.Equal(t, c.status, answer.StatusCode, "a stranger is answered the same: his browser keeps it from him")
+			assert.Equal(t, c.status, answer.StatusCode,
+				"a stranger is answered the same: his browser keeps it from him")
 			assert.Empty(t, granted(answer))
 			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"))
 			answer = fromPage(c.desk, c.method, c.path, c.body, headers[1:]...)
 			assert.Empty(t, granted(answer))
-			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"), "caches tell them apart")
+			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"),
+				"caches tell them apart")
 		})
 	}
 }
 
 func TestNoOtherRouteHasCORS(t *testing.T) {
-	for _, path := range []string{"/v1/sessions/verify", "/v1/sessions/verify/v1/sessions/current", "/.well-known/jwks.json", "/v1/health", "/nowhere", "/v1/sessions/current/"} {
+	for _, path := range []string{"/v1/sessions/verify", "/v1/sessions/verify/v1/sessions/current",
+		"/.well-known/jwks.json", "/v1/health", "/nowhere", "/v1/sessions/current/"} {
 		for _, method := range []string{"GET", "OPTIONS", "POST"} {
-			answer := fromPage(newDesk(), method, path, "", from(page), [2]string{"Access-Control-Request-Method", "GET"})
+			answer := fromPage(newDesk(), method, path, "", from(page),
+				[2]string{"Access-Control-Request-Method", "GET"})
 			assert.Empty(t, granted(answer), "%s %s", method, path)
 			assert.Empty(t, answer.Header.Values("Vary"))
 			assert.NotEqual(t, http.StatusNoContent, answer.StatusCode)

@@ -26,13 +26,16 @@ func decode(r *http.Request) (session.Request, error) {
 	}
 	document, parseErr := strict.Parse(string(body))
 	if err != nil || parseErr != nil {
-		return session.Request{}, session.Violations{{Field: session.FieldBody, Rule: session.RuleJSON}}
+		return session.Request{}, session.Violations{{Field: session.FieldBody,
+			Rule: session.RuleJSON}}
 	}
 	if document.Kind() != strict.Object {
-		return session.Request{}, session.Violations{{Field: session.FieldBody, Rule: session.RuleType}}
+		return session.Request{}, session.Violations{{Field: session.FieldBody,
+			Rule: session.RuleType}}
 	}
 	m := members{document: document}
-	installID, appVersion, platform := m.take(session.FieldInstallID), m.take(session.FieldAppVersion), m.take(session.FieldPlatform)
+	installID, appVersion, platform := m.take(session.FieldInstallID),
+		m.take(session.FieldAppVersion), m.take(session.FieldPlatform)
 	return session.NewRequest(installID, appVersion, platform, m.rest())
 }
 

@@ -33,7 +33,8 @@ func (a *API) clientOf(r *http.Request) netip.Addr {
 func (a *API) noticing(handle server.Handler) server.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if a.Trusted.IsEmpty() && forwards(r.Header) {
-			if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && clientaddr.IsPrivate(peer.Addr()) {
+			if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil &&
+				clientaddr.IsPrivate(peer.Addr()) {
 				a.Events.Record(r.Context(), ports.ForwardedByStranger{})
 			}
 		}

@@ -17,6 +17,7 @@ type health struct {
 }
 
 func (a *API) health(w http.ResponseWriter, _ *http.Request) error {
-	server.WriteJSON(w, http.StatusOK, health{Status: "ok", Service: serviceName, Version: a.Version, Environment: a.Environment})
+	server.WriteJSON(w, http.StatusOK, health{Status: "ok", Service: serviceName,
+		Version: a.Version, Environment: a.Environment})
 	return nil
 }

@@ -75,7 +75,8 @@ func TestJWKSThatTheClientHas(t *testing.T) {
 				answer := newDesk().do(r)
 				assert.Equal(t, c.status, answer.StatusCode)
 				assert.Equal(t, tag, answer.Header.Get("ETag"))
-				assert.Equal(t, []string{"public, max-age=300"}, answer.Header.Values("Cache-Control"))
+				assert.Equal(t, []string{"public, max-age=300"},
+					answer.Header.Values("Cache-Control"))
 				if c.status == 304 {
 					assert.Empty(t, text(t, answer))
 					assert.NotContains(t, answer.Header, "Content-Type")
@@ -100,11 +101,13 @@ func TestJWKSByOtherMethods(t *testing.T) {
 		answer := d.do(r)
 		assert.Equal(t, 405, answer.StatusCode, method)
 		assert.Equal(t, "GET, HEAD", answer.Header.Get("Allow"))
-		assert.Equal(t, []string{"no-store"}, answer.Header.Values("Cache-Control"), "an error is not kept")
+		assert.Equal(t, []string{"no-store"}, answer.Header.Values("Cache-Control"),
+			"an error is not kept")
 		assert.Empty(t, answer.Header.Get("ETag"))
 		assert.Empty(t, d.publication.PublicSetCalls())
 	}
-	for _, path := range []string{jwksPath + "/", "/.well-known/jwks", "/.well-known//jwks.json", "/%2ewell-known/jwks.json"} {
+	for _, path := range []string{jwksPath + "/", "/.well-known/jwks", "/.well-known//jwks.json",
+		"/%2ewell-known/jwks.json"} {
 		assert.Equal(t, 404, newDesk().do(get(path)).StatusCode, path)
 	}
 }

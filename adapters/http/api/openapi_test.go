@@ -33,7 +33,8 @@ func at(t *testing.T, document, from object, names ...string) object {
 		next, ok := from[name].(object)
 		require.True(t, ok, "%s is missing", name)
 		if reference, is := next["$ref"].(string); is {
-			next = at(t, document, document, strings.Split(strings.TrimPrefix(reference, "#/"), "/")...)
+			next = at(t, document, document, strings.Split(strings.TrimPrefix(reference, "#/"),
+				"/")...)
 		}
 		from = next
 	}
@@ -83,7 +84,9 @@ func TestTheDescriptionHasTheRoutes(t *testing.T) {
 		methods, known := served[path]
 		assert.True(t, known, "%s is no route", path)
 		delete(served, path)
-		has := slices.DeleteFunc(slices.Collect(maps.Keys(item.(object))), func(name string) bool { return name == "parameters" || name == "description" })
+		has := slices.DeleteFunc(slices.Collect(maps.Keys(item.(object))), func(name string) bool {
+			return name == "parameters" || name == "description"
+		})
 		assert.ElementsMatch(t, methods, has, path)
 		for _, method := range has {
 			id, _ := at(t, document, item.(object), method)["operationId"].(string)
@@ -133,11 +136,13 @@ func TestTheDescriptionSaysTheCodeTwice(t *testing.T) {
 			continue
 		}
 		inHeader := words(at(t, document, response, "headers", "X-Error-Code", "schema"))
-		problem := at(t, document, response, "content", "application/json", "schema", "properties", "error")
+		problem := at(t, document, response, "content", "application/json", "schema", "properties",
+			"error")
 		inBody := []string{}
 		if choices, is := problem["oneOf"].([]any); is {
 			for _, choice := range choices {
-				inBody = append(inBody, words(at(t, document, at(t, document, object{"x": choice}, "x"), "properties", "code"))...)
+				inBody = append(inBody, words(at(t, document,
+					at(t, document, object{"x": choice}, "x"), "properties", "code"))...)
 			}
 		} else {
 			inBody = words(at(t, document, problem, "properties", "code"))
@@ -167,13 +172,16 @@ func TestTheDescriptionHasTheRules(t *testing.T) {
 	document := described(t)
 	violation := at(t, document, document, "components", "schemas", "Violation")
 	assert.Equal(t, []string{
-		string(session.FieldInstallID), string(session.FieldAppVersion), string(session.FieldPlatform), string(session.FieldBody),
+		string(session.FieldInstallID), string(session.FieldAppVersion),
+		string(session.FieldPlatform), string(session.FieldBody),
 	}, words(at(t, document, violation, "properties", "field")))
 	assert.Equal(t, []string{
-		string(session.RuleRequired), string(session.RuleType), string(session.RuleLength), string(session.RuleCharacters),
+		string(session.RuleRequired), string(session.RuleType), string(session.RuleLength),
+		string(session.RuleCharacters),
 		string(session.RuleBlank), string(session.RuleJSON), string(session.RuleDuplicate),
 	}, words(at(t, document, violation, "properties", "rule")))
-	id, label := at(t, document, document, "components", "schemas", "InstallId"), at(t, document, document, "components", "schemas", "Label")
+	id, label := at(t, document, document, "components", "schemas", "InstallId"),
+		at(t, document, document, "components", "schemas", "Label")
 	assert.EqualValues(t, session.MinInstallID, id["minLength"])
 	assert.EqualValues(t, session.MaxInstallID, id["maxLength"])
 	assert.EqualValues(t, session.MaxLabel, label["maxLength"])

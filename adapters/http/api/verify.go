@@ -26,7 +26,8 @@ func encode(text string) string {
 	var encoded strings.Builder
 	for _, c := range []byte(text) {
 		switch {
-		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-', c == '.', c == '_', c == '~':
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-', c == '.',
+			c == '_', c == '~':
 			encoded.WriteByte(c)
 		default:
 			encoded.Write([]byte{'%', hex[c>>4], hex[c&0xf]})

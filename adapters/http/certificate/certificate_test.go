@@ -47,32 +47,55 @@ func TestRead(t *testing.T) {
 		files  certificate.Files
 		faults certificate.Faults
 	}{
-		"sound":                     {certificate.Files{Chain: chain, Key: key, Strict: true}, nil},
-		"in one file":               {certificate.Files{Chain: write(t, append(pair.Key, pair.Chain...), 0o600), Key: write(t, append(pair.Chain, pair.Key...), 0o600)}, nil},
-		"with the next in the line": {certificate.Files{Chain: write(t, append(pair.Chain, other.Chain...), 0o644), Key: key}, nil},
-		"a key for its group":       {certificate.Files{Chain: chain, Key: write(t, pair.Key, 0o640), Strict: true}, nil},
-		"a key for all":             {certificate.Files{Chain: chain, Key: write(t, pair.Key, 0o644), Strict: true}, certificate.Faults{{Part: certificate.Key, Reason: certificate.Exposed}}},
-		"a key its group writes":    {certificate.Files{Chain: chain, Key: write(t, pair.Key, 0o660), Strict: true}, certificate.Faults{{Part: certificate.Key, Reason: certificate.Exposed}}},
-		"a key for all, not strict": {certificate.Files{Chain: chain, Key: write(t, pair.Key, 0o644)}, nil},
-		"no files": {certificate.Files{Chain: folder + "/none", Key: folder + "/none"}, certificate.Faults{
-			{Part: both, Reason: certificate.Missing}, {Part: certificate.Key, Reason: certificate.Missing},
-		}},
+		"sound": {certificate.Files{Chain: chain, Key: key, Strict: true}, nil},
+		"in one file": {certificate.Files{Chain: write(t,
+			append(pair.Key, pair.Chain...), 0o600),
+			Key: write(t, append(pair.Chain, pair.Key...), 0o600)}, nil},
+		"with the next in the line": {certificate.Files{Chain: write(t,
+			append(pair.Chain, other.Chain...), 0o644), Key: key}, nil},
+		"a key for its group": {certificate.Files{Chain: chain,
+			Key: write(t, pair.Key, 0o640), Strict: true}, nil},
+		"a key for all": {certificate.Files{Chain: chain,
+			Key: write(t, pair.Key, 0o644), Strict: true},
+			certificate.Faults{{Part: certificate.Key, Reason: certificate.Exposed}}},
+		"a key its group writes": {certificate.Files{Chain: chain,
+			Key: write(t, pair.Key, 0o660), Strict: true},
+			certificate.Faults{{Part: certificate.Key, Reason: certificate.Exposed}}},
+		"a key for all, not strict": {certificate.Files{Chain: chain,
+			Key: write(t, pair.Key, 0o644)}, nil},
+		"no files": {certificate.Files{Chain: folder + "/none", Key: folder + "/none"},
+			certificate.Faults{
+				{Part: both, Reason: certificate.Missing},
+				{Part: certificate.Key, Reason: certificate.Missing},
+			}},
 		"folders": {certificate.Files{Chain: folder, Key: folder}, certificate.Faults{
-			{Part: both, Reason: certificate.NotRegular}, {Part: certificate.Key, Reason: certificate.NotRegular},
+			{Part: both, Reason: certificate.NotRegular},
+			{Part: certificate.Key, Reason: certificate.NotRegular},
 		}},
 		"swapped": {certificate.Files{Chain: key, Key: chain}, certificate.Faults{
-			{Part: both, Reason: certificate.Malformed}, {Part: certificate.Key, Reason: certificate.Malformed},
+			{Part: both, Reason: certificate.Malformed},
+			{Part: certificate.Key, Reason: certificate.Malformed},
 		}},
-		"empty": {certificate.Files{Chain: write(t, nil, 0o600), Key: write(t, nil, 0o600)}, certificate.Faults{
-			{Part: both, Reason: certificate.Malformed}, {Part: certificate.Key, Reason: certificate.Malformed},
-		}},
-		"too large":         {certificate.Files{Chain: write(t, make([]byte, 1<<20+1), 0o600), Key: key}, certificate.Faults{{Part: both, Reason: certificate.TooLarge}}},
-		"of another":        {certificate.Files{Chain: chain, Key: write(t, other.Key, 0o600)}, certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}}},
-		"encrypted":         {certificate.Files{Chain: chain, Key: write(t, encrypted, 0o600)}, certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
-		"half of the chain": {certificate.Files{Chain: write(t, pair.Chain[:len(pair.Chain)/2], 0o600), Key: key}, certificate.Faults{{Part: both, Reason: certificate.Malformed}}},
-		"half of the key":   {certificate.Files{Chain: chain, Key: write(t, pair.Key[:len(pair.Key)/2], 0o600)}, certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
+		"empty": {certificate.Files{Chain: write(t, nil, 0o600), Key: write(t, nil, 0o600)},
+			certificate.Faults{
+				{Part: both, Reason: certificate.Malformed},
+				{Part: certificate.Key, Reason: certificate.Malformed},
+			}},
+		"too large": {certificate.Files{Chain: write(t, make([]byte, 1<<20+1), 0o600),
+			Key: key}, certificate.Faults{{Part: both, Reason: certificate.TooLarge}}},
+		"of another": {certificate.Files{Chain: chain, Key: write(t, other.Key, 0o600)},
+			certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}}},
+		"encrypted": {certificate.Files{Chain: chain, Key: write(t, encrypted, 0o600)},
+			certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
+		"half of the chain": {certificate.Files{Chain: write(t, pair.Chain[:len(pair.Chain)/2],
+			0o600), Key: key}, certificate.Faults{{Part: both, Reason: certificate.Malformed}}},
+		"half of the key": {certificate.Files{Chain: chain,
+			Key: write(t, pair.Key[:len(pair.Key)/2], 0o600)},
+			certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
 		"a chain that turns bad": {certificate.Files{
-			Chain: write(t, append(pair.Chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})...), 0o600), Key: key,
+			Chain: write(t, append(pair.Chain,
+				pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})...), 0o600),
+			Key: key,
 		}, certificate.Faults{{Part: both, Reason: certificate.Malformed}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,16 +121,22 @@ func TestReadTakesKeysInEveryForm(t *testing.T) {
 	sec1, err := x509.MarshalECPrivateKey(pair.TLS(t).PrivateKey.(*ecdsa.PrivateKey))
 	require.NoError(t, err)
 	chain := write(t, pair.Chain, 0o644)
-	_, err = certificate.Read(certificate.Files{Chain: chain, Key: write(t, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1}), 0o600)})
+	_, err = certificate.Read(certificate.Files{Chain: chain,
+		Key: write(t, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1}), 0o600)})
 	require.NoError(t, err)
 	// As openssl ecparam writes it, with the curve before the key.
-	withCurve := append(pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1})...)
+	withCurve := append(pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS",
+		Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}}),
+		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1})...)
 	_, err = certificate.Read(certificate.Files{Chain: chain, Key: write(t, withCurve, 0o600)})
 	require.NoError(t, err)
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
-	_, err = certificate.Read(certificate.Files{Chain: chain, Key: write(t, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)}), 0o600)})
-	assert.Equal(t, certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}}, err, "it is read, and belongs to nobody")
+	_, err = certificate.Read(certificate.Files{Chain: chain,
+		Key: write(t, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY",
+			Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)}), 0o600)})
+	assert.Equal(t, certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}},
+		err, "it is read, and belongs to nobody")
 }
 
 // keysOfEveryKind are keys by what they are, and whether TLS has them.
@@ -129,7 +158,8 @@ func keysOfEveryKind(t *testing.T) (sound, unusable map[string]crypto.Signer) {
 	}
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
 	sound = map[string]crypto.Signer{
-		"P-256": on(elliptic.P256()), "P-384": on(elliptic.P384()), "P-521": on(elliptic.P521()), "RSA-2048": rsaOf(2048), "Ed25519": made(edwards, err),
+		"P-256": on(elliptic.P256()), "P-384": on(elliptic.P384()), "P-521": on(elliptic.P521()),
+		"RSA-2048": rsaOf(2048), "Ed25519": made(edwards, err),
 	}
 	unusable = map[string]crypto.Signer{"P-224": on(elliptic.P224()), "RSA-512": rsaOf(512)}
 	return sound, unusable
@@ -148,7 +178,8 @@ func TestReadTriesThePair(t *testing.T) {
 	}
 	for name, key := range unusable {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, certificate.Faults{{Part: certificate.Chain, Reason: certificate.Unusable}}, read(t, key))
+			assert.Equal(t, certificate.Faults{{Part: certificate.Chain,
+				Reason: certificate.Unusable}}, read(t, key))
 		})
 	}
 }
@@ -198,7 +229,8 @@ func watch(t *testing.T, test func(t *testing.T, w watched, fresh func(names ...
 		current, err := certificate.Read(files)
 		require.NoError(t, err)
 		out := &output{}
-		w := watched{certificate.NewSource(files, current, system.NewClock(), slog.New(slog.NewJSONHandler(out, nil))), out, chain, key}
+		w := watched{certificate.NewSource(files, current, system.NewClock(),
+			slog.New(slog.NewJSONHandler(out, nil))), out, chain, key}
 		w.Start(t.Context())
 		defer w.Stop()
 		test(t, w, fresh)
@@ -247,21 +279,26 @@ func TestWhatIsNoGoodChangesNothingAndIsToldOnce(t *testing.T) {
 			put   func()
 			cause string
 		}{
-			{func() { pki.Replace(t, w.chain, second.Chain) }, "the private key's file holds the key of another certificate"},
-			{func() { pki.Replace(t, w.chain, []byte("hunter2")) }, "the certificate's file holds no certificate in PEM, or one that cannot be read"},
-			{func() { require.NoError(t, os.Remove(w.chain)) }, "the certificate's file is not found"},
+			{func() { pki.Replace(t, w.chain, second.Chain) },
+				"the private key's file holds the key of another certificate"},
+			{func() { pki.Replace(t, w.chain, []byte("hunter2")) },
+				"the certificate's file holds no certificate in PEM, or one that cannot be read"},
+			{func() { require.NoError(t, os.Remove(w.chain)) },
+				"the certificate's file is not found"},
 			{func() {
 				pki.Replace(t, w.chain, second.Chain)
 				pki.Replace(t, w.key, second.Key)
 				require.NoError(t, os.Chmod(w.key, 0o604))
 			}, "the private key's file may be read or written by others, or written by its group"},
 			{func() {
-				pki.NewAt(t, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour), "ended").Write(t, filepath.Dir(w.chain))
+				pki.NewAt(t, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour),
+					"ended").Write(t, filepath.Dir(w.chain))
 			}, "the certificate's file holds a certificate that is not valid now"},
 		} {
 			bad.put()
 			looks(10)
-			assert.Equal(t, []string{"ERROR tls_reload_failed: " + bad.cause}, w.heard(t), "once for each new cause")
+			assert.Equal(t, []string{"ERROR tls_reload_failed: " + bad.cause}, w.heard(t),
+				"once for each new cause")
 			assert.Equal(t, "first", w.name())
 		}
 		second.Write(t, filepath.Dir(w.chain))
@@ -280,7 +317,8 @@ func TestAPairThatTLSDoesNotHave(t *testing.T) {
 			looks(10)
 			assert.Equal(t, "first", w.name())
 		}
-		assert.Equal(t, []string{"ERROR tls_reload_failed: the certificate's file holds a certificate that cannot be used for TLS"}, w.heard(t), "once")
+		assert.Equal(t,
+			[]string{"ERROR tls_reload_failed: the certificate's file holds a certificate that cannot be used for TLS"}, w.heard(t), "once")
 	})
 }
 
@@ -293,7 +331,8 @@ func TestTheOldFilesAgain(t *testing.T) {
 		looks(2)
 		pki.Replace(t, w.chain, content)
 		looks(2)
-		assert.Equal(t, []string{"ERROR tls_reload_failed: the certificate's file holds no certificate in PEM, or one that cannot be read", "INFO tls_reloaded"}, w.heard(t))
+		assert.Equal(t,
+			[]string{"ERROR tls_reload_failed: the certificate's file holds no certificate in PEM, or one that cannot be read", "INFO tls_reloaded"}, w.heard(t))
 		// What is in force is not judged anew: time alone made it worse.
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
@@ -318,10 +357,12 @@ func TestAFolderThatIsSwapped(t *testing.T) {
 		for _, name := range []string{"tls.crt", "tls.key"} {
 			require.NoError(t, os.Symlink("..data/"+name, filepath.Join(volume, name)))
 		}
-		files := certificate.Files{Chain: filepath.Join(volume, "tls.crt"), Key: filepath.Join(volume, "tls.key"), Strict: true}
+		files := certificate.Files{Chain: filepath.Join(volume, "tls.crt"),
+			Key: filepath.Join(volume, "tls.key"), Strict: true}
 		current, err := certificate.Read(files)
 		require.NoError(t, err)
-		source := certificate.NewSource(files, current, system.NewClock(), slog.New(slog.DiscardHandler))
+		source := certificate.NewSource(files, current, system.NewClock(),
+			slog.New(slog.DiscardHandler))
 		source.Start(t.Context())
 		defer source.Stop()
 		put("2", pki.New(t, "second"))

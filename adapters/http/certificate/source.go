@@ -95,5 +95,6 @@ func (s *Source) look(ctx context.Context) {
 	}
 	s.told = ""
 	s.current.Store(found)
-	s.logger.LogAttrs(ctx, slog.LevelInfo, "tls_reloaded", slog.Any("names", found.Names()), slog.Time("ends", found.Ends()))
+	s.logger.LogAttrs(ctx, slog.LevelInfo, "tls_reloaded", slog.Any("names", found.Names()),
+		slog.Time("ends", found.Ends()))
 }

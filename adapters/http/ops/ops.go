@@ -19,7 +19,8 @@ func (o *Ops) Routes() []server.Route {
 	get := []string{http.MethodGet}
 	return []server.Route{
 		{Pattern: "/livez", Methods: get, Handle: livez},
-		{Pattern: "/readyz", Methods: get, Handle: o.readyz, ExpectedStatus: http.StatusServiceUnavailable},
+		{Pattern: "/readyz", Methods: get, Handle: o.readyz,
+			ExpectedStatus: http.StatusServiceUnavailable},
 		{Pattern: "/metrics", Methods: get, Handle: o.metrics},
 	}
 }
@@ -54,7 +55,8 @@ func (o *Ops) readyz(w http.ResponseWriter, _ *http.Request) error {
 	for _, condition := range o.Readiness.Conditions() {
 		word := statusReady
 		if !condition.Ready {
-			word, report.Status, status = statusUnready, statusUnready, http.StatusServiceUnavailable
+			word, report.Status, status = statusUnready, statusUnready,
+				http.StatusServiceUnavailable
 		}
 		report.Checks[condition.Name] = check{Status: word, Detail: condition.Detail}
 	}

@@ -29,11 +29,17 @@ func get(t *testing.T, path string, conditions ...ports.Condition) (int, string)
 	t.Helper()
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
 	o := &ops.Ops{
-		Readiness: &portsmock.ReadinessMock{ConditionsFunc: func() []ports.Condition { return conditions }},
-		Metrics:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("a_metric 1\n")) }),
+		Readiness: &portsmock.ReadinessMock{ConditionsFunc: func() []ports.Condition {
+			return conditions
+		}},
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("a_metric 1\n"))
+		}),
 	}
 	recorder, log := httptest.NewRecorder(), &bytes.Buffer{}
-	server.NewRouter(o.Routes(), clock, silence{}, slog.New(slog.NewTextHandler(log, nil))).ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
+	server.NewRouter(o.Routes(), clock, silence{},
+		slog.New(slog.NewTextHandler(log, nil))).ServeHTTP(recorder,
+		httptest.NewRequest("GET", path, nil))
 	body, err := io.ReadAll(recorder.Result().Body)
 	require.NoError(t, err)
 	assert.Empty(t, log.String())
@@ -41,11 +47,13 @@ func get(t *testing.T, path string, conditions ...ports.Condition) (int, string)
 }
 
 func TestReadyz(t *testing.T) {
-	status, body := get(t, "/readyz", ports.Condition{Name: "keys", Ready: true}, ports.Condition{Name: "limiter", Ready: true, Detail: "local"})
+	status, body := get(t, "/readyz", ports.Condition{Name: "keys", Ready: true},
+		ports.Condition{Name: "limiter", Ready: true, Detail: "local"})
 	assert.Equal(t, 200, status)
 	assert.Equal(t, `{"status":"ready","checks":{"keys":{"status":"ready","detail":""},"limiter":{"status":"ready","detail":"local"}}}`, body)
 
-	status, body = get(t, "/readyz", ports.Condition{Name: "service", Detail: "stopping"}, ports.Condition{Name: "keys", Ready: true})
+	status, body = get(t, "/readyz", ports.Condition{Name: "service", Detail: "stopping"},
+		ports.Condition{Name: "keys", Ready: true})
 	assert.Equal(t, 503, status)
 	assert.Equal(t, `{"status":"unready","checks":{"keys":{"status":"ready","detail":""},"service":{"status":"unready","detail":"stopping"}}}`, body)
 }

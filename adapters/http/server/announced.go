@@ -51,7 +51,8 @@ func readAnnouncement(conn net.Conn) (net.Conn, error) {
 	}
 	header, err := proxyproto.Read(reader)
 	if err != nil {
-		return nil, &announcementError{missing: errors.Is(err, proxyproto.ErrNoProxyProtocol), cause: err}
+		return nil, &announcementError{missing: errors.Is(err, proxyproto.ErrNoProxyProtocol),
+			cause: err}
 	}
 	if tcp, _, ok := header.TCPAddrs(); ok && header.Command.IsProxy() {
 		a.client = tcp

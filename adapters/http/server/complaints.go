@@ -39,7 +39,8 @@ func newComplaints(logger *slog.Logger) *complaints {
 const kindOther = "other"
 
 // kinds are the beginnings of net/http's complaints that an operator can do something with.
-var kinds = []string{"http: Accept error", "http: superfluous response.WriteHeader call", "http: panic serving", "http2: panic serving", "http2: server connection error"}
+var kinds = []string{"http: Accept error", "http: superfluous response.WriteHeader call",
+	"http: panic serving", "http2: panic serving", "http2: server connection error"}
 
 // Write is io.Writer's, of one complaint of net/http.
 func (c *complaints) Write(line []byte) (int, error) {
@@ -87,7 +88,8 @@ func (c *complaints) unwelcome(err error) {
 		c.tell(kind)
 	}
 	if _, ok := errors.AsType[*handshakeError](err); ok {
-		c.logger.LogAttrs(context.Background(), slog.LevelDebug, "tls_handshake_failed", slog.String("reason", handshakeReason(err)))
+		c.logger.LogAttrs(context.Background(), slog.LevelDebug, "tls_handshake_failed",
+			slog.String("reason", handshakeReason(err)))
 	}
 }
 

@@ -23,7 +23,8 @@ const patience = 30 * time.Second
 func listen(t *testing.T, handler http.HandlerFunc) *server.Server {
 	t.Helper()
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler,
-		server.Limits{Read: patience, Idle: patience, Connections: 100}, server.Handshake{}, slog.New(slog.DiscardHandler))
+		server.Limits{Read: patience, Idle: patience, Connections: 100}, server.Handshake{},
+		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	return srv
 }

@@ -38,8 +38,10 @@ func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
 			return errors.New("on purpose")
 		}},
 	}
-	srv, err := server.Listen(context.Background(), "127.0.0.1:0", server.NewRouter(routes, system.NewClock(), traffic{}, slog.New(slog.DiscardHandler)),
-		server.Limits{Read: patience, Idle: patience, Connections: 100}, server.Handshake{}, slog.New(slog.DiscardHandler))
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
+		server.NewRouter(routes, system.NewClock(), traffic{}, slog.New(slog.DiscardHandler)),
+		server.Limits{Read: patience, Idle: patience, Connections: 100}, server.Handshake{},
+		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { srv.Shutdown(context.Background()) })
 	const behind = "GET /read HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -47,25 +49,30 @@ func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
 		line, headers, body string
 		last                bool
 	}{
-		"a length":               {"POST %s HTTP/1.1", "Content-Length: 2\r\n", "ab", false},
-		"nothing":                {"GET %s HTTP/1.1", "", "", false},
-		"version 1.2":            {"GET %s HTTP/1.2", "", "", false},
-		"chunks":                 {"POST %s HTTP/1.1", "Transfer-Encoding: chunked\r\n", "2\r\nab\r\n0\r\n\r\n", true},
-		"chunks and a length":    {"POST %s HTTP/1.1", "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "2\r\nab\r\n0\r\n\r\n", true},
-		"version 1.0, kept":      {"GET %s HTTP/1.0", "Connection: keep-alive\r\n", "", true},
-		"version 1.0, in chunks": {"POST %s HTTP/1.0", "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n", behind, true},
-		"CONNECT":                {"CONNECT %s HTTP/1.1", "", "", true},
+		"a length":    {"POST %s HTTP/1.1", "Content-Length: 2\r\n", "ab", false},
+		"nothing":     {"GET %s HTTP/1.1", "", "", false},
+		"version 1.2": {"GET %s HTTP/1.2", "", "", false},
+		"chunks": {"POST %s HTTP/1.1", "Transfer-Encoding: chunked\r\n",
+			"2\r\nab\r\n0\r\n\r\n", true},
+		"chunks and a length": {"POST %s HTTP/1.1",
+			"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "2\r\nab\r\n0\r\n\r\n", true},
+		"version 1.0, kept": {"GET %s HTTP/1.0", "Connection: keep-alive\r\n", "", true},
+		"version 1.0, in chunks": {"POST %s HTTP/1.0",
+			"Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n", behind, true},
+		"CONNECT": {"CONNECT %s HTTP/1.1", "", "", true},
 	} {
 		for _, path := range []string{"/read", "/silent", "/panics", "/fails", "/unknown"} {
 			t.Run(name+" "+path, func(t *testing.T) {
 				client := dial(t, srv)
-				client.say(t, line(sent.line, path)+"Host: x\r\n"+sent.headers+"\r\n"+sent.body+behind)
+				client.say(t, line(sent.line, path)+"Host: x\r\n"+sent.headers+"\r\n"+sent.body+
+					behind)
 				first := client.hear(t)
 				// A body that nobody read closes the connection too, whatever its framing.
 				last := sent.last || path == "/unknown" && sent.body != ""
 				assert.Equal(t, last, first.Close)
 				rest, _ := io.ReadAll(client.Reader) // a connection that closes on what was sent behind may be reset
-				assert.Equal(t, !last, strings.HasPrefix(string(rest), "HTTP/1.1 200"), "what comes behind it: %s", rest)
+				assert.Equal(t, !last, strings.HasPrefix(string(rest), "HTTP/1.1 200"),
+					"what comes behind it: %s", rest)
 			})
 		}
 	}

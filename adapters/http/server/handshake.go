@@ -44,10 +44,12 @@ type lobby struct {
 type guest struct{ raw, conn net.Conn }
 
 // openLobby serves the connections of inner, which must bring what entry asks for within that time.
-func openLobby(inner net.Listener, entry Handshake, within time.Duration, drain *drain, told *complaints) *lobby {
+func openLobby(inner net.Listener, entry Handshake, within time.Duration, drain *drain,
+	told *complaints) *lobby {
 	l := &lobby{
 		Listener: inner, entry: entry, within: within, drain: drain, told: told,
-		ready: make(chan guest), failed: make(chan error), closed: make(chan struct{}), accepted: make(chan struct{}), empty: make(chan struct{}),
+		ready: make(chan guest), failed: make(chan error), closed: make(chan struct{}),
+		accepted: make(chan struct{}), empty: make(chan struct{}),
 	}
 	if entry.Certificate != nil {
 		l.tls = tlsConfig(entry.Certificate)
@@ -162,9 +164,11 @@ func (l *lobby) Close() error { return l.close() }
 // tlsConfig is TLS 1.2 and later with the library's choice of ciphers, and a certificate that may change.
 func tlsConfig(certificate func() *tls.Certificate) *tls.Config {
 	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"h2", "http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate(), nil },
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return certificate(), nil
+		},
 	}
 }
 
@@ -184,7 +188,8 @@ func answerInTheClear(err error) {
 		return
 	}
 	// Whether he gets it is his affair.
-	_, _ = record.Conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
-		"Client sent an HTTP request to an HTTPS server.\n"))
+	_, _ = record.Conn.Write(
+		[]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
+			"Client sent an HTTP request to an HTTPS server.\n"))
 	_ = closeWrite(record.Conn)
 }

@@ -37,7 +37,9 @@ type way struct {
 }
 
 var ways = []way{
-	{"in the clear", "http", func(*testing.T, pki.Pair) server.Handshake { return server.Handshake{} }},
+	{"in the clear", "http", func(*testing.T, pki.Pair) server.Handshake {
+		return server.Handshake{}
+	}},
 	{"over TLS", "https", func(t *testing.T, pair pki.Pair) server.Handshake {
 		certificate := pair.TLS(t)
 		return server.Handshake{Certificate: func() *tls.Certificate { return certificate }}
@@ -53,11 +55,13 @@ type visit struct {
 }
 
 // onBothWays runs test with a server of handler on each way.
-func onBothWays(t *testing.T, bounds server.Limits, handler http.Handler, test func(t *testing.T, v visit)) {
+func onBothWays(t *testing.T, bounds server.Limits, handler http.Handler,
+	test func(t *testing.T, v visit)) {
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			pair := pki.New(t, "localhost")
-			srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler, bounds, way.entry(t, pair), slog.New(slog.DiscardHandler))
+			srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler, bounds,
+				way.entry(t, pair), slog.New(slog.DiscardHandler))
 			require.NoError(t, err)
 			v := visit{srv: srv, base: way.scheme + "://" + srv.Address(), pair: pair}
 			v.client = v.newClient(t)
@@ -73,7 +77,8 @@ func (v visit) newClient(t *testing.T) *http.Client {
 	var protocols http.Protocols
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	transport := &http.Transport{Protocols: &protocols, TLSClientConfig: pki.Trust(v.pair), DisableCompression: true}
+	transport := &http.Transport{Protocols: &protocols, TLSClientConfig: pki.Trust(v.pair),
+		DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: patience}
 }
@@ -108,12 +113,15 @@ var usual = server.Limits{Read: patience, Idle: patience, Connections: 100}
 func TestHTTP2IsAnsweredAsHTTP1(t *testing.T) {
 	handler := server.NewRouter([]server.Route{
 		{Pattern: "/a/b", Methods: []string{"GET"}, Handle: ok},
-		{Pattern: "/body", Methods: []string{"POST"}, Handle: func(_ http.ResponseWriter, r *http.Request) error {
-			_, err := server.ReadBody(r, 4)
-			return err
-		}},
+		{Pattern: "/body", Methods: []string{"POST"},
+			Handle: func(_ http.ResponseWriter, r *http.Request) error {
+				_, err := server.ReadBody(r, 4)
+				return err
+			}},
 		{Pattern: "/unread", Handle: ok},
-		{Pattern: "/panic", Handle: func(http.ResponseWriter, *http.Request) error { panic("hunter2") }},
+		{Pattern: "/panic", Handle: func(http.ResponseWriter, *http.Request) error {
+			panic("hunter2")
+		}},
 	}, system.NewClock(), silent{}, slog.New(slog.DiscardHandler))
 	onBothWays(t, usual, handler, func(t *testing.T, v visit) {
 		for _, c := range []struct {
@@ -124,13 +132,20 @@ func TestHTTP2IsAnsweredAsHTTP1(t *testing.T) {
 			code   failure.Kind
 		}{
 			{"GET", "/a/b", nil, 200, 0}, {"HEAD", "/a/b?x", nil, 200, 0},
-			{"GET", "//a/b", nil, 404, failure.NotFound}, {"GET", "/a/./b", nil, 404, failure.NotFound}, {"GET", "/a/x/../b", nil, 404, failure.NotFound},
-			{"GET", "/a%2Fb", nil, 404, failure.NotFound}, {"GET", "/%61/b", nil, 404, failure.NotFound}, {"GET", "/", nil, 404, failure.NotFound},
-			{"OPTIONS", "*", nil, 404, failure.NotFound}, {"OPTIONS", "/a/b", nil, 405, failure.MethodNotAllowed},
-			{"CONNECT", "", nil, 404, failure.NotFound}, {"TRACE", "/a/b", nil, 405, failure.MethodNotAllowed}, {"BREW", "/a/b", nil, 405, failure.MethodNotAllowed},
+			{"GET", "//a/b", nil, 404, failure.NotFound},
+			{"GET", "/a/./b", nil, 404, failure.NotFound},
+			{"GET", "/a/x/../b", nil, 404, failure.NotFound},
+			{"GET", "/a%2Fb", nil, 404, failure.NotFound},
+			{"GET", "/%61/b", nil, 404, failure.NotFound}, {"GET", "/", nil, 404, failure.NotFound},
+			{"OPTIONS", "*", nil, 404, failure.NotFound},
+			{"OPTIONS", "/a/b", nil, 405, failure.MethodNotAllowed},
+			{"CONNECT", "", nil, 404, failure.NotFound},
+			{"TRACE", "/a/b", nil, 405, failure.MethodNotAllowed},
+			{"BREW", "/a/b", nil, 405, failure.MethodNotAllowed},
 			{"POST", "/body", strings.NewReader("four"), 200, 0},
 			{"POST", "/body", strings.NewReader("fives"), 413, failure.PayloadTooLarge},
-			{"POST", "/body", struct{ io.Reader }{strings.NewReader(strings.Repeat("x", 1<<20))}, 413, failure.PayloadTooLarge},
+			{"POST", "/body", struct{ io.Reader }{strings.NewReader(strings.Repeat("x", 1<<20))},
+				413, failure.PayloadTooLarge},
 			{"POST", "/unread", strings.NewReader(strings.Repeat("x", 1<<20)), 200, 0},
 			{"GET", "/panic", nil, 500, failure.Internal},
 		} {
@@ -179,7 +194,9 @@ func (silent) Began()                                      {}
 func (silent) Answered(string, string, int, time.Duration) {}
 
 func TestHTTP2InTheClearStandsBesideHTTP1(t *testing.T) {
-	srv := listen(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) })
+	srv := listen(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Proto)
+	})
 	client := dial(t, srv)
 	client.say(t, "PRI /like HTTP/1.1\r\nHost: x\r\n\r\n") // begins as HTTP/2 does
 	assert.Equal(t, "HTTP/1.1", client.hear(t).Proto)
@@ -197,29 +214,33 @@ func TestStreamsThatAreSlow(t *testing.T) {
 			read <- err
 		}
 	})
-	onBothWays(t, server.Limits{Read: 2 * time.Second, Idle: patience, Connections: 10}, handler, func(t *testing.T, v visit) {
-		never, sender := io.Pipe()
-		defer func() { _ = sender.Close() }()
-		answered := make(chan *http.Response, 1)
-		go func() { answered <- v.ask(t, http.MethodPost, "/", never) }()
-		assert.Equal(t, http.StatusOK, v.ask(t, http.MethodGet, "/", nil).StatusCode)
-		require.Error(t, <-read)
-		assert.Equal(t, http.StatusOK, (<-answered).StatusCode)
-	})
+	onBothWays(t, server.Limits{Read: 2 * time.Second, Idle: patience, Connections: 10}, handler,
+		func(t *testing.T, v visit) {
+			never, sender := io.Pipe()
+			defer func() { _ = sender.Close() }()
+			answered := make(chan *http.Response, 1)
+			go func() { answered <- v.ask(t, http.MethodPost, "/", never) }()
+			assert.Equal(t, http.StatusOK, v.ask(t, http.MethodGet, "/", nil).StatusCode)
+			require.Error(t, <-read)
+			assert.Equal(t, http.StatusOK, (<-answered).StatusCode)
+		})
 }
 
 func TestConnectionsOfHTTP2ThatIdleAreLetGo(t *testing.T) {
-	onBothWays(t, server.Limits{Read: patience, Idle: 50 * time.Millisecond, Connections: 10}, http.NotFoundHandler(), func(t *testing.T, v visit) {
-		for name, more := range map[string]string{"nothing": "", "half of a header": halfOfHeader, "pings": strings.Repeat(ping, 100)} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				client := v.dial(t)
-				client.say(t, more)
-				_, err := io.Copy(io.Discard, client.Reader)
-				assert.NoError(t, err, "it ends")
-			})
-		}
-	})
+	onBothWays(t, server.Limits{Read: patience, Idle: 50 * time.Millisecond, Connections: 10},
+		http.NotFoundHandler(), func(t *testing.T, v visit) {
+			for name, more := range map[string]string{"nothing": "",
+				"half of a header": halfOfHeader,
+				"pings":            strings.Repeat(ping, 100)} {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					client := v.dial(t)
+					client.say(t, more)
+					_, err := io.Copy(io.Discard, client.Reader)
+					assert.NoError(t, err, "it ends")
+				})
+			}
+		})
 }
 
 func TestNoRequestIsWorkedOnForEver(t *testing.T) {
@@ -302,7 +323,8 @@ func TestHTTP2BelongsToAServerOfItsOwn(t *testing.T) {
 		heard, err := io.ReadAll(client.Reader)
 		require.NoError(t, err)
 		assert.Contains(t, string(heard), goAway)
-		assert.Equal(t, http.StatusNotFound, v.ask(t, http.MethodGet, "/", nil).StatusCode, "newcomers are served")
+		assert.Equal(t, http.StatusNotFound, v.ask(t, http.MethodGet, "/", nil).StatusCode,
+			"newcomers are served")
 	})
 }
 

@@ -19,7 +19,8 @@ type listener struct {
 
 // limit makes a listener of inner with at most that many connections.
 func limit(inner net.Listener, connections int) *listener {
-	l := &listener{Listener: inner, open: make(chan struct{}, connections), closed: make(chan struct{})}
+	l := &listener{Listener: inner, open: make(chan struct{}, connections),
+		closed: make(chan struct{})}
 	l.close = sync.OnceValue(func() error {
 		close(l.closed)
 		return inner.Close()

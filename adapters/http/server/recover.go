@@ -24,7 +24,8 @@ func (e *Router) recover(answer *recorder, r *http.Request) {
 	}
 	id := ports.OriginOf(r.Context()).RequestID
 	e.logger.LogAttrs(r.Context(), slog.LevelError, "panic_recovered",
-		slog.String("request_id", id), slog.String("thrown", wordsFor(thrown)), slog.String("stack", string(debug.Stack())))
+		slog.String("request_id", id), slog.String("thrown", wordsFor(thrown)),
+		slog.String("stack", string(debug.Stack())))
 	if answer.status != 0 {
 		panic(http.ErrAbortHandler) // half an answer is worse than none: the connection breaks
 	}

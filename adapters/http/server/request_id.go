@@ -16,7 +16,8 @@ const maxRequestID = 128
 
 // requestID is the caller's, where it came once and is harmless to show; otherwise a new one.
 func requestID(r *http.Request) string {
-	if given := r.Header.Values(HeaderRequestID); len(given) == 1 && strict.Plain(given[0], maxRequestID) {
+	if given := r.Header.Values(HeaderRequestID); len(given) == 1 &&
+		strict.Plain(given[0], maxRequestID) {
 		return given[0]
 	}
 	return uuid.NewString()

@@ -81,7 +81,8 @@ func sentPath(r *http.Request) string {
 // methodLabel is the method where it is a standard one, so that no caller can make a new series.
 func methodLabel(method string) string {
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete,
 		http.MethodConnect, http.MethodOptions, http.MethodTrace:
 		return method
 	}

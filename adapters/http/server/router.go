@@ -48,7 +48,8 @@ func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := &recorder{ResponseWriter: w, body: watch(r), bare: r.Method == http.MethodHead}
 	route := e.match(r)
-	r = r.WithContext(ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route.Pattern}))
+	r = r.WithContext(ports.WithOrigin(r.Context(),
+		ports.Origin{RequestID: id, Route: route.Pattern}))
 	defer func() {
 		took := start.Until(e.clock.Instant())
 		method := methodLabel(r.Method)
@@ -77,7 +78,8 @@ func (e *Router) match(r *http.Request) *Route {
 }
 
 // tell logs the request: at debug, or as a warning with the cause where the service failed.
-func (e *Router) tell(ctx context.Context, route *Route, method string, answer *recorder, took time.Duration) {
+func (e *Router) tell(ctx context.Context, route *Route, method string, answer *recorder,
+	took time.Duration) {
 	level := slog.LevelDebug
 	attributes := []slog.Attr{
 		slog.String("request_id", ports.OriginOf(ctx).RequestID),
@@ -87,7 +89,8 @@ func (e *Router) tell(ctx context.Context, route *Route, method string, answer *
 		slog.Int64("bytes", answer.bytes),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 	}
-	if status := answer.sent(); status >= http.StatusInternalServerError && status != route.ExpectedStatus {
+	if status := answer.sent(); status >= http.StatusInternalServerError &&
+		status != route.ExpectedStatus {
 		level = slog.LevelWarn
 		if answer.cause != nil {
 			attributes = append(attributes, slog.String("cause", answer.cause.Error()))

@@ -61,12 +61,19 @@ func target(method, uri string) *http.Request {
 }
 
 func TestPathsAreMatchedAsSent(t *testing.T) {
-	routes := []server.Route{{Pattern: "/a/b", Methods: []string{"GET"}, Handle: ok}, {Pattern: "/below", Subtree: true, Handle: ok}}
+	routes := []server.Route{{Pattern: "/a/b", Methods: []string{"GET"}, Handle: ok},
+		{Pattern: "/below", Subtree: true, Handle: ok}}
 	for uri, status := range map[string]int{
-		"/a/b": 200, "/a/b?x": 200, "/a/b?": 200, "http://host/a/b": 200, "http://host/a/b?x": 200, "https://host:1/below": 200,
-		"/below": 200, "/below/": 200, "/below/..": 200, "/below//": 200, "/below%2Fx": 200, "/below%2fx": 200,
-		"/a/b/": 404, "//a/b": 404, "/a//b": 404, "/a/./b": 404, "/a/x/../b": 404, "/a%2Fb": 404, "/%61/b": 404, "/A/b": 404,
-		"/a/b#x": 404, "/a/b;x": 404, "/": 404, "*": 404, "": 404, "host:443": 404, "http://host": 404, "http://host?/a/b": 404,
+		"/a/b": 200, "/a/b?x": 200, "/a/b?": 200, "http://host/a/b": 200, "http://host/a/b?x": 200,
+		"https://host:1/below": 200,
+		"/below":               200, "/below/": 200, "/below/..": 200, "/below//": 200,
+		"/below%2Fx": 200,
+		"/below%2fx": 200,
+		"/a/b/":      404, "//a/b": 404, "/a//b": 404, "/a/./b": 404, "/a/x/../b": 404,
+		"/a%2Fb": 404,
+		"/%61/b": 404, "/A/b": 404,
+		"/a/b#x": 404, "/a/b;x": 404, "/": 404, "*": 404, "": 404, "host:443": 404,
+		"http://host": 404, "http://host?/a/b": 404,
 		"/belowx": 404, "/below%2": 404, "/below.": 404, "/belo": 404,
 	} {
 		t.Run(uri, func(t *testing.T) {
@@ -88,8 +95,10 @@ func TestMethods(t *testing.T) {
 		status       int
 		allow        string
 	}{
-		{"GET", "/get", 200, ""}, {"HEAD", "/get", 200, ""}, {"POST", "/get", 405, "GET, HEAD"}, {"get", "/get", 405, "GET, HEAD"},
-		{"POST", "/post", 200, ""}, {"GET", "/post", 405, "POST"}, {"HEAD", "/post", 405, "POST"}, {"OPTIONS", "/post", 405, "POST"},
+		{"GET", "/get", 200, ""}, {"HEAD", "/get", 200, ""}, {"POST", "/get", 405, "GET, HEAD"},
+		{"get", "/get", 405, "GET, HEAD"},
+		{"POST", "/post", 200, ""}, {"GET", "/post", 405, "POST"}, {"HEAD", "/post", 405, "POST"},
+		{"OPTIONS", "/post", 405, "POST"},
 		{"BREW", "/any", 200, ""}, {"POST", "/none", 404, ""},
 	} {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {
@@ -139,7 +148,8 @@ func TestRequestIDs(t *testing.T) {
 }
 
 func FuzzRequestID(f *testing.F) {
-	for _, seed := range []string{"", "a", "a b", "\x00", "é", strings.Repeat("a", 129), "a\r\nSet-Cookie: x"} {
+	for _, seed := range []string{"", "a", "a b", "\x00", "é", strings.Repeat("a", 129),
+		"a\r\nSet-Cookie: x"} {
 		f.Add(seed)
 	}
 	harmless := regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
@@ -157,21 +167,25 @@ func FuzzRequestID(f *testing.F) {
 // TestEveryKindHasAShape holds the one table against the list of kinds.
 func TestEveryKindHasAShape(t *testing.T) {
 	statuses := map[failure.Kind]int{
-		failure.Internal: 500, failure.Unauthorized: 401, failure.InvalidToken: 401, failure.ExpiredToken: 401, failure.NotFound: 404,
-		failure.MethodNotAllowed: 405, failure.PayloadTooLarge: 413, failure.UnsupportedMediaType: 415, failure.Validation: 422,
+		failure.Internal: 500, failure.Unauthorized: 401, failure.InvalidToken: 401,
+		failure.ExpiredToken: 401, failure.NotFound: 404,
+		failure.MethodNotAllowed: 405, failure.PayloadTooLarge: 413,
+		failure.UnsupportedMediaType: 415, failure.Validation: 422,
 		failure.RateLimited: 429, failure.Unavailable: 503,
 	}
 	for _, kind := range failure.Kinds() {
 		t.Run(kind.Code(), func(t *testing.T) {
-			answer, traffic, log := serve(target("GET", "/a"), server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
-				return failure.New(kind, errors.New("a cause"))
-			}})
+			answer, traffic, log := serve(target("GET", "/a"),
+				server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
+					return failure.New(kind, errors.New("a cause"))
+				}})
 			assert.Equal(t, statuses[kind], answer.StatusCode)
 			assert.Equal(t, kind.Code(), answer.Header.Get("X-Error-Code"))
 			assert.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
 			assert.Equal(t, "application/json", answer.Header.Get("Content-Type"))
 			assert.Equal(t, []entry{{"/a", "GET", statuses[kind], time.Millisecond}}, traffic.lines)
-			assert.Equal(t, statuses[kind] >= 500, strings.Contains(log, "a cause"), "the operator sees why the service failed")
+			assert.Equal(t, statuses[kind] >= 500, strings.Contains(log, "a cause"),
+				"the operator sees why the service failed")
 		})
 	}
 }
@@ -185,9 +199,12 @@ func TestAnExpectedStatusIsNoFailure(t *testing.T) {
 	routes := []server.Route{
 		{Pattern: "/ready", Handle: unready, ExpectedStatus: http.StatusServiceUnavailable},
 		{Pattern: "/other", Handle: unready},
-		{Pattern: "/broken", Handle: func(http.ResponseWriter, *http.Request) error { return errors.New("x") }, ExpectedStatus: http.StatusServiceUnavailable},
+		{Pattern: "/broken", Handle: func(http.ResponseWriter, *http.Request) error {
+			return errors.New("x")
+		}, ExpectedStatus: http.StatusServiceUnavailable},
 	}
-	for path, level := range map[string]string{"/ready": "DEBUG", "/other": "WARN", "/broken": "WARN"} {
+	for path, level := range map[string]string{"/ready": "DEBUG", "/other": "WARN",
+		"/broken": "WARN"} {
 		_, _, log := serve(target("GET", path), routes...)
 		assert.Contains(t, log, `"level":"`+level+`","msg":"http_request"`, path)
 	}
@@ -195,10 +212,11 @@ func TestAnExpectedStatusIsNoFailure(t *testing.T) {
 
 // TestBytesAreThoseThatLeave: of an answer to HEAD none does.
 func TestBytesAreThoseThatLeave(t *testing.T) {
-	route := server.Route{Pattern: "/a", Methods: []string{"GET"}, Handle: func(w http.ResponseWriter, _ *http.Request) error {
-		server.WriteJSON(w, http.StatusOK, "four")
-		return nil
-	}}
+	route := server.Route{Pattern: "/a", Methods: []string{"GET"},
+		Handle: func(w http.ResponseWriter, _ *http.Request) error {
+			server.WriteJSON(w, http.StatusOK, "four")
+			return nil
+		}}
 	for method, count := range map[string]string{"GET": `"bytes":6,`, "HEAD": `"bytes":0,`} {
 		_, _, log := serve(target(method, "/a"), route)
 		assert.Contains(t, log, count, method)
@@ -207,9 +225,11 @@ func TestBytesAreThoseThatLeave(t *testing.T) {
 
 func TestTrafficHasFewWords(t *testing.T) {
 	for _, c := range []struct{ method, uri, route, label string }{
-		{"GET", "/a", "/a", "GET"}, {"BREW", "/a/below", "/a", "other"}, {"get", "/a", "/a", "other"}, {"PUT", "/b", "unknown", "PUT"},
+		{"GET", "/a", "/a", "GET"}, {"BREW", "/a/below", "/a", "other"},
+		{"get", "/a", "/a", "other"}, {"PUT", "/b", "unknown", "PUT"},
 	} {
-		_, traffic, _ := serve(target(c.method, c.uri), server.Route{Pattern: "/a", Subtree: true, Handle: ok})
+		_, traffic, _ := serve(target(c.method, c.uri),
+			server.Route{Pattern: "/a", Subtree: true, Handle: ok})
 		require.Len(t, traffic.lines, 1)
 		assert.Equal(t, c.route, traffic.lines[0].route)
 		assert.Equal(t, c.label, traffic.lines[0].method)
@@ -218,9 +238,10 @@ func TestTrafficHasFewWords(t *testing.T) {
 
 func TestPanics(t *testing.T) {
 	t.Run("before an answer", func(t *testing.T) {
-		answer, traffic, log := serve(target("GET", "/a"), server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
-			panic("hunter2")
-		}})
+		answer, traffic, log := serve(target("GET", "/a"),
+			server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
+				panic("hunter2")
+			}})
 		assert.Equal(t, 500, answer.StatusCode)
 		assert.Equal(t, 500, traffic.lines[0].status)
 		assert.Contains(t, log, `"msg":"panic_recovered"`)
@@ -229,26 +250,29 @@ func TestPanics(t *testing.T) {
 		assert.NotContains(t, log, "hunter2", "what was thrown may hold input")
 	})
 	t.Run("of the runtime", func(t *testing.T) {
-		_, _, log := serve(target("GET", "/a"), server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
-			var none []int
-			_ = none[len(log0)]
-			return nil
-		}})
+		_, _, log := serve(target("GET", "/a"),
+			server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
+				var none []int
+				_ = none[len(log0)]
+				return nil
+			}})
 		assert.Contains(t, log, "index out of range")
 	})
 	t.Run("in mid-answer", func(t *testing.T) {
 		assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
-			serve(target("GET", "/a"), server.Route{Pattern: "/a", Handle: func(w http.ResponseWriter, _ *http.Request) error {
-				w.WriteHeader(200)
-				panic("late")
-			}})
+			serve(target("GET", "/a"), server.Route{Pattern: "/a",
+				Handle: func(w http.ResponseWriter, _ *http.Request) error {
+					w.WriteHeader(200)
+					panic("late")
+				}})
 		})
 	})
 	t.Run("that mean to break off", func(t *testing.T) {
 		assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
-			serve(target("GET", "/a"), server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
-				panic(http.ErrAbortHandler)
-			}})
+			serve(target("GET", "/a"), server.Route{Pattern: "/a",
+				Handle: func(http.ResponseWriter, *http.Request) error {
+					panic(http.ErrAbortHandler)
+				}})
 		})
 	})
 }

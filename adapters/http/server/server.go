@@ -49,7 +49,8 @@ type Server struct {
 }
 
 // Listen opens address and serves handler on it in the background, to those who bring what entry asks for.
-func Listen(ctx context.Context, address string, handler http.Handler, bounds Limits, entry Handshake, logger *slog.Logger) (*Server, error) {
+func Listen(ctx context.Context, address string, handler http.Handler, bounds Limits,
+	entry Handshake, logger *slog.Logger) (*Server, error) {
 	var config net.ListenConfig
 	inner, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
@@ -98,7 +99,8 @@ func Listen(ctx context.Context, address string, handler http.Handler, bounds Li
 // taken, and it closes connections of HTTP/1 between two requests. The former must come at once and the latter must not, so each has a Shutdown of its own.
 // That net/http does so is not documented: TestHTTP2BelongsToAServerOfItsOwn holds it to that.
 func newHTTP2(server *http.Server) *http.Server {
-	apart := &http.Server{Protocols: server.Protocols, IdleTimeout: server.IdleTimeout, ReadTimeout: server.ReadTimeout}
+	apart := &http.Server{Protocols: server.Protocols, IdleTimeout: server.IdleTimeout,
+		ReadTimeout: server.ReadTimeout}
 	_ = apart.Serve(nowhere{}) // what it sets up for HTTP/2 on the way is all that is wanted
 	server.TLSNextProto = apart.TLSNextProto
 	return apart

@@ -56,8 +56,10 @@ func TestComplaintsDoNotFillTheLog(t *testing.T) {
 
 // TestAnIdleConnectionIsLetGo: by its own bound, not by that of reading.
 func TestAnIdleConnectionIsLetGo(t *testing.T) {
-	srv, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-		server.Limits{Read: time.Hour, Idle: 50 * time.Millisecond, Connections: 10}, server.Handshake{}, slog.New(slog.DiscardHandler))
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		server.Limits{Read: time.Hour, Idle: 50 * time.Millisecond, Connections: 10},
+		server.Handshake{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { srv.Shutdown(context.Background()) })
 	client := dial(t, srv)
@@ -72,7 +74,8 @@ func TestAnUnreadBodyIsNotWaitedFor(t *testing.T) {
 	routes := []server.Route{{Pattern: "/", Handle: ok}}
 	handler := server.NewRouter(routes, system.NewClock(), &book{}, slog.New(slog.DiscardHandler))
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler,
-		server.Limits{Read: time.Hour, Idle: time.Hour, Connections: 10}, server.Handshake{}, slog.New(slog.DiscardHandler))
+		server.Limits{Read: time.Hour, Idle: time.Hour, Connections: 10}, server.Handshake{},
+		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	client := dial(t, srv)
 	client.say(t, "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")

@@ -22,19 +22,23 @@ import (
 )
 
 // listenTLS serves handler over TLS with that certificate.
-func listenTLS(t *testing.T, pair pki.Pair, read time.Duration, handler http.HandlerFunc) *server.Server {
+func listenTLS(t *testing.T, pair pki.Pair, read time.Duration,
+	handler http.HandlerFunc) *server.Server {
 	t.Helper()
 	certificate := pair.TLS(t)
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler,
 		server.Limits{Read: read, Idle: patience, Connections: 100},
-		server.Handshake{Certificate: func() *tls.Certificate { return certificate }}, slog.New(slog.DiscardHandler))
+		server.Handshake{Certificate: func() *tls.Certificate {
+			return certificate
+		}}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { srv.Shutdown(context.Background()) })
 	return srv
 }
 
 // dialTLS connects as a client who trusts pair and would speak protocols.
-func dialTLS(t *testing.T, srv *server.Server, pair pki.Pair, protocols ...string) (wire, tls.ConnectionState) {
+func dialTLS(t *testing.T, srv *server.Server, pair pki.Pair, protocols ...string) (wire,
+	tls.ConnectionState) {
 	t.Helper()
 	config := pki.Trust(pair)
 	config.NextProtos = protocols
@@ -69,7 +73,8 @@ func TestTLSIsSpoken(t *testing.T) {
 		assert.Equal(t, "h2", state.NegotiatedProtocol)
 		assert.EqualValues(t, tls.VersionTLS13, state.Version)
 	})
-	for version, served := range map[uint16]bool{tls.VersionTLS13: true, tls.VersionTLS12: true, tls.VersionTLS11: false, tls.VersionTLS10: false} {
+	for version, served := range map[uint16]bool{tls.VersionTLS13: true, tls.VersionTLS12: true,
+		tls.VersionTLS11: false, tls.VersionTLS10: false} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			config := pki.Trust(pair)
 			config.MinVersion, config.MaxVersion = version, version
@@ -83,8 +88,10 @@ func TestTLSTakesTheCertificateInForce(t *testing.T) {
 	first, second := pki.New(t, "localhost"), pki.New(t, "localhost")
 	var current atomic.Pointer[tls.Certificate]
 	current.Store(first.TLS(t))
-	srv, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-		server.Limits{Read: patience, Idle: patience, Connections: 10}, server.Handshake{Certificate: current.Load}, slog.New(slog.DiscardHandler))
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		server.Limits{Read: patience, Idle: patience, Connections: 10},
+		server.Handshake{Certificate: current.Load}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { srv.Shutdown(context.Background()) })
 	before, _ := dialTLS(t, srv, first)
@@ -109,7 +116,8 @@ func TestASlowHandshakeKeepsNobodyWaiting(t *testing.T) {
 
 // TestASlowHandshakeEnds: it has the time that reading has.
 func TestASlowHandshakeEnds(t *testing.T) {
-	srv := listenTLS(t, pki.New(t, "localhost"), 50*time.Millisecond, func(http.ResponseWriter, *http.Request) {})
+	srv := listenTLS(t, pki.New(t, "localhost"), 50*time.Millisecond,
+		func(http.ResponseWriter, *http.Request) {})
 	silent, half := dial(t, srv), dial(t, srv)
 	half.say(t, halfHello)
 	for _, slow := range []wire{silent, half} {
@@ -138,9 +146,12 @@ func TestDeadlinesOverTLS(t *testing.T) {
 	})
 	t.Run("between requests", func(t *testing.T) {
 		certificate := pair.TLS(t)
-		srv, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		srv, err := server.Listen(context.Background(), "127.0.0.1:0",
+			http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
 			server.Limits{Read: patience, Idle: 50 * time.Millisecond, Connections: 10},
-			server.Handshake{Certificate: func() *tls.Certificate { return certificate }}, slog.New(slog.DiscardHandler))
+			server.Handshake{Certificate: func() *tls.Certificate {
+				return certificate
+			}}, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		client, _ := dialTLS(t, srv, pair)
 		client.say(t, whole)
@@ -165,7 +176,8 @@ func TestAnAnswerReachesAClientThatIsStillSending(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client := connect()
 			go func() {
-				_, _ = io.WriteString(client.Conn, "GET / HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("a", 1<<20))
+				_, _ = io.WriteString(client.Conn,
+					"GET / HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("a", 1<<20))
 			}()
 			assert.Equal(t, http.StatusRequestHeaderFieldsTooLarge, client.hear(t).StatusCode)
 		})
@@ -173,7 +185,8 @@ func TestAnAnswerReachesAClientThatIsStillSending(t *testing.T) {
 }
 
 func TestHTTPWhereTLSIsSpokenIsToldSo(t *testing.T) {
-	srv := listenTLS(t, pki.New(t, "localhost"), patience, func(http.ResponseWriter, *http.Request) {})
+	srv := listenTLS(t, pki.New(t, "localhost"), patience,
+		func(http.ResponseWriter, *http.Request) {})
 	client := dial(t, srv)
 	client.say(t, whole)
 	assert.Equal(t, http.StatusBadRequest, client.hear(t).StatusCode)
@@ -185,8 +198,10 @@ func TestFailedHandshakesDoNotFillTheLog(t *testing.T) {
 	for level, lines := range map[slog.Level]int{slog.LevelInfo: 0, slog.LevelDebug: 50} {
 		var out bytes.Buffer
 		certificate := pair.TLS(t)
-		srv, err := server.Listen(context.Background(), "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-			server.Limits{Read: patience, Idle: patience, Connections: 10}, server.Handshake{Certificate: func() *tls.Certificate { return certificate }},
+		srv, err := server.Listen(context.Background(), "127.0.0.1:0",
+			http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+			server.Limits{Read: patience, Idle: patience, Connections: 10},
+			server.Handshake{Certificate: func() *tls.Certificate { return certificate }},
 			slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level})))
 		require.NoError(t, err)
 		for range 50 {
@@ -196,7 +211,8 @@ func TestFailedHandshakesDoNotFillTheLog(t *testing.T) {
 			require.NoError(t, client.Close())
 		}
 		srv.Shutdown(context.Background())
-		assert.Equal(t, lines, strings.Count(out.String(), "tls_handshake_failed"), "%s", out.String())
+		assert.Equal(t, lines, strings.Count(out.String(), "tls_handshake_failed"), "%s",
+			out.String())
 		assert.NotContains(t, out.String(), "http_server_complaint")
 		assert.NotContains(t, out.String(), "hunter2")
 		assert.NotContains(t, out.String(), "127.0.0.1")

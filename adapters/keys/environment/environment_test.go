@@ -50,7 +50,8 @@ func TestTheActiveKeySignsAndAllVerify(t *testing.T) {
 }
 
 func TestOneSecret(t *testing.T) {
-	ring, err := environment.Keyring([]environment.Entry{environment.NewEntry(" k ", " "+first+"\u2003")}, "k")
+	ring, err := environment.Keyring([]environment.Entry{environment.NewEntry(" k ",
+		" "+first+"\u2003")}, "k")
 	require.NoError(t, err)
 	signer, ok := ring.SignerAt(now)
 	require.True(t, ok)
@@ -71,19 +72,33 @@ func TestFaults(t *testing.T) {
 		text string
 		want faults
 	}{
-		"no key":               {`{}`, faults{{Reason: environment.ReasonNoKeys}}},
-		"no active key":        {`{"b":"x"}`, faults{{Reason: environment.ReasonActive}}},
-		"an empty id":          {`{"a":"x"," ":"y"}`, faults{{Reason: environment.ReasonID, Entry: 2}}},
-		"an id too long":       {`{"a":"x","` + strings.Repeat("k", 65) + `":"y"}`, faults{{Reason: environment.ReasonID, Entry: 2}}},
-		"a bad id":             {`{"a":"x","b c":"y"}`, faults{{Reason: environment.ReasonID, Entry: 2}}},
-		"an id twice":          {`{"a":"x","b":"y","a":"z"}`, faults{{Reason: environment.ReasonSameID, Entry: 3, Other: 1}}},
-		"an id twice, trimmed": {`{"a":"x","\ta":"z"}`, faults{{Reason: environment.ReasonSameID, Entry: 2, Other: 1}}},
-		"no text":              {`{"a":1,"b":null,"c":{},"d":true}`, faults{{Reason: environment.ReasonNoText, Entry: 1}, {Reason: environment.ReasonNoText, Entry: 2}, {Reason: environment.ReasonNoText, Entry: 3}, {Reason: environment.ReasonNoText, Entry: 4}}},
-		"empty secrets":        {`{"a":"","b":" \u2003"}`, faults{{Reason: environment.ReasonEmpty, Entry: 1}, {Reason: environment.ReasonEmpty, Entry: 2}}},
-		"one secret twice":     {`{"a":"x","b":"y","c":" x"}`, faults{{Reason: environment.ReasonSameMaterial, Entry: 3, Other: 1}}},
+		"no key":        {`{}`, faults{{Reason: environment.ReasonNoKeys}}},
+		"no active key": {`{"b":"x"}`, faults{{Reason: environment.ReasonActive}}},
+		"an empty id": {`{"a":"x"," ":"y"}`,
+			faults{{Reason: environment.ReasonID, Entry: 2}}},
+		"an id too long": {`{"a":"x","` + strings.Repeat("k", 65) + `":"y"}`,
+			faults{{Reason: environment.ReasonID, Entry: 2}}},
+		"a bad id": {`{"a":"x","b c":"y"}`,
+			faults{{Reason: environment.ReasonID, Entry: 2}}},
+		"an id twice": {`{"a":"x","b":"y","a":"z"}`,
+			faults{{Reason: environment.ReasonSameID, Entry: 3, Other: 1}}},
+		"an id twice, trimmed": {`{"a":"x","\ta":"z"}`,
+			faults{{Reason: environment.ReasonSameID, Entry: 2, Other: 1}}},
+		"no text": {`{"a":1,"b":null,"c":{},"d":true}`,
+			faults{{Reason: environment.ReasonNoText, Entry: 1},
+				{Reason: environment.ReasonNoText, Entry: 2},
+				{Reason: environment.ReasonNoText, Entry: 3},
+				{Reason: environment.ReasonNoText, Entry: 4}}},
+		"empty secrets": {`{"a":"","b":" \u2003"}`,
+			faults{{Reason: environment.ReasonEmpty, Entry: 1},
+				{Reason: environment.ReasonEmpty, Entry: 2}}},
+		"one secret twice": {`{"a":"x","b":"y","c":" x"}`,
+			faults{{Reason: environment.ReasonSameMaterial, Entry: 3, Other: 1}}},
 		"everything": {`{"":"","b":"x","b":"x","c":"x"}`, faults{
-			{Reason: environment.ReasonID, Entry: 1}, {Reason: environment.ReasonEmpty, Entry: 1}, {Reason: environment.ReasonSameID, Entry: 3, Other: 2},
-			{Reason: environment.ReasonSameMaterial, Entry: 4, Other: 2}, {Reason: environment.ReasonActive},
+			{Reason: environment.ReasonID, Entry: 1}, {Reason: environment.ReasonEmpty, Entry: 1},
+			{Reason: environment.ReasonSameID, Entry: 3, Other: 2},
+			{Reason: environment.ReasonSameMaterial, Entry: 4, Other: 2},
+			{Reason: environment.ReasonActive},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +116,8 @@ func TestFaults(t *testing.T) {
 }
 
 func TestNoObject(t *testing.T) {
-	for _, text := range []string{"", " ", "x", `"x"`, "[]", "null", `{"a":"x"`, `{"a":"x"}{}`, `{"a":"x",}`, "{\"a\":\"\xff\"}", "\ufeff{}", `{"a":"\ud800"}`} {
+	for _, text := range []string{"", " ", "x", `"x"`, "[]", "null", `{"a":"x"`, `{"a":"x"}{}`,
+		`{"a":"x",}`, "{\"a\":\"\xff\"}", "\ufeff{}", `{"a":"\ud800"}`} {
 		entries, err := environment.ParseEntries(text)
 		assert.Nil(t, entries, text)
 		assert.Equal(t, environment.Faults{{Reason: environment.ReasonNoObject}}, err, text)
@@ -109,13 +125,15 @@ func TestNoObject(t *testing.T) {
 }
 
 func TestNothingShowsSecretsOrIDs(t *testing.T) {
-	entries, err := environment.ParseEntries(`{"` + first + `":"` + second + `","b":"` + second + `","` + first + `":"","c d":"` + first + `"}`)
+	entries, err := environment.ParseEntries(`{"` + first + `":"` + second + `","b":"` + second +
+		`","` + first + `":"","c d":"` + first + `"}`)
 	require.NoError(t, err)
 	_, err = environment.Keyring(entries, "a")
 	require.Error(t, err)
 	text := err.Error()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		text += fmt.Sprintf(verb, entries) + fmt.Sprintf(verb, entries[0]) + fmt.Sprintf(verb, err.Error())
+		text += fmt.Sprintf(verb, entries) + fmt.Sprintf(verb, entries[0]) +
+			fmt.Sprintf(verb, err.Error())
 	}
 	for _, secret := range []string{first, second} {
 		assert.NotContains(t, text, secret)
@@ -131,5 +149,6 @@ func TestEveryReasonHasWords(t *testing.T) {
 		assert.False(t, seen[text], text)
 		seen[text] = true
 	}
-	assert.Equal(t, "unknown fault", environment.Fault{Reason: environment.ReasonActive + 1}.String())
+	assert.Equal(t, "unknown fault", environment.Fault{Reason: environment.ReasonActive +
+		1}.String())
 }

@@ -106,7 +106,8 @@ func clashes(made []keys.Key, at map[keys.ID]int) (*keys.Keyring, Faults) {
 	var faults Faults
 	for _, clash := range clashes {
 		if clash.Reason == keys.FaultSameMaterial {
-			faults = append(faults, Fault{Reason: ReasonSameMaterial, Entry: at[clash.ID], Other: at[clash.Other]})
+			faults = append(faults, Fault{Reason: ReasonSameMaterial, Entry: at[clash.ID],
+				Other: at[clash.Other]})
 		}
 	}
 	return nil, faults

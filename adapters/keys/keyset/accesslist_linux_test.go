@@ -18,7 +18,8 @@ func grants(user uint32) []byte {
 	for _, entry := range []struct {
 		tag, rights uint16
 		id          uint32
-	}{{0x01, 6, ^uint32(0)}, {0x02, 4, user}, {0x04, 0, ^uint32(0)}, {0x10, 4, ^uint32(0)}, {0x20, 0, ^uint32(0)}} {
+	}{{0x01, 6, ^uint32(0)}, {0x02, 4, user}, {0x04, 0, ^uint32(0)}, {0x10, 4, ^uint32(0)},
+		{0x20, 0, ^uint32(0)}} {
 		list = binary.LittleEndian.AppendUint16(list, entry.tag)
 		list = binary.LittleEndian.AppendUint16(list, entry.rights)
 		list = binary.LittleEndian.AppendUint32(list, entry.id)
@@ -35,7 +36,8 @@ func TestAChangeKeepsTheAccessList(t *testing.T) {
 		return // a file system without access lists has none to keep
 	}
 	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o640), mode(t, path), "the bound stands where the group's rights do")
+	require.Equal(t, os.FileMode(0o640), mode(t, path),
+		"the bound stands where the group's rights do")
 	require.NoError(t, add(NewStore(path), "b"))
 	assert.Equal(t, os.FileMode(0o640), mode(t, path))
 	list := make([]byte, 256)

@@ -105,7 +105,8 @@ func (f *folder) sweep() {
 // replace puts text in the place of the file: written apart, synced, and renamed. It fails with a *WriteError, and then the file is the old
 // one, unless it says otherwise.
 func (f *folder) replace(current *current, text string) error {
-	next, err := renameio.NewPendingFile(f.next(), renameio.WithRoot(f.root), renameio.WithPermissions(newMode))
+	next, err := renameio.NewPendingFile(f.next(), renameio.WithRoot(f.root),
+		renameio.WithPermissions(newMode))
 	if err != nil {
 		return &WriteError{Problem: ProblemUnwritable, Cause: bare(err)}
 	}

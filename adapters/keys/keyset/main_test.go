@@ -65,28 +65,32 @@ var roles = map[string]func(args []string) int{
 	// cramped PATH: adds a key where no file may be larger than 64 bytes.
 	"cramped": func(args []string) int {
 		signal.Ignore(syscall.SIGXFSZ)
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 64, Max: 64}); err != nil {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE,
+			&syscall.Rlimit{Cur: 64, Max: 64}); err != nil {
 			return told(err)
 		}
 		return told(add(NewStore(args[0]), "more"))
 	},
 	// hold PATH: is at a change until standard input ends.
 	"hold": func(args []string) int {
-		return told(NewStore(args[0]).Update(context.Background(), func(*keys.Keyring) (*keys.Keyring, error) {
-			fmt.Println("ready")
-			_, err := io.Copy(io.Discard, os.Stdin)
-			return nil, err
-		}))
+		return told(NewStore(args[0]).Update(context.Background(),
+			func(*keys.Keyring) (*keys.Keyring, error) {
+				fmt.Println("ready")
+				_, err := io.Copy(io.Discard, os.Stdin)
+				return nil, err
+			}))
 	},
 	// rotate PATH: adds a key that signs and takes the oldest out, for ever.
 	"rotate": func(args []string) int {
 		fmt.Println("ready")
 		for i := 0; ; i++ {
-			err := NewStore(args[0]).Update(context.Background(), func(ring *keys.Keyring) (*keys.Keyring, error) {
-				all := ring.Keys()
-				next := testKey(fmt.Sprintf("%d-%d", os.Getpid(), i), all[len(all)-1].Plan().SignFrom.Add(time.Second))
-				return keys.NewKeyring(append(all[max(0, len(all)-3):], next)...)
-			})
+			err := NewStore(args[0]).Update(context.Background(),
+				func(ring *keys.Keyring) (*keys.Keyring, error) {
+					all := ring.Keys()
+					next := testKey(fmt.Sprintf("%d-%d", os.Getpid(), i),
+						all[len(all)-1].Plan().SignFrom.Add(time.Second))
+					return keys.NewKeyring(append(all[max(0, len(all)-3):], next)...)
+				})
 			if err != nil {
 				return told(err)
 			}
@@ -113,7 +117,8 @@ func play(t *testing.T, as as, role string, args ...string) *exec.Cmd {
 	process.Dir = "/"
 	process.Env = append(os.Environ(), varRole+"="+role, endAtOnce)
 	if as.user != 0 {
-		process.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: as.user, Gid: as.group}}
+		process.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: as.user,
+			Gid: as.group}}
 	}
 	return process
 }
@@ -136,10 +141,12 @@ func elsewhere(t *testing.T) bool {
 		return false
 	}
 	require.Empty(t, os.Getenv(varUser), "still root")
-	process := exec.Command("/proc/self/exe", "-test.count=1", "-test.run=^"+regexp.QuoteMeta(t.Name())+"$")
+	process := exec.Command("/proc/self/exe", "-test.count=1",
+		"-test.run=^"+regexp.QuoteMeta(t.Name())+"$")
 	process.Dir = "/"
 	process.Env = append(os.Environ(), varUser+"=other", endAtOnce)
-	process.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: otherUser, Gid: otherGroup}}
+	process.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: otherUser,
+		Gid: otherGroup}}
 	out, err := process.CombinedOutput()
 	require.NoError(t, err, "as another user:\n%s", out)
 	require.Contains(t, string(out), "PASS")

@@ -42,7 +42,8 @@ func start(t *testing.T, path string) *live {
 // takesForce waits until the key id is the one in force.
 func (r *live) takesForce(t *testing.T, id string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return idsOf(r.Keyring())[0] == id }, soon, often, "%s does not take force", id)
+	require.Eventually(t, func() bool { return idsOf(r.Keyring())[0] == id }, soon, often,
+		"%s does not take force", id)
 }
 
 // tells waits until an event is heard.
@@ -96,7 +97,8 @@ func TestEveryKindOfChangeTakesForce(t *testing.T) {
 			}}
 		},
 		"written through a link": func(t *testing.T, root string) layout {
-			path, target := filepath.Join(root, "keyset.json"), filepath.Join(root, "elsewhere", "file")
+			path, target := filepath.Join(root, "keyset.json"),
+				filepath.Join(root, "elsewhere", "file")
 			require.NoError(t, os.Mkdir(filepath.Dir(target), 0o700))
 			write(t, target, textOf(t, "first"), 0o600)
 			require.NoError(t, os.Symlink("elsewhere/file", path))
@@ -116,7 +118,9 @@ func TestEveryKindOfChangeTakesForce(t *testing.T) {
 			}
 			require.NoError(t, os.Mkdir(filepath.Dir(current), 0o700))
 			put(textOf(t, "first"), 0)
-			return layout{filepath.Join(current, "etc", "keyset.json"), func(text string, i int) { put(text, i+1) }}
+			return layout{filepath.Join(current, "etc", "keyset.json"), func(text string, i int) {
+				put(text, i+1)
+			}}
 		},
 		"swapped in the middle of a chain": func(t *testing.T, root string) layout {
 			// one → two → three/file, where two changes.
@@ -129,13 +133,16 @@ func TestEveryKindOfChangeTakesForce(t *testing.T) {
 			put(textOf(t, "first"), 0)
 			require.NoError(t, os.Mkdir(filepath.Join(root, "0"), 0o700))
 			require.NoError(t, os.Symlink("../two", filepath.Join(root, "0", "one")))
-			return layout{filepath.Join(root, "0", "one"), func(text string, i int) { put(text, i+1) }}
+			return layout{filepath.Join(root, "0", "one"), func(text string, i int) {
+				put(text, i+1)
+			}}
 		},
 		"moved in with its folder": func(t *testing.T, root string) layout {
 			folder := filepath.Join(root, "a", "b")
 			put := func(text string, i int) {
 				if i > 0 {
-					require.NoError(t, os.Rename(filepath.Join(root, "a"), filepath.Join(root, fmt.Sprint("old-", i))))
+					require.NoError(t, os.Rename(filepath.Join(root, "a"),
+						filepath.Join(root, fmt.Sprint("old-", i))))
 				}
 				made := filepath.Join(root, "new")
 				require.NoError(t, os.MkdirAll(filepath.Join(made, "b"), 0o700))
@@ -143,7 +150,9 @@ func TestEveryKindOfChangeTakesForce(t *testing.T) {
 				require.NoError(t, os.Rename(made, filepath.Join(root, "a")))
 			}
 			put(textOf(t, "first"), 0)
-			return layout{filepath.Join(folder, "keyset.json"), func(text string, i int) { put(text, i+1) }}
+			return layout{filepath.Join(folder, "keyset.json"), func(text string, i int) {
+				put(text, i+1)
+			}}
 		},
 		"made anew with all that is above it": func(t *testing.T, root string) layout {
 			top := filepath.Join(root, "a")

@@ -132,7 +132,8 @@ func TestLongKilledWriters(t *testing.T) {
 		require.LessOrEqual(t, len(beside), 2, "each writer clears up after the last")
 		left += len(beside) - 1
 	}
-	t.Logf("%d kills: %d writers had changed the file, %d left something behind", kills, changes, left)
+	t.Logf("%d kills: %d writers had changed the file, %d left something behind", kills, changes,
+		left)
 	assert.Greater(t, changes, kills/4, "kills that come before anything happens show nothing")
 	require.NoError(t, add(NewStore(path), "last"))
 	assert.Equal(t, []string{"keyset.json"}, names(t, folder))

@@ -30,7 +30,9 @@ type Rules struct {
 
 // judge adds to the faults of a file all that keeps its keys from taking force. Whether one can sign is asked of a whole set alone.
 func (r Rules) judge(ring *keys.Keyring, now time.Time, faults Faults) Faults {
-	whole := !slices.ContainsFunc(faults, func(fault Fault) bool { return fault.Reason == ReasonMalformed })
+	whole := !slices.ContainsFunc(faults, func(fault Fault) bool {
+		return fault.Reason == ReasonMalformed
+	})
 	if r.Accept != nil {
 		if err := r.Accept(ring); err != nil {
 			faults = append(faults, Fault{Reason: ReasonRefused, Cause: err})

@@ -57,7 +57,8 @@ func TestWhatIsNoKeysetFile(t *testing.T) {
 	write(t, at("sound"), sound, 0o600)
 	write(t, at("empty"), "", 0o600)
 	write(t, at("torn"), sound[:len(sound)/2], 0o600)
-	write(t, at("as large as can be"), sound+strings.Repeat(" ", keys.MaxSetBytes-len(sound)), 0o600)
+	write(t, at("as large as can be"), sound+strings.Repeat(" ", keys.MaxSetBytes-len(sound)),
+		0o600)
 	write(t, at("too large"), sound+strings.Repeat(" ", keys.MaxSetBytes-len(sound)+1), 0o600)
 	write(t, at("no keys"), `{"keys":[]}`, 0o600)
 	for name, want := range map[string][]Reason{
@@ -123,8 +124,10 @@ func TestModesInAProductionLikeEnvironment(t *testing.T) {
 	name := filepath.Join(sharedFolder(t), "keyset.json")
 	require.NoError(t, os.Symlink("keyset.json", name+".link"))
 	refused := map[os.FileMode]bool{
-		0o400: false, 0o600: false, 0o440: false, 0o640: false, 0o700: false, 0o750: false, 0o611: false,
-		0o660: true, 0o620: true, 0o604: true, 0o644: true, 0o602: true, 0o606: true, 0o664: true, 0o666: true, 0o777: true, 0o444: true,
+		0o400: false, 0o600: false, 0o440: false, 0o640: false, 0o700: false, 0o750: false,
+		0o611: false,
+		0o660: true, 0o620: true, 0o604: true, 0o644: true, 0o602: true, 0o606: true, 0o664: true,
+		0o666: true, 0o777: true, 0o444: true,
 	}
 	for mode, refused := range refused {
 		t.Run(fmt.Sprintf("%04o", mode), func(t *testing.T) {
@@ -180,7 +183,8 @@ func TestWhatSystemdMakes(t *testing.T) {
 
 // kubernetes lays a secret volume out: the file is a link through ..data to a folder of one version. It returns the file's path, and what puts
 // another version in place as the kubelet does.
-func kubernetes(t *testing.T, mount string, group int, mode os.FileMode) (path string, swap func(text string)) {
+func kubernetes(t *testing.T, mount string, group int, mode os.FileMode) (path string,
+	swap func(text string)) {
 	t.Helper()
 	version := 0
 	put := func(text string) {
@@ -226,13 +230,16 @@ func TestWhatKubernetesMakes(t *testing.T) {
 func TestKeysAreJudgedByTheRulesAndTheClock(t *testing.T) {
 	name := filepath.Join(sharedFolder(t), "keyset.json")
 	plans := map[string][]keys.Plan{
-		"one signs":              {{SignFrom: noon.Add(-time.Hour)}},
-		"one signs from now":     {{SignFrom: noon}},
-		"one will sign":          {{SignFrom: noon.Add(time.Hour)}},
-		"one will, one has":      {{SignFrom: noon.Add(time.Hour)}, {SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}},
-		"all are revoked":        {{SignFrom: noon.Add(-time.Hour), Revoked: true}, {SignFrom: noon.Add(time.Hour), Revoked: true}},
-		"all have ended":         {{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}},
-		"one ended, one revoked": {{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}, {SignFrom: noon, Revoked: true}},
+		"one signs":          {{SignFrom: noon.Add(-time.Hour)}},
+		"one signs from now": {{SignFrom: noon}},
+		"one will sign":      {{SignFrom: noon.Add(time.Hour)}},
+		"one will, one has": {{SignFrom: noon.Add(time.Hour)},
+			{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}},
+		"all are revoked": {{SignFrom: noon.Add(-time.Hour), Revoked: true},
+			{SignFrom: noon.Add(time.Hour), Revoked: true}},
+		"all have ended": {{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}},
+		"one ended, one revoked": {{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon},
+			{SignFrom: noon, Revoked: true}},
 	}
 	refused := errors.New("too weak")
 	for name2, plans := range plans {
@@ -273,17 +280,22 @@ func TestEveryFaultIsTold(t *testing.T) {
 	assert.Equal(t, []Reason{ReasonExposed, ReasonMalformed}, reasons(t, err))
 	var faults keys.SetFaults
 	require.ErrorAs(t, err, &faults)
-	for _, want := range []string{"by others", "(one): alg", "(one): sign_from", "(two): k", "(two): has a member"} {
+	for _, want := range []string{"by others", "(one): alg", "(one): sign_from", "(two): k",
+		"(two): has a member"} {
 		assert.ErrorContains(t, err, want)
 	}
 	for _, leak := range []string{"bWF0", "yesterday", "revokd", "material", name} {
 		assert.NotContains(t, err.Error(), leak)
 	}
 
-	write(t, name, keys.FormatSet(mustRing(t, testKey("a", noon).WithPlan(keys.Plan{SignFrom: noon, Revoked: true}))), 0o602)
-	_, err = Read(name, Rules{Production: true, Accept: func(*keys.Keyring) error { return errors.New("weak") }}, noon)
-	assert.EqualError(t, err, "keyset file: may be read or written by others, or written by its group; "+
-		"holds keys that are refused: weak; holds no key that can sign, now or later")
+	write(t, name, keys.FormatSet(mustRing(t,
+		testKey("a", noon).WithPlan(keys.Plan{SignFrom: noon, Revoked: true}))), 0o602)
+	_, err = Read(name, Rules{Production: true, Accept: func(*keys.Keyring) error {
+		return errors.New("weak")
+	}}, noon)
+	assert.EqualError(t, err,
+		"keyset file: may be read or written by others, or written by its group; "+
+			"holds keys that are refused: weak; holds no key that can sign, now or later")
 }
 
 func mustRing(t *testing.T, all ...keys.Key) *keys.Keyring {

@@ -54,7 +54,8 @@ var (
 )
 
 // NewSource makes a source of the file at path, with ring in force, which is what Read made of it. Until Start it changes nothing.
-func NewSource(path string, rules Rules, ring *keys.Keyring, clock ports.Clock, events ports.Events) *Source {
+func NewSource(path string, rules Rules, ring *keys.Keyring, clock ports.Clock,
+	events ports.Events) *Source {
 	s := &Source{path: path, rules: rules, clock: clock, events: events, newWatcher: newNotifier}
 	s.ring.Store(ring)
 	return s

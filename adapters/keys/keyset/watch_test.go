@@ -99,7 +99,9 @@ func watch(t *testing.T) *watched {
 		}
 		return nil
 	}}
-	clock := &portsmock.ClockMock{NowFunc: func() time.Time { return noon.Add(time.Duration(w.past.Load())) }}
+	clock := &portsmock.ClockMock{NowFunc: func() time.Time {
+		return noon.Add(time.Duration(w.past.Load()))
+	}}
 	w.Source = NewSource(w.path, rules, ringOf(t, "first"), clock, &w.audience)
 	w.newWatcher = func() watcher { w.watcher.open.Add(1); return &w.watcher }
 	w.Start(t.Context())
@@ -194,7 +196,8 @@ func TestWithoutAWatchTheFileIsLookedAtOften(t *testing.T) {
 		assert.Equal(t, follows, w.watcher.follows.Load())
 		w.watcher.failure.Store("permission denied")
 		pass(time.Millisecond)
-		assert.Equal(t, []string{"watch: permission denied"}, w.heard(), "after it was whole, it is a new failure")
+		assert.Equal(t, []string{"watch: permission denied"}, w.heard(),
+			"after it was whole, it is a new failure")
 	})
 }
 
@@ -206,17 +209,21 @@ func TestWhatIsWrongChangesNothingAndIsToldOnce(t *testing.T) {
 			pass(lookEvery)
 			return w.heard()
 		}
-		failing := ports.Condition{Name: "keyset", Ready: true, Detail: "the keyset file could not be read anew: the last good one is in force"}
+		failing := ports.Condition{Name: "keyset", Ready: true,
+			Detail: "the keyset file could not be read anew: the last good one is in force"}
 
 		write(t, w.path, `{"keys":`, 0o600)
-		assert.Equal(t, []string{"keyset file: is no sound keyset: keyset: the set: is not JSON"}, look())
+		assert.Equal(t, []string{"keyset file: is no sound keyset: keyset: the set: is not JSON"},
+			look())
 		assert.Equal(t, failing, w.Condition())
 		assert.Empty(t, look())
 		write(t, w.path, `{"keys":[`, 0o600)
 		assert.Empty(t, look(), "another text with the same fault is nothing new")
 
 		write(t, w.path, textOf(t, "second"), 0o644)
-		assert.Equal(t, []string{"keyset file: may be read or written by others, or written by its group"}, look())
+		assert.Equal(t,
+			[]string{"keyset file: may be read or written by others, or written by its group"},
+			look())
 		require.NoError(t, os.Remove(w.path))
 		assert.Equal(t, []string{"keyset file: is not found"}, look())
 		assert.Empty(t, look())
@@ -229,7 +236,8 @@ func TestWhatIsWrongChangesNothingAndIsToldOnce(t *testing.T) {
 		assert.Empty(t, look())
 
 		require.NoError(t, os.Remove(w.path))
-		assert.Equal(t, []string{"keyset file: is not found"}, look(), "after it was good, it is a new fault")
+		assert.Equal(t, []string{"keyset file: is not found"}, look(),
+			"after it was good, it is a new fault")
 		write(t, w.path, textOf(t, "second"), 0o600)
 		assert.Equal(t, []string{"reloaded second"}, look())
 		assert.Equal(t, []string{"second"}, w.ids())
@@ -241,7 +249,8 @@ func TestNewKeysAreJudgedAndThoseInForceAreNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
-		ends := testKey("second", noon).WithPlan(keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)})
+		ends := testKey("second", noon).WithPlan(keys.Plan{SignFrom: noon,
+			VerifyUntil: noon.Add(time.Hour)})
 		write(t, w.path, keys.FormatSet(mustRing(t, ends)), 0o600)
 		w.strict.Store(true)
 		pass(lookEvery)
@@ -255,9 +264,11 @@ func TestNewKeysAreJudgedAndThoseInForceAreNot(t *testing.T) {
 		pass(lookEvery)
 		assert.Equal(t, []string{"signer missing"}, w.heard(), "the file has not changed; time has")
 		w.strict.Store(false)
-		write(t, w.path, keys.FormatSet(mustRing(t, ends, testKey("third", noon).WithPlan(keys.Plan{SignFrom: noon, Revoked: true}))), 0o600)
+		write(t, w.path, keys.FormatSet(mustRing(t, ends,
+			testKey("third", noon).WithPlan(keys.Plan{SignFrom: noon, Revoked: true}))), 0o600)
 		pass(lookEvery)
-		assert.Equal(t, []string{"keyset file: holds no key that can sign, now or later"}, w.heard())
+		assert.Equal(t, []string{"keyset file: holds no key that can sign, now or later"},
+			w.heard())
 		assert.Equal(t, []string{"second"}, w.ids())
 	})
 }
@@ -317,12 +328,15 @@ func TestTheWantOfASignerIsToldWhenItComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		ring, err := keys.NewKeyring(
-			keys.NewHS256("ends", []byte("a secret that ends"), keys.Plan{SignFrom: start, VerifyUntil: start.Add(5 * time.Second)}),
-			keys.NewHS256("waits", []byte("a secret that waits"), keys.Plan{SignFrom: start.Add(10 * time.Second)}))
+			keys.NewHS256("ends", []byte("a secret that ends"),
+				keys.Plan{SignFrom: start, VerifyUntil: start.Add(5 * time.Second)}),
+			keys.NewHS256("waits", []byte("a secret that waits"),
+				keys.Plan{SignFrom: start.Add(10 * time.Second)}))
 		require.NoError(t, err)
 		w := &watched{path: filepath.Join(sharedFolder(t), "keyset.json")}
 		write(t, w.path, keys.FormatSet(ring), 0o600)
-		w.Source = NewSource(w.path, Rules{}, ring, &portsmock.ClockMock{NowFunc: time.Now}, &w.audience)
+		w.Source = NewSource(w.path, Rules{}, ring, &portsmock.ClockMock{NowFunc: time.Now},
+			&w.audience)
 		w.newWatcher = func() watcher { w.watcher.open.Add(1); return &w.watcher }
 		w.Start(t.Context())
 		pass(5*time.Second - 1)

@@ -21,7 +21,8 @@ func TestTheWayToAFile(t *testing.T) {
 	}
 	write(t, root+"/a/b/file", "", 0o600)
 	for name, to := range map[string]string{
-		"c/up": "../a", "c/d/absolute": root + "/a/b", "link": "c/up/b/file", "dangling": "c/new", "lost": "no/where", "round": "round",
+		"c/up": "../a", "c/d/absolute": root + "/a/b", "link": "c/up/b/file", "dangling": "c/new",
+		"lost": "no/where", "round": "round",
 	} {
 		require.NoError(t, os.Symlink(to, filepath.Join(root, name)))
 	}
@@ -33,8 +34,10 @@ func TestTheWayToAFile(t *testing.T) {
 		{"a/b/file", "a/b/file", nil, []string{"a", "a/b", "a/b/file"}},
 		{"a//./b/file", "a/b/file", nil, []string{"a", "a/b", "a/b/file"}},
 		{"c/up/b/file", "a/b/file", nil, []string{"c", "c/up", "a", "a/b", "a/b/file"}},
-		{"c/d/absolute/file", "a/b/file", nil, []string{"c", "c/d", "c/d/absolute", "a", "a/b", "a/b/file"}},
-		{"c/d/absolute/../b/file", "a/b/file", nil, []string{"c", "c/d", "c/d/absolute", "a", "a/b", "a/b/file"}},
+		{"c/d/absolute/file", "a/b/file", nil,
+			[]string{"c", "c/d", "c/d/absolute", "a", "a/b", "a/b/file"}},
+		{"c/d/absolute/../b/file", "a/b/file", nil,
+			[]string{"c", "c/d", "c/d/absolute", "a", "a/b", "a/b/file"}},
 		{"link", "a/b/file", nil, []string{"link", "c", "c/up", "a", "a/b", "a/b/file"}},
 		{"a/new", "a/new", nil, []string{"a", "a/new"}},
 		{"dangling", "c/new", nil, []string{"dangling", "c", "c/new"}},
@@ -136,7 +139,8 @@ func TestTheWayIsTheKernels(t *testing.T) {
 			if statErr != nil {
 				lost++
 				_, there := os.Lstat(file)
-				assert.True(t, err != nil || there != nil, "%s leads to %s, the kernel finds nothing", way, file)
+				assert.True(t, err != nil || there != nil,
+					"%s leads to %s, the kernel finds nothing", way, file)
 				continue
 			}
 			found++

@@ -17,7 +17,8 @@ func NewStore(path string) *Store { return &Store{path: path} }
 
 // Update is ports.Keyset's. It waits 10 s for other writers. A new file has mode 0600; one that exists keeps its owner, group, mode and access
 // list. It fails with Faults where a file is there that cannot be read, with a *WriteError where it cannot be changed.
-func (s *Store) Update(ctx context.Context, change func(*keys.Keyring) (*keys.Keyring, error)) error {
+func (s *Store) Update(ctx context.Context, change func(*keys.Keyring) (*keys.Keyring,
+	error)) error {
 	folder, err := openFolder(s.path)
 	if err != nil {
 		return &WriteError{Problem: ProblemUnwritable, Cause: bare(err)}

@@ -53,10 +53,11 @@ func TestTheFirstKeyMakesTheFile(t *testing.T) {
 			folder := sharedFolder(t)
 			path := filepath.Join(folder, "keyset.json")
 			previous := syscall.Umask(mask)
-			err := NewStore(path).Update(t.Context(), func(ring *keys.Keyring) (*keys.Keyring, error) {
-				assert.Nil(t, ring)
-				return ringOf(t, "a"), nil
-			})
+			err := NewStore(path).Update(t.Context(),
+				func(ring *keys.Keyring) (*keys.Keyring, error) {
+					assert.Nil(t, ring)
+					return ringOf(t, "a"), nil
+				})
 			syscall.Umask(previous)
 			require.NoError(t, err)
 			assert.Equal(t, fs.FileMode(0o600), mode(t, path))
@@ -70,7 +71,8 @@ func TestAChangeKeepsModeAndOwner(t *testing.T) {
 	type owner struct{ user, group int }
 	owners := []owner{{os.Getuid(), os.Getgid()}}
 	if os.Getuid() == 0 {
-		owners = append(owners, owner{0, otherGroup}, owner{otherUser, 0}, owner{otherUser, otherGroup})
+		owners = append(owners, owner{0, otherGroup}, owner{otherUser, 0},
+			owner{otherUser, otherGroup})
 	}
 	for _, owner := range owners {
 		for _, want := range []fs.FileMode{0o600, 0o640, 0o440, 0o400, 0o644, 0o000} {
@@ -123,11 +125,19 @@ func TestWhatCannotBeReadIsNotWrittenOver(t *testing.T) {
 		make func(path string) error
 		want Reason
 	}{
-		"torn":      {func(path string) error { return os.WriteFile(path, []byte(sound[:len(sound)-4]), 0o600) }, ReasonMalformed},
-		"empty":     {func(path string) error { return os.WriteFile(path, nil, 0o600) }, ReasonMalformed},
-		"too large": {func(path string) error { return os.WriteFile(path, make([]byte, keys.MaxSetBytes+1), 0o600) }, ReasonTooLarge},
-		"a folder":  {func(path string) error { return os.Mkdir(path, 0o700) }, ReasonNotRegular},
-		"a pipe":    {func(path string) error { return syscall.Mkfifo(path, 0o600) }, ReasonNotRegular},
+		"torn": {func(path string) error {
+			return os.WriteFile(path, []byte(sound[:len(sound)-4]), 0o600)
+		}, ReasonMalformed},
+		"empty": {func(path string) error {
+			return os.WriteFile(path, nil, 0o600)
+		}, ReasonMalformed},
+		"too large": {func(path string) error {
+			return os.WriteFile(path, make([]byte, keys.MaxSetBytes+1), 0o600)
+		}, ReasonTooLarge},
+		"a folder": {func(path string) error { return os.Mkdir(path, 0o700) }, ReasonNotRegular},
+		"a pipe": {func(path string) error {
+			return syscall.Mkfifo(path, 0o600)
+		}, ReasonNotRegular},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := sharedFolder(t)
@@ -164,7 +174,9 @@ func TestWhatIsNotWritten(t *testing.T) {
 			func(t *testing.T, err error) { t.Helper(); assert.NoError(t, err) },
 		},
 		"an equal ring": {
-			func(ring *keys.Keyring) (*keys.Keyring, error) { return keys.NewKeyring(ring.Keys()...) },
+			func(ring *keys.Keyring) (*keys.Keyring, error) {
+				return keys.NewKeyring(ring.Keys()...)
+			},
 			func(t *testing.T, err error) { t.Helper(); assert.NoError(t, err) },
 		},
 		"no ring": {
@@ -175,13 +187,21 @@ func TestWhatIsNotWritten(t *testing.T) {
 			func(*keys.Keyring) (*keys.Keyring, error) {
 				return keys.NewKeyring(keys.NewHS256("b", large, keys.Plan{SignFrom: noon}))
 			},
-			func(t *testing.T, err error) { t.Helper(); assert.Equal(t, ProblemUnfit, problem(t, err)) },
+			func(t *testing.T, err error) {
+				t.Helper()
+				assert.Equal(t, ProblemUnfit,
+					problem(t, err))
+			},
 		},
 		"an instant that no file can tell": {
 			func(*keys.Keyring) (*keys.Keyring, error) {
 				return keys.NewKeyring(testKey("b", noon).WithPlan(keys.Plan{}))
 			},
-			func(t *testing.T, err error) { t.Helper(); assert.Equal(t, ProblemUnfit, problem(t, err)) },
+			func(t *testing.T, err error) {
+				t.Helper()
+				assert.Equal(t, ProblemUnfit,
+					problem(t, err))
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,7 +218,8 @@ func TestWhatIsNotWritten(t *testing.T) {
 	}
 	t.Run("no ring where there is no file", func(t *testing.T) {
 		folder := sharedFolder(t)
-		require.NoError(t, NewStore(filepath.Join(folder, "keyset.json")).Update(t.Context(), func(*keys.Keyring) (*keys.Keyring, error) { return nil, nil }))
+		require.NoError(t, NewStore(filepath.Join(folder, "keyset.json")).Update(t.Context(),
+			func(*keys.Keyring) (*keys.Keyring, error) { return nil, nil }))
 		assert.Empty(t, names(t, folder))
 	})
 }
@@ -207,7 +228,8 @@ func TestAFolderThatIsNotThere(t *testing.T) {
 	root := sharedFolder(t)
 	require.NoError(t, os.Symlink("round", filepath.Join(root, "round")))
 	write(t, filepath.Join(root, "file"), "", 0o600)
-	for name, want := range map[string]error{"no/keyset.json": fs.ErrNotExist, "round/keyset.json": syscall.ELOOP, "file/keyset.json": syscall.ENOTDIR} {
+	for name, want := range map[string]error{"no/keyset.json": fs.ErrNotExist,
+		"round/keyset.json": syscall.ELOOP, "file/keyset.json": syscall.ENOTDIR} {
 		t.Run(name, func(t *testing.T) {
 			err := add(NewStore(filepath.Join(root, name)), "a")
 			assert.Equal(t, ProblemUnwritable, problem(t, err))
@@ -243,7 +265,10 @@ func TestAReadOnlyFolder(t *testing.T) {
 	err := unharmed(t, path, func() error { return add(NewStore(path), "b") })
 	assert.EqualError(t, err, "keyset file: cannot be written: permission denied")
 	assert.Equal(t, ProblemUnwritable, problem(t, err))
-	err = unharmed(t, path, func() error { return add(NewStore(filepath.Join(folder, "new.json")), "b") })
+	err = unharmed(t, path, func() error {
+		return add(NewStore(filepath.Join(folder, "new.json")),
+			"b")
+	})
 	assert.Equal(t, ProblemUnwritable, problem(t, err))
 }
 
@@ -278,8 +303,9 @@ func TestAFileOfAnotherUser(t *testing.T) {
 				assert.False(t, well)
 				return errors.New(text)
 			})
-			assert.EqualError(t, err, "keyset file: belongs to another user or group, which this process may not give to its successor: "+
-				"operation not permitted")
+			assert.EqualError(t, err,
+				"keyset file: belongs to another user or group, which this process may not give to its successor: "+
+					"operation not permitted")
 			assert.EqualValues(t, owner.user, status(t, path).Uid)
 		})
 	}
@@ -301,10 +327,12 @@ func TestWhatKilledWritersLeftIsRemoved(t *testing.T) {
 	path := filepath.Join(folder, "keyset.json")
 	write(t, path, textOf(t, "a"), 0o600)
 	stay := []string{
-		".keyset.json", ".keyset.json20260216120000", ".keyset.json1771243200000000000", ".keyset.json.next1", "keyset.json.next", "..keyset.json",
+		".keyset.json", ".keyset.json20260216120000", ".keyset.json1771243200000000000",
+		".keyset.json.next1", "keyset.json.next", "..keyset.json",
 		"..other.json.next1", "keyset.json~",
 	}
-	for _, name := range append(stay, ".keyset.json.next", "..keyset.json.next1", "..keyset.json.next9223372036854775807") {
+	for _, name := range append(stay, ".keyset.json.next", "..keyset.json.next1",
+		"..keyset.json.next9223372036854775807") {
 		write(t, filepath.Join(folder, name), textOf(t, "left"), 0o600)
 	}
 	require.NoError(t, add(NewStore(path), "b"))
@@ -335,13 +363,16 @@ func TestAWriterWaitsForOthersForATime(t *testing.T) {
 		err = add(NewStore(path), "b")
 		assert.Equal(t, ProblemBusy, problem(t, err))
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.EqualError(t, err, "keyset file: is being changed by another process: context deadline exceeded")
+		assert.EqualError(t, err,
+			"keyset file: is being changed by another process: context deadline exceeded")
 		assert.Equal(t, lockWithin, time.Since(began))
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began = time.Now()
-		err = NewStore(path).Update(ctx, func(*keys.Keyring) (*keys.Keyring, error) { return ringOf(t, "b"), nil })
+		err = NewStore(path).Update(ctx, func(*keys.Keyring) (*keys.Keyring, error) {
+			return ringOf(t, "b"), nil
+		})
 		assert.Equal(t, ProblemBusy, problem(t, err))
 		assert.Equal(t, time.Second, time.Since(began))
 		assert.Equal(t, textOf(t, "a"), read(t, path))
@@ -361,7 +392,9 @@ func TestAChangeThatPanicsLetsGo(t *testing.T) {
 	path := filepath.Join(sharedFolder(t), "keyset.json")
 	before := descriptors(t)
 	assert.Panics(t, func() {
-		_ = NewStore(path).Update(t.Context(), func(*keys.Keyring) (*keys.Keyring, error) { panic("defect") })
+		_ = NewStore(path).Update(t.Context(), func(*keys.Keyring) (*keys.Keyring, error) {
+			panic("defect")
+		})
 	})
 	require.NoError(t, add(NewStore(path), "a"))
 	assert.Equal(t, before, descriptors(t))

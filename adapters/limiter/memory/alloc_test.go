@@ -27,13 +27,17 @@ func TestKnownSubjectAllocatesNothing(t *testing.T) {
 	for range 600 { // a ring has room for 511 or for 999 then
 		ask(start, both, false)
 	}
-	assert.Zero(t, testing.AllocsPerRun(100, func() { ask(start, both, false) }), "granted, with room")
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		ask(start, both, false)
+	}), "granted, with room")
 
 	barred := throttle.NewChecks(byAddress(1, limit), byInstall(2, 1))
 	ask(start, barred, false)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { ask(start, barred, true) }), "refused")
 	stranger := throttle.NewChecks(byInstall(3, 1), byInstall(2, 1))
-	assert.Zero(t, testing.AllocsPerRun(100, func() { ask(start, stranger, true) }), "refused, with one that is not known")
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		ask(start, stranger, true)
+	}), "refused, with one that is not known")
 	require.Empty(t, storage.Grants(byInstall(3, 1)), "a refusal stores nothing")
 
 	// A subject at its limit all the time, whose oldest grant leaves as the next is given.

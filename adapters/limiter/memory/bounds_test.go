@@ -14,7 +14,8 @@ import (
 
 func TestTooSmall(t *testing.T) {
 	for _, c := range []struct{ most, limit, least int }{
-		{1, 8, 0}, {1, 9, 2}, {1, 16, 2}, {1, 17, 3}, {12, 96, 0}, {12, 97, 13}, {1000, 8000, 0}, {1000, 8001, 1001}, {1, 1, 0},
+		{1, 8, 0}, {1, 9, 2}, {1, 16, 2}, {1, 17, 3}, {12, 96, 0}, {12, 97, 13}, {1000, 8000, 0},
+		{1000, 8001, 1001}, {1, 1, 0},
 	} {
 		storage, err := memory.New(c.most, c.limit)
 		if c.least == 0 {
@@ -24,7 +25,8 @@ func TestTooSmall(t *testing.T) {
 		assert.Nil(t, storage)
 		var small *memory.TooSmallError
 		require.ErrorAs(t, err, &small)
-		assert.Equal(t, &memory.TooSmallError{MaxSubjects: c.most, LargestLimit: c.limit, Minimum: c.least}, small)
+		assert.Equal(t, &memory.TooSmallError{MaxSubjects: c.most, LargestLimit: c.limit,
+			Minimum: c.least}, small)
 		_, err = memory.New(c.least, c.limit)
 		assert.NoError(t, err, "the least that would do does")
 	}
@@ -40,7 +42,8 @@ func TestLargestLimitFits(t *testing.T) {
 		storage := open(t, c.most, c.limit)
 		for number := range 3 {
 			for i := range c.limit {
-				decision, err := storage.Decide(t.Context(), start, throttle.NewChecks(byInstall(number, c.limit)))
+				decision, err := storage.Decide(t.Context(), start,
+					throttle.NewChecks(byInstall(number, c.limit)))
 				require.NoError(t, err)
 				require.Equal(t, c.limit-1-i, decision.At(0).Remaining)
 			}
@@ -53,7 +56,8 @@ func TestLargestLimitFits(t *testing.T) {
 func TestLimitAboveTheLargest(t *testing.T) {
 	storage := open(t, 100, 8)
 	decide(t, storage, start, byInstall(1, 8))
-	decision, err := storage.Decide(t.Context(), start, throttle.NewChecks(byAddress(1, 8), byInstall(1, 9)))
+	decision, err := storage.Decide(t.Context(), start,
+		throttle.NewChecks(byAddress(1, 8), byInstall(1, 9)))
 	require.Error(t, err)
 	assert.False(t, decision.Decided())
 	assert.Empty(t, storage.Grants(byAddress(1, 8)), "nothing was granted")
@@ -89,8 +93,10 @@ func drawAny(t *rapid.T, largest int) []throttle.Check {
 		if len(asks) > 0 && rapid.Bool().Draw(t, "alone") {
 			break
 		}
-		ask := make(rapid.IntRange(0, 8).Draw(t, "number"), rapid.IntRange(1, largest).Draw(t, "limit"))
-		ask.Window = time.Duration(rapid.SampledFrom([]int{1, 10, 60}).Draw(t, "window")) * time.Second
+		ask := make(rapid.IntRange(0, 8).Draw(t, "number"),
+			rapid.IntRange(1, largest).Draw(t, "limit"))
+		ask.Window = time.Duration(rapid.SampledFrom([]int{1, 10, 60}).Draw(t,
+			"window")) * time.Second
 		asks = append(asks, ask)
 	}
 	return asks
@@ -120,7 +126,8 @@ func TestForgetsNoMoreThanItMust(t *testing.T) {
 					wanted += ask.Limit
 				}
 				if gone > 0 && held+len(asks) <= most && instants+wanted <= 8*most {
-					t.Fatalf("%d were forgotten, with %d subjects and %d instants", gone, held, instants)
+					t.Fatalf("%d were forgotten, with %d subjects and %d instants", gone, held,
+						instants)
 				}
 				if storage.Forgotten() != forgotten {
 					t.Fatalf("%d were forgotten, %d are gone", storage.Forgotten(), forgotten)
@@ -136,7 +143,8 @@ func keyOf(ask throttle.Check) throttle.Check {
 }
 
 // askKnown asks, and holds the answer against what is known of the subjects.
-func askKnown(t *rapid.T, storage *memory.Storage, known map[throttle.Check]*subject, now throttle.Instant, asks []throttle.Check) {
+func askKnown(t *rapid.T, storage *memory.Storage, known map[throttle.Check]*subject,
+	now throttle.Instant, asks []throttle.Check) {
 	decision := decide(t, storage, now, asks...)
 	for i, ask := range asks {
 		s := known[keyOf(ask)]
@@ -157,7 +165,8 @@ func askKnown(t *rapid.T, storage *memory.Storage, known map[throttle.Check]*sub
 
 // checkForgotten counts whom the storage let go of before their time, and forgets what it forgot. One that was asked for may have come
 // back in the same decision, with that one grant alone.
-func checkForgotten(t *rapid.T, storage *memory.Storage, known map[throttle.Check]*subject, now throttle.Instant, asks []throttle.Check) uint64 {
+func checkForgotten(t *rapid.T, storage *memory.Storage, known map[throttle.Check]*subject,
+	now throttle.Instant, asks []throttle.Check) uint64 {
 	var gone uint64
 	var latest throttle.Instant
 	lost := func(s *subject) {
@@ -210,7 +219,8 @@ func TestInstantsOverShards(t *testing.T) {
 	require.Equal(t, 2, storage.Shards())
 	for number := range 8 * most / limit * 5 / 4 {
 		for range limit {
-			decision, err := storage.Decide(t.Context(), start, throttle.NewChecks(byInstall(number, limit)))
+			decision, err := storage.Decide(t.Context(), start,
+				throttle.NewChecks(byInstall(number, limit)))
 			require.NoError(t, err)
 			require.False(t, decision.Refused())
 		}

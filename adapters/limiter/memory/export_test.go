@@ -55,7 +55,8 @@ func (s *Storage) Check() error {
 
 func (s *shard) check(shift uint, number int) error {
 	if s.live > s.maxSubjects || s.instants > s.maxInstants || s.live < 0 {
-		return fmt.Errorf("%d subjects and %d instants, at most %d and %d", s.live, s.instants, s.maxSubjects, s.maxInstants)
+		return fmt.Errorf("%d subjects and %d instants, at most %d and %d", s.live, s.instants,
+			s.maxSubjects, s.maxInstants)
 	}
 	queued, instants := 0, 0
 	rings := map[ref]bool{}
@@ -74,7 +75,8 @@ func (s *shard) check(shift uint, number int) error {
 			if int(hash>>shift) != number {
 				return fmt.Errorf("entry %d is in the wrong shard", at)
 			}
-			if found := s.find(hash, &throttle.Check{Subject: e.subject, Window: s.lanes[i].window}); found != at {
+			if found := s.find(hash, &throttle.Check{Subject: e.subject,
+				Window: s.lanes[i].window}); found != at {
 				return fmt.Errorf("entry %d is not found: %d is", at, found)
 			}
 			instants++
@@ -102,11 +104,13 @@ func (s *shard) check(shift uint, number int) error {
 	}
 	switch {
 	case queued != s.live || indexed != s.live || s.entries.used-len(s.entries.free) != s.live:
-		return fmt.Errorf("%d live, %d queued, %d indexed, %d used", s.live, queued, indexed, s.entries.used-len(s.entries.free))
+		return fmt.Errorf("%d live, %d queued, %d indexed, %d used", s.live, queued, indexed,
+			s.entries.used-len(s.entries.free))
 	case instants != s.instants:
 		return fmt.Errorf("%d instants, %d counted", instants, s.instants)
 	case s.rings.used-len(s.rings.free) != len(rings):
-		return fmt.Errorf("%d rings are used, %d have an owner", s.rings.used-len(s.rings.free), len(rings))
+		return fmt.Errorf("%d rings are used, %d have an owner", s.rings.used-len(s.rings.free),
+			len(rings))
 	case 2*s.live > s.index.size():
 		return fmt.Errorf("the index is more than half full: %d of %d", s.live, s.index.size())
 	}

@@ -27,11 +27,13 @@ func numbered(dimension throttle.Dimension, number int) throttle.Subject {
 }
 
 func byAddress(number, limit int) throttle.Check {
-	return throttle.Check{Dimension: throttle.ByAddress, Subject: numbered(throttle.ByAddress, number), Limit: limit, Window: window}
+	return throttle.Check{Dimension: throttle.ByAddress,
+		Subject: numbered(throttle.ByAddress, number), Limit: limit, Window: window}
 }
 
 func byInstall(number, limit int) throttle.Check {
-	return throttle.Check{Dimension: throttle.ByInstall, Subject: numbered(throttle.ByInstall, number), Limit: limit, Window: window}
+	return throttle.Check{Dimension: throttle.ByInstall,
+		Subject: numbered(throttle.ByInstall, number), Limit: limit, Window: window}
 }
 
 // fatal is what both testing.T and rapid.T can do.
@@ -50,7 +52,8 @@ func open(t fatal, maxSubjects, largestLimit int) *memory.Storage {
 }
 
 // decide asks, and looks the whole storage over.
-func decide(t fatal, storage *memory.Storage, now throttle.Instant, asks ...throttle.Check) throttle.Decision {
+func decide(t fatal, storage *memory.Storage, now throttle.Instant,
+	asks ...throttle.Check) throttle.Decision {
 	t.Helper()
 	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(asks...))
 	if err != nil {
@@ -68,7 +71,8 @@ func TestSmallStorage(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		most := rapid.IntRange(1, 6).Draw(t, "most subjects")
 		storage, model := open(t, most, 5), &model{max: most}
-		limits := [2]int{rapid.IntRange(1, 5).Draw(t, "limit by address"), rapid.IntRange(1, 5).Draw(t, "limit by install")}
+		limits := [2]int{rapid.IntRange(1, 5).Draw(t, "limit by address"),
+			rapid.IntRange(1, 5).Draw(t, "limit by install")}
 		now := start
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			now = now.After(drawStep(t, model, now))
@@ -88,11 +92,13 @@ func TestSmallStorage(t *testing.T) {
 			decision, want := decide(t, storage, at, asks...), model.decide(at, asks)
 			for i := range want {
 				if decision.At(i) != want[i] {
-					t.Fatalf("at %d: ask %d stands at %+v, should be %+v", at, i, decision.At(i), want[i])
+					t.Fatalf("at %d: ask %d stands at %+v, should be %+v", at, i, decision.At(i),
+						want[i])
 				}
 			}
 			if storage.Forgotten() != model.forgotten {
-				t.Fatalf("%d were forgotten, should be %d (%d before)", storage.Forgotten(), model.forgotten, before)
+				t.Fatalf("%d were forgotten, should be %d (%d before)", storage.Forgotten(),
+					model.forgotten, before)
 			}
 			if refused := decision.Refused(); refused && model.forgotten != before {
 				t.Fatalf("a refusal made the storage forget")
@@ -132,7 +138,8 @@ func drawStep(t *rapid.T, model *model, now throttle.Instant) time.Duration {
 		return time.Duration(rapid.Int64Range(0, int64(window/4)).Draw(t, "step"))
 	default:
 		ends := rapid.SampledFrom(model.subjects).Draw(t, "whose end").end()
-		return max(0, now.Until(ends)+time.Duration(rapid.IntRange(-1, 1).Draw(t, "beside the end")))
+		return max(0, now.Until(ends)+time.Duration(rapid.IntRange(-1, 1).Draw(t,
+			"beside the end")))
 	}
 }
 

@@ -19,7 +19,8 @@ func TestIndex(t *testing.T) {
 		next := uint32(1)
 		home := rapid.Custom(func(t *rapid.T) uint64 {
 			high := rapid.Uint64Range(0, 3).Draw(t, "high bits") << 32 // they tell hashes of one place apart
-			return high | rapid.SampledFrom([]uint64{0, 1, 2, 5, 61, 62, 63, 64, 126, 127, 128, 191}).Draw(t, "low bits")
+			return high | rapid.SampledFrom([]uint64{0, 1, 2, 5, 61, 62, 63, 64, 126, 127, 128,
+				191}).Draw(t, "low bits")
 		})
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			if len(known) > 0 && rapid.IntRange(0, 2).Draw(t, "cut") == 0 {
@@ -81,5 +82,6 @@ func TestIndexStaysFresh(t *testing.T) {
 		n, _ = fresh.Find(number, hash(number))
 		freshSteps += n
 	}
-	assert.Equal(t, freshSteps, steps, "linear probing without tombstones: the same total, in whatever order they came")
+	assert.Equal(t, freshSteps, steps,
+		"linear probing without tombstones: the same total, in whatever order they came")
 }

@@ -88,7 +88,8 @@ func (s *shard) grant(seat *seat) {
 	}
 	lane := s.laneOf(seat.ask.Window)
 	entry := s.entries.take()
-	*s.entries.at(entry) = cell{subject: seat.ask.Subject, last: [1]throttle.Instant{seat.at}, lane: lane, live: true}
+	*s.entries.at(entry) = cell{subject: seat.ask.Subject, last: [1]throttle.Instant{seat.at},
+		lane: lane, live: true}
 	s.live++
 	s.instants++
 	s.place(entry, seat.hash)

@@ -17,18 +17,22 @@ import (
 
 func TestShards(t *testing.T) {
 	for _, c := range []struct{ most, limit, shards int }{
-		{1, 1, 1}, {4096, 8, 1}, {8191, 8, 1}, {8192, 8, 2}, {16_383, 8, 2}, {16_384, 8, 4}, {100_000, 8, 16}, {100_000, 50_000, 16},
+		{1, 1, 1}, {4096, 8, 1}, {8191, 8, 1}, {8192, 8, 2}, {16_383, 8, 2}, {16_384, 8, 4},
+		{100_000, 8, 16}, {100_000, 50_000, 16},
 		{100_000, 50_001, 8}, {100_000, 800_000, 1}, {262_144, 8, 64}, {10_000_000, 8, 64},
 	} {
-		assert.Equal(t, c.shards, open(t, c.most, c.limit).Shards(), "%d subjects, limit %d", c.most, c.limit)
+		assert.Equal(t, c.shards, open(t, c.most, c.limit).Shards(), "%d subjects, limit %d",
+			c.most, c.limit)
 	}
 }
 
 // fill grants once to each of so many subjects.
-func fill(t testing.TB, storage *memory.Storage, at throttle.Instant, count int, subject func(int) throttle.Subject) {
+func fill(t testing.TB, storage *memory.Storage, at throttle.Instant, count int,
+	subject func(int) throttle.Subject) {
 	t.Helper()
 	for i := range count {
-		ask := throttle.Check{Dimension: throttle.ByInstall, Subject: subject(i), Limit: 4, Window: window}
+		ask := throttle.Check{Dimension: throttle.ByInstall, Subject: subject(i), Limit: 4,
+			Window: window}
 		decision, err := storage.Decide(t.Context(), at, throttle.NewChecks(ask))
 		if err != nil || decision.Refused() {
 			t.Fatalf("%d: %v", i, err)
@@ -41,7 +45,9 @@ func TestSpread(t *testing.T) {
 	const most, count = 100_000, 90_000
 	digester := throttle.NewDigester([]byte("a digest key, for tests"))
 	for name, subject := range map[string]func(int) throttle.Subject{
-		"digests": func(i int) throttle.Subject { return digester.Subject(throttle.ByInstall, "install-"+strconv.Itoa(i)) },
+		"digests": func(i int) throttle.Subject {
+			return digester.Subject(throttle.ByInstall, "install-"+strconv.Itoa(i))
+		},
 		"numbers": func(i int) throttle.Subject { return numbered(throttle.ByInstall, i) },
 		"numbers, swapped": func(i int) throttle.Subject {
 			return throttle.Subject{byte(i), byte(i >> 8), byte(i >> 16), byte(i >> 24)}
@@ -64,7 +70,9 @@ func TestSpread(t *testing.T) {
 func TestManyMore(t *testing.T) {
 	const most = 100_000
 	storage := open(t, most, 8)
-	fill(t, storage, start, 2*most, func(i int) throttle.Subject { return numbered(throttle.ByInstall, i) })
+	fill(t, storage, start, 2*most, func(i int) throttle.Subject {
+		return numbered(throttle.ByInstall, i)
+	})
 	require.NoError(t, storage.Check())
 	subjects := storage.Subjects(start)
 	assert.LessOrEqual(t, subjects, most)
@@ -91,7 +99,9 @@ func TestMemoryGoesBack(t *testing.T) {
 		"callers alone": func(storage *memory.Storage) {
 			// Each takes out two and adds one. Half as many as there were are enough, and some more, for no shard has its exact part.
 			const callers = count * 11 / 20
-			fill(t, storage, start.After(window), callers, func(i int) throttle.Subject { return subject(count + i) })
+			fill(t, storage, start.After(window), callers, func(i int) throttle.Subject {
+				return subject(count + i)
+			})
 			held := 0
 			for _, each := range storage.Held() {
 				held += each
@@ -134,7 +144,8 @@ func TestConcurrentForgetting(t *testing.T) {
 						number := caller*tries + try
 						asks := throttle.NewChecks(byAddress(number, 8), byInstall(number, 4))
 						decision, err := storage.Decide(t.Context(), now, asks)
-						if !assert.NoError(t, err) || !assert.False(t, decision.Refused(), "a newcomer is never refused") {
+						if !assert.NoError(t, err) ||
+							!assert.False(t, decision.Refused(), "a newcomer is never refused") {
 							return
 						}
 						granted.Add(2)
@@ -149,7 +160,8 @@ func TestConcurrentForgetting(t *testing.T) {
 			require.NoError(t, storage.Check())
 			live := storage.Subjects(throttle.Instant(clock.Load()))
 			assert.LessOrEqual(t, live, most)
-			assert.Equal(t, granted.Load(), storage.Forgotten()+uint64(live), "who was granted is there, or was forgotten")
+			assert.Equal(t, granted.Load(), storage.Forgotten()+uint64(live),
+				"who was granted is there, or was forgotten")
 		})
 	}
 }
@@ -158,7 +170,9 @@ func TestConcurrentForgetting(t *testing.T) {
 func TestConcurrentLimits(t *testing.T) {
 	const callers, tries, hot = 8, 1000, 5
 	storage := open(t, 8192, 8)
-	fill(t, storage, start-throttle.Instant(window), 20_000, func(i int) throttle.Subject { return numbered(throttle.ByAddress, 1000+i) })
+	fill(t, storage, start-throttle.Instant(window), 20_000, func(i int) throttle.Subject {
+		return numbered(throttle.ByAddress, 1000+i)
+	})
 	forgotten := storage.Forgotten()
 	var each [hot]atomic.Int64
 	var group sync.WaitGroup

@@ -41,7 +41,9 @@ type TooSmallError struct{ MaxSubjects, LargestLimit, Minimum int }
 
 // Error tells the least that would do.
 func (e *TooSmallError) Error() string {
-	return fmt.Sprintf("room for %d subjects is too small for a limit of %d: at least %d are needed", e.MaxSubjects, e.LargestLimit, e.Minimum)
+	return fmt.Sprintf(
+		"room for %d subjects is too small for a limit of %d: at least %d are needed",
+		e.MaxSubjects, e.LargestLimit, e.Minimum)
 }
 
 // New makes a storage of at most maxSubjects subjects and eight times as many instants, in which every shard holds at least
@@ -49,13 +51,15 @@ func (e *TooSmallError) Error() string {
 func New(maxSubjects, largestLimit int) (*Storage, error) {
 	if instantsPerSubject*maxSubjects < largestLimit {
 		least := (largestLimit + instantsPerSubject - 1) / instantsPerSubject
-		return nil, &TooSmallError{MaxSubjects: maxSubjects, LargestLimit: largestLimit, Minimum: least}
+		return nil, &TooSmallError{MaxSubjects: maxSubjects, LargestLimit: largestLimit,
+			Minimum: least}
 	}
 	count := 1
 	for count < maxShards && maxSubjects/(2*count) >= minShard && instantsPerSubject*(maxSubjects/(2*count)) >= largestLimit {
 		count *= 2
 	}
-	storage := &Storage{shards: make([]shard, count), shift: uint(64 - bits.TrailingZeros(uint(count))), largestLimit: largestLimit}
+	storage := &Storage{shards: make([]shard, count),
+		shift: uint(64 - bits.TrailingZeros(uint(count))), largestLimit: largestLimit}
 	for i := range storage.shards {
 		storage.shards[i].maxSubjects = maxSubjects / count
 		storage.shards[i].maxInstants = instantsPerSubject * (maxSubjects / count)
@@ -64,7 +68,8 @@ func New(maxSubjects, largestLimit int) (*Storage, error) {
 }
 
 // Decide is ports.LimiterStorage's.
-func (s *Storage) Decide(_ context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
+func (s *Storage) Decide(_ context.Context, now throttle.Instant,
+	asks throttle.Checks) (throttle.Decision, error) {
 	var seats [throttle.MaxChecks]seat
 	var standings [throttle.MaxChecks]throttle.State
 	n := asks.Len()

@@ -33,7 +33,8 @@ func (a asking) outcome() answer {
 
 // ask has the shared storage decide, in a goroutine of its own: a storage that does not look at its context keeps that, and not the caller. The
 // caller's going is kept from it, so that any failure is its own.
-func (s *Storage) ask(ctx context.Context, timeout time.Duration, now throttle.Instant, asks throttle.Checks) asking {
+func (s *Storage) ask(ctx context.Context, timeout time.Duration, now throttle.Instant,
+	asks throttle.Checks) asking {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	asked := asking{answered: make(chan answer, 1), ended: ctx.Done(), cancel: cancel}
 	go func() {

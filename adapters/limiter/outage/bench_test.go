@@ -18,7 +18,8 @@ func BenchmarkOverhead(b *testing.B) {
 	clock := system.NewClock()
 	bare := newMemory(b)
 	parts := outage.Parts{
-		Shared: bare, Local: bare, Policy: ports.OutageLocal, Timeout: time.Second, Clock: clock, Entropy: system.Entropy{}, Events: silent{},
+		Shared: bare, Local: bare, Policy: ports.OutageLocal, Timeout: time.Second, Clock: clock,
+		Entropy: system.Entropy{}, Events: silent{},
 	}
 	well := outage.New(parts)
 	gone := newServer(b)
@@ -34,7 +35,9 @@ func BenchmarkOverhead(b *testing.B) {
 		for range batch {
 			number++
 			asks := throttle.NewChecks(throttle.Check{
-				Dimension: throttle.ByInstall, Subject: throttle.Subject{byte(number >> 8), byte(number)}, Limit: limit, Window: window,
+				Dimension: throttle.ByInstall,
+				Subject:   throttle.Subject{byte(number >> 8), byte(number)}, Limit: limit,
+				Window: window,
 			})
 			if _, err := storage.Decide(context.Background(), clock.Instant(), asks); err != nil {
 				b.Fatal(err)

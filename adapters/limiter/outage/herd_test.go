@@ -27,7 +27,8 @@ func crowd(t *testing.T, r *replica, callers int) []time.Duration {
 }
 
 func TestACrowdAtAHang(t *testing.T) {
-	for name, fault := range map[string]fault{"that looks at its context": hung, "that is deaf": deaf} {
+	for name, fault := range map[string]fault{"that looks at its context": hung,
+		"that is deaf": deaf} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const callers = 64
@@ -43,7 +44,8 @@ func TestACrowdAtAHang(t *testing.T) {
 						assert.Zero(t, took)
 					}
 				}
-				assert.LessOrEqual(t, shared.calls.Load(), allowed, "the server was asked for the first crowd alone")
+				assert.LessOrEqual(t, shared.calls.Load(), allowed,
+					"the server was asked for the first crowd alone")
 
 				shared.is(well)
 				time.Sleep(time.Second)
@@ -98,7 +100,8 @@ func TestTheProbesPace(t *testing.T) {
 		before := shared.calls.Load()
 		time.Sleep(10 * time.Minute)
 		probes := shared.calls.Load() - before
-		assert.InDelta(t, 10*60/.375, probes, 50, "steady, and spread from a quarter of a second to half of one")
+		assert.InDelta(t, 10*60/.375, probes, 50,
+			"steady, and spread from a quarter of a second to half of one")
 		assert.EqualValues(t, 1, shared.most.Load(), "one at a time")
 		assert.Len(t, r.events.told(), 1)
 	})
@@ -111,7 +114,8 @@ func TestProbesThatAreNeverAnswered(t *testing.T) {
 		shared.is(deaf)
 		r.takes(t, 1)
 		time.Sleep(time.Hour)
-		assert.LessOrEqual(t, shared.underWay.Load(), int64(1+8), "the caller's ask and a few probes are all that is kept")
+		assert.LessOrEqual(t, shared.underWay.Load(), int64(1+8),
+			"the caller's ask and a few probes are all that is kept")
 		shared.is(well)
 		time.Sleep(time.Second)
 		assert.Zero(t, shared.underWay.Load())

@@ -96,9 +96,10 @@ func New(parts Parts) *Storage {
 	s := &Storage{
 		parts: parts,
 		// It is opened by failures and closed by the probe. Nobody asks it for leave, so it never comes to be half open.
-		breaker: circuitbreaker.NewBuilder[any]().WithFailureThresholdRatio(tooManyFailures, ofLastAnswers).Build(),
-		doubt:   make(chan struct{}, 1),
-		probes:  make(chan struct{}, maxProbes),
+		breaker: circuitbreaker.NewBuilder[any]().WithFailureThresholdRatio(tooManyFailures,
+			ofLastAnswers).Build(),
+		doubt:  make(chan struct{}, 1),
+		probes: make(chan struct{}, maxProbes),
 	}
 	s.period.Store(newPeriod(nil))
 	return s
@@ -106,7 +107,8 @@ func New(parts Parts) *Storage {
 
 // Decide is ports.LimiterStorage's. A caller who goes away says nothing of the shared storage: it never hears of that, and its answer or its silence
 // until the deadline counts as any other.
-func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
+func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
+	asks throttle.Checks) (throttle.Decision, error) {
 	if err := ctx.Err(); err != nil {
 		return throttle.Decision{}, err
 	}
@@ -133,7 +135,8 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttl
 }
 
 // byPolicy decides in the shared storage's stead.
-func (s *Storage) byPolicy(ctx context.Context, now throttle.Instant, asks throttle.Checks, cause error) (throttle.Decision, error) {
+func (s *Storage) byPolicy(ctx context.Context, now throttle.Instant, asks throttle.Checks,
+	cause error) (throttle.Decision, error) {
 	s.parts.Events.Record(ctx, ports.LimiterOutageDecision{Policy: s.parts.Policy})
 	switch s.parts.Policy {
 	case ports.OutageLocal:

@@ -48,7 +48,8 @@ func TestAnOutageUnderEachPolicy(t *testing.T) {
 					shared.is(fault)
 					assert.LessOrEqual(t, r.takes(t, 2), timeout)
 					time.Sleep(3 * timeout) // long enough for the probes that one failure sends
-					assert.Equal(t, ports.Condition{Name: "limiter", Ready: true, Detail: details[policy]}, r.Condition())
+					assert.Equal(t, ports.Condition{Name: "limiter", Ready: true,
+						Detail: details[policy]}, r.Condition())
 					for range 2 * limit {
 						assert.Zero(t, r.takes(t, 3), "nobody waits")
 					}
@@ -70,7 +71,8 @@ func TestAnOutageUnderEachPolicy(t *testing.T) {
 					assert.Equal(t, ports.Condition{Name: "limiter", Ready: true}, r.Condition())
 					decision, err = r.askFor(t.Context(), 1)
 					require.NoError(t, err)
-					assert.Equal(t, limit-2, decision.At(0).Remaining, "what the shared storage knew counts again")
+					assert.Equal(t, limit-2, decision.At(0).Remaining,
+						"what the shared storage knew counts again")
 
 					told := r.events.told()
 					require.Len(t, told, 2, "once each way")
@@ -152,7 +154,8 @@ func TestTheLocalStoragesErrorIsTheAnswer(t *testing.T) {
 		shared := newServer(t)
 		shared.is(failing)
 		r := newReplica(t, shared, ports.OutageLocal, system.NewClock(), 1)
-		_, err := r.Decide(t.Context(), 0, throttle.NewChecks(throttle.Check{Limit: 101, Window: window}))
+		_, err := r.Decide(t.Context(), 0, throttle.NewChecks(throttle.Check{Limit: 101,
+			Window: window}))
 		require.Error(t, err)
 		assert.NotErrorIs(t, err, errBroken)
 	})
@@ -181,7 +184,8 @@ func TestCallersWhoGoAway(t *testing.T) {
 	t.Run("are no failure of a storage that would have answered", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			shared := &portsmock.LimiterStorageMock{
-				DecideFunc: func(ctx context.Context, _ throttle.Instant, _ throttle.Checks) (throttle.Decision, error) {
+				DecideFunc: func(ctx context.Context, _ throttle.Instant,
+					_ throttle.Checks) (throttle.Decision, error) {
 					select {
 					case <-ctx.Done():
 						return throttle.Decision{}, ctx.Err()

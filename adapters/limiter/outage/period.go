@@ -65,7 +65,8 @@ func (s *Storage) change(during *period, cause error) {
 	s.period.Store(newPeriod(cause))
 	close(during.over)
 	if cause != nil {
-		s.parts.Events.Record(context.Background(), ports.LimiterOutageStarted{Policy: s.parts.Policy, Cause: cause})
+		s.parts.Events.Record(context.Background(),
+			ports.LimiterOutageStarted{Policy: s.parts.Policy, Cause: cause})
 		return
 	}
 	s.parts.Events.Record(context.Background(), ports.LimiterOutageEnded{Policy: s.parts.Policy})

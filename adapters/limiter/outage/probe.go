@@ -69,7 +69,8 @@ func (s *Storage) run(ctx context.Context) {
 			}
 			continue
 		}
-		if !pause(ctx, leastPause+time.Duration(s.parts.Entropy.Fraction()*float64(mostPause-leastPause))) {
+		if !pause(ctx, leastPause+time.Duration(
+			s.parts.Entropy.Fraction()*float64(mostPause-leastPause))) {
 			return
 		}
 		if s.probe(ctx, s.parts.Timeout) == nil {

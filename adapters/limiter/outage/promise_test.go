@@ -96,8 +96,10 @@ func TestThePromise(t *testing.T) {
 						assert.Len(t, r.events.told(), 8, "four outages, once each way")
 					}
 					assert.LessOrEqual(t, given.most(0), c.bound)
-					assert.Greater(t, given.most(0), limit, "without any outage there would be nothing to see")
-					assert.Equal(t, limit, given.most(recovered), "from recovery on the limit is shared")
+					assert.Greater(t, given.most(0), limit,
+						"without any outage there would be nothing to see")
+					assert.Equal(t, limit, given.most(recovered),
+						"from recovery on the limit is shared")
 				})
 			})
 		}
@@ -105,7 +107,8 @@ func TestThePromise(t *testing.T) {
 }
 
 // greedy asks for a subject again and again.
-func greedy(t *testing.T, r *replica, subject int, pause time.Duration, given *grants, stop <-chan struct{}) {
+func greedy(t *testing.T, r *replica, subject int, pause time.Duration, given *grants,
+	stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:

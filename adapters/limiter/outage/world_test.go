@@ -42,7 +42,8 @@ const (
 	once           // answers one error, and is well again
 )
 
-var faults = map[string]fault{"fails": failing, "hangs": hung, "hangs and is deaf": deaf, "is slow": slow, "is read-only": readOnly}
+var faults = map[string]fault{"fails": failing, "hangs": hung, "hangs and is deaf": deaf,
+	"is slow": slow, "is read-only": readOnly}
 
 // server is a shared storage that is as well as the test has it.
 type server struct {
@@ -93,7 +94,8 @@ func (s *server) now() (fault, *memory.Storage, <-chan struct{}) {
 }
 
 // Decide is ports.LimiterStorage's.
-func (s *server) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
+func (s *server) Decide(ctx context.Context, now throttle.Instant,
+	asks throttle.Checks) (throttle.Decision, error) {
 	s.calls.Add(1)
 	for underWay := s.underWay.Add(1); ; {
 		most := s.most.Load()
@@ -168,7 +170,8 @@ type replica struct {
 }
 
 // newReplica makes a replica that is not started.
-func newReplica(t testing.TB, shared ports.LimiterStorage, policy ports.OutagePolicy, clock ports.Clock, seed uint64) *replica {
+func newReplica(t testing.TB, shared ports.LimiterStorage, policy ports.OutagePolicy,
+	clock ports.Clock, seed uint64) *replica {
 	t.Helper()
 	events := &heard{}
 	parts := outage.Parts{
@@ -193,7 +196,8 @@ func start(t *testing.T, shared ports.LimiterStorage, policy ports.OutagePolicy)
 // askFor asks one grant for a subject.
 func (r *replica) askFor(ctx context.Context, number int) (throttle.Decision, error) {
 	return r.Decide(ctx, r.clock.Instant(), throttle.NewChecks(throttle.Check{
-		Dimension: throttle.ByInstall, Subject: throttle.Subject{1, 0, byte(number >> 8), byte(number)}, Limit: limit, Window: window,
+		Dimension: throttle.ByInstall, Subject: throttle.Subject{1, 0, byte(number >> 8),
+			byte(number)}, Limit: limit, Window: window,
 	}))
 }
 

@@ -28,7 +28,8 @@ func BenchmarkDecide(b *testing.B) {
 					number := count.Add(1) / 10
 					var of [2]throttle.Check
 					for i := range of {
-						of[i] = throttle.Check{Dimension: throttle.Dimension(i), Limit: limit, Window: time.Minute}
+						of[i] = throttle.Check{Dimension: throttle.Dimension(i), Limit: limit,
+							Window: time.Minute}
 						binary.BigEndian.PutUint64(of[i].Subject[8*i:], number)
 					}
 					_, err := storage.Decide(context.Background(), 0, throttle.NewChecks(of[:]...))

@@ -17,7 +17,8 @@ import (
 // test may take: neither an ask nor connecting is waited for.
 func TestCloseWhileHanging(t *testing.T) {
 	for name, silent := range map[string]string{
-		"at the greeting": "HELLO", "at the map": "CLUSTER", "at the decision": "EVALSHA", "at a Sentinel's question": "SENTINEL", "at the role": "ROLE",
+		"at the greeting": "HELLO", "at the map": "CLUSTER", "at the decision": "EVALSHA",
+		"at a Sentinel's question": "SENTINEL", "at the role": "ROLE",
 	} {
 		for _, timeout := range []time.Duration{time.Hour, 50 * time.Millisecond} {
 			t.Run(name+" within "+timeout.String(), func(t *testing.T) {
@@ -33,7 +34,8 @@ func TestCloseWhileHanging(t *testing.T) {
 				require.NoError(t, err)
 				failed := make(chan error, 1)
 				go func() {
-					_, err := storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
+					_, err := storage.Decide(context.Background(), 0,
+						throttle.NewChecks(hour(1, 4)))
 					failed <- err
 				}()
 				for heard := range f.heard {
@@ -47,7 +49,9 @@ func TestCloseWhileHanging(t *testing.T) {
 				_, err = storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
 				require.ErrorAs(t, err, &unavailable)
 				assert.Equal(t, redis.Unreachable, unavailable.Reason)
-				assert.Eventually(t, func() bool { return f.open.Load() == 0 }, redisserver.Timeout, time.Millisecond, "no connection is left")
+				assert.Eventually(t, func() bool {
+					return f.open.Load() == 0
+				}, redisserver.Timeout, time.Millisecond, "no connection is left")
 				end(t, storage)
 			})
 		}

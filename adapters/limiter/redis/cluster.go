@@ -14,7 +14,8 @@ import (
 // All are first only read: where any would refuse, nothing is written, so that who is blocked by one limit takes nothing from the others,
 // however often he asks. Otherwise one is taken after the other, each by a script that judges anew. So no limit is ever passed. Where a later one
 // refuses after all, the earlier ones are taken back: in between, another caller may have been refused once too often.
-func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now throttle.Instant, asks *throttle.Checks) (throttle.Decision, error) {
+func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now throttle.Instant,
+	asks *throttle.Checks) (throttle.Decision, error) {
 	seen, err := s.lookAtAll(ctx, client, now, asks)
 	if err != nil {
 		return throttle.Decision{}, err
@@ -38,7 +39,8 @@ func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now th
 }
 
 // lookAtAll reads how all asks stand, from all nodes at once.
-func (s *Storage) lookAtAll(ctx context.Context, client rueidis.Client, now throttle.Instant, asks *throttle.Checks) (judgedAsks, error) {
+func (s *Storage) lookAtAll(ctx context.Context, client rueidis.Client, now throttle.Instant,
+	asks *throttle.Checks) (judgedAsks, error) {
 	all := judgedAsks{n: asks.Len()}
 	errs := make([]error, asks.Len())
 	var group sync.WaitGroup

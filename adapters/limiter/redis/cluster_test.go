@@ -16,7 +16,8 @@ import (
 )
 
 // at is an ask whose grants lie on the master of that index, one of several such.
-func at(t *testing.T, cluster *redisserver.Cluster, storage *redis.Storage, master, which, limit int) throttle.Check {
+func at(t *testing.T, cluster *redisserver.Cluster, storage *redis.Storage, master, which,
+	limit int) throttle.Check {
 	t.Helper()
 	for number := range byte(255) {
 		of := hour(number, limit)
@@ -90,7 +91,8 @@ func TestClusterRaces(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
 	for round := range 20 {
 		storage := open(t, cluster.URL(), patient)
-		address, install := at(t, cluster, storage, 0, round, 1000), at(t, cluster, storage, 1, round, 4)
+		address, install := at(t, cluster, storage, 0, round, 1000),
+			at(t, cluster, storage, 1, round, 4)
 		var group sync.WaitGroup
 		begin := make(chan struct{})
 		for range 32 {
@@ -110,7 +112,8 @@ func TestClusterRaces(t *testing.T) {
 		answer := master.Do(t, "INFO", "commandstats")
 		stats, err := answer.ToString()
 		require.NoError(t, err)
-		took = took || strings.Contains(stats, "cmdstat_del:") || strings.Contains(stats, "cmdstat_setrange:")
+		took = took || strings.Contains(stats, "cmdstat_del:") ||
+			strings.Contains(stats, "cmdstat_setrange:")
 	}
 	assert.True(t, took, "no grant was ever taken back: the race did not happen")
 }

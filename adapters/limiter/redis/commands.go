@@ -59,7 +59,8 @@ func (c *commands) follow(text []byte, ledger *ledger) {
 // call adds to the name: the first argument, and the second where the first only tells what family the command is of. Of other
 // arguments, a password among them, nothing is kept.
 func (c *commands) call(text []byte) {
-	if c.ended == 0 || c.ended == 1 && string(c.name[:min(c.named, len(sentinel)+1)]) == sentinel+" " {
+	if c.ended == 0 || c.ended == 1 && string(c.name[:min(c.named, len(sentinel)+1)]) == sentinel+
+		" " {
 		c.named += copy(c.name[c.named:], text)
 	}
 }

@@ -145,7 +145,8 @@ func (t *tracked) Close() error {
 }
 
 // dial is rueidis's way to a server.
-func (c *connection) dial(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
+func (c *connection) dial(ctx context.Context, address string, dialer *net.Dialer,
+	config *tls.Config) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {

@@ -134,8 +134,10 @@ const plainCode = "ERR"
 
 // codes are the errors that Redis and Valkey tell by a code of their own. A word that is none of them may be anything, a password too.
 var codes = map[string]bool{
-	"ASK": true, "BUSY": true, "CLUSTERDOWN": true, "CROSSSLOT": true, "EXECABORT": true, "LOADING": true, "MASTERDOWN": true, "MISCONF": true,
-	"MOVED": true, "NOAUTH": true, "NOPERM": true, "NOPROTO": true, "NOREPLICAS": true, "NOSCRIPT": true, "OOM": true, "READONLY": true,
+	"ASK": true, "BUSY": true, "CLUSTERDOWN": true, "CROSSSLOT": true, "EXECABORT": true,
+	"LOADING": true, "MASTERDOWN": true, "MISCONF": true,
+	"MOVED": true, "NOAUTH": true, "NOPERM": true, "NOPROTO": true, "NOREPLICAS": true,
+	"NOSCRIPT": true, "OOM": true, "READONLY": true,
 	"TRYAGAIN": true, "UNKILLABLE": true, "WRONGPASS": true, "WRONGTYPE": true,
 }
 
@@ -159,9 +161,11 @@ func unavailable(err error) *UnavailableError {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &UnavailableError{Reason: Canceled, cause: context.Canceled}
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
+		errors.As(err, &network) && network.Timeout():
 		return &UnavailableError{Reason: TimedOut, cause: context.DeadlineExceeded}
-	case errors.Is(err, errAnswer), errors.Is(err, errProtocol), rueidis.IsParseErr(err), errors.As(err, &number):
+	case errors.Is(err, errAnswer), errors.Is(err, errProtocol), rueidis.IsParseErr(err),
+		errors.As(err, &number):
 		return &UnavailableError{Reason: Unintelligible}
 	}
 	if answer, is := rueidis.IsRedisErr(err); is {

@@ -54,7 +54,8 @@ func Guarded(conn net.Conn) net.Conn { return guarded(conn) }
 
 // The bounds of what a server may say.
 const (
-	MaxLine, MaxBulk, MaxLength, MaxValues, MaxReply, MaxDepth = maxLine, maxBulk, maxLength, maxValues, maxReply, maxDepth
+	MaxLine, MaxBulk, MaxLength, MaxValues, MaxReply, MaxDepth = maxLine, maxBulk, maxLength,
+		maxValues, maxReply, maxDepth
 )
 
 // Codes are the errors of a server that are told by their code.

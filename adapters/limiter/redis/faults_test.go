@@ -98,7 +98,8 @@ func TestStartsWithoutItsServer(t *testing.T) {
 func TestHang(t *testing.T) {
 	const timeout, callers, tries, limit = 50 * time.Millisecond, 64, 60, 10_000
 	server := redisserver.Start(t)
-	for name, connected := range map[string]bool{"connected before": true, "never connected": false} {
+	for name, connected := range map[string]bool{"connected before": true,
+		"never connected": false} {
 		t.Run(name, func(t *testing.T) {
 			storage := open(t, server.URL(), timeout)
 			number := byte(1)
@@ -113,7 +114,8 @@ func TestHang(t *testing.T) {
 				group.Go(func() {
 					for range tries {
 						began := time.Now()
-						_, err := storage.Decide(context.Background(), 0, throttle.NewChecks(hour(number, limit)))
+						_, err := storage.Decide(context.Background(), 0,
+							throttle.NewChecks(hour(number, limit)))
 						took := int64(time.Since(began))
 						for before := longest.Load(); took > before && !longest.CompareAndSwap(before, took); before = longest.Load() {
 						}
@@ -124,7 +126,8 @@ func TestHang(t *testing.T) {
 			group.Wait()
 			server.Resume(t)
 			t.Logf("the longest took %v", time.Duration(longest.Load()))
-			assert.Less(t, time.Duration(longest.Load()), 10*timeout, "bounded, on a machine that is busy")
+			assert.Less(t, time.Duration(longest.Load()), 10*timeout,
+				"bounded, on a machine that is busy")
 			counted := limit - left(t, storage, hour(number, limit))
 			assert.LessOrEqual(t, counted, callers*tries+2)
 		})
@@ -171,9 +174,13 @@ func TestForeignValues(t *testing.T) {
 	storage := open(t, server.URL(), patient)
 	number := byte(1)
 	for name, value := range map[string]string{
-		"a letter": "x", "words": "12345678", "many grants": "\x00\x00\x00\x00\x7f\xff\xff\xff12345678", "no grant": strings.Repeat("\x00", 16),
-		"a slot that is not there": "\x00\x00\x00\x09\x00\x00\x00\x0112345678", "long words": strings.Repeat("12345678", 40),
-		"half a slot": "\x00\x00\x00\x00\x00\x00\x00\x01" + "12345678" + "123", "long, with half a slot": strings.Repeat("\x00\x00\x00\x01", 61) + "1",
+		"a letter": "x", "words": "12345678",
+		"many grants":              "\x00\x00\x00\x00\x7f\xff\xff\xff12345678",
+		"no grant":                 strings.Repeat("\x00", 16),
+		"a slot that is not there": "\x00\x00\x00\x09\x00\x00\x00\x0112345678",
+		"long words":               strings.Repeat("12345678", 40),
+		"half a slot":              "\x00\x00\x00\x00\x00\x00\x00\x01" + "12345678" + "123",
+		"long, with half a slot":   strings.Repeat("\x00\x00\x00\x01", 61) + "1",
 	} {
 		number++
 		foreign := hour(number, 4)
@@ -218,8 +225,12 @@ func TestFullOfClients(t *testing.T) {
 const password = "pass-word_0123456789abcdef"
 
 func TestPasswordUserAndDatabase(t *testing.T) {
-	server := redisserver.Start(t, "--user", "default", "off", "--user", "limiter", "on", ">"+password, "~sessiond:*", "+@all")
-	url := func(password string) string { return fmt.Sprintf("redis://limiter:%s@%s/5", password, server.Addr()) }
+	server := redisserver.Start(t, "--user", "default", "off", "--user", "limiter", "on",
+		">"+password, "~sessiond:*", "+@all")
+	url := func(password string) string {
+		return fmt.Sprintf("redis://limiter:%s@%s/5", password,
+			server.Addr())
+	}
 	assert.Equal(t, 3, left(t, open(t, url(password), patient), hour(1, 4)))
 	option := rueidis.MustParseURL(url(password))
 	option.DisableCache = true
@@ -246,17 +257,24 @@ func TestErrorsTellNothing(t *testing.T) {
 		reason redis.Reason
 		detail string
 	}{
-		"refused":          {dialing, redis.Unreachable, syscall.ECONNREFUSED.Error()},
-		"name":             {&net.DNSError{Err: "no such host", Name: "hidden.example"}, redis.Unreachable, "the name has no address"},
-		"deadline":         {fmt.Errorf("hidden: %w", context.DeadlineExceeded), redis.TimedOut, ""},
-		"deadline of I/O":  {&net.OpError{Op: "read", Addr: &net.TCPAddr{Port: 6379}, Err: os.ErrDeadlineExceeded}, redis.TimedOut, ""},
-		"caller left":      {context.Canceled, redis.Canceled, ""},
-		"no TLS":           {tls.RecordHeaderError{Msg: "hidden"}, redis.Unreachable, "the server does not speak TLS"},
-		"no trust":         {&tls.CertificateVerificationError{Err: errors.New("hidden")}, redis.Unreachable, "the server's certificate is not trusted"},
-		"ended":            {fmt.Errorf("hidden: %w", io.EOF), redis.Unreachable, "the server ended the connection"},
-		"ended in between": {fmt.Errorf("hidden: %w", io.ErrUnexpectedEOF), redis.Unreachable, "the server ended the connection"},
-		"closed":           {rueidis.ErrClosing, redis.Unreachable, ""},
-		"unknown":          {errors.New("hidden"), redis.Unreachable, ""},
+		"refused": {dialing, redis.Unreachable, syscall.ECONNREFUSED.Error()},
+		"name": {&net.DNSError{Err: "no such host", Name: "hidden.example"},
+			redis.Unreachable, "the name has no address"},
+		"deadline": {fmt.Errorf("hidden: %w", context.DeadlineExceeded), redis.TimedOut,
+			""},
+		"deadline of I/O": {&net.OpError{Op: "read", Addr: &net.TCPAddr{Port: 6379},
+			Err: os.ErrDeadlineExceeded}, redis.TimedOut, ""},
+		"caller left": {context.Canceled, redis.Canceled, ""},
+		"no TLS": {tls.RecordHeaderError{Msg: "hidden"}, redis.Unreachable,
+			"the server does not speak TLS"},
+		"no trust": {&tls.CertificateVerificationError{Err: errors.New("hidden")},
+			redis.Unreachable, "the server's certificate is not trusted"},
+		"ended": {fmt.Errorf("hidden: %w", io.EOF), redis.Unreachable,
+			"the server ended the connection"},
+		"ended in between": {fmt.Errorf("hidden: %w", io.ErrUnexpectedEOF), redis.Unreachable,
+			"the server ended the connection"},
+		"closed":  {rueidis.ErrClosing, redis.Unreachable, ""},
+		"unknown": {errors.New("hidden"), redis.Unreachable, ""},
 	} {
 		sorted := redis.Sorted(c.err)
 		assert.Equal(t, c.reason, sorted.Reason, name)
@@ -296,7 +314,8 @@ func TestEchoingServer(t *testing.T) {
 			}()
 		}
 	}()
-	failed := fails(t, open(t, "redis://:"+password+"@"+listener.Addr().String(), patient), hour(1, 4))
+	failed := fails(t, open(t, "redis://:"+password+"@"+listener.Addr().String(), patient),
+		hour(1, 4))
 	assert.Equal(t, "redis: refused: ERR", failed.Error())
 	assert.NotContains(t, fmt.Sprintf("%+v %#v", failed, failed), password)
 }
@@ -337,7 +356,8 @@ func TestClose(t *testing.T) {
 		require.Error(t, err, "closed")
 	}
 	// rueidis sleeps for up to a second before it finds out that there is nothing left to look at.
-	assert.Eventually(t, func() bool { return goleak.Find(before) == nil }, redisserver.Timeout, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { return goleak.Find(before) == nil }, redisserver.Timeout,
+		10*time.Millisecond)
 }
 
 // TestSeveralStorages has the replicas of one installation ask at once.
@@ -356,7 +376,8 @@ func TestSeveralStorages(t *testing.T) {
 					group.Go(func() {
 						for try := range tries {
 							install := (caller*7 + try) % installs
-							asks := throttle.NewChecks(hour(100, perAddress), hour(byte(install), perInstall))
+							asks := throttle.NewChecks(hour(100, perAddress),
+								hour(byte(install), perInstall))
 							decision, err := storage.Decide(context.Background(), 0, asks)
 							assert.NoError(t, err)
 							if decision.Decided() && !decision.Refused() {

@@ -29,7 +29,8 @@ type guard struct {
 }
 
 // dial connects as rueidis would.
-func dial(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (*guard, error) {
+func dial(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (*guard,
+	error) {
 	dial := dialer.DialContext
 	if config != nil {
 		dial = (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext

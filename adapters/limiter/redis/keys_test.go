@@ -32,7 +32,8 @@ func TestKeysExpire(t *testing.T) {
 			for range limit {
 				granted := decide(t, storage, 0, of)
 				require.False(t, granted.Refused())
-				left, err := client.Do(context.Background(), client.B().Pttl().Key(storage.Key(of)).Build()).AsInt64()
+				left, err := client.Do(context.Background(),
+					client.B().Pttl().Key(storage.Key(of)).Build()).AsInt64()
 				require.NoError(t, err)
 				assert.Greater(t, time.Duration(left)*time.Millisecond, length)
 				assert.LessOrEqual(t, time.Duration(left)*time.Millisecond, length+time.Second)
@@ -55,27 +56,39 @@ func TestNothingIsTold(t *testing.T) {
 	digester := throttle.NewDigester([]byte(secret))
 	for i := range 50 {
 		asks := []throttle.Check{
-			{Dimension: throttle.ByAddress, Subject: digester.Subject(throttle.ByAddress, address), Limit: 100, Window: window},
-			{Dimension: throttle.ByInstall, Subject: digester.Subject(throttle.ByInstall, fmt.Sprint(id, i)), Limit: 4, Window: window},
+			{Dimension: throttle.ByAddress, Subject: digester.Subject(throttle.ByAddress, address),
+				Limit: 100, Window: window},
+			{Dimension: throttle.ByInstall, Subject: digester.Subject(throttle.ByInstall,
+				fmt.Sprint(id, i)), Limit: 4, Window: window},
 		}
 		decide(t, storage, 0, asks...)
 	}
-	keys, err := func() ([]string, error) { answer := server.Do(t, "KEYS", "*"); return answer.AsStrSlice() }()
+	keys, err := func() ([]string, error) {
+		answer := server.Do(t, "KEYS",
+			"*")
+		return answer.AsStrSlice()
+	}()
 	require.NoError(t, err)
 	require.Len(t, keys, 51)
 	var all strings.Builder
 	for _, key := range keys {
 		assert.Regexp(t, `^sessiond:[A-Za-z0-9_-]{22}:[0-9a-z]+$`, key)
-		value, err := func() (string, error) { answer := server.Do(t, "GET", key); return answer.ToString() }()
+		value, err := func() (string, error) {
+			answer := server.Do(t, "GET", key)
+			return answer.ToString()
+		}()
 		require.NoError(t, err)
 		require.Zero(t, (len(value)-8)%8)
-		assert.Regexp(t, `(?s)^\x00\x00\x00.\x00\x00\x00.(\x00[\x05-\x07].{6})+$`, latin1(value), "a header, and instants")
+		assert.Regexp(t, `(?s)^\x00\x00\x00.\x00\x00\x00.(\x00[\x05-\x07].{6})+$`, latin1(value),
+			"a header, and instants")
 		all.WriteString(key + "\n" + value + "\n")
 	}
 	dump := all.String()
-	for _, hidden := range []string{id, "install", "203.0.113", address, secret, "203", "\xcb\x00\x71\x4d"} {
+	for _, hidden := range []string{id, "install", "203.0.113", address, secret, "203",
+		"\xcb\x00\x71\x4d"} {
 		for _, form := range []string{
-			hidden, hex.EncodeToString([]byte(hidden)), base64.StdEncoding.EncodeToString([]byte(hidden)),
+			hidden, hex.EncodeToString([]byte(hidden)),
+			base64.StdEncoding.EncodeToString([]byte(hidden)),
 			base64.RawURLEncoding.EncodeToString([]byte(hidden)),
 		} {
 			if len(form) > 4 {
@@ -112,11 +125,13 @@ func TestBytes(t *testing.T) {
 		one := size("MEMORY", "USAGE")
 		assert.LessOrEqual(t, one, int64(160))
 		for i := range 2 * limit {
-			decide(t, storage, start.After(time.Duration(i)*window/time.Duration(limit)), ask(1, limit))
+			decide(t, storage, start.After(time.Duration(i)*window/time.Duration(limit)),
+				ask(1, limit))
 		}
 		assert.EqualValues(t, 8+8*limit, size("STRLEN"))
 		full := size("MEMORY", "USAGE")
-		assert.LessOrEqual(t, full, int64(160+5*8*limit/2), "a string that grows in place has room to spare")
+		assert.LessOrEqual(t, full, int64(160+5*8*limit/2),
+			"a string that grows in place has room to spare")
 		t.Logf("limit %d: %d bytes with one grant, %d with %d", limit, one, full, limit)
 		decide(t, storage, start.After(100*window), ask(1, limit))
 		assert.EqualValues(t, 16, size("STRLEN"), "what has left gives its room back")
@@ -131,13 +146,15 @@ func TestBytesMoved(t *testing.T) {
 	for _, limit := range []int{100, 10_000} {
 		storage := shared.UnderSuite(fmt.Sprintf("moved%d:", limit))
 		for i := range limit + limit/2 {
-			decide(t, storage, start.After(time.Duration(i)*window/time.Duration(limit)), ask(1, limit))
+			decide(t, storage, start.After(time.Duration(i)*window/time.Duration(limit)),
+				ask(1, limit))
 		}
 		now := start.After(window + window/2)
 		monitor := watch(t, server)
 		for i := range 10 {
 			at := now.After(time.Duration(i) * window / time.Duration(limit))
-			granted, refused := decide(t, storage, at, ask(1, limit)), decide(t, storage, at, ask(1, limit))
+			granted, refused := decide(t, storage, at, ask(1, limit)),
+				decide(t, storage, at, ask(1, limit))
 			require.False(t, granted.Refused())
 			require.True(t, refused.Refused())
 		}
@@ -148,7 +165,8 @@ func TestBytesMoved(t *testing.T) {
 	assert.Less(t, moved[10_000]-moved[100], 100, "halving takes a few instants more")
 }
 
-var command = regexp.MustCompile(`\[\d+ lua\] "([A-Z]+)" "[^"]*"(?: "((?:[^"\\]|\\.)*)")?(?: "((?:[^"\\]|\\.)*)")?`)
+var command = regexp.MustCompile(
+	`\[\d+ lua\] "([A-Z]+)" "[^"]*"(?: "((?:[^"\\]|\\.)*)")?(?: "((?:[^"\\]|\\.)*)")?`)
 
 // watch has the server tell all that scripts do; what it returns tells how many bytes they read and wrote since.
 func watch(t *testing.T, server *redisserver.Server) func(*testing.T) int {

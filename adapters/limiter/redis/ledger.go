@@ -99,7 +99,8 @@ func (l *ledger) enter(r *reply) bool {
 func redirectsSomewhere(text string) bool {
 	text = strings.TrimPrefix(text, "ERR ")
 	const words = 3 // MOVED, a slot, an address
-	return !strings.HasPrefix(text, "MOVED") && !strings.HasPrefix(text, "ASK") || strings.Count(text, " ") >= words-1
+	return !strings.HasPrefix(text, "MOVED") && !strings.HasPrefix(text, "ASK") ||
+		strings.Count(text, " ") >= words-1
 }
 
 // text is the beginning of an error.

@@ -103,7 +103,8 @@ func (r *replies) follow(text []byte, ledger *ledger) error {
 				begin = at - 1
 				r.values, r.size = 0, 0
 				r.reply.kind, r.reply.count, r.reply.kept, r.reply.long = c, 0, 0, false
-				r.reply.keep = c == push || c == simpleError || c == bulkError || ledger.special.Load() > 0
+				r.reply.keep = c == push || c == simpleError || c == bulkError ||
+					ledger.special.Load() > 0
 			}
 			if strings.IndexByte(types, c) < 0 || c == push && r.depth > 0 {
 				return errProtocol

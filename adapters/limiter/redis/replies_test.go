@@ -25,10 +25,12 @@ type said struct {
 	io.Reader
 }
 
-func (s said) Read(into []byte) (int, error)     { return s.Reader.Read(into) }
-func (s said) Write(text []byte) (int, error)    { return len(text), nil }
-func (s said) Close() error                      { return nil }
-func listen(text string, one bool) io.ReadWriter { return redis.Guarded(said{Reader: cut(text, one)}) }
+func (s said) Read(into []byte) (int, error)  { return s.Reader.Read(into) }
+func (s said) Write(text []byte) (int, error) { return len(text), nil }
+func (s said) Close() error                   { return nil }
+func listen(text string, one bool) io.ReadWriter {
+	return redis.Guarded(said{Reader: cut(text, one)})
+}
 
 func cut(text string, one bool) io.Reader {
 	if one {
@@ -51,7 +53,8 @@ func written(words ...string) string {
 const subscribed = ">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n"
 
 func message(channel, text string) string {
-	return fmt.Sprintf(">3\r\n$7\r\nmessage\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(channel), channel, len(text), text)
+	return fmt.Sprintf(">3\r\n$7\r\nmessage\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(channel), channel,
+		len(text), text)
 }
 
 // TestReplies holds what a server may say against what it may not, after some commands. However it is cut, the outcome is the same.
@@ -64,19 +67,26 @@ func TestReplies(t *testing.T) {
 		asked, text string
 		right       bool
 	}{
-		"each type":               {strings.Repeat(one, 16), "+OK\r\n-ERR no\r\n:-12\r\n$3\r\nabc\r\n$0\r\n\r\n$-1\r\n*-1\r\n*0\r\n_\r\n,1.5\r\n#t\r\n!3\r\nERR\r\n=7\r\ntxt:abc\r\n(123\r\n%1\r\n+a\r\n:1\r\n~1\r\n:1\r\n", true},
-		"what the script says":    {one, "*8\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n:9223372036854775807\r\n", true},
-		"arrays within an array":  {one, "*2\r\n*2\r\n:1\r\n*0\r\n*1\r\n$-1\r\n", true},
-		"as deep as may be":       {one, strings.Repeat("*1\r\n", redis.MaxDepth) + ":1\r\n", true},
-		"a large string":          {one, fmt.Sprintf("$%d\r\n%s\r\n", redis.MaxBulk, strings.Repeat("a", redis.MaxBulk)), true},
-		"two answers":             {one + one, ":1\r\n:2\r\n", true},
-		"a push message between":  {one + one, ":1\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n:2\r\n", true},
-		"a redirect":              {one, "-MOVED 1 127.0.0.1:1\r\n", true},
-		"subscription":            {subscription + one, subscribed + ":1\r\n" + message("a", "master m h 1"), true},
-		"no leave to subscribe":   {subscription + one, "-NOPERM\r\n:1\r\n", true},
-		"end of no subscription":  {leaving, ">3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n+PONG\r\n", true},
-		"roles":                   {role + role, "*1\r\n$6\r\nmaster\r\n-LOADING\r\n", true},
-		"masters":                 {master + master + one, "_\r\n*2\r\n$1\r\nh\r\n$1\r\n1\r\n*0\r\n", true},
+		"each type": {strings.Repeat(one, 16),
+			"+OK\r\n-ERR no\r\n:-12\r\n$3\r\nabc\r\n$0\r\n\r\n$-1\r\n*-1\r\n*0\r\n_\r\n,1.5\r\n#t\r\n!3\r\nERR\r\n=7\r\ntxt:abc\r\n(123\r\n%1\r\n+a\r\n:1\r\n~1\r\n:1\r\n", true},
+		"what the script says": {one,
+			"*8\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n:9223372036854775807\r\n", true},
+		"arrays within an array": {one, "*2\r\n*2\r\n:1\r\n*0\r\n*1\r\n$-1\r\n", true},
+		"as deep as may be":      {one, strings.Repeat("*1\r\n", redis.MaxDepth) + ":1\r\n", true},
+		"a large string": {one, fmt.Sprintf("$%d\r\n%s\r\n", redis.MaxBulk,
+			strings.Repeat("a", redis.MaxBulk)), true},
+		"two answers": {one + one, ":1\r\n:2\r\n", true},
+		"a push message between": {one + one,
+			":1\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n:2\r\n", true},
+		"a redirect": {one, "-MOVED 1 127.0.0.1:1\r\n", true},
+		"subscription": {subscription + one,
+			subscribed + ":1\r\n" + message("a", "master m h 1"), true},
+		"no leave to subscribe": {subscription + one, "-NOPERM\r\n:1\r\n", true},
+		"end of no subscription": {leaving,
+			">3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n+PONG\r\n", true},
+		"roles": {role + role, "*1\r\n$6\r\nmaster\r\n-LOADING\r\n", true},
+		"masters": {master + master + one,
+			"_\r\n*2\r\n$1\r\nh\r\n$1\r\n1\r\n*0\r\n", true},
 		"a master switched":       {one, message("+switch-master", "m h 1 h 2"), true},
 		"unasked":                 {one, ":1\r\n:2\r\n", false},
 		"no RESP":                 {one, "HTTP/1.1 400 Bad Request\r\n", false},
@@ -91,35 +101,38 @@ func TestReplies(t *testing.T) {
 		"a negative map":          {one, "%-1\r\n", false},
 		"a negative set":          {one, "~-1\r\n", false},
 		"too deep":                {one, strings.Repeat("*1\r\n", redis.MaxDepth+1), false},
-		"too many values":         {one, fmt.Sprintf("*%d\r\n", redis.MaxLength) + strings.Repeat("*16\r\n"+strings.Repeat("_\r\n", 16), redis.MaxLength), false},
-		"too many bytes":          {one, "*16384\r\n" + strings.Repeat(fmt.Sprintf("$%d\r\n%s\r\n", redis.MaxBulk, strings.Repeat("a", redis.MaxBulk)), 9), false},
-		"a line too long":         {one, "+" + strings.Repeat("a", redis.MaxLine+1), false},
-		"a number too long":       {one, ":" + strings.Repeat("1", 20) + "\r\n", false},
-		"no number":               {one, ":\r\n", false},
-		"a sign alone":            {one, ":-\r\n", false},
-		"a word for a number":     {one, ":a\r\n", false},
-		"a byte of no type":       {one, "\n", false},
-		"a bare line feed":        {one, "+a\n", false},
-		"a bare carriage return":  {one, "+a\rb\r\n", false},
-		"a string that goes on":   {one, "$1\r\nabc\r\n", false},
-		"no truth":                {one, "#x\r\n", false},
-		"more than nothing":       {one, "_a\r\n", false},
-		"streamed":                {one, "$?\r\n;1\r\na\r\n;0\r\n", false},
-		"attributes":              {one, "|1\r\n+a\r\n+b\r\n:1\r\n", false},
-		"a push message within":   {one, "*1\r\n>2\r\n$1\r\na\r\n:1\r\n", false},
-		"an empty push message":   {one, ">0\r\n", false},
-		"a long push message":     {one, message("a", strings.Repeat("a ", 600)), false},
-		"a redirect to nowhere":   {one, "-MOVED 1\r\n", false},
-		"a redirect within":       {one, "-ERR ASK\r\n", false},
-		"a redirect in a string":  {one, "!5\r\nASKED\r\n", false},
-		"nobody subscribed":       {one, subscribed, false},
-		"subscribed too often":    {subscription + one, subscribed + subscribed, false},
-		"subscribed, it says":     {subscription, "+QUEUED\r\n", false},
-		"no pong":                 {leaving + one, "-ERR\r\n", false},
-		"no role":                 {role, "*0\r\n", false},
-		"no port":                 {one + master, ":1\r\n*1\r\n$1\r\nh\r\n", false},
-		"too little is told":      {one, message("+sentinel", "sentinel a"), false},
-		"a master gone":           {one, message("+switch-master", "m h 1 h"), false},
+		"too many values": {one, fmt.Sprintf("*%d\r\n", redis.MaxLength) +
+			strings.Repeat("*16\r\n"+strings.Repeat("_\r\n", 16), redis.MaxLength), false},
+		"too many bytes": {one, "*16384\r\n" +
+			strings.Repeat(fmt.Sprintf("$%d\r\n%s\r\n", redis.MaxBulk,
+				strings.Repeat("a", redis.MaxBulk)), 9), false},
+		"a line too long":        {one, "+" + strings.Repeat("a", redis.MaxLine+1), false},
+		"a number too long":      {one, ":" + strings.Repeat("1", 20) + "\r\n", false},
+		"no number":              {one, ":\r\n", false},
+		"a sign alone":           {one, ":-\r\n", false},
+		"a word for a number":    {one, ":a\r\n", false},
+		"a byte of no type":      {one, "\n", false},
+		"a bare line feed":       {one, "+a\n", false},
+		"a bare carriage return": {one, "+a\rb\r\n", false},
+		"a string that goes on":  {one, "$1\r\nabc\r\n", false},
+		"no truth":               {one, "#x\r\n", false},
+		"more than nothing":      {one, "_a\r\n", false},
+		"streamed":               {one, "$?\r\n;1\r\na\r\n;0\r\n", false},
+		"attributes":             {one, "|1\r\n+a\r\n+b\r\n:1\r\n", false},
+		"a push message within":  {one, "*1\r\n>2\r\n$1\r\na\r\n:1\r\n", false},
+		"an empty push message":  {one, ">0\r\n", false},
+		"a long push message":    {one, message("a", strings.Repeat("a ", 600)), false},
+		"a redirect to nowhere":  {one, "-MOVED 1\r\n", false},
+		"a redirect within":      {one, "-ERR ASK\r\n", false},
+		"a redirect in a string": {one, "!5\r\nASKED\r\n", false},
+		"nobody subscribed":      {one, subscribed, false},
+		"subscribed too often":   {subscription + one, subscribed + subscribed, false},
+		"subscribed, it says":    {subscription, "+QUEUED\r\n", false},
+		"no pong":                {leaving + one, "-ERR\r\n", false},
+		"no role":                {role, "*0\r\n", false},
+		"no port":                {one + master, ":1\r\n*1\r\n$1\r\nh\r\n", false},
+		"too little is told":     {one, message("+sentinel", "sentinel a"), false},
+		"a master gone":          {one, message("+switch-master", "m h 1 h"), false},
 	} {
 		for _, by := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, byte by byte %v", name, by), func(t *testing.T) {
@@ -147,12 +160,15 @@ func TestReplies(t *testing.T) {
 // TestHostileServer has servers that would end the process. Each is an error like another, and so is the next decision.
 func TestHostileServer(t *testing.T) {
 	for name, answer := range map[string]string{
-		"one too many": granted + granted, "a huge string": "$9000000000000\r\nabc", "a huge array": "*2000000000\r\n:1\r\n",
-		"nested": strings.Repeat("*1\r\n", 200_000), "less than nothing": "%-1\r\n", "subscribed": subscribed + granted,
-		"not Redis": "HTTP/1.1 400 Bad Request\r\n\r\n",
+		"one too many": granted + granted, "a huge string": "$9000000000000\r\nabc",
+		"a huge array": "*2000000000\r\n:1\r\n",
+		"nested":       strings.Repeat("*1\r\n", 200_000), "less than nothing": "%-1\r\n",
+		"subscribed": subscribed + granted,
+		"not Redis":  "HTTP/1.1 400 Bad Request\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			storage := open(t, startFake(t, but(map[string]string{"EVALSHA": answer})).url(), patient)
+			storage := open(t, startFake(t, but(map[string]string{"EVALSHA": answer})).url(),
+				patient)
 			for range 8 {
 				decision, err := storage.Decide(t.Context(), 0, asks(hour(1, 4)))
 				if err != nil {
@@ -177,7 +193,8 @@ func TestHostileServer(t *testing.T) {
 		assert.Equal(t, redis.Unintelligible, fails(t, storage, hour(1, 4)).Reason)
 	})
 	t.Run("a Sentinel that names half a master", func(t *testing.T) {
-		f := startFake(t, but(map[string]string{"SENTINEL": "*1\r\n$1\r\nh\r\n", "UNSUBSCRIBE": "", "SUBSCRIBE": ""}))
+		f := startFake(t, but(map[string]string{"SENTINEL": "*1\r\n$1\r\nh\r\n", "UNSUBSCRIBE": "",
+			"SUBSCRIBE": ""}))
 		storage := open(t, f.url()+"?master_set=m", patient)
 		assert.Equal(t, redis.Unintelligible, fails(t, storage, hour(1, 4)).Reason)
 	})
@@ -185,13 +202,16 @@ func TestHostileServer(t *testing.T) {
 
 // TestRESP2 asks a server that does not know HELLO.
 func TestRESP2(t *testing.T) {
-	storage := open(t, startFake(t, but(map[string]string{"HELLO": "-ERR unknown command 'HELLO'\r\n"})).url(), patient)
+	storage := open(t,
+		startFake(t, but(map[string]string{"HELLO": "-ERR unknown command 'HELLO'\r\n"})).url(),
+		patient)
 	assert.Equal(t, 2, left(t, storage, hour(1, 4)), "of three that the server tells of")
 }
 
 // FuzzReplies cuts the same words in two ways: what passes, passes whole, and is as many answers as there were questions at most.
 func FuzzReplies(f *testing.F) {
-	for _, seed := range []string{granted, hello, subscribed, "*-1\r\n", "$0\r\n\r\n", "$3\r\nabc\r\n:1\r\n", "-MOVED 1 a:1\r\n", "%1\r\n+a\r\n*2\r\n#t\r\n_\r\n"} {
+	for _, seed := range []string{granted, hello, subscribed, "*-1\r\n", "$0\r\n\r\n",
+		"$3\r\nabc\r\n:1\r\n", "-MOVED 1 a:1\r\n", "%1\r\n+a\r\n*2\r\n#t\r\n_\r\n"} {
 		f.Add(seed, uint8(1))
 	}
 	f.Fuzz(func(t *testing.T, text string, questions uint8) {
@@ -216,10 +236,13 @@ func FuzzReplies(f *testing.F) {
 // FuzzHostileServer says anything at all, at a greeting or later, to all that rueidis asks. It need not make sense of it, but live, and within bounds.
 func FuzzHostileServer(f *testing.F) {
 	for _, seed := range []string{
-		granted + granted, "$9000000000000\r\n", "*2000000000\r\n", "%-1\r\n", subscribed, "-MOVED\r\n", "*0\r\n", "*1\r\n", "+PONG\r\n", "+QUEUED\r\n",
-		message("+switch-master", "m h 1 h 2"), "|1\r\n+a\r\n+b\r\n:1\r\n", "*1\r\n>2\r\n$9\r\nsubscribe\r\n$1\r\na\r\n", hello, noMap, "$?\r\n;0\r\n",
+		granted + granted, "$9000000000000\r\n", "*2000000000\r\n", "%-1\r\n", subscribed,
+		"-MOVED\r\n", "*0\r\n", "*1\r\n", "+PONG\r\n", "+QUEUED\r\n",
+		message("+switch-master", "m h 1 h 2"), "|1\r\n+a\r\n+b\r\n:1\r\n",
+		"*1\r\n>2\r\n$9\r\nsubscribe\r\n$1\r\na\r\n", hello, noMap, "$?\r\n;0\r\n",
 	} {
-		for _, at := range []string{"HELLO", "CLUSTER", "EVALSHA", "SENTINEL", "ROLE", "UNSUBSCRIBE", "SUBSCRIBE", "PING"} {
+		for _, at := range []string{"HELLO", "CLUSTER", "EVALSHA", "SENTINEL", "ROLE",
+			"UNSUBSCRIBE", "SUBSCRIBE", "PING"} {
 			f.Add(at, seed, uint64(1), at == "SENTINEL" || at == "ROLE" || at == "SUBSCRIBE")
 		}
 	}

@@ -24,10 +24,12 @@ const (
 )
 
 func ask(number byte, limit int) throttle.Check {
-	return throttle.Check{Dimension: throttle.ByInstall, Subject: throttle.Subject{1, number}, Limit: limit, Window: window}
+	return throttle.Check{Dimension: throttle.ByInstall, Subject: throttle.Subject{1, number},
+		Limit: limit, Window: window}
 }
 
-func decide(t require.TestingT, storage *redis.Storage, now throttle.Instant, asks ...throttle.Check) throttle.Decision {
+func decide(t require.TestingT, storage *redis.Storage, now throttle.Instant,
+	asks ...throttle.Check) throttle.Decision {
 	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(asks...))
 	require.NoError(t, err)
 	return decision
@@ -64,18 +66,21 @@ func TestRing(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				storage := shared.UnderSuite(fmt.Sprintf("ring%d:", count.Add(1)))
 				largest := rapid.SampledFrom([]int{1, 3, 8, 16, 17, 40}).Draw(rt, "largest limit")
-				pace := rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second, 40 * time.Second}).Draw(rt, "pace")
+				pace := rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second,
+					40 * time.Second}).Draw(rt, "pace")
 				limit, now := largest, start
 				var given ledger
 				for range rapid.IntRange(1, 150).Draw(rt, "steps") {
-					now = now.After(time.Duration(rapid.Int64Range(0, int64(pace)).Draw(rt, "step")))
+					now = now.After(time.Duration(rapid.Int64Range(0, int64(pace)).Draw(rt,
+						"step")))
 					at := now
 					switch rapid.IntRange(0, 9).Draw(rt, "kind") {
 					case 0, 1:
 						limit = rapid.IntRange(1, largest).Draw(rt, "limit")
 					case 2:
 						if late {
-							at -= throttle.Instant(rapid.Int64Range(0, int64(2*window)).Draw(rt, "late by"))
+							at -= throttle.Instant(rapid.Int64Range(0, int64(2*window)).Draw(rt,
+								"late by"))
 						} else if given = takeBack(rt, storage, given, now); true {
 							continue
 						}
@@ -194,7 +199,8 @@ func TestStepBack(t *testing.T) {
 	const limit = 20
 	back := start
 	for i := range limit + limit/2 { // around the ring's end
-		given := decide(t, storage, back.After(time.Hour+time.Duration(i)*window/limit), ask(1, limit))
+		given := decide(t, storage, back.After(time.Hour+time.Duration(i)*window/limit),
+			ask(1, limit))
 		require.False(t, given.Refused())
 	}
 	decision := decide(t, storage, back, ask(1, limit))
@@ -235,8 +241,10 @@ func TestAnswersThatCannotBe(t *testing.T) {
 	}
 	micros := uint64(window / time.Microsecond)
 	for name, text := range map[string]string{
-		"nothing": "", "too short": answer(1, 1)[1:], "too long": answer(1, 1) + "x", "more than the limit": answer(5, 1), "all there are": answer(1<<32-1, 1),
-		"beyond the window": answer(4, micros+1), "for ever": answer(4, 1<<63-1), "before now": answer(4, 1<<64-1),
+		"nothing": "", "too short": answer(1, 1)[1:], "too long": answer(1, 1) + "x",
+		"more than the limit": answer(5, 1), "all there are": answer(1<<32-1, 1),
+		"beyond the window": answer(4, micros+1), "for ever": answer(4, 1<<63-1),
+		"before now": answer(4, 1<<64-1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := storage.ReadAnswer(ask(1, 4), text)
@@ -245,5 +253,6 @@ func TestAnswersThatCannotBe(t *testing.T) {
 	}
 	standing, err := storage.ReadAnswer(ask(1, 4), answer(4, micros))
 	require.NoError(t, err)
-	assert.Equal(t, throttle.State{Check: ask(1, 4), ResetAfter: window, RetryAfter: window}, standing)
+	assert.Equal(t, throttle.State{Check: ask(1, 4), ResetAfter: window, RetryAfter: window},
+		standing)
 }

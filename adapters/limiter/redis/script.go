@@ -94,7 +94,8 @@ func (j *judgedAsks) decision() throttle.Decision {
 var errAnswer = errors.New("redis: not an answer of the script")
 
 // judge has the script judge asks whose keys lie on one server, and do what verb says.
-func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb, now throttle.Instant, asks ...throttle.Check) (judgedAsks, error) {
+func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb, now throttle.Instant,
+	asks ...throttle.Check) (judgedAsks, error) {
 	var keys [throttle.MaxChecks]string
 	args := make([]string, 0, 1+3*throttle.MaxChecks+2)
 	args = append(args, string(do))
@@ -126,7 +127,8 @@ func (s *Storage) read(asks []throttle.Check, answer string) (judgedAsks, error)
 		if uint64(counted) > uint64(ask.Limit) || grows > uint64(s.clock.in(ask.Window)) {
 			return judgedAsks{}, errAnswer
 		}
-		standing := throttle.State{Check: ask, Remaining: ask.Limit - int(counted), ResetAfter: time.Duration(grows) * s.clock.unit}
+		standing := throttle.State{Check: ask, Remaining: ask.Limit - int(counted),
+			ResetAfter: time.Duration(grows) * s.clock.unit}
 		if standing.Remaining == 0 {
 			standing.RetryAfter = standing.ResetAfter
 		}
@@ -136,6 +138,8 @@ func (s *Storage) read(asks []throttle.Check, answer string) (judgedAsks, error)
 }
 
 // takeBack takes back the grant of an ask by its mark.
-func (s *Storage) takeBack(ctx context.Context, client rueidis.Client, ask throttle.Check, mark int64) error {
-	return takebackScript.Exec(ctx, client, []string{s.key(ask)}, []string{strconv.FormatInt(mark, 10)}).Error()
+func (s *Storage) takeBack(ctx context.Context, client rueidis.Client, ask throttle.Check,
+	mark int64) error {
+	return takebackScript.Exec(ctx, client, []string{s.key(ask)},
+		[]string{strconv.FormatInt(mark, 10)}).Error()
 }

@@ -58,11 +58,13 @@ func (s *Storage) Unverified() bool {
 func (s *Storage) Close(ctx context.Context) { s.server.close(ctx) }
 
 // Decide is ports.LimiterStorage's. now is passed over: the server's clock decides.
-func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
+func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
+	asks throttle.Checks) (throttle.Decision, error) {
 	if asks.Len() == 0 {
 		return throttle.Decision{}, nil
 	}
-	return within(ctx, s, func(ctx context.Context, client rueidis.Client) (throttle.Decision, error) {
+	return within(ctx, s, func(ctx context.Context, client rueidis.Client) (throttle.Decision,
+		error) {
 		if client.Mode() == rueidis.ClientModeCluster && asks.Len() > 1 {
 			return s.decideApart(ctx, client, now, &asks)
 		}
@@ -71,7 +73,8 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant, asks throttl
 }
 
 // decideAtOnce is a decision where all keys lie on one server.
-func (s *Storage) decideAtOnce(ctx context.Context, client rueidis.Client, now throttle.Instant, asks *throttle.Checks) (throttle.Decision, error) {
+func (s *Storage) decideAtOnce(ctx context.Context, client rueidis.Client, now throttle.Instant,
+	asks *throttle.Checks) (throttle.Decision, error) {
 	var all [throttle.MaxChecks]throttle.Check
 	for i := range asks.Len() {
 		all[i] = asks.At(i)
@@ -85,7 +88,8 @@ func (s *Storage) decideAtOnce(ctx context.Context, client rueidis.Client, now t
 
 // within asks the server, in a goroutine of its own: rueidis looks at a deadline nearly everywhere, but not while it waits for room in a
 // connection's queue, for another caller's connecting, or for a Cluster's map.
-func within[A any](ctx context.Context, s *Storage, ask func(context.Context, rueidis.Client) (A, error)) (A, error) {
+func within[A any](ctx context.Context, s *Storage,
+	ask func(context.Context, rueidis.Client) (A, error)) (A, error) {
 	type answer struct {
 		a   A
 		err error

@@ -32,7 +32,8 @@ func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
 	option.DisableRetry = true // the deadline is ours, and a grant is not to be taken twice
 	option.PipelineMultiplex = -1
 	option.MaxFlushDelay = gather
-	option.ClusterOption = rueidis.ClusterOption{ShardsRefreshInterval: clusterInterval, MaxMovedRedirections: 3}
+	option.ClusterOption = rueidis.ClusterOption{ShardsRefreshInterval: clusterInterval,
+		MaxMovedRedirections: 3}
 	if option.Sentinel.MasterSet != "" {
 		option.Sentinel.TopologyRefreshInterval = sentinelInterval
 		option.Sentinel.Dialer, option.Sentinel.TLSConfig = option.Dialer, option.TLSConfig

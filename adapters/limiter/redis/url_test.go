@@ -63,10 +63,16 @@ func TestURLFaults(t *testing.T) {
 
 func TestURLs(t *testing.T) {
 	for url, unverified := range map[string]bool{
-		"redis://host": false, "redis://host/": false, "redis://[::1]:6379/2": false, "redis://[::1]": false,
-		"redis://user:" + password + "@host": false, "rediss://user:" + password + "@host:6380/3": false, "REDIS://:" + password + "@host": false,
-		"redis://a:1?addr=b:2&addr=[::1]:3": false, "redis://a:1/?addr=b:2&master_set=main": false, "redis://:a%23%2F%40@host": false,
-		"rediss://host?skip_verify=true": true, "rediss://host?skip_verify": true, "rediss://host?skip_verify=false": false,
+		"redis://host": false, "redis://host/": false, "redis://[::1]:6379/2": false,
+		"redis://[::1]":                              false,
+		"redis://user:" + password + "@host":         false,
+		"rediss://user:" + password + "@host:6380/3": false,
+		"REDIS://:" + password + "@host":             false,
+		"redis://a:1?addr=b:2&addr=[::1]:3":          false,
+		"redis://a:1/?addr=b:2&master_set=main":      false,
+		"redis://:a%23%2F%40@host":                   false,
+		"rediss://host?skip_verify=true":             true, "rediss://host?skip_verify": true,
+		"rediss://host?skip_verify=false": false,
 	} {
 		storage, err := redis.New(url, time.Second)
 		require.NoError(t, err, url)

@@ -104,7 +104,8 @@ func (i *Issuer) Expired(installID string) string {
 	i.t.Helper()
 	return i.Mint(installID, func(claims *session.Claims) {
 		past := session.Unix((Lifetime + time.Second) / time.Second)
-		claims.IssuedAt, claims.NotBefore, claims.ExpiresAt = claims.IssuedAt-past, claims.NotBefore-past, claims.ExpiresAt-past
+		claims.IssuedAt, claims.NotBefore, claims.ExpiresAt = claims.IssuedAt-past,
+			claims.NotBefore-past, claims.ExpiresAt-past
 	})
 }
 
@@ -124,7 +125,8 @@ func (i *Issuer) Mint(installID string, change func(*session.Claims)) string {
 	i.mu.Lock()
 	signer := i.all[len(i.all)-1]
 	i.mu.Unlock()
-	claims := session.Settings{Issuer: Name, Audience: Audience, Lifetime: Lifetime}.Claims(id, signer.ID(), time.Now())
+	claims := session.Settings{Issuer: Name, Audience: Audience, Lifetime: Lifetime}.Claims(id,
+		signer.ID(), time.Now())
 	change(&claims)
 	return token.Sign(claims, signer)
 }
@@ -140,7 +142,8 @@ func (i *Issuer) Verifier() *sessionauth.Verifier {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	verifier, err := sessionauth.New(sessionauth.Config{Issuer: Name, Audience: Audience, Keys: jwks})
+	verifier, err := sessionauth.New(sessionauth.Config{Issuer: Name, Audience: Audience,
+		Keys: jwks})
 	if err != nil {
 		i.t.Fatal(err)
 	}

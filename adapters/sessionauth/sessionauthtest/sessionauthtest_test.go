@@ -17,10 +17,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestIssuer(t *testing.T) {
 	issuer, stranger := sessionauthtest.New(t), sessionauthtest.New(t)
-	protected := issuer.Verifier().Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		claims, _ := sessionauth.FromContext(r.Context())
-		_, _ = w.Write([]byte(claims.InstallID.Text()))
-	}))
+	protected := issuer.Verifier().Middleware(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			claims, _ := sessionauth.FromContext(r.Context())
+			_, _ = w.Write([]byte(claims.InstallID.Text()))
+		}))
 	ask := func(token string) (code, body string) {
 		request := httptest.NewRequest(http.MethodGet, "/", nil)
 		request.Header.Set("Authorization", "Bearer "+token)

@@ -45,7 +45,8 @@ func bearer(token string) client.RequestEditorFn {
 
 // An app's whole life with the generated client, against the real binary.
 func TestGeneratedClient(t *testing.T) {
-	service := harness.Start(t, harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "2", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "3"})
+	service := harness.Start(t, harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "2",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "3"})
 	api, err := client.NewClientWithResponses("http://" + service.Public)
 	require.NoError(t, err)
 	ctx := t.Context()
@@ -53,7 +54,8 @@ func TestGeneratedClient(t *testing.T) {
 	name := "generated-1"
 
 	asked := time.Now()
-	issued, err := api.IssueSessionWithResponse(ctx, &client.IssueSessionParams{XRequestID: &name}, ask)
+	issued, err := api.IssueSessionWithResponse(ctx, &client.IssueSessionParams{XRequestID: &name},
+		ask)
 	require.NoError(t, err)
 	session := exact(t, issued.Body, issued.JSON200)
 	assert.EqualValues(t, 2, session.ExpiresIn)
@@ -75,7 +77,8 @@ func TestGeneratedClient(t *testing.T) {
 	assert.Equal(t, "install-12345", verified.Headers200.XSessionInstallId)
 	assert.Equal(t, session.ExpiresAt, verified.Headers200.XSessionExpiresAt)
 
-	wrong, err := api.IssueSessionWithResponse(ctx, nil, client.SessionRequest{InstallId: "short", Platform: " "})
+	wrong, err := api.IssueSessionWithResponse(ctx, nil,
+		client.SessionRequest{InstallId: "short", Platform: " "})
 	require.NoError(t, err)
 	invalid := exact(t, wrong.Body, wrong.JSON422)
 	assert.Equal(t, client.ValidationProblemCodeValidationError, invalid.Error.Code)
@@ -86,7 +89,8 @@ func TestGeneratedClient(t *testing.T) {
 	}, invalid.Error.Details)
 
 	for {
-		again, err := api.IssueSessionWithResponse(ctx, nil, client.SessionRequest{InstallId: "install-67890", AppVersion: "1.0", Platform: "ios"})
+		again, err := api.IssueSessionWithResponse(ctx, nil,
+			client.SessionRequest{InstallId: "install-67890", AppVersion: "1.0", Platform: "ios"})
 		require.NoError(t, err)
 		if again.StatusCode() == http.StatusOK {
 			continue
@@ -94,13 +98,15 @@ func TestGeneratedClient(t *testing.T) {
 		limited := exact(t, again.Body, again.JSON429)
 		assert.Equal(t, client.SessionRateLimited, limited.Error.Code)
 		require.NotNil(t, again.Headers429)
-		assert.True(t, again.Headers429.RetryAfter >= 1 && again.Headers429.RetryAfter <= 60, "%d", again.Headers429.RetryAfter)
+		assert.True(t, again.Headers429.RetryAfter >= 1 && again.Headers429.RetryAfter <= 60, "%d",
+			again.Headers429.RetryAfter)
 		break
 	}
 
 	assert.Equal(t, string(client.Unauthorized), refusal(t, api))
 	assert.Equal(t, string(client.InvalidToken), refusal(t, api, bearer("x")))
-	require.Eventually(t, func() bool { return refused(t, api, session.SessionToken) }, harness.Timeout, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return refused(t, api, session.SessionToken) },
+		harness.Timeout, 50*time.Millisecond)
 	assert.Equal(t, string(client.ExpiredToken), refusal(t, api, bearer(session.SessionToken)))
 
 	keys, err := api.GetPublicKeysWithResponse(ctx, nil)
@@ -118,7 +124,8 @@ func refused(t *testing.T, api *client.ClientWithResponses, token string) bool {
 }
 
 // refusal is the code of a 401, from the union by its discriminator.
-func refusal(t *testing.T, api *client.ClientWithResponses, editors ...client.RequestEditorFn) string {
+func refusal(t *testing.T, api *client.ClientWithResponses,
+	editors ...client.RequestEditorFn) string {
 	t.Helper()
 	answer, err := api.GetCurrentSessionWithResponse(t.Context(), nil, editors...)
 	require.NoError(t, err)

@@ -128,7 +128,8 @@ func find(t testing.TB, p program) (path string, env []string) {
 	}
 	_, here, _, _ := runtime.Caller(0)
 	unpacked := filepath.Join(filepath.Dir(here), "..", "..", "..", ".parts", p.part) // by test/parts.sh, where it may not install
-	for _, folder := range []string{"/usr/sbin", "/sbin", filepath.Join(unpacked, "usr", "bin"), filepath.Join(unpacked, "usr", "sbin")} {
+	for _, folder := range []string{"/usr/sbin", "/sbin", filepath.Join(unpacked, "usr", "bin"),
+		filepath.Join(unpacked, "usr", "sbin")} {
 		if path = filepath.Join(folder, p.name); exists(path) {
 			break
 		}

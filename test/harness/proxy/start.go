@@ -25,28 +25,35 @@ http {
 	%[2]s
 }
 `, folder, site(addr))
-		return program{name: "nginx", part: "nginx", args: []string{"-p", folder, "-e", "stderr", "-c", write(t, folder, "nginx.conf", config)}}
+		return program{name: "nginx", part: "nginx",
+			args: []string{"-p", folder, "-e", "stderr", "-c",
+				write(t, folder, "nginx.conf", config)}}
 	})
 }
 
 // StartCaddy starts Caddy on host, with the Caddyfile and the environment that configure makes for the address to listen on.
-func StartCaddy(t testing.TB, host string, configure func(addr string) (caddyfile string, env []string)) *Server {
+func StartCaddy(t testing.TB, host string, configure func(addr string) (caddyfile string,
+	env []string)) *Server {
 	t.Helper()
 	return start(t, host, func(addr, folder string) program {
 		caddyfile, env := configure(addr)
 		return program{
 			name: "caddy", part: "caddy",
-			args: []string{"run", "--adapter", "caddyfile", "--config", write(t, folder, "Caddyfile", caddyfile)},
-			env:  append([]string{"HOME=" + folder, "XDG_DATA_HOME=" + folder, "XDG_CONFIG_HOME=" + folder}, env...),
+			args: []string{"run", "--adapter", "caddyfile", "--config",
+				write(t, folder, "Caddyfile", caddyfile)},
+			env: append([]string{"HOME=" + folder, "XDG_DATA_HOME=" + folder,
+				"XDG_CONFIG_HOME=" + folder}, env...),
 		}
 	})
 }
 
 // StartHAProxy starts HAProxy on host, with the configuration and the environment that configure makes for the address to listen on.
-func StartHAProxy(t testing.TB, host string, configure func(addr string) (config string, env []string)) *Server {
+func StartHAProxy(t testing.TB, host string, configure func(addr string) (config string,
+	env []string)) *Server {
 	t.Helper()
 	return start(t, host, func(addr, folder string) program {
 		config, env := configure(addr)
-		return program{name: "haproxy", part: "haproxy", args: []string{"-db", "-f", write(t, folder, "haproxy.cfg", config)}, env: env}
+		return program{name: "haproxy", part: "haproxy",
+			args: []string{"-db", "-f", write(t, folder, "haproxy.cfg", config)}, env: env}
 	})
 }

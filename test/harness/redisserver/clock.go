@@ -30,11 +30,13 @@ func StartOnClock(t testing.TB, args ...string) (*Server, *Clock) {
 	folder := t.TempDir()
 	source, library := filepath.Join(folder, "clock.c"), filepath.Join(folder, "clock.so")
 	require.NoError(t, os.WriteFile(source, clockSource, 0o600))
-	output, err := exec.Command("cc", "-shared", "-fPIC", "-O1", "-o", library, source).CombinedOutput()
+	output, err := exec.Command("cc", "-shared", "-fPIC", "-O1", "-o", library,
+		source).CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	clock := &Clock{file: filepath.Join(folder, "clock")}
 	clock.Step(t, 0)
-	server := start(t, ready, append([]string{"--save", ""}, args...), "LD_PRELOAD="+library, "SERVER_CLOCK="+clock.file)
+	server := start(t, ready, append([]string{"--save", ""}, args...), "LD_PRELOAD="+library,
+		"SERVER_CLOCK="+clock.file)
 	return server, clock
 }
 

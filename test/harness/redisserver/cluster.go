@@ -39,12 +39,14 @@ func (c *Cluster) AddReplicas(t testing.TB, args ...string) {
 	for _, master := range c.Masters {
 		replica := startNode(t, args)
 		c.join(t, replica)
-		require.True(t, replica.log.await("Cluster state changed: ok", replica.ended), "%s", replica.log)
+		require.True(t, replica.log.await("Cluster state changed: ok", replica.ended), "%s",
+			replica.log)
 		answer := master.Do(t, "CLUSTER", "MYID")
 		id, err := answer.ToString()
 		require.NoError(t, err)
 		replica.Do(t, "CLUSTER", "REPLICATE", id)
-		require.True(t, replica.log.await("MASTER <-> REPLICA sync: Finished with success", replica.ended), "%s", replica.log)
+		require.True(t, replica.log.await("MASTER <-> REPLICA sync: Finished with success",
+			replica.ended), "%s", replica.log)
 		c.Replicas = append(c.Replicas, replica)
 	}
 }
@@ -54,7 +56,8 @@ func (c *Cluster) URL() string { return c.Masters[0].URL() }
 
 func startNode(t testing.TB, args []string) *Server {
 	t.Helper()
-	own := []string{"--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0",
+	own := []string{"--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
+		"--repl-diskless-sync-delay", "0",
 		"--cluster-port", strconv.Itoa(freePort(t))}
 	return Start(t, append(own, args...)...)
 }

@@ -16,7 +16,9 @@ const MasterSet = "limits"
 func StartSentinel(t testing.TB, master *Server) *Server {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "sentinel.conf") // which a Sentinel must be able to write
-	text := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]d 1\nsentinel down-after-milliseconds %[1]s 500\n", MasterSet, master.Port)
+	text := fmt.Sprintf(
+		"sentinel monitor %[1]s 127.0.0.1 %[2]d 1\nsentinel down-after-milliseconds %[1]s 500\n",
+		MasterSet, master.Port)
 	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 	return start(t, "+monitor master "+MasterSet, []string{config, "--sentinel"})
 }

@@ -113,7 +113,8 @@ func (s *Server) RestartEmpty(t testing.TB) {
 // Client is a client of the server alone, also where that is a Cluster's node. It closes with the test.
 func (s *Server) Client(t testing.TB) rueidis.Client {
 	t.Helper()
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr()}, DisableCache: true, ForceSingleClient: true})
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr()},
+		DisableCache: true, ForceSingleClient: true})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	return client
@@ -122,10 +123,12 @@ func (s *Server) Client(t testing.TB) rueidis.Client {
 // Do gives the server one command, which must succeed, and returns its answer.
 func (s *Server) Do(t testing.TB, command ...string) rueidis.RedisMessage {
 	t.Helper()
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr()}, DisableCache: true, ForceSingleClient: true})
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr()},
+		DisableCache: true, ForceSingleClient: true})
 	require.NoError(t, err)
 	defer client.Close()
-	answer, err := client.Do(context.Background(), client.B().Arbitrary(command...).Build()).ToMessage()
+	answer, err := client.Do(context.Background(),
+		client.B().Arbitrary(command...).Build()).ToMessage()
 	if !rueidis.IsRedisNil(err) {
 		require.NoError(t, err, "%s", strings.Join(command, " "))
 	}
@@ -136,7 +139,8 @@ func (s *Server) Do(t testing.TB, command ...string) rueidis.RedisMessage {
 func (s *Server) launch(t testing.TB) bool {
 	t.Helper()
 	program, libraries := find(t)
-	args := append(slices.Clone(s.args), "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.folder, "--daemonize", "no")
+	args := append(slices.Clone(s.args), "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1",
+		"--dir", s.folder, "--daemonize", "no")
 	s.command = exec.Command(program, args...)
 	s.command.Env = slices.Concat(os.Environ(), libraries, s.env)
 	s.log, s.ended = newLog(), make(chan struct{})

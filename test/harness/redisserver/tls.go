@@ -33,13 +33,15 @@ func StartTLS(t testing.TB, args ...string) (server *Server, port int) {
 	folder := t.TempDir()
 	write := func(name, kind string, content []byte) string {
 		path := filepath.Join(folder, name)
-		require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600))
+		require.NoError(t, os.WriteFile(path,
+			pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600))
 		return path
 	}
 	port = freePort(t)
 	own := []string{
 		"--tls-port", strconv.Itoa(port), "--tls-auth-clients", "no",
-		"--tls-cert-file", write("certificate.pem", "CERTIFICATE", certificate), "--tls-key-file", write("key.pem", "PRIVATE KEY", private),
+		"--tls-cert-file", write("certificate.pem", "CERTIFICATE", certificate), "--tls-key-file",
+		write("key.pem", "PRIVATE KEY", private),
 	}
 	return Start(t, append(own, args...)...), port
 }
