@@ -1,24 +1,25 @@
 package ports
 
-// Health tells the condition of one part that may be out.
+// Health reports the condition of one part of the service that can fail.
 type Health interface {
-	// Condition is how the part is now. It returns at once and is safe for concurrent use.
+	// Condition returns the part's current condition. It returns at once and is safe for concurrent
+	// use.
 	Condition() Condition
 }
 
-// Condition is how one part is.
+// Condition is the state of one part.
 type Condition struct {
-	// Name is the part's word: fixed, lower case.
+	// Name identifies the part: fixed, lower case.
 	Name string
-	// Ready is whether the service can do its work with the part like this.
+	// Ready says whether the service can work with the part in this state.
 	Ready bool
-	// Detail is one fixed sentence for the operator; it holds no value. Empty where all is well.
+	// Detail is one fixed sentence for the operator; it holds no value. It is empty if all is well.
 	Detail string
 }
 
-// Readiness tells whether this replica can do its work, for balancers and operators.
+// Readiness reports whether this replica can serve, for load balancers and operators.
 type Readiness interface {
-	// Conditions lists every part, always in the same order. The replica is ready when all are. It returns at once and is safe
-	// for concurrent use.
+	// Conditions returns the condition of every part, always in the same order. The replica is ready
+	// if all parts are. It returns at once and is safe for concurrent use.
 	Conditions() []Condition
 }

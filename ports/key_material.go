@@ -1,7 +1,8 @@
 package ports
 
-// Material draws what keys are made of. It is safe for concurrent use and returns at once.
+// KeyMaterial generates the secret bytes that keys are made of. It is safe for concurrent use and
+// returns at once.
 type KeyMaterial interface {
-	// Draw is n bytes that nobody can guess.
+	// Generate returns n cryptographically random bytes.
 	Generate(n int) []byte
 }

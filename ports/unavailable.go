@@ -6,19 +6,19 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// Unavailable is a request that nothing is wrong with, and that could not be served now.
+// Unavailable is the error for a valid request that cannot be served now.
 type Unavailable struct {
-	// RetryIn is when another try may succeed; above 0.
+	// RetryAfter is when another attempt may succeed; above 0.
 	RetryAfter time.Duration
 	// Cause is for the operator; never nil.
 	Cause error
 }
 
-// Error tells the cause.
+// Error returns "unavailable" and the cause's text.
 func (u *Unavailable) Error() string { return "unavailable: " + u.Cause.Error() }
 
-// Unwrap tells the cause.
+// Unwrap returns the cause.
 func (u *Unavailable) Unwrap() error { return u.Cause }
 
-// FailureKind tells failure.Unavailable.
+// FailureKind returns failure.Unavailable.
 func (*Unavailable) FailureKind() failure.Kind { return failure.Unavailable }

@@ -12,7 +12,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-func TestUnavailable(t *testing.T) {
+func TestUnavailableWrapsItsCause(t *testing.T) {
 	err := &ports.Unavailable{RetryAfter: time.Second, Cause: io.ErrUnexpectedEOF}
 	assert.Equal(t, failure.Unavailable, failure.KindOf(fmt.Errorf("issue: %w", err)))
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)

@@ -178,7 +178,7 @@ var _ ports.Issuance = &IssuanceMock{}
 //
 //		// make and configure a mocked ports.Issuance
 //		mockedIssuance := &IssuanceMock{
-//			IssueFunc: func(ctx context.Context, ask ports.IssueRequest) (ports.Issued, error) {
+//			IssueFunc: func(ctx context.Context, request ports.IssueRequest) (ports.Issued, error) {
 //				panic("mock out the Issue method")
 //			},
 //		}
@@ -189,7 +189,7 @@ var _ ports.Issuance = &IssuanceMock{}
 //	}
 type IssuanceMock struct {
 	// IssueFunc mocks the Issue method.
-	IssueFunc func(ctx context.Context, ask ports.IssueRequest) (ports.Issued, error)
+	IssueFunc func(ctx context.Context, request ports.IssueRequest) (ports.Issued, error)
 
 	// calls tracks calls to the methods.
 	calls struct {
@@ -197,29 +197,29 @@ type IssuanceMock struct {
 		Issue []struct {
 			// Ctx is the ctx argument value.
 			Ctx context.Context
-			// Ask is the ask argument value.
-			Ask ports.IssueRequest
+			// Request is the request argument value.
+			Request ports.IssueRequest
 		}
 	}
 	lockIssue sync.RWMutex
 }
 
 // Issue calls IssueFunc.
-func (mock *IssuanceMock) Issue(ctx context.Context, ask ports.IssueRequest) (ports.Issued, error) {
+func (mock *IssuanceMock) Issue(ctx context.Context, request ports.IssueRequest) (ports.Issued, error) {
 	if mock.IssueFunc == nil {
 		panic("IssuanceMock.IssueFunc: method is nil but Issuance.Issue was just called")
 	}
 	callInfo := struct {
-		Ctx context.Context
-		Ask ports.IssueRequest
+		Ctx     context.Context
+		Request ports.IssueRequest
 	}{
-		Ctx: ctx,
-		Ask: ask,
+		Ctx:     ctx,
+		Request: request,
 	}
 	mock.lockIssue.Lock()
 	mock.calls.Issue = append(mock.calls.Issue, callInfo)
 	mock.lockIssue.Unlock()
-	return mock.IssueFunc(ctx, ask)
+	return mock.IssueFunc(ctx, request)
 }
 
 // IssueCalls gets all the calls that were made to Issue.
@@ -227,12 +227,12 @@ func (mock *IssuanceMock) Issue(ctx context.Context, ask ports.IssueRequest) (po
 //
 //	len(mockedIssuance.IssueCalls())
 func (mock *IssuanceMock) IssueCalls() []struct {
-	Ctx context.Context
-	Ask ports.IssueRequest
+	Ctx     context.Context
+	Request ports.IssueRequest
 } {
 	var calls []struct {
-		Ctx context.Context
-		Ask ports.IssueRequest
+		Ctx     context.Context
+		Request ports.IssueRequest
 	}
 	mock.lockIssue.RLock()
 	calls = mock.calls.Issue
@@ -322,7 +322,7 @@ var _ ports.LimiterStorage = &LimiterStorageMock{}
 //
 //		// make and configure a mocked ports.LimiterStorage
 //		mockedLimiterStorage := &LimiterStorageMock{
-//			DecideFunc: func(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
+//			DecideFunc: func(ctx context.Context, now throttle.Instant, checks throttle.Checks) (throttle.Decision, error) {
 //				panic("mock out the Decide method")
 //			},
 //		}
@@ -333,7 +333,7 @@ var _ ports.LimiterStorage = &LimiterStorageMock{}
 //	}
 type LimiterStorageMock struct {
 	// DecideFunc mocks the Decide method.
-	DecideFunc func(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error)
+	DecideFunc func(ctx context.Context, now throttle.Instant, checks throttle.Checks) (throttle.Decision, error)
 
 	// calls tracks calls to the methods.
 	calls struct {
@@ -343,31 +343,31 @@ type LimiterStorageMock struct {
 			Ctx context.Context
 			// Now is the now argument value.
 			Now throttle.Instant
-			// Asks is the asks argument value.
-			Asks throttle.Checks
+			// Checks is the checks argument value.
+			Checks throttle.Checks
 		}
 	}
 	lockDecide sync.RWMutex
 }
 
 // Decide calls DecideFunc.
-func (mock *LimiterStorageMock) Decide(ctx context.Context, now throttle.Instant, asks throttle.Checks) (throttle.Decision, error) {
+func (mock *LimiterStorageMock) Decide(ctx context.Context, now throttle.Instant, checks throttle.Checks) (throttle.Decision, error) {
 	if mock.DecideFunc == nil {
 		panic("LimiterStorageMock.DecideFunc: method is nil but LimiterStorage.Decide was just called")
 	}
 	callInfo := struct {
-		Ctx  context.Context
-		Now  throttle.Instant
-		Asks throttle.Checks
+		Ctx    context.Context
+		Now    throttle.Instant
+		Checks throttle.Checks
 	}{
-		Ctx:  ctx,
-		Now:  now,
-		Asks: asks,
+		Ctx:    ctx,
+		Now:    now,
+		Checks: checks,
 	}
 	mock.lockDecide.Lock()
 	mock.calls.Decide = append(mock.calls.Decide, callInfo)
 	mock.lockDecide.Unlock()
-	return mock.DecideFunc(ctx, now, asks)
+	return mock.DecideFunc(ctx, now, checks)
 }
 
 // DecideCalls gets all the calls that were made to Decide.
@@ -375,14 +375,14 @@ func (mock *LimiterStorageMock) Decide(ctx context.Context, now throttle.Instant
 //
 //	len(mockedLimiterStorage.DecideCalls())
 func (mock *LimiterStorageMock) DecideCalls() []struct {
-	Ctx  context.Context
-	Now  throttle.Instant
-	Asks throttle.Checks
+	Ctx    context.Context
+	Now    throttle.Instant
+	Checks throttle.Checks
 } {
 	var calls []struct {
-		Ctx  context.Context
-		Now  throttle.Instant
-		Asks throttle.Checks
+		Ctx    context.Context
+		Now    throttle.Instant
+		Checks throttle.Checks
 	}
 	mock.lockDecide.RLock()
 	calls = mock.calls.Decide

@@ -1,5 +1,6 @@
-// Package portstest holds the suites that every adapter of a port must pass, each with its reference model. An adapter's own test is a few
-// lines that hand over how to make one. It imports domain, ports, and what tests need.
+// Package portstest holds the conformance suites that every adapter of a port must pass, each with a
+// reference model. An adapter's own test is a few lines that say how to open one. The package imports
+// domain, ports, and test libraries.
 package portstest
 
 import (
@@ -16,52 +17,46 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Limiter is a storage under the suite: a new one, empty, with room for a thousand subjects and limits of up to LargestLimit.
+// Limiter opens the storage under test. Each call returns a new, empty one, with room for a thousand
+// subjects and limits of up to LargestLimit.
 type Limiter func(t testing.TB) ports.LimiterStorage
 
-// LargestLimit is the largest limit that the suite asks.
+// LargestLimit is the largest limit that the suite uses.
 const LargestLimit = 100
 
-// TestLimiter runs the whole suite.
+// waitLimit is how long the suite waits for concurrent callers before it reports that they hang.
+const waitLimit = 5 * time.Minute
+
+// TestLimiter runs the whole suite on the storages that open returns.
 func TestLimiter(t *testing.T, open Limiter) {
-	t.Run("a grant leaves exactly one window after it was given", func(t *testing.T) {
-		leavesExactly(t, open(t))
-	})
-	t.Run("grants at several instants leave one by one", func(t *testing.T) {
-		leavesOneByOne(t, open(t))
-	})
-	t.Run("a refusal takes nothing from any dimension", func(t *testing.T) {
-		takesNothing(t, open(t))
-	})
-	t.Run("the longer wait is named, the first asked when equal", func(t *testing.T) {
-		namesLongest(t, open(t))
-	})
-	t.Run("a late caller counts as being at the last grant", func(t *testing.T) {
-		lateCaller(t, open(t))
-	})
-	t.Run("a late caller gains nothing from a window that ended for others", func(t *testing.T) {
-		lateAcrossEnd(t, open(t))
-	})
-	t.Run("windows of different lengths are apart", func(t *testing.T) { windowsApart(t, open(t)) })
-	t.Run("a lowered limit counts what was granted before", func(t *testing.T) {
-		loweredLimit(t, open(t))
-	})
-	t.Run("a limit of a hundred is exact", func(t *testing.T) { hundred(t, open(t)) })
-	t.Run("concurrent callers never get more than the limit", func(t *testing.T) {
-		concurrent(t, open(t))
-	})
-	t.Run("concurrent callers on a moving clock", func(t *testing.T) { movingClock(t, open(t)) })
-	t.Run("random schedules answer as the model does", func(t *testing.T) {
-		randomSchedules(t, open)
-	})
+	for _, c := range []struct {
+		name string
+		test func(t *testing.T, storage ports.LimiterStorage)
+	}{
+		{"a grant expires exactly one window later", testExpiresExactly},
+		{"grants at several instants expire one by one", testExpiresOneByOne},
+		{"a refusal takes no grant in any dimension", testRefusalTakesNothing},
+		{"a refusal names the longest wait, the first check if equal", testNamesLongestWait},
+		{"a late caller counts as being at the last grant", testLateCaller},
+		{"a late caller gains nothing from a window that ended for another",
+			testLateAcrossWindowEnd},
+		{"windows of different lengths are independent", testWindowsIndependent},
+		{"a lowered limit counts earlier grants", testLoweredLimit},
+		{"a limit of a hundred is exact", testLimitOfHundred},
+		{"concurrent callers never exceed the limit", testConcurrent},
+		{"concurrent callers on a moving clock never exceed the limit", testMovingClock},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
+	}
+	t.Run("random schedules match the model", func(t *testing.T) { testRandomSchedules(t, open) })
 }
 
-// start is where the suite's clocks begin: any instant does.
+// start is where the suite's clocks begin; any instant would do.
 const start throttle.Instant = 1_000_000_000_000
 
 const window = time.Minute
 
-// subject makes one up.
+// subject returns the subject with a number.
 func subject(dimension throttle.Dimension, number int) throttle.Subject {
 	return throttle.Subject{0: byte(dimension) + 1, 1: byte(number >> 8), 2: byte(number)}
 }
@@ -80,33 +75,33 @@ func byInstall(number, limit int) throttle.Check {
 	}
 }
 
-// decide asks, and fails the test where the storage does.
+// decide returns the storage's decision, and fails the test on an error.
 func decide(t testing.TB, storage ports.LimiterStorage, now throttle.Instant,
-	asks ...throttle.Check) throttle.Decision {
+	checks ...throttle.Check) throttle.Decision {
 	t.Helper()
-	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(asks...))
+	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(checks...))
 	require.NoError(t, err)
-	require.Equal(t, len(asks), decision.Len(), "a decision has one standing for each ask")
+	require.Equal(t, len(checks), decision.Len(), "a decision has one state for each check")
 	return decision
 }
 
 func granted(t testing.TB, storage ports.LimiterStorage, now throttle.Instant,
-	asks ...throttle.Check) {
+	checks ...throttle.Check) {
 	t.Helper()
-	decision := decide(t, storage, now, asks...)
-	require.False(t, decision.Refused(), "should be granted")
+	decision := decide(t, storage, now, checks...)
+	require.False(t, decision.Refused(), "the checks should be granted")
 }
 
 func refused(t testing.TB, storage ports.LimiterStorage, now throttle.Instant,
-	asks ...throttle.Check) throttle.Refusal {
+	checks ...throttle.Check) throttle.Refusal {
 	t.Helper()
-	decision := decide(t, storage, now, asks...)
-	refusal, is := decision.Refusal()
-	require.True(t, is, "should be refused")
+	decision := decide(t, storage, now, checks...)
+	refusal, ok := decision.Refusal()
+	require.True(t, ok, "the checks should be refused")
 	return *refusal
 }
 
-func leavesExactly(t *testing.T, storage ports.LimiterStorage) {
+func testExpiresExactly(t *testing.T, storage ports.LimiterStorage) {
 	for range 8 {
 		granted(t, storage, start, byAddress(1, 8))
 	}
@@ -122,25 +117,25 @@ func leavesExactly(t *testing.T, storage ports.LimiterStorage) {
 	refused(t, storage, start.After(window), byAddress(1, 8))
 }
 
-func leavesOneByOne(t *testing.T, storage ports.LimiterStorage) {
+func testExpiresOneByOne(t *testing.T, storage ports.LimiterStorage) {
 	for i := range 4 {
 		granted(t, storage, start.After(time.Duration(i)*time.Second), byInstall(1, 4))
 	}
 	for i := range 4 {
-		leaves := start.After(window + time.Duration(i)*time.Second)
-		assert.Equal(t, time.Nanosecond, refused(t, storage, leaves-1, byInstall(1, 4)).RetryAfter)
-		granted(t, storage, leaves, byInstall(1, 4))
+		expires := start.After(window + time.Duration(i)*time.Second)
+		assert.Equal(t, time.Nanosecond, refused(t, storage, expires-1, byInstall(1, 4)).RetryAfter)
+		granted(t, storage, expires, byInstall(1, 4))
 	}
 }
 
-func takesNothing(t *testing.T, storage ports.LimiterStorage) {
+func testRefusalTakesNothing(t *testing.T, storage ports.LimiterStorage) {
 	for range 4 {
 		granted(t, storage, start, byAddress(1, 8), byInstall(1, 4))
 	}
 	for range 100 {
 		refusal := refused(t, storage, start, byAddress(1, 8), byInstall(1, 4))
 		assert.Equal(t, throttle.ByInstall, refusal.Dimension)
-		assert.Equal(t, 4, refusal.Decision.At(0).Remaining, "the address keeps what it has")
+		assert.Equal(t, 4, refusal.Decision.At(0).Remaining, "the address keeps its remaining grants")
 		assert.Equal(t, 0, refusal.Decision.At(1).Remaining)
 	}
 	for range 4 {
@@ -148,15 +143,15 @@ func takesNothing(t *testing.T, storage ports.LimiterStorage) {
 	}
 	refusal := refused(t, storage, start, byAddress(1, 8), byInstall(3, 4))
 	assert.Equal(t, throttle.ByAddress, refusal.Dimension)
-	untouched := refusal.Decision.At(1)
-	assert.Equal(t, 4, untouched.Remaining)
-	assert.Zero(t, untouched.ResetAfter,
-		"nothing is counted for an installation that was never granted")
+	unknown := refusal.Decision.At(1)
+	assert.Equal(t, 4, unknown.Remaining)
+	assert.Zero(t, unknown.ResetAfter,
+		"nothing is counted for an installation that never got a grant")
 	refused(t, storage, start.After(window-1), byInstall(1, 4))
 	granted(t, storage, start.After(window), byInstall(1, 4))
 }
 
-func namesLongest(t *testing.T, storage ports.LimiterStorage) {
+func testNamesLongestWait(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start, byAddress(1, 1))
 	granted(t, storage, start.After(time.Second), byInstall(1, 1))
 	later := start.After(2 * time.Second)
@@ -169,18 +164,19 @@ func namesLongest(t *testing.T, storage ports.LimiterStorage) {
 	assert.Equal(t, throttle.ByAddress, refusal.Dimension)
 }
 
-func lateCaller(t *testing.T, storage ports.LimiterStorage) {
+func testLateCaller(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start, byAddress(1, 2))
 	granted(t, storage, start-throttle.Instant(time.Second), byAddress(1, 2))
 	refusal := refused(t, storage, start-throttle.Instant(time.Second), byAddress(1, 2))
-	assert.Equal(t, window, refusal.RetryAfter, "the wait is reckoned from the last grant")
+	assert.Equal(t, window, refusal.RetryAfter, "the wait counts from the last grant")
 	refused(t, storage, start.After(window-1), byAddress(1, 2))
 	granted(t, storage, start.After(window), byAddress(1, 2))
 }
 
-// lateAcrossEnd has one caller see a window end, and another, whose clock was read before, ask in that same window. He may be refused,
-// or counted as being at its end, but the two grants may never lie in one window.
-func lateAcrossEnd(t *testing.T, storage ports.LimiterStorage) {
+// testLateAcrossWindowEnd has one caller see a window end, and then a caller whose clock was read
+// earlier check within that window. The late caller may be refused or counted as being at the
+// window's end, but the two grants may never lie in one window.
+func testLateAcrossWindowEnd(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start, byAddress(1, 1))
 	granted(t, storage, start.After(window), byAddress(2, 1))
 	decision := decide(t, storage, start.After(window-1), byAddress(1, 1))
@@ -191,7 +187,7 @@ func lateAcrossEnd(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start.After(2*window), byAddress(1, 1))
 }
 
-func windowsApart(t *testing.T, storage ports.LimiterStorage) {
+func testWindowsIndependent(t *testing.T, storage ports.LimiterStorage) {
 	short := byAddress(1, 1)
 	short.Window = time.Second
 	granted(t, storage, start, byAddress(1, 1))
@@ -202,18 +198,18 @@ func windowsApart(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start.After(window), byAddress(1, 1))
 }
 
-func loweredLimit(t *testing.T, storage ports.LimiterStorage) {
+func testLoweredLimit(t *testing.T, storage ports.LimiterStorage) {
 	for i := range 8 {
 		granted(t, storage, start.After(time.Duration(i)*time.Second), byAddress(1, 8))
 	}
 	at := start.After(10 * time.Second)
 	refusal := refused(t, storage, at, byAddress(1, 2))
 	assert.Equal(t, at.Until(start.After(window+6*time.Second)), refusal.RetryAfter,
-		"the second last grant must leave first")
+		"the second last grant must expire first")
 	granted(t, storage, start.After(window+6*time.Second), byAddress(1, 2))
 }
 
-func hundred(t *testing.T, storage ports.LimiterStorage) {
+func testLimitOfHundred(t *testing.T, storage ports.LimiterStorage) {
 	step := window / LargestLimit
 	for round := range 3 {
 		for i := range LargestLimit {
@@ -226,9 +222,9 @@ func hundred(t *testing.T, storage ports.LimiterStorage) {
 	}
 }
 
-func concurrent(t *testing.T, storage ports.LimiterStorage) {
+func testConcurrent(t *testing.T, storage ports.LimiterStorage) {
 	const callers, tries, installs = 16, 2, 4
-	for round := range 100 { // callers meet at the start of a round, and hardly later
+	for round := range 100 { // callers contend mostly at the start of a round
 		now := start.After(time.Duration(round) * window)
 		var total atomic.Int64
 		var each [installs]atomic.Int64
@@ -239,8 +235,8 @@ func concurrent(t *testing.T, storage ports.LimiterStorage) {
 				<-begin
 				for try := range tries {
 					install := (caller + try) % installs
-					asks := throttle.NewChecks(byAddress(1, 8), byInstall(install, 4))
-					decision, err := storage.Decide(context.Background(), now, asks)
+					checks := throttle.NewChecks(byAddress(1, 8), byInstall(install, 4))
+					decision, err := storage.Decide(context.Background(), now, checks)
 					if !assert.NoError(t, err) {
 						return
 					}
@@ -252,22 +248,24 @@ func concurrent(t *testing.T, storage ports.LimiterStorage) {
 			})
 		}
 		close(begin)
-		group.Wait()
+		wait(t, &group)
 		for install := range installs {
 			assert.LessOrEqual(t, each[install].Load(), int64(4))
 		}
 		assert.LessOrEqual(t, total.Load(), int64(8))
-		for range 8 - total.Load() { // a storage may refuse once too often where callers meet, and only there
+		// Under contention, and only there, a storage may refuse once too often.
+		for range 8 - total.Load() {
 			granted(t, storage, now, byAddress(1, 8))
 		}
 		refused(t, storage, now, byAddress(1, 8))
 	}
 }
 
-// movingClock has callers take instants from one clock and ask with them in any order. The grants that each counted tell, at the end,
-// whether any window held more than the limit: with instants that are read before a lock is had, a grant may count as later
-// than its caller's now, so the sum over many windows is what is bounded.
-func movingClock(t *testing.T, storage ports.LimiterStorage) {
+// testMovingClock has callers take instants from one clock and use them in any order. The total
+// number of grants shows whether any window held more than the limit: because an instant is read
+// before the storage locks, a grant may count as later than its caller's now, so what is bounded is
+// the sum over many windows.
+func testMovingClock(t *testing.T, storage ports.LimiterStorage) {
 	const callers, tries, limit = 8, 400, 5
 	var clock, grants atomic.Int64
 	clock.Store(int64(start))
@@ -288,9 +286,24 @@ func movingClock(t *testing.T, storage ports.LimiterStorage) {
 			}
 		})
 	}
-	group.Wait()
+	wait(t, &group)
 	windows := (clock.Load()-int64(start))/int64(window) + 1
 	assert.LessOrEqual(t, grants.Load(), windows*limit)
 	assert.GreaterOrEqual(t, grants.Load(), (windows-1)*limit-callers,
-		"who may pass is not refused")
+		"a storage does not refuse below the limit")
+}
+
+// wait waits for the callers in a group to return, and fails the test if they hang.
+func wait(t *testing.T, group *sync.WaitGroup) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(waitLimit):
+		t.Fatalf("concurrent callers have not returned after %s", waitLimit)
+	}
 }

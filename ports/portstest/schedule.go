@@ -9,9 +9,9 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// randomSchedules asks at random on few subjects, with instants that lie on the edges of windows more often than chance would have it, and
-// holds every answer against the model.
-func randomSchedules(t *testing.T, open Limiter) {
+// testRandomSchedules makes random checks for a few subjects, at instants that lie on the edges of
+// windows more often than chance would have it, and compares every answer with the model's.
+func testRandomSchedules(t *testing.T, open Limiter) {
 	rapid.Check(t, func(rt *rapid.T) {
 		storage := open(t)
 		model := newModel()
@@ -21,38 +21,39 @@ func randomSchedules(t *testing.T, open Limiter) {
 		now := start
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			now = now.After(drawStep(rt, model, now))
-			asks := drawAsks(rt, windows, limits)
+			checks := drawChecks(rt, windows, limits)
 			at := now
 			if rapid.IntRange(0, 4).Draw(rt, "late") == 0 {
-				at -= throttle.Instant(rapid.Int64Range(0, int64(2*window)).Draw(rt, "by"))
+				at -= throttle.Instant(rapid.Int64Range(0, int64(2*window)).Draw(rt, "late by"))
 			}
-			if model.vague(at) {
+			if model.ambiguous(at) {
 				continue
 			}
-			decision := decide(t, storage, at, asks...)
-			answers, granted := model.decide(at, asks)
+			decision := decide(t, storage, at, checks...)
+			answers, granted := model.decide(at, checks)
 			if granted == decision.Refused() {
-				rt.Fatalf("at %d: granted is %v, should be %v", at, !decision.Refused(), granted)
+				rt.Fatalf("at %d: granted is %v, want %v", at, !decision.Refused(), granted)
 			}
 			for i, want := range answers {
-				standing := decision.At(i)
-				got := answer{left: standing.Remaining, growsIn: standing.ResetAfter,
-					retryIn: standing.RetryAfter}
-				if got != want || standing.Check != asks[i] {
-					rt.Fatalf("at %d: ask %d stands at %+v, should be %+v", at, i, got, want)
+				state := decision.At(i)
+				got := answer{remaining: state.Remaining, resetAfter: state.ResetAfter,
+					retryAfter: state.RetryAfter}
+				if got != want || state.Check != checks[i] {
+					rt.Fatalf("at %d: the state of check %d is %+v, want %+v", at, i, got, want)
 				}
 			}
 		}
 	})
 }
 
-// drawStep is how far the clock moves: a little, a lot, or right to the edge at which some grant leaves.
+// drawStep returns how far the clock moves: not at all, a random distance, or right to the edge at
+// which a grant expires.
 func drawStep(rt *rapid.T, model *model, now throttle.Instant) time.Duration {
 	var edges []throttle.Instant
 	for key, grants := range model.grants {
 		for _, grant := range grants {
-			if leaves := grant + throttle.Instant(key.window); leaves > now+1 {
-				edges = append(edges, leaves)
+			if expires := grant + throttle.Instant(key.window); expires > now+1 {
+				edges = append(edges, expires)
 			}
 		}
 	}
@@ -66,16 +67,18 @@ func drawStep(rt *rapid.T, model *model, now throttle.Instant) time.Duration {
 		for _, edge := range edges {
 			nearest = min(nearest, edge)
 		}
-		return now.Until(nearest) + time.Duration(rapid.IntRange(-1, 1).Draw(rt, "beside the edge"))
+		return now.Until(nearest) +
+			time.Duration(rapid.IntRange(-1, 1).Draw(rt, "offset from the edge"))
 	}
 }
 
-func drawAsks(rt *rapid.T, windows []time.Duration, limits [2]int) []throttle.Check {
+// drawChecks draws a check by address, by install, or both.
+func drawChecks(rt *rapid.T, windows []time.Duration, limits [2]int) []throttle.Check {
 	address := byAddress(rapid.IntRange(0, 1).Draw(rt, "address"), limits[0])
 	install := byInstall(rapid.IntRange(0, 2).Draw(rt, "install"), limits[1])
 	address.Window = rapid.SampledFrom(windows).Draw(rt, "window by address")
 	install.Window = rapid.SampledFrom(windows).Draw(rt, "window by install")
-	switch rapid.IntRange(0, 3).Draw(rt, "who asks") {
+	switch rapid.IntRange(0, 3).Draw(rt, "dimensions") {
 	case 0:
 		return []throttle.Check{install}
 	case 1:

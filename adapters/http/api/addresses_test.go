@@ -41,7 +41,7 @@ func TestWhoseAddress(t *testing.T) {
 			d := newDesk()
 			d.api.Trusted, d.api.Header = c.trusted, c.header
 			require.Equal(t, 200, d.do(post(goodBody, c.headers...)).StatusCode)
-			assert.Equal(t, netip.MustParseAddr(c.want), d.issuance.IssueCalls()[0].Ask.Client)
+			assert.Equal(t, netip.MustParseAddr(c.want), d.issuance.IssueCalls()[0].Request.Client)
 		})
 	}
 }

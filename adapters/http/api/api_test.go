@@ -137,7 +137,7 @@ func TestIssue(t *testing.T) {
 		"RateLimit-Policy": {`"ip";q=8;w=60, "install_id";q=4;w=60`},
 		"RateLimit":        {`"ip";r=7;t=60, "install_id";r=3;t=60`},
 	}, answer.Header)
-	asked := d.issuance.IssueCalls()[0].Ask
+	asked := d.issuance.IssueCalls()[0].Request
 	assert.Equal(t, "install-12345", asked.Session.InstallID().Text())
 	assert.Equal(t, []string{"Bearer a", "Bearer b"}, asked.Authorization)
 	assert.Equal(t, netip.MustParseAddr("192.0.2.1"), asked.Client)
@@ -450,7 +450,7 @@ func FuzzBody(f *testing.F) {
 		answer := d.do(post(body))
 		switch answer.StatusCode {
 		case 200:
-			id := d.issuance.IssueCalls()[0].Ask.Session.InstallID()
+			id := d.issuance.IssueCalls()[0].Request.Session.InstallID()
 			_, broke := session.ParseInstallID(id.Text())
 			assert.Equal(t, session.RuleNone, broke)
 		case 413:
