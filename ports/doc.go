@@ -1,12 +1,12 @@
-// Package ports holds the interfaces between the use cases in app and everything around them, in the
-// domain's terms.
+// Package ports holds the interfaces between the use cases in app and everything around them, in
+// the domain's terms.
 //
 // The comment on a port is its contract: what it promises, which errors it returns, how long a call
 // may take, and what concurrent callers may rely on. Issuance, Authentication, Publication and
 // Readiness are called by the adapters that serve clients; the other ports are what the use cases
 // need from outside. Besides interfaces, the package holds the values that they exchange, and the
-// helpers that carry an event's Origin in a context; it decides nothing. It imports domain, context,
-// time and net/netip.
+// helpers that carry an event's Origin in a context; it decides nothing. It imports domain,
+// context, time and net/netip.
 package ports
 
 //go:generate go tool moq -out portsmock/mocks.go -pkg portsmock . Clock Entropy Issuance Authentication LimiterStorage KeySource Keyset Publication KeyMaterial Events Health Readiness

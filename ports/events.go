@@ -41,13 +41,13 @@ type TokenVerified struct {
 	Reason token.Reason
 }
 
-// ForwardedByStranger reports a request with forwarding headers from a peer in a private range while
-// no proxy is trusted. Most likely the operator forgot to name a proxy, and all clients behind it
-// share one limit.
+// ForwardedByStranger reports a request with forwarding headers from a peer in a private range
+// while no proxy is trusted. Most likely the operator forgot to name a proxy, and all clients
+// behind it share one limit.
 type ForwardedByStranger struct{}
 
-// KeysReloaded reports that a valid keyset came into force: with other keys than before, or with the
-// same ones after a failure.
+// KeysReloaded reports that a valid keyset came into force: with other keys than before, or with
+// the same ones after a failure.
 type KeysReloaded struct{ Keyring *keys.Keyring }
 
 // KeysReloadFailed reports a keyset that did not come into force; the last good one stays. It is
@@ -57,8 +57,8 @@ type KeysReloadFailed struct {
 	Cause error
 }
 
-// KeysWatchFailed reports that the operating system does not notify of changes to the keyset, or not
-// of all of them, so that only polling finds them. It is recorded once for each new cause.
+// KeysWatchFailed reports that the operating system does not notify of changes to the keyset, or
+// not of all of them, so that only polling finds them. It is recorded once for each new cause.
 type KeysWatchFailed struct {
 	// Cause is the system's error; never nil.
 	Cause error

@@ -19,7 +19,7 @@ type Condition struct {
 
 // Readiness reports whether this replica can serve, for load balancers and operators.
 type Readiness interface {
-	// Conditions returns the condition of every part, always in the same order. The replica is ready
-	// if all parts are. It returns at once and is safe for concurrent use.
+	// Conditions returns the condition of every part, always in the same order. The replica is
+	// ready if all parts are. It returns at once and is safe for concurrent use.
 	Conditions() []Condition
 }

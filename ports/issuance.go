@@ -11,9 +11,9 @@ import (
 
 // Issuance issues sessions. It is safe for concurrent use.
 type Issuance interface {
-	// Issue issues a session, new or renewed. It returns a *throttle.Refusal if a limit was reached,
-	// and an *Unavailable if no key may sign or the limiter could not decide. It takes no grant if it
-	// fails.
+	// Issue issues a session, new or renewed. It returns a *throttle.Refusal if a limit was
+	// reached, and an *Unavailable if no key may sign or the limiter could not decide. It takes no
+	// grant if it fails.
 	Issue(ctx context.Context, request IssueRequest) (Issued, error)
 }
 

@@ -18,16 +18,16 @@ type KeySource interface {
 type Keyset interface {
 	// Update reads the keys, passes them to change, and stores the result, all in one step: of
 	// concurrent callers, in this process or in another, each sees what the one before it stored. A
-	// reader finds either the old keys or the new ones, complete, even while Update runs or after the
-	// process was killed.
+	// reader finds either the old keys or the new ones, complete, even while Update runs or after
+	// the process was killed.
 	//
-	// change is called at most once, with nil if no keyset exists yet. It returns the keys to store;
-	// if they are the same as before, or nil, nothing is written. It must not call Update.
+	// change is called at most once, with nil if no keyset exists yet. It returns the keys to
+	// store; if they are the same as before, or nil, nothing is written. It must not call Update.
 	//
-	// Update returns the error of change unmodified. Any other error says why keys could not be read
-	// or stored, and holds no key material; the keys are then the old ones, unless the error says
-	// otherwise. A keyset that cannot be read is never overwritten. Update waits for other callers
-	// within a bound that the implementation documents, and no longer than ctx lasts. It is safe for
-	// concurrent use.
+	// Update returns the error of change unmodified. Any other error says why keys could not be
+	// read or stored, and holds no key material; the keys are then the old ones, unless the error
+	// says otherwise. A keyset that cannot be read is never overwritten. Update waits for other
+	// callers within a bound that the implementation documents, and no longer than ctx lasts. It is
+	// safe for concurrent use.
 	Update(ctx context.Context, change func(*keys.Keyring) (*keys.Keyring, error)) error
 }

@@ -18,8 +18,8 @@ type LimiterStorage interface {
 	// its own ignores now, except under the suite in portstest.
 	//
 	// Decide returns within a bound that the implementation documents. On any error it has granted
-	// nothing that it knows of; it never guesses. The error is logged, so it holds no secret, address
-	// or subject. Decide is safe for concurrent use.
+	// nothing that it knows of; it never guesses. The error is logged, so it holds no secret,
+	// address or subject. Decide is safe for concurrent use.
 	Decide(ctx context.Context, now throttle.Instant,
 		checks throttle.Checks) (throttle.Decision, error)
 }

@@ -1,6 +1,6 @@
-// Package portstest holds the conformance suites that every adapter of a port must pass, each with a
-// reference model. An adapter's own test is a few lines that say how to open one. The package imports
-// domain, ports, and test libraries.
+// Package portstest holds the conformance suites that every adapter of a port must pass, each with
+// a reference model. An adapter's own test is a few lines that say how to open one. The package
+// imports domain, ports, and test libraries.
 package portstest
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Limiter opens the storage under test. Each call returns a new, empty one, with room for a thousand
-// subjects and limits of up to LargestLimit.
+// Limiter opens the storage under test. Each call returns a new, empty one, with room for a
+// thousand subjects and limits of up to LargestLimit.
 type Limiter func(t testing.TB) ports.LimiterStorage
 
 // LargestLimit is the largest limit that the suite uses.
@@ -135,7 +135,7 @@ func testRefusalTakesNothing(t *testing.T, storage ports.LimiterStorage) {
 	for range 100 {
 		refusal := refused(t, storage, start, byAddress(1, 8), byInstall(1, 4))
 		assert.Equal(t, throttle.ByInstall, refusal.Dimension)
-		assert.Equal(t, 4, refusal.Decision.At(0).Remaining, "the address keeps its remaining grants")
+		assert.Equal(t, 4, refusal.Decision.At(0).Remaining, "the address keeps its grants")
 		assert.Equal(t, 0, refusal.Decision.At(1).Remaining)
 	}
 	for range 4 {

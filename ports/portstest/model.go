@@ -26,8 +26,9 @@ type answer struct {
 	resetAfter, retryAfter time.Duration
 }
 
-// ambiguous reports whether an earlier caller saw a window end after now. A storage may have dropped
-// that window, and may then count a caller at now as being at its end, so two answers are allowed.
+// ambiguous reports whether an earlier caller saw a window end after now. A storage may have
+// dropped that window, and may then count a caller at now as being at its end, so two answers are
+// allowed.
 func (m *model) ambiguous(now throttle.Instant) bool {
 	for key, grants := range m.grants {
 		for _, grant := range grants {
@@ -76,8 +77,8 @@ func (m *model) effective(check throttle.Check, now throttle.Instant) throttle.I
 	return now
 }
 
-// remaining returns the limit less the grants that count at an instant: those in the half-open window
-// that ends there.
+// remaining returns the limit less the grants that count at an instant: those in the half-open
+// window that ends there.
 func (m *model) remaining(check throttle.Check, at throttle.Instant) int {
 	remaining := check.Limit
 	for _, grant := range m.grants[modelKey{check.Subject, check.Window}] {
