@@ -1,4 +1,4 @@
-// Package authenticate tells whose session a request carries. It imports domain and ports.
+// Package authenticate verifies the session that a request carries. It imports domain and ports.
 package authenticate
 
 import (
@@ -10,21 +10,21 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Service is ports.Authentication.
+// Service implements ports.Authentication.
 type Service struct {
-	keys   ports.KeySource
-	clock  ports.Clock
-	events ports.Events
-	terms  session.Settings
+	keys     ports.KeySource
+	clock    ports.Clock
+	events   ports.Events
+	settings session.Settings
 }
 
-// New makes a service that accepts what stands by terms.
+// New returns a service that accepts the tokens that are valid under settings.
 func New(keys ports.KeySource, clock ports.Clock, events ports.Events,
-	terms session.Settings) *Service {
-	return &Service{keys: keys, clock: clock, events: events, terms: terms}
+	settings session.Settings) *Service {
+	return &Service{keys: keys, clock: clock, events: events, settings: settings}
 }
 
-// Authenticate is ports.Authentication's.
+// Authenticate implements ports.Authentication.
 func (s *Service) Authenticate(ctx context.Context, authorization []string) (session.Claims,
 	error) {
 	claims, err := s.verify(authorization)
@@ -41,5 +41,5 @@ func (s *Service) verify(authorization []string) (session.Claims, error) {
 	if err != nil {
 		return session.Claims{}, err
 	}
-	return token.Verify(text, s.keys.Keyring(), s.terms, s.clock.Now())
+	return token.Verify(text, s.keys.Keyring(), s.settings, s.clock.Now())
 }

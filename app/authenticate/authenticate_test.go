@@ -18,19 +18,19 @@ import (
 )
 
 var (
-	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	terms = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: time.Minute,
+	noon     = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	settings = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: time.Minute,
 		ClockSkew: 2 * time.Second}
 )
 
-func TestAuthenticate(t *testing.T) {
-	ring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
+func TestAuthenticateVerifiesTheToken(t *testing.T) {
+	keyring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
 	require.NoError(t, err)
-	signer, ok := ring.SignerAt(noon)
+	signer, ok := keyring.SignerAt(noon)
 	require.True(t, ok)
-	id, broke := session.ParseInstallID("install-12345")
-	require.Empty(t, broke)
-	claims := terms.Claims(id, "kid", noon)
+	id, rule := session.ParseInstallID("install-12345")
+	require.Empty(t, rule)
+	claims := settings.Claims(id, "kid", noon)
 	text := token.Sign(claims, signer)
 
 	for _, c := range []struct {
@@ -40,34 +40,42 @@ func TestAuthenticate(t *testing.T) {
 		reason token.Reason
 		kind   failure.Kind
 	}{
-		{name: "a session", values: []string{"Bearer " + text}},
-		{name: "its last instant", at: time.Minute - 1, values: []string{"Bearer " + text}},
-		{name: "its end", at: time.Minute, values: []string{"Bearer " + text},
-			reason: token.ReasonExpired, kind: failure.ExpiredToken},
-		{name: "the skew before", at: -2 * time.Second, values: []string{"Bearer " + text}},
+		{name: "a valid session", values: []string{"Bearer " + text}},
 		{
-			name: "longer before", at: -2*time.Second - 1, values: []string{"Bearer " + text},
+			name: "the last instant before it expires", at: time.Minute - 1,
+			values: []string{"Bearer " + text},
+		},
+		{
+			name: "the instant at which it expires", at: time.Minute,
+			values: []string{"Bearer " + text},
+			reason: token.ReasonExpired, kind: failure.ExpiredToken,
+		},
+		{
+			name: "issued in the future, within the clock skew", at: -2 * time.Second,
+			values: []string{"Bearer " + text},
+		},
+		{
+			name: "issued in the future, beyond the clock skew", at: -2*time.Second - 1,
+			values: []string{"Bearer " + text},
 			reason: token.ReasonNotYetValid, kind: failure.InvalidToken,
 		},
-		{name: "nothing", reason: token.ReasonMissing, kind: failure.Unauthorized},
-		{name: "two", values: []string{"Bearer " + text, "Bearer " + text},
+		{name: "no header", reason: token.ReasonMissing, kind: failure.Unauthorized},
+		{name: "two headers", values: []string{"Bearer " + text, "Bearer " + text},
 			reason: token.ReasonCredentials, kind: failure.InvalidToken},
-		{name: "nonsense", values: []string{"Bearer x"}, reason: token.ReasonSegments,
+		{name: "not a token", values: []string{"Bearer x"}, reason: token.ReasonSegments,
 			kind: failure.InvalidToken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var events []ports.Event
 			clock := &portsmock.ClockMock{NowFunc: func() time.Time { return noon.Add(c.at) }}
-			service := authenticate.New(
-				&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }}, clock,
-				&portsmock.EventsMock{RecordFunc: func(_ context.Context, event ports.Event) {
-					events = append(events, event)
-				}},
-				terms)
+			source := &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }}
+			record := func(_ context.Context, event ports.Event) { events = append(events, event) }
+			service := authenticate.New(source, clock, &portsmock.EventsMock{RecordFunc: record},
+				settings)
 			got, err := service.Authenticate(t.Context(), c.values)
 			assert.Equal(t, []ports.Event{ports.TokenVerified{Reason: c.reason}}, events,
-				"told once, with its reason")
-			assert.LessOrEqual(t, len(clock.NowCalls()), 1, "the clock is read once for each token")
+				"the outcome is recorded once, with its reason")
+			assert.LessOrEqual(t, len(clock.NowCalls()), 1, "the clock is read at most once")
 			if c.reason == "" {
 				require.NoError(t, err)
 				assert.Equal(t, claims, got)
