@@ -1,5 +1,5 @@
-// Package issue gives sessions: it finds the key, asks the throttle, makes the claims and signs them. It imports domain and
-// ports.
+// Package issue issues sessions: it selects the signing key, checks the limits, makes the claims
+// and signs them. It imports domain and ports.
 package issue
 
 import (
@@ -16,18 +16,19 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// How long a caller is told to wait where there is no better answer, and at most.
+// The wait that an *ports.Unavailable checks for: retryAfter is the minimum, and the default where
+// nothing better is known.
 const (
-	retryIn    = time.Second
-	maxRetryIn = 60 * time.Second
+	retryAfter    = time.Second
+	maxRetryAfter = 60 * time.Second
 )
 
-// errNoSigner is for the operator: every key waits, has ended or was revoked.
+// errNoSigner is for the operator: every key is pending, expired or revoked.
 var errNoSigner = errors.New("no key may sign now")
 
-// Limits are how many sessions are given to whom.
+// Limits bounds how many sessions a client or an installation is issued.
 type Limits struct {
-	// PerAddress and PerInstall are grants for each window, at least 1.
+	// PerAddress and PerInstall are the grants in each window, at least 1.
 	PerAddress, PerInstall int
 	// Window is above 0.
 	Window time.Duration
@@ -36,19 +37,19 @@ type Limits struct {
 	IPv6Prefix int
 }
 
-// Service is ports.Issuance.
+// Service implements ports.Issuance.
 type Service struct {
 	keys     ports.KeySource
 	limiter  ports.LimiterStorage
 	clock    ports.Clock
 	entropy  ports.Entropy
 	events   ports.Events
-	terms    session.Settings
+	settings session.Settings
 	limits   Limits
 	digester throttle.Digester
 }
 
-// Parts are what a Service is made of; none may be missing.
+// Parts holds what a Service is made of. All fields are required.
 type Parts struct {
 	Keys     ports.KeySource
 	Limiter  ports.LimiterStorage
@@ -60,74 +61,75 @@ type Parts struct {
 	Digester throttle.Digester
 }
 
-// New makes a service of its parts.
+// New returns a service made of parts.
 func New(parts Parts) *Service {
 	return &Service{
 		keys: parts.Keys, limiter: parts.Limiter, clock: parts.Clock, entropy: parts.Entropy,
-		events: parts.Events,
-		terms:  parts.Settings, limits: parts.Limits, digester: parts.Digester,
+		events: parts.Events, settings: parts.Settings, limits: parts.Limits,
+		digester: parts.Digester,
 	}
 }
 
-// Issue is ports.Issuance's. The clock is read once, so that key, renewal and claims agree on the time.
-func (s *Service) Issue(ctx context.Context, ask ports.IssueRequest) (ports.Issued, error) {
-	now, ring := s.clock.Now(), s.keys.Keyring()
-	signer, ok := ring.SignerAt(now)
+// Issue implements ports.Issuance. It reads the wall clock once, so that key, renewal and claims
+// agree on the time.
+func (s *Service) Issue(ctx context.Context, request ports.IssueRequest) (ports.Issued, error) {
+	now, keyring := s.clock.Now(), s.keys.Keyring()
+	signer, ok := keyring.SignerAt(now)
 	if !ok {
-		return ports.Issued{}, &ports.Unavailable{RetryAfter: untilSigner(ring, now),
+		return ports.Issued{}, &ports.Unavailable{RetryAfter: untilSigner(keyring, now),
 			Cause: errNoSigner}
 	}
-	id := ask.Session.InstallID()
-	renewed := s.renews(ask, ring, now)
-	decision, err := s.ask(ctx, id, ask.Client, renewed)
+	id := request.Session.InstallID()
+	renewed := s.renews(request, keyring, now)
+	decision, err := s.checkLimits(ctx, id, request.Client, renewed)
 	if err != nil {
 		return ports.Issued{}, err
 	}
-	claims := s.terms.Claims(id, signer.ID(), now)
+	claims := s.settings.Claims(id, signer.ID(), now)
 	s.events.Record(ctx, ports.SessionIssued{Renewed: renewed})
 	return ports.Issued{
 		Token:        token.Sign(claims, signer),
 		Claims:       claims,
-		ExpiresIn:    s.terms.Lifetime,
+		ExpiresIn:    s.settings.Lifetime,
 		RefreshAfter: s.refreshAfter(),
 		Decision:     decision,
 	}, nil
 }
 
-// renews tells whether the request carries a session of the same installation that is still good for a renewal. Whatever
-// else it carries is passed over.
-func (s *Service) renews(ask ports.IssueRequest, ring *keys.Keyring, now time.Time) bool {
-	text, err := token.FromAuthorization(ask.Authorization)
+// renews reports whether the request carries a session of the same installation that can still be
+// renewed. Any other credential is ignored.
+func (s *Service) renews(request ports.IssueRequest, keyring *keys.Keyring, now time.Time) bool {
+	text, err := token.FromAuthorization(request.Authorization)
 	if err != nil {
 		return false
 	}
-	claims, err := token.Read(text, ring, s.terms, now)
-	return err == nil && claims.InstallID.Equal(ask.Session.InstallID()) &&
-		claims.Renewable(now, s.terms.RenewalGrace)
+	claims, err := token.Read(text, keyring, s.settings, now)
+	return err == nil && claims.InstallID.Equal(request.Session.InstallID()) &&
+		claims.Renewable(now, s.settings.RenewalGrace)
 }
 
-// ask asks the throttle. What it returns is undecided where nothing was taken: nobody decided, or the mode let pass what
-// would be refused.
-func (s *Service) ask(ctx context.Context, id session.InstallID, client netip.Addr,
+// checkLimits takes a grant from the limiter. The decision is undecided if no grant was taken:
+// either the storage did not decide, or the mode is Observe and the request was over a limit.
+func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client netip.Addr,
 	renewed bool) (throttle.Decision, error) {
 	install := throttle.Check{
 		Dimension: throttle.ByInstall, Limit: s.limits.PerInstall, Window: s.limits.Window,
 		Subject: s.digester.Subject(throttle.ByInstall, id.Text()),
 	}
-	asks := throttle.NewChecks(install)
+	checks := throttle.NewChecks(install)
 	if !renewed {
 		address := clientaddr.Truncate(client, s.limits.IPv6Prefix)
-		asks = throttle.NewChecks(throttle.Check{
+		checks = throttle.NewChecks(throttle.Check{
 			Dimension: throttle.ByAddress, Limit: s.limits.PerAddress, Window: s.limits.Window,
 			Subject: s.digester.Subject(throttle.ByAddress, address.String()),
 		}, install)
 	}
-	decision, err := s.limiter.Decide(ctx, s.clock.Instant(), asks)
+	decision, err := s.limiter.Decide(ctx, s.clock.Instant(), checks)
 	if err != nil {
 		if s.limits.Mode == ports.Observe {
 			return throttle.Decision{}, nil
 		}
-		return throttle.Decision{}, &ports.Unavailable{RetryAfter: retryIn, Cause: err}
+		return throttle.Decision{}, &ports.Unavailable{RetryAfter: retryAfter, Cause: err}
 	}
 	refusal, refused := decision.Refusal()
 	if !refused {
@@ -143,10 +145,12 @@ func (s *Service) ask(ctx context.Context, id session.InstallID, client netip.Ad
 	return throttle.Decision{}, refusal
 }
 
-// refreshAfter draws when to renew: evenly from 0.7 to 0.9 of the lifetime, so that a fleet that started together spreads, in whole
-// seconds. Where no whole second lies between the two it is the one before, but never none: nobody shall renew at once.
+// refreshAfter draws when the client should renew, in whole seconds: uniformly from 0.7 to 0.9 of
+// the lifetime, so that clients that started together spread out. If no whole second lies between
+// the two, it is the last one before them, but at least one second, so that no client renews at
+// once.
 func (s *Service) refreshAfter() time.Duration {
-	lifetime := int64(s.terms.Lifetime / time.Second)
+	lifetime := int64(s.settings.Lifetime / time.Second)
 	first, last := (7*lifetime+9)/10, 9*lifetime/10
 	if last < first {
 		return time.Duration(max(last, 1)) * time.Second
@@ -155,11 +159,12 @@ func (s *Service) refreshAfter() time.Duration {
 	return time.Duration(first+min(drawn, last-first)) * time.Second
 }
 
-// untilSigner is how long until a key may sign, within bounds that make sense to a caller.
-func untilSigner(ring *keys.Keyring, now time.Time) time.Duration {
-	from, waits := ring.NextSignerFrom(now)
-	if !waits {
-		return maxRetryIn
+// untilSigner returns how long it takes until a key may sign, bounded by retryAfter and
+// maxRetryAfter.
+func untilSigner(keyring *keys.Keyring, now time.Time) time.Duration {
+	from, pending := keyring.NextSignerFrom(now)
+	if !pending {
+		return maxRetryAfter
 	}
-	return min(max(from.Sub(now), retryIn), maxRetryIn)
+	return min(max(from.Sub(now), retryAfter), maxRetryAfter)
 }

@@ -24,47 +24,47 @@ import (
 )
 
 var (
-	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	phone = netip.MustParseAddr("203.0.113.5")
-	terms = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute,
+	noon     = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	phone    = netip.MustParseAddr("203.0.113.5")
+	settings = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute,
 		RenewalGrace: time.Hour}
 	limits = issue.Limits{PerAddress: 8, PerInstall: 4, Window: time.Minute, Mode: ports.Enforce,
 		IPv6Prefix: 64}
 )
 
-// world is the service with everything around it under control.
-type world struct {
+// fixture is a service whose clocks, keys, limiter and entropy the test controls.
+type fixture struct {
 	*issue.Service
-	now     time.Time
-	instant throttle.Instant
-	events  []ports.Event
-	limiter ports.LimiterStorage
-	ring    *keys.Keyring
-	drawn   float64
-	clock   *portsmock.ClockMock
+	now      time.Time
+	instant  throttle.Instant
+	events   []ports.Event
+	limiter  ports.LimiterStorage
+	keyring  *keys.Keyring
+	fraction float64
+	clock    *portsmock.ClockMock
 }
 
-type change func(*world, *issue.Parts)
+type change func(*fixture, *issue.Parts)
 
-func newWorld(t *testing.T, changes ...change) *world {
+func newFixture(t *testing.T, changes ...change) *fixture {
 	t.Helper()
 	storage, err := memory.New(1000, 100)
 	require.NoError(t, err)
-	w := &world{now: noon, instant: 1, limiter: storage,
-		ring: ringOf(t, keys.NewHS256("kid", []byte("secret"), keys.Plan{}))}
-	parts := issue.Parts{Settings: terms, Limits: limits,
+	w := &fixture{now: noon, instant: 1, limiter: storage,
+		keyring: newKeyring(t, keys.NewHS256("kid", []byte("secret"), keys.Plan{}))}
+	parts := issue.Parts{Settings: settings, Limits: limits,
 		Digester: throttle.NewDigester([]byte("digest key"))}
 	for _, change := range changes {
 		change(w, &parts)
 	}
-	parts.Keys = &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return w.ring }}
+	parts.Keys = &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return w.keyring }}
 	parts.Limiter = w.limiter
 	w.clock = &portsmock.ClockMock{
 		NowFunc:     func() time.Time { return w.now },
 		InstantFunc: func() throttle.Instant { return w.instant },
 	}
 	parts.Clock = w.clock
-	parts.Entropy = &portsmock.EntropyMock{FractionFunc: func() float64 { return w.drawn }}
+	parts.Entropy = &portsmock.EntropyMock{FractionFunc: func() float64 { return w.fraction }}
 	parts.Events = &portsmock.EventsMock{RecordFunc: func(_ context.Context, event ports.Event) {
 		w.events = append(w.events, event)
 	}}
@@ -72,20 +72,20 @@ func newWorld(t *testing.T, changes ...change) *world {
 	return w
 }
 
-func ringOf(t *testing.T, of ...keys.Key) *keys.Keyring {
+func newKeyring(t *testing.T, of ...keys.Key) *keys.Keyring {
 	t.Helper()
-	ring, err := keys.NewKeyring(of...)
+	keyring, err := keys.NewKeyring(of...)
 	require.NoError(t, err)
-	return ring
+	return keyring
 }
 
-func observe(_ *world, parts *issue.Parts) { parts.Limits.Mode = ports.Observe }
+func observe(_ *fixture, parts *issue.Parts) { parts.Limits.Mode = ports.Observe }
 
 func withLimiter(storage ports.LimiterStorage) change {
-	return func(w *world, _ *issue.Parts) { w.limiter = storage }
+	return func(w *fixture, _ *issue.Parts) { w.limiter = storage }
 }
 
-func (w *world) pass(d time.Duration) {
+func (w *fixture) advance(d time.Duration) {
 	w.now = w.now.Add(d)
 	w.instant = w.instant.After(d)
 }
@@ -98,18 +98,18 @@ func request(t *testing.T, id string) session.Request {
 	return r
 }
 
-func (w *world) ask(t *testing.T, id string, authorization ...string) (ports.Issued, error) {
+func (w *fixture) issue(t *testing.T, id string, authorization ...string) (ports.Issued, error) {
 	t.Helper()
 	return w.Issue(t.Context(), ports.IssueRequest{Session: request(t, id), Client: phone,
 		Authorization: authorization})
 }
 
-func TestASessionIsWhatTheTermsSay(t *testing.T) {
-	w := newWorld(t)
+func TestIssuesASessionWithTheSettings(t *testing.T) {
+	w := newFixture(t)
 	w.now = noon.Add(999_999_999)
-	issued, err := w.ask(t, "install-12345")
+	issued, err := w.issue(t, "install-12345")
 	require.NoError(t, err)
-	claims, err := token.Verify(issued.Token, w.ring, terms, w.now)
+	claims, err := token.Verify(issued.Token, w.keyring, settings, w.now)
 	require.NoError(t, err)
 	assert.Equal(t, issued.Claims, claims)
 	assert.Equal(t, "install-12345", claims.InstallID.Text())
@@ -121,60 +121,60 @@ func TestASessionIsWhatTheTermsSay(t *testing.T) {
 	assert.Equal(t, []ports.Event{ports.SessionIssued{}}, w.events)
 }
 
-func TestRefreshIsDrawnFromSevenToNineTenths(t *testing.T) {
+func TestRefreshAfterIsBetweenSevenAndNineTenths(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		lifetime time.Duration
-		drawn    float64
+		fraction float64
 		want     time.Duration
 	}{
-		{"the earliest", 120 * time.Second, 0, 84 * time.Second},
-		{"the latest", 120 * time.Second, 0.999999999, 108 * time.Second},
-		{"the middle", 120 * time.Second, 0.5, 96 * time.Second},
-		{"the first whole second within", 5 * time.Second, 0, 4 * time.Second},
-		{"no whole second within", 3 * time.Second, 0.5, 2 * time.Second},
-		{"never at once", time.Second, 0, time.Second},
+		{"earliest", 120 * time.Second, 0, 84 * time.Second},
+		{"latest", 120 * time.Second, 0.999999999, 108 * time.Second},
+		{"middle", 120 * time.Second, 0.5, 96 * time.Second},
+		{"first whole second in the range", 5 * time.Second, 0, 4 * time.Second},
+		{"no whole second in the range", 3 * time.Second, 0.5, 2 * time.Second},
+		{"at least one second", time.Second, 0, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, func(w *world, parts *issue.Parts) {
-				parts.Settings.Lifetime, w.drawn = c.lifetime, c.drawn
+			w := newFixture(t, func(w *fixture, parts *issue.Parts) {
+				parts.Settings.Lifetime, w.fraction = c.lifetime, c.fraction
 			})
-			issued, err := w.ask(t, "install-12345")
+			issued, err := w.issue(t, "install-12345")
 			require.NoError(t, err)
 			assert.Equal(t, c.want, issued.RefreshAfter)
 		})
 	}
 }
 
-func TestTheLimitsAreHeld(t *testing.T) {
-	w := newWorld(t)
+func TestEnforcesTheLimits(t *testing.T) {
+	w := newFixture(t)
 	for range 4 {
-		_, err := w.ask(t, "install-1")
+		_, err := w.issue(t, "install-1")
 		require.NoError(t, err)
 	}
-	_, err := w.ask(t, "install-1")
+	_, err := w.issue(t, "install-1")
 	refusal, ok := errors.AsType[*throttle.Refusal](err)
 	require.True(t, ok)
 	assert.Equal(t, throttle.ByInstall, refusal.Dimension)
 	assert.Equal(t, 60, refusal.RetryAfterSeconds())
 	assert.Equal(t, failure.RateLimited, failure.KindOf(err))
 	for range 4 {
-		_, err := w.ask(t, "install-2")
+		_, err := w.issue(t, "install-2")
 		require.NoError(t, err, "the refused request took nothing from the address")
 	}
-	_, err = w.ask(t, "install-3")
+	_, err = w.issue(t, "install-3")
 	refusal, ok = errors.AsType[*throttle.Refusal](err)
 	require.True(t, ok)
 	assert.Equal(t, throttle.ByAddress, refusal.Dimension)
-	w.pass(time.Minute)
-	_, err = w.ask(t, "install-3")
+	w.advance(time.Minute)
+	_, err = w.issue(t, "install-3")
 	require.NoError(t, err)
 }
 
-func TestARefusalIsToldOnceWithoutTheInstallID(t *testing.T) {
-	w := newWorld(t)
+func TestRecordsARefusalOnceWithoutTheInstallID(t *testing.T) {
+	w := newFixture(t)
 	for range 5 {
-		_, _ = w.ask(t, "install-1")
+		_, _ = w.issue(t, "install-1")
 	}
 	require.Len(t, w.events, 5)
 	assert.Equal(t, ports.IssuanceThrottled{
@@ -184,18 +184,18 @@ func TestARefusalIsToldOnceWithoutTheInstallID(t *testing.T) {
 	}, w.events[4])
 }
 
-func TestARenewalAsksTheInstallationAlone(t *testing.T) {
-	w := newWorld(t)
-	first, err := w.ask(t, "install-1")
+func TestRenewalChecksOnlyTheInstallation(t *testing.T) {
+	w := newFixture(t)
+	first, err := w.issue(t, "install-1")
 	require.NoError(t, err)
 	for i := range 7 {
-		_, err := w.ask(t, "other-install-"+string(rune('a'+i)))
+		_, err := w.issue(t, "other-install-"+string(rune('a'+i)))
 		require.NoError(t, err)
 	}
-	_, err = w.ask(t, "install-9")
-	require.Error(t, err, "the address is used up")
+	_, err = w.issue(t, "install-9")
+	require.Error(t, err, "the address is at its limit")
 	before := len(w.clock.NowCalls())
-	renewed, err := w.ask(t, "install-1", "Bearer "+first.Token)
+	renewed, err := w.issue(t, "install-1", "Bearer "+first.Token)
 	require.NoError(t, err)
 	assert.Equal(t, before+1, len(w.clock.NowCalls()), "key, renewal and claims agree on the time")
 	assert.Equal(t, 1, renewed.Decision.Len())
@@ -203,78 +203,78 @@ func TestARenewalAsksTheInstallationAlone(t *testing.T) {
 	assert.Equal(t, ports.SessionIssued{Renewed: true}, w.events[len(w.events)-1])
 }
 
-func TestWhatRenews(t *testing.T) {
+func TestWhichCredentialsRenew(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		present func(w *world, token string) []string
+		present func(w *fixture, token string) []string
 		renewed bool
 	}{
-		{"the present session", func(_ *world, token string) []string {
+		{"the current session", func(_ *fixture, token string) []string {
 			return []string{"Bearer " + token}
 		}, true},
-		{"one that ended a grace ago", func(w *world, token string) []string {
-			w.pass(terms.Lifetime + terms.RenewalGrace)
+		{"a session at the end of its grace", func(w *fixture, token string) []string {
+			w.advance(settings.Lifetime + settings.RenewalGrace)
 			return []string{"bearer  " + token}
 		}, true},
-		{"one that ended longer ago", func(w *world, token string) []string {
-			w.pass(terms.Lifetime + terms.RenewalGrace + 1)
+		{"a session past its grace", func(w *fixture, token string) []string {
+			w.advance(settings.Lifetime + settings.RenewalGrace + 1)
 			return []string{"Bearer " + token}
 		}, false},
-		{"no session", func(*world, string) []string { return nil }, false},
-		{"not a token", func(*world, string) []string {
+		{"no credentials", func(*fixture, string) []string { return nil }, false},
+		{"not a token", func(*fixture, string) []string {
 			return []string{"Bearer nonsense"}
 		}, false},
-		{"another scheme", func(_ *world, token string) []string {
+		{"another scheme", func(_ *fixture, token string) []string {
 			return []string{"Basic " + token}
 		}, false},
-		{"two headers", func(_ *world, token string) []string {
+		{"two headers", func(_ *fixture, token string) []string {
 			return []string{"Bearer " + token, "Bearer " + token}
 		}, false},
-		{"a key that is gone", func(w *world, token string) []string {
-			w.ring = ringOf(t, keys.NewHS256("new", []byte("new"), keys.Plan{}))
+		{"a session signed by a removed key", func(w *fixture, token string) []string {
+			w.keyring = newKeyring(t, keys.NewHS256("new", []byte("new"), keys.Plan{}))
 			return []string{"Bearer " + token}
 		}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
-			first, err := w.ask(t, "install-1")
+			w := newFixture(t)
+			first, err := w.issue(t, "install-1")
 			require.NoError(t, err)
-			_, err = w.ask(t, "install-1", c.present(w, first.Token)...)
-			require.NoError(t, err, "never an error")
+			_, err = w.issue(t, "install-1", c.present(w, first.Token)...)
+			require.NoError(t, err, "no credential is an error")
 			assert.Equal(t, ports.SessionIssued{Renewed: c.renewed}, w.events[1])
 		})
 	}
 	t.Run("a session of another installation", func(t *testing.T) {
-		w := newWorld(t)
-		first, err := w.ask(t, "install-1")
+		w := newFixture(t)
+		first, err := w.issue(t, "install-1")
 		require.NoError(t, err)
-		second, err := w.ask(t, "install-2", "Bearer "+first.Token)
+		second, err := w.issue(t, "install-2", "Bearer "+first.Token)
 		require.NoError(t, err)
-		assert.Equal(t, 2, second.Decision.Len(), "asks both dimensions")
+		assert.Equal(t, 2, second.Decision.Len(), "both dimensions are checked")
 	})
 }
 
-func TestObserveRefusesNobody(t *testing.T) {
-	w := newWorld(t, observe)
+func TestObserveRefusesNothing(t *testing.T) {
+	w := newFixture(t, observe)
 	for range 4 {
-		issued, err := w.ask(t, "install-1")
+		issued, err := w.issue(t, "install-1")
 		require.NoError(t, err)
 		assert.True(t, issued.Decision.Decided())
 	}
-	issued, err := w.ask(t, "install-1")
+	issued, err := w.issue(t, "install-1")
 	require.NoError(t, err)
 	assert.NotEmpty(t, issued.Token)
-	assert.False(t, issued.Decision.Decided(), "nothing was taken, nothing is told")
+	assert.False(t, issued.Decision.Decided(), "no grant was taken, so there is no decision")
 	require.Len(t, w.events, 6)
 	throttled, ok := w.events[4].(ports.IssuanceThrottled)
 	require.True(t, ok)
 	assert.Equal(t, ports.Observe, throttled.Mode)
-	w.pass(time.Minute)
-	_, err = w.ask(t, "install-1")
+	w.advance(time.Minute)
+	_, err = w.issue(t, "install-1")
 	require.NoError(t, err)
 }
 
-// broken is a storage that always fails.
+// broken returns a storage that always fails with cause.
 func broken(cause error) *portsmock.LimiterStorageMock {
 	return &portsmock.LimiterStorageMock{
 		DecideFunc: func(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision,
@@ -284,32 +284,35 @@ func broken(cause error) *portsmock.LimiterStorageMock {
 	}
 }
 
-func TestAStorageThatFails(t *testing.T) {
-	cause := errors.New("storage is out")
+func TestFailingStorage(t *testing.T) {
+	cause := errors.New("storage unavailable")
 	t.Run("makes the service unavailable", func(t *testing.T) {
-		w := newWorld(t, withLimiter(broken(cause)))
-		_, err := w.ask(t, "install-1")
+		w := newFixture(t, withLimiter(broken(cause)))
+		_, err := w.issue(t, "install-1")
 		unavailable, ok := errors.AsType[*ports.Unavailable](err)
 		require.True(t, ok)
 		assert.Equal(t, time.Second, unavailable.RetryAfter)
 		assert.ErrorIs(t, err, cause, "the operator sees the cause")
 		assert.Empty(t, w.events)
 	})
-	t.Run("refuses nobody who is only observed", func(t *testing.T) {
-		w := newWorld(t, observe, withLimiter(broken(cause)))
-		issued, err := w.ask(t, "install-1")
+	t.Run("refuses nothing under observe", func(t *testing.T) {
+		w := newFixture(t, observe, withLimiter(broken(cause)))
+		issued, err := w.issue(t, "install-1")
 		require.NoError(t, err)
 		assert.False(t, issued.Decision.Decided())
 	})
 }
 
-// TestASharedStorageThatIsOut is what each policy comes to in each mode, for an installation that asks once more than the local limit admits.
-func TestASharedStorageThatIsOut(t *testing.T) {
-	cause := errors.New("storage is out")
+// TestOutagePolicyInEachMode covers every policy in every mode, with an installation that makes one
+// more request than the local limit allows.
+func TestOutagePolicyInEachMode(t *testing.T) {
+	cause := errors.New("storage unavailable")
 	for _, c := range []struct {
-		policy                   ports.OutagePolicy
-		mode                     ports.ThrottleMode
-		unavailable, told, overs bool // whether sessions are refused, decisions told, and who is over the limit found out
+		policy      ports.OutagePolicy
+		mode        ports.ThrottleMode
+		unavailable bool // no session is issued
+		decided     bool // the response carries a decision
+		overLimit   bool // the request over the limit is detected
 	}{
 		{ports.OutageLocal, ports.Enforce, false, true, true},
 		{ports.OutageLocal, ports.Observe, false, true, true},
@@ -321,26 +324,26 @@ func TestASharedStorageThatIsOut(t *testing.T) {
 		t.Run(string(c.policy)+" under "+string(c.mode), func(t *testing.T) {
 			local, err := memory.New(1000, 100)
 			require.NoError(t, err)
-			w := newWorld(t, withLimiter(outage.New(outage.Parts{
-				Shared: broken(cause), Local: local, Policy: c.policy, Timeout: time.Minute,
+			w := newFixture(t, withLimiter(outage.New(outage.Parts{
+				Shared: broken(cause), Local: local, Policy: c.policy, Timeout: time.Hour,
 				Clock: system.NewClock(), Entropy: system.Entropy{},
 				Events: &portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}},
-			})), func(_ *world, parts *issue.Parts) { parts.Limits.Mode = c.mode })
+			})), func(_ *fixture, parts *issue.Parts) { parts.Limits.Mode = c.mode })
 			for range limits.PerInstall {
-				issued, err := w.ask(t, "install-1")
+				issued, err := w.issue(t, "install-1")
 				if c.unavailable {
-					require.ErrorIs(t, err, cause, "the operator sees it")
+					require.ErrorIs(t, err, cause, "the operator sees the cause")
 					assert.Equal(t, failure.Unavailable, failure.KindOf(err))
 					continue
 				}
 				require.NoError(t, err)
-				assert.Equal(t, c.told, issued.Decision.Decided())
+				assert.Equal(t, c.decided, issued.Decision.Decided())
 			}
-			issued, err := w.ask(t, "install-1")
+			issued, err := w.issue(t, "install-1")
 			switch {
 			case c.unavailable:
 				assert.Equal(t, failure.Unavailable, failure.KindOf(err))
-			case c.overs && c.mode == ports.Enforce:
+			case c.overLimit && c.mode == ports.Enforce:
 				assert.Equal(t, failure.RateLimited, failure.KindOf(err))
 			default:
 				require.NoError(t, err)
@@ -348,17 +351,17 @@ func TestASharedStorageThatIsOut(t *testing.T) {
 			}
 			throttled := 0
 			for _, event := range w.events {
-				if e, is := event.(ports.IssuanceThrottled); is {
+				if e, ok := event.(ports.IssuanceThrottled); ok {
 					throttled++
 					assert.Equal(t, c.mode, e.Mode)
 				}
 			}
-			assert.Equal(t, c.overs, throttled == 1)
+			assert.Equal(t, c.overLimit, throttled == 1)
 		})
 	}
 }
 
-func TestWithoutASignerNoGrantIsTaken(t *testing.T) {
+func TestTakesNoGrantWithoutASigner(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		plan keys.Plan
@@ -366,17 +369,17 @@ func TestWithoutASignerNoGrantIsTaken(t *testing.T) {
 	}{
 		{"a key that may sign soon", keys.Plan{SignFrom: noon.Add(7 * time.Second)},
 			7 * time.Second},
-		{"a key that may sign at once", keys.Plan{SignFrom: noon.Add(time.Millisecond)},
+		{"a key that may sign within a second", keys.Plan{SignFrom: noon.Add(time.Millisecond)},
 			time.Second},
 		{"a key that may sign tomorrow", keys.Plan{SignFrom: noon.Add(24 * time.Hour)},
 			time.Minute},
-		{"a key that never may", keys.Plan{Revoked: true}, time.Minute},
+		{"a revoked key", keys.Plan{Revoked: true}, time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			limiter := broken(errors.New("was asked"))
-			w := newWorld(t, observe, withLimiter(limiter))
-			w.ring = ringOf(t, keys.NewHS256("kid", []byte("secret"), c.plan))
-			_, err := w.ask(t, "install-1")
+			limiter := broken(errors.New("unexpected call"))
+			w := newFixture(t, observe, withLimiter(limiter))
+			w.keyring = newKeyring(t, keys.NewHS256("kid", []byte("secret"), c.plan))
+			_, err := w.issue(t, "install-1")
 			unavailable, ok := errors.AsType[*ports.Unavailable](err)
 			require.True(t, ok)
 			assert.Equal(t, c.want, unavailable.RetryAfter)
@@ -387,23 +390,23 @@ func TestWithoutASignerNoGrantIsTaken(t *testing.T) {
 	}
 }
 
-func TestTheStorageSeesDigestsAlone(t *testing.T) {
+func TestStorageSeesOnlyDigests(t *testing.T) {
 	for _, c := range []struct {
-		name        string
-		first, then string
-		same        bool
+		name          string
+		first, second string
+		same          bool
 	}{
 		{"one address", "203.0.113.5", "203.0.113.5", true},
-		{"the same inside IPv6", "203.0.113.5", "::ffff:203.0.113.5", true},
-		{"one customer's network", "2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
-		{"two networks", "2001:db8:1:2::1", "2001:db8:1:3::1", false},
-		{"with a zone", "fe80::1%eth0", "fe80::1", true},
+		{"the same address mapped to IPv6", "203.0.113.5", "::ffff:203.0.113.5", true},
+		{"two addresses in one IPv6 prefix", "2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
+		{"two IPv6 prefixes", "2001:db8:1:2::1", "2001:db8:1:3::1", false},
+		{"an address with and without a zone", "fe80::1%eth0", "fe80::1", true},
 		{"two addresses", "203.0.113.5", "203.0.113.6", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			limiter := broken(errors.New("out"))
-			w := newWorld(t, withLimiter(limiter))
-			for _, client := range []string{c.first, c.then} {
+			w := newFixture(t, withLimiter(limiter))
+			for _, client := range []string{c.first, c.second} {
 				_, err := w.Issue(t.Context(), ports.IssueRequest{
 					Session: request(t, "install-1"), Client: netip.MustParseAddr(client),
 				})
@@ -411,12 +414,12 @@ func TestTheStorageSeesDigestsAlone(t *testing.T) {
 			}
 			calls := limiter.DecideCalls()
 			require.Len(t, calls, 2)
-			first, then := calls[0].Asks.At(0), calls[1].Asks.At(0)
+			first, second := calls[0].Checks.At(0), calls[1].Checks.At(0)
 			assert.Equal(t, throttle.ByAddress, first.Dimension)
-			assert.Equal(t, c.same, first.Subject == then.Subject)
-			assert.Equal(t, calls[0].Asks.At(1).Subject, calls[1].Asks.At(1).Subject,
-				"one installation")
-			assert.NotEqual(t, first.Subject, calls[0].Asks.At(1).Subject)
+			assert.Equal(t, c.same, first.Subject == second.Subject)
+			assert.Equal(t, calls[0].Checks.At(1).Subject, calls[1].Checks.At(1).Subject,
+				"the installation is the same")
+			assert.NotEqual(t, first.Subject, calls[0].Checks.At(1).Subject)
 		})
 	}
 }
