@@ -1,5 +1,6 @@
-// Package keyadmin changes a keyset: create, import, rotate, revoke, prune. What each change is, the domain plans; that it happens whole or not at
-// all, the keyset sees to. It imports domain and ports.
+// Package keyadmin changes a keyset: it creates, imports, rotates, revokes and prunes keys. The
+// domain plans each change, and the ports.Keyset applies it completely or not at all. It imports
+// domain and ports.
 package keyadmin
 
 import (
@@ -10,7 +11,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// secretSize is how many bytes a new symmetric key has: as many as its MAC (RFC 2104 §3).
+// secretSize is the size of a new symmetric key in bytes: that of its MAC (RFC 2104 §3).
 const secretSize = 32
 
 // Service changes one keyset.
@@ -20,142 +21,147 @@ type Service struct {
 	material ports.KeyMaterial
 }
 
-// New makes a service that changes keyset.
+// New returns a service that changes keyset.
 func New(keyset ports.Keyset, clock ports.Clock, material ports.KeyMaterial) *Service {
 	return &Service{keyset: keyset, clock: clock, material: material}
 }
 
-// Outcome is what a change came to.
+// Outcome is the result of a change.
 type Outcome struct {
-	// Ring is the keyset after it, Now the instant at which it was made.
+	// Keyring holds the keys after the change, Now the time at which it was made.
 	Keyring *keys.Keyring
 	Now     time.Time
-	// ID is the key that was added or revoked; empty for a change of several.
+	// ID is the key that was added or revoked; empty for a change to several.
 	ID keys.ID
-	// New tells that there was no keyset before.
+	// New is set if there was no keyset before.
 	New bool
-	// Removed are the keys that were taken out.
+	// Removed lists the keys that were removed.
 	Removed []keys.ID
 }
 
-// NoKeysetError is a change of a keyset that does not exist: a name that is mistyped must not come to be a keyset of its own.
+// NoKeysetError is the error for a change to a keyset that does not exist. Only Create and Import
+// make a new keyset, so that a mistyped name does not.
 type NoKeysetError struct{}
 
-// Error tells that.
+// Error says that the keyset is missing.
 func (NoKeysetError) Error() string { return "there is no keyset" }
 
-// NewKey is how a key is to be made.
+// NewKey describes the key to add.
 type NewKey struct {
-	// Algorithm is HS256 or EdDSA; empty: the present signer's, that of the last key where none signs, HS256 in a new keyset.
+	// Algorithm is HS256 or EdDSA. If empty, it is that of the current signer, that of the last key
+	// if none signs, or HS256 in a new keyset.
 	Algorithm keys.Algorithm
-	// ID is the key's; empty: one that is made up of the day and chance.
+	// ID is the key's id. If empty, one is made of the date and random characters.
 	ID keys.ID
-	// SignAfter is how long it waits before it signs; nil: as the algorithm asks.
+	// SignAfter is how long the key is pending before it signs. If nil, it is the algorithm's
+	// default.
 	SignAfter *time.Duration
-	// Force makes the change in spite of what speaks against it.
+	// Force makes the change even if a check advises against it.
 	Force bool
 }
 
-// Create adds a key that is made anew. The first key of a new keyset signs at once. It fails with a *keys.PlanError, or as the keyset does.
+// Create adds a newly generated key. The first key of a new keyset signs at once. It returns a
+// *keys.PlanError, or the keyset's error.
 func (s *Service) Create(ctx context.Context, wanted NewKey) (Outcome, error) {
-	return s.add(ctx, wanted, s.make, keys.Add)
+	return s.add(ctx, wanted, s.generate, keys.Add)
 }
 
-// Import adds a secret that exists as a symmetric key. It fails as Create does.
+// Import adds an existing secret as a symmetric key. It fails as Create does.
 func (s *Service) Import(ctx context.Context, wanted NewKey, secret []byte) (Outcome, error) {
 	wanted.Algorithm = keys.HS256
-	existing := func(wanted NewKey) keys.Key {
+	makeKey := func(wanted NewKey) keys.Key {
 		return keys.NewHS256(wanted.ID, secret, keys.Plan{})
 	}
-	return s.add(ctx, wanted, existing, keys.Add)
+	return s.add(ctx, wanted, makeKey, keys.Add)
 }
 
-// Rotate adds a key that takes over, and has the others end when nothing that they signed is of use any more. It fails as Create does, and with
-// a NoKeysetError where there is nothing to rotate.
+// Rotate adds a key that takes over signing, and expires the other keys once no token that they
+// signed can be verified or renewed. It fails as Create does, and with a NoKeysetError if there is
+// no keyset.
 func (s *Service) Rotate(ctx context.Context, wanted NewKey, retention keys.Retention) (Outcome,
 	error) {
-	return s.add(ctx, wanted, s.make, func(ring *keys.Keyring, addition keys.Addition,
+	return s.add(ctx, wanted, s.generate, func(keyring *keys.Keyring, addition keys.Addition,
 		now time.Time) (*keys.Keyring, error) {
-		if ring == nil {
+		if keyring == nil {
 			return nil, NoKeysetError{}
 		}
-		return keys.Rotate(ring, addition, retention, now)
+		return keys.Rotate(keyring, addition, retention, now)
 	})
 }
 
-// Revoke takes a key out of force at once. It fails as Rotate does.
+// Revoke revokes a key at once. It fails as Rotate does.
 func (s *Service) Revoke(ctx context.Context, id keys.ID, force bool) (Outcome, error) {
 	outcome := Outcome{Now: s.clock.Now(), ID: id}
-	err := s.keyset.Update(ctx, func(ring *keys.Keyring) (changed *keys.Keyring, err error) {
-		if ring == nil {
+	err := s.keyset.Update(ctx, func(keyring *keys.Keyring) (changed *keys.Keyring, err error) {
+		if keyring == nil {
 			return nil, NoKeysetError{}
 		}
-		outcome.Keyring, err = keys.Revoke(ring, id, force, outcome.Now)
+		outcome.Keyring, err = keys.Revoke(keyring, id, force, outcome.Now)
 		return outcome.Keyring, err
 	})
 	return outcome, err
 }
 
-// Prune takes out the keys that are expired or revoked. It fails as Rotate does.
+// Prune removes the keys that are expired or revoked. It fails as Rotate does.
 func (s *Service) Prune(ctx context.Context) (Outcome, error) {
 	outcome := Outcome{Now: s.clock.Now()}
-	err := s.keyset.Update(ctx, func(ring *keys.Keyring) (changed *keys.Keyring, err error) {
-		if ring == nil {
+	err := s.keyset.Update(ctx, func(keyring *keys.Keyring) (changed *keys.Keyring, err error) {
+		if keyring == nil {
 			return nil, NoKeysetError{}
 		}
-		outcome.Keyring, outcome.Removed, err = keys.Prune(ring, outcome.Now)
+		outcome.Keyring, outcome.Removed, err = keys.Prune(keyring, outcome.Now)
 		return outcome.Keyring, err
 	})
 	return outcome, err
 }
 
-// plan puts an addition into a ring.
-type plan func(*keys.Keyring, keys.Addition, time.Time) (*keys.Keyring, error)
+// addFunc returns a keyring with a key added, such as keys.Add.
+type addFunc func(*keys.Keyring, keys.Addition, time.Time) (*keys.Keyring, error)
 
-// add makes a key and has it planned into the keyset.
+// add makes a key and adds it to the keyset with addKey.
 func (s *Service) add(ctx context.Context, wanted NewKey, makeKey func(NewKey) keys.Key,
-	into plan) (Outcome, error) {
+	addKey addFunc) (Outcome, error) {
 	outcome := Outcome{Now: s.clock.Now()}
-	err := s.keyset.Update(ctx, func(ring *keys.Keyring) (changed *keys.Keyring, err error) {
-		wanted := s.settle(wanted, ring, outcome.Now)
-		outcome.ID, outcome.New = wanted.ID, ring == nil
-		addition := keys.Addition{Key: makeKey(wanted), SignAfter: wanted.wait(),
+	err := s.keyset.Update(ctx, func(keyring *keys.Keyring) (changed *keys.Keyring, err error) {
+		wanted := s.withDefaults(wanted, keyring, outcome.Now)
+		outcome.ID, outcome.New = wanted.ID, keyring == nil
+		addition := keys.Addition{Key: makeKey(wanted), SignAfter: wanted.signAfter(),
 			Force: wanted.Force}
-		outcome.Keyring, err = into(ring, addition, outcome.Now)
+		outcome.Keyring, err = addKey(keyring, addition, outcome.Now)
 		return outcome.Keyring, err
 	})
 	return outcome, err
 }
 
-// settle fills in what was left open: the algorithm is that of the present signer or of the last key, the id is made up.
-func (s *Service) settle(wanted NewKey, ring *keys.Keyring, now time.Time) NewKey {
+// withDefaults fills in the algorithm and the id where they are empty, as NewKey describes.
+func (s *Service) withDefaults(wanted NewKey, keyring *keys.Keyring, now time.Time) NewKey {
 	if wanted.Algorithm == "" {
 		wanted.Algorithm = keys.HS256
-		if ring != nil {
-			all := ring.Keys()
-			last, signs := ring.SignerAt(now)
-			if !signs {
+		if keyring != nil {
+			all := keyring.Keys()
+			last, ok := keyring.SignerAt(now)
+			if !ok {
 				last = all[len(all)-1]
 			}
 			wanted.Algorithm = last.Algorithm()
 		}
 	}
 	if wanted.ID == "" {
-		wanted.ID = s.name(wanted.Algorithm, now)
+		wanted.ID = s.newID(wanted.Algorithm, now)
 	}
 	return wanted
 }
 
-// make draws a new key.
-func (s *Service) make(wanted NewKey) keys.Key {
+// generate returns a new key.
+func (s *Service) generate(wanted NewKey) keys.Key {
 	if wanted.Algorithm == keys.EdDSA {
 		return keys.NewEdDSA(wanted.ID, s.material.Generate(keys.SeedSize), keys.Plan{})
 	}
 	return keys.NewHS256(wanted.ID, s.material.Generate(secretSize), keys.Plan{})
 }
 
-// wait is how long the key waits before it signs.
-func (k NewKey) wait() time.Duration {
+// signAfter returns how long the key is pending before it signs.
+func (k NewKey) signAfter() time.Duration {
 	switch {
 	case k.SignAfter != nil:
 		return *k.SignAfter
@@ -165,13 +171,14 @@ func (k NewKey) wait() time.Duration {
 	return keys.SignAfterHS256
 }
 
-// name makes up an id: the day, for people, and chance, so that two keys of one day differ.
-func (s *Service) name(algorithm keys.Algorithm, now time.Time) keys.ID {
+// newID returns an id made of the date, for readers, and random characters, so that two keys of one
+// day differ.
+func (s *Service) newID(algorithm keys.Algorithm, now time.Time) keys.ID {
 	kind := map[keys.Algorithm]string{keys.HS256: "hs", keys.EdDSA: "ed"}[algorithm]
-	const letters = "abcdefghijkmnpqrstuvwxyz23456789" // 32, none that is read as another
-	chance := s.material.Generate(5)
-	for i, b := range chance {
-		chance[i] = letters[int(b)%len(letters)]
+	const letters = "abcdefghijkmnpqrstuvwxyz23456789" // 32, none easily mistaken for another
+	random := s.material.Generate(5)
+	for i, b := range random {
+		random[i] = letters[int(b)%len(letters)]
 	}
-	return keys.ID(kind + "-" + now.UTC().Format(time.DateOnly) + "-" + string(chance))
+	return keys.ID(kind + "-" + now.UTC().Format(time.DateOnly) + "-" + string(random))
 }

@@ -18,45 +18,45 @@ import (
 
 var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 
-// shelf is a keyset in a variable, and the service that changes it.
-type shelf struct {
+// fixture is a keyset in a variable, and the service that changes it.
+type fixture struct {
 	*keyadmin.Service
-	ring  *keys.Keyring
-	now   time.Time
-	drawn byte
-	fails error
+	keyring *keys.Keyring
+	now     time.Time
+	fill    byte  // of the last generated material
+	err     error // returned by the keyset
 }
 
-func newShelf() *shelf {
-	s := &shelf{now: noon}
+func newFixture() *fixture {
+	s := &fixture{now: noon}
 	s.Service = keyadmin.New(
 		&portsmock.KeysetMock{UpdateFunc: func(_ context.Context,
 			change func(*keys.Keyring) (*keys.Keyring, error)) error {
-			if s.fails != nil {
-				return s.fails
+			if s.err != nil {
+				return s.err
 			}
-			changed, err := change(s.ring)
+			changed, err := change(s.keyring)
 			if err == nil {
-				s.ring = changed
+				s.keyring = changed
 			}
 			return err
 		}},
 		&portsmock.ClockMock{NowFunc: func() time.Time { return s.now }},
 		&portsmock.KeyMaterialMock{GenerateFunc: func(n int) []byte {
-			s.drawn++
-			return bytes.Repeat([]byte{s.drawn}, n)
+			s.fill++
+			return bytes.Repeat([]byte{s.fill}, n)
 		}})
 	return s
 }
 
-func (s *shelf) key(t *testing.T, id keys.ID) keys.Key {
+func (s *fixture) key(t *testing.T, id keys.ID) keys.Key {
 	t.Helper()
-	for _, key := range s.ring.Keys() {
+	for _, key := range s.keyring.Keys() {
 		if key.ID() == id {
 			return key
 		}
 	}
-	t.Fatalf("there is no key %s", id)
+	t.Fatalf("no key %s in the keyring", id)
 	return keys.Key{}
 }
 
@@ -65,15 +65,15 @@ func minutes(n int) *time.Duration {
 	return &d
 }
 
-func TestCreate(t *testing.T) {
-	s := newShelf()
+func TestCreateAddsAKey(t *testing.T) {
+	s := newFixture()
 	first, err := s.Create(t.Context(), keyadmin.NewKey{SignAfter: minutes(5)})
 	require.NoError(t, err)
 	assert.Regexp(t, regexp.MustCompile(`^hs-2026-02-16-[a-z2-9]{5}$`), first.ID)
 	assert.Equal(t, keys.Plan{SignFrom: noon}, s.key(t, first.ID).Plan(),
 		"the first key of a new file signs at once")
 	assert.Len(t, s.key(t, first.ID).Secret(), 32)
-	assert.Equal(t, s.ring, first.Keyring)
+	assert.Equal(t, s.keyring, first.Keyring)
 	assert.True(t, first.New)
 
 	pair, err := s.Create(t.Context(), keyadmin.NewKey{Algorithm: keys.EdDSA, ID: "pair"})
@@ -84,7 +84,8 @@ func TestCreate(t *testing.T) {
 
 	_, err = s.Create(t.Context(), keyadmin.NewKey{ID: "other"})
 	require.NoError(t, err)
-	assert.Equal(t, keys.HS256, s.key(t, "other").Algorithm(), "as the present signer")
+	assert.Equal(t, keys.HS256, s.key(t, "other").Algorithm(),
+		"the algorithm of the current signer")
 	assert.Equal(t, noon.Add(10*time.Minute), s.key(t, "other").Plan().SignFrom)
 
 	_, err = s.Revoke(t.Context(), first.ID, false)
@@ -93,7 +94,8 @@ func TestCreate(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Create(t.Context(), keyadmin.NewKey{ID: "last"})
 	require.NoError(t, err)
-	assert.Equal(t, keys.EdDSA, s.key(t, "last").Algorithm(), "where none signs, as the last key")
+	assert.Equal(t, keys.EdDSA, s.key(t, "last").Algorithm(),
+		"the algorithm of the last key if none signs")
 
 	_, err = s.Create(t.Context(), keyadmin.NewKey{ID: "pair"})
 	problem, ok := errors.AsType[*keys.PlanError](err)
@@ -101,31 +103,32 @@ func TestCreate(t *testing.T) {
 	assert.Equal(t, keys.ProblemSameID, problem.Problem)
 }
 
-func TestImport(t *testing.T) {
-	s := newShelf()
+func TestImportAddsASymmetricKey(t *testing.T) {
+	s := newFixture()
 	_, err := s.Import(t.Context(), keyadmin.NewKey{ID: "v2-default"}, []byte("an old secret"))
 	require.NoError(t, err)
 	assert.Equal(t, []byte("an old secret"), s.key(t, "v2-default").Secret())
 	assert.Equal(t, keys.HS256, s.key(t, "v2-default").Algorithm())
 
-	s = newShelf()
+	s = newFixture()
 	_, err = s.Create(t.Context(), keyadmin.NewKey{Algorithm: keys.EdDSA, ID: "pair"})
 	require.NoError(t, err)
 	_, err = s.Import(t.Context(), keyadmin.NewKey{ID: "secret"}, []byte("an old secret"))
 	require.NoError(t, err)
 	assert.Equal(t, noon.Add(10*time.Minute), s.key(t, "secret").Plan().SignFrom,
-		"it waits as a symmetric key, whoever signs")
+		"it is pending as long as any symmetric key, whatever the current signer")
 }
 
-func TestRotate(t *testing.T) {
+func TestRotateReplacesTheSigner(t *testing.T) {
 	retention := keys.Retention{Lifetime: time.Hour, RenewalGrace: 24 * time.Hour,
 		ClockSkew: 2 * time.Second}
-	s := newShelf()
+	s := newFixture()
 	first, err := s.Create(t.Context(), keyadmin.NewKey{Algorithm: keys.EdDSA})
 	require.NoError(t, err)
 	second, err := s.Rotate(t.Context(), keyadmin.NewKey{}, retention)
 	require.NoError(t, err)
-	assert.Equal(t, keys.EdDSA, s.key(t, second.ID).Algorithm(), "as the present signer")
+	assert.Equal(t, keys.EdDSA, s.key(t, second.ID).Algorithm(),
+		"the algorithm of the current signer")
 	takeover := noon.Add(24 * time.Hour)
 	assert.Equal(t, keys.Plan{SignFrom: takeover}, s.key(t, second.ID).Plan())
 	assert.Equal(t, takeover.Add(25*time.Hour+62*time.Second),
@@ -137,8 +140,8 @@ func TestRotate(t *testing.T) {
 	assert.Equal(t, keys.ProblemPending, problem.Problem)
 }
 
-func TestRevokeAndPrune(t *testing.T) {
-	s := newShelf()
+func TestRevokeThenPrune(t *testing.T) {
+	s := newFixture()
 	for _, id := range []keys.ID{"one", "two"} {
 		_, err := s.Create(t.Context(), keyadmin.NewKey{ID: id, SignAfter: minutes(0)})
 		require.NoError(t, err)
@@ -147,30 +150,30 @@ func TestRevokeAndPrune(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, keys.ID("one"), outcome.ID)
 	_, err = s.Revoke(t.Context(), "two", false)
-	require.Error(t, err, "the last that can sign")
+	require.Error(t, err, "the last key that can sign")
 	outcome, err = s.Prune(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []keys.ID{"one"}, outcome.Removed)
-	assert.Len(t, s.ring.Keys(), 1)
+	assert.Len(t, s.keyring.Keys(), 1)
 	_, err = s.Revoke(t.Context(), "two", true)
 	require.NoError(t, err)
-	assert.False(t, s.ring.CanSign(s.now))
+	assert.False(t, s.keyring.CanSign(s.now))
 }
 
-func TestNothingIsChangedWhereThereIsNothing(t *testing.T) {
-	s := newShelf()
+func TestRefusesToChangeAMissingKeyset(t *testing.T) {
+	s := newFixture()
 	_, err := s.Rotate(t.Context(), keyadmin.NewKey{Force: true}, keys.Retention{})
 	assert.ErrorIs(t, err, keyadmin.NoKeysetError{})
 	_, err = s.Revoke(t.Context(), "one", true)
 	assert.ErrorIs(t, err, keyadmin.NoKeysetError{})
 	_, err = s.Prune(t.Context())
 	assert.ErrorIs(t, err, keyadmin.NoKeysetError{})
-	assert.Nil(t, s.ring)
+	assert.Nil(t, s.keyring)
 }
 
-func TestAKeysetThatFails(t *testing.T) {
-	s := newShelf()
-	s.fails = errors.New("disk full")
+func TestReturnsTheKeysetsError(t *testing.T) {
+	s := newFixture()
+	s.err = errors.New("disk full")
 	_, err := s.Create(t.Context(), keyadmin.NewKey{})
-	assert.ErrorIs(t, err, s.fails)
+	assert.ErrorIs(t, err, s.err)
 }
