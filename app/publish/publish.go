@@ -1,4 +1,5 @@
-// Package publish tells verifiers elsewhere the keys that they need. It imports domain and ports.
+// Package publish publishes the keys that other services need to verify sessions. It imports domain
+// and ports.
 package publish
 
 import (
@@ -6,16 +7,16 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Service is ports.Publication.
+// Service implements ports.Publication.
 type Service struct {
 	keys  ports.KeySource
 	clock ports.Clock
 }
 
-// New makes a service that publishes what is in force.
+// New returns a service that publishes the keys in force.
 func New(keys ports.KeySource, clock ports.Clock) *Service {
 	return &Service{keys: keys, clock: clock}
 }
 
-// PublicSet is ports.Publication's.
+// PublicSet implements ports.Publication.
 func (s *Service) PublicSet() string { return keys.FormatPublic(s.keys.Keyring(), s.clock.Now()) }

@@ -13,19 +13,19 @@ import (
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
-func TestWhatIsPublished(t *testing.T) {
+func TestPublishesPendingAndValidPublicKeys(t *testing.T) {
 	noon := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 	seed := bytes.Repeat([]byte{7}, keys.SeedSize)
 	pair := keys.NewEdDSA("pair", seed, keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)})
-	ring, err := keys.NewKeyring(pair, keys.NewHS256("secret", []byte("secret"), keys.Plan{}))
+	keyring, err := keys.NewKeyring(pair, keys.NewHS256("secret", []byte("secret"), keys.Plan{}))
 	require.NoError(t, err)
 	now := noon.Add(-time.Hour)
 	service := publish.New(
-		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }},
+		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }},
 		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
-	assert.Equal(t, keys.FormatPublic(ring, now), service.PublicSet())
+	assert.Equal(t, keys.FormatPublic(keyring, now), service.PublicSet())
 	assert.Contains(t, service.PublicSet(), `"kid":"pair"`, "a pending key is published")
 	now = noon.Add(time.Hour)
 	assert.Equal(t, `{"keys":[]}`, service.PublicSet(),
-		"an expired one is not, and a symmetric one never")
+		"an expired key is not published, and a symmetric key never is")
 }
