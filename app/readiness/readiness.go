@@ -1,5 +1,6 @@
-// Package readiness tells whether this replica can do its work: whether it is neither starting nor stopping, a key could sign, and
-// no part says otherwise. It imports domain and ports.
+// Package readiness reports whether this replica can serve: it is neither starting nor stopping, a
+// key could sign at some time since it started, and every other part is ready. It imports domain
+// and ports.
 package readiness
 
 import (
@@ -8,45 +9,47 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The names of the checks that are always there.
+// The names of the conditions that are always reported.
 const (
-	checkService = "service"
-	checkKeys    = "keys"
+	conditionService = "service"
+	conditionKeys    = "keys"
 )
 
-// The stages of a service's life.
+// The stages of the service's life.
 const (
 	starting int32 = iota
 	serving
 	stopping
 )
 
-// Service is ports.Readiness.
+// Service implements ports.Readiness.
 type Service struct {
 	keys  ports.KeySource
 	clock ports.Clock
 	parts []ports.Health
 	stage atomic.Int32
-	// signed is true from the first instant at which a key could sign. From then on the want of one is a detail: taking every replica
-	// out for it would end verifying too.
-	signed atomic.Bool
+	// couldSign is set once a key was seen that may sign. From then on a missing signing key is
+	// only a detail and does not fail readiness: taking every replica out of service for it would
+	// stop verification as well.
+	couldSign atomic.Bool
 }
 
-// New makes the readiness of a service that is starting, with whatever parts may be out.
+// New returns the readiness of a service that is starting. parts are the other parts that can fail.
 func New(keys ports.KeySource, clock ports.Clock, parts ...ports.Health) *Service {
 	return &Service{keys: keys, clock: clock, parts: parts}
 }
 
-// Started says that the service serves. Whether a key could sign is looked at now too: the first probe may come when it has ended.
+// Started records that the service is serving. It also checks for a signing key, because that key
+// may have expired by the time of the first readiness probe.
 func (s *Service) Started() {
 	s.stage.Store(serving)
 	s.signer()
 }
 
-// Stopping says that the service stops.
+// Stopping records that the service is stopping.
 func (s *Service) Stopping() { s.stage.Store(stopping) }
 
-// Conditions is ports.Readiness's.
+// Conditions implements ports.Readiness.
 func (s *Service) Conditions() []ports.Condition {
 	conditions := []ports.Condition{s.service(), s.signer()}
 	for _, part := range s.parts {
@@ -56,7 +59,7 @@ func (s *Service) Conditions() []ports.Condition {
 }
 
 func (s *Service) service() ports.Condition {
-	condition := ports.Condition{Name: checkService}
+	condition := ports.Condition{Name: conditionService}
 	switch s.stage.Load() {
 	case serving:
 		condition.Ready = true
@@ -69,12 +72,12 @@ func (s *Service) service() ports.Condition {
 }
 
 func (s *Service) signer() ports.Condition {
-	condition := ports.Condition{Name: checkKeys, Ready: true}
+	condition := ports.Condition{Name: conditionKeys, Ready: true}
 	if _, ok := s.keys.Keyring().SignerAt(s.clock.Now()); ok {
-		s.signed.Store(true)
+		s.couldSign.Store(true)
 		return condition
 	}
-	condition.Ready = s.signed.Load()
+	condition.Ready = s.couldSign.Load()
 	condition.Detail = "no key may sign now"
 	return condition
 }

@@ -15,14 +15,14 @@ import (
 
 var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 
-func TestReadiness(t *testing.T) {
+func TestUnreadyUntilAKeyCouldSign(t *testing.T) {
 	now := noon
 	clock := &portsmock.ClockMock{NowFunc: func() time.Time { return now }}
-	ring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{
+	keyring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{
 		SignFrom: noon.Add(time.Minute), VerifyUntil: noon.Add(time.Hour),
 	}))
 	require.NoError(t, err)
-	source := &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }}
+	source := &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }}
 	part := ports.Condition{Name: "part", Ready: true, Detail: "a detail"}
 	service := readiness.New(source, clock,
 		&portsmock.HealthMock{ConditionFunc: func() ports.Condition { return part }})
@@ -32,7 +32,7 @@ func TestReadiness(t *testing.T) {
 		{Name: "service", Ready: true},
 		{Name: "keys", Ready: false, Detail: "no key may sign now"},
 		part,
-	}, service.Conditions(), "unready until a first key could sign")
+	}, service.Conditions(), "unready until a key could sign")
 
 	now = noon.Add(time.Minute)
 	assert.Equal(t, ports.Condition{Name: "keys", Ready: true}, service.Conditions()[1])
@@ -40,29 +40,29 @@ func TestReadiness(t *testing.T) {
 	now = noon.Add(time.Hour)
 	assert.Equal(t, ports.Condition{Name: "keys", Ready: true, Detail: "no key may sign now"},
 		service.Conditions()[1],
-		"afterwards the want is a detail")
+		"afterwards a missing signing key is only a detail")
 }
 
-func TestASignerThatNobodyAskedFor(t *testing.T) {
+func TestStartedChecksForASigner(t *testing.T) {
 	now := noon
-	ring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"),
+	keyring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"),
 		keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)}))
 	require.NoError(t, err)
 	service := readiness.New(
-		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }},
+		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }},
 		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
 	service.Started()
 	now = noon.Add(time.Hour)
 	assert.Equal(t, ports.Condition{Name: "keys", Ready: true, Detail: "no key may sign now"},
 		service.Conditions()[1],
-		"it was there when the service started")
+		"a key could sign when the service started")
 }
 
-func TestStages(t *testing.T) {
-	ring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
+func TestReportsTheStage(t *testing.T) {
+	keyring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
 	require.NoError(t, err)
 	service := readiness.New(
-		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }},
+		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }},
 		&portsmock.ClockMock{NowFunc: func() time.Time { return noon }})
 	assert.Equal(t, ports.Condition{Name: "service", Detail: "starting"}, service.Conditions()[0])
 	service.Started()
