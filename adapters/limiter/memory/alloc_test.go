@@ -11,53 +11,54 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// TestKnownSubjectAllocatesNothing: a decision on subjects that are known, and whose grants have room, costs the garbage collector nothing.
+// TestKnownSubjectAllocatesNothing shows that a decision on known subjects, whose grants fit their
+// ring buffers, allocates nothing.
 func TestKnownSubjectAllocatesNothing(t *testing.T) {
 	const limit = 1000
 	ctx := context.Background()
 	storage := open(t, 1000, limit)
-	ask := func(now throttle.Instant, asks throttle.Checks, refused bool) {
-		decision, err := storage.Decide(ctx, now, asks)
+	check := func(now throttle.Instant, checks throttle.Checks, refused bool) {
+		decision, err := storage.Decide(ctx, now, checks)
 		if err != nil || decision.Refused() != refused {
-			t.Fatalf("refused: %v, %v", decision.Refused(), err)
+			t.Fatalf("refused is %v, error %v", decision.Refused(), err)
 		}
 	}
 
 	both := throttle.NewChecks(byAddress(1, limit), byInstall(1, limit))
-	for range 600 { // a ring has room for 511 or for 999 then
-		ask(start, both, false)
+	for range 600 { // a ring buffer has room for 511 or for 999 instants then
+		check(start, both, false)
 	}
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		ask(start, both, false)
-	}), "granted, with room")
+		check(start, both, false)
+	}), "granted, with room in the ring buffer")
 
-	barred := throttle.NewChecks(byAddress(1, limit), byInstall(2, 1))
-	ask(start, barred, false)
-	assert.Zero(t, testing.AllocsPerRun(100, func() { ask(start, barred, true) }), "refused")
-	stranger := throttle.NewChecks(byInstall(3, 1), byInstall(2, 1))
+	atLimit := throttle.NewChecks(byAddress(1, limit), byInstall(2, 1))
+	check(start, atLimit, false)
+	assert.Zero(t, testing.AllocsPerRun(100, func() { check(start, atLimit, true) }), "refused")
+	unknown := throttle.NewChecks(byInstall(3, 1), byInstall(2, 1))
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		ask(start, stranger, true)
-	}), "refused, with one that is not known")
+		check(start, unknown, true)
+	}), "refused, with one unknown subject")
 	require.Empty(t, storage.Grants(byInstall(3, 1)), "a refusal stores nothing")
 
-	// A subject at its limit all the time, whose oldest grant leaves as the next is given.
+	// A subject that is always at its limit, whose oldest grant expires as the next is made.
 	now, steady := start, throttle.NewChecks(byInstall(4, 4))
 	for range 4 {
 		now = now.After(window / 4)
-		ask(now, steady, false)
+		check(now, steady, false)
 	}
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		now = now.After(window / 4)
-		ask(now, steady, false)
-		ask(now, steady, true)
+		check(now, steady, false)
+		check(now, steady, true)
 	}), "granted at the limit, as windows move on")
 
 	// A subject with one grant in each window.
 	alone := throttle.NewChecks(byInstall(5, 4))
-	ask(now, alone, false)
-	ask(now, throttle.NewChecks(byInstall(6, 4)), false)
+	check(now, alone, false)
+	check(now, throttle.NewChecks(byInstall(6, 4)), false)
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		now = now.After(window - time.Second)
-		ask(now, alone, false)
-	}), "granted again before it ended")
+		check(now, alone, false)
+	}), "granted again before it expired")
 }

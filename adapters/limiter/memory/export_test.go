@@ -6,19 +6,20 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// Shards is over how many shards subjects are spread.
+// Shards returns the number of shards.
 func (s *Storage) Shards() int { return len(s.shards) }
 
-// Held is how many subjects each shard holds, those included whose window is empty and whose memory was not reused yet.
-func (s *Storage) Held() []int {
-	held := make([]int, len(s.shards))
+// SubjectsByShard returns how many subjects each shard holds, including those that have expired but
+// were not removed yet.
+func (s *Storage) SubjectsByShard() []int {
+	counts := make([]int, len(s.shards))
 	for i := range s.shards {
-		held[i] = s.shards[i].live
+		counts[i] = s.shards[i].live
 	}
-	return held
+	return counts
 }
 
-// Instants is how much room for instants all shards have given out.
+// Instants returns the total capacity for instants that all shards have allocated.
 func (s *Storage) Instants() int {
 	total := 0
 	for i := range s.shards {
@@ -27,11 +28,12 @@ func (s *Storage) Instants() int {
 	return total
 }
 
-// Grants lists the instants that the storage holds of an ask's subject, oldest first; none where it does not know the subject.
-func (s *Storage) Grants(ask throttle.Check) []throttle.Instant {
-	hash := hashOf(ask.Subject)
+// Grants returns the instants that the storage holds for a check's subject, oldest first; none if
+// it does not know the subject.
+func (s *Storage) Grants(check throttle.Check) []throttle.Instant {
+	hash := hashOf(check.Subject)
 	shard := &s.shards[hash>>s.shift]
-	entry := shard.find(hash, &ask)
+	entry := shard.find(hash, &check)
 	if entry == none {
 		return nil
 	}
@@ -43,30 +45,30 @@ func (s *Storage) Grants(ask throttle.Check) []throttle.Instant {
 	return all
 }
 
-// Check looks whether every shard is within its bounds and at one with itself.
-func (s *Storage) Check() error {
+// CheckInvariants returns an error unless every shard is within its bounds and consistent.
+func (s *Storage) CheckInvariants() error {
 	for i := range s.shards {
-		if err := s.shards[i].check(s.shift, i); err != nil {
+		if err := s.shards[i].checkInvariants(s.shift, i); err != nil {
 			return fmt.Errorf("shard %d: %w", i, err)
 		}
 	}
 	return nil
 }
 
-func (s *shard) check(shift uint, number int) error {
+func (s *shard) checkInvariants(shift uint, number int) error {
 	if s.live > s.maxSubjects || s.instants > s.maxInstants || s.live < 0 {
-		return fmt.Errorf("%d subjects and %d instants, at most %d and %d", s.live, s.instants,
+		return fmt.Errorf("%d subjects and %d instants, maximum %d and %d", s.live, s.instants,
 			s.maxSubjects, s.maxInstants)
 	}
-	queued, instants := 0, 0
-	rings := map[ref]bool{}
+	linked, instants := 0, 0
+	buffers := map[ref]bool{}
 	for i := range s.lanes {
 		before := none
 		for at := s.lanes[i].first; at != none; at = s.entries.at(at).next {
 			e := s.entries.at(at)
-			queued++
+			linked++
 			if !e.live || int(e.lane) != i || e.prev != before {
-				return fmt.Errorf("entry %d is out of its lane", at)
+				return fmt.Errorf("entry %d is not linked into its lane correctly", at)
 			}
 			if before != none && s.lastOf(before) > s.lastOf(at) {
 				return fmt.Errorf("entry %d is out of order", at)
@@ -77,15 +79,15 @@ func (s *shard) check(shift uint, number int) error {
 			}
 			if found := s.find(hash, &throttle.Check{Subject: e.subject,
 				Window: s.lanes[i].window}); found != at {
-				return fmt.Errorf("entry %d is not found: %d is", at, found)
+				return fmt.Errorf("search for entry %d found %d", at, found)
 			}
 			instants++
-			if e.ring != none {
-				if rings[e.ring] {
-					return fmt.Errorf("ring %d has two owners", e.ring)
+			if e.buffer != none {
+				if buffers[e.buffer] {
+					return fmt.Errorf("ring buffer %d has two owners", e.buffer)
 				}
-				rings[e.ring] = true
-				instants += s.rings.at(e.ring).room()
+				buffers[e.buffer] = true
+				instants += s.buffers.at(e.buffer).capacity()
 			}
 			if err := s.inOrder(at); err != nil {
 				return err
@@ -93,24 +95,24 @@ func (s *shard) check(shift uint, number int) error {
 			before = at
 		}
 		if s.lanes[i].last != before {
-			return fmt.Errorf("lane %d ends elsewhere", i)
+			return fmt.Errorf("lane %d has a wrong last entry", i)
 		}
 	}
 	indexed := 0
-	for _, entry := range s.index.places {
+	for _, entry := range s.index.slots {
 		if entry != none {
 			indexed++
 		}
 	}
 	switch {
-	case queued != s.live || indexed != s.live || s.entries.used-len(s.entries.free) != s.live:
-		return fmt.Errorf("%d live, %d queued, %d indexed, %d used", s.live, queued, indexed,
+	case linked != s.live || indexed != s.live || s.entries.used-len(s.entries.free) != s.live:
+		return fmt.Errorf("%d live, %d linked, %d indexed, %d allocated", s.live, linked, indexed,
 			s.entries.used-len(s.entries.free))
 	case instants != s.instants:
-		return fmt.Errorf("%d instants, %d counted", instants, s.instants)
-	case s.rings.used-len(s.rings.free) != len(rings):
-		return fmt.Errorf("%d rings are used, %d have an owner", s.rings.used-len(s.rings.free),
-			len(rings))
+		return fmt.Errorf("%d instants found, %d counted", instants, s.instants)
+	case s.buffers.used-len(s.buffers.free) != len(buffers):
+		return fmt.Errorf("%d ring buffers are used, %d have an owner",
+			s.buffers.used-len(s.buffers.free), len(buffers))
 	case 2*s.live > s.index.size():
 		return fmt.Errorf("the index is more than half full: %d of %d", s.live, s.index.size())
 	}
@@ -121,42 +123,43 @@ func (s *shard) inOrder(entry ref) error {
 	grants := s.grants(entry)
 	for i := 1; i < grants.Len(); i++ {
 		if grants.At(i-1) > grants.At(i) {
-			return fmt.Errorf("entry %d: grants out of order", entry)
+			return fmt.Errorf("grants of entry %d are out of order", entry)
 		}
 	}
 	return nil
 }
 
-// Places is the index under test: numbers with hashes of the test's choosing.
-type Places struct {
+// Index is an index of numbers with hashes that the test chooses.
+type Index struct {
 	index  index
 	hashes map[uint32]uint64
 }
 
-// NewPlaces makes an empty one.
-func NewPlaces() *Places { return &Places{hashes: map[uint32]uint64{}} }
+// NewIndex returns an empty index.
+func NewIndex() *Index { return &Index{hashes: map[uint32]uint64{}} }
 
-func (p *Places) hashOf(entry ref) uint64 { return p.hashes[uint32(entry)] }
+func (x *Index) hashOf(entry ref) uint64 { return x.hashes[uint32(entry)] }
 
-// Put adds a number that is not there.
-func (p *Places) Put(number uint32, hash uint64) {
-	p.hashes[number] = hash
-	if 2*len(p.hashes) > p.index.size() {
-		p.index.grow(p.hashOf)
+// Insert adds a number that is not in the index.
+func (x *Index) Insert(number uint32, hash uint64) {
+	x.hashes[number] = hash
+	if 2*len(x.hashes) > x.index.size() {
+		x.index.grow(x.hashOf)
 	}
-	p.index.put(ref(number), hash)
+	x.index.insert(ref(number), hash)
 }
 
-// Cut takes out a number that is there.
-func (p *Places) Cut(number uint32) {
-	p.index.cut(ref(number), p.hashOf)
-	delete(p.hashes, number)
+// Remove removes a number that is in the index.
+func (x *Index) Remove(number uint32) {
+	x.index.remove(ref(number), x.hashOf)
+	delete(x.hashes, number)
 }
 
-// Find walks from a number's home until it is there, or to the first empty place.
-func (p *Places) Find(number uint32, hash uint64) (steps int, found bool) {
-	for place := p.index.first(hash); ; place = p.index.next(place) {
-		switch p.index.at(place) {
+// Find searches from a number's home slot until it finds the number or an empty slot, and returns
+// how many slots it passed.
+func (x *Index) Find(number uint32, hash uint64) (steps int, found bool) {
+	for slot := x.index.first(hash); ; slot = x.index.next(slot) {
+		switch x.index.at(slot) {
 		case none:
 			return steps, false
 		case ref(number):
@@ -166,12 +169,12 @@ func (p *Places) Find(number uint32, hash uint64) (steps int, found bool) {
 	}
 }
 
-// Size is how many places there are, and how many are taken.
-func (p *Places) Size() (places, taken int) {
-	for _, entry := range p.index.places {
+// Size returns the number of slots, and how many are taken.
+func (x *Index) Size() (slots, taken int) {
+	for _, entry := range x.index.slots {
 		if entry != none {
 			taken++
 		}
 	}
-	return p.index.size(), taken
+	return x.index.size(), taken
 }

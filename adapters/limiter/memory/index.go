@@ -1,58 +1,62 @@
 package memory
 
-// index finds entries by hash: a table with open addressing and linear probing, at most half full, so that a search is short and
-// ends. Taking an entry out closes the gap at once; there are no tombstones to sweep.
-type index struct{ places []ref }
+// index finds entries by hash. It is a hash table with open addressing and linear probing, at most
+// half full, so that every search is short and ends. Removing an entry closes the gap at once, so
+// there are no tombstones to clean up.
+type index struct{ slots []ref }
 
-const firstIndexSize = 64
+const initialIndexSize = 64
 
-func (x *index) size() int { return len(x.places) }
+func (x *index) size() int { return len(x.slots) }
 
-func (x *index) first(hash uint64) int { return int(hash) & (len(x.places) - 1) }
+// first returns the home slot of a hash, where a search for it begins.
+func (x *index) first(hash uint64) int { return int(hash) & (len(x.slots) - 1) }
 
-func (x *index) next(place int) int { return (place + 1) & (len(x.places) - 1) }
+// next returns the slot that a search visits after slot.
+func (x *index) next(slot int) int { return (slot + 1) & (len(x.slots) - 1) }
 
-// at is the entry in a place, none where it is empty; an index without places is empty everywhere.
-func (x *index) at(place int) ref {
-	if len(x.places) == 0 {
+// at returns the entry in a slot, none if it is empty. An index without slots is empty everywhere.
+func (x *index) at(slot int) ref {
+	if len(x.slots) == 0 {
 		return none
 	}
-	return x.places[place]
+	return x.slots[slot]
 }
 
-// put adds an entry; the table must not be full.
-func (x *index) put(entry ref, hash uint64) {
-	place := x.first(hash)
-	for x.places[place] != none {
-		place = x.next(place)
+// insert adds an entry. The table must not be full.
+func (x *index) insert(entry ref, hash uint64) {
+	slot := x.first(hash)
+	for x.slots[slot] != none {
+		slot = x.next(slot)
 	}
-	x.places[place] = entry
+	x.slots[slot] = entry
 }
 
 // grow doubles the table.
 func (x *index) grow(hashOf func(ref) uint64) {
-	known := x.places
-	x.places = make([]ref, max(firstIndexSize, 2*len(known)))
-	for _, entry := range known {
+	entries := x.slots
+	x.slots = make([]ref, max(initialIndexSize, 2*len(entries)))
+	for _, entry := range entries {
 		if entry != none {
-			x.put(entry, hashOf(entry))
+			x.insert(entry, hashOf(entry))
 		}
 	}
 }
 
-// cut takes out an entry that is there, and moves back those behind it that would not be found across the gap.
-func (x *index) cut(entry ref, hashOf func(ref) uint64) {
+// remove removes an entry, which must be present, and moves back those behind it that a search
+// would no longer find across the gap.
+func (x *index) remove(entry ref, hashOf func(ref) uint64) {
 	gap := x.first(hashOf(entry))
-	for x.places[gap] != entry {
+	for x.slots[gap] != entry {
 		gap = x.next(gap)
 	}
-	x.places[gap] = none
-	for place := x.next(gap); x.places[place] != none; place = x.next(place) {
-		home := x.first(hashOf(x.places[place]))
-		// The entry may fill the gap where its home does not lie between the gap and it.
-		if (place-home)&(len(x.places)-1) >= (place-gap)&(len(x.places)-1) {
-			x.places[gap], x.places[place] = x.places[place], none
-			gap = place
+	x.slots[gap] = none
+	for slot := x.next(gap); x.slots[slot] != none; slot = x.next(slot) {
+		home := x.first(hashOf(x.slots[slot]))
+		// The entry may fill the gap unless its home lies between the gap and the entry.
+		if (slot-home)&(len(x.slots)-1) >= (slot-gap)&(len(x.slots)-1) {
+			x.slots[gap], x.slots[slot] = x.slots[slot], none
+			gap = slot
 		}
 	}
 }

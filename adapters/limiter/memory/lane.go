@@ -6,15 +6,15 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// lane is the queue of a shard's subjects with one window, the oldest last grant first. With one window, that is also the order in which
-// they end.
+// lane is a doubly linked list of the entries of a shard that have one window, ordered by their
+// last grants, oldest first. As they share the window, they also expire in that order.
 type lane struct {
 	window      time.Duration
 	first, last ref
 }
 
-// laneOf is the index of the window's lane. Windows come from the configuration and so are few; a lane that is empty serves the
-// next one.
+// laneOf returns the index of the window's lane, and makes one if there is none. Windows come from
+// the configuration and so are few; an empty lane is reused for the next window.
 func (s *shard) laneOf(window time.Duration) uint16 {
 	free := -1
 	for i := range s.lanes {
@@ -33,8 +33,8 @@ func (s *shard) laneOf(window time.Duration) uint16 {
 	return uint16(free)
 }
 
-// queue puts an entry into its lane by its last grant: at the end, but for late callers.
-func (s *shard) queue(entry ref) {
+// link inserts an entry into its lane by its last grant: at the end, except for late callers.
+func (s *shard) link(entry ref) {
 	e := s.entries.at(entry)
 	lane := &s.lanes[e.lane]
 	before := lane.last
@@ -58,8 +58,8 @@ func (s *shard) queue(entry ref) {
 
 func (s *shard) lastOf(entry ref) throttle.Instant { return s.entries.at(entry).last[0] }
 
-// unqueue takes an entry out of its lane.
-func (s *shard) unqueue(entry ref) {
+// unlink removes an entry from its lane.
+func (s *shard) unlink(entry ref) {
 	e := s.entries.at(entry)
 	lane := &s.lanes[e.lane]
 	if e.prev == none {

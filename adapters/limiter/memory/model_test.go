@@ -7,14 +7,15 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// model is a small storage in the plainest way: a list of subjects in the order of their last grants. Where it is full, a newcomer first
-// takes out those whose window is empty, and then the first one. It shares no arithmetic with the domain.
+// model is a small storage in the simplest form: a list of subjects in the order of their last
+// grants. If it is full, a new subject first removes those that have expired, and then the first
+// one. It shares no arithmetic with the domain.
 type model struct {
 	max       int
-	subjects  []*subject // the oldest last grant first, of equal ones who was there before
+	subjects  []*subject // oldest last grant first; if equal, in the order of arrival
 	forgotten uint64
-	latest    throttle.Instant // the latest now that anybody had
-	floor     throttle.Instant // the latest end of a window that anybody saw
+	latest    throttle.Instant // the latest now of any caller
+	floor     throttle.Instant // the latest end of a window that any caller saw
 }
 
 type subject struct {
@@ -27,7 +28,7 @@ func (s *subject) last() throttle.Instant { return s.grants[len(s.grants)-1] }
 
 func (s *subject) end() throttle.Instant { return s.last() + throttle.Instant(s.window) }
 
-// counted is how many grants lie in the window that ends at an instant.
+// counted returns how many grants lie in the window that ends at an instant.
 func (s *subject) counted(at throttle.Instant) int {
 	n := 0
 	for _, grant := range s.grants {
@@ -38,17 +39,17 @@ func (s *subject) counted(at throttle.Instant) int {
 	return n
 }
 
-// find is the ask's subject, or one that has no grants.
-func (m *model) find(ask throttle.Check) *subject {
+// find returns the check's subject, or one without grants.
+func (m *model) find(check throttle.Check) *subject {
 	for _, s := range m.subjects {
-		if s.id == ask.Subject && s.window == ask.Window {
+		if s.id == check.Subject && s.window == check.Window {
 			return s
 		}
 	}
-	return &subject{id: ask.Subject, window: ask.Window}
+	return &subject{id: check.Subject, window: check.Window}
 }
 
-// effective is now, or the subject's last grant where that is later.
+// effective returns now, or the subject's last grant if that is later.
 func (s *subject) effective(now throttle.Instant) throttle.Instant {
 	if len(s.grants) > 0 {
 		return max(now, s.last())
@@ -56,82 +57,83 @@ func (s *subject) effective(now throttle.Instant) throttle.Instant {
 	return now
 }
 
-// see takes out those whose window is empty at now, or at any instant that was seen before.
-func (m *model) see(now throttle.Instant) {
+// observe removes the subjects that have expired at now or at any earlier caller's now.
+func (m *model) observe(now throttle.Instant) {
 	m.latest = max(m.latest, now)
-	m.end(m.latest)
+	m.expire(m.latest)
 }
 
-// end takes out those whose window is empty at an instant.
-func (m *model) end(at throttle.Instant) {
+// expire removes the subjects that have expired at an instant.
+func (m *model) expire(at throttle.Instant) {
 	m.subjects = slices.DeleteFunc(m.subjects, func(s *subject) bool {
-		ended := s.end() <= at
-		if ended {
+		expired := s.end() <= at
+		if expired {
 			m.floor = max(m.floor, s.end())
 		}
-		return ended
+		return expired
 	})
 }
 
-// decide answers asks, one standing for each.
-func (m *model) decide(now throttle.Instant, asks []throttle.Check) []throttle.State {
-	m.see(now)
-	var standings []throttle.State
+// decide returns one state for each check.
+func (m *model) decide(now throttle.Instant, checks []throttle.Check) []throttle.State {
+	m.observe(now)
+	var states []throttle.State
 	granted := true
-	at := make([]throttle.Instant, len(asks))
-	for i, ask := range asks {
-		s := m.find(ask)
+	at := make([]throttle.Instant, len(checks))
+	for i, check := range checks {
+		s := m.find(check)
 		at[i] = s.effective(now)
-		standing := s.stand(ask, at[i])
-		granted = granted && standing.RetryAfter == 0
-		standings = append(standings, standing)
+		state := s.state(check, at[i])
+		granted = granted && state.RetryAfter == 0
+		states = append(states, state)
 	}
 	if !granted {
-		return standings
+		return states
 	}
-	for i, ask := range asks {
-		m.grant(ask, at[i])
-		standings[i].Remaining--
-		if standings[i].ResetAfter == 0 {
-			standings[i].ResetAfter = ask.Window
+	for i, check := range checks {
+		m.grant(check, at[i])
+		states[i].Remaining--
+		if states[i].ResetAfter == 0 {
+			states[i].ResetAfter = check.Window
 		}
 	}
-	return standings
+	return states
 }
 
-func (s *subject) stand(ask throttle.Check, at throttle.Instant) throttle.State {
+func (s *subject) state(check throttle.Check, at throttle.Instant) throttle.State {
 	counted := s.counted(at)
-	standing := throttle.State{Check: ask, Remaining: max(0, ask.Limit-counted)}
+	state := throttle.State{Check: check, Remaining: max(0, check.Limit-counted)}
 	for _, grant := range s.grants {
-		leaves := grant + throttle.Instant(s.window)
-		if leaves <= at {
+		expires := grant + throttle.Instant(s.window)
+		if expires <= at {
 			continue
 		}
-		if standing.ResetAfter == 0 && s.counted(leaves) < min(counted, ask.Limit) {
-			standing.ResetAfter = time.Duration(leaves - at)
+		if state.ResetAfter == 0 && s.counted(expires) < min(counted, check.Limit) {
+			state.ResetAfter = time.Duration(expires - at)
 		}
-		if standing.Remaining == 0 && standing.RetryAfter == 0 && s.counted(leaves) < ask.Limit {
-			standing.RetryAfter = time.Duration(leaves - at)
+		if state.Remaining == 0 && state.RetryAfter == 0 && s.counted(expires) < check.Limit {
+			state.RetryAfter = time.Duration(expires - at)
 		}
 	}
-	return standing
+	return state
 }
 
-// grant counts one, and makes room for a newcomer. Who is granted may be later than now, and so see more windows end.
-func (m *model) grant(ask throttle.Check, at throttle.Instant) {
-	s := m.find(ask)
+// grant records a grant, and makes room for a new subject. The grant may count as later than now,
+// and more windows may have ended then.
+func (m *model) grant(check throttle.Check, at throttle.Instant) {
+	s := m.find(check)
 	m.subjects = slices.DeleteFunc(m.subjects, func(other *subject) bool { return other == s })
 	if len(s.grants) == 0 && len(m.subjects) == m.max {
-		m.end(at)
+		m.expire(at)
 	}
 	if len(s.grants) == 0 && len(m.subjects) == m.max {
 		m.subjects = m.subjects[1:]
 		m.forgotten++
 	}
 	s.grants = append(s.grants, at)
-	behind := len(m.subjects)
-	for behind > 0 && m.subjects[behind-1].last() > at {
-		behind--
+	position := len(m.subjects)
+	for position > 0 && m.subjects[position-1].last() > at {
+		position--
 	}
-	m.subjects = slices.Insert(m.subjects, behind, s)
+	m.subjects = slices.Insert(m.subjects, position, s)
 }

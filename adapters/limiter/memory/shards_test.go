@@ -15,33 +15,34 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-func TestShards(t *testing.T) {
-	for _, c := range []struct{ most, limit, shards int }{
+func TestNumberOfShards(t *testing.T) {
+	for _, c := range []struct{ maxSubjects, limit, shards int }{
 		{1, 1, 1}, {4096, 8, 1}, {8191, 8, 1}, {8192, 8, 2}, {16_383, 8, 2}, {16_384, 8, 4},
 		{100_000, 8, 16}, {100_000, 50_000, 16},
 		{100_000, 50_001, 8}, {100_000, 800_000, 1}, {262_144, 8, 64}, {10_000_000, 8, 64},
 	} {
-		assert.Equal(t, c.shards, open(t, c.most, c.limit).Shards(), "%d subjects, limit %d",
-			c.most, c.limit)
+		assert.Equal(t, c.shards, open(t, c.maxSubjects, c.limit).Shards(), "%d subjects, limit %d",
+			c.maxSubjects, c.limit)
 	}
 }
 
-// fill grants once to each of so many subjects.
+// fill takes one grant for each of count subjects.
 func fill(t testing.TB, storage *memory.Storage, at throttle.Instant, count int,
 	subject func(int) throttle.Subject) {
 	t.Helper()
 	for i := range count {
-		ask := throttle.Check{Dimension: throttle.ByInstall, Subject: subject(i), Limit: 4,
+		check := throttle.Check{Dimension: throttle.ByInstall, Subject: subject(i), Limit: 4,
 			Window: window}
-		decision, err := storage.Decide(t.Context(), at, throttle.NewChecks(ask))
+		decision, err := storage.Decide(t.Context(), at, throttle.NewChecks(check))
 		if err != nil || decision.Refused() {
 			t.Fatalf("%d: %v", i, err)
 		}
 	}
 }
 
-// TestSpread: shards fill evenly, with digests and with numbers that a test made up.
-func TestSpread(t *testing.T) {
+// TestShardsFillEvenly shows that shards fill evenly, with digests and with the numbers that tests
+// use.
+func TestShardsFillEvenly(t *testing.T) {
 	const most, count = 100_000, 90_000
 	digester := throttle.NewDigester([]byte("a digest key, for tests"))
 	for name, subject := range map[string]func(int) throttle.Subject{
@@ -49,39 +50,42 @@ func TestSpread(t *testing.T) {
 			return digester.Subject(throttle.ByInstall, "install-"+strconv.Itoa(i))
 		},
 		"numbers": func(i int) throttle.Subject { return numbered(throttle.ByInstall, i) },
-		"numbers, swapped": func(i int) throttle.Subject {
+		"numbers in the other byte order": func(i int) throttle.Subject {
 			return throttle.Subject{byte(i), byte(i >> 8), byte(i >> 16), byte(i >> 24)}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			storage := open(t, most, 8)
 			fill(t, storage, start, count, subject)
-			require.NoError(t, storage.Check())
+			require.NoError(t, storage.CheckInvariants())
 			assert.Equal(t, count, storage.Subjects(start))
-			assert.Zero(t, storage.Forgotten(), "no shard is full before nine parts of ten are")
-			for _, held := range storage.Held() {
+			assert.Zero(t, storage.Forgotten(),
+				"no shard is full when the storage is filled to nine tenths")
+			for _, held := range storage.SubjectsByShard() {
 				assert.InDelta(t, count/16, held, float64(count/16)/16)
 			}
 		})
 	}
 }
 
-// TestManyMore floods all shards with twice what they hold: the bound holds, and the metric tells.
-func TestManyMore(t *testing.T) {
+// TestBoundsSubjectsOverAllShards floods all shards with twice what they hold: the bound holds, and
+// Forgotten counts the rest.
+func TestBoundsSubjectsOverAllShards(t *testing.T) {
 	const most = 100_000
 	storage := open(t, most, 8)
 	fill(t, storage, start, 2*most, func(i int) throttle.Subject {
 		return numbered(throttle.ByInstall, i)
 	})
-	require.NoError(t, storage.Check())
+	require.NoError(t, storage.CheckInvariants())
 	subjects := storage.Subjects(start)
 	assert.LessOrEqual(t, subjects, most)
 	assert.Greater(t, subjects, most*99/100)
 	assert.Equal(t, uint64(2*most-subjects), storage.Forgotten())
 }
 
-// TestMemoryGoesBack: when all windows have ended, a gauge that looks, or callers alone, empty the storage.
-func TestMemoryGoesBack(t *testing.T) {
+// TestReleasesMemory shows that once all windows have ended, reading the gauge, or callers alone,
+// empty the storage.
+func TestReleasesMemory(t *testing.T) {
 	const count = 100_000
 	heap := func() int64 {
 		runtime.GC()
@@ -92,21 +96,22 @@ func TestMemoryGoesBack(t *testing.T) {
 	}
 	subject := func(i int) throttle.Subject { return numbered(throttle.ByInstall, i) }
 	for name, empty := range map[string]func(*memory.Storage){
-		"a gauge looks": func(storage *memory.Storage) {
+		"by reading the gauge": func(storage *memory.Storage) {
 			assert.Equal(t, count, storage.Subjects(start.After(window-1)))
 			assert.Zero(t, storage.Subjects(start.After(window)))
 		},
-		"callers alone": func(storage *memory.Storage) {
-			// Each takes out two and adds one. Half as many as there were are enough, and some more, for no shard has its exact part.
+		"by callers alone": func(storage *memory.Storage) {
+			// Each caller removes two subjects and adds one. That takes half as many callers as
+			// there were subjects, and some more because subjects spread unevenly over the shards.
 			const callers = count * 11 / 20
 			fill(t, storage, start.After(window), callers, func(i int) throttle.Subject {
 				return subject(count + i)
 			})
 			held := 0
-			for _, each := range storage.Held() {
+			for _, each := range storage.SubjectsByShard() {
 				held += each
 			}
-			assert.Equal(t, callers, held, "nobody is left whose window ended")
+			assert.Equal(t, callers, held, "no expired subject is left")
 			assert.Zero(t, storage.Subjects(start.After(4*window)))
 		},
 	} {
@@ -115,21 +120,23 @@ func TestMemoryGoesBack(t *testing.T) {
 			storage := open(t, 4*count, 8)
 			fill(t, storage, start, count, subject)
 			full := heap()
-			assert.Greater(t, full-before, int64(count*40), "it holds something")
+			assert.Greater(t, full-before, int64(count*40), "the full storage uses memory")
 			empty(storage)
 			assert.Zero(t, storage.Instants())
-			require.NoError(t, storage.Check())
-			assert.Less(t, heap()-before, int64(64<<10), "and gives it back")
+			require.NoError(t, storage.CheckInvariants())
+			assert.Less(t, heap()-before, int64(64<<10), "the empty storage has released it")
 			fill(t, storage, start.After(5*window), 1000, subject)
-			assert.Equal(t, 1000, storage.Subjects(start.After(5*window)), "and begins anew")
+			assert.Equal(t, 1000, storage.Subjects(start.After(5*window)),
+				"the storage can be filled again")
 			runtime.KeepAlive(storage)
 		})
 	}
 }
 
-// TestConcurrentForgetting has many callers push each other out of a small storage, while others read what it holds.
+// TestConcurrentForgetting has many callers displace each other from a small storage, while others
+// read its counts.
 func TestConcurrentForgetting(t *testing.T) {
-	const callers, tries, most = 8, 2000, 64
+	const callers, attempts, most = 8, 2000, 64
 	for name, most := range map[string]int{"one shard": most, "four shards": 16_384} {
 		t.Run(name, func(t *testing.T) {
 			storage := open(t, most, 8)
@@ -139,36 +146,37 @@ func TestConcurrentForgetting(t *testing.T) {
 			var group sync.WaitGroup
 			for caller := range callers {
 				group.Go(func() {
-					for try := range tries {
+					for attempt := range attempts {
 						now := throttle.Instant(clock.Add(1))
-						number := caller*tries + try
-						asks := throttle.NewChecks(byAddress(number, 8), byInstall(number, 4))
-						decision, err := storage.Decide(t.Context(), now, asks)
+						number := caller*attempts + attempt
+						checks := throttle.NewChecks(byAddress(number, 8), byInstall(number, 4))
+						decision, err := storage.Decide(t.Context(), now, checks)
 						if !assert.NoError(t, err) ||
-							!assert.False(t, decision.Refused(), "a newcomer is never refused") {
+							!assert.False(t, decision.Refused(), "a new subject is never refused") {
 							return
 						}
 						granted.Add(2)
-						if try%100 == 0 {
+						if attempt%100 == 0 {
 							assert.LessOrEqual(t, storage.Subjects(now), most)
 							storage.Forgotten()
 						}
 					}
 				})
 			}
-			group.Wait()
-			require.NoError(t, storage.Check())
+			wait(t, &group)
+			require.NoError(t, storage.CheckInvariants())
 			live := storage.Subjects(throttle.Instant(clock.Load()))
 			assert.LessOrEqual(t, live, most)
 			assert.Equal(t, granted.Load(), storage.Forgotten()+uint64(live),
-				"who was granted is there, or was forgotten")
+				"every subject that got a grant is held or was forgotten")
 		})
 	}
 }
 
-// TestConcurrentLimits has callers meet on few subjects of a storage that is full of others: no subject gets more than its limit.
-func TestConcurrentLimits(t *testing.T) {
-	const callers, tries, hot = 8, 1000, 5
+// TestConcurrentCallersKeepLimits has callers contend for few subjects of a storage that is full of
+// others: no subject gets more than its limit.
+func TestConcurrentCallersKeepLimits(t *testing.T) {
+	const callers, attempts, hot = 8, 1000, 5
 	storage := open(t, 8192, 8)
 	fill(t, storage, start-throttle.Instant(window), 20_000, func(i int) throttle.Subject {
 		return numbered(throttle.ByAddress, 1000+i)
@@ -178,10 +186,11 @@ func TestConcurrentLimits(t *testing.T) {
 	var group sync.WaitGroup
 	for caller := range callers {
 		group.Go(func() {
-			for try := range tries {
-				number := (caller + try) % hot
-				asks := throttle.NewChecks(byAddress(number, 8), byInstall(number, 4))
-				decision, err := storage.Decide(t.Context(), start.After(time.Duration(try)), asks)
+			for attempt := range attempts {
+				number := (caller + attempt) % hot
+				checks := throttle.NewChecks(byAddress(number, 8), byInstall(number, 4))
+				now := start.After(time.Duration(attempt))
+				decision, err := storage.Decide(t.Context(), now, checks)
 				if !assert.NoError(t, err) {
 					return
 				}
@@ -191,10 +200,27 @@ func TestConcurrentLimits(t *testing.T) {
 			}
 		})
 	}
-	group.Wait()
-	require.NoError(t, storage.Check())
+	wait(t, &group)
+	require.NoError(t, storage.CheckInvariants())
 	for number := range each {
 		assert.Equal(t, int64(4), each[number].Load())
 	}
-	assert.Equal(t, forgotten, storage.Forgotten(), "the others' windows had ended: they made room")
+	assert.Equal(t, forgotten, storage.Forgotten(),
+		"room came from the other subjects, which had expired")
+}
+
+// wait waits for the callers in a group to return, and fails the test if they hang.
+func wait(t *testing.T, group *sync.WaitGroup) {
+	t.Helper()
+	const limit = 5 * time.Minute
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(limit):
+		t.Fatalf("concurrent callers have not returned after %s", limit)
+	}
 }

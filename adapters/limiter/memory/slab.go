@@ -1,32 +1,35 @@
 package memory
 
-// ref names an entry or a ring of a shard by its number, from 1. Numbers in place of pointers keep an entry short, and
-// keep the garbage collector from walking over a million of them.
+// ref refers to an entry or a ring buffer of a shard by its number, from 1. Numbers in place of
+// pointers keep a cell small, and spare the garbage collector from scanning a million of them.
 type ref uint32
 
+// none refers to nothing.
 const none ref = 0
 
-// blockSize is how many things are allocated at once: they never move, and a shard of few costs little.
+// blockSize is how many items a slab allocates at once. Items never move, and a shard with few of
+// them stays small.
 const blockSize = 128
 
-// slab holds things of one kind, each under a number, and hands out again what was given back.
+// slab allocates items of one type in blocks, each under a number, and reuses those that were
+// released.
 type slab[T any] struct {
 	blocks []*[blockSize]T
-	used   int // ever taken
+	used   int // numbers ever allocated
 	free   []ref
 }
 
-func (s *slab[T]) at(which ref) *T {
-	i := int(which) - 1
+func (s *slab[T]) at(number ref) *T {
+	i := int(number) - 1
 	return &s.blocks[i/blockSize][i%blockSize]
 }
 
-// take is one that nobody has, as its zero value.
-func (s *slab[T]) take() ref {
+// allocate returns the number of an unused item, which is the zero value.
+func (s *slab[T]) allocate() ref {
 	if last := len(s.free) - 1; last >= 0 {
-		taken := s.free[last]
+		number := s.free[last]
 		s.free = s.free[:last]
-		return taken
+		return number
 	}
 	if s.used == len(s.blocks)*blockSize {
 		s.blocks = append(s.blocks, new([blockSize]T))
@@ -35,8 +38,9 @@ func (s *slab[T]) take() ref {
 	return ref(s.used)
 }
 
-func (s *slab[T]) giveBack(which ref) {
+// release zeroes an item and makes its number available again.
+func (s *slab[T]) release(number ref) {
 	var zero T
-	*s.at(which) = zero
-	s.free = append(s.free, which)
+	*s.at(number) = zero
+	s.free = append(s.free, number)
 }

@@ -1,8 +1,10 @@
-// Package memory is the limiter's storage in this process: exact, bounded, and forgetful only where it must be.
+// Package memory implements the limiter's storage in the memory of this process. It is exact and
+// bounded, and forgets a subject early only if it is full.
 //
-// Subjects are spread over shards by their digest, each under one lock. A shard keeps its subjects in the order of their last grants, so
-// that the one that ends first, and the one to forget first, is always at hand: nothing is ever scanned. Memory follows grants
-// within the last window; a refusal stores nothing. It imports domain, ports and the standard library.
+// Subjects are spread over shards by their digest, each shard under one lock. A shard keeps its
+// subjects in the order of their last grants, so that the next one to expire, and the next one to
+// forget, is found at once: nothing is ever scanned. Memory use follows the grants within the last
+// window; a refusal stores nothing. The package imports domain, ports and the standard library.
 package memory
 
 import (
@@ -15,47 +17,52 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// How far subjects are spread: maxShards is enough that callers on many cores seldom meet; a shard below minShard subjects
-// would overflow by the unevenness of chance alone.
+// The number of shards: with maxShards, callers on many cores rarely contend for one; a shard for
+// fewer than minSubjectsPerShard subjects would overflow merely because subjects spread unevenly.
 const (
-	maxShards = 64
-	minShard  = 4096
+	maxShards           = 64
+	minSubjectsPerShard = 4096
 )
 
-// instantsPerSubject bounds the instants that all subjects hold together, as a multiple of the most subjects.
+// instantsPerSubject bounds the instants that all subjects hold together, as a multiple of the
+// maximum number of subjects.
 const instantsPerSubject = 8
 
-// Storage is a ports.LimiterStorage. Decide answers without waiting for anything but a lock that is held for microseconds, and
-// fails only on a limit above the largest that it was made for. It allocates nothing for a subject that it knows, unless that subject's grants outgrow their room.
+// Storage implements ports.LimiterStorage. Decide waits for nothing but locks that are held for
+// microseconds, and fails only for a limit above the largest that the storage was made for. It
+// allocates nothing for a known subject, unless that subject's grants outgrow their ring buffer.
 type Storage struct {
 	shards       []shard
-	shift        uint // from a hash to a shard's index
+	shift        uint // turns a hash into the index of a shard
 	largestLimit int
 }
 
-// errLimit is a defect of whoever asks: the storage was made for smaller limits.
-var errLimit = errors.New("memory: the limit is larger than the storage was made for")
+// errLimit reports a programming error: the storage was made for smaller limits.
+var errLimit = errors.New("memory: limit is larger than the storage was made for")
 
-// TooSmallError is a storage that could not hold one subject's grants.
+// TooSmallError is the error for a storage that could not hold the grants of one subject at the
+// largest limit. Minimum is the smallest MaxSubjects that would do.
 type TooSmallError struct{ MaxSubjects, LargestLimit, Minimum int }
 
-// Error tells the least that would do.
+// Error returns both bounds and the minimum.
 func (e *TooSmallError) Error() string {
 	return fmt.Sprintf(
-		"room for %d subjects is too small for a limit of %d: at least %d are needed",
+		"maximum of %d subjects is too small for a limit of %d: set it to at least %d",
 		e.MaxSubjects, e.LargestLimit, e.Minimum)
 }
 
-// New makes a storage of at most maxSubjects subjects and eight times as many instants, in which every shard holds at least
-// largestLimit instants. It fails with a *TooSmallError where that cannot be. Both are at least 1.
+// New returns a storage for at most maxSubjects subjects and eight times as many instants, in which
+// every shard holds at least largestLimit instants. It returns a *TooSmallError if that is
+// impossible. Both arguments must be at least 1.
 func New(maxSubjects, largestLimit int) (*Storage, error) {
 	if instantsPerSubject*maxSubjects < largestLimit {
-		least := (largestLimit + instantsPerSubject - 1) / instantsPerSubject
+		minimum := (largestLimit + instantsPerSubject - 1) / instantsPerSubject
 		return nil, &TooSmallError{MaxSubjects: maxSubjects, LargestLimit: largestLimit,
-			Minimum: least}
+			Minimum: minimum}
 	}
 	count := 1
-	for count < maxShards && maxSubjects/(2*count) >= minShard && instantsPerSubject*(maxSubjects/(2*count)) >= largestLimit {
+	for count < maxShards && maxSubjects/(2*count) >= minSubjectsPerShard &&
+		instantsPerSubject*(maxSubjects/(2*count)) >= largestLimit {
 		count *= 2
 	}
 	storage := &Storage{shards: make([]shard, count),
@@ -67,52 +74,53 @@ func New(maxSubjects, largestLimit int) (*Storage, error) {
 	return storage, nil
 }
 
-// Decide is ports.LimiterStorage's.
+// Decide implements ports.LimiterStorage.
 func (s *Storage) Decide(_ context.Context, now throttle.Instant,
-	asks throttle.Checks) (throttle.Decision, error) {
-	var seats [throttle.MaxChecks]seat
-	var standings [throttle.MaxChecks]throttle.State
-	n := asks.Len()
+	checks throttle.Checks) (throttle.Decision, error) {
+	var lookups [throttle.MaxChecks]lookup
+	var states [throttle.MaxChecks]throttle.State
+	n := checks.Len()
 	for i := range n {
-		ask := asks.At(i)
-		if ask.Limit > s.largestLimit {
+		check := checks.At(i)
+		if check.Limit > s.largestLimit {
 			return throttle.Decision{}, errLimit
 		}
-		hash := hashOf(ask.Subject)
-		seats[i] = seat{ask: ask, hash: hash, shard: int(hash >> s.shift)}
+		hash := hashOf(check.Subject)
+		lookups[i] = lookup{check: check, hash: hash, shard: int(hash >> s.shift)}
 	}
-	locks := locksOf(seats[:n])
+	locks := locksOf(lookups[:n])
 	s.lock(locks)
 	defer s.unlock(locks)
 	for i := range n {
-		s.shards[seats[i].shard].end(now, endsAtOnce)
+		s.shards[lookups[i].shard].expire(now, expireAtOnce)
 	}
 	for i := range n {
-		standings[i] = s.shards[seats[i].shard].look(&seats[i], now)
+		states[i] = s.shards[lookups[i].shard].state(&lookups[i], now)
 	}
-	decision := throttle.Decide(standings[:n]...)
+	decision := throttle.Decide(states[:n]...)
 	if !decision.Refused() {
 		for i := range n {
-			s.shards[seats[i].shard].grant(&seats[i])
+			s.shards[lookups[i].shard].grant(&lookups[i])
 		}
 	}
 	return decision, nil
 }
 
-// Subjects is how many subjects have a grant in their window at now.
+// Subjects returns how many subjects have a grant in their window at now.
 func (s *Storage) Subjects(now throttle.Instant) int {
 	total := 0
 	for i := range s.shards {
 		shard := &s.shards[i]
 		shard.Lock()
-		shard.end(now, shard.live)
+		shard.expire(now, shard.live)
 		total += shard.live
 		shard.Unlock()
 	}
 	return total
 }
 
-// Forgotten is how many subjects were forgotten before their window was empty, since the start.
+// Forgotten returns how many subjects were forgotten before their window was empty, since the
+// start.
 func (s *Storage) Forgotten() uint64 {
 	var total uint64
 	for i := range s.shards {
@@ -124,24 +132,25 @@ func (s *Storage) Forgotten() uint64 {
 	return total
 }
 
-// locks are the shards that a decision holds: each once, in ascending order, so that two decisions never wait for each other.
+// locks lists the shards that a decision locks: each once, in ascending order, so that decisions
+// never deadlock.
 type locks struct {
 	n  int
 	of [throttle.MaxChecks]int
 }
 
-func locksOf(seats []seat) locks {
+func locksOf(lookups []lookup) locks {
 	var l locks
-	for i := range seats {
+	for i := range lookups {
 		at := 0
-		for at < l.n && l.of[at] < seats[i].shard {
+		for at < l.n && l.of[at] < lookups[i].shard {
 			at++
 		}
-		if at < l.n && l.of[at] == seats[i].shard {
+		if at < l.n && l.of[at] == lookups[i].shard {
 			continue
 		}
 		copy(l.of[at+1:], l.of[at:l.n])
-		l.of[at] = seats[i].shard
+		l.of[at] = lookups[i].shard
 		l.n++
 	}
 	return l
@@ -159,8 +168,9 @@ func (s *Storage) unlock(l locks) {
 	}
 }
 
-// hashOf spreads subjects. They are keyed digests already, so that no caller can choose where his lies; the multiplication serves
-// subjects that a test made up. The top bits choose the shard, the others the place in it.
+// hashOf returns the hash of a subject. Subjects are keyed digests already, so that no client can
+// choose where its subject lies; the multiplication spreads the subjects that tests make up. The
+// top bits select the shard, the others the slot in its index.
 func hashOf(subject throttle.Subject) uint64 {
 	const golden = 0x9e3779b97f4a7c15
 	low, high := binary.LittleEndian.Uint64(subject[:8]), binary.LittleEndian.Uint64(subject[8:])

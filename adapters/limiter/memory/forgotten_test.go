@@ -19,7 +19,7 @@ const (
 	window                  = time.Minute
 )
 
-// numbered is a made-up subject.
+// numbered returns the subject with a number.
 func numbered(dimension throttle.Dimension, number int) throttle.Subject {
 	subject := throttle.Subject{byte(dimension) + 1}
 	binary.BigEndian.PutUint64(subject[8:], uint64(number))
@@ -36,13 +36,13 @@ func byInstall(number, limit int) throttle.Check {
 		Subject: numbered(throttle.ByInstall, number), Limit: limit, Window: window}
 }
 
-// fatal is what both testing.T and rapid.T can do.
-type fatal interface {
+// tester is implemented by testing.TB and *rapid.T.
+type tester interface {
 	Helper()
 	Fatalf(format string, args ...any)
 }
 
-func open(t fatal, maxSubjects, largestLimit int) *memory.Storage {
+func open(t tester, maxSubjects, largestLimit int) *memory.Storage {
 	t.Helper()
 	storage, err := memory.New(maxSubjects, largestLimit)
 	if err != nil {
@@ -51,23 +51,23 @@ func open(t fatal, maxSubjects, largestLimit int) *memory.Storage {
 	return storage
 }
 
-// decide asks, and looks the whole storage over.
-func decide(t fatal, storage *memory.Storage, now throttle.Instant,
-	asks ...throttle.Check) throttle.Decision {
+// decide returns the storage's decision, after checking the invariants of the whole storage.
+func decide(t tester, storage *memory.Storage, now throttle.Instant,
+	checks ...throttle.Check) throttle.Decision {
 	t.Helper()
-	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(asks...))
+	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(checks...))
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	if err := storage.Check(); err != nil {
+	if err := storage.CheckInvariants(); err != nil {
 		t.Fatalf("%v", err)
 	}
 	return decision
 }
 
-// TestSmallStorage asks a storage that is far too small for its subjects, and holds all that it answers against the model, what it forgot
-// and what it holds included.
-func TestSmallStorage(t *testing.T) {
+// TestSmallStorageMatchesTheModel uses a storage that is far too small for its subjects, and
+// compares every answer, what it forgot and what it holds with the model.
+func TestSmallStorageMatchesTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		most := rapid.IntRange(1, 6).Draw(t, "most subjects")
 		storage, model := open(t, most, 5), &model{max: most}
@@ -78,58 +78,61 @@ func TestSmallStorage(t *testing.T) {
 			now = now.After(drawStep(t, model, now))
 			at := now
 			if rapid.IntRange(0, 5).Draw(t, "late") == 0 {
-				at = at.After(-time.Duration(rapid.Int64Range(0, int64(window)).Draw(t, "by")))
+				at = at.After(-time.Duration(rapid.Int64Range(0, int64(window)).Draw(t, "late by")))
 			}
-			model.see(now)
+			model.observe(now)
 			if at < model.floor {
-				continue // somebody may have seen a window end after this caller's now, and a storage may count him as being there
+				// An earlier caller may have seen a window end after this caller's now, and the
+				// storage may count this one as being at that end.
+				continue
 			}
 			if rapid.IntRange(0, 3).Draw(t, "gauge") == 0 {
 				checkCounts(t, storage, model, now)
 			}
-			asks := drawAsks(t, limits)
+			checks := drawChecks(t, limits)
 			before := model.forgotten
-			decision, want := decide(t, storage, at, asks...), model.decide(at, asks)
+			decision, want := decide(t, storage, at, checks...), model.decide(at, checks)
 			for i := range want {
 				if decision.At(i) != want[i] {
-					t.Fatalf("at %d: ask %d stands at %+v, should be %+v", at, i, decision.At(i),
+					t.Fatalf("at %d: check %d has the state %+v, want %+v", at, i, decision.At(i),
 						want[i])
 				}
 			}
 			if storage.Forgotten() != model.forgotten {
-				t.Fatalf("%d were forgotten, should be %d (%d before)", storage.Forgotten(),
+				t.Fatalf("%d were forgotten, want %d (%d before)", storage.Forgotten(),
 					model.forgotten, before)
 			}
 			if refused := decision.Refused(); refused && model.forgotten != before {
-				t.Fatalf("a refusal made the storage forget")
+				t.Fatalf("a refusal made the storage forget a subject")
 			}
 		}
 		checkCounts(t, storage, model, now)
 		checkCounts(t, storage, model, now.After(window))
 		if storage.Subjects(now.After(window)) != 0 || storage.Instants() != 0 {
-			t.Fatalf("something is left after the last window")
+			t.Fatalf("the storage is not empty after the last window")
 		}
 	})
 }
 
-// checkCounts holds against the model which subjects are there, and how many.
+// checkCounts compares which subjects the storage holds, and how many, with the model.
 func checkCounts(t *rapid.T, storage *memory.Storage, model *model, now throttle.Instant) {
-	model.see(now)
+	model.observe(now)
 	if got := storage.Subjects(now); got != len(model.subjects) {
-		t.Fatalf("%d subjects, should be %d", got, len(model.subjects))
+		t.Fatalf("%d subjects, want %d", got, len(model.subjects))
 	}
 	for _, s := range model.subjects {
 		held := storage.Grants(throttle.Check{Subject: s.id, Window: s.window})
 		if len(held) == 0 || held[len(held)-1] != s.last() {
-			t.Fatalf("%v was granted at %v, should be last at %d", s.id, held, s.last())
+			t.Fatalf("the grants of %v are %v, want the last at %d", s.id, held, s.last())
 		}
 	}
-	if err := storage.Check(); err != nil {
+	if err := storage.CheckInvariants(); err != nil {
 		t.Fatalf("%v", err)
 	}
 }
 
-// drawStep is how far the clock moves: not at all, somewhere, or right to where some window ends.
+// drawStep returns how far the clock moves: not at all, a random distance, or right to the end of a
+// window.
 func drawStep(t *rapid.T, model *model, now throttle.Instant) time.Duration {
 	switch kind := rapid.IntRange(0, 4).Draw(t, "kind of step"); {
 	case kind < 2:
@@ -137,16 +140,16 @@ func drawStep(t *rapid.T, model *model, now throttle.Instant) time.Duration {
 	case kind == 2 || len(model.subjects) == 0:
 		return time.Duration(rapid.Int64Range(0, int64(window/4)).Draw(t, "step"))
 	default:
-		ends := rapid.SampledFrom(model.subjects).Draw(t, "whose end").end()
-		return max(0, now.Until(ends)+time.Duration(rapid.IntRange(-1, 1).Draw(t,
-			"beside the end")))
+		end := rapid.SampledFrom(model.subjects).Draw(t, "subject").end()
+		offset := time.Duration(rapid.IntRange(-1, 1).Draw(t, "offset from the end"))
+		return max(0, now.Until(end)+offset)
 	}
 }
 
-func drawAsks(t *rapid.T, limits [2]int) []throttle.Check {
+func drawChecks(t *rapid.T, limits [2]int) []throttle.Check {
 	address := byAddress(rapid.IntRange(0, 5).Draw(t, "address"), limits[0])
 	install := byInstall(rapid.IntRange(0, 8).Draw(t, "install"), limits[1])
-	switch rapid.IntRange(0, 3).Draw(t, "who asks") {
+	switch rapid.IntRange(0, 3).Draw(t, "dimensions") {
 	case 0:
 		return []throttle.Check{install}
 	case 1:
@@ -156,8 +159,9 @@ func drawAsks(t *rapid.T, limits [2]int) []throttle.Check {
 	}
 }
 
-// TestNewcomerIsNeverRefused floods a full storage: every newcomer is granted, whoever must go.
-func TestNewcomerIsNeverRefused(t *testing.T) {
+// TestNewSubjectIsNeverRefused floods a full storage: every new subject gets a grant, whatever must
+// be forgotten for it.
+func TestNewSubjectIsNeverRefused(t *testing.T) {
 	for _, most := range []int{1, 2, 3, 10, 100} {
 		storage := open(t, most, 8)
 		for i := range 5 * most {
@@ -167,17 +171,18 @@ func TestNewcomerIsNeverRefused(t *testing.T) {
 		assert.Equal(t, most, storage.Subjects(start))
 		assert.Equal(t, uint64(2*5*most-most), storage.Forgotten())
 		last := decide(t, storage, start, byInstall(5*most-1, 1))
-		assert.True(t, last.Refused(), "the last one is known still")
+		assert.True(t, last.Refused(), "the last subject is still known")
 	}
 }
 
-// TestForgetsTheOldest: of a full storage, the subject goes whose last grant is oldest, not who came first.
-func TestForgetsTheOldest(t *testing.T) {
+// TestForgetsTheOldestLastGrant shows that a full storage forgets the subject whose last grant is
+// oldest, not the subject that came first.
+func TestForgetsTheOldestLastGrant(t *testing.T) {
 	storage := open(t, 3, 8)
 	for i := range 3 {
 		decide(t, storage, start.After(time.Duration(i)), byInstall(i, 2))
 	}
-	decide(t, storage, start.After(3), byInstall(0, 2)) // 1 is the oldest now
+	decide(t, storage, start.After(3), byInstall(0, 2)) // now subject 1 is the oldest
 	decide(t, storage, start.After(4), byInstall(3, 2))
 	assert.Equal(t, uint64(1), storage.Forgotten())
 	for number, holds := range map[int]bool{0: true, 1: false, 2: true, 3: true} {
@@ -185,31 +190,31 @@ func TestForgetsTheOldest(t *testing.T) {
 	}
 	refusal := decide(t, storage, start.After(5), byInstall(0, 2))
 	assert.True(t, refusal.Refused())
-	assert.Equal(t, uint64(1), storage.Forgotten(), "a refusal forgets nobody")
+	assert.Equal(t, uint64(1), storage.Forgotten(), "a refusal forgets no subject")
 	for i := range 10 {
 		decide(t, storage, start.After(5), byInstall(0, 2), byInstall(100+i, 2))
 	}
-	assert.Equal(t, uint64(1), storage.Forgotten(), "nor does one of several asks")
+	assert.Equal(t, uint64(1), storage.Forgotten(), "nor does a refusal of several checks")
 	assert.Equal(t, 3, storage.Subjects(start.After(5)))
 }
 
-// TestEndedGoFirst: a subject whose window is empty makes room before one that still counts is forgotten, whatever their windows, and
-// however much room is wanted at once.
-func TestEndedGoFirst(t *testing.T) {
+// TestExpiredSubjectsGoFirst shows that expired subjects are removed before one that still counts
+// is forgotten, whatever their windows, and however much room is needed at once.
+func TestExpiredSubjectsGoFirst(t *testing.T) {
 	storage := open(t, 32, 100) // 256 instants
 	long := func(number int) throttle.Check { return byAddress(number, 100) }
 	short := func(number int) throttle.Check {
-		ask := byInstall(number, 100)
-		ask.Window = time.Second
-		return ask
+		check := byInstall(number, 100)
+		check.Window = time.Second
+		return check
 	}
-	fill := func(at throttle.Instant, ask throttle.Check, grants int) {
+	fill := func(at throttle.Instant, check throttle.Check, grants int) {
 		for range grants {
-			decision := decide(t, storage, at, ask)
+			decision := decide(t, storage, at, check)
 			require.False(t, decision.Refused())
 		}
 	}
-	fill(start, long(0), 1) // whose last grant is oldest, and counts for a minute
+	fill(start, long(0), 1) // the oldest last grant, which counts for a minute
 	for i := range 20 {
 		fill(start.After(1), short(i), 1)
 	}
@@ -219,22 +224,25 @@ func TestEndedGoFirst(t *testing.T) {
 	fill(start.After(2), long(4), 16)
 	require.Zero(t, storage.Forgotten())
 	require.Equal(t, 1+20+64+100+32+16, storage.Instants())
-	fill(start.After(2*time.Second), long(1), 1) // wants 36 more
-	assert.Zero(t, storage.Forgotten(), "there were enough whose window was empty")
+	fill(start.After(2*time.Second), long(1), 1) // needs 36 more instants
+	assert.Zero(t, storage.Forgotten(), "enough subjects had expired")
 	assert.Len(t, storage.Grants(long(0)), 1)
 }
 
-// TestTheFloorNeverSinks: windows of two lengths end out of order, and a caller whose clock was read before all that gains nothing by it.
-func TestTheFloorNeverSinks(t *testing.T) {
+// TestFloorNeverSinks has windows of two lengths end out of order: a caller whose clock was read
+// before that gains nothing by it.
+func TestFloorNeverSinks(t *testing.T) {
 	storage := open(t, 100, 100)
 	short := func(number int) throttle.Check {
-		ask := byInstall(number, 1)
-		ask.Window = time.Second
-		return ask
+		check := byInstall(number, 1)
+		check.Window = time.Second
+		return check
 	}
-	decide(t, storage, start, byInstall(1, 1))                      // ends at start + window
-	decide(t, storage, start.After(window-2*time.Second), short(2)) // ends a second before that
-	assert.Zero(t, storage.Subjects(start.After(window)))           // lets go of both, the later end first
+	decide(t, storage, start, byInstall(1, 1)) // ends at start + window
+	// This one ends a second before that.
+	decide(t, storage, start.After(window-2*time.Second), short(2))
+	// This removes both, the later end first.
+	assert.Zero(t, storage.Subjects(start.After(window)))
 	decision := decide(t, storage, start.After(window-1), byInstall(1, 1))
 	assert.False(t, decision.Refused(), "it counts as being at the end of its window")
 	decision = decide(t, storage, start.After(2*window-1), byInstall(1, 1))
