@@ -153,9 +153,9 @@ func TestPhase3AnOutageIsToldAndNeverMakesUnready(t *testing.T) {
 		headers      bool
 	}{
 		{"local", "the shared storage is out: this replica decides alone", http.StatusOK, true},
-		{"deny", "the shared storage is out: nobody is given a session",
+		{"deny", "the shared storage is out: no sessions are issued",
 			http.StatusServiceUnavailable, false},
-		{"allow", "the shared storage is out: nobody is refused a session", http.StatusOK, false},
+		{"allow", "the shared storage is out: limits are not enforced", http.StatusOK, false},
 	} {
 		t.Run(policy.name, func(t *testing.T) {
 			server, url := startRedis(t)

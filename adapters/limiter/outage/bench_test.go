@@ -11,20 +11,21 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// BenchmarkOverhead has one memory storage decide in turns, by itself and as the shared one behind the policy, and tells the second as a multiple
-// of the first: x-well. x-out is the same while the shared storage is out, when the local one decides.
+// BenchmarkOverhead has one memory storage decide in turns, by itself and as the shared storage
+// behind the policy, and reports the second time as a multiple of the first: x-well. x-out is the
+// same while the shared storage is out, when the local one decides.
 func BenchmarkOverhead(b *testing.B) {
 	const batch = 200
 	clock := system.NewClock()
 	bare := newMemory(b)
 	parts := outage.Parts{
 		Shared: bare, Local: bare, Policy: ports.OutageLocal, Timeout: time.Second, Clock: clock,
-		Entropy: system.Entropy{}, Events: silent{},
+		Entropy: system.Entropy{}, Events: discard{},
 	}
-	well := outage.New(parts)
-	gone := newServer(b)
-	gone.is(failing)
-	parts.Shared = gone
+	healthy := outage.New(parts)
+	failed := newServer(b)
+	failed.setFault(failing)
+	parts.Shared = failed
 	out := outage.New(parts)
 	out.Start(context.Background())
 	defer out.Stop()
@@ -34,12 +35,12 @@ func BenchmarkOverhead(b *testing.B) {
 		begun := clock.Instant()
 		for range batch {
 			number++
-			asks := throttle.NewChecks(throttle.Check{
+			checks := throttle.NewChecks(throttle.Check{
 				Dimension: throttle.ByInstall,
 				Subject:   throttle.Subject{byte(number >> 8), byte(number)}, Limit: limit,
 				Window: window,
 			})
-			if _, err := storage.Decide(context.Background(), clock.Instant(), asks); err != nil {
+			if _, err := storage.Decide(context.Background(), clock.Instant(), checks); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -48,7 +49,7 @@ func BenchmarkOverhead(b *testing.B) {
 	rounds := 0
 	for b.Loop() {
 		measure("bare", bare)
-		measure("well", well)
+		measure("well", healthy)
 		measure("out", out)
 		rounds++
 	}
@@ -59,8 +60,8 @@ func BenchmarkOverhead(b *testing.B) {
 	b.ReportMetric(float64(took["out"].Nanoseconds())/float64(rounds*batch), "ns/out")
 }
 
-// silent is a ports.Events that hears nothing.
-type silent struct{}
+// discard implements ports.Events and records nothing.
+type discard struct{}
 
-// Record is ports.Events'.
-func (silent) Record(context.Context, ports.Event) {}
+// Record implements ports.Events.
+func (discard) Record(context.Context, ports.Event) {}

@@ -1,11 +1,12 @@
-// Package outage is a limiter's storage around a shared one that may be out: each decision has a deadline, and where the shared storage fails
-// it is the operator's policy that decides.
+// Package outage wraps a shared limiter storage that may be out: each decision has a deadline, and
+// if the shared storage fails, the operator's policy decides.
 //
-// After a few failures close together the shared storage counts as out, and no caller waits for it any more. Recovery is found by a background
-// probe and never by a caller; from its success on every decision is shared again, and the same instant holds for all callers, so that nobody races
-// anybody for a first try. Under the local policy, with R replicas, a subject gets at most (R+1)·N grants in any window: N of the shared storage and
-// N of each replica's own, which keeps what it knows from one outage to the next. It imports domain, ports, failsafe-go and the standard
-// library.
+// After a few failures close together the shared storage counts as out, and callers no longer wait
+// for it. A background probe detects recovery, never a caller. From its success on every decision
+// is shared again, for all callers from the same instant, so that there is no race for a first
+// attempt. Under the local policy, with R replicas, a subject gets at most (R+1)·N grants in any
+// window: N from the shared storage and N from each replica's own, which keeps its grants from one
+// outage to the next. The package imports domain, ports, failsafe-go and the standard library.
 package outage
 
 import (
@@ -21,45 +22,47 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The shared storage is out when so many of its last answers were failures: one slow answer does not tip the scales, and one in three that
-// fails, as with a lost node of a cluster, does.
+// The shared storage is out if failureThreshold of its last thresholdWindow answers were failures.
+// One slow answer stays below that; one failure in three answers, as with a lost node of a cluster,
+// reaches it.
 const (
-	tooManyFailures = 3
-	ofLastAnswers   = 10
+	failureThreshold = 3
+	thresholdWindow  = 10
 )
 
-// The condition's words.
+// The texts of the readiness condition.
 const (
 	conditionName = "limiter"
 	detailLocal   = "the shared storage is out: this replica decides alone"
-	detailDeny    = "the shared storage is out: nobody is given a session"
-	detailAllow   = "the shared storage is out: nobody is refused a session"
+	detailDeny    = "the shared storage is out: no sessions are issued"
+	detailAllow   = "the shared storage is out: limits are not enforced"
 )
 
-// Why the shared storage did not decide, where it named no error itself.
+// Why the shared storage did not decide, if it returned no error itself.
 var (
-	errTimeout = errors.New("no answer in time")
-	errGivenUp = errors.New("not waited for")
+	errTimeout   = errors.New("no answer in time")
+	errAbandoned = errors.New("the wait was abandoned")
 )
 
-// DeniedError is a decision that the policy refuses to make.
+// DeniedError is the error for a decision that the policy refuses to make.
 type DeniedError struct {
 	// Cause is the shared storage's failure; never nil.
 	Cause error
 }
 
-// Error tells the cause.
+// Error returns the cause's text, with a prefix.
 func (e *DeniedError) Error() string {
-	return "nobody decides while the shared storage is out: " + e.Cause.Error()
+	return "no decision while the shared storage is out: " + e.Cause.Error()
 }
 
-// Unwrap tells the cause.
+// Unwrap returns the cause.
 func (e *DeniedError) Unwrap() error { return e.Cause }
 
-// Parts are what a Storage is made of; none may be missing, but for Local.
+// Parts holds what a Storage is made of. All fields but Local are required.
 type Parts struct {
 	Shared ports.LimiterStorage
-	// Local decides under ports.OutageLocal, with the limits that it is asked; nil under any other policy.
+	// Local decides under ports.OutageLocal, by the limits in the checks; nil under any other
+	// policy.
 	Local  ports.LimiterStorage
 	Policy ports.OutagePolicy
 	// Timeout is the longest that a caller waits for the shared storage; above 0.
@@ -69,21 +72,23 @@ type Parts struct {
 	Events  ports.Events
 }
 
-// Storage is a ports.LimiterStorage, and the ports.Health of the shared one. Decide answers within the timeout and what the local storage
-// needs. It fails with a *DeniedError under ports.OutageDeny, with the local storage's error under ports.OutageLocal, and with the context's where the
-// caller went away. Under ports.OutageAllow what nobody decided is undecided.
+// Storage implements ports.LimiterStorage, and ports.Health for the shared storage. Decide returns
+// within the timeout plus what the local storage needs. It returns a *DeniedError under
+// ports.OutageDeny, the local storage's error under ports.OutageLocal, and the context's error if
+// the caller went away. Under ports.OutageAllow the decision is undecided if the shared storage did
+// not make it.
 type Storage struct {
 	parts Parts
 
-	mu      sync.Mutex // held where the state changes, so that what is told of it is told once and in order
+	mu      sync.Mutex // held for state changes, so that each is recorded once and in order
 	breaker circuitbreaker.CircuitBreaker[any]
 	period  atomic.Pointer[period]
-	doubt   chan struct{} // a failure that has not tipped the scales yet
+	suspect chan struct{} // signals a failure that has not reached the threshold
 
-	stopped bool // nothing is weighed or told any more; under mu
+	stopped bool // no outcome or event is recorded any more; guarded by mu
 	stop    context.CancelFunc
 	running sync.WaitGroup
-	probes  chan struct{} // probes under way, those among them that nobody waits for any more
+	probes  chan struct{} // one element for each probe in progress, abandoned ones included
 }
 
 var (
@@ -91,56 +96,59 @@ var (
 	_ ports.Health         = (*Storage)(nil)
 )
 
-// New makes a storage whose shared one counts as well. Recovery is found between Start and Stop alone.
+// New returns a storage whose shared storage counts as healthy. Recovery from an outage is detected
+// only between Start and Stop.
 func New(parts Parts) *Storage {
 	s := &Storage{
 		parts: parts,
-		// It is opened by failures and closed by the probe. Nobody asks it for leave, so it never comes to be half open.
-		breaker: circuitbreaker.NewBuilder[any]().WithFailureThresholdRatio(tooManyFailures,
-			ofLastAnswers).Build(),
-		doubt:  make(chan struct{}, 1),
-		probes: make(chan struct{}, maxProbes),
+		// Failures open it and the probe closes it. It is never asked for permission to call, so it
+		// never becomes half open.
+		breaker: circuitbreaker.NewBuilder[any]().WithFailureThresholdRatio(failureThreshold,
+			thresholdWindow).Build(),
+		suspect: make(chan struct{}, 1),
+		probes:  make(chan struct{}, maxProbes),
 	}
 	s.period.Store(newPeriod(nil))
 	return s
 }
 
-// Decide is ports.LimiterStorage's. A caller who goes away says nothing of the shared storage: it never hears of that, and its answer or its silence
-// until the deadline counts as any other.
+// Decide implements ports.LimiterStorage. That a caller goes away does not count as a failure of
+// the shared storage: its call goes on, and the answer, or none until the deadline, counts as for
+// any other call.
 func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
-	asks throttle.Checks) (throttle.Decision, error) {
+	checks throttle.Checks) (throttle.Decision, error) {
 	if err := ctx.Err(); err != nil {
 		return throttle.Decision{}, err
 	}
 	during := s.period.Load()
 	if during.out() {
-		return s.byPolicy(ctx, now, asks, during.cause)
+		return s.byPolicy(ctx, now, checks, during.cause)
 	}
-	asked := s.ask(ctx, s.parts.Timeout, now, asks)
+	c := s.callShared(ctx, s.parts.Timeout, now, checks)
 	select {
 	case <-ctx.Done():
-		go s.attend(during, asked)
+		go s.recordAbandoned(during, c)
 		return throttle.Decision{}, ctx.Err()
-	case <-during.over: // others found it out: nobody waits any more
-		asked.cancel()
-		return s.byPolicy(ctx, now, asks, errGivenUp)
-	case <-asked.ended:
+	case <-during.over: // other callers detected the outage: stop waiting
+		c.cancel()
+		return s.byPolicy(ctx, now, checks, errAbandoned)
+	case <-c.done:
 	}
-	got := asked.outcome()
-	s.judge(during, got.err)
+	got := c.result()
+	s.record(during, got.err)
 	if got.err != nil {
-		return s.byPolicy(ctx, now, asks, got.err)
+		return s.byPolicy(ctx, now, checks, got.err)
 	}
 	return got.decision, nil
 }
 
-// byPolicy decides in the shared storage's stead.
-func (s *Storage) byPolicy(ctx context.Context, now throttle.Instant, asks throttle.Checks,
+// byPolicy decides in place of the shared storage.
+func (s *Storage) byPolicy(ctx context.Context, now throttle.Instant, checks throttle.Checks,
 	cause error) (throttle.Decision, error) {
 	s.parts.Events.Record(ctx, ports.LimiterOutageDecision{Policy: s.parts.Policy})
 	switch s.parts.Policy {
 	case ports.OutageLocal:
-		return s.parts.Local.Decide(ctx, now, asks)
+		return s.parts.Local.Decide(ctx, now, checks)
 	case ports.OutageAllow:
 		return throttle.Decision{}, nil
 	case ports.OutageDeny:
@@ -148,7 +156,8 @@ func (s *Storage) byPolicy(ctx context.Context, now throttle.Instant, asks throt
 	return throttle.Decision{}, &DeniedError{Cause: cause}
 }
 
-// Condition is ports.Health's. An outage is a detail: taking every replica out for it would be the greater one.
+// Condition implements ports.Health. An outage is a detail and does not fail readiness: taking
+// every replica out of service for it would be the greater outage.
 func (s *Storage) Condition() ports.Condition {
 	condition := ports.Condition{Name: conditionName, Ready: true}
 	if !s.period.Load().out() {

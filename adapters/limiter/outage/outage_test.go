@@ -20,44 +20,44 @@ import (
 func TestConformance(t *testing.T) {
 	portstest.TestLimiter(t, func(t testing.TB) ports.LimiterStorage {
 		return outage.New(outage.Parts{
-			Shared: newMemory(t), Policy: ports.OutageDeny, Timeout: time.Minute, // reached by a hang alone
-			Clock: system.NewClock(), Entropy: system.Entropy{}, Events: &heard{},
+			Shared: newMemory(t), Policy: ports.OutageDeny, Timeout: time.Hour,
+			Clock: system.NewClock(), Entropy: system.Entropy{}, Events: &recorder{},
 		})
 	})
 }
 
-// details are what readiness says under each policy.
+// details are the readiness details under each policy.
 var details = map[ports.OutagePolicy]string{
 	ports.OutageLocal: "the shared storage is out: this replica decides alone",
-	ports.OutageDeny:  "the shared storage is out: nobody is given a session",
-	ports.OutageAllow: "the shared storage is out: nobody is refused a session",
+	ports.OutageDeny:  "the shared storage is out: no sessions are issued",
+	ports.OutageAllow: "the shared storage is out: limits are not enforced",
 }
 
-func TestAnOutageUnderEachPolicy(t *testing.T) {
+func TestOutageUnderEachPolicy(t *testing.T) {
 	for _, policy := range ports.OutagePolicies() {
 		for name, fault := range faults {
 			t.Run(string(policy)+"/"+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					shared := newServer(t)
 					r := start(t, shared, policy)
-					decision, err := r.askFor(t.Context(), 1)
+					decision, err := r.decide(t.Context(), 1)
 					require.NoError(t, err)
 					assert.Equal(t, limit-1, decision.At(0).Remaining)
 					assert.Equal(t, ports.Condition{Name: "limiter", Ready: true}, r.Condition())
 
-					shared.is(fault)
-					assert.LessOrEqual(t, r.takes(t, 2), timeout)
-					time.Sleep(3 * timeout) // long enough for the probes that one failure sends
+					shared.setFault(fault)
+					assert.LessOrEqual(t, r.timeToDecide(t, 2), timeout)
+					time.Sleep(3 * timeout) // long enough for the probes that one failure triggers
 					assert.Equal(t, ports.Condition{Name: "limiter", Ready: true,
 						Detail: details[policy]}, r.Condition())
 					for range 2 * limit {
-						assert.Zero(t, r.takes(t, 3), "nobody waits")
+						assert.Zero(t, r.timeToDecide(t, 3), "no caller waits")
 					}
-					decision, err = r.askFor(t.Context(), 3)
+					decision, err = r.decide(t.Context(), 3)
 					switch policy {
 					case ports.OutageLocal:
 						require.NoError(t, err)
-						assert.True(t, decision.Refused(), "by the same limits")
+						assert.True(t, decision.Refused(), "the local storage has the same limits")
 					case ports.OutageAllow:
 						require.NoError(t, err)
 						assert.False(t, decision.Decided())
@@ -66,93 +66,95 @@ func TestAnOutageUnderEachPolicy(t *testing.T) {
 					}
 					assert.Equal(t, 1+2*limit+1, r.events.decisions)
 
-					shared.is(well)
+					shared.setFault(healthy)
 					time.Sleep(time.Second)
 					assert.Equal(t, ports.Condition{Name: "limiter", Ready: true}, r.Condition())
-					decision, err = r.askFor(t.Context(), 1)
+					decision, err = r.decide(t.Context(), 1)
 					require.NoError(t, err)
 					assert.Equal(t, limit-2, decision.At(0).Remaining,
-						"what the shared storage knew counts again")
+						"the grants in the shared storage count again")
 
-					told := r.events.told()
-					require.Len(t, told, 2, "once each way")
-					started, is := told[0].(ports.LimiterOutageStarted)
-					require.True(t, is)
+					changes := r.events.stateChanges()
+					require.Len(t, changes, 2, "one start and one end")
+					started, ok := changes[0].(ports.LimiterOutageStarted)
+					require.True(t, ok)
 					assert.Equal(t, policy, started.Policy)
 					if fault == failing {
 						assert.Equal(t, errBroken, started.Cause)
 					}
 					assert.Error(t, started.Cause)
-					assert.Equal(t, ports.LimiterOutageEnded{Policy: policy}, told[1])
+					assert.Equal(t, ports.LimiterOutageEnded{Policy: policy}, changes[1])
 				})
 			})
 		}
 	}
 }
 
-func TestASingleFailureIsThePolicysAndNoOutage(t *testing.T) {
+func TestSingleFailureIsNoOutage(t *testing.T) {
 	for _, policy := range ports.OutagePolicies() {
 		t.Run(string(policy), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				shared := newServer(t)
 				r := start(t, shared, policy)
 				for range 20 {
-					shared.is(once)
-					decision, err := r.askFor(t.Context(), 1)
+					shared.setFault(failOnce)
+					decision, err := r.decide(t.Context(), 1)
 					if policy == ports.OutageDeny {
 						require.ErrorIs(t, err, errBroken, "the operator sees the cause")
 					} else {
 						require.NoError(t, err)
 						assert.Equal(t, policy == ports.OutageLocal, decision.Decided())
 					}
-					synctest.Wait() // for the probe that it sends
+					synctest.Wait() // for the probe that the failure triggers
 					for number := range 10 {
-						_, err = r.askFor(t.Context(), 100+number)
+						_, err = r.decide(t.Context(), 100+number)
 						require.NoError(t, err)
 					}
 				}
-				assert.Empty(t, r.events.told())
+				assert.Empty(t, r.events.stateChanges())
 				assert.Equal(t, 20, r.events.decisions)
 			})
 		})
 	}
 }
 
-func TestAfterAnOutageTheScalesAreEmpty(t *testing.T) {
+func TestFailuresAreClearedAfterAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := newServer(t)
 		r := start(t, shared, ports.OutageAllow)
-		shared.is(failing)
-		r.takes(t, 1)
+		shared.setFault(failing)
+		r.timeToDecide(t, 1)
 		time.Sleep(time.Second)
-		shared.is(well)
+		shared.setFault(healthy)
 		time.Sleep(time.Second)
-		require.Len(t, r.events.told(), 2)
+		require.Len(t, r.events.stateChanges(), 2)
 
-		shared.is(once)
-		r.takes(t, 1)
-		synctest.Wait() // for the probe that it sends
-		assert.Len(t, r.events.told(), 2, "one failure is no outage, after one as before")
+		shared.setFault(failOnce)
+		r.timeToDecide(t, 1)
+		synctest.Wait() // for the probe that the failure triggers
+		assert.Len(t, r.events.stateChanges(), 2,
+			"one failure is no outage, even after an earlier outage")
 	})
 }
 
-func TestOneInThreeIsAnOutage(t *testing.T) {
+func TestOneFailureInThreeIsAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := newServer(t)
-		r := newReplica(t, shared, ports.OutageAllow, system.NewClock(), 1) // without a probe of its own
+		// The replica is not started, so that it sends no probes.
+		r := newReplica(t, shared, ports.OutageAllow, system.NewClock(), 1)
 		for i := range 9 {
-			assert.Empty(t, r.events.told())
-			shared.is([]fault{well, well, failing}[i%3])
-			r.takes(t, i)
+			assert.Empty(t, r.events.stateChanges())
+			shared.setFault([]fault{healthy, healthy, failing}[i%3])
+			r.timeToDecide(t, i)
 		}
-		assert.Len(t, r.events.told(), 1)
+		assert.Len(t, r.events.stateChanges(), 1)
 	})
 }
 
-func TestTheLocalStoragesErrorIsTheAnswer(t *testing.T) {
+func TestReturnsTheLocalStoragesError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := newServer(t)
-		shared.is(failing)
+		shared.setFault(failing)
 		r := newReplica(t, shared, ports.OutageLocal, system.NewClock(), 1)
 		_, err := r.Decide(t.Context(), 0, throttle.NewChecks(throttle.Check{Limit: 101,
 			Window: window}))
@@ -161,23 +163,23 @@ func TestTheLocalStoragesErrorIsTheAnswer(t *testing.T) {
 	})
 }
 
-func TestCallersWhoGoAway(t *testing.T) {
-	t.Run("before they ask are not asked for", func(t *testing.T) {
+func TestCallersThatGoAway(t *testing.T) {
+	t.Run("before the call cause no call", func(t *testing.T) {
 		shared := &portsmock.LimiterStorageMock{}
 		r := newReplica(t, shared, ports.OutageAllow, system.NewClock(), 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := r.askFor(ctx, 1)
+		_, err := r.decide(ctx, 1)
 		assert.ErrorIs(t, err, context.Canceled)
 		assert.Empty(t, shared.DecideCalls())
 	})
-	// impatient asks and goes away after a fifth of the timeout.
+	// impatient makes a decision and goes away after a fifth of the timeout.
 	impatient := func(t *testing.T, r *replica, number int) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), timeout/5)
 		defer cancel()
 		before := time.Now()
-		_, err := r.askFor(ctx, number)
+		_, err := r.decide(ctx, number)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, timeout/5, time.Since(before))
 	}
@@ -200,43 +202,43 @@ func TestCallersWhoGoAway(t *testing.T) {
 			}
 			time.Sleep(timeout)
 			synctest.Wait()
-			assert.Empty(t, r.events.told())
+			assert.Empty(t, r.events.stateChanges())
 			assert.Zero(t, r.events.decisions)
 		})
 	})
-	t.Run("do not keep a hang from being found out", func(t *testing.T) {
+	t.Run("do not prevent a hang from being detected", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			shared := newServer(t)
 			r := start(t, shared, ports.OutageDeny)
-			shared.is(hung)
+			shared.setFault(hanging)
 			impatient(t, r, 1)
 			time.Sleep(4 * timeout)
-			assert.Len(t, r.events.told(), 1)
-			shared.is(well)
+			assert.Len(t, r.events.stateChanges(), 1)
+			shared.setFault(healthy)
 			time.Sleep(time.Second)
-			assert.Len(t, r.events.told(), 2)
+			assert.Len(t, r.events.stateChanges(), 2)
 		})
 	})
 }
 
-func TestStart(t *testing.T) {
-	t.Run("with the storage absent, no caller finds out", func(t *testing.T) {
+func TestStartProbesOnce(t *testing.T) {
+	t.Run("with the storage absent, no caller waits", func(t *testing.T) {
 		for name, fault := range faults {
 			if fault == slow {
-				continue // an answer within a second is one, at the start: the next test
+				continue // at the start an answer within a second is in time: see the next subtest
 			}
 			t.Run(name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					shared := newServer(t)
-					shared.is(fault)
+					shared.setFault(fault)
 					before := time.Now()
 					r := start(t, shared, ports.OutageLocal)
 					assert.LessOrEqual(t, time.Since(before), time.Second)
-					assert.Len(t, r.events.told(), 1)
-					assert.Zero(t, r.takes(t, 1))
-					shared.is(well)
+					assert.Len(t, r.events.stateChanges(), 1)
+					assert.Zero(t, r.timeToDecide(t, 1))
+					shared.setFault(healthy)
 					time.Sleep(time.Second)
-					assert.Len(t, r.events.told(), 2)
+					assert.Len(t, r.events.stateChanges(), 2)
 				})
 			})
 		}
@@ -244,40 +246,40 @@ func TestStart(t *testing.T) {
 	t.Run("with a connection that takes longer than a decision is no outage", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			shared := newServer(t)
-			shared.is(slow)
+			shared.setFault(slow)
 			r := start(t, shared, ports.OutageLocal)
-			assert.Empty(t, r.events.told())
+			assert.Empty(t, r.events.stateChanges())
 		})
 	})
-	t.Run("that is given up ends without a word", func(t *testing.T) {
+	t.Run("that is cancelled records nothing", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			shared := newServer(t)
-			shared.is(hung)
+			shared.setFault(hanging)
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()
 			r := newReplica(t, shared, ports.OutageLocal, system.NewClock(), 1)
 			r.Start(ctx)
 			r.Stop()
-			assert.Empty(t, r.events.told())
+			assert.Empty(t, r.events.stateChanges())
 		})
 	})
 }
 
-func TestStop(t *testing.T) {
+func TestStopEndsTheProbes(t *testing.T) {
 	for name, fault := range faults {
 		t.Run("while the storage "+name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { // which fails where a goroutine is left
+			synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
 				shared := newServer(t)
-				shared.is(fault)
+				shared.setFault(fault)
 				r := newReplica(t, shared, ports.OutageLocal, system.NewClock(), 1)
 				r.Start(t.Context())
-				r.takes(t, 1)
+				r.timeToDecide(t, 1)
 				time.Sleep(10 * time.Second)
 				r.Stop()
-				shared.is(well) // lets go of what a deaf storage keeps
+				shared.setFault(healthy) // releases the calls that a stuck storage holds
 				calls := shared.calls.Load()
 				time.Sleep(time.Minute)
-				assert.Equal(t, calls, shared.calls.Load(), "nothing is asked any more")
+				assert.Equal(t, calls, shared.calls.Load(), "the storage is not called any more")
 				r.Stop()
 			})
 		})
@@ -287,24 +289,25 @@ func TestStop(t *testing.T) {
 	})
 }
 
-// TestNothingIsToldAfterTheEnd stops, and then the storage fails, as one does that is being closed: for asks that were under way, and for later ones.
-func TestNothingIsToldAfterTheEnd(t *testing.T) {
+// TestRecordsNothingAfterStop stops, and then the storage fails, as one does that is being closed:
+// both for calls in progress and for later ones.
+func TestRecordsNothingAfterStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := newServer(t)
 		r := start(t, shared, ports.OutageLocal)
-		shared.is(hung)
+		shared.setFault(hanging)
 		for number := range limit {
-			go func() { _, _ = r.askFor(t.Context(), number) }()
+			go func() { _, _ = r.decide(t.Context(), number) }()
 		}
 		synctest.Wait()
 		r.Stop()
-		shared.is(failing)
+		shared.setFault(failing)
 		for number := range 2 * limit {
-			_, err := r.askFor(t.Context(), number)
-			require.NoError(t, err, "this replica decides")
+			_, err := r.decide(t.Context(), number)
+			require.NoError(t, err, "the local storage decides")
 		}
 		time.Sleep(2 * timeout)
-		assert.Empty(t, r.events.told())
+		assert.Empty(t, r.events.stateChanges())
 		assert.Empty(t, r.Condition().Detail)
 	})
 }

@@ -6,19 +6,21 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// period is the time between two changes of state. An ask belongs to the one in which it began: what becomes of it later says nothing of the
-// state after.
+// period is the time between two state changes. A call belongs to the period in which it began: its
+// outcome says nothing about the state in a later one.
 type period struct {
-	cause error         // why the shared storage is out; nil where it is not
-	over  chan struct{} // closed at the next change
+	cause error         // why the shared storage is out; nil if it is healthy
+	over  chan struct{} // closed at the next state change
 }
 
 func newPeriod(cause error) *period { return &period{cause: cause, over: make(chan struct{})} }
 
+// out reports whether the shared storage is out during the period.
 func (p *period) out() bool { return p.cause != nil }
 
-// judge weighs the outcome of an ask that began in a period in which the shared storage counted as well; nil is a decision.
-func (s *Storage) judge(during *period, err error) {
+// record counts the outcome of a call that began in a period in which the shared storage counted as
+// healthy; nil is a decision. A failure that reaches the threshold starts an outage.
+func (s *Storage) record(during *period, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped || s.period.Load() != during {
@@ -34,13 +36,13 @@ func (s *Storage) judge(during *period, err error) {
 		return
 	}
 	select {
-	case s.doubt <- struct{}{}:
+	case s.suspect <- struct{}{}:
 	default:
 	}
 }
 
-// giveUp says that the shared storage is out, without weighing.
-func (s *Storage) giveUp(during *period, err error) {
+// startOutage starts an outage at once, whatever the number of failures.
+func (s *Storage) startOutage(during *period, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.stopped && s.period.Load() == during {
@@ -49,8 +51,8 @@ func (s *Storage) giveUp(during *period, err error) {
 	}
 }
 
-// comeBack says that the shared storage, which was out in that period, is well again. The probe alone says so.
-func (s *Storage) comeBack(during *period) {
+// endOutage ends the outage of a period. Only the probe calls it.
+func (s *Storage) endOutage(during *period) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
@@ -60,7 +62,8 @@ func (s *Storage) comeBack(during *period) {
 	s.change(during, nil)
 }
 
-// change ends a period, tells so, and sends on their way all who wait in it. The lock is held.
+// change ends a period, releases all callers that wait in it, and records the event. The caller
+// must hold s.mu.
 func (s *Storage) change(during *period, cause error) {
 	s.period.Store(newPeriod(cause))
 	close(during.over)

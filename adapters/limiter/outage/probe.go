@@ -12,36 +12,41 @@ import (
 
 // How the shared storage is probed.
 const (
-	// During an outage a probe is sent after each pause, drawn evenly between these two so that replicas spread.
-	leastPause = 250 * time.Millisecond
-	mostPause  = 500 * time.Millisecond
-	// firstWithin is for the probe at the start, whatever the timeout: it may find that a connection has to come about first, and nobody is served meanwhile.
-	firstWithin = time.Second
-	// maxProbes bounds the probes that a storage keeps beyond their deadlines, where it does not look at its context.
+	// During an outage a probe is sent after each pause, drawn uniformly between minPause and
+	// maxPause so that replicas spread out.
+	minPause = 250 * time.Millisecond
+	maxPause = 500 * time.Millisecond
+	// firstProbeTimeout applies to the probe at the start, whatever the configured timeout: the
+	// first probe may have to establish a connection, and no client is being served yet.
+	firstProbeTimeout = time.Second
+	// maxProbes bounds the probes that stay in progress past their deadlines, in a storage that
+	// ignores its context.
 	maxProbes = 8
-	// window is how long a probe's grants stay with the shared storage.
+	// window is how long the shared storage keeps a probe's grants.
 	window = time.Second
 )
 
-// What a probe comes to where the storage answered no error.
+// The errors of a probe for which the storage returned none.
 var (
 	errNoGrant = errors.New("nothing was granted")
 	errStuck   = errors.New("earlier probes were never answered")
 )
 
-// Start asks the shared storage once and waits for the answer, a second at the longest: where it is absent, the service begins with
-// an outage and no caller finds out. It then watches for failures and for recovery until Stop. The end of ctx ends the wait alone.
+// Start probes the shared storage once and waits for the answer, at most a second: if the storage
+// is absent, the service begins with an outage and no caller has to wait to find out. Start then
+// watches for failures and for recovery in the background, until Stop. The end of ctx ends only the
+// wait.
 func (s *Storage) Start(ctx context.Context) {
 	first := s.period.Load()
-	if err := s.probe(ctx, firstWithin); err != nil && ctx.Err() == nil {
-		s.giveUp(first, err)
+	if err := s.probe(ctx, firstProbeTimeout); err != nil && ctx.Err() == nil {
+		s.startOutage(first, err)
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.run(ctx) })
 }
 
-// Stop ends the watch; the state stays as it is, and nothing is told of it any more: a storage that is being closed fails, which is no outage.
-// Asks under way end by their deadlines.
+// Stop ends the background watch. The state stays as it is, and no more events are recorded: a
+// storage that is being closed fails, which is no outage. Calls in progress end by their deadlines.
 func (s *Storage) Stop() {
 	s.mu.Lock()
 	s.stopped = true
@@ -52,8 +57,8 @@ func (s *Storage) Stop() {
 	s.running.Wait()
 }
 
-// run probes after each pause while the shared storage is out, and at once where a failure left doubt: so that it costs few callers to find
-// out, however seldom they come.
+// run probes after each pause while the shared storage is out, and at once after a failure below
+// the threshold, so that few callers wait before an outage is detected, however rarely they come.
 func (s *Storage) run(ctx context.Context) {
 	for {
 		during := s.period.Load()
@@ -62,24 +67,24 @@ func (s *Storage) run(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			case <-during.over:
-			case <-s.doubt:
+			case <-s.suspect:
 				if err := s.probe(ctx, s.parts.Timeout); ctx.Err() == nil {
-					s.judge(during, err)
+					s.record(during, err)
 				}
 			}
 			continue
 		}
-		if !pause(ctx, leastPause+time.Duration(
-			s.parts.Entropy.Fraction()*float64(mostPause-leastPause))) {
+		if !pause(ctx, minPause+time.Duration(
+			s.parts.Entropy.Fraction()*float64(maxPause-minPause))) {
 			return
 		}
 		if s.probe(ctx, s.parts.Timeout) == nil {
-			s.comeBack(during)
+			s.endOutage(during)
 		}
 	}
 }
 
-// pause is false where ctx ended first.
+// pause waits for d. It returns false if ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -91,27 +96,30 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// probe has the shared storage make a decision that writes, for a storage that is full or read-only still answers a question. It asks as an
-// issuance does, two subjects of which nobody heard before: of a cluster's nodes it is now these and now those.
+// probe has the shared storage make a decision that writes, because a storage that is full or
+// read-only still answers reads. Like an issuance it checks two subjects, which are random: in a
+// cluster, successive probes reach different nodes.
 func (s *Storage) probe(ctx context.Context, timeout time.Duration) error {
 	select {
 	case s.probes <- struct{}{}:
 	default:
 		return errStuck
 	}
-	asks := throttle.NewChecks(
-		throttle.Check{Dimension: throttle.ByAddress, Subject: s.draw(), Limit: 1, Window: window},
-		throttle.Check{Dimension: throttle.ByInstall, Subject: s.draw(), Limit: 1, Window: window})
-	asked := s.ask(ctx, timeout, s.parts.Clock.Instant(), asks)
-	defer asked.cancel()
+	checks := throttle.NewChecks(
+		throttle.Check{Dimension: throttle.ByAddress, Subject: s.randomSubject(), Limit: 1,
+			Window: window},
+		throttle.Check{Dimension: throttle.ByInstall, Subject: s.randomSubject(), Limit: 1,
+			Window: window})
+	c := s.callShared(ctx, timeout, s.parts.Clock.Instant(), checks)
+	defer c.cancel()
 	select {
-	case <-asked.ended:
+	case <-c.done:
 	case <-ctx.Done():
 	}
-	got := asked.outcome()
-	if got.kept {
+	got := c.result()
+	if got.pending {
 		go func() {
-			<-asked.answered
+			<-c.answer
 			<-s.probes
 		}()
 		return got.err
@@ -123,8 +131,8 @@ func (s *Storage) probe(ctx context.Context, timeout time.Duration) error {
 	return got.err
 }
 
-// draw is a subject that is nobody's.
-func (s *Storage) draw() throttle.Subject {
+// randomSubject returns a subject that belongs to no client.
+func (s *Storage) randomSubject() throttle.Subject {
 	var subject throttle.Subject
 	binary.BigEndian.PutUint64(subject[:8], uint64(s.parts.Entropy.Fraction()*math.MaxInt64))
 	binary.BigEndian.PutUint64(subject[8:], uint64(s.parts.Entropy.Fraction()*math.MaxInt64))

@@ -15,7 +15,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// grants are when each subject was granted, in order.
+// grants holds the instants of the grants of each subject, in order.
 type grants struct {
 	mu sync.Mutex
 	of map[int][]throttle.Instant
@@ -27,9 +27,10 @@ func (g *grants) add(subject int, at throttle.Instant) {
 	g.of[subject] = append(g.of[subject], at)
 }
 
-// most is the most grants that any subject had in any window from then on.
-func (g *grants) most(from throttle.Instant) int {
-	most := 0
+// maxInWindow returns the most grants that any subject got in any window that starts at from or
+// later.
+func (g *grants) maxInWindow(from throttle.Instant) int {
+	highest := 0
 	for _, instants := range g.of {
 		first := 0
 		for i, at := range instants {
@@ -40,28 +41,29 @@ func (g *grants) most(from throttle.Instant) int {
 				first++
 			}
 			if at >= from {
-				most = max(most, i-first+1)
+				highest = max(highest, i-first+1)
 			}
 		}
 	}
-	return most
+	return highest
 }
 
-// TestThePromise has two replicas of one server under load from greedy callers on few subjects, through outages of every kind.
-func TestThePromise(t *testing.T) {
+// TestGrantsStayWithinTheBound has two replicas share one server under load from greedy callers on
+// few subjects, through outages of every kind.
+func TestGrantsStayWithinTheBound(t *testing.T) {
 	const replicas, callers, subjects = 2, 8, 3
 	for _, c := range []struct {
-		name    string
-		forgets bool
-		bound   int
+		name     string
+		loseData bool
+		bound    int
 	}{
-		{"with its data kept: (R+1)·N", false, (replicas + 1) * limit},
-		{"with its data lost: (R+2)·N", true, (replicas + 2) * limit},
+		{"data kept, bound (R+1)·N", false, (replicas + 1) * limit},
+		{"data lost, bound (R+2)·N", true, (replicas + 2) * limit},
 	} {
 		for seed := range uint64(4) {
-			t.Run(fmt.Sprintf("%s, by seed %d", c.name, seed), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, seed %d", c.name, seed), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					drawn := rand.New(rand.NewPCG(seed, 1))
+					random := rand.New(rand.NewPCG(seed, 1))
 					shared, clock := newServer(t), system.NewClock()
 					given := &grants{of: map[int][]throttle.Instant{}}
 					var group sync.WaitGroup
@@ -76,37 +78,39 @@ func TestThePromise(t *testing.T) {
 							group.Go(func() { greedy(t, r, caller%subjects, pause, given, stop) })
 						}
 					}
-					// Outages lie more than a window apart, so that each is one of its own for the bound where data are lost.
+					// Outages lie more than a window apart, so that the bound for lost data applies
+					// to each separately.
 					for range 4 {
-						time.Sleep(2*window + time.Duration(drawn.Int64N(int64(window))))
-						shared.is([]fault{failing, hung, deaf, slow}[drawn.IntN(4)])
-						if c.forgets {
-							shared.forget(t)
+						time.Sleep(2*window + time.Duration(random.Int64N(int64(window))))
+						shared.setFault([]fault{failing, hanging, stuck, slow}[random.IntN(4)])
+						if c.loseData {
+							shared.loseData(t)
 						}
-						time.Sleep(time.Duration(drawn.Int64N(int64(2 * window))))
-						shared.is(well)
+						time.Sleep(time.Duration(random.Int64N(int64(2 * window))))
+						shared.setFault(healthy)
 					}
-					time.Sleep(time.Second) // until both have found recovery
+					time.Sleep(time.Second) // until both have detected recovery
 					recovered := clock.Instant()
 					time.Sleep(3 * window)
 					close(stop)
-					group.Wait()
+					wait(t, &group)
 					for _, r := range all {
 						r.Stop()
-						assert.Len(t, r.events.told(), 8, "four outages, once each way")
+						assert.Len(t, r.events.stateChanges(), 8,
+							"four outages, one start and one end each")
 					}
-					assert.LessOrEqual(t, given.most(0), c.bound)
-					assert.Greater(t, given.most(0), limit,
-						"without any outage there would be nothing to see")
-					assert.Equal(t, limit, given.most(recovered),
-						"from recovery on the limit is shared")
+					assert.LessOrEqual(t, given.maxInWindow(0), c.bound)
+					assert.Greater(t, given.maxInWindow(0), limit,
+						"the outages let more grants through than the limit")
+					assert.Equal(t, limit, given.maxInWindow(recovered),
+						"after recovery the limit is shared again")
 				})
 			})
 		}
 	}
 }
 
-// greedy asks for a subject again and again.
+// greedy makes decisions on a subject until stop is closed.
 func greedy(t *testing.T, r *replica, subject int, pause time.Duration, given *grants,
 	stop <-chan struct{}) {
 	for {
@@ -115,7 +119,7 @@ func greedy(t *testing.T, r *replica, subject int, pause time.Duration, given *g
 			return
 		case <-time.After(pause):
 		}
-		decision, err := r.askFor(t.Context(), subject)
+		decision, err := r.decide(t.Context(), subject)
 		if !assert.NoError(t, err) {
 			return
 		}
