@@ -1,7 +1,8 @@
 // Package logs writes events as log lines.
 //
-// A line holds fixed words, numbers, request ids that the edge made or checked, and pseudonyms; never an address, an install id or
-// a token. It imports domain, ports and the standard library.
+// A line holds fixed words, numbers, request ids that the HTTP server generated or validated, and
+// pseudonyms; never an address, an install id or a token. The package imports domain, ports and the
+// standard library.
 package logs
 
 import (
@@ -14,7 +15,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The events' words.
+// The names of the events.
 const (
 	eventThrottled        = "session_issuance_throttled"
 	eventRejected         = "token_rejected"
@@ -28,30 +29,32 @@ const (
 	eventOutageEnded      = "limiter_outage_ended"
 )
 
-// remedyStranger is for the operator whose clients all share one limit, and who does not know it yet.
-const remedyStranger = "a peer in a private range sends forwarding headers, and no proxy is trusted: all clients behind it share one limit; " +
-	"if it is your proxy, name it in OFFLOAD_TRUSTED_PROXIES"
+// remedyStranger is for an operator whose clients all share one limit unnoticed.
+const remedyStranger = "a peer in a private range sends forwarding headers, but no proxy is " +
+	"trusted, so all clients behind the peer share one limit; if it is your proxy, add its " +
+	"address to OFFLOAD_TRUSTED_PROXIES"
 
-// Recorder is a ports.Events that writes to a logger.
+// Recorder implements ports.Events. It writes to a logger.
 type Recorder struct {
 	logger     *slog.Logger
 	clock      ports.Clock
 	pseudonyms throttle.Pseudonyms
-	throttled  *valve
+	throttled  *lineLimiter
 	stranger   sync.Once
 }
 
-// New makes a recorder. Whoever stops it calls Close, so that no count of lines left out is lost.
+// New returns a recorder that writes to logger. Call Close at the end, so that no count of
+// suppressed lines is lost.
 func New(logger *slog.Logger, clock ports.Clock, pseudonyms throttle.Pseudonyms) *Recorder {
 	r := &Recorder{logger: logger, clock: clock, pseudonyms: pseudonyms}
-	r.throttled = newValve(clock, func(leftOut int) {
+	r.throttled = newLineLimiter(clock, func(suppressed int) {
 		logger.LogAttrs(context.Background(), slog.LevelWarn, eventThrottled,
-			slog.Int("suppressed", leftOut))
+			slog.Int("suppressed", suppressed))
 	})
 	return r
 }
 
-// Record is ports.Events'.
+// Record implements ports.Events.
 func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 	switch e := event.(type) {
 	case ports.IssuanceThrottled:
@@ -85,23 +88,23 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 	case ports.LimiterOutageEnded:
 		r.logger.LogAttrs(ctx, slog.LevelInfo, eventOutageEnded,
 			slog.String("policy", string(e.Policy)))
-	case ports.SessionIssued, ports.LimiterOutageDecision: // counted, not told
+	case ports.SessionIssued, ports.LimiterOutageDecision: // counted by metrics, not logged
 	}
 }
 
-// states are the ids of the keys with what each may do now.
-func (r *Recorder) states(ring *keys.Keyring) slog.Attr {
+// states returns the ids of the keys with the current state of each.
+func (r *Recorder) states(keyring *keys.Keyring) slog.Attr {
 	var states []slog.Attr
 	now := r.clock.Now()
-	for _, key := range ring.Keys() {
-		states = append(states, slog.String(string(key.ID()), ring.StateAt(key, now).String()))
+	for _, key := range keyring.Keys() {
+		states = append(states, slog.String(string(key.ID()), keyring.StateAt(key, now).String()))
 	}
 	return slog.GroupAttrs("keys", states...)
 }
 
 func (r *Recorder) issuanceThrottled(ctx context.Context, e ports.IssuanceThrottled) {
-	leftOut, open := r.throttled.pass()
-	if !open {
+	suppressed, ok := r.throttled.allow()
+	if !ok {
 		return
 	}
 	origin := ports.OriginOf(ctx)
@@ -112,9 +115,10 @@ func (r *Recorder) issuanceThrottled(ctx context.Context, e ports.IssuanceThrott
 		slog.String("mode", string(e.Mode)),
 		slog.Int("retry_after_seconds", e.RetryAfterSeconds),
 		slog.String("install_id_hash", r.pseudonyms.Of(e.Install)),
-		slog.Int("suppressed", leftOut),
+		slog.Int("suppressed", suppressed),
 	)
 }
 
-// Close tells what was left out and not yet told. Lines of a later Record are still written.
+// Close writes the count of suppressed lines that was not written yet. Later calls of Record still
+// write lines.
 func (r *Recorder) Close() { r.throttled.flush() }

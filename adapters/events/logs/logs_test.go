@@ -24,7 +24,7 @@ import (
 
 type line map[string]any
 
-// output is written by whoever tells a line, a timer among them.
+// output is a buffer that goroutines and timers write to.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -36,7 +36,7 @@ func (o *output) Write(line []byte) (int, error) {
 	return o.text.Write(line)
 }
 
-// read takes what was written since the last time.
+// read returns the lines written since the last call.
 func read(t *testing.T, out *output) []line {
 	t.Helper()
 	out.mu.Lock()
@@ -52,8 +52,8 @@ func read(t *testing.T, out *output) []line {
 	return lines
 }
 
-// listen is a recorder on the bubble's clock.
-func listen(level slog.Level) (*logs.Recorder, *output) {
+// newRecorder returns a recorder and its output.
+func newRecorder(level slog.Level) (*logs.Recorder, *output) {
 	out := &output{}
 	logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
 	return logs.New(logger, system.NewClock(), throttle.NewPseudonyms([]byte("digest key"))), out
@@ -64,9 +64,9 @@ var throttled = ports.IssuanceThrottled{
 	Install: throttle.Subject{1, 2, 3},
 }
 
-func TestARefusalIsOneLine(t *testing.T) {
+func TestWritesARefusalAsOneLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		recorder, out := listen(slog.LevelInfo)
+		recorder, out := newRecorder(slog.LevelInfo)
 		ctx := ports.WithOrigin(context.Background(),
 			ports.Origin{RequestID: "request-1", Route: "/v1/sessions/anonymous"})
 		recorder.Record(ctx, throttled)
@@ -81,9 +81,9 @@ func TestARefusalIsOneLine(t *testing.T) {
 	})
 }
 
-func TestAFloodIsTenLinesASecond(t *testing.T) {
+func TestLimitsAFloodToTenLinesASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		recorder, out := listen(slog.LevelInfo)
+		recorder, out := newRecorder(slog.LevelInfo)
 		flood := func(count int) {
 			for range count {
 				recorder.Record(context.Background(), throttled)
@@ -99,25 +99,25 @@ func TestAFloodIsTenLinesASecond(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled",
 			"suppressed": 990.0}}, read(t, out),
-			"what was left out is told within a second, in a line of its own")
+			"the count of suppressed lines follows within a second, in a line of its own")
 
 		flood(10)
 		lines := read(t, out)
-		assert.Len(t, lines, 9, "the line of its own was one of ten")
+		assert.Len(t, lines, 9, "the line with the count was one of the ten")
 		assert.Equal(t, 0.0, lines[0]["suppressed"])
 		recorder.Close()
 		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled",
-			"suppressed": 1.0}}, read(t, out), "told at stop")
+			"suppressed": 1.0}}, read(t, out), "the count is written by Close")
 		recorder.Close()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		assert.Empty(t, read(t, out), "and told once")
+		assert.Empty(t, read(t, out), "the count is written once")
 	})
 }
 
-func TestTheNextLineTellsWhatWasLeftOut(t *testing.T) {
+func TestNextLineCarriesTheCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		recorder, out := listen(slog.LevelInfo)
+		recorder, out := newRecorder(slog.LevelInfo)
 		for range 5 {
 			recorder.Record(context.Background(), throttled)
 		}
@@ -133,12 +133,12 @@ func TestTheNextLineTellsWhatWasLeftOut(t *testing.T) {
 		for _, l := range read(t, out) {
 			total += l["suppressed"].(float64)
 		}
-		assert.Equal(t, 3.0, total, "in the line itself or in one of its own, but once")
+		assert.Equal(t, 3.0, total, "the count is in the line or in one of its own, but only once")
 	})
 }
 
-func TestAForgottenProxyIsToldOnce(t *testing.T) {
-	recorder, out := listen(slog.LevelInfo)
+func TestWarnsOnceOfAForgottenProxy(t *testing.T) {
+	recorder, out := newRecorder(slog.LevelInfo)
 	for range 3 {
 		recorder.Record(context.Background(), ports.ForwardedByStranger{})
 	}
@@ -149,29 +149,29 @@ func TestAForgottenProxyIsToldOnce(t *testing.T) {
 	assert.Contains(t, lines[0]["remedy"], "OFFLOAD_TRUSTED_PROXIES")
 }
 
-func TestRejectedTokensAreToldAtDebug(t *testing.T) {
+func TestWritesRejectedTokensAtDebug(t *testing.T) {
 	ctx := ports.WithOrigin(context.Background(), ports.Origin{RequestID: "request-1"})
-	recorder, out := listen(slog.LevelDebug)
+	recorder, out := newRecorder(slog.LevelDebug)
 	recorder.Record(ctx, ports.TokenVerified{Reason: token.ReasonSignature})
 	recorder.Record(ctx, ports.TokenVerified{})
 	recorder.Record(ctx, ports.SessionIssued{})
 	assert.Equal(t, []line{{"level": "DEBUG", "msg": "token_rejected", "request_id": "request-1",
 		"reason": "signature"}}, read(t, out))
 
-	recorder, out = listen(slog.LevelInfo)
+	recorder, out = newRecorder(slog.LevelInfo)
 	recorder.Record(ctx, ports.TokenVerified{Reason: token.ReasonSignature})
 	assert.Empty(t, read(t, out))
 }
 
-func TestWhatBecameOfTheKeysetIsALine(t *testing.T) {
+func TestWritesKeysetEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
-		ring, err := keys.NewKeyring(
+		keyring, err := keys.NewKeyring(
 			keys.NewHS256("old", []byte("material-1"), keys.Plan{SignFrom: now.Add(-time.Hour)}),
 			keys.NewHS256("new", []byte("material-2"), keys.Plan{SignFrom: now.Add(time.Hour)}))
 		require.NoError(t, err)
-		recorder, out := listen(slog.LevelInfo)
-		recorder.Record(t.Context(), ports.KeysReloaded{Keyring: ring})
+		recorder, out := newRecorder(slog.LevelInfo)
+		recorder.Record(t.Context(), ports.KeysReloaded{Keyring: keyring})
 		assert.Equal(t, []line{{
 			"level": "INFO", "msg": "keys_reloaded",
 			"keys": map[string]any{"old": "signing", "new": "pending"},
@@ -189,8 +189,8 @@ func TestWhatBecameOfTheKeysetIsALine(t *testing.T) {
 	})
 }
 
-func TestAnOutageIsALineEachWay(t *testing.T) {
-	recorder, out := listen(slog.LevelInfo)
+func TestWritesStartAndEndOfAnOutage(t *testing.T) {
+	recorder, out := newRecorder(slog.LevelInfo)
 	recorder.Record(t.Context(), ports.LimiterOutageStarted{Policy: ports.OutageDeny,
 		Cause: errors.New("what is wrong")})
 	recorder.Record(t.Context(), ports.LimiterOutageDecision{Policy: ports.OutageDeny})

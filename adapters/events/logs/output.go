@@ -8,32 +8,34 @@ import (
 	"time"
 )
 
-// How many lines may wait to be written, and how long a stop waits for them.
+// How many lines may wait to be written, and how long Close waits for them.
 const (
-	maxWaiting = 4096
-	flushFor   = 2 * time.Second
+	maxQueued    = 4096
+	flushTimeout = 2 * time.Second
 )
 
-// Output writes lines in the background. Whoever logs never waits for what is at the other end: a pipe that nobody reads any more would otherwise hold
-// up every request that has something to say. Lines for which there is no room are left out, and counted in a line of their own.
+// Output writes lines in the background, so that logging never waits for the reader of the output:
+// a pipe that is no longer read would otherwise hold up every request that logs something. Lines
+// that do not fit into the queue are dropped, and their number is written in a line of its own.
 type Output struct {
 	to      io.Writer
 	lines   chan []byte
-	leftOut atomic.Int64
-	ended   chan struct{}
+	dropped atomic.Int64
+	done    chan struct{}
 
 	closing sync.RWMutex
 	closed  bool
 }
 
-// NewOutput starts to write to the writer, until Close.
+// NewOutput returns an Output that writes to the writer until Close.
 func NewOutput(to io.Writer) *Output {
-	o := &Output{to: to, lines: make(chan []byte, maxWaiting), ended: make(chan struct{})}
+	o := &Output{to: to, lines: make(chan []byte, maxQueued), done: make(chan struct{})}
 	go o.run()
 	return o
 }
 
-// Write is io.Writer's, of one line. It returns at once and never fails. After Close, lines are left out.
+// Write implements io.Writer. It queues one line, returns at once and never fails. After Close,
+// lines are dropped.
 func (o *Output) Write(line []byte) (int, error) {
 	o.closing.RLock()
 	defer o.closing.RUnlock()
@@ -43,23 +45,23 @@ func (o *Output) Write(line []byte) (int, error) {
 	select {
 	case o.lines <- append([]byte(nil), line...):
 	default:
-		o.leftOut.Add(1)
+		o.dropped.Add(1)
 	}
 	return len(line), nil
 }
 
 func (o *Output) run() {
-	defer close(o.ended)
+	defer close(o.done)
 	for line := range o.lines {
-		_, _ = o.to.Write(line) // there is nobody else to tell
-		if count := o.leftOut.Swap(0); count > 0 {
+		_, _ = o.to.Write(line) // an error cannot be reported: this is the log
+		if count := o.dropped.Swap(0); count > 0 {
 			_, _ = fmt.Fprintf(o.to, `{"level":"WARN","event":"log_lines_left_out","count":%d}`+
 				"\n", count)
 		}
 	}
 }
 
-// Close writes what waits, for as long as a stop can wait for it.
+// Close writes the queued lines, and gives up after flushTimeout.
 func (o *Output) Close() {
 	o.closing.Lock()
 	if !o.closed {
@@ -67,10 +69,10 @@ func (o *Output) Close() {
 		close(o.lines)
 	}
 	o.closing.Unlock()
-	timer := time.NewTimer(flushFor)
+	timer := time.NewTimer(flushTimeout)
 	defer timer.Stop()
 	select {
-	case <-o.ended:
+	case <-o.done:
 	case <-timer.C:
 	}
 }

@@ -15,8 +15,9 @@ import (
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
-// A timer may fire while the second is full: other lines came first. Then the count waits on, for ten lines are the most.
-func TestTheCountWaitsItsTurn(t *testing.T) {
+// TestCountWaitsForAFreeLine has a timer fire while the second is full. The count must then wait,
+// because ten lines are the maximum.
+func TestCountWaitsForAFreeLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now atomic.Int64
 		clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant {
@@ -29,7 +30,7 @@ func TestTheCountWaitsItsTurn(t *testing.T) {
 			recorder.Record(context.Background(), throttled)
 		}
 		assert.Len(t, read(t, out), 10)
-		time.Sleep(10 * time.Second) // timers fire, and the recorder's own clock stands still
+		time.Sleep(10 * time.Second) // timers fire, but the recorder's clock stands still
 		synctest.Wait()
 		assert.Empty(t, read(t, out))
 		now.Add(int64(time.Second))
