@@ -10,23 +10,24 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Counts is what a storage can tell of itself.
+// Counts is implemented by storages that count their subjects.
 type Counts interface {
-	// Subjects is how many subjects have a grant in their window at now.
+	// Subjects returns how many subjects have a grant in their window at now.
 	Subjects(now throttle.Instant) int
-	// Forgotten is how many subjects were forgotten before their window was empty, since the start.
+	// Forgotten returns how many subjects were forgotten before their window was empty, since the
+	// start.
 	Forgotten() uint64
 }
 
-// timed is a storage whose decisions are timed.
+// timed wraps a storage and times its decisions.
 type timed struct {
 	ports.LimiterStorage
 	clock    ports.Clock
 	duration prometheus.Observer
 }
 
-// Limiter times the decisions of a storage of that name, each name once, and shows its counts where it has any: counts may be nil. The names come
-// from a fixed list.
+// Limiter returns storage with its decisions timed under name, and shows its counts unless counts
+// is nil. Names come from a fixed list, and each may be used once.
 func (m *Metrics) Limiter(name string, storage ports.LimiterStorage, counts Counts,
 	clock ports.Clock) ports.LimiterStorage {
 	if counts != nil {
@@ -38,18 +39,19 @@ func (m *Metrics) Limiter(name string, storage ports.LimiterStorage, counts Coun
 			}, func() float64 { return float64(counts.Subjects(clock.Instant())) }),
 			prometheus.NewCounterFunc(prometheus.CounterOpts{
 				Name: "offload_limiter_forgotten_total", ConstLabels: labels,
-				Help: "Subjects forgotten before their window was empty, for want of room: alert on any.",
+				Help: "Subjects forgotten before their window was empty because the storage " +
+					"was full: alert on any.",
 			}, func() float64 { return float64(counts.Forgotten()) }))
 	}
 	return &timed{LimiterStorage: storage, clock: clock,
 		duration: m.decisions.WithLabelValues(name)}
 }
 
-// Decide is ports.LimiterStorage's.
+// Decide implements ports.LimiterStorage.
 func (t *timed) Decide(ctx context.Context, now throttle.Instant,
-	asks throttle.Checks) (throttle.Decision, error) {
+	checks throttle.Checks) (throttle.Decision, error) {
 	start := t.clock.Instant()
-	decision, err := t.LimiterStorage.Decide(ctx, now, asks)
+	decision, err := t.LimiterStorage.Decide(ctx, now, checks)
 	t.duration.Observe(time.Duration(t.clock.Instant() - start).Seconds())
 	return decision, err
 }

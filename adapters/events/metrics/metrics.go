@@ -1,7 +1,8 @@
 // Package metrics counts events, requests and decisions for Prometheus.
 //
-// Labels come from fixed lists and route patterns: no caller can make a new series. Every series of a fixed list is there from the start, at
-// nought, so that a rate over it is never a gap. It imports domain, ports and the Prometheus client.
+// Labels come from fixed lists and route patterns, so that no client can create a series. Every
+// series of a fixed list exists from the start, at zero, so that a rate over it has no gaps. The
+// package imports domain, ports and the Prometheus client.
 package metrics
 
 import (
@@ -22,7 +23,8 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Bounds of histograms, in seconds: a request takes well below a millisecond in a healthy service.
+// The upper bounds of the histogram buckets, in seconds. In a healthy service a request takes well
+// below a millisecond.
 var (
 	requestBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25,
 		.5, 1, 2.5, 5, 10}
@@ -30,23 +32,24 @@ var (
 		.0025, .005, .01, .025, .05, .1, .5, 1}
 )
 
-// Metrics is one registry with all that the service counts. It is a ports.Events, and what the HTTP adapters count by.
+// Metrics is a registry with everything that the service counts. It implements ports.Events, and
+// the HTTP adapters count requests with it.
 type Metrics struct {
-	registry      *prometheus.Registry
-	requests      *prometheus.CounterVec
-	durations     *prometheus.HistogramVec
-	inFlight      prometheus.Gauge
-	issued        *prometheus.CounterVec
-	throttled     *prometheus.CounterVec
-	verifications *prometheus.CounterVec
-	unreloaded    prometheus.Counter
-	strangers     prometheus.Counter
-	decisions     *prometheus.HistogramVec
-	outage        *prometheus.GaugeVec
-	byPolicy      *prometheus.CounterVec
+	registry            *prometheus.Registry
+	requests            *prometheus.CounterVec
+	durations           *prometheus.HistogramVec
+	inFlight            prometheus.Gauge
+	issued              *prometheus.CounterVec
+	throttled           *prometheus.CounterVec
+	verifications       *prometheus.CounterVec
+	reloadFailures      prometheus.Counter
+	forwardedByStranger prometheus.Counter
+	decisions           *prometheus.HistogramVec
+	outage              *prometheus.GaugeVec
+	policyDecisions     *prometheus.CounterVec
 }
 
-// New makes a registry of its own, nothing global, for a build of that version.
+// New returns the metrics of a build with that version, in a registry of their own.
 func New(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -56,60 +59,62 @@ func New(version string) *Metrics {
 		}, []string{"route", "method", "status"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "offload_http_request_duration_seconds",
-			Help:    "How long requests took, from the headers' end to the answer's.",
+			Help:    "Time from the end of the request headers to the end of the response.",
 			Buckets: requestBuckets,
 		}, []string{"route", "method", "status"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "offload_http_requests_in_flight", Help: "Requests under way.",
+			Name: "offload_http_requests_in_flight", Help: "Requests in progress.",
 		}),
 		issued: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "offload_sessions_issued_total", Help: "Sessions given, new and renewed.",
+			Name: "offload_sessions_issued_total", Help: "Sessions issued, new and renewed.",
 		}, []string{"kind"}),
 		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "offload_session_throttled_total",
-			Help: "Requests over a limit; under observe they were served all the same.",
+			Help: "Requests over a limit; in observe mode they were served nevertheless.",
 		}, []string{"dimension", "mode"}),
 		verifications: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "offload_token_verifications_total",
-			Help: "Tokens judged on protected paths, and why they were rejected.",
+			Help: "Tokens verified on protected paths, by outcome and reason of rejection.",
 		}, []string{"outcome", "reason"}),
-		unreloaded: prometheus.NewCounter(prometheus.CounterOpts{
+		reloadFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "offload_keys_reload_failures_total",
-			Help: "Keysets that did not take force; each fault is counted once while it lasts.",
+			Help: "Keysets that did not come into force; each fault counts once while it lasts.",
 		}),
-		strangers: prometheus.NewCounter(prometheus.CounterOpts{
+		forwardedByStranger: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "offload_forwarded_by_stranger_total",
-			Help: "Requests with forwarding headers from a peer in a private range while no proxy is trusted: a forgotten proxy, most likely.",
+			Help: "Requests with forwarding headers from a peer in a private range while no " +
+				"proxy is trusted: most likely a proxy that is missing in the configuration.",
 		}),
 		decisions: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "offload_limiter_decision_duration_seconds", Help: "How long decisions took.",
+			Name:    "offload_limiter_decision_duration_seconds",
+			Help:    "Time that limiter decisions took.",
 			Buckets: decisionBuckets,
 		}, []string{"storage"}),
 		outage: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "offload_limiter_outage",
 			Help: "1 while the shared limiter storage is out and this policy decides: alert on it.",
 		}, []string{"policy"}),
-		byPolicy: prometheus.NewCounterVec(prometheus.CounterOpts{
+		policyDecisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "offload_limiter_outage_decisions_total",
-			Help: "Decisions that the policy made in the shared limiter storage's stead.",
+			Help: "Decisions that the policy made in place of the shared limiter storage.",
 		}, []string{"policy"}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "offload_build_info", Help: "Always 1; the labels tell the build.",
+		Name: "offload_build_info", Help: "Always 1; the labels identify the build.",
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.issued, m.throttled,
-		m.verifications, m.unreloaded, m.strangers,
-		m.decisions, m.outage, m.byPolicy, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(
-			collectors.ProcessCollectorOpts{}))
-	m.fromTheStart()
+		m.verifications, m.reloadFailures, m.forwardedByStranger,
+		m.decisions, m.outage, m.policyDecisions, build,
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.createSeries()
 	return m
 }
 
-// fromTheStart makes every series of a fixed list.
-func (m *Metrics) fromTheStart() {
+// createSeries creates every series of a fixed list, at zero.
+func (m *Metrics) createSeries() {
 	for _, kind := range []string{kindNew, kindRenewed} {
 		m.issued.WithLabelValues(kind)
 	}
@@ -120,7 +125,7 @@ func (m *Metrics) fromTheStart() {
 	}
 	for _, policy := range ports.OutagePolicies() {
 		m.outage.WithLabelValues(string(policy))
-		m.byPolicy.WithLabelValues(string(policy))
+		m.policyDecisions.WithLabelValues(string(policy))
 	}
 	m.verifications.WithLabelValues(outcomeOf(""), "")
 	for _, reason := range token.Reasons() {
@@ -128,13 +133,13 @@ func (m *Metrics) fromTheStart() {
 	}
 }
 
-// The values of kind.
+// The values of the kind label.
 const (
 	kindNew     = "new"
 	kindRenewed = "renewed"
 )
 
-// Record is ports.Events'.
+// Record implements ports.Events.
 func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	switch e := event.(type) {
 	case ports.SessionIssued:
@@ -148,21 +153,21 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	case ports.TokenVerified:
 		m.verifications.WithLabelValues(outcomeOf(e.Reason), string(e.Reason)).Inc()
 	case ports.KeysReloadFailed:
-		m.unreloaded.Inc()
+		m.reloadFailures.Inc()
 	case ports.KeysReloaded, ports.KeysWatchFailed, ports.SignerMissing, ports.SignerFound:
-		// The keys themselves are shown by their states; a watch that fails is told in the log.
+		// The keys are shown by their states; a failing watch is logged.
 	case ports.ForwardedByStranger:
-		m.strangers.Inc()
+		m.forwardedByStranger.Inc()
 	case ports.LimiterOutageStarted:
 		m.outage.WithLabelValues(string(e.Policy)).Set(1)
 	case ports.LimiterOutageEnded:
 		m.outage.WithLabelValues(string(e.Policy)).Set(0)
 	case ports.LimiterOutageDecision:
-		m.byPolicy.WithLabelValues(string(e.Policy)).Inc()
+		m.policyDecisions.WithLabelValues(string(e.Policy)).Inc()
 	}
 }
 
-// outcomeOf is the outcome that a reason comes to; no reason is a valid token.
+// outcomeOf returns the outcome that a reason belongs to; an empty reason is a valid token.
 func outcomeOf(reason token.Reason) string {
 	if reason == "" {
 		return "valid"
@@ -178,10 +183,11 @@ func outcomeOf(reason token.Reason) string {
 	}
 }
 
-// Began counts a request that is under way.
+// Began counts a request that is in progress.
 func (m *Metrics) Began() { m.inFlight.Inc() }
 
-// Answered counts a request that was answered. Route is a pattern and method one of a fixed list: the caller sees to both.
+// Answered counts a request that was answered. The caller ensures that route is a pattern and that
+// method is one of a fixed list.
 func (m *Metrics) Answered(route, method string, status int, took time.Duration) {
 	m.inFlight.Dec()
 	code := strconv.Itoa(status)
@@ -189,16 +195,16 @@ func (m *Metrics) Answered(route, method string, status int, took time.Duration)
 	m.durations.WithLabelValues(route, method, code).Observe(took.Seconds())
 }
 
-// Keys shows how many keys are in each state, looked up at each scrape.
+// Keys shows how many keys are in each state at the time of each scrape.
 func (m *Metrics) Keys(source ports.KeySource, clock ports.Clock) {
 	for _, state := range keys.States() {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "offload_keys", Help: "Keys by what they may do now.",
+			Name: "offload_keys", Help: "Keys by their current state.",
 			ConstLabels: prometheus.Labels{"state": state.String()},
 		}, func() float64 {
-			ring, now, count := source.Keyring(), clock.Now(), 0
-			for _, key := range ring.Keys() {
-				if ring.StateAt(key, now) == state {
+			keyring, now, count := source.Keyring(), clock.Now(), 0
+			for _, key := range keyring.Keys() {
+				if keyring.StateAt(key, now) == state {
 					count++
 				}
 			}
@@ -207,7 +213,7 @@ func (m *Metrics) Keys(source ports.KeySource, clock ports.Clock) {
 	}
 }
 
-// Handler serves the registry as Prometheus text.
+// Handler returns a handler that serves the registry in the Prometheus text format.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

@@ -27,7 +27,7 @@ func scrape(t *testing.T, m *metrics.Metrics) string {
 	return answer.Body.String()
 }
 
-func TestEverySeriesIsThereFromTheStart(t *testing.T) {
+func TestEverySeriesExistsFromTheStart(t *testing.T) {
 	text := scrape(t, metrics.New("1.2.3"))
 	assert.Contains(t, text, "\noffload_forwarded_by_stranger_total 0\n")
 	assert.Contains(t, text, `offload_sessions_issued_total{kind="new"} 0`)
@@ -50,7 +50,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	assert.Contains(t, text, "\ngo_goroutines ")
 }
 
-func TestEventsAreCounted(t *testing.T) {
+func TestCountsEventsAndRequests(t *testing.T) {
 	m := metrics.New("")
 	for _, event := range []ports.Event{
 		ports.SessionIssued{}, ports.SessionIssued{}, ports.SessionIssued{Renewed: true},
@@ -84,16 +84,16 @@ func TestEventsAreCounted(t *testing.T) {
 	}
 }
 
-func TestKeysAreShownByState(t *testing.T) {
+func TestShowsKeysByState(t *testing.T) {
 	noon := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	ring, err := keys.NewKeyring(
+	keyring, err := keys.NewKeyring(
 		keys.NewHS256("a", []byte("a"), keys.Plan{SignFrom: noon.Add(-time.Hour)}),
 		keys.NewHS256("b", []byte("b"), keys.Plan{SignFrom: noon}),
 		keys.NewHS256("c", []byte("c"), keys.Plan{Revoked: true}))
 	require.NoError(t, err)
 	now := noon.Add(-time.Second)
 	m := metrics.New("")
-	m.Keys(&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return ring }},
+	m.Keys(&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }},
 		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
 	text := scrape(t, m)
 	assert.Contains(t, text, `offload_keys{state="signing"} 1`)
@@ -105,39 +105,39 @@ func TestKeysAreShownByState(t *testing.T) {
 	assert.Contains(t, text, `offload_keys{state="verifying"} 1`)
 }
 
-// counts is what a storage tells of itself.
+// counts implements metrics.Counts.
 type counts struct{ at throttle.Instant }
 
 func (c *counts) Subjects(now throttle.Instant) int { c.at = now; return 3 }
 func (*counts) Forgotten() uint64                   { return 2 }
 
-func TestAStorageIsTimedAndCounted(t *testing.T) {
+func TestTimesAndCountsAStorage(t *testing.T) {
 	var instant throttle.Instant
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return instant }}
-	cause := errors.New("out")
-	asked := throttle.NewChecks(throttle.Check{Limit: 1, Window: time.Second})
+	cause := errors.New("unavailable")
+	want := throttle.NewChecks(throttle.Check{Limit: 1, Window: time.Second})
 	storage := &portsmock.LimiterStorageMock{
 		DecideFunc: func(_ context.Context, now throttle.Instant,
-			asks throttle.Checks) (throttle.Decision, error) {
+			checks throttle.Checks) (throttle.Decision, error) {
 			assert.Equal(t, throttle.Instant(42), now)
-			assert.Equal(t, asked, asks)
+			assert.Equal(t, want, checks)
 			instant += throttle.Instant(time.Millisecond)
 			return throttle.Decision{}, cause
 		},
 	}
 	m := metrics.New("")
-	told := &counts{}
-	_, err := m.Limiter("memory", storage, told, clock).Decide(context.Background(), 42, asked)
+	stats := &counts{}
+	_, err := m.Limiter("memory", storage, stats, clock).Decide(context.Background(), 42, want)
 	assert.ErrorIs(t, err, cause)
 	text := scrape(t, m)
 	assert.Contains(t, text,
 		`offload_limiter_decision_duration_seconds_sum{storage="memory"} 0.001`)
 	assert.Contains(t, text, `offload_limiter_subjects{storage="memory"} 3`)
 	assert.Contains(t, text, `offload_limiter_forgotten_total{storage="memory"} 2`)
-	assert.Equal(t, instant, told.at)
+	assert.Equal(t, instant, stats.at)
 }
 
-func TestTwoStoragesStandSideBySide(t *testing.T) {
+func TestTwoStoragesHaveSeparateSeries(t *testing.T) {
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
 	storage := &portsmock.LimiterStorageMock{
 		DecideFunc: func(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision,
@@ -156,13 +156,13 @@ func TestTwoStoragesStandSideBySide(t *testing.T) {
 	assert.Contains(t, text, `offload_limiter_decision_duration_seconds_count{storage="redis"} 1`)
 	assert.Contains(t, text, `offload_limiter_decision_duration_seconds_count{storage="memory"} 1`)
 	assert.NotContains(t, text, `offload_limiter_subjects{storage="redis"}`,
-		"it has no counts to tell")
+		"the storage has no counts")
 }
 
-func TestAnOutageIsShown(t *testing.T) {
+func TestShowsAnOutage(t *testing.T) {
 	m := metrics.New("")
 	m.Record(context.Background(), ports.LimiterOutageStarted{Policy: ports.OutageDeny,
-		Cause: errors.New("out")})
+		Cause: errors.New("unavailable")})
 	m.Record(context.Background(), ports.LimiterOutageDecision{Policy: ports.OutageDeny})
 	m.Record(context.Background(), ports.LimiterOutageDecision{Policy: ports.OutageDeny})
 	text := scrape(t, m)
