@@ -18,7 +18,7 @@ var (
 	_ ports.KeyMaterial = system.Entropy{}
 )
 
-func TestInstantsAreTheTimeSinceTheStart(t *testing.T) {
+func TestInstantIsTheTimeSinceTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := system.NewClock()
 		assert.Equal(t, throttle.Instant(0), clock.Instant())
@@ -29,7 +29,7 @@ func TestInstantsAreTheTimeSinceTheStart(t *testing.T) {
 	})
 }
 
-func TestInstantsNeverGoBack(t *testing.T) {
+func TestInstantNeverGoesBack(t *testing.T) {
 	clock := system.NewClock()
 	last := clock.Instant()
 	for range 100_000 {
@@ -42,19 +42,19 @@ func TestInstantsNeverGoBack(t *testing.T) {
 	}
 }
 
-func TestFractionsLieBelowOne(t *testing.T) {
-	least, most := 1.0, 0.0
+func TestFractionIsUniformBelowOne(t *testing.T) {
+	lowest, highest := 1.0, 0.0
 	for range 10_000 {
 		fraction := system.Entropy{}.Fraction()
-		least, most = min(least, fraction), max(most, fraction)
+		lowest, highest = min(lowest, fraction), max(highest, fraction)
 	}
-	assert.GreaterOrEqual(t, least, 0.0)
-	assert.Less(t, most, 1.0)
-	assert.Less(t, least, 0.1, "they spread over the whole range")
-	assert.Greater(t, most, 0.9)
+	assert.GreaterOrEqual(t, lowest, 0.0)
+	assert.Less(t, highest, 1.0)
+	assert.Less(t, lowest, 0.1, "fractions spread over the whole range")
+	assert.Greater(t, highest, 0.9)
 }
 
-func TestDrawsDiffer(t *testing.T) {
+func TestGenerateReturnsDifferentBytes(t *testing.T) {
 	for _, n := range []int{0, 1, 5, 32, 1000} {
 		assert.Len(t, system.Entropy{}.Generate(n), n)
 	}
