@@ -50,26 +50,26 @@ func newFixture(t *testing.T, changes ...change) *fixture {
 	t.Helper()
 	storage, err := memory.New(1000, 100)
 	require.NoError(t, err)
-	w := &fixture{now: noon, instant: 1, limiter: storage,
+	f := &fixture{now: noon, instant: 1, limiter: storage,
 		keyring: newKeyring(t, keys.NewHS256("kid", []byte("secret"), keys.Plan{}))}
 	parts := issue.Parts{Settings: settings, Limits: limits,
 		Digester: throttle.NewDigester([]byte("digest key"))}
 	for _, change := range changes {
-		change(w, &parts)
+		change(f, &parts)
 	}
-	parts.Keys = &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return w.keyring }}
-	parts.Limiter = w.limiter
-	w.clock = &portsmock.ClockMock{
-		NowFunc:     func() time.Time { return w.now },
-		InstantFunc: func() throttle.Instant { return w.instant },
+	parts.Keys = &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return f.keyring }}
+	parts.Limiter = f.limiter
+	f.clock = &portsmock.ClockMock{
+		NowFunc:     func() time.Time { return f.now },
+		InstantFunc: func() throttle.Instant { return f.instant },
 	}
-	parts.Clock = w.clock
-	parts.Entropy = &portsmock.EntropyMock{FractionFunc: func() float64 { return w.fraction }}
+	parts.Clock = f.clock
+	parts.Entropy = &portsmock.EntropyMock{FractionFunc: func() float64 { return f.fraction }}
 	parts.Events = &portsmock.EventsMock{RecordFunc: func(_ context.Context, event ports.Event) {
-		w.events = append(w.events, event)
+		f.events = append(f.events, event)
 	}}
-	w.Service = issue.New(parts)
-	return w
+	f.Service = issue.New(parts)
+	return f
 }
 
 func newKeyring(t *testing.T, of ...keys.Key) *keys.Keyring {
@@ -82,12 +82,12 @@ func newKeyring(t *testing.T, of ...keys.Key) *keys.Keyring {
 func observe(_ *fixture, parts *issue.Parts) { parts.Limits.Mode = ports.Observe }
 
 func withLimiter(storage ports.LimiterStorage) change {
-	return func(w *fixture, _ *issue.Parts) { w.limiter = storage }
+	return func(f *fixture, _ *issue.Parts) { f.limiter = storage }
 }
 
-func (w *fixture) advance(d time.Duration) {
-	w.now = w.now.Add(d)
-	w.instant = w.instant.After(d)
+func (f *fixture) advance(d time.Duration) {
+	f.now = f.now.Add(d)
+	f.instant = f.instant.After(d)
 }
 
 func request(t *testing.T, id string) session.Request {
@@ -98,18 +98,18 @@ func request(t *testing.T, id string) session.Request {
 	return r
 }
 
-func (w *fixture) issue(t *testing.T, id string, authorization ...string) (ports.Issued, error) {
+func (f *fixture) issue(t *testing.T, id string, authorization ...string) (ports.Issued, error) {
 	t.Helper()
-	return w.Issue(t.Context(), ports.IssueRequest{Session: request(t, id), Client: phone,
+	return f.Issue(t.Context(), ports.IssueRequest{Session: request(t, id), Client: phone,
 		Authorization: authorization})
 }
 
 func TestIssuesASessionWithTheSettings(t *testing.T) {
-	w := newFixture(t)
-	w.now = noon.Add(999_999_999)
-	issued, err := w.issue(t, "install-12345")
+	f := newFixture(t)
+	f.now = noon.Add(999_999_999)
+	issued, err := f.issue(t, "install-12345")
 	require.NoError(t, err)
-	claims, err := token.Verify(issued.Token, w.keyring, settings, w.now)
+	claims, err := token.Verify(issued.Token, f.keyring, settings, f.now)
 	require.NoError(t, err)
 	assert.Equal(t, issued.Claims, claims)
 	assert.Equal(t, "install-12345", claims.InstallID.Text())
@@ -118,7 +118,7 @@ func TestIssuesASessionWithTheSettings(t *testing.T) {
 	assert.Equal(t, claims.IssuedAt+120, claims.ExpiresAt)
 	assert.Equal(t, keys.ID("kid"), claims.KeyID)
 	assert.Equal(t, 2*time.Minute, issued.ExpiresIn)
-	assert.Equal(t, []ports.Event{ports.SessionIssued{}}, w.events)
+	assert.Equal(t, []ports.Event{ports.SessionIssued{}}, f.events)
 }
 
 func TestRefreshAfterIsBetweenSevenAndNineTenths(t *testing.T) {
@@ -136,10 +136,10 @@ func TestRefreshAfterIsBetweenSevenAndNineTenths(t *testing.T) {
 		{"at least one second", time.Second, 0, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newFixture(t, func(w *fixture, parts *issue.Parts) {
-				parts.Settings.Lifetime, w.fraction = c.lifetime, c.fraction
+			f := newFixture(t, func(f *fixture, parts *issue.Parts) {
+				parts.Settings.Lifetime, f.fraction = c.lifetime, c.fraction
 			})
-			issued, err := w.issue(t, "install-12345")
+			issued, err := f.issue(t, "install-12345")
 			require.NoError(t, err)
 			assert.Equal(t, c.want, issued.RefreshAfter)
 		})
@@ -147,77 +147,77 @@ func TestRefreshAfterIsBetweenSevenAndNineTenths(t *testing.T) {
 }
 
 func TestEnforcesTheLimits(t *testing.T) {
-	w := newFixture(t)
+	f := newFixture(t)
 	for range 4 {
-		_, err := w.issue(t, "install-1")
+		_, err := f.issue(t, "install-1")
 		require.NoError(t, err)
 	}
-	_, err := w.issue(t, "install-1")
+	_, err := f.issue(t, "install-1")
 	refusal, ok := errors.AsType[*throttle.Refusal](err)
 	require.True(t, ok)
 	assert.Equal(t, throttle.ByInstall, refusal.Dimension)
 	assert.Equal(t, 60, refusal.RetryAfterSeconds())
 	assert.Equal(t, failure.RateLimited, failure.KindOf(err))
 	for range 4 {
-		_, err := w.issue(t, "install-2")
+		_, err := f.issue(t, "install-2")
 		require.NoError(t, err, "the refused request took nothing from the address")
 	}
-	_, err = w.issue(t, "install-3")
+	_, err = f.issue(t, "install-3")
 	refusal, ok = errors.AsType[*throttle.Refusal](err)
 	require.True(t, ok)
 	assert.Equal(t, throttle.ByAddress, refusal.Dimension)
-	w.advance(time.Minute)
-	_, err = w.issue(t, "install-3")
+	f.advance(time.Minute)
+	_, err = f.issue(t, "install-3")
 	require.NoError(t, err)
 }
 
 func TestRecordsARefusalOnceWithoutTheInstallID(t *testing.T) {
-	w := newFixture(t)
+	f := newFixture(t)
 	for range 5 {
-		_, _ = w.issue(t, "install-1")
+		_, _ = f.issue(t, "install-1")
 	}
-	require.Len(t, w.events, 5)
+	require.Len(t, f.events, 5)
 	assert.Equal(t, ports.IssuanceThrottled{
 		Dimension: throttle.ByInstall, Mode: ports.Enforce, RetryAfterSeconds: 60,
 		Install: throttle.NewDigester([]byte("digest key")).Subject(throttle.ByInstall,
 			"install-1"),
-	}, w.events[4])
+	}, f.events[4])
 }
 
 func TestRenewalChecksOnlyTheInstallation(t *testing.T) {
-	w := newFixture(t)
-	first, err := w.issue(t, "install-1")
+	f := newFixture(t)
+	first, err := f.issue(t, "install-1")
 	require.NoError(t, err)
 	for i := range 7 {
-		_, err := w.issue(t, "other-install-"+string(rune('a'+i)))
+		_, err := f.issue(t, "other-install-"+string(rune('a'+i)))
 		require.NoError(t, err)
 	}
-	_, err = w.issue(t, "install-9")
+	_, err = f.issue(t, "install-9")
 	require.Error(t, err, "the address is at its limit")
-	before := len(w.clock.NowCalls())
-	renewed, err := w.issue(t, "install-1", "Bearer "+first.Token)
+	before := len(f.clock.NowCalls())
+	renewed, err := f.issue(t, "install-1", "Bearer "+first.Token)
 	require.NoError(t, err)
-	assert.Equal(t, before+1, len(w.clock.NowCalls()), "key, renewal and claims agree on the time")
+	assert.Equal(t, before+1, len(f.clock.NowCalls()), "key, renewal and claims agree on the time")
 	assert.Equal(t, 1, renewed.Decision.Len())
 	assert.Equal(t, throttle.ByInstall, renewed.Decision.At(0).Check.Dimension)
-	assert.Equal(t, ports.SessionIssued{Renewed: true}, w.events[len(w.events)-1])
+	assert.Equal(t, ports.SessionIssued{Renewed: true}, f.events[len(f.events)-1])
 }
 
 func TestWhichCredentialsRenew(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		present func(w *fixture, token string) []string
+		present func(f *fixture, token string) []string
 		renewed bool
 	}{
 		{"the current session", func(_ *fixture, token string) []string {
 			return []string{"Bearer " + token}
 		}, true},
-		{"a session at the end of its grace", func(w *fixture, token string) []string {
-			w.advance(settings.Lifetime + settings.RenewalGrace)
+		{"a session at the end of its grace", func(f *fixture, token string) []string {
+			f.advance(settings.Lifetime + settings.RenewalGrace)
 			return []string{"bearer  " + token}
 		}, true},
-		{"a session past its grace", func(w *fixture, token string) []string {
-			w.advance(settings.Lifetime + settings.RenewalGrace + 1)
+		{"a session past its grace", func(f *fixture, token string) []string {
+			f.advance(settings.Lifetime + settings.RenewalGrace + 1)
 			return []string{"Bearer " + token}
 		}, false},
 		{"no credentials", func(*fixture, string) []string { return nil }, false},
@@ -230,47 +230,47 @@ func TestWhichCredentialsRenew(t *testing.T) {
 		{"two headers", func(_ *fixture, token string) []string {
 			return []string{"Bearer " + token, "Bearer " + token}
 		}, false},
-		{"a session signed by a removed key", func(w *fixture, token string) []string {
-			w.keyring = newKeyring(t, keys.NewHS256("new", []byte("new"), keys.Plan{}))
+		{"a session signed by a removed key", func(f *fixture, token string) []string {
+			f.keyring = newKeyring(t, keys.NewHS256("new", []byte("new"), keys.Plan{}))
 			return []string{"Bearer " + token}
 		}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newFixture(t)
-			first, err := w.issue(t, "install-1")
+			f := newFixture(t)
+			first, err := f.issue(t, "install-1")
 			require.NoError(t, err)
-			_, err = w.issue(t, "install-1", c.present(w, first.Token)...)
-			require.NoError(t, err, "no credential is an error")
-			assert.Equal(t, ports.SessionIssued{Renewed: c.renewed}, w.events[1])
+			_, err = f.issue(t, "install-1", c.present(f, first.Token)...)
+			require.NoError(t, err, "unusable credentials are ignored")
+			assert.Equal(t, ports.SessionIssued{Renewed: c.renewed}, f.events[1])
 		})
 	}
 	t.Run("a session of another installation", func(t *testing.T) {
-		w := newFixture(t)
-		first, err := w.issue(t, "install-1")
+		f := newFixture(t)
+		first, err := f.issue(t, "install-1")
 		require.NoError(t, err)
-		second, err := w.issue(t, "install-2", "Bearer "+first.Token)
+		second, err := f.issue(t, "install-2", "Bearer "+first.Token)
 		require.NoError(t, err)
 		assert.Equal(t, 2, second.Decision.Len(), "both dimensions are checked")
 	})
 }
 
 func TestObserveRefusesNothing(t *testing.T) {
-	w := newFixture(t, observe)
+	f := newFixture(t, observe)
 	for range 4 {
-		issued, err := w.issue(t, "install-1")
+		issued, err := f.issue(t, "install-1")
 		require.NoError(t, err)
 		assert.True(t, issued.Decision.Decided())
 	}
-	issued, err := w.issue(t, "install-1")
+	issued, err := f.issue(t, "install-1")
 	require.NoError(t, err)
 	assert.NotEmpty(t, issued.Token)
 	assert.False(t, issued.Decision.Decided(), "no grant was taken, so there is no decision")
-	require.Len(t, w.events, 6)
-	throttled, ok := w.events[4].(ports.IssuanceThrottled)
+	require.Len(t, f.events, 6)
+	throttled, ok := f.events[4].(ports.IssuanceThrottled)
 	require.True(t, ok)
 	assert.Equal(t, ports.Observe, throttled.Mode)
-	w.advance(time.Minute)
-	_, err = w.issue(t, "install-1")
+	f.advance(time.Minute)
+	_, err = f.issue(t, "install-1")
 	require.NoError(t, err)
 }
 
@@ -287,17 +287,17 @@ func broken(cause error) *portsmock.LimiterStorageMock {
 func TestFailingStorage(t *testing.T) {
 	cause := errors.New("storage unavailable")
 	t.Run("makes the service unavailable", func(t *testing.T) {
-		w := newFixture(t, withLimiter(broken(cause)))
-		_, err := w.issue(t, "install-1")
+		f := newFixture(t, withLimiter(broken(cause)))
+		_, err := f.issue(t, "install-1")
 		unavailable, ok := errors.AsType[*ports.Unavailable](err)
 		require.True(t, ok)
 		assert.Equal(t, time.Second, unavailable.RetryAfter)
 		assert.ErrorIs(t, err, cause, "the operator sees the cause")
-		assert.Empty(t, w.events)
+		assert.Empty(t, f.events)
 	})
 	t.Run("refuses nothing under observe", func(t *testing.T) {
-		w := newFixture(t, observe, withLimiter(broken(cause)))
-		issued, err := w.issue(t, "install-1")
+		f := newFixture(t, observe, withLimiter(broken(cause)))
+		issued, err := f.issue(t, "install-1")
 		require.NoError(t, err)
 		assert.False(t, issued.Decision.Decided())
 	})
@@ -324,13 +324,13 @@ func TestOutagePolicyInEachMode(t *testing.T) {
 		t.Run(string(c.policy)+" under "+string(c.mode), func(t *testing.T) {
 			local, err := memory.New(1000, 100)
 			require.NoError(t, err)
-			w := newFixture(t, withLimiter(outage.New(outage.Parts{
+			f := newFixture(t, withLimiter(outage.New(outage.Parts{
 				Shared: broken(cause), Local: local, Policy: c.policy, Timeout: time.Hour,
 				Clock: system.NewClock(), Entropy: system.Entropy{},
 				Events: &portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}},
 			})), func(_ *fixture, parts *issue.Parts) { parts.Limits.Mode = c.mode })
 			for range limits.PerInstall {
-				issued, err := w.issue(t, "install-1")
+				issued, err := f.issue(t, "install-1")
 				if c.unavailable {
 					require.ErrorIs(t, err, cause, "the operator sees the cause")
 					assert.Equal(t, failure.Unavailable, failure.KindOf(err))
@@ -339,7 +339,7 @@ func TestOutagePolicyInEachMode(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, c.decided, issued.Decision.Decided())
 			}
-			issued, err := w.issue(t, "install-1")
+			issued, err := f.issue(t, "install-1")
 			switch {
 			case c.unavailable:
 				assert.Equal(t, failure.Unavailable, failure.KindOf(err))
@@ -350,7 +350,7 @@ func TestOutagePolicyInEachMode(t *testing.T) {
 				assert.False(t, issued.Decision.Decided())
 			}
 			throttled := 0
-			for _, event := range w.events {
+			for _, event := range f.events {
 				if e, ok := event.(ports.IssuanceThrottled); ok {
 					throttled++
 					assert.Equal(t, c.mode, e.Mode)
@@ -377,15 +377,15 @@ func TestTakesNoGrantWithoutASigner(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			limiter := broken(errors.New("unexpected call"))
-			w := newFixture(t, observe, withLimiter(limiter))
-			w.keyring = newKeyring(t, keys.NewHS256("kid", []byte("secret"), c.plan))
-			_, err := w.issue(t, "install-1")
+			f := newFixture(t, observe, withLimiter(limiter))
+			f.keyring = newKeyring(t, keys.NewHS256("kid", []byte("secret"), c.plan))
+			_, err := f.issue(t, "install-1")
 			unavailable, ok := errors.AsType[*ports.Unavailable](err)
 			require.True(t, ok)
 			assert.Equal(t, c.want, unavailable.RetryAfter)
 			assert.Empty(t, limiter.DecideCalls())
 			assert.Equal(t, failure.Unavailable, failure.KindOf(err))
-			assert.Empty(t, w.events)
+			assert.Empty(t, f.events)
 		})
 	}
 }
@@ -405,9 +405,9 @@ func TestStorageSeesOnlyDigests(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			limiter := broken(errors.New("out"))
-			w := newFixture(t, withLimiter(limiter))
+			f := newFixture(t, withLimiter(limiter))
 			for _, client := range []string{c.first, c.second} {
-				_, err := w.Issue(t.Context(), ports.IssueRequest{
+				_, err := f.Issue(t.Context(), ports.IssueRequest{
 					Session: request(t, "install-1"), Client: netip.MustParseAddr(client),
 				})
 				require.Error(t, err)
