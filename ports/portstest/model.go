@@ -6,7 +6,7 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// model computes what a storage must answer in the simplest way: it keeps every grant for ever and
+// model computes what a storage must answer in the simplest way: it keeps every grant forever and
 // counts them one by one. It shares no arithmetic with the domain.
 type model struct {
 	grants map[modelKey][]throttle.Instant // in order
