@@ -71,9 +71,9 @@ func TestRefusesLimitAboveTheLargest(t *testing.T) {
 // every step.
 func TestBoundsHoldUnderAnySchedule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		most := rapid.IntRange(1, 12).Draw(t, "most subjects")
-		largest := rapid.IntRange(1, min(8*most, 40)).Draw(t, "largest limit")
-		storage := open(t, most, largest)
+		maxSubjects := rapid.IntRange(1, 12).Draw(t, "max subjects")
+		largest := rapid.IntRange(1, min(8*maxSubjects, 40)).Draw(t, "largest limit")
+		storage := open(t, maxSubjects, largest)
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			at := start.After(time.Duration(rapid.IntRange(-100, 100).Draw(t, "at")) * time.Second)
 			checks := drawAny(t, largest)
@@ -111,9 +111,9 @@ func drawAny(t *rapid.T, largest int) []throttle.Check {
 // and all answers are exact for the subjects that remain.
 func TestForgetsOnlyWhatItMust(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		most := rapid.IntRange(1, 12).Draw(t, "most subjects")
-		largest := rapid.IntRange(1, min(8*most, 40)).Draw(t, "largest limit")
-		storage, known := open(t, most, largest), map[throttle.Check]*subject{}
+		maxSubjects := rapid.IntRange(1, 12).Draw(t, "max subjects")
+		largest := rapid.IntRange(1, min(8*maxSubjects, 40)).Draw(t, "largest limit")
+		storage, known := open(t, maxSubjects, largest), map[throttle.Check]*subject{}
 		now := start
 		var forgotten uint64
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
@@ -129,7 +129,7 @@ func TestForgetsOnlyWhatItMust(t *testing.T) {
 				for _, check := range checks {
 					needed += check.Limit
 				}
-				if gone > 0 && held+len(checks) <= most && instants+needed <= 8*most {
+				if gone > 0 && held+len(checks) <= maxSubjects && instants+needed <= 8*maxSubjects {
 					t.Fatalf("%d were forgotten, with only %d subjects and %d instants",
 						gone, held, instants)
 				}
@@ -221,10 +221,10 @@ func anyHasKey(checks []throttle.Check, key throttle.Check) bool {
 // TestBoundsInstantsOverAllShards shows that the instants of all shards together are bounded too,
 // as each shard has its part of them.
 func TestBoundsInstantsOverAllShards(t *testing.T) {
-	const most, limit = 8192, 100
-	storage := open(t, most, limit)
+	const maxSubjects, limit = 8192, 100
+	storage := open(t, maxSubjects, limit)
 	require.Equal(t, 2, storage.Shards())
-	for number := range 8 * most / limit * 5 / 4 {
+	for number := range 8 * maxSubjects / limit * 5 / 4 {
 		for range limit {
 			decision, err := storage.Decide(t.Context(), start,
 				throttle.NewChecks(byInstall(number, limit)))
@@ -233,8 +233,8 @@ func TestBoundsInstantsOverAllShards(t *testing.T) {
 		}
 	}
 	require.NoError(t, storage.CheckInvariants())
-	assert.LessOrEqual(t, storage.Instants(), 8*most)
-	assert.Greater(t, storage.Instants(), 8*most*9/10)
+	assert.LessOrEqual(t, storage.Instants(), 8*maxSubjects)
+	assert.Greater(t, storage.Instants(), 8*maxSubjects*9/10)
 	assert.NotZero(t, storage.Forgotten())
 }
 

@@ -69,8 +69,8 @@ func decide(t tester, storage *memory.Storage, now throttle.Instant,
 // compares every answer, what it forgot and what it holds with the model.
 func TestSmallStorageMatchesTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		most := rapid.IntRange(1, 6).Draw(t, "most subjects")
-		storage, model := open(t, most, 5), &model{max: most}
+		maxSubjects := rapid.IntRange(1, 6).Draw(t, "max subjects")
+		storage, model := open(t, maxSubjects, 5), &model{max: maxSubjects}
 		limits := [2]int{rapid.IntRange(1, 5).Draw(t, "limit by address"),
 			rapid.IntRange(1, 5).Draw(t, "limit by install")}
 		now := start
@@ -162,15 +162,15 @@ func drawChecks(t *rapid.T, limits [2]int) []throttle.Check {
 // TestNewSubjectIsNeverRefused floods a full storage: every new subject gets a grant, whatever must
 // be forgotten for it.
 func TestNewSubjectIsNeverRefused(t *testing.T) {
-	for _, most := range []int{1, 2, 3, 10, 100} {
-		storage := open(t, most, 8)
-		for i := range 5 * most {
+	for _, maxSubjects := range []int{1, 2, 3, 10, 100} {
+		storage := open(t, maxSubjects, 8)
+		for i := range 5 * maxSubjects {
 			decision := decide(t, storage, start, byAddress(i, 1), byInstall(i, 1))
-			require.False(t, decision.Refused(), "%d of %d", i, most)
+			require.False(t, decision.Refused(), "%d of %d", i, maxSubjects)
 		}
-		assert.Equal(t, most, storage.Subjects(start))
-		assert.Equal(t, uint64(2*5*most-most), storage.Forgotten())
-		last := decide(t, storage, start, byInstall(5*most-1, 1))
+		assert.Equal(t, maxSubjects, storage.Subjects(start))
+		assert.Equal(t, uint64(2*5*maxSubjects-maxSubjects), storage.Forgotten())
+		last := decide(t, storage, start, byInstall(5*maxSubjects-1, 1))
 		assert.True(t, last.Refused(), "the last subject is still known")
 	}
 }

@@ -43,7 +43,7 @@ func fill(t testing.TB, storage *memory.Storage, at throttle.Instant, count int,
 // TestShardsFillEvenly shows that shards fill evenly, with digests and with the numbers that tests
 // use.
 func TestShardsFillEvenly(t *testing.T) {
-	const most, count = 100_000, 90_000
+	const maxSubjects, count = 100_000, 90_000
 	digester := throttle.NewDigester([]byte("a digest key, for tests"))
 	for name, subject := range map[string]func(int) throttle.Subject{
 		"digests": func(i int) throttle.Subject {
@@ -55,7 +55,7 @@ func TestShardsFillEvenly(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			storage := open(t, most, 8)
+			storage := open(t, maxSubjects, 8)
 			fill(t, storage, start, count, subject)
 			require.NoError(t, storage.CheckInvariants())
 			assert.Equal(t, count, storage.Subjects(start))
@@ -71,16 +71,16 @@ func TestShardsFillEvenly(t *testing.T) {
 // TestBoundsSubjectsOverAllShards floods all shards with twice what they hold: the bound holds, and
 // Forgotten counts the rest.
 func TestBoundsSubjectsOverAllShards(t *testing.T) {
-	const most = 100_000
-	storage := open(t, most, 8)
-	fill(t, storage, start, 2*most, func(i int) throttle.Subject {
+	const maxSubjects = 100_000
+	storage := open(t, maxSubjects, 8)
+	fill(t, storage, start, 2*maxSubjects, func(i int) throttle.Subject {
 		return numbered(throttle.ByInstall, i)
 	})
 	require.NoError(t, storage.CheckInvariants())
 	subjects := storage.Subjects(start)
-	assert.LessOrEqual(t, subjects, most)
-	assert.Greater(t, subjects, most*99/100)
-	assert.Equal(t, uint64(2*most-subjects), storage.Forgotten())
+	assert.LessOrEqual(t, subjects, maxSubjects)
+	assert.Greater(t, subjects, maxSubjects*99/100)
+	assert.Equal(t, uint64(2*maxSubjects-subjects), storage.Forgotten())
 }
 
 // TestReleasesMemory shows that once all windows have ended, reading the gauge, or callers alone,
@@ -136,10 +136,10 @@ func TestReleasesMemory(t *testing.T) {
 // TestConcurrentForgetting has many callers displace each other from a small storage, while others
 // read its counts.
 func TestConcurrentForgetting(t *testing.T) {
-	const callers, attempts, most = 8, 2000, 64
-	for name, most := range map[string]int{"one shard": most, "four shards": 16_384} {
+	const callers, attempts, maxSubjects = 8, 2000, 64
+	for name, maxSubjects := range map[string]int{"one shard": maxSubjects, "four shards": 16_384} {
 		t.Run(name, func(t *testing.T) {
-			storage := open(t, most, 8)
+			storage := open(t, maxSubjects, 8)
 			var clock atomic.Int64
 			clock.Store(int64(start))
 			var granted atomic.Uint64
@@ -157,7 +157,7 @@ func TestConcurrentForgetting(t *testing.T) {
 						}
 						granted.Add(2)
 						if attempt%100 == 0 {
-							assert.LessOrEqual(t, storage.Subjects(now), most)
+							assert.LessOrEqual(t, storage.Subjects(now), maxSubjects)
 							storage.Forgotten()
 						}
 					}
@@ -166,7 +166,7 @@ func TestConcurrentForgetting(t *testing.T) {
 			wait(t, &group)
 			require.NoError(t, storage.CheckInvariants())
 			live := storage.Subjects(throttle.Instant(clock.Load()))
-			assert.LessOrEqual(t, live, most)
+			assert.LessOrEqual(t, live, maxSubjects)
 			assert.Equal(t, granted.Load(), storage.Forgotten()+uint64(live),
 				"every subject that got a grant is held or was forgotten")
 		})
