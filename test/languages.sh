@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs the README's clients in languages other than Go, from its text, and one in a browser. Brings what they need where it may: Debian packages as root, TypeScript's
-# compiler by npm into .tools.
+# Runs the clients of cmd/sessiond/docs/clients.md that are not in Go, and one in a browser, from the
+# text of that page. Installs what they need: Debian packages if run as root, and the TypeScript
+# compiler into .tools with npm.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,7 +11,7 @@ for need in curl:curl python3:python3 node:nodejs npm:npm chromium:chromium; do
 done
 if [ -n "$missing" ]; then
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-		echo "missing, and not to be installed from here:$missing" >&2
+		echo "not installed, and not installable without root and apt-get:$missing" >&2
 		exit 1
 	fi
 	apt-get update -qq

@@ -18,30 +18,66 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// seen is what a page saw of one answer.
-type seen struct {
+// TestBrowser runs the TypeScript client in pages of other origins.
+func TestBrowser(t *testing.T) {
+	allowed, other := newOrigin(t), newOrigin(t)
+	// The service's clock stands still, so a slow browser does not regain what it has spent.
+	service := harness.Serve(t, harness.Env{
+		"OFFLOAD_CORS_ALLOWED_ORIGINS":            allowed.URL,
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "2",
+	})
+
+	got := allowed.visit(t, service.Public)
+	assert.Equal(t, http.StatusOK, got.Current.Status)
+	assert.Equal(t, "install-of-a-browser", got.Current.Body["install_id"])
+	assert.True(t, got.Kept)
+	assert.NotEmpty(t, got.Current.header("X-Request-ID"))
+
+	assert.Equal(t, http.StatusUnauthorized, got.Missing.Status, "the page can read errors too")
+	assert.Equal(t, "unauthorized", got.Missing.header("X-Error-Code"))
+	assert.Equal(t, `Bearer realm="offload"`, got.Missing.header("WWW-Authenticate"))
+
+	assert.Equal(t, http.StatusOK, got.Issued.Status)
+	assert.Contains(t, got.Issued.header("RateLimit"), `"install_id";r=0;t=`)
+	assert.Contains(t, got.Issued.header("RateLimit-Policy"), `"install_id";q=2;w=60`)
+	assert.Equal(t, http.StatusTooManyRequests, got.Refused.Status)
+	assert.NotEmpty(t, got.Refused.header("Retry-After"))
+
+	assert.Equal(t, "TypeError", got.Verify.Blocked, "verify is for proxies only")
+	assert.Equal(t, "TypeError", got.Credentials.Blocked, "cookies are not allowed")
+
+	got = other.visit(t, service.Public)
+	for name, answer := range map[string]pageAnswer{"current": got.Current, "missing": got.Missing,
+		"issued": got.Issued, "verify": got.Verify} {
+		assert.Equal(t, "TypeError", answer.Blocked, name)
+	}
+	assert.False(t, got.Kept)
+}
+
+// pageAnswer is what a page could see of one answer.
+type pageAnswer struct {
 	Status  int
 	Headers map[string]*string
 	Body    map[string]any
-	// Blocked is the name of the error where the browser let the page see nothing.
+	// Blocked is the name of the error if the browser hid the answer from the page.
 	Blocked string
 }
 
-// header is a header that the page could read; empty where it could not.
-func (s seen) header(name string) string {
-	if s.Headers[name] == nil {
+// header returns a header that the page could read, or "".
+func (a pageAnswer) header(name string) string {
+	if a.Headers[name] == nil {
 		return ""
 	}
-	return *s.Headers[name]
+	return *a.Headers[name]
 }
 
-// report is what the page tells.
+// report is what testdata/page.js reports.
 type report struct {
-	Current, Missing, Issued, Refused, Verify, Credentials seen
+	Current, Missing, Issued, Refused, Verify, Credentials pageAnswer
 	Kept                                                   bool
 }
 
-// origin serves the page with the README's client from an origin of its own, and passes on what it tells.
+// origin serves the page with the TypeScript client from its own origin, and receives its report.
 type origin struct {
 	*httptest.Server
 	reports chan report
@@ -49,18 +85,18 @@ type origin struct {
 
 func newOrigin(t *testing.T) *origin {
 	o := &origin{reports: make(chan report, 1)}
-	files := http.FileServer(http.Dir(compiled(t, "page.js")))
+	files := http.FileServer(http.Dir(compileTypeScript(t, "page.js")))
 	mux := http.NewServeMux()
 	mux.Handle("/", files)
 	mux.HandleFunc("GET /page", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = fmt.Fprint(w,
-			`<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>`)
+		_, _ = fmt.Fprint(w, `<!doctype html><link rel="icon" href="data:,">`+
+			`<script type="module" src="/page.js"></script>`)
 	})
 	mux.HandleFunc("POST /report", func(_ http.ResponseWriter, r *http.Request) {
-		var told report
-		if assert.NoError(t, json.NewDecoder(r.Body).Decode(&told)) {
-			o.reports <- told
+		var received report
+		if assert.NoError(t, json.NewDecoder(r.Body).Decode(&received)) {
+			o.reports <- received
 		}
 	})
 	o.Server = httptest.NewServer(mux)
@@ -68,56 +104,23 @@ func newOrigin(t *testing.T) *origin {
 	return o
 }
 
-// visit opens the page in a browser without a window, and returns what it tells of the service.
+// visit opens the page in a headless browser, and returns what it reports about the service.
 func (o *origin) visit(t *testing.T, service string) report {
 	t.Helper()
-	page := o.URL + "/page?service=" + url.QueryEscape("http://"+service)
-	browser := exec.Command(found(t, "chromium"), "--headless", "--no-sandbox", "--disable-gpu",
-		"--disable-dev-shm-usage", "--no-first-run",
-		"--disable-background-networking", "--user-data-dir="+t.TempDir(), page)
+	address := o.URL + "/page?service=" + url.QueryEscape("http://"+service)
+	browser := exec.Command(lookPath(t, "chromium"), "--headless", "--no-sandbox", "--disable-gpu",
+		"--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+		"--user-data-dir="+t.TempDir(), address)
 	require.NoError(t, browser.Start())
 	defer func() {
 		_ = browser.Process.Kill()
 		_ = browser.Wait()
 	}()
 	select {
-	case told := <-o.reports:
-		return told
+	case received := <-o.reports:
+		return received
 	case <-time.After(harness.Timeout):
-		require.Fail(t, "the page tells nothing")
+		require.Fail(t, "timed out", "the page sent no report")
 		return report{}
 	}
-}
-
-// TestBrowser has a page of another origin run the client.
-func TestBrowser(t *testing.T) {
-	allowed, stranger := newOrigin(t), newOrigin(t)
-	service := harness.Start(t, harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": allowed.URL,
-		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "2"})
-
-	told := allowed.visit(t, service.Public)
-	assert.Equal(t, http.StatusOK, told.Current.Status)
-	assert.Equal(t, "install-of-a-browser", told.Current.Body["install_id"])
-	assert.True(t, told.Kept)
-	assert.NotEmpty(t, told.Current.header("X-Request-ID"))
-
-	assert.Equal(t, http.StatusUnauthorized, told.Missing.Status, "errors can be read too")
-	assert.Equal(t, "unauthorized", told.Missing.header("X-Error-Code"))
-	assert.Equal(t, `Bearer realm="offload"`, told.Missing.header("WWW-Authenticate"))
-
-	assert.Equal(t, http.StatusOK, told.Issued.Status)
-	assert.Contains(t, told.Issued.header("RateLimit"), `"install_id";r=0;t=`)
-	assert.Contains(t, told.Issued.header("RateLimit-Policy"), `"install_id";q=2;w=60`)
-	assert.Equal(t, http.StatusTooManyRequests, told.Refused.Status)
-	assert.NotEmpty(t, told.Refused.header("Retry-After"))
-
-	assert.Equal(t, "TypeError", told.Verify.Blocked, "verify is for proxies alone")
-	assert.Equal(t, "TypeError", told.Credentials.Blocked, "no cookies")
-
-	told = stranger.visit(t, service.Public)
-	for name, answer := range map[string]seen{"current": told.Current, "missing": told.Missing,
-		"issued": told.Issued, "verify": told.Verify} {
-		assert.Equal(t, "TypeError", answer.Blocked, name)
-	}
-	assert.False(t, told.Kept)
 }

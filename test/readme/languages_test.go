@@ -11,57 +11,58 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// found is a program of this machine.
-func found(t *testing.T, name string) string {
+// lookPath returns the path of a program of this machine.
+func lookPath(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
-	require.NoError(t, err, "%s is needed: make test-long says so", name)
+	require.NoError(t, err, "%s is not installed: run make test-long, which installs it", name)
 	return path
 }
 
 func TestCurl(t *testing.T) {
-	found(t, "curl")
-	where := folder(t, "client.sh", snippet(t, "sh"), "main.sh")
-	loop{
-		program: []string{found(t, "sh"), "main.sh"}, folder: where,
-		stored: func(state string) string { return filepath.Join(state, "bearer") },
-	}.holds(t)
+	lookPath(t, "curl")
+	testClient(t, program{
+		command: []string{lookPath(t, "sh"), "main.sh"},
+		dir:     writeFiles(t, "client.sh", snippet(t, "sh"), "main.sh"),
+		store:   func(state string) string { return filepath.Join(state, "bearer") },
+	})
 }
 
 func TestPython(t *testing.T) {
-	where := folder(t, "client.py", snippet(t, "python"), "main.py")
-	loop{
-		program: []string{found(t, "python3"), "-W", "error", "main.py"}, folder: where,
-		stored: func(state string) string { return filepath.Join(state, "session") },
-	}.holds(t)
-}
-
-// compiled is a folder with the TypeScript client, compiled strictly, and the files of testdata that are named.
-func compiled(t *testing.T, beside ...string) string {
-	t.Helper()
-	where := folder(t, "client.ts", snippet(t, "ts"), beside...)
-	modules, err := filepath.Abs(filepath.Join("..", "..", ".tools", "readme-typescript",
-		"node_modules"))
-	require.NoError(t, err)
-	require.DirExists(t, modules, "test/languages.sh brings TypeScript's compiler")
-	require.NoError(t, os.Symlink(modules, filepath.Join(where, "node_modules")))
-	for _, file := range []string{"tsconfig.json", "package.json"} {
-		text, err := os.ReadFile(filepath.Join("typescript", file))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(where, file), text, 0o600))
-	}
-	compile := exec.Command(found(t, "node"), filepath.Join(modules, "typescript", "bin", "tsc"))
-	compile.Dir = where
-	output, err := compile.CombinedOutput()
-	require.NoError(t, err, "%s", output)
-	return where
+	testClient(t, program{
+		command: []string{lookPath(t, "python3"), "-W", "error", "main.py"},
+		dir:     writeFiles(t, "client.py", snippet(t, "python"), "main.py"),
+		store:   func(state string) string { return filepath.Join(state, "session") },
+	})
 }
 
 // TestTypeScript runs the client under Node.
 func TestTypeScript(t *testing.T) {
-	where := compiled(t, "main.ts")
-	loop{
-		program: []string{found(t, "node"), "main.js"}, folder: where,
-		stored: func(state string) string { return filepath.Join(state, "session") },
-	}.holds(t)
+	testClient(t, program{
+		command: []string{lookPath(t, "node"), "main.js"},
+		dir:     compileTypeScript(t, "main.ts"),
+		store:   func(state string) string { return filepath.Join(state, "session") },
+	})
+}
+
+// compileTypeScript returns a directory with the TypeScript client, compiled in strict mode, and
+// with copies of the named files of testdata.
+func compileTypeScript(t *testing.T, testdata ...string) string {
+	t.Helper()
+	dir := writeFiles(t, "client.ts", snippet(t, "ts"), testdata...)
+	modules, err := filepath.Abs(filepath.Join("..", "..", ".tools", "readme-typescript",
+		"node_modules"))
+	require.NoError(t, err)
+	require.DirExists(t, modules, "test/languages.sh installs the TypeScript compiler there")
+	require.NoError(t, os.Symlink(modules, filepath.Join(dir, "node_modules")))
+	for _, file := range []string{"tsconfig.json", "package.json"} {
+		text, err := os.ReadFile(filepath.Join("typescript", file))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, file), text, 0o600))
+	}
+	compile := exec.Command(lookPath(t, "node"), filepath.Join(modules, "typescript", "bin", "tsc"))
+	compile.Dir = dir
+	output, err := compile.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	return dir
 }

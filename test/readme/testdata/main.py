@@ -5,7 +5,8 @@ import sys
 from client import SessionClient
 
 state = pathlib.Path(os.environ["SESSIOND_STATE"])
-client = SessionClient(os.environ["SESSIOND_URL"], (state / "install_id").read_text(), state / "session")
+install_id = (state / "install_id").read_text()
+client = SessionClient(os.environ["SESSIOND_URL"], install_id, state / "session")
 for line in sys.stdin:
     if line.strip() == "forget":
         client._keep("")

@@ -15,7 +15,7 @@ const store: Store = {
   set: (token) => writeFileSync(file, token ?? "", { mode: 0o600 }),
 };
 const id = readFileSync(`${state}/install_id`, "utf8");
-let client = new SessionClient(process.env["SESSIOND_URL"] ?? "", id, store);
+const client = new SessionClient(process.env["SESSIOND_URL"] ?? "", id, store);
 for await (const line of createInterface({ input: process.stdin })) {
   if (line === "forget") {
     (client as unknown as { keep(token: null): void }).keep(null);

@@ -1,4 +1,4 @@
-// What a page of another origin can do with the service, told to the page's own server.
+// Tries what a page of another origin can do with the service, and reports it to its own server.
 import { SessionClient } from "./client.js";
 
 const service = new URLSearchParams(location.search).get("service");
@@ -11,18 +11,30 @@ const issue = () =>
   });
 const store = {
   get: () => localStorage.getItem("session"),
-  set: (token) => (token === null ? localStorage.removeItem("session") : localStorage.setItem("session", token)),
+  set: (token) =>
+    token === null ? localStorage.removeItem("session") : localStorage.setItem("session", token),
 };
 const exposed = (answer) =>
   Object.fromEntries(
-    ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID", "X-Error-Code", "WWW-Authenticate"].map((name) => [name, answer.headers.get(name)]),
+    [
+      "Retry-After",
+      "RateLimit",
+      "RateLimit-Policy",
+      "X-Request-ID",
+      "X-Error-Code",
+      "WWW-Authenticate",
+    ].map((name) => [name, answer.headers.get(name)]),
   );
-const tell = async (answer) => ({ status: answer.status, headers: exposed(answer), body: await answer.json().catch(() => null) });
-const attempt = async (what) => {
+const describe = async (answer) => ({
+  status: answer.status,
+  headers: exposed(answer),
+  body: await answer.json().catch(() => null),
+});
+const attempt = async (request) => {
   try {
-    return await tell(await what());
-  } catch (refused) {
-    return { blocked: refused.name };
+    return await describe(await request());
+  } catch (error) {
+    return { blocked: error.name };
   }
 };
 
@@ -33,6 +45,10 @@ report.kept = localStorage.getItem("session") !== null;
 report.missing = await attempt(() => fetch(`${service}/v1/sessions/current`));
 report.issued = await attempt(issue);
 report.refused = await attempt(issue);
-report.verify = await attempt(() => fetch(`${service}/v1/sessions/verify`, { headers: { Authorization: `Bearer ${store.get()}` } }));
-report.credentials = await attempt(() => fetch(`${service}/v1/sessions/current`, { credentials: "include" }));
+report.verify = await attempt(() =>
+  fetch(`${service}/v1/sessions/verify`, { headers: { Authorization: `Bearer ${store.get()}` } }),
+);
+report.credentials = await attempt(() =>
+  fetch(`${service}/v1/sessions/current`, { credentials: "include" }),
+);
 await fetch("/report", { method: "POST", body: JSON.stringify(report) });
