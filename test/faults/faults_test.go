@@ -49,10 +49,10 @@ var faults = []fault{
 	},
 	{
 		name: "answers later than the timeout", common: true, begin: behindProxy,
-		breaks: func(t testing.TB, s *store, timeout time.Duration) {
-			s.proxy.poison(t, "latency", latency(2*timeout))
+		breaks: func(_ testing.TB, s *store, timeout time.Duration) {
+			s.proxy.disturb(disturbance{delay: 2 * timeout})
 		},
-		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
+		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
 	},
 	{
 		name: "memory full", common: true, begin: oneServer,
@@ -61,10 +61,10 @@ var faults = []fault{
 	},
 	{
 		name: "answers late, within the timeout", begin: behindProxy, harmless: true,
-		breaks: func(t testing.TB, s *store, timeout time.Duration) {
-			s.proxy.poison(t, "latency", latency(timeout/4))
+		breaks: func(_ testing.TB, s *store, timeout time.Duration) {
+			s.proxy.disturb(disturbance{delay: min(timeout/4, 100*time.Millisecond)})
 		},
-		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
+		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
 	},
 	{
 		name: "forgets its scripts", begin: oneServer, harmless: true,
@@ -73,31 +73,31 @@ var faults = []fault{
 	},
 	{
 		name: "answers cut off in the middle", begin: behindProxy,
-		breaks: func(t testing.TB, s *store, _ time.Duration) {
-			s.proxy.poison(t, "limit_data", `"bytes":10`)
+		breaks: func(_ testing.TB, s *store, _ time.Duration) {
+			s.proxy.disturb(disturbance{cutAfter: 10})
 		},
-		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
+		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
 	},
 	{
 		name: "connections reset", begin: behindProxy,
-		breaks: func(t testing.TB, s *store, _ time.Duration) {
-			s.proxy.poison(t, "reset_peer", `"timeout":0`)
+		breaks: func(_ testing.TB, s *store, _ time.Duration) {
+			s.proxy.disturb(disturbance{reset: true})
 		},
-		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
+		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
 	},
 	{
 		name: "black hole", begin: behindProxy,
-		breaks: func(t testing.TB, s *store, _ time.Duration) {
-			s.proxy.poison(t, "timeout", `"timeout":0`)
+		breaks: func(_ testing.TB, s *store, _ time.Duration) {
+			s.proxy.disturb(disturbance{silent: true})
 		},
-		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
+		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
 	},
 	{
 		name: "out of one replica's reach", begin: oneBehindProxy, lonely: true,
-		breaks: func(t testing.TB, s *store, _ time.Duration) {
-			s.proxy.poison(t, "timeout", `"timeout":0`)
+		breaks: func(_ testing.TB, s *store, _ time.Duration) {
+			s.proxy.disturb(disturbance{silent: true})
 		},
-		mends: func(t testing.TB, s *store) { s.proxy.heal(t) },
+		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
 	},
 	{
 		name: "demoted to a read-only replica", begin: withAnother, loses: true, // of its grants those that had not reached the other yet
@@ -170,8 +170,6 @@ var faults = []fault{
 		},
 	},
 }
-
-func latency(d time.Duration) string { return fmt.Sprintf(`"latency":%d`, d.Milliseconds()) }
 
 // full is what a server is filled with: as much as its limit is lowered to, so that what else it holds is too much.
 const full = 8 << 20

@@ -52,6 +52,21 @@ func startReplica(t testing.TB, env harness.Env) *replica {
 	return &replica{harness.Start(t, env)}
 }
 
+// startSharing starts a replica that finds its storage. The probe at the start has one second,
+// whatever the timeout, which may pass on a busy machine: such a replica is replaced.
+func startSharing(t testing.TB, env harness.Env) *replica {
+	t.Helper()
+	for range 10 {
+		r := startReplica(t, env)
+		if len(r.Log.Of("limiter_outage_started")) == 0 {
+			return r
+		}
+		r.Stop(t)
+	}
+	require.Fail(t, "no replica found its storage when it started")
+	return nil
+}
+
 // metrics are all series of a replica by name with labels.
 func (r *replica) metrics(t testing.TB) map[string]float64 {
 	t.Helper()

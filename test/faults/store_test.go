@@ -58,7 +58,7 @@ func (s *store) nodes() []*redisserver.Server {
 }
 
 // documented is where operators read what the service's user has to be allowed.
-const documented = "../../cmd/sessiond/OPERATIONS.md"
+const documented = "../../cmd/sessiond/docs/limits.md"
 
 // rights are those that the documentation gives the user, and no more.
 var rights = regexp.MustCompile(`(?m)^ACL SETUSER sessiond on >PASSWORD (~.*)$`)
@@ -81,7 +81,7 @@ func oneServer(t testing.TB) *store {
 	return &store{server: server, addresses: [2]string{server.Addr(), server.Addr()}}
 }
 
-// behindProxy is a server that replicas reach by way of toxiproxy.
+// behindProxy is a server that replicas reach through a proxy.
 func behindProxy(t testing.TB) *store {
 	s := oneServer(t)
 	s.proxy = startProxy(t, s.server.Addr())
@@ -89,7 +89,7 @@ func behindProxy(t testing.TB) *store {
 	return s
 }
 
-// oneBehindProxy is a server that one replica reaches by way of toxiproxy, and the other directly.
+// oneBehindProxy is a server that one replica reaches through a proxy, and the other directly.
 func oneBehindProxy(t testing.TB) *store {
 	s := oneServer(t)
 	s.proxy = startProxy(t, s.server.Addr())

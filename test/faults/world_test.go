@@ -31,7 +31,7 @@ func newWorld(t testing.TB, f fault, policy string, timeout time.Duration) *worl
 	t.Helper()
 	w := &world{fault: f, policy: policy, timeout: timeout, store: f.begin(t)}
 	for i := range w.replicas {
-		w.replicas[i] = startReplica(t, environment(w.store.url(i, password), policy, timeout))
+		w.replicas[i] = startSharing(t, environment(w.store.url(i, password), policy, timeout))
 	}
 	w.ready = watchReadiness(t, w.replicas[:]...)
 	w.load = startLoad(t, policy, w.replicas[:]...)
