@@ -44,7 +44,7 @@ func checkStorage(ctx context.Context, review config.Review) []config.Warning {
 	if err := decide(ctx, server, askWithin); err != nil {
 		return []config.Warning{review.RedisWarning("names a server that does not decide ("+
 			err.Error()+")",
-			"see that it runs and may be written to, that address, user, password and database are right, and that the user may do what OPERATIONS.md lists")}
+			"see that it runs and may be written to, that address, user, password and database are right, and that the user may do what docs/limits.md lists")}
 	}
 	var warnings []config.Warning
 	if err := decide(ctx, server, review.Config.RedisTimeout); err != nil {

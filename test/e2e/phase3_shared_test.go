@@ -29,7 +29,7 @@ func startRedis(t *testing.T) (*redisserver.Server, string) {
 	return server, "redis://sessiond:" + redisPassword + "@" + server.Addr() + "/1"
 }
 
-// allow makes the user that OPERATIONS.md shows, who may do no more than the service does.
+// allow makes the user that docs/limits.md shows, who may do no more than the service does.
 func allow(t *testing.T, server *redisserver.Server) {
 	t.Helper()
 	command := regexp.MustCompile(`(?m)^ACL SETUSER .*$`).FindString(operations(t))
@@ -40,7 +40,7 @@ func allow(t *testing.T, server *redisserver.Server) {
 // operations is the page for operators.
 func operations(t *testing.T) string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "cmd", "sessiond", "OPERATIONS.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "cmd", "sessiond", "docs", "limits.md"))
 	require.NoError(t, err)
 	return string(page)
 }

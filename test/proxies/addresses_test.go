@@ -284,7 +284,7 @@ func (w *window) issueDirectly(t *testing.T, client string) harness.Response {
 	return w.Issue(t, fmt.Sprintf("install-%08d", w.asked), harness.ForwardedFor(client))
 }
 
-// The traps that OPERATIONS.md tells of are real: this is what comes of them.
+// The traps that docs/proxies.md describes are real: this is what comes of them.
 func TestTrapsOfAddresses(t *testing.T) {
 	t.Parallel()
 	t.Run("proxies pass a client's own Forwarded on", func(t *testing.T) {

@@ -29,7 +29,7 @@ func TestCodes(t *testing.T) {
 }
 
 func TestOperatorsFindEachCode(t *testing.T) {
-	page, err := os.ReadFile("../../../cmd/sessiond/OPERATIONS.md")
+	page, err := os.ReadFile("../../../cmd/sessiond/docs/limits.md")
 	require.NoError(t, err)
 	for _, code := range redis.Codes() {
 		assert.Regexp(t, `\b`+code+"`", string(page))
