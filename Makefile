@@ -1,8 +1,10 @@
-# Everything that is built or brought along lies in folders that git ignores: .build, .tools, .parts.
+# Everything that is built or installed for the tests is in folders that git ignores: .build, .tools,
+# .parts.
 
 GO        ?= go
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
+comma     := ,
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   := -X github.com/offload/sessiond/bootstrap.Version=$(VERSION)
 
@@ -10,13 +12,16 @@ GOLANGCI         := .tools/golangci-lint
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
 
-# Modules of their own, which ./... leaves out: what they need stays out of go.mod.
+# Modules of their own, so that their dependencies stay out of go.mod; ./... does not include them.
 MODULES := test/peers test/storage test/bench test/clients test/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-modules test-python test-long lint parts generate verify fuzz bench bench-redis edge-load faults
+.PHONY: help run build test test-unit test-modules test-python test-long check lint parts generate \
+	verify fuzz bench bench-redis edge-load faults
 
-help: ## say what there is to make
+SAY = @echo "== $(1)"
+
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build, and serve on embedded defaults
@@ -26,62 +31,77 @@ build: ## build the binary into .build
 	@mkdir -p .build
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o .build/sessiond ./cmd/sessiond
 
-test: verify lint test-unit test-modules ## all that a change must pass: generated code, lint, race, real sockets, real servers, libraries of others
+test: test-unit test-modules ## run the tests: race detector, real sockets, real servers, peer libraries
 
-# What a race build leaves out (go:build !race) runs in a second pass: it is long, and has one goroutine.
+# Files that a race build excludes (go:build !race) run in a second pass: they are long and use one
+# goroutine.
 test-unit: parts
+	$(call SAY,packages$(comma) with the race detector)
 	$(GO) test -race -timeout 10m ./...
+	$(call SAY,tests that are too long for the race detector)
 	$(GO) test -timeout 5m $$(git grep -l '^//go:build !race$$' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
-# Without -race where others' code is long under it and shares nothing with ours: SQLite in Go, a generated client. Faults spend most of their time
-# waiting, so more run at once than there are processors.
+# Without -race where long-running code of others shares nothing with ours: SQLite in Go, a generated
+# client. Fault tests mostly wait, so more of them run at once than there are processors.
 test-modules: parts
-	@for module in $(MODULES); do (cd $$module && $(GO) vet ./...) || exit 1; done
+	$(call SAY,peer libraries)
 	cd test/peers && $(GO) test -race -timeout 5m ./...
+	$(call SAY,a storage on SQLite)
 	cd test/storage && $(GO) test -timeout 5m ./...
+	$(call SAY,a generated client)
 	cd test/clients && $(GO) test -timeout 5m ./...
+	$(call SAY,the commonest faults of a shared storage)
 	cd test/faults && $(GO) test -race -parallel 4 -timeout 10m -skip '^TestLong' ./...
 
-test-python: ## the verifier for Python, against the vectors, the Go domain and FastAPI
+test-python: ## test the Python verifier against the vectors, the Go domain and FastAPI
 	GO=$(GO) ./test/python.sh
 
-test-long: fuzz parts test-python ## what takes longer: fuzzing for FUZZTIME a target, killed writers of keysets, every fault of a shared storage, other languages, a browser
+test-long: fuzz parts test-python ## what takes longer: fuzzing, killed writers, every fault, other languages, a browser
+	$(call SAY,killed writers of keysets)
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
+	$(call SAY,every fault of a shared storage)
 	cd test/faults && $(GO) test -race -parallel 4 -count=1 -v -timeout 30m ./...
+	$(call SAY,generated requests)
 	./test/schemathesis.sh
+	$(call SAY,typed TypeScript client)
 	./test/typescript.sh
+	$(call SAY,clients in other languages and a browser)
 	GO=$(GO) ./test/languages.sh
 
-lint: $(GOLANGCI_STAMP) ## the import table, clocks, exhaustive switches, comments
-	@for module in . $(MODULES); do (cd $$module && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...) || exit 1; done
+check: verify lint ## check generated code, tidy modules, formatting, vet and lint
+
+lint: $(GOLANGCI_STAMP) ## vet, the import table, clocks, exhaustive switches, comments, line length
+	@for module in . $(MODULES); do echo "== lint $$module"; \
+		(cd $$module && $(GO) vet ./... && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...) || exit 1; done
 
 $(GOLANGCI_STAMP):
+	$(call SAY,building the linter$(comma) once)
 	@mkdir -p .tools
 	GOBIN=$(CURDIR)/.tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@touch $@
 
-parts: ## bring the servers that tests start, as Debian packages
+parts: ## install the servers that tests start, as Debian packages
 	./test/parts.sh
 
-generate: ## write the mocks and the client in test/clients anew
+generate: ## regenerate the mocks and the client in test/clients
 	$(GO) generate ./...
 	cd test/clients && $(GO) generate ./...
 
-verify: ## fail where generated code or a go.mod is not what it would be made now
+verify: ## fail if generated code, a go.mod or formatting is out of date
 	./test/verify.sh $(MODULES)
 
 fuzz: ## run each fuzz target for FUZZTIME
 	./test/fuzz.sh $(FUZZTIME)
 
-bench: ## benchmarks of tokens, decisions, and a whole request; bench-redis has those on a real server
+bench: ## benchmark tokens, decisions and whole requests
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./domain/token ./adapters/limiter/memory ./test/e2e/...
 
-bench-redis: parts ## what a shared decision costs, beside redis_rate and a PING, as a table
+bench-redis: parts ## benchmark a shared decision beside redis_rate and a PING
 	cd test/bench && $(GO) test -run '^$$' -bench SharedDecision -benchtime 20s .
 	cd test/bench && $(GO) test -run '^$$' -bench BytesKept -benchtime 1x .
 
-edge-load: build ## a crowd of idle and slow connections: what others feel of it, and the memory it takes
+edge-load: build ## measure what idle and slow connections cost other clients, and the memory
 	$(GO) run ./test/edgeload .build/sessiond
 
-faults: parts ## measure every fault of a shared storage under each policy, and write the figures into OPERATIONS.md
-	cd test/faults && FAULTS_TABLE=$(CURDIR)/cmd/sessiond/OPERATIONS.md $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./...
+faults: parts ## measure every fault of a shared storage under each policy, into docs/limits.md
+	cd test/faults && FAULTS_TABLE=$(CURDIR)/cmd/sessiond/docs/limits.md $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./...
