@@ -1,16 +1,17 @@
-// Package domain holds what sessiond knows, apart from how it is told and where it is kept.
+// Package domain contains the rules of sessiond, independent of protocols and storage.
 //
-// Every package below is pure: the same arguments give the same answer. They import each other and the pure part of the
-// standard library, and nothing else: no I/O, no environment, no context, no logging, no clock. An instant is always an argument.
+// Every package below it is pure: the same arguments give the same result. They import each other
+// and the pure part of the standard library, and nothing else: no I/O, environment, context,
+// logging or clock. The current time is always an argument.
 //
-// The floors, from the ground up:
+// The packages, each using those above it:
 //
-//	failure      what went wrong, as a caller may know it
-//	strict       base64url and JSON that admit one reading only
-//	keys         who signs now, who may verify now
-//	secret       whether a signing secret is strong
+//	failure      errors as a caller may see them
+//	strict       base64url and JSON with exactly one reading
+//	keys         which key signs and which verify at a given time
+//	secret       the strength of a signing secret
 //	throttle     the exact sliding window
-//	clientaddr   whose address a request comes from
+//	clientaddr   the client address of a request
 //	session      an installation, its request, its claims
-//	token        claims to text and back
+//	token        claims to token and back
 package domain

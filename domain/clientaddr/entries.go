@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// XForwardedFor yields the entries of the header's lines: a list of addresses with commas between.
+// XForwardedFor yields the entries of the header's lines, which are lists of addresses separated by
+// commas.
 func XForwardedFor(lines []string) Entries {
 	return func(yield func(string) bool) {
 		for _, line := range slices.Backward(lines) {
@@ -28,8 +29,8 @@ func cutLast(line string) (before, after string, found bool) {
 	return "", line, false
 }
 
-// Forwarded yields the for= of each element of the header's lines (RFC 7239 §4). An element that has none, or two, or that is not of the
-// header's form yields an empty entry.
+// Forwarded yields the for= parameter of each element of the header's lines (RFC 7239 §4). An
+// element that has none or two, or that is malformed, yields an empty entry.
 func Forwarded(lines []string) Entries {
 	return func(yield func(string) bool) {
 		for _, line := range slices.Backward(lines) {
@@ -44,8 +45,9 @@ func Forwarded(lines []string) Entries {
 	}
 }
 
-// cutLastElement cuts line at its last comma outside quotes. It too reads from the right: what stands left of a hop's own element was
-// written by strangers, and not even a quote that they leave open may change how that element reads.
+// cutLastElement cuts line at its last comma outside quotes. It reads from the right as well:
+// anything to the left of a trusted hop's element was written by strangers, and not even a quote
+// that they leave open may change how that element is read.
 func cutLastElement(line string) (before, element string, found bool) {
 	for i := len(line) - 1; i >= 0; i-- {
 		switch line[i] {
@@ -58,8 +60,9 @@ func cutLastElement(line string) (before, element string, found bool) {
 	return "", line, false
 }
 
-// openingQuote is where the quoted string begins that ends behind text, -1 where it does not. Quotes inside it follow a backslash; the
-// opening one follows an equals sign.
+// openingQuote returns the index at which the quoted string at the end of text begins, or -1 if
+// there is none. Quotes inside the string follow a backslash; the opening quote follows an equals
+// sign.
 func openingQuote(text string) int {
 	for i := len(text) - 1; i >= 0; i-- {
 		if text[i] == '"' && (i == 0 || text[i-1] != '\\') {
@@ -69,7 +72,7 @@ func openingQuote(text string) int {
 	return -1
 }
 
-// forwardedFor is the for= of one element.
+// forwardedFor returns the for= parameter of one element.
 func forwardedFor(element string) string {
 	node, count := "", 0
 	for rest := trim(element); rest != ""; rest = trim(rest) {
@@ -93,7 +96,8 @@ func forwardedFor(element string) string {
 	return node
 }
 
-// forwardedValue reads a token or a quoted string (RFC 9110 §5.6.4) and tells what follows it.
+// forwardedValue reads a token or a quoted string (RFC 9110 §5.6.4) and returns the rest of the
+// text.
 func forwardedValue(text string) (value, rest string, ok bool) {
 	if !strings.HasPrefix(text, `"`) {
 		end := strings.IndexByte(text, ';')
@@ -121,10 +125,10 @@ func forwardedValue(text string) (value, rest string, ok bool) {
 	return "", "", false
 }
 
-// trim removes the white space that may stand around a list's elements (RFC 9110 §5.6.3).
+// trim removes the white space that is allowed around list elements (RFC 9110 §5.6.3).
 func trim(text string) string { return strings.Trim(text, " \t") }
 
-// unquote removes the quotes that some balancers put around an address with a port.
+// unquote removes the quotes that some load balancers put around an address with a port.
 func unquote(text string) string {
 	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
 		return text[1 : len(text)-1]

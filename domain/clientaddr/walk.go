@@ -1,8 +1,9 @@
-// Package clientaddr tells whose address a request comes from, behind proxies that are trusted, and how much of that address
-// counts as one client.
+// Package clientaddr determines the client address of a request that came through trusted proxies,
+// and which part of that address identifies one client.
 //
-// A forwarding header is a claim by whoever sent it. So it is read from the right, from the hop that we saw ourselves, and only as far as each
-// hop is trusted; what stands left of the first stranger was written by a stranger. The package imports the standard library alone.
+// A forwarding header is a claim by whoever sent it. So it is read from the right, starting with
+// the hop that connected to us, and only as far as each hop is trusted; everything to the left of
+// the first untrusted hop was written by a stranger. The package imports only the standard library.
 package clientaddr
 
 import (
@@ -10,13 +11,14 @@ import (
 	"strings"
 )
 
-// MaxEntries is how many entries of a forwarding header are looked at, from the right.
+// MaxEntries is the number of entries of a forwarding header that are examined, from the right.
 const MaxEntries = 50
 
-// Trusted is the set of proxies whose forwarding headers are believed. The zero value trusts nobody.
+// Trusted is the set of proxies whose forwarding headers are believed. The zero value is empty.
 type Trusted struct{ prefixes []netip.Prefix }
 
-// Trust makes the set of all addresses in prefixes. A prefix of IPv4 written inside IPv6 counts as the IPv4 one.
+// NewTrusted returns the set of all addresses in prefixes. An IPv4-mapped IPv6 prefix counts as the
+// IPv4 prefix.
 func NewTrusted(prefixes ...netip.Prefix) Trusted {
 	plain := make([]netip.Prefix, 0, len(prefixes))
 	for _, prefix := range prefixes {
@@ -28,10 +30,10 @@ func NewTrusted(prefixes ...netip.Prefix) Trusted {
 	return Trusted{prefixes: plain}
 }
 
-// Nobody tells whether the set is empty.
+// IsEmpty reports whether no proxy is trusted.
 func (t Trusted) IsEmpty() bool { return len(t.prefixes) == 0 }
 
-// Holds tells whether addr is a trusted proxy.
+// Contains reports whether addr is a trusted proxy.
 func (t Trusted) Contains(addr netip.Addr) bool {
 	addr = plain(addr)
 	for _, prefix := range t.prefixes {
@@ -42,12 +44,13 @@ func (t Trusted) Contains(addr netip.Addr) bool {
 	return false
 }
 
-// Entries yields the entries of a forwarding header from the right-most to the left-most, across all its lines. Entries that
-// no reader can make out are yielded too, as they stand or empty.
+// Entries yields the entries of a forwarding header from the right-most to the left-most, across
+// all its lines. Malformed entries are yielded too, unchanged or empty.
 type Entries func(yield func(entry string) bool)
 
-// Client is the address of the client: peer, unless peer is trusted; then the right-most entry that is not a trusted proxy. An entry that is
-// no address ends the walk at the last trusted hop, and so does the MaxEntries-th. With no entry left, the left-most is the client.
+// Client returns the client's address: peer, or, if peer is trusted, the right-most entry that is
+// not a trusted proxy. An entry that is not an address ends the walk at the last trusted hop, and
+// so does entry MaxEntries. If every entry is a trusted proxy, the left-most one is the client.
 func Client(peer netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 	client := plain(peer)
 	if !trusted.Contains(client) {
@@ -68,20 +71,21 @@ func Client(peer netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 	return client
 }
 
-// shared is RFC 6598's range for carriers, which clouds use inside too.
+// shared is the address range for carriers (RFC 6598), which clouds also use internally.
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// Private tells whether addr is one that no client of the open internet has: a peer there is a machine of one's own, most likely a proxy.
+// IsPrivate reports whether addr cannot belong to a client on the public internet. A peer with such
+// an address is a machine of the operator's own network, most likely a proxy.
 func IsPrivate(addr netip.Addr) bool {
 	addr = plain(addr)
 	return addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() ||
 		shared.Contains(addr)
 }
 
-// plain is addr without zone, and as IPv4 where it is IPv4 inside IPv6.
+// plain returns addr without its zone, and an IPv4-mapped IPv6 address as IPv4.
 func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
-// parse reads one entry: an address, with or without brackets and port.
+// parse reads one entry: an address, with or without brackets and a port.
 func parse(entry string) (netip.Addr, bool) {
 	host := entry
 	if rest, bracketed := strings.CutPrefix(entry, "["); bracketed {
@@ -98,14 +102,17 @@ func parse(entry string) (netip.Addr, bool) {
 		}
 	}
 	addr, err := netip.ParseAddr(host)
-	addr = plain(addr) // first: with a zone, or as IPv4 inside IPv6, the unspecified address would not be known
+	// before the check: with a zone, or mapped to IPv6, the unspecified address would not be
+	// recognized
+	addr = plain(addr)
 	if err != nil || addr.IsUnspecified() {
 		return netip.Addr{}, false
 	}
 	return addr, true
 }
 
-// isPort tells whether text is a colon and a port, which a proxy may have obfuscated (RFC 7239 §6).
+// isPort reports whether text is a colon and a port, which a proxy may have obfuscated (RFC 7239
+// §6).
 func isPort(text string) bool {
 	const digits, letters = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	port, ok := strings.CutPrefix(text, ":")
@@ -115,8 +122,9 @@ func isPort(text string) bool {
 	return ok && len(port) >= 1 && len(port) <= 5 && strings.Trim(port, digits) == ""
 }
 
-// Cut is the part of addr that counts as one client: IPv4 as it is, IPv6 cut to its first bits (32 to 128), for one customer
-// holds all that lies below.
+// Truncate returns the part of addr that identifies one client: an IPv4 address in full, an IPv6
+// address cut to its first bits (32 to 128), because one customer holds every address below that
+// prefix.
 func Truncate(addr netip.Addr, bits int) netip.Prefix {
 	addr = plain(addr)
 	if addr.Is4() {
@@ -124,7 +132,7 @@ func Truncate(addr netip.Addr, bits int) netip.Prefix {
 	}
 	prefix, err := addr.Prefix(bits)
 	if err != nil {
-		// No address, or no such cut: everybody whom this befalls is one client.
+		// Not an address, or an invalid length: all such requests count as one client.
 		return netip.Prefix{}
 	}
 	return prefix

@@ -1,38 +1,39 @@
-// Package failure names what can go wrong, as far as a caller may know it.
+// Package failure classifies errors by what a caller may learn of them.
 //
-// A Kind is the whole of what leaves the service: a code for programs and a message for people, both stable. Each concept of
-// the domain owns a typed error of its own (a rejection, a refusal, violations) and that type tells its kind. It imports the
-// standard library alone.
+// A Kind is all that leaves the service: a code for programs and a message for people, both stable.
+// Each concept of the domain has a typed error of its own (a rejection, a refusal, violations), and
+// that type reports its kind. The package imports only the standard library.
 package failure
 
 import "errors"
 
-// Kind is a failure as a caller may know it. The zero value is Internal: what nobody classified is a defect.
+// Kind classifies a failure as a caller sees it. The zero value is Internal: an unclassified error
+// is a defect.
 type Kind uint8
 
 // The kinds.
 const (
-	// Internal is a defect, or an error that nobody classified.
+	// Internal is a defect or an unclassified error.
 	Internal Kind = iota
 	// Unauthorized is a request without credentials.
 	Unauthorized
-	// InvalidToken is a token that is unsound in any way but its age.
+	// InvalidToken is a token that is invalid for any reason other than its age.
 	InvalidToken
-	// ExpiredToken is a token that is sound in every way but its age.
+	// ExpiredToken is a token that is valid except for its age.
 	ExpiredToken
-	// NotFound is a path that nobody serves.
+	// NotFound is a path that no route serves.
 	NotFound
-	// MethodNotAllowed is a path that is served under another method.
+	// MethodNotAllowed is a path that is served for other methods only.
 	MethodNotAllowed
 	// PayloadTooLarge is a body over the limit.
 	PayloadTooLarge
-	// UnsupportedMediaType is a body that says it is not JSON.
+	// UnsupportedMediaType is a body that is declared as something other than JSON.
 	UnsupportedMediaType
-	// Validation is a body that breaks the rules of its members.
+	// Validation is a body whose members violate the rules.
 	Validation
 	// RateLimited is a request that the issuance throttle refused.
 	RateLimited
-	// Unavailable is a request that could succeed later, through no change of its own.
+	// Unavailable is a request that may succeed later without being changed.
 	Unavailable
 )
 
@@ -62,10 +63,10 @@ func Kinds() []Kind {
 	return kinds
 }
 
-// Code is the kind's word for programs: stable, lower case, snake_case.
+// Code returns the kind's code for programs: stable, in lower snake_case.
 func (k Kind) Code() string { return k.text().code }
 
-// Message is the kind's sentence for people: stable, and never about one request.
+// Message returns the kind's message for people. It is stable and never refers to a single request.
 func (k Kind) Message() string { return k.text().message }
 
 func (k Kind) text() text {
@@ -75,13 +76,14 @@ func (k Kind) text() text {
 	return texts[Internal]
 }
 
-// Kinded is an error that knows its kind.
+// Kinded is an error that reports its kind.
 type Kinded interface {
 	error
 	FailureKind() Kind
 }
 
-// KindOf tells the kind of err: that of the first error in its chain that knows one, otherwise Internal.
+// KindOf returns the kind of the first error in err's chain that implements Kinded, and Internal if
+// there is none.
 func KindOf(err error) Kind {
 	if kinded, ok := errors.AsType[Kinded](err); ok {
 		return kinded.FailureKind()
@@ -89,17 +91,17 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// Error is a failure of a kind that no concept of the domain owns, with the cause for the operator.
-// Its text is for logs; a caller is shown the kind alone.
+// Error is a failure whose kind no other concept of the domain owns, with the cause for the
+// operator. Its text is for logs; a caller sees only the kind.
 type Error struct {
 	Kind  Kind
 	Cause error
 }
 
-// New makes an Error of kind; cause may be nil.
+// New returns an Error of kind. The cause may be nil.
 func New(kind Kind, cause error) *Error { return &Error{Kind: kind, Cause: cause} }
 
-// Error tells the code and the cause.
+// Error returns the code and the cause.
 func (e *Error) Error() string {
 	if e.Cause == nil {
 		return e.Kind.Code()

@@ -1,7 +1,9 @@
-// Package session holds what a session is: an installation, the request that asks for one, and the eight claims.
+// Package session defines a session: an installation, the request for a session, and its eight
+// claims.
 //
-// A session proves that its holder once knew the install id, and no more. Values are parsed once; whoever holds one need not
-// check it again. It imports keys for their ids, failure, and the standard library.
+// A session proves that its holder once knew the install id, and nothing else. Values are parsed
+// once, so code that has one does not check it again. The package imports keys (for key ids),
+// failure, and the standard library.
 package session
 
 import (
@@ -10,23 +12,24 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of an install id, in code points.
+// Bounds of an install id, in Unicode code points.
 const (
 	MinInstallID = 8
 	MaxInstallID = 128
 )
 
-// InstallID is the installation that a session belongs to, exactly as the client sent it: never trimmed, never normalised.
-// The zero value is no installation. An install id is no credential; neither may it reach a log, an error or a metric.
+// InstallID identifies the installation that a session belongs to, exactly as the client sent it:
+// never trimmed, never normalized. The zero value identifies none. An install id is not a
+// credential, but it must not reach a log, an error or a metric.
 type InstallID struct {
-	_ [0]func() // no ==, which would compare where two texts lie
-	// text lies behind a pointer, so that no format verb shows it: fmt asks no unexported field of another type for its String,
-	// but neither does it follow a pointer to a string.
+	_ [0]func() // prevents ==, which would compare pointers
+	// text is behind a pointer so that no format verb prints it: fmt does not call String on
+	// unexported fields, and does not follow a pointer to a string.
 	text *string
 }
 
-// ParseInstallID takes text for an install id. The rule that it breaks is RuleLength, RuleCharacters or RuleBlank, in that
-// order; RuleNone means that it breaks none.
+// ParseInstallID parses an install id. It returns the first rule that text violates, of RuleLength,
+// RuleCharacters and RuleBlank in that order, or RuleNone.
 func ParseInstallID(text string) (InstallID, Rule) {
 	if n := utf8.RuneCountInString(text); n < MinInstallID || n > MaxInstallID {
 		return InstallID{}, RuleLength
@@ -41,7 +44,7 @@ func ParseInstallID(text string) (InstallID, Rule) {
 	return InstallID{text: &kept}, RuleNone
 }
 
-// Text is the id as it was sent.
+// Text returns the id as it was sent.
 func (id InstallID) Text() string {
 	if id.text == nil {
 		return ""
@@ -49,7 +52,7 @@ func (id InstallID) Text() string {
 	return *id.text
 }
 
-// Equal tells whether both are the same installation, code point for code point.
+// Equal reports whether both ids have the same code points.
 func (id InstallID) Equal(other InstallID) bool { return id.Text() == other.Text() }
 
 // String hides the id.
@@ -58,7 +61,7 @@ func (InstallID) String() string { return "[install id]" }
 // GoString hides the id.
 func (InstallID) GoString() string { return "[install id]" }
 
-// blank tells whether text is White_Space (Unicode) alone.
+// blank reports whether text consists only of Unicode White_Space.
 func blank(text string) bool {
 	return strings.TrimSpace(text) == ""
 }

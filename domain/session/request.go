@@ -7,13 +7,13 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// MaxLabel is the most code points that app_version and platform may have.
+// MaxLabel is the maximum length of app_version and platform, in Unicode code points.
 const MaxLabel = 32
 
-// Field is a member of a request that can be wrong.
+// Field names a member of a request that can be invalid.
 type Field string
 
-// The fields, in the order in which they are told. FieldBody is the body as a whole.
+// The fields, in the order in which they are reported. FieldBody is the body as a whole.
 const (
 	FieldInstallID  Field = "install_id"
 	FieldAppVersion Field = "app_version"
@@ -21,7 +21,7 @@ const (
 	FieldBody       Field = "body"
 )
 
-// Rule is what a field broke: a stable word, never about the value.
+// Rule is the rule that a field violates: a stable word that does not depend on the value.
 type Rule string
 
 // The rules.
@@ -36,17 +36,17 @@ const (
 	RuleDuplicate  Rule = "duplicate"
 )
 
-// Violation is one rule that one field broke.
+// Violation is a rule that a field violates.
 type Violation struct {
 	Field Field
 	Rule  Rule
 }
 
-// Violations is all that is wrong with a request, at most one for each field, in the order of the fields. It is an error of
-// kind failure.Validation.
+// Violations lists everything that is wrong with a request, at most one rule for each field, in the
+// order of the fields. It is an error of kind failure.Validation.
 type Violations []Violation
 
-// Error tells fields and rules, never a value.
+// Error returns the fields and rules, never a value.
 func (v Violations) Error() string {
 	words := make([]string, 0, len(v))
 	for _, violation := range v {
@@ -58,21 +58,22 @@ func (v Violations) Error() string {
 // FailureKind tells failure.Validation.
 func (Violations) FailureKind() failure.Kind { return failure.Validation }
 
-// Given is one member of a request as it arrived: its text, or the rule that it broke before it had one (RuleRequired,
-// RuleType, RuleDuplicate).
+// Input is one member of a request as it arrived: its text, or the rule that it violated before it
+// had one (RuleRequired, RuleType, RuleDuplicate).
 type Input struct {
 	Text     string
 	Violated Rule
 }
 
-// Request asks for a session. It is made by NewRequest alone.
+// Request asks for a session. Only NewRequest creates one.
 type Request struct{ installID InstallID }
 
-// InstallID is the installation that asks.
+// InstallID returns the installation that asks.
 func (r Request) InstallID() InstallID { return r.installID }
 
-// NewRequest parses what a client sent. It fails with Violations, all of them at once. App version and platform are judged
-// and let go: nothing needs them yet. Lengths are in code points; body is what is wrong with the whole, mostly RuleNone.
+// NewRequest parses what a client sent. It fails with Violations, which lists all violations at
+// once. The app version and the platform are validated and discarded, because nothing needs them
+// yet. body is what is wrong with the body as a whole, usually RuleNone.
 func NewRequest(installID, appVersion, platform Input, body Rule) (Request, error) {
 	id, broke := ParseInstallID(installID.Text)
 	if installID.Violated != RuleNone {
@@ -95,7 +96,7 @@ func NewRequest(installID, appVersion, platform Input, body Rule) (Request, erro
 	return Request{installID: id}, nil
 }
 
-// label judges a short text that is told to nobody.
+// label validates a short text that is not kept.
 func label(given Input) Rule {
 	if given.Violated != RuleNone {
 		return given.Violated

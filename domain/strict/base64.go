@@ -11,8 +11,9 @@ var ErrBase64 = errors.New("not strict base64url")
 
 var base64url = base64.RawURLEncoding.Strict()
 
-// DecodeBase64 decodes base64url without padding (RFC 4648 §5, §3.2) and refuses all that a second text could also decode
-// to: padding, white space, the other alphabet, and unused trailing bits that are not zero. Its error is ErrBase64.
+// DecodeBase64 decodes base64url without padding (RFC 4648 §5, §3.2). It rejects every alternative
+// encoding of the same bytes: padding, white space, the other alphabet, and trailing bits that are
+// not zero. Its error is ErrBase64.
 func DecodeBase64(text string) ([]byte, error) {
 	// The library passes over line breaks wherever they stand.
 	if strings.ContainsAny(text, "\r\n") {

@@ -1,6 +1,7 @@
-// Package strict reads base64url and JSON that admit one reading only.
+// Package strict parses base64url and JSON that have exactly one reading.
 //
-// Two parsers that disagree about a text are two opinions about who is asking. So whatever a lenient parser would repair, pass
-// over or guess is refused here: a name twice, a lone surrogate, bytes that are not UTF-8, trailing bits, padding. Tokens,
-// keysets and request bodies all go through it. It imports the standard library alone.
+// Two parsers that disagree about a text disagree about who is asking. So everything that a lenient
+// parser would repair, skip or guess is rejected here: a repeated name, a lone surrogate, bytes
+// that are not UTF-8, trailing bits, padding. Tokens, keysets and request bodies are all parsed by
+// this package. It imports only the standard library.
 package strict

@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how many levels of objects and lists a text may have, the outermost being the first.
+// MaxDepth is the maximum number of nested objects and lists, counting the outermost one.
 const MaxDepth = 64
 
-// ErrJSON is text that is not one JSON value (RFC 8259) in valid UTF-8.
+// ErrJSON reports text that is not a single JSON value (RFC 8259) in valid UTF-8.
 var ErrJSON = errors.New("not strict JSON")
 
 // Kind is the type of a JSON value (RFC 8259 §3).
@@ -24,7 +24,7 @@ const (
 	Object
 )
 
-// Value is one JSON value. What it refers to is the text it was read from.
+// Value is one JSON value. It refers to the text that it was parsed from.
 type Value struct {
 	kind    Kind
 	raw     string // the value as written
@@ -32,34 +32,35 @@ type Value struct {
 	members []Member
 }
 
-// Member is one name of an object with its value.
+// Member is a name of an object and its value.
 type Member struct {
 	Name  string
 	Value Value
-	// Again is true where the name stood in the object before.
+	// Repeated reports whether the object contained the name before.
 	Repeated bool
 }
 
-// Kind tells the value's type.
+// Kind returns the value's type.
 func (v Value) Kind() Kind { return v.kind }
 
-// Raw tells the value as it was written, white space around it removed.
+// Raw returns the value as it was written, without surrounding white space.
 func (v Value) Raw() string { return v.raw }
 
-// Text tells a string's content; ok is false for any other type.
+// Text returns a string's content; ok is false for any other type.
 func (v Value) Text() (text string, ok bool) { return v.text, v.kind == String }
 
-// Members lists an object's members in their order, repeated names included. They are kept for the outermost object alone.
+// Members returns the members of the outermost object in order, including repeated names.
 func (v Value) Members() []Member { return v.members }
 
-// Items lists a list's values in their order, each with its members where it is an object; ok is false for any other type.
+// Items returns the values of a list in order, each with its members if it is an object; ok is
+// false for any other type.
 func (v Value) Items() (items []Value, ok bool) {
 	if v.kind != List {
 		return nil, false
 	}
 	r := reader{text: v.raw, at: 1}
 	for r.space(); !r.take(']'); r.space() {
-		item, _ := r.value(1) // it was read before, and was sound
+		item, _ := r.value(1) // parsed before, and valid
 		items = append(items, item)
 		r.space()
 		r.take(',')
@@ -67,7 +68,7 @@ func (v Value) Items() (items []Value, ok bool) {
 	return items, true
 }
 
-// Member finds the first member of that very name.
+// Member returns the first member with exactly that name.
 func (v Value) Member(name string) (Value, bool) {
 	for i := range v.members {
 		if v.members[i].Name == name {
@@ -77,16 +78,18 @@ func (v Value) Member(name string) (Value, bool) {
 	return Value{}, false
 }
 
-// Document is a text that was read whole.
+// Document is a completely parsed text.
 type Document struct {
 	Value
-	// Repeated is how many names, in objects at any level, stood in their object before.
+	// Repeated is the number of names, in objects at any level, that their object already
+	// contained.
 	Repeated int
 }
 
-// Read reads text as one JSON value with nothing but JSON's own white space around it. It fails with ErrJSON on anything
-// that RFC 8259 does not allow, on invalid UTF-8, a byte order mark, a lone surrogate, and on more than MaxDepth levels. A
-// name that stands twice is told, not judged. Work and memory are linear in the length of text, whatever it holds.
+// Parse parses text as a single JSON value, surrounded by JSON white space only. It fails with
+// ErrJSON on anything that RFC 8259 does not allow, on invalid UTF-8, a byte order mark or a lone
+// surrogate, and on more than MaxDepth levels. Repeated names are reported, not rejected. Time and
+// memory are linear in the length of text, whatever it contains.
 func Parse(text string) (Document, error) {
 	if !utf8.ValidString(text) {
 		return Document{}, ErrJSON
@@ -104,14 +107,14 @@ func Parse(text string) (Document, error) {
 	return Document{Value: value, Repeated: r.repeated}, nil
 }
 
-// reader walks over a text that is valid UTF-8.
+// reader scans text that is valid UTF-8.
 type reader struct {
 	text     string
 	at       int
 	repeated int
 }
 
-// peek is the next byte, or 0 at the end: 0 starts nothing in JSON.
+// peek returns the next byte, or 0 at the end: no JSON token starts with 0.
 func (r *reader) peek() byte {
 	if r.at < len(r.text) {
 		return r.text[r.at]
@@ -247,7 +250,8 @@ func (r *reader) word(word string) bool {
 	return true
 }
 
-// number reads RFC 8259 §6: no plus, no leading zero, a digit on both sides of the point.
+// number reads a number (RFC 8259 §6): no plus sign, no leading zero, a digit on both sides of the
+// point.
 func (r *reader) number() bool {
 	r.take('-')
 	if !r.take('0') && !r.digits() {
@@ -275,15 +279,15 @@ func (r *reader) digits() bool {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// names are the names of one object so far. Few are compared one by one, many through a map, so that an object of many
-// names costs no more than its length.
+// names are the names of one object so far. A few are compared one by one, many through a map, so
+// that an object with many names costs time linear in its length.
 type names struct {
 	few  [8]string
 	n    int
 	many map[string]struct{}
 }
 
-// add tells whether name was there before.
+// add reports whether name was already there, and adds it.
 func (s *names) add(name string) bool {
 	if s.many != nil {
 		_, again := s.many[name]

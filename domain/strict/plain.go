@@ -1,7 +1,7 @@
 package strict
 
-// Plain tells whether text is 1 to most of A-Z a-z 0-9 . _ - and nothing else: a name that can stand in a header, a log line or a file's name as
-// it is.
+// Plain reports whether text is 1 to most characters of A-Z a-z 0-9 . _ - and nothing else: a name
+// that can appear unchanged in a header, a log line or a file name.
 func Plain(text string, most int) bool {
 	if len(text) < 1 || len(text) > most {
 		return false

@@ -1,20 +1,21 @@
-// Package throttle is the exact sliding window, as arithmetic.
+// Package throttle implements an exact sliding window, as arithmetic.
 //
-// The promise: in no half-open interval [s, s+W), wherever it starts, does a subject get more than N grants. It is kept by the
-// instants of the last grants, at most N of them, and by nothing else. A storage keeps those instants and makes its answer
-// atomic; what the answer is, is decided here. The package imports failure and the standard library.
+// It guarantees that in no half-open interval [s, s+W), wherever it starts, a subject gets more
+// than N grants. The instants of the last grants, at most N of them, are all the state that needs.
+// A storage keeps these instants and makes decisions atomic; this package decides. It imports
+// failure and the standard library.
 package throttle
 
 import "time"
 
-// Instant is a point on one clock that never steps, in nanoseconds from wherever that clock began. Instants of two clocks
-// have nothing to do with each other.
+// Instant is a point on one monotonic clock, in nanoseconds since an arbitrary start. Instants of
+// different clocks cannot be compared.
 type Instant int64
 
-// After is the instant d later.
+// After returns the instant d later.
 func (i Instant) After(d time.Duration) Instant { return i + Instant(d) }
 
-// Until is how long it is from i to later; negative where later is earlier.
+// Until returns the time from i to later, which is negative if later is earlier than i.
 func (i Instant) Until(later Instant) time.Duration { return time.Duration(later - i) }
 
 // Dimension is what a limit counts by.
@@ -31,7 +32,7 @@ const (
 // Dimensions lists every dimension.
 func Dimensions() []Dimension { return []Dimension{ByAddress, ByInstall} }
 
-// String is the dimension's name, as headers, logs and metrics know it.
+// String returns the dimension's name in headers, logs and metrics.
 func (d Dimension) String() string {
 	switch d {
 	case ByAddress:
@@ -42,7 +43,8 @@ func (d Dimension) String() string {
 	return "unknown"
 }
 
-// Ask is one subject's wish for one grant. Limit is at least 1 and Window is above 0: the configuration sees to both.
+// Check checks for one grant for one subject. Limit is at least 1 and Window is positive; the
+// configuration ensures both.
 type Check struct {
 	Dimension Dimension
 	Subject   Subject
@@ -50,28 +52,29 @@ type Check struct {
 	Window    time.Duration
 }
 
-// MaxAsks is the most dimensions that one decision can ask.
+// MaxChecks is the maximum number of checks in one decision.
 const MaxChecks = 4
 
-// Asks is what one request asks, all or nothing. It is an array, so that a decision allocates nothing.
+// Checks are the checks of one request: either all are granted or none is. It is an array, so that
+// a decision does not allocate.
 type Checks struct {
 	n  int
 	of [MaxChecks]Check
 }
 
-// NewAsks puts asks together, in the order in which they are told, no two of them for one subject and window. More than MaxAsks is a
-// defect, and panics.
-func NewChecks(asks ...Check) Checks {
-	if len(asks) > MaxChecks {
-		panic("throttle: more asks than a decision can hold")
+// NewChecks combines checks in the order in which they are reported. No two may be for the same
+// subject and window. It panics if there are more than MaxChecks, which is a defect.
+func NewChecks(checks ...Check) Checks {
+	if len(checks) > MaxChecks {
+		panic("throttle: more checks than a decision can hold")
 	}
 	var a Checks
-	a.n = copy(a.of[:], asks)
+	a.n = copy(a.of[:], checks)
 	return a
 }
 
-// Len is how many asks there are.
-func (a *Checks) Len() int { return a.n }
+// Len returns the number of checks.
+func (c *Checks) Len() int { return c.n }
 
-// At is the ask at index i.
-func (a *Checks) At(i int) Check { return a.of[i] }
+// At returns the check at index i.
+func (c *Checks) At(i int) Check { return c.of[i] }

@@ -6,17 +6,18 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// Decision is what became of a list of asks: how each stands afterwards. Either all were granted, or none was. The zero value says that
-// nobody decided.
+// Decision is the outcome of a list of checks: the state of each limit afterwards. Either all
+// checks were granted or none was. The zero value is undecided.
 type Decision struct {
 	n  int
 	of [MaxChecks]State
 }
 
-// Decide judges how all asks stand, before anything is taken: where each may have a grant, the decision tells how they stand with it.
-func Decide(standings ...State) Decision {
+// Decide decides on the states of all checks, taken before any grant. If every check can be
+// granted, the decision holds their states after the grants.
+func Decide(states ...State) Decision {
 	var d Decision
-	d.n = copy(d.of[:], standings)
+	d.n = copy(d.of[:], states)
 	if d.Refused() {
 		return d
 	}
@@ -26,16 +27,16 @@ func Decide(standings ...State) Decision {
 	return d
 }
 
-// Decided tells whether anybody decided at all.
+// Decided reports whether there was a decision at all.
 func (d *Decision) Decided() bool { return d.n > 0 }
 
-// Len is how many standings there are.
+// Len returns the number of states.
 func (d *Decision) Len() int { return d.n }
 
-// At is the standing at index i, in the order of the asks.
+// At returns the state at index i, in the order of the checks.
 func (d *Decision) At(i int) State { return d.of[i] }
 
-// Refused tells whether nothing was granted.
+// Refused reports whether the decision granted nothing.
 func (d *Decision) Refused() bool {
 	for i := range d.n {
 		if d.of[i].RetryAfter > 0 {
@@ -45,8 +46,8 @@ func (d *Decision) Refused() bool {
 	return false
 }
 
-// Refusal is the decision as an error, where it refused: by the dimension with the longest wait, the one asked first when
-// equal.
+// Refusal returns the decision as an error if it refused. The dimension is the one with the longest
+// wait, and the first of them if several are equal.
 func (d *Decision) Refusal() (*Refusal, bool) {
 	if !d.Refused() {
 		return nil, false
@@ -61,26 +62,26 @@ func (d *Decision) Refusal() (*Refusal, bool) {
 		Decision: *d}, true
 }
 
-// Refusal is a request that was over a limit. Nothing was taken from any dimension.
+// Refusal is the error for a request that exceeded a limit. No dimension was charged.
 type Refusal struct {
-	// Dimension is the one that bars the way longest.
+	// Dimension is the one with the longest wait.
 	Dimension Dimension
-	// RetryIn is how long until the same request could pass; above 0.
+	// RetryAfter is the time until the same request can succeed; it is positive.
 	RetryAfter time.Duration
-	// Decision is the whole of it.
+	// Decision is the complete decision.
 	Decision Decision
 }
 
-// Error tells the dimension.
+// Error returns the dimension.
 func (r *Refusal) Error() string { return "throttled by " + r.Dimension.String() }
 
 // FailureKind tells failure.RateLimited.
 func (*Refusal) FailureKind() failure.Kind { return failure.RateLimited }
 
-// RetryAfter is RetryIn in whole seconds, rounded up, and so at least 1.
+// RetryAfterSeconds returns RetryAfter in whole seconds, rounded up, so at least 1.
 func (r *Refusal) RetryAfterSeconds() int { return Seconds(r.RetryAfter) }
 
-// Seconds is d in whole seconds, rounded up: who waits that long has waited long enough.
+// Seconds returns d in whole seconds, rounded up, so that waiting that long is sufficient.
 func Seconds(d time.Duration) int {
 	return int((d + time.Second - 1) / time.Second)
 }

@@ -7,34 +7,38 @@ import (
 	"encoding/hex"
 )
 
-// Subject is who a grant is counted for: 128 bits of a keyed digest over the dimension's name and the subject's text. The text cannot be
-// had back from it without the key, and equal subjects under two keys have nothing in common.
+// Subject identifies what a grant is counted for: 128 bits of a keyed digest of the dimension's
+// name and the subject's text. The text cannot be recovered without the key, and digests of one
+// subject under two keys are unrelated.
 type Subject [16]byte
 
-// derivedKey is derived from the limiter's digest key. It is held behind a pointer, so that no format verb shows it: fmt asks no
-// unexported field of another type for its String, but neither does it follow a pointer to a string.
+// derivedKey is derived from the limiter's digest key. It is behind a pointer so that no format
+// verb prints it: fmt does not call String on unexported fields, and does not follow a pointer to a
+// string.
 type derivedKey string
 
-// Digester makes subjects. It holds a key of its own, derived from the limiter's digest key.
+// Digester computes subjects. It holds a key that is derived from the limiter's digest key.
 type Digester struct{ key *derivedKey }
 
-// The purposes for which a key is derived from the limiter's digest key (RFC 5869, as info). Storage digests the subject; the other
-// digests that digest, so that no event holds what the storage holds.
+// The purposes of the keys that are derived from the limiter's digest key (the info of RFC 5869).
+// Storage keys digest the subject; telemetry keys digest that digest, so that no event holds what
+// the storage holds.
 const (
 	purposeStorage   = "sessiond limiter storage v1"
 	purposeTelemetry = "sessiond limiter telemetry v1"
 )
 
-// NewDigester makes the digester of a limiter's digest key. Replicas that share a storage share the key.
+// NewDigester returns the digester for a limiter's digest key. Replicas that share a storage share
+// the key.
 func NewDigester(digestKey []byte) Digester {
 	return Digester{key: derive(digestKey, purposeStorage)}
 }
 
-// Subject is the digest of text in dimension.
+// Subject returns the digest of text in dimension.
 func (d Digester) Subject(dimension Dimension, text string) Subject {
 	mac := hmac.New(sha256.New, []byte(*d.key))
 	mac.Write([]byte(dimension.String()))
-	mac.Write([]byte{0}) // ends the name, so that no name and text run into each other
+	mac.Write([]byte{0}) // ends the name, so that a name and a text cannot run together
 	mac.Write([]byte(text))
 	return Subject(mac.Sum(nil)[:len(Subject{})])
 }
@@ -45,15 +49,16 @@ func (Digester) String() string { return "digester" }
 // GoString hides the key.
 func (Digester) GoString() string { return "digester" }
 
-// Pseudonyms turns subjects into what telemetry may show.
+// Pseudonyms turns subjects into identifiers that telemetry may show.
 type Pseudonyms struct{ key *derivedKey }
 
-// NewPseudonyms makes the pseudonyms of a limiter's digest key.
+// NewPseudonyms returns the pseudonyms for a limiter's digest key.
 func NewPseudonyms(digestKey []byte) Pseudonyms {
 	return Pseudonyms{key: derive(digestKey, purposeTelemetry)}
 }
 
-// Of is the subject's pseudonym: 12 hex digits, the same for the same subject under the same digest key.
+// Of returns the subject's pseudonym: 12 hex digits, always the same for a subject and a digest
+// key.
 func (p Pseudonyms) Of(subject Subject) string {
 	mac := hmac.New(sha256.New, []byte(*p.key))
 	mac.Write(subject[:])
@@ -69,7 +74,8 @@ func (Pseudonyms) GoString() string { return "pseudonyms" }
 func derive(digestKey []byte, purpose string) *derivedKey {
 	key, err := hkdf.Key(sha256.New, digestKey, nil, purpose, sha256.Size)
 	if err != nil {
-		panic("throttle: " + err.Error()) // the length asked for is a constant that HKDF allows
+		// cannot happen: the length is a constant that HKDF allows
+		panic("throttle: " + err.Error())
 	}
 	held := derivedKey(key)
 	return &held

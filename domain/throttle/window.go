@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Grants is how a storage shows the instants of one subject's last grants: oldest first, at least the last Limit of them. They
-// may lie in pieces, as a ring has them.
+// Grants are the instants of a subject's last grants as a storage holds them: oldest first, at
+// least the last Limit of them. They may be in several parts, as in a ring buffer.
 type Grants [3][]Instant
 
-// Len is how many instants there are.
+// Len returns the number of instants.
 func (g *Grants) Len() int { return len(g[0]) + len(g[1]) + len(g[2]) }
 
-// At is the instant at index i, the oldest being 0.
+// At returns the instant at index i, where 0 is the oldest.
 func (g *Grants) At(i int) Instant {
 	for _, piece := range g {
 		if i < len(piece) {
@@ -23,14 +23,14 @@ func (g *Grants) At(i int) Instant {
 	panic("throttle: no such grant")
 }
 
-// Spent is how many of the instants lie outside a window that ends at now: a grant leaves the window exactly one window
-// after it was given.
+// Spent returns the number of instants outside a window that ends at now: a grant leaves the window
+// exactly one window after it was given.
 func (g *Grants) Spent(window time.Duration, now Instant) int {
 	return sort.Search(g.Len(), func(i int) bool { return g.At(i).After(window) > now })
 }
 
-// Effective is now as a subject sees it: a late caller, whose now is older than the subject's last grant, counts as being at
-// that grant. So instants stand in order, and nothing that left a window comes back.
+// Effective returns now as it applies to the subject: if it is earlier than the subject's last
+// grant, it counts as that grant. So instants stay ordered, and nothing that left a window returns.
 func (g *Grants) Effective(now Instant) Instant {
 	if n := g.Len(); n > 0 {
 		return max(now, g.At(n-1))
@@ -38,37 +38,37 @@ func (g *Grants) Effective(now Instant) Instant {
 	return now
 }
 
-// Standing is how one ask stands at an instant.
+// State is the state of a check's limit at an instant.
 type State struct {
 	Check Check
-	// Left is how many more grants the subject may have at this instant.
+	// Remaining is the number of grants that the subject can still get at this instant.
 	Remaining int
-	// GrowsIn is how long until Left next grows; 0 where nothing is counted.
+	// ResetAfter is the time until Remaining next grows; 0 if nothing is counted.
 	ResetAfter time.Duration
-	// RetryIn is how long until the subject may have a grant; 0 where it may now.
+	// RetryAfter is the time until the subject can get a grant; 0 if it can get one now.
 	RetryAfter time.Duration
 }
 
-// Stand tells how the ask stands at now, which must be effective for grants.
+// State returns the state of the check at now, which must be effective for grants.
 func (a Check) State(grants *Grants, now Instant) State {
-	standing := State{Check: a}
+	state := State{Check: a}
 	kept := grants.Len()
 	counted := kept - grants.Spent(a.Window, now)
 	switch {
 	case counted == 0:
-		standing.Remaining = a.Limit
+		state.Remaining = a.Limit
 	case counted < a.Limit:
-		standing.Remaining = a.Limit - counted
-		standing.ResetAfter = now.Until(grants.At(kept - counted).After(a.Window))
+		state.Remaining = a.Limit - counted
+		state.ResetAfter = now.Until(grants.At(kept - counted).After(a.Window))
 	default:
-		// The Limit-th last grant is the one that bars the way, whatever came before it.
-		standing.RetryAfter = now.Until(grants.At(kept - a.Limit).After(a.Window))
-		standing.ResetAfter = standing.RetryAfter
+		// The Limit-th last grant is the one that blocks, whatever came before it.
+		state.RetryAfter = now.Until(grants.At(kept - a.Limit).After(a.Window))
+		state.ResetAfter = state.RetryAfter
 	}
-	return standing
+	return state
 }
 
-// Granted is the standing after its ask was granted at that same instant.
+// Granted returns the state after the check was granted at the same instant.
 func (s State) Granted() State {
 	s.Remaining--
 	if s.ResetAfter == 0 {
