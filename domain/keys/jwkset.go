@@ -11,20 +11,21 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// MaxSet is the most bytes of a keyset's text.
+// MaxSetBytes is the maximum size of a keyset's text.
 const MaxSetBytes = 1 << 20
 
-// MaxKeys is the most keys of a keyset: many years of rotations that nobody pruned, and few enough that whoever looks at all of them, at each
-// scrape or for each key, takes no time over it.
+// MaxKeys is the maximum number of keys in a keyset: enough for many years of rotations without
+// pruning, and few enough that a scan of all keys, at each scrape or for each key, costs nothing.
 const MaxKeys = 256
 
-// maxTold is the most faults that a message tells: a file that is something else altogether has one in every place.
-const maxTold = 100
+// maxReported is the maximum number of faults in a message: a file of an entirely different kind has
+// one everywhere.
+const maxReported = 100
 
-// lastYear is the last one that RFC 3339 can write.
+// lastYear is the last year that RFC 3339 can express.
 const lastYear = 9999
 
-// The members of a key in a set (RFC 7517 §4, RFC 7518 §6.4, RFC 8037 §2), and three of ours.
+// The members of a key in a set (RFC 7517 §4, RFC 7518 §6.4, RFC 8037 §2), and three of our own.
 const (
 	memberKeys        = "keys"
 	memberType        = "kty"
@@ -41,26 +42,28 @@ const (
 	memberRevoked     = "revoked"
 )
 
-// The values that we read and write.
+// The values that are read and written.
 const (
 	typeOctets   = "oct"
 	typePair     = "OKP"
-	curveEd25519 = "Ed25519" // also RFC 9864's name of the algorithm
+	curveEd25519 = "Ed25519" // also the algorithm's name in RFC 9864
 	useSignature = "sig"
 )
 
-// SetFault is one thing that is wrong with a keyset's text. It holds an id, a member's name and a fixed sentence; never material.
+// SetFault is one fault in a keyset's text. It holds an id, the name of a member and a fixed
+// sentence, never key material.
 type SetFault struct {
-	// Index is the key's place in the set, from 0; -1 for the set as a whole.
+	// Index is the key's index in the set, or -1 for the set as a whole.
 	Index int
-	// ID is the key's, where it has a sound one.
+	// ID is the key's id, if it has a valid one.
 	ID ID
-	// Member is what the fault lies in; empty for the key as a whole. A member that is not ours is not named: it may hold anything.
+	// Member is the faulty member, or empty for the key as a whole. An unknown member is not named:
+	// its name may hold anything.
 	Member  string
 	Problem string
 }
 
-// String tells the fault in words.
+// String describes the fault.
 func (f SetFault) String() string {
 	where := "the set"
 	if f.Index >= 0 {
@@ -75,12 +78,13 @@ func (f SetFault) String() string {
 	return where + ": " + f.Problem
 }
 
-// SetFaults is all that is wrong with a keyset's text. It is an error.
+// SetFaults lists everything that is wrong with a keyset's text. It is an error.
 type SetFaults []SetFault
 
-// Lines tell every fault in words, a line each; of more than a hundred, the first hundred and how many more there are.
+// Lines describes every fault, one per line; if there are more than a hundred, the first hundred
+// and the number of the others.
 func (f SetFaults) Lines() []string {
-	told := f[:min(len(f), maxTold)]
+	told := f[:min(len(f), maxReported)]
 	lines := make([]string, 0, len(told)+1)
 	for _, fault := range told {
 		lines = append(lines, fault.String())
@@ -91,14 +95,14 @@ func (f SetFaults) Lines() []string {
 	return lines
 }
 
-// Error tells what Lines tell.
+// Error returns all lines in one.
 func (f SetFaults) Error() string { return "keyset: " + strings.Join(f.Lines(), "; ") }
 
-// ParseSet reads a JWK Set (RFC 7517 §5) with private parts. It fails with SetFaults, all of them at once. Whether the keys are strong,
-// and whether any can sign, is not asked here.
+// ParseSet parses a JWK Set (RFC 7517 §5) with private parts. It fails with SetFaults, which lists
+// all faults at once. It does not check whether the keys are strong, or whether any can sign.
 func ParseSet(text string) (*Keyring, error) {
 	all, items, faults := readSet(text)
-	ring, err := NewKeyring(all...)
+	keyring, err := NewKeyring(all...)
 	if ringFaults, is := err.(Faults); is && (items == 0 || len(all) > 0) { //nolint:errorlint // NewRing returns no other
 		for _, fault := range ringFaults {
 			faults = append(faults, SetFault{Index: -1, ID: fault.ID, Problem: fault.String()})
@@ -107,22 +111,23 @@ func ParseSet(text string) (*Keyring, error) {
 	if faults != nil {
 		return nil, faults
 	}
-	return ring, nil
+	return keyring, nil
 }
 
-// SoundKeys are the keys that can be made out in a set which ParseSet refuses, so that what is weak in them can be told at the same time.
-// They must not take force. It is nil where there are none, or where they clash.
+// ReadableKeys returns the keys that can be read from a set that ParseSet rejects, so that their
+// weaknesses can be reported at the same time. They must not take effect. It returns nil if there
+// are none, or if they conflict.
 func ReadableKeys(text string) *Keyring {
 	all, _, _ := readSet(text)
-	ring, err := NewKeyring(all...)
+	keyring, err := NewKeyring(all...)
 	if err != nil {
 		return nil
 	}
-	return ring
+	return keyring
 }
 
-// readSet reads the keys of a set that are sound in themselves, tells how many keys there are (-1 where that cannot be
-// made out), and all that is wrong with the text.
+// readSet returns the keys of a set that are valid by themselves, the number of keys in the set (-1
+// if it cannot be determined), and everything that is wrong with the text.
 func readSet(text string) (all []Key, items int, faults SetFaults) {
 	if len(text) > MaxSetBytes {
 		return nil, -1, SetFaults{{Index: -1,
@@ -132,7 +137,7 @@ func readSet(text string) (all []Key, items int, faults SetFaults) {
 	if err != nil {
 		return nil, -1, SetFaults{{Index: -1, Problem: "is not JSON"}}
 	}
-	// A name that stands twice further below than in a key lies in a value that no member may have.
+	// A name that is repeated at a deeper level is in a value that no member may have.
 	for _, member := range document.Members() {
 		switch {
 		case member.Name != memberKeys:
@@ -163,7 +168,7 @@ func readSet(text string) (all []Key, items int, faults SetFaults) {
 	return all, len(list), faults
 }
 
-// keyReader takes one key out of its object, and keeps all that is wrong with it.
+// keyReader reads one key from its object and collects everything that is wrong with it.
 type keyReader struct {
 	index  int
 	item   strict.Value
@@ -176,7 +181,8 @@ func (r *keyReader) fault(member, problem string) {
 		Problem: problem})
 }
 
-// key reads the key. It is whole where it has an id and material, whatever else is wrong with it: then it is compared with the others.
+// key reads the key. It is whole if it has an id and key material, whatever else is wrong with it:
+// then it is compared with the others.
 func (r *keyReader) key() (key Key, whole bool) {
 	if r.item.Kind() != strict.Object {
 		r.fault("", "must be an object")
@@ -203,7 +209,8 @@ func (r *keyReader) key() (key Key, whole bool) {
 	return key, whole && r.id != ""
 }
 
-// only tells members that no key of this type has, and those that stand twice: a mistyped one must not be passed over in silence.
+// only reports members that a key of this type does not have, and repeated ones: a mistyped member
+// must not be ignored silently.
 func (r *keyReader) only(own ...string) {
 	known := append([]string{
 		memberType, memberAlgorithm, memberID, memberUse, memberOperations, memberSignFrom,
@@ -248,7 +255,7 @@ func (r *keyReader) pair(plan Plan) (key Key, whole bool) {
 	return key, true
 }
 
-// plan reads the members that are ours; signs tells whether the key must say from when it may sign.
+// plan reads our own members; signs reports whether the key must say when it starts to sign.
 func (r *keyReader) plan(signs bool) Plan {
 	plan := Plan{SignFrom: r.instant(memberSignFrom, signs),
 		VerifyUntil: r.instant(memberVerifyUntil, false)}
@@ -264,7 +271,7 @@ func (r *keyReader) plan(signs bool) Plan {
 	return plan
 }
 
-// usage judges the members that say what a key is for: this service uses keys for signatures alone.
+// usage checks the members that say what a key is for: this service uses keys for signatures only.
 func (r *keyReader) usage() {
 	if use, given := r.item.Member(memberUse); given {
 		if text, _ := use.Text(); text != useSignature {
@@ -285,14 +292,15 @@ func (r *keyReader) usage() {
 	}
 }
 
-// text is a member's text: none where it is no string, which no member may have.
+// text returns a member's text, or an empty one if it is not a string, which no member may be.
 func (r *keyReader) text(name string) (text string, given bool) {
 	member, given := r.item.Member(name)
 	text, _ = member.Text()
 	return text, given
 }
 
-// bytes is a member that must be there, in strict base64url; size is its exact length, 0 for any but none.
+// bytes returns a required member in strict base64url. size is its exact length; 0 allows any
+// length but 0.
 func (r *keyReader) bytes(name string, size int) []byte {
 	text, _ := r.text(name)
 	data, err := strict.DecodeBase64(text)
@@ -307,7 +315,7 @@ func (r *keyReader) bytes(name string, size int) []byte {
 	return nil
 }
 
-// instant is a member in RFC 3339.
+// instant returns a member in RFC 3339 format.
 func (r *keyReader) instant(name string, required bool) time.Time {
 	text, given := r.text(name)
 	if !given && !required {
@@ -321,8 +329,9 @@ func (r *keyReader) instant(name string, required bool) time.Time {
 	return at
 }
 
-// parseInstant reads RFC 3339 §5.6. The library lets pass what that does not: an hour of one digit, a comma before the fraction, an
-// offset of a day or of sixty minutes. What lies outside the RFC's years in UTC could not be written again; and the zero time means never.
+// parseInstant parses RFC 3339 §5.6. The library accepts what that does not: an hour of one digit,
+// a comma before the fraction, an offset of a day or of sixty minutes. A time outside the RFC's
+// years in UTC could not be written again, and the zero time means never.
 func parseInstant(text string) (time.Time, bool) {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || text[len("2026-02-16T12")] != ':' || strings.Contains(text, ",") {

@@ -7,14 +7,18 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// ParsePublic reads the keys that an issuer publishes (RFC 7517 §5), for whoever verifies elsewhere. They verify and never sign.
+// ParsePublic parses the keys that an issuer publishes (RFC 7517 §5), for verifiers elsewhere. The
+// keys verify and never sign.
 //
-// It reads what others wrote, and so passes over what it does not know: members, and keys of other kinds (§5). Passed over, as if it were not there, is
-// also every key that is not soundly the public part of an Ed25519 one by its kty, crv, alg, kid and x: a symmetric one above all, for what
-// anybody can read is no secret; one that shows a private part; one that is for something else by its use or key_ops; one of whose members a
-// name stands twice. Where a key carries sign_from, verify_until or revoked, they hold as in a keyset; one that is written wrong leaves the key out.
+// It reads what others wrote, so it ignores what it does not know: members, and keys of other kinds
+// (§5). It also ignores every key that is not a valid public part of an Ed25519 key by its kty,
+// crv, alg, kid and x: above all a symmetric key, because what anyone can read is not a secret; a
+// key with a private part; a key whose use or key_ops says that it is for something else; and a key
+// with a repeated member. If a key has sign_from, verify_until or revoked, they apply as in a
+// keyset; if one of them is malformed, the key is ignored.
 //
-// It fails with SetFaults where the text is no set, and with Faults as NewRing does: FaultNoKeys where no key is left, FaultSameID, FaultSameMaterial.
+// It fails with SetFaults if the text is not a set, and with Faults as NewKeyring does: FaultNoKeys
+// if no key is left, FaultSameID, FaultSameMaterial.
 func ParsePublic(text string) (*Keyring, error) {
 	if len(text) > MaxSetBytes {
 		return nil, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSetBytes) +

@@ -17,7 +17,7 @@ func published(id string) jwk { return okp(id).without("d").without("sign_from")
 
 func TestParsePublicReadsWhatIsPublished(t *testing.T) {
 	ended := keys.Plan{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}
-	private := ring(t,
+	private := keyring(t,
 		keys.NewHS256("secret", secretOf("secret"), keys.Plan{SignFrom: noon}),
 		keys.NewEdDSA("early", seedOf("early"), keys.Plan{SignFrom: noon}),
 		keys.NewEdDSA("later", seedOf("later"), keys.Plan{SignFrom: noon.Add(time.Hour)}),
@@ -41,7 +41,7 @@ func TestParsePublicReadsWhatIsPublished(t *testing.T) {
 	_, signs := public.SignerAt(noon)
 	assert.False(t, signs, "what has no private part signs nothing")
 	assert.False(t, public.CanSign(noon))
-	assert.Equal(t, text, keys.FormatPublic(ring(t, private.Keys()[0], public.Keys()[0],
+	assert.Equal(t, text, keys.FormatPublic(keyring(t, private.Keys()[0], public.Keys()[0],
 		public.Keys()[1]), noon), "it can be published again")
 }
 

@@ -7,9 +7,10 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// FormatSet writes every key of the ring as a JWK Set with private parts, one key a line, as ParseSet reads it.
-func FormatSet(ring *Keyring) string {
-	return formatSet(ring.keys, func(key Key) []pair {
+// FormatSet returns every key of the keyring as a JWK Set with private parts, one key per line, in
+// the form that ParseSet reads.
+func FormatSet(keyring *Keyring) string {
+	return formatSet(keyring.keys, func(key Key) []pair {
 		pairs := describe(key)
 		if key.algorithm == EdDSA {
 			pairs = append(pairs, pair{memberPrivate, strict.EncodeBase64(key.Secret())})
@@ -27,11 +28,12 @@ func FormatSet(ring *Keyring) string {
 	}, "\n")
 }
 
-// FormatPublic writes the public part of the EdDSA keys that are pending, signing or verifying at now, as a JWK Set for verifiers
-// elsewhere (RFC 7517 §5). Symmetric keys have no public part, and are never in it.
-func FormatPublic(ring *Keyring, now time.Time) string {
+// FormatPublic returns the public parts of the EdDSA keys that are pending, signing or verifying at
+// now, as a JWK Set for verifiers elsewhere (RFC 7517 §5). Symmetric keys have no public part and
+// are never included.
+func FormatPublic(keyring *Keyring, now time.Time) string {
 	var shown []Key
-	for _, key := range ring.keys {
+	for _, key := range keyring.keys {
 		if key.algorithm == EdDSA && key.plan.mayVerify(now) {
 			shown = append(shown, key)
 		}
@@ -39,10 +41,10 @@ func FormatPublic(ring *Keyring, now time.Time) string {
 	return formatSet(shown, describe, "")
 }
 
-// pair is a member with its text; revoked alone is a word, and has none.
+// pair is a member and its text; only revoked is a literal and has no text.
 type pair struct{ name, value string }
 
-// describe is what anybody may know of a key.
+// describe returns the public members of a key.
 func describe(key Key) []pair {
 	if key.algorithm == EdDSA {
 		return []pair{
@@ -55,7 +57,7 @@ func describe(key Key) []pair {
 		{memberUse, useSignature}, {memberID, string(key.id)}}
 }
 
-// formatSet writes keys with members that need no escape: ids, names and base64url have none.
+// formatSet writes keys whose members need no escapes: ids, names and base64url contain none.
 func formatSet(keys []Key, members func(Key) []pair, lineBreak string) string {
 	var b strings.Builder
 	b.WriteString(`{"keys":[`)

@@ -16,7 +16,7 @@ import (
 )
 
 func TestFormatSetByteForByte(t *testing.T) {
-	made := ring(t,
+	made := keyring(t,
 		keys.NewEdDSA("ed", seedOf("ed"), keys.Plan{SignFrom: noon.Add(time.Second / 2),
 			VerifyUntil: noon.Add(time.Hour), Revoked: true}),
 		keys.NewHS256("hs", secretOf("hs"), keys.Plan{SignFrom: noon.In(time.FixedZone("", 3600))}),
@@ -33,7 +33,7 @@ func TestFormatPublicByteForByte(t *testing.T) {
 	pending := keys.NewEdDSA("pending", seedOf("pending"), keys.Plan{SignFrom: noon.Add(time.Hour)})
 	signs := keys.NewEdDSA("signs", seedOf("signs"),
 		keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)})
-	made := ring(t, pending, signs,
+	made := keyring(t, pending, signs,
 		keys.NewEdDSA("revoked", seedOf("revoked"), keys.Plan{SignFrom: noon, Revoked: true}),
 		keys.NewHS256("hs", secretOf("hs"), keys.Plan{SignFrom: noon}),
 	)
@@ -54,11 +54,11 @@ func TestFormatPublicByteForByte(t *testing.T) {
 	} {
 		assert.Equal(t, `{"keys":[`+c.want+`]}`, keys.FormatPublic(made, c.now), name)
 	}
-	assert.Equal(t, `{"keys":[]}`, keys.FormatPublic(ring(t,
+	assert.Equal(t, `{"keys":[]}`, keys.FormatPublic(keyring(t,
 		keys.NewHS256("hs", secretOf("hs"), keys.Plan{})), noon), "none is published")
 }
 
-// drawRing draws a ring of both algorithms, whose instants lie close together and may have a fraction.
+// drawRing draws a keyring of both algorithms, whose instants lie close together and may have a fraction.
 func drawRing(t *rapid.T) *keys.Keyring {
 	var all []keys.Key
 	for i := range rapid.IntRange(1, 6).Draw(t, "keys") {
@@ -150,7 +150,7 @@ func TestRingsOfOneTextAgree(t *testing.T) {
 	})
 }
 
-// turns are the instants at which something changes in a ring, and those beside them.
+// turns are the instants at which something changes in a keyring, and those beside them.
 func turns(r *keys.Keyring) []time.Time {
 	instants := []time.Time{noon}
 	for _, key := range r.Keys() {
@@ -212,7 +212,7 @@ func TestTheWalkFindsSecrets(t *testing.T) {
 	for _, text := range []string{
 		string(secret), "x" + hex.EncodeToString(secret),
 		strings.ToUpper(hex.EncodeToString(secret)), fmt.Sprintf("%d", secret),
-		keys.FormatSet(ring(t, keys.NewHS256("a", secret, keys.Plan{SignFrom: noon}))),
+		keys.FormatSet(keyring(t, keys.NewHS256("a", secret, keys.Plan{SignFrom: noon}))),
 		base64.StdEncoding.EncodeToString(append([]byte("x"), secret...)),
 		base64.RawURLEncoding.EncodeToString(append([]byte("xy"), secret...)),
 	} {

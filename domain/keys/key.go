@@ -1,8 +1,9 @@
-// Package keys tells who signs now and who may verify now.
+// Package keys determines which key signs and which keys verify at a given time.
 //
-// A key is made for one algorithm, and its state is a pure function of the key and the clock. A ring holds every key in every state and
-// never changes; a new set of keys is a new ring. Material never leaves a key but as a signature: no format verb shows it. The package
-// imports strict and the standard library.
+// A key is made for one algorithm, and its state is a pure function of the key and the time. A
+// keyring holds every key in every state and never changes; a new set of keys is a new keyring. Key
+// material leaves a key only as a signature: no format verb prints it. The package imports strict
+// and the standard library.
 package keys
 
 import (
@@ -15,13 +16,13 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// MaxID is the most characters of a key id.
+// MaxID is the maximum length of a key id.
 const MaxID = 64
 
-// ID names a key: 1 to MaxID of A-Z a-z 0-9 . _ -
+// ID names a key: 1 to MaxID characters of A-Z a-z 0-9 . _ -
 type ID string
 
-// ParseID takes text for a key id; ok is false where it breaks the bounds.
+// ParseID parses a key id; ok is false if text violates the bounds.
 func ParseID(text string) (id ID, ok bool) {
 	if !strict.Plain(text, MaxID) {
 		return "", false
@@ -29,22 +30,23 @@ func ParseID(text string) (id ID, ok bool) {
 	return ID(text), true
 }
 
-// Algorithm is what a key is made for, by its JOSE name (RFC 7518 §3.1, RFC 8037 §3.1).
+// Algorithm is the algorithm that a key is made for, by its JOSE name (RFC 7518 §3.1, RFC 8037
+// §3.1).
 type Algorithm string
 
 // The algorithms.
 const (
 	// HS256 is HMAC-SHA256 with a symmetric key.
 	HS256 Algorithm = "HS256"
-	// EdDSA is Ed25519. RFC 9864 renames it; deployed verifiers still read this name.
+	// EdDSA is Ed25519. RFC 9864 renames it, but deployed verifiers still use this name.
 	EdDSA Algorithm = "EdDSA"
 )
 
-// SeedSize is the length of an Ed25519 private key (RFC 8032 §5.1.5), in bytes.
+// SeedSize is the length of an Ed25519 private key (RFC 8032 §5.1.5) in bytes.
 const SeedSize = ed25519.SeedSize
 
-// Key is an id, an algorithm, material and a plan. The zero value is no key: whoever signs or verifies with it has a defect, and
-// panics.
+// Key is an id, an algorithm, key material and a plan. The zero value is not a key: signing or
+// verifying with it is a defect, and panics.
 type Key struct {
 	id        ID
 	algorithm Algorithm
@@ -52,36 +54,40 @@ type Key struct {
 	plan      Plan
 }
 
-// material is what a key signs with: for HS256 the key bytes, for EdDSA the seed and the public key, or the public key alone where the key
-// only verifies. It is a string, so that no holder can
-// change them. It lies behind a pointer, so that no format verb shows it: fmt asks no unexported field of another type for its String, but
-// neither does it follow a pointer to a string. (One to a struct or an array it follows, under a wrong verb.)
+// material is what a key signs with: for HS256 the key bytes, for EdDSA the seed and the public
+// key, or only the public key if the key only verifies. It is a string, so that no holder can
+// change it, and behind a pointer so that no format verb prints it: fmt does not call String on
+// unexported fields, and does not follow a pointer to a string. (It does follow a pointer to a
+// struct or an array, for the wrong verb.)
 type material string
 
-// Plan is when a key may do what.
+// Plan says when a key may sign and verify.
 type Plan struct {
-	// SignFrom is the instant from which the key may sign; until then it only verifies.
+	// SignFrom is the time from which the key may sign; before that it only verifies.
 	SignFrom time.Time
-	// VerifyUntil is the instant from which the key neither signs nor verifies; zero means never.
+	// VerifyUntil is the time from which the key neither signs nor verifies; zero means never.
 	VerifyUntil time.Time
-	// Revoked keys neither sign nor verify, whatever the instants say.
+	// Revoked keys neither sign nor verify, whatever the times say.
 	Revoked bool
 }
 
-// NewHS256 makes a symmetric key of the bytes of secret. Whether they are strong is not asked here.
+// NewHS256 returns a symmetric key with the bytes of secret. It does not check whether they are
+// strong.
 func NewHS256(id ID, secret []byte, plan Plan) Key {
 	held := material(secret)
 	return Key{id: id, algorithm: HS256, material: &held, plan: plan}
 }
 
-// NewEdDSA makes an Ed25519 key of a seed of SeedSize bytes; any other length is a defect, and panics.
+// NewEdDSA returns an Ed25519 key for a seed of SeedSize bytes. It panics for any other length,
+// which is a defect.
 func NewEdDSA(id ID, seed []byte, plan Plan) Key {
 	held := material(ed25519.NewKeyFromSeed(seed))
 	return Key{id: id, algorithm: EdDSA, material: &held, plan: plan}
 }
 
-// NewVerifier makes an Ed25519 key of its public part alone, ed25519.PublicKeySize bytes; any other length is a defect, and panics. It
-// verifies as the plan says and never signs: Sign panics, and no ring takes it for a signer.
+// NewVerifier returns an Ed25519 key with only its public part, of ed25519.PublicKeySize bytes. It
+// panics for any other length, which is a defect. The key verifies as the plan says and never
+// signs: Sign panics, and no keyring uses it as a signer.
 func NewVerifier(id ID, public []byte, plan Plan) Key {
 	if len(public) != ed25519.PublicKeySize {
 		panic("keys: an Ed25519 public key of another length")
@@ -90,23 +96,24 @@ func NewVerifier(id ID, public []byte, plan Plan) Key {
 	return Key{id: id, algorithm: EdDSA, material: &held, plan: plan}
 }
 
-// WithPlan is the same key under another plan.
+// WithPlan returns the same key with another plan.
 func (k Key) WithPlan(plan Plan) Key {
 	k.plan = plan
 	return k
 }
 
-// ID is the key's id.
+// ID returns the key's id.
 func (k Key) ID() ID { return k.id }
 
-// Algorithm is the algorithm that the key is made for.
+// Algorithm returns the algorithm that the key is made for.
 func (k Key) Algorithm() Algorithm { return k.algorithm }
 
-// Plan is when the key may do what.
+// Plan returns when the key may sign and verify.
 func (k Key) Plan() Plan { return k.plan }
 
-// Secret is a copy of the key's private bytes: the whole of a symmetric key, the seed of an Ed25519 one; nil for a key that only
-// verifies. It is for the policy that judges them and for the file that keeps them; nothing else has a use for it.
+// Secret returns a copy of the key's private bytes: all of a symmetric key, the seed of an Ed25519
+// key, nil for a key that only verifies. It is for the policy that judges them and the file that
+// keeps them, and for nothing else.
 func (k Key) Secret() []byte {
 	if k.onlyVerifies() {
 		return nil
@@ -117,7 +124,7 @@ func (k Key) Secret() []byte {
 	return []byte(*k.material)
 }
 
-// Public is a copy of an Ed25519 key's public bytes; nil for a symmetric key, which has none.
+// Public returns a copy of an Ed25519 key's public bytes; nil for a symmetric key, which has none.
 func (k Key) Public() []byte {
 	if k.algorithm == EdDSA {
 		return []byte(k.public())
@@ -125,18 +132,18 @@ func (k Key) Public() []byte {
 	return nil
 }
 
-// public are an Ed25519 key's public bytes, which come last in its material.
+// public returns an Ed25519 key's public bytes, which come last in its material.
 func (k Key) public() material {
 	return (*k.material)[len(*k.material)-ed25519.PublicKeySize:]
 }
 
-// onlyVerifies tells whether the private part is elsewhere.
+// onlyVerifies reports whether the private part is missing.
 func (k Key) onlyVerifies() bool {
 	return k.algorithm == EdDSA && len(*k.material) == ed25519.PublicKeySize
 }
 
-// parts are the pieces of material that keys of one ring must not share. A symmetric key made of an Ed25519 key's public bytes would be one
-// that everybody knows.
+// parts returns the pieces of material that keys of one keyring must not share. A symmetric key
+// made of an Ed25519 key's public bytes would be known to everyone.
 func (k Key) parts() []material {
 	if k.algorithm == EdDSA && !k.onlyVerifies() {
 		return []material{(*k.material)[:SeedSize], k.public()}
@@ -144,17 +151,17 @@ func (k Key) parts() []material {
 	return []material{*k.material}
 }
 
-// shares tells whether both keys are made of the same bytes.
+// shares reports whether both keys have a piece of material in common.
 func (k Key) shares(other Key) bool {
 	return slices.ContainsFunc(k.parts(), func(part material) bool {
 		return slices.Contains(other.parts(), part)
 	})
 }
 
-// maySign tells whether the key has what signs, and the plan lets it sign at now.
+// maySign reports whether the key has a private part and its plan lets it sign at now.
 func (k Key) maySign(now time.Time) bool { return !k.onlyVerifies() && k.plan.maySign(now) }
 
-// Sign signs message with the key's algorithm.
+// Sign returns the signature of message with the key's algorithm.
 func (k Key) Sign(message []byte) []byte {
 	if k.algorithm == EdDSA {
 		return ed25519.Sign(ed25519.PrivateKey(*k.material), message)
@@ -164,7 +171,8 @@ func (k Key) Sign(message []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// Verify tells whether signature is the key's for message. How long that takes does not depend on where they differ.
+// Verify reports whether signature is the key's signature of message. Its duration does not depend
+// on where they differ.
 func (k Key) Verify(message, signature []byte) bool {
 	if k.algorithm == EdDSA {
 		return ed25519.Verify(ed25519.PublicKey(k.public()), message, signature)
@@ -172,7 +180,7 @@ func (k Key) Verify(message, signature []byte) bool {
 	return hmac.Equal(k.Sign(message), signature)
 }
 
-// SignatureSize is the exact length of a signature under a, in bytes; 0 where nobody knows a.
+// SignatureSize returns the exact length of a signature in bytes; 0 for an unknown algorithm.
 func (a Algorithm) SignatureSize() int {
 	switch a {
 	case HS256:
@@ -183,8 +191,8 @@ func (a Algorithm) SignatureSize() int {
 	return 0
 }
 
-// String names the key without its material.
+// String returns the key's name without its material.
 func (k Key) String() string { return "key " + string(k.id) }
 
-// GoString names the key without its material.
+// GoString returns the key's name without its material.
 func (k Key) GoString() string { return k.String() }

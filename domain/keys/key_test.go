@@ -171,30 +171,30 @@ func assertNeverShown(t *testing.T, secret string,
 	newKey func(keys.ID, []byte, keys.Plan) keys.Key) {
 	t.Helper()
 	key := newKey("kid", []byte(secret), keys.Plan{SignFrom: noon})
-	ring, err := keys.NewKeyring(key)
+	keyring, err := keys.NewKeyring(key)
 	require.NoError(t, err)
 	_, clash := keys.NewKeyring(key, key, newKey("other", []byte(secret), keys.Plan{}))
-	_, refused := keys.Add(ring, keys.Addition{Key: key}, noon)
+	_, refused := keys.Add(keyring, keys.Addition{Key: key}, noon)
 	type closed struct{ key keys.Key }
 	for name, value := range map[string]any{
-		"itself":             key,
-		"pointer":            &key,
-		"list":               []keys.Key{key},
-		"map":                map[string]*keys.Key{"kid": &key},
-		"interface":          []any{key},
-		"exported field":     struct{ Key keys.Key }{key},
-		"unexported field":   closed{key},
-		"unexported, deep":   &struct{ within map[string][]closed }{map[string][]closed{"a": {{key}}}},
-		"ring":               ring,
-		"ring by value":      *ring,
-		"ring, unexported":   struct{ ring *keys.Keyring }{ring},
-		"ring's keys":        ring.Keys(),
-		"faults":             clash,
-		"plan":               key.Plan(),
-		"plan refused":       refused,
-		"addition":           keys.Addition{Key: key},
-		"addition, pointer":  &keys.Addition{Key: key},
-		"formatted in error": fmt.Errorf("%+v", ring),
+		"itself":              key,
+		"pointer":             &key,
+		"list":                []keys.Key{key},
+		"map":                 map[string]*keys.Key{"kid": &key},
+		"interface":           []any{key},
+		"exported field":      struct{ Key keys.Key }{key},
+		"unexported field":    closed{key},
+		"unexported, deep":    &struct{ within map[string][]closed }{map[string][]closed{"a": {{key}}}},
+		"keyring":             keyring,
+		"keyring by value":    *keyring,
+		"keyring, unexported": struct{ keyring *keys.Keyring }{keyring},
+		"keyring's keys":      keyring.Keys(),
+		"faults":              clash,
+		"plan":                key.Plan(),
+		"plan refused":        refused,
+		"addition":            keys.Addition{Key: key},
+		"addition, pointer":   &keys.Addition{Key: key},
+		"formatted in error":  fmt.Errorf("%+v", keyring),
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b",
 			"%c", "%e", "%t", "%p", "%U", "%T", "%z"} {

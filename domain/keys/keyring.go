@@ -7,34 +7,34 @@ import (
 	"time"
 )
 
-// Ring holds every key in every state. It is immutable and safe for concurrent use.
-type Keyring struct{ keys []Key } // in the order in which they may sign: sign_from, then id
+// Keyring holds every key in every state. It is immutable and safe for concurrent use.
+type Keyring struct{ keys []Key } // in signing order: SignFrom, then id
 
-// Fault is what makes keys unfit to stand in one ring. The texts hold ids, never material.
+// Fault is a reason why keys cannot be in one keyring. Its text holds ids, never key material.
 type Fault struct {
 	ID     ID
 	Reason FaultReason
-	// Other is the id that ID clashes with, where there is one.
+	// Other is the id that ID conflicts with, if there is one.
 	Other ID
 }
 
-// FaultReason is what is wrong with a key of a ring.
+// FaultReason classifies a fault.
 type FaultReason uint8
 
 // The reasons.
 const (
-	// FaultNoKeys is a ring without a key.
+	// FaultNoKeys is a keyring without a key.
 	FaultNoKeys FaultReason = iota
 	// FaultSameID is an id that two keys have.
 	FaultSameID
-	// FaultSameMaterial is material that two ids share.
+	// FaultSameMaterial is key material that two ids share.
 	FaultSameMaterial
 )
 
-// Faults is all that is wrong with the keys of a ring. It is an error.
+// Faults lists everything that is wrong with the keys of a keyring. It is an error.
 type Faults []Fault
 
-// Error tells every fault.
+// Error describes every fault.
 func (f Faults) Error() string {
 	words := make([]string, 0, len(f))
 	for _, fault := range f {
@@ -43,7 +43,7 @@ func (f Faults) Error() string {
 	return "keys: " + strings.Join(words, "; ")
 }
 
-// String tells the fault in words.
+// String describes the fault.
 func (f Fault) String() string {
 	switch f.Reason {
 	case FaultNoKeys:
@@ -56,7 +56,8 @@ func (f Fault) String() string {
 	return "unknown fault"
 }
 
-// NewRing puts keys into a ring. It fails with Faults, all of them: no key, an id twice, one material under two ids.
+// NewKeyring returns a keyring of keys. It fails with Faults, which lists all of them: no key, an
+// id twice, the same key material under two ids.
 func NewKeyring(keys ...Key) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, Faults{{Reason: FaultNoKeys}}
@@ -82,18 +83,19 @@ func NewKeyring(keys ...Key) (*Keyring, error) {
 	if faults != nil {
 		return nil, faults
 	}
-	ring := &Keyring{keys: slices.Clone(keys)}
-	slices.SortFunc(ring.keys, func(a, b Key) int {
+	keyring := &Keyring{keys: slices.Clone(keys)}
+	slices.SortFunc(keyring.keys, func(a, b Key) int {
 		return cmp.Or(a.plan.SignFrom.Compare(b.plan.SignFrom),
 			strings.Compare(string(a.id), string(b.id)))
 	})
-	return ring, nil
+	return keyring, nil
 }
 
-// Keys lists the keys in the order in which they may sign.
+// Keys returns the keys in the order in which they start to sign.
 func (r *Keyring) Keys() []Key { return slices.Clone(r.keys) }
 
-// SignerAt is the key that signs at now: of those that may, the one with the latest SignFrom, the greater id when equal.
+// SignerAt returns the key that signs at now: of those that may, the one with the latest SignFrom,
+// and of several the one with the greatest id.
 func (r *Keyring) SignerAt(now time.Time) (Key, bool) {
 	for _, key := range slices.Backward(r.keys) {
 		if key.maySign(now) {
@@ -103,7 +105,7 @@ func (r *Keyring) SignerAt(now time.Time) (Key, bool) {
 	return Key{}, false
 }
 
-// VerifierAt is the key of that id, where it may verify at now.
+// VerifierAt returns the key with that id; ok is false if there is none that may verify at now.
 func (r *Keyring) VerifierAt(id ID, now time.Time) (Key, bool) {
 	for _, key := range r.keys {
 		if key.id == id {
@@ -113,7 +115,8 @@ func (r *Keyring) VerifierAt(id ID, now time.Time) (Key, bool) {
 	return Key{}, false
 }
 
-// NextSignerFrom is the next instant after now at which a key that waits may sign; ok is false where none waits.
+// NextSignerFrom returns the next time after now at which a pending key starts to sign; ok is false
+// if there is none.
 func (r *Keyring) NextSignerFrom(now time.Time) (from time.Time, ok bool) {
 	for _, key := range r.keys {
 		if from = key.plan.SignFrom; from.After(now) && key.maySign(from) {
@@ -123,7 +126,7 @@ func (r *Keyring) NextSignerFrom(now time.Time) (from time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// StateAt is the state at now of a key of the ring.
+// StateAt returns the state at now of a key of the keyring.
 func (r *Keyring) StateAt(key Key, now time.Time) State {
 	switch signer, ok := r.SignerAt(now); {
 	case key.plan.Revoked:
@@ -139,7 +142,7 @@ func (r *Keyring) StateAt(key Key, now time.Time) State {
 	}
 }
 
-// CanSign tells whether any key can sign at now or later.
+// CanSign reports whether any key can sign at now or later.
 func (r *Keyring) CanSign(now time.Time) bool {
 	if _, signs := r.SignerAt(now); signs {
 		return true

@@ -17,7 +17,7 @@ func key(id keys.ID, plan keys.Plan) keys.Key {
 	return keys.NewHS256(id, []byte("material of "+id), plan)
 }
 
-func ring(t testing.TB, all ...keys.Key) *keys.Keyring {
+func keyring(t testing.TB, all ...keys.Key) *keys.Keyring {
 	t.Helper()
 	made, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
@@ -114,7 +114,7 @@ func TestNewRingTellsEveryFault(t *testing.T) {
 func TestRingIsImmutable(t *testing.T) {
 	given := []keys.Key{key("a", keys.Plan{SignFrom: noon}),
 		key("b", keys.Plan{SignFrom: noon.Add(-1)})}
-	r := ring(t, given...)
+	r := keyring(t, given...)
 	given[0] = key("c", keys.Plan{SignFrom: noon})
 	listed := r.Keys()
 	assert.Equal(t, keys.ID("b"), listed[0].ID(), "in the order in which they may sign")
@@ -181,13 +181,13 @@ func TestSignerAt(t *testing.T) {
 			for id, plan := range c.keys {
 				all = append(all, key(id, plan))
 			}
-			assert.Equal(t, c.want, signer(t, ring(t, all...), noon))
+			assert.Equal(t, c.want, signer(t, keyring(t, all...), noon))
 		})
 	}
 }
 
 func TestVerifierAt(t *testing.T) {
-	r := ring(t,
+	r := keyring(t,
 		key("signs", keys.Plan{SignFrom: noon}),
 		key("waits", keys.Plan{SignFrom: noon.Add(time.Hour)}),
 		key("ends", keys.Plan{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}),
@@ -221,7 +221,7 @@ func TestVerifierAt(t *testing.T) {
 }
 
 func TestNextSignerFrom(t *testing.T) {
-	r := ring(t,
+	r := keyring(t,
 		key("past", keys.Plan{SignFrom: noon.Add(-time.Hour)}),
 		key("revoked", keys.Plan{SignFrom: noon.Add(time.Minute), Revoked: true}),
 		key("stillborn", keys.Plan{SignFrom: noon.Add(2 * time.Minute),

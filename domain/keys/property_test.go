@@ -10,7 +10,7 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// TestRingProperties holds any ring, at any instant, against keys.md in its own words.
+// TestRingProperties holds any keyring, at any instant, against keys.md in its own words.
 func TestRingProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		plans := map[keys.ID]keys.Plan{}

@@ -5,44 +5,47 @@ import (
 	"time"
 )
 
-// Margin is what a rotation adds to the life of the keys that it retires, beyond the arithmetic: for clocks, and for files that take
-// a moment to reach every replica.
+// Margin extends the life of the keys that a rotation retires beyond what is computed: for clock
+// differences, and for files that take a moment to reach every replica.
 const Margin = 60 * time.Second
 
-// How long a new key waits before it signs, unless told otherwise. Gateways and clouds hold a published set for hours, whatever its
-// max-age says; a symmetric key only has to reach our own replicas.
+// How long a new key waits by default before it signs. Gateways and clouds hold a published set for
+// hours, whatever its max-age says; a symmetric key only has to reach our own replicas.
 const (
 	SignAfterHS256 = 10 * time.Minute
 	SignAfterEdDSA = 24 * time.Hour
 )
 
-// LeastSignAfterEdDSA is the shortest wait of an EdDSA key that is not forced: twice the max-age of the published set.
+// MinSignAfterEdDSA is the shortest wait of an EdDSA key that is not forced: twice the max-age of
+// the published set.
 const MinSignAfterEdDSA = 600 * time.Second
 
-// Problem is why a plan was not made.
+// Problem is the reason why a change was rejected.
 type Problem uint8
 
 // The problems.
 const (
-	// ProblemUnknownID is an id that names no key of the ring.
+	// ProblemUnknownID is an id that no key of the keyring has.
 	ProblemUnknownID Problem = iota
-	// ProblemSameID is a new key's id that the ring has already.
+	// ProblemSameID is the id of a new key that the keyring already has.
 	ProblemSameID
-	// ProblemSameMaterial is material that the ring has already.
+	// ProblemSameMaterial is key material that the keyring already has.
 	ProblemSameMaterial
-	// ProblemPending is a rotation while another one waits for its takeover.
+	// ProblemPending is a rotation while a key is pending.
 	ProblemPending
-	// ProblemSignerEnds is a rotation in which the present signer ends before what it signed does.
+	// ProblemSignerEnds is a rotation in which the present signer expires before the sessions that
+	// it signed.
 	ProblemSignerEnds
 	// ProblemNoSigner is a change after which no key can sign, now or later.
 	ProblemNoSigner
 	// ProblemTooSoon is an EdDSA key that would sign before verifiers elsewhere can know it.
 	ProblemTooSoon
-	// ProblemTooFar is a takeover so late, after that of another key, that its instants could not be written.
+	// ProblemTooFar is a takeover so far in the future, after that of another key, that its times
+	// could not be written.
 	ProblemTooFar
 )
 
-// String tells the problem in words.
+// String describes the problem.
 func (p Problem) String() string {
 	switch p {
 	case ProblemUnknownID:
@@ -65,13 +68,13 @@ func (p Problem) String() string {
 	return "unknown problem"
 }
 
-// PlanError is a plan that was not made, and the key that it failed on.
+// PlanError is a rejected change, and the key that caused it.
 type PlanError struct {
 	Problem Problem
 	ID      ID
 }
 
-// Error tells the problem and the key's id.
+// Error describes the problem and names the key.
 func (e *PlanError) Error() string {
 	if e.ID == "" {
 		return e.Problem.String()
@@ -79,50 +82,51 @@ func (e *PlanError) Error() string {
 	return string(e.ID) + ": " + e.Problem.String()
 }
 
-// Retention is how long a session that was signed at an instant may still be of use: what the service is configured with, at its
+// Retention is how long a session can be of use after it was signed: the configured values, the
 // longest since the last rotation.
 type Retention struct{ Lifetime, RenewalGrace, ClockSkew time.Duration }
 
-// Addition is a key that shall enter a ring.
+// Addition is a key to be added to a keyring.
 type Addition struct {
 	Key Key
 	// SignAfter is how long the key waits before it may sign; at least 0.
 	SignAfter time.Duration
-	// Force makes a plan in spite of what speaks against it.
+	// Force applies the change in spite of objections.
 	Force bool
 }
 
-// Add plans a further key, which signs after its wait. The first key of a new ring (nil) signs at once. It fails with a *PlanError.
-func Add(ring *Keyring, addition Addition, now time.Time) (*Keyring, error) {
-	if ring == nil {
+// Add plans an additional key, which signs after its wait. The first key of a new keyring (nil)
+// signs at once. It fails with a *PlanError.
+func Add(keyring *Keyring, addition Addition, now time.Time) (*Keyring, error) {
+	if keyring == nil {
 		return NewKeyring(addition.Key.WithPlan(Plan{SignFrom: whole(now)}))
 	}
-	if err := addition.fits(ring); err != nil {
+	if err := addition.fits(keyring); err != nil {
 		return nil, err
 	}
 	from := whole(now.Add(addition.SignAfter))
-	// Of two keys with the same instant the greater id signs. Nobody who adds a key means that it never does. (The keys are in the order
-	// of their instants.)
-	for _, key := range ring.keys {
+	// Of two keys with the same SignFrom, the one with the greater id signs. A key is never added
+	// in order never to sign. (The keys are ordered by SignFrom.)
+	for _, key := range keyring.keys {
 		if key.plan.SignFrom.Equal(from) && key.id > addition.Key.id && key.plan.mayVerify(from) {
 			from = from.Add(time.Second)
 		}
 	}
-	return NewKeyring(append(ring.Keys(), addition.Key.WithPlan(Plan{SignFrom: from}))...)
+	return NewKeyring(append(keyring.Keys(), addition.Key.WithPlan(Plan{SignFrom: from}))...)
 }
 
-// Rotate plans a takeover: the new key signs after its wait, later than every other, and each key that has no end yet ends when nothing that
-// it signed is of use any more. Ends that were set before are never moved, and expired or revoked keys not touched. It fails with
-// a *PlanError.
-func Rotate(ring *Keyring, addition Addition, retention Retention, now time.Time) (*Keyring,
+// Rotate plans a takeover: the new key signs after its wait, later than every other key, and each
+// key without an end ends when nothing that it signed is of use any more. Ends that are already set
+// never move, and expired or revoked keys are not changed. It fails with a *PlanError.
+func Rotate(keyring *Keyring, addition Addition, retention Retention, now time.Time) (*Keyring,
 	error) {
-	if err := addition.fits(ring); err != nil {
+	if err := addition.fits(keyring); err != nil {
 		return nil, err
 	}
-	all := ring.Keys()
+	all := keyring.Keys()
 	takeover, after := whole(now.Add(addition.SignAfter)), ID("")
 	for _, key := range all {
-		if ring.StateAt(key, now) == Pending && !addition.Force {
+		if keyring.StateAt(key, now) == Pending && !addition.Force {
 			return nil, &PlanError{Problem: ProblemPending, ID: key.id}
 		}
 		if !takeover.After(key.plan.SignFrom) {
@@ -133,7 +137,7 @@ func Rotate(ring *Keyring, addition Addition, retention Retention, now time.Time
 	if end.Year() > lastYear {
 		return nil, &PlanError{Problem: ProblemTooFar, ID: after}
 	}
-	signer, signs := ring.SignerAt(now)
+	signer, signs := keyring.SignerAt(now)
 	if until := signer.plan.VerifyUntil; signs && !until.IsZero() && until.Before(end) &&
 		!addition.Force {
 		return nil, &PlanError{Problem: ProblemSignerEnds, ID: signer.id}
@@ -147,9 +151,9 @@ func Rotate(ring *Keyring, addition Addition, retention Retention, now time.Time
 	return NewKeyring(append(all, addition.Key.WithPlan(Plan{SignFrom: takeover}))...)
 }
 
-// fits tells whether the key may enter the ring.
-func (a Addition) fits(ring *Keyring) error {
-	for _, key := range ring.keys {
+// fits returns an error if the key cannot be added to the keyring.
+func (a Addition) fits(keyring *Keyring) error {
+	for _, key := range keyring.keys {
 		if key.id == a.Key.id {
 			return &PlanError{Problem: ProblemSameID, ID: key.id}
 		}
@@ -163,10 +167,10 @@ func (a Addition) fits(ring *Keyring) error {
 	return nil
 }
 
-// Revoke takes a key out of force at once. It refuses to take the last one that can sign, now or later, unless forced. It fails with a
-// *PlanError.
-func Revoke(ring *Keyring, id ID, force bool, now time.Time) (*Keyring, error) {
-	all := ring.Keys()
+// Revoke takes a key out of force at once. It refuses to revoke the last key that can sign, now or
+// later, unless forced. It fails with a *PlanError.
+func Revoke(keyring *Keyring, id ID, force bool, now time.Time) (*Keyring, error) {
+	all := keyring.Keys()
 	at := slices.IndexFunc(all, func(key Key) bool { return key.id == id })
 	if at < 0 {
 		return nil, &PlanError{Problem: ProblemUnknownID, ID: id}
@@ -178,16 +182,17 @@ func Revoke(ring *Keyring, id ID, force bool, now time.Time) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ring.CanSign(now) && !revoked.CanSign(now) && !force {
+	if keyring.CanSign(now) && !revoked.CanSign(now) && !force {
 		return nil, &PlanError{Problem: ProblemNoSigner, ID: id}
 	}
 	return revoked, nil
 }
 
-// Prune takes out the keys that are expired or revoked at now, and tells which. It fails with a *PlanError where none would be left.
-func Prune(ring *Keyring, now time.Time) (pruned *Keyring, out []ID, err error) {
+// Prune removes the keys that are expired or revoked at now, and returns their ids. It fails with a
+// *PlanError if no key would be left.
+func Prune(keyring *Keyring, now time.Time) (pruned *Keyring, out []ID, err error) {
 	var kept []Key
-	for _, key := range ring.keys {
+	for _, key := range keyring.keys {
 		if key.plan.mayVerify(now) {
 			kept = append(kept, key)
 		} else {
@@ -201,5 +206,5 @@ func Prune(ring *Keyring, now time.Time) (pruned *Keyring, out []ID, err error) 
 	return pruned, out, err
 }
 
-// whole is the second in which t lies: a keyset's instants are read by people.
+// whole rounds t down to the second: the times of a keyset are read by people.
 func whole(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }

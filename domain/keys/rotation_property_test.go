@@ -17,7 +17,7 @@ import (
 
 // service is a keyset over time, with the sessions that it issued.
 type service struct {
-	ring      *keys.Keyring
+	keyring   *keys.Keyring
 	now       time.Time
 	terms     session.Settings
 	sessions  []issued
@@ -63,11 +63,11 @@ func TestRotationsLoseNoSession(t *testing.T) {
 			case 2:
 				s.add(t)
 			case 3:
-				after, out, err := keys.Prune(s.ring, s.now)
+				after, out, err := keys.Prune(s.keyring, s.now)
 				if err != nil {
 					t.Fatal(err) // a key without an end is always left
 				}
-				s.ring = after
+				s.keyring = after
 				pruned += len(out)
 			}
 			s.check(t)
@@ -82,7 +82,7 @@ func TestRotationsLoseNoSession(t *testing.T) {
 	assert.Positive(t, pruned)
 }
 
-// fresh draws a key that the ring does not have, with a wait that needs no force.
+// fresh draws a key that the keyring does not have, with a wait that needs no force.
 func (s *service) fresh(t *rapid.T) keys.Addition {
 	s.added++
 	id := keys.ID(fmt.Sprintf("%s-%d", rapid.SampledFrom([]string{"a", "M", "z"}).Draw(t, "id"),
@@ -98,16 +98,16 @@ func (s *service) fresh(t *rapid.T) keys.Addition {
 }
 
 func (s *service) add(t *rapid.T) {
-	after, err := keys.Add(s.ring, s.fresh(t), s.now)
+	after, err := keys.Add(s.keyring, s.fresh(t), s.now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.ring = after
+	s.keyring = after
 }
 
 func (s *service) rotate(t *rapid.T) {
 	addition := s.fresh(t)
-	after, err := keys.Rotate(s.ring, addition, s.retention(), s.now)
+	after, err := keys.Rotate(s.keyring, addition, s.retention(), s.now)
 	if refused, is := errors.AsType[*keys.PlanError](err); is &&
 		refused.Problem == keys.ProblemPending {
 		return
@@ -127,12 +127,12 @@ func (s *service) rotate(t *rapid.T) {
 			t.Fatalf("%v was moved from %v to %v", key, before, plan)
 		}
 	}
-	s.ring = after
+	s.keyring = after
 	s.rotations++
 }
 
 func (s *service) planOf(id keys.ID) (keys.Plan, bool) {
-	for _, key := range s.ring.Keys() {
+	for _, key := range s.keyring.Keys() {
 		if key.ID() == id {
 			return key.Plan(), true
 		}
@@ -140,9 +140,9 @@ func (s *service) planOf(id keys.ID) (keys.Plan, bool) {
 	return keys.Plan{}, false
 }
 
-// pass lets time pass: to an instant at which something happens in the ring or to a session, or to one beside it, or to any.
+// pass lets time pass: to an instant at which something happens in the keyring or to a session, or to one beside it, or to any.
 func (s *service) pass(t *rapid.T) {
-	next := turns(s.ring)
+	next := turns(s.keyring)
 	for _, one := range s.sessions {
 		next = append(next, one.claims.ExpiresAt.Time().Add(-1), one.claims.ExpiresAt.Time(),
 			s.lastUse(one), s.lastUse(one).Add(time.Minute))
@@ -165,7 +165,7 @@ func (s *service) pass(t *rapid.T) {
 }
 
 func (s *service) issue(t *rapid.T) {
-	signer, signs := s.ring.SignerAt(s.now)
+	signer, signs := s.keyring.SignerAt(s.now)
 	if !signs {
 		t.Fatalf("nobody signs at %v", s.now)
 	}
@@ -181,8 +181,8 @@ func (s *service) issue(t *rapid.T) {
 // check looks at every session that is still of use, and that at most one key signs.
 func (s *service) check(t *rapid.T) {
 	signing := 0
-	for _, key := range s.ring.Keys() {
-		if s.ring.StateAt(key, s.now) == keys.Signing {
+	for _, key := range s.keyring.Keys() {
+		if s.keyring.StateAt(key, s.now) == keys.Signing {
 			signing++
 		}
 	}
@@ -202,14 +202,14 @@ func (s *service) check(t *rapid.T) {
 // hold: the session verifies at an instant before its end, and is a session still when it renews.
 func (s *service) hold(t *rapid.T, one issued, at time.Time) {
 	if at.Before(one.claims.ExpiresAt.Time()) {
-		if claims, err := token.Verify(one.text, s.ring, s.terms, at); err != nil ||
+		if claims, err := token.Verify(one.text, s.keyring, s.terms, at); err != nil ||
 			!reflect.DeepEqual(claims, one.claims) {
 			t.Fatalf("a session of %v that ends at %v does not verify at %v: %v", one.claims.KeyID,
 				one.claims.ExpiresAt.Time(), at, err)
 		}
 		return
 	}
-	claims, err := token.Read(one.text, s.ring, s.terms, at)
+	claims, err := token.Read(one.text, s.keyring, s.terms, at)
 	if err != nil {
 		t.Fatalf("a session of %v that ended at %v cannot be read at %v: %v", one.claims.KeyID,
 			one.claims.ExpiresAt.Time(), at, err)

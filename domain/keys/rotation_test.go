@@ -32,7 +32,7 @@ func revoked(plan keys.Plan) keys.Plan {
 	return plan
 }
 
-// plans are what a ring has planned.
+// plans are what a keyring has planned.
 func plans(r *keys.Keyring) map[keys.ID]keys.Plan {
 	all := map[keys.ID]keys.Plan{}
 	for _, key := range r.Keys() {
@@ -41,7 +41,7 @@ func plans(r *keys.Keyring) map[keys.ID]keys.Plan {
 	return all
 }
 
-// ringOf makes symmetric keys of plans; none is no ring.
+// ringOf makes symmetric keys of plans; none is no keyring.
 func ringOf(t testing.TB, plans map[keys.ID]keys.Plan) *keys.Keyring {
 	t.Helper()
 	var all []keys.Key
@@ -51,7 +51,7 @@ func ringOf(t testing.TB, plans map[keys.ID]keys.Plan) *keys.Keyring {
 	if all == nil {
 		return nil
 	}
-	return ring(t, all...)
+	return keyring(t, all...)
 }
 
 // outcome is what came of a plan: plans, or why there are none.
@@ -166,7 +166,7 @@ func TestAdd(t *testing.T) {
 			after, err := keys.Add(before, c.addition, c.now)
 			assert.Equal(t, c.want, outcomeOf(t, after, err))
 			if before != nil {
-				assert.Equal(t, c.before, plans(before), "the ring itself stays as it was")
+				assert.Equal(t, c.before, plans(before), "the keyring itself stays as it was")
 			}
 			if err == nil && before == nil {
 				signer, signs := after.SignerAt(c.now)
@@ -180,7 +180,7 @@ func TestAdd(t *testing.T) {
 // TestMaterialEntersOnce: in whatever key it comes again, and by whatever command.
 func TestMaterialEntersOnce(t *testing.T) {
 	ed := pair("ed", from(-time.Hour))
-	before := ring(t, ed, key("hs", from(-2*time.Hour)))
+	before := keyring(t, ed, key("hs", from(-2*time.Hour)))
 	for name, again := range map[string]keys.Key{
 		"the seed":                  keys.NewEdDSA("new", ed.Secret(), keys.Plan{}),
 		"the seed as a secret":      keys.NewHS256("new", ed.Secret(), keys.Plan{}),
@@ -193,7 +193,7 @@ func TestMaterialEntersOnce(t *testing.T) {
 		assert.Equal(t, refused(keys.ProblemSameMaterial, "ed"), outcomeOf(t, rotated, err), name)
 	}
 	fromSecret := keys.NewEdDSA("new", secretOf("x"), keys.Plan{})
-	_, err := keys.Add(ring(t, keys.NewHS256("hs", secretOf("x"), keys.Plan{})),
+	_, err := keys.Add(keyring(t, keys.NewHS256("hs", secretOf("x"), keys.Plan{})),
 		keys.Addition{Key: fromSecret, Force: true}, noon)
 	assert.Equal(t, &keys.PlanError{Problem: keys.ProblemSameMaterial, ID: "hs"}, err,
 		"a secret as a seed")
@@ -336,7 +336,7 @@ func TestRotate(t *testing.T) {
 			before := ringOf(t, c.before)
 			after, err := keys.Rotate(before, c.addition, retention, c.now)
 			assert.Equal(t, c.want, outcomeOf(t, after, err))
-			assert.Equal(t, c.before, plans(before), "the ring itself stays as it was")
+			assert.Equal(t, c.before, plans(before), "the keyring itself stays as it was")
 			if err == nil {
 				again, err := keys.ParseSet(keys.FormatSet(after))
 				require.NoError(t, err, "the file that comes of it is sound")
@@ -405,7 +405,7 @@ func TestRevoke(t *testing.T) {
 			before := ringOf(t, c.before)
 			after, err := keys.Revoke(before, c.id, c.force, noon)
 			assert.Equal(t, c.want, outcomeOf(t, after, err))
-			assert.Equal(t, c.before, plans(before), "the ring itself stays as it was")
+			assert.Equal(t, c.before, plans(before), "the keyring itself stays as it was")
 			if err == nil {
 				_, verifies := after.VerifierAt(c.id, noon)
 				assert.False(t, verifies, "at once")
@@ -447,7 +447,7 @@ func TestPrune(t *testing.T) {
 			after, out, err := keys.Prune(before, noon)
 			assert.Equal(t, c.want, outcomeOf(t, after, err))
 			assert.Equal(t, c.out, out)
-			assert.Equal(t, c.before, plans(before), "the ring itself stays as it was")
+			assert.Equal(t, c.before, plans(before), "the keyring itself stays as it was")
 		})
 	}
 }

@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// Change is a key that comes into another state.
+// Change is a key's transition to another state.
 type Change struct {
 	At    time.Time
 	ID    ID
 	State State
 }
 
-// Schedule is what will happen to the keys of the ring after now, in order, if nobody changes it. It is at most two changes for each key, and one more
-// for each that hands signing over or gets it back.
+// Schedule returns what will happen to the keys of the keyring after now, in order, if it is not
+// changed. There are at most two changes for each key, and one more for each key that hands over
+// signing or gets it back.
 func (r *Keyring) Schedule(now time.Time) []Change {
 	var instants []time.Time
 	for _, key := range r.keys {

@@ -12,7 +12,7 @@ import (
 )
 
 func TestSchedule(t *testing.T) {
-	made := ring(t,
+	made := keyring(t,
 		key("a", until(-time.Hour, 3*time.Hour)), key("b", until(time.Hour, 2*time.Hour)),
 		key("c", from(2*time.Hour)),
 		key("out", revoked(until(time.Hour, 3*time.Hour))), key("over", until(-time.Hour, 0)),

@@ -2,7 +2,7 @@ package keys
 
 import "time"
 
-// State is what a key may do at an instant.
+// State is what a key may do at a given time.
 type State uint8
 
 // The states, in the order of a key's life.
@@ -11,9 +11,9 @@ const (
 	Pending State = iota
 	// Signing is the one key that signs.
 	Signing
-	// Verifying keys have handed signing over, and still verify.
+	// Verifying keys have handed over signing, and still verify.
 	Verifying
-	// Expired keys do nothing more.
+	// Expired keys neither sign nor verify.
 	Expired
 	// Revoked keys were taken out of force by hand.
 	Revoked
@@ -22,7 +22,7 @@ const (
 // States lists every state.
 func States() []State { return []State{Pending, Signing, Verifying, Expired, Revoked} }
 
-// String is the state's word.
+// String returns the state's name.
 func (s State) String() string {
 	switch s {
 	case Pending:
@@ -39,12 +39,12 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// mayVerify tells whether the plan lets a key verify at now.
+// mayVerify reports whether the plan lets a key verify at now.
 func (p Plan) mayVerify(now time.Time) bool {
 	return !p.Revoked && (p.VerifyUntil.IsZero() || now.Before(p.VerifyUntil))
 }
 
-// maySign tells whether the plan lets a key sign at now; which of several does is the ring's to tell.
+// maySign reports whether the plan lets a key sign at now; the keyring chooses among several.
 func (p Plan) maySign(now time.Time) bool {
 	return p.mayVerify(now) && !now.Before(p.SignFrom)
 }

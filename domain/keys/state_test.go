@@ -20,7 +20,7 @@ func TestStateAt(t *testing.T) {
 		VerifyUntil: noon.Add(90*time.Minute + 1)})
 	stillborn := key("stillborn", keys.Plan{SignFrom: noon.Add(2 * time.Hour),
 		VerifyUntil: noon.Add(time.Hour)})
-	r := ring(t, first, second, revoked, short, stillborn)
+	r := keyring(t, first, second, revoked, short, stillborn)
 	type states [5]keys.State
 	for _, c := range []struct {
 		after time.Duration
@@ -145,8 +145,8 @@ func TestCanSign(t *testing.T) {
 			false},
 		"ends before it would sign": {until(time.Hour, time.Hour), false},
 	} {
-		assert.Equal(t, c.want, ring(t, key("a", c.plan)).CanSign(noon), name)
-		assert.Equal(t, c.want, ring(t, key("a", c.plan),
+		assert.Equal(t, c.want, keyring(t, key("a", c.plan)).CanSign(noon), name)
+		assert.Equal(t, c.want, keyring(t, key("a", c.plan),
 			key("z", keys.Plan{Revoked: true})).CanSign(noon), name)
 	}
 }

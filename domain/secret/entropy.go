@@ -2,24 +2,26 @@ package secret
 
 import "math"
 
-// minBits is the least strength, in bits, that a secret must have by estimate (NIST SP 800-131A).
+// minBits is the minimum estimated strength of a secret in bits (NIST SP 800-131A).
 const minBits = 112
 
-// What a found stretch counts, in bits, whatever its length; and a character that is neither letter nor digit beside one.
+// The value of a match in bits, whatever its length, and of a character next to it that is neither
+// a letter nor a digit.
 const (
 	patternBits = 5
 	wordBits    = 9
 	besideBits  = 1
 )
 
-// The fewest characters of a repeat or run that is found: in text, and in hex, where chance alone makes short ones.
+// The minimum length of a repeat or run that counts: in text, and in hex, where short ones occur by
+// chance.
 const (
 	leastInText = 4
 	leastInHex  = 8
 )
 
-// estimate tells the strength of a folded text in bits. It looks at the first 1024 characters only: longer text is refused for its
-// length, and the work stays bounded.
+// estimate returns the estimated strength of a folded text in bits. It examines only the first 1024
+// characters: longer text is refused for its length, and the work stays bounded.
 func estimate(folded []rune) float64 {
 	if len(folded) > maxLength {
 		folded = folded[:maxLength]
@@ -33,7 +35,8 @@ func estimate(folded []rune) float64 {
 	return price(folded, places, leastInText, math.Log2(float64(classes(folded))))
 }
 
-// estimateHex tells the strength of text of only 0-9, a-f and hyphens. Words are not looked for; runs and repeats are.
+// estimateHex returns the estimated strength of text that consists of 0-9, a-f and hyphens. It
+// looks for runs and repeats, not for words.
 func estimateHex(folded []rune) float64 {
 	digits := make([]rune, 0, len(folded))
 	each := 3.3 // a decimal digit, about log2 of 10
@@ -51,7 +54,7 @@ func estimateHex(folded []rune) float64 {
 	return price(digits, places, leastInHex, each)
 }
 
-// classes sums the sizes of the classes of characters that are present.
+// classes returns the sum of the sizes of the character classes that are present.
 func classes(folded []rune) int {
 	letters, digits, others := 0, 0, 0
 	for _, r := range folded {
@@ -67,8 +70,9 @@ func classes(folded []rune) int {
 	return letters + digits + others
 }
 
-// price takes what is found and sums the bits up: of the found stretches, of the others beside them, and each bits for every
-// character that is left. Of several others in a row only the one beside the stretch is cheap.
+// price takes the matches and returns the sum of bits: of the matches, of the symbols next to them,
+// and each bits for every remaining character. Of several symbols in a row, only the one next to a
+// match is cheap.
 func price(text []rune, places []place, least int, each float64) float64 {
 	found := take(places, 0, len(places), least)
 	left := 0
@@ -84,10 +88,12 @@ func price(text []rune, places []place, least int, each float64) float64 {
 	return float64(found) + float64(left)*each
 }
 
-// take takes the longest stretch within places[from:to], then goes on to the left and to the right of it, and gives the bits of all
-// that it took. Of equal stretches it takes the one of fewer bits, then the earlier. This is the same as taking the longest of the
-// whole text at each step, since what is taken on one side changes nothing on the other. A stretch that reaches over the end is cut
-// there, and counts as what remains: a repeat or run of the least length or more, or a word that is listed itself.
+// take takes the longest match within places[from:to], continues to its left and right, and returns
+// the bits of everything it took. Of equally long matches it takes the one of fewer bits, then the
+// earlier one. This is the same as taking the longest match of the whole text at each step, because
+// a match on one side changes nothing on the other. A match that extends beyond the end is cut
+// there, and counts as what remains: a repeat or run of the minimum length or more, or a word that
+// is itself listed.
 func take(places []place, from, to, least int) int {
 	at, longest, cost := 0, 0, 0
 	for i := from; i < to; i++ {

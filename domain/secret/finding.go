@@ -1,26 +1,28 @@
 package secret
 
-// Rule is the word for one rule of the policy. It is stable: machines and messages may rely on it. The zero value is no rule.
+// Rule names one rule of the policy. It is stable: programs and messages may rely on it. The zero
+// value is not a rule.
 type Rule uint8
 
-// The rules, in the order in which their findings are told.
+// The rules, in the order in which their findings are reported.
 const (
-	// RuleLength asks for 32 to 1024 characters, or bytes where the secret is bytes.
+	// RuleLength requires 32 to 1024 characters, or bytes if the secret is bytes.
 	RuleLength Rule = iota + 1
-	// RuleVariety asks for 6 different characters, or bytes.
+	// RuleVariety requires 6 different characters or bytes.
 	RuleVariety
-	// RulePlaceholder refuses what is made wholly of common words and digits.
+	// RulePlaceholder refuses secrets made only of common words and digits.
 	RulePlaceholder
-	// RuleEntropy asks for 112 bits by estimate (NIST SP 800-131A's least strength).
+	// RuleEntropy requires an estimate of 112 bits (the minimum strength of NIST SP 800-131A).
 	RuleEntropy
-	// RulePublished refuses what is publicly known, or on the operator's list.
+	// RulePublished refuses secrets that are publicly known or on the operator's list.
 	RulePublished
 )
 
 // lastRule is the last of the rules above.
 const lastRule = RulePublished
 
-// String gives the rule's word: "length", "variety", "placeholder", "entropy" or "published", and "unknown" for any other value.
+// String returns the rule's name: "length", "variety", "placeholder", "entropy" or "published", and
+// "unknown" for any other value.
 func (r Rule) String() string {
 	switch r {
 	case RuleLength:
@@ -37,15 +39,17 @@ func (r Rule) String() string {
 	return "unknown"
 }
 
-// Finding is one thing that is weak in a secret. It never holds any part of the secret.
+// Finding is one weakness of a secret. It never holds any part of the secret.
 type Finding struct {
-	// Rule is the rule that the secret breaks.
+	// Rule is the rule that the secret violates.
 	Rule Rule
-	// Decoded tells that not the secret itself breaks the rule, but the text that it decodes to from hex or base64.
+	// Decoded reports that the text which the secret decodes to, from hex or base64, violates the
+	// rule.
 	Decoded bool
 }
 
-// String says in a fragment of a sentence what is wrong, such as "has fewer than 112 bits by estimate". It holds no value.
+// String describes the weakness as part of a sentence, such as "has fewer than 112 bits by
+// estimate". It holds no value.
 func (f Finding) String() string {
 	if f.Decoded {
 		return "decodes from hex or base64 to a text that " + f.Rule.wrong()
@@ -53,7 +57,7 @@ func (f Finding) String() string {
 	return f.Rule.wrong()
 }
 
-// wrong says what is wrong with a secret that breaks the rule.
+// wrong describes a secret that violates the rule.
 func (r Rule) wrong() string {
 	switch r {
 	case RuleLength:
@@ -73,13 +77,13 @@ func (r Rule) wrong() string {
 // findings is a set of findings: one bit for each rule, and again for each rule on the decoded text.
 type findings uint16
 
-// add puts a finding into the set.
+// add adds a finding to the set.
 func (s *findings) add(rule Rule, decoded bool) {
 	*s |= bit(rule, decoded)
 }
 
-// list tells the findings in their order: first on the secret itself, then on the decoded text, each in the order of the rules.
-// It is nil for an empty set.
+// list returns the findings in order: first on the secret itself, then on the decoded text, each in
+// the order of the rules. It returns nil for an empty set.
 func (s findings) list() []Finding {
 	if s == 0 {
 		return nil
@@ -95,7 +99,7 @@ func (s findings) list() []Finding {
 	return told
 }
 
-// bit is the place of a finding in the set.
+// bit returns the bit of a finding in the set.
 func bit(rule Rule, decoded bool) findings {
 	if decoded {
 		return 1 << (rule + lastRule)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// sequences are what runs follow, each forwards and backwards.
+// sequences are the sequences that runs follow, forwards and backwards.
 var sequences = [...]string{
 	"abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba",
 	"01234567890", "09876543210",
@@ -14,7 +14,7 @@ var sequences = [...]string{
 	"zxcvbnm", "mnbvcxz",
 }
 
-// followers has, for each symbol, a bit for each symbol that follows it in a sequence.
+// followers holds, for each symbol, a bit for each symbol that follows it in a sequence.
 var followers = func() (follow [noSymbol + 1]uint64) {
 	for _, sequence := range sequences {
 		for i := 1; i < len(sequence); i++ {
@@ -24,14 +24,15 @@ var followers = func() (follow [noSymbol + 1]uint64) {
 	return follow
 }()
 
-// place tells what may be found in a text from one of its characters on.
+// place describes what can be found in a text starting at one of its characters.
 type place struct {
-	pattern uint16 // characters of the longest repeat or run; every shorter one, down to the least length, is one too
+	// length of the longest repeat or run; every shorter one, down to the minimum, is one too
+	pattern uint16
 	words   uint16 // bit n: a listed word of n characters
-	taken   bool   // the character is part of a found stretch
+	taken   bool   // the character is part of a match
 }
 
-// markPatterns notes the repeats of an earlier part and the runs, of at least least characters.
+// markPatterns records repeats of an earlier part, and runs, of at least least characters.
 func markPatterns(text []rune, places []place, least int) {
 	if mayRepeat(text, least) {
 		markRepeats(text, places, least)
@@ -43,7 +44,7 @@ func markPatterns(text []rune, places []place, least int) {
 	}
 }
 
-// markWords notes the listed words: of 3 characters or more anywhere, of 2 where they stand alone.
+// markWords records the listed words: of 3 characters or more anywhere, of 2 if they stand alone.
 func markWords(text []rune, places []place) {
 	listed := words()
 	for i := range text {
@@ -55,9 +56,11 @@ func markWords(text []rune, places []place) {
 	}
 }
 
-// mayRepeat is a quick look that spares most random texts the full search: false is sure, true is not. least is 8 at most.
+// mayRepeat is a quick check that spares most random texts the full search: false is certain, true
+// is not. least is at most 8.
 func mayRepeat(text []rune, least int) bool {
-	// One bit for each hash of a window of least characters. Only the low byte of a character enters.
+	// One bit for each hash of a window of least characters. Only the low byte of a character is
+	// used.
 	var seen [256]uint64
 	window, mask := uint64(0), ^uint64(0)>>(64-8*least)
 	for i, r := range text {
@@ -74,11 +77,11 @@ func mayRepeat(text []rune, least int) bool {
 	return false
 }
 
-// markRepeats finds for each place the longest stretch that also begins earlier. The two may overlap, so "aaaaa" is a character
-// and a repeat of four.
+// markRepeats finds, for each place, the longest stretch that also begins earlier. The two may
+// overlap, so "aaaaa" is a character and a repeat of four.
 func markRepeats(text []rune, places []place, least int) {
-	// same[j] is the length of what text[i:] and text[j:] have in common at their beginnings. Row i follows from row i+1 in place, since
-	// j goes upwards and reads what row i+1 left at j+1.
+	// same[j] is the length of the common prefix of text[i:] and text[j:]. Row i is computed from
+	// row i+1 in place, because j increases and reads what row i+1 left at j+1.
 	same := make([]uint16, len(text)+1)
 	for i := len(text) - 1; i > 0; i-- {
 		longest, first := uint16(0), text[i]
@@ -96,14 +99,16 @@ func markRepeats(text []rune, places []place, least int) {
 	}
 }
 
-// runLength tells how many characters from the beginning of a text on follow a sequence; 1 where not even two do.
+// runLength returns how many characters from the start of text follow a sequence; 1 if not even two
+// do.
 func runLength(text []rune) int {
 	if len(text) < 2 || followers[symbol(text[0])]>>symbol(text[1])&1 == 0 {
 		return 1
 	}
 	longest := 1
 	for _, sequence := range sequences {
-		// The first place is the one to take: 0, the only character with two, is followed by nothing at its second.
+		// The first index is the right one: 0, the only character with two, has no follower at its
+		// second.
 		at := strings.IndexRune(sequence, text[0])
 		if at < 0 {
 			continue
@@ -117,7 +122,7 @@ func runLength(text []rune) int {
 	return longest
 }
 
-// longestWord gives the characters of the longest word that fits into room characters.
+// longestWord returns the length of the longest word of at most room characters.
 func (p place) longestWord(room int) int {
 	if room < maxWord {
 		p.words &= 1<<(room+1) - 1

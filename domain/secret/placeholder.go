@@ -2,19 +2,20 @@ package secret
 
 import "math/bits"
 
-// isPlaceholder tells whether a folded text, with everything but letters and digits removed, is made wholly of listed words (of any
-// length, also across what was removed), single letters that stood alone, and digits, with at least one listed word. Text of only 0-9, a-f
-// and hyphens is none: the estimate judges it.
+// isPlaceholder reports whether a folded text, without everything but letters and digits, consists
+// of listed words (of any length, also across what was removed), single letters that stood alone,
+// and digits, with at least one listed word. Text of only 0-9, a-f and hyphens does not count: the
+// estimate judges it.
 func isPlaceholder(folded []rune) bool {
 	if isHex(folded) {
 		return false
 	}
 	const (
-		reached  = 1 << iota // the text up to here is made of what is allowed
-		withWord             // and one way to do so has a word
+		reached  = 1 << iota // the text up to here consists of what is allowed
+		withWord             // and in one such way contains a word
 	)
 	text := make([]rune, 0, len(folded))
-	loose := make([]bool, 0, len(folded)) // what needs no word: digits, and letters alone
+	loose := make([]bool, 0, len(folded)) // what needs no word: digits, and single letters
 	for i, r := range folded {
 		if !isOther(r) {
 			text = append(text, r)

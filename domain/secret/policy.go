@@ -1,12 +1,14 @@
 // Package secret judges whether a signing secret is strong.
 //
-// It is the whole secret policy in one place: a secret goes in, a list of findings comes out, and the list of a strong secret is
-// empty. All rules are checked, so that every fault is told in one go.
+// It is the whole secret policy in one place: a secret goes in, a list of findings comes out, and
+// the list is empty for a strong secret. All rules are checked, so that every weakness is reported
+// at once.
 //
-// It promises that a judgement depends on the secret and the policy alone, that no finding holds any part of the secret, that no
-// input makes it panic, and that the work is bounded for secrets of allowed length and grows in step with the length beyond.
+// The result depends only on the secret and the policy, no finding holds any part of the secret, no
+// input causes a panic, and the work is bounded for secrets of allowed length and linear in the
+// length beyond that.
 //
-// It may import the pure standard library only.
+// It imports only the pure standard library.
 package secret
 
 import (
@@ -14,21 +16,22 @@ import (
 	"strings"
 )
 
-// The bounds of the rules on length and variety: characters of a text, bytes of a key that is bytes.
+// The bounds of the rules on length and variety, in characters of a text or bytes of a binary key.
 const (
 	minLength  = 32
 	maxLength  = 1024
 	minVariety = 6
 )
 
-// Policy holds what counts as published besides the embedded list. The zero value knows the embedded list alone. A Policy never
-// changes, so any number of callers may use it at once.
+// Policy knows which secrets count as published besides the embedded list. The zero value knows
+// only the embedded list. A Policy is immutable and safe for concurrent use.
 type Policy struct {
 	denied map[[sha256.Size]byte]struct{}
 }
 
-// NewPolicy makes a policy that also refuses the operator's further secrets, one entry each. An entry is trimmed as a secret is; a
-// blank one is skipped. The policy keeps digests of the entries, not the entries.
+// NewPolicy returns a policy that also refuses the operator's own list, one secret per entry. An
+// entry is trimmed like a secret; a blank one is skipped. The policy keeps digests of the entries,
+// not the entries.
 func NewPolicy(denied []string) Policy {
 	digests := make(map[[sha256.Size]byte]struct{}, len(denied))
 	for _, entry := range denied {
@@ -39,20 +42,22 @@ func NewPolicy(denied []string) Policy {
 	return Policy{denied: digests}
 }
 
-// Trim cuts white space (Unicode's White_Space property) off both ends of a text.
+// Trim removes white space (Unicode's White_Space property) from both ends of a text.
 func Trim(text string) string {
-	// strings.TrimSpace goes by unicode.IsSpace, which is that property.
+	// strings.TrimSpace uses unicode.IsSpace, which is that property.
 	return strings.TrimSpace(text)
 }
 
-// Assess judges a secret that is text, after trimming it. It tells every finding, in a fixed order, and none for a strong secret.
-// Text that is not valid UTF-8 is judged too: each bad byte counts as one character, the same for all of them.
+// Assess judges a secret that is text, after trimming it. It returns every finding in a fixed
+// order, and none for a strong secret. Text that is not valid UTF-8 is judged too: each invalid
+// byte counts as the same character.
 func (p Policy) Assess(text string) []Finding {
 	return p.assess(Trim(text)).list()
 }
 
-// AssessBytes judges a key that is bytes, byte for byte and never trimmed. If all bytes are printable ASCII (0x20 to 0x7E), they are
-// judged as that text. Otherwise length and variety count bytes, and the bytes must not be published.
+// AssessBytes judges a binary key, byte for byte and untrimmed. If all bytes are printable ASCII
+// (0x20 to 0x7E), they are judged as text. Otherwise length and variety count bytes, and the bytes
+// must not be published.
 func (p Policy) AssessBytes(material []byte) []Finding {
 	if isPrintable(material) {
 		return p.assess(string(material)).list()
@@ -65,7 +70,8 @@ func (p Policy) AssessBytes(material []byte) []Finding {
 	return found.list()
 }
 
-// AssessSeed judges an Ed25519 private key, the 32 bytes of `d` (RFC 8037, section 2). They must not be published; nothing else is asked.
+// AssessSeed judges an Ed25519 private key, the 32 bytes of "d" (RFC 8037 §2). It must not be
+// published; there is no other rule.
 func (p Policy) AssessSeed(seed []byte) []Finding {
 	var found findings
 	if p.isPublished(seed) {
@@ -74,7 +80,7 @@ func (p Policy) AssessSeed(seed []byte) []Finding {
 	return found.list()
 }
 
-// assess judges a text as it stands.
+// assess judges a text as it is.
 func (p Policy) assess(text string) findings {
 	var found findings
 	judgeSize([]rune(text), &found)
@@ -85,7 +91,7 @@ func (p Policy) assess(text string) findings {
 	return found
 }
 
-// judgeContent checks the rules that hold for a text and for what it decodes to.
+// judgeContent checks the rules that apply to a text and to what it decodes to.
 func (p Policy) judgeContent(text string, decoded bool, found *findings) {
 	folded := fold(text)
 	if isPlaceholder(folded) {
@@ -99,7 +105,7 @@ func (p Policy) judgeContent(text string, decoded bool, found *findings) {
 	}
 }
 
-// judgeSize checks the rules on length and variety, over characters or over bytes.
+// judgeSize checks the rules on length and variety, in characters or in bytes.
 func judgeSize[unit byte | rune](units []unit, found *findings) {
 	if len(units) < minLength || len(units) > maxLength {
 		found.add(RuleLength, false)
@@ -109,7 +115,7 @@ func judgeSize[unit byte | rune](units []unit, found *findings) {
 	}
 }
 
-// isVaried tells whether enough of the units differ.
+// isVaried reports whether enough of the units differ.
 func isVaried[unit byte | rune](units []unit) bool {
 	var seen [minVariety]unit
 	different := 0

@@ -29,7 +29,7 @@ var known = sync.OnceValue(func() []uint64 {
 	return digests
 })
 
-// isPublished tells whether the material is on the embedded list or on the operator's.
+// isPublished reports whether the material is on the embedded list or the operator's.
 func (p Policy) isPublished(material []byte) bool {
 	digest := sha256.Sum256(material)
 	if _, denied := p.denied[digest]; denied {
@@ -39,7 +39,7 @@ func (p Policy) isPublished(material []byte) bool {
 	return found
 }
 
-// entries gives the lines of an embedded list without comments, blank lines and white space.
+// entries returns the lines of an embedded list without comments, blank lines and white space.
 func entries(list string) []string {
 	var found []string
 	for line := range strings.Lines(list) {

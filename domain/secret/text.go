@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// fold gives the characters of a text without their case: lower-cased, and what Unicode folds to the same letter made equal, so
-// that the Kelvin sign is a k.
+// fold returns the characters of a text without their case: in lower case, and with characters that
+// Unicode folds to the same letter made equal, so that the Kelvin sign is a k.
 func fold(text string) []rune {
 	folded := []rune(text)
 	for i, r := range folded {
@@ -26,8 +26,8 @@ func fold(text string) []rune {
 	return folded
 }
 
-// isLetter tells whether a folded character is a letter, of any script. Letters beyond a-z are priced as those are, which is
-// lower than the price of signs.
+// isLetter reports whether a folded character is a letter of any script. Letters beyond a-z are
+// priced like a-z, which is less than symbols.
 func isLetter(r rune) bool {
 	if r <= unicode.MaxASCII {
 		return 'a' <= r && r <= 'z'
@@ -35,7 +35,7 @@ func isLetter(r rune) bool {
 	return unicode.IsLetter(r)
 }
 
-// isDigit tells whether a folded character is a decimal digit, of any script.
+// isDigit reports whether a folded character is a decimal digit of any script.
 func isDigit(r rune) bool {
 	if r <= unicode.MaxASCII {
 		return '0' <= r && r <= '9'
@@ -43,18 +43,18 @@ func isDigit(r rune) bool {
 	return unicode.IsDigit(r)
 }
 
-// isOther tells what is neither letter nor digit.
+// isOther reports whether a character is neither a letter nor a digit.
 func isOther(r rune) bool {
 	return !isLetter(r) && !isDigit(r)
 }
 
-// standsAlone tells whether no letter or digit is beside text[from:to]. A digit counts, or the single letters of random hex would
-// stand alone between its digits.
+// standsAlone reports whether no letter or digit is next to text[from:to]. Digits count, because
+// otherwise single letters of random hex would stand alone between its digits.
 func standsAlone(text []rune, from, to int) bool {
 	return (from == 0 || isOther(text[from-1])) && (to == len(text) || isOther(text[to]))
 }
 
-// isHex tells whether a folded text is of 0-9, a-f and hyphens only.
+// isHex reports whether a folded text consists of 0-9, a-f and hyphens.
 func isHex(folded []rune) bool {
 	for _, r := range folded {
 		switch {
@@ -66,7 +66,7 @@ func isHex(folded []rune) bool {
 	return true
 }
 
-// isPrintable tells whether all bytes are in U+0020 to U+007E.
+// isPrintable reports whether all bytes are in U+0020 to U+007E.
 func isPrintable(material []byte) bool {
 	for _, b := range material {
 		if b < ' ' || b > '~' {
@@ -76,8 +76,9 @@ func isPrintable(material []byte) bool {
 	return true
 }
 
-// decodings gives the printable texts that a text decodes to, as hex (hyphens dropped, as the estimate drops them) or as base64 of
-// either alphabet, padded or not. It is as lenient as common decoders are on padding, line ends and the last character's spare bits.
+// decodings returns the printable texts that a text decodes to, as hex (ignoring hyphens, as the
+// estimate does) or as base64 of either alphabet, padded or not. It is as lenient as common
+// decoders about padding, line breaks and the unused bits of the last character.
 func decodings(text string) []string {
 	var texts []string
 	keep := func(decoded []byte, err error) {

@@ -34,16 +34,18 @@ var words = sync.OnceValue(func() tree {
 	return plant(root)
 })
 
-// maxWord is the most characters that a listed word may have: the lengths of the words found at a place fit into 16 bits.
+// maxWord is the maximum length of a listed word: the lengths of the words found at a place fit
+// into 16 bits.
 const maxWord = 15
 
-// leetLength is the fewest characters of a word that is also found when spelled with digits and signs.
+// leetLength is the minimum length of a word that is also found when spelled with digits and
+// symbols.
 const leetLength = 5
 
-// A symbol is the number of a letter (0 to 25) or digit (26 to 35).
+// A symbol is the number of a letter (0 to 25) or a digit (26 to 35).
 const noSymbol = 36
 
-// symbol gives the number of a folded character.
+// symbol returns the number of a folded character.
 func symbol(r rune) uint8 {
 	switch {
 	case 'a' <= r && r <= 'z':
@@ -54,7 +56,7 @@ func symbol(r rune) uint8 {
 	return noSymbol
 }
 
-// leet gives the symbol of the letter that a digit or sign is written for.
+// leet returns the symbol of the letter that a digit or sign stands for.
 func leet(r rune) uint8 {
 	switch r {
 	case '0':
@@ -73,17 +75,19 @@ func leet(r rune) uint8 {
 	return noSymbol
 }
 
-// tree holds words by their beginnings, in few bytes. Element 0 is the root.
+// tree is a compact trie of words. Element 0 is the root.
 type tree []node
 
-// node is one beginning. Its children stand side by side in the tree, from first on, in the order of their symbols.
+// node is one prefix. Its children are adjacent in the tree, starting at first, in the order of
+// their symbols.
 type node struct {
 	children uint64 // bit s: a child for symbol s; there is none for noSymbol
 	first    uint16
 	word     bool
 }
 
-// child gives the node that a symbol leads to, and 0, which no symbol leads to, where there is none.
+// child returns the node that a symbol leads to, or 0 (the root, to which no symbol leads) if there
+// is none.
 func (t tree) child(at uint16, s uint8) uint16 {
 	n := &t[at]
 	if n.children>>s&1 == 0 {
@@ -92,13 +96,15 @@ func (t tree) child(at uint16, s uint8) uint16 {
 	return n.first + uint16(bits.OnesCount64(n.children&(1<<s-1)))
 }
 
-// lengths gives the lengths of the words that a folded text begins with: bit n for a word of n characters. Where spelled is set, words of
-// 5 or more are also found when spelled with 0 for o, 1 for l, 3 for e, 4 or @ for a, 5 or $ for s, 7 for t.
+// lengths returns the lengths of the words that a folded text begins with: bit n for a word of n
+// characters. If spelled is set, words of 5 or more characters are also found when spelled with 0
+// for o, 1 for l, 3 for e, 4 or @ for a, 5 or $ for s, 7 for t.
 func (t tree) lengths(text []rune, spelled bool) uint16 {
 	return t.from(0, text, 0, false, spelled)
 }
 
-// from goes on from a node that depth characters led to. crooked tells that one of them was read as another.
+// from continues from a node at the given depth. crooked reports that one of the characters was
+// read as another.
 func (t tree) from(at uint16, text []rune, depth int, crooked, spelled bool) uint16 {
 	var found uint16
 	if t[at].word && (!crooked || depth >= leetLength) {
@@ -119,13 +125,13 @@ func (t tree) from(at uint16, text []rune, depth int, crooked, spelled bool) uin
 	return found
 }
 
-// branch is a node while the tree grows.
+// branch is a node while the trie is built.
 type branch struct {
 	children [noSymbol]*branch
 	word     bool
 }
 
-// plant lays the branches down level by level, so that children stand side by side.
+// plant writes the branches level by level, so that children are adjacent.
 func plant(root *branch) tree {
 	t := tree{{word: root.word}}
 	level := []*branch{root}

@@ -6,10 +6,11 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// challenge is the value of WWW-Authenticate where a request came without credentials (RFC 6750 §3).
+// challenge is the value of WWW-Authenticate for a request without credentials (RFC 6750 §3).
 const challenge = `Bearer realm="offload"`
 
-// Challenge is the value of WWW-Authenticate for a rejection of that kind; empty for a kind that no Rejection has.
+// Challenge returns the value of WWW-Authenticate for a rejection of that kind, and an empty string
+// for a kind that no Rejection has.
 func Challenge(kind failure.Kind) string {
 	switch kind { //nolint:exhaustive // the others are no matter of credentials.
 	case failure.Unauthorized:
@@ -23,9 +24,10 @@ func Challenge(kind failure.Kind) string {
 	}
 }
 
-// FromAuthorization takes the token out of the values of a request's Authorization headers (RFC 6750 §2.1): Bearer in any case, one or
-// more spaces, the token. It fails with a Rejection: ReasonMissing where there are no such credentials, ReasonCredentials
-// where there is more than one header, or anything behind the token.
+// FromAuthorization returns the token in the values of a request's Authorization headers (RFC 6750
+// §2.1): Bearer in any case, one or more spaces, the token. It fails with a Rejection:
+// ReasonMissing if there are no such credentials, ReasonCredentials if there is more than one
+// header, or anything after the token.
 func FromAuthorization(values []string) (string, error) {
 	switch len(values) {
 	case 0:

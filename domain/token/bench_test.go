@@ -20,7 +20,7 @@ func BenchmarkSign(b *testing.B) {
 		name string
 		key  keys.Key
 	}{{"compact", kid}, {"JWS", pair}} {
-		claims := terms.Claims(installID(b, "3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11"), c.key.ID(),
+		claims := settings.Claims(installID(b, "3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11"), c.key.ID(),
 			noon)
 		text := token.Sign(claims, c.key)
 		b.Run(c.name, func(b *testing.B) {
@@ -43,11 +43,11 @@ func BenchmarkVerify(b *testing.B) {
 		name string
 		key  keys.Key
 	}{{"compact", kid}, {"JWS", pair}} {
-		text := token.Sign(terms.Claims(installID(b, "3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11"),
+		text := token.Sign(settings.Claims(installID(b, "3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11"),
 			c.key.ID(), noon), c.key)
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := token.Verify(text, both, terms, noon); err != nil {
+				if _, err := token.Verify(text, both, settings, noon); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -67,7 +67,7 @@ func BenchmarkVerify(b *testing.B) {
 			forged := signed + "." + sealOf(signed+".", c.key)
 			require.Equal(b, token.ReasonSignature, jwsReason(b, forged))
 			for b.Loop() {
-				if _, err := token.Verify(forged, both, terms, noon); err == nil {
+				if _, err := token.Verify(forged, both, settings, noon); err == nil {
 					b.Fatal("accepted")
 				}
 			}

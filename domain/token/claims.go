@@ -8,7 +8,7 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// The claims' names.
+// The names of the claims.
 const (
 	claimVersion   = "v"
 	claimKeyID     = "kid"
@@ -20,7 +20,7 @@ const (
 	claimExpiresAt = "exp"
 )
 
-// readClaims makes check 9, and of check 10 the version.
+// readClaims performs check 9, and the version's part of check 10.
 func readClaims(payload strict.Document) (session.Claims, error) {
 	r := claimReader{payload: payload}
 	version := r.integer(claimVersion)
@@ -47,7 +47,7 @@ func readClaims(payload strict.Document) (session.Claims, error) {
 	return claims, nil
 }
 
-// claimReader takes claims out of a payload and keeps the first reason not to.
+// claimReader reads claims from a payload and keeps the first reason to reject them.
 type claimReader struct {
 	payload strict.Document
 	reason  Reason
@@ -59,7 +59,7 @@ func (r *claimReader) fail(reason Reason) {
 	}
 }
 
-// text is a claim that is a string, and not an empty one.
+// text returns a claim that must be a non-empty string.
 func (r *claimReader) text(name string) string {
 	member, found := r.payload.Member(name)
 	if !found {
@@ -75,8 +75,8 @@ func (r *claimReader) text(name string) string {
 	return text
 }
 
-// integer is a claim that is written as digits alone: JSON has refused leading zeros, and a minus, a fraction or an exponent
-// makes it another type here, whatever its value.
+// integer returns a claim that must be written as digits only: JSON has rejected leading zeros, and
+// a minus sign, a fraction or an exponent makes it another type here, whatever its value.
 func (r *claimReader) integer(name string) session.Unix {
 	member, found := r.payload.Member(name)
 	if !found {

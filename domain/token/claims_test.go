@@ -13,7 +13,7 @@ import (
 )
 
 func TestSoundClaims(t *testing.T) {
-	claims, err := token.Verify(signed(sound().json()), ring, terms, noon)
+	claims, err := token.Verify(signed(sound().json()), keyring, settings, noon)
 	require.NoError(t, err)
 	assert.Equal(t, session.Claims{
 		KeyID: "kid", IssuedAt: 1771243200, NotBefore: 1771243200, Issuer: "issuer",
@@ -242,8 +242,8 @@ func TestPayload(t *testing.T) {
 func TestTerms(t *testing.T) {
 	text := signed(sound().json())
 	for _, c := range []struct {
-		terms session.Settings
-		want  token.Reason
+		settings session.Settings
+		want     token.Reason
 	}{
 		{session.Settings{Issuer: "issuer", Audience: "audience"}, ""},
 		{session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: time.Second,
@@ -252,7 +252,7 @@ func TestTerms(t *testing.T) {
 		{session.Settings{Issuer: "issuer", Audience: ""}, token.ReasonAudience},
 		{session.Settings{Issuer: "audience", Audience: "issuer"}, token.ReasonIssuer},
 	} {
-		_, err := token.Verify(text, ring, c.terms, noon)
+		_, err := token.Verify(text, keyring, c.settings, noon)
 		if c.want == "" {
 			assert.NoError(t, err)
 		} else {

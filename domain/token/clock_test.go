@@ -40,14 +40,14 @@ func TestClock(t *testing.T) {
 			allowed := session.Settings{Issuer: "issuer", Audience: "audience", ClockSkew: c.skew}
 			for _, now := range []time.Time{noon.Add(c.after),
 				noon.Add(c.after).In(time.FixedZone("", 5*3600+1800))} {
-				claims, err := token.Verify(text, ring, allowed, now)
+				claims, err := token.Verify(text, keyring, allowed, now)
 				if c.want == "" {
 					require.NoError(t, err)
 					assert.Equal(t, session.UnixOf(noon), claims.NotBefore)
 				} else {
 					require.Equal(t, &token.Rejection{Reason: c.want}, err)
 				}
-				read, err := token.Read(text, ring, allowed, now)
+				read, err := token.Read(text, keyring, allowed, now)
 				if c.want == token.ReasonExpired || c.want == "" {
 					require.NoError(t, err, "reading goes on after the end")
 					assert.Equal(t, session.UnixOf(noon.Add(lifetime)), read.ExpiresAt)
@@ -65,7 +65,7 @@ func TestReadRefusesAllElse(t *testing.T) {
 	for _, flaw := range flaws {
 		d := compactDraft{members: sound()}
 		flaw.make(&d)
-		claims, err := token.Read(d.text(), ring, terms, noon)
+		claims, err := token.Read(d.text(), keyring, settings, noon)
 		if flaw.want == token.ReasonExpired {
 			require.NoError(t, err)
 			assert.Equal(t, session.UnixOf(noon), claims.ExpiresAt)

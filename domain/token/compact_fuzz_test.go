@@ -31,25 +31,25 @@ func FuzzVerifyCompact(f *testing.F) {
 		}
 	}
 	group := vectors.Groups()[0]
-	ring := ringOf(f, group)
-	terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience}
-	signer, ok := ring.SignerAt(group.Now.Time)
+	keyring := ringOf(f, group)
+	settings := session.Settings{Issuer: group.Issuer, Audience: group.Audience}
+	signer, ok := keyring.SignerAt(group.Now.Time)
 	require.True(f, ok)
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, text := range []string{text, signedBy(signer, text)} {
-			claims, err := token.Verify(text, ring, terms, group.Now.Time)
+			claims, err := token.Verify(text, keyring, settings, group.Now.Time)
 			if err != nil {
 				assert.Equal(t, session.Claims{}, claims)
 				continue
 			}
-			checkAccepted(t, text, ring, terms, claims, group.Now.Time)
+			checkAccepted(t, text, keyring, settings, claims, group.Now.Time)
 		}
 	})
 }
 
 // checkAccepted holds an accepted token against what other readers make of it: there is one text for its bytes, it says what the
 // claims say, and the claims written anew are accepted.
-func checkAccepted(t *testing.T, text string, ring *keys.Keyring, terms session.Settings,
+func checkAccepted(t *testing.T, text string, keyring *keys.Keyring, settings session.Settings,
 	claims session.Claims, now time.Time) {
 	t.Helper()
 	require.LessOrEqual(t, len(text), token.MaxLength)
@@ -66,8 +66,8 @@ func checkAccepted(t *testing.T, text string, ring *keys.Keyring, terms session.
 	require.NoError(t, decoder.Decode(&payload))
 	assert.Equal(t, json.Number("2"), payload["v"])
 	assert.Equal(t, string(claims.KeyID), payload["kid"])
-	assert.Equal(t, terms.Issuer, payload["iss"])
-	assert.Equal(t, terms.Audience, payload["aud"])
+	assert.Equal(t, settings.Issuer, payload["iss"])
+	assert.Equal(t, settings.Audience, payload["aud"])
 	assert.Equal(t, claims.InstallID.Text(), payload["install_id"])
 	for name, instant := range map[string]session.Unix{"iat": claims.IssuedAt,
 		"nbf": claims.NotBefore, "exp": claims.ExpiresAt} {
@@ -82,9 +82,9 @@ func checkAccepted(t *testing.T, text string, ring *keys.Keyring, terms session.
 	assert.False(t, claims.NotBefore.Time().After(now))
 	assert.True(t, claims.ExpiresAt.Time().After(now))
 	assert.LessOrEqual(t, claims.ExpiresAt, session.MaxUnix)
-	key, ok := ring.VerifierAt(claims.KeyID, now)
+	key, ok := keyring.VerifierAt(claims.KeyID, now)
 	require.True(t, ok)
-	again, err := token.Verify(token.Sign(claims, key), ring, terms, now)
+	again, err := token.Verify(token.Sign(claims, key), keyring, settings, now)
 	require.NoError(t, err)
 	assert.Equal(t, claims, again)
 }
@@ -108,18 +108,18 @@ func FuzzIssue(f *testing.F) {
 		}
 		now := time.Unix(second, 999_999_999)
 		key := keys.NewHS256(keyID, []byte("a secret"), keys.Plan{})
-		ring, err := keys.NewKeyring(key)
+		keyring, err := keys.NewKeyring(key)
 		require.NoError(t, err)
-		terms := session.Settings{Issuer: issuer, Audience: audience,
+		settings := session.Settings{Issuer: issuer, Audience: audience,
 			Lifetime: time.Duration(lifetime) * time.Second}
-		claims := terms.Claims(installID, keyID, now)
+		claims := settings.Claims(installID, keyID, now)
 		text := token.Sign(claims, key)
 		assert.LessOrEqual(t, len(text), token.MaxLength)
 		if !claims.Expired(now) {
-			read, err := token.Verify(text, ring, terms, now)
+			read, err := token.Verify(text, keyring, settings, now)
 			require.NoError(t, err)
 			assert.Equal(t, claims, read)
-			checkAccepted(t, text, ring, terms, read, now)
+			checkAccepted(t, text, keyring, settings, read, now)
 		}
 		assert.Equal(t, text, token.Sign(claims, key), "the same claims, the same text")
 	})

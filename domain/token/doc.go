@@ -1,7 +1,7 @@
-// Package token turns claims into text and back.
+// Package token converts claims to tokens and back.
 //
-// Reading a text makes these checks, in this order. What fails first is the reason, one word of a fixed list; the caller hears
-// invalid_token for all of them but the last.
+// Reading a token performs these checks in this order. The first that fails is the reason, one word
+// of a fixed list; the caller sees invalid_token for all of them except the last.
 //
 //	 1  at most MaxLength bytes, before anything is decoded          too_long
 //	 2  the segments of the form, none empty                         segments
@@ -16,6 +16,8 @@
 //	11  iat <= nbf < exp, and nbf is not in the future               instants, not_yet_valid
 //	12  exp is later than now                                        expired
 //
-// The key decides the form, never the token: a key is made for one algorithm, and only that algorithm's form is read under it. Two forms
-// cannot be confused: the compact form has two segments, a JWS three. It imports session, keys, strict, failure and the standard library.
+// The key determines the form, never the token: a key is made for one algorithm, and only tokens of
+// that algorithm's form are accepted under it. The forms cannot be confused: the compact form has
+// two segments, a JWS has three. The package imports session, keys, strict, failure and the
+// standard library.
 package token

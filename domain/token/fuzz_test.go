@@ -17,7 +17,7 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// FuzzVerify reads any text under a ring of both algorithms: it never panics, and what it accepts is the one text of its bytes, in the
+// FuzzVerify reads any text under a keyring of both algorithms: it never panics, and what it accepts is the one text of its bytes, in the
 // form of its key.
 func FuzzVerify(f *testing.F) {
 	for _, group := range vectors.Groups() {
@@ -74,7 +74,7 @@ func FuzzSigned(f *testing.F) {
 // assertVerdict verifies text at noon, and tells whether it was accepted.
 func assertVerdict(t *testing.T, text string) bool {
 	t.Helper()
-	claims, err := token.Verify(text, both, terms, noon)
+	claims, err := token.Verify(text, both, settings, noon)
 	if err != nil {
 		rejection, ok := errors.AsType[*token.Rejection](err)
 		require.True(t, ok)
@@ -95,7 +95,7 @@ func assertVerdict(t *testing.T, text string) bool {
 	payload, err := strict.DecodeBase64(segments[len(segments)-2])
 	require.NoError(t, err)
 	assertClaims(t, payload, claims)
-	again, err := token.Verify(token.Sign(claims, key), both, terms, noon)
+	again, err := token.Verify(token.Sign(claims, key), both, settings, noon)
 	require.NoError(t, err)
 	assert.Equal(t, claims, again, "what was read is written, and read to the same")
 	return true
@@ -122,6 +122,6 @@ func assertClaims(t *testing.T, payload []byte, claims session.Claims) {
 	assert.LessOrEqual(t, claims.IssuedAt, claims.NotBefore)
 	assert.False(t, claims.NotBefore.Time().After(noon))
 	assert.True(t, claims.ExpiresAt.Time().After(noon))
-	assert.Equal(t, [2]string{terms.Issuer, terms.Audience},
+	assert.Equal(t, [2]string{settings.Issuer, settings.Audience},
 		[2]string{claims.Issuer, claims.Audience})
 }

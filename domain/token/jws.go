@@ -8,7 +8,7 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// The header's members (RFC 7515 §4.1) and their values.
+// The members of the header (RFC 7515 §4.1) and their values.
 const (
 	headerAlgorithm = "alg"
 	headerKeyID     = "kid"
@@ -16,7 +16,8 @@ const (
 	typeJWT         = "JWT"
 )
 
-// signJWS writes a JWS in compact serialization (RFC 7515 §7.1): header "." payload "." signature, signed over the first two.
+// signJWS returns a JWS in compact serialization (RFC 7515 §7.1): header "." payload "." signature,
+// where the signature covers the first two.
 func signJWS(claims session.Claims, key keys.Key) string {
 	header := appendString([]byte(`{"alg":`), string(keys.EdDSA))
 	header = appendString(append(header, `,"kid":`...), string(claims.KeyID))
@@ -29,7 +30,7 @@ func signJWS(claims session.Claims, key keys.Key) string {
 	return string(strict.AppendBase64(text, signature))
 }
 
-// splitJWS makes checks 3 to 6 for a JWS.
+// splitJWS performs checks 3 to 6 for a JWS.
 func splitJWS(text string) (parts, error) {
 	first, rest, _ := strings.Cut(text, ".")
 	second, third, _ := strings.Cut(rest, ".")
@@ -58,8 +59,8 @@ func splitJWS(text string) (parts, error) {
 		algorithm: keys.EdDSA}, nil
 }
 
-// isOurs makes check 6. A header that says anything more than ours is refused, whatever it says: crit, jwk, x5u and their like are
-// how a token would choose its own key.
+// isOurs performs check 6. A header with any additional member is rejected, whatever it is: with
+// crit, jwk, x5u and the like a token would choose its own key.
 func isOurs(header, payload strict.Document) bool {
 	claim, _ := payload.Member(claimKeyID)
 	kid, isText := claim.Text()

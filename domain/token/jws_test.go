@@ -23,7 +23,7 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// A ring of both algorithms, with keys in every state.
+// A keyring of both algorithms, with keys in every state.
 var (
 	past    = keys.Plan{SignFrom: noon.Add(-time.Hour)}
 	pair    = keys.NewEdDSA("pair", []byte("the first seed that tests know.."), past)
@@ -80,18 +80,18 @@ func TestSignWritesTheJWS(t *testing.T) {
 
 // TestTheJWSThatIsWrittenIsRead, and comes to the very claims: also the longest that there can be.
 func TestTheJWSThatIsWrittenIsRead(t *testing.T) {
-	terms := session.Settings{Issuer: strings.Repeat(`"`, 255), Audience: strings.Repeat(`\`, 255),
+	settings := session.Settings{Issuer: strings.Repeat(`"`, 255), Audience: strings.Repeat(`\`, 255),
 		Lifetime: time.Minute}
 	long := keys.NewEdDSA(keys.ID(strings.Repeat("k", keys.MaxID)),
 		[]byte("the fifth seed that tests know.."), past)
-	ring := mustRing(pair, long)
+	keyring := mustRing(pair, long)
 	for _, key := range []keys.Key{pair, long} {
 		for _, install := range []string{"install-12345", strings.Repeat("\U0001f511", 128),
 			strings.Repeat(`"`, 128), "\u2028\u00a0 \ufeff\uffff-\ufffdx"} {
-			claims := terms.Claims(installID(t, install), key.ID(), noon)
+			claims := settings.Claims(installID(t, install), key.ID(), noon)
 			text := token.Sign(claims, key)
 			assert.LessOrEqual(t, len(text), token.MaxLength)
-			got, err := token.Verify(text, ring, terms, noon)
+			got, err := token.Verify(text, keyring, settings, noon)
 			require.NoError(t, err)
 			assert.Equal(t, claims, got)
 			assert.Equal(t, []rune(install), []rune(got.InstallID.Text()))
@@ -284,7 +284,7 @@ func TestSubIsPassedOver(t *testing.T) {
 			t.Run(name+", "+form, func(t *testing.T) {
 				require.Equal(t, c.want, jwsReason(t, text))
 				if c.want == "" {
-					claims, err := token.Verify(text, both, terms, noon)
+					claims, err := token.Verify(text, both, settings, noon)
 					require.NoError(t, err)
 					assert.Equal(t, install, claims.InstallID.Text())
 				}

@@ -15,13 +15,13 @@ import (
 )
 
 var (
-	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	terms = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute}
-	kid   = keys.NewHS256("kid", []byte("a secret that only tests know"),
+	noon     = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	settings = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute}
+	kid      = keys.NewHS256("kid", []byte("a secret that only tests know"),
 		keys.Plan{SignFrom: noon.Add(-time.Hour)})
 	ended = keys.NewHS256("ended", []byte("another secret"),
 		keys.Plan{SignFrom: noon.Add(-2 * time.Hour), VerifyUntil: noon})
-	ring = mustRing(kid, ended)
+	keyring = mustRing(kid, ended)
 )
 
 func mustRing(all ...keys.Key) *keys.Keyring {
@@ -109,12 +109,12 @@ func reasonOf(t testing.TB, text string) token.Reason {
 
 func reasonAt(t testing.TB, text string, now time.Time) token.Reason {
 	t.Helper()
-	return reasonUnder(t, text, ring, now)
+	return reasonUnder(t, text, keyring, now)
 }
 
-func reasonUnder(t testing.TB, text string, ring *keys.Keyring, now time.Time) token.Reason {
+func reasonUnder(t testing.TB, text string, keyring *keys.Keyring, now time.Time) token.Reason {
 	t.Helper()
-	claims, err := token.Verify(text, ring, terms, now)
+	claims, err := token.Verify(text, keyring, settings, now)
 	if err == nil {
 		return ""
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// Sign writes claims as text under key, in the form of the key's algorithm. The claims' KeyID must be the key's.
+// Sign returns the token for claims under key, in the form of the key's algorithm. The claims'
+// KeyID must be the key's.
 func Sign(claims session.Claims, key keys.Key) string {
 	if key.Algorithm() == keys.EdDSA {
 		return signJWS(claims, key)
@@ -17,8 +18,8 @@ func Sign(claims session.Claims, key keys.Key) string {
 	return signCompact(claims, key)
 }
 
-// payload writes the claims in the contract's order, with no white space. A subject, equal to the install id, is for verifiers
-// that know only registered claims; ours passes over it.
+// payload writes the claims in the contract's order, without white space. The optional subject,
+// equal to the install id, is for verifiers that know only registered claims; ours ignores it.
 func payload(c session.Claims, subject bool) []byte {
 	p := make([]byte, 0, 256)
 	p = append(p, `{"v":`...)
@@ -36,7 +37,7 @@ func payload(c session.Claims, subject bool) []byte {
 	return append(p, '}')
 }
 
-// appendString writes text as a JSON string (RFC 8259 §7): only what must be escaped is.
+// appendString writes text as a JSON string (RFC 8259 §7), escaping only what must be escaped.
 func appendString(to []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	to = append(to, '"')
@@ -53,7 +54,7 @@ func appendString(to []byte, text string) []byte {
 	return append(to, '"')
 }
 
-// readObject makes check 5 of one decoded segment.
+// readObject performs check 5 on a decoded segment.
 func readObject(text []byte) (strict.Document, error) {
 	document, err := strict.Parse(string(text))
 	if err != nil || document.Kind() != strict.Object || document.Repeated > 0 {

@@ -2,10 +2,11 @@ package token
 
 import "github.com/offload/sessiond/domain/failure"
 
-// Reason is why a token was rejected: a word for telemetry, never for the caller.
+// Reason says why a token was rejected: a word for telemetry, never for the caller.
 type Reason string
 
-// The reasons, in the order of the checks. Those before ReasonTooLong are about the Authorization header.
+// The reasons, in the order of the checks. Those before ReasonTooLong concern the Authorization
+// header.
 const (
 	ReasonMissing         Reason = "missing"
 	ReasonCredentials     Reason = "credentials"
@@ -41,14 +42,14 @@ func Reasons() []Reason {
 	}
 }
 
-// Rejection is a token, or a header, that was not accepted. Its kind is failure.Unauthorized, failure.ExpiredToken or
-// failure.InvalidToken.
+// Rejection is the error for a token or header that was not accepted. Its kind is
+// failure.Unauthorized, failure.ExpiredToken or failure.InvalidToken.
 type Rejection struct{ Reason Reason }
 
-// Error tells the reason.
+// Error returns the reason.
 func (r *Rejection) Error() string { return "token rejected: " + string(r.Reason) }
 
-// FailureKind is what the caller may know of the reason.
+// FailureKind returns what the caller may learn of the reason.
 func (r *Rejection) FailureKind() failure.Kind {
 	switch r.Reason { //nolint:exhaustive // every other reason is one answer, by contract.
 	case ReasonMissing:

@@ -28,17 +28,17 @@ func TestSignWritesWhatIsDeployed(t *testing.T) {
 	group := vectors.Groups()[0]
 	plain := group.Cases[0]
 	require.Equal(t, "plain", plain.Name)
-	ring := ringOf(t, group)
-	terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
-		Lifetime: terms.Lifetime}
-	signer, ok := ring.SignerAt(group.Now.Time)
+	keyring := ringOf(t, group)
+	settings := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
+		Lifetime: settings.Lifetime}
+	signer, ok := keyring.SignerAt(group.Now.Time)
 	require.True(t, ok)
-	claims := terms.Claims(installID(t, plain.InstallID), signer.ID(), group.Now.Add(999_999_999))
+	claims := settings.Claims(installID(t, plain.InstallID), signer.ID(), group.Now.Add(999_999_999))
 	assert.Equal(t, plain.Token, token.Sign(claims, signer))
 }
 
 func TestSignWritesClaimsInOrder(t *testing.T) {
-	claims := terms.Claims(installID(t, "install-12345"), kid.ID(), noon)
+	claims := settings.Claims(installID(t, "install-12345"), kid.ID(), noon)
 	text := token.Sign(claims, kid)
 	assert.Equal(t, sound().json(), payloadOf(t, text))
 	assert.Equal(t, signed(sound().json()), text)
@@ -54,27 +54,27 @@ func TestSignEscapes(t *testing.T) {
 		"line\u2028separator":    "line\u2028separator",
 		"replacement \ufffd":     "replacement \ufffd",
 	} {
-		claims := terms.Claims(installID(t, text), kid.ID(), noon)
+		claims := settings.Claims(installID(t, text), kid.ID(), noon)
 		signed := token.Sign(claims, kid)
 		assert.Contains(t, payloadOf(t, signed), `"install_id":"`+want+`","exp"`)
-		read, err := token.Verify(signed, ring, terms, noon)
+		read, err := token.Verify(signed, keyring, settings, noon)
 		require.NoError(t, err)
 		assert.Equal(t, text, read.InstallID.Text())
 	}
-	odd := session.Settings{Issuer: "a\x00\x1f\n\x7f", Audience: "\u0085", Lifetime: terms.Lifetime}
+	odd := session.Settings{Issuer: "a\x00\x1f\n\x7f", Audience: "\u0085", Lifetime: settings.Lifetime}
 	signed := token.Sign(odd.Claims(installID(t, "install-12345"), kid.ID(), noon), kid)
 	assert.Contains(t, payloadOf(t, signed), `"iss":"a\u0000\u001f\u000a`+"\x7f"+`","aud":"`+
 		"\u0085"+`"`)
-	_, err := token.Verify(signed, ring, odd, noon)
+	_, err := token.Verify(signed, keyring, odd, noon)
 	assert.NoError(t, err)
 }
 
 // TestSignFollowsTheKey: what one key signed, another does not take, though it has the same id.
 func TestSignFollowsTheKey(t *testing.T) {
-	claims := terms.Claims(installID(t, "install-12345"), kid.ID(), noon)
+	claims := settings.Claims(installID(t, "install-12345"), kid.ID(), noon)
 	text := token.Sign(claims, kid)
 	other := mustRing(keys.NewHS256("kid", []byte("a secret that only tests know."),
 		keys.Plan{SignFrom: noon}))
-	_, err := token.Verify(text, other, terms, noon)
+	_, err := token.Verify(text, other, settings, noon)
 	assert.Equal(t, &token.Rejection{Reason: token.ReasonSignature}, err)
 }

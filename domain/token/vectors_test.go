@@ -20,13 +20,13 @@ import (
 func TestVectors(t *testing.T) {
 	run := map[string]int{}
 	for _, group := range vectors.Groups() {
-		ring := ringOf(t, group)
-		terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
+		keyring := ringOf(t, group)
+		settings := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
 			ClockSkew: group.ClockSkew.Duration}
 		for _, c := range group.Cases {
 			run[group.Name]++
 			t.Run(c.Name, func(t *testing.T) {
-				claims, err := token.Verify(c.Token, ring, terms, group.Now.Time)
+				claims, err := token.Verify(c.Token, keyring, settings, group.Now.Time)
 				if c.Want == vectors.Valid {
 					require.NoError(t, err)
 					assert.Equal(t, []rune(c.InstallID), []rune(claims.InstallID.Text()))
@@ -57,15 +57,15 @@ func TestVectors(t *testing.T) {
 // ringOf makes the keys of a group, of which the active one signs at its instant.
 func ringOf(t testing.TB, group vectors.Group) *keys.Keyring {
 	t.Helper()
-	ring, err := keys.ParseSet(string(group.Keyset))
+	keyring, err := keys.ParseSet(string(group.Keyset))
 	if group.Keyset == nil {
-		ring, err = secretsOf(t, group)
+		keyring, err = secretsOf(t, group)
 	}
 	require.NoError(t, err)
-	signer, ok := ring.SignerAt(group.Now.Time)
+	signer, ok := keyring.SignerAt(group.Now.Time)
 	require.True(t, ok)
 	require.Equal(t, group.ActiveKid, string(signer.ID()))
-	return ring
+	return keyring
 }
 
 // secretsOf makes keys of a group's secrets.

@@ -9,13 +9,14 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// MaxLength is the most bytes of a token.
+// MaxLength is the maximum length of a token in bytes.
 const MaxLength = 4096
 
-// Verify reads text and makes all twelve checks. It fails with a Rejection. Work is bounded by MaxLength.
-func Verify(text string, ring *keys.Keyring, terms session.Settings, now time.Time) (session.Claims,
+// Verify parses text and performs all twelve checks. It fails with a Rejection. The work is bounded
+// by MaxLength.
+func Verify(text string, keyring *keys.Keyring, settings session.Settings, now time.Time) (session.Claims,
 	error) {
-	claims, err := Read(text, ring, terms, now)
+	claims, err := Read(text, keyring, settings, now)
 	if err != nil {
 		return session.Claims{}, err
 	}
@@ -25,17 +26,18 @@ func Verify(text string, ring *keys.Keyring, terms session.Settings, now time.Ti
 	return claims, nil
 }
 
-// Read makes checks 1 to 11: the session was sound, and may have ended. It fails with a Rejection.
-func Read(text string, ring *keys.Keyring, terms session.Settings, now time.Time) (session.Claims,
+// Read performs checks 1 to 11: the session is valid but may have expired. It fails with a
+// Rejection.
+func Read(text string, keyring *keys.Keyring, settings session.Settings, now time.Time) (session.Claims,
 	error) {
 	token, err := split(text)
 	if err != nil {
 		return session.Claims{}, err
 	}
-	// A kid that is no string names no key.
+	// A kid that is not a string matches no key.
 	member, _ := token.payload.Member(claimKeyID)
 	kid, _ := member.Text()
-	key, known := ring.VerifierAt(keys.ID(kid), now)
+	key, known := keyring.VerifierAt(keys.ID(kid), now)
 	if !known {
 		return session.Claims{}, reject(ReasonUnknownKey)
 	}
@@ -49,21 +51,21 @@ func Read(text string, ring *keys.Keyring, terms session.Settings, now time.Time
 	if err != nil {
 		return session.Claims{}, err
 	}
-	if err := judge(claims, terms, now); err != nil {
+	if err := judge(claims, settings, now); err != nil {
 		return session.Claims{}, err
 	}
 	return claims, nil
 }
 
-// parts is a token taken apart, with nothing believed yet.
+// parts are the parts of a token that is not verified yet.
 type parts struct {
-	signed    string // what the signature is over
+	signed    string // what the signature covers
 	payload   strict.Document
 	signature []byte
-	algorithm keys.Algorithm // the form's
+	algorithm keys.Algorithm // the algorithm of the form
 }
 
-// split makes checks 1 to 6.
+// split performs checks 1 to 6.
 func split(text string) (parts, error) {
 	if len(text) > MaxLength {
 		return parts{}, reject(ReasonTooLong)
@@ -82,16 +84,16 @@ func split(text string) (parts, error) {
 	return parts{}, reject(ReasonSegments)
 }
 
-// judge makes checks 10 and 11; the version was judged while it was read.
-func judge(claims session.Claims, terms session.Settings, now time.Time) error {
+// judge performs checks 10 and 11; the version was checked while it was read.
+func judge(claims session.Claims, settings session.Settings, now time.Time) error {
 	switch {
-	case claims.Issuer != terms.Issuer:
+	case claims.Issuer != settings.Issuer:
 		return reject(ReasonIssuer)
-	case claims.Audience != terms.Audience:
+	case claims.Audience != settings.Audience:
 		return reject(ReasonAudience)
 	case claims.IssuedAt > claims.NotBefore || claims.NotBefore >= claims.ExpiresAt:
 		return reject(ReasonInstants)
-	case claims.NotBefore.Time().After(now.Add(terms.ClockSkew)):
+	case claims.NotBefore.Time().After(now.Add(settings.ClockSkew)):
 		return reject(ReasonNotYetValid)
 	}
 	return nil

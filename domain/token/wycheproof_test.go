@@ -45,10 +45,10 @@ func TestWycheproofJWS(t *testing.T) {
 	got, reasons := map[token.Reason]int{}, map[string]int{}
 	for _, group := range vectors.JSONWebSignature() {
 		key, symmetric := keyOfGroup(t, group)
-		ring := mustRing(key)
+		keyring := mustRing(key)
 		for _, c := range group.Tests {
 			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {
-				reason := reasonUnder(t, c.JWS, ring, noon)
+				reason := reasonUnder(t, c.JWS, keyring, noon)
 				require.NotEqual(t, token.Reason(""), reason, c.Comment)
 				got[reason]++
 				if !c.Valid() {
@@ -79,7 +79,7 @@ func TestWycheproofKeys(t *testing.T) {
 	for _, group := range vectors.JSONWebSignature() {
 		_, symmetric := keyOfGroup(t, group)
 		text := strings.TrimSpace(string(group.Private))
-		ring, err := keys.ParseSet(`{"keys":[` + strings.TrimSuffix(text, "}") +
+		keyring, err := keys.ParseSet(`{"keys":[` + strings.TrimSuffix(text, "}") +
 			`,"sign_from":"2026-02-16T11:00:00Z"}]}`)
 		assert.Equal(t, symmetric, err == nil, "%s: %v", group.Comment, err)
 		if err != nil {
@@ -88,7 +88,7 @@ func TestWycheproofKeys(t *testing.T) {
 		}
 		read++
 		key, _ := keyOfGroup(t, group)
-		assert.Equal(t, key.Secret(), ring.Keys()[0].Secret())
+		assert.Equal(t, key.Secret(), keyring.Keys()[0].Secret())
 	}
 	assert.Equal(t, [2]int{4, 19}, [2]int{read, refused})
 }
