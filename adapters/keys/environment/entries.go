@@ -10,28 +10,29 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// Entry is one key as a variable gives it: id and secret, white space trimmed at both ends, neither judged yet.
+// Entry is one key from a variable: id and secret, trimmed at both ends and not validated.
 type Entry struct {
 	id, secret string
-	noText     bool // the value was no string
+	noText     bool // the value was not a string
 }
 
-// NewEntry is the one key of a variable that holds a secret alone.
+// NewEntry returns the key of a variable that holds only a secret.
 func NewEntry(id, text string) Entry {
 	return Entry{id: secret.Trim(id), secret: secret.Trim(text)}
 }
 
-// Secret is the entry's secret, for the policy that judges it; empty where there is none.
+// Secret returns the entry's secret, for the policy that judges it; empty if there is none.
 func (e Entry) Secret() string { return e.secret }
 
-// IsFor tells whether the entry is the key of that id.
+// IsFor reports whether the entry is the key with that id.
 func (e Entry) IsFor(id keys.ID) bool { return e.id == string(id) }
 
 // Format hides the entry from every verb of fmt.
 func (Entry) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "[key]") }
 
-// ParseEntries reads a JSON object from key ids to secrets, in the order of the text. It fails with Faults, only ReasonNoObject:
-// everything else is for Ring to tell, so that all faults are told at once.
+// ParseEntries parses a JSON object that maps key ids to secrets, in the order of the text. It
+// fails with Faults, of which ReasonNoObject is the only one: Keyring finds all others, so that all
+// faults are reported at once.
 func ParseEntries(text string) ([]Entry, error) {
 	document, err := strict.Parse(text)
 	if err != nil || document.Kind() != strict.Object {
@@ -48,10 +49,11 @@ func ParseEntries(text string) ([]Entry, error) {
 	return entries, nil
 }
 
-// Ring makes a ring of entries, in which the key active signs and all verify. It fails with Faults, all of them, in the order of the entries.
+// Keyring returns a keyring of entries in which the active key signs and all verify. It fails with
+// Faults, which lists all faults in the order of the entries.
 func Keyring(entries []Entry, active keys.ID) (*keys.Keyring, error) {
 	var faults Faults
-	at := map[keys.ID]int{} // where an id stands first
+	at := map[keys.ID]int{} // the first index of an id
 	made := make([]keys.Key, 0, len(entries))
 	for i, entry := range entries {
 		number := i + 1
@@ -77,15 +79,15 @@ func Keyring(entries []Entry, active keys.ID) (*keys.Keyring, error) {
 	} else if at[active] == 0 {
 		faults = append(faults, Fault{Reason: ReasonActive})
 	}
-	ring, clashes := clashes(made, at)
+	keyring, clashes := clashes(made, at)
 	if faults = append(faults, clashes...); faults != nil {
 		faults.sort()
 		return nil, faults
 	}
-	return ring, nil
+	return keyring, nil
 }
 
-// broken is what is wrong with the entry's secret, strength apart.
+// broken returns what is wrong with the entry's secret, except its strength.
 func (e Entry) broken() Reason {
 	switch {
 	case e.noText:

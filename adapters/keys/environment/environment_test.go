@@ -32,9 +32,9 @@ func TestTheActiveKeySignsAndAllVerify(t *testing.T) {
 	// Whatever their ids and their order are.
 	for _, active := range []keys.ID{"a", "m", "z"} {
 		t.Run(string(active), func(t *testing.T) {
-			ring, err := ringOf(t, `{"m":"`+first+`","z":" `+second+`\n"," a ":"third"}`, active)
+			keyring, err := ringOf(t, `{"m":"`+first+`","z":" `+second+`\n"," a ":"third"}`, active)
 			require.NoError(t, err)
-			source := environment.NewSource(ring)
+			source := environment.NewSource(keyring)
 			signer, ok := source.Keyring().SignerAt(now)
 			require.True(t, ok)
 			assert.Equal(t, active, signer.ID())
@@ -43,17 +43,17 @@ func TestTheActiveKeySignsAndAllVerify(t *testing.T) {
 				assert.True(t, ok)
 				assert.Equal(t, []byte(secret), key.Secret())
 			}
-			_, waits := ring.NextSignerFrom(time.Unix(1, 0))
+			_, waits := keyring.NextSignerFrom(time.Unix(1, 0))
 			assert.False(t, waits)
 		})
 	}
 }
 
 func TestOneSecret(t *testing.T) {
-	ring, err := environment.Keyring([]environment.Entry{environment.NewEntry(" k ",
+	keyring, err := environment.Keyring([]environment.Entry{environment.NewEntry(" k ",
 		" "+first+"\u2003")}, "k")
 	require.NoError(t, err)
-	signer, ok := ring.SignerAt(now)
+	signer, ok := keyring.SignerAt(now)
 	require.True(t, ok)
 	assert.Equal(t, []byte(first), signer.Secret())
 }
@@ -102,8 +102,8 @@ func TestFaults(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ring, err := ringOf(t, c.text, "a")
-			assert.Nil(t, ring)
+			keyring, err := ringOf(t, c.text, "a")
+			assert.Nil(t, keyring)
 			var told environment.Faults
 			require.ErrorAs(t, err, &told)
 			assert.Equal(t, c.want, told)

@@ -10,43 +10,43 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// Reason is what is wrong with the structure of what a variable gives.
+// Reason says what is wrong with the structure of a variable's value.
 type Reason uint8
 
 // The reasons.
 const (
-	// ReasonNone is nothing wrong.
+	// ReasonNone means that nothing is wrong.
 	ReasonNone Reason = iota
-	// ReasonNoObject is a text that is no JSON object.
+	// ReasonNoObject is a text that is not a JSON object.
 	ReasonNoObject
 	// ReasonNoKeys is an object without a member.
 	ReasonNoKeys
-	// ReasonID is an empty id, or one outside the alphabet.
+	// ReasonID is an empty id, or one with characters outside the alphabet.
 	ReasonID
-	// ReasonSameID is an id that stood before.
+	// ReasonSameID is an id that appeared before.
 	ReasonSameID
-	// ReasonNoText is a value that is no string.
+	// ReasonNoText is a value that is not a string.
 	ReasonNoText
-	// ReasonEmpty is a secret with nothing in it but white space.
+	// ReasonEmpty is a secret that consists of white space.
 	ReasonEmpty
 	// ReasonUTF8 is a secret that is not valid UTF-8: a key is the UTF-8 bytes of its text.
 	ReasonUTF8
-	// ReasonSameMaterial is a secret that another id has too.
+	// ReasonSameMaterial is a secret that another id also has.
 	ReasonSameMaterial
-	// ReasonActive is an active id that names no entry.
+	// ReasonActive is an active id that no entry has.
 	ReasonActive
 )
 
-// Fault is one thing that is wrong. It names entries by their place, from 1.
+// Fault is one thing that is wrong. It identifies entries by their position, from 1.
 type Fault struct {
 	Reason Reason
-	// Entry is the one that is wrong; 0 where it is the whole.
+	// Entry is the position of the faulty entry; 0 for the value as a whole.
 	Entry int
-	// Other is the earlier one that Entry clashes with; 0 where it clashes with none.
+	// Other is the position of the earlier entry that Entry conflicts with; 0 if there is none.
 	Other int
 }
 
-// String tells the fault in words, as a sentence's part that follows the variable's name.
+// String describes the fault, as the part of a sentence that follows the variable's name.
 func (f Fault) String() string {
 	entry, other := "entry "+strconv.Itoa(f.Entry), "entry "+strconv.Itoa(f.Other)
 	switch f.Reason {
@@ -74,10 +74,10 @@ func (f Fault) String() string {
 	return "unknown fault"
 }
 
-// Faults is all that is wrong. It is an error.
+// Faults lists everything that is wrong. It is an error.
 type Faults []Fault
 
-// Error tells every fault.
+// Error describes every fault.
 func (f Faults) Error() string {
 	words := make([]string, 0, len(f))
 	for _, fault := range f {
@@ -86,7 +86,7 @@ func (f Faults) Error() string {
 	return "keys from the environment: " + strings.Join(words, "; ")
 }
 
-// sort puts the faults in the order of the entries, those of the whole last.
+// sort sorts the faults in the order of the entries, with those of the value as a whole last.
 func (f Faults) sort() {
 	slices.SortStableFunc(f, func(a, b Fault) int {
 		if (a.Entry == 0) != (b.Entry == 0) {
@@ -96,12 +96,13 @@ func (f Faults) sort() {
 	})
 }
 
-// clashes makes the ring, or tells what the ring refuses: one material under two ids. The other faults of a ring cannot come here.
+// clashes returns the keyring, or what the keyring rejects: the same key material under two ids.
+// Its other faults cannot occur here.
 func clashes(made []keys.Key, at map[keys.ID]int) (*keys.Keyring, Faults) {
-	ring, err := keys.NewKeyring(made...)
+	keyring, err := keys.NewKeyring(made...)
 	var clashes keys.Faults
 	if !errors.As(err, &clashes) {
-		return ring, nil
+		return keyring, nil
 	}
 	var faults Faults
 	for _, clash := range clashes {

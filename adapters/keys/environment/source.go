@@ -1,8 +1,9 @@
-// Package environment makes the keys in force of what the variables say: signing keys as a JSON object, a single secret, or material
-// made up for this process. They never change while it runs.
+// Package environment provides keys from variables: signing keys as a JSON object, a single secret,
+// or random key material for this process. They do not change while the process runs.
 //
-// It judges structure alone, in full; whether a secret is strong is the caller's question. No fault and no text of it holds
-// any part of a secret, nor a key id, which might be a secret put in the wrong place. It imports domain, ports and the standard library.
+// It checks the whole structure; the caller judges whether a secret is strong. No fault and no text
+// holds any part of a secret, nor a key id, which could be a misplaced secret. The package imports
+// domain, ports and the standard library.
 package environment
 
 import (
@@ -12,25 +13,26 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Source is a ports.KeySource over one ring.
-type Source struct{ ring *keys.Keyring }
+// Source is a ports.KeySource for one keyring.
+type Source struct{ keyring *keys.Keyring }
 
 var _ ports.KeySource = Source{}
 
-// NewSource makes a source of ring, which is not nil.
-func NewSource(ring *keys.Keyring) Source { return Source{ring: ring} }
+// NewSource returns a source of keyring, which must not be nil.
+func NewSource(keyring *keys.Keyring) Source { return Source{keyring: keyring} }
 
-// Ring is ports.KeySource's: always the same ring.
-func (s Source) Keyring() *keys.Keyring { return s.ring }
+// Keyring implements ports.KeySource. It always returns the same keyring.
+func (s Source) Keyring() *keys.Keyring { return s.keyring }
 
-// Variables know no plan, only which key is the active one. A ring lets that key sign whose SignFrom is the latest, so the active key gets a
-// later one than the others; both are long past, so that no key waits.
+// Variables have no plan, only an active key. In a keyring, the key with the latest SignFrom signs,
+// so the active key gets a later one than the others; both are long past, so that no key is
+// pending.
 var (
 	othersSignFrom  = time.Unix(0, 0).UTC()
 	activeSignsFrom = time.Unix(1, 0).UTC()
 )
 
-// plan is the plan of the key id where active is the one that signs.
+// plan returns the plan of the key id if active is the one that signs.
 func plan(id, active keys.ID) keys.Plan {
 	if id == active {
 		return keys.Plan{SignFrom: activeSignsFrom}
@@ -38,11 +40,11 @@ func plan(id, active keys.ID) keys.Plan {
 	return keys.Plan{SignFrom: othersSignFrom}
 }
 
-// RingOfMaterial is a ring of one key, made of bytes that somebody drew at random.
+// KeyringOfMaterial returns a keyring of one key made of random bytes.
 func KeyringOfMaterial(material []byte, active keys.ID) *keys.Keyring {
-	ring, err := keys.NewKeyring(keys.NewHS256(active, material, plan(active, active)))
+	keyring, err := keys.NewKeyring(keys.NewHS256(active, material, plan(active, active)))
 	if err != nil {
-		panic("environment: " + err.Error()) // one key has nothing to clash with
+		panic("environment: " + err.Error()) // cannot happen: one key has nothing to conflict with
 	}
-	return ring
+	return keyring
 }

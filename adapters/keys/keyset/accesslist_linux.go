@@ -7,14 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// accessList is where Linux keeps a file's access list (acl(5)). With one, the mode's group bits are a bound on all that it grants: a new file
-// that had the mode alone would let the group read, and shut out whom the list names.
+// accessList is the extended attribute that holds a file's access list (acl(5)). If there is one,
+// the group bits of the mode limit everything that it grants: a new file with only the mode would
+// let the group read, and exclude those whom the list names.
 const accessList = "system.posix_acl_access"
 
-// maxAccessList is more bytes than a list can have.
+// maxAccessList is more than the size of any list in bytes.
 const maxAccessList = 64 << 10
 
-// copyAccessList gives a file the access list of another, or none where that has none: the folder may have given it one.
+// copyAccessList gives a file the access list of another. If that has none, it removes the one that
+// the folder may have given the file.
 func copyAccessList(from, to *os.File) error {
 	list := make([]byte, maxAccessList)
 	n, err := unix.Fgetxattr(int(from.Fd()), accessList, list)

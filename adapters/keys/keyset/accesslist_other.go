@@ -4,5 +4,5 @@ package keyset
 
 import "os"
 
-// copyAccessList does nothing where no access list is known.
+// copyAccessList does nothing on systems whose access lists are unknown.
 func copyAccessList(_, _ *os.File) error { return nil }

@@ -10,37 +10,38 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// Reason is what keeps a keyset file from being used.
+// Reason says why a keyset file cannot be used.
 type Reason uint8
 
 // The reasons.
 const (
-	// ReasonMissing is a name that stands for nothing.
+	// ReasonMissing is a path at which nothing exists.
 	ReasonMissing Reason = iota
-	// ReasonUnreadable is a file that the system does not give; the cause is the system's.
+	// ReasonUnreadable is a file that the system does not let us read; the cause is the system's
+	// error.
 	ReasonUnreadable
-	// ReasonNotRegular is a folder, a pipe, a device.
+	// ReasonNotRegular is a folder, a pipe or a device.
 	ReasonNotRegular
-	// ReasonTooLarge is a file of more than keys.MaxSet bytes.
+	// ReasonTooLarge is a file of more than keys.MaxSetBytes bytes.
 	ReasonTooLarge
 	// ReasonExposed is a mode that lets others read or write, or the group write, in a production-like environment.
 	ReasonExposed
-	// ReasonMalformed is a text that is no keyset; the cause is keys.SetFaults.
+	// ReasonMalformed is a text that is not a keyset; the cause is keys.SetFaults.
 	ReasonMalformed
-	// ReasonRefused is a set of keys that the rules do not accept; the cause is theirs.
+	// ReasonRefused is a set of keys that the rules reject; the cause is their error.
 	ReasonRefused
 	// ReasonNoSigner is a set in which no key can sign now or later.
 	ReasonNoSigner
 )
 
-// Fault is one thing that keeps a keyset file from being used.
+// Fault is one reason why a keyset file cannot be used.
 type Fault struct {
 	Reason Reason
-	// Cause is nil where the reason tells all.
+	// Cause is nil if the reason says everything.
 	Cause error
 }
 
-// String tells the fault in words, as a sentence's part that follows the file's name.
+// String describes the fault, as the part of a sentence that follows the file's name.
 func (f Fault) String() string {
 	words := f.Reason.String()
 	if f.Cause != nil {
@@ -49,7 +50,7 @@ func (f Fault) String() string {
 	return words
 }
 
-// String tells the reason in words.
+// String describes the reason.
 func (r Reason) String() string {
 	switch r {
 	case ReasonMissing:
@@ -72,10 +73,10 @@ func (r Reason) String() string {
 	return "has an unknown fault"
 }
 
-// Faults is all that keeps a keyset file from being used. It is an error.
+// Faults lists every reason why a keyset file cannot be used. It is an error.
 type Faults []Fault
 
-// Error tells every fault.
+// Error describes every fault.
 func (f Faults) Error() string {
 	words := make([]string, 0, len(f))
 	for _, fault := range f {
@@ -84,7 +85,7 @@ func (f Faults) Error() string {
 	return "keyset file: " + strings.Join(words, "; ")
 }
 
-// Unwrap is the causes of all faults.
+// Unwrap returns the causes of all faults.
 func (f Faults) Unwrap() []error {
 	var causes []error
 	for _, fault := range f {
@@ -95,24 +96,28 @@ func (f Faults) Unwrap() []error {
 	return causes
 }
 
-// Problem is why a keyset file was not written.
+// WriteProblem says why a keyset file was not written.
 type WriteProblem uint8
 
 // The problems.
 const (
-	// ProblemBusy is a file that others were changing for as long as the caller could wait.
+	// ProblemBusy is a file that other writers held for as long as the caller could wait.
 	ProblemBusy WriteProblem = iota
-	// ProblemUnwritable is a folder that takes no new file, for the reason that the system tells: it is read-only, full, missing.
+	// ProblemUnwritable is a folder in which no file can be created, for the reason that the system
+	// gives: it is read-only, full or missing.
 	ProblemUnwritable
-	// ProblemOwner is an owner, group, mode or access list that this process may not give to a new file.
+	// ProblemOwner is an owner, group, mode or access list that this process cannot give to a new
+	// file.
 	ProblemOwner
-	// ProblemUnfit is a set that could not be read again: too large, or with instants beyond what a file can tell.
+	// ProblemUnfit is a set that could not be read again: too large, or with times that a file
+	// cannot express.
 	ProblemUnfit
-	// ProblemUnsynced is a file that was written, in place of the old one, and may be the old one again after a power cut.
+	// ProblemUnsynced is a file that has replaced the old one, but may be the old one again after a
+	// power failure.
 	ProblemUnsynced
 )
 
-// String tells the problem in words.
+// String describes the problem.
 func (p WriteProblem) String() string {
 	switch p {
 	case ProblemBusy:
@@ -129,22 +134,23 @@ func (p WriteProblem) String() string {
 	return "has an unknown problem"
 }
 
-// WriteError is why a keyset file was not written. Unless the problem says otherwise, the file is as it was.
+// WriteError is the error for a keyset file that was not written. Unless the problem says
+// otherwise, the file is unchanged.
 type WriteError struct {
 	Problem WriteProblem
 	// Cause is never nil.
 	Cause error
 }
 
-// Error tells the problem and its cause.
+// Error describes the problem and its cause.
 func (e *WriteError) Error() string {
 	return "keyset file: " + e.Problem.String() + ": " + e.Cause.Error()
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *WriteError) Unwrap() error { return e.Cause }
 
-// bare is what the system said, without the path that it said it of.
+// bare returns the system's error without the path.
 func bare(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err

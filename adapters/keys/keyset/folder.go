@@ -15,32 +15,33 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// How long a writer waits for others, and how often it asks.
+// How long a writer waits for others, and how often it tries.
 const (
 	lockWithin = 10 * time.Second
 	lockEvery  = 20 * time.Millisecond
 )
 
-// newMode is the mode of a file that did not exist.
+// newMode is the mode of a newly created file.
 const newMode fs.FileMode = 0o600
 
-// folder is where a keyset file lies, links followed. All is done in the folder as it was opened, whatever its name comes to stand for.
+// folder is the folder of a keyset file, with links resolved. All operations use the opened folder,
+// whatever its path refers to later.
 type folder struct {
 	root *os.Root
-	// self is the folder as a file. Whoever writes in it holds its lock: that leaves nothing behind, goes with the process, and asks no more
-	// than the right to read the folder.
+	// self is the folder as a file. A writer holds its lock: that leaves nothing behind, ends with
+	// the process, and needs no more than permission to read the folder.
 	self *os.File
 	name string
 }
 
-// current is a keyset file before a change, under the lock. Where there is none, all is nil.
+// current is a keyset file before a change, under the lock. All fields are nil if there is none.
 type current struct {
-	ring *keys.Keyring
+	keyring *keys.Keyring
 	file *os.File
 	stat fs.FileInfo
 }
 
-func (c *current) close() { _ = c.file.Close() } // of no file, it does nothing
+func (c *current) close() { _ = c.file.Close() } // does nothing for a file that does not exist
 
 func openFolder(path string) (*folder, error) {
 	file, err := walk(path, func(string, string) {})
@@ -59,7 +60,7 @@ func openFolder(path string) (*folder, error) {
 	return &folder{root: root, self: self, name: filepath.Base(file)}, nil
 }
 
-// close lets go of the lock.
+// close releases the lock.
 func (f *folder) close() {
 	_ = f.self.Close()
 	_ = f.root.Close()
@@ -87,23 +88,26 @@ func (f *folder) lock(ctx context.Context) error {
 	}
 }
 
-// next is the name of a file that is about to take the place. While it is written it has a longer one, which renameio makes of this: a dot before
-// it and a number after. Had it been made of the file's own name, it could be a copy's, which people name by date and time.
+// next returns the name of the file that is about to replace the keyset. While it is written it has
+// a longer name, which renameio derives from this one: a dot before it and a number after it.
+// Derived from the keyset's own name, it could be the name of a copy, which people name by date and
+// time.
 func (f *folder) next() string { return "." + f.name + ".next" }
 
-// sweep removes what killed writers left behind: it holds keys. Under the lock nobody is about to use it.
+// sweep removes what killed writers left behind, because it holds keys. Under the lock nothing is
+// about to use it.
 func (f *folder) sweep() {
 	entries, _ := f.self.ReadDir(-1)
 	for _, entry := range entries {
 		left := entry.Name() == f.next() || strings.HasPrefix(entry.Name(), "."+f.next())
 		if left && entry.Type().IsRegular() {
-			_ = f.root.Remove(entry.Name()) // who may not, leaves it to another user
+			_ = f.root.Remove(entry.Name()) // without permission, it is left to another user
 		}
 	}
 }
 
-// replace puts text in the place of the file: written apart, synced, and renamed. It fails with a *WriteError, and then the file is the old
-// one, unless it says otherwise.
+// replace replaces the file with text: written to another file, synced, and renamed. It fails with
+// a *WriteError, and then the file is the old one, unless the error says otherwise.
 func (f *folder) replace(current *current, text string) error {
 	next, err := renameio.NewPendingFile(f.next(), renameio.WithRoot(f.root),
 		renameio.WithPermissions(newMode))
@@ -111,7 +115,7 @@ func (f *folder) replace(current *current, text string) error {
 		return &WriteError{Problem: ProblemUnwritable, Cause: bare(err)}
 	}
 	defer func() { _ = next.Cleanup() }()
-	if err := current.bequeath(next.File); err != nil {
+	if err := current.copyAttributes(next.File); err != nil {
 		return &WriteError{Problem: ProblemOwner, Cause: bare(err)}
 	}
 	if _, err := next.WriteString(text); err != nil {
@@ -130,11 +134,11 @@ func (f *folder) replace(current *current, text string) error {
 	return nil
 }
 
-// bequeath gives owner, group, access list and mode to the file that comes next, in this order: no group that the old file did not have
-// may read the new one, at any instant.
-func (c *current) bequeath(next *os.File) error {
+// copyAttributes gives the owner, group, access list and mode to the next file, in this order: a group
+// that the old file did not have cannot read the new one at any time.
+func (c *current) copyAttributes(next *os.File) error {
 	if c.file == nil {
-		return next.Chmod(newMode) // the process's mask may have taken rights away
+		return next.Chmod(newMode) // the process's umask may have removed permissions
 	}
 	stat, err := next.Stat()
 	if err != nil {

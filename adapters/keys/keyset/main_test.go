@@ -85,8 +85,8 @@ var roles = map[string]func(args []string) int{
 		fmt.Println("ready")
 		for i := 0; ; i++ {
 			err := NewStore(args[0]).Update(context.Background(),
-				func(ring *keys.Keyring) (*keys.Keyring, error) {
-					all := ring.Keys()
+				func(keyring *keys.Keyring) (*keys.Keyring, error) {
+					all := keyring.Keys()
 					next := testKey(fmt.Sprintf("%d-%d", os.Getpid(), i),
 						all[len(all)-1].Plan().SignFrom.Add(time.Second))
 					return keys.NewKeyring(append(all[max(0, len(all)-3):], next)...)
@@ -169,28 +169,28 @@ func testKey(id string, signFrom time.Time) keys.Key {
 	return keys.NewHS256(keys.ID(id), secret[:], keys.Plan{SignFrom: signFrom})
 }
 
-// ringOf is a ring of keys that have those ids and may all sign at noon, the last one before the others.
+// ringOf is a keyring of keys that have those ids and may all sign at noon, the last one before the others.
 func ringOf(t *testing.T, ids ...string) *keys.Keyring {
 	t.Helper()
 	all := make([]keys.Key, 0, len(ids))
 	for i, id := range ids {
 		all = append(all, testKey(id, noon.Add(time.Duration(i-len(ids))*time.Second)))
 	}
-	ring, err := keys.NewKeyring(all...)
+	keyring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
-	return ring
+	return keyring
 }
 
-// textOf is the file of such a ring.
+// textOf is the file of such a keyring.
 func textOf(t *testing.T, ids ...string) string {
 	t.Helper()
 	return keys.FormatSet(ringOf(t, ids...))
 }
 
-// idsOf are the ids in a ring.
-func idsOf(ring *keys.Keyring) []string {
+// idsOf are the ids in a keyring.
+func idsOf(keyring *keys.Keyring) []string {
 	var ids []string
-	for _, key := range ring.Keys() {
+	for _, key := range keyring.Keys() {
 		ids = append(ids, string(key.ID()))
 	}
 	return ids
@@ -198,10 +198,10 @@ func idsOf(ring *keys.Keyring) []string {
 
 // add is an update that adds a key, the first one to a new file.
 func add(store *Store, id string) error {
-	return store.Update(context.Background(), func(ring *keys.Keyring) (*keys.Keyring, error) {
+	return store.Update(context.Background(), func(keyring *keys.Keyring) (*keys.Keyring, error) {
 		var all []keys.Key
-		if ring != nil {
-			all = ring.Keys()
+		if keyring != nil {
+			all = keyring.Keys()
 		}
 		return keys.NewKeyring(append(all, testKey(id, noon))...)
 	})

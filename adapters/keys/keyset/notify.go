@@ -9,25 +9,27 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// watcher tells that something changed on the way to a file. Its methods are for one caller.
+// watcher reports changes on the path to a file. Its methods are for one caller.
 type watcher interface {
-	// follow watches the way to path as it is now, in place of the one before. It fails where not all of it can be watched; what can be, is.
+	// follow watches the path as it is now, in place of the previous one. It fails if some of it
+	// cannot be watched; what can be watched is watched.
 	follow(path string) error
-	// news receives when something changed on the way that is followed, or may have. Several changes may be one.
+	// news receives a value when something on the path changed or may have changed. Several changes
+	// may be one value.
 	news() <-chan struct{}
 	// close ends the watch.
 	close()
 }
 
-// notifier is a watcher on the system's notifications. It watches folders, not files: a watch on a file stays with one that was renamed
-// away.
+// notifier is a watcher that uses the system's notifications. It watches folders, not files: a
+// watch on a file stays with a file that was renamed away.
 type notifier struct {
 	signal chan struct{}
-	system *fsnotify.Watcher // nil until there was one to have
+	system *fsnotify.Watcher // nil until it could be created
 	pumped chan struct{}     // closed when the pump ends
 
 	mu      sync.Mutex
-	entries map[string]bool // what lies on the way
+	entries map[string]bool // the entries on the path
 }
 
 func newNotifier() watcher {
@@ -40,15 +42,16 @@ func (n *notifier) follow(path string) error {
 	if n.system == nil {
 		system, err := fsnotify.NewWatcher()
 		if err != nil {
-			return err // no more instances to be had; the next time there may be
+			return err // no more instances available; there may be the next time
 		}
 		n.system, n.pumped = system, make(chan struct{})
 		go n.pump()
 	}
 	var failed error
 	folders, entries := map[string]bool{}, map[string]bool{}
-	// A folder is watched before anything in it is looked at, so no change falls in between. Where the way ends, so does the watch: whatever
-	// comes to be there is a change in the last folder.
+	// A folder is watched before anything in it is examined, so that no change is missed in
+	// between. Where the path ends, the watch ends too: whatever appears there is a change in the
+	// last folder.
 	_, _ = walk(path, func(folder, entry string) {
 		entries[entry] = true
 		n.await(entry)
@@ -56,14 +59,15 @@ func (n *notifier) follow(path string) error {
 			return
 		}
 		folders[folder] = true
-		if err := n.system.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) { // gone: a change in the folder above
+		// gone: a change in the folder above it
+		if err := n.system.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			failed = errors.Join(failed, &fs.PathError{Op: "watch", Path: folder, Err: err})
 		}
 	})
 	n.awaitOnly(entries)
 	for _, folder := range n.system.WatchList() {
 		if !folders[folder] {
-			_ = n.system.Remove(folder) // it may have gone by itself
+			_ = n.system.Remove(folder) // it may have disappeared by itself
 		}
 	}
 	return failed
@@ -87,12 +91,13 @@ func (n *notifier) awaits(entry string) bool {
 	return n.entries[entry]
 }
 
-// pump takes what the system tells. It has a goroutine of its own because fsnotify may hold its lock while it waits for somebody to take an
-// error: whoever calls follow must not be the one to take it.
+// pump receives what the system reports. It has its own goroutine because fsnotify may hold its
+// lock while it waits for a receiver of an error: the caller of follow must not be that receiver.
 func (n *notifier) pump() {
 	defer close(n.pumped)
 	for {
-		changed := true // an error is the loss of notifications, of which any may have been ours
+		// an error means that notifications were lost, any of which may have been ours
+		changed := true
 		select {
 		case event, open := <-n.system.Events:
 			if !open {

@@ -19,7 +19,7 @@ import (
 
 // A real watch has this long to see a change: much more than it takes, and less than until the file is looked at without it.
 const (
-	soon  = lookEvery / 2
+	soon  = pollInterval / 2
 	often = 5 * time.Millisecond
 )
 

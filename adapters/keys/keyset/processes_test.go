@@ -74,9 +74,9 @@ func TestWritersInSeveralProcessesLoseNothing(t *testing.T) {
 	writers.Wait()
 	close(done)
 	reader.Wait()
-	ring, err := Load(path)
+	keyring, err := Load(path)
 	require.NoError(t, err)
-	assert.ElementsMatch(t, want, idsOf(ring))
+	assert.ElementsMatch(t, want, idsOf(keyring))
 	assert.Equal(t, []string{"keyset.json"}, names(t, folder))
 }
 
@@ -120,9 +120,9 @@ func TestLongKilledWriters(t *testing.T) {
 		time.Sleep(time.Duration(random.Int64N(int64(30 * time.Millisecond))))
 		require.NoError(t, process.Process.Kill())
 		_ = process.Wait()
-		ring, err := Read(path, Rules{Production: true}, later)
+		keyring, err := Read(path, Rules{Production: true}, later)
 		require.NoError(t, err, "kill %d", i)
-		_, signs := ring.SignerAt(later)
+		_, signs := keyring.SignerAt(later)
 		require.True(t, signs, "kill %d", i)
 		require.Equal(t, os.FileMode(0o640), mode(t, path))
 		if read(t, path) != before {

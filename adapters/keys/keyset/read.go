@@ -1,9 +1,10 @@
-// Package keyset keeps keys in a file, a JWK Set as domain/keys reads it: Read takes it whole or not at all, Source watches it, Store
-// changes it.
+// Package keyset keeps keys in a file, as a JWK Set in the form of domain/keys: Read accepts it as
+// a whole or not at all, Source watches it, Store changes it.
 //
-// A file that is not sound never takes the place of one that was, neither in force nor on disk. Faults tell key ids, members and fixed
-// sentences; no error, event or text of the package holds material or a path. (A watch that fails tells the folder.) It imports domain, ports,
-// fsnotify, renameio and x/sys.
+// An invalid file never replaces a valid one, neither in force nor on disk. Faults name key ids,
+// members and fixed sentences; no error, event or text of the package holds key material or a path,
+// except that a failed watch names the folder. The package imports domain, ports, fsnotify,
+// renameio and x/sys.
 package keyset
 
 import (
@@ -18,56 +19,58 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// Rules is what a keyset file must be, beyond its form, before it takes force.
+// Rules are the requirements of a keyset file beyond its form.
 type Rules struct {
-	// Production is a production-like environment: a file that others may read or write, or that its group may write, is refused. False asks
-	// nothing of the mode.
+	// Production refuses a file that others can read or write, or that its group can write. If it
+	// is false, the mode is not checked.
 	Production bool
-	// Accept judges the keys: whether they are strong, and none is a secret that serves for something else. Its error holds no material. Nil
-	// takes all keys.
+	// Accept judges the keys: whether they are strong, and whether one is a secret that is used for
+	// something else. Its error holds no key material. Nil accepts all keys.
 	Accept func(*keys.Keyring) error
 }
 
-// judge adds to the faults of a file all that keeps its keys from taking force. Whether one can sign is asked of a whole set alone.
-func (r Rules) judge(ring *keys.Keyring, now time.Time, faults Faults) Faults {
+// judge adds to the faults of a file everything that keeps its keys from taking effect. Only a
+// complete set is checked for a key that can sign.
+func (r Rules) judge(keyring *keys.Keyring, now time.Time, faults Faults) Faults {
 	whole := !slices.ContainsFunc(faults, func(fault Fault) bool {
 		return fault.Reason == ReasonMalformed
 	})
 	if r.Accept != nil {
-		if err := r.Accept(ring); err != nil {
+		if err := r.Accept(keyring); err != nil {
 			faults = append(faults, Fault{Reason: ReasonRefused, Cause: err})
 		}
 	}
-	if whole && !ring.CanSign(now) {
+	if whole && !keyring.CanSign(now) {
 		faults = append(faults, Fault{Reason: ReasonNoSigner})
 	}
 	return faults
 }
 
-// Read reads the keyset file at path, through symbolic links, and judges it by rules and the clock. It never waits for a writer, as a pipe
-// would have it. It fails with Faults, all of them at once.
+// Read reads the keyset file at path, through symbolic links, and judges it by rules and the time.
+// It never blocks, for example on a pipe without a writer. It fails with Faults, which lists all of
+// them.
 func Read(path string, rules Rules, now time.Time) (*keys.Keyring, error) {
-	ring, faults := load(path, rules.Production)
-	if ring != nil {
-		faults = rules.judge(ring, now, faults)
+	keyring, faults := load(path, rules.Production)
+	if keyring != nil {
+		faults = rules.judge(keyring, now, faults)
 	}
 	if faults != nil {
 		return nil, faults
 	}
-	return ring, nil
+	return keyring, nil
 }
 
-// Load reads the keyset file at path for those who only look: whatever its mode, and whether or not its keys could take force. It fails with
-// Faults, all of them at once.
+// Load reads the keyset file at path for display: whatever its mode, and whether or not its keys
+// could take effect. It fails with Faults, which lists all of them.
 func Load(path string) (*keys.Keyring, error) {
-	ring, faults := load(path, false)
+	keyring, faults := load(path, false)
 	if faults != nil {
 		return nil, faults
 	}
-	return ring, nil
+	return keyring, nil
 }
 
-// load reads a file by its name. There may be both, keys and faults.
+// load reads a file. It may return both keys and faults.
 func load(path string, production bool) (*keys.Keyring, Faults) {
 	file, stat, fault := open(anywhere{}, path)
 	if fault != nil {
@@ -78,18 +81,19 @@ func load(path string, production bool) (*keys.Keyring, Faults) {
 	if production && exposed(stat.Mode()) {
 		faults = append(faults, Fault{Reason: ReasonExposed})
 	}
-	ring, fault := parse(file)
+	keyring, fault := parse(file)
 	if fault != nil {
 		faults = append(faults, *fault)
 	}
-	return ring, faults
+	return keyring, faults
 }
 
-// exposed tells whether others may read or write a file, or its group write it. That its group may read it is well: Kubernetes (fsGroup)
-// and systemd (LoadCredential) make it so.
+// exposed reports whether others can read or write a file, or its group can write it.
+// Group-readable files are accepted, because Kubernetes (fsGroup) and systemd (LoadCredential)
+// create them.
 func exposed(mode fs.FileMode) bool { return mode.Perm()&0o026 != 0 }
 
-// place is where names are looked up: anywhere, or in one folder (os.Root).
+// place is where paths are resolved: anywhere, or in one folder (os.Root).
 type place interface {
 	Stat(name string) (fs.FileInfo, error)
 	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
@@ -98,18 +102,20 @@ type place interface {
 // anywhere is the whole file system.
 type anywhere struct{}
 
-// Stat is place's.
+// Stat implements place.
 func (anywhere) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
 
-// OpenFile is place's.
+// OpenFile implements place.
 func (anywhere) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
 	return os.OpenFile(name, flag, perm)
 }
 
-// open opens a regular file for reading. What stat tells is of the file that was opened, whatever its name comes to stand for.
+// open opens a regular file for reading. The returned information is about the opened file,
+// whatever its path refers to later.
 func open(in place, name string) (*os.File, fs.FileInfo, *Fault) {
-	// What is no file is refused unopened, for opening some devices does something. Between here and there the name may come to stand for
-	// another thing, so it is opened in a way that waits for nobody, and looked at again.
+	// Anything but a regular file is refused before it is opened, because opening some devices has
+	// effects. Meanwhile the path may come to refer to something else, so it is opened without
+	// blocking and checked again.
 	stat, err := in.Stat(name)
 	if err != nil {
 		return nil, nil, unreadable(err)
@@ -133,7 +139,8 @@ func open(in place, name string) (*os.File, fs.FileInfo, *Fault) {
 	return file, stat, nil
 }
 
-// parse reads an opened file to its end. With a fault there may be keys too, for the rules to judge: never to take force.
+// parse reads an opened file to its end. With a fault it may also return keys, for the rules to
+// judge and never to take effect.
 func parse(file *os.File) (*keys.Keyring, *Fault) {
 	text, err := io.ReadAll(io.LimitReader(file, keys.MaxSetBytes+1))
 	switch {
@@ -142,14 +149,14 @@ func parse(file *os.File) (*keys.Keyring, *Fault) {
 	case len(text) > keys.MaxSetBytes:
 		return nil, &Fault{Reason: ReasonTooLarge}
 	}
-	ring, err := keys.ParseSet(string(text))
+	keyring, err := keys.ParseSet(string(text))
 	if err != nil {
 		return keys.ReadableKeys(string(text)), &Fault{Reason: ReasonMalformed, Cause: err}
 	}
-	return ring, nil
+	return keyring, nil
 }
 
-// unreadable is the fault of a file that the system does not give.
+// unreadable returns the fault for a file that cannot be opened or read.
 func unreadable(err error) *Fault {
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Fault{Reason: ReasonMissing}
@@ -157,5 +164,5 @@ func unreadable(err error) *Fault {
 	return &Fault{Reason: ReasonUnreadable, Cause: bare(err)}
 }
 
-// same tells whether two rings would be the same file.
+// same reports whether two keyrings have the same text.
 func same(a, b *keys.Keyring) bool { return keys.FormatSet(a) == keys.FormatSet(b) }

@@ -38,9 +38,9 @@ func TestASoundFileIsRead(t *testing.T) {
 	require.NoError(t, os.Symlink(folder, filepath.Join(folder, "self")))
 	for _, name := range []string{"keyset.json", "link", "self/self/link"} {
 		t.Run(name, func(t *testing.T) {
-			ring, err := Read(filepath.Join(folder, name), Rules{Production: true}, noon)
+			keyring, err := Read(filepath.Join(folder, name), Rules{Production: true}, noon)
 			require.NoError(t, err)
-			assert.Equal(t, []string{"a", "b"}, idsOf(ring))
+			assert.Equal(t, []string{"a", "b"}, idsOf(keyring))
 		})
 	}
 }
@@ -248,18 +248,18 @@ func TestKeysAreJudgedByTheRulesAndTheClock(t *testing.T) {
 			for i, plan := range plans {
 				all = append(all, testKey(fmt.Sprint("key-", i), noon).WithPlan(plan))
 			}
-			ring, err := keys.NewKeyring(all...)
+			keyring, err := keys.NewKeyring(all...)
 			require.NoError(t, err)
-			write(t, name, keys.FormatSet(ring), 0o600)
+			write(t, name, keys.FormatSet(keyring), 0o600)
 			var want []Reason
 			if !strings.HasPrefix(name2, "one will") && !strings.HasPrefix(name2, "one signs") {
 				want = []Reason{ReasonNoSigner}
 			}
 			var asked *keys.Keyring
-			accept := func(ring *keys.Keyring) error { asked = ring; return nil }
+			accept := func(keyring *keys.Keyring) error { asked = keyring; return nil }
 			read, err := Read(name, Rules{Accept: accept}, noon)
 			assert.Equal(t, want, reasons(t, err))
-			assert.Equal(t, idsOf(ring), idsOf(asked))
+			assert.Equal(t, idsOf(keyring), idsOf(asked))
 			assert.Equal(t, want != nil, read == nil)
 			_, err = Read(name, Rules{Accept: func(*keys.Keyring) error { return refused }}, noon)
 			assert.Equal(t, append([]Reason{ReasonRefused}, want...), reasons(t, err))
@@ -300,9 +300,9 @@ func TestEveryFaultIsTold(t *testing.T) {
 
 func mustRing(t *testing.T, all ...keys.Key) *keys.Keyring {
 	t.Helper()
-	ring, err := keys.NewKeyring(all...)
+	keyring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
-	return ring
+	return keyring
 }
 
 func TestReadingLeavesNothingOpen(t *testing.T) {

@@ -22,7 +22,7 @@ func TestWhatKilledWritersLeftIsSweptByAnyChange(t *testing.T) {
 	write(t, filepath.Join(folder, "keyset.json.2026"), textOf(t, "copy"), 0o600)
 	require.NoError(t, os.Mkdir(filepath.Join(folder, "..keyset.json.nextdir"), 0o700))
 	require.NoError(t, NewStore(path).Update(t.Context(),
-		func(ring *keys.Keyring) (*keys.Keyring, error) { return ring, nil }))
+		func(keyring *keys.Keyring) (*keys.Keyring, error) { return keyring, nil }))
 	entries, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	var names []string

@@ -10,26 +10,30 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// When the file is looked at.
+// When the file is read.
 const (
-	// settle is how long the way to the file must be quiet after a change: writers make several at a time.
+	// settle is how long the path must be quiet after a change: writers make several at a time.
 	settle = 100 * time.Millisecond
-	// settleWithin is how long that is waited for at most.
+	// settleWithin is the longest wait for that.
 	settleWithin = time.Second
-	// lookEvery is for changes that the system does not tell of, as on a network's file system.
-	lookEvery = 30 * time.Second
-	// lookEveryUnwatched is for a way that cannot be watched: a good file still takes force within two seconds.
-	lookEveryUnwatched = time.Second
+	// pollInterval is for changes that the system does not report, for example on a network file
+	// system.
+	pollInterval = 30 * time.Second
+	// pollIntervalUnwatched is for a path that cannot be watched: a valid file still takes effect
+	// within two seconds.
+	pollIntervalUnwatched = time.Second
 )
 
-// condition is the source's in readiness. The last good keys are always there, so it is always ready.
+// The source's condition in readiness. The last good keys are always in force, so it is always
+// ready.
 const (
 	conditionName   = "keyset"
 	conditionDetail = "the keyset file could not be read anew: the last good one is in force"
 )
 
-// Source is the ports.KeySource of a keyset file, and its ports.Health. Between Start and Stop, a good file takes force within two seconds
-// of being in place; any other changes nothing, and is told.
+// Source is the ports.KeySource of a keyset file, and its ports.Health. Between Start and Stop, a
+// valid file takes effect within two seconds of being in place; any other file changes nothing and
+// is reported.
 type Source struct {
 	path       string
 	rules      Rules
@@ -37,15 +41,15 @@ type Source struct {
 	events     ports.Events
 	newWatcher func() watcher
 
-	ring    atomic.Pointer[keys.Keyring]
+	keyring    atomic.Pointer[keys.Keyring]
 	failing atomic.Bool
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	// What was told last, and has not ended since; only the goroutine that looks uses it.
-	toldFault, toldWatch string
-	toldNoSigner         bool
+	// What was reported last and has not ended since; only the polling goroutine uses them.
+	reportedFault, reportedWatch string
+	reportedNoSigner         bool
 }
 
 var (
@@ -53,18 +57,19 @@ var (
 	_ ports.Health    = (*Source)(nil)
 )
 
-// NewSource makes a source of the file at path, with ring in force, which is what Read made of it. Until Start it changes nothing.
-func NewSource(path string, rules Rules, ring *keys.Keyring, clock ports.Clock,
+// NewSource returns a source for the file at path, with keyring in force, which Read returned for
+// it. It changes nothing until Start.
+func NewSource(path string, rules Rules, keyring *keys.Keyring, clock ports.Clock,
 	events ports.Events) *Source {
 	s := &Source{path: path, rules: rules, clock: clock, events: events, newWatcher: newNotifier}
-	s.ring.Store(ring)
+	s.keyring.Store(keyring)
 	return s
 }
 
-// Ring is ports.KeySource's.
-func (s *Source) Keyring() *keys.Keyring { return s.ring.Load() }
+// Keyring implements ports.KeySource.
+func (s *Source) Keyring() *keys.Keyring { return s.keyring.Load() }
 
-// Condition is ports.Health's.
+// Condition implements ports.Health.
 func (s *Source) Condition() ports.Condition {
 	condition := ports.Condition{Name: conditionName, Ready: true}
 	if s.failing.Load() {
@@ -73,14 +78,14 @@ func (s *Source) Condition() ports.Condition {
 	return condition
 }
 
-// Start watches the file until Stop. It never fails: without notifications to be had, it looks more often. The end of ctx is not the
-// watch's.
+// Start watches the file until Stop. It never fails: without notifications, it reads the file more
+// often. The end of ctx does not end the watch.
 func (s *Source) Start(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.run(ctx) })
 }
 
-// Stop ends the watch; what is in force stays. It waits for a look that is under way.
+// Stop ends the watch; the keys stay in force. It waits for a read in progress.
 func (s *Source) Stop() {
 	if s.stop != nil {
 		s.stop()
@@ -92,21 +97,21 @@ func (s *Source) run(ctx context.Context) {
 	watcher := s.newWatcher()
 	defer watcher.close()
 	for {
-		pause := lookEvery
-		// First the watch and then the look: what changes after the look is told.
+		pause := pollInterval
+		// First the watch and then the read: changes after the read are notified.
 		if !s.follow(ctx, watcher) {
-			pause = lookEveryUnwatched
+			pause = pollIntervalUnwatched
 		}
-		s.look(ctx)
-		s.tellOfSigner(ctx)
+		s.check(ctx)
+		s.reportSigner(ctx)
 		if !wait(ctx, watcher.news(), min(pause, s.untilChange())) {
 			return
 		}
 	}
 }
 
-// wait returns when the file is to be looked at again: some time after the first news, or when the pause is over. It is false where ctx
-// ended instead.
+// wait returns when the file must be read again: some time after the first notification, or when
+// the pause is over. It returns false if ctx ended instead.
 func wait(ctx context.Context, news <-chan struct{}, pause time.Duration) bool {
 	next := time.NewTimer(pause)
 	defer next.Stop()
@@ -134,64 +139,65 @@ func wait(ctx context.Context, news <-chan struct{}, pause time.Duration) bool {
 	}
 }
 
-// follow tells whether the whole way to the file is watched.
+// follow reports whether the whole path to the file is watched.
 func (s *Source) follow(ctx context.Context, watcher watcher) bool {
 	err := watcher.follow(s.path)
 	if err == nil {
-		s.toldWatch = ""
+		s.reportedWatch = ""
 		return true
 	}
-	if text := err.Error(); text != s.toldWatch {
-		s.toldWatch = text
+	if text := err.Error(); text != s.reportedWatch {
+		s.reportedWatch = text
 		s.events.Record(ctx, ports.KeysWatchFailed{Cause: err})
 	}
 	return false
 }
 
-// look reads the file. Keys that are in force already are not judged again: time alone may have made them worse, and nothing better is there.
-func (s *Source) look(ctx context.Context) {
-	ring, faults := load(s.path, s.rules.Production)
-	known := ring != nil && same(ring, s.Keyring())
-	if ring != nil && !known {
-		faults = s.rules.judge(ring, s.clock.Now(), faults)
+// check reads the file. Keys that are already in force are not judged again: only time can have made
+// them worse, and there is nothing better.
+func (s *Source) check(ctx context.Context) {
+	keyring, faults := load(s.path, s.rules.Production)
+	known := keyring != nil && same(keyring, s.Keyring())
+	if keyring != nil && !known {
+		faults = s.rules.judge(keyring, s.clock.Now(), faults)
 	}
 	if faults != nil {
 		s.failing.Store(true)
-		if text := faults.Error(); text != s.toldFault {
-			s.toldFault = text
+		if text := faults.Error(); text != s.reportedFault {
+			s.reportedFault = text
 			s.events.Record(ctx, ports.KeysReloadFailed{Cause: faults})
 		}
 		return
 	}
-	if known && s.toldFault == "" {
+	if known && s.reportedFault == "" {
 		return
 	}
-	s.ring.Store(ring)
+	s.keyring.Store(keyring)
 	s.failing.Store(false)
-	s.toldFault = ""
-	s.events.Record(ctx, ports.KeysReloaded{Keyring: ring})
+	s.reportedFault = ""
+	s.events.Record(ctx, ports.KeysReloaded{Keyring: keyring})
 }
 
-// tellOfSigner tells that no key may sign, and that one may again, once each.
-func (s *Source) tellOfSigner(ctx context.Context) {
+// reportSigner reports that no key can sign, and that one can again, once each.
+func (s *Source) reportSigner(ctx context.Context) {
 	_, signs := s.Keyring().SignerAt(s.clock.Now())
 	switch {
-	case !signs && !s.toldNoSigner:
+	case !signs && !s.reportedNoSigner:
 		s.events.Record(ctx, ports.SignerMissing{})
-	case signs && s.toldNoSigner:
+	case signs && s.reportedNoSigner:
 		s.events.Record(ctx, ports.SignerFound{})
 	}
-	s.toldNoSigner = !signs
+	s.reportedNoSigner = !signs
 }
 
-// untilChange is how long the keys in force stay what they are, as far as signing goes, or longer than anybody waits; but not so short that a clock which
-// differs from the timers' makes a hurry of it.
+// untilChange returns how long the signing key stays the same, or longer than anything waits; but
+// never so short that a difference between this clock and the timers' causes a busy loop.
 func (s *Source) untilChange() time.Duration {
-	ring, now, until := s.Keyring(), s.clock.Now(), lookEvery
-	if from, waits := ring.NextSignerFrom(now); waits {
+	keyring, now, until := s.Keyring(), s.clock.Now(), pollInterval
+	if from, waits := keyring.NextSignerFrom(now); waits {
 		until = min(until, from.Sub(now))
 	}
-	if signer, signs := ring.SignerAt(now); signs && !signer.Plan().VerifyUntil.IsZero() {
+	if signer, signs := keyring.SignerAt(now); signs && !signer.Plan().VerifyUntil.IsZero() {
 		until = min(until, signer.Plan().VerifyUntil.Sub(now))
 	}
 	return max(until, settle)

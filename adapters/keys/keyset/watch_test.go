@@ -162,7 +162,7 @@ func TestTheFileIsLookedAtWithoutNews(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
 		replace(t, w.path, textOf(t, "second"))
-		pass(lookEvery - time.Millisecond)
+		pass(pollInterval - time.Millisecond)
 		assert.Equal(t, []string{"first"}, w.ids())
 		pass(time.Millisecond)
 		assert.Equal(t, []string{"second"}, w.ids())
@@ -174,7 +174,7 @@ func TestWithoutAWatchTheFileIsLookedAtOften(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
 		w.watcher.failure.Store("no space left on device")
-		pass(lookEvery)
+		pass(pollInterval)
 		assert.Equal(t, []string{"watch: no space left on device"}, w.heard())
 		follows := w.watcher.follows.Load()
 		replace(t, w.path, textOf(t, "second"))
@@ -192,7 +192,7 @@ func TestWithoutAWatchTheFileIsLookedAtOften(t *testing.T) {
 		w.watcher.failure.Store("")
 		pass(time.Second)
 		follows = w.watcher.follows.Load()
-		pass(lookEvery - time.Millisecond)
+		pass(pollInterval - time.Millisecond)
 		assert.Equal(t, follows, w.watcher.follows.Load())
 		w.watcher.failure.Store("permission denied")
 		pass(time.Millisecond)
@@ -206,7 +206,7 @@ func TestWhatIsWrongChangesNothingAndIsToldOnce(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
 		look := func() []string {
-			pass(lookEvery)
+			pass(pollInterval)
 			return w.heard()
 		}
 		failing := ports.Condition{Name: "keyset", Ready: true,
@@ -253,20 +253,20 @@ func TestNewKeysAreJudgedAndThoseInForceAreNot(t *testing.T) {
 			VerifyUntil: noon.Add(time.Hour)})
 		write(t, w.path, keys.FormatSet(mustRing(t, ends)), 0o600)
 		w.strict.Store(true)
-		pass(lookEvery)
+		pass(pollInterval)
 		assert.Equal(t, []string{"keyset file: holds keys that are refused: weak"}, w.heard())
 		w.strict.Store(false)
-		pass(lookEvery)
+		pass(pollInterval)
 		assert.Equal(t, []string{"reloaded second"}, w.heard())
 
 		w.past.Store(int64(time.Hour))
 		w.strict.Store(true)
-		pass(lookEvery)
+		pass(pollInterval)
 		assert.Equal(t, []string{"signer missing"}, w.heard(), "the file has not changed; time has")
 		w.strict.Store(false)
 		write(t, w.path, keys.FormatSet(mustRing(t, ends,
 			testKey("third", noon).WithPlan(keys.Plan{SignFrom: noon, Revoked: true}))), 0o600)
-		pass(lookEvery)
+		pass(pollInterval)
 		assert.Equal(t, []string{"keyset file: holds no key that can sign, now or later"},
 			w.heard())
 		assert.Equal(t, []string{"second"}, w.ids())
@@ -297,7 +297,7 @@ func TestAWatchEndsWithStopAlone(t *testing.T) {
 		w.Start(ctx)
 		cancel()
 		replace(t, w.path, textOf(t, "second"))
-		pass(lookEvery)
+		pass(pollInterval)
 		assert.Equal(t, []string{"second"}, w.ids(), "the end of the start is not the watch's")
 		w.change()
 		synctest.Wait()
@@ -327,15 +327,15 @@ func TestAFileThatChangedBeforeTheStartTakesForceAtOnce(t *testing.T) {
 func TestTheWantOfASignerIsToldWhenItComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		ring, err := keys.NewKeyring(
+		keyring, err := keys.NewKeyring(
 			keys.NewHS256("ends", []byte("a secret that ends"),
 				keys.Plan{SignFrom: start, VerifyUntil: start.Add(5 * time.Second)}),
 			keys.NewHS256("waits", []byte("a secret that waits"),
 				keys.Plan{SignFrom: start.Add(10 * time.Second)}))
 		require.NoError(t, err)
 		w := &watched{path: filepath.Join(sharedFolder(t), "keyset.json")}
-		write(t, w.path, keys.FormatSet(ring), 0o600)
-		w.Source = NewSource(w.path, Rules{}, ring, &portsmock.ClockMock{NowFunc: time.Now},
+		write(t, w.path, keys.FormatSet(keyring), 0o600)
+		w.Source = NewSource(w.path, Rules{}, keyring, &portsmock.ClockMock{NowFunc: time.Now},
 			&w.audience)
 		w.newWatcher = func() watcher { w.watcher.open.Add(1); return &w.watcher }
 		w.Start(t.Context())

@@ -12,11 +12,12 @@ type Store struct{ path string }
 
 var _ ports.Keyset = (*Store)(nil)
 
-// NewStore makes a store of the file at path. Symbolic links are followed, never replaced.
+// NewStore returns a store for the file at path. Symbolic links are followed, never replaced.
 func NewStore(path string) *Store { return &Store{path: path} }
 
-// Update is ports.Keyset's. It waits 10 s for other writers. A new file has mode 0600; one that exists keeps its owner, group, mode and access
-// list. It fails with Faults where a file is there that cannot be read, with a *WriteError where it cannot be changed.
+// Update implements ports.Keyset. It waits 10 s for other writers. A new file has mode 0600; an
+// existing one keeps its owner, group, mode and access list. It fails with Faults if the existing
+// file cannot be read, and with a *WriteError if it cannot be changed.
 func (s *Store) Update(ctx context.Context, change func(*keys.Keyring) (*keys.Keyring,
 	error)) error {
 	folder, err := openFolder(s.path)
@@ -27,17 +28,17 @@ func (s *Store) Update(ctx context.Context, change func(*keys.Keyring) (*keys.Ke
 	if err := folder.lock(ctx); err != nil {
 		return err
 	}
-	folder.sweep() // also where nothing is written in the end: what was left behind holds keys
+	folder.sweep() // even if nothing is written in the end: what was left behind holds keys
 	current, err := folder.read()
 	if err != nil {
 		return err
 	}
 	defer current.close()
-	changed, err := change(current.ring)
+	changed, err := change(current.keyring)
 	if err != nil {
 		return err
 	}
-	if changed == nil || current.ring != nil && same(current.ring, changed) {
+	if changed == nil || current.keyring != nil && same(current.keyring, changed) {
 		return nil
 	}
 	text := keys.FormatSet(changed)
@@ -47,7 +48,7 @@ func (s *Store) Update(ctx context.Context, change func(*keys.Keyring) (*keys.Ke
 	return folder.replace(current, text)
 }
 
-// read is the keyset as it is under the lock: empty where there is none. It fails with Faults.
+// read returns the keyset under the lock, or an empty one if there is none. It fails with Faults.
 func (f *folder) read() (*current, error) {
 	file, stat, fault := open(f.root, f.name)
 	switch {
@@ -56,10 +57,10 @@ func (f *folder) read() (*current, error) {
 	case fault != nil:
 		return nil, Faults{*fault}
 	}
-	ring, fault := parse(file)
+	keyring, fault := parse(file)
 	if fault != nil {
 		_ = file.Close()
 		return nil, Faults{*fault}
 	}
-	return &current{ring: ring, file: file, stat: stat}, nil
+	return &current{keyring: keyring, file: file, stat: stat}, nil
 }

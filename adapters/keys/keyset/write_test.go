@@ -54,8 +54,8 @@ func TestTheFirstKeyMakesTheFile(t *testing.T) {
 			path := filepath.Join(folder, "keyset.json")
 			previous := syscall.Umask(mask)
 			err := NewStore(path).Update(t.Context(),
-				func(ring *keys.Keyring) (*keys.Keyring, error) {
-					assert.Nil(t, ring)
+				func(keyring *keys.Keyring) (*keys.Keyring, error) {
+					assert.Nil(t, keyring)
 					return ringOf(t, "a"), nil
 				})
 			syscall.Umask(previous)
@@ -91,9 +91,9 @@ func TestAChangeKeepsModeAndOwner(t *testing.T) {
 				assert.EqualValues(t, owner.user, status(t, path).Uid)
 				assert.EqualValues(t, owner.group, status(t, path).Gid)
 				require.NoError(t, os.Chmod(path, 0o600))
-				ring, err := Load(path)
+				keyring, err := Load(path)
 				require.NoError(t, err)
-				assert.ElementsMatch(t, []string{"a", "b"}, idsOf(ring))
+				assert.ElementsMatch(t, []string{"a", "b"}, idsOf(keyring))
 			})
 		}
 	}
@@ -111,9 +111,9 @@ func TestLinksAreFollowedAndStay(t *testing.T) {
 		require.NoError(t, add(NewStore(path), id))
 		assert.Equal(t, fs.ModeSymlink, mode(t, path).Type())
 		assert.Equal(t, fs.ModeSymlink, mode(t, middle).Type())
-		ring, err := Load(target)
+		keyring, err := Load(target)
 		require.NoError(t, err)
-		assert.Len(t, idsOf(ring), i+1)
+		assert.Len(t, idsOf(keyring), i+1)
 	}
 	assert.Equal(t, []string{"keyset.json", "middle"}, names(t, filepath.Join(root, "etc")))
 	assert.Equal(t, []string{"real.json"}, names(t, root+"/srv/keys"))
@@ -169,17 +169,17 @@ func TestWhatIsNotWritten(t *testing.T) {
 			func(*keys.Keyring) (*keys.Keyring, error) { return ringOf(t, "b"), refused },
 			func(t *testing.T, err error) { t.Helper(); assert.Equal(t, refused, err, "as it is") },
 		},
-		"the same ring": {
-			func(ring *keys.Keyring) (*keys.Keyring, error) { return ring, nil },
+		"the same keyring": {
+			func(keyring *keys.Keyring) (*keys.Keyring, error) { return keyring, nil },
 			func(t *testing.T, err error) { t.Helper(); assert.NoError(t, err) },
 		},
-		"an equal ring": {
-			func(ring *keys.Keyring) (*keys.Keyring, error) {
-				return keys.NewKeyring(ring.Keys()...)
+		"an equal keyring": {
+			func(keyring *keys.Keyring) (*keys.Keyring, error) {
+				return keys.NewKeyring(keyring.Keys()...)
 			},
 			func(t *testing.T, err error) { t.Helper(); assert.NoError(t, err) },
 		},
-		"no ring": {
+		"no keyring": {
 			func(*keys.Keyring) (*keys.Keyring, error) { return nil, nil },
 			func(t *testing.T, err error) { t.Helper(); assert.NoError(t, err) },
 		},
@@ -216,7 +216,7 @@ func TestWhatIsNotWritten(t *testing.T) {
 			assert.Equal(t, []string{"keyset.json"}, names(t, folder))
 		})
 	}
-	t.Run("no ring where there is no file", func(t *testing.T) {
+	t.Run("no keyring where there is no file", func(t *testing.T) {
 		folder := sharedFolder(t)
 		require.NoError(t, NewStore(filepath.Join(folder, "keyset.json")).Update(t.Context(),
 			func(*keys.Keyring) (*keys.Keyring, error) { return nil, nil }))
@@ -383,9 +383,9 @@ func TestAWriterWaitsForOthersForATime(t *testing.T) {
 		holder.close()
 		require.NoError(t, <-done)
 	})
-	ring, err := Load(path)
+	keyring, err := Load(path)
 	require.NoError(t, err)
-	assert.ElementsMatch(t, []string{"a", "b"}, idsOf(ring))
+	assert.ElementsMatch(t, []string{"a", "b"}, idsOf(keyring))
 }
 
 func TestAChangeThatPanicsLetsGo(t *testing.T) {

@@ -9,22 +9,24 @@ import (
 	"syscall"
 )
 
-// maxLinks is the most symbolic links that the kernel follows on one way (path_resolution(7)).
+// maxLinks is the maximum number of symbolic links that the kernel follows on a path
+// (path_resolution(7)).
 const maxLinks = 40
 
-// walk goes to what path names as the kernel does, step by step and through every symbolic link. It calls visit with each folder and the
-// entry in it that is next, before it looks at that entry. It returns the path of the file itself, free of links, whether or not there is one
-// in the last folder. It fails where the way ends earlier.
+// walk resolves path as the kernel does, element by element and through every symbolic link. It
+// calls visit with each folder and the entry in it that comes next, before it examines that entry.
+// It returns the path of the file itself, free of links, whether or not it exists in the last
+// folder. It fails if the path ends earlier.
 func walk(path string, visit func(folder, entry string)) (file string, err error) {
 	if !filepath.IsAbs(path) {
 		here, err := os.Getwd()
 		if err != nil {
 			return "", err
 		}
-		path = here + "/" + path // not cleaned: what ".." means depends on links
+		path = here + "/" + path // not cleaned: the meaning of ".." depends on links
 	}
 	folder, links := "/", 0
-	steps := stepsOf(path)
+	steps := elements(path)
 	for len(steps) > 0 {
 		name := steps[0]
 		steps = steps[1:]
@@ -60,13 +62,13 @@ func walk(path string, visit func(folder, entry string)) (file string, err error
 		if filepath.IsAbs(to) {
 			folder = "/"
 		}
-		steps = append(stepsOf(to), steps...)
+		steps = append(elements(to), steps...)
 	}
 	return folder, nil
 }
 
-// stepsOf are the names in path. A slash at its end asks for a folder, as "." does.
-func stepsOf(path string) []string {
+// elements returns the elements of path. A trailing slash requires a folder, as "." does.
+func elements(path string) []string {
 	steps := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
 	if strings.HasSuffix(path, "/") {
 		steps = append(steps, ".")
