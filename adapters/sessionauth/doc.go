@@ -1,24 +1,31 @@
-// Package sessionauth verifies sessiond's sessions inside another Go service, with no call for each request.
+// Package sessionauth verifies sessiond's sessions inside another Go service, without a call for
+// each request.
 //
-// A Verifier makes the same checks as sessiond's protected paths and refuses with the same answers: the same status, code, message and headers. What it
-// needs are the keys, in one of two ways:
+// A Verifier makes the same checks as sessiond's protected paths and refuses with the same answers:
+// the same status, code, message and headers. It needs keys, from one of two sources:
 //
-//   - A JWKS reads the public keys that the issuer publishes at /.well-known/jwks.json and keeps them fresh in the background. The service then holds nothing
-//     that could sign. This is the way to take where the issuer signs with EdDSA.
-//   - Fixed keys, where the issuer signs with HS256: whoever verifies such sessions holds the secret, and could make them.
+//   - A JWKS reads the public keys that the issuer publishes at /.well-known/jwks.json and keeps
+//     them fresh in the background. The service then holds nothing that could sign. Use it if the
+//     issuer signs with EdDSA.
+//   - Fixed holds keys that are given at the start. Use it if the issuer signs with HS256. A
+//     service that verifies such sessions holds the secret, and could also make them.
 //
-// A session proves that its holder once knew the install id, and no more; an install id is no credential.
+// A session proves only that its holder once knew the install ID. An install ID is not a
+// credential.
 //
 // # Outages and rotations
 //
-// A JWKS goes on with the last good set for as long as the issuer is out: an answer that is late, no 200, too large or no set changes nothing. A set without a
-// usable key takes force, for all may have been revoked; but not as the first. A JWS under a key that is not known has the set read anew at once, though never more than one such reading in ten seconds, whatever is
-// sent; its request waits a second at most. So a rotation needs no restart.
+// A JWKS keeps the last good set for as long as the issuer is unavailable: an answer that is late,
+// is not a 200, is too large or is not a JWK Set changes nothing. A set without a usable key takes
+// effect, because all keys may have been revoked; but not as the first set. A JWS under an unknown
+// key causes a read of the set at once, at most once in ten seconds no matter what is sent, and its
+// request waits one second at most. A rotation therefore needs no restart.
 //
-// A revocation arrives with the next reading: after as long as the issuer's max-age says, but never less than a minute nor more than ten. While
-// the issuer is out, none arrives.
+// A revocation takes effect with the next read: after the issuer's max-age, but never in less than
+// one minute or more than ten. While the issuer is unavailable, no revocation takes effect.
 //
 // # Imports
 //
-// The package imports domain and the standard library, and so does sessionauthtest, the kit for tests of services that use it.
+// The package imports domain and the standard library. So does sessionauthtest, which helps to test
+// services that use this package.
 package sessionauth

@@ -65,9 +65,8 @@ func Example() {
 		_ = answer.Body.Close()
 	}
 	http.DefaultClient.CloseIdleConnections()
-	// Output:
-	// 200 orders of install-12345
-	// 401 {"error":{"code":"invalid_token","message":"Invalid session token","request_id":"example"}}
+	// Output: 200 orders of install-12345 401 {"error":{"code":"invalid_token","message":"Invalid
+	// session token","request_id":"example"}}
 }
 
 // A service that shares the issuer's HS256 secret, as OFFLOAD_SESSION_SECRET has it there.
@@ -91,7 +90,8 @@ func ExampleNewFixed() {
 	// Output: token rejected: signature_length
 }
 
-// A change from a secret to published keys: sessions of both kinds verify until the last one that the secret signed has ended.
+// A change from a secret to published keys: sessions of both kinds verify until the last one that
+// the secret signed has ended.
 func ExampleJWKSConfig_beside() {
 	issuer := exampleIssuer()
 	defer issuer.Close()

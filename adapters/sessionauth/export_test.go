@@ -8,16 +8,16 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// ProxyOf is the proxy that the package's own client asks r through; nil for none.
-func ProxyOf(r *http.Request) (*url.URL, error) {
-	return clientOf(nil).Transport.(*http.Transport).Proxy(r)
+// ProxyFor returns the proxy that the package's own client uses for r, or nil.
+func ProxyFor(r *http.Request) (*url.URL, error) {
+	return newClient(nil).Transport.(*http.Transport).Proxy(r)
 }
 
-// Ring is what is in force.
-func Ring(k Keys) *keys.Keyring { return k.ring() }
+// Keyring returns the keys in force.
+func Keyring(k Keys) *keys.Keyring { return k.keyring() }
 
-// After is what is in force once more was done to find a key that is not in ring.
-func After(ctx context.Context, k Keys, ring *keys.Keyring) *keys.Keyring {
-	newer, _ := k.after(ctx, ring)
+// Refreshed returns the keys in force after an attempt to find a key that is not in current.
+func Refreshed(ctx context.Context, k Keys, current *keys.Keyring) *keys.Keyring {
+	newer, _ := k.refreshed(ctx, current)
 	return newer
 }

@@ -8,32 +8,34 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// Fixed are keys that were given at the start and never change.
+// Fixed holds keys that are given at the start and never change.
 type Fixed struct{ all *keys.Keyring }
 
-// NewFixed puts keys together, as Secret and Keyset make them. It fails with ErrNoKeys, or with keys.Faults: an id twice, one material under two ids.
+// NewFixed returns a Fixed with the given keys, which Secret and Keyset return. The error is
+// ErrNoKeys, or keys.Faults if two keys have the same ID or the same material.
 func NewFixed(all ...keys.Key) (*Fixed, error) {
 	if len(all) == 0 {
 		return nil, ErrNoKeys
 	}
-	ring, err := keys.NewKeyring(all...)
+	keyring, err := keys.NewKeyring(all...)
 	if err != nil {
 		return nil, err
 	}
-	return &Fixed{ring}, nil
+	return &Fixed{keyring}, nil
 }
 
-// What Secret fails with. Neither tells anything of the secret.
+// The errors of Secret. They reveal nothing about the secret.
 var (
-	// ErrKeyID is an id that is not 1 to 64 of A-Z a-z 0-9 . _ -
-	ErrKeyID = errors.New("sessionauth: a key id must be 1 to 64 of A-Z a-z 0-9 . _ -")
-	// ErrEmptySecret is a secret of which nothing is left: anybody could sign with it.
+	// ErrKeyID reports a key ID that is not 1 to 64 characters of A-Z a-z 0-9 . _ -
+	ErrKeyID = errors.New("sessionauth: a key ID must be 1 to 64 characters of A-Z a-z 0-9 . _ -")
+	// ErrEmptySecret reports a secret that is empty or only white space. Anyone could sign with it.
 	ErrEmptySecret = errors.New("sessionauth: the secret is empty")
 )
 
-// Secret makes the HS256 key of a secret that the issuing service has in a variable: OFFLOAD_SESSION_SECRET under the id OFFLOAD_SESSION_TOKEN_ACTIVE_KID
-// (v2-default), or one of OFFLOAD_SESSION_SIGNING_KEYS. White space at its ends is not part of it. Whether it is strong is not asked here; the issuing service
-// does. It fails with ErrKeyID or ErrEmptySecret.
+// Secret returns the HS256 key of a secret that the issuing service reads from a variable:
+// OFFLOAD_SESSION_SECRET under the ID OFFLOAD_SESSION_TOKEN_ACTIVE_KID (v2-default), or one of
+// OFFLOAD_SESSION_SIGNING_KEYS. White space at both ends of the secret is removed. Secret does not
+// check its strength; the issuing service does. The error is ErrKeyID or ErrEmptySecret.
 func Secret(id, secret string) (keys.Key, error) {
 	kid, ok := keys.ParseID(id)
 	if !ok {
@@ -46,16 +48,20 @@ func Secret(id, secret string) (keys.Key, error) {
 	return keys.NewHS256(kid, []byte(secret), keys.Plan{}), nil
 }
 
-// Keyset reads the keys of a keyset file of the issuing service: a JWK Set with private parts, in which every key says from when it signs and until when
-// it verifies. That is followed; a changed file is not. It fails with keys.SetFaults, all of them at once, which hold no material.
+// Keyset returns the keys of a keyset file of the issuing service: a JWK Set with private parts, in
+// which every key states when it starts to sign and until when it verifies. The keys follow these
+// times, but not a change of the file. The error is keys.SetFaults, which lists all faults at once
+// and holds no key material.
 func Keyset(text []byte) ([]keys.Key, error) {
-	ring, err := keys.ParseSet(string(text))
+	keyring, err := keys.ParseSet(string(text))
 	if err != nil {
 		return nil, err
 	}
-	return ring.Keys(), nil
+	return keyring.Keys(), nil
 }
 
-func (f *Fixed) ring() *keys.Keyring { return f.all }
+func (f *Fixed) keyring() *keys.Keyring { return f.all }
 
-func (f *Fixed) after(context.Context, *keys.Keyring) (*keys.Keyring, bool) { return f.all, true }
+func (f *Fixed) refreshed(context.Context, *keys.Keyring) (*keys.Keyring, bool) {
+	return f.all, true
+}

@@ -14,100 +14,111 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// How often the issuer is asked, and how long is waited for it.
+// How often the keys are read, and how long to wait for them.
 const (
-	// After a good answer the issuer is asked again when its max-age ends, within these two; usualRefresh where it tells none.
-	leastRefresh, usualRefresh, mostRefresh = time.Minute, 5 * time.Minute, 10 * time.Minute
-	// After a failure it is asked again after leastRetry, and twice as long after each further one, up to mostRetry.
-	leastRetry, mostRetry = time.Second, time.Minute
-	// readWithin is the deadline of one reading, from dialling to the last byte.
-	readWithin = 5 * time.Second
-	// patience is how long a request waits for a reading that may bring its key.
-	patience = time.Second
-	// unknownPause is the least time between two readings that unknown keys cause.
-	unknownPause = 10 * time.Second
-	// spread is the part of each wait, as a divisor, by which it may be shorter: services that started together do not ask together.
-	spread = 10
+	// After a good answer the keys are read again when its max-age ends, within minRefresh and
+	// maxRefresh, or after defaultRefresh if it has no max-age.
+	minRefresh, defaultRefresh, maxRefresh = time.Minute, 5 * time.Minute, 10 * time.Minute
+	// After a failure the keys are read again after minRetry. The wait doubles with each further
+	// failure, up to maxRetry.
+	minRetry, maxRetry = time.Second, time.Minute
+	// readTimeout bounds one read, from dialing to the last byte.
+	readTimeout = 5 * time.Second
+	// maxRequestWait is how long a request waits for a read that may bring its key.
+	maxRequestWait = time.Second
+	// unknownKeyInterval is the minimum time between two reads that unknown keys cause.
+	unknownKeyInterval = 10 * time.Second
+	// jitterDivisor sets the jitter: each wait is shorter by up to this fraction of it, so that
+	// services that started together do not read together.
+	jitterDivisor = 10
 )
 
-// JWKSConfig tells where the issuer's keys are.
+// JWKSConfig configures a JWKS.
 type JWKSConfig struct {
-	// URL is the issuer's JWK Set: https://…/.well-known/jwks.json. Whoever can answer in its place can make sessions, so it must be https, or
-	// http to this very machine (localhost, 127.0.0.0/8, ::1). It has no user or password in it. Redirects are not followed.
+	// URL is the address of the issuer's JWK Set: https://…/.well-known/jwks.json. A server that
+	// can answer in its place can make sessions, so it must be https, or http to the local machine
+	// (localhost, 127.0.0.0/8, ::1). It must not contain a user or a password. Redirects are not
+	// followed.
 	URL string
-	// AllowHTTP admits http to other machines, for networks that protect what they carry, as a service mesh does; false for no.
+	// AllowHTTP permits http to other machines. Set it only in a network that protects its traffic,
+	// such as a service mesh.
 	AllowHTTP bool
-	// Beside are keys that are in force whatever is published, as Secret makes them: while sessions signed by a secret run out, after a change to
-	// EdDSA. What is published under the id of one of them is passed over.
+	// Additional keys, which Secret returns, are in force no matter what is published. Use them
+	// after a change to EdDSA, until the sessions signed with a secret have expired. A published
+	// key with the ID of an additional key is ignored.
 	Additional []keys.Key
-	// Client asks the issuer; nil for one that keeps no connection open, and uses the environment's proxy for https but none for http: on http a proxy could
-	// put in keys of its own. Its redirect policy is not used.
+	// Client fetches the keys. If it is nil, a client is used that keeps no connection open, and
+	// that uses the environment's proxy for https but none for http, where a proxy could insert its
+	// own keys. The redirect policy of Client is not used.
 	Client *http.Client
-	// OnRefresh is told of each reading as it ends: nil, or a *RefreshError. It must not wait, nor close the JWKS. Nil for nobody.
+	// OnRefresh is called after each read, with nil or a *RefreshError. It must not block, and must
+	// not close the JWKS. It may be nil.
 	OnRefresh func(error)
 }
 
-// JWKS is the issuer's published keys, read anew in the background from Start to Close. It is safe for concurrent use.
+// JWKS holds the issuer's published keys, and reads them periodically in the background from Start
+// to Close. It is safe for concurrent use.
 type JWKS struct {
-	config JWKSConfig
-	client *http.Client
-	now    atomic.Pointer[inForce]
-	tag    string // the set's ETag; only the background's
+	config  JWKSConfig
+	client  *http.Client
+	current atomic.Pointer[snapshot]
+	etag    string // the set's ETag; used by the background goroutine only
 
-	mu sync.Mutex
-	// life is how far the background has come.
-	life life
-	// reading is closed when the reading ends that is under way, or was asked for; nil where there is none.
+	mu    sync.Mutex
+	state state
+	// reading is closed when the read that is in progress or was requested ends. It is nil if there
+	// is none.
 	reading chan struct{}
-	// asked is when an unknown key last caused a reading.
-	asked time.Time
-	// wanted wakes the background. It holds one only while reading is not nil.
-	wanted chan struct{}
+	// requested is when an unknown key last caused a read.
+	requested time.Time
+	// wake wakes the background goroutine. It holds a value only while reading is not nil.
+	wake chan struct{}
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
 
-// inForce is a ring, and whether it has the issuer's keys.
-type inForce struct {
-	ring  *keys.Keyring
-	whole bool
+// snapshot is a keyring, and whether it has the issuer's keys.
+type snapshot struct {
+	keyring  *keys.Keyring
+	complete bool
 }
 
-type life uint8
+type state uint8
 
 const (
-	made life = iota
+	created state = iota
 	started
 	closed
 )
 
-// What NewJWKS and Start fail with. None tells the URL.
+// The errors of NewJWKS and Start. They do not contain the URL.
 var (
-	// ErrURL is a URL that is none, or holds a user, a password or a fragment.
-	ErrURL = errors.New(
-		"sessionauth: the JWKS's URL must be absolute, with a host and without user, password or fragment")
-	// ErrHTTP is a URL of http to another machine, without AllowHTTP.
-	ErrHTTP = errors.New("sessionauth: the JWKS's URL must be https")
-	// ErrStarted is a JWKS that was started or closed before.
-	ErrStarted = errors.New("sessionauth: the JWKS was started or closed before")
+	// ErrURL reports a URL that is not absolute, or has a user, a password or a fragment.
+	ErrURL = errors.New("sessionauth: the JWKS URL must be http or https with a host, " +
+		"and without user, password or fragment")
+	// ErrHTTP reports an http URL to another machine without AllowHTTP.
+	ErrHTTP = errors.New("sessionauth: the JWKS URL must be https (or set AllowHTTP)")
+	// ErrStarted reports a JWKS that was already started or closed.
+	ErrStarted = errors.New("sessionauth: the JWKS was already started or closed")
 )
 
-// NewJWKS makes a JWKS that asks nobody yet. It fails with ErrURL, ErrHTTP, or keys.Faults where the keys Beside clash.
+// NewJWKS returns a JWKS that reads nothing before Start. The error is ErrURL, ErrHTTP, or
+// keys.Faults if the additional keys conflict.
 func NewJWKS(config JWKSConfig) (*JWKS, error) {
-	if err := judgeURL(config.URL, config.AllowHTTP); err != nil {
+	if err := checkURL(config.URL, config.AllowHTTP); err != nil {
 		return nil, err
 	}
-	first, err := ringOf(config.Additional)
+	first, err := newKeyring(config.Additional)
 	if err != nil {
 		return nil, err
 	}
-	j := &JWKS{config: config, client: clientOf(config.Client), wanted: make(chan struct{}, 1)}
-	j.now.Store(&inForce{ring: first})
+	j := &JWKS{config: config, client: newClient(config.Client), wake: make(chan struct{}, 1)}
+	j.current.Store(&snapshot{keyring: first})
 	return j, nil
 }
 
-func judgeURL(text string, allowHTTP bool) error {
+func checkURL(text string, allowHTTP bool) error {
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.Hostname() == "" || parsed.User != nil || parsed.Fragment != "" {
 		return ErrURL
@@ -125,18 +136,19 @@ func judgeURL(text string, allowHTTP bool) error {
 	return ErrURL
 }
 
-// Start asks the issuer once and waits for the answer, for five seconds at the longest and not beyond ctx. From then on the keys are read anew in
-// the background until Close, also where Start failed: a service may go on, and refuses with 503 what it cannot judge until the keys have come.
-// It fails with a *RefreshError, the error of ctx, or ErrStarted.
+// Start reads the keys once and waits for the result, for five seconds at most and not beyond ctx.
+// From then on the keys are read periodically in the background until Close, even if Start returns
+// an error: the service may continue, and answers 503 to tokens that it cannot verify until the
+// keys have been read. The error is a *RefreshError, the error of ctx, or ErrStarted.
 func (j *JWKS) Start(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	j.mu.Lock()
-	if j.life != made {
+	if j.state != created {
 		j.mu.Unlock()
 		stop()
 		return ErrStarted
 	}
-	j.life, j.stop = started, stop
+	j.state, j.stop = started, stop
 	first := make(chan error, 1)
 	j.running.Go(func() { j.run(background, first) })
 	j.mu.Unlock()
@@ -148,10 +160,11 @@ func (j *JWKS) Start(ctx context.Context) error {
 	}
 }
 
-// Close ends the reading and waits until nothing runs any more. The keys stay as they are. It may be called more than once.
+// Close stops the reads and waits until the background goroutine has ended. The keys stay in force.
+// It may be called more than once.
 func (j *JWKS) Close() {
 	j.mu.Lock()
-	j.life = closed
+	j.state = closed
 	if j.stop != nil {
 		j.stop()
 	}
@@ -159,7 +172,7 @@ func (j *JWKS) Close() {
 	j.running.Wait()
 }
 
-// run reads until ctx ends. It alone reads, so there are never two readings at a time.
+// run reads the keys until ctx ends. Only run reads, so there are never two reads at a time.
 func (j *JWKS) run(ctx context.Context, first chan<- error) {
 	defer j.end()
 	for failures := 0; ; {
@@ -173,7 +186,7 @@ func (j *JWKS) run(ctx context.Context, first chan<- error) {
 		}
 		select {
 		case first <- err:
-		default: // told
+		default: // Start has its result
 		}
 		if ctx.Err() != nil {
 			return
@@ -184,22 +197,22 @@ func (j *JWKS) run(ctx context.Context, first chan<- error) {
 		} else {
 			wait = backoff(failures)
 		}
-		if !j.pause(ctx, wait-rand.N(wait/spread)) {
+		if !j.pause(ctx, wait-rand.N(wait/jitterDivisor)) {
 			return
 		}
 	}
 }
 
-// backoff is how long to wait after that many failures.
+// backoff returns how long to wait after that many failures in a row.
 func backoff(failures int) time.Duration {
-	wait := leastRetry
-	for ; failures > 1 && wait < mostRetry; failures-- {
+	wait := minRetry
+	for ; failures > 1 && wait < maxRetry; failures-- {
 		wait *= 2
 	}
-	return min(wait, mostRetry)
+	return min(wait, maxRetry)
 }
 
-// pause waits for d, or until an unknown key is in want of a reading. It is false where ctx ended.
+// pause waits for d, or until an unknown key requests a read. It returns false if ctx ended.
 func (j *JWKS) pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -207,12 +220,12 @@ func (j *JWKS) pause(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	case <-timer.C:
-	case <-j.wanted:
+	case <-j.wake:
 	}
 	return true
 }
 
-// begin makes the reading that starts now the one that was asked for, where one was.
+// begin marks the start of a read. The read serves the request for one, if there is one.
 func (j *JWKS) begin() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -220,12 +233,12 @@ func (j *JWKS) begin() {
 		j.reading = make(chan struct{})
 	}
 	select {
-	case <-j.wanted:
+	case <-j.wake:
 	default:
 	}
 }
 
-// end lets those go who wait for the reading.
+// end marks the end of a read, and releases the requests that wait for it.
 func (j *JWKS) end() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -235,33 +248,34 @@ func (j *JWKS) end() {
 	}
 }
 
-// want is closed when a reading ends that may bring an unknown key: the one under way, or a new one. It is nil where none is due.
-func (j *JWKS) want() <-chan struct{} {
+// request returns a channel that is closed at the end of a read that may bring an unknown key: the
+// one in progress, or a new one. It returns nil if no new read is due.
+func (j *JWKS) request() <-chan struct{} {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.life != started {
+	if j.state != started {
 		return nil
 	}
 	if j.reading == nil {
-		if !j.asked.IsZero() && time.Since(j.asked) < unknownPause {
+		if !j.requested.IsZero() && time.Since(j.requested) < unknownKeyInterval {
 			return nil
 		}
-		j.asked = time.Now()
+		j.requested = time.Now()
 		j.reading = make(chan struct{})
-		j.wanted <- struct{}{}
+		j.wake <- struct{}{}
 	}
 	return j.reading
 }
 
-func (j *JWKS) ring() *keys.Keyring { return j.now.Load().ring }
+func (j *JWKS) keyring() *keys.Keyring { return j.current.Load().keyring }
 
-// after has the keys read anew, where that is due, and waits for it.
-func (j *JWKS) after(ctx context.Context, ring *keys.Keyring) (*keys.Keyring, bool) {
-	if now := j.now.Load(); now.ring != ring {
-		return now.ring, now.whole // they came meanwhile
+// refreshed requests a read of the keys if one is due, and waits for it.
+func (j *JWKS) refreshed(ctx context.Context, current *keys.Keyring) (*keys.Keyring, bool) {
+	if now := j.current.Load(); now.keyring != current {
+		return now.keyring, now.complete // new keys came in the meantime
 	}
-	if reading := j.want(); reading != nil {
-		timer := time.NewTimer(patience)
+	if reading := j.request(); reading != nil {
+		timer := time.NewTimer(maxRequestWait)
 		defer timer.Stop()
 		select {
 		case <-reading:
@@ -269,6 +283,6 @@ func (j *JWKS) after(ctx context.Context, ring *keys.Keyring) (*keys.Keyring, bo
 		case <-ctx.Done():
 		}
 	}
-	now := j.now.Load()
-	return now.ring, now.whole
+	now := j.current.Load()
+	return now.keyring, now.complete
 }

@@ -143,7 +143,8 @@ func TestUnknownKeysDoNotHammerAnIssuerThatIsDown(t *testing.T) {
 	})
 }
 
-// Published keys are EdDSA keys under ids that are ids. Whatever else a token names, the issuer is not asked and nobody waits.
+// Published keys are EdDSA keys under ids that are ids. Whatever else a token names, the issuer is
+// not asked and nobody waits.
 func TestWhatCannotBePublishedIsNotAskedFor(t *testing.T) {
 	for name, key := range map[string]keys.Key{
 		"the compact form":       keys.NewHS256("unknown", []byte(strong), keys.Plan{}),
@@ -201,12 +202,12 @@ func TestNewKeyIsFoundAtOnce(t *testing.T) {
 func TestKeysThatCameMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, publishes(t, pair("a", 1)))
-		before := sessionauth.Ring(w.jwks)
+		before := sessionauth.Keyring(w.jwks)
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		w.reads()
-		began, now := time.Now(), sessionauth.Ring(w.jwks)
-		assert.Same(t, now, sessionauth.After(t.Context(), w.jwks, before))
+		began, now := time.Now(), sessionauth.Keyring(w.jwks)
+		assert.Same(t, now, sessionauth.Refreshed(t.Context(), w.jwks, before))
 		assert.Zero(t, time.Since(began))
 		synctest.Wait()
 		assert.Empty(t, w.reads())

@@ -20,7 +20,8 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// proxy is the environment's, which net/http reads once. Loopback, where the tests' servers are, never goes through it.
+// proxy is the environment's, which net/http reads once. Loopback, where the tests' servers are,
+// never goes through it.
 const proxy = "http://proxy.test:3128"
 
 // Whatever a test has started has ended by its end.
@@ -70,7 +71,8 @@ type reply struct {
 	status int
 	body   string
 	header http.Header
-	// after is how long the issuer lets wait for the answer, and bodyAfter how long then for its body.
+	// after is how long the issuer lets wait for the answer, and bodyAfter how long then for its
+	// body.
 	after, bodyAfter time.Duration
 	err              error
 }
@@ -232,7 +234,8 @@ func (a answer) code() string {
 	return a.Header().Get("X-Error-Code")
 }
 
-// send asks a handler behind the middleware, which answers with the install id of the session that it finds.
+// send asks a handler behind the middleware, which answers with the install id of the session that
+// it finds.
 func send(v *sessionauth.Verifier, authorization ...string) answer {
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
 	request.Header["Authorization"] = authorization

@@ -231,7 +231,8 @@ func TestWhatCannotBeConfigured(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", sound, sound, sound), strong)
 }
 
-// FuzzAuthorization sends any header. Nothing passes but a session that was signed, and each refusal is one of two; the answer holds nothing of what was sent.
+// FuzzAuthorization sends any header. Nothing passes but a session that was signed, and each
+// refusal is one of two; the answer holds nothing of what was sent.
 func FuzzAuthorization(f *testing.F) {
 	now := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 	secret, other := keys.NewHS256("secret", []byte(strong), keys.Plan{}), pair("pair", 1)

@@ -16,50 +16,55 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// maxHeader is the most bytes of an answer's headers that our own client reads.
+// maxHeader is the maximum size in bytes of an answer's headers, for the package's own client.
 const maxHeader = 1 << 16
 
-// RefreshReason is why a reading of the keys failed, in a word for logs and metrics.
+// RefreshReason states why a read of the keys failed, as one word for logs and metrics.
 type RefreshReason string
 
-// The reasons.
+// The reasons of a RefreshError.
 const (
-	// RefreshUnreachable is an issuer that could not be asked, or broke off.
+	// RefreshUnreachable means that the connection to the issuer failed or broke.
 	RefreshUnreachable RefreshReason = "unreachable"
-	// RefreshLate is an answer that was not whole in time.
+	// RefreshLate means that the answer was not complete in time.
 	RefreshLate RefreshReason = "late"
-	// RefreshCertificate is an issuer whose certificate does not stand.
+	// RefreshCertificate means that the issuer's certificate is not valid.
 	RefreshCertificate RefreshReason = "certificate"
-	// RefreshStatus is any answer but 200; a redirect too.
+	// RefreshStatus means that the status is not 200. This includes redirects.
 	RefreshStatus RefreshReason = "status"
-	// RefreshTooLarge is an answer of more than keys.MaxSet bytes.
+	// RefreshTooLarge means that the answer has more than keys.MaxSetBytes bytes.
 	RefreshTooLarge RefreshReason = "too_large"
-	// RefreshMalformed is no JWK Set, or one whose keys clash with each other or with those Beside.
+	// RefreshMalformed means that the answer is not a JWK Set, or that its keys conflict with each
+	// other or with the additional keys.
 	RefreshMalformed RefreshReason = "malformed"
-	// RefreshNoKeys is a first set without a usable key: an issuer that signs with HS256 publishes none. Later such a set takes force: all keys were revoked.
+	// RefreshNoKeys means that the first set has no usable key: an issuer that signs with HS256
+	// publishes none. A later set without keys takes effect, because all keys may have been
+	// revoked.
 	RefreshNoKeys RefreshReason = "no_keys"
 )
 
-// RefreshError is a reading that changed nothing. It holds no address and nothing of the answer but its status.
+// RefreshError reports a read that failed and changed nothing. It holds no address, and nothing of
+// the answer except its status.
 type RefreshError struct {
 	Reason RefreshReason
-	// Status is the answer's, where Reason is RefreshStatus; otherwise 0.
+	// Status is the status of the answer if Reason is RefreshStatus, or else 0.
 	Status int
 }
 
-// Error tells the reason, and the status.
+// Error returns the reason, and the status if there is one.
 func (e *RefreshError) Error() string {
-	text := "sessionauth: the keys were not read: " + string(e.Reason)
+	text := "sessionauth: cannot read the published keys: " + string(e.Reason)
 	if e.Status != 0 {
 		text += " " + strconv.Itoa(e.Status)
 	}
 	return text
 }
 
-// clientOf is a client that follows no redirect: where keys come from is the configuration's to say, and no answer's.
-func clientOf(given *http.Client) *http.Client {
+// newClient returns a copy of given, or the package's own client if given is nil, that follows no
+// redirect: the configuration alone determines where keys come from.
+func newClient(given *http.Client) *http.Client {
 	client := &http.Client{Transport: &http.Transport{
-		Proxy: proxyOf, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader,
+		Proxy: proxyFor, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader,
 	}}
 	if given != nil {
 		*client = *given
@@ -70,61 +75,63 @@ func clientOf(given *http.Client) *http.Client {
 	return client
 }
 
-// proxyOf is the environment's proxy for https, which goes through it unseen, and none for http: there a proxy could put in keys of its own.
-func proxyOf(r *http.Request) (*url.URL, error) {
+// proxyFor returns the environment's proxy for https, which the proxy cannot read or change. It
+// returns nil for http, where a proxy could insert its own keys.
+func proxyFor(r *http.Request) (*url.URL, error) {
 	if r.URL.Scheme != "https" {
-		return nil, nil //nolint:nilnil // what http.Transport takes for none.
+		return nil, nil //nolint:nilnil // http.Transport takes this as no proxy.
 	}
 	return http.ProxyFromEnvironment(r)
 }
 
-// read asks the issuer, puts what it published into force, and tells for how long that is fresh. It fails with a RefreshError; then nothing changed.
+// read fetches the published keys, puts them into force and returns how long they are fresh. If the
+// error is not nil, it is a *RefreshError and nothing has changed.
 func (j *JWKS) read(ctx context.Context) (fresh time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, j.config.URL, nil)
 	if err != nil {
-		return 0, &RefreshError{Reason: RefreshUnreachable} // judgeURL lets none pass
+		return 0, &RefreshError{Reason: RefreshUnreachable} // not reached: see checkURL
 	}
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
-	if j.tag != "" {
-		request.Header.Set("If-None-Match", j.tag)
+	if j.etag != "" {
+		request.Header.Set("If-None-Match", j.etag)
 	}
 	answer, err := j.client.Do(request)
 	if err != nil {
-		return 0, reasonOf(ctx, err)
+		return 0, refreshError(ctx, err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	switch {
-	case answer.StatusCode == http.StatusNotModified && j.tag != "":
+	case answer.StatusCode == http.StatusNotModified && j.etag != "":
 		return freshness(answer.Header), nil
 	case answer.StatusCode != http.StatusOK:
 		return 0, &RefreshError{Reason: RefreshStatus, Status: answer.StatusCode}
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, keys.MaxSetBytes+1))
 	if err != nil {
-		return 0, reasonOf(ctx, err)
+		return 0, refreshError(ctx, err)
 	}
 	if len(body) > keys.MaxSetBytes {
 		return 0, &RefreshError{Reason: RefreshTooLarge}
 	}
-	ring, err := j.join(string(body))
+	keyring, err := j.join(string(body))
 	if err != nil {
 		return 0, err
 	}
-	j.now.Store(&inForce{ring: ring, whole: true})
-	j.tag = answer.Header.Get("ETag")
+	j.current.Store(&snapshot{keyring: keyring, complete: true})
+	j.etag = answer.Header.Get("ETag")
 	return freshness(answer.Header), nil
 }
 
-// join puts what a set publishes and the keys beside into one ring.
+// join returns a keyring of the keys in a published set and the additional keys.
 func (j *JWKS) join(set string) (*keys.Keyring, error) {
 	published, err := keys.ParsePublic(set)
 	if faults, ok := errors.AsType[keys.Faults](err); ok && faults[0].Reason == keys.FaultNoKeys {
-		if !j.now.Load().whole {
+		if !j.current.Load().complete {
 			return nil, &RefreshError{Reason: RefreshNoKeys}
 		}
-		return ringOf(j.config.Additional)
+		return newKeyring(j.config.Additional)
 	}
 	if err != nil {
 		return nil, &RefreshError{Reason: RefreshMalformed}
@@ -137,23 +144,23 @@ func (j *JWKS) join(set string) (*keys.Keyring, error) {
 			all = append(all, key)
 		}
 	}
-	ring, err := ringOf(all)
+	keyring, err := newKeyring(all)
 	if err != nil {
 		return nil, &RefreshError{Reason: RefreshMalformed}
 	}
-	return ring, nil
+	return keyring, nil
 }
 
-// ringOf is a ring that may be without any key.
-func ringOf(all []keys.Key) (*keys.Keyring, error) {
+// newKeyring returns a keyring of all. Unlike keys.NewKeyring it accepts no keys.
+func newKeyring(all []keys.Key) (*keys.Keyring, error) {
 	if len(all) == 0 {
 		return &keys.Keyring{}, nil
 	}
 	return keys.NewKeyring(all...)
 }
 
-// reasonOf sorts what a client failed with. Its words are left out, for they name addresses.
-func reasonOf(ctx context.Context, err error) error {
+// refreshError classifies an error of the HTTP client. It drops its text, which names addresses.
+func refreshError(ctx context.Context, err error) error {
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || ctx.Err() != nil {
 		return &RefreshError{Reason: RefreshLate}
 	}
@@ -163,15 +170,16 @@ func reasonOf(ctx context.Context, err error) error {
 	return &RefreshError{Reason: RefreshUnreachable}
 }
 
-// freshness is for how long an answer may be kept (RFC 9111 §4.2: max-age, less the Age that a cache on the way tells), within our bounds.
+// freshness returns how long an answer stays fresh, within minRefresh and maxRefresh (RFC 9111
+// §4.2: max-age, less the Age that a cache on the way reports).
 func freshness(header http.Header) time.Duration {
-	fresh := usualRefresh
+	fresh := defaultRefresh
 	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","),
 		",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
 		switch strings.ToLower(name) {
 		case "no-store", "no-cache":
-			return leastRefresh
+			return minRefresh
 		case "max-age":
 			if age, ok := seconds(strings.Trim(value, `"`)); ok {
 				fresh = age
@@ -181,10 +189,10 @@ func freshness(header http.Header) time.Duration {
 	if age, ok := seconds(header.Get("Age")); ok {
 		fresh -= age
 	}
-	return min(max(fresh, leastRefresh), mostRefresh)
+	return min(max(fresh, minRefresh), maxRefresh)
 }
 
-// seconds reads delta-seconds (RFC 9111 §1.2.2), up to 68 years.
+// seconds parses delta-seconds (RFC 9111 §1.2.2), up to 68 years.
 func seconds(text string) (time.Duration, bool) {
 	n, err := strconv.ParseUint(text, 10, 31)
 	return time.Duration(n) * time.Second, err == nil

@@ -21,7 +21,8 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// What an issuer publishes, or somebody in its place, never makes a secret: whoever reads a set could sign with it.
+// What an issuer publishes, or somebody in its place, never makes a secret: whoever reads a set
+// could sign with it.
 func TestNoSecretIsTakenFromASet(t *testing.T) {
 	secret, published := keys.NewHS256("evil", []byte(strong), keys.Plan{}), pair("pair", 1)
 	asSecret := keys.NewHS256("pair", published.Public(), keys.Plan{})
@@ -58,7 +59,8 @@ func TestNoSecretIsTakenFromASet(t *testing.T) {
 	}
 }
 
-// jws takes the claims of a JWS and signs them by HMAC-SHA256, under a header that names another algorithm.
+// jws takes the claims of a JWS and signs them by HMAC-SHA256, under a header that names another
+// algorithm.
 func jws(t *testing.T, algorithm, sound string, secret []byte) string {
 	t.Helper()
 	parts := strings.Split(sound, ".")
@@ -125,7 +127,7 @@ func TestProxyOfTheOwnClient(t *testing.T) {
 		"http://issuer.test/": "<nil>"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 		require.NoError(t, err)
-		by, err := sessionauth.ProxyOf(request)
+		by, err := sessionauth.ProxyFor(request)
 		require.NoError(t, err)
 		if want == "<nil>" {
 			assert.Nil(t, by, address)

@@ -12,16 +12,16 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// The headers of a refusal.
+// The headers of an error answer.
 const (
 	headerRequestID = "X-Request-Id"
 	headerErrorCode = "X-Error-Code"
 )
 
-// maxRequestID is the most characters of a request id.
+// maxRequestID is the maximum length of a request ID.
 const maxRequestID = 128
 
-// retryAfter is in how many seconds a client should come back where no key could be had yet.
+// retryAfter is the Retry-After value, in seconds, if the keys could not be read yet.
 const retryAfter = "1"
 
 // envelope is the body of every error.
@@ -35,7 +35,7 @@ type problem struct {
 	RequestID string `json:"request_id"`
 }
 
-// refuse answers as the issuing service does: with the kind of err and nothing else of it.
+// refuse answers as the issuing service does. The answer reveals only the kind of err.
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	kind, id := failure.KindOf(err), requestID(r)
 	header := w.Header()
@@ -51,14 +51,14 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 		header.Set("Retry-After", retryAfter)
 	}
 	var body bytes.Buffer
-	// Text in fields cannot fail to be encoded, and whether the client still listens is his affair.
+	// Encoding strings cannot fail. The write error is ignored: the client may have gone away.
 	_ = json.NewEncoder(&body).Encode(envelope{problem{Code: kind.Code(), Message: kind.Message(),
 		RequestID: id}})
 	w.WriteHeader(status)
 	_, _ = w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
 }
 
-// requestID is the caller's, where it came once and is harmless to show; otherwise a new one.
+// requestID returns the request's own ID if it was sent once and is well-formed, or else a new one.
 func requestID(r *http.Request) string {
 	if given := r.Header.Values(headerRequestID); len(given) == 1 &&
 		strict.Plain(given[0], maxRequestID) {
@@ -67,7 +67,7 @@ func requestID(r *http.Request) string {
 	return newID()
 }
 
-// newID is a random UUID (RFC 9562 §5.4).
+// newID returns a random UUID (RFC 9562 §5.4).
 func newID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails

@@ -14,7 +14,8 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// TestVectors sends the contract's cases through the middleware, every one of every group that a header can carry, with the group's keys as they are given.
+// TestVectors sends the contract's cases through the middleware, every one of every group that a
+// header can carry, with the group's keys as they are given.
 func TestVectors(t *testing.T) {
 	run := map[string]int{}
 	for _, group := range vectors.Groups() {
@@ -30,7 +31,8 @@ func TestVectors(t *testing.T) {
 	}, run, "cases that ran")
 }
 
-// TestVectorsByJWKS sends them again, where the public keys are read from an issuer that has the group's keys, and the others are beside.
+// TestVectorsByJWKS sends them again, where the public keys are read from an issuer that has the
+// group's keys, and the others are beside.
 func TestVectorsByJWKS(t *testing.T) {
 	run := map[string]int{}
 	for _, group := range vectors.Groups() {

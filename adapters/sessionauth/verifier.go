@@ -16,47 +16,52 @@ import (
 // MaxClockSkew is the most that Config.ClockSkew may be.
 const MaxClockSkew = time.Minute
 
-// Keys are the keys that a Verifier verifies with: a *JWKS, or *Fixed.
+// Keys holds the keys that a Verifier verifies with. It is a *JWKS or a *Fixed.
 type Keys interface {
-	// ring is what is in force.
-	ring() *keys.Keyring
-	// after is what is in force once more was done to find a key that is not in ring: ring itself, where nothing came of it. It is whole unless the keys
-	// that should be in it could not be had yet. It may wait, for patience at the longest and not beyond ctx.
-	after(ctx context.Context, ring *keys.Keyring) (newer *keys.Keyring, whole bool)
+	// keyring returns the keys in force.
+	keyring() *keys.Keyring
+	// refreshed returns the keys in force after an attempt to find a key that is not in current. It
+	// returns current itself if the attempt brought nothing new. Complete is false if keys that
+	// belong to the keyring could not be read yet. It may wait, for maxRequestWait at most and not
+	// beyond ctx.
+	refreshed(ctx context.Context, current *keys.Keyring) (newer *keys.Keyring, complete bool)
 }
 
-// Config is what a Verifier needs. All but ClockSkew and Now must be given.
+// Config configures a Verifier. All fields except ClockSkew and Now are required.
 type Config struct {
-	// Issuer and Audience must be those of the issuing service, byte for byte: OFFLOAD_SESSION_TOKEN_ISSUER and …_AUDIENCE there.
+	// Issuer and Audience must equal those of the issuing service byte for byte:
+	// OFFLOAD_SESSION_TOKEN_ISSUER and OFFLOAD_SESSION_TOKEN_AUDIENCE there.
 	Issuer   string
 	Audience string
-	// ClockSkew is how much earlier than the issuer's this machine's clock may be: whole seconds, at most MaxClockSkew. It never prolongs a session.
-	// Zero means none, and is not the issuing service's own default: that is two seconds. Set 2 * time.Second unless the clocks are known to be one: a
-	// session that was just made is refused by a machine whose clock is behind the issuer's by more.
+	// ClockSkew is how far this machine's clock may be behind the issuer's: whole seconds, at most
+	// MaxClockSkew. It never prolongs a session. Zero means none, and differs from the issuing
+	// service's default of two seconds. Set 2 * time.Second unless both services share one clock: a
+	// machine whose clock is further behind the issuer's refuses a session that was just issued.
 	ClockSkew time.Duration
 	Keys      Keys
-	// Now is the clock; nil for the machine's.
+	// Now returns the current time. If it is nil, time.Now is used.
 	Now func() time.Time
 }
 
-// Verifier tells whose session a request carries. It is safe for concurrent use.
+// Verifier verifies the session that a request carries. It is safe for concurrent use.
 type Verifier struct {
-	keys  Keys
-	terms session.Settings
-	now   func() time.Time
+	keys     Keys
+	settings session.Settings
+	now      func() time.Time
 }
 
-// What New fails with.
+// The errors of New.
 var (
-	// ErrNames is a Config without an issuer or an audience: a token could never name them.
-	ErrNames = errors.New("sessionauth: issuer and audience must be given")
-	// ErrClockSkew is a ClockSkew that is negative, over MaxClockSkew, or not whole seconds.
-	ErrClockSkew = errors.New("sessionauth: the clock skew must be whole seconds, at most a minute")
-	// ErrNoKeys is a Config without keys, with a nil pointer for them, or with a JWKS or Fixed that NewJWKS or NewFixed did not make; and Fixed without one.
-	ErrNoKeys = errors.New("sessionauth: there is no key")
+	// ErrNames reports a Config without an issuer or an audience, which no token could name.
+	ErrNames = errors.New("sessionauth: issuer and audience must be set")
+	// ErrClockSkew reports a ClockSkew that is negative, over MaxClockSkew, or not whole seconds.
+	ErrClockSkew = errors.New("sessionauth: the clock skew must be 0 to 60 whole seconds")
+	// ErrNoKeys reports a Config whose Keys is nil, a nil pointer, or a JWKS or Fixed that NewJWKS
+	// or NewFixed did not make. NewFixed returns it if no key is given.
+	ErrNoKeys = errors.New("sessionauth: no keys are set")
 )
 
-// New makes a Verifier. It fails with ErrNames, ErrClockSkew or ErrNoKeys.
+// New returns a Verifier. Its error is ErrNames, ErrClockSkew or ErrNoKeys.
 func New(config Config) (*Verifier, error) {
 	switch {
 	case config.Issuer == "" || config.Audience == "":
@@ -69,7 +74,7 @@ func New(config Config) (*Verifier, error) {
 	}
 	v := &Verifier{
 		keys: config.Keys,
-		terms: session.Settings{Issuer: config.Issuer, Audience: config.Audience,
+		settings: session.Settings{Issuer: config.Issuer, Audience: config.Audience,
 			ClockSkew: config.ClockSkew},
 		now: config.Now,
 	}
@@ -79,21 +84,23 @@ func New(config Config) (*Verifier, error) {
 	return v, nil
 }
 
-// isEmpty is true of keys that their constructor did not make.
+// isEmpty reports whether k was not made by its constructor.
 func isEmpty(k Keys) bool {
 	switch k := k.(type) {
 	case *Fixed:
 		return k == nil || k.all == nil
 	case *JWKS:
-		return k == nil || k.now.Load() == nil
+		return k == nil || k.current.Load() == nil
 	}
 	return k == nil
 }
 
-// Authenticate tells the session that the values of a request's Authorization headers stand for, for services that do not speak net/http. It fails with a
-// *token.Rejection, which holds the reason for telemetry; or with an error of the kind failure.Unavailable where the token's key is unknown, may be a published
-// one, and the published keys could not be had yet. It waits only for keys that it does not know and that may be published, which those of HS256 are not: a
-// second at most and not beyond ctx.
+// Authenticate returns the session of a request with these values of its Authorization headers. It
+// is for services that do not use net/http. The error is a *token.Rejection, which holds a reason
+// for telemetry, or an error of the kind failure.Unavailable if the token's key is unknown, may be
+// a published one, and the published keys could not be read yet. Authenticate waits only for an
+// unknown key that may be published, which HS256 keys are not: one second at most, and not beyond
+// ctx.
 func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (session.Claims,
 	error) {
 	text, err := token.FromAuthorization(authorization)
@@ -101,23 +108,24 @@ func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (se
 		return session.Claims{}, err
 	}
 	now := v.now()
-	ring := v.keys.ring()
-	claims, err := token.Verify(text, ring, v.terms, now)
+	current := v.keys.keyring()
+	claims, err := token.Verify(text, current, v.settings, now)
 	if !isUnknownKey(err) || !maybePublished(text) {
 		return claims, err
 	}
-	newer, whole := v.keys.after(ctx, ring)
-	if newer != ring {
-		claims, err = token.Verify(text, newer, v.terms, now)
+	newer, complete := v.keys.refreshed(ctx, current)
+	if newer != current {
+		claims, err = token.Verify(text, newer, v.settings, now)
 	}
-	if !whole && isUnknownKey(err) {
+	if !complete && isUnknownKey(err) {
 		return session.Claims{}, failure.New(failure.Unavailable, err)
 	}
 	return claims, err
 }
 
-// maybePublished tells whether the key of a token that passed checks 1 to 6 may be one that is published: what is published are EdDSA keys, which sign
-// JWS alone, under ids that are ids. For any other token a reading would bring nothing, and its wait is one that anybody could cause.
+// maybePublished reports whether the key of a token that passed checks 1 to 6 may be a published
+// one. Published keys are EdDSA keys, which sign only JWS, and have well-formed IDs. For any other
+// token a read would bring nothing, and would let any sender cause a wait.
 func maybePublished(text string) bool {
 	header, rest, _ := strings.Cut(text, ".")
 	if !strings.Contains(rest, ".") {

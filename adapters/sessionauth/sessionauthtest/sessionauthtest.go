@@ -1,7 +1,9 @@
-// Package sessionauthtest is for tests of services that use sessionauth: an issuer with real keys, which publishes them and mints sessions.
+// Package sessionauthtest is for tests of services that use sessionauth: an issuer with real keys,
+// which publishes them and mints sessions.
 //
-// Nothing is mocked: the keys are drawn anew for each issuer, the JWKS is served on a loopback socket, and the service under test verifies as it does in
-// production. Everything ends with the test. It imports domain, sessionauth and the standard library.
+// Nothing is mocked: the keys are drawn anew for each issuer, the JWKS is served on a loopback
+// socket, and the service under test verifies as it does in production. Everything ends with the
+// test. It imports domain, sessionauth and the standard library.
 //
 //	func TestOrders(t *testing.T) {
 //		issuer := sessionauthtest.New(t)
@@ -40,7 +42,8 @@ const (
 // Lifetime is how long a session of an Issuer lasts.
 const Lifetime = time.Hour
 
-// Issuer issues sessions and publishes its keys, as the issuing service does with an EdDSA keyset. It is safe for concurrent use.
+// Issuer issues sessions and publishes its keys, as the issuing service does with an EdDSA keyset.
+// It is safe for concurrent use.
 type Issuer struct {
 	t      testing.TB
 	server *httptest.Server
@@ -83,7 +86,8 @@ func (i *Issuer) publish(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, keys.FormatPublic(ring, time.Now()))
 }
 
-// Rotate has a new key sign from now on, which is published at once. Those before verify until the test's end.
+// Rotate has a new key sign from now on, which is published at once. Those before verify until the
+// test's end.
 func (i *Issuer) Rotate() {
 	seed := make([]byte, keys.SeedSize)
 	_, _ = rand.Read(seed) // never fails
@@ -93,7 +97,8 @@ func (i *Issuer) Rotate() {
 	i.all = append(i.all, keys.NewEdDSA(id, seed, keys.Plan{}))
 }
 
-// Token is a valid session of an installation, as a client sends it behind Bearer. An install id is 8 to 128 characters; another one fails the test.
+// Token is a valid session of an installation, as a client sends it behind Bearer. An install id is
+// 8 to 128 characters; another one fails the test.
 func (i *Issuer) Token(installID string) string {
 	i.t.Helper()
 	return i.Mint(installID, func(*session.Claims) {})
