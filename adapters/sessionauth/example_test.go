@@ -16,7 +16,7 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// A service that verifies sessions by the issuer's published keys, and knows no secret.
+// A service verifies sessions with the issuer's published keys, and holds no secret.
 func Example() {
 	issuer := exampleIssuer()
 	defer issuer.Close()
@@ -65,11 +65,12 @@ func Example() {
 		_ = answer.Body.Close()
 	}
 	http.DefaultClient.CloseIdleConnections()
-	// Output: 200 orders of install-12345 401 {"error":{"code":"invalid_token","message":"Invalid
-	// session token","request_id":"example"}}
+	// Output:
+	// 200 orders of install-12345
+	// 401 {"error":{"code":"invalid_token","message":"Invalid session token","request_id":"example"}}
 }
 
-// A service that shares the issuer's HS256 secret, as OFFLOAD_SESSION_SECRET has it there.
+// A service shares the issuer's HS256 secret, which OFFLOAD_SESSION_SECRET sets there.
 func ExampleNewFixed() {
 	secret := "q0Xv7Gm2Jw9sTzYhB4nLkRcEoAiUd8Pf3Vx6MgQyHbE=" // from the environment, in production
 	key, err := sessionauth.Secret("v2-default", secret)
@@ -90,9 +91,9 @@ func ExampleNewFixed() {
 	// Output: token rejected: signature_length
 }
 
-// A change from a secret to published keys: sessions of both kinds verify until the last one that
-// the secret signed has ended.
-func ExampleJWKSConfig_beside() {
+// During a change from a secret to published keys, sessions of both kinds verify until the last one
+// signed with the secret has expired.
+func ExampleJWKSConfig_additional() {
 	issuer := exampleIssuer()
 	defer issuer.Close()
 	old, err := sessionauth.Secret("v2-default", "q0Xv7Gm2Jw9sTzYhB4nLkRcEoAiUd8Pf3Vx6MgQyHbE=")
@@ -109,7 +110,7 @@ func ExampleJWKSConfig_beside() {
 	// Output: <nil>
 }
 
-// A handler's own test needs no token.
+// A test of a handler needs no token.
 func ExampleNewContext() {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		claims, _ := sessionauth.FromContext(r.Context())
@@ -125,20 +126,20 @@ func ExampleNewContext() {
 	// Output: install-12345
 }
 
-// exampleIssuer publishes a key, as sessiond does.
+// exampleIssuer returns a server that publishes a key as sessiond does.
 func exampleIssuer() *httptest.Server {
-	ring, err := keys.NewKeyring(pair("ed-2026-11", 1))
+	keyring, err := keys.NewKeyring(pair("ed-2026-11", 1))
 	if err != nil {
 		panic(err)
 	}
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, keys.FormatPublic(ring, time.Now()))
+		_, _ = io.WriteString(w, keys.FormatPublic(keyring, time.Now()))
 	}))
 }
 
-// exampleToken is a session that the issuer signed.
+// exampleToken returns a session that the issuer signed.
 func exampleToken(audience string) string {
 	id, _ := session.ParseInstallID("install-12345")
-	terms := session.Settings{Issuer: "offload-backend", Audience: audience, Lifetime: time.Hour}
-	return token.Sign(terms.Claims(id, "ed-2026-11", time.Now()), pair("ed-2026-11", 1))
+	settings := session.Settings{Issuer: "offload-backend", Audience: audience, Lifetime: time.Hour}
+	return token.Sign(settings.Claims(id, "ed-2026-11", time.Now()), pair("ed-2026-11", 1))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/offload/sessiond/domain/keys"
 )
@@ -21,3 +22,6 @@ func Refreshed(ctx context.Context, k Keys, current *keys.Keyring) *keys.Keyring
 	newer, _ := k.refreshed(ctx, current)
 	return newer
 }
+
+// SetReadTimeout replaces the timeout of one read. It must be called before Start.
+func SetReadTimeout(j *JWKS, timeout time.Duration) { j.timeout = timeout }

@@ -59,8 +59,10 @@ type JWKSConfig struct {
 // JWKS holds the issuer's published keys, and reads them periodically in the background from Start
 // to Close. It is safe for concurrent use.
 type JWKS struct {
-	config  JWKSConfig
-	client  *http.Client
+	config JWKSConfig
+	client *http.Client
+	// timeout bounds one read: readTimeout, except in tests.
+	timeout time.Duration
 	current atomic.Pointer[snapshot]
 	etag    string // the set's ETag; used by the background goroutine only
 
@@ -113,7 +115,8 @@ func NewJWKS(config JWKSConfig) (*JWKS, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &JWKS{config: config, client: newClient(config.Client), wake: make(chan struct{}, 1)}
+	j := &JWKS{config: config, client: newClient(config.Client),
+		timeout: readTimeout, wake: make(chan struct{}, 1)}
 	j.current.Store(&snapshot{keyring: first})
 	return j, nil
 }

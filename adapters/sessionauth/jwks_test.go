@@ -17,30 +17,30 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-func TestKeysAreReadAnew(t *testing.T) {
+func TestRefreshInterval(t *testing.T) {
 	for name, c := range map[string]struct {
 		cacheControl []string
 		age          string
-		every        time.Duration // at the longest; a tenth less at the least
+		every        time.Duration // at most; at least nine tenths of it
 	}{
-		"as the issuer says":      {[]string{"public, max-age=300"}, "", 300 * time.Second},
-		"in two lines":            {[]string{"public", "MAX-AGE=200"}, "", 200 * time.Second},
-		"quoted":                  {[]string{`max-age="120"`}, "", 120 * time.Second},
-		"it says nothing":         {nil, "", 5 * time.Minute},
-		"it says too little":      {[]string{"max-age=1"}, "", time.Minute},
-		"it says nought":          {[]string{"max-age=0"}, "", time.Minute},
-		"it says too much":        {[]string{"max-age=31536000, immutable"}, "", 10 * time.Minute},
-		"it says nonsense":        {[]string{"max-age=soon"}, "", 5 * time.Minute},
-		"it says less than zero":  {[]string{"max-age=-5"}, "", 5 * time.Minute},
-		"it says no number":       {[]string{"max-age=99999999999999999999"}, "", 5 * time.Minute},
-		"not to be stored":        {[]string{"max-age=600, no-store"}, "", time.Minute},
-		"a cache had it for long": {[]string{"max-age=300"}, "100", 200 * time.Second},
-		"a cache had it too long": {[]string{"max-age=300"}, "4000", time.Minute},
+		"max-age":                {[]string{"public, max-age=300"}, "", 300 * time.Second},
+		"max-age on second line": {[]string{"public", "MAX-AGE=200"}, "", 200 * time.Second},
+		"max-age quoted":         {[]string{`max-age="120"`}, "", 120 * time.Second},
+		"no Cache-Control":       {nil, "", 5 * time.Minute},
+		"max-age below minimum":  {[]string{"max-age=1"}, "", time.Minute},
+		"max-age zero":           {[]string{"max-age=0"}, "", time.Minute},
+		"max-age above maximum":  {[]string{"max-age=31536000, immutable"}, "", 10 * time.Minute},
+		"max-age not a number":   {[]string{"max-age=soon"}, "", 5 * time.Minute},
+		"max-age negative":       {[]string{"max-age=-5"}, "", 5 * time.Minute},
+		"max-age too long":       {[]string{"max-age=99999999999999999999"}, "", 5 * time.Minute},
+		"no-store":               {[]string{"max-age=600, no-store"}, "", time.Minute},
+		"Age below max-age":      {[]string{"max-age=300"}, "100", 200 * time.Second},
+		"Age above max-age":      {[]string{"max-age=300"}, "4000", time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				key := pair("a", 1)
-				w := newWorld(t, publishes(t, key))
+				w := newService(t, publishes(t, key))
 				w.reply.header = http.Header{"Cache-Control": c.cacheControl}
 				if c.age != "" {
 					w.reply.header.Set("Age", c.age)
@@ -48,10 +48,10 @@ func TestKeysAreReadAnew(t *testing.T) {
 				require.NoError(t, w.jwks.Start(t.Context()))
 				defer w.jwks.Close()
 				time.Sleep(3 * time.Hour)
-				asked := w.reads()
-				require.Greater(t, len(asked), 10)
-				for n := range asked[1:] {
-					gap := asked[n+1].Sub(asked[n])
+				reads := w.reads()
+				require.Greater(t, len(reads), 10)
+				for n := range reads[1:] {
+					gap := reads[n+1].Sub(reads[n])
 					assert.LessOrEqual(t, gap, c.every)
 					assert.GreaterOrEqual(t, gap, c.every-c.every/10)
 				}
@@ -61,10 +61,10 @@ func TestKeysAreReadAnew(t *testing.T) {
 	}
 }
 
-func TestIssuerThatComesAndGoes(t *testing.T) {
+func TestKeepsKeysWhileIssuerIsUnstable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := pair("a", 1)
-		w := newWorld(t, publishes(t, key))
+		w := newService(t, publishes(t, key))
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		good := publishes(t, key)
@@ -76,24 +76,24 @@ func TestIssuerThatComesAndGoes(t *testing.T) {
 			require.Equal(t, "ok", w.code(mint(t, key)))
 		}
 		assert.LessOrEqual(t, len(w.reads()), 500*17/4,
-			"not more often than every four seconds or so")
+			"on average at most one read in four seconds")
 
 		w.answer(good)
 		time.Sleep(2 * time.Minute)
 		w.reads()
 		w.answer(down)
 		time.Sleep(6 * time.Minute)
-		asked := w.reads()
-		require.Greater(t, len(asked), 1)
-		assert.LessOrEqual(t, asked[1].Sub(asked[0]), time.Second,
-			"a new failure is tried again as soon as the first one was")
+		reads := w.reads()
+		require.Greater(t, len(reads), 1)
+		assert.LessOrEqual(t, reads[1].Sub(reads[0]), time.Second,
+			"the first retry after a success is quick again")
 	})
 }
 
-func TestUnknownKeysDoNotHammerTheIssuer(t *testing.T) {
+func TestLimitsReadsForUnknownKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := pair("a", 1)
-		w := newWorld(t, publishes(t, key))
+		w := newService(t, publishes(t, key))
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		time.Sleep(time.Second)
@@ -103,31 +103,32 @@ func TestUnknownKeysDoNotHammerTheIssuer(t *testing.T) {
 		w.answer(slow)
 		began := time.Now()
 		var flood sync.WaitGroup
-		for n := range 1000 { // many each second, all under names of their own
+		for n := range 1000 { // several each second, each with another key ID
 			flood.Go(func() {
 				time.Sleep(time.Duration(n) * 60 * time.Millisecond)
 				sent := time.Now()
 				assert.Equal(t, "invalid_token",
 					w.code(mint(t, pair(keys.ID(fmt.Sprintf("made-up-%d", n)), 7))))
 				assert.LessOrEqual(t, time.Since(sent), time.Second)
-				assert.Equal(t, "ok", w.code(mint(t, key)), "others do not feel it")
+				assert.Equal(t, "ok", w.code(mint(t, key)),
+					"requests with a known key are not affected")
 			})
 		}
 		flood.Wait()
-		asked := w.reads()
-		assert.Equal(t, 6, len(asked), "in a minute")
-		for n := range asked[1:] {
-			assert.GreaterOrEqual(t, asked[n+1].Sub(asked[n]), 10*time.Second)
+		reads := w.reads()
+		assert.Equal(t, 6, len(reads), "one read in ten seconds, for one minute")
+		for n := range reads[1:] {
+			assert.GreaterOrEqual(t, reads[n+1].Sub(reads[n]), 10*time.Second)
 		}
 		assert.Less(t, time.Since(began), 62*time.Second)
-		assert.Equal(t, 1, w.most)
+		assert.Equal(t, 1, w.maxActive)
 	})
 }
 
-func TestUnknownKeysDoNotHammerAnIssuerThatIsDown(t *testing.T) {
+func TestLimitsReadsForUnknownKeysWhileIssuerIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := pair("a", 1)
-		w := newWorld(t, publishes(t, key))
+		w := newService(t, publishes(t, key))
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		w.answer(down)
@@ -139,26 +140,26 @@ func TestUnknownKeysDoNotHammerAnIssuerThatIsDown(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		assert.InDelta(t, 3600/10, len(w.reads()), 40,
-			"an unknown key each ten seconds, and no more")
+			"unknown keys cause at most one read in ten seconds")
 	})
 }
 
-// Published keys are EdDSA keys under ids that are ids. Whatever else a token names, the issuer is
-// not asked and nobody waits.
-func TestWhatCannotBePublishedIsNotAskedFor(t *testing.T) {
+// TestDoesNotReadForUnpublishableKeys shows that only a token that may be signed by a published
+// key, an EdDSA key with a well-formed ID, causes a read or waits for one.
+func TestDoesNotReadForUnpublishableKeys(t *testing.T) {
 	for name, key := range map[string]keys.Key{
-		"the compact form":       keys.NewHS256("unknown", []byte(strong), keys.Plan{}),
-		"a kid that is none":     pair("no id at all", 7),
-		"a kid that is empty":    pair("", 7),
-		"a kid that is too long": pair(keys.ID(strings.Repeat("a", 65)), 7),
+		"compact form":         keys.NewHS256("unknown", []byte(strong), keys.Plan{}),
+		"kid with white space": pair("no id at all", 7),
+		"empty kid":            pair("", 7),
+		"kid too long":         pair(keys.ID(strings.Repeat("a", 65)), 7),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, down)
+				w := newService(t, down)
 				require.Error(t, w.jwks.Start(t.Context()))
 				defer w.jwks.Close()
 				assert.Equal(t, "invalid_token", w.code(mint(t, key)),
-					"no set could make it sound, whether there is one or not")
+					"no set could make it valid, so it is not a 503")
 				w.answer(publishes(t, pair("a", 1)))
 				time.Sleep(time.Minute)
 				w.reads()
@@ -175,10 +176,10 @@ func TestWhatCannotBePublishedIsNotAskedFor(t *testing.T) {
 	}
 }
 
-func TestNewKeyIsFoundAtOnce(t *testing.T) {
+func TestFindsNewKeyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, next := pair("old", 1), pair("next", 2)
-		w := newWorld(t, publishes(t, old))
+		w := newService(t, publishes(t, old))
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		time.Sleep(time.Second)
@@ -194,14 +195,15 @@ func TestNewKeyIsFoundAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		assert.Len(t, w.reads(), 1, "one reading for all of them")
+		assert.Len(t, w.reads(), 1, "one read serves all requests")
 	})
 }
 
-// A request that read the keys just before new ones came has them at once, and causes no reading.
-func TestKeysThatCameMeanwhile(t *testing.T) {
+// TestUsesKeysThatCameInTheMeantime shows that a request that saw the keyring just before a new one
+// came gets the new one at once, and causes no read.
+func TestUsesKeysThatCameInTheMeantime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, publishes(t, pair("a", 1)))
+		w := newService(t, publishes(t, pair("a", 1)))
 		before := sessionauth.Keyring(w.jwks)
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
@@ -214,10 +216,10 @@ func TestKeysThatCameMeanwhile(t *testing.T) {
 	})
 }
 
-func TestNobodyWaitsForAnIssuerThatIsSlow(t *testing.T) {
+func TestBoundsWaitForSlowIssuer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, next := pair("old", 1), pair("next", 2)
-		w := newWorld(t, publishes(t, old))
+		w := newService(t, publishes(t, old))
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		both := publishes(t, old, next)
@@ -225,26 +227,26 @@ func TestNobodyWaitsForAnIssuerThatIsSlow(t *testing.T) {
 		w.answer(both)
 		began := time.Now()
 		assert.Equal(t, "invalid_token", w.code(mint(t, next)))
-		assert.Equal(t, time.Second, time.Since(began), "a second, and no more")
+		assert.Equal(t, time.Second, time.Since(began), "one second at most")
 		assert.Equal(t, "ok", w.code(mint(t, old)))
-		assert.Equal(t, time.Second, time.Since(began), "who has a known key does not wait")
+		assert.Equal(t, time.Second, time.Since(began), "a request with a known key does not wait")
 
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		_, err := w.verifier.Authenticate(ctx, []string{"Bearer " + mint(t, next)})
 		assert.Error(t, err)
 		assert.Equal(t, time.Second+10*time.Millisecond, time.Since(began),
-			"nor beyond the request")
+			"not beyond the request's context")
 
 		time.Sleep(2 * time.Second)
 		assert.Equal(t, "ok", w.code(mint(t, next)))
 	})
 }
 
-func TestKeyThatIsWithdrawn(t *testing.T) {
+func TestRefusesWithdrawnKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leaked, next := pair("leaked", 1), pair("next", 2)
-		w := newWorld(t, publishes(t, leaked, next))
+		w := newService(t, publishes(t, leaked, next))
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		w.answer(publishes(t, next))
@@ -255,13 +257,13 @@ func TestKeyThatIsWithdrawn(t *testing.T) {
 	})
 }
 
-func TestLivesOfKeysThatASetTells(t *testing.T) {
+func TestObservesVerifyUntil(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := pair("a", 1)
 		until := time.Now().Add(90 * time.Second).UTC().Format(time.RFC3339)
 		first := publishes(t, key)
 		first.body = strings.Replace(first.body, `"kid"`, `"verify_until":"`+until+`","kid"`, 1)
-		w := newWorld(t, first)
+		w := newService(t, first)
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		time.Sleep(90*time.Second - time.Nanosecond)
@@ -271,12 +273,12 @@ func TestLivesOfKeysThatASetTells(t *testing.T) {
 	})
 }
 
-func TestSetThatDidNotChangeIsNotSentAgain(t *testing.T) {
+func TestSendsETag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := pair("a", 1)
 		tagged := publishes(t, key)
 		tagged.header.Set("ETag", `"one"`)
-		w := newWorld(t, tagged)
+		w := newService(t, tagged)
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		assert.Empty(t, w.tag())
@@ -289,39 +291,40 @@ func TestSetThatDidNotChangeIsNotSentAgain(t *testing.T) {
 			assert.NoError(t, err)
 		}
 		assert.InDelta(t, 3600/114, len(w.reads()), 4,
-			"a 304 is a good answer, and tells for how long")
+			"a 304 is a good answer, and its max-age counts")
 	})
 }
 
 func TestStartAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := pair("a", 1)
-		w := newWorld(t, publishes(t, key))
+		w := newService(t, publishes(t, key))
 		began := time.Now()
 		assert.Equal(t, "service_unavailable", w.code(mint(t, key)))
-		assert.Empty(t, w.reads(), "nobody is asked before the start")
-		assert.Zero(t, time.Since(began), "and nobody waits")
+		assert.Empty(t, w.reads(), "no read before Start")
+		assert.Zero(t, time.Since(began), "no wait before Start")
 		require.NoError(t, w.jwks.Start(t.Context()))
 		assert.ErrorIs(t, w.jwks.Start(t.Context()), sessionauth.ErrStarted)
 		w.jwks.Close()
 		w.jwks.Close()
 		w.reads()
 		assert.ErrorIs(t, w.jwks.Start(t.Context()), sessionauth.ErrStarted)
-		assert.Equal(t, "ok", w.code(mint(t, key)), "the keys stay")
+		assert.Equal(t, "ok", w.code(mint(t, key)), "the keys stay in force")
 		assert.Equal(t, "invalid_token", w.code(mint(t, pair("next", 2))))
 		assert.Zero(t, time.Since(began))
 		time.Sleep(time.Hour)
-		assert.Empty(t, w.reads(), "nobody is asked after the end")
+		assert.Empty(t, w.reads(), "no read after Close")
 	})
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, down)
+		w := newService(t, down)
 		w.jwks.Close()
 		assert.ErrorIs(t, w.jwks.Start(t.Context()), sessionauth.ErrStarted)
 	})
-	synctest.Test(t, func(t *testing.T) { // closed in the middle of a reading, with requests that wait for it
+	// Close in the middle of a read, while a request waits for it.
+	synctest.Test(t, func(t *testing.T) {
 		slow := publishes(t, pair("a", 1))
 		slow.after = 4 * time.Second
-		w := newWorld(t, slow)
+		w := newService(t, slow)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
@@ -330,15 +333,17 @@ func TestStartAndClose(t *testing.T) {
 		go func() { assert.Equal(t, "service_unavailable", w.code(mint(t, pair("a", 1)))) }()
 		synctest.Wait()
 		w.jwks.Close()
-		assert.Zero(t, w.underWay(), "Close ends the reading, and waits until nothing runs")
+		assert.Zero(t, w.inProgress(),
+			"Close ends the read, and waits until the goroutine has ended")
 		synctest.Wait()
 		assert.Equal(t, time.Second, time.Since(began))
-		assert.Empty(t, w.outcomes(), "which is no failure of the issuer's")
+		assert.Empty(t, w.outcomes(), "a read that Close ends is not reported as a failure")
 	})
-	synctest.Test(t, func(t *testing.T) { // Start's context ends its wait alone
+	// The end of Start's context ends only its wait, not the read.
+	synctest.Test(t, func(t *testing.T) {
 		slow := publishes(t, pair("a", 1))
 		slow.after = 4 * time.Second
-		w := newWorld(t, slow)
+		w := newService(t, slow)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		assert.Error(t, w.jwks.Start(ctx))
 		cancel()

@@ -20,11 +20,11 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// proxy is the environment's, which net/http reads once. Loopback, where the tests' servers are,
-// never goes through it.
+// proxy is the proxy of the environment, which net/http reads once. Requests to the tests' servers
+// on loopback addresses never use it.
 const proxy = "http://proxy.test:3128"
 
-// Whatever a test has started has ended by its end.
+// TestMain also checks that no test leaves a goroutine behind.
 func TestMain(m *testing.M) {
 	for name, value := range map[string]string{"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy,
 		"NO_PROXY": "", "no_proxy": ""} {
@@ -40,61 +40,68 @@ const (
 	audience   = "offload-ios"
 	jwksURL    = "https://issuer.test/.well-known/jwks.json"
 	installID  = "install-12345"
-	// strong is a secret.
+	// strong is a strong secret.
 	strong = "q0Xv7Gm2Jw9sTzYhB4nLkRcEoAiUd8Pf3Vx6MgQyHbE="
 )
 
-// pair is an EdDSA key made of one byte.
+// pair returns an EdDSA key whose seed repeats one byte.
 func pair(id keys.ID, seed byte) keys.Key {
 	return keys.NewEdDSA(id, bytes.Repeat([]byte{seed}, keys.SeedSize), keys.Plan{})
 }
 
-// set is what an issuer that has those keys publishes.
+// set returns the JWK Set that an issuer with these keys publishes.
 func set(t testing.TB, all ...keys.Key) string {
 	t.Helper()
-	ring, err := keys.NewKeyring(all...)
+	keyring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
-	return keys.FormatPublic(ring, time.Now())
+	return keys.FormatPublic(keyring, time.Now())
 }
 
-// mint is a session of an hour that starts now.
+// mint returns a session of one hour that starts now. If the caller's clock stands still, it must
+// use mintAt instead.
 func mint(t testing.TB, key keys.Key) string {
+	t.Helper()
+	return mintAt(t, key, time.Now())
+}
+
+// mintAt returns a session of one hour that starts at now.
+func mintAt(t testing.TB, key keys.Key, now time.Time) string {
 	t.Helper()
 	id, broken := session.ParseInstallID(installID)
 	require.Equal(t, session.RuleNone, broken)
-	terms := session.Settings{Issuer: issuerName, Audience: audience, Lifetime: time.Hour}
-	return token.Sign(terms.Claims(id, key.ID(), time.Now()), key)
+	settings := session.Settings{Issuer: issuerName, Audience: audience, Lifetime: time.Hour}
+	return token.Sign(settings.Claims(id, key.ID(), now), key)
 }
 
-// reply is how an issuer answers.
+// reply is an answer of an issuer.
 type reply struct {
 	status int
 	body   string
 	header http.Header
-	// after is how long the issuer lets wait for the answer, and bodyAfter how long then for its
-	// body.
+	// after is the delay before the answer, and bodyAfter the further delay before its body.
 	after, bodyAfter time.Duration
 	err              error
 }
 
-// publishes is a good answer.
+// publishes returns a good answer with these keys.
 func publishes(t testing.TB, all ...keys.Key) reply {
 	t.Helper()
 	return reply{status: http.StatusOK, body: set(t, all...),
 		header: http.Header{"Cache-Control": {"public, max-age=300"}}}
 }
 
-// down is an issuer that does not answer.
+// down is the reply of an issuer that cannot be reached.
 var down = reply{err: errors.New("dial tcp 192.0.2.1:443: connection refused")}
 
-// issuer answers without a socket, so that time in a bubble passes. It notes when it was asked.
+// issuer is an http.RoundTripper that answers without a socket, so that time passes in a synctest
+// bubble. It records when it was called.
 type issuer struct {
-	mu    sync.Mutex
-	reply reply
-	asked []time.Time
-	last  *http.Request
-	under int // how many readings are under way
-	most  int // how many there ever were at a time
+	mu        sync.Mutex
+	reply     reply
+	called    []time.Time
+	last      *http.Request
+	active    int // reads in progress
+	maxActive int // the maximum of active
 }
 
 func (i *issuer) answer(next reply) {
@@ -103,40 +110,40 @@ func (i *issuer) answer(next reply) {
 	i.reply = next
 }
 
-// reads is how often the issuer was asked since the last call.
+// reads returns when the issuer was called since the last call of reads.
 func (i *issuer) reads() []time.Time {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	asked := i.asked
-	i.asked = nil
-	return asked
+	called := i.called
+	i.called = nil
+	return called
 }
 
-// underWay is how many readings are under way.
-func (i *issuer) underWay() int {
+// inProgress returns the number of reads in progress.
+func (i *issuer) inProgress() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.under
+	return i.active
 }
 
-// tag is what the issuer was last asked whether it still stands.
+// tag returns the ETag that the last request named in If-None-Match.
 func (i *issuer) tag() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.last.Header.Get("If-None-Match")
 }
 
-// RoundTrip is http.RoundTripper's.
+// RoundTrip implements http.RoundTripper.
 func (i *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	i.mu.Lock()
-	i.asked, i.last = append(i.asked, time.Now()), r
-	i.under++
-	i.most = max(i.most, i.under)
+	i.called, i.last = append(i.called, time.Now()), r
+	i.active++
+	i.maxActive = max(i.maxActive, i.active)
 	now := i.reply
 	i.mu.Unlock()
 	defer func() {
 		i.mu.Lock()
-		i.under--
+		i.active--
 		i.mu.Unlock()
 	}()
 	if err := wait(r, now.after); err != nil {
@@ -177,26 +184,26 @@ func (b *slowBody) Read(p []byte) (int, error) {
 	return b.text.Read(p)
 }
 
-// world is a service that reads the keys of an issuer.
-type world struct {
+// service is a service that reads the keys of an issuer.
+type service struct {
 	*issuer
 	jwks     *sessionauth.JWKS
 	verifier *sessionauth.Verifier
 	mu       sync.Mutex
-	told     []error
+	results  []error
 }
 
-// newWorld makes one that has not started, where the issuer answers with first.
-func newWorld(t testing.TB, first reply, beside ...keys.Key) *world {
+// newService returns a service whose JWKS is not started yet. The issuer answers with first.
+func newService(t testing.TB, first reply, additional ...keys.Key) *service {
 	t.Helper()
-	w := &world{issuer: &issuer{reply: first}}
+	w := &service{issuer: &issuer{reply: first}}
 	var err error
 	w.jwks, err = sessionauth.NewJWKS(sessionauth.JWKSConfig{
-		URL: jwksURL, Client: &http.Client{Transport: w.issuer}, Additional: beside,
+		URL: jwksURL, Client: &http.Client{Transport: w.issuer}, Additional: additional,
 		OnRefresh: func(err error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.told = append(w.told, err)
+			w.results = append(w.results, err)
 		},
 	})
 	require.NoError(t, err)
@@ -212,19 +219,19 @@ func verifier(t testing.TB, with sessionauth.Keys) *sessionauth.Verifier {
 	return made
 }
 
-// outcomes are what the readings since the last call came to.
-func (w *world) outcomes() []error {
+// outcomes returns the results of the reads since the last call of outcomes.
+func (w *service) outcomes() []error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	told := w.told
-	w.told = nil
-	return told
+	results := w.results
+	w.results = nil
+	return results
 }
 
-// code is what a token comes to at a handler behind the middleware: "ok", or the error's code.
-func (w *world) code(token string) string { return send(w.verifier, "Bearer "+token).code() }
+// code sends a token to a handler behind the middleware, and returns "ok" or the error's code.
+func (w *service) code(token string) string { return send(w.verifier, "Bearer "+token).code() }
 
-// answer is what was answered.
+// answer is a recorded answer.
 type answer struct{ *httptest.ResponseRecorder }
 
 func (a answer) code() string {
@@ -234,8 +241,8 @@ func (a answer) code() string {
 	return a.Header().Get("X-Error-Code")
 }
 
-// send asks a handler behind the middleware, which answers with the install id of the session that
-// it finds.
+// send sends a request with these Authorization headers to a handler behind the middleware, which
+// answers with the install ID of its session.
 func send(v *sessionauth.Verifier, authorization ...string) answer {
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
 	request.Header["Authorization"] = authorization
@@ -243,7 +250,7 @@ func send(v *sessionauth.Verifier, authorization ...string) answer {
 	v.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		claims, ok := sessionauth.FromContext(r.Context())
 		if !ok {
-			panic("no session behind the middleware")
+			panic("the middleware passed a request without a session")
 		}
 		_, _ = io.WriteString(w, claims.InstallID.Text())
 	})).ServeHTTP(recorder, request)

@@ -17,7 +17,7 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// fixed is a verifier with one secret, whose clock stands where the caller puts it.
+// fixed returns a verifier with one secret, whose clock shows now, and the key of the secret.
 func fixed(t testing.TB, now *time.Time) (*sessionauth.Verifier, keys.Key) {
 	t.Helper()
 	key, err := sessionauth.Secret("v2-default", " "+strong+"\n")
@@ -32,7 +32,7 @@ func fixed(t testing.TB, now *time.Time) (*sessionauth.Verifier, keys.Key) {
 	return v, key
 }
 
-func TestSessionReachesTheHandler(t *testing.T) {
+func TestHandlerGetsSession(t *testing.T) {
 	now := time.Now()
 	v, key := fixed(t, &now)
 	var got session.Claims
@@ -42,21 +42,20 @@ func TestSessionReachesTheHandler(t *testing.T) {
 		assert.True(t, ok)
 	}))
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
-	request.Header.Set("Authorization", "bearer  "+mint(t, key))
+	request.Header.Set("Authorization", "bearer  "+mintAt(t, key, now))
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	assert.Equal(t, http.StatusOK, recorder.Code)
-	assert.Empty(t, recorder.Header(), "the answer is the handler's alone")
-	second := now.Truncate(time.Second)
+	assert.Empty(t, recorder.Header(), "the middleware adds no header")
 	assert.Equal(t, installID, got.InstallID.Text())
 	assert.Equal(t, keys.ID("v2-default"), got.KeyID)
 	assert.Equal(t, issuerName, got.Issuer)
 	assert.Equal(t, audience, got.Audience)
-	assert.WithinDuration(t, second, got.IssuedAt.Time(), time.Second)
+	assert.True(t, now.Truncate(time.Second).Equal(got.IssuedAt.Time()))
 	assert.Equal(t, got.IssuedAt, got.NotBefore)
 	assert.Equal(t, got.IssuedAt+3600, got.ExpiresAt)
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", got, got, got), installID,
-		"an install id belongs into no log")
+		"an install ID must not be logged")
 
 	_, ok := sessionauth.FromContext(request.Context())
 	assert.False(t, ok)
@@ -68,11 +67,11 @@ func TestSessionReachesTheHandler(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	now := time.Now()
 	v, key := fixed(t, &now)
-	valid := "Bearer " + mint(t, key)
+	valid := "Bearer " + mintAt(t, key, now)
 	id, _ := session.ParseInstallID(installID)
-	of := func(terms session.Settings, at time.Time) string {
-		terms.Lifetime = time.Hour
-		return "Bearer " + token.Sign(terms.Claims(id, key.ID(), at), key)
+	of := func(settings session.Settings, at time.Time) string {
+		settings.Lifetime = time.Hour
+		return "Bearer " + token.Sign(settings.Claims(id, key.ID(), at), key)
 	}
 	ours := session.Settings{Issuer: issuerName, Audience: audience}
 	const missing, invalid, expired = `Bearer realm="offload"`,
@@ -85,13 +84,13 @@ func TestRefusals(t *testing.T) {
 		"no header": {nil, "unauthorized", "Missing bearer token", missing},
 		"another scheme": {[]string{"Basic dXNlcjpwYXNz"}, "unauthorized",
 			"Missing bearer token", missing},
-		"nothing after it": {[]string{"Bearer "}, "unauthorized", "Missing bearer token",
+		"no token": {[]string{"Bearer "}, "unauthorized", "Missing bearer token",
 			missing},
 		"two headers": {[]string{valid, valid}, "invalid_token", "Invalid session token",
 			invalid},
-		"more after it": {[]string{valid + " x"}, "invalid_token", "Invalid session token",
+		"text after the token": {[]string{valid + " x"}, "invalid_token", "Invalid session token",
 			invalid},
-		"no token": {[]string{"Bearer x"}, "invalid_token", "Invalid session token",
+		"malformed token": {[]string{"Bearer x"}, "invalid_token", "Invalid session token",
 			invalid},
 		"another audience": {[]string{of(session.Settings{Issuer: issuerName, Audience: "x"},
 			now)}, "invalid_token", "Invalid session token", invalid},
@@ -101,9 +100,9 @@ func TestRefusals(t *testing.T) {
 			"Invalid session token", invalid},
 		"not yet valid": {[]string{of(ours, now.Add(4*time.Second))}, "invalid_token",
 			"Invalid session token", invalid},
-		"an hour old": {[]string{of(ours, now.Add(-time.Hour))}, "expired_token",
+		"expired": {[]string{of(ours, now.Add(-time.Hour))}, "expired_token",
 			"Session token expired", expired},
-		"older, and another": {[]string{of(session.Settings{Issuer: "x", Audience: audience},
+		"expired, another issuer": {[]string{of(session.Settings{Issuer: "x", Audience: audience},
 			now.Add(-2*time.Hour))}, "invalid_token", "Invalid session token", invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,10 +124,10 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 	assert.Equal(t, "ok", send(v, valid).code())
-	assert.Equal(t, "ok", send(v, of(ours, now.Add(2*time.Second))).code(), "within the skew")
+	assert.Equal(t, "ok", send(v, of(ours, now.Add(2*time.Second))).code(), "within the clock skew")
 	now = now.Add(time.Hour + time.Second)
 	assert.Equal(t, "expired_token", send(v, valid).code(),
-		"the clock is the one that was handed in")
+		"the verifier uses the configured clock")
 }
 
 func TestRequestID(t *testing.T) {
@@ -140,8 +139,8 @@ func TestRequestID(t *testing.T) {
 		given []string
 		kept  bool
 	}{
-		"none": {nil, false}, "empty": {[]string{""}, false},
-		"sound": {[]string{"Abc.1_2-3"}, true}, "two": {[]string{"a", "b"}, false},
+		"no header": {nil, false}, "empty": {[]string{""}, false},
+		"well-formed": {[]string{"Abc.1_2-3"}, true}, "two headers": {[]string{"a", "b"}, false},
 		"longest":     {[]string{strings.Repeat("a", 128)}, true},
 		"too long":    {[]string{strings.Repeat("a", 129)}, false},
 		"white space": {[]string{"a b"}, false}, "quotes": {[]string{`a"b`}, false},
@@ -165,18 +164,18 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeConfigured(t *testing.T) {
+func TestRefusesInvalidConfig(t *testing.T) {
 	key, err := sessionauth.Secret("a", strong)
 	require.NoError(t, err)
 	all, err := sessionauth.NewFixed(key)
 	require.NoError(t, err)
-	sound := sessionauth.Config{Issuer: issuerName, Audience: audience, Keys: all}
+	base := sessionauth.Config{Issuer: issuerName, Audience: audience, Keys: all}
 	for name, c := range map[string]struct {
 		change func(*sessionauth.Config)
 		want   error
 	}{
-		"sound":         {func(*sessionauth.Config) {}, nil},
-		"the most skew": {func(c *sessionauth.Config) { c.ClockSkew = time.Minute }, nil},
+		"valid":              {func(*sessionauth.Config) {}, nil},
+		"maximum clock skew": {func(c *sessionauth.Config) { c.ClockSkew = time.Minute }, nil},
 		"no issuer": {func(c *sessionauth.Config) {
 			c.Issuer = ""
 		}, sessionauth.ErrNames},
@@ -198,18 +197,18 @@ func TestWhatCannotBeConfigured(t *testing.T) {
 		"an empty JWKS": {func(c *sessionauth.Config) {
 			c.Keys = &sessionauth.JWKS{}
 		}, sessionauth.ErrNoKeys},
-		"a skew below nought": {func(c *sessionauth.Config) {
+		"negative clock skew": {func(c *sessionauth.Config) {
 			c.ClockSkew = -time.Second
 		}, sessionauth.ErrClockSkew},
-		"too much skew": {func(c *sessionauth.Config) {
+		"clock skew too large": {func(c *sessionauth.Config) {
 			c.ClockSkew = 61 * time.Second
 		}, sessionauth.ErrClockSkew},
-		"skew of half seconds": {func(c *sessionauth.Config) {
+		"clock skew of half seconds": {func(c *sessionauth.Config) {
 			c.ClockSkew = 1500 * time.Millisecond
 		}, sessionauth.ErrClockSkew},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := sound
+			config := base
 			c.change(&config)
 			_, err := sessionauth.New(config)
 			assert.ErrorIs(t, err, c.want)
@@ -228,11 +227,11 @@ func TestWhatCannotBeConfigured(t *testing.T) {
 	}
 	_, err = sessionauth.Keyset([]byte(`{"keys":[]}`))
 	assert.ErrorAs(t, err, new(keys.SetFaults))
-	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", sound, sound, sound), strong)
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", base, base, base), strong)
 }
 
-// FuzzAuthorization sends any header. Nothing passes but a session that was signed, and each
-// refusal is one of two; the answer holds nothing of what was sent.
+// FuzzAuthorization sends arbitrary headers. Only the signed sessions are accepted, every refusal
+// is one of two, and no answer contains what was sent.
 func FuzzAuthorization(f *testing.F) {
 	now := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 	secret, other := keys.NewHS256("secret", []byte(strong), keys.Plan{}), pair("pair", 1)
@@ -242,9 +241,9 @@ func FuzzAuthorization(f *testing.F) {
 		Now: func() time.Time { return now }})
 	require.NoError(f, err)
 	id, _ := session.ParseInstallID(installID)
-	terms := session.Settings{Issuer: issuerName, Audience: audience, Lifetime: time.Hour}
-	signed := []string{token.Sign(terms.Claims(id, "secret", now), secret),
-		token.Sign(terms.Claims(id, "pair", now), other)}
+	settings := session.Settings{Issuer: issuerName, Audience: audience, Lifetime: time.Hour}
+	signed := []string{token.Sign(settings.Claims(id, "secret", now), secret),
+		token.Sign(settings.Claims(id, "pair", now), other)}
 	for _, text := range append([]string{"", "x", "x.y", "x.y.z", "a b", "..",
 		strings.Repeat("a", 4097)}, signed...) {
 		for _, scheme := range []string{"", "Bearer ", "bearer  ", "Basic "} {
@@ -265,7 +264,7 @@ func FuzzAuthorization(f *testing.F) {
 				assert.NotContains(t, got.Body.String(), text)
 			}
 		default:
-			assert.Fail(t, "another answer", got.code())
+			assert.Fail(t, "unexpected code", got.code())
 		}
 	})
 }

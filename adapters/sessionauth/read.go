@@ -87,7 +87,7 @@ func proxyFor(r *http.Request) (*url.URL, error) {
 // read fetches the published keys, puts them into force and returns how long they are fresh. If the
 // error is not nil, it is a *RefreshError and nothing has changed.
 func (j *JWKS) read(ctx context.Context) (fresh time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ctx, cancel := context.WithTimeout(ctx, j.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, j.config.URL, nil)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,35 +22,35 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// What an issuer publishes, or somebody in its place, never makes a secret: whoever reads a set
-// could sign with it.
-func TestNoSecretIsTakenFromASet(t *testing.T) {
+// TestIgnoresPublishedSecrets shows that a published set never adds an HS256 key, no matter who
+// published it: anyone who reads the set could sign with it.
+func TestIgnoresPublishedSecrets(t *testing.T) {
 	secret, published := keys.NewHS256("evil", []byte(strong), keys.Plan{}), pair("pair", 1)
 	asSecret := keys.NewHS256("pair", published.Public(), keys.Plan{})
 	k := base64.RawURLEncoding.EncodeToString([]byte(strong))
 	x := base64.RawURLEncoding.EncodeToString(published.Public())
 	for name, evil := range map[string]string{
-		"a secret":                     `{"kty":"oct","alg":"HS256","kid":"evil","k":"` + k + `"}`,
-		"a secret of a keyset":         `{"kty":"oct","alg":"HS256","kid":"evil","use":"sig","k":"` + k + `","sign_from":"1999-01-01T00:00:00Z"}`,
-		"a secret that says EdDSA":     `{"kty":"oct","alg":"EdDSA","kid":"evil","k":"` + k + `"}`,
-		"a pair that says HS256":       `{"kty":"OKP","crv":"Ed25519","alg":"HS256","kid":"evil","k":"` + k + `","x":"` + k + `"}`,
-		"a secret with a pair's parts": `{"kty":"oct","crv":"Ed25519","alg":"EdDSA","kid":"evil","k":"` + k + `","x":"` + x + `"}`,
-		"the pair's id once more":      `{"kty":"oct","alg":"HS256","kid":"pair","k":"` + x + `"}`,
+		"secret":                        `{"kty":"oct","alg":"HS256","kid":"evil","k":"` + k + `"}`,
+		"secret of a keyset":            `{"kty":"oct","alg":"HS256","kid":"evil","use":"sig","k":"` + k + `","sign_from":"1999-01-01T00:00:00Z"}`,
+		"secret with alg EdDSA":         `{"kty":"oct","alg":"EdDSA","kid":"evil","k":"` + k + `"}`,
+		"OKP with alg HS256":            `{"kty":"OKP","crv":"Ed25519","alg":"HS256","kid":"evil","k":"` + k + `","x":"` + k + `"}`,
+		"secret with OKP members":       `{"kty":"oct","crv":"Ed25519","alg":"EdDSA","kid":"evil","k":"` + k + `","x":"` + x + `"}`,
+		"secret with the kid of a pair": `{"kty":"oct","alg":"HS256","kid":"pair","k":"` + x + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				first := publishes(t, published)
 				first.body = strings.Replace(first.body, `{"keys":[`, `{"keys":[`+evil+`,`, 1)
-				w := newWorld(t, first)
+				w := newService(t, first)
 				require.NoError(t, w.jwks.Start(t.Context()))
 				defer w.jwks.Close()
 				assert.Equal(t, "invalid_token", w.code(mint(t, secret)),
-					"signed with the secret that was published")
+					"signed with the published secret")
 				assert.Equal(t, "invalid_token", w.code(mint(t, asSecret)),
-					"signed with the public key as a secret")
+					"signed with the public key as an HS256 secret")
 				assert.Equal(t, "invalid_token",
 					w.code(jws(t, "HS256", mint(t, published), published.Public())),
-					"the same as a JWS")
+					"the same in JWS form")
 				assert.Equal(t, "invalid_token",
 					w.code(jws(t, "HS256", mint(t, published), []byte(strong))))
 				assert.Equal(t, "invalid_token", w.code(jws(t, "none", mint(t, published), nil)))
@@ -59,11 +60,10 @@ func TestNoSecretIsTakenFromASet(t *testing.T) {
 	}
 }
 
-// jws takes the claims of a JWS and signs them by HMAC-SHA256, under a header that names another
-// algorithm.
-func jws(t *testing.T, algorithm, sound string, secret []byte) string {
+// jws signs the claims of the JWS valid with HMAC-SHA256, under a header with the given algorithm.
+func jws(t *testing.T, algorithm, valid string, secret []byte) string {
 	t.Helper()
-	parts := strings.Split(sound, ".")
+	parts := strings.Split(valid, ".")
 	require.Len(t, parts, 3)
 	header, err := json.Marshal(map[string]string{"alg": algorithm, "kid": "pair", "typ": "JWT"})
 	require.NoError(t, err)
@@ -74,16 +74,16 @@ func jws(t *testing.T, algorithm, sound string, secret []byte) string {
 		make([]byte, 32)...))
 }
 
-func TestKeysBesideComeFirst(t *testing.T) {
+func TestAdditionalKeysTakePrecedence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		secret, fake, published := keys.NewHS256("own", []byte(strong), keys.Plan{}),
 			pair("own", 2), pair("pair", 1)
-		w := newWorld(t, publishes(t, fake, published), secret)
+		w := newService(t, publishes(t, fake, published), secret)
 		require.NoError(t, w.jwks.Start(t.Context()))
 		defer w.jwks.Close()
 		assert.Equal(t, "ok", w.code(mint(t, secret)))
 		assert.Equal(t, "invalid_token", w.code(mint(t, fake)),
-			"an id that was given belongs to its key")
+			"the ID of an additional key belongs to that key")
 		assert.Equal(t, "ok", w.code(mint(t, published)))
 	})
 	_, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: jwksURL,
@@ -121,8 +121,8 @@ func TestURL(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// On plain http a proxy could put in keys of its own.
-func TestProxyOfTheOwnClient(t *testing.T) {
+// TestUsesNoProxyForHTTP: with plain http a proxy could insert its own keys.
+func TestUsesNoProxyForHTTP(t *testing.T) {
 	for address, want := range map[string]string{"https://issuer.test/": proxy,
 		"http://issuer.test/": "<nil>"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
@@ -138,8 +138,8 @@ func TestProxyOfTheOwnClient(t *testing.T) {
 	}
 }
 
-// The package's own client, on real sockets.
-func TestOwnClient(t *testing.T) {
+// TestClient tests the package's own client, and one that is given, on real sockets.
+func TestClient(t *testing.T) {
 	key := pair("a", 1)
 	followed, kept := false, 0
 	mux := http.NewServeMux()
@@ -174,7 +174,7 @@ func TestOwnClient(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	secure := httptest.NewUnstartedServer(mux)
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // a client that hangs up is what is tested
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // the client aborts handshakes on purpose
 	secure.StartTLS()
 	defer secure.Close()
 	for name, c := range map[string]struct {
@@ -182,26 +182,27 @@ func TestOwnClient(t *testing.T) {
 		client *http.Client
 		want   error
 	}{
-		"good": {server.URL + "/good", nil, nil},
-		"a redirect": {server.URL + "/elsewhere", nil,
+		"good answer": {server.URL + "/good", nil, nil},
+		"redirect": {server.URL + "/elsewhere", nil,
 			&sessionauth.RefreshError{Reason: sessionauth.RefreshStatus, Status: 302}},
-		"a redirect, by client": {server.URL + "/elsewhere", &http.Client{},
+		"redirect, given client": {server.URL + "/elsewhere", &http.Client{},
 			&sessionauth.RefreshError{Reason: sessionauth.RefreshStatus, Status: 302}},
 		"long headers": {server.URL + "/long", nil,
 			&sessionauth.RefreshError{Reason: sessionauth.RefreshUnreachable}},
-		"a body that breaks": {server.URL + "/broken", nil,
+		"broken body": {server.URL + "/broken", nil,
 			&sessionauth.RefreshError{Reason: sessionauth.RefreshUnreachable}},
-		"a body without end": {server.URL + "/endless", nil,
+		"endless body": {server.URL + "/endless", nil,
 			&sessionauth.RefreshError{Reason: sessionauth.RefreshTooLarge}},
-		"nobody there": {"http://127.0.0.1:1/", nil,
+		"connection refused": {"http://127.0.0.1:1/", nil,
 			&sessionauth.RefreshError{Reason: sessionauth.RefreshUnreachable}},
-		"a strange certificate": {secure.URL + "/good", nil,
+		"unknown certificate": {secure.URL + "/good", nil,
 			&sessionauth.RefreshError{Reason: sessionauth.RefreshCertificate}},
-		"a known certificate": {secure.URL + "/good", secure.Client(), nil},
+		"trusted certificate": {secure.URL + "/good", secure.Client(), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: c.url, Client: c.client})
 			require.NoError(t, err)
+			sessionauth.SetReadTimeout(jwks, 3*time.Minute) // not what is tested
 			defer jwks.Close()
 			err = jwks.Start(context.Background())
 			if c.client != nil {
@@ -216,6 +217,6 @@ func TestOwnClient(t *testing.T) {
 		})
 	}
 	assert.False(t, followed)
-	assert.Equal(t, 1, kept, "the package's own client keeps no connection between two readings")
+	assert.Equal(t, 1, kept, "the package's own client keeps no connection open between two reads")
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// TestVectors sends the contract's cases through the middleware, every one of every group that a
-// header can carry, with the group's keys as they are given.
+// TestVectors sends every test vector that a header can carry through the middleware. The keys of
+// each group are fixed.
 func TestVectors(t *testing.T) {
 	run := map[string]int{}
 	for _, group := range vectors.Groups() {
@@ -28,36 +28,37 @@ func TestVectors(t *testing.T) {
 		"compact, clock skew 60":       15,
 		"compact, last second of 9999": 4, "compact, keys of a keyset": 30, "JWS": 322,
 		"JWS, clock skew 60": 15,
-	}, run, "cases that ran")
+	}, run, "number of cases in each group")
 }
 
-// TestVectorsByJWKS sends them again, where the public keys are read from an issuer that has the
-// group's keys, and the others are beside.
+// TestVectorsByJWKS does the same with the public keys of each group read from an issuer. The other
+// keys are additional keys.
 func TestVectorsByJWKS(t *testing.T) {
 	run := map[string]int{}
 	for _, group := range vectors.Groups() {
 		all := keysOf(t, group)
-		var beside []keys.Key
+		var additional []keys.Key
 		for _, key := range all {
 			if key.Algorithm() == keys.HS256 {
-				beside = append(beside, key)
+				additional = append(additional, key)
 			}
 		}
-		if len(beside) == len(all) {
+		if len(additional) == len(all) {
 			continue // nothing is published
 		}
-		ring, err := keys.NewKeyring(all...)
+		keyring, err := keys.NewKeyring(all...)
 		require.NoError(t, err)
-		published := keys.FormatPublic(ring, group.Now.Time)
-		w := newWorld(t, reply{status: http.StatusOK, body: published}, beside...)
+		published := keys.FormatPublic(keyring, group.Now.Time)
+		w := newService(t, reply{status: http.StatusOK, body: published}, additional...)
 		t.Cleanup(w.jwks.Close)
 		require.NoError(t, w.jwks.Start(t.Context()))
 		run[group.Name] = runGroup(t, group, w.jwks)
 	}
-	assert.Equal(t, map[string]int{"JWS": 322, "JWS, clock skew 60": 15}, run, "cases that ran")
+	assert.Equal(t, map[string]int{"JWS": 322, "JWS, clock skew 60": 15}, run,
+		"number of cases in each group")
 }
 
-// runGroup tells how many cases a header could carry.
+// runGroup runs a group, and returns how many of its cases a header can carry.
 func runGroup(t *testing.T, group vectors.Group, with sessionauth.Keys) int {
 	t.Helper()
 	v, err := sessionauth.New(sessionauth.Config{
@@ -69,7 +70,9 @@ func runGroup(t *testing.T, group vectors.Group, with sessionauth.Keys) int {
 	ran := 0
 	for _, c := range group.Cases {
 		if c.Token == "" || c.Token != strings.Trim(c.Token, " \t") {
-			continue // white space at a field's ends is none of it (RFC 9110 §5.5), and nothing is no credentials
+			// White space at both ends is not part of a field value (RFC 9110 §5.5), and an empty
+			// token is no credentials.
+			continue
 		}
 		ran++
 		t.Run(c.Name, func(t *testing.T) {
@@ -86,7 +89,7 @@ func runGroup(t *testing.T, group vectors.Group, with sessionauth.Keys) int {
 	return ran
 }
 
-// keysOf are the keys of a group, made as a service makes them.
+// keysOf returns the keys of a group, made with the functions that a service uses.
 func keysOf(t *testing.T, group vectors.Group) []keys.Key {
 	t.Helper()
 	if group.Keyset != nil {

@@ -1,9 +1,9 @@
-// Package sessionauthtest is for tests of services that use sessionauth: an issuer with real keys,
-// which publishes them and mints sessions.
+// Package sessionauthtest helps to test services that use sessionauth. It provides an issuer with
+// real keys, which publishes them and makes sessions.
 //
-// Nothing is mocked: the keys are drawn anew for each issuer, the JWKS is served on a loopback
-// socket, and the service under test verifies as it does in production. Everything ends with the
-// test. It imports domain, sessionauth and the standard library.
+// Nothing is mocked: each issuer has new random keys, serves its JWKS on a loopback address, and
+// the service under test verifies as it does in production. Everything stops at the end of the
+// test. The package imports domain, sessionauth and the standard library.
 //
 //	func TestOrders(t *testing.T) {
 //		issuer := sessionauthtest.New(t)
@@ -13,7 +13,7 @@
 //		…
 //	}
 //
-// A service that makes a verifier of its own is given URL, Name and Audience in its configuration.
+// A service that makes its own Verifier gets URL, Name and Audience in its configuration.
 package sessionauthtest
 
 import (
@@ -33,13 +33,13 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// What the sessions of an Issuer name: the defaults of the issuing service.
+// The issuer and audience of an Issuer's sessions: the defaults of the issuing service.
 const (
 	Name     = "offload-backend"
 	Audience = "offload-ios"
 )
 
-// Lifetime is how long a session of an Issuer lasts.
+// Lifetime is the lifetime of an Issuer's sessions.
 const Lifetime = time.Hour
 
 // Issuer issues sessions and publishes its keys, as the issuing service does with an EdDSA keyset.
@@ -53,7 +53,7 @@ type Issuer struct {
 	reads int
 }
 
-// New starts an issuer with one key. It stops with the test.
+// New starts an issuer with one key. It stops at the end of the test.
 func New(t testing.TB) *Issuer {
 	t.Helper()
 	i := &Issuer{t: t}
@@ -63,10 +63,11 @@ func New(t testing.TB) *Issuer {
 	return i
 }
 
-// URL is where the keys are published, for sessionauth.JWKSConfig: http on a loopback address.
+// URL returns the address of the published keys for sessionauth.JWKSConfig: http on a loopback
+// address.
 func (i *Issuer) URL() string { return i.server.URL + "/.well-known/jwks.json" }
 
-// Reads is how often the keys were asked for.
+// Reads returns how often the keys were read.
 func (i *Issuer) Reads() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -77,17 +78,17 @@ func (i *Issuer) publish(w http.ResponseWriter, _ *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.reads++
-	ring, err := keys.NewKeyring(i.all...)
+	keyring, err := keys.NewKeyring(i.all...)
 	if err != nil {
-		panic(err) // keys are drawn, and their ids counted
+		panic(err) // not reached: the keys are random and their IDs are numbered
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	_, _ = io.WriteString(w, keys.FormatPublic(ring, time.Now()))
+	_, _ = io.WriteString(w, keys.FormatPublic(keyring, time.Now()))
 }
 
-// Rotate has a new key sign from now on, which is published at once. Those before verify until the
-// test's end.
+// Rotate adds a key, which is published at once and signs from now on. Earlier keys verify until
+// the end of the test.
 func (i *Issuer) Rotate() {
 	seed := make([]byte, keys.SeedSize)
 	_, _ = rand.Read(seed) // never fails
@@ -97,14 +98,14 @@ func (i *Issuer) Rotate() {
 	i.all = append(i.all, keys.NewEdDSA(id, seed, keys.Plan{}))
 }
 
-// Token is a valid session of an installation, as a client sends it behind Bearer. An install id is
-// 8 to 128 characters; another one fails the test.
+// Token returns a valid session of an installation, to be sent as a bearer token. The test fails if
+// installID is not 8 to 128 characters long.
 func (i *Issuer) Token(installID string) string {
 	i.t.Helper()
 	return i.Mint(installID, func(*session.Claims) {})
 }
 
-// Expired is a session that was valid and ended a second ago.
+// Expired returns a session that was valid and expired one second ago.
 func (i *Issuer) Expired(installID string) string {
 	i.t.Helper()
 	return i.Mint(installID, func(claims *session.Claims) {
@@ -114,18 +115,19 @@ func (i *Issuer) Expired(installID string) string {
 	})
 }
 
-// ForAudience is a session that is valid for another audience.
+// ForAudience returns a session that is valid for another audience.
 func (i *Issuer) ForAudience(audience, installID string) string {
 	i.t.Helper()
 	return i.Mint(installID, func(claims *session.Claims) { claims.Audience = audience })
 }
 
-// Mint signs the claims of a session that starts now, after change did what it likes with them.
+// Mint returns a session that starts now. It calls change to modify the claims before it signs
+// them.
 func (i *Issuer) Mint(installID string, change func(*session.Claims)) string {
 	i.t.Helper()
 	id, broken := session.ParseInstallID(installID)
 	if broken != session.RuleNone {
-		i.t.Fatalf("sessionauthtest: the install id breaks the rule %s", broken)
+		i.t.Fatalf("sessionauthtest: the install ID violates the rule %s", broken)
 	}
 	i.mu.Lock()
 	signer := i.all[len(i.all)-1]
@@ -136,7 +138,7 @@ func (i *Issuer) Mint(installID string, change func(*session.Claims)) string {
 	return token.Sign(claims, signer)
 }
 
-// Verifier is one that reads the published keys. It stops with the test.
+// Verifier returns a verifier that reads the published keys. It stops at the end of the test.
 func (i *Issuer) Verifier() *sessionauth.Verifier {
 	i.t.Helper()
 	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: i.URL()})

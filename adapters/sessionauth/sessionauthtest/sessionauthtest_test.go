@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/offload/sessiond/adapters/sessionauth"
@@ -16,13 +18,13 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestIssuer(t *testing.T) {
-	issuer, stranger := sessionauthtest.New(t), sessionauthtest.New(t)
+	issuer, other := sessionauthtest.New(t), sessionauthtest.New(t)
 	protected := issuer.Verifier().Middleware(
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			claims, _ := sessionauth.FromContext(r.Context())
 			_, _ = w.Write([]byte(claims.InstallID.Text()))
 		}))
-	ask := func(token string) (code, body string) {
+	send := func(token string) (code, body string) {
 		request := httptest.NewRequest(http.MethodGet, "/", nil)
 		request.Header.Set("Authorization", "Bearer "+token)
 		recorder := httptest.NewRecorder()
@@ -31,24 +33,29 @@ func TestIssuer(t *testing.T) {
 	}
 	first := issuer.Token("install-12345")
 	issuer.Rotate()
+	second := issuer.Token("install-12345")
+	// A request waits one second at most for the new key, which may not be enough on a slow
+	// machine.
+	require.Eventually(t, func() bool { code, _ := send(second); return code == "" },
+		time.Minute, 10*time.Millisecond, "the key after the rotation is not accepted")
 	for name, c := range map[string]struct{ token, want string }{
 		"valid":            {first, ""},
-		"of the next key":  {issuer.Token("install-12345"), ""},
+		"after a rotation": {second, ""},
 		"expired":          {issuer.Expired("install-12345"), "expired_token"},
 		"another audience": {issuer.ForAudience("offload-web", "install-12345"), "invalid_token"},
-		"another issuer's": {stranger.Token("install-12345"), "invalid_token"},
+		"another issuer":   {other.Token("install-12345"), "invalid_token"},
 		"not yet valid": {issuer.Mint("install-12345", func(claims *session.Claims) {
-			claims.NotBefore += 60
+			claims.NotBefore = claims.ExpiresAt - 1
 		}), "invalid_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, body := ask(c.token)
+			code, body := send(c.token)
 			assert.Equal(t, c.want, code)
 			if c.want == "" {
 				assert.Equal(t, "install-12345", body)
 			}
 		})
 	}
-	assert.Equal(t, 2, issuer.Reads(), "at the start, and for the next key")
-	assert.Zero(t, stranger.Reads())
+	assert.Equal(t, 2, issuer.Reads(), "one read at the start, and one for the new key")
+	assert.Zero(t, other.Reads())
 }
