@@ -1,5 +1,6 @@
-// A client's loop in types that openapi-typescript made of the description, against the service that the first argument names. It lasts 2 seconds a
-// session, and gives an address 3 new ones in a minute. tsc --strict proves the types, and this the values.
+// Runs a client with the types that openapi-typescript generates from the API description, against
+// the service at the address in the first argument. Its sessions last 2 seconds, and it issues 3 new
+// sessions to an address in a minute. tsc --strict checks the types, and this program the values.
 import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
 import type { components, paths } from "./api.js";
@@ -12,8 +13,8 @@ const wait = (seconds: number) => new Promise((done) => setTimeout(done, seconds
 const request = (install_id: string): components["schemas"]["SessionRequest"] => ({ install_id, app_version: "1.0", platform: "ios" });
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 
-// Each code narrows its message: the compiler knows all three, and that there is no fourth.
-function told(problem: Problem): "anew" | "forget" | "renew" {
+// Each code narrows its message: the compiler knows all three codes, and that there is no fourth.
+function remedy(problem: Problem): "anew" | "forget" | "renew" {
   switch (problem.code) {
     case "unauthorized":
       assert.equal(problem.message satisfies "Missing bearer token", "Missing bearer token");
@@ -32,7 +33,7 @@ async function current(token?: string) {
 }
 
 const first = await client.POST("/v1/sessions/anonymous", { body: request("install-12345") });
-assert(first.data, "a session is given");
+assert(first.data, "a session is issued");
 assert.equal(first.data.expires_in, 2);
 assert(first.data.refresh_after >= 1);
 assert.match(first.data.expires_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
@@ -52,7 +53,7 @@ for (const token of [undefined, "x"]) {
   const problem = refused.error.error;
   assert(problem.code !== "internal_error");
   codes.push(problem.code);
-  told(problem);
+  remedy(problem);
 }
 assert.deepEqual(codes, ["unauthorized", "invalid_token"]);
 
@@ -63,21 +64,22 @@ assert.deepEqual(wrong.error.error.details, [{ field: "install_id", rule: "lengt
 await wait(first.data.expires_in);
 const late = await current(first.data.session_token);
 assert(late.error && typeof late.error === "object" && late.error.error.code === "expired_token");
-assert.equal(told(late.error.error), "renew");
+assert.equal(remedy(late.error.error), "renew");
 
-// Renewals are the installation's alone; new sessions are the address's too, until it has had them.
+// A renewal counts against the limit of the installation only. A new session also counts against the
+// limit of the address.
 const renewed = await client.POST("/v1/sessions/anonymous", { body: request("install-12345"), headers: bearer(first.data.session_token) });
 assert(renewed.data);
 assert.equal(renewed.response.headers.get("RateLimit-Policy"), '"install_id";q=4;w=60');
 for (let n = 0; ; n++) {
-  assert(n < 4, "the address is refused at last");
-  const asked = await client.POST("/v1/sessions/anonymous", { body: request(`install-other-${n}`) });
-  if (asked.data) continue;
-  assert(typeof asked.error === "object" && asked.error.error.code === "session_rate_limited");
-  const seconds = Number(asked.response.headers.get("Retry-After"));
+  assert(n < 4, "the limit of the address does not apply");
+  const answer = await client.POST("/v1/sessions/anonymous", { body: request(`install-other-${n}`) });
+  if (answer.data) continue;
+  assert(typeof answer.error === "object" && answer.error.error.code === "session_rate_limited");
+  const seconds = Number(answer.response.headers.get("Retry-After"));
   assert(Number.isInteger(seconds) && seconds >= 1 && seconds <= 60, `${seconds}`);
   break;
 }
 assert.equal((await client.GET("/.well-known/jwks.json")).data?.keys.length, 0);
 assert.equal((await client.GET("/v1/health")).data?.status satisfies "ok" | undefined, "ok");
-console.log("the loop went as the types say");
+console.log("all answers match the types");
