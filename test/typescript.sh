@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes TypeScript types of the API's description (openapi-typescript), compiles a client's loop in them strictly, and runs it against the real binary.
-# Needs node 20 and npm, which brings the packages that package-lock.json pins.
+# Generates TypeScript types from the API description (openapi-typescript), compiles a client with
+# them in strict mode, and runs it against the real binary. Needs Node.js 20 and npm, which installs
+# the packages that package-lock.json pins.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 for tool in node npm; do
-	command -v "$tool" >/dev/null || { echo "$tool is missing: the TypeScript client cannot be tested; install Node.js 20" >&2; exit 1; }
+	command -v "$tool" >/dev/null || { echo "$tool is not installed: install Node.js 20 to test the TypeScript client" >&2; exit 1; }
 done
 
 work=$(mktemp -d)
@@ -25,5 +26,6 @@ trap finish EXIT
 if grep -qi 'warn' "$work/types.log"; then exit 1; fi
 
 . test/service.sh
-serve OFFLOAD_SESSION_TTL_SECONDS=2 OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=3
+# Long enough that the client's first checks come before the session expires, on a slow machine too.
+serve OFFLOAD_SESSION_TTL_SECONDS=20 OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=3
 node test/clients/typescript/built/loop.js "http://$address"

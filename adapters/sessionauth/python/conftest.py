@@ -24,7 +24,7 @@ sys.path.insert(0, str(HERE))
 import sessionauth  # noqa: E402
 
 SECOND = 10**9
-LONG = 30.0  # seconds: more than any step of a test takes; who waits as long has hung
+LONG = 180.0  # seconds: more than any step of a test takes, so that a wait this long means a hang
 
 
 def encode(data: bytes) -> str:
@@ -101,7 +101,7 @@ class Issuer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.requests.append(self.path)
-                assert issuer.go.wait(LONG / 3)  # who waits for an answer that is held back sees it end
+                assert issuer.go.wait(LONG / 3)  # an answer that a test holds back for too long fails
                 try:
                     if issuer.write is not None:
                         issuer.write(self)

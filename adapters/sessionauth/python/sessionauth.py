@@ -1,7 +1,8 @@
-"""Verifies sessiond's session tokens (v2) without a call.
+"""Verifies sessiond's session tokens (v2) without a call for each request.
 
-One file, for Python 3.9 and later, of the standard library alone: copy it in. EdDSA needs the package ``cryptography``; HS256 does not.
-It makes the same twelve checks in the same order as sessiond itself, and tells the same reason words and error codes:
+One file for Python 3.9 and later that needs only the standard library: copy it into your service. EdDSA needs
+the package ``cryptography``; HS256 does not. It makes the same twelve checks in the same order as sessiond,
+and reports the same reason words and error codes:
 
      1  at most 4096 bytes, before anything is decoded              too_long
      2  the segments of the form, none empty                        segments
@@ -16,7 +17,7 @@ It makes the same twelve checks in the same order as sessiond itself, and tells 
     11  iat <= nbf < exp, and nbf is not in the future              instants, not_yet_valid
     12  exp is later than now                                       expired
 
-Everything here is safe for use by several threads. A session proves that its holder once knew the install id, and no more.
+Everything here is thread-safe. A session proves only that its holder once knew the install ID.
 """
 
 from __future__ import annotations
@@ -58,25 +59,25 @@ __all__ = [
 ]
 
 MAX_TOKEN = 4096
-"""The most bytes of a token."""
+"""The maximum size of a token in bytes."""
 
 MAX_SET = 1 << 20
-"""The most bytes of a keyset, and of what is published."""
+"""The maximum size in bytes of a keyset, and of a published JWK Set."""
 
 MAX_KEYS = 256
-"""The most keys of a keyset, and of what is published."""
+"""The maximum number of keys in a keyset, and in a published JWK Set."""
 
 _log = logging.getLogger("sessionauth")
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
-# What can go wrong, and how it is answered
+# Errors and their answers
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class Answer(NamedTuple):
-    """An HTTP answer, for any framework to send as it stands."""
+    """An HTTP answer that any framework can send unchanged."""
 
     status: int
     headers: Dict[str, str]
@@ -84,26 +85,29 @@ class Answer(NamedTuple):
 
 
 class SessionAuthError(Exception):
-    """A request that carries no session.
+    """A request without a valid session.
 
-    ``code``, ``message`` and ``status`` are stable and all that a caller may know. ``reason`` is one word of a fixed list, for logs and
-    metrics. Neither holds anything of the request.
+    ``code``, ``message`` and ``status`` are stable, and are all that may be revealed to the client. ``reason`` is one
+    word of a fixed list, for logs and metrics. None of them contains anything from the request.
     """
 
     code: str = "internal_error"
     message: str = "Internal server error"
     status: int = 500
     www_authenticate: Optional[str] = None
-    """The challenge (RFC 6750, section 3); None for none."""
+    """The challenge (RFC 6750, section 3); None if there is none."""
     retry_after: Optional[int] = None
-    """Whole seconds after which it is worth to ask again; None where waiting does not help."""
+    """Whole seconds after which a retry may succeed; None if waiting does not help."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"no session: {reason}")
         self.reason = reason
 
     def envelope(self, request_id: str) -> Answer:
-        """The answer as sessiond writes it. A request_id that is not 1 to 128 of ``A-Z a-z 0-9 . _ -`` is replaced by a new one."""
+        """Returns the answer that sessiond would send.
+
+        A request_id that is not 1 to 128 characters of ``A-Z a-z 0-9 . _ -`` is replaced by a new one.
+        """
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = str(uuid.uuid4())
         headers = {
@@ -130,7 +134,7 @@ class Unauthorized(SessionAuthError):
 
 
 class InvalidToken(SessionAuthError):
-    """A token that is unsound in any way but its age."""
+    """A token that fails any check but the last."""
 
     code = "invalid_token"
     message = "Invalid session token"
@@ -139,7 +143,7 @@ class InvalidToken(SessionAuthError):
 
 
 class ExpiredToken(SessionAuthError):
-    """A token that is sound in every way but its age."""
+    """A token that passes all checks but the last: it has expired."""
 
     code = "expired_token"
     message = "Session token expired"
@@ -148,7 +152,7 @@ class ExpiredToken(SessionAuthError):
 
 
 class Unavailable(SessionAuthError):
-    """Nobody can tell now whether the token is sound: the issuer's keys have never been read. A copy counts however old it is."""
+    """The token cannot be verified, because the issuer's keys have never been read. A copy of any age prevents this."""
 
     code = "service_unavailable"
     message = "Service unavailable; retry later"
@@ -157,18 +161,18 @@ class Unavailable(SessionAuthError):
 
 
 class KeysError(ValueError):
-    """Keys that cannot be used. The text names ids and members, never material."""
+    """Keys that cannot be used. The text names IDs and members, never key material."""
 
 
 def request_id(values: Sequence[str]) -> str:
-    """The id for an answer: that of the request's X-Request-ID headers where it came once and is harmless, otherwise a new UUID."""
+    """Returns the value of the X-Request-ID header if it was sent once and is well-formed, or else a new UUID."""
     if len(values) == 1 and _REQUEST_ID.fullmatch(values[0]):
         return values[0]
     return str(uuid.uuid4())
 
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
-# Text that admits one reading only
+# Strict decoding
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
 _MAX_DEPTH = 64  # levels of objects and lists, the outermost being the first
@@ -185,11 +189,11 @@ _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2
 
 
 class _NotStrict(Exception):
-    """Text that a lenient parser might read, and another one differently."""
+    """Text that lenient parsers might read in different ways."""
 
 
 def _decode_base64url(text: bytes) -> bytes:
-    """Decodes base64url without padding (RFC 4648, sections 5 and 3.2), and refuses all that a second text could also decode to."""
+    """Decodes canonical base64url without padding (RFC 4648, sections 5 and 3.2)."""
     if not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
         raise _NotStrict
     try:
@@ -202,7 +206,7 @@ def _decode_base64url(text: bytes) -> bytes:
 
 
 class _Number:
-    """A JSON number as it was written: its value alone would hide a fraction, an exponent or a minus."""
+    """A JSON number as it was written. Its value would not show a fraction, an exponent or a minus sign."""
 
     __slots__ = ("raw",)
 
@@ -211,7 +215,7 @@ class _Number:
 
 
 class _Object(Dict[str, object]):
-    """A JSON object, and the names that stand twice in it: which of its values such a name has is nobody's to say."""
+    """A JSON object, and its repeated names. The value of a repeated name is undefined."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -219,11 +223,11 @@ class _Object(Dict[str, object]):
 
 
 def _read_json(data: bytes, repeats: bool = False) -> object:
-    """Reads one JSON value (RFC 8259) with nothing but JSON's own white space around it.
+    """Parses one JSON value (RFC 8259), with only JSON white space around it.
 
-    Objects come as _Object, lists as list, numbers as _Number. Refused are invalid UTF-8, a byte order mark, a lone surrogate, more than
-    _MAX_DEPTH levels, and, unless repeats lets it pass, a name twice in an object at any level. The standard library's parser lets most of
-    that pass.
+    Objects become _Object, lists list, numbers _Number. It refuses invalid UTF-8, a byte order mark, a lone surrogate,
+    more than _MAX_DEPTH levels and, unless repeats is true, a repeated name in an object at any level. The standard
+    library's parser accepts most of these.
     """
     try:
         text = data.decode("utf-8")
@@ -238,7 +242,7 @@ def _read_json(data: bytes, repeats: bool = False) -> object:
 
 
 class _Reader:
-    """Walks over a text that was valid UTF-8."""
+    """Parses a text that was valid UTF-8."""
 
     def __init__(self, text: str, repeats: bool) -> None:
         self.text = text
@@ -317,7 +321,7 @@ class _Reader:
                 raise _NotStrict
 
     def read_string(self) -> str:
-        """Reads a string (RFC 8259, section 7) from its opening quote to behind its closing one."""
+        """Reads a string (RFC 8259, section 7) from its opening quote to after its closing quote."""
         if not self.take('"'):
             raise _NotStrict
         pieces: List[str] = []
@@ -333,7 +337,7 @@ class _Reader:
             pieces.append(self.read_escape())
 
     def read_escape(self) -> str:
-        """Reads what follows a backslash; a surrogate must come as a whole pair."""
+        """Reads the rest of an escape after its backslash. A surrogate must be part of a pair."""
         char = self.text[self.at : self.at + 1]
         self.at += 1
         if char in _ESCAPES:
@@ -371,7 +375,7 @@ _NO_EDDSA = "EdDSA needs the package cryptography, which cannot be imported"
 
 
 def _ed25519() -> Any:
-    """The library's module for Ed25519; None where it is not there. It is asked for when keys are read, never for a token."""
+    """Returns the library's Ed25519 module, or None if it is not installed. Called when keys are read, never for a token."""
     try:
         return importlib.import_module("cryptography.hazmat.primitives.asymmetric.ed25519")
     except ImportError:
@@ -380,14 +384,14 @@ def _ed25519() -> Any:
 
 @dataclass(frozen=True)
 class _Key:
-    """An id, an algorithm, material, and until when it verifies. No repr shows the material."""
+    """A key: ID, algorithm, material, and when it stops verifying. Its repr does not show the material."""
 
     id: str
     algorithm: str
     matches: Callable[[bytes, bytes], bool] = field(repr=False)
-    """Whether a signature is the key's for a message: ``matches(message, signature)``."""
+    """``matches(message, signature)`` reports whether the key made the signature of the message."""
     verify_until: Optional[int] = None
-    """Nanoseconds since 1970, from which it does not verify; None means never."""
+    """When the key stops verifying, in nanoseconds since 1970; None means never."""
     revoked: bool = False
 
     def may_verify(self, now: int) -> bool:
@@ -416,20 +420,20 @@ def _asymmetric(library: Any, public: bytes) -> Callable[[bytes, bytes], bool]:
 
 
 class KeySource(Protocol):
-    """Where a Verifier finds keys: Ring and PublishedKeys are such sources."""
+    """A source of keys for a Verifier: Ring or PublishedKeys."""
 
     def find(self, kid: str) -> Optional[_Key]:
-        """The key of that id, whatever it may do now; None where there is none. It may raise Unavailable."""
+        """Returns the key with that ID, even if it may not verify now, or None. It may raise Unavailable."""
 
 
 class Ring:
-    """Keys that are given once. It never changes."""
+    """A fixed set of keys."""
 
     def __init__(self, keys: Sequence[_Key]) -> None:
         self._keys = {key.id: key for key in keys}
 
     def find(self, kid: str) -> Optional[_Key]:
-        """The key of that id, whatever it may do now."""
+        """Returns the key with that ID, even if it may not verify now, or None."""
         return self._keys.get(kid)
 
     def __len__(self) -> int:
@@ -437,9 +441,10 @@ class Ring:
 
     @classmethod
     def from_secrets(cls, secrets: Mapping[str, str]) -> Ring:
-        """HS256 keys by id, as OFFLOAD_SESSION_SIGNING_KEYS has them: white space at both ends of ids and secrets is no part of them.
+        """Returns a Ring of HS256 keys by ID, in the form of OFFLOAD_SESSION_SIGNING_KEYS.
 
-        Whether secrets are strong is not asked here: sessiond does, where they sign. Raises KeysError.
+        White space at both ends of IDs and secrets is removed. The strength of secrets is not checked here; sessiond
+        checks it where they sign. Raises KeysError.
         """
         keys: List[_Key] = []
         materials: List[Tuple[str, List[bytes]]] = []
@@ -462,18 +467,20 @@ class Ring:
 
     @classmethod
     def from_keyset(cls, data: bytes) -> Ring:
-        """Keys of sessiond's keyset file, a JWK Set with private parts, read as strictly as sessiond reads it. Raises KeysError.
+        """Returns a Ring of the keys in a keyset file of sessiond, a JWK Set with private parts. Raises KeysError.
 
-        Without the package cryptography EdDSA keys are passed over: an error is logged, and raised where no other key is left.
+        The file is parsed as strictly as sessiond parses it. Without the package cryptography EdDSA keys are ignored and
+        an error is logged; KeysError is raised if no other key remains.
         """
         keys, passed_over = _read_keyset(data)
         return cls._usable(keys, passed_over)
 
     @classmethod
     def from_jwks(cls, data: bytes) -> Ring:
-        """Public EdDSA keys, as sessiond publishes them at /.well-known/jwks.json. Raises KeysError.
+        """Returns a Ring of the EdDSA keys that sessiond publishes at /.well-known/jwks.json. Raises KeysError.
 
-        Keys of another kind are passed over, as RFC 7517, section 5, has it. Symmetric ones are never read: what is published is no secret.
+        Other kinds of keys are ignored (RFC 7517, section 5). Symmetric keys are never used, because published keys are
+        not secret.
         """
         if _ed25519() is None:
             raise KeysError(_NO_EDDSA)
@@ -505,7 +512,10 @@ _YEAR_10000 = 253402300800
 
 
 def _list_of_keys(data: bytes, others: bool) -> List[object]:
-    """The set's keys; others tells whether the set may have members beside them, and names twice anywhere but that of the keys."""
+    """Returns the keys of the set.
+
+    If others is true, the set may have further members, and repeated names except that of the keys.
+    """
     if len(data) > MAX_SET:
         raise KeysError(f"the set: is larger than {MAX_SET} bytes")
     try:
@@ -523,7 +533,7 @@ def _list_of_keys(data: bytes, others: bool) -> List[object]:
 
 
 def _read_keyset(data: bytes) -> Tuple[List[_Key], int]:
-    """Reads a keyset file whole or not at all: its keys that can be used here, and how many were passed over."""
+    """Parses a keyset file. Returns its keys that can be used here, and the number of ignored keys."""
     library = _ed25519()
     keys: List[_Key] = []
     materials: List[Tuple[str, List[bytes]]] = []
@@ -543,9 +553,10 @@ def _read_keyset(data: bytes) -> Tuple[List[_Key], int]:
 
 
 def _read_published(data: bytes) -> List[_Key]:
-    """Reads the public Ed25519 keys of a JWK Set, and what it does not know is passed over: other members, and other keys (RFC 7517, section 5).
+    """Parses the public Ed25519 keys of a JWK Set. Unknown members and other keys are ignored (RFC 7517, section 5).
 
-    Passed over is also a key of which anything that counts is written wrong, or a member's name stands twice. An id twice, or one material under two ids, is no set.
+    A key with an invalid or repeated member is ignored too. A set with a repeated ID, or with the same material under
+    two IDs, is invalid.
     """
     library = _ed25519()
     keys: List[_Key] = []
@@ -564,7 +575,7 @@ def _read_published(data: bytes) -> List[_Key]:
 
 
 def _check_distinct(materials: Sequence[Tuple[str, List[bytes]]]) -> None:
-    """Refuses an id that stands twice, and material that two ids share: a secret made of a public key's bytes would be one that everybody knows."""
+    """Refuses repeated IDs, and material that two IDs share: a secret equal to a public key would be publicly known."""
     ids = set()
     owners: Dict[bytes, str] = {}
     for kid, parts in materials:
@@ -577,7 +588,7 @@ def _check_distinct(materials: Sequence[Tuple[str, List[bytes]]]) -> None:
 
 
 class _KeyReader:
-    """Takes one key out of its object."""
+    """Parses one key of a JWK Set."""
 
     def __init__(self, number: int, item: Dict[str, object]) -> None:
         self.number = number
@@ -593,9 +604,9 @@ class _KeyReader:
         return KeysError(f"{name}: {member}: {problem}")
 
     def read_key(self, library: Any) -> Tuple[Optional[_Key], List[bytes]]:
-        """A key of a keyset file, None where the library for it is not there, and the pieces of material that no other key may share.
+        """Returns a key of a keyset file, and the material that no other key may share.
 
-        A member that is not known is a fault: it may be a mistyped ``revoked``.
+        The key is None if its library is not installed. An unknown member is an error: it may be a mistyped ``revoked``.
         """
         kind = self.item.get("kty")
         if not isinstance(kind, str) or kind not in _MEMBERS_OF:
@@ -617,7 +628,7 @@ class _KeyReader:
         return _Key(self.kid, _EDDSA, _asymmetric(library, public), verify_until, revoked), [seed, public]
 
     def read_public_key(self, library: Any) -> Tuple[_Key, bytes]:
-        """A key that is the public part of an Ed25519 one and nothing else. Where it says until when it verifies, that holds."""
+        """Returns a public Ed25519 key. Its verify_until, if there is one, takes effect."""
         if self.item.get("kty") != "OKP":
             raise self.fault("kty", "must be OKP")
         if "d" in self.item:
@@ -630,7 +641,7 @@ class _KeyReader:
         return _Key(self.kid, _EDDSA, _asymmetric(library, public), verify_until, revoked), public
 
     def read_plan(self, sign_from: Optional[int]) -> Tuple[Optional[int], bool]:
-        """Until when the key verifies, None for ever; and whether it is revoked."""
+        """Returns when the key stops verifying, or None for never, and whether it is revoked."""
         verify_until = self.read_instant("verify_until") if "verify_until" in self.item else None
         if verify_until is not None and sign_from is not None and verify_until <= sign_from:
             raise self.fault("verify_until", "must be later than sign_from")
@@ -640,7 +651,7 @@ class _KeyReader:
         return verify_until, revoked
 
     def read_pair(self) -> bytes:
-        """The public part of an Ed25519 key."""
+        """Returns the public part of an Ed25519 key."""
         if self.item.get("crv") != _ED25519:
             raise self.fault("crv", "must be Ed25519")
         if self.item.get("alg") not in (_EDDSA, _ED25519):
@@ -655,7 +666,7 @@ class _KeyReader:
             raise self.fault("key_ops", "must be a list of sign and verify")
 
     def read_bytes(self, member: str, size: int) -> bytes:
-        """A member that must be there, in strict base64url; size is its exact length, 0 for any but none."""
+        """Returns a required member in strict base64url. Size is its exact length, or 0 for any length but zero."""
         text = self.item.get(member)
         try:
             data = _decode_base64url(text.encode("ascii")) if isinstance(text, str) else b""
@@ -668,7 +679,7 @@ class _KeyReader:
         return data
 
     def read_instant(self, member: str) -> int:
-        """A member in RFC 3339, as nanoseconds since 1970."""
+        """Returns a member in RFC 3339 format as nanoseconds since 1970."""
         text = self.item.get(member)
         at = _parse_instant(text) if isinstance(text, str) else None
         if at is None:
@@ -677,7 +688,10 @@ class _KeyReader:
 
 
 def _parse_instant(text: str) -> Optional[int]:
-    """Reads RFC 3339, section 5.6, as nanoseconds since 1970; what is finer is cut off. None where it is not, or not in its years in UTC."""
+    """Parses RFC 3339, section 5.6, as nanoseconds since 1970, truncated.
+
+    Returns None if the text is invalid or its year in UTC is out of range.
+    """
     match = _INSTANT.fullmatch(text)
     if not match:
         return None
@@ -687,7 +701,7 @@ def _parse_instant(text: str) -> Optional[int]:
     days = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
     if not 1 <= month <= 12 or not 1 <= day <= days[month - 1] or hour > 23 or minute > 59 or second > 59:
         return None
-    # Counted by hand, for datetime knows no year 0, which an offset may carry into year 1.
+    # Computed by hand, because datetime has no year 0, which an offset may move into year 1.
     before = year - 1
     day_number = before * 365 + before // 4 - before // 100 + before // 400 + sum(days[: month - 1]) + day - 1
     seconds = _YEAR_1 + ((day_number * 24 + hour) * 60 + minute) * 60 + second
@@ -703,7 +717,7 @@ def _parse_instant(text: str) -> Optional[int]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
-# Keys that the issuer publishes
+# Published keys
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
 _PAUSE = 10.0  # seconds between the beginnings of two refreshes, however many unknown ids are asked for
@@ -711,7 +725,7 @@ _FIRST_PAUSE = 1.0  # the same, while there is nothing yet
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a host is this very machine: localhost, 127.0.0.0/8, ::1."""
+    """Reports whether a host is the local machine: localhost, 127.0.0.0/8, ::1."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -722,24 +736,26 @@ def _is_loopback(host: str) -> bool:
 
 class _Copy(NamedTuple):
     keys: Dict[str, _Key]
-    taken: float  # when it was asked for, by the steady clock
+    taken: float  # when the fetch began, on the steady clock
 
 
 class PublishedKeys:
     """The EdDSA keys that sessiond publishes at /.well-known/jwks.json, in a copy.
 
-    A copy is fresh for ``fresh_for`` seconds. After that the next who asks starts a refresh in the background and goes on with the copy;
-    nobody waits for it but where the copy is twice as old, because nobody asked in between. An id that the copy does not hold starts one too, and is
-    waited for. There is one refresh at a time, and 10 seconds from one to the next, whatever is asked. While the issuer is out the copy stays in
-    force. Where there has never been one, find raises Unavailable.
+    A copy is fresh for ``fresh_for`` seconds. After that the next call starts a refresh in the background and uses
+    the copy. It waits for the refresh only if the copy is twice as old because there was no call in between. An ID
+    that the copy does not have also starts a refresh, and waits for it. There is one refresh at a time, and at least
+    10 seconds from one to the next. While the issuer is unavailable the copy stays in force. If there has never been
+    a copy, find raises Unavailable.
 
-    No caller ever waits longer than ``wait`` seconds from the beginning of a refresh. ``timeout`` bounds each step of connecting, and from the
-    beginning to the last byte it is the end. A revocation is seen when the copy is fetched anew.
+    No caller waits longer than ``wait`` seconds from the start of a refresh. ``timeout`` bounds each step of
+    connecting, and also the whole fetch to its last byte. A revocation takes effect when the copy is fetched again.
 
-    ``url`` is https, or http on loopback; ``plain_http`` allows http to any host, where nobody on the way can put in a key of his own.
-    Redirects are not followed, and proxies of the environment are not used. ``steady`` is a clock in seconds that never steps.
+    ``url`` is https, or http on loopback. ``plain_http`` allows http to any host: set it only if nothing on the way
+    can insert its own key. Redirects are not followed, and proxies of the environment are not used. ``steady`` is a
+    monotonic clock in seconds.
 
-    A process that is forked has the copy of its parent, and refreshes it by itself from then on.
+    A forked process has the copy of its parent, and refreshes it independently from then on.
     """
 
     def __init__(
@@ -754,7 +770,7 @@ class PublishedKeys:
     ) -> None:
         if _ed25519() is None:
             raise KeysError(_NO_EDDSA)
-        if not all("!" <= char <= "~" for char in url):  # urlsplit drops line breaks in silence
+        if not all("!" <= char <= "~" for char in url):  # urlsplit silently drops line breaks
             raise ValueError("the address of published keys must be of ASCII without spaces and control characters")
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None or parts.fragment:
@@ -771,7 +787,7 @@ class PublishedKeys:
         self._timeout = timeout
         self._wait = wait
         self._steady = steady
-        self._lock = threading.Lock()  # over what follows, but that _copy and _failing are read without it
+        self._lock = threading.Lock()  # guards the fields below; _copy and _failing may be read without it
         self._copy: Optional[_Copy] = None
         self._failing = False
         self._began: Optional[float] = None
@@ -779,14 +795,17 @@ class PublishedKeys:
         _published.add(self)
 
     def load(self) -> bool:
-        """Fetches the keys if there are none yet, within the bound of find; tells whether there are some. For the start of a service."""
+        """Fetches the keys if there are none yet, and reports whether there are some. Call it when a service starts.
+
+        It waits no longer than find.
+        """
         now = self._steady()
         if self._copy is None:
             self._await(self._ask(now), now)
         return self._copy is not None
 
     def find(self, kid: str) -> Optional[_Key]:
-        """The key of that id. Raises Unavailable where there has never been a copy."""
+        """Returns the key with that ID, or None. Raises Unavailable if there has never been a copy."""
         now = self._steady()
         copy = self._copy
         age = now - copy.taken if copy is not None else float("inf")
@@ -805,7 +824,7 @@ class PublishedKeys:
         return key
 
     def _ask(self, now: float) -> Optional[threading.Thread]:
-        """The refresh that is under way, or a new one; None where the last one began too short a time ago."""
+        """Returns the refresh in progress, or a new one, or None if the last one began too recently."""
         with self._lock:
             if self._refresh is not None and self._refresh.is_alive():
                 return self._refresh
@@ -816,13 +835,13 @@ class PublishedKeys:
             refresh = threading.Thread(target=self._run, args=(now,), name="sessionauth-refresh", daemon=True)
             try:
                 refresh.start()
-            except RuntimeError:  # no thread is to be had
+            except RuntimeError:  # no thread can be started
                 return None
             self._refresh = refresh
             return refresh
 
     def _await(self, refresh: Optional[threading.Thread], now: float) -> None:
-        """Waits for a refresh, but not beyond the bound: who comes late to a slow one does not wait anew."""
+        """Waits for a refresh, up to the bound from its start: a caller that comes late waits for the rest only."""
         if refresh is None:
             return
         with self._lock:
@@ -834,8 +853,8 @@ class PublishedKeys:
         try:
             keys = {key.id: key for key in _read_published(self._fetch())}
             if not keys and self._copy is None:
-                raise KeysError("no key is published")  # by an issuer that signs with secrets; later it says that all were revoked
-        except Exception as error:  # whatever it is, the copy stays in force where there is one
+                raise KeysError("no key is published")  # the issuer signs with secrets; later this means that all keys were revoked
+        except Exception as error:  # after any error the copy, if there is one, stays in force
             with self._lock:
                 told, self._failing = self._failing, True
             if not told:
@@ -850,12 +869,12 @@ class PublishedKeys:
             _log.warning("published keys can be read " + ("now" if first else "again"))
 
     def _after_fork(self) -> None:
-        """Lets go of what threads of the parent held: they are not in this process, and would never give it back."""
+        """Replaces what threads of the parent held: they do not exist in this process and would never release it."""
         self._lock = threading.Lock()
         self._refresh = None
 
     def _fetch(self) -> bytes:
-        """Gets the text, or raises. The library's timeout is for each step, so that a slow sender needs an end of its own."""
+        """Returns the body, or raises. The library's timeout bounds single steps only, so a timer bounds the whole fetch."""
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=self._timeout)
         over = threading.Event()
@@ -865,7 +884,7 @@ class PublishedKeys:
             over.set()
             if sock is not None:
                 try:
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)  # the plain one: TLS would change under the reader
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not SSLSocket's, which would change the TLS state under the reader
                 except OSError:
                     pass
 
@@ -874,7 +893,7 @@ class PublishedKeys:
         timer.start()
         try:
             connection.connect()
-            sock = connection.sock  # kept, for the connection lets go of it while the answer is still to be read
+            sock = connection.sock  # kept: the connection drops it while the answer is still being read
             if over.is_set():
                 raise TimeoutError
             connection.request("GET", self._target, headers={"Accept": "application/jwk-set+json, application/json"})
@@ -898,7 +917,7 @@ def _after_fork_in_child() -> None:
         keys._after_fork()
 
 
-if hasattr(os, "register_at_fork"):  # not where processes cannot fork
+if hasattr(os, "register_at_fork"):  # missing on platforms without fork
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
@@ -913,10 +932,10 @@ _SECOND = 10**9
 
 @dataclass(frozen=True)
 class Session:
-    """What a token says. Instants are whole seconds since 1970.
+    """The claims of a token. Times are whole seconds since 1970.
 
-    The install id is exactly what the client sent, never trimmed or normalised. It is no credential; neither does it belong into a log, and
-    so no repr shows it.
+    The install ID is exactly what the client sent, never trimmed or normalized. It is not a credential. It must not be
+    logged, so the repr does not show it.
     """
 
     install_id: str = field(repr=False)
@@ -929,7 +948,7 @@ class Session:
 
 
 class _Parts(NamedTuple):
-    """A token taken apart, with nothing believed yet."""
+    """The parts of a token, not yet verified."""
 
     signed: bytes
     payload: Dict[str, object]
@@ -938,10 +957,11 @@ class _Parts(NamedTuple):
 
 
 class Verifier:
-    """Tells whose session a request carries.
+    """Verifies the session that a request carries.
 
-    ``sources`` are asked for a key in their order; one that is out does not keep the others from being asked. ``issuer`` and ``audience`` are as sessiond is configured. ``clock_skew_seconds``, 0 to 60,
-    is how much later than now ``nbf`` may be; it never prolongs a session. ``clock`` tells nanoseconds since 1970.
+    ``sources`` are searched for a key in their order; the others are searched even if one is unavailable. ``issuer``
+    and ``audience`` must equal sessiond's configuration. ``clock_skew_seconds``, 0 to 60, is how much later than now
+    ``nbf`` may be; it never prolongs a session. ``clock`` returns nanoseconds since 1970.
     """
 
     def __init__(
@@ -965,14 +985,14 @@ class Verifier:
         self._clock = clock
 
     def verify(self, authorization_values: Sequence[str]) -> Session:
-        """The session of a request with these Authorization headers: all of them, for two are refused.
+        """Returns the session of a request. Pass all its Authorization headers, because two are refused.
 
-        Raises Unauthorized, InvalidToken, ExpiredToken or, where keys are out, Unavailable.
+        Raises Unauthorized, InvalidToken, ExpiredToken or, if keys are unavailable, Unavailable.
         """
         return self.verify_token(_bearer(authorization_values))
 
     def verify_token(self, token: str) -> Session:
-        """The session of a token. Raises InvalidToken, ExpiredToken or, where keys are out, Unavailable."""
+        """Returns the session of a token. Raises InvalidToken, ExpiredToken or, if keys are unavailable, Unavailable."""
         parts = _split(token)
         now = self._clock()
         kid = parts.payload.get("kid")
@@ -997,7 +1017,7 @@ class Verifier:
         return session
 
     def _find(self, kid: str) -> Optional[_Key]:
-        """The first source's that has it. Who is out is told only where nobody has it, for another source may."""
+        """Returns the key of the first source that has it. Raises Unavailable only if no source has it."""
         out: Optional[Unavailable] = None
         for source in self._sources:
             try:
@@ -1013,7 +1033,7 @@ class Verifier:
 
 
 def _bearer(values: Sequence[str]) -> str:
-    """Takes the token out of Authorization headers (RFC 6750, section 2.1): Bearer in any case, one or more spaces, the token."""
+    """Returns the token of the Authorization headers (RFC 6750, section 2.1): Bearer in any case, one or more spaces, the token."""
     if len(values) == 0:
         raise Unauthorized("missing")
     if len(values) > 1:
@@ -1051,7 +1071,7 @@ def _split(token: str) -> _Parts:
 
 
 def _octets(text: str) -> bytes:
-    """The bytes of a header's value, which servers hand over as Latin-1; those of UTF-8 where it holds more than a header can."""
+    """Returns the bytes of a header value, which servers decode as Latin-1. Other text is encoded as UTF-8."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
@@ -1070,7 +1090,7 @@ def _read_object(data: bytes) -> Dict[str, object]:
 
 
 def _check_header(header: Dict[str, object], payload: Dict[str, object]) -> None:
-    """Makes check 6. A header that says anything more than ours is refused: crit, jwk and x5u are how a token would choose its own key."""
+    """Makes check 6. Further members are refused: with crit, jwk or x5u a token could choose its own key."""
     kid = payload.get("kid")
     ours = (
         header.get("alg") == _EDDSA
@@ -1084,7 +1104,7 @@ def _check_header(header: Dict[str, object], payload: Dict[str, object]) -> None
 
 
 def _read_claims(payload: Dict[str, object]) -> Session:
-    """Makes check 9, and of check 10 the version."""
+    """Makes check 9, and the version part of check 10."""
     version = _integer(payload, "v")
     key_id = _text(payload, "kid")
     issued_at = _integer(payload, "iat")
@@ -1107,7 +1127,7 @@ def _claim(payload: Dict[str, object], name: str) -> object:
 
 
 def _text(payload: Dict[str, object], name: str) -> str:
-    """A claim that is a string, and not an empty one."""
+    """Returns a claim that is a non-empty string."""
     value = _claim(payload, name)
     if not isinstance(value, str):
         raise InvalidToken("claim_type")
@@ -1117,7 +1137,7 @@ def _text(payload: Dict[str, object], name: str) -> str:
 
 
 def _integer(payload: Dict[str, object], name: str) -> int:
-    """A claim that is written as digits alone: a minus, a fraction or an exponent makes it another type, whatever its value."""
+    """Returns a claim that is written with digits only. A minus, fraction or exponent makes it another type."""
     value = _claim(payload, name)
     if not isinstance(value, _Number) or not value.raw.isdigit():
         raise InvalidToken("claim_type")
