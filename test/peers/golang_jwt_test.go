@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// golangJWT has no reader of JWK Sets; the one here is what its users write.
+// golangJWT has no parser for JWK Sets. The one here is what its users write.
 type golangJWT struct{}
 
-// GetExpirationTime and those below make claims what the library judges.
+// GetExpirationTime and the methods below implement jwt.Claims.
 func (c claims) GetExpirationTime() (*jwt.NumericDate, error) { return date(c.Exp), nil }
 func (c claims) GetIssuedAt() (*jwt.NumericDate, error)       { return date(c.Iat), nil }
 func (c claims) GetNotBefore() (*jwt.NumericDate, error)      { return date(c.Nbf), nil }
@@ -85,7 +85,7 @@ func publicKeys(text string) (map[string]ed25519.PublicKey, error) {
 		x, err := base64.RawURLEncoding.DecodeString(key.X)
 		if err != nil || key.Kty != "OKP" || key.Crv != "Ed25519" ||
 			len(x) != ed25519.PublicKeySize {
-			return nil, errors.New("no Ed25519 key")
+			return nil, errors.New("not an Ed25519 key")
 		}
 		public[key.Kid] = x
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/offload/sessiond/domain/session"
 )
 
-// claims are a token's, as a peer reads or writes them.
+// claims holds the claims of a token as a peer reads or writes them.
 type claims struct {
 	V         int64  `json:"v"`
 	Kid       string `json:"kid"`
@@ -26,7 +26,7 @@ type claims struct {
 	Sub       string `json:"sub"`
 }
 
-// members are the claims by name, for peers that take maps.
+// members returns the claims by name, for peers that take maps.
 func (c claims) members(t testing.TB) map[string]any {
 	t.Helper()
 	text, err := json.Marshal(c)
@@ -41,15 +41,16 @@ func (c claims) members(t testing.TB) map[string]any {
 	return all
 }
 
-// peer is a JOSE library, used as its pages say.
+// peer is a JOSE library, used as its documentation says.
 type peer interface {
-	// verify judges a token under a published JWK Set, by issuer, audience and the time; the claims are as the library read them.
+	// verify verifies a token with a published JWK Set, the issuer, the audience and the time. It
+	// returns the claims as the library read them.
 	verify(text, set string, now time.Time) (claims, error)
-	// sign writes the claims as a JWS with alg EdDSA, kid and typ JWT.
+	// sign returns the claims as a JWS with alg EdDSA, kid and typ JWT.
 	sign(t testing.TB, kid string, private ed25519.PrivateKey, c claims) string
-	// public lists the keys of a published JWK Set by id.
+	// public returns the keys of a published JWK Set by ID.
 	public(t testing.TB, set string) map[string]ed25519.PublicKey
-	// private writes a private key as a JWK, with alg and kid.
+	// private returns a private key as a JWK, with alg and kid.
 	private(t testing.TB, kid string, private ed25519.PrivateKey) string
 }
 
@@ -58,8 +59,8 @@ var peers = map[string]peer{"golang-jwt": golangJWT{}, "go-jose": goJose{}, "jwx
 const issuer, audience = "offload-backend", "offload-ios"
 
 var (
-	noon  = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	terms = session.Settings{Issuer: issuer, Audience: audience, Lifetime: 2 * time.Minute}
+	noon     = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	settings = session.Settings{Issuer: issuer, Audience: audience, Lifetime: 2 * time.Minute}
 
 	signs = keys.NewEdDSA("signs-2026.02_A", []byte("the first seed that peers know.."),
 		keys.Plan{SignFrom: noon.Add(-time.Hour)})
@@ -77,7 +78,7 @@ var (
 	shown = []keys.Key{signs, waits, retired}
 )
 
-func ring(t testing.TB) *keys.Keyring {
+func keyring(t testing.TB) *keys.Keyring {
 	t.Helper()
 	made, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
@@ -86,15 +87,15 @@ func ring(t testing.TB) *keys.Keyring {
 
 func privateOf(key keys.Key) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(key.Secret()) }
 
-// ours are claims as our service makes them.
+// ours returns claims as the service makes them.
 func ours(t testing.TB, key keys.Key, install string) session.Claims {
 	t.Helper()
 	id, broke := session.ParseInstallID(install)
 	require.Equal(t, session.RuleNone, broke)
-	return terms.Claims(id, key.ID(), noon)
+	return settings.Claims(id, key.ID(), noon)
 }
 
-// theirs are the same claims as a peer must read them.
+// theirs returns the same claims as a peer must read them.
 func theirs(c session.Claims) claims {
 	return claims{
 		V: session.Version, Kid: string(c.KeyID), Iat: int64(c.IssuedAt), Nbf: int64(c.NotBefore),

@@ -20,23 +20,24 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// installs are install ids that writers and readers of JSON may differ about.
+// installs holds install IDs that JSON encoders and parsers may treat differently.
 var installs = []string{
 	"3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11", `quote " backslash \ slash /`,
 	"<script>&amp;\u2028\u2029", "caf\u00e9 \U0001f511 \ufeff\uffff",
 	strings.Repeat("\U0001f511", 128),
 }
 
-// TestTheyVerifyWhatWeSign, under the set that we publish, and read the claims that we wrote.
-func TestTheyVerifyWhatWeSign(t *testing.T) {
-	set := keys.FormatPublic(ring(t), noon)
+// TestPeersVerifyOurTokens shows that the peers verify our tokens with the set that we publish, and
+// read the same claims.
+func TestPeersVerifyOurTokens(t *testing.T) {
+	set := keys.FormatPublic(keyring(t), noon)
 	for name, peer := range peers {
 		t.Run(name, func(t *testing.T) {
 			for _, key := range shown {
 				for _, install := range installs {
 					c := ours(t, key, install)
 					text := token.Sign(c, key)
-					for _, now := range []time.Time{noon, noon.Add(terms.Lifetime - time.Second)} {
+					for _, now := range []time.Time{noon, noon.Add(settings.Lifetime - time.Second)} {
 						read, err := peer.verify(text, set, now)
 						require.NoError(t, err)
 						assert.Equal(t, theirs(c), read)
@@ -47,9 +48,10 @@ func TestTheyVerifyWhatWeSign(t *testing.T) {
 	}
 }
 
-// TestTheyRefuse what we would: so that the test above is worth something.
-func TestTheyRefuse(t *testing.T) {
-	set := keys.FormatPublic(ring(t), noon)
+// TestPeersRefuseInvalidTokens shows that the test above proves something: the peers refuse what we
+// refuse.
+func TestPeersRefuseInvalidTokens(t *testing.T) {
+	set := keys.FormatPublic(keyring(t), noon)
 	c := ours(t, signs, installs[0])
 	text := token.Sign(c, signs)
 	segments := strings.Split(text, ".")
@@ -62,15 +64,15 @@ func TestTheyRefuse(t *testing.T) {
 			text string
 			now  time.Time
 		}{
-			"a session that is over":   {text, noon.Add(terms.Lifetime + time.Second)},
+			"expired session":          {text, noon.Add(settings.Lifetime + time.Second)},
 			"another audience":         {token.Sign(other, signs), noon},
 			"another issuer":           {token.Sign(alien, signs), noon},
-			"another payload":          {altered, noon},
+			"changed payload":          {altered, noon},
 			"another key's signature":  {token.Sign(c, waits), noon},
-			"a key that has ended":     {token.Sign(ofEnded, ended), noon},
-			"a revoked key":            {token.Sign(ofRevoked, revoked), noon},
-			"a symmetric key's token":  {token.Sign(ours(t, secret, installs[0]), secret), noon},
-			"a signature that is none": {segments[0] + "." + segments[1] + ".", noon},
+			"expired key":              {token.Sign(ofEnded, ended), noon},
+			"revoked key":              {token.Sign(ofRevoked, revoked), noon},
+			"token of a symmetric key": {token.Sign(ours(t, secret, installs[0]), secret), noon},
+			"empty signature":          {segments[0] + "." + segments[1] + ".", noon},
 		} {
 			t.Run(name+", "+what, func(t *testing.T) {
 				_, err := peer.verify(refused.text, set, refused.now)
@@ -80,8 +82,9 @@ func TestTheyRefuse(t *testing.T) {
 	}
 }
 
-// TestWeVerifyWhatTheySign, with the same claims and header, however they order and escape them.
-func TestWeVerifyWhatTheySign(t *testing.T) {
+// TestWeVerifyTokensOfPeers shows that we verify the tokens of the peers, which have the same header
+// and claims in any order and with any escapes.
+func TestWeVerifyTokensOfPeers(t *testing.T) {
 	for name, peer := range peers {
 		t.Run(name, func(t *testing.T) {
 			for _, key := range shown {
@@ -91,7 +94,7 @@ func TestWeVerifyWhatTheySign(t *testing.T) {
 					assert.JSONEq(t, `{"alg":"EdDSA","kid":"`+string(key.ID())+`","typ":"JWT"}`,
 						decoded(t, text, 0))
 					assert.JSONEq(t, decoded(t, token.Sign(c, key), 1), decoded(t, text, 1))
-					read, err := token.Verify(text, ring(t), terms, noon)
+					read, err := token.Verify(text, keyring(t), settings, noon)
 					require.NoError(t, err)
 					assert.Equal(t, c, read)
 				}
@@ -165,7 +168,7 @@ func TestWeRefuseWhatTheyCanSign(t *testing.T) {
 			token.ReasonHeader},
 	} {
 		t.Run(name, func(t *testing.T) {
-			claims, err := token.Verify(refused.text, ring(t), terms, noon)
+			claims, err := token.Verify(refused.text, keyring(t), settings, noon)
 			assert.Equal(t, session.Claims{}, claims)
 			rejection, ok := errors.AsType[*token.Rejection](err)
 			require.True(t, ok)
@@ -182,10 +185,10 @@ func TestTheyReadOurPublicSet(t *testing.T) {
 			for _, key := range shown {
 				want[string(key.ID())] = key.Public()
 			}
-			assert.Equal(t, want, peer.public(t, keys.FormatPublic(ring(t), noon)))
+			assert.Equal(t, want, peer.public(t, keys.FormatPublic(keyring(t), noon)))
 			delete(want, string(retired.ID()))
 			assert.Equal(t, want, peer.public(t,
-				keys.FormatPublic(ring(t), retired.Plan().VerifyUntil)))
+				keys.FormatPublic(keyring(t), retired.Plan().VerifyUntil)))
 			none, err := keys.NewKeyring(secret)
 			require.NoError(t, err)
 			assert.Empty(t, peer.public(t, keys.FormatPublic(none, noon)), "an empty set")

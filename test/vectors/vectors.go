@@ -1,14 +1,16 @@
-// Package vectors holds the cases of the token contract, in one copy that every reader of tokens is tested with, and those of Project
-// Wycheproof.
+// Package vectors holds the test vectors of the token contract, which every implementation that reads
+// tokens is tested with, and those of Project Wycheproof.
 //
-// token_v2.json comes from the contract and is kept byte for byte; it is never written here. The file's top level is the first
-// group, and its member groups lists the others. A group stands for itself: a configuration, keys, the instant now, and for each
-// token what must come out. Keys are secrets by id, as the environment gives them (white space at their ends is not part of them), or
-// a JWK Set as a keyset file has it, private parts included; both were made for tests.
+// token_v2.json comes from the contract and is kept byte for byte; it is never written here. The top
+// level of the file is the first group, and its member groups lists the others. A group is
+// self-contained: a configuration, keys, the time now, and the expected outcome of each token. Keys
+// are secrets by ID in the form of the environment (white space at both ends is removed), or a JWK Set
+// in the form of a keyset file, with private parts. Both were made for tests.
 //
-// wycheproof holds cases of Project Wycheproof, kept byte for byte too; where they come from and under which license is told there.
+// wycheproof holds test vectors of Project Wycheproof, also kept byte for byte. Its README.md names
+// the source and the license.
 //
-// The package imports the standard library alone, and only tests import it.
+// The package imports only the standard library, and only tests import it.
 package vectors
 
 import (
@@ -20,10 +22,10 @@ import (
 //go:embed token_v2.json
 var token []byte
 
-// Want is what must become of a token.
+// Want is the expected outcome of a token.
 type Want string
 
-// What can become of a token. The two refusals are the codes that a caller is told.
+// The outcomes of a token. The two refusals are the error codes that the client gets.
 const (
 	Valid        Want = "valid"
 	InvalidToken Want = "invalid_token"
@@ -35,34 +37,34 @@ type Case struct {
 	Name  string // unique in the file, and stable
 	Token string
 	Want  Want
-	// InstallID must come out of a valid token, code point for code point.
+	// InstallID is the install ID that a valid token must yield, code point for code point.
 	InstallID string `json:"install_id"`
-	// Why is a remark on what the case is about; mostly empty.
+	// Why explains the case. It is mostly empty.
 	Why string
 }
 
-// Group is a configuration, keys and a clock, with the cases that hold under them.
+// Group is a configuration, keys and a clock, with the cases that apply to them.
 type Group struct {
-	// Name and About tell what the group is; the first group has neither.
+	// Name and About describe the group. The first group has neither.
 	Name, About string
-	// Now is the clock. Many cases lie on that exact second.
+	// Now is the current time. Many cases are exact to this second.
 	Now       UnixSeconds
 	ClockSkew Seconds `json:"clock_skew_seconds"`
 	Issuer    string
 	Audience  string
-	// Keys are HS256 secrets by key id, where the group has no Keyset.
+	// Keys holds HS256 secrets by key ID if the group has no Keyset.
 	Keys map[string]string
-	// Keyset is a JWK Set, as a keyset file has it; nil where the group has Keys.
+	// Keyset is a JWK Set in the form of a keyset file, or nil if the group has Keys.
 	Keyset json.RawMessage
-	// ActiveKid is the id of the key that signs at Now.
+	// ActiveKid is the ID of the key that signs at Now.
 	ActiveKid string `json:"active_kid"`
 	Cases     []Case
 }
 
-// UnixSeconds is an instant that is written as whole seconds since 1970.
+// UnixSeconds is a time that is encoded as whole seconds since 1970.
 type UnixSeconds struct{ time.Time }
 
-// UnmarshalJSON reads an integer.
+// UnmarshalJSON implements json.Unmarshaler for an integer.
 func (u *UnixSeconds) UnmarshalJSON(text []byte) error {
 	var seconds int64
 	if err := json.Unmarshal(text, &seconds); err != nil {
@@ -72,10 +74,10 @@ func (u *UnixSeconds) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Seconds is a duration that is written as whole seconds.
+// Seconds is a duration that is encoded as whole seconds.
 type Seconds struct{ time.Duration }
 
-// UnmarshalJSON reads an integer.
+// UnmarshalJSON implements json.Unmarshaler for an integer.
 func (s *Seconds) UnmarshalJSON(text []byte) error {
 	var seconds int64
 	if err := json.Unmarshal(text, &seconds); err != nil {
@@ -85,7 +87,8 @@ func (s *Seconds) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Groups reads all groups, the first one first. It panics on a file that is not the contract's, which is a defect of this package.
+// Groups returns all groups, starting with the first. It panics if the file is invalid, which is a
+// defect of this package.
 func Groups() []Group {
 	var file struct {
 		Group

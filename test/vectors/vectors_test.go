@@ -17,15 +17,15 @@ func TestGroups(t *testing.T) {
 		assert.NotEmpty(t, group.Issuer, group.Name)
 		assert.NotEmpty(t, group.Audience, group.Name)
 		assert.NotEmpty(t, group.ActiveKid, group.Name)
-		assert.NotEqual(t, len(group.Keys) > 0, len(group.Keyset) > 0, "%s: keys or a keyset",
+		assert.NotEqual(t, len(group.Keys) > 0, len(group.Keyset) > 0, "%s must have keys or a keyset",
 			group.Name)
 		for _, c := range group.Cases {
-			assert.False(t, names[c.Name], "%s stands twice", c.Name)
+			assert.False(t, names[c.Name], "%s is repeated", c.Name)
 			names[c.Name] = true
 			assert.Contains(t, []vectors.Want{vectors.Valid, vectors.InvalidToken,
 				vectors.ExpiredToken}, c.Want, c.Name)
 			assert.Equal(t, c.Want == vectors.Valid, c.InstallID != "",
-				"%s: a valid token, and no other, has an install id", c.Name)
+				"%s: only a valid token has an install ID", c.Name)
 		}
 	}
 	assert.Equal(t, map[string]int{
@@ -36,7 +36,7 @@ func TestGroups(t *testing.T) {
 	}, cases)
 }
 
-func TestGroupsAreReadWhole(t *testing.T) {
+func TestGroupsAreComplete(t *testing.T) {
 	skews := map[string]float64{}
 	for _, group := range vectors.Groups() {
 		skews[group.Name] = group.ClockSkew.Seconds()
@@ -57,7 +57,7 @@ func TestWycheproof(t *testing.T) {
 	ids := map[int]bool{}
 	valid := 0
 	count := func(c vectors.WycheproofCase) {
-		assert.False(t, ids[c.ID], "%d stands twice", c.ID)
+		assert.False(t, ids[c.ID], "%d is repeated", c.ID)
 		assert.Contains(t, []string{"valid", "invalid"}, c.Result)
 		ids[c.ID] = true
 		if c.Valid() {

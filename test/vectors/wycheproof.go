@@ -9,10 +9,10 @@ import (
 //go:embed wycheproof/*.json
 var wycheproof embed.FS
 
-// Bytes are written in hex.
+// Bytes is encoded in hex.
 type Bytes []byte
 
-// UnmarshalJSON reads a string of hex digits.
+// UnmarshalJSON implements json.Unmarshaler for a string of hex digits.
 func (b *Bytes) UnmarshalJSON(text []byte) error {
 	var digits string
 	if err := json.Unmarshal(text, &digits); err != nil {
@@ -23,21 +23,21 @@ func (b *Bytes) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// WycheproofCase is what every case of Project Wycheproof has.
+// WycheproofCase holds the members that every case of Project Wycheproof has.
 type WycheproofCase struct {
 	// ID is the case's number, unique in its file.
 	ID      int `json:"tcId"`
 	Comment string
-	// Flags name what the case is about.
+	// Flags name the subject of the case.
 	Flags []string
 	// Result is valid or invalid.
 	Result string
 }
 
-// Valid tells whether the case must be accepted.
+// Valid reports whether the case must be accepted.
 func (c WycheproofCase) Valid() bool { return c.Result == "valid" }
 
-// SignatureGroup is a public key with the signatures that it is asked about.
+// SignatureGroup is a public key with the signatures to verify.
 type SignatureGroup struct {
 	PublicKey struct {
 		Bytes Bytes `json:"pk"`
@@ -52,12 +52,12 @@ type SignatureCase struct {
 	Signature Bytes `json:"sig"`
 }
 
-// Ed25519 reads the cases of ed25519_test.json.
+// Ed25519 returns the cases of ed25519_test.json.
 func Ed25519() []SignatureGroup { return groupsOf[SignatureGroup]("ed25519") }
 
-// MACGroup is the cases of one length of keys and tags.
+// MACGroup holds the cases with one length of keys and tags.
 type MACGroup struct {
-	// KeyBits and TagBits are lengths; a shorter tag is the beginning of a whole one.
+	// KeyBits and TagBits are lengths. A shorter tag is a prefix of the full one.
 	KeyBits int `json:"keySize"`
 	TagBits int `json:"tagSize"`
 	Tests   []MACCase
@@ -71,10 +71,10 @@ type MACCase struct {
 	Tag     Bytes
 }
 
-// HMACSHA256 reads the cases of hmac_sha256_test.json.
+// HMACSHA256 returns the cases of hmac_sha256_test.json.
 func HMACSHA256() []MACGroup { return groupsOf[MACGroup]("hmac_sha256") }
 
-// JWSGroup is a key, as a JWK, with the texts that it is asked about. A symmetric key is a private one.
+// JWSGroup is a key in JWK form with the texts to verify. A symmetric key is in Private.
 type JWSGroup struct {
 	Comment string
 	Private json.RawMessage
@@ -88,10 +88,11 @@ type JWSCase struct {
 	JWS string
 }
 
-// JSONWebSignature reads the cases of json_web_signature_test.json.
+// JSONWebSignature returns the cases of json_web_signature_test.json.
 func JSONWebSignature() []JWSGroup { return groupsOf[JWSGroup]("json_web_signature") }
 
-// groupsOf reads a file of Project Wycheproof. It panics on one that is not, which is a defect of this package.
+// groupsOf returns the groups of a file of Project Wycheproof. It panics if the file is invalid, which
+// is a defect of this package.
 func groupsOf[Group any](name string) []Group {
 	text, err := wycheproof.ReadFile("wycheproof/" + name + "_test.json")
 	if err != nil {

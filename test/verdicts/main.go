@@ -1,9 +1,16 @@
-// Command verdicts tells what the domain makes of tokens and keysets, so that a verifier in another language can be held against it.
+// Command verdicts prints the domain's verdicts on tokens and keysets, so that the tests can compare a
+// verifier in another language with them.
 //
-// It reads lines of JSON and answers each with one word. {"group":N,"values":[…]} has the values of Authorization headers, base64 of
-// bytes, judged under the N-th group of the vectors: valid, or the reason. {"keyset":…} has a keyset's text, base64 too: read or refused.
-// {"group":N,"published":…} has the text that an issuer publishes: refused, or the ids of its keys that verify at that group's time, between commas
-// after "keys:"; none where it has no key. It is for tests alone.
+// It reads lines of JSON and answers each with one word:
+//
+//   - {"group":N,"values":[…]} has the values of Authorization headers, base64 of bytes, which are
+//     verified under the N-th group of the vectors. The answer is valid, or the reason.
+//   - {"keyset":…} has the text of a keyset in base64. The answer is read or refused.
+//   - {"group":N,"published":…} has the text of a published JWK Set in base64. The answer is refused;
+//     none if it has no key; or "keys:" and the comma-separated IDs of the keys that verify at that
+//     group's time.
+//
+// It is for tests only.
 package main
 
 import (
@@ -31,7 +38,7 @@ func main() {
 	}
 }
 
-// question is one line. Keyset and Published are nil where it is about a token.
+// question is one line. Keyset and Published are nil if it asks about a token.
 type question struct {
 	Group     int
 	Values    [][]byte
@@ -41,10 +48,10 @@ type question struct {
 
 func run(in io.Reader, out io.Writer) error {
 	groups := vectors.Groups()
-	rings := make([]*keys.Keyring, len(groups))
+	keyrings := make([]*keys.Keyring, len(groups))
 	for i, group := range groups {
 		var err error
-		if rings[i], err = ringOf(group); err != nil {
+		if keyrings[i], err = keyringOf(group); err != nil {
 			return err
 		}
 	}
@@ -57,13 +64,13 @@ func run(in io.Reader, out io.Writer) error {
 			return err
 		}
 		if _, err := fmt.Fprintln(answers, verdict(q, groups[q.Group],
-			rings[q.Group])); err != nil {
+			keyrings[q.Group])); err != nil {
 			return err
 		}
 	}
 }
 
-func verdict(q question, group vectors.Group, ring *keys.Keyring) string {
+func verdict(q question, group vectors.Group, keyring *keys.Keyring) string {
 	switch {
 	case q.Published != nil:
 		return published(string(q.Published), group.Now.Time)
@@ -73,11 +80,11 @@ func verdict(q question, group vectors.Group, ring *keys.Keyring) string {
 		}
 		return "read"
 	}
-	return verify(q.Values, group, ring)
+	return verify(q.Values, group, keyring)
 }
 
 func published(text string, now time.Time) string {
-	ring, err := keys.ParsePublic(text)
+	keyring, err := keys.ParsePublic(text)
 	if faults, ok := errors.AsType[keys.Faults](err); ok && faults[0].Reason == keys.FaultNoKeys {
 		return "none"
 	}
@@ -85,8 +92,8 @@ func published(text string, now time.Time) string {
 		return "refused"
 	}
 	var ids []string
-	for _, key := range ring.Keys() {
-		if _, ok := ring.VerifierAt(key.ID(), now); ok {
+	for _, key := range keyring.Keys() {
+		if _, ok := keyring.VerifierAt(key.ID(), now); ok {
 			ids = append(ids, string(key.ID()))
 		}
 	}
@@ -94,16 +101,16 @@ func published(text string, now time.Time) string {
 	return "keys:" + strings.Join(ids, ",")
 }
 
-func verify(values [][]byte, group vectors.Group, ring *keys.Keyring) string {
+func verify(values [][]byte, group vectors.Group, keyring *keys.Keyring) string {
 	authorization := make([]string, 0, len(values))
 	for _, value := range values {
 		authorization = append(authorization, string(value))
 	}
 	text, err := token.FromAuthorization(authorization)
 	if err == nil {
-		terms := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
+		settings := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
 			ClockSkew: group.ClockSkew.Duration}
-		_, err = token.Verify(text, ring, terms, group.Now.Time)
+		_, err = token.Verify(text, keyring, settings, group.Now.Time)
 	}
 	if rejection, ok := errors.AsType[*token.Rejection](err); ok {
 		return string(rejection.Reason)
@@ -111,7 +118,7 @@ func verify(values [][]byte, group vectors.Group, ring *keys.Keyring) string {
 	return "valid"
 }
 
-func ringOf(group vectors.Group) (*keys.Keyring, error) {
+func keyringOf(group vectors.Group) (*keys.Keyring, error) {
 	if group.Keyset != nil {
 		return keys.ParseSet(string(group.Keyset))
 	}
