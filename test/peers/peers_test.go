@@ -177,8 +177,9 @@ func TestWeRefuseWhatTheyCanSign(t *testing.T) {
 	}
 }
 
-// TestTheyReadOurPublicSet, and find the keys that are in force, with no private or symmetric one among them.
-func TestTheyReadOurPublicSet(t *testing.T) {
+// TestPeersReadOurPublicSet shows that the peers find the keys in force in the set that we publish,
+// and no private or symmetric key.
+func TestPeersReadOurPublicSet(t *testing.T) {
 	for name, peer := range peers {
 		t.Run(name, func(t *testing.T) {
 			want := map[string]ed25519.PublicKey{}
@@ -196,8 +197,9 @@ func TestTheyReadOurPublicSet(t *testing.T) {
 	}
 }
 
-// TestWeReadTheirKeys: a JWK that any tool made becomes a key of a keyset by our members.
-func TestWeReadTheirKeys(t *testing.T) {
+// TestWeReadKeysOfPeers shows that a JWK that any tool made becomes a key of a keyset once our
+// members are added.
+func TestWeReadKeysOfPeers(t *testing.T) {
 	for name, peer := range peers {
 		t.Run(name, func(t *testing.T) {
 			text := peer.private(t, string(signs.ID()), privateOf(signs))
