@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
-# Runs the tests of adapters/sessionauth/python, in an environment of pinned versions that git ignores. PYTHON names another interpreter.
+# Runs the tests of adapters/sessionauth/python in an environment of pinned versions, which git
+# ignores. PYTHON selects another interpreter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 pins=adapters/sessionauth/python/requirements-test.txt
 home=.tools/python
 
-# Debian keeps venv in a package of its own.
+# Debian has venv in a separate package.
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 	if [ "$python" != python3 ] || ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-		echo "$python with venv is missing: install it (Debian: apt-get install python3 python3-venv)" >&2
+		echo "$python with venv is not installed: install it (Debian: apt-get install python3 python3-venv)" >&2
 		exit 1
 	fi
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 python3-venv >/dev/null
 fi
 
-# The copy of the pins is written last, so that an environment which was left half made is made anew; so is one of another interpreter.
+# The copy of the pins is written last, so that an incomplete environment is created again. So is an
+# environment of another interpreter.
 if ! cmp -s "$pins" "$home/pins.txt" || [ "$("$home/bin/python" -V 2>&1)" != "$("$python" -V 2>&1)" ]; then
 	rm -rf "$home"
 	"$python" -m venv "$home"

@@ -1,4 +1,4 @@
-"""What the tests of sessionauth share: the vectors, makers of tokens, an issuer on loopback, and a machine without the package cryptography."""
+"""Fixtures and helpers: vectors, tokens, an issuer on loopback, and an environment without cryptography."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def decode(text: str) -> bytes:
 
 
 def compact(payload: bytes, secret: bytes) -> str:
-    """A token in the compact form, signed whatever the payload is."""
+    """Returns a signed token in the compact form, with any payload."""
     signed = encode(payload)
     return signed + "." + encode(hmac.new(secret, signed.encode("ascii"), hashlib.sha256).digest())
 
 
 def jws(header: bytes, payload: bytes, seed: bytes) -> str:
-    """A token in the JWS form, signed whatever header and payload are."""
+    """Returns a signed token in the JWS form, with any header and payload."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     signed = encode(header) + "." + encode(payload)
@@ -51,7 +51,7 @@ def jws(header: bytes, payload: bytes, seed: bytes) -> str:
 
 
 def groups() -> List[Dict[str, Any]]:
-    """The vectors' groups, the first one first."""
+    """Returns the groups of the vectors, starting with the first."""
     file = json.loads((VECTORS / "token_v2.json").read_bytes())
     first = {name: value for name, value in file.items() if name != "groups"}
     return [{"name": "", **first}, *file["groups"]]
@@ -68,7 +68,7 @@ def ring_of(of: Dict[str, Any]) -> sessionauth.Ring:
 
 
 def verifier_of(of: Dict[str, Any], *sources: sessionauth.KeySource) -> sessionauth.Verifier:
-    """A verifier under a group's configuration, with the group's keys unless others are given."""
+    """Returns a verifier with the configuration of a group, and with its keys unless others are given."""
     return sessionauth.Verifier(
         *(sources or (ring_of(of),)),
         issuer=of["issuer"],
@@ -79,14 +79,14 @@ def verifier_of(of: Dict[str, Any], *sources: sessionauth.KeySource) -> sessiona
 
 
 def published(of: Dict[str, Any]) -> bytes:
-    """The public part of a group's keyset, as sessiond publishes it while all of its keys are in force."""
+    """Returns the public part of a group's keyset, as sessiond publishes it while all keys are in force."""
     shown = ("kty", "crv", "alg", "kid", "x")
     keys = [{name: key[name] for name in shown} for key in of["keyset"]["keys"] if key["kty"] == "OKP"]
     return json.dumps({"keys": [{**key, "use": "sig"} for key in keys]}).encode()
 
 
 class Issuer:
-    """A server whose answer tests choose, and whose requests they count."""
+    """A server whose answers the tests set, and whose requests they count."""
 
     def __init__(self) -> None:
         self.requests: List[str] = []
@@ -113,7 +113,7 @@ class Issuer:
                     self.end_headers()
                     self.wfile.write(issuer.body)
                 except OSError:
-                    pass  # the client went
+                    pass  # the client went away
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -124,12 +124,12 @@ class Issuer:
         self.thread.start()
 
     def publish(self, *kids: str) -> None:
-        """Publishes keys of these ids, each of its own material."""
+        """Publishes keys with these IDs, each with its own material."""
         keys = json.loads(published(group("JWS")))["keys"]
         self.body = json.dumps({"keys": [{**key, "kid": kid} for key, kid in zip(keys, kids)]}).encode()
 
     def encrypt(self, certificate: pathlib.Path) -> None:
-        """Speaks TLS from now on."""
+        """Uses TLS from now on."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
@@ -163,20 +163,20 @@ def keys_of(issuer: Issuer, clock: Clock, **options: Any) -> sessionauth.Publish
 
 
 def settle(keys: sessionauth.PublishedKeys) -> None:
-    """Waits for the refresh under way, if there is one."""
+    """Waits for the refresh in progress, if there is one."""
     if keys._refresh is not None:
         keys._refresh.join(LONG)
         assert not keys._refresh.is_alive()
 
 
-def under_way(keys: sessionauth.PublishedKeys) -> bool:
-    """Whether a refresh is still under way: then nobody waited for it."""
+def in_progress(keys: sessionauth.PublishedKeys) -> bool:
+    """Reports whether a refresh is still in progress, which means that no caller waited for it."""
     return keys._refresh is not None and keys._refresh.is_alive()
 
 
 @pytest.fixture
 def no_cryptography(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine on which the package cryptography cannot be imported."""
+    """Makes the package cryptography impossible to import."""
     for name in [*sys.modules, "cryptography", "cryptography.exceptions", "cryptography.hazmat.primitives.asymmetric.ed25519"]:
         if name.split(".")[0] == "cryptography":
             monkeypatch.setitem(sys.modules, name, None)

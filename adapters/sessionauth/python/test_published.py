@@ -1,4 +1,7 @@
-"""When the copy of what the issuer publishes is refreshed, and who waits for it, against a server on loopback and a clock that tests move."""
+"""When the copy of the published keys is refreshed, and which calls wait for it.
+
+The tests use a server on loopback and a clock that they move.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import List
 import pytest
 
 import sessionauth
-from conftest import LONG, Clock, Issuer, group, keys_of, published, ring_of, settle, under_way, verifier_of
+from conftest import LONG, Clock, Issuer, group, keys_of, published, ring_of, settle, in_progress, verifier_of
 
 JWS = group("JWS")
 
@@ -34,12 +37,12 @@ def test_load_fetches_once(issuer: Issuer) -> None:
     assert len(issuer.requests) == 1
 
 
-def test_load_tells_that_there_is_nothing(issuer: Issuer) -> None:
+def test_load_reports_failure(issuer: Issuer) -> None:
     issuer.status = 500
     assert not keys_of(issuer, Clock()).load()
 
 
-def test_a_copy_is_refreshed_behind_the_caller(issuer: Issuer) -> None:
+def test_copy_is_refreshed_in_the_background(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.find("one")
@@ -52,16 +55,16 @@ def test_a_copy_is_refreshed_behind_the_caller(issuer: Issuer) -> None:
     issuer.go.clear()
     assert keys.find("one")
     assert keys.find("one")
-    assert under_way(keys)
+    assert in_progress(keys)
     issuer.go.set()
     settle(keys)
     assert len(issuer.requests) == 2
     assert keys.find("two")
-    assert keys.find("one") is None  # asked for anew, which the pause forbids
+    assert keys.find("one") is None  # a new refresh is not due yet
     assert len(issuer.requests) == 2
 
 
-def test_a_copy_that_nobody_asked_for_is_refreshed_before_it_is_used(issuer: Issuer) -> None:
+def test_unused_copy_is_refreshed_before_use(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.find("one")
@@ -72,7 +75,7 @@ def test_a_copy_that_nobody_asked_for_is_refreshed_before_it_is_used(issuer: Iss
     assert len(issuer.requests) == 2
 
 
-def test_an_outage_is_survived_and_told_once(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
+def test_outage_keeps_keys_and_is_logged_once(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     clock = Clock()
     keys = keys_of(issuer, clock)
@@ -97,7 +100,7 @@ def test_an_outage_is_survived_and_told_once(issuer: Issuer, caplog: pytest.LogC
     ]
 
 
-def test_an_outage_before_the_first_copy_is_told_as_it_is(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
+def test_outage_before_first_copy_is_logged(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     clock = Clock()
     keys = keys_of(issuer, clock)
@@ -112,7 +115,7 @@ def test_an_outage_before_the_first_copy_is_told_as_it_is(issuer: Issuer, caplog
     ]
 
 
-def test_nobody_waits_for_an_issuer_that_is_known_to_be_out(issuer: Issuer) -> None:
+def test_no_wait_while_issuer_is_known_to_be_down(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.find("one")
@@ -122,13 +125,13 @@ def test_nobody_waits_for_an_issuer_that_is_known_to_be_out(issuer: Issuer) -> N
     clock.now += 10
     issuer.go.clear()
     assert keys.find("one")
-    assert under_way(keys)
+    assert in_progress(keys)
     issuer.go.set()
     settle(keys)
     assert len(issuer.requests) == 3
 
 
-def test_a_copy_outlives_an_outage(issuer: Issuer) -> None:
+def test_copy_survives_outage(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.find("one")
@@ -137,7 +140,7 @@ def test_a_copy_outlives_an_outage(issuer: Issuer) -> None:
     assert keys.find("one")
 
 
-def test_without_a_first_copy_sessions_are_neither_sound_nor_unsound(issuer: Issuer) -> None:
+def test_unavailable_before_first_copy(issuer: Issuer) -> None:
     clock = Clock()
     issuer.status = 500
     keys = keys_of(issuer, clock)
@@ -156,7 +159,7 @@ def test_without_a_first_copy_sessions_are_neither_sound_nor_unsound(issuer: Iss
     assert verifier.verify(["Bearer " + signed])
 
 
-def test_a_source_that_is_out_does_not_hide_the_others(issuer: Issuer) -> None:
+def test_unavailable_source_does_not_hide_others(issuer: Issuer) -> None:
     issuer.status = 500
     compact = group("compact, keys of a keyset")
     ring = ring_of(compact)
@@ -170,7 +173,7 @@ def test_a_source_that_is_out_does_not_hide_the_others(issuer: Issuer) -> None:
             verifier.verify_token(unknown)
 
 
-def test_a_key_that_is_new_is_found_at_once(issuer: Issuer) -> None:
+def test_new_key_is_found_at_once(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.find("one")
@@ -180,7 +183,7 @@ def test_a_key_that_is_new_is_found_at_once(issuer: Issuer) -> None:
     assert len(issuer.requests) == 2
 
 
-def test_unknown_ids_never_hammer_the_issuer(issuer: Issuer) -> None:
+def test_unknown_ids_cause_limited_refreshes(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     for number in range(500):
@@ -200,7 +203,7 @@ def test_unknown_ids_never_hammer_the_issuer(issuer: Issuer) -> None:
     assert len(issuer.requests) == 5
 
 
-def test_what_is_no_id_is_not_asked_for(issuer: Issuer) -> None:
+def test_malformed_id_causes_no_refresh(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.load()
@@ -210,7 +213,7 @@ def test_what_is_no_id_is_not_asked_for(issuer: Issuer) -> None:
     assert len(issuer.requests) == 1
 
 
-def test_nobody_waits_beyond_the_bound(issuer: Issuer) -> None:
+def test_wait_is_bounded(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock, wait=0.05)
     issuer.go.clear()
@@ -222,25 +225,25 @@ def test_nobody_waits_beyond_the_bound(issuer: Issuer) -> None:
     clock.now += 10
     issuer.go.clear()
     assert keys.find("unknown") is None
-    assert under_way(keys)
+    assert in_progress(keys)
 
 
-def test_who_comes_late_to_a_slow_refresh_does_not_wait_anew(issuer: Issuer) -> None:
+def test_late_caller_waits_for_the_rest_only(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.find("one")
     clock.now += 300
     issuer.go.clear()
-    assert keys.find("one")  # starts it
+    assert keys.find("one")  # starts the refresh
     clock.now += LONG
     assert keys.find("unknown") is None
-    assert under_way(keys)
+    assert in_progress(keys)
     issuer.go.set()
     settle(keys)
-    assert len(issuer.requests) == 2  # and neither did it start another one
+    assert len(issuer.requests) == 2  # it did not start another one either
 
 
-def test_many_threads_see_whole_copies(issuer: Issuer) -> None:
+def test_threads_see_complete_copies(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.load()
@@ -262,7 +265,7 @@ def test_many_threads_see_whole_copies(issuer: Issuer) -> None:
     assert missing == []
 
 
-def test_a_forked_process_refreshes_by_itself(issuer: Issuer) -> None:
+def test_forked_process_refreshes_independently(issuer: Issuer) -> None:
     """Forked while another thread holds the lock and a refresh is under way, neither of which the child has."""
     clock = Clock()
     keys = keys_of(issuer, clock)
@@ -271,9 +274,9 @@ def test_a_forked_process_refreshes_by_itself(issuer: Issuer) -> None:
     clock.now += 300
     issuer.go.clear()
     assert keys.find("one")
-    assert under_way(keys)
+    assert in_progress(keys)
     with keys._lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # which newer versions have for a fork beside threads
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer versions warn about a fork with threads
         child = os.fork()
         if child == 0:
             signal.alarm(int(LONG))  # ends a child that hangs
