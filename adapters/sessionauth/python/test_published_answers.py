@@ -1,4 +1,4 @@
-"""What is taken of an issuer's answers and what is not, and which addresses are asked."""
+"""Which answers of an issuer are accepted, and which addresses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JWS = group("JWS")
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A certificate for 127.0.0.1 with its key, signed by itself."""
+    """A self-signed certificate for 127.0.0.1 with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer")])
     day = datetime.timedelta(days=1)
@@ -56,7 +56,7 @@ def trickle(handler: http.server.BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-def test_an_answer_that_never_ends_is_cut(issuer: Issuer, secure: bool, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_slow_answer_is_cut(issuer: Issuer, secure: bool, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if secure:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         issuer.encrypt(certificate)
@@ -70,7 +70,7 @@ def test_an_answer_that_never_ends_is_cut(issuer: Issuer, secure: bool, certific
     assert issuer.requests
 
 
-def test_of_an_answer_without_end_no_more_is_taken_than_a_set_may_have(issuer: Issuer) -> None:
+def test_endless_answer_is_read_up_to_the_limit(issuer: Issuer) -> None:
     sent: List[int] = []
 
     def pour(handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -85,7 +85,7 @@ def test_of_an_answer_without_end_no_more_is_taken_than_a_set_may_have(issuer: I
     assert len(sent) < 128  # in MiB; sockets hold some
 
 
-def test_https_asks_for_a_certificate_that_is_trusted(issuer: Issuer, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_https_requires_a_trusted_certificate(issuer: Issuer, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     issuer.encrypt(certificate)
     assert not keys_of(issuer, Clock()).load()
     assert issuer.requests == []
@@ -93,7 +93,7 @@ def test_https_asks_for_a_certificate_that_is_trusted(issuer: Issuer, certificat
     assert keys_of(issuer, Clock()).find("one")
 
 
-def test_a_refresh_that_hangs_is_over_after_its_time(issuer: Issuer) -> None:
+def test_hanging_refresh_times_out(issuer: Issuer) -> None:
     issuer.go.clear()
     keys = keys_of(issuer, Clock(), timeout=0.1)
     assert not keys.load()
@@ -112,7 +112,7 @@ def test_a_refresh_that_hangs_is_over_after_its_time(issuer: Issuer) -> None:
         (302, {"Location": "/elsewhere"}, b'{"keys":[]}'),
     ],
 )
-def test_answers_that_change_nothing(issuer: Issuer, status: int, headers: Dict[str, str], body: bytes) -> None:
+def test_bad_answers_change_nothing(issuer: Issuer, status: int, headers: Dict[str, str], body: bytes) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.find("one")
@@ -122,7 +122,7 @@ def test_answers_that_change_nothing(issuer: Issuer, status: int, headers: Dict[
     assert issuer.requests == ["/.well-known/jwks.json"] * 2
 
 
-def test_an_empty_first_set_is_none(issuer: Issuer) -> None:
+def test_empty_first_set_is_not_accepted(issuer: Issuer) -> None:
     clock = Clock()
     issuer.publish()
     keys = keys_of(issuer, clock)
@@ -131,7 +131,7 @@ def test_an_empty_first_set_is_none(issuer: Issuer) -> None:
     assert refused.value.reason == "keys_unavailable"
 
 
-def test_an_empty_set_takes_force(issuer: Issuer) -> None:
+def test_empty_later_set_takes_effect(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.find("one")
@@ -140,7 +140,7 @@ def test_an_empty_set_takes_force(issuer: Issuer) -> None:
     assert keys.find("one") is None
 
 
-def test_a_symmetric_key_is_never_taken_from_an_address(issuer: Issuer) -> None:
+def test_published_symmetric_key_is_never_used(issuer: Issuer) -> None:
     secret = b"known to everybody who can read this address"
     key = {"kty": "oct", "alg": "HS256", "use": "sig", "kid": "hs", "k": encode(secret), "sign_from": "2026-01-01T00:00:00Z"}
     clock = Clock()
@@ -153,7 +153,7 @@ def test_a_symmetric_key_is_never_taken_from_an_address(issuer: Issuer) -> None:
     with pytest.raises(sessionauth.InvalidToken) as refused:
         verifier_of(JWS, keys).verify_token(forged)
     assert refused.value.reason == "unknown_key"
-    # The token is sound, were the key one of ours.
+    # The token would be valid if the key were one of ours.
     assert verifier_of(JWS, sessionauth.Ring.from_secrets({"hs": secret.decode()})).verify_token(forged)
 
 
@@ -183,18 +183,18 @@ def test_a_symmetric_key_is_never_taken_from_an_address(issuer: Issuer) -> None:
         "https://sessions.test/ä",
     ],
 )
-def test_addresses_that_are_refused(url: str) -> None:
+def test_refuses_addresses(url: str) -> None:
     with pytest.raises(ValueError):
         sessionauth.PublishedKeys(url)
 
 
 @pytest.mark.parametrize("options", [{"fresh_for": 0}, {"timeout": 0}, {"wait": -1}])
-def test_options_that_are_refused(options: Dict[str, Any]) -> None:
+def test_refuses_options(options: Dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         sessionauth.PublishedKeys("https://sessions.test/", **options)
 
 
-def test_addresses_that_are_taken() -> None:
+def test_accepts_addresses() -> None:
     loopback = ("http://localhost:8080/", "http://127.0.0.1/", "http://127.8.9.1/", "http://[::1]:8080/", "http://[::ffff:127.0.0.1]/")
     for url in ("https://sessions.test/a?b=c", "HTTPS://sessions.test", "https://[2001:db8::1]/", *loopback):
         sessionauth.PublishedKeys(url)
