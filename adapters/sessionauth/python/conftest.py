@@ -47,7 +47,11 @@ def jws(header: bytes, payload: bytes, seed: bytes) -> str:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     signed = encode(header) + "." + encode(payload)
-    return signed + "." + encode(Ed25519PrivateKey.from_private_bytes(seed).sign(signed.encode("ascii")))
+    return (
+        signed
+        + "."
+        + encode(Ed25519PrivateKey.from_private_bytes(seed).sign(signed.encode("ascii")))
+    )
 
 
 def groups() -> List[Dict[str, Any]]:
@@ -81,7 +85,9 @@ def verifier_of(of: Dict[str, Any], *sources: sessionauth.KeySource) -> sessiona
 def published(of: Dict[str, Any]) -> bytes:
     """Returns the public part of a group's keyset, as sessiond publishes it while all keys are in force."""
     shown = ("kty", "crv", "alg", "kid", "x")
-    keys = [{name: key[name] for name in shown} for key in of["keyset"]["keys"] if key["kty"] == "OKP"]
+    keys = [
+        {name: key[name] for name in shown} for key in of["keyset"]["keys"] if key["kty"] == "OKP"
+    ]
     return json.dumps({"keys": [{**key, "use": "sig"} for key in keys]}).encode()
 
 
@@ -101,7 +107,9 @@ class Issuer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.requests.append(self.path)
-                assert issuer.go.wait(LONG / 3)  # an answer that a test holds back for too long fails
+                assert issuer.go.wait(
+                    LONG / 3
+                )  # an answer that a test holds back for too long fails
                 try:
                     if issuer.write is not None:
                         issuer.write(self)
@@ -120,13 +128,17 @@ class Issuer:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/.well-known/jwks.json"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         self.thread.start()
 
     def publish(self, *kids: str) -> None:
         """Publishes keys with these IDs, each with its own material."""
         keys = json.loads(published(group("JWS")))["keys"]
-        self.body = json.dumps({"keys": [{**key, "kid": kid} for key, kid in zip(keys, kids)]}).encode()
+        self.body = json.dumps(
+            {"keys": [{**key, "kid": kid} for key, kid in zip(keys, kids)]}
+        ).encode()
 
     def encrypt(self, certificate: pathlib.Path) -> None:
         """Uses TLS from now on."""
@@ -159,7 +171,9 @@ class Clock:
 
 
 def keys_of(issuer: Issuer, clock: Clock, **options: Any) -> sessionauth.PublishedKeys:
-    return sessionauth.PublishedKeys(issuer.url, steady=clock, **{"wait": LONG, "timeout": LONG, **options})
+    return sessionauth.PublishedKeys(
+        issuer.url, steady=clock, **{"wait": LONG, "timeout": LONG, **options}
+    )
 
 
 def settle(keys: sessionauth.PublishedKeys) -> None:
@@ -177,7 +191,12 @@ def in_progress(keys: sessionauth.PublishedKeys) -> bool:
 @pytest.fixture
 def no_cryptography(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Makes the package cryptography impossible to import."""
-    for name in [*sys.modules, "cryptography", "cryptography.exceptions", "cryptography.hazmat.primitives.asymmetric.ed25519"]:
+    for name in [
+        *sys.modules,
+        "cryptography",
+        "cryptography.exceptions",
+        "cryptography.hazmat.primitives.asymmetric.ed25519",
+    ]:
         if name.split(".")[0] == "cryptography":
             monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError):

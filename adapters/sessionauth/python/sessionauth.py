@@ -40,7 +40,19 @@ import urllib.parse
 import uuid
 import weakref
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 __all__ = [
     "Answer",
@@ -121,7 +133,9 @@ class SessionAuthError(Exception):
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         problem = {"error": {"code": self.code, "message": self.message, "request_id": request_id}}
-        return Answer(self.status, headers, json.dumps(problem, separators=(",", ":")).encode("ascii"))
+        return Answer(
+            self.status, headers, json.dumps(problem, separators=(",", ":")).encode("ascii")
+        )
 
 
 class Unauthorized(SessionAuthError):
@@ -182,7 +196,11 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
 _HEX4 = re.compile(r"[0-9A-Fa-f]{4}")
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_WORDS: Dict[str, Tuple[str, Optional[bool]]] = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
+_WORDS: Dict[str, Tuple[str, Optional[bool]]] = {
+    "t": ("true", True),
+    "f": ("false", False),
+    "n": ("null", None),
+}
 
 # Unicode's White_Space. str.strip() without characters would take U+001C to U+001F too.
 _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -612,7 +630,9 @@ class _KeyReader:
         if not isinstance(kind, str) or kind not in _MEMBERS_OF:
             raise self.fault("kty", "must be oct or OKP")
         if not self.item.keys() <= _MEMBERS_OF[kind]:
-            raise KeysError(f"key {self.number} ({self.kid}): has a member that is not known for its type")
+            raise KeysError(
+                f"key {self.number} ({self.kid}): has a member that is not known for its type"
+            )
         self.check_usage()
         verify_until, revoked = self.read_plan(self.read_instant("sign_from"))
         if kind == "oct":
@@ -623,9 +643,14 @@ class _KeyReader:
         public, seed = self.read_pair(), self.read_bytes("d", 32)
         if library is None:
             return None, [seed, public]
-        if library.Ed25519PrivateKey.from_private_bytes(seed).public_key() != library.Ed25519PublicKey.from_public_bytes(public):
+        if library.Ed25519PrivateKey.from_private_bytes(
+            seed
+        ).public_key() != library.Ed25519PublicKey.from_public_bytes(public):
             raise self.fault("x", "does not fit the private part")
-        return _Key(self.kid, _EDDSA, _asymmetric(library, public), verify_until, revoked), [seed, public]
+        return _Key(self.kid, _EDDSA, _asymmetric(library, public), verify_until, revoked), [
+            seed,
+            public,
+        ]
 
     def read_public_key(self, library: Any) -> Tuple[_Key, bytes]:
         """Returns a public Ed25519 key. Its verify_until, if there is one, takes effect."""
@@ -662,7 +687,9 @@ class _KeyReader:
         if self.item.get("use", "sig") != "sig":
             raise self.fault("use", "must be sig")
         operations = self.item.get("key_ops", [])
-        if not isinstance(operations, list) or any(word not in ("sign", "verify") for word in operations):
+        if not isinstance(operations, list) or any(
+            word not in ("sign", "verify") for word in operations
+        ):
             raise self.fault("key_ops", "must be a list of sign and verify")
 
     def read_bytes(self, member: str, size: int) -> bytes:
@@ -699,11 +726,25 @@ def _parse_instant(text: str) -> Optional[int]:
     fraction, sign, offset_hours, offset_minutes = match.groups()[6:]
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     days = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-    if not 1 <= month <= 12 or not 1 <= day <= days[month - 1] or hour > 23 or minute > 59 or second > 59:
+    if (
+        not 1 <= month <= 12
+        or not 1 <= day <= days[month - 1]
+        or hour > 23
+        or minute > 59
+        or second > 59
+    ):
         return None
     # Computed by hand, because datetime has no year 0, which an offset may move into year 1.
     before = year - 1
-    day_number = before * 365 + before // 4 - before // 100 + before // 400 + sum(days[: month - 1]) + day - 1
+    day_number = (
+        before * 365
+        + before // 4
+        - before // 100
+        + before // 400
+        + sum(days[: month - 1])
+        + day
+        - 1
+    )
     seconds = _YEAR_1 + ((day_number * 24 + hour) * 60 + minute) * 60 + second
     if sign:
         if int(offset_hours) > 23 or int(offset_minutes) > 59:
@@ -720,7 +761,9 @@ def _parse_instant(text: str) -> Optional[int]:
 # Published keys
 # --------------------------------------------------------------------------------------------------
 
-_PAUSE = 10.0  # seconds between the beginnings of two refreshes, however many unknown ids are asked for
+_PAUSE = (
+    10.0  # seconds between the beginnings of two refreshes, however many unknown ids are asked for
+)
 _FIRST_PAUSE = 1.0  # the same, while there is nothing yet
 
 
@@ -771,12 +814,23 @@ class PublishedKeys:
         if _ed25519() is None:
             raise KeysError(_NO_EDDSA)
         if not all("!" <= char <= "~" for char in url):  # urlsplit silently drops line breaks
-            raise ValueError("the address of published keys must be of ASCII without spaces and control characters")
+            raise ValueError(
+                "the address of published keys must be of ASCII without spaces and control characters"
+            )
         parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None or parts.fragment:
-            raise ValueError("the address of published keys must be an https URL without credentials and fragment")
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.username is not None
+            or parts.fragment
+        ):
+            raise ValueError(
+                "the address of published keys must be an https URL without credentials and fragment"
+            )
         if parts.scheme == "http" and not plain_http and not _is_loopback(parts.hostname):
-            raise ValueError("published keys over http could be anybody's: use https, or plain_http where the network is yours alone")
+            raise ValueError(
+                "published keys over http could be anybody's: use https, or plain_http where the network is yours alone"
+            )
         if fresh_for <= 0 or timeout <= 0 or wait < 0:
             raise ValueError("fresh_for and timeout must be more than 0, and wait no less than 0")
         self._secure = parts.scheme == "https"
@@ -787,7 +841,9 @@ class PublishedKeys:
         self._timeout = timeout
         self._wait = wait
         self._steady = steady
-        self._lock = threading.Lock()  # guards the fields below; _copy and _failing may be read without it
+        self._lock = (
+            threading.Lock()
+        )  # guards the fields below; _copy and _failing may be read without it
         self._copy: Optional[_Copy] = None
         self._failing = False
         self._began: Optional[float] = None
@@ -832,7 +888,9 @@ class PublishedKeys:
             if self._began is not None and now - self._began < pause:
                 return None
             self._began = now
-            refresh = threading.Thread(target=self._run, args=(now,), name="sessionauth-refresh", daemon=True)
+            refresh = threading.Thread(
+                target=self._run, args=(now,), name="sessionauth-refresh", daemon=True
+            )
             try:
                 refresh.start()
             except RuntimeError:  # no thread can be started
@@ -853,12 +911,16 @@ class PublishedKeys:
         try:
             keys = {key.id: key for key in _read_published(self._fetch())}
             if not keys and self._copy is None:
-                raise KeysError("no key is published")  # the issuer signs with secrets; later this means that all keys were revoked
+                raise KeysError(
+                    "no key is published"
+                )  # the issuer signs with secrets; later this means that all keys were revoked
         except Exception as error:  # after any error the copy, if there is one, stays in force
             with self._lock:
                 told, self._failing = self._failing, True
             if not told:
-                stands = "there is no copy yet" if self._copy is None else "the last copy stays in force"
+                stands = (
+                    "there is no copy yet" if self._copy is None else "the last copy stays in force"
+                )
                 _log.warning("published keys cannot be read; %s (%s)", stands, type(error).__name__)
             return
         with self._lock:
@@ -884,7 +946,9 @@ class PublishedKeys:
             over.set()
             if sock is not None:
                 try:
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not SSLSocket's, which would change the TLS state under the reader
+                    socket.socket.shutdown(
+                        sock, socket.SHUT_RDWR
+                    )  # not SSLSocket's, which would change the TLS state under the reader
                 except OSError:
                     pass
 
@@ -893,10 +957,16 @@ class PublishedKeys:
         timer.start()
         try:
             connection.connect()
-            sock = connection.sock  # kept: the connection drops it while the answer is still being read
+            sock = (
+                connection.sock
+            )  # kept: the connection drops it while the answer is still being read
             if over.is_set():
                 raise TimeoutError
-            connection.request("GET", self._target, headers={"Accept": "application/jwk-set+json, application/json"})
+            connection.request(
+                "GET",
+                self._target,
+                headers={"Accept": "application/jwk-set+json, application/json"},
+            )
             response = connection.getresponse()
             if response.status != 200:
                 raise KeysError("the answer is not 200")

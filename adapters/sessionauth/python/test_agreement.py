@@ -41,7 +41,9 @@ VALUES: List[Any] = [
 def answers(questions: List[Dict[str, Any]]) -> List[str]:
     lines = "\n".join(json.dumps(question) for question in questions)
     go = [os.environ.get("GO", "go"), "run", "./test/verdicts"]
-    done = subprocess.run(go, cwd=ROOT, input=lines, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        go, cwd=ROOT, input=lines, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.split("\n")[:-1]
 
@@ -94,7 +96,9 @@ def change(rng: random.Random, members: Dict[str, Any], values: List[Any]) -> Di
 
 
 def written(rng: random.Random, members: Dict[str, Any]) -> bytes:
-    return json.dumps(members, ensure_ascii=rng.random() < 0.5, separators=rng.choice([(",", ":"), (", ", ": ")])).encode("utf-8")
+    return json.dumps(
+        members, ensure_ascii=rng.random() < 0.5, separators=rng.choice([(",", ":"), (", ", ": ")])
+    ).encode("utf-8")
 
 
 def signer(of: Dict[str, Any]) -> Callable[[random.Random, Dict[str, Any], bytes], str]:
@@ -141,12 +145,43 @@ def requests(rng: random.Random, of: Dict[str, Any], count: int) -> List[List[by
             payload = mutate(rng, payload, PIECES)
         token = sign(rng, claims, payload).encode("ascii")
         if 0.7 <= how < 0.85:
-            token = mutate(rng, token, [b".", b"..", b"=", b"+", b"/", b"_", b"-", b"\n", b"\r\n", b" ", b"\xe4", b"A" * 4000])
+            token = mutate(
+                rng,
+                token,
+                [
+                    b".",
+                    b"..",
+                    b"=",
+                    b"+",
+                    b"/",
+                    b"_",
+                    b"-",
+                    b"\n",
+                    b"\r\n",
+                    b" ",
+                    b"\xe4",
+                    b"A" * 4000,
+                ],
+            )
         values = [b"Bearer " + token]
         if 0.85 <= how < 0.95:
-            values[0] = mutate(rng, b"Bearer " + token[: rng.choice([0, 40, len(token)])], [b" ", b"\t", b"  ", b"\xa0", b"\x85", b"\x1c", b"K"])
+            values[0] = mutate(
+                rng,
+                b"Bearer " + token[: rng.choice([0, 40, len(token)])],
+                [b" ", b"\t", b"  ", b"\xa0", b"\x85", b"\x1c", b"K"],
+            )
         elif how >= 0.95:
-            values = rng.choice([[], values * 2, [b""], [b"Bearer"], [b"bEARER   " + token], [b" Bearer " + token + b"\t"], [b"Basic " + token]])
+            values = rng.choice(
+                [
+                    [],
+                    values * 2,
+                    [b""],
+                    [b"Bearer"],
+                    [b"bEARER   " + token],
+                    [b" Bearer " + token + b"\t"],
+                    [b"Basic " + token],
+                ]
+            )
         made.append(values)
     return made
 
@@ -156,7 +191,7 @@ def disagreements(asked: List[Tuple[Any, str]], told: List[str]) -> List[Tuple[A
     return [(what, ours, theirs) for (what, ours), theirs in zip(asked, told) if ours != theirs][:5]
 
 
-def test_the_vectors_have_the_same_reasons() -> None:
+def test_vectors_have_the_same_reasons() -> None:
     questions, asked = [], []
     for index, each in enumerate(groups()):
         verifier = verifier_of(each)
@@ -174,7 +209,13 @@ def test_random_requests_have_the_same_reasons() -> None:
     rng = random.Random(20261124)
     questions, asked = [], []
     for index, each in enumerate(groups()):
-        if each["name"] in ("", "compact, clock skew 2", "compact, keys of a keyset", "JWS", "JWS, clock skew 60"):
+        if each["name"] in (
+            "",
+            "compact, clock skew 2",
+            "compact, keys of a keyset",
+            "JWS",
+            "JWS, clock skew 60",
+        ):
             verifier = verifier_of(each)
             for values in requests(rng, each, 3000):
                 questions.append({"group": index, "values": [bytes64(value) for value in values]})
@@ -190,24 +231,78 @@ def test_random_requests_have_the_same_reasons() -> None:
 def keysets(rng: random.Random, count: int) -> List[bytes]:
     """Keysets: sound ones, and ones that are wrong in one place or a few."""
     sound = [group("compact, keys of a keyset")["keyset"]["keys"], group("JWS")["keyset"]["keys"]]
-    instants = [b"0", b"9", b"5", b"-", b"+", b":", b".", b",", b"T", b"t", b"Z", b"z", b"24", b"60", b"02-29", b"0000", b"0001", b"9999", b"+23:59"]
-    odd = [*VALUES, "sig", "enc", ["sign"], ["verify", "sign"], ["sign", 1], ["encrypt"], "oct", "OKP", "RSA", "AAAA", "AA", "AB", "A" * 43, "x=="]
-    odd += ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000001Z", "0000-12-31T23:59:59-01:00", "9999-12-31T23:59:59.999999999Z"]
-    odd += ["9999-12-31T23:59:59-00:01", "9999-12-31T23:59:00-00:01", "2024-02-29T00:00:00Z", "2100-02-29T00:00:00Z", "2026-02-16T12:00:00.1234567891234Z", "2026-02-16T12:00:60Z"]
+    instants = [
+        b"0",
+        b"9",
+        b"5",
+        b"-",
+        b"+",
+        b":",
+        b".",
+        b",",
+        b"T",
+        b"t",
+        b"Z",
+        b"z",
+        b"24",
+        b"60",
+        b"02-29",
+        b"0000",
+        b"0001",
+        b"9999",
+        b"+23:59",
+    ]
+    odd = [
+        *VALUES,
+        "sig",
+        "enc",
+        ["sign"],
+        ["verify", "sign"],
+        ["sign", 1],
+        ["encrypt"],
+        "oct",
+        "OKP",
+        "RSA",
+        "AAAA",
+        "AA",
+        "AB",
+        "A" * 43,
+        "x==",
+    ]
+    odd += [
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00.000000001Z",
+        "0000-12-31T23:59:59-01:00",
+        "9999-12-31T23:59:59.999999999Z",
+    ]
+    odd += [
+        "9999-12-31T23:59:59-00:01",
+        "9999-12-31T23:59:00-00:01",
+        "2024-02-29T00:00:00Z",
+        "2100-02-29T00:00:00Z",
+        "2026-02-16T12:00:00.1234567891234Z",
+        "2026-02-16T12:00:60Z",
+    ]
     made: List[bytes] = []
     for _ in range(count):
         keys = rng.sample(rng.choice(sound), rng.randint(0, 4))
         how = rng.random()
         if keys and how < 0.5:
             at = rng.randrange(len(keys))
-            keys[at] = change(rng, keys[at], [*odd, *(value for key in keys for value in key.values())])
+            keys[at] = change(
+                rng, keys[at], [*odd, *(value for key in keys for value in key.values())]
+            )
         elif keys and how < 0.7:
             at = rng.randrange(len(keys))
             name = rng.choice(["sign_from", "verify_until"])
-            instant = mutate(rng, keys[at].get(name, "2099-02-16T12:00:00Z").encode(), instants).decode("latin-1")
+            instant = mutate(
+                rng, keys[at].get(name, "2099-02-16T12:00:00Z").encode(), instants
+            ).decode("latin-1")
             keys[at] = {**keys[at], name: instant}
         text = written(rng, {"keys": keys} if how < 0.97 else {"keys": keys, "more": 1})
-        made.append(mutate(rng, text, [*PIECES, b'"kid":"a",', b'"revoked":true,']) if how > 0.8 else text)
+        made.append(
+            mutate(rng, text, [*PIECES, b'"kid":"a",', b'"revoked":true,']) if how > 0.8 else text
+        )
     return made
 
 
@@ -215,7 +310,19 @@ def sets(rng: random.Random, count: int) -> List[bytes]:
     """What an issuer might publish: sound sets, ones that are wrong in one place or a few, and ones in which names stand twice."""
     of = group("JWS")
     sound = json.loads(published(of))["keys"]
-    odd = [*VALUES, "sig", "enc", ["sign"], ["verify", 1], "oct", "OKP", "AAAA", "A" * 43, "2026-02-16T12:00:00Z", "1999-01-01T00:00:00Z"]
+    odd = [
+        *VALUES,
+        "sig",
+        "enc",
+        ["sign"],
+        ["verify", 1],
+        "oct",
+        "OKP",
+        "AAAA",
+        "A" * 43,
+        "2026-02-16T12:00:00Z",
+        "1999-01-01T00:00:00Z",
+    ]
     twice = [
         b'"kid":"a",', b'"kty":"OKP",', b'"revoked":true,', b'"revoked":false,', b'"verify_until":"2000-01-01T00:00:00Z",', b'"d":"AA",',
         b'"more":{"a":1,"a":2},', b'"more":1,"more":2,', b'"keys":[],', b'"x5c":[{"a":1,"a":2}],', b'"use":"sig",', b'"k\\u0065ys":[],',
@@ -225,10 +332,23 @@ def sets(rng: random.Random, count: int) -> List[bytes]:
         keys = [dict(key) for key in rng.sample(sound, rng.randint(0, len(sound)))]
         if keys and rng.random() < 0.4:
             at = rng.randrange(len(keys))
-            keys[at] = change(rng, {**keys[at], rng.choice(["revoked", "verify_until", "sign_from", "key_ops", "more"]): rng.choice(odd)}, odd)
+            keys[at] = change(
+                rng,
+                {
+                    **keys[at],
+                    rng.choice(
+                        ["revoked", "verify_until", "sign_from", "key_ops", "more"]
+                    ): rng.choice(odd),
+                },
+                odd,
+            )
         text = written(rng, {"keys": keys, **rng.choice([{}, {}, {"more": rng.choice(VALUES)}])})
         for _ in range(rng.choice([0, 1, 1, 2])):
-            starts = [at + 1 for at, char in enumerate(text) if char in b"{" and text[at + 1 : at + 2] == b'"']
+            starts = [
+                at + 1
+                for at, char in enumerate(text)
+                if char in b"{" and text[at + 1 : at + 2] == b'"'
+            ]
             at = rng.choice(starts)
             text = text[:at] + rng.choice(twice) + text[at:]
         made.append(mutate(rng, text, PIECES) if rng.random() < 0.2 else text)
@@ -259,7 +379,7 @@ def test_random_published_sets_have_the_same_keys() -> None:
     assert min(counts["keys"], counts["none"], counts["refused"]) > 500, counts
 
 
-def test_random_keysets_are_read_or_refused_alike() -> None:
+def test_random_keysets_have_the_same_verdict() -> None:
     rng = random.Random(20261124)
     questions, asked = [], []
     for text in keysets(rng, 6000):

@@ -19,7 +19,13 @@ def keyset(*keys: Any) -> bytes:
 
 
 def symmetric(**changed: Any) -> Dict[str, Any]:
-    sound = {"kty": "oct", "alg": "HS256", "kid": "hs-1", "k": encode(b"s" * 32), "sign_from": "2026-02-16T12:00:00Z"}
+    sound = {
+        "kty": "oct",
+        "alg": "HS256",
+        "kid": "hs-1",
+        "k": encode(b"s" * 32),
+        "sign_from": "2026-02-16T12:00:00Z",
+    }
     return {**sound, **changed}
 
 
@@ -29,14 +35,20 @@ def refusal(data: bytes) -> str:
     return str(refused.value)
 
 
-def test_secrets_are_trimmed_as_sessiond_trims_them() -> None:
+def test_secrets_are_trimmed_as_in_sessiond() -> None:
     message, white = b"message", "\u2003\x85 \t\r\n"
     sound = sessionauth.Ring.from_secrets({"kid": "the secret"}).find("kid")
-    trimmed = sessionauth.Ring.from_secrets({f"{white}kid ": f"{white}the secret{white}"}).find("kid")
+    trimmed = sessionauth.Ring.from_secrets({f"{white}kid ": f"{white}the secret{white}"}).find(
+        "kid"
+    )
     kept = sessionauth.Ring.from_secrets({"kid": "\x1cthe secret\x1f"}).find("kid")
     tag = hmac.new(b"the secret", message, "sha256").digest()
     assert sound and trimmed and kept
-    assert (sound.matches(message, tag), trimmed.matches(message, tag), kept.matches(message, tag)) == (True, True, False)
+    assert (
+        sound.matches(message, tag),
+        trimmed.matches(message, tag),
+        kept.matches(message, tag),
+    ) == (True, True, False)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +65,7 @@ def test_secrets_are_trimmed_as_sessiond_trims_them() -> None:
         ({"a": "hidden", " a": "other"}, "the id a stands twice"),
     ],
 )
-def test_secrets_that_are_refused(secrets: Dict[str, str], problem: str) -> None:
+def test_refuses_secrets(secrets: Dict[str, str], problem: str) -> None:
     with pytest.raises(sessionauth.KeysError) as refused:
         sessionauth.Ring.from_secrets(secrets)
     assert str(refused.value).startswith(problem)
@@ -71,24 +83,42 @@ def test_secrets_that_are_refused(secrets: Dict[str, str], problem: str) -> None
         (b'{"keys":[],"more":1}', "the set: has a member that is not known"),
         (keyset(*[symmetric()] * 257), "the set: keys: must be a list of at most 256 keys"),
         (keyset(symmetric(kid="a b")), "key 1: kid: must be"),
-        (keyset(symmetric(revokd=True)), "key 1 (hs-1): has a member that is not known for its type"),
+        (
+            keyset(symmetric(revokd=True)),
+            "key 1 (hs-1): has a member that is not known for its type",
+        ),
         (keyset(symmetric(revoked="true")), "key 1 (hs-1): revoked: must be true or false"),
         (keyset(symmetric(alg="HS512")), "key 1 (hs-1): alg: must be HS256"),
         (keyset(symmetric(k="")), "key 1 (hs-1): k: must be base64url"),
-        (keyset(symmetric(verify_until="2026-02-16T12:00:00Z")), "key 1 (hs-1): verify_until: must be later than sign_from"),
-        (keyset(symmetric(sign_from="2026-02-16 12:00:00Z")), "key 1 (hs-1): sign_from: must be an instant"),
-        (keyset(symmetric(sign_from="9999-12-31T23:59:00-00:01")), "key 1 (hs-1): sign_from: must be an instant"),
-        (keyset(symmetric(sign_from="0001-01-01T00:00:00Z")), "key 1 (hs-1): sign_from: must be an instant"),
+        (
+            keyset(symmetric(verify_until="2026-02-16T12:00:00Z")),
+            "key 1 (hs-1): verify_until: must be later than sign_from",
+        ),
+        (
+            keyset(symmetric(sign_from="2026-02-16 12:00:00Z")),
+            "key 1 (hs-1): sign_from: must be an instant",
+        ),
+        (
+            keyset(symmetric(sign_from="9999-12-31T23:59:00-00:01")),
+            "key 1 (hs-1): sign_from: must be an instant",
+        ),
+        (
+            keyset(symmetric(sign_from="0001-01-01T00:00:00Z")),
+            "key 1 (hs-1): sign_from: must be an instant",
+        ),
         (keyset(symmetric(), symmetric()), "the id hs-1 stands twice"),
         (keyset(symmetric(), symmetric(kid="hs-2")), "the keys hs-1 and hs-2 are the same"),
-        (keyset({**group("JWS")["keyset"]["keys"][0], "x": encode(b"x" * 32)}), "key 1 (ed-2026-02): x: does not fit"),
+        (
+            keyset({**group("JWS")["keyset"]["keys"][0], "x": encode(b"x" * 32)}),
+            "key 1 (ed-2026-02): x: does not fit",
+        ),
     ],
 )
-def test_keysets_that_are_refused(data: bytes, problem: str) -> None:
+def test_refuses_keysets(data: bytes, problem: str) -> None:
     assert refusal(data).startswith(problem)
 
 
-def test_a_key_lives_until_its_end_and_dies_with_its_revocation() -> None:
+def test_key_verifies_until_expired_or_revoked() -> None:
     ring = sessionauth.Ring.from_keyset(
         keyset(
             symmetric(verify_until="2026-02-16T14:00:00.000000001+01:00"),
@@ -104,10 +134,12 @@ def test_a_key_lives_until_its_end_and_dies_with_its_revocation() -> None:
     assert waits.may_verify(0)
 
 
-def test_a_published_set() -> None:
+def test_published_set() -> None:
     jws = group("JWS")
     verifier = verifier_of(jws, sessionauth.Ring.from_jwks(published(jws)))
-    signed = [case for case in jws["cases"] if case["want"] == "valid" and case["token"].count(".") == 2]
+    signed = [
+        case for case in jws["cases"] if case["want"] == "valid" and case["token"].count(".") == 2
+    ]
     assert len(signed) > 10
     for case in signed:
         assert verifier.verify_token(case["token"]).install_id == case["install_id"]
@@ -148,18 +180,18 @@ def beside() -> Dict[str, Any]:
         1,
     ],
 )
-def test_published_keys_that_are_passed_over(key: Any) -> None:
+def test_ignores_published_keys(key: Any) -> None:
     with pytest.raises(sessionauth.KeysError):
         sessionauth.Ring.from_jwks(keyset(key))
     assert len(sessionauth.Ring.from_jwks(keyset(key, beside()))) == 1
 
 
-def test_published_members_that_nobody_knows_are_passed_over() -> None:
+def test_ignores_unknown_published_members() -> None:
     known = public(key_ops=["verify", "sign"], x5t="abc", more={"a": [1]})
     assert len(sessionauth.Ring.from_jwks(json.dumps({"keys": [known], "more": 1}).encode())) == 1
 
 
-def test_names_that_stand_twice_in_what_is_published() -> None:
+def test_repeated_names_in_published_sets() -> None:
     """They leave out the one key that has them, so that a revocation beside them still arrives."""
     two, other = keyset(public(), beside()), beside()["kid"]
     for text, kids in (
@@ -173,7 +205,7 @@ def test_names_that_stand_twice_in_what_is_published() -> None:
         assert {key.id for key in sessionauth._read_published(text)} == kids
 
 
-def test_a_published_key_ends_when_it_says_so() -> None:
+def test_published_key_observes_verify_until() -> None:
     ends = public(verify_until="2026-02-16T12:00:00Z")
     ring = sessionauth.Ring.from_jwks(keyset(ends, {**beside(), "revoked": True}))
     first, second = ring.find(ends["kid"]), ring.find(beside()["kid"])
@@ -195,7 +227,7 @@ def test_a_published_key_ends_when_it_says_so() -> None:
         keyset(*[public(kty="EC")] * 257),
     ],
 )
-def test_published_sets_that_are_refused(data: bytes) -> None:
+def test_refuses_published_sets(data: bytes) -> None:
     with pytest.raises(sessionauth.KeysError):
         sessionauth.Ring.from_jwks(data)
 
@@ -210,24 +242,34 @@ class TestWithoutCryptography:
         ring = sessionauth.Ring.from_keyset(json.dumps(self.jws["keyset"]).encode())
         assert len(ring) == 1 and ring.find("hs-2025-09")
         assert [(each.levelname, each.message) for each in caplog.records] == [
-            ("ERROR", "EdDSA keys passed over: 5; EdDSA needs the package cryptography, which cannot be imported")
+            (
+                "ERROR",
+                "EdDSA keys passed over: 5; EdDSA needs the package cryptography, which cannot be imported",
+            )
         ]
 
     def test_a_keyset_without_others_is_an_error(self) -> None:
-        assert refusal(keyset(self.jws["keyset"]["keys"][0])).endswith("EdDSA needs the package cryptography, which cannot be imported")
+        assert refusal(keyset(self.jws["keyset"]["keys"][0])).endswith(
+            "EdDSA needs the package cryptography, which cannot be imported"
+        )
 
     def test_what_is_published_is_an_error(self) -> None:
-        for load in (lambda: sessionauth.Ring.from_jwks(published(self.jws)), lambda: sessionauth.PublishedKeys("https://sessions.test/")):
+        for load in (
+            lambda: sessionauth.Ring.from_jwks(published(self.jws)),
+            lambda: sessionauth.PublishedKeys("https://sessions.test/"),
+        ):
             with pytest.raises(sessionauth.KeysError, match="needs the package cryptography"):
                 load()
 
     def test_a_keyset_is_judged_whole(self) -> None:
         keys: List[Dict[str, Any]] = self.jws["keyset"]["keys"]
-        assert "same" in refusal(keyset(symmetric(), keys[0], symmetric(kid="hs-2", k=keys[0]["x"])))
+        assert "same" in refusal(
+            keyset(symmetric(), keys[0], symmetric(kid="hs-2", k=keys[0]["x"]))
+        )
         assert "crv" in refusal(keyset(symmetric(), {**keys[0], "crv": "X25519"}))
 
 
-def test_importing_and_hs256_ask_for_nothing_beyond_the_standard_library() -> None:
+def test_import_and_hs256_need_only_the_standard_library() -> None:
     """In a process of its own, without site packages."""
     case = next(case for case in group("")["cases"] if case["want"] == "valid")
     code = (
@@ -237,13 +279,31 @@ def test_importing_and_hs256_ask_for_nothing_beyond_the_standard_library() -> No
         f"assert verifier.verify_token({case['token']!r})\n"
         "assert not [name for name in sys.modules if name.startswith('cryptography')]\n"
     )
-    done = subprocess.run([sys.executable, "-W", "error", "-S", "-B", "-c", code], cwd=HERE, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-S", "-B", "-c", code],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_decode_is_strict() -> None:
     for text in (b"YQ", b"YWI", b"YWJj", b"-_-_", b""):
         assert sessionauth._decode_base64url(text) == decode(text.decode())
-    for text in (b"YR", b"YWJ", b"YQ==", b"YQ=", b"Y", b"+/+/", b"YW I", b"YQ\n", b"\xe4AAA", b"YWJjY"):
+    for text in (
+        b"YR",
+        b"YWJ",
+        b"YQ==",
+        b"YQ=",
+        b"Y",
+        b"+/+/",
+        b"YW I",
+        b"YQ\n",
+        b"\xe4AAA",
+        b"YWJjY",
+    ):
         with pytest.raises(sessionauth._NotStrict):
             sessionauth._decode_base64url(text)

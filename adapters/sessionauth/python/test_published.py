@@ -15,7 +15,18 @@ from typing import List
 import pytest
 
 import sessionauth
-from conftest import LONG, Clock, Issuer, group, keys_of, published, ring_of, settle, in_progress, verifier_of
+from conftest import (
+    LONG,
+    Clock,
+    Issuer,
+    group,
+    keys_of,
+    published,
+    ring_of,
+    settle,
+    in_progress,
+    verifier_of,
+)
 
 JWS = group("JWS")
 
@@ -24,7 +35,9 @@ def test_tokens_are_verified_under_published_keys(issuer: Issuer) -> None:
     issuer.body = published(JWS)
     keys = keys_of(issuer, Clock())
     verifier = verifier_of(JWS, keys)
-    signed = [case for case in JWS["cases"] if case["want"] == "valid" and case["token"].count(".") == 2]
+    signed = [
+        case for case in JWS["cases"] if case["want"] == "valid" and case["token"].count(".") == 2
+    ]
     for case in signed:
         assert verifier.verify_token(case["token"]).install_id == case["install_id"]
     assert issuer.requests == ["/.well-known/jwks.json"]
@@ -75,7 +88,9 @@ def test_unused_copy_is_refreshed_before_use(issuer: Issuer) -> None:
     assert len(issuer.requests) == 2
 
 
-def test_outage_keeps_keys_and_is_logged_once(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
+def test_outage_keeps_keys_and_is_logged_once(
+    issuer: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.WARNING)
     clock = Clock()
     keys = keys_of(issuer, clock)
@@ -100,7 +115,9 @@ def test_outage_keeps_keys_and_is_logged_once(issuer: Issuer, caplog: pytest.Log
     ]
 
 
-def test_outage_before_first_copy_is_logged(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
+def test_outage_before_first_copy_is_logged(
+    issuer: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.WARNING)
     clock = Clock()
     keys = keys_of(issuer, clock)
@@ -145,7 +162,11 @@ def test_unavailable_before_first_copy(issuer: Issuer) -> None:
     issuer.status = 500
     keys = keys_of(issuer, clock)
     verifier = verifier_of(JWS, keys)
-    signed = next(case["token"] for case in JWS["cases"] if case["want"] == "valid" and case["token"].count(".") == 2)
+    signed = next(
+        case["token"]
+        for case in JWS["cases"]
+        if case["want"] == "valid" and case["token"].count(".") == 2
+    )
     for _ in range(20):
         with pytest.raises(sessionauth.Unavailable) as refused:
             verifier.verify(["Bearer " + signed])
@@ -164,7 +185,11 @@ def test_unavailable_source_does_not_hide_others(issuer: Issuer) -> None:
     compact = group("compact, keys of a keyset")
     ring = ring_of(compact)
     sound = next(case["token"] for case in compact["cases"] if case["want"] == "valid")
-    unknown = next(case["token"] for case in JWS["cases"] if case["want"] == "valid" and case["token"].count(".") == 2)
+    unknown = next(
+        case["token"]
+        for case in JWS["cases"]
+        if case["want"] == "valid" and case["token"].count(".") == 2
+    )
     keys = keys_of(issuer, Clock())
     for sources in ((keys, ring), (ring, keys)):
         verifier = verifier_of(compact, *sources)
@@ -195,7 +220,9 @@ def test_unknown_ids_cause_limited_refreshes(issuer: Issuer) -> None:
     assert len(issuer.requests) == 4
 
     clock.now += 10
-    callers = [threading.Thread(target=keys.find, args=(f"unknown-{number}",)) for number in range(50)]
+    callers = [
+        threading.Thread(target=keys.find, args=(f"unknown-{number}",)) for number in range(50)
+    ]
     for caller in callers:
         caller.start()
     for caller in callers:
@@ -276,7 +303,9 @@ def test_forked_process_refreshes_independently(issuer: Issuer) -> None:
     assert keys.find("one")
     assert in_progress(keys)
     with keys._lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # newer versions warn about a fork with threads
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # newer versions warn about a fork with threads
         child = os.fork()
         if child == 0:
             signal.alarm(int(LONG))  # ends a child that hangs

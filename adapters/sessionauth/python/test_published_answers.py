@@ -29,12 +29,19 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer")])
     day = datetime.timedelta(days=1)
     now = datetime.datetime.now(datetime.timezone.utc)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now - day, now + day
+    )
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+        critical=False,
+    )
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     made = builder.sign(key, hashes.SHA256())
     encoding = serialization.Encoding.PEM
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    private = key.private_bytes(
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     path = tmp_path_factory.mktemp("issuer") / "certificate.pem"
     path.write_bytes(private + made.public_bytes(encoding))
     return path
@@ -56,14 +63,22 @@ def trickle(handler: http.server.BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-def test_endless_slow_answer_is_cut(issuer: Issuer, secure: bool, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_slow_answer_is_cut(
+    issuer: Issuer, secure: bool, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if secure:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         issuer.encrypt(certificate)
     issuer.write = trickle
-    for timeout in (1.0, 10.0, LONG):  # on a slow machine the shorter ones may end before the request arrives
+    for timeout in (
+        1.0,
+        10.0,
+        LONG,
+    ):  # on a slow machine the shorter ones may end before the request arrives
         keys = keys_of(issuer, Clock(), timeout=timeout)
-        with pytest.raises((OSError, http.client.HTTPException)):  # which one depends on where the fetch was cut
+        with pytest.raises(
+            (OSError, http.client.HTTPException)
+        ):  # which one depends on where the fetch was cut
             keys._fetch()
         if issuer.requests:
             break
@@ -85,7 +100,9 @@ def test_endless_answer_is_read_up_to_the_limit(issuer: Issuer) -> None:
     assert len(sent) < 128  # in MiB; sockets hold some
 
 
-def test_https_requires_a_trusted_certificate(issuer: Issuer, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_https_requires_a_trusted_certificate(
+    issuer: Issuer, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     issuer.encrypt(certificate)
     assert not keys_of(issuer, Clock()).load()
     assert issuer.requests == []
@@ -112,7 +129,9 @@ def test_hanging_refresh_times_out(issuer: Issuer) -> None:
         (302, {"Location": "/elsewhere"}, b'{"keys":[]}'),
     ],
 )
-def test_bad_answers_change_nothing(issuer: Issuer, status: int, headers: Dict[str, str], body: bytes) -> None:
+def test_bad_answers_change_nothing(
+    issuer: Issuer, status: int, headers: Dict[str, str], body: bytes
+) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.find("one")
@@ -142,19 +161,36 @@ def test_empty_later_set_takes_effect(issuer: Issuer) -> None:
 
 def test_published_symmetric_key_is_never_used(issuer: Issuer) -> None:
     secret = b"known to everybody who can read this address"
-    key = {"kty": "oct", "alg": "HS256", "use": "sig", "kid": "hs", "k": encode(secret), "sign_from": "2026-01-01T00:00:00Z"}
+    key = {
+        "kty": "oct",
+        "alg": "HS256",
+        "use": "sig",
+        "kid": "hs",
+        "k": encode(secret),
+        "sign_from": "2026-01-01T00:00:00Z",
+    }
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.find("one")
     issuer.body = json.dumps({"keys": [key]}).encode()
     clock.now += 600
-    claims = {"v": 2, "kid": "hs", "iat": JWS["now"], "nbf": JWS["now"], "iss": JWS["issuer"], "aud": JWS["audience"], "exp": JWS["now"] + 9}
+    claims = {
+        "v": 2,
+        "kid": "hs",
+        "iat": JWS["now"],
+        "nbf": JWS["now"],
+        "iss": JWS["issuer"],
+        "aud": JWS["audience"],
+        "exp": JWS["now"] + 9,
+    }
     forged = compact(json.dumps({**claims, "install_id": "install-12345"}).encode(), secret)
     with pytest.raises(sessionauth.InvalidToken) as refused:
         verifier_of(JWS, keys).verify_token(forged)
     assert refused.value.reason == "unknown_key"
     # The token would be valid if the key were one of ours.
-    assert verifier_of(JWS, sessionauth.Ring.from_secrets({"hs": secret.decode()})).verify_token(forged)
+    assert verifier_of(JWS, sessionauth.Ring.from_secrets({"hs": secret.decode()})).verify_token(
+        forged
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,7 +231,18 @@ def test_refuses_options(options: Dict[str, Any]) -> None:
 
 
 def test_accepts_addresses() -> None:
-    loopback = ("http://localhost:8080/", "http://127.0.0.1/", "http://127.8.9.1/", "http://[::1]:8080/", "http://[::ffff:127.0.0.1]/")
-    for url in ("https://sessions.test/a?b=c", "HTTPS://sessions.test", "https://[2001:db8::1]/", *loopback):
+    loopback = (
+        "http://localhost:8080/",
+        "http://127.0.0.1/",
+        "http://127.8.9.1/",
+        "http://[::1]:8080/",
+        "http://[::ffff:127.0.0.1]/",
+    )
+    for url in (
+        "https://sessions.test/a?b=c",
+        "HTTPS://sessions.test",
+        "https://[2001:db8::1]/",
+        *loopback,
+    ):
         sessionauth.PublishedKeys(url)
     sessionauth.PublishedKeys("http://sessiond:8080/.well-known/jwks.json", plain_http=True)

@@ -1,4 +1,4 @@
-"""The README's examples, as they stand there, under the real FastAPI."""
+"""Runs the examples of the README unchanged under the real FastAPI."""
 
 from __future__ import annotations
 
@@ -20,12 +20,19 @@ JWS = group("JWS")
 
 CHALLENGE = 'Bearer realm="offload"'
 INVALID = (401, "invalid_token", "Invalid session token", CHALLENGE + ', error="invalid_token"')
-EXPIRED = (401, "expired_token", "Session token expired", CHALLENGE + ', error="invalid_token", error_description="expired"')
+EXPIRED = (
+    401,
+    "expired_token",
+    "Session token expired",
+    CHALLENGE + ', error="invalid_token", error_description="expired"',
+)
 MISSING = (401, "unauthorized", "Missing bearer token", CHALLENGE)
 
 
 def examples() -> List[str]:
-    found = re.findall(r"^```python\n(.*?)^```$", (HERE / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    found = re.findall(
+        r"^```python\n(.*?)^```$", (HERE / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
     assert len(found) == 2
     return found
 
@@ -56,7 +63,7 @@ def token(**changed: Any) -> str:
     return compact(claims("v2-default", **changed), SECRET.encode())
 
 
-def test_a_session_comes_in(client: TestClient) -> None:
+def test_valid_session_is_accepted(client: TestClient) -> None:
     answer = client.get("/v1/library", headers={"Authorization": "Bearer " + token()})
     assert (answer.status_code, answer.json()) == (200, {"install_id": "инсталляция-🔑"})
 
@@ -74,7 +81,9 @@ REFUSED: List[Tuple[List[str], Tuple[int, str, str, str]]] = [
 
 
 @pytest.mark.parametrize("values, want", REFUSED)
-def test_a_refusal_is_precisely_the_envelope(client: TestClient, values: List[str], want: Tuple[int, str, str, str]) -> None:
+def test_refusal_is_exactly_the_envelope(
+    client: TestClient, values: List[str], want: Tuple[int, str, str, str]
+) -> None:
     status, code, message, challenge = want
     headers = [("Authorization", value) for value in values] + [("X-Request-ID", "request-1")]
     answer = client.get("/v1/library", headers=headers)
@@ -92,7 +101,7 @@ def test_a_refusal_is_precisely_the_envelope(client: TestClient, values: List[st
 
 
 @pytest.mark.parametrize("given", [[], ["a b"], ["a", "b"], ["ä".encode()]])
-def test_a_request_id_that_is_not_shown_is_a_new_one(client: TestClient, given: List[Any]) -> None:
+def test_malformed_request_id_is_replaced(client: TestClient, given: List[Any]) -> None:
     answer = client.get("/v1/library", headers=[("X-Request-ID", value) for value in given])
     shown = answer.headers["x-request-id"]
     assert str(uuid.UUID(shown)) == shown == answer.json()["error"]["request_id"]
@@ -114,7 +123,9 @@ def published_app(url: str) -> Tuple[fastapi.FastAPI, sessionauth.PublishedKeys]
 def test_published_keys(issuer: Issuer) -> None:
     key = JWS["keyset"]["keys"][0]
     header = json.dumps({"alg": "EdDSA", "kid": key["kid"], "typ": "JWT"}).encode()
-    issuer.body = json.dumps({"keys": [{name: key[name] for name in ("kty", "crv", "alg", "kid", "x")}]}).encode()
+    issuer.body = json.dumps(
+        {"keys": [{name: key[name] for name in ("kty", "crv", "alg", "kid", "x")}]}
+    ).encode()
     app, _ = published_app(issuer.url)
     with TestClient(app) as client:
         assert len(issuer.requests) == 1
@@ -122,17 +133,28 @@ def test_published_keys(issuer: Issuer) -> None:
         answer = client.get("/v1/library", headers={"Authorization": "Bearer " + sound})
         assert (answer.status_code, answer.json()) == (200, {"install_id": "инсталляция-🔑"})
         old = jws(header, claims(key["kid"], exp=NOW), decode(key["d"]))
-        assert client.get("/v1/library", headers={"Authorization": "Bearer " + old}).json()["error"]["code"] == "expired_token"
+        assert (
+            client.get("/v1/library", headers={"Authorization": "Bearer " + old}).json()["error"][
+                "code"
+            ]
+            == "expired_token"
+        )
     assert len(issuer.requests) == 1
 
 
-def test_an_issuer_that_is_out(issuer: Issuer) -> None:  # noqa: F811
+def test_unavailable_issuer(issuer: Issuer) -> None:  # noqa: F811
     issuer.status = 500
     app, keys = published_app(issuer.url)
     keys._steady = lambda: 1000.0  # no pause passes
-    sound = next(case["token"] for case in JWS["cases"] if case["want"] == "valid" and case["token"].count(".") == 2)
+    sound = next(
+        case["token"]
+        for case in JWS["cases"]
+        if case["want"] == "valid" and case["token"].count(".") == 2
+    )
     with TestClient(app) as client:
-        answer = client.get("/v1/library", headers={"Authorization": "Bearer " + sound, "X-Request-ID": "request-1"})
+        answer = client.get(
+            "/v1/library", headers={"Authorization": "Bearer " + sound, "X-Request-ID": "request-1"}
+        )
     body = '{"error":{"code":"service_unavailable","message":"Service unavailable; retry later","request_id":"request-1"}}'
     assert (answer.status_code, answer.text) == (503, body)
     assert answer.headers["retry-after"] == "1"

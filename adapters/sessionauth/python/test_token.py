@@ -1,4 +1,4 @@
-"""What vectors do not tell: headers, the order of checks, answers, and what stays hidden."""
+"""What the vectors do not cover: headers, the order of checks, answers, and what stays hidden."""
 
 from __future__ import annotations
 
@@ -19,7 +19,16 @@ SECRET = "a secret of tests, as long as it must be"
 
 
 def claims(**changed: Any) -> Dict[str, Any]:
-    sound: Dict[str, Any] = {"v": 2, "kid": "kid-1", "iat": NOW, "nbf": NOW, "iss": "issuer", "aud": "audience", "install_id": "install-12345", "exp": NOW + 60}
+    sound: Dict[str, Any] = {
+        "v": 2,
+        "kid": "kid-1",
+        "iat": NOW,
+        "nbf": NOW,
+        "iss": "issuer",
+        "aud": "audience",
+        "install_id": "install-12345",
+        "exp": NOW + 60,
+    }
     return {**sound, **changed}
 
 
@@ -27,9 +36,13 @@ def token(**changed: Any) -> str:
     return compact(json.dumps(claims(**changed)).encode(), SECRET.encode())
 
 
-def verifier(now: int = NOW * SECOND, skew: int = 2, ring: Optional[sessionauth.Ring] = None) -> sessionauth.Verifier:
+def verifier(
+    now: int = NOW * SECOND, skew: int = 2, ring: Optional[sessionauth.Ring] = None
+) -> sessionauth.Verifier:
     ring = ring or sessionauth.Ring.from_secrets({"kid-1": SECRET})
-    return sessionauth.Verifier(ring, issuer="issuer", audience="audience", clock_skew_seconds=skew, clock=lambda: now)
+    return sessionauth.Verifier(
+        ring, issuer="issuer", audience="audience", clock_skew_seconds=skew, clock=lambda: now
+    )
 
 
 def reason(values: List[str]) -> str:
@@ -38,7 +51,7 @@ def reason(values: List[str]) -> str:
     return refused.value.reason
 
 
-def test_a_session() -> None:
+def test_valid_session() -> None:
     assert verifier().verify(["Bearer " + token()]) == sessionauth.Session(
         install_id="install-12345",
         key_id="kid-1",
@@ -51,7 +64,7 @@ def test_a_session() -> None:
 
 
 @pytest.mark.parametrize("before", ["Bearer ", "bearer ", "BEARER    ", " \tBearer "])
-def test_credentials_that_are_read(before: str) -> None:
+def test_accepts_credentials(before: str) -> None:
     assert verifier().verify([before + token() + " \t"]).key_id == "kid-1"
 
 
@@ -71,7 +84,7 @@ def test_credentials_that_are_read(before: str) -> None:
         (["Bearer \xa0a.b"], "encoding"),
     ],
 )
-def test_credentials_that_are_refused(values: List[str], word: str) -> None:
+def test_refuses_credentials(values: List[str], word: str) -> None:
     assert reason(values) == word
 
 
@@ -91,7 +104,7 @@ def test_length_is_in_bytes(text: str, word: str) -> None:
     assert refused.value.reason == word
 
 
-def test_instants_to_the_nanosecond() -> None:
+def test_times_are_exact_to_the_nanosecond() -> None:
     sound = token(nbf=NOW, exp=NOW + 60)
     assert verifier((NOW + 60) * SECOND - 1).verify_token(sound)
     with pytest.raises(sessionauth.ExpiredToken):
@@ -102,7 +115,7 @@ def test_instants_to_the_nanosecond() -> None:
     assert refused.value.reason == "not_yet_valid"
 
 
-def test_the_clock_is_read_once_for_each_token() -> None:
+def test_clock_is_read_once_per_token() -> None:
     reads: List[int] = []
     ring = sessionauth.Ring.from_secrets({"kid-1": SECRET})
     counted = sessionauth.Verifier(ring, issuer="issuer", audience="audience", clock=lambda: reads.append(1) or NOW * SECOND)  # type: ignore[func-returns-value]
@@ -110,7 +123,7 @@ def test_the_clock_is_read_once_for_each_token() -> None:
     assert len(reads) == 1
 
 
-def test_the_order_of_checks() -> None:
+def test_order_of_checks() -> None:
     """Each of these is wrong in all that comes after its own check, too."""
     late = {"iss": "x", "aud": "x", "exp": NOW - 1, "nbf": NOW + 90, "iat": NOW + 99}
     payload = encode(json.dumps(claims(**late)).encode())
@@ -123,7 +136,10 @@ def test_the_order_of_checks() -> None:
         ("json", encode(b"{") + "." + encode(b"s" * 32)),
         ("unknown_key", encode(json.dumps({"kid": 1}).encode()) + "." + encode(b"s" * 32)),
         ("signature", payload + "." + encode(b"s" * 32)),
-        ("claim_missing", compact(json.dumps({"kid": "kid-1", "v": 1, "exp": "x"}).encode(), SECRET.encode())),
+        (
+            "claim_missing",
+            compact(json.dumps({"kid": "kid-1", "v": 1, "exp": "x"}).encode(), SECRET.encode()),
+        ),
         ("claim_type", token(**{**worse, "iat": "x", "install_id": ""})),
         ("claim_type", token(**{**worse, "exp": "x", "install_id": ""})),
         ("claim_bounds", token(**{**worse, "install_id": "short"})),
@@ -138,7 +154,13 @@ def test_the_order_of_checks() -> None:
 
 
 ANSWERS = [
-    (sessionauth.Unauthorized, 401, "unauthorized", "Missing bearer token", {"WWW-Authenticate": 'Bearer realm="offload"'}),
+    (
+        sessionauth.Unauthorized,
+        401,
+        "unauthorized",
+        "Missing bearer token",
+        {"WWW-Authenticate": 'Bearer realm="offload"'},
+    ),
     (
         sessionauth.InvalidToken,
         401,
@@ -151,17 +173,34 @@ ANSWERS = [
         401,
         "expired_token",
         "Session token expired",
-        {"WWW-Authenticate": 'Bearer realm="offload", error="invalid_token", error_description="expired"'},
+        {
+            "WWW-Authenticate": 'Bearer realm="offload", error="invalid_token", error_description="expired"'
+        },
     ),
-    (sessionauth.Unavailable, 503, "service_unavailable", "Service unavailable; retry later", {"Retry-After": "1"}),
+    (
+        sessionauth.Unavailable,
+        503,
+        "service_unavailable",
+        "Service unavailable; retry later",
+        {"Retry-After": "1"},
+    ),
 ]
 
 
 @pytest.mark.parametrize("kind, status, code, message, more", ANSWERS)
-def test_the_envelope(kind: Type[sessionauth.SessionAuthError], status: int, code: str, message: str, more: Dict[str, str]) -> None:
+def test_envelope(
+    kind: Type[sessionauth.SessionAuthError],
+    status: int,
+    code: str,
+    message: str,
+    more: Dict[str, str],
+) -> None:
     answer = kind("word").envelope("request-1")
     assert answer.status == status
-    assert answer.body.decode() == f'{{"error":{{"code":"{code}","message":"{message}","request_id":"request-1"}}}}'
+    assert (
+        answer.body.decode()
+        == f'{{"error":{{"code":"{code}","message":"{message}","request_id":"request-1"}}}}'
+    )
     assert answer.headers == {
         "Content-Type": "application/json",
         "Cache-Control": "no-store",
@@ -172,8 +211,11 @@ def test_the_envelope(kind: Type[sessionauth.SessionAuthError], status: int, cod
 
 
 @pytest.mark.parametrize("given", ["", "a b", "a" * 129, 'a"', "a\r\nX-Evil: 1", "ä", "a\n"])
-def test_request_ids_that_are_not_shown(given: str) -> None:
-    for shown in (sessionauth.request_id([given]), sessionauth.Unauthorized("missing").envelope(given).headers["X-Request-ID"]):
+def test_malformed_request_id_is_replaced(given: str) -> None:
+    for shown in (
+        sessionauth.request_id([given]),
+        sessionauth.Unauthorized("missing").envelope(given).headers["X-Request-ID"],
+    ):
         assert str(uuid.UUID(shown)) == shown
 
 
@@ -184,15 +226,34 @@ def test_request_ids() -> None:
     assert uuid.UUID(sessionauth.request_id(["a", "a"]))
 
 
-def test_nothing_of_a_token_or_a_key_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+def test_tokens_and_keys_are_never_shown(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     ring = sessionauth.Ring.from_secrets({"kid-1": SECRET})
     session = verifier().verify_token(token())
-    shown = [repr(session), str(session), repr(ring.find("kid-1")), repr(ring), repr(verifier()), caplog.text]
-    for text in (token(v=1), token(exp=NOW), token(install_id="short"), token() + "A", token()[:40]):
+    shown = [
+        repr(session),
+        str(session),
+        repr(ring.find("kid-1")),
+        repr(ring),
+        repr(verifier()),
+        caplog.text,
+    ]
+    for text in (
+        token(v=1),
+        token(exp=NOW),
+        token(install_id="short"),
+        token() + "A",
+        token()[:40],
+    ):
         with pytest.raises(sessionauth.SessionAuthError) as refused:
             verifier().verify_token(text)
-        shown.append("".join(traceback.format_exception(type(refused.value), refused.value, refused.value.__traceback__)))
+        shown.append(
+            "".join(
+                traceback.format_exception(
+                    type(refused.value), refused.value, refused.value.__traceback__
+                )
+            )
+        )
         shown.append(repr(refused.value))
     for text in shown:
         assert "install-12345" not in text
@@ -201,19 +262,25 @@ def test_nothing_of_a_token_or_a_key_is_shown(caplog: pytest.LogCaptureFixture) 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"issuer": ""}, {"audience": ""}, {"clock_skew_seconds": -1}, {"clock_skew_seconds": 61}]
+    "wrong",
+    [{"issuer": ""}, {"audience": ""}, {"clock_skew_seconds": -1}, {"clock_skew_seconds": 61}],
 )
-def test_configurations_that_are_refused(wrong: Dict[str, Any]) -> None:
+def test_refuses_configurations(wrong: Dict[str, Any]) -> None:
     with pytest.raises(ValueError):
-        sessionauth.Verifier(sessionauth.Ring.from_secrets({"kid-1": SECRET}), **{"issuer": "i", "audience": "a", **wrong})
+        sessionauth.Verifier(
+            sessionauth.Ring.from_secrets({"kid-1": SECRET}),
+            **{"issuer": "i", "audience": "a", **wrong},
+        )
     with pytest.raises(ValueError):
         sessionauth.Verifier(issuer="i", audience="a")
 
 
-def test_sources_are_asked_in_their_order() -> None:
+def test_sources_are_searched_in_order() -> None:
     first = sessionauth.Ring.from_secrets({"kid-1": "another secret"})
     second = sessionauth.Ring.from_secrets({"kid-1": SECRET, "kid-2": "a third one"})
-    both = sessionauth.Verifier(first, second, issuer="issuer", audience="audience", clock=lambda: NOW * SECOND)
+    both = sessionauth.Verifier(
+        first, second, issuer="issuer", audience="audience", clock=lambda: NOW * SECOND
+    )
     other = compact(json.dumps(claims(kid="kid-2")).encode(), b"a third one")
     assert both.verify_token(other).key_id == "kid-2"
     with pytest.raises(sessionauth.InvalidToken) as refused:
@@ -221,7 +288,7 @@ def test_sources_are_asked_in_their_order() -> None:
     assert refused.value.reason == "signature"
 
 
-def test_the_file_is_of_python_3_9_and_the_standard_library() -> None:
+def test_module_needs_only_python_3_9() -> None:
     tree = ast.parse((HERE / "sessionauth.py").read_text("utf-8"), feature_version=(3, 9))
     imported = set()
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""The contract's cases, and Project Wycheproof's where they apply."""
+"""The test vectors of the contract, and those of Project Wycheproof that apply."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ COUNTS = {
 
 
 def cases() -> List[Any]:
-    return [pytest.param(group, case, id=case["name"]) for group in groups() for case in group["cases"]]
+    return [
+        pytest.param(group, case, id=case["name"]) for group in groups() for case in group["cases"]
+    ]
 
 
 def outcome(verifier: sessionauth.Verifier, token: str) -> str:
@@ -37,7 +39,7 @@ def outcome(verifier: sessionauth.Verifier, token: str) -> str:
     return "valid"
 
 
-def test_every_group_is_there() -> None:
+def test_all_groups_are_present() -> None:
     assert {group["name"]: len(group["cases"]) for group in groups()} == COUNTS
     assert len(cases()) == 990
 
@@ -74,7 +76,9 @@ def test_vectors_without_cryptography(name: str) -> None:
 
 
 def wycheproof(name: str) -> List[Dict[str, Any]]:
-    found: List[Dict[str, Any]] = json.loads((VECTORS / "wycheproof" / f"{name}_test.json").read_bytes())["testGroups"]
+    found: List[Dict[str, Any]] = json.loads(
+        (VECTORS / "wycheproof" / f"{name}_test.json").read_bytes()
+    )["testGroups"]
     return found
 
 
@@ -113,9 +117,21 @@ def test_wycheproof_jws() -> None:
         if named["kty"] == "oct":
             key = sessionauth._Key(kid, "HS256", sessionauth._symmetric(decode(named["k"])))
         else:
-            public = library.Ed25519PrivateKey.from_private_bytes(b"s" * 32).public_key().public_bytes_raw()
+            public = (
+                library.Ed25519PrivateKey.from_private_bytes(b"s" * 32)
+                .public_key()
+                .public_bytes_raw()
+            )
             key = sessionauth._Key(kid, "EdDSA", sessionauth._asymmetric(library, public))
-        verifier = sessionauth.Verifier(sessionauth.Ring([key]), issuer="i", audience="a", clock=lambda: 1771243200 * 10**9)
+        verifier = sessionauth.Verifier(
+            sessionauth.Ring([key]), issuer="i", audience="a", clock=lambda: 1771243200 * 10**9
+        )
         for case in group["tests"]:
             reasons[outcome(verifier, case["jws"])] += 1
-    assert reasons == {"segments": 32, "encoding": 14, "signature_length": 329, "json": 25, "signature": 1}
+    assert reasons == {
+        "segments": 32,
+        "encoding": 14,
+        "signature_length": 329,
+        "json": 25,
+        "signature": 1,
+    }
