@@ -1,9 +1,9 @@
 package redis
 
-// maxName is the bytes of the longest name of a command that the ledger knows.
+// maxName is the length of the longest command name that the ledger knows.
 const maxName = len(masterAddress)
 
-// The commands with answers of which the ledger expects more than that they come.
+// The commands whose replies the ledger checks for more than their arrival.
 const (
 	role          = "ROLE"
 	ping          = "PING"
@@ -13,20 +13,22 @@ const (
 	masterAddress = "SENTINEL GET-MASTER-ADDR-BY-NAME"
 )
 
-// commands counts what rueidis writes, which is arrays of strings, however it is cut into writes.
+// commands counts the commands that rueidis writes, as arrays of strings, however they are split
+// into writes.
 type commands struct {
 	kind   byte // of the line: array or bulkString
 	number int
 	count  int // arguments of the command
-	ended  int // those that are whole
-	body   int // bytes of the argument still to come, with its line end
+	ended  int // complete arguments
+	body   int // remaining bytes of the argument, with its line end
 	name   [maxName]byte
 	named  int
-	// left tells that the command before was unsubscribe: rueidis asks for a PONG after it, and takes that for the answer.
+	// left reports that the previous command was unsubscribe: rueidis sends a PING after it, and
+	// takes its PONG for the reply.
 	left bool
 }
 
-// follow reads on, and enters each command that is whole in the ledger.
+// follow reads on, and enters each complete command in the ledger.
 func (c *commands) follow(text []byte, ledger *ledger) {
 	for at := 0; at < len(text); {
 		if c.body > 0 {
@@ -56,8 +58,8 @@ func (c *commands) follow(text []byte, ledger *ledger) {
 	}
 }
 
-// call adds to the name: the first argument, and the second where the first only tells what family the command is of. Of other
-// arguments, a password among them, nothing is kept.
+// call adds to the name: the first argument, and the second if the first names only the family of
+// the command. Nothing is kept of other arguments, which include passwords.
 func (c *commands) call(text []byte) {
 	if c.ended == 0 || c.ended == 1 && string(c.name[:min(c.named, len(sentinel)+1)]) == sentinel+
 		" " {
@@ -83,7 +85,7 @@ func (c *commands) end(ledger *ledger) {
 	case name == subscribe:
 		ledger.askFor(expectation{channels: c.count - 1})
 	case name == unsubscribe:
-		c.left = true // push messages confirm it, if anything
+		c.left = true // only push messages confirm it
 	case name == ping && left:
 		ledger.askFor(expectation{pong: true})
 	default:

@@ -10,21 +10,24 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// connecting is the least time that a connection may take to come about, or to answer before it is given up. It is longer than a decision may
-// take: who waits for one is not kept, but the connection comes about for those after him.
+// connecting is the minimum time that a connection may take to be established, or to answer before
+// it is given up. It is longer than a decision may take: a waiting caller is not kept, but the
+// connection is established for later callers.
 const connecting = time.Second
 
-// How often the map of a Cluster, or the master by Sentinel, is looked at. A failover is told in other ways too, which can be missed.
+// How often the map of a Cluster, or the master that Sentinel names, is refreshed. A failover is
+// also reported in other ways, which can be missed.
 const (
 	clusterInterval  = time.Second
 	sentinelInterval = 2 * time.Second
 )
 
-// gather is about how long a connection holds back what is asked while other answers are awaited, so that one write takes it all. A crowd of
-// callers is answered sooner for it, a few wait some microseconds longer, and who asks alone never waits for it.
+// gather is about how long a connection holds back commands while other replies are pending, so
+// that one write sends them all. With many callers, replies arrive sooner; with a few, they arrive
+// some microseconds later; a single caller never waits.
 const gather = 20 * time.Microsecond
 
-// connection is a client that comes about when it is first asked for, and again after each time that it could not.
+// connection is a client that connects when it is first used, and again after each failed attempt.
 type connection struct {
 	option rueidis.ClientOption
 	ended  chan struct{} // closed by close
@@ -35,7 +38,7 @@ type connection struct {
 	open   map[*tracked]struct{}
 }
 
-// connectionTo is a connection that has not begun.
+// connectionTo returns a connection that has not been used yet.
 func connectionTo(option rueidis.ClientOption) *connection {
 	c := &connection{ended: make(chan struct{}), open: map[*tracked]struct{}{}}
 	option.DialCtxFn = c.dial
@@ -43,14 +46,15 @@ func connectionTo(option rueidis.ClientOption) *connection {
 	return c
 }
 
-// try is one attempt to connect, which all who come meanwhile wait for.
+// try is one attempt to connect, which all callers wait for meanwhile.
 type try struct {
 	done   chan struct{}
 	client rueidis.Client
 	err    error
 }
 
-// closed tells whether close was called. The lock is held, so that nothing comes about behind its back.
+// closed reports whether close was called. The lock is held, so that no connection is established
+// unnoticed.
 func (c *connection) closed() bool {
 	select {
 	case <-c.ended:
@@ -60,7 +64,8 @@ func (c *connection) closed() bool {
 	}
 }
 
-// get is the client, or the error of connecting, or of ctx where that ends first. The attempt then goes on for those who come later.
+// get returns the client, or the error of connecting, or that of ctx if it ends first. The attempt
+// then continues for later callers.
 func (c *connection) get(ctx context.Context) (rueidis.Client, error) {
 	c.mu.Lock()
 	if c.closed() {
@@ -103,8 +108,8 @@ func (c *connection) connect(trying *try) {
 	close(trying.done)
 }
 
-// close cuts all that was connected, and lets nothing connect any more. So whoever still asks has his error at once, and the client
-// has nobody to wait for. The end of ctx ends the wait for it.
+// close closes all connections and prevents new ones. So every caller gets an error at once, and
+// the client has nothing to wait for. The end of ctx ends the wait for it.
 func (c *connection) close(ctx context.Context) {
 	c.mu.Lock()
 	if !c.closed() {
@@ -114,7 +119,7 @@ func (c *connection) close(ctx context.Context) {
 	c.client, c.open = nil, nil
 	c.mu.Unlock()
 	for conn := range open {
-		_ = conn.guard.Close() // an error of what is given up
+		_ = conn.guard.Close() // the error of a connection that is given up
 	}
 	if client == nil {
 		return
@@ -130,13 +135,13 @@ func (c *connection) close(ctx context.Context) {
 	}
 }
 
-// tracked is a connection to one server that close knows of.
+// tracked is a connection to one server that close knows about.
 type tracked struct {
 	*guard
 	of *connection
 }
 
-// Close is net.Conn's.
+// Close implements net.Conn.
 func (t *tracked) Close() error {
 	t.of.mu.Lock()
 	delete(t.of.open, t)
@@ -144,7 +149,7 @@ func (t *tracked) Close() error {
 	return t.guard.Close()
 }
 
-// dial is rueidis's way to a server.
+// dial connects to a server for rueidis.
 func (c *connection) dial(ctx context.Context, address string, dialer *net.Dialer,
 	config *tls.Config) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)

@@ -1,7 +1,9 @@
--- The long way of a decision, for whatever short.lua left to it: clock, now, and what it has read are its. By here nothing was written.
+-- The slow path of a decision, for whatever short.lua does not handle. It uses short.lua's clock, now
+-- and first reads. Nothing has been written yet.
 
--- settle writes grants that are later than now as given now: the server's clock was stepped back. Nothing else would end their
--- block within one window, for the clock may take hours to come to them. The key's end is an instant of that same clock, and so late enough.
+-- settle rewrites grants that are later than now as given now: the server's clock was stepped back.
+-- Otherwise they would block for longer than a window, because the clock may take hours to reach them.
+-- The key's expiry is an instant of the same clock, so it is late enough.
 local function settle(ring, now)
   local ahead = later(ring, now, ring.count)
   local first = (ring.tail - ahead) % ring.slots
@@ -12,7 +14,7 @@ local function settle(ring, now)
   return open(ring.key)
 end
 
--- look judges one subject, before anything is taken.
+-- look returns the state of one subject, before anything is taken.
 local function look(key, near, limit, window, life, now)
   local ring = open(key, near)
   local count = ring.count
@@ -30,7 +32,7 @@ local function look(key, near, limit, window, life, now)
   return {ring = ring, limit = limit, life = life, at = now, counted = counted, grows = grows}
 end
 
--- put writes the grant into a slot: a small ring as a whole, a large one in place.
+-- put writes the grant into a slot: a small buffer as a whole, a large one in place.
 local function put(ring, slot, at, life)
   local from = HEAD + SLOT * slot
   ring.tail = (slot + 1) % ring.slots
@@ -44,8 +46,8 @@ local function put(ring, slot, at, life)
   call('PEXPIRE', ring.key, life)
 end
 
--- widen writes the ring anew with room for limit grants, oldest first. It is the one write that grows with the ring, once for a subject whose
--- limit was raised while it held more grants than it had room for.
+-- widen rewrites the buffer with room for limit grants, oldest first. It is the only write whose size
+-- grows with the buffer: once for a subject whose limit was raised while its buffer was full.
 local function widen(ring, limit)
   local cut = HEAD + SLOT * ring.tail
   local grants = call('GETRANGE', ring.key, cut, -1) .. call('GETRANGE', ring.key, HEAD, cut - 1)
@@ -55,10 +57,10 @@ local function widen(ring, limit)
   ring.near, ring.slots = whole:sub(1, NEAR), limit
 end
 
--- take counts a grant. It drops none that counts: the oldest gives way only where it has left the window.
+-- take adds a grant. It drops the oldest only if that has left the window.
 local function take(stand)
   local ring = stand.ring
-  if stand.counted == 0 then -- nothing counts: begin anew, as small as can be
+  if stand.counted == 0 then -- nothing counts: start with the smallest buffer
     call('SET', ring.key, pack('>I4I4I8', 0, 1, stand.at), 'PX', stand.life)
     return
   end
@@ -67,7 +69,7 @@ local function take(stand)
       put(ring, ring.tail, stand.at, stand.life)
       return
     end
-    if ring.tail == 0 and ring.slots < stand.limit then -- not around the end yet: grow at the end
+    if ring.tail == 0 and ring.slots < stand.limit then -- not wrapped around yet: append
       ring.count, ring.slots = ring.count + 1, ring.slots + 1
       put(ring, ring.slots - 1, stand.at, stand.life)
       return

@@ -14,34 +14,34 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// URLFault is what is wrong with a URL.
+// URLFault says what is wrong with a URL.
 type URLFault uint8
 
 // The faults of a URL.
 const (
-	// NotAURL is text that no URL can be read from.
+	// NotAURL is text that cannot be parsed as a URL.
 	NotAURL URLFault = iota + 1
 	// WrongScheme is a scheme other than redis and rediss.
 	WrongScheme
-	// Fragment is a # where a URL of a server has no meaning for it, as in a password.
+	// Fragment is a # in a URL, where it has no meaning, for example in a password.
 	Fragment
-	// NoHost is a URL that names no host.
+	// NoHost is a URL without a host.
 	NoHost
-	// WrongPort is a port that no server can have.
+	// WrongPort is an invalid port.
 	WrongPort
-	// WrongDatabase is a path that is no database's number.
+	// WrongDatabase is a path that is not the number of a database.
 	WrongDatabase
-	// WrongAddress is a further address that is not a host and a port.
+	// WrongAddress is an additional address that is not a host and a port.
 	WrongAddress
-	// NothingToVerify is a certificate not to be checked where there is none.
+	// NothingToVerify is a certificate that must not be verified where there is none.
 	NothingToVerify
-	// WrongParameter is a parameter whose value means nothing.
+	// WrongParameter is a parameter with an invalid value.
 	WrongParameter
-	// UnknownParameter is a parameter that means nothing.
+	// UnknownParameter is a parameter that does not exist.
 	UnknownParameter
 )
 
-// String is the fault in words, with what to do where that is not plain.
+// String describes the fault, and says what to do if that is not obvious.
 func (f URLFault) String() string {
 	switch f {
 	case NotAURL:
@@ -68,30 +68,30 @@ func (f URLFault) String() string {
 	return "unknown"
 }
 
-// URLError is a URL that names no server. It holds nothing of the URL, which is a secret.
+// URLError is the error for an invalid URL. It holds nothing of the URL, which is a secret.
 type URLError struct{ Fault URLFault }
 
-// Error tells the fault.
+// Error describes the fault.
 func (e *URLError) Error() string { return "redis URL: " + e.Fault.String() }
 
-// Reason is why a server gave no answer.
+// Reason says why there was no answer from a server.
 type Reason uint8
 
 // The reasons.
 const (
-	// TimedOut is no answer by the deadline. The server may still do what it was asked.
+	// TimedOut is no answer by the deadline. The server may still execute the command.
 	TimedOut Reason = iota
-	// Canceled is a caller who no longer wanted the answer.
+	// Canceled is a caller that no longer waited for the answer.
 	Canceled
 	// Unreachable is no connection, or one that broke.
 	Unreachable
-	// Refused is an error that the server answered with.
+	// Refused is an error reply of the server.
 	Refused
-	// Unintelligible is an answer that is none of the script's, or none of Redis's at all.
+	// Unintelligible is an answer that the script does not give, or that is not RESP at all.
 	Unintelligible
 )
 
-// String is the reason as a word.
+// String returns the reason's name.
 func (r Reason) String() string {
 	switch r {
 	case TimedOut:
@@ -108,16 +108,17 @@ func (r Reason) String() string {
 	return "unknown"
 }
 
-// UnavailableError is a decision that was not had. It holds no address, no part of the URL and no text of a server's: some answer what they do not
-// know with the words of the question, a password among them.
+// UnavailableError is the error for a decision that could not be made. It holds no address, no part
+// of the URL and no text of a server: some servers repeat unknown input, even a password.
 type UnavailableError struct {
 	Reason Reason
-	// Detail is for the operator: a server's error code such as OOM or WRONGPASS, ERR for any that is not well known, or what the system says of a connection. May be empty.
+	// Detail is for the operator: a server's error code such as OOM or WRONGPASS, ERR for an
+	// unknown code, or the system's description of a connection error. It may be empty.
 	Detail string
 	cause  error
 }
 
-// Error tells reason and detail.
+// Error returns the reason and the detail.
 func (e *UnavailableError) Error() string {
 	text := "redis: " + e.Reason.String()
 	if e.Detail != "" {
@@ -126,13 +127,13 @@ func (e *UnavailableError) Error() string {
 	return text
 }
 
-// Unwrap is the error of a context, where that is what ended the decision; nothing else is let through.
+// Unwrap returns the error of a context if that ended the decision, and nothing else.
 func (e *UnavailableError) Unwrap() error { return e.cause }
 
-// plainCode is the code of errors that have none of their own.
+// plainCode is the code of errors without a code of their own.
 const plainCode = "ERR"
 
-// codes are the errors that Redis and Valkey tell by a code of their own. A word that is none of them may be anything, a password too.
+// codes are the error codes of Redis and Valkey. Any other word may be anything, even a password.
 var codes = map[string]bool{
 	"ASK": true, "BUSY": true, "CLUSTERDOWN": true, "CROSSSLOT": true, "EXECABORT": true,
 	"LOADING": true, "MASTERDOWN": true, "MISCONF": true,
@@ -141,7 +142,7 @@ var codes = map[string]bool{
 	"TRYAGAIN": true, "UNKILLABLE": true, "WRONGPASS": true, "WRONGTYPE": true,
 }
 
-// codeOf is a server's error code: the first word of its answer, where that is one.
+// codeOf returns a server's error code: the first word of its reply, if that is a known code.
 func codeOf(text string) string {
 	word, _, _ := strings.Cut(text, " ")
 	if codes[word] {
@@ -150,7 +151,7 @@ func codeOf(text string) string {
 	return plainCode
 }
 
-// unavailable sorts an error of rueidis, of the system or of a context.
+// unavailable classifies an error of rueidis, the system or a context.
 func unavailable(err error) *UnavailableError {
 	var sorted *UnavailableError
 	if errors.As(err, &sorted) {
@@ -177,7 +178,7 @@ func unavailable(err error) *UnavailableError {
 	return &UnavailableError{Reason: Unreachable, Detail: detail(err)}
 }
 
-// detail is what can be said of a connection's error without an address or a name.
+// detail describes a connection error without an address or a name.
 func detail(err error) string {
 	var number syscall.Errno
 	var name *net.DNSError

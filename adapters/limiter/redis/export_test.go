@@ -64,5 +64,5 @@ func Codes() []string { return slices.Collect(maps.Keys(codes)) }
 // ReadAnswer is what the storage makes of a script's answer to one ask: how it stands.
 func (s *Storage) ReadAnswer(ask throttle.Check, answer string) (throttle.State, error) {
 	read, err := s.read([]throttle.Check{ask}, answer)
-	return read.of[0].standing, err
+	return read.of[0].state, err
 }

@@ -9,22 +9,25 @@ import (
 	"sync/atomic"
 )
 
-// errProtocol is what no server says that speaks with us: text that is no RESP, more of it than we ask for, or an answer to no question.
+// errProtocol is a reply that no server sends to our commands: text that is not RESP, more of it
+// than we ask for, or a reply without a command.
 var errProtocol = errors.New("redis: what the server says breaks the protocol")
 
-// guard is a connection that ends when its server says what rueidis could not bear. rueidis trusts a server: it panics in a goroutine of its
-// own on an answer too many, and takes the memory for whatever length it is told. A few bytes would end the process. So each reply is measured here,
-// byte by byte, before rueidis sees its end. After a fault nothing passes any more in either direction, and all errors are errProtocol.
+// guard is a connection that fails when its server sends what rueidis could not handle. rueidis
+// trusts a server: it panics in a goroutine of its own on an unexpected reply, and allocates
+// whatever length it is told. A few bytes would end the process. So each reply is measured here,
+// byte by byte, before rueidis sees its end. After a fault nothing passes in either direction, and
+// all errors are errProtocol.
 //
-// Nothing is read before something was written. A server that has as many clients as it allows says so as soon as it is connected to; so it is
-// the answer to the first question.
+// Nothing is read before something was written. A server at its limit of clients says so as soon as
+// it is connected to; so that counts as the reply to the first command.
 type guard struct {
 	net.Conn
 	once     sync.Once
 	asked    chan struct{} // closed at the first write, or at the end
 	broken   atomic.Bool
-	commands commands // the writer's alone
-	replies  replies  // the reader's alone
+	commands commands // used by the writer only
+	replies  replies  // used by the reader only
 	ledger   ledger
 }
 
@@ -46,7 +49,7 @@ func guarded(conn net.Conn) *guard { return &guard{Conn: conn, asked: make(chan 
 
 func (g *guard) ask() { g.once.Do(func() { close(g.asked) }) }
 
-// Read is net.Conn's.
+// Read implements net.Conn.
 func (g *guard) Read(into []byte) (int, error) {
 	<-g.asked
 	if g.broken.Load() {
@@ -61,7 +64,7 @@ func (g *guard) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// Write is net.Conn's. What is asked is in the ledger before the server hears of it.
+// Write implements net.Conn. A command is in the ledger before the server receives it.
 func (g *guard) Write(text []byte) (int, error) {
 	g.commands.follow(text, &g.ledger)
 	g.ask()
@@ -72,7 +75,7 @@ func (g *guard) Write(text []byte) (int, error) {
 	return n, err
 }
 
-// Close is net.Conn's.
+// Close implements net.Conn.
 func (g *guard) Close() error {
 	g.ask()
 	return g.Conn.Close()

@@ -8,33 +8,34 @@ import (
 	"sync/atomic"
 )
 
-// ledger holds what was asked on a connection against what is answered.
+// ledger compares the commands on a connection with the replies.
 //
-// Beyond the count it knows those answers in which rueidis looks for what need not be there: the third word of MOVED, the first of ROLE's values, the
-// words of a Sentinel's message, and a subscription that somebody asked for.
+// Beyond counting, it knows the replies in which rueidis expects what may be missing: the third
+// word of MOVED, the first value of ROLE, the words of a Sentinel message, and a requested
+// subscription.
 type ledger struct {
 	asked    atomic.Uint64 // commands written
-	answered uint64        // replies read, by the reader alone
+	answered uint64        // replies read; used by the reader only
 
-	special  atomic.Int32 // how many are in expected
+	special  atomic.Int32 // length of expected
 	mu       sync.Mutex
 	expected []expectation
 
-	confirming int // further channels of the last subscription, by the reader alone
+	confirming int // remaining channels of the last subscription; used by the reader only
 }
 
-// expectation is what the answer to a command must be.
+// expectation is what the reply to a command must be.
 type expectation struct {
 	number   uint64 // the command's
-	least    int    // values in an array
-	pong     bool   // nothing but PONG
-	channels int    // how many are subscribed to; 0 where the command is no subscription
+	least    int    // minimum number of values in an array
+	pong     bool   // must be PONG
+	channels int    // number of channels subscribed to; 0 if the command is not a subscription
 }
 
 // ask enters a command.
 func (l *ledger) ask() { l.asked.Add(1) }
 
-// askFor enters a command with what its answer must be.
+// askFor enters a command and the reply that it must get.
 func (l *ledger) askFor(e expectation) {
 	l.mu.Lock()
 	e.number = l.asked.Load()
@@ -44,7 +45,7 @@ func (l *ledger) askFor(e expectation) {
 	l.ask()
 }
 
-// next is what the next answer must be, where that is more than any answer.
+// next returns what the next reply must be, if that is more than any reply.
 func (l *ledger) next() (expectation, bool) {
 	if l.special.Load() == 0 {
 		return expectation{}, false
@@ -57,7 +58,7 @@ func (l *ledger) next() (expectation, bool) {
 	return l.expected[0], true
 }
 
-// answer counts the next answer.
+// answer counts the next reply.
 func (l *ledger) answer(special bool) {
 	l.answered++
 	if special {
@@ -68,7 +69,7 @@ func (l *ledger) answer(special bool) {
 	}
 }
 
-// enter enters a reply, and tells whether it may be one.
+// enter enters a reply, and reports whether it is acceptable.
 func (l *ledger) enter(r *reply) bool {
 	if r.kind == push {
 		return l.pushed(r)
@@ -86,7 +87,7 @@ func (l *ledger) enter(r *reply) bool {
 		case e.pong && string(r.head[:r.kept]) != "+PONG\r\n":
 			return false
 		case e.channels > 0 && !isError:
-			return false // it is confirmed by a push message
+			return false // a push message confirms it
 		case (r.kind == array || r.kind == set) && r.count < e.least:
 			return false
 		}
@@ -95,7 +96,7 @@ func (l *ledger) enter(r *reply) bool {
 	return true
 }
 
-// redirectsSomewhere tells whether an error that rueidis would follow says where to.
+// redirectsSomewhere reports whether an error that rueidis would follow names a target.
 func redirectsSomewhere(text string) bool {
 	text = strings.TrimPrefix(text, "ERR ")
 	const words = 3 // MOVED, a slot, an address
@@ -103,7 +104,7 @@ func redirectsSomewhere(text string) bool {
 		strings.Count(text, " ") >= words-1
 }
 
-// text is the beginning of an error.
+// text returns the beginning of an error.
 func (r *reply) text() string {
 	text := r.head[1:r.kept]
 	if r.kind == bulkError {
@@ -112,7 +113,8 @@ func (r *reply) text() string {
 	return string(text)
 }
 
-// pushed judges a push message. Those that nobody asked for are passed over, by rueidis too, but for subscriptions.
+// pushed checks a push message. Unrequested ones are ignored, by rueidis too, except for
+// subscriptions.
 func (l *ledger) pushed(r *reply) bool {
 	words := r.strings()
 	if len(words) == 0 || r.long {
@@ -121,7 +123,7 @@ func (l *ledger) pushed(r *reply) bool {
 	switch kind := words[0]; {
 	case kind == "message":
 		const channel, message = 1, 2
-		return len(words) > message && toldInFull(words[channel], words[message])
+		return len(words) > message && isComplete(words[channel], words[message])
 	case !strings.HasSuffix(kind, "subscribe"):
 		return true
 	case l.confirming > 0:
@@ -139,16 +141,17 @@ func (l *ledger) pushed(r *reply) bool {
 	return true
 }
 
-// toldInFull tells whether a Sentinel's message has the words that rueidis takes of it.
-func toldInFull(channel, message string) bool {
-	least := 4 // such as: master, its name, address and port
+// isComplete reports whether a Sentinel message has the words that rueidis reads.
+func isComplete(channel, message string) bool {
+	least := 4 // for example: master, its name, address and port
 	if channel == "+switch-master" {
 		least = 5 // the name, and the old and the new address and port
 	}
 	return strings.Count(message, " ") >= least-1
 }
 
-// strings are those with which a push message begins. A message of one value alone has none that count.
+// strings returns the strings at the start of a push message. A message of a single value has none
+// that count.
 func (r *reply) strings() []string {
 	var all []string
 	_, rest, _ := bytes.Cut(r.head[:r.kept], []byte("\n"))

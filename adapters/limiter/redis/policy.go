@@ -7,15 +7,17 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// NoEviction is the only policy under which a server keeps what it was given until it expires.
+// NoEviction is the only policy under which a server keeps everything until it expires.
 const NoEviction = "noeviction"
 
-// policyOf finds the policy in what INFO says. Many hosted servers refuse CONFIG, and nearly all of them answer INFO.
+// policyOf finds the policy in the reply to INFO. Many hosted servers refuse CONFIG, and nearly all
+// answer INFO.
 var policyOf = regexp.MustCompile(`(?m)^maxmemory_policy:([a-z-]{1,32})\r?$`)
 
-// EvictionPolicy asks every node for its maxmemory-policy. It is NoEviction where all have that, otherwise one that another has: a server that
-// evicts forgets grants in silence. It is bounded as Decide is and fails as Decide does: with the reason Refused where the server does not let this
-// user ask, and Unintelligible where it does not say.
+// EvictionPolicy asks every node for its maxmemory-policy. It returns NoEviction if all nodes have
+// it, and otherwise the policy of one that does not: a server that evicts silently forgets grants.
+// It has the bound and the errors of Decide, with the reason Refused if the server does not let
+// this user ask, and Unintelligible if the reply does not contain it.
 func (s *Storage) EvictionPolicy(ctx context.Context) (string, error) {
 	return within(ctx, s, func(ctx context.Context, client rueidis.Client) (string, error) {
 		for _, node := range client.Nodes() {

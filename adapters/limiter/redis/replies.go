@@ -2,19 +2,21 @@ package redis
 
 import "strings"
 
-// Bounds of what a server may say. The longest answers are a large Cluster's map, of up to 16384 ranges of slots, and INFO.
+// Bounds of a server's replies. The longest replies are the map of a large Cluster, with up to
+// 16384 ranges of slots, and INFO.
 const (
 	maxLine   = 64 << 10 // bytes of a line
 	maxBulk   = 1 << 20  // bytes of a string
 	maxLength = 16384    // values in an array or a set, pairs in a map
-	maxValues = 1 << 18  // values in a reply, at all depths
+	maxValues = 1 << 18  // values in a reply, at all levels
 	maxReply  = 8 << 20  // bytes of a reply
-	maxDepth  = 8        // arrays within arrays
+	maxDepth  = 8        // levels of nested arrays
 	maxDigits = 19       // digits of a number
-	maxHead   = 512      // bytes of a push message, and those of a reply that are looked at
+	maxHead   = 512      // bytes of a push message, and the bytes of a reply that are examined
 )
 
-// The type of a value is its first byte (RESP2 and RESP3). Attributes and streamed values, which no server sends unasked, are no types here.
+// The type of a value is its first byte (RESP2 and RESP3). Attributes and streamed values, which no
+// server sends unrequested, are not supported.
 const (
 	simpleString   = '+'
 	simpleError    = '-'
@@ -33,11 +35,12 @@ const (
 
 	types = "+-:$*_,#!=(%~>"
 
-	// bulkEnd stands for the line end behind a string of a given length. It is no type.
+	// bulkEnd stands for the line end after a string of a given length. It is not a type.
 	bulkEnd = 0
 )
 
-// replies follows the replies of one connection, however they are cut into reads, and keeps them within bounds.
+// replies parses the replies of one connection, however they are split into reads, and keeps them
+// within bounds.
 type replies struct {
 	state  place
 	kind   byte // of the value whose line is read
@@ -46,17 +49,17 @@ type replies struct {
 	number int
 	digits int
 	minus  bool
-	bulk   int // bytes of a string still to come
+	bulk   int // remaining bytes of a string
 
 	depth int
-	left  [maxDepth]int // values still to come at each depth
+	left  [maxDepth]int // remaining values at each level
 
 	reply  reply
 	values int // in the reply so far
-	size   int // bytes of it in earlier reads
+	size   int // its bytes in earlier reads
 }
 
-// place is where in a value the stream is.
+// place is the position of the stream within a value.
 type place uint8
 
 const (
@@ -65,14 +68,14 @@ const (
 	inBulk
 )
 
-// reply is what the ledger wants to know of a reply.
+// reply is what the ledger needs to know of a reply.
 type reply struct {
 	kind  byte
-	count int // values in it; for those with values alone
+	count int // number of values in it, for types that contain values
 	head  [maxHead]byte
-	kept  int // bytes in head
+	kept  int // length of head
 	long  bool
-	keep  bool // whether head is wanted
+	keep  bool // whether head is needed
 }
 
 func (r *reply) add(text []byte) {
@@ -83,9 +86,10 @@ func (r *reply) add(text []byte) {
 	}
 }
 
-// follow reads on, and enters each reply that ends in the ledger. It fails with errProtocol, after which it may not be called again.
+// follow reads on, and enters each complete reply in the ledger. It fails with errProtocol, after
+// which it must not be called again.
 func (r *replies) follow(text []byte, ledger *ledger) error {
-	begin := 0 // of the present reply
+	begin := 0 // start of the current reply
 	for at := 0; at < len(text); {
 		if r.state == inBulk {
 			n := min(r.bulk, len(text)-at)
@@ -144,7 +148,7 @@ func (r *replies) expect(kind byte) {
 	r.line, r.before, r.number, r.digits, r.minus = 0, 0, 0, 0, false
 }
 
-// inLine reads a byte of a line, which ends with CR and LF and has neither elsewhere.
+// inLine reads a byte of a line, which ends with CR LF and contains neither elsewhere.
 func (r *replies) inLine(c byte) bool {
 	before := r.before
 	r.before = c
@@ -171,10 +175,10 @@ func (r *replies) inLine(c byte) bool {
 	case boolean:
 		return r.line == 1 && (c == 't' || c == 'f')
 	}
-	return false // of null and bulkEnd nothing but the end; and what is no type
+	return false // null and bulkEnd have only an end; anything else is not a type
 }
 
-// endOfLine judges a line that is whole, and tells whether a value ended with it.
+// endOfLine checks a complete line, and reports whether a value ended with it.
 func (r *replies) endOfLine() (ended, ok bool) {
 	r.state = atType
 	switch r.kind {
@@ -240,7 +244,7 @@ func (r *replies) open() (ended, ok bool) {
 	return false, true
 }
 
-// last counts a value that ended, and tells whether the reply ended with it.
+// last counts a value that ended, and reports whether the reply ended with it.
 func (r *replies) last() bool {
 	for r.depth > 0 {
 		if r.left[r.depth-1]--; r.left[r.depth-1] > 0 {

@@ -1,18 +1,20 @@
--- A subject's last grants: a ring of instants in one string, so that a decision reads and writes a few of them in place.
+-- A subject's last grants: a ring buffer of instants in one string, so that a decision reads and
+-- writes a few of them in place.
 --
---   bytes 0 to 3    tail: the slot that the next grant goes to; 0 where the ring is full and its oldest grant lies in slot 0
---   bytes 4 to 7    count: how many grants the ring holds, the last of them in the slot before tail
---   from byte 8     slots of 8 bytes, an instant each, oldest to latest from tail - count on, around the end
+--   bytes 0 to 3    tail: the slot of the next grant; 0 if the buffer is full and its oldest is in slot 0
+--   bytes 4 to 7    count: the number of grants, the last of them in the slot before tail
+--   from byte 8     slots of 8 bytes, an instant each, oldest to latest from tail - count on, wrapping
 --
--- All numbers are big-endian. How many slots there are follows from the string's length. Instants and waits are whole numbers below
--- 2^53, which Lua's numbers hold exactly.
+-- All numbers are big-endian. The number of slots follows from the string's length. Instants and waits
+-- are integers below 2^53, which Lua represents exactly.
 
 local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local HEAD, SLOT = 8, 8
-local NEAR = HEAD + 16 * SLOT -- as much as the first read brings: all of a small ring, and no more of a large one
+local NEAR = HEAD + 16 * SLOT -- the length of the first read: a whole small buffer
 
--- open makes a ring of what the first read has brought; where there was none yet, it reads. Text that is no ring was not written here: it counts as
--- no grants, and the next grant takes its place. As an error it would stay for ever, and be an outage for everybody.
+-- open parses what the first read returned, and reads if there was none. Text that is not a buffer was
+-- written by something else: it counts as no grants, and the next grant replaces it. As an error it
+-- would persist, and be an outage for every caller.
 local function open(key, near)
   near = near or call('GETRANGE', key, 0, NEAR - 1)
   local size = #near
@@ -27,7 +29,7 @@ local function open(key, near)
   return {key = key, near = '', tail = 0, count = 0, slots = 0}
 end
 
--- offset is where the i-th last grant lies, the last being 1.
+-- offset returns the position of the i-th last grant, where the last is 1.
 local function offset(ring, i)
   return HEAD + SLOT * ((ring.tail - i) % ring.slots)
 end
@@ -40,7 +42,8 @@ local function instant(ring, i)
   return (unpack('>I8', call('GETRANGE', ring.key, from, from + SLOT - 1)))
 end
 
--- later tells how many of the last most grants are later than an instant: often all, else by halving, for they lie in order.
+-- later returns how many of the last `most` grants are later than an instant: often all, otherwise by
+-- binary search, because they are in order.
 local function later(ring, bound, most)
   local low, high = 0, most
   local middle = most

@@ -1,13 +1,16 @@
--- One decision over KEYS, all or nothing. ARGV: what to do ('take', or 'look' to take nothing), and for each key the limit, the window and the
--- key's life in milliseconds; then, from the suite alone, whose clock it goes by and that clock's instant. Instants and windows are in one
--- unit: microseconds by the server's clock.
+-- One decision over KEYS, all or nothing. ARGV: 'take', or 'look' to take nothing; then for each key
+-- the limit, the window, and the key's life in milliseconds; then, in the conformance suite only, the
+-- name of a clock and its instant. Instants and windows have one unit: microseconds for the server's
+-- clock.
 --
--- It answers 20 bytes for each key: how many grants counted before this one, at most the limit (4 bytes), how long until one of them counts no
--- more (8; 0: none does), and the instant at which the subject was judged (8). One text costs less than a list of numbers, on both sides.
+-- The answer has 20 bytes for each key: the number of grants that counted before this one, at most the
+-- limit (4 bytes); the time until one of them stops counting (8; 0 if none counts); and the instant at
+-- which the subject was judged (8). One string costs less than a list of numbers, on both sides.
 --
--- This is the short way, which nearly every decision goes: each subject has no grant, or a small ring without room to spare of which all grants
--- count. Where one has not, nothing was written, and all is left to ring.lua and decide.lua, which follow. Functions, tables and calls are what
--- costs in a script, so there are hardly any here.
+-- This is the fast path, which nearly every decision takes: each subject has no grant, or a small full
+-- ring buffer of which all grants count. Otherwise nothing has been written, and ring.lua and
+-- decide.lua, which follow, handle all of it. Functions, tables and calls are expensive in a script, so
+-- there are few here.
 
 local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local clock, now = ARGV[3 * #KEYS + 2], ARGV[3 * #KEYS + 3]
@@ -17,11 +20,11 @@ else
   local time = call('TIME')
   now = time[1] * 1000000 + time[2]
 end
--- All numbers of a command go as text where they can: the server is slow to make it of a number.
-local FIRST, LAST, NEAR = '0', '135', 136 -- a subject's first read: all of a ring of 16 slots, and no more of a larger one
-local read, write = {false, false}, {false, false} -- with room for two, which is what most ask; they grow
+-- Numbers are passed to commands as text where possible: converting them is slow on the server.
+local FIRST, LAST, NEAR = '0', '135', 136 -- the first read: a whole ring buffer of 16 slots
+local read, write = {false, false}, {false, false} -- room for two, the usual number; they grow
 local short, granted, answer = true, ARGV[1] == 'take', ''
-local first, none -- a ring of one grant, and the answer for a subject without any: of several such, all have the same
+local first, none -- a buffer of one grant, and the answer for no grants
 for i = 1, #KEYS do
   local near = call('GETRANGE', KEYS[i], FIRST, LAST)
   local size = #near

@@ -1,9 +1,11 @@
-// Package redis is the limiter's storage that replicas share: Redis 7 or Valkey, one server, Sentinel or Cluster.
+// Package redis implements the limiter storage that replicas share: Redis 7 or Valkey, as one
+// server, with Sentinel, or as a Cluster.
 //
-// Each subject's last grants lie under one key that expires no earlier than its window, and instants are the server's, so replicas whose
-// clocks differ agree. On one server a decision is one call of a script, in one round trip, all or nothing; on a Cluster see cluster.go. No
-// key or value holds more of a subject than its digest. It decides nothing else: what to do while the server is out is another adapter's
-// business. It imports domain, ports, rueidis and the standard library.
+// A subject's last grants are under one key, which expires no earlier than its window, and instants
+// are the server's, so replicas whose clocks differ agree. On one server a decision is one call of
+// a script, in one round trip, all or nothing; for a Cluster see cluster.go. No key or value holds
+// more of a subject than its digest. What to do while the server is down is decided by another
+// adapter. The package imports domain, ports, rueidis and the standard library.
 package redis
 
 import (
@@ -15,13 +17,14 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// maxWaiting bounds the decisions that are under way at once, in which those count that nobody waits for any more. It is as many as rueidis queues
-// for one connection: beyond it a caller would wait for the queue, whatever his deadline.
+// maxWaiting bounds the decisions in progress, including abandoned ones. It is the length of
+// rueidis's queue for one connection: beyond it a caller would wait for the queue, whatever its
+// deadline.
 const maxWaiting = 1 << rueidis.DefaultRingScale
 
-// Storage is a ports.LimiterStorage. Decide answers by the deadline of its context, or within the storage's own timeout where that has none, and
-// fails with an *UnavailableError. A decision that failed may still be counted by the server: it can only refuse later, never grant.
-// Close ends it.
+// Storage is a ports.LimiterStorage. Decide answers by the deadline of its context, or within the
+// storage's own timeout if that has none, and fails with an *UnavailableError. The server may still
+// count a decision that failed: that can only refuse later, never grant. Close ends it.
 type Storage struct {
 	server  *connection
 	timeout time.Duration
@@ -30,12 +33,13 @@ type Storage struct {
 	waiting chan struct{}
 }
 
-// keyPrefix stands before all keys, for those who share the server and for who looks at it.
+// keyPrefix is the prefix of all keys, for those who share or inspect the server.
 const keyPrefix = "sessiond:"
 
-// New makes a storage on the server that url names: redis:// or rediss:// with the parameters of url.go. It fails with a *URLError alone: it
-// connects at the first decision, so that the service starts while its storage is absent. timeout bounds a decision whose context has no deadline;
-// above 0.
+// New returns a storage on the server that url names: redis:// or rediss:// with the parameters in
+// url.go. It fails only with a *URLError: it connects at the first decision, so that the service
+// starts while its storage is down. timeout bounds a decision whose context has no deadline, and
+// must be positive.
 func New(url string, timeout time.Duration) (*Storage, error) {
 	option, err := parse(url, timeout)
 	if err != nil {
@@ -47,47 +51,49 @@ func New(url string, timeout time.Duration) (*Storage, error) {
 	}, nil
 }
 
-// Unverified tells whether anybody could pass for the server: TLS, whose certificate the URL says not to check.
+// Unverified reports whether another host could impersonate the server: TLS with a certificate that
+// the URL says not to verify.
 func (s *Storage) Unverified() bool {
 	config := s.server.option.TLSConfig
 	return config != nil && config.InsecureSkipVerify
 }
 
-// Close cuts the connections: decisions under way fail at once, as do all later ones, and connecting is given up. It waits for what
-// is left to end, no longer than ctx.
+// Close closes the connections: decisions in progress fail at once, as do all later ones, and
+// connecting stops. It waits for the rest to end, no longer than ctx.
 func (s *Storage) Close(ctx context.Context) { s.server.close(ctx) }
 
-// Decide is ports.LimiterStorage's. now is passed over: the server's clock decides.
+// Decide implements ports.LimiterStorage. It ignores now: the server's clock decides.
 func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
-	asks throttle.Checks) (throttle.Decision, error) {
-	if asks.Len() == 0 {
+	checks throttle.Checks) (throttle.Decision, error) {
+	if checks.Len() == 0 {
 		return throttle.Decision{}, nil
 	}
 	return within(ctx, s, func(ctx context.Context, client rueidis.Client) (throttle.Decision,
 		error) {
-		if client.Mode() == rueidis.ClientModeCluster && asks.Len() > 1 {
-			return s.decideApart(ctx, client, now, &asks)
+		if client.Mode() == rueidis.ClientModeCluster && checks.Len() > 1 {
+			return s.decideApart(ctx, client, now, &checks)
 		}
-		return s.decideAtOnce(ctx, client, now, &asks)
+		return s.decideAtOnce(ctx, client, now, &checks)
 	})
 }
 
-// decideAtOnce is a decision where all keys lie on one server.
+// decideAtOnce decides if all keys are on one server.
 func (s *Storage) decideAtOnce(ctx context.Context, client rueidis.Client, now throttle.Instant,
-	asks *throttle.Checks) (throttle.Decision, error) {
+	checks *throttle.Checks) (throttle.Decision, error) {
 	var all [throttle.MaxChecks]throttle.Check
-	for i := range asks.Len() {
-		all[i] = asks.At(i)
+	for i := range checks.Len() {
+		all[i] = checks.At(i)
 	}
-	judged, err := s.judge(ctx, client, take, now, all[:asks.Len()]...)
+	judged, err := s.judge(ctx, client, take, now, all[:checks.Len()]...)
 	if err != nil {
 		return throttle.Decision{}, err
 	}
 	return judged.decision(), nil
 }
 
-// within asks the server, in a goroutine of its own: rueidis looks at a deadline nearly everywhere, but not while it waits for room in a
-// connection's queue, for another caller's connecting, or for a Cluster's map.
+// within calls the server in a goroutine of its own: rueidis honors a deadline nearly everywhere,
+// but not while it waits for room in a connection's queue, for another caller's connection attempt,
+// or for a Cluster's map.
 func within[A any](ctx context.Context, s *Storage,
 	ask func(context.Context, rueidis.Client) (A, error)) (A, error) {
 	type answer struct {

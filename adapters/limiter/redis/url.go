@@ -13,14 +13,14 @@ import (
 
 // The parameters of a URL; there are no others.
 const (
-	paramAddress    = "addr"        // a further host and port; any number of them
-	paramMasterSet  = "master_set"  // what Sentinel calls the master; the hosts are then Sentinels
-	paramSkipVerify = "skip_verify" // of rediss: the server's certificate is not checked
+	paramAddress    = "addr"        // an additional host and port; may be repeated
+	paramMasterSet  = "master_set"  // Sentinel's name of the master; the hosts are then Sentinels
+	paramSkipVerify = "skip_verify" // for rediss: the server's certificate is not verified
 )
 
 const defaultPort = "6379"
 
-// parse makes rueidis's option of a URL. Nothing of the URL is ever in the error.
+// parse converts a URL to options for rueidis. Nothing of the URL is ever in the error.
 func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
 	option, fault := read(text)
 	if fault != 0 {
@@ -28,8 +28,8 @@ func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
 	}
 	patience := max(connecting, timeout)
 	option.Dialer.Timeout, option.ConnWriteTimeout = patience, patience
-	option.DisableCache = true // nothing is read that could be kept here
-	option.DisableRetry = true // the deadline is ours, and a grant is not to be taken twice
+	option.DisableCache = true // nothing that is read could be cached
+	option.DisableRetry = true // the deadline is ours, and a grant must not be taken twice
 	option.PipelineMultiplex = -1
 	option.MaxFlushDelay = gather
 	option.ClusterOption = rueidis.ClusterOption{ShardsRefreshInterval: clusterInterval,
@@ -37,28 +37,30 @@ func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
 	if option.Sentinel.MasterSet != "" {
 		option.Sentinel.TopologyRefreshInterval = sentinelInterval
 		option.Sentinel.Dialer, option.Sentinel.TLSConfig = option.Dialer, option.TLSConfig
-		if option.Username == "" { // a password without a user is the installation's, a user's is the server's alone
+		// a password without a user is the server's default password; a user's password belongs to
+		// that user
+		if option.Username == "" {
 			option.Sentinel.Password = option.Password
 		}
 	}
 	return option, nil
 }
 
-// read reads what a URL says; the fault is 0 where it has none.
+// read parses a URL; the fault is 0 if it is valid.
 func read(text string) (option rueidis.ClientOption, fault URLFault) {
 	scheme, _, _ := strings.Cut(text, ":")
 	secured := strings.EqualFold(scheme, "rediss")
 	if !secured && !strings.EqualFold(scheme, "redis") {
 		return option, WrongScheme
 	}
-	if strings.Contains(text, "#") { // looked for first: what stands before it may be no URL by itself
+	if strings.Contains(text, "#") { // checked first: the text before it may not be a URL by itself
 		return option, Fragment
 	}
 	parsed, err := url.Parse(text)
 	if err != nil {
 		return option, NotAURL
 	}
-	if parsed.Hostname() == "" { // an opaque one has none either
+	if parsed.Hostname() == "" { // an opaque URL has none either
 		return option, NoHost
 	}
 	if secured {
@@ -85,7 +87,7 @@ func read(text string) (option rueidis.ClientOption, fault URLFault) {
 	return option, fault
 }
 
-// readParameters reads what stands behind the question mark.
+// readParameters parses what follows the question mark.
 func readParameters(query string, option *rueidis.ClientOption) URLFault {
 	parameters, err := url.ParseQuery(query)
 	if err != nil {
@@ -114,7 +116,8 @@ func readParameters(query string, option *rueidis.ClientOption) URLFault {
 			if len(values) != 1 || err != nil && values[0] != "" {
 				return WrongParameter
 			}
-			option.TLSConfig.InsecureSkipVerify = skip || values[0] == "" // the word alone is a yes
+			// the parameter without a value means true
+			option.TLSConfig.InsecureSkipVerify = skip || values[0] == ""
 		default:
 			return UnknownParameter
 		}
