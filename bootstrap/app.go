@@ -1,5 +1,10 @@
-// Package bootstrap puts the service together: configuration to adapters, adapters to ports, ports to use cases. It is the only place
-// that knows them all, and the only one that knows fx. It decides nothing else.
+// Package bootstrap wires the service: configuration to adapters, adapters to ports, ports to use
+// cases. It also maps the functions of the command line to the use cases and phrases their results
+// for an operator.
+//
+// It is the only package that may import all of them, and the only one that imports fx. Rules
+// belong to domain and app, not here. The only checks of its own are those of a shared storage, at
+// the start and in sessiond check: whether it decides in time and whether it evicts keys.
 package bootstrap
 
 import (
@@ -15,30 +20,33 @@ import (
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
-// How long starting may take, and stopping beyond the delay and the grace that the operator chose.
+// startTimeout bounds the start. extraStopTimeout bounds the stop, in addition to the delay and the
+// grace period that the operator chose.
 const (
-	startWithin    = 15 * time.Second
-	stopWithinMore = 10 * time.Second
+	startTimeout     = 15 * time.Second
+	extraStopTimeout = 10 * time.Second
 )
 
-// New is the service, from top to bottom. Options come last and may replace what stands before them.
+// New returns the service as an fx application. Options are applied last and may replace earlier
+// parts.
 func New(review config.Review, options ...Option) *fx.App {
 	return fx.New(
 		fx.NopLogger,
-		fx.StartTimeout(startWithin),
-		fx.StopTimeout(review.Config.ShutdownDelay+review.Config.ShutdownGrace+stopWithinMore),
+		fx.StartTimeout(startTimeout),
+		fx.StopTimeout(review.Config.ShutdownDelay+review.Config.ShutdownGrace+extraStopTimeout),
 		fx.Supply(review, review.Config),
 		telemetry, // clock, logger, metrics, events
-		keySource, // which keys are in force
-		limiter,   // who has had how many sessions
+		keySource, // the keys in force
+		limiter,   // the storage of grants
 		sessions,  // the use cases
-		listeners, // operations first, then the public one
+		listeners, // the operations listener first, then the public one
 		fx.Options(options...),
 	)
 }
 
-// Serve runs the service until ctx ends or a signal asks it to stop, and then stops it in order. A second signal ends the process at
-// once. It fails where the service could not start, or ended by itself.
+// Serve runs the service until ctx is done or SIGINT or SIGTERM arrives, and then stops it in
+// order. A second signal exits the process at once. Serve returns an error if the service could not
+// start or if a listener failed.
 func Serve(ctx context.Context, review config.Review) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
@@ -59,14 +67,14 @@ func Serve(ctx context.Context, review config.Review) error {
 	}
 	stopped := make(chan struct{})
 	defer close(stopped)
-	go endAtOnce(signals, stopped)
+	go exitOnSignal(signals, stopped)
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), app.StopTimeout())
 	defer cancel()
 	return errors.Join(failed, app.Stop(stopping))
 }
 
-// endAtOnce ends the process on a signal that comes while it stops.
-func endAtOnce(signals <-chan os.Signal, stopped <-chan struct{}) {
+// exitOnSignal exits the process if a signal arrives during the stop.
+func exitOnSignal(signals <-chan os.Signal, stopped <-chan struct{}) {
 	select {
 	case <-signals:
 		os.Exit(1)
@@ -74,7 +82,8 @@ func endAtOnce(signals <-chan os.Signal, stopped <-chan struct{}) {
 	}
 }
 
-// asListenError is the error without fx's account of who needed whom, where it is one that an operator can mend.
+// asListenError returns the ListenError in err, which an operator can act on, without fx's
+// description of the dependency graph. Other errors are returned unchanged.
 func asListenError(err error) error {
 	if listen, ok := errors.AsType[*ListenError](err); ok {
 		return listen

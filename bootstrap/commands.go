@@ -15,10 +15,12 @@ import (
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
-// Version is the build's own version, set by -ldflags "-X github.com/offload/sessiond/bootstrap.Version=1.2.3".
+// Version is the version of the build, set by -ldflags "-X
+// github.com/offload/sessiond/bootstrap.Version=1.2.3".
 var Version = "dev"
 
-// Run is the program: it runs the command that args name, the program's own name left out, and tells the exit status.
+// Run runs the command that args names and returns the exit status. The name of the program is not
+// part of args.
 func Run(args, environ []string, stdout, stderr io.Writer) int {
 	load := func(flags *pflag.FlagSet) config.Review {
 		return config.Load(config.Sources{Flags: flags, Environ: environ,
@@ -28,8 +30,8 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 		AddFlags: config.AddFlags,
 		Serve: func(ctx context.Context, flags *pflag.FlagSet) error {
 			review := load(flags)
-			if wrong := unsound(review); wrong != nil {
-				return wrong
+			if err := invalid(review); err != nil {
+				return err
 			}
 			return Serve(ctx, review)
 		},
@@ -38,7 +40,7 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 		},
 		Config: func(flags *pflag.FlagSet) cli.ConfigReport {
 			review := load(flags)
-			report := cli.ConfigReport{Unsound: unsound(review)}
+			report := cli.ConfigReport{Invalid: invalid(review)}
 			for _, setting := range review.Settings {
 				report.Settings = append(report.Settings, cli.Setting(setting))
 			}
@@ -49,37 +51,39 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 	}, args, stdout, stderr)
 }
 
-// unsound is what is wrong with a configuration; nil where nothing is.
-func unsound(review config.Review) *cli.InvalidConfigError {
+// invalid returns the faults of a configuration with its warnings, or nil if it has no faults.
+func invalid(review config.Review) *cli.InvalidConfigError {
 	if len(review.Faults) == 0 {
 		return nil
 	}
-	return &cli.InvalidConfigError{Faults: remarks(review.Faults),
-		Warnings: remarks(review.Warnings)}
+	return &cli.InvalidConfigError{Faults: findings(review.Faults),
+		Warnings: findings(review.Warnings)}
 }
 
-// remarks are faults or warnings as the command line tells them; never nil.
-func remarks[remark config.Fault | config.Warning](list []remark) []cli.Remark {
-	told := make([]cli.Remark, 0, len(list))
+// findings converts faults or warnings to the type of the command line. It never returns nil.
+func findings[finding config.Fault | config.Warning](list []finding) []cli.Finding {
+	converted := make([]cli.Finding, 0, len(list))
 	for _, one := range list {
-		told = append(told, cli.Remark(one))
+		converted = append(converted, cli.Finding(one))
 	}
-	return told
+	return converted
 }
 
-// checkReport tells what a configuration would do at now.
+// checkReport reports what a configuration would do at now. It queries a configured shared storage
+// if the configuration has no faults.
 func checkReport(ctx context.Context, review config.Review, now time.Time) cli.CheckReport {
 	if len(review.Faults) == 0 {
 		review.Warnings = append(review.Warnings, checkStorage(ctx, review)...)
 	}
-	report := cli.CheckReport{Valid: len(review.Faults) == 0, Faults: remarks(review.Faults),
-		Warnings: remarks(review.Warnings)}
+	report := cli.CheckReport{Valid: len(review.Faults) == 0, Faults: findings(review.Faults),
+		Warnings: findings(review.Warnings)}
 	if report.Valid {
 		report.Effect = effect(review, now)
 	}
 	return report
 }
 
+// effect describes a valid configuration at now.
 func effect(review config.Review, now time.Time) *cli.Effect {
 	c := &review.Config
 	seconds := func(d time.Duration) int { return int(d / time.Second) }
@@ -126,7 +130,7 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 	return e
 }
 
-// versionReport tells the version, and the revision where the build knows it.
+// versionReport returns the version, and the revision if the build recorded it.
 func versionReport() cli.VersionReport {
 	report := cli.VersionReport{Version: Version, Go: runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH}

@@ -17,36 +17,38 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// opsConnections is how many connections the operations listener holds: scrapers and probes are few.
+// opsConnections is the maximum number of connections of the operations listener. Scrapers and
+// probes are few.
 const opsConnections = 256
 
-// opsGrace is how long the operations listener waits for requests under way when it stops.
+// opsGrace is how long the operations listener waits for requests in flight when it stops.
 const opsGrace = time.Second
 
-// listeners are the two addresses. The operations listener starts first and stops last, so that a balancer sees the public one come
-// and go.
+// listeners starts the two listeners. The operations listener starts first and stops last, so that
+// a load balancer can observe the start and the stop of the public one.
 var listeners = fx.Module("http",
-	fx.Provide(newAPI, newOps, newAddresses, newEntry, func() Ended { return make(Ended, 2) }),
+	fx.Provide(newAPI, newOps, newAddresses, newHandshake, func() Ended { return make(Ended, 2) }),
 	fx.Invoke(startOps, startPublic),
 )
 
-// Ended tells why a listener ended before it was asked to.
+// Ended receives the reason when a listener stops before it was told to.
 type Ended chan error
 
-// ListenError is an address that could not be listened on.
+// ListenError reports an address that could not be listened on.
 type ListenError struct {
-	// Variable is the configuration's name for the address.
+	// Variable is the configuration variable that holds the address.
 	Variable string
 	Cause    error
 }
 
-// Error tells the variable and the cause.
+// Error returns the variable and the cause.
 func (e *ListenError) Error() string { return e.Variable + ": cannot listen: " + e.Cause.Error() }
 
-// Unwrap tells the cause.
+// Unwrap returns the cause.
 func (e *ListenError) Unwrap() error { return e.Cause }
 
-// Addresses are where the listeners really listen, once they do; empty where there is none.
+// Addresses holds the actual addresses of the listeners once they listen. A field is empty if there
+// is no such listener.
 type Addresses struct{ Public, Ops string }
 
 func newAddresses() *Addresses { return &Addresses{} }
@@ -68,22 +70,23 @@ func newOps(readiness *readiness.Service, metrics *metrics.Metrics) *ops.Ops {
 	return &ops.Ops{Readiness: readiness, Metrics: metrics.Handler()}
 }
 
-// newEntry is what clients of the public listener must bring. The certificate is looked at for as long as the service runs.
-func newEntry(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock,
+// newHandshake returns the handshake of the public listener: TLS, the PROXY protocol, both or
+// neither. The certificate files are watched while the service runs.
+func newHandshake(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock,
 	logger *slog.Logger) server.Handshake {
-	var entry server.Handshake
+	var handshake server.Handshake
 	if review.Certificate != nil {
 		source := certificate.NewSource(review.Config.TLS, review.Certificate, clock, logger)
 		lifecycle.Append(fx.StartStopHook(source.Start, source.Stop))
-		entry.Certificate = source.Current
+		handshake.Certificate = source.Current
 	}
 	if review.Config.ProxyProtocol {
-		entry.RequiresProxyHeader = review.Config.TrustedProxies.Contains
+		handshake.RequiresProxyHeader = review.Config.TrustedProxies.Contains
 	}
-	return entry
+	return handshake
 }
 
-// listenerParts are what both listeners need.
+// listenerParts holds what both listeners need.
 type listenerParts struct {
 	fx.In
 
@@ -99,12 +102,13 @@ type listenerParts struct {
 	Addresses *Addresses
 }
 
+// listen starts a server with routes on address, which variable configures.
 func (p *listenerParts) listen(ctx context.Context, variable, address string, routes []server.Route,
-	connections int, entry server.Handshake) (*server.Server, error) {
+	connections int, handshake server.Handshake) (*server.Server, error) {
 	srv, err := server.Listen(ctx, address, server.NewRouter(routes, p.Clock, p.Metrics, p.Logger),
 		server.Limits{
 			Read: p.Config.ReadTimeout, Idle: p.Config.IdleTimeout, Connections: connections,
-		}, entry, p.Logger)
+		}, handshake, p.Logger)
 	if err != nil {
 		return nil, &ListenError{Variable: variable, Cause: err}
 	}
@@ -127,7 +131,8 @@ func startOps(p listenerParts, ops *ops.Ops) {
 			return err
 		},
 		OnStop: func(ctx context.Context) error {
-			// Whoever still asks here is a prober or a scraper: he gets a moment, and what is broken off is no loss.
+			// Only probes and scrapers use this listener: they get a moment, and losing a request
+			// does no harm.
 			bounded, cancel := context.WithTimeout(ctx, opsGrace)
 			defer cancel()
 			srv.Shutdown(bounded)
@@ -136,7 +141,7 @@ func startOps(p listenerParts, ops *ops.Ops) {
 	})
 }
 
-func startPublic(p listenerParts, api *api.API, entry server.Handshake) {
+func startPublic(p listenerParts, api *api.API, handshake server.Handshake) {
 	var srv *server.Server
 	var started time.Time
 	p.Lifecycle.Append(fx.Hook{
@@ -146,7 +151,7 @@ func startPublic(p listenerParts, api *api.API, entry server.Handshake) {
 					slog.String("problem", warning.Problem))
 			}
 			srv, err = p.listen(ctx, "OFFLOAD_HTTP_ADDR", p.Config.HTTPAddr, api.Routes(),
-				p.Config.MaxConnections, entry)
+				p.Config.MaxConnections, handshake)
 			if err != nil {
 				return err
 			}
@@ -171,12 +176,12 @@ func startPublic(p listenerParts, api *api.API, entry server.Handshake) {
 	})
 }
 
-// startedAttributes are what an operator wants to know of a service that has just started.
+// startedAttributes returns the attributes of the service_started log line.
 func (p *listenerParts) startedAttributes() []any {
-	now, ring := p.Clock.Now(), p.Keys.Keyring()
-	states := make([]any, 0, len(ring.Keys()))
-	for _, key := range ring.Keys() {
-		states = append(states, slog.String(string(key.ID()), ring.StateAt(key, now).String()))
+	now, keyring := p.Clock.Now(), p.Keys.Keyring()
+	states := make([]any, 0, len(keyring.Keys()))
+	for _, key := range keyring.Keys() {
+		states = append(states, slog.String(string(key.ID()), keyring.StateAt(key, now).String()))
 	}
 	storage := []any{slog.String("storage", p.Config.Storage)}
 	if p.Config.Storage != config.StorageMemory {
@@ -195,12 +200,12 @@ func (p *listenerParts) startedAttributes() []any {
 	}, storage...)
 }
 
-// watch passes on why a server ended by itself.
+// watch reports to p.Ended why a server stopped by itself.
 func (p *listenerParts) watch(srv *server.Server) {
 	go func() { p.Ended <- <-srv.Done() }()
 }
 
-// wait lets d pass, unless ctx ends first.
+// wait returns after d, or as soon as ctx is done.
 func wait(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return

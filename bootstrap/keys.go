@@ -10,7 +10,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// keySource is which keys are in force: a watched file's, or those of variables.
+// keySource provides the keys in force: those of a watched keyset file, or those of variables.
 var keySource = fx.Module("keys",
 	fx.Provide(newKeySource),
 	fx.Invoke(func(metrics *metrics.Metrics, source ports.KeySource, clock ports.Clock) {
@@ -18,7 +18,7 @@ var keySource = fx.Module("keys",
 	}),
 )
 
-// keyParts are a key source, and its health where it can fail.
+// keyParts holds a key source, and its health if it can fail.
 type keyParts struct {
 	fx.Out
 

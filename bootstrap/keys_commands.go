@@ -16,7 +16,7 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// The variables that keys commands use.
+// The variables that the keys commands read.
 const (
 	varConfigFile   = "OFFLOAD_CONFIG_FILE"
 	varKeysetFile   = "OFFLOAD_SESSION_KEYSET_FILE"
@@ -25,22 +25,23 @@ const (
 	varClockSkew    = "OFFLOAD_SESSION_CLOCK_SKEW_SECONDS"
 )
 
-// keyCommands are the functions of sessiond keys. They need not a sound configuration, only the part of it that they use: the first key is
-// made before the service can start.
+// keyCommands implements the commands of sessiond keys. They do not need a valid configuration,
+// only valid values of the variables that they read: the first key is created before the service
+// can start.
 type keyCommands struct {
 	load  func(*pflag.FlagSet) config.Review
 	clock *system.Clock
 }
 
-// commands hands the functions over.
+// commands returns the functions for the command line.
 func (k keyCommands) commands() cli.Keys {
 	return cli.Keys{
-		Create: k.create, Import: k.bring, Rotate: k.rotate, Revoke: k.revoke, Prune: k.prune,
+		Create: k.create, Import: k.importKey, Rotate: k.rotate, Revoke: k.revoke, Prune: k.prune,
 		List: k.list, Export: k.export,
 	}
 }
 
-// path is the file that the flags or the configuration name.
+// path returns the keyset file that the flags or the configuration name.
 func (k keyCommands) path(flags *pflag.FlagSet) (string, error) {
 	if path, err := flags.GetString("keyset"); err == nil && path != "" {
 		return path, nil
@@ -49,28 +50,29 @@ func (k keyCommands) path(flags *pflag.FlagSet) (string, error) {
 	if review.Config.KeysetFile != "" {
 		return review.Config.KeysetFile, nil
 	}
-	// It may be named in a place that cannot be read.
-	if err := unsoundIn(review, varConfigFile, varKeysetFile); err != nil {
+	// It may be named in a configuration file or value that cannot be read.
+	if err := invalidIn(review, varConfigFile, varKeysetFile); err != nil {
 		return "", err
 	}
 	return "", UnnamedKeysetError{}
 }
 
-// change does what a command asks of the keyset, and tells what came of it.
+// change applies a command to the keyset and reports the outcome. The function describe returns the
+// first line of the report.
 func (k keyCommands) change(
-	flags *pflag.FlagSet, ask func(*keyadmin.Service) (keyadmin.Outcome, error),
-	tell func(outcome keyadmin.Outcome, path string) string,
+	flags *pflag.FlagSet, apply func(*keyadmin.Service) (keyadmin.Outcome, error),
+	describe func(outcome keyadmin.Outcome, path string) string,
 ) (cli.KeysReport, error) {
 	path, err := k.path(flags)
 	if err != nil {
 		return cli.KeysReport{}, err
 	}
-	outcome, err := ask(keyadmin.New(keyset.NewStore(path), k.clock, system.Entropy{}))
+	outcome, err := apply(keyadmin.New(keyset.NewStore(path), k.clock, system.Entropy{}))
 	if err != nil {
-		return cli.KeysReport{}, aboutKeyset(path, err)
+		return cli.KeysReport{}, keysetError(path, err)
 	}
 	report := keysReport(outcome.Keyring, outcome.Now)
-	report.Done = tell(outcome, path)
+	report.Done = describe(outcome, path)
 	return report, nil
 }
 
@@ -83,12 +85,12 @@ func (k keyCommands) create(ctx context.Context, flags *pflag.FlagSet,
 	return k.change(flags,
 		func(admin *keyadmin.Service) (keyadmin.Outcome, error) { return admin.Create(ctx, key) },
 		func(outcome keyadmin.Outcome, path string) string {
-			return fmt.Sprintf("Created %s in %s.", outcome.ID, fileOf(outcome, path))
+			return fmt.Sprintf("Created %s in %s.", outcome.ID, describeFile(outcome, path))
 		})
 }
 
-// bring is import, whose name is a word of the language.
-func (k keyCommands) bring(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey,
+// importKey implements sessiond keys import.
+func (k keyCommands) importKey(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey,
 	secretFile string) (cli.KeysReport, error) {
 	key, err := newKey(wanted)
 	if err != nil {
@@ -107,7 +109,7 @@ func (k keyCommands) bring(ctx context.Context, flags *pflag.FlagSet, wanted cli
 			return admin.Import(ctx, key, imported.Secret.Bytes())
 		},
 		func(outcome keyadmin.Outcome, path string) string {
-			return fmt.Sprintf("Imported %s into %s.", outcome.ID, fileOf(outcome, path))
+			return fmt.Sprintf("Imported %s into %s.", outcome.ID, describeFile(outcome, path))
 		})
 	if err != nil {
 		return cli.KeysReport{}, err
@@ -126,12 +128,12 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 		return cli.KeysReport{}, err
 	}
 	review := k.load(flags)
-	if err := unsoundIn(review, varConfigFile, varTTL, varRenewalGrace, varClockSkew); err != nil {
+	if err := invalidIn(review, varConfigFile, varTTL, varRenewalGrace, varClockSkew); err != nil {
 		return cli.KeysReport{}, err
 	}
-	terms := review.Config.Session
-	retention := keys.Retention{Lifetime: terms.Lifetime, RenewalGrace: terms.RenewalGrace,
-		ClockSkew: terms.ClockSkew}
+	settings := review.Config.Session
+	retention := keys.Retention{Lifetime: settings.Lifetime,
+		RenewalGrace: settings.RenewalGrace, ClockSkew: settings.ClockSkew}
 	from := originOf(review, varTTL)
 	if lifetime != nil {
 		retention.Lifetime, from = *lifetime, "flag --ttl"
@@ -150,7 +152,7 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 		fmt.Sprintf("TTL used: %.0f s (%s).", retention.Lifetime.Seconds(), from),
 		fmt.Sprintf("Renewal grace used: %.0f s (%s).", retention.RenewalGrace.Seconds(),
 			originOf(review, varRenewalGrace)),
-		"Both must be the longest in force since the last rotation; otherwise sessions end before their time.",
+		"Both must be the longest in force since the last rotation; otherwise sessions end early.",
 	}, report.Notes...)
 	return report, nil
 }
@@ -177,39 +179,40 @@ func (k keyCommands) prune(ctx context.Context, flags *pflag.FlagSet) (cli.KeysR
 			if len(outcome.Removed) == 0 {
 				return fmt.Sprintf("Nothing to remove from %s: no key is expired or revoked.", path)
 			}
-			return fmt.Sprintf("Removed from %s: %s.", path, listed(outcome.Removed))
+			return fmt.Sprintf("Removed from %s: %s.", path, joinIDs(outcome.Removed))
 		})
 }
 
 func (k keyCommands) list(_ context.Context, flags *pflag.FlagSet) (cli.KeysReport, error) {
-	ring, err := k.read(flags)
+	keyring, err := k.read(flags)
 	if err != nil {
 		return cli.KeysReport{}, err
 	}
-	return keysReport(ring, k.clock.Now()), nil
+	return keysReport(keyring, k.clock.Now()), nil
 }
 
 func (k keyCommands) export(_ context.Context, flags *pflag.FlagSet) (string, error) {
-	ring, err := k.read(flags)
+	keyring, err := k.read(flags)
 	if err != nil {
 		return "", err
 	}
-	return keys.FormatPublic(ring, k.clock.Now()), nil
+	return keys.FormatPublic(keyring, k.clock.Now()), nil
 }
 
+// read loads the keyset that the flags or the configuration name.
 func (k keyCommands) read(flags *pflag.FlagSet) (*keys.Keyring, error) {
 	path, err := k.path(flags)
 	if err != nil {
 		return nil, err
 	}
-	ring, err := keyset.Load(path)
+	keyring, err := keyset.Load(path)
 	if err != nil {
-		return nil, aboutKeyset(path, err)
+		return nil, keysetError(path, err)
 	}
-	return ring, nil
+	return keyring, nil
 }
 
-// newKey is what the command line asks for, in the words of the use case.
+// newKey converts the key that the command line asks for to the type of the use case.
 func newKey(wanted cli.NewKey) (keyadmin.NewKey, error) {
 	id, ok := keys.ParseID(wanted.ID)
 	if !ok && wanted.ID != "" {
@@ -221,19 +224,19 @@ func newKey(wanted cli.NewKey) (keyadmin.NewKey, error) {
 	}, nil
 }
 
-// unsoundIn is what is wrong with some variables; nil where nothing is.
-func unsoundIn(review config.Review, variables ...string) error {
+// invalidIn returns the faults of the given variables, or nil if they have none.
+func invalidIn(review config.Review, variables ...string) error {
 	review.Warnings = nil
 	review.Faults = slices.DeleteFunc(review.Faults, func(fault config.Fault) bool {
 		return !slices.Contains(variables, fault.Variable)
 	})
-	if wrong := unsound(review); wrong != nil {
-		return wrong
+	if err := invalid(review); err != nil {
+		return err
 	}
 	return nil
 }
 
-// originOf is where a variable's value came from.
+// originOf returns the origin of a variable's value.
 func originOf(review config.Review, variable string) string {
 	for _, setting := range review.Settings {
 		if setting.Variable == variable {

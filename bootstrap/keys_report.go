@@ -14,60 +14,65 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// keysReport tells a keyset, and what will happen to it.
-func keysReport(ring *keys.Keyring, now time.Time) cli.KeysReport {
+// keysReport describes a keyset and its scheduled changes.
+func keysReport(keyring *keys.Keyring, now time.Time) cli.KeysReport {
 	report := cli.KeysReport{Keys: []cli.KeyLine{}, Changes: []cli.KeyChange{},
-		Notes: wants(ring, now)}
+		Notes: signerNotes(keyring, now)}
 	next := map[keys.ID]*cli.KeyChange{}
-	for _, change := range ring.Schedule(now) {
-		told := cli.KeyChange{At: change.At, ID: string(change.ID), State: change.State.String()}
-		report.Changes = append(report.Changes, told)
+	for _, change := range keyring.Schedule(now) {
+		entry := cli.KeyChange{At: change.At, ID: string(change.ID), State: change.State.String()}
+		report.Changes = append(report.Changes, entry)
 		if next[change.ID] == nil {
-			next[change.ID] = &told
+			next[change.ID] = &entry
 		}
 	}
-	for _, key := range ring.Keys() {
+	for _, key := range keyring.Keys() {
 		report.Keys = append(report.Keys, cli.KeyLine{
 			ID: string(key.ID()), Algorithm: string(key.Algorithm()),
-			State: ring.StateAt(key, now).String(), Next: next[key.ID()],
+			State: keyring.StateAt(key, now).String(), Next: next[key.ID()],
 		})
 	}
 	return report
 }
 
-// atOnce is what helps where no key signs.
-const atOnce = "A key that signs at once: sessiond keys create --sign-after 0s (an EdDSA one also --force)."
+// createSigner tells the operator what to do if no key signs.
+const createSigner = "To create a key that signs at once: " +
+	"sessiond keys create --sign-after 0s (for EdDSA also --force)."
 
-// wants tells of the first time, from now on, in which no key signs.
-func wants(ring *keys.Keyring, now time.Time) []string {
+// signerNotes returns a note on the first period, from now on, in which no key signs. It returns
+// nothing if a key signs at all times.
+func signerNotes(keyring *keys.Keyring, now time.Time) []string {
 	instant := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
-	if !ring.CanSign(now) {
-		return []string{"No key can sign, now or later: replicas refuse this file. Those that run go on with what they had, revoked keys included; " +
-			"none starts. " + atOnce}
+	if !keyring.CanSign(now) {
+		return []string{"No key can sign, now or later: replicas refuse this file. " +
+			"Running replicas keep the previous keys, including revoked ones; " +
+			"no replica can start. " + createSigner}
 	}
-	if _, signs := ring.SignerAt(now); !signs {
-		from, _ := ring.NextSignerFrom(now)
+	if _, signs := keyring.SignerAt(now); !signs {
+		from, _ := keyring.NextSignerFrom(now)
 		return []string{"No key signs until " + instant(from) +
-			": no session is issued until then. " + atOnce}
+			": no session is issued until then. " + createSigner}
 	}
-	for _, change := range ring.Schedule(now) {
-		if _, signs := ring.SignerAt(change.At); !signs {
+	for _, change := range keyring.Schedule(now) {
+		if _, signs := keyring.SignerAt(change.At); !signs {
 			return []string{"No key signs from " + instant(change.At) +
-				" on: rotate before, or no session is issued."}
+				" on: rotate before then, or no session will be issued."}
 		}
 	}
 	return nil
 }
 
-// fileOf is a file's name with a word where it is new, for a mistyped name makes a file of its own.
-func fileOf(outcome keyadmin.Outcome, path string) string {
+// describeFile returns the name of the file and says if it is new, because a mistyped name creates
+// another file.
+func describeFile(outcome keyadmin.Outcome, path string) string {
 	if outcome.New {
 		return "the new file " + path
 	}
 	return path
 }
 
-func listed(ids []keys.ID) string {
+// joinIDs returns the ids separated by commas.
+func joinIDs(ids []keys.ID) string {
 	words := make([]string, 0, len(ids))
 	for _, id := range ids {
 		words = append(words, string(id))
@@ -75,57 +80,62 @@ func listed(ids []keys.ID) string {
 	return strings.Join(words, ", ")
 }
 
-// UnnamedKeysetError is a command that was not told which file it is about.
+// UnnamedKeysetError reports that neither the command nor the configuration names a keyset file.
 type UnnamedKeysetError struct{}
 
-// Error tells how to.
+// Error says how to name one.
 func (UnnamedKeysetError) Error() string {
-	return "no keyset file is named: give --keyset FILE, or set " + varKeysetFile
+	return "no keyset file: use --keyset FILE or set " + varKeysetFile
 }
 
-// KeyIDError is an id that no key can have. It does not tell the text, which may be anything.
+// KeyIDError reports an invalid key id. It does not contain the id, which may be anything, a secret
+// for example.
 type KeyIDError struct {
-	// What is the argument that it was given as.
+	// What is the argument that holds the id.
 	What string
 }
 
-// Error tells what an id is.
-func (e KeyIDError) Error() string { return e.What + " is not 1 to 64 of A-Z a-z 0-9 . _ -" }
-
-// RefusedImportError is a secret that would spoil the keyset for the service of this configuration.
-type RefusedImportError struct{ Cause *config.RefusedKeysError }
-
-// Error tells why.
-func (e *RefusedImportError) Error() string {
-	return "the service of this configuration would refuse the file: " + e.Cause.Error() +
-		"; --force imports the secret all the same"
+// Error describes a valid id.
+func (e KeyIDError) Error() string {
+	return e.What + " must be 1 to 64 characters from A-Z a-z 0-9 . _ -"
 }
 
-// Unwrap tells the cause.
+// RefusedImportError reports a secret that would make the service refuse the keyset under this
+// configuration.
+type RefusedImportError struct{ Cause *config.RefusedKeysError }
+
+// Error returns the reason.
+func (e *RefusedImportError) Error() string {
+	return "with this configuration the service would refuse the file: " + e.Cause.Error() +
+		"; use --force to import the secret anyway"
+}
+
+// Unwrap returns the cause.
 func (e *RefusedImportError) Unwrap() error { return e.Cause }
 
-// KeysetError is what a command on a keyset file failed with, in one line.
+// KeysetError reports why a command on a keyset file failed, in one line.
 type KeysetError struct {
 	Path string
-	// Problem follows the file's name.
+	// Problem is the text that follows the name of the file, including its separator.
 	Problem string
 	Cause   error
 }
 
-// Error tells the file and the problem.
+// Error returns the file and the problem.
 func (e *KeysetError) Error() string { return "keyset file " + e.Path + e.Problem }
 
-// Unwrap tells the cause.
+// Unwrap returns the cause.
 func (e *KeysetError) Unwrap() error { return e.Cause }
 
-// aboutKeyset is err with the file's name, in the words of an operator who wants to go on.
-func aboutKeyset(path string, err error) error {
+// keysetError returns err with the name of the file and, where there is one, a hint on how to
+// continue.
+func keysetError(path string, err error) error {
 	about := &KeysetError{Path: path, Problem: ": " + err.Error(), Cause: err}
 	if faults, is := errors.AsType[keyset.Faults](err); is {
 		words := make([]string, 0, len(faults))
 		for _, fault := range faults {
 			if set, malformed := errors.AsType[keys.SetFaults](fault.Cause); malformed {
-				return &cli.InvalidArgumentsError{Summary: "keyset file " + path + " " +
+				return &cli.InvalidFileError{Summary: "keyset file " + path + " " +
 					fault.Reason.String(), Faults: set.Lines()}
 			}
 			words = append(words, fault.String())
@@ -139,32 +149,32 @@ func aboutKeyset(path string, err error) error {
 		}
 	}
 	if plan, is := errors.AsType[*keys.PlanError](err); is {
-		about.Problem += wayOut(plan)
+		about.Problem += planHint(plan)
 	}
 	if errors.Is(err, keyadmin.NoKeysetError{}) {
-		about.Problem = " is not found; sessiond keys create makes one"
+		about.Problem = " is not found; create it with sessiond keys create"
 	}
 	return about
 }
 
-// wayOut is what to do about a plan that was not made.
-func wayOut(plan *keys.PlanError) string {
+// planHint returns a hint on how to continue after a refused plan, or "".
+func planHint(plan *keys.PlanError) string {
 	switch plan.Problem {
 	case keys.ProblemUnknownID:
-		return "; sessiond keys list shows them"
+		return "; sessiond keys list shows the ids"
 	case keys.ProblemSameID:
-		return "; give another --kid"
+		return "; use another --kid"
 	case keys.ProblemPending:
-		return "; wait for it, or give --force"
+		return "; wait for it, or use --force"
 	case keys.ProblemSignerEnds:
-		return "; --force rotates all the same"
+		return "; use --force to rotate anyway"
 	case keys.ProblemNoSigner:
 		if plan.ID == "" { // a prune, which has no --force
-			return "; make one first: sessiond keys create --sign-after 0s"
+			return "; create one first: sessiond keys create --sign-after 0s"
 		}
-		return "; make one first (sessiond keys create --sign-after 0s), or give --force"
+		return "; create one first (sessiond keys create --sign-after 0s), or use --force"
 	case keys.ProblemTooSoon:
-		return fmt.Sprintf("; give --sign-after %.0fs or more, or --force",
+		return fmt.Sprintf("; use --sign-after %.0fs or more, or --force",
 			keys.MinSignAfterEdDSA.Seconds())
 	case keys.ProblemSameMaterial, keys.ProblemTooFar:
 	}

@@ -17,51 +17,51 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-func TestWhatIsSaidOfAKeysetFile(t *testing.T) {
+func TestKeysetErrorTexts(t *testing.T) {
 	fault := func(reason keyset.Reason, cause error) error {
 		return keyset.Faults{{Reason: reason, Cause: cause}}
 	}
-	unwritten := func(problem keyset.WriteProblem, cause error) error {
+	writeError := func(problem keyset.WriteProblem, cause error) error {
 		return &keyset.WriteError{Problem: problem, Cause: cause}
 	}
 	plan := func(problem keys.Problem, id keys.ID) error {
 		return &keys.PlanError{Problem: problem, ID: id}
 	}
 	for want, err := range map[string]error{
-		"keyset file f is not found":                                                                 fault(keyset.ReasonMissing, nil),
-		"keyset file f cannot be read: permission denied":                                            fault(keyset.ReasonUnreadable, syscall.EACCES),
-		"keyset file f is not a regular file, and is larger than 1048576 bytes":                      keyset.Faults{{Reason: keyset.ReasonNotRegular}, {Reason: keyset.ReasonTooLarge}},
-		"keyset file f is not found; sessiond keys create makes one":                                 keyadmin.NoKeysetError{},
-		"keyset file f is being changed by another process":                                          unwritten(keyset.ProblemBusy, context.DeadlineExceeded),
-		"keyset file f cannot be written: no space left on device":                                   unwritten(keyset.ProblemUnwritable, syscall.ENOSPC),
-		"keyset file f cannot be written: read-only file system":                                     unwritten(keyset.ProblemUnwritable, syscall.EROFS),
-		"keyset file f is written, but may be the old one again after a power cut: I/O error":        unwritten(keyset.ProblemUnsynced, errors.New("I/O error")),
-		"keyset file f: no: there is no key of that id; sessiond keys list shows them":               plan(keys.ProblemUnknownID, "no"),
-		"keyset file f: a: there is a key of that id already; give another --kid":                    plan(keys.ProblemSameID, "a"),
-		"keyset file f: a: that secret is a key already":                                             plan(keys.ProblemSameMaterial, "a"),
-		"keyset file f: a: the takeover would lie beyond the year 9999":                              plan(keys.ProblemTooFar, "a"),
-		"keyset file f: a: a key is pending: its rotation is not over; wait for it, or give --force": plan(keys.ProblemPending, "a"),
-		"keyset file f: something else":                                                              errors.New("something else"),
+		"keyset file f is not found":                                                                fault(keyset.ReasonMissing, nil),
+		"keyset file f cannot be read: permission denied":                                           fault(keyset.ReasonUnreadable, syscall.EACCES),
+		"keyset file f is not a regular file, and is larger than 1048576 bytes":                     keyset.Faults{{Reason: keyset.ReasonNotRegular}, {Reason: keyset.ReasonTooLarge}},
+		"keyset file f is not found; create it with sessiond keys create":                           keyadmin.NoKeysetError{},
+		"keyset file f is being changed by another process":                                         writeError(keyset.ProblemBusy, context.DeadlineExceeded),
+		"keyset file f cannot be written: no space left on device":                                  writeError(keyset.ProblemUnwritable, syscall.ENOSPC),
+		"keyset file f cannot be written: read-only file system":                                    writeError(keyset.ProblemUnwritable, syscall.EROFS),
+		"keyset file f is written, but may be the old one again after a power cut: I/O error":       writeError(keyset.ProblemUnsynced, errors.New("I/O error")),
+		"keyset file f: no: there is no key of that id; sessiond keys list shows the ids":           plan(keys.ProblemUnknownID, "no"),
+		"keyset file f: a: there is a key of that id already; use another --kid":                    plan(keys.ProblemSameID, "a"),
+		"keyset file f: a: that secret is a key already":                                            plan(keys.ProblemSameMaterial, "a"),
+		"keyset file f: a: the takeover would lie beyond the year 9999":                             plan(keys.ProblemTooFar, "a"),
+		"keyset file f: a: a key is pending: its rotation is not over; wait for it, or use --force": plan(keys.ProblemPending, "a"),
+		"keyset file f: something else":                                                             errors.New("something else"),
 	} {
-		about := aboutKeyset("f", err)
-		assert.EqualError(t, about, want)
-		assert.Equal(t, err, errors.Unwrap(about), "the cause is kept")
+		got := keysetError("f", err)
+		assert.EqualError(t, got, want)
+		assert.Equal(t, err, errors.Unwrap(got), "the cause is kept")
 	}
-	owner := aboutKeyset("f", unwritten(keyset.ProblemOwner, syscall.EPERM)).Error()
+	owner := keysetError("f", writeError(keyset.ProblemOwner, syscall.EPERM)).Error()
 	assert.True(t, strings.HasPrefix(owner, "keyset file f belongs to another user or group"),
 		owner)
 	assert.True(t, strings.HasSuffix(owner, ": operation not permitted"), owner)
 
-	var malformed *cli.InvalidArgumentsError
+	var malformed *cli.InvalidFileError
 	_, err := keys.ParseSet(`{"keys":[1,2]}`)
-	require.ErrorAs(t, aboutKeyset("f", fault(keyset.ReasonMalformed, err)), &malformed)
-	assert.Equal(t, &cli.InvalidArgumentsError{
+	require.ErrorAs(t, keysetError("f", fault(keyset.ReasonMalformed, err)), &malformed)
+	assert.Equal(t, &cli.InvalidFileError{
 		Summary: "keyset file f is no sound keyset",
 		Faults:  []string{"key 1: must be an object", "key 2: must be an object"},
 	}, malformed)
 }
 
-func TestWhatAKeysetWants(t *testing.T) {
+func TestSignerNotes(t *testing.T) {
 	noon := time.Date(2026, time.February, 16, 12, 0, 0, 0, time.UTC)
 	at := func(hours int) time.Time { return noon.Add(time.Duration(hours) * time.Hour) }
 	secret := byte(0)
@@ -74,30 +74,30 @@ func TestWhatAKeysetWants(t *testing.T) {
 		keys []keys.Key
 		want string
 	}{
-		{"a signer with no end", []keys.Key{key(keys.Plan{SignFrom: noon})}, ""},
-		{"a signer with a successor", []keys.Key{key(keys.Plan{SignFrom: noon, VerifyUntil: at(2)}),
+		{"signer without end", []keys.Key{key(keys.Plan{SignFrom: noon})}, ""},
+		{"signer with a successor", []keys.Key{key(keys.Plan{SignFrom: noon, VerifyUntil: at(2)}),
 			key(keys.Plan{SignFrom: at(1)})}, ""},
-		{"a signer that hands over as it ends",
+		{"successor starts when the signer ends",
 			[]keys.Key{key(keys.Plan{SignFrom: noon, VerifyUntil: at(1)}),
 				key(keys.Plan{SignFrom: at(1)})}, ""},
-		{"a signer that ends too soon", []keys.Key{key(keys.Plan{SignFrom: noon,
+		{"signer ends before its successor starts", []keys.Key{key(keys.Plan{SignFrom: noon,
 			VerifyUntil: at(1)}), key(keys.Plan{SignFrom: at(2)})},
 			"No key signs from 2026-02-16T13:00:00Z on"},
-		{"none yet", []keys.Key{key(keys.Plan{SignFrom: at(3)}), key(keys.Plan{SignFrom: at(2)})},
+		{"no signer yet", []keys.Key{key(keys.Plan{SignFrom: at(3)}), key(keys.Plan{SignFrom: at(2)})},
 			"No key signs until 2026-02-16T14:00:00Z"},
-		{"none ever", []keys.Key{key(keys.Plan{SignFrom: at(1), Revoked: true}),
+		{"no signer ever", []keys.Key{key(keys.Plan{SignFrom: at(1), Revoked: true}),
 			key(keys.Plan{SignFrom: at(-1), VerifyUntil: noon})}, "No key can sign, now or later"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ring, err := keys.NewKeyring(c.keys...)
+			keyring, err := keys.NewKeyring(c.keys...)
 			require.NoError(t, err)
-			told := wants(ring, noon)
+			notes := signerNotes(keyring, noon)
 			if c.want == "" {
-				assert.Empty(t, told)
+				assert.Empty(t, notes)
 				return
 			}
-			require.Len(t, told, 1)
-			assert.True(t, strings.HasPrefix(told[0], c.want), told[0])
+			require.Len(t, notes, 1)
+			assert.True(t, strings.HasPrefix(notes[0], c.want), notes[0])
 		})
 	}
 }

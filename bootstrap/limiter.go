@@ -16,13 +16,14 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// limiter is who has had how many sessions.
+// limiter provides the storage that counts issued sessions.
 var limiter = fx.Module("limiter", fx.Provide(newLimiter))
 
-// closeWithin is how long the end of connections to a shared storage is waited for. They are cut at once: it is for what is left to be cleared away.
-const closeWithin = time.Second
+// closeTimeout bounds closing the connections to a shared storage. They are cut at once; the time
+// is for cleaning up after them.
+const closeTimeout = time.Second
 
-// limiterParts are what a storage needs.
+// limiterParts holds what a storage needs.
 type limiterParts struct {
 	fx.In
 
@@ -36,7 +37,7 @@ type limiterParts struct {
 	Logger    *slog.Logger
 }
 
-// storage is where grants are kept, and its health where it may be out.
+// storage holds the storage of grants, and its health if it can have an outage.
 type storage struct {
 	fx.Out
 
@@ -48,57 +49,57 @@ func newLimiter(p limiterParts) (storage, error) {
 	if p.Config.Storage == config.StorageRedis {
 		return p.shared()
 	}
-	own, err := p.own()
-	return storage{Limiter: own}, err
+	local, err := p.local()
+	return storage{Limiter: local}, err
 }
 
-// own is this replica's own memory.
-func (p *limiterParts) own() (ports.LimiterStorage, error) {
-	own, err := memory.New(p.Config.MaxSubjects,
+// local returns a storage in this replica's memory.
+func (p *limiterParts) local() (ports.LimiterStorage, error) {
+	local, err := memory.New(p.Config.MaxSubjects,
 		max(p.Config.Limits.PerAddress, p.Config.Limits.PerInstall))
 	if err != nil {
 		return nil, err
 	}
-	return p.Metrics.Limiter(config.StorageMemory, own, own, p.Clock), nil
+	return p.Metrics.Limiter(config.StorageMemory, local, local, p.Clock), nil
 }
 
-// shared is Redis, with the outage policy around it.
+// shared returns a Redis storage wrapped in the outage policy.
 func (p *limiterParts) shared() (storage, error) {
 	server, err := redis.New(string(p.Config.RedisURL.Bytes()), p.Config.RedisTimeout)
 	if err != nil {
 		return storage{}, err
 	}
 	watch := &evictionWatch{Events: p.Events, review: p.Review, server: server, logger: p.Logger,
-		again: make(chan struct{}, 1)}
+		pending: make(chan struct{}, 1)}
 	parts := outage.Parts{
 		Shared: p.Metrics.Limiter(config.StorageRedis, server, nil, p.Clock),
 		Policy: p.Config.OnOutage, Timeout: p.Config.RedisTimeout,
 		Clock: p.Clock, Entropy: p.Entropy, Events: watch,
 	}
 	if parts.Policy == ports.OutageLocal {
-		if parts.Local, err = p.own(); err != nil {
+		if parts.Local, err = p.local(); err != nil {
 			return storage{}, err
 		}
 	}
-	around := outage.New(parts)
-	watching, stop := context.WithCancel(context.Background())
+	guarded := outage.New(parts)
+	watchContext, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error {
-			around.Start(ctx)
-			watch.ask()
-			running.Go(func() { watch.run(watching) })
+			guarded.Start(ctx)
+			watch.request()
+			running.Go(func() { watch.run(watchContext) })
 			return nil
 		},
 		OnStop: func(ctx context.Context) error {
 			stop()
 			running.Wait()
-			around.Stop()
-			bounded, cancel := context.WithTimeout(ctx, closeWithin)
+			guarded.Stop()
+			bounded, cancel := context.WithTimeout(ctx, closeTimeout)
 			defer cancel()
 			server.Close(bounded)
 			return nil
 		},
 	})
-	return storage{Limiter: around, Health: []ports.Health{around}}, nil
+	return storage{Limiter: guarded, Health: []ports.Health{guarded}}, nil
 }

@@ -2,11 +2,12 @@ package bootstrap
 
 import "go.uber.org/fx"
 
-// Option is what New may be given beside the configuration.
+// Option changes the application that New returns.
 type Option = fx.Option
 
-// Replace puts part in the place of the one that New makes for Port: another ports.Clock, ports.KeySource or LogOutput. Whoever builds on the
-// port gets the replacement.
+// Replace returns an Option that uses part instead of the implementation that New provides for
+// Port, for example another ports.Clock, ports.KeySource or LogOutput. Everything that depends on
+// Port gets the replacement.
 func Replace[Port any](part Port) Option {
 	return fx.Decorate(func() Port { return part })
 }

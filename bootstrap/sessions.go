@@ -12,11 +12,11 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// sessions are the use cases.
+// sessions provides the use cases.
 var sessions = fx.Module("sessions", fx.Provide(newIssuance, newAuthentication, newPublication,
 	newReadiness))
 
-// issuanceParts are the ports that issuing needs.
+// issuanceParts holds the ports that issuing needs.
 type issuanceParts struct {
 	fx.In
 
@@ -45,7 +45,7 @@ func newPublication(keys ports.KeySource, clock ports.Clock) ports.Publication {
 	return publish.New(keys, clock)
 }
 
-// readinessParts are what may be out.
+// readinessParts holds the parts on which readiness depends.
 type readinessParts struct {
 	fx.In
 

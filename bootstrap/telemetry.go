@@ -16,7 +16,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// telemetry is the clock, and who hears what happens.
+// telemetry provides the clock, the logger, the metrics and the recorder of events.
 var telemetry = fx.Module("telemetry",
 	fx.Provide(
 		fx.Annotate(system.NewClock, fx.As(new(ports.Clock))),
@@ -26,15 +26,16 @@ var telemetry = fx.Module("telemetry",
 		newLogs,
 		func(config config.Config) *metrics.Metrics { return metrics.New(config.BuildVersion) },
 		func(logs *logs.Recorder, metrics *metrics.Metrics) ports.Events {
-			return audience{metrics, logs}
+			return recorders{metrics, logs}
 		},
 	),
 )
 
-// LogOutput is where log lines go.
+// LogOutput is the destination of log lines.
 type LogOutput struct{ io.Writer }
 
-// newLogger makes the logger. It is the first to be there and the last to go, so that every part's last word is written.
+// newLogger returns the logger. Its output is set up first and closed last, so that the last lines
+// of every part are written.
 func newLogger(lifecycle fx.Lifecycle, config config.Config, to LogOutput) *slog.Logger {
 	output := logs.NewOutput(to)
 	lifecycle.Append(fx.StopHook(output.Close))
@@ -42,7 +43,7 @@ func newLogger(lifecycle fx.Lifecycle, config config.Config, to LogOutput) *slog
 		Level: config.LogLevel,
 		ReplaceAttr: func(groups []string, attribute slog.Attr) slog.Attr {
 			if len(groups) == 0 && attribute.Key == slog.MessageKey {
-				attribute.Key = "event" // a line's message is always one fixed word
+				attribute.Key = "event" // the message of a line is always the fixed name of an event
 			}
 			return attribute
 		},
@@ -60,12 +61,13 @@ func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,
 	return recorder
 }
 
-// audience is everybody who hears of an event, in that order: what a log line tells has been counted.
-type audience []ports.Events
+// recorders passes each event to several recorders in order. Metrics come before logs: an event
+// that is in the log has been counted.
+type recorders []ports.Events
 
-// Record is ports.Events'.
-func (a audience) Record(ctx context.Context, event ports.Event) {
-	for _, events := range a {
-		events.Record(ctx, event)
+// Record implements ports.Events.
+func (r recorders) Record(ctx context.Context, event ports.Event) {
+	for _, recorder := range r {
+		recorder.Record(ctx, event)
 	}
 }

@@ -10,20 +10,25 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newCheck says what the configuration would do.
+// newCheck returns the command that checks the configuration and describes its effect.
 func newCheck(commands Commands) *cobra.Command {
 	var strict bool
 	var format string
 	check := &cobra.Command{
 		Use:   "check",
-		Short: "Says what the configuration would do and all that is wrong with it",
-		Long: "Says what the configuration would do and all that is wrong with it. It listens nowhere; a shared storage that is\nconfigured is asked for its maxmemory-policy, for two seconds at most.\n\n" +
-			"The exit status is 0 for a sound configuration, 1 for a wrong one and, with --strict, 2 for a sound one with warnings.",
+		Short: "Checks the configuration and describes what it would do",
+		Long: "Reports every fault of the configuration, and what a valid one would do. It\n" +
+			"opens no listener. If a shared storage is configured, check connects to it:\n" +
+			"it makes decisions that write keys for random subjects, which expire by\n" +
+			"themselves, and reads the maxmemory-policy. Each of these steps takes at most\n" +
+			"two seconds.\n\n" +
+			"The exit status is 0 for a valid configuration, 1 for an invalid one and, with\n" +
+			"--strict, 2 for a valid one with warnings.",
 		RunE: func(command *cobra.Command, _ []string) error {
 			write, ok := map[string]func(CheckReport, io.Writer) error{
 				"text": CheckReport.writeText, "json": CheckReport.writeJSON}[format]
 			if !ok {
-				return &usageError{command.CommandPath(), "--format is text or json"}
+				return &usageError{command.CommandPath(), "--format must be text or json"}
 			}
 			report := commands.Check(command.Context(), command.Flags())
 			if err := write(report, command.OutOrStdout()); err != nil {
@@ -31,7 +36,7 @@ func newCheck(commands Commands) *cobra.Command {
 			}
 			switch {
 			case !report.Valid:
-				return statusError(statusWrong)
+				return statusError(statusFailed)
 			case strict && len(report.Warnings) > 0:
 				return statusError(statusWarnings)
 			}
@@ -39,8 +44,8 @@ func newCheck(commands Commands) *cobra.Command {
 		},
 	}
 	commands.AddFlags(check.Flags())
-	check.Flags().BoolVar(&strict, "strict", false, "exit with 2 where there are warnings")
-	check.Flags().StringVar(&format, "format", "text", "text for people or json for machines")
+	check.Flags().BoolVar(&strict, "strict", false, "exit with status 2 if there are warnings")
+	check.Flags().StringVar(&format, "format", "text", "output format, text or json")
 	return prepare(check)
 }
 
@@ -57,20 +62,21 @@ func (r CheckReport) writeText(w io.Writer) error {
 		r.Effect.write(&text)
 		text.WriteByte('\n')
 	}
-	text.WriteString(remarks("warning", r.Warnings))
-	text.WriteString(remarks("fault", r.Faults))
+	text.WriteString(formatFindings("warning", r.Warnings))
+	text.WriteString(formatFindings("fault", r.Faults))
 	switch {
 	case !r.Valid:
-		text.WriteString("The configuration is wrong: sessiond would not start.\n")
+		text.WriteString("The configuration is invalid: sessiond would not start.\n")
 	case len(r.Warnings) > 0:
-		text.WriteString("The configuration is sound, with warnings.\n")
+		text.WriteString("The configuration is valid, with warnings.\n")
 	default:
-		text.WriteString("The configuration is sound.\n")
+		text.WriteString("The configuration is valid.\n")
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
 }
 
+// write writes the effect as a table for people.
 func (e *Effect) write(text io.Writer) {
 	lines := tabwriter.NewWriter(text, 0, 0, 2, ' ', 0)
 	line := func(name, format string, values ...any) {
@@ -85,26 +91,26 @@ func (e *Effect) write(text io.Writer) {
 	line("public listener", "%s, at most %d connections", e.Listeners.Public,
 		e.Listeners.MaxConnections)
 	if tls := e.Listeners.TLS; tls != nil {
-		line("certificate", "for %s, until %s; renewed files take force without a restart",
+		line("certificate", "for %s, until %s; renewed files take effect without a restart",
 			orNone(strings.Join(tls.Names, ", ")), tls.NotAfter)
 	}
 	if len(e.Listeners.Origins) > 0 {
-		line("browsers", "of %s may ask for sessions", strings.Join(e.Listeners.Origins, ", "))
+		line("allowed origins", "%s", strings.Join(e.Listeners.Origins, ", "))
 	}
 	line("operations listener", "%s", orNone(e.Listeners.Operations))
 	for _, key := range e.Keys {
 		line("key", "%s (%s), %s", key.ID, key.Algorithm, key.State)
 	}
-	line("sessions", "for %d s, renewed until %d s after their end", e.Sessions.TTLSeconds,
+	line("sessions", "valid for %d s, renewable until %d s after expiry", e.Sessions.TTLSeconds,
 		e.Sessions.RenewalGraceSeconds)
 	line("tokens", "issuer %s, audience %s, clock skew %d s", e.Sessions.Issuer,
 		e.Sessions.Audience, e.Sessions.ClockSkewSeconds)
-	line("limits", "%d for an address, %d for an installation, in %d s; mode %s; IPv6 by /%d",
+	line("limits", "%d per address, %d per installation, in %d s; mode %s; IPv6 by /%d",
 		e.Limits.PerIP, e.Limits.PerInstall, e.Limits.WindowSeconds, e.Limits.Mode,
 		e.Limits.IPv6Prefix)
 	if shared := e.Limits.Shared; shared != nil {
 		line("storage", "%s, at most %d ms a decision", e.Limits.Storage, shared.TimeoutMS)
-		line("storage is out", "%s", outage(shared.OnOutage, e.Limits.MaxSubjects))
+		line("storage outage", "%s", outage(shared.OnOutage, e.Limits.MaxSubjects))
 	} else {
 		line("storage", "%s, at most %d subjects", e.Limits.Storage, e.Limits.MaxSubjects)
 	}
@@ -116,19 +122,19 @@ func (e *Effect) write(text io.Writer) {
 		proxies += "; each connection announced by the PROXY protocol"
 	}
 	line("trusted proxies", "%s", proxies)
-	line("shutdown", "unready for %d s, then at most %d s for requests under way",
+	line("shutdown", "not ready for %d s, then at most %d s for requests in flight",
 		e.Shutdown.DelaySeconds, e.Shutdown.GraceSeconds)
 	line("logs", "%s, from level %s", e.Logs.Format, e.Logs.Level)
 	_ = lines.Flush()
 }
 
-// outage says who decides while a shared storage is out.
+// outage describes the policy for outages of a shared storage.
 func outage(policy string, subjects int) string {
 	switch policy {
 	case "deny":
-		return "deny: nobody is given a session"
+		return "deny: no sessions are issued"
 	case "allow":
-		return "allow: nobody is refused a session"
+		return "allow: sessions are issued without limits"
 	}
 	return fmt.Sprintf("local: each replica decides alone, at most %d subjects", subjects)
 }

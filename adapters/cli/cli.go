@@ -1,8 +1,9 @@
-// Package cli is the command line: it reads arguments, calls the functions it was given, and writes what they tell for people or machines.
+// Package cli implements the command line: it parses arguments, calls the functions that it was
+// given, and writes their reports for people or machines.
 //
-// It knows no wiring: what a command does is handed in as a function, and what it tells as a report of this package. It promises that a
-// report is written as it is, with nothing added, that a wrong call is answered with one line and a hint, and that JSON keeps its names. It imports cobra
-// and the standard library.
+// It contains no wiring: what a command does is passed in as a function, and its result is a report
+// type of this package. A report is written unchanged, a usage error is one line with a hint, and
+// JSON member names are stable. The package imports cobra, pflag and the standard library.
 package cli
 
 import (
@@ -19,29 +20,32 @@ import (
 
 // The exit statuses.
 const (
-	statusSound    = 0
-	statusWrong    = 1
+	statusOK       = 0
+	statusFailed   = 1
 	statusWarnings = 2
 )
 
-// Commands are what the program can do.
+// Commands holds the functions behind the commands.
 type Commands struct {
-	// AddFlags adds the flags of the configuration to a command that reads it.
+	// AddFlags adds the configuration flags to a command that reads the configuration.
 	AddFlags func(*pflag.FlagSet)
-	// Serve runs the service until ctx ends or a signal asks it to stop. It fails with *Unsound where the configuration is wrong.
+	// Serve runs the service until ctx is done or a signal stops it. It returns an
+	// *InvalidConfigError if the configuration is invalid.
 	Serve func(ctx context.Context, flags *pflag.FlagSet) error
-	// Check says what the configuration would do. It may ask the servers that the configuration names, within a bound of its own.
+	// Check reports what the configuration would do. It may query the servers that the
+	// configuration names, within its own timeout.
 	Check func(ctx context.Context, flags *pflag.FlagSet) CheckReport
-	// Config says what is in force.
+	// Config reports the settings in force.
 	Config func(flags *pflag.FlagSet) ConfigReport
-	// Keys keep a keyset file.
+	// Keys holds the functions that manage a keyset file.
 	Keys Keys
-	// Version says what the program is.
+	// Version describes the build.
 	Version func() VersionReport
 }
 
-// Run runs the command that args name, the program's own name left out, and tells the exit status: 0 where all is well, 1 where the configuration,
-// the call or the service failed, 2 where a strict check found warnings.
+// Run runs the command that args names and returns the exit status: 0 on success, 1 if the
+// configuration, the usage or the service failed, 2 if a strict check found warnings. The name of
+// the program is not part of args.
 func Run(ctx context.Context, commands Commands, args []string, stdout, stderr io.Writer) int {
 	root := newRoot(commands)
 	root.AddCommand(newCheck(commands), newConfig(commands), newKeys(commands),
@@ -51,17 +55,17 @@ func Run(ctx context.Context, commands Commands, args []string, stdout, stderr i
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return statusSound
+		return statusOK
 	}
 	var status statusError
-	var unsound *InvalidConfigError
-	var unusable *InvalidArgumentsError
+	var invalid *InvalidConfigError
+	var unusable *InvalidFileError
 	var usage *usageError
 	switch {
 	case errors.As(err, &status):
 		return int(status)
-	case errors.As(err, &unsound):
-		_, _ = io.WriteString(stderr, unsound.text())
+	case errors.As(err, &invalid):
+		_, _ = io.WriteString(stderr, invalid.text())
 	case errors.As(err, &unusable):
 		_, _ = io.WriteString(stderr, unusable.text())
 	case errors.As(err, &usage):
@@ -70,22 +74,23 @@ func Run(ctx context.Context, commands Commands, args []string, stdout, stderr i
 	default:
 		_, _ = fmt.Fprintf(stderr, "sessiond: %s\n", oneLine(err.Error()))
 	}
-	return statusWrong
+	return statusFailed
 }
 
-// statusError ends the program with a status, all that there is to tell being told.
+// statusError makes the program exit with a status after the report has been written.
 type statusError int
 
-// Error tells the status.
+// Error returns the status.
 func (s statusError) Error() string { return "exit status " + strconv.Itoa(int(s)) }
 
-// usageError is a wrong call.
+// usageError reports an invalid command, flag or argument.
 type usageError struct{ command, problem string }
 
-// Error tells what is wrong with the call.
+// Error returns the problem.
 func (u *usageError) Error() string { return u.problem }
 
-// prepare sets what all commands have in common: no usage after an error, and no arguments but flags.
+// prepare sets what all commands have in common: no usage text after an error, and no positional
+// arguments unless the command accepts some.
 func prepare(command *cobra.Command) *cobra.Command {
 	command.SilenceErrors, command.SilenceUsage, command.DisableFlagsInUseLine = true, true, true
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
@@ -103,27 +108,28 @@ func prepare(command *cobra.Command) *cobra.Command {
 	return command
 }
 
-// flagProblem says what is wrong with a flag, without its value: a secret may stand there by mistake.
+// flagProblem describes what is wrong with a flag. It omits the value, which may be a secret given
+// by mistake.
 func flagProblem(err error) string {
 	var unknown *pflag.NotExistError
 	var valueless *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError
 	switch {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
-		return "flags begin with two dashes"
+		return "flags start with two dashes"
 	case errors.As(err, &unknown):
-		return "there is no flag --" + unknown.GetSpecifiedName()
+		return "unknown flag --" + unknown.GetSpecifiedName()
 	case errors.As(err, &valueless):
 		return "--" + valueless.GetFlag().Name + " needs a value"
 	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "duration":
-		return "--" + invalid.GetFlag().Name + " is a number with its unit, such as 10m or 24h"
+		return "--" + invalid.GetFlag().Name + " must be a number with a unit, such as 10m or 24h"
 	case errors.As(err, &invalid):
-		return "--" + invalid.GetFlag().Name + " has a value of another type"
+		return "--" + invalid.GetFlag().Name + " has a value of the wrong type"
 	}
-	return "a flag is not well formed"
+	return "a flag is malformed"
 }
 
-// oneLine keeps text from being more than one line, or anything that a terminal would act upon.
+// oneLine quotes text that has line breaks or other characters that a terminal would interpret.
 func oneLine(text string) string {
 	if strings.ContainsFunc(text, func(c rune) bool { return !strconv.IsPrint(c) }) {
 		return strconv.Quote(text)

@@ -8,20 +8,22 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newConfig says what is in force.
+// newConfig returns the command that prints the settings in force.
 func newConfig(commands Commands) *cobra.Command {
 	config := &cobra.Command{
 		Use:   "config",
-		Short: "Prints what is in force and where each value came from; never a secret",
-		Long: "Prints every variable, its value and where that came from. A secret is [set] or [not set].\n\n" +
-			"The exit status is 1 where the configuration is wrong; what is wrong goes to standard error.",
+		Short: "Prints every setting and the origin of its value, without secrets",
+		Long: "Prints every variable, its value and the origin of the value. Of a secret it\n" +
+			"prints only [set] or [not set].\n\n" +
+			"The exit status is 1 if the configuration is invalid; the faults are written to\n" +
+			"standard error.",
 		RunE: func(command *cobra.Command, _ []string) error {
 			report := commands.Config(command.Flags())
 			if err := report.write(command.OutOrStdout()); err != nil {
 				return err
 			}
-			if report.Unsound != nil {
-				return report.Unsound
+			if report.Invalid != nil {
+				return report.Invalid
 			}
 			return nil
 		},

@@ -13,19 +13,20 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// flagKeyset names the keyset file.
+// flagKeyset is the flag for the keyset file.
 const flagKeyset = "keyset"
 
-// maxLifetime is the longest that a session can be configured to last.
+// maxLifetime is the longest lifetime of a session that can be configured.
 const maxLifetime = 365 * 24 * time.Hour
 
-// The flags of the configuration that the keys commands list among their own.
+// The configuration flags that the help of the keys commands lists.
 const (
 	flagConfig = "config"
 	flagGrace  = "session-renewal-grace-seconds"
 )
 
-// Keys are what the keys commands do. Each gets the command's flags, which name the keyset.
+// Keys holds the functions behind the keys commands. Each receives the flags of the command, which
+// may name the keyset.
 type Keys struct {
 	Create func(ctx context.Context, flags *pflag.FlagSet, wanted NewKey) (KeysReport, error)
 	Import func(ctx context.Context, flags *pflag.FlagSet, wanted NewKey,
@@ -36,28 +37,29 @@ type Keys struct {
 		error)
 	Prune func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
 	List  func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
-	// Export is the public JWK Set.
+	// Export returns the public JWK Set.
 	Export func(ctx context.Context, flags *pflag.FlagSet) (string, error)
 }
 
-// NewKey is how a key is asked for; what is empty or nil is left to the command.
+// NewKey describes a requested key. An empty or nil field selects the default.
 type NewKey struct {
 	Algorithm, ID string
 	SignAfter     *time.Duration
 	Force         bool
 }
 
-// KeysReport is a keyset, and what a change did to it. It never holds material.
+// KeysReport describes a keyset, and a change to it if there was one. It never contains key
+// material.
 type KeysReport struct {
-	// Done says in a line what the command did; empty for list.
+	// Done describes in one line what the command did. It is empty for list.
 	Done string `json:"-"`
-	// Notes are lines that an operator should read before he believes that all is well.
+	// Notes are lines that the operator should read, such as a warning that no key signs.
 	Notes   []string    `json:"-"`
 	Keys    []KeyLine   `json:"keys"`
 	Changes []KeyChange `json:"changes"`
 }
 
-// KeyLine is one key.
+// KeyLine describes one key. Next is nil if no change is scheduled.
 type KeyLine struct {
 	ID        string     `json:"id"`
 	Algorithm string     `json:"algorithm"`
@@ -65,25 +67,26 @@ type KeyLine struct {
 	Next      *KeyChange `json:"next_change"`
 }
 
-// KeyChange is a key that will come into another state.
+// KeyChange is a scheduled change of a key's state.
 type KeyChange struct {
 	At    time.Time `json:"at"`
 	ID    string    `json:"id"`
 	State string    `json:"state"`
 }
 
-// newKeys keeps a keyset file.
+// newKeys returns the group of commands that manage a keyset file.
 func newKeys(commands Commands) *cobra.Command {
 	group := prepare(&cobra.Command{
 		Use:   "keys",
-		Short: "Keeps a keyset file: create, import, rotate, revoke, prune, list, export",
-		Long: "Keeps a keyset file, the configured one unless --keyset names another.\n\n" +
-			"Changes are locked, whole and synced; the file is never worse than before. Running replicas take a change up within two seconds\n" +
-			"of the file being in place.",
+		Short: "Manages a keyset file: create, import, rotate, revoke, prune, list, export",
+		Long: "Manages a keyset file: the configured one, unless --keyset names another.\n\n" +
+			"A change takes a lock, replaces the file atomically and syncs it to disk; if it\n" +
+			"fails, the previous file stays. Running replicas apply a change within two\n" +
+			"seconds after the file is in place.",
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return &usageError{command.CommandPath(),
-				"name what to do: create, import, rotate, revoke, prune, list or export"}
+				"missing command: create, import, rotate, revoke, prune, list or export"}
 		},
 	})
 	group.AddCommand(newKeysCreate(commands), newKeysImport(commands), newKeysRotate(commands),
@@ -92,10 +95,10 @@ func newKeys(commands Commands) *cobra.Command {
 	return group
 }
 
-// onKeyset makes a command on a keyset. It takes the flags of the configuration, which may name it, and does not list them all: few say
-// anything about keys.
+// onKeyset adds the flags of a command on a keyset. These include the configuration flags, which
+// may name the keyset; the help lists only the few that concern keys.
 func onKeyset(commands Commands, command *cobra.Command, listed ...string) *cobra.Command {
-	command.Flags().String(flagKeyset, "", "keyset file; empty: the configured one")
+	command.Flags().String(flagKeyset, "", "keyset file (default: the configured one)")
 	configuration := pflag.NewFlagSet("", pflag.ContinueOnError)
 	commands.AddFlags(configuration)
 	configuration.VisitAll(func(flag *pflag.Flag) {
@@ -105,11 +108,12 @@ func onKeyset(commands Commands, command *cobra.Command, listed ...string) *cobr
 	if command.Long == "" {
 		command.Long = command.Short + "."
 	}
-	command.Long += "\n\nThe flags of sessiond itself are taken too, wherever they name or describe the keyset: see sessiond --help."
+	command.Long += "\n\nConfiguration flags that name or describe the keyset are accepted too: see\n" +
+		"sessiond --help."
 	return prepare(command)
 }
 
-// newKeyFlags are the flags of a command that adds a key.
+// newKeyFlags holds the flags of a command that adds a key.
 type newKeyFlags struct {
 	algorithm, id string
 	signAfter     time.Duration
@@ -118,10 +122,10 @@ type newKeyFlags struct {
 
 func (f *newKeyFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&f.id, "kid", "",
-		"id of the key, 1 to 64 of A-Z a-z 0-9 . _ -; empty: made up of the day and chance")
+		"key id, 1 to 64 characters from A-Z a-z 0-9 . _ - (default: generated from date and random characters)")
 	flags.DurationVar(&f.signAfter, "sign-after", 0,
-		"how long the key waits before it signs (10m for HS256, 24h for EdDSA, unless given)")
-	flags.BoolVar(&f.force, "force", false, "do it in spite of what speaks against it")
+		"time until the key signs (default: 10m for HS256, 24h for EdDSA)")
+	flags.BoolVar(&f.force, "force", false, "do it even if a safety check fails")
 }
 
 func (f *newKeyFlags) addAlgorithm(flags *pflag.FlagSet, usage string) {
@@ -137,7 +141,7 @@ func (f *newKeyFlags) read(command *cobra.Command) (NewKey, error) {
 		wanted.SignAfter = &f.signAfter
 	}
 	if f.algorithm != "" && f.algorithm != "HS256" && f.algorithm != "EdDSA" {
-		return NewKey{}, &usageError{command.CommandPath(), "--alg is HS256 or EdDSA"}
+		return NewKey{}, &usageError{command.CommandPath(), "--alg must be HS256 or EdDSA"}
 	}
 	return wanted, nil
 }
@@ -146,18 +150,18 @@ func newKeysCreate(commands Commands) *cobra.Command {
 	var f newKeyFlags
 	command := &cobra.Command{
 		Use:   "create",
-		Short: "Adds a key; the first one of a new file signs at once",
+		Short: "Adds a key; the first key of a new file signs at once",
 		RunE: func(command *cobra.Command, _ []string) error {
 			wanted, err := f.read(command)
 			if err != nil {
 				return err
 			}
-			return told(command)(commands.Keys.Create(command.Context(), command.Flags(), wanted))
+			return writeChange(command)(commands.Keys.Create(command.Context(), command.Flags(), wanted))
 		},
 	}
 	f.addTo(command.Flags())
 	f.addAlgorithm(command.Flags(),
-		"HS256 or EdDSA; empty: as the key that signs, HS256 in a new file")
+		"HS256 or EdDSA (default: that of the signing key; HS256 in a new file)")
 	return onKeyset(commands, command)
 }
 
@@ -167,8 +171,10 @@ func newKeysImport(commands Commands) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "import",
 		Short: "Adds an existing secret as an HS256 key",
-		Long: "Adds an existing secret as an HS256 key, so that a service moves to a keyset with no session lost.\n\n" +
-			"The secret is read as OFFLOAD_SESSION_SECRET is: white space at both ends is no part of it.",
+		Long: "Adds an existing secret as an HS256 key, so that a service can move to a keyset\n" +
+			"without losing sessions.\n\n" +
+			"The secret is read like OFFLOAD_SESSION_SECRET: white space at both ends is\n" +
+			"removed.",
 		RunE: func(command *cobra.Command, _ []string) error {
 			wanted, err := f.read(command)
 			if err != nil {
@@ -177,7 +183,7 @@ func newKeysImport(commands Commands) *cobra.Command {
 			if wanted.ID == "" || secretFile == "" {
 				return &usageError{command.CommandPath(), "--kid and --secret-file are required"}
 			}
-			return told(command)(commands.Keys.Import(command.Context(), command.Flags(), wanted,
+			return writeChange(command)(commands.Keys.Import(command.Context(), command.Flags(), wanted,
 				secretFile))
 		},
 	}
@@ -191,9 +197,11 @@ func newKeysRotate(commands Commands) *cobra.Command {
 	var lifetime time.Duration
 	command := &cobra.Command{
 		Use:   "rotate",
-		Short: "Adds a key that takes over, and plans the end of those before it",
-		Long: "Adds a key that takes over after --sign-after, and has the keys before it verify until nothing that they signed is of use any more:\n" +
-			"takeover + TTL + renewal grace + clock skew + 60 s. TTL and grace must be the longest in force since the last rotation.",
+		Short: "Adds a key that takes over, and schedules the expiry of the previous keys",
+		Long: "Adds a key that takes over after --sign-after. The previous keys verify as long\n" +
+			"as sessions that they signed are of use: until takeover + TTL + renewal grace +\n" +
+			"clock skew + 60 s. TTL and renewal grace must be the longest in force since the\n" +
+			"last rotation.",
 		RunE: func(command *cobra.Command, _ []string) error {
 			wanted, err := f.read(command)
 			if err != nil {
@@ -202,18 +210,18 @@ func newKeysRotate(commands Commands) *cobra.Command {
 			var longest *time.Duration
 			if command.Flags().Changed("ttl") {
 				if lifetime < time.Second || lifetime > maxLifetime {
-					return &usageError{command.CommandPath(), "--ttl is from 1s to 8760h"}
+					return &usageError{command.CommandPath(), "--ttl must be from 1s to 8760h"}
 				}
 				longest = &lifetime
 			}
-			return told(command)(commands.Keys.Rotate(command.Context(), command.Flags(), wanted,
+			return writeChange(command)(commands.Keys.Rotate(command.Context(), command.Flags(), wanted,
 				longest))
 		},
 	}
 	f.addTo(command.Flags())
-	f.addAlgorithm(command.Flags(), "HS256 or EdDSA; empty: as the key that signs")
+	f.addAlgorithm(command.Flags(), "HS256 or EdDSA (default: that of the signing key)")
 	command.Flags().DurationVar(&lifetime, "ttl", 0,
-		"longest lifetime of a session since the last rotation; the configured one unless given")
+		"longest session lifetime since the last rotation (default: the configured one)")
 	return onKeyset(commands, command, flagGrace)
 }
 
@@ -221,15 +229,15 @@ func newKeysRevoke(commands Commands) *cobra.Command {
 	var force bool
 	command := &cobra.Command{
 		Use:   "revoke KID",
-		Short: "Takes a key out of force at once",
+		Short: "Revokes a key: tokens that it signed are rejected from then on",
 		Args: func(command *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return &usageError{command.CommandPath(), "name one key"}
+				return &usageError{command.CommandPath(), "give exactly one key id"}
 			}
 			return nil
 		},
 		RunE: func(command *cobra.Command, args []string) error {
-			return told(command)(commands.Keys.Revoke(command.Context(), command.Flags(), args[0],
+			return writeChange(command)(commands.Keys.Revoke(command.Context(), command.Flags(), args[0],
 				force))
 		},
 	}
@@ -242,7 +250,7 @@ func newKeysPrune(commands Commands) *cobra.Command {
 		Use:   "prune",
 		Short: "Removes expired and revoked keys",
 		RunE: func(command *cobra.Command, _ []string) error {
-			return told(command)(commands.Keys.Prune(command.Context(), command.Flags()))
+			return writeChange(command)(commands.Keys.Prune(command.Context(), command.Flags()))
 		},
 	})
 }
@@ -251,7 +259,7 @@ func newKeysList(commands Commands) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:   "list",
-		Short: "Shows id, algorithm, state and next change; never material",
+		Short: "Lists id, algorithm, state and next change, without key material",
 		RunE: func(command *cobra.Command, _ []string) error {
 			report, err := commands.Keys.List(command.Context(), command.Flags())
 			if err != nil {
@@ -284,8 +292,8 @@ func newKeysExport(commands Commands) *cobra.Command {
 	})
 }
 
-// told writes what a change came to.
-func told(command *cobra.Command) func(KeysReport, error) error {
+// writeChange returns a function that writes the report of a change, or returns its error.
+func writeChange(command *cobra.Command) func(KeysReport, error) error {
 	return func(report KeysReport, err error) error {
 		if err != nil {
 			return err
@@ -294,7 +302,7 @@ func told(command *cobra.Command) func(KeysReport, error) error {
 	}
 }
 
-// writeChange says what was done, and what will happen when.
+// writeChange writes what was done, and the schedule of changes.
 func (r KeysReport) writeChange(w io.Writer) error {
 	_, _ = fmt.Fprintln(w, r.Done)
 	for _, note := range r.Notes {
@@ -305,10 +313,10 @@ func (r KeysReport) writeChange(w io.Writer) error {
 		return err
 	}
 	if len(r.Changes) == 0 {
-		_, err := fmt.Fprintln(w, "\nNothing further will change by itself.")
+		_, err := fmt.Fprintln(w, "\nNo further changes are scheduled.")
 		return err
 	}
-	_, _ = fmt.Fprintln(w, "\nWhat will happen:")
+	_, _ = fmt.Fprintln(w, "\nScheduled changes:")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, change := range r.Changes {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", change.At.UTC().Format(time.RFC3339), change.ID,
@@ -317,7 +325,7 @@ func (r KeysReport) writeChange(w io.Writer) error {
 	return table.Flush()
 }
 
-// writeList is the keyset, and what an operator should know of it.
+// writeList writes the keyset, followed by the notes.
 func (r KeysReport) writeList(w io.Writer) error {
 	err := r.writeKeys(w)
 	for _, note := range r.Notes {
@@ -326,7 +334,7 @@ func (r KeysReport) writeList(w io.Writer) error {
 	return err
 }
 
-// writeKeys is the keyset as a table.
+// writeKeys writes the keyset as a table.
 func (r KeysReport) writeKeys(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "ID\tALGORITHM\tSTATE\tNEXT CHANGE")

@@ -5,78 +5,78 @@ import (
 	"strings"
 )
 
-// Remark is a fault or a warning about one variable. It holds no secret.
-type Remark struct {
+// Finding is a fault or a warning about one variable. It contains no secret.
+type Finding struct {
 	Variable string `json:"variable"`
 	Origin   string `json:"origin"`
 	Problem  string `json:"problem"`
 	Remedy   string `json:"remedy"`
 }
 
-// Unsound is a configuration that is wrong. It is an error.
+// InvalidConfigError reports an invalid configuration.
 type InvalidConfigError struct {
-	Faults []Remark
-	// Warnings are told besides, for a mistyped name may be why another is missing.
-	Warnings []Remark
+	Faults []Finding
+	// Warnings are reported too: a mistyped name may be why another variable is missing.
+	Warnings []Finding
 }
 
-// Error tells how many faults there are.
-func (u *InvalidConfigError) Error() string {
-	return fmt.Sprintf("the configuration is wrong; faults: %d", len(u.Faults))
+// Error returns the number of faults.
+func (e *InvalidConfigError) Error() string {
+	return fmt.Sprintf("the configuration is invalid; faults: %d", len(e.Faults))
 }
 
-// text tells every warning and every fault, for people.
-func (u *InvalidConfigError) text() string {
-	return "sessiond: " + u.Error() + "\n\n" + remarks("warning", u.Warnings) +
-		remarks("fault", u.Faults)
+// text returns every warning and every fault, for people.
+func (e *InvalidConfigError) text() string {
+	return "sessiond: " + e.Error() + "\n\n" + formatFindings("warning", e.Warnings) +
+		formatFindings("fault", e.Faults)
 }
 
-// Unusable is a file that is no use, and all that is wrong with it. It is an error.
-type InvalidArgumentsError struct {
-	// What names the file and says that it is no use.
+// InvalidFileError reports a file that cannot be used, with every fault.
+type InvalidFileError struct {
+	// Summary names the file and says that it cannot be used.
 	Summary string
-	// Faults are at least one.
+	// Faults has at least one element.
 	Faults []string
 }
 
-// Error tells what is no use, and why.
-func (u *InvalidArgumentsError) Error() string {
-	return u.Summary + ": " + strings.Join(u.Faults, "; ")
+// Error returns the summary and the faults.
+func (e *InvalidFileError) Error() string {
+	return e.Summary + ": " + strings.Join(e.Faults, "; ")
 }
 
-// text tells one fault in the same line, several in lines of their own.
-func (u *InvalidArgumentsError) text() string {
-	if len(u.Faults) == 1 {
-		return "sessiond: " + oneLine(u.Error()) + "\n"
+// text returns a single fault on the same line as the summary, and several on lines of their own.
+func (e *InvalidFileError) text() string {
+	if len(e.Faults) == 1 {
+		return "sessiond: " + oneLine(e.Error()) + "\n"
 	}
 	var text strings.Builder
-	text.WriteString("sessiond: " + oneLine(u.Summary) + "\n\n")
-	for _, fault := range u.Faults {
+	text.WriteString("sessiond: " + oneLine(e.Summary) + "\n\n")
+	for _, fault := range e.Faults {
 		text.WriteString("fault: " + oneLine(fault) + "\n")
 	}
 	return text.String()
 }
 
-// remarks are blocks of lines, one for each, with an empty line behind it.
-func remarks(word string, list []Remark) string {
+// formatFindings returns one block of lines for each finding, followed by an empty line.
+func formatFindings(word string, list []Finding) string {
 	var text strings.Builder
-	for _, remark := range list {
-		fmt.Fprintf(&text, "%s: %s (%s)\n  problem: %s\n  remedy:  %s\n\n", word, remark.Variable,
-			remark.Origin, remark.Problem, remark.Remedy)
+	for _, finding := range list {
+		fmt.Fprintf(&text, "%s: %s (%s)\n  problem: %s\n  remedy:  %s\n\n", word, finding.Variable,
+			finding.Origin, finding.Problem, finding.Remedy)
 	}
 	return text.String()
 }
 
-// CheckReport is what a configuration would do.
+// CheckReport is the result of a check.
 type CheckReport struct {
 	Valid bool `json:"sound"`
-	// Effect is nil where the configuration is wrong.
-	Effect   *Effect  `json:"effect"`
-	Faults   []Remark `json:"faults"`
-	Warnings []Remark `json:"warnings"`
+	// Effect is nil if the configuration is invalid.
+	Effect   *Effect   `json:"effect"`
+	Faults   []Finding `json:"faults"`
+	Warnings []Finding `json:"warnings"`
 }
 
-// Effect is what a sound configuration does. Durations are whole seconds.
+// Effect describes what a valid configuration does. Durations are whole seconds.
 type Effect struct {
 	Environment    string    `json:"environment"`
 	ProductionLike bool      `json:"production_like"`
@@ -90,31 +90,31 @@ type Effect struct {
 	Logs           Logs      `json:"logs"`
 }
 
-// Listeners are the addresses; Operations is empty where there is none.
+// Listeners holds the configured addresses. Operations is empty if there is no such listener.
 type Listeners struct {
 	Public         string `json:"public"`
 	Operations     string `json:"operations"`
 	MaxConnections int    `json:"max_connections"`
-	// TLS is the public listener's certificate; nil where it does not speak TLS.
+	// TLS describes the certificate of the public listener; nil without TLS.
 	TLS *TLS `json:"tls"`
-	// Origins are those whose scripts may ask for sessions; never nil.
+	// Origins are the web origins whose scripts may request sessions; never nil.
 	Origins []string `json:"cors_allowed_origins"`
 }
 
-// TLS is a certificate: the names that it is for, and until when it is valid (RFC 3339).
+// TLS describes a certificate: its names, and the end of its validity (RFC 3339).
 type TLS struct {
 	Names    []string `json:"names"`
 	NotAfter string   `json:"not_after"`
 }
 
-// Key is one key and what it does now; never its material.
+// Key describes a key and its present state, without its material.
 type Key struct {
 	ID        string `json:"id"`
 	Algorithm string `json:"algorithm"`
 	State     string `json:"state"`
 }
 
-// Sessions is what every session says and is asked.
+// Sessions holds the settings of all sessions.
 type Sessions struct {
 	Issuer              string `json:"issuer"`
 	Audience            string `json:"audience"`
@@ -123,7 +123,7 @@ type Sessions struct {
 	RenewalGraceSeconds int    `json:"renewal_grace_seconds"`
 }
 
-// Limits is how many sessions are given to whom, and where that is kept.
+// Limits holds the limits on issuing sessions, and where grants are stored.
 type Limits struct {
 	PerIP         int    `json:"per_ip"`
 	PerInstall    int    `json:"per_install"`
@@ -131,49 +131,49 @@ type Limits struct {
 	Mode          string `json:"mode"`
 	IPv6Prefix    int    `json:"ipv6_prefix"`
 	Storage       string `json:"storage"`
-	// MaxSubjects bounds the memory storage, which decides alone or stands in for a shared one.
+	// MaxSubjects bounds the memory storage, which is the only one or the fallback of a shared one.
 	MaxSubjects int `json:"max_subjects"`
-	// Shared is nil where replicas share no storage.
+	// Shared is nil if replicas do not share a storage.
 	Shared *Shared `json:"shared,omitempty"`
 }
 
-// Shared is how a storage that replicas share is asked.
+// Shared holds the settings of a storage that replicas share.
 type Shared struct {
-	// TimeoutMS is the longest that one decision may take, in milliseconds.
+	// TimeoutMS bounds one decision, in milliseconds.
 	TimeoutMS int `json:"timeout_ms"`
-	// OnOutage is who decides while the storage is out.
+	// OnOutage is the policy during an outage of the storage: local, deny or allow.
 	OnOutage string `json:"on_outage"`
 }
 
-// Proxies is whose forwarding header is believed; Trusted is empty for nobody's.
+// Proxies holds the trusted proxies. Header is the forwarding header that they write.
 type Proxies struct {
 	Trusted []string `json:"trusted"`
 	Header  string   `json:"header"`
-	// Announce says that they announce each connection's client by the PROXY protocol.
+	// Announce is true if they announce the client of each connection by the PROXY protocol.
 	Announce bool `json:"proxy_protocol"`
 }
 
-// Shutdown is how the service stops.
+// Shutdown holds the durations of a stop.
 type Shutdown struct {
 	DelaySeconds int `json:"delay_seconds"`
 	GraceSeconds int `json:"grace_seconds"`
 }
 
-// Logs is what is logged, and how.
+// Logs holds the minimum level and the format of the log.
 type Logs struct {
 	Level  string `json:"level"`
 	Format string `json:"format"`
 }
 
-// ConfigReport is what is in force.
+// ConfigReport lists the settings in force.
 type ConfigReport struct {
 	Settings []Setting
-	// Unsound is what is wrong with it; nil where nothing is.
-	Unsound *InvalidConfigError
+	// Invalid holds the faults of the configuration; nil if there are none.
+	Invalid *InvalidConfigError
 }
 
-// Setting is one variable; the value of a secret is replaced.
+// Setting is one variable. The value of a secret is replaced.
 type Setting struct{ Variable, Value, Origin string }
 
-// VersionReport is what the program is. Revision is empty where the build does not tell.
+// VersionReport describes the build. Revision is empty if the build did not record it.
 type VersionReport struct{ Version, Go, Platform, Revision string }

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newVersion says what the program is.
+// newVersion returns the command that prints the version.
 func newVersion(commands Commands) *cobra.Command {
 	return prepare(&cobra.Command{
 		Use:   "version",

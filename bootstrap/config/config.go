@@ -1,9 +1,15 @@
-// Package config reads the service's configuration and judges it whole: every fault is told at once, with where the value came from, what is
-// wrong with it and what would be right.
+// Package config reads and validates the configuration of the service. It reports every fault at
+// once, with the origin of the value, the problem and a remedy.
 //
-// It promises that nobody is shown a secret: not in a fault, a warning or a setting, and not by printing any value of this package. What
-// Load gives is typed; nothing in it is parsed again. Variables are in fields.go, where values come from in sources.go, what this version cannot do yet in
-// unbuilt.go. It opens files that the configuration names, and nothing else. It may import every layer.
+// No secret is ever shown: not in a fault, a warning or a setting, and not by formatting any value
+// of this package. Load returns typed values. The URL of Redis and the addresses of the listeners
+// are validated text, which the adapters parse again. The variables are in fields.go, the sources
+// of values in sources.go, the variables that this version does not support in unsupported.go.
+//
+// The package opens only the configuration file and the files that the configuration names: files
+// with the value of a variable, the keyset, the certificate and its key, the list of denied
+// secrets, and for ReadImport the file of a secret. It opens no network connection. It may import
+// every layer.
 package config
 
 import (
@@ -20,73 +26,79 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The storages.
+// The values of Config.Storage.
 const (
-	// StorageMemory is this process's own memory.
+	// StorageMemory keeps grants in the memory of the process.
 	StorageMemory = "memory"
-	// StorageRedis is a Redis that replicas share.
+	// StorageRedis keeps grants in a Redis server that replicas share.
 	StorageRedis = "redis"
 )
 
 // Config is the configuration in force.
 type Config struct {
-	// Environment is the environment's word, trimmed, in lower case; development where it was empty.
+	// Environment is the name of the environment, trimmed and in lower case; development if it was
+	// empty.
 	Environment string
-	// Production is true for every word that is not one for development.
+	// Production is true for every environment that is not one for development.
 	Production bool
-	// BuildVersion is the version that is shown; it may be empty.
+	// BuildVersion is the version that is reported; it may be empty.
 	BuildVersion string
-	// Terms are what every session says and is asked.
+	// Session holds the settings of all sessions: issuer, audience, lifetimes.
 	Session session.Settings
-	// Limits are how many sessions are given to whom.
+	// Limits holds the limits on issuing sessions.
 	Limits issue.Limits
-	// KeysetFile is the file that keys come from; empty: they come from variables.
+	// KeysetFile is the keyset file. If it is empty, keys come from variables.
 	KeysetFile string
-	// Storage is where grants are kept: StorageMemory or StorageRedis.
+	// Storage is the storage of grants: StorageMemory or StorageRedis.
 	Storage string
-	// RedisURL is what redis.New takes; empty where the storage is not Redis.
+	// RedisURL is the argument of redis.New; empty if the storage is not Redis.
 	RedisURL Secret
-	// RedisTimeout is the longest that one decision of Redis may take, from a millisecond to 10 s.
+	// RedisTimeout bounds one decision by Redis, from 1 ms to 10 s.
 	RedisTimeout time.Duration
-	// OnOutage is who decides while a shared storage is out.
+	// OnOutage is the policy during an outage of a shared storage.
 	OnOutage ports.OutagePolicy
 	// MaxSubjects bounds the memory storage, at least 1.
 	MaxSubjects int
-	// DigestKey is what subjects are digested with; never empty.
+	// DigestKey is the key of the digests of subjects; never empty.
 	DigestKey Secret
-	// TrustedProxies are whose forwarding headers are believed; nobody's where it is the zero value.
+	// TrustedProxies are the proxies whose forwarding headers are trusted. The zero value trusts
+	// none.
 	TrustedProxies clientaddr.Trusted
-	// TrustedPrefixes are the same proxies as a list, to be shown.
+	// TrustedPrefixes lists the same proxies, for display.
 	TrustedPrefixes []netip.Prefix
 	// TrustedProxyHeader is the header that trusted proxies write: X-Forwarded-For or Forwarded.
 	TrustedProxyHeader string
-	// ProxyProtocol says that trusted proxies announce their clients by the PROXY protocol; there is at least one of them then.
+	// ProxyProtocol is true if trusted proxies announce their clients by the PROXY protocol. Then
+	// there is at least one trusted proxy.
 	ProxyProtocol bool
-	// HTTPAddr is the public listener's host and port.
+	// HTTPAddr is the host and port of the public listener.
 	HTTPAddr string
-	// OpsAddr is the operations listener's host and port; empty: none.
+	// OpsAddr is the host and port of the operations listener; empty for none.
 	OpsAddr string
-	// TLS is where the public listener's certificate is; the zero value where it does not speak TLS.
+	// TLS names the certificate files of the public listener; the zero value means no TLS.
 	TLS certificate.Files
-	// Origins are the origins of browsers' scripts that may ask for sessions, as browsers write them; none where it is empty.
+	// Origins are the web origins whose scripts may request sessions, in the form that browsers
+	// send.
 	Origins []string
-	// MaxConnections is how many connections the public listener holds at once, at least 1.
+	// MaxConnections bounds the open connections of the public listener, at least 1.
 	MaxConnections int
-	// ReadTimeout bounds reading a request, IdleTimeout the wait for the next one; both are at least a second.
+	// ReadTimeout bounds reading a request, IdleTimeout the wait for the next one. Both are at
+	// least one second.
 	ReadTimeout, IdleTimeout time.Duration
-	// ShutdownDelay is how long readiness fails before the listener closes, ShutdownGrace how long requests under way may finish; either may be 0.
+	// ShutdownDelay is how long readiness fails before the listener closes, ShutdownGrace how long
+	// requests in flight may take to finish. Either may be 0.
 	ShutdownDelay, ShutdownGrace time.Duration
-	// LogLevel is the least level that is logged.
+	// LogLevel is the minimum level that is logged.
 	LogLevel slog.Level
 	// LogFormat is json or text.
 	LogFormat string
 }
 
-// development are the words for an environment in which weak secrets are let pass. The empty word is one of them. Every other word is
-// production-like, so that a typing error fails closed.
+// development lists the environments in which weak secrets are accepted. The empty name is one of
+// them. Every other name is production-like, so that a typing error fails closed.
 var development = []string{"", "dev", "development", "local", "test", "testing"}
 
-// classify reads the environment's word.
+// classify returns the normalized name of the environment, and whether it is production-like.
 func classify(text string) (word string, production bool) {
 	word = strings.ToLower(strings.TrimSpace(text))
 	if word == "" {

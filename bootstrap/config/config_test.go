@@ -18,54 +18,57 @@ import (
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
-// The secrets that the suites put in. None may come out, nor any eight characters of one.
+// The secrets that the tests use as input. No eight consecutive characters of one may appear in any
+// output.
 const (
-	strongA = "xSJmd-09H0na5mqyA71YnlD1QRNo3zjsyHGzu2iZtJc"
-	strongB = "w4Vq8TzKp2LmX7cRb9JhYd3sGf5NuEaQoWi6Zt1Pv0k"
-	strongC = "7f3a91c60d5eb8246a1f9c03e5d7b42810fe96ac35d8e7"
-	madeUp  = "\x01\x02made-up-by-random\x03-of-32-bytes\x04"
-	weak    = "kqz8-jxw4-vpt"
+	strongA   = "xSJmd-09H0na5mqyA71YnlD1QRNo3zjsyHGzu2iZtJc"
+	strongB   = "w4Vq8TzKp2LmX7cRb9JhYd3sGf5NuEaQoWi6Zt1Pv0k"
+	strongC   = "7f3a91c60d5eb8246a1f9c03e5d7b42810fe96ac35d8e7"
+	randomKey = "\x01\x02made-up-by-random\x03-of-32-bytes\x04"
+	weak      = "kqz8-jxw4-vpt"
 
 	redisPassword = "hunter2hunter2"
 	common        = "velvet walnut pepper rocket shadow guitar"
 	published     = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
-var planted = append([]string{strongA, strongB, strongC, madeUp, weak, common, published,
+var secrets = append([]string{strongA, strongB, strongC, randomKey, weak, common, published,
 	redisPassword},
-	inBase64(strongA), inBase64(strongB), inBase64(strongC), inBase64(madeUp), inBase64(weak),
+	inBase64(strongA), inBase64(strongB), inBase64(strongC), inBase64(randomKey), inBase64(weak),
 	inBase64(common), inBase64(published))
 
-// noon is when the configuration is judged, in every test.
+// noon is the time of every test.
 var noon = time.Date(2026, time.February, 16, 12, 0, 0, 0, time.UTC)
 
-// inBase64 is a secret as a keyset holds it.
+// inBase64 returns a secret in the encoding of a keyset.
 func inBase64(secret string) string { return base64.RawURLEncoding.EncodeToString([]byte(secret)) }
 
-// given is what a test gives to Load.
-type given struct {
+// input is what a test passes to Load.
+type input struct {
 	environ []string
 	yaml    string
 	args    []string
 }
 
-// env gives variables of the environment alone.
-func env(environ ...string) given { return given{environ: environ} }
+// env returns an input of environment variables only.
+func env(environ ...string) input { return input{environ: environ} }
 
-// production gives variables that make a sound production-like environment, and more after them.
-func production(more ...string) given {
+// production returns an input of variables that form a valid production-like environment, followed
+// by more.
+func production(more ...string) input {
 	return env(append([]string{"OFFLOAD_ENVIRONMENT=production",
 		"OFFLOAD_SESSION_SECRET=" + strongA}, more...)...)
 }
 
-// inYAML gives a file alone.
-func inYAML(text string) given { return given{yaml: text} }
+// inYAML returns an input of a configuration file only.
+func inYAML(text string) input { return input{yaml: text} }
 
-// yamlName is the name of the file in every test.
+// yamlName is the name of the configuration file in every test.
 const yamlName = "session.yaml"
 
-// load reads what is given, from a folder of the test's own, and hunts in all that comes out for the secrets that went in.
-func load(t testing.TB, in given) config.Review {
+// load loads the input in the working directory. It fails the test if a secret of the input appears
+// in any output.
+func load(t testing.TB, in input) config.Review {
 	t.Helper()
 	environ := in.environ
 	if in.yaml != "" {
@@ -77,13 +80,13 @@ func load(t testing.TB, in given) config.Review {
 	require.NoError(t, flags.Parse(in.args))
 	review := config.Load(config.Sources{
 		Flags: flags, Environ: environ, BuildVersion: "1.2.3", Now: noon,
-		Random: func(n int) []byte { return []byte(madeUp)[:n] },
+		Random: func(n int) []byte { return []byte(randomKey)[:n] },
 	})
-	hunt(t, printed(t, review), planted...)
+	assertNoSecret(t, printed(t, review), secrets...)
 	return review
 }
 
-// write puts a file into the working folder.
+// write writes a file with the given mode and returns its name.
 func write(t testing.TB, name, content string, mode os.FileMode) string {
 	t.Helper()
 	require.NoError(t, os.WriteFile(name, []byte(content), mode))
@@ -91,13 +94,13 @@ func write(t testing.TB, name, content string, mode os.FileMode) string {
 	return name
 }
 
-// folder makes a working folder of the test's own.
-func folder(t testing.TB) {
+// tempDir changes to a temporary working directory.
+func tempDir(t testing.TB) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 }
 
-// printed is all that can be seen of a review.
+// printed returns everything that can be seen of a review: formatted, encoded and logged.
 func printed(t testing.TB, review config.Review) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -117,8 +120,8 @@ func printed(t testing.TB, review config.Review) string {
 	return out.String()
 }
 
-// hunt looks for secrets, and any eight characters of one, in what can be seen.
-func hunt(t testing.TB, seen string, secrets ...string) {
+// assertNoSecret fails the test if eight consecutive characters of a secret are in the output.
+func assertNoSecret(t testing.TB, output string, secrets ...string) {
 	t.Helper()
 	const part = 8
 	found := map[string]bool{}
@@ -129,21 +132,22 @@ func hunt(t testing.TB, seen string, secrets ...string) {
 		}
 	}
 	for _, length := range []int{part, 2 * part} {
-		for at := range max(0, len(seen)-length+1) {
-			if found[seen[at:at+length]] {
-				assert.Fail(t, "a secret is shown", "%q in …%s…", seen[at:at+length],
-					seen[max(0, at-100):min(len(seen), at+100)])
+		for at := range max(0, len(output)-length+1) {
+			if found[output[at:at+length]] {
+				assert.Fail(t, "output contains a secret", "%q in …%s…", output[at:at+length],
+					output[max(0, at-100):min(len(output), at+100)])
 				return
 			}
 		}
 	}
 }
 
-// told is a fault or a warning as the tests write it.
-type told struct{ variable, origin, problem string }
+// finding is an expected fault or warning. The problem is a part of the actual one.
+type finding struct{ variable, origin, problem string }
 
-// expect compares what was told with what should be: variable and origin whole, of the problem a part.
-func expect[one config.Fault | config.Warning](t testing.TB, want []told, got []one) {
+// assertFindings compares findings with the expected ones: variable and origin exactly, the problem
+// as a part.
+func assertFindings[one config.Fault | config.Warning](t testing.TB, want []finding, got []one) {
 	t.Helper()
 	lines := make([]string, 0, len(got))
 	for _, fault := range got {
@@ -161,30 +165,30 @@ func expect[one config.Fault | config.Warning](t testing.TB, want []told, got []
 	}
 }
 
-// judged is one row of the tables: what is given, and all that is told of it.
-type judged struct {
+// testCase is an input, with all faults and warnings that it causes.
+type testCase struct {
 	name     string
-	in       given
-	faults   []told
-	warnings []told
+	in       input
+	faults   []finding
+	warnings []finding
 }
 
-// unsetSecret is the warning of every sound configuration for development that gives no secret.
-var unsetSecret = told{"OFFLOAD_SESSION_SECRET", "default", "is not set"}
+// unsetSecret is the warning of every valid development configuration without a secret.
+var unsetSecret = finding{"OFFLOAD_SESSION_SECRET", "default", "is not set"}
 
-func judge(t *testing.T, rows []judged) {
+func runCases(t *testing.T, cases []testCase) {
 	t.Helper()
-	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) {
-			folder(t)
-			review := load(t, row.in)
-			expect(t, row.faults, review.Faults)
-			expect(t, row.warnings, review.Warnings)
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			tempDir(t)
+			review := load(t, c.in)
+			assertFindings(t, c.faults, review.Faults)
+			assertFindings(t, c.warnings, review.Warnings)
 		})
 	}
 }
 
-// setting finds a variable among the settings.
+// setting returns the setting of a variable.
 func setting(t testing.TB, review config.Review, variable string) config.Setting {
 	t.Helper()
 	for _, one := range review.Settings {
@@ -196,7 +200,7 @@ func setting(t testing.TB, review config.Review, variable string) config.Setting
 	return config.Setting{}
 }
 
-func TestSecretIsHidden(t *testing.T) {
+func TestSecretIsNeverShown(t *testing.T) {
 	secret := config.NewSecret(strongA)
 	assert.Equal(t, []byte(strongA), secret.Bytes())
 	holder := struct {
@@ -222,7 +226,7 @@ func TestSecretIsHidden(t *testing.T) {
 	assert.Equal(t, "[secret]", secret.GoString())
 }
 
-func TestHuntFinds(t *testing.T) {
+func TestAssertNoSecretChecksAllOutput(t *testing.T) {
 	review := config.Review{Faults: []config.Fault{{Problem: "it is " + strongA[3:12]}}}
 	assert.Contains(t, printed(t, review), strongA[3:11])
 }

@@ -5,35 +5,37 @@ import (
 	"slices"
 )
 
-// Fault is one thing that is wrong with the configuration, told in parts. None holds a secret or any part of one.
+// Fault is one error in the configuration. No field contains a secret or a part of one.
 type Fault struct {
-	// Variable is the name, as in the environment.
+	// Variable is the name of the variable, as in the environment.
 	Variable string
-	// Origin is where the value came from: "environment", "environment, by OFFLOAD_HTTP_ADDR_FILE", "file session.yaml", "flag --http-addr",
-	// or "default".
+	// Origin is the origin of the value: "environment", "environment, by OFFLOAD_HTTP_ADDR_FILE",
+	// "file session.yaml", "flag --http-addr", or "default".
 	Origin string
-	// Problem is what is wrong, as the rest of a sentence that begins with the variable.
+	// Problem says what is wrong. It continues a sentence that starts with the variable.
 	Problem string
-	// Remedy is what would be right.
+	// Remedy says what to do.
 	Remedy string
 }
 
-// Warning is something that is allowed and had best be known. Its parts are a Fault's.
+// Warning is something that is allowed but that the operator should know. Its fields are those of a
+// Fault.
 type Warning Fault
 
-// findings are the faults and warnings so far.
+// findings collects faults and warnings.
 type findings struct {
 	faults   []Fault
 	warnings []Warning
 }
 
-// sorted gives faults and warnings in the order of the table; what is not of the table comes last, in the order of its discovery.
+// sorted returns the faults and warnings in the order of the table. Those of other names come last,
+// in the order of discovery.
 func (f *findings) sorted() ([]Fault, []Warning) {
 	slices.SortStableFunc(f.faults, func(a, b Fault) int {
-		return cmp.Compare(place(a.Variable), place(b.Variable))
+		return cmp.Compare(position(a.Variable), position(b.Variable))
 	})
 	slices.SortStableFunc(f.warnings, func(a, b Warning) int {
-		return cmp.Compare(place(a.Variable), place(b.Variable))
+		return cmp.Compare(position(a.Variable), position(b.Variable))
 	})
 	return f.faults, f.warnings
 }

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// The most that a file may hold, in bytes.
+// The maximum sizes of files, in bytes.
 const (
 	maxFile     = 1 << 20
 	maxDenylist = 16 << 20
@@ -20,17 +20,19 @@ var (
 	errTooLarge   = errors.New("too large")
 )
 
-// file is a file that was read whole.
+// file holds the content and the mode of a file.
 type file struct {
 	content string
 	mode    fs.FileMode
 }
 
-// readFile reads a regular file of at most limit bytes, following symbolic links; the mode is that of the file that was read. It fails with
-// errNotRegular, errTooLarge, or what the system says. It never waits for a writer, as a pipe would have it.
+// readFile reads a regular file of at most limit bytes. It follows symbolic links; the mode is that
+// of the file that was read. It returns errNotRegular, errTooLarge or the error of the system. It
+// never blocks, as opening a pipe without a writer would.
 func readFile(name string, limit int64) (file, error) {
-	// What is no file is refused unopened, for opening some devices does something. Between here and there the name may
-	// come to stand for another thing, so it is looked at again, and opened in a way that waits for nobody.
+	// Other kinds of files are refused without opening them, because opening some devices has side
+	// effects. The name may refer to another file by the time it is opened, so the kind is checked
+	// again, and the file is opened without blocking.
 	if stat, err := os.Stat(name); err != nil {
 		return file{}, err
 	} else if !stat.Mode().IsRegular() {
@@ -58,17 +60,19 @@ func readFile(name string, limit int64) (file, error) {
 	return file{content: string(content), mode: stat.Mode()}, nil
 }
 
-// exposed tells whether more may be done with a file that holds a secret than is safe: others may read or write it, or its group may write it.
-// That its group may read it is well, for Kubernetes (fsGroup) and systemd (LoadCredential) make it so.
+// exposed reports whether the mode is unsafe for a file that contains a secret: others may read or
+// write it, or its group may write it. The group may read it, because Kubernetes (fsGroup) and
+// systemd (LoadCredential) set the mode that way.
 func (f file) exposed() bool { return f.mode.Perm()&0o026 != 0 }
 
-// What is said of an exposed file.
+// The texts about an exposed file.
 const (
 	problemExposed = "may be read or written by others, or written by its group"
-	remedyExposed  = "take these rights away: chmod o-rwx,g-w, as mode 0600 or 0640 has them"
+	remedyExposed  = "restrict the mode, for example to 0600 or 0640: chmod o-rwx,g-w"
 )
 
-// fileProblem says why a file could not be read, by the kind of the error alone.
+// fileProblem describes why a file could not be read. The text depends only on the kind of the
+// error.
 func fileProblem(err error, limit int64) (problem, remedy string) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -77,7 +81,7 @@ func fileProblem(err error, limit int64) (problem, remedy string) {
 		return "may not be read by this process (permission denied)",
 			"let the service's user read it"
 	case errors.Is(err, errNotRegular):
-		return "is not a regular file", "name a regular file: no directory, pipe or device"
+		return "is not a regular file", "name a regular file, not a directory, pipe or device"
 	case errors.Is(err, errTooLarge):
 		return fmt.Sprintf("is larger than %d bytes", limit), "name a smaller file"
 	}

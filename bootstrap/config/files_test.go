@@ -13,87 +13,87 @@ import (
 
 func TestValuesInFiles(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{
-		"no line break":           {"me", "me"},
-		"one is cut":              {"me\n", "me"},
-		"one of two bytes is cut": {"me\r\n", "me"},
-		"one of two is cut":       {"me\n\n", "me\n"},
-		"a carriage return stays": {"me\r", "me\r"},
-		"white space stays":       {" me \n", " me "},
-		"lines within stay":       {"a\nb\n", "a\nb"},
+		"no line break":                          {"me", "me"},
+		"one line break is removed":              {"me\n", "me"},
+		"CRLF is removed":                        {"me\r\n", "me"},
+		"only one of two line breaks is removed": {"me\n\n", "me\n"},
+		"a carriage return is kept":              {"me\r", "me\r"},
+		"white space is kept":                    {" me \n", " me "},
+		"inner line breaks are kept":             {"a\nb\n", "a\nb"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder(t)
+			tempDir(t)
 			write(t, "version", c.content, 0o666)
-			for _, in := range []given{env("OFFLOAD_BUILD_VERSION_FILE=version"),
+			for _, in := range []input{env("OFFLOAD_BUILD_VERSION_FILE=version"),
 				inYAML("build_version_file: version")} {
 				assert.Equal(t, c.want, load(t, in).Config.BuildVersion)
 			}
 		})
 	}
 	t.Run("a secret", func(t *testing.T) {
-		folder(t)
+		tempDir(t)
 		write(t, "secret", strongA+"\r\n", 0o600)
 		review := load(t, env("OFFLOAD_ENVIRONMENT=production",
 			"OFFLOAD_SESSION_SECRET_FILE=secret"))
-		expect(t, nil, review.Faults)
+		assertFindings(t, nil, review.Faults)
 		assert.Equal(t, []byte(strongA), review.Keyring.Keys()[0].Secret())
 	})
-	t.Run("a variable that is itself a file's name", func(t *testing.T) {
-		folder(t)
+	t.Run("a variable that holds a file name", func(t *testing.T) {
+		tempDir(t)
 		write(t, "name", "denied\n", 0o644)
 		write(t, "denied", strongA, 0o644)
 		review := load(t, production("OFFLOAD_SECRET_DENYLIST_FILE_FILE=name"))
-		expect(t, []told{{"OFFLOAD_SESSION_SECRET", "environment", "publicly known"}},
+		assertFindings(t, []finding{{"OFFLOAD_SESSION_SECRET", "environment", "publicly known"}},
 			review.Faults)
 	})
-	t.Run("an empty file of a secret counts as not set, and is told", func(t *testing.T) {
-		folder(t)
+	t.Run("an empty secret file counts as not set, with a warning", func(t *testing.T) {
+		tempDir(t)
 		for _, content := range []string{"", "\n", "\r\n"} {
 			write(t, "secret", content, 0o600)
 			const origin = "environment, by OFFLOAD_SESSION_SECRET_FILE"
 			review := load(t, env("OFFLOAD_SESSION_SECRET_FILE=secret"))
-			expect(t, nil, review.Faults)
-			expect(t, []told{{"OFFLOAD_SESSION_SECRET", origin, "the file secret, which is empty"},
+			assertFindings(t, nil, review.Faults)
+			assertFindings(t, []finding{{"OFFLOAD_SESSION_SECRET", origin, "the file secret, which is empty"},
 				{"OFFLOAD_SESSION_SECRET", origin, "is not set"}}, review.Warnings)
 			review = load(t, env("OFFLOAD_SESSION_SECRET_FILE=secret", "OFFLOAD_ENVIRONMENT=prod"))
-			expect(t, []told{{"OFFLOAD_SESSION_SECRET", origin, "is not set"}}, review.Faults)
+			assertFindings(t, []finding{{"OFFLOAD_SESSION_SECRET", origin, "is not set"}}, review.Faults)
 		}
 	})
-	t.Run("an empty file of anything else is a value", func(t *testing.T) {
-		folder(t)
+	t.Run("an empty file of another variable is an empty value", func(t *testing.T) {
+		tempDir(t)
 		write(t, "empty", "\n", 0o600)
 		review := load(t, env("OFFLOAD_HTTP_ADDR_FILE=empty", "OFFLOAD_OPS_ADDR_FILE=empty"))
-		expect(t, []told{{"OFFLOAD_HTTP_ADDR", "environment, by OFFLOAD_HTTP_ADDR_FILE",
+		assertFindings(t, []finding{{"OFFLOAD_HTTP_ADDR", "environment, by OFFLOAD_HTTP_ADDR_FILE",
 			"is empty"}}, review.Faults)
 		assert.Empty(t, review.Config.OpsAddr)
 	})
 }
 
 func TestValueAndFileInOneSource(t *testing.T) {
-	const problem = "is given both as a value and by"
-	judge(t, []judged{
+	const problem = "is set both directly and by"
+	runCases(t, []testCase{
 		{"environment", env("OFFLOAD_LOG_LEVEL=x", "OFFLOAD_LOG_LEVEL_FILE=/nowhere"),
-			[]told{{"OFFLOAD_LOG_LEVEL", "environment", problem + " OFFLOAD_LOG_LEVEL_FILE"}},
-			[]told{unsetSecret}},
+			[]finding{{"OFFLOAD_LOG_LEVEL", "environment", problem + " OFFLOAD_LOG_LEVEL_FILE"}},
+			[]finding{unsetSecret}},
 		{"YAML", inYAML("log_level: x\nlog_level_file: /nowhere"),
-			[]told{{"OFFLOAD_LOG_LEVEL", "file session.yaml", problem + " log_level_file"}},
-			[]told{unsetSecret}},
+			[]finding{{"OFFLOAD_LOG_LEVEL", "file session.yaml", problem + " log_level_file"}},
+			[]finding{unsetSecret}},
 		{"a secret", env("OFFLOAD_SESSION_SECRET="+strongA, "OFFLOAD_SESSION_SECRET_FILE=/nowhere"),
-			[]told{{"OFFLOAD_SESSION_SECRET", "environment", problem}}, nil},
-		{"also where a later source wins", given{yaml: "log_level: x\nlog_level_file: /nowhere",
+			[]finding{{"OFFLOAD_SESSION_SECRET", "environment", problem}}, nil},
+		{"even if a later source overrides it", input{yaml: "log_level: x\nlog_level_file: /nowhere",
 			args: []string{"--log-level=info"}},
-			[]told{{"OFFLOAD_LOG_LEVEL", "file session.yaml", problem}}, []told{unsetSecret}},
-		{"a value that is set to nothing", env("OFFLOAD_OPS_ADDR=",
-			"OFFLOAD_OPS_ADDR_FILE=/nowhere"), []told{{"OFFLOAD_OPS_ADDR", "environment", problem}},
-			[]told{unsetSecret}},
-		{"a secret that is set to nothing is not set",
+			[]finding{{"OFFLOAD_LOG_LEVEL", "file session.yaml", problem}}, []finding{unsetSecret}},
+		{"an empty value", env("OFFLOAD_OPS_ADDR=",
+			"OFFLOAD_OPS_ADDR_FILE=/nowhere"), []finding{{"OFFLOAD_OPS_ADDR", "environment", problem}},
+			[]finding{unsetSecret}},
+		{"an empty secret is not set",
 			env("OFFLOAD_SESSION_SECRET=", "OFFLOAD_SESSION_SECRET_FILE=/nowhere"),
-			[]told{{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE",
+			[]finding{{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE",
 				"is not found"}}, nil},
-		{"a file that is set to nothing is not set",
-			env("OFFLOAD_LOG_LEVEL=info", "OFFLOAD_LOG_LEVEL_FILE="), nil, []told{unsetSecret}},
-		{"the environment, which then is production-like",
-			env("OFFLOAD_ENVIRONMENT=dev", "OFFLOAD_ENVIRONMENT_FILE=x"), []told{
+		{"an empty file name is not set",
+			env("OFFLOAD_LOG_LEVEL=info", "OFFLOAD_LOG_LEVEL_FILE="), nil, []finding{unsetSecret}},
+		{"the environment is then production-like",
+			env("OFFLOAD_ENVIRONMENT=dev", "OFFLOAD_ENVIRONMENT_FILE=x"), []finding{
 				{"OFFLOAD_ENVIRONMENT", "environment", problem},
 				{"OFFLOAD_SESSION_SECRET", "default", "is not set"},
 			}, nil},
@@ -101,7 +101,7 @@ func TestValueAndFileInOneSource(t *testing.T) {
 }
 
 func TestUnreadableFiles(t *testing.T) {
-	folder(t)
+	tempDir(t)
 	require.NoError(t, os.Mkdir("folder", 0o755))
 	require.NoError(t, syscall.Mkfifo("pipe", 0o644))
 	require.NoError(t, os.Symlink("loop", "loop"))
@@ -130,7 +130,7 @@ func TestUnreadableFiles(t *testing.T) {
 			if name[0] == '/' {
 				secret = "is to be read from the file " + shown
 			}
-			expect(t, []told{
+			assertFindings(t, []finding{
 				{"OFFLOAD_CONFIG_FILE", "environment",
 					"names the file " + shown + ", which " + problem},
 				{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE", secret},
@@ -141,38 +141,39 @@ func TestUnreadableFiles(t *testing.T) {
 			assert.Nil(t, review.Keyring)
 		})
 	}
-	t.Run("a secret in place of its file's name is not shown", func(t *testing.T) {
+	t.Run("a secret given as the file name is not shown", func(t *testing.T) {
 		review := load(t, env("OFFLOAD_SESSION_SECRET_FILE="+strongA,
 			"OFFLOAD_LIMITER_DIGEST_KEY_FILE="+strongC))
-		expect(t, []told{
+		assertFindings(t, []finding{
 			{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE",
 				"a file that is not found"},
 			{"OFFLOAD_LIMITER_DIGEST_KEY", "environment, by OFFLOAD_LIMITER_DIGEST_KEY_FILE",
 				"a file that is not found"},
 		}, review.Faults)
 	})
-	t.Run("exactly a mebibyte", func(t *testing.T) {
-		write(t, "most", strings.Repeat("x", 1<<20), 0o600)
-		expect(t, []told{{"OFFLOAD_LOG_LEVEL", "environment, by OFFLOAD_LOG_LEVEL_FILE",
-			"is not one of the words that are allowed"}},
-			load(t, env("OFFLOAD_LOG_LEVEL_FILE=most")).Faults)
+	t.Run("exactly 1 MiB", func(t *testing.T) {
+		write(t, "largest", strings.Repeat("x", 1<<20), 0o600)
+		assertFindings(t, []finding{{"OFFLOAD_LOG_LEVEL", "environment, by OFFLOAD_LOG_LEVEL_FILE",
+			"is not one of the allowed values"}},
+			load(t, env("OFFLOAD_LOG_LEVEL_FILE=largest")).Faults)
 	})
 }
 
 func TestModesOfSecretFiles(t *testing.T) {
 	for _, mode := range []os.FileMode{0o600, 0o400, 0o640, 0o440, 0o650, 0o711} {
-		modes(t, mode, false)
+		testMode(t, mode, false)
 	}
 	for _, mode := range []os.FileMode{0o644, 0o604, 0o602, 0o620, 0o660, 0o666, 0o777} {
-		modes(t, mode, true)
+		testMode(t, mode, true)
 	}
 }
 
-// modes tries one mode with every kind of file that may hold a secret, and with what is no secret.
-func modes(t *testing.T, mode os.FileMode, exposed bool) {
+// testMode tests one mode with every kind of file that may contain a secret, and with one that does
+// not.
+func testMode(t *testing.T, mode os.FileMode, exposed bool) {
 	const problem = "may be read or written by others, or written by its group"
 	t.Run(mode.String(), func(t *testing.T) {
-		folder(t)
+		tempDir(t)
 		write(t, "secret", strongA, mode)
 		write(t, "digest", strongB, mode)
 		require.NoError(t, os.Symlink("secret", "link"))
@@ -183,11 +184,11 @@ func modes(t *testing.T, mode os.FileMode, exposed bool) {
 		write(t, "secret.yaml", "session_secret: "+strongA, mode)
 		write(t, "keys.yaml", "session_signing_keys: {v2-default: "+strongA+"}", mode)
 		for _, c := range []struct {
-			given  []string
-			faults []told
+			environ []string
+			faults  []finding
 		}{
 			{[]string{"OFFLOAD_SESSION_SECRET_FILE=link", "OFFLOAD_LIMITER_DIGEST_KEY_FILE=digest"},
-				[]told{
+				[]finding{
 					{"OFFLOAD_SESSION_SECRET", "environment, by OFFLOAD_SESSION_SECRET_FILE",
 						"is read from the file link, which " + problem},
 					{"OFFLOAD_LIMITER_DIGEST_KEY",
@@ -195,61 +196,61 @@ func modes(t *testing.T, mode os.FileMode, exposed bool) {
 						problem},
 				}},
 			{[]string{"OFFLOAD_SESSION_SIGNING_KEYS_FILE=keys"},
-				[]told{{"OFFLOAD_SESSION_SIGNING_KEYS",
+				[]finding{{"OFFLOAD_SESSION_SIGNING_KEYS",
 					"environment, by OFFLOAD_SESSION_SIGNING_KEYS_FILE", problem}}},
 			{[]string{"OFFLOAD_CONFIG_FILE=secret.yaml"},
-				[]told{{"OFFLOAD_CONFIG_FILE", "file secret.yaml",
-					"holds a secret and " + problem}}},
+				[]finding{{"OFFLOAD_CONFIG_FILE", "file secret.yaml",
+					"contains a secret and " + problem}}},
 			{[]string{"OFFLOAD_CONFIG_FILE=keys.yaml"},
-				[]told{{"OFFLOAD_CONFIG_FILE", "file keys.yaml", "holds a secret and " + problem}}},
+				[]finding{{"OFFLOAD_CONFIG_FILE", "file keys.yaml", "contains a secret and " + problem}}},
 			{[]string{"OFFLOAD_CONFIG_FILE=secret.yaml", "OFFLOAD_SESSION_SECRET=" + strongB},
-				[]told{{"OFFLOAD_CONFIG_FILE", "file secret.yaml",
-					"holds a secret and " + problem}}},
+				[]finding{{"OFFLOAD_CONFIG_FILE", "file secret.yaml",
+					"contains a secret and " + problem}}},
 			{[]string{"OFFLOAD_CONFIG_FILE=plain.yaml"},
-				[]told{{"OFFLOAD_SESSION_SECRET", "file plain.yaml, by session_secret_file",
+				[]finding{{"OFFLOAD_SESSION_SECRET", "file plain.yaml, by session_secret_file",
 					problem}}},
 			{[]string{"OFFLOAD_CONFIG_FILE=plain.yaml", "OFFLOAD_SESSION_SECRET=" + strongA,
 				"OFFLOAD_LOG_LEVEL_FILE=level"}, nil},
 		} {
-			expect(t, nil, load(t, env(append(c.given, "OFFLOAD_ENVIRONMENT=dev")...)).Faults)
+			assertFindings(t, nil, load(t, env(append(c.environ, "OFFLOAD_ENVIRONMENT=dev")...)).Faults)
 			if !exposed {
 				c.faults = nil
 			}
-			expect(t, c.faults, load(t, env(append(c.given,
+			assertFindings(t, c.faults, load(t, env(append(c.environ,
 				"OFFLOAD_ENVIRONMENT=production")...)).Faults)
 		}
 	})
 }
 
 func TestDenylist(t *testing.T) {
-	folder(t)
+	tempDir(t)
 	const variable = "OFFLOAD_SECRET_DENYLIST_FILE"
 	write(t, "denied", "other\r\n\n "+strongA+" \r\n"+strongC, 0o644)
-	t.Run("denies in production", func(t *testing.T) {
+	t.Run("is a fault in production", func(t *testing.T) {
 		review := load(t, production(variable+"=denied", "OFFLOAD_LIMITER_DIGEST_KEY="+strongC))
-		expect(t, []told{{"OFFLOAD_SESSION_SECRET", "environment", "(rule: published)"},
+		assertFindings(t, []finding{{"OFFLOAD_SESSION_SECRET", "environment", "(rule: published)"},
 			{"OFFLOAD_LIMITER_DIGEST_KEY", "environment", "(rule: published)"}}, review.Faults)
 	})
-	t.Run("warns in development", func(t *testing.T) {
-		review := load(t, given{environ: []string{"OFFLOAD_SESSION_SECRET=" + strongA},
+	t.Run("is a warning in development", func(t *testing.T) {
+		review := load(t, input{environ: []string{"OFFLOAD_SESSION_SECRET=" + strongA},
 			args: []string{"--secret-denylist-file=denied"}})
-		expect(t, nil, review.Faults)
-		expect(t, []told{{"OFFLOAD_SESSION_SECRET", "environment", "(rule: published)"}},
+		assertFindings(t, nil, review.Faults)
+		assertFindings(t, []finding{{"OFFLOAD_SESSION_SECRET", "environment", "(rule: published)"}},
 			review.Warnings)
 	})
-	t.Run("lets others pass", func(t *testing.T) {
-		expect(t, nil, load(t, env(variable+"=denied", "OFFLOAD_ENVIRONMENT=production",
+	t.Run("accepts other secrets", func(t *testing.T) {
+		assertFindings(t, nil, load(t, env(variable+"=denied", "OFFLOAD_ENVIRONMENT=production",
 			"OFFLOAD_SESSION_SECRET="+strongB)).Faults)
 	})
 	t.Run("must be readable", func(t *testing.T) {
-		expect(t, []told{{variable, "environment", "names the file nowhere, which is not found"}},
+		assertFindings(t, []finding{{variable, "environment", "names the file nowhere, which is not found"}},
 			load(t, production(variable+"=nowhere")).Faults)
 	})
-	t.Run("is bounded", func(t *testing.T) {
+	t.Run("must not exceed 16 MiB", func(t *testing.T) {
 		require.NoError(t, os.Truncate(write(t, "sparse", "", 0o644), 16<<20+1))
-		expect(t, []told{{variable, "environment", "is larger than 16777216 bytes"}},
+		assertFindings(t, []finding{{variable, "environment", "is larger than 16777216 bytes"}},
 			load(t, production(variable+"=sparse")).Faults)
 		require.NoError(t, os.Truncate("sparse", 16<<20))
-		expect(t, nil, load(t, production(variable+"=sparse")).Faults)
+		assertFindings(t, nil, load(t, production(variable+"=sparse")).Faults)
 	})
 }

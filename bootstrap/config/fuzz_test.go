@@ -12,8 +12,9 @@ import (
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
-// FuzzLoad gives any environment and any file, and secrets where secrets belong with anything around them: nothing panics, every fault is told
-// whole, what has no fault can serve, and no secret is shown.
+// FuzzLoad loads any environment and any file, with secrets in the right places and any text around
+// them. It checks that nothing panics, that faults are complete, that a configuration without
+// faults can serve, and that no secret is shown.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range []struct{ environ, yaml, before, after string }{
 		{"", "", "", ""},
@@ -32,9 +33,9 @@ func FuzzLoad(f *testing.F) {
 	} {
 		f.Add(seed.environ, seed.yaml, seed.before, seed.after)
 	}
-	folder(f)
+	tempDir(f)
 	f.Fuzz(func(t *testing.T, environ, yaml, before, after string) {
-		// A line break would let what stands before a secret give it to a variable that is none.
+		// A line break would make the secret the value of an unknown variable.
 		if strings.ContainsAny(before+after, "\n\r\u0085\u2028\u2029") {
 			return
 		}
@@ -44,9 +45,9 @@ func FuzzLoad(f *testing.F) {
 			Environ: append(strings.Split(environ, "\x00"),
 				"OFFLOAD_CONFIG_FILE="+yamlName, "OFFLOAD_LIMITER_DIGEST_KEY="+before+strongB+after,
 				`OFFLOAD_SESSION_SIGNING_KEYS={"v2-default":"`+before+strongC+after+`"}`),
-			Random: func(n int) []byte { return []byte(madeUp)[:n] },
+			Random: func(n int) []byte { return []byte(randomKey)[:n] },
 		})
-		hunt(t, fmt.Sprint(review.Faults, review.Warnings, review.Settings), strongA, strongB,
+		assertNoSecret(t, fmt.Sprint(review.Faults, review.Warnings, review.Settings), strongA, strongB,
 			strongC)
 		for _, fault := range review.Faults {
 			assert.NotContains(t, []string{fault.Variable, fault.Origin, fault.Problem,

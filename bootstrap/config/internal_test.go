@@ -13,7 +13,7 @@ import (
 )
 
 func TestFileProblemsByKind(t *testing.T) {
-	// Errors as the system gives them: they hold the path, and any text at all.
+	// Errors of the system contain the path and arbitrary text.
 	for want, err := range map[string]error{
 		"is not found": &fs.PathError{Op: "open", Path: "secret", Err: fs.ErrNotExist},
 		"may not be read by this process (permission denied)": &fs.PathError{Op: "open",
@@ -44,9 +44,9 @@ func TestDistance(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
+func TestNearestName(t *testing.T) {
 	for name, want := range map[string]string{
-		"OFFLOAD_SHUTDOWN_X_SECONDS": "OFFLOAD_SHUTDOWN_DELAY_SECONDS", // the first of two that are as near
+		"OFFLOAD_SHUTDOWN_X_SECONDS": "OFFLOAD_SHUTDOWN_DELAY_SECONDS", // the first of two equally similar names
 		"offload_http_adr":           "OFFLOAD_HTTP_ADDR",
 		"http_adr_file":              "OFFLOAD_HTTP_ADDR_FILE",
 		"OFFLOAD_SESION_TTL":         "OFFLOAD_SESSION_TTL_SECONDS",
@@ -71,7 +71,7 @@ func TestShown(t *testing.T) {
 	assert.Less(t, len(shown(strings.Repeat("\xbf", 300))), 1000)
 }
 
-// The table is config.md's: every variable once, in its order.
+// TestTable checks that the table has every variable of the specification once, in the same order.
 func TestTable(t *testing.T) {
 	want := strings.Fields(`ENVIRONMENT BUILD_VERSION SESSION_SECRET SESSION_TTL_SECONDS SESSION_TOKEN_ISSUER SESSION_TOKEN_AUDIENCE SESSION_TOKEN_ACTIVE_KID
 		SESSION_SIGNING_KEYS SESSION_KEYSET_FILE SESSION_CLOCK_SKEW_SECONDS SESSION_RENEWAL_GRACE_SECONDS SESSION_ISSUE_LIMIT_PER_IP SESSION_ISSUE_LIMIT_PER_INSTALL
@@ -84,16 +84,16 @@ func TestTable(t *testing.T) {
 	require.Len(t, table, len(want))
 	for i, v := range table {
 		assert.Equal(t, prefix+want[i], v.name)
-		assert.Equal(t, i, place(v.name))
+		assert.Equal(t, i, position(v.name))
 		assert.NotEmpty(t, v.help, v.name)
 		assert.LessOrEqual(t, len(v.name+fileSuffix), maxCompared)
 		assert.Equal(t, slices.Contains(secrets, v.name), v.secret(), v.name)
 	}
-	for name, anyway := range unbuilt {
+	for name, accepted := range unsupported {
 		v, ok := lookup(name)
 		assert.True(t, ok, name)
-		assert.Equal(t, v.preset, anyway, name)
+		assert.Equal(t, v.preset, accepted, name)
 	}
-	assert.Equal(t, -1, place(varConfigFile))
-	assert.Equal(t, len(table), place("OFFLOAD_OTHER"))
+	assert.Equal(t, -1, position(varConfigFile))
+	assert.Equal(t, len(table), position("OFFLOAD_OTHER"))
 }

@@ -18,7 +18,7 @@ const (
 	varDigest = "OFFLOAD_LIMITER_DIGEST_KEY"
 )
 
-// states are the keys of a ring by id, with what they do at noon.
+// states returns the state at noon of each key in the keyring, by id.
 func states(t *testing.T, review config.Review) map[string]string {
 	t.Helper()
 	require.NotNil(t, review.Keyring)
@@ -32,61 +32,61 @@ func states(t *testing.T, review config.Review) map[string]string {
 func TestSecrets(t *testing.T) {
 	const origin = "environment"
 	prod := "OFFLOAD_ENVIRONMENT=prod"
-	weakness := func(variable string) []told {
-		return []told{{variable, origin, "(rule: length)"}, {variable, origin, "(rule: entropy)"}}
+	weakness := func(variable string) []finding {
+		return []finding{{variable, origin, "(rule: length)"}, {variable, origin, "(rule: entropy)"}}
 	}
-	judge(t, []judged{
-		{"missing in production", env(prod), []told{{varSecret, "default", "is not set"}}, nil},
-		{"missing in development", env(), nil, []told{unsetSecret}},
+	runCases(t, []testCase{
+		{"missing in production", env(prod), []finding{{varSecret, "default", "is not set"}}, nil},
+		{"missing in development", env(), nil, []finding{unsetSecret}},
 		{"strong in production", env(prod, varSecret+"="+strongA), nil, nil},
 		{"strong in development", env(varSecret + "=" + strongA), nil, nil},
 		{"weak in production", env(prod, varSecret+"="+weak), weakness(varSecret), nil},
 		{"weak in development", env(varSecret + "=" + weak), nil, weakness(varSecret)},
 		{"a placeholder", env(prod, varSecret+"="+common),
-			[]told{{varSecret, origin, "(rule: placeholder)"},
+			[]finding{{varSecret, origin, "(rule: placeholder)"},
 				{varSecret, origin, "(rule: entropy)"}}, nil},
 		{"published", env(prod, varSecret+"="+published),
-			[]told{{varSecret, origin, "(rule: published)"}}, nil},
+			[]finding{{varSecret, origin, "(rule: published)"}}, nil},
 		{"only white space in production", env(prod, varSecret+"= \t\u2003"),
-			[]told{{varSecret, origin, "is not set"}},
-			[]told{{varSecret, origin, "white space alone"}}},
+			[]finding{{varSecret, origin, "is not set"}},
+			[]finding{{varSecret, origin, "only white space"}}},
 		{"only white space in development", env(varSecret + "= \t\u2003"), nil,
-			[]told{{varSecret, origin, "white space alone"}, {varSecret, origin, "is not set"}}},
+			[]finding{{varSecret, origin, "only white space"}, {varSecret, origin, "is not set"}}},
 		{"bad UTF-8", env(varSecret + "=" + strongA + "\xff"),
-			[]told{{varSecret, origin, "is not valid UTF-8"}}, nil},
+			[]finding{{varSecret, origin, "is not valid UTF-8"}}, nil},
 		{"NUL is text", env(prod, varSecret+"="+strongA+"\x00"), nil, nil},
 		{"weak digest key in production", production(varDigest + "=" + weak), weakness(varDigest),
 			nil},
 		{"weak digest key in development", env(varSecret+"="+strongA, varDigest+"="+weak), nil,
 			weakness(varDigest)},
 		{"digest key of white space", env(varSecret+"="+strongA, varDigest+"= "), nil,
-			[]told{{varDigest, origin, "white space alone"}}},
+			[]finding{{varDigest, origin, "only white space"}}},
 		{"digest key in bad UTF-8", env(varSecret+"="+strongA, varDigest+"=\xff"),
-			[]told{{varDigest, origin, "is not valid UTF-8"}}, nil},
+			[]finding{{varDigest, origin, "is not valid UTF-8"}}, nil},
 		{"digest key that signs", production(varDigest + "= " + strongA + "\n"),
-			[]told{{varDigest, origin, "is the same as a signing key"}}, nil},
+			[]finding{{varDigest, origin, "is the same as a signing key"}}, nil},
 		{"digest key that signs in development", env(varSecret+"="+strongA, varDigest+"="+strongA),
-			[]told{{varDigest, origin, "is the same as a signing key"}}, nil},
+			[]finding{{varDigest, origin, "is the same as a signing key"}}, nil},
 		{"digest key that verifies", env(varKeys+`={"v2-default":"`+strongA+`","old":"`+strongB+
-			`"}`, varDigest+"="+strongB), []told{{varDigest, origin,
+			`"}`, varDigest+"="+strongB), []finding{{varDigest, origin,
 			"is the same as a signing key"}}, nil},
-		{"digest key of a broken set that verifies",
-			env(varKeys+`={"a b":"`+strongB+`"}`, varDigest+"="+strongB), []told{
+		{"digest key that verifies in a set with faults",
+			env(varKeys+`={"a b":"`+strongB+`"}`, varDigest+"="+strongB), []finding{
 				{varKid, "default", "names none"}, {varKeys, origin, "entry 1 has an id"},
 				{varDigest, origin, "is the same as a signing key"},
 			}, nil},
-		{"digest key that is like a secret out of use",
+		{"digest key equal to an unused secret",
 			env(varKeys+`={"v2-default":"`+strongA+`"}`, varSecret+"="+strongB,
-				varDigest+"="+strongB), nil, []told{{varSecret, origin, "is set but not used"}}},
-		{"weak secret out of use", env(prod, varKeys+`={"v2-default":"`+strongA+`"}`,
-			varSecret+"="+weak), nil, []told{{varSecret, origin, "is set but not used"}}},
+				varDigest+"="+strongB), nil, []finding{{varSecret, origin, "is set but not used"}}},
+		{"weak unused secret", env(prod, varKeys+`={"v2-default":"`+strongA+`"}`,
+			varSecret+"="+weak), nil, []finding{{varSecret, origin, "is set but not used"}}},
 	})
-	t.Run("made up anew", func(t *testing.T) {
-		draw := byte(0)
+	t.Run("random keys differ in each process", func(t *testing.T) {
+		calls := byte(0)
 		sources := config.Sources{Random: func(n int) []byte {
-			draw++
+			calls++
 			material := make([]byte, n)
-			material[0] = draw
+			material[0] = calls
 			return material
 		}}
 		first, second := config.Load(sources), config.Load(sources)
@@ -100,59 +100,59 @@ func TestSecrets(t *testing.T) {
 
 func TestSigningKeys(t *testing.T) {
 	const origin = "environment"
-	keysOf := func(text string) given { return env(varKeys + "=" + text) }
-	none := told{varKid, "default", "names none of the signing keys"}
-	entry := func(problem string) told { return told{varKeys, origin, problem} }
+	keysOf := func(text string) input { return env(varKeys + "=" + text) }
+	none := finding{varKid, "default", "names none of the signing keys"}
+	entry := func(problem string) finding { return finding{varKeys, origin, problem} }
 	pair := func(id, secret string) string { return `"` + id + `":"` + secret + `"` }
 	active := pair("v2-default", strongA)
-	judge(t, []judged{
-		{"no object", keysOf(`[` + `"` + strongA + `"]`), []told{entry("is not a JSON object")},
+	runCases(t, []testCase{
+		{"not an object", keysOf(`[` + `"` + strongA + `"]`), []finding{entry("is not a JSON object")},
 			nil},
-		{"no JSON", keysOf(strongA), []told{entry("is not a JSON object")}, nil},
-		{"cut off", keysOf(`{` + active), []told{entry("is not a JSON object")}, nil},
-		{"bad UTF-8", keysOf(`{` + active + "\xff}"), []told{entry("is not a JSON object")}, nil},
-		{"white space", keysOf(" "), nil, []told{unsetSecret,
-			{varKeys, origin, "white space alone"}}},
-		{"no key", keysOf(`{}`), []told{entry("holds no key")}, nil},
-		{"an id twice", keysOf(`{` + active + `,` + pair("v2-default", strongB) + `}`),
-			[]told{entry("entry 2 has the same id as entry 1")}, nil},
-		{"an id twice after trimming", keysOf(`{` + active + `,` + pair(" v2-default\\t", strongB) +
-			`}`), []told{entry("entry 2 has the same id as entry 1")}, nil},
+		{"not JSON", keysOf(strongA), []finding{entry("is not a JSON object")}, nil},
+		{"truncated", keysOf(`{` + active), []finding{entry("is not a JSON object")}, nil},
+		{"bad UTF-8", keysOf(`{` + active + "\xff}"), []finding{entry("is not a JSON object")}, nil},
+		{"white space", keysOf(" "), nil, []finding{unsetSecret,
+			{varKeys, origin, "only white space"}}},
+		{"no key", keysOf(`{}`), []finding{entry("holds no key")}, nil},
+		{"duplicate id", keysOf(`{` + active + `,` + pair("v2-default", strongB) + `}`),
+			[]finding{entry("entry 2 has the same id as entry 1")}, nil},
+		{"duplicate id after trimming", keysOf(`{` + active + `,` + pair(" v2-default\\t", strongB) +
+			`}`), []finding{entry("entry 2 has the same id as entry 1")}, nil},
 		{"one secret under two ids", keysOf(`{` + active + `,` + pair("b", " "+strongA) + `}`),
-			[]told{entry("entry 2 has the same secret as entry 1")}, nil},
+			[]finding{entry("entry 2 has the same secret as entry 1")}, nil},
 		{"values of other types", keysOf(`{` + active + `,"b":1,"c":null,"d":["` + strongB + `"]}`),
-			[]told{
+			[]finding{
 				entry("entry 2 has a value that is not text"),
 				entry("entry 3 has a value that is not text"),
 				entry("entry 4 has a value that is not text"),
 			}, nil},
 		{"empty secrets", keysOf(`{` + active + `,"b":"","c":" "}`),
-			[]told{entry("entry 2 has an empty secret"), entry("entry 3 has an empty secret")},
+			[]finding{entry("entry 2 has an empty secret"), entry("entry 3 has an empty secret")},
 			nil},
 		{"bad ids", keysOf(`{` + active + `,` + pair("", strongB) + `,` + pair("é", strongC) + `}`),
-			[]told{entry("entry 2 has an id"), entry("entry 3 has an id")}, nil},
-		{"no active key", keysOf(`{` + pair("a", strongA) + `}`), []told{none}, nil},
-		{"a secret in place of the id", keysOf(`{` + pair(strongA, "v2-default") + `}`),
-			[]told{none}, []told{
+			[]finding{entry("entry 2 has an id"), entry("entry 3 has an id")}, nil},
+		{"no active key", keysOf(`{` + pair("a", strongA) + `}`), []finding{none}, nil},
+		{"secret and id swapped", keysOf(`{` + pair(strongA, "v2-default") + `}`),
+			[]finding{none}, []finding{
 				entry("entry 1 is not 32"), entry("entry 1 has fewer than 112 bits"),
 			}},
-		{"a bad active id as well", env(varKid+"=:", varKeys+`={`+pair("a", strongA)+`}`),
-			[]told{{varKid, origin, "is no key id"}}, nil},
+		{"invalid active id too", env(varKid+"=:", varKeys+`={`+pair("a", strongA)+`}`),
+			[]finding{{varKid, origin, "is not a valid key id"}}, nil},
 		{"weak in development", keysOf(`{` + pair("v2-default", weak) + `,` + pair("b", strongB) +
-			`}`), nil, []told{
+			`}`), nil, []finding{
 			entry("entry 1 (the active key) is not 32 to 1024"),
 			entry("entry 1 (the active key) has fewer than 112 bits"),
 		}},
 		{"weak in production, though it only verifies",
 			env("OFFLOAD_ENVIRONMENT=prod", varKeys+`={`+active+`,`+pair("b", published)+`}`),
-			[]told{entry("entry 2 is publicly known")}, nil},
-		{"all of it at once", env("OFFLOAD_ENVIRONMENT=prod",
-			varKeys+`={"":"`+weak+`","b":"","c":"`+strongB+`","d":"`+strongB+`"}`), []told{
+			[]finding{entry("entry 2 is publicly known")}, nil},
+		{"all faults at once", env("OFFLOAD_ENVIRONMENT=prod",
+			varKeys+`={"":"`+weak+`","b":"","c":"`+strongB+`","d":"`+strongB+`"}`), []finding{
 			none, entry("entry 1 has an id"), entry("entry 2 has an empty secret"),
 			entry("entry 4 has the same secret as entry 3"),
 			entry("entry 1 is not 32 to 1024"), entry("entry 1 has fewer than 112 bits"),
 		}, nil},
-		{"sound", env("OFFLOAD_ENVIRONMENT=prod", varKeys+`={`+active+`}`), nil, nil},
+		{"valid", env("OFFLOAD_ENVIRONMENT=prod", varKeys+`={`+active+`}`), nil, nil},
 	})
 	for name, in := range map[string]struct {
 		environ []string
@@ -160,17 +160,17 @@ func TestSigningKeys(t *testing.T) {
 	}{
 		"JSON": {environ: []string{varKeys + `= {"z":" ` + strongB + `\n", " active ":"` +
 			strongA + `"} `}},
-		"YAML's text": {yaml: `session_signing_keys: '{"z":"` + strongB + `","active":"` +
+		"YAML text": {yaml: `session_signing_keys: '{"z":"` + strongB + `","active":"` +
 			strongA + `"}'`},
 		"YAML mapping": {yaml: "session_signing_keys:\n  z: ' " + strongB + "'\n  active: " +
 			strongA},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder(t)
+			tempDir(t)
 			in.environ = append(in.environ, varKid+"=active")
-			review := load(t, given{environ: in.environ, yaml: in.yaml})
-			expect(t, nil, review.Faults)
-			expect(t, nil, review.Warnings)
+			review := load(t, input{environ: in.environ, yaml: in.yaml})
+			assertFindings(t, nil, review.Faults)
+			assertFindings(t, nil, review.Warnings)
 			assert.Equal(t, map[string]string{"z": "verifying", "active": "signing"},
 				states(t, review))
 			key, ok := review.Keyring.VerifierAt(keys.ID("z"), time.Unix(1, 0))
@@ -178,18 +178,18 @@ func TestSigningKeys(t *testing.T) {
 			assert.Equal(t, []byte(strongB), key.Secret())
 		})
 	}
-	t.Run("YAML mapping with values that are no text", func(t *testing.T) {
-		folder(t)
+	t.Run("YAML mapping with values that are not text", func(t *testing.T) {
+		tempDir(t)
 		review := load(t, inYAML("session_signing_keys: {v2-default: "+strongA+
 			", b: [x], c: ~, d: 31415926535897932384626433832795028841971}"))
-		expect(t, []told{
+		assertFindings(t, []finding{
 			{varKeys, "file session.yaml", "entry 2 has a value that is not text"},
 			{varKeys, "file session.yaml", "entry 3 has an empty secret"},
 		}, review.Faults)
 	})
 	t.Run("an empty YAML mapping", func(t *testing.T) {
-		folder(t)
-		expect(t, []told{{varKeys, "file session.yaml", "holds no key"}},
+		tempDir(t)
+		assertFindings(t, []finding{{varKeys, "file session.yaml", "holds no key"}},
 			load(t, inYAML("session_signing_keys: {}")).Faults)
 	})
 }

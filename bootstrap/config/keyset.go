@@ -12,33 +12,35 @@ import (
 	"github.com/offload/sessiond/domain/secret"
 )
 
-// What is said of keysets, over and over.
+// The remedies for keysets.
 const (
-	remedyKey    = "make a good one: sessiond keys create; then take this one out"
-	remedyMember = "mend the file; sessiond keys list reads it in the same way"
+	remedyKey    = "create a strong key with sessiond keys create, then remove this one"
+	remedyMember = "correct the file; sessiond keys list reports the same faults"
 	remedySigner = "add a key: sessiond keys create"
 )
 
-// ringOfFile is the ring of the keyset file.
-func (r *reading) ringOfFile(policy secret.Policy) *keys.Keyring {
+// keykeyringOfFile returns the keyring of the keyset file.
+func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 	if r.given[varSigningKeys] {
-		r.faultOf(varSigningKeys, "is set beside "+varKeysetFile, "give one of the two")
+		r.faultOf(varSigningKeys, "is set together with "+varKeysetFile,
+			"set only one of the two")
 	}
 	if r.given[varSecret] {
-		r.warnOf(varSecret, "is set but not used, for "+varKeysetFile+" counts", "remove it")
+		r.warnOf(varSecret, "is set but not used: "+varKeysetFile+" takes precedence", "remove it")
 	}
 	if r.broken[varKeysetFile] {
 		return nil
 	}
 	name := string(r.fields.KeysetFile)
-	// The keys are judged here, finding by finding, whatever else is wrong with the file.
+	// The keys are checked below, so that each weakness is reported, even if the file has other
+	// faults.
 	var read *keys.Keyring
-	take := func(ring *keys.Keyring) error {
-		read = ring
+	capture := func(keyring *keys.Keyring) error {
+		read = keyring
 		return nil
 	}
-	ring, err := keyset.Read(name, keyset.Rules{Production: r.production, Accept: take},
-		r.gathering.Now)
+	keyring, err := keyset.Read(name, keyset.Rules{Production: r.production, Accept: capture},
+		r.loader.Now)
 	faults, _ := errors.AsType[keyset.Faults](err)
 	for _, fault := range faults {
 		r.keysetFault("names the file "+shown(name)+", which ", fault)
@@ -46,17 +48,17 @@ func (r *reading) ringOfFile(policy secret.Policy) *keys.Keyring {
 	if read == nil {
 		return nil
 	}
-	for _, weak := range weakKeys(read, policy, r.gathering.Now) {
-		r.strength(varKeysetFile, "key "+string(weak.id)+" ", weak.findings, remedyKey)
+	for _, weak := range weakKeys(read, policy, r.loader.Now) {
+		r.weaknesses(varKeysetFile, "key "+string(weak.id)+" ", weak.findings, remedyKey)
 	}
 	for _, key := range read.Keys() {
 		r.signing = append(r.signing, string(key.Secret()))
 	}
-	return ring
+	return keyring
 }
 
-// keysetFault tells one fault of the file; what is wrong with its keys is told one by one.
-func (r *reading) keysetFault(which string, fault keyset.Fault) {
+// keysetFault reports a fault of the file. Faults of its keys are reported one by one.
+func (r *reviewer) keysetFault(which string, fault keyset.Fault) {
 	if set, malformed := errors.AsType[keys.SetFaults](fault.Cause); malformed {
 		for _, line := range set.Lines() {
 			r.faultOf(varKeysetFile, which+fault.Reason.String()+": "+line, remedyMember)
@@ -66,17 +68,17 @@ func (r *reading) keysetFault(which string, fault keyset.Fault) {
 	r.faultOf(varKeysetFile, which+fault.String(), keysetRemedy(fault.Reason))
 }
 
-// keysetRemedy is what would be right in place of a file that is no use.
+// keysetRemedy returns the remedy for a keyset file that cannot be used.
 func keysetRemedy(reason keyset.Reason) string {
 	switch reason {
 	case keyset.ReasonMissing:
-		return "name a file that exists, or make it: sessiond keys create"
+		return "name a file that exists, or create it: sessiond keys create"
 	case keyset.ReasonUnreadable:
 		return "let the service's user read it"
 	case keyset.ReasonNotRegular:
-		return "name a regular file: no directory, pipe or device"
+		return "name a regular file, not a directory, pipe or device"
 	case keyset.ReasonTooLarge:
-		return "name a smaller file; sessiond keys prune takes out what is expired or revoked"
+		return "name a smaller file; sessiond keys prune removes expired and revoked keys"
 	case keyset.ReasonExposed:
 		return remedyExposed
 	case keyset.ReasonMalformed, keyset.ReasonRefused:
@@ -87,17 +89,17 @@ func keysetRemedy(reason keyset.Reason) string {
 	return remedyMember
 }
 
-// weakKey is what is weak in one key.
+// weakKey holds the weaknesses of one key.
 type weakKey struct {
 	id       keys.ID
 	findings []secret.Finding
 }
 
-// weakKeys judges the keys that may sign or verify, now or later.
-func weakKeys(ring *keys.Keyring, policy secret.Policy, now time.Time) []weakKey {
+// weakKeys returns the weak keys among those that may sign or verify, now or later.
+func weakKeys(keyring *keys.Keyring, policy secret.Policy, now time.Time) []weakKey {
 	var weak []weakKey
-	for _, key := range ring.Keys() {
-		if state := ring.StateAt(key, now); state == keys.Expired || state == keys.Revoked {
+	for _, key := range keyring.Keys() {
+		if state := keyring.StateAt(key, now); state == keys.Expired || state == keys.Revoked {
 			continue
 		}
 		findings := policy.AssessBytes(key.Secret())
@@ -111,37 +113,39 @@ func weakKeys(ring *keys.Keyring, policy secret.Policy, now time.Time) []weakKey
 	return weak
 }
 
-// acceptance is what a keyset must stand up to whenever it is read anew: the same as at the start.
-type acceptance struct {
+// keysetPolicy holds the rules that a keyset must satisfy, at the start and at every reload.
+type keysetPolicy struct {
 	policy     secret.Policy
 	production bool
 	digestKey  Secret
 }
 
-// RefusedKeysError is why the keys of a set are not accepted. It holds ids and rules, never material.
+// RefusedKeysError reports why the keys of a keyset are refused. It contains key ids and rules,
+// never key material.
 type RefusedKeysError struct{ reasons []string }
 
-// Error tells every reason.
+// Error returns all reasons.
 func (e *RefusedKeysError) Error() string { return strings.Join(e.reasons, "; ") }
 
-// KeysetRules are the rules for the configured keyset, by that clock.
+// KeysetRules returns the rules for the configured keyset. The state of a key is that at now().
 func (r *Review) KeysetRules(now func() time.Time) keyset.Rules {
-	a := r.acceptance
-	return keyset.Rules{Production: a.production, Accept: func(ring *keys.Keyring) error {
-		return a.judge(ring, now())
+	p := r.keysetPolicy
+	return keyset.Rules{Production: p.production, Accept: func(keyring *keys.Keyring) error {
+		return p.check(keyring, now())
 	}}
 }
 
-func (a acceptance) judge(ring *keys.Keyring, now time.Time) error {
+// check returns a *RefusedKeysError if the keyset violates the policy at now.
+func (p keysetPolicy) check(keyring *keys.Keyring, now time.Time) error {
 	var refused RefusedKeysError
-	for _, key := range ring.Keys() {
-		if bytes.Equal(key.Secret(), a.digestKey.Bytes()) {
+	for _, key := range keyring.Keys() {
+		if bytes.Equal(key.Secret(), p.digestKey.Bytes()) {
 			refused.reasons = append(refused.reasons,
 				"key "+string(key.ID())+" is the same as "+varDigestKey)
 		}
 	}
-	if a.production {
-		for _, weak := range weakKeys(ring, a.policy, now) {
+	if p.production {
+		for _, weak := range weakKeys(keyring, p.policy, now) {
 			for _, finding := range weak.findings {
 				refused.reasons = append(refused.reasons,
 					"key "+string(weak.id)+" "+finding.String())
@@ -154,17 +158,19 @@ func (a acceptance) judge(ring *keys.Keyring, now time.Time) error {
 	return &refused
 }
 
-// Import is a secret that is to be a key.
+// Import is a secret to be imported as a key.
 type Import struct {
 	Secret Secret
-	// Weak is what is weak in it.
+	// Weak lists its weaknesses.
 	Weak []secret.Finding
-	// Refused is why a service of this configuration would take no keyset with that key in it; nil: it would.
+	// Refused says why the service, with this configuration, would refuse a keyset with that key;
+	// nil if it would accept it.
 	Refused *RefusedKeysError
 }
 
-// ReadImport reads a secret from a file as OFFLOAD_SESSION_SECRET is read, white space at both ends being no part of it, and judges it as
-// the key that it is to be. It fails with a *SecretFileError.
+// ReadImport reads a secret from a file like OFFLOAD_SESSION_SECRET, without the white space at
+// both ends, and assesses it as the key with the given id. It returns a *SecretFileError if the
+// file cannot be used.
 func (r *Review) ReadImport(name string, id keys.ID, now time.Time) (Import, error) {
 	read, err := readFile(name, maxFile)
 	if err != nil {
@@ -173,23 +179,24 @@ func (r *Review) ReadImport(name string, id keys.ID, now time.Time) (Import, err
 	}
 	text := secret.Trim(read.content)
 	if text == "" || !utf8.ValidString(text) {
-		return Import{}, &SecretFileError{Problem: "holds no text"}
+		return Import{}, &SecretFileError{Problem: "is empty or not UTF-8 text"}
 	}
 	imported := Import{Secret: NewSecret(text)}
-	ring, err := keys.NewKeyring(keys.NewHS256(id, imported.Secret.Bytes(),
+	keyring, err := keys.NewKeyring(keys.NewHS256(id, imported.Secret.Bytes(),
 		keys.Plan{SignFrom: now}))
 	if err != nil {
-		return Import{}, err // of a single key, there is nothing that could be wrong
+		return Import{}, err // a single key cannot conflict with another
 	}
-	for _, weak := range weakKeys(ring, r.acceptance.policy, now) {
+	for _, weak := range weakKeys(keyring, r.keysetPolicy.policy, now) {
 		imported.Weak = weak.findings
 	}
-	imported.Refused, _ = errors.AsType[*RefusedKeysError](r.acceptance.judge(ring, now))
+	imported.Refused, _ = errors.AsType[*RefusedKeysError](r.keysetPolicy.check(keyring, now))
 	return imported, nil
 }
 
-// SecretFileError is a file that holds no secret which could be imported. It does not tell the file's name, which may be the secret itself.
+// SecretFileError reports a file without a secret that can be imported. It does not contain the
+// name of the file, which may be the secret itself.
 type SecretFileError struct{ Problem string }
 
-// Error tells the problem.
+// Error returns the problem.
 func (e *SecretFileError) Error() string { return "the file of --secret-file " + e.Problem }

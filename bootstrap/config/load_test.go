@@ -18,10 +18,10 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-func TestNothingGiven(t *testing.T) {
-	review := load(t, given{})
-	expect(t, nil, review.Faults)
-	expect(t, []told{unsetSecret}, review.Warnings)
+func TestDefaults(t *testing.T) {
+	review := load(t, input{})
+	assertFindings(t, nil, review.Faults)
+	assertFindings(t, []finding{unsetSecret}, review.Warnings)
 	assert.Equal(t, config.Config{
 		Environment: "development", Production: false, BuildVersion: "1.2.3",
 		Session: session.Settings{
@@ -32,7 +32,7 @@ func TestNothingGiven(t *testing.T) {
 			Mode: ports.Enforce, IPv6Prefix: 64},
 		Storage: config.StorageMemory, RedisTimeout: 50 * time.Millisecond,
 		OnOutage:    ports.OutageLocal,
-		MaxSubjects: 1000000, DigestKey: config.NewSecret(madeUp[:32]),
+		MaxSubjects: 1000000, DigestKey: config.NewSecret(randomKey[:32]),
 		TrustedProxies: clientaddr.NewTrusted(), TrustedPrefixes: []netip.Prefix{},
 		TrustedProxyHeader: "X-Forwarded-For",
 		HTTPAddr:           "127.0.0.1:8080", OpsAddr: "127.0.0.1:9090", MaxConnections: 20000,
@@ -42,11 +42,11 @@ func TestNothingGiven(t *testing.T) {
 	signer, ok := review.Keyring.SignerAt(time.Unix(1700000000, 0))
 	require.True(t, ok)
 	assert.Equal(t, "v2-default", string(signer.ID()))
-	assert.Equal(t, []byte(madeUp)[:32], signer.Secret())
+	assert.Equal(t, []byte(randomKey)[:32], signer.Secret())
 }
 
-func TestEverythingGiven(t *testing.T) {
-	folder(t)
+func TestAllVariables(t *testing.T) {
+	tempDir(t)
 	review := load(t, env(
 		"OFFLOAD_ENVIRONMENT= Production\t", "OFFLOAD_BUILD_VERSION=2.0",
 		"OFFLOAD_SESSION_SECRET= "+strongA+"\n",
@@ -68,8 +68,8 @@ func TestEverythingGiven(t *testing.T) {
 		"OFFLOAD_SHUTDOWN_DELAY_SECONDS=1", "OFFLOAD_SHUTDOWN_GRACE_SECONDS=0",
 		"OFFLOAD_LOG_LEVEL=debug", "OFFLOAD_LOG_FORMAT=text",
 	))
-	expect(t, nil, review.Faults)
-	expect(t, nil, review.Warnings)
+	assertFindings(t, nil, review.Faults)
+	assertFindings(t, nil, review.Warnings)
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"),
 		netip.MustParsePrefix("2001:db8::1/128")}
 	assert.Equal(t, config.Config{
@@ -105,7 +105,7 @@ func TestEnvironments(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			review := load(t, env("OFFLOAD_ENVIRONMENT="+text, "OFFLOAD_SESSION_SECRET="+strongA))
-			expect(t, nil, review.Faults)
+			assertFindings(t, nil, review.Faults)
 			assert.Equal(t, want.word, review.Config.Environment)
 			assert.Equal(t, want.production, review.Config.Production)
 			address := "127.0.0.1:8080"
@@ -117,11 +117,11 @@ func TestEnvironments(t *testing.T) {
 				Origin: "default"}, setting(t, review, "OFFLOAD_HTTP_ADDR"))
 		})
 	}
-	t.Run("one that cannot be made out is production-like", func(t *testing.T) {
-		folder(t)
+	t.Run("an unreadable environment is production-like", func(t *testing.T) {
+		tempDir(t)
 		review := load(t, env("OFFLOAD_ENVIRONMENT_FILE=/nowhere/at-all"))
 		assert.True(t, review.Config.Production)
-		expect(t, []told{
+		assertFindings(t, []finding{
 			{"OFFLOAD_ENVIRONMENT", "environment, by OFFLOAD_ENVIRONMENT_FILE",
 				"/nowhere/at-all, which is not found"},
 			{"OFFLOAD_SESSION_SECRET", "default", "is not set"},
@@ -129,9 +129,9 @@ func TestEnvironments(t *testing.T) {
 	})
 }
 
-func TestTheLaterSourceWins(t *testing.T) {
+func TestLaterSourceOverrides(t *testing.T) {
 	const variable = "OFFLOAD_SESSION_TTL_SECONDS"
-	in := given{}
+	in := input{}
 	steps := []struct {
 		origin string
 		add    func(t *testing.T)
@@ -147,116 +147,116 @@ func TestTheLaterSourceWins(t *testing.T) {
 			in.args = []string{"--session-ttl-seconds=4"}
 		}, 4},
 	}
-	folder(t)
+	tempDir(t)
 	for _, step := range steps {
 		t.Run(step.origin, func(t *testing.T) {
 			step.add(t)
 			review := load(t, in)
-			expect(t, nil, review.Faults)
+			assertFindings(t, nil, review.Faults)
 			assert.Equal(t, step.want*time.Second, review.Config.Session.Lifetime)
 			assert.Equal(t, step.origin, setting(t, review, variable).Origin)
 		})
 	}
-	t.Run("a value over an earlier source's file, which is then not opened", func(t *testing.T) {
-		review := load(t, given{yaml: "session_ttl_seconds_file: /nowhere/at-all",
+	t.Run("a value overrides the file of an earlier source, which is not opened", func(t *testing.T) {
+		review := load(t, input{yaml: "session_ttl_seconds_file: /nowhere/at-all",
 			environ: []string{variable + "=2"}})
-		expect(t, nil, review.Faults)
+		assertFindings(t, nil, review.Faults)
 		assert.Equal(t, 2*time.Second, review.Config.Session.Lifetime)
 	})
-	t.Run("what loses is not judged", func(t *testing.T) {
-		review := load(t, given{yaml: "session_ttl_seconds: [no, number]",
+	t.Run("an overridden value is not checked", func(t *testing.T) {
+		review := load(t, input{yaml: "session_ttl_seconds: [no, number]",
 			environ: []string{variable + "=2"}})
-		expect(t, nil, review.Faults)
+		assertFindings(t, nil, review.Faults)
 	})
-	t.Run("the flag names the file before the environment does", func(t *testing.T) {
+	t.Run("the flag --config overrides the environment", func(t *testing.T) {
 		write(t, "other.yaml", "session_ttl_seconds: 9", 0o600)
-		review := load(t, given{yaml: "session_ttl_seconds: 1",
+		review := load(t, input{yaml: "session_ttl_seconds: 1",
 			args: []string{"--config=other.yaml"}})
-		expect(t, nil, review.Faults)
+		assertFindings(t, nil, review.Faults)
 		assert.Equal(t, 9*time.Second, review.Config.Session.Lifetime)
 		assert.Equal(t, config.Setting{Variable: "OFFLOAD_CONFIG_FILE", Value: "other.yaml",
 			Origin: "flag --config"}, review.Settings[0])
 	})
-	t.Run("an empty flag names none", func(t *testing.T) {
-		review := load(t, given{yaml: "session_ttl_seconds: 1", args: []string{"--config="}})
+	t.Run("an empty flag --config is ignored", func(t *testing.T) {
+		review := load(t, input{yaml: "session_ttl_seconds: 1", args: []string{"--config="}})
 		assert.Equal(t, time.Second, review.Config.Session.Lifetime)
 	})
 }
 
-func TestSetToNothing(t *testing.T) {
-	judge(t, []judged{
-		{"is not set: secrets and files", env("OFFLOAD_SESSION_SECRET=",
+func TestEmptyValues(t *testing.T) {
+	runCases(t, []testCase{
+		{"not set: secrets and files", env("OFFLOAD_SESSION_SECRET=",
 			"OFFLOAD_SESSION_SIGNING_KEYS=", "OFFLOAD_LIMITER_DIGEST_KEY=", "OFFLOAD_REDIS_URL=",
 			"OFFLOAD_SESSION_KEYSET_FILE=", "OFFLOAD_SESSION_ISSUE_TRACE_FILE=",
 			"OFFLOAD_TLS_CERT_FILE=", "OFFLOAD_TLS_KEY_FILE=", "OFFLOAD_SECRET_DENYLIST_FILE=",
 			"OFFLOAD_CONFIG_FILE=", "OFFLOAD_HTTP_ADDR_FILE=", "OFFLOAD_SESSION_SECRET_FILE=",
-			"OFFLOAD_LOG_LEVEL_FILE="), nil, []told{unsetSecret}},
-		{"is not set: the same as flags", given{args: []string{"--session-keyset-file=",
-			"--tls-cert-file=", "--secret-denylist-file="}}, nil, []told{unsetSecret}},
-		{"is not set: the same in a file", inYAML(
-			"session_secret:\nsession_signing_keys: ~\nlimiter_digest_key: ''\nredis_url: \"\"\nsession_keyset_file:\nhttp_addr_file:\n"), nil, []told{unsetSecret}},
-		{"is set, and well", env("OFFLOAD_ENVIRONMENT=", "OFFLOAD_BUILD_VERSION=",
+			"OFFLOAD_LOG_LEVEL_FILE="), nil, []finding{unsetSecret}},
+		{"not set: flags", input{args: []string{"--session-keyset-file=",
+			"--tls-cert-file=", "--secret-denylist-file="}}, nil, []finding{unsetSecret}},
+		{"not set: in a file", inYAML(
+			"session_secret:\nsession_signing_keys: ~\nlimiter_digest_key: ''\nredis_url: \"\"\nsession_keyset_file:\nhttp_addr_file:\n"), nil, []finding{unsetSecret}},
+		{"set and valid", env("OFFLOAD_ENVIRONMENT=", "OFFLOAD_BUILD_VERSION=",
 			"OFFLOAD_TRUSTED_PROXIES=", "OFFLOAD_CORS_ALLOWED_ORIGINS=", "OFFLOAD_OPS_ADDR="), nil,
-			[]told{unsetSecret}},
-		{"is set, and wrong", env("OFFLOAD_HTTP_ADDR=", "OFFLOAD_SESSION_TOKEN_ISSUER=",
+			[]finding{unsetSecret}},
+		{"set and invalid", env("OFFLOAD_HTTP_ADDR=", "OFFLOAD_SESSION_TOKEN_ISSUER=",
 			"OFFLOAD_SESSION_TOKEN_AUDIENCE= ", "OFFLOAD_SESSION_TOKEN_ACTIVE_KID=",
 			"OFFLOAD_SESSION_TTL_SECONDS=", "OFFLOAD_LOG_LEVEL=", "OFFLOAD_PROXY_PROTOCOL=",
-			"OFFLOAD_TRUSTED_PROXY_HEADER=", "OFFLOAD_LIMITER_STORAGE="), []told{
+			"OFFLOAD_TRUSTED_PROXY_HEADER=", "OFFLOAD_LIMITER_STORAGE="), []finding{
 			{"OFFLOAD_SESSION_TTL_SECONDS", "environment",
 				"is not a whole number from 1 to 31536000"},
 			{"OFFLOAD_SESSION_TOKEN_ISSUER", "environment", "is empty"},
 			{"OFFLOAD_SESSION_TOKEN_AUDIENCE", "environment", "is empty"},
-			{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is no key id"},
-			{"OFFLOAD_LIMITER_STORAGE", "environment", "is not one of the words that are allowed"},
+			{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is not a valid key id"},
+			{"OFFLOAD_LIMITER_STORAGE", "environment", "is not one of the allowed values"},
 			{"OFFLOAD_TRUSTED_PROXY_HEADER", "environment",
-				"is not one of the words that are allowed"},
+				"is not one of the allowed values"},
 			{"OFFLOAD_PROXY_PROTOCOL", "environment", "is not true or false"},
 			{"OFFLOAD_HTTP_ADDR", "environment", "is empty"},
-			{"OFFLOAD_LOG_LEVEL", "environment", "is not one of the words that are allowed"},
-		}, []told{unsetSecret}},
+			{"OFFLOAD_LOG_LEVEL", "environment", "is not one of the allowed values"},
+		}, []finding{unsetSecret}},
 	})
-	t.Run("falls back to the earlier source where it is not set", func(t *testing.T) {
-		folder(t)
-		review := load(t, given{yaml: "session_secret: " + strongA,
+	t.Run("an empty value that counts as not set does not override", func(t *testing.T) {
+		tempDir(t)
+		review := load(t, input{yaml: "session_secret: " + strongA,
 			environ: []string{"OFFLOAD_SESSION_SECRET="}})
-		expect(t, nil, review.Faults)
-		expect(t, nil, review.Warnings)
+		assertFindings(t, nil, review.Faults)
+		assertFindings(t, nil, review.Warnings)
 		assert.Equal(t, []byte(strongA), review.Keyring.Keys()[0].Secret())
 		assert.Equal(t, "file session.yaml", setting(t, review, "OFFLOAD_SESSION_SECRET").Origin)
 	})
-	t.Run("takes the place of the earlier source where it is set", func(t *testing.T) {
-		folder(t)
-		review := load(t, given{yaml: "trusted_proxies: 10.0.0.1\nops_addr: :1",
+	t.Run("an empty value that counts as set overrides", func(t *testing.T) {
+		tempDir(t)
+		review := load(t, input{yaml: "trusted_proxies: 10.0.0.1\nops_addr: :1",
 			environ: []string{"OFFLOAD_TRUSTED_PROXIES=", "OFFLOAD_OPS_ADDR="}})
-		expect(t, nil, review.Faults)
+		assertFindings(t, nil, review.Faults)
 		assert.Empty(t, review.Config.TrustedPrefixes)
 		assert.Empty(t, review.Config.OpsAddr)
 	})
 }
 
 func TestOriginsOfFaults(t *testing.T) {
-	const variable, problem = "OFFLOAD_LOG_FORMAT", "is not one of the words that are allowed"
-	folder(t)
+	const variable, problem = "OFFLOAD_LOG_FORMAT", "is not one of the allowed values"
+	tempDir(t)
 	write(t, "format", "xml\n", 0o644)
-	judge := func(name string, in given, origin string) {
+	check := func(name string, in input, origin string) {
 		t.Run(name, func(t *testing.T) {
-			expect(t, []told{{variable, origin, problem}},
+			assertFindings(t, []finding{{variable, origin, problem}},
 				load(t, in).Faults)
 		})
 	}
-	judge("environment", env(variable+"=xml"), "environment")
-	judge("file of the environment", env(variable+"_FILE=format"),
+	check("environment", env(variable+"=xml"), "environment")
+	check("file of the environment", env(variable+"_FILE=format"),
 		"environment, by OFFLOAD_LOG_FORMAT_FILE")
-	judge("YAML", inYAML("log_format: xml"), "file session.yaml")
-	judge("file of YAML", inYAML("log_format_file: format"),
+	check("YAML", inYAML("log_format: xml"), "file session.yaml")
+	check("file of YAML", inYAML("log_format_file: format"),
 		"file session.yaml, by log_format_file")
-	judge("flag", given{args: []string{"--log-format", "xml"}}, "flag --log-format")
+	check("flag", input{args: []string{"--log-format", "xml"}}, "flag --log-format")
 }
 
 func TestUnknownNames(t *testing.T) {
-	judge(t, []judged{
+	runCases(t, []testCase{
 		{"in the environment", env("OFFLOAD_HTTP_ADR=x", "OFFLOAD_SESSION_SECRT_FILE=x",
-			"OFFLOAD_CONFIGFILE=x", "OFFLOAD_http_addr=x", "OTHER=x", "offload_x=1"), nil, []told{
+			"OFFLOAD_CONFIGFILE=x", "OFFLOAD_http_addr=x", "OTHER=x", "offload_x=1"), nil, []finding{
 			unsetSecret,
 			{"OFFLOAD_CONFIGFILE", "environment", "is unknown"},
 			{"OFFLOAD_HTTP_ADR", "environment", "is unknown"},
@@ -264,7 +264,7 @@ func TestUnknownNames(t *testing.T) {
 			{"OFFLOAD_http_addr", "environment", "is unknown"},
 		}},
 		{"in a file",
-			inYAML("http_adr: x\nHTTP_ADDR: x\nOFFLOAD_HTTP_ADDR: x\nconfig_file: x\nhttp:\n  addr: x\n1: x\na.b: x"), nil, []told{
+			inYAML("http_adr: x\nHTTP_ADDR: x\nOFFLOAD_HTTP_ADDR: x\nconfig_file: x\nhttp:\n  addr: x\n1: x\na.b: x"), nil, []finding{
 				unsetSecret,
 				{"OFFLOAD_HTTP_ADDR", "file session.yaml", "is unknown"},
 				{"1", "file session.yaml", "is unknown"},
@@ -274,24 +274,24 @@ func TestUnknownNames(t *testing.T) {
 				{"http", "file session.yaml", "is unknown"},
 				{"http_adr", "file session.yaml", "is unknown"},
 			}},
-		{"of the backend's other work", env("OFFLOAD_AI_X=1", "OFFLOAD_OPENAI_KEY=1",
+		{"of other services", env("OFFLOAD_AI_X=1", "OFFLOAD_OPENAI_KEY=1",
 			"OFFLOAD_ANTHROPIC_KEY=1", "OFFLOAD_APPLE_ID=1", "OFFLOAD_USAGE_DB=1",
 			"OFFLOAD_MAX_INPUT_CHARS=1", "OFFLOAD_DEFAULT_FEATURE_QUOTA=1"), nil,
-			[]told{unsetSecret}},
-		{"almost of the backend's other work", env("OFFLOAD_AI=1", "OFFLOAD_MAX_INPUT_CHARS_2=1"),
-			nil, []told{
+			[]finding{unsetSecret}},
+		{"similar to those of other services", env("OFFLOAD_AI=1", "OFFLOAD_MAX_INPUT_CHARS_2=1"),
+			nil, []finding{
 				unsetSecret, {"OFFLOAD_AI", "environment", "is unknown"},
 				{"OFFLOAD_MAX_INPUT_CHARS_2", "environment", "is unknown"},
 			}},
-		{"an address in the place of a name", inYAML("redis://u:" + redisPassword + "@h: redis"),
-			nil, []told{unsetSecret, {"OFFLOAD_*", "file session.yaml",
-				"has an address for a name"}}},
-		{"with signs that a terminal would act upon", env("OFFLOAD_\x1b[2J\xff\n=x"), nil,
-			[]told{unsetSecret, {`"OFFLOAD_\x1b[2J\xff\n"`, "environment", "is unknown"}}},
+		{"an address instead of a name", inYAML("redis://u:" + redisPassword + "@h: redis"),
+			nil, []finding{unsetSecret, {"OFFLOAD_*", "file session.yaml",
+				"has an address instead of a name"}}},
+		{"with control characters", env("OFFLOAD_\x1b[2J\xff\n=x"), nil,
+			[]finding{unsetSecret, {`"OFFLOAD_\x1b[2J\xff\n"`, "environment", "is unknown"}}},
 	})
-	t.Run("the nearest known name is told", func(t *testing.T) {
-		folder(t)
-		review := load(t, given{yaml: "http_adr: x\n",
+	t.Run("the most similar known name is suggested", func(t *testing.T) {
+		tempDir(t)
+		review := load(t, input{yaml: "http_adr: x\n",
 			environ: []string{"OFFLOAD_SESSION_SECRT_FILE=x", "OFFLOAD_CONFGI_FILE=x",
 				"OFFLOAD_LOGLEVEL=debug"}})
 		remedies := map[string]string{}
@@ -303,8 +303,8 @@ func TestUnknownNames(t *testing.T) {
 		assert.Contains(t, remedies["OFFLOAD_CONFGI_FILE"], " OFFLOAD_CONFIG_FILE")
 		assert.Contains(t, remedies["OFFLOAD_LOGLEVEL"], " OFFLOAD_LOG_LEVEL")
 	})
-	t.Run("very many are counted", func(t *testing.T) {
-		folder(t)
+	t.Run("more than the maximum are counted", func(t *testing.T) {
+		tempDir(t)
 		var many strings.Builder
 		for i := range 5000 {
 			many.WriteString("k" + strings.Repeat("x", i%50) + time.Duration(i).String() + ": 1\n")
@@ -315,15 +315,16 @@ func TestUnknownNames(t *testing.T) {
 	})
 }
 
-// A token of the longest texts that the configuration lets pass stays within what its readers look at.
-func TestLongestTokenIsRead(t *testing.T) {
+// TestLongestTokenIsAccepted checks that a token with the longest texts that the configuration
+// allows stays within the size that verification accepts.
+func TestLongestTokenIsAccepted(t *testing.T) {
 	longest := strings.Repeat(`"`, 255)
 	review := load(t, production("OFFLOAD_SESSION_TOKEN_ISSUER="+longest,
 		"OFFLOAD_SESSION_TOKEN_AUDIENCE="+longest,
 		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID="+strings.Repeat("k", 64)))
-	expect(t, nil, review.Faults)
-	id, broke := session.ParseInstallID(strings.Repeat("\U0001F600", 128))
-	require.Equal(t, session.RuleNone, broke)
+	assertFindings(t, nil, review.Faults)
+	id, rule := session.ParseInstallID(strings.Repeat("\U0001F600", 128))
+	require.Equal(t, session.RuleNone, rule)
 	now := time.Unix(int64(session.MaxUnix)-7200, 0)
 	signer, _ := review.Keyring.SignerAt(now)
 	text := token.Sign(review.Config.Session.Claims(id, signer.ID(), now), signer)

@@ -7,13 +7,15 @@ import (
 	"strings"
 )
 
-// The variables of the Offload backend's other work, which lie in the same environment and are not ours to judge.
+// The variables of other services of the Offload backend, which share the environment. They are
+// ignored.
 var (
 	neighbourPrefixes = []string{"OFFLOAD_AI_", "OFFLOAD_OPENAI_", "OFFLOAD_ANTHROPIC_",
 		"OFFLOAD_APPLE_", "OFFLOAD_USAGE_"}
 	neighbourNames = []string{"OFFLOAD_MAX_INPUT_CHARS", "OFFLOAD_DEFAULT_FEATURE_QUOTA"}
 )
 
+// neighbour reports whether name is a variable of another service.
 func neighbour(name string) bool {
 	return slices.Contains(neighbourNames, name) ||
 		slices.ContainsFunc(neighbourPrefixes, func(prefix string) bool {
@@ -21,48 +23,54 @@ func neighbour(name string) bool {
 		})
 }
 
-// warnOfUnknown warns of the names that nobody knows, each with the known one that it is nearest to.
-func (g *gathering) warnOfUnknown(s source) {
+// warnUnknown reports the unknown names of a source as warnings, each with the known name that is
+// most similar.
+func (l *loader) warnUnknown(s source) {
 	names := slices.DeleteFunc(s.unknown, func(name string) bool {
 		return neighbour(prefix + strings.ToUpper(short(name)))
 	})
 	slices.Sort(names)
 	for i, name := range names {
 		if i == maxFlaws {
-			g.warn(prefix+"*", s.origin, fmt.Sprintf("has %d more unknown names", len(names)-i),
+			l.warn(prefix+"*", s.origin, fmt.Sprintf("has %d more unknown names", len(names)-i),
 				"remove or correct them")
 			return
 		}
 		if isAddress(name) {
-			g.warn(prefix+"*", s.origin,
-				"has an address for a name, which changes nothing; it is not shown, for it may hold a password", "write name and value the right way round")
+			l.warn(prefix+"*", s.origin,
+				"has an address instead of a name, which has no effect; it is not shown because "+
+					"it may contain a password",
+				"put the name first and the address after it")
 			continue
 		}
-		g.warn(shown(name), s.origin, "is unknown and changes nothing",
-			"remove it; the nearest known name is "+s.spell(nearest(name, s.also...)))
+		l.warn(shown(name), s.origin, "is unknown and has no effect",
+			"remove or correct it; the most similar known name is "+
+				s.spell(nearest(name, s.extra...)))
 	}
 }
 
-// isAddress tells whether text is plainly no name but what has a password in it now and then.
+// isAddress reports whether text is clearly not a name but an address, which may contain a
+// password.
 func isAddress(text string) bool {
 	return strings.Contains(text, "://") ||
 		strings.Contains(text, "@")
 }
 
-// maxCompared is the most of a name that is compared: all known ones are shorter.
+// maxCompared is the number of bytes of a name that are compared. All known names are shorter.
 const maxCompared = 64
 
-// nearest is the known name that is most like name, of the table's or the other ones; the first of equal ones.
+// nearest returns the known name that is most similar to name, from the table and others. Of
+// equally similar names it returns the first.
 func nearest(name string, others ...string) string {
 	name = short(name)
 	if len(name) > maxCompared {
 		name = name[:maxCompared]
 	}
-	given := strings.Split(name, "_")
-	best, least := "", math.MaxInt
+	words := strings.Split(name, "_")
+	best, smallest := "", math.MaxInt
 	consider := func(candidate string) {
-		if unlike := unlikeness(given, strings.Split(short(candidate), "_")); unlike < least {
-			best, least = candidate, unlike
+		if d := nameDistance(words, strings.Split(short(candidate), "_")); d < smallest {
+			best, smallest = candidate, d
 		}
 	}
 	for _, v := range table {
@@ -75,12 +83,13 @@ func nearest(name string, others ...string) string {
 	return best
 }
 
-// unlikeness is how far the words of a name are from those of a known one. People leave words out sooner than they invent them: SESSION_TTL is
-// SESSION_TTL_SECONDS, though fewer edits lead to SESSION_SECRET. So each word counts by the edits to the one that it is nearest to, and a word that is
-// missing counts as one edit.
-func unlikeness(given, known []string) int {
-	sum := max(0, len(known)-len(given))
-	for _, word := range given {
+// nameDistance returns the distance between the words of two names. People omit words more often
+// than they invent them: SESSION_TTL means SESSION_TTL_SECONDS, although fewer edits lead to
+// SESSION_SECRET. So each word counts twice the edits to its most similar word, and a missing word
+// counts as one edit.
+func nameDistance(words, known []string) int {
+	sum := max(0, len(known)-len(words))
+	for _, word := range words {
 		fewest := len(word)
 		for _, other := range known {
 			fewest = min(fewest, distance(word, other))
@@ -90,7 +99,8 @@ func unlikeness(given, known []string) int {
 	return sum
 }
 
-// distance is the number of bytes to insert, delete, replace or swap with their neighbour to make b of a (optimal string alignment).
+// distance returns the number of bytes to insert, delete, replace or swap with their neighbour to
+// turn a into b (optimal string alignment).
 func distance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

@@ -7,61 +7,68 @@ import (
 	"strings"
 )
 
-// origins are the origins of browsers that may ask for sessions. A browser sends its origin in one form alone, with which it is compared byte for byte, so an entry in
-// any other form would never match. Entries are told by their place.
-func (r *reading) origins() []string {
+// origins returns the web origins whose scripts may request sessions. A browser sends its origin in
+// one form only, and origins are compared byte for byte, so an entry in any other form would never
+// match. Faults give the position of the entry.
+func (r *reviewer) origins() []string {
 	for i, origin := range r.fields.CORSOrigins {
 		if problem, remedy := originProblem(origin); problem != "" {
 			r.faultOf(varOrigins, fmt.Sprintf("entry %d %s", i+1, problem), remedy)
 		} else if host, plain := strings.CutPrefix(origin, "http://"); plain && r.production &&
 			!isLocal(host) {
-			r.warnOf(varOrigins, fmt.Sprintf(
-				"entry %d is not https: whoever sits between its users and it can have their browsers ask for sessions", i+1),
-				"serve the page over https, and name that origin")
+			r.warnOf(varOrigins, fmt.Sprintf("entry %d is not https: an attacker on the network path "+
+				"can make the browsers of its users request sessions", i+1),
+				"serve the page over https, and use that origin")
 		}
 	}
 	return r.fields.CORSOrigins
 }
 
-// An origin as browsers write it (RFC 6454 §6.2): a scheme, and a host that is a name or an address, in lower case. A port is there where it is not the scheme's.
+// An origin as browsers send it (RFC 6454 §6.2): a scheme, and a host that is a name or an address,
+// in lower case. A port is present only if it is not the default of the scheme.
 var (
 	originForm = regexp.MustCompile(
 		`^([a-z][a-z0-9+.-]*)://([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?$`)
-	usualPorts = map[string]string{"http": "80", "https": "443"}
+	defaultPorts = map[string]string{"http": "80", "https": "443"}
 )
 
-const remedyOrigin = "give origins separated by commas, such as https://app.example.com,http://localhost:3000"
+const remedyOrigin = "use origins separated by commas, such as " +
+	"https://app.example.com,http://localhost:3000"
 
-// originProblem is what is wrong with an origin; empty where nothing is.
+// originProblem returns what is wrong with an origin and a remedy, or empty strings for a valid
+// one.
 func originProblem(origin string) (problem, remedy string) {
 	parts := originForm.FindStringSubmatch(origin)
 	switch {
 	case strings.Contains(origin, "*"):
-		return "has a star: any page could have its visitors' browsers ask for sessions, at the cost of the addresses that they share", "name each origin"
+		return "has a star: any page could make the browsers of its visitors request sessions, " +
+			"which count against the limits of their addresses", "list each origin"
 	case origin == "null":
-		return "is null, which is what every sandboxed page and every file calls itself, whoever made it", "serve the page from an origin of its own, and name that"
+		return "is null, which is the origin of every sandboxed page and every local file",
+			"serve the page from an origin of its own, and use that"
 	case origin != strings.ToLower(origin) && originForm.MatchString(strings.ToLower(origin)):
-		return "has capital letters, and browsers send none", "write it in lower case"
+		return "has capital letters, which browsers do not send", "write it in lower case"
 	case parts == nil && originForm.MatchString(strings.TrimSuffix(origin, "/")):
-		return "ends in a slash, and no origin does", "leave the slash out"
+		return "ends in a slash, which no origin does", "leave the slash out"
 	case parts == nil:
-		return "is no origin of the form scheme://host or scheme://host:port", remedyOrigin
-	case parts[3] != "" && parts[3] == usualPorts[parts[1]]:
-		return "names the port that is the scheme's own, which browsers leave out",
-			"leave the port out"
+		return "is not an origin of the form scheme://host or scheme://host:port", remedyOrigin
+	case parts[3] != "" && parts[3] == defaultPorts[parts[1]]:
+		return "has the default port of the scheme, which browsers omit",
+			"omit the port"
 	case len(parts[3]) == 5 && parts[3] > "65535":
-		return "names no port", "give a port up to 65535"
+		return "has an invalid port", "use a port up to 65535"
 	}
 	if address, isAddress := strings.CutPrefix(parts[2], "["); isAddress {
 		parsed, err := netip.ParseAddr(strings.TrimSuffix(address, "]"))
 		if err != nil || !parsed.Is6() || parsed.String() != strings.TrimSuffix(address, "]") {
-			return "is no origin: its address is not one of IPv6 in its shortest form", remedyOrigin
+			return "is not an origin: its address is not an IPv6 address in its shortest form",
+				remedyOrigin
 		}
 	}
 	return "", ""
 }
 
-// isLocal tells whether host, and a port with it, is the browser's own machine.
+// isLocal reports whether host, with or without a port, is the machine of the browser.
 func isLocal(host string) bool {
 	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
 		host = host[:at]

@@ -17,53 +17,53 @@ func TestOrigins(t *testing.T) {
 	} {
 		t.Run(origin, func(t *testing.T) {
 			review := load(t, production(variable+"="+origin))
-			expect(t, nil, review.Faults)
-			expect(t, nil, review.Warnings)
+			assertFindings(t, nil, review.Faults)
+			assertFindings(t, nil, review.Warnings)
 			assert.Equal(t, []string{origin}, review.Config.Origins)
 		})
 	}
 	for origin, problem := range map[string]string{
 		"*": "entry 1 has a star", "https://*.example.com": "entry 1 has a star",
-		"null": "entry 1 is null", "Null": "entry 1 is no origin",
+		"null": "entry 1 is null", "Null": "entry 1 is not an origin",
 		"https://App.example.com":      "entry 1 has capital letters",
 		"HTTPS://app.example.com":      "entry 1 has capital letters",
 		"https://app.example.com/":     "entry 1 ends in a slash",
-		"https://app.example.com/path": "entry 1 is no origin",
-		"https://app.example.com?x":    "entry 1 is no origin",
-		"https://app.example.com#x":    "entry 1 is no origin",
-		"https://user@app.example.com": "entry 1 is no origin",
-		"app.example.com":              "entry 1 is no origin",
-		"app.example.com:443":          "entry 1 is no origin", "https://": "entry 1 is no origin",
-		"//app.example.com": "entry 1 is no origin", " ": "entry 1 is no origin",
-		"https://b\u00fccher.example":   "entry 1 is no origin",
-		"https://app.example.com:":      "entry 1 is no origin",
-		"https://app.example.com:0":     "entry 1 is no origin",
-		"https://app.example.com:08443": "entry 1 is no origin",
-		"https://app.example.com:65536": "entry 1 names no port",
-		"https://app.example.com:443":   "entry 1 names the port that is the scheme's own",
-		"http://localhost:80":           "entry 1 names the port that is the scheme's own",
+		"https://app.example.com/path": "entry 1 is not an origin",
+		"https://app.example.com?x":    "entry 1 is not an origin",
+		"https://app.example.com#x":    "entry 1 is not an origin",
+		"https://user@app.example.com": "entry 1 is not an origin",
+		"app.example.com":              "entry 1 is not an origin",
+		"app.example.com:443":          "entry 1 is not an origin", "https://": "entry 1 is not an origin",
+		"//app.example.com": "entry 1 is not an origin", " ": "entry 1 is not an origin",
+		"https://b\u00fccher.example":   "entry 1 is not an origin",
+		"https://app.example.com:":      "entry 1 is not an origin",
+		"https://app.example.com:0":     "entry 1 is not an origin",
+		"https://app.example.com:08443": "entry 1 is not an origin",
+		"https://app.example.com:65536": "entry 1 has an invalid port",
+		"https://app.example.com:443":   "entry 1 has the default port of the scheme",
+		"http://localhost:80":           "entry 1 has the default port of the scheme",
 		"https://[2001:DB8::1]":         "entry 1 has capital letters",
-		"https://[2001:db8:0::1]":       "entry 1 is no origin: its address",
-		"https://[1.2.3.4]":             "entry 1 is no origin: its address",
-		"https://a b":                   "entry 1 is no origin",
+		"https://[2001:db8:0::1]":       "entry 1 is not an origin: its address",
+		"https://[1.2.3.4]":             "entry 1 is not an origin: its address",
+		"https://a b":                   "entry 1 is not an origin",
 	} {
 		t.Run(origin, func(t *testing.T) {
-			expect(t, []told{{variable, "environment", problem}},
+			assertFindings(t, []finding{{variable, "environment", problem}},
 				load(t, production(variable+"="+origin)).Faults)
 		})
 	}
-	judge(t, []judged{
+	runCases(t, []testCase{
 		{"none", production(variable + "="), nil, nil},
-		{"many", production(variable + "=https://a, null ,*,https://b/"), []told{
+		{"many", production(variable + "=https://a, null ,*,https://b/"), []finding{
 			{variable, "environment", "entry 2 is null"},
 			{variable, "environment", "entry 3 has a star"},
 			{variable, "environment", "entry 4 ends in a slash"},
 		}, nil},
 		{"in YAML", inYAML("cors_allowed_origins:\n- https://a\n- '*'\n"),
-			[]told{{variable, "file session.yaml", "entry 2 has a star"}}, []told{unsetSecret}},
+			[]finding{{variable, "file session.yaml", "entry 2 has a star"}}, []finding{unsetSecret}},
 		{"not https", production(variable + "=https://a,http://app.example.com"), nil,
-			[]told{{variable, "environment", "entry 2 is not https"}}},
+			[]finding{{variable, "environment", "entry 2 is not https"}}},
 		{"not https, in development", env(variable + "=http://app.example.com"), nil,
-			[]told{unsetSecret}},
+			[]finding{unsetSecret}},
 	})
 }

@@ -12,48 +12,51 @@ const (
 	headerForwarded     = "Forwarded"
 )
 
-// trusted are the proxies whose header is believed, and whose announcements. Entries are told by their place.
-func (r *reading) trusted() []netip.Prefix {
-	var wrong, everybody, masked []string
+// trusted returns the proxies whose forwarding header and PROXY protocol announcements are trusted.
+// Faults give the position of the entry.
+func (r *reviewer) trusted() []netip.Prefix {
+	var invalid, unlimited, unmasked []string
 	prefixes := make([]netip.Prefix, 0, len(r.fields.Proxies))
 	for i, entry := range r.fields.Proxies {
-		place := fmt.Sprint(i + 1)
+		position := fmt.Sprint(i + 1)
 		prefix, ok := parsePrefix(entry)
 		switch {
 		case !ok:
-			wrong = append(wrong, place)
+			invalid = append(invalid, position)
 			continue
-		case isEverybody(prefix):
-			everybody = append(everybody, place)
+		case coversAll(prefix):
+			unlimited = append(unlimited, position)
 		case prefix != prefix.Masked():
-			masked = append(masked, place)
+			unmasked = append(unmasked, position)
 		}
 		prefixes = append(prefixes, prefix)
 	}
-	for _, place := range wrong {
-		r.faultOf(varProxies, "entry "+place+" is no address and no prefix",
-			"give addresses and prefixes separated by commas, such as 10.0.0.7,192.0.2.0/24,2001:db8::/48")
+	for _, position := range invalid {
+		r.faultOf(varProxies, "entry "+position+" is not an address or a prefix",
+			"use addresses and prefixes separated by commas, such as "+
+				"10.0.0.7,192.0.2.0/24,2001:db8::/48")
 	}
-	for _, place := range everybody {
+	for _, position := range unlimited {
 		r.warnOf(varProxies,
-			"entry "+place+" trusts every address: anybody can pretend to be any client",
-			"name the proxies alone")
+			"entry "+position+" trusts every address: any client can pretend to be another",
+			"list only the proxies")
 	}
-	for _, place := range masked {
+	for _, position := range unmasked {
 		r.warnOf(varProxies,
-			"entry "+place+" is a prefix with bits beyond its length: the whole prefix is trusted",
-			"write the prefix's first address, or an address alone")
+			"entry "+position+" is a prefix with bits beyond its length: the whole prefix is trusted",
+			"use the first address of the prefix, or a single address")
 	}
 	if r.fields.ProxyProtocol && len(r.fields.Proxies) == 0 && !r.broken[varProxies] &&
 		!r.broken[varProxyProtocol] {
 		r.faultOf(varProxyProtocol, "is true, and "+varProxies+
 			" names no proxy that may announce clients",
-			"name the balancer's addresses in "+varProxies+", or give false")
+			"name the balancer's addresses in "+varProxies+", or set this to false")
 	}
 	return prefixes
 }
 
-// parsePrefix reads an address, which is a prefix of one, or a prefix. Zones are of no use here: peers are compared without.
+// parsePrefix parses a prefix, or an address as a prefix of full length. Zones are rejected,
+// because peers are compared without zones.
 func parsePrefix(text string) (netip.Prefix, bool) {
 	if addr, err := netip.ParseAddr(text); err == nil {
 		return netip.PrefixFrom(addr, addr.BitLen()), addr.Zone() == ""
@@ -62,18 +65,19 @@ func parsePrefix(text string) (netip.Prefix, bool) {
 	return prefix, err == nil
 }
 
-// isEverybody tells whether prefix holds all of IPv4 or all of IPv6.
-func isEverybody(prefix netip.Prefix) bool {
+// coversAll reports whether prefix contains all of IPv4 or all of IPv6.
+func coversAll(prefix netip.Prefix) bool {
 	return prefix.Bits() == 0 || prefix.Addr().Is4In6() && prefix.Bits() <= 96
 }
 
-// proxyHeader is the header's name as it is written in canonical form.
-func (r *reading) proxyHeader() string {
+// proxyHeader returns the name of the header in canonical form.
+func (r *reviewer) proxyHeader() string {
 	if !strings.EqualFold(r.fields.ProxyHeader, headerForwarded) {
 		return headerXForwardedFor
 	}
 	r.warnOf(varProxyHeader,
-		"is Forwarded, which nginx, Caddy and HAProxy pass through as a client sent it: anybody could pretend to be any client",
+		"is Forwarded, which nginx, Caddy and HAProxy pass through unchanged: "+
+			"any client could pretend to be another",
 		"make sure that the proxy replaces the header, or use "+headerXForwardedFor)
 	return headerForwarded
 }

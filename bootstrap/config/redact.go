@@ -9,24 +9,24 @@ import (
 	"unicode/utf8"
 )
 
-// What is shown in place of a secret.
+// The texts that replace a secret.
 const (
 	shownSet    = "[set]"
 	shownNotSet = "[not set]"
 	hidden      = "[secret]"
 )
 
-// Secret is bytes that no format, log or encoding shows. The zero value is empty.
+// Secret holds bytes that no formatting, logging or encoding shows. The zero value is empty.
 type Secret struct {
-	// A pointer, for fmt asks no method of a value that lies in an unexported field, or that the verb does not fit: then it
-	// prints all fields, and of this one the address.
+	// This is a pointer because fmt calls no methods of a value in an unexported field, or if the
+	// verb does not fit: it then prints all fields, and of a pointer only the address.
 	text *string
 }
 
-// NewSecret hides text.
+// NewSecret returns a Secret that holds text.
 func NewSecret(text string) Secret { return Secret{text: &text} }
 
-// Bytes is a copy of what is hidden.
+// Bytes returns a copy of the secret.
 func (s Secret) Bytes() []byte {
 	if s.text == nil {
 		return nil
@@ -34,26 +34,26 @@ func (s Secret) Bytes() []byte {
 	return []byte(*s.text)
 }
 
-// Format hides the secret from every verb of fmt.
+// Format implements fmt.Formatter. It hides the secret for every verb.
 func (Secret) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, hidden) }
 
-// String hides the secret.
+// String implements fmt.Stringer. It hides the secret.
 func (Secret) String() string { return hidden }
 
-// GoString hides the secret.
+// GoString implements fmt.GoStringer. It hides the secret.
 func (Secret) GoString() string { return hidden }
 
-// MarshalText hides the secret from encoders.
+// MarshalText implements encoding.TextMarshaler. It hides the secret.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// LogValue hides the secret from log/slog.
+// LogValue implements slog.LogValuer. It hides the secret.
 func (Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
 
-// maxShown is the most bytes of a name, path or value that are shown.
+// maxShown is the maximum number of bytes of a name, path or value that are shown.
 const maxShown = 200
 
-// shown is text that a terminal and a log line can take, whatever it was: quoted where anything in it does not print, and cut
-// where it is long.
+// shown returns text in a form that is safe for a terminal and a log line: quoted if it contains
+// unprintable characters, and truncated if it is long.
 func shown(text string) string {
 	cut, ending := text, ""
 	if len(cut) > maxShown {

@@ -16,60 +16,61 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Review is all that is to be known of a configuration.
+// Review is the result of reading a configuration.
 type Review struct {
-	// Config is what is in force; sound only where there are no faults.
+	// Config holds the values in force. It is valid only if there are no faults.
 	Config Config
-	// Ring holds the keys in force; nil where a fault keeps them from being.
+	// Keyring holds the keys in force; nil if a fault prevents it.
 	Keyring *keys.Keyring
-	// Certificate is the public listener's; nil where it has none, or a fault keeps it from being.
+	// Certificate is that of the public listener; nil without TLS, or if a fault prevents it.
 	Certificate *certificate.Certificate
-	// Faults are all that is wrong, in the order of the table. With one of them the service must not start.
+	// Faults holds all errors, in the order of the table. If there is any, the service must not
+	// start.
 	Faults []Fault
-	// Warnings are what had best be known, in the order of the table, unknown names last.
+	// Warnings holds the warnings in the order of the table, with unknown names last.
 	Warnings []Warning
-	// Settings are all variables in the order of the table, the configuration file first.
+	// Settings holds all variables in the order of the table, after the configuration file.
 	Settings []Setting
 
-	acceptance acceptance
+	keysetPolicy keysetPolicy
 }
 
-// Setting is one variable for an operator to see.
+// Setting is one variable in a form for display.
 type Setting struct {
 	Variable string
-	// Value is in one line; "[set]" or "[not set]" for a secret.
+	// Value is a single line; "[set]" or "[not set]" for a secret.
 	Value string
-	// Origin is as in Fault.
+	// Origin has the same form as in Fault.
 	Origin string
 }
 
-// Load reads all sources and judges them. It opens no file but those that the configuration names, and cannot fail: what is wrong is in the
-// review.
+// Load reads all sources and validates them. It opens only files that the configuration names. It
+// does not fail: errors are in the review.
 func Load(sources Sources) Review {
 	var found findings
-	g := &gathering{Sources: sources, findings: &found}
-	g.gather()
-	r := &reading{findings: &found, gathering: g, given: map[string]bool{},
+	l := &loader{Sources: sources, findings: &found}
+	l.load()
+	r := &reviewer{findings: &found, loader: l, given: map[string]bool{},
 		texts: map[string]string{}, broken: map[string]bool{}}
 	r.read()
 	r.validate()
-	r.refuseUnbuilt()
+	r.rejectUnsupported()
 	policy := r.policy()
 	review := Review{Keyring: r.keyring(policy)}
 	review.Config = r.config()
 	review.Config.DigestKey = r.digestKey(policy)
 	review.Config.TLS, review.Certificate = r.certificate()
-	review.acceptance = acceptance{policy: policy, production: r.production,
+	review.keysetPolicy = keysetPolicy{policy: policy, production: r.production,
 		digestKey: review.Config.DigestKey}
 	review.Settings = r.settings()
 	review.Faults, review.Warnings = found.sorted()
 	return review
 }
 
-// config is the fields in the types that the service uses.
-func (r *reading) config() Config {
+// config converts the fields to the types that the service uses.
+func (r *reviewer) config() Config {
 	f := &r.fields
-	r.room()
+	r.checkMaxSubjects()
 	trusted := r.trusted()
 	word, _ := classify(f.Environment)
 	return Config{
@@ -101,7 +102,7 @@ func (r *reading) config() Config {
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// logLevel is the level of one of the words that validator let pass.
+// logLevel returns the level with the given name. Validation reports other names.
 func logLevel(word string) slog.Level {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(word)); err != nil {
@@ -110,30 +111,31 @@ func logLevel(word string) slog.Level {
 	return level
 }
 
-// room asks the memory storage whether it could hold what the limits ask.
-func (r *reading) room() {
+// checkMaxSubjects checks that the memory storage can hold the grants that the limits allow.
+func (r *reviewer) checkMaxSubjects() {
 	f := &r.fields
 	for _, name := range []string{varMaxSubjects, varLimitPerIP, varLimitPerInstall} {
 		if r.broken[name] {
 			return
 		}
 	}
-	var small *memory.TooSmallError
+	var tooSmall *memory.TooSmallError
 	if _, err := memory.New(f.MaxSubjects, max(f.LimitPerIP, f.LimitPerInstall)); errors.As(err,
-		&small) {
-		r.faultOf(varMaxSubjects, fmt.Sprintf("leaves no room for a limit of %d grants",
-			small.LargestLimit), fmt.Sprintf("give at least %d", small.Minimum))
+		&tooSmall) {
+		r.faultOf(varMaxSubjects, fmt.Sprintf("is too small for a limit of %d grants",
+			tooSmall.LargestLimit), fmt.Sprintf("use at least %d", tooSmall.Minimum))
 	} else if f.MaxSubjects < len(throttle.Dimensions()) {
 		r.warnOf(varMaxSubjects,
-			"is fewer than one request asks about: each forgets the other, and nobody is limited",
-			"give twice the peak of grants a second, times the window in seconds")
+			"is smaller than the number of subjects of one request: they evict each other, "+
+				"and limits have no effect",
+			"use twice the peak of grants per second, times the window in seconds")
 	}
 }
 
-// settings shows every variable.
-func (r *reading) settings() []Setting {
-	config := Setting{Variable: varConfigFile, Value: shown(r.gathering.config.Text),
-		Origin: r.gathering.config.Origin}
+// settings returns every variable in a form for display.
+func (r *reviewer) settings() []Setting {
+	config := Setting{Variable: varConfigFile, Value: shown(r.loader.config.Text),
+		Origin: r.loader.config.Origin}
 	if config.Value == "" {
 		config.Origin = originDefault
 	}
@@ -144,7 +146,8 @@ func (r *reading) settings() []Setting {
 	return list
 }
 
-func (r *reading) shown(v variable) string {
+// shown returns the value of a variable in a form for display.
+func (r *reviewer) shown(v variable) string {
 	switch {
 	case !v.secret():
 		return shown(r.texts[v.name])

@@ -12,11 +12,11 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// maxLabel is the most bytes of a text that tokens, answers or metrics carry. With two of them and the longest install id a token stays
-// below the 4096 bytes that its readers look at.
+// maxLabel is the maximum length in bytes of a text in tokens, responses or metrics. A token with
+// two such texts and the longest install id stays within the 4096 bytes that its readers accept.
 const maxLabel = 255
 
-// rules is validator with the rules that are ours.
+// rules is the validator with the rules of this package.
 var rules = newRules()
 
 func newRules() *validator.Validate {
@@ -28,7 +28,7 @@ func newRules() *validator.Validate {
 		"listener": func(level validator.FieldLevel) bool {
 			return isListener(level.Field().String())
 		},
-		"apart": func(level validator.FieldLevel) bool {
+		"distinct": func(level validator.FieldLevel) bool {
 			other := level.Parent().FieldByName(level.Param())
 			return !collide(level.Field().String(), other.String())
 		},
@@ -40,35 +40,35 @@ func newRules() *validator.Validate {
 	return rules
 }
 
-// validate asks validator about the numbers, enumerations and dependencies of the fields that could be read.
-func (r *reading) validate() {
-	var wrong validator.ValidationErrors
-	if err := rules.Struct(&r.fields); !errors.As(err, &wrong) {
+// validate checks the numbers, enumerations and dependencies of the fields that could be read.
+func (r *reviewer) validate() {
+	var violations validator.ValidationErrors
+	if err := rules.Struct(&r.fields); !errors.As(err, &violations) {
 		return
 	}
-	for _, one := range wrong {
+	for _, one := range violations {
 		field, _ := reflect.TypeFor[fields]().FieldByName(one.StructField())
 		v := table[field.Index[0]]
 		if !r.broken[v.name] {
-			r.faultOf(v.name, v.breach(one.Tag()), "give "+v.wanted())
+			r.faultOf(v.name, v.violation(one.Tag()), "use "+v.expected())
 		}
 	}
 }
 
-// breach says how a value breaks one of validator's rules.
-func (v variable) breach(rule string) string {
+// violation describes how a value violates a validator rule.
+func (v variable) violation(rule string) string {
 	switch rule {
 	case "required":
 		return "is empty"
 	case "label":
 		return "is longer than 255 bytes, not valid UTF-8, or has control characters"
-	case "apart":
-		return "is the same address as the public listener's"
+	case "distinct":
+		return "is the same address as that of the public listener"
 	}
 	return "is not " + v.shape()
 }
 
-// shape is what a value of the variable looks like.
+// shape describes the form of a value of the variable.
 func (v variable) shape() string {
 	switch {
 	case v.kind.Kind() == reflect.Int:
@@ -76,13 +76,13 @@ func (v variable) shape() string {
 	case v.kind.Kind() == reflect.Bool:
 		return "true or false"
 	case v.words() != "":
-		return "one of the words that are allowed"
+		return "one of the allowed values"
 	}
 	return "an address of the form host:port"
 }
 
-// wanted is what would be right.
-func (v variable) wanted() string {
+// expected describes a valid value of the variable.
+func (v variable) expected() string {
 	_, isLabel := v.rule("label")
 	_, isListener := v.rule("listener")
 	switch {
@@ -95,15 +95,16 @@ func (v variable) wanted() string {
 	case isLabel:
 		return "at most 255 bytes of UTF-8 without control characters"
 	case isListener && v.name == varOpsAddr:
-		return "host:port with another port than the public listener's, such as 127.0.0.1:9090, or nothing for none"
+		return "host:port with a port other than that of the public listener, " +
+			"such as 127.0.0.1:9090, or an empty value for none"
 	}
 	return "host:port with a port from 0 to 65535, such as 127.0.0.1:8080 or :8080"
 }
 
-// usage is the help text with what the variable may be.
+// usage returns the help text with the allowed values.
 func (v variable) usage() string {
-	if _, is := unbuilt[v.name]; is {
-		return "not in this version: " + v.help
+	if _, is := unsupported[v.name]; is {
+		return "not supported by this version: " + v.help
 	}
 	switch bounds := v.bounds(); {
 	case bounds != "":
@@ -114,20 +115,20 @@ func (v variable) usage() string {
 	return v.help
 }
 
-// bounds are a number's bounds, as the end of a sentence; empty for what is no number.
+// bounds returns the bounds of a number as the end of a sentence, or "" for other types.
 func (v variable) bounds() string {
-	least, _ := v.rule("min")
-	most, bounded := v.rule("max")
+	minimum, _ := v.rule("min")
+	maximum, bounded := v.rule("max")
 	switch {
-	case least == "":
+	case minimum == "":
 		return ""
 	case bounded:
-		return " from " + least + " to " + most
+		return " from " + minimum + " to " + maximum
 	}
-	return " of at least " + least
+	return " of at least " + minimum
 }
 
-// words are the words that the variable may have; empty where it is free.
+// words returns the allowed values of an enumeration, or "" for other variables.
 func (v variable) words() string {
 	words, ok := v.rule("oneof")
 	if !ok {
@@ -136,13 +137,14 @@ func (v variable) words() string {
 	return strings.Join(strings.Fields(words), " or ")
 }
 
-// isLabel tells whether text can be carried by tokens, answers and metrics.
+// isLabel reports whether text is valid in tokens, responses and metrics.
 func isLabel(text string) bool {
 	return len(text) <= maxLabel && utf8.ValidString(text) &&
 		!strings.ContainsFunc(text, unicode.IsControl)
 }
 
-// isListener tells whether text is host:port: a host that is empty, an address or a name (RFC 1123 §2.1), and a port from 0, which lets the system choose.
+// isListener reports whether text is host:port. The host is empty, an address or a name (RFC 1123
+// §2.1). The port may be 0, which lets the system choose one.
 func isListener(text string) bool {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
@@ -156,23 +158,24 @@ func isListener(text string) bool {
 	}
 	const digits, others = "0123456789", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-"
 	last := host[strings.LastIndexByte(host, '.')+1:]
-	numeric := strings.Trim(last, digits) == "" // then it is an address, and a wrong one
+	numeric := strings.Trim(last, digits) == "" // then it is an invalid address
 	return len(host) <= 253 && !numeric && strings.Trim(host, digits+others) == ""
 }
 
-// collide tells whether two listeners would want the same port of the same address. A host that stands for every address wants all of them, IPv4 and
-// IPv6 alike: that is how Go listens.
+// collide reports whether two listeners would use the same port of the same address. A wildcard
+// host includes all addresses of IPv4 and IPv6, as it does in Go's net package.
 func collide(one, other string) bool {
 	host, port, err := net.SplitHostPort(one)
 	otherHost, otherPort, otherErr := net.SplitHostPort(other)
 	if err != nil || otherErr != nil || port != otherPort || port == "0" {
 		return false
 	}
-	return isEvery(host) || isEvery(otherHost) || strings.EqualFold(host, otherHost) ||
+	return isWildcard(host) || isWildcard(otherHost) || strings.EqualFold(host, otherHost) ||
 		sameAddr(host, otherHost)
 }
 
-func isEvery(host string) bool {
+// isWildcard reports whether host stands for all addresses.
+func isWildcard(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "" || err == nil && addr.IsUnspecified()
 }

@@ -32,40 +32,40 @@ func TestNumbers(t *testing.T) {
 		"OFFLOAD_SHUTDOWN_DELAY_SECONDS":             {0, 3600},
 		"OFFLOAD_SHUTDOWN_GRACE_SECONDS":             {0, 3600},
 	} {
-		wrong := []string{"-1", "+5", "1.0", "1e1", "0x20", "1_0", "033", " 33", "33 ", "33s", "",
+		invalid := []string{"-1", "+5", "1.0", "1e1", "0x20", "1_0", "033", " 33", "33 ", "33s", "",
 			"٣", "three", "99999999999999999999"}
-		right := []string{strconv.FormatInt(bounds[0], 10)}
+		valid := []string{strconv.FormatInt(bounds[0], 10)}
 		problem := fmt.Sprintf("is not a whole number from %d to %d", bounds[0], bounds[1])
 		if bounds[0] > 0 {
-			wrong = append(wrong, strconv.FormatInt(bounds[0]-1, 10))
+			invalid = append(invalid, strconv.FormatInt(bounds[0]-1, 10))
 		}
 		if bounds[1] > 0 {
-			wrong, right = append(wrong, strconv.FormatInt(bounds[1]+1, 10)),
-				append(right, strconv.FormatInt(bounds[1], 10))
+			invalid, valid = append(invalid, strconv.FormatInt(bounds[1]+1, 10)),
+				append(valid, strconv.FormatInt(bounds[1], 10))
 		} else {
-			right, problem = append(right, "9223372036854775807"),
+			valid, problem = append(valid, "9223372036854775807"),
 				fmt.Sprintf("is not a whole number of at least %d", bounds[0])
 		}
-		for _, text := range wrong {
+		for _, text := range invalid {
 			t.Run(variable+"="+text, func(t *testing.T) {
-				expect(t, []told{{variable, "environment", problem}},
+				assertFindings(t, []finding{{variable, "environment", problem}},
 					load(t, env(variable+"="+text)).Faults)
 			})
 		}
-		for _, text := range right {
+		for _, text := range valid {
 			t.Run(variable+"="+text, func(t *testing.T) {
-				// The storage of few subjects holds small limits alone.
+				// A storage of few subjects can hold only small limits.
 				review := load(t, env(variable+"="+text,
 					"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=1",
 					"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=1", variable+"="+text))
-				expect(t, nil, review.Faults)
+				assertFindings(t, nil, review.Faults)
 			})
 		}
 	}
 }
 
-func TestWords(t *testing.T) {
-	for variable, words := range map[string]struct{ right, wrong []string }{
+func TestEnumerations(t *testing.T) {
+	for variable, words := range map[string]struct{ valid, invalid []string }{
 		"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": {[]string{"enforce", "observe"},
 			[]string{"", "Enforce", "enforce ", "off"}},
 		"OFFLOAD_LIMITER_STORAGE": {[]string{"memory"},
@@ -78,23 +78,23 @@ func TestWords(t *testing.T) {
 			[]string{"", "INFO", "trace", "info+2", "-4"}},
 		"OFFLOAD_LOG_FORMAT": {[]string{"json", "text"}, []string{"", "xml"}},
 	} {
-		for _, word := range words.right {
+		for _, word := range words.valid {
 			t.Run(variable+"="+word, func(t *testing.T) {
-				expect(t, nil, load(t, env(variable+"="+word)).Faults)
+				assertFindings(t, nil, load(t, env(variable+"="+word)).Faults)
 			})
 		}
-		for _, word := range words.wrong {
+		for _, word := range words.invalid {
 			t.Run(variable+"="+word, func(t *testing.T) {
 				review := load(t, env(variable+"="+word))
-				expect(t, []told{{variable, "environment",
-					"is not one of the words that are allowed"}}, review.Faults)
-				assert.Contains(t, review.Faults[0].Remedy, words.right[0])
+				assertFindings(t, []finding{{variable, "environment",
+					"is not one of the allowed values"}}, review.Faults)
+				assert.Contains(t, review.Faults[0].Remedy, words.valid[0])
 			})
 		}
 	}
 	for _, text := range []string{"", "yes", "1", "True", "TRUE", " true"} {
 		t.Run("OFFLOAD_PROXY_PROTOCOL="+text, func(t *testing.T) {
-			expect(t, []told{{"OFFLOAD_PROXY_PROTOCOL", "environment", "is not true or false"}},
+			assertFindings(t, []finding{{"OFFLOAD_PROXY_PROTOCOL", "environment", "is not true or false"}},
 				load(t, env("OFFLOAD_PROXY_PROTOCOL="+text)).Faults)
 		})
 	}
@@ -109,7 +109,7 @@ func TestLabels(t *testing.T) {
 		} {
 			t.Run(variable+" with "+name, func(t *testing.T) {
 				review := load(t, env(variable+"="+text, "OFFLOAD_SESSION_SECRET="+strongA))
-				expect(t, []told{{variable, "environment",
+				assertFindings(t, []finding{{variable, "environment",
 					"is longer than 255 bytes, not valid UTF-8, or has control characters"}},
 					review.Faults)
 				assert.Less(t, len(setting(t, review, variable).Value), 1000)
@@ -118,7 +118,7 @@ func TestLabels(t *testing.T) {
 		for name, text := range map[string]string{"255 bytes": strings.Repeat("é", 127) + "x",
 			"any script": "жé中 🙂", "white space within": "a b"} {
 			t.Run(variable+" with "+name, func(t *testing.T) {
-				expect(t, nil, load(t, env(variable+"="+text,
+				assertFindings(t, nil, load(t, env(variable+"="+text,
 					"OFFLOAD_SESSION_SECRET="+strongA)).Faults)
 			})
 		}
@@ -129,22 +129,22 @@ func TestKeyIDs(t *testing.T) {
 	for _, id := range []string{"", " ", strings.Repeat("k", 65), "a b", "a/b", "é", "a\x00",
 		"a\nb"} {
 		t.Run(id, func(t *testing.T) {
-			expect(t, []told{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is no key id"}},
+			assertFindings(t, []finding{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is not a valid key id"}},
 				load(t, env("OFFLOAD_SESSION_TOKEN_ACTIVE_KID="+id)).Faults)
-			expect(t, []told{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is no key id"}},
+			assertFindings(t, []finding{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is not a valid key id"}},
 				load(t, production("OFFLOAD_SESSION_TOKEN_ACTIVE_KID="+id)).Faults)
 		})
 	}
 }
 
 func TestListeners(t *testing.T) {
-	wrong := []string{"8080", "127.0.0.1", "127.0.0.1:", ":", ":65536", ":-1", ":http", ":080",
+	invalid := []string{"8080", "127.0.0.1", "127.0.0.1:", ":", ":65536", ":-1", ":http", ":080",
 		": 80", "::1:80", "[::1]", "a b:80", "a_b:80", "256.1.1.1:80", "127.1:80",
 		"http://x:80", "x:80/", "[x]:y", "\x00:80", "a\nb:80", strings.Repeat("x", 254) + ":80"}
-	for _, address := range wrong {
-		t.Run("wrong "+address, func(t *testing.T) {
+	for _, address := range invalid {
+		t.Run("invalid "+address, func(t *testing.T) {
 			review := load(t, env("OFFLOAD_HTTP_ADDR="+address, "OFFLOAD_OPS_ADDR="+address))
-			expect(t, []told{
+			assertFindings(t, []finding{
 				{"OFFLOAD_HTTP_ADDR", "environment", "is not an address of the form host:port"},
 				{"OFFLOAD_OPS_ADDR", "environment", "is not an address of the form host:port"},
 			}, review.Faults)
@@ -152,10 +152,10 @@ func TestListeners(t *testing.T) {
 	}
 	for _, address := range []string{":0", ":65535", "0.0.0.0:80", "[::]:80", "[::1]:80",
 		"[fe80::1%eth0]:80", "localhost:80", "my-host.example.com:80", "3com.com:80"} {
-		t.Run("right "+address, func(t *testing.T) {
-			for _, in := range []given{env("OFFLOAD_HTTP_ADDR=" + address),
+		t.Run("valid "+address, func(t *testing.T) {
+			for _, in := range []input{env("OFFLOAD_HTTP_ADDR=" + address),
 				env("OFFLOAD_OPS_ADDR="+address, "OFFLOAD_HTTP_ADDR=:1")} {
-				expect(t, nil, load(t, in).Faults)
+				assertFindings(t, nil, load(t, in).Faults)
 			}
 		})
 	}
@@ -171,56 +171,56 @@ func TestListeners(t *testing.T) {
 		{":80", "", false},
 	} {
 		t.Run(pair.public+" and "+pair.ops, func(t *testing.T) {
-			var want []told
+			var want []finding
 			if pair.same {
-				want = []told{{"OFFLOAD_OPS_ADDR", "environment",
-					"is the same address as the public listener's"}}
+				want = []finding{{"OFFLOAD_OPS_ADDR", "environment",
+					"is the same address as that of the public listener"}}
 			}
-			expect(t, want, load(t, env("OFFLOAD_HTTP_ADDR="+pair.public,
+			assertFindings(t, want, load(t, env("OFFLOAD_HTTP_ADDR="+pair.public,
 				"OFFLOAD_OPS_ADDR="+pair.ops)).Faults)
 		})
 	}
-	t.Run("the same by default", func(t *testing.T) {
-		expect(t, []told{{"OFFLOAD_OPS_ADDR", "environment", "is the same address"}},
+	t.Run("same port as the default address", func(t *testing.T) {
+		assertFindings(t, []finding{{"OFFLOAD_OPS_ADDR", "environment", "is the same address"}},
 			load(t, production("OFFLOAD_OPS_ADDR=10.0.0.1:8080")).Faults)
 	})
 }
 
 func TestTrustedProxies(t *testing.T) {
 	const variable = "OFFLOAD_TRUSTED_PROXIES"
-	none := func(place int) told {
-		return told{variable, "environment", fmt.Sprintf("entry %d is no address and no prefix",
+	none := func(place int) finding {
+		return finding{variable, "environment", fmt.Sprintf("entry %d is not an address or a prefix",
 			place)}
 	}
-	all := func(place int) told {
-		return told{variable, "environment", fmt.Sprintf("entry %d trusts every address", place)}
+	all := func(place int) finding {
+		return finding{variable, "environment", fmt.Sprintf("entry %d trusts every address", place)}
 	}
-	judge(t, []judged{
-		{"blank", env(variable + "= "), []told{none(1)}, []told{unsetSecret}},
-		{"blank entries", env(variable + "=,10.0.0.1,, "), []told{none(1), none(3), none(4)},
-			[]told{unsetSecret}},
-		{"no addresses",
+	runCases(t, []testCase{
+		{"blank", env(variable + "= "), []finding{none(1)}, []finding{unsetSecret}},
+		{"blank entries", env(variable + "=,10.0.0.1,, "), []finding{none(1), none(3), none(4)},
+			[]finding{unsetSecret}},
+		{"not addresses",
 			env(variable +
-				"=localhost,10.0.0,10.0.0.1:80,010.0.0.1,[::1],10.0.0.0/33,10.0.0.0/08,fe80::1%eth0,\x00"), []told{
+				"=localhost,10.0.0,10.0.0.1:80,010.0.0.1,[::1],10.0.0.0/33,10.0.0.0/08,fe80::1%eth0,\x00"), []finding{
 				none(1), none(2), none(3), none(4), none(5), none(6), none(7), none(8), none(9),
-			}, []told{unsetSecret}},
-		{"everybody", env(variable + "=0.0.0.0/0,::/0,10.0.0.1,::ffff:0.0.0.0/96"), nil,
-			[]told{unsetSecret, all(1), all(2), all(4)}},
-		{"bits beyond the prefix", env(variable + "=10.0.0.0/8,10.0.0.1/8"), nil,
-			[]told{unsetSecret, {variable, "environment",
+			}, []finding{unsetSecret}},
+		{"all addresses", env(variable + "=0.0.0.0/0,::/0,10.0.0.1,::ffff:0.0.0.0/96"), nil,
+			[]finding{unsetSecret, all(1), all(2), all(4)}},
+		{"bits beyond the prefix length", env(variable + "=10.0.0.0/8,10.0.0.1/8"), nil,
+			[]finding{unsetSecret, {variable, "environment",
 				"entry 2 is a prefix with bits beyond its length"}}},
-		{"announcements, of one", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=10.0.0.1"), nil,
-			[]told{unsetSecret}},
-		{"announcements, of nobody", env("OFFLOAD_PROXY_PROTOCOL=true"),
-			[]told{{"OFFLOAD_PROXY_PROTOCOL", "environment",
-				"is true, and OFFLOAD_TRUSTED_PROXIES names no proxy"}}, []told{unsetSecret}},
-		{"announcements, of no address", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=x"),
-			[]told{none(1)}, []told{unsetSecret}},
-		{"no announcements", env("OFFLOAD_PROXY_PROTOCOL=false"), nil, []told{unsetSecret}},
+		{"PROXY protocol with a trusted proxy", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=10.0.0.1"), nil,
+			[]finding{unsetSecret}},
+		{"PROXY protocol without a trusted proxy", env("OFFLOAD_PROXY_PROTOCOL=true"),
+			[]finding{{"OFFLOAD_PROXY_PROTOCOL", "environment",
+				"is true, and OFFLOAD_TRUSTED_PROXIES names no proxy"}}, []finding{unsetSecret}},
+		{"PROXY protocol with an invalid proxy", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=x"),
+			[]finding{none(1)}, []finding{unsetSecret}},
+		{"no PROXY protocol", env("OFFLOAD_PROXY_PROTOCOL=false"), nil, []finding{unsetSecret}},
 		{"Forwarded", env("OFFLOAD_TRUSTED_PROXY_HEADER=Forwarded"), nil,
-			[]told{unsetSecret, {"OFFLOAD_TRUSTED_PROXY_HEADER", "environment", "is Forwarded"}}},
+			[]finding{unsetSecret, {"OFFLOAD_TRUSTED_PROXY_HEADER", "environment", "is Forwarded"}}},
 	})
-	for name, in := range map[string]given{
+	for name, in := range map[string]input{
 		"text": env(variable + "=10.0.0.7, 192.0.2.0/24 ,2001:db8::/48,::ffff:10.1.0.0/112"),
 		"YAML": inYAML(
 			"trusted_proxies: 10.0.0.7, 192.0.2.0/24,2001:db8::/48,::ffff:10.1.0.0/112"),
@@ -230,9 +230,9 @@ func TestTrustedProxies(t *testing.T) {
 			"10.0.0.7,192.0.2.0/24,2001:db8::/48,::ffff:10.1.0.0/112"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder(t)
+			tempDir(t)
 			review := load(t, in)
-			expect(t, nil, review.Faults)
+			assertFindings(t, nil, review.Faults)
 			for _, address := range []string{"10.0.0.7", "192.0.2.9", "2001:db8::1", "10.1.2.3"} {
 				assert.True(t, review.Config.TrustedProxies.Contains(netip.MustParseAddr(address)),
 					address)
@@ -249,44 +249,44 @@ func TestTrustedProxies(t *testing.T) {
 	})
 }
 
-func TestRoomForTheLimits(t *testing.T) {
-	const variable, problem = "OFFLOAD_LIMITER_MAX_SUBJECTS", "leaves no room for a limit of"
-	judge(t, []judged{
+func TestMaxSubjectsTooSmallForLimits(t *testing.T) {
+	const variable, problem = "OFFLOAD_LIMITER_MAX_SUBJECTS", "is too small for a limit of"
+	runCases(t, []testCase{
 		{"too small for the limit of an address",
 			env(variable+"=124", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=993"),
-			[]told{{variable, "environment", problem + " 993"}}, []told{unsetSecret}},
+			[]finding{{variable, "environment", problem + " 993"}}, []finding{unsetSecret}},
 		{"too small for the limit of an installation",
 			env(variable+"=1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=9"),
-			[]told{{variable, "environment", problem + " 9"}}, []told{unsetSecret}},
+			[]finding{{variable, "environment", problem + " 9"}}, []finding{unsetSecret}},
 		{"just enough", env(variable+"=124", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=992"), nil,
-			[]told{unsetSecret}},
-		{"a limit that is wrong itself", env(variable+"=1",
+			[]finding{unsetSecret}},
+		{"an invalid limit", env(variable+"=1",
 			"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=10001"),
-			[]told{{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP", "environment", "is not"}},
-			[]told{unsetSecret}},
+			[]finding{{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP", "environment", "is not"}},
+			[]finding{unsetSecret}},
 	})
 }
 
-func TestUnbuilt(t *testing.T) {
-	for variable, asks := range map[string]string{
+func TestUnsupported(t *testing.T) {
+	for variable, value := range map[string]string{
 		"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "trace",
 	} {
 		t.Run(variable, func(t *testing.T) {
-			expect(t, []told{{variable, "environment", "asks for what this version cannot do"}},
-				load(t, env(variable+"="+asks)).Faults)
-			expect(t, []told{{variable, "environment", "asks for what this version cannot do"}},
-				load(t, production(variable+"="+asks)).Faults)
+			assertFindings(t, []finding{{variable, "environment", "is not supported by this version"}},
+				load(t, env(variable+"="+value)).Faults)
+			assertFindings(t, []finding{{variable, "environment", "is not supported by this version"}},
+				load(t, production(variable+"="+value)).Faults)
 		})
 	}
-	for _, anyway := range []string{"OFFLOAD_PROXY_PROTOCOL=false",
+	for _, accepted := range []string{"OFFLOAD_PROXY_PROTOCOL=false",
 		"OFFLOAD_CORS_ALLOWED_ORIGINS="} {
-		t.Run(anyway, func(t *testing.T) { expect(t, nil, load(t, env(anyway)).Faults) })
+		t.Run(accepted, func(t *testing.T) { assertFindings(t, nil, load(t, env(accepted)).Faults) })
 	}
 }
 
-func TestFaultsInTheOrderOfTheTable(t *testing.T) {
-	folder(t)
-	review := load(t, given{
+func TestFaultsAreInTableOrder(t *testing.T) {
+	tempDir(t)
+	review := load(t, input{
 		yaml: "log_level: x\nsession_ttl_seconds: x\nhttp_adr: x",
 		environ: []string{"OFFLOAD_LOG_FORMAT=x", "OFFLOAD_ENVIRONMENT=prod",
 			"OFFLOAD_SECRET_DENYLIST_FILE=/nowhere", "OFFLOAD_LIMITER_STORAGE=x",
@@ -311,7 +311,7 @@ func TestFlags(t *testing.T) {
 		assert.NotEmpty(t, flag.Usage)
 	})
 	var want []string
-	for _, one := range load(t, given{}).Settings[1:] {
+	for _, one := range load(t, input{}).Settings[1:] {
 		if one.Value != "[not set]" {
 			want = append(want, strings.ReplaceAll(
 				strings.ToLower(strings.TrimPrefix(one.Variable, "OFFLOAD_")), "_", "-"))
@@ -327,9 +327,9 @@ func TestFlags(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	folder(t)
+	tempDir(t)
 	write(t, "digest", strongC, 0o600)
-	review := load(t, given{
+	review := load(t, input{
 		yaml: "session_signing_keys:\n  v2-default: " + strongA +
 			"\nlimiter_digest_key_file: digest",
 		environ: []string{"OFFLOAD_BUILD_VERSION=" + strings.Repeat("x", 250),
@@ -355,9 +355,9 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-func TestRoomForLessThanOneRequest(t *testing.T) {
+func TestMaxSubjectsTooSmallForOneRequest(t *testing.T) {
 	review := load(t, env("OFFLOAD_LIMITER_MAX_SUBJECTS=1"))
-	expect(t, nil, review.Faults)
-	expect(t, []told{unsetSecret, {"OFFLOAD_LIMITER_MAX_SUBJECTS", "environment",
-		"is fewer than one request asks about"}}, review.Warnings)
+	assertFindings(t, nil, review.Faults)
+	assertFindings(t, []finding{unsetSecret, {"OFFLOAD_LIMITER_MAX_SUBJECTS", "environment",
+		"is smaller than the number of subjects of one request"}}, review.Warnings)
 }

@@ -8,18 +8,19 @@ import (
 	"github.com/offload/sessiond/adapters/limiter/redis"
 )
 
-const remedyRedisURL = "give redis://user:password@host:6379/0, or rediss:// for TLS"
+const remedyRedisURL = "use redis://user:password@host:6379/0, or rediss:// for TLS"
 
-// shares tells whether replicas are to share a storage.
-func (r *reading) shares() bool { return r.fields.LimiterStorage == StorageRedis }
+// sharesStorage reports whether the storage is one that replicas share.
+func (r *reviewer) sharesStorage() bool { return r.fields.LimiterStorage == StorageRedis }
 
-// redisURL is the URL of the shared storage, which Redis's adapter must be able to make out; empty where there is none.
-func (r *reading) redisURL() Secret {
+// redisURL returns the URL of the shared storage, which must be valid for the Redis adapter. It is
+// empty without a shared storage.
+func (r *reviewer) redisURL() Secret {
 	switch {
-	case !r.shares():
+	case !r.sharesStorage():
 		if r.given[varRedisURL] && !r.broken[varStorage] {
-			r.warnOf(varRedisURL, "is set but not used, for "+varStorage+" is "+StorageMemory,
-				"remove it, or give "+varStorage+"="+StorageRedis)
+			r.warnOf(varRedisURL, "is set but not used: "+varStorage+" is "+StorageMemory,
+				"remove it, or set "+varStorage+"="+StorageRedis)
 		}
 		return Secret{}
 	case !r.given[varRedisURL]:
@@ -29,25 +30,27 @@ func (r *reading) redisURL() Secret {
 		return Secret{}
 	}
 	text := strings.TrimSpace(r.texts[varRedisURL])
-	var wrong *redis.URLError
+	var invalid *redis.URLError
 	storage, err := redis.New(text, time.Second)
-	if errors.As(err, &wrong) {
-		r.faultOf(varRedisURL, "cannot be made out: "+wrong.Fault.String(), remedyRedisURL)
+	if errors.As(err, &invalid) {
+		r.faultOf(varRedisURL, "is not a valid Redis URL: "+invalid.Fault.String(), remedyRedisURL)
 	}
 	if err == nil && r.production && storage.Unverified() {
 		r.warnOf(varRedisURL,
-			"has skip_verify: certificates are not checked, and anybody between could pass for the server, and read the password",
-			"give the server a certificate that this host trusts, and take skip_verify out")
+			"has skip_verify: certificates are not checked, and an attacker on the network path "+
+				"could impersonate the server and read the password",
+			"use a server certificate that this host trusts, and remove skip_verify")
 	}
 	return NewSecret(text)
 }
 
-// unsharedDigests tells that replicas would not share what they count, for each digests subjects with a key of its own.
-func (r *reading) unsharedDigests() {
-	const problem = "is not set, and replicas share a storage: each would count for itself"
-	const remedy = "give all replicas the same; " + remedySecret
+// checkDigestKeyIsSet reports a missing digest key if replicas share a storage: each would digest
+// subjects with its own random key, so they would not share their counts.
+func (r *reviewer) checkDigestKeyIsSet() {
+	const problem = "is not set, and replicas share a storage: each would count separately"
+	const remedy = "use the same key for all replicas; " + remedySecret
 	switch {
-	case !r.shares():
+	case !r.sharesStorage():
 	case r.production:
 		r.faultOf(varDigestKey, problem, remedy)
 	default:
@@ -55,7 +58,8 @@ func (r *reading) unsharedDigests() {
 	}
 }
 
-// RedisWarning is a warning about the server that OFFLOAD_REDIS_URL names, for what is found out by asking it.
+// RedisWarning returns a warning about the server that OFFLOAD_REDIS_URL names, for the result of a
+// query.
 func (r Review) RedisWarning(problem, remedy string) Warning {
 	warning := Warning{Variable: varRedisURL, Origin: originDefault, Problem: problem,
 		Remedy: remedy}

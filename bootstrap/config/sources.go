@@ -12,27 +12,28 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Sources are where values come from, besides the files that they name.
+// Sources holds the sources of values, except the files that they name.
 type Sources struct {
-	// Flags are the parsed flags that AddFlags added; nil: none.
+	// Flags holds the parsed flags that AddFlags added; nil for none.
 	Flags *pflag.FlagSet
-	// Environ is the environment, as os.Environ tells it.
+	// Environ is the environment in the form of os.Environ.
 	Environ []string
-	// Random draws n bytes that nobody can guess, for keys that are made up.
+	// Random returns n unpredictable bytes, for generated keys.
 	Random func(n int) []byte
-	// Now is when the configuration is judged, for keys that come and go.
+	// Now is the time at which the keys and the certificate are checked.
 	Now time.Time
-	// BuildVersion is the build's own version.
+	// BuildVersion is the version of the build.
 	BuildVersion string
 }
 
 // flagConfig is the flag that names the configuration file.
 const flagConfig = "config"
 
-// AddFlags adds the flag --config, and one for each variable that is no secret: a process list would show it.
+// AddFlags adds the flag --config, and one for each variable that is not a secret. Secrets have no
+// flag, because a process list would show it.
 func AddFlags(flags *pflag.FlagSet) {
 	flags.String(flagConfig, "",
-		"YAML file whose keys are the variables' names in lower case without OFFLOAD_; empty: none")
+		"YAML configuration file; its keys are the names of the variables in lower case, without OFFLOAD_")
 	for _, v := range table {
 		if !v.secret() {
 			flags.String(v.flag(), v.preset, v.usage())
@@ -40,20 +41,21 @@ func AddFlags(flags *pflag.FlagSet) {
 	}
 }
 
-// given is what a source says of one variable. Its fields are exported for koanf, which copies values.
-type given struct {
-	// Text is the value, or the name of the file that holds it.
+// rawValue is the value of one variable in one source. Its fields are exported for koanf, which
+// copies values.
+type rawValue struct {
+	// Text is the value, or the name of the file that holds it if ByFile is true.
 	Text   string
 	ByFile bool
 	Origin string
-	// Problem is why no value can be had; empty where one can.
+	// Problem says why there is no usable value; empty if there is one.
 	Problem, Remedy string
-	// Told is true where that has been told already.
-	Told bool
+	// Reported is true if the problem has been reported already.
+	Reported bool
 }
 
-// unusable tells whether the source gives the variable, and no value for it.
-func (g given) unusable() bool { return g.Problem != "" || g.Told }
+// unusable reports whether the source has the variable, but no usable value for it.
+func (v rawValue) unusable() bool { return v.Problem != "" || v.Reported }
 
 // The origins that are the same for every variable.
 const (
@@ -61,99 +63,100 @@ const (
 	originEnvironment = "environment"
 )
 
-// source is one source as it was read: what it says of known names, which are the variables' and the same with _FILE, and the names that nobody
-// knows, as they stand in it.
+// source is one source as it was read: the values of known names, with and without _FILE, and the
+// unknown names as written in it.
 type source struct {
 	origin  string
-	spell   func(name string) string // a variable's name as it is written in this source
-	known   map[string]given
+	spell   func(name string) string // returns the name of a variable as written in this source
+	known   map[string]rawValue
 	unknown []string
-	also    []string // names besides the variables' that mean something in this source
+	extra   []string // names other than variables that are valid in this source
 }
 
-// gathering reads all sources into one, the later over the earlier.
-type gathering struct {
+// loader merges all sources. Values of later sources override those of earlier ones.
+type loader struct {
 	Sources
 	*findings
 	merged *koanf.Koanf
-	// config is how the configuration file was named; empty where there is none.
-	config given
-	// secretFile is the configuration file where it holds a secret itself; its mode is judged once the environment is known.
-	secretFile *exposable
+	// config is the name of the configuration file and its origin; empty if there is none.
+	config rawValue
+	// secretFile is the configuration file if it contains a secret; nil otherwise. Its mode is
+	// checked once the environment is known.
+	secretFile *sourceFile
 }
 
-// exposable is a file with the origin of the values in it.
-type exposable struct {
+// sourceFile is a file with the origin of the values in it.
+type sourceFile struct {
 	file
 	origin string
 }
 
-// gather reads defaults, configuration file, environment and flags.
-func (g *gathering) gather() {
-	g.merged = koanf.New(".")
-	g.load(confmap.Provider(g.defaults(), ""))
-	environ, config := g.environ()
-	g.load(confmap.Provider(g.configFile(config), ""))
-	g.load(confmap.Provider(environ, ""))
-	if g.Flags != nil {
-		g.load(posflag.ProviderWithFlag(g.Flags, "", nil, flagGiven))
+// load reads the defaults, the configuration file, the environment and the flags.
+func (l *loader) load() {
+	l.merged = koanf.New(".")
+	l.add(confmap.Provider(l.defaults(), ""))
+	environ, config := l.environ()
+	l.add(confmap.Provider(l.configFile(config), ""))
+	l.add(confmap.Provider(environ, ""))
+	if l.Flags != nil {
+		l.add(posflag.ProviderWithFlag(l.Flags, "", nil, flagValue))
 	}
 }
 
-// load adds a source. A provider of a map that is there already cannot fail.
-func (g *gathering) load(source koanf.Provider) {
-	if err := g.merged.Load(source, nil); err != nil {
+// add adds a source. A provider of an existing map cannot fail.
+func (l *loader) add(source koanf.Provider) {
+	if err := l.merged.Load(source, nil); err != nil {
 		panic("config: " + err.Error())
 	}
 }
 
-// of is what the last source says that says anything of a variable.
-func (g *gathering) of(name string) (given, bool) {
-	found, ok := g.merged.Get(name).(given)
+// value returns the value of a variable in the last source that has it.
+func (l *loader) value(name string) (rawValue, bool) {
+	found, ok := l.merged.Get(name).(rawValue)
 	return found, ok
 }
 
-func (g *gathering) defaults() map[string]any {
+func (l *loader) defaults() map[string]any {
 	values := map[string]any{}
 	for _, v := range table {
 		if !v.optional {
-			values[v.name] = given{Text: v.preset, Origin: originDefault}
+			values[v.name] = rawValue{Text: v.preset, Origin: originDefault}
 		}
 	}
-	values[varBuildVersion] = given{Text: g.BuildVersion, Origin: originDefault}
+	values[varBuildVersion] = rawValue{Text: l.BuildVersion, Origin: originDefault}
 	return values
 }
 
-// flagGiven takes a flag that was set; posflag passes over the others.
-func flagGiven(flag *pflag.Flag) (string, any) {
+// flagValue returns the variable and the value of a flag that was set. posflag skips the others.
+func flagValue(flag *pflag.Flag) (string, any) {
 	for _, v := range table {
 		if !v.secret() && v.flag() == flag.Name {
-			if v.unsetByNothing() && flag.Value.String() == "" {
+			if v.emptyIsUnset() && flag.Value.String() == "" {
 				return "", nil
 			}
-			return v.name, given{Text: flag.Value.String(), Origin: "flag --" + flag.Name}
+			return v.name, rawValue{Text: flag.Value.String(), Origin: "flag --" + flag.Name}
 		}
 	}
 	return "", nil
 }
 
-// environ takes the variables of the environment, and what it says of the configuration file.
-func (g *gathering) environ() (values map[string]any, config given) {
+// environ returns the variables of the environment, and the configuration file that it names.
+func (l *loader) environ() (values map[string]any, config rawValue) {
 	raw, err := env.Provider("", env.Opt{
 		Prefix:      prefix,
-		EnvironFunc: func() []string { return g.Environ },
+		EnvironFunc: func() []string { return l.Environ },
 		TransformFunc: func(name, value string) (string, any) {
-			return name, given{Text: value, Origin: originEnvironment}
+			return name, rawValue{Text: value, Origin: originEnvironment}
 		},
 	}).Read()
 	if err != nil {
-		panic("config: " + err.Error()) // it reads a list that is there already
+		panic("config: " + err.Error()) // the list exists already, so reading it cannot fail
 	}
 	s := source{origin: originEnvironment, spell: func(name string) string {
 		return name
-	}, known: map[string]given{}, also: []string{varConfigFile}}
+	}, known: map[string]rawValue{}, extra: []string{varConfigFile}}
 	for name, value := range raw {
-		switch value := value.(given); {
+		switch value := value.(rawValue); {
 		case name == varConfigFile:
 			config = value
 		case known(name):
@@ -162,38 +165,39 @@ func (g *gathering) environ() (values map[string]any, config given) {
 			s.unknown = append(s.unknown, name)
 		}
 	}
-	g.warnOfUnknown(s)
-	return g.pair(s), config
+	l.warnUnknown(s)
+	return l.pair(s), config
 }
 
-// configFile takes the variables of the configuration file, which a flag names before the environment does.
-func (g *gathering) configFile(named given) map[string]any {
-	if g.Flags != nil {
-		if flag := g.Flags.Lookup(flagConfig); flag != nil && flag.Changed &&
+// configFile returns the variables of the configuration file. A flag that names the file overrides
+// the environment.
+func (l *loader) configFile(named rawValue) map[string]any {
+	if l.Flags != nil {
+		if flag := l.Flags.Lookup(flagConfig); flag != nil && flag.Changed &&
 			flag.Value.String() != "" {
-			named = given{Text: flag.Value.String(), Origin: "flag --" + flagConfig}
+			named = rawValue{Text: flag.Value.String(), Origin: "flag --" + flagConfig}
 		}
 	}
 	if named.Text == "" {
 		return nil
 	}
-	g.config = named
+	l.config = named
 	read, err := readFile(named.Text, maxFile)
 	if err != nil {
 		problem, remedy := fileProblem(err, maxFile)
-		g.fault(varConfigFile, named.Origin, "names the file "+shown(named.Text)+", which "+problem,
+		l.fault(varConfigFile, named.Origin, "names the file "+shown(named.Text)+", which "+problem,
 			remedy)
 		return nil
 	}
-	s := source{origin: "file " + shown(named.Text), spell: short, known: map[string]given{}}
+	s := source{origin: "file " + shown(named.Text), spell: short, known: map[string]rawValue{}}
 	list, flaws := parseYAML(read.content)
 	for _, flaw := range flaws {
 		problem := flaw.problem
 		if flaw.line > 0 {
 			problem = fmt.Sprintf("line %d: %s", flaw.line, problem)
 		}
-		g.fault(varConfigFile, s.origin, problem,
-			"write one mapping from names, each once, to values")
+		l.fault(varConfigFile, s.origin, problem,
+			"write one mapping from unique names to values")
 	}
 	for _, m := range list {
 		name := prefix + strings.ToUpper(m.key)
@@ -201,21 +205,22 @@ func (g *gathering) configFile(named given) map[string]any {
 			s.unknown = append(s.unknown, m.key)
 			continue
 		}
-		value := given{Text: m.text, Origin: s.origin, Told: m.flawed}
+		value := rawValue{Text: m.text, Origin: s.origin, Reported: m.flawed}
 		v, named := lookup(name)
 		if named && v.secret() && m.text != "" {
-			g.secretFile = &exposable{read, s.origin}
+			l.secretFile = &sourceFile{read, s.origin}
 		}
 		if !m.flawed && !m.form.fits(v) {
-			value.Problem, value.Remedy = "is not a single value there", "write a single value"
+			value.Problem, value.Remedy = "must be a single value", "use a single value"
 		}
 		s.known[name] = value
 	}
-	g.warnOfUnknown(s)
-	return g.pair(s)
+	l.warnUnknown(s)
+	return l.pair(s)
 }
 
-// fits tells whether v may have a value of that form. The zero variable, which stands for the name of a file, is single.
+// fits reports whether v may have a value of that form. The zero variable stands for the name of a
+// file, which is a single value.
 func (f form) fits(v variable) bool {
 	switch f {
 	case formText:
@@ -229,19 +234,20 @@ func (f form) fits(v variable) bool {
 	return false
 }
 
-// pair takes what one source says of each variable, be it the value or the file that holds it; both is a fault.
-func (g *gathering) pair(s source) map[string]any {
+// pair returns the value of each variable in one source: the value itself or the name of the file
+// that holds it. Both together are a fault.
+func (l *loader) pair(s source) map[string]any {
 	values := map[string]any{}
 	for _, v := range table {
 		plain, isPlain := s.known[v.name]
 		byFile, isByFile := s.known[v.name+fileSuffix]
-		isPlain = isPlain && (plain.Text != "" || plain.unusable() || !v.unsetByNothing())
+		isPlain = isPlain && (plain.Text != "" || plain.unusable() || !v.emptyIsUnset())
 		isByFile = isByFile && (byFile.Text != "" || byFile.unusable())
 		by := "by " + s.spell(v.name+fileSuffix)
 		switch {
 		case isPlain && isByFile:
-			g.fault(v.name, s.origin, "is given both as a value and "+by, "give one of the two")
-			plain.Told = true
+			l.fault(v.name, s.origin, "is set both directly and "+by, "set only one of the two")
+			plain.Reported = true
 			values[v.name] = plain
 		case isPlain:
 			values[v.name] = plain

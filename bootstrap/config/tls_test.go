@@ -16,16 +16,16 @@ import (
 
 func TestTLS(t *testing.T) {
 	const cert, key = "OFFLOAD_TLS_CERT_FILE", "OFFLOAD_TLS_KEY_FILE"
-	folder(t)
+	tempDir(t)
 	valid := pki.NewAt(t, noon.Add(-time.Hour), noon.Add(time.Hour), "localhost", "192.0.2.7")
 	write(t, "tls.crt", string(valid.Chain), 0o600)
 	write(t, "tls.key", string(valid.Key), 0o600)
 	write(t, "open.key", string(valid.Key), 0o644)
 	write(t, "other.key", string(pki.New(t, "localhost").Key), 0o600)
-	untls, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	unsupported, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	require.NoError(t, err)
 	for name, pair := range map[string]pki.Pair{
-		"p224":  pki.NewWith(t, untls, "localhost"),
+		"p224":  pki.NewWith(t, unsupported, "localhost"),
 		"ended": pki.NewAt(t, noon.Add(-2*time.Hour), noon.Add(-time.Hour), "localhost"),
 		"early": pki.NewAt(t, noon.Add(time.Hour), noon.Add(2*time.Hour), "localhost"),
 		"named": pki.NewAt(t, noon.Add(-time.Hour), noon.Add(time.Hour)),
@@ -33,49 +33,49 @@ func TestTLS(t *testing.T) {
 		write(t, name+".crt", string(pair.Chain), 0o644)
 		write(t, name+".key", string(pair.Key), 0o600)
 	}
-	for _, row := range []judged{
-		{"sound", production(cert+"=tls.crt", key+"=tls.key"), nil, nil},
+	for _, row := range []testCase{
+		{"valid", production(cert+"=tls.crt", key+"=tls.key"), nil, nil},
 		{"neither", production(cert+"=", key+"="), nil, nil},
-		{"a certificate alone", production(cert + "=tls.crt"),
-			[]told{{key, "default", "is not set, and OFFLOAD_TLS_CERT_FILE is"}}, nil},
-		{"a key alone", production(key + "=tls.key"),
-			[]told{{cert, "default", "is not set, and OFFLOAD_TLS_KEY_FILE is"}}, nil},
-		{"no files", production(cert+"=none.crt", key+"=none.key"), []told{
+		{"only a certificate", production(cert + "=tls.crt"),
+			[]finding{{key, "default", "is not set, and OFFLOAD_TLS_CERT_FILE is"}}, nil},
+		{"only a key", production(key + "=tls.key"),
+			[]finding{{cert, "default", "is not set, and OFFLOAD_TLS_KEY_FILE is"}}, nil},
+		{"missing files", production(cert+"=none.crt", key+"=none.key"), []finding{
 			{cert, "environment", "names the file none.crt, which is not found"},
 			{key, "environment", "names the file none.key, which is not found"},
 		}, nil},
-		{"swapped", production(cert+"=tls.key", key+"=tls.crt"), []told{
+		{"swapped", production(cert+"=tls.key", key+"=tls.crt"), []finding{
 			{cert, "environment", "names the file tls.key, which holds no certificate in PEM"},
 			{key, "environment", "names the file tls.crt, which holds no private key in PEM"},
 		}, nil},
-		{"of another", production(cert+"=tls.crt", key+"=other.key"),
-			[]told{{key, "environment",
+		{"key of another certificate", production(cert+"=tls.crt", key+"=other.key"),
+			[]finding{{key, "environment",
 				"names the file other.key, which holds the key of another certificate"}}, nil},
-		{"of a kind that TLS does not have", production(cert+"=p224.crt", key+"=p224.key"), []told{
+		{"key type that TLS does not support", production(cert+"=p224.crt", key+"=p224.key"), []finding{
 			{cert, "environment",
 				"names the file p224.crt, which holds a certificate that cannot be used for TLS"},
 		}, nil},
-		{"a key for all", production(cert+"=tls.crt", key+"=open.key"),
-			[]told{{key, "environment",
+		{"key readable by others", production(cert+"=tls.crt", key+"=open.key"),
+			[]finding{{key, "environment",
 				"names the file open.key, which may be read or written by others"}}, nil},
-		{"a key for all, in development", env(cert+"=tls.crt", key+"=open.key"), nil,
-			[]told{unsetSecret}},
-		{"ended", production(cert+"=ended.crt", key+"=ended.key"), nil, []told{
+		{"key readable by others, in development", env(cert+"=tls.crt", key+"=open.key"), nil,
+			[]finding{unsetSecret}},
+		{"expired", production(cert+"=ended.crt", key+"=ended.key"), nil, []finding{
 			{cert, "environment",
-				"names the file ended.crt, which holds a certificate that is not valid now but from 2026-02-16T10:00:00Z to 2026-02-16T11:00:00Z"},
+				"names the file ended.crt, which contains a certificate that is not valid now but from 2026-02-16T10:00:00Z to 2026-02-16T11:00:00Z"},
 		}},
 		{"not yet valid", production(cert+"=early.crt", key+"=early.key"), nil,
-			[]told{{cert, "environment", "is not valid now but from 2026-02-16T13:00:00Z"}}},
-		{"for no name", production(cert+"=named.crt", key+"=named.key"), nil,
-			[]told{{cert, "environment", "holds a certificate for no name"}}},
+			[]finding{{cert, "environment", "is not valid now but from 2026-02-16T13:00:00Z"}}},
+		{"without names", production(cert+"=named.crt", key+"=named.key"), nil,
+			[]finding{{cert, "environment", "contains a certificate without names"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			review := load(t, row.in)
-			expect(t, row.faults, review.Faults)
-			expect(t, row.warnings, review.Warnings)
+			assertFindings(t, row.faults, review.Faults)
+			assertFindings(t, row.warnings, review.Warnings)
 		})
 	}
-	t.Run("is told", func(t *testing.T) {
+	t.Run("is in the review", func(t *testing.T) {
 		review := load(t, production(cert+"=tls.crt", key+"=tls.key"))
 		require.NotNil(t, review.Certificate)
 		assert.Equal(t, []string{"localhost", "192.0.2.7"}, review.Certificate.Names())
@@ -83,6 +83,6 @@ func TestTLS(t *testing.T) {
 		assert.True(t, review.Config.TLS.Strict)
 		private, err := os.ReadFile("tls.key")
 		require.NoError(t, err)
-		hunt(t, printed(t, review), string(private[40:80]))
+		assertNoSecret(t, printed(t, review), string(private[40:80]))
 	})
 }

@@ -8,46 +8,47 @@ import (
 	"github.com/offload/sessiond/domain/secret"
 )
 
-// reading turns what the sources say into the fields of the table.
-type reading struct {
+// reviewer converts the values of the sources to the fields of the table and checks them.
+type reviewer struct {
 	*findings
-	gathering  *gathering
+	loader     *loader
 	production bool
 	fields     fields
-	// given are the variables that a source or a default gives, readable or not.
+	// given holds the variables that a source or a default sets, readable or not.
 	given map[string]bool
-	// texts are their values as they are in force, where they are readable.
+	// texts holds their values in force, if they are readable.
 	texts map[string]string
-	// broken are the variables that a fault has been told of; nothing more is asked of them.
+	// broken holds the variables with a reported fault. They are not checked further.
 	broken map[string]bool
-	// signing are the secrets that sign or verify, sound or not.
+	// signing holds the secrets that sign or verify, valid or not.
 	signing []string
 }
 
-// origin is where a variable's value came from.
-func (r *reading) origin(name string) string {
-	if value, ok := r.gathering.of(name); ok {
+// origin returns the origin of a variable's value.
+func (r *reviewer) origin(name string) string {
+	if value, ok := r.loader.value(name); ok {
 		return value.Origin
 	}
 	return originDefault
 }
 
-// faultOf tells a fault of a variable.
-func (r *reading) faultOf(name, problem, remedy string) {
+// faultOf records a fault of a variable.
+func (r *reviewer) faultOf(name, problem, remedy string) {
 	r.broken[name] = true
 	r.fault(name, r.origin(name), problem, remedy)
 }
 
-// warnOf tells a warning about a variable.
-func (r *reading) warnOf(name, problem, remedy string) {
+// warnOf records a warning about a variable.
+func (r *reviewer) warnOf(name, problem, remedy string) {
 	r.warn(name, r.origin(name), problem, remedy)
 }
 
-// read fills the fields. The environment comes first, for it decides how the files of secrets are judged, and where the service listens.
-func (r *reading) read() {
+// read sets the fields. The environment comes first, because it determines how the files of secrets
+// are checked and the default address of the service.
+func (r *reviewer) read() {
 	v, _ := lookup(varEnvironment)
 	r.readOne(v)
-	// An environment that cannot be made out is production-like.
+	// An environment that cannot be read counts as production-like.
 	_, production := classify(r.fields.Environment)
 	r.production = production || r.broken[varEnvironment]
 	for _, v := range table {
@@ -55,18 +56,19 @@ func (r *reading) read() {
 			r.readOne(v)
 		}
 	}
-	if exposed := r.gathering.secretFile; exposed != nil && r.production && exposed.exposed() {
-		r.fault(varConfigFile, exposed.origin, "holds a secret and "+problemExposed, remedyExposed)
+	if exposed := r.loader.secretFile; exposed != nil && r.production && exposed.exposed() {
+		r.fault(varConfigFile, exposed.origin, "contains a secret and "+problemExposed, remedyExposed)
 	}
 }
 
-func (r *reading) readOne(v variable) {
-	value, ok := r.gathering.of(v.name)
+// readOne sets the field of one variable.
+func (r *reviewer) readOne(v variable) {
+	value, ok := r.loader.value(v.name)
 	if !ok {
 		return
 	}
 	r.given[v.name] = true
-	if value.Problem != "" && !value.Told {
+	if value.Problem != "" && !value.Reported {
 		r.fault(v.name, value.Origin, value.Problem, value.Remedy)
 	}
 	if value.unusable() {
@@ -86,27 +88,29 @@ func (r *reading) readOne(v variable) {
 		text = strings.TrimSpace(text)
 	}
 	if v.secret() && text != "" && secret.Trim(text) == "" {
-		r.warnOf(v.name, "holds white space alone: it counts as not set",
-			"give a secret, or remove the variable")
+		r.warnOf(v.name, "contains only white space: it counts as not set",
+			"set a secret, or remove the variable")
 		r.given[v.name] = false
 		return
 	}
 	r.texts[v.name] = text
 	field := reflect.ValueOf(&r.fields).Elem().Field(v.index)
 	if !set(field, text) {
-		r.faultOf(v.name, "is not "+v.shape(), "give "+v.wanted())
+		r.faultOf(v.name, "is not "+v.shape(), "use "+v.expected())
 	}
 }
 
-// readFileOf is the value in a file, less one trailing line break; ok is false where there is none.
-func (r *reading) readFileOf(v variable, name string) (text string, ok bool) {
+// readFileOf returns the value in a file without one trailing line break, and false if there is no
+// value.
+func (r *reviewer) readFileOf(v variable, name string) (text string, ok bool) {
 	read, err := readFile(name, maxFile)
 	if err != nil {
 		problem, remedy := fileProblem(err, maxFile)
 		if v.secret() && !strings.HasPrefix(name, "/") {
-			// The secret itself may have been put where the file's name belongs. What is plainly a path is none.
+			// The value may be the secret itself instead of the name of a file, unless it is an
+			// absolute path.
 			r.faultOf(v.name, "is to be read from a file that "+problem+
-				"; its name is not shown, for it may be the secret itself", remedy)
+				"; its name is not shown because it may be the secret itself", remedy)
 		} else {
 			r.faultOf(v.name, "is to be read from the file "+shown(name)+", which "+problem, remedy)
 		}
@@ -120,7 +124,7 @@ func (r *reading) readFileOf(v variable, name string) (text string, ok bool) {
 	if !cut {
 		text = strings.TrimSuffix(text, "\n")
 	}
-	if text == "" && v.unsetByNothing() {
+	if text == "" && v.emptyIsUnset() {
 		r.warnOf(v.name, "is read from the file "+shown(name)+
 			", which is empty: it counts as not set", "fill the file, or remove the variable")
 		r.given[v.name] = false
@@ -129,7 +133,7 @@ func (r *reading) readFileOf(v variable, name string) (text string, ok bool) {
 	return text, true
 }
 
-// set puts text into a field, as its type has it; false where it does not fit.
+// set sets a field from text. It returns false if text is not valid for the type of the field.
 func set(field reflect.Value, text string) bool {
 	switch field.Interface().(type) {
 	case Secret:
@@ -149,7 +153,7 @@ func set(field reflect.Value, text string) bool {
 	return true
 }
 
-// listOf splits at commas; nothing is the empty list.
+// listOf splits text at commas and trims the items. Empty text is an empty list.
 func listOf(text string) []string {
 	if text == "" {
 		return nil
@@ -161,7 +165,8 @@ func listOf(text string) []string {
 	return items
 }
 
-// decimal reads a whole number of plain digits: no sign, space, separator or leading nought, which other readers take for octal.
+// decimal parses a whole number of plain digits: no sign, space, separator or leading zero, which
+// other parsers read as octal.
 func decimal(text string) (int64, bool) {
 	if len(text) > 1 && text[0] == '0' || strings.Trim(text, "0123456789") != "" {
 		return 0, false
@@ -170,6 +175,7 @@ func decimal(text string) (int64, bool) {
 	return number, err == nil
 }
 
+// defaultHTTPAddr returns the default address of the public listener.
 func defaultHTTPAddr(production bool) string {
 	if production {
 		return ":8080"

@@ -12,38 +12,43 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFlaws is the most flaws of one file, and the most unknown names of one source, that are told one by one.
+// maxFlaws is the maximum number of flaws of one file, and of unknown names of one source, that are
+// reported individually.
 const maxFlaws = 20
 
-// flaw is one thing that a file cannot have, without a word of what it holds.
+// flaw is one error in the structure of a file. It contains nothing of the file's content.
 type flaw struct {
-	line    int // from 1; 0 where nobody knows
+	line    int // from 1; 0 if unknown
 	problem string
 }
 
-// member is one key of the file with its value, as it is written.
+// member is one key of the file with its value as written.
 type member struct {
 	key string
-	// text is a single value's text, or what a list or a mapping comes to where it is one level deep: items joined by commas, or a JSON object.
+	// text is the text of a single value. A list of depth one is joined by commas, a mapping of
+	// depth one is a JSON object.
 	text string
 	form form
-	// flawed is true where a flaw has been told of the value.
+	// flawed is true if a flaw of the value has been reported.
 	flawed bool
 }
 
-// form is what a value is in YAML.
+// form is the kind of a YAML value.
 type form uint8
 
 const (
 	formText form = iota
 	formList
 	formMapping
-	formOther // nested deeper than any variable has use for
+	formOther // nested deeper than any variable allows
 )
 
-// parseYAML reads the members of one mapping; those without a flaw are read in spite of the others, so that all that is wrong is told at once. Values stay as they are written: 1.10 is no number that would lose its nought, and a secret of
-// digits is not rounded. So the tree of nodes is read, which koanf's own parser has no way to give; it also shows keys that stand twice, and keeps
-// aliases, which are refused, from multiplying.
+// parseYAML returns the members of one mapping, and the flaws of the file. Members without a flaw
+// are returned even if there are flaws, so that all faults are reported at once.
+//
+// Values stay as written: 1.10 keeps its zero, and a secret of digits is not rounded. Therefore the
+// tree of nodes is read, which koanf's own parser does not expose. The tree also shows duplicate
+// keys, and aliases, which are rejected, are not expanded.
 func parseYAML(content string) ([]member, []flaw) {
 	decoder := yaml.NewDecoder(bytes.NewReader([]byte(content)))
 	var document, further yaml.Node
@@ -68,7 +73,8 @@ func parseYAML(content string) ([]member, []flaw) {
 	return r.members(root), r.flaws
 }
 
-// lineInError finds the line in a message of the library, which tells it in no other way. The rest of the message may quote the file.
+// lineInError finds the line number in an error of the library, which provides it in no other way.
+// The rest of the message may quote the file.
 var lineInError = regexp.MustCompile(`\bline ([0-9]{1,7}):`)
 
 func lineOf(err error) int {
@@ -80,7 +86,7 @@ func lineOf(err error) int {
 	return line
 }
 
-// yamlReader looks through a tree for what no configuration has.
+// yamlReader collects the flaws of a tree.
 type yamlReader struct{ flaws []flaw }
 
 func (r *yamlReader) flaw(node *yaml.Node, problem string) {
@@ -89,45 +95,45 @@ func (r *yamlReader) flaw(node *yaml.Node, problem string) {
 	}
 }
 
-// check walks the whole tree once. The library has bounded its depth.
+// check walks the whole tree once. The library bounds its depth.
 func (r *yamlReader) check(node *yaml.Node) {
 	switch node.Kind {
 	case yaml.AliasNode:
-		r.flaw(node, "it has an alias, which is not followed here")
+		r.flaw(node, "it has an alias, which is not supported")
 	case yaml.ScalarNode:
 		switch node.ShortTag() {
 		case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!merge":
 		default:
-			r.flaw(node, "it has a value of a type that has no use here")
+			r.flaw(node, "it has a value of an unsupported type")
 		}
 	case yaml.MappingNode:
 		seen := map[string]bool{}
 		for i := 0; i < len(node.Content); i += 2 {
 			r.key(node.Content[i], seen)
 		}
-	case yaml.SequenceNode, yaml.DocumentNode: // nothing but what they hold
+	case yaml.SequenceNode, yaml.DocumentNode: // only the children are checked
 	}
 	for _, child := range node.Content {
 		r.check(child)
 	}
 }
 
-// key looks at a mapping's key; it is false where a flaw has been told of it.
+// key checks a key of a mapping. It returns false if the key has a flaw.
 func (r *yamlReader) key(key *yaml.Node, seen map[string]bool) bool {
-	again := seen[key.Value]
+	duplicate := seen[key.Value]
 	seen[key.Value] = true
 	switch {
 	case key.Kind != yaml.ScalarNode:
 		r.flaw(key, "it has a key that is not text")
-	case again:
-		r.flaw(key, "it has a key that stands twice")
+	case duplicate:
+		r.flaw(key, "it has a duplicate key")
 	default:
 		return true
 	}
 	return false
 }
 
-// members are the keys of the outermost mapping.
+// members returns the members of the outermost mapping.
 func (r *yamlReader) members(root *yaml.Node) []member {
 	list, seen := make([]member, 0, len(root.Content)/2), map[string]bool{}
 	for i := 0; i < len(root.Content); i += 2 {
@@ -146,6 +152,7 @@ func (r *yamlReader) members(root *yaml.Node) []member {
 	return list
 }
 
+// valueOf returns the text and the form of a value.
 func valueOf(node *yaml.Node) (string, form) {
 	switch node.Kind {
 	case yaml.ScalarNode:
@@ -161,12 +168,12 @@ func valueOf(node *yaml.Node) (string, form) {
 		return strings.Join(items, ","), formList
 	case yaml.MappingNode:
 		return object(node), formMapping
-	case yaml.AliasNode, yaml.DocumentNode: // the check has let none pass
+	case yaml.AliasNode, yaml.DocumentNode: // rejected by check
 	}
 	return "", formOther
 }
 
-// scalar is a single value as it is written; null is nothing.
+// scalar returns a single value as written, and "" for null.
 func scalar(node *yaml.Node) string {
 	if node.ShortTag() == "!!null" {
 		return ""
@@ -174,8 +181,9 @@ func scalar(node *yaml.Node) string {
 	return node.Value
 }
 
-// object writes a mapping as the JSON object that the same variable holds elsewhere, in the same order. What is no single value becomes null, for
-// whoever judges the object to find.
+// object returns a mapping as a JSON object, the form of the same variable in other sources, in the
+// same order. A value that is not a single value becomes null, which the parser of the object
+// reports.
 func object(node *yaml.Node) string {
 	var text strings.Builder
 	for i := 0; i < len(node.Content); i += 2 {
@@ -198,7 +206,7 @@ func object(node *yaml.Node) string {
 func quoted(text string) string {
 	encoded, err := json.Marshal(text)
 	if err != nil {
-		panic("config: " + err.Error()) // a string has nothing that could fail
+		panic("config: " + err.Error()) // encoding a string cannot fail
 	}
 	return string(encoded)
 }

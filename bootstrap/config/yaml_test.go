@@ -9,9 +9,9 @@ import (
 )
 
 func TestYAMLValues(t *testing.T) {
-	folder(t)
+	tempDir(t)
 	review := load(t, inYAML(`---
-# what is written counts, not what YAML makes of it
+# values stay as written, whatever their type in YAML
 build_version: 1.10
 session_token_issuer: 2026-01-01
 session_token_audience: off
@@ -26,8 +26,8 @@ http_addr: &anchor ":81"
 ops_addr:
 ...
 `))
-	expect(t, nil, review.Faults)
-	expect(t, nil, review.Warnings)
+	assertFindings(t, nil, review.Faults)
+	assertFindings(t, nil, review.Warnings)
 	assert.Equal(t, "1.10", review.Config.BuildVersion)
 	assert.Equal(t, "2026-01-01", review.Config.Session.Issuer)
 	assert.Equal(t, "off", review.Config.Session.Audience)
@@ -41,104 +41,104 @@ ops_addr:
 	t.Run("a secret of digits is not rounded", func(t *testing.T) {
 		digits := "31415926535897932384626433832795028841971"
 		review := load(t, inYAML("session_secret: "+digits+"\nlimiter_digest_key: 0x"+digits))
-		expect(t, nil, review.Faults)
+		assertFindings(t, nil, review.Faults)
 		assert.Equal(t, []byte(digits), review.Keyring.Keys()[0].Secret())
 		assert.Equal(t, []byte("0x"+digits), review.Config.DigestKey.Bytes())
 	})
-	for _, nothing := range []string{"", "\n", "# nothing\n", "---\n...\n", "{}", "~", "null\n"} {
-		t.Run("nothing: "+nothing, func(t *testing.T) {
-			write(t, "empty.yaml", nothing, 0o600)
+	for _, empty := range []string{"", "\n", "# nothing\n", "---\n...\n", "{}", "~", "null\n"} {
+		t.Run("empty: "+empty, func(t *testing.T) {
+			write(t, "empty.yaml", empty, 0o600)
 			review := load(t, env("OFFLOAD_CONFIG_FILE=empty.yaml"))
-			expect(t, nil, review.Faults)
-			expect(t, []told{unsetSecret}, review.Warnings)
+			assertFindings(t, nil, review.Faults)
+			assertFindings(t, []finding{unsetSecret}, review.Warnings)
 		})
 	}
 }
 
 func TestYAMLFaults(t *testing.T) {
-	file := func(problem string) []told {
-		return []told{{"OFFLOAD_CONFIG_FILE", "file session.yaml",
+	file := func(problem string) []finding {
+		return []finding{{"OFFLOAD_CONFIG_FILE", "file session.yaml",
 			problem}}
 	}
-	single := func(variable string) []told {
-		return []told{{variable, "file session.yaml", "is not a single value there"}}
+	single := func(variable string) []finding {
+		return []finding{{variable, "file session.yaml", "must be a single value"}}
 	}
-	own := []told{unsetSecret}
-	judge(t, []judged{
-		{"a key twice", inYAML("log_level: info\nlog_level: info"),
-			file("line 2: it has a key that stands twice"), own},
-		{"all else is told besides",
+	unset := []finding{unsetSecret}
+	runCases(t, []testCase{
+		{"duplicate key", inYAML("log_level: info\nlog_level: info"),
+			file("line 2: it has a duplicate key"), unset},
+		{"other faults are reported too",
 			inYAML("environment: prod\nlog_level: info\nlog_level: info\nsession_ttl_seconds: x"),
-			[]told{
+			[]finding{
 				{"OFFLOAD_CONFIG_FILE", "file session.yaml",
-					"line 3: it has a key that stands twice"},
+					"line 3: it has a duplicate key"},
 				{varSecret, "default", "is not set"},
 				{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"},
 			}, nil},
-		{"a key twice below", inYAML("session_signing_keys:\n  a: " + strongA + "\n  a: " +
-			strongB), file("line 3: it has a key that stands twice"), nil},
-		{"every key that stands twice", inYAML("a: 1\na: 1\na: 1"),
-			append(file("line 2: it has a key that stands twice"),
-				file("line 3: it has a key that stands twice")...),
-			append(own, told{"a", "file session.yaml", "is unknown"})},
+		{"duplicate key in a nested mapping", inYAML("session_signing_keys:\n  a: " + strongA + "\n  a: " +
+			strongB), file("line 3: it has a duplicate key"), nil},
+		{"every duplicate key", inYAML("a: 1\na: 1\na: 1"),
+			append(file("line 2: it has a duplicate key"),
+				file("line 3: it has a duplicate key")...),
+			append(unset, finding{"a", "file session.yaml", "is unknown"})},
 		{"an alias", inYAML("log_level: &a info\nlog_format: *a"), file("line 2: it has an alias"),
-			own},
-		{"an alias of nothing", inYAML("session_secret: *" + strings.ReplaceAll(strongA, "-", "")),
-			file("it is not YAML"), own},
-		{"merging", inYAML("a: &a {log_level: debug}\n<<: *a"), file("line 2: it has an alias"),
-			append(own, told{"<<", "file session.yaml", "is unknown"},
-				told{"a", "file session.yaml", "is unknown"})},
-		{"a type of its own", inYAML("session_secret: !secret " + strongA),
-			file("line 1: it has a value of a type"), nil},
+			unset},
+		{"an alias without an anchor", inYAML("session_secret: *" + strings.ReplaceAll(strongA, "-", "")),
+			file("it is not YAML"), unset},
+		{"merge key", inYAML("a: &a {log_level: debug}\n<<: *a"), file("line 2: it has an alias"),
+			append(unset, finding{"<<", "file session.yaml", "is unknown"},
+				finding{"a", "file session.yaml", "is unknown"})},
+		{"custom type", inYAML("session_secret: !secret " + strongA),
+			file("line 1: it has a value of an unsupported type"), nil},
 		{"binary", inYAML("session_secret: !!binary " + strongC),
-			file("line 1: it has a value of a type"), nil},
-		{"a key that is no text", inYAML("? [" + strongA + "]\n: x"),
-			file("line 1: it has a key that is not text"), own},
-		{"a list", inYAML("- log_level: info"), file("line 1: it is not a mapping"), own},
-		{"a text", inYAML(strongA), file("line 1: it is not a mapping"), own},
+			file("line 1: it has a value of an unsupported type"), nil},
+		{"a key that is not text", inYAML("? [" + strongA + "]\n: x"),
+			file("line 1: it has a key that is not text"), unset},
+		{"a list", inYAML("- log_level: info"), file("line 1: it is not a mapping"), unset},
+		{"a string", inYAML(strongA), file("line 1: it is not a mapping"), unset},
 		{"two documents", inYAML("log_level: info\n---\nlog_level: info"),
-			file("it has a second document"), own},
-		{"something after the document", inYAML("log_level: info\n...\n]" + strongA),
-			file("it is not YAML"), own},
-		{"no YAML", inYAML("session_secret: " + strongA + "\n  log_level: info"),
-			file("line 2: it is not YAML"), own},
+			file("it has a second document"), unset},
+		{"text after the document", inYAML("log_level: info\n...\n]" + strongA),
+			file("it is not YAML"), unset},
+		{"not YAML", inYAML("session_secret: " + strongA + "\n  log_level: info"),
+			file("line 2: it is not YAML"), unset},
 		{"an unknown escape", inYAML("session_secret: \"" + strongA + `\q"`),
-			file("it is not YAML"), own},
-		{"a quote that does not end", inYAML("session_secret: '" + strongA), file("it is not YAML"),
-			own},
-		{"tabs", inYAML("\tsession_secret: " + strongA), file("it is not YAML"), own},
-		{"bad UTF-8", inYAML("session_secret: " + strongA + "\xff"), file("it is not YAML"), own},
-		{"NUL", inYAML("session_secret: " + strongA + "\x00"), file("it is not YAML"), own},
-		{"UTF-16", inYAML("\xff\xfes\x00e\x00"), file(""), own},
+			file("it is not YAML"), unset},
+		{"unterminated quote", inYAML("session_secret: '" + strongA), file("it is not YAML"),
+			unset},
+		{"tabs", inYAML("\tsession_secret: " + strongA), file("it is not YAML"), unset},
+		{"bad UTF-8", inYAML("session_secret: " + strongA + "\xff"), file("it is not YAML"), unset},
+		{"NUL", inYAML("session_secret: " + strongA + "\x00"), file("it is not YAML"), unset},
+		{"UTF-16", inYAML("\xff\xfes\x00e\x00"), file(""), unset},
 		{"a mapping for a number", inYAML("session_ttl_seconds: {a: 1}"),
-			single("OFFLOAD_SESSION_TTL_SECONDS"), own},
+			single("OFFLOAD_SESSION_TTL_SECONDS"), unset},
 		{"a list for a number", inYAML("session_ttl_seconds: [1]"),
-			single("OFFLOAD_SESSION_TTL_SECONDS"), own},
+			single("OFFLOAD_SESSION_TTL_SECONDS"), unset},
 		{"a mapping for a list", inYAML("trusted_proxies: {a: 10.0.0.1}"),
-			single("OFFLOAD_TRUSTED_PROXIES"), own},
+			single("OFFLOAD_TRUSTED_PROXIES"), unset},
 		{"a list of lists", inYAML("trusted_proxies: [[10.0.0.1]]"),
-			single("OFFLOAD_TRUSTED_PROXIES"), own},
+			single("OFFLOAD_TRUSTED_PROXIES"), unset},
 		{"a list for a file", inYAML("log_level_file: [x]"),
-			[]told{{"OFFLOAD_LOG_LEVEL", "file session.yaml, by log_level_file",
-				"is not a single value there"}}, own},
+			[]finding{{"OFFLOAD_LOG_LEVEL", "file session.yaml, by log_level_file",
+				"must be a single value"}}, unset},
 		{"a list for a secret", inYAML("session_secret: [" + strongA + "]"),
 			single("OFFLOAD_SESSION_SECRET"), nil},
 		{"a list of keys", inYAML("session_signing_keys: [" + strongA + "]"),
 			single("OFFLOAD_SESSION_SIGNING_KEYS"), nil},
-		{"a blank entry", inYAML("trusted_proxies: [10.0.0.1, ]\n"), nil, own},
+		{"a blank entry", inYAML("trusted_proxies: [10.0.0.1, ]\n"), nil, unset},
 		{"a null entry", inYAML("trusted_proxies: [10.0.0.1, ~]\n"),
-			[]told{{"OFFLOAD_TRUSTED_PROXIES", "file session.yaml", "entry 2"}}, own},
+			[]finding{{"OFFLOAD_TRUSTED_PROXIES", "file session.yaml", "entry 2"}}, unset},
 		{"hexadecimal", inYAML("session_ttl_seconds: 0x10"),
-			[]told{{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"}},
-			own},
+			[]finding{{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"}},
+			unset},
 		{"a fraction", inYAML("session_ttl_seconds: 60.0"),
-			[]told{{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"}},
-			own},
+			[]finding{{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml", "is not a whole number"}},
+			unset},
 	})
 }
 
-// What multiplies, nests or repeats is refused or read in the time of its length.
-// TestYAMLBombs ends at all: what grows with each alias would take longer than any suite, and more memory than there is.
+// TestYAMLBombs checks that files which nest, repeat or multiply are read in time proportional to
+// their length. If aliases were expanded, the test would run out of time and memory.
 func TestYAMLBombs(t *testing.T) {
 	fill := func(piece string) string { return strings.Repeat(piece, (1<<20-100)/len(piece)) }
 	laughs := "a: &a [x,x,x,x,x,x,x,x,x]\n"
@@ -156,15 +156,15 @@ func TestYAMLBombs(t *testing.T) {
 		"mapping": "a: {" + fill("a,") + "}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder(t)
+			tempDir(t)
 			review := load(t, inYAML(text))
 			assert.LessOrEqual(t, len(review.Faults), 20)
 			assert.LessOrEqual(t, len(review.Warnings), 25)
 		})
 	}
-	t.Run("more than a mebibyte", func(t *testing.T) {
-		folder(t)
-		expect(t, []told{{"OFFLOAD_CONFIG_FILE", "environment",
+	t.Run("more than 1 MiB", func(t *testing.T) {
+		tempDir(t)
+		assertFindings(t, []finding{{"OFFLOAD_CONFIG_FILE", "environment",
 			"names the file session.yaml, which is larger than 1048576 bytes"}},
 			load(t, inYAML("#"+strings.Repeat("x", 1<<20))).Faults)
 	})

@@ -1,4 +1,4 @@
-// Command sessiond issues session tokens to app installations and tells which are valid.
+// Command sessiond issues and verifies session tokens for app installations.
 package main
 
 import (

@@ -24,9 +24,11 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Deadline:            time.Now().Add(time.Minute), // a service that serves where it should refuse would run for ever
+		// A service that serves instead of refusing to start would run for ever.
+		Deadline: time.Now().Add(5 * time.Minute),
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command of a race build waits a second at its end
+			// Otherwise each command of a race build sleeps a second before it exits.
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -35,7 +37,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// exits runs a command and asks for the exit status that its first argument names.
+// exits runs a command and requires the exit status that its first argument gives.
 func exits(script *testscript.TestScript, negated bool, args []string) {
 	if negated || len(args) < 2 {
 		script.Fatalf("usage: exits status command [argument...]")
@@ -49,25 +51,26 @@ func exits(script *testscript.TestScript, negated bool, args []string) {
 		status = exit.ExitCode()
 	}
 	if strconv.Itoa(status) != args[0] {
-		script.Fatalf("exit status %d, not %s", status, args[0])
+		script.Fatalf("exit status %d, want %s", status, args[0])
 	}
 }
 
-// matches compares a text with one in which every line is a pattern: KID and INSTANT stand for what differs from run to run.
+// matches compares a file with a file in which every line is a pattern. KID and INSTANT stand for
+// generated key ids and for times, which differ from run to run.
 func matches(script *testscript.TestScript, negated bool, args []string) {
 	if negated || len(args) != 2 {
 		script.Fatalf("usage: matches file patterns")
 	}
-	stand := strings.NewReplacer("KID", `[a-z]{2}-\d{4}-\d\d-\d\d-[a-z2-9]{5}`, "INSTANT",
+	placeholders := strings.NewReplacer("KID", `[a-z]{2}-\d{4}-\d\d-\d\d-[a-z2-9]{5}`, "INSTANT",
 		`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 	lines, patterns := strings.Split(script.ReadFile(args[0]), "\n"),
 		strings.Split(script.ReadFile(args[1]), "\n")
 	for i, pattern := range patterns {
-		whole, err := regexp.Compile("^(?:" + stand.Replace(pattern) + ")$")
+		expression, err := regexp.Compile("^(?:" + placeholders.Replace(pattern) + ")$")
 		if err != nil {
 			script.Fatalf("%s:%d: %v", args[1], i+1, err)
 		}
-		if i >= len(lines) || !whole.MatchString(lines[i]) {
+		if i >= len(lines) || !expression.MatchString(lines[i]) {
 			script.Fatalf("%s does not match %s from line %d on, which is %q", args[0], args[1],
 				i+1, pattern)
 		}
@@ -77,7 +80,7 @@ func matches(script *testscript.TestScript, negated bool, args []string) {
 	}
 }
 
-// mode asks for the permissions of a file.
+// mode requires the permissions of a file.
 func mode(script *testscript.TestScript, negated bool, args []string) {
 	if negated || len(args) != 2 {
 		script.Fatalf("usage: mode octal file")
@@ -85,11 +88,12 @@ func mode(script *testscript.TestScript, negated bool, args []string) {
 	stat, err := os.Stat(script.MkAbs(args[1]))
 	script.Check(err)
 	if got := strconv.FormatUint(uint64(stat.Mode().Perm()), 8); got != args[0] {
-		script.Fatalf("mode %s, not %s", got, args[0])
+		script.Fatalf("mode %s, want %s", got, args[0])
 	}
 }
 
-// hides asks that the last command said nothing of the material in a keyset file, in any form.
+// hides requires that the output of the last command contains no part of the key material in a
+// keyset file, in any encoding.
 func hides(script *testscript.TestScript, negated bool, args []string) {
 	if negated || len(args) != 1 {
 		script.Fatalf("usage: hides keyset")
@@ -98,7 +102,7 @@ func hides(script *testscript.TestScript, negated bool, args []string) {
 		Keys []struct{ K, D string }
 	}
 	script.Check(json.Unmarshal([]byte(script.ReadFile(args[0])), &set))
-	said, parts := script.ReadFile("stdout")+script.ReadFile("stderr"), 0
+	output, parts := script.ReadFile("stdout")+script.ReadFile("stderr"), 0
 	for _, key := range set.Keys {
 		material, err := base64.RawURLEncoding.DecodeString(key.K + key.D)
 		script.Check(err)
@@ -111,13 +115,13 @@ func hides(script *testscript.TestScript, negated bool, args []string) {
 			const part = 8
 			for i := range max(0, len(form)-part+1) {
 				parts++
-				if strings.Contains(said, form[i:i+part]) {
-					script.Fatalf("material is told: %q", form[i:i+part])
+				if strings.Contains(output, form[i:i+part]) {
+					script.Fatalf("output contains key material: %q", form[i:i+part])
 				}
 			}
 		}
 	}
 	if parts == 0 {
-		script.Fatalf("%s holds no material", args[0])
+		script.Fatalf("%s contains no key material", args[0])
 	}
 }

@@ -246,7 +246,7 @@ func TestPanics(t *testing.T) {
 		assert.Equal(t, 500, traffic.lines[0].status)
 		assert.Contains(t, log, `"msg":"panic_recovered"`)
 		assert.Contains(t, log, `"thrown":"string"`)
-		assert.Contains(t, log, "edge_test.go")
+		assert.Contains(t, log, "router_test.go")
 		assert.NotContains(t, log, "hunter2", "what was thrown may hold input")
 	})
 	t.Run("of the runtime", func(t *testing.T) {
