@@ -1,12 +1,15 @@
--- Asks sessiond whose session a request has: http-request lua.verify_session SOCKET, where SOCKET is bound by a proxy that leads to sessiond.
+-- Verifies the session of a request with sessiond. Usage: http-request lua.verify_session SOCKET,
+-- where SOCKET is bound by a proxy that leads to sessiond.
 --
--- On 200 it sets txn.session_valid, txn.session_install_id, txn.session_expires_at and txn.session_key_id. A 401 goes to the client as it is. On anything
--- else, an error of its own included, it sets nothing: the configuration must refuse whoever has no txn.session_valid.
+-- On 200 it sets txn.session_valid, txn.session_install_id, txn.session_expires_at and
+-- txn.session_key_id. A 401 is returned to the client unchanged. In all other cases, including an
+-- error of the script, it sets nothing: the configuration must refuse requests without
+-- txn.session_valid.
 
--- kept are the headers of a refusal that go to the client.
+-- kept lists the headers of a refusal that are returned to the client.
 local kept = {"content-type", "cache-control", "www-authenticate", "x-error-code"}
 
--- only is a header's value where it came once, else nil.
+-- only returns the value of a header that was sent exactly once, else nil.
 local function only(headers, name)
 	local values = headers[name]
 	if values ~= nil and values[1] == nil then
@@ -17,7 +20,7 @@ end
 
 local function verify_session(txn, socket)
 	local sent = {["x-request-id"] = {txn:get_var("txn.request_id")}}
-	-- All lines of Authorization: that there are two is for the service to judge.
+	-- All Authorization lines: rejecting more than one is up to the service.
 	local credentials = txn.http:req_get_headers()["authorization"]
 	if credentials ~= nil then
 		sent["authorization"] = {}
@@ -25,7 +28,7 @@ local function verify_session(txn, socket)
 			table.insert(sent["authorization"], credentials[i])
 		end
 	end
-	-- An address in place of a name: HAProxy would resolve a name, whatever dst says.
+	-- An address instead of a name, because HAProxy would resolve a name, whatever dst says.
 	local answer = core.httpclient():get{url = "http://127.0.0.1/v1/sessions/verify", dst = socket, headers = sent, timeout = 3000}
 	if answer == nil or answer.headers == nil then
 		return
