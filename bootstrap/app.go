@@ -3,7 +3,7 @@
 // for an operator.
 //
 // It is the only package that may import all of them, and the only one that imports fx. Rules
-// belong to domain and app, not here. The only checks of its own are those of a shared storage, at
+// belong to domain and app, not here. Its only checks are those of a shared storage, at
 // the start and in sessiond check: whether it decides in time and whether it evicts keys.
 package bootstrap
 

@@ -130,31 +130,30 @@ func (e *KeysetError) Unwrap() error { return e.Cause }
 // keysetError returns err with the name of the file and, where there is one, a hint on how to
 // continue.
 func keysetError(path string, err error) error {
-	about := &KeysetError{Path: path, Problem: ": " + err.Error(), Cause: err}
+	described := &KeysetError{Path: path, Problem: ": " + err.Error(), Cause: err}
 	if faults, is := errors.AsType[keyset.Faults](err); is {
 		words := make([]string, 0, len(faults))
 		for _, fault := range faults {
 			if set, malformed := errors.AsType[keys.SetFaults](fault.Cause); malformed {
-				return &cli.InvalidFileError{Summary: "keyset file " + path + " " +
-					fault.Reason.String(), Faults: set.Lines()}
+				return &cli.InvalidFileError{Summary: "invalid keyset " + path, Faults: set.Lines()}
 			}
 			words = append(words, fault.String())
 		}
-		about.Problem = " " + strings.Join(words, ", and ")
+		described.Problem = " " + strings.Join(words, ", and ")
 	}
 	if write, is := errors.AsType[*keyset.WriteError](err); is {
-		about.Problem = " " + write.Problem.String()
+		described.Problem = " " + write.Problem.String()
 		if !errors.Is(write.Cause, context.DeadlineExceeded) {
-			about.Problem += ": " + write.Cause.Error()
+			described.Problem += ": " + write.Cause.Error()
 		}
 	}
 	if plan, is := errors.AsType[*keys.PlanError](err); is {
-		about.Problem += planHint(plan)
+		described.Problem += planHint(plan)
 	}
 	if errors.Is(err, keyadmin.NoKeysetError{}) {
-		about.Problem = " is not found; create it with sessiond keys create"
+		described.Problem = " is not found; create it with sessiond keys create"
 	}
-	return about
+	return described
 }
 
 // planHint returns a hint on how to continue after a refused plan, or "".

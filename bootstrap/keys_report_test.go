@@ -56,7 +56,7 @@ func TestKeysetErrorTexts(t *testing.T) {
 	_, err := keys.ParseSet(`{"keys":[1,2]}`)
 	require.ErrorAs(t, keysetError("f", fault(keyset.ReasonMalformed, err)), &malformed)
 	assert.Equal(t, &cli.InvalidFileError{
-		Summary: "keyset file f is no sound keyset",
+		Summary: "invalid keyset f",
 		Faults:  []string{"key 1: must be an object", "key 2: must be an object"},
 	}, malformed)
 }

@@ -43,7 +43,7 @@ func newLogger(lifecycle fx.Lifecycle, config config.Config, to LogOutput) *slog
 		Level: config.LogLevel,
 		ReplaceAttr: func(groups []string, attribute slog.Attr) slog.Attr {
 			if len(groups) == 0 && attribute.Key == slog.MessageKey {
-				attribute.Key = "event" // the message of a line is always the fixed name of an event
+				attribute.Key = "event" // the message is always the fixed name of an event
 			}
 			return attribute
 		},

@@ -114,7 +114,8 @@ func (e *Effect) write(text io.Writer) {
 	} else {
 		line("storage", "%s, at most %d subjects", e.Limits.Storage, e.Limits.MaxSubjects)
 	}
-	proxies := "none: forwarding headers change nothing, and all clients behind a proxy share one limit"
+	proxies := "none: forwarding headers change nothing, " +
+		"and all clients behind a proxy share one limit"
 	if len(e.Proxies.Trusted) > 0 {
 		proxies = strings.Join(e.Proxies.Trusted, ", ") + ", by " + e.Proxies.Header
 	}

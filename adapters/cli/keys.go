@@ -108,7 +108,8 @@ func onKeyset(commands Commands, command *cobra.Command, listed ...string) *cobr
 	if command.Long == "" {
 		command.Long = command.Short + "."
 	}
-	command.Long += "\n\nConfiguration flags that name or describe the keyset are accepted too: see\n" +
+	command.Long += "\n\n" +
+		"Configuration flags that name or describe the keyset are accepted too: see\n" +
 		"sessiond --help."
 	return prepare(command)
 }
@@ -122,7 +123,8 @@ type newKeyFlags struct {
 
 func (f *newKeyFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&f.id, "kid", "",
-		"key id, 1 to 64 characters from A-Z a-z 0-9 . _ - (default: generated from date and random characters)")
+		"key id, 1 to 64 characters from A-Z a-z 0-9 . _ - "+
+			"(default: generated from date and random characters)")
 	flags.DurationVar(&f.signAfter, "sign-after", 0,
 		"time until the key signs (default: 10m for HS256, 24h for EdDSA)")
 	flags.BoolVar(&f.force, "force", false, "do it even if a safety check fails")
@@ -156,7 +158,8 @@ func newKeysCreate(commands Commands) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return writeChange(command)(commands.Keys.Create(command.Context(), command.Flags(), wanted))
+			return writeChange(command)(commands.Keys.Create(command.Context(), command.Flags(),
+				wanted))
 		},
 	}
 	f.addTo(command.Flags())
@@ -183,8 +186,8 @@ func newKeysImport(commands Commands) *cobra.Command {
 			if wanted.ID == "" || secretFile == "" {
 				return &usageError{command.CommandPath(), "--kid and --secret-file are required"}
 			}
-			return writeChange(command)(commands.Keys.Import(command.Context(), command.Flags(), wanted,
-				secretFile))
+			return writeChange(command)(commands.Keys.Import(command.Context(), command.Flags(),
+				wanted, secretFile))
 		},
 	}
 	f.addTo(command.Flags())
@@ -214,8 +217,8 @@ func newKeysRotate(commands Commands) *cobra.Command {
 				}
 				longest = &lifetime
 			}
-			return writeChange(command)(commands.Keys.Rotate(command.Context(), command.Flags(), wanted,
-				longest))
+			return writeChange(command)(commands.Keys.Rotate(command.Context(), command.Flags(),
+				wanted, longest))
 		},
 	}
 	f.addTo(command.Flags())
@@ -237,8 +240,8 @@ func newKeysRevoke(commands Commands) *cobra.Command {
 			return nil
 		},
 		RunE: func(command *cobra.Command, args []string) error {
-			return writeChange(command)(commands.Keys.Revoke(command.Context(), command.Flags(), args[0],
-				force))
+			return writeChange(command)(commands.Keys.Revoke(command.Context(), command.Flags(),
+				args[0], force))
 		},
 	}
 	command.Flags().BoolVar(&force, "force", false, "revoke even the last key that can sign")

@@ -53,10 +53,12 @@ func TestValuesInFiles(t *testing.T) {
 			const origin = "environment, by OFFLOAD_SESSION_SECRET_FILE"
 			review := load(t, env("OFFLOAD_SESSION_SECRET_FILE=secret"))
 			assertFindings(t, nil, review.Faults)
-			assertFindings(t, []finding{{"OFFLOAD_SESSION_SECRET", origin, "the file secret, which is empty"},
+			assertFindings(t, []finding{{"OFFLOAD_SESSION_SECRET", origin,
+				"the file secret, which is empty"},
 				{"OFFLOAD_SESSION_SECRET", origin, "is not set"}}, review.Warnings)
 			review = load(t, env("OFFLOAD_SESSION_SECRET_FILE=secret", "OFFLOAD_ENVIRONMENT=prod"))
-			assertFindings(t, []finding{{"OFFLOAD_SESSION_SECRET", origin, "is not set"}}, review.Faults)
+			assertFindings(t, []finding{{"OFFLOAD_SESSION_SECRET", origin, "is not set"}},
+				review.Faults)
 		}
 	})
 	t.Run("an empty file of another variable is an empty value", func(t *testing.T) {
@@ -80,11 +82,13 @@ func TestValueAndFileInOneSource(t *testing.T) {
 			[]finding{unsetSecret}},
 		{"a secret", env("OFFLOAD_SESSION_SECRET="+strongA, "OFFLOAD_SESSION_SECRET_FILE=/nowhere"),
 			[]finding{{"OFFLOAD_SESSION_SECRET", "environment", problem}}, nil},
-		{"even if a later source overrides it", input{yaml: "log_level: x\nlog_level_file: /nowhere",
-			args: []string{"--log-level=info"}},
+		{"even if a later source overrides it",
+			input{yaml: "log_level: x\nlog_level_file: /nowhere",
+				args: []string{"--log-level=info"}},
 			[]finding{{"OFFLOAD_LOG_LEVEL", "file session.yaml", problem}}, []finding{unsetSecret}},
 		{"an empty value", env("OFFLOAD_OPS_ADDR=",
-			"OFFLOAD_OPS_ADDR_FILE=/nowhere"), []finding{{"OFFLOAD_OPS_ADDR", "environment", problem}},
+			"OFFLOAD_OPS_ADDR_FILE=/nowhere"), []finding{{"OFFLOAD_OPS_ADDR", "environment",
+			problem}},
 			[]finding{unsetSecret}},
 		{"an empty secret is not set",
 			env("OFFLOAD_SESSION_SECRET=", "OFFLOAD_SESSION_SECRET_FILE=/nowhere"),
@@ -202,7 +206,8 @@ func testMode(t *testing.T, mode os.FileMode, exposed bool) {
 				[]finding{{"OFFLOAD_CONFIG_FILE", "file secret.yaml",
 					"contains a secret and " + problem}}},
 			{[]string{"OFFLOAD_CONFIG_FILE=keys.yaml"},
-				[]finding{{"OFFLOAD_CONFIG_FILE", "file keys.yaml", "contains a secret and " + problem}}},
+				[]finding{{"OFFLOAD_CONFIG_FILE", "file keys.yaml",
+					"contains a secret and " + problem}}},
 			{[]string{"OFFLOAD_CONFIG_FILE=secret.yaml", "OFFLOAD_SESSION_SECRET=" + strongB},
 				[]finding{{"OFFLOAD_CONFIG_FILE", "file secret.yaml",
 					"contains a secret and " + problem}}},
@@ -212,7 +217,8 @@ func testMode(t *testing.T, mode os.FileMode, exposed bool) {
 			{[]string{"OFFLOAD_CONFIG_FILE=plain.yaml", "OFFLOAD_SESSION_SECRET=" + strongA,
 				"OFFLOAD_LOG_LEVEL_FILE=level"}, nil},
 		} {
-			assertFindings(t, nil, load(t, env(append(c.environ, "OFFLOAD_ENVIRONMENT=dev")...)).Faults)
+			assertFindings(t, nil, load(t, env(append(c.environ,
+				"OFFLOAD_ENVIRONMENT=dev")...)).Faults)
 			if !exposed {
 				c.faults = nil
 			}
@@ -243,7 +249,8 @@ func TestDenylist(t *testing.T) {
 			"OFFLOAD_SESSION_SECRET="+strongB)).Faults)
 	})
 	t.Run("must be readable", func(t *testing.T) {
-		assertFindings(t, []finding{{variable, "environment", "names the file nowhere, which is not found"}},
+		assertFindings(t, []finding{{variable, "environment",
+			"names the file nowhere, which is not found"}},
 			load(t, production(variable+"=nowhere")).Faults)
 	})
 	t.Run("must not exceed 16 MiB", func(t *testing.T) {

@@ -47,8 +47,8 @@ func FuzzLoad(f *testing.F) {
 				`OFFLOAD_SESSION_SIGNING_KEYS={"v2-default":"`+before+strongC+after+`"}`),
 			Random: func(n int) []byte { return []byte(randomKey)[:n] },
 		})
-		assertNoSecret(t, fmt.Sprint(review.Faults, review.Warnings, review.Settings), strongA, strongB,
-			strongC)
+		assertNoSecret(t, fmt.Sprint(review.Faults, review.Warnings, review.Settings),
+			strongA, strongB, strongC)
 		for _, fault := range review.Faults {
 			assert.NotContains(t, []string{fault.Variable, fault.Origin, fault.Problem,
 				fault.Remedy}, "")

@@ -33,7 +33,8 @@ func TestSecrets(t *testing.T) {
 	const origin = "environment"
 	prod := "OFFLOAD_ENVIRONMENT=prod"
 	weakness := func(variable string) []finding {
-		return []finding{{variable, origin, "(rule: length)"}, {variable, origin, "(rule: entropy)"}}
+		return []finding{{variable, origin, "(rule: length)"},
+			{variable, origin, "(rule: entropy)"}}
 	}
 	runCases(t, []testCase{
 		{"missing in production", env(prod), []finding{{varSecret, "default", "is not set"}}, nil},
@@ -106,18 +107,21 @@ func TestSigningKeys(t *testing.T) {
 	pair := func(id, secret string) string { return `"` + id + `":"` + secret + `"` }
 	active := pair("v2-default", strongA)
 	runCases(t, []testCase{
-		{"not an object", keysOf(`[` + `"` + strongA + `"]`), []finding{entry("is not a JSON object")},
+		{"not an object", keysOf(`[` + `"` + strongA + `"]`),
+			[]finding{entry("is not a JSON object")},
 			nil},
 		{"not JSON", keysOf(strongA), []finding{entry("is not a JSON object")}, nil},
 		{"truncated", keysOf(`{` + active), []finding{entry("is not a JSON object")}, nil},
-		{"bad UTF-8", keysOf(`{` + active + "\xff}"), []finding{entry("is not a JSON object")}, nil},
+		{"bad UTF-8", keysOf(`{` + active + "\xff}"), []finding{entry("is not a JSON object")},
+			nil},
 		{"white space", keysOf(" "), nil, []finding{unsetSecret,
 			{varKeys, origin, "only white space"}}},
 		{"no key", keysOf(`{}`), []finding{entry("holds no key")}, nil},
 		{"duplicate id", keysOf(`{` + active + `,` + pair("v2-default", strongB) + `}`),
 			[]finding{entry("entry 2 has the same id as entry 1")}, nil},
-		{"duplicate id after trimming", keysOf(`{` + active + `,` + pair(" v2-default\\t", strongB) +
-			`}`), []finding{entry("entry 2 has the same id as entry 1")}, nil},
+		{"duplicate id after trimming",
+			keysOf(`{` + active + `,` + pair(" v2-default\\t", strongB) + `}`),
+			[]finding{entry("entry 2 has the same id as entry 1")}, nil},
 		{"one secret under two ids", keysOf(`{` + active + `,` + pair("b", " "+strongA) + `}`),
 			[]finding{entry("entry 2 has the same secret as entry 1")}, nil},
 		{"values of other types", keysOf(`{` + active + `,"b":1,"c":null,"d":["` + strongB + `"]}`),

@@ -61,7 +61,7 @@ func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 func (r *reviewer) keysetFault(which string, fault keyset.Fault) {
 	if set, malformed := errors.AsType[keys.SetFaults](fault.Cause); malformed {
 		for _, line := range set.Lines() {
-			r.faultOf(varKeysetFile, which+fault.Reason.String()+": "+line, remedyMember)
+			r.faultOf(varKeysetFile, which+"is not a valid keyset: "+line, remedyMember)
 		}
 		return
 	}

@@ -79,7 +79,7 @@ func TestKeysetFromEverySource(t *testing.T) {
 func TestKeysets(t *testing.T) {
 	const environment, which = "environment", "names the file keyset.json, which "
 	file := func(problem string) finding { return finding{varKeyset, environment, which + problem} }
-	malformed := func(problem string) finding { return file("is no sound keyset: " + problem) }
+	malformed := func(problem string) finding { return file("is not a valid keyset: " + problem) }
 	key := func(problem string) finding { return finding{varKeyset, environment, problem} }
 	const prod = "OFFLOAD_ENVIRONMENT=prod"
 	strong := hs256("k", strongA, signsFrom)
@@ -131,24 +131,28 @@ func TestKeysets(t *testing.T) {
 			}, nil},
 		{"not JSON", "{", withKeyset(), []finding{malformed("the set: is not JSON")}, nil},
 		{"empty file", "", withKeyset(), []finding{malformed("the set: is not JSON")}, nil},
-		{"a secret instead of a keyset", strongA, withKeyset(), []finding{malformed("the set: is not JSON")},
+		{"a secret instead of a keyset", strongA, withKeyset(),
+			[]finding{malformed("the set: is not JSON")},
 			nil},
 		{"no key", setOf(), withKeyset(), []finding{malformed("the set: there is no key")}, nil},
 
 		{"together with signing keys", setOf(strong),
 			withKeyset(varKeys + `={"v2-default":"` + strongB + `"}`),
 			[]finding{{varKeys, environment, "is set together with " + varKeyset}}, nil},
-		{"together with unreadable signing keys", setOf(strong), withKeyset(varKeys + "_FILE=/nowhere"),
+		{"together with unreadable signing keys", setOf(strong),
+			withKeyset(varKeys + "_FILE=/nowhere"),
 			[]finding{
 				{varKeys, "environment, by " + varKeys + "_FILE", "/nowhere"},
 				{varKeys, "environment, by " + varKeys + "_FILE", "is set together with"},
 			}, nil},
 		{"together with a secret, which is not checked", setOf(strong),
 			withKeyset(prod, varSecret+"="+weak), nil,
-			[]finding{{varSecret, environment, "is set but not used: " + varKeyset + " takes precedence"}}},
+			[]finding{{varSecret, environment,
+				"is set but not used: " + varKeyset + " takes precedence"}}},
 		{"together with a secret of white space", setOf(strong), withKeyset(prod, varSecret+"= "),
 			nil, []finding{{varSecret, "environment", "only white space"}}},
-		{"together with a secret and signing keys", setOf(strong), withKeyset(varSecret+"="+strongC, varKeys+"={}"),
+		{"together with a secret and signing keys", setOf(strong), withKeyset(varSecret+"="+strongC,
+			varKeys+"={}"),
 			[]finding{{varKeys, environment, "is set together with"}},
 			[]finding{{varSecret, environment, "is set but not used"}}},
 
@@ -179,7 +183,8 @@ func TestKeysets(t *testing.T) {
 			withKeyset(varDigest + "= " + strongA + "\n"), []finding{same}, nil},
 		{"the digest key as an expired key", setOf(strong, hs256("x", strongB, ended)),
 			withKeyset(varDigest + "=" + strongB), []finding{same}, nil},
-		{"the digest key as the seed of a key pair", setOf(strong, eddsa("e", strongB[:32], signsFrom)),
+		{"the digest key as the seed of a key pair", setOf(strong, eddsa("e", strongB[:32],
+			signsFrom)),
 			withKeyset(varDigest + "=" + strongB[:32]), []finding{same}, nil},
 		{"a separate digest key", setOf(strong), withKeyset(prod, varDigest+"="+strongB), nil,
 			nil},
@@ -322,7 +327,8 @@ func TestKeysetRules(t *testing.T) {
 		{"weak", keyring(keys.NewHS256("w", []byte(weak), ends),
 			keys.NewHS256("p", []byte(published), keys.Plan{})), "",
 			"key p is publicly known or on the list of denied secrets; key w is not 32 to 1024 characters or bytes long; key w has fewer than 112 bits by estimate"},
-		{"weak and revoked", keyring(keys.NewHS256("w", []byte(weak), keys.Plan{Revoked: true})), "",
+		{"weak and revoked", keyring(keys.NewHS256("w", []byte(weak), keys.Plan{Revoked: true})),
+			"",
 			""},
 		{"a denied seed", keyring(keys.NewEdDSA("e", []byte(strongB[:32]), keys.Plan{})), "",
 			"key e is publicly known or on the list of denied secrets"},
@@ -356,7 +362,8 @@ func TestKeysetRules(t *testing.T) {
 		assert.NoError(t, production.Accept(weakUntil))
 	})
 	t.Run("a random digest key counts like a configured one", func(t *testing.T) {
-		assert.Error(t, rules().Accept(keyring(keys.NewHS256("d", []byte(randomKey[:32]), keys.Plan{}))))
+		assert.Error(t, rules().Accept(keyring(keys.NewHS256("d", []byte(randomKey[:32]),
+			keys.Plan{}))))
 	})
 }
 
@@ -392,7 +399,8 @@ func TestReadImport(t *testing.T) {
 	assert.EqualError(t, imported.Refused, "key k is the same as OFFLOAD_LIMITER_DIGEST_KEY")
 
 	for name, problem := range map[string]string{
-		strongA: "is not found", ".": "is not a regular file", "blank": "is empty or not UTF-8 text",
+		strongA: "is not found", ".": "is not a regular file",
+		"blank":  "is empty or not UTF-8 text",
 		"binary": "is empty or not UTF-8 text",
 	} {
 		_, err := production.ReadImport(name, "k", noon)

@@ -157,12 +157,13 @@ func TestLaterSourceOverrides(t *testing.T) {
 			assert.Equal(t, step.origin, setting(t, review, variable).Origin)
 		})
 	}
-	t.Run("a value overrides the file of an earlier source, which is not opened", func(t *testing.T) {
-		review := load(t, input{yaml: "session_ttl_seconds_file: /nowhere/at-all",
-			environ: []string{variable + "=2"}})
-		assertFindings(t, nil, review.Faults)
-		assert.Equal(t, 2*time.Second, review.Config.Session.Lifetime)
-	})
+	t.Run("a value overrides the file of an earlier source, which is not opened",
+		func(t *testing.T) {
+			review := load(t, input{yaml: "session_ttl_seconds_file: /nowhere/at-all",
+				environ: []string{variable + "=2"}})
+			assertFindings(t, nil, review.Faults)
+			assert.Equal(t, 2*time.Second, review.Config.Session.Lifetime)
+		})
 	t.Run("an overridden value is not checked", func(t *testing.T) {
 		review := load(t, input{yaml: "session_ttl_seconds: [no, number]",
 			environ: []string{variable + "=2"}})
@@ -256,13 +257,14 @@ func TestOriginsOfFaults(t *testing.T) {
 func TestUnknownNames(t *testing.T) {
 	runCases(t, []testCase{
 		{"in the environment", env("OFFLOAD_HTTP_ADR=x", "OFFLOAD_SESSION_SECRT_FILE=x",
-			"OFFLOAD_CONFIGFILE=x", "OFFLOAD_http_addr=x", "OTHER=x", "offload_x=1"), nil, []finding{
-			unsetSecret,
-			{"OFFLOAD_CONFIGFILE", "environment", "is unknown"},
-			{"OFFLOAD_HTTP_ADR", "environment", "is unknown"},
-			{"OFFLOAD_SESSION_SECRT_FILE", "environment", "is unknown"},
-			{"OFFLOAD_http_addr", "environment", "is unknown"},
-		}},
+			"OFFLOAD_CONFIGFILE=x", "OFFLOAD_http_addr=x", "OTHER=x", "offload_x=1"), nil,
+			[]finding{
+				unsetSecret,
+				{"OFFLOAD_CONFIGFILE", "environment", "is unknown"},
+				{"OFFLOAD_HTTP_ADR", "environment", "is unknown"},
+				{"OFFLOAD_SESSION_SECRT_FILE", "environment", "is unknown"},
+				{"OFFLOAD_http_addr", "environment", "is unknown"},
+			}},
 		{"in a file",
 			inYAML("http_adr: x\nHTTP_ADDR: x\nOFFLOAD_HTTP_ADDR: x\nconfig_file: x\nhttp:\n  addr: x\n1: x\na.b: x"), nil, []finding{
 				unsetSecret,

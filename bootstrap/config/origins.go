@@ -16,8 +16,9 @@ func (r *reviewer) origins() []string {
 			r.faultOf(varOrigins, fmt.Sprintf("entry %d %s", i+1, problem), remedy)
 		} else if host, plain := strings.CutPrefix(origin, "http://"); plain && r.production &&
 			!isLocal(host) {
-			r.warnOf(varOrigins, fmt.Sprintf("entry %d is not https: an attacker on the network path "+
-				"can make the browsers of its users request sessions", i+1),
+			r.warnOf(varOrigins,
+				fmt.Sprintf("entry %d is not https: an attacker on the network path "+
+					"can make the browsers of its users request sessions", i+1),
 				"serve the page over https, and use that origin")
 		}
 	}

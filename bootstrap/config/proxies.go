@@ -43,7 +43,8 @@ func (r *reviewer) trusted() []netip.Prefix {
 	}
 	for _, position := range unmasked {
 		r.warnOf(varProxies,
-			"entry "+position+" is a prefix with bits beyond its length: the whole prefix is trusted",
+			"entry "+position+
+				" is a prefix with bits beyond its length: the whole prefix is trusted",
 			"use the first address of the prefix, or a single address")
 	}
 	if r.fields.ProxyProtocol && len(r.fields.Proxies) == 0 && !r.broken[varProxies] &&

@@ -94,7 +94,8 @@ func TestEnumerations(t *testing.T) {
 	}
 	for _, text := range []string{"", "yes", "1", "True", "TRUE", " true"} {
 		t.Run("OFFLOAD_PROXY_PROTOCOL="+text, func(t *testing.T) {
-			assertFindings(t, []finding{{"OFFLOAD_PROXY_PROTOCOL", "environment", "is not true or false"}},
+			assertFindings(t, []finding{{"OFFLOAD_PROXY_PROTOCOL", "environment",
+				"is not true or false"}},
 				load(t, env("OFFLOAD_PROXY_PROTOCOL="+text)).Faults)
 		})
 	}
@@ -129,9 +130,11 @@ func TestKeyIDs(t *testing.T) {
 	for _, id := range []string{"", " ", strings.Repeat("k", 65), "a b", "a/b", "é", "a\x00",
 		"a\nb"} {
 		t.Run(id, func(t *testing.T) {
-			assertFindings(t, []finding{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is not a valid key id"}},
+			assertFindings(t, []finding{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment",
+				"is not a valid key id"}},
 				load(t, env("OFFLOAD_SESSION_TOKEN_ACTIVE_KID="+id)).Faults)
-			assertFindings(t, []finding{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment", "is not a valid key id"}},
+			assertFindings(t, []finding{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment",
+				"is not a valid key id"}},
 				load(t, production("OFFLOAD_SESSION_TOKEN_ACTIVE_KID="+id)).Faults)
 		})
 	}
@@ -189,8 +192,8 @@ func TestListeners(t *testing.T) {
 func TestTrustedProxies(t *testing.T) {
 	const variable = "OFFLOAD_TRUSTED_PROXIES"
 	none := func(place int) finding {
-		return finding{variable, "environment", fmt.Sprintf("entry %d is not an address or a prefix",
-			place)}
+		return finding{variable, "environment",
+			fmt.Sprintf("entry %d is not an address or a prefix", place)}
 	}
 	all := func(place int) finding {
 		return finding{variable, "environment", fmt.Sprintf("entry %d trusts every address", place)}
@@ -209,7 +212,8 @@ func TestTrustedProxies(t *testing.T) {
 		{"bits beyond the prefix length", env(variable + "=10.0.0.0/8,10.0.0.1/8"), nil,
 			[]finding{unsetSecret, {variable, "environment",
 				"entry 2 is a prefix with bits beyond its length"}}},
-		{"PROXY protocol with a trusted proxy", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=10.0.0.1"), nil,
+		{"PROXY protocol with a trusted proxy", env("OFFLOAD_PROXY_PROTOCOL=true",
+			variable+"=10.0.0.1"), nil,
 			[]finding{unsetSecret}},
 		{"PROXY protocol without a trusted proxy", env("OFFLOAD_PROXY_PROTOCOL=true"),
 			[]finding{{"OFFLOAD_PROXY_PROTOCOL", "environment",
@@ -218,7 +222,8 @@ func TestTrustedProxies(t *testing.T) {
 			[]finding{none(1)}, []finding{unsetSecret}},
 		{"no PROXY protocol", env("OFFLOAD_PROXY_PROTOCOL=false"), nil, []finding{unsetSecret}},
 		{"Forwarded", env("OFFLOAD_TRUSTED_PROXY_HEADER=Forwarded"), nil,
-			[]finding{unsetSecret, {"OFFLOAD_TRUSTED_PROXY_HEADER", "environment", "is Forwarded"}}},
+			[]finding{unsetSecret, {"OFFLOAD_TRUSTED_PROXY_HEADER", "environment",
+				"is Forwarded"}}},
 	})
 	for name, in := range map[string]input{
 		"text": env(variable + "=10.0.0.7, 192.0.2.0/24 ,2001:db8::/48,::ffff:10.1.0.0/112"),
@@ -272,15 +277,19 @@ func TestUnsupported(t *testing.T) {
 		"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "trace",
 	} {
 		t.Run(variable, func(t *testing.T) {
-			assertFindings(t, []finding{{variable, "environment", "is not supported by this version"}},
+			assertFindings(t, []finding{{variable, "environment",
+				"is not supported by this version"}},
 				load(t, env(variable+"="+value)).Faults)
-			assertFindings(t, []finding{{variable, "environment", "is not supported by this version"}},
+			assertFindings(t, []finding{{variable, "environment",
+				"is not supported by this version"}},
 				load(t, production(variable+"="+value)).Faults)
 		})
 	}
 	for _, accepted := range []string{"OFFLOAD_PROXY_PROTOCOL=false",
 		"OFFLOAD_CORS_ALLOWED_ORIGINS="} {
-		t.Run(accepted, func(t *testing.T) { assertFindings(t, nil, load(t, env(accepted)).Faults) })
+		t.Run(accepted, func(t *testing.T) {
+			assertFindings(t, nil, load(t, env(accepted)).Faults)
+		})
 	}
 }
 

@@ -33,7 +33,8 @@ const flagConfig = "config"
 // flag, because a process list would show it.
 func AddFlags(flags *pflag.FlagSet) {
 	flags.String(flagConfig, "",
-		"YAML configuration file; its keys are the names of the variables in lower case, without OFFLOAD_")
+		"YAML configuration file; its keys are the names of the variables "+
+			"in lower case, without OFFLOAD_")
 	for _, v := range table {
 		if !v.secret() {
 			flags.String(v.flag(), v.preset, v.usage())

@@ -51,10 +51,11 @@ func TestTLS(t *testing.T) {
 		{"key of another certificate", production(cert+"=tls.crt", key+"=other.key"),
 			[]finding{{key, "environment",
 				"names the file other.key, which holds the key of another certificate"}}, nil},
-		{"key type that TLS does not support", production(cert+"=p224.crt", key+"=p224.key"), []finding{
-			{cert, "environment",
-				"names the file p224.crt, which holds a certificate that cannot be used for TLS"},
-		}, nil},
+		{"key type that TLS does not support", production(cert+"=p224.crt", key+"=p224.key"),
+			[]finding{
+				{cert, "environment",
+					"names the file p224.crt, which holds a certificate that cannot be used for TLS"},
+			}, nil},
 		{"key readable by others", production(cert+"=tls.crt", key+"=open.key"),
 			[]finding{{key, "environment",
 				"names the file open.key, which may be read or written by others"}}, nil},

@@ -57,7 +57,8 @@ func (r *reviewer) read() {
 		}
 	}
 	if exposed := r.loader.secretFile; exposed != nil && r.production && exposed.exposed() {
-		r.fault(varConfigFile, exposed.origin, "contains a secret and "+problemExposed, remedyExposed)
+		r.fault(varConfigFile, exposed.origin, "contains a secret and "+problemExposed,
+			remedyExposed)
 	}
 }
 
