@@ -130,7 +130,7 @@ func (e *KeysetError) Unwrap() error { return e.Cause }
 // keysetError returns err with the name of the file and, where there is one, a hint on how to
 // continue.
 func keysetError(path string, err error) error {
-	described := &KeysetError{Path: path, Problem: ": " + err.Error(), Cause: err}
+	wrapped := &KeysetError{Path: path, Problem: ": " + err.Error(), Cause: err}
 	if faults, is := errors.AsType[keyset.Faults](err); is {
 		words := make([]string, 0, len(faults))
 		for _, fault := range faults {
@@ -139,21 +139,21 @@ func keysetError(path string, err error) error {
 			}
 			words = append(words, fault.String())
 		}
-		described.Problem = " " + strings.Join(words, ", and ")
+		wrapped.Problem = " " + strings.Join(words, ", and ")
 	}
 	if write, is := errors.AsType[*keyset.WriteError](err); is {
-		described.Problem = " " + write.Problem.String()
+		wrapped.Problem = " " + write.Problem.String()
 		if !errors.Is(write.Cause, context.DeadlineExceeded) {
-			described.Problem += ": " + write.Cause.Error()
+			wrapped.Problem += ": " + write.Cause.Error()
 		}
 	}
 	if plan, is := errors.AsType[*keys.PlanError](err); is {
-		described.Problem += planHint(plan)
+		wrapped.Problem += planHint(plan)
 	}
 	if errors.Is(err, keyadmin.NoKeysetError{}) {
-		described.Problem = " is not found; create it with sessiond keys create"
+		wrapped.Problem = " is not found; create it with sessiond keys create"
 	}
-	return described
+	return wrapped
 }
 
 // planHint returns a hint on how to continue after a refused plan, or "".

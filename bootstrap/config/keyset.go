@@ -19,7 +19,7 @@ const (
 	remedySigner = "add a key: sessiond keys create"
 )
 
-// keykeyringOfFile returns the keyring of the keyset file.
+// keyringOfFile returns the keyring of the keyset file.
 func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 	if r.given[varSigningKeys] {
 		r.faultOf(varSigningKeys, "is set together with "+varKeysetFile,

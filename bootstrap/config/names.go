@@ -45,7 +45,7 @@ func (l *loader) warnUnknown(s source) {
 		}
 		l.warn(shown(name), s.origin, "is unknown and has no effect",
 			"remove or correct it; the most similar known name is "+
-				s.spell(nearest(name, s.extra...)))
+				s.format(nearest(name, s.extra...)))
 	}
 }
 

@@ -68,7 +68,7 @@ const (
 // unknown names as written in it.
 type source struct {
 	origin  string
-	spell   func(name string) string // returns the name of a variable as written in this source
+	format  func(name string) string // returns the name of a variable as written in this source
 	known   map[string]rawValue
 	unknown []string
 	extra   []string // names other than variables that are valid in this source
@@ -153,7 +153,7 @@ func (l *loader) environ() (values map[string]any, config rawValue) {
 	if err != nil {
 		panic("config: " + err.Error()) // the list exists already, so reading it cannot fail
 	}
-	s := source{origin: originEnvironment, spell: func(name string) string {
+	s := source{origin: originEnvironment, format: func(name string) string {
 		return name
 	}, known: map[string]rawValue{}, extra: []string{varConfigFile}}
 	for name, value := range raw {
@@ -190,7 +190,7 @@ func (l *loader) configFile(named rawValue) map[string]any {
 			remedy)
 		return nil
 	}
-	s := source{origin: "file " + shown(named.Text), spell: short, known: map[string]rawValue{}}
+	s := source{origin: "file " + shown(named.Text), format: short, known: map[string]rawValue{}}
 	list, flaws := parseYAML(read.content)
 	for _, flaw := range flaws {
 		problem := flaw.problem
@@ -244,7 +244,7 @@ func (l *loader) pair(s source) map[string]any {
 		byFile, isByFile := s.known[v.name+fileSuffix]
 		isPlain = isPlain && (plain.Text != "" || plain.unusable() || !v.emptyIsUnset())
 		isByFile = isByFile && (byFile.Text != "" || byFile.unusable())
-		by := "by " + s.spell(v.name+fileSuffix)
+		by := "by " + s.format(v.name+fileSuffix)
 		switch {
 		case isPlain && isByFile:
 			l.fault(v.name, s.origin, "is set both directly and "+by, "set only one of the two")

@@ -1,8 +1,9 @@
 package config
 
 // unsupported maps the variables that this version does not implement to the only accepted value,
-// which means the present behaviour. Any other value is a fault: ignoring a variable silently would
-// be dangerous. To implement a variable, remove its line.
+// which means the present behaviour. Any other value is a fault, because ignoring a variable
+// silently could make the service serve without TLS, or keep grants in an unexpected place. To
+// implement a variable, remove its line.
 var unsupported = map[string]string{
 	"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "",
 }
