@@ -78,7 +78,7 @@ type KeyChange struct {
 func newKeys(commands Commands) *cobra.Command {
 	group := prepare(&cobra.Command{
 		Use:   "keys",
-		Short: "Manages a keyset file: create, import, rotate, revoke, prune, list, export",
+		Short: "Manages a keyset file: create, rotate, revoke keys and more",
 		Long: "Manages a keyset file: the configured one, unless --keyset names another.\n\n" +
 			"A change takes a lock, replaces the file atomically and syncs it to disk; if it\n" +
 			"fails, the previous file stays. Running replicas apply a change within two\n" +
@@ -200,7 +200,7 @@ func newKeysRotate(commands Commands) *cobra.Command {
 	var lifetime time.Duration
 	command := &cobra.Command{
 		Use:   "rotate",
-		Short: "Adds a key that takes over, and schedules the expiry of the previous keys",
+		Short: "Adds a key that takes over, and schedules expiry of previous keys",
 		Long: "Adds a key that takes over after --sign-after. The previous keys verify as long\n" +
 			"as sessions that they signed are of use: until takeover + TTL + renewal grace +\n" +
 			"clock skew + 60 s. TTL and renewal grace must be the longest in force since the\n" +
