@@ -1,17 +1,18 @@
-// Package domain contains the rules of sessiond, independent of protocols and storage.
+// Package domain is the root of the packages that hold the rules of sessiond, independent of how
+// requests arrive and where state is kept.
 //
-// Every package below it is pure: the same arguments give the same result. They import each other
-// and the pure part of the standard library, and nothing else: no I/O, environment, context,
-// logging or clock. The current time is always an argument.
+// Every package below is pure: the same arguments give the same result. They import each other and
+// the pure part of the standard library, and nothing else: no I/O, no environment, no context, no
+// logging, no clock. The current time is always an argument.
 //
-// The packages, each using those above it:
+// The packages, each importing only those above it:
 //
-//	failure      errors as a caller may see them
-//	strict       base64url and JSON with exactly one reading
-//	keys         which key signs and which verify at a given time
-//	secret       the strength of a signing secret
+//	failure      error kinds, as callers may see them
+//	strict       base64url and JSON decoding that allows one reading only
+//	keys         which key signs now, and which keys may verify now
+//	secret       whether a signing secret is strong enough
 //	throttle     the exact sliding window
-//	clientaddr   the client address of a request
+//	clientaddr   which address a request comes from
 //	session      an installation, its request, its claims
-//	token        claims to token and back
+//	token        encoding and decoding claims
 package domain

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// XForwardedFor yields the entries of the header's lines, which are lists of addresses separated by
-// commas.
+// XForwardedFor returns the entries of the lines of an X-Forwarded-For header, a comma-separated
+// list of addresses.
 func XForwardedFor(lines []string) Entries {
 	return func(yield func(string) bool) {
 		for _, line := range slices.Backward(lines) {
@@ -29,8 +29,9 @@ func cutLast(line string) (before, after string, found bool) {
 	return "", line, false
 }
 
-// Forwarded yields the for= parameter of each element of the header's lines (RFC 7239 §4). An
-// element that has none or two, or that is malformed, yields an empty entry.
+// Forwarded returns the for parameter of each element of the lines of a Forwarded header (RFC 7239
+// §4). An element that has no for parameter or more than one, or is malformed, is yielded as an
+// empty entry.
 func Forwarded(lines []string) Entries {
 	return func(yield func(string) bool) {
 		for _, line := range slices.Backward(lines) {
@@ -45,9 +46,9 @@ func Forwarded(lines []string) Entries {
 	}
 }
 
-// cutLastElement cuts line at its last comma outside quotes. It reads from the right as well:
-// anything to the left of a trusted hop's element was written by strangers, and not even a quote
-// that they leave open may change how that element is read.
+// cutLastElement cuts line at its last comma outside quotes. It also reads from the right: what
+// precedes the element of a trusted hop was written by untrusted clients, and not even an unclosed
+// quote in it may change how that element is read.
 func cutLastElement(line string) (before, element string, found bool) {
 	for i := len(line) - 1; i >= 0; i-- {
 		switch line[i] {
@@ -60,9 +61,9 @@ func cutLastElement(line string) (before, element string, found bool) {
 	return "", line, false
 }
 
-// openingQuote returns the index at which the quoted string at the end of text begins, or -1 if
-// there is none. Quotes inside the string follow a backslash; the opening quote follows an equals
-// sign.
+// openingQuote returns the index in text of the quote that opens the quoted string ending right
+// after text, or -1 if there is none. A quote inside the string follows a backslash; the opening
+// one follows an equals sign.
 func openingQuote(text string) int {
 	for i := len(text) - 1; i >= 0; i-- {
 		if text[i] == '"' && (i == 0 || text[i-1] != '\\') {
@@ -72,7 +73,8 @@ func openingQuote(text string) int {
 	return -1
 }
 
-// forwardedFor returns the for= parameter of one element.
+// forwardedFor returns the value of the for parameter of one element, or an empty string if the
+// element is malformed or does not have exactly one.
 func forwardedFor(element string) string {
 	node, count := "", 0
 	for rest := trim(element); rest != ""; rest = trim(rest) {
@@ -96,8 +98,8 @@ func forwardedFor(element string) string {
 	return node
 }
 
-// forwardedValue reads a token or a quoted string (RFC 9110 §5.6.4) and returns the rest of the
-// text.
+// forwardedValue reads a token or a quoted string (RFC 9110 §5.6.4) and returns its value and the
+// text after it.
 func forwardedValue(text string) (value, rest string, ok bool) {
 	if !strings.HasPrefix(text, `"`) {
 		end := strings.IndexByte(text, ';')

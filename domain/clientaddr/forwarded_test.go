@@ -8,33 +8,33 @@ import (
 	"github.com/offload/sessiond/domain/clientaddr"
 )
 
-// TestForwarded is the same walk over RFC 7239. The peer is trusted.
+// TestForwarded checks the client address for a trusted peer and the Forwarded header (RFC 7239).
 func TestForwarded(t *testing.T) {
 	for name, c := range map[string]struct {
 		lines []string
 		want  string
 	}{
-		"no header":    {nil, peer},
-		"one stranger": {[]string{"for=203.0.113.5"}, "203.0.113.5"},
-		"the right-most stranger": {[]string{"for=198.51.100.1, for=203.0.113.5"},
+		"no header":             {nil, peer},
+		"one untrusted address": {[]string{"for=203.0.113.5"}, "203.0.113.5"},
+		"the right-most untrusted address": {[]string{"for=198.51.100.1, for=203.0.113.5"},
 			"203.0.113.5"},
 		"behind a balancer": {[]string{"for=198.51.100.1, for=203.0.113.5, for=10.1.1.1"},
 			"203.0.113.5"},
 		"all trusted: the left-most": {[]string{"for=10.3.3.3,for=10.2.2.2", "for=10.1.1.1"},
 			"10.3.3.3"},
-		"two lines: the last one first": {[]string{"for=198.51.100.1", "for=203.0.113.5"},
+		"two lines are read from the last": {[]string{"for=198.51.100.1", "for=203.0.113.5"},
 			"203.0.113.5"},
 		"names in any case": {[]string{"For=203.0.113.5, FOR=10.1.1.1, fOr=10.2.2.2"},
 			"203.0.113.5"},
-		"other members before": {[]string{"proto=https;by=10.9.9.9;for=203.0.113.5"},
+		"other parameters before": {[]string{"proto=https;by=10.9.9.9;for=203.0.113.5"},
 			"203.0.113.5"},
-		"other members behind": {[]string{"for=203.0.113.5;proto=https;host=example.org;by=_x"},
+		"other parameters after": {[]string{"for=203.0.113.5;proto=https;host=example.org;by=_x"},
 			"203.0.113.5"},
-		"an unknown member": {[]string{"for=203.0.113.5;secret=abc"},
+		"an unknown parameter": {[]string{"for=203.0.113.5;secret=abc"},
 			"203.0.113.5"},
-		"white space around": {[]string{" for=203.0.113.5 ; proto=https ,\tfor=10.1.1.1 "},
+		"surrounding white space": {[]string{" for=203.0.113.5 ; proto=https ,\tfor=10.1.1.1 "},
 			"203.0.113.5"},
-		"a semicolon too many": {[]string{"for=203.0.113.5;;proto=https;"},
+		"extra semicolons": {[]string{"for=203.0.113.5;;proto=https;"},
 			"203.0.113.5"},
 		"quoted":                {[]string{`for="203.0.113.5"`}, "203.0.113.5"},
 		"quoted with a port":    {[]string{`for="203.0.113.5:567"`}, "203.0.113.5"},
@@ -43,20 +43,22 @@ func TestForwarded(t *testing.T) {
 		"IPv6":                  {[]string{`for="[2001:db8::1]"`}, "2001:db8::1"},
 		"IPv6 with a port": {[]string{`for="[2001:db8:cafe::17]:4711"`},
 			"2001:db8:cafe::17"},
-		"IPv6 with an obfuscated port":      {[]string{`for="[2001:db8::1]:_x"`}, "2001:db8::1"},
-		"an obfuscated port without a name": {[]string{`for="203.0.113.5:_"`}, peer},
-		"an obfuscated port with a space":   {[]string{`for="203.0.113.5:_a b"`}, peer},
-		"an obfuscated port, colon missing": {[]string{`for="[2001:db8::1]_a"`}, peer},
-		"IPv6 without brackets":             {[]string{`for="2001:db8::1"`}, "2001:db8::1"},
-		"IPv6 without quotes":               {[]string{`for=[2001:db8::1]:80`}, "2001:db8::1"},
-		"IPv4 inside IPv6": {[]string{`for="[::ffff:203.0.113.5]"`},
+		"IPv6 with an obfuscated port":       {[]string{`for="[2001:db8::1]:_x"`}, "2001:db8::1"},
+		"an obfuscated port without a value": {[]string{`for="203.0.113.5:_"`}, peer},
+		"an obfuscated port with a space":    {[]string{`for="203.0.113.5:_a b"`}, peer},
+		"an obfuscated port, colon missing":  {[]string{`for="[2001:db8::1]_a"`}, peer},
+		"IPv6 without brackets":              {[]string{`for="2001:db8::1"`}, "2001:db8::1"},
+		"IPv6 without quotes":                {[]string{`for=[2001:db8::1]:80`}, "2001:db8::1"},
+		"IPv4-mapped IPv6": {[]string{`for="[::ffff:203.0.113.5]"`},
 			"203.0.113.5"},
 		"an escaped character":  {[]string{`for="203\.0.113.\5"`}, "203.0.113.5"},
 		"a comma in quotes":     {[]string{`for=203.0.113.5;by="a,b"`}, "203.0.113.5"},
 		"a semicolon in quotes": {[]string{`by="a;b";for=203.0.113.5`}, "203.0.113.5"},
 		"an equals sign in quotes": {[]string{`by="for=198.51.100.1";for=203.0.113.5`},
 			"203.0.113.5"},
-		"a whole element in quotes": {[]string{`for=203.0.113.5, for=10.1.1.1;by="x, for=198.51.100.1"`}, "203.0.113.5"},
+		"a whole element in quotes": {
+			[]string{`for=203.0.113.5, for=10.1.1.1;by="x, for=198.51.100.1"`}, "203.0.113.5",
+		},
 		"a quote in quotes": {[]string{`for=203.0.113.5;by="a\", for=198.51.100.1"`},
 			"203.0.113.5"},
 		"a backslash before the quote": {[]string{`for=203.0.113.5, by="a\\";for=10.1.1.1`},
@@ -64,17 +66,25 @@ func TestForwarded(t *testing.T) {
 		"quotes and backslashes": {[]string{`for=203.0.113.5, by="\\\"\\, \"";for=10.1.1.1`},
 			"203.0.113.5"},
 		"unknown ends the walk": {[]string{"for=203.0.113.5, for=unknown"}, peer},
-		"unknown behind a balancer": {[]string{"for=203.0.113.5, for=unknown, for=10.1.1.1"},
+		"unknown before a balancer": {[]string{"for=203.0.113.5, for=unknown, for=10.1.1.1"},
 			"10.1.1.1"},
 		"unknown in quotes": {[]string{`for=203.0.113.5, for="unknown", for=10.1.1.1`},
 			"10.1.1.1"},
 		"an obfuscated name": {[]string{"for=203.0.113.5, for=_gazonk, for=10.1.1.1"},
 			"10.1.1.1"},
-		"an obfuscated name with a port": {[]string{`for=203.0.113.5, for="_gazonk:80", for=10.1.1.1`}, "10.1.1.1"},
-		"an element without for":         {[]string{"for=203.0.113.5, proto=https;by=198.51.100.1, for=10.1.1.1"}, "10.1.1.1"},
-		"an element with two for":        {[]string{"for=198.51.100.1, for=203.0.113.5;for=203.0.113.6, for=10.1.1.1"}, "10.1.1.1"},
-		"an element with the same for":   {[]string{"for=203.0.113.5;FOR=203.0.113.5, for=10.1.1.1"}, "10.1.1.1"},
-		"a member whose name ends in for": {[]string{"xfor=203.0.113.5, for=10.1.1.1"},
+		"an obfuscated name with a port": {
+			[]string{`for=203.0.113.5, for="_gazonk:80", for=10.1.1.1`}, "10.1.1.1",
+		},
+		"an element without for": {
+			[]string{"for=203.0.113.5, proto=https;by=198.51.100.1, for=10.1.1.1"}, "10.1.1.1",
+		},
+		"an element with two for": {
+			[]string{"for=198.51.100.1, for=203.0.113.5;for=203.0.113.6, for=10.1.1.1"}, "10.1.1.1",
+		},
+		"an element with the same for": {
+			[]string{"for=203.0.113.5;FOR=203.0.113.5, for=10.1.1.1"}, "10.1.1.1",
+		},
+		"a parameter whose name ends in for": {[]string{"xfor=203.0.113.5, for=10.1.1.1"},
 			"10.1.1.1"},
 		"an empty for": {[]string{"for=203.0.113.5, for=, for=10.1.1.1"},
 			"10.1.1.1"},
@@ -89,15 +99,17 @@ func TestForwarded(t *testing.T) {
 			"10.1.1.1"},
 		"unspecified": {[]string{`for=203.0.113.5, for="[::]", for=10.1.1.1`},
 			"10.1.1.1"},
-		"X-Forwarded-For's form":            {[]string{"203.0.113.5"}, peer},
-		"X-Forwarded-For's form, in a list": {[]string{"for=203.0.113.5, 198.51.100.1, for=10.1.1.1"}, "10.1.1.1"},
+		"X-Forwarded-For syntax": {[]string{"203.0.113.5"}, peer},
+		"X-Forwarded-For syntax, in a list": {
+			[]string{"for=203.0.113.5, 198.51.100.1, for=10.1.1.1"}, "10.1.1.1",
+		},
 		"a name alone": {[]string{"for=203.0.113.5, for, for=10.1.1.1"},
 			"10.1.1.1"},
-		"a quote not closed":              {[]string{`for=203.0.113.5, for="10.1.1.1`}, peer},
-		"a quote not opened":              {[]string{`for=203.0.113.5, for=10.1.1.1"`}, peer},
-		"text behind a quote":             {[]string{`for=203.0.113.5, for="10.1.1.1"x`}, peer},
-		"text behind a quote and a space": {[]string{`for=203.0.113.5, for="10.1.1.1" x`}, peer},
-		"text before a quote":             {[]string{`for=203.0.113.5, for=x"10.1.1.1"`}, peer},
+		"a quote not closed":             {[]string{`for=203.0.113.5, for="10.1.1.1`}, peer},
+		"a quote not opened":             {[]string{`for=203.0.113.5, for=10.1.1.1"`}, peer},
+		"text after a quote":             {[]string{`for=203.0.113.5, for="10.1.1.1"x`}, peer},
+		"text after a quote and a space": {[]string{`for=203.0.113.5, for="10.1.1.1" x`}, peer},
+		"text before a quote":            {[]string{`for=203.0.113.5, for=x"10.1.1.1"`}, peer},
 		"two quotes": {[]string{`for=203.0.113.5, for="10.1.1.1""10.1.1.1"`},
 			peer},
 		"a space inside": {[]string{"for=203.0.113.5, for=10.1.1.1 10.1.1.1"},
@@ -105,26 +117,33 @@ func TestForwarded(t *testing.T) {
 		"a backslash at the end":        {[]string{`for=203.0.113.5, for="10.1.1.1\`}, peer},
 		"a backslash at the end, alone": {[]string{`for="10.1.1.1\`}, peer},
 		"a backslash before the end":    {[]string{`for=203.0.113.5, for="10.1.1.1\"`}, peer},
-		"a fault beside the address":    {[]string{`for=203.0.113.5, for=10.1.1.1;by="`}, peer},
-		"a member without a value": {[]string{"for=203.0.113.5, for=10.1.1.1;secure"},
+		"an error next to the address":  {[]string{`for=203.0.113.5, for=10.1.1.1;by="`}, peer},
+		"a parameter without a value": {[]string{"for=203.0.113.5, for=10.1.1.1;secure"},
 			peer},
 
-		// What stands left of the hop that we trust was written by a stranger. It can end the walk where it is reached, and nothing more.
-		"a stranger's unclosed quote": {[]string{`for="198.51.100.1, for=203.0.113.5`},
+		// What is to the left of a trusted hop was written by an untrusted client. It can end the
+		// walk when it is reached, and has no other effect.
+		"untrusted unclosed quote": {[]string{`for="198.51.100.1, for=203.0.113.5`},
 			"203.0.113.5"},
-		"a stranger's unclosed quote, far": {[]string{`for="198.51.100.1, for=203.0.113.5, for="10.1.1.1:80"`}, "203.0.113.5"},
-		"a stranger's escaped quote": {[]string{`for="198.51.100.1\", for=203.0.113.5`},
+		"untrusted unclosed quote, far": {
+			[]string{`for="198.51.100.1, for=203.0.113.5, for="10.1.1.1:80"`}, "203.0.113.5",
+		},
+		"untrusted escaped quote": {[]string{`for="198.51.100.1\", for=203.0.113.5`},
 			"203.0.113.5"},
-		"a stranger's quote, then a list": {[]string{`for="x, for=203.0.113.5;by="y", for=10.1.1.1`}, "203.0.113.5"},
-		"a stranger's name alone": {[]string{"garbage, for=203.0.113.5, for=10.1.1.1"},
+		"untrusted quote, then a list": {
+			[]string{`for="x, for=203.0.113.5;by="y", for=10.1.1.1`}, "203.0.113.5",
+		},
+		"untrusted name alone": {[]string{"garbage, for=203.0.113.5, for=10.1.1.1"},
 			"203.0.113.5"},
-		"a stranger's name and an =": {[]string{"=, for=203.0.113.5"}, "203.0.113.5"},
-		"a stranger's text behind a quote": {[]string{`for="a"b, for=203.0.113.5`},
+		"untrusted equals sign": {[]string{"=, for=203.0.113.5"}, "203.0.113.5"},
+		"untrusted text after a quote": {[]string{`for="a"b, for=203.0.113.5`},
 			"203.0.113.5"},
-		"a stranger's bytes": {[]string{"\xff\x00\\\", for=203.0.113.5"},
+		"untrusted bytes": {[]string{"\xff\x00\\\", for=203.0.113.5"},
 			"203.0.113.5"},
-		"a stranger's fault, all trusted": {[]string{`for=198.51.100.1, for="10.3.3.3, for=10.2.2.2`, "for=10.1.1.1"}, "10.2.2.2"},
-		"a stranger's fault on his own line": {[]string{`for="`, "for=203.0.113.5, for=10.1.1.1"},
+		"untrusted malformed element, rest trusted": {
+			[]string{`for=198.51.100.1, for="10.3.3.3, for=10.2.2.2`, "for=10.1.1.1"}, "10.2.2.2",
+		},
+		"untrusted malformed line": {[]string{`for="`, "for=203.0.113.5, for=10.1.1.1"},
 			"203.0.113.5"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,8 +152,9 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
-// TestForwardedPeer: what a stranger sends changes nothing, in either header.
-func TestForwardedPeer(t *testing.T) {
+// TestForwardedIgnoredFromUntrustedPeer checks that an untrusted peer cannot change its address
+// with either header.
+func TestForwardedIgnoredFromUntrustedPeer(t *testing.T) {
 	for _, trusted := range []clientaddr.Trusted{balancers, {}} {
 		assert.Equal(t, "198.51.100.9", clientOf("198.51.100.9", trusted,
 			clientaddr.Forwarded([]string{"for=203.0.113.5"})))
@@ -143,7 +163,7 @@ func TestForwardedPeer(t *testing.T) {
 		clientaddr.Forwarded([]string{"for=203.0.113.5"})))
 }
 
-// TestEntries lists what the walk is given, from the right.
+// TestEntries checks the entries and their order, from right to left.
 func TestEntries(t *testing.T) {
 	list := func(entries clientaddr.Entries) (all []string) {
 		for entry := range entries {

@@ -35,38 +35,39 @@ func FuzzForwarded(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) { checkWalk(t, text, clientaddr.Forwarded) })
 }
 
-// checkWalk reads the lines of text: the client is the peer, or an address that somebody wrote; of a stranger's lines not one is read.
+// checkWalk checks that the client of a request with these lines is the peer or an address that
+// occurs in text, and that no line is read if the peer is not trusted.
 func checkWalk(t *testing.T, text string, read func([]string) clientaddr.Entries) {
 	t.Helper()
 	lines := strings.Split(text, "\n")
-	looked := 0
+	examined := 0
 	counted := func(yield func(string) bool) {
 		for entry := range read(lines) {
-			looked++
+			examined++
 			if !yield(entry) {
 				return
 			}
 		}
 	}
 	client := clientaddr.Client(netip.MustParseAddr(peer), balancers, counted)
-	assert.LessOrEqual(t, looked, clientaddr.MaxEntries)
+	assert.LessOrEqual(t, examined, clientaddr.MaxEntries)
 	assert.True(t, client.IsValid())
 	assert.Empty(t, client.Zone())
 	assert.False(t, client.Is4In6())
 	assert.False(t, client.IsUnspecified())
 	if client.String() != peer {
-		assert.True(t, occurs(client, strings.ReplaceAll(text, `\`, "")), "%s stands nowhere in %q",
+		assert.True(t, occurs(client, strings.ReplaceAll(text, `\`, "")), "%s does not occur in %q",
 			client, text)
 	}
-	looked = 0
-	stranger := netip.MustParseAddr("198.51.100.9")
-	assert.Equal(t, stranger, clientaddr.Client(stranger, balancers, counted))
+	examined = 0
+	untrusted := netip.MustParseAddr("198.51.100.9")
+	assert.Equal(t, untrusted, clientaddr.Client(untrusted, balancers, counted))
 	assert.Equal(t, netip.MustParseAddr(peer),
 		clientaddr.Client(netip.MustParseAddr(peer), clientaddr.Trusted{}, counted))
-	assert.Zero(t, looked)
+	assert.Zero(t, examined)
 }
 
-// occurs tells whether any piece of text is that address, in whatever form.
+// occurs reports whether any substring of text is that address, in any notation.
 func occurs(addr netip.Addr, text string) bool {
 	const longest = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
 	for from := range len(text) {
@@ -79,20 +80,21 @@ func occurs(addr netip.Addr, text string) bool {
 	return false
 }
 
-// TestForwardedReadsWhatAHopWrote writes elements as RFC 7239 has them behind whatever strangers sent: what is read is what was written.
-func TestForwardedReadsWhatAHopWrote(t *testing.T) {
+// TestForwardedReadsElementsOfTrustedHops appends elements in the format of RFC 7239 to arbitrary
+// text: the appended elements must be read back unchanged.
+func TestForwardedReadsElementsOfTrustedHops(t *testing.T) {
 	hostile := rapid.StringOfN(rapid.RuneFrom([]rune(`",;=\ []:._for1`)), 0, 12, -1)
 	rapid.Check(t, func(t *rapid.T) {
-		line := hostile.Draw(t, "what strangers sent")
+		line := hostile.Draw(t, "untrusted prefix")
 		var want []string
 		for range rapid.IntRange(1, 4).Draw(t, "hops") {
 			node := hostile.Draw(t, "node")
 			element := "for=" + quote(node)
-			if rapid.Bool().Draw(t, "something before") {
+			if rapid.Bool().Draw(t, "has by") {
 				element = "by=" + quote(hostile.Draw(t, "by")) + ";" + element
 			}
-			if rapid.Bool().Draw(t, "something behind") {
-				element += rapid.SampledFrom([]string{";", " ; ", ";;"}).Draw(t, "between") +
+			if rapid.Bool().Draw(t, "has host") {
+				element += rapid.SampledFrom([]string{";", " ; ", ";;"}).Draw(t, "separator") +
 					"host=" + quote(hostile.Draw(t, "host"))
 			}
 			line += rapid.SampledFrom([]string{",", ", ", " ,\t"}).Draw(t, "comma") + element
@@ -104,11 +106,11 @@ func TestForwardedReadsWhatAHopWrote(t *testing.T) {
 				break
 			}
 		}
-		require.Equal(t, want, got, "of %s", line)
+		require.Equal(t, want, got, "line %s", line)
 	})
 }
 
-// quote writes text as a quoted string (RFC 9110 §5.6.4).
+// quote returns text as a quoted string (RFC 9110 §5.6.4).
 func quote(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }

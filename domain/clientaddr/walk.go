@@ -1,9 +1,10 @@
-// Package clientaddr determines the client address of a request that came through trusted proxies,
-// and which part of that address identifies one client.
+// Package clientaddr determines which client address a request comes from when it passes through
+// trusted proxies, and how much of that address identifies one client.
 //
-// A forwarding header is a claim by whoever sent it. So it is read from the right, starting with
-// the hop that connected to us, and only as far as each hop is trusted; everything to the left of
-// the first untrusted hop was written by a stranger. The package imports only the standard library.
+// A forwarding header is a claim by its sender. It is therefore read from the right, starting at
+// the hop that connected to us, and only for as long as each hop is trusted: everything to the left
+// of the first untrusted address was written by an untrusted client. The package imports the
+// standard library only.
 package clientaddr
 
 import (
@@ -11,14 +12,15 @@ import (
 	"strings"
 )
 
-// MaxEntries is the number of entries of a forwarding header that are examined, from the right.
+// MaxEntries is the maximum number of entries of a forwarding header that are examined, from the
+// right.
 const MaxEntries = 50
 
 // Trusted is the set of proxies whose forwarding headers are believed. The zero value is empty.
 type Trusted struct{ prefixes []netip.Prefix }
 
-// NewTrusted returns the set of all addresses in prefixes. An IPv4-mapped IPv6 prefix counts as the
-// IPv4 prefix.
+// NewTrusted returns the set of all addresses in prefixes. An IPv4 prefix that is written as
+// IPv4-mapped IPv6 is treated as the IPv4 prefix.
 func NewTrusted(prefixes ...netip.Prefix) Trusted {
 	plain := make([]netip.Prefix, 0, len(prefixes))
 	for _, prefix := range prefixes {
@@ -30,7 +32,7 @@ func NewTrusted(prefixes ...netip.Prefix) Trusted {
 	return Trusted{prefixes: plain}
 }
 
-// IsEmpty reports whether no proxy is trusted.
+// IsEmpty reports whether the set is empty.
 func (t Trusted) IsEmpty() bool { return len(t.prefixes) == 0 }
 
 // Contains reports whether addr is a trusted proxy.
@@ -44,13 +46,14 @@ func (t Trusted) Contains(addr netip.Addr) bool {
 	return false
 }
 
-// Entries yields the entries of a forwarding header from the right-most to the left-most, across
-// all its lines. Malformed entries are yielded too, unchanged or empty.
+// Entries yields the entries of a forwarding header from right to left, across all its lines.
+// Entries that cannot be parsed are yielded too, either unchanged or as an empty string.
 type Entries func(yield func(entry string) bool)
 
-// Client returns the client's address: peer, or, if peer is trusted, the right-most entry that is
-// not a trusted proxy. An entry that is not an address ends the walk at the last trusted hop, and
-// so does entry MaxEntries. If every entry is a trusted proxy, the left-most one is the client.
+// Client returns the address of the client. That is peer, unless peer is trusted; then it is the
+// right-most entry that is not a trusted proxy. If an entry is not an address, or after MaxEntries
+// entries, the walk ends and the last trusted hop is the client. If all entries are trusted, the
+// left-most one is the client.
 func Client(peer netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 	client := plain(peer)
 	if !trusted.Contains(client) {
@@ -71,21 +74,21 @@ func Client(peer netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 	return client
 }
 
-// shared is the address range for carriers (RFC 6598), which clouds also use internally.
+// shared is the range of RFC 6598 for carrier-grade NAT, which cloud providers also use internally.
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// IsPrivate reports whether addr cannot belong to a client on the public internet. A peer with such
-// an address is a machine of the operator's own network, most likely a proxy.
+// IsPrivate reports whether addr is in a range that no client on the public internet has. A peer
+// with such an address belongs to the operator and is most likely a proxy.
 func IsPrivate(addr netip.Addr) bool {
 	addr = plain(addr)
 	return addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() ||
 		shared.Contains(addr)
 }
 
-// plain returns addr without its zone, and an IPv4-mapped IPv6 address as IPv4.
+// plain returns addr without its zone, and as IPv4 if it is an IPv4-mapped IPv6 address.
 func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
-// parse reads one entry: an address, with or without brackets and a port.
+// parse parses one entry: an address, with or without brackets and port.
 func parse(entry string) (netip.Addr, bool) {
 	host := entry
 	if rest, bracketed := strings.CutPrefix(entry, "["); bracketed {
@@ -102,8 +105,8 @@ func parse(entry string) (netip.Addr, bool) {
 		}
 	}
 	addr, err := netip.ParseAddr(host)
-	// before the check: with a zone, or mapped to IPv6, the unspecified address would not be
-	// recognized
+	// Before the check below: IsUnspecified does not recognize an address with a zone or an
+	// IPv4-mapped one.
 	addr = plain(addr)
 	if err != nil || addr.IsUnspecified() {
 		return netip.Addr{}, false
@@ -122,9 +125,9 @@ func isPort(text string) bool {
 	return ok && len(port) >= 1 && len(port) <= 5 && strings.Trim(port, digits) == ""
 }
 
-// Truncate returns the part of addr that identifies one client: an IPv4 address in full, an IPv6
-// address cut to its first bits (32 to 128), because one customer holds every address below that
-// prefix.
+// Truncate returns the part of addr that identifies one client: an IPv4 address as it is, an IPv6
+// address truncated to its first bits (32 to 128), because one customer holds all addresses below
+// that prefix.
 func Truncate(addr netip.Addr, bits int) netip.Prefix {
 	addr = plain(addr)
 	if addr.Is4() {
@@ -132,7 +135,7 @@ func Truncate(addr netip.Addr, bits int) netip.Prefix {
 	}
 	prefix, err := addr.Prefix(bits)
 	if err != nil {
-		// Not an address, or an invalid length: all such requests count as one client.
+		// Not an address, or an invalid length: all such clients count as one.
 		return netip.Prefix{}
 	}
 	return prefix

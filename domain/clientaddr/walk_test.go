@@ -11,7 +11,7 @@ import (
 	"github.com/offload/sessiond/domain/clientaddr"
 )
 
-// The balancers of these tests: 10.0.0.0/8, 2001:db8:ffff::/48 and one address alone.
+// balancers are the trusted proxies: 10.0.0.0/8, 2001:db8:ffff::/48 and a single address.
 var balancers = clientaddr.NewTrusted(
 	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:ffff::/48"),
 	netip.MustParsePrefix("192.0.2.7/32"),
@@ -23,30 +23,30 @@ func clientOf(peer string, trusted clientaddr.Trusted, entries clientaddr.Entrie
 	return clientaddr.Client(netip.MustParseAddr(peer), trusted, entries).String()
 }
 
-// TestXForwardedFor is throttle.md's walk, entry by entry. The peer is trusted.
+// TestXForwardedFor checks the client address for a trusted peer and the X-Forwarded-For header.
 func TestXForwardedFor(t *testing.T) {
 	for name, c := range map[string]struct {
 		lines []string
 		want  string
 	}{
-		"no header":    {nil, peer},
-		"one stranger": {[]string{"203.0.113.5"}, "203.0.113.5"},
-		"the right-most stranger": {[]string{"198.51.100.1, 203.0.113.5"},
+		"no header":             {nil, peer},
+		"one untrusted address": {[]string{"203.0.113.5"}, "203.0.113.5"},
+		"the right-most untrusted address": {[]string{"198.51.100.1, 203.0.113.5"},
 			"203.0.113.5"},
-		"a stranger behind a balancer": {[]string{"198.51.100.1, 203.0.113.5, 10.1.1.1"},
+		"client behind a balancer": {[]string{"198.51.100.1, 203.0.113.5, 10.1.1.1"},
 			"203.0.113.5"},
 		"behind two balancers": {[]string{"203.0.113.5, 192.0.2.7, 10.1.1.1"},
 			"203.0.113.5"},
 		"behind an IPv6 balancer": {[]string{"203.0.113.5, 2001:db8:ffff::9"},
 			"203.0.113.5"},
-		"an address beside a trusted one": {[]string{"203.0.113.5, 192.0.2.8"},
+		"an address next to a trusted one": {[]string{"203.0.113.5, 192.0.2.8"},
 			"192.0.2.8"},
 		"all trusted: the left-most": {[]string{"10.3.3.3, 10.2.2.2, 10.1.1.1"},
 			"10.3.3.3"},
-		"one trusted":      {[]string{"10.3.3.3"}, "10.3.3.3"},
-		"no white space":   {[]string{"198.51.100.1,203.0.113.5,10.1.1.1"}, "203.0.113.5"},
-		"much white space": {[]string{" \t 198.51.100.1 \t,\t 203.0.113.5 \t"}, "203.0.113.5"},
-		"two lines: the last one first": {[]string{"198.51.100.1", "203.0.113.5"},
+		"one trusted":       {[]string{"10.3.3.3"}, "10.3.3.3"},
+		"no white space":    {[]string{"198.51.100.1,203.0.113.5,10.1.1.1"}, "203.0.113.5"},
+		"extra white space": {[]string{" \t 198.51.100.1 \t,\t 203.0.113.5 \t"}, "203.0.113.5"},
+		"two lines are read from the last": {[]string{"198.51.100.1", "203.0.113.5"},
 			"203.0.113.5"},
 		"two lines, the last one trusted": {[]string{"198.51.100.1, 203.0.113.5",
 			"10.2.2.2, 10.1.1.1"}, "203.0.113.5"},
@@ -74,13 +74,13 @@ func TestXForwardedFor(t *testing.T) {
 			"203.0.113.5"},
 		"a port inside brackets": {[]string{"[203.0.113.5:80]"}, peer},
 		"IPv6 in quotes":         {[]string{`"2001:db8::1"`}, "2001:db8::1"},
-		"IPv4 inside IPv6": {[]string{"::ffff:203.0.113.5"},
+		"IPv4-mapped IPv6": {[]string{"::ffff:203.0.113.5"},
 			"203.0.113.5"},
-		"IPv4 inside IPv6, in hex": {[]string{"::ffff:cb00:7105"},
+		"IPv4-mapped IPv6, in hex": {[]string{"::ffff:cb00:7105"},
 			"203.0.113.5"},
-		"IPv4 inside IPv6, brackets, port": {[]string{"[::ffff:203.0.113.5]:80"},
+		"IPv4-mapped IPv6, brackets, port": {[]string{"[::ffff:203.0.113.5]:80"},
 			"203.0.113.5"},
-		"a balancer's IPv4 inside IPv6": {[]string{"203.0.113.5, ::ffff:10.1.1.1"},
+		"a balancer's IPv4-mapped IPv6": {[]string{"203.0.113.5, ::ffff:10.1.1.1"},
 			"203.0.113.5"},
 		"a zone":                         {[]string{"fe80::1%eth0"}, "fe80::1"},
 		"a zone in brackets with a port": {[]string{"[fe80::1%eth0]:80"}, "fe80::1"},
@@ -91,7 +91,7 @@ func TestXForwardedFor(t *testing.T) {
 			"255.255.255.255"},
 		"unknown ends the walk":    {[]string{"203.0.113.5, unknown"}, peer},
 		"unknown, in another case": {[]string{"203.0.113.5, Unknown, 10.1.1.1"}, "10.1.1.1"},
-		"unknown behind a balancer": {[]string{"203.0.113.5, unknown, 10.2.2.2, 10.1.1.1"},
+		"unknown before a balancer": {[]string{"203.0.113.5, unknown, 10.2.2.2, 10.1.1.1"},
 			"10.2.2.2"},
 		"an obfuscated name": {[]string{"203.0.113.5, _hidden, 10.1.1.1"}, "10.1.1.1"},
 		"an obfuscated name with a port": {[]string{"203.0.113.5, _hidden:80, 10.1.1.1"},
@@ -118,39 +118,45 @@ func TestXForwardedFor(t *testing.T) {
 			"10.1.1.1"},
 		"unspecified IPv6 with a zone": {[]string{"203.0.113.5, ::%eth0, 10.1.1.1"},
 			"10.1.1.1"},
-		"unspecified IPv4 inside IPv6":             {[]string{"203.0.113.5, ::ffff:0.0.0.0, 10.1.1.1"}, "10.1.1.1"},
-		"unspecified IPv4 inside IPv6 with a zone": {[]string{"203.0.113.5, ::ffff:0.0.0.0%eth0, 10.1.1.1"}, "10.1.1.1"},
-		"four numbers, one too large":              {[]string{"203.0.113.256"}, peer},
-		"four numbers, one with a zero":            {[]string{"203.0.113.05"}, peer},
-		"three numbers":                            {[]string{"203.0.113"}, peer},
-		"a number":                                 {[]string{"3405803781"}, peer},
-		"hexadecimal":                              {[]string{"0xcb.0.113.5"}, peer},
-		"a prefix":                                 {[]string{"203.0.113.0/24"}, peer},
-		"a port without digits":                    {[]string{"203.0.113.5:"}, peer},
-		"a port of six digits":                     {[]string{"203.0.113.5:123456"}, peer},
-		"a port that is a word":                    {[]string{"203.0.113.5:http"}, peer},
-		"a port with a sign":                       {[]string{"203.0.113.5:+80"}, peer},
-		"a port alone":                             {[]string{":80"}, peer},
-		"two ports":                                {[]string{"[2001:db8::1]:80:80"}, peer},
-		"brackets not closed":                      {[]string{"[2001:db8::1"}, peer},
-		"brackets not opened":                      {[]string{"2001:db8::1]"}, peer},
-		"text behind brackets":                     {[]string{"[2001:db8::1]80"}, peer},
-		"brackets within brackets":                 {[]string{"[[2001:db8::1]]"}, peer},
-		"empty brackets":                           {[]string{"[]"}, peer},
-		"a quote not closed":                       {[]string{`203.0.113.5, "10.1.1.1`}, peer},
-		"a quote alone":                            {[]string{`"`}, peer},
-		"quotes within quotes":                     {[]string{`""203.0.113.5""`}, peer},
-		"an escape":                                {[]string{`"203.0.113\.5"`}, peer},
-		"Forwarded's form":                         {[]string{"for=203.0.113.5"}, peer},
+		"unspecified IPv4-mapped IPv6": {
+			[]string{"203.0.113.5, ::ffff:0.0.0.0, 10.1.1.1"}, "10.1.1.1",
+		},
+		"unspecified IPv4-mapped IPv6 with a zone": {
+			[]string{"203.0.113.5, ::ffff:0.0.0.0%eth0, 10.1.1.1"}, "10.1.1.1",
+		},
+		"four numbers, one too large":   {[]string{"203.0.113.256"}, peer},
+		"four numbers, one with a zero": {[]string{"203.0.113.05"}, peer},
+		"three numbers":                 {[]string{"203.0.113"}, peer},
+		"a number":                      {[]string{"3405803781"}, peer},
+		"hexadecimal":                   {[]string{"0xcb.0.113.5"}, peer},
+		"a prefix":                      {[]string{"203.0.113.0/24"}, peer},
+		"a port without digits":         {[]string{"203.0.113.5:"}, peer},
+		"a port of six digits":          {[]string{"203.0.113.5:123456"}, peer},
+		"a port that is a word":         {[]string{"203.0.113.5:http"}, peer},
+		"a port with a sign":            {[]string{"203.0.113.5:+80"}, peer},
+		"a port alone":                  {[]string{":80"}, peer},
+		"two ports":                     {[]string{"[2001:db8::1]:80:80"}, peer},
+		"brackets not closed":           {[]string{"[2001:db8::1"}, peer},
+		"brackets not opened":           {[]string{"2001:db8::1]"}, peer},
+		"text after brackets":           {[]string{"[2001:db8::1]80"}, peer},
+		"brackets within brackets":      {[]string{"[[2001:db8::1]]"}, peer},
+		"empty brackets":                {[]string{"[]"}, peer},
+		"a quote not closed":            {[]string{`203.0.113.5, "10.1.1.1`}, peer},
+		"a quote alone":                 {[]string{`"`}, peer},
+		"quotes within quotes":          {[]string{`""203.0.113.5""`}, peer},
+		"an escape":                     {[]string{`"203.0.113\.5"`}, peer},
+		"Forwarded syntax":              {[]string{"for=203.0.113.5"}, peer},
 		"two addresses with a space between": {[]string{"198.51.100.1 203.0.113.5"},
 			peer},
 		"other white space": {[]string{"203.0.113.5\v"}, peer},
 		"a no-break space":  {[]string{"203.0.113.5\u00a0"}, peer},
 		"NUL":               {[]string{"203.0.113.5\x00"}, peer},
 		"invalid UTF-8":     {[]string{"203.0.113.5\xff"}, peer},
-		"what a stranger wrote does not matter": {[]string{"\xff, \"[, unknown", `for="`,
+		"untrusted lines are ignored": {[]string{"\xff, \"[, unknown", `for="`,
 			"203.0.113.5, 10.1.1.1"}, "203.0.113.5"},
-		"what a stranger wrote on the same line either": {[]string{`"[,,unknown;for=", 203.0.113.5, 10.1.1.1`}, "203.0.113.5"},
+		"untrusted text on the same line is ignored": {
+			[]string{`"[,,unknown;for=", 203.0.113.5, 10.1.1.1`}, "203.0.113.5",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, clientOf(peer, balancers, clientaddr.XForwardedFor(c.lines)))
@@ -158,40 +164,40 @@ func TestXForwardedFor(t *testing.T) {
 	}
 }
 
-func TestPeer(t *testing.T) {
+func TestClientDependsOnPeer(t *testing.T) {
 	lines := []string{"203.0.113.5"}
 	for name, c := range map[string]struct {
 		peer    string
 		trusted clientaddr.Trusted
 		want    string
 	}{
-		"trusted":                      {peer, balancers, "203.0.113.5"},
-		"a stranger":                   {"198.51.100.9", balancers, "198.51.100.9"},
-		"a stranger beside a balancer": {"192.0.2.8", balancers, "192.0.2.8"},
-		"nobody is trusted":            {peer, clientaddr.Trusted{}, peer},
-		"nobody is trusted, by name":   {peer, clientaddr.NewTrusted(), peer},
-		"trusted, IPv4 inside IPv6": {"::ffff:10.0.0.1", balancers,
+		"trusted":   {peer, balancers, "203.0.113.5"},
+		"untrusted": {"198.51.100.9", balancers, "198.51.100.9"},
+		"untrusted address next to a trusted one": {"192.0.2.8", balancers, "192.0.2.8"},
+		"empty trusted set":                       {peer, clientaddr.Trusted{}, peer},
+		"empty trusted set from NewTrusted":       {peer, clientaddr.NewTrusted(), peer},
+		"trusted, IPv4-mapped IPv6": {"::ffff:10.0.0.1", balancers,
 			"203.0.113.5"},
-		"a stranger, IPv4 inside IPv6": {"::ffff:198.51.100.9", balancers,
+		"untrusted, IPv4-mapped IPv6": {"::ffff:198.51.100.9", balancers,
 			"198.51.100.9"},
 		"trusted, with a zone": {"2001:db8:ffff::1%eth0", balancers,
 			"203.0.113.5"},
-		"a stranger with a zone": {"fe80::1%eth0", balancers, "fe80::1"},
-		"everybody of IPv4 is trusted": {"198.51.100.9",
+		"untrusted with a zone": {"fe80::1%eth0", balancers, "fe80::1"},
+		"all of IPv4 trusted": {"198.51.100.9",
 			clientaddr.NewTrusted(netip.MustParsePrefix("0.0.0.0/0")), "203.0.113.5"},
-		"a prefix of IPv4 inside IPv6": {peer,
+		"an IPv4-mapped prefix": {peer,
 			clientaddr.NewTrusted(netip.MustParsePrefix("::ffff:10.0.0.0/104")), "203.0.113.5"},
-		"another prefix of IPv4 in IPv6": {peer,
+		"another IPv4-mapped prefix": {peer,
 			clientaddr.NewTrusted(netip.MustParsePrefix("::ffff:11.0.0.0/104")), peer},
-		"all of IPv4 inside IPv6": {peer,
+		"all of IPv4, mapped": {peer,
 			clientaddr.NewTrusted(netip.MustParsePrefix("::ffff:0:0/96")), "203.0.113.5"},
 		"a prefix whose host bits are set": {peer,
 			clientaddr.NewTrusted(netip.MustParsePrefix("10.9.9.9/8")), "203.0.113.5"},
-		"all of IPv6 holds no IPv4": {peer,
+		"all of IPv6 does not contain IPv4": {peer,
 			clientaddr.NewTrusted(netip.MustParsePrefix("::/0")), peer},
-		"one address of IPv6": {"2001:db8::7",
+		"a single IPv6 address": {"2001:db8::7",
 			clientaddr.NewTrusted(netip.MustParsePrefix("2001:db8::7/128")), "203.0.113.5"},
-		"a prefix of IPv6, host bits set, zoned peer": {"fe80::1%eth0",
+		"an IPv6 prefix, host bits set, zoned peer": {"fe80::1%eth0",
 			clientaddr.NewTrusted(netip.MustParsePrefix("fe80::9/10")), "203.0.113.5"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -202,15 +208,15 @@ func TestPeer(t *testing.T) {
 		clientaddr.XForwardedFor(lines)), "no peer, no client")
 }
 
-func TestNobody(t *testing.T) {
+func TestTrustedIsEmpty(t *testing.T) {
 	assert.True(t, clientaddr.Trusted{}.IsEmpty())
 	assert.True(t, clientaddr.NewTrusted().IsEmpty())
 	assert.False(t, balancers.IsEmpty())
 }
 
-// TestMaxEntries: at most fifty entries are looked at, over all lines.
+// TestMaxEntries checks that at most fifty entries are examined, over all lines.
 func TestMaxEntries(t *testing.T) {
-	trusted := func(n int) []string { // the right-most is 10.9.0.1
+	trusted := func(n int) []string { // right-most: 10.9.0.1
 		var all []string
 		for i := n; i > 0; i-- {
 			all = append(all, fmt.Sprintf("10.9.0.%d", i))
@@ -221,14 +227,14 @@ func TestMaxEntries(t *testing.T) {
 		entries []string
 		want    string
 	}{
-		"49, then a stranger": {append([]string{"203.0.113.5"}, trusted(49)...),
+		"49, then an untrusted one": {append([]string{"203.0.113.5"}, trusted(49)...),
 			"203.0.113.5"},
-		"50, then a stranger":      {append([]string{"203.0.113.5"}, trusted(50)...), "10.9.0.50"},
-		"50 and no more":           {trusted(50), "10.9.0.50"},
-		"51":                       {trusted(51), "10.9.0.50"},
-		"200":                      {trusted(200), "10.9.0.50"},
-		"49, then what is unknown": {append([]string{"unknown"}, trusted(49)...), "10.9.0.49"},
-		"50, then what is unknown": {append([]string{"unknown"}, trusted(50)...), "10.9.0.50"},
+		"50, then an untrusted one": {append([]string{"203.0.113.5"}, trusted(50)...), "10.9.0.50"},
+		"exactly 50":                {trusted(50), "10.9.0.50"},
+		"51":                        {trusted(51), "10.9.0.50"},
+		"200":                       {trusted(200), "10.9.0.50"},
+		"49, then unknown":          {append([]string{"unknown"}, trusted(49)...), "10.9.0.49"},
+		"50, then unknown":          {append([]string{"unknown"}, trusted(50)...), "10.9.0.50"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, clientOf(peer, balancers,
@@ -242,7 +248,7 @@ func TestMaxEntries(t *testing.T) {
 	}
 }
 
-func TestPrivate(t *testing.T) {
+func TestIsPrivate(t *testing.T) {
 	for text, want := range map[string]bool{
 		"10.0.0.1": true, "172.16.0.1": true, "172.32.0.1": false, "192.168.255.255": true,
 		"127.0.0.1": true, "169.254.1.1": true,
@@ -254,31 +260,31 @@ func TestPrivate(t *testing.T) {
 	}
 }
 
-func TestCut(t *testing.T) {
+func TestTruncate(t *testing.T) {
 	for name, c := range map[string]struct {
 		addr string
 		bits int
 		want string
 	}{
-		"IPv4 as it is":                 {"203.0.113.5", 64, "203.0.113.5/32"},
-		"IPv4, the shortest cut":        {"203.0.113.5", 32, "203.0.113.5/32"},
-		"IPv4, the longest cut":         {"203.0.113.5", 128, "203.0.113.5/32"},
-		"IPv4 inside IPv6":              {"::ffff:203.0.113.5", 64, "203.0.113.5/32"},
-		"IPv4 inside IPv6, with a zone": {"::ffff:203.0.113.5%eth0", 64, "203.0.113.5/32"},
+		"IPv4 unchanged":                {"203.0.113.5", 64, "203.0.113.5/32"},
+		"IPv4, minimum bits":            {"203.0.113.5", 32, "203.0.113.5/32"},
+		"IPv4, maximum bits":            {"203.0.113.5", 128, "203.0.113.5/32"},
+		"IPv4-mapped IPv6":              {"::ffff:203.0.113.5", 64, "203.0.113.5/32"},
+		"IPv4-mapped IPv6, with a zone": {"::ffff:203.0.113.5%eth0", 64, "203.0.113.5/32"},
 		"IPv6 to its /64":               {"2001:db8:1:2:3:4:5:6", 64, "2001:db8:1:2::/64"},
-		"IPv6 to its /64, the last of it": {"2001:db8:1:2:ffff:ffff:ffff:ffff", 64,
+		"IPv6 to its /64, its last address": {"2001:db8:1:2:ffff:ffff:ffff:ffff", 64,
 			"2001:db8:1:2::/64"},
-		"IPv6 to its /64, the next one": {"2001:db8:1:3::", 64, "2001:db8:1:3::/64"},
-		"IPv6 to its /56":               {"2001:db8:1:2ff::1", 56, "2001:db8:1:200::/56"},
-		"IPv6, the shortest cut":        {"2001:db8:1:2:3:4:5:6", 32, "2001:db8::/32"},
-		"IPv6, not at a byte":           {"2001:db8:1:2:ffff::", 67, "2001:db8:1:2:e000::/67"},
-		"IPv6, the longest cut": {"2001:db8:1:2:3:4:5:6", 128,
+		"IPv6 to its /64, the next network": {"2001:db8:1:3::", 64, "2001:db8:1:3::/64"},
+		"IPv6 to its /56":                   {"2001:db8:1:2ff::1", 56, "2001:db8:1:200::/56"},
+		"IPv6, minimum bits":                {"2001:db8:1:2:3:4:5:6", 32, "2001:db8::/32"},
+		"IPv6, not on a byte boundary":      {"2001:db8:1:2:ffff::", 67, "2001:db8:1:2:e000::/67"},
+		"IPv6, maximum bits": {"2001:db8:1:2:3:4:5:6", 128,
 			"2001:db8:1:2:3:4:5:6/128"},
-		"a zone is dropped":                {"fe80::1%eth0", 64, "fe80::/64"},
-		"a zone is dropped, uncut":         {"fe80::1%eth0", 128, "fe80::1/128"},
-		"IPv4-compatible is IPv6 like any": {"::203.0.113.5", 64, "::/64"},
-		"no such cut":                      {"2001:db8::1", 129, "invalid Prefix"},
-		"no such cut, below":               {"2001:db8::1", -1, "invalid Prefix"},
+		"a zone is dropped":                  {"fe80::1%eth0", 64, "fe80::/64"},
+		"a zone is dropped, all bits kept":   {"fe80::1%eth0", 128, "fe80::1/128"},
+		"IPv4-compatible is treated as IPv6": {"::203.0.113.5", 64, "::/64"},
+		"length out of range":                {"2001:db8::1", 129, "invalid Prefix"},
+		"negative length":                    {"2001:db8::1", -1, "invalid Prefix"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, clientaddr.Truncate(netip.MustParseAddr(c.addr),

@@ -1,35 +1,35 @@
-// Package failure classifies errors by what a caller may learn of them.
+// Package failure names the kinds of failure that a caller may know about.
 //
-// A Kind is all that leaves the service: a code for programs and a message for people, both stable.
-// Each concept of the domain has a typed error of its own (a rejection, a refusal, violations), and
-// that type reports its kind. The package imports only the standard library.
+// A Kind is all that leaves the service about a failure: a code for programs and a message for
+// people, both stable. Each concept of the domain has a typed error of its own (a rejection, a
+// refusal, violations), which reports its kind. The package imports the standard library only.
 package failure
 
 import "errors"
 
-// Kind classifies a failure as a caller sees it. The zero value is Internal: an unclassified error
-// is a defect.
+// Kind is a failure as a caller may know it. The zero value is Internal: an unclassified error is a
+// defect.
 type Kind uint8
 
 // The kinds.
 const (
-	// Internal is a defect or an unclassified error.
+	// Internal is a defect, or an error without a kind.
 	Internal Kind = iota
 	// Unauthorized is a request without credentials.
 	Unauthorized
-	// InvalidToken is a token that is invalid for any reason other than its age.
+	// InvalidToken is a token that is invalid in any way other than being expired.
 	InvalidToken
-	// ExpiredToken is a token that is valid except for its age.
+	// ExpiredToken is a token that is valid in every way except that it has expired.
 	ExpiredToken
-	// NotFound is a path that no route serves.
+	// NotFound is an unknown path.
 	NotFound
-	// MethodNotAllowed is a path that is served for other methods only.
+	// MethodNotAllowed is a known path with a method that it does not support.
 	MethodNotAllowed
-	// PayloadTooLarge is a body over the limit.
+	// PayloadTooLarge is a request body over the size limit.
 	PayloadTooLarge
-	// UnsupportedMediaType is a body that is declared as something other than JSON.
+	// UnsupportedMediaType is a request body whose declared media type is not JSON.
 	UnsupportedMediaType
-	// Validation is a body whose members violate the rules.
+	// Validation is a request body that violates the rules for its members.
 	Validation
 	// RateLimited is a request that the issuance throttle refused.
 	RateLimited
@@ -37,7 +37,7 @@ const (
 	Unavailable
 )
 
-// text is a kind's stable code and message.
+// text is the stable code and message of a kind.
 type text struct{ code, message string }
 
 var texts = map[Kind]text{
@@ -54,7 +54,7 @@ var texts = map[Kind]text{
 	Unavailable:          {"service_unavailable", "Service unavailable; retry later"},
 }
 
-// Kinds lists every kind, for tables and their tests.
+// Kinds returns every kind, for tables and their tests.
 func Kinds() []Kind {
 	kinds := make([]Kind, 0, len(texts))
 	for kind := Internal; kind <= Unavailable; kind++ {
@@ -63,10 +63,10 @@ func Kinds() []Kind {
 	return kinds
 }
 
-// Code returns the kind's code for programs: stable, in lower snake_case.
+// Code returns the code of the kind for programs: stable, lower case, snake_case.
 func (k Kind) Code() string { return k.text().code }
 
-// Message returns the kind's message for people. It is stable and never refers to a single request.
+// Message returns the message of the kind for people: stable, and independent of the request.
 func (k Kind) Message() string { return k.text().message }
 
 func (k Kind) text() text {
@@ -76,14 +76,14 @@ func (k Kind) text() text {
 	return texts[Internal]
 }
 
-// Kinded is an error that reports its kind.
+// Kinded is implemented by errors that have a kind.
 type Kinded interface {
 	error
 	FailureKind() Kind
 }
 
-// KindOf returns the kind of the first error in err's chain that implements Kinded, and Internal if
-// there is none.
+// KindOf returns the kind of err: that of the first error in its tree that implements Kinded,
+// otherwise Internal.
 func KindOf(err error) Kind {
 	if kinded, ok := errors.AsType[Kinded](err); ok {
 		return kinded.FailureKind()
@@ -91,17 +91,17 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// Error is a failure whose kind no other concept of the domain owns, with the cause for the
-// operator. Its text is for logs; a caller sees only the kind.
+// Error is a failure of a kind for which the domain has no typed error, with its cause for the
+// operator. Its text is for logs; a caller is shown only the kind.
 type Error struct {
 	Kind  Kind
 	Cause error
 }
 
-// New returns an Error of kind. The cause may be nil.
+// New returns an Error of the given kind; cause may be nil.
 func New(kind Kind, cause error) *Error { return &Error{Kind: kind, Cause: cause} }
 
-// Error returns the code and the cause.
+// Error implements error. It returns the code and the cause.
 func (e *Error) Error() string {
 	if e.Cause == nil {
 		return e.Kind.Code()
@@ -109,8 +109,8 @@ func (e *Error) Error() string {
 	return e.Kind.Code() + ": " + e.Cause.Error()
 }
 
-// Unwrap tells the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// FailureKind tells the kind.
+// FailureKind implements Kinded.
 func (e *Error) FailureKind() Kind { return e.Kind }

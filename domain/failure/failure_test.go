@@ -11,8 +11,8 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// TestTexts is http.md's table of errors, word for word.
-func TestTexts(t *testing.T) {
+// TestCodesAndMessages pins the table of errors of the HTTP API, word for word.
+func TestCodesAndMessages(t *testing.T) {
 	golden := []struct {
 		kind          failure.Kind
 		code, message string
@@ -38,19 +38,19 @@ func TestTexts(t *testing.T) {
 	assert.Equal(t, kinds, failure.Kinds(), "every kind is in the table")
 }
 
-func TestUnknownKind(t *testing.T) {
+func TestUnknownKindIsInternal(t *testing.T) {
 	last := failure.Kinds()[len(failure.Kinds())-1]
 	for _, kind := range []failure.Kind{last + 1, 100, 255} {
 		assert.Equal(t, "internal_error", kind.Code())
 		assert.Equal(t, "Internal server error", kind.Message())
 	}
-	assert.Equal(t, failure.Internal, failure.Kind(0), "the zero value is a defect")
+	assert.Equal(t, failure.Internal, failure.Kind(0), "the zero value is Internal")
 }
 
-// kinded is a concept's own error.
+// kinded is a typed error as a domain concept would have it.
 type kinded struct{ kind failure.Kind }
 
-func (kinded) Error() string { return "not_found: a text that decides nothing" }
+func (kinded) Error() string { return "not_found: this text does not determine the kind" }
 
 func (k kinded) FailureKind() failure.Kind { return k.kind }
 
@@ -62,29 +62,29 @@ func TestKindOf(t *testing.T) {
 		err  error
 		want failure.Kind
 	}{
-		"nil":                  {nil, failure.Internal},
-		"nobody classified it": {plain, failure.Internal},
-		"itself":               {limited, failure.RateLimited},
-		"a pointer":            {&limited, failure.RateLimited},
-		"an Error":             {unavailable, failure.Unavailable},
-		"wrapped":              {fmt.Errorf("issue: %w", limited), failure.RateLimited},
+		"nil":            {nil, failure.Internal},
+		"without a kind": {plain, failure.Internal},
+		"a value":        {limited, failure.RateLimited},
+		"a pointer":      {&limited, failure.RateLimited},
+		"an Error":       {unavailable, failure.Unavailable},
+		"wrapped":        {fmt.Errorf("issue: %w", limited), failure.RateLimited},
 		"wrapped twice": {fmt.Errorf("a: %w", fmt.Errorf("b: %w", limited)),
 			failure.RateLimited},
-		"flattened into text": {errors.New("a: " + limited.Error()), failure.Internal},
-		"joined":              {errors.Join(plain, limited), failure.RateLimited},
-		"joined, the first that knows": {errors.Join(plain, unavailable, limited),
+		"formatted into another error": {errors.New("a: " + limited.Error()), failure.Internal},
+		"joined":                       {errors.Join(plain, limited), failure.RateLimited},
+		"joined, the first with a kind": {errors.Join(plain, unavailable, limited),
 			failure.Unavailable},
 		"joined, wrapped": {fmt.Errorf("a: %w",
 			errors.Join(plain, fmt.Errorf("b: %w", limited))), failure.RateLimited},
 		"two wrapped at once": {fmt.Errorf("%w, %w", plain, unavailable),
 			failure.Unavailable},
-		"joined, and nobody knows": {errors.Join(plain, io.EOF), failure.Internal},
-		"the outer one decides": {failure.New(failure.Validation, limited),
+		"joined, none with a kind": {errors.Join(plain, io.EOF), failure.Internal},
+		"the outermost wins": {failure.New(failure.Validation, limited),
 			failure.Validation},
-		"an Internal one hides its cause": {
+		"Internal hides its cause": {
 			failure.New(failure.Internal, limited), failure.Internal,
 		},
-		"below one that does not know": {&struct{ error }{limited}, failure.Internal},
+		"wrapped without Unwrap": {&struct{ error }{limited}, failure.Internal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, failure.KindOf(c.err))

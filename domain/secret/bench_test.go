@@ -8,12 +8,12 @@ import (
 	"github.com/offload/sessiond/domain/secret"
 )
 
-// hostile are texts of the greatest allowed length that give the search the most to do.
+// hostile returns texts of the maximum length that cause the most work.
 func hostile() map[string]string {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(alphabet []string) string {
 		var text []byte
-		var ends []int // of the characters, a bad byte being one
+		var ends []int // end of each character; an invalid byte is one character
 		for len(ends) < 1024 {
 			for _, r := range strings.Split(alphabet[random.IntN(len(alphabet))], "") {
 				text = append(text, r...)
@@ -29,7 +29,7 @@ func hostile() map[string]string {
 		"leet":        pick(strings.Fields("@ $ 0 1 3 4 5 7 a l s t e o")),
 		"runs":        pick(strings.Fields("abcd qwer 4321 fdsa vbnm")),
 		"hex":         pick(strings.Fields("0 1 a")),
-		"words alone": pick(strings.Fields("it-is-a- my-of-to- go.to.us. we.me.it.")),
+		"short words": pick(strings.Fields("it-is-a- my-of-to- go.to.us. we.me.it.")),
 		"base64": pick(
 			strings.Split("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "")),
 		"other": pick(strings.Split("é ж 中 🙂 - 1 a", "")),

@@ -34,25 +34,28 @@ func TestBytes(t *testing.T) {
 		{"20 characters in 40 bytes", []byte("жщызйцюкенгшхъфвапрол"), ""},
 		{"5 different bytes", []byte(strings.Repeat("\x00\x01\x02\x03\x04", 8)), "variety"},
 		{"6 different bytes", []byte(strings.Repeat("\x00\x01\x02\x03\x04\x05", 8)), ""},
-		{"bytes that are no text", []byte(strings.Repeat("\xff\xfe\xfd\xfc\xfb\xfa", 8)), ""},
-		{"no words and no entropy asked of bytes", []byte("\xffpasswordpasswordpasswordpassword"),
-			""},
-		{"bytes do not decode", append([]byte(
+		{"bytes that are not text", []byte(strings.Repeat("\xff\xfe\xfd\xfc\xfb\xfa", 8)), ""},
+		{
+			"bytes are not checked for words or entropy",
+			[]byte("\xffpasswordpasswordpasswordpassword"), "",
+		},
+		{"bytes are not decoded", append([]byte(
 			"bXkgand0IHNpZ25pbmcgc2VjcmV0IGZvciBwcm9kdWN0aW9uIHVzZQ"), '\n'), ""},
 		{"published bytes: RFC 7515, A.1", decode(
-			"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"), "published"},
-		{"printable: a strong text", []byte(strong), ""},
-		{"printable: all rules of text", []byte("changeme"), "length placeholder entropy"},
+			"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"),
+			"published"},
+		{"printable: strong", []byte(strong), ""},
+		{"printable: all rules for text apply", []byte("changeme"), "length placeholder entropy"},
 		{"printable: published", []byte(published), "published"},
 		{"printable: decoded", []byte("bXkgand0IHNpZ25pbmcgc2VjcmV0IGZvciBwcm9kdWN0aW9uIHVzZQ"),
 			"decoded:placeholder decoded:entropy"},
 		{"printable: blanks are not trimmed", []byte("  k7Qz2mXw9RtB4vLc8HnJ6pYd3sGf5T  "), ""},
-		{"printable: a published one with a blank is another", []byte(published + " "), ""},
-		{"white space that is not printable is a byte too",
+		{"printable: published with a trailing blank is different", []byte(published + " "), ""},
+		{"white space that is not printable makes it binary",
 			[]byte("\tk7Qz2mXw9RtB4vLc8HnJ6pYd3sGf5Tj"), ""},
-		{"the ends of what is printable", []byte(" ~" + strings.Repeat("kqzw", 8)), "entropy"},
-		{"below what is printable", []byte("\x1f~" + strings.Repeat("kqzw", 8)), ""},
-		{"above what is printable", []byte(" \x7f" + strings.Repeat("kqzw", 8)), ""},
+		{"lowest and highest printable", []byte(" ~" + strings.Repeat("kqzw", 8)), "entropy"},
+		{"below the printable range", []byte("\x1f~" + strings.Repeat("kqzw", 8)), ""},
+		{"above the printable range", []byte(" \x7f" + strings.Repeat("kqzw", 8)), ""},
 		{"empty", nil, "length variety entropy"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -62,7 +65,8 @@ func TestBytes(t *testing.T) {
 }
 
 func TestSeed(t *testing.T) {
-	seed, err := base64.RawURLEncoding.DecodeString("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A") // RFC 8037, A.1
+	// RFC 8037, A.1.
+	seed, err := base64.RawURLEncoding.DecodeString("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
 	require.NoError(t, err)
 	assert.Equal(t, "published", words(secret.Policy{}.AssessSeed(seed)))
 	seed[0] ^= 1

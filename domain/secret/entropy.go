@@ -5,23 +5,22 @@ import "math"
 // minBits is the minimum estimated strength of a secret in bits (NIST SP 800-131A).
 const minBits = 112
 
-// The value of a match in bits, whatever its length, and of a character next to it that is neither
-// a letter nor a digit.
+// The value in bits of a match (a repeat, a run or a word) of any length, and of a character next
+// to a match that is neither letter nor digit.
 const (
-	patternBits = 5
-	wordBits    = 9
-	besideBits  = 1
+	patternBits  = 5
+	wordBits     = 9
+	adjacentBits = 1
 )
 
-// The minimum length of a repeat or run that counts: in text, and in hex, where short ones occur by
-// chance.
+// The minimum length of a repeat or run in text, and in hex, where short ones occur by chance.
 const (
-	leastInText = 4
-	leastInHex  = 8
+	minInText = 4
+	minInHex  = 8
 )
 
-// estimate returns the estimated strength of a folded text in bits. It examines only the first 1024
-// characters: longer text is refused for its length, and the work stays bounded.
+// estimate returns the estimated strength of a folded text in bits. It examines the first 1024
+// characters only: a longer text is refused for its length, and the work stays bounded.
 func estimate(folded []rune) float64 {
 	if len(folded) > maxLength {
 		folded = folded[:maxLength]
@@ -30,16 +29,16 @@ func estimate(folded []rune) float64 {
 		return estimateHex(folded)
 	}
 	places := make([]place, len(folded))
-	markPatterns(folded, places, leastInText)
+	markPatterns(folded, places, minInText)
 	markWords(folded, places)
-	return price(folded, places, leastInText, math.Log2(float64(classes(folded))))
+	return bitsOf(folded, places, minInText, math.Log2(float64(classes(folded))))
 }
 
-// estimateHex returns the estimated strength of text that consists of 0-9, a-f and hyphens. It
-// looks for runs and repeats, not for words.
+// estimateHex returns the estimated strength of a text of only 0-9, a-f and hyphens. It looks for
+// runs and repeats but not for words.
 func estimateHex(folded []rune) float64 {
 	digits := make([]rune, 0, len(folded))
-	each := 3.3 // a decimal digit, about log2 of 10
+	each := 3.3 // bits of a decimal digit, about log2(10)
 	for _, r := range folded {
 		if r == '-' {
 			continue
@@ -50,8 +49,8 @@ func estimateHex(folded []rune) float64 {
 		}
 	}
 	places := make([]place, len(digits))
-	markPatterns(digits, places, leastInHex)
-	return price(digits, places, leastInHex, each)
+	markPatterns(digits, places, minInHex)
+	return bitsOf(digits, places, minInHex, each)
 }
 
 // classes returns the sum of the sizes of the character classes that are present.
@@ -70,38 +69,39 @@ func classes(folded []rune) int {
 	return letters + digits + others
 }
 
-// price takes the matches and returns the sum of bits: of the matches, of the symbols next to them,
-// and each bits for every remaining character. Of several symbols in a row, only the one next to a
-// match is cheap.
-func price(text []rune, places []place, least int, each float64) float64 {
-	found := take(places, 0, len(places), least)
-	left := 0
+// bitsOf selects the matches and returns the total in bits: of the matches, of the other characters
+// next to them, and of every remaining character, which counts for each bits. Of several other
+// characters in a row, only the one next to the match has the reduced value.
+func bitsOf(text []rune, places []place, minPattern int, each float64) float64 {
+	matched := selectMatches(places, 0, len(places), minPattern)
+	remaining := 0
 	for i, r := range text {
 		switch {
-		case places[i].taken:
-		case isOther(r) && (i > 0 && places[i-1].taken || i+1 < len(places) && places[i+1].taken):
-			found += besideBits
+		case places[i].matched:
+		case isOther(r) &&
+			(i > 0 && places[i-1].matched || i+1 < len(places) && places[i+1].matched):
+			matched += adjacentBits
 		default:
-			left++
+			remaining++
 		}
 	}
-	return float64(found) + float64(left)*each
+	return float64(matched) + float64(remaining)*each
 }
 
-// take takes the longest match within places[from:to], continues to its left and right, and returns
-// the bits of everything it took. Of equally long matches it takes the one of fewer bits, then the
-// earlier one. This is the same as taking the longest match of the whole text at each step, because
-// a match on one side changes nothing on the other. A match that extends beyond the end is cut
-// there, and counts as what remains: a repeat or run of the minimum length or more, or a word that
-// is itself listed.
-func take(places []place, from, to, least int) int {
+// selectMatches selects the longest match within places[from:to], then continues to the left and to
+// the right of it, and returns the bits of all selected matches. Of matches of equal length it
+// selects the one with fewer bits, then the earlier one. This is equivalent to selecting the
+// longest match of the whole text at each step, because a selection on one side does not affect the
+// other side. A match that extends past the end is cut there, and counts only if what remains is a
+// match itself: a repeat or run of at least the minimum length, or a listed word.
+func selectMatches(places []place, from, to, minPattern int) int {
 	at, longest, cost := 0, 0, 0
 	for i := from; i < to; i++ {
 		p := &places[i]
 		if p.pattern == 0 && p.words == 0 {
 			continue
 		}
-		if n := min(int(p.pattern), to-i); n >= least &&
+		if n := min(int(p.pattern), to-i); n >= minPattern &&
 			(n > longest || n == longest && patternBits < cost) {
 			at, longest, cost = i, n, patternBits
 		}
@@ -113,7 +113,8 @@ func take(places []place, from, to, least int) int {
 		return 0
 	}
 	for i := at; i < at+longest; i++ {
-		places[i].taken = true
+		places[i].matched = true
 	}
-	return cost + take(places, from, at, least) + take(places, at+longest, to, least)
+	return cost + selectMatches(places, from, at, minPattern) +
+		selectMatches(places, at+longest, to, minPattern)
 }

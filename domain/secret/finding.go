@@ -1,28 +1,28 @@
 package secret
 
-// Rule names one rule of the policy. It is stable: programs and messages may rely on it. The zero
-// value is not a rule.
+// Rule is one rule of the policy. Its word is stable: programs and messages may rely on it. The
+// zero value is not a rule.
 type Rule uint8
 
-// The rules, in the order in which their findings are reported.
+// The rules, in the order in which findings are reported.
 const (
-	// RuleLength requires 32 to 1024 characters, or bytes if the secret is bytes.
+	// RuleLength requires 32 to 1024 characters, or bytes if the secret is binary.
 	RuleLength Rule = iota + 1
-	// RuleVariety requires 6 different characters or bytes.
+	// RuleVariety requires 6 different characters, or bytes.
 	RuleVariety
-	// RulePlaceholder refuses secrets made only of common words and digits.
+	// RulePlaceholder refuses secrets that consist entirely of common words and digits.
 	RulePlaceholder
-	// RuleEntropy requires an estimate of 112 bits (the minimum strength of NIST SP 800-131A).
+	// RuleEntropy requires 112 bits by estimate (the minimum strength of NIST SP 800-131A).
 	RuleEntropy
-	// RulePublished refuses secrets that are publicly known or on the operator's list.
+	// RulePublished refuses secrets that are publicly known or on the list of the operator.
 	RulePublished
 )
 
 // lastRule is the last of the rules above.
 const lastRule = RulePublished
 
-// String returns the rule's name: "length", "variety", "placeholder", "entropy" or "published", and
-// "unknown" for any other value.
+// String returns the word of the rule: "length", "variety", "placeholder", "entropy" or
+// "published", and "unknown" for any other value.
 func (r Rule) String() string {
 	switch r {
 	case RuleLength:
@@ -39,26 +39,26 @@ func (r Rule) String() string {
 	return "unknown"
 }
 
-// Finding is one weakness of a secret. It never holds any part of the secret.
+// Finding is one weakness of a secret. It never contains any part of the secret.
 type Finding struct {
 	// Rule is the rule that the secret violates.
 	Rule Rule
-	// Decoded reports that the text which the secret decodes to, from hex or base64, violates the
-	// rule.
+	// Decoded is true if it is not the secret itself that violates the rule, but the text that it
+	// decodes to from hex or base64.
 	Decoded bool
 }
 
-// String describes the weakness as part of a sentence, such as "has fewer than 112 bits by
-// estimate". It holds no value.
+// String describes the problem as a sentence fragment that follows the name of the secret, such as
+// "has fewer than 112 bits by estimate". It contains no value.
 func (f Finding) String() string {
 	if f.Decoded {
-		return "decodes from hex or base64 to a text that " + f.Rule.wrong()
+		return "decodes from hex or base64 to text that " + f.Rule.problem()
 	}
-	return f.Rule.wrong()
+	return f.Rule.problem()
 }
 
-// wrong describes a secret that violates the rule.
-func (r Rule) wrong() string {
+// problem describes what is wrong with a secret that violates the rule.
+func (r Rule) problem() string {
 	switch r {
 	case RuleLength:
 		return "is not 32 to 1024 characters or bytes long"
@@ -74,7 +74,8 @@ func (r Rule) wrong() string {
 	return "breaks an unknown rule"
 }
 
-// findings is a set of findings: one bit for each rule, and again for each rule on the decoded text.
+// findings is a set of findings: one bit for each rule, and one more for each rule on the decoded
+// text.
 type findings uint16
 
 // add adds a finding to the set.
@@ -82,21 +83,21 @@ func (s *findings) add(rule Rule, decoded bool) {
 	*s |= bit(rule, decoded)
 }
 
-// list returns the findings in order: first on the secret itself, then on the decoded text, each in
-// the order of the rules. It returns nil for an empty set.
+// list returns the findings in order: first those on the secret itself, then those on the decoded
+// text, each in the order of the rules. It returns nil for an empty set.
 func (s findings) list() []Finding {
 	if s == 0 {
 		return nil
 	}
-	var told []Finding
+	var found []Finding
 	for _, decoded := range []bool{false, true} {
 		for rule := RuleLength; rule <= lastRule; rule++ {
 			if s&bit(rule, decoded) != 0 {
-				told = append(told, Finding{Rule: rule, Decoded: decoded})
+				found = append(found, Finding{Rule: rule, Decoded: decoded})
 			}
 		}
 	}
-	return told
+	return found
 }
 
 // bit returns the bit of a finding in the set.

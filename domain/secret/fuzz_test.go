@@ -23,13 +23,14 @@ func FuzzAssess(f *testing.F) {
 	policy := secret.NewPolicy([]string{strong})
 	f.Fuzz(func(t *testing.T, text string) {
 		found := policy.Assess(text)
-		assert.Equal(t, found, policy.Assess(text), "the same text, the same findings")
+		assert.Equal(t, found, policy.Assess(text), "must be deterministic")
 		assert.Equal(t, found, policy.Assess(secret.Trim(text)),
-			"white space at the ends changes nothing")
+			"surrounding white space must not matter")
 		for _, found := range [][]secret.Finding{found, policy.AssessBytes([]byte(text)),
 			policy.AssessSeed([]byte(text))} {
-			assert.True(t, slices.IsSortedFunc(found, inOrder), "in order")
-			assert.Len(t, slices.Compact(slices.Clone(found)), len(found), "each finding once")
+			assert.True(t, slices.IsSortedFunc(found, compareFindings), "findings must be in order")
+			assert.Len(t, slices.Compact(slices.Clone(found)), len(found),
+				"findings must be unique")
 		}
 		for _, f := range found {
 			if f.Decoded {
@@ -40,8 +41,9 @@ func FuzzAssess(f *testing.F) {
 	})
 }
 
-// inOrder is the order of findings: those on the secret itself, then those on what it decodes to, each in the order of the rules.
-func inOrder(a, b secret.Finding) int {
+// compareFindings orders findings: those on the secret itself before those on what it decodes to,
+// each in the order of the rules.
+func compareFindings(a, b secret.Finding) int {
 	if a.Decoded != b.Decoded {
 		if a.Decoded {
 			return 1

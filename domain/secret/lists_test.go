@@ -9,13 +9,13 @@ import (
 )
 
 func TestEmbeddedLists(t *testing.T) {
-	t.Run("every digest is kept", func(t *testing.T) {
+	t.Run("every digest is loaded", func(t *testing.T) {
 		require.Len(t, known(), 2316)
 		assert.True(t, slices.IsSorted(known()))
 		assert.Equal(t, uint64(0x00141e8b707eb2fe), known()[0])
 		assert.Equal(t, uint64(0xfff67a5a8fc3520f), known()[2315])
 	})
-	t.Run("every word is found, whole and in its length", func(t *testing.T) {
+	t.Run("every word is found with its length", func(t *testing.T) {
 		count := 0
 		for _, word := range entries(commonWords) {
 			assert.NotZero(t, words().lengths([]rune(word), false)&(1<<len(word)), word)
@@ -24,7 +24,7 @@ func TestEmbeddedLists(t *testing.T) {
 		}
 		assert.Equal(t, 2351, count)
 	})
-	t.Run("no beginning of a word is found as one", func(t *testing.T) {
+	t.Run("no prefix of a word is found unless listed", func(t *testing.T) {
 		all := map[string]bool{}
 		for _, word := range entries(commonWords) {
 			all[word] = true

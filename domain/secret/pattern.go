@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// sequences are the sequences that runs follow, forwards and backwards.
+// sequences are the sequences that runs follow, each forwards and backwards.
 var sequences = [...]string{
 	"abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba",
 	"01234567890", "09876543210",
@@ -14,7 +14,7 @@ var sequences = [...]string{
 	"zxcvbnm", "mnbvcxz",
 }
 
-// followers holds, for each symbol, a bit for each symbol that follows it in a sequence.
+// followers has, for each symbol, a bit for each symbol that follows it in a sequence.
 var followers = func() (follow [noSymbol + 1]uint64) {
 	for _, sequence := range sequences {
 		for i := 1; i < len(sequence); i++ {
@@ -24,27 +24,28 @@ var followers = func() (follow [noSymbol + 1]uint64) {
 	return follow
 }()
 
-// place describes what can be found in a text starting at one of its characters.
+// place holds the matches that start at one character of a text.
 type place struct {
-	// length of the longest repeat or run; every shorter one, down to the minimum, is one too
+	// pattern is the length of the longest repeat or run; every shorter length, down to the
+	// minimum, is a match too.
 	pattern uint16
 	words   uint16 // bit n: a listed word of n characters
-	taken   bool   // the character is part of a match
+	matched bool   // the character is part of a selected match
 }
 
-// markPatterns records repeats of an earlier part, and runs, of at least least characters.
-func markPatterns(text []rune, places []place, least int) {
-	if mayRepeat(text, least) {
-		markRepeats(text, places, least)
+// markPatterns records repeats of an earlier part, and runs, of at least minPattern characters.
+func markPatterns(text []rune, places []place, minPattern int) {
+	if mayRepeat(text, minPattern) {
+		markRepeats(text, places, minPattern)
 	}
 	for i := range text {
-		if n := runLength(text[i:]); n >= least {
+		if n := runLength(text[i:]); n >= minPattern {
 			places[i].pattern = max(places[i].pattern, uint16(n))
 		}
 	}
 }
 
-// markWords records the listed words: of 3 characters or more anywhere, of 2 if they stand alone.
+// markWords records listed words: of 3 characters or more anywhere, of 2 if they stand alone.
 func markWords(text []rune, places []place) {
 	listed := words()
 	for i := range text {
@@ -56,16 +57,16 @@ func markWords(text []rune, places []place) {
 	}
 }
 
-// mayRepeat is a quick check that spares most random texts the full search: false is certain, true
-// is not. least is at most 8.
-func mayRepeat(text []rune, least int) bool {
-	// One bit for each hash of a window of least characters. Only the low byte of a character is
-	// used.
+// mayRepeat is a fast check that avoids the full search for most random texts: false is definite,
+// true is not. minPattern is at most 8.
+func mayRepeat(text []rune, minPattern int) bool {
+	// One bit for each hash of a window of minPattern characters. Only the low byte of a character
+	// is used.
 	var seen [256]uint64
-	window, mask := uint64(0), ^uint64(0)>>(64-8*least)
+	window, mask := uint64(0), ^uint64(0)>>(64-8*minPattern)
 	for i, r := range text {
 		window = (window<<8 | uint64(byte(r))) & mask
-		if i+1 < least {
+		if i+1 < minPattern {
 			continue
 		}
 		hash := window * 0x9E3779B97F4A7C15 >> 50 // Fibonacci hashing
@@ -77,9 +78,9 @@ func mayRepeat(text []rune, least int) bool {
 	return false
 }
 
-// markRepeats finds, for each place, the longest stretch that also begins earlier. The two may
-// overlap, so "aaaaa" is a character and a repeat of four.
-func markRepeats(text []rune, places []place, least int) {
+// markRepeats finds for each place the longest part of the text that also starts earlier. The two
+// may overlap, so "aaaaa" is a character and a repeat of four.
+func markRepeats(text []rune, places []place, minPattern int) {
 	// same[j] is the length of the common prefix of text[i:] and text[j:]. Row i is computed from
 	// row i+1 in place, because j increases and reads what row i+1 left at j+1.
 	same := make([]uint16, len(text)+1)
@@ -93,22 +94,22 @@ func markRepeats(text []rune, places []place, least int) {
 			same[j] = same[j+1] + 1
 			longest = max(longest, same[j])
 		}
-		if int(longest) >= least {
+		if int(longest) >= minPattern {
 			places[i].pattern = longest
 		}
 	}
 }
 
-// runLength returns how many characters from the start of text follow a sequence; 1 if not even two
-// do.
+// runLength returns the number of characters at the start of a text that follow a sequence; 1 if
+// not even two do.
 func runLength(text []rune) int {
 	if len(text) < 2 || followers[symbol(text[0])]>>symbol(text[1])&1 == 0 {
 		return 1
 	}
 	longest := 1
 	for _, sequence := range sequences {
-		// The first index is the right one: 0, the only character with two, has no follower at its
-		// second.
+		// The first occurrence is the right one: 0, the only character that occurs twice, is
+		// followed by nothing at its second.
 		at := strings.IndexRune(sequence, text[0])
 		if at < 0 {
 			continue
@@ -122,10 +123,10 @@ func runLength(text []rune) int {
 	return longest
 }
 
-// longestWord returns the length of the longest word of at most room characters.
-func (p place) longestWord(room int) int {
-	if room < maxWord {
-		p.words &= 1<<(room+1) - 1
+// longestWord returns the length of the longest word of at most limit characters.
+func (p place) longestWord(limit int) int {
+	if limit < maxWord {
+		p.words &= 1<<(limit+1) - 1
 	}
 	return max(0, bits.Len16(p.words)-1)
 }

@@ -2,20 +2,20 @@ package secret
 
 import "math/bits"
 
-// isPlaceholder reports whether a folded text, without everything but letters and digits, consists
-// of listed words (of any length, also across what was removed), single letters that stood alone,
-// and digits, with at least one listed word. Text of only 0-9, a-f and hyphens does not count: the
-// estimate judges it.
+// isPlaceholder reports whether a folded text, with everything but letters and digits removed,
+// consists entirely of listed words (of any length, also across removed characters), single letters
+// that stood alone, and digits, with at least one listed word. It returns false for text of only
+// 0-9, a-f and hyphens, which is left to the estimate.
 func isPlaceholder(folded []rune) bool {
 	if isHex(folded) {
 		return false
 	}
 	const (
-		reached  = 1 << iota // the text up to here consists of what is allowed
-		withWord             // and in one such way contains a word
+		reached  = 1 << iota // the text up to here consists of allowed parts
+		withWord             // and one such split has a word
 	)
 	text := make([]rune, 0, len(folded))
-	loose := make([]bool, 0, len(folded)) // what needs no word: digits, and single letters
+	loose := make([]bool, 0, len(folded)) // a digit, or a letter that stands alone
 	for i, r := range folded {
 		if !isOther(r) {
 			text = append(text, r)
@@ -23,25 +23,25 @@ func isPlaceholder(folded []rune) bool {
 		}
 	}
 	listed := words()
-	ways := make([]uint8, len(text)+1)
-	ways[0] = reached
+	states := make([]uint8, len(text)+1)
+	states[0] = reached
 	furthest := 0
 	for i := range text {
 		if i > furthest {
 			return false
 		}
-		if ways[i] == 0 {
+		if states[i] == 0 {
 			continue
 		}
 		if loose[i] {
-			ways[i+1] |= ways[i]
+			states[i+1] |= states[i]
 			furthest = max(furthest, i+1)
 		}
 		for lengths := listed.lengths(text[i:], false); lengths != 0; lengths &= lengths - 1 {
 			end := i + bits.TrailingZeros16(lengths)
-			ways[end] |= reached | withWord
+			states[end] |= reached | withWord
 			furthest = max(furthest, end)
 		}
 	}
-	return ways[len(text)]&withWord != 0
+	return states[len(text)]&withWord != 0
 }

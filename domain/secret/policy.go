@@ -1,14 +1,13 @@
-// Package secret judges whether a signing secret is strong.
+// Package secret decides whether a signing secret is strong enough.
 //
-// It is the whole secret policy in one place: a secret goes in, a list of findings comes out, and
-// the list is empty for a strong secret. All rules are checked, so that every weakness is reported
-// at once.
+// It holds the whole secret policy: given a secret, it returns a list of findings, which is empty
+// for a strong secret. All rules are checked, so that every problem is reported at once.
 //
-// The result depends only on the secret and the policy, no finding holds any part of the secret, no
-// input causes a panic, and the work is bounded for secrets of allowed length and linear in the
-// length beyond that.
+// It guarantees that a judgement depends only on the secret and the policy, that no finding
+// contains any part of the secret, that no input causes a panic, and that the work is bounded for
+// secrets of allowed length and linear in the length for longer ones.
 //
-// It imports only the pure standard library.
+// It may import the pure standard library only.
 package secret
 
 import (
@@ -16,22 +15,23 @@ import (
 	"strings"
 )
 
-// The bounds of the rules on length and variety, in characters of a text or bytes of a binary key.
+// The bounds of the rules on length and variety, in characters for text and in bytes for binary
+// keys.
 const (
 	minLength  = 32
 	maxLength  = 1024
 	minVariety = 6
 )
 
-// Policy knows which secrets count as published besides the embedded list. The zero value knows
-// only the embedded list. A Policy is immutable and safe for concurrent use.
+// Policy holds the secrets that are treated as published in addition to the embedded list. The zero
+// value uses the embedded list only. A Policy is immutable and safe for concurrent use.
 type Policy struct {
 	denied map[[sha256.Size]byte]struct{}
 }
 
-// NewPolicy returns a policy that also refuses the operator's own list, one secret per entry. An
-// entry is trimmed like a secret; a blank one is skipped. The policy keeps digests of the entries,
-// not the entries.
+// NewPolicy returns a policy that also refuses the secrets in denied, the list of the operator.
+// Entries are trimmed as secrets are; blank ones are skipped. The policy keeps digests of the
+// entries, not the entries themselves.
 func NewPolicy(denied []string) Policy {
 	digests := make(map[[sha256.Size]byte]struct{}, len(denied))
 	for _, entry := range denied {
@@ -42,7 +42,7 @@ func NewPolicy(denied []string) Policy {
 	return Policy{denied: digests}
 }
 
-// Trim removes white space (Unicode's White_Space property) from both ends of a text.
+// Trim removes white space (the White_Space property of Unicode) from both ends of a text.
 func Trim(text string) string {
 	// strings.TrimSpace uses unicode.IsSpace, which is that property.
 	return strings.TrimSpace(text)
@@ -50,14 +50,14 @@ func Trim(text string) string {
 
 // Assess judges a secret that is text, after trimming it. It returns every finding in a fixed
 // order, and none for a strong secret. Text that is not valid UTF-8 is judged too: each invalid
-// byte counts as the same character.
+// byte counts as one character, the same one for all of them.
 func (p Policy) Assess(text string) []Finding {
 	return p.assess(Trim(text)).list()
 }
 
-// AssessBytes judges a binary key, byte for byte and untrimmed. If all bytes are printable ASCII
-// (0x20 to 0x7E), they are judged as text. Otherwise length and variety count bytes, and the bytes
-// must not be published.
+// AssessBytes judges a binary key, byte for byte and without trimming. If all bytes are printable
+// ASCII (0x20 to 0x7E), they are judged as text. Otherwise length and variety are counted in bytes,
+// and the key must not be published.
 func (p Policy) AssessBytes(material []byte) []Finding {
 	if isPrintable(material) {
 		return p.assess(string(material)).list()
@@ -70,8 +70,8 @@ func (p Policy) AssessBytes(material []byte) []Finding {
 	return found.list()
 }
 
-// AssessSeed judges an Ed25519 private key, the 32 bytes of "d" (RFC 8037 §2). It must not be
-// published; there is no other rule.
+// AssessSeed judges an Ed25519 private key, the 32 bytes of `d` (RFC 8037, section 2). The only
+// rule is that it must not be published.
 func (p Policy) AssessSeed(seed []byte) []Finding {
 	var found findings
 	if p.isPublished(seed) {
@@ -80,7 +80,7 @@ func (p Policy) AssessSeed(seed []byte) []Finding {
 	return found.list()
 }
 
-// assess judges a text as it is.
+// assess judges a text without trimming it.
 func (p Policy) assess(text string) findings {
 	var found findings
 	judgeSize([]rune(text), &found)
@@ -91,7 +91,7 @@ func (p Policy) assess(text string) findings {
 	return found
 }
 
-// judgeContent checks the rules that apply to a text and to what it decodes to.
+// judgeContent checks the rules that apply both to a text and to what it decodes to.
 func (p Policy) judgeContent(text string, decoded bool, found *findings) {
 	folded := fold(text)
 	if isPlaceholder(folded) {
@@ -115,7 +115,7 @@ func judgeSize[unit byte | rune](units []unit, found *findings) {
 	}
 }
 
-// isVaried reports whether enough of the units differ.
+// isVaried reports whether units has at least minVariety different values.
 func isVaried[unit byte | rune](units []unit) bool {
 	var seen [minVariety]unit
 	different := 0

@@ -13,25 +13,27 @@ import (
 	"github.com/offload/sessiond/domain/secret"
 )
 
-// strong is 43 random characters that no rule says anything about.
+// strong is 43 random characters without findings.
 const strong = "xSJmd-09H0na5mqyA71YnlD1QRNo3zjsyHGzu2iZtJc"
 
-// published is listed, and has more than 112 bits by estimate and words that are not listed.
+// published is on the embedded list, has more than 112 bits by estimate, and contains words that
+// are not listed.
 const published = "a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long"
 
-// words gives the findings as one line: "length entropy decoded:placeholder".
+// words returns the findings as one line: "length entropy decoded:placeholder".
 func words(found []secret.Finding) string {
-	told := make([]string, len(found))
+	list := make([]string, len(found))
 	for i, f := range found {
-		told[i] = f.Rule.String()
+		list[i] = f.Rule.String()
 		if f.Decoded {
-			told[i] = "decoded:" + told[i]
+			list[i] = "decoded:" + list[i]
 		}
 	}
-	return strings.Join(told, " ")
+	return strings.Join(list, " ")
 }
 
-// lines reads a list that has one secret a line and no comments: a secret may begin with any sign.
+// lines reads a list with one secret on each line and no comments, because a secret may start with
+// any character.
 func lines(t *testing.T, name string) []string {
 	t.Helper()
 	content, err := os.ReadFile("testdata/" + name)
@@ -71,7 +73,8 @@ func assess(t *testing.T, cases []textCase) {
 }
 
 func TestLength(t *testing.T) {
-	// Random letters and digits, and random letters of scripts with two and three bytes a character.
+	// Random letters and digits, and random letters of scripts with two and three bytes per
+	// character.
 	const (
 		unit  = "k7Qz2mXw9RtB4vLc8HnJ6pYd3sGf5TjE" // 32
 		greek = "θξβψλφτγπδχσζωαρκνμεηοιυΘΞΒΨΛΦΤΓ" // 32, of which 24 differ
@@ -85,11 +88,11 @@ func TestLength(t *testing.T) {
 		{"32 characters in 64 bytes", greek, ""},
 		{"31 characters in 62 bytes", strings.TrimSuffix(greek, "Γ"), "length"},
 		{"1024 characters in more bytes", long[:992] + greek, ""},
-		{"32 with white space that is trimmed", " \t" + unit[:31] + "\n", "length"},
-		{"white space within counts", unit[:16] + " " + unit[16:31], ""},
+		{"32 including trimmed white space", " \t" + unit[:31] + "\n", "length"},
+		{"white space inside counts", unit[:16] + " " + unit[16:31], ""},
 		{"far too long", strings.Repeat(long, 1000), "length"},
 		{"empty", "", "length variety entropy"},
-		{"white space only", " \t\r\n\u00a0\u2003\u3000", "length variety entropy"},
+		{"only white space", " \t\r\n\u00a0\u2003\u3000", "length variety entropy"},
 	})
 }
 
@@ -98,49 +101,51 @@ func TestVariety(t *testing.T) {
 		{"5", strings.Repeat("kqzwj", 8), "variety entropy"},
 		{"6", strings.Repeat("kqzwjx", 8), "entropy"},
 		{"5, and 6 with both cases", strings.Repeat("kqzwjK", 8), "entropy"},
-		{"5 far on", strings.Repeat("k", 50) + "qzwj", "variety entropy"},
-		{"6 far on", strings.Repeat("k", 50) + "qzwjx", "entropy"},
-		{"5 signs of many bytes", strings.Repeat("🙂жé中-", 8), "variety entropy"},
-		{"6 signs of many bytes", strings.Repeat("🙂жé中-ö", 8), "entropy"},
-		{"many bad bytes are one character", strings.Repeat("\xff\xfe\xfd\xfc\xfb\xfa", 8),
+		{"5, late in the text", strings.Repeat("k", 50) + "qzwj", "variety entropy"},
+		{"6, late in the text", strings.Repeat("k", 50) + "qzwjx", "entropy"},
+		{"5 multi-byte characters", strings.Repeat("🙂жé中-", 8), "variety entropy"},
+		{"6 multi-byte characters", strings.Repeat("🙂жé中-ö", 8), "entropy"},
+		{"invalid bytes are one character", strings.Repeat("\xff\xfe\xfd\xfc\xfb\xfa", 8),
 			"variety entropy"},
 	})
 }
 
 func TestPlaceholder(t *testing.T) {
-	// abandon, zebra and token are listed; zq and dv are not. Each text is long and mixed enough to have over 112 bits, so
-	// that the placeholder is the only finding there may be.
+	// abandon, zebra and token are listed; zq and dv are not. Each text is long and varied enough
+	// for more than 112 bits, so that the placeholder rule is the only possible finding.
 	const filler = "abandon zebra token monkey silver oxygen guitar velvet walnut pepper rocket shadow "
 	assess(t, []textCase{
 		{"words", filler + "zone", "placeholder"},
-		{"words in any case and with any signs", strings.ToUpper(filler) + "__«Zone»!!",
+		{"words in any case with any punctuation", strings.ToUpper(filler) + "__«Zone»!!",
 			"placeholder"},
 		{"words and digits", filler + "20251", "placeholder"},
-		{"words side by side", strings.ReplaceAll(filler, " ", "") + "zonezoo9", "placeholder"},
+		{"words without separators", strings.ReplaceAll(filler, " ", "") + "zonezoo9",
+			"placeholder"},
 		{"a listed word with digits", filler + "base64hs256x509", "placeholder"},
-		{"a word with signs within", filler + "zo.ne", "placeholder"},
-		{"a letter alone", filler + "a b", "placeholder"},
-		{"a letter alone between signs and at the ends", "v." + filler + "-x_", "placeholder"},
+		{"a word with punctuation inside", filler + "zo.ne", "placeholder"},
+		{"single letters", filler + "a b", "placeholder"},
+		{"single letters between punctuation", "v." + filler + "-x_", "placeholder"},
 		{"two letters together", filler + "zq", ""},
-		{"a letter beside a digit", filler + "v1", ""},
-		{"a letter beside a word", filler + "zonex", ""},
-		{"a word of two letters needs not stand alone", filler + "nothingtome", "placeholder"},
-		{"a word that only its beginning is listed of", filler + "zo", ""},
-		{"a letter that folds to another", filler + "zone \u212Aey", "placeholder"}, // Kelvin sign
-		{"another one", filler + "zone \u017fecret", "placeholder"},                 // long s
+		{"a letter next to a digit", filler + "v1", ""},
+		{"a letter next to a word", filler + "zonex", ""},
+		{"a word of two letters need not stand alone", filler + "nothingtome", "placeholder"},
+		{"a prefix of a listed word", filler + "zo", ""},
+		{"a letter that folds", filler + "zone \u212Aey", "placeholder"},          // Kelvin sign
+		{"another letter that folds", filler + "zone \u017fecret", "placeholder"}, // long s
 		{"a combining accent is removed", filler + "zo\u0301ne", "placeholder"},
 		{"an accented letter is a letter", filler + "zóne", ""},
-		{"the longest word first would miss it", filler + "tokensecure", "placeholder"}, // tokens, ecure
-		{"spelled with digits it is no listed word", filler + "p4ssw0rd", ""},
-		{"letters alone and digits, but no word",
+		// tokens, ecure.
+		{"not by the longest word first", filler + "tokensecure", "placeholder"},
+		{"a word spelled with digits is not listed", filler + "p4ssw0rd", ""},
+		{"single letters and digits without a word",
 			"q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 x 2 v 9", ""},
 		{"the same with one word",
 			"q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 x 2 v 9 zoo", "placeholder"},
 		{"the same with a word that is also a letter and digits",
 			"x 509 q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 v 9", "placeholder"},
-		{"digits alone have no word", "31415.92653589.7932384626.43383279", ""},
+		{"only digits", "31415.92653589.7932384626.43383279", ""},
 		{"hex is left to the estimate", "decade-face-7193620485-fade-feed-add", ""},
-		{"so is hex in upper case", "DECADE-FACE-7193620485-FADE-FEED-ADD", ""},
+		{"upper-case hex is left to the estimate", "DECADE-FACE-7193620485-FADE-FEED-ADD", ""},
 		{"a word before random hex", "secret-e7f488c24f11a73f727cdb03c097ba20", ""},
 	})
 }
@@ -152,12 +157,14 @@ func TestEntropy(t *testing.T) {
 		{"34 decimal digits, 112.2 bits", "2718182845904523536028747135266249", ""},
 		{"33 decimal digits, 108.9 bits", "271818284590452353602874713526624", "entropy"},
 		{"hex in upper case", "7F3A91C60D5EB8246A1F9C03E5D7", "length"},
-		// 21 signs at 5 bits, a sign beside the repeat at 1, a repeat of 9 signs at 5, and a sign beside it at 1 are 112.
-		{"signs, 112 bits", `!"#$%&'()*+,-./:;<=>?@` + `!"#$%&'()` + "~", ""},
-		// 20 signs at 5 bits, a sign beside a repeat at 1, and two repeats at 5 are 111.
-		{"signs, 111 bits", `!"#$%&'()*+,-./:;<=>?` + `!"#$%&` + `*+,-./`, "entropy"},
-		// The first again with a repeat of 10 and a sign less: 107.
-		{"signs, 107 bits", `!"#$%&'()*+,-./:;<=>?` + `!"#$%&'()*` + "~", "entropy"},
+		// 21 characters at 5 bits, a character next to the repeat at 1, a repeat of 9 characters at
+		// 5, and a character next to it at 1 make 112.
+		{"punctuation, 112 bits", `!"#$%&'()*+,-./:;<=>?@` + `!"#$%&'()` + "~", ""},
+		// 20 characters at 5 bits, a character next to a repeat at 1, and two repeats at 5 make
+		// 111.
+		{"punctuation, 111 bits", `!"#$%&'()*+,-./:;<=>?` + `!"#$%&` + `*+,-./`, "entropy"},
+		// The first one with a repeat of 10 and one character fewer: 107.
+		{"punctuation, 107 bits", `!"#$%&'()*+,-./:;<=>?` + `!"#$%&'()*` + "~", "entropy"},
 	})
 }
 
@@ -170,19 +177,20 @@ func TestPublished(t *testing.T) {
 		{"jwt.io, HS512", published, "published"},
 		{"Supabase", "super-secret-jwt-token-with-at-least-32-characters-long",
 			"placeholder entropy published"},
-		{"RFC 7515's key in base64url",
-			"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow", "published"},
+		{"RFC 7515 key in base64url",
+			"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+			"published"},
 		{"SHA-256 of nothing", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 			"published"},
 		{"the same in upper case",
 			"E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", "published"},
 		{"trimmed", "\u2003" + published + "\n", "published"},
-		{"case is kept", "A" + published[1:], ""},
-		{"not quite", published + "er", ""},
+		{"case is significant", "A" + published[1:], ""},
+		{"a longer text", published + "er", ""},
 	})
 }
 
-func TestDeniedByTheOperator(t *testing.T) {
+func TestDeniedSecrets(t *testing.T) {
 	policy := secret.NewPolicy([]string{"", " \t", "  " + strong + "\n", "\n\n"})
 	t.Run("an entry", func(t *testing.T) {
 		assert.Equal(t, "published", words(policy.Assess(strong)))
@@ -190,20 +198,20 @@ func TestDeniedByTheOperator(t *testing.T) {
 		assert.Equal(t, "published", words(policy.AssessBytes([]byte(strong))))
 		assert.Equal(t, "published", words(policy.AssessSeed([]byte(strong))))
 	})
-	t.Run("case is kept", func(t *testing.T) {
+	t.Run("case is significant", func(t *testing.T) {
 		assert.Empty(t, policy.Assess("X"+strong[1:]))
 	})
-	t.Run("an entry as what a secret decodes to", func(t *testing.T) {
+	t.Run("an entry that a secret decodes to", func(t *testing.T) {
 		assert.Equal(t, "decoded:published", words(
 			policy.Assess(hex.EncodeToString([]byte(strong)))))
 	})
-	t.Run("the embedded list stays", func(t *testing.T) {
+	t.Run("the embedded list still applies", func(t *testing.T) {
 		assert.Equal(t, "published", words(policy.Assess(published)))
 	})
 	t.Run("a blank entry denies nothing", func(t *testing.T) {
 		assert.Equal(t, "length variety entropy", words(policy.Assess("")))
 	})
-	t.Run("no policy knows another's entries", func(t *testing.T) {
+	t.Run("entries belong to one policy", func(t *testing.T) {
 		assert.Empty(t, secret.Policy{}.Assess(strong))
 		assert.Empty(t, secret.NewPolicy(nil).Assess(strong))
 	})
@@ -230,12 +238,12 @@ func TestDecoded(t *testing.T) {
 			"decoded:placeholder decoded:entropy"},
 		{"the same, two characters less", "my jwt signing secret for productionx",
 			"decoded:entropy"},
-		{"weak by estimate alone", "zebrafied-zebrafied-zebrafied-zebrafied", "decoded:entropy"},
-		{"published alone", published, "decoded:published"},
+		{"weak only by estimate", "zebrafied-zebrafied-zebrafied-zebrafied", "decoded:entropy"},
+		{"only published", published, "decoded:published"},
 		{"published, with blanks around it", "  " + published + " ", "decoded:published"},
 		{"strong", `R?>t7~Kq)2x]J9{vB4;mT6"pLd0^fWz8`, ""},
 		{"hex of 16 random bytes", "e7f488c24f11a73f727cdb03c097ba20", ""},
-		{"encoded twice is judged once", base64.StdEncoding.EncodeToString(
+		{"encoded twice is decoded once", base64.StdEncoding.EncodeToString(
 			[]byte("please-change-this-signing-secret")), ""},
 		{"a control character", "my jwt signing secret for\tproduction!?>", ""},
 		{"a delete character", "my jwt signing secret for\x7fproduction!?>", ""},
@@ -246,7 +254,7 @@ func TestDecoded(t *testing.T) {
 		for _, c := range cases {
 			t.Run(form.name+"/"+c.name, func(t *testing.T) {
 				encoded := form.encode([]byte(c.text))
-				// Hex of text is often a repeat of itself; its own entropy is not what is tested.
+				// Hex of text often repeats itself; its own entropy is not tested here.
 				got := strings.TrimSpace(strings.TrimPrefix(words(secret.Policy{}.Assess(encoded)),
 					"entropy"))
 				assert.Equal(t, c.want, got)
@@ -257,7 +265,7 @@ func TestDecoded(t *testing.T) {
 		{"both alphabets are used above", base64.RawStdEncoding.EncodeToString(
 			[]byte("my jwt signing secret for production?~>")),
 			"decoded:placeholder decoded:entropy"},
-		{"16 characters: no finding on their number",
+		{"decoded length is not checked",
 			hex.EncodeToString([]byte("Kq7zW2xJ9vB4mT6p")), "decoded:entropy"},
 		{"hex in groups", "6d79206a-7774207369676e-696e6720736563726574-20666f722070726f64",
 			"decoded:placeholder decoded:entropy"},
@@ -269,18 +277,18 @@ func TestDecoded(t *testing.T) {
 }
 
 func TestTrim(t *testing.T) {
-	// Unicode's White_Space property, whole.
+	// All of the White_Space property of Unicode.
 	const white = "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 	assert.Equal(t, "a b", secret.Trim(white+"a b"+white))
 	assert.Equal(t, "\u200ba\ufeff", secret.Trim("\u200ba\ufeff"),
 		"a zero width space is not white space")
-	assert.Equal(t, "\x85a\xa0", secret.Trim("\x85a\xa0"), "a bad byte is not white space")
+	assert.Equal(t, "\x85a\xa0", secret.Trim("\x85a\xa0"), "an invalid byte is not white space")
 	assert.Empty(t, secret.Trim(white))
 	assert.Empty(t, secret.Policy{}.Assess(white+strong+white))
 }
 
 func TestFindings(t *testing.T) {
-	t.Run("all are told, in the order of the rules", func(t *testing.T) {
+	t.Run("all are reported in the order of the rules", func(t *testing.T) {
 		policy := secret.NewPolicy([]string{"eeee", "xx", "abc"})
 		assert.Equal(t, "length variety entropy published", words(policy.Assess("eeee")))
 		assert.Equal(t, "length variety placeholder entropy", words(policy.Assess("key")))
@@ -291,7 +299,7 @@ func TestFindings(t *testing.T) {
 		assert.Equal(t, "length variety entropy decoded:entropy decoded:published",
 			words(policy.Assess("7878")))
 	})
-	t.Run("each rule has its word and its fragment", func(t *testing.T) {
+	t.Run("each rule has a word and a description", func(t *testing.T) {
 		want := map[secret.Rule]string{
 			secret.RuleLength:      "length: is not 32 to 1024 characters or bytes long",
 			secret.RuleVariety:     "variety: has fewer than 6 different characters or bytes",
@@ -304,7 +312,7 @@ func TestFindings(t *testing.T) {
 			assert.Equal(t, text, rule.String()+": "+secret.Finding{Rule: rule}.String())
 		}
 		assert.Equal(t,
-			"decodes from hex or base64 to a text that has fewer than 112 bits by estimate",
+			"decodes from hex or base64 to text that has fewer than 112 bits by estimate",
 			secret.Finding{Rule: secret.RuleEntropy, Decoded: true}.String())
 	})
 }

@@ -10,18 +10,19 @@ import (
 	"sync"
 )
 
-// knownSecrets lists the digests of signing secrets that have been published; the comment at the file's head names the sources.
+// knownSecrets is the list of digests of published signing secrets; the comment at the top of the
+// file names the sources.
 //
 //go:embed known_secrets.txt
 var knownSecrets string
 
-// known holds the first 8 bytes of the digests of published secrets, sorted.
+// known returns the first 8 bytes of the digests of published secrets, sorted.
 var known = sync.OnceValue(func() []uint64 {
 	var digests []uint64
 	for _, line := range entries(knownSecrets) {
 		digest, err := hex.DecodeString(line)
 		if err != nil || len(digest) != 8 {
-			panic("secret: an entry of known_secrets.txt is not 8 bytes in hex")
+			panic("secret: known_secrets.txt has an entry that is not 8 bytes in hex")
 		}
 		digests = append(digests, binary.BigEndian.Uint64(digest))
 	}
@@ -29,7 +30,7 @@ var known = sync.OnceValue(func() []uint64 {
 	return digests
 })
 
-// isPublished reports whether the material is on the embedded list or the operator's.
+// isPublished reports whether material is on the embedded list or on that of the operator.
 func (p Policy) isPublished(material []byte) bool {
 	digest := sha256.Sum256(material)
 	if _, denied := p.denied[digest]; denied {
@@ -39,7 +40,8 @@ func (p Policy) isPublished(material []byte) bool {
 	return found
 }
 
-// entries returns the lines of an embedded list without comments, blank lines and white space.
+// entries returns the lines of an embedded list without comments, blank lines and surrounding white
+// space.
 func entries(list string) []string {
 	var found []string
 	for line := range strings.Lines(list) {

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// fold returns the characters of a text without their case: in lower case, and with characters that
-// Unicode folds to the same letter made equal, so that the Kelvin sign is a k.
+// fold returns the characters of a text without case: in lower case, and with characters that
+// Unicode folds to the same letter made equal, so that the Kelvin sign becomes k.
 func fold(text string) []rune {
 	folded := []rune(text)
 	for i, r := range folded {
@@ -16,18 +16,18 @@ func fold(text string) []rune {
 		case 'A' <= r && r <= 'Z':
 			folded[i] = r - 'A' + 'a'
 		case r > unicode.MaxASCII:
-			least := r
+			lowest := r
 			for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-				least = min(least, f)
+				lowest = min(lowest, f)
 			}
-			folded[i] = unicode.ToLower(least)
+			folded[i] = unicode.ToLower(lowest)
 		}
 	}
 	return folded
 }
 
-// isLetter reports whether a folded character is a letter of any script. Letters beyond a-z are
-// priced like a-z, which is less than symbols.
+// isLetter reports whether a folded character is a letter of any script. Letters outside a-z count
+// as much as a-z, which is less than other characters do.
 func isLetter(r rune) bool {
 	if r <= unicode.MaxASCII {
 		return 'a' <= r && r <= 'z'
@@ -43,18 +43,18 @@ func isDigit(r rune) bool {
 	return unicode.IsDigit(r)
 }
 
-// isOther reports whether a character is neither a letter nor a digit.
+// isOther reports whether r is neither a letter nor a digit.
 func isOther(r rune) bool {
 	return !isLetter(r) && !isDigit(r)
 }
 
-// standsAlone reports whether no letter or digit is next to text[from:to]. Digits count, because
-// otherwise single letters of random hex would stand alone between its digits.
+// standsAlone reports whether text[from:to] has no letter or digit next to it. Digits count because
+// otherwise the single letters of random hex would stand alone between its digits.
 func standsAlone(text []rune, from, to int) bool {
 	return (from == 0 || isOther(text[from-1])) && (to == len(text) || isOther(text[to]))
 }
 
-// isHex reports whether a folded text consists of 0-9, a-f and hyphens.
+// isHex reports whether a folded text consists of 0-9, a-f and hyphens only.
 func isHex(folded []rune) bool {
 	for _, r := range folded {
 		switch {
@@ -76,9 +76,9 @@ func isPrintable(material []byte) bool {
 	return true
 }
 
-// decodings returns the printable texts that a text decodes to, as hex (ignoring hyphens, as the
-// estimate does) or as base64 of either alphabet, padded or not. It is as lenient as common
-// decoders about padding, line breaks and the unused bits of the last character.
+// decodings returns the printable texts that a text decodes to, as hex (with hyphens removed, as in
+// the estimate) or as base64 of either alphabet, padded or not. It is as lenient as common decoders
+// about padding, line ends and the unused bits of the last character.
 func decodings(text string) []string {
 	var texts []string
 	keep := func(decoded []byte, err error) {

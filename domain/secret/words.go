@@ -6,23 +6,24 @@ import (
 	"sync"
 )
 
-// commonWords lists the words of placeholders, pass phrases and example configurations; the comment at the file's head names the sources.
+// commonWords is the list of words in placeholders, pass phrases and example configurations; the
+// comment at the top of the file names the sources.
 //
 //go:embed common_words.txt
 var commonWords string
 
-// words is the tree of the listed words.
-var words = sync.OnceValue(func() tree {
+// words returns the listed words as a trie.
+var words = sync.OnceValue(func() trie {
 	root := &branch{}
 	for _, word := range entries(commonWords) {
 		if len(word) > maxWord {
-			panic("secret: an entry of common_words.txt is too long")
+			panic("secret: common_words.txt has an entry that is too long")
 		}
 		at := root
 		for _, r := range word {
 			s := symbol(r)
 			if s == noSymbol {
-				panic("secret: an entry of common_words.txt is not of a-z and 0-9")
+				panic("secret: common_words.txt has an entry with characters outside a-z and 0-9")
 			}
 			if at.children[s] == nil {
 				at.children[s] = &branch{}
@@ -31,21 +32,21 @@ var words = sync.OnceValue(func() tree {
 		}
 		at.word = true
 	}
-	return plant(root)
+	return flatten(root)
 })
 
-// maxWord is the maximum length of a listed word: the lengths of the words found at a place fit
-// into 16 bits.
+// maxWord is the maximum length of a listed word: the lengths of the words found at a place must
+// fit into 16 bits.
 const maxWord = 15
 
-// leetLength is the minimum length of a word that is also found when spelled with digits and
-// symbols.
-const leetLength = 5
+// minLeet is the minimum length of a word that is also found when spelled with digits and other
+// characters.
+const minLeet = 5
 
-// A symbol is the number of a letter (0 to 25) or a digit (26 to 35).
+// A symbol is the number of a letter (0 to 25) or digit (26 to 35).
 const noSymbol = 36
 
-// symbol returns the number of a folded character.
+// symbol returns the symbol of a folded character.
 func symbol(r rune) uint8 {
 	switch {
 	case 'a' <= r && r <= 'z':
@@ -56,7 +57,7 @@ func symbol(r rune) uint8 {
 	return noSymbol
 }
 
-// leet returns the symbol of the letter that a digit or sign stands for.
+// leet returns the symbol of the letter that a digit or other character stands for.
 func leet(r rune) uint8 {
 	switch r {
 	case '0':
@@ -75,20 +76,20 @@ func leet(r rune) uint8 {
 	return noSymbol
 }
 
-// tree is a compact trie of words. Element 0 is the root.
-type tree []node
+// trie holds words by their prefixes in little memory. Element 0 is the root.
+type trie []node
 
-// node is one prefix. Its children are adjacent in the tree, starting at first, in the order of
+// node is one prefix. Its children are contiguous in the trie, starting at first, in the order of
 // their symbols.
 type node struct {
-	children uint64 // bit s: a child for symbol s; there is none for noSymbol
+	children uint64 // bit s: has a child for symbol s; never set for noSymbol
 	first    uint16
 	word     bool
 }
 
-// child returns the node that a symbol leads to, or 0 (the root, to which no symbol leads) if there
-// is none.
-func (t tree) child(at uint16, s uint8) uint16 {
+// child returns the child of the node at for symbol s, or 0, which is never a child, if there is
+// none.
+func (t trie) child(at uint16, s uint8) uint16 {
 	n := &t[at]
 	if n.children>>s&1 == 0 {
 		return 0
@@ -96,31 +97,31 @@ func (t tree) child(at uint16, s uint8) uint16 {
 	return n.first + uint16(bits.OnesCount64(n.children&(1<<s-1)))
 }
 
-// lengths returns the lengths of the words that a folded text begins with: bit n for a word of n
-// characters. If spelled is set, words of 5 or more characters are also found when spelled with 0
+// lengths returns the lengths of the words that a folded text starts with: bit n for a word of n
+// characters. If leetToo is set, words of 5 or more characters are also found when spelled with 0
 // for o, 1 for l, 3 for e, 4 or @ for a, 5 or $ for s, 7 for t.
-func (t tree) lengths(text []rune, spelled bool) uint16 {
-	return t.from(0, text, 0, false, spelled)
+func (t trie) lengths(text []rune, leetToo bool) uint16 {
+	return t.from(0, text, 0, false, leetToo)
 }
 
-// from continues from a node at the given depth. crooked reports that one of the characters was
+// from continues at a node that is depth characters deep. substituted is set if one of them was
 // read as another.
-func (t tree) from(at uint16, text []rune, depth int, crooked, spelled bool) uint16 {
+func (t trie) from(at uint16, text []rune, depth int, substituted, leetToo bool) uint16 {
 	var found uint16
-	if t[at].word && (!crooked || depth >= leetLength) {
+	if t[at].word && (!substituted || depth >= minLeet) {
 		found = 1 << depth
 	}
 	if depth == len(text) {
 		return found
 	}
 	if next := t.child(at, symbol(text[depth])); next != 0 {
-		found |= t.from(next, text, depth+1, crooked, spelled)
+		found |= t.from(next, text, depth+1, substituted, leetToo)
 	}
-	if !spelled {
+	if !leetToo {
 		return found
 	}
 	if next := t.child(at, leet(text[depth])); next != 0 {
-		found |= t.from(next, text, depth+1, true, spelled)
+		found |= t.from(next, text, depth+1, true, leetToo)
 	}
 	return found
 }
@@ -131,9 +132,9 @@ type branch struct {
 	word     bool
 }
 
-// plant writes the branches level by level, so that children are adjacent.
-func plant(root *branch) tree {
-	t := tree{{word: root.word}}
+// flatten stores the branches level by level, so that the children of a node are contiguous.
+func flatten(root *branch) trie {
+	t := trie{{word: root.word}}
 	level := []*branch{root}
 	for at := 0; at < len(level); at++ {
 		t[at].first = uint16(len(t))

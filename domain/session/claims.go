@@ -6,22 +6,22 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// Version is the value of the claim "v".
+// Version is the value of the claim v.
 const Version = 2
 
-// MaxUnix is the last second that a claim can hold, the end of the year 9999.
+// MaxUnix is the last second that a claim can hold: the end of the year 9999.
 const MaxUnix Unix = 253402300799
 
-// Unix is a time in whole seconds since 1970 (RFC 7519 §2, NumericDate without a fraction).
+// Unix is an instant in whole seconds since 1970 (RFC 7519 §2, NumericDate without fraction).
 type Unix int64
 
-// UnixOf returns the second that contains t.
+// UnixOf returns t rounded down to the second.
 func UnixOf(t time.Time) Unix { return Unix(t.Unix()) }
 
-// Time returns the time in UTC.
+// Time returns the instant in UTC.
 func (u Unix) Time() time.Time { return time.Unix(int64(u), 0).UTC() }
 
-// Claims are the contents of a token, except "v", which is always Version. Claims are valid if they
+// Claims are the contents of a token, without v, which is always Version. They are valid if they
 // come from Settings.Claims or from a verified token.
 type Claims struct {
 	KeyID     keys.ID
@@ -37,32 +37,33 @@ type Claims struct {
 type Settings struct {
 	Issuer   string
 	Audience string
-	// Lifetime is the time from iat to exp, in whole seconds, at least one.
+	// Lifetime is the time from iat to exp: whole seconds, at least one.
 	Lifetime time.Duration
-	// ClockSkew is how far nbf may be in the future, in whole seconds; zero for not at all. It
-	// never extends a session.
+	// ClockSkew is how far nbf may be in the future: whole seconds, zero for none. It never extends
+	// a session.
 	ClockSkew time.Duration
-	// RenewalGrace is how long after its expiry a session can still be renewed, in whole seconds;
-	// zero for not at all.
+	// RenewalGrace is how long after it expires a session can still be renewed: whole seconds, zero
+	// for none.
 	RenewalGrace time.Duration
 }
 
 // Claims returns the claims of a session that starts at now, rounded down to the second, and is
 // signed by the given key.
-func (t Settings) Claims(id InstallID, key keys.ID, now time.Time) Claims {
+func (s Settings) Claims(id InstallID, key keys.ID, now time.Time) Claims {
 	start := UnixOf(now)
 	return Claims{
-		KeyID: key, IssuedAt: start, NotBefore: start, Issuer: t.Issuer, Audience: t.Audience,
+		KeyID: key, IssuedAt: start, NotBefore: start, Issuer: s.Issuer, Audience: s.Audience,
 		InstallID: id,
-		ExpiresAt: start + Unix(t.Lifetime/time.Second),
+		ExpiresAt: start + Unix(s.Lifetime/time.Second),
 	}
 }
 
-// Expired reports whether the session has expired at now. It expires exactly at exp, without
-// tolerance.
+// Expired reports whether the session has expired at now: from the exact instant of exp, without
+// any skew allowance.
 func (c Claims) Expired(now time.Time) bool { return !now.Before(c.ExpiresAt.Time()) }
 
-// Renewable reports whether the session can be renewed at now: until grace after its expiry.
+// Renewable reports whether the session may be renewed at now: until it expires, and for grace
+// after that, inclusive.
 func (c Claims) Renewable(now time.Time, grace time.Duration) bool {
 	return !now.After(c.ExpiresAt.Time().Add(grace))
 }

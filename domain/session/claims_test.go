@@ -13,10 +13,10 @@ import (
 
 var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 
-func TestTermsClaims(t *testing.T) {
-	id, broke := session.ParseInstallID("install-12345")
-	require.Equal(t, session.RuleNone, broke)
-	terms := session.Settings{
+func TestSettingsClaims(t *testing.T) {
+	id, violated := session.ParseInstallID("install-12345")
+	require.Equal(t, session.RuleNone, violated)
+	settings := session.Settings{
 		Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute, ClockSkew: time.Minute,
 		RenewalGrace: time.Hour,
 	}
@@ -26,14 +26,14 @@ func TestTermsClaims(t *testing.T) {
 		InstallID: id, ExpiresAt: start + 120,
 	}
 	for name, now := range map[string]time.Time{
-		"on the second":            noon,
-		"a nanosecond later":       noon.Add(1),
-		"a nanosecond to the next": noon.Add(time.Second - 1),
-		"in another zone":          noon.In(time.FixedZone("", 5*3600+1800)),
+		"on the second":                noon,
+		"a nanosecond later":           noon.Add(1),
+		"a nanosecond before the next": noon.Add(time.Second - 1),
+		"in another zone":              noon.In(time.FixedZone("", 5*3600+1800)),
 	} {
-		assert.Equal(t, want, terms.Claims(id, keys.ID("kid"), now), name)
+		assert.Equal(t, want, settings.Claims(id, keys.ID("kid"), now), name)
 	}
-	before := terms.Claims(id, "kid", noon.Add(-1))
+	before := settings.Claims(id, "kid", noon.Add(-1))
 	assert.Equal(t, start-1, before.IssuedAt, "rounded down")
 	assert.Equal(t, start+119, before.ExpiresAt)
 }
@@ -44,48 +44,48 @@ func TestUnix(t *testing.T) {
 	assert.Equal(t, time.UTC, session.Unix(1771243200).Time().Location())
 	assert.Equal(t, session.Unix(0), session.UnixOf(time.Unix(0, 999_999_999)))
 	assert.Equal(t, session.Unix(-1), session.UnixOf(time.Unix(0, -1)),
-		"down, on the far side of 1970 too")
+		"rounded down before 1970 too")
 	assert.Equal(t, "9999-12-31T23:59:59Z", session.MaxUnix.Time().Format(time.RFC3339))
 }
 
-func TestEnded(t *testing.T) {
+func TestExpired(t *testing.T) {
 	claims := session.Claims{ExpiresAt: session.UnixOf(noon)}
 	for name, c := range map[string]struct {
-		now   time.Time
-		ended bool
+		now     time.Time
+		expired bool
 	}{
-		"a second before":         {noon.Add(-time.Second), false},
-		"a nanosecond before":     {noon.Add(-1), false},
-		"at the instant":          {noon, true},
-		"at it, in another zone":  {noon.In(time.FixedZone("", -3600)), true},
-		"a nanosecond after":      {noon.Add(1), true},
-		"before it, another zone": {noon.Add(-1).In(time.FixedZone("", -3600)), false},
+		"a second before":             {noon.Add(-time.Second), false},
+		"a nanosecond before":         {noon.Add(-1), false},
+		"at exp":                      {noon, true},
+		"at exp, in another zone":     {noon.In(time.FixedZone("", -3600)), true},
+		"a nanosecond after":          {noon.Add(1), true},
+		"before exp, in another zone": {noon.Add(-1).In(time.FixedZone("", -3600)), false},
 	} {
-		assert.Equal(t, c.ended, claims.Expired(c.now), name)
+		assert.Equal(t, c.expired, claims.Expired(c.now), name)
 	}
 }
 
-func TestRenews(t *testing.T) {
+func TestRenewable(t *testing.T) {
 	claims := session.Claims{ExpiresAt: session.UnixOf(noon)}
 	for name, c := range map[string]struct {
 		after, grace time.Duration
-		renews       bool
+		renewable    bool
 	}{
-		"long before the end":           {-time.Hour, 0, true},
-		"a nanosecond before the end":   {-1, 0, true},
-		"ended 0 s ago, no grace":       {0, 0, true},
-		"ended a nanosecond ago":        {1, 0, false},
-		"ended, within grace":           {30 * time.Second, time.Minute, true},
-		"a nanosecond before grace end": {time.Minute - 1, time.Minute, true},
-		"at grace's end, still at most": {time.Minute, time.Minute, true},
-		"a nanosecond after grace":      {time.Minute + 1, time.Minute, false},
-		"a second after grace":          {time.Minute + time.Second, time.Minute, false},
+		"long before exp":                      {-time.Hour, 0, true},
+		"a nanosecond before exp":              {-1, 0, true},
+		"at exp, no grace":                     {0, 0, true},
+		"a nanosecond after exp, no grace":     {1, 0, false},
+		"expired, within grace":                {30 * time.Second, time.Minute, true},
+		"a nanosecond before the end of grace": {time.Minute - 1, time.Minute, true},
+		"at the end of grace":                  {time.Minute, time.Minute, true},
+		"a nanosecond after grace":             {time.Minute + 1, time.Minute, false},
+		"a second after grace":                 {time.Minute + time.Second, time.Minute, false},
 	} {
-		assert.Equal(t, c.renews, claims.Renewable(noon.Add(c.after), c.grace), name)
+		assert.Equal(t, c.renewable, claims.Renewable(noon.Add(c.after), c.grace), name)
 	}
 }
 
-func TestLastSecond(t *testing.T) {
+func TestLastSecondOf9999(t *testing.T) {
 	claims := session.Claims{ExpiresAt: session.MaxUnix}
 	assert.False(t, claims.Expired(session.MaxUnix.Time().Add(-1)))
 	assert.True(t, claims.Expired(session.MaxUnix.Time()))

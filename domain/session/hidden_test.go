@@ -13,20 +13,21 @@ import (
 	"github.com/offload/sessiond/domain/session"
 )
 
-// TestInstallIDIsNeverShown prints an install id in every way that fmt knows, alone and in whatever can hold one.
+// TestInstallIDIsNeverShown formats an install id with every verb of fmt, alone and inside every
+// kind of value that can hold one.
 func TestInstallIDIsNeverShown(t *testing.T) {
 	const text = "kT7pXw29-shibboleth"
-	id, broke := session.ParseInstallID(text)
-	require.Equal(t, session.RuleNone, broke)
+	id, violated := session.ParseInstallID(text)
+	require.Equal(t, session.RuleNone, violated)
 	good := session.Input{Text: "1.0"}
 	request, err := session.NewRequest(session.Input{Text: text}, good, good, session.RuleNone)
 	require.NoError(t, err)
 	claims := session.Claims{KeyID: keys.ID("kid"), InstallID: id}
 	type open struct{ ID session.InstallID }
 	type closed struct{ id session.InstallID }
-	type deep struct{ within []map[string]closed }
+	type deep struct{ items []map[string]closed }
 	for name, value := range map[string]any{
-		"itself":              id,
+		"value":               id,
 		"pointer":             &id,
 		"list":                []session.InstallID{id},
 		"list of pointers":    []*session.InstallID{&id},
@@ -50,9 +51,9 @@ func TestInstallIDIsNeverShown(t *testing.T) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b",
 			"%c", "%e", "%t", "%p", "%U", "%T", "%z"} {
 			shown := fmt.Sprintf(verb, value)
-			assert.NotContains(t, shown, text, "%s by %s", name, verb)
-			assert.NotContains(t, shown, fmt.Sprintf("%x", text), "%s by %s", name, verb)
-			assert.NotContains(t, shown, fmt.Sprintf("%X", text), "%s by %s", name, verb)
+			assert.NotContains(t, shown, text, "%s with %s", name, verb)
+			assert.NotContains(t, shown, fmt.Sprintf("%x", text), "%s with %s", name, verb)
+			assert.NotContains(t, shown, fmt.Sprintf("%X", text), "%s with %s", name, verb)
 		}
 		assert.NotContains(t, fmt.Sprint(value), text, name)
 		if written, err := json.Marshal(value); err == nil {
@@ -61,7 +62,8 @@ func TestInstallIDIsNeverShown(t *testing.T) {
 	}
 	assert.Equal(t, "[install id]", id.String())
 	assert.Equal(t, "[install id]", fmt.Sprintf("%#v", id))
-	assert.Equal(t, "{KeyID:kid IssuedAt:0 NotBefore:0 Issuer: Audience: InstallID:[install id] ExpiresAt:0}", fmt.Sprintf("%+v", claims))
+	assert.Equal(t, "{KeyID:kid IssuedAt:0 NotBefore:0 Issuer: Audience: "+
+		"InstallID:[install id] ExpiresAt:0}", fmt.Sprintf("%+v", claims))
 }
 
 func TestViolationsNeverShowAValue(t *testing.T) {

@@ -1,8 +1,8 @@
-// Package session defines a session: an installation, the request for a session, and its eight
+// Package session defines a session: an installation, the request for a session, and the eight
 // claims.
 //
-// A session proves that its holder once knew the install id, and nothing else. Values are parsed
-// once, so code that has one does not check it again. The package imports keys (for key ids),
+// A session proves only that its holder once knew the install id. Values are validated when they
+// are parsed; code that holds one need not check it again. The package imports keys for key ids,
 // failure, and the standard library.
 package session
 
@@ -12,24 +12,25 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of an install id, in Unicode code points.
+// Bounds of an install id, in code points.
 const (
 	MinInstallID = 8
 	MaxInstallID = 128
 )
 
 // InstallID identifies the installation that a session belongs to, exactly as the client sent it:
-// never trimmed, never normalized. The zero value identifies none. An install id is not a
-// credential, but it must not reach a log, an error or a metric.
+// never trimmed, never normalized. The zero value is no installation. An install id is not a
+// credential, but it must not appear in a log, an error or a metric either.
 type InstallID struct {
-	_ [0]func() // prevents ==, which would compare pointers
-	// text is behind a pointer so that no format verb prints it: fmt does not call String on
-	// unexported fields, and does not follow a pointer to a string.
+	_ [0]func() // prevents ==, which would compare the pointers
+	// text is behind a pointer so that no format verb shows it: fmt does not call the String method
+	// of a value in an unexported field of another type, but it does not follow a pointer to a
+	// string either.
 	text *string
 }
 
-// ParseInstallID parses an install id. It returns the first rule that text violates, of RuleLength,
-// RuleCharacters and RuleBlank in that order, or RuleNone.
+// ParseInstallID parses text as an install id. It returns the rule that text violates, checked in
+// this order: RuleLength, RuleCharacters, RuleBlank. RuleNone means that text is valid.
 func ParseInstallID(text string) (InstallID, Rule) {
 	if n := utf8.RuneCountInString(text); n < MinInstallID || n > MaxInstallID {
 		return InstallID{}, RuleLength
@@ -37,7 +38,7 @@ func ParseInstallID(text string) (InstallID, Rule) {
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
 		return InstallID{}, RuleCharacters
 	}
-	if blank(text) {
+	if isBlank(text) {
 		return InstallID{}, RuleBlank
 	}
 	kept := text
@@ -52,16 +53,16 @@ func (id InstallID) Text() string {
 	return *id.text
 }
 
-// Equal reports whether both ids have the same code points.
+// Equal reports whether both ids are the same, code point for code point.
 func (id InstallID) Equal(other InstallID) bool { return id.Text() == other.Text() }
 
-// String hides the id.
+// String implements fmt.Stringer. It does not reveal the id.
 func (InstallID) String() string { return "[install id]" }
 
-// GoString hides the id.
+// GoString implements fmt.GoStringer. It does not reveal the id.
 func (InstallID) GoString() string { return "[install id]" }
 
-// blank reports whether text consists only of Unicode White_Space.
-func blank(text string) bool {
+// isBlank reports whether text consists of Unicode White_Space only.
+func isBlank(text string) bool {
 	return strings.TrimSpace(text) == ""
 }

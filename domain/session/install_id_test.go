@@ -9,37 +9,37 @@ import (
 	"github.com/offload/sessiond/domain/session"
 )
 
-func TestParseInstallIDTakes(t *testing.T) {
+func TestParseInstallIDAccepts(t *testing.T) {
 	for name, text := range map[string]string{
-		"8 letters":                          "abcdefgh",
-		"128 letters":                        strings.Repeat("a", 128),
-		"8 code points of 4 bytes":           strings.Repeat("\U0001f511", 8),
-		"128 code points of 4 bytes":         strings.Repeat("\U0001f511", 128),
-		"UUID":                               "6F9619FF-8B86-D011-B42D-00CF4FC964FF",
-		"white space inside":                 "abc  defg",
-		"white space at both ends":           " abcdef ",
-		"one letter among white space":       "       a",
-		"combining marks":                    "e\u0301e\u0301e\u0301e\u0301",
-		"marks alone":                        strings.Repeat("\u0301", 8),
-		"zero-width joiners, category Cf":    strings.Repeat("\u200d", 8),
-		"zero-width space is no White_Space": strings.Repeat("\u200b", 8),
-		"byte order marks, category Cf":      strings.Repeat("\ufeff", 8),
-		"soft hyphens, category Cf":          strings.Repeat("\u00ad", 8),
-		"right-to-left override":             "abc\u202edefg",
-		"private use, category Co":           strings.Repeat("\ue000", 8),
-		"unassigned, category Cn":            strings.Repeat("\u0378", 8),
-		"noncharacters":                      strings.Repeat("\uffff", 8),
-		"the last code point":                strings.Repeat("\U0010ffff", 8),
-		"the replacement character":          strings.Repeat("\ufffd", 8),
-		"line separator inside":              "abcd\u2028efgh",
-		"no-break space inside":              "abcd\u00a0efg",
-		"quotes and backslashes":             `"\"\"\"\`,
-		"Braille blank is no White_Space":    strings.Repeat("\u2800", 8),
+		"8 letters":                           "abcdefgh",
+		"128 letters":                         strings.Repeat("a", 128),
+		"8 code points of 4 bytes":            strings.Repeat("\U0001f511", 8),
+		"128 code points of 4 bytes":          strings.Repeat("\U0001f511", 128),
+		"UUID":                                "6F9619FF-8B86-D011-B42D-00CF4FC964FF",
+		"white space inside":                  "abc  defg",
+		"white space at both ends":            " abcdef ",
+		"one letter among white space":        "       a",
+		"combining marks":                     "e\u0301e\u0301e\u0301e\u0301",
+		"only marks":                          strings.Repeat("\u0301", 8),
+		"zero-width joiners, category Cf":     strings.Repeat("\u200d", 8),
+		"zero-width space is not White_Space": strings.Repeat("\u200b", 8),
+		"byte order marks, category Cf":       strings.Repeat("\ufeff", 8),
+		"soft hyphens, category Cf":           strings.Repeat("\u00ad", 8),
+		"right-to-left override":              "abc\u202edefg",
+		"private use, category Co":            strings.Repeat("\ue000", 8),
+		"unassigned, category Cn":             strings.Repeat("\u0378", 8),
+		"noncharacters":                       strings.Repeat("\uffff", 8),
+		"the last code point":                 strings.Repeat("\U0010ffff", 8),
+		"the replacement character":           strings.Repeat("\ufffd", 8),
+		"line separator inside":               "abcd\u2028efgh",
+		"no-break space inside":               "abcd\u00a0efg",
+		"quotes and backslashes":              `"\"\"\"\`,
+		"Braille blank is not White_Space":    strings.Repeat("\u2800", 8),
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, broke := session.ParseInstallID(text)
-			assert.Equal(t, session.RuleNone, broke)
-			assert.Equal(t, text, id.Text(), "exactly as it was sent")
+			id, violated := session.ParseInstallID(text)
+			assert.Equal(t, session.RuleNone, violated)
+			assert.Equal(t, text, id.Text(), "must be exactly as sent")
 		})
 	}
 }
@@ -49,54 +49,55 @@ func TestParseInstallIDRefuses(t *testing.T) {
 		text string
 		rule session.Rule
 	}{
-		"nothing":                           {"", session.RuleLength},
-		"7 letters":                         {"abcdefg", session.RuleLength},
-		"7 code points of 28 bytes":         {strings.Repeat("\U0001f511", 7), session.RuleLength},
-		"129 letters":                       {strings.Repeat("a", 129), session.RuleLength},
-		"129 code points":                   {strings.Repeat("\u00e9", 129), session.RuleLength},
-		"7 code points, one a control":      {"abcdef\n", session.RuleLength},
-		"7 spaces":                          {strings.Repeat(" ", 7), session.RuleLength},
-		"129 spaces":                        {strings.Repeat(" ", 129), session.RuleLength},
-		"NUL":                               {"abcd\x00efg", session.RuleCharacters},
-		"line feed":                         {"abcdefg\n", session.RuleCharacters},
-		"tab":                               {"abcd\tefg", session.RuleCharacters},
-		"U+001F":                            {"abcd\x1fefg", session.RuleCharacters},
-		"delete":                            {"abcd\x7fefg", session.RuleCharacters},
-		"U+0080":                            {"abcd\u0080efg", session.RuleCharacters},
-		"next line":                         {"abcd\u0085efg", session.RuleCharacters},
-		"U+009F":                            {"abcd\u009fefg", session.RuleCharacters},
-		"invalid UTF-8":                     {"abcdefg\xff", session.RuleCharacters},
-		"a surrogate in UTF-8":              {"abcdefg\xed\xa0\x80", session.RuleCharacters},
-		"tabs alone: a control comes first": {strings.Repeat("\t", 8), session.RuleCharacters},
-		"spaces alone":                      {strings.Repeat(" ", 8), session.RuleBlank},
-		"128 spaces":                        {strings.Repeat(" ", 128), session.RuleBlank},
-		"every White_Space that is no control": {
+		"empty":                         {"", session.RuleLength},
+		"7 letters":                     {"abcdefg", session.RuleLength},
+		"7 code points of 28 bytes":     {strings.Repeat("\U0001f511", 7), session.RuleLength},
+		"129 letters":                   {strings.Repeat("a", 129), session.RuleLength},
+		"129 code points":               {strings.Repeat("\u00e9", 129), session.RuleLength},
+		"7 code points, one a control":  {"abcdef\n", session.RuleLength},
+		"7 spaces":                      {strings.Repeat(" ", 7), session.RuleLength},
+		"129 spaces":                    {strings.Repeat(" ", 129), session.RuleLength},
+		"NUL":                           {"abcd\x00efg", session.RuleCharacters},
+		"line feed":                     {"abcdefg\n", session.RuleCharacters},
+		"tab":                           {"abcd\tefg", session.RuleCharacters},
+		"U+001F":                        {"abcd\x1fefg", session.RuleCharacters},
+		"delete":                        {"abcd\x7fefg", session.RuleCharacters},
+		"U+0080":                        {"abcd\u0080efg", session.RuleCharacters},
+		"next line":                     {"abcd\u0085efg", session.RuleCharacters},
+		"U+009F":                        {"abcd\u009fefg", session.RuleCharacters},
+		"invalid UTF-8":                 {"abcdefg\xff", session.RuleCharacters},
+		"a surrogate in UTF-8":          {"abcdefg\xed\xa0\x80", session.RuleCharacters},
+		"only tabs, which are controls": {strings.Repeat("\t", 8), session.RuleCharacters},
+		"only spaces":                   {strings.Repeat(" ", 8), session.RuleBlank},
+		"128 spaces":                    {strings.Repeat(" ", 128), session.RuleBlank},
+		"every White_Space except controls": {
 			" \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000",
 			session.RuleBlank,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, broke := session.ParseInstallID(c.text)
-			assert.Equal(t, c.rule, broke)
+			id, violated := session.ParseInstallID(c.text)
+			assert.Equal(t, c.rule, violated)
 			assert.Equal(t, session.InstallID{}, id)
 			assert.Empty(t, id.Text())
 		})
 	}
 }
 
-// TestParseInstallIDEveryControl asks every code point of category Cc, and its neighbours.
-func TestParseInstallIDEveryControl(t *testing.T) {
+// TestParseInstallIDRefusesEveryControl checks every code point of category Cc and the ones around
+// them.
+func TestParseInstallIDRefusesEveryControl(t *testing.T) {
 	for char := rune(0); char <= 0x200; char++ {
-		_, broke := session.ParseInstallID("abcdefg" + string(char))
+		_, violated := session.ParseInstallID("abcdefg" + string(char))
 		control := char < 0x20 || char >= 0x7f && char < 0xa0
-		assert.Equal(t, control, broke == session.RuleCharacters, "%U", char)
+		assert.Equal(t, control, violated == session.RuleCharacters, "%U", char)
 	}
 }
 
 func TestInstallIDEqual(t *testing.T) {
 	parse := func(text string) session.InstallID {
-		id, broke := session.ParseInstallID(text)
-		assert.Equal(t, session.RuleNone, broke)
+		id, violated := session.ParseInstallID(text)
+		assert.Equal(t, session.RuleNone, violated)
 		return id
 	}
 	assert.True(t, parse("install-12345").Equal(parse(strings.Clone("install-12345"))))
@@ -108,5 +109,6 @@ func TestInstallIDEqual(t *testing.T) {
 		assert.False(t, parse("install-12345").Equal(other))
 		assert.False(t, other.Equal(parse("install-12345")))
 	}
-	assert.False(t, parse("caf\u00e9-12345").Equal(parse("cafe\u0301-12345")), "never normalised")
+	assert.False(t, parse("caf\u00e9-12345").Equal(parse("cafe\u0301-12345")),
+		"must not be normalized")
 }

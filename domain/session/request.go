@@ -7,10 +7,10 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// MaxLabel is the maximum length of app_version and platform, in Unicode code points.
+// MaxLabel is the maximum number of code points of app_version and of platform.
 const MaxLabel = 32
 
-// Field names a member of a request that can be invalid.
+// Field is a member of a request that can be invalid.
 type Field string
 
 // The fields, in the order in which they are reported. FieldBody is the body as a whole.
@@ -21,7 +21,7 @@ const (
 	FieldBody       Field = "body"
 )
 
-// Rule is the rule that a field violates: a stable word that does not depend on the value.
+// Rule is the rule that a field violates: a stable word that reveals nothing about the value.
 type Rule string
 
 // The rules.
@@ -36,17 +36,17 @@ const (
 	RuleDuplicate  Rule = "duplicate"
 )
 
-// Violation is a rule that a field violates.
+// Violation is one rule that one field violates.
 type Violation struct {
 	Field Field
 	Rule  Rule
 }
 
-// Violations lists everything that is wrong with a request, at most one rule for each field, in the
-// order of the fields. It is an error of kind failure.Validation.
+// Violations is everything that is wrong with a request, at most one violation for each field, in
+// the order of the fields. It is an error of kind failure.Validation.
 type Violations []Violation
 
-// Error returns the fields and rules, never a value.
+// Error implements error. It names fields and rules, never a value.
 func (v Violations) Error() string {
 	words := make([]string, 0, len(v))
 	for _, violation := range v {
@@ -55,35 +55,35 @@ func (v Violations) Error() string {
 	return "request: " + strings.Join(words, ", ")
 }
 
-// FailureKind tells failure.Validation.
+// FailureKind implements failure.Kinded.
 func (Violations) FailureKind() failure.Kind { return failure.Validation }
 
-// Input is one member of a request as it arrived: its text, or the rule that it violated before it
-// had one (RuleRequired, RuleType, RuleDuplicate).
+// Input is one member of a request as it was received: its text, or the rule that was violated
+// before there was a text (RuleRequired, RuleType, RuleDuplicate).
 type Input struct {
 	Text     string
 	Violated Rule
 }
 
-// Request asks for a session. Only NewRequest creates one.
+// Request is a valid request for a session. It is created by NewRequest only.
 type Request struct{ installID InstallID }
 
-// InstallID returns the installation that asks.
+// InstallID returns the installation that requests a session.
 func (r Request) InstallID() InstallID { return r.installID }
 
-// NewRequest parses what a client sent. It fails with Violations, which lists all violations at
-// once. The app version and the platform are validated and discarded, because nothing needs them
-// yet. body is what is wrong with the body as a whole, usually RuleNone.
+// NewRequest validates what a client sent. It fails with Violations, which list all that is wrong.
+// App version and platform are validated and then discarded, because nothing uses them yet. Lengths
+// are in code points. body is the rule that the body as a whole violates, usually RuleNone.
 func NewRequest(installID, appVersion, platform Input, body Rule) (Request, error) {
-	id, broke := ParseInstallID(installID.Text)
+	id, violated := ParseInstallID(installID.Text)
 	if installID.Violated != RuleNone {
-		broke = installID.Violated
+		violated = installID.Violated
 	}
 	var violations Violations
 	for _, found := range []Violation{
-		{FieldInstallID, broke},
-		{FieldAppVersion, label(appVersion)},
-		{FieldPlatform, label(platform)},
+		{FieldInstallID, violated},
+		{FieldAppVersion, checkLabel(appVersion)},
+		{FieldPlatform, checkLabel(platform)},
 		{FieldBody, body},
 	} {
 		if found.Rule != RuleNone {
@@ -96,15 +96,15 @@ func NewRequest(installID, appVersion, platform Input, body Rule) (Request, erro
 	return Request{installID: id}, nil
 }
 
-// label validates a short text that is not kept.
-func label(given Input) Rule {
-	if given.Violated != RuleNone {
-		return given.Violated
+// checkLabel returns the rule that app_version or platform violates.
+func checkLabel(input Input) Rule {
+	if input.Violated != RuleNone {
+		return input.Violated
 	}
-	if n := utf8.RuneCountInString(given.Text); n < 1 || n > MaxLabel {
+	if n := utf8.RuneCountInString(input.Text); n < 1 || n > MaxLabel {
 		return RuleLength
 	}
-	if blank(given.Text) {
+	if isBlank(input.Text) {
 		return RuleBlank
 	}
 	return RuleNone

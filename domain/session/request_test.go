@@ -12,10 +12,11 @@ import (
 	"github.com/offload/sessiond/domain/session"
 )
 
-// given makes one up from the rule that it broke before it had a text, or from its text.
+// given returns the input of a member with a text.
 func given(text string) session.Input { return session.Input{Text: text} }
 
-func broke(rule session.Rule) session.Input { return session.Input{Violated: rule} }
+// broken returns the input of a member that violates rule before it has a text.
+func broken(rule session.Rule) session.Input { return session.Input{Violated: rule} }
 
 func TestNewRequest(t *testing.T) {
 	for name, c := range map[string]struct{ installID, appVersion, platform string }{
@@ -23,12 +24,12 @@ func TestNewRequest(t *testing.T) {
 		"labels of one character": {"install-12345", "1", "x"},
 		"labels of 32 characters": {"install-12345", strings.Repeat("1", 32),
 			strings.Repeat("\U0001f511", 32)},
-		"labels with controls":          {"install-12345", "1\n2", "\x00"},
-		"labels with white space":       {"install-12345", " 1 ", "\tios"},
-		"install id as long as can be":  {strings.Repeat("\U0001f511", 128), "1", "ios"},
-		"labels of marks and joiners":   {"install-12345", "\u0301", "\u200b"},
-		"31 spaces and a letter":        {"install-12345", strings.Repeat(" ", 31) + "a", "ios"},
-		"an install id with ends blank": {"  install  ", "1", "ios"},
+		"labels with controls":             {"install-12345", "1\n2", "\x00"},
+		"labels with white space":          {"install-12345", " 1 ", "\tios"},
+		"longest install id":               {strings.Repeat("\U0001f511", 128), "1", "ios"},
+		"labels of marks and joiners only": {"install-12345", "\u0301", "\u200b"},
+		"label of 31 spaces and a letter":  {"install-12345", strings.Repeat(" ", 31) + "a", "ios"},
+		"install id with blank ends":       {"  install  ", "1", "ios"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request, err := session.NewRequest(given(c.installID), given(c.appVersion),
@@ -46,7 +47,7 @@ func TestNewRequestRefuses(t *testing.T) {
 		body                            session.Rule
 		want                            string
 	}{
-		"install id short": {given("1234567"), good, good, session.RuleNone,
+		"install id too short": {given("1234567"), good, good, session.RuleNone,
 			"install_id: length"},
 		"install id with a control": {given("1234567\n"), good, good, session.RuleNone,
 			"install_id: characters"},
@@ -58,7 +59,7 @@ func TestNewRequestRefuses(t *testing.T) {
 			session.RuleNone, "app_version: length"},
 		"app version blank": {good, given(" "), good, session.RuleNone,
 			"app_version: blank"},
-		"app version of controls": {good, given("\t\r\n"), good, session.RuleNone,
+		"app version of controls only": {good, given("\t\r\n"), good, session.RuleNone,
 			"app_version: blank"},
 		"app version of 32 spaces": {good, given(strings.Repeat("\u3000", 32)), good,
 			session.RuleNone, "app_version: blank"},
@@ -70,41 +71,41 @@ func TestNewRequestRefuses(t *testing.T) {
 			"platform: blank"},
 		"platform of 33": {good, good, given(strings.Repeat("p", 33)),
 			session.RuleNone, "platform: length"},
-		"install id missing": {broke(session.RuleRequired), good, good, session.RuleNone,
+		"install id missing": {broken(session.RuleRequired), good, good, session.RuleNone,
 			"install_id: required"},
-		"install id of another type": {broke(session.RuleType), good, good, session.RuleNone,
+		"install id of another type": {broken(session.RuleType), good, good, session.RuleNone,
 			"install_id: type"},
-		"install id twice": {broke(session.RuleDuplicate), good, good,
+		"install id twice": {broken(session.RuleDuplicate), good, good,
 			session.RuleNone, "install_id: duplicate"},
-		"app version missing": {good, broke(session.RuleRequired), good, session.RuleNone,
+		"app version missing": {good, broken(session.RuleRequired), good, session.RuleNone,
 			"app_version: required"},
-		"platform of another type": {good, good, broke(session.RuleType), session.RuleNone,
+		"platform of another type": {good, good, broken(session.RuleType), session.RuleNone,
 			"platform: type"},
-		"another name twice": {good, good, good, session.RuleDuplicate,
+		"another member twice": {good, good, good, session.RuleDuplicate,
 			"body: duplicate"},
-		"what was broken before counts": {session.Input{Text: "install-12345",
+		"earlier violation of a valid install id": {session.Input{Text: "install-12345",
 			Violated: session.RuleDuplicate}, good, good, session.RuleNone,
 			"install_id: duplicate"},
-		"a label broken before": {good,
+		"earlier violation of a valid label": {good,
 			session.Input{Text: "1", Violated: session.RuleDuplicate}, good, session.RuleNone,
 			"app_version: duplicate"},
 		"all at once, in order": {
-			given(""), broke(session.RuleRequired), given(" "), session.RuleDuplicate,
+			given(""), broken(session.RuleRequired), given(" "), session.RuleDuplicate,
 			"install_id: length, app_version: required, platform: blank, body: duplicate",
 		},
-		"first and last": {broke(session.RuleType), good, good, session.RuleDuplicate,
+		"first and last": {broken(session.RuleType), good, good, session.RuleDuplicate,
 			"install_id: type, body: duplicate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request, err := session.NewRequest(c.installID, c.appVersion, c.platform, c.body)
-			assert.Equal(t, session.Request{}, request, "nothing comes of it")
+			assert.Equal(t, session.Request{}, request, "must return a zero Request")
 			var violations session.Violations
 			require.ErrorAs(t, err, &violations)
 			assert.Equal(t, "request: "+c.want, err.Error())
 			assert.Equal(t, failure.Validation, failure.KindOf(fmt.Errorf("issue: %w", err)))
 			seen := map[session.Field]bool{}
 			for _, violation := range violations {
-				assert.False(t, seen[violation.Field], "%s is told twice", violation.Field)
+				assert.False(t, seen[violation.Field], "%s is reported twice", violation.Field)
 				seen[violation.Field] = true
 			}
 		})

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// ErrBase64 is text that is not strict base64url.
+// ErrBase64 is returned for text that is not strict base64url.
 var ErrBase64 = errors.New("not strict base64url")
 
 var base64url = base64.RawURLEncoding.Strict()
 
-// DecodeBase64 decodes base64url without padding (RFC 4648 §5, §3.2). It rejects every alternative
-// encoding of the same bytes: padding, white space, the other alphabet, and trailing bits that are
-// not zero. Its error is ErrBase64.
+// DecodeBase64 decodes base64url without padding (RFC 4648 §5, §3.2). It refuses every variation
+// that would give the same data a second text: padding, white space, the standard alphabet, and
+// nonzero unused trailing bits. Its error is ErrBase64.
 func DecodeBase64(text string) ([]byte, error) {
-	// The library passes over line breaks wherever they stand.
+	// encoding/base64 ignores line breaks anywhere in the text.
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, ErrBase64
 	}
@@ -26,8 +26,8 @@ func DecodeBase64(text string) ([]byte, error) {
 	return decoded, nil
 }
 
-// EncodeBase64 is the one text that DecodeBase64 takes for data.
+// EncodeBase64 returns the only text that DecodeBase64 decodes to data.
 func EncodeBase64(data []byte) string { return base64url.EncodeToString(data) }
 
-// AppendBase64 appends what EncodeBase64 makes of data.
+// AppendBase64 appends the result of EncodeBase64 for data.
 func AppendBase64(to, data []byte) []byte { return base64url.AppendEncode(to, data) }

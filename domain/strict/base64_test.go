@@ -11,7 +11,8 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// TestBase64RoundTrip goes over RFC 4648 §10, in its other alphabet and without padding, and over the two letters that differ.
+// TestBase64RoundTrip uses the vectors of RFC 4648 §10 without padding, and the two characters in
+// which the alphabets differ.
 func TestBase64RoundTrip(t *testing.T) {
 	for data, text := range map[string]string{
 		"": "", "f": "Zg", "fo": "Zm8", "foo": "Zm9v", "foob": "Zm9vYg", "fooba": "Zm9vYmE",
@@ -32,12 +33,12 @@ func TestDecodeBase64Refuses(t *testing.T) {
 		"padding":                     "Zg==",
 		"padding, one":                "Zm8=",
 		"padding cut short":           "Zg=",
-		"padding where none is due":   "Zm9v=",
-		"padding alone":               "=",
+		"unneeded padding":            "Zm9v=",
+		"only padding":                "=",
 		"four bits too many":          "Zh",
-		"lowest of four bits":         "Zv",
+		"lowest of four bits set":     "Zv",
 		"two bits too many":           "Zm9",
-		"lowest of two bits":          "Zm-",
+		"lowest of two bits set":      "Zm-",
 		"one character":               "Z",
 		"one character too many":      "Zm9vY",
 		"plus":                        "+_-_",
@@ -45,16 +46,16 @@ func TestDecodeBase64Refuses(t *testing.T) {
 		"both alphabets":              "-_+/",
 		"space":                       "Zm 9v",
 		"space before":                " Zm9v",
-		"space behind":                "Zm9v ",
+		"space after":                 "Zm9v ",
 		"tab":                         "Zm9v\t",
-		"line feed alone":             "\n",
-		"carriage return alone":       "\r",
-		"line feed behind":            "Zm9v\n",
+		"only a line feed":            "\n",
+		"only a carriage return":      "\r",
+		"line feed after":             "Zm9v\n",
 		"line feed before":            "\nZm9v",
 		"line feed inside":            "Zm\n9v",
 		"carriage return inside":      "Zm9v\rYmFy",
-		"line end of two characters":  "Zm9v\r\nYmFy",
-		"line feed in a short end":    "Z\ng",
+		"CRLF":                        "Zm9v\r\nYmFy",
+		"line feed in a short group":  "Z\ng",
 		"NUL":                         "Zm9v\x00",
 		"dot":                         "Zm9v.",
 		"not ASCII":                   "Zm9\u00e9",
@@ -72,20 +73,21 @@ func TestDecodeBase64Refuses(t *testing.T) {
 	}
 }
 
-// TestDecodeBase64OneTextOnly tries every last letter: of those that a lenient reader takes for the same bytes, one is taken.
-func TestDecodeBase64OneTextOnly(t *testing.T) {
+// TestDecodeBase64AcceptsOneTextOnly tries every last character: of those that a lenient decoder
+// decodes to the same bytes, exactly one is accepted.
+func TestDecodeBase64AcceptsOneTextOnly(t *testing.T) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	for length, accepted := range map[int]int{2: 4, 3: 16, 4: 64} {
+	for length, want := range map[int]int{2: 4, 3: 16, 4: 64} {
 		prefix := strings.Repeat("A", length-1)
-		taken := 0
+		accepted := 0
 		for _, last := range alphabet {
 			decoded, err := strict.DecodeBase64(prefix + string(last))
 			if err == nil {
-				taken++
+				accepted++
 				assert.Equal(t, prefix+string(last), strict.EncodeBase64(decoded))
 			}
 		}
-		assert.Equal(t, accepted, taken, "of %d characters", length)
+		assert.Equal(t, want, accepted, "%d characters", length)
 	}
 }
 
@@ -99,12 +101,12 @@ func FuzzDecodeBase64(f *testing.F) {
 		lenient, lenientErr := base64.RawURLEncoding.DecodeString(text)
 		if err != nil {
 			assert.True(t, lenientErr != nil ||
-				base64.RawURLEncoding.EncodeToString(lenient) != text, "refused without need: %q",
-				text)
+				base64.RawURLEncoding.EncodeToString(lenient) != text,
+				"refused although strict: %q", text)
 			return
 		}
 		require.NoError(t, lenientErr)
 		assert.Equal(t, lenient, decoded)
-		assert.Equal(t, text, strict.EncodeBase64(decoded), "one text for the bytes")
+		assert.Equal(t, text, strict.EncodeBase64(decoded), "must be the only text for these bytes")
 	})
 }

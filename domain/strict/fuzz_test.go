@@ -13,8 +13,8 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// FuzzRead holds the reader against the standard library's, less what that one lets pass.
-func FuzzRead(f *testing.F) {
+// FuzzParse compares Parse with encoding/json, except for what encoding/json tolerates.
+func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "null", " true ", "-0.5e+10", `"\u00e9\ud83d\udd11"`, `"\ud83d"`, `"\\ud83d"`, `"\`,
 		`{"\`, `{"a":1,"\u0061":2}`,
@@ -49,24 +49,24 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// assertSameText holds a string's content against the standard library's.
+// assertSameText compares the content of a string with that of encoding/json.
 func assertSameText(t *testing.T, value strict.Value) {
 	t.Helper()
-	text, is := value.Text()
-	assert.Equal(t, strings.HasPrefix(value.Raw(), `"`), is)
-	if is {
+	text, ok := value.Text()
+	assert.Equal(t, strings.HasPrefix(value.Raw(), `"`), ok)
+	if ok {
 		var want string
 		require.NoError(t, json.Unmarshal([]byte(value.Raw()), &want))
 		assert.Equal(t, want, text)
 	}
 }
 
-// assertSameItems holds a list's items against the standard library's.
+// assertSameItems compares the items of a list with those of encoding/json.
 func assertSameItems(t *testing.T, value strict.Value) {
 	t.Helper()
-	items, is := value.Items()
-	assert.Equal(t, strings.HasPrefix(value.Raw(), `[`), is)
-	if is {
+	items, ok := value.Items()
+	assert.Equal(t, strings.HasPrefix(value.Raw(), `[`), ok)
+	if ok {
 		var want []json.RawMessage
 		require.NoError(t, json.Unmarshal([]byte(value.Raw()), &want))
 		require.Len(t, items, len(want))
@@ -77,7 +77,7 @@ func assertSameItems(t *testing.T, value strict.Value) {
 	}
 }
 
-// depth is how many levels a valid text has.
+// depth returns the number of levels of a valid text.
 func depth(text string) int {
 	level, deepest, inString := 0, 0, false
 	for i := 0; i < len(text); i++ {
@@ -97,8 +97,8 @@ func depth(text string) int {
 	return deepest
 }
 
-// loneSurrogate tells whether a valid text has an escaped surrogate without its other half. Such a half must come as another
-// \u right behind the first one.
+// loneSurrogate reports whether a valid text has an escaped surrogate without its other half, which
+// must be another \u escape right after the first one.
 func loneSurrogate(text string) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' {
@@ -124,18 +124,18 @@ func loneSurrogate(text string) bool {
 	return false
 }
 
-// namesOf counts, by the standard library, the names that stood in their object before, and lists those of the outermost
-// object.
+// namesOf returns, according to encoding/json, how many names occurred earlier in their object, and
+// the names of the outermost object.
 func namesOf(t *testing.T, text string) (repeated int, outermost []string) {
 	t.Helper()
 	type level struct {
 		object bool
 		names  map[string]bool
-		value  bool // an object's value comes next, not a name
+		value  bool // the next token in an object is a value, not a name
 	}
 	var levels []level
 	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber() // a number may be beyond what Go can hold
+	decoder.UseNumber() // numbers may be out of range for Go types
 	done := func() {
 		if len(levels) > 0 {
 			levels[len(levels)-1].value = false
@@ -147,7 +147,7 @@ func namesOf(t *testing.T, text string) (repeated int, outermost []string) {
 			return repeated, outermost
 		}
 		require.NoError(t, err)
-		if name, is := token.(string); is && len(levels) > 0 && levels[len(levels)-1].object &&
+		if name, ok := token.(string); ok && len(levels) > 0 && levels[len(levels)-1].object &&
 			!levels[len(levels)-1].value {
 			top := &levels[len(levels)-1]
 			if top.names[name] {

@@ -11,10 +11,10 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// size is that of the largest text that a stranger can have read.
+// size is the size of the largest text that an untrusted client can have parsed.
 const size = 16 << 10
 
-// fill joins what item gives for 0, 1, 2, … with commas, within size, between open and end.
+// fill returns open, the items for 0, 1, 2, … separated by commas, and end, as many as fit in size.
 func fill(open, end string, item func(int) string) (text string, count int) {
 	var b strings.Builder
 	b.WriteString(open)
@@ -28,37 +28,34 @@ func fill(open, end string, item func(int) string) (text string, count int) {
 	return b.String(), count
 }
 
-// TestReadHostile reads texts of the full size that give a reader the most to do for a byte. That they end at all, and come out
-// right, is what is asked.
-func TestReadHostile(t *testing.T) {
+// TestParseHostileText parses texts of the maximum size that cost a parser most for each byte.
+// Parsing must end, and with the right result.
+func TestParseHostileText(t *testing.T) {
 	for name, c := range map[string]struct {
 		open, end string
 		item      func(int) string
 		repeated  func(count int) int
 	}{
 		"as many names as fit": {
-			"{", "}", func(i int) string { return fmt.Sprintf(`"%x":0`, i) }, func(int) int {
-				return 0
-			},
+			"{", "}", func(i int) string { return fmt.Sprintf(`"%x":0`, i) },
+			func(int) int { return 0 },
 		},
-		"the same name again and again": {
+		"one name repeated": {
 			"{", "}", func(int) string { return `"":0` }, func(n int) int { return n - 1 },
 		},
-		"names that differ at their end": {
+		"names with a common prefix": {
 			"{", "}", func(i int) string {
-				return fmt.Sprintf(
-					`"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%x":0`, i)
+				return fmt.Sprintf(`"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%x":0`, i)
 			},
 			func(int) int { return 0 },
 		},
-		"names of escapes alone": {
+		"names of escapes only": {
 			"{", "}", func(i int) string {
-				return fmt.Sprintf(`"\u%04x\u%04x":0`, i/64+32,
-					i%64+32)
+				return fmt.Sprintf(`"\u%04x\u%04x":0`, i/64+32, i%64+32)
 			},
 			func(int) int { return 0 },
 		},
-		"one name, spelt in two ways": {
+		"one name in two spellings": {
 			"{", "}", func(i int) string { return []string{`"a":0`, `"\u0061":0`}[i%2] },
 			func(n int) int { return n - 1 },
 		},
@@ -68,10 +65,9 @@ func TestReadHostile(t *testing.T) {
 			},
 			func(int) int { return 0 },
 		},
-		"objects below a name": {
-			`{"a":[`, "]}", func(int) string { return `{"a":0,"a":0}` }, func(n int) int {
-				return n
-			},
+		"objects inside a member": {
+			`{"a":[`, "]}", func(int) string { return `{"a":0,"a":0}` },
+			func(n int) int { return n },
 		},
 		"empty objects": {"[", "]", func(int) string { return "{}" }, func(int) int { return 0 }},
 		"deep lists": {
@@ -80,8 +76,7 @@ func TestReadHostile(t *testing.T) {
 		},
 		"deep objects": {
 			"[", "]", func(int) string {
-				return strings.Repeat(`{"":`, 63) + "0" +
-					strings.Repeat("}", 63)
+				return strings.Repeat(`{"":`, 63) + "0" + strings.Repeat("}", 63)
 			},
 			func(int) int { return 0 },
 		},
@@ -89,19 +84,19 @@ func TestReadHostile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			text, count := fill(c.open, c.end, c.item)
 			require.Greater(t, len(text), size-300)
-			document := read(t, text)
+			document := parse(t, text)
 			assert.Equal(t, text, document.Raw())
 			assert.Equal(t, c.repeated(count), document.Repeated)
 			if c.open == "{" {
 				assert.Len(t, document.Members(), count)
 			}
 			_, err := strict.Parse(text[:len(text)-1])
-			assert.ErrorIs(t, err, strict.ErrJSON, "cut short")
+			assert.ErrorIs(t, err, strict.ErrJSON, "truncated")
 		})
 	}
 }
 
-func TestReadHostileStrings(t *testing.T) {
+func TestParseHostileStrings(t *testing.T) {
 	for name, c := range map[string]struct{ piece, content string }{
 		"plain":      {"a", "a"},
 		"escapes":    {`\n`, "\n"},
@@ -111,7 +106,7 @@ func TestReadHostileStrings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			pieces := (size - 2) / len(c.piece)
-			text, ok := read(t, `"`+strings.Repeat(c.piece, pieces)+`"`).Text()
+			text, ok := parse(t, `"`+strings.Repeat(c.piece, pieces)+`"`).Text()
 			require.True(t, ok)
 			assert.Equal(t, strings.Repeat(c.content, pieces), text)
 			_, err := strict.Parse(`"` + strings.Repeat(c.piece, pieces))

@@ -5,10 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is the maximum number of nested objects and lists, counting the outermost one.
+// MaxDepth is the maximum number of levels of objects and lists in a text; the outermost is the
+// first.
 const MaxDepth = 64
 
-// ErrJSON reports text that is not a single JSON value (RFC 8259) in valid UTF-8.
+// ErrJSON is returned for text that is not one JSON value (RFC 8259) in valid UTF-8.
 var ErrJSON = errors.New("not strict JSON")
 
 // Kind is the type of a JSON value (RFC 8259 §3).
@@ -24,45 +25,46 @@ const (
 	Object
 )
 
-// Value is one JSON value. It refers to the text that it was parsed from.
+// Value is one JSON value. It refers to the text it was parsed from.
 type Value struct {
 	kind    Kind
-	raw     string // the value as written
-	text    string // a string's content
+	raw     string // as written
+	text    string // content of a string
 	members []Member
 }
 
-// Member is a name of an object and its value.
+// Member is one member of an object: its name and value.
 type Member struct {
 	Name  string
 	Value Value
-	// Repeated reports whether the object contained the name before.
+	// Repeated is true if the name occurred earlier in the object.
 	Repeated bool
 }
 
-// Kind returns the value's type.
+// Kind returns the type of the value.
 func (v Value) Kind() Kind { return v.kind }
 
 // Raw returns the value as it was written, without surrounding white space.
 func (v Value) Raw() string { return v.raw }
 
-// Text returns a string's content; ok is false for any other type.
+// Text returns the content of a string; ok is false for any other type.
 func (v Value) Text() (text string, ok bool) { return v.text, v.kind == String }
 
-// Members returns the members of the outermost object in order, including repeated names.
+// Members returns the members of an object in their order, including repeated names. They are kept
+// for the outermost object only.
 func (v Value) Members() []Member { return v.members }
 
-// Items returns the values of a list in order, each with its members if it is an object; ok is
+// Items returns the values of a list in their order, with their members if they are objects; ok is
 // false for any other type.
 func (v Value) Items() (items []Value, ok bool) {
 	if v.kind != List {
 		return nil, false
 	}
 	r := reader{text: v.raw, at: 1}
-	for r.space(); !r.take(']'); r.space() {
+	for r.skipSpace(); !r.take(']'); r.skipSpace() {
 		item, _ := r.value(1) // parsed before, and valid
 		items = append(items, item)
-		r.space()
+		r.skipSpace()
 		r.take(',')
 	}
 	return items, true
@@ -81,33 +83,33 @@ func (v Value) Member(name string) (Value, bool) {
 // Document is a completely parsed text.
 type Document struct {
 	Value
-	// Repeated is the number of names, in objects at any level, that their object already
-	// contained.
+	// Repeated is the number of names, in objects at any level, that occurred earlier in their
+	// object.
 	Repeated int
 }
 
-// Parse parses text as a single JSON value, surrounded by JSON white space only. It fails with
-// ErrJSON on anything that RFC 8259 does not allow, on invalid UTF-8, a byte order mark or a lone
-// surrogate, and on more than MaxDepth levels. Repeated names are reported, not rejected. Time and
-// memory are linear in the length of text, whatever it contains.
+// Parse parses text as one JSON value, surrounded by nothing but JSON white space. It fails with
+// ErrJSON if text is not valid according to RFC 8259, is not valid UTF-8, contains a byte order
+// mark or a lone surrogate, or has more than MaxDepth levels. Repeated names are reported, not
+// refused. Time and memory are linear in the length of text for every input.
 func Parse(text string) (Document, error) {
 	if !utf8.ValidString(text) {
 		return Document{}, ErrJSON
 	}
 	r := reader{text: text}
-	r.space()
+	r.skipSpace()
 	value, ok := r.value(1)
 	if !ok {
 		return Document{}, ErrJSON
 	}
-	r.space()
+	r.skipSpace()
 	if r.at != len(text) {
 		return Document{}, ErrJSON
 	}
 	return Document{Value: value, Repeated: r.repeated}, nil
 }
 
-// reader scans text that is valid UTF-8.
+// reader scans a text that is valid UTF-8.
 type reader struct {
 	text     string
 	at       int
@@ -130,7 +132,7 @@ func (r *reader) take(c byte) bool {
 	return true
 }
 
-func (r *reader) space() {
+func (r *reader) skipSpace() {
 	for {
 		switch r.peek() {
 		case ' ', '\t', '\n', '\r':
@@ -160,13 +162,13 @@ func (r *reader) value(depth int) (Value, bool) {
 		ok = r.number()
 	case c == 't':
 		v.kind = Boolean
-		ok = r.word("true")
+		ok = r.literal("true")
 	case c == 'f':
 		v.kind = Boolean
-		ok = r.word("false")
+		ok = r.literal("false")
 	case c == 'n':
 		v.kind = Null
-		ok = r.word("null")
+		ok = r.literal("null")
 	}
 	v.raw = r.text[start:r.at]
 	return v, ok
@@ -177,7 +179,7 @@ func (r *reader) object(depth int) ([]Member, bool) {
 		return nil, false
 	}
 	r.at++
-	r.space()
+	r.skipSpace()
 	if r.take('}') {
 		return nil, true
 	}
@@ -191,30 +193,30 @@ func (r *reader) object(depth int) ([]Member, bool) {
 		if !ok {
 			return nil, false
 		}
-		r.space()
+		r.skipSpace()
 		if !r.take(':') {
 			return nil, false
 		}
-		r.space()
+		r.skipSpace()
 		value, ok := r.value(depth + 1)
 		if !ok {
 			return nil, false
 		}
-		again := seen.add(name)
-		if again {
+		repeated := seen.add(name)
+		if repeated {
 			r.repeated++
 		}
 		if depth == 1 {
-			members = append(members, Member{Name: name, Value: value, Repeated: again})
+			members = append(members, Member{Name: name, Value: value, Repeated: repeated})
 		}
-		r.space()
+		r.skipSpace()
 		if r.take('}') {
 			return members, true
 		}
 		if !r.take(',') {
 			return nil, false
 		}
-		r.space()
+		r.skipSpace()
 	}
 }
 
@@ -223,7 +225,7 @@ func (r *reader) list(depth int) bool {
 		return false
 	}
 	r.at++
-	r.space()
+	r.skipSpace()
 	if r.take(']') {
 		return true
 	}
@@ -231,18 +233,18 @@ func (r *reader) list(depth int) bool {
 		if _, ok := r.value(depth + 1); !ok {
 			return false
 		}
-		r.space()
+		r.skipSpace()
 		if r.take(']') {
 			return true
 		}
 		if !r.take(',') {
 			return false
 		}
-		r.space()
+		r.skipSpace()
 	}
 }
 
-func (r *reader) word(word string) bool {
+func (r *reader) literal(word string) bool {
 	if len(r.text)-r.at < len(word) || r.text[r.at:r.at+len(word)] != word {
 		return false
 	}
@@ -279,20 +281,20 @@ func (r *reader) digits() bool {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// names are the names of one object so far. A few are compared one by one, many through a map, so
-// that an object with many names costs time linear in its length.
+// names is the set of names of one object so far. Up to eight are compared one by one, more are
+// kept in a map, so that the cost of an object is linear in its length.
 type names struct {
 	few  [8]string
 	n    int
 	many map[string]struct{}
 }
 
-// add reports whether name was already there, and adds it.
+// add adds name and reports whether it was present before.
 func (s *names) add(name string) bool {
 	if s.many != nil {
-		_, again := s.many[name]
+		_, found := s.many[name]
 		s.many[name] = struct{}{}
-		return again
+		return found
 	}
 	for _, known := range s.few[:s.n] {
 		if known == name {

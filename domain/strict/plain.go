@@ -1,9 +1,9 @@
 package strict
 
-// Plain reports whether text is 1 to most characters of A-Z a-z 0-9 . _ - and nothing else: a name
-// that can appear unchanged in a header, a log line or a file name.
-func Plain(text string, most int) bool {
-	if len(text) < 1 || len(text) > most {
+// Plain reports whether text consists of 1 to maxLen characters of A-Z a-z 0-9 . _ - only, so that
+// it can be used unescaped in a header, a log line or a file name.
+func Plain(text string, maxLen int) bool {
+	if len(text) < 1 || len(text) > maxLen {
 		return false
 	}
 	for _, c := range []byte(text) {

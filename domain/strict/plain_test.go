@@ -18,5 +18,5 @@ func TestPlain(t *testing.T) {
 	assert.False(t, strict.Plain("", 3))
 	assert.True(t, strict.Plain("a.b", 3))
 	assert.False(t, strict.Plain("a.bc", 3))
-	assert.False(t, strict.Plain("\u212a", 3), "the Kelvin sign")
+	assert.False(t, strict.Plain("\u212a", 3), "Kelvin sign")
 }

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// str reads a string (RFC 8259 §7), from its opening quote to just after its closing one. A string
-// without escapes is a substring of the text and is not copied.
+// str reads a string (RFC 8259 §7) from its opening quote through its closing one. A string without
+// escapes is a substring of the text and is not copied.
 func (r *reader) str() (string, bool) {
 	r.at++
 	start := r.at
@@ -27,7 +27,8 @@ func (r *reader) str() (string, bool) {
 	return "", false
 }
 
-// escaped continues from the first escape; start is where the content began.
+// escaped reads the rest of a string from its first escape; start is the index where the content
+// began.
 func (r *reader) escaped(start int) (string, bool) {
 	var content strings.Builder
 	content.WriteString(r.text[start:r.at])
@@ -53,7 +54,7 @@ func (r *reader) escaped(start int) (string, bool) {
 	return "", false
 }
 
-// escape reads what follows a backslash; a surrogate must be part of a complete pair.
+// escape reads what follows a backslash; surrogates must come in pairs.
 func (r *reader) escape() (rune, bool) {
 	if r.at == len(r.text) {
 		return 0, false

@@ -1,24 +1,24 @@
-// Package throttle implements an exact sliding window, as arithmetic.
+// Package throttle implements the arithmetic of the exact sliding window.
 //
-// It guarantees that in no half-open interval [s, s+W), wherever it starts, a subject gets more
-// than N grants. The instants of the last grants, at most N of them, are all the state that needs.
-// A storage keeps these instants and makes decisions atomic; this package decides. It imports
-// failure and the standard library.
+// Its guarantee: in no half-open interval [s, s+W), wherever it starts, does a subject get more
+// than N grants. The only state this needs is the instants of the last grants, at most N of them. A
+// storage keeps those instants and makes each decision atomic; the decision itself is made here.
+// The package imports failure and the standard library.
 package throttle
 
 import "time"
 
-// Instant is a point on one monotonic clock, in nanoseconds since an arbitrary start. Instants of
-// different clocks cannot be compared.
+// Instant is a point in time on a clock that never steps, in nanoseconds since that clock started.
+// Instants of different clocks cannot be compared.
 type Instant int64
 
-// After returns the instant d later.
+// After returns the instant d later than i.
 func (i Instant) After(d time.Duration) Instant { return i + Instant(d) }
 
-// Until returns the time from i to later, which is negative if later is earlier than i.
+// Until returns the duration from i to later; it is negative if later is before i.
 func (i Instant) Until(later Instant) time.Duration { return time.Duration(later - i) }
 
-// Dimension is what a limit counts by.
+// Dimension is what a limit is counted by.
 type Dimension uint8
 
 // The dimensions.
@@ -29,10 +29,10 @@ const (
 	ByInstall
 )
 
-// Dimensions lists every dimension.
+// Dimensions returns every dimension.
 func Dimensions() []Dimension { return []Dimension{ByAddress, ByInstall} }
 
-// String returns the dimension's name in headers, logs and metrics.
+// String returns the name of the dimension in headers, logs and metrics.
 func (d Dimension) String() string {
 	switch d {
 	case ByAddress:
@@ -43,8 +43,8 @@ func (d Dimension) String() string {
 	return "unknown"
 }
 
-// Check checks for one grant for one subject. Limit is at least 1 and Window is positive; the
-// configuration ensures both.
+// A Check asks for one grant for one subject. Limit is at least 1 and Window is above 0; the
+// configuration guarantees both.
 type Check struct {
 	Dimension Dimension
 	Subject   Subject
@@ -52,7 +52,7 @@ type Check struct {
 	Window    time.Duration
 }
 
-// MaxChecks is the maximum number of checks in one decision.
+// MaxChecks is the maximum number of checks of one decision.
 const MaxChecks = 4
 
 // Checks are the checks of one request: either all are granted or none is. It is an array, so that
@@ -62,15 +62,16 @@ type Checks struct {
 	of [MaxChecks]Check
 }
 
-// NewChecks combines checks in the order in which they are reported. No two may be for the same
-// subject and window. It panics if there are more than MaxChecks, which is a defect.
+// NewChecks returns the given checks, in the order in which they are reported. No two of them may
+// be for the same subject and window. NewChecks panics if there are more than MaxChecks, which is a
+// defect.
 func NewChecks(checks ...Check) Checks {
 	if len(checks) > MaxChecks {
-		panic("throttle: more checks than a decision can hold")
+		panic("throttle: more than MaxChecks checks")
 	}
-	var a Checks
-	a.n = copy(a.of[:], checks)
-	return a
+	var c Checks
+	c.n = copy(c.of[:], checks)
+	return c
 }
 
 // Len returns the number of checks.

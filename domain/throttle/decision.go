@@ -6,14 +6,14 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// Decision is the outcome of a list of checks: the state of each limit afterwards. Either all
-// checks were granted or none was. The zero value is undecided.
+// Decision is the outcome of a list of checks: the state of each one afterwards. Either all were
+// granted or none was. The zero value means that no decision was made.
 type Decision struct {
 	n  int
 	of [MaxChecks]State
 }
 
-// Decide decides on the states of all checks, taken before any grant. If every check can be
+// Decide decides on checks, given the state of each before the decision. If every check can be
 // granted, the decision holds their states after the grants.
 func Decide(states ...State) Decision {
 	var d Decision
@@ -27,7 +27,7 @@ func Decide(states ...State) Decision {
 	return d
 }
 
-// Decided reports whether there was a decision at all.
+// Decided reports whether a decision was made at all.
 func (d *Decision) Decided() bool { return d.n > 0 }
 
 // Len returns the number of states.
@@ -36,7 +36,7 @@ func (d *Decision) Len() int { return d.n }
 // At returns the state at index i, in the order of the checks.
 func (d *Decision) At(i int) State { return d.of[i] }
 
-// Refused reports whether the decision granted nothing.
+// Refused reports whether the checks were refused.
 func (d *Decision) Refused() bool {
 	for i := range d.n {
 		if d.of[i].RetryAfter > 0 {
@@ -46,8 +46,8 @@ func (d *Decision) Refused() bool {
 	return false
 }
 
-// Refusal returns the decision as an error if it refused. The dimension is the one with the longest
-// wait, and the first of them if several are equal.
+// Refusal returns a refused decision as an error. Its dimension is the one with the longest wait;
+// if several are equal, the one that was checked first.
 func (d *Decision) Refusal() (*Refusal, bool) {
 	if !d.Refused() {
 		return nil, false
@@ -62,26 +62,27 @@ func (d *Decision) Refusal() (*Refusal, bool) {
 		Decision: *d}, true
 }
 
-// Refusal is the error for a request that exceeded a limit. No dimension was charged.
+// Refusal is a request that was over a limit. Nothing was counted against any limit.
 type Refusal struct {
-	// Dimension is the one with the longest wait.
+	// Dimension is the dimension with the longest wait.
 	Dimension Dimension
-	// RetryAfter is the time until the same request can succeed; it is positive.
+	// RetryAfter is how long until the same request could be granted; above 0.
 	RetryAfter time.Duration
 	// Decision is the complete decision.
 	Decision Decision
 }
 
-// Error returns the dimension.
+// Error implements error. It names the dimension.
 func (r *Refusal) Error() string { return "throttled by " + r.Dimension.String() }
 
-// FailureKind tells failure.RateLimited.
+// FailureKind implements failure.Kinded.
 func (*Refusal) FailureKind() failure.Kind { return failure.RateLimited }
 
-// RetryAfterSeconds returns RetryAfter in whole seconds, rounded up, so at least 1.
+// RetryAfterSeconds returns RetryAfter in whole seconds, rounded up, and so at least 1.
 func (r *Refusal) RetryAfterSeconds() int { return Seconds(r.RetryAfter) }
 
-// Seconds returns d in whole seconds, rounded up, so that waiting that long is sufficient.
+// Seconds returns d in whole seconds, rounded up, so that a client that waits this long has waited
+// long enough.
 func Seconds(d time.Duration) int {
 	return int((d + time.Second - 1) / time.Second)
 }

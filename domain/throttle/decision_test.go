@@ -12,19 +12,20 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// may is a standing that may have a grant, left times; barred is one that may not for so long.
-func may(dimension throttle.Dimension, left int, growsIn time.Duration) throttle.State {
+// free returns a state that can have a grant, with the given number remaining.
+func free(dimension throttle.Dimension, remaining int, resetAfter time.Duration) throttle.State {
 	return throttle.State{Check: throttle.Check{Dimension: dimension, Limit: 8, Window: window},
-		Remaining: left, ResetAfter: growsIn}
+		Remaining: remaining, ResetAfter: resetAfter}
 }
 
-func barred(dimension throttle.Dimension, retryIn time.Duration) throttle.State {
+// full returns a state that cannot have a grant until retryAfter has passed.
+func full(dimension throttle.Dimension, retryAfter time.Duration) throttle.State {
 	return throttle.State{Check: throttle.Check{Dimension: dimension, Limit: 8, Window: window},
-		ResetAfter: retryIn, RetryAfter: retryIn}
+		ResetAfter: retryAfter, RetryAfter: retryAfter}
 }
 
-// standings lists what a decision tells.
-func standings(decision throttle.Decision) []throttle.State {
+// states returns the states of a decision.
+func states(decision throttle.Decision) []throttle.State {
 	var all []throttle.State
 	for i := range decision.Len() {
 		all = append(all, decision.At(i))
@@ -33,59 +34,59 @@ func standings(decision throttle.Decision) []throttle.State {
 }
 
 func TestDecideGrantsAll(t *testing.T) {
-	decision := throttle.Decide(may(throttle.ByAddress, 8, 0), may(throttle.ByInstall, 1, 5))
+	decision := throttle.Decide(free(throttle.ByAddress, 8, 0), free(throttle.ByInstall, 1, 5))
 	assert.True(t, decision.Decided())
 	assert.False(t, decision.Refused())
 	refusal, refused := decision.Refusal()
 	assert.False(t, refused)
 	assert.Nil(t, refusal)
-	assert.Equal(t, []throttle.State{may(throttle.ByAddress, 7, window),
-		may(throttle.ByInstall, 0, 5)}, standings(decision),
-		"how they stand with the grant")
+	assert.Equal(t, []throttle.State{free(throttle.ByAddress, 7, window),
+		free(throttle.ByInstall, 0, 5)}, states(decision),
+		"states after the grant")
 }
 
 func TestDecideRefusesAll(t *testing.T) {
 	for name, c := range map[string]struct {
-		standings []throttle.State
-		dimension throttle.Dimension
-		retryIn   time.Duration
+		states     []throttle.State
+		dimension  throttle.Dimension
+		retryAfter time.Duration
 	}{
 		"the first": {
-			[]throttle.State{barred(throttle.ByAddress, 7), may(throttle.ByInstall, 4, 0)},
+			[]throttle.State{full(throttle.ByAddress, 7), free(throttle.ByInstall, 4, 0)},
 			throttle.ByAddress, 7,
 		},
 		"the second": {
-			[]throttle.State{may(throttle.ByAddress, 8, 0), barred(throttle.ByInstall, 7)},
+			[]throttle.State{free(throttle.ByAddress, 8, 0), full(throttle.ByInstall, 7)},
 			throttle.ByInstall, 7,
 		},
 		"both, the first longer": {
-			[]throttle.State{barred(throttle.ByAddress, 8), barred(throttle.ByInstall, 7)},
+			[]throttle.State{full(throttle.ByAddress, 8), full(throttle.ByInstall, 7)},
 			throttle.ByAddress, 8,
 		},
 		"both, the second longer by a nanosecond": {
-			[]throttle.State{barred(throttle.ByAddress, 7), barred(throttle.ByInstall, 8)},
+			[]throttle.State{full(throttle.ByAddress, 7), full(throttle.ByInstall, 8)},
 			throttle.ByInstall, 8,
 		},
-		"both alike: the first asked, ip": {
-			[]throttle.State{barred(throttle.ByAddress, 7), barred(throttle.ByInstall, 7)},
+		"both equal: the first checked": {
+			[]throttle.State{full(throttle.ByAddress, 7), full(throttle.ByInstall, 7)},
 			throttle.ByAddress, 7,
 		},
-		"one alone": {[]throttle.State{barred(throttle.ByInstall, 1)}, throttle.ByInstall, 1},
+		"only one": {[]throttle.State{full(throttle.ByInstall, 1)}, throttle.ByInstall, 1},
 		"the last of four": {
-			[]throttle.State{may(throttle.ByAddress, 1, 1), barred(throttle.ByInstall, 1),
-				barred(throttle.ByInstall, 2), barred(throttle.ByAddress, 3)},
+			[]throttle.State{free(throttle.ByAddress, 1, 1), full(throttle.ByInstall, 1),
+				full(throttle.ByInstall, 2), full(throttle.ByAddress, 3)},
 			throttle.ByAddress, 3,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			decision := throttle.Decide(c.standings...)
+			decision := throttle.Decide(c.states...)
 			assert.True(t, decision.Decided())
 			assert.True(t, decision.Refused())
-			assert.Equal(t, c.standings, standings(decision), "nothing is taken from any")
+			assert.Equal(t, c.states, states(decision), "must not count anything")
 			refusal, refused := decision.Refusal()
 			require.True(t, refused)
 			assert.Equal(t, c.dimension, refusal.Dimension)
-			assert.Equal(t, c.retryIn, refusal.RetryAfter)
+			assert.Equal(t, c.retryAfter, refusal.RetryAfter)
 			assert.Equal(t, decision, refusal.Decision)
 			assert.Equal(t, 1, refusal.RetryAfterSeconds())
 			assert.Equal(t, failure.RateLimited, failure.KindOf(fmt.Errorf("issue: %w", refusal)))
@@ -94,7 +95,7 @@ func TestDecideRefusesAll(t *testing.T) {
 	}
 }
 
-func TestNobodyDecided(t *testing.T) {
+func TestZeroDecision(t *testing.T) {
 	var none throttle.Decision
 	assert.False(t, none.Decided())
 	assert.False(t, none.Refused())
@@ -118,17 +119,17 @@ func TestSeconds(t *testing.T) {
 	}
 }
 
-func TestAsks(t *testing.T) {
+func TestChecks(t *testing.T) {
 	var all []throttle.Check
 	for i := range throttle.MaxChecks {
 		all = append(all, throttle.Check{Dimension: throttle.ByInstall,
 			Subject: throttle.Subject{byte(i)}, Limit: i + 1, Window: window})
 	}
 	for n := range len(all) + 1 {
-		asks := throttle.NewChecks(all[:n]...)
-		require.Equal(t, n, asks.Len())
+		checks := throttle.NewChecks(all[:n]...)
+		require.Equal(t, n, checks.Len())
 		for i := range n {
-			assert.Equal(t, all[i], asks.At(i))
+			assert.Equal(t, all[i], checks.At(i))
 		}
 	}
 	assert.Panics(t, func() { throttle.NewChecks(append(all, throttle.Check{})...) })

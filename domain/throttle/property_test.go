@@ -9,74 +9,78 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// TestPromise asks again and again for one subject, with a caller now and then who is late, and counts grants one by one: in no half-open
-// window, wherever it starts, may there be more than the limit, and nobody may be refused or made to wait without need.
-func TestPromise(t *testing.T) {
+// TestNeverExceedsLimitInAnyWindow makes many checks for one subject, some with an instant in the
+// past, and compares them with a plain count of grants: no half-open window, wherever it starts,
+// may hold more grants than the limit, and no check may be refused or delayed without need.
+func TestNeverExceedsLimitInAnyWindow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		ask := throttle.Check{
-			Limit:  rapid.IntRange(1, 5).Draw(t, "limit"),
-			Window: time.Duration(rapid.IntRange(1, 12).Draw(t, "window")), // so short that edges meet all the time
+		check := throttle.Check{
+			Limit: rapid.IntRange(1, 5).Draw(t, "limit"),
+			// So short that window boundaries often coincide.
+			Window: time.Duration(rapid.IntRange(1, 12).Draw(t, "window")),
 		}
-		keeps := ask.Limit + rapid.IntRange(0, 3).Draw(t, "kept beyond the limit")
+		maxKept := check.Limit + rapid.IntRange(0, 3).Draw(t, "kept beyond the limit")
 		var granted []throttle.Instant
 		clock := start
-		for range rapid.IntRange(1, 40).Draw(t, "asks") {
+		for range rapid.IntRange(1, 40).Draw(t, "checks") {
 			clock = clock.After(time.Duration(rapid.IntRange(0, 6).Draw(t, "step")))
 			now := clock.After(-time.Duration(rapid.SampledFrom([]int{0, 0, 0, 1, 5, 100}).Draw(t,
 				"late by")))
-			kept := cutUp(t, granted[max(0, len(granted)-keeps):])
+			kept := split(t, granted[max(0, len(granted)-maxKept):])
 			now = kept.Effective(now)
-			standing := ask.State(&kept, now)
-			checkStanding(t, ask, granted, now, standing)
-			if standing.RetryAfter > 0 {
+			state := check.State(&kept, now)
+			requireState(t, check, granted, now, state)
+			if state.RetryAfter > 0 {
 				continue
 			}
 			granted = append(granted, now)
-			after := cutUp(t, granted[max(0, len(granted)-keeps):])
-			if want := ask.State(&after, now); standing.Granted().Remaining != want.Remaining ||
-				standing.Granted().ResetAfter != want.ResetAfter {
-				t.Fatalf("after the grant it stands at %+v, should be %+v", standing.Granted(),
-					want)
+			after := split(t, granted[max(0, len(granted)-maxKept):])
+			if want := check.State(&after, now); state.Granted().Remaining != want.Remaining ||
+				state.Granted().ResetAfter != want.ResetAfter {
+				t.Fatalf("state after the grant is %+v, want %+v", state.Granted(), want)
 			}
 		}
 		for _, from := range granted {
-			// A window that holds the most can be moved until it starts at a grant.
-			if n := within(granted, from, from.After(ask.Window)); n > ask.Limit {
+			// It is enough to check windows that start at a grant: any window can be moved there
+			// without losing a grant.
+			if n := within(granted, from, from.After(check.Window)); n > check.Limit {
 				t.Fatalf("%d grants in the window from %d: %v", n, from, granted)
 			}
 		}
 	})
 }
 
-// checkStanding holds a standing against the plain count: the window that ends at an instant, that instant included, is (i-W, i].
-func checkStanding(t *rapid.T, ask throttle.Check, granted []throttle.Instant, now throttle.Instant,
-	standing throttle.State) {
-	left := func(at throttle.Instant) int {
-		return ask.Limit - within(granted,
-			at.After(1-ask.Window), at+1)
+// requireState compares a state with a plain count: the window that ends at an instant, inclusive,
+// is (i-W, i].
+func requireState(
+	t *rapid.T, check throttle.Check, granted []throttle.Instant, now throttle.Instant,
+	state throttle.State,
+) {
+	remaining := func(at throttle.Instant) int {
+		return check.Limit - within(granted, at.After(1-check.Window), at+1)
 	}
-	if standing.Check != ask || standing.Remaining != left(now) {
-		t.Fatalf("%d left, should be %d", standing.Remaining, left(now))
+	if state.Check != check || state.Remaining != remaining(now) {
+		t.Fatalf("Remaining is %d, want %d", state.Remaining, remaining(now))
 	}
-	if (standing.RetryAfter > 0) != (left(now) == 0) || standing.RetryAfter < 0 ||
-		standing.RetryAfter > ask.Window {
-		t.Fatalf("%d left, and a wait of %d", left(now), standing.RetryAfter)
+	if (state.RetryAfter > 0) != (remaining(now) == 0) || state.RetryAfter < 0 ||
+		state.RetryAfter > check.Window {
+		t.Fatalf("%d remaining with RetryAfter %d", remaining(now), state.RetryAfter)
 	}
-	if standing.RetryAfter > 0 && (left(now.After(standing.RetryAfter)) == 0 ||
-		left(now.After(standing.RetryAfter-1)) != 0) {
-		t.Fatalf("a wait of %d is too short or too long: %v at %d", standing.RetryAfter, granted,
+	if state.RetryAfter > 0 && (remaining(now.After(state.RetryAfter)) == 0 ||
+		remaining(now.After(state.RetryAfter-1)) != 0) {
+		t.Fatalf("RetryAfter %d is too short or too long: %v at %d", state.RetryAfter, granted,
 			now)
 	}
-	if (standing.ResetAfter == 0) != (left(now) == ask.Limit) {
-		t.Fatalf("%d left, and grows in %d", left(now), standing.ResetAfter)
+	if (state.ResetAfter == 0) != (remaining(now) == check.Limit) {
+		t.Fatalf("%d remaining with ResetAfter %d", remaining(now), state.ResetAfter)
 	}
-	if standing.ResetAfter > 0 && (left(now.After(standing.ResetAfter)) <= left(now) ||
-		left(now.After(standing.ResetAfter-1)) != left(now)) {
-		t.Fatalf("grows in %d, too early or too late: %v at %d", standing.ResetAfter, granted, now)
+	if state.ResetAfter > 0 && (remaining(now.After(state.ResetAfter)) <= remaining(now) ||
+		remaining(now.After(state.ResetAfter-1)) != remaining(now)) {
+		t.Fatalf("ResetAfter %d is too short or too long: %v at %d", state.ResetAfter, granted, now)
 	}
 }
 
-// within counts the instants from one on, and before another.
+// within returns the number of instants in [from, until).
 func within(instants []throttle.Instant, from, until throttle.Instant) int {
 	n := 0
 	for _, instant := range instants {
@@ -87,8 +91,8 @@ func within(instants []throttle.Instant, from, until throttle.Instant) int {
 	return n
 }
 
-// cutUp shows instants in three pieces, any of which may be empty.
-func cutUp(t *rapid.T, all []throttle.Instant) throttle.Grants {
+// split returns instants in three pieces, any of which may be empty.
+func split(t *rapid.T, all []throttle.Instant) throttle.Grants {
 	first := rapid.IntRange(0, len(all)).Draw(t, "first cut")
 	second := rapid.IntRange(first, len(all)).Draw(t, "second cut")
 	return throttle.Grants{all[:first], all[first:second], all[second:]}

@@ -7,29 +7,29 @@ import (
 	"encoding/hex"
 )
 
-// Subject identifies what a grant is counted for: 128 bits of a keyed digest of the dimension's
-// name and the subject's text. The text cannot be recovered without the key, and digests of one
-// subject under two keys are unrelated.
+// Subject identifies what a grant is counted for: 128 bits of a keyed digest over the name of the
+// dimension and the text of the subject. The text cannot be recovered from it without the key, and
+// the subjects of one text under two keys are unrelated.
 type Subject [16]byte
 
-// derivedKey is derived from the limiter's digest key. It is behind a pointer so that no format
-// verb prints it: fmt does not call String on unexported fields, and does not follow a pointer to a
-// string.
+// derivedKey is derived from the digest key of the limiter. It is held behind a pointer so that no
+// format verb shows it: fmt does not call the String method of a value in an unexported field of
+// another type, but it does not follow a pointer to a string either.
 type derivedKey string
 
-// Digester computes subjects. It holds a key that is derived from the limiter's digest key.
+// Digester computes subjects. It has a key of its own, derived from the digest key of the limiter.
 type Digester struct{ key *derivedKey }
 
-// The purposes of the keys that are derived from the limiter's digest key (the info of RFC 5869).
-// Storage keys digest the subject; telemetry keys digest that digest, so that no event holds what
-// the storage holds.
+// The purposes for which keys are derived from the digest key of the limiter (the info of RFC
+// 5869). The storage key digests the subject; the telemetry key digests that digest, so that no
+// event contains what a storage contains.
 const (
 	purposeStorage   = "sessiond limiter storage v1"
 	purposeTelemetry = "sessiond limiter telemetry v1"
 )
 
-// NewDigester returns the digester for a limiter's digest key. Replicas that share a storage share
-// the key.
+// NewDigester returns the Digester for the digest key of a limiter. Replicas that share a storage
+// share the key.
 func NewDigester(digestKey []byte) Digester {
 	return Digester{key: derive(digestKey, purposeStorage)}
 }
@@ -38,44 +38,43 @@ func NewDigester(digestKey []byte) Digester {
 func (d Digester) Subject(dimension Dimension, text string) Subject {
 	mac := hmac.New(sha256.New, []byte(*d.key))
 	mac.Write([]byte(dimension.String()))
-	mac.Write([]byte{0}) // ends the name, so that a name and a text cannot run together
+	mac.Write([]byte{0}) // separates the name from the text
 	mac.Write([]byte(text))
 	return Subject(mac.Sum(nil)[:len(Subject{})])
 }
 
-// String hides the key.
+// String implements fmt.Stringer. It does not reveal the key.
 func (Digester) String() string { return "digester" }
 
-// GoString hides the key.
+// GoString implements fmt.GoStringer. It does not reveal the key.
 func (Digester) GoString() string { return "digester" }
 
-// Pseudonyms turns subjects into identifiers that telemetry may show.
+// Pseudonyms maps subjects to what telemetry may show.
 type Pseudonyms struct{ key *derivedKey }
 
-// NewPseudonyms returns the pseudonyms for a limiter's digest key.
+// NewPseudonyms returns the Pseudonyms for the digest key of a limiter.
 func NewPseudonyms(digestKey []byte) Pseudonyms {
 	return Pseudonyms{key: derive(digestKey, purposeTelemetry)}
 }
 
-// Of returns the subject's pseudonym: 12 hex digits, always the same for a subject and a digest
-// key.
+// Of returns the pseudonym of subject: 12 hex digits, the same for the same subject under the same
+// digest key.
 func (p Pseudonyms) Of(subject Subject) string {
 	mac := hmac.New(sha256.New, []byte(*p.key))
 	mac.Write(subject[:])
 	return hex.EncodeToString(mac.Sum(nil)[:6])
 }
 
-// String hides the key.
+// String implements fmt.Stringer. It does not reveal the key.
 func (Pseudonyms) String() string { return "pseudonyms" }
 
-// GoString hides the key.
+// GoString implements fmt.GoStringer. It does not reveal the key.
 func (Pseudonyms) GoString() string { return "pseudonyms" }
 
 func derive(digestKey []byte, purpose string) *derivedKey {
 	key, err := hkdf.Key(sha256.New, digestKey, nil, purpose, sha256.Size)
 	if err != nil {
-		// cannot happen: the length is a constant that HKDF allows
-		panic("throttle: " + err.Error())
+		panic("throttle: " + err.Error()) // impossible: HKDF allows this constant length
 	}
 	held := derivedKey(key)
 	return &held

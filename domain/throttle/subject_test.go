@@ -33,14 +33,15 @@ func TestSubjectsDiffer(t *testing.T) {
 				assert.Empty(t, seen[subject], "%s, and %s", is, seen[subject])
 				seen[subject] = is
 				assert.Equal(t, subject, throttle.NewDigester(bytes.Clone(key)).Subject(dimension,
-					text), "the same everywhere")
+					text), "every digester with this key must agree")
 			}
 		}
 	}
 }
 
-// TestSubjectIsStable pins the digest: replicas of two versions that share a storage must agree. The values are from
-// HKDF-SHA256 (RFC 5869) and HMAC-SHA256 as another implementation has them.
+// TestSubjectIsStable pins the digest, because replicas of different versions that share a storage
+// must agree. The values were computed with another implementation of HKDF-SHA256 (RFC 5869) and
+// HMAC-SHA256.
 func TestSubjectIsStable(t *testing.T) {
 	digester := throttle.NewDigester(digestKey)
 	byInstall := digester.Subject(throttle.ByInstall, "install-12345")
@@ -50,7 +51,7 @@ func TestSubjectIsStable(t *testing.T) {
 	assert.Equal(t, "0b92698a8c05", throttle.NewPseudonyms(digestKey).Of(byInstall))
 }
 
-func TestDigesterKeepsItsKey(t *testing.T) {
+func TestDigesterDoesNotRetainTheInput(t *testing.T) {
 	key := bytes.Clone(digestKey)
 	digester, pseudonyms := throttle.NewDigester(key), throttle.NewPseudonyms(key)
 	clear(key)
@@ -67,13 +68,13 @@ func TestPseudonyms(t *testing.T) {
 		pseudonym := pseudonyms.Of(subject)
 		assert.Regexp(t, "^[0-9a-f]{12}$", pseudonym)
 		assert.NotContains(t, hex.EncodeToString(subject[:]), pseudonym,
-			"what telemetry shows is no part of what a storage holds")
+			"a pseudonym must not be part of what a storage holds")
 		assert.Equal(t, pseudonym, pseudonyms.Of(subject))
 		assert.NotEqual(t, pseudonym, throttle.NewPseudonyms(otherKey).Of(subject),
-			"another key, another pseudonym")
+			"must depend on the key")
 		assert.NotContains(t, seen, pseudonym)
 		seen[pseudonym] = i
-		// Nor is it what the digester makes of anything that an observer could guess.
+		// Nor may it be what the digester returns for anything that an observer could guess.
 		for _, guess := range []string{fmt.Sprintf("install-%d", i), string(subject[:]),
 			hex.EncodeToString(subject[:])} {
 			for _, dimension := range throttle.Dimensions() {
@@ -84,7 +85,7 @@ func TestPseudonyms(t *testing.T) {
 	}
 }
 
-// TestKeysAreNeverShown prints what holds a derived key in every way that fmt knows.
+// TestKeysAreNeverShown formats values that hold a derived key with every verb of fmt.
 func TestKeysAreNeverShown(t *testing.T) {
 	digester, pseudonyms := throttle.NewDigester(digestKey), throttle.NewPseudonyms(digestKey)
 	derived := []string{"5b2b08ab23bd53edbbccc727e731c57991bfdfdf325fc847966c05e3cc802384",
@@ -94,7 +95,7 @@ func TestKeysAreNeverShown(t *testing.T) {
 		"interface":        []any{digester, pseudonyms},
 		"unexported field": struct{ digester throttle.Digester }{digester},
 		"deep": &struct {
-			within []map[string]throttle.Pseudonyms
+			items []map[string]throttle.Pseudonyms
 		}{[]map[string]throttle.Pseudonyms{{"a": pseudonyms}}},
 		"pseudonyms": pseudonyms, "pointer to pseudonyms": &pseudonyms,
 	} {
@@ -107,8 +108,8 @@ func TestKeysAreNeverShown(t *testing.T) {
 				for _, form := range []string{"%s", "%x", "%X", "%d", "%v", "%o", "%b", "%c", "%U",
 					"%q"} {
 					assert.NotContains(t, shown, strings.Trim(fmt.Sprintf(form, material), "[]"),
-						"%s by %s", name, verb)
-					assert.NotContains(t, shown, fmt.Sprintf(form, string(material)), "%s by %s",
+						"%s with %s", name, verb)
+					assert.NotContains(t, shown, fmt.Sprintf(form, string(material)), "%s with %s",
 						name, verb)
 				}
 			}

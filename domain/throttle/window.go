@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Grants are the instants of a subject's last grants as a storage holds them: oldest first, at
-// least the last Limit of them. They may be in several parts, as in a ring buffer.
+// Grants is a view of the instants of the last grants of one subject in a storage: oldest first, at
+// least the last Limit of them. They may be in several pieces, as in a ring buffer.
 type Grants [3][]Instant
 
 // Len returns the number of instants.
 func (g *Grants) Len() int { return len(g[0]) + len(g[1]) + len(g[2]) }
 
-// At returns the instant at index i, where 0 is the oldest.
+// At returns the instant at index i; the oldest has index 0.
 func (g *Grants) At(i int) Instant {
 	for _, piece := range g {
 		if i < len(piece) {
@@ -20,17 +20,18 @@ func (g *Grants) At(i int) Instant {
 		}
 		i -= len(piece)
 	}
-	panic("throttle: no such grant")
+	panic("throttle: grant index out of range")
 }
 
-// Spent returns the number of instants outside a window that ends at now: a grant leaves the window
-// exactly one window after it was given.
+// Spent returns the number of instants that are no longer in the window that ends at now: a grant
+// leaves the window exactly one window length after it was made.
 func (g *Grants) Spent(window time.Duration, now Instant) int {
 	return sort.Search(g.Len(), func(i int) bool { return g.At(i).After(window) > now })
 }
 
-// Effective returns now as it applies to the subject: if it is earlier than the subject's last
-// grant, it counts as that grant. So instants stay ordered, and nothing that left a window returns.
+// Effective returns now as it applies to a subject: if now is older than the last grant, because
+// its caller was delayed, the instant of that grant. Instants therefore stay in order, and a grant
+// that has left a window does not come back.
 func (g *Grants) Effective(now Instant) Instant {
 	if n := g.Len(); n > 0 {
 		return max(now, g.At(n-1))
@@ -38,31 +39,32 @@ func (g *Grants) Effective(now Instant) Instant {
 	return now
 }
 
-// State is the state of a check's limit at an instant.
+// State is the state of one check at an instant.
 type State struct {
 	Check Check
-	// Remaining is the number of grants that the subject can still get at this instant.
+	// Remaining is how many more grants the subject may have at this instant.
 	Remaining int
-	// ResetAfter is the time until Remaining next grows; 0 if nothing is counted.
+	// ResetAfter is how long until Remaining next increases; 0 if nothing is counted.
 	ResetAfter time.Duration
-	// RetryAfter is the time until the subject can get a grant; 0 if it can get one now.
+	// RetryAfter is how long until the subject may have a grant; 0 if it may have one now.
 	RetryAfter time.Duration
 }
 
-// State returns the state of the check at now, which must be effective for grants.
-func (a Check) State(grants *Grants, now Instant) State {
-	state := State{Check: a}
+// State returns the state of the check at now, which must be effective for grants (see
+// Grants.Effective).
+func (c Check) State(grants *Grants, now Instant) State {
+	state := State{Check: c}
 	kept := grants.Len()
-	counted := kept - grants.Spent(a.Window, now)
+	counted := kept - grants.Spent(c.Window, now)
 	switch {
 	case counted == 0:
-		state.Remaining = a.Limit
-	case counted < a.Limit:
-		state.Remaining = a.Limit - counted
-		state.ResetAfter = now.Until(grants.At(kept - counted).After(a.Window))
+		state.Remaining = c.Limit
+	case counted < c.Limit:
+		state.Remaining = c.Limit - counted
+		state.ResetAfter = now.Until(grants.At(kept - counted).After(c.Window))
 	default:
-		// The Limit-th last grant is the one that blocks, whatever came before it.
-		state.RetryAfter = now.Until(grants.At(kept - a.Limit).After(a.Window))
+		// The Limit-th last grant determines the wait, whatever came before it.
+		state.RetryAfter = now.Until(grants.At(kept - c.Limit).After(c.Window))
 		state.ResetAfter = state.RetryAfter
 	}
 	return state

@@ -14,10 +14,10 @@ const (
 	window                  = time.Minute
 )
 
-// at is the instant after start.
+// at returns the instant that is after later than start.
 func at(after time.Duration) throttle.Instant { return start.After(after) }
 
-// grants makes the instants at which grants were given, all in one piece.
+// grants returns the instants of grants, all in one piece.
 func grants(after ...time.Duration) throttle.Grants {
 	var piece []throttle.Instant
 	for _, d := range after {
@@ -34,19 +34,20 @@ func TestInstant(t *testing.T) {
 	assert.Zero(t, start.Until(start))
 }
 
-// TestGrantsPieces cuts the same instants at every two places: nothing else may tell the cuts apart.
-func TestGrantsPieces(t *testing.T) {
+// TestGrantsInPieces splits the same instants at every two places: the result must not depend on
+// where.
+func TestGrantsInPieces(t *testing.T) {
 	all := []throttle.Instant{at(0), at(1), at(1), at(5), at(9)}
 	for first := range len(all) + 1 {
 		for second := first; second <= len(all); second++ {
-			cut := throttle.Grants{all[:first], all[first:second], all[second:]}
-			assert.Equal(t, len(all), cut.Len())
+			split := throttle.Grants{all[:first], all[first:second], all[second:]}
+			assert.Equal(t, len(all), split.Len())
 			for i, want := range all {
-				assert.Equal(t, want, cut.At(i), "%d of a cut at %d and %d", i, first, second)
+				assert.Equal(t, want, split.At(i), "index %d, split at %d and %d", i, first, second)
 			}
-			assert.Panics(t, func() { cut.At(len(all)) })
-			assert.Equal(t, at(9), cut.Effective(at(8)))
-			assert.Equal(t, 3, cut.Spent(10, at(11)))
+			assert.Panics(t, func() { split.At(len(all)) })
+			assert.Equal(t, at(9), split.Effective(at(8)))
+			assert.Equal(t, 3, split.Spent(10, at(11)))
 		}
 	}
 	var none throttle.Grants
@@ -62,11 +63,11 @@ func TestSpent(t *testing.T) {
 	}{
 		"at the last grant":                    {2 * time.Second, 0},
 		"a nanosecond before the first leaves": {window - 1, 0},
-		"as the first two leave":               {window, 2},
+		"when the first two leave":             {window, 2},
 		"a nanosecond before the third leaves": {window + time.Second - 1, 2},
-		"as the third leaves":                  {window + time.Second, 3},
+		"when the third leaves":                {window + time.Second, 3},
 		"a nanosecond before the last leaves":  {window + 2*time.Second - 1, 3},
-		"as the last leaves":                   {window + 2*time.Second, 4},
+		"when the last leaves":                 {window + 2*time.Second, 4},
 		"long after":                           {1000 * window, 4},
 	} {
 		assert.Equal(t, c.spent, given.Spent(window, at(c.now)), name)
@@ -78,7 +79,7 @@ func TestSpent(t *testing.T) {
 func TestEffective(t *testing.T) {
 	given := grants(0, time.Second)
 	assert.Equal(t, at(time.Second), given.Effective(at(-time.Hour)),
-		"a late caller counts as being at the last grant")
+		"an instant before the last grant counts as that grant")
 	assert.Equal(t, at(time.Second), given.Effective(at(time.Second-1)))
 	assert.Equal(t, at(time.Second), given.Effective(at(time.Second)))
 	assert.Equal(t, at(time.Second+1), given.Effective(at(time.Second+1)))
@@ -86,55 +87,55 @@ func TestEffective(t *testing.T) {
 	assert.Equal(t, at(-5), none.Effective(at(-5)))
 }
 
-func TestStand(t *testing.T) {
+func TestCheckState(t *testing.T) {
 	for name, c := range map[string]struct {
-		limit            int
-		given            throttle.Grants
-		now              time.Duration
-		left             int
-		growsIn, retryIn time.Duration
+		limit                  int
+		given                  throttle.Grants
+		now                    time.Duration
+		remaining              int
+		resetAfter, retryAfter time.Duration
 	}{
-		"nothing given":      {3, grants(), 0, 3, 0, 0},
-		"one given now":      {3, grants(0), 0, 2, window, 0},
+		"no grants":          {3, grants(), 0, 3, 0, 0},
+		"one grant now":      {3, grants(0), 0, 2, window, 0},
 		"one about to leave": {3, grants(0), window - 1, 2, 1, 0},
 		"one as it leaves":   {3, grants(0), window, 3, 0, 0},
 		"one long gone":      {3, grants(0), 1000 * window, 3, 0, 0},
-		"two, the older grows it": {3, grants(0, 10*time.Second), 15 * time.Second, 1,
+		"two, reset by the older": {3, grants(0, 10*time.Second), 15 * time.Second, 1,
 			45 * time.Second, 0},
 		"two, the older has left": {3, grants(0, 10*time.Second), window, 2, 10 * time.Second,
 			0},
-		"full":                        {3, grants(0, 1, 2), 2, 0, window - 2, window - 2},
-		"full at one instant":         {3, grants(0, 0, 0), 0, 0, window, window},
-		"full, a nanosecond to go":    {3, grants(0, 1, 2), window - 1, 0, 1, 1},
-		"full, as the first leaves":   {3, grants(0, 1, 2), window, 1, 1, 0},
-		"full, as two leave":          {3, grants(0, 0, 2), window, 2, 2, 0},
-		"a limit of one":              {1, grants(0), window - 1, 0, 1, 1},
-		"a limit of one, at its end":  {1, grants(0), window, 1, 0, 0},
-		"more kept than the limit":    {2, grants(0, 1, 2, 3), 3, 0, window - 1, window - 1},
-		"more kept, older have left":  {2, grants(0, 1, 2, 3), window + 1, 0, 1, 1},
-		"more kept, all but one left": {2, grants(0, 1, 2, 3), window + 2, 1, 1, 0},
-		"more kept, all left":         {2, grants(0, 1, 2, 3), window + 3, 2, 0, 0},
-		"a raised limit":              {5, grants(0, 1), 1, 3, window - 1, 0},
+		"full":                            {3, grants(0, 1, 2), 2, 0, window - 2, window - 2},
+		"full at one instant":             {3, grants(0, 0, 0), 0, 0, window, window},
+		"full, a nanosecond before reset": {3, grants(0, 1, 2), window - 1, 0, 1, 1},
+		"full, as the first leaves":       {3, grants(0, 1, 2), window, 1, 1, 0},
+		"full, as two leave":              {3, grants(0, 0, 2), window, 2, 2, 0},
+		"a limit of one":                  {1, grants(0), window - 1, 0, 1, 1},
+		"a limit of one, at its end":      {1, grants(0), window, 1, 0, 0},
+		"more kept than the limit":        {2, grants(0, 1, 2, 3), 3, 0, window - 1, window - 1},
+		"more kept, older ones left":      {2, grants(0, 1, 2, 3), window + 1, 0, 1, 1},
+		"more kept, all but one left":     {2, grants(0, 1, 2, 3), window + 2, 1, 1, 0},
+		"more kept, all left":             {2, grants(0, 1, 2, 3), window + 3, 2, 0, 0},
+		"a raised limit":                  {5, grants(0, 1), 1, 3, window - 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ask := throttle.Check{Dimension: throttle.ByInstall, Subject: throttle.Subject{1},
+			check := throttle.Check{Dimension: throttle.ByInstall, Subject: throttle.Subject{1},
 				Limit: c.limit, Window: window}
-			want := throttle.State{Check: ask, Remaining: c.left, ResetAfter: c.growsIn,
-				RetryAfter: c.retryIn}
-			assert.Equal(t, want, ask.State(&c.given, at(c.now)))
+			want := throttle.State{Check: check, Remaining: c.remaining, ResetAfter: c.resetAfter,
+				RetryAfter: c.retryAfter}
+			assert.Equal(t, want, check.State(&c.given, at(c.now)))
 		})
 	}
 }
 
 func TestGranted(t *testing.T) {
-	ask := throttle.Check{Limit: 3, Window: window}
+	check := throttle.Check{Limit: 3, Window: window}
 	for name, c := range map[string]struct{ before, after throttle.State }{
-		"the first": {throttle.State{Check: ask, Remaining: 3},
-			throttle.State{Check: ask, Remaining: 2, ResetAfter: window}},
-		"a second one": {throttle.State{Check: ask, Remaining: 2, ResetAfter: 5},
-			throttle.State{Check: ask, Remaining: 1, ResetAfter: 5}},
-		"the last one": {throttle.State{Check: ask, Remaining: 1, ResetAfter: 1},
-			throttle.State{Check: ask, Remaining: 0, ResetAfter: 1}},
+		"the first": {throttle.State{Check: check, Remaining: 3},
+			throttle.State{Check: check, Remaining: 2, ResetAfter: window}},
+		"a second one": {throttle.State{Check: check, Remaining: 2, ResetAfter: 5},
+			throttle.State{Check: check, Remaining: 1, ResetAfter: 5}},
+		"the last one": {throttle.State{Check: check, Remaining: 1, ResetAfter: 1},
+			throttle.State{Check: check, Remaining: 0, ResetAfter: 1}},
 	} {
 		assert.Equal(t, c.after, c.before.Granted(), name)
 	}

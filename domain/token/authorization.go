@@ -9,10 +9,10 @@ import (
 // challenge is the value of WWW-Authenticate for a request without credentials (RFC 6750 §3).
 const challenge = `Bearer realm="offload"`
 
-// Challenge returns the value of WWW-Authenticate for a rejection of that kind, and an empty string
+// Challenge returns the value of WWW-Authenticate for a rejection of the given kind; it is empty
 // for a kind that no Rejection has.
 func Challenge(kind failure.Kind) string {
-	switch kind { //nolint:exhaustive // the others are no matter of credentials.
+	switch kind { //nolint:exhaustive // the other kinds do not concern credentials.
 	case failure.Unauthorized:
 		return challenge
 	case failure.InvalidToken:
@@ -24,8 +24,8 @@ func Challenge(kind failure.Kind) string {
 	}
 }
 
-// FromAuthorization returns the token in the values of a request's Authorization headers (RFC 6750
-// §2.1): Bearer in any case, one or more spaces, the token. It fails with a Rejection:
+// FromAuthorization returns the token in the values of the Authorization headers of a request (RFC
+// 6750 §2.1): Bearer in any case, one or more spaces, the token. It fails with a Rejection:
 // ReasonMissing if there are no such credentials, ReasonCredentials if there is more than one
 // header, or anything after the token.
 func FromAuthorization(values []string) (string, error) {

@@ -23,31 +23,31 @@ func TestFromAuthorization(t *testing.T) {
 		"two spaces":                   {[]string{"Bearer  a.b"}, "a.b", ""},
 		"many spaces":                  {[]string{"Bearer          a.b"}, "a.b", ""},
 		"white space around the value": {[]string{" \tBearer a.b\t "}, "a.b", ""},
-		"any text at all is left to the rest": {[]string{"Bearer \xff,;=\"\u00a0"},
+		"any text is a token": {[]string{"Bearer \xff,;=\"\u00a0"},
 			"\xff,;=\"\u00a0", ""},
-		"the scheme's name as a token":     {[]string{"Bearer Bearer"}, "Bearer", ""},
-		"no header":                        {nil, "", token.ReasonMissing},
-		"no values":                        {[]string{}, "", token.ReasonMissing},
-		"an empty header":                  {[]string{""}, "", token.ReasonMissing},
-		"white space alone":                {[]string{" \t "}, "", token.ReasonMissing},
-		"the scheme alone":                 {[]string{"Bearer"}, "", token.ReasonMissing},
-		"nothing behind the scheme":        {[]string{"Bearer "}, "", token.ReasonMissing},
-		"spaces behind the scheme":         {[]string{"Bearer    "}, "", token.ReasonMissing},
-		"another scheme":                   {[]string{"Basic a.b"}, "", token.ReasonMissing},
-		"another scheme, two words":        {[]string{"Basic a b"}, "", token.ReasonMissing},
-		"another scheme that begins alike": {[]string{"BearerX a.b"}, "", token.ReasonMissing},
-		"the beginning of the scheme":      {[]string{"Bear a.b"}, "", token.ReasonMissing},
-		"a token without a scheme":         {[]string{"a.b"}, "", token.ReasonMissing},
-		"a scheme that folds to another": {[]string{"Be\u0430rer a.b"}, "",
+		"the scheme name as a token":          {[]string{"Bearer Bearer"}, "Bearer", ""},
+		"no header":                           {nil, "", token.ReasonMissing},
+		"no values":                           {[]string{}, "", token.ReasonMissing},
+		"an empty header":                     {[]string{""}, "", token.ReasonMissing},
+		"only white space":                    {[]string{" \t "}, "", token.ReasonMissing},
+		"only the scheme":                     {[]string{"Bearer"}, "", token.ReasonMissing},
+		"nothing after the scheme":            {[]string{"Bearer "}, "", token.ReasonMissing},
+		"spaces after the scheme":             {[]string{"Bearer    "}, "", token.ReasonMissing},
+		"another scheme":                      {[]string{"Basic a.b"}, "", token.ReasonMissing},
+		"another scheme, two words":           {[]string{"Basic a b"}, "", token.ReasonMissing},
+		"another scheme with the same prefix": {[]string{"BearerX a.b"}, "", token.ReasonMissing},
+		"a prefix of the scheme":              {[]string{"Bear a.b"}, "", token.ReasonMissing},
+		"a token without a scheme":            {[]string{"a.b"}, "", token.ReasonMissing},
+		"a lookalike scheme": {[]string{"Be\u0430rer a.b"}, "",
 			token.ReasonMissing},
-		"no space":                  {[]string{"Bearera.b"}, "", token.ReasonMissing},
-		"a tab for the space":       {[]string{"Bearer\ta.b"}, "", token.ReasonMissing},
-		"a colon behind the scheme": {[]string{"Bearer: a.b"}, "", token.ReasonMissing},
-		"a tab behind the space": {[]string{"Bearer \ta.b"}, "",
+		"no space":                   {[]string{"Bearera.b"}, "", token.ReasonMissing},
+		"a tab instead of the space": {[]string{"Bearer\ta.b"}, "", token.ReasonMissing},
+		"a colon after the scheme":   {[]string{"Bearer: a.b"}, "", token.ReasonMissing},
+		"a tab after the space": {[]string{"Bearer \ta.b"}, "",
 			token.ReasonCredentials},
-		"a word behind the token": {[]string{"Bearer a.b c"}, "",
+		"a word after the token": {[]string{"Bearer a.b c"}, "",
 			token.ReasonCredentials},
-		"a tab and a word behind the token": {[]string{"Bearer a.b\tc"}, "",
+		"a tab and a word after the token": {[]string{"Bearer a.b\tc"}, "",
 			token.ReasonCredentials},
 		"two tokens": {[]string{"Bearer a.b a.b"}, "",
 			token.ReasonCredentials},
@@ -78,15 +78,15 @@ func TestFromAuthorization(t *testing.T) {
 }
 
 func TestChallenge(t *testing.T) {
-	told := map[failure.Kind]string{}
+	challenges := map[failure.Kind]string{}
 	for _, kind := range failure.Kinds() {
 		if challenge := token.Challenge(kind); challenge != "" {
-			told[kind] = challenge
+			challenges[kind] = challenge
 		}
 	}
 	assert.Equal(t, map[failure.Kind]string{
 		failure.Unauthorized: `Bearer realm="offload"`,
 		failure.InvalidToken: `Bearer realm="offload", error="invalid_token"`,
 		failure.ExpiredToken: `Bearer realm="offload", error="invalid_token", error_description="expired"`,
-	}, told)
+	}, challenges)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// The benchmarks stand beside their floor: the bare signature over a text of the same length.
+// Each benchmark is paired with its lower bound: the bare signature over a text of the same length.
 
 func BenchmarkSign(b *testing.B) {
 	for _, c := range []struct {
@@ -28,8 +28,8 @@ func BenchmarkSign(b *testing.B) {
 				text = token.Sign(claims, c.key)
 			}
 		})
-		b.Run(c.name+", floor", func(b *testing.B) {
-			sign, _ := floor(c.key)
+		b.Run(c.name+", lower bound", func(b *testing.B) {
+			sign, _ := lowerBound(c.key)
 			message := []byte(text[:strings.LastIndexByte(text, '.')])
 			for b.Loop() {
 				sign(message)
@@ -52,31 +52,33 @@ func BenchmarkVerify(b *testing.B) {
 				}
 			}
 		})
-		b.Run(c.name+", floor", func(b *testing.B) {
-			sign, verify := floor(c.key)
+		b.Run(c.name+", lower bound", func(b *testing.B) {
+			sign, verify := lowerBound(c.key)
 			message := []byte(text[:strings.LastIndexByte(text, '.')])
 			signature := sign(message)
 			for b.Loop() {
 				if !verify(message, signature) {
-					b.Fatal("refused")
+					b.Fatal("signature refused")
 				}
 			}
 		})
 		b.Run(c.name+", forged", func(b *testing.B) {
 			signed := text[:strings.LastIndexByte(text, '.')]
-			forged := signed + "." + sealOf(signed+".", c.key)
+			forged := signed + "." + signatureOf(signed+".", c.key)
 			require.Equal(b, token.ReasonSignature, jwsReason(b, forged))
 			for b.Loop() {
 				if _, err := token.Verify(forged, both, settings, noon); err == nil {
-					b.Fatal("accepted")
+					b.Fatal("forged token accepted")
 				}
 			}
 		})
 	}
 }
 
-// floor is a key's algorithm from the standard library alone.
-func floor(key keys.Key) (sign func([]byte) []byte, verify func(message, signature []byte) bool) {
+// lowerBound returns the signature functions of the key from the standard library only.
+func lowerBound(
+	key keys.Key,
+) (sign func([]byte) []byte, verify func(message, signature []byte) bool) {
 	if key.Algorithm() == keys.EdDSA {
 		private, public := ed25519.NewKeyFromSeed(key.Secret()), ed25519.PublicKey(key.Public())
 		return func(message []byte) []byte { return ed25519.Sign(private, message) },

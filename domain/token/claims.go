@@ -20,7 +20,7 @@ const (
 	claimExpiresAt = "exp"
 )
 
-// readClaims performs check 9, and the version's part of check 10.
+// readClaims makes check 9, and the part of check 10 for the version.
 func readClaims(payload strict.Document) (session.Claims, error) {
 	r := claimReader{payload: payload}
 	version := r.integer(claimVersion)
@@ -32,14 +32,14 @@ func readClaims(payload strict.Document) (session.Claims, error) {
 		Audience:  r.text(claimAudience),
 		ExpiresAt: r.integer(claimExpiresAt),
 	}
-	id, broke := session.ParseInstallID(r.text(claimInstallID))
+	id, violated := session.ParseInstallID(r.text(claimInstallID))
 	claims.InstallID = id
 	keyID, ok := keys.ParseID(kid)
 	claims.KeyID = keyID
 	switch {
 	case r.reason != "":
 		return session.Claims{}, reject(r.reason)
-	case broke != session.RuleNone || !ok:
+	case violated != session.RuleNone || !ok:
 		return session.Claims{}, reject(ReasonClaimBounds)
 	case version != session.Version:
 		return session.Claims{}, reject(ReasonVersion)
@@ -59,7 +59,7 @@ func (r *claimReader) fail(reason Reason) {
 	}
 }
 
-// text returns a claim that must be a non-empty string.
+// text returns a claim that must be a nonempty string.
 func (r *claimReader) text(name string) string {
 	member, found := r.payload.Member(name)
 	if !found {
@@ -75,8 +75,9 @@ func (r *claimReader) text(name string) string {
 	return text
 }
 
-// integer returns a claim that must be written as digits only: JSON has rejected leading zeros, and
-// a minus sign, a fraction or an exponent makes it another type here, whatever its value.
+// integer returns a claim that must be written with digits only. JSON already refuses leading
+// zeros; a minus sign, a fraction or an exponent makes it a different type here, whatever its
+// value.
 func (r *claimReader) integer(name string) session.Unix {
 	member, found := r.payload.Member(name)
 	if !found {

@@ -12,8 +12,8 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-func TestSoundClaims(t *testing.T) {
-	claims, err := token.Verify(signed(sound().json()), keyring, settings, noon)
+func TestVerifyReturnsClaims(t *testing.T) {
+	claims, err := token.Verify(signed(valid().json()), keyring, settings, noon)
 	require.NoError(t, err)
 	assert.Equal(t, session.Claims{
 		KeyID: "kid", IssuedAt: 1771243200, NotBefore: 1771243200, Issuer: "issuer",
@@ -22,48 +22,49 @@ func TestSoundClaims(t *testing.T) {
 	}, claims)
 }
 
-// TestClaimMissing takes out one claim after the other, and puts it back under a name that is not quite its own.
-func TestClaimMissing(t *testing.T) {
-	for _, member := range sound() {
+// TestRejectsMissingClaim removes each claim in turn, and adds it under a name that is not quite
+// right.
+func TestRejectsMissingClaim(t *testing.T) {
+	for _, member := range valid() {
 		name := member[0]
 		want := token.ReasonClaimMissing
 		if name == "kid" {
-			want = token.ReasonUnknownKey // it names no key, which is looked at before
+			want = token.ReasonUnknownKey // names no key, which is checked before
 		}
-		assert.Equal(t, want, reasonOf(t, signed(sound().without(name).json())), name)
+		assert.Equal(t, want, reasonOf(t, signed(valid().without(name).json())), name)
 		for _, other := range []string{strings.ToUpper(name), name + " ", " " + name,
 			name + `\u0000`, name + "s", name[:len(name)-1], "_" + name} {
-			renamed := append(sound().without(name), [2]string{other, member[1]})
+			renamed := append(valid().without(name), [2]string{other, member[1]})
 			assert.Equal(t, want, reasonOf(t, signed(renamed.json())), "%q for %s", other, name)
 		}
-		nested := append(sound().without(name), [2]string{"claims", members{member}.json()})
-		assert.Equal(t, want, reasonOf(t, signed(nested.json())), "%s below another", name)
+		nested := append(valid().without(name), [2]string{"claims", members{member}.json()})
+		assert.Equal(t, want, reasonOf(t, signed(nested.json())), "%s in a nested object", name)
 	}
 	assert.Equal(t, token.ReasonUnknownKey, reasonOf(t, signed("{}")))
 }
 
-// TestClaimType gives each claim every type of JSON that is not its own.
-func TestClaimType(t *testing.T) {
+// TestRejectsClaimOfWrongType gives each claim every JSON type that it must not have.
+func TestRejectsClaimOfWrongType(t *testing.T) {
 	integers := []string{"v", "iat", "nbf", "exp"}
 	texts := []string{"iss", "aud", "install_id"}
 	for _, value := range []string{"null", "true", "false", "[]", "{}", "[2]", `["2"]`, `{"2":2}`,
 		"[" + iat + "]"} {
 		for _, name := range append(append([]string{}, integers...), texts...) {
 			assert.Equal(t, token.ReasonClaimType,
-				reasonOf(t, signed(sound().with(name, value).json())), "%s: %s", name, value)
+				reasonOf(t, signed(valid().with(name, value).json())), "%s: %s", name, value)
 		}
 		assert.Equal(t, token.ReasonUnknownKey,
-			reasonOf(t, signed(sound().with("kid", value).json())), "kid: %s", value)
+			reasonOf(t, signed(valid().with("kid", value).json())), "kid: %s", value)
 	}
 	for _, name := range integers {
-		own := sound().value(name)
+		own := valid().value(name)
 		for _, value := range []string{
 			`""`, `"` + own + `"`, own + ".0", own + ".5", own + "e0", own + "E0", own + "e+0",
 			own + "e-0", "-" + own, "-0", "-1", "0.0", "0e0",
 			"1e3", "1E-3", "1.7712432e9", "-253402300800", "2.000000000000000000000000000001",
 		} {
 			assert.Equal(t, token.ReasonClaimType,
-				reasonOf(t, signed(sound().with(name, value).json())), "%s: %s", name, value)
+				reasonOf(t, signed(valid().with(name, value).json())), "%s: %s", name, value)
 		}
 	}
 	for _, name := range append(texts, "kid") {
@@ -72,15 +73,15 @@ func TestClaimType(t *testing.T) {
 			if name == "kid" {
 				want = token.ReasonUnknownKey
 			}
-			assert.Equal(t, want, reasonOf(t, signed(sound().with(name, value).json())), "%s: %s",
+			assert.Equal(t, want, reasonOf(t, signed(valid().with(name, value).json())), "%s: %s",
 				name, value)
 		}
 	}
 	assert.Equal(t, token.ReasonUnknownKey, reasonOf(t,
-		signed(sound().with("kid", `["kid"]`).json())), "a list is not what it holds")
+		signed(valid().with("kid", `["kid"]`).json())), "a list is not its item")
 }
 
-// value is a member's value.
+// value returns the value of the named member.
 func (m members) value(name string) string {
 	for _, member := range m {
 		if member[0] == name {
@@ -102,7 +103,7 @@ func TestClaimBounds(t *testing.T) {
 		{"v", "22", token.ReasonVersion},
 		{"v", "253402300799", token.ReasonVersion},
 		{"v", "253402300800", token.ReasonClaimBounds},
-		{"v", "18446744073709551618", token.ReasonClaimBounds}, // 2, where 64 bits overflow
+		{"v", "18446744073709551618", token.ReasonClaimBounds}, // 2 if 64 bits overflow
 		{"v", "02", token.ReasonJSON},
 		{"iat", "0", ""},
 		{"iat", "1771243199", ""},
@@ -111,7 +112,7 @@ func TestClaimBounds(t *testing.T) {
 		{"iat", "253402300800", token.ReasonClaimBounds},
 		{"iat", "9223372036854775807", token.ReasonClaimBounds},
 		{"iat", "9223372036854775808", token.ReasonClaimBounds},
-		{"iat", "18446744075480794816", token.ReasonClaimBounds}, // noon, where 64 bits overflow
+		{"iat", "18446744075480794816", token.ReasonClaimBounds}, // noon if 64 bits overflow
 		{"iat", "1" + strings.Repeat("0", 400), token.ReasonClaimBounds},
 		{"iat", "01771243200", token.ReasonJSON},
 		{"iat", "+1771243200", token.ReasonJSON},
@@ -162,12 +163,12 @@ func TestClaimBounds(t *testing.T) {
 		{"install_id", `" 123456 "`, ""},
 		{"install_id", `"1234567\ud800"`, token.ReasonJSON},
 	} {
-		assert.Equal(t, c.want, reasonOf(t, signed(sound().with(c.name, c.value).json())), "%s: %s",
+		assert.Equal(t, c.want, reasonOf(t, signed(valid().with(c.name, c.value).json())), "%s: %s",
 			c.name, c.value)
 	}
 }
 
-// TestInstants is check 11 around noon, with the rest of the claims sound.
+// TestInstants covers check 11 around noon, with all other claims valid.
 func TestInstants(t *testing.T) {
 	for _, c := range []struct {
 		iat, nbf, exp string
@@ -187,44 +188,45 @@ func TestInstants(t *testing.T) {
 		{"0", "0", "0", token.ReasonInstants},
 		{"1", "0", "1", token.ReasonInstants},
 	} {
-		payload := sound().with("iat", c.iat, "nbf", c.nbf, "exp", c.exp).json()
-		assert.Equal(t, c.want, reasonOf(t, signed(payload)), "%s, %s, %s", c.iat, c.nbf, c.exp)
+		payload := valid().with("iat", c.iat, "nbf", c.nbf, "exp", c.exp).json()
+		assert.Equal(t, c.want, reasonOf(t, signed(payload)), "iat %s, nbf %s, exp %s",
+			c.iat, c.nbf, c.exp)
 	}
 }
 
-// TestPayload is check 5, and what is left to the payload's writer.
+// TestPayload covers check 5, and what a payload may contain besides the claims.
 func TestPayload(t *testing.T) {
-	body := strings.TrimSuffix(sound().json(), "}")
+	body := strings.TrimSuffix(valid().json(), "}")
 	for name, c := range map[string]struct {
 		payload string
 		want    token.Reason
 	}{
 		"another order": {members{{"x", "1"}}.json()[:1] + `"exp":` + exp + "," +
-			strings.TrimPrefix(sound().without("exp").json(), "{"), ""},
+			strings.TrimPrefix(valid().without("exp").json(), "{"), ""},
 		"white space": {" {\r\n\t\"x\" : 1 ," + strings.TrimPrefix(body, "{") +
 			"}\n ", ""},
-		"claims that nobody knows": {body +
+		"unknown claims": {body +
 			`,"user_id":"u","sub":5,"extra":{"a":[1,{"b":null}]},"":0}`, ""},
-		"a claim's name by an escape": {strings.Replace(sound().json(), `"iss"`, `"\u0069ss"`, 1),
+		"an escaped claim name": {strings.Replace(valid().json(), `"iss"`, `"\u0069ss"`, 1),
 			""},
 		"unknown claim of 64 levels": {body + `,"x":` + strings.Repeat("[", 63) +
 			strings.Repeat("]", 63) + "}", ""},
 		"unknown claim of 65 levels": {body + `,"x":` + strings.Repeat("[", 64) +
 			strings.Repeat("]", 64) + "}", token.ReasonJSON},
-		"a claim twice":                 {body + `,"iss":"issuer"}`, token.ReasonJSON},
-		"a claim twice, by an escape":   {body + `,"\u0069ss":"issuer"}`, token.ReasonJSON},
-		"an unknown claim twice":        {body + `,"x":1,"x":1}`, token.ReasonJSON},
-		"a name twice below":            {body + `,"x":[{"y":1,"y":1}]}`, token.ReasonJSON},
-		"a name that differs in case":   {body + `,"Iss":"other"}`, ""},
-		"a known name below":            {body + `,"x":{"iss":"other","v":3}}`, ""},
-		"lone surrogate, unknown claim": {body + `,"x":"\udc00"}`, token.ReasonJSON},
-		"invalid UTF-8, unknown claim":  {body + ",\"x\":\"\xff\"}", token.ReasonJSON},
-		"byte order mark":               {"\ufeff" + sound().json(), token.ReasonJSON},
-		"text behind":                   {sound().json() + "x", token.ReasonJSON},
-		"NUL behind":                    {sound().json() + "\x00", token.ReasonJSON},
-		"two objects":                   {sound().json() + sound().json(), token.ReasonJSON},
-		"a list around":                 {"[" + sound().json() + "]", token.ReasonJSON},
-		"a string": {`"` + strings.ReplaceAll(sound().json(), `"`, `\"`) + `"`,
+		"a claim twice":                   {body + `,"iss":"issuer"}`, token.ReasonJSON},
+		"a claim twice, once escaped":     {body + `,"\u0069ss":"issuer"}`, token.ReasonJSON},
+		"an unknown claim twice":          {body + `,"x":1,"x":1}`, token.ReasonJSON},
+		"a name twice in a nested object": {body + `,"x":[{"y":1,"y":1}]}`, token.ReasonJSON},
+		"a name that differs in case":     {body + `,"Iss":"other"}`, ""},
+		"a known name in a nested object": {body + `,"x":{"iss":"other","v":3}}`, ""},
+		"lone surrogate, unknown claim":   {body + `,"x":"\udc00"}`, token.ReasonJSON},
+		"invalid UTF-8, unknown claim":    {body + ",\"x\":\"\xff\"}", token.ReasonJSON},
+		"byte order mark":                 {"\ufeff" + valid().json(), token.ReasonJSON},
+		"text after":                      {valid().json() + "x", token.ReasonJSON},
+		"NUL after":                       {valid().json() + "\x00", token.ReasonJSON},
+		"two objects":                     {valid().json() + valid().json(), token.ReasonJSON},
+		"inside a list":                   {"[" + valid().json() + "]", token.ReasonJSON},
+		"a string": {`"` + strings.ReplaceAll(valid().json(), `"`, `\"`) + `"`,
 			token.ReasonJSON},
 		"null":                        {"null", token.ReasonJSON},
 		"a number":                    {"2", token.ReasonJSON},
@@ -238,9 +240,9 @@ func TestPayload(t *testing.T) {
 	}
 }
 
-// TestTerms moves the configuration away from a token that stays the same.
-func TestTerms(t *testing.T) {
-	text := signed(sound().json())
+// TestSettings verifies the same token with different settings.
+func TestSettings(t *testing.T) {
+	text := signed(valid().json())
 	for _, c := range []struct {
 		settings session.Settings
 		want     token.Reason

@@ -11,30 +11,31 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// TestClock moves the clock over the edges of one token that lasts from noon to two minutes past.
+// TestClock moves the clock over the boundaries of a token that is valid from noon to two minutes
+// after.
 func TestClock(t *testing.T) {
-	text := signed(sound().json())
+	text := signed(valid().json())
 	const lifetime = 2 * time.Minute
 	for name, c := range map[string]struct {
 		skew, after time.Duration
 		want        token.Reason
 	}{
-		"a second early":              {0, -time.Second, token.ReasonNotYetValid},
-		"a nanosecond early":          {0, -1, token.ReasonNotYetValid},
-		"at noon":                     {0, 0, ""},
-		"a nanosecond after noon":     {0, 1, ""},
-		"early, within the allowance": {2 * time.Second, -time.Second, ""},
-		"early, at the allowance":     {2 * time.Second, -2 * time.Second, ""},
-		"early, a nanosecond over the allowance": {2 * time.Second, -2*time.Second - 1,
+		"a second early":             {0, -time.Second, token.ReasonNotYetValid},
+		"a nanosecond early":         {0, -1, token.ReasonNotYetValid},
+		"at noon":                    {0, 0, ""},
+		"a nanosecond after noon":    {0, 1, ""},
+		"early, within the skew":     {2 * time.Second, -time.Second, ""},
+		"early, exactly at the skew": {2 * time.Second, -2 * time.Second, ""},
+		"early, a nanosecond over the skew": {2 * time.Second, -2*time.Second - 1,
 			token.ReasonNotYetValid},
-		"early, at an allowance of a minute": {time.Minute, -time.Minute, ""},
+		"early, at a skew of a minute": {time.Minute, -time.Minute, ""},
 		"early, a nanosecond over a minute": {time.Minute, -time.Minute - 1,
 			token.ReasonNotYetValid},
-		"a nanosecond before the end":        {0, lifetime - 1, ""},
-		"at the end":                         {0, lifetime, token.ReasonExpired},
-		"a nanosecond after the end":         {0, lifetime + 1, token.ReasonExpired},
-		"at the end, whatever the allowance": {time.Minute, lifetime, token.ReasonExpired},
-		"long after":                         {0, 1000 * time.Hour, token.ReasonExpired},
+		"a nanosecond before exp":   {0, lifetime - 1, ""},
+		"at exp":                    {0, lifetime, token.ReasonExpired},
+		"a nanosecond after exp":    {0, lifetime + 1, token.ReasonExpired},
+		"at exp, whatever the skew": {time.Minute, lifetime, token.ReasonExpired},
+		"long after exp":            {0, 1000 * time.Hour, token.ReasonExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			allowed := session.Settings{Issuer: "issuer", Audience: "audience", ClockSkew: c.skew}
@@ -49,22 +50,22 @@ func TestClock(t *testing.T) {
 				}
 				read, err := token.Read(text, keyring, allowed, now)
 				if c.want == token.ReasonExpired || c.want == "" {
-					require.NoError(t, err, "reading goes on after the end")
+					require.NoError(t, err, "Read must accept an expired token")
 					assert.Equal(t, session.UnixOf(noon.Add(lifetime)), read.ExpiresAt)
 				} else {
 					require.Equal(t, &token.Rejection{Reason: c.want}, err)
-					assert.Equal(t, session.Claims{}, read, "nothing comes of it")
+					assert.Equal(t, session.Claims{}, read, "must return zero Claims")
 				}
 			}
 		})
 	}
 }
 
-// TestReadRefusesAllElse: reading makes every check but the last.
-func TestReadRefusesAllElse(t *testing.T) {
+// TestReadChecksAllButExpiry checks that Read makes every check except the last.
+func TestReadChecksAllButExpiry(t *testing.T) {
 	for _, flaw := range flaws {
-		d := compactDraft{members: sound()}
-		flaw.make(&d)
+		d := compactDraft{members: valid()}
+		flaw.apply(&d)
 		claims, err := token.Read(d.text(), keyring, settings, noon)
 		if flaw.want == token.ReasonExpired {
 			require.NoError(t, err)
@@ -76,18 +77,19 @@ func TestReadRefusesAllElse(t *testing.T) {
 	}
 }
 
-// TestKeyEnds: from the instant at which its key ends, a token is no more, though it would last.
-func TestKeyEnds(t *testing.T) {
-	payload := sound().with("kid", `"ended"`, "iat", "1771243100", "nbf", "1771243100").json()
+// TestRejectsTokenOfEndedKey checks that a token is rejected from the instant its key ends, even if
+// it has not expired.
+func TestRejectsTokenOfEndedKey(t *testing.T) {
+	payload := valid().with("kid", `"ended"`, "iat", "1771243100", "nbf", "1771243100").json()
 	text := signedBy(ended, payload)
 	assert.Empty(t, reasonAt(t, text, noon.Add(-1)))
 	assert.Equal(t, token.ReasonUnknownKey, reasonAt(t, text, noon))
 }
 
-// TestLastSecond is the end of all instants.
-func TestLastSecond(t *testing.T) {
+// TestLastSecondOf9999 covers the latest instant that a claim can hold.
+func TestLastSecondOf9999(t *testing.T) {
 	last := session.MaxUnix.Time()
-	text := signed(sound().with("iat", "253402300798", "nbf", "253402300798", "exp",
+	text := signed(valid().with("iat", "253402300798", "nbf", "253402300798", "exp",
 		"253402300799").json())
 	assert.Empty(t, reasonAt(t, text, last.Add(-1)))
 	assert.Equal(t, token.ReasonExpired, reasonAt(t, text, last))

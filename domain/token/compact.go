@@ -8,7 +8,7 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// signCompact returns payload "." signature, where the signature covers the ASCII bytes of the
+// signCompact returns payload "." signature, where the signature is over the ASCII bytes of the
 // first segment.
 func signCompact(claims session.Claims, key keys.Key) string {
 	text := strict.AppendBase64(make([]byte, 0, 512), payload(claims, false))
@@ -17,7 +17,7 @@ func signCompact(claims session.Claims, key keys.Key) string {
 	return string(strict.AppendBase64(text, signature))
 }
 
-// splitCompact performs checks 2 to 5 for the compact form.
+// splitCompact makes checks 2 to 5 for the compact form.
 func splitCompact(text string) (parts, error) {
 	first, second, _ := strings.Cut(text, ".")
 	payload, err := strict.DecodeBase64(first)

@@ -18,8 +18,9 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// FuzzVerifyCompact reads any text twice: as a token, and as the payload of a token that is signed well, for no chance finds a signature. The
-// seeds are the contract's tokens and their payloads.
+// FuzzVerifyCompact verifies each text twice: as a token, and as the payload of a token with a
+// valid signature, which no fuzzer finds by chance. The seeds are the tokens of the contract and
+// their payloads.
 func FuzzVerifyCompact(f *testing.F) {
 	for _, group := range vectors.Groups() {
 		for _, c := range group.Cases {
@@ -31,7 +32,7 @@ func FuzzVerifyCompact(f *testing.F) {
 		}
 	}
 	group := vectors.Groups()[0]
-	keyring := ringOf(f, group)
+	keyring := keyringOf(f, group)
 	settings := session.Settings{Issuer: group.Issuer, Audience: group.Audience}
 	signer, ok := keyring.SignerAt(group.Now.Time)
 	require.True(f, ok)
@@ -47,8 +48,8 @@ func FuzzVerifyCompact(f *testing.F) {
 	})
 }
 
-// checkAccepted holds an accepted token against what other readers make of it: there is one text for its bytes, it says what the
-// claims say, and the claims written anew are accepted.
+// checkAccepted checks an accepted token against the standard library: it is the only text for its
+// bytes, its payload matches the claims, and the claims signed again are accepted.
 func checkAccepted(t *testing.T, text string, keyring *keys.Keyring, settings session.Settings,
 	claims session.Claims, now time.Time) {
 	t.Helper()
@@ -71,8 +72,8 @@ func checkAccepted(t *testing.T, text string, keyring *keys.Keyring, settings se
 	assert.Equal(t, claims.InstallID.Text(), payload["install_id"])
 	for name, instant := range map[string]session.Unix{"iat": claims.IssuedAt,
 		"nbf": claims.NotBefore, "exp": claims.ExpiresAt} {
-		number, is := payload[name].(json.Number)
-		require.True(t, is)
+		number, ok := payload[name].(json.Number)
+		require.True(t, ok)
 		value, err := number.Int64()
 		require.NoError(t, err)
 		assert.Equal(t, value, int64(instant))
@@ -89,7 +90,8 @@ func checkAccepted(t *testing.T, text string, keyring *keys.Keyring, settings se
 	assert.Equal(t, claims, again)
 }
 
-// FuzzIssue signs for any installation, issuer and audience that can be configured, and reads what it signed.
+// FuzzIssue signs for any installation, issuer and audience that can be configured, and verifies
+// the result.
 func FuzzIssue(f *testing.F) {
 	f.Add("install-12345", "offload-backend", "offload-ios", "kid", int64(1771243200), uint32(3600))
 	f.Add(strings.Repeat("\U0001f511", 128), strings.Repeat(`"`, 255), strings.Repeat(`\`, 255),
@@ -98,9 +100,10 @@ func FuzzIssue(f *testing.F) {
 	f.Add("caf\u00e9 e\u0301 \u200d", "</script>", "\x7e", "-", int64(1), uint32(31536000))
 	f.Fuzz(func(t *testing.T, install, issuer, audience, kid string, second int64,
 		lifetime uint32) {
-		installID, broke := session.ParseInstallID(install)
+		installID, violated := session.ParseInstallID(install)
 		keyID, ok := keys.ParseID(kid)
-		if broke != session.RuleNone || !ok || !label(issuer) || !label(audience) || lifetime == 0 {
+		if violated != session.RuleNone || !ok || !isLabel(issuer) || !isLabel(audience) ||
+			lifetime == 0 {
 			return
 		}
 		if second < 0 || second+int64(lifetime) > int64(session.MaxUnix) {
@@ -121,12 +124,12 @@ func FuzzIssue(f *testing.F) {
 			assert.Equal(t, claims, read)
 			checkAccepted(t, text, keyring, settings, read, now)
 		}
-		assert.Equal(t, text, token.Sign(claims, key), "the same claims, the same text")
+		assert.Equal(t, text, token.Sign(claims, key), "Sign must be deterministic")
 	})
 }
 
-// label tells whether a text can be configured as issuer or audience.
-func label(text string) bool {
+// isLabel reports whether a text can be configured as issuer or audience.
+func isLabel(text string) bool {
 	return text != "" && len(text) <= 255 && utf8.ValidString(text) &&
 		!strings.ContainsFunc(text, unicode.IsControl)
 }

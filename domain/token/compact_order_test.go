@@ -10,23 +10,23 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// compactDraft is a token on its way to being wrong in more than one way at once: the checks that it fails stay what they are, whatever else
-// is broken.
+// compactDraft is a token to which several flaws can be applied at once, such that each flaw fails
+// the same check whatever else is wrong.
 type compactDraft struct {
 	members              members
-	padding              string // an unknown claim's
-	behind               string // the payload
+	padding              string // value of an unknown claim
+	suffix               string // appended to the payload
 	padded, cut, flipped bool
-	third                string // segment
+	third                string // third segment
 }
 
-// text writes the compactDraft: whatever is broken before the signature is signed so.
+// text encodes the draft. What is wrong before the signature is signed as it is.
 func (d compactDraft) text() string {
 	payload := d.members.json()
 	if d.padding != "" {
 		payload = append(d.members, [2]string{"padding", `"` + d.padding + `"`}).json()
 	}
-	first, signature, _ := strings.Cut(signed(payload+d.behind), ".")
+	first, signature, _ := strings.Cut(signed(payload+d.suffix), ".")
 	if d.padded {
 		first += "="
 	}
@@ -39,7 +39,7 @@ func (d compactDraft) text() string {
 	return first + "." + signature + d.third
 }
 
-// flip changes a bit in the middle, so that the encoding stays strict.
+// flip changes a bit in the middle, so that the base64url stays strict.
 func flip(signature string) string {
 	other := byte('A')
 	if signature[20] == other {
@@ -48,12 +48,13 @@ func flip(signature string) string {
 	return signature[:20] + string(other) + signature[21:]
 }
 
-// flaw is a way to fail one check. Check 10 is three steps here, so that the numbers behind it are two higher than the contract's.
+// flaw makes a token fail one check. Check 10 is three steps here, so the steps after it are two
+// higher than the numbers of the contract.
 type flaw struct {
-	step int
-	want token.Reason
-	name string
-	make func(*compactDraft)
+	step  int
+	want  token.Reason
+	name  string
+	apply func(*compactDraft)
 }
 
 func set(pairs ...string) func(*compactDraft) {
@@ -67,11 +68,11 @@ var flaws = []flaw{
 	{2, token.ReasonSegments, "three segments, one empty", func(d *compactDraft) { d.third = "." }},
 	{3, token.ReasonEncoding, "padding", func(d *compactDraft) { d.padded = true }},
 	{4, token.ReasonSignatureLength, "30 bytes", func(d *compactDraft) { d.cut = true }},
-	{5, token.ReasonJSON, "text behind", func(d *compactDraft) { d.behind = "x" }},
+	{5, token.ReasonJSON, "text after the payload", func(d *compactDraft) { d.suffix = "x" }},
 	{5, token.ReasonJSON, "a name twice", func(d *compactDraft) {
 		d.members = append(d.members, [2]string{"x", "1"}, [2]string{"x", "1"})
 	}},
-	{7, token.ReasonUnknownKey, "an unknown key", set("kid", `"nobody"`)},
+	{7, token.ReasonUnknownKey, "an unknown key", set("kid", `"unknown"`)},
 	{7, token.ReasonUnknownKey, "an ended key", set("kid", `"ended"`)},
 	{7, token.ReasonUnknownKey, "no key", func(d *compactDraft) {
 		d.members = d.members.without("kid")
@@ -89,12 +90,13 @@ var flaws = []flaw{
 	{14, token.ReasonExpired, "expired", set("iat", "0", "nbf", "0", "exp", "1771243200")},
 }
 
-// TestOrder has a token fail every check alone, and then every two at once: the earlier one is told.
-func TestOrder(t *testing.T) {
+// TestReportsFirstFailedCheck applies every flaw alone, and then every two at once: the reason must
+// be that of the earlier check.
+func TestReportsFirstFailedCheck(t *testing.T) {
 	for i, first := range flaws {
 		t.Run(first.name, func(t *testing.T) {
-			d := compactDraft{members: sound()}
-			first.make(&d)
+			d := compactDraft{members: valid()}
+			first.apply(&d)
 			assert.Equal(t, first.want, reasonOf(t, d.text()), "alone")
 		})
 		for _, second := range flaws[i+1:] {
@@ -102,39 +104,40 @@ func TestOrder(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, %s", first.name, second.name), func(t *testing.T) {
-				d := compactDraft{members: sound()}
-				second.make(&d)
-				first.make(&d)
+				d := compactDraft{members: valid()}
+				second.apply(&d)
+				first.apply(&d)
 				assert.Equal(t, first.want, reasonOf(t, d.text()))
 			})
 		}
 	}
 }
 
-// TestNeverExpired: a token that is wrong in any other way is never called expired, and nothing of it is told.
-func TestNeverExpired(t *testing.T) {
+// TestReportsExpiredLast checks that a token that is invalid in any other way is never reported as
+// expired, and that no claims are returned.
+func TestReportsExpiredLast(t *testing.T) {
 	expired := set("iat", "0", "nbf", "0", "exp", "1771243200")
-	ran := 0
+	tested := 0
 	for _, other := range flaws {
 		if other.want == token.ReasonExpired {
 			continue
 		}
-		ran++
-		d := compactDraft{members: sound()}
+		tested++
+		d := compactDraft{members: valid()}
 		expired(&d)
-		other.make(&d)
+		other.apply(&d)
 		assert.Equal(t, other.want, reasonOf(t, d.text()), other.name)
 	}
-	assert.Equal(t, len(flaws)-1, ran)
+	assert.Equal(t, len(flaws)-1, tested)
 	// With nbf in the future, exp cannot be past without being before nbf.
-	future := sound().with("iat", "1771243300", "nbf", "1771243300", "exp", "1771243200").json()
+	future := valid().with("iat", "1771243300", "nbf", "1771243300", "exp", "1771243200").json()
 	assert.Equal(t, token.ReasonInstants, reasonOf(t, signed(future)))
 }
 
-func TestLength(t *testing.T) {
+func TestRejectsTooLong(t *testing.T) {
 	at := func(length int) string {
 		for padding := range length {
-			if text := (compactDraft{members: sound(),
+			if text := (compactDraft{members: valid(),
 				padding: strings.Repeat("x", padding+1)}).text(); len(text) >= length {
 				return text
 			}
@@ -146,24 +149,24 @@ func TestLength(t *testing.T) {
 	assert.Empty(t, reasonOf(t, longest))
 	assert.Equal(t, token.ReasonTooLong, reasonOf(t, at(token.MaxLength+1)))
 	for name, text := range map[string]string{
-		"dots":               strings.Repeat(".", 4097),
-		"letters":            strings.Repeat("A", 4097),
-		"bytes, not letters": strings.Repeat("\xff", 4097),
-		"a sound one behind": strings.Repeat(" ", 4096) + longest,
+		"dots":                   strings.Repeat(".", 4097),
+		"letters":                strings.Repeat("A", 4097),
+		"bytes, not letters":     strings.Repeat("\xff", 4097),
+		"a valid one at the end": strings.Repeat(" ", 4096) + longest,
 	} {
 		assert.Equal(t, token.ReasonTooLong, reasonOf(t, text), name)
 	}
 }
 
-func TestSegments(t *testing.T) {
-	text := signed(sound().json())
+func TestSegmentsAndEncoding(t *testing.T) {
+	text := signed(valid().json())
 	first, signature, _ := strings.Cut(text, ".")
 	for name, c := range map[string]struct {
 		text string
 		want token.Reason
 	}{
-		"nothing":              {"", token.ReasonSegments},
-		"a dot":                {".", token.ReasonSegments},
+		"empty":                {"", token.ReasonSegments},
+		"only a dot":           {".", token.ReasonSegments},
 		"one segment":          {first, token.ReasonSegments},
 		"no first":             {"." + signature, token.ReasonSegments},
 		"no second":            {first + ".", token.ReasonSegments},
@@ -172,7 +175,7 @@ func TestSegments(t *testing.T) {
 		"an empty one last":    {text + ".", token.ReasonSegments},
 		"a JWS without an algorithm": {"eyJhbGciOiJub25lIn0." + first + ".",
 			token.ReasonSegments},
-		"turned round":      {signature + "." + first, token.ReasonSignatureLength},
+		"segments swapped":  {signature + "." + first, token.ReasonSignatureLength},
 		"the payload twice": {first + "." + first, token.ReasonSignatureLength},
 		"a signature of 31 bytes": {first + "." + signature[:42][:41] + "A",
 			token.ReasonSignatureLength},
@@ -182,9 +185,9 @@ func TestSegments(t *testing.T) {
 			token.ReasonSignatureLength},
 		"unused bits": {first + "." + signature[:42] + "9",
 			token.ReasonEncoding},
-		"padding":            {text + "=", token.ReasonEncoding},
-		"a space before":     {" " + text, token.ReasonEncoding},
-		"a line feed behind": {text + "\n", token.ReasonEncoding},
+		"padding":           {text + "=", token.ReasonEncoding},
+		"a space before":    {" " + text, token.ReasonEncoding},
+		"a line feed after": {text + "\n", token.ReasonEncoding},
 		"a line feed in the payload": {first[:8] + "\n" + first[8:] + "." + signature,
 			token.ReasonEncoding},
 		"the other alphabet": {first + "." + strings.Repeat("+", 43),
@@ -192,12 +195,12 @@ func TestSegments(t *testing.T) {
 		"a payload of one letter": {"A." + signature, token.ReasonEncoding},
 		"a signature of zeros": {first + "." + strings.Repeat("A", 43),
 			token.ReasonSignature},
-		"another payload's signature": {signed(sound().with("exp",
+		"another payload's signature": {signed(valid().with("exp",
 			"1771243321").json())[:len(first)] + "." + signature, token.ReasonSignature},
-		"a signature by another key": {signedBy(ended, sound().json()), token.ReasonSignature},
+		"a signature by another key": {signedBy(ended, valid().json()), token.ReasonSignature},
 		"signed over the decoded text": {first + "." + strings.SplitN(signed(first), ".", 2)[1],
 			token.ReasonSignature},
-		"a payload that is nothing much": {"AA." + signature, token.ReasonJSON},
+		"a payload that is not JSON": {"AA." + signature, token.ReasonJSON},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, reasonOf(t, c.text))

@@ -17,8 +17,8 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// FuzzVerify reads any text under a keyring of both algorithms: it never panics, and what it accepts is the one text of its bytes, in the
-// form of its key.
+// FuzzVerify verifies any text with a keyring of both algorithms: Verify must not panic, and an
+// accepted token must be the only text for its bytes, in the form of its key.
 func FuzzVerify(f *testing.F) {
 	for _, group := range vectors.Groups() {
 		for i, c := range group.Cases {
@@ -28,17 +28,17 @@ func FuzzVerify(f *testing.F) {
 		}
 	}
 	for _, text := range []string{
-		"", ".", "..", "...", signed(sound().json()), jws(jwsHeader, pairSound().json(), pair),
-		jws(jwsHeader, sound().json(), pair),
-		jws(`{"alg":"EdDSA","kid":"waiting"}`, sound().with("kid", `"waiting"`).json(), waiting),
+		"", ".", "..", "...", signed(valid().json()), jws(jwsHeader, pairValid().json(), pair),
+		jws(jwsHeader, valid().json(), pair),
+		jws(`{"alg":"EdDSA","kid":"waiting"}`, valid().with("kid", `"waiting"`).json(), waiting),
 	} {
 		f.Add(text)
 	}
-	f.Fuzz(func(t *testing.T, text string) { assertVerdict(t, text) })
+	f.Fuzz(func(t *testing.T, text string) { checkVerify(t, text) })
 }
 
-// FuzzSigned signs any header and payload in either form, for no fuzzer forges a signature, and holds what is accepted against the
-// standard library's reading.
+// FuzzSigned signs any header and payload in either form, because no fuzzer forges a signature, and
+// compares what is accepted with the result of the standard library.
 func FuzzSigned(f *testing.F) {
 	for _, group := range vectors.Groups() {
 		for i, c := range group.Cases {
@@ -49,21 +49,21 @@ func FuzzSigned(f *testing.F) {
 			}
 		}
 	}
-	for _, payload := range []members{sound(), pairSound(), pairSound().with("v", "2.0"),
-		append(pairSound(), [2]string{"sub", "{}"})} {
+	for _, payload := range []members{valid(), pairValid(), pairValid().with("v", "2.0"),
+		append(pairValid(), [2]string{"sub", "{}"})} {
 		f.Add(jwsHeader, payload.json())
 		f.Add(`{"kid":"pair","\u0061lg":"EdDSA"}`, payload.json())
 	}
 	f.Fuzz(func(t *testing.T, header, payload string) {
-		assertVerdict(t, signed(payload))
+		checkVerify(t, signed(payload))
 		text := jws(header, payload, pair)
-		if !assertVerdict(t, text) {
+		if !checkVerify(t, text) {
 			return
 		}
 		var named map[string]string
 		require.NoError(t, json.Unmarshal([]byte(header), &named),
-			"a member of the header that is no text")
-		if typ, given := named["typ"]; given {
+			"every header member must be a string")
+		if typ, ok := named["typ"]; ok {
 			assert.Equal(t, "JWT", typ)
 			delete(named, "typ")
 		}
@@ -71,8 +71,8 @@ func FuzzSigned(f *testing.F) {
 	})
 }
 
-// assertVerdict verifies text at noon, and tells whether it was accepted.
-func assertVerdict(t *testing.T, text string) bool {
+// checkVerify verifies text at noon, checks the result, and reports whether it was accepted.
+func checkVerify(t *testing.T, text string) bool {
 	t.Helper()
 	claims, err := token.Verify(text, both, settings, noon)
 	if err != nil {
@@ -97,11 +97,11 @@ func assertVerdict(t *testing.T, text string) bool {
 	assertClaims(t, payload, claims)
 	again, err := token.Verify(token.Sign(claims, key), both, settings, noon)
 	require.NoError(t, err)
-	assert.Equal(t, claims, again, "what was read is written, and read to the same")
+	assert.Equal(t, claims, again, "claims must survive signing and verification")
 	return true
 }
 
-// assertClaims holds claims against the standard library's reading of the payload.
+// assertClaims compares claims with the payload as decoded by the standard library.
 func assertClaims(t *testing.T, payload []byte, claims session.Claims) {
 	t.Helper()
 	require.True(t, utf8.Valid(payload))

@@ -17,7 +17,7 @@ const (
 )
 
 // signJWS returns a JWS in compact serialization (RFC 7515 §7.1): header "." payload "." signature,
-// where the signature covers the first two.
+// signed over the first two segments.
 func signJWS(claims session.Claims, key keys.Key) string {
 	header := appendString([]byte(`{"alg":`), string(keys.EdDSA))
 	header = appendString(append(header, `,"kid":`...), string(claims.KeyID))
@@ -30,7 +30,7 @@ func signJWS(claims session.Claims, key keys.Key) string {
 	return string(strict.AppendBase64(text, signature))
 }
 
-// splitJWS performs checks 3 to 6 for a JWS.
+// splitJWS makes checks 3 to 6 for a JWS.
 func splitJWS(text string) (parts, error) {
 	first, rest, _ := strings.Cut(text, ".")
 	second, third, _ := strings.Cut(rest, ".")
@@ -52,16 +52,16 @@ func splitJWS(text string) (parts, error) {
 	if err != nil {
 		return parts{}, err
 	}
-	if !isOurs(header, document) {
+	if !isValidHeader(header, document) {
 		return parts{}, reject(ReasonHeader)
 	}
 	return parts{signed: text[:len(first)+1+len(second)], payload: document, signature: decoded[2],
 		algorithm: keys.EdDSA}, nil
 }
 
-// isOurs performs check 6. A header with any additional member is rejected, whatever it is: with
-// crit, jwk, x5u and the like a token would choose its own key.
-func isOurs(header, payload strict.Document) bool {
+// isValidHeader makes check 6. A header with any member that Sign does not write is rejected: crit,
+// jwk, x5u and the like are how a token would choose its own key.
+func isValidHeader(header, payload strict.Document) bool {
 	claim, _ := payload.Member(claimKeyID)
 	kid, isText := claim.Text()
 	hasAlgorithm, hasKeyID := false, false

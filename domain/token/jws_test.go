@@ -33,29 +33,30 @@ var (
 		keys.Plan{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon})
 	pairRevoked = keys.NewEdDSA("pair-revoked", []byte("the fourth seed that tests know."),
 		keys.Plan{SignFrom: noon.Add(-time.Hour), Revoked: true})
-	both = mustRing(kid, ended, pair, waiting, pairEnded, pairRevoked)
+	both = mustKeyring(kid, ended, pair, waiting, pairEnded, pairRevoked)
 )
 
 const jwsHeader = `{"alg":"EdDSA","kid":"pair","typ":"JWT"}`
 
 func encoded(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
-// jws is header and payload under key, whatever they say.
+// jws returns header and payload, whatever they are, as a JWS signed by key.
 func jws(header, payload string, key keys.Key) string {
 	signed := encoded(header) + "." + encoded(payload)
 	return signed + "." + encoded(string(key.Sign([]byte(signed))))
 }
 
-// pairSound is a sound payload under the kid pair.
-func pairSound() members { return sound().with("kid", `"pair"`) }
+// pairValid is a valid payload under the kid pair.
+func pairValid() members { return valid().with("kid", `"pair"`) }
 
-// jwsReason verifies at noon under both, and tells the reason: none where the token was accepted.
+// jwsReason verifies text at noon with the keyring both and returns the reason; it is empty if the
+// token was accepted.
 func jwsReason(t testing.TB, text string) token.Reason {
 	t.Helper()
 	return reasonUnder(t, text, both, noon)
 }
 
-func TestSignWritesTheJWS(t *testing.T) {
+func TestSignJWS(t *testing.T) {
 	const text = "a\"\\/b\u00e9<&>\u2028\U0001f511\u007e"
 	claims := session.Claims{
 		KeyID: "pair", IssuedAt: 1771243200, NotBefore: 1771243200, Issuer: "iss\"uer",
@@ -68,23 +69,25 @@ func TestSignWritesTheJWS(t *testing.T) {
 	assert.Equal(t, encoded(jwsHeader), segments[0])
 	const install = `"a\"\\/b` + "\u00e9<&>\u2028\U0001f511\u007e" + `"`
 	assert.Equal(t, encoded(
-		`{"v":2,"kid":"pair","iat":1771243200,"nbf":1771243200,"iss":"iss\"uer","aud":"\\","install_id":`+install+
-			`,"exp":1771243320,"sub":`+install+`}`), segments[1])
+		`{"v":2,"kid":"pair","iat":1771243200,"nbf":1771243200,"iss":"iss\"uer","aud":"\\",`+
+			`"install_id":`+install+`,"exp":1771243320,"sub":`+install+`}`), segments[1])
 	private := ed25519.NewKeyFromSeed([]byte("the first seed that tests know.."))
 	assert.Equal(t, encoded(string(ed25519.Sign(private, []byte(segments[0]+"."+segments[1])))),
 		segments[2])
 
 	claims.KeyID = "kid"
-	assert.Len(t, strings.Split(token.Sign(claims, kid), "."), 2, "the key decides the form")
+	assert.Len(t, strings.Split(token.Sign(claims, kid), "."), 2, "the key must determine the form")
 }
 
-// TestTheJWSThatIsWrittenIsRead, and comes to the very claims: also the longest that there can be.
-func TestTheJWSThatIsWrittenIsRead(t *testing.T) {
-	settings := session.Settings{Issuer: strings.Repeat(`"`, 255), Audience: strings.Repeat(`\`, 255),
-		Lifetime: time.Minute}
+// TestSignedJWSVerifies checks that a signed JWS verifies and returns the same claims, including
+// the longest possible one.
+func TestSignedJWSVerifies(t *testing.T) {
+	settings := session.Settings{
+		Issuer: strings.Repeat(`"`, 255), Audience: strings.Repeat(`\`, 255), Lifetime: time.Minute,
+	}
 	long := keys.NewEdDSA(keys.ID(strings.Repeat("k", keys.MaxID)),
 		[]byte("the fifth seed that tests know.."), past)
-	keyring := mustRing(pair, long)
+	keyring := mustKeyring(pair, long)
 	for _, key := range []keys.Key{pair, long} {
 		for _, install := range []string{"install-12345", strings.Repeat("\U0001f511", 128),
 			strings.Repeat(`"`, 128), "\u2028\u00a0 \ufeff\uffff-\ufffdx"} {
@@ -102,6 +105,7 @@ func TestTheJWSThatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
+// assertOneText checks that segment is the only base64url text for its bytes.
 func assertOneText(t testing.TB, segment string) {
 	t.Helper()
 	decoded, err := strict.DecodeBase64(segment)
@@ -109,56 +113,56 @@ func assertOneText(t testing.TB, segment string) {
 	assert.Equal(t, segment, strict.EncodeBase64(decoded))
 }
 
-func TestHeader(t *testing.T) {
+func TestJWSHeader(t *testing.T) {
 	const header, json = token.ReasonHeader, token.ReasonJSON
 	for name, c := range map[string]struct {
 		header string
 		want   token.Reason
 	}{
-		"ours":             {jwsHeader, ""},
-		"without typ":      {`{"alg":"EdDSA","kid":"pair"}`, ""},
-		"in another order": {`{"typ":"JWT","kid":"pair","alg":"EdDSA"}`, ""},
-		"white space":      {" \r\n{\t\"alg\" : \"EdDSA\" ,\n\"kid\":\"pair\"}\n", ""},
-		"names by escapes": {`{"\u0061lg":"EdDSA","ki\u0064":"pair","t\u0079p":"JWT"}`,
+		"as Sign writes it": {jwsHeader, ""},
+		"without typ":       {`{"alg":"EdDSA","kid":"pair"}`, ""},
+		"in another order":  {`{"typ":"JWT","kid":"pair","alg":"EdDSA"}`, ""},
+		"white space":       {" \r\n{\t\"alg\" : \"EdDSA\" ,\n\"kid\":\"pair\"}\n", ""},
+		"escaped names": {`{"\u0061lg":"EdDSA","ki\u0064":"pair","t\u0079p":"JWT"}`,
 			""},
-		"values by escapes":     {`{"alg":"\u0045dDSA","kid":"p\u0061ir"}`, ""},
-		"no member":             {`{}`, header},
-		"without alg":           {`{"kid":"pair","typ":"JWT"}`, header},
-		"without kid":           {`{"alg":"EdDSA","typ":"JWT"}`, header},
-		"typ alone":             {`{"typ":"JWT"}`, header},
-		"alg none":              {`{"alg":"none","kid":"pair"}`, header},
-		"alg None":              {`{"alg":"None","kid":"pair"}`, header},
-		"alg NONE":              {`{"alg":"NONE","kid":"pair"}`, header},
-		"alg HS256":             {`{"alg":"HS256","kid":"pair"}`, header},
-		"alg HS512":             {`{"alg":"HS512","kid":"pair"}`, header},
-		"alg ES256":             {`{"alg":"ES256","kid":"pair"}`, header},
-		"alg RS256":             {`{"alg":"RS256","kid":"pair"}`, header},
-		"alg Ed25519":           {`{"alg":"Ed25519","kid":"pair"}`, header},
-		"alg Ed448":             {`{"alg":"Ed448","kid":"pair"}`, header},
-		"alg in lower case":     {`{"alg":"eddsa","kid":"pair"}`, header},
-		"alg in upper case":     {`{"alg":"EDDSA","kid":"pair"}`, header},
-		"alg with a space":      {`{"alg":"EdDSA ","kid":"pair"}`, header},
-		"alg with NUL":          {`{"alg":"EdDSA\u0000","kid":"pair"}`, header},
-		"alg empty":             {`{"alg":"","kid":"pair"}`, header},
-		"alg null":              {`{"alg":null,"kid":"pair"}`, header},
-		"alg number":            {`{"alg":0,"kid":"pair"}`, header},
-		"alg list":              {`{"alg":["EdDSA"],"kid":"pair"}`, header},
-		"alg object":            {`{"alg":{"alg":"EdDSA"},"kid":"pair"}`, header},
-		"kid of another key":    {`{"alg":"EdDSA","kid":"waiting"}`, header},
-		"kid of no key":         {`{"alg":"EdDSA","kid":"nobody"}`, header},
-		"kid in another case":   {`{"alg":"EdDSA","kid":"Pair"}`, header},
-		"kid with a space":      {`{"alg":"EdDSA","kid":"pair "}`, header},
-		"kid empty":             {`{"alg":"EdDSA","kid":""}`, header},
-		"kid null":              {`{"alg":"EdDSA","kid":null}`, header},
-		"kid list":              {`{"alg":"EdDSA","kid":["pair"]}`, header},
-		"typ in lower case":     {`{"alg":"EdDSA","kid":"pair","typ":"jwt"}`, header},
-		"typ of another token":  {`{"alg":"EdDSA","kid":"pair","typ":"at+jwt"}`, header},
-		"typ JOSE":              {`{"alg":"EdDSA","kid":"pair","typ":"JOSE"}`, header},
-		"typ empty":             {`{"alg":"EdDSA","kid":"pair","typ":""}`, header},
-		"typ null":              {`{"alg":"EdDSA","kid":"pair","typ":null}`, header},
-		"typ list":              {`{"alg":"EdDSA","kid":"pair","typ":["JWT"]}`, header},
-		"crit empty":            {`{"alg":"EdDSA","kid":"pair","crit":[]}`, header},
-		"crit of what is there": {`{"alg":"EdDSA","kid":"pair","crit":["kid"]}`, header},
+		"escaped values":           {`{"alg":"\u0045dDSA","kid":"p\u0061ir"}`, ""},
+		"no members":               {`{}`, header},
+		"without alg":              {`{"kid":"pair","typ":"JWT"}`, header},
+		"without kid":              {`{"alg":"EdDSA","typ":"JWT"}`, header},
+		"only typ":                 {`{"typ":"JWT"}`, header},
+		"alg none":                 {`{"alg":"none","kid":"pair"}`, header},
+		"alg None":                 {`{"alg":"None","kid":"pair"}`, header},
+		"alg NONE":                 {`{"alg":"NONE","kid":"pair"}`, header},
+		"alg HS256":                {`{"alg":"HS256","kid":"pair"}`, header},
+		"alg HS512":                {`{"alg":"HS512","kid":"pair"}`, header},
+		"alg ES256":                {`{"alg":"ES256","kid":"pair"}`, header},
+		"alg RS256":                {`{"alg":"RS256","kid":"pair"}`, header},
+		"alg Ed25519":              {`{"alg":"Ed25519","kid":"pair"}`, header},
+		"alg Ed448":                {`{"alg":"Ed448","kid":"pair"}`, header},
+		"alg in lower case":        {`{"alg":"eddsa","kid":"pair"}`, header},
+		"alg in upper case":        {`{"alg":"EDDSA","kid":"pair"}`, header},
+		"alg with a space":         {`{"alg":"EdDSA ","kid":"pair"}`, header},
+		"alg with NUL":             {`{"alg":"EdDSA\u0000","kid":"pair"}`, header},
+		"alg empty":                {`{"alg":"","kid":"pair"}`, header},
+		"alg null":                 {`{"alg":null,"kid":"pair"}`, header},
+		"alg number":               {`{"alg":0,"kid":"pair"}`, header},
+		"alg list":                 {`{"alg":["EdDSA"],"kid":"pair"}`, header},
+		"alg object":               {`{"alg":{"alg":"EdDSA"},"kid":"pair"}`, header},
+		"kid of another key":       {`{"alg":"EdDSA","kid":"waiting"}`, header},
+		"kid of unknown key":       {`{"alg":"EdDSA","kid":"unknown"}`, header},
+		"kid in another case":      {`{"alg":"EdDSA","kid":"Pair"}`, header},
+		"kid with a space":         {`{"alg":"EdDSA","kid":"pair "}`, header},
+		"kid empty":                {`{"alg":"EdDSA","kid":""}`, header},
+		"kid null":                 {`{"alg":"EdDSA","kid":null}`, header},
+		"kid list":                 {`{"alg":"EdDSA","kid":["pair"]}`, header},
+		"typ in lower case":        {`{"alg":"EdDSA","kid":"pair","typ":"jwt"}`, header},
+		"typ of another token":     {`{"alg":"EdDSA","kid":"pair","typ":"at+jwt"}`, header},
+		"typ JOSE":                 {`{"alg":"EdDSA","kid":"pair","typ":"JOSE"}`, header},
+		"typ empty":                {`{"alg":"EdDSA","kid":"pair","typ":""}`, header},
+		"typ null":                 {`{"alg":"EdDSA","kid":"pair","typ":null}`, header},
+		"typ list":                 {`{"alg":"EdDSA","kid":"pair","typ":["JWT"]}`, header},
+		"crit empty":               {`{"alg":"EdDSA","kid":"pair","crit":[]}`, header},
+		"crit of a present member": {`{"alg":"EdDSA","kid":"pair","crit":["kid"]}`, header},
 		"crit of b64, b64 true": {`{"alg":"EdDSA","kid":"pair","crit":["b64"],"b64":true}`,
 			header},
 		"crit of b64, b64 false": {`{"alg":"EdDSA","kid":"pair","crit":["b64"],"b64":false}`,
@@ -166,12 +170,20 @@ func TestHeader(t *testing.T) {
 		"crit that is a string": {`{"alg":"EdDSA","kid":"pair","crit":"exp"}`, header},
 		"b64 true":              {`{"alg":"EdDSA","kid":"pair","b64":true}`, header},
 		"b64 false":             {`{"alg":"EdDSA","kid":"pair","b64":false}`, header},
-		"jwk":                   {`{"alg":"EdDSA","kid":"pair","jwk":{"kty":"OKP","crv":"Ed25519","x":"` + encoded(string(pair.Public())) + `"}}`, header},
+		"jwk": {
+			`{"alg":"EdDSA","kid":"pair","jwk":{"kty":"OKP","crv":"Ed25519","x":"` +
+				encoded(string(pair.Public())) + `"}}`,
+			header,
+		},
 		"jwk instead of kid": {`{"alg":"EdDSA","jwk":{"kty":"OKP","crv":"Ed25519","x":"` +
 			encoded(string(pair.Public())) + `"}}`, header},
-		"jwk null":                {`{"alg":"EdDSA","kid":"pair","jwk":null}`, header},
-		"jku":                     {`{"alg":"EdDSA","kid":"pair","jku":"https://attacker.example/jwks.json"}`, header},
-		"x5u":                     {`{"alg":"EdDSA","kid":"pair","x5u":"https://attacker.example/key.pem"}`, header},
+		"jwk null": {`{"alg":"EdDSA","kid":"pair","jwk":null}`, header},
+		"jku": {
+			`{"alg":"EdDSA","kid":"pair","jku":"https://attacker.example/jwks.json"}`, header,
+		},
+		"x5u": {
+			`{"alg":"EdDSA","kid":"pair","x5u":"https://attacker.example/key.pem"}`, header,
+		},
 		"x5c":                     {`{"alg":"EdDSA","kid":"pair","x5c":["AAAA"]}`, header},
 		"x5t":                     {`{"alg":"EdDSA","kid":"pair","x5t":"AAAA"}`, header},
 		"x5t#S256":                {`{"alg":"EdDSA","kid":"pair","x5t#S256":"AAAA"}`, header},
@@ -184,30 +196,30 @@ func TestHeader(t *testing.T) {
 		"an empty name":           {`{"alg":"EdDSA","kid":"pair","":""}`, header},
 		"a name with a space":     {`{"alg":"EdDSA","kid":"pair","typ ":"JWT"}`, header},
 		"Alg instead":             {`{"Alg":"EdDSA","kid":"pair"}`, header},
-		"ALG beside":              {`{"alg":"EdDSA","ALG":"EdDSA","kid":"pair"}`, header},
+		"ALG in addition":         {`{"alg":"EdDSA","ALG":"EdDSA","kid":"pair"}`, header},
 		"Kid instead":             {`{"alg":"EdDSA","Kid":"pair"}`, header},
-		"KID beside":              {`{"alg":"EdDSA","kid":"pair","KID":"pair"}`, header},
+		"KID in addition":         {`{"alg":"EdDSA","kid":"pair","KID":"pair"}`, header},
 		"TYP":                     {`{"alg":"EdDSA","kid":"pair","TYP":"JWT"}`, header},
 		"kid with a Kelvin sign":  {"{\"alg\":\"EdDSA\",\"\u212aid\":\"pair\"}", header},
 		"alg twice":               {`{"alg":"EdDSA","alg":"EdDSA","kid":"pair"}`, json},
 		"alg twice, none first":   {`{"alg":"none","alg":"EdDSA","kid":"pair"}`, json},
 		"alg twice, none last":    {`{"alg":"EdDSA","alg":"none","kid":"pair"}`, json},
-		"alg twice, by an escape": {`{"alg":"EdDSA","a\u006cg":"EdDSA","kid":"pair"}`, json},
+		"alg twice, once escaped": {`{"alg":"EdDSA","a\u006cg":"EdDSA","kid":"pair"}`, json},
 		"kid twice":               {`{"alg":"EdDSA","kid":"pair","kid":"pair"}`, json},
 		"typ twice": {`{"alg":"EdDSA","kid":"pair","typ":"JWT","typ":"JWT"}`,
 			json},
-		"twice in an object below": {`{"alg":"EdDSA","kid":"pair","jwk":{"x":"","x":""}}`, json},
+		"twice in a nested object": {`{"alg":"EdDSA","kid":"pair","jwk":{"x":"","x":""}}`, json},
 		"a list":                   {`["alg","EdDSA","kid","pair"]`, json},
 		"a string":                 {`"EdDSA"`, json},
 		"a number":                 {`1`, json},
 		"null":                     {`null`, json},
-		"no JSON":                  {`alg=EdDSA`, json},
-		"white space alone":        {` `, json},
+		"not JSON":                 {`alg=EdDSA`, json},
+		"only white space":         {` `, json},
 		"a byte order mark":        {"\ufeff" + jwsHeader, json},
-		"something behind":         {jwsHeader + `{}`, json},
-		"NUL behind":               {jwsHeader + "\x00", json},
+		"text after":               {jwsHeader + `{}`, json},
+		"NUL after":                {jwsHeader + "\x00", json},
 		"a comma at the end":       {`{"alg":"EdDSA","kid":"pair",}`, json},
-		"cut short":                {`{"alg":"EdDSA","kid":"pair"`, json},
+		"truncated":                {`{"alg":"EdDSA","kid":"pair"`, json},
 		"a comment":                {`{"alg":"EdDSA",/**/"kid":"pair"}`, json},
 		"single quotes":            {`{'alg':'EdDSA','kid':'pair'}`, json},
 		"a lone surrogate":         {`{"alg":"EdDSA","kid":"pair","typ":"\ud800"}`, json},
@@ -219,67 +231,67 @@ func TestHeader(t *testing.T) {
 			strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, json},
 		"a thousand levels": {strings.Repeat(`{"x":`, 1000) + "1" +
 			strings.Repeat("}", 1000), token.ReasonTooLong},
-		"the payload":                {pairSound().json(), header},
-		"the header within a header": {`{"header":` + jwsHeader + `}`, header},
+		"the payload":                {pairValid().json(), header},
+		"the header inside a header": {`{"header":` + jwsHeader + `}`, header},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, c.want, jwsReason(t, jws(c.header, pairSound().json(), pair)))
+			assert.Equal(t, c.want, jwsReason(t, jws(c.header, pairValid().json(), pair)))
 		})
 	}
 }
 
-// TestBothKidsAgree: the header names the key by the claim's words, or the token is refused.
-func TestBothKidsAgree(t *testing.T) {
+// TestKidsMustAgree checks that a token is rejected unless header and claim name the same key.
+func TestKidsMustAgree(t *testing.T) {
 	header := func(kid string) string { return `{"alg":"EdDSA","kid":` + kid + `}` }
 	for name, c := range map[string]struct {
 		header, claim string
 		key           keys.Key
 		want          token.Reason
 	}{
-		"a key that signs": {`"pair"`, `"pair"`, pair, ""},
-		"a key that waits": {`"waiting"`, `"waiting"`, waiting, ""},
-		"a key that has ended": {`"pair-ended"`, `"pair-ended"`, pairEnded,
+		"a signing key": {`"pair"`, `"pair"`, pair, ""},
+		"a pending key": {`"waiting"`, `"waiting"`, waiting, ""},
+		"an ended key": {`"pair-ended"`, `"pair-ended"`, pairEnded,
 			token.ReasonUnknownKey},
 		"a revoked key": {`"pair-revoked"`, `"pair-revoked"`, pairRevoked,
 			token.ReasonUnknownKey},
-		"no key":                          {`"nobody"`, `"nobody"`, pair, token.ReasonUnknownKey},
-		"a symmetric key":                 {`"kid"`, `"kid"`, pair, token.ReasonAlgorithm},
-		"a symmetric key that has ended":  {`"ended"`, `"ended"`, pair, token.ReasonUnknownKey},
-		"signed by another key":           {`"pair"`, `"pair"`, waiting, token.ReasonSignature},
-		"the claim's differs, signed so":  {`"pair"`, `"waiting"`, waiting, token.ReasonHeader},
-		"the header's differs, signed so": {`"waiting"`, `"pair"`, waiting, token.ReasonHeader},
-		"by an escape":                    {`"p\u0061ir"`, `"\u0070air"`, pair, ""},
-		"both empty":                      {`""`, `""`, pair, token.ReasonUnknownKey},
-		"both null":                       {`null`, `null`, pair, token.ReasonHeader},
-		"both a number":                   {`1`, `1`, pair, token.ReasonHeader},
-		"both out of bounds":              {`"a b"`, `"a b"`, pair, token.ReasonUnknownKey},
-		"the claim is no text":            {`"pair"`, `["pair"]`, pair, token.ReasonHeader},
+		"an unknown key":                {`"unknown"`, `"unknown"`, pair, token.ReasonUnknownKey},
+		"a symmetric key":               {`"kid"`, `"kid"`, pair, token.ReasonAlgorithm},
+		"an ended symmetric key":        {`"ended"`, `"ended"`, pair, token.ReasonUnknownKey},
+		"signed by another key":         {`"pair"`, `"pair"`, waiting, token.ReasonSignature},
+		"the claim differs, signed so":  {`"pair"`, `"waiting"`, waiting, token.ReasonHeader},
+		"the header differs, signed so": {`"waiting"`, `"pair"`, waiting, token.ReasonHeader},
+		"escaped":                       {`"p\u0061ir"`, `"\u0070air"`, pair, ""},
+		"both empty":                    {`""`, `""`, pair, token.ReasonUnknownKey},
+		"both null":                     {`null`, `null`, pair, token.ReasonHeader},
+		"both a number":                 {`1`, `1`, pair, token.ReasonHeader},
+		"both out of bounds":            {`"a b"`, `"a b"`, pair, token.ReasonUnknownKey},
+		"the claim is not a string":     {`"pair"`, `["pair"]`, pair, token.ReasonHeader},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, jwsReason(t,
-				jws(header(c.header), sound().with("kid", c.claim).json(), c.key)))
+				jws(header(c.header), valid().with("kid", c.claim).json(), c.key)))
 		})
 	}
 	assert.Equal(t, token.ReasonHeader, jwsReason(t,
-		jws(jwsHeader, sound().without("kid").json(), pair)), "no claim")
+		jws(jwsHeader, valid().without("kid").json(), pair)), "without the claim")
 }
 
-// TestSubIsPassedOver: it is there for other verifiers.
-func TestSubIsPassedOver(t *testing.T) {
+// TestIgnoresSub checks that sub, which is for other verifiers, is ignored.
+func TestIgnoresSub(t *testing.T) {
 	const install = "install-12345"
 	for name, c := range map[string]struct {
 		sub  string
 		want token.Reason
 	}{
-		"equal": {`"` + install + `"`, ""}, "other": {`"somebody-else"`, ""}, "empty": {`""`, ""},
+		"equal": {`"` + install + `"`, ""}, "other": {`"other-install"`, ""}, "empty": {`""`, ""},
 		"null": {"null", ""}, "number": {"1.5", ""},
 		"list": {`["a",{"b":1}]`, ""}, "object": {`{"install_id":"x","exp":0}`, ""},
 		"names twice inside": {`{"a":1,"a":1}`, token.ReasonJSON},
 		"twice":              {`"a","sub":"b"`, token.ReasonJSON},
 	} {
 		for form, text := range map[string]string{
-			"JWS":     jws(jwsHeader, append(pairSound(), [2]string{"sub", c.sub}).json(), pair),
-			"compact": signedBy(kid, append(sound(), [2]string{"sub", c.sub}).json()),
+			"JWS":     jws(jwsHeader, append(pairValid(), [2]string{"sub", c.sub}).json(), pair),
+			"compact": signedBy(kid, append(valid(), [2]string{"sub", c.sub}).json()),
 		} {
 			t.Run(name+", "+form, func(t *testing.T) {
 				require.Equal(t, c.want, jwsReason(t, text))
@@ -291,15 +303,16 @@ func TestSubIsPassedOver(t *testing.T) {
 			})
 		}
 	}
-	withoutInstall := append(pairSound().without("install_id"),
+	withoutInstall := append(pairValid().without("install_id"),
 		[2]string{"sub", `"` + install + `"`})
 	assert.Equal(t, token.ReasonClaimMissing,
-		jwsReason(t, jws(jwsHeader, withoutInstall.json(), pair)), "sub is no install id")
+		jwsReason(t, jws(jwsHeader, withoutInstall.json(), pair)),
+		"sub does not replace install_id")
 }
 
-// TestTheKeyDecidesTheForm hands keys of one algorithm to tokens of the other. Whoever knows the public part must come no further with
-// it, in whatever form he takes it for an HMAC secret.
-func TestTheKeyDecidesTheForm(t *testing.T) {
+// TestKeyDeterminesForm presents tokens of one algorithm under keys of the other. Knowing the
+// public key must not help an attacker, in whatever encoding it is used as an HMAC secret.
+func TestKeyDeterminesForm(t *testing.T) {
 	public := ed25519.PublicKey(pair.Public())
 	der, err := x509.MarshalPKIXPublicKey(public)
 	require.NoError(t, err)
@@ -322,8 +335,8 @@ func TestTheKeyDecidesTheForm(t *testing.T) {
 	}
 	for name, secret := range secrets {
 		t.Run("compact under the EdDSA key, "+name, func(t *testing.T) {
-			for _, payload := range []members{pairSound(),
-				pairSound().with("exp", iat, "nbf", "1", "iat", "1")} {
+			for _, payload := range []members{pairValid(),
+				pairValid().with("exp", iat, "nbf", "1", "iat", "1")} {
 				first := encoded(payload.json())
 				assert.Equal(t, token.ReasonAlgorithm,
 					jwsReason(t, first+"."+mac(sha256.New, secret, first)), "expired or not")
@@ -331,8 +344,8 @@ func TestTheKeyDecidesTheForm(t *testing.T) {
 		})
 		t.Run("JWS with a MAC, "+name, func(t *testing.T) {
 			for _, kid := range []string{"pair", "waiting", "pair-ended", "pair-revoked", "kid",
-				"ended", "nobody"} {
-				payload := encoded(sound().with("kid", `"`+kid+`"`).json())
+				"ended", "unknown"} {
+				payload := encoded(valid().with("kid", `"`+kid+`"`).json())
 				for _, alg := range []string{"HS256", "HS512", "EdDSA", "none", "Ed25519"} {
 					signed := encoded(`{"alg":"`+alg+`","kid":"`+kid+`","typ":"JWT"}`) + "." +
 						payload
@@ -355,44 +368,48 @@ func TestTheKeyDecidesTheForm(t *testing.T) {
 	}
 }
 
-// TestNoneWithEveryKindOfKey: alg none has no signature, or any.
-func TestNoneWithEveryKindOfKey(t *testing.T) {
+// TestRejectsAlgNone tries alg none for every key, without a signature and with several.
+func TestRejectsAlgNone(t *testing.T) {
 	for _, kid := range []string{"pair", "waiting", "pair-ended", "pair-revoked", "kid", "ended",
-		"nobody", ""} {
+		"unknown", ""} {
 		for _, alg := range []string{"none", "None", "nOnE", "NONE", ""} {
 			signed := encoded(`{"alg":"`+alg+`","kid":"`+kid+`"}`) + "." +
-				encoded(sound().with("kid", `"`+kid+`"`).json())
+				encoded(valid().with("kid", `"`+kid+`"`).json())
 			for signature, want := range map[string]token.Reason{
-				"":                         token.ReasonSegments,
-				"AA":                       token.ReasonSignatureLength,
-				encoded(zeros(32)):         token.ReasonSignatureLength,
-				encoded(zeros(64)):         token.ReasonHeader,
-				sealOf(signed, pair):       token.ReasonHeader,
-				sealOf(signed, waiting):    token.ReasonHeader,
-				sealOf(signed, pairEnded):  token.ReasonHeader,
-				sealOf(signed, ended):      token.ReasonSignatureLength,
-				sealOf(signed, pair) + ".": token.ReasonSegments,
+				"":                              token.ReasonSegments,
+				"AA":                            token.ReasonSignatureLength,
+				encoded(zeros(32)):              token.ReasonSignatureLength,
+				encoded(zeros(64)):              token.ReasonHeader,
+				signatureOf(signed, pair):       token.ReasonHeader,
+				signatureOf(signed, waiting):    token.ReasonHeader,
+				signatureOf(signed, pairEnded):  token.ReasonHeader,
+				signatureOf(signed, ended):      token.ReasonSignatureLength,
+				signatureOf(signed, pair) + ".": token.ReasonSegments,
 			} {
 				assert.Equal(t, want, jwsReason(t, signed+"."+signature), "%s, %s, %s", alg, kid,
 					signature)
 			}
 			assert.Equal(t, token.ReasonSignatureLength, jwsReason(t, signed),
-				"without the last dot the payload is a signature")
+				"without the last dot, the payload is the signature")
 		}
 	}
 }
 
+// zeros returns n zero bytes.
 func zeros(n int) string { return strings.Repeat("\x00", n) }
 
-func sealOf(text string, key keys.Key) string { return encoded(string(key.Sign([]byte(text)))) }
+// signatureOf returns the encoded signature of text by key.
+func signatureOf(text string, key keys.Key) string {
+	return encoded(string(key.Sign([]byte(text))))
+}
 
-// TestFormsCannotBeConfused takes sound tokens apart and puts them together as the other form.
+// TestFormsCannotBeConfused reassembles the parts of valid tokens as the other form.
 func TestFormsCannotBeConfused(t *testing.T) {
-	sound3, sound2 := jws(jwsHeader, pairSound().json(), pair), signed(sound().json())
-	require.Equal(t, token.Reason(""), jwsReason(t, sound3))
-	require.Equal(t, token.Reason(""), jwsReason(t, sound2))
-	three, two := strings.Split(sound3, "."), strings.Split(sound2, ".")
-	payload := pairSound().json()
+	valid3, valid2 := jws(jwsHeader, pairValid().json(), pair), signed(valid().json())
+	require.Equal(t, token.Reason(""), jwsReason(t, valid3))
+	require.Equal(t, token.Reason(""), jwsReason(t, valid2))
+	three, two := strings.Split(valid3, "."), strings.Split(valid2, ".")
+	payload := pairValid().json()
 	for name, c := range map[string]struct {
 		text string
 		want token.Reason
@@ -403,53 +420,54 @@ func TestFormsCannotBeConfused(t *testing.T) {
 			token.ReasonSignatureLength},
 		"a JWS without its signature": {three[0] + "." + three[1],
 			token.ReasonSignatureLength},
-		"a compact token behind a header": {three[0] + "." + sound2,
+		"a header before a compact token": {three[0] + "." + valid2,
 			token.ReasonSignatureLength},
-		"a compact token behind its own header": {encoded(`{"alg":"HS256","kid":"kid"}`) + "." +
-			sound2, token.ReasonSignatureLength},
+		"its own header before a compact token": {encoded(`{"alg":"HS256","kid":"kid"}`) + "." +
+			valid2, token.ReasonSignatureLength},
 		"header and payload exchanged": {three[1] + "." + three[0] + "." + three[2],
 			token.ReasonHeader},
 		"a JWS with a compact signature": {three[0] + "." + three[1] + "." + two[1],
 			token.ReasonSignatureLength},
 		"a compact token with an Ed25519 signature": {
-			encoded(payload) + "." + sealOf(encoded(payload), pair), token.ReasonSignatureLength,
+			encoded(payload) + "." + signatureOf(encoded(payload), pair),
+			token.ReasonSignatureLength,
 		},
-		"signed without the header": {three[0] + "." + three[1] + "." + sealOf(three[1], pair),
+		"signed without the header": {three[0] + "." + three[1] + "." + signatureOf(three[1], pair),
 			token.ReasonSignature},
 		"signed without the dot": {three[0] + "." + three[1] + "." +
-			sealOf(three[0]+three[1], pair), token.ReasonSignature},
-		"signed decoded": {three[0] + "." + three[1] + "." +
-			sealOf(jwsHeader+"."+payload, pair), token.ReasonSignature},
-		"signed as b64 false has it": {
-			three[0] + "." + three[1] + "." + sealOf(three[0]+"."+payload, pair),
+			signatureOf(three[0]+three[1], pair), token.ReasonSignature},
+		"signed over the decoded text": {three[0] + "." + three[1] + "." +
+			signatureOf(jwsHeader+"."+payload, pair), token.ReasonSignature},
+		"signed as with b64 false": {
+			three[0] + "." + three[1] + "." + signatureOf(three[0]+"."+payload, pair),
 			token.ReasonSignature,
 		},
 		"the signature of another token": {
-			three[0] + "." + three[1] + "." + sealOf(three[0]+"."+encoded(payload+" "), pair),
+			three[0] + "." + three[1] + "." + signatureOf(three[0]+"."+encoded(payload+" "), pair),
 			token.ReasonSignature,
 		},
-		"a fourth segment": {sound3 + "." + three[2], token.ReasonSegments},
-		"five segments, as in JWE": {sound3 + "." + three[1] + "." + three[2],
+		"a fourth segment": {valid3 + "." + three[2], token.ReasonSegments},
+		"five segments, as in JWE": {valid3 + "." + three[1] + "." + three[2],
 			token.ReasonSegments},
-		"an empty segment before": {"." + sound3, token.ReasonSegments},
+		"an empty segment before": {"." + valid3, token.ReasonSegments},
 		"an empty header":         {"." + three[1] + "." + three[2], token.ReasonSegments},
 		"an empty payload":        {three[0] + ".." + three[2], token.ReasonSegments},
-		"a detached payload": {three[0] + ".." + sealOf(three[0]+"."+three[1], pair),
+		"a detached payload": {three[0] + ".." + signatureOf(three[0]+"."+three[1], pair),
 			token.ReasonSegments},
 		"JSON serialization": {`{"payload":"` + three[1] + `","protected":"` + three[0] +
 			`","signature":"` + three[2] + `"}`, token.ReasonSegments},
-		"a JWS as its own payload": {jws(jwsHeader, sound3, pair), token.ReasonJSON},
-		"a line break behind":      {sound3 + "\n", token.ReasonEncoding},
-		"padding behind the header": {three[0] + "=." + three[1] + "." + three[2],
+		"a JWS as its own payload": {jws(jwsHeader, valid3, pair), token.ReasonJSON},
+		"a line break after":       {valid3 + "\n", token.ReasonEncoding},
+		"padding after the header": {three[0] + "=." + three[1] + "." + three[2],
 			token.ReasonEncoding},
 	} {
 		t.Run(name, func(t *testing.T) { assert.Equal(t, c.want, jwsReason(t, c.text)) })
 	}
 }
 
-// TestEveryByteOfASignatureCounts, and so does every bit of what it signs.
-func TestEveryByteOfASignatureCounts(t *testing.T) {
-	text := jws(jwsHeader, pairSound().json(), pair)
+// TestRejectsEveryChangedByte changes every byte of a JWS, of what is signed and of the signature.
+func TestRejectsEveryChangedByte(t *testing.T) {
+	text := jws(jwsHeader, pairValid().json(), pair)
 	require.Equal(t, token.Reason(""), jwsReason(t, text))
 	for at := range text {
 		for _, other := range []byte("A-_z9") {

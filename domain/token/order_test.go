@@ -12,12 +12,12 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// draft is a token before it is written: what a break spoils.
+// draft is a token before it is encoded, to which the steps of the test are applied.
 type draft struct {
 	header, payload members
-	key             keys.Key // signs
-	tail            string   // goes behind the signature
-	cut             int      // bytes that the signature lacks
+	key             keys.Key // signs the token
+	tail            string   // appended to the signature
+	cut             int      // number of bytes missing from the signature
 	forged          bool
 }
 
@@ -33,12 +33,13 @@ func (d draft) text() string {
 	return first + "." + encoded(string(signature[:len(signature)-d.cut])) + d.tail
 }
 
-// TestTheOrderOfTheChecks breaks one check after the other, the last one first, and leaves every break in: the reason must always be
-// the newest one's, which stands before all the others. It does so for either form.
-func TestTheOrderOfTheChecks(t *testing.T) {
+// TestOrderOfChecks makes one check after the other fail, starting with the last one, and keeps
+// every earlier flaw: the reason must always be that of the newest flaw, whose check comes first.
+// It does so for either form.
+func TestOrderOfChecks(t *testing.T) {
 	type step struct {
 		reason  token.Reason
-		spoil   func(*draft)
+		apply   func(*draft)
 		jwsOnly bool
 	}
 	set := func(pairs ...string) func(*draft) {
@@ -59,7 +60,7 @@ func TestTheOrderOfTheChecks(t *testing.T) {
 		{token.ReasonAlgorithm, func(d *draft) {
 			d.name(map[bool]string{true: "kid", false: "pair"}[d.header != nil])
 		}, false},
-		{token.ReasonUnknownKey, func(d *draft) { d.name("nobody") }, false},
+		{token.ReasonUnknownKey, func(d *draft) { d.name("unknown") }, false},
 		{token.ReasonHeader, func(d *draft) {
 			d.header = append(d.header, [2]string{"crit", `["exp"]`})
 		}, true},
@@ -77,28 +78,28 @@ func TestTheOrderOfTheChecks(t *testing.T) {
 		}, false},
 	}
 	for form, d := range map[string]draft{
-		"compact": {payload: sound(), key: kid},
-		"JWS": {header: members{{"alg", `"EdDSA"`}, {"kid", `"pair"`}}, payload: pairSound(),
+		"compact": {payload: valid(), key: kid},
+		"JWS": {header: members{{"alg", `"EdDSA"`}, {"kid", `"pair"`}}, payload: pairValid(),
 			key: pair},
 	} {
 		t.Run(form, func(t *testing.T) {
 			require.Equal(t, token.Reason(""), jwsReason(t, d.text()))
-			var told []token.Reason
+			var applied []token.Reason
 			for _, step := range steps {
 				if step.jwsOnly && d.header == nil {
 					continue
 				}
-				step.spoil(&d)
-				told = append(told, step.reason)
+				step.apply(&d)
+				applied = append(applied, step.reason)
 				assert.Equal(t, step.reason, jwsReason(t, d.text()))
 			}
-			slices.Reverse(told)
-			assert.IsNonDecreasing(t, places(told), "the list stands in the contract's order")
+			slices.Reverse(applied)
+			assert.IsNonDecreasing(t, places(applied), "steps must be in the order of the contract")
 		})
 	}
 }
 
-// name has header and claim name another key.
+// name makes header and claim name another key.
 func (d *draft) name(kid string) {
 	d.payload = d.payload.with("kid", `"`+kid+`"`)
 	if d.header != nil {
@@ -106,7 +107,7 @@ func (d *draft) name(kid string) {
 	}
 }
 
-// places are where reasons stand in the list of all.
+// places returns the index of each reason in the list of all reasons.
 func places(reasons []token.Reason) []int {
 	var at []int
 	for _, reason := range reasons {

@@ -9,8 +9,8 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// Sign returns the token for claims under key, in the form of the key's algorithm. The claims'
-// KeyID must be the key's.
+// Sign encodes and signs claims with key, in the form of the key's algorithm. claims.KeyID must be
+// the id of key.
 func Sign(claims session.Claims, key keys.Key) string {
 	if key.Algorithm() == keys.EdDSA {
 		return signJWS(claims, key)
@@ -18,8 +18,8 @@ func Sign(claims session.Claims, key keys.Key) string {
 	return signCompact(claims, key)
 }
 
-// payload writes the claims in the contract's order, without white space. The optional subject,
-// equal to the install id, is for verifiers that know only registered claims; ours ignores it.
+// payload encodes the claims in the order of the contract, without white space. A subject, equal to
+// the install id, is added for verifiers that know only registered claims; this package ignores it.
 func payload(c session.Claims, subject bool) []byte {
 	p := make([]byte, 0, 256)
 	p = append(p, `{"v":`...)
@@ -37,7 +37,7 @@ func payload(c session.Claims, subject bool) []byte {
 	return append(p, '}')
 }
 
-// appendString writes text as a JSON string (RFC 8259 §7), escaping only what must be escaped.
+// appendString appends text as a JSON string (RFC 8259 §7), escaping only what must be escaped.
 func appendString(to []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	to = append(to, '"')
@@ -54,7 +54,7 @@ func appendString(to []byte, text string) []byte {
 	return append(to, '"')
 }
 
-// readObject performs check 5 on a decoded segment.
+// readObject makes check 5 for one decoded segment.
 func readObject(text []byte) (strict.Document, error) {
 	document, err := strict.Parse(string(text))
 	if err != nil || document.Kind() != strict.Object || document.Repeated > 0 {

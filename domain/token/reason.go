@@ -2,10 +2,10 @@ package token
 
 import "github.com/offload/sessiond/domain/failure"
 
-// Reason says why a token was rejected: a word for telemetry, never for the caller.
+// Reason is why a token was rejected: a word for telemetry, never shown to the caller.
 type Reason string
 
-// The reasons, in the order of the checks. Those before ReasonTooLong concern the Authorization
+// The reasons, in the order of the checks. Those before ReasonTooLong are about the Authorization
 // header.
 const (
 	ReasonMissing         Reason = "missing"
@@ -30,28 +30,26 @@ const (
 	ReasonExpired         Reason = "expired"
 )
 
-// Reasons lists every reason, in the order of the checks.
+// Reasons returns every reason, in the order of the checks.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonMissing, ReasonCredentials, ReasonTooLong, ReasonSegments, ReasonEncoding,
-		ReasonSignatureLength, ReasonJSON,
-		ReasonHeader, ReasonUnknownKey, ReasonAlgorithm, ReasonSignature, ReasonClaimMissing,
-		ReasonClaimType, ReasonClaimBounds,
-		ReasonVersion, ReasonIssuer, ReasonAudience, ReasonInstants, ReasonNotYetValid,
-		ReasonExpired,
+		ReasonSignatureLength, ReasonJSON, ReasonHeader, ReasonUnknownKey, ReasonAlgorithm,
+		ReasonSignature, ReasonClaimMissing, ReasonClaimType, ReasonClaimBounds, ReasonVersion,
+		ReasonIssuer, ReasonAudience, ReasonInstants, ReasonNotYetValid, ReasonExpired,
 	}
 }
 
-// Rejection is the error for a token or header that was not accepted. Its kind is
+// Rejection is a token, or an Authorization header, that was not accepted. Its kind is
 // failure.Unauthorized, failure.ExpiredToken or failure.InvalidToken.
 type Rejection struct{ Reason Reason }
 
-// Error returns the reason.
+// Error implements error. It names the reason.
 func (r *Rejection) Error() string { return "token rejected: " + string(r.Reason) }
 
-// FailureKind returns what the caller may learn of the reason.
+// FailureKind implements failure.Kinded. It returns what the caller may know of the reason.
 func (r *Rejection) FailureKind() failure.Kind {
-	switch r.Reason { //nolint:exhaustive // every other reason is one answer, by contract.
+	switch r.Reason { //nolint:exhaustive // every other reason has the same kind, by contract.
 	case ReasonMissing:
 		return failure.Unauthorized
 	case ReasonExpired:

@@ -14,7 +14,8 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// TestReasons pins the words that telemetry knows, in their order, and holds them against the package's table of checks.
+// TestReasons pins the words that telemetry uses, in their order, and compares them with the table
+// of checks in the package comment.
 func TestReasons(t *testing.T) {
 	assert.Equal(t, []token.Reason{
 		"missing", "credentials", "too_long", "segments", "encoding", "signature_length", "json",
@@ -25,7 +26,8 @@ func TestReasons(t *testing.T) {
 
 	text, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
-	documented := []token.Reason{token.ReasonMissing, token.ReasonCredentials} // they are about the header, not the token
+	// These two are about the Authorization header, not the token.
+	documented := []token.Reason{token.ReasonMissing, token.ReasonCredentials}
 	rows := regexp.MustCompile(`(?m)^//\t ?\d+  .*?([a-z_]+(?:, [a-z_]+)*)$`).FindAllStringSubmatch(
 		string(text), -1)
 	require.Len(t, rows, 12)
@@ -40,9 +42,9 @@ func TestReasons(t *testing.T) {
 func TestRejectionKinds(t *testing.T) {
 	for _, reason := range token.Reasons() {
 		want := failure.InvalidToken
-		if own, has := map[token.Reason]failure.Kind{
+		if own, ok := map[token.Reason]failure.Kind{
 			token.ReasonMissing: failure.Unauthorized, token.ReasonExpired: failure.ExpiredToken,
-		}[reason]; has {
+		}[reason]; ok {
 			want = own
 		}
 		rejection := &token.Rejection{Reason: reason}
@@ -51,5 +53,5 @@ func TestRejectionKinds(t *testing.T) {
 		assert.Equal(t, "token rejected: "+string(reason), rejection.Error())
 	}
 	assert.Equal(t, failure.InvalidToken,
-		(&token.Rejection{Reason: "a word to come"}).FailureKind())
+		(&token.Rejection{Reason: "a future reason"}).FailureKind())
 }

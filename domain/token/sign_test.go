@@ -14,7 +14,7 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// payloadOf decodes a token's first segment.
+// payloadOf returns the decoded first segment of a token.
 func payloadOf(t testing.TB, text string) string {
 	t.Helper()
 	first, _, _ := strings.Cut(text, ".")
@@ -23,29 +23,32 @@ func payloadOf(t testing.TB, text string) string {
 	return string(payload)
 }
 
-// TestSignWritesWhatIsDeployed signs the claims of the contract's plain token: not a byte may differ.
-func TestSignWritesWhatIsDeployed(t *testing.T) {
+// TestSignMatchesDeployedTokens signs the claims of the plain token of the contract: not a byte may
+// differ.
+func TestSignMatchesDeployedTokens(t *testing.T) {
 	group := vectors.Groups()[0]
 	plain := group.Cases[0]
 	require.Equal(t, "plain", plain.Name)
-	keyring := ringOf(t, group)
+	keyring := keyringOf(t, group)
 	settings := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
 		Lifetime: settings.Lifetime}
 	signer, ok := keyring.SignerAt(group.Now.Time)
 	require.True(t, ok)
-	claims := settings.Claims(installID(t, plain.InstallID), signer.ID(), group.Now.Add(999_999_999))
+	claims := settings.Claims(installID(t, plain.InstallID), signer.ID(),
+		group.Now.Add(999_999_999))
 	assert.Equal(t, plain.Token, token.Sign(claims, signer))
 }
 
 func TestSignWritesClaimsInOrder(t *testing.T) {
 	claims := settings.Claims(installID(t, "install-12345"), kid.ID(), noon)
 	text := token.Sign(claims, kid)
-	assert.Equal(t, sound().json(), payloadOf(t, text))
-	assert.Equal(t, signed(sound().json()), text)
+	assert.Equal(t, valid().json(), payloadOf(t, text))
+	assert.Equal(t, signed(valid().json()), text)
 }
 
-// TestSignEscapes: only what RFC 8259 wants escaped is, so that a token is as short as can be.
-func TestSignEscapes(t *testing.T) {
+// TestSignEscapesOnlyWhatIsRequired checks that only what RFC 8259 requires is escaped, to keep
+// tokens short.
+func TestSignEscapesOnlyWhatIsRequired(t *testing.T) {
 	for text, want := range map[string]string{
 		`say "hello"`:            `say \"hello\"`,
 		`back\slash`:             `back\\slash`,
@@ -61,7 +64,9 @@ func TestSignEscapes(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, text, read.InstallID.Text())
 	}
-	odd := session.Settings{Issuer: "a\x00\x1f\n\x7f", Audience: "\u0085", Lifetime: settings.Lifetime}
+	odd := session.Settings{
+		Issuer: "a\x00\x1f\n\x7f", Audience: "\u0085", Lifetime: settings.Lifetime,
+	}
 	signed := token.Sign(odd.Claims(installID(t, "install-12345"), kid.ID(), noon), kid)
 	assert.Contains(t, payloadOf(t, signed), `"iss":"a\u0000\u001f\u000a`+"\x7f"+`","aud":"`+
 		"\u0085"+`"`)
@@ -69,11 +74,12 @@ func TestSignEscapes(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// TestSignFollowsTheKey: what one key signed, another does not take, though it has the same id.
-func TestSignFollowsTheKey(t *testing.T) {
+// TestRejectsOtherKeyWithSameID checks that a token signed by one key is rejected under another key
+// with the same id.
+func TestRejectsOtherKeyWithSameID(t *testing.T) {
 	claims := settings.Claims(installID(t, "install-12345"), kid.ID(), noon)
 	text := token.Sign(claims, kid)
-	other := mustRing(keys.NewHS256("kid", []byte("a secret that only tests know."),
+	other := mustKeyring(keys.NewHS256("kid", []byte("a secret that only tests know."),
 		keys.Plan{SignFrom: noon}))
 	_, err := token.Verify(text, other, settings, noon)
 	assert.Equal(t, &token.Rejection{Reason: token.ReasonSignature}, err)

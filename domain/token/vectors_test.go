@@ -16,11 +16,11 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// TestVectors runs the contract's cases, every one of every group.
+// TestVectors runs every case of every group of the contract.
 func TestVectors(t *testing.T) {
 	run := map[string]int{}
 	for _, group := range vectors.Groups() {
-		keyring := ringOf(t, group)
+		keyring := keyringOf(t, group)
 		settings := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
 			ClockSkew: group.ClockSkew.Duration}
 		for _, c := range group.Cases {
@@ -46,7 +46,7 @@ func TestVectors(t *testing.T) {
 		"compact, clock skew 60":       15,
 		"compact, last second of 9999": 4, "compact, keys of a keyset": 30, "JWS": 322,
 		"JWS, clock skew 60": 15,
-	}, run, "cases that ran")
+	}, run, "number of cases of each group")
 	all := 0
 	for _, cases := range run {
 		all += cases
@@ -54,12 +54,12 @@ func TestVectors(t *testing.T) {
 	assert.Equal(t, 990, all)
 }
 
-// ringOf makes the keys of a group, of which the active one signs at its instant.
-func ringOf(t testing.TB, group vectors.Group) *keys.Keyring {
+// keyringOf returns the keyring of a group and checks that the active key signs at its instant.
+func keyringOf(t testing.TB, group vectors.Group) *keys.Keyring {
 	t.Helper()
 	keyring, err := keys.ParseSet(string(group.Keyset))
 	if group.Keyset == nil {
-		keyring, err = secretsOf(t, group)
+		keyring, err = keyringOfSecrets(t, group)
 	}
 	require.NoError(t, err)
 	signer, ok := keyring.SignerAt(group.Now.Time)
@@ -68,8 +68,8 @@ func ringOf(t testing.TB, group vectors.Group) *keys.Keyring {
 	return keyring
 }
 
-// secretsOf makes keys of a group's secrets.
-func secretsOf(t testing.TB, group vectors.Group) (*keys.Keyring, error) {
+// keyringOfSecrets returns a keyring of the secrets of a group.
+func keyringOfSecrets(t testing.TB, group vectors.Group) (*keys.Keyring, error) {
 	t.Helper()
 	var all []keys.Key
 	for kid, secret := range group.Keys {

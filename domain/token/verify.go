@@ -12,10 +12,11 @@ import (
 // MaxLength is the maximum length of a token in bytes.
 const MaxLength = 4096
 
-// Verify parses text and performs all twelve checks. It fails with a Rejection. The work is bounded
-// by MaxLength.
-func Verify(text string, keyring *keys.Keyring, settings session.Settings, now time.Time) (session.Claims,
-	error) {
+// Verify makes all twelve checks on text and returns its claims. It fails with a Rejection. The
+// work is bounded by MaxLength.
+func Verify(
+	text string, keyring *keys.Keyring, settings session.Settings, now time.Time,
+) (session.Claims, error) {
 	claims, err := Read(text, keyring, settings, now)
 	if err != nil {
 		return session.Claims{}, err
@@ -26,15 +27,16 @@ func Verify(text string, keyring *keys.Keyring, settings session.Settings, now t
 	return claims, nil
 }
 
-// Read performs checks 1 to 11: the session is valid but may have expired. It fails with a
+// Read makes checks 1 to 11 only: the token is authentic, but may have expired. It fails with a
 // Rejection.
-func Read(text string, keyring *keys.Keyring, settings session.Settings, now time.Time) (session.Claims,
-	error) {
+func Read(
+	text string, keyring *keys.Keyring, settings session.Settings, now time.Time,
+) (session.Claims, error) {
 	token, err := split(text)
 	if err != nil {
 		return session.Claims{}, err
 	}
-	// A kid that is not a string matches no key.
+	// A kid that is not a string is the id of no key.
 	member, _ := token.payload.Member(claimKeyID)
 	kid, _ := member.Text()
 	key, known := keyring.VerifierAt(keys.ID(kid), now)
@@ -51,21 +53,21 @@ func Read(text string, keyring *keys.Keyring, settings session.Settings, now tim
 	if err != nil {
 		return session.Claims{}, err
 	}
-	if err := judge(claims, settings, now); err != nil {
+	if err := checkClaims(claims, settings, now); err != nil {
 		return session.Claims{}, err
 	}
 	return claims, nil
 }
 
-// parts are the parts of a token that is not verified yet.
+// parts is a token split into its parts, with nothing verified yet.
 type parts struct {
-	signed    string // what the signature covers
+	signed    string // the text that the signature covers
 	payload   strict.Document
 	signature []byte
-	algorithm keys.Algorithm // the algorithm of the form
+	algorithm keys.Algorithm // of the form
 }
 
-// split performs checks 1 to 6.
+// split makes checks 1 to 6.
 func split(text string) (parts, error) {
 	if len(text) > MaxLength {
 		return parts{}, reject(ReasonTooLong)
@@ -84,8 +86,8 @@ func split(text string) (parts, error) {
 	return parts{}, reject(ReasonSegments)
 }
 
-// judge performs checks 10 and 11; the version was checked while it was read.
-func judge(claims session.Claims, settings session.Settings, now time.Time) error {
+// checkClaims makes checks 10 and 11, except for the version, which readClaims has checked.
+func checkClaims(claims session.Claims, settings session.Settings, now time.Time) error {
 	switch {
 	case claims.Issuer != settings.Issuer:
 		return reject(ReasonIssuer)

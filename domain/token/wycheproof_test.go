@@ -15,22 +15,22 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// What Project Wycheproof's JSON Web Signatures are, seen from this profile. None of them is signed with Ed25519, so that every one is
-// refused; the tables say why.
+// Why each valid JSON Web Signature of Project Wycheproof is rejected here. None of them uses
+// Ed25519, so all of them are.
 const (
-	byAlgorithm = "its algorithm is not one of ours"
-	byForm      = "HS256 in three segments: under a symmetric key the form is compact"
+	byAlgorithm = "the algorithm is not supported"
+	byForm      = "HS256 in three segments: under a symmetric key only the compact form is accepted"
 )
 
-// keyOfGroup is the group's key, where it is of an algorithm of ours; and else an EdDSA key of the same id, so that it is never the id
-// alone that a token fails on.
+// keyOfGroup returns the key of the group if its algorithm is supported, and otherwise an EdDSA key
+// with the same id, so that a token never fails because of its id alone.
 func keyOfGroup(t testing.TB, group vectors.JWSGroup) (key keys.Key, symmetric bool) {
 	t.Helper()
 	var named struct{ Kty, Kid, K string }
 	require.NoError(t, json.Unmarshal(group.Private, &named))
 	id, ok := keys.ParseID(named.Kid)
 	if !ok {
-		id = "kid" // an address, which no id of ours is
+		id = "kid" // an email address, which is not a valid id
 	}
 	if named.Kty != "oct" {
 		return keys.NewEdDSA(id, pair.Secret(), past), false
@@ -40,12 +40,13 @@ func keyOfGroup(t testing.TB, group vectors.JWSGroup) (key keys.Key, symmetric b
 	return keys.NewHS256(id, secret, past), true
 }
 
-// TestWycheproofJWS reads every case as a token. Not one is a session, so that all are refused; what is asserted is by which check.
-func TestWycheproofJWS(t *testing.T) {
+// TestWycheproofJWSRejected verifies every case as a token. None is a session, so all must be
+// rejected; the test asserts by which checks.
+func TestWycheproofJWSRejected(t *testing.T) {
 	got, reasons := map[token.Reason]int{}, map[string]int{}
 	for _, group := range vectors.JSONWebSignature() {
 		key, symmetric := keyOfGroup(t, group)
-		keyring := mustRing(key)
+		keyring := mustKeyring(key)
 		for _, c := range group.Tests {
 			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {
 				reason := reasonUnder(t, c.JWS, keyring, noon)
@@ -63,17 +64,18 @@ func TestWycheproofJWS(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[token.Reason]int{
-		token.ReasonSegments:        32,  // one, or four, or an empty one; JSON serialization
-		token.ReasonEncoding:        14,  // white space, other characters, unused bits that are set
-		token.ReasonSignatureLength: 329, // an HMAC in three segments; RSA, and ECDSA on larger curves
-		token.ReasonJSON:            25,  // ES256 signs as many bytes as Ed25519, over what is no object
-		token.ReasonSignature:       1,   // header "." signature, a compact token whose kid is known
+		token.ReasonSegments:        32,  // one, four, or an empty one; JSON serialization
+		token.ReasonEncoding:        14,  // white space, other characters, nonzero unused bits
+		token.ReasonSignatureLength: 329, // HMAC in three segments, RSA, ECDSA on larger curves
+		token.ReasonJSON:            25,  // ES256, as long as Ed25519; the payload is no object
+		token.ReasonSignature:       1,   // header "." signature: compact, with a known kid
 	}, got)
 	assert.Equal(t, map[string]int{byForm: 10, byAlgorithm: 36}, reasons,
-		"valid by design of theirs, refused by design of ours")
+		"valid as a JWS, rejected here by design")
 }
 
-// TestWycheproofKeys: a key of another algorithm, or for another use, is no key of a keyset; those for HS256 are.
+// TestWycheproofKeys checks that keys for other algorithms or uses are refused in a keyset, and
+// that those for HS256 are accepted.
 func TestWycheproofKeys(t *testing.T) {
 	read, refused := 0, 0
 	for _, group := range vectors.JSONWebSignature() {
@@ -93,15 +95,15 @@ func TestWycheproofKeys(t *testing.T) {
 	assert.Equal(t, [2]int{4, 19}, [2]int{read, refused})
 }
 
-// TestWycheproofHS256 takes the cases under symmetric keys as JWS, which no token of ours is, with the decoders and the verifying code
-// that tokens go through.
+// TestWycheproofHS256 verifies the cases with symmetric keys as JWS, a form that is not accepted
+// for tokens, using the decoders and the verification code that tokens use.
 func TestWycheproofHS256(t *testing.T) {
-	// Cases that come to something else here than there, each with its reason.
+	// Cases with a different result here than in Wycheproof, each with its reason.
 	differs := map[int]string{
-		367: "padding is gone from the file: the text is that of 357, which is valid",
-		370: "padding is gone from the file: the text is that of 357, which is valid",
-		372: "a character outside the alphabet, which is called valid there",
-		373: "a character outside the alphabet, which is called valid there",
+		367: "padding is missing from the file: the text equals that of 357, which is valid",
+		370: "padding is missing from the file: the text equals that of 357, which is valid",
+		372: "a character outside the alphabet, listed as valid",
+		373: "a character outside the alphabet, listed as valid",
 	}
 	cases, verified, texts := 0, 0, map[int]string{}
 	for _, group := range vectors.JSONWebSignature() {
@@ -129,7 +131,8 @@ func TestWycheproofHS256(t *testing.T) {
 	assert.Contains(t, strings.Split(texts[373], ".")[1], "?")
 }
 
-// verifiesHS256 reads a JWS whose header is alg and kid, signed with HS256.
+// verifiesHS256 reports whether text is a JWS with a header of exactly alg and kid, validly signed
+// with HS256 by key.
 func verifiesHS256(text string, key keys.Key) bool {
 	segments := strings.Split(text, ".")
 	if len(segments) != 3 {

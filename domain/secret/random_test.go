@@ -13,11 +13,11 @@ import (
 	"github.com/offload/sessiond/domain/secret"
 )
 
-// TestMillionRandomSecrets holds the policy to its promise: of a million random secrets of a usual form at most one is refused. The race
-// detector would make it slow and has nothing to find in it.
-func TestMillionRandomSecrets(t *testing.T) {
+// TestAcceptsRandomSecrets checks that of a million random secrets in a usual format at most one is
+// refused. It is excluded from race builds, where it would be slow, and there is nothing to race.
+func TestAcceptsRandomSecrets(t *testing.T) {
 	const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	for i, form := range []struct {
+	for i, format := range []struct {
 		name string
 		make func(random *rand.ChaCha8) string
 	}{
@@ -50,13 +50,13 @@ func TestMillionRandomSecrets(t *testing.T) {
 			return string(b)
 		}},
 	} {
-		t.Run(form.name, func(t *testing.T) {
+		t.Run(format.name, func(t *testing.T) {
 			t.Parallel()
 			random := rand.NewChaCha8([32]byte{byte(i)})
 			var policy secret.Policy
 			refused := 0
 			for range 1_000_000 {
-				if len(policy.Assess(form.make(random))) > 0 {
+				if len(policy.Assess(format.make(random))) > 0 {
 					refused++
 				}
 			}
@@ -65,9 +65,9 @@ func TestMillionRandomSecrets(t *testing.T) {
 	}
 }
 
-// draw gives n random bytes.
+// draw returns n random bytes.
 func draw(random *rand.ChaCha8, n int) []byte {
 	b := make([]byte, n)
-	_, _ = random.Read(b) // it never fails
+	_, _ = random.Read(b) // never fails
 	return b
 }

@@ -21,10 +21,10 @@ var (
 		keys.Plan{SignFrom: noon.Add(-time.Hour)})
 	ended = keys.NewHS256("ended", []byte("another secret"),
 		keys.Plan{SignFrom: noon.Add(-2 * time.Hour), VerifyUntil: noon})
-	keyring = mustRing(kid, ended)
+	keyring = mustKeyring(kid, ended)
 )
 
-func mustRing(all ...keys.Key) *keys.Keyring {
+func mustKeyring(all ...keys.Key) *keys.Keyring {
 	made, err := keys.NewKeyring(all...)
 	if err != nil {
 		panic(err)
@@ -34,21 +34,21 @@ func mustRing(all ...keys.Key) *keys.Keyring {
 
 func installID(t testing.TB, text string) session.InstallID {
 	t.Helper()
-	id, broke := session.ParseInstallID(text)
-	require.Equal(t, session.RuleNone, broke)
+	id, violated := session.ParseInstallID(text)
+	require.Equal(t, session.RuleNone, violated)
 	return id
 }
 
-// Claims as they stand in a sound payload, which ends two minutes after noon.
+// Claims of a valid payload, which expires two minutes after noon.
 const (
 	iat = "1771243200"
 	exp = "1771243320"
 )
 
-// members are a payload's, in order: a name, and its value as JSON.
+// members are the members of a payload in order: a name, and its value as JSON.
 type members [][2]string
 
-func sound() members {
+func valid() members {
 	return members{
 		{"v", "2"},
 		{"kid", `"kid"`},
@@ -61,7 +61,8 @@ func sound() members {
 	}
 }
 
-// with is the members with other values for some names, which come in pairs.
+// with returns a copy of the members with other values for some names; pairs alternates names and
+// values.
 func (m members) with(pairs ...string) members {
 	changed := append(members{}, m...)
 	for i := 0; i < len(pairs); i += 2 {
@@ -74,7 +75,7 @@ func (m members) with(pairs ...string) members {
 	return changed
 }
 
-// without is the members without one.
+// without returns the members without the named one.
 func (m members) without(name string) members {
 	var rest members
 	for _, member := range m {
@@ -93,15 +94,17 @@ func (m members) json() string {
 	return "{" + strings.Join(written, ",") + "}"
 }
 
-// signed is the payload as a compact token under kid's key, whatever it says.
+// signed returns the payload, whatever it is, as a compact token under the key kid.
 func signed(payload string) string { return signedBy(kid, payload) }
 
+// signedBy returns the payload as a compact token under key.
 func signedBy(key keys.Key, payload string) string {
 	first := base64.RawURLEncoding.EncodeToString([]byte(payload))
 	return first + "." + base64.RawURLEncoding.EncodeToString(key.Sign([]byte(first)))
 }
 
-// reasonOf verifies at noon, and tells the reason: none where the token was accepted.
+// reasonOf verifies text at noon and returns the reason of the rejection; it is empty if the token
+// was accepted.
 func reasonOf(t testing.TB, text string) token.Reason {
 	t.Helper()
 	return reasonAt(t, text, noon)
@@ -118,7 +121,7 @@ func reasonUnder(t testing.TB, text string, keyring *keys.Keyring, now time.Time
 	if err == nil {
 		return ""
 	}
-	require.Equal(t, session.Claims{}, claims, "nothing comes of it")
+	require.Equal(t, session.Claims{}, claims, "must return zero Claims")
 	rejection, ok := errors.AsType[*token.Rejection](err)
 	require.True(t, ok)
 	require.Contains(t, token.Reasons(), rejection.Reason)
