@@ -37,8 +37,8 @@ type folder struct {
 // current is a keyset file before a change, under the lock. All fields are nil if there is none.
 type current struct {
 	keyring *keys.Keyring
-	file *os.File
-	stat fs.FileInfo
+	file    *os.File
+	stat    fs.FileInfo
 }
 
 func (c *current) close() { _ = c.file.Close() } // does nothing for a file that does not exist

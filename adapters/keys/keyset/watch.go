@@ -41,7 +41,7 @@ type Source struct {
 	events     ports.Events
 	newWatcher func() watcher
 
-	keyring    atomic.Pointer[keys.Keyring]
+	keyring atomic.Pointer[keys.Keyring]
 	failing atomic.Bool
 
 	stop    context.CancelFunc
@@ -49,7 +49,7 @@ type Source struct {
 
 	// What was reported last and has not ended since; only the polling goroutine uses them.
 	reportedFault, reportedWatch string
-	reportedNoSigner         bool
+	reportedNoSigner             bool
 }
 
 var (
