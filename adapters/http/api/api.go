@@ -1,5 +1,6 @@
-// Package api is the public HTTP interface: it takes sessions' requests apart, has the use cases decide, and writes what they
-// answer. One file is one route. It imports domain, ports, edge, and libraries for structured fields and CORS.
+// Package api is the public HTTP interface: it parses requests, calls the use cases, and writes
+// responses. Each route has a file. It imports domain, ports, server, and libraries for structured
+// fields and CORS.
 package api
 
 import (
@@ -26,16 +27,17 @@ type API struct {
 	Authentication ports.Authentication
 	Publication    ports.Publication
 	Events         ports.Events
-	// Trusted are the proxies whose Header is believed: X-Forwarded-For or Forwarded.
+	// Trusted are the proxies whose Header (X-Forwarded-For or Forwarded) is believed.
 	Trusted clientaddr.Trusted
 	Header  string
-	// Origins are those whose scripts may ask for sessions, as browsers write them; none where it is empty.
+	// Origins are the origins whose scripts may ask for sessions, as browsers write them; empty for
+	// none.
 	Origins []string
 	// Version and Environment are shown by the health route.
 	Version, Environment string
 }
 
-// Routes lists every route of the public listener.
+// Routes returns every route of the public listener.
 func (a *API) Routes() []server.Route {
 	return []server.Route{
 		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.noticing(a.issue),

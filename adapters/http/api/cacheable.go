@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// caching lets clients keep a text for five minutes: a new key is published longer than that before it signs.
+// caching lets clients cache a response for five minutes: a new key is published for longer than
+// that before it signs.
 const caching = "public, max-age=300"
 
-// cacheable is JSON that clients may keep, with its strong validator.
+// cacheable is JSON that clients may cache, with its strong validator.
 type cacheable struct{ text, tag string }
 
 func newCacheable(text string) cacheable {
@@ -19,7 +20,8 @@ func newCacheable(text string) cacheable {
 	return cacheable{text: text, tag: `"` + hex.EncodeToString(sum[:16]) + `"`}
 }
 
-// write answers with the text, or with 304 where the client has it, so that one that asks again and again moves no bytes.
+// write responds with the text, or with 304 if the client has it, so that repeated requests
+// transfer nothing.
 func (c cacheable) write(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Cache-Control", caching)
@@ -30,11 +32,12 @@ func (c cacheable) write(w http.ResponseWriter, r *http.Request) {
 	}
 	header.Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
-	// Whether the client still listens is his affair.
+	// The write error is ignored: the client may have gone away.
 	_, _ = io.WriteString(w, c.text)
 }
 
-// matches tells whether a client has what tag stands for (RFC 9110 §13.1.2: a weak comparison). Tags of ours hold no comma.
+// matches reports whether a client has the content that tag identifies (RFC 9110 §13.1.2: a weak
+// comparison). Our tags contain no comma.
 func matches(values []string, tag string) bool {
 	for _, value := range values {
 		for given := range strings.SplitSeq(value, ",") {

@@ -8,29 +8,30 @@ import (
 	"github.com/offload/sessiond/adapters/http/server"
 )
 
-// preflightFor is how long a browser may keep what it was told about a route, in seconds.
+// preflightFor is how long a browser may cache the response to a preflight, in seconds.
 const preflightFor = 600
 
-// The headers that browsers' scripts may send, and those of an answer that they may read.
+// The headers that scripts in browsers may send, and the response headers that they may read.
 var (
 	askedHeaders   = []string{"Authorization", "Content-Type", "X-Request-ID"}
 	exposedHeaders = []string{"Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID",
 		"X-Error-Code", "WWW-Authenticate"}
 )
 
-// allMethods are those of which a browser gets to read the answer, be it a refusal.
+// allMethods are those whose responses a browser's script may read, even if they are refusals.
 var allMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
 	http.MethodPatch, http.MethodDelete}
 
 // cross lets scripts of the configured origins use one route (Fetch, "CORS protocol").
 type cross struct{ preflight, actual *cors.Cors }
 
-// crossing is what goes around a route that answers methods; nil where no origin is configured.
+// crossing returns the middleware for a route with the given methods; nil if no origin is
+// configured.
 func (a *API) crossing(methods ...string) func(server.Handler) server.Handler {
 	if len(a.Origins) == 0 {
 		return nil
 	}
-	// The library would compare without regard to case, and take a star for any text.
+	// The library would compare case-insensitively, and take * for any text.
 	allowed := map[string]bool{}
 	for _, origin := range a.Origins {
 		allowed[origin] = true
@@ -44,7 +45,8 @@ func (a *API) crossing(methods ...string) func(server.Handler) server.Handler {
 	}.around
 }
 
-// around has next answer everything but an allowed origin's preflight. A stranger's gets what any OPTIONS gets, which tells the browser no.
+// around answers the preflights of allowed origins and lets next handle everything else. Another
+// origin's preflight is handled like any OPTIONS request, which the browser takes for a refusal.
 func (c cross) around(next server.Handler) server.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		switch {
@@ -63,8 +65,8 @@ func (c cross) around(next server.Handler) server.Handler {
 // askMethod is the header that makes OPTIONS a preflight.
 const askMethod = "Access-Control-Request-Method"
 
-// knows tells whether a request comes from an allowed origin. The library looks at one line of a header, and repeats every line in its answer: so there
-// must be one.
+// knows reports whether a request comes from an allowed origin. The library checks one line of a
+// header and repeats every line in its response: so there must be exactly one.
 func (c cross) knows(r *http.Request) bool {
 	return len(r.Header.Values("Origin")) == 1 && len(r.Header.Values(askMethod)) <= 1 &&
 		c.actual.OriginAllowed(r)

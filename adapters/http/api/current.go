@@ -8,7 +8,7 @@ import (
 	"github.com/offload/sessiond/domain/session"
 )
 
-// current is the session that a bearer token stands for.
+// current is the session of a bearer token.
 type current struct {
 	InstallID string `json:"install_id"`
 	KeyID     string `json:"key_id"`
@@ -36,5 +36,5 @@ func (a *API) current(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// instant is RFC 3339 in UTC with no fraction: clients' ISO 8601 decoders reject one.
+// instant returns RFC 3339 in UTC without a fraction: clients' ISO 8601 decoders reject one.
 func instant(at session.Unix) string { return at.Time().Format(time.RFC3339) }

@@ -12,7 +12,7 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// maxBody is the most bytes of a request to issue.
+// maxBody is the maximum size of a request to issue, in bytes.
 const maxBody = 16 << 10
 
 // decode reads a request to issue: its media type, its size, then its body.
@@ -39,7 +39,8 @@ func decode(r *http.Request) (session.Request, error) {
 	return session.NewRequest(installID, appVersion, platform, m.rest())
 }
 
-// isJSON tells whether the media type is application/json, or nothing, which deployed clients send and mean JSON by.
+// isJSON reports whether the media type is application/json or missing: deployed clients send JSON
+// without a type.
 func isJSON(values []string) bool {
 	if len(values) == 0 {
 		return true
@@ -58,13 +59,13 @@ func isJSON(values []string) bool {
 	return !given || strings.EqualFold(charset, "utf-8")
 }
 
-// members takes the known ones out of a body.
+// members reads the known members of a body.
 type members struct {
 	document strict.Document
 	repeated int // of the known ones
 }
 
-// take is the member of that name, or the rule that it broke.
+// take returns the member of that name, or the rule that it violates.
 func (m *members) take(field session.Field) session.Input {
 	given := session.Input{Violated: session.RuleRequired}
 	for _, member := range m.document.Members() {
@@ -84,7 +85,8 @@ func (m *members) take(field session.Field) session.Input {
 	return given
 }
 
-// rest is what is wrong with the body beside the known members: other names are ignored, but not twice.
+// rest returns what is wrong with the body besides the known members: other names are ignored, but
+// must not be repeated.
 func (m *members) rest() session.Rule {
 	if m.document.Repeated > m.repeated {
 		return session.RuleDuplicate

@@ -9,17 +9,17 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// HeaderForwarded is RFC 7239's; the other choice is HeaderXForwardedFor.
+// HeaderForwarded is defined by RFC 7239; the other choice is HeaderXForwardedFor.
 const (
 	HeaderForwarded     = "Forwarded"
 	HeaderXForwardedFor = "X-Forwarded-For"
 )
 
-// clientOf is the address of the client, as far as the hops before it are trusted.
+// clientOf returns the client's address, as far as the hops before it are trusted.
 func (a *API) clientOf(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Addr{} // not a TCP peer: all such are one client
+		return netip.Addr{} // not a TCP peer: all such peers count as one client
 	}
 	lines := r.Header.Values(a.Header)
 	entries := clientaddr.XForwardedFor(lines)
@@ -29,7 +29,8 @@ func (a *API) clientOf(r *http.Request) netip.Addr {
 	return clientaddr.Client(peer.Addr(), a.Trusted, entries)
 }
 
-// noticing is handle, and records whoever forwards from a private range while no proxy is trusted, whatever becomes of his request.
+// noticing wraps handle and records peers in a private range that send forwarding headers while no
+// proxy is trusted, whatever the outcome of their requests.
 func (a *API) noticing(handle server.Handler) server.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if a.Trusted.IsEmpty() && forwards(r.Header) {
@@ -42,7 +43,7 @@ func (a *API) noticing(handle server.Handler) server.Handler {
 	}
 }
 
-// forwards tells whether a request has headers that proxies write.
+// forwards reports whether a request has headers that proxies write.
 func forwards(header http.Header) bool {
 	return header.Get(HeaderXForwardedFor) != "" || header.Get(HeaderForwarded) != ""
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// issued is a session that was given.
+// issued is the response for an issued session.
 type issued struct {
 	SessionToken string `json:"session_token"`
 	ExpiresAt    string `json:"expires_at"`

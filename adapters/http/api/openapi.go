@@ -5,7 +5,8 @@ import (
 	"net/http"
 )
 
-// Description is this API as OpenAPI 3.1. Tests hold every answer of the service to it, and it to the routes and the table of errors.
+// Description is this API as OpenAPI 3.1. Tests compare it with every response of the service, with
+// the routes, and with the table of errors.
 //
 //go:embed openapi.json
 var Description string

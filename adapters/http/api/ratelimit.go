@@ -9,8 +9,8 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// setRateLimit tells a client what is left, so that it can pace itself (draft-ietf-httpapi-ratelimit-headers). Where nobody
-// decided, nothing is told.
+// setRateLimit tells a client what remains, so that it can pace itself
+// (draft-ietf-httpapi-ratelimit-headers). It sets nothing for an undecided decision.
 func setRateLimit(header http.Header, decision *throttle.Decision) {
 	if !decision.Decided() {
 		return
@@ -37,7 +37,7 @@ func setRateLimit(header http.Header, decision *throttle.Decision) {
 func setList(header http.Header, name string, list httpsfv.List) {
 	text, err := httpsfv.Marshal(list)
 	if err != nil {
-		panic(err) // names and numbers are ours, and fit
+		panic(err) // cannot happen: names and numbers are our own
 	}
 	// The draft writes RateLimit; canonical form would be Ratelimit.
 	header[name] = []string{text}

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// verify tells the session in headers, for a reverse proxy's sub-request: any method, any path below, an empty body.
+// verify returns the session in headers, for a reverse proxy's sub-request: any method, any path
+// below, an empty body.
 func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
 	claims, err := a.Authentication.Authenticate(r.Context(), r.Header.Values("Authorization"))
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Part is which of the two files.
+// Part is one of the two files.
 type Part uint8
 
 // The parts.
@@ -16,7 +16,7 @@ const (
 	Key
 )
 
-// String tells the part in words.
+// String describes the part.
 func (p Part) String() string {
 	if p == Chain {
 		return "the certificate's file"
@@ -24,41 +24,42 @@ func (p Part) String() string {
 	return "the private key's file"
 }
 
-// Reason is what keeps a file from being used.
+// Reason says why a file cannot be used.
 type Reason uint8
 
 // The reasons.
 const (
 	sound Reason = iota
-	// Missing is a name that stands for nothing.
+	// Missing is a path at which nothing exists.
 	Missing
 	// Forbidden is a file that this process may not read.
 	Forbidden
-	// Unreadable is a file that the system does not give for another reason.
+	// Unreadable is a file that cannot be read for another reason.
 	Unreadable
-	// NotRegular is a folder, a pipe, a device.
+	// NotRegular is a folder, a pipe or a device.
 	NotRegular
-	// TooLarge is a file that no certificate or key fills.
+	// TooLarge is a file larger than any certificate or key.
 	TooLarge
-	// Exposed is a mode that lets others read or write, or the group write, where that is asked about.
+	// Exposed is a mode that lets others read or write, or the group write, if that is checked.
 	Exposed
-	// Malformed is a file without what belongs in it.
+	// Malformed is a file without the expected content.
 	Malformed
 	// Mismatched is a key that belongs to another certificate.
 	Mismatched
-	// Unusable is a pair with which no handshake of TLS is made: its key is of a kind that TLS does not have, or too short.
+	// Unusable is a pair with which no TLS handshake succeeds: its key is of a kind that TLS does
+	// not support, or too short.
 	Unusable
-	// Ended is a certificate that is no longer valid, or not yet. Read does not ask.
+	// Ended is a certificate that is not valid now. Read does not check it.
 	Ended
 )
 
-// Fault is one thing that keeps a file from being used.
+// Fault is one reason why a file cannot be used.
 type Fault struct {
 	Part   Part
 	Reason Reason
 }
 
-// String tells the fault in words, as a sentence's part that follows the file's name.
+// String describes the fault, as the part of a sentence that follows the file's name.
 func (f Fault) String() string {
 	switch f.Reason {
 	case sound:
@@ -89,10 +90,10 @@ func (f Fault) String() string {
 	return "has an unknown fault"
 }
 
-// Faults is all that keeps a certificate from being used. It is an error.
+// Faults lists every reason why a certificate cannot be used. It is an error.
 type Faults []Fault
 
-// Error tells every fault.
+// Error describes every fault.
 func (f Faults) Error() string {
 	words := make([]string, 0, len(f))
 	for _, fault := range f {

@@ -1,8 +1,8 @@
-// Package certificate is the listener's certificate, from a file for the chain and one for the private key: Read takes both or nothing, Source looks
-// at them again and again.
+// Package certificate provides the listener's certificate, from a file for the chain and one for
+// the private key: Read accepts both or neither, Source polls them.
 //
-// A pair that is not sound never takes the place of one that was. No error, line or text of the package holds a part of a key or a path. It
-// imports ports and the standard library.
+// An invalid pair never replaces a valid one. No error, log line or text of the package holds a
+// part of a key or a path. It imports ports and the standard library.
 package certificate
 
 import (
@@ -21,24 +21,25 @@ import (
 	"time"
 )
 
-// maxFile is the most bytes of either file: a long chain, and room.
+// maxFile is the maximum size of either file in bytes: more than a long chain needs.
 const maxFile = 1 << 20
 
-// Files are where a certificate is.
+// Files are the paths of a certificate and its key.
 type Files struct {
-	// Chain is the certificate in PEM, then those that lead from it to a root that clients know. Key is its private key in PEM.
+	// Chain is the certificate in PEM, followed by the intermediate certificates. Key is its
+	// private key in PEM.
 	Chain, Key string
-	// Strict refuses a key that others may read or write, or its group write.
+	// Strict refuses a key that others can read or write, or its group can write.
 	Strict bool
 }
 
-// Certificate is a certificate with its key, both sound and of each other.
+// Certificate is a certificate with its key, both valid and matching.
 type Certificate struct{ pair tls.Certificate }
 
-// TLS is the certificate as crypto/tls takes it. It must not be changed.
+// TLS returns the certificate for crypto/tls. It must not be modified.
 func (c *Certificate) TLS() *tls.Certificate { return &c.pair }
 
-// Names are the names and addresses that the certificate is for, never nil; clients look at nothing else.
+// Names returns the names and addresses of the certificate, never nil; clients check nothing else.
 func (c *Certificate) Names() []string {
 	names := append([]string{}, c.pair.Leaf.DNSNames...)
 	for _, address := range c.pair.Leaf.IPAddresses {
@@ -47,24 +48,24 @@ func (c *Certificate) Names() []string {
 	return names
 }
 
-// Begins is when the certificate becomes valid.
+// Begins returns the time from which the certificate is valid.
 func (c *Certificate) Begins() time.Time { return c.pair.Leaf.NotBefore.UTC() }
 
-// Ends is the last instant at which the certificate is valid.
+// Ends returns the last time at which the certificate is valid.
 func (c *Certificate) Ends() time.Time { return c.pair.Leaf.NotAfter.UTC() }
 
-// ValidAt tells whether clients whose clock shows now take the certificate.
+// ValidAt reports whether clients whose clock shows now accept the certificate.
 func (c *Certificate) ValidAt(now time.Time) bool {
 	return !now.Before(c.Begins()) && !now.After(c.Ends())
 }
 
-// same tells whether two certificates are one chain. Of one chain there is one key.
+// same reports whether two certificates have the same chain, and so the same key.
 func (c *Certificate) same(other *Certificate) bool {
 	return slices.EqualFunc(c.pair.Certificate, other.pair.Certificate, bytes.Equal)
 }
 
-// Read reads a certificate and its key, through symbolic links, and tries them. It never waits for a writer, as a pipe would have it. It fails with
-// Faults, all of them at once.
+// Read reads a certificate and its key, through symbolic links, and tries them. It never blocks,
+// for example on a pipe without a writer. It fails with Faults, which lists all of them.
 func Read(files Files) (*Certificate, error) {
 	found, err := read(files)
 	if err == nil && !found.serves() {
@@ -73,7 +74,7 @@ func Read(files Files) (*Certificate, error) {
 	return found, err
 }
 
-// read is Read without a trial.
+// read is Read without the trial.
 func read(files Files) (*Certificate, error) {
 	var faults Faults
 	chain, _, reason := readFile(files.Chain)
@@ -102,10 +103,11 @@ func read(files Files) (*Certificate, error) {
 	return &Certificate{pair}, nil
 }
 
-// readFile reads a regular file; its content is nil where there is a reason.
+// readFile reads a regular file; its content is nil if there is a reason.
 func readFile(name string) ([]byte, fs.FileMode, Reason) {
-	// What is no file is refused unopened, for opening some devices does something. Between here and there the name may come to stand for another
-	// thing, so it is opened in a way that waits for nobody, and looked at again.
+	// Anything but a regular file is refused before it is opened, because opening some devices has
+	// effects. Meanwhile the path may come to refer to something else, so it is opened without
+	// blocking and checked again.
 	if stat, err := os.Stat(name); err != nil {
 		return nil, 0, reasonOf(err)
 	} else if !stat.Mode().IsRegular() {
@@ -143,7 +145,7 @@ func reasonOf(err error) Reason {
 	return Unreadable
 }
 
-// parseChain reads every certificate in text, of which there must be one.
+// parseChain reads all certificates in text, and reports whether there is at least one.
 func parseChain(text []byte, pair *tls.Certificate) bool {
 	for {
 		var block *pem.Block
@@ -183,7 +185,8 @@ func parseKey(text []byte, pair *tls.Certificate) bool {
 	}
 }
 
-// parseSigner reads a key in one of the forms that tools write; nil where it is none of them, or encrypted.
+// parseSigner reads a key in one of the forms that tools write; nil if it has none of them, or is
+// encrypted.
 func parseSigner(der []byte) any {
 	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
 		return key
@@ -197,7 +200,7 @@ func parseSigner(der []byte) any {
 	return nil
 }
 
-// belongs tells whether key is the one of the certificate.
+// belongs reports whether key is the key of the certificate.
 func belongs(key crypto.PrivateKey, leaf *x509.Certificate) bool {
 	signer, isSigner := key.(crypto.Signer)
 	if !isSigner {

@@ -11,12 +11,12 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// lookEvery is how often the files are read. To read two small files costs next to nothing, and so nothing of how they are replaced matters: through links,
-// by renaming, on a network's file system.
+// lookEvery is how often the files are read. Reading two small files costs next to nothing, and
+// makes it irrelevant how they are replaced: through links, by renaming, on a network file system.
 const lookEvery = 2 * time.Second
 
-// Source is the certificate of two files as they change. Between Start and Stop, a sound pair takes force within lookEvery of being in place; any other
-// changes nothing, and is told.
+// Source is the certificate of two files as they change. Between Start and Stop, a valid pair takes
+// effect within lookEvery of being in place; any other pair changes nothing and is logged.
 type Source struct {
 	files  Files
 	clock  ports.Clock
@@ -26,27 +26,29 @@ type Source struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	// seen is the fault of the last look, told the one that was told last and has not ended since; only the goroutine that looks uses them.
+	// seen is the fault of the last poll, told the one that was last logged and has not ended
+	// since; only the polling goroutine uses them.
 	seen, told string
 }
 
-// NewSource makes a source of files, with current in force, which is what Read made of them. Until Start it changes nothing.
+// NewSource returns a source of files, with current in force, which Read returned for them. It
+// changes nothing until Start.
 func NewSource(files Files, current *Certificate, clock ports.Clock, logger *slog.Logger) *Source {
 	s := &Source{files: files, clock: clock, logger: logger}
 	s.current.Store(current)
 	return s
 }
 
-// Current is the certificate in force.
+// Current returns the certificate in force.
 func (s *Source) Current() *tls.Certificate { return s.current.Load().TLS() }
 
-// Start looks at the files until Stop. The end of ctx is not the source's.
+// Start polls the files until Stop. The end of ctx does not end it.
 func (s *Source) Start(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.run(ctx) })
 }
 
-// Stop ends the looking; what is in force stays.
+// Stop ends the polling; the certificate stays in force.
 func (s *Source) Stop() {
 	if s.stop != nil {
 		s.stop()
@@ -67,11 +69,12 @@ func (s *Source) run(ctx context.Context) {
 	}
 }
 
-// look reads the files. A fault is told when it is there at two looks in a row: whoever replaces two files has a moment in which they do not fit.
+// look reads the files. A fault is logged if two polls in a row find it: while two files are
+// replaced, there is a moment in which they do not match.
 func (s *Source) look(ctx context.Context) {
 	found, err := read(s.files)
 	known := err == nil && found.same(s.current.Load())
-	// A certificate that is in force already is not judged again: nothing better is there.
+	// A certificate that is already in force is not judged again: there is nothing better.
 	if err == nil && !known {
 		switch {
 		case !found.serves():

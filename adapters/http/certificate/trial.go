@@ -7,27 +7,29 @@ import (
 	"time"
 )
 
-// trialWithin ends a trial in which both sides wait for each other. Sound ones take milliseconds.
+// trialWithin ends a trial in which both sides wait for each other. Valid pairs take milliseconds.
 const trialWithin = 10 * time.Second
 
-// serves tells whether handshakes can be made with the certificate, in each version of TLS that the listener speaks. What can be read need not be of a kind
-// that TLS has: clients would learn of it first, and each of them alone.
+// serves reports whether handshakes succeed with the certificate, in each TLS version that the
+// listener speaks. A readable pair may be of a kind that TLS does not support, which clients would
+// notice first.
 func (c *Certificate) serves() bool {
 	return c.tried(tls.VersionTLS12) && c.tried(tls.VersionTLS13)
 }
 
-// tried makes a handshake in memory, with a client who trusts everybody.
+// tried performs a handshake in memory, with a client that trusts every certificate.
 func (c *Certificate) tried(version uint16) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), trialWithin)
 	defer cancel()
 	near, far := net.Pipe()
 	server := tls.Server(near, &tls.Config{
 		Certificates: []tls.Certificate{c.pair}, MinVersion: version, MaxVersion: version,
-		SessionTicketsDisabled: true, // they would be sent behind the handshake, to nobody
+		// tickets would be sent after the handshake, when the client no longer reads
+		SessionTicketsDisabled: true,
 	})
 	client := tls.Client(far, &tls.Config{
 		MinVersion: version, MaxVersion: version,
-		InsecureSkipVerify: true, // whom clients trust is theirs to say
+		InsecureSkipVerify: true, // whom a client trusts is not tested here
 	})
 	served := make(chan error, 1)
 	go func() {

@@ -1,4 +1,5 @@
-// Package ops is the operators' HTTP interface: whether the process lives, whether it can work, and what it counted. It imports ports and edge.
+// Package ops is the HTTP interface for operators: whether the process lives, whether it can work,
+// and its metrics. It imports ports and server.
 package ops
 
 import (
@@ -14,7 +15,7 @@ type Ops struct {
 	Metrics   http.Handler
 }
 
-// Routes lists every route of the operations listener.
+// Routes returns every route of the operations listener.
 func (o *Ops) Routes() []server.Route {
 	get := []string{http.MethodGet}
 	return []server.Route{

@@ -10,33 +10,35 @@ import (
 	proxyproto "github.com/pires/go-proxyproto"
 )
 
-// announcementBuffer is as much as is read of a connection at a time while its announcement is looked for: the first version's must come in one piece.
+// announcementBuffer is the size of the reads while the PROXY header is parsed: a version 1 header
+// must arrive in one piece.
 const announcementBuffer = 256
 
-// announced is a connection whose client a proxy has told (PROXY protocol, versions 1 and 2).
+// announced is a connection whose client a proxy has announced (PROXY protocol, versions 1 and 2).
 type announced struct {
 	net.Conn
-	// rest is what was read beyond the announcement.
+	// rest is what was read beyond the PROXY header.
 	rest   *bufio.Reader
 	client net.Addr
 }
 
-// announcementError is a trusted proxy's connection without a sound announcement.
+// announcementError is the error for a connection of a trusted proxy without a valid PROXY header.
 type announcementError struct {
-	// silent is true where nothing came at all: balancers so look whether somebody listens.
+	// silent is true if nothing arrived at all: load balancers check the port like that.
 	silent bool
-	// missing is true where what came is no announcement, and false where it is one that cannot be understood.
+	// missing is true if what arrived is not a PROXY header, and false if it is one that cannot be
+	// parsed.
 	missing bool
 	cause   error
 }
 
-// Error is error's.
+// Error implements error.
 func (e *announcementError) Error() string { return "PROXY protocol: " + e.cause.Error() }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *announcementError) Unwrap() error { return e.cause }
 
-// readAnnouncement reads whom conn's peer announces. Nothing of it has a say but the client's address.
+// readAnnouncement reads the PROXY header of conn. Only the client's address is used.
 func readAnnouncement(conn net.Conn) (net.Conn, error) {
 	reader := bufio.NewReaderSize(conn, announcementBuffer)
 	if _, err := reader.Peek(1); err != nil {
@@ -57,18 +59,19 @@ func readAnnouncement(conn net.Conn) (net.Conn, error) {
 	if tcp, _, ok := header.TCPAddrs(); ok && header.Command.IsProxy() {
 		a.client = tcp
 	} else if header.Command.IsLocal() && header.Version == 2 {
-		a.client = conn.RemoteAddr() // the proxy itself asks, as for its health checks
+		a.client = conn.RemoteAddr() // the proxy's own request, for example a health check
 	}
 	return a, nil
 }
 
-// unspecified is how version 2 announces a client without an address (AF_UNSPEC), as version 1 does by UNKNOWN. It is the receiver's to accept it or not, and
-// go-proxyproto does not; both versions are treated alike here. No announcement of version 1 is shorter.
+// unspecified is how version 2 announces a client without an address (AF_UNSPEC), as version 1 does
+// with UNKNOWN. The receiver may accept it or not, and go-proxyproto does not; both versions are
+// treated alike here. No version 1 header is shorter.
 const unspecified = "\r\n\r\n\x00\r\nQUIT\n\x21\x00"
 
-// skipUnspecified reads such an announcement to its end.
+// skipUnspecified reads such a header to its end.
 func skipUnspecified(reader *bufio.Reader) error {
-	_, _ = reader.Discard(len(unspecified)) // which have come
+	_, _ = reader.Discard(len(unspecified)) // already received
 	var length uint16
 	if err := binary.Read(reader, binary.BigEndian, &length); err != nil {
 		return err
@@ -80,17 +83,18 @@ func skipUnspecified(reader *bufio.Reader) error {
 	return err
 }
 
-// nobody is the client of a proxy that does not tell an address of TCP: UNKNOWN, AF_UNSPEC, or a socket of UNIX. It is not the proxy's address, since what such
-// a client says would then be believed as the proxy is.
+// nobody is the client of a proxy that announces no TCP address: UNKNOWN, AF_UNSPEC, or a UNIX
+// socket. It is not the proxy's address, because the headers of such a client would then be trusted
+// like the proxy's.
 type nobody struct{}
 
-// Network is net.Addr's.
+// Network implements net.Addr.
 func (nobody) Network() string { return "unknown" }
 
-// String is net.Addr's.
+// String implements net.Addr.
 func (nobody) String() string { return "unknown" }
 
-// Read is net.Conn's.
+// Read implements net.Conn.
 func (a *announced) Read(p []byte) (int, error) {
 	if a.rest == nil {
 		return a.Conn.Read(p)
@@ -102,13 +106,13 @@ func (a *announced) Read(p []byte) (int, error) {
 	return a.rest.Read(p)
 }
 
-// RemoteAddr is the client's address.
+// RemoteAddr returns the client's address.
 func (a *announced) RemoteAddr() net.Addr { return a.client }
 
-// CloseWrite ends what is sent, where the connection can, and goes on reading.
+// CloseWrite closes the sending side, if the connection can, and leaves the receiving side open.
 func (a *announced) CloseWrite() error { return closeWrite(a.Conn) }
 
-// peerOf is the address at the other end of a connection; not valid where it is none of IP.
+// peerOf returns the address of a connection's peer, which is invalid if it is not an IP address.
 func peerOf(conn net.Conn) netip.Addr {
 	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil {

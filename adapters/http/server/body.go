@@ -9,15 +9,15 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// watched is a body of which we know whether it was read to its end.
+// watched is a body that records whether it was read to its end.
 type watched struct {
 	io.ReadCloser
 	announced, ended bool
 }
 
-// watch puts itself between the request and its body.
+// watch wraps the request's body.
 func watch(r *http.Request) *watched {
-	// HTTP/2 has no connection to close over one body.
+	// HTTP/2 has no connection to close because of one body.
 	w := &watched{ReadCloser: r.Body, announced: r.ContentLength != 0 && r.ProtoMajor < 2}
 	if w.announced {
 		r.Body = w
@@ -25,7 +25,7 @@ func watch(r *http.Request) *watched {
 	return w
 }
 
-// Read is io.Reader's.
+// Read implements io.Reader.
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.ReadCloser.Read(p)
 	w.ended = w.ended || err == io.EOF
@@ -34,21 +34,23 @@ func (w *watched) Read(p []byte) (int, error) {
 
 func (w *watched) unread() bool { return w.announced && !w.ended }
 
-// unreadFor is how long an answered connection still takes in the body that nobody reads: long enough that the client, which may be sending it, gets
-// to the answer, and short, for he may send nothing at all.
+// unreadFor is how long a connection still receives a body that is not read, after the response:
+// long enough that a client which is sending it reaches the response, and short, because it may
+// send nothing at all.
 const unreadFor = time.Second
 
-// partFrom has a connection end soon on which unread body is still to come.
+// partFrom ends a connection soon on which an unread body is still to come.
 func partFrom(w http.ResponseWriter) {
-	// Where there is no deadline to set there is no connection, as in a test.
+	// If there is no deadline to set, there is no connection, as in a test.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadFor))
 }
 
-// ErrBodyBroken is a body that broke off: what there is of it cannot be what the client meant.
+// ErrBodyBroken is the error for a body that broke off: what was received cannot be what the client
+// meant.
 var ErrBodyBroken = errors.New("the body broke off")
 
-// ReadBody reads a body of at most limit bytes. It fails with failure.PayloadTooLarge where the body is longer, at once where
-// that was announced, and with ErrBodyBroken.
+// ReadBody reads a body of at most limit bytes. It fails with failure.PayloadTooLarge if the body
+// is longer, at once if its length was announced, and with ErrBodyBroken.
 func ReadBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, failure.New(failure.PayloadTooLarge, nil)

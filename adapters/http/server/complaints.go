@@ -13,19 +13,21 @@ import (
 	"time"
 )
 
-// complaintEvery is how often one kind of complaint is told at most: clients make most of them, and none shall fill the log.
+// complaintEvery is the minimum time between two log lines of one kind: clients cause most of them,
+// and none may fill the log.
 const complaintEvery = 10 * time.Second
 
-// complaints is what net/http itself has to say, and the lobby of those whom it turned away. net/http says it with addresses and pieces of input, so only the
-// kind of complaint goes on: each at most once in a while, with how often it was left out before.
+// complaints receives the messages that net/http logs, and the connections whose handshake failed.
+// net/http's messages contain addresses and input, so only their kind is logged: each kind at most
+// once in complaintEvery, with the number of suppressed ones.
 type complaints struct {
 	logger *slog.Logger
 
 	mu   sync.Mutex
-	last map[string]told // kinds are few
+	last map[string]told // there are few kinds
 }
 
-// told is when a kind was told last, and how often it came since.
+// told is when a kind was last logged, and how often it occurred since.
 type told struct {
 	at         time.Time
 	suppressed int
@@ -35,14 +37,14 @@ func newComplaints(logger *slog.Logger) *complaints {
 	return &complaints{logger: logger, last: map[string]told{}}
 }
 
-// kindOther is a complaint that is not one of kinds.
+// kindOther is a message that is not one of kinds.
 const kindOther = "other"
 
-// kinds are the beginnings of net/http's complaints that an operator can do something with.
+// kinds are the beginnings of those net/http messages on which an operator can act.
 var kinds = []string{"http: Accept error", "http: superfluous response.WriteHeader call",
 	"http: panic serving", "http2: panic serving", "http2: server connection error"}
 
-// Write is io.Writer's, of one complaint of net/http.
+// Write implements io.Writer, for one message of net/http.
 func (c *complaints) Write(line []byte) (int, error) {
 	kind := kindOther
 	for _, known := range kinds {
@@ -54,7 +56,7 @@ func (c *complaints) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// tell logs a complaint of that kind, unless one was logged a moment ago.
+// tell logs a message of that kind, unless one was logged recently.
 func (c *complaints) tell(kind string) {
 	now := time.Now()
 	c.mu.Lock()
@@ -72,13 +74,15 @@ func (c *complaints) tell(kind string) {
 	}
 }
 
-// kindUnannounced is a trusted proxy that does not announce its client: most likely it is not told to, and then none of its clients is served.
+// kindUnannounced is a trusted proxy that does not announce its client: most likely it is not
+// configured to, and then none of its clients is served.
 const kindUnannounced = "PROXY protocol: a trusted proxy announces no client"
 
-// kindMisunderstood is a trusted proxy that does announce its client, in a way that is broken, too long or not known.
+// kindMisunderstood is a trusted proxy whose PROXY header is broken, too long or unknown.
 const kindMisunderstood = "PROXY protocol: a trusted proxy's announcement cannot be understood"
 
-// unwelcome tells of a connection that did not come through the lobby. Scanners fail handshakes all day long, so that is for those who look for it.
+// unwelcome logs a failed handshake. Scanners cause them all day long, so TLS failures are logged
+// at debug level.
 func (c *complaints) unwelcome(err error) {
 	if announcement, ok := errors.AsType[*announcementError](err); ok && !announcement.silent {
 		kind := kindMisunderstood
@@ -93,7 +97,7 @@ func (c *complaints) unwelcome(err error) {
 	}
 }
 
-// handshakeReason is why a handshake failed, as one of a few words.
+// handshakeReason returns why a handshake failed, as one of a few words.
 func handshakeReason(err error) string {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "not_tls"
@@ -101,7 +105,7 @@ func handshakeReason(err error) string {
 	if alert, ok := errors.AsType[tls.AlertError](err); ok {
 		return "alert: " + alert.Error()
 	}
-	// What the client said comes as an operation's error: "remote error: tls: bad certificate".
+	// A client's alert is the error of an operation: "remote error: tls: bad certificate".
 	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Op == "remote error" {
 		return "client: " + operation.Err.Error()
 	}

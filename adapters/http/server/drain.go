@@ -9,15 +9,16 @@ import (
 	"time"
 )
 
-// linger is how long a connection between two requests may still bring one after the listener closed. http.Server.Shutdown alone closes it at once,
-// also when the client's next request is on its way or half read, and that request would be lost.
+// linger is how long an idle connection may still bring a request after the listener closed.
+// http.Server.Shutdown alone closes it at once, even if the client's next request is on its way or
+// half read, and that request would be lost.
 const linger = 500 * time.Millisecond
 
-// drain knows the connections of a server, and which of them have a request under way.
+// drain tracks the connections of a server, and which of them have a request in progress.
 type drain struct {
-	// closing says that every answer closes its connection.
+	// closing makes every response close its connection.
 	closing atomic.Bool
-	// changed wakes up whoever waits. It holds one wake-up, and a further one has nothing to add.
+	// changed wakes a waiting goroutine. It holds one wake-up; another would add nothing.
 	changed chan struct{}
 
 	mu   sync.Mutex
@@ -28,7 +29,7 @@ func newDrain() *drain {
 	return &drain{changed: make(chan struct{}, 1), open: map[net.Conn]*progress{}}
 }
 
-// enter takes note of a connection, as often as it is told.
+// enter adds a connection. It may be called repeatedly.
 func (d *drain) enter(conn net.Conn) *progress {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -43,7 +44,7 @@ func (d *drain) enter(conn net.Conn) *progress {
 	return known
 }
 
-// leave forgets a connection.
+// leave removes a connection.
 func (d *drain) leave(conn net.Conn) {
 	d.mu.Lock()
 	delete(d.open, conn)
@@ -51,7 +52,8 @@ func (d *drain) leave(conn net.Conn) {
 	d.wake()
 }
 
-// follow is http.Server's ConnState. Of HTTP/2 it hears once the client has said hello, then whether any stream is open.
+// follow is the http.Server's ConnState. For HTTP/2 it is called once the client has sent its
+// preface, then whenever the connection becomes active or idle.
 func (d *drain) follow(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
@@ -61,8 +63,9 @@ func (d *drain) follow(conn net.Conn, state http.ConnState) {
 		p.begun.Store(true)
 		p.http2.Store(speaksHTTP2(conn))
 	case http.StateIdle:
-		// A client that sends the beginning of a request right behind another has it in net/http's buffer by now, where nobody can tell it from none. Such a
-		// request has the linger alone to be completed in.
+		// If a client sends the beginning of a request right behind another one, it is already in
+		// net/http's buffer, where it cannot be detected. Such a request can only be completed
+		// within the linger.
 		d.enter(conn).begun.Store(false)
 		d.wake()
 	case http.StateClosed, http.StateHijacked:
@@ -70,7 +73,7 @@ func (d *drain) follow(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// speaksHTTP2 tells whether a connection that has brought something speaks HTTP/2.
+// speaksHTTP2 reports whether a connection that has sent something speaks HTTP/2.
 func speaksHTTP2(conn net.Conn) bool {
 	switch c := conn.(type) {
 	case *connection:
@@ -88,8 +91,8 @@ func (d *drain) wake() {
 	}
 }
 
-// wait waits until no connection is open, but no longer than linger; and then until no request is under way, or ctx ends. It tells
-// on how many connections requests are under way still.
+// wait waits until no connection is open, at most for linger, and then until no request is in
+// progress or ctx ends. It returns the number of connections that still have a request in progress.
 func (d *drain) wait(ctx context.Context) (underWay int) {
 	lingering, cancel := context.WithTimeout(ctx, linger)
 	defer cancel()
@@ -99,14 +102,17 @@ func (d *drain) wait(ctx context.Context) (underWay int) {
 	return underWay
 }
 
-// closeWaiting closes the connections on which no request has begun. http.Server.Shutdown would wait for those that never brought one. HTTP/2 is left to
-// net/http, which closes within a second of the last stream: by then the end of its answer has left, and that nothing more is taken has been read.
+// closeWaiting closes the connections on which no request has begun. http.Server.Shutdown would
+// wait for those that never sent one. HTTP/2 is left to net/http, which closes a connection within
+// a second of its last stream: by then the end of its response has been sent, and the client has
+// been told that nothing more is accepted.
 func (d *drain) closeWaiting() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for conn, p := range d.open {
 		if !p.begun.Load() && !p.http2.Load() {
-			// Not here: over TLS a close writes to the client first, and may have to wait for him.
+			// In a goroutine: over TLS, closing first writes to the client and may have to wait for
+			// it.
 			go func() { _ = conn.Close() }()
 		}
 	}
@@ -122,7 +128,7 @@ func (d *drain) until(ctx context.Context, over func(open, begun int) bool) {
 	}
 }
 
-// count is how many connections are open, and on how many of them a request has begun.
+// count returns how many connections are open, and on how many of them a request has begun.
 func (d *drain) count() (open, begun int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

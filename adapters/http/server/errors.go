@@ -12,17 +12,17 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// HeaderErrorCode repeats an error's code, for those who do not get to see its body.
+// HeaderErrorCode repeats an error's code, for clients that do not see the body.
 const HeaderErrorCode = "X-Error-Code"
 
-// shape is how a kind of failure is answered.
+// shape is the response to a kind of failure.
 type shape struct {
 	status int
 	// authenticate is the value of WWW-Authenticate; empty for none.
 	authenticate string
 }
 
-// shapes is the only table from kind to response. A kind that is not in it is a defect and answered as one.
+// shapes is the only table from kind to response. A missing kind is a defect and handled as one.
 var shapes = map[failure.Kind]shape{
 	failure.Internal:             {status: http.StatusInternalServerError},
 	failure.Unauthorized:         {http.StatusUnauthorized, token.Challenge(failure.Unauthorized)},
@@ -54,7 +54,8 @@ type detail struct {
 	Rule  session.Rule  `json:"rule"`
 }
 
-// writeError answers with the kind of err, and with nothing else of it but what the contract names.
+// writeError writes the response for the kind of err, and nothing else of err than the contract
+// names.
 func writeError(w http.ResponseWriter, requestID string, err error) {
 	kind := failure.KindOf(err)
 	form, known := shapes[kind]
@@ -78,7 +79,7 @@ func writeError(w http.ResponseWriter, requestID string, err error) {
 	WriteJSON(w, form.status, body)
 }
 
-// retryAfter is how many seconds a caller should wait; 0 where waiting does not help.
+// retryAfter returns how many seconds a caller should wait, or 0 if waiting does not help.
 func retryAfter(err error) int {
 	if refusal, ok := errors.AsType[*throttle.Refusal](err); ok {
 		return refusal.RetryAfterSeconds()

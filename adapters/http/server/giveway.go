@@ -6,9 +6,10 @@ import (
 	"runtime"
 )
 
-// giveWay is follow, and has a connection stand in line again after each answer. Whoever sends many requests at once always has the next one ready, so that his
-// connection would keep a processor for as long as the runtime lets it, some ten milliseconds, and a few dozen of his kind all others waiting for a second. For
-// the rest it is free: their next request is not there yet.
+// giveWay wraps follow and yields the processor after each response. A client that sends many
+// requests at once always has the next one ready, so its connection would keep a processor for as
+// long as the runtime lets it, some ten milliseconds, and a few dozen such clients would delay all
+// others by a second. For other clients it costs nothing: their next request has not arrived yet.
 func giveWay(follow func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
 	return func(conn net.Conn, state http.ConnState) {
 		follow(conn, state)

@@ -10,21 +10,23 @@ import (
 	"time"
 )
 
-// Entry is what a connection must bring before HTTP is spoken on it. The zero value asks for nothing.
+// Handshake is what a connection must do before HTTP. The zero value requires nothing.
 type Handshake struct {
-	// Certificate is the certificate in force, whenever it is asked; nil: TLS is not spoken.
+	// Certificate returns the certificate in force; nil if TLS is not used.
 	Certificate func() *tls.Certificate
-	// Announces tells of a peer whether it is a proxy that announces its client by the PROXY protocol: then it must, and before TLS. Nobody else may, whose
-	// announcement is taken for the beginning of what comes next. Nil: nobody announces.
+	// RequiresProxyHeader reports whether a peer is a proxy that must announce its client with a
+	// PROXY header, before TLS. Other peers must not: a header of theirs is read as the beginning
+	// of what comes next. Nil if no peer must.
 	RequiresProxyHeader func(peer netip.Addr) bool
 }
 
-// free tells whether nothing is asked for.
+// free reports whether nothing is required.
 func (e Handshake) free() bool { return e.Certificate == nil && e.RequiresProxyHeader == nil }
 
-// lobby is a listener whose connections have brought what is asked for. That is read in a goroutine for each, within a deadline for all of it: a slow
-// client keeps nobody waiting but himself. The drain knows of those who are still at it.
-type lobby struct {
+// handshaker is a listener whose connections have completed the handshake. Each handshake has a
+// goroutine and one deadline for all of it, so that a slow client delays no other. The drain tracks
+// those in progress.
+type handshaker struct {
 	net.Listener
 	entry  Handshake
 	tls    *tls.Config
@@ -32,23 +34,24 @@ type lobby struct {
 	drain  *drain
 	told   *complaints
 
-	ready    chan guest
+	ready    chan accepted
 	failed   chan error
 	closed   chan struct{}
 	close    func() error
-	accepted chan struct{} // closed once no more are let in
-	empty    chan struct{} // closed once the last of them is through as well
+	accepted chan struct{} // closed once no more connections are accepted
+	empty    chan struct{} // closed once the last handshake has ended as well
 }
 
-// guest is a connection that is through: as it came, and as HTTP is spoken on it.
-type guest struct{ raw, conn net.Conn }
+// accepted is a connection that completed the handshake: as it was opened, and as HTTP uses it.
+type accepted struct{ raw, conn net.Conn }
 
-// openLobby serves the connections of inner, which must bring what entry asks for within that time.
-func openLobby(inner net.Listener, entry Handshake, within time.Duration, drain *drain,
-	told *complaints) *lobby {
-	l := &lobby{
+// newHandshaker serves the connections of inner after their handshake, which must complete within
+// that time.
+func newHandshaker(inner net.Listener, entry Handshake, within time.Duration, drain *drain,
+	told *complaints) *handshaker {
+	l := &handshaker{
 		Listener: inner, entry: entry, within: within, drain: drain, told: told,
-		ready: make(chan guest), failed: make(chan error), closed: make(chan struct{}),
+		ready: make(chan accepted), failed: make(chan error), closed: make(chan struct{}),
 		accepted: make(chan struct{}), empty: make(chan struct{}),
 	}
 	if entry.Certificate != nil {
@@ -57,14 +60,14 @@ func openLobby(inner net.Listener, entry Handshake, within time.Duration, drain 
 	l.close = sync.OnceValue(func() error {
 		close(l.closed)
 		err := inner.Close()
-		<-l.accepted // from here on the drain knows all of them
+		<-l.accepted // from here on, the drain tracks all of them
 		return err
 	})
 	go l.run()
 	return l
 }
 
-func (l *lobby) run() {
+func (l *handshaker) run() {
 	defer close(l.empty)
 	var inside sync.WaitGroup
 	defer inside.Wait()
@@ -72,11 +75,12 @@ func (l *lobby) run() {
 	for {
 		raw, err := l.Listener.Accept()
 		if err != nil {
-			if l.isClosed() { // those inside still have to get through
+			if l.isClosed() { // handshakes in progress may still complete
 				return
 			}
 			select {
-			case l.failed <- err: // http.Server knows which errors pass, and waits a while before it asks again
+			// http.Server knows which errors are temporary, and waits before it accepts again
+			case l.failed <- err:
 				continue
 			case <-l.closed:
 				return
@@ -87,7 +91,7 @@ func (l *lobby) run() {
 	}
 }
 
-func (l *lobby) isClosed() bool {
+func (l *handshaker) isClosed() bool {
 	select {
 	case <-l.closed:
 		return true
@@ -96,8 +100,8 @@ func (l *lobby) isClosed() bool {
 	}
 }
 
-// receive takes a connection through, or closes it.
-func (l *lobby) receive(raw net.Conn) {
+// receive performs the handshake of a connection, or closes it.
+func (l *handshaker) receive(raw net.Conn) {
 	conn, err := l.greet(raw)
 	if err != nil {
 		l.told.unwelcome(err)
@@ -105,11 +109,11 @@ func (l *lobby) receive(raw net.Conn) {
 		l.drain.leave(raw)
 		return
 	}
-	l.ready <- guest{raw, conn}
+	l.ready <- accepted{raw, conn}
 }
 
-// greet reads what is asked for.
-func (l *lobby) greet(raw net.Conn) (net.Conn, error) {
+// greet reads what is required.
+func (l *handshaker) greet(raw net.Conn) (net.Conn, error) {
 	if err := raw.SetDeadline(time.Now().Add(l.within)); err != nil {
 		return nil, err
 	}
@@ -127,13 +131,14 @@ func (l *lobby) greet(raw net.Conn) (net.Conn, error) {
 	return conn, raw.SetDeadline(time.Time{})
 }
 
-// secure makes the handshake, where TLS is spoken.
-func (l *lobby) secure(conn net.Conn) (net.Conn, error) {
+// secure performs the TLS handshake, if TLS is used.
+func (l *handshaker) secure(conn net.Conn) (net.Conn, error) {
 	if l.tls == nil {
 		return &connection{Conn: conn}, nil
 	}
 	over := tls.Server(conn, l.tls)
-	if err := over.HandshakeContext(context.Background()); err != nil { // the connection's deadline is its own
+	// the connection has its own deadline
+	if err := over.HandshakeContext(context.Background()); err != nil {
 		answerInTheClear(err)
 		return nil, &handshakeError{err}
 	}
@@ -144,8 +149,8 @@ func (l *lobby) secure(conn net.Conn) (net.Conn, error) {
 	return &secured{connection: connection{Conn: over}, state: state}, nil
 }
 
-// Accept is net.Listener's.
-func (l *lobby) Accept() (net.Conn, error) {
+// Accept implements net.Listener.
+func (l *handshaker) Accept() (net.Conn, error) {
 	select {
 	case g := <-l.ready:
 		l.drain.enter(g.conn)
@@ -158,10 +163,11 @@ func (l *lobby) Accept() (net.Conn, error) {
 	}
 }
 
-// Close is net.Listener's. Those inside may still come through.
-func (l *lobby) Close() error { return l.close() }
+// Close implements net.Listener. Handshakes in progress may still complete.
+func (l *handshaker) Close() error { return l.close() }
 
-// tlsConfig is TLS 1.2 and later with the library's choice of ciphers, and a certificate that may change.
+// tlsConfig returns a configuration for TLS 1.2 and later with the library's ciphers, and a
+// certificate that may change.
 func tlsConfig(certificate func() *tls.Certificate) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -172,22 +178,22 @@ func tlsConfig(certificate func() *tls.Certificate) *tls.Config {
 	}
 }
 
-// handshakeError is a handshake that failed. What it says may hold what a client sent.
+// handshakeError is a failed TLS handshake. Its text may contain what a client sent.
 type handshakeError struct{ cause error }
 
-// Error is error's.
+// Error implements error.
 func (e *handshakeError) Error() string { return "TLS handshake: " + e.cause.Error() }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *handshakeError) Unwrap() error { return e.cause }
 
-// answerInTheClear tells a client that speaks HTTP in the clear what is wrong, as net/http does.
+// answerInTheClear tells a client that speaks plain HTTP what is wrong, as net/http does.
 func answerInTheClear(err error) {
 	record, ok := errors.AsType[tls.RecordHeaderError](err)
 	if !ok || record.Conn == nil || record.RecordHeader[0] < 'A' || record.RecordHeader[0] > 'Z' {
 		return
 	}
-	// Whether he gets it is his affair.
+	// The write error is ignored: the client may have gone away.
 	_, _ = record.Conn.Write(
 		[]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
 			"Client sent an HTTP request to an HTTPS server.\n"))

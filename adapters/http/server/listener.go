@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// listener hands out no more connections than may be open at once; further ones wait in the kernel's queue. It may be closed twice, by a drain and by
-// http.Server.
+// listener bounds the number of open connections; further ones wait in the kernel's queue. It may
+// be closed twice, by a drain and by http.Server.
 type listener struct {
 	net.Listener
 	open   chan struct{} // one for each connection
@@ -17,7 +17,7 @@ type listener struct {
 	close  func() error
 }
 
-// limit makes a listener of inner with at most that many connections.
+// limit returns a listener on inner with at most that many connections.
 func limit(inner net.Listener, connections int) *listener {
 	l := &listener{Listener: inner, open: make(chan struct{}, connections),
 		closed: make(chan struct{})}
@@ -28,7 +28,7 @@ func limit(inner net.Listener, connections int) *listener {
 	return l
 }
 
-// Accept is net.Listener's. Its connections are *seat.
+// Accept implements net.Listener. Its connections are *slot.
 func (l *listener) Accept() (net.Conn, error) {
 	select {
 	case l.open <- struct{}{}:
@@ -40,31 +40,31 @@ func (l *listener) Accept() (net.Conn, error) {
 		<-l.open
 		return nil, err
 	}
-	return &seat{Conn: conn, leave: sync.OnceFunc(func() { <-l.open })}, nil
+	return &slot{Conn: conn, leave: sync.OnceFunc(func() { <-l.open })}, nil
 }
 
-// Close is net.Listener's.
+// Close implements net.Listener.
 func (l *listener) Close() error { return l.close() }
 
-// seat is a connection that counts against the limit until it is closed.
-type seat struct {
+// slot is a connection that counts against the limit until it is closed.
+type slot struct {
 	net.Conn
 	leave func()
 }
 
-// CloseWrite ends what is sent, where the connection can, and goes on reading.
-func (s *seat) CloseWrite() error { return closeWrite(s.Conn) }
+// CloseWrite closes the sending side, if the connection can, and leaves the receiving side open.
+func (s *slot) CloseWrite() error { return closeWrite(s.Conn) }
 
-// Close is net.Conn's.
-func (s *seat) Close() error {
+// Close implements net.Conn.
+func (s *slot) Close() error {
 	defer s.leave()
 	return s.Conn.Close()
 }
 
-// plain is a listener on whose connections HTTP is spoken at once.
+// plain is a listener whose connections need no handshake.
 type plain struct{ net.Listener }
 
-// Accept is net.Listener's.
+// Accept implements net.Listener.
 func (p plain) Accept() (net.Conn, error) {
 	conn, err := p.Listener.Accept()
 	if err != nil {
@@ -73,7 +73,8 @@ func (p plain) Accept() (net.Conn, error) {
 	return &connection{Conn: conn}, nil
 }
 
-// closeWrite ends what conn sends, where it can. net/http so ends its answer to a client that is still sending.
+// closeWrite closes the sending side of conn, if it can. net/http ends a response like that to a
+// client that is still sending.
 func closeWrite(conn net.Conn) error {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -81,29 +82,32 @@ func closeWrite(conn net.Conn) error {
 	return nil
 }
 
-// progress is how far a connection has come: the drain looks at it.
+// progress is the state of a connection that the drain reads.
 type progress struct {
-	// begun is true from a request's first byte until it is answered, in HTTP/2 while any stream is open.
+	// begun is true from a request's first byte until its response is complete; for HTTP/2, while
+	// any stream is open.
 	begun atomic.Bool
-	// http2 is true from the hello of a client that speaks HTTP/2: whoever closes its connection tells it before, and closes it alone.
+	// http2 is true from the preface of a client that speaks HTTP/2: only net/http closes such a
+	// connection, and tells the client before.
 	http2 atomic.Bool
 }
 
-// of makes progress a method, so that it can be asked of whatever has it.
+// of makes progress accessible through any type that embeds it.
 func (p *progress) of() *progress { return p }
 
-// connection is what HTTP/1, and HTTP/2 in the clear, is spoken on. It knows whether a request has begun.
+// connection carries HTTP/1, and HTTP/2 in the clear. It knows whether a request has begun.
 type connection struct {
 	net.Conn
 	progress
-	// hello is how many bytes of HTTP/2's preface have come, and nothing else; -1 once something else has.
+	// hello is the number of bytes of HTTP/2's preface received so far; -1 once something else was
+	// received.
 	hello int
 }
 
 // preface is how HTTP/2 begins (RFC 9113 §3.4).
 var preface = []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
-// Read is net.Conn's. net/http reads from one goroutine at a time.
+// Read implements net.Conn. net/http reads from one goroutine at a time.
 func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 && !c.saysHello(p[:n]) {
@@ -112,7 +116,8 @@ func (c *connection) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// saysHello tells whether the client speaks HTTP/2, of which single bytes do not tell whether a request is under way: it may be a ping.
+// saysHello reports whether the client speaks HTTP/2. Single bytes of HTTP/2 do not show whether a
+// request is in progress: they may be a ping.
 func (c *connection) saysHello(read []byte) bool {
 	if c.hello >= 0 && c.hello < len(preface) {
 		part := read[:min(len(read), len(preface)-c.hello)]
@@ -125,10 +130,11 @@ func (c *connection) saysHello(read []byte) bool {
 	return c.hello == len(preface)
 }
 
-// CloseWrite ends what is sent, where the connection can, and goes on reading.
+// CloseWrite closes the sending side, if the connection can, and leaves the receiving side open.
 func (c *connection) CloseWrite() error { return closeWrite(c.Conn) }
 
-// secured is a connection over TLS on which HTTP/1 is spoken. HTTP/2 is spoken on *tls.Conn itself: net/http knows it by that type alone.
+// secured carries HTTP/1 over TLS. HTTP/2 uses *tls.Conn itself: net/http recognizes it only by
+// that type.
 type secured struct {
 	connection
 	state tls.ConnectionState

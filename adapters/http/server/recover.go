@@ -12,8 +12,8 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// recover answers for a handler that panicked. The log gets the stack; of what was thrown only the type, or the runtime's own words, for it
-// may hold input.
+// recover responds for a handler that panicked. The log gets the stack, and of the panic's value
+// only its type, or the runtime's own text, because it may hold input.
 func (e *Router) recover(answer *recorder, r *http.Request) {
 	thrown := recover()
 	if thrown == nil {
@@ -27,7 +27,7 @@ func (e *Router) recover(answer *recorder, r *http.Request) {
 		slog.String("request_id", id), slog.String("thrown", wordsFor(thrown)),
 		slog.String("stack", string(debug.Stack())))
 	if answer.status != 0 {
-		panic(http.ErrAbortHandler) // half an answer is worse than none: the connection breaks
+		panic(http.ErrAbortHandler) // half a response is worse than none: the connection is closed
 	}
 	writeError(answer, id, failure.New(failure.Internal, nil))
 }

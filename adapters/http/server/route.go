@@ -8,25 +8,26 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// RouteUnknown is the route of a request that matched none.
+// RouteUnknown is the route of a request that matches no other.
 const RouteUnknown = "unknown"
 
-// Route is one path and who answers on it.
+// Route is a path and its handler.
 type Route struct {
 	// Pattern is the path, exactly as a client must send it.
 	Pattern string
-	// Below says that every path below Pattern belongs to it too, whatever its form.
+	// Subtree includes every path below Pattern, whatever its form.
 	Subtree bool
-	// Methods are those that are answered; GET brings HEAD along. None means any.
+	// Methods are the allowed methods; GET includes HEAD. Empty allows any.
 	Methods []string
 	Handle  Handler
-	// Expected is a status of 5xx that is an answer on this route, and no failure of the service; 0 for none.
+	// ExpectedStatus is a 5xx status that is a normal response on this route, not a failure of the
+	// service; 0 for none.
 	ExpectedStatus int
-	// Around goes around whoever answers on the route, refusals included; nil for nothing.
+	// Middleware wraps the handler of the route, including its refusals; nil for none.
 	Middleware func(Handler) Handler
 }
 
-// unknown is the route of whatever matches no other.
+// unknown is the route for everything that matches no other.
 var unknown = Route{Pattern: RouteUnknown, Handle: func(http.ResponseWriter, *http.Request) error {
 	return failure.New(failure.NotFound, nil)
 }}
@@ -39,7 +40,7 @@ func (t *Route) matches(path string) bool {
 	return t.Subtree && (rest[0] == '/' || len(rest) >= 3 && strings.EqualFold(rest[:3], "%2F"))
 }
 
-// handler is who answers a request of that method.
+// handler returns the handler for a method.
 func (t *Route) handler(method string) Handler {
 	if t.Middleware != nil {
 		return t.Middleware(t.answerer(method))
@@ -61,7 +62,8 @@ func (t *Route) answerer(method string) Handler {
 	}
 }
 
-// sentPath is the path as it was sent: neither decoded nor cleaned, for a path that two readers clean differently is two paths.
+// sentPath returns the path as it was sent, neither decoded nor cleaned: a path that two readers
+// clean differently is two paths.
 func sentPath(r *http.Request) string {
 	target, _, _ := strings.Cut(r.RequestURI, "?")
 	if strings.HasPrefix(target, "/") {
@@ -78,7 +80,7 @@ func sentPath(r *http.Request) string {
 	return "/"
 }
 
-// methodLabel is the method where it is a standard one, so that no caller can make a new series.
+// methodLabel returns a standard method or "other", so that no caller can create a new series.
 func methodLabel(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,

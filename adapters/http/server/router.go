@@ -1,8 +1,9 @@
-// Package edge is what the listeners share: how a request is taken in and how an answer leaves.
+// Package server is what the listeners share: how a request is received and how a response is sent.
 //
-// Every answer has a request id and says no-store; every error is the one envelope, by the one table from kind to status; every read and write has a
-// limit and a deadline; paths are matched exactly as sent. It imports domain, ports and the standard library, uuid and go-proxyproto. The
-// packages api and ops stand on it.
+// Every response has a request id and Cache-Control: no-store; every error has the same envelope,
+// by one table from kind to status; every read and write has a limit and a deadline; paths match
+// exactly as sent. It imports domain, ports, the standard library, uuid and go-proxyproto. The
+// packages api and ops use it.
 package server
 
 import (
@@ -14,13 +15,14 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Traffic counts requests. Route is a pattern or RouteUnknown, method a standard one or "other", so that their values are few.
+// Traffic counts requests. Route is a pattern or RouteUnknown, and method a standard one or
+// "other", so that their values are few.
 type Traffic interface {
 	Began()
 	Answered(route, method string, status int, took time.Duration)
 }
 
-// Edge makes a handler of routes.
+// Router is an http.Handler for routes.
 type Router struct {
 	routes  []Route
 	clock   ports.Clock
@@ -28,15 +30,16 @@ type Router struct {
 	logger  *slog.Logger
 }
 
-// New makes the handler that serves routes, and refuses whatever else is asked.
+// NewRouter returns a handler that serves routes and refuses everything else.
 func NewRouter(routes []Route, clock ports.Clock, traffic Traffic, logger *slog.Logger) *Router {
 	return &Router{routes: routes, clock: clock, traffic: traffic, logger: logger}
 }
 
-// Handler answers one request. An error that it returns is written as the envelope; then it must have written nothing itself.
+// Handler responds to one request. A returned error is written as the error envelope; in that case
+// it must not have written anything itself.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
-// ServeHTTP takes a request in, has it answered, and takes note.
+// ServeHTTP implements http.Handler. It also counts and logs the request.
 func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := e.clock.Instant()
 	e.traffic.Began()
@@ -66,7 +69,7 @@ func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// match finds the route that answers.
+// match returns the route of the request.
 func (e *Router) match(r *http.Request) *Route {
 	path := sentPath(r)
 	for i := range e.routes {
@@ -77,7 +80,7 @@ func (e *Router) match(r *http.Request) *Route {
 	return &unknown
 }
 
-// tell logs the request: at debug, or as a warning with the cause where the service failed.
+// tell logs the request: at debug level, or as a warning with the cause if the service failed.
 func (e *Router) tell(ctx context.Context, route *Route, method string, answer *recorder,
 	took time.Duration) {
 	level := slog.LevelDebug

@@ -11,34 +11,42 @@ import (
 	"time"
 )
 
-// maxHeader is the most bytes of a request's headers: a token, a long chain of proxies, and room.
+// maxHeader is the maximum size of a request's headers: room for a token and a long chain of
+// proxies.
 const maxHeader = 16 << 10
 
-// answerWithin is how long writing an answer may take beyond the time that reading had, and how long a client that takes in nothing of HTTP/2 is waited for.
+// answerWithin is how long writing a response may take beyond the time for reading, and how long an
+// HTTP/2 client that receives nothing is waited for.
 const answerWithin = 10 * time.Second
 
-// maxFrame is the most bytes of a frame of HTTP/2, the least that RFC 9113 §4.2 allows: net/http takes the room for a frame as soon as its head has come, and keeps it
-// as long as the connection. Its own bound is a mebibyte.
+// maxFrame is the maximum size of an HTTP/2 frame, the smallest that RFC 9113 §4.2 allows: net/http
+// allocates a frame as soon as its header has arrived, and keeps it as long as the connection. Its
+// own limit is a mebibyte.
 const maxFrame = 16 << 10
 
-// maxStreams is the most requests that one connection of HTTP/2 may have under way: as many as RFC 9113 §6.5.2 would have at least.
+// maxStreams is the maximum number of concurrent requests on one HTTP/2 connection, the minimum
+// that RFC 9113 §6.5.2 recommends.
 const maxStreams = 100
 
-// The most bytes of bodies that wait to be read, for a stream and for a connection. Bodies here are small.
+// The maximum number of unread body bytes, for a stream and for a connection. Bodies here are
+// small.
 const (
 	maxStreamWaiting     = 64 << 10
 	maxConnectionWaiting = 256 << 10
 )
 
-// Bounds are what a listener grants to a connection.
+// Limits are what a listener grants to a connection.
 type Limits struct {
-	// Read is how long a request's headers and body may take, Idle how long a connection may wait for the next.
+	// Read is how long a request's headers and body may take, Idle how long a connection may wait
+	// for the next request.
 	Read, Idle time.Duration
-	// Connections is how many may be open at once; further ones wait in the kernel's queue.
+	// Connections is the maximum number of open connections; further ones wait in the kernel's
+	// queue.
 	Connections int
 }
 
-// Server is one listener with its handler. It speaks HTTP/1.1, and HTTP/2: over TLS, and in the clear with clients who know it beforehand.
+// Server is one listener with its handler. It speaks HTTP/1.1 and HTTP/2: over TLS, and in the
+// clear with clients that know it beforehand.
 type Server struct {
 	http     *http.Server
 	http2    *http.Server // never serves; see newHTTP2
@@ -48,7 +56,8 @@ type Server struct {
 	done     chan error
 }
 
-// Listen opens address and serves handler on it in the background, to those who bring what entry asks for.
+// Listen opens address and serves handler on it in the background, to connections that complete the
+// handshake.
 func Listen(ctx context.Context, address string, handler http.Handler, bounds Limits,
 	entry Handshake, logger *slog.Logger) (*Server, error) {
 	var config net.ListenConfig
@@ -66,7 +75,7 @@ func Listen(ctx context.Context, address string, handler http.Handler, bounds Li
 	if entry.free() {
 		s.listener = plain{s.listener}
 	} else {
-		s.listener = openLobby(s.listener, entry, bounds.Read, s.drain, told)
+		s.listener = newHandshaker(s.listener, entry, bounds.Read, s.drain, told)
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -87,7 +96,8 @@ func Listen(ctx context.Context, address string, handler http.Handler, bounds Li
 			MaxReadFrameSize:              maxFrame,
 			MaxReceiveBufferPerStream:     maxStreamWaiting,
 			MaxReceiveBufferPerConnection: maxConnectionWaiting,
-			WriteByteTimeout:              answerWithin, // the deadline of a stream does not reach a write that the socket holds up
+			// the deadline of a stream does not apply to a write that the socket blocks
+			WriteByteTimeout: answerWithin,
 		},
 	}
 	s.http2 = newHTTP2(s.http)
@@ -95,24 +105,26 @@ func Listen(ctx context.Context, address string, handler http.Handler, bounds Li
 	return s, nil
 }
 
-// newHTTP2 has net/http's HTTP/2 of server belong to a second http.Server, which never serves anything. Shutdown tells clients of HTTP/2 that nothing more is
-// taken, and it closes connections of HTTP/1 between two requests. The former must come at once and the latter must not, so each has a Shutdown of its own.
-// That net/http does so is not documented: TestHTTP2BelongsToAServerOfItsOwn holds it to that.
+// newHTTP2 moves net/http's HTTP/2 from server to a second http.Server, which never serves.
+// Shutdown tells HTTP/2 clients that nothing more is accepted, and it closes idle HTTP/1
+// connections. The former must happen at once and the latter must not, so each has its own
+// Shutdown. That net/http works like this is not documented: TestHTTP2BelongsToAServerOfItsOwn
+// checks it.
 func newHTTP2(server *http.Server) *http.Server {
 	apart := &http.Server{Protocols: server.Protocols, IdleTimeout: server.IdleTimeout,
 		ReadTimeout: server.ReadTimeout}
-	_ = apart.Serve(nowhere{}) // what it sets up for HTTP/2 on the way is all that is wanted
+	_ = apart.Serve(nowhere{}) // only for what it sets up for HTTP/2
 	server.TLSNextProto = apart.TLSNextProto
 	return apart
 }
 
-// nowhere is a listener on which nobody ever comes.
+// nowhere is a listener that never accepts a connection.
 type nowhere struct{ net.Listener }
 
-// Accept is net.Listener's.
+// Accept implements net.Listener.
 func (nowhere) Accept() (net.Conn, error) { return nil, net.ErrClosed }
 
-// Close is net.Listener's.
+// Close implements net.Listener.
 func (nowhere) Close() error { return nil }
 
 func (s *Server) run() {
@@ -124,7 +136,7 @@ func (s *Server) run() {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	// Nothing is worked on for longer than its answer could still be sent.
+	// No request is processed for longer than its response could still be sent.
 	ctx, cancel := context.WithTimeout(r.Context(), s.http.WriteTimeout)
 	defer cancel()
 	p := &parting{ResponseWriter: w, closing: &s.drain.closing}
@@ -132,15 +144,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	p.begin() // for a handler that wrote nothing, which answers 200
 }
 
-// parting says with an answer that its connection closes, where the server is closing when the answer leaves: a client that was not told would send its
-// next request on it. In HTTP/2 net/http says so in a frame of its own (RFC 9113 §6.8).
+// parting announces with a response that its connection closes, if the server is closing by then:
+// otherwise the client would send its next request on it. For HTTP/2, net/http announces that with
+// a frame (RFC 9113 §6.8).
 type parting struct {
 	http.ResponseWriter
 	closing *atomic.Bool
 	begun   bool
 }
 
-// begin is called before the first byte of the answer.
+// begin is called before the first byte of the response.
 func (p *parting) begin() {
 	if !p.begun && p.closing.Load() {
 		p.Header().Set("Connection", "close")
@@ -148,35 +161,38 @@ func (p *parting) begin() {
 	p.begun = true
 }
 
-// WriteHeader is http.ResponseWriter's.
+// WriteHeader implements http.ResponseWriter.
 func (p *parting) WriteHeader(status int) {
 	p.begin()
 	p.ResponseWriter.WriteHeader(status)
 }
 
-// Write is http.ResponseWriter's.
+// Write implements http.ResponseWriter.
 func (p *parting) Write(data []byte) (int, error) {
 	p.begin()
 	return p.ResponseWriter.Write(data)
 }
 
-// Unwrap is http.ResponseController's.
+// Unwrap is for http.ResponseController.
 func (p *parting) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
-// Address is where the server listens, with the port that the system chose where none was asked for.
+// Address returns the address on which the server listens, with the port that the system chose if
+// none was requested.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
-// Done tells once why the server ended before it was asked to.
+// Done receives, once, why the server ended before Shutdown.
 func (s *Server) Done() <-chan error { return s.done }
 
-// Shutdown closes the listener and waits until ctx ends for requests under way, and for those that clients may be sending on connections that are open.
-// Then it breaks off what is left, and tells on how many connections that was.
+// Shutdown closes the listener and waits, until ctx ends, for requests in progress and for those
+// that clients may be sending on open connections. Then it closes the remaining connections and
+// returns the number of requests broken off.
 func (s *Server) Shutdown(ctx context.Context) (brokenOff int) {
-	_ = s.listener.Close()      // http.Server closes it again, and is told the same
-	s.drain.closing.Store(true) // not before: whoever is told to connect anew shall find nobody
+	_ = s.listener.Close() // http.Server closes it again, with the same result
+	// not before: a client that is told to reconnect must find the listener closed
+	s.drain.closing.Store(true)
 	s.partHTTP2()
 	brokenOff = s.drain.wait(ctx)
-	s.partHTTP2() // for those who said hello meanwhile
+	s.partHTTP2() // for clients that sent their preface meanwhile
 	s.drain.closeWaiting()
 	if s.http.Shutdown(ctx) != nil { // ctx has ended
 		_ = s.http.Close()
@@ -184,7 +200,8 @@ func (s *Server) Shutdown(ctx context.Context) (brokenOff int) {
 	return brokenOff
 }
 
-// partHTTP2 tells every client of HTTP/2 that nothing more is taken. What is under way is answered.
+// partHTTP2 tells every HTTP/2 client that nothing more is accepted. Requests in progress are
+// answered.
 func (s *Server) partHTTP2() {
 	_ = s.http2.Shutdown(context.Background()) // it has no connection to wait for
 }
