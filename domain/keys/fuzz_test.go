@@ -24,8 +24,8 @@ var said = regexp.MustCompile(`^(?:(?:the set|key \d+)(?: \(([A-Za-z0-9._-]{1,64
 	`must be an instant in RFC 3339, as 2026-02-16T12:00:00Z|must be later than sign_from|must be true or false|must be sig|` +
 	`must be a list of sign and verify))$`)
 
-// FuzzParseSet reads any text. What is refused is told in fixed words and in ids that stand in the text as such; what is read is sound,
-// is written again, and is read to the same.
+// FuzzParseSet reads any text. What is refused is told in fixed words and in ids that stand in the
+// text as such; what is read is sound, is written again, and is read to the same.
 func FuzzParseSet(f *testing.F) {
 	for _, group := range vectors.Groups() {
 		if group.Keyset != nil {

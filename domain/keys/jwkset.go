@@ -18,8 +18,8 @@ const MaxSetBytes = 1 << 20
 // pruning, and few enough that a scan of all keys, at each scrape or for each key, costs nothing.
 const MaxKeys = 256
 
-// maxReported is the maximum number of faults in a message: a file of an entirely different kind has
-// one everywhere.
+// maxReported is the maximum number of faults in a message: a file of an entirely different kind
+// has one everywhere.
 const maxReported = 100
 
 // lastYear is the last year that RFC 3339 can express.

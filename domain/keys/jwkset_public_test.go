@@ -160,7 +160,8 @@ func TestNoSecretIsAPublicKey(t *testing.T) {
 	}
 }
 
-// FuzzParsePublic reads any text. What comes out has no private part and signs nothing, and is read again when it is published.
+// FuzzParsePublic reads any text. What comes out has no private part and signs nothing, and is read
+// again when it is published.
 func FuzzParsePublic(f *testing.F) {
 	for _, text := range []string{
 		"", `{"keys":[]}`, `{"keys":[{}]}`, setOf(published("a")), setOf(published("a"), oct("b")),

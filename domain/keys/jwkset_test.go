@@ -108,8 +108,8 @@ func faultsOf(t testing.TB, text string) []string {
 var ours = []string{"2026-02-16T12:00:00Z", "Ed25519", "EdDSA", "verify", "HS256", "oct", "OKP",
 	"sig", "sign"}
 
-// assertNothingShown: no string of the input, a sound id apart, is found in a message: as it is, in either base64, in hex, or decoded.
-// Names of members that are not ours are not found either.
+// assertNothingShown: no string of the input, a sound id apart, is found in a message: as it is, in
+// either base64, in hex, or decoded. Names of members that are not ours are not found either.
 func assertNothingShown(t testing.TB, text, message string) {
 	t.Helper()
 	var document any
@@ -231,7 +231,8 @@ func TestInstants(t *testing.T) {
 	}
 }
 
-// TestHostileSets: however large, deep or wrong a text is, the answer is quick and its message short.
+// TestHostileSets: however large, deep or wrong a text is, the answer is quick and its message
+// short.
 func TestHostileSets(t *testing.T) {
 	sound := setOf(oct("a"))
 	filled := sound + strings.Repeat(" ", keys.MaxSetBytes-len(sound))

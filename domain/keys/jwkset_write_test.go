@@ -58,7 +58,8 @@ func TestFormatPublicByteForByte(t *testing.T) {
 		keys.NewHS256("hs", secretOf("hs"), keys.Plan{})), noon), "none is published")
 }
 
-// drawRing draws a keyring of both algorithms, whose instants lie close together and may have a fraction.
+// drawRing draws a keyring of both algorithms, whose instants lie close together and may have a
+// fraction.
 func drawRing(t *rapid.T) *keys.Keyring {
 	var all []keys.Key
 	for i := range rapid.IntRange(1, 6).Draw(t, "keys") {
@@ -86,7 +87,8 @@ func drawRing(t *rapid.T) *keys.Keyring {
 	return made
 }
 
-// TestFormatSetParsesToTheSame: what is written is read, comes to the same keys, and is written again byte for byte.
+// TestFormatSetParsesToTheSame: what is written is read, comes to the same keys, and is written
+// again byte for byte.
 func TestFormatSetParsesToTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		made := drawRing(t)
@@ -163,7 +165,8 @@ func turns(r *keys.Keyring) []time.Time {
 	return instants
 }
 
-// TestPublicSetsHoldNoSecret walks what is published at every turn for every secret, in every form that it could have.
+// TestPublicSetsHoldNoSecret walks what is published at every turn for every secret, in every form
+// that it could have.
 func TestPublicSetsHoldNoSecret(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		made := drawRing(t)

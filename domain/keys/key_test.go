@@ -160,7 +160,8 @@ func TestKeyKeepsWhatItWasMadeOf(t *testing.T) {
 	}
 }
 
-// TestMaterialIsNeverShown prints a key in every way that fmt knows, alone and in whatever can hold one.
+// TestMaterialIsNeverShown prints a key in every way that fmt knows, alone and in whatever can hold
+// one.
 func TestMaterialIsNeverShown(t *testing.T) {
 	const secret = "kT7pXw29-shibboleth-of-32-bytes!"
 	t.Run("HS256", func(t *testing.T) { assertNeverShown(t, secret, keys.NewHS256) })

@@ -68,7 +68,8 @@ func TestRingProperties(t *testing.T) {
 	})
 }
 
-// checkNext: the next instant is one at which some key signs that had to wait until then, and none before it has one.
+// checkNext: the next instant is one at which some key signs that had to wait until then, and none
+// before it has one.
 func checkNext(t *rapid.T, made *keys.Keyring, plans map[keys.ID]keys.Plan, now time.Time) {
 	var next time.Time
 	for _, plan := range plans {

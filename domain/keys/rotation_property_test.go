@@ -36,15 +36,17 @@ func (s *service) retention() keys.Retention {
 		ClockSkew: s.terms.ClockSkew}
 }
 
-// lastUse is the instant from which nobody has a use for the session any more: it still renews at the end of its grace on a replica
-// whose clock goes wrong as far as is allowed, with all but a second of the margin to spare.
+// lastUse is the instant from which nobody has a use for the session any more: it still renews at
+// the end of its grace on a replica whose clock goes wrong as far as is allowed, with all but a
+// second of the margin to spare.
 func (s *service) lastUse(one issued) time.Time {
 	return one.claims.ExpiresAt.Time().Add(s.terms.RenewalGrace + s.terms.ClockSkew +
 		keys.Margin - time.Second)
 }
 
-// TestRotationsLoseNoSession lets a service live through random rotations, additions and prunes, none of them forced, and issue
-// sessions at every turn. Whatever was issued verifies at every instant before its end, and renews until its grace is over.
+// TestRotationsLoseNoSession lets a service live through random rotations, additions and prunes,
+// none of them forced, and issue sessions at every turn. Whatever was issued verifies at every
+// instant before its end, and renews until its grace is over.
 func TestRotationsLoseNoSession(t *testing.T) {
 	rotations, sessions, pruned := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -140,7 +142,8 @@ func (s *service) planOf(id keys.ID) (keys.Plan, bool) {
 	return keys.Plan{}, false
 }
 
-// pass lets time pass: to an instant at which something happens in the keyring or to a session, or to one beside it, or to any.
+// pass lets time pass: to an instant at which something happens in the keyring or to a session, or
+// to one beside it, or to any.
 func (s *service) pass(t *rapid.T) {
 	next := turns(s.keyring)
 	for _, one := range s.sessions {
@@ -153,7 +156,8 @@ func (s *service) pass(t *rapid.T) {
 	if to.Before(s.now) {
 		return
 	}
-	// On the way there, nothing changes but the clock: each session is looked at where it matters most.
+	// On the way there, nothing changes but the clock: each session is looked at where it matters
+	// most.
 	for _, one := range s.sessions {
 		for _, at := range []time.Time{one.claims.ExpiresAt.Time().Add(-1), s.lastUse(one)} {
 			if !at.Before(s.now) && !at.After(to) {

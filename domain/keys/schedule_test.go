@@ -38,7 +38,8 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// TestScheduleTellsEveryChange: who knows the states now and the schedule knows every state later on.
+// TestScheduleTellsEveryChange: who knows the states now and the schedule knows every state later
+// on.
 func TestScheduleTellsEveryChange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		made, now := drawRing(t), noon.Add(drawOffset(t, "now"))

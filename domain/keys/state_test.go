@@ -62,7 +62,8 @@ func TestStateWords(t *testing.T) {
 	assert.Equal(t, "unknown", keys.State(200).String())
 }
 
-// TestStatesOfASet follows the keys of a file, of both algorithms, a nanosecond before, at and behind each of its instants.
+// TestStatesOfASet follows the keys of a file, of both algorithms, a nanosecond before, at and
+// behind each of its instants.
 func TestStatesOfASet(t *testing.T) {
 	made, err := keys.ParseSet(setOf(
 		okp("ed").with("sign_from", `"2026-02-16T12:00:00Z"`).with("verify_until",

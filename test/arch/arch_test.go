@@ -1,4 +1,5 @@
-// Package arch holds the house against its plan: who may import whom, where fx may be seen, and what lies at the top.
+// Package arch holds the house against its plan: who may import whom, where fx may be seen, and
+// what lies at the top.
 package arch
 
 import (
@@ -38,10 +39,12 @@ var pure = []string{
 	"unicode/utf8",
 }
 
-// floor is what a part of the tree may import. A package of the module is named without the module's path.
+// floor is what a part of the tree may import. A package of the module is named without the
+// module's path.
 type floor struct {
 	under string
-	// allow tells whether a file in the folder may import path; own is true for packages of the module.
+	// allow reports whether a file in the folder may import path; own is true for packages of the
+	// module.
 	allow func(folder, path string, own bool) bool
 }
 
@@ -50,7 +53,8 @@ func within(path, folder string) bool {
 		strings.HasPrefix(path, folder+"/")
 }
 
-// adapterOf is the adapter that a folder belongs to: the folder itself, but all of adapters/http is one, and so is sessionauth.
+// adapterOf is the adapter that a folder belongs to: the folder itself, but all of adapters/http is
+// one, and so is sessionauth.
 func adapterOf(folder string) string {
 	for _, one := range []string{"adapters/http", "adapters/sessionauth"} {
 		if within(folder, one) {
@@ -60,7 +64,8 @@ func adapterOf(folder string) string {
 	return folder
 }
 
-// standard tells whether path is of the standard library: the first part of any other path has a dot.
+// standard reports whether path is of the standard library: the first part of any other path has a
+// dot.
 func standard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return !strings.Contains(first, ".")

@@ -16,10 +16,12 @@ import (
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
-// variable is a variable's name in a text. What a text leaves out, as in OFFLOAD_SESSION_…, is no name.
+// variable is a variable's name in a text. What a text leaves out, as in OFFLOAD_SESSION_…, is no
+// name.
 var variable = regexp.MustCompile(`\bOFFLOAD_[A-Z0-9_]*[A-Z0-9]\b`)
 
-// known tells whether a variable, or the same with _FILE, is one that the configuration knows, or one of its neighbours', of which it says nothing.
+// known reports whether a variable, or the same with _FILE, is one that the configuration knows, or
+// one of its neighbours', of which it says nothing.
 func known(name string) bool {
 	review := config.Load(config.Sources{
 		Environ: []string{name + "=x"},
@@ -34,7 +36,8 @@ func known(name string) bool {
 		})
 }
 
-// TestTheDocsNameVariablesThatAre fails on a variable in a Markdown file that the service would pass over.
+// TestTheDocsNameVariablesThatAre fails on a variable in a Markdown file that the service would
+// pass over.
 func TestTheDocsNameVariablesThatAre(t *testing.T) {
 	require.False(t, known("OFFLOAD_SESSION_ACTIVE_KID"))
 	require.True(t, known("OFFLOAD_SESSION_SECRET_FILE"))

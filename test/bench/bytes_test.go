@@ -16,8 +16,9 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// BenchmarkBytesKept tells what the server says that one subject takes, after one grant and after all that its limit allows. redis_rate keeps one
-// number of each subject, which is why it cannot promise what an exact window does.
+// BenchmarkBytesKept tells what the server says that one subject takes, after one grant and after
+// all that its limit allows. redis_rate keeps one number of each subject, which is why it cannot
+// promise what an exact window does.
 func BenchmarkBytesKept(b *testing.B) {
 	server := redisserver.Start(b)
 	storage, err := redis.New(server.URL(), timeout)

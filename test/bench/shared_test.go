@@ -139,8 +139,9 @@ func median(values []float64) float64 { return quantile(slices.Sorted(slices.Val
 
 func quantile[V any](sorted []V, q float64) V { return sorted[int(q*float64(len(sorted)-1))] }
 
-// BenchmarkSharedDecision has all contenders take turns, round by round, so that what else the machine does falls on all of them alike. Ratios are of two
-// contenders in one round, and their median over all rounds.
+// BenchmarkSharedDecision has all contenders take turns, round by round, so that what else the
+// machine does falls on all of them alike. Ratios are of two contenders in one round, and their
+// median over all rounds.
 func BenchmarkSharedDecision(b *testing.B) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintf(table,

@@ -51,7 +51,8 @@ var workloads = []workload{
 	}},
 	// One installation asks again and again.
 	{"refused", func(*rand.Rand) (address, install uint64) { return 1, 1 }},
-	// Most come for the first time, some again, some share their address with many, and one in ten is the same script that will not stop.
+	// Most come for the first time, some again, some share their address with many, and one in ten
+	// is the same script that will not stop.
 	{"mix", func(random *rand.Rand) (address, install uint64) {
 		switch kind := random.IntN(10); {
 		case kind == 0:

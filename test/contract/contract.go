@@ -1,8 +1,10 @@
-// Package contract holds exchanges with the public listener against the API's own description, adapters/http/api/openapi.json: every
-// status, header and body that leaves, and the verdict on every request to issue.
+// Package contract holds exchanges with the public listener against the API's own description,
+// adapters/http/api/openapi.json: every status, header and body that leaves, and the verdict on
+// every request to issue.
 //
-// What the description says of a whole class in words, it says here as operations that stand in for it: any unknown path, any
-// method that a path does not have, every path below verify, answers to HEAD. Only tests import it; it imports domain/strict, http/api and libopenapi.
+// What the description says of a whole class in words, it says here as operations that stand in for
+// it: any unknown path, any method that a path does not have, every path below verify, answers to
+// HEAD. Only tests import it; it imports domain/strict, http/api and libopenapi.
 package contract
 
 import (
@@ -22,7 +24,8 @@ const pathIssue = "/v1/sessions/anonymous"
 
 // Request is what was sent.
 type Request struct {
-	// Method and Target are the first line's. An empty Target is a request that could not be read: then the answer may be any error.
+	// Method and Target are the first line's. An empty Target is a request that could not be read:
+	// then the answer may be any error.
 	Method, Target string
 	Header         http.Header
 	Body           string
@@ -35,13 +38,15 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   string
-	// Close tells that the server closes the connection after it. Go's HTTP reader takes the header away that says so.
+	// Close tells that the server closes the connection after it. Go's HTTP reader takes the header
+	// away that says so.
 	Close bool
 	// HTTP2 tells that it came over HTTP/2.
 	HTTP2 bool
 }
 
-// Breaches says in what way an answer, or the verdict on its request, is not as the description has it. It may be called from any goroutine.
+// Breaches says in what way an answer, or the verdict on its request, is not as the description has
+// it. It may be called from any goroutine.
 func Breaches(sent Request, answer Answer) []string {
 	if preflight(sent, answer) || sent.Target == "" && answer.Status < http.StatusMultipleChoices {
 		return nil // of a request that could not be read nobody knows what its success should be
@@ -59,7 +64,7 @@ func Breaches(sent Request, answer Answer) []string {
 	return breaches
 }
 
-// preflight tells whether it is CORS, of which the description speaks in words alone.
+// preflight reports whether it is CORS, of which the description speaks in words alone.
 func preflight(sent Request, answer Answer) bool {
 	return sent.Method == http.MethodOptions &&
 		sent.Header.Get("Access-Control-Request-Method") != "" &&
@@ -104,8 +109,8 @@ func (d *document) judgeAnswer(method, path string, answer Answer) []string {
 	return breaches
 }
 
-// parsers tells whether an answer of that status is the HTTP parser's own. In HTTP/1 its connection closes, which the description, of any version of HTTP,
-// says in words.
+// parsers reports whether an answer of that status is the HTTP parser's own. In HTTP/1 its
+// connection closes, which the description, of any version of HTTP, says in words.
 func parsers(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusExpectationFailed,
@@ -116,7 +121,8 @@ func parsers(status int) bool {
 	return false
 }
 
-// beside tells whether a header is HTTP's own, or of CORS, of which the description speaks in words.
+// beside reports whether a header is HTTP's own, or of CORS, of which the description speaks in
+// words.
 func beside(name string) bool {
 	switch name {
 	case "Content-Type", "Content-Length", "Date", "Connection", "Vary":
@@ -125,8 +131,8 @@ func beside(name string) bool {
 	return strings.HasPrefix(name, "Access-Control-")
 }
 
-// judgeVerdict holds the verdict on a request to issue against the description: what is granted is as described, and what is as described is not called
-// malformed.
+// judgeVerdict holds the verdict on a request to issue against the description: what is granted is
+// as described, and what is as described is not called malformed.
 func judgeVerdict(sent Request, answer Answer) []string {
 	found := Flaws(sent)
 	switch answer.Status {
@@ -146,7 +152,8 @@ func judgeVerdict(sent Request, answer Answer) []string {
 
 // Flaws says in what way a request to issue is not as the description has it.
 func Flaws(sent Request) []string {
-	// Said in words: the size, a text that is read in one way only, and that no media type is taken for JSON.
+	// Said in words: the size, a text that is read in one way only, and that no media type is taken
+	// for JSON.
 	if sent.Broken || len(sent.Body) > maxBody {
 		return []string{"the body is not whole, or too long"}
 	}
@@ -175,8 +182,8 @@ func Flaws(sent Request) []string {
 	return texts(wrong)
 }
 
-// named is a body without the members that the schema does not name and admits whatever they are: the library refuses numbers there that no
-// float64 holds.
+// named is a body without the members that the schema does not name and admits whatever they are:
+// the library refuses numbers there that no float64 holds.
 func named(body strict.Document) string {
 	if body.Kind() != strict.Object {
 		return body.Raw()

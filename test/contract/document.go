@@ -135,7 +135,8 @@ func standIn(root object) {
 		})
 	}
 	paths[standsUnknown], paths[standsUnread] = unknown, unread
-	// Each answer in place of a reference to it; and where HEAD asked, it has no body (RFC 9110 §9.3.2).
+	// Each answer in place of a reference to it; and where HEAD asked, it has no body (RFC 9110
+	// §9.3.2).
 	for _, item := range paths {
 		for _, method := range methods {
 			answers := item.(object)[strings.ToLower(method)].(object)["responses"].(object)
@@ -211,7 +212,8 @@ func pathOf(target string) string {
 }
 
 func charset(mediaType string) string {
-	_, parameters, _ := mime.ParseMediaType(mediaType) // the service read it, or the library refuses it
+	// the service read it, or the library refuses it
+	_, parameters, _ := mime.ParseMediaType(mediaType)
 	return parameters["charset"]
 }
 

@@ -171,7 +171,7 @@ func (w *world) behindNginx(t *testing.T) {
 	}))
 	t.Cleanup(application.Close)
 	service := w.serve(t)
-	example, err := os.ReadFile(filepath.Join(root, "cmd/sessiond/deploy/nginx/sessiond.conf"))
+	example, err := os.ReadFile(filepath.Join(root, "cmd", "sessiond", "deploy", "nginx", "sessiond.conf"))
 	require.NoError(t, err)
 	server := proxy.StartNginx(t, "127.0.0.1", func(addr string) string {
 		return strings.NewReplacer("server 127.0.0.1:8080;", "server "+service.Public+";",

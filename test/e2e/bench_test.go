@@ -37,7 +37,8 @@ var (
 	benchKey = keys.NewHS256("v2-default", []byte(strong), keys.Plan{})
 )
 
-// wholeHandler is all that a request passes inside the service, with the real adapters, and limits that refuse nobody here.
+// wholeHandler is all that a request passes inside the service, with the real adapters, and limits
+// that refuse nobody here.
 func wholeHandler(b testing.TB) http.Handler {
 	b.Helper()
 	const limit = 10_000

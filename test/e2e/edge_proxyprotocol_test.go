@@ -17,7 +17,8 @@ import (
 
 // The PROXY protocol with the built binary: whose address counts behind a layer-4 balancer.
 
-// announced asks for a session on a connection that begins with header, from another address of this machine where peer is given.
+// announced asks for a session on a connection that begins with header, from another address of
+// this machine where peer is given.
 func announced(t *testing.T, service *harness.Process, peer, header, installID string,
 	headers ...string) (harness.Response, error) {
 	t.Helper()

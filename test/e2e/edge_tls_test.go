@@ -131,7 +131,8 @@ func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
 			return conn
 		}
 	}
-	// The client's preface, then HEADERS of POST / with no end of the stream, or half of them (RFC 9113 §3.4, §6.2).
+	// The client's preface, then HEADERS of POST / with no end of the stream, or half of them (RFC
+	// 9113 §3.4, §6.2).
 	const hello = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 	headers := "\x83\x84\x86\x41\x01x" // POST, /, http, authority x
 	open := hello + "\x00\x00" + string(rune(len(headers))) + "\x01\x04\x00\x00\x00\x01" + headers
@@ -195,7 +196,8 @@ func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
 	}
 }
 
-// Stopped while everybody asks in HTTP/2: whatever was under way is answered, and what comes later finds nobody.
+// Stopped while everybody asks in HTTP/2: whatever was under way is answered, and what comes later
+// finds nobody.
 func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	pair := pki.New(t, "localhost")
@@ -254,7 +256,8 @@ func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 	}
 }
 
-// A client that sends on and on and never reads is cut off. It holds the only connection that there may be.
+// A client that sends on and on and never reads is cut off. It holds the only connection that there
+// may be.
 func TestHTTP2ClientThatNeverReads(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "1"}))

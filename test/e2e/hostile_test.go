@@ -16,8 +16,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Hostile clients, on bare sockets: whatever they send gets the contract's answer or the HTTP parser's own, the connection ends within the
-// deadlines, and the service serves on as if nothing had happened.
+// Hostile clients, on bare sockets: whatever they send gets the contract's answer or the HTTP
+// parser's own, the connection ends within the deadlines, and the service serves on as if nothing
+// had happened.
 
 // impatient is a service with the shortest deadlines.
 func impatient(t *testing.T, more harness.Env) *harness.Process {
@@ -119,7 +120,8 @@ func TestHostileRequests(t *testing.T) {
 		"chunk that stops":      {issue(inChunks, "5\r\nab"), []int{422}},
 		"chunks without end":    {issue(inChunks, "5\r\n    \r\n"), []int{422}},
 
-		"length and chunks": {issue("Content-Length: 5\r\n"+inChunks, chunk(sound)), []int{200}}, // RFC 9112 §6.3: chunks it is
+		// RFC 9112 §6.3: chunks it is
+		"length and chunks": {issue("Content-Length: 5\r\n"+inChunks, chunk(sound)), []int{200}},
 		"two lengths": {issue("Content-Length: 5\r\nContent-Length: 6\r\n", sound),
 			[]int{400}},
 		"a list of lengths": {issue("Content-Length: 5, 6\r\n", sound), []int{400}},
@@ -173,7 +175,8 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
-// firstStatus is the status of the first answer in text, 0 where there is none. Each answer must be one of the contract's.
+// firstStatus is the status of the first answer in text, 0 where there is none. Each answer must be
+// one of the contract's.
 func firstStatus(t *testing.T, text string) int {
 	t.Helper()
 	first := 0
@@ -263,7 +266,8 @@ func TestHostilePipelining(t *testing.T) {
 	}
 }
 
-// Beyond the limit, connections wait in the kernel's queue; as soon as one goes, the next is served.
+// Beyond the limit, connections wait in the kernel's queue; as soon as one goes, the next is
+// served.
 func TestHostileConnectionsBeyondTheLimitWait(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{
@@ -298,8 +302,8 @@ func TestHostileConnectionsBeyondTheLimitWait(t *testing.T) {
 		"operators are not kept out")
 }
 
-// A client that asks on and on and never reads an answer is cut off, too. It holds the only connection that there may be: whoever comes next is
-// served once the service has let go of it.
+// A client that asks on and on and never reads an answer is cut off, too. It holds the only
+// connection that there may be: anyone who comes next is served once the service has let go of it.
 func TestHostileClientThatNeverReads(t *testing.T) {
 	t.Parallel()
 	service := impatient(t, harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "1"})

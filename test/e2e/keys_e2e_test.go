@@ -18,8 +18,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// What an operator does with keys, with the built binary and the service that uses them: the first key, the move from a secret, the move to
-// another algorithm; and what becomes of a service that has no key to sign with.
+// What an operator does with keys, with the built binary and the service that uses them: the first
+// key, the move from a secret, the move to another algorithm; and what becomes of a service that
+// has no key to sign with.
 
 // inProduction names a keyset for a production-like environment.
 func inProduction(path string) harness.Env {
@@ -33,13 +34,15 @@ func keysCommand(t *testing.T, env harness.Env, args ...string) {
 	require.Zero(t, exit.Status, "%s", exit.Output)
 }
 
-// What the throttle says that it was asked under the default limits: for a session of somebody new, and for one that renews another.
+// What the throttle says that it was asked under the default limits: for a session of somebody new,
+// and for one that renews another.
 const (
 	askedForNewcomer = `"ip";q=8;w=60, "install_id";q=4;w=60`
 	askedForRenewal  = `"install_id";q=4;w=60`
 )
 
-// renews asks for a session with a token of the same installation, which must count as a renewal, and returns the new token.
+// renews asks for a session with a token of the same installation, which must count as a renewal,
+// and returns the new token.
 func renews(t *testing.T, client *harness.Client, installID, token string) string {
 	t.Helper()
 	answer := client.Issue(t, installID, harness.Bearer(token))
@@ -48,7 +51,8 @@ func renews(t *testing.T, client *harness.Client, installID, token string) strin
 	return renewed
 }
 
-// published tells whether the published keys verify a JWS. What verifiers elsewhere do is this and no more.
+// published reports whether the published keys verify a JWS. What verifiers elsewhere do is this
+// and no more.
 func published(t *testing.T, client *harness.Client, token string) bool {
 	t.Helper()
 	var set struct{ Keys []struct{ Kid, X string } }
@@ -96,7 +100,8 @@ func TestKeysFromNothingToASession(t *testing.T) {
 	}
 }
 
-// A secret that is imported is the same key: what it signed before is good after, and renews, also when it has ended meanwhile.
+// A secret that is imported is the same key: what it signed before is good after, and renews, also
+// when it has ended meanwhile.
 func TestKeysImportLosesNoSession(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keyset.json")
@@ -117,7 +122,8 @@ func TestKeysImportLosesNoSession(t *testing.T) {
 	renews(t, later.Client, "install-12345", token)
 }
 
-// A rotation may change the algorithm: what the old key signed is good and renews, and verifiers elsewhere know the new key.
+// A rotation may change the algorithm: what the old key signed is good and renews, and verifiers
+// elsewhere know the new key.
 func TestKeysFromHS256ToEdDSALosesNoSession(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keyset.json")
@@ -148,7 +154,8 @@ func TestKeysFromHS256ToEdDSALosesNoSession(t *testing.T) {
 	assert.Empty(t, service.Log.Of("keys_reload_failed"))
 }
 
-// Replicas whose keys all wait serve, verify what a replica whose clock is ahead signs, and are ready by themselves.
+// Replicas whose keys all wait serve, verify what a replica whose clock is ahead signs, and are
+// ready by themselves.
 func TestKeysThatAllWait(t *testing.T) {
 	t.Parallel()
 	from := harness.Noon.Add(90 * time.Second)
@@ -204,8 +211,8 @@ func TestKeysThatAllWaitAreReadyByThemselves(t *testing.T) {
 	assert.GreaterOrEqual(t, stampIn(t, service.Token(t, "install-12345")).Iat, from.Unix())
 }
 
-// A signer that ends with nobody to follow takes issuing with it, and nothing else: the throttle is not asked, other keys verify, and the
-// replica stays in.
+// A signer that ends with nobody to follow takes issuing with it, and nothing else: the throttle is
+// not asked, other keys verify, and the replica stays in.
 func TestKeysSignerThatEndsWithoutASuccessor(t *testing.T) {
 	t.Parallel()
 	end := harness.Noon.Add(30 * time.Second)

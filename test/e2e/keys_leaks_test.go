@@ -24,7 +24,8 @@ func material(name string) []byte {
 	return sum[:]
 }
 
-// keep puts key material among what may not be found: whole, and each half, for a cut one is told as well.
+// keep puts key material among what may not be found: whole, and each half, for a cut one is told
+// as well.
 func (h *hunt) keep(name string, material []byte) {
 	half := len(material) / 2
 	h.quarry[name] = string(material)
@@ -32,7 +33,8 @@ func (h *hunt) keep(name string, material []byte) {
 		string(material[half:])
 }
 
-// walk asks for every route by every method, with a token and without, and adds every answer, those that grant included.
+// walk asks for every route by every method, with a token and without, and adds every answer, those
+// that grant included.
 func (h *hunt) walk(t *testing.T, when string, service *harness.InProcess) {
 	t.Helper()
 	name := func(what ...string) string { return when + ": " + strings.Join(what, " ") }
@@ -65,8 +67,9 @@ func (h *hunt) commands(t *testing.T, when string, env harness.Env, commands ...
 	}
 }
 
-// Key material is hunted for in everything that leaves the service and its commands, successes included: with keys of both kinds, each of
-// which signs, while the keyset is reloaded, and while it is broken by files that hold material where it has no business to be.
+// Key material is hunted for in everything that leaves the service and its commands, successes
+// included: with keys of both kinds, each of which signs, while the keyset is reloaded, and while
+// it is broken by files that hold material where it has no business to be.
 func TestKeysLeakNothing(t *testing.T) {
 	t.Parallel()
 	h := &hunt{quarry: map[string]string{}, places: map[string]string{}}
@@ -139,7 +142,8 @@ func TestKeysLeakNothing(t *testing.T) {
 	}
 	failed := 0
 	for what, text := range faults {
-		// A file that is not there stands between two faults, for what is told already is not told again.
+		// A file that is not there stands between two faults, for what is told already is not told
+		// again.
 		require.NoError(t, os.Remove(string(set)))
 		times(t, service.Log, "keys_reload_failed", failed+1)
 		set.write(t, text, 0o600)
@@ -161,8 +165,9 @@ func TestKeysLeakNothing(t *testing.T) {
 	assert.Len(t, h.quarry, 16)
 	assert.Empty(t, h.found())
 
-	// A public key is in the published set and in the command that writes it, and nowhere else; which shows as well that the hunt finds what is
-	// there. The key that is revoked is not even there.
+	// A public key is in the published set and in the command that writes it, and nowhere else;
+	// which shows as well that the hunt finds what is there. The key that is revoked is not even
+	// there.
 	places := h.places
 	for id, key := range public {
 		published := 0

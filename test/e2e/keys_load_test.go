@@ -81,7 +81,8 @@ type heldToken struct {
 	issuedBy int
 }
 
-// newLoad starts as many clients of each sort as are wanted: those that issue and verify, and those that watch keys and readiness.
+// newLoad starts as many clients of each sort as are wanted: those that issue and verify, and those
+// that watch keys and readiness.
 func newLoad(t *testing.T, services [replicas]*harness.Process, issuing, watching int) *load {
 	t.Helper()
 	l := &load{stopped: make(chan struct{}), rounds: make([]int, issuing+watching)}
@@ -146,15 +147,16 @@ func (l *load) stop() []sighting {
 	return seen
 }
 
-// issueAndVerify asks for a session, in turn as somebody new and with each token that is held, whatever its key has become; and then what
-// each of those tokens is worth, everywhere.
+// issueAndVerify asks for a session, in turn as somebody new and with each token that is held,
+// whatever its key has become; and then what each of those tokens is worth, everywhere.
 func (c *client) issueAndVerify(round int) {
 	var bearer heldToken
 	if turn := round % (len(c.held) + 1); turn > 0 {
 		bearer = c.held[turn-1]
 	}
 	for n := range replicas {
-		c.issue((round+n)%replicas, bearer) // in turn, so that the tokens that are held come from either
+		// in turn, so that the tokens that are held come from either
+		c.issue((round+n)%replicas, bearer)
 	}
 	for _, held := range c.held {
 		for replica := range replicas {
@@ -176,7 +178,8 @@ func (c *client) watch(int) {
 	}
 }
 
-// issue asks for a session, as a renewal where there is a token to renew, and holds it. It returns the token's stamp.
+// issue asks for a session, as a renewal where there is a token to renew, and holds it. It returns
+// the token's stamp.
 func (c *client) issue(replica int, bearer heldToken) stamp {
 	headers := []harness.Header{{"Content-Type", "application/json"}}
 	if bearer.text != "" {

@@ -17,8 +17,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// The oracle of a rotation: from the files that were written, and when, it tells what an answer must be. It reads files, plans and published
-// sets itself, and asks nothing of the code under test.
+// The oracle of a rotation: from the files that were written, and when, it tells what an answer
+// must be. It reads files, plans and published sets itself, and asks nothing of the code under
+// test.
 
 // plan is what a keyset file says of one key.
 type plan struct {
@@ -38,7 +39,7 @@ func plansIn(t *testing.T, text string) []plan {
 	return set.Keys
 }
 
-// ended tells whether a key is out of force from an instant on.
+// ended reports whether a key is out of force from an instant on.
 func (p plan) ended(at time.Time) bool {
 	return p.Revoked || !p.VerifyUntil.IsZero() && !at.Before(p.VerifyUntil)
 }
@@ -46,7 +47,8 @@ func (p plan) ended(at time.Time) bool {
 // replicas is how many replicas share the keyset.
 const replicas = 2
 
-// What the throttle says that it was asked: for a session that renews another, and for one that does not.
+// What the throttle says that it was asked: for a session that renews another, and for one that
+// does not.
 const (
 	renewal  = `"install_id";q=10000;w=1`
 	newcomer = `"ip";q=10000;w=1, "install_id";q=10000;w=1`
@@ -93,7 +95,7 @@ func (f force) String() string {
 	return [...]string{"in force or not", "in force", "out of force"}[f]
 }
 
-// of tells whether a key is in force over an interval.
+// of reports whether a key is in force over an interval.
 func (h history) of(kid keys.ID, replica int, from, to time.Time) force {
 	possible := h.possible(replica, from, to)
 	in, out := 0, 0
@@ -164,10 +166,12 @@ type sighting struct {
 	replica int
 	// from is before the question, to after the answer.
 	from, to time.Time
-	// bearer is who signed the token that went along, empty where none did, and which replica issued it.
+	// bearer is who signed the token that went along, empty where none did, and which replica
+	// issued it.
 	bearer   keys.ID
 	issuedBy int
-	// status, code and body are the answer's; the body of one that was read is left out, for there are many.
+	// status, code and body are the answer's; the body of one that was read is left out, for there
+	// are many.
 	status     int
 	code, body string
 	// issued is the new token, and policy what was asked for it.
@@ -203,8 +207,8 @@ func (h history) judge(s sighting) string {
 	return ""
 }
 
-// judgeIssued holds a token against the key that signs at the second that it names, and what the throttle was asked against what the
-// token that went along is worth.
+// judgeIssued holds a token against the key that signs at the second that it names, and what the
+// throttle was asked against what the token that went along is worth.
 func (h history) judgeIssued(s sighting) string {
 	if s.status != http.StatusOK {
 		return fmt.Sprintf("%d %s", s.status, s.body)
@@ -232,8 +236,8 @@ func (h history) judgeIssued(s sighting) string {
 	return ""
 }
 
-// judgeKeys holds a published set against what is to be published, at the first instant or the last: they are never more than one change
-// apart.
+// judgeKeys holds a published set against what is to be published, at the first instant or the
+// last: they are never more than one change apart.
 func (h history) judgeKeys(s sighting) string {
 	var set struct{ Keys []map[string]string }
 	err := json.Unmarshal([]byte(s.body), &set)
@@ -248,7 +252,8 @@ func (h history) judgeKeys(s sighting) string {
 	return fmt.Sprintf("%d %s", s.status, s.body)
 }
 
-// The oracle itself is held against a small case: what it takes for certain must be neither too much nor too little.
+// The oracle itself is held against a small case: what it takes for certain must be neither too
+// much nor too little.
 func TestKeysOracle(t *testing.T) {
 	t.Parallel()
 	noon := harness.Noon

@@ -18,7 +18,8 @@ import (
 // takesForce is how soon a good keyset must be in force.
 const takesForce = 2 * time.Second
 
-// rotation is two replicas with one keyset, a crowd that uses them, and a driver that changes the keyset.
+// rotation is two replicas with one keyset, a crowd that uses them, and a driver that changes the
+// keyset.
 type rotation struct {
 	env      harness.Env
 	volume   *volume
@@ -73,7 +74,8 @@ func (r *rotation) command(t *testing.T, args ...string) func() {
 	return func() { keysCommand(t, r.env, args...) }
 }
 
-// breaks has write break the keyset, and waits until both replicas say so, each once. They go on with what they had.
+// breaks has write break the keyset, and waits until both replicas say so, each once. They go on
+// with what they had.
 func (r *rotation) breaks(t *testing.T, cause string, write func()) {
 	t.Helper()
 	write()
@@ -116,7 +118,8 @@ func (r *rotation) awaitSigner(t *testing.T, kid keys.ID, planned time.Time) {
 	r.load.awaitRound()
 }
 
-// awaitEnd asks both replicas about a token of kid until it is refused, which was planned for an instant.
+// awaitEnd asks both replicas about a token of kid until it is refused, which was planned for an
+// instant.
 func (r *rotation) awaitEnd(t *testing.T, kid keys.ID, planned time.Time) {
 	t.Helper()
 	held := r.driver.held[slices.IndexFunc(r.driver.held, func(held heldToken) bool {
@@ -133,8 +136,9 @@ func (r *rotation) awaitEnd(t *testing.T, kid keys.ID, planned time.Time) {
 // soon is a whole second, far enough ahead for a keyset that is written now to be in force before.
 func soon() time.Time { return wall().Truncate(time.Second).Add(takesForce + time.Second).UTC() }
 
-// The whole life of keys under load: what is planned happens at its instant in both replicas, what is revoked ends, what is broken
-// changes nothing, and no request of the crowd is answered in any other way than it must be.
+// The whole life of keys under load: what is planned happens at its instant in both replicas, what
+// is revoked ends, what is broken changes nothing, and no request of the crowd is answered in any
+// other way than it must be.
 //
 // Not parallel: it is bound to the wall's clock, and shares the machine with no other test.
 func TestKeysRotateUnderLoad(t *testing.T) {
@@ -154,7 +158,8 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	}()
 	r.awaitSigner(t, "a", wall())
 
-	// A rotation is planned; before, while and after it takes place, the file is broken in every way.
+	// A rotation is planned; before, while and after it takes place, the file is broken in every
+	// way.
 	r.change(t, r.command(t, "rotate", "--kid", "b", "--alg", "EdDSA", "--sign-after", "3s",
 		"--force"))
 	good, b := r.volume.text(t), r.volume.key(t, "b")
@@ -177,7 +182,8 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 			told)
 	}
 
-	// One file plans a takeover and an end at the same instant. Neither needs the file to be there by then.
+	// One file plans a takeover and an end at the same instant. Neither needs the file to be there
+	// by then.
 	second = soon()
 	a = a.WithPlan(keys.Plan{SignFrom: long, VerifyUntil: second})
 	c := symmetric("c", stronger, second)
@@ -187,7 +193,8 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	r.awaitEnd(t, "a", second)
 	r.change(t, func() { require.NoError(t, os.Symlink("..data/keyset.json", r.volume.path())) })
 
-	// A key that has leaked is revoked: one that no longer signs, and then, with another in its place, the one that does.
+	// A key that has leaked is revoked: one that no longer signs, and then, with another in its
+	// place, the one that does.
 	r.change(t, r.command(t, "revoke", "b"))
 	r.awaitEnd(t, "b", wall())
 	b = r.volume.key(t, "b")
@@ -228,8 +235,8 @@ func (r *rotation) judge(t *testing.T) []sighting {
 	return seen
 }
 
-// assertSeen fails where the crowd has not seen what the test is about: then it would have shown nothing. Ended tells of each key whether it
-// came out of force.
+// assertSeen fails where the crowd has not seen what the test is about: then it would have shown
+// nothing. Ended tells of each key whether it came out of force.
 func (r *rotation) assertSeen(t *testing.T, seen []sighting, ended map[keys.ID]bool,
 	takeovers ...time.Time) {
 	t.Helper()
@@ -283,7 +290,8 @@ func (r *rotation) assertSeen(t *testing.T, seen []sighting, ended map[keys.ID]b
 	t.Logf("%d answers", len(seen))
 }
 
-// assertTold fails unless each replica has told of every change and every fault once, and of nothing else that is wrong.
+// assertTold fails unless each replica has told of every change and every fault once, and of
+// nothing else that is wrong.
 func (r *rotation) assertTold(t *testing.T) {
 	t.Helper()
 	for _, service := range r.services {

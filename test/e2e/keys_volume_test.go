@@ -12,7 +12,8 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// volume is a keyset as Kubernetes mounts it: the file is a link that leads through a second one, and an update swaps that one.
+// volume is a keyset as Kubernetes mounts it: the file is a link that leads through a second one,
+// and an update swaps that one.
 type volume struct {
 	folder  string
 	version int
@@ -41,7 +42,8 @@ func (v *volume) publish(t *testing.T, text string, mode os.FileMode) {
 	})
 }
 
-// swap puts a new folder in the place of the one before, in one step. Make makes what the keyset's name stands for in it.
+// swap puts a new folder in the place of the one before, in one step. Make makes what the keyset's
+// name stands for in it.
 func (v *volume) swap(t *testing.T, makeFile func(name string)) {
 	t.Helper()
 	before := filepath.Join(v.folder, fmt.Sprintf("..v%d", v.version))
@@ -55,7 +57,8 @@ func (v *volume) swap(t *testing.T, makeFile func(name string)) {
 	require.NoError(t, os.RemoveAll(before))
 }
 
-// replace puts a file with text in the place of the one in the folder that is mounted, links as they are.
+// replace puts a file with text in the place of the one in the folder that is mounted, links as
+// they are.
 func (v *volume) replace(t *testing.T, text string) {
 	t.Helper()
 	next := filepath.Join(v.data(), "next")

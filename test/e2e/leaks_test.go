@@ -38,7 +38,8 @@ func TestLeaksNoGoroutine(t *testing.T) {
 	goleak.VerifyNone(t, others)
 }
 
-// hunt is a search of all that leaves a service, answers to those it serves apart, for what came in.
+// hunt is a search of all that leaves a service, answers to those it serves apart, for what came
+// in.
 type hunt struct {
 	// quarry is what may not be found, by what it is.
 	quarry map[string]string
@@ -103,8 +104,8 @@ func percent(text string) string {
 	return all.String()
 }
 
-// inBase64 is what text looks like inside something longer that was encoded, with shift bytes before it: the characters that hold bits of
-// text alone.
+// inBase64 is what text looks like inside something longer that was encoded, with shift bytes
+// before it: the characters that hold bits of text alone.
 func inBase64(encoding *base64.Encoding, text string, shift int) string {
 	encoded := encoding.EncodeToString([]byte(strings.Repeat("\x00", shift) + text))
 	if (shift+len(text))%3 != 0 {
@@ -153,7 +154,8 @@ func (h *hunt) decoys() []harness.Header {
 	return headers
 }
 
-// What came in is hunted for in what went out: by every route and every refusal, at the most talkative level.
+// What came in is hunted for in what went out: by every route and every refusal, at the most
+// talkative level.
 func TestLeaksNothingThatCameIn(t *testing.T) {
 	t.Parallel()
 	h := &hunt{quarry: map[string]string{}, places: map[string]string{}}

@@ -17,7 +17,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// TestLogsThatNobodyReadsHoldNobodyUp: whoever read standard error has stalled, and the pipe is full.
+// TestLogsThatNobodyReadsHoldNobodyUp: anyone who read standard error has stalled, and the pipe is
+// full.
 func TestLogsThatNobodyReadsHoldNobodyUp(t *testing.T) {
 	read, write, err := os.Pipe()
 	require.NoError(t, err)

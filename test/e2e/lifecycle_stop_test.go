@@ -20,7 +20,8 @@ import (
 
 // The service's life, continued: how it ends.
 
-// Stopped while everybody asks: whatever was under way is answered in full, and what comes later finds nobody.
+// Stopped while everybody asks: whatever was under way is answered in full, and what comes later
+// finds nobody.
 func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{
@@ -154,7 +155,8 @@ func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
 	}
 }
 
-// For as long as the operator says, it fails its readiness and serves as ever. Whoever cannot wait sends a second signal.
+// For as long as the operator says, it fails its readiness and serves as ever. Whoever cannot wait
+// sends a second signal.
 func TestLifeDelayThenASecondSignal(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_DELAY_SECONDS": "3600"}))

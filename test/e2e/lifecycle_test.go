@@ -110,7 +110,8 @@ func TestLifeOfReadinessAndMetrics(t *testing.T) {
 	assert.NotContains(t, metrics.Body, "ODD")
 }
 
-// A replica whose keys are all still waiting serves, verifies and says that it is not ready; once a key could sign it is.
+// A replica whose keys are all still waiting serves, verifies and says that it is not ready; once a
+// key could sign it is.
 func TestLifeBeforeAFirstKeyCouldSign(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, nil, pendingUntil(t, harness.Noon.Add(time.Minute)))

@@ -1,5 +1,6 @@
-// Package e2e_test is the hardening plan as tests: one file a phase, and beside them the service's life, hostile clients, leaks and a
-// benchmark of whole requests. Everything goes over real sockets, to the built binary or to the same service in this process.
+// Package e2e_test is the hardening plan as tests: one file a phase, and beside them the service's
+// life, hostile clients, leaks and a benchmark of whole requests. Everything goes over real
+// sockets, to the built binary or to the same service in this process.
 package e2e_test
 
 import (
@@ -15,7 +16,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Every service that a test has started in this process has stopped by the end, and left nothing running.
+// Every service that a test has started in this process has stopped by the end, and left nothing
+// running.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
 		if err := harness.RemoveBinary(); err != nil {

@@ -187,7 +187,8 @@ func TestPhase1MalformedTokensAreInvalid(t *testing.T) {
 		"the token itself")
 }
 
-// withUnusedBits is text with bits set in its last character that no byte takes: a lenient decoder reads the same bytes.
+// withUnusedBits is text with bits set in its last character that no byte takes: a lenient decoder
+// reads the same bytes.
 func withUnusedBits(t *testing.T, text string) string {
 	t.Helper()
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -202,7 +203,8 @@ func withUnusedBits(t *testing.T, text string) string {
 	return twin
 }
 
-// Three processes of one configuration: none knows another's secret, and so a restart is one more stranger.
+// Three processes of one configuration: none knows another's secret, and so a restart is one more
+// stranger.
 func TestPhase1TheDevelopmentSecretIsNeverShared(t *testing.T) {
 	t.Parallel()
 	var services []*harness.Process

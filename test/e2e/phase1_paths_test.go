@@ -11,8 +11,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 1, continued: which path is which. What a proxy in front cleans and this service does not, or the other way round, would be a
-// way past the one or the other; so nothing is cleaned, decoded or redirected.
+// Phase 1, continued: which path is which. What a proxy in front cleans and this service does not,
+// or the other way round, would be a way past the one or the other; so nothing is cleaned, decoded
+// or redirected.
 
 func TestPhase1PathsAreMatchedAsSent(t *testing.T) {
 	t.Parallel()

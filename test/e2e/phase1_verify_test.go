@@ -11,7 +11,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 1, continued: /v1/sessions/verify, which a reverse proxy asks with whatever method, path and headers its own client sent.
+// Phase 1, continued: /v1/sessions/verify, which a reverse proxy asks with whatever method, path
+// and headers its own client sent.
 
 func TestPhase1VerifyOnAnyMethodAndAnyPathBelow(t *testing.T) {
 	t.Parallel()
@@ -126,7 +127,8 @@ func TestPhase1VerifyTellsTheInstallIDSoThatNoTwoAreTheSame(t *testing.T) {
 	}
 }
 
-// A proxy's sub-request may carry its client's Content-Length, and never the body. Nobody may wait for that body.
+// A proxy's sub-request may carry its client's Content-Length, and never the body. Nobody may wait
+// for that body.
 func TestPhase1VerifyDoesNotWaitForABody(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, harness.Env{"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"})

@@ -13,8 +13,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 2: a production-like environment does not start without a good secret, and development always does. All of it with the
-// built binary, its exit status and its sockets.
+// Phase 2: a production-like environment does not start without a good secret, and development
+// always does. All of it with the built binary, its exit status and its sockets.
 
 // Secrets that nobody may use, each by the rule that it breaks.
 const (
@@ -250,7 +250,8 @@ func file(t *testing.T, mode os.FileMode, content string) string {
 	return name
 }
 
-// assertRefused fails unless the service ended with status 1, with no socket opened and no secret told.
+// assertRefused fails unless the service ended with status 1, with no socket opened and no secret
+// told.
 func assertRefused(t *testing.T, exit harness.Exit, env harness.Env) {
 	t.Helper()
 	assert.Equal(t, 1, exit.Status)

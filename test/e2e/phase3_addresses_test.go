@@ -11,8 +11,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 3, continued: whose address counts. One grant for an address tells two clients apart: the second of the same address is
-// refused.
+// Phase 3, continued: whose address counts. One grant for an address tells two clients apart: the
+// second of the same address is refused.
 
 // one is a service that gives each address one session a minute.
 func one(more harness.Env) harness.Env {
@@ -21,7 +21,8 @@ func one(more harness.Env) harness.Env {
 
 func TestPhase3ForwardedAddresses(t *testing.T) {
 	t.Parallel()
-	// Each pair of requests comes from the peer 127.0.0.1, which is trusted, as are 10.0.0.0/8 and 2001:db8:f::/48.
+	// Each pair of requests comes from the peer 127.0.0.1, which is trusted, as are 10.0.0.0/8 and
+	// 2001:db8:f::/48.
 	service := harness.Serve(t,
 		one(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,2001:db8:f::/48"}))
 	const via = "10.1.2.3"
@@ -160,7 +161,8 @@ func TestPhase3TheForwardedHeader(t *testing.T) {
 	}
 }
 
-// While nobody is trusted, a peer in a private range that forwards is most likely a proxy that the operator forgot: he is told once, and each is counted.
+// While nobody is trusted, a peer in a private range that forwards is most likely a proxy that the
+// operator forgot: he is told once, and each is counted.
 func TestPhase3AForgottenProxyIsTold(t *testing.T) {
 	t.Parallel()
 	const metric, event = "offload_forwarded_by_stranger_total", "forwarded_by_stranger"

@@ -14,7 +14,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 3, continued: whoever holds a session renews it without standing in the way of those who share his address.
+// Phase 3, continued: anyone who holds a session renews it without standing in the way of those who
+// share his address.
 
 func TestPhase3ARenewalAsksTheInstallationAlone(t *testing.T) {
 	t.Parallel()
@@ -104,8 +105,8 @@ func TestPhase3ARenewalMayComeLate(t *testing.T) {
 	})
 }
 
-// A thousand phones behind one address renew all day, each when it was told to, and none is refused once. Meanwhile newcomers from that
-// address get what the limit for an address gives, and no more.
+// A thousand phones behind one address renew all day, each when it was told to, and none is refused
+// once. Meanwhile newcomers from that address get what the limit for an address gives, and no more.
 func TestPhase3AFleetBehindOneAddressRenewsAllDay(t *testing.T) {
 	t.Parallel()
 	const phones, day = 1000, 24 * time.Hour

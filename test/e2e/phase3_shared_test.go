@@ -198,7 +198,8 @@ func TestPhase3AnOutageIsToldAndNeverMakesUnready(t *testing.T) {
 	}
 }
 
-// TestPhase3AServerThatHangsKeepsNobodyFromStarting has a server that takes connections and never says a word.
+// TestPhase3AServerThatHangsKeepsNobodyFromStarting has a server that takes connections and never
+// says a word.
 func TestPhase3AServerThatHangsKeepsNobodyFromStarting(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -12,7 +12,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 3, continued: what the log says of a flood of refusals, how much of it, and what it never says.
+// Phase 3, continued: what the log says of a flood of refusals, how much of it, and what it never
+// says.
 
 const throttledEvent = "session_issuance_throttled"
 
@@ -36,7 +37,8 @@ func TestPhase3TelemetryIsBounded(t *testing.T) {
 		return counts
 	}
 
-	// Ten lines in a second, and the rest is counted. Within another second the count goes out, in a line of its own.
+	// Ten lines in a second, and the rest is counted. Within another second the count goes out, in
+	// a line of its own.
 	flood(200)
 	service.Clock.Advance(time.Second)
 	own := service.Log.AwaitLine(t, "the count of what was left out", func(line harness.Line) bool {

@@ -12,7 +12,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 3: how many sessions an address and an installation get. The clock stands still unless a test moves it.
+// Phase 3: how many sessions an address and an installation get. The clock stands still unless a
+// test moves it.
 
 // behindProxy is a service that believes what the peer 127.0.0.1 says of its clients.
 func behindProxy(more harness.Env) harness.Env {
@@ -130,7 +131,8 @@ func TestPhase3TheExactRefusal(t *testing.T) {
 		service.Clock.Advance(5*time.Second + time.Millisecond)
 	}
 	for name, refused := range map[string]struct{ id, address, rateLimit, retryAfter string }{
-		// The address and the installation wait equally long; the address is named, but that is for the log.
+		// The address and the installation wait equally long; the address is named, but that is for
+		// the log.
 		"both": {"install-12345", "198.51.0.2", `"ip";r=0;t=40, "install_id";r=0;t=40`,
 			"40"},
 		"address":      {"install-other", "198.51.0.2", `"ip";r=0;t=40, "install_id";r=4`, "40"},
@@ -183,7 +185,8 @@ func TestPhase3RateLimitFields(t *testing.T) {
 		tell(service.Issue(t, "install-12345", from(1))), "the first grants left just now")
 }
 
-// A blocked installation cannot use up the address that it shares, nor a blocked address its installations.
+// A blocked installation cannot use up the address that it shares, nor a blocked address its
+// installations.
 func TestPhase3ARefusedRequestTakesNothing(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(nil))
@@ -229,7 +232,8 @@ func TestPhase3OtherRefusalsTakeNothing(t *testing.T) {
 	assertGranted(t, service.Issue(t, "install-12345", from(1)))
 }
 
-// Windows go by a clock that never steps: whoever sets the wall's clock frees nobody, and blocks nobody.
+// Windows go by a clock that never steps: anyone who sets the wall's clock frees nobody, and blocks
+// nobody.
 func TestPhase3AStepOfTheWallClockChangesNothing(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(nil))

@@ -17,8 +17,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 4: what a token must say, and when. The tokens here are written by the test, with signatures that match, so that nothing but the
-// claim in question is wrong.
+// Phase 4: what a token must say, and when. The tokens here are written by the test, with
+// signatures that match, so that nothing but the claim in question is wrong.
 
 // claim is one member of a payload: its name, and its value as JSON.
 type claim struct{ name, value string }
@@ -65,7 +65,8 @@ func sign(payload, secret string) string {
 	return segment + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// judge asks a service about a token, and tells the code of its answer, empty where it stands, and the reason that the log has.
+// judge asks a service about a token, and tells the code of its answer, empty where it stands, and
+// the reason that the log has.
 func judge(t *testing.T, service *harness.InProcess, requestID, token string) (code,
 	reason string) {
 	t.Helper()
@@ -259,7 +260,8 @@ func macOf(payload string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// The service's own tokens live by the clock: not before they begin, allowing for other clocks, and not at the second at which they end.
+// The service's own tokens live by the clock: not before they begin, allowing for other clocks, and
+// not at the second at which they end.
 func TestPhase4TheClockMovedByHand(t *testing.T) {
 	t.Parallel()
 	service := tokenService(t, harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "120"},
@@ -293,7 +295,8 @@ func TestPhase4TheClockMovedByHand(t *testing.T) {
 		code, _ := judge(t, service, fmt.Sprint("at-", at.wall.UnixNano()), session.Token)
 		assert.Equal(t, at.code, code, "%s", at.wall)
 	}
-	// Whatever else is wrong comes before the end: only a token that is sound in every other way is ever called expired.
+	// Whatever else is wrong comes before the end: only a token that is sound in every other way is
+	// ever called expired.
 	service.Clock.Step(harness.Noon.Add(time.Hour).Sub(service.Clock.Now()))
 	for name, claims := range map[string][]claim{"issuer": changed("iss", `"x"`),
 		"version": changed("v", "1"), "id": changed("install_id", `"x"`)} {
@@ -304,7 +307,8 @@ func TestPhase4TheClockMovedByHand(t *testing.T) {
 	assert.Equal(t, "expired_token", code)
 }
 
-// Keys, issuers and audiences are the operator's: what one service issues is another's only where they agree.
+// Keys, issuers and audiences are the operator's: what one service issues is another's only where
+// they agree.
 func TestPhase4KeysIssuersAndAudiences(t *testing.T) {
 	t.Parallel()
 	keys := func(active string) harness.Env {

@@ -16,7 +16,8 @@ import (
 
 // Phase 4, continued.
 
-// The contract's own cases, over HTTP: every group, with its keys in a variable or in a file, and every token that a header can carry.
+// The contract's own cases, over HTTP: every group, with its keys in a variable or in a file, and
+// every token that a header can carry.
 func TestPhase4Vectors(t *testing.T) {
 	t.Parallel()
 	ran := map[string]int{}
@@ -53,7 +54,8 @@ func TestPhase4Vectors(t *testing.T) {
 			if group.Now.Year() == 9999 {
 				return // what is issued now ends in a year that RFC 3339 cannot write
 			}
-			// The service's own signer is the group's: what it issues is in the profile of that key.
+			// The service's own signer is the group's: what it issues is in the profile of that
+			// key.
 			assert.EqualValues(t, group.ActiveKid,
 				stampIn(t, service.Token(t, "install-12345")).Kid)
 		})
@@ -78,8 +80,8 @@ func keysOf(t *testing.T, group vectors.Group) harness.Env {
 		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": group.ActiveKid}
 }
 
-// carried tells whether a header can carry a token as it is: its field may hold no control character, and white space at its ends is
-// none of it (RFC 9110 §5.5).
+// carried reports whether a header can carry a token as it is: its field may hold no control
+// character, and white space at its ends is none of it (RFC 9110 §5.5).
 func carried(token string) bool {
 	return token != "" && token == strings.Trim(token, " \t") &&
 		!strings.ContainsFunc(token, func(c rune) bool { return c < ' ' || c == 0x7f })

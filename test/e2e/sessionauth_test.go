@@ -16,7 +16,8 @@ import (
 
 // Another service verifies by itself: it answers as this one does, and follows its keys.
 
-// elsewhere is such a service, as a client sees it. It reads the keys of a service, and has that one's clock.
+// elsewhere is such a service, as a client sees it. It reads the keys of a service, and has that
+// one's clock.
 func elsewhere(t *testing.T, service harness.Service, now func() time.Time) *harness.Client {
 	t.Helper()
 	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: "http://" + service.Public +

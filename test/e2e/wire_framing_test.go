@@ -16,7 +16,8 @@ func issueWith(fields, body string) string {
 // inChunk is body as one chunk and the last.
 func inChunk(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
 
-// What ends a request: RFC 9112 §6 and §7. Two readers that differ in it are how requests are smuggled (§11.2).
+// What ends a request: RFC 9112 §6 and §7. Two readers that differ in it are how requests are
+// smuggled (§11.2).
 
 func TestWireContentLength(t *testing.T) {
 	t.Parallel()
@@ -119,8 +120,8 @@ func TestWireTransferEncoding(t *testing.T) {
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(chunks))
 	const te = "Transfer-Encoding: chunked\r\n"
 	runWire(t, []wireRow{
-		// §6.1 and §6.3: chunks override the length, and the connection closes after the answer. It closes after any request in chunks, since
-		// the length is gone before it could be seen.
+		// §6.1 and §6.3: chunks override the length, and the connection closes after the answer. It
+		// closes after any request in chunks, since the length is gone before it could be seen.
 		{name: "chunked", sent: issueWith(te, chunks), want: "200; closed"},
 		{name: "in other letters", sent: issueWith("transfer-ENCODING: CHUNKED\r\n", chunks),
 			want: "200; closed"},
@@ -200,7 +201,8 @@ func TestWireTransferEncoding(t *testing.T) {
 			want: "422 validation_error; kept"},
 		{name: "listed under Connection", sent: issueWith("Connection: Transfer-Encoding\r\n"+te,
 			chunks), want: "200; closed"},
-		// §6.1: its framing counts as faulty. net/http passes over the field; the chunks are not taken for a request, for the connection closes.
+		// §6.1: its framing counts as faulty. net/http passes over the field; the chunks are not
+		// taken for a request, for the connection closes.
 		{name: "§6.1 in HTTP/1.0", sent: "POST " + harness.IssuePath +
 			" HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + smuggled,
 			want: "422 validation_error; closed"},
@@ -235,7 +237,8 @@ func TestWireChunks(t *testing.T) {
 		return issueWith("Transfer-Encoding: chunked\r\n",
 			body)
 	}
-	const refused = "422 validation_error; closed" // the body broke off: the envelope, since the request itself was whole
+	// the body broke off: the envelope, since the request itself was whole
+	const refused = "422 validation_error; closed"
 	runWire(t, []wireRow{
 		{name: "capitals and noughts", sent: inChunks("00" + strings.ToUpper(size) + "\r\n" +
 			sound + "\r\n000\r\n\r\n"), want: "200; closed"},

@@ -36,8 +36,9 @@ func (s *seen) take() []*http.Request {
 	return taken
 }
 
-// FuzzWire sends anything to the whole of the service inside this process. Whatever it is: nothing panics, each request has one answer, each answer is
-// ours or one of the parser's own, and nothing comes after an answer or a request that closes.
+// FuzzWire sends anything to the whole of the service inside this process. Whatever it is: nothing
+// panics, each request has one answer, each answer is ours or one of the parser's own, and nothing
+// comes after an answer or a request that closes.
 func FuzzWire(f *testing.F) {
 	sound := harness.IssueBody("install-12345")
 	for _, seed := range []string{
@@ -116,7 +117,8 @@ func FuzzWire(f *testing.F) {
 	})
 }
 
-// converse sends all of sent on a connection of its own, says that no more will come, and is all that was heard.
+// converse sends all of sent on a connection of its own, says that no more will come, and is all
+// that was heard.
 func converse(t *testing.T, address string, sent []byte) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)

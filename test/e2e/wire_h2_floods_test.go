@@ -15,8 +15,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Floods over HTTP/2, each of a bounded size: the connection ends with an error or the flood is worked off, others are served meanwhile, and what it took is given
-// back.
+// Floods over HTTP/2, each of a bounded size: the connection ends with an error or the flood is
+// worked off, others are served meanwhile, and what it took is given back.
 
 // lastly is a ping behind a flood: once it is answered, the flood is worked off.
 var lastly = frame(framePing, 0, 0, "the last")
@@ -30,7 +30,8 @@ type flood struct {
 	want string
 }
 
-// arrive sends the flood on a connection of HTTP/2, and is what came until it was worked off, with what is wanted, or the connection ended.
+// arrive sends the flood on a connection of HTTP/2, and is what came until it was worked off, with
+// what is wanted, or the connection ended.
 func (f flood) arrive(t *testing.T, service *harness.Process) (words []string) {
 	t.Helper()
 	conn := service.Dial(t)
@@ -59,7 +60,7 @@ func (f flood) arrive(t *testing.T, service *harness.Process) (words []string) {
 	return words
 }
 
-// wanted tells whether what is wanted has come.
+// wanted reports whether what is wanted has come.
 func (f flood) wanted(words []string) bool {
 	return f.want == "" || slices.ContainsFunc(words, func(word string) bool {
 		return strings.HasPrefix(word, f.want)
@@ -167,7 +168,8 @@ func TestWireHTTP2Floods(t *testing.T) {
 	}
 }
 
-// Answers for which the client makes no room are given up, and so is their connection: reading's second and ten more after the request.
+// Answers for which the client makes no room are given up, and so is their connection: reading's
+// second and ten more after the request.
 func TestWireHTTP2AnswersThatNoWindowLetsPass(t *testing.T) {
 	t.Parallel()
 	service := impatient(t, nil)

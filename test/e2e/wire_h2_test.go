@@ -13,7 +13,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// HTTP/2 on the wire (RFC 9113), in frames made by hand: no library sends what these do. In the clear, as a proxy would; TLS changes nothing of it.
+// HTTP/2 on the wire (RFC 9113), in frames made by hand: no library sends what these do. In the
+// clear, as a proxy would; TLS changes nothing of it.
 
 // preface is how HTTP/2 begins (RFC 9113 §3.4).
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -39,7 +40,8 @@ func number(n uint32) string { return string(binary.BigEndian.AppendUint32(nil, 
 // hello is how a client begins.
 var hello = preface + frame(frameSettings, 0, 0, "")
 
-// field is one field in HPACK, written out (RFC 7541 §6.2.2), and indexed one that goes into the table as well (§6.2.1).
+// field is one field in HPACK, written out (RFC 7541 §6.2.2), and indexed one that goes into the
+// table as well (§6.2.1).
 func field(name, value string) string   { return "\x00" + literal(name) + literal(value) }
 func indexed(name, value string) string { return "\x40" + literal(name) + literal(value) }
 
@@ -87,7 +89,8 @@ func hearFrame(from io.Reader) (kind byte, payload string, err error) {
 	return head[3], string(rest), err
 }
 
-// wordFor is a frame in a table's words: "200" for an answer's beginning, "reset 1" and "closed 1" with the code (RFC 9113 §7), nothing for the rest.
+// wordFor is a frame in a table's words: "200" for an answer's beginning, "reset 1" and "closed 1"
+// with the code (RFC 9113 §7), nothing for the rest.
 func wordFor(kind byte, payload string) string {
 	switch kind {
 	case frameHeaders:
@@ -100,7 +103,8 @@ func wordFor(kind byte, payload string) string {
 	return ""
 }
 
-// statusOf is the status that begins a block: one of the table (RFC 7541 §A), or its digits in the code of §B.
+// statusOf is the status that begins a block: one of the table (RFC 7541 §A), or its digits in the
+// code of §B.
 func statusOf(block string) string {
 	if known, found := map[byte]string{0x88: "200", 0x89: "204", 0x8c: "400", 0x8d: "404",
 		0x8e: "500"}[block[0]]; found {
@@ -131,7 +135,8 @@ func statusOf(block string) string {
 	return fmt.Sprintf("? %x", block)
 }
 
-// TestHTTP2RefusalsAreAsDescribed: what net/http itself refuses over HTTP/2 is not as over HTTP/1, and its connection goes on.
+// TestHTTP2RefusalsAreAsDescribed: what net/http itself refuses over HTTP/2 is not as over HTTP/1,
+// and its connection goes on.
 func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, nil)
@@ -146,14 +151,16 @@ func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 		"an expectation": {[]harness.Header{{"Expect", "foo"}}, 200, "application/json"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := client.Send(t, "GET", "/v1/health", "", c.headers...) // and is held against the description
+			// and is held against the description
+			answer := client.Send(t, "GET", "/v1/health", "", c.headers...)
 			assert.True(t, answer.HTTP2)
 			assert.Equal(t, c.status, answer.Status)
 			assert.Equal(t, []string{c.media}, answer.Header.Values("Content-Type"))
 			assert.Empty(t, answer.Header.Values("Connection"))
 		})
 	}
-	t.Run("headers too long together", func(t *testing.T) { // which the client would not send, for it is told the bound
+	// which the client would not send, for it is told the bound
+	t.Run("headers too long together", func(t *testing.T) {
 		part := strings.Repeat("a", 5<<10)
 		conn := service.Dial(t)
 		conn.Say(t, hello+frame(frameHeaders, endStream, 1, h2Get("a", part, "b", part))+

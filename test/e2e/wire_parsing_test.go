@@ -17,23 +17,28 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// HTTP on the wire, as tables of bytes and of what exactly comes back: wire_framing_test.go, where a request ends; wire_targets_test.go, its first
-// line; wire_headers_test.go, its fields; wire_sequence_test.go, what comes one after the other. Each row names the section of RFC 9112 (messages) or RFC
-// 9110 (semantics) that rules, where one does. Some rows are odd, and say so: what net/http takes though a standard would have it refused, and that
-// nothing here can be harmed by.
+// HTTP on the wire, as tables of bytes and of what exactly comes back: wire_framing_test.go, where
+// a request ends; wire_targets_test.go, its first line; wire_headers_test.go, its fields;
+// wire_sequence_test.go, what comes one after the other. Each row names the section of RFC 9112
+// (messages) or RFC 9110 (semantics) that rules, where one does. Some rows are odd, and say so:
+// what net/http takes though a standard would have it refused, and that nothing here can be harmed
+// by.
 
 // wireRow is what is sent on a connection of its own, and what comes of it.
 type wireRow struct {
 	name, sent string
-	// want are the answers: the status of each, with its code where it is our error; "plain" where the parser itself answered; then whether the connection was
-	// kept for another request or closed.
+	// want are the answers: the status of each, with its code where it is our error; "plain" where
+	// the parser itself answered; then whether the connection was kept for another request or
+	// closed.
 	want string
-	// unfinished says that the request does not end, so that nothing may be sent behind it: the service ends the wait.
+	// unfinished says that the request does not end, so that nothing may be sent behind it: the
+	// service ends the wait.
 	unfinished bool
 }
 
 const (
-	// smuggled is a request that one reader takes for a request and another for a part of a body. It is never answered.
+	// smuggled is a request that one reader takes for a request and another for a part of a body.
+	// It is never answered.
 	smuggled = "GET /v1/health HTTP/1.1\r\nHost: x\r\nX-Request-ID: smuggled\r\n\r\n"
 	// probe is sent behind each row, to see whether the connection was kept.
 	probe = "GET /v1/health HTTP/1.1\r\nHost: x\r\nX-Request-ID: probe\r\nConnection: close\r\n\r\n"
@@ -58,7 +63,8 @@ func runWire(t *testing.T, rows []wireRow) {
 	}
 }
 
-// wireService is an impatient service that must have failed nobody by the end, and made no metric that a caller could choose the name of.
+// wireService is an impatient service that must have failed nobody by the end, and made no metric
+// that a caller could choose the name of.
 func wireService(t *testing.T) *harness.Process {
 	t.Helper()
 	service := impatient(t, nil)
@@ -103,7 +109,8 @@ func otherSeries(t *testing.T, service *harness.Process) []string {
 	return series
 }
 
-// outcome puts what was heard after sent into the words of a table, and holds each answer to its form.
+// outcome puts what was heard after sent into the words of a table, and holds each answer to its
+// form.
 func outcome(t *testing.T, sent, heard string) string {
 	t.Helper()
 	var words []string
@@ -154,7 +161,8 @@ var plain = map[string]int{
 	"505 HTTP Version Not Supported: unsupported protocol version": 505,
 }
 
-// assertPlain holds an answer of the HTTP parser to its form: it says nothing of the server and repeats nothing that was sent, and ends the connection.
+// assertPlain holds an answer of the HTTP parser to its form: it says nothing of the server and
+// repeats nothing that was sent, and ends the connection.
 func assertPlain(t *testing.T, answer *http.Response, body []byte) {
 	t.Helper()
 	assert.Equal(t, plain[string(body)], answer.StatusCode, "%s", body)

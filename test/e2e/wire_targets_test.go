@@ -162,7 +162,8 @@ func TestWireTargets(t *testing.T) {
 		{"/v1/health%2", "400 plain; closed"},
 		{"/v1/health%zz", "400 plain; closed"},
 		{"/v1/health%u0041", "400 plain; closed"},
-		{"/v1/sessions/verify/%zz", "400 plain; closed"}, // though every path below it is served: the parser comes first
+		// though every path below it is served: the parser comes first
+		{"/v1/sessions/verify/%zz", "400 plain; closed"},
 		{"/v1/sessions/verify/%2e%2e/anonymous", "401 unauthorized; kept"},
 		{"/v1/sessions/verify/../../health", "401 unauthorized; kept"},
 		{"/v1/health?%zz", "200; kept"}, // a query is not looked at
@@ -185,9 +186,10 @@ func TestWireTargets(t *testing.T) {
 		{"http://x/v1/health", "200; kept"},
 		{"HTTP://elsewhere.example:1/v1/health", "200; kept"},
 		{"https://x/v1/health", "200; kept"},
-		{"ftp://x/v1/health", "200; kept"},              // odd: another scheme
-		{"http://user:secret@x/v1/health", "200; kept"}, // odd: RFC 9110 §4.2.4 would have it refused; nobody looks at it
-		{"http:///v1/health", "200; kept"},              // odd: RFC 9110 §4.2.1 wants a host
+		{"ftp://x/v1/health", "200; kept"}, // odd: another scheme
+		// odd: RFC 9110 §4.2.4 would have it refused; nobody looks at it
+		{"http://user:secret@x/v1/health", "200; kept"},
+		{"http:///v1/health", "200; kept"}, // odd: RFC 9110 §4.2.1 wants a host
 		{"http://[::1]:80/v1/health", "200; kept"},
 		{"http://[::1/v1/health", "400 plain; closed"},
 		{"http://x:port/v1/health", "400 plain; closed"},

@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// dial connects from one of a few addresses of this machine, so that no address runs out of ports. A narrow connection is as one over the internet would be to a
-// client that reads nothing: segments of 1448 bytes, and room for a few. Loopback's own segments would have the kernel take in megabytes for him.
+// dial connects from one of a few addresses of this machine, so that no address runs out of ports.
+// A narrow connection is as one over the internet would be to a client that reads nothing: segments
+// of 1448 bytes, and room for a few. Loopback's own segments would have the kernel take in
+// megabytes for him.
 func dial(address string, n int, narrow bool) (net.Conn, error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+n%8))},
 		Timeout: 20 * time.Second}

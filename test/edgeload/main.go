@@ -1,7 +1,11 @@
-// Edgeload shows how the built service bears a crowd: ten thousand idle connections and five hundred slow clients, and after them a flood: a few who ask without
-// pause, many requests at once; all while others ask at a steady rate. It prints what the others felt with the one, the other and neither, how much memory the crowd took and whether it came back, and whether the slow were let go in time.
+// Edgeload shows how the built service bears a crowd: ten thousand idle connections and five
+// hundred slow clients, and after them a flood: a few who ask without pause, many requests at once;
+// all while others ask at a steady rate. It prints what the others felt with the one, the other and
+// neither, how much memory the crowd took and whether it came back, and whether the slow were let
+// go in time.
 //
-// It judges nothing: the machine's other work is in the figures. make edge-load runs it, within 90 seconds. It imports the standard library.
+// It judges nothing: the machine's other work is in the figures. make edge-load runs it, within 90
+// seconds. It imports the standard library.
 package main
 
 import (
@@ -12,7 +16,8 @@ import (
 	"time"
 )
 
-// The phases. The crowd stays long enough that the slowest deadline passes: a reader's, reading's bound and ten seconds.
+// The phases. The crowd stays long enough that the slowest deadline passes: a reader's, reading's
+// bound and ten seconds.
 const (
 	calmFor  = 9 * time.Second
 	crowdFor = 27 * time.Second

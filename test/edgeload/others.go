@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// others are clients as they should be: each has its session, asks what it stands for, and now and then for another.
+// others are clients as they should be: each has its session, asks what it stands for, and now and
+// then for another.
 type others struct {
 	url    string
 	client *http.Client
@@ -19,7 +20,8 @@ type others struct {
 	asked  int
 }
 
-// felt is what they waited for their answers, from when each question was due: a service that stands still is felt by all who ask meanwhile.
+// felt is what they waited for their answers, from when each question was due: a service that
+// stands still is felt by all who ask meanwhile.
 type felt struct {
 	waits  []time.Duration // sorted
 	failed int

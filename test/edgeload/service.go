@@ -22,7 +22,8 @@ type service struct {
 	public, ops string
 }
 
-// raiseOpenFiles raises how many files this process and its children may have open, and fails where that is fewer than are needed.
+// raiseOpenFiles raises how many files this process and its children may have open, and fails where
+// that is fewer than are needed.
 func raiseOpenFiles(needed uint64) error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -36,7 +37,8 @@ func raiseOpenFiles(needed uint64) error {
 	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
 }
 
-// start starts the binary with limits that refuse nobody here and the default deadlines, and waits until it serves.
+// start starts the binary with limits that refuse nobody here and the default deadlines, and waits
+// until it serves.
 func start(binary string) (*service, error) {
 	s := &service{command: exec.Command(binary)}
 	s.command.Env = []string{

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The service's own bounds, at their defaults: a request has ten seconds to be read, a body that nobody reads is waited for a second more, and an answer has ten
-// seconds beyond reading's.
+// The service's own bounds, at their defaults: a request has ten seconds to be read, a body that
+// nobody reads is waited for a second more, and an answer has ten seconds beyond reading's.
 const (
 	readWithin  = 10 * time.Second
 	drainWithin = time.Second
@@ -89,7 +89,7 @@ func (c *crowd) clients() (sum int) {
 	return sum
 }
 
-// once has one client be slow until the service lets go of him, and tells whether to go on.
+// once has one client be slow until the service lets go of him, and reports whether to go on.
 func (c *crowd) once(address string, n int, kind *slowness) bool {
 	conn, err := dial(address, n, kind.narrow)
 	if err != nil {
@@ -134,7 +134,8 @@ func (c *crowd) end() {
 	c.all.Wait()
 }
 
-// dribble sends head at once, and what comes after it and no end of further letters at two bytes a second.
+// dribble sends head at once, and what comes after it and no end of further letters at two bytes a
+// second.
 func dribble(head, after string) func(net.Conn) {
 	return func(conn net.Conn) {
 		_, _ = io.WriteString(conn, head)

@@ -13,7 +13,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// TestStartsWithoutItsStorage starts replicas before their storage is there: they serve by the policy, and share as soon as it comes.
+// TestStartsWithoutItsStorage starts replicas before their storage is there: they serve by the
+// policy, and share as soon as it comes.
 func TestStartsWithoutItsStorage(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []string{local, deny, allow} {
@@ -63,8 +64,8 @@ func TestStartsWithoutItsStorage(t *testing.T) {
 	}
 }
 
-// TestPasswordIsNeverTold has a password that the storage refuses, and one in a URL that is none, told by the service and its commands: as little as one
-// that is right.
+// TestPasswordIsNeverTold has a password that the storage refuses, and one in a URL that is none,
+// told by the service and its commands: as little as one that is right.
 func TestPasswordIsNeverTold(t *testing.T) {
 	t.Parallel()
 	s := oneServer(t)
@@ -110,8 +111,9 @@ func TestPasswordIsNeverTold(t *testing.T) {
 	}
 }
 
-// TestStopsWhileItsStorageHangs stops a replica whose storage says nothing, with asks under way and with a timeout longer than the test may take: it
-// ends well, within its grace, and tells of no outage that is its own end.
+// TestStopsWhileItsStorageHangs stops a replica whose storage says nothing, with asks under way and
+// with a timeout longer than the test may take: it ends well, within its grace, and tells of no
+// outage that is its own end.
 func TestStopsWhileItsStorageHangs(t *testing.T) {
 	t.Parallel()
 	const longest = 10 * time.Second // that a decision may take
@@ -135,7 +137,8 @@ func TestStopsWhileItsStorageHangs(t *testing.T) {
 				})
 			}
 			if timeout == longest {
-				await(t, "the ask is under way", func() bool { return r.metrics(t)["offload_http_requests_in_flight"] == callers+1 }) // and this question
+				// and this question
+				await(t, "the ask is under way", func() bool { return r.metrics(t)["offload_http_requests_in_flight"] == callers+1 })
 			} else {
 				r.Log.Await(t, "limiter_outage_started")
 			}

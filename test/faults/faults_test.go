@@ -14,7 +14,8 @@ type fault struct {
 	name string
 	// begin starts the storage.
 	begin func(testing.TB) *store
-	// breaks has the fault happen, and mends ends it. Both return when it is done. timeout is the longest that a replica waits.
+	// breaks has the fault happen, and mends ends it. Both return when it is done. timeout is the
+	// longest that a replica waits.
 	breaks func(t testing.TB, s *store, timeout time.Duration)
 	mends  func(testing.TB, *store)
 	// loses: what was granted before may be forgotten.
@@ -23,14 +24,16 @@ type fault struct {
 	harmless bool
 	// lonely: it happens to the first replica alone.
 	lonely bool
-	// comesAndGoes: while it lasts the storage may be well for some subjects, so that there may be several outages.
+	// comesAndGoes: while it lasts the storage may be well for some subjects, so that there may be
+	// several outages.
 	comesAndGoes bool
 	// common: it is among those that every change has to pass.
 	common bool
 }
 
-// The commonest are a crash, a host that is new, one that hangs, a network that is slow, and a server that is full: each fails in another way,
-// by refused connections, by lost data, by silence, by answers that come too late, and by answers that are errors.
+// The commonest are a crash, a host that is new, one that hangs, a network that is slow, and a
+// server that is full: each fails in another way, by refused connections, by lost data, by silence,
+// by answers that come too late, and by answers that are errors.
 var faults = []fault{
 	{
 		name: "killed, back with its data", common: true, begin: oneServer,
@@ -100,7 +103,8 @@ var faults = []fault{
 		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
 	},
 	{
-		name: "demoted to a read-only replica", begin: withAnother, loses: true, // of its grants those that had not reached the other yet
+		// of its grants those that had not reached the other yet
+		name: "demoted to a read-only replica", begin: withAnother, loses: true,
 		breaks: func(t testing.TB, s *store, _ time.Duration) {
 			s.other.Do(t, "REPLICAOF", "NO", "ONE")
 			follow(t, s.server, s.other)
@@ -171,7 +175,8 @@ var faults = []fault{
 	},
 }
 
-// full is what a server is filled with: as much as its limit is lowered to, so that what else it holds is too much.
+// full is what a server is filled with: as much as its limit is lowered to, so that what else it
+// holds is too much.
 const full = 8 << 20
 
 // fill fills a server's memory. It keeps what it has.

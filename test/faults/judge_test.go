@@ -9,11 +9,13 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// verdict is what an answer to a request for a new session comes to: one of granted, refused, standIn and wrong.
+// verdict is what an answer to a request for a new session comes to: one of granted, refused,
+// standIn and wrong.
 type verdict struct {
 	// granted is a session that was counted, and refused a 429.
 	granted, refused bool
-	// standIn is an answer of the policy's that nobody decided: a 503 under deny, a session without RateLimit fields under allow.
+	// standIn is an answer of the policy's that nobody decided: a 503 under deny, a session without
+	// RateLimit fields under allow.
 	standIn bool
 	// wrong is what the contract knows no such answer by.
 	wrong string
@@ -78,7 +80,7 @@ func judge(answer harness.Response, err error, policy string) verdict {
 	return wrong("status")
 }
 
-// enveloped tells whether an answer is that error in the envelope, with nothing beside it.
+// enveloped reports whether an answer is that error in the envelope, with nothing beside it.
 func enveloped(answer harness.Response, code, message string) bool {
 	want, err := json.Marshal(map[string]any{"error": map[string]string{
 		"code": code, "message": message, "request_id": answer.Header.Get("X-Request-Id"),

@@ -15,7 +15,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// What the load is: so many clients, who ask so often altogether, over so many subjects that are asked for again and again.
+// What the load is: so many clients, who ask so often altogether, over so many subjects that are
+// asked for again and again.
 const (
 	clients  = 64
 	pace     = 2500 * time.Microsecond // between two requests of all clients
@@ -27,7 +28,8 @@ const (
 	sixMark  = "2001:db8:"  // in each of IPv6
 )
 
-// load is many clients who ask all replicas for new sessions, until stop. What they are answered is judged by the contract as it comes.
+// load is many clients who ask all replicas for new sessions, until stop. What they are answered is
+// judged by the contract as it comes.
 type load struct {
 	replicas []*replica
 	policy   string
@@ -43,10 +45,12 @@ type load struct {
 // tally is what has been answered.
 type tally struct {
 	answers int
-	// grants are the sessions that were counted, by subject; refusals are those who were refused, by replica and subject.
+	// grants are the sessions that were counted, by subject; refusals are those who were refused,
+	// by replica and subject.
 	grants   map[string]int
 	refusals map[string]int
-	// standIns are what an operator can see that the policy decided, by replica: a 503, or a session without RateLimit fields.
+	// standIns are what an operator can see that the policy decided, by replica: a 503, or a
+	// session without RateLimit fields.
 	standIns [2]int
 	// wrong is what no client may be answered.
 	wrong  []string
@@ -127,7 +131,7 @@ func (l *load) client(number int) {
 // caller is who asks: an installation from an address.
 type caller struct{ id, address string }
 
-// subjects are the two that its asks are about.
+// subjects are the two that its checks are about.
 func (c caller) subjects() [2]string { return [2]string{c.id, c.address} }
 
 func newCaller(id, address string) caller {
@@ -153,8 +157,8 @@ const (
 	freshOnes = 0xb000
 )
 
-// draw mixes a few installations that everybody shares, from addresses of a crowd; a crowd's installations, from a few addresses; the crowd among
-// itself; and those who were never seen.
+// draw mixes a few installations that everybody shares, from addresses of a crowd; a crowd's
+// installations, from a few addresses; the crowd among itself; and those who were never seen.
 func draw(random *rand.Rand, client, asked int) caller {
 	many := func() int { return random.IntN(crowd) }
 	few := func() int { return random.IntN(hot) }
@@ -242,7 +246,7 @@ func (l *load) more(t testing.TB, answers int) {
 	})
 }
 
-// hotOnesAreSpent tells whether each hot subject was refused by each replica.
+// hotOnesAreSpent reports whether each hot subject was refused by each replica.
 func hotOnesAreSpent(so *tally) bool {
 	for i := range hot {
 		for replica := range 2 {

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patient is the timeout of replicas that are tested and not measured: a machine that has much else to do must not look like an outage.
+// patient is the timeout of replicas that are tested and not measured: a machine that has much else
+// to do must not look like an outage.
 const patient = 10 * time.Second
 
 // TestFaults has the commonest faults happen, under each policy.
@@ -38,7 +39,8 @@ func matrix(t *testing.T, chosen func(fault) bool) {
 	}
 }
 
-// How many answers a phase goes on for, once it has come about: enough for the hot subjects to come round many times.
+// How many answers a phase goes on for, once it has come about: enough for the hot subjects to come
+// round many times.
 const goOn = 250
 
 // run has the fault happen, and holds everything that is seen of it against the contract.

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is measured: replicas with the timeout that they have unless it is set, so long in calm and so long in the fault.
+// What is measured: replicas with the timeout that they have unless it is set, so long in calm and
+// so long in the fault.
 const (
 	presetTimeout = 50 * time.Millisecond
 	calmFor       = 2 * time.Second
@@ -27,8 +28,9 @@ type cell struct {
 	back         time.Duration // from the mending to the last replica's first shared decision
 }
 
-// BenchmarkFaults measures, for every fault under each policy, how long clients waited while it lasted and how long replicas took to share again
-// after it. It asserts nothing. Where FAULTS_TABLE names a file, the figures take the place of what stands between its marks.
+// BenchmarkFaults measures, for every fault under each policy, how long clients waited while it
+// lasted and how long replicas took to share again after it. It asserts nothing. Where FAULTS_TABLE
+// names a file, the figures take the place of what stands between its marks.
 func BenchmarkFaults(b *testing.B) {
 	measured := map[string]map[string]cell{}
 	for _, f := range faults {
@@ -50,8 +52,8 @@ func BenchmarkFaults(b *testing.B) {
 	}
 }
 
-// measureCell measures a cell, and anew where the machine had so much else to do that clients waited in calm: what they wait for in the fault
-// would tell of the machine.
+// measureCell measures a cell, and anew where the machine had so much else to do that clients
+// waited in calm: what they wait for in the fault would tell of the machine.
 func measureCell(b *testing.B, f fault, policy string) cell {
 	const tries = 3
 	got := measureOnce(b, f, policy)

@@ -19,7 +19,8 @@ const (
 	allow = "allow"
 )
 
-// The secrets of the replicas, and their limits: the window is longer than any test, so that all grants of a subject lie in one.
+// The secrets of the replicas, and their limits: the window is longer than any test, so that all
+// grants of a subject lie in one.
 const (
 	sessionSecret = "q0Xv7Gm2Jw9sTzYhB4nLkRcEoAiUd8Pf3Vx6MgQyHbE="
 	digestKey     = "uY5rTg8Hq2Wm6Zx9Ns3Ck7Bd1Vf4Jp0LaEoQiRtXy+c="
@@ -80,7 +81,8 @@ func (r *replica) metrics(t testing.TB) map[string]float64 {
 	return series
 }
 
-// out is the gauge of that policy's outage, and decided how often the policy decided; nobody else's may have moved.
+// out is the gauge of that policy's outage, and decided how often the policy decided; nobody else's
+// may have moved.
 func (r *replica) out(t testing.TB, policy string) (out bool, decided int) {
 	t.Helper()
 	series := r.metrics(t)

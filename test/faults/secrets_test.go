@@ -40,7 +40,8 @@ func quarry(so *tally) map[string]string {
 	return hunted
 }
 
-// hunt lists what of the quarry is in a place, as it is, in hex, or in base64 of either alphabet at any offset.
+// hunt lists what of the quarry is in a place, as it is, in hex, or in base64 of either alphabet at
+// any offset.
 func hunt(quarry map[string]string, place string) (found []string) {
 	lower := strings.ToLower(place)
 	for name, text := range quarry {
@@ -84,8 +85,8 @@ func (w *world) requireSecret(t testing.TB, so *tally) {
 // keyForm is a digest of 128 bits in base64url, and a window.
 var keyForm = regexp.MustCompile(`^sessiond:[A-Za-z0-9_-]{22}:[0-9a-z]+$`)
 
-// requireStored looks at all that a server holds: every key has the form, expires within longest, and gives nothing away. It tells how
-// many keys that are.
+// requireStored looks at all that a server holds: every key has the form, expires within longest,
+// and gives nothing away. It tells how many keys that are.
 func requireStored(t testing.TB, node *redisserver.Server, hunted map[string]string,
 	longest time.Duration) (keys int) {
 	t.Helper()
@@ -129,8 +130,8 @@ func requireStored(t testing.TB, node *redisserver.Server, hunted map[string]str
 	return keys
 }
 
-// TestStoreHoldsNoSecret looks at everything that a storage holds, on disk too, and at the most talkative logs, after many clients were served by replicas
-// that lost it for a while.
+// TestStoreHoldsNoSecret looks at everything that a storage holds, on disk too, and at the most
+// talkative logs, after many clients were served by replicas that lost it for a while.
 func TestStoreHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	s := oneServer(t)

@@ -15,7 +15,8 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// The user by whom replicas know the storage. The default user, whom the tests are, needs no password.
+// The user by whom replicas know the storage. The default user, whom the tests are, needs no
+// password.
 const (
 	user     = "limiter"
 	password = "pw-Zq81xTn4vKd0sWmB"
@@ -32,9 +33,11 @@ type store struct {
 	cluster *redisserver.Cluster
 	proxy   *proxy
 	clock   *redisserver.Clock
-	// stepped is how far its clock was stepped back: by so much longer do keys live that were written before.
+	// stepped is how far its clock was stepped back: by so much longer do keys live that were
+	// written before.
 	stepped time.Duration
-	// held is a connection of the test's own, by which it gives orders when there is room for no other.
+	// held is a connection of the test's own, by which it gives orders when there is room for no
+	// other.
 	held *held
 }
 
@@ -63,8 +66,9 @@ const documented = "../../cmd/sessiond/docs/limits.md"
 // rights are those that the documentation gives the user, and no more.
 var rights = regexp.MustCompile(`(?m)^ACL SETUSER sessiond on >PASSWORD (~.*)$`)
 
-// settings are every server's. Each write is the system's before it is answered, so that a killed server comes back with all that it granted. To wait
-// for the disk would guard against the end of the machine alone, and would let a busy one look like an outage.
+// settings are every server's. Each write is the system's before it is answered, so that a killed
+// server comes back with all that it granted. To wait for the disk would guard against the end of
+// the machine alone, and would let a busy one look like an outage.
 func settings(t testing.TB) []string {
 	t.Helper()
 	page, err := os.ReadFile(documented)

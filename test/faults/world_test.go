@@ -98,7 +98,8 @@ func (w *world) settle(t testing.TB) {
 	})
 }
 
-// requireShared has subjects that nobody has seen ask one replica after the other: both know of each grant.
+// requireShared has subjects that nobody has seen ask one replica after the other: both know of
+// each grant.
 func (w *world) requireShared(t testing.TB, when string) {
 	t.Helper()
 	host := 0
@@ -129,7 +130,8 @@ func (w *world) requireShared(t testing.TB, when string) {
 		"of an address, %s", when)
 }
 
-// requireBounded holds all that was granted against what the policy promises, and tells how many limits one subject got at most.
+// requireBounded holds all that was granted against what the policy promises, and tells how many
+// limits one subject got at most.
 func (w *world) requireBounded(t testing.TB, so *tally) (most float64) {
 	t.Helper()
 	times := 1

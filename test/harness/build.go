@@ -21,7 +21,8 @@ var built struct {
 	err    error
 }
 
-// Binary builds the service, once in a test process, and returns the file. RemoveBinary takes it away.
+// Binary builds the service, once in a test process, and returns the file. RemoveBinary takes it
+// away.
 func Binary(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {

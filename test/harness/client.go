@@ -40,7 +40,8 @@ type Client struct {
 	scheme      string
 	http, ops   *http.Client
 	judge       func(contract.Request, Response)
-	// behind tells that a proxy stands before the service, whose answers are not the service's alone.
+	// behind tells that a proxy stands before the service, whose answers are not the service's
+	// alone.
 	behind bool
 }
 
@@ -142,11 +143,12 @@ func (c *Client) use(t testing.TB, transport *http.Transport) {
 // Close closes the connections that nothing is asked on.
 func (c *Client) Close() { c.hangUp() }
 
-// hangUp closes the connections that nothing is asked on, for a service waits a while whether something comes.
+// hangUp closes the connections that nothing is asked on, for a service waits a while whether
+// something comes.
 func (c *Client) hangUp() { c.http.CloseIdleConnections() }
 
-// Try sends a request to the public listener. It fails where no whole answer came; an answer that is not as the API's description has it
-// fails the test. It may be called from any goroutine.
+// Try sends a request to the public listener. It fails where no whole answer came; an answer that
+// is not as the API's description has it fails the test. It may be called from any goroutine.
 func (c *Client) Try(method, path, body string, headers ...Header) (Response, error) {
 	answer, err := try(c.http, c.scheme+"://"+c.Public, method, path, body, headers)
 	if err == nil {
@@ -229,7 +231,8 @@ func (c *Client) Operations(t testing.TB, method, path string, headers ...Header
 	return answer
 }
 
-// TryOperations asks the operations listener. It fails where no whole answer came. It may be called from any goroutine.
+// TryOperations asks the operations listener. It fails where no whole answer came. It may be called
+// from any goroutine.
 func (c *Client) TryOperations(method, path string, headers ...Header) (Response, error) {
 	return try(c.ops, "http://"+c.Ops, method, path, "", headers)
 }

@@ -14,7 +14,8 @@ type Clock struct {
 	instant throttle.Instant
 }
 
-// NewClock makes a clock that shows that time on the wall. Its instants begin at some point that is not nought.
+// NewClock makes a clock that shows that time on the wall. Its instants begin at some point that is
+// not nought.
 func NewClock(wall time.Time) *Clock {
 	return &Clock{wall: wall,
 		instant: throttle.Instant(time.Hour)}

@@ -47,7 +47,8 @@ func (c *Conn) Say(t testing.TB, text string) {
 	c.Announce(t, text)
 }
 
-// Announce sends a header of the PROXY protocol, which comes before any request and is no part of one.
+// Announce sends a header of the PROXY protocol, which comes before any request and is no part of
+// one.
 func (c *Conn) Announce(t testing.TB, header string) {
 	t.Helper()
 	_, err := io.WriteString(c.Conn, header)
@@ -106,7 +107,7 @@ func (c *Client) Exchange(t testing.TB, method, text string) Response {
 	return conn.Hear(t, method)
 }
 
-// brokenOff tells whether the other side ended the connection.
+// brokenOff reports whether the other side ended the connection.
 func brokenOff(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE)

@@ -16,14 +16,14 @@ type Exit struct {
 	Output string
 }
 
-// Listened tells whether the process tried to listen before it ended.
+// Listened reports whether the process tried to listen before it ended.
 func (e Exit) Listened() bool {
 	return strings.Contains(e.Output, "cannot listen") ||
 		strings.Contains(e.Output, "service_started")
 }
 
-// RunRefused runs the binary with env until it ends. Both of its addresses are held by the test meanwhile, so it cannot listen
-// without saying that it could not: that is the proof of Listened.
+// RunRefused runs the binary with env until it ends. Both of its addresses are held by the test
+// meanwhile, so it cannot listen without saying that it could not: that is the proof of Listened.
 func RunRefused(t testing.TB, env Env, args ...string) Exit {
 	t.Helper()
 	return Run(t, env.over(Env{"OFFLOAD_HTTP_ADDR": Hold(t), "OFFLOAD_OPS_ADDR": Hold(t)}), args...)

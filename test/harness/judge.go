@@ -12,7 +12,8 @@ import (
 	"github.com/offload/sessiond/test/contract"
 )
 
-// judge holds what comes from the public listener against the API's description, and fails t. A benchmark measures the service alone.
+// judge holds what comes from the public listener against the API's description, and fails t. A
+// benchmark measures the service alone.
 func judge(t testing.TB) func(contract.Request, Response) {
 	if _, measures := t.(*testing.B); measures {
 		return func(contract.Request, Response) {}
@@ -24,7 +25,8 @@ func judge(t testing.TB) func(contract.Request, Response) {
 	}
 }
 
-// said is what was sent on a bare connection, to be taken apart into the requests that were answered.
+// said is what was sent on a bare connection, to be taken apart into the requests that were
+// answered.
 type said struct {
 	text string
 	lost bool // what follows cannot be read as a server reads it
@@ -32,7 +34,8 @@ type said struct {
 
 func (s *said) add(text string) { s.text += text }
 
-// next is the next request that was sent. Where it cannot be read, it has the method that its sender had in mind, and no target.
+// next is the next request that was sent. Where it cannot be read, it has the method that its
+// sender had in mind, and no target.
 func (s *said) next(method string) contract.Request {
 	unread := contract.Request{Method: method}
 	if s.lost {

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Log takes what a service writes to its standard error, line by line. It is safe for concurrent use.
+// Log takes what a service writes to its standard error, line by line. It is safe for concurrent
+// use.
 type Log struct {
 	mu      sync.Mutex
 	partial []byte
@@ -45,7 +46,7 @@ func (l Line) Int(name string) int {
 	return int(number)
 }
 
-// Write is io.Writer's.
+// Write implements io.Writer.
 func (l *Log) Write(data []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Env is what a service is given as its environment, beside PATH and HOME: nothing of the test's own environment reaches it.
+// Env is what a service is given as its environment, beside PATH and HOME: nothing of the test's
+// own environment reaches it.
 type Env map[string]string
 
 // anyPorts lets the system choose the ports, where the environment does not say otherwise.
@@ -89,7 +90,8 @@ func (p *Process) Signal(t testing.TB, signal os.Signal) {
 func (p *Process) Hang(t testing.TB) {
 	t.Helper()
 	p.Signal(t, syscall.SIGSTOP)
-	// It has stopped when the last of its threads has, which is told to the parent and to be left for os/exec.
+	// It has stopped when the last of its threads has, which is told to the parent and to be left
+	// for os/exec.
 	require.NoError(t, unix.Waitid(unix.P_PID, p.command.Process.Pid, nil,
 		unix.WSTOPPED|unix.WNOWAIT, nil))
 }
@@ -129,7 +131,7 @@ func (p *Process) Wait(t testing.TB) int {
 	return p.command.ProcessState.ExitCode()
 }
 
-// Ended tells whether the process has ended.
+// Ended reports whether the process has ended.
 func (p *Process) Ended() bool {
 	select {
 	case <-p.ended:

@@ -82,8 +82,8 @@ func TestPeersRefuseInvalidTokens(t *testing.T) {
 	}
 }
 
-// TestWeVerifyTokensOfPeers shows that we verify the tokens of the peers, which have the same header
-// and claims in any order and with any escapes.
+// TestWeVerifyTokensOfPeers shows that we verify the tokens of the peers, which have the same
+// header and claims in any order and with any escapes.
 func TestWeVerifyTokensOfPeers(t *testing.T) {
 	for name, peer := range peers {
 		t.Run(name, func(t *testing.T) {

@@ -1,4 +1,5 @@
-// Package pki makes certificates for tests. Only tests import it; it imports the standard library and testify.
+// Package pki makes certificates for tests. Only tests import it; it imports the standard library
+// and testify.
 package pki
 
 import (
@@ -23,7 +24,8 @@ import (
 // Pair is a certificate that signed itself, and its key, both in PEM.
 type Pair struct{ Chain, Key []byte }
 
-// New makes a pair for names and addresses that is valid from an hour before to an hour after the present.
+// New makes a pair for names and addresses that is valid from an hour before to an hour after the
+// present.
 func New(t testing.TB, names ...string) Pair {
 	t.Helper()
 	return NewAt(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), names...)
@@ -37,7 +39,8 @@ func NewAt(t testing.TB, begins, ends time.Time, names ...string) Pair {
 	return sign(t, key, key, begins, ends, names...)
 }
 
-// NewWith makes a pair with a key of any kind, valid as New has it. Another key signed it, for not every kind can.
+// NewWith makes a pair with a key of any kind, valid as New has it. Another key signed it, for not
+// every kind can.
 func NewWith(t testing.TB, key crypto.Signer, names ...string) Pair {
 	t.Helper()
 	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -92,7 +95,8 @@ func Trust(pairs ...Pair) *tls.Config {
 	return &tls.Config{RootCAs: pool, ServerName: "localhost"}
 }
 
-// Write writes the pair into folder, each file by renaming, the certificate first, and returns their names.
+// Write writes the pair into folder, each file by renaming, the certificate first, and returns
+// their names.
 func (p Pair) Write(t testing.TB, folder string) (chain, key string) {
 	t.Helper()
 	chain, key = filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")

@@ -14,8 +14,10 @@ import (
 	"github.com/offload/sessiond/test/harness/proxy"
 )
 
-// Whose address counts, from one end to the other: clients come from addresses of this machine's loopback net, through real proxies, to a service that gives
-// each address one session a minute. Who is refused under "ip" has the same address, for the service, as whoever was granted before.
+// Whose address counts, from one end to the other: clients come from addresses of this machine's
+// loopback net, through real proxies, to a service that gives each address one session a minute.
+// Who is refused under "ip" has the same address, for the service, as anyone who was granted
+// before.
 
 // window is a service with that limit, and one client's view of it through proxies.
 type window struct {
@@ -24,7 +26,8 @@ type window struct {
 	asked int
 }
 
-// through starts the service and lets front put proxies before it: front returns the address where clients come.
+// through starts the service and lets front put proxies before it: front returns the address where
+// clients come.
 func through(t *testing.T, env harness.Env, front func(sessiond string) *proxy.Server) *window {
 	t.Helper()
 	w := &window{InProcess: harness.Serve(t, with(harness.Env{
@@ -34,7 +37,8 @@ func through(t *testing.T, env harness.Env, front func(sessiond string) *proxy.S
 	return w
 }
 
-// issue asks for a session of a new installation from that address, with headers as they are, byte for byte.
+// issue asks for a session of a new installation from that address, with headers as they are, byte
+// for byte.
 func (w *window) issue(t *testing.T, from string, headers ...string) harness.Response {
 	t.Helper()
 	w.asked++
@@ -91,7 +95,8 @@ func spoofs(pretended string) [][]string {
 	return list
 }
 
-// assertWhoCounts fails unless the peer of the first proxy counts, and nothing that he says changes it.
+// assertWhoCounts fails unless the peer of the first proxy counts, and nothing that he says changes
+// it.
 func (w *window) assertWhoCounts(t *testing.T) {
 	t.Helper()
 	const one, other = "127.0.0.2", "127.0.0.3"
@@ -331,7 +336,8 @@ func TestTrapsOfAddresses(t *testing.T) {
 	})
 }
 
-// A proxy that nobody named: all its clients share one limit, and the operator is told once, by whatever he looks at.
+// A proxy that nobody named: all its clients share one limit, and the operator is told once, by
+// whatever he looks at.
 func TestAProxyThatWasForgotten(t *testing.T) {
 	t.Parallel()
 	const metric, event = "offload_forwarded_by_stranger_total", "forwarded_by_stranger"

@@ -13,7 +13,8 @@ import (
 	"github.com/offload/sessiond/test/harness/proxy"
 )
 
-// balancer is HAProxy at layer 4: it passes bytes on, after a line or a header of the PROXY protocol.
+// balancer is HAProxy at layer 4: it passes bytes on, after a line or a header of the PROXY
+// protocol.
 func balancer(t testing.TB, host, next, send string) *proxy.Server {
 	t.Helper()
 	return haproxyWith(t, host, next, "mode tcp", send)
@@ -45,7 +46,8 @@ func TestTheClientsAddressThroughAPROXYProtocol(t *testing.T) {
 		t.Run(send+", a proxy of HTTP itself", func(t *testing.T) {
 			t.Parallel()
 			w := through(t, protocol(nil), func(sessiond string) *proxy.Server {
-				// Each client has a connection of its own, or the protocol would tell the first of them alone.
+				// Each client has a connection of its own, or the protocol would tell the first of
+				// them alone.
 				return haproxyWith(t, "127.0.0.1", sessiond, "http-reuse never\noption forwardfor",
 					send)
 			})
@@ -72,7 +74,8 @@ func TestTheClientsAddressThroughAPROXYProtocol(t *testing.T) {
 	}
 }
 
-// A balancer asks after the service's health by a connection that it makes for itself: v1 UNKNOWN, v2 LOCAL. Then its own address counts.
+// A balancer asks after the service's health by a connection that it makes for itself: v1 UNKNOWN,
+// v2 LOCAL. Then its own address counts.
 func TestABalancersOwnConnections(t *testing.T) {
 	t.Parallel()
 	local, err := hex.DecodeString("0d0a0d0a000d0a515549540a20000000")

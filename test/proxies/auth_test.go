@@ -51,7 +51,8 @@ func request(method, target, body string, headers ...string) string {
 	return text + "\r\n" + body
 }
 
-// assertAdmitted fails unless the application has seen one request, with that session and nothing else under its names.
+// assertAdmitted fails unless the application has seen one request, with that session and nothing
+// else under its names.
 func (s *site) assertAdmitted(t *testing.T, answer harness.Response, what string) seen {
 	t.Helper()
 	assert.Equal(t, http.StatusOK, answer.Status, "%s: %s", what, answer.Body)
@@ -75,7 +76,8 @@ var refusals = map[string]struct{ code, message, authenticate string }{
 		`Bearer realm="offload", error="invalid_token", error_description="expired"`},
 }
 
-// assertRefused fails unless the answer is the contract's 401 with that code, whole, and the application has seen nothing.
+// assertRefused fails unless the answer is the contract's 401 with that code, whole, and the
+// application has seen nothing.
 func (s *site) assertRefused(t *testing.T, answer harness.Response, code, what string) {
 	t.Helper()
 	s.application.assertNothing(t, what)
@@ -182,7 +184,8 @@ func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
 	})
 }
 
-// HTTP/1.0 has no need of a Host. Neither the question whose session it is nor the application may fail for want of one.
+// HTTP/1.0 has no need of a Host. Neither the question whose session it is nor the application may
+// fail for want of one.
 func TestWithoutAHost(t *testing.T) {
 	t.Parallel()
 	eachProduct(t, func(t *testing.T, p product) {
@@ -320,7 +323,8 @@ func TestWhoHasNoSessionIsRefused(t *testing.T) {
 			} {
 				answer := s.client.Exchange(t, "GET", request("GET", "/app/x", "", headers...))
 				s.application.assertNothing(t, what)
-				if answer.Status != http.StatusBadRequest { // nginx takes no second Authorization at all
+				// nginx takes no second Authorization at all
+				if answer.Status != http.StatusBadRequest {
 					assert.Equal(t, http.StatusUnauthorized, answer.Status, what)
 				}
 			}

@@ -103,7 +103,8 @@ func TestWithoutAnAnswerNobodyIsLetIn(t *testing.T) {
 	}
 }
 
-// A script that breaks off lets the request go on, so HAProxy's configuration asks for what the script sets.
+// A script that breaks off lets the request go on, so HAProxy's configuration asks for what the
+// script sets.
 func TestHAProxyWithABrokenScriptLetsNobodyIn(t *testing.T) {
 	t.Parallel()
 	application := startApplication(t)

@@ -7,7 +7,8 @@ import (
 	"github.com/offload/sessiond/test/harness/proxy"
 )
 
-// hop starts a proxy on host that passes everything on to next, and says whom it has it from. trusted are proxies before it.
+// hop starts a proxy on host that passes everything on to next, and says whom it has it from.
+// trusted are proxies before it.
 type hop func(t testing.TB, host, next string, trusted ...string) *proxy.Server
 
 // nginxHop adds the peer to X-Forwarded-For.
@@ -26,7 +27,8 @@ func nginxWith(t testing.TB, host, next, lines string) *proxy.Server {
 	})
 }
 
-// caddyHop adds the peer to X-Forwarded-For where it trusts who was before it, and otherwise begins anew.
+// caddyHop adds the peer to X-Forwarded-For where it trusts who was before it, and otherwise begins
+// anew.
 func caddyHop(t testing.TB, host, next string, trusted ...string) *proxy.Server {
 	t.Helper()
 	trust := ""

@@ -1,5 +1,6 @@
-// Package proxies_test puts real reverse proxies before the service, with the very configurations that operators are given in cmd/sessiond/deploy: nginx,
-// Caddy and HAProxy run; what Traefik and Envoy send is replayed, since they cannot be had as packages.
+// Package proxies_test puts real reverse proxies before the service, with the very configurations
+// that operators are given in cmd/sessiond/deploy: nginx, Caddy and HAProxy run; what Traefik and
+// Envoy send is replayed, since they cannot be had as packages.
 package proxies_test
 
 import (
@@ -42,7 +43,8 @@ func path(name string) string {
 	return absolute
 }
 
-// replaced is text with each old replaced by the new one after it. Each old stands there once, as the example's head says.
+// replaced is text with each old replaced by the new one after it. Each old stands there once, as
+// the example's head says.
 func replaced(t testing.TB, text string, oldAndNew ...string) string {
 	t.Helper()
 	for i := 0; i < len(oldAndNew); i += 2 {

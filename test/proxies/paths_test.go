@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// targets are what a client may ask for in order that a proxy and an application differ about what it is.
+// targets are what a client may ask for in order that a proxy and an application differ about what
+// it is.
 var targets = []string{
 	"/app/x", "/app//x", "//app/x", "/app/../x", "/app/./x", "/app/..", "/app/%2e%2e/x",
 	"/app/..%2Fx", "/app%2Fx", "/app%2fx", "/app/%00", "/app/x%00.png", "/app/%", "/app/%zz",
@@ -31,7 +32,8 @@ var targets = []string{
 	"/v1/health/../../app/x", "/v1/sessions/current%2F..%2F..%2Fapp",
 }
 
-// plainlyPublic are the paths that the examples let pass without a session, in the only form in which an application may get them then.
+// plainlyPublic are the paths that the examples let pass without a session, in the only form in
+// which an application may get them then.
 var plainlyPublic = regexp.MustCompile(`^/public(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?([?#].*)?$`)
 
 // publicTargets are plainly public.
@@ -79,7 +81,8 @@ func TestEveryPathNeedsASessionButWhatIsPlainlyPublic(t *testing.T) {
 	})
 }
 
-// What the client asks for is no business of the service, and may hold secrets: none of it is in its log.
+// What the client asks for is no business of the service, and may hold secrets: none of it is in
+// its log.
 func TestTheServiceDoesNotLogWhatTheApplicationIsAskedFor(t *testing.T) {
 	t.Parallel()
 	eachProduct(t, func(t *testing.T, p product) {

@@ -13,9 +13,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// What Traefik and Envoy let pass without a session is told by their examples' own rules, which are read here and asked for every target.
+// What Traefik and Envoy let pass without a session is told by their examples' own rules, which are
+// read here and asked for every target.
 
-// envoysPublicRule reads the example: what needs no session is told by whole paths and one regular expression, over the path that the application gets.
+// envoysPublicRule reads the example: what needs no session is told by whole paths and one regular
+// expression, over the path that the application gets.
 func envoysPublicRule(t *testing.T) *regexp.Regexp {
 	t.Helper()
 	type route struct {

@@ -14,9 +14,10 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Envoy and Traefik cannot be started here. Their sub-requests are replayed as their sources write them: for Envoy RawHttpClientImpl::check of
-// ext_authz_http_impl.cc and what its router and async client add, for Traefik ServeHTTP and writeHeader of middlewares/auth/forward.go. The paths and the lists
-// of headers are those of the examples.
+// Envoy and Traefik cannot be started here. Their sub-requests are replayed as their sources write
+// them: for Envoy RawHttpClientImpl::check of ext_authz_http_impl.cc and what its router and async
+// client add, for Traefik ServeHTTP and writeHeader of middlewares/auth/forward.go. The paths and
+// the lists of headers are those of the examples.
 
 // original is a client's request at the proxy.
 type original struct {
@@ -40,7 +41,8 @@ func originals(bearer string) []original {
 	return list
 }
 
-// malformed tells whether a target is no URL: then the parser refuses the sub-request, and so the proxy the request.
+// malformed reports whether a target is no URL: then the parser refuses the sub-request, and so the
+// proxy the request.
 func malformed(target string) bool {
 	_, err := url.ParseRequestURI(target)
 	return err != nil
@@ -105,7 +107,8 @@ func readEnvoy(t *testing.T) envoy {
 		names(filter.Config.HTTP.Response.Client)}
 }
 
-// ask is Envoy's sub-request: the same method, the prefix with the whole target after it, one line of Authorization, into which several were merged.
+// ask is Envoy's sub-request: the same method, the prefix with the whole target after it, one line
+// of Authorization, into which several were merged.
 func (e envoy) ask(o original) string {
 	text := o.method + " " + e.prefix + o.target +
 		" HTTP/1.1\r\nhost: example.test\r\ncontent-length: 0\r\n"
@@ -203,7 +206,8 @@ func readTraefik(t *testing.T) traefik {
 	return traefik{address, forward.Requests, forward.Responses}
 }
 
-// ask is Traefik's sub-request: GET on the address alone, the client's headers that are in the list, line by line, and what he asked for in X-Forwarded-…
+// ask is Traefik's sub-request: GET on the address alone, the client's headers that are in the
+// list, line by line, and what he asked for in X-Forwarded-…
 func (f traefik) ask(o original) string {
 	text := "GET " + f.address.RequestURI() + " HTTP/1.1\r\nHost: " + f.address.Host +
 		"\r\nUser-Agent: Go-http-client/1.1\r\n"
@@ -240,7 +244,8 @@ func TestTraefiksSubRequests(t *testing.T) {
 	assertRefusal(t, conn.Hear(t, "GET"), "expired_token", "mine-1", nil)
 }
 
-// assertTold fails unless the session is in the headers that the proxy copies, each once, and in no other that it would have to copy.
+// assertTold fails unless the session is in the headers that the proxy copies, each once, and in no
+// other that it would have to copy.
 func assertTold(t *testing.T, answer harness.Response, copied []string) {
 	t.Helper()
 	told := map[string]string{}
@@ -255,7 +260,8 @@ func assertTold(t *testing.T, answer harness.Response, copied []string) {
 	}, told)
 }
 
-// assertRefusal fails unless the answer is the contract's refusal, and each of its headers that a client needs is among those that the proxy copies; nil copies all.
+// assertRefusal fails unless the answer is the contract's refusal, and each of its headers that a
+// client needs is among those that the proxy copies; nil copies all.
 func assertRefusal(t *testing.T, answer harness.Response, code, requestID string, copied []string) {
 	t.Helper()
 	refusal := refusals[code]

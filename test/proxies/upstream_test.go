@@ -21,7 +21,8 @@ type seen struct {
 	Length         int64
 }
 
-// named are the headers that an application could take for one of that name: CGI makes the same of all signs that are no letters and digits.
+// named are the headers that an application could take for one of that name: CGI makes the same of
+// all signs that are no letters and digits.
 func (s seen) named(name string) []string {
 	fold := func(text string) string {
 		return strings.Map(func(c rune) rune {
@@ -85,7 +86,8 @@ func (u *upstream) assertNothing(t testing.TB, what string) {
 var handshake = []string{"Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 	"Sec-WebSocket-Version: 13"}
 
-// startApplication starts the application behind a proxy. Where it is asked to change protocols, it sends each line back.
+// startApplication starts the application behind a proxy. Where it is asked to change protocols, it
+// sends each line back.
 func startApplication(t testing.TB) *upstream {
 	t.Helper()
 	return startUpstream(t, func(w http.ResponseWriter, r *http.Request) {

@@ -1,11 +1,11 @@
-// Package vectors holds the test vectors of the token contract, which every implementation that reads
-// tokens is tested with, and those of Project Wycheproof.
+// Package vectors holds the test vectors of the token contract, which every implementation that
+// reads tokens is tested with, and those of Project Wycheproof.
 //
-// token_v2.json comes from the contract and is kept byte for byte; it is never written here. The top
-// level of the file is the first group, and its member groups lists the others. A group is
+// token_v2.json comes from the contract and is kept byte for byte; it is never written here. The
+// top level of the file is the first group, and its member groups lists the others. A group is
 // self-contained: a configuration, keys, the time now, and the expected outcome of each token. Keys
-// are secrets by ID in the form of the environment (white space at both ends is removed), or a JWK Set
-// in the form of a keyset file, with private parts. Both were made for tests.
+// are secrets by ID in the form of the environment (white space at both ends is removed), or a JWK
+// Set in the form of a keyset file, with private parts. Both were made for tests.
 //
 // wycheproof holds test vectors of Project Wycheproof, also kept byte for byte. Its README.md names
 // the source and the license.

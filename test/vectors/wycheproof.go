@@ -91,8 +91,8 @@ type JWSCase struct {
 // JSONWebSignature returns the cases of json_web_signature_test.json.
 func JSONWebSignature() []JWSGroup { return groupsOf[JWSGroup]("json_web_signature") }
 
-// groupsOf returns the groups of a file of Project Wycheproof. It panics if the file is invalid, which
-// is a defect of this package.
+// groupsOf returns the groups of a file of Project Wycheproof. It panics if the file is invalid,
+// which is a defect of this package.
 func groupsOf[Group any](name string) []Group {
 	text, err := wycheproof.ReadFile("wycheproof/" + name + "_test.json")
 	if err != nil {

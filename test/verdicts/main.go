@@ -1,12 +1,13 @@
-// Command verdicts prints the domain's verdicts on tokens and keysets, so that the tests can compare a
-// verifier in another language with them.
+// Command verdicts prints the domain's verdicts on tokens and keysets, so that the tests can
+// compare a verifier in another language with them.
 //
 // It reads lines of JSON and answers each with one word:
 //
 //   - {"group":N,"values":[…]} has the values of Authorization headers, base64 of bytes, which are
 //     verified under the N-th group of the vectors. The answer is valid, or the reason.
 //   - {"keyset":…} has the text of a keyset in base64. The answer is read or refused.
-//   - {"group":N,"published":…} has the text of a published JWK Set in base64. The answer is refused;
+//   - {"group":N,"published":…} has the text of a published JWK Set in base64. The answer is
+//     refused;
 //     none if it has no key; or "keys:" and the comma-separated IDs of the keys that verify at that
 //     group's time.
 //

@@ -86,7 +86,8 @@ func TestAForgottenProxyIsTold(t *testing.T) {
 	}
 }
 
-// TestAForgottenProxyIsToldWhateverItBrings: its clients may send nothing sound, or only ask to be verified.
+// TestAForgottenProxyIsToldWhateverItBrings: its clients may send nothing sound, or only ask to be
+// verified.
 func TestAForgottenProxyIsToldWhateverItBrings(t *testing.T) {
 	forwarded := []string{"X-Forwarded-For", "203.0.113.5"}
 	for name, c := range map[string]struct {

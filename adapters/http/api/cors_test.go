@@ -31,7 +31,8 @@ type quiet struct{}
 func (quiet) Began()                                      {}
 func (quiet) Answered(string, string, int, time.Duration) {}
 
-// fromPage asks the API as a browser does; the origins are configured. Each header is a name and a value.
+// fromPage asks the API as a browser does; the origins are configured. Each header is a name and a
+// value.
 func fromPage(d *desk, method, path, body string, headers ...[2]string) *http.Response {
 	d.api.Origins = []string{page, other}
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant {

@@ -20,8 +20,8 @@ func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// encode writes each byte outside RFC 3986's unreserved characters (§2.3) as %XX, so that two ids never share a value and none breaks a
-// header.
+// encode writes each byte outside RFC 3986's unreserved characters (§2.3) as %XX, so that two ids
+// never share a value and none breaks a header.
 func encode(text string) string {
 	const hex = "0123456789ABCDEF"
 	var encoded strings.Builder

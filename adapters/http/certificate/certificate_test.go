@@ -258,7 +258,7 @@ func TestARenewedPairTakesForce(t *testing.T) {
 	})
 }
 
-// TestAMomentInWhichTheFilesDoNotFit is no fault: whoever renews replaces one after the other.
+// TestAMomentInWhichTheFilesDoNotFit is no fault: anyone who renews replaces one after the other.
 func TestAMomentInWhichTheFilesDoNotFit(t *testing.T) {
 	watch(t, func(t *testing.T, w watched, fresh func(...string) pki.Pair) {
 		second := fresh("second")

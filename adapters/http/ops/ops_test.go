@@ -24,7 +24,8 @@ type silence struct{}
 func (silence) Began()                                      {}
 func (silence) Answered(string, string, int, time.Duration) {}
 
-// get asks, and what is logged at info and above is a fault: no answer here is a failure of the service.
+// get asks, and what is logged at info and above is a fault: no answer here is a failure of the
+// service.
 func get(t *testing.T, path string, conditions ...ports.Condition) (int, string) {
 	t.Helper()
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}

@@ -27,7 +27,8 @@ import (
 
 const firstVersion = "PROXY TCP4 198.51.100.7 192.0.2.1 4711 443\r\n"
 
-// secondVersion is a header of the second version: its command, its family, its addresses and what follows them.
+// secondVersion is a header of the second version: its command, its family, its addresses and what
+// follows them.
 func secondVersion(command, family byte, addresses string, more int) string {
 	length := binary.BigEndian.AppendUint16(nil, uint16(len(addresses)+more))
 	return "\r\n\r\n\x00\r\nQUIT\n" + string([]byte{0x20 | command, family}) + string(length) +
@@ -38,7 +39,8 @@ const (
 	local, proxied = 0x0, 0x1
 	inet, inet6    = 0x11, 0x21
 	unixStream     = 0x31
-	v4             = "\xc6\x33\x64\x07\xc0\x00\x02\x01\x12\x67\x01\xbb" // 198.51.100.7:4711 to 192.0.2.1:443
+	// 198.51.100.7:4711 to 192.0.2.1:443
+	v4 = "\xc6\x33\x64\x07\xc0\x00\x02\x01\x12\x67\x01\xbb"
 )
 
 var (
@@ -50,7 +52,7 @@ var (
 // trusting has every peer of the loopback announce.
 func trusting(peer netip.Addr) bool { return peer.IsLoopback() }
 
-// behindProxy serves the address of whoever asks, with that entry.
+// behindProxy serves the address of anyone who asks, with that entry.
 func behindProxy(t *testing.T, entry server.Handshake, read time.Duration,
 	logger *slog.Logger) *server.Server {
 	t.Helper()
@@ -134,7 +136,8 @@ func TestAnnouncements(t *testing.T) {
 // sayAnyway sends what may no longer be read.
 func (w wire) sayAnyway(text string) { _, _ = io.WriteString(w.Conn, text) }
 
-// hearParser asks for the parser's refusal. net/http closes behind it with input unread, so a reset may overtake it.
+// hearParser asks for the parser's refusal. net/http closes behind it with input unread, so a reset
+// may overtake it.
 func (w wire) hearParser(t *testing.T) {
 	t.Helper()
 	answer, err := http.ReadResponse(w.Reader, nil)
@@ -251,7 +254,8 @@ func TestASlowAnnouncementKeepsNobodyWaitingAndEnds(t *testing.T) {
 	}
 }
 
-// TestAProxyThatAnnouncesNobodyIsTold, for then none of its clients is served; but not that a balancer looks whether somebody listens.
+// TestAProxyThatAnnouncesNobodyIsTold, for then none of its clients is served; but not that a
+// balancer looks whether somebody listens.
 func TestAProxyThatAnnouncesNobodyIsTold(t *testing.T) {
 	const unannounced, misunderstood = "a trusted proxy announces no client",
 		"a trusted proxy's announcement cannot be understood"

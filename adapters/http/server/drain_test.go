@@ -114,8 +114,9 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	assert.ErrorIs(t, <-srv.Done(), http.ErrServerClosed)
 }
 
-// inSomeTry passes where attempt holds at least once. Between two instants of a server that stops nobody can tell from outside which one it is; what holds at
-// the later one alone does not hold in every try, and what never holds in none.
+// inSomeTry passes where attempt holds at least once. Between two instants of a server that stops
+// nobody can tell from outside which one it is; what holds at the later one alone does not hold in
+// every try, and what never holds in none.
 func inSomeTry(t *testing.T, attempt func() bool) {
 	t.Helper()
 	for range 20 {
@@ -126,7 +127,8 @@ func inSomeTry(t *testing.T, attempt func() bool) {
 	assert.Fail(t, "not in any try")
 }
 
-// TestShutdownAnswersWhatIsOnItsWay: on a connection between two requests the next one may be under way, and it is waited for a moment.
+// TestShutdownAnswersWhatIsOnItsWay: on a connection between two requests the next one may be under
+// way, and it is waited for a moment.
 func TestShutdownAnswersWhatIsOnItsWay(t *testing.T) {
 	inSomeTry(t, func() bool {
 		srv := listen(t, func(http.ResponseWriter, *http.Request) {})
@@ -162,7 +164,8 @@ func TestShutdownBreaksOffWhatTakesTooLong(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// TestAnAnswerThatLeavesLateClosesItsConnection: the handler began before the server stopped, and the client keeps his connection for more.
+// TestAnAnswerThatLeavesLateClosesItsConnection: the handler began before the server stopped, and
+// the client keeps his connection for more.
 func TestAnAnswerThatLeavesLateClosesItsConnection(t *testing.T) {
 	inSomeTry(t, func() bool {
 		begun, finish := make(chan struct{}), make(chan struct{})
@@ -183,7 +186,8 @@ func TestAnAnswerThatLeavesLateClosesItsConnection(t *testing.T) {
 	})
 }
 
-// TestAConnectionThatNeverAsksKeepsNobodyWaiting: it is closed, and is no request that was broken off.
+// TestAConnectionThatNeverAsksKeepsNobodyWaiting: it is closed, and is no request that was broken
+// off.
 func TestAConnectionThatNeverAsksKeepsNobodyWaiting(t *testing.T) {
 	srv := listen(t, func(http.ResponseWriter, *http.Request) {})
 	silent := []wire{dial(t, srv), dial(t, srv), dial(t, srv)}

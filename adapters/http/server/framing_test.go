@@ -17,7 +17,8 @@ import (
 	"github.com/offload/sessiond/adapters/system"
 )
 
-// TestWhereFramingIsInDoubtTheConnectionCloses, whatever the handler does with the request, and so that what comes behind it is never answered.
+// TestWhereFramingIsInDoubtTheConnectionCloses, whatever the handler does with the request, and so
+// that what comes behind it is never answered.
 func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
 	routes := []server.Route{
 		{Pattern: "/read", Handle: func(w http.ResponseWriter, r *http.Request) error {
@@ -70,7 +71,8 @@ func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
 				// A body that nobody read closes the connection too, whatever its framing.
 				last := sent.last || path == "/unknown" && sent.body != ""
 				assert.Equal(t, last, first.Close)
-				rest, _ := io.ReadAll(client.Reader) // a connection that closes on what was sent behind may be reset
+				// a connection that closes on what was sent behind may be reset
+				rest, _ := io.ReadAll(client.Reader)
 				assert.Equal(t, !last, strings.HasPrefix(string(rest), "HTTP/1.1 200"),
 					"what comes behind it: %s", rest)
 			})

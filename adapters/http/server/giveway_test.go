@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWhoeverSendsManyAtOnceStandsInLineForEach: on one processor, another goroutine gets its turn between any two of his requests, or nearly.
+// TestWhoeverSendsManyAtOnceStandsInLineForEach: on one processor, another goroutine gets its turn
+// between any two of his requests, or nearly.
 func TestWhoeverSendsManyAtOnceStandsInLineForEach(t *testing.T) {
 	const many = 60 // which fit into the buffer of a connection
 	var turns atomic.Int64

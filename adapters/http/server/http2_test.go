@@ -205,7 +205,8 @@ func TestHTTP2InTheClearStandsBesideHTTP1(t *testing.T) {
 	assert.Zero(t, srv.Shutdown(context.Background()))
 }
 
-// TestStreamsThatAreSlow: one whose body does not come is answered within the time for reading, and the others on its connection do not wait.
+// TestStreamsThatAreSlow: one whose body does not come is answered within the time for reading, and
+// the others on its connection do not wait.
 func TestStreamsThatAreSlow(t *testing.T) {
 	read := make(chan error, 1)
 	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -263,7 +264,8 @@ func TestNoRequestIsWorkedOnForEver(t *testing.T) {
 	srv.Shutdown(context.Background())
 }
 
-// TestShutdownFinishesHTTP2: what is under way is answered whole, and a client that asks nothing keeps nobody waiting.
+// TestShutdownFinishesHTTP2: what is under way is answered whole, and a client that asks nothing
+// keeps nobody waiting.
 func TestShutdownFinishesHTTP2(t *testing.T) {
 	begun, finish := make(chan struct{}, 10), make(chan struct{})
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -313,8 +315,9 @@ func TestShutdownFinishesHTTP2(t *testing.T) {
 // goAway begins the frame that says that nothing more is taken (RFC 9113 §6.8).
 const goAway = "\x00\x00\x08\x07\x00\x00\x00\x00\x00"
 
-// TestHTTP2BelongsToAServerOfItsOwn holds net/http to what newHTTP2 stands on and no documentation promises: the Shutdown of the server that never served tells
-// the clients of the one that serves, and touches nothing else.
+// TestHTTP2BelongsToAServerOfItsOwn holds net/http to what newHTTP2 stands on and no documentation
+// promises: the Shutdown of the server that never served tells the clients of the one that serves,
+// and touches nothing else.
 func TestHTTP2BelongsToAServerOfItsOwn(t *testing.T) {
 	onBothWays(t, usual, http.NotFoundHandler(), func(t *testing.T, v visit) {
 		client := v.dial(t)
@@ -368,7 +371,8 @@ func TestShutdownBreaksOffStreams(t *testing.T) {
 	})
 }
 
-// TestShutdownUnderLoadLosesNothingOfHTTP2: every request that was worked on is answered, and its client has the answer.
+// TestShutdownUnderLoadLosesNothingOfHTTP2: every request that was worked on is answered, and its
+// client has the answer.
 func TestShutdownUnderLoadLosesNothingOfHTTP2(t *testing.T) {
 	var served atomic.Int64
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

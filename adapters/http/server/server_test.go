@@ -69,7 +69,8 @@ func TestAnIdleConnectionIsLetGo(t *testing.T) {
 	assert.ErrorIs(t, err, io.EOF)
 }
 
-// TestAnUnreadBodyIsNotWaitedFor: its connection ends soon after the answer, though the client may take an hour.
+// TestAnUnreadBodyIsNotWaitedFor: its connection ends soon after the answer, though the client may
+// take an hour.
 func TestAnUnreadBodyIsNotWaitedFor(t *testing.T) {
 	routes := []server.Route{{Pattern: "/", Handle: ok}}
 	handler := server.NewRouter(routes, system.NewClock(), &book{}, slog.New(slog.DiscardHandler))

@@ -219,7 +219,8 @@ func TestFailedHandshakesDoNotFillTheLog(t *testing.T) {
 	}
 }
 
-// TestShutdownWithHandshakesUnderWay: who is still at it may come through for a moment, and keeps nobody waiting for longer.
+// TestShutdownWithHandshakesUnderWay: who is still at it may come through for a moment, and keeps
+// nobody waiting for longer.
 func TestShutdownWithHandshakesUnderWay(t *testing.T) {
 	pair := pki.New(t, "localhost")
 	srv := listenTLS(t, pair, patience, func(http.ResponseWriter, *http.Request) {})

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// grants is an access list that lets one more user read: owner, that user, group, bound, others (acl(5)).
+// grants is an access list that lets one more user read: owner, that user, group, bound, others
+// (acl(5)).
 func grants(user uint32) []byte {
 	list := binary.LittleEndian.AppendUint32(nil, 2)
 	for _, entry := range []struct {

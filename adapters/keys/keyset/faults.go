@@ -24,7 +24,8 @@ const (
 	ReasonNotRegular
 	// ReasonTooLarge is a file of more than keys.MaxSetBytes bytes.
 	ReasonTooLarge
-	// ReasonExposed is a mode that lets others read or write, or the group write, in a production-like environment.
+	// ReasonExposed is a mode that lets others read or write, or the group write, in a
+	// production-like environment.
 	ReasonExposed
 	// ReasonMalformed is a text that is not a keyset; the cause is keys.SetFaults.
 	ReasonMalformed

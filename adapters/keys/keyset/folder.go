@@ -134,8 +134,8 @@ func (f *folder) replace(current *current, text string) error {
 	return nil
 }
 
-// copyAttributes gives the owner, group, access list and mode to the next file, in this order: a group
-// that the old file did not have cannot read the new one at any time.
+// copyAttributes gives the owner, group, access list and mode to the next file, in this order: a
+// group that the old file did not have cannot read the new one at any time.
 func (c *current) copyAttributes(next *os.File) error {
 	if c.file == nil {
 		return next.Chmod(newMode) // the process's umask may have removed permissions

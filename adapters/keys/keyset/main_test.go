@@ -25,7 +25,8 @@ import (
 // noon is when tests happen.
 var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 
-// By these variables a test starts its own binary as another process: to play a role there, or to be the same test as another user.
+// By these variables a test starts its own binary as another process: to play a role there, or to
+// be the same test as another user.
 const (
 	varRole = "KEYSET_TEST_ROLE"
 	varUser = "KEYSET_TEST_USER"
@@ -107,13 +108,14 @@ func told(err error) int {
 	return 1
 }
 
-// as is who a process runs as; the zero value is whoever runs the test.
+// as is who a process runs as; the zero value is anyone who runs the test.
 type as struct{ user, group uint32 }
 
 // play prepares a role in another process.
 func play(t *testing.T, as as, role string, args ...string) *exec.Cmd {
 	t.Helper()
-	process := exec.Command("/proc/self/exe", args...) // by this name also where the other user may not walk to the binary
+	// by this name also where the other user may not walk to the binary
+	process := exec.Command("/proc/self/exe", args...)
 	process.Dir = "/"
 	process.Env = append(os.Environ(), varRole+"="+role, endAtOnce)
 	if as.user != 0 {
@@ -123,7 +125,8 @@ func play(t *testing.T, as as, role string, args ...string) *exec.Cmd {
 	return process
 }
 
-// output is what a role prints until it ends, and whether it ended well. What the runtime has to say goes to standard error.
+// output is what a role prints until it ends, and whether it ended well. What the runtime has to
+// say goes to standard error.
 func output(t *testing.T, process *exec.Cmd) (text string, well bool) {
 	t.Helper()
 	out, err := process.Output()
@@ -133,8 +136,8 @@ func output(t *testing.T, process *exec.Cmd) (text string, well bool) {
 	return strings.TrimSpace(string(out)), err == nil
 }
 
-// elsewhere runs the test that calls it as a user without privileges where it runs as root, whom no mode stops; it is true where that is done,
-// and the caller has nothing more to do.
+// elsewhere runs the test that calls it as a user without privileges where it runs as root, whom no
+// mode stops; it is true where that is done, and the caller has nothing more to do.
 func elsewhere(t *testing.T) bool {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -169,7 +172,8 @@ func testKey(id string, signFrom time.Time) keys.Key {
 	return keys.NewHS256(keys.ID(id), secret[:], keys.Plan{SignFrom: signFrom})
 }
 
-// ringOf is a keyring of keys that have those ids and may all sign at noon, the last one before the others.
+// ringOf is a keyring of keys that have those ids and may all sign at noon, the last one before the
+// others.
 func ringOf(t *testing.T, ids ...string) *keys.Keyring {
 	t.Helper()
 	all := make([]keys.Key, 0, len(ids))

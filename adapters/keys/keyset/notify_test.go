@@ -17,7 +17,8 @@ import (
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
-// A real watch has this long to see a change: much more than it takes, and less than until the file is looked at without it.
+// A real watch has this long to see a change: much more than it takes, and less than until the file
+// is looked at without it.
 const (
 	soon  = pollInterval / 2
 	often = 5 * time.Millisecond
@@ -56,7 +57,8 @@ func (r *live) tells(t *testing.T, event string) {
 	}, soon, often, "%s is not told", event)
 }
 
-// TestEveryKindOfChangeTakesForce makes each change several times over, for a watch that saw one may have lost sight of what came after.
+// TestEveryKindOfChangeTakesForce makes each change several times over, for a watch that saw one
+// may have lost sight of what came after.
 func TestEveryKindOfChangeTakesForce(t *testing.T) {
 	inPlace := func(t *testing.T, path, text string, step int) {
 		t.Helper()
@@ -239,8 +241,9 @@ func TestAFolderThatCannotBeWatched(t *testing.T) {
 	source.takesForce(t, "second")
 }
 
-// TestAWatchThatMovesAndGoesHoldsNothingUp moves the watched folder away and deletes it before fsnotify comes to that: then it fails to take
-// its watch back, and waits, under its lock, for somebody to hear of it. Whoever follows meanwhile needs that lock, and the pump frees it.
+// TestAWatchThatMovesAndGoesHoldsNothingUp moves the watched folder away and deletes it before
+// fsnotify comes to that: then it fails to take its watch back, and waits, under its lock, for
+// somebody to hear of it. Whoever follows meanwhile needs that lock, and the pump frees it.
 func TestAWatchThatMovesAndGoesHoldsNothingUp(t *testing.T) {
 	root := sharedFolder(t)
 	folder := filepath.Join(root, "a")

@@ -30,7 +30,8 @@ func ready(t *testing.T, process *exec.Cmd) {
 	require.Equal(t, "ready\n", line)
 }
 
-// TestWritersInSeveralProcessesLoseNothing has writers in this process and in others, and somebody who reads all the while.
+// TestWritersInSeveralProcessesLoseNothing has writers in this process and in others, and somebody
+// who reads all the while.
 func TestWritersInSeveralProcessesLoseNothing(t *testing.T) {
 	const processes, callers, each = 4, 3, 12
 	folder := sharedFolder(t)
@@ -99,8 +100,8 @@ func TestAnotherProcessIsWaitedForUntilItEnds(t *testing.T) {
 	require.NoError(t, <-added)
 }
 
-// TestLongKilledWriters kills writers at random instants: the file is always whole and has a key that signs, and what they leave is never
-// taken for it.
+// TestLongKilledWriters kills writers at random instants: the file is always whole and has a key
+// that signs, and what they leave is never taken for it.
 func TestLongKilledWriters(t *testing.T) {
 	kills := 50
 	if text := os.Getenv(varKills); text != "" {

@@ -92,7 +92,8 @@ func TestWhatIsNoKeysetFile(t *testing.T) {
 	}
 }
 
-// swapped is a place in which a name stands for another thing when it is opened than when it was looked at.
+// swapped is a place in which a name stands for another thing when it is opened than when it was
+// looked at.
 type swapped struct{ anywhere }
 
 func (swapped) OpenFile(name string, flag int, mode os.FileMode) (*os.File, error) {
@@ -167,7 +168,8 @@ func TestAUserWhoMayNotReadIsTold(t *testing.T) {
 	}
 }
 
-// TestWhatSystemdMakes has a credential as LoadCredential leaves it: the service user's own, read-only, in a read-only folder.
+// TestWhatSystemdMakes has a credential as LoadCredential leaves it: the service user's own,
+// read-only, in a read-only folder.
 func TestWhatSystemdMakes(t *testing.T) {
 	if elsewhere(t) {
 		return
@@ -181,8 +183,8 @@ func TestWhatSystemdMakes(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// kubernetes lays a secret volume out: the file is a link through ..data to a folder of one version. It returns the file's path, and what puts
-// another version in place as the kubelet does.
+// kubernetes lays a secret volume out: the file is a link through ..data to a folder of one
+// version. It returns the file's path, and what puts another version in place as the kubelet does.
 func kubernetes(t *testing.T, mount string, group int, mode os.FileMode) (path string,
 	swap func(text string)) {
 	t.Helper()
@@ -209,7 +211,8 @@ func kubernetes(t *testing.T, mount string, group int, mode os.FileMode) (path s
 	return path, put
 }
 
-// TestWhatKubernetesMakes has a volume as fsGroup leaves it: root's, readable for a group that the service's user is in.
+// TestWhatKubernetesMakes has a volume as fsGroup leaves it: root's, readable for a group that the
+// service's user is in.
 func TestWhatKubernetesMakes(t *testing.T) {
 	path, swap := kubernetes(t, sharedFolder(t), otherGroup, 0o440)
 	var user, stranger as
@@ -270,7 +273,8 @@ func TestKeysAreJudgedByTheRulesAndTheClock(t *testing.T) {
 	}
 }
 
-// TestEveryFaultIsTold reads a file that is wrong in every way that does not hide another, and looks for material in what is said of it.
+// TestEveryFaultIsTold reads a file that is wrong in every way that does not hide another, and
+// looks for material in what is said of it.
 func TestEveryFaultIsTold(t *testing.T) {
 	name := filepath.Join(sharedFolder(t), "keyset.json")
 	write(t, name, `{"keys":[

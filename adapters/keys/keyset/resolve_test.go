@@ -91,7 +91,8 @@ func TestARelativePathStartsHere(t *testing.T) {
 	assert.Equal(t, filepath.Join(root, "file"), file)
 }
 
-// TestTheWayIsTheKernels walks random ways through random trees of links, and asks the kernel where they lead.
+// TestTheWayIsTheKernels walks random ways through random trees of links, and asks the kernel where
+// they lead.
 func TestTheWayIsTheKernels(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 5))
 	words := []string{"a", "b", "c", "..", ".", "x"}

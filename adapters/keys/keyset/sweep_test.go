@@ -11,8 +11,8 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// TestWhatKilledWritersLeftIsSweptByAnyChange: it holds keys, so it goes even where the change comes to nothing; what merely has such a name and is no
-// file stays.
+// TestWhatKilledWritersLeftIsSweptByAnyChange: it holds keys, so it goes even where the change
+// comes to nothing; what merely has such a name and is no file stays.
 func TestWhatKilledWritersLeftIsSweptByAnyChange(t *testing.T) {
 	folder := sharedFolder(t)
 	path := filepath.Join(folder, "keyset.json")

@@ -153,8 +153,8 @@ func (s *Source) follow(ctx context.Context, watcher watcher) bool {
 	return false
 }
 
-// check reads the file. Keys that are already in force are not judged again: only time can have made
-// them worse, and there is nothing better.
+// check reads the file. Keys that are already in force are not judged again: only time can have
+// made them worse, and there is nothing better.
 func (s *Source) check(ctx context.Context) {
 	keyring, faults := load(s.path, s.rules.Production)
 	known := keyring != nil && same(keyring, s.Keyring())

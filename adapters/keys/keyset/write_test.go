@@ -339,7 +339,8 @@ func TestWhatKilledWritersLeftIsRemoved(t *testing.T) {
 	assert.ElementsMatch(t, append(stay, "keyset.json"), names(t, folder))
 }
 
-// TestARenameThatIsRefused has a folder come to be where the file shall be; the system refuses a file that is a mount point in the same way.
+// TestARenameThatIsRefused has a folder come to be where the file shall be; the system refuses a
+// file that is a mount point in the same way.
 func TestARenameThatIsRefused(t *testing.T) {
 	root := sharedFolder(t)
 	require.NoError(t, os.Mkdir(root+"/keyset.json", 0o700))

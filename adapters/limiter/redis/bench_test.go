@@ -15,7 +15,8 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// BenchmarkDecide asks for an address and an installation from 64 callers, each time for others, of which a tenth come again.
+// BenchmarkDecide asks for an address and an installation from 64 callers, each time for others, of
+// which a tenth come again.
 func BenchmarkDecide(b *testing.B) {
 	server := redisserver.Start(b)
 	storage := open(b, server.URL(), patient)

@@ -13,8 +13,9 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// TestCloseWhileHanging closes while a decision waits for a server that says nothing, at the first word or later. The timeouts are longer than the
-// test may take: neither an ask nor connecting is waited for.
+// TestCloseWhileHanging closes while a decision waits for a server that says nothing, at the first
+// word or later. The timeouts are longer than the test may take: neither an ask nor connecting is
+// waited for.
 func TestCloseWhileHanging(t *testing.T) {
 	for name, silent := range map[string]string{
 		"at the greeting": "HELLO", "at the map": "CLUSTER", "at the decision": "EVALSHA",

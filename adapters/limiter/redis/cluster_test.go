@@ -35,7 +35,8 @@ func at(t *testing.T, cluster *redisserver.Cluster, storage *redis.Storage, mast
 	return throttle.Check{}
 }
 
-// counted is how many grants of an ask count: read by one more, which the limit must leave room for.
+// counted is how many grants of an ask count: read by one more, which the limit must leave room
+// for.
 func counted(t *testing.T, storage *redis.Storage, of throttle.Check) int {
 	t.Helper()
 	return of.Limit - 1 - left(t, storage, of)
@@ -60,7 +61,8 @@ func TestClusterSpreadsSubjects(t *testing.T) {
 	assert.EqualValues(t, 120, total)
 }
 
-// TestClusterHammering has a blocked installation ask from many callers at once: its address, which lies on another node, keeps all it has.
+// TestClusterHammering has a blocked installation ask from many callers at once: its address, which
+// lies on another node, keeps all it has.
 func TestClusterHammering(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
 	storage := open(t, cluster.URL(), patient)
@@ -85,8 +87,9 @@ func TestClusterHammering(t *testing.T) {
 	assert.Zero(t, keys, "nothing was ever written for the address")
 }
 
-// TestClusterRaces has many callers find room for the last grants of an installation at once. All look before any takes, so that most find it
-// gone only after they took a grant of the address, which they give back.
+// TestClusterRaces has many callers find room for the last grants of an installation at once. All
+// look before any takes, so that most find it gone only after they took a grant of the address,
+// which they give back.
 func TestClusterRaces(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
 	for round := range 20 {
@@ -118,7 +121,8 @@ func TestClusterRaces(t *testing.T) {
 	assert.True(t, took, "no grant was ever taken back: the race did not happen")
 }
 
-// TestClusterSecondFails has the node of the second subject fail when it is written to: the first gets its grant back.
+// TestClusterSecondFails has the node of the second subject fail when it is written to: the first
+// gets its grant back.
 func TestClusterSecondFails(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
 	storage := open(t, cluster.URL(), patient)
@@ -134,7 +138,8 @@ func TestClusterSecondFails(t *testing.T) {
 	assert.Equal(t, 2, decision.At(1).Remaining)
 }
 
-// TestClusterNodeHangs: what needs the node fails by the timeout and takes nothing elsewhere, what needs it not goes on.
+// TestClusterNodeHangs: what needs the node fails by the timeout and takes nothing elsewhere, what
+// needs it not goes on.
 func TestClusterNodeHangs(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
 	patiently := open(t, cluster.URL(), patient)

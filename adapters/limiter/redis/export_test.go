@@ -10,17 +10,19 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// UnderSuite is the storage on the same connections, empty by a prefix of its own, that goes by the instants of its callers.
+// UnderSuite is the storage on the same connections, empty by a prefix of its own, that goes by the
+// instants of its callers.
 //
-// The suite's instants are nanoseconds, of which those since 1970 would not fit into a script's numbers. Its clock begins at 1000 s, so
-// that they do, and the script is given them as they are: its unit is the nanosecond, and nothing is rounded. Keys expire by the
-// server's real clock, of which the suite knows nothing: they live for ten minutes more than their window.
+// The suite's instants are nanoseconds, of which those since 1970 would not fit into a script's
+// numbers. Its clock begins at 1000 s, so that they do, and the script is given them as they are:
+// its unit is the nanosecond, and nothing is rounded. Keys expire by the server's real clock, of
+// which the suite knows nothing: they live for ten minutes more than their window.
 func (s *Storage) UnderSuite(prefix string) *Storage {
 	return s.by(prefix, clock{name: "caller", unit: time.Nanosecond, life: 10 * time.Minute})
 }
 
-// UnderServersClock is the storage with a prefix of its own, that takes its callers' instants as those of the server's clock, which may be
-// stepped back.
+// UnderServersClock is the storage with a prefix of its own, that takes its callers' instants as
+// those of the server's clock, which may be stepped back.
 func (s *Storage) UnderServersClock(prefix string) *Storage {
 	return s.by(prefix, clock{name: "stepped", unit: time.Nanosecond, life: 10 * time.Minute})
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fake is a server whose words a test chooses. It answers to each command what it is told to; nothing, where that is empty.
+// fake is a server whose words a test chooses. It answers to each command what it is told to;
+// nothing, where that is empty.
 type fake struct {
 	listener net.Listener
 	answer   func(command []string) string

@@ -42,7 +42,8 @@ func fails(t *testing.T, storage *redis.Storage, asks ...throttle.Check) *redis.
 	return unavailable
 }
 
-// answers asks until the storage answers again, which may take as long as finding out that a connection is gone.
+// answers asks until the storage answers again, which may take as long as finding out that a
+// connection is gone.
 func answers(t *testing.T, storage *redis.Storage, asks ...throttle.Check) throttle.Decision {
 	t.Helper()
 	late, cancel := context.WithTimeout(context.Background(), redisserver.Timeout)
@@ -93,8 +94,9 @@ func TestStartsWithoutItsServer(t *testing.T) {
 	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
 }
 
-// TestHang stops the server in the middle: nobody waits much longer than the timeout, however many ask, and those who ask after it goes on are
-// answered. What timed out may have been counted, and nothing more.
+// TestHang stops the server in the middle: nobody waits much longer than the timeout, however many
+// ask, and those who ask after it goes on are answered. What timed out may have been counted, and
+// nothing more.
 func TestHang(t *testing.T) {
 	const timeout, callers, tries, limit = 50 * time.Millisecond, 64, 60, 10_000
 	server := redisserver.Start(t)
@@ -167,8 +169,9 @@ func TestFullServer(t *testing.T) {
 	assert.Equal(t, 3, decision.At(1).Remaining)
 }
 
-// TestForeignValues has others have written under a subject's key. None of it decides, and none of it keeps the server busy.
-// TestForeignValues puts what is no ring where one belongs: it counts as no grants, and the next one takes its place.
+// TestForeignValues has others have written under a subject's key. None of it decides, and none of
+// it keeps the server busy. TestForeignValues puts what is no ring where one belongs: it counts as
+// no grants, and the next one takes its place.
 func TestForeignValues(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient)
@@ -289,7 +292,8 @@ func TestErrorsTellNothing(t *testing.T) {
 	}
 }
 
-// TestEchoingServer answers what it does not know with the words of the question, as old servers and proxies do.
+// TestEchoingServer answers what it does not know with the words of the question, as old servers
+// and proxies do.
 func TestEchoingServer(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -17,8 +17,9 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// TestUnaskedAnswer has callers go away while they connect to a server that says at once that it takes nobody, as one does that is full of clients.
-// Theirs is an error like another, and never the end of the process.
+// TestUnaskedAnswer has callers go away while they connect to a server that says at once that it
+// takes nobody, as one does that is full of clients. Theirs is an error like another, and never the
+// end of the process.
 func TestUnaskedAnswer(t *testing.T) {
 	const callers, tries = 8, 500
 	server := redisserver.Start(t)

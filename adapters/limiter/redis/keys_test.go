@@ -37,14 +37,16 @@ func TestKeysExpire(t *testing.T) {
 				require.NoError(t, err)
 				assert.Greater(t, time.Duration(left)*time.Millisecond, length)
 				assert.LessOrEqual(t, time.Duration(left)*time.Millisecond, length+time.Second)
-				half := client.B().Pexpire().Key(storage.Key(of)).Milliseconds((length / 2).Milliseconds()).Build() // as if time went by
+				// as if time went by
+				half := client.B().Pexpire().Key(storage.Key(of)).Milliseconds((length / 2).Milliseconds()).Build()
 				require.NoError(t, client.Do(context.Background(), half).Error())
 			}
 		}
 	}
 }
 
-// TestNothingIsTold dumps all keys and values: a digest, a window, numbers, and nothing that an address or an id could be had from.
+// TestNothingIsTold dumps all keys and values: a digest, a window, numbers, and nothing that an
+// address or an id could be had from.
 func TestNothingIsTold(t *testing.T) {
 	const (
 		id      = "install-0123456789abcdef"
@@ -168,7 +170,8 @@ func TestBytesMoved(t *testing.T) {
 var command = regexp.MustCompile(
 	`\[\d+ lua\] "([A-Z]+)" "[^"]*"(?: "((?:[^"\\]|\\.)*)")?(?: "((?:[^"\\]|\\.)*)")?`)
 
-// watch has the server tell all that scripts do; what it returns tells how many bytes they read and wrote since.
+// watch has the server tell all that scripts do; what it returns tells how many bytes they read and
+// wrote since.
 func watch(t *testing.T, server *redisserver.Server) func(*testing.T) int {
 	connection, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", server.Addr())
 	require.NoError(t, err)

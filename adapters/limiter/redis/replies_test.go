@@ -57,7 +57,8 @@ func message(channel, text string) string {
 		len(text), text)
 }
 
-// TestReplies holds what a server may say against what it may not, after some commands. However it is cut, the outcome is the same.
+// TestReplies holds what a server may say against what it may not, after some commands. However it
+// is cut, the outcome is the same.
 func TestReplies(t *testing.T) {
 	one := written("EVALSHA", "0")
 	subscription := written("SUBSCRIBE", "a", "b")
@@ -157,7 +158,8 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-// TestHostileServer has servers that would end the process. Each is an error like another, and so is the next decision.
+// TestHostileServer has servers that would end the process. Each is an error like another, and so
+// is the next decision.
 func TestHostileServer(t *testing.T) {
 	for name, answer := range map[string]string{
 		"one too many": granted + granted, "a huge string": "$9000000000000\r\nabc",
@@ -208,7 +210,8 @@ func TestRESP2(t *testing.T) {
 	assert.Equal(t, 2, left(t, storage, hour(1, 4)), "of three that the server tells of")
 }
 
-// FuzzReplies cuts the same words in two ways: what passes, passes whole, and is as many answers as there were questions at most.
+// FuzzReplies cuts the same words in two ways: what passes, passes whole, and is as many answers as
+// there were questions at most.
 func FuzzReplies(f *testing.F) {
 	for _, seed := range []string{granted, hello, subscribed, "*-1\r\n", "$0\r\n\r\n",
 		"$3\r\nabc\r\n:1\r\n", "-MOVED 1 a:1\r\n", "%1\r\n+a\r\n*2\r\n#t\r\n_\r\n"} {
@@ -227,13 +230,15 @@ func FuzzReplies(f *testing.F) {
 			}
 		}
 		require.Equal(t, errs[0], errs[1])
-		if errs[0] == nil && strings.Trim(text, "+:_\r\n1234567890") == "" { // of lines alone, all but the last of which are whole
+		// of lines alone, all but the last of which are whole
+		if errs[0] == nil && strings.Trim(text, "+:_\r\n1234567890") == "" {
 			require.LessOrEqual(t, strings.Count(text, "\n"), int(questions))
 		}
 	})
 }
 
-// FuzzHostileServer says anything at all, at a greeting or later, to all that rueidis asks. It need not make sense of it, but live, and within bounds.
+// FuzzHostileServer says anything at all, at a greeting or later, to all that rueidis asks. It need
+// not make sense of it, but live, and within bounds.
 func FuzzHostileServer(f *testing.F) {
 	for _, seed := range []string{
 		granted + granted, "$9000000000000\r\n", "*2000000000\r\n", "%-1\r\n", subscribed,

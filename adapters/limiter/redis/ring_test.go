@@ -56,8 +56,9 @@ func (l ledger) stand(ask throttle.Check, now throttle.Instant) throttle.State {
 	return standing
 }
 
-// TestRing asks for one subject under limits that change with every ask, as replicas of several configurations do: every answer must be the
-// ledger's. Callers are late, or grants are taken back; not both, for then what has left a window could come back to it.
+// TestRing asks for one subject under limits that change with every ask, as replicas of several
+// configurations do: every answer must be the ledger's. Callers are late, or grants are taken back;
+// not both, for then what has left a window could come back to it.
 func TestRing(t *testing.T) {
 	shared := open(t, redisserver.Start(t).URL(), patient)
 	var count atomic.Int64
@@ -101,7 +102,8 @@ func TestRing(t *testing.T) {
 	}
 }
 
-// takeBack takes back one of the last few grants, or none where it has left the window: the storage may have let go of it.
+// takeBack takes back one of the last few grants, or none where it has left the window: the storage
+// may have let go of it.
 func takeBack(rt *rapid.T, storage *redis.Storage, given ledger, now throttle.Instant) ledger {
 	if len(given) == 0 {
 		return given
@@ -118,8 +120,8 @@ func takeBack(rt *rapid.T, storage *redis.Storage, given ledger, now throttle.In
 	return slices.Delete(given, at, at+1)
 }
 
-// TestClockStepsBack has the server's clock step back now and then. By the time that really went by, no window holds more than the limit, and
-// no wait is longer than a window.
+// TestClockStepsBack has the server's clock step back now and then. By the time that really went
+// by, no window holds more than the limit, and no wait is longer than a window.
 func TestClockStepsBack(t *testing.T) {
 	shared := open(t, redisserver.Start(t).URL(), patient)
 	var count atomic.Int64
@@ -176,8 +178,9 @@ func TestLargeLimits(t *testing.T) {
 	}
 }
 
-// TestLateAroundTheEnd fills a small ring and goes around its end, slot by slot: with each, a caller who is late by a nanosecond counts as being there
-// at the last grant, wherever in the ring that lies.
+// TestLateAroundTheEnd fills a small ring and goes around its end, slot by slot: with each, a
+// caller who is late by a nanosecond counts as being there at the last grant, wherever in the ring
+// that lies.
 func TestLateAroundTheEnd(t *testing.T) {
 	const limit, step = 4, window / 4
 	storage := open(t, redisserver.Start(t).URL(), patient).UnderSuite("late:")
@@ -193,7 +196,8 @@ func TestLateAroundTheEnd(t *testing.T) {
 	}
 }
 
-// TestStepBack steps the server's clock back by an hour: who was blocked is blocked for one window more, and no longer.
+// TestStepBack steps the server's clock back by an hour: who was blocked is blocked for one window
+// more, and no longer.
 func TestStepBack(t *testing.T) {
 	storage := open(t, redisserver.Start(t).URL(), patient).UnderServersClock("step:")
 	const limit = 20
@@ -215,7 +219,8 @@ func TestStepBack(t *testing.T) {
 	assert.True(t, decision.Refused())
 }
 
-// TestRingStaysSmall: slots whose grants have left the window are used again, so that a ring has room for what counts at once, and not for the limit.
+// TestRingStaysSmall: slots whose grants have left the window are used again, so that a ring has
+// room for what counts at once, and not for the limit.
 func TestRingStaysSmall(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient).UnderSuite("small:")

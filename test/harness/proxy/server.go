@@ -38,7 +38,8 @@ type program struct {
 	env  []string
 }
 
-// start starts what prepare makes for an address on host, again where the address was taken, until it accepts connections there.
+// start starts what prepare makes for an address on host, again where the address was taken, until
+// it accepts connections there.
 func start(t testing.TB, host string, prepare func(addr, folder string) program) *Server {
 	t.Helper()
 	var s *Server
@@ -73,7 +74,8 @@ func (s *Server) run(t testing.TB, p program) {
 	}()
 }
 
-// accepts waits until a connection is accepted, and tells whether that came before the process ended.
+// accepts waits until a connection is accepted, and reports whether that came before the process
+// ended.
 func (s *Server) accepts() bool {
 	late := time.After(Timeout)
 	for {
@@ -97,15 +99,18 @@ func (s *Server) kill() {
 	<-s.ended
 }
 
-// The ports that are handed out: below those that Linux gives to whoever leaves the choice to it, so that nobody comes to have one by chance.
+// The ports that are handed out: below those that Linux gives to anyone who leaves the choice to
+// it, so that nobody comes to have one by chance.
 const firstPort, lastPort = 10000, 32000
 
-// next is the port to try next, less firstPort. It begins anywhere, for other test processes are at it too.
+// next is the port to try next, less firstPort. It begins anywhere, for other test processes are at
+// it too.
 var next atomic.Uint32
 
 func init() { next.Store(rand.Uint32N(lastPort - firstPort)) }
 
-// FreeAddress is an address on host, such as 127.0.0.1 or ::1, on which nobody listened a moment ago. Nobody gets it a second time soon.
+// FreeAddress is an address on host, such as 127.0.0.1 or ::1, on which nobody listened a moment
+// ago. Nobody gets it a second time soon.
 func FreeAddress(t testing.TB, host string) string {
 	t.Helper()
 	for range lastPort - firstPort {
@@ -127,7 +132,8 @@ func find(t testing.TB, p program) (path string, env []string) {
 		return installed, nil
 	}
 	_, here, _, _ := runtime.Caller(0)
-	unpacked := filepath.Join(filepath.Dir(here), "..", "..", "..", ".parts", p.part) // by test/parts.sh, where it may not install
+	// by test/parts.sh, where it may not install
+	unpacked := filepath.Join(filepath.Dir(here), "..", "..", "..", ".parts", p.part)
 	for _, folder := range []string{"/usr/sbin", "/sbin", filepath.Join(unpacked, "usr", "bin"),
 		filepath.Join(unpacked, "usr", "sbin")} {
 		if path = filepath.Join(folder, p.name); exists(path) {

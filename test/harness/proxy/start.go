@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// StartNginx starts nginx on host. site makes what stands in its http block, as a file of conf.d does, for the address to listen on.
+// StartNginx starts nginx on host. site makes what stands in its http block, as a file of conf.d
+// does, for the address to listen on.
 func StartNginx(t testing.TB, host string, site func(addr string) string) *Server {
 	t.Helper()
 	return start(t, host, func(addr, folder string) program {
@@ -31,7 +32,8 @@ http {
 	})
 }
 
-// StartCaddy starts Caddy on host, with the Caddyfile and the environment that configure makes for the address to listen on.
+// StartCaddy starts Caddy on host, with the Caddyfile and the environment that configure makes for
+// the address to listen on.
 func StartCaddy(t testing.TB, host string, configure func(addr string) (caddyfile string,
 	env []string)) *Server {
 	t.Helper()
@@ -47,7 +49,8 @@ func StartCaddy(t testing.TB, host string, configure func(addr string) (caddyfil
 	})
 }
 
-// StartHAProxy starts HAProxy on host, with the configuration and the environment that configure makes for the address to listen on.
+// StartHAProxy starts HAProxy on host, with the configuration and the environment that configure
+// makes for the address to listen on.
 func StartHAProxy(t testing.TB, host string, configure func(addr string) (config string,
 	env []string)) *Server {
 	t.Helper()

@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clockSource steps the clock of a process that it is loaded into. libfaketime would be the part for this; redis-server does not come up under
-// it, since its allocator asks for the time before libfaketime has found the real clock.
+// clockSource steps the clock of a process that it is loaded into. libfaketime would be the part
+// for this; redis-server does not come up under it, since its allocator asks for the time before
+// libfaketime has found the real clock.
 //
 //go:embed testdata/clock.c
 var clockSource []byte
@@ -24,7 +25,8 @@ type Clock struct {
 	ahead time.Duration
 }
 
-// StartOnClock starts a server whose wall clock the test steps. It needs a C compiler, as tests with -race do.
+// StartOnClock starts a server whose wall clock the test steps. It needs a C compiler, as tests
+// with -race do.
 func StartOnClock(t testing.TB, args ...string) (*Server, *Clock) {
 	t.Helper()
 	folder := t.TempDir()

@@ -17,7 +17,8 @@ type Cluster struct {
 	Replicas []*Server
 }
 
-// StartCluster starts a Cluster of so many masters and waits until all agree that it serves. args are each server's.
+// StartCluster starts a Cluster of so many masters and waits until all agree that it serves. args
+// are each server's.
 func StartCluster(t testing.TB, masters int, args ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{}

@@ -32,7 +32,7 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// await waits until the log holds words, and tells whether it did before the server ended.
+// await waits until the log holds words, and reports whether it did before the server ended.
 func (l *log) await(words string, ended <-chan struct{}) bool {
 	late := time.After(Timeout)
 	for {

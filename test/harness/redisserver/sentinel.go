@@ -12,7 +12,8 @@ import (
 // MasterSet is the name under which a Sentinel knows its master.
 const MasterSet = "limits"
 
-// StartSentinel starts a Sentinel that watches master alone, and fails over by itself when that is down for half a second.
+// StartSentinel starts a Sentinel that watches master alone, and fails over by itself when that is
+// down for half a second.
 func StartSentinel(t testing.TB, master *Server) *Server {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "sentinel.conf") // which a Sentinel must be able to write

@@ -33,13 +33,15 @@ type Server struct {
 // ready is what a server says when it serves.
 const ready = "Ready to accept connections"
 
-// Start starts a server that keeps nothing on disk, but for what args say, which are as on the command line.
+// Start starts a server that keeps nothing on disk, but for what args say, which are as on the
+// command line.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	return start(t, ready, append([]string{"--save", ""}, args...))
 }
 
-// start starts a server that says ready when it serves. env is more than its environment has anyway.
+// start starts a server that says ready when it serves. env is more than its environment has
+// anyway.
 func start(t testing.TB, ready string, args []string, env ...string) *Server {
 	t.Helper()
 	s := &Server{folder: t.TempDir(), args: args, env: env, ready: ready}
@@ -69,7 +71,7 @@ func (s *Server) Kill() {
 	<-s.ended
 }
 
-// Running tells whether the server runs, be it that it hangs.
+// Running reports whether the server runs, be it that it hangs.
 func (s *Server) Running() bool {
 	select {
 	case <-s.ended:
@@ -110,7 +112,8 @@ func (s *Server) RestartEmpty(t testing.TB) {
 	require.True(t, s.launch(t), "the server does not start again: %s", s.log)
 }
 
-// Client is a client of the server alone, also where that is a Cluster's node. It closes with the test.
+// Client is a client of the server alone, also where that is a Cluster's node. It closes with the
+// test.
 func (s *Server) Client(t testing.TB) rueidis.Client {
 	t.Helper()
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr()},
@@ -135,7 +138,7 @@ func (s *Server) Do(t testing.TB, command ...string) rueidis.RedisMessage {
 	return answer
 }
 
-// launch starts the process, and tells whether it came to serve.
+// launch starts the process, and reports whether it came to serve.
 func (s *Server) launch(t testing.TB) bool {
 	t.Helper()
 	program, libraries := find(t)
@@ -164,7 +167,8 @@ func find(t testing.TB) (program string, env []string) {
 		return installed, nil
 	}
 	_, here, _, _ := runtime.Caller(0)
-	unpacked := filepath.Join(filepath.Dir(here), "..", "..", "..", ".parts", "redis") // by test/parts.sh, where it may not install
+	// by test/parts.sh, where it may not install
+	unpacked := filepath.Join(filepath.Dir(here), "..", "..", "..", ".parts", "redis")
 	program = filepath.Join(unpacked, "usr", "bin", "redis-server")
 	require.FileExists(t, program, "no redis-server: make parts brings it")
 	libraries, err := filepath.Glob(filepath.Join(unpacked, "usr", "lib", "*-linux-gnu*"))

@@ -17,7 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// StartTLS starts a server that speaks TLS as well, with a certificate for 127.0.0.1 that nobody has signed, and returns the port for it.
+// StartTLS starts a server that speaks TLS as well, with a certificate for 127.0.0.1 that nobody
+// has signed, and returns the port for it.
 func StartTLS(t testing.TB, args ...string) (server *Server, port int) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
