@@ -16,7 +16,8 @@ func TestCORS(t *testing.T) {
 	t.Parallel()
 	const page, stranger = "https://app.example.com", "https://evil.example"
 	service := harness.Start(t, production(harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": page +
-		",http://localhost:3000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
+		",http://localhost:3000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400"}))
 	origin := func(of string) harness.Header { return harness.Header{"Origin", of} }
 	ask := harness.Header{"Access-Control-Request-Method", "POST"}
 

@@ -37,6 +37,8 @@ func TestProxyProtocolTellsTheClient(t *testing.T) {
 	service := harness.Start(t, production(harness.Env{
 		"OFFLOAD_PROXY_PROTOCOL": "true", "OFFLOAD_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
+		// No window ends during the test.
+		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400",
 	}))
 	assert.Equal(t, true, service.Log.Await(t, "service_started").Fields["proxy_protocol"])
 	client := func(address string) string {
@@ -86,7 +88,8 @@ func TestProxyProtocolBeforeTLS(t *testing.T) {
 	t.Parallel()
 	pair := pki.New(t, "localhost")
 	service, _ := overTLS(t, pair, harness.Env{"OFFLOAD_PROXY_PROTOCOL": "true",
-		"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"})
+		"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400"})
 	for n, status := range []int{200, 429} {
 		raw := service.Dial(t)
 		raw.Say(t, "PROXY TCP6 2001:db8::7 2001:db8::1 4711 443\r\n")

@@ -113,10 +113,11 @@ func TestTLSTakesARenewedCertificate(t *testing.T) {
 func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
 	t.Parallel()
 	pair := pki.New(t, "localhost")
-	impatient := harness.Env{"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "1",
-		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "1"}
-	secured, _ := overTLS(t, pair, impatient)
-	bare := harness.Start(t, production(impatient))
+	// Short enough to wait for, and long enough for the handshakes below on a busy machine.
+	timeouts := harness.Env{"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "10",
+		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "10"}
+	secured, _ := overTLS(t, pair, timeouts)
+	bare := harness.Start(t, production(timeouts))
 	raw := func(service *harness.Process) func() net.Conn {
 		return func() net.Conn {
 			return service.Dial(t)
@@ -241,10 +242,10 @@ func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 				}
 			}
 			for range 100 {
-				<-busy
+				receive(t, "the clients are being answered", busy)
 			}
 			assert.Zero(t, c.service.Stop(t))
-			group.Wait()
+			wait(t, "every client has been refused", &group)
 			for _, line := range c.service.Log.Of("http_request") {
 				if id := line.String("request_id"); strings.HasPrefix(id, "client-") {
 					assert.True(t, got[id], "%s was served, and its answer got lost", id)
@@ -273,7 +274,7 @@ func TestHTTP2ClientThatNeverReads(t *testing.T) {
 	}()
 	assert.Equal(t, http.StatusOK, service.Exchange(t, http.MethodGet,
 		request("GET", "/v1/health", "")).Status)
-	<-ended
+	receive(t, "the client that never reads has been cut off", ended)
 }
 
 // One connection holds no more streams than a bound, and the next one is refused alone.

@@ -63,7 +63,6 @@ type load struct {
 	running sync.WaitGroup
 	mu      sync.Mutex
 	rounds  []int // of each client
-	went    sync.Cond
 }
 
 // client is one of the crowd. Only its own goroutine uses it, until the load has stopped.
@@ -86,7 +85,6 @@ type heldToken struct {
 func newLoad(t *testing.T, services [replicas]*harness.Process, issuing, watching int) *load {
 	t.Helper()
 	l := &load{stopped: make(chan struct{}), rounds: make([]int, issuing+watching)}
-	l.went.L = &l.mu
 	for n := range issuing + watching {
 		c := newClient(t, services, fmt.Sprintf("install-%d", 10_000+n))
 		l.clients = append(l.clients, c)
@@ -120,20 +118,28 @@ func (l *load) run(n int, round func(n int)) {
 		l.mu.Lock()
 		l.rounds[n]++
 		l.mu.Unlock()
-		l.went.Broadcast()
 	}
 }
 
-// awaitRound waits until every client has gone through a whole round that began after now.
-func (l *load) awaitRound() {
+// awaitRound waits until every client has completed a round that began after now.
+func (l *load) awaitRound(t *testing.T) {
+	t.Helper()
+	then := l.completed()
+	poll(t, "every client has completed another round", func() bool {
+		for n, rounds := range l.completed() {
+			if rounds < then[n]+2 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// completed returns how many rounds each client has completed.
+func (l *load) completed() []int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	then := slices.Clone(l.rounds)
-	for n := range then {
-		for l.rounds[n] < then[n]+2 {
-			l.went.Wait()
-		}
-	}
+	return slices.Clone(l.rounds)
 }
 
 // stop ends the load, and returns all that was seen.

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -15,8 +16,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// takesForce is how soon a good keyset must be in force.
-const takesForce = 2 * time.Second
+// lead is how far ahead the test plans changes of keys: well beyond the time in which a keyset that
+// is written now is in force in both replicas, on a busy machine too.
+const lead = 6 * time.Second
 
 // rotation is two replicas with one keyset, a crowd that uses them, and a driver that changes the
 // keyset.
@@ -56,14 +58,12 @@ func (r *rotation) change(t *testing.T, write func()) {
 	t.Helper()
 	begun := wall()
 	write()
-	written := wall()
 	r.history = append(r.history, epoch{begun: begun, plans: plansIn(t, r.volume.text(t)),
 		inForce: nowhere})
 	for n, service := range r.services {
 		line := r.next(t, service, "keys_reloaded")
 		told, err := time.Parse(time.RFC3339Nano, line.String("time"))
 		require.NoError(t, err)
-		assert.Less(t, told.Sub(written), takesForce)
 		r.history[len(r.history)-1].inForce[n] = told
 	}
 	r.reloads++
@@ -90,7 +90,7 @@ func (r *rotation) breaks(t *testing.T, cause string, write func()) {
 			told["keyset"])
 	}
 	r.faults++
-	r.load.awaitRound()
+	r.load.awaitRound(t)
 }
 
 // next is the next line that a replica writes of its keyset, which must be of that event.
@@ -107,34 +107,33 @@ func (r *rotation) next(t *testing.T, service *harness.Process, event string) ha
 	return line
 }
 
-// awaitSigner asks both replicas for sessions until kid signs, which was planned for an instant.
-func (r *rotation) awaitSigner(t *testing.T, kid keys.ID, planned time.Time) {
+// awaitSigner has both replicas issue sessions until kid signs them.
+func (r *rotation) awaitSigner(t *testing.T, kid keys.ID) {
 	t.Helper()
 	for replica := range replicas {
-		for r.driver.issue(replica, heldToken{}).Kid != kid {
-			require.Less(t, wall().Sub(planned), takesForce, "%s does not sign", kid)
-		}
+		poll(t, fmt.Sprintf("%s signs in replica %d", kid, replica), func() bool {
+			return r.driver.issue(replica, heldToken{}).Kid == kid
+		})
 	}
-	r.load.awaitRound()
+	r.load.awaitRound(t)
 }
 
-// awaitEnd asks both replicas about a token of kid until it is refused, which was planned for an
-// instant.
-func (r *rotation) awaitEnd(t *testing.T, kid keys.ID, planned time.Time) {
+// awaitEnd presents a token of kid to both replicas until it is refused.
+func (r *rotation) awaitEnd(t *testing.T, kid keys.ID) {
 	t.Helper()
 	held := r.driver.held[slices.IndexFunc(r.driver.held, func(held heldToken) bool {
 		return held.Kid == kid
 	})]
 	for replica := range replicas {
-		for r.driver.verify(askedForCurrent, replica, held) == http.StatusOK {
-			require.Less(t, wall().Sub(planned), takesForce, "%s does not end", kid)
-		}
+		poll(t, fmt.Sprintf("%s is refused in replica %d", kid, replica), func() bool {
+			return r.driver.verify(askedForCurrent, replica, held) != http.StatusOK
+		})
 	}
-	r.load.awaitRound()
+	r.load.awaitRound(t)
 }
 
 // soon is a whole second, far enough ahead for a keyset that is written now to be in force before.
-func soon() time.Time { return wall().Truncate(time.Second).Add(takesForce + time.Second).UTC() }
+func soon() time.Time { return wall().Truncate(time.Second).Add(lead).UTC() }
 
 // The whole life of keys under load: what is planned happens at its instant in both replicas, what
 // is revoked ends, what is broken changes nothing, and no request of the crowd is answered in any
@@ -156,7 +155,7 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 			r.assertTold(t)
 		}
 	}()
-	r.awaitSigner(t, "a", wall())
+	r.awaitSigner(t, "a")
 
 	// A rotation is planned; before, while and after it takes place, the file is broken in every
 	// way.
@@ -167,7 +166,7 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	r.breaks(t, "is not JSON", func() { r.volume.publish(t, "\x00\xff no keyset at all", 0o600) })
 	r.breaks(t, "is not found", func() { require.NoError(t, os.Remove(r.volume.data())) })
 	r.breaks(t, "may be read or written by others", func() { r.volume.publish(t, evil, 0o666) })
-	r.awaitSigner(t, "b", first)
+	r.awaitSigner(t, "b")
 	r.breaks(t, "is not JSON", func() { r.volume.replace(t, evil[:len(evil)-5]) })
 	r.breaks(t, "is not a regular file", func() {
 		r.volume.swap(t, func(name string) { require.NoError(t, os.Mkdir(name, 0o755)) })
@@ -189,34 +188,34 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	c := symmetric("c", stronger, second)
 	r.change(t, func() { r.volume.publish(t, setOf(t, a, b, c), 0o640) })
 	r.breaks(t, "is not found", func() { require.NoError(t, os.Remove(r.volume.path())) })
-	r.awaitSigner(t, "c", second)
-	r.awaitEnd(t, "a", second)
+	r.awaitSigner(t, "c")
+	r.awaitEnd(t, "a")
 	r.change(t, func() { require.NoError(t, os.Symlink("..data/keyset.json", r.volume.path())) })
 
 	// A key that has leaked is revoked: one that no longer signs, and then, with another in its
 	// place, the one that does.
 	r.change(t, r.command(t, "revoke", "b"))
-	r.awaitEnd(t, "b", wall())
+	r.awaitEnd(t, "b")
 	b = r.volume.key(t, "b")
 	c = c.WithPlan(keys.Plan{SignFrom: second, Revoked: true})
 	d := pair("d", 4, wall().Truncate(time.Second))
 	r.change(t, func() { r.volume.publish(t, setOf(t, a, b, c, d), 0o600) })
-	r.awaitEnd(t, "c", wall())
-	r.awaitSigner(t, "d", wall())
+	r.awaitEnd(t, "c")
+	r.awaitSigner(t, "d")
 
 	// A key that ends hands signing back.
 	third = soon()
-	ends = third.Add(2 * time.Second)
+	ends = third.Add(lead)
 	e := pair("e", 5, third).WithPlan(keys.Plan{SignFrom: third, VerifyUntil: ends})
 	r.change(t, func() { r.volume.publish(t, setOf(t, a, b, c, d, e), 0o600) })
-	r.awaitSigner(t, "e", third)
-	r.awaitEnd(t, "e", ends)
-	r.awaitSigner(t, "d", ends)
+	r.awaitSigner(t, "e")
+	r.awaitEnd(t, "e")
+	r.awaitSigner(t, "d")
 
 	// What is taken out of the file is as if it had never been.
 	r.change(t, r.command(t, "prune"))
 	assert.Equal(t, setOf(t, d), r.volume.text(t))
-	r.load.awaitRound()
+	r.load.awaitRound(t)
 
 }
 

@@ -10,10 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/test/harness"
 )
@@ -70,10 +68,10 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 		})
 	}
 	for range 5 * clients {
-		<-busy
+		receive(t, "the clients are being answered", busy)
 	}
 	service.Terminate(t)
-	group.Wait()
+	wait(t, "every client has been refused", &group)
 	for n := range clients {
 		assert.ErrorIs(t, ends[n], syscall.ECONNREFUSED,
 			"a client that asked got an answer, or found nobody")
@@ -106,21 +104,21 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 // awaitInFlight waits until that many requests are under way, beside the one that asks.
 func awaitInFlight(t *testing.T, client *harness.Client, requests int) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	poll(t, fmt.Sprintf("%d requests are in flight", requests), func() bool {
 		return client.Metric(t, "offload_http_requests_in_flight") == float64(requests+1)
-	}, harness.Timeout, time.Millisecond)
+	})
 }
 
 // awaitNobody waits until nobody listens on the public address.
 func awaitNobody(t *testing.T, client *harness.Client) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	poll(t, "the public listener is closed", func() bool {
 		conn, err := net.Dial("tcp", client.Public)
 		if err == nil {
 			_ = conn.Close()
 		}
 		return errors.Is(err, syscall.ECONNREFUSED)
-	}, harness.Timeout, time.Millisecond)
+	})
 }
 
 // While it stops, a balancer hears that it stops, and that for as long as a request is under way.

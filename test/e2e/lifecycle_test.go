@@ -137,7 +137,8 @@ func TestLifeWithoutAnOperationsListener(t *testing.T) {
 func TestLifeUnderOverload(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "16",
-		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "200"}))
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":         "200",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400"}))
 	token := service.Token(t, "install-12345")
 	const clients, rounds = 48, 15
 	statuses := make([]map[int]int, clients)
@@ -177,7 +178,7 @@ func TestLifeUnderOverload(t *testing.T) {
 			}
 		})
 	}
-	group.Wait()
+	wait(t, "every client has had its answers", &group)
 	total := map[int]int{}
 	for n := range clients {
 		require.NoError(t, errs[n])

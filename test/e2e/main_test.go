@@ -9,8 +9,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/offload/sessiond/test/harness"
@@ -32,6 +35,43 @@ const (
 	strong   = "q0Xv7Gm2Jw9sTzYhB4nLkRcEoAiUd8Pf3Vx6MgQyHbE="
 	stronger = "mH3zKd9RwXq5TbVn7YcJf2LsGp8EuAoZ4iMx6QyWhNk="
 )
+
+// poll calls done until it returns true, and fails the test when harness.Timeout has passed. It
+// runs done on the test's own goroutine, so that done may use require.
+func poll(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(harness.Timeout)
+	for !done() {
+		require.True(t, time.Now().Before(deadline), "timed out waiting until %s", what)
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// receive returns the next value from a channel, and fails the test when harness.Timeout has
+// passed. On a closed channel it returns the zero value.
+func receive[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	timer := time.NewTimer(harness.Timeout)
+	defer timer.Stop()
+	select {
+	case value := <-from:
+		return value
+	case <-timer.C:
+		require.Fail(t, "timed out", "waiting until %s", what)
+		panic("unreachable")
+	}
+}
+
+// wait waits for group, and fails the test when harness.Timeout has passed.
+func wait(t *testing.T, what string, group *sync.WaitGroup) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		group.Wait()
+	}()
+	receive(t, what, done)
+}
 
 // production is the least that a production-like environment needs.
 func production(more harness.Env) harness.Env {

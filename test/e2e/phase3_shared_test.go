@@ -50,7 +50,7 @@ func shared(url string, more harness.Env) harness.Env {
 	return production(with(harness.Env{
 		"OFFLOAD_LIMITER_STORAGE": "redis", "OFFLOAD_REDIS_URL": url,
 		"OFFLOAD_LIMITER_DIGEST_KEY": stronger,
-		"OFFLOAD_REDIS_TIMEOUT_MS":   "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "3600",
+		"OFFLOAD_REDIS_TIMEOUT_MS":   "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400",
 	}, more))
 }
 
@@ -87,7 +87,7 @@ func TestPhase3ReplicasShareOneLimit(t *testing.T) {
 			}
 		})
 	}
-	crowd.Wait()
+	wait(t, "every client has had its answers", &crowd)
 	assert.EqualValues(t, 37, granted.Load(), "one limit over both replicas")
 	assert.EqualValues(t, 64*3-37, refused.Load())
 	for _, replica := range replicas {
@@ -161,8 +161,7 @@ func TestPhase3AnOutageIsToldAndNeverMakesUnready(t *testing.T) {
 			server, url := startRedis(t)
 			server.Kill() // it starts with its storage absent
 			service := harness.Start(t, shared(url,
-				harness.Env{"OFFLOAD_LIMITER_ON_OUTAGE": policy.name,
-					"OFFLOAD_REDIS_TIMEOUT_MS": "200"}))
+				harness.Env{"OFFLOAD_LIMITER_ON_OUTAGE": policy.name}))
 			started := service.Log.Await(t, "limiter_outage_started")
 			assert.Equal(t, policy.name, started.String("policy"))
 			assert.Equal(t, "redis: unreachable: connection refused", started.String("cause"))
@@ -205,8 +204,7 @@ func TestPhase3AServerThatHangsKeepsNobodyFromStarting(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = silent.Close() })
 	url := "redis://" + silent.Addr().String()
-	service := harness.Start(t, shared(url, harness.Env{"OFFLOAD_REDIS_TIMEOUT_MS": "10000",
-		"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "1"}))
+	service := harness.Start(t, shared(url, harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "1"}))
 	assert.Len(t, service.Log.Of("limiter_outage_started"), 1)
 	assert.NotEmpty(t, service.Issue(t, "install-12345").Session(t).Token)
 	assert.Equal(t, 0, service.Stop(t))
@@ -236,11 +234,12 @@ func TestPhase3CheckFindsWhoCannotDecide(t *testing.T) {
 
 func TestPhase3AServerThatComesBackAndEvictsIsTold(t *testing.T) {
 	server, url := startRedis(t)
-	service := harness.Start(t, shared(url, harness.Env{"OFFLOAD_REDIS_TIMEOUT_MS": "200"}))
+	service := harness.Start(t, shared(url, nil))
 	server.Kill()
-	for len(service.Log.Of("limiter_outage_started")) == 0 {
+	poll(t, "an outage is logged", func() bool {
 		service.Issue(t, "install-12345")
-	}
+		return len(service.Log.Of("limiter_outage_started")) > 0
+	})
 	server.Restart(t)
 	server.Do(t, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
 	allow(t, server)

@@ -66,7 +66,7 @@ func FuzzWire(f *testing.F) {
 			asked.requests = append(asked.requests, r)
 			asked.mu.Unlock()
 			whole.ServeHTTP(w, r)
-		}), server.Limits{Read: time.Second, Idle: time.Second, Connections: 100},
+		}), server.Limits{Read: time.Minute, Idle: time.Minute, Connections: 100},
 		server.Handshake{},
 		slog.New(slog.NewJSONHandler(log, nil)))
 	require.NoError(f, err)

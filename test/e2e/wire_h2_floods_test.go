@@ -56,7 +56,7 @@ func (f flood) arrive(t *testing.T, service *harness.Process) (words []string) {
 	if f.unread {
 		hearing.Go(hear)
 	}
-	hearing.Wait()
+	wait(t, "the flood is worked off or its connection has ended", &hearing)
 	return words
 }
 
@@ -78,7 +78,7 @@ func TestWireHTTP2Floods(t *testing.T) {
 	}
 	get, post := h2Get(), h2Post()
 	large := indexed("x", strings.Repeat("a", 4000))
-	service := impatient(t, nil)
+	service := shortTimeouts(t, nil)
 	before := service.Metric(t, "process_resident_memory_bytes")
 	for _, flood := range []flood{
 		{name: "CVE-2023-44487: streams opened and reset at once",
@@ -157,7 +157,7 @@ func TestWireHTTP2Floods(t *testing.T) {
 			words := flood.arrive(t, service)
 			took := time.Since(began)
 			close(over)
-			served.Wait()
+			wait(t, "the last of the other requests is answered", &served)
 			assert.True(t, flood.wanted(words), "%v", tail(words))
 			grown := (service.Metric(t, "process_resident_memory_bytes") - before) / (1 << 20)
 			assert.Less(t, grown, 64.0, "MiB more than before")
@@ -172,7 +172,7 @@ func TestWireHTTP2Floods(t *testing.T) {
 // second and ten more after the request.
 func TestWireHTTP2AnswersThatNoWindowLetsPass(t *testing.T) {
 	t.Parallel()
-	service := impatient(t, nil)
+	service := shortTimeouts(t, nil)
 	conn := service.Dial(t)
 	sent := hello + frame(frameSettings, 0, 0, "\x00\x04\x00\x00\x00\x00")
 	for n := range uint32(100) {

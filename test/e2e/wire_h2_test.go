@@ -191,7 +191,7 @@ func TestWireHTTP2(t *testing.T) {
 		return frame(frameHeaders, endHeaders, 1, block) + frame(frameData, endStream, 1, body)
 	}
 	long := h2Get("x", strings.Repeat("a", 17<<10))
-	service := impatient(t, nil)
+	service := shortTimeouts(t, nil)
 	for _, row := range []struct{ name, sent, want string }{
 		{"sound", get(h2Get()), "200"},
 		{"a body", post(h2Post("content-length", length), sound), "200"},

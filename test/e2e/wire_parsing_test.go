@@ -48,15 +48,19 @@ const (
 func runWire(t *testing.T, rows []wireRow) {
 	t.Helper()
 	service := wireService(t)
-	for _, row := range rows {
+	// All is sent before any answer is read, so that the unfinished requests time out together.
+	conns := make([]*harness.Conn, len(rows))
+	for n, row := range rows {
+		conns[n] = service.Dial(t)
+		if row.unfinished {
+			conns[n].Say(t, row.sent)
+		} else {
+			conns[n].Say(t, row.sent+probe)
+		}
+	}
+	for n, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			conn := service.Dial(t)
-			if row.unfinished {
-				conn.Say(t, row.sent)
-			} else {
-				conn.Say(t, row.sent+probe)
-			}
+			conn := conns[n]
 			conn.HearEnd(t)
 			assert.Equal(t, row.want, outcome(t, row.sent, conn.Heard()), "%q", conn.Heard())
 		})
@@ -67,7 +71,7 @@ func runWire(t *testing.T, rows []wireRow) {
 // that a caller could choose the name of.
 func wireService(t *testing.T) *harness.Process {
 	t.Helper()
-	service := impatient(t, nil)
+	service := shortTimeouts(t, nil)
 	before := otherSeries(t, service)
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -51,6 +51,6 @@ func haproxyHop(t testing.TB, host, next string, _ ...string) *proxy.Server {
 func haproxyWith(t testing.TB, host, next, lines, server string) *proxy.Server {
 	t.Helper()
 	return proxy.StartHAProxy(t, host, func(addr string) (string, []string) {
-		return "defaults\nmode http\ntimeout connect 5s\ntimeout client 30s\ntimeout server 30s\nlisten hop\nbind " + addr + "\n" + lines + "\nserver next " + next + " " + server + "\n", nil
+		return "defaults\nmode http\ntimeout connect 1m\ntimeout client 1m\ntimeout server 1m\nlisten hop\nbind " + addr + "\n" + lines + "\nserver next " + next + " " + server + "\n", nil
 	})
 }
