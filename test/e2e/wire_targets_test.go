@@ -102,7 +102,8 @@ func TestWireRequestLine(t *testing.T) {
 	})
 }
 
-// §3.2: what is asked for, in its four forms. It is matched as it was sent, and no host in it means anything.
+// §3.2: what is asked for, in its four forms. It is matched as it was sent, and no host in it means
+// anything.
 func TestWireTargets(t *testing.T) {
 	t.Parallel()
 	get := func(target string) string { return "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n" }

@@ -99,7 +99,8 @@ func traefiksPublicRule(t *testing.T) *regexp.Regexp {
 // escape is one octet, encoded.
 var escape = regexp.MustCompile("%[0-9A-Fa-f]{2}")
 
-// decoded is a path in which the octets that are among chosen, or are not among them, stand for themselves; the others are in upper case.
+// decoded is a path in which the octets that are among chosen, or are not among them, stand for
+// themselves; the others are in upper case.
 func decoded(path, chosen string, among bool) string {
 	return escape.ReplaceAllStringFunc(path, func(octet string) string {
 		text, err := url.PathUnescape(octet)
@@ -110,8 +111,9 @@ func decoded(path, chosen string, among bool) string {
 	})
 }
 
-// inTraefik are the path that Traefik matches and the target that the application gets, as server_entrypoint_tcp.go and mux.go make them: normalizePath,
-// sanitizePath, and then, for the match alone, withRoutingPath. It refuses what is no URL, and a fragment.
+// inTraefik are the path that Traefik matches and the target that the application gets, as
+// server_entrypoint_tcp.go and mux.go make them: normalizePath, sanitizePath, and then, for the
+// match alone, withRoutingPath. It refuses what is no URL, and a fragment.
 func inTraefik(target string) (matched, passed string, ok bool) {
 	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 	const reserved = ":/?#[]@!$&'()*+,;=%"
@@ -130,7 +132,8 @@ func TestWhatTraefikLetsPassIsPlainlyPublic(t *testing.T) {
 	t.Parallel()
 	rule := traefiksPublicRule(t)
 	for _, target := range targets {
-		// Whatever is encoded, though the entry point refuses most of that before: an operator may have to allow some of it.
+		// Whatever is encoded, though the entry point refuses most of that before: an operator may
+		// have to allow some of it.
 		matched, passed, ok := inTraefik(target)
 		if ok && rule.MatchString(matched) {
 			assert.Regexp(t, plainlyPublic, passed, "%s comes to the application without a session",
@@ -146,7 +149,8 @@ func TestWhatTraefikLetsPassIsPlainlyPublic(t *testing.T) {
 	}
 }
 
-// An application may read in two ways what is encoded here; Traefik allows all of it unless it is told otherwise.
+// An application may read in two ways what is encoded here; Traefik allows all of it unless it is
+// told otherwise.
 func TestTraefikRefusesWhatMayBeReadInTwoWays(t *testing.T) {
 	t.Parallel()
 	var file struct {
@@ -175,7 +179,8 @@ func TestWhatEnvoyLetsPassIsPlainlyPublic(t *testing.T) {
 	rule := envoysPublicRule(t)
 	for _, target := range slices.Concat(targets, publicTargets) {
 		path, _, _ := strings.Cut(target, "?")
-		// As it was sent, and as normalisation may leave it: what Envoy matches is what the application gets.
+		// As it was sent, and as normalisation may leave it: what Envoy matches is what the
+		// application gets.
 		for _, form := range []string{path, gopath.Clean(path), strings.ReplaceAll(path, `\`, "/"),
 			decoded(path, ".", true), gopath.Clean(decoded(path, ".", true))} {
 			assert.Equal(t, plainlyPublic.MatchString(form), rule.MatchString(form), "%s, as %s",
