@@ -65,7 +65,7 @@ var faults = []fault{
 	{
 		name: "answers late, within the timeout", begin: behindProxy, harmless: true,
 		breaks: func(_ testing.TB, s *store, timeout time.Duration) {
-			s.proxy.disturb(disturbance{delay: min(timeout/4, 100*time.Millisecond)})
+			s.proxy.disturb(disturbance{delay: min(timeout/4, 250*time.Millisecond)})
 		},
 		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
 	},

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWhoeverSendsManyAtOnceStandsInLineForEach: on one processor, another goroutine gets its turn
-// between any two of his requests, or nearly.
-func TestWhoeverSendsManyAtOnceStandsInLineForEach(t *testing.T) {
+// TestYieldsBetweenPipelinedRequests shows that on one processor, another goroutine runs between
+// nearly any two requests of a client that sends many at once.
+func TestYieldsBetweenPipelinedRequests(t *testing.T) {
 	const many = 60 // which fit into the buffer of a connection
 	var turns atomic.Int64
 	var at []int64

@@ -241,10 +241,10 @@ func TestAFolderThatCannotBeWatched(t *testing.T) {
 	source.takesForce(t, "second")
 }
 
-// TestAWatchThatMovesAndGoesHoldsNothingUp moves the watched folder away and deletes it before
-// fsnotify comes to that: then it fails to take its watch back, and waits, under its lock, for
-// somebody to hear of it. Whoever follows meanwhile needs that lock, and the pump frees it.
-func TestAWatchThatMovesAndGoesHoldsNothingUp(t *testing.T) {
+// TestWatchOfDeletedFolderDoesNotDeadlock moves the watched folder away and deletes it before
+// fsnotify handles the move: fsnotify then fails to remove its watch, and waits under its lock until
+// the error is received. A concurrent follow needs that lock, and the pump frees it.
+func TestWatchOfDeletedFolderDoesNotDeadlock(t *testing.T) {
 	root := sharedFolder(t)
 	folder := filepath.Join(root, "a")
 	path := filepath.Join(folder, "keyset.json")
