@@ -16,9 +16,9 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// BenchmarkBytesKept tells what the server says that one subject takes, after one grant and after
-// all that its limit allows. redis_rate keeps one number of each subject, which is why it cannot
-// promise what an exact window does.
+// BenchmarkBytesKept reports how much memory one subject takes according to the server, after one
+// grant and after all grants that the limit allows. redis_rate stores one number for each subject,
+// which is why it cannot guarantee what an exact window does.
 func BenchmarkBytesKept(b *testing.B) {
 	server := redisserver.Start(b)
 	storage, err := redis.New(server.URL(), timeout)
@@ -31,11 +31,11 @@ func BenchmarkBytesKept(b *testing.B) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "\nlimit\tkept by\tbytes after 1 grant\tafter all\t")
 	for _, limit := range []int{4, 100, 10_000} {
-		asks := throttle.NewChecks(throttle.Check{Subject: throttle.Subject{1}, Limit: limit,
+		checks := throttle.NewChecks(throttle.Check{Subject: throttle.Subject{1}, Limit: limit,
 			Window: window})
 		for name, grant := range map[string]func() error{
 			"redis": func() error {
-				_, err := storage.Decide(context.Background(), 0, asks)
+				_, err := storage.Decide(context.Background(), 0, checks)
 				return err
 			},
 			"redis_rate": func() error {
@@ -65,7 +65,7 @@ func BenchmarkBytesKept(b *testing.B) {
 	require.NoError(b, table.Flush())
 }
 
-// kept is how many bytes the server's only key takes.
+// kept returns how many bytes the server's only key takes.
 func kept(b *testing.B, server *redisserver.Server) int64 {
 	b.Helper()
 	keys := server.Do(b, "KEYS", "*")

@@ -1,4 +1,3 @@
-// Package bench holds what a shared decision costs against code that is not ours: redis_rate on
-// go-redis, and a bare PING. It is a module of its own, so that they stay out of the service's
-// go.mod.
+// Package bench compares the cost of a shared decision with redis_rate on go-redis and with a bare
+// PING. It is a module of its own, so that their dependencies stay out of the service's go.mod.
 package bench

@@ -26,25 +26,25 @@ import (
 
 const (
 	callers  = 64
-	perRound = 25 // questions of one caller in one round
-	timeout  = 5 * time.Second
+	perRound = 25          // decisions of one caller in one round
+	timeout  = time.Minute // which a loaded machine does not reach
 )
 
-// contender decides, or does what it is compared by.
+// contender is an implementation that is compared.
 type contender struct {
 	name   string
-	decide func(context.Context, *question) error
+	decide func(context.Context, *request) error
 }
 
-// Where contenders stand in the table.
+// The indices of the contenders.
 const (
 	ours  = iota // one decision for both subjects
-	wired        // the same behind the outage policy, as bootstrap puts it
+	wired        // the same behind the outage policy, as in bootstrap
 	peer         // redis_rate, once for each subject
-	ping         // the least that a round trip through our client costs
+	ping         // the minimum cost of a round trip through our client
 )
 
-// contenders are all on one server.
+// contenders returns the contenders, all on one server.
 func contenders(b *testing.B, server *redisserver.Server) []contender {
 	storage, err := redis.New(server.URL(), timeout)
 	require.NoError(b, err)
@@ -68,22 +68,22 @@ func contenders(b *testing.B, server *redisserver.Server) []contender {
 		redis_rate.PerMinute(perInstall)}
 
 	option := rueidis.MustParseURL(server.URL()) // as adapters/limiter/redis has it
-	option.DisableCache, option.DisableRetry, option.PipelineMultiplex, option.MaxFlushDelay = true,
-		true, -1, 20*time.Microsecond
+	option.DisableCache, option.DisableRetry = true, true
+	option.PipelineMultiplex, option.MaxFlushDelay = -1, 20*time.Microsecond
 	client, err := rueidis.NewClient(option)
 	require.NoError(b, err)
 	b.Cleanup(client.Close)
 
 	return []contender{
-		ours: {"redis", func(ctx context.Context, q *question) error {
-			_, err := storage.Decide(ctx, clock.Instant(), q.asks)
+		ours: {"redis", func(ctx context.Context, q *request) error {
+			_, err := storage.Decide(ctx, clock.Instant(), q.checks)
 			return err
 		}},
-		wired: {"outage", func(ctx context.Context, q *question) error {
-			_, err := guarded.Decide(ctx, clock.Instant(), q.asks)
+		wired: {"outage", func(ctx context.Context, q *request) error {
+			_, err := guarded.Decide(ctx, clock.Instant(), q.checks)
 			return err
 		}},
-		peer: {"redis_rate", func(ctx context.Context, q *question) error {
+		peer: {"redis_rate", func(ctx context.Context, q *request) error {
 			for i := range q.keys {
 				if _, err := limiter.Allow(ctx, q.keys[i], limits[i]); err != nil {
 					return err
@@ -91,42 +91,42 @@ func contenders(b *testing.B, server *redisserver.Server) []contender {
 			}
 			return nil
 		}},
-		ping: {"PING", func(ctx context.Context, _ *question) error {
+		ping: {"PING", func(ctx context.Context, _ *request) error {
 			return client.Do(ctx, client.B().Ping().Build()).Error()
 		}},
 	}
 }
 
-// tally is what one contender has done in one workload.
+// tally holds the measurements of one contender under one workload.
 type tally struct {
 	rates []float64 // decisions a second, of each round
 	took  []time.Duration
 }
 
-// round has all callers ask at once, each the questions of its own.
-func (t *tally) round(b *testing.B, contender contender, questions [][]question) {
-	took := make([][]time.Duration, len(questions))
+// round lets all callers decide at the same time, each the requests of its own.
+func (t *tally) round(b *testing.B, contender contender, requests [][]request) {
+	took := make([][]time.Duration, len(requests))
 	var group sync.WaitGroup
 	began := time.Now()
-	for caller, own := range questions {
+	for caller, own := range requests {
 		took[caller] = make([]time.Duration, len(own))
 		group.Go(func() {
 			for i := range own {
-				asked := time.Now()
+				sent := time.Now()
 				if err := contender.decide(context.Background(), &own[i]); err != nil {
 					b.Error(err)
 					return
 				}
-				took[caller][i] = time.Since(asked)
+				took[caller][i] = time.Since(sent)
 			}
 		})
 	}
 	group.Wait()
-	t.rates = append(t.rates, float64(len(questions)*len(questions[0]))/time.Since(began).Seconds())
+	t.rates = append(t.rates, float64(len(requests)*len(requests[0]))/time.Since(began).Seconds())
 	t.took = append(t.took, slices.Concat(took...)...)
 }
 
-// over is the median of how many times as much was decided as by another in the same round.
+// over returns the median ratio of its rate to that of another contender in the same round.
 func (t *tally) over(other *tally) float64 {
 	ratios := make([]float64, len(t.rates))
 	for round := range ratios {
@@ -139,9 +139,9 @@ func median(values []float64) float64 { return quantile(slices.Sorted(slices.Val
 
 func quantile[V any](sorted []V, q float64) V { return sorted[int(q*float64(len(sorted)-1))] }
 
-// BenchmarkSharedDecision has all contenders take turns, round by round, so that what else the
-// machine does falls on all of them alike. Ratios are of two contenders in one round, and their
-// median over all rounds.
+// BenchmarkSharedDecision runs the contenders in turn, round by round, so that other load on the
+// machine affects all of them alike. A ratio compares two contenders in one round; the table has
+// the median over all rounds.
 func BenchmarkSharedDecision(b *testing.B) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintf(table,
@@ -152,15 +152,15 @@ func BenchmarkSharedDecision(b *testing.B) {
 			tallies := make([]tally, len(all))
 			random := rand.New(rand.NewPCG(1, 2))
 			for b.Loop() {
-				questions := make([][]question, callers)
-				for caller := range questions {
+				requests := make([][]request, callers)
+				for caller := range requests {
 					for range perRound {
-						questions[caller] = append(questions[caller],
-							newQuestion(load.draw(random)))
+						requests[caller] = append(requests[caller],
+							newRequest(load.draw(random)))
 					}
 				}
 				for i := range all {
-					tallies[i].round(b, all[i], questions)
+					tallies[i].round(b, all[i], requests)
 				}
 			}
 			for i := range all {
@@ -180,8 +180,8 @@ func BenchmarkSharedDecision(b *testing.B) {
 	require.NoError(b, table.Flush())
 }
 
-// silent is a ports.Events that hears nothing.
+// silent is a ports.Events that drops all events.
 type silent struct{}
 
-// Record is ports.Events'.
+// Record implements ports.Events.
 func (silent) Record(context.Context, ports.Event) {}

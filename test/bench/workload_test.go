@@ -9,50 +9,50 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// What an issuance asks by default.
+// The default limits of an issuance.
 const (
 	perAddress = 8
 	perInstall = 4
 	window     = time.Minute
 )
 
-// question is one request's: for an address and for an installation.
-type question struct {
-	asks throttle.Checks
-	keys [2]string // the same subjects for the peer, as text
+// request is the checks of one request: for an address and for an installation.
+type request struct {
+	checks throttle.Checks
+	keys   [2]string // the same subjects as text, for redis_rate
 }
 
-func newQuestion(address, install uint64) question {
+func newRequest(address, install uint64) request {
 	of := [2]throttle.Check{
 		{Dimension: throttle.ByAddress, Limit: perAddress, Window: window},
 		{Dimension: throttle.ByInstall, Limit: perInstall, Window: window},
 	}
-	var q question
+	var q request
 	for i, number := range []uint64{address, install} {
 		of[i].Subject[0] = byte(1 + i)
 		binary.BigEndian.PutUint64(of[i].Subject[8:], number)
 		q.keys[i] = of[i].Dimension.String() + ":" +
 			base64.RawURLEncoding.EncodeToString(of[i].Subject[:])
 	}
-	q.asks = throttle.NewChecks(of[:]...)
+	q.checks = throttle.NewChecks(of[:]...)
 	return q
 }
 
-// workload draws whose request comes next.
+// workload draws the subjects of the next request.
 type workload struct {
 	name string
 	draw func(*rand.Rand) (address, install uint64)
 }
 
 var workloads = []workload{
-	// Nearly everyone comes for the first time.
+	// Nearly all subjects are new.
 	{"granted", func(random *rand.Rand) (address, install uint64) {
 		return random.Uint64N(10_000_000), random.Uint64N(10_000_000)
 	}},
-	// One installation asks again and again.
+	// One installation sends all requests.
 	{"refused", func(*rand.Rand) (address, install uint64) { return 1, 1 }},
-	// Most come for the first time, some again, some share their address with many, and one in ten
-	// is the same script that will not stop.
+	// Most subjects are new, some return, some share their address with many, and one request in
+	// ten comes from the same script.
 	{"mix", func(random *rand.Rand) (address, install uint64) {
 		switch kind := random.IntN(10); {
 		case kind == 0:

@@ -13,65 +13,65 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// TestStartsWithoutItsStorage starts replicas before their storage is there: they serve by the
-// policy, and share as soon as it comes.
-func TestStartsWithoutItsStorage(t *testing.T) {
+// TestStartsWithoutStorage starts replicas before their storage. They decide by the policy, and
+// share their decisions as soon as the storage is there.
+func TestStartsWithoutStorage(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []string{local, deny, allow} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
-			w := &world{policy: policy, timeout: patient, store: oneServer(t)}
+			w := &world{policy: policy, timeout: testTimeout, store: oneServer(t)}
 			w.store.server.Kill()
 			for i := range w.replicas {
 				w.replicas[i] = startReplica(t,
-					environment(w.store.url(i, password), policy, patient))
+					environment(w.store.url(i, password), policy, testTimeout))
 			}
 			from := newCaller("early", address(1, 1))
 			for _, r := range w.replicas {
 				line := r.Log.Await(t, "limiter_outage_started")
 				assert.Equal(t, "redis: unreachable: connection refused", line.String("cause"))
-				assert.Contains(t, r.limiterDetail(t), "the shared storage is out")
-				var came []verdict
+				assert.Contains(t, r.limiterDetail(t), "shared storage")
+				var got []verdict
 				for range perInstall + 1 {
 					verdict := judge(r.Issue(t, from.id, harness.ForwardedFor(from.address)), nil,
 						policy)
-					require.Empty(t, verdict.wrong)
+					require.Empty(t, verdict.violation)
 					verdict.token = ""
-					came = append(came, verdict)
+					got = append(got, verdict)
 				}
-				of := verdict{standIn: true}
+				answer := verdict{byPolicy: true}
 				if policy == local {
-					of = verdict{granted: true}
+					answer = verdict{granted: true}
 				}
-				want := []verdict{of, of, of, of, of}
+				want := []verdict{answer, answer, answer, answer, answer}
 				if policy == local {
 					want[perInstall] = verdict{refused: true}
 				}
-				assert.Equal(t, want, came)
+				assert.Equal(t, want, got)
 			}
 			w.store.server.Restart(t)
-			w.awaitSharing(t)
-			w.requireShared(t, "afterwards")
+			w.awaitRecovery(t)
+			w.requireShared(t, "after")
 			for _, r := range w.replicas {
 				assert.Len(t, r.Log.Of("limiter_outage_started"), 1)
 				assert.Len(t, r.Log.Of("limiter_outage_ended"), 1)
 				assert.Empty(t, r.limiterDetail(t))
-				out, decided := r.out(t, policy)
+				out, decisions := r.outage(t, policy)
 				assert.False(t, out)
-				assert.Equal(t, perInstall+1, decided)
+				assert.Equal(t, perInstall+1, decisions)
 			}
 		})
 	}
 }
 
-// TestPasswordIsNeverTold has a password that the storage refuses, and one in a URL that is none,
-// told by the service and its commands: as little as one that is right.
-func TestPasswordIsNeverTold(t *testing.T) {
+// TestNeverReportsPassword uses a password that the storage rejects, and URLs that are invalid. No
+// answer, log or command output of the service contains them.
+func TestNeverReportsPassword(t *testing.T) {
 	t.Parallel()
 	s := oneServer(t)
 	const wrong = "wrong-" + password
-	told := map[string]string{}
-	env := environment(s.url(0, wrong), deny, patient)
+	outputs := map[string]string{}
+	env := environment(s.url(0, wrong), deny, testTimeout)
 	env["OFFLOAD_LOG_LEVEL"] = "debug"
 
 	r := startReplica(t, env)
@@ -79,55 +79,59 @@ func TestPasswordIsNeverTold(t *testing.T) {
 	assert.Equal(t, "redis: refused: WRONGPASS", line.String("cause"))
 	answer := r.Issue(t, idMark, harness.ForwardedFor(fourMark+"1.1"))
 	assert.Equal(t, http.StatusServiceUnavailable, answer.Status)
-	told["the answer"] = fmt.Sprint(answer.Header, answer.Body)
-	told["readiness"] = r.Operations(t, http.MethodGet, "/readyz").Body
-	told["metrics"] = r.Operations(t, http.MethodGet, "/metrics").Body
+	outputs["the answer"] = fmt.Sprint(answer.Header, answer.Body)
+	outputs["readiness"] = r.Operations(t, http.MethodGet, "/readyz").Body
+	outputs["metrics"] = r.Operations(t, http.MethodGet, "/metrics").Body
 	assert.Equal(t, 0, r.Stop(t))
-	told["the log"] = r.Log.Text()
-	assert.Contains(t, told["the log"], `"status":503`)
+	outputs["the log"] = r.Log.Text()
+	assert.Contains(t, outputs["the log"], `"status":503`)
 
 	for _, args := range [][]string{{"config"}, {"check"}, {"check", "--strict"},
 		{"check", "--format", "json"}} {
-		told[fmt.Sprint(args)] = harness.Run(t, env, args...).Output
+		outputs[fmt.Sprint(args)] = harness.Run(t, env, args...).Output
 	}
-	assert.Contains(t, told["[config]"], "[set]")
-	assert.Contains(t, told["[check]"], "WRONGPASS", "an operator is told before the start")
-	for _, url := range []string{"redis://:" + wrong + "@host:port",
-		"http://:" + wrong + "@" + s.addresses[0], s.url(0, wrong) + "/nought",
-		"redis://" + wrong} {
+	assert.Contains(t, outputs["[config]"], "[set]")
+	assert.Contains(t, outputs["[check]"], "WRONGPASS", "check reports the cause before the start")
+	for _, url := range []string{
+		"redis://:" + wrong + "@host:port", "http://:" + wrong + "@" + s.addresses[0],
+		s.url(0, wrong) + "/nought", "redis://" + wrong,
+	} {
 		env["OFFLOAD_REDIS_URL"] = url
 		for _, args := range [][]string{{}, {"config"}, {"check"}} {
 			if url == "redis://"+wrong && len(args) == 0 {
-				continue // a name of a host that nobody has: it starts
+				continue // the name of a host that does not exist: the service starts
 			}
-			told[fmt.Sprint(args, " of ", url)] = harness.Run(t, env, args...).Output
+			outputs[fmt.Sprint(args, " of ", url)] = harness.Run(t, env, args...).Output
 		}
 	}
-	hunted := quarry(&tally{})
-	delete(hunted, "a URL") // the remedy shows one
-	for place, text := range told {
-		assert.NotEmpty(t, text, "%s", place)
-		assert.Empty(t, hunt(hunted, text), "%s: %s", place, text)
+	texts := secrets(&tally{})
+	delete(texts, "a URL") // the remedy contains an example
+	for name, text := range outputs {
+		assert.NotEmpty(t, text, "%s", name)
+		assert.Empty(t, find(texts, text), "%s: %s", name, text)
 	}
 }
 
-// TestStopsWhileItsStorageHangs stops a replica whose storage says nothing, with asks under way and
-// with a timeout longer than the test may take: it ends well, within its grace, and tells of no
-// outage that is its own end.
-func TestStopsWhileItsStorageHangs(t *testing.T) {
+// TestStopsWhileStorageHangs stops a replica whose storage hangs, with decisions under way, once
+// with the default timeout and once with one that outlasts the shutdown grace. The replica ends
+// with status 0, and does not report its own end as an outage.
+func TestStopsWhileStorageHangs(t *testing.T) {
 	t.Parallel()
-	const longest = 10 * time.Second // that a decision may take
-	for _, timeout := range []time.Duration{50 * time.Millisecond, longest} {
+	for _, timeout := range []time.Duration{defaultTimeout, testTimeout} {
 		t.Run(timeout.String(), func(t *testing.T) {
 			t.Parallel()
 			s := oneServer(t)
 			env := environment(s.url(0, password), local, timeout)
 			env["OFFLOAD_SHUTDOWN_GRACE_SECONDS"] = "1"
-			r := startReplica(t, env)
+			start := startReplica
+			if timeout == testTimeout {
+				start = startSharingReplica
+			}
+			r := start(t, env)
 			require.Equal(t, http.StatusOK, r.Issue(t, "install-before",
 				harness.ForwardedFor(fourMark+"1.1")).Status)
 			s.server.Hang(t)
-			const callers = 4 // enough for an outage, if they counted
+			const callers = 4 // enough for an outage, if their failures counted
 			var group sync.WaitGroup
 			for caller := range callers {
 				group.Go(func() {
@@ -136,15 +140,17 @@ func TestStopsWhileItsStorageHangs(t *testing.T) {
 						harness.Header{"Content-Type", "application/json"})
 				})
 			}
-			if timeout == longest {
-				// and this question
-				await(t, "the ask is under way", func() bool { return r.metrics(t)["offload_http_requests_in_flight"] == callers+1 })
+			if timeout == testTimeout {
+				await(t, "the requests to be under way", func() bool {
+					inFlight := r.metrics(t)["offload_http_requests_in_flight"]
+					return inFlight == callers+1 // the request for the metrics is one of them
+				})
 			} else {
 				r.Log.Await(t, "limiter_outage_started")
 			}
 			assert.Equal(t, 0, r.Stop(t))
-			group.Wait()
-			if timeout == longest {
+			awaitReturn(t, "the callers to have answers or errors", group.Wait)
+			if timeout == testTimeout {
 				assert.Empty(t, r.Log.Of("limiter_outage_started"))
 			}
 			s.server.Resume(t)

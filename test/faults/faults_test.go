@@ -9,192 +9,206 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// fault is something that happens to the shared storage.
+// fault is a way in which the shared storage fails.
 type fault struct {
 	name string
-	// begin starts the storage.
-	begin func(testing.TB) *store
-	// breaks has the fault happen, and mends ends it. Both return when it is done. timeout is the
-	// longest that a replica waits.
-	breaks func(t testing.TB, s *store, timeout time.Duration)
-	mends  func(testing.TB, *store)
-	// loses: what was granted before may be forgotten.
-	loses bool
-	// harmless: every decision is shared all the while, and nobody hears of it.
+	// start starts the storage.
+	start func(testing.TB) *store
+	// inject makes the fault happen, and heal ends it. Both return when that is done. timeout is
+	// the longest that a replica waits for a decision.
+	inject func(t testing.TB, s *store, timeout time.Duration)
+	heal   func(testing.TB, *store)
+	// losesData means that grants made before may be forgotten.
+	losesData bool
+	// harmless means that every decision stays shared, and that no outage is reported.
 	harmless bool
-	// lonely: it happens to the first replica alone.
-	lonely bool
-	// comesAndGoes: while it lasts the storage may be well for some subjects, so that there may be
-	// several outages.
-	comesAndGoes bool
-	// common: it is among those that every change has to pass.
+	// oneReplica means that only the first replica is affected.
+	oneReplica bool
+	// partial means that the storage may still decide for some subjects during the fault, so that
+	// there may be several outages.
+	partial bool
+	// common means that the fault is in TestFaults, which every change has to pass.
 	common bool
 }
 
-// The commonest are a crash, a host that is new, one that hangs, a network that is slow, and a
-// server that is full: each fails in another way, by refused connections, by lost data, by silence,
-// by answers that come too late, and by answers that are errors.
+// The common faults are a crash, a new host, a hang, a slow network and a full server. Each fails
+// in another way: by refused connections, lost data, silence, replies that come too late, and
+// replies that are errors.
 var faults = []fault{
 	{
-		name: "killed, back with its data", common: true, begin: oneServer,
-		breaks: func(_ testing.TB, s *store, _ time.Duration) { s.server.Kill() },
-		mends:  func(t testing.TB, s *store) { s.server.Restart(t) },
+		name: "killed, back with its data", common: true, start: oneServer,
+		inject: func(_ testing.TB, s *store, _ time.Duration) { s.server.Kill() },
+		heal:   func(t testing.TB, s *store) { s.server.Restart(t) },
 	},
 	{
-		name: "killed, back empty", common: true, begin: oneServer, loses: true,
-		breaks: func(_ testing.TB, s *store, _ time.Duration) { s.server.Kill() },
-		mends:  func(t testing.TB, s *store) { s.server.RestartEmpty(t) },
+		name: "killed, back empty", common: true, start: oneServer, losesData: true,
+		inject: func(_ testing.TB, s *store, _ time.Duration) { s.server.Kill() },
+		heal:   func(t testing.TB, s *store) { s.server.RestartEmpty(t) },
 	},
 	{
-		name: "hangs, then runs what came too late", common: true, begin: oneServer,
-		breaks: func(t testing.TB, s *store, _ time.Duration) { s.server.Hang(t) },
-		mends:  func(t testing.TB, s *store) { s.server.Resume(t) },
+		name: "hangs, then runs what came too late", common: true, start: oneServer,
+		inject: func(t testing.TB, s *store, _ time.Duration) { s.server.Hang(t) },
+		heal:   func(t testing.TB, s *store) { s.server.Resume(t) },
 	},
 	{
-		name: "answers later than the timeout", common: true, begin: behindProxy,
-		breaks: func(_ testing.TB, s *store, timeout time.Duration) {
-			s.proxy.disturb(disturbance{delay: 2 * timeout})
+		name: "answers later than the timeout", common: true, start: behindProxy,
+		inject: func(_ testing.TB, s *store, timeout time.Duration) {
+			s.proxy.set(network{delay: 2 * timeout})
 		},
-		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
+		heal: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
-		name: "memory full", common: true, begin: oneServer,
-		breaks: func(t testing.TB, s *store, _ time.Duration) { fill(t, s.server) },
-		mends:  func(t testing.TB, s *store) { empty(t, s.server) },
+		name: "memory full", common: true, start: oneServer,
+		inject: func(t testing.TB, s *store, _ time.Duration) { fill(t, s.server) },
+		heal:   func(t testing.TB, s *store) { unfill(t, s.server) },
 	},
 	{
-		name: "answers late, within the timeout", begin: behindProxy, harmless: true,
-		breaks: func(_ testing.TB, s *store, timeout time.Duration) {
-			s.proxy.disturb(disturbance{delay: min(timeout/4, 250*time.Millisecond)})
+		name: "answers late, within the timeout", start: behindProxy, harmless: true,
+		inject: func(_ testing.TB, s *store, timeout time.Duration) {
+			s.proxy.set(network{delay: min(timeout/4, maxDelay)})
 		},
-		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
+		heal: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
-		name: "forgets its scripts", begin: oneServer, harmless: true,
-		breaks: func(t testing.TB, s *store, _ time.Duration) { s.server.Do(t, "SCRIPT", "FLUSH") },
-		mends:  func(t testing.TB, s *store) { s.server.Do(t, "SCRIPT", "FLUSH") },
+		name: "forgets its scripts", start: oneServer, harmless: true,
+		inject: func(t testing.TB, s *store, _ time.Duration) { s.server.Do(t, "SCRIPT", "FLUSH") },
+		heal:   func(t testing.TB, s *store) { s.server.Do(t, "SCRIPT", "FLUSH") },
 	},
 	{
-		name: "answers cut off in the middle", begin: behindProxy,
-		breaks: func(_ testing.TB, s *store, _ time.Duration) {
-			s.proxy.disturb(disturbance{cutAfter: 10})
+		name: "answers cut off in the middle", start: behindProxy,
+		inject: func(_ testing.TB, s *store, _ time.Duration) {
+			s.proxy.set(network{cutAfter: 10})
 		},
-		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
+		heal: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
-		name: "connections reset", begin: behindProxy,
-		breaks: func(_ testing.TB, s *store, _ time.Duration) {
-			s.proxy.disturb(disturbance{reset: true})
+		name: "connections reset", start: behindProxy,
+		inject: func(_ testing.TB, s *store, _ time.Duration) {
+			s.proxy.set(network{reset: true})
 		},
-		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
+		heal: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
-		name: "black hole", begin: behindProxy,
-		breaks: func(_ testing.TB, s *store, _ time.Duration) {
-			s.proxy.disturb(disturbance{silent: true})
+		name: "black hole", start: behindProxy,
+		inject: func(_ testing.TB, s *store, _ time.Duration) {
+			s.proxy.set(network{discard: true})
 		},
-		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
+		heal: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
-		name: "out of one replica's reach", begin: oneBehindProxy, lonely: true,
-		breaks: func(_ testing.TB, s *store, _ time.Duration) {
-			s.proxy.disturb(disturbance{silent: true})
+		name: "out of one replica's reach", start: oneBehindProxy, oneReplica: true,
+		inject: func(_ testing.TB, s *store, _ time.Duration) {
+			s.proxy.set(network{discard: true})
 		},
-		mends: func(_ testing.TB, s *store) { s.proxy.heal() },
+		heal: func(t testing.TB, s *store) { s.proxy.heal(t) },
 	},
 	{
-		// of its grants those that had not reached the other yet
-		name: "demoted to a read-only replica", begin: withAnother, loses: true,
-		breaks: func(t testing.TB, s *store, _ time.Duration) {
+		// It loses the grants that had not reached the other server yet.
+		name: "demoted to a read-only replica", start: withReplica, losesData: true,
+		inject: func(t testing.TB, s *store, _ time.Duration) {
 			s.other.Do(t, "REPLICAOF", "NO", "ONE")
-			follow(t, s.server, s.other)
+			replicate(t, s.server, s.other)
 		},
-		mends: func(t testing.TB, s *store) { s.server.Do(t, "REPLICAOF", "NO", "ONE") },
+		heal: func(t testing.TB, s *store) { s.server.Do(t, "REPLICAOF", "NO", "ONE") },
 	},
 	{
-		name: "password changed", begin: oneServer,
-		breaks: func(t testing.TB, s *store, _ time.Duration) {
+		name: "password changed", start: oneServer,
+		inject: func(t testing.TB, s *store, _ time.Duration) {
 			s.server.Do(t, "ACL", "SETUSER", user, "resetpass", ">another-"+password)
 			s.server.Do(t, "CLIENT", "KILL", "USER", user)
 		},
-		mends: func(t testing.TB, s *store) {
+		heal: func(t testing.TB, s *store) {
 			s.server.Do(t, "ACL", "SETUSER", user, "resetpass", ">"+password)
 		},
 	},
 	{
-		name: "full of connections", begin: oneServer,
-		breaks: func(t testing.TB, s *store, _ time.Duration) {
+		name: "full of connections", start: oneServer,
+		inject: func(t testing.TB, s *store, _ time.Duration) {
 			s.held = hold(t, s.server)
-			s.held.say(t, "CONFIG SET maxclients 1")
-			s.held.say(t, "CLIENT KILL USER "+user)
+			s.held.send(t, "CONFIG SET maxclients 1")
+			s.held.send(t, "CLIENT KILL USER "+user)
 		},
-		mends: func(t testing.TB, s *store) { s.held.say(t, "CONFIG SET maxclients 1000") },
+		heal: func(t testing.TB, s *store) { s.held.send(t, "CONFIG SET maxclients 1000") },
 	},
 	{
-		name: "clock stepped back an hour", begin: onClock, harmless: true,
-		breaks: func(t testing.TB, s *store, _ time.Duration) {
+		name: "clock stepped back an hour", start: onClock, harmless: true,
+		inject: func(t testing.TB, s *store, _ time.Duration) {
 			s.stepped = time.Hour
 			s.clock.Step(t, -s.stepped)
 		},
-		mends: func(testing.TB, *store) {}, // it stays so
+		heal: func(testing.TB, *store) {}, // the clock stays as it is
 	},
 	{
-		name: "cluster: a master killed, back with its data", begin: aCluster, comesAndGoes: true,
-		breaks: func(_ testing.TB, s *store, _ time.Duration) { s.server.Kill() },
-		mends: func(t testing.TB, s *store) {
+		name: "cluster: a master killed, back with its data", start: newCluster, partial: true,
+		inject: func(t testing.TB, s *store, _ time.Duration) {
+			s.server.Kill()
+			s.cluster.DetectFailures(t)
+		},
+		heal: func(t testing.TB, s *store) {
 			s.server.Restart(t)
-			s.awaitCluster(t)
+			s.cluster.Settle(t)
 		},
 	},
 	{
-		name: "cluster: a master hangs", begin: aCluster, comesAndGoes: true,
-		breaks: func(t testing.TB, s *store, _ time.Duration) { s.server.Hang(t) },
-		mends: func(t testing.TB, s *store) {
+		name: "cluster: a master hangs", start: newCluster, partial: true,
+		inject: func(t testing.TB, s *store, _ time.Duration) {
+			s.server.Hang(t)
+			s.cluster.DetectFailures(t)
+		},
+		heal: func(t testing.TB, s *store) {
 			s.server.Resume(t)
-			s.awaitCluster(t)
+			s.cluster.Settle(t)
 		},
 	},
 	{
-		name: "cluster: a master's memory full", begin: aCluster, comesAndGoes: true,
-		breaks: func(t testing.TB, s *store, _ time.Duration) { fill(t, s.server) },
-		mends:  func(t testing.TB, s *store) { empty(t, s.server) },
+		name: "cluster: a master's memory full", start: newCluster, partial: true,
+		inject: func(t testing.TB, s *store, _ time.Duration) { fill(t, s.server) },
+		heal:   func(t testing.TB, s *store) { unfill(t, s.server) },
 	},
 	{
-		name: "cluster: scripts forgotten", begin: aCluster, harmless: true,
-		breaks: forgetAll,
-		mends:  func(t testing.TB, s *store) { forgetAll(t, s, 0) },
+		name: "cluster: scripts forgotten", start: newCluster, harmless: true,
+		inject: flushScripts,
+		heal:   func(t testing.TB, s *store) { flushScripts(t, s, 0) },
 	},
 	{
-		name: "cluster: a master killed, its replica takes over", begin: aClusterWithReplicas,
-		comesAndGoes: true, loses: true,
-		breaks: func(_ testing.TB, s *store, _ time.Duration) { s.server.Kill() },
-		mends: func(t testing.TB, s *store) {
+		name: "cluster: a master killed, its replica takes over", start: newClusterWithReplicas,
+		partial: true, losesData: true,
+		inject: func(t testing.TB, s *store, _ time.Duration) {
+			s.server.Kill()
+			s.cluster.DetectFailures(t)
+		},
+		heal: func(t testing.TB, s *store) {
 			s.cluster.AwaitFailover(t, 0)
-			s.awaitCluster(t)
+			s.cluster.Settle(t)
 		},
 	},
 }
 
-// full is what a server is filled with: as much as its limit is lowered to, so that what else it
-// holds is too much.
+// maxDelay bounds the delay of replies that arrive within the timeout, so that the load keeps its
+// pace.
+const maxDelay = 250 * time.Millisecond
+
+// full is the size of the value that fills a server. The memory limit is lowered to the same size,
+// so that the server's other data is too much.
 const full = 8 << 20
 
-// fill fills a server's memory. It keeps what it has.
+// fill fills a server's memory. The server keeps its data.
 func fill(t testing.TB, server *redisserver.Server) {
 	t.Helper()
 	server.Do(t, "SET", filling, strings.Repeat("x", full))
 	server.Do(t, "CONFIG", "SET", "maxmemory", fmt.Sprint(full))
 }
 
-func empty(t testing.TB, server *redisserver.Server) {
+func unfill(t testing.TB, server *redisserver.Server) {
 	t.Helper()
 	server.Do(t, "DEL", filling)
 }
 
-// filling is a key that any server of its own may hold, and the first of three masters too.
+// filling is the key of the value that fills a server. In a Cluster of three it belongs to the
+// first master.
 const filling = "filling{3}"
 
-func forgetAll(t testing.TB, s *store, _ time.Duration) {
+func flushScripts(t testing.TB, s *store, _ time.Duration) {
 	for _, node := range s.nodes() {
 		node.Do(t, "SCRIPT", "FLUSH")
 	}

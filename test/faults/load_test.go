@@ -15,8 +15,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// What the load is: so many clients, who ask so often altogether, over so many subjects that are
-// asked for again and again.
+// The load: the number of clients, how often they send requests altogether, and the numbers of
+// subjects that come again and again.
 const (
 	clients  = 64
 	pace     = 2500 * time.Microsecond // between two requests of all clients
@@ -24,12 +24,12 @@ const (
 	crowd    = 200
 	seed     = 20261124
 	idMark   = "quarry-7Qx" // in each install id
-	fourMark = "198.18."    // in each address of IPv4
-	sixMark  = "2001:db8:"  // in each of IPv6
+	fourMark = "198.18."    // in each IPv4 address
+	sixMark  = "2001:db8:"  // in each IPv6 address
 )
 
-// load is many clients who ask all replicas for new sessions, until stop. What they are answered is
-// judged by the contract as it comes.
+// load is many clients that request new sessions of all replicas until stop. Each answer is checked
+// against the contract as it arrives.
 type load struct {
 	replicas []*replica
 	policy   string
@@ -39,40 +39,40 @@ type load struct {
 
 	mu    sync.Mutex
 	tally tally
-	grown chan struct{} // closed, and made anew, at each answer
+	grown chan struct{} // closed and replaced at each answer
 }
 
-// tally is what has been answered.
+// tally counts the answers.
 type tally struct {
 	answers int
-	// grants are the sessions that were counted, by subject; refusals are those who were refused,
-	// by replica and subject.
+	// grants counts the sessions that a limit counted, by subject; refusals counts the refusals, by
+	// replica and subject.
 	grants   map[string]int
 	refusals map[string]int
-	// standIns are what an operator can see that the policy decided, by replica: a 503, or a
+	// byPolicy counts the answers that show that the policy decided, by replica: a 503, or a
 	// session without RateLimit fields.
-	standIns [2]int
-	// wrong is what no client may be answered.
-	wrong  []string
-	tokens []string
-	took   []took
+	byPolicy [2]int
+	// violations are the answers that violate the contract.
+	violations []string
+	tokens     []string
+	requests   []request
 }
 
-// took is how long a request took, and when it began.
-type took struct {
+// request is when a request began and how long it took.
+type request struct {
 	began time.Time
 	took  time.Duration
 }
 
 func (t *tally) slowest() time.Duration {
 	var slowest time.Duration
-	for _, one := range t.took {
+	for _, one := range t.requests {
 		slowest = max(slowest, one.took)
 	}
 	return slowest
 }
 
-// startLoad sets the clients to work. They stop with the test at the latest.
+// startLoad starts the clients. They stop with the test at the latest.
 func startLoad(t testing.TB, policy string, replicas ...*replica) *load {
 	l := &load{
 		replicas: replicas, policy: policy, permits: make(chan struct{}),
@@ -83,21 +83,23 @@ func startLoad(t testing.TB, policy string, replicas ...*replica) *load {
 	for client := range clients {
 		l.running.Go(func() { l.client(client) })
 	}
-	t.Cleanup(l.stop)
+	t.Cleanup(func() { l.stop(t) })
 	return l
 }
 
-// stop ends the load, and waits for all answers. Afterwards the tally stands.
-func (l *load) stop() {
+// stop ends the load and waits for all answers. The tally no longer changes afterwards. It may be
+// called more than once.
+func (l *load) stop(t testing.TB) {
 	select {
 	case <-l.stopped:
 	default:
 		close(l.stopped)
 	}
-	l.running.Wait()
+	awaitReturn(t, "the last answers of the load", l.running.Wait)
 }
 
-// meter gives leave to ask at a steady pace; what nobody is free to take is lost.
+// meter hands out permits for requests at a steady pace. A permit that no client is free to take is
+// lost.
 func (l *load) meter() {
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
@@ -114,31 +116,30 @@ func (l *load) meter() {
 	}
 }
 
-// client asks one replica after the other, for itself and for no one that it was before.
+// client sends requests to the replicas in turn.
 func (l *load) client(number int) {
 	random := rand.New(rand.NewPCG(seed, uint64(number)))
-	for asked := number; ; asked++ {
+	for sent := number; ; sent++ {
 		select {
 		case <-l.stopped:
 			return
 		case <-l.permits:
 		}
-		at := asked % len(l.replicas)
-		l.ask(at, draw(random, number, asked))
+		l.issue(sent%len(l.replicas), draw(random, number, sent))
 	}
 }
 
-// caller is who asks: an installation from an address.
+// caller is the sender of a request: an installation and its address.
 type caller struct{ id, address string }
 
-// subjects are the two that its checks are about.
+// subjects returns the two subjects that its requests count against.
 func (c caller) subjects() [2]string { return [2]string{c.id, c.address} }
 
 func newCaller(id, address string) caller {
 	return caller{id: idMark + "-" + id, address: address}
 }
 
-// address is one of very many, of both families, each of which counts for itself.
+// address returns one of many addresses of both families, each of which is a subject of its own.
 func address(network, host int) string {
 	if host%2 == 0 {
 		return fmt.Sprintf("%s%d.%d", fourMark, network, host%250+1)
@@ -146,20 +147,20 @@ func address(network, host int) string {
 	return network6(network, host)
 }
 
-// network6 is an address of a /64 of its own: two numbers below 65536 tell it.
+// network6 returns an address in a /64 that two numbers below 65536 identify.
 func network6(one, other int) string {
 	return fmt.Sprintf("%s%x:%x::%x", sixMark, one, other, other%7+1)
 }
 
-// Those who are met once come from networks beyond these.
+// The first networks of callers that appear once.
 const (
-	newcomers = 0xa000
-	freshOnes = 0xb000
+	newCallerNetworks   = 0xa000
+	sharedCheckNetworks = 0xb000
 )
 
-// draw mixes a few installations that everybody shares, from addresses of a crowd; a crowd's
-// installations, from a few addresses; the crowd among itself; and those who were never seen.
-func draw(random *rand.Rand, client, asked int) caller {
+// draw mixes a few installations at the addresses of a crowd, the installations of a crowd at a few
+// addresses, a crowd among itself, and callers that appear once.
+func draw(random *rand.Rand, client, sent int) caller {
 	many := func() int { return random.IntN(crowd) }
 	few := func() int { return random.IntN(hot) }
 	switch random.IntN(5) {
@@ -170,34 +171,35 @@ func draw(random *rand.Rand, client, asked int) caller {
 	case 2:
 		return newCaller(fmt.Sprint("crowd", many()), address(1, many()))
 	}
-	return newCaller(fmt.Sprintf("new%d-%d", client, asked), network6(newcomers+client, asked))
+	return newCaller(fmt.Sprintf("new%d-%d", client, sent),
+		network6(newCallerNetworks+client, sent))
 }
 
-// ask sends a request, and takes down what became of it.
-func (l *load) ask(at int, from caller) {
+// issue sends a request and records the answer.
+func (l *load) issue(replica int, from caller) {
 	began := time.Now()
-	answer, err := l.replicas[at].Try(http.MethodPost, harness.IssuePath,
+	answer, err := l.replicas[replica].Try(http.MethodPost, harness.IssuePath,
 		harness.IssueBody(from.id),
 		harness.Header{"Content-Type", "application/json"}, harness.ForwardedFor(from.address))
-	measured := took{began, time.Since(began)}
+	measured := request{began, time.Since(began)}
 	verdict := judge(answer, err, l.policy)
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tally.answers++
-	l.tally.took = append(l.tally.took, measured)
+	l.tally.requests = append(l.tally.requests, measured)
 	switch {
-	case verdict.wrong != "":
-		l.tally.wrong = append(l.tally.wrong, verdict.wrong)
-	case verdict.standIn:
-		l.tally.standIns[at]++
+	case verdict.violation != "":
+		l.tally.violations = append(l.tally.violations, verdict.violation)
+	case verdict.byPolicy:
+		l.tally.byPolicy[replica]++
 	case verdict.granted:
 		for _, subject := range from.subjects() {
 			l.tally.grants[subject]++
 		}
 	case verdict.refused:
 		for _, subject := range from.subjects() {
-			l.tally.refusals[fmt.Sprint(at, subject)]++
+			l.tally.refusals[fmt.Sprint(replica, subject)]++
 		}
 	}
 	if verdict.token != "" && len(l.tally.tokens) < 50 {
@@ -207,32 +209,34 @@ func (l *load) ask(at int, from caller) {
 	l.grown = make(chan struct{})
 }
 
-// soFar is a copy of what may be read while the load goes on.
+// soFar returns a copy of the tally, which may be read while the load goes on.
 func (l *load) soFar() tally {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	copied := l.tally
 	copied.grants, copied.refusals = maps.Clone(l.tally.grants), maps.Clone(l.tally.refusals)
-	copied.took = slices.Clone(l.tally.took)
+	copied.requests = slices.Clone(l.tally.requests)
 	return copied
 }
 
-// await waits until the tally is as far as that.
-func (l *load) await(t testing.TB, what string, far func(*tally) bool) {
+// await waits until reached reports true of the tally. It fails the test at an answer that violates
+// the contract, and after harness.Timeout.
+func (l *load) await(t testing.TB, what string, reached func(*tally) bool) {
 	t.Helper()
-	late := time.After(harness.Timeout)
+	deadline := time.After(harness.Timeout)
 	for {
 		l.mu.Lock()
-		is, grown, wrong := far(&l.tally), l.grown, l.tally.wrong
+		done, grown, violations := reached(&l.tally), l.grown, l.tally.violations
 		l.mu.Unlock()
-		require.Empty(t, wrong[:min(3, len(wrong))], "answers that are none")
-		if is {
+		require.Empty(t, violations[:min(3, len(violations))],
+			"answers that violate the contract")
+		if done {
 			return
 		}
 		select {
 		case <-grown:
-		case <-late:
-			require.Fail(t, "the load does not come so far", "%s", what)
+		case <-deadline:
+			require.Fail(t, "timed out waiting for answers", "until: %s", what)
 		}
 	}
 }
@@ -241,17 +245,17 @@ func (l *load) await(t testing.TB, what string, far func(*tally) bool) {
 func (l *load) more(t testing.TB, answers int) {
 	t.Helper()
 	until := l.soFar().answers + answers
-	l.await(t, fmt.Sprint(answers, " more answers"), func(so *tally) bool {
-		return so.answers >= until
+	l.await(t, fmt.Sprint("there are ", answers, " more"), func(counted *tally) bool {
+		return counted.answers >= until
 	})
 }
 
-// hotOnesAreSpent reports whether each hot subject was refused by each replica.
-func hotOnesAreSpent(so *tally) bool {
+// hotSubjectsSpent reports whether each replica has refused each hot subject.
+func hotSubjectsSpent(counted *tally) bool {
 	for i := range hot {
 		for replica := range 2 {
 			for _, subject := range newCaller(fmt.Sprint("hot", i), address(2, i)).subjects() {
-				if so.refusals[fmt.Sprint(replica, subject)] == 0 {
+				if counted.refusals[fmt.Sprint(replica, subject)] == 0 {
 					return false
 				}
 			}

@@ -13,24 +13,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is measured: replicas with the timeout that they have unless it is set, so long in calm and
-// so long in the fault.
+// The timeout of replicas that are measured, which is the default, and how long the phases before
+// and during the fault last.
 const (
-	presetTimeout = 50 * time.Millisecond
-	calmFor       = 2 * time.Second
-	faultFor      = 3 * time.Second
+	defaultTimeout = 50 * time.Millisecond
+	calmFor        = 2 * time.Second
+	faultFor       = 3 * time.Second
 )
 
 // cell is what was measured of a fault under a policy.
 type cell struct {
-	calm, during time.Duration // the 99th percentiles of requests
+	calm, during time.Duration // the 99th percentiles of requests before and during the fault
 	out          bool
-	back         time.Duration // from the mending to the last replica's first shared decision
+	recovery     time.Duration // from the end of the fault to the end of the last outage
 }
 
-// BenchmarkFaults measures, for every fault under each policy, how long clients waited while it
-// lasted and how long replicas took to share again after it. It asserts nothing. Where FAULTS_TABLE
-// names a file, the figures take the place of what stands between its marks.
+// BenchmarkFaults measures, for every fault under each policy, how long clients waited during the
+// fault and how long the replicas took to share decisions again after it. It asserts nothing. Where
+// FAULTS_TABLE names a file, the figures replace the text between the marks in it.
 func BenchmarkFaults(b *testing.B) {
 	measured := map[string]map[string]cell{}
 	for _, f := range faults {
@@ -41,8 +41,8 @@ func BenchmarkFaults(b *testing.B) {
 					got := measureCell(b, f, policy)
 					measured[f.name][policy] = got
 					b.ReportMetric(float64(got.calm.Microseconds())/1000, "ms-calm-p99")
-					b.ReportMetric(float64(got.during)/float64(presetTimeout), "timeouts-p99")
-					b.ReportMetric(got.back.Seconds(), "s-to-sharing")
+					b.ReportMetric(float64(got.during)/float64(defaultTimeout), "timeouts-p99")
+					b.ReportMetric(got.recovery.Seconds(), "s-to-sharing")
 				}
 			})
 		}
@@ -52,12 +52,12 @@ func BenchmarkFaults(b *testing.B) {
 	}
 }
 
-// measureCell measures a cell, and anew where the machine had so much else to do that clients
-// waited in calm: what they wait for in the fault would tell of the machine.
+// measureCell measures a cell. It measures again where clients had to wait before the fault, for
+// then the machine was busy, and the figures would be about the machine.
 func measureCell(b *testing.B, f fault, policy string) cell {
 	const tries = 3
 	got := measureOnce(b, f, policy)
-	for try := 1; try < tries && got.calm > presetTimeout/2; try++ {
+	for try := 1; try < tries && got.calm > defaultTimeout/2; try++ {
 		if again := measureOnce(b, f, policy); again.calm < got.calm {
 			got = again
 		}
@@ -66,37 +66,38 @@ func measureCell(b *testing.B, f fault, policy string) cell {
 }
 
 func measureOnce(b *testing.B, f fault, policy string) cell {
-	w := newWorld(b, f, policy, presetTimeout)
-	w.load.await(b, "the hot subjects are spent", hotOnesAreSpent)
+	w := newWorld(b, f, policy, defaultTimeout)
+	w.load.await(b, "the hot subjects are spent", hotSubjectsSpent)
 	calm := time.Now()
 	<-time.After(calmFor)
 	broken := time.Now()
-	f.breaks(b, w.store, presetTimeout)
+	f.inject(b, w.store, defaultTimeout)
 	<-time.After(faultFor)
-	mending := time.Now()
-	f.mends(b, w.store)
-	mended := time.Now()
+	healing := time.Now()
+	f.heal(b, w.store)
+	healed := time.Now()
 	w.awaitOutage(b)
 	w.settle(b)
-	w.load.stop()
-	w.ready.stop()
+	w.load.stop(b)
+	w.ready.stop(b)
 
-	got, so := cell{}, w.load.soFar()
-	got.calm, got.during = so.percentile(99, calm, broken), so.percentile(99, broken, mending)
+	got, counted := cell{}, w.load.soFar()
+	got.calm = counted.percentile(99, calm, broken)
+	got.during = counted.percentile(99, broken, healing)
 	for _, r := range w.replicas {
 		for _, line := range r.Log.Of("limiter_outage_ended") {
 			at, err := time.Parse(time.RFC3339Nano, line.String("time"))
 			require.NoError(b, err)
-			got.out, got.back = true, max(got.back, at.Sub(mended))
+			got.out, got.recovery = true, max(got.recovery, at.Sub(healed))
 		}
 	}
 	return got
 }
 
-// percentile is that of the requests that began between two instants.
+// percentile returns a percentile of the durations of the requests that began between two instants.
 func (t *tally) percentile(percent int, from, to time.Time) time.Duration {
 	var all []time.Duration
-	for _, one := range t.took {
+	for _, one := range t.requests {
 		if !one.began.Before(from) && one.began.Before(to) {
 			all = append(all, one.took)
 		}
@@ -108,53 +109,54 @@ func (t *tally) percentile(percent int, from, to time.Time) time.Duration {
 	return all[(len(all)*percent-1)/100]
 }
 
-// table shows the figures in Markdown.
+// table formats the figures in Markdown.
 func table(measured map[string]map[string]cell) string {
 	var text strings.Builder
-	fmt.Fprintf(&text,
-		"Measured with two replicas, %d clients and %.0f requests a second, the servers and all else on one machine with %d processors; "+
-			"`OFFLOAD_REDIS_TIMEOUT_MS` is %d. The goals are a p99 below twice the timeout, and sharing within 3 s.\n\n",
-		clients, float64(time.Second)/float64(pace), runtime.NumCPU(), presetTimeout.Milliseconds())
+	fmt.Fprintf(&text, "Measured with two replicas, %d clients and %.0f requests a second, "+
+		"everything on one machine with\n%d processors; `OFFLOAD_REDIS_TIMEOUT_MS` is %d. "+
+		"The goals are a p99 below twice the timeout, and\nshared decisions within 3 s after the "+
+		"fault.\n\n", clients, float64(time.Second)/float64(pace), runtime.NumCPU(),
+		defaultTimeout.Milliseconds())
 	text.WriteString(
-		"| fault | p99 meanwhile, in timeouts: local, deny, allow | p99 in calm, in timeouts | shares again after, in seconds: local, deny, allow |\n" +
-			"|---|---|---|---|\n")
+		"| Fault | p99 during it, in timeouts: local, deny, allow | p99 before it, in timeouts | " +
+			"Recovery, in seconds: local, deny, allow |\n|---|---|---|---|\n")
 	for _, f := range faults {
-		var during, back []string
+		var during, recovery []string
 		var calm time.Duration
 		for _, policy := range []string{local, deny, allow} {
-			of, is := measured[f.name][policy]
-			if !is {
+			got, found := measured[f.name][policy]
+			if !found {
 				continue
 			}
-			calm = max(calm, of.calm)
-			during = append(during, timeouts(of.during))
-			if of.out {
-				back = append(back, fmt.Sprintf("%.1f", math.Max(0, of.back.Seconds())))
+			calm = max(calm, got.calm)
+			during = append(during, timeouts(got.during))
+			if got.out {
+				recovery = append(recovery,
+					fmt.Sprintf("%.1f", math.Max(0, got.recovery.Seconds())))
 			} else {
-				back = append(back, "never out")
+				recovery = append(recovery, "never out")
 			}
 		}
-		if len(slices.Compact(slices.Clone(back))) == 1 && back[0] == "never out" {
-			back = back[:1]
+		if len(slices.Compact(slices.Clone(recovery))) == 1 && recovery[0] == "never out" {
+			recovery = recovery[:1]
 		}
 		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", f.name, strings.Join(during, ", "),
-			timeouts(calm), strings.Join(back, ", "))
+			timeouts(calm), strings.Join(recovery, ", "))
 	}
 	return text.String()
 }
 
 func timeouts(d time.Duration) string {
-	return fmt.Sprintf("%.2f",
-		float64(d)/float64(presetTimeout))
+	return fmt.Sprintf("%.2f", float64(d)/float64(defaultTimeout))
 }
 
-// The marks between which the figures stand.
+// The marks around the figures.
 const (
 	beginMark = "<!-- faults:begin -->\n"
 	endMark   = "<!-- faults:end -->\n"
 )
 
-// publish puts the figures into a file.
+// publish writes the figures into a file, between the marks.
 func publish(file, figures string) error {
 	page, err := os.ReadFile(file)
 	if err != nil {
@@ -163,7 +165,8 @@ func publish(file, figures string) error {
 	before, rest, begins := strings.Cut(string(page), beginMark)
 	_, after, ends := strings.Cut(rest, endMark)
 	if !begins || !ends {
-		return fmt.Errorf("%s has no marks for the figures", file)
+		return fmt.Errorf("%s does not contain the lines %q and %q", file,
+			strings.TrimSpace(beginMark), strings.TrimSpace(endMark))
 	}
 	return os.WriteFile(file, []byte(before+beginMark+figures+endMark+after), 0o644)
 }

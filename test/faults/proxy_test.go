@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -8,97 +9,119 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness"
 )
 
-// disturbance is what a proxy does to the bytes that a server sends, on open and new connections.
-// The zero value forwards them.
-type disturbance struct {
-	// delay is how much later bytes arrive.
-	delay time.Duration
-	// cutAfter closes a connection after so many bytes; 0 for never.
-	cutAfter int
-	// silent discards all bytes and keeps connections open.
-	silent bool
-	// reset resets every connection.
-	reset bool
-}
-
-// proxy stands in front of a server. A change of its disturbance takes effect at once and never
-// waits for a connection, however full it is.
+// proxy forwards TCP connections to a server, and does to the server's replies what networks do.
+//
+// The network's condition is one atomic value that every connection reads before it forwards
+// something. Changing it therefore never waits for a connection, however full its buffers are.
 type proxy struct {
-	listener    net.Listener
-	upstream    string
-	disturbance atomic.Pointer[disturbance]
-	closed      chan struct{}
-	running     sync.WaitGroup
+	listener net.Listener
+	upstream string
+	current  atomic.Pointer[condition]
+	running  sync.WaitGroup
 
-	mu    sync.Mutex // held for the map alone, never while bytes are sent
-	links map[*link]struct{}
+	mu      sync.Mutex
+	links   map[*link]struct{}
+	stopped bool
 }
 
-// link is one connection of a client and its counterpart to the server.
+// network is how the network treats the server's replies. The zero value forwards them unchanged.
+type network struct {
+	// delay is how long after its arrival each reply is forwarded.
+	delay time.Duration
+	// discard loses all replies. A connection that lost some cannot go on: it is closed as soon as
+	// the condition changes.
+	discard bool
+	// reset resets a connection at its next reply.
+	reset bool
+	// cutAfter closes a connection after so many more bytes of replies, where it is above 0.
+	cutAfter int
+}
+
+// condition is a network in force until replaced is closed.
+type condition struct {
+	network
+	replaced chan struct{}
+}
+
+// link is one client's connection and the proxy's own connection to the server.
 type link struct {
 	proxy          *proxy
-	client, server net.Conn
-	ended          chan struct{}
-	end            sync.Once
-	// damaged is set once bytes were lost: the link is useless after the disturbance has ended.
-	damaged atomic.Bool
+	client, server *net.TCPConn
+	replies        chan reply
+	closing        sync.Once
+	closed         chan struct{}
+	lost           atomic.Bool // a reply was discarded
+
+	cutBy     *condition // the condition to which forwarded belongs
+	forwarded int        // bytes forwarded under it
 }
 
-// chunk is a part of what the server sent, and when it may arrive.
-type chunk struct {
-	bytes []byte
-	due   time.Time
+// reply is a part of what the server sent, in one read.
+type reply struct {
+	text    []byte
+	arrived time.Time
 }
+
+// maxReplies bounds what a link keeps in order; behind it the server's own connection fills.
+const maxReplies = 4096
 
 func startProxy(t testing.TB, upstream string) *proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{listener: listener, upstream: upstream, closed: make(chan struct{}),
-		links: map[*link]struct{}{}}
-	p.disturbance.Store(&disturbance{})
+	p := &proxy{listener: listener, upstream: upstream, links: map[*link]struct{}{}}
+	p.current.Store(&condition{replaced: make(chan struct{})})
 	p.running.Go(p.accept)
-	t.Cleanup(p.stop)
+	t.Cleanup(func() { p.stop(t) })
 	return p
 }
 
 func (p *proxy) address() string { return p.listener.Addr().String() }
 
-func (p *proxy) stop() {
-	close(p.closed)
-	_ = p.listener.Close()
-	p.closeLinks(func(*link) bool { return true })
-	p.running.Wait()
+// set puts a network's condition into force, for open connections too. It does not block.
+func (p *proxy) set(n network) {
+	next := &condition{network: n, replaced: make(chan struct{})}
+	close(p.current.Swap(next).replaced)
 }
 
-// disturb makes d act on all connections, including open ones.
-func (p *proxy) disturb(d disturbance) {
-	p.disturbance.Store(&d)
-	if d.reset {
-		p.closeLinks(func(*link) bool { return true })
-	}
-}
-
-// heal ends the disturbance. Connections that lost bytes are closed; the others go on.
-func (p *proxy) heal() {
-	p.disturbance.Store(&disturbance{})
-	p.closeLinks(func(l *link) bool { return l.damaged.Load() })
-}
-
-func (p *proxy) closeLinks(which func(*link) bool) {
+// heal makes the network well again, and waits until the connections that lost replies are closed.
+func (p *proxy) heal(t testing.TB) {
+	t.Helper()
+	p.set(network{})
 	p.mu.Lock()
-	var chosen []*link
+	var lossy []*link
 	for l := range p.links {
-		if which(l) {
-			chosen = append(chosen, l)
+		if l.lost.Load() {
+			lossy = append(lossy, l)
 		}
 	}
 	p.mu.Unlock()
-	for _, l := range chosen {
+	deadline := time.After(harness.Timeout)
+	for _, l := range lossy {
+		select {
+		case <-l.closed:
+		case <-deadline:
+			require.Fail(t, "timed out waiting for the proxy to close a connection")
+		}
+	}
+}
+
+func (p *proxy) stop(t testing.TB) {
+	t.Helper()
+	p.mu.Lock()
+	p.stopped = true
+	links := p.links
+	p.links = nil
+	p.mu.Unlock()
+	_ = p.listener.Close()
+	for l := range links {
 		l.close()
 	}
+	awaitReturn(t, "the proxy's connections to end", p.running.Wait)
 }
 
 func (p *proxy) accept() {
@@ -107,107 +130,116 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		l := &link{proxy: p, client: client, ended: make(chan struct{})}
-		if p.disturbance.Load().reset || !l.connect() {
-			l.close()
-			continue
-		}
-		p.mu.Lock()
-		p.links[l] = struct{}{}
-		p.mu.Unlock()
-		arriving := make(chan chunk, 4096)
-		p.running.Go(l.forwardToServer)
-		p.running.Go(func() { l.receive(arriving) })
-		p.running.Go(func() { l.deliver(arriving) })
-		select {
-		case <-p.closed: // stop may have closed the links before this one was among them
-			l.close()
-		default:
-		}
+		p.running.Go(func() { p.open(client.(*net.TCPConn)) })
 	}
 }
 
-func (l *link) connect() bool {
-	server, err := net.DialTimeout("tcp", l.proxy.upstream, 10*time.Second)
-	l.server = server
-	return err == nil
+// open connects a client to the server. Where the server does not accept, the client is closed.
+func (p *proxy) open(client *net.TCPConn) {
+	server, err := net.DialTimeout("tcp", p.upstream, harness.Timeout)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	l := &link{
+		proxy: p, client: client, server: server.(*net.TCPConn),
+		replies: make(chan reply, maxReplies), closed: make(chan struct{}),
+	}
+	p.mu.Lock()
+	stopped := p.stopped
+	if !stopped {
+		p.links[l] = struct{}{}
+	}
+	p.mu.Unlock()
+	if stopped {
+		l.close()
+		return
+	}
+	p.running.Go(func() {
+		_, _ = io.Copy(l.server, l.client) // an error ends the link, as the client's end does
+		l.close()
+	})
+	p.running.Go(l.receive)
+	l.forwardAll()
 }
 
-// close ends both connections; the client's is reset if the disturbance says so.
+// close ends both connections. It may be called more than once.
 func (l *link) close() {
-	l.end.Do(func() {
-		close(l.ended)
-		if tcp, ok := l.client.(*net.TCPConn); ok && l.proxy.disturbance.Load().reset {
-			_ = tcp.SetLinger(0)
-		}
+	l.closing.Do(func() {
 		_ = l.client.Close()
-		if l.server != nil {
-			_ = l.server.Close()
-		}
+		_ = l.server.Close()
+		close(l.closed)
 		l.proxy.mu.Lock()
 		delete(l.proxy.links, l)
 		l.proxy.mu.Unlock()
 	})
 }
 
-func (l *link) forwardToServer() {
-	defer l.close()
-	buffer := make([]byte, 32<<10)
-	for {
-		n, err := l.client.Read(buffer)
-		if err != nil {
-			return
-		}
-		if _, err = l.server.Write(buffer[:n]); err != nil {
-			return
-		}
-	}
-}
-
-// receive reads from the server and notes when the bytes may arrive.
-func (l *link) receive(arriving chan<- chunk) {
-	defer close(arriving)
+// receive queues the server's replies until it sends no more.
+func (l *link) receive() {
+	defer close(l.replies)
 	for {
 		buffer := make([]byte, 32<<10)
 		n, err := l.server.Read(buffer)
-		if err != nil {
-			return
+		if n > 0 {
+			select {
+			case l.replies <- reply{buffer[:n], time.Now()}:
+			case <-l.closed:
+				return
+			}
 		}
-		select {
-		case arriving <- chunk{buffer[:n], time.Now().Add(l.proxy.disturbance.Load().delay)}:
-		case <-l.ended:
+		if err != nil {
 			return
 		}
 	}
 }
 
-// deliver sends the bytes to the client when they are due, or disturbs them.
-func (l *link) deliver(arriving <-chan chunk) {
+// forwardAll forwards replies until there are no more, or the network ends the connection.
+func (l *link) forwardAll() {
 	defer l.close()
-	var acting *disturbance
-	sent := 0 // since acting began
-	for c := range arriving {
-		if wait := time.Until(c.due); wait > 0 {
-			select {
-			case <-time.After(wait):
-			case <-l.ended:
-				return
-			}
-		}
-		if now := l.proxy.disturbance.Load(); now != acting {
-			acting, sent = now, 0
-		}
-		if acting.silent {
-			l.damaged.Store(true)
-			continue
-		}
-		cut := acting.cutAfter > 0 && sent+len(c.bytes) > acting.cutAfter
-		if cut {
-			c.bytes = c.bytes[:acting.cutAfter-sent]
-		}
-		sent += len(c.bytes)
-		if _, err := l.client.Write(c.bytes); err != nil || cut {
+	for r := range l.replies {
+		if !l.forward(r) {
 			return
+		}
+	}
+}
+
+// forward treats one reply as the network's condition has it, and reports whether the connection
+// goes on.
+func (l *link) forward(r reply) bool {
+	for {
+		c := l.proxy.current.Load()
+		switch wait := time.Until(r.arrived.Add(c.delay)); {
+		case c.discard:
+			l.lost.Store(true)
+			select {
+			case <-c.replaced:
+			case <-l.closed:
+			}
+			return false
+		case c.reset:
+			_ = l.client.SetLinger(0)
+			return false
+		case c.cutAfter > 0:
+			if l.cutBy != c {
+				l.cutBy, l.forwarded = c, 0
+			}
+			n, err := l.client.Write(r.text[:min(len(r.text), c.cutAfter-l.forwarded)])
+			l.forwarded += n
+			return err == nil && l.forwarded < c.cutAfter
+		case c.delay > 0 && wait > 0:
+			timer := time.NewTimer(wait)
+			select {
+			case <-timer.C:
+			case <-c.replaced:
+			case <-l.closed:
+				timer.Stop()
+				return false
+			}
+			timer.Stop()
+		default:
+			_, err := l.client.Write(r.text)
+			return err == nil
 		}
 	}
 }

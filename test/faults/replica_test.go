@@ -12,15 +12,15 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// The policies.
+// The outage policies.
 const (
 	local = "local"
 	deny  = "deny"
 	allow = "allow"
 )
 
-// The secrets of the replicas, and their limits: the window is longer than any test, so that all
-// grants of a subject lie in one.
+// The secrets of the replicas, and their limits. The window is longer than any test, so that all
+// grants of a subject lie in one window.
 const (
 	sessionSecret = "q0Xv7Gm2Jw9sTzYhB4nLkRcEoAiUd8Pf3Vx6MgQyHbE="
 	digestKey     = "uY5rTg8Hq2Wm6Zx9Ns3Ck7Bd1Vf4Jp0LaEoQiRtXy+c="
@@ -32,12 +32,15 @@ const (
 // replica is a process of the service.
 type replica struct{ *harness.Process }
 
-// environment is a replica's on a storage that is reached by url.
+// environment returns the environment of a replica whose storage is at url. Its HTTP timeouts are
+// so long that a loaded machine does not run into them.
 func environment(url, policy string, timeout time.Duration) harness.Env {
 	return harness.Env{
-		"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_SESSION_SECRET": sessionSecret,
-		"OFFLOAD_LIMITER_DIGEST_KEY": digestKey,
-		"OFFLOAD_LIMITER_STORAGE":    "redis", "OFFLOAD_REDIS_URL": url,
+		"OFFLOAD_ENVIRONMENT":                        "production",
+		"OFFLOAD_SESSION_SECRET":                     sessionSecret,
+		"OFFLOAD_LIMITER_DIGEST_KEY":                 digestKey,
+		"OFFLOAD_LIMITER_STORAGE":                    "redis",
+		"OFFLOAD_REDIS_URL":                          url,
 		"OFFLOAD_LIMITER_ON_OUTAGE":                  policy,
 		"OFFLOAD_REDIS_TIMEOUT_MS":                   strconv.Itoa(int(timeout.Milliseconds())),
 		"OFFLOAD_TRUSTED_PROXIES":                    "127.0.0.0/8",
@@ -45,6 +48,8 @@ func environment(url, policy string, timeout time.Duration) harness.Env {
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL":    strconv.Itoa(perInstall),
 		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": strconv.Itoa(windowSeconds),
 		"OFFLOAD_LIMITER_MAX_SUBJECTS":               "100000",
+		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS":          "3600",
+		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS":          "3600",
 	}
 }
 
@@ -53,22 +58,25 @@ func startReplica(t testing.TB, env harness.Env) *replica {
 	return &replica{harness.Start(t, env)}
 }
 
-// startSharing starts a replica that finds its storage. The probe at the start has one second,
-// whatever the timeout, which may pass on a busy machine: such a replica is replaced.
-func startSharing(t testing.TB, env harness.Env) *replica {
+// startSharingReplica starts a replica that shares its decisions from the start. A replica gives
+// its first probe one second, whatever its timeout; where a loaded machine needed longer, so that
+// the replica began with an outage, another one is started in its place.
+func startSharingReplica(t testing.TB, env harness.Env) *replica {
 	t.Helper()
-	for range 10 {
+	deadline := time.Now().Add(harness.Timeout)
+	for {
 		r := startReplica(t, env)
-		if len(r.Log.Of("limiter_outage_started")) == 0 {
+		outages := r.Log.Of("limiter_outage_started")
+		if len(outages) == 0 {
 			return r
 		}
-		r.Stop(t)
+		r.Kill()
+		require.True(t, time.Now().Before(deadline),
+			"timed out waiting for a replica that starts without an outage: %v", outages)
 	}
-	require.Fail(t, "no replica found its storage when it started")
-	return nil
 }
 
-// metrics are all series of a replica by name with labels.
+// metrics returns the value of every series of a replica, by name and labels.
 func (r *replica) metrics(t testing.TB) map[string]float64 {
 	t.Helper()
 	series := map[string]float64{}
@@ -81,9 +89,9 @@ func (r *replica) metrics(t testing.TB) map[string]float64 {
 	return series
 }
 
-// out is the gauge of that policy's outage, and decided how often the policy decided; nobody else's
-// may have moved.
-func (r *replica) out(t testing.TB, policy string) (out bool, decided int) {
+// outage returns the gauge of the policy's outage, and how many decisions the policy has made. It
+// fails the test where the metrics of another policy have moved.
+func (r *replica) outage(t testing.TB, policy string) (out bool, decisions int) {
 	t.Helper()
 	series := r.metrics(t)
 	for _, other := range []string{local, deny, allow} {
@@ -91,7 +99,7 @@ func (r *replica) out(t testing.TB, policy string) (out bool, decided int) {
 		require.Contains(t, series, "offload_limiter_outage"+label)
 		if other != policy {
 			require.Zero(t, series["offload_limiter_outage"+label]+
-				series["offload_limiter_outage_decisions_total"+label], "of the policy %s", other)
+				series["offload_limiter_outage_decisions_total"+label], "policy %s", other)
 		}
 	}
 	label := `{policy="` + policy + `"}`
@@ -99,7 +107,7 @@ func (r *replica) out(t testing.TB, policy string) (out bool, decided int) {
 		int(series["offload_limiter_outage_decisions_total"+label])
 }
 
-// limiterDetail is what readiness says of the storage; the replica must be ready.
+// limiterDetail returns the detail of the limiter's readiness check. The replica must be ready.
 func (r *replica) limiterDetail(t testing.TB) string {
 	t.Helper()
 	answer := r.Operations(t, http.MethodGet, "/readyz")
@@ -110,19 +118,4 @@ func (r *replica) limiterDetail(t testing.TB) string {
 	answer.Decode(t, &ready)
 	require.Equal(t, "ready", ready.Checks["limiter"].Status, "%s", answer.Body)
 	return ready.Checks["limiter"].Detail
-}
-
-// await polls until something is so.
-func await(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	late := time.After(harness.Timeout)
-	for !is() {
-		select {
-		case <-ticker.C:
-		case <-late:
-			require.Fail(t, "it does not come about", "%s", what)
-		}
-	}
 }

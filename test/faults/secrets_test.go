@@ -16,35 +16,40 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/test/harness"
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// quarry is what may be found in no log and no storage, by what it is.
-func quarry(so *tally) map[string]string {
-	hunted := map[string]string{
-		"an install id": idMark, "an IPv4 address": fourMark, "an IPv6 address": sixMark,
-		"the same without leading zeroes": "2001:0db8:",
-		"the storage's password":          password, "the digest key": digestKey,
-		"the session secret": sessionSecret, "a URL": "redis://",
+// secrets returns the texts that no log and no storage may contain, by description.
+func secrets(counted *tally) map[string]string {
+	texts := map[string]string{
+		"an install id":                       idMark,
+		"an IPv4 address":                     fourMark,
+		"an IPv6 address":                     sixMark,
+		"an IPv6 address with leading zeroes": "2001:0db8:",
+		"the storage's password":              password,
+		"the digest key":                      digestKey,
+		"the session secret":                  sessionSecret,
+		"a URL":                               "redis://",
 	}
 	for _, name := range []string{"the digest key", "the session secret"} {
-		raw, err := base64.StdEncoding.DecodeString(hunted[name])
+		raw, err := base64.StdEncoding.DecodeString(texts[name])
 		if err == nil {
-			hunted[name+" as bytes"] = string(raw)
+			texts[name+" as bytes"] = string(raw)
 		}
 	}
-	for i, token := range so.tokens {
+	for i, token := range counted.tokens {
 		payload, signature, _ := strings.Cut(token, ".")
-		hunted[fmt.Sprint("payload ", i)], hunted[fmt.Sprint("signature ", i)] = payload, signature
+		texts[fmt.Sprint("payload ", i)], texts[fmt.Sprint("signature ", i)] = payload, signature
 	}
-	return hunted
+	return texts
 }
 
-// hunt lists what of the quarry is in a place, as it is, in hex, or in base64 of either alphabet at
+// find lists the secrets that a text contains: plain, in hex, or in base64 of either alphabet at
 // any offset.
-func hunt(quarry map[string]string, place string) (found []string) {
-	lower := strings.ToLower(place)
-	for name, text := range quarry {
+func find(secrets map[string]string, in string) (found []string) {
+	lower := strings.ToLower(in)
+	for name, text := range secrets {
 		forms := []string{text}
 		for shift := range 3 {
 			if plain := strings.Repeat("\x00", shift) + text; len(text) > 5 {
@@ -54,7 +59,7 @@ func hunt(quarry map[string]string, place string) (found []string) {
 			}
 		}
 		for _, form := range forms {
-			if strings.Contains(place, form) {
+			if strings.Contains(in, form) {
 				found = append(found, name)
 			}
 		}
@@ -65,52 +70,53 @@ func hunt(quarry map[string]string, place string) (found []string) {
 	return found
 }
 
-// requireSecret looks for what must stay hidden in all logs and everything that the storage holds.
-func (w *world) requireSecret(t testing.TB, so *tally) {
+// requireNoSecrets requires that no log and no server contains a secret.
+func (w *world) requireNoSecrets(t testing.TB, counted *tally) {
 	t.Helper()
-	hunted := quarry(so)
+	texts := secrets(counted)
 	for i, r := range w.replicas {
 		log := r.Log.Text()
-		assert.Empty(t, hunt(hunted, log), "the log of replica %d", i)
+		assert.Empty(t, find(texts, log), "the log of replica %d", i)
 		assert.NotContains(t, log, w.store.addresses[i], "the log of replica %d", i)
 	}
-	looked := 0
+	keys := 0
 	for _, node := range w.store.nodes() {
-		looked += requireStored(t, node, hunted,
+		keys += requireStored(t, node, texts,
 			windowSeconds*time.Second+time.Second+w.store.stepped)
 	}
-	assert.Positive(t, looked, "what was granted is there")
+	assert.Positive(t, keys, "keys of grants")
 }
 
-// keyForm is a digest of 128 bits in base64url, and a window.
+// keyForm matches a key: a digest of 128 bits in base64url, and a window.
 var keyForm = regexp.MustCompile(`^sessiond:[A-Za-z0-9_-]{22}:[0-9a-z]+$`)
 
-// requireStored looks at all that a server holds: every key has the form, expires within longest,
-// and gives nothing away. It tells how many keys that are.
-func requireStored(t testing.TB, node *redisserver.Server, hunted map[string]string,
+// requireStored requires that every key of a server has the right form, expires within longest and
+// contains no secret. It returns the number of keys, 0 for a replica.
+func requireStored(t testing.TB, node *redisserver.Server, secrets map[string]string,
 	longest time.Duration) (keys int) {
 	t.Helper()
 	if !strings.Contains(info(t, node, "replication"), "role:master") {
 		return 0
 	}
 	client := node.Client(t)
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
+	defer cancel()
 	var all strings.Builder
 	for cursor := uint64(0); ; {
-		entry, err := client.Do(ctx, client.B().Scan().Cursor(cursor).Count(
-			1000).Build()).AsScanEntry()
+		scan := client.B().Scan().Cursor(cursor).Count(1000).Build()
+		entry, err := client.Do(ctx, scan).AsScanEntry()
 		require.NoError(t, err)
 		for _, key := range entry.Elements {
-			left, err := client.Do(ctx, client.B().Pttl().Key(key).Build()).AsInt64()
+			ttl, err := client.Do(ctx, client.B().Pttl().Key(key).Build()).AsInt64()
 			require.NoError(t, err)
 			const gone = -2
-			if left == gone {
+			if ttl == gone {
 				continue
 			}
 			keys++
 			assert.Regexp(t, keyForm, key)
-			assert.GreaterOrEqual(t, left, int64(0), "%s expires", key)
-			assert.LessOrEqual(t, time.Duration(left)*time.Millisecond, longest)
+			assert.GreaterOrEqual(t, ttl, int64(0), "%s expires", key)
+			assert.LessOrEqual(t, time.Duration(ttl)*time.Millisecond, longest)
 			for _, command := range []rueidis.Completed{
 				client.B().Getrange().Key(key).Start(0).End(-1).Build(),
 				client.B().Dump().Key(key).Build(),
@@ -126,34 +132,36 @@ func requireStored(t testing.TB, node *redisserver.Server, hunted map[string]str
 			break
 		}
 	}
-	assert.Empty(t, hunt(hunted, all.String()), "the storage")
+	assert.Empty(t, find(secrets, all.String()), "the storage")
 	return keys
 }
 
-// TestStoreHoldsNoSecret looks at everything that a storage holds, on disk too, and at the most
-// talkative logs, after many clients were served by replicas that lost it for a while.
-func TestStoreHoldsNoSecret(t *testing.T) {
+// TestStorageContainsNoSecrets searches everything that a storage holds, also on disk, and the logs
+// at the debug level, after replicas that lost the storage for a while served many clients.
+func TestStorageContainsNoSecrets(t *testing.T) {
 	t.Parallel()
 	s := oneServer(t)
-	env := environment(s.url(0, password), local, patient)
+	env := environment(s.url(0, password), local, testTimeout)
 	env["OFFLOAD_LOG_LEVEL"] = "debug"
-	w := &world{policy: local, timeout: patient, store: s,
-		replicas: [2]*replica{startReplica(t, env), startReplica(t, env)}}
+	w := &world{
+		policy: local, timeout: testTimeout, store: s,
+		replicas: [2]*replica{startSharingReplica(t, env), startSharingReplica(t, env)},
+	}
 	w.load = startLoad(t, local, w.replicas[:]...)
-	w.load.more(t, goOn)
+	w.load.more(t, phaseAnswers)
 	s.server.Kill()
 	w.awaitOutage(t)
-	w.load.more(t, goOn)
+	w.load.more(t, phaseAnswers)
 	s.server.Restart(t)
-	w.awaitSharing(t)
-	w.load.more(t, goOn)
-	w.load.stop()
+	w.awaitRecovery(t)
+	w.load.more(t, phaseAnswers)
+	w.load.stop(t)
 
-	so := w.load.soFar()
-	require.Len(t, so.tokens, 50)
-	w.requireSecret(t, &so)
+	counted := w.load.soFar()
+	require.Len(t, counted.tokens, 50)
+	w.requireNoSecrets(t, &counted)
 	for _, r := range w.replicas {
-		assert.NotEmpty(t, r.Log.Of("http_request"), "the log is at its most talkative")
+		assert.NotEmpty(t, r.Log.Of("http_request"), "the log has the debug level")
 	}
 	answer := s.server.Do(t, "CONFIG", "GET", "dir")
 	config, err := answer.AsStrMap()
@@ -168,22 +176,22 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 			}
 			return err
 		}))
-	assert.Contains(t, disk.String(), "sessiond:", "grants are on disk")
-	assert.Empty(t, hunt(quarry(&so), disk.String()), "on disk")
+	assert.Contains(t, disk.String(), "sessiond:", "the grants are on disk")
+	assert.Empty(t, find(secrets(&counted), disk.String()), "on disk")
 }
 
-// TestHuntFinds: a hunt that finds nothing must be one that would.
-func TestHuntFinds(t *testing.T) {
-	so := &tally{tokens: []string{"cGF5bG9hZA.c2lnbmF0dXJl"}}
-	for name, text := range quarry(so) {
-		for _, place := range []string{
+// TestFindsSecrets shows that find would find what the other tests search for.
+func TestFindsSecrets(t *testing.T) {
+	counted := &tally{tokens: []string{"cGF5bG9hZA.c2lnbmF0dXJl"}}
+	for name, text := range secrets(counted) {
+		for _, in := range []string{
 			"x" + text + "x", hex.EncodeToString([]byte("x" + text)),
 			base64.StdEncoding.EncodeToString([]byte("x" + text + "x")),
 			base64.URLEncoding.EncodeToString([]byte("xy" + text + "x")),
 		} {
-			assert.NotEmpty(t, hunt(map[string]string{name: text}, place), "%s in %s", name, place)
+			assert.NotEmpty(t, find(map[string]string{name: text}, in), "%s in %s", name, in)
 		}
 	}
-	assert.Empty(t, hunt(quarry(so),
+	assert.Empty(t, find(secrets(counted),
 		`{"event":"limiter_outage_started","cause":"redis: unreachable: connection refused"}`))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,10 +13,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/test/harness"
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// The user by whom replicas know the storage. The default user, whom the tests are, needs no
+// The user and password that the replicas use. The tests use the default user, which needs no
 // password.
 const (
 	user     = "limiter"
@@ -24,29 +26,28 @@ const (
 
 // store is the storage that replicas share.
 type store struct {
-	// addresses are what the replicas are told.
+	// addresses are the addresses that the replicas use, by replica.
 	addresses [2]string
-	// server is the only one, or the one to which a cluster's fault happens.
+	// server is the only server, or the node of a Cluster that the fault affects.
 	server *redisserver.Server
-	// other is one that can take the server's place.
+	// other is a server that can take its place.
 	other   *redisserver.Server
 	cluster *redisserver.Cluster
 	proxy   *proxy
 	clock   *redisserver.Clock
-	// stepped is how far its clock was stepped back: by so much longer do keys live that were
-	// written before.
+	// stepped is how far the server's clock was stepped back. Keys written before live longer by
+	// it.
 	stepped time.Duration
-	// held is a connection of the test's own, by which it gives orders when there is room for no
-	// other.
-	held *held
+	// held is a connection of the test, for commands while the server accepts no other connection.
+	held *heldConn
 }
 
-// url is the storage's for a replica, with that password.
+// url returns the storage's URL for a replica, with that password.
 func (s *store) url(replica int, password string) string {
 	return "redis://" + user + ":" + password + "@" + s.addresses[replica]
 }
 
-// nodes are the servers that hold keys.
+// nodes returns the servers that hold keys.
 func (s *store) nodes() []*redisserver.Server {
 	if s.cluster == nil {
 		return []*redisserver.Server{s.server}
@@ -60,24 +61,41 @@ func (s *store) nodes() []*redisserver.Server {
 	return nodes
 }
 
-// documented is where operators read what the service's user has to be allowed.
-const documented = "../../cmd/sessiond/docs/limits.md"
+// documentation is where operators read which permissions the service's user needs.
+const documentation = "../../cmd/sessiond"
 
-// rights are those that the documentation gives the user, and no more.
-var rights = regexp.MustCompile(`(?m)^ACL SETUSER sessiond on >PASSWORD (~.*)$`)
+// permissions matches the permissions that the documentation gives the user.
+var permissions = regexp.MustCompile(`(?m)^ACL SETUSER sessiond on >PASSWORD (~.*)$`)
 
-// settings are every server's. Each write is the system's before it is answered, so that a killed
-// server comes back with all that it granted. To wait for the disk would guard against the end of
-// the machine alone, and would let a busy one look like an outage.
+// documentedPermissions returns the permissions that the documentation gives the user, which must
+// stand in one place.
+func documentedPermissions(t testing.TB) []string {
+	t.Helper()
+	var found []string
+	require.NoError(t, filepath.WalkDir(documentation,
+		func(path string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(path) != ".md" {
+				return err
+			}
+			page, err := os.ReadFile(path)
+			for _, match := range permissions.FindAllStringSubmatch(string(page), -1) {
+				found = append(found, match[1])
+			}
+			return err
+		}))
+	require.Len(t, found, 1, "ACL SETUSER lines in the documentation")
+	return strings.Fields(found[0])
+}
+
+// settings returns the settings of every server. The operating system has each write before the
+// reply is sent, so that a killed server comes back with everything that it granted. Waiting for
+// the disk would guard only against a crash of the machine, and would make a busy disk look like an
+// outage.
 func settings(t testing.TB) []string {
 	t.Helper()
-	page, err := os.ReadFile(documented)
-	require.NoError(t, err)
-	found := rights.FindStringSubmatch(string(page))
-	require.NotNil(t, found, "no rights are documented")
 	own := []string{"--appendonly", "yes", "--appendfsync", "no", "--repl-diskless-sync-delay", "0",
 		"--user", user, "on", ">" + password}
-	return append(own, strings.Fields(found[1])...)
+	return append(own, documentedPermissions(t)...)
 }
 
 func oneServer(t testing.TB) *store {
@@ -85,7 +103,7 @@ func oneServer(t testing.TB) *store {
 	return &store{server: server, addresses: [2]string{server.Addr(), server.Addr()}}
 }
 
-// behindProxy is a server that replicas reach through a proxy.
+// behindProxy starts a server that the replicas reach through a proxy.
 func behindProxy(t testing.TB) *store {
 	s := oneServer(t)
 	s.proxy = startProxy(t, s.server.Addr())
@@ -93,7 +111,7 @@ func behindProxy(t testing.TB) *store {
 	return s
 }
 
-// oneBehindProxy is a server that one replica reaches through a proxy, and the other directly.
+// oneBehindProxy starts a server that one replica reaches through a proxy, and the other directly.
 func oneBehindProxy(t testing.TB) *store {
 	s := oneServer(t)
 	s.proxy = startProxy(t, s.server.Addr())
@@ -101,54 +119,42 @@ func oneBehindProxy(t testing.TB) *store {
 	return s
 }
 
-// withAnother is a server that another one follows.
-func withAnother(t testing.TB) *store {
+// withReplica starts a server that another one replicates.
+func withReplica(t testing.TB) *store {
 	s := oneServer(t)
 	s.other = redisserver.Start(t, settings(t)...)
-	follow(t, s.other, s.server)
+	replicate(t, s.other, s.server)
 	return s
 }
 
-// onClock is a server whose clock the test steps.
+// onClock starts a server whose clock the test steps.
 func onClock(t testing.TB) *store {
 	server, clock := redisserver.StartOnClock(t, settings(t)...)
 	return &store{server: server, clock: clock, addresses: [2]string{server.Addr(), server.Addr()}}
 }
 
-// aCluster is one of three masters, the first of which is the server.
-func aCluster(t testing.TB) *store {
+// newCluster starts a Cluster of three masters. The fault affects the first of them; the replicas
+// get the addresses of the others.
+func newCluster(t testing.TB) *store {
 	cluster := redisserver.StartCluster(t, 3, settings(t)...)
-	seeds := [2]string{cluster.Masters[1].Addr(), cluster.Masters[2].Addr()} // the others are found
+	seeds := [2]string{cluster.Masters[1].Addr(), cluster.Masters[2].Addr()}
 	return &store{cluster: cluster, server: cluster.Masters[0], addresses: seeds}
 }
 
-// aClusterWithReplicas is one in which each master has a replica.
-func aClusterWithReplicas(t testing.TB) *store {
-	s := aCluster(t)
+// newClusterWithReplicas starts a Cluster in which each master has a replica.
+func newClusterWithReplicas(t testing.TB) *store {
+	s := newCluster(t)
 	s.cluster.AddReplicas(t, settings(t)...)
 	return s
 }
 
-// follow makes a server another's replica, and waits until it has its data.
-func follow(t testing.TB, server, master *redisserver.Server) {
+// replicate makes a server the replica of master, and waits until it has the master's data.
+func replicate(t testing.TB, server, master *redisserver.Server) {
 	t.Helper()
 	server.Do(t, "REPLICAOF", "127.0.0.1", fmt.Sprint(master.Port))
-	await(t, "the replica is linked", func() bool {
+	await(t, "the replica to be in sync with its master", func() bool {
 		return strings.Contains(info(t, server, "replication"), "master_link_status:up")
 	})
-}
-
-// awaitCluster waits until all nodes that run agree that all slots are served.
-func (s *store) awaitCluster(t testing.TB) {
-	t.Helper()
-	for _, node := range s.nodes() {
-		await(t, "the cluster serves", func() bool {
-			answer := node.Do(t, "CLUSTER", "INFO")
-			text, err := answer.ToString()
-			require.NoError(t, err)
-			return strings.Contains(text, "cluster_state:ok")
-		})
-	}
 }
 
 func info(t testing.TB, server *redisserver.Server, section string) string {
@@ -159,26 +165,27 @@ func info(t testing.TB, server *redisserver.Server, section string) string {
 	return text
 }
 
-// held is a connection to a server that stays.
-type held struct {
+// heldConn is a connection to a server that stays open.
+type heldConn struct {
 	net.Conn
 	reader *bufio.Reader
 }
 
-func hold(t testing.TB, server *redisserver.Server) *held {
+func hold(t testing.TB, server *redisserver.Server) *heldConn {
 	t.Helper()
-	conn, err := net.Dial("tcp", server.Addr())
+	conn, err := net.DialTimeout("tcp", server.Addr(), harness.Timeout)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	return &held{Conn: conn, reader: bufio.NewReader(conn)}
+	return &heldConn{Conn: conn, reader: bufio.NewReader(conn)}
 }
 
-// say gives the server an order, which it must obey.
-func (h *held) say(t testing.TB, order string) {
+// send sends the server a command, which must succeed.
+func (h *heldConn) send(t testing.TB, command string) {
 	t.Helper()
-	_, err := h.Write([]byte(order + "\r\n"))
-	require.NoError(t, err)
-	answer, err := h.reader.ReadString('\n')
-	require.NoError(t, err)
-	require.NotContains(t, answer, "-ERR", "%s", order)
+	require.NoError(t, h.SetDeadline(time.Now().Add(harness.Timeout)))
+	_, err := h.Write([]byte(command + "\r\n"))
+	require.NoError(t, err, "%s", command)
+	reply, err := h.reader.ReadString('\n')
+	require.NoError(t, err, "%s", command)
+	require.NotContains(t, reply, "-ERR", "%s", command)
 }

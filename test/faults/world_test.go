@@ -15,7 +15,7 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// world is two replicas on one storage, with a fault to come, under a policy.
+// world is two replicas that share a storage under an outage policy, and the fault to inject.
 type world struct {
 	fault    fault
 	policy   string
@@ -26,42 +26,43 @@ type world struct {
 	ready    *readiness
 }
 
-// newWorld starts storage and replicas, which must find it well.
+// newWorld starts the storage, the replicas and the load.
 func newWorld(t testing.TB, f fault, policy string, timeout time.Duration) *world {
 	t.Helper()
-	w := &world{fault: f, policy: policy, timeout: timeout, store: f.begin(t)}
+	w := &world{fault: f, policy: policy, timeout: timeout, store: f.start(t)}
 	for i := range w.replicas {
-		w.replicas[i] = startSharing(t, environment(w.store.url(i, password), policy, timeout))
+		w.replicas[i] = startSharingReplica(t,
+			environment(w.store.url(i, password), policy, timeout))
 	}
 	w.ready = watchReadiness(t, w.replicas[:]...)
 	w.load = startLoad(t, policy, w.replicas[:]...)
 	return w
 }
 
-// struck are the replicas to which the fault happens.
-func (w *world) struck() []*replica {
+// affected returns the replicas that notice the fault.
+func (w *world) affected() []*replica {
 	switch {
 	case w.fault.harmless:
 		return nil
-	case w.fault.lonely:
+	case w.fault.oneReplica:
 		return w.replicas[:1]
 	}
 	return w.replicas[:]
 }
 
-// decided is how often the policy decided, by replica.
-func (w *world) decided(t testing.TB) (decided [2]int) {
+// policyDecisions returns how many decisions the policy has made, by replica.
+func (w *world) policyDecisions(t testing.TB) (decisions [2]int) {
 	t.Helper()
 	for i, r := range w.replicas {
-		_, decided[i] = r.out(t, w.policy)
+		_, decisions[i] = r.outage(t, w.policy)
 	}
-	return decided
+	return decisions
 }
 
-// awaitOutage waits until each replica that is struck has said that the storage is out.
+// awaitOutage waits until each affected replica has logged an outage.
 func (w *world) awaitOutage(t testing.TB) {
 	t.Helper()
-	for _, r := range w.struck() {
+	for _, r := range w.affected() {
 		line := r.Log.Await(t, "limiter_outage_started")
 		assert.Equal(t, "ERROR", line.String("level"))
 		assert.Equal(t, w.policy, line.String("policy"))
@@ -69,28 +70,28 @@ func (w *world) awaitOutage(t testing.TB) {
 	}
 }
 
-// awaitSharing waits until each replica shares its decisions again.
-func (w *world) awaitSharing(t testing.TB) {
+// awaitRecovery waits until each affected replica shares its decisions again.
+func (w *world) awaitRecovery(t testing.TB) {
 	t.Helper()
-	if w.fault.comesAndGoes {
+	if w.fault.partial {
 		w.settle(t)
 		return
 	}
-	for _, r := range w.struck() {
+	for _, r := range w.affected() {
 		line := r.Log.Await(t, "limiter_outage_ended")
 		assert.Equal(t, "INFO", line.String("level"))
 		assert.Equal(t, w.policy, line.String("policy"))
 	}
 }
 
-// settle waits until the policy has had nothing to decide for a good many answers.
+// settle waits until the policy has made no decision during 200 answers.
 func (w *world) settle(t testing.TB) {
 	t.Helper()
-	await(t, "the storage is well for all subjects", func() bool {
-		before := w.decided(t)
+	await(t, "the storage to decide for all subjects", func() bool {
+		before := w.policyDecisions(t)
 		w.load.more(t, 200)
 		for i, r := range w.replicas {
-			if out, decided := r.out(t, w.policy); out || decided != before[i] {
+			if out, decisions := r.outage(t, w.policy); out || decisions != before[i] {
 				return false
 			}
 		}
@@ -98,22 +99,22 @@ func (w *world) settle(t testing.TB) {
 	})
 }
 
-// requireShared has subjects that nobody has seen ask one replica after the other: both know of
-// each grant.
+// requireShared sends requests of new subjects to the replicas in turn, and requires that each
+// replica knows of the other's grants.
 func (w *world) requireShared(t testing.TB, when string) {
 	t.Helper()
 	host := 0
-	fresh := func() string {
+	newAddress := func() string {
 		host++
-		return network6(freshOnes+len(when), host)
+		return network6(sharedCheckNetworks+len(when), host)
 	}
 	grants := func(limit int, caller func(i int) caller) (granted int) {
 		for i := range limit + 4 {
 			from := caller(i)
 			answer := w.replicas[i%2].Issue(t, from.id, harness.ForwardedFor(from.address))
 			verdict := judge(answer, nil, w.policy)
-			require.Empty(t, verdict.wrong)
-			require.False(t, verdict.standIn, "%d %s", answer.Status, answer.Body)
+			require.Empty(t, verdict.violation)
+			require.False(t, verdict.byPolicy, "%d %s", answer.Status, answer.Body)
 			if verdict.granted {
 				granted++
 			}
@@ -121,77 +122,76 @@ func (w *world) requireShared(t testing.TB, when string) {
 		return granted
 	}
 	assert.Equal(t, perInstall, grants(perInstall, func(int) caller {
-		return newCaller("fresh "+when, fresh())
-	}), "of an installation, %s", when)
-	one := fresh()
+		return newCaller("fresh "+when, newAddress())
+	}), "grants of one installation %s the fault", when)
+	address := newAddress()
 	assert.Equal(t, perAddress, grants(perAddress, func(i int) caller {
-		return newCaller(fmt.Sprint("of one address ", when, i), one)
-	}),
-		"of an address, %s", when)
+		return newCaller(fmt.Sprint("of one address ", when, i), address)
+	}), "grants of one address %s the fault", when)
 }
 
-// requireBounded holds all that was granted against what the policy promises, and tells how many
-// limits one subject got at most.
-func (w *world) requireBounded(t testing.TB, so *tally) (most float64) {
+// requireBounded requires that no subject was granted more than the policy promises, and returns
+// the most that one subject was granted, as a multiple of its limit.
+func (w *world) requireBounded(t testing.TB, counted *tally) (maxLimits float64) {
 	t.Helper()
 	times := 1
 	if w.policy == local {
 		times = len(w.replicas) + 1
 	}
-	if w.fault.loses {
+	if w.fault.losesData {
 		times++
 	}
 	if w.fault.harmless {
 		times = 1
 	}
-	require.NotEmpty(t, so.grants)
-	for subject, granted := range so.grants {
+	require.NotEmpty(t, counted.grants)
+	for subject, granted := range counted.grants {
 		limit := perAddress
 		if strings.HasPrefix(subject, idMark) {
 			limit = perInstall
 		}
 		assert.LessOrEqual(t, granted, times*limit, "%s", subject)
-		most = max(most, float64(granted)/float64(limit))
+		maxLimits = max(maxLimits, float64(granted)/float64(limit))
 	}
-	return most
+	return maxLimits
 }
 
-// requireTold holds what each replica's log and metrics say of the outage against what happened.
-func (w *world) requireTold(t testing.TB, so *tally) {
+// requireReported requires that each replica's log and metrics report the outages that happened.
+func (w *world) requireReported(t testing.TB, counted *tally) {
 	t.Helper()
 	for i, r := range w.replicas {
-		var told []string
+		var events []string
 		for _, line := range r.Log.Lines() {
 			if event := line.Event(); strings.HasPrefix(event, "limiter_outage") {
-				told = append(told, event)
+				events = append(events, event)
 			}
 		}
-		pairs := strings.Repeat("limiter_outage_started limiter_outage_ended ", len(told)/2)
-		assert.Equal(t, strings.TrimSpace(pairs), strings.Join(told, " "))
-		out, decided := r.out(t, w.policy)
+		pairs := strings.Repeat("limiter_outage_started limiter_outage_ended ", len(events)/2)
+		assert.Equal(t, strings.TrimSpace(pairs), strings.Join(events, " "))
+		out, decisions := r.outage(t, w.policy)
 		assert.False(t, out)
 		assert.Empty(t, r.limiterDetail(t))
 		assert.Empty(t, r.Log.Of("panic_recovered"))
 		switch {
-		case !slices.Contains(w.struck(), r):
-			assert.Empty(t, told)
-			assert.Zero(t, decided)
+		case !slices.Contains(w.affected(), r):
+			assert.Empty(t, events)
+			assert.Zero(t, decisions)
 			continue
-		case w.fault.comesAndGoes:
-			assert.NotEmpty(t, told)
+		case w.fault.partial:
+			assert.NotEmpty(t, events)
 		default:
-			assert.Len(t, told, 2)
+			assert.Len(t, events, 2)
 		}
 		if w.policy == local {
-			assert.Positive(t, decided)
+			assert.Positive(t, decisions)
 		} else {
-			assert.Equal(t, so.standIns[i], decided,
-				"what clients saw of the policy, and what the metric says")
+			assert.Equal(t, counted.byPolicy[i], decisions,
+				"decisions of the policy: counted by clients, and by the metric")
 		}
 	}
 }
 
-// causes are what the replicas told operators.
+// causes returns the causes of all outages that the replicas logged, sorted and without duplicates.
 func (w *world) causes() []string {
 	var causes []string
 	for _, r := range w.replicas {
@@ -203,13 +203,13 @@ func (w *world) causes() []string {
 	return slices.Compact(causes)
 }
 
-// readiness asks each replica all the while whether it is ready, as a balancer does.
+// readiness polls the readiness of each replica, as a load balancer does.
 type readiness struct {
-	stopped chan struct{}
-	running sync.WaitGroup
-	mu      sync.Mutex
-	wrong   []string
-	asked   int
+	stopped  chan struct{}
+	running  sync.WaitGroup
+	mu       sync.Mutex
+	failures []string
+	checks   int
 }
 
 func watchReadiness(t testing.TB, replicas ...*replica) *readiness {
@@ -217,17 +217,18 @@ func watchReadiness(t testing.TB, replicas ...*replica) *readiness {
 	for _, replica := range replicas {
 		r.running.Go(func() { r.watch(replica) })
 	}
-	t.Cleanup(r.stop)
+	t.Cleanup(func() { r.stop(t) })
 	return r
 }
 
-func (r *readiness) stop() {
+// stop ends the polling. It may be called more than once.
+func (r *readiness) stop(t testing.TB) {
 	select {
 	case <-r.stopped:
 	default:
 		close(r.stopped)
 	}
-	r.running.Wait()
+	awaitReturn(t, "the last readiness checks", r.running.Wait)
 }
 
 func (r *readiness) watch(replica *replica) {
@@ -241,9 +242,9 @@ func (r *readiness) watch(replica *replica) {
 		}
 		answer, err := replica.TryOperations(http.MethodGet, "/readyz")
 		r.mu.Lock()
-		r.asked++
+		r.checks++
 		if err != nil || answer.Status != http.StatusOK {
-			r.wrong = append(r.wrong, fmt.Sprint(err, answer.Status, answer.Body))
+			r.failures = append(r.failures, fmt.Sprint(err, answer.Status, answer.Body))
 		}
 		r.mu.Unlock()
 	}

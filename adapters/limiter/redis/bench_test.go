@@ -15,8 +15,8 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// BenchmarkDecide asks for an address and an installation from 64 callers, each time for others, of
-// which a tenth come again.
+// BenchmarkDecide decides for an address and an installation from 64 callers. Each pair comes ten
+// times.
 func BenchmarkDecide(b *testing.B) {
 	server := redisserver.Start(b)
 	storage := open(b, server.URL(), patient)
@@ -41,7 +41,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// BenchmarkPing is the least that a round trip through the same client costs.
+// BenchmarkPing measures the minimum cost of a round trip through the same client.
 func BenchmarkPing(b *testing.B) {
 	option := rueidis.MustParseURL(redisserver.Start(b).URL())
 	option.DisableCache, option.PipelineMultiplex = true, -1

@@ -9,17 +9,17 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// decideApart decides on a Cluster, where subjects may be on several nodes that no single script
-// reaches.
+// decideApart decides on a Cluster, where subjects may lie on several nodes and no script reaches
+// two of them.
 //
-// First it only reads all states: if any check would be refused, it writes nothing, so that a
-// subject blocked by one limit takes nothing from the others, however often it is tried. Otherwise
-// it takes the grants one after the other, each by a script that decides anew. So no limit is ever
-// exceeded. If a later one is refused after all, the earlier ones are taken back: in between,
-// another caller may have been refused once too often.
+// All subjects are first only inspected. Where one would be refused, nothing is written, so that a
+// caller that one limit blocks takes no grants from the others, however often it comes. Otherwise
+// grants are taken one after the other, each by a script that checks the limit again, so that no
+// limit is ever exceeded. Where a later one is refused after all, the earlier grants are taken
+// back; in between, another caller may have been refused once too often.
 func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now throttle.Instant,
 	checks *throttle.Checks) (throttle.Decision, error) {
-	seen, err := s.lookAtAll(ctx, client, now, checks)
+	seen, err := s.inspectAll(ctx, client, now, checks)
 	if err != nil {
 		return throttle.Decision{}, err
 	}
@@ -41,15 +41,15 @@ func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now th
 	return seen.decision(), nil
 }
 
-// lookAtAll reads the states of all checks, from all nodes at once.
-func (s *Storage) lookAtAll(ctx context.Context, client rueidis.Client, now throttle.Instant,
-	checks *throttle.Checks) (results, error) {
-	all := results{n: checks.Len()}
+// inspectAll reads the state of all checks, from all nodes at once.
+func (s *Storage) inspectAll(ctx context.Context, client rueidis.Client, now throttle.Instant,
+	checks *throttle.Checks) (findings, error) {
+	all := findings{n: checks.Len()}
 	errs := make([]error, checks.Len())
 	var group sync.WaitGroup
 	for i := range all.n {
 		group.Go(func() {
-			seen, err := s.judge(ctx, client, look, now, checks.At(i))
+			seen, err := s.judge(ctx, client, inspect, now, checks.At(i))
 			if err != nil {
 				errs[i] = err
 				return
@@ -60,23 +60,23 @@ func (s *Storage) lookAtAll(ctx context.Context, client rueidis.Client, now thro
 	group.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return results{}, err
+			return findings{}, err
 		}
 	}
 	return all, nil
 }
 
-// takeAllBack takes back what was granted, with a timeout of its own, because the caller's may have
-// passed. The caller waits until it is done, or until its deadline. A grant that cannot be taken
-// back stays counted for one window.
-func (s *Storage) takeAllBack(ctx context.Context, client rueidis.Client, taken []judged) {
+// takeAllBack takes grants back, within a time of its own: the caller's may have passed. It returns
+// when that is done, or when ctx ends. A grant that cannot be taken back counts until its window
+// ends.
+func (s *Storage) takeAllBack(ctx context.Context, client rueidis.Client, taken []finding) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 		defer cancel()
 		for i := range taken {
-			// Nothing can be done about an error, and the next decision will meet it too.
+			// The error cannot be handled here, and the next decision will meet it too.
 			_ = s.takeBack(own, client, taken[i].state.Check, taken[i].mark)
 		}
 	}()

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +16,7 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// at is an ask whose grants lie on the master of that index, one of several such.
+// at returns a check whose grants lie on the master of that index; which selects one of several.
 func at(t *testing.T, cluster *redisserver.Cluster, storage *redis.Storage, master, which,
 	limit int) throttle.Check {
 	t.Helper()
@@ -31,15 +32,15 @@ func at(t *testing.T, cluster *redisserver.Cluster, storage *redis.Storage, mast
 			return of
 		}
 	}
-	require.Fail(t, "no such subject")
+	require.Fail(t, "no subject lies on that master")
 	return throttle.Check{}
 }
 
-// counted is how many grants of an ask count: read by one more, which the limit must leave room
-// for.
+// counted returns how many grants of a check count. It takes one more, for which the limit must
+// leave room.
 func counted(t *testing.T, storage *redis.Storage, of throttle.Check) int {
 	t.Helper()
-	return of.Limit - 1 - left(t, storage, of)
+	return of.Limit - 1 - remaining(t, storage, of)
 }
 
 func TestClusterSpreadsSubjects(t *testing.T) {
@@ -61,9 +62,9 @@ func TestClusterSpreadsSubjects(t *testing.T) {
 	assert.EqualValues(t, 120, total)
 }
 
-// TestClusterHammering has a blocked installation ask from many callers at once: its address, which
-// lies on another node, keeps all it has.
-func TestClusterHammering(t *testing.T) {
+// TestClusterRefusalTakesNothing sends many concurrent requests of an installation that is out of
+// grants. Its address, whose grants lie on another node, keeps all of them.
+func TestClusterRefusalTakesNothing(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
 	storage := open(t, cluster.URL(), patient)
 	address, install := at(t, cluster, storage, 0, 0, 1000), at(t, cluster, storage, 1, 0, 4)
@@ -80,22 +81,36 @@ func TestClusterHammering(t *testing.T) {
 			}
 		})
 	}
-	group.Wait()
+	wait(t, "the refusals", &group)
 	answer := cluster.Masters[0].Do(t, "DBSIZE")
 	keys, err := answer.AsInt64()
 	require.NoError(t, err)
-	assert.Zero(t, keys, "nothing was ever written for the address")
+	assert.Zero(t, keys, "keys written for the address")
 }
 
-// TestClusterRaces has many callers find room for the last grants of an installation at once. All
-// look before any takes, so that most find it gone only after they took a grant of the address,
-// which they give back.
-func TestClusterRaces(t *testing.T) {
+// TestClusterTakesLostGrantsBack lets many callers compete for the last grants of an installation.
+// They inspect it before any of them takes one, so that most are refused only after they took a
+// grant of the address, which has to be taken back.
+func TestClusterTakesLostGrantsBack(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
-	for round := range 20 {
-		storage := open(t, cluster.URL(), patient)
-		address, install := at(t, cluster, storage, 0, round, 1000),
-			at(t, cluster, storage, 1, round, 4)
+	takenBack := func() bool {
+		for _, master := range cluster.Masters {
+			answer := master.Do(t, "INFO", "commandstats")
+			stats, err := answer.ToString()
+			require.NoError(t, err)
+			if strings.Contains(stats, "cmdstat_del:") ||
+				strings.Contains(stats, "cmdstat_setrange:") {
+				return true
+			}
+		}
+		return false
+	}
+	deadline := time.Now().Add(redisserver.Timeout)
+	for round := 0; round < 20 || !takenBack(); round++ {
+		require.True(t, time.Now().Before(deadline),
+			"timed out waiting for a round in which a grant is taken back")
+		storage := open(t, cluster.URL(), patient).Prefixed(fmt.Sprintf("round%d:", round))
+		address, install := at(t, cluster, storage, 0, 0, 1000), at(t, cluster, storage, 1, 0, 4)
 		var group sync.WaitGroup
 		begin := make(chan struct{})
 		for range 32 {
@@ -105,25 +120,16 @@ func TestClusterRaces(t *testing.T) {
 			})
 		}
 		close(begin)
-		group.Wait()
+		wait(t, "the decisions of one round", &group)
 		decision := decide(t, storage, 0, install)
 		require.True(t, decision.Refused())
 		require.Equal(t, 4, counted(t, storage, address), "round %d", round)
 	}
-	took := false
-	for _, master := range cluster.Masters {
-		answer := master.Do(t, "INFO", "commandstats")
-		stats, err := answer.ToString()
-		require.NoError(t, err)
-		took = took || strings.Contains(stats, "cmdstat_del:") ||
-			strings.Contains(stats, "cmdstat_setrange:")
-	}
-	assert.True(t, took, "no grant was ever taken back: the race did not happen")
 }
 
-// TestClusterSecondFails has the node of the second subject fail when it is written to: the first
-// gets its grant back.
-func TestClusterSecondFails(t *testing.T) {
+// TestClusterTakesFirstGrantBackWhereSecondFails lets the node of the second subject fail when it
+// is written to. The grant of the first subject is taken back.
+func TestClusterTakesFirstGrantBackWhereSecondFails(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
 	storage := open(t, cluster.URL(), patient)
 	address, install := at(t, cluster, storage, 0, 0, 1000), at(t, cluster, storage, 1, 0, 4)
@@ -138,24 +144,26 @@ func TestClusterSecondFails(t *testing.T) {
 	assert.Equal(t, 2, decision.At(1).Remaining)
 }
 
-// TestClusterNodeHangs: what needs the node fails by the timeout and takes nothing elsewhere, what
-// needs it not goes on.
-func TestClusterNodeHangs(t *testing.T) {
+// TestClusterServesWhileOneNodeHangs suspends a node. A decision that needs the node times out and
+// takes nothing on others; one that does not need it succeeds.
+func TestClusterServesWhileOneNodeHangs(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
-	patiently := open(t, cluster.URL(), patient)
-	address, install := at(t, cluster, patiently, 0, 0, 1000), at(t, cluster, patiently, 1, 0, 4)
-	decide(t, patiently, 0, address, install)
+	unhurried := open(t, cluster.URL(), patient)
+	address, install := at(t, cluster, unhurried, 0, 0, 1000), at(t, cluster, unhurried, 1, 0, 4)
+	decide(t, unhurried, 0, address, install)
 	storage := open(t, cluster.URL(), 100*time.Millisecond)
 	answers(t, storage, address)
 	cluster.Masters[1].Hang(t)
 	assert.Equal(t, redis.TimedOut, fails(t, storage, address, install).Reason)
-	decision, err := storage.Decide(context.Background(), 0, throttle.NewChecks(address))
+	ctx, cancel := context.WithTimeout(context.Background(), redisserver.Timeout)
+	defer cancel()
+	decision, err := storage.Decide(ctx, 0, throttle.NewChecks(address))
 	cluster.Masters[1].Resume(t)
 	require.NoError(t, err)
-	assert.Equal(t, 997, decision.At(0).Remaining, "two were counted before, and this one")
+	assert.Equal(t, 997, decision.At(0).Remaining, "two grants before, and this one")
 }
 
-func TestClusterFailover(t *testing.T) {
+func TestFollowsClusterFailover(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
 	cluster.AddReplicas(t)
 	storage := open(t, cluster.URL(), patient)
@@ -168,5 +176,5 @@ func TestClusterFailover(t *testing.T) {
 	cluster.Masters[1].Kill()
 	cluster.AwaitFailover(t, 1)
 	decision := answers(t, storage, address, install)
-	assert.Equal(t, 2, decision.At(1).Remaining, "the replica has what was replicated")
+	assert.Equal(t, 2, decision.At(1).Remaining, "the replica has the replicated grants")
 }

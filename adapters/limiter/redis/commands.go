@@ -1,9 +1,9 @@
 package redis
 
-// maxName is the length of the longest command name that the ledger knows.
+// maxName is the length of the longest command name that the ledger distinguishes.
 const maxName = len(masterAddress)
 
-// The commands whose replies the ledger checks for more than their arrival.
+// The commands whose replies have to meet an expectation.
 const (
 	role          = "ROLE"
 	ping          = "PING"
@@ -13,31 +13,31 @@ const (
 	masterAddress = "SENTINEL GET-MASTER-ADDR-BY-NAME"
 )
 
-// commands counts the commands that rueidis writes, as arrays of strings, however they are split
-// into writes.
+// commands parses the commands that rueidis writes, which are arrays of strings, however they are
+// split into writes.
 type commands struct {
 	kind   byte // of the line: array or bulkString
 	number int
 	count  int // arguments of the command
-	ended  int // complete arguments
-	body   int // remaining bytes of the argument, with its line end
+	ended  int // arguments that are complete
+	body   int // bytes of the argument still to come, with its line end
 	name   [maxName]byte
 	named  int
-	// left reports that the previous command was unsubscribe: rueidis sends a PING after it, and
-	// takes its PONG for the reply.
-	left bool
+	// afterUnsubscribe means that the previous command was unsubscribe: rueidis sends PING after
+	// it, and takes the PONG for its reply.
+	afterUnsubscribe bool
 }
 
-// follow reads on, and enters each complete command in the ledger.
+// follow continues parsing, and enters each complete command in the ledger.
 func (c *commands) follow(text []byte, ledger *ledger) {
 	for at := 0; at < len(text); {
 		if c.body > 0 {
 			n := min(c.body, len(text)-at)
-			c.call(text[at : at+min(n, max(0, c.body-2))])
+			c.appendName(text[at : at+min(n, max(0, c.body-2))])
 			c.body -= n
 			at += n
 			if c.body == 0 {
-				c.end(ledger)
+				c.endArgument(ledger)
 			}
 			continue
 		}
@@ -58,37 +58,37 @@ func (c *commands) follow(text []byte, ledger *ledger) {
 	}
 }
 
-// call adds to the name: the first argument, and the second if the first names only the family of
-// the command. Nothing is kept of other arguments, which include passwords.
-func (c *commands) call(text []byte) {
-	if c.ended == 0 || c.ended == 1 && string(c.name[:min(c.named, len(sentinel)+1)]) == sentinel+
-		" " {
+// appendName appends to the name: the first argument, and the second where the first only names a
+// family of commands. Nothing is kept of other arguments, which may be passwords.
+func (c *commands) appendName(text []byte) {
+	if c.ended == 0 || c.ended == 1 &&
+		string(c.name[:min(c.named, len(sentinel)+1)]) == sentinel+" " {
 		c.named += copy(c.name[c.named:], text)
 	}
 }
 
-// end ends an argument.
-func (c *commands) end(ledger *ledger) {
+// endArgument ends an argument.
+func (c *commands) endArgument(ledger *ledger) {
 	if c.ended++; c.ended < c.count {
 		if c.ended == 1 && string(c.name[:c.named]) == sentinel {
 			c.named += copy(c.name[c.named:], " ")
 		}
 		return
 	}
-	left := c.left
-	c.left = false
+	afterUnsubscribe := c.afterUnsubscribe
+	c.afterUnsubscribe = false
 	switch name := string(c.name[:c.named]); {
 	case name == role:
-		ledger.askFor(expectation{least: 1})
+		ledger.expect(expectation{minValues: 1})
 	case name == masterAddress:
-		ledger.askFor(expectation{least: 2})
+		ledger.expect(expectation{minValues: 2})
 	case name == subscribe:
-		ledger.askFor(expectation{channels: c.count - 1})
+		ledger.expect(expectation{channels: c.count - 1})
 	case name == unsubscribe:
-		c.left = true // only push messages confirm it
-	case name == ping && left:
-		ledger.askFor(expectation{pong: true})
+		c.afterUnsubscribe = true // only push messages confirm it
+	case name == ping && afterUnsubscribe:
+		ledger.expect(expectation{pong: true})
 	default:
-		ledger.ask()
+		ledger.add()
 	}
 }

@@ -10,24 +10,25 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// connecting is the minimum time that a connection may take to be established, or to answer before
-// it is given up. It is longer than a decision may take: a waiting caller is not kept, but the
-// connection is established for later callers.
+// connecting is the minimum time that a connection gets to come about, or to answer, before it is
+// given up. It is longer than a decision may take: a caller does not wait for it, but later callers
+// get the connection.
 const connecting = time.Second
 
-// How often the map of a Cluster, or the master that Sentinel names, is refreshed. A failover is
-// also reported in other ways, which can be missed.
+// How often the map of a Cluster, or the master that Sentinel knows, is refreshed. A failover is
+// announced in other ways too, but announcements can be missed.
 const (
 	clusterInterval  = time.Second
 	sentinelInterval = 2 * time.Second
 )
 
-// gather is about how long a connection holds back commands while other replies are pending, so
-// that one write sends them all. With many callers, replies arrive sooner; with a few, they arrive
-// some microseconds later; a single caller never waits.
+// gather is about how long a connection holds back commands while it waits for other replies, so
+// that one write carries several. Under load callers get their replies sooner, a few of them wait
+// some microseconds longer, and a single caller never waits for it.
 const gather = 20 * time.Microsecond
 
-// connection is a client that connects when it is first used, and again after each failed attempt.
+// connection holds a client that is created when it is first needed, and again after each failed
+// attempt.
 type connection struct {
 	option rueidis.ClientOption
 	ended  chan struct{} // closed by close
@@ -38,7 +39,7 @@ type connection struct {
 	open   map[*tracked]struct{}
 }
 
-// connectionTo returns a connection that has not been used yet.
+// connectionTo returns a connection that has not connected yet.
 func connectionTo(option rueidis.ClientOption) *connection {
 	c := &connection{ended: make(chan struct{}), open: map[*tracked]struct{}{}}
 	option.DialCtxFn = c.dial
@@ -46,15 +47,15 @@ func connectionTo(option rueidis.ClientOption) *connection {
 	return c
 }
 
-// try is one attempt to connect, which all callers wait for meanwhile.
+// try is one attempt to connect, shared by all callers that arrive during it.
 type try struct {
 	done   chan struct{}
 	client rueidis.Client
 	err    error
 }
 
-// closed reports whether close was called. The lock is held, so that no connection is established
-// unnoticed.
+// closed reports whether close was called. The caller holds the lock, so that nothing connects
+// after it.
 func (c *connection) closed() bool {
 	select {
 	case <-c.ended:
@@ -64,8 +65,8 @@ func (c *connection) closed() bool {
 	}
 }
 
-// get returns the client, or the error of connecting, or that of ctx if it ends first. The attempt
-// then continues for later callers.
+// get returns the client, the error of the attempt to connect, or the error of ctx where that ends
+// first. The attempt then goes on for later callers.
 func (c *connection) get(ctx context.Context) (rueidis.Client, error) {
 	c.mu.Lock()
 	if c.closed() {
@@ -108,8 +109,8 @@ func (c *connection) connect(trying *try) {
 	close(trying.done)
 }
 
-// close closes all connections and prevents new ones. So every caller gets an error at once, and
-// the client has nothing to wait for. The end of ctx ends the wait for it.
+// close closes all connections and prevents new ones. Decisions under way fail at once, so that the
+// client has nothing to wait for. The end of ctx ends the wait for the client.
 func (c *connection) close(ctx context.Context) {
 	c.mu.Lock()
 	if !c.closed() {
@@ -119,7 +120,7 @@ func (c *connection) close(ctx context.Context) {
 	c.client, c.open = nil, nil
 	c.mu.Unlock()
 	for conn := range open {
-		_ = conn.guard.Close() // the error of a connection that is given up
+		_ = conn.guard.Close() // the connection is given up anyway
 	}
 	if client == nil {
 		return
@@ -135,7 +136,7 @@ func (c *connection) close(ctx context.Context) {
 	}
 }
 
-// tracked is a connection to one server that close knows about.
+// tracked is a connection to one server, registered so that close can close it.
 type tracked struct {
 	*guard
 	of *connection
@@ -149,7 +150,7 @@ func (t *tracked) Close() error {
 	return t.guard.Close()
 }
 
-// dial connects to a server for rueidis.
+// dial implements the DialCtxFn of rueidis.
 func (c *connection) dial(ctx context.Context, address string, dialer *net.Dialer,
 	config *tls.Config) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)

@@ -14,34 +14,35 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// URLFault says what is wrong with a URL.
+// URLFault is the reason why a URL is invalid.
 type URLFault uint8
 
 // The faults of a URL.
 const (
-	// NotAURL is text that cannot be parsed as a URL.
+	// NotAURL means that the text cannot be parsed as a URL.
 	NotAURL URLFault = iota + 1
-	// WrongScheme is a scheme other than redis and rediss.
+	// WrongScheme means a scheme other than redis and rediss.
 	WrongScheme
-	// Fragment is a # in a URL, where it has no meaning, for example in a password.
+	// Fragment means that the URL contains a #, which a server's URL has no use for, as in a
+	// password.
 	Fragment
-	// NoHost is a URL without a host.
+	// NoHost means that the URL names no host.
 	NoHost
-	// WrongPort is an invalid port.
+	// WrongPort means that the port is not between 1 and 65535.
 	WrongPort
-	// WrongDatabase is a path that is not the number of a database.
+	// WrongDatabase means that the path is not the number of a database.
 	WrongDatabase
-	// WrongAddress is an additional address that is not a host and a port.
+	// WrongAddress means that a further address is not a host and a port.
 	WrongAddress
-	// NothingToVerify is a certificate that must not be verified where there is none.
+	// NothingToVerify means that skip_verify is given without TLS.
 	NothingToVerify
-	// WrongParameter is a parameter with an invalid value.
+	// WrongParameter means that a parameter has an invalid value.
 	WrongParameter
-	// UnknownParameter is a parameter that does not exist.
+	// UnknownParameter means that a parameter is unknown.
 	UnknownParameter
 )
 
-// String describes the fault, and says what to do if that is not obvious.
+// String returns a description of the fault, with a remedy where it is not obvious.
 func (f URLFault) String() string {
 	switch f {
 	case NotAURL:
@@ -68,30 +69,32 @@ func (f URLFault) String() string {
 	return "unknown"
 }
 
-// URLError is the error for an invalid URL. It holds nothing of the URL, which is a secret.
+// URLError reports an invalid URL. It contains nothing of the URL, which is a secret.
 type URLError struct{ Fault URLFault }
 
-// Error describes the fault.
+// Error returns the description of the fault.
 func (e *URLError) Error() string { return "redis URL: " + e.Fault.String() }
 
-// Reason says why there was no answer from a server.
+// Reason is why the server made no decision.
 type Reason uint8
 
 // The reasons.
 const (
-	// TimedOut is no answer by the deadline. The server may still execute the command.
+	// TimedOut means that there was no reply by the deadline. The server may still execute the
+	// command.
 	TimedOut Reason = iota
-	// Canceled is a caller that no longer waited for the answer.
+	// Canceled means that the caller canceled the decision.
 	Canceled
-	// Unreachable is no connection, or one that broke.
+	// Unreachable means that there was no connection, or that it broke.
 	Unreachable
-	// Refused is an error reply of the server.
+	// Refused means that the server replied with an error.
 	Refused
-	// Unintelligible is an answer that the script does not give, or that is not RESP at all.
+	// Unintelligible means that the reply is not one of the script, or not one of a Redis server at
+	// all.
 	Unintelligible
 )
 
-// String returns the reason's name.
+// String returns the reason as a word.
 func (r Reason) String() string {
 	switch r {
 	case TimedOut:
@@ -108,12 +111,14 @@ func (r Reason) String() string {
 	return "unknown"
 }
 
-// UnavailableError is the error for a decision that could not be made. It holds no address, no part
-// of the URL and no text of a server: some servers repeat unknown input, even a password.
+// UnavailableError reports that the storage made no decision. It contains no address, no part of
+// the URL and no text of the server: some servers repeat unknown commands in their errors,
+// including passwords.
 type UnavailableError struct {
 	Reason Reason
-	// Detail is for the operator: a server's error code such as OOM or WRONGPASS, ERR for an
-	// unknown code, or the system's description of a connection error. It may be empty.
+	// Detail is for the operator: the server's error code such as OOM or WRONGPASS, ERR for any
+	// code that is not well known, or what the operating system reports of a connection. It may be
+	// empty.
 	Detail string
 	cause  error
 }
@@ -127,13 +132,14 @@ func (e *UnavailableError) Error() string {
 	return text
 }
 
-// Unwrap returns the error of a context if that ended the decision, and nothing else.
+// Unwrap returns the error of a context, where that ended the decision. No other error is exposed.
 func (e *UnavailableError) Unwrap() error { return e.cause }
 
-// plainCode is the code of errors without a code of their own.
+// plainCode is the code of errors that have no code of their own.
 const plainCode = "ERR"
 
-// codes are the error codes of Redis and Valkey. Any other word may be anything, even a password.
+// codes are the error codes of Redis and Valkey. Any other word may be anything, including a
+// password.
 var codes = map[string]bool{
 	"ASK": true, "BUSY": true, "CLUSTERDOWN": true, "CROSSSLOT": true, "EXECABORT": true,
 	"LOADING": true, "MASTERDOWN": true, "MISCONF": true,
@@ -142,7 +148,7 @@ var codes = map[string]bool{
 	"TRYAGAIN": true, "UNKILLABLE": true, "WRONGPASS": true, "WRONGTYPE": true,
 }
 
-// codeOf returns a server's error code: the first word of its reply, if that is a known code.
+// codeOf returns the code of a server's error: its first word, where that is a code.
 func codeOf(text string) string {
 	word, _, _ := strings.Cut(text, " ")
 	if codes[word] {
@@ -151,7 +157,7 @@ func codeOf(text string) string {
 	return plainCode
 }
 
-// unavailable classifies an error of rueidis, the system or a context.
+// unavailable classifies an error of rueidis, of the system or of a context.
 func unavailable(err error) *UnavailableError {
 	var sorted *UnavailableError
 	if errors.As(err, &sorted) {
@@ -169,7 +175,7 @@ func unavailable(err error) *UnavailableError {
 		errors.As(err, &number):
 		return &UnavailableError{Reason: Unintelligible}
 	}
-	if answer, is := rueidis.IsRedisErr(err); is {
+	if answer, found := rueidis.IsRedisErr(err); found {
 		if answer.IsNil() {
 			return &UnavailableError{Reason: Unintelligible}
 		}
@@ -178,7 +184,7 @@ func unavailable(err error) *UnavailableError {
 	return &UnavailableError{Reason: Unreachable, Detail: detail(err)}
 }
 
-// detail describes a connection error without an address or a name.
+// detail describes the error of a connection without an address or a name.
 func detail(err error) string {
 	var number syscall.Errno
 	var name *net.DNSError

@@ -2,6 +2,8 @@ package redis_test
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,8 +12,9 @@ import (
 	"github.com/offload/sessiond/adapters/limiter/redis"
 )
 
-// TestCodes has a server answer errors: of its words nothing is told but a code that Redis knows.
-func TestCodes(t *testing.T) {
+// TestReportsOnlyKnownErrorCodes lets a server send errors. Of their text only a code that Redis
+// defines is reported.
+func TestReportsOnlyKnownErrorCodes(t *testing.T) {
 	for answer, detail := range map[string]string{
 		"-OOM command not allowed\r\n": "OOM", "-NOPERM\r\n": "NOPERM",
 		"!9\r\nMISCONF a\r\n":                    "MISCONF",
@@ -20,18 +23,26 @@ func TestCodes(t *testing.T) {
 		"-\r\n": "ERR", "-oom\r\n": "ERR",
 	} {
 		t.Run(answer, func(t *testing.T) {
-			failed := fails(t, open(t, startFake(t,
-				but(map[string]string{"EVALSHA": answer})).url(), patient), hour(1, 4))
+			server := startFake(t, but(map[string]string{"EVALSHA": answer}))
+			failed := fails(t, open(t, server.url(), patient), hour(1, 4))
 			assert.Equal(t, redis.Refused, failed.Reason)
 			assert.Equal(t, detail, failed.Detail)
 		})
 	}
 }
 
-func TestOperatorsFindEachCode(t *testing.T) {
-	page, err := os.ReadFile("../../../cmd/sessiond/docs/limits.md")
-	require.NoError(t, err)
+func TestEachErrorCodeIsDocumented(t *testing.T) {
+	var pages strings.Builder
+	require.NoError(t, filepath.WalkDir("../../../cmd/sessiond",
+		func(path string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(path) != ".md" {
+				return err
+			}
+			page, err := os.ReadFile(path)
+			pages.Write(page)
+			return err
+		}))
 	for _, code := range redis.Codes() {
-		assert.Regexp(t, `\b`+code+"`", string(page))
+		assert.Regexp(t, `\b`+code+"`", pages.String())
 	}
 }

@@ -10,24 +10,24 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// UnderSuite is the storage on the same connections, empty by a prefix of its own, that goes by the
-// instants of its callers.
+// UnderSuite returns a storage on the same connections, empty by a prefix of its own, that goes by
+// the instants of its callers.
 //
-// The suite's instants are nanoseconds, of which those since 1970 would not fit into a script's
-// numbers. Its clock begins at 1000 s, so that they do, and the script is given them as they are:
-// its unit is the nanosecond, and nothing is rounded. Keys expire by the server's real clock, of
-// which the suite knows nothing: they live for ten minutes more than their window.
+// The suite's instants are nanoseconds, of which those since 1970 would not fit into the numbers of
+// a script. Its clock starts at 1000 s, so that they do, and the script gets them as they are: its
+// unit is the nanosecond, and nothing is rounded. Keys expire by the server's real clock, which the
+// suite does not know: they live ten minutes longer than their window.
 func (s *Storage) UnderSuite(prefix string) *Storage {
 	return s.by(prefix, clock{name: "caller", unit: time.Nanosecond, life: 10 * time.Minute})
 }
 
-// UnderServersClock is the storage with a prefix of its own, that takes its callers' instants as
+// UnderServersClock returns a storage with a prefix of its own that takes the callers' instants for
 // those of the server's clock, which may be stepped back.
 func (s *Storage) UnderServersClock(prefix string) *Storage {
 	return s.by(prefix, clock{name: "stepped", unit: time.Nanosecond, life: 10 * time.Minute})
 }
 
-// Prefixed is the storage with a prefix of its own, by the server's real clock.
+// Prefixed returns a storage with a prefix of its own, by the server's real clock.
 func (s *Storage) Prefixed(prefix string) *Storage { return s.by(prefix, s.clock) }
 
 func (s *Storage) by(prefix string, by clock) *Storage {
@@ -36,35 +36,36 @@ func (s *Storage) by(prefix string, by clock) *Storage {
 	return &other
 }
 
-// Key is where an ask's grants lie.
-func (s *Storage) Key(ask throttle.Check) string { return s.key(ask) }
+// Key returns the key of a check's grants.
+func (s *Storage) Key(check throttle.Check) string { return s.key(check) }
 
-// TakeBack takes back a grant that was given at an instant.
-func (s *Storage) TakeBack(ctx context.Context, ask throttle.Check, given throttle.Instant) error {
+// TakeBack takes back a grant that was made at an instant.
+func (s *Storage) TakeBack(ctx context.Context, check throttle.Check,
+	given throttle.Instant) error {
 	client, err := s.server.get(ctx)
 	if err != nil {
 		return err
 	}
-	return s.takeBack(ctx, client, ask, int64(given))
+	return s.takeBack(ctx, client, check, int64(given))
 }
 
-// Sorted is an error of the storage's for one of rueidis, of the system or of a context.
-func Sorted(err error) *UnavailableError { return unavailable(err) }
+// Classify returns the storage's error for one of rueidis, of the system or of a context.
+func Classify(err error) *UnavailableError { return unavailable(err) }
 
-// Guarded is a connection that keeps its server's words within bounds.
+// Guarded returns a connection that enforces the bounds of what a server may send.
 func Guarded(conn net.Conn) net.Conn { return guarded(conn) }
 
-// The bounds of what a server may say.
+// The bounds of what a server may send.
 const (
 	MaxLine, MaxBulk, MaxLength, MaxValues, MaxReply, MaxDepth = maxLine, maxBulk, maxLength,
 		maxValues, maxReply, maxDepth
 )
 
-// Codes are the errors of a server that are told by their code.
+// Codes returns the error codes that are reported.
 func Codes() []string { return slices.Collect(maps.Keys(codes)) }
 
-// ReadAnswer is what the storage makes of a script's answer to one ask: how it stands.
-func (s *Storage) ReadAnswer(ask throttle.Check, answer string) (throttle.State, error) {
-	read, err := s.read([]throttle.Check{ask}, answer)
+// ReadAnswer parses the script's reply for one check.
+func (s *Storage) ReadAnswer(check throttle.Check, answer string) (throttle.State, error) {
+	read, err := s.read([]throttle.Check{check}, answer)
 	return read.of[0].state, err
 }

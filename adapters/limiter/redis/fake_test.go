@@ -8,25 +8,27 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// fake is a server whose words a test chooses. It answers to each command what it is told to;
-// nothing, where that is empty.
+// fake is a server whose replies a test chooses. It sends nothing where the reply is empty.
 type fake struct {
 	listener net.Listener
 	answer   func(command []string) string
-	heard    chan string // names of commands, as far as there is room
+	commands chan string // names of commands received; those that do not fit are dropped
 	open     atomic.Int64
 }
 
-// startFake starts one that ends with the test.
+// startFake starts a fake server that ends with the test.
 func startFake(t testing.TB, answer func(command []string) string) *fake {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	f := &fake{listener: listener, answer: answer, heard: make(chan string, 1024)}
+	f := &fake{listener: listener, answer: answer, commands: make(chan string, 1024)}
 	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for {
@@ -39,6 +41,22 @@ func startFake(t testing.TB, answer func(command []string) string) *fake {
 		}
 	}()
 	return f
+}
+
+// await waits until the server receives a command of that name.
+func (f *fake) await(t testing.TB, name string) {
+	t.Helper()
+	deadline := time.After(redisserver.Timeout)
+	for {
+		select {
+		case got := <-f.commands:
+			if got == name {
+				return
+			}
+		case <-deadline:
+			require.Fail(t, "timed out waiting for a command", "%s", name)
+		}
+	}
 }
 
 func (f *fake) url() string { return "redis://" + f.listener.Addr().String() }
@@ -58,7 +76,7 @@ func (f *fake) serve(conn net.Conn) {
 			return
 		}
 		select {
-		case f.heard <- command[0]:
+		case f.commands <- command[0]:
 		default:
 		}
 		if _, err = io.WriteString(conn, f.answer(command)); err != nil {
@@ -95,19 +113,19 @@ func readCommand(reader *bufio.Reader) (command []string, err error) {
 }
 
 const (
-	hello    = "%3\r\n$7\r\nversion\r\n$5\r\n7.4.0\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n"
-	granted  = "$20\r\n\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\r\n"
-	noMap    = "-ERR This instance has cluster support disabled\r\n"
-	allRight = "+OK\r\n"
+	hello     = "%3\r\n$7\r\nversion\r\n$5\r\n7.4.0\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n"
+	granted   = "$20\r\n\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\r\n"
+	noCluster = "-ERR This instance has cluster support disabled\r\n"
+	allRight  = "+OK\r\n"
 )
 
-// usual is what a good server that stands alone answers.
+// usual returns the reply of a working standalone server.
 func usual(command []string) string {
 	switch command[0] {
 	case "HELLO":
 		return hello
 	case "CLUSTER":
-		return noMap
+		return noCluster
 	case "EVAL", "EVALSHA":
 		return granted
 	case "PING":
@@ -118,10 +136,10 @@ func usual(command []string) string {
 	return allRight
 }
 
-// but is the usual server, which answers to some commands what a test chooses.
+// but returns the replies of a working server, except to the commands in answers.
 func but(answers map[string]string) func([]string) string {
 	return func(command []string) string {
-		if answer, is := answers[command[0]]; is {
+		if answer, found := answers[command[0]]; found {
 			return answer
 		}
 		return usual(command)

@@ -25,65 +25,80 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// hour is a window that no test sees end.
+// hour returns a check whose window no test outlives.
 func hour(number byte, limit int) throttle.Check {
-	of := ask(number, limit)
+	of := check(number, limit)
 	of.Window = time.Hour
 	return of
 }
 
-// fails asks, and returns why there was no answer.
-func fails(t *testing.T, storage *redis.Storage, asks ...throttle.Check) *redis.UnavailableError {
+// fails requires that a decision fails, and returns its error.
+func fails(t *testing.T, storage *redis.Storage, checks ...throttle.Check) *redis.UnavailableError {
 	t.Helper()
-	decision, err := storage.Decide(context.Background(), 0, throttle.NewChecks(asks...))
+	decision, err := storage.Decide(context.Background(), 0, throttle.NewChecks(checks...))
 	var unavailable *redis.UnavailableError
 	require.ErrorAs(t, err, &unavailable)
 	require.False(t, decision.Decided())
 	return unavailable
 }
 
-// answers asks until the storage answers again, which may take as long as finding out that a
-// connection is gone.
-func answers(t *testing.T, storage *redis.Storage, asks ...throttle.Check) throttle.Decision {
+// answers retries until the storage decides, which may take until it has noticed a broken
+// connection.
+func answers(t *testing.T, storage *redis.Storage, checks ...throttle.Check) throttle.Decision {
 	t.Helper()
-	late, cancel := context.WithTimeout(context.Background(), redisserver.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), redisserver.Timeout)
 	defer cancel()
 	for {
-		decision, err := storage.Decide(late, 0, throttle.NewChecks(asks...))
+		decision, err := storage.Decide(ctx, 0, throttle.NewChecks(checks...))
 		if err == nil {
 			return decision
 		}
-		require.NoError(t, late.Err(), "%v", err)
+		require.NoError(t, ctx.Err(), "timed out waiting for a decision: %v", err)
 	}
 }
 
-func left(t *testing.T, storage *redis.Storage, of throttle.Check) int {
+func remaining(t *testing.T, storage *redis.Storage, of throttle.Check) int {
 	t.Helper()
 	decision := answers(t, storage, of)
 	return decision.At(0).Remaining
 }
 
-func TestScriptFlush(t *testing.T) {
-	server := redisserver.Start(t)
-	storage := open(t, server.URL(), patient)
-	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
-	server.Do(t, "SCRIPT", "FLUSH")
-	assert.Equal(t, 2, left(t, storage, hour(1, 4)))
+// wait waits for the goroutines of group, which what describes.
+func wait(t testing.TB, what string, group *sync.WaitGroup) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(redisserver.Timeout):
+		require.Fail(t, "timed out waiting", "for: %s", what)
+	}
 }
 
-func TestRestart(t *testing.T) {
+func TestReloadsFlushedScripts(t *testing.T) {
+	server := redisserver.Start(t)
+	storage := open(t, server.URL(), patient)
+	assert.Equal(t, 3, remaining(t, storage, hour(1, 4)))
+	server.Do(t, "SCRIPT", "FLUSH")
+	assert.Equal(t, 2, remaining(t, storage, hour(1, 4)))
+}
+
+func TestReconnectsAfterRestart(t *testing.T) {
 	server := redisserver.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	storage := open(t, server.URL(), patient)
-	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
+	assert.Equal(t, 3, remaining(t, storage, hour(1, 4)))
 	server.Kill()
 	assert.Equal(t, redis.Unreachable, fails(t, storage, hour(1, 4)).Reason)
 	server.Restart(t)
-	assert.Equal(t, 2, left(t, storage, hour(1, 4)), "with its data")
+	assert.Equal(t, 2, remaining(t, storage, hour(1, 4)), "restarted with its data")
 	server.RestartEmpty(t)
-	assert.Equal(t, 3, left(t, storage, hour(1, 4)), "without")
+	assert.Equal(t, 3, remaining(t, storage, hour(1, 4)), "restarted empty")
 }
 
-func TestStartsWithoutItsServer(t *testing.T) {
+func TestStartsWithoutServer(t *testing.T) {
 	server := redisserver.Start(t)
 	server.Kill()
 	storage := open(t, server.URL(), patient)
@@ -91,13 +106,13 @@ func TestStartsWithoutItsServer(t *testing.T) {
 	assert.Equal(t, redis.Unreachable, failed.Reason)
 	assert.Equal(t, syscall.ECONNREFUSED.Error(), failed.Detail)
 	server.Restart(t)
-	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
+	assert.Equal(t, 3, remaining(t, storage, hour(1, 4)))
 }
 
-// TestHang stops the server in the middle: nobody waits much longer than the timeout, however many
-// ask, and those who ask after it goes on are answered. What timed out may have been counted, and
-// nothing more.
-func TestHang(t *testing.T) {
+// TestDecisionsTimeOutWhileServerHangs suspends the server: every decision fails, however many
+// there are, and decisions succeed once the server goes on. Decisions that timed out may have been
+// counted, and nothing more.
+func TestDecisionsTimeOutWhileServerHangs(t *testing.T) {
 	const timeout, callers, tries, limit = 50 * time.Millisecond, 64, 60, 10_000
 	server := redisserver.Start(t)
 	for name, connected := range map[string]bool{"connected before": true,
@@ -107,11 +122,7 @@ func TestHang(t *testing.T) {
 			number := byte(1)
 			if connected {
 				number = 2
-				// On a busy machine a decision may be late: any answer means that it is connected.
-				require.Eventually(t, func() bool {
-					_, err := storage.Decide(t.Context(), 0, throttle.NewChecks(hour(3, limit)))
-					return err == nil
-				}, time.Minute, time.Millisecond, "the storage does not connect")
+				answers(t, storage, hour(number, limit))
 			}
 			server.Hang(t)
 			var group sync.WaitGroup
@@ -124,26 +135,17 @@ func TestHang(t *testing.T) {
 					}
 				})
 			}
-			// The server says nothing until it is resumed: only the timeout ends a decision.
-			failed := make(chan struct{})
-			go func() {
-				defer close(failed)
-				group.Wait()
-			}()
-			select {
-			case <-failed:
-			case <-time.After(time.Minute):
-				require.Fail(t, "decisions wait for a server that hangs")
-			}
+			wait(t, "decisions to time out while the server hangs", &group)
 			server.Resume(t)
-			counted := limit - left(t, open(t, server.URL(), patient), hour(number, limit))
+			counted := limit - remaining(t, storage, hour(number, limit))
 			assert.LessOrEqual(t, counted, callers*tries+2)
 		})
 	}
 }
 
-// TestBlackHole asks a server that takes connections and never says a word.
-func TestBlackHole(t *testing.T) {
+// TestDecisionsTimeOutWhereServerNeverAnswers uses a server that accepts connections and sends
+// nothing.
+func TestDecisionsTimeOutWhereServerNeverAnswers(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = listener.Close() }()
@@ -155,46 +157,45 @@ func TestBlackHole(t *testing.T) {
 	}
 }
 
-func TestFullServer(t *testing.T) {
+func TestFullServerRefusesOnlyWrites(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient)
 	for i := range byte(4) {
-		assert.Equal(t, int(3-i), left(t, storage, hour(1, 4)))
+		assert.Equal(t, int(3-i), remaining(t, storage, hour(1, 4)))
 	}
 	server.Do(t, "CONFIG", "SET", "maxmemory", "1")
 	failed := fails(t, storage, hour(2, 4), hour(3, 4))
 	assert.Equal(t, redis.Refused, failed.Reason)
 	assert.Equal(t, "OOM", failed.Detail)
 	refused := answers(t, storage, hour(1, 4))
-	assert.True(t, refused.Refused(), "a refusal needs no room")
+	assert.True(t, refused.Refused(), "a refusal needs no memory")
 	server.Do(t, "CONFIG", "SET", "maxmemory", "0")
 	decision := answers(t, storage, hour(2, 4), hour(3, 4))
-	assert.Equal(t, 3, decision.At(0).Remaining, "nothing was taken")
+	assert.Equal(t, 3, decision.At(0).Remaining, "the failed decision took no grant")
 	assert.Equal(t, 3, decision.At(1).Remaining)
 }
 
-// TestForeignValues has others have written under a subject's key. None of it decides, and none of
-// it keeps the server busy. TestForeignValues puts what is no ring where one belongs: it counts as
-// no grants, and the next one takes its place.
-func TestForeignValues(t *testing.T) {
+// TestReplacesForeignValues stores a value that is no ring under a subject's key. It counts as no
+// grants, and the next grant replaces it; none of the values keeps the server busy.
+func TestReplacesForeignValues(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient)
 	number := byte(1)
 	for name, value := range map[string]string{
 		"a letter": "x", "words": "12345678",
-		"many grants":              "\x00\x00\x00\x00\x7f\xff\xff\xff12345678",
-		"no grant":                 strings.Repeat("\x00", 16),
-		"a slot that is not there": "\x00\x00\x00\x09\x00\x00\x00\x0112345678",
-		"long words":               strings.Repeat("12345678", 40),
-		"half a slot":              "\x00\x00\x00\x00\x00\x00\x00\x01" + "12345678" + "123",
-		"long, with half a slot":   strings.Repeat("\x00\x00\x00\x01", 61) + "1",
+		"many grants":            "\x00\x00\x00\x00\x7f\xff\xff\xff12345678",
+		"no grant":               strings.Repeat("\x00", 16),
+		"a slot out of range":    "\x00\x00\x00\x09\x00\x00\x00\x0112345678",
+		"long words":             strings.Repeat("12345678", 40),
+		"half a slot":            "\x00\x00\x00\x00\x00\x00\x00\x01" + "12345678" + "123",
+		"long, with half a slot": strings.Repeat("\x00\x00\x00\x01", 61) + "1",
 	} {
 		number++
 		foreign := hour(number, 4)
 		t.Run(name, func(t *testing.T) {
 			server.Do(t, "SET", storage.Key(foreign), value)
 			for want := 3; want >= 0; want-- {
-				assert.Equal(t, want, left(t, storage, foreign))
+				assert.Equal(t, want, remaining(t, storage, foreign))
 			}
 			decision := answers(t, storage, foreign)
 			assert.True(t, decision.Refused())
@@ -206,7 +207,7 @@ func TestForeignValues(t *testing.T) {
 	})
 }
 
-func TestReadOnlyReplica(t *testing.T) {
+func TestReportsReadOnlyReplica(t *testing.T) {
 	master, replica := redisserver.Start(t), redisserver.Start(t)
 	replica.Do(t, "REPLICAOF", "127.0.0.1", fmt.Sprint(master.Port))
 	failed := fails(t, open(t, replica.URL(), patient), hour(1, 4))
@@ -214,10 +215,11 @@ func TestReadOnlyReplica(t *testing.T) {
 	assert.Contains(t, []string{"READONLY", "MASTERDOWN"}, failed.Detail)
 }
 
-func TestFullOfClients(t *testing.T) {
+func TestReportsServerFullOfClients(t *testing.T) {
 	server := redisserver.Start(t, "--maxclients", "1")
-	held, err := net.Dial("tcp", server.Addr())
+	held, err := net.DialTimeout("tcp", server.Addr(), redisserver.Timeout)
 	require.NoError(t, err)
+	require.NoError(t, held.SetDeadline(time.Now().Add(redisserver.Timeout)))
 	_, err = held.Write([]byte("PING\r\n"))
 	require.NoError(t, err)
 	_, err = held.Read(make([]byte, 7))
@@ -226,19 +228,18 @@ func TestFullOfClients(t *testing.T) {
 	failed := fails(t, storage, hour(1, 4))
 	assert.Contains(t, []redis.Reason{redis.Refused, redis.Unreachable}, failed.Reason)
 	require.NoError(t, held.Close())
-	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
+	assert.Equal(t, 3, remaining(t, storage, hour(1, 4)))
 }
 
 const password = "pass-word_0123456789abcdef"
 
-func TestPasswordUserAndDatabase(t *testing.T) {
+func TestUsesUserPasswordAndDatabase(t *testing.T) {
 	server := redisserver.Start(t, "--user", "default", "off", "--user", "limiter", "on",
 		">"+password, "~sessiond:*", "+@all")
 	url := func(password string) string {
-		return fmt.Sprintf("redis://limiter:%s@%s/5", password,
-			server.Addr())
+		return fmt.Sprintf("redis://limiter:%s@%s/5", password, server.Addr())
 	}
-	assert.Equal(t, 3, left(t, open(t, url(password), patient), hour(1, 4)))
+	assert.Equal(t, 3, remaining(t, open(t, url(password), patient), hour(1, 4)))
 	option := rueidis.MustParseURL(url(password))
 	option.DisableCache = true
 	client, err := rueidis.NewClient(option)
@@ -246,7 +247,7 @@ func TestPasswordUserAndDatabase(t *testing.T) {
 	defer client.Close()
 	keys, err := client.Do(context.Background(), client.B().Dbsize().Build()).AsInt64()
 	require.NoError(t, err)
-	assert.EqualValues(t, 1, keys, "in database 5")
+	assert.EqualValues(t, 1, keys, "keys in database 5")
 
 	wrong := password + "0"
 	failed := fails(t, open(t, url(wrong), patient), hour(1, 4))
@@ -255,8 +256,8 @@ func TestPasswordUserAndDatabase(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", failed, failed, failed), password)
 }
 
-// TestErrorsTellNothing sorts errors of which each holds an address or a password.
-func TestErrorsTellNothing(t *testing.T) {
+// TestErrorsContainNoSecrets classifies errors that contain an address or a password.
+func TestErrorsContainNoSecrets(t *testing.T) {
 	_, dialing := net.Dial("tcp", "127.0.0.1:1")
 	require.Error(t, dialing)
 	for name, c := range map[string]struct {
@@ -271,22 +272,23 @@ func TestErrorsTellNothing(t *testing.T) {
 			""},
 		"deadline of I/O": {&net.OpError{Op: "read", Addr: &net.TCPAddr{Port: 6379},
 			Err: os.ErrDeadlineExceeded}, redis.TimedOut, ""},
-		"caller left": {context.Canceled, redis.Canceled, ""},
+		"canceled": {context.Canceled, redis.Canceled, ""},
 		"no TLS": {tls.RecordHeaderError{Msg: "hidden"}, redis.Unreachable,
 			"the server does not speak TLS"},
-		"no trust": {&tls.CertificateVerificationError{Err: errors.New("hidden")},
+		"untrusted": {&tls.CertificateVerificationError{Err: errors.New("hidden")},
 			redis.Unreachable, "the server's certificate is not trusted"},
-		"ended": {fmt.Errorf("hidden: %w", io.EOF), redis.Unreachable,
+		"closed by the server": {fmt.Errorf("hidden: %w", io.EOF), redis.Unreachable,
 			"the server ended the connection"},
-		"ended in between": {fmt.Errorf("hidden: %w", io.ErrUnexpectedEOF), redis.Unreachable,
+		"closed by the server within a reply": {fmt.Errorf("hidden: %w", io.ErrUnexpectedEOF),
+			redis.Unreachable,
 			"the server ended the connection"},
 		"closed":  {rueidis.ErrClosing, redis.Unreachable, ""},
 		"unknown": {errors.New("hidden"), redis.Unreachable, ""},
 	} {
-		sorted := redis.Sorted(c.err)
+		sorted := redis.Classify(c.err)
 		assert.Equal(t, c.reason, sorted.Reason, name)
 		assert.Equal(t, c.detail, sorted.Detail, name)
-		assert.Same(t, sorted, redis.Sorted(fmt.Errorf("again: %w", sorted)), name)
+		assert.Same(t, sorted, redis.Classify(fmt.Errorf("again: %w", sorted)), name)
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 			shown := fmt.Sprintf(verb, sorted)
 			for _, hidden := range []string{"hidden", "6379", "127.0.0.1"} {
@@ -296,9 +298,9 @@ func TestErrorsTellNothing(t *testing.T) {
 	}
 }
 
-// TestEchoingServer answers what it does not know with the words of the question, as old servers
-// and proxies do.
-func TestEchoingServer(t *testing.T) {
+// TestErrorsContainNoEchoedPassword uses a server that repeats unknown commands in its errors, as
+// old servers and proxies do.
+func TestErrorsContainNoEchoedPassword(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = listener.Close() }()
@@ -310,15 +312,15 @@ func TestEchoingServer(t *testing.T) {
 			}
 			go func() {
 				defer func() { _ = connection.Close() }()
-				question := make([]byte, 4096)
-				n, err := connection.Read(question)
+				command := make([]byte, 4096)
+				n, err := connection.Read(command)
 				if err != nil {
 					return
 				}
-				const greeting = 3 // commands, of which the first has the password
-				echo := strings.NewReplacer("\r", " ", "\n", " ").Replace(string(question[:n]))
+				const greeting = 3 // commands; the first contains the password
+				echo := strings.NewReplacer("\r", " ", "\n", " ").Replace(string(command[:n]))
 				_, _ = connection.Write([]byte(strings.Repeat("-DENIED "+echo+"\r\n", greeting)))
-				_, _ = connection.Read(question) // until the client hangs up
+				_, _ = connection.Read(command) // until the client hangs up
 			}()
 		}
 	}()
@@ -328,7 +330,7 @@ func TestEchoingServer(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%+v %#v", failed, failed), password)
 }
 
-func TestEvictionPolicy(t *testing.T) {
+func TestReportsEvictionPolicy(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient)
 	policy, err := storage.EvictionPolicy(context.Background())
@@ -344,8 +346,8 @@ func TestEvictionPolicy(t *testing.T) {
 	require.ErrorAs(t, err, &unavailable)
 }
 
-// TestClose leaves nothing behind, whether the server was there, hung, or was never reached.
-func TestClose(t *testing.T) {
+// TestCloseLeavesNoGoroutines closes storages whose server runs, hangs or was never reached.
+func TestCloseLeavesNoGoroutines(t *testing.T) {
 	running := redisserver.Start(t)
 	hung := redisserver.Start(t)
 	gone := redisserver.Start(t)
@@ -361,15 +363,15 @@ func TestClose(t *testing.T) {
 		_, _ = storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
 		end(t, storage)
 		_, err = storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
-		require.Error(t, err, "closed")
+		require.Error(t, err, "a decision of a closed storage")
 	}
-	// rueidis sleeps for up to a second before it finds out that there is nothing left to look at.
+	// A goroutine of rueidis may sleep for a second before it notices the end.
 	assert.Eventually(t, func() bool { return goleak.Find(before) == nil }, redisserver.Timeout,
 		10*time.Millisecond)
 }
 
-// TestSeveralStorages has the replicas of one installation ask at once.
-func TestSeveralStorages(t *testing.T) {
+// TestReplicasShareLimits lets several storages decide on one server at the same time.
+func TestReplicasShareLimits(t *testing.T) {
 	for name, url := range map[string]string{
 		"one server": redisserver.Start(t).URL(), "a cluster": redisserver.StartCluster(t, 3).URL(),
 	} {
@@ -384,9 +386,9 @@ func TestSeveralStorages(t *testing.T) {
 					group.Go(func() {
 						for try := range tries {
 							install := (caller*7 + try) % installs
-							asks := throttle.NewChecks(hour(100, perAddress),
+							checks := throttle.NewChecks(hour(100, perAddress),
 								hour(byte(install), perInstall))
-							decision, err := storage.Decide(context.Background(), 0, asks)
+							decision, err := storage.Decide(context.Background(), 0, checks)
 							assert.NoError(t, err)
 							if decision.Decided() && !decision.Refused() {
 								grants.Add(1)
@@ -396,13 +398,13 @@ func TestSeveralStorages(t *testing.T) {
 					})
 				}
 			}
-			group.Wait()
+			wait(t, "the decisions of all replicas", &group)
 			assert.LessOrEqual(t, grants.Load(), int64(perAddress))
 			for install := range installs {
 				assert.LessOrEqual(t, each[install].Load(), int64(perInstall))
 			}
 			if name == "one server" {
-				assert.EqualValues(t, perAddress, grants.Load(), "who may pass is not refused")
+				assert.EqualValues(t, perAddress, grants.Load(), "no caller is refused too early")
 			}
 		})
 	}

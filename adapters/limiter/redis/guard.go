@@ -9,31 +9,31 @@ import (
 	"sync/atomic"
 )
 
-// errProtocol is a reply that no server sends to our commands: text that is not RESP, more of it
-// than we ask for, or a reply without a command.
-var errProtocol = errors.New("redis: what the server says breaks the protocol")
+// errProtocol means that a server sent something that a Redis server would not: text that is not
+// RESP, more of it than any of our commands asks for, or a reply without a command.
+var errProtocol = errors.New("redis: the server violates the protocol")
 
-// guard is a connection that fails when its server sends what rueidis could not handle. rueidis
-// trusts a server: it panics in a goroutine of its own on an unexpected reply, and allocates
-// whatever length it is told. A few bytes would end the process. So each reply is measured here,
-// byte by byte, before rueidis sees its end. After a fault nothing passes in either direction, and
-// all errors are errProtocol.
+// guard is a connection that closes itself when the server sends something that rueidis could not
+// handle. rueidis trusts its server: it panics in a goroutine of its own at an unexpected reply,
+// and allocates memory for any length that it reads, so that a few bytes would end the process.
+// Therefore each reply is checked here, byte by byte, before rueidis sees its end. After a
+// violation nothing passes in either direction, and all errors are errProtocol.
 //
-// Nothing is read before something was written. A server at its limit of clients says so as soon as
-// it is connected to; so that counts as the reply to the first command.
+// Nothing is read before something was written. A server that has too many clients sends an error
+// as soon as it accepts a connection; this way the error is the reply to the first command.
 type guard struct {
 	net.Conn
 	once     sync.Once
-	asked    chan struct{} // closed at the first write, or at the end
+	written  chan struct{} // closed at the first write, or by Close
 	broken   atomic.Bool
-	commands commands // used by the writer only
-	replies  replies  // used by the reader only
+	commands commands // used only by the writer
+	replies  replies  // used only by the reader
 	ledger   ledger
 }
 
 // dial connects as rueidis would.
-func dial(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (*guard,
-	error) {
+func dial(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config,
+) (*guard, error) {
 	dial := dialer.DialContext
 	if config != nil {
 		dial = (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext
@@ -45,13 +45,13 @@ func dial(ctx context.Context, address string, dialer *net.Dialer, config *tls.C
 	return guarded(conn), nil
 }
 
-func guarded(conn net.Conn) *guard { return &guard{Conn: conn, asked: make(chan struct{})} }
+func guarded(conn net.Conn) *guard { return &guard{Conn: conn, written: make(chan struct{})} }
 
-func (g *guard) ask() { g.once.Do(func() { close(g.asked) }) }
+func (g *guard) start() { g.once.Do(func() { close(g.written) }) }
 
 // Read implements net.Conn.
 func (g *guard) Read(into []byte) (int, error) {
-	<-g.asked
+	<-g.written
 	if g.broken.Load() {
 		return 0, errProtocol
 	}
@@ -64,10 +64,10 @@ func (g *guard) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// Write implements net.Conn. A command is in the ledger before the server receives it.
+// Write implements net.Conn. Commands are in the ledger before the server receives them.
 func (g *guard) Write(text []byte) (int, error) {
 	g.commands.follow(text, &g.ledger)
-	g.ask()
+	g.start()
 	n, err := g.Conn.Write(text)
 	if err != nil && g.broken.Load() {
 		err = errProtocol
@@ -77,6 +77,6 @@ func (g *guard) Write(text []byte) (int, error) {
 
 // Close implements net.Conn.
 func (g *guard) Close() error {
-	g.ask()
+	g.start()
 	return g.Conn.Close()
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// TestUnaskedAnswer has callers go away while they connect to a server that says at once that it
-// takes nobody, as one does that is full of clients. Theirs is an error like another, and never the
-// end of the process.
-func TestUnaskedAnswer(t *testing.T) {
+// TestSurvivesUnsolicitedErrors cancels decisions while they connect to a server that sends an
+// error at once, as a server does that has too many clients. The decisions fail, and the process
+// goes on.
+func TestSurvivesUnsolicitedErrors(t *testing.T) {
 	const callers, tries = 8, 500
 	server := redisserver.Start(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -36,12 +36,12 @@ func TestUnaskedAnswer(t *testing.T) {
 			if full.Load() {
 				_, _ = connection.Write([]byte("-ERR max number of clients reached\r\n"))
 				go func() {
-					_, _ = connection.Read(make([]byte, 4096)) // as if it closed a moment later
+					_, _ = connection.Read(make([]byte, 4096)) // closes a moment later
 					_ = connection.Close()
 				}()
 				continue
 			}
-			behind, err := net.Dial("tcp", server.Addr())
+			behind, err := net.DialTimeout("tcp", server.Addr(), redisserver.Timeout)
 			if err != nil {
 				return
 			}
@@ -70,8 +70,8 @@ func TestUnaskedAnswer(t *testing.T) {
 			}
 		})
 	}
-	group.Wait()
+	wait(t, "the canceled decisions", &group)
 	server.Restart(t)
 	full.Store(false)
-	assert.Equal(t, 3, left(t, storage, hour(1, 4)), "when there is room again")
+	assert.Equal(t, 3, remaining(t, storage, hour(1, 4)), "once the server accepts clients again")
 }

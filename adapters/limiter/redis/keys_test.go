@@ -20,34 +20,43 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// TestKeysExpire: no earlier than the window, and not much later.
-func TestKeysExpire(t *testing.T) {
+// TestKeysExpireAfterWindow shows that a key expires no earlier than its window, and at most a
+// second later.
+func TestKeysExpireAfterWindow(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient)
 	client := server.Client(t)
-	for _, limit := range []int{1, 4, 40} { // 40 grants lie in a ring that is written in place
-		for _, length := range []time.Duration{time.Second, time.Minute, 24 * time.Hour} {
-			of := ask(byte(limit), limit)
+	now := func() int64 { // the server's clock, in microseconds
+		parts, err := client.Do(context.Background(), client.B().Time().Build()).AsIntSlice()
+		require.NoError(t, err)
+		return parts[0]*1_000_000 + parts[1]
+	}
+	for _, limit := range []int{1, 4, 40} { // a ring of 40 grants is written in place
+		for _, length := range []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour} {
+			of := check(byte(limit), limit)
 			of.Window = length
 			for range limit {
+				before := now()
 				granted := decide(t, storage, 0, of)
 				require.False(t, granted.Refused())
-				left, err := client.Do(context.Background(),
-					client.B().Pttl().Key(storage.Key(of)).Build()).AsInt64()
+				after := now()
+				expires, err := client.Do(context.Background(),
+					client.B().Pexpiretime().Key(storage.Key(of)).Build()).AsInt64()
 				require.NoError(t, err)
-				assert.Greater(t, time.Duration(left)*time.Millisecond, length)
-				assert.LessOrEqual(t, time.Duration(left)*time.Millisecond, length+time.Second)
-				// as if time went by
-				half := client.B().Pexpire().Key(storage.Key(of)).Milliseconds((length / 2).Milliseconds()).Build()
+				assert.Greater(t, expires*1000, before+length.Microseconds())
+				assert.LessOrEqual(t, expires*1000, after+(length+time.Second).Microseconds())
+				// As if half of the window had passed.
+				half := client.B().Pexpire().Key(storage.Key(of)).
+					Milliseconds((length / 2).Milliseconds()).Build()
 				require.NoError(t, client.Do(context.Background(), half).Error())
 			}
 		}
 	}
 }
 
-// TestNothingIsTold dumps all keys and values: a digest, a window, numbers, and nothing that an
-// address or an id could be had from.
-func TestNothingIsTold(t *testing.T) {
+// TestStoresNoAddressesOrIDs dumps all keys and values. They consist of digests, windows and
+// numbers, from which no address and no install id can be derived.
+func TestStoresNoAddressesOrIDs(t *testing.T) {
 	const (
 		id      = "install-0123456789abcdef"
 		address = "203.0.113.77/32"
@@ -57,32 +66,27 @@ func TestNothingIsTold(t *testing.T) {
 	storage := open(t, server.URL(), patient)
 	digester := throttle.NewDigester([]byte(secret))
 	for i := range 50 {
-		asks := []throttle.Check{
+		checks := []throttle.Check{
 			{Dimension: throttle.ByAddress, Subject: digester.Subject(throttle.ByAddress, address),
 				Limit: 100, Window: window},
 			{Dimension: throttle.ByInstall, Subject: digester.Subject(throttle.ByInstall,
 				fmt.Sprint(id, i)), Limit: 4, Window: window},
 		}
-		decide(t, storage, 0, asks...)
+		decide(t, storage, 0, checks...)
 	}
-	keys, err := func() ([]string, error) {
-		answer := server.Do(t, "KEYS",
-			"*")
-		return answer.AsStrSlice()
-	}()
+	answer := server.Do(t, "KEYS", "*")
+	keys, err := answer.AsStrSlice()
 	require.NoError(t, err)
 	require.Len(t, keys, 51)
 	var all strings.Builder
 	for _, key := range keys {
 		assert.Regexp(t, `^sessiond:[A-Za-z0-9_-]{22}:[0-9a-z]+$`, key)
-		value, err := func() (string, error) {
-			answer := server.Do(t, "GET", key)
-			return answer.ToString()
-		}()
+		answer := server.Do(t, "GET", key)
+		value, err := answer.ToString()
 		require.NoError(t, err)
 		require.Zero(t, (len(value)-8)%8)
 		assert.Regexp(t, `(?s)^\x00\x00\x00.\x00\x00\x00.(\x00[\x05-\x07].{6})+$`, latin1(value),
-			"a header, and instants")
+			"a header and instants")
 		all.WriteString(key + "\n" + value + "\n")
 	}
 	dump := all.String()
@@ -100,7 +104,7 @@ func TestNothingIsTold(t *testing.T) {
 	}
 }
 
-// latin1 has a rune for each byte, so that a pattern can speak of bytes.
+// latin1 returns a string with one rune for each byte, so that a pattern can match bytes.
 func latin1(text string) string {
 	runes := make([]rune, len(text))
 	for i := range len(text) {
@@ -109,39 +113,39 @@ func latin1(text string) string {
 	return string(runes)
 }
 
-// TestBytes holds what a subject takes: in the value, and in the server's memory.
-func TestBytes(t *testing.T) {
+// TestBoundsMemoryOfSubject bounds what a subject takes, in the value and in the server's memory.
+func TestBoundsMemoryOfSubject(t *testing.T) {
 	server := redisserver.Start(t)
 	shared := open(t, server.URL(), patient)
 	for _, limit := range []int{4, 100, 10_000} {
 		storage := shared.UnderSuite(fmt.Sprintf("bytes%d:", limit))
-		key := storage.Key(ask(1, limit))
+		key := storage.Key(check(1, limit))
 		size := func(command ...string) int64 {
 			answer := server.Do(t, append(command, key)...)
 			number, err := answer.AsInt64()
 			require.NoError(t, err)
 			return number
 		}
-		decide(t, storage, start, ask(1, limit))
+		decide(t, storage, start, check(1, limit))
 		assert.EqualValues(t, 16, size("STRLEN"))
 		one := size("MEMORY", "USAGE")
 		assert.LessOrEqual(t, one, int64(160))
 		for i := range 2 * limit {
 			decide(t, storage, start.After(time.Duration(i)*window/time.Duration(limit)),
-				ask(1, limit))
+				check(1, limit))
 		}
 		assert.EqualValues(t, 8+8*limit, size("STRLEN"))
 		full := size("MEMORY", "USAGE")
 		assert.LessOrEqual(t, full, int64(160+5*8*limit/2),
-			"a string that grows in place has room to spare")
+			"a string that grows in place has spare room")
 		t.Logf("limit %d: %d bytes with one grant, %d with %d", limit, one, full, limit)
-		decide(t, storage, start.After(100*window), ask(1, limit))
-		assert.EqualValues(t, 16, size("STRLEN"), "what has left gives its room back")
+		decide(t, storage, start.After(100*window), check(1, limit))
+		assert.EqualValues(t, 16, size("STRLEN"), "grants outside the window take no room")
 	}
 }
 
-// TestBytesMoved watches what scripts read and write: it does not grow with the limit.
-func TestBytesMoved(t *testing.T) {
+// TestBytesOfDecisionDoNotGrowWithLimit counts the bytes that the scripts read and write.
+func TestBytesOfDecisionDoNotGrowWithLimit(t *testing.T) {
 	server := redisserver.Start(t)
 	shared := open(t, server.URL(), patient)
 	moved := map[int]int{}
@@ -149,14 +153,14 @@ func TestBytesMoved(t *testing.T) {
 		storage := shared.UnderSuite(fmt.Sprintf("moved%d:", limit))
 		for i := range limit + limit/2 {
 			decide(t, storage, start.After(time.Duration(i)*window/time.Duration(limit)),
-				ask(1, limit))
+				check(1, limit))
 		}
 		now := start.After(window + window/2)
 		monitor := watch(t, server)
 		for i := range 10 {
 			at := now.After(time.Duration(i) * window / time.Duration(limit))
-			granted, refused := decide(t, storage, at, ask(1, limit)),
-				decide(t, storage, at, ask(1, limit))
+			granted, refused := decide(t, storage, at, check(1, limit)),
+				decide(t, storage, at, check(1, limit))
 			require.False(t, granted.Refused())
 			require.True(t, refused.Refused())
 		}
@@ -164,26 +168,27 @@ func TestBytesMoved(t *testing.T) {
 		t.Logf("limit %d: %d bytes for a decision", limit, moved[limit])
 		assert.Less(t, moved[limit], 400)
 	}
-	assert.Less(t, moved[10_000]-moved[100], 100, "halving takes a few instants more")
+	assert.Less(t, moved[10_000]-moved[100], 100, "the binary search reads a few more instants")
 }
 
 var command = regexp.MustCompile(
 	`\[\d+ lua\] "([A-Z]+)" "[^"]*"(?: "((?:[^"\\]|\\.)*)")?(?: "((?:[^"\\]|\\.)*)")?`)
 
-// watch has the server tell all that scripts do; what it returns tells how many bytes they read and
-// wrote since.
+// watch monitors the server. The function that it returns reports how many bytes the scripts have
+// read and written since.
 func watch(t *testing.T, server *redisserver.Server) func(*testing.T) int {
-	connection, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", server.Addr())
+	connection, err := net.DialTimeout("tcp", server.Addr(), redisserver.Timeout)
 	require.NoError(t, err)
+	require.NoError(t, connection.SetDeadline(time.Now().Add(redisserver.Timeout)))
 	lines := bufio.NewScanner(connection)
 	_, err = connection.Write([]byte("MONITOR\r\n"))
 	require.NoError(t, err)
 	require.True(t, lines.Scan())
 	return func(t *testing.T) int {
 		defer func() { _ = connection.Close() }()
-		server.Do(t, "ECHO", "that is all")
+		server.Do(t, "ECHO", "end of the monitored commands")
 		total := 0
-		for lines.Scan() && !strings.Contains(lines.Text(), "that is all") {
+		for lines.Scan() && !strings.Contains(lines.Text(), "end of the monitored commands") {
 			found := command.FindStringSubmatch(lines.Text())
 			if found == nil {
 				continue
@@ -205,9 +210,10 @@ func watch(t *testing.T, server *redisserver.Server) func(*testing.T) int {
 				total += len(written)
 			case "STRLEN", "PEXPIRE":
 			default:
-				require.Fail(t, "not expected of a script", "%s", lines.Text())
+				require.Fail(t, "unexpected command of a script", "%s", lines.Text())
 			}
 		}
+		require.NoError(t, lines.Err())
 		require.NotZero(t, total)
 		return total
 	}

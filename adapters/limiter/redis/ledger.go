@@ -8,44 +8,46 @@ import (
 	"sync/atomic"
 )
 
-// ledger compares the commands on a connection with the replies.
+// ledger matches the replies on a connection with the commands.
 //
-// Beyond counting, it knows the replies in which rueidis expects what may be missing: the third
-// word of MOVED, the first value of ROLE, the words of a Sentinel message, and a requested
-// subscription.
+// Besides counting them, it knows the replies in which rueidis reads values without checking that
+// they exist: the third word of MOVED, the first value of ROLE, the words of a Sentinel's message,
+// and the confirmation of a subscription.
 type ledger struct {
-	asked    atomic.Uint64 // commands written
-	answered uint64        // replies read; used by the reader only
+	commands atomic.Uint64 // commands written
+	answered uint64        // replies read; used only by the reader
 
-	special  atomic.Int32 // length of expected
+	special  atomic.Int32 // the length of expected
 	mu       sync.Mutex
 	expected []expectation
 
-	confirming int // remaining channels of the last subscription; used by the reader only
+	// confirming is the number of channels of the last subscription that are still to be confirmed.
+	// Only the reader uses it.
+	confirming int
 }
 
 // expectation is what the reply to a command must be.
 type expectation struct {
-	number   uint64 // the command's
-	least    int    // minimum number of values in an array
-	pong     bool   // must be PONG
-	channels int    // number of channels subscribed to; 0 if the command is not a subscription
+	number    uint64 // of the command
+	minValues int    // in an array
+	pong      bool   // the reply must be PONG
+	channels  int    // number subscribed to; 0 for other commands
 }
 
-// ask enters a command.
-func (l *ledger) ask() { l.asked.Add(1) }
+// add enters a command.
+func (l *ledger) add() { l.commands.Add(1) }
 
-// askFor enters a command and the reply that it must get.
-func (l *ledger) askFor(e expectation) {
+// expect enters a command whose reply must meet an expectation.
+func (l *ledger) expect(e expectation) {
 	l.mu.Lock()
-	e.number = l.asked.Load()
+	e.number = l.commands.Load()
 	l.expected = append(l.expected, e)
 	l.mu.Unlock()
 	l.special.Add(1)
-	l.ask()
+	l.add()
 }
 
-// next returns what the next reply must be, if that is more than any reply.
+// next returns the expectation of the next reply, if there is one.
 func (l *ledger) next() (expectation, bool) {
 	if l.special.Load() == 0 {
 		return expectation{}, false
@@ -69,16 +71,16 @@ func (l *ledger) answer(special bool) {
 	}
 }
 
-// enter enters a reply, and reports whether it is acceptable.
+// enter enters a reply, and reports whether it is allowed.
 func (l *ledger) enter(r *reply) bool {
 	if r.kind == push {
 		return l.pushed(r)
 	}
-	if l.answered == l.asked.Load() {
+	if l.answered == l.commands.Load() {
 		return false
 	}
 	isError := r.kind == simpleError || r.kind == bulkError
-	if isError && !redirectsSomewhere(r.text()) {
+	if isError && !hasTarget(r.text()) {
 		return false
 	}
 	e, special := l.next()
@@ -88,7 +90,7 @@ func (l *ledger) enter(r *reply) bool {
 			return false
 		case e.channels > 0 && !isError:
 			return false // a push message confirms it
-		case (r.kind == array || r.kind == set) && r.count < e.least:
+		case (r.kind == array || r.kind == set) && r.count < e.minValues:
 			return false
 		}
 	}
@@ -96,8 +98,9 @@ func (l *ledger) enter(r *reply) bool {
 	return true
 }
 
-// redirectsSomewhere reports whether an error that rueidis would follow names a target.
-func redirectsSomewhere(text string) bool {
+// hasTarget reports whether an error has an address, where it is one that rueidis would follow as a
+// redirect.
+func hasTarget(text string) bool {
 	text = strings.TrimPrefix(text, "ERR ")
 	const words = 3 // MOVED, a slot, an address
 	return !strings.HasPrefix(text, "MOVED") && !strings.HasPrefix(text, "ASK") ||
@@ -113,8 +116,8 @@ func (r *reply) text() string {
 	return string(text)
 }
 
-// pushed checks a push message. Unrequested ones are ignored, by rueidis too, except for
-// subscriptions.
+// pushed checks a push message. Unsolicited ones are ignored, by rueidis too, except for
+// confirmations of subscriptions.
 func (l *ledger) pushed(r *reply) bool {
 	words := r.strings()
 	if len(words) == 0 || r.long {
@@ -141,17 +144,17 @@ func (l *ledger) pushed(r *reply) bool {
 	return true
 }
 
-// isComplete reports whether a Sentinel message has the words that rueidis reads.
+// isComplete reports whether a Sentinel's message has the words that rueidis reads from it.
 func isComplete(channel, message string) bool {
-	least := 4 // for example: master, its name, address and port
+	minWords := 4 // such as: master, its name, address and port
 	if channel == "+switch-master" {
-		least = 5 // the name, and the old and the new address and port
+		minWords = 5 // the name, and the old and the new address and port
 	}
-	return strings.Count(message, " ") >= least-1
+	return strings.Count(message, " ") >= minWords-1
 }
 
-// strings returns the strings at the start of a push message. A message of a single value has none
-// that count.
+// strings returns the strings with which a push message begins. It returns none for a message of
+// one value.
 func (r *reply) strings() []string {
 	var all []string
 	_, rest, _ := bytes.Cut(r.head[:r.kept], []byte("\n"))

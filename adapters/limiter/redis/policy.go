@@ -7,17 +7,17 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// NoEviction is the only policy under which a server keeps everything until it expires.
+// NoEviction is the only policy under which a server keeps its data until it expires.
 const NoEviction = "noeviction"
 
-// policyOf finds the policy in the reply to INFO. Many hosted servers refuse CONFIG, and nearly all
-// answer INFO.
+// policyOf matches the policy in the reply to INFO. Many hosted servers refuse CONFIG, and nearly
+// all of them answer INFO.
 var policyOf = regexp.MustCompile(`(?m)^maxmemory_policy:([a-z-]{1,32})\r?$`)
 
-// EvictionPolicy asks every node for its maxmemory-policy. It returns NoEviction if all nodes have
-// it, and otherwise the policy of one that does not: a server that evicts silently forgets grants.
-// It has the bound and the errors of Decide, with the reason Refused if the server does not let
-// this user ask, and Unintelligible if the reply does not contain it.
+// EvictionPolicy reads the maxmemory-policy of every node. It returns NoEviction where all nodes
+// have that, otherwise the policy of one that has another: a server that evicts forgets grants
+// silently. It is bounded as Decide is, and fails as Decide does: with the reason Refused where the
+// user may not run the command, and Unintelligible where the reply does not contain the policy.
 func (s *Storage) EvictionPolicy(ctx context.Context) (string, error) {
 	return within(ctx, s, func(ctx context.Context, client rueidis.Client) (string, error) {
 		for _, node := range client.Nodes() {

@@ -10,17 +10,18 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-func TestTLS(t *testing.T) {
+func TestVerifiesTLSCertificate(t *testing.T) {
 	_, port := redisserver.StartTLS(t)
 	url := fmt.Sprintf("rediss://127.0.0.1:%d", port)
 	failed := fails(t, open(t, url, patient), hour(1, 4))
 	assert.Equal(t, redis.Unreachable, failed.Reason)
 	assert.Equal(t, "the server's certificate is not trusted", failed.Detail)
-	assert.Equal(t, 3, left(t, open(t, url+"?skip_verify=true", patient), hour(1, 4)))
+	assert.Equal(t, 3, remaining(t, open(t, url+"?skip_verify=true", patient), hour(1, 4)))
 }
 
-// TestSentinel fails over to a replica that has what was granted, and goes on there.
-func TestSentinel(t *testing.T) {
+// TestFollowsSentinelFailover fails over to a replica that has the grants. The storage goes on
+// there.
+func TestFollowsSentinelFailover(t *testing.T) {
 	master := redisserver.Start(t, "--repl-diskless-sync-delay", "0")
 	replica := redisserver.Start(t)
 	replica.Do(t, "REPLICAOF", "127.0.0.1", fmt.Sprint(master.Port))
@@ -28,9 +29,10 @@ func TestSentinel(t *testing.T) {
 	sentinel := redisserver.StartSentinel(t, master)
 	sentinel.Await(t, "+slave slave")
 	storage := open(t, sentinel.URL()+"?master_set="+redisserver.MasterSet, patient)
-	assert.Equal(t, 3, left(t, storage, hour(1, 4)))
+	assert.Equal(t, 3, remaining(t, storage, hour(1, 4)))
 	master.Do(t, "WAIT", "1", "0")
 	master.Kill()
+	sentinel.DetectMasterFailure(t)
 	sentinel.Await(t, "+switch-master")
-	assert.Equal(t, 2, left(t, storage, hour(1, 4)))
+	assert.Equal(t, 2, remaining(t, storage, hour(1, 4)))
 }

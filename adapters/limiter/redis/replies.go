@@ -2,21 +2,21 @@ package redis
 
 import "strings"
 
-// Bounds of a server's replies. The longest replies are the map of a large Cluster, with up to
+// Bounds of what a server may send. The longest replies are the map of a large Cluster, of up to
 // 16384 ranges of slots, and INFO.
 const (
 	maxLine   = 64 << 10 // bytes of a line
 	maxBulk   = 1 << 20  // bytes of a string
 	maxLength = 16384    // values in an array or a set, pairs in a map
-	maxValues = 1 << 18  // values in a reply, at all levels
+	maxValues = 1 << 18  // values in a reply, at all depths
 	maxReply  = 8 << 20  // bytes of a reply
-	maxDepth  = 8        // levels of nested arrays
+	maxDepth  = 8        // arrays within arrays
 	maxDigits = 19       // digits of a number
-	maxHead   = 512      // bytes of a push message, and the bytes of a reply that are examined
+	maxHead   = 512      // bytes of a push message, and of a reply that are kept
 )
 
-// The type of a value is its first byte (RESP2 and RESP3). Attributes and streamed values, which no
-// server sends unrequested, are not supported.
+// The type of a value is its first byte (RESP2 and RESP3). Attributes and streamed values, which a
+// server sends only on request, are not accepted.
 const (
 	simpleString   = '+'
 	simpleError    = '-'
@@ -39,27 +39,27 @@ const (
 	bulkEnd = 0
 )
 
-// replies parses the replies of one connection, however they are split into reads, and keeps them
-// within bounds.
+// replies parses the replies on one connection, however they are split into reads, and enforces the
+// bounds.
 type replies struct {
 	state  place
-	kind   byte // of the value whose line is read
+	kind   byte // of the value whose line is being read
 	line   int  // bytes of the line so far
-	before byte // the line's last byte
+	before byte // the previous byte of the line
 	number int
 	digits int
 	minus  bool
 	bulk   int // remaining bytes of a string
 
-	depth int
-	left  [maxDepth]int // remaining values at each level
+	depth     int
+	remaining [maxDepth]int // values at each depth
 
 	reply  reply
 	values int // in the reply so far
-	size   int // its bytes in earlier reads
+	size   int // bytes of the reply in earlier reads
 }
 
-// place is the position of the stream within a value.
+// place is the position of the parser within a value.
 type place uint8
 
 const (
@@ -71,9 +71,9 @@ const (
 // reply is what the ledger needs to know of a reply.
 type reply struct {
 	kind  byte
-	count int // number of values in it, for types that contain values
+	count int // number of values, of a reply that has values
 	head  [maxHead]byte
-	kept  int // length of head
+	kept  int // bytes in head
 	long  bool
 	keep  bool // whether head is needed
 }
@@ -86,10 +86,10 @@ func (r *reply) add(text []byte) {
 	}
 }
 
-// follow reads on, and enters each complete reply in the ledger. It fails with errProtocol, after
-// which it must not be called again.
+// follow continues parsing, and enters each complete reply in the ledger. It fails with
+// errProtocol, after which it must not be called again.
 func (r *replies) follow(text []byte, ledger *ledger) error {
-	begin := 0 // start of the current reply
+	begin := 0 // of the current reply
 	for at := 0; at < len(text); {
 		if r.state == inBulk {
 			n := min(r.bulk, len(text)-at)
@@ -175,10 +175,10 @@ func (r *replies) inLine(c byte) bool {
 	case boolean:
 		return r.line == 1 && (c == 't' || c == 'f')
 	}
-	return false // null and bulkEnd have only an end; anything else is not a type
+	return false // null and bulkEnd consist of the line end only; other bytes are no type
 }
 
-// endOfLine checks a complete line, and reports whether a value ended with it.
+// endOfLine checks a complete line, and reports whether it ended a value.
 func (r *replies) endOfLine() (ended, ok bool) {
 	r.state = atType
 	switch r.kind {
@@ -239,15 +239,15 @@ func (r *replies) open() (ended, ok bool) {
 	if r.depth == maxDepth {
 		return false, false
 	}
-	r.left[r.depth] = n
+	r.remaining[r.depth] = n
 	r.depth++
 	return false, true
 }
 
-// last counts a value that ended, and reports whether the reply ended with it.
+// last counts a value that ended, and reports whether it ended the reply.
 func (r *replies) last() bool {
 	for r.depth > 0 {
-		if r.left[r.depth-1]--; r.left[r.depth-1] > 0 {
+		if r.remaining[r.depth-1]--; r.remaining[r.depth-1] > 0 {
 			return false
 		}
 		r.depth--

@@ -19,7 +19,7 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// said is a connection on which a server said something, cut into reads as the reader likes.
+// said is a connection on which a server sent something, split into reads as the reader wants.
 type said struct {
 	net.Conn
 	io.Reader
@@ -39,7 +39,7 @@ func cut(text string, one bool) io.Reader {
 	return strings.NewReader(text)
 }
 
-// written is a command as rueidis writes it.
+// written returns a command as rueidis writes it.
 func written(words ...string) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "*%d\r\n", len(words))
@@ -49,7 +49,7 @@ func written(words ...string) string {
 	return text.String()
 }
 
-// subscribed is what Redis says to a subscription to two channels.
+// subscribed is the reply of Redis to a subscription to two channels.
 const subscribed = ">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n"
 
 func message(channel, text string) string {
@@ -57,9 +57,9 @@ func message(channel, text string) string {
 		len(text), text)
 }
 
-// TestReplies holds what a server may say against what it may not, after some commands. However it
-// is cut, the outcome is the same.
-func TestReplies(t *testing.T) {
+// TestAcceptsOnlyValidReplies sends valid and invalid replies to commands. The result does not
+// depend on how they are split.
+func TestAcceptsOnlyValidReplies(t *testing.T) {
 	one := written("EVALSHA", "0")
 	subscription := written("SUBSCRIBE", "a", "b")
 	leaving := written("UNSUBSCRIBE", "a", "b") + written("PING")
@@ -107,33 +107,33 @@ func TestReplies(t *testing.T) {
 		"too many bytes": {one, "*16384\r\n" +
 			strings.Repeat(fmt.Sprintf("$%d\r\n%s\r\n", redis.MaxBulk,
 				strings.Repeat("a", redis.MaxBulk)), 9), false},
-		"a line too long":        {one, "+" + strings.Repeat("a", redis.MaxLine+1), false},
-		"a number too long":      {one, ":" + strings.Repeat("1", 20) + "\r\n", false},
-		"no number":              {one, ":\r\n", false},
-		"a sign alone":           {one, ":-\r\n", false},
-		"a word for a number":    {one, ":a\r\n", false},
-		"a byte of no type":      {one, "\n", false},
-		"a bare line feed":       {one, "+a\n", false},
-		"a bare carriage return": {one, "+a\rb\r\n", false},
-		"a string that goes on":  {one, "$1\r\nabc\r\n", false},
-		"no truth":               {one, "#x\r\n", false},
-		"more than nothing":      {one, "_a\r\n", false},
-		"streamed":               {one, "$?\r\n;1\r\na\r\n;0\r\n", false},
-		"attributes":             {one, "|1\r\n+a\r\n+b\r\n:1\r\n", false},
-		"a push message within":  {one, "*1\r\n>2\r\n$1\r\na\r\n:1\r\n", false},
-		"an empty push message":  {one, ">0\r\n", false},
-		"a long push message":    {one, message("a", strings.Repeat("a ", 600)), false},
-		"a redirect to nowhere":  {one, "-MOVED 1\r\n", false},
-		"a redirect within":      {one, "-ERR ASK\r\n", false},
-		"a redirect in a string": {one, "!5\r\nASKED\r\n", false},
-		"nobody subscribed":      {one, subscribed, false},
-		"subscribed too often":   {subscription + one, subscribed + subscribed, false},
-		"subscribed, it says":    {subscription, "+QUEUED\r\n", false},
-		"no pong":                {leaving + one, "-ERR\r\n", false},
-		"no role":                {role, "*0\r\n", false},
-		"no port":                {one + master, ":1\r\n*1\r\n$1\r\nh\r\n", false},
-		"too little is told":     {one, message("+sentinel", "sentinel a"), false},
-		"a master gone":          {one, message("+switch-master", "m h 1 h"), false},
+		"a line too long":          {one, "+" + strings.Repeat("a", redis.MaxLine+1), false},
+		"a number too long":        {one, ":" + strings.Repeat("1", 20) + "\r\n", false},
+		"no number":                {one, ":\r\n", false},
+		"a sign alone":             {one, ":-\r\n", false},
+		"a word for a number":      {one, ":a\r\n", false},
+		"a byte of no type":        {one, "\n", false},
+		"a bare line feed":         {one, "+a\n", false},
+		"a bare carriage return":   {one, "+a\rb\r\n", false},
+		"a string that goes on":    {one, "$1\r\nabc\r\n", false},
+		"no truth":                 {one, "#x\r\n", false},
+		"more than nothing":        {one, "_a\r\n", false},
+		"streamed":                 {one, "$?\r\n;1\r\na\r\n;0\r\n", false},
+		"attributes":               {one, "|1\r\n+a\r\n+b\r\n:1\r\n", false},
+		"a push message within":    {one, "*1\r\n>2\r\n$1\r\na\r\n:1\r\n", false},
+		"an empty push message":    {one, ">0\r\n", false},
+		"a long push message":      {one, message("a", strings.Repeat("a ", 600)), false},
+		"a redirect to nowhere":    {one, "-MOVED 1\r\n", false},
+		"a redirect within":        {one, "-ERR ASK\r\n", false},
+		"a redirect in a string":   {one, "!5\r\nASKED\r\n", false},
+		"unsolicited confirmation": {one, subscribed, false},
+		"subscribed too often":     {subscription + one, subscribed + subscribed, false},
+		"subscribed, it says":      {subscription, "+QUEUED\r\n", false},
+		"no pong":                  {leaving + one, "-ERR\r\n", false},
+		"no role":                  {role, "*0\r\n", false},
+		"no port":                  {one + master, ":1\r\n*1\r\n$1\r\nh\r\n", false},
+		"too little is told":       {one, message("+sentinel", "sentinel a"), false},
+		"a master gone":            {one, message("+switch-master", "m h 1 h"), false},
 	} {
 		for _, by := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, byte by byte %v", name, by), func(t *testing.T) {
@@ -150,17 +150,17 @@ func TestReplies(t *testing.T) {
 					return
 				}
 				require.Error(t, err)
-				assert.Equal(t, redis.Unintelligible, redis.Sorted(err).Reason)
+				assert.Equal(t, redis.Unintelligible, redis.Classify(err).Reason)
 				_, again := conn.Read(make([]byte, 1))
-				assert.Equal(t, err, again, "and nothing more")
+				assert.Equal(t, err, again, "later reads fail in the same way")
 			})
 		}
 	}
 }
 
-// TestHostileServer has servers that would end the process. Each is an error like another, and so
-// is the next decision.
-func TestHostileServer(t *testing.T) {
+// TestSurvivesHostileServers uses servers whose replies would make rueidis end the process.
+// Decisions fail, and so do later ones.
+func TestSurvivesHostileServers(t *testing.T) {
 	for name, answer := range map[string]string{
 		"one too many": granted + granted, "a huge string": "$9000000000000\r\nabc",
 		"a huge array": "*2000000000\r\n:1\r\n",
@@ -172,9 +172,9 @@ func TestHostileServer(t *testing.T) {
 			storage := open(t, startFake(t, but(map[string]string{"EVALSHA": answer})).url(),
 				patient)
 			for range 8 {
-				decision, err := storage.Decide(t.Context(), 0, asks(hour(1, 4)))
+				decision, err := storage.Decide(t.Context(), 0, checks(hour(1, 4)))
 				if err != nil {
-					assert.Equal(t, redis.Unintelligible, redis.Sorted(err).Reason)
+					assert.Equal(t, redis.Unintelligible, redis.Classify(err).Reason)
 					assert.False(t, decision.Decided())
 				}
 			}
@@ -202,16 +202,16 @@ func TestHostileServer(t *testing.T) {
 	})
 }
 
-// TestRESP2 asks a server that does not know HELLO.
-func TestRESP2(t *testing.T) {
+// TestSpeaksRESP2 uses a server that does not know HELLO.
+func TestSpeaksRESP2(t *testing.T) {
 	storage := open(t,
 		startFake(t, but(map[string]string{"HELLO": "-ERR unknown command 'HELLO'\r\n"})).url(),
 		patient)
-	assert.Equal(t, 2, left(t, storage, hour(1, 4)), "of three that the server tells of")
+	assert.Equal(t, 2, remaining(t, storage, hour(1, 4)), "of the three that the server reports")
 }
 
-// FuzzReplies cuts the same words in two ways: what passes, passes whole, and is as many answers as
-// there were questions at most.
+// FuzzReplies splits the same replies in two ways. What is accepted passes unchanged, and there are
+// at most as many replies as commands.
 func FuzzReplies(f *testing.F) {
 	for _, seed := range []string{granted, hello, subscribed, "*-1\r\n", "$0\r\n\r\n",
 		"$3\r\nabc\r\n:1\r\n", "-MOVED 1 a:1\r\n", "%1\r\n+a\r\n*2\r\n#t\r\n_\r\n"} {
@@ -230,21 +230,21 @@ func FuzzReplies(f *testing.F) {
 			}
 		}
 		require.Equal(t, errs[0], errs[1])
-		// of lines alone, all but the last of which are whole
+		// Lines only, of which all but the last are complete.
 		if errs[0] == nil && strings.Trim(text, "+:_\r\n1234567890") == "" {
 			require.LessOrEqual(t, strings.Count(text, "\n"), int(questions))
 		}
 	})
 }
 
-// FuzzHostileServer says anything at all, at a greeting or later, to all that rueidis asks. It need
-// not make sense of it, but live, and within bounds.
+// FuzzHostileServer sends anything in reply to any command of rueidis. The storage may fail, but
+// has to survive, within bounds of memory.
 func FuzzHostileServer(f *testing.F) {
 	for _, seed := range []string{
 		granted + granted, "$9000000000000\r\n", "*2000000000\r\n", "%-1\r\n", subscribed,
 		"-MOVED\r\n", "*0\r\n", "*1\r\n", "+PONG\r\n", "+QUEUED\r\n",
 		message("+switch-master", "m h 1 h 2"), "|1\r\n+a\r\n+b\r\n:1\r\n",
-		"*1\r\n>2\r\n$9\r\nsubscribe\r\n$1\r\na\r\n", hello, noMap, "$?\r\n;0\r\n",
+		"*1\r\n>2\r\n$9\r\nsubscribe\r\n$1\r\na\r\n", hello, noCluster, "$?\r\n;0\r\n",
 	} {
 		for _, at := range []string{"HELLO", "CLUSTER", "EVALSHA", "SENTINEL", "ROLE",
 			"UNSUBSCRIBE", "SUBSCRIBE", "PING"} {
@@ -272,18 +272,18 @@ func FuzzHostileServer(f *testing.F) {
 		storage := open(t, url, brief)
 		before := allocated()
 		for range 3 {
-			_, _ = storage.Decide(t.Context(), 0, asks(hour(1, 4)))
+			_, _ = storage.Decide(t.Context(), 0, checks(hour(1, 4)))
 		}
 		assert.Less(t, allocated()-before, uint64(256<<20))
 	})
 }
 
-// brief is a timeout that a fuzzed server may keep a caller.
+// brief is the timeout of a decision on a fuzzed server.
 const brief = 20 * time.Millisecond
 
-func asks(all ...throttle.Check) throttle.Checks { return throttle.NewChecks(all...) }
+func checks(all ...throttle.Check) throttle.Checks { return throttle.NewChecks(all...) }
 
-// allocated is how many bytes were allocated so far.
+// allocated returns how many bytes have been allocated so far.
 func allocated() uint64 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)

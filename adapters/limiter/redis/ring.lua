@@ -1,20 +1,21 @@
 -- A subject's last grants: a ring buffer of instants in one string, so that a decision reads and
--- writes a few of them in place.
+-- writes few of them in place.
 --
---   bytes 0 to 3    tail: the slot of the next grant; 0 if the buffer is full and its oldest is in slot 0
---   bytes 4 to 7    count: the number of grants, the last of them in the slot before tail
---   from byte 8     slots of 8 bytes, an instant each, oldest to latest from tail - count on, wrapping
+--   bytes 0 to 3    tail: the slot of the next grant; 0 where it is full and slot 0 is the oldest
+--   bytes 4 to 7    count: how many grants the ring holds, the last of them in the slot before tail
+--   from byte 8     slots of 8 bytes, an instant each, the oldest at tail - count, wrapping
 --
--- All numbers are big-endian. The number of slots follows from the string's length. Instants and waits
--- are integers below 2^53, which Lua represents exactly.
+-- All numbers are big-endian. The number of slots follows from the length of the string. Instants
+-- and waits are whole numbers below 2^53, which Lua's numbers represent exactly.
 
 local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local HEAD, SLOT = 8, 8
-local NEAR = HEAD + 16 * SLOT -- the length of the first read: a whole small buffer
+local NEAR = HEAD + 16 * SLOT -- the length of the first read: all of a small ring
 
--- open parses what the first read returned, and reads if there was none. Text that is not a buffer was
--- written by something else: it counts as no grants, and the next grant replaces it. As an error it
--- would persist, and be an outage for every caller.
+-- open returns the ring that the first read brought; where there was no read yet, it reads. A
+-- string that is no ring was not written by these scripts: it counts as no grants, and the next
+-- grant replaces it. If it were an error, it would stay for ever, and be an outage for every
+-- subject.
 local function open(key, near)
   near = near or call('GETRANGE', key, 0, NEAR - 1)
   local size = #near
@@ -29,7 +30,7 @@ local function open(key, near)
   return {key = key, near = '', tail = 0, count = 0, slots = 0}
 end
 
--- offset returns the position of the i-th last grant, where the last is 1.
+-- offset returns the position of the i-th last grant; the last one is 1.
 local function offset(ring, i)
   return HEAD + SLOT * ((ring.tail - i) % ring.slots)
 end
@@ -42,8 +43,8 @@ local function instant(ring, i)
   return (unpack('>I8', call('GETRANGE', ring.key, from, from + SLOT - 1)))
 end
 
--- later returns how many of the last `most` grants are later than an instant: often all, otherwise by
--- binary search, because they are in order.
+-- later returns how many of the last most grants are later than an instant: often all of them,
+-- otherwise by binary search, since they are in order.
 local function later(ring, bound, most)
   local low, high = 0, most
   local middle = most

@@ -23,43 +23,44 @@ const (
 	window                  = time.Minute
 )
 
-func ask(number byte, limit int) throttle.Check {
+func check(number byte, limit int) throttle.Check {
 	return throttle.Check{Dimension: throttle.ByInstall, Subject: throttle.Subject{1, number},
 		Limit: limit, Window: window}
 }
 
 func decide(t require.TestingT, storage *redis.Storage, now throttle.Instant,
-	asks ...throttle.Check) throttle.Decision {
-	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(asks...))
+	checks ...throttle.Check) throttle.Decision {
+	decision, err := storage.Decide(context.Background(), now, throttle.NewChecks(checks...))
 	require.NoError(t, err)
 	return decision
 }
 
-// ledger is every grant of one subject, in order, counted one by one.
+// ledger is a reference model: every grant of one subject, in order.
 type ledger []throttle.Instant
 
-func (l ledger) stand(ask throttle.Check, now throttle.Instant) throttle.State {
+func (l ledger) state(check throttle.Check, now throttle.Instant) throttle.State {
 	var counted []throttle.Instant
 	for _, given := range l {
-		if given.After(ask.Window) > now {
+		if given.After(check.Window) > now {
 			counted = append(counted, given)
 		}
 	}
-	standing := throttle.State{Check: ask, Remaining: max(0, ask.Limit-len(counted))}
+	state := throttle.State{Check: check, Remaining: max(0, check.Limit-len(counted))}
 	switch {
-	case standing.Remaining == 0:
-		standing.RetryAfter = now.Until(counted[len(counted)-ask.Limit].After(ask.Window))
-		standing.ResetAfter = standing.RetryAfter
+	case state.Remaining == 0:
+		state.RetryAfter = now.Until(counted[len(counted)-check.Limit].After(check.Window))
+		state.ResetAfter = state.RetryAfter
 	case len(counted) > 0:
-		standing.ResetAfter = now.Until(counted[0].After(ask.Window))
+		state.ResetAfter = now.Until(counted[0].After(check.Window))
 	}
-	return standing
+	return state
 }
 
-// TestRing asks for one subject under limits that change with every ask, as replicas of several
-// configurations do: every answer must be the ledger's. Callers are late, or grants are taken back;
-// not both, for then what has left a window could come back to it.
-func TestRing(t *testing.T) {
+// TestMatchesModelUnderChangingLimits sends checks of one subject with changing limits, as
+// replicas with different configurations do. Every answer must be that of the ledger. Either callers
+// are late or grants are taken back, but not both: then a grant that has left a window could return
+// to it.
+func TestMatchesModelUnderChangingLimits(t *testing.T) {
 	shared := open(t, redisserver.Start(t).URL(), patient)
 	var count atomic.Int64
 	for name, late := range map[string]bool{"late callers": true, "grants taken back": false} {
@@ -90,8 +91,8 @@ func TestRing(t *testing.T) {
 					if len(given) > 0 {
 						effective = max(at, given[len(given)-1])
 					}
-					want := throttle.Decide(given.stand(ask(1, limit), effective))
-					got := decide(rt, storage, at, ask(1, limit))
+					want := throttle.Decide(given.state(check(1, limit), effective))
+					got := decide(rt, storage, at, check(1, limit))
 					require.Equal(rt, want.At(0), got.At(0))
 					if !want.Refused() {
 						given = append(given, effective)
@@ -102,8 +103,8 @@ func TestRing(t *testing.T) {
 	}
 }
 
-// takeBack takes back one of the last few grants, or none where it has left the window: the storage
-// may have let go of it.
+// takeBack takes back one of the last few grants, or none where it has left the window, since the
+// storage may have dropped it.
 func takeBack(rt *rapid.T, storage *redis.Storage, given ledger, now throttle.Instant) ledger {
 	if len(given) == 0 {
 		return given
@@ -112,17 +113,18 @@ func takeBack(rt *rapid.T, storage *redis.Storage, given ledger, now throttle.In
 	if given[at].After(window) <= now {
 		return given
 	}
-	if mark := given[at] + 1; rapid.Bool().Draw(rt, "nobody's") && !slices.Contains(given, mark) {
-		require.NoError(rt, storage.TakeBack(context.Background(), ask(1, 1), mark))
+	mark := given[at] + 1
+	if rapid.Bool().Draw(rt, "unknown mark") && !slices.Contains(given, mark) {
+		require.NoError(rt, storage.TakeBack(context.Background(), check(1, 1), mark))
 		return given
 	}
-	require.NoError(rt, storage.TakeBack(context.Background(), ask(1, 1), given[at]))
+	require.NoError(rt, storage.TakeBack(context.Background(), check(1, 1), given[at]))
 	return slices.Delete(given, at, at+1)
 }
 
-// TestClockStepsBack has the server's clock step back now and then. By the time that really went
-// by, no window holds more than the limit, and no wait is longer than a window.
-func TestClockStepsBack(t *testing.T) {
+// TestKeepsLimitWhereClockStepsBack steps the server's clock back now and then. In real time, no
+// window contains more grants than the limit, and no wait is longer than a window.
+func TestKeepsLimitWhereClockStepsBack(t *testing.T) {
 	shared := open(t, redisserver.Start(t).URL(), patient)
 	var count atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
@@ -136,13 +138,13 @@ func TestClockStepsBack(t *testing.T) {
 			if rapid.IntRange(0, 9).Draw(rt, "kind") == 0 {
 				ahead -= time.Duration(rapid.Int64Range(0, int64(3*window)).Draw(rt, "back"))
 			}
-			decision := decide(rt, storage, now.After(ahead), ask(1, limit))
+			decision := decide(rt, storage, now.After(ahead), check(1, limit))
 			if decision.Refused() {
 				wait := decision.At(0).RetryAfter
 				require.LessOrEqual(rt, wait, window)
 				if rapid.Bool().Draw(rt, "obeys") {
 					now = now.After(wait)
-					decision = decide(rt, storage, now.After(ahead), ask(1, limit))
+					decision = decide(rt, storage, now.After(ahead), check(1, limit))
 					require.False(rt, decision.Refused())
 				}
 			}
@@ -156,8 +158,8 @@ func TestClockStepsBack(t *testing.T) {
 	})
 }
 
-// TestLargeLimits fills rings around their end, and looks at every answer.
-func TestLargeLimits(t *testing.T) {
+// TestWrapsRings fills rings beyond their end, and checks every answer.
+func TestWrapsRings(t *testing.T) {
 	server := redisserver.Start(t)
 	shared := open(t, server.URL(), patient)
 	for _, limit := range []int{4, 100, 10_000} {
@@ -166,11 +168,11 @@ func TestLargeLimits(t *testing.T) {
 			step := window / time.Duration(limit)
 			for i := range limit + limit/2 {
 				now := start.After(time.Duration(i) * step)
-				decision := decide(t, storage, now, ask(1, limit))
+				decision := decide(t, storage, now, check(1, limit))
 				require.False(t, decision.Refused(), "grant %d", i)
 				require.Equal(t, max(0, limit-1-i), decision.At(0).Remaining)
 				if i >= limit-1 {
-					refused := decide(t, storage, now, ask(1, limit))
+					refused := decide(t, storage, now, check(1, limit))
 					require.Equal(t, step, refused.At(0).RetryAfter, "after grant %d", i)
 				}
 			}
@@ -178,65 +180,64 @@ func TestLargeLimits(t *testing.T) {
 	}
 }
 
-// TestLateAroundTheEnd fills a small ring and goes around its end, slot by slot: with each, a
-// caller who is late by a nanosecond counts as being there at the last grant, wherever in the ring
-// that lies.
-func TestLateAroundTheEnd(t *testing.T) {
+// TestCountsLateCallersAtLastGrant fills a small ring beyond its end, slot by slot. At each slot, a
+// caller that is late by a nanosecond counts as if it came at the last grant, wherever that lies.
+func TestCountsLateCallersAtLastGrant(t *testing.T) {
 	const limit, step = 4, window / 4
 	storage := open(t, redisserver.Start(t).URL(), patient).UnderSuite("late:")
 	for i := range 3 * limit {
 		now := start.After(time.Duration(i) * step)
-		granted := decide(t, storage, now, ask(1, limit))
+		granted := decide(t, storage, now, check(1, limit))
 		require.False(t, granted.Refused(), "grant %d", i)
 		if i < limit-1 {
 			continue
 		}
-		late := decide(t, storage, now-1, ask(1, limit))
+		late := decide(t, storage, now-1, check(1, limit))
 		require.Equal(t, step, late.At(0).RetryAfter, "after grant %d", i)
 	}
 }
 
-// TestStepBack steps the server's clock back by an hour: who was blocked is blocked for one window
-// more, and no longer.
-func TestStepBack(t *testing.T) {
+// TestBlocksForOneWindowAfterClockStep steps the server's clock back by an hour. A blocked subject
+// stays blocked for one more window, and no longer.
+func TestBlocksForOneWindowAfterClockStep(t *testing.T) {
 	storage := open(t, redisserver.Start(t).URL(), patient).UnderServersClock("step:")
 	const limit = 20
 	back := start
 	for i := range limit + limit/2 { // around the ring's end
 		given := decide(t, storage, back.After(time.Hour+time.Duration(i)*window/limit),
-			ask(1, limit))
+			check(1, limit))
 		require.False(t, given.Refused())
 	}
-	decision := decide(t, storage, back, ask(1, limit))
+	decision := decide(t, storage, back, check(1, limit))
 	assert.Equal(t, window, decision.At(0).RetryAfter)
-	decision = decide(t, storage, back.After(window-1), ask(1, limit))
+	decision = decide(t, storage, back.After(window-1), check(1, limit))
 	assert.Equal(t, time.Nanosecond, decision.At(0).RetryAfter)
 	for range limit {
-		decision = decide(t, storage, back.After(window), ask(1, limit))
+		decision = decide(t, storage, back.After(window), check(1, limit))
 		assert.False(t, decision.Refused())
 	}
-	decision = decide(t, storage, back.After(window), ask(1, limit))
+	decision = decide(t, storage, back.After(window), check(1, limit))
 	assert.True(t, decision.Refused())
 }
 
-// TestRingStaysSmall: slots whose grants have left the window are used again, so that a ring has
-// room for what counts at once, and not for the limit.
-func TestRingStaysSmall(t *testing.T) {
+// TestReusesSlots shows that slots whose grants have left the window are used again, so that a ring
+// has room for the grants that count at once, and not for the limit.
+func TestReusesSlots(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient).UnderSuite("small:")
 	now := start
 	for range 500 {
 		now = now.After(window / 2)
-		decide(t, storage, now, ask(1, 10_000))
+		decide(t, storage, now, check(1, 10_000))
 	}
-	answer := server.Do(t, "STRLEN", storage.Key(ask(1, 10_000)))
+	answer := server.Do(t, "STRLEN", storage.Key(check(1, 10_000)))
 	size, err := answer.AsInt64()
 	require.NoError(t, err)
 	assert.LessOrEqual(t, size, int64(8+3*8))
 }
 
-// TestAnswersThatCannotBe are no decision: something else answers there.
-func TestAnswersThatCannotBe(t *testing.T) {
+// TestRejectsImpossibleReplies parses replies that the script cannot send.
+func TestRejectsImpossibleReplies(t *testing.T) {
 	storage, err := redis.New("redis://localhost", time.Second)
 	require.NoError(t, err)
 	answer := func(counted uint32, grows uint64) string {
@@ -252,12 +253,12 @@ func TestAnswersThatCannotBe(t *testing.T) {
 		"before now": answer(4, 1<<64-1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := storage.ReadAnswer(ask(1, 4), text)
-			assert.Equal(t, redis.Unintelligible, redis.Sorted(err).Reason)
+			_, err := storage.ReadAnswer(check(1, 4), text)
+			assert.Equal(t, redis.Unintelligible, redis.Classify(err).Reason)
 		})
 	}
-	standing, err := storage.ReadAnswer(ask(1, 4), answer(4, micros))
+	state, err := storage.ReadAnswer(check(1, 4), answer(4, micros))
 	require.NoError(t, err)
-	assert.Equal(t, throttle.State{Check: ask(1, 4), ResetAfter: window, RetryAfter: window},
-		standing)
+	assert.Equal(t, throttle.State{Check: check(1, 4), ResetAfter: window, RetryAfter: window},
+		state)
 }

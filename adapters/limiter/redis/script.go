@@ -2,7 +2,7 @@ package redis
 
 import (
 	"context"
-	_ "embed" // the scripts
+	_ "embed" // for the scripts
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -25,69 +25,69 @@ var (
 	takebackText string
 )
 
-// The scripts; the first ends with its fast path if it can. They are called by digest, and sent in
-// full if the server does not know them: after a restart or SCRIPT FLUSH.
+// The scripts. The first one returns in short.lua where it can. They are called by digest, and sent
+// in full where the server does not know them: after a restart or SCRIPT FLUSH.
 var (
 	decideScript   = rueidis.NewLuaScript(shortText + ringText + decideText)
 	takebackScript = rueidis.NewLuaScript(ringText + takebackText)
 )
 
-// verb is what the script does.
+// verb is what the script has to do.
 type verb string
 
 const (
-	// look returns the states of the checks and takes nothing.
-	look verb = "look"
+	// inspect reads the state of the checks, and takes nothing.
+	inspect verb = "inspect"
 	// take takes a grant for each check, or for none.
 	take verb = "take"
 )
 
-// clock is the clock that the script uses.
+// clock is the clock that the script goes by.
 type clock struct {
-	// name is the clock's name in decide.lua; empty for the server's own clock.
+	// name is the name that decide.lua knows the clock by; empty for the server's.
 	name string
-	// unit is the unit of its instants, windows and waits. Numbers in it stay below 2^53, up to
-	// which a script computes exactly.
+	// unit is the unit of instants, windows and waits. Numbers in it stay below 2^53, up to which
+	// the script calculates exactly.
 	unit time.Duration
 	// life is how much longer than its window a key lives.
 	life time.Duration
 }
 
-// serverClock is the server's own clock, in microseconds since 1970: below 2^53 until the year
-// 2255. A key lives somewhat longer than its window, so that rounding its expiry to milliseconds
+// serverClock is the server's clock, in microseconds since 1970, which is below 2^53 until the year
+// 2255. A key lives somewhat longer than its window, so that rounding its end to milliseconds
 // cannot shorten the window.
 var serverClock = clock{unit: time.Microsecond, life: time.Second}
 
-// in returns d in the clock's unit, rounded up: a reported wait is never too short.
+// in converts d into the clock's unit, rounded up: a wait that is reported is never too short.
 func (c clock) in(d time.Duration) int64 { return ceil(d, c.unit) }
 
 func ceil(d, unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
 
-// key returns the key of the check's grants, by subject and window. Replicas that share a server
-// must agree on it.
+// key returns the key of a check's grants: by subject and window. Replicas that share a server must
+// agree on it.
 func (s *Storage) key(check throttle.Check) string {
-	text := make([]byte, 0, 64) // on the stack
+	text := make([]byte, 0, 64) // stays on the stack
 	text = append(text, s.prefix...)
 	text = base64.RawURLEncoding.AppendEncode(text, check.Subject[:])
 	text = append(text, ':')
 	return string(strconv.AppendInt(text, ceil(check.Window, time.Microsecond), 36))
 }
 
-// judged is the state of one check before anything is taken, and the server's instant for it, which
-// marks a grant.
-type judged struct {
+// finding is the state of one check before anything is taken, and the server's instant for it,
+// which marks the grant.
+type finding struct {
 	state throttle.State
 	mark  int64
 }
 
-// results are the results of checks, in their order.
-type results struct {
+// findings are the findings for several checks, in their order.
+type findings struct {
 	n  int
-	of [throttle.MaxChecks]judged
+	of [throttle.MaxChecks]finding
 }
 
-// decision returns the decision on them.
-func (j *results) decision() throttle.Decision {
+// decision returns the decision that follows from them.
+func (j *findings) decision() throttle.Decision {
 	var states [throttle.MaxChecks]throttle.State
 	for i := range j.n {
 		states[i] = j.of[i].state
@@ -95,18 +95,19 @@ func (j *results) decision() throttle.Decision {
 	return throttle.Decide(states[:j.n]...)
 }
 
-// errAnswer is an answer that the script does not give: something else answers.
-var errAnswer = errors.New("redis: not an answer of the script")
+// errAnswer means that the reply cannot be one of the script.
+var errAnswer = errors.New("redis: not a reply of the script")
 
-// judge calls the script for checks whose keys are on one server, with the given verb.
+// judge runs the script for checks whose keys lie on one server, and does what verb says.
 func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb, now throttle.Instant,
-	checks ...throttle.Check) (results, error) {
+	checks ...throttle.Check) (findings, error) {
 	var keys [throttle.MaxChecks]string
 	args := make([]string, 0, 1+3*throttle.MaxChecks+2)
 	args = append(args, string(do))
 	for i, check := range checks {
 		keys[i] = s.key(check)
-		args = append(args, strconv.Itoa(check.Limit), strconv.FormatInt(s.clock.in(check.Window), 10),
+		args = append(args, strconv.Itoa(check.Limit),
+			strconv.FormatInt(s.clock.in(check.Window), 10),
 			strconv.FormatInt(ceil(check.Window+s.clock.life, time.Millisecond), 10))
 	}
 	if s.clock.name != "" {
@@ -114,35 +115,35 @@ func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb, now
 	}
 	answer, err := decideScript.Exec(ctx, client, keys[:len(checks)], args).ToString()
 	if err != nil {
-		return results{}, err
+		return findings{}, err
 	}
 	return s.read(checks, answer)
 }
 
-// read parses the script's answer.
-func (s *Storage) read(checks []throttle.Check, answer string) (results, error) {
+// read parses the reply of the script.
+func (s *Storage) read(checks []throttle.Check, answer string) (findings, error) {
 	const each = 4 + 8 + 8
-	all := results{n: len(checks)}
+	all := findings{n: len(checks)}
 	if len(answer) != each*len(checks) {
-		return results{}, errAnswer
+		return findings{}, errAnswer
 	}
 	for i, check := range checks {
 		of := []byte(answer[each*i : each*(i+1)])
-		counted, grows := binary.BigEndian.Uint32(of), binary.BigEndian.Uint64(of[4:])
-		if uint64(counted) > uint64(check.Limit) || grows > uint64(s.clock.in(check.Window)) {
-			return results{}, errAnswer
+		counted, resetAfter := binary.BigEndian.Uint32(of), binary.BigEndian.Uint64(of[4:])
+		if uint64(counted) > uint64(check.Limit) || resetAfter > uint64(s.clock.in(check.Window)) {
+			return findings{}, errAnswer
 		}
 		state := throttle.State{Check: check, Remaining: check.Limit - int(counted),
-			ResetAfter: time.Duration(grows) * s.clock.unit}
+			ResetAfter: time.Duration(resetAfter) * s.clock.unit}
 		if state.Remaining == 0 {
 			state.RetryAfter = state.ResetAfter
 		}
-		all.of[i] = judged{state: state, mark: int64(binary.BigEndian.Uint64(of[12:]))}
+		all.of[i] = finding{state: state, mark: int64(binary.BigEndian.Uint64(of[12:]))}
 	}
 	return all, nil
 }
 
-// takeBack takes back the grant of a check, which its mark identifies.
+// takeBack takes back the grant of a check by its mark.
 func (s *Storage) takeBack(ctx context.Context, client rueidis.Client, check throttle.Check,
 	mark int64) error {
 	return takebackScript.Exec(ctx, client, []string{s.key(check)},

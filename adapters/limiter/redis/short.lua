@@ -1,16 +1,16 @@
--- One decision over KEYS, all or nothing. ARGV: 'take', or 'look' to take nothing; then for each key
--- the limit, the window, and the key's life in milliseconds; then, in the conformance suite only, the
--- name of a clock and its instant. Instants and windows have one unit: microseconds for the server's
--- clock.
+-- One decision over KEYS, all or nothing. ARGV: what to do ('take', or 'inspect' to take nothing),
+-- and for each key the limit, the window and the life of the key in milliseconds; then, only from
+-- the conformance suite, the name of the clock and its instant. Instants and windows are in one
+-- unit: microseconds of the server's clock.
 --
--- The answer has 20 bytes for each key: the number of grants that counted before this one, at most the
--- limit (4 bytes); the time until one of them stops counting (8; 0 if none counts); and the instant at
--- which the subject was judged (8). One string costs less than a list of numbers, on both sides.
+-- It returns 20 bytes for each key: how many grants counted before this one, at most the limit (4
+-- bytes), how long until one of them stops counting (8; 0: none counts), and the instant at which
+-- the subject was checked (8). One string costs less than a list of numbers, on both sides.
 --
--- This is the fast path, which nearly every decision takes: each subject has no grant, or a small full
--- ring buffer of which all grants count. Otherwise nothing has been written, and ring.lua and
--- decide.lua, which follow, handle all of it. Functions, tables and calls are expensive in a script, so
--- there are few here.
+-- This is the short way, which nearly every decision takes: each subject has no grants, or a small
+-- ring without spare room in which all grants count. Otherwise nothing was written, and ring.lua
+-- and decide.lua, which follow, do the work. Functions, tables and calls are what costs in a
+-- script, so there are hardly any here.
 
 local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local clock, now = ARGV[3 * #KEYS + 2], ARGV[3 * #KEYS + 3]
@@ -20,11 +20,14 @@ else
   local time = call('TIME')
   now = time[1] * 1000000 + time[2]
 end
--- Numbers are passed to commands as text where possible: converting them is slow on the server.
-local FIRST, LAST, NEAR = '0', '135', 136 -- the first read: a whole ring buffer of 16 slots
-local read, write = {false, false}, {false, false} -- room for two, the usual number; they grow
+-- Numbers in commands are strings where possible: the server is slow to convert a number.
+-- The first read of a subject brings all of a ring of 16 slots, and as much of a larger one.
+local FIRST, LAST, NEAR = '0', '135', 136
+-- Room for two, which most decisions need; the tables grow.
+local read, write = {false, false}, {false, false}
 local short, granted, answer = true, ARGV[1] == 'take', ''
-local first, none -- a buffer of one grant, and the answer for no grants
+-- A ring of one grant, and the reply for a subject without grants; all such subjects share them.
+local first, none
 for i = 1, #KEYS do
   local near = call('GETRANGE', KEYS[i], FIRST, LAST)
   local size = #near
@@ -37,15 +40,15 @@ for i = 1, #KEYS do
     if size ~= 8 + 8 * count or tail >= count then short = false break end
     local last = unpack('>I8', near, tail > 0 and 1 + 8 * tail or size - 7)
     if tail > 0 then oldest = unpack('>I8', near, 9 + 8 * tail) end
-    local limit, grows = ARGV[3 * i - 1] + 0, oldest + ARGV[3 * i] - now
-    if last > now or grows <= 0 or count > limit then short = false break end
+    local limit, resetAfter = ARGV[3 * i - 1] + 0, oldest + ARGV[3 * i] - now
+    if last > now or resetAfter <= 0 or count > limit then short = false break end
     if count == limit then
       granted = false
     elseif granted then
       if tail > 0 then short = false break end
       write[i] = pack('>I4I4', 0, count + 1) .. near:sub(9) .. pack('>I8', now)
     end
-    answer = answer .. pack('>I4I8I8', count, grows, now)
+    answer = answer .. pack('>I4I8I8', count, resetAfter, now)
   else
     short = false
     break

@@ -18,7 +18,7 @@ import (
 // patient is a timeout that only a hang reaches.
 const patient = 30 * time.Second
 
-// open makes a storage that closes with the test.
+// open creates a storage that closes with the test.
 func open(t testing.TB, url string, timeout time.Duration) *redis.Storage {
 	t.Helper()
 	storage, err := redis.New(url, timeout)
@@ -27,16 +27,16 @@ func open(t testing.TB, url string, timeout time.Duration) *redis.Storage {
 	return storage
 }
 
-// end closes a storage, which nothing may keep up.
+// end closes a storage, and requires that nothing delays it.
 func end(t testing.TB, storage *redis.Storage) {
 	t.Helper()
-	late, cancel := context.WithTimeout(context.Background(), redisserver.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), redisserver.Timeout)
 	defer cancel()
-	storage.Close(late)
-	require.NoError(t, late.Err())
+	storage.Close(ctx)
+	require.NoError(t, ctx.Err(), "timed out waiting for Close")
 }
 
-// suite hands out storages that are each empty, on one server.
+// suite returns storages that are each empty, on one server.
 func suite(storage *redis.Storage) portstest.Limiter {
 	var count atomic.Int64
 	return func(testing.TB) ports.LimiterStorage {
@@ -44,7 +44,7 @@ func suite(storage *redis.Storage) portstest.Limiter {
 	}
 }
 
-func TestConformance(t *testing.T) {
+func TestConformsToLimiterStorage(t *testing.T) {
 	t.Run("one server", func(t *testing.T) {
 		portstest.TestLimiter(t, suite(open(t, redisserver.Start(t).URL(), patient)))
 	})

@@ -11,25 +11,25 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// The parameters of a URL; there are no others.
+// The parameters of a URL. No others are accepted.
 const (
-	paramAddress    = "addr"        // an additional host and port; may be repeated
-	paramMasterSet  = "master_set"  // Sentinel's name of the master; the hosts are then Sentinels
-	paramSkipVerify = "skip_verify" // for rediss: the server's certificate is not verified
+	paramAddress    = "addr"        // a further host and port; any number of them
+	paramMasterSet  = "master_set"  // the name of the master; the hosts are then Sentinels
+	paramSkipVerify = "skip_verify" // of rediss: the server's certificate is not verified
 )
 
 const defaultPort = "6379"
 
-// parse converts a URL to options for rueidis. Nothing of the URL is ever in the error.
+// parse converts a URL into an option of rueidis. Its errors contain nothing of the URL.
 func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
 	option, fault := read(text)
 	if fault != 0 {
 		return rueidis.ClientOption{}, &URLError{Fault: fault}
 	}
-	patience := max(connecting, timeout)
-	option.Dialer.Timeout, option.ConnWriteTimeout = patience, patience
+	wait := max(connecting, timeout)
+	option.Dialer.Timeout, option.ConnWriteTimeout = wait, wait
 	option.DisableCache = true // nothing that is read could be cached
-	option.DisableRetry = true // the deadline is ours, and a grant must not be taken twice
+	option.DisableRetry = true // deadlines are set here, and a grant must not be taken twice
 	option.PipelineMultiplex = -1
 	option.MaxFlushDelay = gather
 	option.ClusterOption = rueidis.ClusterOption{ShardsRefreshInterval: clusterInterval,
@@ -37,8 +37,7 @@ func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
 	if option.Sentinel.MasterSet != "" {
 		option.Sentinel.TopologyRefreshInterval = sentinelInterval
 		option.Sentinel.Dialer, option.Sentinel.TLSConfig = option.Dialer, option.TLSConfig
-		// a password without a user is the server's default password; a user's password belongs to
-		// that user
+		// A password without a user is for the whole installation, one with a user for the server.
 		if option.Username == "" {
 			option.Sentinel.Password = option.Password
 		}
@@ -46,21 +45,22 @@ func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
 	return option, nil
 }
 
-// read parses a URL; the fault is 0 if it is valid.
+// read parses a URL; fault is 0 where it is valid.
 func read(text string) (option rueidis.ClientOption, fault URLFault) {
 	scheme, _, _ := strings.Cut(text, ":")
 	secured := strings.EqualFold(scheme, "rediss")
 	if !secured && !strings.EqualFold(scheme, "redis") {
 		return option, WrongScheme
 	}
-	if strings.Contains(text, "#") { // checked first: the text before it may not be a URL by itself
+	// This comes first, because the text before the # may not be a valid URL.
+	if strings.Contains(text, "#") {
 		return option, Fragment
 	}
 	parsed, err := url.Parse(text)
 	if err != nil {
 		return option, NotAURL
 	}
-	if parsed.Hostname() == "" { // an opaque URL has none either
+	if parsed.Hostname() == "" { // nor does an opaque URL have one
 		return option, NoHost
 	}
 	if secured {
@@ -87,7 +87,7 @@ func read(text string) (option rueidis.ClientOption, fault URLFault) {
 	return option, fault
 }
 
-// readParameters parses what follows the question mark.
+// readParameters parses the query.
 func readParameters(query string, option *rueidis.ClientOption) URLFault {
 	parameters, err := url.ParseQuery(query)
 	if err != nil {
@@ -116,7 +116,7 @@ func readParameters(query string, option *rueidis.ClientOption) URLFault {
 			if len(values) != 1 || err != nil && values[0] != "" {
 				return WrongParameter
 			}
-			// the parameter without a value means true
+			// Without a value the parameter means true.
 			option.TLSConfig.InsecureSkipVerify = skip || values[0] == ""
 		default:
 			return UnknownParameter

@@ -11,8 +11,8 @@ import (
 	"github.com/offload/sessiond/adapters/limiter/redis"
 )
 
-func TestURLFaults(t *testing.T) {
-	told := map[string]redis.URLFault{}
+func TestRejectsInvalidURLs(t *testing.T) {
+	texts := map[string]redis.URLFault{}
 	for url, fault := range map[string]redis.URLFault{
 		"":                                       redis.WrongScheme,
 		"localhost:6379":                         redis.WrongScheme,
@@ -55,13 +55,13 @@ func TestURLFaults(t *testing.T) {
 		require.ErrorAs(t, err, &wrong, url)
 		assert.Equal(t, fault, wrong.Fault, url)
 		assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), password)
-		told[fault.String()] = fault
+		texts[fault.String()] = fault
 	}
-	assert.Len(t, told, int(redis.UnknownParameter), "each in words of its own")
-	assert.NotContains(t, told, "unknown")
+	assert.Len(t, texts, int(redis.UnknownParameter), "each fault has a text of its own")
+	assert.NotContains(t, texts, "unknown")
 }
 
-func TestURLs(t *testing.T) {
+func TestAcceptsValidURLs(t *testing.T) {
 	for url, unverified := range map[string]bool{
 		"redis://host": false, "redis://host/": false, "redis://[::1]:6379/2": false,
 		"redis://[::1]":                              false,

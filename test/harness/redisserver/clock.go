@@ -1,7 +1,8 @@
 package redisserver
 
 import (
-	_ "embed" // what the server's clock is made of
+	"context"
+	_ "embed" // for clockSource
 	"encoding/binary"
 	"os"
 	"os/exec"
@@ -12,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clockSource steps the clock of a process that it is loaded into. libfaketime would be the part
-// for this; redis-server does not come up under it, since its allocator asks for the time before
+// clockSource is a library that steps the clock of the process that loads it. libfaketime would be
+// the usual choice, but redis-server does not start under it: its allocator reads the time before
 // libfaketime has found the real clock.
 //
 //go:embed testdata/clock.c
 var clockSource []byte
 
-// Clock is the wall clock that a server sees. It begins as the machine's.
+// Clock is the wall clock that a server sees. It starts at the machine's time.
 type Clock struct {
 	file  string
 	ahead time.Duration
@@ -32,9 +33,11 @@ func StartOnClock(t testing.TB, args ...string) (*Server, *Clock) {
 	folder := t.TempDir()
 	source, library := filepath.Join(folder, "clock.c"), filepath.Join(folder, "clock.so")
 	require.NoError(t, os.WriteFile(source, clockSource, 0o600))
-	output, err := exec.Command("cc", "-shared", "-fPIC", "-O1", "-o", library,
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	output, err := exec.CommandContext(ctx, "cc", "-shared", "-fPIC", "-O1", "-o", library,
 		source).CombinedOutput()
-	require.NoError(t, err, "%s", output)
+	require.NoError(t, err, "compile the server's clock: %s", output)
 	clock := &Clock{file: filepath.Join(folder, "clock")}
 	clock.Step(t, 0)
 	server := start(t, ready, append([]string{"--save", ""}, args...), "LD_PRELOAD="+library,
@@ -42,7 +45,7 @@ func StartOnClock(t testing.TB, args ...string) (*Server, *Clock) {
 	return server, clock
 }
 
-// Step moves the clock, back where d is below 0. The server sees it at once.
+// Step moves the clock by d, which may be negative. The server sees the new time at once.
 func (c *Clock) Step(t testing.TB, d time.Duration) {
 	t.Helper()
 	c.ahead += d

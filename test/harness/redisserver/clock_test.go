@@ -11,7 +11,7 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-func TestClock(t *testing.T) {
+func TestServerSeesSteppedClock(t *testing.T) {
 	server, clock := redisserver.StartOnClock(t)
 	seen := func() time.Time {
 		answer := server.Do(t, "EVAL", "return redis.call('TIME')[1]", "0")

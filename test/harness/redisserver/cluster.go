@@ -1,24 +1,35 @@
 package redisserver
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// slots is how many slots a Cluster has.
+// slots is the number of slots of a Cluster.
 const slots = 16384
+
+// The node timeouts of a Cluster, in milliseconds. A node that a loaded machine keeps waiting must
+// not look failed, so the timeout is short only while the Cluster forms, or has to notice a
+// failure.
+const (
+	shortNodeTimeout = "1000"
+	longNodeTimeout  = "3600000"
+)
 
 // Cluster is a Redis Cluster whose masters share the slots in equal parts.
 type Cluster struct {
 	Masters []*Server
-	// Replicas are one of each master, in the same order, where the cluster has them.
+	// Replicas has one replica of each master, in the same order, or is empty.
 	Replicas []*Server
 }
 
-// StartCluster starts a Cluster of so many masters and waits until all agree that it serves. args
-// are each server's.
+// StartCluster starts a Cluster of so many masters and waits until all agree that it serves. Every
+// server gets args. Its nodes take no other for failed until DetectFailures.
 func StartCluster(t testing.TB, masters int, args ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{}
@@ -30,7 +41,7 @@ func StartCluster(t testing.TB, masters int, args ...string) *Cluster {
 		c.join(t, master)
 		c.Masters = append(c.Masters, master)
 	}
-	c.await(t, "Cluster state changed: ok")
+	c.Settle(t)
 	return c
 }
 
@@ -40,30 +51,32 @@ func (c *Cluster) AddReplicas(t testing.TB, args ...string) {
 	for _, master := range c.Masters {
 		replica := startNode(t, args)
 		c.join(t, replica)
-		require.True(t, replica.log.await("Cluster state changed: ok", replica.ended), "%s",
-			replica.log)
+		replica.Await(t, "Cluster state changed: ok")
 		answer := master.Do(t, "CLUSTER", "MYID")
 		id, err := answer.ToString()
 		require.NoError(t, err)
 		replica.Do(t, "CLUSTER", "REPLICATE", id)
-		require.True(t, replica.log.await("MASTER <-> REPLICA sync: Finished with success",
-			replica.ended), "%s", replica.log)
+		replica.Await(t, "MASTER <-> REPLICA sync: Finished with success")
 		c.Replicas = append(c.Replicas, replica)
 	}
+	c.Settle(t)
 }
 
-// URL names the first master alone: clients find the others.
+// URL names the first master only: clients discover the others.
 func (c *Cluster) URL() string { return c.Masters[0].URL() }
 
 func startNode(t testing.TB, args []string) *Server {
 	t.Helper()
-	own := []string{"--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
-		"--repl-diskless-sync-delay", "0",
-		"--cluster-port", strconv.Itoa(freePort(t))}
+	own := []string{
+		"--cluster-enabled", "yes", "--cluster-node-timeout", shortNodeTimeout,
+		// A replica may take over however long ago it heard from its master.
+		"--cluster-replica-validity-factor", "0", "--repl-diskless-sync-delay", "0",
+		"--cluster-port", strconv.Itoa(freePort(t)),
+	}
 	return Start(t, append(own, args...)...)
 }
 
-// join has a node meet the first one.
+// join makes a node meet the first one.
 func (c *Cluster) join(t testing.TB, node *Server) {
 	t.Helper()
 	if len(c.Masters) == 0 {
@@ -78,16 +91,76 @@ func (c *Cluster) join(t testing.TB, node *Server) {
 	c.Masters[0].Do(t, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(node.Port), bus)
 }
 
-func (c *Cluster) await(t testing.TB, words string) {
+// DetectFailures makes the nodes that answer notice within about a second that another does not,
+// until Settle.
+func (c *Cluster) DetectFailures(t testing.TB) {
 	t.Helper()
-	for i, node := range c.Masters {
-		require.True(t, node.log.await(words, node.ended), "node %d: %s", i, node.log)
+	c.setNodeTimeout(t, shortNodeTimeout)
+}
+
+// Settle waits until the nodes that run agree that all slots are served. From then on no node takes
+// another for failed until DetectFailures.
+func (c *Cluster) Settle(t testing.TB) {
+	t.Helper()
+	deadline := time.Now().Add(Timeout)
+	for {
+		// A node forgets that another failed after twice the timeout, so that has to be short here.
+		c.setNodeTimeout(t, shortNodeTimeout)
+		for !c.serves(t) {
+			require.True(t, time.Now().Before(deadline),
+				"timed out waiting for all nodes to serve all slots:\n%s", c.logs())
+			time.Sleep(20 * time.Millisecond)
+		}
+		c.setNodeTimeout(t, longNodeTimeout)
+		if c.serves(t) {
+			return
+		}
 	}
 }
 
-// AwaitFailover waits until the replica of a master has taken its place.
+// AwaitFailover waits until the replica of a master, which must have failed, has taken its place.
 func (c *Cluster) AwaitFailover(t testing.TB, master int) {
 	t.Helper()
-	replica := c.Replicas[master]
-	require.True(t, replica.log.await("Failover election won", replica.ended), "%s", replica.log)
+	c.DetectFailures(t)
+	c.Replicas[master].Await(t, "Failover election won")
+}
+
+func (c *Cluster) nodes() []*Server { return slices.Concat(c.Masters, c.Replicas) }
+
+func (c *Cluster) setNodeTimeout(t testing.TB, milliseconds string) {
+	t.Helper()
+	for _, node := range c.nodes() {
+		if node.Running() && !node.hung {
+			node.Do(t, "CONFIG", "SET", "cluster-node-timeout", milliseconds)
+		}
+	}
+}
+
+// serves reports whether every node that runs sees all slots served by nodes that it knows to be
+// well.
+func (c *Cluster) serves(t testing.TB) bool {
+	t.Helper()
+	for _, node := range c.nodes() {
+		if !node.Running() || node.hung {
+			continue
+		}
+		answer := node.Do(t, "CLUSTER", "INFO")
+		text, err := answer.ToString()
+		require.NoError(t, err)
+		for _, line := range []string{"cluster_state:ok\r\n", "cluster_slots_pfail:0\r\n",
+			"cluster_slots_fail:0\r\n"} {
+			if !strings.Contains(text, line) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (c *Cluster) logs() string {
+	var text strings.Builder
+	for _, node := range c.nodes() {
+		text.WriteString(node.Addr() + ":\n" + node.Log())
+	}
+	return text.String()
 }

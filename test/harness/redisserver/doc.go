@@ -1,13 +1,14 @@
-// Package redisserver starts real Redis servers for tests: one, or a Cluster, each on a loopback
-// port of the system's choosing with a folder of its own, and has happen to them what happens to
-// servers: a kill, a hang, a restart with its data or without, a step of its clock.
+// Package redisserver starts real Redis servers for tests: a single server, a Cluster or a
+// Sentinel, each on a free loopback port with a directory of its own. It also makes them fail as
+// servers do: a kill, a hang, a restart with or without the data, a step of the clock.
 //
-// Whatever it starts ends with the test. Nothing here sleeps: it waits for a line in a server's
-// log. Only tests import it; it imports rueidis and testify.
+// Everything it starts ends with the test. Nothing here sleeps: it waits for a line in a server's
+// log, or polls a server's state, with a deadline. Only tests import it; it imports rueidis and
+// testify.
 package redisserver
 
 import "time"
 
-// Patience is how long anything is waited for before it counts as a hang. No test measures time by
-// it.
-const Timeout = time.Minute
+// Timeout is how long the package waits for something before it fails the test. No test measures
+// time by it.
+const Timeout = 2 * time.Minute

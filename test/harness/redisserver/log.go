@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// log is what a server says, from its last start on.
+// log is the output of a server since its last start. It implements io.Writer.
 type log struct {
 	mu    sync.Mutex
 	text  bytes.Buffer
-	grown chan struct{} // closed, and made anew, whenever text grows
+	grown chan struct{} // closed and replaced whenever text grows
 }
 
 func newLog() *log { return &log{grown: make(chan struct{})} }
 
-// Write takes in what the server says.
+// Write appends output of the server.
 func (l *log) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -32,9 +32,10 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// await waits until the log holds words, and reports whether it did before the server ended.
+// await waits until the log contains words. It reports false where the server ended first, or after
+// Timeout.
 func (l *log) await(words string, ended <-chan struct{}) bool {
-	late := time.After(Timeout)
+	deadline := time.After(Timeout)
 	for {
 		l.mu.Lock()
 		found, grown := strings.Contains(l.text.String(), words), l.grown
@@ -46,7 +47,7 @@ func (l *log) await(words string, ended <-chan struct{}) bool {
 		case <-grown:
 		case <-ended:
 			return strings.Contains(l.String(), words)
-		case <-late:
+		case <-deadline:
 			return false
 		}
 	}

@@ -9,23 +9,30 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// MasterSet is the name under which a Sentinel knows its master.
+// MasterSet is the name by which a Sentinel knows its master.
 const MasterSet = "limits"
 
-// StartSentinel starts a Sentinel that watches master alone, and fails over by itself when that is
-// down for half a second.
+// StartSentinel starts a Sentinel that monitors master alone. It takes the master for failed only
+// after DetectMasterFailure, so that a loaded machine causes no failover.
 func StartSentinel(t testing.TB, master *Server) *Server {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "sentinel.conf") // which a Sentinel must be able to write
-	text := fmt.Sprintf(
-		"sentinel monitor %[1]s 127.0.0.1 %[2]d 1\nsentinel down-after-milliseconds %[1]s 500\n",
-		MasterSet, master.Port)
+	text := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]d 1\n"+
+		"sentinel down-after-milliseconds %[1]s 3600000\n", MasterSet, master.Port)
 	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 	return start(t, "+monitor master "+MasterSet, []string{config, "--sentinel"})
 }
 
-// Await waits until the server says words.
+// DetectMasterFailure makes a Sentinel fail over as soon as its master has not answered for half a
+// second.
+func (s *Server) DetectMasterFailure(t testing.TB) {
+	t.Helper()
+	s.Do(t, "SENTINEL", "SET", MasterSet, "down-after-milliseconds", "500")
+}
+
+// Await waits until the server has logged words since its last start.
 func (s *Server) Await(t testing.TB, words string) {
 	t.Helper()
-	require.True(t, s.log.await(words, s.ended), "%s", s.log)
+	require.True(t, s.log.await(words, s.ended), "the server at %s did not log %q:\n%s", s.Addr(),
+		words, s.log)
 }

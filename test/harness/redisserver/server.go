@@ -12,66 +12,70 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 )
 
-// Server is a redis-server. Its methods are for the test's goroutine.
+// Server is a redis-server process. Its methods are for the test's goroutine.
 type Server struct {
-	// Port is the server's, on 127.0.0.1; it stays the same over restarts.
+	// Port is the server's port on 127.0.0.1; it stays the same over restarts.
 	Port    int
 	folder  string
 	args    []string
 	env     []string
-	ready   string // what it says when it serves
+	ready   string // what it logs once it serves
+	hung    bool   // between Hang and Resume
 	command *exec.Cmd
 	log     *log
 	ended   chan struct{} // closed once the process has ended
 }
 
-// ready is what a server says when it serves.
+// ready is what a server logs once it serves.
 const ready = "Ready to accept connections"
 
-// Start starts a server that keeps nothing on disk, but for what args say, which are as on the
-// command line.
+// outputDelay is how long the output of a server that has ended is waited for at most.
+const outputDelay = 10 * time.Second
+
+// Start starts a server with command-line arguments. Unless they say otherwise, it keeps nothing on
+// disk.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	return start(t, ready, append([]string{"--save", ""}, args...))
 }
 
-// start starts a server that says ready when it serves. env is more than its environment has
-// anyway.
+// start starts a server that logs ready once it serves, with env added to the environment.
 func start(t testing.TB, ready string, args []string, env ...string) *Server {
 	t.Helper()
 	s := &Server{folder: t.TempDir(), args: args, env: env, ready: ready}
-	for range 10 { // a port that was free may be taken by the time that the server comes to it
+	for range 10 { // another process may take the free port before the server listens on it
 		s.Port = freePort(t)
 		if s.launch(t) {
 			t.Cleanup(func() { s.Kill() })
 			return s
 		}
 	}
-	require.Fail(t, "the server does not start", "%s", s.log)
+	require.Fail(t, "the server did not start", "%s", s.log)
 	return nil
 }
 
-// Addr is the server's address.
+// Addr returns the server's host and port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
-// URL is the server's URL, without a password.
+// URL returns the server's URL, without a password.
 func (s *Server) URL() string { return "redis://" + s.Addr() }
 
-// Log is what the server has said since its last start.
+// Log returns what the server has logged since its last start.
 func (s *Server) Log() string { return s.log.String() }
 
-// Kill ends the server with nothing done, if it runs.
+// Kill kills the server, if it runs, and waits for its end.
 func (s *Server) Kill() {
 	_ = s.command.Process.Kill()
 	<-s.ended
 }
 
-// Running reports whether the server runs, be it that it hangs.
+// Running reports whether the process exists; it may hang.
 func (s *Server) Running() bool {
 	select {
 	case <-s.ended:
@@ -81,26 +85,28 @@ func (s *Server) Running() bool {
 	}
 }
 
-// Hang stops the server where it is: its connections stand, and nothing is answered, until Resume.
+// Hang suspends the server until Resume: its connections stay open, and it answers nothing.
 func (s *Server) Hang(t testing.TB) {
 	t.Helper()
+	s.hung = true
 	require.NoError(t, s.command.Process.Signal(syscall.SIGSTOP))
 }
 
-// Resume lets a server that hangs go on.
+// Resume ends Hang.
 func (s *Server) Resume(t testing.TB) {
 	t.Helper()
+	s.hung = false
 	require.NoError(t, s.command.Process.Signal(syscall.SIGCONT))
 }
 
-// Restart kills the server, if it runs, and starts it on what it has on disk.
+// Restart kills the server, if it runs, and starts it with the data that it has on disk.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.Kill()
-	require.True(t, s.launch(t), "the server does not start again: %s", s.log)
+	require.True(t, s.launch(t), "the server did not start again: %s", s.log)
 }
 
-// RestartEmpty kills the server, if it runs, and starts it with nothing.
+// RestartEmpty kills the server, if it runs, and starts it without data.
 func (s *Server) RestartEmpty(t testing.TB) {
 	t.Helper()
 	s.Kill()
@@ -109,36 +115,43 @@ func (s *Server) RestartEmpty(t testing.TB) {
 	for _, entry := range entries {
 		require.NoError(t, os.RemoveAll(filepath.Join(s.folder, entry.Name())))
 	}
-	require.True(t, s.launch(t), "the server does not start again: %s", s.log)
+	require.True(t, s.launch(t), "the server did not start again: %s", s.log)
 }
 
-// Client is a client of the server alone, also where that is a Cluster's node. It closes with the
-// test.
+// Client returns a client of this server only, even where it is a node of a Cluster. It is closed
+// when the test ends.
 func (s *Server) Client(t testing.TB) rueidis.Client {
 	t.Helper()
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr()},
-		DisableCache: true, ForceSingleClient: true})
-	require.NoError(t, err)
+	client := s.connect(t)
 	t.Cleanup(client.Close)
 	return client
 }
 
-// Do gives the server one command, which must succeed, and returns its answer.
+func (s *Server) connect(t testing.TB) rueidis.Client {
+	t.Helper()
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{s.Addr()}, DisableCache: true, ForceSingleClient: true,
+		Dialer: net.Dialer{Timeout: Timeout}, ConnWriteTimeout: Timeout,
+	})
+	require.NoError(t, err, "connect to the server at %s", s.Addr())
+	return client
+}
+
+// Do sends the server one command, which must succeed, and returns the reply.
 func (s *Server) Do(t testing.TB, command ...string) rueidis.RedisMessage {
 	t.Helper()
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr()},
-		DisableCache: true, ForceSingleClient: true})
-	require.NoError(t, err)
+	client := s.connect(t)
 	defer client.Close()
-	answer, err := client.Do(context.Background(),
-		client.B().Arbitrary(command...).Build()).ToMessage()
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	answer, err := client.Do(ctx, client.B().Arbitrary(command...).Build()).ToMessage()
 	if !rueidis.IsRedisNil(err) {
 		require.NoError(t, err, "%s", strings.Join(command, " "))
 	}
 	return answer
 }
 
-// launch starts the process, and reports whether it came to serve.
+// launch starts the process and reports whether it began to serve.
 func (s *Server) launch(t testing.TB) bool {
 	t.Helper()
 	program, libraries := find(t)
@@ -146,12 +159,14 @@ func (s *Server) launch(t testing.TB) bool {
 		"--dir", s.folder, "--daemonize", "no")
 	s.command = exec.Command(program, args...)
 	s.command.Env = slices.Concat(os.Environ(), libraries, s.env)
-	s.log, s.ended = newLog(), make(chan struct{})
+	s.log, s.ended, s.hung = newLog(), make(chan struct{}), false
 	s.command.Stdout, s.command.Stderr = s.log, s.log
+	// A child of the server may outlive it for a moment, and hold its output open.
+	s.command.WaitDelay = outputDelay
 	require.NoError(t, s.command.Start())
 	go func(command *exec.Cmd, ended chan struct{}) {
 		defer close(ended)
-		_ = command.Wait() // how it ended is of no interest
+		_ = command.Wait() // the exit status does not matter
 	}(s.command, s.ended)
 	if s.log.await(s.ready, s.ended) {
 		return true
@@ -160,23 +175,23 @@ func (s *Server) launch(t testing.TB) bool {
 	return false
 }
 
-// find is the program, and what its environment needs.
+// find returns the path of redis-server, and the environment variables that it needs.
 func find(t testing.TB) (program string, env []string) {
 	t.Helper()
 	if installed, err := exec.LookPath("redis-server"); err == nil {
 		return installed, nil
 	}
 	_, here, _, _ := runtime.Caller(0)
-	// by test/parts.sh, where it may not install
+	// Where test/parts.sh may not install packages, it unpacks them here.
 	unpacked := filepath.Join(filepath.Dir(here), "..", "..", "..", ".parts", "redis")
 	program = filepath.Join(unpacked, "usr", "bin", "redis-server")
-	require.FileExists(t, program, "no redis-server: make parts brings it")
+	require.FileExists(t, program, "redis-server not found: run make parts to install it")
 	libraries, err := filepath.Glob(filepath.Join(unpacked, "usr", "lib", "*-linux-gnu*"))
 	require.NoError(t, err)
 	return program, []string{"LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}
 }
 
-// freePort is a port that was free a moment ago.
+// freePort returns a port that was free a moment ago.
 func freePort(t testing.TB) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// StartTLS starts a server that speaks TLS as well, with a certificate for 127.0.0.1 that nobody
-// has signed, and returns the port for it.
+// StartTLS starts a server that also accepts TLS, with a self-signed certificate for 127.0.0.1, and
+// returns its TLS port.
 func StartTLS(t testing.TB, args ...string) (server *Server, port int) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -41,8 +41,8 @@ func StartTLS(t testing.TB, args ...string) (server *Server, port int) {
 	port = freePort(t)
 	own := []string{
 		"--tls-port", strconv.Itoa(port), "--tls-auth-clients", "no",
-		"--tls-cert-file", write("certificate.pem", "CERTIFICATE", certificate), "--tls-key-file",
-		write("key.pem", "PRIVATE KEY", private),
+		"--tls-cert-file", write("certificate.pem", "CERTIFICATE", certificate),
+		"--tls-key-file", write("key.pem", "PRIVATE KEY", private),
 	}
 	return Start(t, append(own, args...)...), port
 }

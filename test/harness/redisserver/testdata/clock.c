@@ -1,6 +1,7 @@
-/* Loaded before a server's libraries, it has the server see a wall clock that the test steps: the machine's, and so many nanoseconds more as stand in
- * the file that SERVER_CLOCK names. The monotonic clock stays the machine's. It allocates nothing and asks no other library, since it is called
- * before those have started. */
+/* Loaded before a server's libraries, this library replaces the wall clock that the server sees: the
+ * machine's, plus the number of nanoseconds in the file that SERVER_CLOCK names. The monotonic clock
+ * stays the machine's. The library allocates nothing and calls no other library, because it is called
+ * before those are initialised. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -42,9 +43,9 @@ int gettimeofday(struct timeval *restrict now, void *restrict zone) {
 	return 0;
 }
 
-time_t time(time_t *told) {
+time_t time(time_t *result) {
 	struct timespec precise;
 	if (clock_gettime(CLOCK_REALTIME, &precise)) return -1;
-	if (told) *told = precise.tv_sec;
+	if (result) *result = precise.tv_sec;
 	return precise.tv_sec;
 }
