@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// dial connects from one of a few addresses of this machine, so that no address runs out of ports.
-// A narrow connection is as one over the internet would be to a client that reads nothing: segments
-// of 1448 bytes, and room for a few. Loopback's own segments would have the kernel take in
-// megabytes for him.
+// dial connects from one of a few local addresses, so that no address runs out of ports. A narrow
+// connection behaves like one over the internet to a client that reads nothing: segments of 1448
+// bytes and a small receive buffer. With loopback's own segment size the kernel would buffer
+// megabytes for the client.
 func dial(address string, n int, narrow bool) (net.Conn, error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+n%8))},
 		Timeout: 20 * time.Second}
@@ -31,10 +31,10 @@ func dial(address string, n int, narrow bool) (net.Conn, error) {
 	return dialer.Dial("tcp", address)
 }
 
-// idlers are connections that have asked once and now say nothing.
+// idlers are connections that have sent one request and are idle since.
 type idlers []net.Conn
 
-// holdIdle opens so many, and has each ask once.
+// holdIdle opens count connections and sends one request on each.
 func holdIdle(address string, count int) (idlers, error) {
 	const atOnce = 64
 	held, failures := make(idlers, count), make(chan error, atOnce)
@@ -74,7 +74,7 @@ func askOnce(address string, n int) (net.Conn, error) {
 	return conn, err
 }
 
-// leave closes them all and tells how many the service had closed before.
+// leave closes all connections and returns how many the service had already closed.
 func (h idlers) leave() (lost int) {
 	for _, conn := range h {
 		if over(conn) {
@@ -85,7 +85,7 @@ func (h idlers) leave() (lost int) {
 	return lost
 }
 
-// over tells, without waiting, whether the other side has closed the connection.
+// over reports, without blocking, whether the other side has closed the connection.
 func over(conn net.Conn) bool {
 	raw, err := conn.(*net.TCPConn).SyscallConn()
 	if err != nil {

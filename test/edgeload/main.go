@@ -1,11 +1,11 @@
-// Edgeload shows how the built service bears a crowd: ten thousand idle connections and five
-// hundred slow clients, and after them a flood: a few who ask without pause, many requests at once;
-// all while others ask at a steady rate. It prints what the others felt with the one, the other and
-// neither, how much memory the crowd took and whether it came back, and whether the slow were let
-// go in time.
+// Edgeload measures how the built service copes with many clients: ten thousand idle connections
+// and five hundred slow clients, and after them a flood, in which a few clients send many pipelined
+// requests without pause. During all of it, other clients send requests at a steady rate. It prints
+// the latency of those clients without load, with the crowd and with the flood, how much memory the
+// crowd took and whether it was released, and whether the slow clients were disconnected in time.
 //
-// It judges nothing: the machine's other work is in the figures. make edge-load runs it, within 90
-// seconds. It imports the standard library.
+// It asserts nothing, because the figures include other work of the machine. make edge-load runs
+// it, within 90 seconds. It imports the standard library.
 package main
 
 import (
@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// The phases. The crowd stays long enough that the slowest deadline passes: a reader's, reading's
-// bound and ten seconds.
+// These are the phases. The crowd stays long enough for the longest deadline to pass: that of a
+// client that does not read, which is the read limit and ten seconds.
 const (
 	calmFor  = 9 * time.Second
 	crowdFor = 27 * time.Second
 	floodFor = 6 * time.Second
 	settle   = 3 * time.Second
 	idle     = 10_000
-	// rate is how many requests the others send in a second, whatever they wait.
+	// rate is how many requests the steady clients send per second, whatever the latency.
 	rate = 400
 )
 
@@ -54,7 +54,7 @@ func run(binary string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_ = others.ask(settle) // what is slow only at first
+	_ = others.ask(settle) // excludes what is slow only at first
 	before := service.memory()
 	calm := others.ask(calmFor)
 
@@ -72,7 +72,7 @@ func run(binary string, out io.Writer) error {
 	lost := held.leave()
 	_ = others.ask(settle)
 	calm = calm.and(others.ask(calmFor))
-	others.hurry(settle) // enough garbage that what the crowd left is collected
+	others.hurry(settle) // creates enough garbage for the crowd's memory to be collected
 	after := service.memory()
 	flood := beginFlood(service.public)
 	flooded := others.ask(floodFor)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// others are clients as they should be: each has its session, asks what it stands for, and now and
-// then for another.
+// others are well-behaved clients: each has a session, verifies it, and now and then requests a new
+// one.
 type others struct {
 	url    string
 	client *http.Client
@@ -20,8 +20,8 @@ type others struct {
 	asked  int
 }
 
-// felt is what they waited for their answers, from when each question was due: a service that
-// stands still is felt by all who ask meanwhile.
+// felt holds the latencies of their requests, measured from when each request was due, so that a
+// stall of the service affects all requests that were due meanwhile.
 type felt struct {
 	waits  []time.Duration // sorted
 	failed int
@@ -48,7 +48,7 @@ func newOthers(address string) (*others, error) {
 	return o, nil
 }
 
-// ask has them ask for that long, at their rate, and waits for the last answers.
+// ask sends requests at the steady rate for the given time, and waits for the last responses.
 func (o *others) ask(during time.Duration) felt {
 	var (
 		mu      sync.Mutex
@@ -81,7 +81,7 @@ func (o *others) ask(during time.Duration) felt {
 	return all
 }
 
-// hurry has a few of them ask for that long as fast as they can.
+// hurry has a few clients send requests as fast as they can for the given time.
 func (o *others) hurry(during time.Duration) {
 	var asking sync.WaitGroup
 	end := time.Now().Add(during)
@@ -109,7 +109,7 @@ func (o *others) issue(n int) *http.Request {
 	return request
 }
 
-// send is the body of a 200.
+// send returns the body of a 200 response.
 func (o *others) send(request *http.Request) ([]byte, error) {
 	answer, err := o.client.Do(request)
 	if err != nil {
@@ -118,12 +118,12 @@ func (o *others) send(request *http.Request) ([]byte, error) {
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
 	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("status %d", answer.StatusCode)
+		err = fmt.Errorf("unexpected status %d", answer.StatusCode)
 	}
 	return body, err
 }
 
-// and is both together.
+// and returns both sets of latencies combined.
 func (f felt) and(other felt) felt {
 	both := felt{waits: append(slices.Clone(f.waits), other.waits...),
 		failed: f.failed + other.failed}
@@ -131,7 +131,7 @@ func (f felt) and(other felt) felt {
 	return both
 }
 
-// at is what that share of them waited at most.
+// at returns the latency that the given share of requests did not exceed.
 func (f felt) at(share float64) time.Duration {
 	if len(f.waits) == 0 {
 		return 0

@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// service is the built binary as a process.
+// service is the built binary, running as a process.
 type service struct {
 	command     *exec.Cmd
 	public, ops string
 }
 
-// raiseOpenFiles raises how many files this process and its children may have open, and fails where
-// that is fewer than are needed.
+// raiseOpenFiles raises the number of files that this process and its children may have open. It
+// fails if the hard limit is below needed.
 func raiseOpenFiles(needed uint64) error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -31,14 +31,14 @@ func raiseOpenFiles(needed uint64) error {
 	}
 	limit.Cur = limit.Max
 	if limit.Cur < needed {
-		return fmt.Errorf("%d open files are needed, and the hard limit is %d: ulimit -Hn", needed,
-			limit.Max)
+		return fmt.Errorf("the hard limit on open files is %d, but %d are needed: raise ulimit -Hn",
+			limit.Max, needed)
 	}
 	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
 }
 
-// start starts the binary with limits that refuse nobody here and the default deadlines, and waits
-// until it serves.
+// start starts the binary with the default deadlines and with limits that refuse no client here,
+// and waits until it serves.
 func start(binary string) (*service, error) {
 	s := &service{command: exec.Command(binary)}
 	s.command.Env = []string{
@@ -62,7 +62,7 @@ func start(binary string) (*service, error) {
 		}
 	}
 	s.stop()
-	return nil, errors.New("the service did not start")
+	return nil, errors.New("service exited before it logged service_started")
 }
 
 func (s *service) stop() {
@@ -80,13 +80,14 @@ func (s *service) stop() {
 	}
 }
 
-// memory is what a process holds, in bytes.
+// memory is what a process uses, in bytes.
 type memory struct {
 	resident, heap, stacks int64
 	goroutines             int
 }
 
-// memory asks the kernel and the service's own metrics; what they do not tell is 0.
+// memory reads the values from the kernel and from the service's metrics. A value that is not
+// available is 0.
 func (s *service) memory() memory {
 	var m memory
 	answer, err := http.Get("http://" + s.ops + "/metrics")

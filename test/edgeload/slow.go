@@ -8,25 +8,25 @@ import (
 	"time"
 )
 
-// The service's own bounds, at their defaults: a request has ten seconds to be read, a body that
-// nobody reads is waited for a second more, and an answer has ten seconds beyond reading's.
+// These are the service's own limits at their defaults: ten seconds to read a request, one more
+// second for a body that is not read, and ten seconds beyond the read limit to send a response.
 const (
 	readWithin  = 10 * time.Second
 	drainWithin = time.Second
 	writeWithin = 20 * time.Second
-	// arriveWithin is the time over which the slow come.
+	// arriveWithin is the time over which the slow clients connect.
 	arriveWithin = 5 * time.Second
-	// grace is what a busy machine may add to each.
+	// grace is what a busy machine may add to each deadline.
 	grace = time.Second
 )
 
-// slowness is one way to be slow, and what came of those who were.
+// slowness is one way to be slow, with the results of the clients that used it.
 type slowness struct {
 	name    string
 	clients int
-	// deadline is when the service lets go of one at the latest, from when he connected.
+	// deadline is the latest time, after connecting, at which the service closes the connection.
 	deadline time.Duration
-	// behave is slow on conn until the service breaks it off.
+	// behave is slow on conn until the service closes it.
 	behave func(conn net.Conn)
 	narrow bool
 
@@ -34,16 +34,16 @@ type slowness struct {
 	latest      time.Duration
 }
 
-// crowd are all who are slow.
+// crowd is the set of all slow clients.
 type crowd struct {
 	kinds []*slowness
 	ended chan struct{}
 	all   sync.WaitGroup
-	mu    sync.Mutex // of what came of them, and open
+	mu    sync.Mutex // guards the results and open
 	open  map[net.Conn]struct{}
 }
 
-// beginSlow has five hundred clients be slow, each again and again.
+// beginSlow starts five hundred slow clients, which reconnect whenever they are disconnected.
 func beginSlow(address string) *crowd {
 	return begin(address, []*slowness{
 		{name: "headers byte by byte", clients: 250, deadline: readWithin,
@@ -57,7 +57,8 @@ func beginSlow(address string) *crowd {
 	})
 }
 
-// beginFlood has a few clients ask as fast as they are answered, a hundred requests at once.
+// beginFlood starts a few clients that pipeline a hundred requests at a time, as fast as they are
+// answered.
 func beginFlood(address string) *crowd {
 	return begin(address, []*slowness{{clients: 32, behave: func(conn net.Conn) {
 		go func() { _, _ = io.Copy(io.Discard, conn) }()
@@ -70,7 +71,7 @@ func begin(address string, kinds []*slowness) *crowd {
 	for _, kind := range c.kinds {
 		for n := range kind.clients {
 			c.all.Go(func() {
-				select { // spread their coming: to be a flood is not to be slow
+				select { // connect one after the other: slow clients are no flood
 				case <-time.After(time.Duration(n) * arriveWithin / time.Duration(kind.clients)):
 				case <-c.ended:
 				}
@@ -89,7 +90,7 @@ func (c *crowd) clients() (sum int) {
 	return sum
 }
 
-// once has one client be slow until the service lets go of him, and reports whether to go on.
+// once runs one slow client until the service disconnects it, and reports whether to go on.
 func (c *crowd) once(address string, n int, kind *slowness) bool {
 	conn, err := dial(address, n, kind.narrow)
 	if err != nil {
@@ -123,7 +124,7 @@ func (c *crowd) once(address string, n int, kind *slowness) bool {
 	return !ended
 }
 
-// end sends them all away.
+// end disconnects all clients.
 func (c *crowd) end() {
 	c.mu.Lock()
 	close(c.ended)
@@ -134,15 +135,15 @@ func (c *crowd) end() {
 	c.all.Wait()
 }
 
-// dribble sends head at once, and what comes after it and no end of further letters at two bytes a
-// second.
+// dribble sends head at once, and then after and an endless number of further letters at two bytes
+// per second.
 func dribble(head, after string) func(net.Conn) {
 	return func(conn net.Conn) {
 		_, _ = io.WriteString(conn, head)
 		over := make(chan struct{})
 		go func() {
 			defer close(over)
-			_, _ = io.Copy(io.Discard, conn) // until the service closes
+			_, _ = io.Copy(io.Discard, conn) // until the service closes the connection
 		}()
 		tick := time.NewTicker(time.Second / 2)
 		defer tick.Stop()
@@ -161,7 +162,7 @@ func dribble(head, after string) func(net.Conn) {
 	}
 }
 
-// neverRead asks on and on, a hundred requests at once, and reads no answer.
+// neverRead sends batches of a hundred requests without end, and reads no response.
 func neverRead(conn net.Conn) {
 	asks := strings.Repeat(health, 100)
 	for {

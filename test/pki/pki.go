@@ -1,4 +1,4 @@
-// Package pki makes certificates for tests. Only tests import it; it imports the standard library
+// Package pki creates certificates for tests. Only tests import it; it imports the standard library
 // and testify.
 package pki
 
@@ -21,17 +21,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Pair is a certificate that signed itself, and its key, both in PEM.
+// Pair is a self-signed certificate and its key, both in PEM.
 type Pair struct{ Chain, Key []byte }
 
-// New makes a pair for names and addresses that is valid from an hour before to an hour after the
-// present.
+// New returns a pair for names and addresses that is valid from an hour ago until an hour from now.
 func New(t testing.TB, names ...string) Pair {
 	t.Helper()
 	return NewAt(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), names...)
 }
 
-// NewAt makes a pair that is valid between two instants.
+// NewAt returns a pair that is valid between begins and ends.
 func NewAt(t testing.TB, begins, ends time.Time, names ...string) Pair {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -39,8 +38,8 @@ func NewAt(t testing.TB, begins, ends time.Time, names ...string) Pair {
 	return sign(t, key, key, begins, ends, names...)
 }
 
-// NewWith makes a pair with a key of any kind, valid as New has it. Another key signed it, for not
-// every kind can.
+// NewWith returns a pair for a key of any type, with the validity of New. Another key signs the
+// certificate, because not every type of key can.
 func NewWith(t testing.TB, key crypto.Signer, names ...string) Pair {
 	t.Helper()
 	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -48,7 +47,7 @@ func NewWith(t testing.TB, key crypto.Signer, names ...string) Pair {
 	return sign(t, key, signer, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), names...)
 }
 
-// sign makes the pair of key.
+// sign returns the pair for key, signed by signer.
 func sign(t testing.TB, key, signer crypto.Signer, begins, ends time.Time, names ...string) Pair {
 	t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
@@ -78,7 +77,7 @@ func sign(t testing.TB, key, signer crypto.Signer, begins, ends time.Time, names
 	}
 }
 
-// TLS is the pair as crypto/tls takes it.
+// TLS returns the pair for crypto/tls.
 func (p Pair) TLS(t testing.TB) *tls.Certificate {
 	t.Helper()
 	pair, err := tls.X509KeyPair(p.Chain, p.Key)
@@ -86,7 +85,7 @@ func (p Pair) TLS(t testing.TB) *tls.Certificate {
 	return &pair
 }
 
-// Trust is what a client needs who trusts the pairs and nobody else.
+// Trust returns the configuration of a client that trusts only the given pairs.
 func Trust(pairs ...Pair) *tls.Config {
 	pool := x509.NewCertPool()
 	for _, pair := range pairs {
@@ -95,8 +94,8 @@ func Trust(pairs ...Pair) *tls.Config {
 	return &tls.Config{RootCAs: pool, ServerName: "localhost"}
 }
 
-// Write writes the pair into folder, each file by renaming, the certificate first, and returns
-// their names.
+// Write writes the pair into folder and returns the names of its files. Each file is put in place
+// by renaming, the certificate first.
 func (p Pair) Write(t testing.TB, folder string) (chain, key string) {
 	t.Helper()
 	chain, key = filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
@@ -105,7 +104,7 @@ func (p Pair) Write(t testing.TB, folder string) (chain, key string) {
 	return chain, key
 }
 
-// Replace puts a file of mode 0600 in the place of the one before.
+// Replace replaces a file atomically by one of mode 0600.
 func Replace(t testing.TB, name string, content []byte) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(name+".next", content, 0o600))

@@ -15,7 +15,7 @@ import (
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
-func TestWhoseAddress(t *testing.T) {
+func TestClientAddress(t *testing.T) {
 	proxy := clientaddr.NewTrusted(netip.MustParsePrefix("192.0.2.0/24"))
 	for _, c := range []struct {
 		name    string
@@ -31,7 +31,7 @@ func TestWhoseAddress(t *testing.T) {
 		{"over several lines", proxy, api.HeaderXForwardedFor,
 			[]string{"X-Forwarded-For", "203.0.113.5", "X-Forwarded-For", "192.0.2.7"},
 			"203.0.113.5"},
-		{"the header that is not read", proxy, api.HeaderXForwardedFor,
+		{"header that is not configured", proxy, api.HeaderXForwardedFor,
 			[]string{"Forwarded", "for=203.0.113.5"}, "192.0.2.1"},
 		{"the other header", proxy, api.HeaderForwarded,
 			[]string{"Forwarded", `for="[2001:db8::1]:80";proto=https`, "X-Forwarded-For",
@@ -46,14 +46,14 @@ func TestWhoseAddress(t *testing.T) {
 	}
 }
 
-func TestAForgottenProxyIsTold(t *testing.T) {
+func TestRecordsUntrustedProxy(t *testing.T) {
 	proxy := clientaddr.NewTrusted(netip.MustParsePrefix("10.0.0.0/8"))
 	for _, c := range []struct {
-		name    string
-		peer    string
-		trusted clientaddr.Trusted
-		headers []string
-		told    bool
+		name     string
+		peer     string
+		trusted  clientaddr.Trusted
+		headers  []string
+		reported bool
 	}{
 		{"a private peer", "10.1.2.3:4567", clientaddr.Trusted{},
 			[]string{"X-Forwarded-For", "203.0.113.5"}, true},
@@ -62,11 +62,11 @@ func TestAForgottenProxyIsTold(t *testing.T) {
 		{"on this machine", "127.0.0.1:4567", clientaddr.Trusted{},
 			[]string{"X-Forwarded-For", "203.0.113.5"}, true},
 		{"without such headers", "10.1.2.3:4567", clientaddr.Trusted{}, nil, false},
-		{"a client of the internet", "203.0.113.5:4567", clientaddr.Trusted{},
+		{"public client", "203.0.113.5:4567", clientaddr.Trusted{},
 			[]string{"X-Forwarded-For", "10.1.2.3"}, false},
-		{"a proxy that is trusted", "10.1.2.3:4567", proxy,
+		{"trusted proxy", "10.1.2.3:4567", proxy,
 			[]string{"X-Forwarded-For", "203.0.113.5"}, false},
-		{"some proxy is trusted", "192.168.1.1:4567", proxy,
+		{"another proxy is trusted", "192.168.1.1:4567", proxy,
 			[]string{"X-Forwarded-For", "203.0.113.5"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestAForgottenProxyIsTold(t *testing.T) {
 			r := post(goodBody, c.headers...)
 			r.RemoteAddr = c.peer
 			require.Equal(t, 200, d.do(r).StatusCode)
-			if !c.told {
+			if !c.reported {
 				assert.Empty(t, events.RecordCalls())
 				return
 			}
@@ -86,16 +86,16 @@ func TestAForgottenProxyIsTold(t *testing.T) {
 	}
 }
 
-// TestAForgottenProxyIsToldWhateverItBrings: its clients may send nothing sound, or only ask to be
-// verified.
-func TestAForgottenProxyIsToldWhateverItBrings(t *testing.T) {
+// TestRecordsUntrustedProxyForAnyRequest covers clients that send invalid requests, and those
+// that only verify.
+func TestRecordsUntrustedProxyForAnyRequest(t *testing.T) {
 	forwarded := []string{"X-Forwarded-For", "203.0.113.5"}
 	for name, c := range map[string]struct {
 		r      *http.Request
 		status int
 		times  int
 	}{
-		"a body that is no good": {post("{", forwarded...), 422, 1},
+		"invalid body": {post("{", forwarded...), 422, 1},
 		"another media type": {post(goodBody,
 			append(forwarded, "Content-Type", "text/plain")...), 415, 1},
 		"current": {get("/v1/sessions/current", forwarded...), 200, 1},
@@ -108,13 +108,13 @@ func TestAForgottenProxyIsToldWhateverItBrings(t *testing.T) {
 			d.api.Events = events
 			c.r.RemoteAddr = "10.1.2.3:4567"
 			assert.Equal(t, c.status, d.do(c.r).StatusCode)
-			told := 0
+			reported := 0
 			for _, call := range events.RecordCalls() {
 				if call.Event == (ports.ForwardedByStranger{}) {
-					told++
+					reported++
 				}
 			}
-			assert.Equal(t, c.times, told)
+			assert.Equal(t, c.times, reported)
 		})
 	}
 }

@@ -1,6 +1,6 @@
 // Package api is the public HTTP interface: it parses requests, calls the use cases, and writes
-// responses. Each route has a file. It imports domain, ports, server, and libraries for structured
-// fields and CORS.
+// their results. Each route has its own file. The package imports domain, ports, server, and
+// libraries for structured fields and CORS.
 package api
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The paths.
+// These are the paths of the routes.
 const (
 	pathIssue   = "/v1/sessions/anonymous"
 	pathCurrent = "/v1/sessions/current"
@@ -21,17 +21,17 @@ const (
 	pathOpenAPI = "/openapi.json"
 )
 
-// API is what the routes need.
+// API holds the dependencies of the routes.
 type API struct {
 	Issuance       ports.Issuance
 	Authentication ports.Authentication
 	Publication    ports.Publication
 	Events         ports.Events
-	// Trusted are the proxies whose Header (X-Forwarded-For or Forwarded) is believed.
+	// Trusted lists the proxies whose Header is trusted. Header is X-Forwarded-For or Forwarded.
 	Trusted clientaddr.Trusted
 	Header  string
-	// Origins are the origins whose scripts may ask for sessions, as browsers write them; empty for
-	// none.
+	// Origins lists the origins whose scripts may request sessions, as browsers write them. If it
+	// is empty, none may.
 	Origins []string
 	// Version and Environment are shown by the health route.
 	Version, Environment string
@@ -40,11 +40,13 @@ type API struct {
 // Routes returns every route of the public listener.
 func (a *API) Routes() []server.Route {
 	return []server.Route{
-		{Pattern: pathIssue, Methods: []string{http.MethodPost}, Handle: a.noticing(a.issue),
-			Middleware: a.crossing(http.MethodPost)},
-		{Pattern: pathCurrent, Methods: []string{http.MethodGet}, Handle: a.noticing(a.current),
-			Middleware: a.crossing(http.MethodGet, http.MethodHead)},
-		{Pattern: pathVerify, Subtree: true, Handle: a.noticing(a.verify)},
+		{Pattern: pathIssue, Methods: []string{http.MethodPost},
+			Handle:     a.recordingForwarders(a.issue),
+			Middleware: a.corsMiddleware(http.MethodPost)},
+		{Pattern: pathCurrent, Methods: []string{http.MethodGet},
+			Handle:     a.recordingForwarders(a.current),
+			Middleware: a.corsMiddleware(http.MethodGet, http.MethodHead)},
+		{Pattern: pathVerify, Subtree: true, Handle: a.recordingForwarders(a.verify)},
 		{Pattern: pathJWKS, Methods: []string{http.MethodGet}, Handle: a.jwks},
 		{Pattern: pathHealth, Methods: []string{http.MethodGet}, Handle: a.health},
 		{Pattern: pathOpenAPI, Methods: []string{http.MethodGet}, Handle: a.openAPI},

@@ -31,7 +31,7 @@ const (
 	goodBody  = `{"install_id":"install-12345","app_version":"1.0","platform":"ios"}`
 )
 
-// desk is the API over use cases that answer as a test wants.
+// desk is the API over mocks of the use cases.
 type desk struct {
 	issuance       *portsmock.IssuanceMock
 	authentication *portsmock.AuthenticationMock
@@ -84,7 +84,7 @@ func issuedTo(id session.InstallID) ports.Issued {
 	}
 }
 
-// silence is a traffic that nobody counts.
+// silence is a server.Traffic that discards everything.
 type silence struct{}
 
 func (silence) Began()                                      {}
@@ -145,7 +145,7 @@ func TestIssue(t *testing.T) {
 		ports.OriginOf(d.issuance.IssueCalls()[0].Ctx))
 }
 
-func TestWhatNobodyDecidedIsNotTold(t *testing.T) {
+func TestNoRateLimitHeadersWithoutDecision(t *testing.T) {
 	d := newDesk()
 	d.issuance.IssueFunc = func(_ context.Context, ask ports.IssueRequest) (ports.Issued, error) {
 		issued := issuedTo(ask.Session.InstallID())
@@ -158,7 +158,7 @@ func TestWhatNobodyDecidedIsNotTold(t *testing.T) {
 	assert.NotContains(t, answer.Header, "RateLimit-Policy")
 }
 
-func TestARefusalIsThe429(t *testing.T) {
+func TestRefusalIs429(t *testing.T) {
 	d := newDesk()
 	full := throttle.Grants{{0, 1, 2, 3}}
 	decision := throttle.Decide(
@@ -186,7 +186,7 @@ func TestARefusalIsThe429(t *testing.T) {
 	}, answer.Header)
 }
 
-func TestErrorsLeaveAsTheirKindAlone(t *testing.T) {
+func TestErrorsShowOnlyTheirKind(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		err        error
@@ -196,7 +196,7 @@ func TestErrorsLeaveAsTheirKindAlone(t *testing.T) {
 	}{
 		{"no key", &ports.Unavailable{RetryAfter: 6500 * time.Millisecond,
 			Cause: errors.New("hunter2")}, 503, "service_unavailable", "7"},
-		{"a defect", errors.New("hunter2"), 500, "internal_error", ""},
+		{"internal error", errors.New("hunter2"), 500, "internal_error", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk()
@@ -212,7 +212,7 @@ func TestErrorsLeaveAsTheirKindAlone(t *testing.T) {
 	}
 }
 
-func TestAPanicIsA500(t *testing.T) {
+func TestPanicIs500(t *testing.T) {
 	d := newDesk()
 	d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
 		panic("hunter2")
@@ -234,7 +234,7 @@ func TestValidation(t *testing.T) {
 		{"a list", `[]`, `body type`},
 		{"a string", `"install_id"`, `body type`},
 		{"an empty object", `{}`, `install_id required, app_version required, platform required`},
-		{"names in another case",
+		{"names in different case",
 			`{"Install_id":"install-12345","app_version":"1","platform":"ios"}`,
 			`install_id required`},
 		{"null", `{"install_id":null,"app_version":1,"platform":["ios"]}`,
@@ -259,7 +259,7 @@ func TestValidation(t *testing.T) {
 		{"another name twice",
 			`{"install_id":"install-12345","app_version":"1","platform":"ios","x":1,"x":2}`,
 			`body duplicate`},
-		{"a name twice further in",
+		{"nested name twice",
 			`{"install_id":"install-12345","app_version":"1","platform":"ios","x":[{"y":1,"y":2}]}`,
 			`body duplicate`},
 		{"both", `{"install_id":1,"install_id":2,"app_version":"1","platform":"ios","x":[{"y":1,"y":2}]}`, `install_id duplicate, body duplicate`},
@@ -284,7 +284,7 @@ func TestValidation(t *testing.T) {
 			assert.Equal(t,
 				`{"error":{"code":"validation_error","message":"Request validation failed","request_id":"request-1",`+
 					`"details":[`+strings.Join(details, ",")+`]}}`, text(t, answer))
-			assert.Empty(t, d.issuance.IssueCalls(), "asks for nothing")
+			assert.Empty(t, d.issuance.IssueCalls(), "the use case is not called")
 		})
 	}
 }
@@ -322,10 +322,10 @@ func TestSizes(t *testing.T) {
 		length int64
 		status int
 	}{
-		{"the most", 16 << 10, 16 << 10, 200},
-		{"the most, unannounced", 16 << 10, -1, 200},
-		{"one more", 16<<10 + 1, 16<<10 + 1, 413},
-		{"one more, unannounced", 16<<10 + 1, -1, 413},
+		{"maximum size", 16 << 10, 16 << 10, 200},
+		{"maximum size, no length", 16 << 10, -1, 200},
+		{"one byte more", 16<<10 + 1, 16<<10 + 1, 413},
+		{"one byte more, no length", 16<<10 + 1, -1, 413},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := post(padded(c.size))
@@ -333,15 +333,15 @@ func TestSizes(t *testing.T) {
 			answer := newDesk().do(r)
 			assert.Equal(t, c.status, answer.StatusCode)
 			assert.Equal(t, c.status == 413, answer.Header.Get("Connection") == "close",
-				"nobody waits for what is not read")
+				"an unread body is not waited for")
 		})
 	}
-	t.Run("the media type is looked at first", func(t *testing.T) {
+	t.Run("media type is checked first", func(t *testing.T) {
 		r := post(padded(16<<10 + 1))
 		r.Header.Set("Content-Type", "text/plain")
 		assert.Equal(t, 415, newDesk().do(r).StatusCode)
 	})
-	t.Run("a body that breaks off", func(t *testing.T) {
+	t.Run("truncated body", func(t *testing.T) {
 		r := post("")
 		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(goodBody), brokenReader{}))
 		r.ContentLength = 500
@@ -367,7 +367,7 @@ func TestCurrent(t *testing.T) {
 	assert.Equal(t, []string{"Bearer token"}, d.authentication.AuthenticateCalls()[0].Authorization)
 }
 
-func TestProtectedPathsRefuseAlike(t *testing.T) {
+func TestProtectedPathsRefuseInSameWay(t *testing.T) {
 	for _, c := range []struct {
 		reason             token.Reason
 		code, message, www string

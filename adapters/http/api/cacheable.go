@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// caching lets clients cache a response for five minutes: a new key is published for longer than
+// caching lets clients keep a response for five minutes. A new key is published for longer than
 // that before it signs.
 const caching = "public, max-age=300"
 
-// cacheable is JSON that clients may cache, with its strong validator.
+// cacheable is a JSON text that clients may cache, with its strong validator.
 type cacheable struct{ text, tag string }
 
 func newCacheable(text string) cacheable {
@@ -20,8 +20,8 @@ func newCacheable(text string) cacheable {
 	return cacheable{text: text, tag: `"` + hex.EncodeToString(sum[:16]) + `"`}
 }
 
-// write responds with the text, or with 304 if the client has it, so that repeated requests
-// transfer nothing.
+// write responds with the text, or with 304 if the client already has it, so that a client that
+// polls transfers no bytes.
 func (c cacheable) write(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Cache-Control", caching)
@@ -36,8 +36,8 @@ func (c cacheable) write(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, c.text)
 }
 
-// matches reports whether a client has the content that tag identifies (RFC 9110 §13.1.2: a weak
-// comparison). Our tags contain no comma.
+// matches reports whether If-None-Match contains tag (RFC 9110 §13.1.2: a weak comparison). The
+// tags of this service contain no comma.
 func matches(values []string, tag string) bool {
 	for _, value := range values {
 		for given := range strings.SplitSeq(value, ",") {

@@ -25,14 +25,14 @@ const (
 	stranger = "https://evil.example"
 )
 
-// quiet is a traffic that takes down nothing.
+// quiet is a server.Traffic that discards everything.
 type quiet struct{}
 
 func (quiet) Began()                                      {}
 func (quiet) Answered(string, string, int, time.Duration) {}
 
-// fromPage asks the API as a browser does; the origins are configured. Each header is a name and a
-// value.
+// fromPage sends a request as a browser does, to an API with configured origins. Each header is a
+// name and a value.
 func fromPage(d *desk, method, path, body string, headers ...[2]string) *http.Response {
 	d.api.Origins = []string{page, other}
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant {
@@ -49,7 +49,7 @@ func fromPage(d *desk, method, path, body string, headers ...[2]string) *http.Re
 	return answer.Result()
 }
 
-// granted are all headers of CORS in an answer.
+// granted returns all CORS headers of a response.
 func granted(answer *http.Response) map[string]string {
 	found := map[string]string{}
 	for name, values := range answer.Header {
@@ -91,23 +91,23 @@ func TestPreflights(t *testing.T) {
 			nil},
 		"another method, current": {current, [][2]string{from(page), {method, "POST"}}, 204,
 			nil},
-		"a method of nobody": {current, [][2]string{from(page), {method, "DELETE"}}, 204,
+		"a method no address": {current, [][2]string{from(page), {method, "DELETE"}}, 204,
 			nil},
 		"another header": {issuePath,
 			[][2]string{from(page), {method, "POST"}, {headers, "x-forwarded-for"}}, 204, nil},
-		"from a stranger": {issuePath, [][2]string{from(stranger), {method, "POST"}},
+		"from an unknown origin": {issuePath, [][2]string{from(stranger), {method, "POST"}},
 			405, nil},
 		"from null": {issuePath, [][2]string{from("null"), {method, "POST"}}, 405,
 			nil},
-		"from capitals": {issuePath,
+		"origin in upper case": {issuePath,
 			[][2]string{from("https://APP.example.com"), {method, "POST"}}, 405, nil},
-		"from nobody": {issuePath, [][2]string{{method, "POST"}}, 405, nil},
-		"from two": {issuePath,
+		"without an origin": {issuePath, [][2]string{{method, "POST"}}, 405, nil},
+		"from two origins": {issuePath,
 			[][2]string{from(page), from(stranger), {method, "POST"}}, 405, nil},
 		"with two methods": {issuePath,
 			[][2]string{from(page), {method, "POST"}, {method, "x: y"}}, 405, nil},
-		"that is none":               {issuePath, [][2]string{from(page)}, 405, actual(page)},
-		"that is none, of a strange": {issuePath, [][2]string{from(stranger)}, 405, nil},
+		"no preflight":                 {issuePath, [][2]string{from(page)}, 405, actual(page)},
+		"no preflight, unknown origin": {issuePath, [][2]string{from(stranger)}, 405, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := fromPage(newDesk(), http.MethodOptions, c.path, "", c.headers...)
@@ -126,7 +126,7 @@ func TestPreflights(t *testing.T) {
 	}
 }
 
-// actual is what a page is granted on an answer.
+// actual returns the CORS headers that a page gets with a response to an actual request.
 func actual(origin string) map[string]string {
 	return map[string]string{
 		"Access-Control-Allow-Origin":   origin,
@@ -134,7 +134,7 @@ func actual(origin string) map[string]string {
 	}
 }
 
-func TestEveryAnswerOfTheTwoRoutesCarriesCORS(t *testing.T) {
+func TestEveryResponseOfBothRoutesHasCORSHeaders(t *testing.T) {
 	failing := func(kind failure.Kind) *desk {
 		d := newDesk()
 		d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
@@ -148,7 +148,7 @@ func TestEveryAnswerOfTheTwoRoutesCarriesCORS(t *testing.T) {
 	}
 	broken := newDesk()
 	broken.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
-		panic("a defect")
+		panic("internal error")
 	}
 	for name, c := range map[string]struct {
 		desk               *desk
@@ -184,18 +184,18 @@ func TestEveryAnswerOfTheTwoRoutesCarriesCORS(t *testing.T) {
 			headers[0] = from(stranger)
 			answer = fromPage(c.desk, c.method, c.path, c.body, headers...)
 			assert.Equal(t, c.status, answer.StatusCode,
-				"a stranger is answered the same: his browser keeps it from him")
+				"an unknown origin gets the same response, which the browser hides")
 			assert.Empty(t, granted(answer))
 			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"))
 			answer = fromPage(c.desk, c.method, c.path, c.body, headers[1:]...)
 			assert.Empty(t, granted(answer))
 			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"),
-				"caches tell them apart")
+				"caches must distinguish origins")
 		})
 	}
 }
 
-func TestNoOtherRouteHasCORS(t *testing.T) {
+func TestOtherRoutesHaveNoCORSHeaders(t *testing.T) {
 	for _, path := range []string{"/v1/sessions/verify", "/v1/sessions/verify/v1/sessions/current",
 		"/.well-known/jwks.json", "/v1/health", "/nowhere", "/v1/sessions/current/"} {
 		for _, method := range []string{"GET", "OPTIONS", "POST"} {
@@ -208,7 +208,7 @@ func TestNoOtherRouteHasCORS(t *testing.T) {
 	}
 }
 
-func TestWithoutOriginsThereIsNoCORS(t *testing.T) {
+func TestNoCORSWithoutOrigins(t *testing.T) {
 	d := newDesk()
 	for _, route := range d.api.Routes() {
 		assert.Nil(t, route.Middleware)

@@ -8,7 +8,7 @@ import (
 	"github.com/offload/sessiond/domain/session"
 )
 
-// current is the session of a bearer token.
+// current is the response that describes the session of a bearer token.
 type current struct {
 	InstallID string `json:"install_id"`
 	KeyID     string `json:"key_id"`
@@ -36,5 +36,6 @@ func (a *API) current(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// instant returns RFC 3339 in UTC without a fraction: clients' ISO 8601 decoders reject one.
+// instant formats a time as RFC 3339 in UTC without a fraction, which the ISO 8601 decoders of
+// clients reject.
 func instant(at session.Unix) string { return at.Time().Format(time.RFC3339) }

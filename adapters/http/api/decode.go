@@ -12,10 +12,10 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// maxBody is the maximum size of a request to issue, in bytes.
+// maxBody is the maximum size of an issue request in bytes.
 const maxBody = 16 << 10
 
-// decode reads a request to issue: its media type, its size, then its body.
+// decode parses an issue request: it checks the media type, then the size, then the body.
 func decode(r *http.Request) (session.Request, error) {
 	if !isJSON(r.Header.Values("Content-Type")) {
 		return session.Request{}, failure.New(failure.UnsupportedMediaType, nil)
@@ -39,8 +39,8 @@ func decode(r *http.Request) (session.Request, error) {
 	return session.NewRequest(installID, appVersion, platform, m.rest())
 }
 
-// isJSON reports whether the media type is application/json or missing: deployed clients send JSON
-// without a type.
+// isJSON reports whether the media type is application/json or absent. Deployed clients omit it and
+// send JSON.
 func isJSON(values []string) bool {
 	if len(values) == 0 {
 		return true
@@ -59,13 +59,13 @@ func isJSON(values []string) bool {
 	return !given || strings.EqualFold(charset, "utf-8")
 }
 
-// members reads the known members of a body.
+// members extracts the known members of a body.
 type members struct {
 	document strict.Document
-	repeated int // of the known ones
+	repeated int // counts known members only
 }
 
-// take returns the member of that name, or the rule that it violates.
+// take returns the member with the given name, or the rule that it violates.
 func (m *members) take(field session.Field) session.Input {
 	given := session.Input{Violated: session.RuleRequired}
 	for _, member := range m.document.Members() {
@@ -85,8 +85,8 @@ func (m *members) take(field session.Field) session.Input {
 	return given
 }
 
-// rest returns what is wrong with the body besides the known members: other names are ignored, but
-// must not be repeated.
+// rest returns the rule that the body violates apart from its known members. Unknown members are
+// ignored, but must not be repeated.
 func (m *members) rest() session.Rule {
 	if m.document.Repeated > m.repeated {
 		return session.RuleDuplicate

@@ -9,17 +9,17 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// HeaderForwarded is defined by RFC 7239; the other choice is HeaderXForwardedFor.
+// HeaderForwarded is the header of RFC 7239. The alternative is HeaderXForwardedFor.
 const (
 	HeaderForwarded     = "Forwarded"
 	HeaderXForwardedFor = "X-Forwarded-For"
 )
 
-// clientOf returns the client's address, as far as the hops before it are trusted.
+// clientOf returns the client's address, as far as the proxies in front of it are trusted.
 func (a *API) clientOf(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Addr{} // not a TCP peer: all such peers count as one client
+		return netip.Addr{} // not a TCP peer: all of these count as one client
 	}
 	lines := r.Header.Values(a.Header)
 	entries := clientaddr.XForwardedFor(lines)
@@ -29,9 +29,9 @@ func (a *API) clientOf(r *http.Request) netip.Addr {
 	return clientaddr.Client(peer.Addr(), a.Trusted, entries)
 }
 
-// noticing wraps handle and records peers in a private range that send forwarding headers while no
-// proxy is trusted, whatever the outcome of their requests.
-func (a *API) noticing(handle server.Handler) server.Handler {
+// recordingForwarders wraps handle. It records peers in private ranges that send forwarding headers
+// while no proxy is trusted, whatever the outcome of the request.
+func (a *API) recordingForwarders(handle server.Handler) server.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if a.Trusted.IsEmpty() && forwards(r.Header) {
 			if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil &&

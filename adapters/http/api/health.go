@@ -6,7 +6,7 @@ import (
 	"github.com/offload/sessiond/adapters/http/server"
 )
 
-// serviceName is the name under which clients know the service.
+// serviceName is the name by which clients know the service.
 const serviceName = "offload-backend-api"
 
 type health struct {

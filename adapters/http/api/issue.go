@@ -10,7 +10,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// issued is the response for an issued session.
+// issued is the response that describes a newly issued session.
 type issued struct {
 	SessionToken string `json:"session_token"`
 	ExpiresAt    string `json:"expires_at"`

@@ -15,13 +15,13 @@ const (
 	emptySet  = `{"keys":[]}`
 )
 
-// tagOf is the validator of a set.
+// tagOf returns the validator of a key set.
 func tagOf(t *testing.T, set string) string {
 	t.Helper()
 	d := newDesk()
 	d.publication.PublicSetFunc = func() string { return set }
 	tag := d.do(get(jwksPath)).Header.Get("ETag")
-	require.Regexp(t, `^"[^",]+"$`, tag, "a strong one, and no list of them")
+	require.Regexp(t, `^"[^",]+"$`, tag, "one strong validator")
 	return tag
 }
 
@@ -39,14 +39,14 @@ func TestJWKS(t *testing.T) {
 			"Etag":          {tagOf(t, set)},
 			"X-Request-Id":  {"request-1"},
 		}, answer.Header)
-		assert.Empty(t, d.authentication.AuthenticateCalls(), "anybody may ask")
+		assert.Empty(t, d.authentication.AuthenticateCalls(), "no authentication is needed")
 	}
 	assert.Equal(t, tag, tagOf(t, publicSet), "the same set has the same validator")
-	assert.NotEqual(t, tag, tagOf(t, emptySet), "another one has another")
+	assert.NotEqual(t, tag, tagOf(t, emptySet), "another set has another validator")
 	assert.NotEqual(t, tag, tagOf(t, strings.Replace(publicSet, "pair", "pare", 1)))
 }
 
-func TestJWKSThatTheClientHas(t *testing.T) {
+func TestJWKSNotModified(t *testing.T) {
 	tag := tagOf(t, publicSet)
 	other := tagOf(t, emptySet)
 	for _, c := range []struct {
@@ -55,7 +55,7 @@ func TestJWKSThatTheClientHas(t *testing.T) {
 		status int
 	}{
 		{"the same", []string{tag}, 304},
-		{"the same, weakened on the way", []string{"W/" + tag}, 304},
+		{"the same, weakened by a proxy", []string{"W/" + tag}, 304},
 		{"any", []string{"*"}, 304},
 		{"one of a list", []string{other + `, W/"x" ,` + "\t" + tag}, 304},
 		{"one of several lines", []string{other, tag}, 304},
@@ -93,7 +93,7 @@ func TestJWKSThatTheClientHas(t *testing.T) {
 	})
 }
 
-func TestJWKSByOtherMethods(t *testing.T) {
+func TestJWKSRefusesOtherMethods(t *testing.T) {
 	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"} {
 		r := get(jwksPath, "If-None-Match", "*")
 		r.Method = method
@@ -102,7 +102,7 @@ func TestJWKSByOtherMethods(t *testing.T) {
 		assert.Equal(t, 405, answer.StatusCode, method)
 		assert.Equal(t, "GET, HEAD", answer.Header.Get("Allow"))
 		assert.Equal(t, []string{"no-store"}, answer.Header.Values("Cache-Control"),
-			"an error is not kept")
+			"an error is not cached")
 		assert.Empty(t, answer.Header.Get("ETag"))
 		assert.Empty(t, d.publication.PublicSetCalls())
 	}

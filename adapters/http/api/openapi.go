@@ -1,17 +1,17 @@
 package api
 
 import (
-	_ "embed" // the description is part of the binary
+	_ "embed" // the description is embedded in the binary
 	"net/http"
 )
 
-// Description is this API as OpenAPI 3.1. Tests compare it with every response of the service, with
-// the routes, and with the table of errors.
+// Description is the OpenAPI 3.1 description of this API. Tests check every response of the service
+// against it, and check it against the routes and the error table.
 //
 //go:embed openapi.json
 var Description string
 
-// description is what is served of it.
+// description is Description as it is served.
 var description = newCacheable(Description)
 
 func (*API) openAPI(w http.ResponseWriter, r *http.Request) error {

@@ -18,7 +18,7 @@ import (
 
 type object = map[string]any
 
-// described is the description, as JSON.
+// described returns the description, decoded from JSON.
 func described(t *testing.T) object {
 	t.Helper()
 	var document object
@@ -26,7 +26,7 @@ func described(t *testing.T) object {
 	return document
 }
 
-// at is what lies under names, one below the other; a reference on the way is followed.
+// at returns the value at the path names, following references on the way.
 func at(t *testing.T, document, from object, names ...string) object {
 	t.Helper()
 	for _, name := range names {
@@ -41,7 +41,7 @@ func at(t *testing.T, document, from object, names ...string) object {
 	return from
 }
 
-func TestTheDescriptionIsServed(t *testing.T) {
+func TestServesDescription(t *testing.T) {
 	answer := newDesk().do(get("/openapi.json"))
 	assert.Equal(t, 200, answer.StatusCode)
 	assert.Equal(t, api.Description, text(t, answer))
@@ -59,8 +59,9 @@ func TestTheDescriptionIsServed(t *testing.T) {
 	assert.Equal(t, 405, newDesk().do(head).StatusCode)
 }
 
-// Each route is described under all of its methods, and nothing else is.
-func TestTheDescriptionHasTheRoutes(t *testing.T) {
+// TestDescriptionMatchesRoutes checks that each route is described with all of its methods, and
+// that nothing else is described.
+func TestDescriptionMatchesRoutes(t *testing.T) {
 	every := []string{"get", "head", "post", "put", "patch", "delete", "options", "trace"}
 	served := map[string][]string{}
 	for _, route := range newDesk().api.Routes() {
@@ -98,8 +99,9 @@ func TestTheDescriptionHasTheRoutes(t *testing.T) {
 	assert.Empty(t, served, "routes that are not described")
 }
 
-// Each kind of failure is described once with its code and message, and nothing else is.
-func TestTheDescriptionHasTheErrors(t *testing.T) {
+// TestDescriptionMatchesErrors checks that each kind of failure is described once with its code
+// and message, and that nothing else is described.
+func TestDescriptionMatchesErrors(t *testing.T) {
 	want := map[string]string{}
 	for _, kind := range failure.Kinds() {
 		want[kind.Code()] = kind.Message()
@@ -125,10 +127,11 @@ func TestTheDescriptionHasTheErrors(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// Each answer that is an error stands in X-Error-Code as it stands in the body.
-func TestTheDescriptionSaysTheCodeTwice(t *testing.T) {
+// TestDescriptionRepeatsCodeInHeader checks that the code of each error response is the same in
+// X-Error-Code as in the body.
+func TestDescriptionRepeatsCodeInHeader(t *testing.T) {
 	document := described(t)
-	told := map[string]bool{}
+	seen := map[string]bool{}
 	for name := range at(t, document, document, "components", "responses") {
 		response := at(t, document, document, "components", "responses", name)
 		headers, _ := response["headers"].(object)
@@ -149,14 +152,14 @@ func TestTheDescriptionSaysTheCodeTwice(t *testing.T) {
 		}
 		assert.Equal(t, inBody, inHeader, name)
 		for _, code := range inBody {
-			assert.False(t, told[code], "%s is answered twice", code)
-			told[code] = true
+			assert.False(t, seen[code], "%s is answered twice", code)
+			seen[code] = true
 		}
 	}
-	assert.Len(t, told, len(failure.Kinds()))
+	assert.Len(t, seen, len(failure.Kinds()))
 }
 
-// words are what a schema admits.
+// words returns the values that a schema allows.
 func words(schema object) []string {
 	if one, is := schema["const"].(string); is {
 		return []string{one}
@@ -168,7 +171,7 @@ func words(schema object) []string {
 	return all
 }
 
-func TestTheDescriptionHasTheRules(t *testing.T) {
+func TestDescriptionMatchesRules(t *testing.T) {
 	document := described(t)
 	violation := at(t, document, document, "components", "schemas", "Violation")
 	assert.Equal(t, []string{

@@ -9,8 +9,8 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// setRateLimit tells a client what remains, so that it can pace itself
-// (draft-ietf-httpapi-ratelimit-headers). It sets nothing for an undecided decision.
+// setRateLimit reports the remaining quota to the client, so that it can pace itself
+// (draft-ietf-httpapi-ratelimit-headers). Without a decision it sets no header.
 func setRateLimit(header http.Header, decision *throttle.Decision) {
 	if !decision.Decided() {
 		return
@@ -37,8 +37,8 @@ func setRateLimit(header http.Header, decision *throttle.Decision) {
 func setList(header http.Header, name string, list httpsfv.List) {
 	text, err := httpsfv.Marshal(list)
 	if err != nil {
-		panic(err) // cannot happen: names and numbers are our own
+		panic(err) // cannot happen: names and numbers are set by this service
 	}
-	// The draft writes RateLimit; canonical form would be Ratelimit.
+	// The draft writes RateLimit; the canonical form would be Ratelimit.
 	header[name] = []string{text}
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// verify returns the session in headers, for a reverse proxy's sub-request: any method, any path
-// below, an empty body.
+// verify returns the session in headers, for the authentication sub-request of a reverse proxy. It
+// accepts any method and any path below its own, and its response has no body.
 func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
 	claims, err := a.Authentication.Authenticate(r.Context(), r.Header.Values("Authorization"))
 	if err != nil {
@@ -20,8 +20,8 @@ func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// encode writes each byte outside RFC 3986's unreserved characters (§2.3) as %XX, so that two ids
-// never share a value and none breaks a header.
+// encode percent-encodes each byte outside the unreserved characters of RFC 3986 §2.3, so that no
+// two ids share a value and none breaks a header.
 func encode(text string) string {
 	const hex = "0123456789ABCDEF"
 	var encoded strings.Builder

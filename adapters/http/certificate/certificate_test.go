@@ -28,7 +28,7 @@ import (
 	"github.com/offload/sessiond/test/pki"
 )
 
-// write writes a file of that mode into a folder of its own.
+// write writes content with the given mode to a file in a new directory.
 func write(t *testing.T, content []byte, mode os.FileMode) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "file")
@@ -51,24 +51,24 @@ func TestRead(t *testing.T) {
 		"in one file": {certificate.Files{Chain: write(t,
 			append(pair.Key, pair.Chain...), 0o600),
 			Key: write(t, append(pair.Chain, pair.Key...), 0o600)}, nil},
-		"with the next in the line": {certificate.Files{Chain: write(t,
+		"with an intermediate": {certificate.Files{Chain: write(t,
 			append(pair.Chain, other.Chain...), 0o644), Key: key}, nil},
-		"a key for its group": {certificate.Files{Chain: chain,
+		"key readable by group": {certificate.Files{Chain: chain,
 			Key: write(t, pair.Key, 0o640), Strict: true}, nil},
-		"a key for all": {certificate.Files{Chain: chain,
+		"key readable by others": {certificate.Files{Chain: chain,
 			Key: write(t, pair.Key, 0o644), Strict: true},
 			certificate.Faults{{Part: certificate.Key, Reason: certificate.Exposed}}},
-		"a key its group writes": {certificate.Files{Chain: chain,
+		"key writable by group": {certificate.Files{Chain: chain,
 			Key: write(t, pair.Key, 0o660), Strict: true},
 			certificate.Faults{{Part: certificate.Key, Reason: certificate.Exposed}}},
-		"a key for all, not strict": {certificate.Files{Chain: chain,
+		"key readable by others, not strict": {certificate.Files{Chain: chain,
 			Key: write(t, pair.Key, 0o644)}, nil},
 		"no files": {certificate.Files{Chain: folder + "/none", Key: folder + "/none"},
 			certificate.Faults{
 				{Part: both, Reason: certificate.Missing},
 				{Part: certificate.Key, Reason: certificate.Missing},
 			}},
-		"folders": {certificate.Files{Chain: folder, Key: folder}, certificate.Faults{
+		"directories": {certificate.Files{Chain: folder, Key: folder}, certificate.Faults{
 			{Part: both, Reason: certificate.NotRegular},
 			{Part: certificate.Key, Reason: certificate.NotRegular},
 		}},
@@ -83,7 +83,7 @@ func TestRead(t *testing.T) {
 			}},
 		"too large": {certificate.Files{Chain: write(t, make([]byte, 1<<20+1), 0o600),
 			Key: key}, certificate.Faults{{Part: both, Reason: certificate.TooLarge}}},
-		"of another": {certificate.Files{Chain: chain, Key: write(t, other.Key, 0o600)},
+		"key of another certificate": {certificate.Files{Chain: chain, Key: write(t, other.Key, 0o600)},
 			certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}}},
 		"encrypted": {certificate.Files{Chain: chain, Key: write(t, encrypted, 0o600)},
 			certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
@@ -92,7 +92,7 @@ func TestRead(t *testing.T) {
 		"half of the key": {certificate.Files{Chain: chain,
 			Key: write(t, pair.Key[:len(pair.Key)/2], 0o600)},
 			certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
-		"a chain that turns bad": {certificate.Files{
+		"chain with invalid second certificate": {certificate.Files{
 			Chain: write(t, append(pair.Chain,
 				pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})...), 0o600),
 			Key: key,
@@ -110,13 +110,13 @@ func TestRead(t *testing.T) {
 				return
 			}
 			assert.Equal(t, c.faults, err)
-			assert.NotContains(t, err.Error(), folder, "no path is told")
+			assert.NotContains(t, err.Error(), folder, "errors hold no path")
 			assert.NotContains(t, err.Error(), "unknown")
 		})
 	}
 }
 
-func TestReadTakesKeysInEveryForm(t *testing.T) {
+func TestReadAcceptsEveryKeyFormat(t *testing.T) {
 	pair := pki.New(t, "localhost")
 	sec1, err := x509.MarshalECPrivateKey(pair.TLS(t).PrivateKey.(*ecdsa.PrivateKey))
 	require.NoError(t, err)
@@ -124,7 +124,7 @@ func TestReadTakesKeysInEveryForm(t *testing.T) {
 	_, err = certificate.Read(certificate.Files{Chain: chain,
 		Key: write(t, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1}), 0o600)})
 	require.NoError(t, err)
-	// As openssl ecparam writes it, with the curve before the key.
+	// This is what openssl ecparam writes, with the curve before the key.
 	withCurve := append(pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS",
 		Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}}),
 		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1})...)
@@ -136,14 +136,14 @@ func TestReadTakesKeysInEveryForm(t *testing.T) {
 		Key: write(t, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY",
 			Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)}), 0o600)})
 	assert.Equal(t, certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}},
-		err, "it is read, and belongs to nobody")
+		err, "parsed, but not the key of the certificate")
 }
 
-// keysOfEveryKind are keys by what they are, and whether TLS has them.
+// keysOfEveryKind returns keys of types that TLS supports, and of types that it does not, by type.
 func keysOfEveryKind(t *testing.T) (sound, unusable map[string]crypto.Signer) {
 	t.Helper()
 	defer t.Setenv("GODEBUG", os.Getenv("GODEBUG"))
-	t.Setenv("GODEBUG", "rsa1024min=0") // no shorter key is made without
+	t.Setenv("GODEBUG", "rsa1024min=0") // otherwise a key this short cannot be generated
 	made := func(key crypto.Signer, err error) crypto.Signer {
 		require.NoError(t, err)
 		return key
@@ -165,8 +165,9 @@ func keysOfEveryKind(t *testing.T) (sound, unusable map[string]crypto.Signer) {
 	return sound, unusable
 }
 
-// TestReadTriesThePair: what can be read need not be of a kind that TLS has.
-func TestReadTriesThePair(t *testing.T) {
+// TestReadRefusesKeysTLSDoesNotSupport checks that a key of a type that TLS does not support is
+// refused, though it can be parsed.
+func TestReadRefusesKeysTLSDoesNotSupport(t *testing.T) {
 	read := func(t *testing.T, key crypto.Signer) error {
 		chain, private := pki.NewWith(t, key, "localhost").Write(t, t.TempDir())
 		_, err := certificate.Read(certificate.Files{Chain: chain, Key: private})
@@ -184,7 +185,7 @@ func TestReadTriesThePair(t *testing.T) {
 	}
 }
 
-// output is written by the source.
+// output is the log of the source.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -196,29 +197,29 @@ func (o *output) Write(line []byte) (int, error) {
 	return o.text.Write(line)
 }
 
-// heard takes what was told since the last time: the event and its cause.
-func (o *output) heard(t *testing.T) []string {
+// events returns the events logged since the last call, with level and cause.
+func (o *output) events(t *testing.T) []string {
 	t.Helper()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var heard []string
 	for line := range strings.Lines(o.text.String()) {
-		var told struct{ Level, Msg, Cause string }
-		require.NoError(t, json.Unmarshal([]byte(line), &told))
-		heard = append(heard, strings.TrimSuffix(told.Level+" "+told.Msg+": "+told.Cause, ": "))
+		var logged struct{ Level, Msg, Cause string }
+		require.NoError(t, json.Unmarshal([]byte(line), &logged))
+		heard = append(heard, strings.TrimSuffix(logged.Level+" "+logged.Msg+": "+logged.Cause, ": "))
 	}
 	o.text.Reset()
 	return heard
 }
 
-// watched is a source in a bubble, on files of its own.
+// watched is a source in a synctest bubble, with files of its own.
 type watched struct {
 	*certificate.Source
 	*output
 	chain, key string
 }
 
-// watch runs test with a source of pair, in a bubble whose clock begins in the year 2000.
+// watch runs test with a source, in a synctest bubble whose clock begins in the year 2000.
 func watch(t *testing.T, test func(t *testing.T, w watched, fresh func(names ...string) pki.Pair)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -237,42 +238,43 @@ func watch(t *testing.T, test func(t *testing.T, w watched, fresh func(names ...
 	})
 }
 
-// looks lets the source look that often.
-func looks(times int) {
+// waitChecks lets the given number of check intervals pass.
+func waitChecks(times int) {
 	time.Sleep(time.Duration(times) * 2 * time.Second)
 	synctest.Wait()
 }
 
 func (w watched) name() string { return w.Current().Leaf.DNSNames[0] }
 
-func TestARenewedPairTakesForce(t *testing.T) {
+func TestRenewedPairTakesEffect(t *testing.T) {
 	watch(t, func(t *testing.T, w watched, fresh func(...string) pki.Pair) {
-		looks(10)
-		assert.Empty(t, w.heard(t), "nothing is told of what stays")
+		waitChecks(10)
+		assert.Empty(t, w.events(t), "nothing is logged without a change")
 		fresh("second").Write(t, filepath.Dir(w.chain))
-		looks(1)
+		waitChecks(1)
 		assert.Equal(t, "second", w.name())
-		assert.Equal(t, []string{"INFO tls_reloaded"}, w.heard(t))
-		looks(10)
-		assert.Empty(t, w.heard(t))
+		assert.Equal(t, []string{"INFO tls_reloaded"}, w.events(t))
+		waitChecks(10)
+		assert.Empty(t, w.events(t))
 	})
 }
 
-// TestAMomentInWhichTheFilesDoNotFit is no fault: anyone who renews replaces one after the other.
-func TestAMomentInWhichTheFilesDoNotFit(t *testing.T) {
+// TestToleratesMomentaryMismatch checks that this is not logged as a fault, because a renewal
+// replaces one file after the other.
+func TestToleratesMomentaryMismatch(t *testing.T) {
 	watch(t, func(t *testing.T, w watched, fresh func(...string) pki.Pair) {
 		second := fresh("second")
 		pki.Replace(t, w.chain, second.Chain)
-		looks(1)
+		waitChecks(1)
 		assert.Equal(t, "first", w.name())
 		pki.Replace(t, w.key, second.Key)
-		looks(1)
+		waitChecks(1)
 		assert.Equal(t, "second", w.name())
-		assert.Equal(t, []string{"INFO tls_reloaded"}, w.heard(t))
+		assert.Equal(t, []string{"INFO tls_reloaded"}, w.events(t))
 	})
 }
 
-func TestWhatIsNoGoodChangesNothingAndIsToldOnce(t *testing.T) {
+func TestInvalidPairKeepsLastGoodAndIsLoggedOnce(t *testing.T) {
 	watch(t, func(t *testing.T, w watched, fresh func(...string) pki.Pair) {
 		second := fresh("second")
 		for _, bad := range []struct {
@@ -296,53 +298,54 @@ func TestWhatIsNoGoodChangesNothingAndIsToldOnce(t *testing.T) {
 			}, "the certificate's file holds a certificate that is not valid now"},
 		} {
 			bad.put()
-			looks(10)
-			assert.Equal(t, []string{"ERROR tls_reload_failed: " + bad.cause}, w.heard(t),
-				"once for each new cause")
+			waitChecks(10)
+			assert.Equal(t, []string{"ERROR tls_reload_failed: " + bad.cause}, w.events(t),
+				"logged once for each new cause")
 			assert.Equal(t, "first", w.name())
 		}
 		second.Write(t, filepath.Dir(w.chain))
-		looks(1)
+		waitChecks(1)
 		assert.Equal(t, "second", w.name())
-		assert.Equal(t, []string{"INFO tls_reloaded"}, w.heard(t))
+		assert.Equal(t, []string{"INFO tls_reloaded"}, w.events(t))
 	})
 }
 
-// TestAPairThatTLSDoesNotHave never takes the place of one that is served.
-func TestAPairThatTLSDoesNotHave(t *testing.T) {
+// TestUnsupportedKeyKeepsLastGood checks that such a pair never replaces the one in force.
+func TestUnsupportedKeyKeepsLastGood(t *testing.T) {
 	_, unusable := keysOfEveryKind(t)
 	watch(t, func(t *testing.T, w watched, _ func(...string) pki.Pair) {
 		for _, key := range unusable {
 			pki.NewWith(t, key, "second").Write(t, filepath.Dir(w.chain))
-			looks(10)
+			waitChecks(10)
 			assert.Equal(t, "first", w.name())
 		}
 		assert.Equal(t,
-			[]string{"ERROR tls_reload_failed: the certificate's file holds a certificate that cannot be used for TLS"}, w.heard(t), "once")
+			[]string{"ERROR tls_reload_failed: the certificate's file holds a certificate that cannot be used for TLS"}, w.events(t), "once")
 	})
 }
 
-// TestTheOldFilesAgain end a fault, and say so.
-func TestTheOldFilesAgain(t *testing.T) {
+// TestRestoredFilesEndFault checks that restoring the old files ends a fault, and that this is
+// logged.
+func TestRestoredFilesEndFault(t *testing.T) {
 	watch(t, func(t *testing.T, w watched, _ func(...string) pki.Pair) {
 		content, err := os.ReadFile(w.chain)
 		require.NoError(t, err)
 		pki.Replace(t, w.chain, nil)
-		looks(2)
+		waitChecks(2)
 		pki.Replace(t, w.chain, content)
-		looks(2)
+		waitChecks(2)
 		assert.Equal(t,
-			[]string{"ERROR tls_reload_failed: the certificate's file holds no certificate in PEM, or one that cannot be read", "INFO tls_reloaded"}, w.heard(t))
-		// What is in force is not judged anew: time alone made it worse.
+			[]string{"ERROR tls_reload_failed: the certificate's file holds no certificate in PEM, or one that cannot be read", "INFO tls_reloaded"}, w.events(t))
+		// The certificate in force is not judged again when only time has passed.
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
-		assert.Empty(t, w.heard(t))
+		assert.Empty(t, w.events(t))
 		assert.Equal(t, "first", w.name())
 	})
 }
 
-// TestAFolderThatIsSwapped, as Kubernetes swaps a Secret's.
-func TestAFolderThatIsSwapped(t *testing.T) {
+// TestFollowsSwappedDirectory replaces the files as Kubernetes updates a Secret volume.
+func TestFollowsSwappedDirectory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		volume := t.TempDir()
 		data := filepath.Join(volume, "..data")
@@ -367,7 +370,7 @@ func TestAFolderThatIsSwapped(t *testing.T) {
 		defer source.Stop()
 		put("2", pki.New(t, "second"))
 		require.NoError(t, os.RemoveAll(filepath.Join(volume, "1")))
-		looks(1)
+		waitChecks(1)
 		assert.Equal(t, "second", source.Current().Leaf.DNSNames[0])
 	})
 }

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Part is one of the two files.
+// Part identifies one of the two files.
 type Part uint8
 
-// The parts.
+// These are the parts.
 const (
-	// Chain is the file of the certificate.
+	// Chain is the certificate file.
 	Chain Part = iota
 	// Key is the file of its private key.
 	Key
@@ -24,32 +24,33 @@ func (p Part) String() string {
 	return "the private key's file"
 }
 
-// Reason says why a file cannot be used.
+// Reason states why a file cannot be used.
 type Reason uint8
 
-// The reasons.
+// These are the reasons.
 const (
 	sound Reason = iota
-	// Missing is a path at which nothing exists.
+	// Missing means that the file does not exist.
 	Missing
-	// Forbidden is a file that this process may not read.
+	// Forbidden means that this process has no permission to read the file.
 	Forbidden
-	// Unreadable is a file that cannot be read for another reason.
+	// Unreadable means that reading the file failed for another reason.
 	Unreadable
-	// NotRegular is a folder, a pipe or a device.
+	// NotRegular means that the name is a directory, a pipe, or a device.
 	NotRegular
-	// TooLarge is a file larger than any certificate or key.
+	// TooLarge means that the file is larger than any certificate or key.
 	TooLarge
-	// Exposed is a mode that lets others read or write, or the group write, if that is checked.
+	// Exposed means that the file's mode lets others read or write, or the group write. It is
+	// reported only if Files.Strict is set.
 	Exposed
-	// Malformed is a file without the expected content.
+	// Malformed means that the file does not contain what it should.
 	Malformed
-	// Mismatched is a key that belongs to another certificate.
+	// Mismatched means that the key belongs to another certificate.
 	Mismatched
-	// Unusable is a pair with which no TLS handshake succeeds: its key is of a kind that TLS does
-	// not support, or too short.
+	// Unusable means that no TLS handshake can succeed with the pair: the key is too short, or of a
+	// type that TLS does not support.
 	Unusable
-	// Ended is a certificate that is not valid now. Read does not check it.
+	// Ended means that the certificate has expired or is not yet valid. Read does not check this.
 	Ended
 )
 
@@ -59,7 +60,7 @@ type Fault struct {
 	Reason Reason
 }
 
-// String describes the fault, as the part of a sentence that follows the file's name.
+// String describes the fault as a phrase that follows the file's name.
 func (f Fault) String() string {
 	switch f.Reason {
 	case sound:
@@ -90,7 +91,7 @@ func (f Fault) String() string {
 	return "has an unknown fault"
 }
 
-// Faults lists every reason why a certificate cannot be used. It is an error.
+// Faults lists every reason why a certificate cannot be used. It implements error.
 type Faults []Fault
 
 // Error describes every fault.

@@ -1,8 +1,8 @@
-// Package certificate provides the listener's certificate, from a file for the chain and one for
-// the private key: Read accepts both or neither, Source polls them.
+// Package certificate provides the listener's certificate, from one file for the chain and one for
+// the private key. Read reads both files or fails; Source re-reads them periodically.
 //
-// An invalid pair never replaces a valid one. No error, log line or text of the package holds a
-// part of a key or a path. It imports ports and the standard library.
+// An invalid pair never replaces a valid one. No error, log line or text of the package contains a
+// part of a key or a path. The package imports ports and the standard library.
 package certificate
 
 import (
@@ -21,25 +21,26 @@ import (
 	"time"
 )
 
-// maxFile is the maximum size of either file in bytes: more than a long chain needs.
+// maxFile is the maximum size of either file in bytes. It has room for a long chain.
 const maxFile = 1 << 20
 
-// Files are the paths of a certificate and its key.
+// Files names the files of a certificate.
 type Files struct {
-	// Chain is the certificate in PEM, followed by the intermediate certificates. Key is its
-	// private key in PEM.
+	// Chain is the certificate in PEM, followed by those that lead from it to a root that clients
+	// know. Key is its private key in PEM.
 	Chain, Key string
-	// Strict refuses a key that others can read or write, or its group can write.
+	// Strict refuses a key that others may read or write, or that its group may write.
 	Strict bool
 }
 
-// Certificate is a certificate with its key, both valid and matching.
+// Certificate is a valid certificate with the private key that belongs to it.
 type Certificate struct{ pair tls.Certificate }
 
-// TLS returns the certificate for crypto/tls. It must not be modified.
+// TLS returns the certificate for crypto/tls. The result must not be changed.
 func (c *Certificate) TLS() *tls.Certificate { return &c.pair }
 
-// Names returns the names and addresses of the certificate, never nil; clients check nothing else.
+// Names returns the names and addresses that the certificate is for. The result is never nil.
+// Clients look at no other part of the certificate for its names.
 func (c *Certificate) Names() []string {
 	names := append([]string{}, c.pair.Leaf.DNSNames...)
 	for _, address := range c.pair.Leaf.IPAddresses {
@@ -48,13 +49,13 @@ func (c *Certificate) Names() []string {
 	return names
 }
 
-// Begins returns the time from which the certificate is valid.
+// Begins returns the time at which the certificate becomes valid.
 func (c *Certificate) Begins() time.Time { return c.pair.Leaf.NotBefore.UTC() }
 
 // Ends returns the last time at which the certificate is valid.
 func (c *Certificate) Ends() time.Time { return c.pair.Leaf.NotAfter.UTC() }
 
-// ValidAt reports whether clients whose clock shows now accept the certificate.
+// ValidAt reports whether the certificate is valid for clients whose clock shows now.
 func (c *Certificate) ValidAt(now time.Time) bool {
 	return !now.Before(c.Begins()) && !now.After(c.Ends())
 }
@@ -64,8 +65,9 @@ func (c *Certificate) same(other *Certificate) bool {
 	return slices.EqualFunc(c.pair.Certificate, other.pair.Certificate, bytes.Equal)
 }
 
-// Read reads a certificate and its key, through symbolic links, and tries them. It never blocks,
-// for example on a pipe without a writer. It fails with Faults, which lists all of them.
+// Read reads a certificate and its key, following symbolic links, and tries a handshake with them.
+// It never blocks, not even on a pipe without a writer. Its error is Faults, with all that it
+// found.
 func Read(files Files) (*Certificate, error) {
 	found, err := read(files)
 	if err == nil && !found.serves() {
@@ -74,7 +76,7 @@ func Read(files Files) (*Certificate, error) {
 	return found, err
 }
 
-// read is Read without the trial.
+// read is Read without the trial handshake.
 func read(files Files) (*Certificate, error) {
 	var faults Faults
 	chain, _, reason := readFile(files.Chain)
@@ -103,11 +105,11 @@ func read(files Files) (*Certificate, error) {
 	return &Certificate{pair}, nil
 }
 
-// readFile reads a regular file; its content is nil if there is a reason.
+// readFile reads a regular file. The content is nil if a reason is returned.
 func readFile(name string) ([]byte, fs.FileMode, Reason) {
-	// Anything but a regular file is refused before it is opened, because opening some devices has
-	// effects. Meanwhile the path may come to refer to something else, so it is opened without
-	// blocking and checked again.
+	// Anything but a regular file is refused without opening it, because opening some devices has
+	// side effects. The name may refer to something else by the time it is opened, so the file is
+	// opened without blocking and checked again.
 	if stat, err := os.Stat(name); err != nil {
 		return nil, 0, reasonOf(err)
 	} else if !stat.Mode().IsRegular() {
@@ -145,7 +147,7 @@ func reasonOf(err error) Reason {
 	return Unreadable
 }
 
-// parseChain reads all certificates in text, and reports whether there is at least one.
+// parseChain reads every certificate in text, which must contain at least one.
 func parseChain(text []byte, pair *tls.Certificate) bool {
 	for {
 		var block *pem.Block
@@ -185,8 +187,8 @@ func parseKey(text []byte, pair *tls.Certificate) bool {
 	}
 }
 
-// parseSigner reads a key in one of the forms that tools write; nil if it has none of them, or is
-// encrypted.
+// parseSigner parses a key in one of the forms that tools write. It returns nil for any other form,
+// and for an encrypted key.
 func parseSigner(der []byte) any {
 	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
 		return key
@@ -200,7 +202,7 @@ func parseSigner(der []byte) any {
 	return nil
 }
 
-// belongs reports whether key is the key of the certificate.
+// belongs reports whether key is the private key of the certificate.
 func belongs(key crypto.PrivateKey, leaf *x509.Certificate) bool {
 	signer, isSigner := key.(crypto.Signer)
 	if !isSigner {

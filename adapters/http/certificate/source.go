@@ -11,12 +11,14 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// lookEvery is how often the files are read. Reading two small files costs next to nothing, and
-// makes it irrelevant how they are replaced: through links, by renaming, on a network file system.
-const lookEvery = 2 * time.Second
+// checkInterval is how often the files are read. Reading two small files costs next to nothing, and
+// with polling it does not matter how they are replaced: through links, by renaming, or on a
+// network file system.
+const checkInterval = 2 * time.Second
 
-// Source is the certificate of two files as they change. Between Start and Stop, a valid pair takes
-// effect within lookEvery of being in place; any other pair changes nothing and is logged.
+// Source provides the certificate of two files that may change. Between Start and Stop, a valid
+// pair takes effect within checkInterval of being in place. Any other pair changes nothing and is
+// logged.
 type Source struct {
 	files  Files
 	clock  ports.Clock
@@ -26,13 +28,13 @@ type Source struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	// seen is the fault of the last poll, told the one that was last logged and has not ended
-	// since; only the polling goroutine uses them.
-	seen, told string
+	// seen is the fault that the last check found, logged the one that was last logged and still
+	// persists. Only the checking goroutine uses them.
+	seen, logged string
 }
 
-// NewSource returns a source of files, with current in force, which Read returned for them. It
-// changes nothing until Start.
+// NewSource returns a source for files that starts with current, which Read returned for them.
+// Until Start is called it changes nothing.
 func NewSource(files Files, current *Certificate, clock ports.Clock, logger *slog.Logger) *Source {
 	s := &Source{files: files, clock: clock, logger: logger}
 	s.current.Store(current)
@@ -42,13 +44,13 @@ func NewSource(files Files, current *Certificate, clock ports.Clock, logger *slo
 // Current returns the certificate in force.
 func (s *Source) Current() *tls.Certificate { return s.current.Load().TLS() }
 
-// Start polls the files until Stop. The end of ctx does not end it.
+// Start checks the files periodically until Stop is called. The end of ctx does not stop it.
 func (s *Source) Start(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.run(ctx) })
 }
 
-// Stop ends the polling; the certificate stays in force.
+// Stop stops the checks. The certificate in force stays.
 func (s *Source) Stop() {
 	if s.stop != nil {
 		s.stop()
@@ -57,24 +59,24 @@ func (s *Source) Stop() {
 }
 
 func (s *Source) run(ctx context.Context) {
-	next := time.NewTicker(lookEvery)
+	next := time.NewTicker(checkInterval)
 	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-next.C:
-			s.look(ctx)
+			s.check(ctx)
 		}
 	}
 }
 
-// look reads the files. A fault is logged if two polls in a row find it: while two files are
-// replaced, there is a moment in which they do not match.
-func (s *Source) look(ctx context.Context) {
+// check reads the files. A fault is logged if two consecutive checks find it: while two files are
+// being replaced, they do not match for a moment.
+func (s *Source) check(ctx context.Context) {
 	found, err := read(s.files)
 	known := err == nil && found.same(s.current.Load())
-	// A certificate that is already in force is not judged again: there is nothing better.
+	// The certificate in force is not tried again: there is no better one.
 	if err == nil && !known {
 		switch {
 		case !found.serves():
@@ -85,18 +87,18 @@ func (s *Source) look(ctx context.Context) {
 	}
 	if err != nil {
 		text := err.Error()
-		if text == s.seen && text != s.told {
-			s.told = text
+		if text == s.seen && text != s.logged {
+			s.logged = text
 			s.logger.LogAttrs(ctx, slog.LevelError, "tls_reload_failed", slog.String("cause", text))
 		}
 		s.seen = text
 		return
 	}
 	s.seen = ""
-	if known && s.told == "" {
+	if known && s.logged == "" {
 		return
 	}
-	s.told = ""
+	s.logged = ""
 	s.current.Store(found)
 	s.logger.LogAttrs(ctx, slog.LevelInfo, "tls_reloaded", slog.Any("names", found.Names()),
 		slog.Time("ends", found.Ends()))

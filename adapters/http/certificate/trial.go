@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// trialWithin ends a trial in which both sides wait for each other. Valid pairs take milliseconds.
-const trialWithin = 10 * time.Second
+// trialTimeout ends a trial handshake in which both sides wait for each other. Normally it takes
+// milliseconds.
+const trialTimeout = 10 * time.Second
 
-// serves reports whether handshakes succeed with the certificate, in each TLS version that the
-// listener speaks. A readable pair may be of a kind that TLS does not support, which clients would
-// notice first.
+// serves reports whether TLS handshakes succeed with the certificate, in each version that the
+// listener speaks. A key that can be parsed may still be of a type that TLS does not support, and
+// clients would be the first to find out.
 func (c *Certificate) serves() bool {
 	return c.tried(tls.VersionTLS12) && c.tried(tls.VersionTLS13)
 }
 
-// tried performs a handshake in memory, with a client that trusts every certificate.
+// tried performs a handshake in memory, with a client that trusts any certificate.
 func (c *Certificate) tried(version uint16) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), trialWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), trialTimeout)
 	defer cancel()
 	near, far := net.Pipe()
 	server := tls.Server(near, &tls.Config{
 		Certificates: []tls.Certificate{c.pair}, MinVersion: version, MaxVersion: version,
-		// tickets would be sent after the handshake, when the client no longer reads
-		SessionTicketsDisabled: true,
+		SessionTicketsDisabled: true, // they would be sent after the handshake, when nothing reads
 	})
 	client := tls.Client(far, &tls.Config{
 		MinVersion: version, MaxVersion: version,
-		InsecureSkipVerify: true, // whom a client trusts is not tested here
+		InsecureSkipVerify: true, // whether clients trust the certificate is not checked here
 	})
 	served := make(chan error, 1)
 	go func() {

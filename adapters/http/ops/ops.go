@@ -1,5 +1,5 @@
-// Package ops is the HTTP interface for operators: whether the process lives, whether it can work,
-// and its metrics. It imports ports and server.
+// Package ops is the operators' HTTP interface: liveness, readiness and metrics. It imports ports
+// and server.
 package ops
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Ops is what the routes need.
+// Ops holds the dependencies of the routes.
 type Ops struct {
 	Readiness ports.Readiness
 	Metrics   http.Handler
@@ -45,7 +45,7 @@ type check struct {
 	Detail string `json:"detail"`
 }
 
-// The words of a status.
+// These are the values of a status.
 const (
 	statusReady   = "ready"
 	statusUnready = "unready"

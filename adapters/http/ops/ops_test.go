@@ -24,8 +24,8 @@ type silence struct{}
 func (silence) Began()                                      {}
 func (silence) Answered(string, string, int, time.Duration) {}
 
-// get asks, and what is logged at info and above is a fault: no answer here is a failure of the
-// service.
+// get requests path and returns the status and the body. It fails if anything is logged at info
+// level or above, because no response here is a failure of the service.
 func get(t *testing.T, path string, conditions ...ports.Condition) (int, string) {
 	t.Helper()
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
@@ -71,7 +71,7 @@ func TestMetrics(t *testing.T) {
 	assert.Equal(t, "a_metric 1\n", body)
 }
 
-func TestNothingElse(t *testing.T) {
+func TestServesNothingElse(t *testing.T) {
 	status, _ := get(t, "/debug/pprof/")
 	assert.Equal(t, 404, status)
 }

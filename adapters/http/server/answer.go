@@ -6,12 +6,12 @@ import (
 	"net/http"
 )
 
-// WriteJSON writes value as JSON in UTF-8. It panics if the value cannot be encoded, which is a
-// defect.
+// WriteJSON writes value as JSON in UTF-8 with the given status. It panics if value cannot be
+// encoded, which is a programming error.
 func WriteJSON(w http.ResponseWriter, status int, value any) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false) // the response is not HTML, and an id must read as it was sent
+	encoder.SetEscapeHTML(false) // the output is not HTML, and an id must read as it was sent
 	if err := encoder.Encode(value); err != nil {
 		panic(err)
 	}
@@ -21,14 +21,13 @@ func WriteJSON(w http.ResponseWriter, status int, value any) {
 	_, _ = w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
 }
 
-// recorder records what is written, and closes a connection on which an unread body is still to
-// come: no further request can come on it, and a server that waited for that body would wait as
-// long as a slow client likes.
+// recorder records the response, and closes the connection if part of the request body is still
+// unread: no further request can arrive on it, and a server that waited for the body would wait for
+// as long as a slow client likes.
 type recorder struct {
 	http.ResponseWriter
 	body *watched
-	// bare means that no body is sent, because the method is HEAD: net/http accepts and discards
-	// it.
+	// bare is true for HEAD: net/http accepts the body that is written, and drops it.
 	bare   bool
 	status int
 	bytes  int64
@@ -58,10 +57,10 @@ func (a *recorder) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the underlying writer for http.ResponseController.
 func (a *recorder) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// sent returns the status: a handler that wrote nothing answered 200.
+// sent returns the response status, which is 200 if the handler wrote nothing.
 func (a *recorder) sent() int {
 	if a.status == 0 {
 		return http.StatusOK

@@ -9,17 +9,17 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// watched is a body that records whether it was read to its end.
+// watched is a request body that records whether it was read to its end.
 type watched struct {
 	io.ReadCloser
-	announced, ended bool
+	declared, ended bool
 }
 
-// watch wraps the request's body.
+// watch replaces the body of r with a watched one.
 func watch(r *http.Request) *watched {
-	// HTTP/2 has no connection to close because of one body.
-	w := &watched{ReadCloser: r.Body, announced: r.ContentLength != 0 && r.ProtoMajor < 2}
-	if w.announced {
+	// In HTTP/2 an unread body does not require closing the connection.
+	w := &watched{ReadCloser: r.Body, declared: r.ContentLength != 0 && r.ProtoMajor < 2}
+	if w.declared {
 		r.Body = w
 	}
 	return w
@@ -32,25 +32,26 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (w *watched) unread() bool { return w.announced && !w.ended }
+func (w *watched) unread() bool { return w.declared && !w.ended }
 
-// unreadFor is how long a connection still receives a body that is not read, after the response:
-// long enough that a client which is sending it reaches the response, and short, because it may
-// send nothing at all.
-const unreadFor = time.Second
+// unreadTimeout is how long the server still receives a request body that it does not read, after
+// it has responded. It is long enough for a client that is still sending the body to get to the
+// response, and short because the client may send nothing at all.
+const unreadTimeout = time.Second
 
-// partFrom ends a connection soon on which an unread body is still to come.
-func partFrom(w http.ResponseWriter) {
-	// If there is no deadline to set, there is no connection, as in a test.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadFor))
+// limitUnread sets a short read deadline on a connection with an unread request body.
+func limitUnread(w http.ResponseWriter) {
+	// The error is ignored: a writer without deadlines has no connection, as in a test.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadTimeout))
 }
 
-// ErrBodyBroken is the error for a body that broke off: what was received cannot be what the client
-// meant.
-var ErrBodyBroken = errors.New("the body broke off")
+// ErrBodyBroken reports that the body ended early. The part that was received cannot be what the
+// client meant.
+var ErrBodyBroken = errors.New("request body ended early")
 
 // ReadBody reads a body of at most limit bytes. It fails with failure.PayloadTooLarge if the body
-// is longer, at once if its length was announced, and with ErrBodyBroken.
+// is longer, without reading it if Content-Length says so, and with ErrBodyBroken if the body ends
+// early.
 func ReadBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, failure.New(failure.PayloadTooLarge, nil)

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// linger is how long an idle connection may still bring a request after the listener closed.
-// http.Server.Shutdown alone closes it at once, even if the client's next request is on its way or
-// half read, and that request would be lost.
+// linger is how long an idle connection may still start a request after the listener was closed.
+// http.Server.Shutdown alone closes idle connections at once, even if the client's next request is
+// on its way or half read, and that request would be lost.
 const linger = 500 * time.Millisecond
 
 // drain tracks the connections of a server, and which of them have a request in progress.
 type drain struct {
-	// closing makes every response close its connection.
+	// closing is true once every response must close its connection.
 	closing atomic.Bool
-	// changed wakes a waiting goroutine. It holds one wake-up; another would add nothing.
+	// changed wakes the waiting goroutine. It holds one wake-up; more would add nothing.
 	changed chan struct{}
 
 	mu   sync.Mutex
@@ -29,7 +29,7 @@ func newDrain() *drain {
 	return &drain{changed: make(chan struct{}, 1), open: map[net.Conn]*progress{}}
 }
 
-// enter adds a connection. It may be called repeatedly.
+// enter registers a connection. It may be called several times for one connection.
 func (d *drain) enter(conn net.Conn) *progress {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -44,7 +44,7 @@ func (d *drain) enter(conn net.Conn) *progress {
 	return known
 }
 
-// leave removes a connection.
+// leave unregisters a connection.
 func (d *drain) leave(conn net.Conn) {
 	d.mu.Lock()
 	delete(d.open, conn)
@@ -52,8 +52,8 @@ func (d *drain) leave(conn net.Conn) {
 	d.wake()
 }
 
-// follow is the http.Server's ConnState. For HTTP/2 it is called once the client has sent its
-// preface, then whenever the connection becomes active or idle.
+// follow is the ConnState hook of http.Server. For HTTP/2 it is called when the client has sent its
+// preface, and from then on when the connection gets its first open stream or loses its last.
 func (d *drain) follow(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
@@ -61,11 +61,10 @@ func (d *drain) follow(conn net.Conn, state http.ConnState) {
 	case http.StateActive:
 		p := d.enter(conn)
 		p.begun.Store(true)
-		p.http2.Store(speaksHTTP2(conn))
+		p.http2.Store(usesHTTP2(conn))
 	case http.StateIdle:
-		// If a client sends the beginning of a request right behind another one, it is already in
-		// net/http's buffer, where it cannot be detected. Such a request can only be completed
-		// within the linger.
+		// If the client pipelined the beginning of its next request, that is in net/http's buffer
+		// by now and cannot be detected. Such a request has only the linger time to be completed.
 		d.enter(conn).begun.Store(false)
 		d.wake()
 	case http.StateClosed, http.StateHijacked:
@@ -73,11 +72,11 @@ func (d *drain) follow(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// speaksHTTP2 reports whether a connection that has sent something speaks HTTP/2.
-func speaksHTTP2(conn net.Conn) bool {
+// usesHTTP2 reports whether a connection on which something was received uses HTTP/2.
+func usesHTTP2(conn net.Conn) bool {
 	switch c := conn.(type) {
 	case *connection:
-		return c.hello == len(preface)
+		return c.prefaceRead == len(preface)
 	case *secured:
 		return false
 	}
@@ -91,8 +90,8 @@ func (d *drain) wake() {
 	}
 }
 
-// wait waits until no connection is open, at most for linger, and then until no request is in
-// progress or ctx ends. It returns the number of connections that still have a request in progress.
+// wait waits until no connection is open, but no longer than linger, and then until no request is
+// in progress or ctx ends. It returns the number of connections with a request still in progress.
 func (d *drain) wait(ctx context.Context) (underWay int) {
 	lingering, cancel := context.WithTimeout(ctx, linger)
 	defer cancel()
@@ -103,16 +102,16 @@ func (d *drain) wait(ctx context.Context) (underWay int) {
 }
 
 // closeWaiting closes the connections on which no request has begun. http.Server.Shutdown would
-// wait for those that never sent one. HTTP/2 is left to net/http, which closes a connection within
-// a second of its last stream: by then the end of its response has been sent, and the client has
-// been told that nothing more is accepted.
+// wait for those that never sent one. HTTP/2 connections are left to net/http, which closes them
+// within a second of their last stream: by then the client has received the end of the last
+// response, and the GOAWAY frame.
 func (d *drain) closeWaiting() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for conn, p := range d.open {
 		if !p.begun.Load() && !p.http2.Load() {
-			// In a goroutine: over TLS, closing first writes to the client and may have to wait for
-			// it.
+			// In a goroutine, because closing a TLS connection writes to the client first and may
+			// block on it.
 			go func() { _ = conn.Close() }()
 		}
 	}

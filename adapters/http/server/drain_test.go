@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,14 +17,37 @@ import (
 	"github.com/offload/sessiond/adapters/http/server"
 )
 
-// patience is how long a test waits for anything before it counts as a hang.
-const patience = 30 * time.Second
+// timeout is how long a test waits for anything before it counts as a hang.
+const timeout = 60 * time.Second
 
-// listen serves handler on a port of its own.
+// unreached is for the limits of a server that a test must not reach.
+const unreached = time.Hour
+
+// receive returns the next value of ch, and fails if none comes.
+func receive[T any](t *testing.T, ch <-chan T) T {
+	t.Helper()
+	select {
+	case value := <-ch:
+		return value
+	case <-time.After(timeout):
+		require.FailNow(t, "timed out receiving from a channel")
+		panic("unreachable")
+	}
+}
+
+// shutdown shuts srv down and returns on how many connections a request was broken off. What is
+// not complete by the timeout is broken off.
+func shutdown(srv *server.Server) int {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return srv.Shutdown(ctx)
+}
+
+// listen serves handler on a port that the system chooses.
 func listen(t *testing.T, handler http.HandlerFunc) *server.Server {
 	t.Helper()
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler,
-		server.Limits{Read: patience, Idle: patience, Connections: 100}, server.Handshake{},
+		server.Limits{Read: unreached, Idle: unreached, Connections: 100}, server.Handshake{},
 		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	return srv
@@ -40,17 +64,29 @@ func dial(t *testing.T, srv *server.Server) wire {
 	conn, err := net.Dial("tcp", srv.Address())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(timeout)))
 	return wire{conn, bufio.NewReader(conn)}
 }
 
-func (w wire) say(t *testing.T, text string) {
+func (w wire) send(t *testing.T, text string) {
 	t.Helper()
 	_, err := io.WriteString(w.Conn, text)
 	require.NoError(t, err)
 }
 
-func (w wire) hear(t *testing.T) *http.Response {
+// trySend sends text that the server may not read, because it may have closed the connection.
+func (w wire) trySend(text string) { _, _ = io.WriteString(w.Conn, text) }
+
+// awaitEnd reads until the server closes the connection. If it does so with input unread, that is
+// a reset.
+func (w wire) awaitEnd(t *testing.T, what string) {
+	t.Helper()
+	if _, err := io.Copy(io.Discard, w.Reader); err != nil {
+		assert.ErrorIs(t, err, syscall.ECONNRESET, what)
+	}
+}
+
+func (w wire) receiveResponse(t *testing.T) *http.Response {
 	t.Helper()
 	answer, err := http.ReadResponse(w.Reader, nil)
 	require.NoError(t, err)
@@ -59,8 +95,8 @@ func (w wire) hear(t *testing.T) *http.Response {
 	return answer
 }
 
-// awaitClosed waits until the listener takes nobody any more.
-func awaitClosed(t *testing.T, srv *server.Server) {
+// awaitListenerClosed waits until the listener accepts no more connections.
+func awaitListenerClosed(t *testing.T, srv *server.Server) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", srv.Address())
@@ -68,11 +104,11 @@ func awaitClosed(t *testing.T, srv *server.Server) {
 			_ = conn.Close()
 		}
 		return err != nil
-	}, patience, time.Millisecond)
+	}, timeout, time.Millisecond, "the listener still accepts connections")
 }
 
-// whole is a request.
-const whole = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+// request is a complete request.
+const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 func TestShutdownLosesNoRequest(t *testing.T) {
 	begun := make(chan struct{})
@@ -83,120 +119,120 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	})
 	body := dial(t, srv)
-	body.say(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha")
-	<-begun
+	body.send(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha")
+	receive(t, begun)
 	headers, second, next, idle := dial(t, srv), dial(t, srv), dial(t, srv), dial(t, srv)
-	headers.say(t, whole[:10])
+	headers.send(t, request[:10])
 	for _, kept := range []wire{second, next, idle} {
-		kept.say(t, whole)
-		assert.False(t, kept.hear(t).Close)
+		kept.send(t, request)
+		assert.False(t, kept.receiveResponse(t).Close)
 	}
-	second.say(t, whole[:10])
+	second.send(t, request[:10])
 
 	stopped := make(chan int, 1)
-	go func() { stopped <- srv.Shutdown(context.Background()) }()
-	awaitClosed(t, srv)
+	go func() { stopped <- shutdown(srv) }()
+	awaitListenerClosed(t, srv)
 	for _, late := range []struct {
 		wire
 		rest string
-	}{{headers, whole[10:]}, {second, whole[10:]}, {next, whole}, {body, "lf"}} {
+	}{{headers, request[10:]}, {second, request[10:]}, {next, request}, {body, "lf"}} {
 		select {
 		case <-stopped:
-			require.Fail(t, "the server stopped before all was answered")
+			require.Fail(t, "the server stopped before all requests were answered")
 		default:
 		}
-		late.say(t, late.rest)
-		assert.Equal(t, http.StatusOK, late.hear(t).StatusCode)
+		late.send(t, late.rest)
+		assert.Equal(t, http.StatusOK, late.receiveResponse(t).StatusCode)
 	}
-	assert.Zero(t, <-stopped, "nothing was broken off")
+	assert.Zero(t, receive(t, stopped), "nothing was broken off")
 	_, err := idle.ReadByte()
-	require.ErrorIs(t, err, io.EOF, "a connection on which nothing has begun keeps nobody waiting")
-	assert.ErrorIs(t, <-srv.Done(), http.ErrServerClosed)
+	require.ErrorIs(t, err, io.EOF, "a connection without a request delays nothing")
+	assert.ErrorIs(t, receive(t, srv.Done()), http.ErrServerClosed)
 }
 
-// inSomeTry passes where attempt holds at least once. Between two instants of a server that stops
-// nobody can tell from outside which one it is; what holds at the later one alone does not hold in
-// every try, and what never holds in none.
-func inSomeTry(t *testing.T, attempt func() bool) {
+// eventually passes if attempt succeeds at least once. Two consecutive states of a stopping server
+// cannot be told apart from outside. What holds only in the later one does not hold in every
+// attempt, and what never holds succeeds in none.
+func eventually(t *testing.T, attempt func() bool) {
 	t.Helper()
-	for range 20 {
+	for end := time.Now().Add(timeout); time.Now().Before(end); {
 		if attempt() {
 			return
 		}
 	}
-	assert.Fail(t, "not in any try")
+	assert.Fail(t, "no attempt succeeded")
 }
 
-// TestShutdownAnswersWhatIsOnItsWay: on a connection between two requests the next one may be under
-// way, and it is waited for a moment.
-func TestShutdownAnswersWhatIsOnItsWay(t *testing.T) {
-	inSomeTry(t, func() bool {
+// TestShutdownAnswersRequestOnIdleConnection checks that Shutdown waits a moment for the next
+// request on an idle connection, which may be on its way.
+func TestShutdownAnswersRequestOnIdleConnection(t *testing.T) {
+	eventually(t, func() bool {
 		srv := listen(t, func(http.ResponseWriter, *http.Request) {})
 		kept := dial(t, srv)
-		kept.say(t, whole)
-		assert.False(t, kept.hear(t).Close)
+		kept.send(t, request)
+		assert.False(t, kept.receiveResponse(t).Close)
 		stopped := make(chan int, 1)
-		go func() { stopped <- srv.Shutdown(context.Background()) }()
-		awaitClosed(t, srv)
-		_, err := io.WriteString(kept.Conn, whole)
+		go func() { stopped <- shutdown(srv) }()
+		awaitListenerClosed(t, srv)
+		_, err := io.WriteString(kept.Conn, request)
 		answer, missed := http.ReadResponse(kept.Reader, nil)
-		assert.Zero(t, <-stopped)
+		assert.Zero(t, receive(t, stopped))
 		return err == nil && missed == nil && answer.Close
 	})
 }
 
-func TestShutdownBreaksOffWhatTakesTooLong(t *testing.T) {
+func TestShutdownBreaksOffSlowRequest(t *testing.T) {
 	begun := make(chan struct{})
 	srv := listen(t, func(_ http.ResponseWriter, r *http.Request) {
 		close(begun)
 		_, _ = io.Copy(io.Discard, r.Body)
 	})
 	endless := dial(t, srv)
-	endless.say(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha")
-	<-begun
+	endless.send(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha")
+	receive(t, begun)
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan int, 1)
 	go func() { stopped <- srv.Shutdown(ctx) }()
-	awaitClosed(t, srv)
+	awaitListenerClosed(t, srv)
 	cancel()
-	assert.Equal(t, 1, <-stopped)
+	assert.Equal(t, 1, receive(t, stopped))
 	_, err := http.ReadResponse(endless.Reader, nil)
 	assert.Error(t, err)
 }
 
-// TestAnAnswerThatLeavesLateClosesItsConnection: the handler began before the server stopped, and
-// the client keeps his connection for more.
-func TestAnAnswerThatLeavesLateClosesItsConnection(t *testing.T) {
-	inSomeTry(t, func() bool {
+// TestLateResponseClosesConnection checks a handler that began before the server
+// stopped: its response must tell the client that the connection closes.
+func TestLateResponseClosesConnection(t *testing.T) {
+	eventually(t, func() bool {
 		begun, finish := make(chan struct{}), make(chan struct{})
 		srv := listen(t, func(http.ResponseWriter, *http.Request) {
 			close(begun)
 			<-finish
 		})
 		client := dial(t, srv)
-		client.say(t, whole)
-		<-begun
+		client.send(t, request)
+		receive(t, begun)
 		stopped := make(chan int, 1)
-		go func() { stopped <- srv.Shutdown(context.Background()) }()
-		awaitClosed(t, srv)
+		go func() { stopped <- shutdown(srv) }()
+		awaitListenerClosed(t, srv)
 		close(finish)
-		closes := client.hear(t).Close
-		assert.Zero(t, <-stopped)
+		closes := client.receiveResponse(t).Close
+		assert.Zero(t, receive(t, stopped))
 		return closes
 	})
 }
 
-// TestAConnectionThatNeverAsksKeepsNobodyWaiting: it is closed, and is no request that was broken
-// off.
-func TestAConnectionThatNeverAsksKeepsNobodyWaiting(t *testing.T) {
+// TestShutdownClosesSilentConnections checks that a connection without a request is
+// closed, and not counted as broken off.
+func TestShutdownClosesSilentConnections(t *testing.T) {
 	srv := listen(t, func(http.ResponseWriter, *http.Request) {})
 	silent := []wire{dial(t, srv), dial(t, srv), dial(t, srv)}
 	asked := dial(t, srv)
-	asked.say(t, whole)
-	asked.hear(t) // so both were accepted
+	asked.send(t, request)
+	asked.receiveResponse(t) // so the silent ones were accepted before
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	// The server may not know yet that its answer has left; then that request counts.
+	// The server may not know yet that its response was sent; then that request counts.
 	assert.LessOrEqual(t, srv.Shutdown(ended), 1)
 	for _, conn := range silent {
 		_, err := conn.ReadByte()

@@ -12,17 +12,18 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// HeaderErrorCode repeats an error's code, for clients that do not see the body.
+// HeaderErrorCode repeats the error code for readers that do not see the body.
 const HeaderErrorCode = "X-Error-Code"
 
-// shape is the response to a kind of failure.
+// shape describes the response to one kind of failure.
 type shape struct {
 	status int
-	// authenticate is the value of WWW-Authenticate; empty for none.
+	// authenticate is the value of WWW-Authenticate, or empty to omit the header.
 	authenticate string
 }
 
-// shapes is the only table from kind to response. A missing kind is a defect and handled as one.
+// shapes is the only table that maps a failure kind to a response. A kind that it does not contain
+// is a programming error and is reported as failure.Internal.
 var shapes = map[failure.Kind]shape{
 	failure.Internal:             {status: http.StatusInternalServerError},
 	failure.Unauthorized:         {http.StatusUnauthorized, token.Challenge(failure.Unauthorized)},
@@ -37,7 +38,7 @@ var shapes = map[failure.Kind]shape{
 	failure.Unavailable:          {status: http.StatusServiceUnavailable},
 }
 
-// envelope is the body of every error.
+// envelope is the body of every error response.
 type envelope struct {
 	Error problem `json:"error"`
 }
@@ -54,8 +55,8 @@ type detail struct {
 	Rule  session.Rule  `json:"rule"`
 }
 
-// writeError writes the response for the kind of err, and nothing else of err than the contract
-// names.
+// writeError writes the error response for the kind of err. It shows nothing else of err but what
+// the API contract names.
 func writeError(w http.ResponseWriter, requestID string, err error) {
 	kind := failure.KindOf(err)
 	form, known := shapes[kind]
@@ -79,7 +80,7 @@ func writeError(w http.ResponseWriter, requestID string, err error) {
 	WriteJSON(w, form.status, body)
 }
 
-// retryAfter returns how many seconds a caller should wait, or 0 if waiting does not help.
+// retryAfter returns how many seconds the client should wait, or 0 if waiting does not help.
 func retryAfter(err error) int {
 	if refusal, ok := errors.AsType[*throttle.Refusal](err); ok {
 		return refusal.RetryAfterSeconds()

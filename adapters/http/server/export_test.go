@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// PartHTTP2 is the Shutdown of the server that HTTP/2 belongs to, alone.
-func (s *Server) PartHTTP2() { s.partHTTP2() }
+// GoAwayHTTP2 shuts down only the server that HTTP/2 belongs to.
+func (s *Server) GoAwayHTTP2() { s.goAwayHTTP2() }
 
-// Complaints is where net/http's complaints go.
-func Complaints(logger *slog.Logger) io.Writer { return newComplaints(logger) }
+// NewErrorLog returns the writer that receives the messages of net/http.
+func NewErrorLog(logger *slog.Logger) io.Writer { return newErrorLog(logger) }

@@ -2,24 +2,20 @@ package server
 
 import "net/http"
 
-// lastOnConnection reports whether no further request may come on the connection of r, because
-// another reader of the same bytes, such as a proxy in front, may disagree on where r ends. What
-// one takes for a body and the other for a request would be smuggled past the first (RFC 9112
-// §11.2).
+// lastOnConnection reports whether the connection must close after r, because another reader of the
+// same bytes, such as a proxy in front, may see r end at a different place. What one reader takes
+// for a body and the other for a request could be smuggled past the first (RFC 9112 §11.2).
 //
-//   - Transfer-Encoding in HTTP/1.1: together with Content-Length, the connection must close after
-//     the
-//     response (RFC 9112 §6.1). net/http removes that length before anything sees it, so each
-//     chunked
-//     request closes. A client that sends chunked bodies pays with one connection per request.
-//   - HTTP/1.0: net/http ignores its Transfer-Encoding and takes the chunks for the next request;
-//     the
-//     framing must count as faulty and the connection close (RFC 9112 §6.1). That field is removed
-//     too,
-//     so each HTTP/1.0 request closes, which is its default anyway.
-//   - CONNECT: its sender takes what follows for a tunnel (RFC 9110 §9.3.6), which is never opened.
+//   - Transfer-Encoding in HTTP/1.1: if Content-Length is sent as well, the connection must close
+//     after the response (RFC 9112 §6.1). net/http removes that length before a handler can see it,
+//     so every chunked request closes. A client that sends chunks pays one connection per request.
+//   - HTTP/1.0: net/http ignores Transfer-Encoding here and reads the chunks as the next request,
+//     but the framing must be treated as faulty and the connection closed (RFC 9112 §6.1). That
+//     field is removed too, so every HTTP/1.0 request closes, as it does by default.
+//   - CONNECT: the client treats what follows as a tunnel (RFC 9110 §9.3.6), and this server opens
+//     none.
 //
-// HTTP/2 has frames, and one reading of them.
+// HTTP/2 has frames, which can be read in only one way.
 func lastOnConnection(r *http.Request) bool {
 	if r.ProtoMajor != 1 {
 		return false

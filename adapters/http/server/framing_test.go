@@ -17,9 +17,9 @@ import (
 	"github.com/offload/sessiond/adapters/system"
 )
 
-// TestWhereFramingIsInDoubtTheConnectionCloses, whatever the handler does with the request, and so
-// that what comes behind it is never answered.
-func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
+// TestAmbiguousFramingClosesConnection checks that the connection closes whatever the
+// handler does with the request, so that what follows the request is never answered.
+func TestAmbiguousFramingClosesConnection(t *testing.T) {
 	routes := []server.Route{
 		{Pattern: "/read", Handle: func(w http.ResponseWriter, r *http.Request) error {
 			_, err := io.Copy(io.Discard, r.Body)
@@ -41,10 +41,10 @@ func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
 	}
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
 		server.NewRouter(routes, system.NewClock(), traffic{}, slog.New(slog.DiscardHandler)),
-		server.Limits{Read: patience, Idle: patience, Connections: 100}, server.Handshake{},
+		server.Limits{Read: unreached, Idle: unreached, Connections: 100}, server.Handshake{},
 		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(func() { srv.Shutdown(context.Background()) })
+	t.Cleanup(func() { shutdown(srv) })
 	const behind = "GET /read HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 	for name, sent := range map[string]struct {
 		line, headers, body string
@@ -65,28 +65,27 @@ func TestWhereFramingIsInDoubtTheConnectionCloses(t *testing.T) {
 		for _, path := range []string{"/read", "/silent", "/panics", "/fails", "/unknown"} {
 			t.Run(name+" "+path, func(t *testing.T) {
 				client := dial(t, srv)
-				client.say(t, line(sent.line, path)+"Host: x\r\n"+sent.headers+"\r\n"+sent.body+
+				client.send(t, line(sent.line, path)+"Host: x\r\n"+sent.headers+"\r\n"+sent.body+
 					behind)
-				first := client.hear(t)
-				// A body that nobody read closes the connection too, whatever its framing.
+				first := client.receiveResponse(t)
+				// An unread body closes the connection too, whatever its framing.
 				last := sent.last || path == "/unknown" && sent.body != ""
 				assert.Equal(t, last, first.Close)
-				// a connection that closes on what was sent behind may be reset
-				rest, _ := io.ReadAll(client.Reader)
+				rest, _ := io.ReadAll(client.Reader) // may be reset, because input is left unread
 				assert.Equal(t, !last, strings.HasPrefix(string(rest), "HTTP/1.1 200"),
-					"what comes behind it: %s", rest)
+					"what follows the request: %s", rest)
 			})
 		}
 	}
 }
 
-// line is a request line with its path.
+// line returns a request line with the given path.
 func line(pattern, path string) string {
 	before, after, _ := strings.Cut(pattern, "%s")
 	return before + path + after + "\r\n"
 }
 
-// traffic counts nothing, for many connections at a time.
+// traffic discards everything, and may be used by several connections at once.
 type traffic struct{}
 
 func (traffic) Began()                                      {}

@@ -10,31 +10,34 @@ import (
 	"time"
 )
 
-// Handshake is what a connection must do before HTTP. The zero value requires nothing.
+// Handshake is what a connection must complete before HTTP is spoken on it. The zero value requires
+// nothing.
 type Handshake struct {
-	// Certificate returns the certificate in force; nil if TLS is not used.
+	// Certificate returns the certificate in force and is called for each TLS handshake. If it is
+	// nil, the listener does not speak TLS.
 	Certificate func() *tls.Certificate
-	// RequiresProxyHeader reports whether a peer is a proxy that must announce its client with a
-	// PROXY header, before TLS. Other peers must not: a header of theirs is read as the beginning
-	// of what comes next. Nil if no peer must.
+	// RequiresProxyHeader reports whether a peer is a proxy that announces its client with a PROXY
+	// header (PROXY protocol). Such a peer must send the header, before TLS. From other peers a
+	// PROXY header is not accepted: it is read as the beginning of TLS or HTTP. If it is nil, no
+	// peer sends one.
 	RequiresProxyHeader func(peer netip.Addr) bool
 }
 
-// free reports whether nothing is required.
-func (e Handshake) free() bool { return e.Certificate == nil && e.RequiresProxyHeader == nil }
+// isZero reports whether nothing is required.
+func (e Handshake) isZero() bool { return e.Certificate == nil && e.RequiresProxyHeader == nil }
 
-// handshaker is a listener whose connections have completed the handshake. Each handshake has a
-// goroutine and one deadline for all of it, so that a slow client delays no other. The drain tracks
-// those in progress.
+// handshaker is a listener whose connections have completed the handshake. Each handshake runs in a
+// goroutine of its own, with one deadline for all of it, so that a slow client delays no other. The
+// drain tracks the connections that are still in their handshake.
 type handshaker struct {
 	net.Listener
-	entry  Handshake
-	tls    *tls.Config
-	within time.Duration
-	drain  *drain
-	told   *complaints
+	handshake Handshake
+	tls       *tls.Config
+	timeout   time.Duration
+	drain     *drain
+	errorLog  *errorLog
 
-	ready    chan accepted
+	ready    chan admitted
 	failed   chan error
 	closed   chan struct{}
 	close    func() error
@@ -42,132 +45,134 @@ type handshaker struct {
 	empty    chan struct{} // closed once the last handshake has ended as well
 }
 
-// accepted is a connection that completed the handshake: as it was opened, and as HTTP uses it.
-type accepted struct{ raw, conn net.Conn }
+// admitted is a connection that has completed its handshake: raw as accepted, conn as HTTP is
+// spoken on it.
+type admitted struct{ raw, conn net.Conn }
 
-// newHandshaker serves the connections of inner after their handshake, which must complete within
-// that time.
-func newHandshaker(inner net.Listener, entry Handshake, within time.Duration, drain *drain,
-	told *complaints) *handshaker {
-	l := &handshaker{
-		Listener: inner, entry: entry, within: within, drain: drain, told: told,
-		ready: make(chan accepted), failed: make(chan error), closed: make(chan struct{}),
+// newHandshaker starts to serve the connections of inner, which must complete the handshake within
+// the given time.
+func newHandshaker(inner net.Listener, handshake Handshake, timeout time.Duration, drain *drain,
+	errorLog *errorLog) *handshaker {
+	h := &handshaker{
+		Listener: inner, handshake: handshake, timeout: timeout, drain: drain, errorLog: errorLog,
+		ready: make(chan admitted), failed: make(chan error), closed: make(chan struct{}),
 		accepted: make(chan struct{}), empty: make(chan struct{}),
 	}
-	if entry.Certificate != nil {
-		l.tls = tlsConfig(entry.Certificate)
+	if handshake.Certificate != nil {
+		h.tls = tlsConfig(handshake.Certificate)
 	}
-	l.close = sync.OnceValue(func() error {
-		close(l.closed)
+	h.close = sync.OnceValue(func() error {
+		close(h.closed)
 		err := inner.Close()
-		<-l.accepted // from here on, the drain tracks all of them
+		<-h.accepted // from here on the drain tracks every accepted connection
 		return err
 	})
-	go l.run()
-	return l
+	go h.run()
+	return h
 }
 
-func (l *handshaker) run() {
-	defer close(l.empty)
-	var inside sync.WaitGroup
-	defer inside.Wait()
-	defer close(l.accepted)
+func (h *handshaker) run() {
+	defer close(h.empty)
+	var handshakes sync.WaitGroup
+	defer handshakes.Wait()
+	defer close(h.accepted)
 	for {
-		raw, err := l.Listener.Accept()
+		raw, err := h.Listener.Accept()
 		if err != nil {
-			if l.isClosed() { // handshakes in progress may still complete
+			if h.isClosed() { // handshakes in progress may still complete
 				return
 			}
 			select {
-			// http.Server knows which errors are temporary, and waits before it accepts again
-			case l.failed <- err:
+			// http.Server decides which errors are temporary, and waits before it calls Accept
+			// again
+			case h.failed <- err:
 				continue
-			case <-l.closed:
+			case <-h.closed:
 				return
 			}
 		}
-		l.drain.enter(raw)
-		inside.Go(func() { l.receive(raw) })
+		h.drain.enter(raw)
+		handshakes.Go(func() { h.handle(raw) })
 	}
 }
 
-func (l *handshaker) isClosed() bool {
+func (h *handshaker) isClosed() bool {
 	select {
-	case <-l.closed:
+	case <-h.closed:
 		return true
 	default:
 		return false
 	}
 }
 
-// receive performs the handshake of a connection, or closes it.
-func (l *handshaker) receive(raw net.Conn) {
-	conn, err := l.greet(raw)
+// handle performs the handshake, and closes the connection if it fails.
+func (h *handshaker) handle(raw net.Conn) {
+	conn, err := h.perform(raw)
 	if err != nil {
-		l.told.unwelcome(err)
+		h.errorLog.handshakeFailed(err)
 		_ = raw.Close()
-		l.drain.leave(raw)
+		h.drain.leave(raw)
 		return
 	}
-	l.ready <- accepted{raw, conn}
+	h.ready <- admitted{raw, conn}
 }
 
-// greet reads what is required.
-func (l *handshaker) greet(raw net.Conn) (net.Conn, error) {
-	if err := raw.SetDeadline(time.Now().Add(l.within)); err != nil {
+// perform reads the PROXY header and performs the TLS handshake, as far as they are required.
+func (h *handshaker) perform(raw net.Conn) (net.Conn, error) {
+	if err := raw.SetDeadline(time.Now().Add(h.timeout)); err != nil {
 		return nil, err
 	}
 	conn := raw
-	if announces := l.entry.RequiresProxyHeader; announces != nil && announces(peerOf(raw)) {
+	if requires := h.handshake.RequiresProxyHeader; requires != nil && requires(peerOf(raw)) {
 		var err error
-		if conn, err = readAnnouncement(raw); err != nil {
+		if conn, err = readProxyHeader(raw); err != nil {
 			return nil, err
 		}
 	}
-	conn, err := l.secure(conn)
+	conn, err := h.secure(conn)
 	if err != nil {
 		return nil, err
 	}
 	return conn, raw.SetDeadline(time.Time{})
 }
 
-// secure performs the TLS handshake, if TLS is used.
-func (l *handshaker) secure(conn net.Conn) (net.Conn, error) {
-	if l.tls == nil {
+// secure performs the TLS handshake if the listener speaks TLS.
+func (h *handshaker) secure(conn net.Conn) (net.Conn, error) {
+	if h.tls == nil {
 		return &connection{Conn: conn}, nil
 	}
-	over := tls.Server(conn, l.tls)
-	// the connection has its own deadline
-	if err := over.HandshakeContext(context.Background()); err != nil {
-		answerInTheClear(err)
+	tlsConn := tls.Server(conn, h.tls)
+	// the connection already has a deadline
+	if err := tlsConn.HandshakeContext(context.Background()); err != nil {
+		respondInPlaintext(err)
 		return nil, &handshakeError{err}
 	}
-	state := over.ConnectionState()
+	state := tlsConn.ConnectionState()
 	if state.NegotiatedProtocol == "h2" {
-		return over, nil
+		return tlsConn, nil
 	}
-	return &secured{connection: connection{Conn: over}, state: state}, nil
+	return &secured{connection: connection{Conn: tlsConn}, state: state}, nil
 }
 
 // Accept implements net.Listener.
-func (l *handshaker) Accept() (net.Conn, error) {
+func (h *handshaker) Accept() (net.Conn, error) {
 	select {
-	case g := <-l.ready:
-		l.drain.enter(g.conn)
-		l.drain.leave(g.raw)
-		return g.conn, nil
-	case err := <-l.failed:
+	case a := <-h.ready:
+		h.drain.enter(a.conn)
+		h.drain.leave(a.raw)
+		return a.conn, nil
+	case err := <-h.failed:
 		return nil, err
-	case <-l.empty:
+	case <-h.empty:
 		return nil, net.ErrClosed
 	}
 }
 
 // Close implements net.Listener. Handshakes in progress may still complete.
-func (l *handshaker) Close() error { return l.close() }
+func (h *handshaker) Close() error { return h.close() }
 
-// tlsConfig returns a configuration for TLS 1.2 and later with the library's ciphers, and a
-// certificate that may change.
+// tlsConfig returns a configuration for TLS 1.2 and later, with the standard library's choice of
+// ciphers and a certificate that may change.
 func tlsConfig(certificate func() *tls.Certificate) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -178,7 +183,7 @@ func tlsConfig(certificate func() *tls.Certificate) *tls.Config {
 	}
 }
 
-// handshakeError is a failed TLS handshake. Its text may contain what a client sent.
+// handshakeError is a failed TLS handshake. Its message may hold what a client sent.
 type handshakeError struct{ cause error }
 
 // Error implements error.
@@ -187,8 +192,9 @@ func (e *handshakeError) Error() string { return "TLS handshake: " + e.cause.Err
 // Unwrap returns the cause.
 func (e *handshakeError) Unwrap() error { return e.cause }
 
-// answerInTheClear tells a client that speaks plain HTTP what is wrong, as net/http does.
-func answerInTheClear(err error) {
+// respondInPlaintext responds to a client that sent plain HTTP to the TLS listener, as net/http
+// does.
+func respondInPlaintext(err error) {
 	record, ok := errors.AsType[tls.RecordHeaderError](err)
 	if !ok || record.Conn == nil || record.RecordHeader[0] < 'A' || record.RecordHeader[0] > 'Z' {
 		return

@@ -8,16 +8,16 @@ import (
 	"sync/atomic"
 )
 
-// listener bounds the number of open connections; further ones wait in the kernel's queue. It may
-// be closed twice, by a drain and by http.Server.
+// listener limits the number of connections that may be open at once; further ones wait in the
+// kernel's queue. It may be closed twice: by a drain and by http.Server.
 type listener struct {
 	net.Listener
-	open   chan struct{} // one for each connection
+	open   chan struct{} // holds one element for each open connection
 	closed chan struct{}
 	close  func() error
 }
 
-// limit returns a listener on inner with at most that many connections.
+// limit returns a listener on inner with at most the given number of open connections.
 func limit(inner net.Listener, connections int) *listener {
 	l := &listener{Listener: inner, open: make(chan struct{}, connections),
 		closed: make(chan struct{})}
@@ -28,7 +28,7 @@ func limit(inner net.Listener, connections int) *listener {
 	return l
 }
 
-// Accept implements net.Listener. Its connections are *slot.
+// Accept implements net.Listener. Its connections are of type *slot.
 func (l *listener) Accept() (net.Conn, error) {
 	select {
 	case l.open <- struct{}{}:
@@ -52,7 +52,7 @@ type slot struct {
 	leave func()
 }
 
-// CloseWrite closes the sending side, if the connection can, and leaves the receiving side open.
+// CloseWrite closes the write side if the connection supports it. Reading remains possible.
 func (s *slot) CloseWrite() error { return closeWrite(s.Conn) }
 
 // Close implements net.Conn.
@@ -61,7 +61,7 @@ func (s *slot) Close() error {
 	return s.Conn.Close()
 }
 
-// plain is a listener whose connections need no handshake.
+// plain is a listener on whose connections HTTP is spoken without a handshake.
 type plain struct{ net.Listener }
 
 // Accept implements net.Listener.
@@ -73,8 +73,8 @@ func (p plain) Accept() (net.Conn, error) {
 	return &connection{Conn: conn}, nil
 }
 
-// closeWrite closes the sending side of conn, if it can. net/http ends a response like that to a
-// client that is still sending.
+// closeWrite closes the write side of conn if it supports that. net/http does so after a response
+// to a client that is still sending.
 func closeWrite(conn net.Conn) error {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -82,63 +82,63 @@ func closeWrite(conn net.Conn) error {
 	return nil
 }
 
-// progress is the state of a connection that the drain reads.
+// progress is the state of a connection that the drain needs.
 type progress struct {
-	// begun is true from a request's first byte until its response is complete; for HTTP/2, while
-	// any stream is open.
+	// begun is true from the first byte of a request until its response is complete; in HTTP/2,
+	// while any stream is open.
 	begun atomic.Bool
-	// http2 is true from the preface of a client that speaks HTTP/2: only net/http closes such a
-	// connection, and tells the client before.
+	// http2 is true once the client has sent the HTTP/2 preface. Only net/http closes such a
+	// connection, after it has sent GOAWAY.
 	http2 atomic.Bool
 }
 
-// of makes progress accessible through any type that embeds it.
+// of returns p. Through this method the drain reaches the progress embedded in a connection.
 func (p *progress) of() *progress { return p }
 
-// connection carries HTTP/1, and HTTP/2 in the clear. It knows whether a request has begun.
+// connection carries HTTP/1, or HTTP/2 without TLS. It records whether a request has begun.
 type connection struct {
 	net.Conn
 	progress
-	// hello is the number of bytes of HTTP/2's preface received so far; -1 once something else was
-	// received.
-	hello int
+	// prefaceRead is the number of bytes of the HTTP/2 preface that have been received, or -1 if
+	// something else was received.
+	prefaceRead int
 }
 
-// preface is how HTTP/2 begins (RFC 9113 §3.4).
+// preface is the beginning of an HTTP/2 connection (RFC 9113 §3.4).
 var preface = []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
 // Read implements net.Conn. net/http reads from one goroutine at a time.
 func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n > 0 && !c.saysHello(p[:n]) {
+	if n > 0 && !c.speaksHTTP2(p[:n]) {
 		c.begun.Store(true)
 	}
 	return n, err
 }
 
-// saysHello reports whether the client speaks HTTP/2. Single bytes of HTTP/2 do not show whether a
-// request is in progress: they may be a ping.
-func (c *connection) saysHello(read []byte) bool {
-	if c.hello >= 0 && c.hello < len(preface) {
-		part := read[:min(len(read), len(preface)-c.hello)]
-		if !bytes.HasPrefix(preface[c.hello:], part) {
-			c.hello = -1
+// speaksHTTP2 reports whether the client speaks HTTP/2. In HTTP/2 a received byte does not mean
+// that a request is in progress: it may belong to a ping.
+func (c *connection) speaksHTTP2(read []byte) bool {
+	if c.prefaceRead >= 0 && c.prefaceRead < len(preface) {
+		part := read[:min(len(read), len(preface)-c.prefaceRead)]
+		if !bytes.HasPrefix(preface[c.prefaceRead:], part) {
+			c.prefaceRead = -1
 			return false
 		}
-		c.hello += len(part)
+		c.prefaceRead += len(part)
 	}
-	return c.hello == len(preface)
+	return c.prefaceRead == len(preface)
 }
 
-// CloseWrite closes the sending side, if the connection can, and leaves the receiving side open.
+// CloseWrite closes the write side if the connection supports it. Reading remains possible.
 func (c *connection) CloseWrite() error { return closeWrite(c.Conn) }
 
-// secured carries HTTP/1 over TLS. HTTP/2 uses *tls.Conn itself: net/http recognizes it only by
-// that type.
+// secured is a TLS connection on which HTTP/1 is spoken. HTTP/2 is spoken on *tls.Conn itself,
+// because net/http requires that type.
 type secured struct {
 	connection
 	state tls.ConnectionState
 }
 
-// ConnectionState is how net/http learns of TLS.
+// ConnectionState returns the TLS state. net/http looks for this method.
 func (s *secured) ConnectionState() tls.ConnectionState { return s.state }

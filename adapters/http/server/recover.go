@@ -12,8 +12,8 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// recover responds for a handler that panicked. The log gets the stack, and of the panic's value
-// only its type, or the runtime's own text, because it may hold input.
+// recover responds for a handler that panicked. The log gets the stack, but of the panic value only
+// its type, or the message of a runtime error, because the value may hold input.
 func (e *Router) recover(answer *recorder, r *http.Request) {
 	thrown := recover()
 	if thrown == nil {
@@ -24,15 +24,15 @@ func (e *Router) recover(answer *recorder, r *http.Request) {
 	}
 	id := ports.OriginOf(r.Context()).RequestID
 	e.logger.LogAttrs(r.Context(), slog.LevelError, "panic_recovered",
-		slog.String("request_id", id), slog.String("thrown", wordsFor(thrown)),
+		slog.String("request_id", id), slog.String("thrown", describe(thrown)),
 		slog.String("stack", string(debug.Stack())))
 	if answer.status != 0 {
-		panic(http.ErrAbortHandler) // half a response is worse than none: the connection is closed
+		panic(http.ErrAbortHandler) // a partial response is worse than none: break the connection
 	}
 	writeError(answer, id, failure.New(failure.Internal, nil))
 }
 
-func wordsFor(thrown any) string {
+func describe(thrown any) string {
 	if err, ok := thrown.(runtime.Error); ok {
 		return err.Error()
 	}

@@ -8,26 +8,26 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// RouteUnknown is the route of a request that matches no other.
+// RouteUnknown is the route of a request that matched none.
 const RouteUnknown = "unknown"
 
-// Route is a path and its handler.
+// Route is one path and its handler.
 type Route struct {
 	// Pattern is the path, exactly as a client must send it.
 	Pattern string
-	// Subtree includes every path below Pattern, whatever its form.
+	// Subtree makes the route match every path below Pattern too, whatever its form.
 	Subtree bool
-	// Methods are the allowed methods; GET includes HEAD. Empty allows any.
+	// Methods lists the allowed methods; GET includes HEAD. An empty list allows any.
 	Methods []string
 	Handle  Handler
-	// ExpectedStatus is a 5xx status that is a normal response on this route, not a failure of the
+	// ExpectedStatus is a 5xx status that is a normal response on this route and no failure of the
 	// service; 0 for none.
 	ExpectedStatus int
-	// Middleware wraps the handler of the route, including its refusals; nil for none.
+	// Middleware wraps the route's handler, including the one that refuses a method; nil for none.
 	Middleware func(Handler) Handler
 }
 
-// unknown is the route for everything that matches no other.
+// unknown is the route for requests that match no other.
 var unknown = Route{Pattern: RouteUnknown, Handle: func(http.ResponseWriter, *http.Request) error {
 	return failure.New(failure.NotFound, nil)
 }}
@@ -40,15 +40,15 @@ func (t *Route) matches(path string) bool {
 	return t.Subtree && (rest[0] == '/' || len(rest) >= 3 && strings.EqualFold(rest[:3], "%2F"))
 }
 
-// handler returns the handler for a method.
+// handler returns the handler for requests with the given method.
 func (t *Route) handler(method string) Handler {
 	if t.Middleware != nil {
-		return t.Middleware(t.answerer(method))
+		return t.Middleware(t.methodHandler(method))
 	}
-	return t.answerer(method)
+	return t.methodHandler(method)
 }
 
-func (t *Route) answerer(method string) Handler {
+func (t *Route) methodHandler(method string) Handler {
 	allowed := t.Methods
 	if slices.Contains(allowed, http.MethodGet) {
 		allowed = append(slices.Clone(allowed), http.MethodHead)
@@ -62,8 +62,8 @@ func (t *Route) answerer(method string) Handler {
 	}
 }
 
-// sentPath returns the path as it was sent, neither decoded nor cleaned: a path that two readers
-// clean differently is two paths.
+// sentPath returns the path as it was sent. It is neither decoded nor cleaned, because a path that
+// two readers clean differently is two paths.
 func sentPath(r *http.Request) string {
 	target, _, _ := strings.Cut(r.RequestURI, "?")
 	if strings.HasPrefix(target, "/") {
@@ -80,7 +80,8 @@ func sentPath(r *http.Request) string {
 	return "/"
 }
 
-// methodLabel returns a standard method or "other", so that no caller can create a new series.
+// methodLabel returns the method if it is a standard one, and "other" otherwise, so that clients
+// cannot create new metric series.
 func methodLabel(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,

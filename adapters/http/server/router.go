@@ -1,9 +1,10 @@
-// Package server is what the listeners share: how a request is received and how a response is sent.
+// Package server is the HTTP server that the listeners share: it accepts connections, reads
+// requests and writes responses.
 //
-// Every response has a request id and Cache-Control: no-store; every error has the same envelope,
-// by one table from kind to status; every read and write has a limit and a deadline; paths match
-// exactly as sent. It imports domain, ports, the standard library, uuid and go-proxyproto. The
-// packages api and ops use it.
+// Every response has a request id and Cache-Control: no-store. Every error has the same envelope
+// and gets its status from one table. Every read and write has a limit and a deadline. Paths are
+// matched exactly as sent. The package imports domain, ports, the standard library, uuid and
+// go-proxyproto. The packages api and ops build on it.
 package server
 
 import (
@@ -15,14 +16,14 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Traffic counts requests. Route is a pattern or RouteUnknown, and method a standard one or
-// "other", so that their values are few.
+// Traffic counts requests. Route is a pattern or RouteUnknown and method a standard one or "other",
+// so that both have few values.
 type Traffic interface {
 	Began()
 	Answered(route, method string, status int, took time.Duration)
 }
 
-// Router is an http.Handler for routes.
+// Router is an http.Handler that serves a list of routes.
 type Router struct {
 	routes  []Route
 	clock   ports.Clock
@@ -30,16 +31,16 @@ type Router struct {
 	logger  *slog.Logger
 }
 
-// NewRouter returns a handler that serves routes and refuses everything else.
+// NewRouter returns a handler that serves routes and refuses every other request.
 func NewRouter(routes []Route, clock ports.Clock, traffic Traffic, logger *slog.Logger) *Router {
 	return &Router{routes: routes, clock: clock, traffic: traffic, logger: logger}
 }
 
-// Handler responds to one request. A returned error is written as the error envelope; in that case
-// it must not have written anything itself.
+// Handler responds to one request. If it returns an error, the error is written as the envelope,
+// and the handler must not have written anything itself.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
-// ServeHTTP implements http.Handler. It also counts and logs the request.
+// ServeHTTP implements http.Handler. It counts and logs each request.
 func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := e.clock.Instant()
 	e.traffic.Began()
@@ -57,7 +58,7 @@ func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		took := start.Until(e.clock.Instant())
 		method := methodLabel(r.Method)
 		e.traffic.Answered(route.Pattern, method, answer.sent(), took)
-		e.tell(r.Context(), route, method, answer, took)
+		e.log(r.Context(), route, method, answer, took)
 	}()
 	defer e.recover(answer, r)
 	if err := route.handler(r.Method)(answer, r); err != nil {
@@ -65,11 +66,11 @@ func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(answer, id, err)
 	}
 	if answer.body.unread() {
-		partFrom(answer)
+		limitUnread(answer)
 	}
 }
 
-// match returns the route of the request.
+// match returns the route for r.
 func (e *Router) match(r *http.Request) *Route {
 	path := sentPath(r)
 	for i := range e.routes {
@@ -80,8 +81,8 @@ func (e *Router) match(r *http.Request) *Route {
 	return &unknown
 }
 
-// tell logs the request: at debug level, or as a warning with the cause if the service failed.
-func (e *Router) tell(ctx context.Context, route *Route, method string, answer *recorder,
+// log logs the request: at debug level, or as a warning with the cause if the service failed.
+func (e *Router) log(ctx context.Context, route *Route, method string, answer *recorder,
 	took time.Duration) {
 	level := slog.LevelDebug
 	attributes := []slog.Attr{

@@ -21,8 +21,8 @@ import (
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
-// book is a traffic that takes down what it hears.
-type book struct{ lines []entry }
+// recordedTraffic is a server.Traffic that records its calls.
+type recordedTraffic struct{ lines []entry }
 
 type entry struct {
 	route, method string
@@ -30,20 +30,20 @@ type entry struct {
 	took          time.Duration
 }
 
-func (b *book) Began() {}
-func (b *book) Answered(route, method string, status int, took time.Duration) {
+func (b *recordedTraffic) Began() {}
+func (b *recordedTraffic) Answered(route, method string, status int, took time.Duration) {
 	b.lines = append(b.lines, entry{route, method, status, took})
 }
 
-// serve answers r by routes; the clock moves a millisecond at each look.
-func serve(r *http.Request, routes ...server.Route) (*http.Response, *book, string) {
+// serve has routes answer r. The clock advances by a millisecond each time it is read.
+func serve(r *http.Request, routes ...server.Route) (*http.Response, *recordedTraffic, string) {
 	var instant throttle.Instant
 	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant {
 		instant += throttle.Instant(time.Millisecond)
 		return instant
 	}}
 	var log bytes.Buffer
-	traffic, answer := &book{}, httptest.NewRecorder()
+	traffic, answer := &recordedTraffic{}, httptest.NewRecorder()
 	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	server.NewRouter(routes, clock, traffic, logger).ServeHTTP(answer, r)
 	return answer.Result(), traffic, log.String()
@@ -60,7 +60,7 @@ func target(method, uri string) *http.Request {
 	return r
 }
 
-func TestPathsAreMatchedAsSent(t *testing.T) {
+func TestMatchesPathsAsSent(t *testing.T) {
 	routes := []server.Route{{Pattern: "/a/b", Methods: []string{"GET"}, Handle: ok},
 		{Pattern: "/below", Subtree: true, Handle: ok}}
 	for uri, status := range map[string]int{
@@ -117,7 +117,7 @@ func TestRequestIDs(t *testing.T) {
 		kept  bool
 	}{
 		{"harmless", []string{"Abc.1_2-3"}, true},
-		{"the longest", []string{strings.Repeat("a", 128)}, true},
+		{"maximum length", []string{strings.Repeat("a", 128)}, true},
 		{"none", nil, false},
 		{"empty", []string{""}, false},
 		{"too long", []string{strings.Repeat("a", 129)}, false},
@@ -164,8 +164,8 @@ func FuzzRequestID(f *testing.F) {
 	})
 }
 
-// TestEveryKindHasAShape holds the one table against the list of kinds.
-func TestEveryKindHasAShape(t *testing.T) {
+// TestEveryFailureKindHasResponse checks the table of responses against the list of failure kinds.
+func TestEveryFailureKindHasResponse(t *testing.T) {
 	statuses := map[failure.Kind]int{
 		failure.Internal: 500, failure.Unauthorized: 401, failure.InvalidToken: 401,
 		failure.ExpiredToken: 401, failure.NotFound: 404,
@@ -190,8 +190,9 @@ func TestEveryKindHasAShape(t *testing.T) {
 	}
 }
 
-// TestAnExpectedStatusIsNoFailure, on the route that expects it alone.
-func TestAnExpectedStatusIsNoFailure(t *testing.T) {
+// TestExpectedStatusIsNotLoggedAsFailure checks that only the route that expects a status logs it
+// at debug level.
+func TestExpectedStatusIsNotLoggedAsFailure(t *testing.T) {
 	unready := func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return nil
@@ -210,8 +211,8 @@ func TestAnExpectedStatusIsNoFailure(t *testing.T) {
 	}
 }
 
-// TestBytesAreThoseThatLeave: of an answer to HEAD none does.
-func TestBytesAreThoseThatLeave(t *testing.T) {
+// TestLogsBytesSent checks the logged size, which is 0 for HEAD.
+func TestLogsBytesSent(t *testing.T) {
 	route := server.Route{Pattern: "/a", Methods: []string{"GET"},
 		Handle: func(w http.ResponseWriter, _ *http.Request) error {
 			server.WriteJSON(w, http.StatusOK, "four")
@@ -223,7 +224,7 @@ func TestBytesAreThoseThatLeave(t *testing.T) {
 	}
 }
 
-func TestTrafficHasFewWords(t *testing.T) {
+func TestTrafficLabelsAreBounded(t *testing.T) {
 	for _, c := range []struct{ method, uri, route, label string }{
 		{"GET", "/a", "/a", "GET"}, {"BREW", "/a/below", "/a", "other"},
 		{"get", "/a", "/a", "other"}, {"PUT", "/b", "unknown", "PUT"},
@@ -237,7 +238,7 @@ func TestTrafficHasFewWords(t *testing.T) {
 }
 
 func TestPanics(t *testing.T) {
-	t.Run("before an answer", func(t *testing.T) {
+	t.Run("before a response", func(t *testing.T) {
 		answer, traffic, log := serve(target("GET", "/a"),
 			server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
 				panic("hunter2")
@@ -247,9 +248,9 @@ func TestPanics(t *testing.T) {
 		assert.Contains(t, log, `"msg":"panic_recovered"`)
 		assert.Contains(t, log, `"thrown":"string"`)
 		assert.Contains(t, log, "router_test.go")
-		assert.NotContains(t, log, "hunter2", "what was thrown may hold input")
+		assert.NotContains(t, log, "hunter2", "the panic value may hold input")
 	})
-	t.Run("of the runtime", func(t *testing.T) {
+	t.Run("runtime error", func(t *testing.T) {
 		_, _, log := serve(target("GET", "/a"),
 			server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
 				var none []int
@@ -258,7 +259,7 @@ func TestPanics(t *testing.T) {
 			}})
 		assert.Contains(t, log, "index out of range")
 	})
-	t.Run("in mid-answer", func(t *testing.T) {
+	t.Run("in the middle of a response", func(t *testing.T) {
 		assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
 			serve(target("GET", "/a"), server.Route{Pattern: "/a",
 				Handle: func(w http.ResponseWriter, _ *http.Request) error {
@@ -267,7 +268,7 @@ func TestPanics(t *testing.T) {
 				}})
 		})
 	})
-	t.Run("that mean to break off", func(t *testing.T) {
+	t.Run("http.ErrAbortHandler", func(t *testing.T) {
 		assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
 			serve(target("GET", "/a"), server.Route{Pattern: "/a",
 				Handle: func(http.ResponseWriter, *http.Request) error {

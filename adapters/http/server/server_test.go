@@ -19,8 +19,9 @@ import (
 	"github.com/offload/sessiond/adapters/system"
 )
 
-// TestWhatNetHTTPSaysIsNotPassedOn: it says it with addresses and pieces of input.
-func TestWhatNetHTTPSaysIsNotPassedOn(t *testing.T) {
+// TestErrorLogHidesInput checks that messages of net/http are not logged, because they
+// hold addresses and parts of the input.
+func TestErrorLogHidesInput(t *testing.T) {
 	for said, kind := range map[string]string{
 		"http: Accept error: too many open files; retrying":                    "http: Accept error",
 		"http: panic serving 203.0.113.5:4567: hunter2":                        "http: panic serving",
@@ -29,7 +30,7 @@ func TestWhatNetHTTPSaysIsNotPassedOn(t *testing.T) {
 		"something about 203.0.113.5 and hunter2":                              "other",
 	} {
 		var out bytes.Buffer
-		log.New(server.Complaints(slog.New(slog.NewTextHandler(&out, nil))), "", 0).Print(said)
+		log.New(server.NewErrorLog(slog.New(slog.NewTextHandler(&out, nil))), "", 0).Print(said)
 		assert.Contains(t, out.String(), "msg=http_server_complaint")
 		assert.Contains(t, out.String(), kind)
 		assert.NotContains(t, out.String(), "203.0.113.5")
@@ -37,51 +38,53 @@ func TestWhatNetHTTPSaysIsNotPassedOn(t *testing.T) {
 	}
 }
 
-// TestComplaintsDoNotFillTheLog: clients make most of them.
-func TestComplaintsDoNotFillTheLog(t *testing.T) {
+// TestErrorLogIsRateLimited checks that each kind is logged once per interval, because clients
+// cause most of these messages.
+func TestErrorLogIsRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		complaints := log.New(server.Complaints(slog.New(slog.NewTextHandler(&out, nil))), "", 0)
+		errorLog := log.New(server.NewErrorLog(slog.New(slog.NewTextHandler(&out, nil))), "", 0)
 		for range 1000 {
-			complaints.Print("http2: server connection error from 203.0.113.5:4567: PROTOCOL_ERROR")
-			complaints.Print("http: Accept error: too many open files")
+			errorLog.Print("http2: server connection error from 203.0.113.5:4567: PROTOCOL_ERROR")
+			errorLog.Print("http: Accept error: too many open files")
 		}
-		assert.Equal(t, 2, strings.Count(out.String(), "\n"), "each kind once")
+		assert.Equal(t, 2, strings.Count(out.String(), "\n"), "each kind is logged once")
 		time.Sleep(10 * time.Second)
 		out.Reset()
-		complaints.Print("http: Accept error: too many open files")
+		errorLog.Print("http: Accept error: too many open files")
 		assert.Contains(t, out.String(), "suppressed=999")
 	})
 }
 
-// TestAnIdleConnectionIsLetGo: by its own bound, not by that of reading.
-func TestAnIdleConnectionIsLetGo(t *testing.T) {
+// TestClosesIdleConnection checks that the idle limit closes a connection, not the read limit.
+func TestClosesIdleConnection(t *testing.T) {
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
 		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-		server.Limits{Read: time.Hour, Idle: 50 * time.Millisecond, Connections: 10},
+		server.Limits{Read: unreached, Idle: 50 * time.Millisecond, Connections: 10},
 		server.Handshake{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(func() { srv.Shutdown(context.Background()) })
+	t.Cleanup(func() { shutdown(srv) })
 	client := dial(t, srv)
-	client.say(t, whole)
-	client.hear(t)
+	client.send(t, request)
+	client.receiveResponse(t)
 	_, err = client.ReadByte()
 	assert.ErrorIs(t, err, io.EOF)
 }
 
-// TestAnUnreadBodyIsNotWaitedFor: its connection ends soon after the answer, though the client may
-// take an hour.
-func TestAnUnreadBodyIsNotWaitedFor(t *testing.T) {
+// TestDoesNotWaitForUnreadBody checks that the connection closes soon after the response, even if
+// the read limit is an hour.
+func TestDoesNotWaitForUnreadBody(t *testing.T) {
 	routes := []server.Route{{Pattern: "/", Handle: ok}}
-	handler := server.NewRouter(routes, system.NewClock(), &book{}, slog.New(slog.DiscardHandler))
+	handler := server.NewRouter(routes, system.NewClock(), &recordedTraffic{},
+		slog.New(slog.DiscardHandler))
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler,
-		server.Limits{Read: time.Hour, Idle: time.Hour, Connections: 10}, server.Handshake{},
+		server.Limits{Read: unreached, Idle: unreached, Connections: 10}, server.Handshake{},
 		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	client := dial(t, srv)
-	client.say(t, "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
-	assert.True(t, client.hear(t).Close)
+	client.send(t, "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+	assert.True(t, client.receiveResponse(t).Close)
 	_, err = client.ReadByte()
 	require.ErrorIs(t, err, io.EOF)
-	assert.Zero(t, srv.Shutdown(context.Background()), "an answered request is not under way")
+	assert.Zero(t, shutdown(srv), "an answered request is not in progress")
 }

@@ -21,22 +21,22 @@ import (
 	"github.com/offload/sessiond/test/pki"
 )
 
-// listenTLS serves handler over TLS with that certificate.
+// listenTLS serves handler over TLS with the given certificate.
 func listenTLS(t *testing.T, pair pki.Pair, read time.Duration,
 	handler http.HandlerFunc) *server.Server {
 	t.Helper()
 	certificate := pair.TLS(t)
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler,
-		server.Limits{Read: read, Idle: patience, Connections: 100},
+		server.Limits{Read: read, Idle: unreached, Connections: 100},
 		server.Handshake{Certificate: func() *tls.Certificate {
 			return certificate
 		}}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(func() { srv.Shutdown(context.Background()) })
+	t.Cleanup(func() { shutdown(srv) })
 	return srv
 }
 
-// dialTLS connects as a client who trusts pair and would speak protocols.
+// dialTLS connects with a client that trusts pair and offers protocols.
 func dialTLS(t *testing.T, srv *server.Server, pair pki.Pair, protocols ...string) (wire,
 	tls.ConnectionState) {
 	t.Helper()
@@ -48,9 +48,9 @@ func dialTLS(t *testing.T, srv *server.Server, pair pki.Pair, protocols ...strin
 	return wire{conn, bufio.NewReader(conn)}, conn.ConnectionState()
 }
 
-func TestTLSIsSpoken(t *testing.T) {
+func TestServesTLS(t *testing.T) {
 	pair := pki.New(t, "localhost")
-	srv := listenTLS(t, pair, patience, func(w http.ResponseWriter, r *http.Request) {
+	srv := listenTLS(t, pair, unreached, func(w http.ResponseWriter, r *http.Request) {
 		assert.NotNil(t, r.TLS)
 		_, _ = io.WriteString(w, r.Proto)
 	})
@@ -58,15 +58,15 @@ func TestTLSIsSpoken(t *testing.T) {
 		client, state := dialTLS(t, srv, pair, "http/1.1")
 		assert.Equal(t, "http/1.1", state.NegotiatedProtocol)
 		for range 3 {
-			client.say(t, whole)
-			assert.Equal(t, "HTTP/1.1", client.hear(t).Proto)
+			client.send(t, request)
+			assert.Equal(t, "HTTP/1.1", client.receiveResponse(t).Proto)
 		}
 	})
-	t.Run("by a client that knows no ALPN", func(t *testing.T) {
+	t.Run("client without ALPN", func(t *testing.T) {
 		client, state := dialTLS(t, srv, pair)
 		assert.Empty(t, state.NegotiatedProtocol)
-		client.say(t, whole)
-		assert.Equal(t, http.StatusOK, client.hear(t).StatusCode)
+		client.send(t, request)
+		assert.Equal(t, http.StatusOK, client.receiveResponse(t).StatusCode)
 	})
 	t.Run("the server prefers HTTP/2", func(t *testing.T) {
 		_, state := dialTLS(t, srv, pair, "http/1.1", "h2")
@@ -84,92 +84,109 @@ func TestTLSIsSpoken(t *testing.T) {
 	}
 }
 
-func TestTLSTakesTheCertificateInForce(t *testing.T) {
+func TestTLSUsesCurrentCertificate(t *testing.T) {
 	first, second := pki.New(t, "localhost"), pki.New(t, "localhost")
 	var current atomic.Pointer[tls.Certificate]
 	current.Store(first.TLS(t))
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
 		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-		server.Limits{Read: patience, Idle: patience, Connections: 10},
+		server.Limits{Read: unreached, Idle: unreached, Connections: 10},
 		server.Handshake{Certificate: current.Load}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(func() { srv.Shutdown(context.Background()) })
+	t.Cleanup(func() { shutdown(srv) })
 	before, _ := dialTLS(t, srv, first)
 	current.Store(second.TLS(t))
 	dialTLS(t, srv, second)
-	before.say(t, whole)
-	assert.Equal(t, http.StatusOK, before.hear(t).StatusCode, "a connection that is open stays")
+	before.send(t, request)
+	assert.Equal(t, http.StatusOK, before.receiveResponse(t).StatusCode,
+		"an open connection stays")
 }
 
-// halfHello is the beginning of a TLS handshake.
-const halfHello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+// halfClientHello is the beginning of a TLS handshake.
+const halfClientHello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 
-func TestASlowHandshakeKeepsNobodyWaiting(t *testing.T) {
+func TestSlowHandshakeDelaysNoOther(t *testing.T) {
 	pair := pki.New(t, "localhost")
-	srv := listenTLS(t, pair, patience, func(http.ResponseWriter, *http.Request) {})
+	srv := listenTLS(t, pair, unreached, func(http.ResponseWriter, *http.Request) {})
 	dial(t, srv)
-	dial(t, srv).say(t, halfHello)
+	dial(t, srv).send(t, halfClientHello)
 	sound, _ := dialTLS(t, srv, pair)
-	sound.say(t, whole)
-	assert.Equal(t, http.StatusOK, sound.hear(t).StatusCode)
+	sound.send(t, request)
+	assert.Equal(t, http.StatusOK, sound.receiveResponse(t).StatusCode)
 }
 
-// TestASlowHandshakeEnds: it has the time that reading has.
-func TestASlowHandshakeEnds(t *testing.T) {
+// TestSlowHandshakeEnds checks that a handshake has the same limit as reading.
+func TestSlowHandshakeEnds(t *testing.T) {
 	srv := listenTLS(t, pki.New(t, "localhost"), 50*time.Millisecond,
 		func(http.ResponseWriter, *http.Request) {})
 	silent, half := dial(t, srv), dial(t, srv)
-	half.say(t, halfHello)
+	half.trySend(halfClientHello)
 	for _, slow := range []wire{silent, half} {
-		_, err := io.Copy(io.Discard, slow.Reader) // an alert may come
-		assert.NoError(t, err, "it ends, within the deadline and not by the test's")
+		slow.awaitEnd(t, "the server's deadline ends it, not the test's")
 	}
 }
 
 func TestDeadlinesOverTLS(t *testing.T) {
 	pair := pki.New(t, "localhost")
-	read := make(chan error, 1)
-	srv := listenTLS(t, pair, 100*time.Millisecond, func(_ http.ResponseWriter, r *http.Request) {
+	read := make(chan error, 100)
+	srv := listenTLS(t, pair, 200*time.Millisecond, func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
 		read <- err
 	})
+	// connect repeats handshakes that take longer than the server's limit.
+	connect := func(t *testing.T) (client wire) {
+		require.Eventually(t, func() bool {
+			raw := dial(t, srv)
+			conn := tls.Client(raw.Conn, pki.Trust(pair))
+			client = wire{conn, bufio.NewReader(conn)}
+			return conn.Handshake() == nil
+		}, timeout, time.Millisecond, "no handshake succeeded")
+		return client
+	}
 	t.Run("headers", func(t *testing.T) {
-		client, _ := dialTLS(t, srv, pair)
-		client.say(t, whole[:10])
-		_, err := io.Copy(io.Discard, client.Reader)
-		assert.NoError(t, err, "it ends, with the parser's answer or none")
+		client := connect(t)
+		client.trySend(request[:10])
+		client.awaitEnd(t, "the server closes the connection, with a response or without")
 	})
 	t.Run("body", func(t *testing.T) {
-		client, _ := dialTLS(t, srv, pair)
-		client.say(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha")
-		assert.Error(t, <-read)
+		require.Eventually(t, func() bool {
+			client := connect(t)
+			client.trySend("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha")
+			client.awaitEnd(t, "the server closes the connection")
+			select {
+			case err := <-read:
+				return assert.Error(t, err)
+			default:
+				return false // the headers arrived too late
+			}
+		}, 2*timeout, time.Millisecond, "no request reached the handler")
 	})
 	t.Run("between requests", func(t *testing.T) {
 		certificate := pair.TLS(t)
 		srv, err := server.Listen(context.Background(), "127.0.0.1:0",
 			http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-			server.Limits{Read: patience, Idle: 50 * time.Millisecond, Connections: 10},
+			server.Limits{Read: unreached, Idle: 50 * time.Millisecond, Connections: 10},
 			server.Handshake{Certificate: func() *tls.Certificate {
 				return certificate
 			}}, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		client, _ := dialTLS(t, srv, pair)
-		client.say(t, whole)
-		client.hear(t)
+		client.send(t, request)
+		client.receiveResponse(t)
 		_, err = client.ReadByte()
 		require.ErrorIs(t, err, io.EOF)
-		srv.Shutdown(context.Background())
+		shutdown(srv)
 	})
 }
 
-// TestAnAnswerReachesAClientThatIsStillSending: over TLS as in the clear.
-func TestAnAnswerReachesAClientThatIsStillSending(t *testing.T) {
+// TestResponseReachesClientStillSending checks this with TLS and without.
+func TestResponseReachesClientStillSending(t *testing.T) {
 	pair := pki.New(t, "localhost")
 	handler := func(http.ResponseWriter, *http.Request) {}
 	for name, connect := range map[string]func() wire{
-		"in the clear": func() wire { return dial(t, listen(t, handler)) },
+		"without TLS": func() wire { return dial(t, listen(t, handler)) },
 		"over TLS": func() wire {
-			client, _ := dialTLS(t, listenTLS(t, pair, patience, handler), pair)
+			client, _ := dialTLS(t, listenTLS(t, pair, unreached, handler), pair)
 			return client
 		},
 	} {
@@ -179,20 +196,21 @@ func TestAnAnswerReachesAClientThatIsStillSending(t *testing.T) {
 				_, _ = io.WriteString(client.Conn,
 					"GET / HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("a", 1<<20))
 			}()
-			assert.Equal(t, http.StatusRequestHeaderFieldsTooLarge, client.hear(t).StatusCode)
+			assert.Equal(t, http.StatusRequestHeaderFieldsTooLarge, client.receiveResponse(t).StatusCode)
 		})
 	}
 }
 
-func TestHTTPWhereTLSIsSpokenIsToldSo(t *testing.T) {
-	srv := listenTLS(t, pki.New(t, "localhost"), patience,
+func TestRespondsToPlainHTTPOnTLSListener(t *testing.T) {
+	srv := listenTLS(t, pki.New(t, "localhost"), unreached,
 		func(http.ResponseWriter, *http.Request) {})
 	client := dial(t, srv)
-	client.say(t, whole)
-	assert.Equal(t, http.StatusBadRequest, client.hear(t).StatusCode)
+	client.send(t, request)
+	assert.Equal(t, http.StatusBadRequest, client.receiveResponse(t).StatusCode)
 }
 
-// TestFailedHandshakesDoNotFillTheLog: scanners make them all day long.
+// TestFailedHandshakesDoNotFillTheLog checks that failed handshakes are logged at debug level only,
+// because scanners cause them all day long.
 func TestFailedHandshakesDoNotFillTheLog(t *testing.T) {
 	pair := pki.New(t, "localhost")
 	for level, lines := range map[slog.Level]int{slog.LevelInfo: 0, slog.LevelDebug: 50} {
@@ -200,17 +218,17 @@ func TestFailedHandshakesDoNotFillTheLog(t *testing.T) {
 		certificate := pair.TLS(t)
 		srv, err := server.Listen(context.Background(), "127.0.0.1:0",
 			http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-			server.Limits{Read: patience, Idle: patience, Connections: 10},
+			server.Limits{Read: unreached, Idle: unreached, Connections: 10},
 			server.Handshake{Certificate: func() *tls.Certificate { return certificate }},
 			slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level})))
 		require.NoError(t, err)
 		for range 50 {
 			client := dial(t, srv)
-			client.say(t, "\x16\x03\x01\x00\x05hunter2")
+			client.send(t, "\x16\x03\x01\x00\x05hunter2")
 			_, _ = io.Copy(io.Discard, client.Reader)
 			require.NoError(t, client.Close())
 		}
-		srv.Shutdown(context.Background())
+		shutdown(srv)
 		assert.Equal(t, lines, strings.Count(out.String(), "tls_handshake_failed"), "%s",
 			out.String())
 		assert.NotContains(t, out.String(), "http_server_complaint")
@@ -219,20 +237,20 @@ func TestFailedHandshakesDoNotFillTheLog(t *testing.T) {
 	}
 }
 
-// TestShutdownWithHandshakesUnderWay: who is still at it may come through for a moment, and keeps
-// nobody waiting for longer.
-func TestShutdownWithHandshakesUnderWay(t *testing.T) {
+// TestShutdownWithHandshakesInProgress checks that Shutdown waits only a moment for handshakes in
+// progress.
+func TestShutdownWithHandshakesInProgress(t *testing.T) {
 	pair := pki.New(t, "localhost")
-	srv := listenTLS(t, pair, patience, func(http.ResponseWriter, *http.Request) {})
+	srv := listenTLS(t, pair, unreached, func(http.ResponseWriter, *http.Request) {})
 	silent := dial(t, srv)
-	done, _ := dialTLS(t, srv, pair) // through, and asks nothing
+	done, _ := dialTLS(t, srv, pair) // handshake done, no request sent
 	stopped := make(chan int, 1)
 	go func() { stopped <- srv.Shutdown(context.Background()) }()
 	select {
 	case brokenOff := <-stopped:
 		assert.Zero(t, brokenOff)
-	case <-time.After(patience / 2):
-		require.Fail(t, "it waits for them")
+	case <-time.After(timeout):
+		require.Fail(t, "Shutdown waits for handshakes in progress")
 	}
 	for _, conn := range []net.Conn{silent.Conn, done.Conn} {
 		_, err := io.Copy(io.Discard, conn)

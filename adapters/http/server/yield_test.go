@@ -11,16 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestYieldsBetweenPipelinedRequests shows that on one processor, another goroutine runs between
-// nearly any two requests of a client that sends many at once.
-func TestYieldsBetweenPipelinedRequests(t *testing.T) {
-	const many = 60 // which fit into the buffer of a connection
+// TestPipeliningClientYieldsBetweenRequests checks that on one processor another goroutine runs
+// between nearly any two pipelined requests of a client.
+func TestPipeliningClientYieldsBetweenRequests(t *testing.T) {
+	const many = 60 // fits into the buffer of a connection
 	var turns atomic.Int64
 	var at []int64
 	srv := listen(t, func(http.ResponseWriter, *http.Request) { at = append(at, turns.Load()) })
 	client := dial(t, srv)
-	client.say(t, whole)
-	client.hear(t)
+	client.send(t, request)
+	client.receiveResponse(t)
 
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	over := make(chan struct{})
@@ -35,9 +35,9 @@ func TestYieldsBetweenPipelinedRequests(t *testing.T) {
 			}
 		}
 	}()
-	client.say(t, strings.Repeat(whole, many))
+	client.send(t, strings.Repeat(request, many))
 	for range many {
-		client.hear(t)
+		client.receiveResponse(t)
 	}
 	close(over)
 	require.Len(t, at, many+1)

@@ -1,0 +1,124 @@
+package server
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+
+	proxyproto "github.com/pires/go-proxyproto"
+)
+
+// proxyHeaderBuffer is the size of the buffer through which a connection is read while its PROXY
+// header is parsed. A version 1 header must arrive in one piece.
+const proxyHeaderBuffer = 256
+
+// proxied is a connection whose client address was given by a PROXY header (PROXY protocol,
+// versions 1 and 2).
+type proxied struct {
+	net.Conn
+	// rest holds what was read beyond the header.
+	rest   *bufio.Reader
+	client net.Addr
+}
+
+// proxyHeaderError reports that a trusted proxy's connection has no valid PROXY header.
+type proxyHeaderError struct {
+	// silent is true if nothing was received at all: load balancers probe the port this way.
+	silent bool
+	// missing is true if what was received is not a PROXY header, and false if it is one that
+	// cannot be parsed.
+	missing bool
+	cause   error
+}
+
+// Error implements error.
+func (e *proxyHeaderError) Error() string { return "PROXY protocol: " + e.cause.Error() }
+
+// Unwrap returns the cause.
+func (e *proxyHeaderError) Unwrap() error { return e.cause }
+
+// readProxyHeader reads the PROXY header at the beginning of conn. Only the client's address is
+// taken from it.
+func readProxyHeader(conn net.Conn) (net.Conn, error) {
+	reader := bufio.NewReaderSize(conn, proxyHeaderBuffer)
+	if _, err := reader.Peek(1); err != nil {
+		return nil, &proxyHeaderError{silent: true, cause: err}
+	}
+	a := &proxied{Conn: conn, rest: reader, client: unknownAddr{}}
+	if head, _ := reader.Peek(len(unspecified)); string(head) == unspecified {
+		if err := skipUnspecified(reader); err != nil {
+			return nil, &proxyHeaderError{cause: err}
+		}
+		return a, nil
+	}
+	header, err := proxyproto.Read(reader)
+	if err != nil {
+		return nil, &proxyHeaderError{missing: errors.Is(err, proxyproto.ErrNoProxyProtocol),
+			cause: err}
+	}
+	if tcp, _, ok := header.TCPAddrs(); ok && header.Command.IsProxy() {
+		a.client = tcp
+	} else if header.Command.IsLocal() && header.Version == 2 {
+		a.client = conn.RemoteAddr() // sent by the proxy itself, for example a health check
+	}
+	return a, nil
+}
+
+// unspecified is the beginning of a version 2 header for a client without an address (AF_UNSPEC),
+// which version 1 writes as UNKNOWN. The receiver may accept it or not, and go-proxyproto does not;
+// here both versions are treated alike. No version 1 header is shorter than this prefix.
+const unspecified = "\r\n\r\n\x00\r\nQUIT\n\x21\x00"
+
+// skipUnspecified reads such a header to its end.
+func skipUnspecified(reader *bufio.Reader) error {
+	_, _ = reader.Discard(len(unspecified)) // already peeked
+	var length uint16
+	if err := binary.Read(reader, binary.BigEndian, &length); err != nil {
+		return err
+	}
+	if length > proxyproto.MaxV2HeaderSize {
+		return proxyproto.ErrInvalidLength
+	}
+	_, err := reader.Discard(int(length))
+	return err
+}
+
+// unknownAddr is the address of a client for which the proxy gives no TCP address: UNKNOWN,
+// AF_UNSPEC, or a Unix socket. It is not the proxy's address, because the client's forwarding
+// headers would then be trusted like those of the proxy.
+type unknownAddr struct{}
+
+// Network implements net.Addr.
+func (unknownAddr) Network() string { return "unknown" }
+
+// String implements net.Addr.
+func (unknownAddr) String() string { return "unknown" }
+
+// Read implements net.Conn.
+func (a *proxied) Read(p []byte) (int, error) {
+	if a.rest == nil {
+		return a.Conn.Read(p)
+	}
+	if a.rest.Buffered() == 0 {
+		a.rest = nil
+		return a.Conn.Read(p)
+	}
+	return a.rest.Read(p)
+}
+
+// RemoteAddr returns the client's address.
+func (a *proxied) RemoteAddr() net.Addr { return a.client }
+
+// CloseWrite closes the write side if the connection supports it. Reading remains possible.
+func (a *proxied) CloseWrite() error { return closeWrite(a.Conn) }
+
+// peerOf returns the IP address of the other end of a connection, or the zero Addr if it has none.
+func peerOf(conn net.Conn) netip.Addr {
+	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return peer.Addr()
+}
