@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs each fuzz target of the module for a time, one after the other. An input that fails is kept in the package's testdata/fuzz by go itself; where a run
-# fails and none is there, it was the end of the time that Go before 1.27 takes for a failure now and then (golang/go#75804), and the target has another
-# run, three at most.
+# Runs each fuzz target of the module in turn, for the time given as argument. go keeps a failing
+# input in the package's testdata/fuzz. A run that fails without one has hit golang/go#75804: Go
+# before 1.27 sometimes reports the end of the fuzz time as a failure. The target is then run again,
+# at most three times in all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 time=${1:-20s}

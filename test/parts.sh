@@ -1,10 +1,11 @@
 #!/bin/sh
-# Brings the servers that tests start and that are not here yet, as Debian packages: installed where that is allowed, without starting any
-# service, else unpacked into .parts, which git ignores.
+# Provides the servers that tests start, from Debian packages, unless they are present already. As
+# root it installs the packages, without starting any service; otherwise it unpacks them into
+# .parts, which git ignores.
 set -eu
 cd "$(dirname "$0")/.."
 
-# What each server needs beside a bare Debian, by the server's package; the program is the first word.
+# needs NAME: prints the program, then the packages that a minimal Debian lacks.
 needs() {
 	case $1 in
 	redis) echo redis-server redis-server redis-tools libjemalloc2 liblua5.1-0 lua-bitop lua-cjson liblzf1 libhiredis0.14 libsystemd0 libatomic1 ;;
@@ -14,7 +15,8 @@ needs() {
 	esac
 }
 
-# here NAME PROGRAM: whether it is installed, or was unpacked before. Debian keeps some in sbin, which is not in everybody's path.
+# here NAME PROGRAM: succeeds if the program is installed or was unpacked before. Debian keeps some
+# programs in sbin, which is not in every user's PATH.
 here() {
 	PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null || [ -x ".parts/$1/usr/bin/$2" ] || [ -x ".parts/$1/usr/sbin/$2" ]
 }
@@ -26,13 +28,13 @@ for name in redis nginx caddy haproxy; do
 done
 [ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null || {
-	echo "missing:$missing; and there is no apt-get to bring them: install Redis 7, nginx 1.22, Caddy 2.6, HAProxy 2.6 or later" >&2
+	echo "missing:$missing; apt-get not found: install Redis 7, nginx 1.22, Caddy 2.6, HAProxy 2.6 or later" >&2
 	exit 1
 }
 
 if [ "$(id -u)" = 0 ]; then
 	apt-get update -qq
-	# A package's service is not started where the policy forbids it. One that is there already stays as it is.
+	# This policy keeps a package from starting its service. A policy that exists is left alone.
 	policy=/usr/sbin/policy-rc.d
 	if [ ! -e "$policy" ]; then
 		trap 'rm -f "$policy"' EXIT

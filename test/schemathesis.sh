@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Asks the real binary thousands of things that the API's description admits, and thousands that it does not (schemathesis), and fails where an answer
-# is none of the description's. Brings schemathesis into .tools; needs python3 with venv.
+# Sends the built binary thousands of requests that the API description allows, and thousands that
+# it does not, with schemathesis, and fails if a response violates the description. Installs
+# schemathesis into .tools; needs python3 with venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 version=4.32.5
 venv=.tools/schemathesis-$version
 if [ ! -x "$venv/bin/schemathesis" ]; then
-	command -v python3 >/dev/null || { echo "python3 is missing: schemathesis cannot run" >&2; exit 1; }
+	command -v python3 >/dev/null || { echo "python3 not found: install Python 3 with venv to run schemathesis" >&2; exit 1; }
 	python3 -m venv "$venv"
 	"$venv/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
 fi

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fails where generated code, or the go.mod of this module or of those that are named, is not what it would be made now. Changes nothing that was right.
+# Fails if generated code is out of date, if the go.mod of this module or of a module given as
+# argument is not tidy, or if a Go file is not formatted. What is out of date is brought up to date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +18,7 @@ go generate ./...
 for module in "${modules[@]}"; do (cd "$module" && go mod tidy); done
 after=$(fingerprint)
 if [ "$before" != "$after" ]; then
-	echo "generated code or a go.mod was not up to date; it is now: commit it" >&2
+	echo "generated code or a go.mod was out of date and has been updated: commit the changes" >&2
 	diff <(echo "$before") <(echo "$after") >&2 || true
 	exit 1
 fi

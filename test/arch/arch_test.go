@@ -1,5 +1,5 @@
-// Package arch holds the house against its plan: who may import whom, where fx may be seen, and
-// what lies at the top.
+// Package arch checks the tree against the architecture: which package may import which, where fx
+// may be imported, and what the top level contains.
 package arch
 
 import (
@@ -23,13 +23,14 @@ const (
 	module = "github.com/offload/sessiond"
 )
 
-// topLevel is all that lies at the top, beside dotfiles.
+// topLevel lists everything at the top level except dotfiles.
 var topLevel = []string{
 	"domain", "app", "adapters", "ports", "bootstrap", "cmd", "test",
 	"go.mod", "go.sum", "Makefile", "ARCHITECTURE.md", "README.md",
 }
 
-// pure is the part of the standard library that the domain may import: same arguments, same answer.
+// pure lists the packages of the standard library that the domain may import: those whose functions
+// depend on their arguments only.
 var pure = []string{
 	"bytes", "cmp", "crypto/ecdh", "crypto/ed25519", "crypto/hkdf", "crypto/hmac", "crypto/sha256",
 	"crypto/sha512", "crypto/subtle",
@@ -39,22 +40,21 @@ var pure = []string{
 	"unicode/utf8",
 }
 
-// floor is what a part of the tree may import. A package of the module is named without the
+// layer is a part of the tree and what it may import. Packages of the module are named without the
 // module's path.
-type floor struct {
+type layer struct {
 	under string
-	// allow reports whether a file in the folder may import path; own is true for packages of the
+	// allow reports whether a file in folder may import path; own is true for packages of the
 	// module.
 	allow func(folder, path string, own bool) bool
 }
 
 func within(path, folder string) bool {
-	return path == folder ||
-		strings.HasPrefix(path, folder+"/")
+	return path == folder || strings.HasPrefix(path, folder+"/")
 }
 
-// adapterOf is the adapter that a folder belongs to: the folder itself, but all of adapters/http is
-// one, and so is sessionauth.
+// adapterOf returns the adapter that a folder belongs to: the folder itself, except that all of
+// adapters/http is one adapter, and so is all of adapters/sessionauth.
 func adapterOf(folder string) string {
 	for _, one := range []string{"adapters/http", "adapters/sessionauth"} {
 		if within(folder, one) {
@@ -64,18 +64,19 @@ func adapterOf(folder string) string {
 	return folder
 }
 
-// standard reports whether path is of the standard library: the first part of any other path has a
-// dot.
+// standard reports whether path belongs to the standard library: the first element of any other
+// path has a dot.
 func standard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return !strings.Contains(first, ".")
 }
 
-var floors = []floor{
+var layers = []layer{
 	{"domain", func(_, path string, own bool) bool {
 		return own && within(path, "domain") || slices.Contains(pure, path)
 	}},
-	{"ports/portstest", func(string, string, bool) bool { return true }}, // tests, for adapters
+	// Test suites for adapters.
+	{"ports/portstest", func(string, string, bool) bool { return true }},
 	{"ports", func(_, path string, own bool) bool {
 		return own && (within(path, "domain") || path == "ports") ||
 			slices.Contains([]string{"context", "sync", "time", "net/netip"}, path)
@@ -85,7 +86,7 @@ var floors = []floor{
 			slices.Contains([]string{"context", "errors", "sync", "sync/atomic", "time",
 				"net/netip"}, path)
 	}},
-	// What other services import brings nothing along.
+	// Other services import this package, so it has no dependencies beyond the standard library.
 	{"adapters/sessionauth", func(folder, path string, own bool) bool {
 		return own && (within(path, "domain") || within(path, adapterOf(folder))) || !own &&
 			standard(path)
@@ -99,7 +100,7 @@ var floors = []floor{
 	{"cmd", func(_, path string, own bool) bool { return !own || within(path, "bootstrap") }},
 }
 
-// file is one Go file that is no test, and what it imports.
+// file is a Go file that is not a test, and its imports.
 type file struct {
 	path, folder string
 	imports      []string
@@ -143,29 +144,29 @@ func files(t *testing.T) []file {
 	return found
 }
 
-func TestTheImportTable(t *testing.T) {
+func TestImportTable(t *testing.T) {
 	seen := map[string]int{}
 	for _, f := range files(t) {
-		at := slices.IndexFunc(floors, func(floor floor) bool {
-			return within(f.folder, floor.under)
+		at := slices.IndexFunc(layers, func(l layer) bool {
+			return within(f.folder, l.under)
 		})
 		if at < 0 {
-			assert.True(t, within(f.folder, "test"), "%s lies on no floor", f.path)
+			assert.True(t, within(f.folder, "test"), "%s belongs to no layer", f.path)
 			continue
 		}
-		seen[floors[at].under]++
+		seen[layers[at].under]++
 		for _, path := range f.imports {
 			short, own := strings.CutPrefix(path, module+"/")
-			assert.True(t, floors[at].allow(f.folder, short, own), "%s may not import %s", f.path,
+			assert.True(t, layers[at].allow(f.folder, short, own), "%s may not import %s", f.path,
 				path)
 		}
 	}
-	for _, floor := range floors {
-		assert.NotZero(t, seen[floor.under], "nothing was found under %s", floor.under)
+	for _, l := range layers {
+		assert.NotZero(t, seen[l.under], "no file found under %s", l.under)
 	}
 }
 
-func TestFxIsSeenInBootstrapAlone(t *testing.T) {
+func TestFxIsImportedByBootstrapOnly(t *testing.T) {
 	count := 0
 	for _, f := range files(t) {
 		for _, path := range f.imports {
@@ -178,7 +179,7 @@ func TestFxIsSeenInBootstrapAlone(t *testing.T) {
 	assert.NotZero(t, count)
 }
 
-func TestTheTopLevel(t *testing.T) {
+func TestTopLevel(t *testing.T) {
 	out, err := exec.Command("git", "-C", root, "ls-files").Output()
 	require.NoError(t, err)
 	tops := map[string]bool{}
@@ -193,12 +194,12 @@ func TestTheTopLevel(t *testing.T) {
 	}
 	for top := range tops {
 		assert.True(t, strings.HasPrefix(top, ".") || slices.Contains(topLevel, top),
-			"%s does not belong at the top", top)
+			"%s does not belong at the top level", top)
 	}
 }
 
-// TestTheTableCatches holds the table itself against imports that it must refuse.
-func TestTheTableCatches(t *testing.T) {
+// TestImportTableRejects checks the table itself, on imports that it must allow or reject.
+func TestImportTableRejects(t *testing.T) {
 	for _, c := range []struct {
 		folder, path string
 		own, allowed bool
@@ -233,11 +234,11 @@ func TestTheTableCatches(t *testing.T) {
 			false},
 		{"cmd/sessiond", "adapters/cli", true, false},
 	} {
-		at := slices.IndexFunc(floors, func(floor floor) bool {
-			return within(c.folder, floor.under)
+		at := slices.IndexFunc(layers, func(l layer) bool {
+			return within(c.folder, l.under)
 		})
 		require.GreaterOrEqual(t, at, 0)
-		assert.Equal(t, c.allowed, floors[at].allow(c.folder, c.path, c.own), "%s importing %s",
+		assert.Equal(t, c.allowed, layers[at].allow(c.folder, c.path, c.own), "%s importing %s",
 			c.folder, c.path)
 	}
 }

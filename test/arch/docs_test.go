@@ -16,12 +16,12 @@ import (
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
-// variable is a variable's name in a text. What a text leaves out, as in OFFLOAD_SESSION_…, is no
-// name.
+// variable matches the name of a variable. An abbreviation such as OFFLOAD_SESSION_… does not
+// match.
 var variable = regexp.MustCompile(`\bOFFLOAD_[A-Z0-9_]*[A-Z0-9]\b`)
 
-// known reports whether a variable, or the same with _FILE, is one that the configuration knows, or
-// one of its neighbours', of which it says nothing.
+// known reports whether the configuration knows a variable, with or without _FILE, or does not warn
+// about it because it belongs to a neighboring service.
 func known(name string) bool {
 	review := config.Load(config.Sources{
 		Environ: []string{name + "=x"},
@@ -36,9 +36,9 @@ func known(name string) bool {
 		})
 }
 
-// TestTheDocsNameVariablesThatAre fails on a variable in a Markdown file that the service would
-// pass over.
-func TestTheDocsNameVariablesThatAre(t *testing.T) {
+// TestDocsNameExistingVariables fails on a variable in a Markdown file that the service would
+// ignore.
+func TestDocsNameExistingVariables(t *testing.T) {
 	require.False(t, known("OFFLOAD_SESSION_ACTIVE_KID"))
 	require.True(t, known("OFFLOAD_SESSION_SECRET_FILE"))
 	require.True(t, known("OFFLOAD_AI_ANYTHING"))
@@ -60,7 +60,7 @@ func TestTheDocsNameVariablesThatAre(t *testing.T) {
 			}
 			for _, name := range variable.FindAllString(string(text), -1) {
 				count++
-				assert.True(t, known(name), "%s names %s, which is no variable", path, name)
+				assert.True(t, known(name), "%s names %s, which is not a variable", path, name)
 			}
 			return nil
 		}))

@@ -1,10 +1,10 @@
-// Package contract holds exchanges with the public listener against the API's own description,
-// adapters/http/api/openapi.json: every status, header and body that leaves, and the verdict on
-// every request to issue.
+// Package contract checks exchanges with the public listener against the API's own description,
+// adapters/http/api/openapi.json: every status, header and body of a response, and whether an issue
+// request was rightly accepted or rejected.
 //
-// What the description says of a whole class in words, it says here as operations that stand in for
-// it: any unknown path, any method that a path does not have, every path below verify, answers to
-// HEAD. Only tests import it; it imports domain/strict, http/api and libopenapi.
+// Where the description covers a whole class in prose, this package adds operations that represent
+// the class: any unknown path, any method that a path does not support, every path below verify,
+// and responses to HEAD. Only tests import it; it imports domain/strict, http/api and libopenapi.
 package contract
 
 import (
@@ -16,40 +16,40 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// maxBody is the most bytes of a request to issue.
+// maxBody is the maximum size of an issue request body, in bytes.
 const maxBody = 16 << 10
 
-// pathIssue is the one path that reads a body.
+// pathIssue is the only path that reads a body.
 const pathIssue = "/v1/sessions/anonymous"
 
-// Request is what was sent.
+// Request is a request that was sent.
 type Request struct {
-	// Method and Target are the first line's. An empty Target is a request that could not be read:
-	// then the answer may be any error.
+	// Method and Target are those of the request line. An empty Target means that the request could
+	// not be parsed; the response may then be any error.
 	Method, Target string
 	Header         http.Header
 	Body           string
-	// Broken tells that the body broke off, or is longer than what was sent of it.
+	// Broken reports whether the body was cut off, or is shorter than announced.
 	Broken bool
 }
 
-// Answer is what came back, whole.
+// Answer is a complete response.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   string
-	// Close tells that the server closes the connection after it. Go's HTTP reader takes the header
-	// away that says so.
+	// Close reports whether the server closes the connection after the response. Go's HTTP reader
+	// removes the header that says so.
 	Close bool
-	// HTTP2 tells that it came over HTTP/2.
+	// HTTP2 reports whether the response came over HTTP/2.
 	HTTP2 bool
 }
 
-// Breaches says in what way an answer, or the verdict on its request, is not as the description has
-// it. It may be called from any goroutine.
+// Breaches returns the ways in which a response, or the acceptance or rejection of its request,
+// violates the description. It may be called from any goroutine.
 func Breaches(sent Request, answer Answer) []string {
 	if preflight(sent, answer) || sent.Target == "" && answer.Status < http.StatusMultipleChoices {
-		return nil // of a request that could not be read nobody knows what its success should be
+		return nil // the right success of a request that could not be parsed is unknown
 	}
 	d := description()
 	method, path := d.operationFor(sent)
@@ -64,14 +64,15 @@ func Breaches(sent Request, answer Answer) []string {
 	return breaches
 }
 
-// preflight reports whether it is CORS, of which the description speaks in words alone.
+// preflight reports whether the exchange is a CORS preflight, which the description covers in prose
+// only.
 func preflight(sent Request, answer Answer) bool {
 	return sent.Method == http.MethodOptions &&
 		sent.Header.Get("Access-Control-Request-Method") != "" &&
 		answer.Status == http.StatusNoContent
 }
 
-// judgeAnswer holds an answer against an operation.
+// judgeAnswer checks a response against an operation.
 func (d *document) judgeAnswer(method, path string, answer Answer) []string {
 	request, err := http.NewRequest(method, "http://sessiond"+path, http.NoBody)
 	if err != nil {
@@ -88,30 +89,29 @@ func (d *document) judgeAnswer(method, path string, answer Answer) []string {
 	breaches := texts(found)
 	declared := d.answers[operation{method, path}][answer.Status]
 	for name, values := range answer.Header {
-		if !declared.headers[strings.ToLower(name)] && !beside(name) {
-			breaches = append(breaches, fmt.Sprintf("the header %s is not described", name))
+		if !declared.headers[strings.ToLower(name)] && !standard(name) {
+			breaches = append(breaches, fmt.Sprintf("header %s is not in the description", name))
 		}
 		if len(values) != 1 {
-			breaches = append(breaches, fmt.Sprintf("the header %s comes %d times", name,
+			breaches = append(breaches, fmt.Sprintf("header %s occurs %d times", name,
 				len(values)))
 		}
 	}
-	if parsers(answer.Status) && !answer.HTTP2 && !answer.Close {
-		breaches = append(breaches, "the connection stays open")
+	if fromParser(answer.Status) && !answer.HTTP2 && !answer.Close {
+		breaches = append(breaches, "the connection is not closed")
 	}
 	if !declared.content && answer.Body != "" {
-		breaches = append(breaches, fmt.Sprintf("a body that is not described: %.100q",
-			answer.Body))
+		breaches = append(breaches, fmt.Sprintf("the description has no body here: %.100q", answer.Body))
 	}
 	if !declared.content && method != http.MethodHead && answer.Header.Get("Content-Type") != "" {
-		breaches = append(breaches, "a media type of no body")
+		breaches = append(breaches, "a Content-Type without a body")
 	}
 	return breaches
 }
 
-// parsers reports whether an answer of that status is the HTTP parser's own. In HTTP/1 its
-// connection closes, which the description, of any version of HTTP, says in words.
-func parsers(status int) bool {
+// fromParser reports whether a response with that status comes from the HTTP parser. In HTTP/1 the
+// connection is then closed; the description, which covers all versions of HTTP, says so in prose.
+func fromParser(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusExpectationFailed,
 		http.StatusRequestHeaderFieldsTooLarge, http.StatusNotImplemented,
@@ -121,9 +121,9 @@ func parsers(status int) bool {
 	return false
 }
 
-// beside reports whether a header is HTTP's own, or of CORS, of which the description speaks in
-// words.
-func beside(name string) bool {
+// standard reports whether a header belongs to HTTP itself, or to CORS, which the description
+// covers in prose.
+func standard(name string) bool {
 	switch name {
 	case "Content-Type", "Content-Length", "Date", "Connection", "Vary":
 		return true
@@ -131,38 +131,39 @@ func beside(name string) bool {
 	return strings.HasPrefix(name, "Access-Control-")
 }
 
-// judgeVerdict holds the verdict on a request to issue against the description: what is granted is
-// as described, and what is as described is not called malformed.
+// judgeVerdict checks whether an issue request was rightly accepted or rejected: an accepted
+// request must conform to the description, and a conforming request must not be rejected as
+// malformed.
 func judgeVerdict(sent Request, answer Answer) []string {
 	found := Flaws(sent)
 	switch answer.Status {
 	case http.StatusOK:
 		if len(found) > 0 {
-			return []string{"granted, though the request is not as described: " +
+			return []string{"granted, although the request violates the description: " +
 				strings.Join(found, "; ")}
 		}
 	case http.StatusUnprocessableEntity, http.StatusUnsupportedMediaType,
 		http.StatusRequestEntityTooLarge:
 		if len(found) == 0 {
-			return []string{"refused, though the request is as described"}
+			return []string{"rejected, although the request conforms to the description"}
 		}
 	}
 	return nil
 }
 
-// Flaws says in what way a request to issue is not as the description has it.
+// Flaws returns the ways in which an issue request violates the description.
 func Flaws(sent Request) []string {
-	// Said in words: the size, a text that is read in one way only, and that no media type is taken
-	// for JSON.
+	// The description states these in prose: the size limit, that the JSON is unambiguous, and that
+	// a missing media type is treated as JSON.
 	if sent.Broken || len(sent.Body) > maxBody {
-		return []string{"the body is not whole, or too long"}
+		return []string{"the body is incomplete or too long"}
 	}
 	parsed, err := strict.Parse(sent.Body)
 	if err != nil || parsed.Repeated > 0 {
-		return []string{"the body is no strict JSON"}
+		return []string{"the body is not strict JSON"}
 	}
 	request, err := http.NewRequest(http.MethodPost, "http://sessiond"+pathIssue,
-		strings.NewReader(named(parsed)))
+		strings.NewReader(withoutUnknown(parsed)))
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -172,19 +173,19 @@ func Flaws(sent Request) []string {
 	}
 	switch types := request.Header.Values("Content-Type"); {
 	case len(types) > 1:
-		return []string{"more than one media type"}
+		return []string{"more than one Content-Type"}
 	case strings.TrimSpace(request.Header.Get("Content-Type")) == "":
 		request.Header.Set("Content-Type", "application/json")
 	case strings.Contains(types[0], "charset") && !strings.EqualFold(charset(types[0]), "utf-8"):
-		return []string{"a charset that is not utf-8"}
+		return []string{"the charset is not utf-8"}
 	}
 	_, wrong := description().validator.GetRequestBodyValidator().ValidateRequestBody(request)
 	return texts(wrong)
 }
 
-// named is a body without the members that the schema does not name and admits whatever they are:
-// the library refuses numbers there that no float64 holds.
-func named(body strict.Document) string {
+// withoutUnknown returns the body without members that the schema does not name. The schema admits
+// any value for them, but the library rejects numbers that do not fit a float64.
+func withoutUnknown(body strict.Document) string {
 	if body.Kind() != strict.Object {
 		return body.Raw()
 	}

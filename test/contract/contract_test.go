@@ -37,7 +37,8 @@ func body(installID, appVersion string) string {
 	return string(text)
 }
 
-// What the service must never answer is told, each by one change to what it does answer.
+// TestBreaches shows that violations are reported. Each is made by one change to a correct
+// response.
 func TestBreaches(t *testing.T) {
 	const (
 		granted  = `{"session_token":"a.b","expires_at":"2026-02-16T12:02:00Z","expires_in":120,"refresh_after":97}`
@@ -58,7 +59,7 @@ func TestBreaches(t *testing.T) {
 		`Bearer realm="offload"`}
 	lost := header("X-Error-Code", "not_found")
 	unread := contract.Request{Method: "GET"}
-	parsersOwn := func(mediaType string) http.Header {
+	parserHeader := func(mediaType string) http.Header {
 		return http.Header{"Content-Type": {mediaType}}
 	}
 	const html, plain = "<h1>HTTP Error 431</h1>", "431 Request Header Fields Too Large"
@@ -81,34 +82,34 @@ func TestBreaches(t *testing.T) {
 		"a path beside verify": {contract.Request{Method: "GET", Target: "/v1/sessions/verifyx"},
 			contract.Answer{Status: 401, Header: header(challenged...), Body: unsigned}, false},
 
-		"the parser's": {unread,
-			contract.Answer{Status: 431, Header: parsersOwn("text/plain; charset=utf-8"),
+		"a parser error": {unread,
+			contract.Answer{Status: 431, Header: parserHeader("text/plain; charset=utf-8"),
 				Body: plain, Close: true}, true},
-		"the parser's, and no more closing": {unread,
-			contract.Answer{Status: 431, Header: parsersOwn("text/plain; charset=utf-8"),
+		"a parser error without close": {unread,
+			contract.Answer{Status: 431, Header: parserHeader("text/plain; charset=utf-8"),
 				Body: plain}, false},
-		"an expectation, and no more closing": {unread,
+		"a failed expectation without close": {unread,
 			contract.Answer{Status: 417, Header: http.Header{}}, false},
-		"the parser's over HTTP/2": {protected,
-			contract.Answer{Status: 431, Header: parsersOwn("text/html; charset=utf-8"), Body: html,
+		"a parser error over HTTP/2": {protected,
+			contract.Answer{Status: 431, Header: parserHeader("text/html; charset=utf-8"), Body: html,
 				HTTP2: true}, true},
-		"the parser's in another form": {protected,
-			contract.Answer{Status: 431, Header: parsersOwn("application/json"), Body: "{}",
+		"a parser error in another format": {protected,
+			contract.Answer{Status: 431, Header: parserHeader("application/json"), Body: "{}",
 				HTTP2: true}, false},
 
-		"a member too many": {ask, contract.Answer{Status: 200, Header: header(),
+		"an extra member": {ask, contract.Answer{Status: 200, Header: header(),
 			Body: strings.Replace(granted, "{", `{"x":1,`, 1)}, false},
-		"a member too few": {ask, contract.Answer{Status: 200, Header: header(),
+		"a missing member": {ask, contract.Answer{Status: 200, Header: header(),
 			Body: strings.Replace(granted, `"expires_in":120,`, "", 1)}, false},
-		"a fraction": {ask, contract.Answer{Status: 200, Header: header(),
+		"a fraction of a second": {ask, contract.Answer{Status: 200, Header: header(),
 			Body: strings.Replace(granted, "00Z", "00.5Z", 1)}, false},
 		"no such day": {ask, contract.Answer{Status: 200, Header: header(),
 			Body: strings.Replace(granted, "02-16", "02-30", 1)}, false},
-		"text for a number": {ask, contract.Answer{Status: 200, Header: header(),
+		"a string for a number": {ask, contract.Answer{Status: 200, Header: header(),
 			Body: strings.Replace(granted, "120", `"120"`, 1)}, false},
-		"kept": {ask, contract.Answer{Status: 200,
+		"cacheable": {ask, contract.Answer{Status: 200,
 			Header: header("Cache-Control", "public"), Body: granted}, false},
-		"no caching": {ask, contract.Answer{Status: 200,
+		"no Cache-Control": {ask, contract.Answer{Status: 200,
 			Header: header("Cache-Control", ""), Body: granted}, false},
 		"no request id": {ask, contract.Answer{Status: 200,
 			Header: header("X-Request-Id", ""), Body: granted}, false},
@@ -116,36 +117,36 @@ func TestBreaches(t *testing.T) {
 			Header: header("Content-Type", ""), Body: granted}, false},
 		"another media type": {ask, contract.Answer{Status: 200,
 			Header: header("Content-Type", "text/html"), Body: granted}, false},
-		"a header too many": {ask, contract.Answer{Status: 200, Header: header("Server", "x"),
+		"an extra header": {ask, contract.Answer{Status: 200, Header: header("Server", "x"),
 			Body: granted}, false},
 		"an undescribed status": {ask, contract.Answer{Status: 201, Header: header(),
 			Body: granted}, false},
 		"another message": {ask, contract.Answer{Status: 429, Header: header(limited...),
 			Body: strings.Replace(refused, "retry", "try", 1)}, false},
-		"details where none are": {ask, contract.Answer{Status: 429, Header: header(limited...),
+		"details where none are allowed": {ask, contract.Answer{Status: 429, Header: header(limited...),
 			Body: strings.Replace(refused, "}}", `,"details":[]}}`, 1)}, false},
-		"no wait": {ask, contract.Answer{Status: 429,
+		"no Retry-After": {ask, contract.Answer{Status: 429,
 			Header: limitedBut("Retry-After", ""), Body: refused}, false},
-		"a wait of nothing": {ask, contract.Answer{Status: 429,
+		"a Retry-After of 0": {ask, contract.Answer{Status: 429,
 			Header: limitedBut("Retry-After", "0"), Body: refused}, false},
 		"another code": {ask, contract.Answer{Status: 429,
 			Header: limitedBut("X-Error-Code", "unauthorized"), Body: refused}, false},
-		"nothing of what is left": {ask, contract.Answer{Status: 429,
+		"no RateLimit": {ask, contract.Answer{Status: 429,
 			Header: limitedBut("RateLimit", ""), Body: refused}, false},
 		"no challenge": {protected,
 			contract.Answer{Status: 401, Header: header("X-Error-Code", "unauthorized"),
 				Body: unsigned}, false},
-		"a code with another's message": {protected,
+		"the message of another code": {protected,
 			contract.Answer{Status: 401, Header: header(challenged...),
 				Body: strings.Replace(unsigned, "Missing bearer token", "Invalid session token",
 					1)},
 			false},
 		"a body for HEAD": {contract.Request{Method: "HEAD", Target: "/x"},
 			contract.Answer{Status: 404, Header: lost, Body: unknown}, false},
-		"granted a broken request": {contract.Request{Method: "POST", Target: issue,
+		"an invalid request granted": {contract.Request{Method: "POST", Target: issue,
 			Body: body("short", "1.0")},
 			contract.Answer{Status: 200, Header: header(), Body: granted}, false},
-		"a good request called broken": {ask,
+		"a valid request rejected": {ask,
 			contract.Answer{Status: 422, Header: header("X-Error-Code", "validation_error"),
 				Body: `{"error":{"code":"validation_error","message":"Request validation failed","request_id":"golden","details":[{"field":"platform","rule":"blank"}]}}`}, false},
 	} {
@@ -156,8 +157,9 @@ func TestBreaches(t *testing.T) {
 	}
 }
 
-// The patterns say of every code point what the code says.
-func TestPatternsAreTheRules(t *testing.T) {
+// TestPatternsMatchTheRules shows that the schema's patterns agree with domain/session on every
+// code point and length.
+func TestPatternsMatchTheRules(t *testing.T) {
 	var points []rune
 	for point := range rune(0x3100) {
 		points = append(points, point)

@@ -17,35 +17,35 @@ import (
 	"github.com/offload/sessiond/adapters/http/api"
 )
 
-// What stands in for classes that OpenAPI cannot say.
+// Paths, among them those that represent classes which OpenAPI cannot express.
 const (
 	pathVerify = "/v1/sessions/verify"
 	pathBelow  = "/v1/sessions/verify/{path}"
-	// standsBelow is a path of pathBelow.
-	standsBelow = "/v1/sessions/verify/below"
-	// standsUnknown is every unknown path, and standsUnread every request that could not be read.
-	standsUnknown = "/unknown"
-	standsUnread  = "/unread"
+	// exampleBelow represents every path of pathBelow.
+	exampleBelow = "/v1/sessions/verify/below"
+	// anyUnknown represents every unknown path, anyUnread every request that could not be parsed.
+	anyUnknown = "/unknown"
+	anyUnread  = "/unread"
 )
 
-// methods are those that an OpenAPI document can describe.
+// methods lists the methods that an OpenAPI document can describe.
 var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 
 type operation struct{ method, path string }
 
-// described is what an answer may have.
+// described is what the description allows in a response.
 type described struct {
 	headers map[string]bool // in lower case
 	content bool
 }
 
-// document is the description, ready to hold exchanges against.
+// document is the description, prepared for checking exchanges.
 type document struct {
 	validator validator.Validator
 	answers   map[operation]map[int]described
 }
 
-// description is read once in a test process.
+// description returns the document, which is loaded once per test process.
 var description = sync.OnceValue(func() *document {
 	d, err := load(api.Description)
 	if err != nil {
@@ -54,7 +54,7 @@ var description = sync.OnceValue(func() *document {
 	return d
 })
 
-// object is an object of JSON.
+// object is a JSON object.
 type object = map[string]any
 
 func load(text string) (*document, error) {
@@ -63,10 +63,10 @@ func load(text string) (*document, error) {
 		return nil, err
 	}
 	d := &document{answers: map[operation]map[int]described{}}
-	standIn(root)
+	addRepresentatives(root)
 	for path, item := range root["paths"].(object) {
 		if path == pathBelow {
-			path = standsBelow
+			path = exampleBelow
 		}
 		for _, method := range methods {
 			if found, ok := item.(object)[strings.ToLower(method)].(object); ok {
@@ -94,15 +94,15 @@ func load(text string) (*document, error) {
 	return d, nil
 }
 
-// standIn adds the operations that stand in for what the description says in words.
-func standIn(root object) {
+// addRepresentatives adds the operations that represent what the description covers in prose.
+func addRepresentatives(root object) {
 	paths, components := root["paths"].(object), root["components"].(object)["responses"].(object)
 	named := func(name string) object { return components[name].(object) }
 	parser := object{
 		"400": named("Unparsed"), "417": named("ExpectationFailed"), "431": named("Unparsed"),
 		"501": named("Unparsed"), "505": named("Unparsed"),
 	}
-	// with is an operation of the parser's answers and those.
+	// with returns an operation that has the HTTP parser's responses as well as answers.
 	with := func(answers object) object {
 		all := object{}
 		for status, answer := range parser {
@@ -134,9 +134,8 @@ func standIn(root object) {
 			"503": named("Unavailable"),
 		})
 	}
-	paths[standsUnknown], paths[standsUnread] = unknown, unread
-	// Each answer in place of a reference to it; and where HEAD asked, it has no body (RFC 9110
-	// §9.3.2).
+	paths[anyUnknown], paths[anyUnread] = unknown, unread
+	// References are resolved, and responses to HEAD lose their body (RFC 9110 §9.3.2).
 	for _, item := range paths {
 		for _, method := range methods {
 			answers := item.(object)[strings.ToLower(method)].(object)["responses"].(object)
@@ -157,13 +156,13 @@ func standIn(root object) {
 	}
 }
 
-// answersOf lists what each answer of an operation may have.
+// answersOf returns, by status, what the responses of an operation may contain.
 func answersOf(found object) map[int]described {
 	answers := map[int]described{}
 	for text, answer := range found["responses"].(object) {
 		status, err := strconv.Atoi(text)
 		if err != nil {
-			continue // a default or a range, of which the description has none
+			continue // "default" or a range; the description has neither
 		}
 		own := described{headers: map[string]bool{}}
 		_, own.content = answer.(object)["content"]
@@ -177,31 +176,32 @@ func answersOf(found object) map[int]described {
 	return answers
 }
 
-// operationFor finds what describes the answer to a request: the method and a path of the document.
+// operationFor returns the method and the path of the document that describe the response to a
+// request.
 func (d *document) operationFor(sent Request) (method, path string) {
 	method = sent.Method
 	if sent.Target == "" {
 		if !slices.Contains(methods, method) {
 			method = http.MethodGet
 		}
-		return method, standsUnread
+		return method, anyUnread
 	}
 	path = pathOf(sent.Target)
 	if rest, found := strings.CutPrefix(path, pathVerify); found && rest != "" {
 		if rest[0] == '/' || len(rest) > 2 && strings.EqualFold(rest[:3], "%2F") {
-			path = standsBelow
+			path = exampleBelow
 		}
 	}
 	if _, known := d.answers[operation{http.MethodGet, path}]; !known {
-		path = standsUnknown
+		path = anyUnknown
 	}
 	if !slices.Contains(methods, method) {
-		method = http.MethodTrace // which no path has but those that have any
+		method = http.MethodTrace // only paths that accept every method describe it
 	}
 	return method, path
 }
 
-// pathOf is the path of a request's target, as it was sent.
+// pathOf returns the path of a request target, as it was sent.
 func pathOf(target string) string {
 	target, _, _ = strings.Cut(target, "?")
 	if _, rest, absolute := strings.Cut(target, "://"); absolute && target[0] != '/' {
@@ -212,7 +212,7 @@ func pathOf(target string) string {
 }
 
 func charset(mediaType string) string {
-	// the service read it, or the library refuses it
+	// The error is ignored: the library rejects a media type that cannot be parsed.
 	_, parameters, _ := mime.ParseMediaType(mediaType)
 	return parameters["charset"]
 }

@@ -13,8 +13,8 @@ import (
 
 type object = map[string]any
 
-// Every example is what its schema admits.
-func TestExamples(t *testing.T) {
+// TestExamplesMatchTheirSchemas validates every example of the description.
+func TestExamplesMatchTheirSchemas(t *testing.T) {
 	root, err := jsonschema.UnmarshalJSON(strings.NewReader(api.Description))
 	require.NoError(t, err)
 	compiler := jsonschema.NewCompiler()

@@ -28,41 +28,43 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// crowd is how many installations ask in turn, each from an address of its own. A power of two.
+// crowd is the number of installations that send requests in turn, each from its own address. It is
+// a power of two.
 const crowd = 1 << 14
 
 var (
-	benchTerms = session.Settings{Issuer: "offload-backend", Audience: "offload-ios",
+	benchSettings = session.Settings{Issuer: "offload-backend", Audience: "offload-ios",
 		Lifetime: time.Hour, ClockSkew: 2 * time.Second, RenewalGrace: 168 * time.Hour}
 	benchKey = keys.NewHS256("v2-default", []byte(strong), keys.Plan{})
 )
 
-// wholeHandler is all that a request passes inside the service, with the real adapters, and limits
-// that refuse nobody here.
+// wholeHandler returns the complete handler of the service with its real adapters, and limits that
+// refuse no request here.
 func wholeHandler(b testing.TB) http.Handler {
 	b.Helper()
 	const limit = 10_000
-	ring, err := keys.NewKeyring(benchKey)
+	keyring, err := keys.NewKeyring(benchKey)
 	require.NoError(b, err)
 	storage, err := memory.New(1_000_000, limit)
 	require.NoError(b, err)
 	clock, events := system.NewClock(), metrics.New("bench")
 	service := &api.API{
 		Issuance: issue.New(issue.Parts{
-			Keys: ringSource{ring}, Limiter: events.Limiter("memory", storage, storage, clock),
+			Keys: keySource{keyring}, Limiter: events.Limiter("memory", storage, storage, clock),
 			Clock: clock, Entropy: system.Entropy{},
-			Events: events, Settings: benchTerms, Digester: throttle.NewDigester([]byte(stronger)),
+			Events: events, Settings: benchSettings,
+			Digester: throttle.NewDigester([]byte(stronger)),
 			Limits: issue.Limits{PerAddress: limit, PerInstall: limit, Window: time.Minute,
 				Mode: ports.Enforce, IPv6Prefix: 64},
 		}),
-		Authentication: authenticate.New(ringSource{ring}, clock, events, benchTerms),
+		Authentication: authenticate.New(keySource{keyring}, clock, events, benchSettings),
 		Header:         api.HeaderXForwardedFor,
 	}
 	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
 	return server.NewRouter(service.Routes(), clock, events, logger)
 }
 
-// benchmark has handler answer the requests that next makes, one after the other and on all cores.
+// benchmark serves the requests that next returns, serially and on all cores.
 func benchmark(b *testing.B, handler http.Handler, next func(n int) *http.Request) {
 	b.Helper()
 	var made atomic.Int64
@@ -109,7 +111,7 @@ func BenchmarkCurrentRequest(b *testing.B) {
 	headers := make([]http.Header, crowd)
 	for n := range crowd {
 		id, _ := session.ParseInstallID(numbered(n))
-		claims := benchTerms.Claims(id, benchKey.ID(), time.Now())
+		claims := benchSettings.Claims(id, benchKey.ID(), time.Now())
 		headers[n] = http.Header{"Authorization": {"Bearer " + token.Sign(claims, benchKey)}}
 	}
 	template := httptest.NewRequest(http.MethodGet, "/v1/sessions/current", nil)

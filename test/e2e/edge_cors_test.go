@@ -10,7 +10,7 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// CORS with the built binary, as browsers ask.
+// CORS with the built binary, with requests as browsers send them.
 
 func TestCORS(t *testing.T) {
 	t.Parallel()
@@ -37,7 +37,7 @@ func TestCORS(t *testing.T) {
 	token := service.Issue(t, "install-12345", origin(page)).Session(t).Token
 	refused := service.Issue(t, "install-67890", origin(page))
 	assert.Equal(t, http.StatusTooManyRequests, refused.Status,
-		"a preflight is no request to issue, and the first was the only one")
+		"a preflight must not count against the limit of one")
 	for name, answer := range map[string]harness.Response{
 		"throttled": refused,
 		"current":   service.Current(t, origin(page), harness.Bearer(token)),
@@ -67,19 +67,19 @@ func TestCORS(t *testing.T) {
 	assert.Contains(t, metrics,
 		`offload_http_requests_total{method="OPTIONS",route="/v1/sessions/anonymous",status="204"} 1`)
 	for _, word := range []string{"example.com", "evil"} {
-		assert.NotContains(t, metrics, word, "no caller makes a series")
+		assert.NotContains(t, metrics, word, "a caller must not be able to create a series")
 		assert.NotContains(t, service.Log.Text(), word)
 	}
 }
 
-func TestCORSOriginsThatAreNone(t *testing.T) {
+func TestCORSRefusesInvalidOrigins(t *testing.T) {
 	t.Parallel()
 	exit := harness.RunRefused(t, production(
 		harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": "*,null,https://app.example.com/"}))
 	assert.Equal(t, 1, exit.Status)
 	assert.False(t, exit.Listened())
-	for _, told := range []string{"entry 1 has a star", "entry 2 is null",
+	for _, problem := range []string{"entry 1 has a star", "entry 2 is null",
 		"entry 3 ends in a slash", "remedy:  leave the slash out"} {
-		assert.Contains(t, exit.Output, told)
+		assert.Contains(t, exit.Output, problem)
 	}
 }

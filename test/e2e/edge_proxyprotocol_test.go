@@ -15,10 +15,10 @@ import (
 	"github.com/offload/sessiond/test/pki"
 )
 
-// The PROXY protocol with the built binary: whose address counts behind a layer-4 balancer.
+// The PROXY protocol with the built binary: which address counts behind a layer-4 balancer.
 
-// announced asks for a session on a connection that begins with header, from another address of
-// this machine where peer is given.
+// announced requests a session on a connection that starts with header. The connection comes from
+// the local address peer, unless it is empty.
 func announced(t *testing.T, service *harness.Process, peer, header, installID string,
 	headers ...string) (harness.Response, error) {
 	t.Helper()
@@ -32,7 +32,7 @@ func announced(t *testing.T, service *harness.Process, peer, header, installID s
 	return conn.TryHear(http.MethodPost)
 }
 
-func TestProxyProtocolTellsTheClient(t *testing.T) {
+func TestProxyProtocolGivesTheClientAddress(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{
 		"OFFLOAD_PROXY_PROTOCOL": "true", "OFFLOAD_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
@@ -42,8 +42,7 @@ func TestProxyProtocolTellsTheClient(t *testing.T) {
 	}))
 	assert.Equal(t, true, service.Log.Await(t, "service_started").Fields["proxy_protocol"])
 	client := func(address string) string {
-		return "PROXY TCP4 " + address +
-			" 192.0.2.1 4711 443\r\n"
+		return "PROXY TCP4 " + address + " 192.0.2.1 4711 443\r\n"
 	}
 	n := 0
 	ask := func(status int, why, peer, header string, headers ...string) {
@@ -62,20 +61,21 @@ func TestProxyProtocolTellsTheClient(t *testing.T) {
 		"X-Forwarded-For: 203.0.113.2")
 	ask(429, "and its client is the same through another", "", client("10.0.0.2"),
 		"X-Forwarded-For: 203.0.113.2")
-	ask(200, "a client whom nobody knows", "", "PROXY UNKNOWN\r\n")
-	ask(429, "all of them are one, whatever they forward", "", "PROXY UNKNOWN\r\n",
+	ask(200, "an unknown client", "", "PROXY UNKNOWN\r\n")
+	ask(429, "all unknown clients are one, whatever they forward", "", "PROXY UNKNOWN\r\n",
 		"X-Forwarded-For: 203.0.113.3")
 	ask(200, "the balancer itself", "", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00")
 	ask(429, "again", "", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00")
-	ask(200, "a stranger, by himself", "127.0.0.2", "")
+	ask(200, "an untrusted peer, without a header", "127.0.0.2", "")
 	ask(429, "again", "127.0.0.2", "", "X-Forwarded-For: 203.0.113.4")
 
 	answer, err := announced(t, service, "127.0.0.3", client("203.0.113.5"), "install-stranger")
-	if err == nil { // otherwise the refusal was overtaken by the end of the connection
-		assert.Equal(t, http.StatusBadRequest, answer.Status, "a stranger may not announce")
+	if err == nil { // otherwise the connection was reset before the response was read
+		assert.Equal(t, http.StatusBadRequest, answer.Status,
+			"an untrusted peer must not send a PROXY header")
 	}
 	_, err = announced(t, service, "", "", "install-unannounced")
-	require.Error(t, err, "a proxy must")
+	require.Error(t, err, "a trusted proxy must send a PROXY header")
 	assert.Contains(t, service.Log.Await(t, "http_server_complaint").String("kind"),
 		"PROXY protocol")
 	assert.Zero(t, service.Stop(t))
@@ -103,7 +103,7 @@ func TestProxyProtocolBeforeTLS(t *testing.T) {
 	}
 }
 
-func TestProxyProtocolOfNobody(t *testing.T) {
+func TestProxyProtocolRequiresTrustedProxies(t *testing.T) {
 	t.Parallel()
 	exit := harness.RunRefused(t, production(harness.Env{"OFFLOAD_PROXY_PROTOCOL": "true"}))
 	assert.Equal(t, 1, exit.Status)

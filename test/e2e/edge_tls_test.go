@@ -22,13 +22,13 @@ import (
 
 // TLS and HTTP/2 on the public listener, with the built binary.
 
-// spoken are the protocols that clients speak.
+// spoken maps the names of protocols to the settings of a client.
 var spoken = map[string]func(*http.Protocols){
 	"HTTP/1.1": func(p *http.Protocols) { p.SetHTTP1(true) },
 	"HTTP/2":   func(p *http.Protocols) { p.SetHTTP2(true); p.SetUnencryptedHTTP2(true) },
 }
 
-// overTLS starts the service with that certificate, in a folder of its own.
+// overTLS starts the service with a certificate and returns the folder of its files.
 func overTLS(t *testing.T, pair pki.Pair, more harness.Env) (service *harness.Process,
 	folder string) {
 	t.Helper()
@@ -38,7 +38,7 @@ func overTLS(t *testing.T, pair pki.Pair, more harness.Env) (service *harness.Pr
 		"OFFLOAD_TLS_KEY_FILE": key}, more))), folder
 }
 
-func TestTLSServesAllThatIsServedInTheClear(t *testing.T) {
+func TestTLSServesTheSameAsCleartext(t *testing.T) {
 	t.Parallel()
 	pair := pki.New(t, "localhost")
 	secured, _ := overTLS(t, pair, nil)
@@ -46,11 +46,11 @@ func TestTLSServesAllThatIsServedInTheClear(t *testing.T) {
 	bare := harness.Start(t, production(nil))
 	assert.Equal(t, false, bare.Log.Await(t, "service_started").Fields["tls"])
 	for name, protocols := range spoken {
-		for way, client := range map[string]*harness.Client{
+		for transport, client := range map[string]*harness.Client{
 			"over TLS":     secured.Over(t, pki.Trust(pair), protocols),
 			"in the clear": bare.Over(t, nil, protocols),
 		} {
-			t.Run(name+" "+way, func(t *testing.T) {
+			t.Run(name+" "+transport, func(t *testing.T) {
 				token := client.Token(t, "install-12345")
 				assert.Equal(t, http.StatusOK, client.Current(t, harness.Bearer(token)).Status)
 				for _, c := range []struct {
@@ -77,14 +77,14 @@ func TestTLSServesAllThatIsServedInTheClear(t *testing.T) {
 	}
 }
 
-func TestTLSTakesARenewedCertificate(t *testing.T) {
+func TestTLSReloadsARenewedCertificate(t *testing.T) {
 	t.Parallel()
 	first, second := pki.New(t, "localhost"), pki.New(t, "localhost")
 	service, folder := overTLS(t, first, nil)
 	before := service.Over(t, pki.Trust(first), spoken["HTTP/2"])
 	assert.Equal(t, http.StatusOK, before.Send(t, "GET", "/v1/health", "").Status)
 
-	pki.Replace(t, filepath.Join(folder, "tls.crt"), second.Chain) // its key is never brought
+	pki.Replace(t, filepath.Join(folder, "tls.crt"), second.Chain) // without its key
 	failed := service.Log.Await(t, "tls_reload_failed")
 	assert.Equal(t, "ERROR", failed.String("level"))
 	assert.Equal(t, "the private key's file holds the key of another certificate",
@@ -98,19 +98,20 @@ func TestTLSTakesARenewedCertificate(t *testing.T) {
 	after := service.Over(t, pki.Trust(second), spoken["HTTP/2"])
 	assert.Equal(t, http.StatusOK, after.Send(t, "GET", "/v1/health", "").Status)
 	assert.Equal(t, http.StatusOK, before.Send(t, "GET", "/v1/health", "").Status,
-		"a connection that is open stays")
+		"an open connection must survive the reload")
 	assert.Zero(t, service.Stop(t))
 	assert.Len(t, service.Log.Of("tls_reload_failed"), 1)
 	assert.Len(t, service.Log.Of("tls_reloaded"), 1)
 	private, err := os.ReadFile(filepath.Join(folder, "tls.key"))
 	require.NoError(t, err)
-	for _, untold := range []string{folder, string(private[40:60])} {
-		assert.NotContains(t, service.Log.Text(), untold)
+	for _, secret := range []string{folder, string(private[40:60])} {
+		assert.NotContains(t, service.Log.Text(), secret)
 	}
 }
 
-// Slow clients are let go of within the deadlines, whatever they speak, and the service serves on.
-func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
+// TestTLSAndHTTP2DisconnectSlowClients shows that slow clients of every protocol are disconnected
+// within the timeouts, and that the service goes on serving.
+func TestTLSAndHTTP2DisconnectSlowClients(t *testing.T) {
 	t.Parallel()
 	pair := pki.New(t, "localhost")
 	// Short enough to wait for, and long enough for the handshakes below on a busy machine.
@@ -137,7 +138,8 @@ func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
 	const hello = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 	headers := "\x83\x84\x86\x41\x01x" // POST, /, http, authority x
 	open := hello + "\x00\x00" + string(rune(len(headers))) + "\x01\x04\x00\x00\x00\x01" + headers
-	// SETTINGS of a window of 0, then HEADERS of GET /v1/health, whose answer so has no room.
+	// SETTINGS with a window of 0, then HEADERS of GET /v1/health, whose response then has no
+	// window.
 	get := "\x82\x86\x44\x0a/v1/health\x41\x01x"
 	noRoom := hello[:24] + "\x00\x00\x06\x04\x00\x00\x00\x00\x00" + "\x00\x04\x00\x00\x00\x00" +
 		"\x00\x00" + string(rune(len(get))) + "\x01\x05\x00\x00\x00\x01" + get
@@ -155,19 +157,19 @@ func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
 		"half of the body over TLS":    {through("http/1.1"), issue},
 		"nothing after a request over TLS": {through("http/1.1"),
 			"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"no hello in HTTP/2 over TLS":      {through("h2"), ""},
-		"half a hello in HTTP/2 over TLS":  {through("h2"), hello[:20]},
-		"no settings in HTTP/2 over TLS":   {through("h2"), hello[:24]},
-		"nothing in HTTP/2 over TLS":       {through("h2"), hello},
-		"half of the headers, HTTP/2, TLS": {through("h2"), open[:len(open)-3]},
-		"no body in HTTP/2 over TLS":       {through("h2"), open},
-		"no room for an answer in HTTP/2":  {raw(bare), noRoom},
-		"half a hello in HTTP/2":           {raw(bare), hello[:20]},
-		"no settings in HTTP/2":            {raw(bare), hello[:24]},
-		"nothing in HTTP/2":                {raw(bare), hello},
-		"half of the headers in HTTP/2":    {raw(bare), open[:len(open)-3]},
-		"no body in HTTP/2":                {raw(bare), open},
-		"half of a frame in HTTP/2":        {raw(bare), hello + "\x00\x00"},
+		"no hello in HTTP/2 over TLS":        {through("h2"), ""},
+		"half a hello in HTTP/2 over TLS":    {through("h2"), hello[:20]},
+		"no settings in HTTP/2 over TLS":     {through("h2"), hello[:24]},
+		"nothing in HTTP/2 over TLS":         {through("h2"), hello},
+		"half of the headers, HTTP/2, TLS":   {through("h2"), open[:len(open)-3]},
+		"no body in HTTP/2 over TLS":         {through("h2"), open},
+		"no window for a response in HTTP/2": {raw(bare), noRoom},
+		"half a hello in HTTP/2":             {raw(bare), hello[:20]},
+		"no settings in HTTP/2":              {raw(bare), hello[:24]},
+		"nothing in HTTP/2":                  {raw(bare), hello},
+		"half of the headers in HTTP/2":      {raw(bare), open[:len(open)-3]},
+		"no body in HTTP/2":                  {raw(bare), open},
+		"half of a frame in HTTP/2":          {raw(bare), hello + "\x00\x00"},
 		"a frame that is none in HTTP/2": {raw(bare),
 			hello + "\xff\xff\xff\x00\x00\x00\x00\x00\x00"},
 		"noise over TLS":           {through("http/1.1"), strings.Repeat("\x00", 1000)},
@@ -184,7 +186,7 @@ func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
 	for name, conn := range conns {
 		t.Run(name, func(t *testing.T) {
 			_, err := io.Copy(io.Discard, conn)
-			assert.False(t, os.IsTimeout(err), "it does not end: %v", err)
+			assert.False(t, os.IsTimeout(err), "the connection was not closed: %v", err)
 		})
 	}
 	secured.Over(t, pki.Trust(pair), spoken["HTTP/2"]).RequireHealthy(t)
@@ -197,12 +199,13 @@ func TestTLSAndHTTP2LetSlowClientsGo(t *testing.T) {
 	}
 }
 
-// Stopped while everybody asks in HTTP/2: whatever was under way is answered, and what comes later
-// finds nobody.
+// TestHTTP2StoppedUnderLoadLosesNothing stops the service under HTTP/2 load: requests in flight get
+// responses, and later connections are refused.
 func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	pair := pki.New(t, "localhost")
-	env := harness.Env{"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000"}
+	env := harness.Env{"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000",
+		"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "60"}
 	secured, _ := overTLS(t, pair, env)
 	bare := harness.Start(t, production(env))
 	for name, c := range map[string]struct {
@@ -242,13 +245,13 @@ func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 				}
 			}
 			for range 100 {
-				receive(t, "the clients are being answered", busy)
+				receive(t, "the clients receive responses", busy)
 			}
 			assert.Zero(t, c.service.Stop(t))
 			wait(t, "every client has been refused", &group)
 			for _, line := range c.service.Log.Of("http_request") {
 				if id := line.String("request_id"); strings.HasPrefix(id, "client-") {
-					assert.True(t, got[id], "%s was served, and its answer got lost", id)
+					assert.True(t, got[id], "%s was served, but the response was lost", id)
 				}
 			}
 			assert.Equal(t, false, c.service.Log.Await(t,
@@ -257,8 +260,8 @@ func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 	}
 }
 
-// A client that sends on and on and never reads is cut off. It holds the only connection that there
-// may be.
+// TestHTTP2ClientThatNeverReads shows that a client which keeps sending and never reads is cut off.
+// It holds the only connection slot.
 func TestHTTP2ClientThatNeverReads(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "1"}))
@@ -277,8 +280,9 @@ func TestHTTP2ClientThatNeverReads(t *testing.T) {
 	receive(t, "the client that never reads has been cut off", ended)
 }
 
-// One connection holds no more streams than a bound, and the next one is refused alone.
-func TestHTTP2TellsItsBounds(t *testing.T) {
+// TestHTTP2AnnouncesItsStreamLimit shows that the server announces its maximum of concurrent
+// streams.
+func TestHTTP2AnnouncesItsStreamLimit(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(nil))
 	conn := service.Dial(t)

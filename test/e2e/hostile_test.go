@@ -16,9 +16,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Hostile clients, on bare sockets: whatever they send gets the contract's answer or the HTTP
-// parser's own, the connection ends within the deadlines, and the service serves on as if nothing
-// had happened.
+// Hostile clients, on raw sockets: whatever they send gets a response of the contract or of the
+// HTTP parser, the connection is closed within the timeouts, and the service goes on serving
+// normally.
 
 // shortTimeouts starts a service whose timeouts are short enough for a test to wait for them, and
 // long enough not to expire on a client that does not stall, however busy the machine is.
@@ -56,8 +56,7 @@ func TestHostileRequests(t *testing.T) {
 		return "GET " + target + " HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n"
 	}
 	chunk := func(body string) string {
-		return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body),
-			body)
+		return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 	}
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(sound))
 	const inChunks = "Transfer-Encoding: chunked\r\n"
@@ -82,7 +81,7 @@ func TestHostileRequests(t *testing.T) {
 		"PROXY protocol": {"PROXY TCP4 198.51.100.1 198.51.100.2 1 2\r\n" +
 			get("/v1/health", ""), []int{400}},
 		"blank lines":       {"\r\n\r\n\r\n", []int{400}},
-		"noughts":           {strings.Repeat("\x00", 1000), []int{400}},
+		"zeros":             {strings.Repeat("\x00", 1000), []int{400}},
 		"a line of noise":   {strings.Repeat("\xff", 1000) + "\r\n\r\n", []int{400}},
 		"relative target":   {get("v1/health", ""), []int{400}},
 		"no target":         {"GET  HTTP/1.1\r\nHost: x\r\n\r\n", []int{400}},
@@ -119,7 +118,7 @@ func TestHostileRequests(t *testing.T) {
 		"chunk that stops":      {issue(inChunks, "5\r\nab"), []int{422}},
 		"chunks without end":    {issue(inChunks, "5\r\n    \r\n"), []int{422}},
 
-		// RFC 9112 §6.3: chunks it is
+		// RFC 9112 §6.3: the chunks count.
 		"length and chunks": {issue("Content-Length: 5\r\n"+inChunks, chunk(sound)), []int{200}},
 		"two lengths": {issue("Content-Length: 5\r\nContent-Length: 6\r\n", sound),
 			[]int{400}},
@@ -164,7 +163,7 @@ func TestHostileRequests(t *testing.T) {
 		"a request in a body": {issue("Content-Length: 10\r\n",
 			"GET / HTTP/1.1\r\nHost: x\r\n\r\n"), []int{422}},
 	}
-	// All is sent before any answer is read, so that the connections time out together.
+	// Everything is sent before any response is read, so that the connections time out together.
 	conns := map[string]*harness.Conn{}
 	for name, hostile := range rows {
 		conns[name] = service.Dial(t)
@@ -179,8 +178,8 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
-// firstStatus is the status of the first answer in text, 0 where there is none. Each answer must be
-// one of the contract's.
+// firstStatus returns the status of the first response in text, or 0 if there is none. No response
+// may be a server error.
 func firstStatus(t *testing.T, text string) int {
 	t.Helper()
 	first := 0
@@ -253,7 +252,8 @@ func TestHostileBodies(t *testing.T) {
 	}
 }
 
-// A hundred requests in one go are a hundred answers, in their order.
+// TestHostilePipelining shows that a hundred requests sent at once get a hundred responses in
+// order.
 func TestHostilePipelining(t *testing.T) {
 	t.Parallel()
 	service := shortTimeouts(t, nil)
@@ -270,8 +270,8 @@ func TestHostilePipelining(t *testing.T) {
 	}
 }
 
-// Beyond the limit, connections wait in the kernel's queue; as soon as one goes, the next is
-// served.
+// TestHostileConnectionsBeyondTheLimitWait shows that connections beyond the limit wait in the
+// kernel's queue, and that the next one is served when another is closed.
 func TestHostileConnectionsBeyondTheLimitWait(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{
@@ -288,7 +288,8 @@ func TestHostileConnectionsBeyondTheLimitWait(t *testing.T) {
 	}
 	waiting := service.Dial(t)
 	waiting.Say(t, ask)
-	// If it were served, then by now: those that are in are, again and again.
+	// By now it would have been served, since the connections within the limit are, again and
+	// again.
 	for range 50 {
 		for _, conn := range held {
 			conn.Say(t, ask)
@@ -303,11 +304,12 @@ func TestHostileConnectionsBeyondTheLimitWait(t *testing.T) {
 	require.NoError(t, held[0].Close())
 	assert.Equal(t, http.StatusOK, waiting.Hear(t, http.MethodGet).Status)
 	assert.Equal(t, http.StatusOK, service.Operations(t, "GET", "/readyz").Status,
-		"operators are not kept out")
+		"the limit does not affect the operations listener")
 }
 
-// A client that asks on and on and never reads an answer is cut off, too. It holds the only
-// connection that there may be: anyone who comes next is served once the service has let go of it.
+// TestHostileClientThatNeverReads shows that a client which keeps sending requests and never reads
+// a response is cut off. It holds the only connection slot, so the next client is served when the
+// service closes that connection.
 func TestHostileClientThatNeverReads(t *testing.T) {
 	t.Parallel()
 	service := shortTimeouts(t, harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "1"})

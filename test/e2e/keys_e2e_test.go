@@ -18,41 +18,38 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// What an operator does with keys, with the built binary and the service that uses them: the first
-// key, the move from a secret, the move to another algorithm; and what becomes of a service that
-// has no key to sign with.
+// What operators do with keys, with the built binary: the first key, the move from a secret to a
+// keyset, the move to another algorithm; and a service without a signing key.
 
-// inProduction names a keyset for a production-like environment.
+// inProduction returns a production-like environment with a keyset file.
 func inProduction(path string) harness.Env {
 	return harness.Env{"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_SESSION_KEYSET_FILE": path}
 }
 
-// keysCommand runs a command of sessiond keys, which must succeed.
+// keysCommand runs a sessiond keys command, which must succeed.
 func keysCommand(t *testing.T, env harness.Env, args ...string) {
 	t.Helper()
 	exit := harness.Run(t, env, append([]string{"keys"}, args...)...)
 	require.Zero(t, exit.Status, "%s", exit.Output)
 }
 
-// What the throttle says that it was asked under the default limits: for a session of somebody new,
-// and for one that renews another.
+// The RateLimit-Policy under the default limits, of a new session and of a renewal.
 const (
-	askedForNewcomer = `"ip";q=8;w=60, "install_id";q=4;w=60`
-	askedForRenewal  = `"install_id";q=4;w=60`
+	newPolicy     = `"ip";q=8;w=60, "install_id";q=4;w=60`
+	renewalPolicy = `"install_id";q=4;w=60`
 )
 
-// renews asks for a session with a token of the same installation, which must count as a renewal,
+// renews requests a session with a token of the same installation, which must count as a renewal,
 // and returns the new token.
 func renews(t *testing.T, client *harness.Client, installID, token string) string {
 	t.Helper()
 	answer := client.Issue(t, installID, harness.Bearer(token))
 	renewed := answer.Session(t).Token
-	assert.Equal(t, askedForRenewal, answer.Header.Get("RateLimit-Policy"))
+	assert.Equal(t, renewalPolicy, answer.Header.Get("RateLimit-Policy"))
 	return renewed
 }
 
-// published reports whether the published keys verify a JWS. What verifiers elsewhere do is this
-// and no more.
+// published reports whether the published keys verify a JWS, as other verifiers do it.
 func published(t *testing.T, client *harness.Client, token string) bool {
 	t.Helper()
 	var set struct{ Keys []struct{ Kid, X string } }
@@ -70,7 +67,8 @@ func published(t *testing.T, client *harness.Client, token string) bool {
 	return false
 }
 
-// From nothing to a session: the service says what it lacks, and a command makes it.
+// TestKeysFromNothingToASession shows that the service names the command that creates the missing
+// keyset, and that it works.
 func TestKeysFromNothingToASession(t *testing.T) {
 	t.Parallel()
 	for algorithm, args := range map[keys.Algorithm][]string{keys.HS256: nil,
@@ -100,8 +98,8 @@ func TestKeysFromNothingToASession(t *testing.T) {
 	}
 }
 
-// A secret that is imported is the same key: what it signed before is good after, and renews, also
-// when it has ended meanwhile.
+// TestKeysImportLosesNoSession shows that an imported secret is the same key: tokens signed before
+// remain valid and renewable, also when they have expired meanwhile.
 func TestKeysImportLosesNoSession(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keyset.json")
@@ -114,7 +112,7 @@ func TestKeysImportLosesNoSession(t *testing.T) {
 	assert.Equal(t, http.StatusOK, after.Current(t, harness.Bearer(token)).Status)
 	renewed := renews(t, after.Client, "install-12345", token)
 	assert.Equal(t, http.StatusOK, before.Current(t, harness.Bearer(renewed)).Status,
-		"while replicas of both kinds run, each takes the other's")
+		"replicas of both kinds must accept each other's tokens")
 	renews(t, before.Client, "install-12345", renewed)
 
 	later := harness.ServeAt(t, wall().Add(2*time.Hour), inProduction(path))
@@ -122,8 +120,8 @@ func TestKeysImportLosesNoSession(t *testing.T) {
 	renews(t, later.Client, "install-12345", token)
 }
 
-// A rotation may change the algorithm: what the old key signed is good and renews, and verifiers
-// elsewhere know the new key.
+// TestKeysFromHS256ToEdDSALosesNoSession shows that a rotation may change the algorithm: tokens of
+// the old key remain valid and renewable, and other verifiers know the new key.
 func TestKeysFromHS256ToEdDSALosesNoSession(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keyset.json")
@@ -149,23 +147,23 @@ func TestKeysFromHS256ToEdDSALosesNoSession(t *testing.T) {
 	for n, token := range tokens {
 		assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(token)).Status)
 		renewed := service.Issue(t, numbered(n), harness.Bearer(token))
-		assert.Equal(t, askedForRenewal, renewed.Header.Get("RateLimit-Policy"))
+		assert.Equal(t, renewalPolicy, renewed.Header.Get("RateLimit-Policy"))
 		assert.True(t, published(t, service.Client, renewed.Session(t).Token))
 	}
 	assert.Empty(t, service.Log.Of("keys_reload_failed"))
 }
 
-// Replicas whose keys all wait serve, verify what a replica whose clock is ahead signs, and are
-// ready by themselves.
-func TestKeysThatAllWait(t *testing.T) {
+// TestKeysAllPending shows that a replica whose keys are all pending serves, verifies tokens of a
+// replica whose clock is ahead, and becomes ready by itself.
+func TestKeysAllPending(t *testing.T) {
 	t.Parallel()
 	from := harness.Noon.Add(90 * time.Second)
 	set := newKeyset(t, symmetric("first", strong, from), pair("later", 7, from.Add(time.Hour)))
 	service := harness.Serve(t, set.env(harness.Env{"OFFLOAD_ENVIRONMENT": "production"}))
-	status, told := checks(t, service.Client)
+	status, found := checks(t, service.Client)
 	assert.Equal(t, http.StatusServiceUnavailable, status)
 	assert.Equal(t, map[string]string{"service": "ready", "keys": "unready: no key may sign now",
-		"keyset": "ready"}, told)
+		"keyset": "ready"}, found)
 	for _, wait := range []struct {
 		before  time.Duration
 		seconds string
@@ -193,11 +191,12 @@ func TestKeysThatAllWait(t *testing.T) {
 	assert.Equal(t, "ERROR", times(t, service.Log, "keys_signer_missing", 1).String("level"))
 	times(t, service.Log, "keys_signer_found", 1)
 	service.Stop(t)
-	assert.Len(t, service.Log.Of("keys_signer_missing"), 1, "told once")
+	assert.Len(t, service.Log.Of("keys_signer_missing"), 1, "logged once")
 }
 
-// The same with the built binary and the wall's clock: nothing but time makes it ready.
-func TestKeysThatAllWaitAreReadyByThemselves(t *testing.T) {
+// TestKeysAllPendingBecomeReadyByThemselves shows the same with the built binary and the wall
+// clock.
+func TestKeysAllPendingBecomeReadyByThemselves(t *testing.T) {
 	t.Parallel()
 	from := soon()
 	service := harness.Start(t, newKeyset(t, symmetric("first", strong,
@@ -212,8 +211,9 @@ func TestKeysThatAllWaitAreReadyByThemselves(t *testing.T) {
 	assert.GreaterOrEqual(t, stampIn(t, service.Token(t, "install-12345")).Iat, from.Unix())
 }
 
-// A signer that ends with nobody to follow takes issuing with it, and nothing else: the throttle is
-// not asked, other keys verify, and the replica stays in.
+// TestKeysSignerThatEndsWithoutASuccessor shows that only issuing stops when the signer ends
+// without a successor: the throttle is not consulted, other keys verify, and the replica stays
+// ready.
 func TestKeysSignerThatEndsWithoutASuccessor(t *testing.T) {
 	t.Parallel()
 	end := harness.Noon.Add(30 * time.Second)
@@ -239,36 +239,36 @@ func TestKeysSignerThatEndsWithoutASuccessor(t *testing.T) {
 		assert.NotContains(t, refused.Header, "Ratelimit")
 		assert.NotContains(t, refused.Header, "Ratelimit-Policy")
 	}
-	assert.Equal(t, decided, service.Metric(t, decisions), "the throttle is not asked")
+	assert.Equal(t, decided, service.Metric(t, decisions), "the throttle must not be consulted")
 	assert.Equal(t, "invalid_token", service.Current(t, harness.Bearer(token)).Code())
 	ofAnother := signed(changed("kid", `"waits"`), stronger)
 	assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(ofAnother)).Status)
 	assert.Equal(t, http.StatusOK, service.Send(t, http.MethodGet, "/v1/sessions/verify", "",
 		harness.Bearer(ofAnother)).Status)
-	status, told := checks(t, service.Client)
-	assert.Equal(t, http.StatusOK, status, "taking every replica out would end verifying too")
+	status, found := checks(t, service.Client)
+	assert.Equal(t, http.StatusOK, status, "unready replicas would end verification too")
 	assert.Equal(t, map[string]string{"service": "ready", "keys": "ready: no key may sign now",
-		"keyset": "ready"}, told)
+		"keyset": "ready"}, found)
 	assert.Zero(t, service.Metric(t, `offload_keys{state="signing"}`))
 	assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="expired"}`))
 	assert.Equal(t, "ERROR", times(t, service.Log, "keys_signer_missing", 1).String("level"))
 
-	// A key that is put in place signs at once, and what was refused has taken nothing.
+	// A new key signs at once, and the refused requests have used up nothing.
 	set.put(t, signer, waits, pair("new", 7, end))
 	times(t, service.Log, "keys_reloaded", 1)
 	answer = service.Issue(t, "install-12345")
 	assert.Equal(t, keys.ID("new"), stampIn(t, answer.Session(t).Token).Kid)
 	assert.Contains(t, answer.Header.Get("RateLimit"), `"install_id";r=1;`)
-	assert.Equal(t, askedForNewcomer, answer.Header.Get("RateLimit-Policy"))
-	_, told = checks(t, service.Client)
-	assert.Equal(t, "ready", told["keys"])
+	assert.Equal(t, newPolicy, answer.Header.Get("RateLimit-Policy"))
+	_, found = checks(t, service.Client)
+	assert.Equal(t, "ready", found["keys"])
 	service.Stop(t)
-	assert.Len(t, service.Log.Of("keys_signer_missing"), 1, "told once")
+	assert.Len(t, service.Log.Of("keys_signer_missing"), 1, "logged once")
 	assert.Len(t, service.Log.Of("keys_signer_found"), 1)
 }
 
-// Who may do what with the file is looked at where it matters, at the start as on reload.
-func TestKeysFileOfEachMode(t *testing.T) {
+// TestKeysFileModes shows which modes of the keyset file are accepted.
+func TestKeysFileModes(t *testing.T) {
 	t.Parallel()
 	text := setOf(t, symmetric("key", strong, wall().Add(-time.Hour)))
 	for _, mode := range []os.FileMode{0o644, 0o604, 0o602, 0o620, 0o660, 0o666, 0o777} {
@@ -287,7 +287,7 @@ func TestKeysFileOfEachMode(t *testing.T) {
 			harness.Start(t, inProduction(file(t, mode, text))).RequireHealthy(t)
 		})
 	}
-	t.Run("development takes any", func(t *testing.T) {
+	t.Run("development accepts any mode", func(t *testing.T) {
 		t.Parallel()
 		harness.Start(t, harness.Env{"OFFLOAD_SESSION_KEYSET_FILE": file(t, 0o666,
 			text)}).RequireHealthy(t)

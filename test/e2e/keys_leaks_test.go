@@ -18,14 +18,14 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// material is 32 bytes that are always the same for a name, and look like nothing else.
+// material returns 32 bytes that depend only on name and are unlike any other text.
 func material(name string) []byte {
 	sum := sha256.Sum256([]byte("material of " + name))
 	return sum[:]
 }
 
-// keep puts key material among what may not be found: whole, and each half, for a cut one is told
-// as well.
+// keep adds key material to the quarry: the whole and each half, because part of a key is a leak
+// too.
 func (h *hunt) keep(name string, material []byte) {
 	half := len(material) / 2
 	h.quarry[name] = string(material)
@@ -33,13 +33,13 @@ func (h *hunt) keep(name string, material []byte) {
 		string(material[half:])
 }
 
-// walk asks for every route by every method, with a token and without, and adds every answer, those
-// that grant included.
+// walk requests every route with every method, with and without a token, and adds every response,
+// successful ones included.
 func (h *hunt) walk(t *testing.T, when string, service *harness.InProcess) {
 	t.Helper()
 	name := func(what ...string) string { return when + ": " + strings.Join(what, " ") }
 	issued := service.Issue(t, fmt.Sprintf("install-%d", len(h.places)))
-	h.told(name("issued"), issued)
+	h.add(name("issued"), issued)
 	var with []harness.Header
 	if issued.Status == http.StatusOK {
 		with = append(with, harness.Bearer(issued.Session(t).Token))
@@ -49,16 +49,16 @@ func (h *hunt) walk(t *testing.T, when string, service *harness.InProcess) {
 			harness.IssuePath, "/v1/sessions/current", "/v1/sessions/verify",
 			"/v1/sessions/verify/x", jwksPath, "/v1/health", "/openapi.json", "/",
 		} {
-			h.told(name(method, path), service.Send(t, method, path, ""))
-			h.told(name(method, path, "with a token"), service.Send(t, method, path, "", with...))
+			h.add(name(method, path), service.Send(t, method, path, ""))
+			h.add(name(method, path, "with a token"), service.Send(t, method, path, "", with...))
 		}
 		for _, path := range []string{"/livez", "/readyz", "/metrics", "/"} {
-			h.told(name(method, "operations", path), service.Operations(t, method, path))
+			h.add(name(method, "operations", path), service.Operations(t, method, path))
 		}
 	}
 }
 
-// commands adds what commands say about a keyset. None of them changes it.
+// commands adds the output of commands on a keyset. None of them changes it.
 func (h *hunt) commands(t *testing.T, when string, env harness.Env, commands ...string) {
 	t.Helper()
 	for _, command := range commands {
@@ -67,9 +67,9 @@ func (h *hunt) commands(t *testing.T, when string, env harness.Env, commands ...
 	}
 }
 
-// Key material is hunted for in everything that leaves the service and its commands, successes
-// included: with keys of both kinds, each of which signs, while the keyset is reloaded, and while
-// it is broken by files that hold material where it has no business to be.
+// TestKeysLeakNothing searches everything that leaves the service and its commands, successful
+// responses included, for key material: with keys of both algorithms signing, during reloads, and
+// while the keyset file is invalid with key material in the wrong places.
 func TestKeysLeakNothing(t *testing.T) {
 	t.Parallel()
 	h := &hunt{quarry: map[string]string{}, places: map[string]string{}}
@@ -136,14 +136,13 @@ func TestKeysLeakNothing(t *testing.T) {
 		"a symmetric pair":      `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","k":"` + url + `"}]}`,
 		"the digest key as key": setOf(t, signs,
 			keys.NewHS256("digest", []byte(digest), keys.Plan{SignFrom: from(0)})),
-		"nobody who could sign": setOf(t, signs.WithPlan(keys.Plan{SignFrom: from(0),
+		"no key that can sign": setOf(t, signs.WithPlan(keys.Plan{SignFrom: from(0),
 			Revoked: true})),
 		"text before and behind": url + good + url,
 	}
 	failed := 0
 	for what, text := range faults {
-		// A file that is not there stands between two faults, for what is told already is not told
-		// again.
+		// The file is removed between two faults, because the same fault is not logged twice.
 		require.NoError(t, os.Remove(string(set)))
 		times(t, service.Log, "keys_reload_failed", failed+1)
 		set.write(t, text, 0o600)
@@ -157,17 +156,16 @@ func TestKeysLeakNothing(t *testing.T) {
 	service.Clock.Advance(time.Hour)
 	h.walk(t, "mended", service)
 
-	// Every refusal too, with all that clients bring along; what is theirs is another test's.
+	// Every refusal too. The texts that the clients send are the quarry of another test.
 	mine := maps.Clone(h.quarry)
-	h.ask(t, "every refusal", service)
+	h.probe(t, "every refusal", service)
 	h.quarry = mine
 	assert.Greater(t, len(h.places), 2000)
 	assert.Len(t, h.quarry, 16)
 	assert.Empty(t, h.found())
 
-	// A public key is in the published set and in the command that writes it, and nowhere else;
-	// which shows as well that the hunt finds what is there. The key that is revoked is not even
-	// there.
+	// A public key is in the published set and in the output of keys export, and nowhere else. This
+	// also shows that the hunt finds what is there. The revoked key is not published.
 	places := h.places
 	for id, key := range public {
 		published := 0

@@ -17,14 +17,14 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// stamp is what a token says of its signature.
+// stamp is what a token says about its signature.
 type stamp struct {
 	Kid       keys.ID
 	Iat       int64
 	Algorithm keys.Algorithm `json:"-"`
 }
 
-// stampOf reads a token in either form. It checks no more than that a JWS has the header of one.
+// stampOf reads a token in either format. It only checks that a JWS has the expected header.
 func stampOf(token string) (stamp, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 2 && len(parts) != 3 {
@@ -47,7 +47,7 @@ func stampOf(token string) (stamp, error) {
 	return read, nil
 }
 
-// stampIn is stampOf of a token that must be one.
+// stampIn returns the stamp of a token, which must be well-formed.
 func stampIn(t *testing.T, token string) stamp {
 	t.Helper()
 	read, err := stampOf(token)
@@ -55,17 +55,18 @@ func stampIn(t *testing.T, token string) stamp {
 	return read
 }
 
-// load is a crowd of clients that ask two replicas without pause, and keep what they saw.
+// load is a crowd of clients that send requests to two replicas without pause and record the
+// responses.
 type load struct {
 	clients []*client
 	stopped chan struct{}
 	once    sync.Once
 	running sync.WaitGroup
 	mu      sync.Mutex
-	rounds  []int // of each client
+	rounds  []int // completed, by client
 }
 
-// client is one of the crowd. Only its own goroutine uses it, until the load has stopped.
+// client is a client of the crowd. Only its own goroutine may use it until the load has stopped.
 type client struct {
 	replicas  [replicas]*harness.Client
 	installID string
@@ -73,15 +74,15 @@ type client struct {
 	seen      []sighting
 }
 
-// heldToken is the latest token of a key.
+// heldToken is the latest token signed by a key.
 type heldToken struct {
 	text string
 	stamp
 	issuedBy int
 }
 
-// newLoad starts as many clients of each sort as are wanted: those that issue and verify, and those
-// that watch keys and readiness.
+// newLoad starts the given numbers of clients that issue and verify, and of clients that watch the
+// published keys and readiness.
 func newLoad(t *testing.T, services [replicas]*harness.Process, issuing, watching int) *load {
 	t.Helper()
 	l := &load{stopped: make(chan struct{}), rounds: make([]int, issuing+watching)}
@@ -142,7 +143,7 @@ func (l *load) completed() []int {
 	return slices.Clone(l.rounds)
 }
 
-// stop ends the load, and returns all that was seen.
+// stop stops the load and returns everything that was seen.
 func (l *load) stop() []sighting {
 	l.once.Do(func() { close(l.stopped) })
 	l.running.Wait()
@@ -153,15 +154,15 @@ func (l *load) stop() []sighting {
 	return seen
 }
 
-// issueAndVerify asks for a session, in turn as somebody new and with each token that is held,
-// whatever its key has become; and then what each of those tokens is worth, everywhere.
+// issueAndVerify requests a session, in turn without a token and with each held token, whatever the
+// state of its key. It then has every replica verify each held token.
 func (c *client) issueAndVerify(round int) {
 	var bearer heldToken
 	if turn := round % (len(c.held) + 1); turn > 0 {
 		bearer = c.held[turn-1]
 	}
 	for n := range replicas {
-		// in turn, so that the tokens that are held come from either
+		// In turn, so that the held tokens come from both replicas.
 		c.issue((round+n)%replicas, bearer)
 	}
 	for _, held := range c.held {
@@ -172,7 +173,7 @@ func (c *client) issueAndVerify(round int) {
 	}
 }
 
-// watch looks at what a verifier elsewhere and a balancer see.
+// watch requests what another verifier and a balancer request.
 func (c *client) watch(int) {
 	for replica := range replicas {
 		c.see(askedForKeys, replica, heldToken{}, nil, func() (harness.Response, error) {
@@ -184,8 +185,8 @@ func (c *client) watch(int) {
 	}
 }
 
-// issue asks for a session, as a renewal where there is a token to renew, and holds it. It returns
-// the token's stamp.
+// issue requests a session, as a renewal if bearer has a token, and holds the new token. It returns
+// the stamp of the new token.
 func (c *client) issue(replica int, bearer heldToken) stamp {
 	headers := []harness.Header{{"Content-Type", "application/json"}}
 	if bearer.text != "" {
@@ -208,10 +209,10 @@ func (c *client) issue(replica int, bearer heldToken) stamp {
 	return c.last().issued
 }
 
-// last is what was seen last.
+// last returns the last sighting.
 func (c *client) last() sighting { return c.seen[len(c.seen)-1] }
 
-// hold keeps the latest token of each key.
+// hold keeps token as the latest of its key.
 func (c *client) hold(token heldToken) {
 	at := slices.IndexFunc(c.held, func(held heldToken) bool { return held.Kid == token.Kid })
 	if at < 0 {
@@ -221,10 +222,11 @@ func (c *client) hold(token heldToken) {
 	c.held[at] = token
 }
 
-// verify asks what a token is worth, in one of the two ways, and returns the status of the answer.
-func (c *client) verify(how ask, replica int, held heldToken) int {
+// verify has a replica verify a token, on one of the two paths, and returns the status of the
+// response.
+func (c *client) verify(how question, replica int, held heldToken) int {
 	c.see(how, replica, held, func(_ *sighting, answer harness.Response) error {
-		told := [2]string{answer.Header.Get("X-Session-Install-Id"),
+		got := [2]string{answer.Header.Get("X-Session-Install-Id"),
 			answer.Header.Get("X-Session-Key-Id")}
 		if how == askedForCurrent {
 			var current struct {
@@ -234,10 +236,10 @@ func (c *client) verify(how ask, replica int, held heldToken) int {
 			if err := json.Unmarshal([]byte(answer.Body), &current); err != nil {
 				return err
 			}
-			told = [2]string{current.InstallID, current.KeyID}
+			got = [2]string{current.InstallID, current.KeyID}
 		}
-		if told != [2]string{c.installID, string(held.Kid)} {
-			return fmt.Errorf("a session of %s", told)
+		if got != [2]string{c.installID, string(held.Kid)} {
+			return fmt.Errorf("a session of %s", got)
 		}
 		return nil
 	}, func() (harness.Response, error) {
@@ -250,12 +252,13 @@ func (c *client) verify(how ask, replica int, held heldToken) int {
 	return c.last().status
 }
 
-// see asks, and keeps what came of it. Read is for answers that grant.
+// see sends a request and records the outcome. The read function is called for successful
+// responses.
 func (c *client) see(
-	what ask, replica int, bearer heldToken, read func(*sighting, harness.Response) error,
+	what question, replica int, bearer heldToken, read func(*sighting, harness.Response) error,
 	try func() (harness.Response, error),
 ) {
-	s := sighting{ask: what, replica: replica, bearer: bearer.Kid, issuedBy: bearer.issuedBy,
+	s := sighting{question: what, replica: replica, bearer: bearer.Kid, issuedBy: bearer.issuedBy,
 		from: wall()}
 	answer, err := try()
 	s.to, s.status, s.code = wall(), answer.Status, answer.Code()
@@ -271,5 +274,5 @@ func (c *client) see(
 	c.seen = append(c.seen, s)
 }
 
-// wall is what the wall's clock shows, which the replicas look at too.
+// wall returns the wall time, without a monotonic reading, because the replicas compare wall times.
 func wall() time.Time { return time.Now().Round(0) }

@@ -17,11 +17,10 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// The oracle of a rotation: from the files that were written, and when, it tells what an answer
-// must be. It reads files, plans and published sets itself, and asks nothing of the code under
-// test.
+// The oracle of a rotation derives what a response must be from the files that were written, and
+// when. It parses files, plans and published sets itself and does not use the code under test.
 
-// plan is what a keyset file says of one key.
+// plan is what a keyset file says about one key.
 type plan struct {
 	Kid         keys.ID
 	Alg         keys.Algorithm
@@ -31,7 +30,7 @@ type plan struct {
 	Revoked     bool
 }
 
-// plansIn are the plans in a keyset file's text.
+// plansIn returns the plans in the text of a keyset file.
 func plansIn(t *testing.T, text string) []plan {
 	t.Helper()
 	var set struct{ Keys []plan }
@@ -39,37 +38,36 @@ func plansIn(t *testing.T, text string) []plan {
 	return set.Keys
 }
 
-// ended reports whether a key is out of force from an instant on.
+// ended reports whether the key is out of force at an instant.
 func (p plan) ended(at time.Time) bool {
 	return p.Revoked || !p.VerifyUntil.IsZero() && !at.Before(p.VerifyUntil)
 }
 
-// replicas is how many replicas share the keyset.
+// replicas is the number of replicas that share the keyset.
 const replicas = 2
 
-// What the throttle says that it was asked: for a session that renews another, and for one that
-// does not.
+// The RateLimit-Policy of a renewal and of a new session.
 const (
 	renewal  = `"install_id";q=10000;w=1`
 	newcomer = `"ip";q=10000;w=1, "install_id";q=10000;w=1`
 )
 
-// epoch is the time of one keyset.
+// epoch is the period of one keyset.
 type epoch struct {
 	plans []plan
-	// begun is an instant before the keyset was written: until then it is in force nowhere.
+	// begun is an instant before the keyset was written. Until then it is in force nowhere.
 	begun time.Time
-	// inForce is from when the keyset is certainly in force, in each replica.
+	// inForce is the instant from which the keyset is certainly in force, by replica.
 	inForce [replicas]time.Time
 }
 
-// nowhere is from when a keyset is in force that nobody has taken up yet.
+// nowhere is the inForce of a keyset that no replica has loaded yet.
 var nowhere = [replicas]time.Time{time.Unix(1<<40, 0), time.Unix(1<<40, 0)}
 
-// history is every keyset that was good, in order.
+// history lists every valid keyset, in order.
 type history []epoch
 
-// possible are the keysets that may have been in force at some instant of an interval.
+// possible returns the keysets that may have been in force at some instant of an interval.
 func (h history) possible(replica int, from, to time.Time) [][]plan {
 	var possible [][]plan
 	for n, epoch := range h {
@@ -81,7 +79,7 @@ func (h history) possible(replica int, from, to time.Time) [][]plan {
 	return possible
 }
 
-// force is what is known of a key over an interval.
+// force is what is known about a key over an interval.
 type force uint8
 
 const (
@@ -90,12 +88,12 @@ const (
 	outOfForce
 )
 
-// String is in words what is known.
+// String implements fmt.Stringer.
 func (f force) String() string {
 	return [...]string{"in force or not", "in force", "out of force"}[f]
 }
 
-// of reports whether a key is in force over an interval.
+// of returns what is known about a key over an interval.
 func (h history) of(kid keys.ID, replica int, from, to time.Time) force {
 	possible := h.possible(replica, from, to)
 	in, out := 0, 0
@@ -117,7 +115,7 @@ func (h history) of(kid keys.ID, replica int, from, to time.Time) force {
 	return uncertain
 }
 
-// signs is which key signs at an instant by one keyset.
+// signs returns the key that signs at an instant according to one keyset.
 func signs(plans []plan, at time.Time) plan {
 	var signer plan
 	for _, p := range plans {
@@ -130,7 +128,7 @@ func signs(plans []plan, at time.Time) plan {
 	return signer
 }
 
-// publishes is the set that one keyset publishes at an instant, member by member.
+// publishes returns the published set of one keyset at an instant.
 func publishes(plans []plan, at time.Time) []map[string]string {
 	set := []map[string]string{}
 	for _, p := range plans {
@@ -144,49 +142,49 @@ func publishes(plans []plan, at time.Time) []map[string]string {
 	return set
 }
 
-// ask is what a client asked.
-type ask uint8
+// question is what a client requested.
+type question uint8
 
 const (
-	askedToIssue ask = iota
+	askedToIssue question = iota
 	askedForCurrent
 	askedToVerify
 	askedForKeys
 	askedForReadiness
 )
 
-// String is the question's word.
-func (a ask) String() string {
-	return [...]string{"issue", "current", "verify", "keys", "readiness"}[a]
+// String implements fmt.Stringer.
+func (q question) String() string {
+	return [...]string{"issue", "current", "verify", "keys", "readiness"}[q]
 }
 
-// sighting is one question and its answer.
+// sighting is a request and its response.
 type sighting struct {
-	ask     ask
-	replica int
-	// from is before the question, to after the answer.
+	question question
+	replica  int
+	// from is an instant before the request, to an instant after the response.
 	from, to time.Time
-	// bearer is who signed the token that went along, empty where none did, and which replica
-	// issued it.
+	// bearer is the key that signed the token of the request, empty if there was none; issuedBy is
+	// the replica that issued it.
 	bearer   keys.ID
 	issuedBy int
-	// status, code and body are the answer's; the body of one that was read is left out, for there
-	// are many.
+	// status, code and body are those of the response. The body is left out if it was decoded, to
+	// save memory.
 	status     int
 	code, body string
-	// issued is the new token, and policy what was asked for it.
+	// issued is the stamp of the new token, and policy the RateLimit-Policy.
 	issued stamp
 	policy string
-	// wrong is what is wrong with the answer in itself, or that none came.
+	// wrong is a problem of the response itself, or the error if there was no response.
 	wrong string
 }
 
-// judge is what is wrong with an answer; empty where it may be as it is.
+// judge returns what is wrong with a response, or an empty string.
 func (h history) judge(s sighting) string {
 	if s.wrong != "" {
 		return s.wrong
 	}
-	switch s.ask {
+	switch s.question {
 	case askedToIssue:
 		return h.judgeIssued(s)
 	case askedForKeys:
@@ -207,8 +205,8 @@ func (h history) judge(s sighting) string {
 	return ""
 }
 
-// judgeIssued holds a token against the key that signs at the second that it names, and what the
-// throttle was asked against what the token that went along is worth.
+// judgeIssued compares a new token with the key that signs at its iat, and the RateLimit-Policy
+// with the state of the token in the request.
 func (h history) judgeIssued(s sighting) string {
 	if s.status != http.StatusOK {
 		return fmt.Sprintf("%d %s", s.status, s.body)
@@ -236,8 +234,8 @@ func (h history) judgeIssued(s sighting) string {
 	return ""
 }
 
-// judgeKeys holds a published set against what is to be published, at the first instant or the
-// last: they are never more than one change apart.
+// judgeKeys compares a published set with what must be published at the first or the last instant.
+// They are never more than one change apart.
 func (h history) judgeKeys(s sighting) string {
 	var set struct{ Keys []map[string]string }
 	err := json.Unmarshal([]byte(s.body), &set)
@@ -252,8 +250,7 @@ func (h history) judgeKeys(s sighting) string {
 	return fmt.Sprintf("%d %s", s.status, s.body)
 }
 
-// The oracle itself is held against a small case: what it takes for certain must be neither too
-// much nor too little.
+// TestKeysOracle tests the oracle itself: it must be certain neither too often nor too rarely.
 func TestKeysOracle(t *testing.T) {
 	t.Parallel()
 	noon := harness.Noon
@@ -304,7 +301,7 @@ func TestKeysOracle(t *testing.T) {
 	assert.NotEmpty(t, issued("old", keys.HS256, 2010, 2020, 1000), "at another time")
 
 	published := func(from, to int, body string) string {
-		return h.judge(sighting{ask: askedForKeys, from: at(from), to: at(to),
+		return h.judge(sighting{question: askedForKeys, from: at(from), to: at(to),
 			status: http.StatusOK, body: body})
 	}
 	const none, one = `{"keys":[]}`,

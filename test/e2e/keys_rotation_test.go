@@ -29,7 +29,7 @@ type rotation struct {
 	load     *load
 	history  history
 	driver   *client
-	// reloads and faults are how many lines there must be by now.
+	// reloads and faults count the log lines that there must be so far.
 	reloads, faults int
 }
 
@@ -53,7 +53,8 @@ func newRotation(t *testing.T, first ...keys.Key) *rotation {
 	return r
 }
 
-// change has write put a good keyset in place, and waits until both replicas say that they have it.
+// change calls write, which must install a valid keyset, and waits until both replicas log that
+// they have loaded it.
 func (r *rotation) change(t *testing.T, write func()) {
 	t.Helper()
 	begun := wall()
@@ -62,20 +63,20 @@ func (r *rotation) change(t *testing.T, write func()) {
 		inForce: nowhere})
 	for n, service := range r.services {
 		line := r.next(t, service, "keys_reloaded")
-		told, err := time.Parse(time.RFC3339Nano, line.String("time"))
+		loaded, err := time.Parse(time.RFC3339Nano, line.String("time"))
 		require.NoError(t, err)
-		r.history[len(r.history)-1].inForce[n] = told
+		r.history[len(r.history)-1].inForce[n] = loaded
 	}
 	r.reloads++
 }
 
-// command runs a command of sessiond keys on the keyset.
+// command returns a function that runs a sessiond keys command on the keyset.
 func (r *rotation) command(t *testing.T, args ...string) func() {
 	return func() { keysCommand(t, r.env, args...) }
 }
 
-// breaks has write break the keyset, and waits until both replicas say so, each once. They go on
-// with what they had.
+// breaks calls write, which must make the keyset invalid, and waits until both replicas have logged
+// that once. They keep the last good keyset.
 func (r *rotation) breaks(t *testing.T, cause string, write func()) {
 	t.Helper()
 	write()
@@ -83,17 +84,17 @@ func (r *rotation) breaks(t *testing.T, cause string, write func()) {
 		line := r.next(t, service, "keys_reload_failed")
 		assert.Contains(t, line.String("cause"), cause)
 		assert.EqualValues(t, r.faults+1, service.Metric(t, "offload_keys_reload_failures_total"))
-		status, told := checks(t, service.Client)
+		status, found := checks(t, service.Client)
 		assert.Equal(t, http.StatusOK, status)
 		assert.Equal(t,
 			"ready: the keyset file could not be read anew: the last good one is in force",
-			told["keyset"])
+			found["keyset"])
 	}
 	r.faults++
 	r.load.awaitRound(t)
 }
 
-// next is the next line that a replica writes of its keyset, which must be of that event.
+// next returns the next reload line of a replica, which must be of that event.
 func (r *rotation) next(t *testing.T, service *harness.Process, event string) harness.Line {
 	t.Helper()
 	seen := 0
@@ -132,14 +133,14 @@ func (r *rotation) awaitEnd(t *testing.T, kid keys.ID) {
 	r.load.awaitRound(t)
 }
 
-// soon is a whole second, far enough ahead for a keyset that is written now to be in force before.
+// soon returns a whole second that is lead ahead.
 func soon() time.Time { return wall().Truncate(time.Second).Add(lead).UTC() }
 
-// The whole life of keys under load: what is planned happens at its instant in both replicas, what
-// is revoked ends, what is broken changes nothing, and no request of the crowd is answered in any
-// other way than it must be.
+// TestKeysRotateUnderLoad covers the life of keys under load: planned changes happen at their
+// instant in both replicas, revoked keys end, invalid files change nothing, and every response to
+// the crowd is the one that the oracle expects.
 //
-// Not parallel: it is bound to the wall's clock, and shares the machine with no other test.
+// It is not parallel: it depends on the wall clock.
 func TestKeysRotateUnderLoad(t *testing.T) {
 	long := wall().Add(-time.Hour).Truncate(time.Second)
 	a := symmetric("a", strong, long)
@@ -148,17 +149,16 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	r := newRotation(t, a)
 	var first, second, third, ends time.Time
 	defer func() {
-		seen := r.judge(t) // in any case, for the answers tell why a driver came to nothing
+		seen := r.judge(t) // in any case, because the responses show why the driver failed
 		if !t.Failed() {
 			r.assertSeen(t, seen, map[keys.ID]bool{"a": true, "b": true, "c": true, "d": false,
 				"e": true}, first, second, third, ends)
-			r.assertTold(t)
+			r.assertLogged(t)
 		}
 	}()
 	r.awaitSigner(t, "a")
 
-	// A rotation is planned; before, while and after it takes place, the file is broken in every
-	// way.
+	// A rotation is planned. Before, during and after it, the file is made invalid in every way.
 	r.change(t, r.command(t, "rotate", "--kid", "b", "--alg", "EdDSA", "--sign-after", "3s",
 		"--force"))
 	good, b := r.volume.text(t), r.volume.key(t, "b")
@@ -176,13 +176,13 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	})
 	r.change(t, func() { r.volume.publish(t, good, 0o600) })
 	for _, service := range r.services {
-		_, told := checks(t, service.Client)
+		_, found := checks(t, service.Client)
 		assert.Equal(t, map[string]string{"service": "ready", "keys": "ready", "keyset": "ready"},
-			told)
+			found)
 	}
 
-	// One file plans a takeover and an end at the same instant. Neither needs the file to be there
-	// by then.
+	// One file plans a takeover and an end at the same instant. Neither needs the file to exist by
+	// then.
 	second = soon()
 	a = a.WithPlan(keys.Plan{SignFrom: long, VerifyUntil: second})
 	c := symmetric("c", stronger, second)
@@ -192,8 +192,7 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	r.awaitEnd(t, "a")
 	r.change(t, func() { require.NoError(t, os.Symlink("..data/keyset.json", r.volume.path())) })
 
-	// A key that has leaked is revoked: one that no longer signs, and then, with another in its
-	// place, the one that does.
+	// Leaked keys are revoked: first one that no longer signs, then the signer, with a replacement.
 	r.change(t, r.command(t, "revoke", "b"))
 	r.awaitEnd(t, "b")
 	b = r.volume.key(t, "b")
@@ -212,30 +211,29 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	r.awaitEnd(t, "e")
 	r.awaitSigner(t, "d")
 
-	// What is taken out of the file is as if it had never been.
+	// Pruned keys are gone.
 	r.change(t, r.command(t, "prune"))
 	assert.Equal(t, setOf(t, d), r.volume.text(t))
 	r.load.awaitRound(t)
-
 }
 
-// judge ends the load, and holds every answer against the oracle.
+// judge stops the load and checks every response against the oracle.
 func (r *rotation) judge(t *testing.T) []sighting {
 	t.Helper()
 	seen := append(r.load.stop(), r.driver.seen...)
 	var wrong []string
 	for _, s := range seen {
 		if complaint := r.history.judge(s); complaint != "" {
-			wrong = append(wrong, s.from.UTC().Format("15:04:05.000 ")+s.ask.String()+" "+
+			wrong = append(wrong, s.from.UTC().Format("15:04:05.000 ")+s.question.String()+" "+
 				string(s.bearer)+": "+complaint)
 		}
 	}
-	assert.Empty(t, wrong[:min(len(wrong), 20)], "%d of %d answers", len(wrong), len(seen))
+	assert.Empty(t, wrong[:min(len(wrong), 20)], "%d of %d responses", len(wrong), len(seen))
 	return seen
 }
 
-// assertSeen fails where the crowd has not seen what the test is about: then it would have shown
-// nothing. Ended tells of each key whether it came out of force.
+// assertSeen fails if the crowd has not seen what the test is about, in which case the test would
+// show nothing. The ended map says of each key whether it went out of force.
 func (r *rotation) assertSeen(t *testing.T, seen []sighting, ended map[keys.ID]bool,
 	takeovers ...time.Time) {
 	t.Helper()
@@ -246,15 +244,15 @@ func (r *rotation) assertSeen(t *testing.T, seen []sighting, ended map[keys.ID]b
 	}
 	facts := map[fact]int{}
 	for _, s := range seen {
-		facts[fact{s.ask.String(), s.replica, ""}]++
-		switch s.ask {
+		facts[fact{s.question.String(), s.replica, ""}]++
+		switch s.question {
 		case askedToIssue:
 			facts[fact{"issued", s.replica, s.issued.Kid}]++
 			facts[fact{"issued at", s.replica, s.issued.Iat}]++
 			facts[fact{"asked for " + s.policy, s.replica, s.bearer}]++
 		case askedForCurrent, askedToVerify:
 			known := r.history.of(s.bearer, s.replica, s.from, s.to)
-			facts[fact{s.ask.String() + " " + known.String(), s.replica, s.bearer}]++
+			facts[fact{s.question.String() + " " + known.String(), s.replica, s.bearer}]++
 			if known == inForce && s.issuedBy != s.replica {
 				facts[fact{"the other's", s.replica, s.bearer}]++
 			}
@@ -280,31 +278,31 @@ func (r *rotation) assertSeen(t *testing.T, seen []sighting, ended map[keys.ID]b
 			assert.Positive(t, facts[fact{"issued at", replica, at.Unix()}],
 				"the first second from %s on, replica %d", at, replica)
 		}
-		for _, what := range []ask{askedToIssue, askedForCurrent, askedToVerify, askedForKeys,
+		for _, what := range []question{askedToIssue, askedForCurrent, askedToVerify, askedForKeys,
 			askedForReadiness} {
 			assert.Greater(t, facts[fact{what.String(), replica, ""}], 100, "%s, replica %d", what,
 				replica)
 		}
 	}
-	t.Logf("%d answers", len(seen))
+	t.Logf("%d responses", len(seen))
 }
 
-// assertTold fails unless each replica has told of every change and every fault once, and of
-// nothing else that is wrong.
-func (r *rotation) assertTold(t *testing.T) {
+// assertLogged fails unless each replica has logged every change and every fault once, and no other
+// problem.
+func (r *rotation) assertLogged(t *testing.T) {
 	t.Helper()
 	for _, service := range r.services {
 		metrics := service.Operations(t, http.MethodGet, "/metrics").Body
 		assert.NotContains(t, metrics, `status="5`)
 		assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="signing"}`))
 		assert.Zero(t, service.Stop(t))
-		told := map[string]int{}
+		events := map[string]int{}
 		for _, line := range service.Log.Lines() {
-			told[strings.TrimSpace(line.String("level")+" "+line.Event())]++
+			events[strings.TrimSpace(line.String("level")+" "+line.Event())]++
 		}
 		assert.Equal(t, map[string]int{
 			"INFO service_started": 1, "INFO service_stopping": 1, "INFO service_stopped": 1,
 			"INFO keys_reloaded": r.reloads, "ERROR keys_reload_failed": r.faults,
-		}, told)
+		}, events)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// volume is a keyset as Kubernetes mounts it: the file is a link that leads through a second one,
-// and an update swaps that one.
+// volume is a keyset as Kubernetes mounts it: the file is a symbolic link through a second one, and
+// an update swaps the second.
 type volume struct {
 	folder  string
 	version int
@@ -27,13 +27,13 @@ func newVolume(t *testing.T, text string) *volume {
 	return v
 }
 
-// path is the name by which the service knows the keyset.
+// path returns the path that the service is given.
 func (v *volume) path() string { return filepath.Join(v.folder, "keyset.json") }
 
-// data is the link that an update swaps.
+// data returns the path of the link that an update swaps.
 func (v *volume) data() string { return filepath.Join(v.folder, "..data") }
 
-// publish puts a file with text in the place of whatever was there, as kubelet does.
+// publish replaces the keyset file, as the kubelet does.
 func (v *volume) publish(t *testing.T, text string, mode os.FileMode) {
 	t.Helper()
 	v.swap(t, func(name string) {
@@ -42,8 +42,8 @@ func (v *volume) publish(t *testing.T, text string, mode os.FileMode) {
 	})
 }
 
-// swap puts a new folder in the place of the one before, in one step. Make makes what the keyset's
-// name stands for in it.
+// swap replaces the folder atomically. The makeFile function creates the entry with the name of the
+// keyset in the new one.
 func (v *volume) swap(t *testing.T, makeFile func(name string)) {
 	t.Helper()
 	before := filepath.Join(v.folder, fmt.Sprintf("..v%d", v.version))
@@ -57,8 +57,7 @@ func (v *volume) swap(t *testing.T, makeFile func(name string)) {
 	require.NoError(t, os.RemoveAll(before))
 }
 
-// replace puts a file with text in the place of the one in the folder that is mounted, links as
-// they are.
+// replace replaces the file in the mounted folder and leaves the links unchanged.
 func (v *volume) replace(t *testing.T, text string) {
 	t.Helper()
 	next := filepath.Join(v.data(), "next")
@@ -66,7 +65,7 @@ func (v *volume) replace(t *testing.T, text string) {
 	require.NoError(t, os.Rename(next, filepath.Join(v.data(), "keyset.json")))
 }
 
-// text is what the keyset holds.
+// text returns the content of the keyset file.
 func (v *volume) text(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(v.path())
@@ -74,21 +73,21 @@ func (v *volume) text(t *testing.T) string {
 	return string(text)
 }
 
-// key is a key of the keyset.
+// key returns a key of the keyset.
 func (v *volume) key(t *testing.T, kid keys.ID) keys.Key {
 	t.Helper()
-	ring, err := keys.ParseSet(v.text(t))
+	keyring, err := keys.ParseSet(v.text(t))
 	require.NoError(t, err)
-	all := ring.Keys()
+	all := keyring.Keys()
 	at := slices.IndexFunc(all, func(key keys.Key) bool { return key.ID() == kid })
 	require.GreaterOrEqual(t, at, 0)
 	return all[at]
 }
 
-// setOf is a keyset's text.
+// setOf returns the text of a keyset.
 func setOf(t *testing.T, all ...keys.Key) string {
 	t.Helper()
-	ring, err := keys.NewKeyring(all...)
+	keyring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
-	return keys.FormatSet(ring)
+	return keys.FormatSet(keyring)
 }

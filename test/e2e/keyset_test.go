@@ -16,11 +16,11 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// A keyset in the service: what replicas, verifiers elsewhere and operators see of it.
+// A keyset in the service, as replicas, other verifiers and operators see it.
 
 const jwksPath = "/.well-known/jwks.json"
 
-// keysetFile is a keyset in a folder of its own.
+// keysetFile is the path of a keyset file in a folder of its own.
 type keysetFile string
 
 func newKeyset(t *testing.T, all ...keys.Key) keysetFile {
@@ -30,12 +30,12 @@ func newKeyset(t *testing.T, all ...keys.Key) keysetFile {
 	return file
 }
 
-// put puts keys in the place of those before, as the commands do: whole.
+// put replaces the keyset atomically, as the commands do.
 func (f keysetFile) put(t *testing.T, all ...keys.Key) {
 	t.Helper()
-	ring, err := keys.NewKeyring(all...)
+	keyring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
-	f.write(t, keys.FormatSet(ring), 0o600)
+	f.write(t, keys.FormatSet(keyring), 0o600)
 }
 
 func (f keysetFile) write(t *testing.T, text string, mode os.FileMode) {
@@ -46,22 +46,22 @@ func (f keysetFile) write(t *testing.T, text string, mode os.FileMode) {
 	require.NoError(t, os.Rename(next, string(f)))
 }
 
-// env names the keyset, and more.
+// env returns an environment with the keyset file, and more.
 func (f keysetFile) env(more harness.Env) harness.Env {
 	return with(harness.Env{"OFFLOAD_SESSION_KEYSET_FILE": string(f)}, more)
 }
 
-// symmetric is a key with a secret.
+// symmetric returns an HS256 key.
 func symmetric(id keys.ID, secret string, from time.Time) keys.Key {
 	return keys.NewHS256(id, []byte(secret), keys.Plan{SignFrom: from})
 }
 
-// pair is a key with a public part.
+// pair returns an EdDSA key.
 func pair(id keys.ID, seed byte, from time.Time) keys.Key {
 	return keys.NewEdDSA(id, bytes.Repeat([]byte{seed}, keys.SeedSize), keys.Plan{SignFrom: from})
 }
 
-// checks are the checks of readiness, by name, and the status.
+// checks returns the status of the readiness response and its checks, by name.
 func checks(t *testing.T, client *harness.Client) (int, map[string]string) {
 	t.Helper()
 	answer := client.Operations(t, http.MethodGet, "/readyz")
@@ -69,14 +69,14 @@ func checks(t *testing.T, client *harness.Client) (int, map[string]string) {
 		Checks map[string]struct{ Status, Detail string }
 	}
 	answer.Decode(t, &report)
-	told := map[string]string{}
+	found := map[string]string{}
 	for name, check := range report.Checks {
-		told[name] = strings.TrimSuffix(check.Status+": "+check.Detail, ": ")
+		found[name] = strings.TrimSuffix(check.Status+": "+check.Detail, ": ")
 	}
-	return answer.Status, told
+	return answer.Status, found
 }
 
-// times waits until an event has been told a number of times, and returns the last line.
+// times waits until an event has been logged count times, and returns the last line.
 func times(t *testing.T, log *harness.Log, event string, count int) harness.Line {
 	t.Helper()
 	seen := 0
@@ -88,21 +88,21 @@ func times(t *testing.T, log *harness.Log, event string, count int) harness.Line
 	})
 }
 
-func TestKeysetThatTurnsBad(t *testing.T) {
+func TestInvalidKeysetKeepsTheLastGoodOne(t *testing.T) {
 	t.Parallel()
 	good := symmetric("good", strong, harness.Noon)
 	file := newKeyset(t, good)
 	service := harness.Serve(t, file.env(harness.Env{"OFFLOAD_ENVIRONMENT": "production",
 		"OFFLOAD_LIMITER_DIGEST_KEY": stronger}))
 	const failures = "offload_keys_reload_failures_total"
-	assert.Zero(t, service.Metric(t, failures), "there from the start")
+	assert.Zero(t, service.Metric(t, failures), "the series must exist from the start")
 	assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="signing"}`))
-	status, told := checks(t, service.Client)
+	status, found := checks(t, service.Client)
 	assert.Equal(t, 200, status)
-	assert.Equal(t, map[string]string{"service": "ready", "keys": "ready", "keyset": "ready"}, told)
+	assert.Equal(t, map[string]string{"service": "ready", "keys": "ready", "keyset": "ready"}, found)
 	token := service.Token(t, "install-12345")
 
-	ring, err := keys.NewKeyring(good)
+	keyring, err := keys.NewKeyring(good)
 	require.NoError(t, err)
 	weak := symmetric("weak", "kqz8-jxw4-vpt", harness.Noon.Add(time.Hour))
 	for n, c := range []struct {
@@ -113,7 +113,7 @@ func TestKeysetThatTurnsBad(t *testing.T) {
 		{func() { file.write(t, `{"keys":[{"kid":"good"}]}`, 0o600) },
 			"key 1 (good): kty: must be oct or OKP"},
 		{func() { require.NoError(t, os.Remove(string(file))) }, "is not found"},
-		{func() { file.write(t, keys.FormatSet(ring), 0o640|0o004) },
+		{func() { file.write(t, keys.FormatSet(keyring), 0o640|0o004) },
 			"may be read or written by others"},
 		{func() { file.put(t, good, weak) }, "key weak has fewer than 112 bits"},
 		{func() { file.put(t, good, symmetric("digest", stronger, harness.Noon)) },
@@ -126,20 +126,20 @@ func TestKeysetThatTurnsBad(t *testing.T) {
 		assert.Equal(t, "ERROR", line.String("level"))
 		assert.Contains(t, line.String("cause"), c.cause)
 		assert.EqualValues(t, n+1, service.Metric(t, failures))
-		status, told = checks(t, service.Client)
-		assert.Equal(t, 200, status, "taking every replica out would be the greater outage")
+		status, found = checks(t, service.Client)
+		assert.Equal(t, 200, status, "an invalid keyset must not take every replica out of service")
 		assert.Equal(t,
 			"ready: the keyset file could not be read anew: the last good one is in force",
-			told["keyset"])
+			found["keyset"])
 		assert.Equal(t, 200, service.Current(t, harness.Bearer(token)).Status,
-			"the last good keys stay")
+			"the last good keys must stay in force")
 	}
 
 	file.put(t, good, pair("pair", 7, harness.Noon.Add(time.Hour)))
 	line := service.Log.Await(t, "keys_reloaded")
 	assert.Equal(t, map[string]any{"good": "signing", "pair": "pending"}, line.Fields["keys"])
-	_, told = checks(t, service.Client)
-	assert.Equal(t, "ready", told["keyset"])
+	_, found = checks(t, service.Client)
+	assert.Equal(t, "ready", found["keyset"])
 	assert.EqualValues(t, 7, service.Metric(t, failures))
 	assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="pending"}`))
 	service.Stop(t)
@@ -167,10 +167,11 @@ func TestKeysetIsPublished(t *testing.T) {
 	assert.Equal(t, 304, unchanged.Status)
 	assert.Empty(t, unchanged.Body)
 
-	// Which key is the signer makes no other set: verifiers need not ask again.
+	// The set does not depend on which key signs, so verifiers need not fetch it again.
 	assert.Equal(t, 1, strings.Count(service.Token(t, "install-12345"), "."),
-		"two parts: a token of the symmetric key")
+		"a token of the symmetric key has two parts")
 	service.Clock.Advance(time.Hour)
 	assert.Equal(t, tag, service.Send(t, http.MethodGet, jwksPath, "").Header.Get("ETag"))
-	assert.Equal(t, 2, strings.Count(service.Token(t, "install-12345"), "."), "three parts: a JWS")
+	assert.Equal(t, 2, strings.Count(service.Token(t, "install-12345"), "."),
+		"a JWS has three parts")
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Not parallel: for as long as it runs, every goroutine that begins is its own.
+// TestLeaksNoGoroutine is not parallel, so that every goroutine started while it runs is its own.
 func TestLeaksNoGoroutine(t *testing.T) {
 	others := goleak.IgnoreCurrent()
 	service := harness.Serve(t, nil)
@@ -38,17 +38,17 @@ func TestLeaksNoGoroutine(t *testing.T) {
 	goleak.VerifyNone(t, others)
 }
 
-// hunt is a search of all that leaves a service, answers to those it serves apart, for what came
+// hunt searches everything that leaves a service, except successful responses, for text that came
 // in.
 type hunt struct {
-	// quarry is what may not be found, by what it is.
+	// quarry maps descriptions to the texts that must not be found.
 	quarry map[string]string
-	// places are where it is looked for, by what they are.
+	// places maps descriptions to the texts that are searched.
 	places map[string]string
 }
 
-// told adds an answer, whole, to the places.
-func (h *hunt) told(name string, answer harness.Response) {
+// add adds a complete response to the places.
+func (h *hunt) add(name string, answer harness.Response) {
 	var text strings.Builder
 	for header, values := range answer.Header {
 		fmt.Fprintf(&text, "%s: %s\n", header, strings.Join(values, "\n"))
@@ -56,7 +56,7 @@ func (h *hunt) told(name string, answer harness.Response) {
 	h.places["answer: "+name] = text.String() + answer.Body
 }
 
-// found lists what was found where.
+// found returns what was found, and where.
 func (h *hunt) found() []string {
 	var found []string
 	for name, quarry := range h.quarry {
@@ -71,11 +71,11 @@ func (h *hunt) found() []string {
 	return found
 }
 
-// traces are the forms in which a text could be told.
+// traces returns the forms in which a text could leak.
 func traces(text string) map[string]string {
 	quoted, err := json.Marshal(text)
 	if err != nil {
-		panic(err) // a string has nothing that could fail
+		panic(err) // marshaling a string cannot fail
 	}
 	forms := map[string]string{
 		"as it is":          text,
@@ -104,8 +104,8 @@ func percent(text string) string {
 	return all.String()
 }
 
-// inBase64 is what text looks like inside something longer that was encoded, with shift bytes
-// before it: the characters that hold bits of text alone.
+// inBase64 returns the part of a base64 encoding that depends on text alone, when text is preceded
+// by shift other bytes.
 func inBase64(encoding *base64.Encoding, text string, shift int) string {
 	encoded := encoding.EncodeToString([]byte(strings.Repeat("\x00", shift) + text))
 	if (shift+len(text))%3 != 0 {
@@ -114,7 +114,7 @@ func inBase64(encoding *base64.Encoding, text string, shift int) string {
 	return encoded[(shift*8+5)/6:]
 }
 
-func TestLeaksTheHuntFindsWhatItHunts(t *testing.T) {
+func TestLeaksHuntFindsEveryForm(t *testing.T) {
 	t.Parallel()
 	const id = "install-ключ/12345"
 	for n, place := range []string{
@@ -133,14 +133,14 @@ func TestLeaksTheHuntFindsWhatItHunts(t *testing.T) {
 		map[string]string{"place": "install-ключ/12344"}}).found())
 }
 
-// mark makes a text that comes in and may not go out. Each is another.
+// mark returns a distinct text that must not be found.
 func (h *hunt) mark(name string) string {
 	mark := fmt.Sprintf("quarry%dQ%dZ", len(h.quarry), 7919*(len(h.quarry)+13))
 	h.quarry[name] = mark
 	return mark
 }
 
-// decoys are headers of a client that tells all of itself.
+// decoys returns headers that reveal as much as possible about a client.
 func (h *hunt) decoys() []harness.Header {
 	headers := []harness.Header{{"X-Request-ID", "not an id: " + h.mark("a bad request id")}}
 	for _, name := range []string{
@@ -154,8 +154,8 @@ func (h *hunt) decoys() []harness.Header {
 	return headers
 }
 
-// What came in is hunted for in what went out: by every route and every refusal, at the most
-// talkative level.
+// TestLeaksNothingThatCameIn searches logs, metrics and refusals for texts of the requests, over
+// every route and refusal, at the most verbose log level.
 func TestLeaksNothingThatCameIn(t *testing.T) {
 	t.Parallel()
 	h := &hunt{quarry: map[string]string{}, places: map[string]string{}}
@@ -177,36 +177,36 @@ func TestLeaksNothingThatCameIn(t *testing.T) {
 		"sound": serve(), "out": serve(out()), "defective": serve(defective()),
 		"keyless": serve(pendingUntil(t, harness.Noon.Add(time.Hour))),
 	} {
-		h.ask(t, name, service)
+		h.probe(t, name, service)
 	}
-	// The peer's own address, where no proxy stands between.
+	// The peer's own address, without a proxy.
 	h.quarry["a peer's address"] = "127.0.0.77"
 	direct := harness.Serve(t, harness.Env{"OFFLOAD_LOG_LEVEL": "debug",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"})
 	peer := direct.As(t, "127.0.0.77")
 	id := h.mark("an install id of a peer")
 	h.quarry["a peer's token"] = peer.Token(t, id)
-	h.told("direct", peer.Issue(t, h.mark("another"),
+	h.add("direct", peer.Issue(t, h.mark("another"),
 		append(h.decoys(), harness.ForwardedFor("198.51.100.99"))...))
-	h.quarry["an address that a stranger forwards"] = "198.51.100.99"
+	h.quarry["an address forwarded by an untrusted peer"] = "198.51.100.99"
 	h.places["metrics: direct"] = direct.Operations(t, http.MethodGet, "/metrics").Body
 	direct.Stop(t)
 	h.places["log: direct"] = direct.Log.Text()
 
-	h.quarry["a defect's words"] = wordsOfADefect
+	h.quarry["the text of a panic"] = panicText
 	assert.Greater(t, len(h.places), 60)
 	assert.Greater(t, len(h.quarry), 250)
 	assert.Empty(t, h.found())
-	// An operator may read in the log why the storage is out; a caller may not.
-	h.quarry = map[string]string{"a driver's words": wordsOfADriver}
+	// The log may say why the storage is out; a response must not.
+	h.quarry = map[string]string{"the text of a driver": driverText}
 	maps.DeleteFunc(h.places, func(place, _ string) bool {
 		return strings.HasPrefix(place, "log: ")
 	})
 	assert.Empty(t, h.found())
 }
 
-// ask asks a service for everything, in every way that is refused.
-func (h *hunt) ask(t *testing.T, name string, service *harness.InProcess) {
+// probe sends a service every request that it serves or refuses.
+func (h *hunt) probe(t *testing.T, name string, service *harness.InProcess) {
 	t.Helper()
 	address := fmt.Sprintf("203.0.113.%d", 100+len(h.quarry)%100)
 	h.quarry["an address: "+name] = address
@@ -222,7 +222,7 @@ func (h *hunt) ask(t *testing.T, name string, service *harness.InProcess) {
 		if answer := service.Issue(t, id, with(from)...); answer.Status == http.StatusOK {
 			tokens = append(tokens, answer.Session(t).Token)
 		} else {
-			h.told(name+", issue", answer)
+			h.add(name+", issue", answer)
 		}
 	}
 	for n, token := range tokens {
@@ -234,38 +234,39 @@ func (h *hunt) ask(t *testing.T, name string, service *harness.InProcess) {
 		require.Equal(t, http.StatusOK, service.Send(t, "PUT",
 			"/v1/sessions/verify/"+h.mark("path"), h.mark("body"),
 			with(harness.Bearer(token))...).Status)
-		h.told(name+", throttled by installation",
+		h.add(name+", throttled by installation",
 			service.Issue(t, id, with(four, harness.Bearer(token))...))
-		h.told(name+", a token altered", service.Current(t,
+		h.add(name+", a token altered", service.Current(t,
 			with(harness.Bearer(token[:len(token)-3]+"AAA"))...))
-		h.told(name+", two tokens", service.Current(t,
+		h.add(name+", two tokens", service.Current(t,
 			with(harness.Bearer(token), harness.Bearer(token))...))
-		h.told(name+", a token and more", service.Current(t,
+		h.add(name+", a token and more", service.Current(t,
 			with(harness.Bearer(token+" "+h.mark("behind the token")))...))
-		h.told(name+", a token of another scheme",
+		h.add(name+", a token of another scheme",
 			service.Current(t, with(harness.Header{"Authorization", "Token " + token})...))
 	}
 	for n := range 10 {
 		if answer := service.Issue(t, h.mark("newcomer"),
 			with(four)...); answer.Status != http.StatusOK {
-			h.told(fmt.Sprintf("%s, newcomer %d", name, n), answer)
+			h.add(fmt.Sprintf("%s, newcomer %d", name, n), answer)
 		}
 	}
-	h.told(name+", credentials", service.Current(t,
+	h.add(name+", credentials", service.Current(t,
 		with(harness.Header{"Authorization", "Basic " + h.mark("credentials")})...))
-	h.told(name+", a token of nobody", service.Current(t,
-		with(harness.Bearer(h.mark("payload of nobody")+"."+h.mark("signature of nobody")))...))
+	h.add(name+", an unknown token", service.Current(t,
+		with(harness.Bearer(h.mark("payload of an unknown token")+"."+
+			h.mark("signature of an unknown token")))...))
 	foreign := sign(`{"v":2,"kid":"`+h.mark("kid")+`","iss":"`+h.mark("iss")+`","aud":"`+
-		h.mark("aud")+`","install_id":"`+h.mark("id of nobody")+`"}`, stronger)
+		h.mark("aud")+`","install_id":"`+h.mark("id in a foreign token")+`"}`, stronger)
 	h.quarry["a foreign token: "+name] = foreign
-	h.told(name+", a foreign token", service.Send(t, "GET", "/v1/sessions/verify", "",
+	h.add(name+", a foreign token", service.Send(t, "GET", "/v1/sessions/verify", "",
 		with(harness.Bearer(foreign))...))
 	ours := sign(`{"v":2,"kid":"old","iss":"`+h.mark("iss of ours")+
 		`","aud":"x","iat":1,"nbf":1,"exp":2,"install_id":"`+h.mark("id of ours")+`"}`, stronger)
-	h.told(name+", another issuer", service.Current(t, with(harness.Bearer(ours))...))
+	h.add(name+", another issuer", service.Current(t, with(harness.Bearer(ours))...))
 
 	issue := func(what, body string, headers ...harness.Header) {
-		h.told(name+", "+what, service.Send(t, http.MethodPost, harness.IssuePath, body,
+		h.add(name+", "+what, service.Send(t, http.MethodPost, harness.IssuePath, body,
 			with(headers...)...))
 	}
 	issue("not JSON", h.mark("a body that is no JSON"))
@@ -282,11 +283,11 @@ func (h *hunt) ask(t *testing.T, name string, service *harness.InProcess) {
 			h.quarry["method "+path] = strings.ToUpper(h.quarry["method "+path])
 			answer := service.Send(t, method, path+h.mark("path "+method+path), "", with()...)
 			if answer.Status != http.StatusOK {
-				h.told(name+", "+method+" "+path, answer)
+				h.add(name+", "+method+" "+path, answer)
 			}
 		}
 	}
-	// What the HTTP parser itself refuses, and what breaks off.
+	// Requests that the HTTP parser refuses, and requests that break off.
 	for what, text := range map[string]string{
 		"a bad header":   request("GET", "/", "", "X: "+h.mark("a bad header")+"\x01"),
 		"a bad target":   request("GET", "/%zz"+h.mark("a bad target"), ""),
@@ -301,19 +302,19 @@ func (h *hunt) ask(t *testing.T, name string, service *harness.InProcess) {
 		"a bad chunk": request("POST", harness.IssuePath, "", "Transfer-Encoding: chunked") +
 			h.mark("a bad chunk") + "\r\n",
 	} {
-		h.told(name+", "+what, service.Exchange(t, http.MethodPost, text))
+		h.add(name+", "+what, service.Exchange(t, http.MethodPost, text))
 	}
 	service.Clock.Advance(10 * time.Minute)
 	for n, token := range tokens {
 		expired := service.Current(t, with(harness.Bearer(token))...)
 		assert.Equal(t, "expired_token", expired.Code())
-		h.told(fmt.Sprintf("%s, expired %d", name, n), expired)
+		h.add(fmt.Sprintf("%s, expired %d", name, n), expired)
 	}
 	h.places["metrics: "+name] = service.Operations(t, http.MethodGet, "/metrics").Body
-	h.told(name+", readiness", service.Operations(t, http.MethodGet,
+	h.add(name+", readiness", service.Operations(t, http.MethodGet,
 		"/readyz?"+h.mark("query of operations")))
 	service.Stop(t)
 	h.places["log: "+name] = service.Log.Text()
-	require.NotEmpty(t, service.Log.Of("http_request"), "the log is at its most talkative")
+	require.NotEmpty(t, service.Log.Of("http_request"), "the log level must be the most verbose")
 	require.Empty(t, service.Log.Of("log_lines_left_out"))
 }

@@ -17,9 +17,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// TestLogsThatNobodyReadsHoldNobodyUp: anyone who read standard error has stalled, and the pipe is
-// full.
-func TestLogsThatNobodyReadsHoldNobodyUp(t *testing.T) {
+// TestAStalledLogReaderDoesNotBlockTheService shows that the service serves and stops while its
+// standard error is a full pipe.
+func TestAStalledLogReaderDoesNotBlockTheService(t *testing.T) {
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	defer func() { _ = read.Close() }()
@@ -54,8 +54,8 @@ func TestLogsThatNobodyReadsHoldNobodyUp(t *testing.T) {
 	go func() { ended <- service.Wait() }()
 	select {
 	case err := <-ended:
-		assert.NoError(t, err, "it exits with 0")
+		assert.NoError(t, err, "the exit status must be 0")
 	case <-time.After(harness.Timeout):
-		require.Fail(t, "the service does not stop")
+		require.Fail(t, "the service did not stop")
 	}
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// The service's life, continued: how it ends.
+// The life cycle of the built binary: how it stops.
 
-// Stopped while everybody asks: whatever was under way is answered in full, and what comes later
-// finds nobody.
+// TestLifeStoppedUnderLoadLosesNothing stops the service under load: requests in flight get
+// complete responses, and later connections are refused.
 func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{
@@ -27,7 +27,7 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 		"OFFLOAD_SHUTDOWN_GRACE_SECONDS":    "60",
 		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "60",
 	}))
-	// Some have sent half of their body when the signal comes.
+	// Some clients have sent half of their body when the signal arrives.
 	var halves []*harness.Conn
 	whole := post(harness.IssueBody("install-half"), "Connection: close")
 	const half = 20
@@ -38,7 +38,7 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 	}
 	awaitInFlight(t, service.Client, len(halves))
 
-	// Others ask as fast as they can.
+	// Others send requests as fast as they can.
 	const clients = 16
 	received := make([][]string, clients)
 	ends := make([]error, clients)
@@ -68,13 +68,13 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 		})
 	}
 	for range 5 * clients {
-		receive(t, "the clients are being answered", busy)
+		receive(t, "the clients receive responses", busy)
 	}
 	service.Terminate(t)
 	wait(t, "every client has been refused", &group)
 	for n := range clients {
 		assert.ErrorIs(t, ends[n], syscall.ECONNREFUSED,
-			"a client that asked got an answer, or found nobody")
+			"a client must get a response or be refused the connection")
 	}
 	for _, conn := range halves {
 		conn.Say(t, whole[len(whole)-half:])
@@ -82,7 +82,7 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 	}
 	assert.Zero(t, service.Wait(t))
 
-	// What the log says was served, its client got.
+	// Every request that was served according to the log has reached its client.
 	got := map[string]bool{}
 	for _, requestID := range slices.Concat(received...) {
 		got[requestID] = true
@@ -91,7 +91,7 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 	for _, line := range service.Log.Of("http_request") {
 		if requestID := line.String("request_id"); strings.HasPrefix(requestID, "client-") {
 			served++
-			assert.True(t, got[requestID], "%s was served, and its answer got lost", requestID)
+			assert.True(t, got[requestID], "%s was served, but the response was lost", requestID)
 		}
 	}
 	assert.Positive(t, served)
@@ -101,7 +101,7 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 	assert.Equal(t, false, last.Fields["requests_broken_off"])
 }
 
-// awaitInFlight waits until that many requests are under way, beside the one that asks.
+// awaitInFlight waits until that many requests are in flight, besides the request for the metrics.
 func awaitInFlight(t *testing.T, client *harness.Client, requests int) {
 	t.Helper()
 	poll(t, fmt.Sprintf("%d requests are in flight", requests), func() bool {
@@ -109,8 +109,8 @@ func awaitInFlight(t *testing.T, client *harness.Client, requests int) {
 	})
 }
 
-// awaitNobody waits until nobody listens on the public address.
-func awaitNobody(t *testing.T, client *harness.Client) {
+// awaitClosed waits until the public listener is closed.
+func awaitClosed(t *testing.T, client *harness.Client) {
 	t.Helper()
 	poll(t, "the public listener is closed", func() bool {
 		conn, err := net.Dial("tcp", client.Public)
@@ -121,7 +121,8 @@ func awaitNobody(t *testing.T, client *harness.Client) {
 	})
 }
 
-// While it stops, a balancer hears that it stops, and that for as long as a request is under way.
+// TestLifeOperationsOutliveThePublicListener shows that readiness reports the stop to a balancer as
+// long as a request is in flight.
 func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
 	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM,
@@ -135,7 +136,7 @@ func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
 			conn.Say(t, whole[:len(whole)-1])
 			awaitInFlight(t, service.Client, 1)
 			service.Signal(t, signal)
-			awaitNobody(t, service.Client)
+			awaitClosed(t, service.Client)
 			ready := service.Operations(t, "GET", "/readyz")
 			assert.Equal(t, http.StatusServiceUnavailable, ready.Status)
 			assert.JSONEq(t,
@@ -153,8 +154,8 @@ func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
 	}
 }
 
-// For as long as the operator says, it fails its readiness and serves as ever. Whoever cannot wait
-// sends a second signal.
+// TestLifeDelayThenASecondSignal shows that the service fails its readiness and goes on serving
+// during the shutdown delay, and that a second signal ends it.
 func TestLifeDelayThenASecondSignal(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_DELAY_SECONDS": "3600"}))
@@ -180,14 +181,15 @@ func TestLifeASecondSignalEndsTheGrace(t *testing.T) {
 	conn.Say(t, request("POST", harness.IssuePath, "", "Content-Length: 100"))
 	awaitInFlight(t, service.Client, 1)
 	service.Terminate(t)
-	awaitNobody(t, service.Client)
+	awaitClosed(t, service.Client)
 	assert.False(t, service.Ended())
 	service.Signal(t, syscall.SIGINT)
 	assert.Equal(t, 1, service.Wait(t))
 }
 
-// When the grace is over, what is still under way is broken off, and the log says so.
-func TestLifeNoGrace(t *testing.T) {
+// TestLifeWithoutGrace shows that requests still in flight at the end of the grace are broken off,
+// and that the log says so.
+func TestLifeWithoutGrace(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "0",
 		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))

@@ -13,9 +13,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// The service's life, with the built binary: started, used, overloaded, stopped.
+// The life cycle of the built binary: start, use and overload.
 
-// Started with nothing at all, as a stranger starts it.
+// TestLifeOnEmbeddedDefaults starts the service without any configuration.
 func TestLifeOnEmbeddedDefaults(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, nil)
@@ -51,7 +51,7 @@ func TestLifeOnEmbeddedDefaults(t *testing.T) {
 	assert.Zero(t, service.Stop(t))
 	var events []string
 	for _, line := range service.Log.Lines() {
-		require.NotNil(t, line.Fields, "a line that is no JSON: %s", line.Text)
+		require.NotNil(t, line.Fields, "a line is not JSON: %s", line.Text)
 		events = append(events, line.Event())
 	}
 	assert.Equal(t, []string{"configuration_warning", "service_started", "service_stopping",
@@ -84,7 +84,7 @@ func TestLifeOfReadinessAndMetrics(t *testing.T) {
 		`offload_http_requests_total{method="other",route="unknown",status="404"}`:                 2,
 		`offload_http_requests_total{method="other",route="/v1/sessions/verify",status="401"}`:     1,
 		`offload_http_request_duration_seconds_count{method="other",route="unknown",status="404"}`: 2,
-		`offload_http_requests_in_flight`:                                        1, // the one that asks
+		`offload_http_requests_in_flight`:                                        1, // the request for the metrics
 		`offload_sessions_issued_total{kind="new"}`:                              1,
 		`offload_sessions_issued_total{kind="renewed"}`:                          1,
 		`offload_session_throttled_total{dimension="ip",mode="enforce"}`:         0,
@@ -106,13 +106,13 @@ func TestLifeOfReadinessAndMetrics(t *testing.T) {
 	for _, present := range []string{"offload_build_info{", "go_goroutines ", "process_open_fds "} {
 		assert.Contains(t, metrics.Body, "\n"+present)
 	}
-	assert.NotContains(t, metrics.Body, "odd", "no caller makes a series")
+	assert.NotContains(t, metrics.Body, "odd", "a caller must not be able to create a series")
 	assert.NotContains(t, metrics.Body, "ODD")
 }
 
-// A replica whose keys are all still waiting serves, verifies and says that it is not ready; once a
-// key could sign it is.
-func TestLifeBeforeAFirstKeyCouldSign(t *testing.T) {
+// TestLifeBeforeAnyKeyCanSign shows that a replica whose keys are all pending serves and is not
+// ready, and becomes ready when a key can sign.
+func TestLifeBeforeAnyKeyCanSign(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, nil, pendingUntil(t, harness.Noon.Add(time.Minute)))
 	ready := service.Operations(t, "GET", "/readyz")
@@ -133,7 +133,8 @@ func TestLifeWithoutAnOperationsListener(t *testing.T) {
 	assert.Zero(t, service.Stop(t))
 }
 
-// More than it can do at once: every answer is one of the contract's, and afterwards all is well.
+// TestLifeUnderOverload shows that every response under overload follows the contract, and that the
+// service is healthy afterwards.
 func TestLifeUnderOverload(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, production(harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "16",
@@ -147,7 +148,8 @@ func TestLifeUnderOverload(t *testing.T) {
 	for n := range clients {
 		statuses[n] = map[int]int{}
 		group.Go(func() {
-			// Connections are let go of, for there are fewer than clients.
+			// Connections are closed after each request, because there are fewer slots than
+			// clients.
 			closing := harness.Header{"Connection", "close"}
 			for round := range rounds {
 				for _, sent := range []struct {
@@ -178,7 +180,7 @@ func TestLifeUnderOverload(t *testing.T) {
 			}
 		})
 	}
-	wait(t, "every client has had its answers", &group)
+	wait(t, "every client has received its responses", &group)
 	total := map[int]int{}
 	for n := range clients {
 		require.NoError(t, errs[n])
@@ -199,7 +201,7 @@ func TestLifeUnderOverload(t *testing.T) {
 	assert.Empty(t, service.Log.Of("panic_recovered"))
 }
 
-func TestLifeAPortInUse(t *testing.T) {
+func TestLifeWithAPortInUse(t *testing.T) {
 	t.Parallel()
 	for name, variable := range map[string]string{"public": "OFFLOAD_HTTP_ADDR",
 		"operations": "OFFLOAD_OPS_ADDR"} {

@@ -1,6 +1,6 @@
-// Package e2e_test is the hardening plan as tests: one file a phase, and beside them the service's
-// life, hostile clients, leaks and a benchmark of whole requests. Everything goes over real
-// sockets, to the built binary or to the same service in this process.
+// Package e2e_test tests the whole service over real sockets, either the built binary or the same
+// service in this process: the hardening plan, one file per phase; the life cycle of the process;
+// hostile clients; leaks; and a benchmark of whole requests.
 package e2e_test
 
 import (
@@ -19,8 +19,7 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Every service that a test has started in this process has stopped by the end, and left nothing
-// running.
+// TestMain fails if a service that a test started in this process has left a goroutine running.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
 		if err := harness.RemoveBinary(); err != nil {
@@ -30,7 +29,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// strong is a secret that the policy has nothing against, and stronger is another.
+// strong and stronger are two secrets that satisfy the policy.
 const (
 	strong   = "q0Xv7Gm2Jw9sTzYhB4nLkRcEoAiUd8Pf3Vx6MgQyHbE="
 	stronger = "mH3zKd9RwXq5TbVn7YcJf2LsGp8EuAoZ4iMx6QyWhNk="
@@ -73,13 +72,13 @@ func wait(t *testing.T, what string, group *sync.WaitGroup) {
 	receive(t, what, done)
 }
 
-// production is the least that a production-like environment needs.
+// production returns the minimal settings of a production-like environment, and more.
 func production(more harness.Env) harness.Env {
 	return with(harness.Env{"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_SESSION_SECRET": strong},
 		more)
 }
 
-// with is env and more.
+// with returns env merged with more, which takes precedence.
 func with(env, more harness.Env) harness.Env {
 	merged := harness.Env{}
 	for name, value := range env {
@@ -91,7 +90,7 @@ func with(env, more harness.Env) harness.Env {
 	return merged
 }
 
-// exact is an answer byte for byte as it came, but for its Date, with plain line ends.
+// exact returns the response byte for byte, without its Date and with LF line ends.
 func exact(conn *harness.Conn) string {
 	lines := strings.Split(strings.ReplaceAll(conn.Heard(), "\r\n", "\n"), "\n")
 	return strings.Join(slices.DeleteFunc(lines, func(line string) bool {
@@ -99,13 +98,13 @@ func exact(conn *harness.Conn) string {
 	}), "\n")
 }
 
-// post is a request to issue as text.
+// post returns the text of an issue request.
 func post(body string, headers ...string) string {
 	return request(http.MethodPost, harness.IssuePath, body,
 		append(headers, "Content-Type: application/json")...)
 }
 
-// request is a request as text, with a length if it has a body.
+// request returns the text of a request, with a Content-Length if it has a body.
 func request(method, target, body string, headers ...string) string {
 	text := method + " " + target + " HTTP/1.1\r\nHost: sessiond\r\n"
 	if body != "" {

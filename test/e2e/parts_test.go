@@ -14,21 +14,21 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// ringSource is a ports.KeySource over a ring that the environment cannot describe.
-type ringSource struct{ ring *keys.Keyring }
+// keySource is a ports.KeySource with a keyring that the environment cannot express.
+type keySource struct{ keyring *keys.Keyring }
 
-func (s ringSource) Keyring() *keys.Keyring { return s.ring }
+func (s keySource) Keyring() *keys.Keyring { return s.keyring }
 
-// pendingUntil replaces the keys by one that may not sign before from.
+// pendingUntil replaces the keys with one that must not sign before from.
 func pendingUntil(t *testing.T, from time.Time) bootstrap.Option {
 	t.Helper()
-	ring, err := keys.NewKeyring(keys.NewHS256("pending", []byte(strong),
+	keyring, err := keys.NewKeyring(keys.NewHS256("pending", []byte(strong),
 		keys.Plan{SignFrom: from}))
 	require.NoError(t, err)
-	return bootstrap.Replace[ports.KeySource](ringSource{ring})
+	return bootstrap.Replace[ports.KeySource](keySource{keyring})
 }
 
-// storage is a ports.LimiterStorage that does what a test has in mind.
+// storage is a ports.LimiterStorage that calls the function.
 type storage func() (throttle.Decision, error)
 
 func (s storage) Decide(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision,
@@ -36,22 +36,22 @@ func (s storage) Decide(context.Context, throttle.Instant, throttle.Checks) (thr
 	return s()
 }
 
-// What the defects and outages of these tests say of themselves.
+// The texts of the errors and panics of these tests.
 const (
-	wordsOfADriver = "dial 192.0.2.66: the words of a driver"
-	wordsOfADefect = "the words of a defect"
+	driverText = "dial 192.0.2.66: the words of a driver"
+	panicText  = "the words of a defect"
 )
 
-// out replaces the limiter's storage by one that fails.
+// out replaces the limiter storage with one that returns an error.
 func out() bootstrap.Option {
 	return bootstrap.Replace[ports.LimiterStorage](storage(func() (throttle.Decision, error) {
-		return throttle.Decision{}, errors.New(wordsOfADriver)
+		return throttle.Decision{}, errors.New(driverText)
 	}))
 }
 
-// defective replaces the limiter's storage by one that has a defect.
+// defective replaces the limiter storage with one that panics.
 func defective() bootstrap.Option {
 	return bootstrap.Replace[ports.LimiterStorage](storage(func() (throttle.Decision, error) {
-		panic(wordsOfADefect)
+		panic(panicText)
 	}))
 }

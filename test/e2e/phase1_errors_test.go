@@ -16,10 +16,10 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 1: whatever is wrong with a request has one stable answer.
+// Phase 1: every error has one stable response.
 
-// errorsAsTheyLeave is the golden table: each error's answer by its name.
-func errorsAsTheyLeave(t *testing.T) map[string]string {
+// goldenErrors returns the golden table: the response of each error, by name.
+func goldenErrors(t *testing.T) map[string]string {
 	t.Helper()
 	archive, err := txtar.ParseFile("testdata/errors.txt")
 	require.NoError(t, err)
@@ -30,7 +30,7 @@ func errorsAsTheyLeave(t *testing.T) map[string]string {
 	return golden
 }
 
-// id makes the answer's request id one that a golden table can hold.
+// id gives the response the request id of the golden table.
 const id = "X-Request-ID: golden"
 
 func TestPhase1ErrorsAreStable(t *testing.T) {
@@ -51,8 +51,8 @@ func TestPhase1ErrorsAreStable(t *testing.T) {
 
 	const current, issue = "/v1/sessions/current", harness.IssuePath
 	sound := harness.IssueBody("install-12345")
-	golden := errorsAsTheyLeave(t)
-	told := map[string]bool{}
+	golden := goldenErrors(t)
+	seen := map[string]bool{}
 	for name, sent := range map[string]struct {
 		to   *harness.InProcess
 		text string
@@ -103,17 +103,17 @@ func TestPhase1ErrorsAreStable(t *testing.T) {
 			conn.Say(t, sent.text)
 			answer := conn.Hear(t, http.MethodGet)
 			assert.Equal(t, want, exact(conn))
-			told[answer.Code()] = true
+			seen[answer.Code()] = true
 		})
 	}
-	assert.Empty(t, golden, "answers that nobody asked for")
+	assert.Empty(t, golden, "responses of the golden table without a request")
 	for _, kind := range failure.Kinds() {
-		assert.True(t, told[kind.Code()], "%s has no place in the table", kind.Code())
+		assert.True(t, seen[kind.Code()], "%s is missing from the table", kind.Code())
 	}
-	assert.Len(t, told, len(failure.Kinds()))
+	assert.Len(t, seen, len(failure.Kinds()))
 }
 
-// chunked is a request to issue whose length is not announced.
+// chunked returns an issue request with a chunked body.
 func chunked(body string, headers ...string) string {
 	headers = append(headers, "Content-Type: application/json", "Transfer-Encoding: chunked")
 	return request(http.MethodPost, harness.IssuePath, "", headers...) +
@@ -122,52 +122,52 @@ func chunked(body string, headers ...string) string {
 
 func TestPhase1MalformedTokensAreInvalid(t *testing.T) {
 	t.Parallel()
-	invalid := errorsAsTheyLeave(t)["invalid_token"]
+	invalid := goldenErrors(t)["invalid_token"]
 	service := harness.Serve(t, nil)
 	token := service.Token(t, "install-12345")
 	payload, signature, _ := strings.Cut(token, ".")
 	encode := base64.RawURLEncoding.EncodeToString
 	for name, malformed := range map[string]string{
-		"one segment":                  payload,
-		"signature alone":              signature,
-		"a dot alone":                  ".",
-		"two dots":                     "..",
-		"no payload":                   "." + signature,
-		"no signature":                 payload + ".",
-		"dot at the end":               token + ".",
-		"dot at the start":             "." + token,
-		"three segments":               token + "." + signature,
-		"four segments":                token + "." + token,
-		"segments swapped":             signature + "." + payload,
-		"payload twice":                payload + "." + payload,
-		"padded payload":               payload + "=." + signature,
-		"padded signature":             token + "=",
-		"standard alphabet":            payload + "." + strings.Repeat("+/", 22)[:43],
-		"outside every alphabet":       "!" + payload[1:] + "." + signature,
-		"percent-encoded":              "%65" + payload[1:] + "." + signature,
-		"more characters than bytes":   payload + "." + signature + "AA",
-		"a length that no bytes have":  "A." + signature,
-		"unused bits set":              payload + "." + withUnusedBits(t, signature),
-		"signature one byte short":     payload + "." + encode(make([]byte, 31)),
-		"signature one byte long":      payload + "." + encode(make([]byte, 33)),
-		"signature of noughts":         payload + "." + encode(make([]byte, 32)),
-		"payload that is not JSON":     encode([]byte("{")) + "." + signature,
-		"payload that is no object":    encode([]byte("[2]")) + "." + signature,
-		"payload of another":           encode([]byte(`{"v":2}`)) + "." + signature,
-		"space inside":                 payload + " ." + signature,
-		"tab inside":                   payload + ".\t" + signature,
-		"comma and another":            token + "," + token,
-		"quoted":                       `"` + token + `"`,
-		"one byte over the limit":      strings.Repeat("A", 4097-44) + "." + signature,
-		"at the limit":                 strings.Repeat("A", 4096-44) + "." + signature,
-		"far over the limit":           strings.Repeat("A", 12000) + "." + signature,
-		"obs-text":                     "\xff\xfe" + token,
-		"a letter that looks like it":  "\u0435" + token[1:],
-		"a full stop of another width": payload + "\uff0e" + signature,
-		"lower case":                   strings.ToLower(token),
-		"upper case":                   strings.ToUpper(token),
-		"the scheme twice":             "Bearer " + token,
-		"a JWS without an algorithm":   "eyJhbGciOiJub25lIn0." + payload + ".",
+		"one segment":                   payload,
+		"signature alone":               signature,
+		"a dot alone":                   ".",
+		"two dots":                      "..",
+		"no payload":                    "." + signature,
+		"no signature":                  payload + ".",
+		"dot at the end":                token + ".",
+		"dot at the start":              "." + token,
+		"three segments":                token + "." + signature,
+		"four segments":                 token + "." + token,
+		"segments swapped":              signature + "." + payload,
+		"payload twice":                 payload + "." + payload,
+		"padded payload":                payload + "=." + signature,
+		"padded signature":              token + "=",
+		"standard alphabet":             payload + "." + strings.Repeat("+/", 22)[:43],
+		"outside every alphabet":        "!" + payload[1:] + "." + signature,
+		"percent-encoded":               "%65" + payload[1:] + "." + signature,
+		"more characters than bytes":    payload + "." + signature + "AA",
+		"a length that no bytes have":   "A." + signature,
+		"unused bits set":               payload + "." + withUnusedBits(t, signature),
+		"signature one byte short":      payload + "." + encode(make([]byte, 31)),
+		"signature one byte long":       payload + "." + encode(make([]byte, 33)),
+		"signature of zeros":            payload + "." + encode(make([]byte, 32)),
+		"payload that is not JSON":      encode([]byte("{")) + "." + signature,
+		"payload that is not an object": encode([]byte("[2]")) + "." + signature,
+		"payload of another":            encode([]byte(`{"v":2}`)) + "." + signature,
+		"space inside":                  payload + " ." + signature,
+		"tab inside":                    payload + ".\t" + signature,
+		"comma and another":             token + "," + token,
+		"quoted":                        `"` + token + `"`,
+		"one byte over the limit":       strings.Repeat("A", 4097-44) + "." + signature,
+		"at the limit":                  strings.Repeat("A", 4096-44) + "." + signature,
+		"far over the limit":            strings.Repeat("A", 12000) + "." + signature,
+		"obs-text":                      "\xff\xfe" + token,
+		"a letter that looks like it":   "\u0435" + token[1:],
+		"a full stop of another width":  payload + "\uff0e" + signature,
+		"lower case":                    strings.ToLower(token),
+		"upper case":                    strings.ToUpper(token),
+		"the scheme twice":              "Bearer " + token,
+		"a JWS without an algorithm":    "eyJhbGciOiJub25lIn0." + payload + ".",
 		"a JWS that says HS256": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + payload + "." +
 			signature,
 		"a JavaScript client's mistake":  "undefined",
@@ -187,8 +187,8 @@ func TestPhase1MalformedTokensAreInvalid(t *testing.T) {
 		"the token itself")
 }
 
-// withUnusedBits is text with bits set in its last character that no byte takes: a lenient decoder
-// reads the same bytes.
+// withUnusedBits returns text with unused bits set in its last character. A lenient decoder decodes
+// it to the same bytes.
 func withUnusedBits(t *testing.T, text string) string {
 	t.Helper()
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -203,9 +203,9 @@ func withUnusedBits(t *testing.T, text string) string {
 	return twin
 }
 
-// Three processes of one configuration: none knows another's secret, and so a restart is one more
-// stranger.
-func TestPhase1TheDevelopmentSecretIsNeverShared(t *testing.T) {
+// TestPhase1DevelopmentSecretIsNeverShared shows that processes with the same configuration have
+// different development secrets, so that a restart invalidates all tokens.
+func TestPhase1DevelopmentSecretIsNeverShared(t *testing.T) {
 	t.Parallel()
 	var services []*harness.Process
 	var tokens []string

@@ -11,9 +11,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 1, continued: which path is which. What a proxy in front cleans and this service does not,
-// or the other way round, would be a way past the one or the other; so nothing is cleaned, decoded
-// or redirected.
+// Phase 1, continued: path matching. If a proxy cleaned a path and the service did not, or the
+// other way round, one could be used to bypass the other. So the service does not clean, decode or
+// redirect.
 
 func TestPhase1PathsAreMatchedAsSent(t *testing.T) {
 	t.Parallel()
@@ -78,7 +78,7 @@ func TestPhase1PathsAreMatchedAsSent(t *testing.T) {
 			assert.Equal(t, sent.status, answer.Status)
 			assert.Empty(t, answer.Header.Values("Location"))
 			assert.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
-			if sent.method != http.MethodConnect { // to which an HTTP reader expects no body
+			if sent.method != http.MethodConnect { // whose response has no body for an HTTP parser
 				assert.True(t, strings.HasPrefix(answer.Body, "{"), "%s", answer.Body)
 			}
 		})
@@ -115,7 +115,7 @@ func TestPhase1HeadWorksWhereverGetDoes(t *testing.T) {
 	}
 }
 
-// assertSame fails unless head is get without a body. How the body is delimited is another matter.
+// assertSame fails unless head equals get without its body. Content-Length is not compared.
 func assertSame(t *testing.T, get, head harness.Response) {
 	t.Helper()
 	assert.Equal(t, get.Status, head.Status)
@@ -129,7 +129,7 @@ func assertSame(t *testing.T, get, head harness.Response) {
 	assert.Equal(t, get.Header, head.Header)
 }
 
-func TestPhase1OperationsPathsAreApart(t *testing.T) {
+func TestPhase1OperationsPathsAreSeparate(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, nil)
 	for path, status := range map[string]int{
@@ -149,13 +149,13 @@ func TestPhase1RequestIDs(t *testing.T) {
 	service := harness.Serve(t, nil)
 	all := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 	for name, given := range map[string]string{
-		"one character":     "x",
-		"all that may be":   all,
-		"128 characters":    strings.Repeat("a", 128),
-		"a UUID":            "0190b6c4-7a4e-7cc2-8f7e-2f6f4d1f8f11",
-		"a trace's id":      "4bf92f3577b34da6a3ce929d0e0e4736",
-		"dots alone":        "..",
-		"blanks around it ": "  trimmed-by-http\t",
+		"one character":           "x",
+		"every allowed character": all,
+		"128 characters":          strings.Repeat("a", 128),
+		"a UUID":                  "0190b6c4-7a4e-7cc2-8f7e-2f6f4d1f8f11",
+		"a trace's id":            "4bf92f3577b34da6a3ce929d0e0e4736",
+		"dots alone":              "..",
+		"blanks around it ":       "  trimmed-by-http\t",
 	} {
 		t.Run("kept: "+name, func(t *testing.T) {
 			answer := service.Exchange(t, "GET",
@@ -185,7 +185,7 @@ func TestPhase1RequestIDs(t *testing.T) {
 			assert.NotEqual(t, first, second)
 		})
 	}
-	t.Run("on every kind of answer", func(t *testing.T) {
+	t.Run("on every kind of response", func(t *testing.T) {
 		given := harness.Header{"X-Request-ID", "mine"}
 		for _, answer := range []harness.Response{
 			service.Issue(t, "install-12345", given),
@@ -202,7 +202,7 @@ func TestPhase1RequestIDs(t *testing.T) {
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
-// idOf is the request id of an error, which header and body must agree on.
+// idOf returns the request id of an error, which must be the same in header and body.
 func idOf(t *testing.T, answer harness.Response) string {
 	t.Helper()
 	var body struct {

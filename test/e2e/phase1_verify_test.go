@@ -11,8 +11,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 1, continued: /v1/sessions/verify, which a reverse proxy asks with whatever method, path
-// and headers its own client sent.
+// Phase 1, continued: /v1/sessions/verify, which a reverse proxy requests with the method, path and
+// headers of its own client.
 
 func TestPhase1VerifyOnAnyMethodAndAnyPathBelow(t *testing.T) {
 	t.Parallel()
@@ -79,7 +79,7 @@ X-Session-Key-Id: v2-default
 		assert.Equal(t, http.StatusOK, answer.Status)
 	})
 	t.Run("refusals are those of every protected path", func(t *testing.T) {
-		golden := errorsAsTheyLeave(t)
+		golden := goldenErrors(t)
 		for name, headers := range map[string][]string{
 			"unauthorized: no credentials": {id},
 			"invalid_token":                {id, "Authorization: Bearer x"},
@@ -93,10 +93,10 @@ X-Session-Key-Id: v2-default
 	})
 }
 
-func TestPhase1VerifyTellsTheInstallIDSoThatNoTwoAreTheSame(t *testing.T) {
+func TestPhase1VerifyEncodesInstallIDsUnambiguously(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "100"})
-	for installID, told := range map[string]string{
+	for installID, want := range map[string]string{
 		"install-12345":    "install-12345",
 		"AZaz09-._~":       "AZaz09-._~",
 		"a/b?c#d e":        "a%2Fb%3Fc%23d%20e",
@@ -114,8 +114,8 @@ func TestPhase1VerifyTellsTheInstallIDSoThatNoTwoAreTheSame(t *testing.T) {
 		t.Run(installID, func(t *testing.T) {
 			bearer := harness.Bearer(service.Token(t, installID))
 			answer := service.Send(t, "GET", "/v1/sessions/verify", "", bearer)
-			assert.Equal(t, []string{told}, answer.Header.Values("X-Session-Install-Id"))
-			decoded, err := url.PathUnescape(told)
+			assert.Equal(t, []string{want}, answer.Header.Values("X-Session-Install-Id"))
+			decoded, err := url.PathUnescape(want)
 			assert.NoError(t, err)
 			assert.Equal(t, installID, decoded)
 			var current struct {
@@ -127,8 +127,8 @@ func TestPhase1VerifyTellsTheInstallIDSoThatNoTwoAreTheSame(t *testing.T) {
 	}
 }
 
-// A proxy's sub-request may carry its client's Content-Length, and never the body. Nobody may wait
-// for that body.
+// TestPhase1VerifyDoesNotWaitForABody covers a proxy's sub-request that carries its client's
+// Content-Length without the body.
 func TestPhase1VerifyDoesNotWaitForABody(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, harness.Env{"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"})
@@ -153,10 +153,10 @@ func TestPhase1VerifyDoesNotWaitForABody(t *testing.T) {
 			}
 			assert.True(t, answer.Close)
 			assert.Empty(t, conn.HearEnd(t),
-				"and the connection ends, though it may take an hour to read")
+				"the connection must be closed before the read timeout of an hour")
 		})
 	}
-	t.Run("a body that is no JSON is not judged", func(t *testing.T) {
+	t.Run("a body that is not JSON is ignored", func(t *testing.T) {
 		answer := service.Exchange(t, "POST",
 			request("POST", "/v1/sessions/verify", "\x00{", bearer, "Content-Type: image/png"))
 		assert.Equal(t, http.StatusOK, answer.Status)

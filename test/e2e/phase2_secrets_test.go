@@ -13,20 +13,20 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 2: a production-like environment does not start without a good secret, and development
-// always does. All of it with the built binary, its exit status and its sockets.
+// Phase 2: a production-like environment does not start without a good secret, and a development
+// environment always does. The tests use the built binary, its exit status and its sockets.
 
-// Secrets that nobody may use, each by the rule that it breaks.
+// Secrets that must be refused, by the rule that they violate.
 const (
-	defaultSecret = "dev-secret-change-me" // the one that the Offload backend came with
-	shortSecret   = "Zk3vQ9mB7xL2wR5t"     // good, but for its length
+	defaultSecret = "dev-secret-change-me" // the default of the Offload backend
+	shortSecret   = "Zk3vQ9mB7xL2wR5t"     // good except for its length
 	evenSecret    = "abababababababababababababababab"
 	placeholder   = "CHANGE_ME_CHANGE_ME_CHANGE_ME_CHANGE_ME"
 	guessable     = "qwertyuiopasdfghjklzxcvbnmqwertyuiop"
 	// publishedByRFC is the key of RFC 7515, A.1; it is as random as a key can be.
 	publishedByRFC = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
-	publishedByJWT = "a-string-secret-at-least-256-bits-long" // jwt.io's
-	// encodedSentence is please-change-this-signing-secret.
+	publishedByJWT = "a-string-secret-at-least-256-bits-long" // from jwt.io
+	// encodedSentence is please-change-this-signing-secret in base64.
 	encodedSentence = "cGxlYXNlLWNoYW5nZS10aGlzLXNpZ25pbmctc2VjcmV0"
 )
 
@@ -60,7 +60,7 @@ func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 			"(rule: published)"},
 		"published by jwt": {secret(publishedByJWT), "OFFLOAD_SESSION_SECRET",
 			"(rule: published)"},
-		"denied by us": {
+		"on the denylist": {
 			with(secret(strong), harness.Env{"OFFLOAD_SECRET_DENYLIST_FILE": denylist}),
 			"OFFLOAD_SESSION_SECRET", "(rule: published)",
 		},
@@ -68,11 +68,11 @@ func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o600, publishedByRFC+"\n")},
 			"OFFLOAD_SESSION_SECRET", "(rule: published)",
 		},
-		"good, from a file that all may read": {
+		"good, from a file that others may read": {
 			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o644, strong+"\n")},
 			"OFFLOAD_SESSION_SECRET", "read or written by others",
 		},
-		"good, from a file that is not there": {
+		"good, from a missing file": {
 			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": filepath.Join(t.TempDir(), "none")},
 			"OFFLOAD_SESSION_SECRET", "is not found",
 		},
@@ -99,7 +99,7 @@ func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 	}
 }
 
-func TestPhase2EveryOtherWordIsProductionLike(t *testing.T) {
+func TestPhase2OtherEnvironmentsAreProductionLike(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{
 		"production", "staging", "prod ", "Production", "PROD", "live", "prodution", "developmen",
@@ -160,14 +160,15 @@ func TestPhase2DevelopmentAlwaysStarts(t *testing.T) {
 			}
 		})
 	}
-	t.Run("and says nothing of a good secret", func(t *testing.T) {
+	t.Run("without a warning about a good secret", func(t *testing.T) {
 		service := harness.Start(t, secret(strong))
 		assert.Empty(t, service.Log.Of("configuration_warning"))
 	})
 }
 
-// What does not stand together is no question of strength, and stops the start everywhere.
-func TestPhase2FaultsOfStructureStopDevelopmentToo(t *testing.T) {
+// TestPhase2StructuralFaultsStopDevelopmentToo shows that an inconsistent configuration, as opposed
+// to a weak secret, prevents the start in every environment.
+func TestPhase2StructuralFaultsStopDevelopmentToo(t *testing.T) {
 	t.Parallel()
 	for name, refused := range map[string]struct {
 		env      harness.Env
@@ -178,7 +179,7 @@ func TestPhase2FaultsOfStructureStopDevelopmentToo(t *testing.T) {
 		"a key id outside":           {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","b c":"d"}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
 		"an empty key id":            {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","":"d"}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
 		"an empty key":               {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":" "}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
-		"keys that are no JSON":      {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `v2-default=secret-of-mine`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
+		"keys that are not JSON":     {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `v2-default=secret-of-mine`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
 		"an active id of no key": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"a":"b"}`},
 			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID"},
 		"an empty active id": {harness.Env{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": " "},
@@ -187,7 +188,7 @@ func TestPhase2FaultsOfStructureStopDevelopmentToo(t *testing.T) {
 			"OFFLOAD_SESSION_TOKEN_ISSUER"},
 		"an empty audience": {harness.Env{"OFFLOAD_SESSION_TOKEN_AUDIENCE": ""},
 			"OFFLOAD_SESSION_TOKEN_AUDIENCE"},
-		"a file that is not there": {harness.Env{"OFFLOAD_SESSION_SECRET_FILE": filepath.Join(
+		"a missing file": {harness.Env{"OFFLOAD_SESSION_SECRET_FILE": filepath.Join(
 			t.TempDir(), "none")}, "OFFLOAD_SESSION_SECRET"},
 		"a value and a file": {
 			harness.Env{"OFFLOAD_SESSION_SECRET": strong,
@@ -209,7 +210,7 @@ func TestPhase2FaultsOfStructureStopDevelopmentToo(t *testing.T) {
 	}
 }
 
-func TestPhase2AllFaultsAreToldAtOnce(t *testing.T) {
+func TestPhase2AllFaultsAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	env := harness.Env{
 		"OFFLOAD_ENVIRONMENT":                        "prod",
@@ -238,10 +239,10 @@ func TestPhase2AllFaultsAreToldAtOnce(t *testing.T) {
 	assert.Contains(t, exit.Output, "openssl rand -base64 32")
 }
 
-// secret is an environment with a secret.
+// secret returns an environment with a secret.
 func secret(text string) harness.Env { return harness.Env{"OFFLOAD_SESSION_SECRET": text} }
 
-// file writes a file of that mode.
+// file creates a file with a mode and returns its path.
 func file(t *testing.T, mode os.FileMode, content string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "secret")
@@ -250,8 +251,8 @@ func file(t *testing.T, mode os.FileMode, content string) string {
 	return name
 }
 
-// assertRefused fails unless the service ended with status 1, with no socket opened and no secret
-// told.
+// assertRefused fails unless the service exited with status 1 without opening a socket or printing
+// part of a secret.
 func assertRefused(t *testing.T, exit harness.Exit, env harness.Env) {
 	t.Helper()
 	assert.Equal(t, 1, exit.Status)
@@ -259,7 +260,7 @@ func assertRefused(t *testing.T, exit harness.Exit, env harness.Env) {
 	assertNoPart(t, exit.Output, env)
 }
 
-// assertNoPart fails if any part of a secret in env is in text.
+// assertNoPart fails if text contains part of a secret in env.
 func assertNoPart(t *testing.T, text string, env harness.Env) {
 	t.Helper()
 	const part = 8
@@ -269,7 +270,7 @@ func assertNoPart(t *testing.T, text string, env harness.Env) {
 			"").Replace(strings.TrimSpace(env[name]))
 		for i := 0; i+part <= len(value); i++ {
 			if strings.Contains(text, value[i:i+part]) {
-				assert.Fail(t, "a part of a secret is told", "%s: %q in\n%s", name, value[i:i+part],
+				assert.Fail(t, "part of a secret was printed", "%s: %q in\n%s", name, value[i:i+part],
 					text)
 				return
 			}

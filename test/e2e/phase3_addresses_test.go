@@ -11,10 +11,10 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 3, continued: whose address counts. One grant for an address tells two clients apart: the
-// second of the same address is refused.
+// Phase 3, continued: which address counts. A limit of one session per address distinguishes
+// clients: a second request from the same address is refused.
 
-// one is a service that gives each address one session a minute.
+// one returns an environment in which each address gets one session per minute.
 func one(more harness.Env) harness.Env {
 	return with(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}, more)
 }
@@ -36,7 +36,7 @@ func TestPhase3ForwardedAddresses(t *testing.T) {
 			false},
 		"a client's own claim is not believed": {[]string{"1.1.1.1, 198.51.100.7"},
 			[]string{"2.2.2.2, 198.51.100.7"}, true},
-		"nor in a line of its own": {[]string{"1.1.1.1", "198.51.100.7"},
+		"nor in a header line of its own": {[]string{"1.1.1.1", "198.51.100.7"},
 			[]string{"2.2.2.2", "198.51.100.7"}, true},
 		"through a trusted hop": {[]string{"198.51.100.7, " + via},
 			[]string{"198.51.100.7"}, true},
@@ -75,7 +75,7 @@ func TestPhase3ForwardedAddresses(t *testing.T) {
 		"no header: the peer":       {nil, nil, true},
 		"an empty header: the peer": {[]string{""}, nil, true},
 		"no addresses: the peer":    {[]string{"a, b, c"}, []string{"1.2.3.4.5"}, true},
-		"fifty entries are looked at": {[]string{"198.51.100.7" +
+		"fifty entries are read": {[]string{"198.51.100.7" +
 			strings.Repeat(", "+via, 49)}, []string{"198.51.100.8" + strings.Repeat(", "+via, 49)},
 			false},
 		"and no more": {[]string{"198.51.100.7" +
@@ -94,7 +94,7 @@ func TestPhase3ForwardedAddresses(t *testing.T) {
 	}
 }
 
-// lines are a header's lines.
+// lines returns one header per value.
 func lines(name string, values []string) []harness.Header {
 	headers := make([]harness.Header, 0, len(values))
 	for _, value := range values {
@@ -103,12 +103,13 @@ func lines(name string, values []string) []harness.Header {
 	return headers
 }
 
-// Whoever is no trusted proxy may write what he likes: he is who he is.
-func TestPhase3StrangersForwardInVain(t *testing.T) {
+// TestPhase3UntrustedForwardingHeadersAreIgnored shows that forwarding headers of a peer that is
+// not a trusted proxy have no effect.
+func TestPhase3UntrustedForwardingHeadersAreIgnored(t *testing.T) {
 	t.Parallel()
 	for name, env := range map[string]harness.Env{
-		"nobody is trusted":  nil,
-		"another is trusted": {"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"},
+		"no proxy is trusted":     nil,
+		"another peer is trusted": {"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service := harness.Serve(t, one(env))
@@ -127,7 +128,7 @@ func TestPhase3StrangersForwardInVain(t *testing.T) {
 	}
 }
 
-func TestPhase3TheForwardedHeader(t *testing.T) {
+func TestPhase3ForwardedHeader(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, one(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
 		"OFFLOAD_TRUSTED_PROXY_HEADER": "Forwarded"}))
@@ -144,9 +145,9 @@ func TestPhase3TheForwardedHeader(t *testing.T) {
 		"quoted commas":   {`for=198.51.100.7;host="a,for=1.1.1.1"`, `for=198.51.100.7`, true},
 		"unknown": {`for=198.51.100.7, for=unknown`, `for=198.51.100.8, for=unknown`,
 			true},
-		"what cannot be read": {`for=198.51.100.7, for="1.1.1.1`, `for=198.51.100.8, for="2.2.2.2`,
+		"a malformed header": {`for=198.51.100.7, for="1.1.1.1`, `for=198.51.100.8, for="2.2.2.2`,
 			true},
-		"nothing about whose ": {`proto=https`, `host=sessiond`, true},
+		"no for parameter": {`proto=https`, `host=sessiond`, true},
 	} {
 		service.Clock.Advance(time.Minute)
 		assertGranted(t, service.Issue(t, "install-12345", harness.Header{"Forwarded", pair.first},
@@ -161,9 +162,10 @@ func TestPhase3TheForwardedHeader(t *testing.T) {
 	}
 }
 
-// While nobody is trusted, a peer in a private range that forwards is most likely a proxy that the
-// operator forgot: he is told once, and each is counted.
-func TestPhase3AForgottenProxyIsTold(t *testing.T) {
+// TestPhase3ForgottenProxyIsLogged shows that, while no proxy is trusted, forwarding by a peer in a
+// private range is logged once and counted each time: most likely the operator forgot to configure
+// the proxy.
+func TestPhase3ForgottenProxyIsLogged(t *testing.T) {
 	t.Parallel()
 	const metric, event = "offload_forwarded_by_stranger_total", "forwarded_by_stranger"
 	service := harness.Serve(t, nil)
@@ -181,8 +183,9 @@ func TestPhase3AForgottenProxyIsTold(t *testing.T) {
 	assert.Empty(t, trusting.Log.Of(event))
 }
 
-// One customer holds a whole /64, or more: how much counts as one client is the operator's to say.
-func TestPhase3TheCutOfIPv6(t *testing.T) {
+// TestPhase3IPv6PrefixIsConfigurable shows that the operator chooses which IPv6 prefix counts as
+// one client, since one customer holds a /64 or more.
+func TestPhase3IPv6PrefixIsConfigurable(t *testing.T) {
 	t.Parallel()
 	for bits, pair := range map[int][3]string{
 		32:  {"2001:db8::1", "2001:db8:ffff::1", "2001:db9::1"},

@@ -14,34 +14,34 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 3, continued: anyone who holds a session renews it without standing in the way of those who
-// share his address.
+// Phase 3, continued: renewals do not use up the limit of a shared address.
 
-func TestPhase3ARenewalAsksTheInstallationAlone(t *testing.T) {
+func TestPhase3RenewalChecksTheInstallationOnly(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
 	bearer := harness.Bearer(service.Token(t, "install-12345", from(1)))
 	assertThrottled(t, service.Issue(t, "install-67890", from(1)), "60", "the address is full")
 
-	for left := 2; left >= 0; left-- {
+	for remaining := 2; remaining >= 0; remaining-- {
 		answer := service.Issue(t, "install-12345", from(1), bearer)
 		assertGranted(t, answer)
 		assert.Equal(t, `"install_id";q=4;w=60`, answer.Header.Get("RateLimit-Policy"))
-		assert.Equal(t, fmt.Sprintf(`"install_id";r=%d;t=60`, left), answer.Header.Get("RateLimit"))
+		assert.Equal(t, fmt.Sprintf(`"install_id";r=%d;t=60`, remaining), answer.Header.Get("RateLimit"))
 		bearer = harness.Bearer(answer.Session(t).Token)
 	}
 	refused := service.Issue(t, "install-12345", from(1), bearer)
-	assertThrottled(t, refused, "60", "a renewal has the installation's limit")
+	assertThrottled(t, refused, "60", "a renewal counts against the limit of the installation")
 	assert.Equal(t, `"install_id";r=0;t=60`, refused.Header.Get("RateLimit"))
 	assert.EqualValues(t, 3, service.Metric(t, `offload_sessions_issued_total{kind="renewed"}`))
 	assert.EqualValues(t, 1, service.Metric(t, `offload_sessions_issued_total{kind="new"}`))
 	assert.Zero(t, service.Metric(t,
 		`offload_token_verifications_total{outcome="valid",reason=""}`),
-		"a renewal's token is no verification")
+		"the token of a renewal does not count as a verification")
 }
 
-// Any other token is passed over: the request counts as a new one, and is never a 401.
-func TestPhase3WhatIsNoRenewal(t *testing.T) {
+// TestPhase3UnusableTokensCountAsNew shows that a request with any other token counts as a new
+// session and never gets a 401.
+func TestPhase3UnusableTokensCountAsNew(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(nil))
 	own := service.Token(t, "install-12345", from(1))
@@ -68,7 +68,7 @@ func TestPhase3WhatIsNoRenewal(t *testing.T) {
 	}
 }
 
-func TestPhase3ARenewalMayComeLate(t *testing.T) {
+func TestPhase3RenewalWithinTheGrace(t *testing.T) {
 	t.Parallel()
 	const lifetime, grace = time.Hour, 7 * 24 * time.Hour
 	for name, late := range map[string]struct {
@@ -91,11 +91,11 @@ func TestPhase3ARenewalMayComeLate(t *testing.T) {
 				answer.Header.Get("RateLimit"))
 			if late.by >= lifetime {
 				assert.Equal(t, "expired_token", service.Current(t, bearer).Code(),
-					"it renews, and is good for nothing else")
+					"an expired token is good for a renewal only")
 			}
 		})
 	}
-	t.Run("not at all, if the operator says so", func(t *testing.T) {
+	t.Run("without a grace", func(t *testing.T) {
 		service := harness.Serve(t, behindProxy(
 			harness.Env{"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS": "0"}))
 		bearer := harness.Bearer(service.Token(t, "install-12345", from(1)))
@@ -105,16 +105,18 @@ func TestPhase3ARenewalMayComeLate(t *testing.T) {
 	})
 }
 
-// A thousand phones behind one address renew all day, each when it was told to, and none is refused
-// once. Meanwhile newcomers from that address get what the limit for an address gives, and no more.
-func TestPhase3AFleetBehindOneAddressRenewsAllDay(t *testing.T) {
+// TestPhase3FleetBehindOneAddressRenewsAllDay shows that a thousand phones behind one address renew
+// all day, each after its refresh_after, without a refusal, while new installations from that
+// address get exactly the limit for an address.
+func TestPhase3FleetBehindOneAddressRenewsAllDay(t *testing.T) {
 	t.Parallel()
 	const phones, day = 1000, 24 * time.Hour
 	service := harness.Serve(t, behindProxy(nil))
 	office := harness.ForwardedFor("203.0.113.1")
 	renewals, newcomers := 0, 0
 
-	// They all got their first session at noon, each at home, and came to the office.
+	// Each phone got its first session at noon from an address of its own, and then moved to the
+	// office.
 	var due queue
 	for n := range phones {
 		session := service.Issue(t, numbered(n), from(n)).Session(t)
@@ -153,7 +155,7 @@ func TestPhase3AFleetBehindOneAddressRenewsAllDay(t *testing.T) {
 		due[0].token = session.Token
 		due[0].at = now + time.Duration(session.RefreshAfter)*time.Second
 		if renewals%100 == 0 {
-			due[0].at += 9 * time.Hour // one that sleeps: its session ends meanwhile
+			due[0].at += 9 * time.Hour // a phone that sleeps until its session has expired
 		}
 		heap.Fix(&due, 0)
 	}
@@ -167,18 +169,18 @@ func TestPhase3AFleetBehindOneAddressRenewsAllDay(t *testing.T) {
 	assert.Zero(t, service.Metric(t, `offload_limiter_forgotten_total{storage="memory"}`))
 }
 
-// phone is one that renews at some time of its day.
+// phone is a phone and the time of its next renewal.
 type phone struct {
 	number int
 	token  string
 	at     time.Duration
 }
 
-// queue is a heap of phones, by when they renew next.
+// queue is a heap of phones, ordered by the time of the next renewal.
 type queue []phone
 
 func (q queue) Len() int           { return len(q) }
 func (q queue) Less(i, j int) bool { return q[i].at < q[j].at }
 func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
 func (q *queue) Push(x any)        { *q = append(*q, x.(phone)) }
-func (q *queue) Pop() any          { panic("nobody leaves") }
+func (q *queue) Pop() any          { panic("not used") }

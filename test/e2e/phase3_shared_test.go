@@ -18,10 +18,10 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// redisPassword is in the URL of every test here, and may be seen nowhere.
+// redisPassword is in the URL of every test here, and must not appear in any output.
 const redisPassword = "a-password-for-redis"
 
-// startRedis starts a server that asks for the password, and returns it with the URL.
+// startRedis starts a server that requires the password, and returns it and its URL.
 func startRedis(t *testing.T) (*redisserver.Server, string) {
 	t.Helper()
 	server := redisserver.Start(t)
@@ -29,7 +29,7 @@ func startRedis(t *testing.T) (*redisserver.Server, string) {
 	return server, "redis://sessiond:" + redisPassword + "@" + server.Addr() + "/1"
 }
 
-// allow makes the user that docs/limits.md shows, who may do no more than the service does.
+// allow creates the user that docs/limits.md shows, with the minimal permissions of the service.
 func allow(t *testing.T, server *redisserver.Server) {
 	t.Helper()
 	command := regexp.MustCompile(`(?m)^ACL SETUSER .*$`).FindString(operations(t))
@@ -37,7 +37,7 @@ func allow(t *testing.T, server *redisserver.Server) {
 	server.Do(t, strings.Fields(strings.Replace(command, ">PASSWORD", ">"+redisPassword, 1))...)
 }
 
-// operations is the page for operators.
+// operations returns the text of docs/limits.md.
 func operations(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("..", "..", "cmd", "sessiond", "docs", "limits.md"))
@@ -45,7 +45,7 @@ func operations(t *testing.T) string {
 	return string(page)
 }
 
-// shared is what replicas on one Redis are given.
+// shared returns the environment of replicas on one Redis.
 func shared(url string, more harness.Env) harness.Env {
 	return production(with(harness.Env{
 		"OFFLOAD_LIMITER_STORAGE": "redis", "OFFLOAD_REDIS_URL": url,
@@ -81,14 +81,14 @@ func TestPhase3ReplicasShareOneLimit(t *testing.T) {
 				case http.StatusTooManyRequests:
 					refused.Add(1)
 				default:
-					assert.Fail(t, "neither a session nor a refusal", "%d %s", answer.Status,
+					assert.Fail(t, "the response is neither a session nor a refusal", "%d %s", answer.Status,
 						answer.Body)
 				}
 			}
 		})
 	}
-	wait(t, "every client has had its answers", &crowd)
-	assert.EqualValues(t, 37, granted.Load(), "one limit over both replicas")
+	wait(t, "every client has received its responses", &crowd)
+	assert.EqualValues(t, 37, granted.Load(), "both replicas must share one limit")
 	assert.EqualValues(t, 64*3-37, refused.Load())
 	for _, replica := range replicas {
 		assert.Equal(t, 0, replica.Stop(t))
@@ -97,7 +97,7 @@ func TestPhase3ReplicasShareOneLimit(t *testing.T) {
 	}
 }
 
-func TestPhase3AServerThatEvictsIsTold(t *testing.T) {
+func TestPhase3EvictingServerIsReported(t *testing.T) {
 	server, url := startRedis(t)
 	const problem = "maxmemory-policy is allkeys-lru"
 	env := shared(url, nil)
@@ -119,18 +119,18 @@ func TestPhase3AServerThatEvictsIsTold(t *testing.T) {
 	assert.Equal(t, "OFFLOAD_REDIS_URL", line.String("variable"))
 
 	server.Do(t, "ACL", "SETUSER", "sessiond", "-info")
-	untold := harness.Run(t, env, "check", "--strict")
-	assert.Equal(t, 2, untold.Status)
-	assert.Contains(t, untold.Output,
+	unknown := harness.Run(t, env, "check", "--strict")
+	assert.Equal(t, 2, unknown.Status)
+	assert.Contains(t, unknown.Output,
 		"could not be asked for its maxmemory-policy (redis: refused: NOPERM)")
 
-	for _, output := range []string{sound.Output, evicts.Output, untold.Output, service.Log.Text(),
+	for _, output := range []string{sound.Output, evicts.Output, unknown.Output, service.Log.Text(),
 		harness.Run(t, env, "config").Output} {
 		assert.NotContains(t, output, redisPassword)
 	}
 }
 
-func TestPhase3AWrongPasswordIsToldBeforeTheStart(t *testing.T) {
+func TestPhase3CheckReportsAWrongPassword(t *testing.T) {
 	server, _ := startRedis(t)
 	wrong := harness.Run(t, shared("redis://sessiond:another-password@"+server.Addr(), nil),
 		"check", "--strict")
@@ -146,20 +146,19 @@ func TestPhase3AWrongPasswordIsToldBeforeTheStart(t *testing.T) {
 	assert.NotContains(t, gone.Output, server.Addr())
 }
 
-func TestPhase3AnOutageIsToldAndNeverMakesUnready(t *testing.T) {
+func TestPhase3OutageIsReportedAndStaysReady(t *testing.T) {
 	for _, policy := range []struct {
-		name, detail string
-		status       int
-		headers      bool
+		name    string
+		status  int
+		headers bool
 	}{
-		{"local", "the shared storage is out: this replica decides alone", http.StatusOK, true},
-		{"deny", "the shared storage is out: no sessions are issued",
-			http.StatusServiceUnavailable, false},
-		{"allow", "the shared storage is out: limits are not enforced", http.StatusOK, false},
+		{"local", http.StatusOK, true},
+		{"deny", http.StatusServiceUnavailable, false},
+		{"allow", http.StatusOK, false},
 	} {
 		t.Run(policy.name, func(t *testing.T) {
 			server, url := startRedis(t)
-			server.Kill() // it starts with its storage absent
+			server.Kill() // the service starts during an outage
 			service := harness.Start(t, shared(url,
 				harness.Env{"OFFLOAD_LIMITER_ON_OUTAGE": policy.name}))
 			started := service.Log.Await(t, "limiter_outage_started")
@@ -171,9 +170,9 @@ func TestPhase3AnOutageIsToldAndNeverMakesUnready(t *testing.T) {
 			if policy.status == http.StatusServiceUnavailable {
 				assert.Equal(t, "1", answer.Header.Get("Retry-After"))
 			}
-			ready := service.Operations(t, http.MethodGet, "/readyz")
-			assert.Equal(t, http.StatusOK, ready.Status)
-			assert.Contains(t, ready.Body, policy.detail)
+			status, found := checks(t, service.Client)
+			assert.Equal(t, http.StatusOK, status)
+			assert.Regexp(t, "^ready: .*shared storage", found["limiter"])
 			assert.EqualValues(t, 1, service.Metric(t,
 				`offload_limiter_outage{policy="`+policy.name+`"}`))
 
@@ -183,13 +182,14 @@ func TestPhase3AnOutageIsToldAndNeverMakesUnready(t *testing.T) {
 				"limiter_outage_ended").String("policy"))
 			assert.EqualValues(t, 0, service.Metric(t,
 				`offload_limiter_outage{policy="`+policy.name+`"}`))
-			assert.NotContains(t, service.Operations(t, http.MethodGet, "/readyz").Body,
-				policy.detail)
+			_, found = checks(t, service.Client)
+			assert.Equal(t, "ready", found["limiter"])
 			assert.NotEmpty(t, service.Issue(t, "install-12345").Session(t).Token)
 			keyspace := server.Do(t, "INFO", "keyspace")
 			held, err := keyspace.ToString()
 			require.NoError(t, err)
-			assert.Contains(t, held, "db1:keys=", "the session is counted where the URL says")
+			assert.Contains(t, held, "db1:keys=",
+				"the session must be counted in the database of the URL")
 			require.Equal(t, 0, service.Stop(t))
 			assert.Len(t, service.Log.Of("limiter_outage_started"), 1)
 			assert.Len(t, service.Log.Of("limiter_outage_ended"), 1)
@@ -197,9 +197,9 @@ func TestPhase3AnOutageIsToldAndNeverMakesUnready(t *testing.T) {
 	}
 }
 
-// TestPhase3AServerThatHangsKeepsNobodyFromStarting has a server that takes connections and never
-// says a word.
-func TestPhase3AServerThatHangsKeepsNobodyFromStarting(t *testing.T) {
+// TestPhase3HangingServerDoesNotPreventTheStart uses a server that accepts connections and never
+// responds.
+func TestPhase3HangingServerDoesNotPreventTheStart(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = silent.Close() })
@@ -209,12 +209,12 @@ func TestPhase3AServerThatHangsKeepsNobodyFromStarting(t *testing.T) {
 	assert.NotEmpty(t, service.Issue(t, "install-12345").Session(t).Token)
 	assert.Equal(t, 0, service.Stop(t))
 
-	told := harness.Run(t, shared(url, nil), "check", "--strict")
-	assert.Equal(t, 2, told.Status)
-	assert.Contains(t, told.Output, "does not decide (redis: timed_out)")
+	check := harness.Run(t, shared(url, nil), "check", "--strict")
+	assert.Equal(t, 2, check.Status)
+	assert.Contains(t, check.Output, "does not decide (redis: timed_out)")
 }
 
-func TestPhase3CheckFindsWhoCannotDecide(t *testing.T) {
+func TestPhase3CheckReportsAServerThatCannotDecide(t *testing.T) {
 	server, url := startRedis(t)
 	for name, breaks := range map[string][]string{
 		"READONLY": {"REPLICAOF", "127.0.0.1", "1"},
@@ -222,9 +222,9 @@ func TestPhase3CheckFindsWhoCannotDecide(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server.Do(t, breaks...)
-			told := harness.Run(t, shared(url, nil), "check", "--strict")
-			assert.Equal(t, 2, told.Status)
-			assert.Contains(t, told.Output, "does not decide (redis: refused: "+name+")")
+			check := harness.Run(t, shared(url, nil), "check", "--strict")
+			assert.Equal(t, 2, check.Status)
+			assert.Contains(t, check.Output, "does not decide (redis: refused: "+name+")")
 			server.Do(t, "REPLICAOF", "NO", "ONE")
 			allow(t, server)
 			assert.Equal(t, 0, harness.Run(t, shared(url, nil), "check", "--strict").Status)
@@ -232,7 +232,7 @@ func TestPhase3CheckFindsWhoCannotDecide(t *testing.T) {
 	}
 }
 
-func TestPhase3AServerThatComesBackAndEvictsIsTold(t *testing.T) {
+func TestPhase3EvictingServerIsReportedAfterAnOutage(t *testing.T) {
 	server, url := startRedis(t)
 	service := harness.Start(t, shared(url, nil))
 	server.Kill()

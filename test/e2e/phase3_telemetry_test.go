@@ -12,8 +12,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 3, continued: what the log says of a flood of refusals, how much of it, and what it never
-// says.
+// Phase 3, continued: what the log reports about a flood of refusals, how many lines it writes, and
+// what it never contains.
 
 const throttledEvent = "session_issuance_throttled"
 
@@ -37,17 +37,17 @@ func TestPhase3TelemetryIsBounded(t *testing.T) {
 		return counts
 	}
 
-	// Ten lines in a second, and the rest is counted. Within another second the count goes out, in
-	// a line of its own.
+	// Ten lines are written per second, and the rest is counted. The count is written within
+	// another second, in a line of its own.
 	flood(200)
 	service.Clock.Advance(time.Second)
-	own := service.Log.AwaitLine(t, "the count of what was left out", func(line harness.Line) bool {
+	own := service.Log.AwaitLine(t, "the count of suppressed lines", func(line harness.Line) bool {
 		return line.Int("suppressed") > 0
 	})
 	assert.Equal(t, []int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 190}, counts())
 	assert.Equal(t, []string{"event", "level", "suppressed", "time"}, members(own))
 
-	// That line was one of ten. What is left out at the end is told at the stop.
+	// That line was one of ten. The remaining count is written at the stop.
 	flood(15)
 	service.Stop(t)
 	require.Equal(t, []int{0, 0, 0, 0, 0, 0, 0, 0, 0, 6}, counts()[11:])
@@ -55,7 +55,7 @@ func TestPhase3TelemetryIsBounded(t *testing.T) {
 	assert.Equal(t, []string{"event", "level", "suppressed", "time"}, members(last))
 }
 
-func TestPhase3TheNextLineTellsWhatWasLeftOut(t *testing.T) {
+func TestPhase3NextLineReportsSuppressedLines(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(nil))
 	total, lines := 0, 0
@@ -71,7 +71,7 @@ func TestPhase3TheNextLineTellsWhatWasLeftOut(t *testing.T) {
 	}
 	assert.EqualValues(t, total, service.Metric(t,
 		`offload_session_throttled_total{dimension="install_id",mode="enforce"}`),
-		"metrics count every one")
+		"metrics must count every refusal")
 	service.Stop(t)
 	for _, line := range service.Log.Of(throttledEvent) {
 		if line.String("request_id") != "" {
@@ -79,11 +79,12 @@ func TestPhase3TheNextLineTellsWhatWasLeftOut(t *testing.T) {
 		}
 		lines += line.Int("suppressed")
 	}
-	assert.Equal(t, total, lines, "each refusal is told or counted, once")
+	assert.Equal(t, total, lines, "each refusal must be logged or counted once")
 }
 
-// A line tells what an operator needs, and nobody's address, id or token.
-func TestPhase3TelemetryLeavesOutWhoItWas(t *testing.T) {
+// TestPhase3TelemetryDoesNotIdentifyClients shows that a line has what an operator needs, and no
+// address, install id or token.
+func TestPhase3TelemetryDoesNotIdentifyClients(t *testing.T) {
 	t.Parallel()
 	const digestKey = "sT7wPz2Kx9VbNq4RmJ8cYh3LfGd6AuEoX5iM1ZyQpWk="
 	env := behindProxy(harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": digestKey,
@@ -114,22 +115,22 @@ func TestPhase3TelemetryLeavesOutWhoItWas(t *testing.T) {
 
 	hash := line.String("install_id_hash")
 	assert.Equal(t, hash, refuse(service, "install-12345", "refused-2",
-		from(2)).String("install_id_hash"), "one installation, one hash")
+		from(2)).String("install_id_hash"), "the hash of an installation must not change")
 	service.Token(t, "install-67890", from(3))
 	assert.NotEqual(t, hash, refuse(service, "install-67890", "refused-3",
-		from(3)).String("install_id_hash"), "another's is another")
+		from(3)).String("install_id_hash"), "the hash of another installation must differ")
 
 	replica := harness.Serve(t, env)
 	replica.Token(t, "install-12345", from(1))
 	assert.Equal(t, hash, refuse(replica, "install-12345", "refused-4",
-		from(1)).String("install_id_hash"), "the same key, the same hash")
+		from(1)).String("install_id_hash"), "replicas with the same key must use the same hash")
 	keyless := harness.Serve(t, with(env, harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": ""}))
 	keyless.Token(t, "install-12345", from(1))
 	assert.NotEqual(t, hash, refuse(keyless, "install-12345", "refused-5",
-		from(1)).String("install_id_hash"), "a random key, another hash")
+		from(1)).String("install_id_hash"), "a random key must give another hash")
 }
 
-func TestPhase3TheLineNamesTheLongerWait(t *testing.T) {
+func TestPhase3LineNamesTheLongerWait(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(harness.Env{
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1",
@@ -162,7 +163,7 @@ func TestPhase3TheLineNamesTheLongerWait(t *testing.T) {
 	}
 }
 
-// members are the names of a line's members, sorted.
+// members returns the sorted names of the members of a line.
 func members(line harness.Line) []string {
 	var names []string
 	for name := range line.Fields {

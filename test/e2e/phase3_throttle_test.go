@@ -12,29 +12,28 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 3: how many sessions an address and an installation get. The clock stands still unless a
-// test moves it.
+// Phase 3: how many sessions an address and an installation get. Only the tests move the clock.
 
-// behindProxy is a service that believes what the peer 127.0.0.1 says of its clients.
+// behindProxy returns an environment that trusts the forwarding headers of the peer 127.0.0.1.
 func behindProxy(more harness.Env) harness.Env {
 	return with(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"}, more)
 }
 
-// from is the address of client n, each another one.
+// from returns the header with the address of client n.
 func from(n int) harness.Header {
 	return harness.ForwardedFor(fmt.Sprintf("198.51.%d.%d", n/250, 1+n%250))
 }
 
-// numbered is the install id of installation n.
+// numbered returns the install id of installation n.
 func numbered(n int) string { return fmt.Sprintf("install-%06d", n) }
 
-// assertGranted fails unless the answer is a session.
+// assertGranted fails unless the response grants a session.
 func assertGranted(t *testing.T, answer harness.Response, about ...any) {
 	t.Helper()
 	assert.Equal(t, http.StatusOK, answer.Status, about...)
 }
 
-// assertThrottled fails unless the answer is the one of the throttle, with that wait in seconds.
+// assertThrottled fails unless the response is a refusal of the throttle with that Retry-After.
 func assertThrottled(t *testing.T, answer harness.Response, seconds string, about ...any) {
 	t.Helper()
 	assert.Equal(t, http.StatusTooManyRequests, answer.Status, about...)
@@ -68,10 +67,10 @@ func TestPhase3LimitForAnInstallation(t *testing.T) {
 	for n := range 4 {
 		assertGranted(t, service.Issue(t, "install-12345", from(n)), n)
 	}
-	assertThrottled(t, service.Issue(t, "install-12345", from(5)), "60", "from whatever address")
+	assertThrottled(t, service.Issue(t, "install-12345", from(5)), "60", "from any address")
 	assertGranted(t, service.Issue(t, "install-1234", from(5)), "another installation")
 	assertGranted(t, service.Issue(t, "install-12345 ", from(6)), "an id is never trimmed")
-	assertGranted(t, service.Issue(t, "Install-12345", from(7)), "nor is its case another's")
+	assertGranted(t, service.Issue(t, "Install-12345", from(7)), "its case is significant")
 
 	service.Clock.Advance(60*time.Second - time.Nanosecond)
 	assertThrottled(t, service.Issue(t, "install-12345", from(8)), "1",
@@ -80,8 +79,9 @@ func TestPhase3LimitForAnInstallation(t *testing.T) {
 	assertGranted(t, service.Issue(t, "install-12345", from(9)), "at the window's end")
 }
 
-// The window slides: each grant leaves it exactly 60 s after it was given, and not with the others.
-func TestPhase3TheWindowSlides(t *testing.T) {
+// TestPhase3WindowSlides shows that each grant leaves the window exactly 60 s after it was made,
+// independently of the others.
+func TestPhase3WindowSlides(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(nil))
 	for n := range 4 {
@@ -93,7 +93,7 @@ func TestPhase3TheWindowSlides(t *testing.T) {
 	assertThrottled(t, service.Issue(t, "install-12345", from(10)), "30")
 	service.Clock.Advance(29_500 * time.Millisecond) // at 59.5 s
 	assertThrottled(t, service.Issue(t, "install-12345", from(11)), "1",
-		"half a second is told as a whole one")
+		"half a second must be rounded up")
 	service.Clock.Advance(500 * time.Millisecond) // at 60 s
 	assertGranted(t, service.Issue(t, "install-12345", from(12)))
 	assertThrottled(t, service.Issue(t, "install-12345", from(13)), "10", "the next leaves at 70 s")
@@ -102,7 +102,8 @@ func TestPhase3TheWindowSlides(t *testing.T) {
 	assertThrottled(t, service.Issue(t, "install-12345", from(15)), "10")
 }
 
-// A client that waits as it was told is not refused again.
+// TestPhase3RetryAfterIsEnough shows that a client which waits for Retry-After is not refused
+// again.
 func TestPhase3RetryAfterIsEnough(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(nil))
@@ -122,7 +123,7 @@ func TestPhase3RetryAfterIsEnough(t *testing.T) {
 	}
 }
 
-func TestPhase3TheExactRefusal(t *testing.T) {
+func TestPhase3ExactRefusal(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(nil))
 	for n := range 4 {
@@ -131,8 +132,7 @@ func TestPhase3TheExactRefusal(t *testing.T) {
 		service.Clock.Advance(5*time.Second + time.Millisecond)
 	}
 	for name, refused := range map[string]struct{ id, address, rateLimit, retryAfter string }{
-		// The address and the installation wait equally long; the address is named, but that is for
-		// the log.
+		// The waits of the address and the installation are equal. Only the log names one of them.
 		"both": {"install-12345", "198.51.0.2", `"ip";r=0;t=40, "install_id";r=0;t=40`,
 			"40"},
 		"address":      {"install-other", "198.51.0.2", `"ip";r=0;t=40, "install_id";r=4`, "40"},
@@ -158,11 +158,11 @@ Content-Length: 114
 	}
 }
 
-// What is left is told before it is used up, in every dimension that was asked.
+// TestPhase3RateLimitFields shows that grants report what remains of every limit that was checked.
 func TestPhase3RateLimitFields(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(nil))
-	tell := func(answer harness.Response) string {
+	fields := func(answer harness.Response) string {
 		t.Helper()
 		assertGranted(t, answer)
 		assert.Equal(t, `"ip";q=8;w=60, "install_id";q=4;w=60`,
@@ -171,23 +171,23 @@ func TestPhase3RateLimitFields(t *testing.T) {
 		return answer.Header.Get("RateLimit")
 	}
 	assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`,
-		tell(service.Issue(t, "install-12345", from(1))))
+		fields(service.Issue(t, "install-12345", from(1))))
 	service.Clock.Advance(time.Nanosecond)
 	assert.Equal(t, `"ip";r=6;t=60, "install_id";r=2;t=60`,
-		tell(service.Issue(t, "install-12345", from(1))))
+		fields(service.Issue(t, "install-12345", from(1))))
 	service.Clock.Advance(time.Second)
 	assert.Equal(t, `"ip";r=5;t=59, "install_id";r=3;t=60`,
-		tell(service.Issue(t, "install-67890", from(1))))
+		fields(service.Issue(t, "install-67890", from(1))))
 	assert.Equal(t, `"ip";r=7;t=60, "install_id";r=1;t=59`,
-		tell(service.Issue(t, "install-12345", from(2))))
+		fields(service.Issue(t, "install-12345", from(2))))
 	service.Clock.Advance(58_999_999_999)
 	assert.Equal(t, `"ip";r=5;t=1, "install_id";r=1;t=1`,
-		tell(service.Issue(t, "install-12345", from(1))), "the first grants left just now")
+		fields(service.Issue(t, "install-12345", from(1))), "the first grants left just now")
 }
 
-// A blocked installation cannot use up the address that it shares, nor a blocked address its
-// installations.
-func TestPhase3ARefusedRequestTakesNothing(t *testing.T) {
+// TestPhase3RefusedRequestsUseUpNothing shows that a throttled installation does not use up the
+// limit of its address, nor a throttled address the limits of its installations.
+func TestPhase3RefusedRequestsUseUpNothing(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(nil))
 	for range 4 {
@@ -211,11 +211,12 @@ func TestPhase3ARefusedRequestTakesNothing(t *testing.T) {
 
 	service.Clock.Advance(60 * time.Second)
 	assert.Zero(t, service.Metric(t, `offload_limiter_subjects{storage="memory"}`),
-		"and none once the window is empty")
+		"none when the window is empty")
 }
 
-// Whoever is not let in for another reason has asked for nothing.
-func TestPhase3OtherRefusalsTakeNothing(t *testing.T) {
+// TestPhase3OtherErrorsUseUpNothing shows that requests which fail for other reasons do not count
+// against the limits.
+func TestPhase3OtherErrorsUseUpNothing(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
 	for _, answer := range []harness.Response{
@@ -232,9 +233,8 @@ func TestPhase3OtherRefusalsTakeNothing(t *testing.T) {
 	assertGranted(t, service.Issue(t, "install-12345", from(1)))
 }
 
-// Windows go by a clock that never steps: anyone who sets the wall's clock frees nobody, and blocks
-// nobody.
-func TestPhase3AStepOfTheWallClockChangesNothing(t *testing.T) {
+// TestPhase3WallClockStepsDoNotAffectLimits shows that windows use a clock that never steps.
+func TestPhase3WallClockStepsDoNotAffectLimits(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(nil))
 	for range 4 {
@@ -248,7 +248,7 @@ func TestPhase3AStepOfTheWallClockChangesNothing(t *testing.T) {
 	assertGranted(t, service.Issue(t, "install-12345", from(1)))
 }
 
-func TestPhase3ObserveRefusesNobody(t *testing.T) {
+func TestPhase3ObserveModeRefusesNoRequest(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t,
 		behindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}))
@@ -262,7 +262,7 @@ func TestPhase3ObserveRefusesNobody(t *testing.T) {
 		answer := service.Issue(t, "install-12345", from(1),
 			harness.Header{"X-Request-ID", "observed"})
 		assert.Equal(t, http.StatusOK, service.Current(t,
-			harness.Bearer(answer.Session(t).Token)).Status, "a session as good as any")
+			harness.Bearer(answer.Session(t).Token)).Status, "the session must be valid")
 		for _, name := range []string{"RateLimit", "RateLimit-Policy", "Retry-After"} {
 			assert.Empty(t, answer.Header.Values(name), name)
 		}
@@ -278,10 +278,10 @@ func TestPhase3ObserveRefusesNobody(t *testing.T) {
 		`offload_session_throttled_total{dimension="install_id",mode="enforce"}`))
 	assert.EqualValues(t, 7, service.Metric(t, `offload_sessions_issued_total{kind="new"}`))
 
-	// What would have been refused took nothing.
+	// Requests that would have been refused used up nothing.
 	answer := service.Issue(t, "install-67890", from(1))
 	assert.Equal(t, `"ip";r=3;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"))
-	// An outage refuses nobody in this mode either; the want of a key still does.
+	// An outage causes no refusal in this mode either, but a missing key does.
 	unserved := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}, out())
 	assertGranted(t, unserved.Issue(t, "install-12345"))
 	keyless := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"},
@@ -289,8 +289,9 @@ func TestPhase3ObserveRefusesNobody(t *testing.T) {
 	assert.Equal(t, "service_unavailable", keyless.Issue(t, "install-12345").Code())
 }
 
-// The limits of the contract are defaults; an operator's own hold just as exactly.
-func TestPhase3OtherLimits(t *testing.T) {
+// TestPhase3ConfiguredLimits shows that an operator's limits are enforced as exactly as the
+// defaults.
+func TestPhase3ConfiguredLimits(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, behindProxy(harness.Env{
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "3", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1",

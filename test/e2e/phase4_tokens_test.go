@@ -17,14 +17,14 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 4: what a token must say, and when. The tokens here are written by the test, with
-// signatures that match, so that nothing but the claim in question is wrong.
+// Phase 4: what a token must contain, and when it is valid. The tests write the tokens themselves,
+// with valid signatures, so that only the claim in question is wrong.
 
-// claim is one member of a payload: its name, and its value as JSON.
+// claim is a member of a payload: its name, and its value as JSON.
 type claim struct{ name, value string }
 
-// soundClaims are those of a session that began at noon and lasts for two minutes.
-func soundClaims() []claim {
+// validClaims returns the claims of a session that starts at noon and lasts two minutes.
+func validClaims() []claim {
 	noon := harness.Noon.Unix()
 	return []claim{
 		{"v", "2"}, {"kid", `"v2-default"`}, {"iat", fmt.Sprint(noon)}, {"nbf", fmt.Sprint(noon)},
@@ -33,10 +33,10 @@ func soundClaims() []claim {
 	}
 }
 
-// changed are sound claims with one value changed; no value takes the claim away.
+// changed returns valid claims with one value changed, or without the claim if value is empty.
 func changed(name, value string) []claim {
 	var claims []claim
-	for _, c := range soundClaims() {
+	for _, c := range validClaims() {
 		if c.name == name {
 			if value == "" {
 				continue
@@ -48,7 +48,7 @@ func changed(name, value string) []claim {
 	return claims
 }
 
-// signed is a token of claims in the compact form.
+// signed returns a token with claims in the compact format.
 func signed(claims []claim, secret string) string {
 	members := make([]string, 0, len(claims))
 	for _, c := range claims {
@@ -57,7 +57,7 @@ func signed(claims []claim, secret string) string {
 	return sign("{"+strings.Join(members, ",")+"}", secret)
 }
 
-// sign is a token of that payload.
+// sign returns a token with that payload.
 func sign(payload, secret string) string {
 	segment := base64.RawURLEncoding.EncodeToString([]byte(payload))
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -65,8 +65,8 @@ func sign(payload, secret string) string {
 	return segment + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// judge asks a service about a token, and tells the code of its answer, empty where it stands, and
-// the reason that the log has.
+// judge has a service verify a token. It returns the error code, empty if the token is valid, and
+// the reason in the log.
 func judge(t *testing.T, service *harness.InProcess, requestID, token string) (code,
 	reason string) {
 	t.Helper()
@@ -89,12 +89,12 @@ func tokenService(t *testing.T, more harness.Env, now time.Time) *harness.InProc
 func TestPhase4EachClaim(t *testing.T) {
 	t.Parallel()
 	service := tokenService(t, nil, harness.Noon)
-	code, _ := judge(t, service, "sound", signed(soundClaims(), strong))
-	require.Empty(t, code, "the sound claims")
+	code, _ := judge(t, service, "sound", signed(validClaims(), strong))
+	require.Empty(t, code, "the valid claims")
 
 	type wrong struct{ what, name, value, reason string }
 	var table []wrong
-	for _, c := range soundClaims() {
+	for _, c := range validClaims() {
 		reason := "claim_missing"
 		if c.name == "kid" {
 			reason = "unknown_key"
@@ -111,12 +111,12 @@ func TestPhase4EachClaim(t *testing.T) {
 			"text": `"` + number + `"`, "true": "true", "false": "false", "null": "null",
 			"list": "[" + number + "]", "object": `{"a":1}`,
 			"fraction": number + ".0", "half": number + ".5", "exponent": number + "e0",
-			"minus": "-" + number, "minus nought": "-0", "empty text": `""`,
+			"minus": "-" + number, "minus zero": "-0", "empty text": `""`,
 		} {
 			table = append(table, wrong{what, name, value, "claim_type"})
 		}
 		for what, value := range map[string]string{
-			"leading nought": "0" + number, "plus": "+" + number, "hex": "0x2",
+			"leading zero": "0" + number, "plus": "+" + number, "hex": "0x2",
 			"not a number": "NaN", "infinite": "Infinity",
 		} {
 			table = append(table, wrong{what, name, value, "json"})
@@ -140,7 +140,7 @@ func TestPhase4EachClaim(t *testing.T) {
 		}
 	}
 	table = append(table, []wrong{
-		// Values that are not ours.
+		// Values of other services.
 		{"version 1", "v", "1", "version"},
 		{"version 3", "v", "3", "version"},
 		{"version 0", "v", "0", "version"},
@@ -182,16 +182,16 @@ func TestPhase4EachClaim(t *testing.T) {
 	}
 }
 
-func TestPhase4WhatTheContractLetsPass(t *testing.T) {
+func TestPhase4ValidVariations(t *testing.T) {
 	t.Parallel()
 	service := tokenService(t, nil, harness.Noon)
 	noon := harness.Noon.Unix()
 	for name, claims := range map[string][]claim{
-		"another order": append(soundClaims()[4:], soundClaims()[:4]...),
-		"claims of others": append(soundClaims(), claim{"user_id", `"u"`}, claim{"jti", "[1]"},
+		"another order": append(validClaims()[4:], validClaims()[:4]...),
+		"unknown claims": append(validClaims(), claim{"user_id", `"u"`}, claim{"jti", "[1]"},
 			claim{"V", "1"}, claim{"EXP", "1"}),
 		"issued long before":   changed("iat", fmt.Sprint(noon-1000)),
-		"issued at nought":     changed("iat", "0"),
+		"issued at zero":       changed("iat", "0"),
 		"nbf within the skew":  changed("nbf", fmt.Sprint(noon+2)),
 		"exp at the very last": changed("exp", "253402300799"),
 		"an id of 128":         changed("install_id", `"`+strings.Repeat("ü", 128)+`"`),
@@ -201,12 +201,12 @@ func TestPhase4WhatTheContractLetsPass(t *testing.T) {
 		assert.Empty(t, code, "%s: %s", name, reason)
 	}
 	code, reason := judge(t, service, "passes",
-		sign(" "+strings.ReplaceAll(payloadOf(signed(soundClaims(), strong)), ",", " ,\n\t")+"\r\n",
+		sign(" "+strings.ReplaceAll(payloadOf(signed(validClaims(), strong)), ",", " ,\n\t")+"\r\n",
 			strong))
 	assert.Empty(t, code, "white space of JSON: %s", reason)
 }
 
-// payloadOf is the payload of a token.
+// payloadOf returns the payload of a token.
 func payloadOf(token string) string {
 	payload, _, _ := strings.Cut(token, ".")
 	text, err := base64.RawURLEncoding.DecodeString(payload)
@@ -219,7 +219,7 @@ func payloadOf(token string) string {
 func TestPhase4WholePayloads(t *testing.T) {
 	t.Parallel()
 	service := tokenService(t, nil, harness.Noon)
-	sound := payloadOf(signed(soundClaims(), strong))
+	sound := payloadOf(signed(validClaims(), strong))
 	for n, wrong := range []struct{ what, token, reason string }{
 		{"version 1, as it was", sign(`{"install_id":"install-12345","exp":1771243320}`, strong),
 			"unknown_key"},
@@ -253,16 +253,16 @@ func TestPhase4WholePayloads(t *testing.T) {
 	}
 }
 
-// macOf is a signature over the wrong thing: the payload itself.
+// macOf returns a signature over the decoded payload, which is the wrong input.
 func macOf(payload string) string {
 	mac := hmac.New(sha256.New, []byte(strong))
 	mac.Write([]byte(payload))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// The service's own tokens live by the clock: not before they begin, allowing for other clocks, and
-// not at the second at which they end.
-func TestPhase4TheClockMovedByHand(t *testing.T) {
+// TestPhase4ValidityPeriod shows that the service's own tokens are valid from nbf, less the clock
+// skew, until just before exp.
+func TestPhase4ValidityPeriod(t *testing.T) {
 	t.Parallel()
 	service := tokenService(t, harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "120"},
 		harness.Noon.Add(999_999_999))
@@ -295,20 +295,19 @@ func TestPhase4TheClockMovedByHand(t *testing.T) {
 		code, _ := judge(t, service, fmt.Sprint("at-", at.wall.UnixNano()), session.Token)
 		assert.Equal(t, at.code, code, "%s", at.wall)
 	}
-	// Whatever else is wrong comes before the end: only a token that is sound in every other way is
-	// ever called expired.
+	// Expiry is checked last: only a token that is valid in every other way is reported as expired.
 	service.Clock.Step(harness.Noon.Add(time.Hour).Sub(service.Clock.Now()))
 	for name, claims := range map[string][]claim{"issuer": changed("iss", `"x"`),
 		"version": changed("v", "1"), "id": changed("install_id", `"x"`)} {
 		code, _ := judge(t, service, "ended-"+name, signed(claims, strong))
 		assert.Equal(t, "invalid_token", code, name)
 	}
-	code, _ := judge(t, service, "ended", signed(soundClaims(), strong))
+	code, _ := judge(t, service, "ended", signed(validClaims(), strong))
 	assert.Equal(t, "expired_token", code)
 }
 
-// Keys, issuers and audiences are the operator's: what one service issues is another's only where
-// they agree.
+// TestPhase4KeysIssuersAndAudiences shows that a service accepts the tokens of another only if
+// their keys, issuers and audiences agree.
 func TestPhase4KeysIssuersAndAudiences(t *testing.T) {
 	t.Parallel()
 	keys := func(active string) harness.Env {

@@ -14,10 +14,8 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// Phase 4, continued.
-
-// The contract's own cases, over HTTP: every group, with its keys in a variable or in a file, and
-// every token that a header can carry.
+// TestPhase4Vectors runs the contract's test vectors over HTTP: every group, with its keys in a
+// variable or in a file, and every token that a header can carry.
 func TestPhase4Vectors(t *testing.T) {
 	t.Parallel()
 	ran := map[string]int{}
@@ -52,10 +50,9 @@ func TestPhase4Vectors(t *testing.T) {
 				})
 			}
 			if group.Now.Year() == 9999 {
-				return // what is issued now ends in a year that RFC 3339 cannot write
+				return // a new session would expire in a year that RFC 3339 cannot express
 			}
-			// The service's own signer is the group's: what it issues is in the profile of that
-			// key.
+			// The service signs with the active key of the group.
 			assert.EqualValues(t, group.ActiveKid,
 				stampIn(t, service.Token(t, "install-12345")).Kid)
 		})
@@ -68,7 +65,7 @@ func TestPhase4Vectors(t *testing.T) {
 	}, ran)
 }
 
-// keysOf gives a service the keys of a group, in the way that the group has them.
+// keysOf returns an environment with the keys of a group, in the form that the group has them.
 func keysOf(t *testing.T, group vectors.Group) harness.Env {
 	t.Helper()
 	if group.Keyset != nil {
@@ -80,8 +77,8 @@ func keysOf(t *testing.T, group vectors.Group) harness.Env {
 		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": group.ActiveKid}
 }
 
-// carried reports whether a header can carry a token as it is: its field may hold no control
-// character, and white space at its ends is none of it (RFC 9110 §5.5).
+// carried reports whether a header can carry a token unchanged: a field value has no control
+// characters and no leading or trailing white space (RFC 9110 §5.5).
 func carried(token string) bool {
 	return token != "" && token == strings.Trim(token, " \t") &&
 		!strings.ContainsFunc(token, func(c rune) bool { return c < ' ' || c == 0x7f })

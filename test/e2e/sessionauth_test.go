@@ -14,10 +14,11 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Another service verifies by itself: it answers as this one does, and follows its keys.
+// Another service verifies tokens with sessionauth: it responds as this one does, and follows its
+// keys.
 
-// elsewhere is such a service, as a client sees it. It reads the keys of a service, and has that
-// one's clock.
+// elsewhere starts such a service, which fetches the keys of service and uses the clock now, and
+// returns a client of it.
 func elsewhere(t *testing.T, service harness.Service, now func() time.Time) *harness.Client {
 	t.Helper()
 	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: "http://" + service.Public +
@@ -40,7 +41,7 @@ func elsewhere(t *testing.T, service harness.Service, now func() time.Time) *har
 	return service.At(t, server.Listener.Addr().String())
 }
 
-func TestRefusalsElsewhereAreTheSame(t *testing.T) {
+func TestOtherVerifiersRefuseInTheSameWay(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, newKeyset(t, pair("pair", 7,
 		harness.Noon)).env(harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "120"}))
@@ -74,7 +75,7 @@ func TestRefusalsElsewhereAreTheSame(t *testing.T) {
 				if want.Status == http.StatusOK {
 					for _, name := range []string{"X-Session-Expires-At", "X-Request-Id",
 						"Cache-Control"} {
-						header.Del(name) // the other service's answers are its own
+						header.Del(name) // differ between the two services
 					}
 				}
 			}
@@ -83,7 +84,7 @@ func TestRefusalsElsewhereAreTheSame(t *testing.T) {
 	}
 }
 
-func TestRotationIsFollowedElsewhere(t *testing.T) {
+func TestOtherVerifiersFollowARotation(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	env := with(inProduction(path), harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000"})
@@ -108,11 +109,11 @@ func TestRotationIsFollowedElsewhere(t *testing.T) {
 	})
 	assert.Equal(t, "new", answer.Header.Get("X-Session-Key-Id"))
 	assert.Equal(t, http.StatusOK, other.Current(t, harness.Bearer(first)).Status,
-		"sessions of the old key go on")
+		"sessions of the old key must remain valid")
 
 	service.Stop(t)
 	assert.Equal(t, http.StatusOK, other.Current(t, harness.Bearer(next)).Status,
-		"the issuer is not needed")
+		"verification must not need the issuer")
 	assert.Equal(t, "invalid_token", other.Current(t,
 		harness.Bearer(next[:len(next)-4]+"AAAA")).Code())
 }

@@ -8,16 +8,16 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// issueWith is a request to issue with these fields and this body, as they are.
+// issueWith returns an issue request with the given header fields and body, unchanged.
 func issueWith(fields, body string) string {
 	return "POST " + harness.IssuePath + " HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n" + body
 }
 
-// inChunk is body as one chunk and the last.
+// inChunk returns body as one chunk, followed by the last chunk.
 func inChunk(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
 
-// What ends a request: RFC 9112 §6 and §7. Two readers that differ in it are how requests are
-// smuggled (§11.2).
+// Where a request ends: RFC 9112 §6 and §7. Request smuggling exploits two parsers that disagree on
+// it (§11.2).
 
 func TestWireContentLength(t *testing.T) {
 	t.Parallel()
@@ -50,7 +50,7 @@ func TestWireContentLength(t *testing.T) {
 			want: "400 plain; closed"},
 		{name: "negative", sent: issueWith("Content-Length: -1\r\n", smuggled),
 			want: "400 plain; closed"},
-		{name: "negative nought", sent: issueWith("Content-Length: -0\r\n", smuggled),
+		{name: "negative zero", sent: issueWith("Content-Length: -0\r\n", smuggled),
 			want: "400 plain; closed"},
 		{name: "hexadecimal", sent: issueWith("Content-Length: 0x3b\r\n", sound+smuggled),
 			want: "400 plain; closed"},
@@ -70,10 +70,10 @@ func TestWireContentLength(t *testing.T) {
 			want: "400 plain; closed"},
 		{name: "blanks and tabs around", sent: issueWith("Content-Length: \t "+length+" \t\r\n",
 			sound), want: "200; kept"},
-		{name: "noughts before, which are digits",
+		{name: "leading zeros, which are digits",
 			sent: issueWith("Content-Length: 000000000000000000000000"+length+"\r\n", sound),
 			want: "200; kept"},
-		{name: "nought", sent: issueWith("Content-Length: 0\r\n", ""),
+		{name: "zero", sent: issueWith("Content-Length: 0\r\n", ""),
 			want: "422 validation_error; kept"},
 		{name: "2^63", sent: issueWith("Content-Length: 9223372036854775808\r\n", smuggled),
 			want: "400 plain; closed"},
@@ -95,7 +95,7 @@ func TestWireContentLength(t *testing.T) {
 		{name: "a request inside it is body",
 			sent: issueWith(fmt.Sprintf("Content-Length: %d\r\n", len(smuggled)), smuggled),
 			want: "422 validation_error; kept"},
-		{name: "a body with GET, where nobody reads it",
+		{name: "a body with GET, which is not read",
 			sent: request("GET", "/v1/health", smuggled), want: "200; closed"},
 		{name: "a body with HEAD", sent: request("HEAD", "/v1/health", smuggled),
 			want: "200; closed"},
@@ -120,8 +120,9 @@ func TestWireTransferEncoding(t *testing.T) {
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(chunks))
 	const te = "Transfer-Encoding: chunked\r\n"
 	runWire(t, []wireRow{
-		// §6.1 and §6.3: chunks override the length, and the connection closes after the answer. It
-		// closes after any request in chunks, since the length is gone before it could be seen.
+		// §6.1 and §6.3: chunks override the length, and the connection is closed after the
+		// response. The service closes it after every chunked request, because net/http removes the
+		// length before the service can see it.
 		{name: "chunked", sent: issueWith(te, chunks), want: "200; closed"},
 		{name: "in other letters", sent: issueWith("transfer-ENCODING: CHUNKED\r\n", chunks),
 			want: "200; closed"},
@@ -201,8 +202,8 @@ func TestWireTransferEncoding(t *testing.T) {
 			want: "422 validation_error; kept"},
 		{name: "listed under Connection", sent: issueWith("Connection: Transfer-Encoding\r\n"+te,
 			chunks), want: "200; closed"},
-		// §6.1: its framing counts as faulty. net/http passes over the field; the chunks are not
-		// taken for a request, for the connection closes.
+		// §6.1: the framing counts as faulty. net/http ignores the field; the chunks are not read
+		// as a request, because the connection is closed.
 		{name: "§6.1 in HTTP/1.0", sent: "POST " + harness.IssuePath +
 			" HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + smuggled,
 			want: "422 validation_error; closed"},
@@ -234,13 +235,12 @@ func TestWireChunks(t *testing.T) {
 	sound := harness.IssueBody("install-12345")
 	size := fmt.Sprintf("%x", len(sound))
 	inChunks := func(body string) string {
-		return issueWith("Transfer-Encoding: chunked\r\n",
-			body)
+		return issueWith("Transfer-Encoding: chunked\r\n", body)
 	}
-	// the body broke off: the envelope, since the request itself was whole
+	// The body broke off, but the request line and headers were complete: an error of the service.
 	const refused = "422 validation_error; closed"
 	runWire(t, []wireRow{
-		{name: "capitals and noughts", sent: inChunks("00" + strings.ToUpper(size) + "\r\n" +
+		{name: "capitals and zeros", sent: inChunks("00" + strings.ToUpper(size) + "\r\n" +
 			sound + "\r\n000\r\n\r\n"), want: "200; closed"},
 		{name: "one byte each", sent: inChunks("1\r\n" +
 			strings.Join(strings.Split(sound, ""), "\r\n1\r\n") + "\r\n0\r\n\r\n"),
@@ -307,7 +307,8 @@ func TestWireChunks(t *testing.T) {
 	})
 }
 
-// §7.1.2, RFC 9110 §6.5: trailers are read and thrown away. No name among them means anything.
+// TestWireTrailers shows that trailers are read and discarded, whatever their names (§7.1.2, RFC
+// 9110 §6.5).
 func TestWireTrailers(t *testing.T) {
 	t.Parallel()
 	sound := harness.IssueBody("install-12345")

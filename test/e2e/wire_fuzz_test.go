@@ -22,7 +22,7 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// seen is what a handler was asked, in order, on the one connection that there is at a time.
+// seen records the requests that a handler received, in order. There is one connection at a time.
 type seen struct {
 	mu       sync.Mutex
 	requests []*http.Request
@@ -36,9 +36,9 @@ func (s *seen) take() []*http.Request {
 	return taken
 }
 
-// FuzzWire sends anything to the whole of the service inside this process. Whatever it is: nothing
-// panics, each request has one answer, each answer is ours or one of the parser's own, and nothing
-// comes after an answer or a request that closes.
+// FuzzWire sends arbitrary bytes to the whole service in this process. Nothing may panic, each
+// request gets one response, each response comes from the service or the HTTP parser, and nothing
+// follows a response or a request that closes the connection.
 func FuzzWire(f *testing.F) {
 	sound := harness.IssueBody("install-12345")
 	for _, seed := range []string{
@@ -74,17 +74,17 @@ func FuzzWire(f *testing.F) {
 
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		if bytes.HasPrefix(sent, []byte(preface)) {
-			return // HTTP/2 is answered in frames
+			return // responses would be HTTP/2 frames
 		}
 		heard := converse(t, server.Address(), sent)
 		requests := asked.take()
-		assert.Empty(t, log.Lines(), "net/http complained, or something panicked")
+		assert.Empty(t, log.Lines(), "net/http logged a complaint, or something panicked")
 		assert.LessOrEqual(t, len(requests), strings.Count(string(sent), " HTTP/"),
-			"more was asked than was sent")
+			"the handler received more requests than were sent")
 		for n, r := range requests {
 			if len(r.TransferEncoding) > 0 || r.ProtoMajor == 1 && r.ProtoMinor == 0 ||
 				r.Method == http.MethodConnect || r.Close {
-				assert.Equal(t, len(requests)-1, n, "something was asked behind %s %s", r.Method,
+				assert.Equal(t, len(requests)-1, n, "the handler received a request after %s %s", r.Method,
 					r.Proto)
 			}
 		}
@@ -93,7 +93,7 @@ func FuzzWire(f *testing.F) {
 			if _, err := reader.Peek(1); err != nil {
 				break
 			}
-			require.False(t, closed, "an answer came after the last: %q", heard)
+			require.False(t, closed, "a response followed one that closes: %q", heard)
 			method := http.MethodGet
 			if ours < len(requests) {
 				method = requests[ours].Method
@@ -113,19 +113,19 @@ func FuzzWire(f *testing.F) {
 				closed = answer.Close
 			}
 		}
-		assert.Equal(t, len(requests), ours, "each request has one answer: %q", heard)
+		assert.Equal(t, len(requests), ours, "each request must get one response: %q", heard)
 	})
 }
 
-// converse sends all of sent on a connection of its own, says that no more will come, and is all
-// that was heard.
+// converse sends sent on a new connection, closes its sending side, and returns everything
+// received.
 func converse(t *testing.T, address string, sent []byte) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(harness.Timeout)))
-	// Where the server has hung up by then, what it said tells.
+	// Errors are ignored: if the server has closed the connection, its response shows why.
 	_, _ = conn.Write(sent)
 	_ = conn.(*net.TCPConn).CloseWrite()
 	heard, err := io.ReadAll(conn)

@@ -15,23 +15,23 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Floods over HTTP/2, each of a bounded size: the connection ends with an error or the flood is
-// worked off, others are served meanwhile, and what it took is given back.
+// Floods over HTTP/2, each of bounded size: the connection is closed with an error or the flood is
+// processed, other clients are served meanwhile, and the memory is released.
 
-// lastly is a ping behind a flood: once it is answered, the flood is worked off.
+// lastly is a ping after a flood: its response shows that the flood has been processed.
 var lastly = frame(framePing, 0, 0, "the last")
 
 // flood is what a hostile client sends.
 type flood struct {
 	name, sent string
-	// unread says that the client reads nothing before all is sent.
+	// unread makes the client read nothing until everything is sent.
 	unread bool
-	// want is how a word begins that must come, where one must.
+	// want is the prefix of a word that must be received, if any.
 	want string
 }
 
-// arrive sends the flood on a connection of HTTP/2, and is what came until it was worked off, with
-// what is wanted, or the connection ended.
+// arrive sends the flood on an HTTP/2 connection. It returns the words received until the flood was
+// processed and want was received, or the connection was closed.
 func (f flood) arrive(t *testing.T, service *harness.Process) (words []string) {
 	t.Helper()
 	conn := service.Dial(t)
@@ -56,11 +56,11 @@ func (f flood) arrive(t *testing.T, service *harness.Process) (words []string) {
 	if f.unread {
 		hearing.Go(hear)
 	}
-	wait(t, "the flood is worked off or its connection has ended", &hearing)
+	wait(t, "the flood is processed or its connection is closed", &hearing)
 	return words
 }
 
-// wanted reports whether what is wanted has come.
+// wanted reports whether want has been received.
 func (f flood) wanted(words []string) bool {
 	return f.want == "" || slices.ContainsFunc(words, func(word string) bool {
 		return strings.HasPrefix(word, f.want)
@@ -117,10 +117,10 @@ func TestWireHTTP2Floods(t *testing.T) {
 					return frame(frameHeaders, endHeaders|endStream, stream+2,
 						get+strings.Repeat("\xbe", 10_000))
 				})},
-		{name: "CVE-2019-9512: pings, and nobody reads what comes", unread: true,
+		{name: "CVE-2019-9512: pings, and the responses are not read", unread: true,
 			sent: strings.Repeat(frame(framePing, 0, 0, "12345678"), 300_000)},
 		{name: "pings", sent: strings.Repeat(frame(framePing, 0, 0, "12345678"), 50_000)},
-		{name: "CVE-2019-9515: settings, and nobody reads what comes", unread: true,
+		{name: "CVE-2019-9515: settings, and the responses are not read", unread: true,
 			sent: strings.Repeat(frame(frameSettings, 0, 0, ""), 100_000)},
 		{name: "settings that change the windows",
 			sent: strings.Repeat(frame(frameSettings, 0, 0,
@@ -168,9 +168,9 @@ func TestWireHTTP2Floods(t *testing.T) {
 	}
 }
 
-// Answers for which the client makes no room are given up, and so is their connection: reading's
-// second and ten more after the request.
-func TestWireHTTP2AnswersThatNoWindowLetsPass(t *testing.T) {
+// TestWireHTTP2ResponsesWithoutAWindow shows that responses for which the client opens no window
+// are reset, and the connection is closed, ten seconds after the read timeout of the request.
+func TestWireHTTP2ResponsesWithoutAWindow(t *testing.T) {
 	t.Parallel()
 	service := shortTimeouts(t, nil)
 	conn := service.Dial(t)
@@ -190,7 +190,7 @@ func TestWireHTTP2AnswersThatNoWindowLetsPass(t *testing.T) {
 	assert.Equal(t, 100, given["reset 2"], "%v", given)
 }
 
-// tail is the last few of words, with how many there are.
+// tail describes the last few of words and their number.
 func tail(words []string) string {
 	return fmt.Sprintf("%d frames, at last %v", len(words), words[max(0, len(words)-3):])
 }

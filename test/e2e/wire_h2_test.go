@@ -13,10 +13,10 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// HTTP/2 on the wire (RFC 9113), in frames made by hand: no library sends what these do. In the
-// clear, as a proxy would; TLS changes nothing of it.
+// HTTP/2 on the wire (RFC 9113), in hand-made frames that no library would send. The connections
+// are in the clear, as from a proxy; TLS makes no difference.
 
-// preface is how HTTP/2 begins (RFC 9113 §3.4).
+// preface is the client connection preface (RFC 9113 §3.4).
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 // Frames (RFC 9113 §6) and their flags.
@@ -27,25 +27,25 @@ const (
 	endStream, endHeaders, ack, padded, priority = 1, 4, 1, 8, 0x20
 )
 
-// frame is one frame as it is sent.
+// frame returns an encoded frame.
 func frame(kind, flags byte, stream uint32, payload string) string {
 	head := []byte{byte(len(payload) >> 16), byte(len(payload) >> 8), byte(len(payload)), kind,
 		flags}
 	return string(binary.BigEndian.AppendUint32(head, stream)) + payload
 }
 
-// number is a number as a payload has it.
+// number returns n in the encoding of payloads.
 func number(n uint32) string { return string(binary.BigEndian.AppendUint32(nil, n)) }
 
-// hello is how a client begins.
+// hello is the preface and an empty SETTINGS frame.
 var hello = preface + frame(frameSettings, 0, 0, "")
 
-// field is one field in HPACK, written out (RFC 7541 §6.2.2), and indexed one that goes into the
-// table as well (§6.2.1).
+// field returns an HPACK literal field without indexing (RFC 7541 §6.2.2), and indexed one that is
+// added to the dynamic table (§6.2.1).
 func field(name, value string) string   { return "\x00" + literal(name) + literal(value) }
 func indexed(name, value string) string { return "\x40" + literal(name) + literal(value) }
 
-// literal is a string of HPACK (RFC 7541 §5.2).
+// literal returns an HPACK string (RFC 7541 §5.2).
 func literal(text string) string {
 	n := len(text)
 	if n < 127 {
@@ -58,7 +58,7 @@ func literal(text string) string {
 	return string(append(length, byte(n))) + text
 }
 
-// fields are fields in HPACK, from names and values.
+// fields returns HPACK fields from alternating names and values.
 func fields(pairs ...string) string {
 	var block strings.Builder
 	for n := 0; n < len(pairs); n += 2 {
@@ -67,7 +67,7 @@ func fields(pairs ...string) string {
 	return block.String()
 }
 
-// h2Get and h2Post are requests' fields, with more behind them.
+// h2Get and h2Post return the fields of a request, followed by more.
 func h2Get(more ...string) string {
 	return fields(append([]string{":method", "GET", ":scheme", "http", ":path", "/v1/health",
 		":authority", "x"}, more...)...)
@@ -89,8 +89,8 @@ func hearFrame(from io.Reader) (kind byte, payload string, err error) {
 	return head[3], string(rest), err
 }
 
-// wordFor is a frame in a table's words: "200" for an answer's beginning, "reset 1" and "closed 1"
-// with the code (RFC 9113 §7), nothing for the rest.
+// wordFor describes a frame in the notation of the tables: "200" for the start of a response,
+// "reset 1" and "closed 1" with the error code (RFC 9113 §7), and an empty string for other frames.
 func wordFor(kind byte, payload string) string {
 	switch kind {
 	case frameHeaders:
@@ -103,8 +103,8 @@ func wordFor(kind byte, payload string) string {
 	return ""
 }
 
-// statusOf is the status that begins a block: one of the table (RFC 7541 §A), or its digits in the
-// code of §B.
+// statusOf returns the status at the start of a header block: from the static table (RFC 7541 §A),
+// or its digits in the Huffman code of §B.
 func statusOf(block string) string {
 	if known, found := map[byte]string{0x88: "200", 0x89: "204", 0x8c: "400", 0x8d: "404",
 		0x8e: "500"}[block[0]]; found {
@@ -151,7 +151,7 @@ func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 		"an expectation": {[]harness.Header{{"Expect", "foo"}}, 200, "application/json"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// and is held against the description
+			// Send also checks the response against the API description.
 			answer := client.Send(t, "GET", "/v1/health", "", c.headers...)
 			assert.True(t, answer.HTTP2)
 			assert.Equal(t, c.status, answer.Status)
@@ -159,7 +159,7 @@ func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 			assert.Empty(t, answer.Header.Values("Connection"))
 		})
 	}
-	// which the client would not send, for it is told the bound
+	// A client library would not send these, because the server announces the limit.
 	t.Run("headers too long together", func(t *testing.T) {
 		part := strings.Repeat("a", 5<<10)
 		conn := service.Dial(t)
@@ -271,7 +271,7 @@ func TestWireHTTP2(t *testing.T) {
 		{"§5.1 DATA of a stream that is not open", frame(frameData, endStream, 1, "x"), "closed 1"},
 		{"§5.1.1 an even stream", frame(frameHeaders, endHeaders|endStream, 2, h2Get()),
 			"closed 1"},
-		{"§5.1.1 stream nought", frame(frameHeaders, endHeaders|endStream, 0, h2Get()), "closed 1"},
+		{"§5.1.1 stream zero", frame(frameHeaders, endHeaders|endStream, 0, h2Get()), "closed 1"},
 		{"odd: §6.1 padding longer than the frame, which ends the stream alone",
 			frame(frameHeaders, endHeaders|endStream|padded, 1, "\xff"+h2Get()), "reset 1"},
 		{"§6.4 RST_STREAM of no stream", frame(frameReset, 0, 1, number(8)), "closed 1"},
@@ -284,7 +284,7 @@ func TestWireHTTP2(t *testing.T) {
 		{"§6.6 a push by the client", frame(framePush, endHeaders, 1, number(2)+h2Get()),
 			"closed 1"},
 		{"§6.7 PING of four bytes", frame(framePing, 0, 0, "ping"), "closed 6"},
-		{"§6.9 WINDOW_UPDATE of nought", frame(frameWindow, 0, 0, number(0)), "closed 1"},
+		{"§6.9 WINDOW_UPDATE of zero", frame(frameWindow, 0, 0, number(0)), "closed 1"},
 		{"§6.9.1 a window beyond 2^31-1", frame(frameWindow, 0, 0, number(0x7fffffff)), "closed 3"},
 		{"§6.10 CONTINUATION of nothing", frame(frameContinuation, endHeaders, 1, h2Get()),
 			"closed 1"},

@@ -8,15 +8,14 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// The fields of a request: RFC 9112 §5 and RFC 9110 §5.
+// The header fields of a request: RFC 9112 §5 and RFC 9110 §5.
 
-// getWith is a request with these fields behind its Host.
+// getWith returns a request with the given fields after its Host.
 func getWith(fields string) string {
-	return "GET /v1/health HTTP/1.1\r\nHost: x\r\n" + fields +
-		"\r\n"
+	return "GET /v1/health HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n"
 }
 
-// RFC 9112 §3.2, RFC 9110 §7.2. Nothing here is chosen or made by the host.
+// TestWireHost covers RFC 9112 §3.2 and RFC 9110 §7.2. Nothing in the service depends on the host.
 func TestWireHost(t *testing.T) {
 	t.Parallel()
 	host := func(fields string) string { return "GET /v1/health HTTP/1.1\r\n" + fields + "\r\n" }
@@ -35,10 +34,10 @@ func TestWireHost(t *testing.T) {
 			want: "200; kept"},
 	}
 	for value, want := range map[string]string{
-		"":  "200; kept", // which an authority that is empty asks for
+		"":  "200; kept", // for a target with an empty authority
 		"x": "200; kept", "x:80": "200; kept", "192.0.2.1": "200; kept", "[::1]:80": "200; kept",
 		"xn--nxasmq6b.example": "200; kept",
-		// odd, since §3.2 would have them refused: net/http looks at the letters alone
+		// odd: §3.2 would have them refused; net/http checks the characters only
 		"x:port": "200; kept", "x:99999999": "200; kept", "x:80:80": "200; kept",
 		"x%zz": "200; kept",
 		"..":   "200; kept", "[": "200; kept", "x;y": "200; kept", "x,y": "200; kept",
@@ -100,7 +99,7 @@ func TestWireFields(t *testing.T) {
 		{name: "Keep-Alive", sent: getWith("Keep-Alive: timeout=100000, max=0\r\n"),
 			want: "200; kept"},
 
-		// RFC 9110 §7.8: no upgrade is taken, and the answer is one of HTTP/1.1
+		// RFC 9110 §7.8: no upgrade is accepted, and the response is HTTP/1.1
 		{name: "Upgrade: h2c", sent: getWith(
 			"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"), want: "200; kept"},
 		{name: "Upgrade: websocket", sent: getWith(
@@ -110,7 +109,7 @@ func TestWireFields(t *testing.T) {
 		{name: "Upgrade: HTTP/2.0", sent: getWith("Connection: Upgrade\r\nUpgrade: HTTP/2.0\r\n"),
 			want: "200; kept"},
 
-		// other names for what is asked, which some frameworks follow
+		// other ways to name the method or target, which some frameworks honor
 		{name: "X-HTTP-Method-Override", sent: getWith(
 			"X-HTTP-Method-Override: POST\r\nX-Method: POST\r\n"), want: "200; kept"},
 		{name: "X-Original-URL", sent: getWith(
@@ -140,7 +139,7 @@ func TestWireFields(t *testing.T) {
 	runWire(t, rows)
 }
 
-// RFC 9110 §10.1.1
+// TestWireExpectations covers RFC 9110 §10.1.1.
 func TestWireExpectations(t *testing.T) {
 	t.Parallel()
 	sound := harness.IssueBody("install-12345")
@@ -154,13 +153,13 @@ func TestWireExpectations(t *testing.T) {
 			sent: issueWith("Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n",
 				inChunk(sound)), want: "100, 200; closed"},
 		{name: "with no body", sent: getWith("Expect: 100-continue\r\n"), want: "200; kept"},
-		{name: "with a body that nobody reads",
+		{name: "with a body that is not read",
 			sent: getWith("Expect: 100-continue\r\nContent-Length: 500\r\n") + smuggled,
 			want: "200; closed"},
 		{name: "refused before the body", sent: issueWith(
 			"Expect: 100-continue\r\nContent-Type: text/plain\r\n"+length, sound+smuggled),
 			want: "415 unsupported_media_type; closed"},
-		{name: "too large, and told before the body",
+		{name: "too large, refused before the body",
 			sent: issueWith("Expect: 100-continue\r\nContent-Length: 20000\r\n", ""),
 			want: "413 payload_too_large; closed"},
 		{name: "and never sends", sent: issueWith("Expect: 100-continue\r\n"+length, ""),
@@ -180,8 +179,8 @@ func TestWireExpectations(t *testing.T) {
 	})
 }
 
-// No request's fields are larger than some 16 KiB: RFC 9110 §5.4, RFC 6585 §5.
-func TestWireFieldsWithoutMeasure(t *testing.T) {
+// TestWireOversizedFields shows that the fields of a request are limited to about 16 KiB (RFC 9110 §5.4, RFC 6585 §5).
+func TestWireOversizedFields(t *testing.T) {
 	t.Parallel()
 	sound := harness.IssueBody("install-12345")
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(sound))
@@ -231,7 +230,7 @@ func TestWireFieldsWithoutMeasure(t *testing.T) {
 	})
 }
 
-// numberedFields are so many fields, each of another name.
+// numberedFields returns count fields with distinct names.
 func numberedFields(count int) string {
 	var fields strings.Builder
 	for n := range count {

@@ -17,38 +17,38 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// HTTP on the wire, as tables of bytes and of what exactly comes back: wire_framing_test.go, where
-// a request ends; wire_targets_test.go, its first line; wire_headers_test.go, its fields;
-// wire_sequence_test.go, what comes one after the other. Each row names the section of RFC 9112
-// (messages) or RFC 9110 (semantics) that rules, where one does. Some rows are odd, and say so:
-// what net/http takes though a standard would have it refused, and that nothing here can be harmed
-// by.
+// HTTP on the wire, as tables of the bytes sent and the exact outcome: wire_framing_test.go covers
+// where a request ends, wire_targets_test.go the request line, wire_headers_test.go the fields, and
+// wire_sequence_test.go several requests on one connection. Each row names the section of RFC 9112
+// (messages) or RFC 9110 (semantics) that applies, if there is one. Rows marked "odd" are what
+// net/http accepts although a standard would reject it; it does no harm here.
 
-// wireRow is what is sent on a connection of its own, and what comes of it.
+// wireRow is what is sent on a connection of its own, and the expected outcome.
 type wireRow struct {
 	name, sent string
-	// want are the answers: the status of each, with its code where it is our error; "plain" where
-	// the parser itself answered; then whether the connection was kept for another request or
-	// closed.
+	// want lists the responses: the status of each, with its code if it is an error of the service,
+	// or "plain" if it comes from the HTTP parser; then whether the connection was kept for another
+	// request or closed.
 	want string
-	// unfinished says that the request does not end, so that nothing may be sent behind it: the
-	// service ends the wait.
+	// unfinished reports that the request is incomplete, so that nothing may be sent after it: the
+	// service times out.
 	unfinished bool
 }
 
 const (
-	// smuggled is a request that one reader takes for a request and another for a part of a body.
-	// It is never answered.
+	// smuggled is text that one parser reads as a request and another as part of a body. It must
+	// never get a response.
 	smuggled = "GET /v1/health HTTP/1.1\r\nHost: x\r\nX-Request-ID: smuggled\r\n\r\n"
-	// probe is sent behind each row, to see whether the connection was kept.
+	// probe is sent after each row, to see whether the connection was kept.
 	probe = "GET /v1/health HTTP/1.1\r\nHost: x\r\nX-Request-ID: probe\r\nConnection: close\r\n\r\n"
 )
 
-// runWire has each row's outcome be what the table says, and the service be as before.
+// runWire checks the outcome of each row, and that the service is unaffected.
 func runWire(t *testing.T, rows []wireRow) {
 	t.Helper()
 	service := wireService(t)
-	// All is sent before any answer is read, so that the unfinished requests time out together.
+	// Everything is sent before any response is read, so that the unfinished requests time out
+	// together.
 	conns := make([]*harness.Conn, len(rows))
 	for n, row := range rows {
 		conns[n] = service.Dial(t)
@@ -67,8 +67,8 @@ func runWire(t *testing.T, rows []wireRow) {
 	}
 }
 
-// wireService is an impatient service that must have failed nobody by the end, and made no metric
-// that a caller could choose the name of.
+// wireService starts a service with short timeouts. At the end of the test it must have reported no
+// server error and have no metric series with a name or label chosen by a client.
 func wireService(t *testing.T) *harness.Process {
 	t.Helper()
 	service := shortTimeouts(t, nil)
@@ -91,15 +91,16 @@ func wireService(t *testing.T) *harness.Process {
 }
 
 var (
-	// ofRequests are the series that come with the first request of their kind.
+	// ofRequests matches the series that appear with the first request of their kind.
 	ofRequests = regexp.MustCompile(`^offload_http_request(s_total|_duration_seconds)`)
-	// ofFewWords are those whose labels are ours, and that count no failure of ours.
+	// ofFewWords matches the series whose labels are from the fixed sets and that count no server
+	// error.
 	ofFewWords = regexp.MustCompile(
 		`\{method="(GET|HEAD|POST|PUT|PATCH|DELETE|CONNECT|OPTIONS|TRACE|other)",` +
 			`route="(unknown|/readyz|/metrics|/v1/health|/v1/sessions/(anonymous|current|verify))",status="[24]\d\d"[,}]`)
 )
 
-// otherSeries are the names and labels of all other series.
+// otherSeries returns the names and labels of all other series.
 func otherSeries(t *testing.T, service *harness.Process) []string {
 	t.Helper()
 	var series []string
@@ -113,8 +114,8 @@ func otherSeries(t *testing.T, service *harness.Process) []string {
 	return series
 }
 
-// outcome puts what was heard after sent into the words of a table, and holds each answer to its
-// form.
+// outcome describes what was heard after sent in the notation of wireRow.want, and checks the form
+// of each response.
 func outcome(t *testing.T, sent, heard string) string {
 	t.Helper()
 	var words []string
@@ -123,17 +124,17 @@ func outcome(t *testing.T, sent, heard string) string {
 		if _, err := reader.Peek(1); err != nil {
 			break
 		}
-		assert.Equal(t, "; closed", end, "nothing follows the probe's answer")
+		assert.Equal(t, "; closed", end, "nothing may follow the response to the probe")
 		method, _, _ := strings.Cut(strings.TrimLeft(sent, "\r\n"), " ")
 		if len(words) > 0 {
-			method = http.MethodGet // the rows have one strange request at most, and have it first
+			method = http.MethodGet // a row has at most one unusual request, which comes first
 		}
 		answer, err := http.ReadResponse(reader, &http.Request{Method: method})
 		require.NoError(t, err, "%q", heard)
 		body, err := io.ReadAll(answer.Body)
 		require.NoError(t, err, "%q", heard)
 		id := answer.Header.Get("X-Request-ID")
-		assert.NotEqual(t, "smuggled", id, "a smuggled request was answered: %q", heard)
+		assert.NotEqual(t, "smuggled", id, "the smuggled request got a response: %q", heard)
 		switch {
 		case answer.StatusCode == http.StatusContinue:
 			words = append(words, "100")
@@ -143,7 +144,7 @@ func outcome(t *testing.T, sent, heard string) string {
 			assertPlain(t, answer, body)
 			words = append(words, strconv.Itoa(answer.StatusCode)+" plain")
 			_, err := reader.Peek(1)
-			assert.ErrorIs(t, err, io.EOF, "the connection closes after the parser's answer: %q",
+			assert.ErrorIs(t, err, io.EOF, "the connection must be closed after the parser's response: %q",
 				heard)
 		default:
 			words = append(words, assertOurs(t, answer, body))
@@ -152,7 +153,7 @@ func outcome(t *testing.T, sent, heard string) string {
 	return strings.Join(words, ", ") + end
 }
 
-// plain are the only bodies of the parser's answers, whatever was sent.
+// plain lists the only bodies that the HTTP parser sends, whatever it received, and their status.
 var plain = map[string]int{
 	"400 Bad Request": 400,
 	"400 Bad Request: missing required Host header":                400,
@@ -165,8 +166,8 @@ var plain = map[string]int{
 	"505 HTTP Version Not Supported: unsupported protocol version": 505,
 }
 
-// assertPlain holds an answer of the HTTP parser to its form: it says nothing of the server and
-// repeats nothing that was sent, and ends the connection.
+// assertPlain checks the form of a response of the HTTP parser: it reveals nothing about the
+// server, repeats nothing that was sent, and closes the connection.
 func assertPlain(t *testing.T, answer *http.Response, body []byte) {
 	t.Helper()
 	assert.Equal(t, plain[string(body)], answer.StatusCode, "%s", body)
@@ -186,7 +187,8 @@ func assertPlain(t *testing.T, answer *http.Response, body []byte) {
 	}
 }
 
-// assertOurs holds an answer of the service to its form, and is the answer in a table's words.
+// assertOurs checks the form of a response of the service, and returns it in the notation of
+// wireRow.want.
 func assertOurs(t *testing.T, answer *http.Response, body []byte) string {
 	t.Helper()
 	assert.Regexp(t, `^[A-Za-z0-9._-]{1,128}$`, answer.Header.Get("X-Request-ID"))

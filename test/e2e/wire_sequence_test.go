@@ -12,7 +12,7 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// What comes one after the other on a connection: RFC 9112 §9.3.
+// TestWireSequences covers several requests on one connection (RFC 9112 §9.3).
 func TestWireSequences(t *testing.T) {
 	t.Parallel()
 	sound := harness.IssueBody("install-12345")
@@ -55,7 +55,7 @@ func TestWireSequences(t *testing.T) {
 	})
 }
 
-// However it arrives, a request is the same: byte by byte, and each answer before the next byte.
+// TestWireByteByByte shows that a request sent byte by byte is handled like any other.
 func TestWireByteByByte(t *testing.T) {
 	t.Parallel()
 	service := wireService(t)

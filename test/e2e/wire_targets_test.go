@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The first line of a request: RFC 9112 §2 and §3.
+// The request line: RFC 9112 §2 and §3.
 
 func TestWireRequestLine(t *testing.T) {
 	t.Parallel()
@@ -102,8 +102,7 @@ func TestWireRequestLine(t *testing.T) {
 	})
 }
 
-// §3.2: what is asked for, in its four forms. It is matched as it was sent, and no host in it means
-// anything.
+// TestWireTargets covers the four forms of the request target (§3.2). It is matched as sent, and a host in it has no meaning.
 func TestWireTargets(t *testing.T) {
 	t.Parallel()
 	get := func(target string) string { return "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n" }
@@ -163,11 +162,11 @@ func TestWireTargets(t *testing.T) {
 		{"/v1/health%2", "400 plain; closed"},
 		{"/v1/health%zz", "400 plain; closed"},
 		{"/v1/health%u0041", "400 plain; closed"},
-		// though every path below it is served: the parser comes first
+		// Every path below verify is served, but the parser rejects this one first.
 		{"/v1/sessions/verify/%zz", "400 plain; closed"},
 		{"/v1/sessions/verify/%2e%2e/anonymous", "401 unauthorized; kept"},
 		{"/v1/sessions/verify/../../health", "401 unauthorized; kept"},
-		{"/v1/health?%zz", "200; kept"}, // a query is not looked at
+		{"/v1/health?%zz", "200; kept"}, // the query is ignored
 		{"/v1/health?\xff", "200; kept"},
 		{"/v1/h\xe9alth", "404 not_found; kept"}, // odd: RFC 3986 §2 has no such byte
 		{"/v1/<health>", "404 not_found; kept"},
@@ -188,7 +187,7 @@ func TestWireTargets(t *testing.T) {
 		{"HTTP://elsewhere.example:1/v1/health", "200; kept"},
 		{"https://x/v1/health", "200; kept"},
 		{"ftp://x/v1/health", "200; kept"}, // odd: another scheme
-		// odd: RFC 9110 §4.2.4 would have it refused; nobody looks at it
+		// odd: RFC 9110 §4.2.4 would have it refused; the user information is ignored
 		{"http://user:secret@x/v1/health", "200; kept"},
 		{"http:///v1/health", "200; kept"}, // odd: RFC 9110 §4.2.1 wants a host
 		{"http://[::1]:80/v1/health", "200; kept"},

@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program is the package of the binary.
+// program is the import path of the binary's package.
 const program = "github.com/offload/sessiond/cmd/sessiond"
 
-// built is the folder of the binary, made once in a test process.
+// built holds the directory of the binary, which is built once per test process.
 var built struct {
 	once   sync.Once
 	folder string
@@ -21,8 +21,8 @@ var built struct {
 	err    error
 }
 
-// Binary builds the service, once in a test process, and returns the file. RemoveBinary takes it
-// away.
+// Binary builds the service, once per test process, and returns the path of the executable.
+// RemoveBinary removes it.
 func Binary(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
@@ -35,7 +35,7 @@ func Binary(t testing.TB) string {
 	return filepath.Join(built.folder, filepath.Base(program))
 }
 
-// RemoveBinary removes what Binary built, at the end of a test process.
+// RemoveBinary removes what Binary built. Call it at the end of the test process.
 func RemoveBinary() error {
 	if built.folder == "" {
 		return nil

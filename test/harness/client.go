@@ -15,7 +15,7 @@ import (
 	"github.com/offload/sessiond/test/contract"
 )
 
-// Service is a service that was started: where it is reached, and what it logs.
+// Service is a running service: a client for it, and its log.
 type Service struct {
 	*Client
 	Log *Log
@@ -27,12 +27,12 @@ func newService(t testing.TB) Service {
 	return s
 }
 
-// listening takes the real addresses from the line that says that the service serves.
+// listening sets the addresses from the service_started line.
 func (s *Service) listening(started Line) {
 	s.Public, s.Ops = started.String("public"), started.String("operations")
 }
 
-// Client asks a service as one peer. It is safe for concurrent use.
+// Client sends requests to a service from one peer address. It is safe for concurrent use.
 type Client struct {
 	// Public and Ops are the addresses of the listeners, as host and port.
 	Public, Ops string
@@ -40,41 +40,41 @@ type Client struct {
 	scheme      string
 	http, ops   *http.Client
 	judge       func(contract.Request, Response)
-	// behind tells that a proxy stands before the service, whose answers are not the service's
-	// alone.
+	// behind reports whether the client reaches the service through a proxy. Responses may then be
+	// the proxy's own, and are not checked against the API description.
 	behind bool
 }
 
-// Header is a header's name and value, as a request carries it.
+// Header is the name and value of a request header.
 type Header [2]string
 
-// Bearer is the header with a token.
+// Bearer returns an Authorization header with the token.
 func Bearer(token string) Header { return Header{"Authorization", "Bearer " + token} }
 
-// ForwardedFor is the header by which a proxy tells a client's address.
+// ForwardedFor returns the header in which a proxy passes on the client's address.
 func ForwardedFor(address string) Header { return Header{"X-Forwarded-For", address} }
 
-// Response is an answer that was read whole.
+// Response is a response whose body has been read in full.
 type Response struct {
 	Status int
 	Header http.Header
 	Body   string
-	// Close tells that the server closes the connection after it.
+	// Close reports whether the server closes the connection after the response.
 	Close bool
-	// HTTP2 tells that it came over HTTP/2.
+	// HTTP2 reports whether the response came over HTTP/2.
 	HTTP2 bool
 }
 
-// Code is the code of an error, empty for an answer that is none.
+// Code returns the error code, or an empty string if the response is not an error.
 func (r Response) Code() string { return r.Header.Get("X-Error-Code") }
 
-// Decode reads the body as JSON into value.
+// Decode decodes the JSON body into value.
 func (r Response) Decode(t testing.TB, value any) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(r.Body), value), "%s", r.Body)
 }
 
-// Session is the answer to a request to issue.
+// Session is the body of a successful issue response.
 type Session struct {
 	Token        string `json:"session_token"`
 	ExpiresAt    string `json:"expires_at"`
@@ -82,7 +82,7 @@ type Session struct {
 	RefreshAfter int    `json:"refresh_after"`
 }
 
-// Session reads the answer to a request to issue, which must have been granted.
+// Session decodes an issue response, whose status must be 200.
 func (r Response) Session(t testing.TB) Session {
 	t.Helper()
 	require.Equal(t, http.StatusOK, r.Status, "%s", r.Body)
@@ -91,7 +91,7 @@ func (r Response) Session(t testing.TB) Session {
 	return session
 }
 
-// As is a client whose connections come from another address of this machine, such as 127.0.0.2.
+// As returns a client that connects from another local address, such as 127.0.0.2.
 func (c *Client) As(t testing.TB, address string) *Client {
 	t.Helper()
 	peer := net.ParseIP(address)
@@ -101,7 +101,7 @@ func (c *Client) As(t testing.TB, address string) *Client {
 	return other
 }
 
-// open makes the client's connections, which close with the test.
+// open creates the client's transport. Its connections are closed at the end of the test.
 func (c *Client) open(t testing.TB, dialer *net.Dialer) {
 	c.dialer = dialer
 	c.scheme = "http"
@@ -110,7 +110,7 @@ func (c *Client) open(t testing.TB, dialer *net.Dialer) {
 	c.ops = c.http
 }
 
-// Over is a client who speaks those protocols, over TLS where trust is not nil.
+// Over returns a client that uses the given protocols, over TLS if trust is not nil.
 func (c *Client) Over(t testing.TB, trust *tls.Config, protocols func(*http.Protocols)) *Client {
 	t.Helper()
 	other := &Client{Public: c.Public, Ops: c.Ops, scheme: "http", ops: c.ops}
@@ -124,7 +124,7 @@ func (c *Client) Over(t testing.TB, trust *tls.Config, protocols func(*http.Prot
 	return other
 }
 
-// use has the client connect by transport.
+// use makes the client send its requests through transport.
 func (c *Client) use(t testing.TB, transport *http.Transport) {
 	c.judge = func(contract.Request, Response) {}
 	if !c.behind {
@@ -140,15 +140,13 @@ func (c *Client) use(t testing.TB, transport *http.Transport) {
 	t.Cleanup(transport.CloseIdleConnections)
 }
 
-// Close closes the connections that nothing is asked on.
-func (c *Client) Close() { c.hangUp() }
+// Close closes idle connections. A service that stops would otherwise wait a while for a request on
+// them.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// hangUp closes the connections that nothing is asked on, for a service waits a while whether
-// something comes.
-func (c *Client) hangUp() { c.http.CloseIdleConnections() }
-
-// Try sends a request to the public listener. It fails where no whole answer came; an answer that
-// is not as the API's description has it fails the test. It may be called from any goroutine.
+// Try sends a request to the public listener. It returns an error if no complete response was
+// received; a response that violates the API description fails the test. It may be called from any
+// goroutine.
 func (c *Client) Try(method, path, body string, headers ...Header) (Response, error) {
 	answer, err := try(c.http, c.scheme+"://"+c.Public, method, path, body, headers)
 	if err == nil {
@@ -176,7 +174,7 @@ func try(client *http.Client, base, method, path, body string, headers []Header)
 	return read(answer)
 }
 
-// read reads an answer whole.
+// read reads a response in full.
 func read(answer *http.Response) (Response, error) {
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
@@ -184,7 +182,7 @@ func read(answer *http.Response) (Response, error) {
 		Close: answer.Close, HTTP2: answer.ProtoMajor == 2}, err
 }
 
-// Send sends a request to the public listener and returns the answer.
+// Send sends a request to the public listener and returns the response.
 func (c *Client) Send(t testing.TB, method, path, body string, headers ...Header) Response {
 	t.Helper()
 	answer, err := c.Try(method, path, body, headers...)
@@ -192,38 +190,38 @@ func (c *Client) Send(t testing.TB, method, path, body string, headers ...Header
 	return answer
 }
 
-// IssuePath is where sessions are issued.
+// IssuePath is the path that issues sessions.
 const IssuePath = "/v1/sessions/anonymous"
 
-// IssueBody is a sound request of an installation.
+// IssueBody returns a valid issue request body for an installation.
 func IssueBody(installID string) string {
 	id, err := json.Marshal(installID)
 	if err != nil {
-		panic(err) // a string has nothing that could fail
+		panic(err) // marshaling a string cannot fail
 	}
 	return `{"install_id":` + string(id) + `,"app_version":"1.0","platform":"ios"}`
 }
 
-// Issue asks for a session.
+// Issue requests a session.
 func (c *Client) Issue(t testing.TB, installID string, headers ...Header) Response {
 	t.Helper()
 	headers = append([]Header{{"Content-Type", "application/json"}}, headers...)
 	return c.Send(t, http.MethodPost, IssuePath, IssueBody(installID), headers...)
 }
 
-// Token asks for a session, which must be granted, and returns its token.
+// Token requests a session, which must be granted, and returns its token.
 func (c *Client) Token(t testing.TB, installID string, headers ...Header) string {
 	t.Helper()
 	return c.Issue(t, installID, headers...).Session(t).Token
 }
 
-// Current asks for the session that headers carry.
+// Current requests the session of the token in headers.
 func (c *Client) Current(t testing.TB, headers ...Header) Response {
 	t.Helper()
 	return c.Send(t, http.MethodGet, "/v1/sessions/current", "", headers...)
 }
 
-// Operations asks the operations listener.
+// Operations sends a request to the operations listener and returns the response.
 func (c *Client) Operations(t testing.TB, method, path string, headers ...Header) Response {
 	t.Helper()
 	answer, err := c.TryOperations(method, path, headers...)
@@ -231,13 +229,14 @@ func (c *Client) Operations(t testing.TB, method, path string, headers ...Header
 	return answer
 }
 
-// TryOperations asks the operations listener. It fails where no whole answer came. It may be called
-// from any goroutine.
+// TryOperations sends a request to the operations listener. It returns an error if no complete
+// response was received. It may be called from any goroutine.
 func (c *Client) TryOperations(method, path string, headers ...Header) (Response, error) {
 	return try(c.ops, "http://"+c.Ops, method, path, "", headers)
 }
 
-// Metric is the value of one series, written as Prometheus writes it, and must be there.
+// Metric returns the value of one series, which is named as in the Prometheus text format and must
+// exist.
 func (c *Client) Metric(t testing.TB, series string) float64 {
 	t.Helper()
 	for line := range strings.Lines(c.Operations(t, http.MethodGet, "/metrics").Body) {
@@ -247,11 +246,11 @@ func (c *Client) Metric(t testing.TB, series string) float64 {
 			return value
 		}
 	}
-	require.Fail(t, "no such series", "%s", series)
+	require.Fail(t, "metric series not found", "%s", series)
 	return 0
 }
 
-// RequireHealthy fails unless the service serves as if nothing had happened.
+// RequireHealthy fails the test unless the service is ready and serves normally.
 func (c *Client) RequireHealthy(t testing.TB) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, c.Operations(t, http.MethodGet, "/readyz").Status)
@@ -259,7 +258,7 @@ func (c *Client) RequireHealthy(t testing.TB) {
 	require.Equal(t, "unauthorized", c.Current(t).Code())
 }
 
-// At is a client of a proxy that stands before the service: Public is the proxy's address.
+// At returns a client of a proxy in front of the service: public is the proxy's address.
 func (c *Client) At(t testing.TB, public string) *Client {
 	t.Helper()
 	other := &Client{Public: public, Ops: c.Ops, behind: true}

@@ -7,35 +7,33 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// Clock is a ports.Clock that stands still until it is moved. It is safe for concurrent use.
+// Clock is a ports.Clock that only advances when a test moves it. It is safe for concurrent use.
 type Clock struct {
 	mu      sync.Mutex
 	wall    time.Time
 	instant throttle.Instant
 }
 
-// NewClock makes a clock that shows that time on the wall. Its instants begin at some point that is
-// not nought.
+// NewClock returns a clock with the given wall time. Its instants start at a value other than zero.
 func NewClock(wall time.Time) *Clock {
-	return &Clock{wall: wall,
-		instant: throttle.Instant(time.Hour)}
+	return &Clock{wall: wall, instant: throttle.Instant(time.Hour)}
 }
 
-// Now is ports.Clock's.
+// Now implements ports.Clock.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.wall
 }
 
-// Instant is ports.Clock's.
+// Instant implements ports.Clock.
 func (c *Clock) Instant() throttle.Instant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.instant
 }
 
-// Advance lets d pass.
+// Advance moves the wall time and the instant forward by d.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -43,7 +41,7 @@ func (c *Clock) Advance(d time.Duration) {
 	c.instant = c.instant.After(d)
 }
 
-// Step moves the wall's clock alone, as an operator or NTP does.
+// Step moves the wall time only, as an operator or NTP does.
 func (c *Clock) Step(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

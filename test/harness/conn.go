@@ -16,7 +16,7 @@ import (
 	"github.com/offload/sessiond/test/contract"
 )
 
-// Conn is a bare connection to a service, for what no HTTP client would send.
+// Conn is a raw connection to a service, for bytes that no HTTP client would send.
 type Conn struct {
 	net.Conn
 	reader *bufio.Reader
@@ -25,7 +25,8 @@ type Conn struct {
 	judge  func(contract.Request, Response)
 }
 
-// Dial connects to the public listener. The connection closes with the test, and fails what hangs.
+// Dial connects to the public listener. The connection has a deadline of Timeout and is closed at
+// the end of the test.
 func (c *Client) Dial(t testing.TB) *Conn {
 	t.Helper()
 	conn, err := c.dialer.Dial("tcp", c.Public)
@@ -37,25 +38,25 @@ func (c *Client) Dial(t testing.TB) *Conn {
 		judge: c.judge}
 }
 
-// Heard is all that has come from the server so far, byte for byte.
+// Heard returns every byte received from the server so far.
 func (c *Conn) Heard() string { return c.heard.String() }
 
-// Say sends text as it is. What the server no longer reads is no failure: its answer tells.
+// Say sends text unchanged. It is not an error if the server has stopped reading: the response
+// shows why.
 func (c *Conn) Say(t testing.TB, text string) {
 	t.Helper()
 	c.said.add(text)
 	c.Announce(t, text)
 }
 
-// Announce sends a header of the PROXY protocol, which comes before any request and is no part of
-// one.
+// Announce sends a PROXY protocol header, which precedes all requests and is not part of one.
 func (c *Conn) Announce(t testing.TB, header string) {
 	t.Helper()
 	_, err := io.WriteString(c.Conn, header)
 	require.True(t, err == nil || brokenOff(err), "%v", err)
 }
 
-// Hear reads the next answer, to a request of that method.
+// Hear reads the next response, to a request with that method.
 func (c *Conn) Hear(t testing.TB, method string) Response {
 	t.Helper()
 	answer, err := c.TryHear(method)
@@ -63,7 +64,7 @@ func (c *Conn) Hear(t testing.TB, method string) Response {
 	return answer
 }
 
-// Head reads the head of the next answer and leaves what comes after it.
+// Head reads the status line and headers of the next response and leaves the rest unread.
 func (c *Conn) Head(t testing.TB, method string) Response {
 	t.Helper()
 	answer, err := http.ReadResponse(c.reader, &http.Request{Method: method})
@@ -71,7 +72,7 @@ func (c *Conn) Head(t testing.TB, method string) Response {
 	return Response{Status: answer.StatusCode, Header: answer.Header, Close: answer.Close}
 }
 
-// TryHear reads the next answer. It fails where none comes whole.
+// TryHear reads the next response. It returns an error if no complete response was received.
 func (c *Conn) TryHear(method string) (Response, error) { return c.hear(c.reader, method) }
 
 func (c *Conn) hear(reader *bufio.Reader, method string) (Response, error) {
@@ -86,11 +87,11 @@ func (c *Conn) hear(reader *bufio.Reader, method string) (Response, error) {
 	return response, err
 }
 
-// HearEnd returns what comes until the server ends the connection, which it must.
+// HearEnd reads until the server closes the connection, which it must, and returns what was read.
 func (c *Conn) HearEnd(t testing.TB) string {
 	t.Helper()
 	rest, err := io.ReadAll(c.reader)
-	require.True(t, err == nil || brokenOff(err), "the connection does not end: %v", err)
+	require.True(t, err == nil || brokenOff(err), "the connection was not closed: %v", err)
 	for reader := bufio.NewReader(bytes.NewReader(rest)); ; {
 		if _, err := c.hear(reader, http.MethodGet); err != nil {
 			return string(rest)
@@ -98,7 +99,7 @@ func (c *Conn) HearEnd(t testing.TB) string {
 	}
 }
 
-// Exchange sends text on a connection of its own and returns the first answer.
+// Exchange sends text on a new connection and returns the first response.
 func (c *Client) Exchange(t testing.TB, method, text string) Response {
 	t.Helper()
 	conn := c.Dial(t)
@@ -107,7 +108,7 @@ func (c *Client) Exchange(t testing.TB, method, text string) Response {
 	return conn.Hear(t, method)
 }
 
-// brokenOff reports whether the other side ended the connection.
+// brokenOff reports whether err means that the peer closed the connection.
 func brokenOff(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE)

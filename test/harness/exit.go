@@ -8,28 +8,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Exit is how a process that could not serve ended.
+// Exit is the result of a process that ran to its end.
 type Exit struct {
 	// Status is the exit status.
 	Status int
-	// Output is all that it wrote.
+	// Output is everything it wrote to standard output and standard error.
 	Output string
 }
 
-// Listened reports whether the process tried to listen before it ended.
+// Listened reports whether the process tried to listen before it exited.
 func (e Exit) Listened() bool {
 	return strings.Contains(e.Output, "cannot listen") ||
 		strings.Contains(e.Output, "service_started")
 }
 
-// RunRefused runs the binary with env until it ends. Both of its addresses are held by the test
-// meanwhile, so it cannot listen without saying that it could not: that is the proof of Listened.
+// RunRefused runs the binary with env until it exits. The test holds both of its addresses
+// meanwhile, so that an attempt to listen fails and is reported: Listened relies on that.
 func RunRefused(t testing.TB, env Env, args ...string) Exit {
 	t.Helper()
 	return Run(t, env.over(Env{"OFFLOAD_HTTP_ADDR": Hold(t), "OFFLOAD_OPS_ADDR": Hold(t)}), args...)
 }
 
-// Run runs the binary with env until it ends.
+// Run runs the binary with env until it exits.
 func Run(t testing.TB, env Env, args ...string) Exit {
 	t.Helper()
 	p := launch(t, env.anyPorts(), args...)
@@ -37,7 +37,7 @@ func Run(t testing.TB, env Env, args ...string) Exit {
 	return Exit{Status: status, Output: p.Log.Text()}
 }
 
-// Hold listens on an address and returns it, so that nobody else can until the test ends.
+// Hold listens on an address and returns it. No other listener can use it until the test ends.
 func Hold(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

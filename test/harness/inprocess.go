@@ -13,23 +13,24 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Noon is what the clock shows where a test has no other wish.
+// Noon is the default time of the clock.
 var Noon = time.Date(2026, time.February, 16, 12, 0, 0, 0, time.UTC)
 
-// InProcess is the service inside the test, on real sockets, with a clock that the test moves.
+// InProcess is a service inside the test process, on real sockets, with a clock that the test
+// moves.
 type InProcess struct {
 	Service
 	Clock *Clock
 	app   interface{ Stop(context.Context) error }
 }
 
-// Serve starts the service with env and what options replace. Its clock stands at Noon.
+// Serve starts the service with env and options. Its clock starts at Noon.
 func Serve(t testing.TB, env Env, options ...bootstrap.Option) *InProcess {
 	t.Helper()
 	return ServeAt(t, Noon, env, options...)
 }
 
-// ServeAt is Serve with another time on the clock.
+// ServeAt is like Serve, with a clock that starts at now.
 func ServeAt(t testing.TB, now time.Time, env Env, options ...bootstrap.Option) *InProcess {
 	t.Helper()
 	s := &InProcess{Service: newService(t), Clock: NewClock(now)}
@@ -47,7 +48,7 @@ func ServeAt(t testing.TB, now time.Time, env Env, options ...bootstrap.Option) 
 	return s
 }
 
-// Stop stops the service, as SIGTERM does with a process.
+// Stop stops the service, as SIGTERM stops a process. Further calls do nothing.
 func (s *InProcess) Stop(t testing.TB) {
 	t.Helper()
 	if s.app == nil {
@@ -55,13 +56,13 @@ func (s *InProcess) Stop(t testing.TB) {
 	}
 	app := s.app
 	s.app = nil
-	s.hangUp()
+	s.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
 	require.NoError(t, app.Stop(ctx))
 }
 
-// review is what the service makes of env at now; it must be sound.
+// review returns the configuration loaded from env at now, which must be valid.
 func review(t testing.TB, now time.Time, env Env) config.Review {
 	t.Helper()
 	review := config.Load(config.Sources{Environ: env.list(), Random: random, Now: now,

@@ -12,30 +12,30 @@ import (
 	"github.com/offload/sessiond/test/contract"
 )
 
-// judge holds what comes from the public listener against the API's description, and fails t. A
-// benchmark measures the service alone.
+// judge returns a function that checks an exchange with the public listener against the API
+// description, and fails t if they differ. For a benchmark, which measures the service alone, it
+// checks nothing.
 func judge(t testing.TB) func(contract.Request, Response) {
 	if _, measures := t.(*testing.B); measures {
 		return func(contract.Request, Response) {}
 	}
 	return func(sent contract.Request, got Response) {
 		for _, breach := range contract.Breaches(sent, contract.Answer(got)) {
-			assert.Fail(t, "not as the API's description has it", "%s", breach)
+			assert.Fail(t, "the response violates the API description", "%s", breach)
 		}
 	}
 }
 
-// said is what was sent on a bare connection, to be taken apart into the requests that were
-// answered.
+// said is the text sent on a raw connection, to be split into the requests that were answered.
 type said struct {
 	text string
-	lost bool // what follows cannot be read as a server reads it
+	lost bool // the rest of the text cannot be parsed as a server parses it
 }
 
 func (s *said) add(text string) { s.text += text }
 
-// next is the next request that was sent. Where it cannot be read, it has the method that its
-// sender had in mind, and no target.
+// next returns the next request that was sent. If it cannot be parsed, the request has the method
+// that the sender intended, and no target.
 func (s *said) next(method string) contract.Request {
 	unread := contract.Request{Method: method}
 	if s.lost {

@@ -11,36 +11,36 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Log takes what a service writes to its standard error, line by line. It is safe for concurrent
+// Log collects what a service writes to standard error, line by line. It is safe for concurrent
 // use.
 type Log struct {
 	mu      sync.Mutex
 	partial []byte
 	lines   []Line
-	grown   chan struct{} // closed, and made anew, at each line
+	grown   chan struct{} // closed and replaced at each line
 }
 
 // Line is one line of a log.
 type Line struct {
-	// Text is the line as it was written.
+	// Text is the line without its line feed.
 	Text string
-	// Fields are its members, nil where it is no JSON object.
+	// Fields holds the members of the line's JSON object, or nil if the line is not one.
 	Fields map[string]any
 }
 
-// NewLog makes an empty log.
+// NewLog returns an empty log.
 func NewLog() *Log { return &Log{grown: make(chan struct{})} }
 
-// Event is the line's word.
+// Event returns the name of the line's event.
 func (l Line) Event() string { return l.String("event") }
 
-// String is a member that is a string, empty where there is none.
+// String returns a member that is a string, or an empty string if there is none.
 func (l Line) String(name string) string {
 	text, _ := l.Fields[name].(string)
 	return text
 }
 
-// Int is a member that is a number, 0 where there is none.
+// Int returns a member that is a number, or 0 if there is none.
 func (l Line) Int(name string) int {
 	number, _ := l.Fields[name].(float64)
 	return int(number)
@@ -57,7 +57,7 @@ func (l *Log) Write(data []byte) (int, error) {
 			return len(data), nil
 		}
 		added := Line{Text: string(line)}
-		_ = json.Unmarshal(line, &added.Fields) // what is no JSON has no fields
+		_ = json.Unmarshal(line, &added.Fields) // a line that is not JSON has no fields
 		l.lines = append(l.lines, added)
 		l.partial = bytes.Clone(rest)
 		close(l.grown)
@@ -65,7 +65,7 @@ func (l *Log) Write(data []byte) (int, error) {
 	}
 }
 
-// Lines are the whole lines so far.
+// Lines returns the complete lines so far.
 func (l *Log) Lines() []Line {
 	lines, _ := l.now()
 	return lines
@@ -77,7 +77,7 @@ func (l *Log) now() ([]Line, <-chan struct{}) {
 	return l.lines[:len(l.lines):len(l.lines)], l.grown
 }
 
-// Of are the lines of an event so far.
+// Of returns the lines of an event so far.
 func (l *Log) Of(event string) []Line {
 	var found []Line
 	for _, line := range l.Lines() {
@@ -88,7 +88,7 @@ func (l *Log) Of(event string) []Line {
 	return found
 }
 
-// Text is all that was written so far.
+// Text returns everything written so far.
 func (l *Log) Text() string {
 	var text strings.Builder
 	for _, line := range l.Lines() {
@@ -101,24 +101,25 @@ func (l *Log) Text() string {
 	return text.String()
 }
 
-// Await returns the first line of the event, once it is there.
+// Await waits for the first line of an event and returns it.
 func (l *Log) Await(t testing.TB, event string) Line {
 	t.Helper()
 	return l.AwaitLine(t, event, func(line Line) bool { return line.Event() == event })
 }
 
-// AwaitLine returns the first line that matches, once it is there. What says what is waited for.
+// AwaitLine waits for the first line that matches and returns it. The failure message includes
+// what.
 func (l *Log) AwaitLine(t testing.TB, what string, matches func(Line) bool) Line {
 	t.Helper()
 	line, found := l.await(matches, nil)
-	require.True(t, found, "no line came: %s\n%s", what, l.Text())
+	require.True(t, found, "timed out waiting for a log line: %s\n%s", what, l.Text())
 	return line
 }
 
-// await waits for a line that matches, until given up or out of patience.
+// await waits for a line that matches, until givenUp is closed or Timeout has passed.
 func (l *Log) await(matches func(Line) bool, givenUp <-chan struct{}) (Line, bool) {
-	patience := time.NewTimer(Timeout)
-	defer patience.Stop()
+	timer := time.NewTimer(Timeout)
+	defer timer.Stop()
 	for seen := 0; ; {
 		lines, grown := l.now()
 		for ; seen < len(lines); seen++ {
@@ -129,14 +130,14 @@ func (l *Log) await(matches func(Line) bool, givenUp <-chan struct{}) (Line, boo
 		select {
 		case <-grown:
 		case <-givenUp:
-			// What was written before the end counts.
+			// Lines written before givenUp was closed count.
 			for lines, _ = l.now(); seen < len(lines); seen++ {
 				if matches(lines[seen]) {
 					return lines[seen], true
 				}
 			}
 			return Line{}, false
-		case <-patience.C:
+		case <-timer.C:
 			return Line{}, false
 		}
 	}

@@ -11,16 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Env is what a service is given as its environment, beside PATH and HOME: nothing of the test's
-// own environment reaches it.
+// Env is the environment of a service. Apart from PATH and HOME, nothing of the test's own
+// environment is passed on.
 type Env map[string]string
 
-// anyPorts lets the system choose the ports, where the environment does not say otherwise.
+// anyPorts returns e with ports chosen by the system, unless e sets the addresses.
 func (e Env) anyPorts() Env {
 	return e.over(Env{"OFFLOAD_HTTP_ADDR": "127.0.0.1:0", "OFFLOAD_OPS_ADDR": "127.0.0.1:0"})
 }
 
-// over is the environment with what it does not say taken from below.
+// over returns e, with variables that e does not set taken from below.
 func (e Env) over(below Env) Env {
 	merged := Env{}
 	for name, value := range below {
@@ -32,7 +32,7 @@ func (e Env) over(below Env) Env {
 	return merged
 }
 
-// list is the environment as processes have it.
+// list returns the environment as NAME=value strings.
 func (e Env) list() []string {
 	list := make([]string, 0, len(e))
 	for name, value := range e {
@@ -41,14 +41,14 @@ func (e Env) list() []string {
 	return list
 }
 
-// Process is the real binary, started and serving.
+// Process is a running process of the built binary.
 type Process struct {
 	Service
 	command *exec.Cmd
-	ended   chan struct{} // closed once the process has ended and all its output is in the log
+	ended   chan struct{} // closed when the process has exited and all its output is in the log
 }
 
-// Start starts the binary with env and waits until it serves.
+// Start starts the binary with env and waits until it has logged service_started.
 func Start(t testing.TB, env Env, args ...string) *Process {
 	t.Helper()
 	p := launch(t, env.anyPorts(), args...)
@@ -60,7 +60,7 @@ func Start(t testing.TB, env Env, args ...string) *Process {
 	return p
 }
 
-// launch starts the binary and waits for nothing.
+// launch starts the binary and does not wait for it to serve.
 func launch(t testing.TB, env Env, args ...string) *Process {
 	t.Helper()
 	p := &Process{command: exec.Command(Binary(t), args...), ended: make(chan struct{})}
@@ -86,52 +86,52 @@ func (p *Process) Signal(t testing.TB, signal os.Signal) {
 	require.NoError(t, p.command.Process.Signal(signal))
 }
 
-// Hang stops the process where it is: its connections stand, and nothing is answered, until Resume.
+// Hang suspends the process: its connections stay open and receive no response until Resume.
 func (p *Process) Hang(t testing.TB) {
 	t.Helper()
 	p.Signal(t, syscall.SIGSTOP)
-	// It has stopped when the last of its threads has, which is told to the parent and to be left
-	// for os/exec.
+	// The process has stopped when its last thread has. The kernel reports that to the parent; the
+	// status is left in place for os/exec.
 	require.NoError(t, unix.Waitid(unix.P_PID, p.command.Process.Pid, nil,
 		unix.WSTOPPED|unix.WNOWAIT, nil))
 }
 
-// Resume lets a process that hangs go on.
+// Resume continues a suspended process.
 func (p *Process) Resume(t testing.TB) {
 	t.Helper()
 	p.Signal(t, syscall.SIGCONT)
 }
 
-// Terminate asks the process to stop, and does not wait.
+// Terminate sends SIGTERM and does not wait.
 func (p *Process) Terminate(t testing.TB) {
 	t.Helper()
 	p.Signal(t, syscall.SIGTERM)
 }
 
-// Stop asks the process to stop, waits for its end and returns its exit status.
+// Stop sends SIGTERM, waits for the process to exit and returns its exit status.
 func (p *Process) Stop(t testing.TB) int {
 	t.Helper()
-	p.hangUp()
+	p.Close()
 	p.Terminate(t)
 	return p.Wait(t)
 }
 
-// Kill ends the process with nothing done, if it still runs.
+// Kill sends SIGKILL if the process is still running.
 func (p *Process) Kill() { _ = p.command.Process.Kill() }
 
-// Wait waits for the end of the process and returns its exit status, -1 where a signal ended it.
+// Wait waits for the process to exit and returns its exit status, or -1 if a signal ended it.
 func (p *Process) Wait(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-p.ended:
 	case <-time.After(Timeout):
 		p.Kill()
-		require.Fail(t, "the process does not end", "%s", p.Log.Text())
+		require.Fail(t, "the process did not exit", "%s", p.Log.Text())
 	}
 	return p.command.ProcessState.ExitCode()
 }
 
-// Ended reports whether the process has ended.
+// Ended reports whether the process has exited.
 func (p *Process) Ended() bool {
 	select {
 	case <-p.ended:

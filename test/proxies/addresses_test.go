@@ -14,20 +14,19 @@ import (
 	"github.com/offload/sessiond/test/harness/proxy"
 )
 
-// Whose address counts, from one end to the other: clients come from addresses of this machine's
-// loopback net, through real proxies, to a service that gives each address one session a minute.
-// Who is refused under "ip" has the same address, for the service, as anyone who was granted
-// before.
+// Which address counts, end to end: clients connect from loopback addresses, through real proxies,
+// to a service that gives each address one session per minute. A request refused under "ip" has the
+// same address, for the service, as the one granted before.
 
-// window is a service with that limit, and one client's view of it through proxies.
+// window is a service with that limit, behind proxies.
 type window struct {
 	*harness.InProcess
-	entry string // where clients come
+	entry string // the address that clients connect to
 	asked int
 }
 
-// through starts the service and lets front put proxies before it: front returns the address where
-// clients come.
+// through starts the service and calls front, which starts the proxies in front of it and returns
+// the one that clients connect to.
 func through(t *testing.T, env harness.Env, front func(sessiond string) *proxy.Server) *window {
 	t.Helper()
 	w := &window{InProcess: harness.Serve(t, with(harness.Env{
@@ -37,8 +36,7 @@ func through(t *testing.T, env harness.Env, front func(sessiond string) *proxy.S
 	return w
 }
 
-// issue asks for a session of a new installation from that address, with headers as they are, byte
-// for byte.
+// issue requests a session of a new installation from an address, with headers sent unchanged.
 func (w *window) issue(t *testing.T, from string, headers ...string) harness.Response {
 	t.Helper()
 	w.asked++
@@ -53,7 +51,7 @@ func (w *window) assertGranted(t *testing.T, answer harness.Response, what strin
 	assert.Equal(t, http.StatusOK, answer.Status, "%s: %s", what, answer.Body)
 }
 
-// assertSame fails unless the answer says that this address has had its session.
+// assertSame fails unless the response says that the address has used up its limit.
 func (w *window) assertSame(t *testing.T, answer harness.Response, what string) {
 	t.Helper()
 	assert.Equal(t, http.StatusTooManyRequests, answer.Status, "%s counted as another address",
@@ -62,7 +60,8 @@ func (w *window) assertSame(t *testing.T, answer harness.Response, what string) 
 	assert.Contains(t, answer.Header.Get("RateLimit"), `"ip";r=0;t=60, "install_id";r=4`, what)
 }
 
-// spoofs are what a client may say of his address. pretended is the address of another.
+// spoofs returns headers with which a client may claim another address. pretended is the address of
+// another client.
 func spoofs(pretended string) [][]string {
 	list := [][]string{
 		{"X-Forwarded-For: " + pretended}, {"X-Forwarded-For: " + pretended,
@@ -95,8 +94,7 @@ func spoofs(pretended string) [][]string {
 	return list
 }
 
-// assertWhoCounts fails unless the peer of the first proxy counts, and nothing that he says changes
-// it.
+// assertWhoCounts fails unless the peer of the first proxy counts, whatever headers it sends.
 func (w *window) assertWhoCounts(t *testing.T) {
 	t.Helper()
 	const one, other = "127.0.0.2", "127.0.0.3"
@@ -105,16 +103,16 @@ func (w *window) assertWhoCounts(t *testing.T) {
 		w.assertSame(t, w.issue(t, one, headers...), strings.Join(headers, ", "))
 	}
 	w.assertGranted(t, w.issue(t, other, "X-Forwarded-For: "+one),
-		"another, whom the first had pretended to be")
-	for _, headers := range spoofs("127.0.0.4") { // who speaks first is no better off
+		"another, whose address the first had claimed")
+	for _, headers := range spoofs("127.0.0.4") { // the first request gains nothing either
 		w.Clock.Advance(time.Minute)
 		w.assertGranted(t, w.issue(t, one, headers...), strings.Join(headers, ", "))
 		w.assertSame(t, w.issue(t, one), strings.Join(headers, ", "))
-		w.assertGranted(t, w.issue(t, "127.0.0.4"), "who was pretended to be")
+		w.assertGranted(t, w.issue(t, "127.0.0.4"), "the client whose address was claimed")
 	}
 }
 
-func TestTheClientsAddressThroughOneProxy(t *testing.T) {
+func TestClientAddressThroughOneProxy(t *testing.T) {
 	t.Parallel()
 	eachProduct(t, func(t *testing.T, p product) {
 		w := through(t, nil, func(sessiond string) *proxy.Server {
@@ -124,7 +122,7 @@ func TestTheClientsAddressThroughOneProxy(t *testing.T) {
 	})
 }
 
-func TestTheClientsAddressThroughTwoProxies(t *testing.T) {
+func TestClientAddressThroughTwoProxies(t *testing.T) {
 	t.Parallel()
 	hops := []struct {
 		name  string
@@ -145,7 +143,7 @@ func TestTheClientsAddressThroughTwoProxies(t *testing.T) {
 			})
 		}
 	}
-	t.Run("three of a kind", func(t *testing.T) {
+	t.Run("three HAProxies", func(t *testing.T) {
 		t.Parallel()
 		w := through(t, nil, func(sessiond string) *proxy.Server {
 			third := haproxyHop(t, "127.0.0.1", sessiond)
@@ -155,8 +153,8 @@ func TestTheClientsAddressThroughTwoProxies(t *testing.T) {
 	})
 }
 
-// How a proxy writes an address does not matter.
-func TestHowAProxyWritesTheAddress(t *testing.T) {
+// TestFormsOfTheAddress shows that every form in which a proxy writes an address is understood.
+func TestFormsOfTheAddress(t *testing.T) {
 	t.Parallel()
 	const forwarded = "Forwarded"
 	for name, test := range map[string]struct {
@@ -230,9 +228,9 @@ func TestIPv6ThroughProxies(t *testing.T) {
 	t.Parallel()
 	starts := map[string]hop{"nginx": nginxHop, "caddy": caddyHop, "haproxy": haproxyHop}
 	for name, start := range starts {
-		t.Run(name+" has clients of IPv6", func(t *testing.T) {
+		t.Run(name+" with IPv6 clients", func(t *testing.T) {
 			t.Parallel()
-			// ::1 alone comes from here; 127.0.0.1, which is the proxy, is another.
+			// Clients can only connect from ::1; 127.0.0.1, the proxy, is another address.
 			w := through(t, nil, func(sessiond string) *proxy.Server {
 				return start(t, "::1", sessiond)
 			})
@@ -244,7 +242,7 @@ func TestIPv6ThroughProxies(t *testing.T) {
 				"the same /64, as another proxy might write it")
 			w.assertGranted(t, w.issueDirectly(t, "0:0:0:1::1"), "another /64")
 		})
-		t.Run(name+" is a peer of IPv6", func(t *testing.T) {
+		t.Run(name+" as an IPv6 peer", func(t *testing.T) {
 			t.Parallel()
 			w := through(t, harness.Env{"OFFLOAD_HTTP_ADDR": "[::1]:0",
 				"OFFLOAD_TRUSTED_PROXIES": "::1"}, func(sessiond string) *proxy.Server {
@@ -264,7 +262,7 @@ func TestIPv6ThroughProxies(t *testing.T) {
 			w.assertSame(t, w.issue(t, "::1"), header)
 		}
 	})
-	t.Run("an IPv4 client on a socket of IPv6", func(t *testing.T) {
+	t.Run("an IPv4 client on an IPv6 socket", func(t *testing.T) {
 		t.Parallel()
 		// nginx then writes ::ffff:127.0.0.2.
 		w := through(t, nil, func(sessiond string) *proxy.Server {
@@ -282,15 +280,16 @@ func TestIPv6ThroughProxies(t *testing.T) {
 	})
 }
 
-// issueDirectly asks as a trusted proxy that says that it has it from that address.
+// issueDirectly requests a session as a trusted proxy that forwards for client.
 func (w *window) issueDirectly(t *testing.T, client string) harness.Response {
 	t.Helper()
 	w.asked++
 	return w.Issue(t, fmt.Sprintf("install-%08d", w.asked), harness.ForwardedFor(client))
 }
 
-// The traps that docs/proxies.md describes are real: this is what comes of them.
-func TestTrapsOfAddresses(t *testing.T) {
+// TestDocumentedPitfalls shows the consequences of the misconfigurations that the documentation
+// warns about.
+func TestDocumentedPitfalls(t *testing.T) {
 	t.Parallel()
 	t.Run("proxies pass a client's own Forwarded on", func(t *testing.T) {
 		t.Parallel()
@@ -312,7 +311,7 @@ func TestTrapsOfAddresses(t *testing.T) {
 		w.assertGranted(t, w.issue(t, "127.0.0.2"), "one")
 		w.assertSame(t, w.issue(t, "127.0.0.3"), "another")
 	})
-	t.Run("HAProxy passes a client's Connection on, and Caddy obeys: the client passes for HAProxy",
+	t.Run("HAProxy forwards Connection, and Caddy honors it: the client appears as HAProxy",
 		func(t *testing.T) {
 			t.Parallel()
 			w := through(t, nil, func(sessiond string) *proxy.Server {
@@ -320,13 +319,13 @@ func TestTrapsOfAddresses(t *testing.T) {
 					caddyHop(t, "127.0.0.1", sessiond, "127.0.0.1").Addr,
 					"option forwardfor", "")
 			})
-			w.assertGranted(t, w.issue(t, "127.0.0.2"), "as himself")
-			w.assertSame(t, w.issue(t, "127.0.0.2"), "as himself")
+			w.assertGranted(t, w.issue(t, "127.0.0.2"), "as itself")
+			w.assertSame(t, w.issue(t, "127.0.0.2"), "as itself")
 			w.assertGranted(t, w.issue(t, "127.0.0.2", "Connection: X-Forwarded-For"), "as HAProxy")
 			w.assertSame(t, w.issue(t, "127.0.0.3", "Connection: X-Forwarded-For"),
-				"as HAProxy, whoever it is")
+				"as HAProxy, from any address")
 		})
-	t.Run("a proxy that says nothing", func(t *testing.T) {
+	t.Run("a proxy that does not forward the address", func(t *testing.T) {
 		t.Parallel()
 		w := through(t, nil, func(sessiond string) *proxy.Server {
 			return nginxWith(t, "127.0.0.1", sessiond, "")
@@ -336,13 +335,14 @@ func TestTrapsOfAddresses(t *testing.T) {
 	})
 }
 
-// A proxy that nobody named: all its clients share one limit, and the operator is told once, by
-// whatever he looks at.
-func TestAProxyThatWasForgotten(t *testing.T) {
+// TestForgottenProxyIsReported shows that all clients of a proxy that is not configured share one
+// limit, and that the log, a metric and check report it.
+func TestForgottenProxyIsReported(t *testing.T) {
 	t.Parallel()
 	const metric, event = "offload_forwarded_by_stranger_total", "forwarded_by_stranger"
 	eachProduct(t, func(t *testing.T, p product) {
-		service := harness.Start(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"})
+		service := harness.Start(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
+			"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400"})
 		front := p.start(t, service.Public, startApplication(t).addr())
 		one, other := service.At(t, front.Addr).As(t, "127.0.0.2"),
 			service.At(t, front.Addr).As(t, "127.0.0.3")
@@ -356,7 +356,7 @@ func TestAProxyThatWasForgotten(t *testing.T) {
 		other.Close()
 		service.Stop(t)
 		lines := service.Log.Of(event)
-		require.Len(t, lines, 1, "told once")
+		require.Len(t, lines, 1, "logged once")
 		assert.Equal(t, "WARN", lines[0].String("level"))
 		assert.Contains(t, lines[0].Text, "OFFLOAD_TRUSTED_PROXIES")
 		assert.NotContains(t, lines[0].Text, "127.0.0.")

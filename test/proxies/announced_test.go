@@ -13,19 +13,18 @@ import (
 	"github.com/offload/sessiond/test/harness/proxy"
 )
 
-// balancer is HAProxy at layer 4: it passes bytes on, after a line or a header of the PROXY
-// protocol.
+// balancer starts HAProxy at layer 4: it forwards bytes, after a PROXY protocol header.
 func balancer(t testing.TB, host, next, send string) *proxy.Server {
 	t.Helper()
 	return haproxyWith(t, host, next, "mode tcp", send)
 }
 
-// protocol has the service read the PROXY protocol.
+// protocol returns an environment with the PROXY protocol enabled.
 func protocol(more harness.Env) harness.Env {
 	return with(harness.Env{"OFFLOAD_PROXY_PROTOCOL": "true"}, more)
 }
 
-func TestTheClientsAddressThroughAPROXYProtocol(t *testing.T) {
+func TestClientAddressThroughThePROXYProtocol(t *testing.T) {
 	t.Parallel()
 	for _, send := range []string{"send-proxy", "send-proxy-v2"} {
 		t.Run(send, func(t *testing.T) {
@@ -35,7 +34,7 @@ func TestTheClientsAddressThroughAPROXYProtocol(t *testing.T) {
 			})
 			w.assertWhoCounts(t)
 		})
-		t.Run(send+", before it a proxy of HTTP", func(t *testing.T) {
+		t.Run(send+", behind an HTTP proxy", func(t *testing.T) {
 			t.Parallel()
 			// The protocol names nginx, which is trusted, and nginx the client.
 			w := through(t, protocol(nil), func(sessiond string) *proxy.Server {
@@ -43,17 +42,17 @@ func TestTheClientsAddressThroughAPROXYProtocol(t *testing.T) {
 			})
 			w.assertWhoCounts(t)
 		})
-		t.Run(send+", a proxy of HTTP itself", func(t *testing.T) {
+		t.Run(send+", from an HTTP proxy", func(t *testing.T) {
 			t.Parallel()
 			w := through(t, protocol(nil), func(sessiond string) *proxy.Server {
-				// Each client has a connection of its own, or the protocol would tell the first of
-				// them alone.
+				// Each client needs a connection of its own, or the protocol would only name the
+				// first one.
 				return haproxyWith(t, "127.0.0.1", sessiond, "http-reuse never\noption forwardfor",
 					send)
 			})
 			w.assertWhoCounts(t)
 		})
-		t.Run(send+", clients of IPv6", func(t *testing.T) {
+		t.Run(send+", IPv6 clients", func(t *testing.T) {
 			t.Parallel()
 			w := through(t, protocol(nil), func(sessiond string) *proxy.Server {
 				return balancer(t, "::1", sessiond, send)
@@ -63,7 +62,7 @@ func TestTheClientsAddressThroughAPROXYProtocol(t *testing.T) {
 				w.assertSame(t, w.issue(t, "::1", headers...), strings.Join(headers, ", "))
 			}
 		})
-		t.Run(send+", balancer of IPv6", func(t *testing.T) {
+		t.Run(send+", IPv6 balancer", func(t *testing.T) {
 			t.Parallel()
 			w := through(t, protocol(harness.Env{"OFFLOAD_HTTP_ADDR": "[::1]:0",
 				"OFFLOAD_TRUSTED_PROXIES": "::1"}), func(sessiond string) *proxy.Server {
@@ -74,8 +73,8 @@ func TestTheClientsAddressThroughAPROXYProtocol(t *testing.T) {
 	}
 }
 
-// A balancer asks after the service's health by a connection that it makes for itself: v1 UNKNOWN,
-// v2 LOCAL. Then its own address counts.
+// TestABalancersOwnConnections shows that the balancer's own address counts on connections that it
+// makes itself, for example for health checks: v1 UNKNOWN, v2 LOCAL.
 func TestABalancersOwnConnections(t *testing.T) {
 	t.Parallel()
 	local, err := hex.DecodeString("0d0a0d0a000d0a515549540a20000000")
@@ -101,7 +100,7 @@ func TestABalancersOwnConnections(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotKeepToThePROXYProtocol(t *testing.T) {
+func TestPROXYProtocolViolations(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, protocol(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
@@ -120,21 +119,21 @@ func TestWhoDoesNotKeepToThePROXYProtocol(t *testing.T) {
 				answer.Status)
 		}
 	})
-	t.Run("a stranger's header is no header", func(t *testing.T) {
+	t.Run("the header of an untrusted peer is not accepted", func(t *testing.T) {
 		conn := stranger.Dial(t)
 		conn.Say(t, "PROXY TCP4 198.51.100.1 198.51.100.2 1 2\r\n"+request("GET", "/v1/health", ""))
 		answer, err := conn.TryHear("GET")
 		assert.True(t, err != nil || answer.Status == http.StatusBadRequest, "%d", answer.Status)
 	})
-	t.Run("a stranger without it is served", func(t *testing.T) {
+	t.Run("an untrusted peer without it is served", func(t *testing.T) {
 		assert.Equal(t, http.StatusOK, stranger.Exchange(t, "GET",
 			request("GET", "/v1/health", "")).Status)
 		assert.Equal(t, http.StatusOK, stranger.Issue(t, "install-00000003").Status)
 		assert.Equal(t, http.StatusTooManyRequests,
 			stranger.Issue(t, "install-00000004", harness.ForwardedFor("198.51.100.1")).Status)
 	})
-	t.Run("he who is slow with the header keeps nobody", func(t *testing.T) {
-		service.Dial(t) // and says nothing
+	t.Run("a slow header does not delay other connections", func(t *testing.T) {
+		service.Dial(t) // and sends nothing
 		assert.Equal(t, http.StatusOK, stranger.Exchange(t, "GET",
 			request("GET", "/v1/health", "")).Status)
 	})

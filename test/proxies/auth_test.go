@@ -14,7 +14,7 @@ import (
 	"github.com/offload/sessiond/test/harness/proxy"
 )
 
-// site is an application behind a proxy that asks the real service.
+// site is an application behind a proxy that uses the real service.
 type site struct {
 	service     *harness.InProcess
 	application *upstream
@@ -23,7 +23,8 @@ type site struct {
 	token       string          // of a session of that installation
 }
 
-// installation is whose sessions a site's token are, and encoded is how the application is told.
+// installation is the install id of a site's token, and encoded is its form in the header for the
+// application.
 const (
 	installation = "install-ключ-1"
 	encoded      = "install-%D0%BA%D0%BB%D1%8E%D1%87-1"
@@ -39,7 +40,7 @@ func startSite(t *testing.T, p product, env harness.Env) *site {
 	return s
 }
 
-// request is a request as text, with a length if it has a body.
+// request returns the text of a request, with a Content-Length if it has a body.
 func request(method, target, body string, headers ...string) string {
 	text := method + " " + target + " HTTP/1.1\r\nHost: example.test\r\n"
 	if body != "" {
@@ -51,8 +52,8 @@ func request(method, target, body string, headers ...string) string {
 	return text + "\r\n" + body
 }
 
-// assertAdmitted fails unless the application has seen one request, with that session and nothing
-// else under its names.
+// assertAdmitted fails unless the application has received one request, with the headers of the
+// session and no other headers that could be taken for them.
 func (s *site) assertAdmitted(t *testing.T, answer harness.Response, what string) seen {
 	t.Helper()
 	assert.Equal(t, http.StatusOK, answer.Status, "%s: %s", what, answer.Body)
@@ -67,7 +68,7 @@ func (s *site) assertAdmitted(t *testing.T, answer harness.Response, what string
 	return requests[0]
 }
 
-// refusals are the refusals of a protected path: what they say.
+// refusals maps the codes of the refusals of a protected path to their contents.
 var refusals = map[string]struct{ code, message, authenticate string }{
 	"unauthorized": {"unauthorized", "Missing bearer token", `Bearer realm="offload"`},
 	"invalid_token": {"invalid_token", "Invalid session token",
@@ -76,8 +77,8 @@ var refusals = map[string]struct{ code, message, authenticate string }{
 		`Bearer realm="offload", error="invalid_token", error_description="expired"`},
 }
 
-// assertRefused fails unless the answer is the contract's 401 with that code, whole, and the
-// application has seen nothing.
+// assertRefused fails unless the response is the complete 401 of the contract with that code, and
+// the application has received nothing.
 func (s *site) assertRefused(t *testing.T, answer harness.Response, code, what string) {
 	t.Helper()
 	s.application.assertNothing(t, what)
@@ -94,7 +95,7 @@ func (s *site) assertRefused(t *testing.T, answer harness.Response, code, what s
 		refusal.message, ids[0]), answer.Body, what)
 }
 
-func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
+func TestValidSessionsReachTheApplication(t *testing.T) {
 	t.Parallel()
 	eachProduct(t, func(t *testing.T, p product) {
 		s := startSite(t, p, nil)
@@ -145,7 +146,7 @@ func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
 				require.Len(t, s.application.take(), 1)
 			}
 		})
-		t.Run("and no other protocol, for nobody would look at what is asked over it",
+		t.Run("no other protocol, whose requests would not be checked",
 			func(t *testing.T) {
 				for _, upgrade := range [][]string{
 					{"Upgrade: h2c"}, {"Upgrade: H2C", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"},
@@ -168,7 +169,7 @@ func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
 					}
 				}
 			})
-		t.Run("the request's id is one for all", func(t *testing.T) {
+		t.Run("the request id is the same everywhere", func(t *testing.T) {
 			for given, kept := range map[string]bool{"A.b_c-1": true,
 				strings.Repeat("x", 128): true, strings.Repeat("x", 129): false, "a b": false,
 				`a"b`: false, "": false} {
@@ -184,8 +185,8 @@ func TestASessionPassesAndIsToldInHeaders(t *testing.T) {
 	})
 }
 
-// HTTP/1.0 has no need of a Host. Neither the question whose session it is nor the application may
-// fail for want of one.
+// TestWithoutAHost shows that an HTTP/1.0 request without a Host works, both the sub-request and
+// the one to the application.
 func TestWithoutAHost(t *testing.T) {
 	t.Parallel()
 	eachProduct(t, func(t *testing.T, p product) {
@@ -204,7 +205,7 @@ func TestWithoutAHost(t *testing.T) {
 	})
 }
 
-// forged are headers by which a client would pass for another installation.
+// forged returns headers with which a client might impersonate another installation.
 func forged() []string {
 	var lines []string
 	for _, name := range []string{
@@ -222,7 +223,7 @@ func forged() []string {
 	} {
 		lines = append(lines, name+": forged")
 	}
-	// Whoever obeys takes the session's headers away from the application (RFC 9110 §7.6.1).
+	// A proxy that honors these removes the session's headers (RFC 9110 §7.6.1).
 	return append(lines, "Connection: X-Session-Install-Id, X-Session-Expires-At",
 		"Connection: keep-alive, x-session-key-id", "Connection: Upgrade, X-Session-Install-Id")
 }
@@ -258,7 +259,7 @@ func TestForgedHeadersDoNotReachTheApplication(t *testing.T) {
 	})
 }
 
-func TestWhoHasNoSessionIsRefused(t *testing.T) {
+func TestRequestsWithoutASessionAreRefused(t *testing.T) {
 	t.Parallel()
 	eachProduct(t, func(t *testing.T, p product) {
 		s := startSite(t, p, nil)
@@ -310,21 +311,20 @@ func TestWhoHasNoSessionIsRefused(t *testing.T) {
 		})
 		t.Run("twice", func(t *testing.T) {
 			for what, headers := range map[string][]string{
-				"the same":           {bearer, bearer},
-				"another after it":   {bearer, "Authorization: Bearer x"},
-				"another before it":  {"Authorization: Bearer x", bearer},
-				"another scheme":     {"Authorization: Basic eDp5", bearer},
-				"nothing before it":  {"Authorization:", bearer},
-				"nothing after it":   {bearer, "Authorization:"},
-				"in another case":    {bearer, "authorization: Bearer x"},
-				"behind a good one":  {bearer, "AUTHORIZATION: " + bearer[len("Authorization: "):]},
-				"thrice":             {bearer, bearer, bearer},
-				"in a list of their": {bearer + ", Bearer x"},
+				"the same":          {bearer, bearer},
+				"another after it":  {bearer, "Authorization: Bearer x"},
+				"another before it": {"Authorization: Bearer x", bearer},
+				"another scheme":    {"Authorization: Basic eDp5", bearer},
+				"nothing before it": {"Authorization:", bearer},
+				"nothing after it":  {bearer, "Authorization:"},
+				"in another case":   {bearer, "authorization: Bearer x"},
+				"behind a good one": {bearer, "AUTHORIZATION: " + bearer[len("Authorization: "):]},
+				"thrice":            {bearer, bearer, bearer},
+				"in a list":         {bearer + ", Bearer x"},
 			} {
 				answer := s.client.Exchange(t, "GET", request("GET", "/app/x", "", headers...))
 				s.application.assertNothing(t, what)
-				// nginx takes no second Authorization at all
-				if answer.Status != http.StatusBadRequest {
+				if answer.Status != http.StatusBadRequest { // nginx rejects a second Authorization
 					assert.Equal(t, http.StatusUnauthorized, answer.Status, what)
 				}
 			}

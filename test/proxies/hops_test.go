@@ -7,8 +7,8 @@ import (
 	"github.com/offload/sessiond/test/harness/proxy"
 )
 
-// hop starts a proxy on host that passes everything on to next, and says whom it has it from.
-// trusted are proxies before it.
+// hop starts a proxy on host that forwards everything to next and adds the address of its peer.
+// trusted lists the proxies in front of it.
 type hop func(t testing.TB, host, next string, trusted ...string) *proxy.Server
 
 // nginxHop adds the peer to X-Forwarded-For.
@@ -17,7 +17,7 @@ func nginxHop(t testing.TB, host, next string, _ ...string) *proxy.Server {
 	return nginxWith(t, host, next, "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;")
 }
 
-// nginxWith is nginx with lines of configuration of the test's own.
+// nginxWith starts nginx with additional configuration lines.
 func nginxWith(t testing.TB, host, next, lines string) *proxy.Server {
 	t.Helper()
 	return proxy.StartNginx(t, host, func(addr string) string {
@@ -27,8 +27,8 @@ func nginxWith(t testing.TB, host, next, lines string) *proxy.Server {
 	})
 }
 
-// caddyHop adds the peer to X-Forwarded-For where it trusts who was before it, and otherwise begins
-// anew.
+// caddyHop adds the peer to X-Forwarded-For if it trusts the peer, and replaces the header
+// otherwise.
 func caddyHop(t testing.TB, host, next string, trusted ...string) *proxy.Server {
 	t.Helper()
 	trust := ""
@@ -41,13 +41,13 @@ func caddyHop(t testing.TB, host, next string, trusted ...string) *proxy.Server 
 	})
 }
 
-// haproxyHop adds a line of X-Forwarded-For with the peer, and takes away the client's Connection.
+// haproxyHop adds a line of X-Forwarded-For with the peer, and removes the client's Connection.
 func haproxyHop(t testing.TB, host, next string, _ ...string) *proxy.Server {
 	t.Helper()
 	return haproxyWith(t, host, next, "option forwardfor\nhttp-request del-header Connection", "")
 }
 
-// haproxyWith is HAProxy with lines and server options of the test's own.
+// haproxyWith starts HAProxy with additional configuration lines and server options.
 func haproxyWith(t testing.TB, host, next, lines, server string) *proxy.Server {
 	t.Helper()
 	return proxy.StartHAProxy(t, host, func(addr string) (string, []string) {

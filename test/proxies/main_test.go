@@ -1,6 +1,6 @@
-// Package proxies_test puts real reverse proxies before the service, with the very configurations
-// that operators are given in cmd/sessiond/deploy: nginx, Caddy and HAProxy run; what Traefik and
-// Envoy send is replayed, since they cannot be had as packages.
+// Package proxies_test tests the service behind real reverse proxies, with the configurations in
+// cmd/sessiond/deploy that operators copy. nginx, Caddy and HAProxy are run; the requests of
+// Traefik and Envoy, which are not available as packages, are replayed.
 package proxies_test
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/offload/sessiond/test/harness/proxy"
 )
 
-// Whatever a test has started has stopped by the end, and left nothing running.
+// TestMain fails if something that a test started has left a goroutine running.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
 		if err := harness.RemoveBinary(); err != nil {
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// deployed is a file of the examples, as an operator copies it.
+// deployed returns the text of an example file, as an operator copies it.
 func deployed(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(path(name))
@@ -43,8 +43,8 @@ func path(name string) string {
 	return absolute
 }
 
-// replaced is text with each old replaced by the new one after it. Each old stands there once, as
-// the example's head says.
+// replaced returns text with each old string replaced by the new one after it. Each old string must
+// occur once, as the head of the example says.
 func replaced(t testing.TB, text string, oldAndNew ...string) string {
 	t.Helper()
 	for i := 0; i < len(oldAndNew); i += 2 {
@@ -56,14 +56,14 @@ func replaced(t testing.TB, text string, oldAndNew ...string) string {
 	return text
 }
 
-// product is a proxy that runs here, with its example.
+// product is a proxy that can be run here, with its example.
 type product struct {
 	name string
-	// start starts it before a service and an application, which are addresses.
+	// start starts the proxy in front of a service and an application, given by their addresses.
 	start func(t testing.TB, sessiond, application string) *proxy.Server
 }
 
-// products are all that run.
+// products lists the proxies that can be run here.
 var products = []product{{"nginx", startNginx}, {"caddy", startCaddy}, {"haproxy", startHAProxy}}
 
 func startNginx(t testing.TB, sessiond, application string) *proxy.Server {
@@ -91,7 +91,7 @@ func startHAProxy(t testing.TB, sessiond, application string) *proxy.Server {
 	return startHAProxyWith(t, path("haproxy/sessiond.lua"), sessiond, application)
 }
 
-// startHAProxyWith starts it with another script.
+// startHAProxyWith starts HAProxy with another script.
 func startHAProxyWith(t testing.TB, script, sessiond, application string) *proxy.Server {
 	t.Helper()
 	return proxy.StartHAProxy(t, "127.0.0.1", func(addr string) (string, []string) {
@@ -102,7 +102,7 @@ func startHAProxyWith(t testing.TB, script, sessiond, application string) *proxy
 	})
 }
 
-// eachProduct runs a test before each of them, at the same time.
+// eachProduct runs a test with each product, in parallel.
 func eachProduct(t *testing.T, test func(t *testing.T, p product)) {
 	for _, p := range products {
 		t.Run(p.name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func eachProduct(t *testing.T, test func(t *testing.T, p product)) {
 	}
 }
 
-// with is env and more.
+// with returns env merged with more, which takes precedence.
 func with(env, more harness.Env) harness.Env {
 	merged := harness.Env{}
 	for name, value := range env {
@@ -124,7 +124,7 @@ func with(env, more harness.Env) harness.Env {
 	return merged
 }
 
-// writeFile writes a file that goes with the test, and returns its path.
+// writeFile creates a file that is removed at the end of the test, and returns its path.
 func writeFile(t testing.TB, name, content string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)

@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// targets are what a client may ask for in order that a proxy and an application differ about what
-// it is.
+// targets are request targets that a proxy and an application might interpret differently.
 var targets = []string{
 	"/app/x", "/app//x", "//app/x", "/app/../x", "/app/./x", "/app/..", "/app/%2e%2e/x",
 	"/app/..%2Fx", "/app%2Fx", "/app%2fx", "/app/%00", "/app/x%00.png", "/app/%", "/app/%zz",
@@ -32,14 +31,14 @@ var targets = []string{
 	"/v1/health/../../app/x", "/v1/sessions/current%2F..%2F..%2Fapp",
 }
 
-// plainlyPublic are the paths that the examples let pass without a session, in the only form in
-// which an application may get them then.
+// plainlyPublic matches the paths that the examples let pass without a session, in the only form in
+// which an application may then receive them.
 var plainlyPublic = regexp.MustCompile(`^/public(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?([?#].*)?$`)
 
-// publicTargets are plainly public.
+// publicTargets match plainlyPublic.
 var publicTargets = []string{"/public/x", "/public/x/y.png", "/public/x?a=b", "/public/x/"}
 
-func TestEveryPathNeedsASessionButWhatIsPlainlyPublic(t *testing.T) {
+func TestOnlyPlainlyPublicPathsNeedNoSession(t *testing.T) {
 	t.Parallel()
 	eachProduct(t, func(t *testing.T, p product) {
 		s := startSite(t, p, nil)
@@ -49,13 +48,13 @@ func TestEveryPathNeedsASessionButWhatIsPlainlyPublic(t *testing.T) {
 				request("GET", target, "", "X-Session-Install-Id: forged"))
 			for _, seen := range s.application.take() {
 				assert.Regexp(t, plainlyPublic, seen.Target,
-					"%s came to the application without a session", target)
+					"%s reached the application without a session", target)
 				assert.NotContains(t, seen.Target, "..", target)
 				assert.Empty(t, seen.named("X-Session-Install-Id"))
 			}
 			if answer.Status == http.StatusOK &&
 				!strings.HasPrefix(answer.Body, "the application") {
-				assert.Fail(t, "who answered?", "%s: %s", target, answer.Body)
+				assert.Fail(t, "unexpected origin of the response", "%s: %s", target, answer.Body)
 			}
 			assert.Less(t, answer.Status, 500, target)
 
@@ -81,9 +80,9 @@ func TestEveryPathNeedsASessionButWhatIsPlainlyPublic(t *testing.T) {
 	})
 }
 
-// What the client asks for is no business of the service, and may hold secrets: none of it is in
-// its log.
-func TestTheServiceDoesNotLogWhatTheApplicationIsAskedFor(t *testing.T) {
+// TestTheServiceDoesNotLogApplicationRequests shows that the target and body of a client's request
+// to the application, which may hold secrets, are not in the log of the service.
+func TestTheServiceDoesNotLogApplicationRequests(t *testing.T) {
 	t.Parallel()
 	eachProduct(t, func(t *testing.T, p product) {
 		s := startSite(t, p, map[string]string{"OFFLOAD_LOG_LEVEL": "debug"})

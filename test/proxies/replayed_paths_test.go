@@ -13,12 +13,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// What Traefik and Envoy let pass without a session is told by their examples' own rules, which are
-// read here and asked for every target.
+// What Traefik and Envoy let pass without a session is defined by the rules in their examples,
+// which are read here and applied to every target.
 
-// envoysPublicRule reads the example: what needs no session is told by whole paths and one regular
-// expression, over the path that the application gets.
-func envoysPublicRule(t *testing.T) *regexp.Regexp {
+// envoyPublicRule reads the example, which lists the public paths as exact paths and one regular
+// expression. They apply to the path that the application receives.
+func envoyPublicRule(t *testing.T) *regexp.Regexp {
 	t.Helper()
 	type route struct {
 		Match struct {
@@ -63,7 +63,7 @@ func envoysPublicRule(t *testing.T) *regexp.Regexp {
 			require.Equal(t, "/", route.Match.Prefix)
 			continue
 		}
-		require.Empty(t, route.Match.Prefix, "a prefix says nothing of what comes after it")
+		require.Empty(t, route.Match.Prefix, "a prefix does not restrict what follows it")
 		if route.Match.Path == "" {
 			rules = append(rules, route.Match.Safe.Regex)
 		}
@@ -72,8 +72,8 @@ func envoysPublicRule(t *testing.T) *regexp.Regexp {
 	return regexp.MustCompile("^(?:" + rules[0] + ")$") // Envoy matches all of the path, or nothing
 }
 
-// traefiksPublicRule reads the example.
-func traefiksPublicRule(t *testing.T) *regexp.Regexp {
+// traefikPublicRule reads the rule of the example.
+func traefikPublicRule(t *testing.T) *regexp.Regexp {
 	t.Helper()
 	var file struct {
 		HTTP struct {
@@ -89,18 +89,18 @@ func traefiksPublicRule(t *testing.T) *regexp.Regexp {
 	require.Regexp(t, "^Path\\(`[^`]+`\\)( \\|\\| Path\\(`[^`]+`\\))*$", routers["sessiond"].Rule)
 	require.Contains(t, routers["protected"].Middlewares, "session")
 	require.Greater(t, len(routers["public"].Rule), len(routers["protected"].Rule),
-		"the longer rule is asked first")
+		"the longer rule has precedence")
 	rule := regexp.MustCompile("^PathRegexp\\(`([^`]+)`\\)$").FindStringSubmatch(
 		routers["public"].Rule)
-	require.NotNil(t, rule, "a prefix says nothing of what comes after it")
+	require.NotNil(t, rule, "a prefix does not restrict what follows it")
 	return regexp.MustCompile(rule[1])
 }
 
-// escape is one octet, encoded.
+// escape matches a percent-encoded octet.
 var escape = regexp.MustCompile("%[0-9A-Fa-f]{2}")
 
-// decoded is a path in which the octets that are among chosen, or are not among them, stand for
-// themselves; the others are in upper case.
+// decoded returns a path in which the encoded octets that are in chosen, or are not in it, are
+// decoded. The other encodings are in upper case.
 func decoded(path, chosen string, among bool) string {
 	return escape.ReplaceAllStringFunc(path, func(octet string) string {
 		text, err := url.PathUnescape(octet)
@@ -111,9 +111,9 @@ func decoded(path, chosen string, among bool) string {
 	})
 }
 
-// inTraefik are the path that Traefik matches and the target that the application gets, as
-// server_entrypoint_tcp.go and mux.go make them: normalizePath, sanitizePath, and then, for the
-// match alone, withRoutingPath. It refuses what is no URL, and a fragment.
+// inTraefik returns the path that Traefik matches and the target that the application receives, as
+// computed in server_entrypoint_tcp.go and mux.go: normalizePath, sanitizePath, and then, for the
+// match only, withRoutingPath. Invalid URLs and fragments are rejected.
 func inTraefik(target string) (matched, passed string, ok bool) {
 	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 	const reserved = ":/?#[]@!$&'()*+,;=%"
@@ -128,15 +128,15 @@ func inTraefik(target string) (matched, passed string, ok bool) {
 	return decoded(asked.EscapedPath(), reserved, false), asked.RequestURI(), true
 }
 
-func TestWhatTraefikLetsPassIsPlainlyPublic(t *testing.T) {
+func TestTraefikPassesOnlyPlainlyPublicPaths(t *testing.T) {
 	t.Parallel()
-	rule := traefiksPublicRule(t)
+	rule := traefikPublicRule(t)
 	for _, target := range targets {
-		// Whatever is encoded, though the entry point refuses most of that before: an operator may
-		// have to allow some of it.
+		// All encodings are tested. The entry point refuses most of them, but an operator may have
+		// to allow some.
 		matched, passed, ok := inTraefik(target)
 		if ok && rule.MatchString(matched) {
-			assert.Regexp(t, plainlyPublic, passed, "%s comes to the application without a session",
+			assert.Regexp(t, plainlyPublic, passed, "%s reaches the application without a session",
 				target)
 		}
 		path, _, _ := strings.Cut(target, "?")
@@ -149,9 +149,9 @@ func TestWhatTraefikLetsPassIsPlainlyPublic(t *testing.T) {
 	}
 }
 
-// An application may read in two ways what is encoded here; Traefik allows all of it unless it is
-// told otherwise.
-func TestTraefikRefusesWhatMayBeReadInTwoWays(t *testing.T) {
+// TestTraefikRefusesAmbiguousEncodings shows that the example refuses encodings that applications
+// may interpret in two ways. Traefik allows them by default.
+func TestTraefikRefusesAmbiguousEncodings(t *testing.T) {
 	t.Parallel()
 	var file struct {
 		EntryPoints map[string]struct {
@@ -164,7 +164,7 @@ func TestTraefikRefusesWhatMayBeReadInTwoWays(t *testing.T) {
 	require.NoError(t, yaml.Unmarshal([]byte(deployed(t, "traefik/traefik.yml")), &file))
 	require.Len(t, file.EntryPoints, 1)
 	for _, entry := range file.EntryPoints {
-		assert.Nil(t, entry.HTTP.Sanitize, "is on by itself")
+		assert.Nil(t, entry.HTTP.Sanitize, "sanitizePath is on by default")
 		assert.Equal(t, map[string]bool{
 			"allowEncodedSlash": false, "allowEncodedBackSlash": false,
 			"allowEncodedNullCharacter": false, "allowEncodedSemicolon": false,
@@ -174,13 +174,12 @@ func TestTraefikRefusesWhatMayBeReadInTwoWays(t *testing.T) {
 	}
 }
 
-func TestWhatEnvoyLetsPassIsPlainlyPublic(t *testing.T) {
+func TestEnvoyPassesOnlyPlainlyPublicPaths(t *testing.T) {
 	t.Parallel()
-	rule := envoysPublicRule(t)
+	rule := envoyPublicRule(t)
 	for _, target := range slices.Concat(targets, publicTargets) {
 		path, _, _ := strings.Cut(target, "?")
-		// As it was sent, and as normalisation may leave it: what Envoy matches is what the
-		// application gets.
+		// As sent, and as normalized: Envoy matches the path that the application receives.
 		for _, form := range []string{path, gopath.Clean(path), strings.ReplaceAll(path, `\`, "/"),
 			decoded(path, ".", true), gopath.Clean(decoded(path, ".", true))} {
 			assert.Equal(t, plainlyPublic.MatchString(form), rule.MatchString(form), "%s, as %s",

@@ -14,18 +14,18 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Envoy and Traefik cannot be started here. Their sub-requests are replayed as their sources write
-// them: for Envoy RawHttpClientImpl::check of ext_authz_http_impl.cc and what its router and async
-// client add, for Traefik ServeHTTP and writeHeader of middlewares/auth/forward.go. The paths and
-// the lists of headers are those of the examples.
+// Envoy and Traefik cannot be run here. Their sub-requests are replayed as in their sources: for
+// Envoy, RawHttpClientImpl::check in ext_authz_http_impl.cc and the additions of its router and
+// async client; for Traefik, ServeHTTP and writeHeader in middlewares/auth/forward.go. The paths
+// and lists of headers are those of the examples.
 
-// original is a client's request at the proxy.
+// original is a client's request as the proxy receives it.
 type original struct {
 	method, target string
 	authorization  []string
 }
 
-// originals are what clients may send; none of it may trouble the sub-request.
+// originals returns requests that clients may send. None of them may affect the sub-request.
 func originals(bearer string) []original {
 	list := []original{}
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH",
@@ -41,20 +41,20 @@ func originals(bearer string) []original {
 	return list
 }
 
-// malformed reports whether a target is no URL: then the parser refuses the sub-request, and so the
-// proxy the request.
+// malformed reports whether a target is not a URL. The parser then rejects the sub-request, and so
+// the proxy the request.
 func malformed(target string) bool {
 	_, err := url.ParseRequestURI(target)
 	return err != nil
 }
 
-// envoy is what of its example matters here.
+// envoy holds the relevant settings of the Envoy example.
 type envoy struct {
 	prefix             string
 	upstream, refusals []string
 }
 
-// readEnvoy reads the example.
+// readEnvoy reads the Envoy example.
 func readEnvoy(t *testing.T) envoy {
 	t.Helper()
 	type patterns struct {
@@ -107,8 +107,8 @@ func readEnvoy(t *testing.T) envoy {
 		names(filter.Config.HTTP.Response.Client)}
 }
 
-// ask is Envoy's sub-request: the same method, the prefix with the whole target after it, one line
-// of Authorization, into which several were merged.
+// ask returns Envoy's sub-request: the same method, the prefix followed by the whole target, and
+// one Authorization line with all values merged.
 func (e envoy) ask(o original) string {
 	text := o.method + " " + e.prefix + o.target +
 		" HTTP/1.1\r\nhost: example.test\r\ncontent-length: 0\r\n"
@@ -118,20 +118,20 @@ func (e envoy) ask(o original) string {
 	return text + "x-request-id: 8a2201af-5075-9447-b593-ec3a243aff52\r\nx-envoy-internal: true\r\nx-forwarded-for: 10.0.0.7\r\nx-envoy-expected-rq-timeout-ms: 2000\r\n\r\n"
 }
 
-func TestEnvoysSubRequests(t *testing.T) {
+func TestEnvoySubRequests(t *testing.T) {
 	t.Parallel()
 	example := readEnvoy(t)
 	service := harness.Serve(t, nil)
 	token := service.Token(t, installation)
-	conn := service.Dial(t) // one for all, as Envoy keeps it
+	conn := service.Dial(t) // a single connection, as Envoy uses it
 	for _, o := range originals("Bearer " + token) {
 		conn.Say(t, example.ask(o))
 		answer := conn.Hear(t, o.method)
-		require.Equal(t, http.StatusOK, answer.Status, "200 alone admits: %s %s", o.method,
+		require.Equal(t, http.StatusOK, answer.Status, "only 200 admits: %s %s", o.method,
 			o.target)
 		assert.Empty(t, answer.Body)
 		assert.False(t, answer.Close, "%s %s", o.method, o.target)
-		assertTold(t, answer, example.upstream)
+		assertSession(t, answer, example.upstream)
 	}
 	for _, target := range targets {
 		if malformed(target) {
@@ -160,13 +160,13 @@ func TestEnvoysSubRequests(t *testing.T) {
 	}
 }
 
-// traefik is what of its example matters here.
+// traefik holds the relevant settings of the Traefik example.
 type traefik struct {
 	address           *url.URL
 	requests, answers []string
 }
 
-// readTraefik reads the example.
+// readTraefik reads the Traefik example.
 func readTraefik(t *testing.T) traefik {
 	t.Helper()
 	var file struct {
@@ -206,8 +206,8 @@ func readTraefik(t *testing.T) traefik {
 	return traefik{address, forward.Requests, forward.Responses}
 }
 
-// ask is Traefik's sub-request: GET on the address alone, the client's headers that are in the
-// list, line by line, and what he asked for in X-Forwarded-…
+// ask returns Traefik's sub-request: GET of the configured address, the listed headers of the
+// client, line by line, and the client's request in X-Forwarded-… headers.
 func (f traefik) ask(o original) string {
 	text := "GET " + f.address.RequestURI() + " HTTP/1.1\r\nHost: " + f.address.Host +
 		"\r\nUser-Agent: Go-http-client/1.1\r\n"
@@ -219,7 +219,7 @@ func (f traefik) ask(o original) string {
 		"\r\nX-Request-Id: mine-1\r\nAccept-Encoding: gzip\r\n\r\n"
 }
 
-func TestTraefiksSubRequests(t *testing.T) {
+func TestTraefikSubRequests(t *testing.T) {
 	t.Parallel()
 	example := readTraefik(t)
 	require.Equal(t, []string{"Authorization", "X-Request-Id"}, example.requests)
@@ -232,7 +232,7 @@ func TestTraefiksSubRequests(t *testing.T) {
 		require.Equal(t, http.StatusOK, answer.Status, "%s %s", o.method, o.target)
 		assert.Empty(t, answer.Body)
 		assert.False(t, answer.Close)
-		assertTold(t, answer, example.answers)
+		assertSession(t, answer, example.answers)
 	}
 	for code, authorization := range map[string][]string{"unauthorized": nil,
 		"invalid_token": {"Bearer " + token, "Bearer " + token}} {
@@ -244,24 +244,24 @@ func TestTraefiksSubRequests(t *testing.T) {
 	assertRefusal(t, conn.Hear(t, "GET"), "expired_token", "mine-1", nil)
 }
 
-// assertTold fails unless the session is in the headers that the proxy copies, each once, and in no
-// other that it would have to copy.
-func assertTold(t *testing.T, answer harness.Response, copied []string) {
+// assertSession fails unless the headers that the proxy copies describe the session, each once, and
+// there are no others.
+func assertSession(t *testing.T, answer harness.Response, copied []string) {
 	t.Helper()
-	told := map[string]string{}
+	found := map[string]string{}
 	for _, name := range copied {
 		values := answer.Header.Values(name)
 		require.Len(t, values, 1, name)
-		told[http.CanonicalHeaderKey(name)] = values[0]
+		found[http.CanonicalHeaderKey(name)] = values[0]
 	}
 	assert.Equal(t, map[string]string{
 		"X-Session-Install-Id": encoded, "X-Session-Expires-At": "2026-02-16T13:00:00Z",
 		"X-Session-Key-Id": "v2-default",
-	}, told)
+	}, found)
 }
 
-// assertRefusal fails unless the answer is the contract's refusal, and each of its headers that a
-// client needs is among those that the proxy copies; nil copies all.
+// assertRefusal fails unless the response is the refusal of the contract, and the proxy copies
+// every header that a client needs. A nil copied means that it copies all.
 func assertRefusal(t *testing.T, answer harness.Response, code, requestID string, copied []string) {
 	t.Helper()
 	refusal := refusals[code]

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// seen is a request as it came to an upstream.
+// seen is a request as an upstream received it.
 type seen struct {
 	Method, Target string
 	Header         http.Header
@@ -21,8 +21,8 @@ type seen struct {
 	Length         int64
 }
 
-// named are the headers that an application could take for one of that name: CGI makes the same of
-// all signs that are no letters and digits.
+// named returns the values of headers that an application could take for the one with that name:
+// CGI maps every character that is not a letter or digit to the same one.
 func (s seen) named(name string) []string {
 	fold := func(text string) string {
 		return strings.Map(func(c rune) rune {
@@ -41,14 +41,14 @@ func (s seen) named(name string) []string {
 	return values
 }
 
-// upstream is a server behind a proxy that keeps what it has seen.
+// upstream is a server behind a proxy that records its requests.
 type upstream struct {
 	*httptest.Server
 	mu   sync.Mutex
 	seen []seen
 }
 
-// startUpstream starts a server that answers by handler, after it has read the body.
+// startUpstream starts a server that reads the body of a request and then calls handler.
 func startUpstream(t testing.TB, handler http.HandlerFunc) *upstream {
 	t.Helper()
 	u := &upstream{}
@@ -64,10 +64,10 @@ func startUpstream(t testing.TB, handler http.HandlerFunc) *upstream {
 	return u
 }
 
-// addr is where it listens.
+// addr returns the listen address.
 func (u *upstream) addr() string { return u.Listener.Addr().String() }
 
-// take returns what has come since the last time.
+// take returns the requests received since the last call.
 func (u *upstream) take() []seen {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -76,18 +76,17 @@ func (u *upstream) take() []seen {
 	return taken
 }
 
-// assertNothing fails where anything has come.
+// assertNothing fails if a request has been received since the last call of take.
 func (u *upstream) assertNothing(t testing.TB, what string) {
 	t.Helper()
 	assert.Empty(t, u.take(), what)
 }
 
-// handshake is RFC 6455's own example (§1.3), which HAProxy looks at.
+// handshake is the example of RFC 6455 §1.3, which HAProxy checks.
 var handshake = []string{"Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 	"Sec-WebSocket-Version: 13"}
 
-// startApplication starts the application behind a proxy. Where it is asked to change protocols, it
-// sends each line back.
+// startApplication starts the application behind a proxy. After an upgrade it echoes one line.
 func startApplication(t testing.TB) *upstream {
 	t.Helper()
 	return startUpstream(t, func(w http.ResponseWriter, r *http.Request) {

@@ -1,14 +1,14 @@
-// Package proxy starts real reverse proxies for tests: nginx, Caddy and HAProxy, each in the
-// foreground on loopback ports, with all that it writes in a folder of its own.
+// Package proxy starts real reverse proxies for tests: nginx, Caddy and HAProxy. Each runs in the
+// foreground on a loopback port and writes its files to a directory of its own.
 //
-// A configuration is made by a function that is told where to listen, since a port that was free
-// may be taken by the time that the proxy comes to it; then it is asked again. Whatever is started
-// ends with the test, and shows what it logged where the test has failed. Only tests import it; it
-// imports testify.
+// The caller passes a function that returns the configuration for a listen address. A free port may
+// be taken by the time the proxy binds it; the function is then called again with another address.
+// Every proxy is stopped at the end of its test, and its log is shown if the test failed. Only
+// tests import this package; it imports testify.
 package proxy
 
 import "time"
 
-// Patience is how long anything is waited for before it counts as a hang. No test measures time by
-// it.
-const Timeout = time.Minute
+// Timeout is how long the package waits for anything before it treats it as a hang. No test
+// measures time with it.
+const Timeout = 3 * time.Minute

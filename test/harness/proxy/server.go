@@ -18,28 +18,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Server is a proxy that runs.
+// Server is a running proxy.
 type Server struct {
-	// Addr is where it listens, as host and port.
+	// Addr is the listen address, as host and port.
 	Addr    string
 	command *exec.Cmd
 	log     *log
-	ended   chan struct{} // closed once the process has ended
+	ended   chan struct{} // closed when the process has exited
 }
 
-// Log is what the proxy has said so far.
+// Log returns what the proxy has written so far.
 func (s *Server) Log() string { return s.log.String() }
 
-// program is a proxy's process before it runs.
+// program describes the process of a proxy.
 type program struct {
-	name string // of the program
-	part string // of test/parts.sh
+	name string // of the executable
+	part string // name in test/parts.sh
 	args []string
 	env  []string
 }
 
-// start starts what prepare makes for an address on host, again where the address was taken, until
-// it accepts connections there.
+// start starts the program that prepare returns for an address on host and waits until it accepts
+// connections. If the program exits, for example because the address was taken, start tries again
+// with another one.
 func start(t testing.TB, host string, prepare func(addr, folder string) program) *Server {
 	t.Helper()
 	var s *Server
@@ -50,14 +51,14 @@ func start(t testing.TB, host string, prepare func(addr, folder string) program)
 			t.Cleanup(func() {
 				s.kill()
 				if t.Failed() {
-					t.Logf("%s said:\n%s", filepath.Base(s.command.Path), s.log)
+					t.Logf("log of %s:\n%s", filepath.Base(s.command.Path), s.log)
 				}
 			})
 			return s
 		}
 		s.kill()
 	}
-	require.Fail(t, "the proxy does not start", "%s", s.log)
+	require.Fail(t, "the proxy did not start", "%s", s.log)
 	return nil
 }
 
@@ -70,14 +71,14 @@ func (s *Server) run(t testing.TB, p program) {
 	require.NoError(t, s.command.Start())
 	go func() {
 		defer close(s.ended)
-		_ = s.command.Wait() // how it ended is of no interest
+		_ = s.command.Wait() // the exit status does not matter
 	}()
 }
 
-// accepts waits until a connection is accepted, and reports whether that came before the process
-// ended.
+// accepts waits until a connection is accepted. It returns false if the process exits first or
+// Timeout passes.
 func (s *Server) accepts() bool {
-	late := time.After(Timeout)
+	timeout := time.After(Timeout)
 	for {
 		conn, err := net.Dial("tcp", s.Addr)
 		if err == nil {
@@ -87,9 +88,9 @@ func (s *Server) accepts() bool {
 		select {
 		case <-s.ended:
 			return false
-		case <-late:
+		case <-timeout:
 			return false
-		case <-time.After(5 * time.Millisecond): // nginx and HAProxy do not say that they serve
+		case <-time.After(5 * time.Millisecond): // nginx and HAProxy do not report that they serve
 		}
 	}
 }
@@ -99,18 +100,18 @@ func (s *Server) kill() {
 	<-s.ended
 }
 
-// The ports that are handed out: below those that Linux gives to anyone who leaves the choice to
-// it, so that nobody comes to have one by chance.
+// The range of ports for proxies. It is below the ephemeral ports of Linux, so that no other socket
+// gets one of them by chance.
 const firstPort, lastPort = 10000, 32000
 
-// next is the port to try next, less firstPort. It begins anywhere, for other test processes are at
-// it too.
+// next is the offset from firstPort of the next port to try. It starts at a random value because
+// other test processes use the same range.
 var next atomic.Uint32
 
 func init() { next.Store(rand.Uint32N(lastPort - firstPort)) }
 
-// FreeAddress is an address on host, such as 127.0.0.1 or ::1, on which nobody listened a moment
-// ago. Nobody gets it a second time soon.
+// FreeAddress returns an address on host, such as 127.0.0.1 or ::1, that was free a moment ago. It
+// does not return the same address again before all others of the range.
 func FreeAddress(t testing.TB, host string) string {
 	t.Helper()
 	for range lastPort - firstPort {
@@ -121,18 +122,18 @@ func FreeAddress(t testing.TB, host string) string {
 			return listener.Addr().String()
 		}
 	}
-	require.Fail(t, "no port is free", "on %s", host)
+	require.Fail(t, "no free port", "on %s", host)
 	return ""
 }
 
-// find is the program, and what its environment needs.
+// find returns the path of the executable and the variables that it needs in its environment.
 func find(t testing.TB, p program) (path string, env []string) {
 	t.Helper()
 	if installed, err := exec.LookPath(p.name); err == nil {
 		return installed, nil
 	}
 	_, here, _, _ := runtime.Caller(0)
-	// by test/parts.sh, where it may not install
+	// test/parts.sh unpacks here if it may not install packages.
 	unpacked := filepath.Join(filepath.Dir(here), "..", "..", "..", ".parts", p.part)
 	for _, folder := range []string{"/usr/sbin", "/sbin", filepath.Join(unpacked, "usr", "bin"),
 		filepath.Join(unpacked, "usr", "sbin")} {
@@ -140,7 +141,7 @@ func find(t testing.TB, p program) (path string, env []string) {
 			break
 		}
 	}
-	require.FileExists(t, path, "no %s: make parts brings it", p.name)
+	require.FileExists(t, path, "%s not found: run make parts to install it", p.name)
 	libraries, err := filepath.Glob(filepath.Join(unpacked, "usr", "lib", "*-linux-gnu*"))
 	require.NoError(t, err)
 	more, err := filepath.Glob(filepath.Join(unpacked, "lib", "*-linux-gnu*"))
@@ -153,13 +154,13 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// log is what a proxy says. It is safe for concurrent use.
+// log collects the output of a proxy. It is safe for concurrent use.
 type log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-// Write takes in what the proxy says.
+// Write implements io.Writer.
 func (l *log) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -172,7 +173,7 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// write puts a file into a folder and returns its path.
+// write creates a file in folder and returns its path.
 func write(t testing.TB, folder, name, content string) string {
 	t.Helper()
 	path := filepath.Join(folder, name)

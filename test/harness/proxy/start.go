@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// StartNginx starts nginx on host. site makes what stands in its http block, as a file of conf.d
-// does, for the address to listen on.
+// StartNginx starts nginx on host. The site function returns the content of the http block, as a
+// file in conf.d has it, for a listen address.
 func StartNginx(t testing.TB, host string, site func(addr string) string) *Server {
 	t.Helper()
 	return start(t, host, func(addr, folder string) program {
-		// One process, so that none is left behind and none changes its user.
+		// A single process, so that no worker is left behind and none changes its user.
 		config := fmt.Sprintf(`daemon off;
 master_process off;
 pid %[1]s/nginx.pid;
@@ -32,8 +32,8 @@ http {
 	})
 }
 
-// StartCaddy starts Caddy on host, with the Caddyfile and the environment that configure makes for
-// the address to listen on.
+// StartCaddy starts Caddy on host, with the Caddyfile and the environment that configure returns
+// for a listen address.
 func StartCaddy(t testing.TB, host string, configure func(addr string) (caddyfile string,
 	env []string)) *Server {
 	t.Helper()
@@ -50,7 +50,7 @@ func StartCaddy(t testing.TB, host string, configure func(addr string) (caddyfil
 }
 
 // StartHAProxy starts HAProxy on host, with the configuration and the environment that configure
-// makes for the address to listen on.
+// returns for a listen address.
 func StartHAProxy(t testing.TB, host string, configure func(addr string) (config string,
 	env []string)) *Server {
 	t.Helper()
