@@ -126,7 +126,7 @@ func TestKeysets(t *testing.T) {
 		{"duplicate id and duplicate material",
 			setOf(strong, hs256("k", strongB, signsFrom), hs256("l", strongA, pending)),
 			withKeyset(prod), []finding{
-				malformed("the set (k): the id k stands twice"),
+				malformed("the set (k): the id k appears twice"),
 				malformed("the set (l): the keys k and l are the same"),
 			}, nil},
 		{"not JSON", "{", withKeyset(), []finding{malformed("the set: is not JSON")}, nil},

@@ -14,18 +14,18 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// said is all that a fault may say, ids and numbers apart.
-var said = regexp.MustCompile(`^(?:(?:the set|key \d+)(?: \(([A-Za-z0-9._-]{1,64})\))?: ` +
+// faultPattern matches every text that a fault may have; only ids and numbers vary.
+var faultPattern = regexp.MustCompile(`^(?:(?:the set|key \d+)(?: \(([A-Za-z0-9._-]{1,64})\))?: ` +
 	`(?:keys: |kty: |alg: |kid: |k: |crv: |x: |d: |use: |key_ops: |sign_from: |verify_until: |revoked: )?` +
-	`(?:is larger than 1048576 bytes|is not JSON|has a member that is not known(?: for its type)?|stands twice|must be a list of keys|` +
-	`there is no key|the id ([A-Za-z0-9._-]{1,64}) stands twice|the keys ([A-Za-z0-9._-]{1,64}) and ([A-Za-z0-9._-]{1,64}) are the same|` +
+	`(?:is larger than 1048576 bytes|is not JSON|has a member that is not known(?: for its type)?|appears twice|must be a list of keys|` +
+	`there is no key|the id ([A-Za-z0-9._-]{1,64}) appears twice|the keys ([A-Za-z0-9._-]{1,64}) and ([A-Za-z0-9._-]{1,64}) are the same|` +
 	`must be an object|must be 1 to 64 of A-Z a-z 0-9 \. _ -|must be oct or OKP|must be HS256 for an oct key|must be Ed25519|` +
 	`must be EdDSA for an OKP key|does not fit the private part|must be base64url without padding|must be 32 bytes|` +
 	`must be an instant in RFC 3339, as 2026-02-16T12:00:00Z|must be later than sign_from|must be true or false|must be sig|` +
 	`must be a list of sign and verify))$`)
 
-// FuzzParseSet reads any text. What is refused is told in fixed words and in ids that stand in the
-// text as such; what is read is sound, is written again, and is read to the same.
+// FuzzParseSet parses arbitrary text. A refusal is reported in fixed words and in ids that are in
+// the text; a set that is read is valid, is written again, and is read back the same.
 func FuzzParseSet(f *testing.F) {
 	for _, group := range vectors.Groups() {
 		if group.Keyset != nil {
@@ -53,10 +53,11 @@ func FuzzParseSet(f *testing.F) {
 			require.NotEmpty(t, faults)
 			ids := idsOf(text)
 			for _, fault := range faults {
-				words := said.FindStringSubmatch(fault.String())
+				words := faultPattern.FindStringSubmatch(fault.String())
 				require.NotNil(t, words, "%q", fault.String())
 				for _, id := range words[1:] {
-					assert.True(t, id == "" || slices.Contains(ids, id), "%q is no id of a key", id)
+					assert.True(t, id == "" || slices.Contains(ids, id),
+						"%q is not the id of a key", id)
 				}
 			}
 			return
@@ -83,12 +84,12 @@ func FuzzParseSet(f *testing.F) {
 	})
 }
 
-// idsOf lists the values that stand as ids of keys in a text.
+// idsOf returns the values of every kid member of a text's keys.
 func idsOf(text string) (ids []string) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	_ = json.Unmarshal([]byte(text), &set) // a text that is no set has no ids
+	_ = json.Unmarshal([]byte(text), &set) // text that is not a set has no ids
 	for _, item := range set.Keys {
 		decoder := json.NewDecoder(strings.NewReader(string(item)))
 		decoder.UseNumber()

@@ -23,7 +23,7 @@ func (k jwk) with(name, value string) jwk {
 	return changed
 }
 
-// also adds a member even where there is one of that name.
+// also adds a member even if there already is one with that name.
 func (k jwk) also(name, value string) jwk {
 	return append(append(jwk{}, k...),
 		[2]string{name, value})
@@ -58,7 +58,7 @@ func setOf(all ...jwk) string {
 func encoded(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
 func quoted(text string) string  { return `"` + text + `"` }
 
-// secretOf and seedOf are made up of a name; both are 32 bytes.
+// secretOf and seedOf derive 32 bytes from a name.
 func secretOf(name string) []byte {
 	return []byte(
 		(name + " is a secret of 32 bytes; truly.")[:32])

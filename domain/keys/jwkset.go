@@ -11,21 +11,23 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// MaxSetBytes is the maximum size of a keyset's text.
+// MaxSetBytes is the maximum size of a keyset's text, in bytes.
 const MaxSetBytes = 1 << 20
 
-// MaxKeys is the maximum number of keys in a keyset: enough for many years of rotations without
-// pruning, and few enough that a scan of all keys, at each scrape or for each key, costs nothing.
+// MaxKeys is the maximum number of keys in a keyset: enough for many years of rotations without a
+// prune, and few enough that a scan of all keys, at each scrape or for each key, takes no
+// noticeable time.
 const MaxKeys = 256
 
-// maxReported is the maximum number of faults in a message: a file of an entirely different kind
-// has one everywhere.
+// maxReported is the maximum number of faults that a message lists: a file that is not a keyset at
+// all can have a fault in every place.
 const maxReported = 100
 
-// lastYear is the last year that RFC 3339 can express.
-const lastYear = 9999
+// maxYear is the last year that RFC 3339 can express.
+const maxYear = 9999
 
-// The members of a key in a set (RFC 7517 §4, RFC 7518 §6.4, RFC 8037 §2), and three of our own.
+// The members of a key in a set (RFC 7517 §4, RFC 7518 §6.4, RFC 8037 §2), and three members of
+// this service: sign_from, verify_until and revoked.
 const (
 	memberKeys        = "keys"
 	memberType        = "kty"
@@ -42,28 +44,29 @@ const (
 	memberRevoked     = "revoked"
 )
 
-// The values that are read and written.
+// The values that are read and written. RFC 9864 uses the name of the curve as the name of the
+// algorithm, too.
 const (
 	typeOctets   = "oct"
 	typePair     = "OKP"
-	curveEd25519 = "Ed25519" // also the algorithm's name in RFC 9864
+	curveEd25519 = "Ed25519"
 	useSignature = "sig"
 )
 
-// SetFault is one fault in a keyset's text. It holds an id, the name of a member and a fixed
-// sentence, never key material.
+// SetFault is one thing that is wrong with a keyset's text. It holds an id, a member's name and a
+// fixed sentence; never material.
 type SetFault struct {
-	// Index is the key's index in the set, or -1 for the set as a whole.
+	// Index is the key's position in the set, from 0; -1 for the set as a whole.
 	Index int
 	// ID is the key's id, if it has a valid one.
 	ID ID
-	// Member is the faulty member, or empty for the key as a whole. An unknown member is not named:
-	// its name may hold anything.
+	// Member is the member that is wrong; empty for the key as a whole. Unknown members are not
+	// named, because the name may be anything, even a secret.
 	Member  string
 	Problem string
 }
 
-// String describes the fault.
+// String returns a description of the fault.
 func (f SetFault) String() string {
 	where := "the set"
 	if f.Index >= 0 {
@@ -78,33 +81,34 @@ func (f SetFault) String() string {
 	return where + ": " + f.Problem
 }
 
-// SetFaults lists everything that is wrong with a keyset's text. It is an error.
+// SetFaults is the list of everything that is wrong with a keyset's text. It implements error.
 type SetFaults []SetFault
 
-// Lines describes every fault, one per line; if there are more than a hundred, the first hundred
-// and the number of the others.
+// Lines returns a description of every fault, one line each. If there are more than a hundred, it
+// returns the first hundred and a line with the number of the others.
 func (f SetFaults) Lines() []string {
-	told := f[:min(len(f), maxReported)]
-	lines := make([]string, 0, len(told)+1)
-	for _, fault := range told {
+	reported := f[:min(len(f), maxReported)]
+	lines := make([]string, 0, len(reported)+1)
+	for _, fault := range reported {
 		lines = append(lines, fault.String())
 	}
-	if more := len(f) - len(told); more > 0 {
+	if more := len(f) - len(reported); more > 0 {
 		lines = append(lines, strconv.Itoa(more)+" more")
 	}
 	return lines
 }
 
-// Error returns all lines in one.
+// Error returns the text of Lines.
 func (f SetFaults) Error() string { return "keyset: " + strings.Join(f.Lines(), "; ") }
 
-// ParseSet parses a JWK Set (RFC 7517 §5) with private parts. It fails with SetFaults, which lists
-// all faults at once. It does not check whether the keys are strong, or whether any can sign.
+// ParseSet reads a JWK Set (RFC 7517 §5) with private parts. It fails with SetFaults, which lists
+// all of them. It checks neither whether the keys are strong nor whether any of them can sign.
 func ParseSet(text string) (*Keyring, error) {
 	all, items, faults := readSet(text)
 	keyring, err := NewKeyring(all...)
-	if ringFaults, is := err.(Faults); is && (items == 0 || len(all) > 0) { //nolint:errorlint // NewRing returns no other
-		for _, fault := range ringFaults {
+	//nolint:errorlint // NewKeyring returns no other type
+	if clashes, is := err.(Faults); is && (items == 0 || len(all) > 0) {
+		for _, fault := range clashes {
 			faults = append(faults, SetFault{Index: -1, ID: fault.ID, Problem: fault.String()})
 		}
 	}
@@ -114,9 +118,9 @@ func ParseSet(text string) (*Keyring, error) {
 	return keyring, nil
 }
 
-// ReadableKeys returns the keys that can be read from a set that ParseSet rejects, so that their
-// weaknesses can be reported at the same time. They must not take effect. It returns nil if there
-// are none, or if they conflict.
+// ReadableKeys returns the keys that can be read from a set that ParseSet refuses, so that weak
+// keys can be reported together with the other faults. The keys must not be put in force. It
+// returns nil if there are none, or if they clash.
 func ReadableKeys(text string) *Keyring {
 	all, _, _ := readSet(text)
 	keyring, err := NewKeyring(all...)
@@ -126,8 +130,8 @@ func ReadableKeys(text string) *Keyring {
 	return keyring
 }
 
-// readSet returns the keys of a set that are valid by themselves, the number of keys in the set (-1
-// if it cannot be determined), and everything that is wrong with the text.
+// readSet returns the keys of a set that have an id and material, the number of keys in the set (-1
+// if that cannot be determined), and everything that is wrong with the text.
 func readSet(text string) (all []Key, items int, faults SetFaults) {
 	if len(text) > MaxSetBytes {
 		return nil, -1, SetFaults{{Index: -1,
@@ -137,14 +141,15 @@ func readSet(text string) (all []Key, items int, faults SetFaults) {
 	if err != nil {
 		return nil, -1, SetFaults{{Index: -1, Problem: "is not JSON"}}
 	}
-	// A name that is repeated at a deeper level is in a value that no member may have.
+	// Repeated names deeper than the members of a key need no check: they are inside a value that
+	// no member may have.
 	for _, member := range document.Members() {
 		switch {
 		case member.Name != memberKeys:
 			faults = append(faults, SetFault{Index: -1, Problem: "has a member that is not known"})
 		case member.Repeated:
 			faults = append(faults, SetFault{Index: -1, Member: memberKeys,
-				Problem: "stands twice"})
+				Problem: "appears twice"})
 		}
 	}
 	member, _ := document.Member(memberKeys)
@@ -159,9 +164,9 @@ func readSet(text string) (all []Key, items int, faults SetFaults) {
 	}
 	for i, item := range list {
 		r := keyReader{index: i, item: item}
-		key, whole := r.key()
+		key, complete := r.key()
 		faults = append(faults, r.faults...)
-		if whole {
+		if complete {
 			all = append(all, key)
 		}
 	}
@@ -181,9 +186,9 @@ func (r *keyReader) fault(member, problem string) {
 		Problem: problem})
 }
 
-// key reads the key. It is whole if it has an id and key material, whatever else is wrong with it:
-// then it is compared with the others.
-func (r *keyReader) key() (key Key, whole bool) {
+// key reads the key. It is complete if it has an id and material, whatever else is wrong with it:
+// then it is compared with the other keys.
+func (r *keyReader) key() (key Key, complete bool) {
 	if r.item.Kind() != strict.Object {
 		r.fault("", "must be an object")
 		return Key{}, false
@@ -199,19 +204,19 @@ func (r *keyReader) key() (key Key, whole bool) {
 	kty, _ := r.text(memberType)
 	switch kty {
 	case typeOctets:
-		key, whole = r.symmetric(plan)
+		key, complete = r.symmetric(plan)
 	case typePair:
-		key, whole = r.pair(plan)
+		key, complete = r.pair(plan)
 	default:
-		r.only(memberSecret, memberCurve, memberPublic, memberPrivate)
+		r.rejectUnknown(memberSecret, memberCurve, memberPublic, memberPrivate)
 		r.fault(memberType, "must be oct or OKP")
 	}
-	return key, whole && r.id != ""
+	return key, complete && r.id != ""
 }
 
-// only reports members that a key of this type does not have, and repeated ones: a mistyped member
-// must not be ignored silently.
-func (r *keyReader) only(own ...string) {
+// rejectUnknown reports members that no key of this type has, and members that appear twice: a
+// mistyped member must not be ignored silently.
+func (r *keyReader) rejectUnknown(own ...string) {
 	known := append([]string{
 		memberType, memberAlgorithm, memberID, memberUse, memberOperations, memberSignFrom,
 		memberVerifyUntil, memberRevoked,
@@ -221,13 +226,13 @@ func (r *keyReader) only(own ...string) {
 		case !slices.Contains(known, member.Name):
 			r.fault("", "has a member that is not known for its type")
 		case member.Repeated:
-			r.fault(member.Name, "stands twice")
+			r.fault(member.Name, "appears twice")
 		}
 	}
 }
 
-func (r *keyReader) symmetric(plan Plan) (key Key, whole bool) {
-	r.only(memberSecret)
+func (r *keyReader) symmetric(plan Plan) (key Key, complete bool) {
+	r.rejectUnknown(memberSecret)
 	if algorithm, _ := r.text(memberAlgorithm); algorithm != string(HS256) {
 		r.fault(memberAlgorithm, "must be HS256 for an oct key")
 	}
@@ -235,8 +240,8 @@ func (r *keyReader) symmetric(plan Plan) (key Key, whole bool) {
 	return NewHS256(r.id, secret, plan), secret != nil
 }
 
-func (r *keyReader) pair(plan Plan) (key Key, whole bool) {
-	r.only(memberCurve, memberPublic, memberPrivate)
+func (r *keyReader) pair(plan Plan) (key Key, complete bool) {
+	r.rejectUnknown(memberCurve, memberPublic, memberPrivate)
 	if curve, _ := r.text(memberCurve); curve != curveEd25519 {
 		r.fault(memberCurve, "must be Ed25519")
 	}
@@ -255,7 +260,7 @@ func (r *keyReader) pair(plan Plan) (key Key, whole bool) {
 	return key, true
 }
 
-// plan reads our own members; signs reports whether the key must say when it starts to sign.
+// plan reads the members of this service; signs states whether sign_from is required.
 func (r *keyReader) plan(signs bool) Plan {
 	plan := Plan{SignFrom: r.instant(memberSignFrom, signs),
 		VerifyUntil: r.instant(memberVerifyUntil, false)}
@@ -271,7 +276,8 @@ func (r *keyReader) plan(signs bool) Plan {
 	return plan
 }
 
-// usage checks the members that say what a key is for: this service uses keys for signatures only.
+// usage checks the members that state what a key is for: this service uses keys for signatures
+// only.
 func (r *keyReader) usage() {
 	if use, given := r.item.Member(memberUse); given {
 		if text, _ := use.Text(); text != useSignature {
@@ -292,15 +298,15 @@ func (r *keyReader) usage() {
 	}
 }
 
-// text returns a member's text, or an empty one if it is not a string, which no member may be.
+// text returns a member's text, or no text if the member is not a string; no member may be empty.
 func (r *keyReader) text(name string) (text string, given bool) {
 	member, given := r.item.Member(name)
 	text, _ = member.Text()
 	return text, given
 }
 
-// bytes returns a required member in strict base64url. size is its exact length; 0 allows any
-// length but 0.
+// bytes returns a required member that is in strict base64url; size is its exact length, 0 for any
+// length but zero.
 func (r *keyReader) bytes(name string, size int) []byte {
 	text, _ := r.text(name)
 	data, err := strict.DecodeBase64(text)
@@ -315,7 +321,7 @@ func (r *keyReader) bytes(name string, size int) []byte {
 	return nil
 }
 
-// instant returns a member in RFC 3339 format.
+// instant returns a member that is in RFC 3339.
 func (r *keyReader) instant(name string, required bool) time.Time {
 	text, given := r.text(name)
 	if !given && !required {
@@ -329,9 +335,10 @@ func (r *keyReader) instant(name string, required bool) time.Time {
 	return at
 }
 
-// parseInstant parses RFC 3339 §5.6. The library accepts what that does not: an hour of one digit,
-// a comma before the fraction, an offset of a day or of sixty minutes. A time outside the RFC's
-// years in UTC could not be written again, and the zero time means never.
+// parseInstant parses an instant as RFC 3339 §5.6 defines it. time.Parse also accepts what the RFC
+// does not: an hour of one digit, a comma before the fraction, an offset of a day or of sixty
+// minutes. An instant outside the RFC's years in UTC is refused because it could not be written
+// again, and the zero time because it means never.
 func parseInstant(text string) (time.Time, bool) {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || text[len("2026-02-16T12")] != ':' || strings.Contains(text, ",") {
@@ -342,5 +349,5 @@ func parseInstant(text string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	at = at.UTC()
-	return at, at.After(time.Time{}) && at.Year() <= lastYear
+	return at, at.After(time.Time{}) && at.Year() <= maxYear
 }

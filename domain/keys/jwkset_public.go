@@ -7,18 +7,18 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// ParsePublic parses the keys that an issuer publishes (RFC 7517 §5), for verifiers elsewhere. The
-// keys verify and never sign.
+// ParsePublic reads the keys that an issuer publishes (RFC 7517 §5), for verifiers in other
+// services. The keys verify and never sign.
 //
-// It reads what others wrote, so it ignores what it does not know: members, and keys of other kinds
-// (§5). It also ignores every key that is not a valid public part of an Ed25519 key by its kty,
-// crv, alg, kid and x: above all a symmetric key, because what anyone can read is not a secret; a
-// key with a private part; a key whose use or key_ops says that it is for something else; and a key
-// with a repeated member. If a key has sign_from, verify_until or revoked, they apply as in a
+// The text comes from another party, so ParsePublic ignores what it does not know: members, and
+// keys of other kinds (§5). It also ignores every key that is not, by its kty, crv, alg, kid and x,
+// a valid public part of an Ed25519 key: above all a symmetric key, because what anyone can read is
+// no secret; a key with a private part; a key for another purpose by its use or key_ops; a key in
+// which a member appears twice. If a key has sign_from, verify_until or revoked, they apply as in a
 // keyset; if one of them is malformed, the key is ignored.
 //
 // It fails with SetFaults if the text is not a set, and with Faults as NewKeyring does: FaultNoKeys
-// if no key is left, FaultSameID, FaultSameMaterial.
+// if no key remains, FaultSameID, FaultSameMaterial.
 func ParsePublic(text string) (*Keyring, error) {
 	if len(text) > MaxSetBytes {
 		return nil, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSetBytes) +
@@ -30,7 +30,7 @@ func ParsePublic(text string) (*Keyring, error) {
 	}
 	for _, member := range document.Members() {
 		if member.Name == memberKeys && member.Repeated {
-			return nil, SetFaults{{Index: -1, Member: memberKeys, Problem: "stands twice"}}
+			return nil, SetFaults{{Index: -1, Member: memberKeys, Problem: "appears twice"}}
 		}
 	}
 	member, _ := document.Member(memberKeys)
@@ -42,15 +42,15 @@ func ParsePublic(text string) (*Keyring, error) {
 	var all []Key
 	for i, item := range list {
 		r := keyReader{index: i, item: item}
-		if key, sound := r.publicKey(); sound {
+		if key, valid := r.publicKey(); valid {
 			all = append(all, key)
 		}
 	}
 	return NewKeyring(all...)
 }
 
-// publicKey reads a key that has a public part and nothing else.
-func (r *keyReader) publicKey() (key Key, sound bool) {
+// publicKey reads a key that has a public part and no private part.
+func (r *keyReader) publicKey() (key Key, valid bool) {
 	for _, member := range r.item.Members() {
 		if member.Repeated {
 			return Key{}, false

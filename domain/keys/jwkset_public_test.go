@@ -12,12 +12,12 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// published is a key as an issuer publishes it.
+// published returns a key as an issuer publishes it.
 func published(id string) jwk { return okp(id).without("d").without("sign_from") }
 
-func TestParsePublicReadsWhatIsPublished(t *testing.T) {
+func TestParsePublicReadsPublishedSet(t *testing.T) {
 	ended := keys.Plan{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}
-	private := keyring(t,
+	private := newKeyring(t,
 		keys.NewHS256("secret", secretOf("secret"), keys.Plan{SignFrom: noon}),
 		keys.NewEdDSA("early", seedOf("early"), keys.Plan{SignFrom: noon}),
 		keys.NewEdDSA("later", seedOf("later"), keys.Plan{SignFrom: noon.Add(time.Hour)}),
@@ -39,23 +39,23 @@ func TestParsePublicReadsWhatIsPublished(t *testing.T) {
 		assert.Equal(t, keys.Verifying, public.StateAt(verifier, noon))
 	}
 	_, signs := public.SignerAt(noon)
-	assert.False(t, signs, "what has no private part signs nothing")
+	assert.False(t, signs, "a key without a private part does not sign")
 	assert.False(t, public.CanSign(noon))
-	assert.Equal(t, text, keys.FormatPublic(keyring(t, private.Keys()[0], public.Keys()[0],
-		public.Keys()[1]), noon), "it can be published again")
+	assert.Equal(t, text, keys.FormatPublic(newKeyring(t, private.Keys()[0], public.Keys()[0],
+		public.Keys()[1]), noon), "the set can be published again")
 }
 
-func TestParsePublicPassesOver(t *testing.T) {
+func TestParsePublicIgnoresOtherKeys(t *testing.T) {
 	const odd = "odd"
 	for name, c := range map[string]struct {
 		key  jwk
 		read bool
 	}{
-		"as published":        {published(odd), true},
-		"alg by its new name": {published(odd).with("alg", `"Ed25519"`), true},
+		"as published":         {published(odd), true},
+		"alg by RFC 9864 name": {published(odd).with("alg", `"Ed25519"`), true},
 		"key_ops verify": {published(odd).with("key_ops", `["verify"]`),
 			true},
-		"members that are not known": {published(odd).with("x5t",
+		"unknown members": {published(odd).with("x5t",
 			`"x"`).with("revokd", "3"), true},
 		"a symmetric key":                 {oct(odd), false},
 		"a symmetric key without a plan":  {oct(odd).without("sign_from"), false},
@@ -73,7 +73,7 @@ func TestParsePublicPassesOver(t *testing.T) {
 		"a private part":              {okp(odd), false},
 		"a private part that is null": {published(odd).with("d", "null"), false},
 		"no id":                       {published(odd).without("kid"), false},
-		"an id that is none":          {published(odd).with("kid", `"a b"`), false},
+		"an invalid id":               {published(odd).with("kid", `"a b"`), false},
 		"a name twice":                {published(odd).also("kid", `"odd"`), false},
 		"an unknown name twice": {published(odd).also("z", "1").also("z", "1"),
 			false},
@@ -81,30 +81,30 @@ func TestParsePublicPassesOver(t *testing.T) {
 		"x with padding": {published(odd).with("x",
 			quoted(encoded(seedOf(odd))+"=")), false},
 		"for encryption": {published(odd).with("use", `"enc"`), false},
-		"for other operations": {published(odd).with("key_ops",
+		"for another operation": {published(odd).with("key_ops",
 			`["deriveKey"]`), false},
 		"revoked":     {published(odd).with("revoked", "true"), false},
 		"not revoked": {published(odd).with("revoked", "false"), true},
-		"revoked in other words": {published(odd).with("revoked", `"false"`),
+		"revoked as text": {published(odd).with("revoked", `"false"`),
 			false},
-		"ended": {published(odd).with("verify_until",
+		"expired": {published(odd).with("verify_until",
 			`"2026-02-16T12:00:00Z"`), false},
-		"ends later": {published(odd).with("verify_until",
+		"expires later": {published(odd).with("verify_until",
 			`"2026-02-16T12:00:01Z"`), true},
-		"ends at some time": {published(odd).with("verify_until", `"soon"`),
+		"malformed end": {published(odd).with("verify_until", `"soon"`),
 			false},
-		"ends before it begins": {published(odd).with("sign_from",
+		"expires before it signs": {published(odd).with("sign_from",
 			`"2026-02-16T14:00:00Z"`).with("verify_until", `"2026-02-16T13:00:00Z"`), false},
 		"signs later, and is published until then": {published(odd).with("sign_from",
 			`"2026-02-16T14:00:00Z"`), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			read, err := keys.ParsePublic(setOf(published("sound"), c.key))
+			read, err := keys.ParsePublic(setOf(published("valid"), c.key))
 			require.NoError(t, err)
 			_, known := read.VerifierAt(odd, noon)
 			assert.Equal(t, c.read, known)
-			_, known = read.VerifierAt("sound", noon)
-			assert.True(t, known, "the others stay")
+			_, known = read.VerifierAt("valid", noon)
+			assert.True(t, known, "the other keys are read")
 			for _, key := range read.Keys() {
 				assert.Equal(t, keys.EdDSA, key.Algorithm())
 				assert.Nil(t, key.Secret())
@@ -113,7 +113,7 @@ func TestParsePublicPassesOver(t *testing.T) {
 	}
 }
 
-func TestParsePublicRefuses(t *testing.T) {
+func TestParsePublicRefusesInvalidSets(t *testing.T) {
 	many := make([]jwk, keys.MaxKeys+1)
 	for i := range many {
 		many[i] = published(fmt.Sprintf("a%d", i))
@@ -121,15 +121,15 @@ func TestParsePublicRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing": "", "a page": "<!doctype html><title>Sign in</title>", "a number": "1",
 		"no keys": "{}", "null": `{"keys":null}`,
-		"keys that are no list":       `{"keys":{}}`,
+		"keys not a list":             `{"keys":{}}`,
 		"keys twice":                  `{"keys":[` + published("a").json() + `],"keys":[]}`,
 		"an empty set":                `{"keys":[]}`,
 		"nothing but a symmetric key": setOf(oct("a")),
-		"things that are no keys":     `{"keys":[1,[],null,"a"]}`,
+		"items that are not keys":     `{"keys":[1,[],null,"a"]}`,
 		"an id twice":                 setOf(published("a"), published("b").with("kid", `"a"`)),
-		"one key twice":               setOf(published("a"), published("a").with("kid", `"b"`)),
-		"half a set":                  setOf(published("a"))[:40],
-		"more after it":               setOf(published("a")) + "x",
+		"the same key under two ids":  setOf(published("a"), published("a").with("kid", `"b"`)),
+		"truncated":                   setOf(published("a"))[:40],
+		"trailing data":               setOf(published("a")) + "x",
 		"too many keys":               setOf(many...),
 		"too large": setOf(published("a")) +
 			strings.Repeat(" ", keys.MaxSetBytes),
@@ -146,8 +146,9 @@ func TestParsePublicRefuses(t *testing.T) {
 	assert.Equal(t, keys.Faults{{Reason: keys.FaultNoKeys}}, err)
 }
 
-// A symmetric key that is made of a published one's bytes would be a secret that everybody knows.
-func TestNoSecretIsAPublicKey(t *testing.T) {
+// TestRefusesPublicKeyAsSecret checks that no symmetric key is made of the bytes of a published
+// key: everyone would know that secret.
+func TestRefusesPublicKeyAsSecret(t *testing.T) {
 	public := keys.NewVerifier("pair", keys.NewEdDSA("pair", seedOf("a"), keys.Plan{}).Public(),
 		keys.Plan{})
 	_, err := keys.NewKeyring(public, keys.NewHS256("secret", public.Public(), keys.Plan{}))
@@ -160,8 +161,8 @@ func TestNoSecretIsAPublicKey(t *testing.T) {
 	}
 }
 
-// FuzzParsePublic reads any text. What comes out has no private part and signs nothing, and is read
-// again when it is published.
+// FuzzParsePublic parses arbitrary text. The keys that it returns have no private part and sign
+// nothing, and are read again when they are published.
 func FuzzParsePublic(f *testing.F) {
 	for _, text := range []string{
 		"", `{"keys":[]}`, `{"keys":[{}]}`, setOf(published("a")), setOf(published("a"), oct("b")),
@@ -197,7 +198,7 @@ func FuzzParsePublic(f *testing.F) {
 			}
 			assert.Len(t, again.Keys(), strings.Count(shown, `"kid":`))
 		} else {
-			assert.Equal(t, `{"keys":[]}`, shown, "none of them verifies at noon")
+			assert.Equal(t, `{"keys":[]}`, shown, "no key verifies at noon")
 		}
 	})
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-func TestParseSetRefusesAKey(t *testing.T) {
+func TestParseSetRefusesInvalidKeys(t *testing.T) {
 	const (
 		kid     = "key 1: kid: must be 1 to 64 of A-Z a-z 0-9 . _ -"
 		kty     = "key 1 (a): kty: must be oct or OKP"
@@ -58,7 +58,7 @@ func TestParseSetRefusesAKey(t *testing.T) {
 		"alg number":                 {okp("a").with("alg", `1`), of(algOKP)},
 		"kid missing":                {oct("a").without("kid"), of(kid)},
 		"kid empty":                  {oct("a").with("kid", `""`), of(kid)},
-		"kid of 65": {oct("a").with("kid", quoted(strings.Repeat("k", 65))),
+		"kid of 65 characters": {oct("a").with("kid", quoted(strings.Repeat("k", 65))),
 			of(kid)},
 		"kid with a space":     {oct("a").with("kid", `"not an id"`), of(kid)},
 		"kid with a slash":     {oct("a").with("kid", `"not/an/id"`), of(kid)},
@@ -92,8 +92,8 @@ func TestParseSetRefusesAKey(t *testing.T) {
 		"x is d": {okp("a").with("x", quoted(encoded(seedOf("a")))), of(fits)},
 		"x of zeros": {okp("a").with("x", quoted(encoded(make([]byte, 32)))),
 			of(fits)},
-		"x with its sign turned": {okp("a").with("x",
-			quoted(encoded(turned(keys.NewEdDSA("a", seedOf("a"), keys.Plan{}).Public())))),
+		"x with its sign flipped": {okp("a").with("x",
+			quoted(encoded(signFlipped(keys.NewEdDSA("a", seedOf("a"), keys.Plan{}).Public())))),
 			of(fits)},
 		"d missing: a public key": {okp("a").without("d"), of("key 1 (a): d" + text)},
 		"d of 31 bytes": {okp("a").with("d", quoted(encoded(seedOf("a")[:31]))),
@@ -126,12 +126,12 @@ func TestParseSetRefusesAKey(t *testing.T) {
 			of(later)},
 		"verify_until before it": {oct("a").with("verify_until",
 			`"2026-02-16T11:59:59.999999999Z"`), of(later)},
-		"both instants broken": {oct("a").with("sign_from", `"now"`).with("verify_until",
+		"both instants malformed": {oct("a").with("sign_from", `"now"`).with("verify_until",
 			`"later"`), of(from, until)},
-		"an instant out of reach": {oct("a").with("sign_from",
+		"an instant after year 9999": {oct("a").with("sign_from",
 			`"9999-12-31T23:59:59-00:01"`).with("verify_until", `"2026-02-16T12:00:00Z"`),
 			of(from)},
-		"the first instant broken": {oct("a").with("sign_from", `"now"`).with("verify_until",
+		"sign_from malformed": {oct("a").with("sign_from", `"now"`).with("verify_until",
 			`"2026-02-16T12:00:00Z"`), of(from)},
 		"revoked as text":   {oct("a").with("revoked", `"true"`), of(revoked)},
 		"revoked as number": {oct("a").with("revoked", `1`), of(revoked)},
@@ -155,26 +155,26 @@ func TestParseSetRefusesAKey(t *testing.T) {
 		"x5c":                       {okp("a").with("x5c", `["AAAA"]`), of(unknown)},
 		"ext, as browsers write it": {oct("a").with("ext", `true`), of(unknown)},
 		"exp":                       {oct("a").with("exp", `1771250400`), of(unknown)},
-		"a name that is a secret": {oct("a").with("c2VjcmV0IHNlY3JldCBzZWNyZXQ", `true`),
+		"a secret as a member name": {oct("a").with("c2VjcmV0IHNlY3JldCBzZWNyZXQ", `true`),
 			of(unknown)},
 		"two unknown members": {oct("a").with("n", `""`).with("e", `""`),
 			of(unknown, unknown)},
-		"a member of OKP in oct": {oct("a").with("x", `"AAAA"`), of(unknown)},
-		"d in oct":               {oct("a").with("d", `"AAAA"`), of(unknown)},
-		"crv in oct":             {oct("a").with("crv", `"Ed25519"`), of(unknown)},
-		"k in OKP":               {okp("a").with("k", `"AAAA"`), of(unknown)},
-		"a member by an escape":  {oct("a").with(`\u006b1`, `"AAAA"`), of(unknown)},
+		"x in oct":                  {oct("a").with("x", `"AAAA"`), of(unknown)},
+		"d in oct":                  {oct("a").with("d", `"AAAA"`), of(unknown)},
+		"crv in oct":                {oct("a").with("crv", `"Ed25519"`), of(unknown)},
+		"k in OKP":                  {okp("a").with("k", `"AAAA"`), of(unknown)},
+		"an escaped unknown member": {oct("a").with(`\u006b1`, `"AAAA"`), of(unknown)},
 		"kid twice": {oct("a").also("kid", `"a"`),
-			of("key 1 (a): kid: stands twice")},
+			of("key 1 (a): kid: appears twice")},
 		"revoked twice": {oct("a").with("revoked", "true").also("revoked", "false"),
-			of("key 1 (a): revoked: stands twice")},
-		"k twice, by an escape": {oct("a").also(`\u006b`, `"AAAA"`),
-			of("key 1 (a): k: stands twice")},
+			of("key 1 (a): revoked: appears twice")},
+		"k twice, once escaped": {oct("a").also(`\u006b`, `"AAAA"`),
+			of("key 1 (a): k: appears twice")},
 		"sign_from three times": {
 			oct("a").also("sign_from", `""`).also("sign_from", `""`),
-			of("key 1 (a): sign_from: stands twice", "key 1 (a): sign_from: stands twice"),
+			of("key 1 (a): sign_from: appears twice", "key 1 (a): sign_from: appears twice"),
 		},
-		"twice in an object below": {oct("a").with("use", `{"b":1,"b":1}`), of(use)},
+		"repeated name in a nested object": {oct("a").with("use", `{"b":1,"b":1}`), of(use)},
 		"everything at once, oct": {
 			jwk{{"kty", `"oct"`}, {"use", "1"}, {"key_ops", "1"}, {"revoked", "1"}, {"what", "1"}},
 			of(
@@ -187,8 +187,8 @@ func TestParseSetRefusesAKey(t *testing.T) {
 			of(from, until, unknown, crv, algOKP, "key 1 (a): x"+text, "key 1 (a): d"+text),
 		},
 		"nothing": {jwk{}, of(kid, nameless(from), nameless(kty))},
-		"an id twice that is no id": {oct("a").with("kid", `"not an id"`).also("kid", `"a"`),
-			of(kid, "key 1: kid: stands twice")},
+		"an invalid id twice": {oct("a").with("kid", `"not an id"`).also("kid", `"a"`),
+			of(kid, "key 1: kid: appears twice")},
 		"a private key in PEM as k": {oct("a").with("k",
 			`"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----"`),
 			of("key 1 (a): k" + text)},
@@ -210,39 +210,39 @@ func TestParseSetRefusesAKey(t *testing.T) {
 	for name, c := range rows {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, faultsOf(t, setOf(c.key)))
-			// A sound key beside it changes nothing, and is not put into force.
-			sound := oct("sound")
-			assert.Equal(t, c.want, faultsOf(t, setOf(c.key, sound)))
+			// A valid key next to it changes nothing, and is not put in force.
+			valid := oct("valid")
+			assert.Equal(t, c.want, faultsOf(t, setOf(c.key, valid)))
 		})
 	}
 }
 
-// turned is a public key whose x coordinate has the other sign.
-func turned(public []byte) []byte {
+// signFlipped returns a public key whose x coordinate has the other sign.
+func signFlipped(public []byte) []byte {
 	public[31] ^= 0x80
 	return public
 }
 
-func TestParseSetRefusesASet(t *testing.T) {
+func TestParseSetRefusesInvalidSets(t *testing.T) {
 	const notJSON, list = "the set: is not JSON", "the set: keys: must be a list of keys"
-	sound := setOf(oct("a"))
+	valid := setOf(oct("a"))
 	for name, c := range map[string]struct {
 		text string
 		want []string
 	}{
 		"nothing":              {"", []string{notJSON}},
 		"white space":          {"\n", []string{notJSON}},
-		"no JSON":              {"OFFLOAD_SESSION_SECRET=hunter2hunter2", []string{notJSON}},
+		"not JSON":             {"OFFLOAD_SESSION_SECRET=hunter2hunter2", []string{notJSON}},
 		"a private key in PEM": {"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----\n", []string{notJSON}},
-		"cut short":            {sound[:len(sound)-1], []string{notJSON}},
-		"two sets":             {sound + sound, []string{notJSON}},
-		"a byte order mark":    {"\ufeff" + sound, []string{notJSON}},
+		"truncated":            {valid[:len(valid)-1], []string{notJSON}},
+		"two sets":             {valid + valid, []string{notJSON}},
+		"a byte order mark":    {"\ufeff" + valid, []string{notJSON}},
 		"UTF-16":               {"{\x00}\x00", []string{notJSON}},
-		"a comma at the end":   {`{"keys":[],}`, []string{notJSON}},
-		"a comment":            {"// keys\n" + sound, []string{notJSON}},
-		"invalid UTF-8":        {strings.Replace(sound, `"a"`, "\"\xff\"", 1), []string{notJSON}},
-		"a lone surrogate":     {strings.Replace(sound, `"a"`, `"\ud800"`, 1), []string{notJSON}},
-		"NUL behind":           {sound + "\x00", []string{notJSON}},
+		"a trailing comma":     {`{"keys":[],}`, []string{notJSON}},
+		"a comment":            {"// keys\n" + valid, []string{notJSON}},
+		"invalid UTF-8":        {strings.Replace(valid, `"a"`, "\"\xff\"", 1), []string{notJSON}},
+		"a lone surrogate":     {strings.Replace(valid, `"a"`, `"\ud800"`, 1), []string{notJSON}},
+		"trailing NUL":         {valid + "\x00", []string{notJSON}},
 		"a list":               {`[` + oct("a").json() + `]`, []string{list}},
 		"a key without a set": {
 			oct("a").json(),
@@ -253,20 +253,20 @@ func TestParseSetRefusesASet(t *testing.T) {
 		"no member":      {`{}`, []string{list}},
 		"keys null":      {`{"keys":null}`, []string{list}},
 		"keys an object": {`{"keys":` + oct("a").json() + `}`, []string{list}},
-		"keys text":      {`{"keys":"c2VjcmV0IHNlY3JldA"}`, []string{list}},
-		"Keys": {strings.Replace(sound, "keys", "Keys", 1),
+		"keys a string":  {`{"keys":"c2VjcmV0IHNlY3JldA"}`, []string{list}},
+		"Keys": {strings.Replace(valid, "keys", "Keys", 1),
 			[]string{"the set: has a member that is not known", list}},
 		"empty":                   {`{"keys":[]}`, []string{"the set: there is no key"}},
 		"empty, with white space": {`{ "keys" : [ ] }`, []string{"the set: there is no key"}},
-		"a member beside keys": {`{"keys":[` + oct("a").json() + `],"active":"a"}`,
+		"a member next to keys": {`{"keys":[` + oct("a").json() + `],"active":"a"}`,
 			[]string{"the set: has a member that is not known"}},
-		"a secret's name beside keys": {`{"c2VjcmV0IHNlY3JldA":1,"keys":[]}`,
+		"a secret as a member name next to keys": {`{"c2VjcmV0IHNlY3JldA":1,"keys":[]}`,
 			[]string{"the set: has a member that is not known", "the set: there is no key"}},
 		"keys twice": {`{"keys":[` + oct("a").json() + `],"keys":[]}`,
-			[]string{"the set: keys: stands twice"}},
-		"keys twice, by an escape": {`{"keys":[` + oct("a").json() + `],"\u006beys":[]}`,
-			[]string{"the set: keys: stands twice"}},
-		"items that are no object": {
+			[]string{"the set: keys: appears twice"}},
+		"keys twice, once escaped": {`{"keys":[` + oct("a").json() + `],"\u006beys":[]}`,
+			[]string{"the set: keys: appears twice"}},
+		"items that are not objects": {
 			`{"keys":[1,"c2VjcmV0IHNlY3JldA",null,true,[{}],` + oct("a").json() + `]}`,
 			[]string{"key 1: must be an object", "key 2: must be an object",
 				"key 3: must be an object", "key 4: must be an object", "key 5: must be an object"},
@@ -274,20 +274,20 @@ func TestParseSetRefusesASet(t *testing.T) {
 		"a list in a list": {`{"keys":[[` + oct("a").json() + `]]}`,
 			[]string{"key 1: must be an object"}},
 		"an id twice": {setOf(oct("a"), oct("a").with("k", quoted(encoded(secretOf("b"))))),
-			[]string{"the set (a): the id a stands twice"}},
+			[]string{"the set (a): the id a appears twice"}},
 		"an id twice, both algorithms": {
-			setOf(oct("a"), okp("a")), []string{"the set (a): the id a stands twice"},
+			setOf(oct("a"), okp("a")), []string{"the set (a): the id a appears twice"},
 		},
 		"an id twice, one revoked": {
 			setOf(oct("a"), okp("a").with("revoked", "true")),
-			[]string{"the set (a): the id a stands twice"},
+			[]string{"the set (a): the id a appears twice"},
 		},
-		"an id twice, by an escape": {
+		"an id twice, once escaped": {
 			setOf(oct("a"), oct("b").with("kid", `"\u0061"`)),
-			[]string{"the set (a): the id a stands twice"},
+			[]string{"the set (a): the id a appears twice"},
 		},
 		"a key twice": {setOf(oct("a"), oct("a")),
-			[]string{"the set (a): the id a stands twice"}},
+			[]string{"the set (a): the id a appears twice"}},
 		"secret shared": {setOf(oct("a"), oct("b").with("k", quoted(encoded(secretOf("a"))))),
 			[]string{"the set (b): the keys a and b are the same"}},
 		"seed shared": {
@@ -299,7 +299,7 @@ func TestParseSetRefusesASet(t *testing.T) {
 				`"2020-01-01T00:00:00Z"`).with("verify_until", `"2020-01-02T00:00:00Z"`)),
 			[]string{"the set (b): the keys a and b are the same"},
 		},
-		"a seed that is a secret too": {
+		"a seed that is also a secret": {
 			setOf(okp("a"), oct("b").with("k", quoted(encoded(seedOf("a"))))),
 			[]string{"the set (b): the keys a and b are the same"},
 		},
@@ -317,7 +317,7 @@ func TestParseSetRefusesASet(t *testing.T) {
 				"key 3 (b): use: must be sig",
 				"key 4 (a): sign_from: must be an instant in RFC 3339, as 2026-02-16T12:00:00Z",
 				"key 4 (a): kty: must be oct or OKP",
-				"the set (a): the id a stands twice", "the set (b): the keys a and b are the same",
+				"the set (a): the id a appears twice", "the set (b): the keys a and b are the same",
 			},
 		},
 		"two keys without an id": {
@@ -325,7 +325,7 @@ func TestParseSetRefusesASet(t *testing.T) {
 			[]string{"key 1: kid: must be 1 to 64 of A-Z a-z 0-9 . _ -",
 				"key 2: kid: must be 1 to 64 of A-Z a-z 0-9 . _ -"},
 		},
-		"all keys broken": {
+		"all keys malformed": {
 			setOf(oct("a").without("k"), oct("b").without("k")),
 			[]string{"key 1 (a): k: must be base64url without padding",
 				"key 2 (b): k: must be base64url without padding"},

@@ -15,7 +15,7 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-func TestParseSetReads(t *testing.T) {
+func TestParseSetReadsValidKeys(t *testing.T) {
 	plain := keys.Plan{SignFrom: noon}
 	hs, ed := keys.NewHS256("a", secretOf("a"), plain), keys.NewEdDSA("a", seedOf("a"), plain)
 	for name, c := range map[string]struct {
@@ -28,23 +28,23 @@ func TestParseSetReads(t *testing.T) {
 		"use":                    {setOf(oct("a").with("use", `"sig"`)), hs},
 		"use, OKP":               {setOf(okp("a").with("use", `"sig"`)), ed},
 		"key_ops":                {setOf(okp("a").with("key_ops", `["sign","verify"]`)), ed},
-		"key_ops, the other way": {setOf(oct("a").with("key_ops", `[ "verify" , "sign" ]`)), hs},
-		"key_ops, one":           {setOf(oct("a").with("key_ops", `["sign"]`)), hs},
+		"key_ops, other order":   {setOf(oct("a").with("key_ops", `[ "verify" , "sign" ]`)), hs},
+		"key_ops, one operation": {setOf(oct("a").with("key_ops", `["sign"]`)), hs},
 		"not revoked":            {setOf(oct("a").with("revoked", "false")), hs},
 		"revoked": {setOf(oct("a").with("revoked", "true")),
 			hs.WithPlan(keys.Plan{SignFrom: noon, Revoked: true})},
-		"an end": {setOf(oct("a").with("verify_until",
+		"with an end": {setOf(oct("a").with("verify_until",
 			`"2026-02-16T12:00:00.000000001Z"`)),
 			hs.WithPlan(keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(1)})},
-		"everything": {
+		"every member": {
 			setOf(okp("a").with("use", `"sig"`).with("key_ops", `["sign"]`).with("verify_until",
 				`"2026-02-16T13:00:00Z"`).with("revoked", "true")),
 			ed.WithPlan(keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour), Revoked: true}),
 		},
-		"members in another turn": {setOf(reversed(okp("a"))), ed},
-		"names by escapes": {strings.NewReplacer(`"kid"`, `"\u006bid"`, `"keys"`,
+		"members in reverse order": {setOf(reversed(okp("a"))), ed},
+		"escaped names": {strings.NewReplacer(`"kid"`, `"\u006bid"`, `"keys"`,
 			`"key\u0073"`).Replace(setOf(oct("a"))), hs},
-		"values by escapes": {strings.ReplaceAll(setOf(oct("a")), `"oct"`, `"o\u0063t"`), hs},
+		"escaped values": {strings.ReplaceAll(setOf(oct("a")), `"oct"`, `"o\u0063t"`), hs},
 		"white space": {
 			" \r\n\t{ \"keys\" :\n[ { \"kty\" : \"oct\"\t,\r\n\"alg\":\"HS256\" , \"kid\":\"a\", \"sign_from\" :\n\"2026-02-16T12:00:00Z\" , \"k\" : " +
 				quoted(encoded(secretOf("a"))) + " } ] }\n",
@@ -52,10 +52,10 @@ func TestParseSetReads(t *testing.T) {
 		},
 		"a secret of one byte": {setOf(oct("a").with("k", `"AA"`)),
 			keys.NewHS256("a", []byte{0}, plain)},
-		"a secret that is spaced": {setOf(oct("a").with("k",
+		"a secret with white space": {setOf(oct("a").with("k",
 			quoted(encoded([]byte(" \x00\xff\n"))))),
 			keys.NewHS256("a", []byte(" \x00\xff\n"), plain)},
-		"an id of 64": {setOf(oct("a").with("kid", quoted(strings.Repeat("k", 64)))),
+		"an id of 64 characters": {setOf(oct("a").with("kid", quoted(strings.Repeat("k", 64)))),
 			keys.NewHS256(keys.ID(strings.Repeat("k", 64)), secretOf("a"), plain)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,11 +87,12 @@ func assertSameKey(t testing.TB, want, got keys.Key) {
 	assert.True(t, want.Verify(message, got.Sign(message)))
 }
 
-// faultsOf reads a set that must be refused, and hunts for what went in.
+// faultsOf parses a set that must be refused, checks that no error shows its contents, and returns
+// the texts of the faults.
 func faultsOf(t testing.TB, text string) []string {
 	t.Helper()
 	read, err := keys.ParseSet(text)
-	require.Nil(t, read, "nothing comes of it")
+	require.Nil(t, read, "no keyring is returned")
 	var faults keys.SetFaults
 	require.ErrorAs(t, err, &faults)
 	require.NotEmpty(t, faults)
@@ -100,17 +101,18 @@ func faultsOf(t testing.TB, text string) []string {
 		words = append(words, fault.String())
 	}
 	assert.Equal(t, "keyset: "+strings.Join(words, "; "), err.Error())
-	assertNothingShown(t, text, err.Error())
+	assertNothingLeaks(t, text, err.Error())
 	return words
 }
 
-// ours are texts that stand in messages by themselves.
-var ours = []string{"2026-02-16T12:00:00Z", "Ed25519", "EdDSA", "verify", "HS256", "oct", "OKP",
-	"sig", "sign"}
+// fixedWords are texts that messages contain on their own account.
+var fixedWords = []string{"2026-02-16T12:00:00Z", "Ed25519", "EdDSA", "verify", "HS256", "oct",
+	"OKP", "sig", "sign"}
 
-// assertNothingShown: no string of the input, a sound id apart, is found in a message: as it is, in
-// either base64, in hex, or decoded. Names of members that are not ours are not found either.
-func assertNothingShown(t testing.TB, text, message string) {
+// assertNothingLeaks checks that no string of the input, apart from a valid id, is in a message:
+// neither as it is nor in base64, in hex or decoded. The names of unknown members must not be there
+// either.
+func assertNothingLeaks(t testing.TB, text, message string) {
 	t.Helper()
 	var document any
 	if json.Unmarshal([]byte(text), &document) != nil {
@@ -118,7 +120,8 @@ func assertNothingShown(t testing.TB, text, message string) {
 	}
 	for _, value := range stringsOf(document) {
 		if _, isID := keys.ParseID(value); isID && len(value) < 16 ||
-			slices.Contains(ours, value) || slices.Contains(memberNames, value) || len(value) < 4 {
+			slices.Contains(fixedWords, value) || slices.Contains(memberNames, value) ||
+			len(value) < 4 {
 			continue
 		}
 		forms := []string{value}
@@ -140,7 +143,7 @@ func assertNothingShown(t testing.TB, text, message string) {
 var memberNames = []string{"keys", "kty", "alg", "kid", "k", "crv", "x", "d", "use", "key_ops",
 	"sign_from", "verify_until", "revoked"}
 
-// stringsOf lists every string, names too, at every level.
+// stringsOf returns every string at every level, including names.
 func stringsOf(document any) (found []string) {
 	switch value := document.(type) {
 	case string:
@@ -157,7 +160,7 @@ func stringsOf(document any) (found []string) {
 	return found
 }
 
-func TestInstants(t *testing.T) {
+func TestParseSetInstants(t *testing.T) {
 	for text, want := range map[string]time.Time{
 		"2026-02-16T12:00:00Z":            noon,
 		"2026-02-16T12:00:00+00:00":       noon,
@@ -174,7 +177,7 @@ func TestInstants(t *testing.T) {
 			time.UTC),
 		"9999-12-31T23:59:59+00:01":           time.Date(9999, 12, 31, 23, 58, 59, 0, time.UTC),
 		"0001-01-01T00:00:00-00:01":           time.Date(1, 1, 1, 0, 1, 0, 0, time.UTC),
-		"0001-01-01T00:00:00Z":                {}, // the zero time is no instant
+		"0001-01-01T00:00:00Z":                {}, // the zero time is not an instant
 		"0000-12-31T23:59:59Z":                {},
 		"0001-01-01T00:00:00+00:01":           {}, // before year 1 in UTC
 		"9999-12-31T23:59:59-00:01":           {}, // after year 9999 in UTC
@@ -231,34 +234,34 @@ func TestInstants(t *testing.T) {
 	}
 }
 
-// TestHostileSets: however large, deep or wrong a text is, the answer is quick and its message
-// short.
-func TestHostileSets(t *testing.T) {
-	sound := setOf(oct("a"))
-	filled := sound + strings.Repeat(" ", keys.MaxSetBytes-len(sound))
+// TestParseSetBoundsHostileInput checks that, however large, deep or wrong a text is, it is refused
+// with a short message.
+func TestParseSetBoundsHostileInput(t *testing.T) {
+	valid := setOf(oct("a"))
+	filled := valid + strings.Repeat(" ", keys.MaxSetBytes-len(valid))
 	_, err := keys.ParseSet(filled)
-	require.NoError(t, err, "MaxSet is allowed")
+	require.NoError(t, err, "MaxSetBytes is allowed")
 	many := func(item string) string {
 		n := (keys.MaxSetBytes-32)/(len(item)+1) - 1
 		return `{"keys":[` + strings.Repeat(item+",", n) + item + `]}`
 	}
 	const tooMany = "keyset: the set: keys: must be a list of at most 256 keys"
 	for name, c := range map[string]struct{ text, begin string }{
-		"a byte too many": {filled + " ", "keyset: the set: is larger than 1048576 bytes"},
+		"one byte too many": {filled + " ", "keyset: the set: is larger than 1048576 bytes"},
 		"deep lists": {strings.Repeat("[", keys.MaxSetBytes),
 			"keyset: the set: is not JSON"},
 		"deep objects": {strings.Repeat(`{"keys":`, keys.MaxSetBytes/8),
 			"keyset: the set: is not JSON"},
 		"deep in a key": {`{"keys":[{"kid":` + strings.Repeat("[", 62) +
 			strings.Repeat("]", 62) + `}]}`, "keyset: the set: is not JSON"},
-		"deepest in a key": {`{"keys":[{"kid":` + strings.Repeat("[", 61) +
+		"deepest allowed in a key": {`{"keys":[{"kid":` + strings.Repeat("[", 61) +
 			strings.Repeat("]", 61) + `}]}`, "keyset: key 1: kid: "},
-		"many numbers":    {many("0"), tooMany},
-		"many empty keys": {many("{}"), tooMany},
-		"many texts":      {many(`"c2VjcmV0IHNlY3JldA"`), tooMany},
-		"many equal keys": {many(oct("a").json()), tooMany},
-		"a key too many":  {`{"keys":[` + strings.Repeat("0,", keys.MaxKeys) + `0]}`, tooMany},
-		"as many as may be": {`{"keys":[` + strings.Repeat("0,", keys.MaxKeys-1) + `0]}`,
+		"many numbers":     {many("0"), tooMany},
+		"many empty keys":  {many("{}"), tooMany},
+		"many texts":       {many(`"c2VjcmV0IHNlY3JldA"`), tooMany},
+		"many equal keys":  {many(oct("a").json()), tooMany},
+		"one key too many": {`{"keys":[` + strings.Repeat("0,", keys.MaxKeys) + `0]}`, tooMany},
+		"maximum number of keys": {`{"keys":[` + strings.Repeat("0,", keys.MaxKeys-1) + `0]}`,
 			"keyset: key 1: must be an object; key 2: "},
 		"many unknown members": {`{` + strings.Repeat(`"a":0,`, 100_000) + `"b":0}`,
 			"keyset: the set: has a member that is not known; the set: "},
@@ -266,8 +269,10 @@ func TestHostileSets(t *testing.T) {
 			"["+strings.Repeat(`"sign",`, 100_000)+`1]`)), "keyset: key 1 (a): key_ops: "},
 		"a long id": {setOf(oct("a").with("kid",
 			quoted(strings.Repeat("a", 1_000_000)))), "keyset: key 1: kid: "},
-		"a long secret, wrong": {setOf(oct("a").with("k", quoted(strings.Repeat("a", 1_000_001)))),
-			"keyset: key 1 (a): k: "},
+		"a long malformed secret": {
+			setOf(oct("a").with("k", quoted(strings.Repeat("a", 1_000_001)))),
+			"keyset: key 1 (a): k: ",
+		},
 		"a long instant": {setOf(oct("a").with("sign_from",
 			quoted(strings.Repeat("1", 1_000_000)))), "keyset: key 1 (a): sign_from: "},
 	} {
@@ -282,7 +287,7 @@ func TestHostileSets(t *testing.T) {
 	_, err = keys.ParseSet(`{"keys":[` + strings.Repeat("0,", 149) + `0]}`)
 	var faults keys.SetFaults
 	require.ErrorAs(t, err, &faults)
-	assert.Len(t, faults, 150, "every fault is there")
+	assert.Len(t, faults, 150, "every fault is listed")
 	assert.True(t, strings.HasSuffix(err.Error(), "; key 100: must be an object; 50 more"),
-		"a hundred are told")
+		"the text lists a hundred")
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// FormatSet returns every key of the keyring as a JWK Set with private parts, one key per line, in
-// the form that ParseSet reads.
+// FormatSet returns every key of the keyring as a JWK Set with private parts, one key a line, as
+// ParseSet reads it.
 func FormatSet(keyring *Keyring) string {
 	return formatSet(keyring.keys, func(key Key) []pair {
-		pairs := describe(key)
+		pairs := publicMembers(key)
 		if key.algorithm == EdDSA {
 			pairs = append(pairs, pair{memberPrivate, strict.EncodeBase64(key.Secret())})
 		} else {
@@ -28,8 +28,8 @@ func FormatSet(keyring *Keyring) string {
 	}, "\n")
 }
 
-// FormatPublic returns the public parts of the EdDSA keys that are pending, signing or verifying at
-// now, as a JWK Set for verifiers elsewhere (RFC 7517 §5). Symmetric keys have no public part and
+// FormatPublic returns the public part of the EdDSA keys that are pending, signing or verifying at
+// now, as a JWK Set for external verifiers (RFC 7517 §5). Symmetric keys have no public part and
 // are never included.
 func FormatPublic(keyring *Keyring, now time.Time) string {
 	var shown []Key
@@ -38,14 +38,14 @@ func FormatPublic(keyring *Keyring, now time.Time) string {
 			shown = append(shown, key)
 		}
 	}
-	return formatSet(shown, describe, "")
+	return formatSet(shown, publicMembers, "")
 }
 
-// pair is a member and its text; only revoked is a literal and has no text.
+// pair is a member and its text; revoked has no text, because its value is always true.
 type pair struct{ name, value string }
 
-// describe returns the public members of a key.
-func describe(key Key) []pair {
+// publicMembers returns the members of a key that anyone may know.
+func publicMembers(key Key) []pair {
 	if key.algorithm == EdDSA {
 		return []pair{
 			{memberType, typePair}, {memberCurve, curveEd25519}, {memberAlgorithm, string(EdDSA)},
@@ -57,7 +57,7 @@ func describe(key Key) []pair {
 		{memberUse, useSignature}, {memberID, string(key.id)}}
 }
 
-// formatSet writes keys whose members need no escapes: ids, names and base64url contain none.
+// formatSet writes keys whose members need no escaping: ids, names and base64url need none.
 func formatSet(keys []Key, members func(Key) []pair, lineBreak string) string {
 	var b strings.Builder
 	b.WriteString(`{"keys":[`)

@@ -16,24 +16,24 @@ import (
 )
 
 func TestFormatSetByteForByte(t *testing.T) {
-	made := keyring(t,
+	keyring := newKeyring(t,
 		keys.NewEdDSA("ed", seedOf("ed"), keys.Plan{SignFrom: noon.Add(time.Second / 2),
 			VerifyUntil: noon.Add(time.Hour), Revoked: true}),
 		keys.NewHS256("hs", secretOf("hs"), keys.Plan{SignFrom: noon.In(time.FixedZone("", 3600))}),
 	)
 	assert.Equal(t, `{"keys":[
 {"kty":"oct","alg":"HS256","use":"sig","kid":"hs","k":"`+encoded(secretOf("hs"))+`","sign_from":"2026-02-16T12:00:00Z"},
-{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"ed","x":"`+encoded(made.Keys()[1].Public())+`","d":"`+encoded(seedOf("ed"))+
+{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"ed","x":"`+encoded(keyring.Keys()[1].Public())+`","d":"`+encoded(seedOf("ed"))+
 		`","sign_from":"2026-02-16T12:00:00.5Z","verify_until":"2026-02-16T13:00:00Z","revoked":true}
 ]}
-`, keys.FormatSet(made))
+`, keys.FormatSet(keyring))
 }
 
 func TestFormatPublicByteForByte(t *testing.T) {
 	pending := keys.NewEdDSA("pending", seedOf("pending"), keys.Plan{SignFrom: noon.Add(time.Hour)})
 	signs := keys.NewEdDSA("signs", seedOf("signs"),
 		keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)})
-	made := keyring(t, pending, signs,
+	keyring := newKeyring(t, pending, signs,
 		keys.NewEdDSA("revoked", seedOf("revoked"), keys.Plan{SignFrom: noon, Revoked: true}),
 		keys.NewHS256("hs", secretOf("hs"), keys.Plan{SignFrom: noon}),
 	)
@@ -52,15 +52,15 @@ func TestFormatPublicByteForByte(t *testing.T) {
 			entry(signs) + "," + entry(pending)},
 		"at an end": {noon.Add(time.Hour), entry(pending)},
 	} {
-		assert.Equal(t, `{"keys":[`+c.want+`]}`, keys.FormatPublic(made, c.now), name)
+		assert.Equal(t, `{"keys":[`+c.want+`]}`, keys.FormatPublic(keyring, c.now), name)
 	}
-	assert.Equal(t, `{"keys":[]}`, keys.FormatPublic(keyring(t,
-		keys.NewHS256("hs", secretOf("hs"), keys.Plan{})), noon), "none is published")
+	assert.Equal(t, `{"keys":[]}`, keys.FormatPublic(newKeyring(t,
+		keys.NewHS256("hs", secretOf("hs"), keys.Plan{})), noon), "no key is published")
 }
 
-// drawRing draws a keyring of both algorithms, whose instants lie close together and may have a
+// drawKeyring draws a keyring of both algorithms, whose instants lie close together and may have a
 // fraction.
-func drawRing(t *rapid.T) *keys.Keyring {
+func drawKeyring(t *rapid.T) *keys.Keyring {
 	var all []keys.Key
 	for i := range rapid.IntRange(1, 6).Draw(t, "keys") {
 		plan := keys.Plan{SignFrom: noon.Add(drawOffset(t, "sign from")),
@@ -80,19 +80,19 @@ func drawRing(t *rapid.T) *keys.Keyring {
 		seed[0] = byte(i)
 		all = append(all, keys.NewEdDSA(id, seed, plan))
 	}
-	made, err := keys.NewKeyring(all...)
+	keyring, err := keys.NewKeyring(all...)
 	if err != nil {
-		t.Fatal(err) // ids end in another digit each, and material differs in a byte
+		t.Fatal(err) // no two ids or materials are equal: each has its index in it
 	}
-	return made
+	return keyring
 }
 
-// TestFormatSetParsesToTheSame: what is written is read, comes to the same keys, and is written
-// again byte for byte.
-func TestFormatSetParsesToTheSame(t *testing.T) {
+// TestFormatSetRoundTrips checks that a set that is written can be read, yields the same keys, and
+// is written again byte for byte.
+func TestFormatSetRoundTrips(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		made := drawRing(t)
-		text := keys.FormatSet(made)
+		keyring := drawKeyring(t)
+		text := keys.FormatSet(keyring)
 		read, err := keys.ParseSet(text)
 		if err != nil {
 			t.Fatal(err)
@@ -100,10 +100,10 @@ func TestFormatSetParsesToTheSame(t *testing.T) {
 		if again := keys.FormatSet(read); again != text {
 			t.Fatalf("written differently:\n%s\n%s", text, again)
 		}
-		if len(read.Keys()) != len(made.Keys()) {
-			t.Fatalf("%d keys of %d", len(read.Keys()), len(made.Keys()))
+		if len(read.Keys()) != len(keyring.Keys()) {
+			t.Fatalf("read %d keys, want %d", len(read.Keys()), len(keyring.Keys()))
 		}
-		for i, want := range made.Keys() {
+		for i, want := range keyring.Keys() {
 			got := read.Keys()[i]
 			if got.ID() != want.ID() || got.Algorithm() != want.Algorithm() ||
 				string(got.Secret()) != string(want.Secret()) ||
@@ -114,10 +114,10 @@ func TestFormatSetParsesToTheSame(t *testing.T) {
 	})
 }
 
-// TestRingsOfOneTextAgree: replicas that hold the same file do the same at every instant.
-func TestRingsOfOneTextAgree(t *testing.T) {
+// TestKeyringsOfSameTextAgree checks that replicas with the same file do the same at every instant.
+func TestKeyringsOfSameTextAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := keys.FormatSet(drawRing(t))
+		text := keys.FormatSet(drawKeyring(t))
 		one, err := keys.ParseSet(text)
 		if err != nil {
 			t.Fatal(err)
@@ -142,17 +142,18 @@ func TestRingsOfOneTextAgree(t *testing.T) {
 				}
 				if aSigns && bVerifies && key.ID() == a.ID() &&
 					!twin.Verify([]byte("text"), a.Sign([]byte("text"))) {
-					t.Fatalf("%v signs what %v does not take", a, twin)
+					t.Fatalf("%v signs what %v does not verify", a, twin)
 				}
 			}
 			if keys.FormatPublic(one, now) != keys.FormatPublic(other, now) {
-				t.Fatalf("two public sets at %v", now)
+				t.Fatalf("the public sets differ at %v", now)
 			}
 		}
 	})
 }
 
-// turns are the instants at which something changes in a keyring, and those beside them.
+// turns returns the instants at which something changes in a keyring, and the instants next to
+// them.
 func turns(r *keys.Keyring) []time.Time {
 	instants := []time.Time{noon}
 	for _, key := range r.Keys() {
@@ -165,28 +166,28 @@ func turns(r *keys.Keyring) []time.Time {
 	return instants
 }
 
-// TestPublicSetsHoldNoSecret walks what is published at every turn for every secret, in every form
-// that it could have.
-func TestPublicSetsHoldNoSecret(t *testing.T) {
+// TestFormatPublicHoldsNoSecret searches the published set at every turn for every secret, in every
+// form that it could have.
+func TestFormatPublicHoldsNoSecret(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		made := drawRing(t)
-		for _, now := range turns(made) {
-			public := keys.FormatPublic(made, now)
+		keyring := drawKeyring(t)
+		for _, now := range turns(keyring) {
+			public := keys.FormatPublic(keyring, now)
 			for _, member := range []string{`"d"`, `"k"`, `"oct"`, "HS256", "sign_from",
 				"verify_until", "revoked"} {
 				if strings.Contains(public, member) {
 					t.Fatalf("%s is in %s", member, public)
 				}
 			}
-			for _, key := range made.Keys() {
-				state := made.StateAt(key, now)
+			for _, key := range keyring.Keys() {
+				state := keyring.StateAt(key, now)
 				shown := strings.Contains(public, `"kid":"`+string(key.ID())+`"`)
 				if want := key.Algorithm() == keys.EdDSA && state != keys.Expired &&
 					state != keys.Revoked; shown != want {
-					t.Fatalf("%v is %v, and shown: %v", key, state, shown)
+					t.Fatalf("%v is %v, published: %v", key, state, shown)
 				}
 				if secret := key.Secret(); len(secret) >= 8 {
-					for _, form := range formsOf(secret) {
+					for _, form := range encodingsOf(secret) {
 						if strings.Contains(public, form) {
 							t.Fatalf("the secret of %v is in %s", key, public)
 						}
@@ -197,8 +198,9 @@ func TestPublicSetsHoldNoSecret(t *testing.T) {
 	})
 }
 
-// formsOf is data as it could be written, without the ends that depend on what stands beside it.
-func formsOf(data []byte) []string {
+// encodingsOf returns data in every form in which it could be written, without the ends that depend
+// on the surrounding bytes.
+func encodingsOf(data []byte) []string {
 	forms := []string{string(data), hex.EncodeToString(data),
 		strings.ToUpper(hex.EncodeToString(data)), strings.Trim(fmt.Sprintf("%d", data), "[]")}
 	for skip := range 3 { // wherever it begins within a larger text
@@ -209,18 +211,18 @@ func formsOf(data []byte) []string {
 	return forms
 }
 
-// TestTheWalkFindsSecrets holds the walk itself against texts that it must refuse.
-func TestTheWalkFindsSecrets(t *testing.T) {
+// TestEncodingsOfFindsSecrets checks the search itself against texts that contain a secret.
+func TestEncodingsOfFindsSecrets(t *testing.T) {
 	secret := secretOf("a")
 	for _, text := range []string{
 		string(secret), "x" + hex.EncodeToString(secret),
 		strings.ToUpper(hex.EncodeToString(secret)), fmt.Sprintf("%d", secret),
-		keys.FormatSet(keyring(t, keys.NewHS256("a", secret, keys.Plan{SignFrom: noon}))),
+		keys.FormatSet(newKeyring(t, keys.NewHS256("a", secret, keys.Plan{SignFrom: noon}))),
 		base64.StdEncoding.EncodeToString(append([]byte("x"), secret...)),
 		base64.RawURLEncoding.EncodeToString(append([]byte("xy"), secret...)),
 	} {
 		found := false
-		for _, form := range formsOf(secret) {
+		for _, form := range encodingsOf(secret) {
 			found = found || strings.Contains(text, form)
 		}
 		require.True(t, found, text)

@@ -1,9 +1,10 @@
-// Package keys determines which key signs and which keys verify at a given time.
+// Package keys decides which key signs and which keys may verify at an instant.
 //
-// A key is made for one algorithm, and its state is a pure function of the key and the time. A
-// keyring holds every key in every state and never changes; a new set of keys is a new keyring. Key
-// material leaves a key only as a signature: no format verb prints it. The package imports strict
-// and the standard library.
+// A key is made for one algorithm, and its state is a pure function of the key and the clock. A
+// keyring holds every key in every state and never changes; a new set of keys is a new keyring.
+// Material never leaves a key except as a signature, and no format verb shows it; Secret is the one
+// exception, for the policy that checks secrets and for the file that stores them. The package
+// imports strict and the standard library.
 package keys
 
 import (
@@ -16,13 +17,14 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// MaxID is the maximum length of a key id.
+// MaxID is the maximum length of a key id, in characters.
 const MaxID = 64
 
 // ID names a key: 1 to MaxID characters of A-Z a-z 0-9 . _ -
 type ID string
 
-// ParseID parses a key id; ok is false if text violates the bounds.
+// ParseID parses text as a key id; ok is false if it is too long, empty or has a character outside
+// the alphabet.
 func ParseID(text string) (id ID, ok bool) {
 	if !strict.Plain(text, MaxID) {
 		return "", false
@@ -30,7 +32,7 @@ func ParseID(text string) (id ID, ok bool) {
 	return ID(text), true
 }
 
-// Algorithm is the algorithm that a key is made for, by its JOSE name (RFC 7518 §3.1, RFC 8037
+// Algorithm is the JOSE name of the algorithm that a key is made for (RFC 7518 §3.1, RFC 8037
 // §3.1).
 type Algorithm string
 
@@ -38,15 +40,15 @@ type Algorithm string
 const (
 	// HS256 is HMAC-SHA256 with a symmetric key.
 	HS256 Algorithm = "HS256"
-	// EdDSA is Ed25519. RFC 9864 renames it, but deployed verifiers still use this name.
+	// EdDSA is Ed25519. RFC 9864 renames it; deployed verifiers still read this name.
 	EdDSA Algorithm = "EdDSA"
 )
 
-// SeedSize is the length of an Ed25519 private key (RFC 8032 §5.1.5) in bytes.
+// SeedSize is the length of an Ed25519 private key (RFC 8032 §5.1.5), in bytes.
 const SeedSize = ed25519.SeedSize
 
-// Key is an id, an algorithm, key material and a plan. The zero value is not a key: signing or
-// verifying with it is a defect, and panics.
+// Key is an id, an algorithm, material and a plan. The zero value is not a key: signing or
+// verifying with it is a bug and panics.
 type Key struct {
 	id        ID
 	algorithm Algorithm
@@ -54,43 +56,42 @@ type Key struct {
 	plan      Plan
 }
 
-// material is what a key signs with: for HS256 the key bytes, for EdDSA the seed and the public
-// key, or only the public key if the key only verifies. It is a string, so that no holder can
-// change it, and behind a pointer so that no format verb prints it: fmt does not call String on
-// unexported fields, and does not follow a pointer to a string. (It does follow a pointer to a
-// struct or an array, for the wrong verb.)
+// material is what a key signs with: the key bytes for HS256; for EdDSA the seed and the public
+// key, or the public key alone if the key only verifies. It is a string, so that no holder can
+// change the bytes. Key holds it by pointer, so that no format verb shows it: fmt does not call
+// String on an unexported field of another type, but it does not follow a pointer to a string
+// either. (It does follow a pointer to a struct or an array, under a wrong verb.)
 type material string
 
-// Plan says when a key may sign and verify.
+// Plan states when a key may do what.
 type Plan struct {
-	// SignFrom is the time from which the key may sign; before that it only verifies.
+	// SignFrom is the instant from which the key may sign; until then it only verifies.
 	SignFrom time.Time
-	// VerifyUntil is the time from which the key neither signs nor verifies; zero means never.
+	// VerifyUntil is the instant from which the key neither signs nor verifies; zero means never.
 	VerifyUntil time.Time
-	// Revoked keys neither sign nor verify, whatever the times say.
+	// Revoked keys neither sign nor verify, regardless of the instants.
 	Revoked bool
 }
 
-// NewHS256 returns a symmetric key with the bytes of secret. It does not check whether they are
-// strong.
+// NewHS256 returns a symmetric key made of the bytes of secret. It does not check their strength.
 func NewHS256(id ID, secret []byte, plan Plan) Key {
 	held := material(secret)
 	return Key{id: id, algorithm: HS256, material: &held, plan: plan}
 }
 
-// NewEdDSA returns an Ed25519 key for a seed of SeedSize bytes. It panics for any other length,
-// which is a defect.
+// NewEdDSA returns an Ed25519 key made of a seed of SeedSize bytes; any other length is a bug and
+// panics.
 func NewEdDSA(id ID, seed []byte, plan Plan) Key {
 	held := material(ed25519.NewKeyFromSeed(seed))
 	return Key{id: id, algorithm: EdDSA, material: &held, plan: plan}
 }
 
-// NewVerifier returns an Ed25519 key with only its public part, of ed25519.PublicKeySize bytes. It
-// panics for any other length, which is a defect. The key verifies as the plan says and never
-// signs: Sign panics, and no keyring uses it as a signer.
+// NewVerifier returns an Ed25519 key made of its public part alone, ed25519.PublicKeySize bytes;
+// any other length is a bug and panics. The key verifies as the plan states and never signs: Sign
+// panics, and no keyring returns it as a signer.
 func NewVerifier(id ID, public []byte, plan Plan) Key {
 	if len(public) != ed25519.PublicKeySize {
-		panic("keys: an Ed25519 public key of another length")
+		panic("keys: an Ed25519 public key must be 32 bytes")
 	}
 	held := material(public)
 	return Key{id: id, algorithm: EdDSA, material: &held, plan: plan}
@@ -108,14 +109,14 @@ func (k Key) ID() ID { return k.id }
 // Algorithm returns the algorithm that the key is made for.
 func (k Key) Algorithm() Algorithm { return k.algorithm }
 
-// Plan returns when the key may sign and verify.
+// Plan returns the key's plan.
 func (k Key) Plan() Plan { return k.plan }
 
 // Secret returns a copy of the key's private bytes: all of a symmetric key, the seed of an Ed25519
-// key, nil for a key that only verifies. It is for the policy that judges them and the file that
-// keeps them, and for nothing else.
+// key, nil for a key that only verifies. It is for the policy that checks secrets and for the file
+// that stores them; nothing else needs it.
 func (k Key) Secret() []byte {
-	if k.onlyVerifies() {
+	if k.isPublicOnly() {
 		return nil
 	}
 	if k.algorithm == EdDSA {
@@ -137,31 +138,31 @@ func (k Key) public() material {
 	return (*k.material)[len(*k.material)-ed25519.PublicKeySize:]
 }
 
-// onlyVerifies reports whether the private part is missing.
-func (k Key) onlyVerifies() bool {
+// isPublicOnly reports whether the key has no private part.
+func (k Key) isPublicOnly() bool {
 	return k.algorithm == EdDSA && len(*k.material) == ed25519.PublicKeySize
 }
 
-// parts returns the pieces of material that keys of one keyring must not share. A symmetric key
-// made of an Ed25519 key's public bytes would be known to everyone.
+// parts returns the pieces of material that no two keys of a keyring may share. The public part is
+// one of them: a symmetric key made of an Ed25519 key's public bytes would be known to everyone.
 func (k Key) parts() []material {
-	if k.algorithm == EdDSA && !k.onlyVerifies() {
+	if k.algorithm == EdDSA && !k.isPublicOnly() {
 		return []material{(*k.material)[:SeedSize], k.public()}
 	}
 	return []material{*k.material}
 }
 
-// shares reports whether both keys have a piece of material in common.
-func (k Key) shares(other Key) bool {
+// sharesMaterial reports whether the two keys have a piece of material in common.
+func (k Key) sharesMaterial(other Key) bool {
 	return slices.ContainsFunc(k.parts(), func(part material) bool {
 		return slices.Contains(other.parts(), part)
 	})
 }
 
 // maySign reports whether the key has a private part and its plan lets it sign at now.
-func (k Key) maySign(now time.Time) bool { return !k.onlyVerifies() && k.plan.maySign(now) }
+func (k Key) maySign(now time.Time) bool { return !k.isPublicOnly() && k.plan.maySign(now) }
 
-// Sign returns the signature of message with the key's algorithm.
+// Sign signs message with the key's algorithm.
 func (k Key) Sign(message []byte) []byte {
 	if k.algorithm == EdDSA {
 		return ed25519.Sign(ed25519.PrivateKey(*k.material), message)
@@ -171,8 +172,8 @@ func (k Key) Sign(message []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// Verify reports whether signature is the key's signature of message. Its duration does not depend
-// on where they differ.
+// Verify reports whether signature is the key's signature of message. The time that it takes does
+// not depend on where the two differ.
 func (k Key) Verify(message, signature []byte) bool {
 	if k.algorithm == EdDSA {
 		return ed25519.Verify(ed25519.PublicKey(k.public()), message, signature)
@@ -180,7 +181,7 @@ func (k Key) Verify(message, signature []byte) bool {
 	return hmac.Equal(k.Sign(message), signature)
 }
 
-// SignatureSize returns the exact length of a signature in bytes; 0 for an unknown algorithm.
+// SignatureSize returns the exact length of a signature under a, in bytes; 0 if a is unknown.
 func (a Algorithm) SignatureSize() int {
 	switch a {
 	case HS256:
@@ -191,8 +192,8 @@ func (a Algorithm) SignatureSize() int {
 	return 0
 }
 
-// String returns the key's name without its material.
+// String returns the key's name, without its material.
 func (k Key) String() string { return "key " + string(k.id) }
 
-// GoString returns the key's name without its material.
+// GoString returns the key's name, without its material.
 func (k Key) GoString() string { return k.String() }

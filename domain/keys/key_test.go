@@ -36,7 +36,7 @@ func TestParseID(t *testing.T) {
 	}
 }
 
-func TestAlgorithm(t *testing.T) {
+func TestSignatureSize(t *testing.T) {
 	assert.Equal(t, 32, keys.HS256.SignatureSize())
 	assert.Equal(t, 64, keys.EdDSA.SignatureSize())
 	for _, other := range []keys.Algorithm{"", "none", "hs256", "HS512", "RS256", "eddsa",
@@ -45,7 +45,7 @@ func TestAlgorithm(t *testing.T) {
 	}
 }
 
-// TestSign goes over the cases of RFC 4231 that are HMAC-SHA-256 in full.
+// TestSign runs the cases of RFC 4231 that use HMAC-SHA-256 without truncation.
 func TestSign(t *testing.T) {
 	for name, c := range map[string]struct{ key, message, signature string }{
 		"4.2": {strings.Repeat("\x0b", 20), "Hi There",
@@ -84,7 +84,7 @@ func TestSign(t *testing.T) {
 	}
 }
 
-// TestSignEdDSA goes over the cases of RFC 8032 §7.1.
+// TestSignEdDSA runs the cases of RFC 8032 §7.1.
 func TestSignEdDSA(t *testing.T) {
 	for name, c := range map[string]struct{ seed, public, message, signature string }{
 		"test 1": {
@@ -139,7 +139,7 @@ func TestSignEdDSA(t *testing.T) {
 	assert.Nil(t, keys.NewHS256("kid", []byte("secret"), keys.Plan{}).Public())
 }
 
-func TestKeyKeepsWhatItWasMadeOf(t *testing.T) {
+func TestKeyIsIndependentOfCallersBytes(t *testing.T) {
 	plan := keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(1), Revoked: true}
 	for algorithm, newKey := range map[keys.Algorithm]func(keys.ID, []byte, keys.Plan) keys.Key{
 		keys.HS256: keys.NewHS256, keys.EdDSA: keys.NewEdDSA} {
@@ -156,19 +156,19 @@ func TestKeyKeepsWhatItWasMadeOf(t *testing.T) {
 		assert.Equal(t, algorithm, key.Algorithm())
 		assert.Equal(t, plan, key.Plan())
 		assert.Equal(t, keys.Plan{}, key.WithPlan(keys.Plan{}).Plan())
-		assert.Equal(t, plan, key.Plan(), "the first one stays as it was")
+		assert.Equal(t, plan, key.Plan(), "the original does not change")
 	}
 }
 
-// TestMaterialIsNeverShown prints a key in every way that fmt knows, alone and in whatever can hold
-// one.
-func TestMaterialIsNeverShown(t *testing.T) {
+// TestFormattingNeverShowsMaterial prints a key in every way that fmt knows, alone and inside every
+// kind of value that can hold one.
+func TestFormattingNeverShowsMaterial(t *testing.T) {
 	const secret = "kT7pXw29-shibboleth-of-32-bytes!"
-	t.Run("HS256", func(t *testing.T) { assertNeverShown(t, secret, keys.NewHS256) })
-	t.Run("EdDSA", func(t *testing.T) { assertNeverShown(t, secret, keys.NewEdDSA) })
+	t.Run("HS256", func(t *testing.T) { assertNeverLeaks(t, secret, keys.NewHS256) })
+	t.Run("EdDSA", func(t *testing.T) { assertNeverLeaks(t, secret, keys.NewEdDSA) })
 }
 
-func assertNeverShown(t *testing.T, secret string,
+func assertNeverLeaks(t *testing.T, secret string,
 	newKey func(keys.ID, []byte, keys.Plan) keys.Key) {
 	t.Helper()
 	key := newKey("kid", []byte(secret), keys.Plan{SignFrom: noon})
@@ -178,14 +178,15 @@ func assertNeverShown(t *testing.T, secret string,
 	_, refused := keys.Add(keyring, keys.Addition{Key: key}, noon)
 	type closed struct{ key keys.Key }
 	for name, value := range map[string]any{
-		"itself":              key,
-		"pointer":             &key,
-		"list":                []keys.Key{key},
-		"map":                 map[string]*keys.Key{"kid": &key},
-		"interface":           []any{key},
-		"exported field":      struct{ Key keys.Key }{key},
-		"unexported field":    closed{key},
-		"unexported, deep":    &struct{ within map[string][]closed }{map[string][]closed{"a": {{key}}}},
+		"itself":           key,
+		"pointer":          &key,
+		"list":             []keys.Key{key},
+		"map":              map[string]*keys.Key{"kid": &key},
+		"interface":        []any{key},
+		"exported field":   struct{ Key keys.Key }{key},
+		"unexported field": closed{key},
+		"nested unexported": &struct{ within map[string][]closed }{
+			map[string][]closed{"a": {{key}}}},
 		"keyring":             keyring,
 		"keyring by value":    *keyring,
 		"keyring, unexported": struct{ keyring *keys.Keyring }{keyring},

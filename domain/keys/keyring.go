@@ -7,34 +7,35 @@ import (
 	"time"
 )
 
-// Keyring holds every key in every state. It is immutable and safe for concurrent use.
-type Keyring struct{ keys []Key } // in signing order: SignFrom, then id
+// Keyring holds every key in every state. It is immutable and safe for concurrent use. The keys are
+// in the order in which they may sign: by SignFrom, then by id.
+type Keyring struct{ keys []Key }
 
-// Fault is a reason why keys cannot be in one keyring. Its text holds ids, never key material.
+// Fault is one reason why keys cannot be in one keyring. Its text holds ids, never material.
 type Fault struct {
 	ID     ID
 	Reason FaultReason
-	// Other is the id that ID conflicts with, if there is one.
+	// Other is the id that ID clashes with, if any.
 	Other ID
 }
 
-// FaultReason classifies a fault.
+// FaultReason is what is wrong with a key of a keyring.
 type FaultReason uint8
 
 // The reasons.
 const (
-	// FaultNoKeys is a keyring without a key.
+	// FaultNoKeys means that the keyring has no key.
 	FaultNoKeys FaultReason = iota
-	// FaultSameID is an id that two keys have.
+	// FaultSameID means that two keys have the same id.
 	FaultSameID
-	// FaultSameMaterial is key material that two ids share.
+	// FaultSameMaterial means that two ids have the same material.
 	FaultSameMaterial
 )
 
-// Faults lists everything that is wrong with the keys of a keyring. It is an error.
+// Faults is the list of everything that is wrong with the keys of a keyring. It implements error.
 type Faults []Fault
 
-// Error describes every fault.
+// Error returns the text of every fault.
 func (f Faults) Error() string {
 	words := make([]string, 0, len(f))
 	for _, fault := range f {
@@ -43,13 +44,13 @@ func (f Faults) Error() string {
 	return "keys: " + strings.Join(words, "; ")
 }
 
-// String describes the fault.
+// String returns a description of the fault.
 func (f Fault) String() string {
 	switch f.Reason {
 	case FaultNoKeys:
 		return "there is no key"
 	case FaultSameID:
-		return "the id " + string(f.ID) + " stands twice"
+		return "the id " + string(f.ID) + " appears twice"
 	case FaultSameMaterial:
 		return "the keys " + string(f.Other) + " and " + string(f.ID) + " are the same"
 	}
@@ -57,7 +58,7 @@ func (f Fault) String() string {
 }
 
 // NewKeyring returns a keyring of keys. It fails with Faults, which lists all of them: no key, an
-// id twice, the same key material under two ids.
+// id that appears twice, the same material under two ids.
 func NewKeyring(keys ...Key) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, Faults{{Reason: FaultNoKeys}}
@@ -91,11 +92,11 @@ func NewKeyring(keys ...Key) (*Keyring, error) {
 	return keyring, nil
 }
 
-// Keys returns the keys in the order in which they start to sign.
+// Keys returns the keys in the order in which they may sign.
 func (r *Keyring) Keys() []Key { return slices.Clone(r.keys) }
 
-// SignerAt returns the key that signs at now: of those that may, the one with the latest SignFrom,
-// and of several the one with the greatest id.
+// SignerAt returns the key that signs at now: of the keys that may sign, the one with the latest
+// SignFrom, or the greatest id where several have the same SignFrom.
 func (r *Keyring) SignerAt(now time.Time) (Key, bool) {
 	for _, key := range slices.Backward(r.keys) {
 		if key.maySign(now) {
@@ -105,7 +106,7 @@ func (r *Keyring) SignerAt(now time.Time) (Key, bool) {
 	return Key{}, false
 }
 
-// VerifierAt returns the key with that id; ok is false if there is none that may verify at now.
+// VerifierAt returns the key with that id if it may verify at now.
 func (r *Keyring) VerifierAt(id ID, now time.Time) (Key, bool) {
 	for _, key := range r.keys {
 		if key.id == id {
@@ -115,8 +116,8 @@ func (r *Keyring) VerifierAt(id ID, now time.Time) (Key, bool) {
 	return Key{}, false
 }
 
-// NextSignerFrom returns the next time after now at which a pending key starts to sign; ok is false
-// if there is none.
+// NextSignerFrom returns the next instant after now at which a pending key may sign; ok is false if
+// no key is pending.
 func (r *Keyring) NextSignerFrom(now time.Time) (from time.Time, ok bool) {
 	for _, key := range r.keys {
 		if from = key.plan.SignFrom; from.After(now) && key.maySign(from) {
@@ -126,7 +127,7 @@ func (r *Keyring) NextSignerFrom(now time.Time) (from time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// StateAt returns the state at now of a key of the keyring.
+// StateAt returns the state at now of key, which is a key of the keyring.
 func (r *Keyring) StateAt(key Key, now time.Time) State {
 	switch signer, ok := r.SignerAt(now); {
 	case key.plan.Revoked:

@@ -12,28 +12,28 @@ import (
 
 var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 
-// key makes one up; its material follows from its id.
+// key returns a key whose material is derived from its id.
 func key(id keys.ID, plan keys.Plan) keys.Key {
 	return keys.NewHS256(id, []byte("material of "+id), plan)
 }
 
-func keyring(t testing.TB, all ...keys.Key) *keys.Keyring {
+func newKeyring(t testing.TB, all ...keys.Key) *keys.Keyring {
 	t.Helper()
-	made, err := keys.NewKeyring(all...)
+	keyring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
-	return made
+	return keyring
 }
 
 func signer(t testing.TB, r *keys.Keyring, now time.Time) string {
 	t.Helper()
 	key, ok := r.SignerAt(now)
 	if !ok {
-		return "nobody"
+		return "none"
 	}
 	return string(key.ID())
 }
 
-func TestNewRingTellsEveryFault(t *testing.T) {
+func TestNewKeyringReportsEveryFault(t *testing.T) {
 	plain := keys.Plan{}
 	same := func(id keys.ID) keys.Key { return keys.NewHS256(id, []byte("shared"), plain) }
 	for name, c := range map[string]struct {
@@ -41,14 +41,14 @@ func TestNewRingTellsEveryFault(t *testing.T) {
 		faults keys.Faults
 		text   string
 	}{
-		"no key": {nil, keys.Faults{{Reason: keys.FaultNoKeys}}, "keys: there is no key"},
+		"no keys": {nil, keys.Faults{{Reason: keys.FaultNoKeys}}, "keys: there is no key"},
 		"an id twice": {
 			[]keys.Key{key("a", plain), keys.NewHS256("a", []byte("other"), plain)},
-			keys.Faults{{ID: "a", Reason: keys.FaultSameID}}, "keys: the id a stands twice",
+			keys.Faults{{ID: "a", Reason: keys.FaultSameID}}, "keys: the id a appears twice",
 		},
 		"the same key twice": {
 			[]keys.Key{key("a", plain), key("a", plain)},
-			keys.Faults{{ID: "a", Reason: keys.FaultSameID}}, "keys: the id a stands twice",
+			keys.Faults{{ID: "a", Reason: keys.FaultSameID}}, "keys: the id a appears twice",
 		},
 		"one material under two ids": {
 			[]keys.Key{same("a"), same("b")},
@@ -66,15 +66,15 @@ func TestNewRingTellsEveryFault(t *testing.T) {
 			[]keys.Key{same("a"), same("b"), key("a", plain)},
 			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"},
 				{ID: "a", Reason: keys.FaultSameID}},
-			"keys: the keys a and b are the same; the id a stands twice",
+			"keys: the keys a and b are the same; the id a appears twice",
 		},
-		"the material of an id that stands twice": {
+		"the material of an id that appears twice": {
 			[]keys.Key{key("a", plain), same("a"), same("b")},
 			keys.Faults{{ID: "a", Reason: keys.FaultSameID},
 				{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}},
-			"keys: the id a stands twice; the keys a and b are the same",
+			"keys: the id a appears twice; the keys a and b are the same",
 		},
-		"revoked and ended keys count": {
+		"revoked and expired keys count": {
 			[]keys.Key{same("a"), keys.NewHS256("b", []byte("shared"),
 				keys.Plan{Revoked: true, VerifyUntil: noon})},
 			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}},
@@ -86,7 +86,7 @@ func TestNewRingTellsEveryFault(t *testing.T) {
 			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}},
 			"keys: the keys a and b are the same",
 		},
-		"a seed that is a secret too": {
+		"a seed that is also a secret": {
 			[]keys.Key{keys.NewEdDSA("a", seedOf("a"), plain),
 				keys.NewHS256("b", seedOf("a"), plain)},
 			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}},
@@ -100,8 +100,8 @@ func TestNewRingTellsEveryFault(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			made, err := keys.NewKeyring(c.keys...)
-			assert.Nil(t, made)
+			keyring, err := keys.NewKeyring(c.keys...)
+			assert.Nil(t, keyring)
 			var faults keys.Faults
 			require.ErrorAs(t, err, &faults)
 			assert.Equal(t, c.faults, faults)
@@ -111,10 +111,10 @@ func TestNewRingTellsEveryFault(t *testing.T) {
 	assert.Equal(t, "unknown fault", keys.Fault{Reason: 200}.String())
 }
 
-func TestRingIsImmutable(t *testing.T) {
+func TestKeyringIsImmutable(t *testing.T) {
 	given := []keys.Key{key("a", keys.Plan{SignFrom: noon}),
 		key("b", keys.Plan{SignFrom: noon.Add(-1)})}
-	r := keyring(t, given...)
+	r := newKeyring(t, given...)
 	given[0] = key("c", keys.Plan{SignFrom: noon})
 	listed := r.Keys()
 	assert.Equal(t, keys.ID("b"), listed[0].ID(), "in the order in which they may sign")
@@ -135,16 +135,16 @@ func TestSignerAt(t *testing.T) {
 		keys map[keys.ID]keys.Plan
 		want string
 	}{
-		"one, long since":               {map[keys.ID]keys.Plan{"a": from(-time.Hour)}, "a"},
+		"one, from an hour ago":         {map[keys.ID]keys.Plan{"a": from(-time.Hour)}, "a"},
 		"one, from the zero time":       {map[keys.ID]keys.Plan{"a": {}}, "a"},
 		"one, from this instant":        {map[keys.ID]keys.Plan{"a": from(0)}, "a"},
-		"one, from the next nanosecond": {map[keys.ID]keys.Plan{"a": from(1)}, "nobody"},
+		"one, from the next nanosecond": {map[keys.ID]keys.Plan{"a": from(1)}, "none"},
 		"one that ends now": {map[keys.ID]keys.Plan{"a": until(-time.Hour, 0)},
-			"nobody"},
+			"none"},
 		"one that ends in a nanosecond": {map[keys.ID]keys.Plan{"a": until(-time.Hour, 1)},
 			"a"},
 		"one revoked": {map[keys.ID]keys.Plan{"a": revoked(-time.Hour)},
-			"nobody"},
+			"none"},
 		"the latest": {map[keys.ID]keys.Plan{"a": from(-time.Second),
 			"z": from(-2 * time.Second)}, "a"},
 		"the latest by a nanosecond": {map[keys.ID]keys.Plan{"a": from(-1), "z": from(-2)},
@@ -155,39 +155,39 @@ func TestSignerAt(t *testing.T) {
 			"a"},
 		"the greater id, by bytes, not size": {map[keys.ID]keys.Plan{"key-10": from(-1),
 			"key-9": from(-1)}, "key-9"},
-		"the longer of two that begin alike": {map[keys.ID]keys.Plan{"a": from(-1), "aa": from(-1)},
-			"aa"},
+		"the longer of two with a common prefix": {map[keys.ID]keys.Plan{"a": from(-1),
+			"aa": from(-1)}, "aa"},
 		"equal, in another zone": {
 			map[keys.ID]keys.Plan{"a": {SignFrom: noon.In(time.FixedZone("", 3600))}, "b": from(0)},
 			"b",
 		},
-		"a later one waits": {map[keys.ID]keys.Plan{"a": from(-1), "b": from(1)},
+		"a later key is pending": {map[keys.ID]keys.Plan{"a": from(-1), "b": from(1)},
 			"a"},
-		"a later one takes over now": {map[keys.ID]keys.Plan{"b": from(-1), "a": from(0)},
+		"a later key takes over now": {map[keys.ID]keys.Plan{"b": from(-1), "a": from(0)},
 			"a"},
-		"the latest was revoked": {map[keys.ID]keys.Plan{"a": from(-2), "b": revoked(-1)},
+		"the latest is revoked": {map[keys.ID]keys.Plan{"a": from(-2), "b": revoked(-1)},
 			"a"},
-		"the latest has ended": {map[keys.ID]keys.Plan{"a": from(-2), "b": until(-1, 0)},
+		"the latest has expired": {map[keys.ID]keys.Plan{"a": from(-2), "b": until(-1, 0)},
 			"a"},
-		"the greater id was revoked": {map[keys.ID]keys.Plan{"a": from(-1), "b": revoked(-1)},
+		"the greater id is revoked": {map[keys.ID]keys.Plan{"a": from(-1), "b": revoked(-1)},
 			"a"},
-		"all revoked, ended or waiting": {map[keys.ID]keys.Plan{"a": revoked(-2),
-			"b": until(-2, 0), "c": from(1)}, "nobody"},
+		"all revoked, expired or pending": {map[keys.ID]keys.Plan{"a": revoked(-2),
+			"b": until(-2, 0), "c": from(1)}, "none"},
 		"revoked wins over every instant": {map[keys.ID]keys.Plan{"a": {SignFrom: noon,
-			VerifyUntil: noon.Add(1), Revoked: true}}, "nobody"},
+			VerifyUntil: noon.Add(1), Revoked: true}}, "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var all []keys.Key
 			for id, plan := range c.keys {
 				all = append(all, key(id, plan))
 			}
-			assert.Equal(t, c.want, signer(t, keyring(t, all...), noon))
+			assert.Equal(t, c.want, signer(t, newKeyring(t, all...), noon))
 		})
 	}
 }
 
 func TestVerifierAt(t *testing.T) {
-	r := keyring(t,
+	r := newKeyring(t,
 		key("signs", keys.Plan{SignFrom: noon}),
 		key("waits", keys.Plan{SignFrom: noon.Add(time.Hour)}),
 		key("ends", keys.Plan{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}),
@@ -198,19 +198,19 @@ func TestVerifierAt(t *testing.T) {
 		now time.Time
 		ok  bool
 	}{
-		"the signer":                          {"signs", noon, true},
-		"the signer, before it signs":         {"signs", noon.Add(-1000 * time.Hour), true},
-		"one that waits":                      {"waits", noon, true},
-		"a nanosecond before its end":         {"ends", noon.Add(-1), true},
-		"at its end":                          {"ends", noon, false},
-		"at its end, in another zone":         {"ends", noon.In(time.FixedZone("", -3600)), false},
-		"after its end":                       {"ends", noon.Add(time.Hour), false},
-		"revoked":                             {"revoked", noon, false},
-		"revoked, before it would have begun": {"revoked", noon.Add(-2 * time.Hour), false},
-		"unknown":                             {"nobody", noon, false},
-		"no id":                               {"", noon, false},
-		"case counts":                         {"Signs", noon, false},
-		"white space counts":                  {"signs ", noon, false},
+		"the signer":                           {"signs", noon, true},
+		"the signer, before it signs":          {"signs", noon.Add(-1000 * time.Hour), true},
+		"a pending key":                        {"waits", noon, true},
+		"a nanosecond before its end":          {"ends", noon.Add(-1), true},
+		"at its end":                           {"ends", noon, false},
+		"at its end, in another zone":          {"ends", noon.In(time.FixedZone("", -3600)), false},
+		"after its end":                        {"ends", noon.Add(time.Hour), false},
+		"revoked":                              {"revoked", noon, false},
+		"revoked, before it would have signed": {"revoked", noon.Add(-2 * time.Hour), false},
+		"unknown":                              {"none", noon, false},
+		"no id":                                {"", noon, false},
+		"other case":                           {"Signs", noon, false},
+		"trailing space":                       {"signs ", noon, false},
 	} {
 		key, ok := r.VerifierAt(c.id, c.now)
 		assert.Equal(t, c.ok, ok, name)
@@ -221,7 +221,7 @@ func TestVerifierAt(t *testing.T) {
 }
 
 func TestNextSignerFrom(t *testing.T) {
-	r := keyring(t,
+	r := newKeyring(t,
 		key("past", keys.Plan{SignFrom: noon.Add(-time.Hour)}),
 		key("revoked", keys.Plan{SignFrom: noon.Add(time.Minute), Revoked: true}),
 		key("stillborn", keys.Plan{SignFrom: noon.Add(2 * time.Minute),
@@ -234,14 +234,14 @@ func TestNextSignerFrom(t *testing.T) {
 		want  time.Duration
 		waits bool
 	}{
-		"before all":                       {-2 * time.Hour, -time.Hour, true},
-		"the one after now":                {0, time.Hour, true},
-		"a nanosecond before":              {time.Hour - 1, time.Hour, true},
-		"at it: it waits no more":          {time.Hour, 2 * time.Hour, true},
-		"a nanosecond before the last":     {2*time.Hour - 1, 2 * time.Hour, true},
-		"at the last":                      {2 * time.Hour, 0, false},
-		"long after":                       {1000 * time.Hour, 0, false},
-		"at the past one: it begins there": {-time.Hour, time.Hour, true},
+		"before all keys":              {-2 * time.Hour, -time.Hour, true},
+		"the first after now":          {0, time.Hour, true},
+		"a nanosecond before":          {time.Hour - 1, time.Hour, true},
+		"at it":                        {time.Hour, 2 * time.Hour, true},
+		"a nanosecond before the last": {2*time.Hour - 1, 2 * time.Hour, true},
+		"at the last":                  {2 * time.Hour, 0, false},
+		"long after":                   {1000 * time.Hour, 0, false},
+		"at the past one":              {-time.Hour, time.Hour, true},
 	} {
 		from, waits := r.NextSignerFrom(noon.Add(c.after))
 		require.Equal(t, c.waits, waits, name)

@@ -10,8 +10,9 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// TestRingProperties holds any keyring, at any instant, against keys.md in its own words.
-func TestRingProperties(t *testing.T) {
+// TestKeyringProperties checks random keyrings, at random instants, against a literal transcription
+// of keys.md.
+func TestKeyringProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		plans := map[keys.ID]keys.Plan{}
 		var all []keys.Key
@@ -21,7 +22,7 @@ func TestRingProperties(t *testing.T) {
 			plans[id] = drawPlan(t)
 			all = append(all, key(id, plans[id]))
 		}
-		made, err := keys.NewKeyring(rapid.Permutation(all).Draw(t, "order")...)
+		keyring, err := keys.NewKeyring(rapid.Permutation(all).Draw(t, "order")...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,15 +33,15 @@ func TestRingProperties(t *testing.T) {
 				signing = id
 			}
 		}
-		signer, ok := made.SignerAt(now)
+		signer, ok := keyring.SignerAt(now)
 		if ok != (signing != "") || ok && signer.ID() != signing {
-			t.Fatalf("%v signs (%v), should be %q", signer, ok, signing)
+			t.Fatalf("signer is %v (%v), want %q", signer, ok, signing)
 		}
 		counted := 0
-		for _, key := range made.Keys() {
+		for _, key := range keyring.Keys() {
 			plan := plans[key.ID()]
-			state := made.StateAt(key, now)
-			verifier, verifies := made.VerifierAt(key.ID(), now)
+			state := keyring.StateAt(key, now)
+			verifier, verifies := keyring.VerifierAt(key.ID(), now)
 			if verifies != mayVerify(plan, now) || verifies && verifier.ID() != key.ID() {
 				t.Fatalf("%v verifies: %v", key, verifies)
 			}
@@ -61,16 +62,15 @@ func TestRingProperties(t *testing.T) {
 				t.Fatalf("%v is %v", key, state)
 			}
 		}
-		if counted > 1 || len(made.Keys()) != len(plans) {
+		if counted > 1 || len(keyring.Keys()) != len(plans) {
 			t.Fatalf("%d keys sign", counted)
 		}
-		checkNext(t, made, plans, now)
+		checkNext(t, keyring, plans, now)
 	})
 }
 
-// checkNext: the next instant is one at which some key signs that had to wait until then, and none
-// before it has one.
-func checkNext(t *rapid.T, made *keys.Keyring, plans map[keys.ID]keys.Plan, now time.Time) {
+// checkNext checks that the next instant is the first one after now at which a pending key signs.
+func checkNext(t *rapid.T, keyring *keys.Keyring, plans map[keys.ID]keys.Plan, now time.Time) {
 	var next time.Time
 	for _, plan := range plans {
 		if from := plan.SignFrom; from.After(now) && maySign(plan, from) &&
@@ -78,12 +78,12 @@ func checkNext(t *rapid.T, made *keys.Keyring, plans map[keys.ID]keys.Plan, now 
 			next = from
 		}
 	}
-	from, waits := made.NextSignerFrom(now)
+	from, waits := keyring.NextSignerFrom(now)
 	if waits == next.IsZero() || !from.Equal(next) {
-		t.Fatalf("the next signs from %v (%v), should be %v", from, waits, next)
+		t.Fatalf("next signer from %v (%v), want %v", from, waits, next)
 	}
-	if _, signs := made.SignerAt(from); waits && !signs {
-		t.Fatalf("nobody signs at %v", from)
+	if _, signs := keyring.SignerAt(from); waits && !signs {
+		t.Fatalf("no key signs at %v", from)
 	}
 }
 
@@ -102,7 +102,7 @@ func maySign(plan keys.Plan, now time.Time) bool {
 	return mayVerify(plan, now) && !plan.SignFrom.After(now)
 }
 
-// drawOffset draws from few instants, so that many fall together.
+// drawOffset draws from few instants, so that many coincide.
 func drawOffset(t *rapid.T, label string) time.Duration {
 	return time.Duration(rapid.IntRange(-3, 3).Draw(t, label))*time.Second +
 		time.Duration(rapid.IntRange(-1, 1).Draw(t, label+", nanoseconds"))

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// Margin extends the life of the keys that a rotation retires beyond what is computed: for clock
-// differences, and for files that take a moment to reach every replica.
+// Margin is what a rotation adds to the life of the keys that it retires, beyond the computed time:
+// it covers clock differences, and files that take a moment to reach every replica.
 const Margin = 60 * time.Second
 
-// How long a new key waits by default before it signs. Gateways and clouds hold a published set for
-// hours, whatever its max-age says; a symmetric key only has to reach our own replicas.
+// How long a new key waits before it signs, by default. Gateways and clouds cache a published set
+// for hours, whatever its max-age says; a symmetric key only has to reach the service's own
+// replicas.
 const (
 	SignAfterHS256 = 10 * time.Minute
 	SignAfterEdDSA = 24 * time.Hour
@@ -20,61 +21,61 @@ const (
 // the published set.
 const MinSignAfterEdDSA = 600 * time.Second
 
-// Problem is the reason why a change was rejected.
+// Problem is the reason why a plan was not made.
 type Problem uint8
 
 // The problems.
 const (
-	// ProblemUnknownID is an id that no key of the keyring has.
+	// ProblemUnknownID means that no key of the keyring has the id.
 	ProblemUnknownID Problem = iota
-	// ProblemSameID is the id of a new key that the keyring already has.
+	// ProblemSameID means that the keyring already has a key with the new key's id.
 	ProblemSameID
-	// ProblemSameMaterial is key material that the keyring already has.
+	// ProblemSameMaterial means that the keyring already has the material.
 	ProblemSameMaterial
-	// ProblemPending is a rotation while a key is pending.
+	// ProblemPending means that an earlier rotation is still waiting for its takeover.
 	ProblemPending
-	// ProblemSignerEnds is a rotation in which the present signer expires before the sessions that
-	// it signed.
+	// ProblemSignerEnds means that the current signing key would expire before the sessions that it
+	// signed are past renewal.
 	ProblemSignerEnds
-	// ProblemNoSigner is a change after which no key can sign, now or later.
+	// ProblemNoSigner means that no key could sign after the change, now or later.
 	ProblemNoSigner
-	// ProblemTooSoon is an EdDSA key that would sign before verifiers elsewhere can know it.
+	// ProblemTooSoon means that an EdDSA key would sign before external verifiers can know it.
 	ProblemTooSoon
-	// ProblemTooFar is a takeover so far in the future, after that of another key, that its times
-	// could not be written.
+	// ProblemTooFar means that the takeover, which comes after that of another key, would be so
+	// late that its instants could not be written.
 	ProblemTooFar
 )
 
-// String describes the problem.
+// String returns a description of the problem.
 func (p Problem) String() string {
 	switch p {
 	case ProblemUnknownID:
-		return "there is no key of that id"
+		return "there is no key with that id"
 	case ProblemSameID:
-		return "there is a key of that id already"
+		return "a key with that id already exists"
 	case ProblemSameMaterial:
-		return "that secret is a key already"
+		return "that secret is already in use as a key"
 	case ProblemPending:
-		return "a key is pending: its rotation is not over"
+		return "a key is pending: its rotation has not finished"
 	case ProblemSignerEnds:
-		return "the present signer ends before the sessions that it signed could be renewed"
+		return "the current signing key expires before the sessions that it signed are past renewal"
 	case ProblemNoSigner:
-		return "no key could sign any more"
+		return "no key would be left that can sign"
 	case ProblemTooSoon:
-		return "verifiers elsewhere would not know the key yet when it signs"
+		return "external verifiers would not know the key yet when it starts to sign"
 	case ProblemTooFar:
-		return "the takeover would lie beyond the year 9999"
+		return "the takeover would be after the year 9999"
 	}
 	return "unknown problem"
 }
 
-// PlanError is a rejected change, and the key that caused it.
+// PlanError reports that a plan was not made, and the key that caused it.
 type PlanError struct {
 	Problem Problem
 	ID      ID
 }
 
-// Error describes the problem and names the key.
+// Error returns the key's id and the problem.
 func (e *PlanError) Error() string {
 	if e.ID == "" {
 		return e.Problem.String()
@@ -82,16 +83,17 @@ func (e *PlanError) Error() string {
 	return string(e.ID) + ": " + e.Problem.String()
 }
 
-// Retention is how long a session can be of use after it was signed: the configured values, the
-// longest since the last rotation.
+// Retention is how long a session may still be useful after it was signed: the configured values of
+// the service, each at its longest since the last rotation.
 type Retention struct{ Lifetime, RenewalGrace, ClockSkew time.Duration }
 
-// Addition is a key to be added to a keyring.
+// Addition is a key to add to a keyring.
 type Addition struct {
 	Key Key
 	// SignAfter is how long the key waits before it may sign; at least 0.
 	SignAfter time.Duration
-	// Force applies the change in spite of objections.
+	// Force makes the plan despite the problems that can be overridden: ProblemPending,
+	// ProblemSignerEnds and ProblemTooSoon.
 	Force bool
 }
 
@@ -99,14 +101,15 @@ type Addition struct {
 // signs at once. It fails with a *PlanError.
 func Add(keyring *Keyring, addition Addition, now time.Time) (*Keyring, error) {
 	if keyring == nil {
-		return NewKeyring(addition.Key.WithPlan(Plan{SignFrom: whole(now)}))
+		return NewKeyring(addition.Key.WithPlan(Plan{SignFrom: truncate(now)}))
 	}
-	if err := addition.fits(keyring); err != nil {
+	if err := addition.validate(keyring); err != nil {
 		return nil, err
 	}
-	from := whole(now.Add(addition.SignAfter))
-	// Of two keys with the same SignFrom, the one with the greater id signs. A key is never added
-	// in order never to sign. (The keys are ordered by SignFrom.)
+	from := truncate(now.Add(addition.SignAfter))
+	// If two keys have the same instant, the one with the greater id signs. A key that is added
+	// must come to sign at some point, so it moves behind such keys. (The keys are in the order of
+	// their instants.)
 	for _, key := range keyring.keys {
 		if key.plan.SignFrom.Equal(from) && key.id > addition.Key.id && key.plan.mayVerify(from) {
 			from = from.Add(time.Second)
@@ -116,25 +119,26 @@ func Add(keyring *Keyring, addition Addition, now time.Time) (*Keyring, error) {
 }
 
 // Rotate plans a takeover: the new key signs after its wait, later than every other key, and each
-// key without an end ends when nothing that it signed is of use any more. Ends that are already set
-// never move, and expired or revoked keys are not changed. It fails with a *PlanError.
+// key without an end gets one, at which nothing that it signed is useful any more. Ends that are
+// already set are never moved, and expired or revoked keys are not changed. It fails with a
+// *PlanError.
 func Rotate(keyring *Keyring, addition Addition, retention Retention, now time.Time) (*Keyring,
 	error) {
-	if err := addition.fits(keyring); err != nil {
+	if err := addition.validate(keyring); err != nil {
 		return nil, err
 	}
 	all := keyring.Keys()
-	takeover, after := whole(now.Add(addition.SignAfter)), ID("")
+	takeover, after := truncate(now.Add(addition.SignAfter)), ID("")
 	for _, key := range all {
 		if keyring.StateAt(key, now) == Pending && !addition.Force {
 			return nil, &PlanError{Problem: ProblemPending, ID: key.id}
 		}
 		if !takeover.After(key.plan.SignFrom) {
-			takeover, after = whole(key.plan.SignFrom).Add(time.Second), key.id
+			takeover, after = truncate(key.plan.SignFrom).Add(time.Second), key.id
 		}
 	}
 	end := takeover.Add(retention.Lifetime + retention.RenewalGrace + retention.ClockSkew + Margin)
-	if end.Year() > lastYear {
+	if end.Year() > maxYear {
 		return nil, &PlanError{Problem: ProblemTooFar, ID: after}
 	}
 	signer, signs := keyring.SignerAt(now)
@@ -151,13 +155,13 @@ func Rotate(keyring *Keyring, addition Addition, retention Retention, now time.T
 	return NewKeyring(append(all, addition.Key.WithPlan(Plan{SignFrom: takeover}))...)
 }
 
-// fits returns an error if the key cannot be added to the keyring.
-func (a Addition) fits(keyring *Keyring) error {
+// validate reports why the key may not be added to the keyring.
+func (a Addition) validate(keyring *Keyring) error {
 	for _, key := range keyring.keys {
 		if key.id == a.Key.id {
 			return &PlanError{Problem: ProblemSameID, ID: key.id}
 		}
-		if key.shares(a.Key) {
+		if key.sharesMaterial(a.Key) {
 			return &PlanError{Problem: ProblemSameMaterial, ID: key.id}
 		}
 	}
@@ -167,8 +171,8 @@ func (a Addition) fits(keyring *Keyring) error {
 	return nil
 }
 
-// Revoke takes a key out of force at once. It refuses to revoke the last key that can sign, now or
-// later, unless forced. It fails with a *PlanError.
+// Revoke takes a key out of force at once. Unless forced, it refuses to revoke the last key that
+// can sign, now or later. It fails with a *PlanError.
 func Revoke(keyring *Keyring, id ID, force bool, now time.Time) (*Keyring, error) {
 	all := keyring.Keys()
 	at := slices.IndexFunc(all, func(key Key) bool { return key.id == id })
@@ -190,21 +194,21 @@ func Revoke(keyring *Keyring, id ID, force bool, now time.Time) (*Keyring, error
 
 // Prune removes the keys that are expired or revoked at now, and returns their ids. It fails with a
 // *PlanError if no key would be left.
-func Prune(keyring *Keyring, now time.Time) (pruned *Keyring, out []ID, err error) {
+func Prune(keyring *Keyring, now time.Time) (pruned *Keyring, removed []ID, err error) {
 	var kept []Key
 	for _, key := range keyring.keys {
 		if key.plan.mayVerify(now) {
 			kept = append(kept, key)
 		} else {
-			out = append(out, key.id)
+			removed = append(removed, key.id)
 		}
 	}
 	if len(kept) == 0 {
 		return nil, nil, &PlanError{Problem: ProblemNoSigner}
 	}
 	pruned, err = NewKeyring(kept...)
-	return pruned, out, err
+	return pruned, removed, err
 }
 
-// whole rounds t down to the second: the times of a keyset are read by people.
-func whole(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
+// truncate returns t in UTC, truncated to the second: people read the instants of a keyset.
+func truncate(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }

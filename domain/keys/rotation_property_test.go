@@ -19,7 +19,7 @@ import (
 type service struct {
 	keyring   *keys.Keyring
 	now       time.Time
-	terms     session.Settings
+	settings  session.Settings
 	sessions  []issued
 	added     int
 	rotations int
@@ -32,25 +32,25 @@ type issued struct {
 }
 
 func (s *service) retention() keys.Retention {
-	return keys.Retention{Lifetime: s.terms.Lifetime, RenewalGrace: s.terms.RenewalGrace,
-		ClockSkew: s.terms.ClockSkew}
+	return keys.Retention{Lifetime: s.settings.Lifetime, RenewalGrace: s.settings.RenewalGrace,
+		ClockSkew: s.settings.ClockSkew}
 }
 
-// lastUse is the instant from which nobody has a use for the session any more: it still renews at
-// the end of its grace on a replica whose clock goes wrong as far as is allowed, with all but a
+// usefulUntil returns the last instant at which the session is still useful: it still renews at the
+// end of its grace on a replica whose clock is wrong by as much as is allowed, with all but a
 // second of the margin to spare.
-func (s *service) lastUse(one issued) time.Time {
-	return one.claims.ExpiresAt.Time().Add(s.terms.RenewalGrace + s.terms.ClockSkew +
+func (s *service) usefulUntil(one issued) time.Time {
+	return one.claims.ExpiresAt.Time().Add(s.settings.RenewalGrace + s.settings.ClockSkew +
 		keys.Margin - time.Second)
 }
 
-// TestRotationsLoseNoSession lets a service live through random rotations, additions and prunes,
-// none of them forced, and issue sessions at every turn. Whatever was issued verifies at every
-// instant before its end, and renews until its grace is over.
+// TestRotationsLoseNoSession takes a service through random rotations, additions and prunes, none
+// of them forced, and issues sessions after each of them. Every session verifies at every instant
+// before it expires, and renews until its grace is over.
 func TestRotationsLoseNoSession(t *testing.T) {
 	rotations, sessions, pruned := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		s := &service{now: noon.Add(drawOffset(t, "start")), terms: session.Settings{
+		s := &service{now: noon.Add(drawOffset(t, "start")), settings: session.Settings{
 			Issuer: "issuer", Audience: "audience",
 			Lifetime:     time.Duration(rapid.IntRange(1, 7200).Draw(t, "lifetime")) * time.Second,
 			RenewalGrace: time.Duration(rapid.IntRange(0, 7200).Draw(t, "grace")) * time.Second,
@@ -58,19 +58,19 @@ func TestRotationsLoseNoSession(t *testing.T) {
 		}}
 		s.add(t)
 		for range rapid.IntRange(1, 24).Draw(t, "steps") {
-			s.pass(t)
+			s.advance(t)
 			switch rapid.IntRange(0, 5).Draw(t, "what") {
 			case 0, 1:
 				s.rotate(t)
 			case 2:
 				s.add(t)
 			case 3:
-				after, out, err := keys.Prune(s.keyring, s.now)
+				after, removed, err := keys.Prune(s.keyring, s.now)
 				if err != nil {
-					t.Fatal(err) // a key without an end is always left
+					t.Fatal(err) // a key without an end is always kept
 				}
 				s.keyring = after
-				pruned += len(out)
+				pruned += len(removed)
 			}
 			s.check(t)
 			s.issue(t)
@@ -84,8 +84,8 @@ func TestRotationsLoseNoSession(t *testing.T) {
 	assert.Positive(t, pruned)
 }
 
-// fresh draws a key that the keyring does not have, with a wait that needs no force.
-func (s *service) fresh(t *rapid.T) keys.Addition {
+// newAddition draws a key that the keyring does not have, with a wait that needs no force.
+func (s *service) newAddition(t *rapid.T) keys.Addition {
 	s.added++
 	id := keys.ID(fmt.Sprintf("%s-%d", rapid.SampledFrom([]string{"a", "M", "z"}).Draw(t, "id"),
 		s.added))
@@ -100,7 +100,7 @@ func (s *service) fresh(t *rapid.T) keys.Addition {
 }
 
 func (s *service) add(t *rapid.T) {
-	after, err := keys.Add(s.keyring, s.fresh(t), s.now)
+	after, err := keys.Add(s.keyring, s.newAddition(t), s.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func (s *service) add(t *rapid.T) {
 }
 
 func (s *service) rotate(t *rapid.T) {
-	addition := s.fresh(t)
+	addition := s.newAddition(t)
 	after, err := keys.Rotate(s.keyring, addition, s.retention(), s.now)
 	if refused, is := errors.AsType[*keys.PlanError](err); is &&
 		refused.Problem == keys.ProblemPending {
@@ -122,11 +122,11 @@ func (s *service) rotate(t *rapid.T) {
 		switch plan := key.Plan(); {
 		case key.ID() == addition.Key.ID():
 			if !plan.VerifyUntil.IsZero() {
-				t.Fatalf("%v is new and ends", key)
+				t.Fatalf("%v is new and has an end", key)
 			}
 		case !known || !before.VerifyUntil.IsZero() && before != plan ||
 			!before.SignFrom.Equal(plan.SignFrom):
-			t.Fatalf("%v was moved from %v to %v", key, before, plan)
+			t.Fatalf("%v changed from %v to %v", key, before, plan)
 		}
 	}
 	s.keyring = after
@@ -142,13 +142,13 @@ func (s *service) planOf(id keys.ID) (keys.Plan, bool) {
 	return keys.Plan{}, false
 }
 
-// pass lets time pass: to an instant at which something happens in the keyring or to a session, or
-// to one beside it, or to any.
-func (s *service) pass(t *rapid.T) {
+// advance moves the clock: to an instant at which something changes in the keyring or for a
+// session, to an instant next to one, or to any other.
+func (s *service) advance(t *rapid.T) {
 	next := turns(s.keyring)
 	for _, one := range s.sessions {
 		next = append(next, one.claims.ExpiresAt.Time().Add(-1), one.claims.ExpiresAt.Time(),
-			s.lastUse(one), s.lastUse(one).Add(time.Minute))
+			s.usefulUntil(one), s.usefulUntil(one).Add(time.Minute))
 	}
 	next = append(next, s.now.Add(time.Duration(rapid.IntRange(0, 100_000_000).Draw(t,
 		"milliseconds"))*time.Millisecond))
@@ -156,12 +156,11 @@ func (s *service) pass(t *rapid.T) {
 	if to.Before(s.now) {
 		return
 	}
-	// On the way there, nothing changes but the clock: each session is looked at where it matters
-	// most.
+	// Until then only the clock changes: each session is checked where it matters most.
 	for _, one := range s.sessions {
-		for _, at := range []time.Time{one.claims.ExpiresAt.Time().Add(-1), s.lastUse(one)} {
+		for _, at := range []time.Time{one.claims.ExpiresAt.Time().Add(-1), s.usefulUntil(one)} {
 			if !at.Before(s.now) && !at.After(to) {
-				s.hold(t, one, at)
+				s.checkSession(t, one, at)
 			}
 		}
 	}
@@ -171,18 +170,18 @@ func (s *service) pass(t *rapid.T) {
 func (s *service) issue(t *rapid.T) {
 	signer, signs := s.keyring.SignerAt(s.now)
 	if !signs {
-		t.Fatalf("nobody signs at %v", s.now)
+		t.Fatalf("no key signs at %v", s.now)
 	}
 	id, broke := session.ParseInstallID(fmt.Sprintf("install-%d", s.signed))
 	if broke != session.RuleNone {
 		t.Fatal(broke)
 	}
-	claims := s.terms.Claims(id, signer.ID(), s.now)
+	claims := s.settings.Claims(id, signer.ID(), s.now)
 	s.sessions = append(s.sessions, issued{text: token.Sign(claims, signer), claims: claims})
 	s.signed++
 }
 
-// check looks at every session that is still of use, and that at most one key signs.
+// check checks every session that is still useful, and that exactly one key signs.
 func (s *service) check(t *rapid.T) {
 	signing := 0
 	for _, key := range s.keyring.Keys() {
@@ -195,31 +194,32 @@ func (s *service) check(t *rapid.T) {
 	}
 	var kept []issued
 	for _, one := range s.sessions {
-		if !s.now.After(s.lastUse(one)) {
-			s.hold(t, one, s.now)
+		if !s.now.After(s.usefulUntil(one)) {
+			s.checkSession(t, one, s.now)
 			kept = append(kept, one)
 		}
 	}
 	s.sessions = kept
 }
 
-// hold: the session verifies at an instant before its end, and is a session still when it renews.
-func (s *service) hold(t *rapid.T, one issued, at time.Time) {
+// checkSession checks that the session verifies at an instant before it expires, and can still be
+// read and renewed after that.
+func (s *service) checkSession(t *rapid.T, one issued, at time.Time) {
 	if at.Before(one.claims.ExpiresAt.Time()) {
-		if claims, err := token.Verify(one.text, s.keyring, s.terms, at); err != nil ||
+		if claims, err := token.Verify(one.text, s.keyring, s.settings, at); err != nil ||
 			!reflect.DeepEqual(claims, one.claims) {
-			t.Fatalf("a session of %v that ends at %v does not verify at %v: %v", one.claims.KeyID,
-				one.claims.ExpiresAt.Time(), at, err)
+			t.Fatalf("a session of %v that expires at %v does not verify at %v: %v",
+				one.claims.KeyID, one.claims.ExpiresAt.Time(), at, err)
 		}
 		return
 	}
-	claims, err := token.Read(one.text, s.keyring, s.terms, at)
+	claims, err := token.Read(one.text, s.keyring, s.settings, at)
 	if err != nil {
-		t.Fatalf("a session of %v that ended at %v cannot be read at %v: %v", one.claims.KeyID,
+		t.Fatalf("a session of %v that expired at %v cannot be read at %v: %v", one.claims.KeyID,
 			one.claims.ExpiresAt.Time(), at, err)
 	}
-	if renews := claims.Renewable(at, s.terms.RenewalGrace); renews != !at.After(
-		claims.ExpiresAt.Time().Add(s.terms.RenewalGrace)) {
-		t.Fatalf("renews at %v: %v", at, renews)
+	if renews := claims.Renewable(at, s.settings.RenewalGrace); renews != !at.After(
+		claims.ExpiresAt.Time().Add(s.settings.RenewalGrace)) {
+		t.Fatalf("renewable at %v: %v", at, renews)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// retention is two hours and a minute, Margin included.
+// retention is two hours; life adds the Margin.
 var retention = keys.Retention{Lifetime: time.Hour, RenewalGrace: 50 * time.Minute,
 	ClockSkew: 10 * time.Minute}
 
@@ -32,7 +32,7 @@ func revoked(plan keys.Plan) keys.Plan {
 	return plan
 }
 
-// plans are what a keyring has planned.
+// plans returns the plan of every key of a keyring.
 func plans(r *keys.Keyring) map[keys.ID]keys.Plan {
 	all := map[keys.ID]keys.Plan{}
 	for _, key := range r.Keys() {
@@ -41,8 +41,8 @@ func plans(r *keys.Keyring) map[keys.ID]keys.Plan {
 	return all
 }
 
-// ringOf makes symmetric keys of plans; none is no keyring.
-func ringOf(t testing.TB, plans map[keys.ID]keys.Plan) *keys.Keyring {
+// keyringOf returns a keyring of symmetric keys with these plans; nil if there are none.
+func keyringOf(t testing.TB, plans map[keys.ID]keys.Plan) *keys.Keyring {
 	t.Helper()
 	var all []keys.Key
 	for id, plan := range plans {
@@ -51,10 +51,10 @@ func ringOf(t testing.TB, plans map[keys.ID]keys.Plan) *keys.Keyring {
 	if all == nil {
 		return nil
 	}
-	return keyring(t, all...)
+	return newKeyring(t, all...)
 }
 
-// outcome is what came of a plan: plans, or why there are none.
+// outcome is the result of a plan: plans, or the reason why there are none.
 type outcome struct {
 	plans   map[keys.ID]keys.Plan
 	refused *keys.PlanError
@@ -71,7 +71,7 @@ func outcomeOf(t testing.TB, r *keys.Keyring, err error) outcome {
 	if err == nil {
 		return planned(plans(r))
 	}
-	assert.Nil(t, r, "nothing comes of it")
+	assert.Nil(t, r, "no keyring is returned")
 	problem, ok := errors.AsType[*keys.PlanError](err)
 	require.True(t, ok)
 	return outcome{refused: problem}
@@ -94,7 +94,7 @@ func TestAdd(t *testing.T) {
 		},
 		"the first EdDSA key needs no force": {nil, keys.Addition{Key: pair("new", keys.Plan{})},
 			noon, planned(all{"new": from(0)})},
-		"what the key had planned is nothing": {
+		"the plan that the key had is ignored": {
 			nil, keys.Addition{Key: key("new", revoked(until(-5, 5)))}, noon,
 			planned(all{"new": from(0)}),
 		},
@@ -107,12 +107,12 @@ func TestAdd(t *testing.T) {
 			all{"a": from(-time.Hour)}, keys.Addition{Key: key("new", keys.Plan{})}, soon,
 			planned(all{"a": from(-time.Hour), "new": from(0)}),
 		},
-		"whole seconds": {
+		"truncated to whole seconds": {
 			all{"a": from(-time.Hour)}, keys.Addition{Key: key("new", keys.Plan{}),
 				SignAfter: 1600 * time.Millisecond}, soon,
 			planned(all{"a": from(-time.Hour), "new": from(2 * time.Second)}),
 		},
-		"every other key stays as it is": {
+		"other keys do not change": {
 			all{"a": until(-time.Hour, time.Hour), "b": revoked(from(-5)), "c": from(time.Hour),
 				"d": until(-time.Hour, -5)},
 			keys.Addition{Key: key("new", keys.Plan{}), SignAfter: time.Minute}, noon,
@@ -124,7 +124,7 @@ func TestAdd(t *testing.T) {
 				SignAfter: 600 * time.Second}, noon,
 			planned(all{"a": from(0), "new": from(10 * time.Minute)}),
 		},
-		"EdDSA a moment sooner": {
+		"EdDSA a nanosecond sooner": {
 			all{"a": from(0)}, keys.Addition{Key: pair("new", keys.Plan{}),
 				SignAfter: 600*time.Second - 1}, noon, refused(keys.ProblemTooSoon, "new"),
 		},
@@ -132,29 +132,29 @@ func TestAdd(t *testing.T) {
 			all{"a": from(0)}, keys.Addition{Key: pair("new", keys.Plan{}), Force: true}, noon,
 			planned(all{"a": from(0), "new": from(0)}),
 		},
-		"at the instant of keys with greater ids, which would sign in its place": {
+		"at the instant of keys with greater ids": {
 			all{"x": from(0), "y": {SignFrom: noon.Add(time.Second)}},
 			keys.Addition{Key: keys.NewHS256("new", []byte("other"), keys.Plan{})}, noon,
 			planned(all{"x": from(0), "y": {SignFrom: noon.Add(time.Second)},
 				"new": {SignFrom: noon.Add(2 * time.Second)}}),
 		},
-		"an id that is there": {
+		"an id in use": {
 			all{"a": from(0), "new": from(0)},
 			keys.Addition{Key: keys.NewHS256("new", []byte("other"), keys.Plan{}), Force: true},
 			noon,
 			refused(keys.ProblemSameID, "new"),
 		},
-		"an id that is there, revoked": {
+		"an id in use by a revoked key": {
 			all{"a": from(0), "new": revoked(from(0))},
 			keys.Addition{Key: pair("new", keys.Plan{}), Force: true}, noon,
 			refused(keys.ProblemSameID, "new"),
 		},
-		"a secret that is there": {
+		"a secret in use": {
 			all{"a": from(0), "b": from(0)}, keys.Addition{Key: keys.NewHS256("new",
 				key("b", keys.Plan{}).Secret(), keys.Plan{}), Force: true}, noon,
 			refused(keys.ProblemSameMaterial, "b"),
 		},
-		"a secret that is there, expired": {
+		"a secret in use by an expired key": {
 			all{"a": from(0), "b": until(-5, -4)},
 			keys.Addition{Key: keys.NewHS256("new", key("b", keys.Plan{}).Secret(), keys.Plan{})},
 			noon,
@@ -162,7 +162,7 @@ func TestAdd(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := ringOf(t, c.before)
+			before := keyringOf(t, c.before)
 			after, err := keys.Add(before, c.addition, c.now)
 			assert.Equal(t, c.want, outcomeOf(t, after, err))
 			if before != nil {
@@ -177,10 +177,11 @@ func TestAdd(t *testing.T) {
 	}
 }
 
-// TestMaterialEntersOnce: in whatever key it comes again, and by whatever command.
-func TestMaterialEntersOnce(t *testing.T) {
+// TestRefusesMaterialInUse checks that material cannot be added again, in whatever kind of key and
+// by whatever operation.
+func TestRefusesMaterialInUse(t *testing.T) {
 	ed := pair("ed", from(-time.Hour))
-	before := keyring(t, ed, key("hs", from(-2*time.Hour)))
+	before := newKeyring(t, ed, key("hs", from(-2*time.Hour)))
 	for name, again := range map[string]keys.Key{
 		"the seed":                  keys.NewEdDSA("new", ed.Secret(), keys.Plan{}),
 		"the seed as a secret":      keys.NewHS256("new", ed.Secret(), keys.Plan{}),
@@ -193,7 +194,7 @@ func TestMaterialEntersOnce(t *testing.T) {
 		assert.Equal(t, refused(keys.ProblemSameMaterial, "ed"), outcomeOf(t, rotated, err), name)
 	}
 	fromSecret := keys.NewEdDSA("new", secretOf("x"), keys.Plan{})
-	_, err := keys.Add(keyring(t, keys.NewHS256("hs", secretOf("x"), keys.Plan{})),
+	_, err := keys.Add(newKeyring(t, keys.NewHS256("hs", secretOf("x"), keys.Plan{})),
 		keys.Addition{Key: fromSecret, Force: true}, noon)
 	assert.Equal(t, &keys.PlanError{Problem: keys.ProblemSameMaterial, ID: "hs"}, err,
 		"a secret as a seed")
@@ -212,22 +213,22 @@ func TestRotate(t *testing.T) {
 		now      time.Time
 		want     outcome
 	}{
-		"the signer ends when its last session is of no use": {
+		"the signer expires after its last session is useful": {
 			all{"a": from(-time.Hour)}, fresh, noon,
 			planned(all{"a": until(-time.Hour, tenth+life), "new": from(tenth)}),
 		},
-		"so does every key without an end": {
+		"every key without an end expires too": {
 			all{"a": from(-time.Hour), "b": from(-2 * time.Hour)}, fresh, noon,
 			planned(all{"a": until(-time.Hour, tenth+life), "b": until(-2*time.Hour, tenth+life),
 				"new": from(tenth)}),
 		},
-		"an end is not moved, be it sooner or later": {
+		"existing ends are not moved": {
 			all{"a": from(-time.Hour), "b": until(-2*time.Hour, 1),
 				"c": until(-2*time.Hour, 1000*time.Hour)}, fresh, noon,
 			planned(all{"a": until(-time.Hour, tenth+life), "b": until(-2*time.Hour, 1),
 				"c": until(-2*time.Hour, 1000*time.Hour), "new": from(tenth)}),
 		},
-		"expired and revoked keys are not touched": {
+		"expired and revoked keys do not change": {
 			all{"a": from(-time.Hour), "b": revoked(from(-2 * time.Hour)),
 				"c": until(-2*time.Hour, 0), "d": revoked(until(-2*time.Hour, time.Hour))}, fresh,
 			noon,
@@ -274,7 +275,7 @@ func TestRotate(t *testing.T) {
 			planned(all{"a": until(-time.Hour, time.Hour), "b": until(0, tenth+life),
 				"new": from(tenth)}),
 		},
-		"a key is pending, forced: it is retired too": {
+		"a key is pending, forced": {
 			all{"a": from(-time.Hour), "b": from(time.Minute)}, forced, noon,
 			planned(all{"a": until(-time.Hour, tenth+life), "b": until(time.Minute, tenth+life),
 				"new": from(tenth)}),
@@ -285,25 +286,25 @@ func TestRotate(t *testing.T) {
 				"b":   until(time.Hour, time.Hour+time.Second+life),
 				"new": from(time.Hour + time.Second)}),
 		},
-		"a pending one that was revoked does not hinder": {
+		"a revoked pending key": {
 			all{"a": from(-time.Hour), "b": revoked(from(time.Minute))}, fresh, noon,
 			planned(all{"a": until(-time.Hour, tenth+life), "b": revoked(from(time.Minute)),
 				"new": from(tenth)}),
 		},
-		"the signer ends a moment too soon": {
+		"the signer expires a nanosecond too soon": {
 			all{"a": until(-time.Hour, tenth+life-1)}, fresh, noon,
 			refused(keys.ProblemSignerEnds, "a"),
 		},
-		"the signer ends just then": {
+		"the signer expires just in time": {
 			all{"a": until(-time.Hour, tenth+life)}, fresh, noon,
 			planned(all{"a": until(-time.Hour, tenth+life), "new": from(tenth)}),
 		},
-		"the signer ends too soon, forced": {
+		"the signer expires too soon, forced": {
 			all{"a": until(-time.Hour, 5), "b": from(-2 * time.Hour)}, forced, noon,
 			planned(all{"a": until(-time.Hour, 5), "b": until(-2*time.Hour, tenth+life),
 				"new": from(tenth)}),
 		},
-		"nobody signs": {
+		"no key signs": {
 			all{"a": until(-time.Hour, 0), "b": revoked(from(-time.Hour))}, fresh, noon,
 			planned(all{"a": until(-time.Hour, 0), "b": revoked(from(-time.Hour)),
 				"new": from(tenth)}),
@@ -322,24 +323,24 @@ func TestRotate(t *testing.T) {
 			noon,
 			planned(all{"a": until(-time.Hour, life), "new": from(0)}),
 		},
-		"an id that is there, forced": {
+		"an id in use, forced": {
 			all{"a": from(-time.Hour), "new": until(-3, -2)}, forced, noon,
 			refused(keys.ProblemSameID, "new"),
 		},
-		"beyond what can be written": {
+		"after the year 9999": {
 			all{"a": from(-time.Hour), "b": revoked(
 				keys.Plan{SignFrom: time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC)})}, forced, noon,
 			refused(keys.ProblemTooFar, "b"),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := ringOf(t, c.before)
+			before := keyringOf(t, c.before)
 			after, err := keys.Rotate(before, c.addition, retention, c.now)
 			assert.Equal(t, c.want, outcomeOf(t, after, err))
 			assert.Equal(t, c.before, plans(before), "the keyring itself stays as it was")
 			if err == nil {
 				again, err := keys.ParseSet(keys.FormatSet(after))
-				require.NoError(t, err, "the file that comes of it is sound")
+				require.NoError(t, err, "the resulting file is valid")
 				assert.Equal(t, plans(after), plans(again))
 			}
 		})
@@ -358,19 +359,19 @@ func TestRevoke(t *testing.T) {
 			all{"a": from(-2), "b": from(-1)}, "b", false,
 			planned(all{"a": from(-2), "b": revoked(from(-1))}),
 		},
-		"the signer, with one that waits": {
+		"the signer, with a pending key": {
 			all{"a": from(-1), "b": from(time.Hour)}, "a", false,
 			planned(all{"a": revoked(from(-1)), "b": from(time.Hour)}),
 		},
-		"one that waits": {
+		"a pending key": {
 			all{"a": from(-1), "b": from(time.Hour)}, "b", false,
 			planned(all{"a": from(-1), "b": revoked(from(time.Hour))}),
 		},
-		"one that has ended keeps its end": {
+		"an expired key keeps its end": {
 			all{"a": from(-1), "b": until(-5, -4)}, "b", false,
 			planned(all{"a": from(-1), "b": revoked(until(-5, -4))}),
 		},
-		"one that is revoked": {
+		"a revoked key": {
 			all{"a": from(-1), "b": revoked(from(-5))}, "b", false,
 			planned(all{"a": from(-1), "b": revoked(from(-5))}),
 		},
@@ -378,37 +379,37 @@ func TestRevoke(t *testing.T) {
 			refused(keys.ProblemNoSigner, "a")},
 		"the only key, forced": {all{"a": from(-1)}, "a", true,
 			planned(all{"a": revoked(from(-1))})},
-		"the last that can sign": {
+		"the last key that can sign": {
 			all{"a": from(-1), "b": revoked(from(-2)), "c": until(-5, 0),
 				"d": revoked(from(time.Hour))}, "a", false, refused(keys.ProblemNoSigner, "a"),
 		},
-		"the last that can sign waits": {
+		"the last key that can sign is pending": {
 			all{"a": from(time.Hour), "b": revoked(from(-2))}, "a", false,
 			refused(keys.ProblemNoSigner, "a"),
 		},
-		"the last that can sign, forced": {
+		"the last key that can sign, forced": {
 			all{"a": from(-1), "b": revoked(from(-2))}, "a", true,
 			planned(all{"a": revoked(from(-1)), "b": revoked(from(-2))}),
 		},
-		"a key that cannot sign, where none can": {
+		"no key can sign before": {
 			all{"a": until(-5, 0), "b": until(-5, -1)}, "a", false,
 			planned(all{"a": revoked(until(-5, 0)), "b": until(-5, -1)}),
 		},
-		"an id that is unknown": {all{"a": from(-1)}, "b", false,
+		"an unknown id": {all{"a": from(-1)}, "b", false,
 			refused(keys.ProblemUnknownID, "b")},
-		"an id that is unknown, forced": {all{"a": from(-1)}, "b", true,
+		"an unknown id, forced": {all{"a": from(-1)}, "b", true,
 			refused(keys.ProblemUnknownID, "b")},
 		"an id in another case": {all{"a": from(-1)}, "A", true,
 			refused(keys.ProblemUnknownID, "A")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := ringOf(t, c.before)
+			before := keyringOf(t, c.before)
 			after, err := keys.Revoke(before, c.id, c.force, noon)
 			assert.Equal(t, c.want, outcomeOf(t, after, err))
 			assert.Equal(t, c.before, plans(before), "the keyring itself stays as it was")
 			if err == nil {
 				_, verifies := after.VerifierAt(c.id, noon)
-				assert.False(t, verifies, "at once")
+				assert.False(t, verifies, "a revoked key stops verifying at once")
 			}
 		})
 	}
@@ -417,9 +418,9 @@ func TestRevoke(t *testing.T) {
 func TestPrune(t *testing.T) {
 	type all = map[keys.ID]keys.Plan
 	for name, c := range map[string]struct {
-		before all
-		want   outcome
-		out    []keys.ID
+		before  all
+		want    outcome
+		removed []keys.ID
 	}{
 		"nothing": {all{"a": from(-1), "b": from(time.Hour)},
 			planned(all{"a": from(-1), "b": from(time.Hour)}), nil},
@@ -431,33 +432,34 @@ func TestPrune(t *testing.T) {
 			planned(all{"a": from(-1), "b": until(-5, 1)}), nil},
 		"revoked": {all{"a": from(-1), "b": revoked(from(-5))},
 			planned(all{"a": from(-1)}), []keys.ID{"b"}},
-		"revoked while it waited": {all{"a": from(-1), "b": revoked(from(time.Hour))},
+		"revoked while pending": {all{"a": from(-1), "b": revoked(from(time.Hour))},
 			planned(all{"a": from(-1)}), []keys.ID{"b"}},
-		"all of both, in order": {all{"a": from(-1), "d": revoked(from(-5)), "c": until(-4, 0),
-			"b": revoked(until(-6, -5))}, planned(all{"a": from(-1)}), []keys.ID{"b", "d", "c"}},
-		"one that waits is kept": {all{"a": from(time.Hour), "b": until(-5, 0)},
+		"expired and revoked, in order": {all{"a": from(-1), "d": revoked(from(-5)),
+			"c": until(-4, 0), "b": revoked(until(-6, -5))},
+			planned(all{"a": from(-1)}), []keys.ID{"b", "d", "c"}},
+		"a pending key is kept": {all{"a": from(time.Hour), "b": until(-5, 0)},
 			planned(all{"a": from(time.Hour)}), []keys.ID{"b"}},
-		"none would be left": {all{"a": revoked(from(-1)), "b": until(-5, 0)},
+		"no key would be left": {all{"a": revoked(from(-1)), "b": until(-5, 0)},
 			refused(keys.ProblemNoSigner, ""), nil},
-		"the only one, and revoked": {all{"a": revoked(from(-1))},
+		"the only key, revoked": {all{"a": revoked(from(-1))},
 			refused(keys.ProblemNoSigner, ""), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := ringOf(t, c.before)
-			after, out, err := keys.Prune(before, noon)
+			before := keyringOf(t, c.before)
+			after, removed, err := keys.Prune(before, noon)
 			assert.Equal(t, c.want, outcomeOf(t, after, err))
-			assert.Equal(t, c.out, out)
+			assert.Equal(t, c.removed, removed)
 			assert.Equal(t, c.before, plans(before), "the keyring itself stays as it was")
 		})
 	}
 }
 
-func TestPlanErrors(t *testing.T) {
+func TestPlanErrorTexts(t *testing.T) {
 	words := map[string]bool{}
 	for problem := keys.ProblemUnknownID; problem <= keys.ProblemTooFar; problem++ {
 		text := problem.String()
 		assert.NotEqual(t, "unknown problem", text)
-		assert.False(t, words[text], "%s stands twice", text)
+		assert.False(t, words[text], "%s appears twice", text)
 		words[text] = true
 		assert.Equal(t, "kid: "+text, (&keys.PlanError{Problem: problem, ID: "kid"}).Error())
 		assert.Equal(t, text, (&keys.PlanError{Problem: problem}).Error())

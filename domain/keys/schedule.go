@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Change is a key's transition to another state.
+// Change is the transition of a key to another state.
 type Change struct {
 	At    time.Time
 	ID    ID
 	State State
 }
 
-// Schedule returns what will happen to the keys of the keyring after now, in order, if it is not
-// changed. There are at most two changes for each key, and one more for each key that hands over
-// signing or gets it back.
+// Schedule returns the state changes of the keyring's keys after now, in order, provided that the
+// keyring is not changed. There are at most two changes for each key, and one more each time that a
+// key hands over signing or gets it back.
 func (r *Keyring) Schedule(now time.Time) []Change {
 	var instants []time.Time
 	for _, key := range r.keys {

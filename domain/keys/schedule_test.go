@@ -12,7 +12,7 @@ import (
 )
 
 func TestSchedule(t *testing.T) {
-	made := keyring(t,
+	keyring := newKeyring(t,
 		key("a", until(-time.Hour, 3*time.Hour)), key("b", until(time.Hour, 2*time.Hour)),
 		key("c", from(2*time.Hour)),
 		key("out", revoked(until(time.Hour, 3*time.Hour))), key("over", until(-time.Hour, 0)),
@@ -29,44 +29,45 @@ func TestSchedule(t *testing.T) {
 	}{
 		"all":                          {0, slices.Concat(first, second, third)},
 		"before an instant":            {time.Hour - 1, slices.Concat(first, second, third)},
-		"at an instant, it is over":    {time.Hour, slices.Concat(second, third)},
+		"at an instant":                {time.Hour, slices.Concat(second, third)},
 		"at the last":                  {3 * time.Hour, nil},
 		"long after":                   {1000 * time.Hour, nil},
-		"a moment before the last one": {3*time.Hour - 1, third},
+		"a nanosecond before the last": {3*time.Hour - 1, third},
 	} {
-		assert.Equal(t, c.want, made.Schedule(noon.Add(c.after)), name)
+		assert.Equal(t, c.want, keyring.Schedule(noon.Add(c.after)), name)
 	}
 }
 
-// TestScheduleTellsEveryChange: who knows the states now and the schedule knows every state later
-// on.
-func TestScheduleTellsEveryChange(t *testing.T) {
+// TestScheduleListsEveryChange checks that the current states and the schedule predict every later
+// state.
+func TestScheduleListsEveryChange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		made, now := drawRing(t), noon.Add(drawOffset(t, "now"))
-		told := map[keys.ID]keys.State{}
-		for _, key := range made.Keys() {
-			told[key.ID()] = made.StateAt(key, now)
+		keyring, now := drawKeyring(t), noon.Add(drawOffset(t, "now"))
+		predicted := map[keys.ID]keys.State{}
+		for _, key := range keyring.Keys() {
+			predicted[key.ID()] = keyring.StateAt(key, now)
 		}
-		schedule := made.Schedule(now)
-		instants := turns(made)
+		schedule := keyring.Schedule(now)
+		instants := turns(keyring)
 		slices.SortFunc(instants, time.Time.Compare)
 		for _, at := range instants {
 			for len(schedule) > 0 && !schedule[0].At.After(at) {
 				change := schedule[0]
-				if !change.At.After(now) || told[change.ID] == change.State {
-					t.Fatalf("%v is no change", change)
+				if !change.At.After(now) || predicted[change.ID] == change.State {
+					t.Fatalf("%v is not a change", change)
 				}
-				told[change.ID], schedule = change.State, schedule[1:]
+				predicted[change.ID], schedule = change.State, schedule[1:]
 			}
-			for _, key := range made.Keys() {
-				if state := made.StateAt(key, at); !at.Before(now) && told[key.ID()] != state {
-					t.Fatalf("%v is %v at %v, and was said to be %v", key, state, at,
-						told[key.ID()])
+			for _, key := range keyring.Keys() {
+				state := keyring.StateAt(key, at)
+				if !at.Before(now) && predicted[key.ID()] != state {
+					t.Fatalf("%v is %v at %v, but the schedule predicts %v", key, state, at,
+						predicted[key.ID()])
 				}
 			}
 		}
 		if len(schedule) > 0 {
-			t.Fatalf("%v come after all is over", schedule)
+			t.Fatalf("%v are after the last instant", schedule)
 		}
 	})
 }

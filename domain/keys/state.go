@@ -2,7 +2,7 @@ package keys
 
 import "time"
 
-// State is what a key may do at a given time.
+// State is what a key may do at an instant.
 type State uint8
 
 // The states, in the order of a key's life.
@@ -11,18 +11,18 @@ const (
 	Pending State = iota
 	// Signing is the one key that signs.
 	Signing
-	// Verifying keys have handed over signing, and still verify.
+	// Verifying keys no longer sign, and still verify.
 	Verifying
 	// Expired keys neither sign nor verify.
 	Expired
-	// Revoked keys were taken out of force by hand.
+	// Revoked keys were taken out of force by an operator.
 	Revoked
 )
 
-// States lists every state.
+// States returns every state.
 func States() []State { return []State{Pending, Signing, Verifying, Expired, Revoked} }
 
-// String returns the state's name.
+// String returns the name of the state.
 func (s State) String() string {
 	switch s {
 	case Pending:
@@ -44,7 +44,8 @@ func (p Plan) mayVerify(now time.Time) bool {
 	return !p.Revoked && (p.VerifyUntil.IsZero() || now.Before(p.VerifyUntil))
 }
 
-// maySign reports whether the plan lets a key sign at now; the keyring chooses among several.
+// maySign reports whether the plan lets a key sign at now; which of several such keys signs is up
+// to the keyring.
 func (p Plan) maySign(now time.Time) bool {
 	return p.mayVerify(now) && !now.Before(p.SignFrom)
 }

@@ -20,7 +20,7 @@ func TestStateAt(t *testing.T) {
 		VerifyUntil: noon.Add(90*time.Minute + 1)})
 	stillborn := key("stillborn", keys.Plan{SignFrom: noon.Add(2 * time.Hour),
 		VerifyUntil: noon.Add(time.Hour)})
-	r := keyring(t, first, second, revoked, short, stillborn)
+	r := newKeyring(t, first, second, revoked, short, stillborn)
 	type states [5]keys.State
 	for _, c := range []struct {
 		after time.Duration
@@ -53,7 +53,7 @@ func TestStateAt(t *testing.T) {
 	}
 }
 
-func TestStateWords(t *testing.T) {
+func TestStateNames(t *testing.T) {
 	var words []string
 	for _, state := range keys.States() {
 		words = append(words, state.String())
@@ -62,10 +62,10 @@ func TestStateWords(t *testing.T) {
 	assert.Equal(t, "unknown", keys.State(200).String())
 }
 
-// TestStatesOfASet follows the keys of a file, of both algorithms, a nanosecond before, at and
-// behind each of its instants.
-func TestStatesOfASet(t *testing.T) {
-	made, err := keys.ParseSet(setOf(
+// TestStateAtOfParsedSet follows the keys of a file, of both algorithms, a nanosecond before, at
+// and a nanosecond after each of its instants.
+func TestStateAtOfParsedSet(t *testing.T) {
+	keyring, err := keys.ParseSet(setOf(
 		okp("ed").with("sign_from", `"2026-02-16T12:00:00Z"`).with("verify_until",
 			`"2026-02-16T16:00:00+01:00"`),
 		oct("hs").with("sign_from", `"2026-02-16T13:00:00.5Z"`),
@@ -120,11 +120,11 @@ func TestStatesOfASet(t *testing.T) {
 			"tie": verifying, "zie": expired}},
 	} {
 		now, got := noon.Add(c.after), states{}
-		for _, key := range made.Keys() {
-			got[key.ID()] = made.StateAt(key, now)
+		for _, key := range keyring.Keys() {
+			got[key.ID()] = keyring.StateAt(key, now)
 		}
 		assert.Equal(t, c.want, got, "%s after noon", c.after)
-		assert.True(t, made.CanSign(now))
+		assert.True(t, keyring.CanSign(now))
 	}
 }
 
@@ -136,18 +136,18 @@ func TestCanSign(t *testing.T) {
 		plan keys.Plan
 		want bool
 	}{
-		"signs":                 {keys.Plan{SignFrom: noon}, true},
-		"waits":                 {keys.Plan{SignFrom: noon.Add(time.Hour)}, true},
-		"waits, and ends later": {until(time.Hour, time.Hour+1), true},
-		"ends in a nanosecond":  {until(-time.Hour, 1), true},
-		"ends now":              {until(-time.Hour, 0), false},
-		"revoked":               {keys.Plan{SignFrom: noon, Revoked: true}, false},
-		"revoked while it waits": {keys.Plan{SignFrom: noon.Add(time.Hour), Revoked: true},
+		"signs":                   {keys.Plan{SignFrom: noon}, true},
+		"pending":                 {keys.Plan{SignFrom: noon.Add(time.Hour)}, true},
+		"pending, with an end":    {until(time.Hour, time.Hour+1), true},
+		"expires in a nanosecond": {until(-time.Hour, 1), true},
+		"expires now":             {until(-time.Hour, 0), false},
+		"revoked":                 {keys.Plan{SignFrom: noon, Revoked: true}, false},
+		"revoked while pending": {keys.Plan{SignFrom: noon.Add(time.Hour), Revoked: true},
 			false},
-		"ends before it would sign": {until(time.Hour, time.Hour), false},
+		"expires before it would sign": {until(time.Hour, time.Hour), false},
 	} {
-		assert.Equal(t, c.want, keyring(t, key("a", c.plan)).CanSign(noon), name)
-		assert.Equal(t, c.want, keyring(t, key("a", c.plan),
+		assert.Equal(t, c.want, newKeyring(t, key("a", c.plan)).CanSign(noon), name)
+		assert.Equal(t, c.want, newKeyring(t, key("a", c.plan),
 			key("z", keys.Plan{Revoked: true})).CanSign(noon), name)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// seeds are private parts of some of Project Wycheproof's keys, which come with the public part
-// alone: of RFC 8032 §7.1, and of the key that most of the cases are about.
+// seeds are the private parts of some of Project Wycheproof's keys, which are published with the
+// public part alone: those of RFC 8032 §7.1, and that of the key used in most of the cases.
 var seeds = []string{
 	"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
 	"4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
@@ -23,9 +23,9 @@ var seeds = []string{
 	"add4bb8103785baf9ac534258e8aaf65f5f1adb5ef5f3df19bb80ab989c4d64b",
 }
 
-// TestWycheproofEd25519 has every case verified, and the valid ones signed where the private part
-// is known. Ed25519 signatures are deterministic, so that they must come out byte for byte. The
-// profile refuses none by design.
+// TestWycheproofEd25519 verifies every case, and signs the valid ones whose private part is known.
+// Ed25519 signatures are deterministic, so they must be equal byte for byte. The profile refuses
+// none by design.
 func TestWycheproofEd25519(t *testing.T) {
 	known := map[string]keys.Key{}
 	for _, text := range seeds {
@@ -60,9 +60,9 @@ func TestWycheproofEd25519(t *testing.T) {
 		"verified, refused, signed")
 }
 
-// TestWycheproofHMAC has every case verified and signed. The profile takes whole tags alone
-// (token.md, check 4): the cases of half a tag are refused, valid or not, and the valid ones must
-// begin the tag that we compute.
+// TestWycheproofHMAC verifies and signs every case. The profile accepts whole tags only (token.md,
+// check 4): the cases with half a tag are refused, valid or not, and the valid ones must be a
+// prefix of the tag that we compute.
 func TestWycheproofHMAC(t *testing.T) {
 	type count struct{ verified, refused, truncatedByDesign int }
 	var got count

@@ -87,7 +87,7 @@ func (r *rotation) breaks(t *testing.T, cause string, write func()) {
 		status, found := checks(t, service.Client)
 		assert.Equal(t, http.StatusOK, status)
 		assert.Equal(t,
-			"ready: the keyset file could not be read anew: the last good one is in force",
+			"ready: the keyset file could not be reloaded: the last good one is in force",
 			found["keyset"])
 	}
 	r.faults++

@@ -129,7 +129,7 @@ func TestInvalidKeysetKeepsTheLastGoodOne(t *testing.T) {
 		status, found = checks(t, service.Client)
 		assert.Equal(t, 200, status, "an invalid keyset must not take every replica out of service")
 		assert.Equal(t,
-			"ready: the keyset file could not be read anew: the last good one is in force",
+			"ready: the keyset file could not be reloaded: the last good one is in force",
 			found["keyset"])
 		assert.Equal(t, 200, service.Current(t, harness.Bearer(token)).Status,
 			"the last good keys must stay in force")

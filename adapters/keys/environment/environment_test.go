@@ -18,21 +18,22 @@ const (
 	second = "second-secret-of-the-suite"
 )
 
-// now is any instant after the plans of these keys.
+// now is an instant after the SignFrom of all these keys.
 var now = time.Unix(1700000000, 0)
 
-func ringOf(t *testing.T, text string, active keys.ID) (*keys.Keyring, error) {
+func keyringOf(t *testing.T, text string, active keys.ID) (*keys.Keyring, error) {
 	t.Helper()
 	entries, err := environment.ParseEntries(text)
 	require.NoError(t, err)
 	return environment.Keyring(entries, active)
 }
 
-func TestTheActiveKeySignsAndAllVerify(t *testing.T) {
-	// Whatever their ids and their order are.
+func TestActiveKeySignsAndAllVerify(t *testing.T) {
+	// The ids and their order do not matter.
 	for _, active := range []keys.ID{"a", "m", "z"} {
 		t.Run(string(active), func(t *testing.T) {
-			keyring, err := ringOf(t, `{"m":"`+first+`","z":" `+second+`\n"," a ":"third"}`, active)
+			keyring, err := keyringOf(t,
+				`{"m":"`+first+`","z":" `+second+`\n"," a ":"third"}`, active)
 			require.NoError(t, err)
 			source := environment.NewSource(keyring)
 			signer, ok := source.Keyring().SignerAt(now)
@@ -49,7 +50,7 @@ func TestTheActiveKeySignsAndAllVerify(t *testing.T) {
 	}
 }
 
-func TestOneSecret(t *testing.T) {
+func TestKeyringOfOneSecret(t *testing.T) {
 	keyring, err := environment.Keyring([]environment.Entry{environment.NewEntry(" k ",
 		" "+first+"\u2003")}, "k")
 	require.NoError(t, err)
@@ -58,7 +59,7 @@ func TestOneSecret(t *testing.T) {
 	assert.Equal(t, []byte(first), signer.Secret())
 }
 
-func TestMaterialIsTakenAsItIs(t *testing.T) {
+func TestKeyringOfMaterialKeepsBytes(t *testing.T) {
 	material := []byte(" \xff\x00 ")
 	signer, ok := environment.KeyringOfMaterial(material, "k").SignerAt(now)
 	require.True(t, ok)
@@ -66,35 +67,35 @@ func TestMaterialIsTakenAsItIs(t *testing.T) {
 	assert.Equal(t, material, signer.Secret())
 }
 
-func TestFaults(t *testing.T) {
+func TestKeyringReportsEveryFault(t *testing.T) {
 	type faults = environment.Faults
 	for name, c := range map[string]struct {
 		text string
 		want faults
 	}{
-		"no key":        {`{}`, faults{{Reason: environment.ReasonNoKeys}}},
+		"no keys":       {`{}`, faults{{Reason: environment.ReasonNoKeys}}},
 		"no active key": {`{"b":"x"}`, faults{{Reason: environment.ReasonActive}}},
 		"an empty id": {`{"a":"x"," ":"y"}`,
 			faults{{Reason: environment.ReasonID, Entry: 2}}},
-		"an id too long": {`{"a":"x","` + strings.Repeat("k", 65) + `":"y"}`,
+		"an id that is too long": {`{"a":"x","` + strings.Repeat("k", 65) + `":"y"}`,
 			faults{{Reason: environment.ReasonID, Entry: 2}}},
-		"a bad id": {`{"a":"x","b c":"y"}`,
+		"an invalid id": {`{"a":"x","b c":"y"}`,
 			faults{{Reason: environment.ReasonID, Entry: 2}}},
 		"an id twice": {`{"a":"x","b":"y","a":"z"}`,
 			faults{{Reason: environment.ReasonSameID, Entry: 3, Other: 1}}},
 		"an id twice, trimmed": {`{"a":"x","\ta":"z"}`,
 			faults{{Reason: environment.ReasonSameID, Entry: 2, Other: 1}}},
-		"no text": {`{"a":1,"b":null,"c":{},"d":true}`,
-			faults{{Reason: environment.ReasonNoText, Entry: 1},
-				{Reason: environment.ReasonNoText, Entry: 2},
-				{Reason: environment.ReasonNoText, Entry: 3},
-				{Reason: environment.ReasonNoText, Entry: 4}}},
+		"not strings": {`{"a":1,"b":null,"c":{},"d":true}`,
+			faults{{Reason: environment.ReasonNotString, Entry: 1},
+				{Reason: environment.ReasonNotString, Entry: 2},
+				{Reason: environment.ReasonNotString, Entry: 3},
+				{Reason: environment.ReasonNotString, Entry: 4}}},
 		"empty secrets": {`{"a":"","b":" \u2003"}`,
 			faults{{Reason: environment.ReasonEmpty, Entry: 1},
 				{Reason: environment.ReasonEmpty, Entry: 2}}},
 		"one secret twice": {`{"a":"x","b":"y","c":" x"}`,
 			faults{{Reason: environment.ReasonSameMaterial, Entry: 3, Other: 1}}},
-		"everything": {`{"":"","b":"x","b":"x","c":"x"}`, faults{
+		"every fault": {`{"":"","b":"x","b":"x","c":"x"}`, faults{
 			{Reason: environment.ReasonID, Entry: 1}, {Reason: environment.ReasonEmpty, Entry: 1},
 			{Reason: environment.ReasonSameID, Entry: 3, Other: 2},
 			{Reason: environment.ReasonSameMaterial, Entry: 4, Other: 2},
@@ -102,29 +103,29 @@ func TestFaults(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			keyring, err := ringOf(t, c.text, "a")
+			keyring, err := keyringOf(t, c.text, "a")
 			assert.Nil(t, keyring)
-			var told environment.Faults
-			require.ErrorAs(t, err, &told)
-			assert.Equal(t, c.want, told)
+			var got environment.Faults
+			require.ErrorAs(t, err, &got)
+			assert.Equal(t, c.want, got)
 		})
 	}
-	t.Run("bad UTF-8", func(t *testing.T) {
+	t.Run("invalid UTF-8", func(t *testing.T) {
 		_, err := environment.Keyring([]environment.Entry{environment.NewEntry("a", "x\xff")}, "a")
 		assert.Equal(t, environment.Faults{{Reason: environment.ReasonUTF8, Entry: 1}}, err)
 	})
 }
 
-func TestNoObject(t *testing.T) {
+func TestParseEntriesRefusesNonObjects(t *testing.T) {
 	for _, text := range []string{"", " ", "x", `"x"`, "[]", "null", `{"a":"x"`, `{"a":"x"}{}`,
 		`{"a":"x",}`, "{\"a\":\"\xff\"}", "\ufeff{}", `{"a":"\ud800"}`} {
 		entries, err := environment.ParseEntries(text)
 		assert.Nil(t, entries, text)
-		assert.Equal(t, environment.Faults{{Reason: environment.ReasonNoObject}}, err, text)
+		assert.Equal(t, environment.Faults{{Reason: environment.ReasonNotObject}}, err, text)
 	}
 }
 
-func TestNothingShowsSecretsOrIDs(t *testing.T) {
+func TestTextsHideSecretsAndIDs(t *testing.T) {
 	entries, err := environment.ParseEntries(`{"` + first + `":"` + second + `","b":"` + second +
 		`","` + first + `":"","c d":"` + first + `"}`)
 	require.NoError(t, err)
@@ -141,7 +142,7 @@ func TestNothingShowsSecretsOrIDs(t *testing.T) {
 	}
 }
 
-func TestEveryReasonHasWords(t *testing.T) {
+func TestEveryReasonHasText(t *testing.T) {
 	seen := map[string]bool{}
 	for reason := environment.ReasonNone; reason <= environment.ReasonActive; reason++ {
 		text := environment.Fault{Reason: reason, Entry: 3, Other: 2}.String()
@@ -149,6 +150,6 @@ func TestEveryReasonHasWords(t *testing.T) {
 		assert.False(t, seen[text], text)
 		seen[text] = true
 	}
-	assert.Equal(t, "unknown fault", environment.Fault{Reason: environment.ReasonActive +
-		1}.String())
+	assert.Equal(t, "unknown fault",
+		environment.Fault{Reason: environment.ReasonActive + 1}.String())
 }

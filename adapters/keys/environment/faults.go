@@ -10,49 +10,49 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// Reason says what is wrong with the structure of a variable's value.
+// Reason is what is wrong with the structure of a variable's value.
 type Reason uint8
 
 // The reasons.
 const (
 	// ReasonNone means that nothing is wrong.
 	ReasonNone Reason = iota
-	// ReasonNoObject is a text that is not a JSON object.
-	ReasonNoObject
-	// ReasonNoKeys is an object without a member.
+	// ReasonNotObject means that the text is not a JSON object.
+	ReasonNotObject
+	// ReasonNoKeys means that the object has no members.
 	ReasonNoKeys
-	// ReasonID is an empty id, or one with characters outside the alphabet.
+	// ReasonID means that an id is empty or has a character outside the alphabet, or is too long.
 	ReasonID
-	// ReasonSameID is an id that appeared before.
+	// ReasonSameID means that an earlier entry has the same id.
 	ReasonSameID
-	// ReasonNoText is a value that is not a string.
-	ReasonNoText
-	// ReasonEmpty is a secret that consists of white space.
+	// ReasonNotString means that a value is not a string.
+	ReasonNotString
+	// ReasonEmpty means that a secret is empty or has only white space.
 	ReasonEmpty
-	// ReasonUTF8 is a secret that is not valid UTF-8: a key is the UTF-8 bytes of its text.
+	// ReasonUTF8 means that a secret is not valid UTF-8: a key is the UTF-8 bytes of its text.
 	ReasonUTF8
-	// ReasonSameMaterial is a secret that another id also has.
+	// ReasonSameMaterial means that another id has the same secret.
 	ReasonSameMaterial
-	// ReasonActive is an active id that no entry has.
+	// ReasonActive means that no entry has the active id.
 	ReasonActive
 )
 
-// Fault is one thing that is wrong. It identifies entries by their position, from 1.
+// Fault is one thing that is wrong. It identifies entries by their number, from 1.
 type Fault struct {
 	Reason Reason
-	// Entry is the position of the faulty entry; 0 for the value as a whole.
+	// Entry is the number of the entry that is wrong; 0 for the value as a whole.
 	Entry int
-	// Other is the position of the earlier entry that Entry conflicts with; 0 if there is none.
+	// Other is the number of the earlier entry that Entry clashes with; 0 if there is none.
 	Other int
 }
 
-// String describes the fault, as the part of a sentence that follows the variable's name.
+// String returns a description of the fault, in words that can follow the variable's name.
 func (f Fault) String() string {
 	entry, other := "entry "+strconv.Itoa(f.Entry), "entry "+strconv.Itoa(f.Other)
 	switch f.Reason {
 	case ReasonNone:
 		return "nothing is wrong"
-	case ReasonNoObject:
+	case ReasonNotObject:
 		return "is not a JSON object in valid UTF-8"
 	case ReasonNoKeys:
 		return "holds no key"
@@ -60,7 +60,7 @@ func (f Fault) String() string {
 		return entry + " has an id that is not 1 to 64 of A-Z a-z 0-9 . _ -"
 	case ReasonSameID:
 		return entry + " has the same id as " + other
-	case ReasonNoText:
+	case ReasonNotString:
 		return entry + " has a value that is not text"
 	case ReasonEmpty:
 		return entry + " has an empty secret"
@@ -74,10 +74,10 @@ func (f Fault) String() string {
 	return "unknown fault"
 }
 
-// Faults lists everything that is wrong. It is an error.
+// Faults is the list of everything that is wrong. It implements error.
 type Faults []Fault
 
-// Error describes every fault.
+// Error returns the text of every fault.
 func (f Faults) Error() string {
 	words := make([]string, 0, len(f))
 	for _, fault := range f {
@@ -86,7 +86,7 @@ func (f Faults) Error() string {
 	return "keys from the environment: " + strings.Join(words, "; ")
 }
 
-// sort sorts the faults in the order of the entries, with those of the value as a whole last.
+// sort sorts the faults in the order of the entries, those of the whole value last.
 func (f Faults) sort() {
 	slices.SortStableFunc(f, func(a, b Fault) int {
 		if (a.Entry == 0) != (b.Entry == 0) {
@@ -96,10 +96,11 @@ func (f Faults) sort() {
 	})
 }
 
-// clashes returns the keyring, or what the keyring rejects: the same key material under two ids.
-// Its other faults cannot occur here.
-func clashes(made []keys.Key, at map[keys.ID]int) (*keys.Keyring, Faults) {
-	keyring, err := keys.NewKeyring(made...)
+// newKeyring returns the keyring of the valid keys, or the faults that keys.NewKeyring finds. Only
+// FaultSameMaterial, one secret under two ids, is reported: the callers have already found all
+// other faults of a keyring.
+func newKeyring(valid []keys.Key, at map[keys.ID]int) (*keys.Keyring, Faults) {
+	keyring, err := keys.NewKeyring(valid...)
 	var clashes keys.Faults
 	if !errors.As(err, &clashes) {
 		return keyring, nil

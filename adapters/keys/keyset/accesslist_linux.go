@@ -7,16 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// accessList is the extended attribute that holds a file's access list (acl(5)). If there is one,
-// the group bits of the mode limit everything that it grants: a new file with only the mode would
-// let the group read, and exclude those whom the list names.
+// accessList is the attribute in which Linux keeps a file's access list (acl(5)). If there is one,
+// the group bits of the mode limit all that it grants: a new file with the mode alone would let the
+// group read, and shut out the users whom the list names.
 const accessList = "system.posix_acl_access"
 
-// maxAccessList is more than the size of any list in bytes.
+// maxAccessList is larger than any list can be, in bytes.
 const maxAccessList = 64 << 10
 
-// copyAccessList gives a file the access list of another. If that has none, it removes the one that
-// the folder may have given the file.
+// copyAccessList gives a file the access list of another, or removes it if the other has none: the
+// file may have one from the directory.
 func copyAccessList(from, to *os.File) error {
 	list := make([]byte, maxAccessList)
 	n, err := unix.Fgetxattr(int(from.Fd()), accessList, list)

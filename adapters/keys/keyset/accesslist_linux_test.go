@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// grants is an access list that lets one more user read: owner, that user, group, bound, others
-// (acl(5)).
-func grants(user uint32) []byte {
+// accessListFor returns an access list that lets one additional user read: entries for the owner,
+// that user, the group, the mask and others (acl(5)).
+func accessListFor(user uint32) []byte {
 	list := binary.LittleEndian.AppendUint32(nil, 2)
 	for _, entry := range []struct {
 		tag, rights uint16
@@ -28,28 +28,28 @@ func grants(user uint32) []byte {
 	return list
 }
 
-func TestAChangeKeepsTheAccessList(t *testing.T) {
-	folder := sharedFolder(t)
-	path := filepath.Join(folder, "keyset.json")
-	write(t, path, textOf(t, "a"), 0o600)
-	err := unix.Setxattr(path, accessList, grants(otherUser), 0)
+func TestUpdateKeepsAccessList(t *testing.T) {
+	dir := sharedDir(t)
+	path := filepath.Join(dir, "keyset.json")
+	write(t, path, keysetText(t, "a"), 0o600)
+	err := unix.Setxattr(path, accessList, accessListFor(otherUser), 0)
 	if errors.Is(err, unix.ENOTSUP) {
-		return // a file system without access lists has none to keep
+		return // the file system does not support access lists
 	}
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o640), mode(t, path),
-		"the bound stands where the group's rights do")
+		"the group bits of the mode hold the mask of the list")
 	require.NoError(t, add(NewStore(path), "b"))
 	assert.Equal(t, os.FileMode(0o640), mode(t, path))
 	list := make([]byte, 256)
 	n, err := unix.Getxattr(path, accessList, list)
 	require.NoError(t, err)
-	assert.Equal(t, grants(otherUser), list[:n])
+	assert.Equal(t, accessListFor(otherUser), list[:n])
 
-	// What the folder would give to new files, a file that did not have it does not get.
+	// A file without an access list must not get the default list of the directory.
 	require.NoError(t, unix.Removexattr(path, accessList))
 	require.NoError(t, os.Chmod(path, 0o640))
-	require.NoError(t, unix.Setxattr(folder, "system.posix_acl_default", grants(otherUser), 0))
+	require.NoError(t, unix.Setxattr(dir, "system.posix_acl_default", accessListFor(otherUser), 0))
 	require.NoError(t, add(NewStore(path), "c"))
 	_, err = unix.Getxattr(path, accessList, list)
 	assert.ErrorIs(t, err, unix.ENODATA)

@@ -4,5 +4,5 @@ package keyset
 
 import "os"
 
-// copyAccessList does nothing on systems whose access lists are unknown.
+// copyAccessList does nothing on systems whose access lists are not supported.
 func copyAccessList(_, _ *os.File) error { return nil }

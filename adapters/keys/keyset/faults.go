@@ -10,28 +10,29 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// Reason says why a keyset file cannot be used.
+// Reason is why a keyset file cannot be used.
 type Reason uint8
 
 // The reasons.
 const (
-	// ReasonMissing is a path at which nothing exists.
+	// ReasonMissing means that the name refers to nothing.
 	ReasonMissing Reason = iota
-	// ReasonUnreadable is a file that the system does not let us read; the cause is the system's
-	// error.
+	// ReasonUnreadable means that the system cannot open or read the file; the cause is the
+	// system's error.
 	ReasonUnreadable
-	// ReasonNotRegular is a folder, a pipe or a device.
+	// ReasonNotRegular means a directory, a pipe or a device.
 	ReasonNotRegular
-	// ReasonTooLarge is a file of more than keys.MaxSetBytes bytes.
+	// ReasonTooLarge means a file of more than keys.MaxSetBytes bytes.
 	ReasonTooLarge
-	// ReasonExposed is a mode that lets others read or write, or the group write, in a
+	// ReasonExposed means a mode that lets others read or write, or the group write, in a
 	// production-like environment.
 	ReasonExposed
-	// ReasonMalformed is a text that is not a keyset; the cause is keys.SetFaults.
+	// ReasonMalformed means that the text is not a keyset; the cause is keys.SetFaults.
 	ReasonMalformed
-	// ReasonRefused is a set of keys that the rules reject; the cause is their error.
+	// ReasonRefused means that the rules do not accept the keys; the cause is the error of
+	// Rules.Accept.
 	ReasonRefused
-	// ReasonNoSigner is a set in which no key can sign now or later.
+	// ReasonNoSigner means that no key of the set can sign now or later.
 	ReasonNoSigner
 )
 
@@ -42,7 +43,7 @@ type Fault struct {
 	Cause error
 }
 
-// String describes the fault, as the part of a sentence that follows the file's name.
+// String returns a description of the fault, in words that can follow the file's name.
 func (f Fault) String() string {
 	words := f.Reason.String()
 	if f.Cause != nil {
@@ -51,7 +52,7 @@ func (f Fault) String() string {
 	return words
 }
 
-// String describes the reason.
+// String returns a description of the reason.
 func (r Reason) String() string {
 	switch r {
 	case ReasonMissing:
@@ -65,7 +66,7 @@ func (r Reason) String() string {
 	case ReasonExposed:
 		return "may be read or written by others, or written by its group"
 	case ReasonMalformed:
-		return "is no sound keyset"
+		return "is not a valid keyset"
 	case ReasonRefused:
 		return "holds keys that are refused"
 	case ReasonNoSigner:
@@ -74,10 +75,10 @@ func (r Reason) String() string {
 	return "has an unknown fault"
 }
 
-// Faults lists every reason why a keyset file cannot be used. It is an error.
+// Faults is the list of everything that keeps a keyset file from being used. It implements error.
 type Faults []Fault
 
-// Error describes every fault.
+// Error returns the text of every fault.
 func (f Faults) Error() string {
 	words := make([]string, 0, len(f))
 	for _, fault := range f {
@@ -97,28 +98,29 @@ func (f Faults) Unwrap() []error {
 	return causes
 }
 
-// WriteProblem says why a keyset file was not written.
+// WriteProblem is why a keyset file was not written.
 type WriteProblem uint8
 
 // The problems.
 const (
-	// ProblemBusy is a file that other writers held for as long as the caller could wait.
+	// ProblemBusy means that other writers were changing the file for as long as the caller could
+	// wait.
 	ProblemBusy WriteProblem = iota
-	// ProblemUnwritable is a folder in which no file can be created, for the reason that the system
-	// gives: it is read-only, full or missing.
+	// ProblemUnwritable means that no new file can be created or put in place; the cause says why:
+	// read-only, full, missing directory.
 	ProblemUnwritable
-	// ProblemOwner is an owner, group, mode or access list that this process cannot give to a new
-	// file.
+	// ProblemOwner means that this process is not permitted to give the owner, group, mode or
+	// access list of the old file to the new one.
 	ProblemOwner
-	// ProblemUnfit is a set that could not be read again: too large, or with times that a file
-	// cannot express.
-	ProblemUnfit
-	// ProblemUnsynced is a file that has replaced the old one, but may be the old one again after a
+	// ProblemInvalid means that the set could not be read again: it is too large, or has instants
+	// that a file cannot express.
+	ProblemInvalid
+	// ProblemUnsynced means that the new file is in place, but may be the old one again after a
 	// power failure.
 	ProblemUnsynced
 )
 
-// String describes the problem.
+// String returns a description of the problem.
 func (p WriteProblem) String() string {
 	switch p {
 	case ProblemBusy:
@@ -126,24 +128,24 @@ func (p WriteProblem) String() string {
 	case ProblemUnwritable:
 		return "cannot be written"
 	case ProblemOwner:
-		return "belongs to another user or group, which this process may not give to its successor"
-	case ProblemUnfit:
-		return "would not be sound"
+		return "belongs to another user or group, which this process may not give to the new file"
+	case ProblemInvalid:
+		return "would not be a valid keyset"
 	case ProblemUnsynced:
-		return "is written, but may be the old one again after a power cut"
+		return "was written, but a power failure may bring back the old one"
 	}
 	return "has an unknown problem"
 }
 
-// WriteError is the error for a keyset file that was not written. Unless the problem says
-// otherwise, the file is unchanged.
+// WriteError reports why a keyset file was not written. Unless the problem says otherwise, the file
+// is unchanged.
 type WriteError struct {
 	Problem WriteProblem
 	// Cause is never nil.
 	Cause error
 }
 
-// Error describes the problem and its cause.
+// Error returns the problem and its cause.
 func (e *WriteError) Error() string {
 	return "keyset file: " + e.Problem.String() + ": " + e.Cause.Error()
 }
@@ -151,8 +153,8 @@ func (e *WriteError) Error() string {
 // Unwrap returns the cause.
 func (e *WriteError) Unwrap() error { return e.Cause }
 
-// bare returns the system's error without the path.
-func bare(err error) error {
+// withoutPath returns the system's error without the path that it is about.
+func withoutPath(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
 	}

@@ -3,6 +3,7 @@ package keyset
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,20 +23,23 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// noon is when tests happen.
+// noon is the time at which the tests run.
 var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 
-// By these variables a test starts its own binary as another process: to play a role there, or to
-// be the same test as another user.
+// deadline is how long a test waits for something that must happen.
+const deadline = 2 * time.Minute
+
+// With these variables a test starts its own binary as another process: to play a role, or to run
+// the same test as another user.
 const (
 	varRole = "KEYSET_TEST_ROLE"
 	varUser = "KEYSET_TEST_USER"
 )
 
-// endAtOnce has the race detector not wait a second at the end of a process.
-const endAtOnce = "GORACE=atexit_sleep_ms=0"
+// noExitDelay keeps the race detector from waiting for a second when a process ends.
+const noExitDelay = "GORACE=atexit_sleep_ms=0"
 
-// A user and a group that nothing else here belongs to.
+// A user and a group that own nothing else on the machine.
 const (
 	otherUser  = 65534
 	otherGroup = 65533
@@ -48,40 +52,40 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// roles are what this binary does as another process, each with its exit status.
+// roles are what this binary does as another process; each returns its exit status.
 var roles = map[string]func(args []string) int{
-	// read PATH: as a production-like environment does.
+	// read PATH: reads the file as in a production-like environment.
 	"read": func(args []string) int {
 		_, err := Read(args[0], Rules{Production: true}, noon)
-		return told(err)
+		return exitStatus(err)
 	},
-	// add PATH PREFIX COUNT: adds keys, one an update.
+	// add PATH PREFIX COUNT: adds keys, one in each update.
 	"add": func(args []string) int {
 		count, err := strconv.Atoi(args[2])
 		for i := 0; i < count && err == nil; i++ {
-			err = add(NewStore(args[0]), args[1]+strconv.Itoa(i))
+			err = add(patientStore(args[0]), args[1]+strconv.Itoa(i))
 		}
-		return told(err)
+		return exitStatus(err)
 	},
-	// cramped PATH: adds a key where no file may be larger than 64 bytes.
+	// cramped PATH: adds a key while no file may be larger than 64 bytes.
 	"cramped": func(args []string) int {
 		signal.Ignore(syscall.SIGXFSZ)
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE,
 			&syscall.Rlimit{Cur: 64, Max: 64}); err != nil {
-			return told(err)
+			return exitStatus(err)
 		}
-		return told(add(NewStore(args[0]), "more"))
+		return exitStatus(add(NewStore(args[0]), "more"))
 	},
-	// hold PATH: is at a change until standard input ends.
+	// hold PATH: stays in an update until standard input ends.
 	"hold": func(args []string) int {
-		return told(NewStore(args[0]).Update(context.Background(),
+		return exitStatus(NewStore(args[0]).Update(context.Background(),
 			func(*keys.Keyring) (*keys.Keyring, error) {
 				fmt.Println("ready")
 				_, err := io.Copy(io.Discard, os.Stdin)
 				return nil, err
 			}))
 	},
-	// rotate PATH: adds a key that signs and takes the oldest out, for ever.
+	// rotate PATH: adds a key that signs and removes the oldest one, forever.
 	"rotate": func(args []string) int {
 		fmt.Println("ready")
 		for i := 0; ; i++ {
@@ -93,14 +97,14 @@ var roles = map[string]func(args []string) int{
 					return keys.NewKeyring(append(all[max(0, len(all)-3):], next)...)
 				})
 			if err != nil {
-				return told(err)
+				return exitStatus(err)
 			}
 		}
 	},
 }
 
-// told prints an error and is the exit status that goes with it.
-func told(err error) int {
+// exitStatus prints an error and returns the exit status for it.
+func exitStatus(err error) int {
 	if err == nil {
 		return 0
 	}
@@ -108,26 +112,35 @@ func told(err error) int {
 	return 1
 }
 
-// as is who a process runs as; the zero value is anyone who runs the test.
-type as struct{ user, group uint32 }
+// identity is the user and group that a process runs as; the zero value is those of the test.
+type identity struct{ user, group uint32 }
 
-// play prepares a role in another process.
-func play(t *testing.T, as as, role string, args ...string) *exec.Cmd {
+// roleCommand prepares another process that plays a role. The process is killed, and the test
+// fails, if it is still running after the deadline.
+func roleCommand(t *testing.T, who identity, role string, args ...string) *exec.Cmd {
 	t.Helper()
-	// by this name also where the other user may not walk to the binary
-	process := exec.Command("/proc/self/exe", args...)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	t.Cleanup(cancel)
+	// This name works even if the other user has no access to the path of the binary.
+	process := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	process.Cancel = func() error {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			t.Errorf("the role %s is still running after %s", role, deadline)
+		}
+		return process.Process.Kill()
+	}
 	process.Dir = "/"
-	process.Env = append(os.Environ(), varRole+"="+role, endAtOnce)
-	if as.user != 0 {
-		process.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: as.user,
-			Gid: as.group}}
+	process.Env = append(os.Environ(), varRole+"="+role, noExitDelay)
+	if who.user != 0 {
+		process.SysProcAttr = &syscall.SysProcAttr{
+			Credential: &syscall.Credential{Uid: who.user, Gid: who.group}}
 	}
 	return process
 }
 
-// output is what a role prints until it ends, and whether it ended well. What the runtime has to
-// say goes to standard error.
-func output(t *testing.T, process *exec.Cmd) (text string, well bool) {
+// output runs a role and returns what it prints, and whether it succeeded. Messages of the runtime
+// go to standard error.
+func output(t *testing.T, process *exec.Cmd) (text string, ok bool) {
 	t.Helper()
 	out, err := process.Output()
 	if err != nil {
@@ -136,45 +149,46 @@ func output(t *testing.T, process *exec.Cmd) (text string, well bool) {
 	return strings.TrimSpace(string(out)), err == nil
 }
 
-// elsewhere runs the test that calls it as a user without privileges where it runs as root, whom no
-// mode stops; it is true where that is done, and the caller has nothing more to do.
-func elsewhere(t *testing.T) bool {
+// rerunUnprivileged runs the calling test as an unprivileged user if the test runs as root, for
+// whom modes do not matter. It returns true if it has done so; then the caller must return.
+func rerunUnprivileged(t *testing.T) bool {
 	t.Helper()
 	if os.Getuid() != 0 {
 		return false
 	}
 	require.Empty(t, os.Getenv(varUser), "still root")
 	process := exec.Command("/proc/self/exe", "-test.count=1",
+		"-test.timeout="+(2*deadline).String(),
 		"-test.run=^"+regexp.QuoteMeta(t.Name())+"$")
 	process.Dir = "/"
-	process.Env = append(os.Environ(), varUser+"=other", endAtOnce)
-	process.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: otherUser,
-		Gid: otherGroup}}
+	process.Env = append(os.Environ(), varUser+"=other", noExitDelay)
+	process.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: otherUser, Gid: otherGroup}}
 	out, err := process.CombinedOutput()
 	require.NoError(t, err, "as another user:\n%s", out)
 	require.Contains(t, string(out), "PASS")
 	return true
 }
 
-// sharedFolder makes a folder that any user can walk to, links resolved.
-func sharedFolder(t *testing.T) string {
+// sharedDir returns a new directory that every user can reach, with links resolved.
+func sharedDir(t *testing.T) string {
 	t.Helper()
-	folder, err := filepath.EvalSymlinks(t.TempDir())
+	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(filepath.Dir(folder), 0o755))
-	require.NoError(t, os.Chmod(folder, 0o755))
-	return folder
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
+	require.NoError(t, os.Chmod(dir, 0o755))
+	return dir
 }
 
-// testKey is a symmetric key whose material is its id's digest.
+// testKey returns a symmetric key whose material is the digest of its id.
 func testKey(id string, signFrom time.Time) keys.Key {
 	secret := sha256.Sum256([]byte(id))
 	return keys.NewHS256(keys.ID(id), secret[:], keys.Plan{SignFrom: signFrom})
 }
 
-// ringOf is a keyring of keys that have those ids and may all sign at noon, the last one before the
-// others.
-func ringOf(t *testing.T, ids ...string) *keys.Keyring {
+// keyringOf returns a keyring of keys with these ids that may all sign at noon; the last one is the
+// signer.
+func keyringOf(t *testing.T, ids ...string) *keys.Keyring {
 	t.Helper()
 	all := make([]keys.Key, 0, len(ids))
 	for i, id := range ids {
@@ -185,13 +199,13 @@ func ringOf(t *testing.T, ids ...string) *keys.Keyring {
 	return keyring
 }
 
-// textOf is the file of such a keyring.
-func textOf(t *testing.T, ids ...string) string {
+// keysetText returns the text of a file with such a keyring.
+func keysetText(t *testing.T, ids ...string) string {
 	t.Helper()
-	return keys.FormatSet(ringOf(t, ids...))
+	return keys.FormatSet(keyringOf(t, ids...))
 }
 
-// idsOf are the ids in a keyring.
+// idsOf returns the ids of a keyring's keys.
 func idsOf(keyring *keys.Keyring) []string {
 	var ids []string
 	for _, key := range keyring.Keys() {
@@ -200,7 +214,7 @@ func idsOf(keyring *keys.Keyring) []string {
 	return ids
 }
 
-// add is an update that adds a key, the first one to a new file.
+// add adds a key with one update, or creates the file with it.
 func add(store *Store, id string) error {
 	return store.Update(context.Background(), func(keyring *keys.Keyring) (*keys.Keyring, error) {
 		var all []keys.Key
@@ -211,28 +225,35 @@ func add(store *Store, id string) error {
 	})
 }
 
-// write puts a text into a file whose mode it sets, whatever the process's mask.
+// patientStore returns a store that waits for other writers as long as a test may take.
+func patientStore(path string) *Store {
+	store := NewStore(path)
+	store.lockTimeout = deadline
+	return store
+}
+
+// write writes a file and sets its mode, whatever the umask.
 func write(t *testing.T, path, text string, mode os.FileMode) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	require.NoError(t, os.Chmod(path, mode))
 }
 
-// replace puts a text in the place of a file in one step.
+// replace replaces a file with a text in one step.
 func replace(t *testing.T, path, text string) {
 	t.Helper()
 	write(t, path+".new", text, 0o600)
 	require.NoError(t, os.Rename(path+".new", path))
 }
 
-// link puts a symbolic link in the place of whatever stands there, in one step.
+// link replaces whatever is at path with a symbolic link in one step.
 func link(t *testing.T, to, path string) {
 	t.Helper()
 	require.NoError(t, os.Symlink(to, path+".new"))
 	require.NoError(t, os.Rename(path+".new", path))
 }
 
-// read is a file's text.
+// read returns a file's text.
 func read(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -240,10 +261,10 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// names are what lies in a folder.
-func names(t *testing.T, folder string) []string {
+// names returns the names of a directory's entries.
+func names(t *testing.T, dir string) []string {
 	t.Helper()
-	entries, err := os.ReadDir(folder)
+	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	var names []string
 	for _, entry := range entries {
@@ -252,7 +273,7 @@ func names(t *testing.T, folder string) []string {
 	return names
 }
 
-// descriptors is how many files this process has open.
+// descriptors returns the number of files that this process has open.
 func descriptors(t *testing.T) int {
 	t.Helper()
 	return len(names(t, "/proc/self/fd"))

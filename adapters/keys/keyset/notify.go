@@ -9,102 +9,105 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// watcher reports changes on the path to a file. Its methods are for one caller.
+// watcher reports changes on the path to a file: to the file, to a directory above it, or to a
+// symbolic link on the way. Its methods are for a single caller.
 type watcher interface {
-	// follow watches the path as it is now, in place of the previous one. It fails if some of it
-	// cannot be watched; what can be watched is watched.
-	follow(path string) error
-	// news receives a value when something on the path changed or may have changed. Several changes
-	// may be one value.
-	news() <-chan struct{}
+	// watch watches the path as it resolves now, instead of the one before. It fails if not all of
+	// it can be watched; the rest is watched all the same.
+	watch(path string) error
+	// changes returns a channel that receives when something on the watched path changed, or may
+	// have. Several changes may be reported as one.
+	changes() <-chan struct{}
 	// close ends the watch.
 	close()
 }
 
-// notifier is a watcher that uses the system's notifications. It watches folders, not files: a
-// watch on a file stays with a file that was renamed away.
+// notifier is a watcher that uses the system's notifications. It watches directories, not files: a
+// watch on a file stays with a file that is renamed away.
 type notifier struct {
-	signal chan struct{}
-	system *fsnotify.Watcher // nil until it could be created
-	pumped chan struct{}     // closed when the pump ends
+	signal    chan struct{}
+	fsWatcher *fsnotify.Watcher // nil until one could be made
+	pumpDone  chan struct{}     // closed when pump returns
 
 	mu      sync.Mutex
-	entries map[string]bool // the entries on the path
+	entries map[string]bool // the directory entries on the path
 }
 
 func newNotifier() watcher {
 	return &notifier{signal: make(chan struct{}, 1), entries: map[string]bool{}}
 }
 
-func (n *notifier) news() <-chan struct{} { return n.signal }
+func (n *notifier) changes() <-chan struct{} { return n.signal }
 
-func (n *notifier) follow(path string) error {
-	if n.system == nil {
-		system, err := fsnotify.NewWatcher()
+func (n *notifier) watch(path string) error {
+	if n.fsWatcher == nil {
+		fsWatcher, err := fsnotify.NewWatcher()
 		if err != nil {
-			return err // no more instances available; there may be the next time
+			return err // no more inotify instances; the next call tries again
 		}
-		n.system, n.pumped = system, make(chan struct{})
+		n.fsWatcher, n.pumpDone = fsWatcher, make(chan struct{})
 		go n.pump()
 	}
 	var failed error
-	folders, entries := map[string]bool{}, map[string]bool{}
-	// A folder is watched before anything in it is examined, so that no change is missed in
-	// between. Where the path ends, the watch ends too: whatever appears there is a change in the
-	// last folder.
-	_, _ = walk(path, func(folder, entry string) {
+	dirs, entries := map[string]bool{}, map[string]bool{}
+	// A directory is watched before any of its entries is read, so that no change is missed in
+	// between. The watch ends where the path ends: whatever appears there later is a change in the
+	// last directory.
+	_, _ = resolve(path, func(dir, entry string) {
 		entries[entry] = true
-		n.await(entry)
-		if folders[folder] {
+		n.addEntry(entry)
+		if dirs[dir] {
 			return
 		}
-		folders[folder] = true
-		// gone: a change in the folder above it
-		if err := n.system.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failed = errors.Join(failed, &fs.PathError{Op: "watch", Path: folder, Err: err})
+		dirs[dir] = true
+		// If the directory is gone, that is a change in the one above.
+		if err := n.fsWatcher.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, &fs.PathError{Op: "watch", Path: dir, Err: err})
 		}
 	})
-	n.awaitOnly(entries)
-	for _, folder := range n.system.WatchList() {
-		if !folders[folder] {
-			_ = n.system.Remove(folder) // it may have disappeared by itself
+	n.setEntries(entries)
+	for _, dir := range n.fsWatcher.WatchList() {
+		if !dirs[dir] {
+			_ = n.fsWatcher.Remove(dir) // it may be gone already
 		}
 	}
 	return failed
 }
 
-func (n *notifier) await(entry string) {
+func (n *notifier) addEntry(entry string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.entries[entry] = true
 }
 
-func (n *notifier) awaitOnly(entries map[string]bool) {
+func (n *notifier) setEntries(entries map[string]bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.entries = entries
 }
 
-func (n *notifier) awaits(entry string) bool {
+func (n *notifier) hasEntry(entry string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.entries[entry]
 }
 
-// pump receives what the system reports. It has its own goroutine because fsnotify may hold its
-// lock while it waits for a receiver of an error: the caller of follow must not be that receiver.
+// pump reads the events of fsnotify. It has its own goroutine because fsnotify may hold its lock
+// while it waits for a reader of an error: the caller of watch, which needs that lock, must not be
+// that reader.
 func (n *notifier) pump() {
-	defer close(n.pumped)
+	defer close(n.pumpDone)
 	for {
-		// an error means that notifications were lost, any of which may have been ours
+		// An error means that notifications were lost, any of which may have been for an entry on
+		// the path.
 		changed := true
 		select {
-		case event, open := <-n.system.Events:
+		case event, open := <-n.fsWatcher.Events:
 			if !open {
 				return
 			}
-			changed = n.awaits(filepath.Clean(event.Name))
-		case _, open := <-n.system.Errors:
+			changed = n.hasEntry(filepath.Clean(event.Name))
+		case _, open := <-n.fsWatcher.Errors:
 			if !open {
 				return
 			}
@@ -119,9 +122,9 @@ func (n *notifier) pump() {
 }
 
 func (n *notifier) close() {
-	if n.system == nil {
+	if n.fsWatcher == nil {
 		return
 	}
-	_ = n.system.Close()
-	<-n.pumped
+	_ = n.fsWatcher.Close()
+	<-n.pumpDone
 }

@@ -17,49 +17,46 @@ import (
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
-// A real watch has this long to see a change: much more than it takes, and less than until the file
-// is looked at without it.
-const (
-	soon  = pollInterval / 2
-	often = 5 * time.Millisecond
-)
+// pollEvery is how often a test checks for an outcome.
+const pollEvery = 5 * time.Millisecond
 
-// live is a source on the system's own notifications, of a file that holds the key first.
-type live struct {
+// liveSource is a source that uses the system's notifications, of a file with the key first.
+type liveSource struct {
 	*Source
-	audience
+	recorder
 }
 
-func start(t *testing.T, path string) *live {
+func start(t *testing.T, path string) *liveSource {
 	t.Helper()
-	r := &live{}
+	r := &liveSource{}
 	clock := &portsmock.ClockMock{NowFunc: func() time.Time { return noon }}
-	r.Source = NewSource(path, Rules{Production: true}, ringOf(t, "first"), clock, &r.audience)
+	r.Source = NewSource(path, Rules{Production: true}, keyringOf(t, "first"), clock, &r.recorder)
+	r.pollInterval = time.Hour // only notifications can make the source read the file
 	r.Start(t.Context())
 	t.Cleanup(r.Stop)
 	return r
 }
 
-// takesForce waits until the key id is the one in force.
-func (r *live) takesForce(t *testing.T, id string) {
+// awaitKey waits until the key id is in force.
+func (r *liveSource) awaitKey(t *testing.T, id string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return idsOf(r.Keyring())[0] == id }, soon, often,
-		"%s does not take force", id)
+	require.Eventually(t, func() bool { return idsOf(r.Keyring())[0] == id }, deadline, pollEvery,
+		"%s is not put in force", id)
 }
 
-// tells waits until an event is heard.
-func (r *live) tells(t *testing.T, event string) {
+// awaitEvent waits until an event is recorded.
+func (r *liveSource) awaitEvent(t *testing.T, event string) {
 	t.Helper()
-	var heard []string
+	var recorded []string
 	require.Eventually(t, func() bool {
-		heard = append(heard, r.heard()...)
-		return len(heard) > 0 && heard[len(heard)-1] == event
-	}, soon, often, "%s is not told", event)
+		recorded = append(recorded, r.take()...)
+		return len(recorded) > 0 && recorded[len(recorded)-1] == event
+	}, deadline, pollEvery, "%s is not recorded", event)
 }
 
-// TestEveryKindOfChangeTakesForce makes each change several times over, for a watch that saw one
-// may have lost sight of what came after.
-func TestEveryKindOfChangeTakesForce(t *testing.T) {
+// TestReloadsAfterEveryKindOfChange makes each change several times: a watch that noticed one may
+// miss the following ones.
+func TestReloadsAfterEveryKindOfChange(t *testing.T) {
 	inPlace := func(t *testing.T, path, text string, step int) {
 		t.Helper()
 		file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
@@ -71,28 +68,28 @@ func TestEveryKindOfChangeTakesForce(t *testing.T) {
 		require.NoError(t, file.Close())
 	}
 	type layout struct {
-		path   string                   // of the file that is watched
-		change func(text string, i int) // puts text there
+		path   string                   // the file that is watched
+		change func(text string, i int) // writes text to it
 	}
 	for name, lay := range map[string]func(t *testing.T, root string) layout{
 		"renamed over": func(t *testing.T, root string) layout {
 			path := filepath.Join(root, "keyset.json")
-			write(t, path, textOf(t, "first"), 0o600)
+			write(t, path, keysetText(t, "first"), 0o600)
 			return layout{path, func(text string, _ int) { replace(t, path, text) }}
 		},
 		"rewritten in place": func(t *testing.T, root string) layout {
 			path := filepath.Join(root, "keyset.json")
-			write(t, path, textOf(t, "first"), 0o600)
+			write(t, path, keysetText(t, "first"), 0o600)
 			return layout{path, func(text string, _ int) { inPlace(t, path, text, len(text)) }}
 		},
-		"rewritten by the byte": func(t *testing.T, root string) layout {
+		"rewritten byte by byte": func(t *testing.T, root string) layout {
 			path := filepath.Join(root, "keyset.json")
-			write(t, path, textOf(t, "first"), 0o600)
+			write(t, path, keysetText(t, "first"), 0o600)
 			return layout{path, func(text string, _ int) { inPlace(t, path, text, 1) }}
 		},
 		"deleted and restored": func(t *testing.T, root string) layout {
 			path := filepath.Join(root, "keyset.json")
-			write(t, path, textOf(t, "first"), 0o600)
+			write(t, path, keysetText(t, "first"), 0o600)
 			return layout{path, func(text string, _ int) {
 				require.NoError(t, os.Remove(path))
 				write(t, path, text, 0o600)
@@ -102,15 +99,15 @@ func TestEveryKindOfChangeTakesForce(t *testing.T) {
 			path, target := filepath.Join(root, "keyset.json"),
 				filepath.Join(root, "elsewhere", "file")
 			require.NoError(t, os.Mkdir(filepath.Dir(target), 0o700))
-			write(t, target, textOf(t, "first"), 0o600)
+			write(t, target, keysetText(t, "first"), 0o600)
 			require.NoError(t, os.Symlink("elsewhere/file", path))
 			return layout{path, func(text string, _ int) { replace(t, target, text) }}
 		},
 		"swapped by Kubernetes": func(t *testing.T, root string) layout {
-			path, swap := kubernetes(t, root, otherGroup, 0o440)
+			path, swap := kubernetesVolume(t, root, otherGroup, 0o440)
 			return layout{path, func(text string, _ int) { swap(text) }}
 		},
-		"swapped by a link above": func(t *testing.T, root string) layout {
+		"swapped by a link to a parent directory": func(t *testing.T, root string) layout {
 			current := filepath.Join(root, "a", "current")
 			put := func(text string, i int) {
 				version := filepath.Join(root, "versions", fmt.Sprint(i), "etc")
@@ -119,28 +116,28 @@ func TestEveryKindOfChangeTakesForce(t *testing.T) {
 				link(t, filepath.Dir(version), current)
 			}
 			require.NoError(t, os.Mkdir(filepath.Dir(current), 0o700))
-			put(textOf(t, "first"), 0)
+			put(keysetText(t, "first"), 0)
 			return layout{filepath.Join(current, "etc", "keyset.json"), func(text string, i int) {
 				put(text, i+1)
 			}}
 		},
 		"swapped in the middle of a chain": func(t *testing.T, root string) layout {
-			// one → two → three/file, where two changes.
+
 			put := func(text string, i int) {
 				version := filepath.Join(root, "three", fmt.Sprint(i))
 				require.NoError(t, os.MkdirAll(version, 0o700))
 				write(t, filepath.Join(version, "file"), text, 0o600)
 				link(t, version+"/../"+fmt.Sprint(i)+"/file", filepath.Join(root, "two"))
 			}
-			put(textOf(t, "first"), 0)
+			put(keysetText(t, "first"), 0)
 			require.NoError(t, os.Mkdir(filepath.Join(root, "0"), 0o700))
 			require.NoError(t, os.Symlink("../two", filepath.Join(root, "0", "one")))
 			return layout{filepath.Join(root, "0", "one"), func(text string, i int) {
 				put(text, i+1)
 			}}
 		},
-		"moved in with its folder": func(t *testing.T, root string) layout {
-			folder := filepath.Join(root, "a", "b")
+		"moved in with its directory": func(t *testing.T, root string) layout {
+			dir := filepath.Join(root, "a", "b")
 			put := func(text string, i int) {
 				if i > 0 {
 					require.NoError(t, os.Rename(filepath.Join(root, "a"),
@@ -151,29 +148,29 @@ func TestEveryKindOfChangeTakesForce(t *testing.T) {
 				write(t, filepath.Join(made, "b", "keyset.json"), text, 0o600)
 				require.NoError(t, os.Rename(made, filepath.Join(root, "a")))
 			}
-			put(textOf(t, "first"), 0)
-			return layout{filepath.Join(folder, "keyset.json"), func(text string, i int) {
+			put(keysetText(t, "first"), 0)
+			return layout{filepath.Join(dir, "keyset.json"), func(text string, i int) {
 				put(text, i+1)
 			}}
 		},
-		"made anew with all that is above it": func(t *testing.T, root string) layout {
+		"recreated with its parent directories": func(t *testing.T, root string) layout {
 			top := filepath.Join(root, "a")
 			put := func(text string, _ int) {
 				require.NoError(t, os.RemoveAll(top))
 				require.NoError(t, os.MkdirAll(filepath.Join(top, "b", "c"), 0o700))
 				write(t, filepath.Join(top, "b", "c", "keyset.json"), text, 0o600)
 			}
-			put(textOf(t, "first"), 0)
+			put(keysetText(t, "first"), 0)
 			return layout{filepath.Join(top, "b", "c", "keyset.json"), put}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			layout := lay(t, sharedFolder(t))
+			layout := lay(t, sharedDir(t))
 			source := start(t, layout.path)
 			for i := range 4 {
 				id := fmt.Sprint("key-", i)
-				layout.change(textOf(t, id), i)
-				source.takesForce(t, id)
+				layout.change(keysetText(t, id), i)
+				source.awaitKey(t, id)
 			}
 			source.Stop()
 			assert.Empty(t, source.Condition().Detail)
@@ -181,119 +178,124 @@ func TestEveryKindOfChangeTakesForce(t *testing.T) {
 	}
 }
 
-func TestAFileThatGoesWrongIsToldAndThenMended(t *testing.T) {
-	path := filepath.Join(sharedFolder(t), "a", "keyset.json")
+func TestReportsInvalidFileAndRecovers(t *testing.T) {
+	path := filepath.Join(sharedDir(t), "a", "keyset.json")
 	require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
-	write(t, path, textOf(t, "first"), 0o600)
+	write(t, path, keysetText(t, "first"), 0o600)
 	source := start(t, path)
 
 	require.NoError(t, os.Chmod(path, 0o644))
-	source.tells(t, "keyset file: may be read or written by others, or written by its group")
+	source.awaitEvent(t, "keyset file: may be read or written by others, or written by its group")
 	require.NoError(t, os.Chmod(path, 0o600))
-	source.tells(t, "reloaded first")
+	source.awaitEvent(t, "reloaded first")
 
 	require.NoError(t, os.RemoveAll(filepath.Dir(path)))
-	source.tells(t, "keyset file: is not found")
+	source.awaitEvent(t, "keyset file: is not found")
 	assert.NotEmpty(t, source.Condition().Detail)
 	require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
-	write(t, path, textOf(t, "second"), 0o600)
-	source.takesForce(t, "second")
+	write(t, path, keysetText(t, "second"), 0o600)
+	source.awaitKey(t, "second")
 
 	require.NoError(t, os.Truncate(path, 0))
-	source.tells(t, "keyset file: is no sound keyset: keyset: the set: is not JSON")
+	source.awaitEvent(t, "keyset file: is not a valid keyset: keyset: the set: is not JSON")
 	assert.Equal(t, []string{"second"}, idsOf(source.Keyring()))
-	write(t, path, textOf(t, "second"), 0o600)
-	source.tells(t, "reloaded second")
+	write(t, path, keysetText(t, "second"), 0o600)
+	source.awaitEvent(t, "reloaded second")
 	assert.Empty(t, source.Condition().Detail)
 }
 
-func TestAUserWhoseRightsGoAndComeBack(t *testing.T) {
-	if elsewhere(t) {
+func TestRecoversAfterLostPermissions(t *testing.T) {
+	if rerunUnprivileged(t) {
 		return
 	}
-	path := filepath.Join(sharedFolder(t), "a", "keyset.json")
+	path := filepath.Join(sharedDir(t), "a", "keyset.json")
 	require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
-	write(t, path, textOf(t, "first"), 0o600)
+	write(t, path, keysetText(t, "first"), 0o600)
 	source := start(t, path)
 	for _, taken := range []string{path, filepath.Dir(path)} {
 		require.NoError(t, os.Chmod(taken, 0))
-		source.tells(t, "keyset file: cannot be read: permission denied")
+		source.awaitEvent(t, "keyset file: cannot be read: permission denied")
 		assert.NotEmpty(t, source.Condition().Detail)
 		require.NoError(t, os.Chmod(taken, 0o700))
-		source.tells(t, "reloaded first")
+		source.awaitEvent(t, "reloaded first")
 	}
 }
 
-// TestAFolderThatCannotBeWatched is one that the user may walk through and not read.
-func TestAFolderThatCannotBeWatched(t *testing.T) {
-	if elsewhere(t) {
+// TestPollsUnwatchableDirectory watches a file in a directory that the user may enter but not read.
+func TestPollsUnwatchableDirectory(t *testing.T) {
+	if rerunUnprivileged(t) {
 		return
 	}
-	folder := filepath.Join(sharedFolder(t), "closed")
-	path := filepath.Join(folder, "keyset.json")
-	require.NoError(t, os.Mkdir(folder, 0o700))
-	write(t, path, textOf(t, "first"), 0o600)
-	require.NoError(t, os.Chmod(folder, 0o300))
-	t.Cleanup(func() { _ = os.Chmod(folder, 0o700) })
+	dir := filepath.Join(sharedDir(t), "closed")
+	path := filepath.Join(dir, "keyset.json")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	write(t, path, keysetText(t, "first"), 0o600)
+	require.NoError(t, os.Chmod(dir, 0o300))
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
 	source := start(t, path)
-	source.tells(t, "watch: watch "+folder+": permission denied")
-	replace(t, path, textOf(t, "second"))
-	source.takesForce(t, "second")
+	source.awaitEvent(t, "watch: watch "+dir+": permission denied")
+	replace(t, path, keysetText(t, "second"))
+	source.awaitKey(t, "second")
 }
 
-// TestWatchOfDeletedFolderDoesNotDeadlock moves the watched folder away and deletes it before
-// fsnotify handles the move: fsnotify then fails to remove its watch, and waits under its lock until
-// the error is received. A concurrent follow needs that lock, and the pump frees it.
-func TestWatchOfDeletedFolderDoesNotDeadlock(t *testing.T) {
-	root := sharedFolder(t)
-	folder := filepath.Join(root, "a")
-	path := filepath.Join(folder, "keyset.json")
-	require.NoError(t, os.Mkdir(folder, 0o700))
-	write(t, path, textOf(t, "first"), 0o600)
+// TestWatchOfDeletedDirectoryDoesNotDeadlock renames and deletes the watched directory before
+// fsnotify reads the events. fsnotify then fails to remove its watch, and waits, holding its lock,
+// for a reader of the error. A call of watch needs that lock in the meantime, and pump releases it.
+func TestWatchOfDeletedDirectoryDoesNotDeadlock(t *testing.T) {
+	root := sharedDir(t)
+	dir := filepath.Join(root, "a")
+	path := filepath.Join(dir, "keyset.json")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	write(t, path, keysetText(t, "first"), 0o600)
 	n := newNotifier().(*notifier)
 	defer n.close()
 	var err error
-	n.system, err = fsnotify.NewWatcher()
+	n.fsWatcher, err = fsnotify.NewWatcher()
 	require.NoError(t, err)
-	n.pumped = make(chan struct{})
-	require.NoError(t, n.follow(path))
-	require.NoError(t, os.Rename(folder, folder+".old"))
-	require.NoError(t, os.RemoveAll(folder+".old"))
-	for range 2 { // what the folder above tells: gone, and come by another name
-		<-n.system.Events
+	n.pumpDone = make(chan struct{})
+	require.NoError(t, n.watch(path))
+	require.NoError(t, os.Rename(dir, dir+".old"))
+	require.NoError(t, os.RemoveAll(dir+".old"))
+	// The events of the directory above: the old name was removed and the new one created.
+	for range 2 {
+		select {
+		case <-n.fsWatcher.Events:
+		case <-time.After(deadline):
+			require.Fail(t, "no event of the renamed directory")
+		}
 	}
 	followed := make(chan error, 1)
-	go func() { followed <- n.follow(path) }()
+	go func() { followed <- n.watch(path) }()
 	go n.pump()
 	select {
 	case err := <-followed:
 		require.NoError(t, err)
-	case <-time.After(soon):
-		require.Fail(t, "nobody can follow any more")
+	case <-time.After(deadline):
+		require.Fail(t, "watch does not return")
 	}
-	require.NoError(t, os.Mkdir(folder, 0o700))
-	require.NoError(t, n.follow(path))
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, n.watch(path))
 	for len(n.signal) > 0 {
 		<-n.signal
 	}
-	write(t, path, textOf(t, "second"), 0o600)
+	write(t, path, keysetText(t, "second"), 0o600)
 	select {
-	case <-n.news():
-	case <-time.After(soon):
-		require.Fail(t, "the watch is lost")
+	case <-n.changes():
+	case <-time.After(deadline):
+		require.Fail(t, "the change is not reported")
 	}
 }
 
-// TestOnlyTheWayIsNews plays the system to a notifier.
-func TestOnlyTheWayIsNews(t *testing.T) {
+// TestReportsOnlyChangesOnThePath sends events to a notifier in place of the system.
+func TestReportsOnlyChangesOnThePath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNotifier().(*notifier)
 		n.signal = make(chan struct{}, 1)
-		n.system = &fsnotify.Watcher{Events: make(chan fsnotify.Event), Errors: make(chan error)}
-		n.pumped = make(chan struct{})
-		n.await("/etc/keyset.json")
+		n.fsWatcher = &fsnotify.Watcher{Events: make(chan fsnotify.Event), Errors: make(chan error)}
+		n.pumpDone = make(chan struct{})
+		n.addEntry("/etc/keyset.json")
 		go n.pump()
-		news := func() int {
+		changes := func() int {
 			synctest.Wait()
 			count := len(n.signal)
 			for range count {
@@ -301,42 +303,42 @@ func TestOnlyTheWayIsNews(t *testing.T) {
 			}
 			return count
 		}
-		n.system.Events <- fsnotify.Event{Name: "/etc/passwd", Op: fsnotify.Write}
-		assert.Equal(t, 0, news())
+		n.fsWatcher.Events <- fsnotify.Event{Name: "/etc/passwd", Op: fsnotify.Write}
+		assert.Equal(t, 0, changes())
 		for range 3 {
-			n.system.Events <- fsnotify.Event{Name: "//etc/keyset.json", Op: fsnotify.Chmod}
+			n.fsWatcher.Events <- fsnotify.Event{Name: "//etc/keyset.json", Op: fsnotify.Chmod}
 		}
-		assert.Equal(t, 1, news(), "several are one")
-		n.system.Errors <- fsnotify.ErrEventOverflow
-		assert.Equal(t, 1, news(), "what was lost may have been news")
-		n.awaitOnly(map[string]bool{"/etc/passwd": true})
-		n.system.Events <- fsnotify.Event{Name: "/etc/keyset.json", Op: fsnotify.Create}
-		assert.Equal(t, 0, news())
-		n.system.Events <- fsnotify.Event{Name: "/etc/passwd", Op: fsnotify.Create}
-		assert.Equal(t, 1, news())
-		close(n.system.Events)
-		<-n.pumped
+		assert.Equal(t, 1, changes(), "several changes are reported as one")
+		n.fsWatcher.Errors <- fsnotify.ErrEventOverflow
+		assert.Equal(t, 1, changes(), "a lost notification may have been a change")
+		n.setEntries(map[string]bool{"/etc/passwd": true})
+		n.fsWatcher.Events <- fsnotify.Event{Name: "/etc/keyset.json", Op: fsnotify.Create}
+		assert.Equal(t, 0, changes())
+		n.fsWatcher.Events <- fsnotify.Event{Name: "/etc/passwd", Op: fsnotify.Create}
+		assert.Equal(t, 1, changes())
+		close(n.fsWatcher.Events)
+		<-n.pumpDone
 	})
 }
 
-func TestFoldersOffTheWayAreNotWatched(t *testing.T) {
-	root := sharedFolder(t)
-	for _, folder := range []string{"one", "two"} {
-		require.NoError(t, os.Mkdir(filepath.Join(root, folder), 0o700))
-		write(t, filepath.Join(root, folder, "keyset.json"), textOf(t, "first"), 0o600)
+func TestWatchesOnlyDirectoriesOnThePath(t *testing.T) {
+	root := sharedDir(t)
+	for _, dir := range []string{"one", "two"} {
+		require.NoError(t, os.Mkdir(filepath.Join(root, dir), 0o700))
+		write(t, filepath.Join(root, dir, "keyset.json"), keysetText(t, "first"), 0o600)
 	}
 	link(t, "one", filepath.Join(root, "current"))
 	n := newNotifier().(*notifier)
 	defer n.close()
 	path := filepath.Join(root, "current", "keyset.json")
 	watched := func() []string {
-		require.NoError(t, n.follow(path))
-		way := map[string]bool{}
-		_, _ = walk(path, func(_, entry string) { way[entry] = true })
-		assert.Equal(t, way, n.entries)
+		require.NoError(t, n.watch(path))
+		onPath := map[string]bool{}
+		_, _ = resolve(path, func(_, entry string) { onPath[entry] = true })
+		assert.Equal(t, onPath, n.entries)
 		var below []string
-		for _, folder := range n.system.WatchList() {
-			if short, err := filepath.Rel(root, folder); err == nil && fs.ValidPath(short) {
+		for _, dir := range n.fsWatcher.WatchList() {
+			if short, err := filepath.Rel(root, dir); err == nil && fs.ValidPath(short) {
 				below = append(below, short)
 			}
 		}
@@ -349,20 +351,20 @@ func TestFoldersOffTheWayAreNotWatched(t *testing.T) {
 	assert.ElementsMatch(t, []string{"."}, watched())
 }
 
-func TestAWatchLeavesNothingOpen(t *testing.T) {
-	path := filepath.Join(sharedFolder(t), "keyset.json")
-	write(t, path, textOf(t, "first"), 0o600)
-	start(t, path).Stop() // the runtime's own descriptors are open from here on
+func TestWatchLeaksNoDescriptors(t *testing.T) {
+	path := filepath.Join(sharedDir(t), "keyset.json")
+	write(t, path, keysetText(t, "first"), 0o600)
+	start(t, path).Stop() // opens the runtime's own descriptors
 	before := descriptors(t)
 	source := start(t, path)
 	for range 3 {
 		source.Stop()
 		source.Start(t.Context())
-		replace(t, path, textOf(t, "second"))
-		source.takesForce(t, "second")
+		replace(t, path, keysetText(t, "second"))
+		source.awaitKey(t, "second")
 	}
 	source.Stop()
 	assert.Equal(t, before, descriptors(t))
 }
 
-var _ ports.Events = (*audience)(nil)
+var _ ports.Events = (*recorder)(nil)

@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// varKills says how many writers TestLongKilledWriters kills.
+// varKills is the variable with the number of writers that TestLongKilledWriters kills.
 const varKills = "KEYSET_TEST_KILLS"
 
-// ready starts a role and waits until it says that it is at work.
-func ready(t *testing.T, process *exec.Cmd) {
+// startRole starts a role and waits until it reports that it is ready.
+func startRole(t *testing.T, process *exec.Cmd) {
 	t.Helper()
 	out, err := process.StdoutPipe()
 	require.NoError(t, err)
@@ -30,12 +30,12 @@ func ready(t *testing.T, process *exec.Cmd) {
 	require.Equal(t, "ready\n", line)
 }
 
-// TestWritersInSeveralProcessesLoseNothing has writers in this process and in others, and somebody
-// who reads all the while.
-func TestWritersInSeveralProcessesLoseNothing(t *testing.T) {
+// TestConcurrentWritersLoseNoUpdates runs writers in this process and in others, and a reader at
+// the same time.
+func TestConcurrentWritersLoseNoUpdates(t *testing.T) {
 	const processes, callers, each = 4, 3, 12
-	folder := sharedFolder(t)
-	path := filepath.Join(folder, "keyset.json")
+	dir := sharedDir(t)
+	path := filepath.Join(dir, "keyset.json")
 	done := make(chan struct{})
 	var reader, writers sync.WaitGroup
 	reader.Go(func() {
@@ -56,7 +56,7 @@ func TestWritersInSeveralProcessesLoseNothing(t *testing.T) {
 		for j := range each {
 			want = append(want, prefix+strconv.Itoa(j))
 		}
-		process := play(t, as{}, "add", path, prefix, strconv.Itoa(each))
+		process := roleCommand(t, identity{}, "add", path, prefix, strconv.Itoa(each))
 		writers.Go(func() {
 			out, err := process.CombinedOutput()
 			assert.NoError(t, err, "%s", out)
@@ -68,7 +68,7 @@ func TestWritersInSeveralProcessesLoseNothing(t *testing.T) {
 		}
 		writers.Go(func() {
 			for j := range each {
-				assert.NoError(t, add(NewStore(path), fmt.Sprintf("caller-%d-%d", i, j)))
+				assert.NoError(t, add(patientStore(path), fmt.Sprintf("caller-%d-%d", i, j)))
 			}
 		})
 	}
@@ -78,30 +78,35 @@ func TestWritersInSeveralProcessesLoseNothing(t *testing.T) {
 	keyring, err := Load(path)
 	require.NoError(t, err)
 	assert.ElementsMatch(t, want, idsOf(keyring))
-	assert.Equal(t, []string{"keyset.json"}, names(t, folder))
+	assert.Equal(t, []string{"keyset.json"}, names(t, dir))
 }
 
-func TestAnotherProcessIsWaitedForUntilItEnds(t *testing.T) {
-	path := filepath.Join(sharedFolder(t), "keyset.json")
-	holder := play(t, as{}, "hold", path)
-	hand, err := holder.StdinPipe()
+func TestWaitsForLockOfAnotherProcess(t *testing.T) {
+	path := filepath.Join(sharedDir(t), "keyset.json")
+	holder := roleCommand(t, identity{}, "hold", path)
+	stdin, err := holder.StdinPipe()
 	require.NoError(t, err)
-	ready(t, holder)
-	defer func() { _ = hand.Close() }()
+	startRole(t, holder)
+	defer func() { _ = stdin.Close() }()
 	added := make(chan error, 1)
-	go func() { added <- add(NewStore(path), "a") }()
+	go func() { added <- add(patientStore(path), "a") }()
 	select {
 	case err := <-added:
-		require.Fail(t, "two writers at once", "%v", err)
-	case <-time.After(5 * lockEvery):
+		require.Fail(t, "two writers hold the lock", "%v", err)
+	case <-time.After(5 * lockRetryInterval):
 	}
-	require.NoError(t, holder.Process.Kill()) // a lock goes with its process
+	require.NoError(t, holder.Process.Kill()) // the system releases the lock of a dead process
 	_ = holder.Wait()
-	require.NoError(t, <-added)
+	select {
+	case err := <-added:
+		require.NoError(t, err)
+	case <-time.After(2 * deadline):
+		require.Fail(t, "the writer did not get the lock of the process that was killed")
+	}
 }
 
-// TestLongKilledWriters kills writers at random instants: the file is always whole and has a key
-// that signs, and what they leave is never taken for it.
+// TestLongKilledWriters kills writers at random instants: the file is always complete and has a key
+// that signs, and a leftover is never taken for it.
 func TestLongKilledWriters(t *testing.T) {
 	kills := 50
 	if text := os.Getenv(varKills); text != "" {
@@ -109,15 +114,20 @@ func TestLongKilledWriters(t *testing.T) {
 		kills, err = strconv.Atoi(text)
 		require.NoError(t, err)
 	}
-	folder := sharedFolder(t)
-	path := filepath.Join(folder, "keyset.json")
-	write(t, path, textOf(t, "first"), 0o640)
+	dir := sharedDir(t)
+	path := filepath.Join(dir, "keyset.json")
+	write(t, path, keysetText(t, "first"), 0o640)
 	random := rand.New(rand.NewPCG(5, 1))
-	changes, left, later := 0, 0, noon.AddDate(10, 0, 0)
+	changes, leftovers, later := 0, 0, noon.AddDate(10, 0, 0)
 	for i := range kills {
 		before := read(t, path)
-		process := play(t, as{}, "rotate", path)
-		ready(t, process)
+		process := roleCommand(t, identity{}, "rotate", path)
+		startRole(t, process)
+		// Every second writer has changed the file before it is killed, however slow the machine.
+		if i%2 == 1 {
+			require.Eventually(t, func() bool { return read(t, path) != before }, deadline,
+				time.Millisecond, "kill %d: the writer does not change the file", i)
+		}
 		time.Sleep(time.Duration(random.Int64N(int64(30 * time.Millisecond))))
 		require.NoError(t, process.Process.Kill())
 		_ = process.Wait()
@@ -129,13 +139,12 @@ func TestLongKilledWriters(t *testing.T) {
 		if read(t, path) != before {
 			changes++
 		}
-		beside := names(t, folder)
-		require.LessOrEqual(t, len(beside), 2, "each writer clears up after the last")
-		left += len(beside) - 1
+		entries := names(t, dir)
+		require.LessOrEqual(t, len(entries), 2, "each writer removes the leftovers of the last")
+		leftovers += len(entries) - 1
 	}
-	t.Logf("%d kills: %d writers had changed the file, %d left something behind", kills, changes,
-		left)
-	assert.Greater(t, changes, kills/4, "kills that come before anything happens show nothing")
+	t.Logf("%d kills: %d writers had changed the file, %d leftovers", kills, changes, leftovers)
+	assert.Greater(t, changes, kills/4, "kills before the first change show nothing")
 	require.NoError(t, add(NewStore(path), "last"))
-	assert.Equal(t, []string{"keyset.json"}, names(t, folder))
+	assert.Equal(t, []string{"keyset.json"}, names(t, dir))
 }

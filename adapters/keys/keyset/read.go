@@ -1,9 +1,9 @@
-// Package keyset keeps keys in a file, as a JWK Set in the form of domain/keys: Read accepts it as
-// a whole or not at all, Source watches it, Store changes it.
+// Package keyset keeps keys in a file, a JWK Set as domain/keys reads it. Read reads the file
+// completely or not at all, Source watches it, Store changes it.
 //
-// An invalid file never replaces a valid one, neither in force nor on disk. Faults name key ids,
-// members and fixed sentences; no error, event or text of the package holds key material or a path,
-// except that a failed watch names the folder. The package imports domain, ports, fsnotify,
+// An invalid file never replaces a valid one, neither in force nor on disk. Faults contain key ids,
+// members and fixed sentences; no error, event or text of the package contains material or a path,
+// except that a failed watch names the directory. The package imports domain, ports, fsnotify,
 // renameio and x/sys.
 package keyset
 
@@ -19,20 +19,20 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// Rules are the requirements of a keyset file beyond its form.
+// Rules states what a keyset file must satisfy, beyond its form, before it is put in force.
 type Rules struct {
-	// Production refuses a file that others can read or write, or that its group can write. If it
-	// is false, the mode is not checked.
+	// Production selects the rules of a production-like environment: a file that others may read or
+	// write, or that its group may write, is refused. If it is false, the mode is not checked.
 	Production bool
-	// Accept judges the keys: whether they are strong, and whether one is a secret that is used for
-	// something else. Its error holds no key material. Nil accepts all keys.
+	// Accept checks the keys: whether they are strong, and that none is a secret that is also used
+	// for something else. Its error contains no material. If it is nil, all keys are accepted.
 	Accept func(*keys.Keyring) error
 }
 
-// judge adds to the faults of a file everything that keeps its keys from taking effect. Only a
-// complete set is checked for a key that can sign.
-func (r Rules) judge(keyring *keys.Keyring, now time.Time, faults Faults) Faults {
-	whole := !slices.ContainsFunc(faults, func(fault Fault) bool {
+// evaluate appends to the faults of a file everything that keeps its keys from being put in force.
+// It checks that a key can sign only if the set could be read completely.
+func (r Rules) evaluate(keyring *keys.Keyring, now time.Time, faults Faults) Faults {
+	complete := !slices.ContainsFunc(faults, func(fault Fault) bool {
 		return fault.Reason == ReasonMalformed
 	})
 	if r.Accept != nil {
@@ -40,19 +40,19 @@ func (r Rules) judge(keyring *keys.Keyring, now time.Time, faults Faults) Faults
 			faults = append(faults, Fault{Reason: ReasonRefused, Cause: err})
 		}
 	}
-	if whole && !keyring.CanSign(now) {
+	if complete && !keyring.CanSign(now) {
 		faults = append(faults, Fault{Reason: ReasonNoSigner})
 	}
 	return faults
 }
 
-// Read reads the keyset file at path, through symbolic links, and judges it by rules and the time.
-// It never blocks, for example on a pipe without a writer. It fails with Faults, which lists all of
-// them.
+// Read reads the keyset file at path, through symbolic links, and checks it against rules and the
+// clock. It never waits for a writer, as opening a pipe would. It fails with Faults, which lists
+// all of them.
 func Read(path string, rules Rules, now time.Time) (*keys.Keyring, error) {
 	keyring, faults := load(path, rules.Production)
 	if keyring != nil {
-		faults = rules.judge(keyring, now, faults)
+		faults = rules.evaluate(keyring, now, faults)
 	}
 	if faults != nil {
 		return nil, faults
@@ -60,8 +60,8 @@ func Read(path string, rules Rules, now time.Time) (*keys.Keyring, error) {
 	return keyring, nil
 }
 
-// Load reads the keyset file at path for display: whatever its mode, and whether or not its keys
-// could take effect. It fails with Faults, which lists all of them.
+// Load reads the keyset file at path for callers that only inspect it: whatever its mode, and
+// whether or not its keys could be put in force. It fails with Faults, which lists all of them.
 func Load(path string) (*keys.Keyring, error) {
 	keyring, faults := load(path, false)
 	if faults != nil {
@@ -70,9 +70,9 @@ func Load(path string) (*keys.Keyring, error) {
 	return keyring, nil
 }
 
-// load reads a file. It may return both keys and faults.
+// load reads a file by its name. It may return both keys and faults.
 func load(path string, production bool) (*keys.Keyring, Faults) {
-	file, stat, fault := open(anywhere{}, path)
+	file, stat, fault := open(hostFS{}, path)
 	if fault != nil {
 		return nil, Faults{*fault}
 	}
@@ -88,42 +88,41 @@ func load(path string, production bool) (*keys.Keyring, Faults) {
 	return keyring, faults
 }
 
-// exposed reports whether others can read or write a file, or its group can write it.
-// Group-readable files are accepted, because Kubernetes (fsGroup) and systemd (LoadCredential)
-// create them.
+// exposed reports whether others may read or write a file, or its group may write it. Read access
+// for the group is fine: Kubernetes (fsGroup) and systemd (LoadCredential) set it.
 func exposed(mode fs.FileMode) bool { return mode.Perm()&0o026 != 0 }
 
-// place is where paths are resolved: anywhere, or in one folder (os.Root).
-type place interface {
+// fileSystem is where names are looked up: the host's file system, or one directory (os.Root).
+type fileSystem interface {
 	Stat(name string) (fs.FileInfo, error)
 	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
 }
 
-// anywhere is the whole file system.
-type anywhere struct{}
+// hostFS is the complete file system of the host.
+type hostFS struct{}
 
-// Stat implements place.
-func (anywhere) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
+// Stat implements fileSystem.
+func (hostFS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
 
-// OpenFile implements place.
-func (anywhere) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+// OpenFile implements fileSystem.
+func (hostFS) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
 	return os.OpenFile(name, flag, perm)
 }
 
-// open opens a regular file for reading. The returned information is about the opened file,
-// whatever its path refers to later.
-func open(in place, name string) (*os.File, fs.FileInfo, *Fault) {
-	// Anything but a regular file is refused before it is opened, because opening some devices has
-	// effects. Meanwhile the path may come to refer to something else, so it is opened without
-	// blocking and checked again.
-	stat, err := in.Stat(name)
+// open opens a regular file for reading. The returned info is that of the opened file, whatever its
+// name refers to later.
+func open(fsys fileSystem, name string) (*os.File, fs.FileInfo, *Fault) {
+	// Something that is not a file is refused without opening it, because opening some devices has
+	// an effect. The name may come to refer to something else before the file is opened, so it is
+	// opened without blocking and checked again.
+	stat, err := fsys.Stat(name)
 	if err != nil {
 		return nil, nil, unreadable(err)
 	}
 	if !stat.Mode().IsRegular() {
 		return nil, nil, &Fault{Reason: ReasonNotRegular}
 	}
-	file, err := in.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	file, err := fsys.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return nil, nil, unreadable(err)
 	}
@@ -139,8 +138,8 @@ func open(in place, name string) (*os.File, fs.FileInfo, *Fault) {
 	return file, stat, nil
 }
 
-// parse reads an opened file to its end. With a fault it may also return keys, for the rules to
-// judge and never to take effect.
+// parse reads an opened file to its end. It may return keys together with a fault: they are for the
+// rules to check and must never be put in force.
 func parse(file *os.File) (*keys.Keyring, *Fault) {
 	text, err := io.ReadAll(io.LimitReader(file, keys.MaxSetBytes+1))
 	switch {
@@ -156,13 +155,13 @@ func parse(file *os.File) (*keys.Keyring, *Fault) {
 	return keyring, nil
 }
 
-// unreadable returns the fault for a file that cannot be opened or read.
+// unreadable returns the fault of a file that the system cannot open or read.
 func unreadable(err error) *Fault {
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Fault{Reason: ReasonMissing}
 	}
-	return &Fault{Reason: ReasonUnreadable, Cause: bare(err)}
+	return &Fault{Reason: ReasonUnreadable, Cause: withoutPath(err)}
 }
 
-// same reports whether two keyrings have the same text.
-func same(a, b *keys.Keyring) bool { return keys.FormatSet(a) == keys.FormatSet(b) }
+// equal reports whether two keyrings would be written as the same file.
+func equal(a, b *keys.Keyring) bool { return keys.FormatSet(a) == keys.FormatSet(b) }

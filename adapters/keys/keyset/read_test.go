@@ -16,7 +16,7 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// reasons are those of an error, which is Faults or nil.
+// reasons returns the reasons of an error, which is Faults or nil.
 func reasons(t *testing.T, err error) []Reason {
 	t.Helper()
 	if err == nil {
@@ -31,51 +31,51 @@ func reasons(t *testing.T, err error) []Reason {
 	return reasons
 }
 
-func TestASoundFileIsRead(t *testing.T) {
-	folder := sharedFolder(t)
-	write(t, filepath.Join(folder, "keyset.json"), textOf(t, "a", "b"), 0o600)
-	require.NoError(t, os.Symlink("keyset.json", filepath.Join(folder, "link")))
-	require.NoError(t, os.Symlink(folder, filepath.Join(folder, "self")))
+func TestReadsValidFile(t *testing.T) {
+	dir := sharedDir(t)
+	write(t, filepath.Join(dir, "keyset.json"), keysetText(t, "a", "b"), 0o600)
+	require.NoError(t, os.Symlink("keyset.json", filepath.Join(dir, "link")))
+	require.NoError(t, os.Symlink(dir, filepath.Join(dir, "self")))
 	for _, name := range []string{"keyset.json", "link", "self/self/link"} {
 		t.Run(name, func(t *testing.T) {
-			keyring, err := Read(filepath.Join(folder, name), Rules{Production: true}, noon)
+			keyring, err := Read(filepath.Join(dir, name), Rules{Production: true}, noon)
 			require.NoError(t, err)
 			assert.Equal(t, []string{"a", "b"}, idsOf(keyring))
 		})
 	}
 }
 
-func TestWhatIsNoKeysetFile(t *testing.T) {
-	folder := sharedFolder(t)
-	at := func(name string) string { return filepath.Join(folder, name) }
-	sound := textOf(t, "a")
-	require.NoError(t, os.Mkdir(at("folder"), 0o700))
+func TestRefusesInvalidFiles(t *testing.T) {
+	dir := sharedDir(t)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	valid := keysetText(t, "a")
+	require.NoError(t, os.Mkdir(at("directory"), 0o700))
 	require.NoError(t, syscall.Mkfifo(at("pipe"), 0o600))
 	require.NoError(t, os.Symlink("pipe", at("link to pipe")))
 	require.NoError(t, os.Symlink("round", at("round")))
 	require.NoError(t, os.Symlink("nowhere", at("dangling")))
-	write(t, at("sound"), sound, 0o600)
+	write(t, at("valid"), valid, 0o600)
 	write(t, at("empty"), "", 0o600)
-	write(t, at("torn"), sound[:len(sound)/2], 0o600)
-	write(t, at("as large as can be"), sound+strings.Repeat(" ", keys.MaxSetBytes-len(sound)),
+	write(t, at("truncated"), valid[:len(valid)/2], 0o600)
+	write(t, at("maximum size"), valid+strings.Repeat(" ", keys.MaxSetBytes-len(valid)),
 		0o600)
-	write(t, at("too large"), sound+strings.Repeat(" ", keys.MaxSetBytes-len(sound)+1), 0o600)
+	write(t, at("too large"), valid+strings.Repeat(" ", keys.MaxSetBytes-len(valid)+1), 0o600)
 	write(t, at("no keys"), `{"keys":[]}`, 0o600)
 	for name, want := range map[string][]Reason{
-		"sound":              nil,
-		"as large as can be": nil,
-		"too large":          {ReasonTooLarge},
-		"nothing":            {ReasonMissing},
-		"dangling":           {ReasonMissing},
-		"no/such/folder":     {ReasonMissing},
-		"sound/below":        {ReasonUnreadable},
-		"round":              {ReasonUnreadable},
-		"folder":             {ReasonNotRegular},
-		"pipe":               {ReasonNotRegular},
-		"link to pipe":       {ReasonNotRegular},
-		"empty":              {ReasonMalformed},
-		"torn":               {ReasonMalformed},
-		"no keys":            {ReasonMalformed},
+		"valid":          nil,
+		"maximum size":   nil,
+		"too large":      {ReasonTooLarge},
+		"nothing":        {ReasonMissing},
+		"dangling":       {ReasonMissing},
+		"no/such/folder": {ReasonMissing},
+		"valid/below":    {ReasonUnreadable},
+		"round":          {ReasonUnreadable},
+		"directory":      {ReasonNotRegular},
+		"pipe":           {ReasonNotRegular},
+		"link to pipe":   {ReasonNotRegular},
+		"empty":          {ReasonMalformed},
+		"truncated":      {ReasonMalformed},
+		"no keys":        {ReasonMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read(at(name), Rules{}, noon)
@@ -92,37 +92,37 @@ func TestWhatIsNoKeysetFile(t *testing.T) {
 	}
 }
 
-// swapped is a place in which a name stands for another thing when it is opened than when it was
-// looked at.
-type swapped struct{ anywhere }
+// swappingFS is a file system in which a name refers to another file when it is opened than when it
+// was checked.
+type swappingFS struct{ hostFS }
 
-func (swapped) OpenFile(name string, flag int, mode os.FileMode) (*os.File, error) {
+func (swappingFS) OpenFile(name string, flag int, mode os.FileMode) (*os.File, error) {
 	return os.OpenFile(name+".other", flag, mode)
 }
 
-func TestAPipeInThePlaceOfAFileIsNotWaitedFor(t *testing.T) {
-	name := filepath.Join(sharedFolder(t), "keyset.json")
-	write(t, name, textOf(t, "a"), 0o600)
+func TestOpenDoesNotBlockOnPipe(t *testing.T) {
+	name := filepath.Join(sharedDir(t), "keyset.json")
+	write(t, name, keysetText(t, "a"), 0o600)
 	require.NoError(t, syscall.Mkfifo(name+".other", 0o600))
 	before := descriptors(t)
-	_, _, fault := open(swapped{}, name)
+	_, _, fault := open(swappingFS{}, name)
 	require.NotNil(t, fault)
 	assert.Equal(t, ReasonNotRegular, fault.Reason)
 	assert.Equal(t, before, descriptors(t))
 }
 
-func TestTheModeThatCountsIsThatOfTheFileThatWasOpened(t *testing.T) {
-	name := filepath.Join(sharedFolder(t), "keyset.json")
-	write(t, name, textOf(t, "a"), 0o600)
-	write(t, name+".other", textOf(t, "a"), 0o604)
-	file, stat, fault := open(swapped{}, name)
+func TestOpenReturnsInfoOfOpenedFile(t *testing.T) {
+	name := filepath.Join(sharedDir(t), "keyset.json")
+	write(t, name, keysetText(t, "a"), 0o600)
+	write(t, name+".other", keysetText(t, "a"), 0o604)
+	file, stat, fault := open(swappingFS{}, name)
 	require.Nil(t, fault)
 	require.NoError(t, file.Close())
 	assert.True(t, exposed(stat.Mode()))
 }
 
-func TestModesInAProductionLikeEnvironment(t *testing.T) {
-	name := filepath.Join(sharedFolder(t), "keyset.json")
+func TestReadChecksModeInProduction(t *testing.T) {
+	name := filepath.Join(sharedDir(t), "keyset.json")
 	require.NoError(t, os.Symlink("keyset.json", name+".link"))
 	refused := map[os.FileMode]bool{
 		0o400: false, 0o600: false, 0o440: false, 0o640: false, 0o700: false, 0o750: false,
@@ -133,7 +133,7 @@ func TestModesInAProductionLikeEnvironment(t *testing.T) {
 	for mode, refused := range refused {
 		t.Run(fmt.Sprintf("%04o", mode), func(t *testing.T) {
 			require.NoError(t, os.RemoveAll(name))
-			write(t, name, textOf(t, "a"), mode)
+			write(t, name, keysetText(t, "a"), mode)
 			for _, name := range []string{name, name + ".link"} {
 				_, err := Read(name, Rules{Production: true}, noon)
 				if refused {
@@ -142,25 +142,25 @@ func TestModesInAProductionLikeEnvironment(t *testing.T) {
 					assert.NoError(t, err)
 				}
 				_, err = Read(name, Rules{}, noon)
-				assert.NoError(t, err, "in development any mode will do")
+				assert.NoError(t, err, "in development any mode is accepted")
 			}
 		})
 	}
 }
 
-func TestAUserWhoMayNotReadIsTold(t *testing.T) {
-	if elsewhere(t) {
+func TestReadReportsMissingPermission(t *testing.T) {
+	if rerunUnprivileged(t) {
 		return
 	}
-	folder := sharedFolder(t)
-	write(t, filepath.Join(folder, "unreadable"), textOf(t, "a"), 0)
-	require.NoError(t, os.Mkdir(filepath.Join(folder, "closed"), 0o700))
-	write(t, filepath.Join(folder, "closed", "keyset.json"), textOf(t, "a"), 0o600)
-	require.NoError(t, os.Chmod(filepath.Join(folder, "closed"), 0))
-	t.Cleanup(func() { _ = os.Chmod(filepath.Join(folder, "closed"), 0o700) })
+	dir := sharedDir(t)
+	write(t, filepath.Join(dir, "unreadable"), keysetText(t, "a"), 0)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "closed"), 0o700))
+	write(t, filepath.Join(dir, "closed", "keyset.json"), keysetText(t, "a"), 0o600)
+	require.NoError(t, os.Chmod(filepath.Join(dir, "closed"), 0))
+	t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, "closed"), 0o700) })
 	for _, name := range []string{"unreadable", "closed/keyset.json"} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Read(filepath.Join(folder, name), Rules{Production: true}, noon)
+			_, err := Read(filepath.Join(dir, name), Rules{Production: true}, noon)
 			assert.Equal(t, []Reason{ReasonUnreadable}, reasons(t, err))
 			assert.ErrorIs(t, err, os.ErrPermission)
 			assert.EqualError(t, err, "keyset file: cannot be read: permission denied")
@@ -168,24 +168,25 @@ func TestAUserWhoMayNotReadIsTold(t *testing.T) {
 	}
 }
 
-// TestWhatSystemdMakes has a credential as LoadCredential leaves it: the service user's own,
-// read-only, in a read-only folder.
-func TestWhatSystemdMakes(t *testing.T) {
-	if elsewhere(t) {
+// TestReadsSystemdCredential reads a credential as LoadCredential provides it: owned by the
+// service's user, read-only, in a read-only directory.
+func TestReadsSystemdCredential(t *testing.T) {
+	if rerunUnprivileged(t) {
 		return
 	}
-	folder := filepath.Join(sharedFolder(t), "sessiond.service")
-	require.NoError(t, os.Mkdir(folder, 0o700))
-	write(t, filepath.Join(folder, "keyset"), textOf(t, "a"), 0o400)
-	require.NoError(t, os.Chmod(folder, 0o500))
-	t.Cleanup(func() { _ = os.Chmod(folder, 0o700) })
-	_, err := Read(filepath.Join(folder, "keyset"), Rules{Production: true}, noon)
+	dir := filepath.Join(sharedDir(t), "sessiond.service")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	write(t, filepath.Join(dir, "keyset"), keysetText(t, "a"), 0o400)
+	require.NoError(t, os.Chmod(dir, 0o500))
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	_, err := Read(filepath.Join(dir, "keyset"), Rules{Production: true}, noon)
 	assert.NoError(t, err)
 }
 
-// kubernetes lays a secret volume out: the file is a link through ..data to a folder of one
-// version. It returns the file's path, and what puts another version in place as the kubelet does.
-func kubernetes(t *testing.T, mount string, group int, mode os.FileMode) (path string,
+// kubernetesVolume lays out a secret volume: the file is a link through ..data to a directory with
+// one version. It returns the file's path, and a function that puts another version in place as the
+// kubelet does.
+func kubernetesVolume(t *testing.T, mount string, group int, mode os.FileMode) (path string,
 	swap func(text string)) {
 	t.Helper()
 	version := 0
@@ -205,48 +206,48 @@ func kubernetes(t *testing.T, mount string, group int, mode os.FileMode) (path s
 			require.NoError(t, os.RemoveAll(filepath.Join(mount, old)))
 		}
 	}
-	put(textOf(t, "first"))
+	put(keysetText(t, "first"))
 	path = filepath.Join(mount, "keyset.json")
 	require.NoError(t, os.Symlink("..data/keyset.json", path))
 	return path, put
 }
 
-// TestWhatKubernetesMakes has a volume as fsGroup leaves it: root's, readable for a group that the
-// service's user is in.
-func TestWhatKubernetesMakes(t *testing.T) {
-	path, swap := kubernetes(t, sharedFolder(t), otherGroup, 0o440)
-	var user, stranger as
+// TestReadsKubernetesSecretVolume reads a volume as fsGroup sets it up: owned by root, readable for
+// a group that the service's user is in.
+func TestReadsKubernetesSecretVolume(t *testing.T) {
+	path, swap := kubernetesVolume(t, sharedDir(t), otherGroup, 0o440)
+	var user, stranger identity
 	if os.Getuid() == 0 {
-		user, stranger = as{otherUser, otherGroup}, as{otherUser, otherUser}
+		user, stranger = identity{otherUser, otherGroup}, identity{otherUser, otherUser}
 	}
-	text, well := output(t, play(t, user, "read", path))
-	assert.True(t, well, text)
+	text, ok := output(t, roleCommand(t, user, "read", path))
+	assert.True(t, ok, text)
 	if stranger.user != 0 {
-		text, _ = output(t, play(t, stranger, "read", path))
+		text, _ = output(t, roleCommand(t, stranger, "read", path))
 		assert.Equal(t, "keyset file: cannot be read: permission denied", text)
 	}
-	swap(textOf(t, "second"))
-	text, well = output(t, play(t, user, "read", path))
-	assert.True(t, well, text)
+	swap(keysetText(t, "second"))
+	text, ok = output(t, roleCommand(t, user, "read", path))
+	assert.True(t, ok, text)
 }
 
-func TestKeysAreJudgedByTheRulesAndTheClock(t *testing.T) {
-	name := filepath.Join(sharedFolder(t), "keyset.json")
+func TestReadChecksRulesAndClock(t *testing.T) {
+	name := filepath.Join(sharedDir(t), "keyset.json")
 	plans := map[string][]keys.Plan{
 		"one signs":          {{SignFrom: noon.Add(-time.Hour)}},
 		"one signs from now": {{SignFrom: noon}},
 		"one will sign":      {{SignFrom: noon.Add(time.Hour)}},
-		"one will, one has": {{SignFrom: noon.Add(time.Hour)},
+		"one will sign, one has expired": {{SignFrom: noon.Add(time.Hour)},
 			{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}},
 		"all are revoked": {{SignFrom: noon.Add(-time.Hour), Revoked: true},
 			{SignFrom: noon.Add(time.Hour), Revoked: true}},
-		"all have ended": {{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}},
-		"one ended, one revoked": {{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon},
+		"all have expired": {{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}},
+		"one expired, one revoked": {{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon},
 			{SignFrom: noon, Revoked: true}},
 	}
 	refused := errors.New("too weak")
-	for name2, plans := range plans {
-		t.Run(name2, func(t *testing.T) {
+	for description, plans := range plans {
+		t.Run(description, func(t *testing.T) {
 			var all []keys.Key
 			for i, plan := range plans {
 				all = append(all, testKey(fmt.Sprint("key-", i), noon).WithPlan(plan))
@@ -255,28 +256,29 @@ func TestKeysAreJudgedByTheRulesAndTheClock(t *testing.T) {
 			require.NoError(t, err)
 			write(t, name, keys.FormatSet(keyring), 0o600)
 			var want []Reason
-			if !strings.HasPrefix(name2, "one will") && !strings.HasPrefix(name2, "one signs") {
+			if !strings.HasPrefix(description, "one will") &&
+				!strings.HasPrefix(description, "one signs") {
 				want = []Reason{ReasonNoSigner}
 			}
-			var asked *keys.Keyring
-			accept := func(keyring *keys.Keyring) error { asked = keyring; return nil }
+			var checked *keys.Keyring
+			accept := func(keyring *keys.Keyring) error { checked = keyring; return nil }
 			read, err := Read(name, Rules{Accept: accept}, noon)
 			assert.Equal(t, want, reasons(t, err))
-			assert.Equal(t, idsOf(keyring), idsOf(asked))
+			assert.Equal(t, idsOf(keyring), idsOf(checked))
 			assert.Equal(t, want != nil, read == nil)
 			_, err = Read(name, Rules{Accept: func(*keys.Keyring) error { return refused }}, noon)
 			assert.Equal(t, append([]Reason{ReasonRefused}, want...), reasons(t, err))
 			assert.ErrorIs(t, err, refused)
 			_, err = Load(name)
-			assert.NoError(t, err, "who only looks is not judged")
+			assert.NoError(t, err, "Load does not check the rules")
 		})
 	}
 }
 
-// TestEveryFaultIsTold reads a file that is wrong in every way that does not hide another, and
-// looks for material in what is said of it.
-func TestEveryFaultIsTold(t *testing.T) {
-	name := filepath.Join(sharedFolder(t), "keyset.json")
+// TestReadReportsEveryFault reads a file with every fault that does not hide another, and checks
+// that the error shows no material.
+func TestReadReportsEveryFault(t *testing.T) {
+	name := filepath.Join(sharedDir(t), "keyset.json")
 	write(t, name, `{"keys":[
 		{"kty":"oct","alg":"HS512","kid":"one","k":"bWF0ZXJpYWwtbWF0ZXJpYWwtbWF0ZXJpYWw","sign_from":"yesterday"},
 		{"kty":"oct","alg":"HS256","kid":"two","k":"bWF0ZXJpYWwtbWF0ZXJpYWwtbWF0ZXJpYWw=","sign_from":"2026-02-16T12:00:00Z","revokd":true}]}`, 0o644)
@@ -292,7 +294,7 @@ func TestEveryFaultIsTold(t *testing.T) {
 		assert.NotContains(t, err.Error(), leak)
 	}
 
-	write(t, name, keys.FormatSet(mustRing(t,
+	write(t, name, keys.FormatSet(newKeyring(t,
 		testKey("a", noon).WithPlan(keys.Plan{SignFrom: noon, Revoked: true}))), 0o602)
 	_, err = Read(name, Rules{Production: true, Accept: func(*keys.Keyring) error {
 		return errors.New("weak")
@@ -302,25 +304,25 @@ func TestEveryFaultIsTold(t *testing.T) {
 			"holds keys that are refused: weak; holds no key that can sign, now or later")
 }
 
-func mustRing(t *testing.T, all ...keys.Key) *keys.Keyring {
+func newKeyring(t *testing.T, all ...keys.Key) *keys.Keyring {
 	t.Helper()
 	keyring, err := keys.NewKeyring(all...)
 	require.NoError(t, err)
 	return keyring
 }
 
-func TestReadingLeavesNothingOpen(t *testing.T) {
-	folder := sharedFolder(t)
-	write(t, filepath.Join(folder, "sound"), textOf(t, "a"), 0o600)
-	write(t, filepath.Join(folder, "torn"), "{", 0o600)
+func TestReadLeaksNoDescriptors(t *testing.T) {
+	dir := sharedDir(t)
+	write(t, filepath.Join(dir, "valid"), keysetText(t, "a"), 0o600)
+	write(t, filepath.Join(dir, "truncated"), "{", 0o600)
 	before := descriptors(t)
-	for _, name := range []string{"sound", "torn", "missing", "."} {
-		_, _ = Read(filepath.Join(folder, name), Rules{}, noon)
+	for _, name := range []string{"valid", "truncated", "missing", "."} {
+		_, _ = Read(filepath.Join(dir, name), Rules{}, noon)
 	}
 	assert.Equal(t, before, descriptors(t))
 }
 
-func TestEveryReasonAndProblemHasWords(t *testing.T) {
+func TestEveryReasonAndProblemHasText(t *testing.T) {
 	seen := map[string]bool{}
 	for reason := ReasonMissing; reason <= ReasonNoSigner; reason++ {
 		seen[reason.String()] = true

@@ -9,15 +9,15 @@ import (
 	"syscall"
 )
 
-// maxLinks is the maximum number of symbolic links that the kernel follows on a path
+// maxLinks is the maximum number of symbolic links that the kernel follows on one path
 // (path_resolution(7)).
 const maxLinks = 40
 
-// walk resolves path as the kernel does, element by element and through every symbolic link. It
-// calls visit with each folder and the entry in it that comes next, before it examines that entry.
-// It returns the path of the file itself, free of links, whether or not it exists in the last
-// folder. It fails if the path ends earlier.
-func walk(path string, visit func(folder, entry string)) (file string, err error) {
+// resolve follows path as the kernel does, component by component and through every symbolic link.
+// It calls visit with each directory and the next entry in it, before it reads that entry. It
+// returns the path of the file itself, free of links, whether or not the file exists in the last
+// directory. It fails if the path ends earlier.
+func resolve(path string, visit func(dir, entry string)) (file string, err error) {
 	if !filepath.IsAbs(path) {
 		here, err := os.Getwd()
 		if err != nil {
@@ -25,8 +25,8 @@ func walk(path string, visit func(folder, entry string)) (file string, err error
 		}
 		path = here + "/" + path // not cleaned: the meaning of ".." depends on links
 	}
-	folder, links := "/", 0
-	steps := elements(path)
+	dir, links := "/", 0
+	steps := splitPath(path)
 	for len(steps) > 0 {
 		name := steps[0]
 		steps = steps[1:]
@@ -34,11 +34,11 @@ func walk(path string, visit func(folder, entry string)) (file string, err error
 		case ".":
 			continue
 		case "..":
-			folder = filepath.Dir(folder)
+			dir = filepath.Dir(dir)
 			continue
 		}
-		entry := filepath.Join(folder, name)
-		visit(folder, entry)
+		entry := filepath.Join(dir, name)
+		visit(dir, entry)
 		stat, err := os.Lstat(entry)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && len(steps) == 0:
@@ -49,7 +49,7 @@ func walk(path string, visit func(folder, entry string)) (file string, err error
 			if !stat.IsDir() && len(steps) > 0 {
 				return "", syscall.ENOTDIR
 			}
-			folder = entry
+			dir = entry
 			continue
 		}
 		if links++; links > maxLinks {
@@ -60,15 +60,15 @@ func walk(path string, visit func(folder, entry string)) (file string, err error
 			return "", err
 		}
 		if filepath.IsAbs(to) {
-			folder = "/"
+			dir = "/"
 		}
-		steps = append(elements(to), steps...)
+		steps = append(splitPath(to), steps...)
 	}
-	return folder, nil
+	return dir, nil
 }
 
-// elements returns the elements of path. A trailing slash requires a folder, as "." does.
-func elements(path string) []string {
+// splitPath returns the components of path. A trailing slash requires a directory, as "." does.
+func splitPath(path string) []string {
 	steps := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
 	if strings.HasSuffix(path, "/") {
 		steps = append(steps, ".")

@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheWayToAFile(t *testing.T) {
-	root := sharedFolder(t)
-	for _, folder := range []string{"a/b", "c/d"} {
-		require.NoError(t, os.MkdirAll(filepath.Join(root, folder), 0o700))
+func TestResolve(t *testing.T) {
+	root := sharedDir(t)
+	for _, dir := range []string{"a/b", "c/d"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, dir), 0o700))
 	}
 	write(t, root+"/a/b/file", "", 0o600)
 	for name, to := range map[string]string{
@@ -51,8 +51,8 @@ func TestTheWayToAFile(t *testing.T) {
 		t.Run(c.path, func(t *testing.T) {
 			var entries []string
 			seen := map[string]bool{}
-			file, err := walk(root+"/"+c.path, func(folder, entry string) {
-				assert.Equal(t, folder, filepath.Dir(entry))
+			file, err := resolve(root+"/"+c.path, func(dir, entry string) {
+				assert.Equal(t, dir, filepath.Dir(entry))
 				if short, below := strings.CutPrefix(entry, root+"/"); below && !seen[short] {
 					seen[short] = true
 					entries = append(entries, short)
@@ -67,8 +67,8 @@ func TestTheWayToAFile(t *testing.T) {
 	}
 }
 
-func TestAsManyLinksAsTheKernelFollows(t *testing.T) {
-	root := sharedFolder(t)
+func TestResolveFollowsAsManyLinksAsKernel(t *testing.T) {
+	root := sharedDir(t)
 	write(t, filepath.Join(root, "0"), "", 0o600)
 	for i := range maxLinks + 1 {
 		require.NoError(t, os.Symlink(fmt.Sprint(i), filepath.Join(root, fmt.Sprint(i+1))))
@@ -77,23 +77,23 @@ func TestAsManyLinksAsTheKernelFollows(t *testing.T) {
 		path := filepath.Join(root, fmt.Sprint(links))
 		_, err := os.Stat(path)
 		require.ErrorIs(t, err, want)
-		_, err = walk(path, func(string, string) {})
+		_, err = resolve(path, func(string, string) {})
 		assert.ErrorIs(t, err, want)
 	}
 }
 
-func TestARelativePathStartsHere(t *testing.T) {
-	root := sharedFolder(t)
+func TestResolveRelativePath(t *testing.T) {
+	root := sharedDir(t)
 	require.NoError(t, os.Mkdir(filepath.Join(root, "here"), 0o700))
 	t.Chdir(filepath.Join(root, "here"))
-	file, err := walk("../file", func(string, string) {})
+	file, err := resolve("../file", func(string, string) {})
 	require.NoError(t, err)
 	assert.Equal(t, filepath.Join(root, "file"), file)
 }
 
-// TestTheWayIsTheKernels walks random ways through random trees of links, and asks the kernel where
-// they lead.
-func TestTheWayIsTheKernels(t *testing.T) {
+// TestResolveAgreesWithKernel resolves random paths in random trees of links, and compares the
+// results with the kernel's.
+func TestResolveAgreesWithKernel(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 5))
 	words := []string{"a", "b", "c", "..", ".", "x"}
 	path := func() string {
@@ -105,16 +105,17 @@ func TestTheWayIsTheKernels(t *testing.T) {
 	}
 	found, lost := 0, 0
 	for tree := range 40 {
-		root := filepath.Join(sharedFolder(t), fmt.Sprint(tree), "a", "b", "c") // deep enough that no ".." leaves it
+		// Deep enough that no ".." leaves it.
+		root := filepath.Join(sharedDir(t), fmt.Sprint(tree), "a", "b", "c")
 		require.NoError(t, os.MkdirAll(root, 0o700))
-		folders := []string{root}
+		dirs := []string{root}
 		for range 12 {
-			in := folders[random.IntN(len(folders))]
+			in := dirs[random.IntN(len(dirs))]
 			name := filepath.Join(in, words[random.IntN(3)])
 			switch random.IntN(3) {
 			case 0:
 				if os.Mkdir(name, 0o700) == nil {
-					folders = append(folders, name)
+					dirs = append(dirs, name)
 				}
 			case 1:
 				to := path()
@@ -129,26 +130,26 @@ func TestTheWayIsTheKernels(t *testing.T) {
 			}
 		}
 		for range 60 {
-			way := root + "/" + path()
-			file, err := walk(way, func(folder, _ string) {
-				straight, err := filepath.EvalSymlinks(folder)
+			name := root + "/" + path()
+			file, err := resolve(name, func(dir, _ string) {
+				straight, err := filepath.EvalSymlinks(dir)
 				if assert.NoError(t, err) {
-					assert.Equal(t, straight, folder, "a folder is named without links")
+					assert.Equal(t, straight, dir, "a directory is reported without links")
 				}
 			})
-			want, statErr := os.Stat(way)
+			want, statErr := os.Stat(name)
 			if statErr != nil {
 				lost++
 				_, there := os.Lstat(file)
 				assert.True(t, err != nil || there != nil,
-					"%s leads to %s, the kernel finds nothing", way, file)
+					"%s resolves to %s, but the kernel finds nothing", name, file)
 				continue
 			}
 			found++
-			require.NoError(t, err, way)
+			require.NoError(t, err, name)
 			got, err := os.Lstat(file)
-			require.NoError(t, err, way)
-			assert.True(t, os.SameFile(want, got), way)
+			require.NoError(t, err, name)
+			assert.True(t, os.SameFile(want, got), name)
 		}
 	}
 	assert.Greater(t, found, 100)

@@ -10,36 +10,37 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// When the file is read.
+// When the file is looked at.
 const (
-	// settle is how long the path must be quiet after a change: writers make several at a time.
-	settle = 100 * time.Millisecond
-	// settleWithin is the longest wait for that.
-	settleWithin = time.Second
-	// pollInterval is for changes that the system does not report, for example on a network file
-	// system.
+	// quietPeriod is how long there must be no change on the path before the file is read: writers
+	// make several changes at a time.
+	quietPeriod = 100 * time.Millisecond
+	// maxQuietWait is the longest wait for a quiet period.
+	maxQuietWait = time.Second
+	// pollInterval is for changes that the system does not report, as on a network file system.
 	pollInterval = 30 * time.Second
-	// pollIntervalUnwatched is for a path that cannot be watched: a valid file still takes effect
+	// pollIntervalUnwatched is for a path that cannot be watched: a good file is still in force
 	// within two seconds.
 	pollIntervalUnwatched = time.Second
 )
 
-// The source's condition in readiness. The last good keys are always in force, so it is always
-// ready.
+// The source's condition in readiness. The last good keys are always there, so it is always ready.
 const (
 	conditionName   = "keyset"
-	conditionDetail = "the keyset file could not be read anew: the last good one is in force"
+	conditionDetail = "the keyset file could not be reloaded: the last good one is in force"
 )
 
 // Source is the ports.KeySource of a keyset file, and its ports.Health. Between Start and Stop, a
-// valid file takes effect within two seconds of being in place; any other file changes nothing and
-// is reported.
+// good file is in force within two seconds of being in place; a bad file changes nothing, and is
+// reported.
 type Source struct {
 	path       string
 	rules      Rules
 	clock      ports.Clock
 	events     ports.Events
 	newWatcher func() watcher
+	// pollInterval is the constant, except in tests.
+	pollInterval time.Duration
 
 	keyring atomic.Pointer[keys.Keyring]
 	failing atomic.Bool
@@ -47,9 +48,9 @@ type Source struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	// What was reported last and has not ended since; only the polling goroutine uses them.
-	reportedFault, reportedWatch string
-	reportedNoSigner             bool
+	// What was reported last and is still the case; only the goroutine of run uses it.
+	reportedFault, reportedWatchFailure string
+	reportedNoSigner                    bool
 }
 
 var (
@@ -57,11 +58,12 @@ var (
 	_ ports.Health    = (*Source)(nil)
 )
 
-// NewSource returns a source for the file at path, with keyring in force, which Read returned for
-// it. It changes nothing until Start.
+// NewSource returns a source of the file at path, with keyring in force, which is the result of
+// Read. Until Start, nothing changes.
 func NewSource(path string, rules Rules, keyring *keys.Keyring, clock ports.Clock,
 	events ports.Events) *Source {
-	s := &Source{path: path, rules: rules, clock: clock, events: events, newWatcher: newNotifier}
+	s := &Source{path: path, rules: rules, clock: clock, events: events, newWatcher: newNotifier,
+		pollInterval: pollInterval}
 	s.keyring.Store(keyring)
 	return s
 }
@@ -78,14 +80,14 @@ func (s *Source) Condition() ports.Condition {
 	return condition
 }
 
-// Start watches the file until Stop. It never fails: without notifications, it reads the file more
-// often. The end of ctx does not end the watch.
+// Start watches the file until Stop. It never fails: if notifications are not available, it polls
+// more often. The watch does not end with ctx.
 func (s *Source) Start(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.run(ctx) })
 }
 
-// Stop ends the watch; the keys stay in force. It waits for a read in progress.
+// Stop ends the watch; the keyring stays in force. It waits for a check that is in progress.
 func (s *Source) Stop() {
 	if s.stop != nil {
 		s.stop()
@@ -97,22 +99,22 @@ func (s *Source) run(ctx context.Context) {
 	watcher := s.newWatcher()
 	defer watcher.close()
 	for {
-		pause := pollInterval
-		// First the watch and then the read: changes after the read are notified.
-		if !s.follow(ctx, watcher) {
+		pause := s.pollInterval
+		// The watch comes before the check: what changes after the check is reported.
+		if !s.watch(ctx, watcher) {
 			pause = pollIntervalUnwatched
 		}
 		s.check(ctx)
 		s.reportSigner(ctx)
-		if !wait(ctx, watcher.news(), min(pause, s.untilChange())) {
+		if !wait(ctx, watcher.changes(), min(pause, s.untilSignerChange())) {
 			return
 		}
 	}
 }
 
-// wait returns when the file must be read again: some time after the first notification, or when
-// the pause is over. It returns false if ctx ended instead.
-func wait(ctx context.Context, news <-chan struct{}, pause time.Duration) bool {
+// wait returns when the file must be checked again: a quiet period after the first change, or when
+// pause is over. It returns false if ctx ended instead.
+func wait(ctx context.Context, changes <-chan struct{}, pause time.Duration) bool {
 	next := time.NewTimer(pause)
 	defer next.Stop()
 	select {
@@ -120,11 +122,11 @@ func wait(ctx context.Context, news <-chan struct{}, pause time.Duration) bool {
 		return false
 	case <-next.C:
 		return true
-	case <-news:
+	case <-changes:
 	}
-	quiet := time.NewTimer(settle)
+	quiet := time.NewTimer(quietPeriod)
 	defer quiet.Stop()
-	next.Reset(settleWithin)
+	next.Reset(maxQuietWait)
 	for {
 		select {
 		case <-ctx.Done():
@@ -133,33 +135,33 @@ func wait(ctx context.Context, news <-chan struct{}, pause time.Duration) bool {
 			return true
 		case <-quiet.C:
 			return true
-		case <-news:
-			quiet.Reset(settle)
+		case <-changes:
+			quiet.Reset(quietPeriod)
 		}
 	}
 }
 
-// follow reports whether the whole path to the file is watched.
-func (s *Source) follow(ctx context.Context, watcher watcher) bool {
-	err := watcher.follow(s.path)
+// watch reports whether the complete path to the file is watched.
+func (s *Source) watch(ctx context.Context, watcher watcher) bool {
+	err := watcher.watch(s.path)
 	if err == nil {
-		s.reportedWatch = ""
+		s.reportedWatchFailure = ""
 		return true
 	}
-	if text := err.Error(); text != s.reportedWatch {
-		s.reportedWatch = text
+	if text := err.Error(); text != s.reportedWatchFailure {
+		s.reportedWatchFailure = text
 		s.events.Record(ctx, ports.KeysWatchFailed{Cause: err})
 	}
 	return false
 }
 
-// check reads the file. Keys that are already in force are not judged again: only time can have
-// made them worse, and there is nothing better.
+// check reads the file. Keys that are in force already are not checked against the rules again:
+// they may fail only because time has passed, and there is nothing better to replace them.
 func (s *Source) check(ctx context.Context) {
 	keyring, faults := load(s.path, s.rules.Production)
-	known := keyring != nil && same(keyring, s.Keyring())
+	known := keyring != nil && equal(keyring, s.Keyring())
 	if keyring != nil && !known {
-		faults = s.rules.judge(keyring, s.clock.Now(), faults)
+		faults = s.rules.evaluate(keyring, s.clock.Now(), faults)
 	}
 	if faults != nil {
 		s.failing.Store(true)
@@ -178,7 +180,7 @@ func (s *Source) check(ctx context.Context) {
 	s.events.Record(ctx, ports.KeysReloaded{Keyring: keyring})
 }
 
-// reportSigner reports that no key can sign, and that one can again, once each.
+// reportSigner reports once that no key may sign, and once that one may again.
 func (s *Source) reportSigner(ctx context.Context) {
 	_, signs := s.Keyring().SignerAt(s.clock.Now())
 	switch {
@@ -190,15 +192,16 @@ func (s *Source) reportSigner(ctx context.Context) {
 	s.reportedNoSigner = !signs
 }
 
-// untilChange returns how long the signing key stays the same, or longer than anything waits; but
-// never so short that a difference between this clock and the timers' causes a busy loop.
-func (s *Source) untilChange() time.Duration {
-	keyring, now, until := s.Keyring(), s.clock.Now(), pollInterval
+// untilSignerChange returns how long the signer in force stays the same, at most the poll interval.
+// It is at least a quiet period, so that a clock that differs from the timers' clock does not cause
+// a busy loop.
+func (s *Source) untilSignerChange() time.Duration {
+	keyring, now, until := s.Keyring(), s.clock.Now(), s.pollInterval
 	if from, waits := keyring.NextSignerFrom(now); waits {
 		until = min(until, from.Sub(now))
 	}
 	if signer, signs := keyring.SignerAt(now); signs && !signer.Plan().VerifyUntil.IsZero() {
 		until = min(until, signer.Plan().VerifyUntil.Sub(now))
 	}
-	return max(until, settle)
+	return max(until, quietPeriod)
 }

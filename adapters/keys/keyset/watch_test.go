@@ -19,20 +19,20 @@ import (
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
-// audience hears what events come out of a source.
-type audience struct {
+// recorder records the events of a source.
+type recorder struct {
 	mu     sync.Mutex
 	events []ports.Event
 }
 
-func (a *audience) Record(_ context.Context, event ports.Event) {
+func (a *recorder) Record(_ context.Context, event ports.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.events = append(a.events, event)
 }
 
-// heard takes the events since the last time: ids for keys in force, the cause for failures.
-func (a *audience) heard() []string {
+// take returns the events since the last call: ids for keys in force, the cause for failures.
+func (a *recorder) take() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var words []string
@@ -58,41 +58,41 @@ func (a *audience) heard() []string {
 	return words
 }
 
-// scripted is a watcher that tells what a test says.
-type scripted struct {
+// fakeWatcher is a watcher whose changes and failures are set by a test.
+type fakeWatcher struct {
 	signal  chan struct{}
-	failure atomic.Value // of text; empty: none
-	follows atomic.Int32
+	failure atomic.Value // a text; empty for no failure
+	watches atomic.Int32
 	open    atomic.Int32
 }
 
-func (s *scripted) follow(string) error {
-	s.follows.Add(1)
+func (s *fakeWatcher) watch(string) error {
+	s.watches.Add(1)
 	if text, _ := s.failure.Load().(string); text != "" {
 		return errors.New(text)
 	}
 	return nil
 }
 
-func (s *scripted) news() <-chan struct{} { return s.signal }
+func (s *fakeWatcher) changes() <-chan struct{} { return s.signal }
 
-func (s *scripted) close() { s.open.Add(-1) }
+func (s *fakeWatcher) close() { s.open.Add(-1) }
 
-// watched is a source of a file that holds the key first, on a scripted watcher, in a bubble.
-type watched struct {
+// fixture is a source of a file with the key first, with a fake watcher, in a synctest bubble.
+type fixture struct {
 	*Source
-	audience
-	watcher scripted
+	recorder
+	watcher fakeWatcher
 	path    string
-	past    atomic.Int64 // how long after noon it is
+	past    atomic.Int64 // the time since noon
 	strict  atomic.Bool  // whether all keys are refused
 }
 
-func watch(t *testing.T) *watched {
+func watch(t *testing.T) *fixture {
 	t.Helper()
-	w := &watched{path: filepath.Join(sharedFolder(t), "keyset.json")}
+	w := &fixture{path: filepath.Join(sharedDir(t), "keyset.json")}
 	w.watcher.signal = make(chan struct{}, 1)
-	write(t, w.path, textOf(t, "first"), 0o600)
+	write(t, w.path, keysetText(t, "first"), 0o600)
 	rules := Rules{Production: true, Accept: func(*keys.Keyring) error {
 		if w.strict.Load() {
 			return errors.New("weak")
@@ -102,191 +102,193 @@ func watch(t *testing.T) *watched {
 	clock := &portsmock.ClockMock{NowFunc: func() time.Time {
 		return noon.Add(time.Duration(w.past.Load()))
 	}}
-	w.Source = NewSource(w.path, rules, ringOf(t, "first"), clock, &w.audience)
+	w.Source = NewSource(w.path, rules, keyringOf(t, "first"), clock, &w.recorder)
 	w.newWatcher = func() watcher { w.watcher.open.Add(1); return &w.watcher }
 	w.Start(t.Context())
 	synctest.Wait()
 	return w
 }
 
-// ids are those in force.
-func (w *watched) ids() []string { return idsOf(w.Keyring()) }
+// ids returns the ids of the keys in force.
+func (w *fixture) ids() []string { return idsOf(w.Keyring()) }
 
-func (w *watched) change() { w.watcher.signal <- struct{}{} }
+func (w *fixture) change() { w.watcher.signal <- struct{}{} }
 
-// pass lets time go by, and all that happens in it.
-func pass(d time.Duration) {
+// advance moves the time of the bubble and waits until everything that is due has happened.
+func advance(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-func TestAChangeTakesForceWhenTheWayIsQuiet(t *testing.T) {
+func TestReloadsAfterQuietPeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
 		assert.Equal(t, []string{"first"}, w.ids())
-		assert.Empty(t, w.heard())
-		replace(t, w.path, textOf(t, "second"))
+		assert.Empty(t, w.take())
+		replace(t, w.path, keysetText(t, "second"))
 		w.change()
-		pass(60 * time.Millisecond)
+		advance(60 * time.Millisecond)
 		w.change()
-		pass(settle - time.Millisecond)
+		advance(quietPeriod - time.Millisecond)
 		assert.Equal(t, []string{"first"}, w.ids())
-		assert.EqualValues(t, 1, w.watcher.follows.Load())
-		pass(time.Millisecond)
+		assert.EqualValues(t, 1, w.watcher.watches.Load())
+		advance(time.Millisecond)
 		assert.Equal(t, []string{"second"}, w.ids())
-		assert.Equal(t, []string{"reloaded second"}, w.heard())
-		assert.EqualValues(t, 2, w.watcher.follows.Load(), "the way is followed anew")
+		assert.Equal(t, []string{"reloaded second"}, w.take())
+		assert.EqualValues(t, 2, w.watcher.watches.Load(), "the path is watched anew")
 		assert.Equal(t, ports.Condition{Name: "keyset", Ready: true}, w.Condition())
-		pass(time.Hour)
-		assert.Empty(t, w.heard())
+		advance(time.Hour)
+		assert.Empty(t, w.take())
 	})
 }
 
-func TestAWayThatIsNeverQuietHoldsNothingUp(t *testing.T) {
+func TestReloadsDespiteConstantChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
-		replace(t, w.path, textOf(t, "second"))
+		replace(t, w.path, keysetText(t, "second"))
 		for range 21 {
 			w.change()
-			pass(settle / 2)
+			advance(quietPeriod / 2)
 		}
 		assert.Equal(t, []string{"second"}, w.ids())
-		assert.LessOrEqual(t, settleWithin+settle, 2*time.Second)
+		assert.LessOrEqual(t, maxQuietWait+quietPeriod, 2*time.Second)
 	})
 }
 
-func TestTheFileIsLookedAtWithoutNews(t *testing.T) {
+func TestPollsWithoutNotifications(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
-		replace(t, w.path, textOf(t, "second"))
-		pass(pollInterval - time.Millisecond)
+		replace(t, w.path, keysetText(t, "second"))
+		advance(pollInterval - time.Millisecond)
 		assert.Equal(t, []string{"first"}, w.ids())
-		pass(time.Millisecond)
+		advance(time.Millisecond)
 		assert.Equal(t, []string{"second"}, w.ids())
 	})
 }
 
-func TestWithoutAWatchTheFileIsLookedAtOften(t *testing.T) {
+func TestPollsMoreOftenWithoutWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
 		w.watcher.failure.Store("no space left on device")
-		pass(pollInterval)
-		assert.Equal(t, []string{"watch: no space left on device"}, w.heard())
-		follows := w.watcher.follows.Load()
-		replace(t, w.path, textOf(t, "second"))
-		pass(time.Second)
+		advance(pollInterval)
+		assert.Equal(t, []string{"watch: no space left on device"}, w.take())
+		watches := w.watcher.watches.Load()
+		replace(t, w.path, keysetText(t, "second"))
+		advance(time.Second)
 		assert.Equal(t, []string{"second"}, w.ids())
-		pass(time.Minute)
-		assert.Equal(t, []string{"reloaded second"}, w.heard(), "the same failure is told once")
-		assert.Equal(t, follows+61, w.watcher.follows.Load())
+		advance(time.Minute)
+		assert.Equal(t, []string{"reloaded second"}, w.take(), "the same failure is reported once")
+		assert.Equal(t, watches+61, w.watcher.watches.Load())
 		assert.Empty(t, w.Condition().Detail)
 
 		w.watcher.failure.Store("permission denied")
-		pass(2 * time.Second)
-		assert.Equal(t, []string{"watch: permission denied"}, w.heard())
+		advance(2 * time.Second)
+		assert.Equal(t, []string{"watch: permission denied"}, w.take())
 
 		w.watcher.failure.Store("")
-		pass(time.Second)
-		follows = w.watcher.follows.Load()
-		pass(pollInterval - time.Millisecond)
-		assert.Equal(t, follows, w.watcher.follows.Load())
+		advance(time.Second)
+		watches = w.watcher.watches.Load()
+		advance(pollInterval - time.Millisecond)
+		assert.Equal(t, watches, w.watcher.watches.Load())
 		w.watcher.failure.Store("permission denied")
-		pass(time.Millisecond)
-		assert.Equal(t, []string{"watch: permission denied"}, w.heard(),
-			"after it was whole, it is a new failure")
+		advance(time.Millisecond)
+		assert.Equal(t, []string{"watch: permission denied"}, w.take(),
+			"after a success it is a new failure")
 	})
 }
 
-func TestWhatIsWrongChangesNothingAndIsToldOnce(t *testing.T) {
+func TestReloadKeepsLastGoodKeyset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
-		look := func() []string {
-			pass(pollInterval)
-			return w.heard()
+		check := func() []string {
+			advance(pollInterval)
+			return w.take()
 		}
 		failing := ports.Condition{Name: "keyset", Ready: true,
-			Detail: "the keyset file could not be read anew: the last good one is in force"}
+			Detail: "the keyset file could not be reloaded: the last good one is in force"}
 
 		write(t, w.path, `{"keys":`, 0o600)
-		assert.Equal(t, []string{"keyset file: is no sound keyset: keyset: the set: is not JSON"},
-			look())
+		assert.Equal(t,
+			[]string{"keyset file: is not a valid keyset: keyset: the set: is not JSON"}, check())
 		assert.Equal(t, failing, w.Condition())
-		assert.Empty(t, look())
+		assert.Empty(t, check())
 		write(t, w.path, `{"keys":[`, 0o600)
-		assert.Empty(t, look(), "another text with the same fault is nothing new")
+		assert.Empty(t, check(), "another text with the same fault is not reported again")
 
-		write(t, w.path, textOf(t, "second"), 0o644)
+		write(t, w.path, keysetText(t, "second"), 0o644)
 		assert.Equal(t,
 			[]string{"keyset file: may be read or written by others, or written by its group"},
-			look())
+			check())
 		require.NoError(t, os.Remove(w.path))
-		assert.Equal(t, []string{"keyset file: is not found"}, look())
-		assert.Empty(t, look())
+		assert.Equal(t, []string{"keyset file: is not found"}, check())
+		assert.Empty(t, check())
 		assert.Equal(t, []string{"first"}, w.ids())
 		assert.Equal(t, failing, w.Condition())
 
-		write(t, w.path, textOf(t, "first"), 0o600)
-		assert.Equal(t, []string{"reloaded first"}, look(), "it is good again, and the same")
+		write(t, w.path, keysetText(t, "first"), 0o600)
+		assert.Equal(t, []string{"reloaded first"}, check(),
+			"the file is valid again, and unchanged")
 		assert.Empty(t, w.Condition().Detail)
-		assert.Empty(t, look())
+		assert.Empty(t, check())
 
 		require.NoError(t, os.Remove(w.path))
-		assert.Equal(t, []string{"keyset file: is not found"}, look(),
-			"after it was good, it is a new fault")
-		write(t, w.path, textOf(t, "second"), 0o600)
-		assert.Equal(t, []string{"reloaded second"}, look())
+		assert.Equal(t, []string{"keyset file: is not found"}, check(),
+			"after a valid file it is a new fault")
+		write(t, w.path, keysetText(t, "second"), 0o600)
+		assert.Equal(t, []string{"reloaded second"}, check())
 		assert.Equal(t, []string{"second"}, w.ids())
 		assert.Empty(t, w.Condition().Detail)
 	})
 }
 
-func TestNewKeysAreJudgedAndThoseInForceAreNot(t *testing.T) {
+func TestReloadChecksOnlyNewKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
 		ends := testKey("second", noon).WithPlan(keys.Plan{SignFrom: noon,
 			VerifyUntil: noon.Add(time.Hour)})
-		write(t, w.path, keys.FormatSet(mustRing(t, ends)), 0o600)
+		write(t, w.path, keys.FormatSet(newKeyring(t, ends)), 0o600)
 		w.strict.Store(true)
-		pass(pollInterval)
-		assert.Equal(t, []string{"keyset file: holds keys that are refused: weak"}, w.heard())
+		advance(pollInterval)
+		assert.Equal(t, []string{"keyset file: holds keys that are refused: weak"}, w.take())
 		w.strict.Store(false)
-		pass(pollInterval)
-		assert.Equal(t, []string{"reloaded second"}, w.heard())
+		advance(pollInterval)
+		assert.Equal(t, []string{"reloaded second"}, w.take())
 
 		w.past.Store(int64(time.Hour))
 		w.strict.Store(true)
-		pass(pollInterval)
-		assert.Equal(t, []string{"signer missing"}, w.heard(), "the file has not changed; time has")
+		advance(pollInterval)
+		assert.Equal(t, []string{"signer missing"}, w.take(),
+			"the file has not changed, but the time has")
 		w.strict.Store(false)
-		write(t, w.path, keys.FormatSet(mustRing(t, ends,
+		write(t, w.path, keys.FormatSet(newKeyring(t, ends,
 			testKey("third", noon).WithPlan(keys.Plan{SignFrom: noon, Revoked: true}))), 0o600)
-		pass(pollInterval)
+		advance(pollInterval)
 		assert.Equal(t, []string{"keyset file: holds no key that can sign, now or later"},
-			w.heard())
+			w.take())
 		assert.Equal(t, []string{"second"}, w.ids())
 	})
 }
 
-func TestWhatIsTheSameIsNoNews(t *testing.T) {
+func TestReloadIgnoresEqualKeyset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
 		before := w.Keyring()
-		replace(t, w.path, textOf(t, "first")+"\n \n")
+		replace(t, w.path, keysetText(t, "first")+"\n \n")
 		w.change()
-		pass(time.Second)
+		advance(time.Second)
 		assert.Same(t, before, w.Keyring())
-		assert.Empty(t, w.heard())
+		assert.Empty(t, w.take())
 	})
 }
 
-func TestAWatchEndsWithStopAlone(t *testing.T) {
+func TestWatchEndsOnlyWithStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		w.Stop()
@@ -296,26 +298,27 @@ func TestAWatchEndsWithStopAlone(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		w.Start(ctx)
 		cancel()
-		replace(t, w.path, textOf(t, "second"))
-		pass(pollInterval)
-		assert.Equal(t, []string{"second"}, w.ids(), "the end of the start is not the watch's")
+		replace(t, w.path, keysetText(t, "second"))
+		advance(pollInterval)
+		assert.Equal(t, []string{"second"}, w.ids(),
+			"the watch does not end with the context of Start")
 		w.change()
 		synctest.Wait()
-		w.Stop() // while the way settles
+		w.Stop() // during the quiet period
 		assert.Zero(t, w.watcher.open.Load())
 
-		replace(t, w.path, textOf(t, "third"))
-		pass(time.Hour)
+		replace(t, w.path, keysetText(t, "third"))
+		advance(time.Hour)
 		assert.Equal(t, []string{"second"}, w.ids())
 	})
-	NewSource("", Rules{}, ringOf(t, "a"), nil, nil).Stop() // never started
+	NewSource("", Rules{}, keyringOf(t, "a"), nil, nil).Stop() // never started
 }
 
-func TestAFileThatChangedBeforeTheStartTakesForceAtOnce(t *testing.T) {
+func TestStartReloadsChangedFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		w.Stop()
-		replace(t, w.path, textOf(t, "second"))
+		replace(t, w.path, keysetText(t, "second"))
 		w.Start(t.Context())
 		synctest.Wait()
 		assert.Equal(t, []string{"second"}, w.ids())
@@ -323,8 +326,9 @@ func TestAFileThatChangedBeforeTheStartTakesForceAtOnce(t *testing.T) {
 	})
 }
 
-// TestTheWantOfASignerIsToldWhenItComes: nobody has to ask for a session first.
-func TestTheWantOfASignerIsToldWhenItComes(t *testing.T) {
+// TestReportsMissingSignerInTime checks that a missing signer is reported without a request for a
+// session.
+func TestReportsMissingSignerInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		keyring, err := keys.NewKeyring(
@@ -333,22 +337,22 @@ func TestTheWantOfASignerIsToldWhenItComes(t *testing.T) {
 			keys.NewHS256("waits", []byte("a secret that waits"),
 				keys.Plan{SignFrom: start.Add(10 * time.Second)}))
 		require.NoError(t, err)
-		w := &watched{path: filepath.Join(sharedFolder(t), "keyset.json")}
+		w := &fixture{path: filepath.Join(sharedDir(t), "keyset.json")}
 		write(t, w.path, keys.FormatSet(keyring), 0o600)
 		w.Source = NewSource(w.path, Rules{}, keyring, &portsmock.ClockMock{NowFunc: time.Now},
-			&w.audience)
+			&w.recorder)
 		w.newWatcher = func() watcher { w.watcher.open.Add(1); return &w.watcher }
 		w.Start(t.Context())
-		pass(5*time.Second - 1)
-		assert.Empty(t, w.heard())
-		pass(time.Second)
-		assert.Equal(t, []string{"signer missing"}, w.heard())
-		pass(4*time.Second - 1)
-		assert.Empty(t, w.heard())
-		pass(time.Second)
-		assert.Equal(t, []string{"signer found"}, w.heard())
-		pass(time.Minute)
-		assert.Empty(t, w.heard())
+		advance(5*time.Second - 1)
+		assert.Empty(t, w.take())
+		advance(time.Second)
+		assert.Equal(t, []string{"signer missing"}, w.take())
+		advance(4*time.Second - 1)
+		assert.Empty(t, w.take())
+		advance(time.Second)
+		assert.Equal(t, []string{"signer found"}, w.take())
+		advance(time.Minute)
+		assert.Empty(t, w.take())
 		w.Stop()
 	})
 }

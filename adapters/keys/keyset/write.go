@@ -2,34 +2,42 @@ package keyset
 
 import (
 	"context"
+	"time"
 
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/ports"
 )
 
 // Store is the ports.Keyset of a file.
-type Store struct{ path string }
+type Store struct {
+	path string
+	// lockTimeout is the constant, except in tests.
+	lockTimeout time.Duration
+}
 
 var _ ports.Keyset = (*Store)(nil)
 
-// NewStore returns a store for the file at path. Symbolic links are followed, never replaced.
-func NewStore(path string) *Store { return &Store{path: path} }
+// NewStore returns a store of the file at path. Symbolic links are followed, never replaced.
+func NewStore(path string) *Store {
+	return &Store{path: path, lockTimeout: lockTimeout}
+}
 
-// Update implements ports.Keyset. It waits 10 s for other writers. A new file has mode 0600; an
-// existing one keeps its owner, group, mode and access list. It fails with Faults if the existing
-// file cannot be read, and with a *WriteError if it cannot be changed.
-func (s *Store) Update(ctx context.Context, change func(*keys.Keyring) (*keys.Keyring,
-	error)) error {
-	folder, err := openFolder(s.path)
+// Update implements ports.Keyset. It waits up to 10 s for other writers. A new file has mode 0600;
+// an existing file keeps its owner, group, mode and access list. It fails with Faults if there is a
+// file that cannot be read, and with a *WriteError if the file cannot be changed.
+func (s *Store) Update(ctx context.Context,
+	change func(*keys.Keyring) (*keys.Keyring, error)) error {
+	dir, err := openDir(s.path)
 	if err != nil {
-		return &WriteError{Problem: ProblemUnwritable, Cause: bare(err)}
+		return &WriteError{Problem: ProblemUnwritable, Cause: withoutPath(err)}
 	}
-	defer folder.close()
-	if err := folder.lock(ctx); err != nil {
+	defer dir.close()
+	if err := dir.lock(ctx, s.lockTimeout); err != nil {
 		return err
 	}
-	folder.sweep() // even if nothing is written in the end: what was left behind holds keys
-	current, err := folder.read()
+	// Even if nothing is written in the end: the leftovers hold keys.
+	dir.removeLeftovers()
+	current, err := dir.read()
 	if err != nil {
 		return err
 	}
@@ -38,19 +46,19 @@ func (s *Store) Update(ctx context.Context, change func(*keys.Keyring) (*keys.Ke
 	if err != nil {
 		return err
 	}
-	if changed == nil || current.keyring != nil && same(current.keyring, changed) {
+	if changed == nil || current.keyring != nil && equal(current.keyring, changed) {
 		return nil
 	}
 	text := keys.FormatSet(changed)
 	if _, err := keys.ParseSet(text); err != nil {
-		return &WriteError{Problem: ProblemUnfit, Cause: err}
+		return &WriteError{Problem: ProblemInvalid, Cause: err}
 	}
-	return folder.replace(current, text)
+	return dir.replace(current, text)
 }
 
-// read returns the keyset under the lock, or an empty one if there is none. It fails with Faults.
-func (f *folder) read() (*current, error) {
-	file, stat, fault := open(f.root, f.name)
+// read returns the keyset under the lock: empty if there is no file. It fails with Faults.
+func (d *dir) read() (*current, error) {
+	file, stat, fault := open(d.root, d.name)
 	switch {
 	case fault != nil && fault.Reason == ReasonMissing:
 		return &current{}, nil

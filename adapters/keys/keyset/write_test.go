@@ -19,7 +19,7 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// problem is that of an error, which is a *WriteError.
+// problem returns the problem of an error, which is a *WriteError.
 func problem(t *testing.T, err error) WriteProblem {
 	t.Helper()
 	var write *WriteError
@@ -27,7 +27,7 @@ func problem(t *testing.T, err error) WriteProblem {
 	return write.Problem
 }
 
-// node is what tells a file from another of the same name.
+// node returns the inode number, which distinguishes a file from its replacement.
 func node(t *testing.T, path string) uint64 {
 	t.Helper()
 	return status(t, path).Ino
@@ -47,27 +47,27 @@ func mode(t *testing.T, path string) fs.FileMode {
 	return stat.Mode()
 }
 
-func TestTheFirstKeyMakesTheFile(t *testing.T) {
+func TestFirstUpdateCreatesFile(t *testing.T) {
 	for _, mask := range []int{0, 0o022, 0o777} {
 		t.Run(fmt.Sprintf("mask %03o", mask), func(t *testing.T) {
-			folder := sharedFolder(t)
-			path := filepath.Join(folder, "keyset.json")
+			dir := sharedDir(t)
+			path := filepath.Join(dir, "keyset.json")
 			previous := syscall.Umask(mask)
 			err := NewStore(path).Update(t.Context(),
 				func(keyring *keys.Keyring) (*keys.Keyring, error) {
 					assert.Nil(t, keyring)
-					return ringOf(t, "a"), nil
+					return keyringOf(t, "a"), nil
 				})
 			syscall.Umask(previous)
 			require.NoError(t, err)
 			assert.Equal(t, fs.FileMode(0o600), mode(t, path))
-			assert.Equal(t, textOf(t, "a"), read(t, path))
-			assert.Equal(t, []string{"keyset.json"}, names(t, folder))
+			assert.Equal(t, keysetText(t, "a"), read(t, path))
+			assert.Equal(t, []string{"keyset.json"}, names(t, dir))
 		})
 	}
 }
 
-func TestAChangeKeepsModeAndOwner(t *testing.T) {
+func TestUpdateKeepsModeAndOwner(t *testing.T) {
 	type owner struct{ user, group int }
 	owners := []owner{{os.Getuid(), os.Getgid()}}
 	if os.Getuid() == 0 {
@@ -80,8 +80,8 @@ func TestAChangeKeepsModeAndOwner(t *testing.T) {
 				continue // not even its owner could read it
 			}
 			t.Run(fmt.Sprintf("%d:%d %s", owner.user, owner.group, want), func(t *testing.T) {
-				path := filepath.Join(sharedFolder(t), "keyset.json")
-				write(t, path, textOf(t, "a"), 0o600)
+				path := filepath.Join(sharedDir(t), "keyset.json")
+				write(t, path, keysetText(t, "a"), 0o600)
 				require.NoError(t, os.Chown(path, owner.user, owner.group))
 				require.NoError(t, os.Chmod(path, want))
 				before := node(t, path)
@@ -99,15 +99,15 @@ func TestAChangeKeepsModeAndOwner(t *testing.T) {
 	}
 }
 
-func TestLinksAreFollowedAndStay(t *testing.T) {
-	root := sharedFolder(t)
-	for _, folder := range []string{"etc", "srv/keys"} {
-		require.NoError(t, os.MkdirAll(filepath.Join(root, folder), 0o700))
+func TestUpdateFollowsAndKeepsLinks(t *testing.T) {
+	root := sharedDir(t)
+	for _, dir := range []string{"etc", "srv/keys"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, dir), 0o700))
 	}
 	path, middle, target := root+"/etc/keyset.json", root+"/etc/middle", root+"/srv/keys/real.json"
 	require.NoError(t, os.Symlink("middle", path))
 	require.NoError(t, os.Symlink("../srv/keys/real.json", middle))
-	for i, id := range []string{"a", "b"} { // the first makes what the links name
+	for i, id := range []string{"a", "b"} { // the first update creates the target of the links
 		require.NoError(t, add(NewStore(path), id))
 		assert.Equal(t, fs.ModeSymlink, mode(t, path).Type())
 		assert.Equal(t, fs.ModeSymlink, mode(t, middle).Type())
@@ -119,14 +119,14 @@ func TestLinksAreFollowedAndStay(t *testing.T) {
 	assert.Equal(t, []string{"real.json"}, names(t, root+"/srv/keys"))
 }
 
-func TestWhatCannotBeReadIsNotWrittenOver(t *testing.T) {
-	sound := textOf(t, "a")
+func TestUpdateRefusesUnreadableKeyset(t *testing.T) {
+	valid := keysetText(t, "a")
 	for name, c := range map[string]struct {
 		make func(path string) error
 		want Reason
 	}{
-		"torn": {func(path string) error {
-			return os.WriteFile(path, []byte(sound[:len(sound)-4]), 0o600)
+		"truncated": {func(path string) error {
+			return os.WriteFile(path, []byte(valid[:len(valid)-4]), 0o600)
 		}, ReasonMalformed},
 		"empty": {func(path string) error {
 			return os.WriteFile(path, nil, 0o600)
@@ -134,30 +134,30 @@ func TestWhatCannotBeReadIsNotWrittenOver(t *testing.T) {
 		"too large": {func(path string) error {
 			return os.WriteFile(path, make([]byte, keys.MaxSetBytes+1), 0o600)
 		}, ReasonTooLarge},
-		"a folder": {func(path string) error { return os.Mkdir(path, 0o700) }, ReasonNotRegular},
+		"a directory": {func(path string) error { return os.Mkdir(path, 0o700) }, ReasonNotRegular},
 		"a pipe": {func(path string) error {
 			return syscall.Mkfifo(path, 0o600)
 		}, ReasonNotRegular},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder := sharedFolder(t)
-			path := filepath.Join(folder, "keyset.json")
+			dir := sharedDir(t)
+			path := filepath.Join(dir, "keyset.json")
 			require.NoError(t, c.make(path))
 			before := *status(t, path)
 			err := NewStore(path).Update(t.Context(), func(*keys.Keyring) (*keys.Keyring, error) {
-				t.Error("there is nothing to change")
-				return ringOf(t, "b"), nil
+				t.Error("change was called")
+				return keyringOf(t, "b"), nil
 			})
 			assert.Equal(t, []Reason{c.want}, reasons(t, err))
 			after := *status(t, path)
 			before.Atim, after.Atim = syscall.Timespec{}, syscall.Timespec{}
 			assert.Equal(t, before, after)
-			assert.Equal(t, []string{"keyset.json"}, names(t, folder))
+			assert.Equal(t, []string{"keyset.json"}, names(t, dir))
 		})
 	}
 }
 
-func TestWhatIsNotWritten(t *testing.T) {
+func TestUpdateWritesNothing(t *testing.T) {
 	refused := errors.New("refused")
 	large := make([]byte, keys.MaxSetBytes)
 	copy(large, "large")
@@ -165,9 +165,12 @@ func TestWhatIsNotWritten(t *testing.T) {
 		change func(*keys.Keyring) (*keys.Keyring, error)
 		check  func(*testing.T, error)
 	}{
-		"the change's error": {
-			func(*keys.Keyring) (*keys.Keyring, error) { return ringOf(t, "b"), refused },
-			func(t *testing.T, err error) { t.Helper(); assert.Equal(t, refused, err, "as it is") },
+		"an error from change": {
+			func(*keys.Keyring) (*keys.Keyring, error) { return keyringOf(t, "b"), refused },
+			func(t *testing.T, err error) {
+				t.Helper()
+				assert.Equal(t, refused, err, "unwrapped")
+			},
 		},
 		"the same keyring": {
 			func(keyring *keys.Keyring) (*keys.Keyring, error) { return keyring, nil },
@@ -189,43 +192,41 @@ func TestWhatIsNotWritten(t *testing.T) {
 			},
 			func(t *testing.T, err error) {
 				t.Helper()
-				assert.Equal(t, ProblemUnfit,
-					problem(t, err))
+				assert.Equal(t, ProblemInvalid, problem(t, err))
 			},
 		},
-		"an instant that no file can tell": {
+		"an instant that a file cannot express": {
 			func(*keys.Keyring) (*keys.Keyring, error) {
 				return keys.NewKeyring(testKey("b", noon).WithPlan(keys.Plan{}))
 			},
 			func(t *testing.T, err error) {
 				t.Helper()
-				assert.Equal(t, ProblemUnfit,
-					problem(t, err))
+				assert.Equal(t, ProblemInvalid, problem(t, err))
 			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder := sharedFolder(t)
-			path := filepath.Join(folder, "keyset.json")
-			text := " " + textOf(t, "a") // not as this service would write it
+			dir := sharedDir(t)
+			path := filepath.Join(dir, "keyset.json")
+			text := " " + keysetText(t, "a") // not as this service would write it
 			write(t, path, text, 0o640)
 			before := node(t, path)
 			c.check(t, NewStore(path).Update(t.Context(), c.change))
 			assert.Equal(t, before, node(t, path))
 			assert.Equal(t, text, read(t, path))
-			assert.Equal(t, []string{"keyset.json"}, names(t, folder))
+			assert.Equal(t, []string{"keyset.json"}, names(t, dir))
 		})
 	}
-	t.Run("no keyring where there is no file", func(t *testing.T) {
-		folder := sharedFolder(t)
-		require.NoError(t, NewStore(filepath.Join(folder, "keyset.json")).Update(t.Context(),
+	t.Run("no keyring and no file", func(t *testing.T) {
+		dir := sharedDir(t)
+		require.NoError(t, NewStore(filepath.Join(dir, "keyset.json")).Update(t.Context(),
 			func(*keys.Keyring) (*keys.Keyring, error) { return nil, nil }))
-		assert.Empty(t, names(t, folder))
+		assert.Empty(t, names(t, dir))
 	})
 }
 
-func TestAFolderThatIsNotThere(t *testing.T) {
-	root := sharedFolder(t)
+func TestUpdateReportsMissingDirectory(t *testing.T) {
+	root := sharedDir(t)
 	require.NoError(t, os.Symlink("round", filepath.Join(root, "round")))
 	write(t, filepath.Join(root, "file"), "", 0o600)
 	for name, want := range map[string]error{"no/keyset.json": fs.ErrNotExist,
@@ -239,45 +240,45 @@ func TestAFolderThatIsNotThere(t *testing.T) {
 	}
 }
 
-// unharmed runs what must fail, and sees that the file is as it was, and alone.
-func unharmed(t *testing.T, path string, fails func() error) error {
+// requireUnchanged runs something that must fail, and checks that the file and the directory are
+// unchanged.
+func requireUnchanged(t *testing.T, path string, fails func() error) error {
 	t.Helper()
 	before, text := node(t, path), read(t, path)
-	beside := names(t, filepath.Dir(path))
+	entries := names(t, filepath.Dir(path))
 	err := fails()
 	require.Error(t, err)
 	assert.Equal(t, before, node(t, path))
 	assert.Equal(t, text, read(t, path))
-	assert.Equal(t, beside, names(t, filepath.Dir(path)))
+	assert.Equal(t, entries, names(t, filepath.Dir(path)))
 	return err
 }
 
-func TestAReadOnlyFolder(t *testing.T) {
-	if elsewhere(t) {
+func TestUpdateInReadOnlyDirectory(t *testing.T) {
+	if rerunUnprivileged(t) {
 		return
 	}
-	folder := filepath.Join(sharedFolder(t), "etc")
-	path := filepath.Join(folder, "keyset.json")
-	require.NoError(t, os.Mkdir(folder, 0o700))
-	write(t, path, textOf(t, "a"), 0o600)
-	require.NoError(t, os.Chmod(folder, 0o500))
-	t.Cleanup(func() { _ = os.Chmod(folder, 0o700) })
-	err := unharmed(t, path, func() error { return add(NewStore(path), "b") })
+	dir := filepath.Join(sharedDir(t), "etc")
+	path := filepath.Join(dir, "keyset.json")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	write(t, path, keysetText(t, "a"), 0o600)
+	require.NoError(t, os.Chmod(dir, 0o500))
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	err := requireUnchanged(t, path, func() error { return add(NewStore(path), "b") })
 	assert.EqualError(t, err, "keyset file: cannot be written: permission denied")
 	assert.Equal(t, ProblemUnwritable, problem(t, err))
-	err = unharmed(t, path, func() error {
-		return add(NewStore(filepath.Join(folder, "new.json")),
-			"b")
+	err = requireUnchanged(t, path, func() error {
+		return add(NewStore(filepath.Join(dir, "new.json")), "b")
 	})
 	assert.Equal(t, ProblemUnwritable, problem(t, err))
 }
 
-func TestAFileThatMayNotBeRead(t *testing.T) {
-	if elsewhere(t) {
+func TestUpdateOfFileWithoutReadPermission(t *testing.T) {
+	if rerunUnprivileged(t) {
 		return
 	}
-	path := filepath.Join(sharedFolder(t), "keyset.json")
-	write(t, path, textOf(t, "a"), 0)
+	path := filepath.Join(sharedDir(t), "keyset.json")
+	write(t, path, keysetText(t, "a"), 0)
 	before := node(t, path)
 	err := add(NewStore(path), "b")
 	assert.Equal(t, []Reason{ReasonUnreadable}, reasons(t, err))
@@ -285,47 +286,49 @@ func TestAFileThatMayNotBeRead(t *testing.T) {
 	assert.Equal(t, before, node(t, path))
 }
 
-// TestAFileOfAnotherUser has a user who may write in the folder, but not give files away.
-func TestAFileOfAnotherUser(t *testing.T) {
+// TestUpdateOfFileOfAnotherUser runs as a user who may write in the directory, but may not change
+// the owner of a file.
+func TestUpdateOfFileOfAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		return // only root can make such a file
 	}
-	for name, owner := range map[string]as{"user": {0, otherGroup}, "group": {otherUser, 0}} {
+	for name, owner := range map[string]identity{"user": {0, otherGroup}, "group": {otherUser, 0}} {
 		t.Run(name, func(t *testing.T) {
-			folder := filepath.Join(sharedFolder(t), "etc")
-			path := filepath.Join(folder, "keyset.json")
-			require.NoError(t, os.Mkdir(folder, 0o700))
-			write(t, path, textOf(t, "a"), 0o644)
+			dir := filepath.Join(sharedDir(t), "etc")
+			path := filepath.Join(dir, "keyset.json")
+			require.NoError(t, os.Mkdir(dir, 0o700))
+			write(t, path, keysetText(t, "a"), 0o644)
 			require.NoError(t, os.Chown(path, int(owner.user), int(owner.group)))
-			require.NoError(t, os.Chown(folder, otherUser, otherGroup))
-			err := unharmed(t, path, func() error {
-				text, well := output(t, play(t, as{otherUser, otherGroup}, "add", path, "b", "1"))
-				assert.False(t, well)
+			require.NoError(t, os.Chown(dir, otherUser, otherGroup))
+			err := requireUnchanged(t, path, func() error {
+				text, ok := output(t,
+					roleCommand(t, identity{otherUser, otherGroup}, "add", path, "b", "1"))
+				assert.False(t, ok)
 				return errors.New(text)
 			})
 			assert.EqualError(t, err,
-				"keyset file: belongs to another user or group, which this process may not give to its successor: "+
-					"operation not permitted")
+				"keyset file: belongs to another user or group, "+
+					"which this process may not give to the new file: operation not permitted")
 			assert.EqualValues(t, owner.user, status(t, path).Uid)
 		})
 	}
 }
 
-// TestADiskThatTakesNoMore has a process that may not write files of more than 64 bytes.
-func TestADiskThatTakesNoMore(t *testing.T) {
-	path := filepath.Join(sharedFolder(t), "keyset.json")
-	write(t, path, textOf(t, "a"), 0o600)
-	err := unharmed(t, path, func() error {
-		text, _ := output(t, play(t, as{}, "cramped", path))
+// TestUpdateOnFullDisk runs a process that may not write files of more than 64 bytes.
+func TestUpdateOnFullDisk(t *testing.T) {
+	path := filepath.Join(sharedDir(t), "keyset.json")
+	write(t, path, keysetText(t, "a"), 0o600)
+	err := requireUnchanged(t, path, func() error {
+		text, _ := output(t, roleCommand(t, identity{}, "cramped", path))
 		return errors.New(text)
 	})
 	assert.EqualError(t, err, "keyset file: cannot be written: file too large")
 }
 
-func TestWhatKilledWritersLeftIsRemoved(t *testing.T) {
-	folder := sharedFolder(t)
-	path := filepath.Join(folder, "keyset.json")
-	write(t, path, textOf(t, "a"), 0o600)
+func TestUpdateRemovesLeftovers(t *testing.T) {
+	dir := sharedDir(t)
+	path := filepath.Join(dir, "keyset.json")
+	write(t, path, keysetText(t, "a"), 0o600)
 	stay := []string{
 		".keyset.json", ".keyset.json20260216120000", ".keyset.json1771243200000000000",
 		".keyset.json.next1", "keyset.json.next", "..keyset.json",
@@ -333,32 +336,32 @@ func TestWhatKilledWritersLeftIsRemoved(t *testing.T) {
 	}
 	for _, name := range append(stay, ".keyset.json.next", "..keyset.json.next1",
 		"..keyset.json.next9223372036854775807") {
-		write(t, filepath.Join(folder, name), textOf(t, "left"), 0o600)
+		write(t, filepath.Join(dir, name), keysetText(t, "leftover"), 0o600)
 	}
 	require.NoError(t, add(NewStore(path), "b"))
-	assert.ElementsMatch(t, append(stay, "keyset.json"), names(t, folder))
+	assert.ElementsMatch(t, append(stay, "keyset.json"), names(t, dir))
 }
 
-// TestARenameThatIsRefused has a folder come to be where the file shall be; the system refuses a
-// file that is a mount point in the same way.
-func TestARenameThatIsRefused(t *testing.T) {
-	root := sharedFolder(t)
+// TestReplaceCleansUpAfterFailedRename has a directory at the name of the file; the system refuses
+// to replace a mount point in the same way.
+func TestReplaceCleansUpAfterFailedRename(t *testing.T) {
+	root := sharedDir(t)
 	require.NoError(t, os.Mkdir(root+"/keyset.json", 0o700))
-	folder, err := openFolder(root + "/keyset.json")
+	dir, err := openDir(root + "/keyset.json")
 	require.NoError(t, err)
-	defer folder.close()
-	err = folder.replace(&current{}, textOf(t, "a"))
+	defer dir.close()
+	err = dir.replace(&current{}, keysetText(t, "a"))
 	assert.Equal(t, ProblemUnwritable, problem(t, err))
 	assert.Equal(t, []string{"keyset.json"}, names(t, root))
 }
 
-func TestAWriterWaitsForOthersForATime(t *testing.T) {
-	path := filepath.Join(sharedFolder(t), "keyset.json")
-	write(t, path, textOf(t, "a"), 0o600)
+func TestUpdateWaitsForLockWithTimeout(t *testing.T) {
+	path := filepath.Join(sharedDir(t), "keyset.json")
+	write(t, path, keysetText(t, "a"), 0o600)
 	synctest.Test(t, func(t *testing.T) {
-		holder, err := openFolder(path)
+		holder, err := openDir(path)
 		require.NoError(t, err)
-		require.NoError(t, holder.lock(t.Context()))
+		require.NoError(t, holder.lock(t.Context(), lockTimeout))
 
 		began := time.Now()
 		err = add(NewStore(path), "b")
@@ -366,21 +369,21 @@ func TestAWriterWaitsForOthersForATime(t *testing.T) {
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.EqualError(t, err,
 			"keyset file: is being changed by another process: context deadline exceeded")
-		assert.Equal(t, lockWithin, time.Since(began))
+		assert.Equal(t, lockTimeout, time.Since(began))
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began = time.Now()
 		err = NewStore(path).Update(ctx, func(*keys.Keyring) (*keys.Keyring, error) {
-			return ringOf(t, "b"), nil
+			return keyringOf(t, "b"), nil
 		})
 		assert.Equal(t, ProblemBusy, problem(t, err))
 		assert.Equal(t, time.Second, time.Since(began))
-		assert.Equal(t, textOf(t, "a"), read(t, path))
+		assert.Equal(t, keysetText(t, "a"), read(t, path))
 
 		done := make(chan error)
 		go func() { done <- add(NewStore(path), "b") }()
-		time.Sleep(lockWithin - time.Second)
+		time.Sleep(lockTimeout - time.Second)
 		holder.close()
 		require.NoError(t, <-done)
 	})
@@ -389,8 +392,8 @@ func TestAWriterWaitsForOthersForATime(t *testing.T) {
 	assert.ElementsMatch(t, []string{"a", "b"}, idsOf(keyring))
 }
 
-func TestAChangeThatPanicsLetsGo(t *testing.T) {
-	path := filepath.Join(sharedFolder(t), "keyset.json")
+func TestUpdateReleasesLockOnPanic(t *testing.T) {
+	path := filepath.Join(sharedDir(t), "keyset.json")
 	before := descriptors(t)
 	assert.Panics(t, func() {
 		_ = NewStore(path).Update(t.Context(), func(*keys.Keyring) (*keys.Keyring, error) {
@@ -401,25 +404,25 @@ func TestAChangeThatPanicsLetsGo(t *testing.T) {
 	assert.Equal(t, before, descriptors(t))
 }
 
-func TestWritingLeavesNothingOpen(t *testing.T) {
-	folder := sharedFolder(t)
-	path := filepath.Join(folder, "keyset.json")
-	write(t, filepath.Join(folder, "torn.json"), "{", 0o600)
+func TestUpdateLeaksNoDescriptors(t *testing.T) {
+	dir := sharedDir(t)
+	path := filepath.Join(dir, "keyset.json")
+	write(t, filepath.Join(dir, "invalid.json"), "{", 0o600)
 	before := descriptors(t)
 	for i := range 3 {
 		require.NoError(t, add(NewStore(path), fmt.Sprint(i)))
-		require.Error(t, add(NewStore(path), fmt.Sprint(i))) // an id twice
-		require.Error(t, add(NewStore(filepath.Join(folder, "torn.json")), "a"))
-		require.Error(t, add(NewStore(filepath.Join(folder, "no", "keyset.json")), "a"))
+		require.Error(t, add(NewStore(path), fmt.Sprint(i))) // the id exists
+		require.Error(t, add(NewStore(filepath.Join(dir, "invalid.json")), "a"))
+		require.Error(t, add(NewStore(filepath.Join(dir, "no", "keyset.json")), "a"))
 	}
 	assert.Equal(t, before, descriptors(t))
-	assert.ElementsMatch(t, []string{"keyset.json", "torn.json"}, names(t, folder))
+	assert.ElementsMatch(t, []string{"keyset.json", "invalid.json"}, names(t, dir))
 }
 
-// TestNoErrorHoldsMaterial looks for the key of a file in what is said of its failures.
-func TestNoErrorHoldsMaterial(t *testing.T) {
-	path := filepath.Join(sharedFolder(t), "keyset.json")
-	text := textOf(t, "a")
+// TestErrorsHoldNoMaterial checks that errors do not show the key of a file.
+func TestErrorsHoldNoMaterial(t *testing.T) {
+	path := filepath.Join(sharedDir(t), "keyset.json")
+	text := keysetText(t, "a")
 	material := text[strings.Index(text, `"k":"`)+5:][:20]
 	write(t, path, strings.Replace(text, `"sign_from"`, `"signfrom"`, 1), 0o600)
 	err := add(NewStore(path), "b")
