@@ -179,7 +179,8 @@ func TestWireExpectations(t *testing.T) {
 	})
 }
 
-// TestWireOversizedFields shows that the fields of a request are limited to about 16 KiB (RFC 9110 §5.4, RFC 6585 §5).
+// TestWireOversizedFields shows that the fields of a request are limited to about 16 KiB
+// (RFC 9110 §5.4, RFC 6585 §5).
 func TestWireOversizedFields(t *testing.T) {
 	t.Parallel()
 	sound := harness.IssueBody("install-12345")

@@ -102,7 +102,8 @@ func TestWireRequestLine(t *testing.T) {
 	})
 }
 
-// TestWireTargets covers the four forms of the request target (§3.2). It is matched as sent, and a host in it has no meaning.
+// TestWireTargets covers the four forms of the request target (§3.2). It is matched as sent, and a
+// host in it has no meaning.
 func TestWireTargets(t *testing.T) {
 	t.Parallel()
 	get := func(target string) string { return "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n" }

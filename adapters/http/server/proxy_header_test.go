@@ -40,7 +40,8 @@ const (
 	local, proxied = 0x0, 0x1
 	inet, inet6    = 0x11, 0x21
 	unixStream     = 0x31
-	v4             = "\xc6\x33\x64\x07\xc0\x00\x02\x01\x12\x67\x01\xbb" // 198.51.100.7:4711 to 192.0.2.1:443
+	// 198.51.100.7:4711 to 192.0.2.1:443
+	v4 = "\xc6\x33\x64\x07\xc0\x00\x02\x01\x12\x67\x01\xbb"
 )
 
 var (

@@ -56,10 +56,10 @@ func (l ledger) state(check throttle.Check, now throttle.Instant) throttle.State
 	return state
 }
 
-// TestMatchesModelUnderChangingLimits sends checks of one subject with changing limits, as
-// replicas with different configurations do. Every answer must be that of the ledger. Either callers
-// are late or grants are taken back, but not both: then a grant that has left a window could return
-// to it.
+// TestMatchesModelUnderChangingLimits sends checks of one subject with changing limits, as replicas
+// with different configurations do. Every answer must be that of the ledger. Either callers are
+// late or grants are taken back, but not both: then a grant that has left a window could return to
+// it.
 func TestMatchesModelUnderChangingLimits(t *testing.T) {
 	shared := open(t, redisserver.Start(t).URL(), patient)
 	var count atomic.Int64
