@@ -33,13 +33,11 @@ build: ## build the binary into .build
 
 test: test-unit test-modules ## run the tests: race detector, real sockets, real servers, peer libraries
 
-# Files that a race build excludes (go:build !race) run in a second pass: they are long and use one
-# goroutine.
+# Many tests wait for deadlines or for other processes, so more of them run at once than there are
+# processors.
 test-unit: parts
 	$(call SAY,packages$(comma) with the race detector)
-	$(GO) test -race -timeout 10m ./...
-	$(call SAY,tests that are too long for the race detector)
-	$(GO) test -timeout 5m $$(git grep -l '^//go:build !race$$' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|')
+	$(GO) test -race -p 4 -parallel 8 -timeout 10m ./...
 
 # Without -race where long-running code of others shares nothing with ours: SQLite in Go, a generated
 # client. Fault tests mostly wait, so more of them run at once than there are processors.
@@ -57,6 +55,8 @@ test-python: ## test the Python verifier against the vectors, the Go domain and 
 	GO=$(GO) ./test/python.sh
 
 test-long: fuzz parts test-python ## what takes longer: fuzzing, killed writers, every fault, other languages, a browser
+	$(call SAY,random secrets$(comma) a million of each format)
+	SECRET_TEST_SAMPLES=1000000 $(GO) test -count=1 -timeout 30m -run '^TestAcceptsRandomSecrets$$' ./domain/secret
 	$(call SAY,killed writers of keysets)
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
 	$(call SAY,every fault of a shared storage)

@@ -156,7 +156,7 @@ func TestEstimateAgainstModel(t *testing.T) {
 			"then therest st1ng")
 	hexPieces := strings.Fields("0 1 7 a b e - f0 01234567 9876 543210 deadbeef cafe 00000")
 	random := rand.New(rand.NewPCG(7, 11))
-	for range 4000 {
+	for range 500 {
 		from := pieces
 		if random.IntN(4) == 0 {
 			from = hexPieces
