@@ -99,7 +99,7 @@ func TestKeysLeakNothing(t *testing.T) {
 	service := harness.Serve(t, env)
 	h.walk(t, "at first", service)
 	h.commands(t, "at first", env, "keys list", "keys list --json", "keys export",
-		"keys revoke nobody", "check", "check --format json", "config")
+		"keys revoke unknown", "check", "check --format json", "config")
 
 	set.put(t, signs, signed, revoked, next, last)
 	times(t, service.Log, "keys_reloaded", 1)

@@ -58,7 +58,9 @@ def test_vector(group: Dict[str, Any], case: Dict[str, Any]) -> None:
 @pytest.mark.usefixtures("no_cryptography")
 @pytest.mark.parametrize("name", COUNTS)
 def test_vectors_without_cryptography(name: str) -> None:
-    """All comes out the same, but that tokens under an EdDSA key, were they sound or expired, are of a key that nobody knows."""
+    """Every outcome is the same, except that a valid or expired token of an EdDSA key has an
+    unknown key: without the library, that key cannot be read.
+    """
     group = next(each for each in groups() if each["name"] == name)
     verifier = verifier_of(group)
     unknown = 0
