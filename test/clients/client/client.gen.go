@@ -445,23 +445,23 @@ type AuthenticationError_Error struct {
 	union json.RawMessage
 }
 
-// CurrentSession The session that a bearer token stands for.
+// CurrentSession The session of a bearer token.
 //
 // Examples: {"audience":"offload-ios","expires_at":"2026-02-16T12:02:00Z","install_id":"install-12345","issued_at":"2026-02-16T12:00:00Z","issuer":"offload-backend","key_id":"v2-default","not_before":"2026-02-16T12:00:00Z"}
 type CurrentSession struct {
 	Audience string `json:"audience"`
 
-	// ExpiresAt RFC 3339 in UTC, with no fraction.
+	// ExpiresAt RFC 3339 in UTC, without a fraction.
 	//
 	// Examples: 2026-02-16T12:02:00Z
 	ExpiresAt Instant `json:"expires_at"`
 
-	// InstallId The installation: 8 to 128 Unicode characters, none of category Cc, not all White_Space. It is compared as it is: never trimmed, never normalised. It is no credential.
+	// InstallId Identifies the installation: 8 to 128 Unicode characters, none of category Cc, not all White_Space. It is compared exactly as sent, never trimmed or normalised. It is not a credential.
 	//
 	// Examples: install-12345
 	InstallId InstallId `json:"install_id"`
 
-	// IssuedAt RFC 3339 in UTC, with no fraction.
+	// IssuedAt RFC 3339 in UTC, without a fraction.
 	//
 	// Examples: 2026-02-16T12:02:00Z
 	IssuedAt Instant `json:"issued_at"`
@@ -472,7 +472,7 @@ type CurrentSession struct {
 	// Examples: v2-default
 	KeyId KeyId `json:"key_id"`
 
-	// NotBefore RFC 3339 in UTC, with no fraction.
+	// NotBefore RFC 3339 in UTC, without a fraction.
 	//
 	// Examples: 2026-02-16T12:02:00Z
 	NotBefore Instant `json:"not_before"`
@@ -490,7 +490,7 @@ type ExpiredTokenProblem struct {
 	Code    ExpiredTokenProblemCode    `json:"code"`
 	Message ExpiredTokenProblemMessage `json:"message"`
 
-	// RequestId The caller's request id where it is 1 to 128 of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
 	//
 	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
 	RequestId RequestId `json:"request_id"`
@@ -516,12 +516,12 @@ type HealthService string
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
-// InstallId The installation: 8 to 128 Unicode characters, none of category Cc, not all White_Space. It is compared as it is: never trimmed, never normalised. It is no credential.
+// InstallId Identifies the installation: 8 to 128 Unicode characters, none of category Cc, not all White_Space. It is compared exactly as sent, never trimmed or normalised. It is not a credential.
 //
 // Examples: install-12345
 type InstallId = string
 
-// Instant RFC 3339 in UTC, with no fraction.
+// Instant RFC 3339 in UTC, without a fraction.
 //
 // Examples: 2026-02-16T12:02:00Z
 type Instant = time.Time
@@ -536,7 +536,7 @@ type InternalProblem struct {
 	Code    InternalProblemCode    `json:"code"`
 	Message InternalProblemMessage `json:"message"`
 
-	// RequestId The caller's request id where it is 1 to 128 of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
 	//
 	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
 	RequestId RequestId `json:"request_id"`
@@ -553,7 +553,7 @@ type InvalidTokenProblem struct {
 	Code    InvalidTokenProblemCode    `json:"code"`
 	Message InvalidTokenProblemMessage `json:"message"`
 
-	// RequestId The caller's request id where it is 1 to 128 of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
 	//
 	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
 	RequestId RequestId `json:"request_id"`
@@ -592,7 +592,7 @@ type PayloadTooLargeProblem struct {
 	Code    PayloadTooLargeProblemCode    `json:"code"`
 	Message PayloadTooLargeProblemMessage `json:"message"`
 
-	// RequestId The caller's request id where it is 1 to 128 of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
 	//
 	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
 	RequestId RequestId `json:"request_id"`
@@ -632,7 +632,7 @@ type PublicKeyKty string
 // PublicKeyUse defines model for PublicKey.Use.
 type PublicKeyUse string
 
-// RequestId The caller's request id where it is 1 to 128 of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
 //
 // Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
 type RequestId = string
@@ -647,7 +647,7 @@ type ServiceUnavailableProblem struct {
 	Code    ServiceUnavailableProblemCode    `json:"code"`
 	Message ServiceUnavailableProblemMessage `json:"message"`
 
-	// RequestId The caller's request id where it is 1 to 128 of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
 	//
 	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
 	RequestId RequestId `json:"request_id"`
@@ -659,22 +659,22 @@ type ServiceUnavailableProblemCode string
 // ServiceUnavailableProblemMessage defines model for ServiceUnavailableProblem.Message.
 type ServiceUnavailableProblemMessage string
 
-// Session A session that was given.
+// Session An issued session.
 //
 // Examples: {"expires_at":"2026-02-16T12:02:00Z","expires_in":120,"refresh_after":97,"session_token":"eyJ2IjoyLCJraWQiOiJ2Mi1kZWZhdWx0IiwiaWF0IjoxNzcxMjQzMjAwLCJuYmYiOjE3NzEyNDMyMDAsImlzcyI6Im9mZmxvYWQtYmFja2VuZCIsImF1ZCI6Im9mZmxvYWQtaW9zIiwiaW5zdGFsbF9pZCI6Imluc3RhbGwtMTIzNDUiLCJleHAiOjE3NzEyNDMzMjB9.Qs3ewfL1e6_9rFDvj8m_grcufvFpQcjdnE1P3Rk3Tgg"}
 type Session struct {
-	// ExpiresAt RFC 3339 in UTC, with no fraction.
+	// ExpiresAt RFC 3339 in UTC, without a fraction.
 	//
 	// Examples: 2026-02-16T12:02:00Z
 	ExpiresAt Instant `json:"expires_at"`
 
-	// ExpiresIn Whole seconds from now until the session ends.
+	// ExpiresIn Whole seconds from now until the session expires.
 	ExpiresIn int64 `json:"expires_in"`
 
-	// RefreshAfter Whole seconds from now after which to renew, drawn from 0.7 to 0.9 of the lifetime.
+	// RefreshAfter Whole seconds from now after which to renew, chosen at random between 0.7 and 0.9 of the lifetime.
 	RefreshAfter int64 `json:"refresh_after"`
 
-	// SessionToken Opaque to clients; they send it as bearer token. Either of the two forms of token v2.
+	// SessionToken Opaque to clients, which send it as a bearer token. It has one of the two forms of token v2.
 	SessionToken string `json:"session_token"`
 }
 
@@ -688,7 +688,7 @@ type SessionRateLimitedProblem struct {
 	Code    SessionRateLimitedProblemCode    `json:"code"`
 	Message SessionRateLimitedProblemMessage `json:"message"`
 
-	// RequestId The caller's request id where it is 1 to 128 of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
 	//
 	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
 	RequestId RequestId `json:"request_id"`
@@ -700,7 +700,7 @@ type SessionRateLimitedProblemCode string
 // SessionRateLimitedProblemMessage defines model for SessionRateLimitedProblem.Message.
 type SessionRateLimitedProblemMessage string
 
-// SessionRequest Who asks for a session. Other names are ignored, but no name may stand twice; at most 64 levels of objects and lists.
+// SessionRequest Describes the installation that requests a session. Other names are ignored, but no name may be repeated; objects and lists may be nested at most 64 levels deep.
 //
 // Examples: {"app_version":"1.0","install_id":"install-12345","platform":"ios"}
 type SessionRequest struct {
@@ -709,7 +709,7 @@ type SessionRequest struct {
 	// Examples: 1.0
 	AppVersion Label `json:"app_version"`
 
-	// InstallId The installation: 8 to 128 Unicode characters, none of category Cc, not all White_Space. It is compared as it is: never trimmed, never normalised. It is no credential.
+	// InstallId Identifies the installation: 8 to 128 Unicode characters, none of category Cc, not all White_Space. It is compared exactly as sent, never trimmed or normalised. It is not a credential.
 	//
 	// Examples: install-12345
 	InstallId InstallId `json:"install_id"`
@@ -725,7 +725,7 @@ type UnauthorizedProblem struct {
 	Code    UnauthorizedProblemCode    `json:"code"`
 	Message UnauthorizedProblemMessage `json:"message"`
 
-	// RequestId The caller's request id where it is 1 to 128 of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
 	//
 	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
 	RequestId RequestId `json:"request_id"`
@@ -747,7 +747,7 @@ type UnsupportedMediaTypeProblem struct {
 	Code    UnsupportedMediaTypeProblemCode    `json:"code"`
 	Message UnsupportedMediaTypeProblemMessage `json:"message"`
 
-	// RequestId The caller's request id where it is 1 to 128 of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
 	//
 	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
 	RequestId RequestId `json:"request_id"`
@@ -768,11 +768,11 @@ type ValidationError struct {
 type ValidationProblem struct {
 	Code ValidationProblemCode `json:"code"`
 
-	// Details Each field once, in the order install_id, app_version, platform, body.
+	// Details At most one entry for each field, in the order install_id, app_version, platform, body.
 	Details []Violation              `json:"details"`
 	Message ValidationProblemMessage `json:"message"`
 
-	// RequestId The caller's request id where it is 1 to 128 of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
 	//
 	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
 	RequestId RequestId `json:"request_id"`
@@ -784,7 +784,7 @@ type ValidationProblemCode string
 // ValidationProblemMessage defines model for ValidationProblem.Message.
 type ValidationProblemMessage string
 
-// Violation One rule that one field broke. Never the value.
+// Violation One rule that one field violated. It never contains the value.
 type Violation struct {
 	Field ViolationField `json:"field"`
 	Rule  ViolationRule  `json:"rule"`
@@ -805,7 +805,7 @@ type CallersRequestId = string
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
 
-// Current The session that a bearer token stands for.
+// Current The session of a bearer token.
 //
 // Examples: {"audience":"offload-ios","expires_at":"2026-02-16T12:02:00Z","install_id":"install-12345","issued_at":"2026-02-16T12:00:00Z","issuer":"offload-backend","key_id":"v2-default","not_before":"2026-02-16T12:00:00Z"}
 type Current = CurrentSession
@@ -844,43 +844,43 @@ type UnsupportedMediaType = UnsupportedMediaTypeError
 
 // GetPublicKeysParams defines parameters for GetPublicKeys.
 type GetPublicKeysParams struct {
-	// XRequestID Names the request in both logs, where it is 1 to 128 of A-Z a-z 0-9 . _ -. Anything else is passed over for a new UUID.
+	// XRequestID Identifies the request in the logs of the caller and of the service if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -. Anything else is replaced by a new UUID.
 	XRequestID *CallersRequestId `json:"X-Request-ID,omitempty"`
 
-	// IfNoneMatch Validators that the client has (RFC 9110 §13.1.2).
+	// IfNoneMatch The validators of the client's copies (RFC 9110 §13.1.2).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetDescriptionParams defines parameters for GetDescription.
 type GetDescriptionParams struct {
-	// XRequestID Names the request in both logs, where it is 1 to 128 of A-Z a-z 0-9 . _ -. Anything else is passed over for a new UUID.
+	// XRequestID Identifies the request in the logs of the caller and of the service if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -. Anything else is replaced by a new UUID.
 	XRequestID *CallersRequestId `json:"X-Request-ID,omitempty"`
 
-	// IfNoneMatch Validators that the client has (RFC 9110 §13.1.2).
+	// IfNoneMatch The validators of the client's copies (RFC 9110 §13.1.2).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetHealthParams defines parameters for GetHealth.
 type GetHealthParams struct {
-	// XRequestID Names the request in both logs, where it is 1 to 128 of A-Z a-z 0-9 . _ -. Anything else is passed over for a new UUID.
+	// XRequestID Identifies the request in the logs of the caller and of the service if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -. Anything else is replaced by a new UUID.
 	XRequestID *CallersRequestId `json:"X-Request-ID,omitempty"`
 }
 
 // IssueSessionParams defines parameters for IssueSession.
 type IssueSessionParams struct {
-	// XRequestID Names the request in both logs, where it is 1 to 128 of A-Z a-z 0-9 . _ -. Anything else is passed over for a new UUID.
+	// XRequestID Identifies the request in the logs of the caller and of the service if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -. Anything else is replaced by a new UUID.
 	XRequestID *CallersRequestId `json:"X-Request-ID,omitempty"`
 }
 
 // GetCurrentSessionParams defines parameters for GetCurrentSession.
 type GetCurrentSessionParams struct {
-	// XRequestID Names the request in both logs, where it is 1 to 128 of A-Z a-z 0-9 . _ -. Anything else is passed over for a new UUID.
+	// XRequestID Identifies the request in the logs of the caller and of the service if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -. Anything else is replaced by a new UUID.
 	XRequestID *CallersRequestId `json:"X-Request-ID,omitempty"`
 }
 
 // VerifyParams defines parameters for Verify.
 type VerifyParams struct {
-	// XRequestID Names the request in both logs, where it is 1 to 128 of A-Z a-z 0-9 . _ -. Anything else is passed over for a new UUID.
+	// XRequestID Identifies the request in the logs of the caller and of the service if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -. Anything else is replaced by a new UUID.
 	XRequestID *CallersRequestId `json:"X-Request-ID,omitempty"`
 }
 
@@ -1098,24 +1098,24 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// GetPublicKeys Tell the public keys, for services that verify by themselves
+	// GetPublicKeys Get the public keys, for services that verify sessions themselves
 	//
 	// Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
 	GetPublicKeys(ctx context.Context, params *GetPublicKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetDescription Tell this description
+	// GetDescription Get this description
 	//
 	// Corresponds with GET /openapi.json (the `GetDescription` operationId).
 	GetDescription(ctx context.Context, params *GetDescriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetHealth Tell that the service answers
+	// GetHealth Report that the service is running
 	//
 	// Corresponds with GET /v1/health (the `GetHealth` operationId).
 	GetHealth(ctx context.Context, params *GetHealthParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// IssueSessionWithBody Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id, valid or not long ended, it is a renewal, which is not counted against the client's address. Any other token is passed over. What is looked at first decides: media type, size, body, then whether a key may sign, then the throttle.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1124,27 +1124,27 @@ type ClientInterface interface {
 
 	// IssueSession Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id, valid or not long ended, it is a renewal, which is not counted against the client's address. Any other token is passed over. What is looked at first decides: media type, size, body, then whether a key may sign, then the throttle.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/sessions/anonymous (the `IssueSession` operationId).
 	IssueSession(ctx context.Context, params *IssueSessionParams, body IssueSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetCurrentSession Tell the session of the bearer token
+	// GetCurrentSession Get the session of the bearer token
 	//
 	// Corresponds with GET /v1/sessions/current (the `GetCurrentSession` operationId).
 	GetCurrentSession(ctx context.Context, params *GetCurrentSessionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Verify Verify the bearer token, for a reverse proxy's sub-request
 	//
-	// Answers every method alike, those that are not listed here too, and reads no body.
+	// Every method gets the same response, including methods that are not listed here. The body is not read.
 	//
 	// Corresponds with GET /v1/sessions/verify (the `Verify` operationId).
 	Verify(ctx context.Context, params *VerifyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// GetPublicKeys Tell the public keys, for services that verify by themselves
+// GetPublicKeys Get the public keys, for services that verify sessions themselves
 //
 // Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
 func (c *Client) GetPublicKeys(ctx context.Context, params *GetPublicKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1159,7 +1159,7 @@ func (c *Client) GetPublicKeys(ctx context.Context, params *GetPublicKeysParams,
 	return c.Client.Do(req)
 }
 
-// GetDescription Tell this description
+// GetDescription Get this description
 //
 // Corresponds with GET /openapi.json (the `GetDescription` operationId).
 func (c *Client) GetDescription(ctx context.Context, params *GetDescriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1174,7 +1174,7 @@ func (c *Client) GetDescription(ctx context.Context, params *GetDescriptionParam
 	return c.Client.Do(req)
 }
 
-// GetHealth Tell that the service answers
+// GetHealth Report that the service is running
 //
 // Corresponds with GET /v1/health (the `GetHealth` operationId).
 func (c *Client) GetHealth(ctx context.Context, params *GetHealthParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1191,7 +1191,7 @@ func (c *Client) GetHealth(ctx context.Context, params *GetHealthParams, reqEdit
 
 // IssueSessionWithBody Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id, valid or not long ended, it is a renewal, which is not counted against the client's address. Any other token is passed over. What is looked at first decides: media type, size, body, then whether a key may sign, then the throttle.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1210,7 +1210,7 @@ func (c *Client) IssueSessionWithBody(ctx context.Context, params *IssueSessionP
 
 // IssueSession Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id, valid or not long ended, it is a renewal, which is not counted against the client's address. Any other token is passed over. What is looked at first decides: media type, size, body, then whether a key may sign, then the throttle.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1227,7 +1227,7 @@ func (c *Client) IssueSession(ctx context.Context, params *IssueSessionParams, b
 	return c.Client.Do(req)
 }
 
-// GetCurrentSession Tell the session of the bearer token
+// GetCurrentSession Get the session of the bearer token
 //
 // Corresponds with GET /v1/sessions/current (the `GetCurrentSession` operationId).
 func (c *Client) GetCurrentSession(ctx context.Context, params *GetCurrentSessionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1244,7 +1244,7 @@ func (c *Client) GetCurrentSession(ctx context.Context, params *GetCurrentSessio
 
 // Verify Verify the bearer token, for a reverse proxy's sub-request
 //
-// Answers every method alike, those that are not listed here too, and reads no body.
+// Every method gets the same response, including methods that are not listed here. The body is not read.
 //
 // Corresponds with GET /v1/sessions/verify (the `Verify` operationId).
 func (c *Client) Verify(ctx context.Context, params *VerifyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1590,21 +1590,21 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
-	// GetPublicKeysWithResponse Tell the public keys, for services that verify by themselves
+	// GetPublicKeysWithResponse Get the public keys, for services that verify sessions themselves
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
 	GetPublicKeysWithResponse(ctx context.Context, params *GetPublicKeysParams, reqEditors ...RequestEditorFn) (*GetPublicKeysResponse, error)
 
-	// GetDescriptionWithResponse Tell this description
+	// GetDescriptionWithResponse Get this description
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /openapi.json (the `GetDescription` operationId).
 	GetDescriptionWithResponse(ctx context.Context, params *GetDescriptionParams, reqEditors ...RequestEditorFn) (*GetDescriptionResponse, error)
 
-	// GetHealthWithResponse Tell that the service answers
+	// GetHealthWithResponse Report that the service is running
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -1613,7 +1613,7 @@ type ClientWithResponsesInterface interface {
 
 	// IssueSessionWithBodyWithResponse Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id, valid or not long ended, it is a renewal, which is not counted against the client's address. Any other token is passed over. What is looked at first decides: media type, size, body, then whether a key may sign, then the throttle.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1622,14 +1622,14 @@ type ClientWithResponsesInterface interface {
 
 	// IssueSessionWithResponse Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id, valid or not long ended, it is a renewal, which is not counted against the client's address. Any other token is passed over. What is looked at first decides: media type, size, body, then whether a key may sign, then the throttle.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/sessions/anonymous (the `IssueSession` operationId).
 	IssueSessionWithResponse(ctx context.Context, params *IssueSessionParams, body IssueSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*IssueSessionResponse, error)
 
-	// GetCurrentSessionWithResponse Tell the session of the bearer token
+	// GetCurrentSessionWithResponse Get the session of the bearer token
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -1638,7 +1638,7 @@ type ClientWithResponsesInterface interface {
 
 	// VerifyWithResponse Verify the bearer token, for a reverse proxy's sub-request
 	//
-	// Answers every method alike, those that are not listed here too, and reads no body.
+	// Every method gets the same response, including methods that are not listed here. The body is not read.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2427,7 +2427,7 @@ func (r VerifyResponse) ContentType() string {
 	return ""
 }
 
-// GetPublicKeysWithResponse Tell the public keys, for services that verify by themselves
+// GetPublicKeysWithResponse Get the public keys, for services that verify sessions themselves
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2440,7 +2440,7 @@ func (c *ClientWithResponses) GetPublicKeysWithResponse(ctx context.Context, par
 	return ParseGetPublicKeysResponse(rsp)
 }
 
-// GetDescriptionWithResponse Tell this description
+// GetDescriptionWithResponse Get this description
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2453,7 +2453,7 @@ func (c *ClientWithResponses) GetDescriptionWithResponse(ctx context.Context, pa
 	return ParseGetDescriptionResponse(rsp)
 }
 
-// GetHealthWithResponse Tell that the service answers
+// GetHealthWithResponse Report that the service is running
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2468,7 +2468,7 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, params 
 
 // IssueSessionWithBodyWithResponse Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id, valid or not long ended, it is a renewal, which is not counted against the client's address. Any other token is passed over. What is looked at first decides: media type, size, body, then whether a key may sign, then the throttle.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2483,7 +2483,7 @@ func (c *ClientWithResponses) IssueSessionWithBodyWithResponse(ctx context.Conte
 
 // IssueSessionWithResponse Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id, valid or not long ended, it is a renewal, which is not counted against the client's address. Any other token is passed over. What is looked at first decides: media type, size, body, then whether a key may sign, then the throttle.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2496,7 +2496,7 @@ func (c *ClientWithResponses) IssueSessionWithResponse(ctx context.Context, para
 	return ParseIssueSessionResponse(rsp)
 }
 
-// GetCurrentSessionWithResponse Tell the session of the bearer token
+// GetCurrentSessionWithResponse Get the session of the bearer token
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2511,7 +2511,7 @@ func (c *ClientWithResponses) GetCurrentSessionWithResponse(ctx context.Context,
 
 // VerifyWithResponse Verify the bearer token, for a reverse proxy's sub-request
 //
-// Answers every method alike, those that are not listed here too, and reads no body.
+// Every method gets the same response, including methods that are not listed here. The body is not read.
 //
 // Returns a wrapper object for the known response body format(s).
 //
