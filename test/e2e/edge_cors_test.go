@@ -52,10 +52,10 @@ func TestCORS(t *testing.T) {
 		assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"), name)
 	}
 	for name, answer := range map[string]harness.Response{
-		"a stranger": service.Current(t, origin(stranger), harness.Bearer(token)),
+		"a page of an unknown origin": service.Current(t, origin(stranger), harness.Bearer(token)),
 		"verify": service.Send(t, "GET", "/v1/sessions/verify", "", origin(page),
 			harness.Bearer(token)),
-		"a preflight, verify": service.Send(t, "OPTIONS", "/v1/sessions/verify", "", origin(page),
+		"a preflight of verify": service.Send(t, "OPTIONS", "/v1/sessions/verify", "", origin(page),
 			ask),
 		"health": service.Send(t, "GET", "/v1/health", "", origin(page)),
 	} {

@@ -114,31 +114,31 @@ func TestKeysLeakNothing(t *testing.T) {
 	const key = `"kty":"oct","alg":"HS256","kid":"signs","sign_from":"2026-02-16T12:00:00Z"`
 	good := setOf(t, signs)
 	faults := map[string]string{
-		"no JSON":            good[:len(good)-4],
-		"raw":                string(material("signs")),
-		"a set of its own":   `{"keys":[{` + key + `,"k":"` + url + `"}],"` + url + `":1}`,
-		"a list":             `["` + url + `"]`,
-		"a key that is text": `{"keys":["` + url + `"]}`,
-		"an unknown member":  `{"keys":[{` + key + `,"k":"` + url + `","` + url + `":true}]}`,
-		"in the wrong members": `{"keys":[{"kty":"` + url + `","alg":"` + url +
+		"truncated JSON":                    good[:len(good)-4],
+		"the raw secret instead of a set":   string(material("signs")),
+		"the secret as a member of the set": `{"keys":[{` + key + `,"k":"` + url + `"}],"` + url + `":1}`,
+		"a list":                            `["` + url + `"]`,
+		"a key that is a string":            `{"keys":["` + url + `"]}`,
+		"an unknown member":                 `{"keys":[{` + key + `,"k":"` + url + `","` + url + `":true}]}`,
+		"the secret in the wrong members": `{"keys":[{"kty":"` + url + `","alg":"` + url +
 			`","sign_from":"` + url + `","use":"` + url + `","revoked":"` + url + `"}]}`,
-		"an id that is none": `{"keys":[{"kty":"oct","alg":"HS256","kid":"` + url + ` ` + hex +
+		"an invalid id": `{"keys":[{"kty":"oct","alg":"HS256","kid":"` + url + ` ` + hex +
 			`","k":"` + url + `"}]}`,
 		"standard base64": `{"keys":[{` + key + `,"k":"` +
 			base64.StdEncoding.EncodeToString(material("signs")) + `"}]}`,
 		"in hex and too long": `{"keys":[{` + key + `,"k":"` + strings.Repeat(hex, 40) + `"}]}`,
 		"a number":            `{"keys":[{` + key + `,"k":1,"d":"` + url + `"}]}`,
-		"twice":               `{"keys":[{` + key + `,"k":"` + url + `","k":"` + url + `"}]}`,
-		"under two ids": `{"keys":[{` + key + `,"k":"` + url + `"},{` +
+		"a member twice":      `{"keys":[{` + key + `,"k":"` + url + `","k":"` + url + `"}]}`,
+		"one key under two ids": `{"keys":[{` + key + `,"k":"` + url + `"},{` +
 			strings.Replace(key, `"signs"`, `"again"`, 1) + `,"k":"` + url + `"}]}`,
-		"a pair that is none":   `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + url + `","d":"` + seed + `"}]}`,
-		"private in the public": `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + seed + `","d":"` + other + `"}]}`,
-		"a symmetric pair":      `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","k":"` + url + `"}]}`,
-		"the digest key as key": setOf(t, signs,
+		"a key pair that does not match":             `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + url + `","d":"` + seed + `"}]}`,
+		"the private part as the public part":        `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + seed + `","d":"` + other + `"}]}`,
+		"a symmetric key with the members of a pair": `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","k":"` + url + `"}]}`,
+		"the digest key as a signing key": setOf(t, signs,
 			keys.NewHS256("digest", []byte(digest), keys.Plan{SignFrom: from(0)})),
 		"no key that can sign": setOf(t, signs.WithPlan(keys.Plan{SignFrom: from(0),
 			Revoked: true})),
-		"text before and behind": url + good + url,
+		"text before and after the set": url + good + url,
 	}
 	failed := 0
 	for what, text := range faults {

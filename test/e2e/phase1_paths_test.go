@@ -154,8 +154,8 @@ func TestPhase1RequestIDs(t *testing.T) {
 		"128 characters":          strings.Repeat("a", 128),
 		"a UUID":                  "0190b6c4-7a4e-7cc2-8f7e-2f6f4d1f8f11",
 		"a trace's id":            "4bf92f3577b34da6a3ce929d0e0e4736",
-		"dots alone":              "..",
-		"blanks around it ":       "  trimmed-by-http\t",
+		"only dots":               "..",
+		"spaces around it ":       "  trimmed-by-http\t",
 	} {
 		t.Run("kept: "+name, func(t *testing.T) {
 			answer := service.Exchange(t, "GET",
@@ -164,17 +164,17 @@ func TestPhase1RequestIDs(t *testing.T) {
 		})
 	}
 	for name, headers := range map[string][]string{
-		"none":             nil,
-		"empty":            {"X-Request-ID: "},
-		"129 characters":   {"X-Request-ID: " + strings.Repeat("a", 129)},
-		"a space":          {"X-Request-ID: a b"},
-		"a slash":          {"X-Request-ID: a/b"},
-		"a quote":          {`X-Request-ID: a"b`},
-		"markup":           {"X-Request-ID: <b>"},
-		"letters of UTF-8": {"X-Request-ID: é"},
-		"bytes":            {"X-Request-ID: \xff"},
-		"two of them":      {"X-Request-ID: a", "X-Request-ID: b"},
-		"the same twice":   {"X-Request-ID: a", "X-Request-ID: a"},
+		"none":                     nil,
+		"empty":                    {"X-Request-ID: "},
+		"129 characters":           {"X-Request-ID: " + strings.Repeat("a", 129)},
+		"a space":                  {"X-Request-ID: a b"},
+		"a slash":                  {"X-Request-ID: a/b"},
+		"a quote":                  {`X-Request-ID: a"b`},
+		"markup":                   {"X-Request-ID: <b>"},
+		"UTF-8 letters":            {"X-Request-ID: é"},
+		"bytes that are not UTF-8": {"X-Request-ID: \xff"},
+		"two different ids":        {"X-Request-ID: a", "X-Request-ID: b"},
+		"the same twice":           {"X-Request-ID: a", "X-Request-ID: a"},
 	} {
 		t.Run("replaced: "+name, func(t *testing.T) {
 			first := idOf(t, service.Exchange(t, "GET", request("GET", "/nowhere", "", headers...)))

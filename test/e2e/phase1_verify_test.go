@@ -134,11 +134,11 @@ func TestPhase1VerifyDoesNotWaitForABody(t *testing.T) {
 	service := harness.Serve(t, harness.Env{"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"})
 	bearer := "Authorization: Bearer " + service.Token(t, "install-12345")
 	for name, headers := range map[string][]string{
-		"announced by its length":  {bearer, "Content-Length: 5"},
-		"a length without limits":  {bearer, "Content-Length: 9223372036854775807"},
-		"announced as chunked":     {bearer, "Transfer-Encoding: chunked"},
-		"announced and expected":   {bearer, "Content-Length: 5", "Expect: 100-continue"},
-		"announced, without token": {"Content-Length: 5"},
+		"a body with Content-Length":         {bearer, "Content-Length: 5"},
+		"a Content-Length above every limit": {bearer, "Content-Length: 9223372036854775807"},
+		"a chunked body":                     {bearer, "Transfer-Encoding: chunked"},
+		"a body with Expect: 100-continue":   {bearer, "Content-Length: 5", "Expect: 100-continue"},
+		"a body without a token":             {"Content-Length: 5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -39,14 +39,14 @@ func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 		says     string
 	}{
 		"missing": {nil, "OFFLOAD_SESSION_SECRET", "is not set"},
-		"set to nothing": {harness.Env{"OFFLOAD_SESSION_SECRET": ""}, "OFFLOAD_SESSION_SECRET",
+		"set to the empty string": {harness.Env{"OFFLOAD_SESSION_SECRET": ""}, "OFFLOAD_SESSION_SECRET",
 			"is not set"},
-		"white space alone": {harness.Env{"OFFLOAD_SESSION_SECRET": " \t\n "},
+		"only white space": {harness.Env{"OFFLOAD_SESSION_SECRET": " \t\n "},
 			"OFFLOAD_SESSION_SECRET", "is not set"},
 		"the default": {secret(defaultSecret), "OFFLOAD_SESSION_SECRET",
 			"(rule: placeholder)"},
 		"short": {secret(shortSecret), "OFFLOAD_SESSION_SECRET", "(rule: length)"},
-		"short once trimmed": {secret("          " + shortSecret + "          "),
+		"short after trimming": {secret("          " + shortSecret + "          "),
 			"OFFLOAD_SESSION_SECRET", "(rule: length)"},
 		"too long": {secret(strings.Repeat(strong, 24)), "OFFLOAD_SESSION_SECRET",
 			"(rule: length)"},
@@ -54,7 +54,7 @@ func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 		"placeholder": {secret(placeholder), "OFFLOAD_SESSION_SECRET",
 			"(rule: placeholder)"},
 		"guessable": {secret(guessable), "OFFLOAD_SESSION_SECRET", "(rule: entropy)"},
-		"a sentence encoded": {secret(encodedSentence), "OFFLOAD_SESSION_SECRET",
+		"an encoded sentence": {secret(encodedSentence), "OFFLOAD_SESSION_SECRET",
 			"decodes from hex or base64"},
 		"published by RFC": {secret(publishedByRFC), "OFFLOAD_SESSION_SECRET",
 			"(rule: published)"},
@@ -81,7 +81,7 @@ func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 				`"}`,
 			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "new",
 		}, "OFFLOAD_SESSION_SIGNING_KEYS", "(rule: entropy)"},
-		"no key among the keys": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{}`},
+		"an empty set of signing keys": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{}`},
 			"OFFLOAD_SESSION_SIGNING_KEYS", "problem:"},
 		"a good secret, bad digest key": {
 			with(secret(strong), harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": guessable}),
@@ -176,11 +176,11 @@ func TestPhase2StructuralFaultsStopDevelopmentToo(t *testing.T) {
 	}{
 		"a key id twice":             {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","v2-default":"b"}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
 		"one material under two ids": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"same","b":" same "}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
-		"a key id outside":           {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","b c":"d"}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
+		"an invalid key id":          {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","b c":"d"}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
 		"an empty key id":            {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"a","":"d"}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
 		"an empty key":               {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":" "}`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
 		"keys that are not JSON":     {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `v2-default=secret-of-mine`}, "OFFLOAD_SESSION_SIGNING_KEYS"},
-		"an active id of no key": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"a":"b"}`},
+		"an active id without a key": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{"a":"b"}`},
 			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID"},
 		"an empty active id": {harness.Env{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": " "},
 			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID"},
@@ -198,7 +198,7 @@ func TestPhase2StructuralFaultsStopDevelopmentToo(t *testing.T) {
 			harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_LIMITER_DIGEST_KEY": strong},
 			"OFFLOAD_LIMITER_DIGEST_KEY",
 		},
-		"half of TLS": {harness.Env{"OFFLOAD_TLS_CERT_FILE": "/etc/tls.crt"},
+		"a certificate without its key": {harness.Env{"OFFLOAD_TLS_CERT_FILE": "/etc/tls.crt"},
 			"OFFLOAD_TLS_KEY_FILE"},
 	} {
 		t.Run(name, func(t *testing.T) {

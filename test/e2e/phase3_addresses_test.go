@@ -34,13 +34,13 @@ func TestPhase3ForwardedAddresses(t *testing.T) {
 			true},
 		"two addresses": {[]string{"198.51.100.7"}, []string{"198.51.100.8"},
 			false},
-		"a client's own claim is not believed": {[]string{"1.1.1.1, 198.51.100.7"},
+		"an address that the client claims is ignored": {[]string{"1.1.1.1, 198.51.100.7"},
 			[]string{"2.2.2.2, 198.51.100.7"}, true},
-		"nor in a header line of its own": {[]string{"1.1.1.1", "198.51.100.7"},
+		"an address that the client claims in its own header line is ignored": {[]string{"1.1.1.1", "198.51.100.7"},
 			[]string{"2.2.2.2", "198.51.100.7"}, true},
-		"through a trusted hop": {[]string{"198.51.100.7, " + via},
+		"via a trusted hop": {[]string{"198.51.100.7, " + via},
 			[]string{"198.51.100.7"}, true},
-		"through many trusted hops": {[]string{"198.51.100.7, " + via +
+		"via many trusted hops": {[]string{"198.51.100.7, " + via +
 			", 2001:db8:f::1", via}, []string{"198.51.100.7"}, true},
 		"two clients behind a trusted hop": {[]string{"198.51.100.7, " + via},
 			[]string{"198.51.100.8, " + via}, false},
@@ -78,7 +78,7 @@ func TestPhase3ForwardedAddresses(t *testing.T) {
 		"fifty entries are read": {[]string{"198.51.100.7" +
 			strings.Repeat(", "+via, 49)}, []string{"198.51.100.8" + strings.Repeat(", "+via, 49)},
 			false},
-		"and no more": {[]string{"198.51.100.7" +
+		"entries after the fiftieth are ignored": {[]string{"198.51.100.7" +
 			strings.Repeat(", "+via, 50)}, []string{"198.51.100.8" + strings.Repeat(", "+via, 50)},
 			true},
 	} {
@@ -140,9 +140,9 @@ func TestPhase3ForwardedHeader(t *testing.T) {
 		"two addresses": {`for=198.51.100.7`, `for=198.51.100.8`, false},
 		"the right-most": {`for=1.1.1.1, for=198.51.100.7`,
 			`for=2.2.2.2,for=198.51.100.7;by=10.0.0.1`, true},
-		"through a proxy": {`for=198.51.100.7, for=10.0.0.1`, `for=198.51.100.7`, true},
-		"IPv6":            {`for="[2001:db8::1]:4711"`, `for="[2001:db8::2]"`, true},
-		"quoted commas":   {`for=198.51.100.7;host="a,for=1.1.1.1"`, `for=198.51.100.7`, true},
+		"via a trusted proxy": {`for=198.51.100.7, for=10.0.0.1`, `for=198.51.100.7`, true},
+		"IPv6":                {`for="[2001:db8::1]:4711"`, `for="[2001:db8::2]"`, true},
+		"quoted commas":       {`for=198.51.100.7;host="a,for=1.1.1.1"`, `for=198.51.100.7`, true},
 		"unknown": {`for=198.51.100.7, for=unknown`, `for=198.51.100.8, for=unknown`,
 			true},
 		"a malformed header": {`for=198.51.100.7, for="1.1.1.1`, `for=198.51.100.8, for="2.2.2.2`,

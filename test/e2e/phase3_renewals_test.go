@@ -48,17 +48,17 @@ func TestPhase3UnusableTokensCountAsNew(t *testing.T) {
 	another := service.Token(t, "install-67890", from(1))
 	stranger := harness.Serve(t, nil).Token(t, "install-12345")
 	for name, headers := range map[string][]harness.Header{
-		"no token":             nil,
-		"another's token":      {harness.Bearer(another)},
-		"a stranger's token":   {harness.Bearer(stranger)},
-		"no token at all":      {harness.Bearer("x")},
-		"another scheme":       {{"Authorization", "Basic " + own}},
-		"two headers":          {harness.Bearer(own), harness.Bearer(own)},
-		"something after it":   {harness.Bearer(own + " x")},
-		"an endless token":     {harness.Bearer(strings.Repeat("A", 8000))},
-		"a signature altered":  {harness.Bearer(own[:len(own)-4] + "AAAA")},
-		"an empty header":      {{"Authorization", ""}},
-		"no token, but a name": {{"Authorization", "Bearer"}},
+		"no token":                        nil,
+		"a token of another installation": {harness.Bearer(another)},
+		"a token of another issuer":       {harness.Bearer(stranger)},
+		"no Authorization header":         {harness.Bearer("x")},
+		"another scheme":                  {{"Authorization", "Basic " + own}},
+		"two headers":                     {harness.Bearer(own), harness.Bearer(own)},
+		"text after the token":            {harness.Bearer(own + " x")},
+		"a very long token":               {harness.Bearer(strings.Repeat("A", 8000))},
+		"a signature altered":             {harness.Bearer(own[:len(own)-4] + "AAAA")},
+		"an empty header":                 {{"Authorization", ""}},
+		"a scheme without a token":        {{"Authorization", "Bearer"}},
 	} {
 		service.Clock.Advance(time.Minute)
 		answer := service.Issue(t, "install-12345", append(headers, from(2))...)
@@ -75,11 +75,11 @@ func TestPhase3RenewalWithinTheGrace(t *testing.T) {
 		by      time.Duration
 		renewal bool
 	}{
-		"at its end":                  {lifetime, true},
-		"when the grace is over":      {lifetime + grace, true},
-		"a nanosecond after that":     {lifetime + grace + time.Nanosecond, false},
-		"a day before that":           {lifetime + grace - 24*time.Hour, true},
-		"a nanosecond before its end": {lifetime - time.Nanosecond, true},
+		"when the session expires":                {lifetime, true},
+		"at the end of the grace":                 {lifetime + grace, true},
+		"a nanosecond after the grace":            {lifetime + grace + time.Nanosecond, false},
+		"a day before the end of the grace":       {lifetime + grace - 24*time.Hour, true},
+		"a nanosecond before the session expires": {lifetime - time.Nanosecond, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service := harness.Serve(t, behindProxy(nil))

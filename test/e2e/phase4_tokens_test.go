@@ -163,7 +163,7 @@ func TestPhase4EachClaim(t *testing.T) {
 		{"with a control character", "install_id", `"install\u0000id"`, "claim_bounds"},
 		{"with a line break", "install_id", `"install\nid"`, "claim_bounds"},
 		{"empty", "install_id", `""`, "claim_bounds"},
-		{"half a surrogate pair", "install_id", `"install-\ud800"`, "json"},
+		{"a lone surrogate", "install_id", `"install-\ud800"`, "json"},
 		// Instants that contradict each other.
 		{"after nbf", "iat", fmt.Sprint(harness.Noon.Unix() + 1), "instants"},
 		{"at exp", "nbf", fmt.Sprint(harness.Noon.Unix() + 120), "instants"},
@@ -190,12 +190,12 @@ func TestPhase4ValidVariations(t *testing.T) {
 		"another order": append(validClaims()[4:], validClaims()[:4]...),
 		"unknown claims": append(validClaims(), claim{"user_id", `"u"`}, claim{"jti", "[1]"},
 			claim{"V", "1"}, claim{"EXP", "1"}),
-		"issued long before":   changed("iat", fmt.Sprint(noon-1000)),
-		"issued at zero":       changed("iat", "0"),
-		"nbf within the skew":  changed("nbf", fmt.Sprint(noon+2)),
-		"exp at the very last": changed("exp", "253402300799"),
-		"an id of 128":         changed("install_id", `"`+strings.Repeat("ü", 128)+`"`),
-		"an id in escapes":     changed("install_id", `"\u0069nstall-12345\ud83d\udd11"`),
+		"issued long before":  changed("iat", fmt.Sprint(noon-1000)),
+		"issued at zero":      changed("iat", "0"),
+		"nbf within the skew": changed("nbf", fmt.Sprint(noon+2)),
+		"exp at its maximum":  changed("exp", "253402300799"),
+		"an id of 128":        changed("install_id", `"`+strings.Repeat("ü", 128)+`"`),
+		"an id in escapes":    changed("install_id", `"\u0069nstall-12345\ud83d\udd11"`),
 	} {
 		code, reason := judge(t, service, "passes", signed(claims, strong))
 		assert.Empty(t, code, "%s: %s", name, reason)
@@ -221,30 +221,30 @@ func TestPhase4WholePayloads(t *testing.T) {
 	service := tokenService(t, nil, harness.Noon)
 	sound := payloadOf(signed(validClaims(), strong))
 	for n, wrong := range []struct{ what, token, reason string }{
-		{"version 1, as it was", sign(`{"install_id":"install-12345","exp":1771243320}`, strong),
+		{"a token of version 1", sign(`{"install_id":"install-12345","exp":1771243320}`, strong),
 			"unknown_key"},
 		{"version 1 with a kid",
 			sign(`{"v":1,"kid":"v2-default","install_id":"install-12345","exp":1771243320}`,
 				strong), "claim_missing"},
 		{"a claim twice", sign(strings.Replace(sound, `"v":2`, `"v":2,"v":2`, 1), strong), "json"},
-		{"a claim twice, deep down", sign(strings.Replace(sound, `"v":2`, `"v":2,"x":{"a":1,"a":1}`,
+		{"a claim twice in a nested object", sign(strings.Replace(sound, `"v":2`, `"v":2,"x":{"a":1,"a":1}`,
 			1), strong), "json"},
-		{"a claim twice, once in escapes", sign(strings.Replace(sound, `"v":2`, `"v":2,"\u0076":2`,
+		{"a claim twice, once escaped", sign(strings.Replace(sound, `"v":2`, `"v":2,"\u0076":2`,
 			1), strong), "json"},
-		{"something after it", sign(sound+"{}", strong), "json"},
-		{"a comma too many", sign(strings.Replace(sound, "}", ",}", 1), strong), "json"},
+		{"text after the object", sign(sound+"{}", strong), "json"},
+		{"a trailing comma", sign(strings.Replace(sound, "}", ",}", 1), strong), "json"},
 		{"a comment", sign(strings.Replace(sound, "}", "/**/}", 1), strong), "json"},
 		{"a byte order mark", sign("\ufeff"+sound, strong), "json"},
 		{"bad UTF-8", sign(strings.Replace(sound, "install-12345", "install-\xff12345", 1), strong),
 			"json"},
 		{"65 levels deep", sign(strings.Replace(sound, "}",
 			`,"x":`+strings.Repeat("[", 64)+strings.Repeat("]", 64)+"}", 1), strong), "json"},
-		{"a list of it", sign("["+sound+"]", strong), "json"},
-		{"text of it", sign(`"x"`, strong), "json"},
-		{"nothing but an object", sign("{}", strong), "unknown_key"},
+		{"the object in a list", sign("["+sound+"]", strong), "json"},
+		{"the object as a string", sign(`"x"`, strong), "json"},
+		{"an empty object", sign("{}", strong), "unknown_key"},
 		{"signed with another secret", sign(sound, stronger), "signature"},
-		{"signed with nothing", sign(sound, ""), "signature"},
-		{"signed over what is decoded", strings.Split(sign(sound, strong), ".")[0] + "." +
+		{"signed with an empty secret", sign(sound, ""), "signature"},
+		{"signed over the decoded bytes", strings.Split(sign(sound, strong), ".")[0] + "." +
 			macOf(sound), "signature"},
 	} {
 		code, reason := judge(t, service, fmt.Sprintf("payload-%d", n), wrong.token)
@@ -329,19 +329,19 @@ func TestPhase4KeysIssuersAndAudiences(t *testing.T) {
 		issuer, verifier *harness.InProcess
 		code             string
 	}{
-		"the new key after a rotation":    {rotated, rotated, ""},
-		"the old key after a rotation":    {old, rotated, ""},
-		"the new key before it signs":     {rotated, old, ""},
-		"the same key, given otherwise":   {plain, rotated, ""},
-		"a key that was taken away":       {rotated, plain, "invalid_token"},
-		"the material under another name": {plain, renamed, "invalid_token"},
-		"another material, the same name": {rotated, renamed, "invalid_token"},
-		"another issuer's":                {issuer, old, "invalid_token"},
-		"for another issuer":              {old, issuer, "invalid_token"},
-		"another audience's":              {audience, old, "invalid_token"},
-		"for another audience":            {old, audience, "invalid_token"},
-		"the issuer's own":                {issuer, issuer, ""},
-		"the audience's own":              {audience, audience, ""},
+		"the new key after a rotation":     {rotated, rotated, ""},
+		"the old key after a rotation":     {old, rotated, ""},
+		"the new key before it signs":      {rotated, old, ""},
+		"the same key in another encoding": {plain, rotated, ""},
+		"a removed key":                    {rotated, plain, "invalid_token"},
+		"the material under another name":  {plain, renamed, "invalid_token"},
+		"another material, the same name":  {rotated, renamed, "invalid_token"},
+		"another issuer's":                 {issuer, old, "invalid_token"},
+		"for another issuer":               {old, issuer, "invalid_token"},
+		"another audience's":               {audience, old, "invalid_token"},
+		"for another audience":             {old, audience, "invalid_token"},
+		"the issuer's own":                 {issuer, issuer, ""},
+		"the audience's own":               {audience, audience, ""},
 	} {
 		seen.issuer.Clock.Advance(time.Minute) // another window
 		seen.verifier.Clock.Step(seen.issuer.Clock.Now().Sub(seen.verifier.Clock.Now()))

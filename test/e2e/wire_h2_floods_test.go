@@ -86,31 +86,31 @@ func TestWireHTTP2Floods(t *testing.T) {
 				return frame(frameHeaders, endHeaders|endStream, stream, get) +
 					frame(frameReset, 0, stream, number(8))
 			})},
-		{name: "streams opened and reset, with bodies that are waited for",
+		{name: "streams opened and reset, with bodies that the service waits for",
 			sent: each(20_000, func(stream uint32) string {
 				return frame(frameHeaders, endHeaders, stream, post) +
 					frame(frameReset, 0, stream, number(8))
 			})},
-		{name: "CVE-2025-8671: streams that the service has to reset",
+		{name: "CVE-2025-8671: streams that the service must reset",
 			sent: each(20_000, func(stream uint32) string {
 				return frame(frameHeaders, endHeaders, stream, post) +
 					frame(frameWindow, 0, stream, number(0))
 			})},
-		{name: "more streams than may be", want: "reset 7",
+		{name: "more streams than the limit", want: "reset 7",
 			sent: each(2000, func(stream uint32) string {
 				return frame(frameHeaders, endHeaders, stream, post)
 			})},
-		{name: "CVE-2023-45288: CONTINUATION without end", want: "closed",
+		{name: "CVE-2023-45288: endless CONTINUATION", want: "closed",
 			sent: frame(frameHeaders, 0, 1, get) +
 				strings.Repeat(frame(frameContinuation, 0, 1,
 					strings.Repeat(field("x", strings.Repeat("a", 100)), 100)), 2000)},
-		{name: "empty CONTINUATION without end",
+		{name: "endless empty CONTINUATION",
 			sent: frame(frameHeaders, 0, 1, get) +
 				strings.Repeat(frame(frameContinuation, 0, 1, ""), 100_000)},
-		{name: "HPACK that grows a thousandfold", want: "431",
+		{name: "HPACK that expands a thousandfold", want: "431",
 			sent: frame(frameHeaders, endHeaders|endStream, 1,
 				get+large+strings.Repeat("\xbe", 10_000))},
-		{name: "HPACK that grows, on a thousand streams", want: "431",
+		{name: "HPACK that expands, on a thousand streams", want: "431",
 			sent: frame(frameHeaders, endHeaders|endStream, 1,
 				get+large+strings.Repeat("\xbe", 10_000)) +
 				each(1000, func(stream uint32) string {
@@ -129,9 +129,9 @@ func TestWireHTTP2Floods(t *testing.T) {
 			strings.Repeat(frame(frameData, 0, 1, ""), 100_000)},
 		{name: "CVE-2019-9513: priorities", sent: strings.Repeat(frame(2, 0, 1, number(3)+"\x10"),
 			100_000)},
-		{name: "windows byte by byte", sent: strings.Repeat(frame(frameWindow, 0, 0, number(1)),
+		{name: "window updates of one byte", sent: strings.Repeat(frame(frameWindow, 0, 0, number(1)),
 			100_000)},
-		{name: "frames of no known kind", sent: strings.Repeat(frame(0xfa, 0, 0,
+		{name: "frames of unknown types", sent: strings.Repeat(frame(0xfa, 0, 0,
 			strings.Repeat("x", 1000)), 10_000)},
 	} {
 		t.Run(flood.name, func(t *testing.T) {

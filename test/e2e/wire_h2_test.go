@@ -160,7 +160,7 @@ func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 		})
 	}
 	// A client library would not send these, because the server announces the limit.
-	t.Run("headers too long together", func(t *testing.T) {
+	t.Run("headers that exceed the limit together", func(t *testing.T) {
 		part := strings.Repeat("a", 5<<10)
 		conn := service.Dial(t)
 		conn.Say(t, hello+frame(frameHeaders, endStream, 1, h2Get("a", part, "b", part))+
@@ -193,9 +193,9 @@ func TestWireHTTP2(t *testing.T) {
 	long := h2Get("x", strings.Repeat("a", 17<<10))
 	service := shortTimeouts(t, nil)
 	for _, row := range []struct{ name, sent, want string }{
-		{"sound", get(h2Get()), "200"},
+		{"a valid request", get(h2Get()), "200"},
 		{"a body", post(h2Post("content-length", length), sound), "200"},
-		{"a body of no announced length", post(h2Post(), sound), "200"},
+		{"a body without content-length", post(h2Post(), sound), "200"},
 		{"padded", frame(frameHeaders, endHeaders|endStream|padded, 1,
 			"\x04"+h2Get()+"\x00\x00\x00\x00"), "200"},
 		{"in two frames", frame(frameHeaders, endStream, 1, h2Get()[:5]) +
@@ -206,11 +206,11 @@ func TestWireHTTP2(t *testing.T) {
 			"reset 1"},
 		{"§8.1.1 H2.CL: shorter than its length", post(h2Post("content-length", "500"), sound),
 			"422"},
-		{"odd: §8.1.1 two lengths, of which the first is true",
+		{"odd: §8.1.1 two lengths, of which the first is correct",
 			post(h2Post("content-length", length, "content-length", "0"), sound), "200"},
-		{"§8.1.1 two lengths, of which the second is true",
+		{"§8.1.1 two lengths, of which the second is correct",
 			post(h2Post("content-length", "0", "content-length", length), sound), "reset 1"},
-		{"§8.1.1 a length that is none", post(h2Post("content-length", "x"), sound), "reset 1"},
+		{"§8.1.1 a length that is not a number", post(h2Post("content-length", "x"), sound), "reset 1"},
 		{"§8.2.2 H2.TE: transfer-encoding", post(h2Post("transfer-encoding", "chunked"),
 			"0\r\n\r\n"+smuggled), "400"},
 		{"§8.2.2 connection", get(h2Get("connection", "close")), "400"},
@@ -221,7 +221,7 @@ func TestWireHTTP2(t *testing.T) {
 		{"§8.2.1 NUL in a value", get(h2Get("x", "a\x00b")), "reset 1"},
 		{"§8.2.1 CR and LF in a name", get(h2Get("x\r\ny", "a")), "reset 1"},
 		{"§8.2.1 a colon in a name", get(h2Get("x:y", "a")), "reset 1"},
-		{"§8.2.1 a blank in a name", get(h2Get("x ", "a")), "reset 1"},
+		{"§8.2.1 a space in a name", get(h2Get("x ", "a")), "reset 1"},
 		{"§8.2.1 capitals in a name", get(h2Get("X", "a")), "reset 1"},
 		{"§8.2.1 no name", get(h2Get("", "a")), "reset 1"},
 
@@ -232,23 +232,23 @@ func TestWireHTTP2(t *testing.T) {
 		{"two paths", get(h2Get(":path", "/nowhere")), "reset 1"},
 		{"two methods", get(fields(":method", "GET", ":method", "POST", ":scheme", "http", ":path",
 			"/v1/health")), "reset 1"},
-		{"one behind the others", get(h2Get("x", "y", ":authority", "y")), "reset 1"},
-		{"one that is an answer's", get(h2Get(":status", "200")), "reset 1"},
-		{"one that there is not", get(h2Get(":x", "y")), "reset 1"},
-		{"no path in it", get(fields(":method", "GET", ":scheme", "http", ":path", "")), "reset 1"},
+		{"a pseudo-header after other fields", get(h2Get("x", "y", ":authority", "y")), "reset 1"},
+		{"a pseudo-header of responses", get(h2Get(":status", "200")), "reset 1"},
+		{"an unknown pseudo-header", get(h2Get(":x", "y")), "reset 1"},
+		{"an empty path", get(fields(":method", "GET", ":scheme", "http", ":path", "")), "reset 1"},
 		{"a path without a slash", get(fields(":method", "GET", ":scheme", "http", ":path",
 			"v1/health")), "reset 1"},
-		{"odd: a path with a blank", get(fields(":method", "GET", ":scheme", "http", ":path",
+		{"odd: a path with a space", get(fields(":method", "GET", ":scheme", "http", ":path",
 			"/v1/health HTTP/1.1")), "404"},
 		{"a path with CR and LF", get(fields(":method", "GET", ":scheme", "http", ":path",
 			"/v1/health\r\nx: y")), "reset 1"},
 		{"odd: an absolute path", get(fields(":method", "GET", ":scheme", "http", ":path",
 			"http://x/v1/health")), "200"},
-		{"a path that is no URL", get(fields(":method", "GET", ":scheme", "http", ":path",
+		{"a path that is not a URL", get(fields(":method", "GET", ":scheme", "http", ":path",
 			"/v1/%zz")), "reset 1"},
 		{"a path that is not clean", get(fields(":method", "GET", ":scheme", "http", ":path",
 			"//v1/health")), "404"},
-		{"odd: a method that is none", get(fields(":method", "GET /", ":scheme", "http", ":path",
+		{"odd: a method with a space", get(fields(":method", "GET /", ":scheme", "http", ":path",
 			"/v1/health")), "405"},
 		{"CONNECT", get(fields(":method", "CONNECT", ":authority", "x:443")), "404"},
 		{"CONNECT with a path", get(fields(":method", "CONNECT", ":authority", "x:443", ":scheme",
@@ -262,20 +262,20 @@ func TestWireHTTP2(t *testing.T) {
 			"200"},
 
 		// §4 to §6: what ends the connection, with a word why (§7)
-		{"§4.2 a frame larger than need be taken, by its head alone",
+		{"§4.2 a frame above the maximum size, by its header only",
 			"\x00\x40\x01\x00\x00\x00\x00\x00\x01", "closed 6"},
-		{"§4.3 HPACK that is broken", get("\xff\xff\xff\xff\xff\xff"), "closed 9"},
-		{"odd: one field longer than all of them may be, which ends the connection",
+		{"§4.3 invalid HPACK", get("\xff\xff\xff\xff\xff\xff"), "closed 9"},
+		{"odd: one field above the limit of all fields, which ends the connection",
 			frame(frameHeaders, endStream, 1, long[:16000]) +
 				frame(frameContinuation, endHeaders, 1, long[16000:]), "closed 9"},
 		{"§5.1 DATA of a stream that is not open", frame(frameData, endStream, 1, "x"), "closed 1"},
 		{"§5.1.1 an even stream", frame(frameHeaders, endHeaders|endStream, 2, h2Get()),
 			"closed 1"},
 		{"§5.1.1 stream zero", frame(frameHeaders, endHeaders|endStream, 0, h2Get()), "closed 1"},
-		{"odd: §6.1 padding longer than the frame, which ends the stream alone",
+		{"odd: §6.1 padding longer than the frame, which ends the stream only",
 			frame(frameHeaders, endHeaders|endStream|padded, 1, "\xff"+h2Get()), "reset 1"},
-		{"§6.4 RST_STREAM of no stream", frame(frameReset, 0, 1, number(8)), "closed 1"},
-		{"§6.5 SETTINGS of a stream", frame(frameSettings, 0, 1, ""), "closed 1"},
+		{"§6.4 RST_STREAM of an idle stream", frame(frameReset, 0, 1, number(8)), "closed 1"},
+		{"§6.5 SETTINGS on a stream", frame(frameSettings, 0, 1, ""), "closed 1"},
 		{"§6.5 SETTINGS of five bytes", frame(frameSettings, 0, 0, "12345"), "closed 6"},
 		{"§6.5.2 a window of 2^32-1", frame(frameSettings, 0, 0, "\x00\x04\xff\xff\xff\xff"),
 			"closed 3"},
@@ -286,9 +286,9 @@ func TestWireHTTP2(t *testing.T) {
 		{"§6.7 PING of four bytes", frame(framePing, 0, 0, "ping"), "closed 6"},
 		{"§6.9 WINDOW_UPDATE of zero", frame(frameWindow, 0, 0, number(0)), "closed 1"},
 		{"§6.9.1 a window beyond 2^31-1", frame(frameWindow, 0, 0, number(0x7fffffff)), "closed 3"},
-		{"§6.10 CONTINUATION of nothing", frame(frameContinuation, endHeaders, 1, h2Get()),
+		{"§6.10 CONTINUATION without HEADERS", frame(frameContinuation, endHeaders, 1, h2Get()),
 			"closed 1"},
-		{"§6.10 another frame in the midst of a block",
+		{"§6.10 another frame within a header block",
 			frame(frameHeaders, 0, 1, h2Get()) + frame(framePing, 0, 0, "12345678"), "closed 1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

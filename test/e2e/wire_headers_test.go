@@ -21,12 +21,12 @@ func TestWireHost(t *testing.T) {
 	host := func(fields string) string { return "GET /v1/health HTTP/1.1\r\n" + fields + "\r\n" }
 	rows := []wireRow{
 		{name: "none", sent: host(""), want: "400 plain; closed"},
-		{name: "none, beside an absolute target", sent: "GET http://x/v1/health HTTP/1.1\r\n\r\n",
+		{name: "none, with an absolute target", sent: "GET http://x/v1/health HTTP/1.1\r\n\r\n",
 			want: "400 plain; closed"},
 		{name: "two", sent: host("Host: x\r\nHost: y\r\n"), want: "400 plain; closed"},
 		{name: "two of the same", sent: host("Host: x\r\nhost: x\r\n"), want: "400 plain; closed"},
-		{name: "two, the one empty", sent: host("Host:\r\nHost: x\r\n"), want: "400 plain; closed"},
-		{name: "a blank before the colon", sent: host("Host : x\r\n"), want: "400 plain; closed"},
+		{name: "two, of which one is empty", sent: host("Host:\r\nHost: x\r\n"), want: "400 plain; closed"},
+		{name: "a space before the colon", sent: host("Host : x\r\n"), want: "400 plain; closed"},
 		{name: "folded", sent: host("Host:\r\n x\r\n"), want: "200; kept"},
 		{name: "folded in two", sent: host("Host: x\r\n y\r\n"), want: "400 plain; closed"},
 		{name: "last", sent: host("X: y\r\nHost: x\r\n"), want: "200; kept"},
@@ -58,31 +58,31 @@ func TestWireHost(t *testing.T) {
 func TestWireFields(t *testing.T) {
 	t.Parallel()
 	rows := []wireRow{
-		{name: "§5.1 a blank before the colon", sent: getWith("X : y\r\n"),
+		{name: "§5.1 a space before the colon", sent: getWith("X : y\r\n"),
 			want: "400 plain; closed"},
-		{name: "a blank within a name", sent: getWith("X y: z\r\n"), want: "400 plain; closed"},
+		{name: "a space in a name", sent: getWith("X y: z\r\n"), want: "400 plain; closed"},
 		{name: "no name", sent: getWith(": y\r\n"), want: "400 plain; closed"},
 		{name: "no colon", sent: getWith("X\r\n"), want: "400 plain; closed"},
-		{name: "another request for a field", sent: getWith("GET /v1/health HTTP/1.1\r\n"),
+		{name: "a request line in place of a field", sent: getWith("GET /v1/health HTTP/1.1\r\n"),
 			want: "400 plain; closed"},
-		{name: "another request for a field, with a colon",
+		{name: "a request line in place of a field, with a colon",
 			sent: getWith("GET http://x/v1/health HTTP/1.1\r\n"), want: "400 plain; closed"},
 		{name: "no value", sent: getWith("X:\r\n"), want: "200; kept"},
-		{name: "blanks for a value", sent: getWith("X: \t \r\n"), want: "200; kept"},
-		{name: "§5.2 folded, which may be taken for blanks", sent: getWith("X: a\r\n b\r\n\tc\r\n"),
+		{name: "a value of spaces only", sent: getWith("X: \t \r\n"), want: "200; kept"},
+		{name: "§5.2 folded, which a recipient may read as spaces", sent: getWith("X: a\r\n b\r\n\tc\r\n"),
 			want: "200; kept"},
-		{name: "§5.2 folded with nothing", sent: getWith("X: a\r\n \r\n"), want: "200; kept"},
-		{name: "§2.2 a blank before the first name",
+		{name: "§5.2 folded with an empty line", sent: getWith("X: a\r\n \r\n"), want: "200; kept"},
+		{name: "§2.2 a space before the first name",
 			sent: "GET /v1/health HTTP/1.1\r\n X: y\r\nHost: x\r\n\r\n", want: "400 plain; closed"},
 		{name: "§2.2 LF in a value ends it", sent: getWith("X: a\nY: b\r\n"), want: "200; kept"},
 		{name: "§2.2 a bare CR in a value", sent: getWith("X: a\rb\r\n"),
 			want: "400 plain; closed"},
-		{name: "a bare CR behind a value", sent: getWith("X: a\r\r\n"), want: "400 plain; closed"},
+		{name: "a bare CR after a value", sent: getWith("X: a\r\r\n"), want: "400 plain; closed"},
 		{name: "bytes beyond ASCII in a value", sent: getWith("X: \x80\xff\u00e9\r\n"),
 			want: "200; kept"},
 		{name: "bytes beyond ASCII in a name", sent: getWith("X\u00e9: y\r\n"),
 			want: "400 plain; closed"},
-		{name: "a name of all that may be in one", sent: getWith("!#$%&'*+-.^_`|~09AZaz: y\r\n"),
+		{name: "a name of every allowed character", sent: getWith("!#$%&'*+-.^_`|~09AZaz: y\r\n"),
 			want: "200; kept"},
 		{name: "a name in brackets", sent: getWith("(X): y\r\n"), want: "400 plain; closed"},
 
@@ -116,11 +116,11 @@ func TestWireFields(t *testing.T) {
 			"X-Original-URL: /nowhere\r\nX-Rewrite-URL: /nowhere\r\n"), want: "200; kept"},
 		{name: "X-Forwarded-Host", sent: getWith(
 			"X-Forwarded-Host: elsewhere.example\r\nX-Forwarded-Proto: gopher\r\nX-Forwarded-Prefix: //\r\n"), want: "200; kept"},
-		{name: "a range, which an answer may pass over",
+		{name: "a range, which a response may ignore",
 			sent: getWith("Range: bytes=0-0,0-0,0-0,0-0,0-0,0-0\r\n"), want: "200; kept"},
-		{name: "If-Match of nothing that is", sent: getWith("If-Match: \"x\"\r\n"),
+		{name: "If-Match of an unknown ETag", sent: getWith("If-Match: \"x\"\r\n"),
 			want: "200; kept"},
-		{name: "Accept of nothing", sent: getWith(
+		{name: "Accept of no media type", sent: getWith(
 			"Accept: nothing/at-all;q=0\r\nAccept-Encoding: *;q=0\r\n"), want: "200; kept"},
 		{name: "gzip for a body", sent: issueWith("Content-Encoding: gzip\r\nContent-Length: 3\r\n",
 			"\x1f\x8b\x08"), want: "422 validation_error; kept"},
@@ -145,9 +145,9 @@ func TestWireExpectations(t *testing.T) {
 	sound := harness.IssueBody("install-12345")
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(sound))
 	runWire(t, []wireRow{
-		{name: "to go on", sent: issueWith("Expect: 100-continue\r\n"+length, sound),
+		{name: "100-continue", sent: issueWith("Expect: 100-continue\r\n"+length, sound),
 			want: "100, 200; kept"},
-		{name: "in other letters", sent: issueWith("expect: 100-Continue\r\n"+length, sound),
+		{name: "100-continue in another case", sent: issueWith("expect: 100-Continue\r\n"+length, sound),
 			want: "100, 200; kept"},
 		{name: "in chunks",
 			sent: issueWith("Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n",
@@ -162,7 +162,7 @@ func TestWireExpectations(t *testing.T) {
 		{name: "too large, refused before the body",
 			sent: issueWith("Expect: 100-continue\r\nContent-Length: 20000\r\n", ""),
 			want: "413 payload_too_large; closed"},
-		{name: "and never sends", sent: issueWith("Expect: 100-continue\r\n"+length, ""),
+		{name: "100-continue, body never sent", sent: issueWith("Expect: 100-continue\r\n"+length, ""),
 			want: "100, 422 validation_error; closed", unfinished: true},
 		{name: "in HTTP/1.0, where it means nothing",
 			sent: "POST " + harness.IssuePath + " HTTP/1.0\r\nExpect: 100-continue\r\n" + length +
@@ -201,15 +201,15 @@ func TestWireOversizedFields(t *testing.T) {
 			want: "431 plain; closed"},
 		{name: "a name of 15 KB", sent: getWith(strings.Repeat("a", 15_000) + ": x\r\n"),
 			want: "200; kept"},
-		{name: "a fold without end", sent: getWith("X: a\r\n" + strings.Repeat(" b\r\n", 100_000)),
+		{name: "an endless fold", sent: getWith("X: a\r\n" + strings.Repeat(" b\r\n", 100_000)),
 			want: "431 plain; closed"},
-		{name: "a value without end", sent: "GET /v1/health HTTP/1.1\r\nHost: x\r\nX: " +
+		{name: "an endless value", sent: "GET /v1/health HTTP/1.1\r\nHost: x\r\nX: " +
 			strings.Repeat("a", 1_000_000), want: "431 plain; closed"},
 		{name: "a thousand credentials", sent: current(strings.Repeat("Authorization: Bearer x\r\n",
 			600)), want: "401 invalid_token; kept"},
 		{name: "one large credential", sent: current("Authorization: Bearer " +
 			strings.Repeat("a.", 7500) + "\r\n"), want: "401 invalid_token; kept"},
-		{name: "blanks for a credential", sent: current("Authorization: Bearer" +
+		{name: "a credential of spaces only", sent: current("Authorization: Bearer" +
 			strings.Repeat(" ", 15_000) + "x\r\n"), want: "401 invalid_token; kept"},
 		{name: "many hops in lines", sent: issueWith(length+
 			strings.Repeat("X-Forwarded-For: 192.0.2.1\r\n", 500), sound), want: "200; kept"},
@@ -221,12 +221,12 @@ func TestWireOversizedFields(t *testing.T) {
 		{name: "many media types", sent: issueWith(length+
 			strings.Repeat("Content-Type: application/json\r\n", 400), sound),
 			want: "415 unsupported_media_type; closed"},
-		{name: "a media type of many parameters",
+		{name: "a media type with many parameters",
 			sent: issueWith(length+"Content-Type: application/json"+strings.Repeat(";a=b", 3500)+
 				"\r\n", sound), want: "200; kept"},
-		{name: "many ids of a request", sent: getWith(strings.Repeat("X-Request-ID: smuggled\r\n",
+		{name: "many request ids", sent: getWith(strings.Repeat("X-Request-ID: smuggled\r\n",
 			600)), want: "200; kept"},
-		{name: "many words of Connection", sent: getWith("Connection: " +
+		{name: "many options of Connection", sent: getWith("Connection: " +
 			strings.Repeat("x,", 7500) + "\r\n"), want: "200; kept"},
 	})
 }

@@ -302,25 +302,25 @@ func TestRequestsWithoutASessionAreRefused(t *testing.T) {
 		t.Run("another scheme", func(t *testing.T) {
 			refused(t, "Authorization: Basic eDp5", "unauthorized")
 		})
-		t.Run("nothing after it", func(t *testing.T) {
+		t.Run("no token after the scheme", func(t *testing.T) {
 			refused(t, "Authorization: Bearer", "unauthorized")
 		})
 		t.Run("invalid", func(t *testing.T) { refused(t, bearer+"x", "invalid_token") })
-		t.Run("more after it", func(t *testing.T) {
+		t.Run("text after the token", func(t *testing.T) {
 			refused(t, bearer+" "+s.token, "invalid_token")
 		})
 		t.Run("twice", func(t *testing.T) {
 			for what, headers := range map[string][]string{
-				"the same":          {bearer, bearer},
-				"another after it":  {bearer, "Authorization: Bearer x"},
-				"another before it": {"Authorization: Bearer x", bearer},
-				"another scheme":    {"Authorization: Basic eDp5", bearer},
-				"nothing before it": {"Authorization:", bearer},
-				"nothing after it":  {bearer, "Authorization:"},
-				"in another case":   {bearer, "authorization: Bearer x"},
-				"behind a good one": {bearer, "AUTHORIZATION: " + bearer[len("Authorization: "):]},
-				"thrice":            {bearer, bearer, bearer},
-				"in a list":         {bearer + ", Bearer x"},
+				"the same":                  {bearer, bearer},
+				"another after it":          {bearer, "Authorization: Bearer x"},
+				"another before it":         {"Authorization: Bearer x", bearer},
+				"another scheme":            {"Authorization: Basic eDp5", bearer},
+				"an empty header before it": {"Authorization:", bearer},
+				"an empty header after it":  {bearer, "Authorization:"},
+				"in another case":           {bearer, "authorization: Bearer x"},
+				"after a valid header":      {bearer, "AUTHORIZATION: " + bearer[len("Authorization: "):]},
+				"three times":               {bearer, bearer, bearer},
+				"in a list":                 {bearer + ", Bearer x"},
 			} {
 				answer := s.client.Exchange(t, "GET", request("GET", "/app/x", "", headers...))
 				s.application.assertNothing(t, what)

@@ -29,8 +29,8 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 		status  map[string]int // by product
 		handler http.HandlerFunc
 	}{
-		{"it is down", map[string]int{"nginx": 503, "caddy": 502, "haproxy": 503}, nil},
-		{"it hangs", map[string]int{"nginx": 503, "caddy": 504, "haproxy": 503},
+		{"the service is down", map[string]int{"nginx": 503, "caddy": 502, "haproxy": 503}, nil},
+		{"the service hangs", map[string]int{"nginx": 503, "caddy": 504, "haproxy": 503},
 			func(_ http.ResponseWriter, r *http.Request) {
 				<-r.Context().Done() // until the proxy gives up
 			}},
@@ -46,7 +46,7 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 					[]byte("HTTP/1.1 200 OK\r\nX-Session-Install-Id: install-12345\r\n"))
 				_, _ = buffered.ReadByte() // until the proxy gives up
 			}},
-		{"it breaks off", map[string]int{"nginx": 503, "caddy": 502, "haproxy": 503},
+		{"the service breaks off its response", map[string]int{"nginx": 503, "caddy": 502, "haproxy": 503},
 			func(http.ResponseWriter, *http.Request) {
 				panic(http.ErrAbortHandler)
 			}},

@@ -24,16 +24,16 @@ func TestClientAddress(t *testing.T) {
 		headers []string
 		want    string
 	}{
-		{"the peer", clientaddr.Trusted{}, api.HeaderXForwardedFor,
+		{"no trusted proxy: the peer", clientaddr.Trusted{}, api.HeaderXForwardedFor,
 			[]string{"X-Forwarded-For", "203.0.113.5"}, "192.0.2.1"},
-		{"behind a trusted proxy", proxy, api.HeaderXForwardedFor,
+		{"a trusted proxy: the right-most address that is not trusted", proxy, api.HeaderXForwardedFor,
 			[]string{"X-Forwarded-For", "198.51.100.1, 203.0.113.5"}, "203.0.113.5"},
-		{"over several lines", proxy, api.HeaderXForwardedFor,
+		{"a header of several lines", proxy, api.HeaderXForwardedFor,
 			[]string{"X-Forwarded-For", "203.0.113.5", "X-Forwarded-For", "192.0.2.7"},
 			"203.0.113.5"},
-		{"header that is not configured", proxy, api.HeaderXForwardedFor,
+		{"a forwarding header that is not configured is ignored", proxy, api.HeaderXForwardedFor,
 			[]string{"Forwarded", "for=203.0.113.5"}, "192.0.2.1"},
-		{"the other header", proxy, api.HeaderForwarded,
+		{"the Forwarded header, if it is configured", proxy, api.HeaderForwarded,
 			[]string{"Forwarded", `for="[2001:db8::1]:80";proto=https`, "X-Forwarded-For",
 				"203.0.113.5"}, "2001:db8::1"},
 	} {
@@ -55,18 +55,18 @@ func TestRecordsUntrustedProxy(t *testing.T) {
 		headers  []string
 		reported bool
 	}{
-		{"a private peer", "10.1.2.3:4567", clientaddr.Trusted{},
+		{"a private peer with X-Forwarded-For", "10.1.2.3:4567", clientaddr.Trusted{},
 			[]string{"X-Forwarded-For", "203.0.113.5"}, true},
-		{"by the other header", "[fd00::1]:4567", clientaddr.Trusted{},
+		{"a private peer with Forwarded", "[fd00::1]:4567", clientaddr.Trusted{},
 			[]string{"Forwarded", "for=203.0.113.5"}, true},
-		{"on this machine", "127.0.0.1:4567", clientaddr.Trusted{},
+		{"a loopback peer", "127.0.0.1:4567", clientaddr.Trusted{},
 			[]string{"X-Forwarded-For", "203.0.113.5"}, true},
-		{"without such headers", "10.1.2.3:4567", clientaddr.Trusted{}, nil, false},
-		{"public client", "203.0.113.5:4567", clientaddr.Trusted{},
+		{"a private peer without forwarding headers", "10.1.2.3:4567", clientaddr.Trusted{}, nil, false},
+		{"a public peer", "203.0.113.5:4567", clientaddr.Trusted{},
 			[]string{"X-Forwarded-For", "10.1.2.3"}, false},
-		{"trusted proxy", "10.1.2.3:4567", proxy,
+		{"a trusted peer", "10.1.2.3:4567", proxy,
 			[]string{"X-Forwarded-For", "203.0.113.5"}, false},
-		{"another proxy is trusted", "192.168.1.1:4567", proxy,
+		{"a private peer, while another proxy is trusted", "192.168.1.1:4567", proxy,
 			[]string{"X-Forwarded-For", "203.0.113.5"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -95,12 +95,12 @@ func TestRecordsUntrustedProxyForAnyRequest(t *testing.T) {
 		status int
 		times  int
 	}{
-		"invalid body": {post("{", forwarded...), 422, 1},
-		"another media type": {post(goodBody,
+		"invalid body is recorded": {post("{", forwarded...), 422, 1},
+		"wrong media type is recorded": {post(goodBody,
 			append(forwarded, "Content-Type", "text/plain")...), 415, 1},
-		"current": {get("/v1/sessions/current", forwarded...), 200, 1},
-		"verify":  {get("/v1/sessions/verify/x", forwarded...), 200, 1},
-		"health":  {get("/v1/health", forwarded...), 200, 0},
+		"current is recorded":    {get("/v1/sessions/current", forwarded...), 200, 1},
+		"verify is recorded":     {get("/v1/sessions/verify/x", forwarded...), 200, 1},
+		"health is not recorded": {get("/v1/health", forwarded...), 200, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk()

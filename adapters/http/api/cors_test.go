@@ -71,29 +71,29 @@ func TestPreflights(t *testing.T) {
 		status  int
 		grants  map[string]string
 	}{
-		"to issue": {issuePath, [][2]string{from(page), {method, "POST"},
+		"POST on the issue route": {issuePath, [][2]string{from(page), {method, "POST"},
 			{headers, "authorization,content-type,x-request-id"}}, 204, map[string]string{
 			"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "POST",
 			"Access-Control-Max-Age":       "600",
 			"Access-Control-Allow-Headers": "authorization,content-type,x-request-id",
 		}},
-		"from the other origin": {current, [][2]string{from(other), {method, "GET"},
+		"from the second configured origin": {current, [][2]string{from(other), {method, "GET"},
 			{headers, "authorization"}}, 204, map[string]string{
 			"Access-Control-Allow-Origin": other, "Access-Control-Allow-Methods": "GET",
 			"Access-Control-Max-Age": "600", "Access-Control-Allow-Headers": "authorization",
 		}},
-		"HEAD where GET is": {current, [][2]string{from(page), {method, "HEAD"}}, 204,
+		"HEAD on a route with GET": {current, [][2]string{from(page), {method, "HEAD"}}, 204,
 			map[string]string{
 				"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "HEAD",
 				"Access-Control-Max-Age": "600",
 			}},
-		"another method": {issuePath, [][2]string{from(page), {method, "GET"}}, 204,
+		"a method that the issue route does not support": {issuePath, [][2]string{from(page), {method, "GET"}}, 204,
 			nil},
-		"another method, current": {current, [][2]string{from(page), {method, "POST"}}, 204,
+		"a method that the current route does not support": {current, [][2]string{from(page), {method, "POST"}}, 204,
 			nil},
-		"a method no address": {current, [][2]string{from(page), {method, "DELETE"}}, 204,
+		"a method that no route supports": {current, [][2]string{from(page), {method, "DELETE"}}, 204,
 			nil},
-		"another header": {issuePath,
+		"a request header that is not allowed": {issuePath,
 			[][2]string{from(page), {method, "POST"}, {headers, "x-forwarded-for"}}, 204, nil},
 		"from an unknown origin": {issuePath, [][2]string{from(stranger), {method, "POST"}},
 			405, nil},
@@ -104,10 +104,10 @@ func TestPreflights(t *testing.T) {
 		"without an origin": {issuePath, [][2]string{{method, "POST"}}, 405, nil},
 		"from two origins": {issuePath,
 			[][2]string{from(page), from(stranger), {method, "POST"}}, 405, nil},
-		"with two methods": {issuePath,
+		"with two requested methods": {issuePath,
 			[][2]string{from(page), {method, "POST"}, {method, "x: y"}}, 405, nil},
-		"no preflight":                 {issuePath, [][2]string{from(page)}, 405, actual(page)},
-		"no preflight, unknown origin": {issuePath, [][2]string{from(stranger)}, 405, nil},
+		"OPTIONS that is not a preflight":                 {issuePath, [][2]string{from(page)}, 405, actual(page)},
+		"OPTIONS that is not a preflight, unknown origin": {issuePath, [][2]string{from(stranger)}, 405, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := fromPage(newDesk(), http.MethodOptions, c.path, "", c.headers...)
@@ -156,12 +156,12 @@ func TestEveryResponseOfBothRoutesHasCORSHeaders(t *testing.T) {
 		media              string
 		status             int
 	}{
-		"200":              {newDesk(), "POST", issuePath, goodBody, "", 200},
-		"200 on the other": {newDesk(), "GET", "/v1/sessions/current", "", "", 200},
+		"200":                      {newDesk(), "POST", issuePath, goodBody, "", 200},
+		"200 on the current route": {newDesk(), "GET", "/v1/sessions/current", "", "", 200},
 		"401": {failing(failure.Unauthorized), "GET", "/v1/sessions/current", "",
 			"", 401},
-		"405":                   {newDesk(), "GET", issuePath, "", "", 405},
-		"405, no simple method": {newDesk(), "DELETE", issuePath, "", "", 405},
+		"405": {newDesk(), "GET", issuePath, "", "", 405},
+		"405, a method that requires a preflight": {newDesk(), "DELETE", issuePath, "", "", 405},
 		"413": {newDesk(), "POST", issuePath, strings.Repeat("x", 17<<10), "",
 			413},
 		"415": {newDesk(), "POST", issuePath, goodBody, "text/plain", 415},

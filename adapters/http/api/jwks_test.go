@@ -54,19 +54,19 @@ func TestJWKSNotModified(t *testing.T) {
 		values []string
 		status int
 	}{
-		{"the same", []string{tag}, 304},
-		{"the same, weakened by a proxy", []string{"W/" + tag}, 304},
-		{"any", []string{"*"}, 304},
+		{"the same ETag", []string{tag}, 304},
+		{"the same ETag, weakened by a proxy", []string{"W/" + tag}, 304},
+		{"an asterisk", []string{"*"}, 304},
 		{"one of a list", []string{other + `, W/"x" ,` + "\t" + tag}, 304},
 		{"one of several lines", []string{other, tag}, 304},
-		{"one behind white space", []string{"  " + tag + " "}, 304},
-		{"another", []string{other}, 200},
-		{"others", []string{other + `, W/"x"`, `"*"`}, 200},
-		{"without its quotes", []string{strings.Trim(tag, `"`)}, 200},
-		{"in another case", []string{strings.ToUpper(tag)}, 200},
-		{"a part", []string{tag[:len(tag)-2] + `"`}, 200},
-		{"nothing", []string{""}, 200},
-		{"none", nil, 200},
+		{"one after white space", []string{"  " + tag + " "}, 304},
+		{"another ETag", []string{other}, 200},
+		{"several other ETags", []string{other + `, W/"x"`, `"*"`}, 200},
+		{"the same ETag without its quotes", []string{strings.Trim(tag, `"`)}, 200},
+		{"the same ETag in another case", []string{strings.ToUpper(tag)}, 200},
+		{"a part of the ETag", []string{tag[:len(tag)-2] + `"`}, 200},
+		{"an empty header", []string{""}, 200},
+		{"no header", nil, 200},
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
 			t.Run(c.name+" by "+method, func(t *testing.T) {

@@ -47,7 +47,7 @@ func TestRead(t *testing.T) {
 		files  certificate.Files
 		faults certificate.Faults
 	}{
-		"sound": {certificate.Files{Chain: chain, Key: key, Strict: true}, nil},
+		"valid": {certificate.Files{Chain: chain, Key: key, Strict: true}, nil},
 		"in one file": {certificate.Files{Chain: write(t,
 			append(pair.Key, pair.Chain...), 0o600),
 			Key: write(t, append(pair.Chain, pair.Key...), 0o600)}, nil},
@@ -87,9 +87,9 @@ func TestRead(t *testing.T) {
 			certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}}},
 		"encrypted": {certificate.Files{Chain: chain, Key: write(t, encrypted, 0o600)},
 			certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
-		"half of the chain": {certificate.Files{Chain: write(t, pair.Chain[:len(pair.Chain)/2],
+		"truncated chain": {certificate.Files{Chain: write(t, pair.Chain[:len(pair.Chain)/2],
 			0o600), Key: key}, certificate.Faults{{Part: both, Reason: certificate.Malformed}}},
-		"half of the key": {certificate.Files{Chain: chain,
+		"truncated key": {certificate.Files{Chain: chain,
 			Key: write(t, pair.Key[:len(pair.Key)/2], 0o600)},
 			certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
 		"chain with invalid second certificate": {certificate.Files{

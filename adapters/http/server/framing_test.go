@@ -50,15 +50,15 @@ func TestAmbiguousFramingClosesConnection(t *testing.T) {
 		line, headers, body string
 		last                bool
 	}{
-		"a length":    {"POST %s HTTP/1.1", "Content-Length: 2\r\n", "ab", false},
-		"nothing":     {"GET %s HTTP/1.1", "", "", false},
-		"version 1.2": {"GET %s HTTP/1.2", "", "", false},
-		"chunks": {"POST %s HTTP/1.1", "Transfer-Encoding: chunked\r\n",
+		"with Content-Length": {"POST %s HTTP/1.1", "Content-Length: 2\r\n", "ab", false},
+		"without a body":      {"GET %s HTTP/1.1", "", "", false},
+		"HTTP/1.2":            {"GET %s HTTP/1.2", "", "", false},
+		"chunked": {"POST %s HTTP/1.1", "Transfer-Encoding: chunked\r\n",
 			"2\r\nab\r\n0\r\n\r\n", true},
-		"chunks and a length": {"POST %s HTTP/1.1",
+		"chunked with Content-Length": {"POST %s HTTP/1.1",
 			"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "2\r\nab\r\n0\r\n\r\n", true},
-		"version 1.0, kept": {"GET %s HTTP/1.0", "Connection: keep-alive\r\n", "", true},
-		"version 1.0, in chunks": {"POST %s HTTP/1.0",
+		"HTTP/1.0 with keep-alive": {"GET %s HTTP/1.0", "Connection: keep-alive\r\n", "", true},
+		"HTTP/1.0, chunked": {"POST %s HTTP/1.0",
 			"Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n", behind, true},
 		"CONNECT": {"CONNECT %s HTTP/1.1", "", "", true},
 	} {

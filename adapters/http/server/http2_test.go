@@ -246,8 +246,8 @@ func TestClosesIdleHTTP2Connections(t *testing.T) {
 	onBothTransports(t, server.Limits{Read: unreached, Idle: 50 * time.Millisecond, Connections: 10},
 		http.NotFoundHandler(), func(t *testing.T, v http2Server) {
 			for name, more := range map[string]string{"nothing": "",
-				"half of a header": halfOfHeader,
-				"pings":            strings.Repeat(ping, 100)} {
+				"a truncated header block": halfOfHeader,
+				"pings":                    strings.Repeat(ping, 100)} {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					client := v.connect(t)

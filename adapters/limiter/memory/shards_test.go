@@ -100,7 +100,7 @@ func TestReleasesMemory(t *testing.T) {
 			assert.Equal(t, count, storage.Subjects(start.After(window-1)))
 			assert.Zero(t, storage.Subjects(start.After(window)))
 		},
-		"by callers alone": func(storage *memory.Storage) {
+		"by decisions only": func(storage *memory.Storage) {
 			// Each caller removes two subjects and adds one. That takes half as many callers as
 			// there were subjects, and some more because subjects spread unevenly over the shards.
 			const callers = count * 11 / 20
