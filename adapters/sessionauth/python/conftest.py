@@ -1,4 +1,7 @@
-"""Fixtures and helpers: vectors, tokens, an issuer on loopback, and an environment without cryptography."""
+"""Fixtures and helpers.
+
+They provide vectors, tokens, an issuer on loopback, and an environment without cryptography.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,10 @@ def ring_of(of: Dict[str, Any]) -> sessionauth.Ring:
 
 
 def verifier_of(of: Dict[str, Any], *sources: sessionauth.KeySource) -> sessionauth.Verifier:
-    """Returns a verifier with the configuration of a group, and with its keys unless others are given."""
+    """Returns a verifier with the configuration of a group.
+
+    It has the keys of the group unless others are given.
+    """
     return sessionauth.Verifier(
         *(sources or (ring_of(of),)),
         issuer=of["issuer"],
@@ -83,7 +89,10 @@ def verifier_of(of: Dict[str, Any], *sources: sessionauth.KeySource) -> sessiona
 
 
 def published(of: Dict[str, Any]) -> bytes:
-    """Returns the public part of a group's keyset, as sessiond publishes it while all keys are in force."""
+    """Returns the public part of a group's keyset.
+
+    It is what sessiond publishes while all keys are in force.
+    """
     shown = ("kty", "crv", "alg", "kid", "x")
     keys = [
         {name: key[name] for name in shown} for key in of["keyset"]["keys"] if key["kty"] == "OKP"
@@ -92,7 +101,7 @@ def published(of: Dict[str, Any]) -> bytes:
 
 
 class Issuer:
-    """A server whose answers the tests set, and whose requests they count."""
+    """A server whose responses the tests set, and whose requests they count."""
 
     def __init__(self) -> None:
         self.requests: List[str] = []

@@ -1,21 +1,21 @@
 """Verifies sessiond's session tokens (v2) without a call for each request.
 
-One file for Python 3.9 and later that needs only the standard library: copy it into your service. EdDSA needs
-the package ``cryptography``; HS256 does not. It makes the same twelve checks in the same order as sessiond,
-and reports the same reason words and error codes:
+One file for Python 3.9 and later that needs only the standard library: copy it into your service.
+EdDSA needs the package ``cryptography``; HS256 does not. It makes the same twelve checks in the
+same order as sessiond, and reports the same reason words and error codes:
 
-     1  at most 4096 bytes, before anything is decoded              too_long
-     2  the segments of the form, none empty                        segments
-     3  strict base64url                                            encoding
-     4  a signature of the exact length                             signature_length
-     5  the payload is one strict JSON object                       json
-     6  the header of a JWS is the one that sessiond writes         header
-     7  kid names a key that may verify now, of the form            unknown_key, algorithm
-     8  the signature matches                                       signature
-     9  the eight claims, each of its type, within its bounds       claim_missing, claim_type, claim_bounds
-    10  v, iss and aud are ours                                     version, issuer, audience
-    11  iat <= nbf < exp, and nbf is not in the future              instants, not_yet_valid
-    12  exp is later than now                                       expired
+     1  at most 4096 bytes, before anything is decoded       too_long
+     2  the segments of the form, none empty                 segments
+     3  strict base64url                                     encoding
+     4  a signature of the exact length                      signature_length
+     5  the payload is one strict JSON object                json
+     6  the header of a JWS is the one that sessiond writes  header
+     7  kid names a key that may verify now, of the form     unknown_key, algorithm
+     8  the signature matches                                signature
+     9  the eight claims: their types and bounds             claim_missing, claim_type, claim_bounds
+    10  v, iss and aud are ours                              version, issuer, audience
+    11  iat <= nbf < exp, and nbf is not in the future       instants, not_yet_valid
+    12  exp is later than now                                expired
 
 Everything here is thread-safe. A session proves only that its holder once knew the install ID.
 """
@@ -82,7 +82,7 @@ MAX_KEYS = 256
 _log = logging.getLogger("sessionauth")
 
 # --------------------------------------------------------------------------------------------------
-# Errors and their answers
+# Errors and their responses
 # --------------------------------------------------------------------------------------------------
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -99,8 +99,9 @@ class Answer(NamedTuple):
 class SessionAuthError(Exception):
     """A request without a valid session.
 
-    ``code``, ``message`` and ``status`` are stable, and are all that may be revealed to the client. ``reason`` is one
-    word of a fixed list, for logs and metrics. None of them contains anything from the request.
+    ``code``, ``message`` and ``status`` are stable, and are all that may be revealed to the client.
+    ``reason`` is one word of a fixed list, for logs and metrics. None of them contains anything
+    from the request.
     """
 
     code: str = "internal_error"
@@ -118,7 +119,8 @@ class SessionAuthError(Exception):
     def envelope(self, request_id: str) -> Answer:
         """Returns the answer that sessiond would send.
 
-        A request_id that is not 1 to 128 characters of ``A-Z a-z 0-9 . _ -`` is replaced by a new one.
+        A request_id that is not 1 to 128 characters of ``A-Z a-z 0-9 . _ -`` is replaced by a new
+        one.
         """
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = str(uuid.uuid4())
@@ -166,7 +168,10 @@ class ExpiredToken(SessionAuthError):
 
 
 class Unavailable(SessionAuthError):
-    """The token cannot be verified, because the issuer's keys have never been read. A copy of any age prevents this."""
+    """The token cannot be verified, because the issuer's keys have never been read.
+
+    A copy of any age prevents this.
+    """
 
     code = "service_unavailable"
     message = "Service unavailable; retry later"
@@ -179,7 +184,11 @@ class KeysError(ValueError):
 
 
 def request_id(values: Sequence[str]) -> str:
-    """Returns the value of the X-Request-ID header if it was sent once and is well-formed, or else a new UUID."""
+    """Returns the request ID.
+
+    It is the value of the X-Request-ID header if that was sent once and is well-formed, or else a
+    new UUID.
+    """
     if len(values) == 1 and _REQUEST_ID.fullmatch(values[0]):
         return values[0]
     return str(uuid.uuid4())
@@ -202,8 +211,11 @@ _WORDS: Dict[str, Tuple[str, Optional[bool]]] = {
     "n": ("null", None),
 }
 
-# Unicode's White_Space. str.strip() without characters would take U+001C to U+001F too.
-_WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+# Unicode's White_Space. Without an argument, str.strip() would also remove U+001C to U+001F.
+_WHITE_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 class _NotStrict(Exception):
@@ -224,7 +236,10 @@ def _decode_base64url(text: bytes) -> bytes:
 
 
 class _Number:
-    """A JSON number as it was written. Its value would not show a fraction, an exponent or a minus sign."""
+    """A JSON number as it was written.
+
+    Its value would not show a fraction, an exponent or a minus sign.
+    """
 
     __slots__ = ("raw",)
 
@@ -243,9 +258,9 @@ class _Object(Dict[str, object]):
 def _read_json(data: bytes, repeats: bool = False) -> object:
     """Parses one JSON value (RFC 8259), with only JSON white space around it.
 
-    Objects become _Object, lists list, numbers _Number. It refuses invalid UTF-8, a byte order mark, a lone surrogate,
-    more than _MAX_DEPTH levels and, unless repeats is true, a repeated name in an object at any level. The standard
-    library's parser accepts most of these.
+    Objects become _Object, lists list, numbers _Number. It refuses invalid UTF-8, a byte order
+    mark, a lone surrogate, more than _MAX_DEPTH levels and, unless repeats is true, a repeated name
+    in an object at any level. The standard library's parser accepts most of these.
     """
     try:
         text = data.decode("utf-8")
@@ -339,7 +354,7 @@ class _Reader:
                 raise _NotStrict
 
     def read_string(self) -> str:
-        """Reads a string (RFC 8259, section 7) from its opening quote to after its closing quote."""
+        """Reads a string (RFC 8259, section 7), from its opening quote up to its closing quote."""
         if not self.take('"'):
             raise _NotStrict
         pieces: List[str] = []
@@ -393,7 +408,10 @@ _NO_EDDSA = "EdDSA needs the package cryptography, which cannot be imported"
 
 
 def _ed25519() -> Any:
-    """Returns the library's Ed25519 module, or None if it is not installed. Called when keys are read, never for a token."""
+    """Returns the library's Ed25519 module, or None if it is not installed.
+
+    Called when keys are read, never for a token.
+    """
     try:
         return importlib.import_module("cryptography.hazmat.primitives.asymmetric.ed25519")
     except ImportError:
@@ -402,7 +420,10 @@ def _ed25519() -> Any:
 
 @dataclass(frozen=True)
 class _Key:
-    """A key: ID, algorithm, material, and when it stops verifying. Its repr does not show the material."""
+    """A key: ID, algorithm, material, and when it stops verifying.
+
+    Its repr does not show the material.
+    """
 
     id: str
     algorithm: str
@@ -441,7 +462,10 @@ class KeySource(Protocol):
     """A source of keys for a Verifier: Ring or PublishedKeys."""
 
     def find(self, kid: str) -> Optional[_Key]:
-        """Returns the key with that ID, even if it may not verify now, or None. It may raise Unavailable."""
+        """Returns the key with that ID, even if it may not verify now, or None.
+
+        It may raise Unavailable.
+        """
 
 
 class Ring:
@@ -461,8 +485,8 @@ class Ring:
     def from_secrets(cls, secrets: Mapping[str, str]) -> Ring:
         """Returns a Ring of HS256 keys by ID, in the form of OFFLOAD_SESSION_SIGNING_KEYS.
 
-        White space at both ends of IDs and secrets is removed. The strength of secrets is not checked here; sessiond
-        checks it where they sign. Raises KeysError.
+        White space at both ends of IDs and secrets is removed. The strength of secrets is not
+        checked here; sessiond checks it where they sign. Raises KeysError.
         """
         keys: List[_Key] = []
         materials: List[Tuple[str, List[bytes]]] = []
@@ -485,20 +509,24 @@ class Ring:
 
     @classmethod
     def from_keyset(cls, data: bytes) -> Ring:
-        """Returns a Ring of the keys in a keyset file of sessiond, a JWK Set with private parts. Raises KeysError.
+        """Returns a Ring of the keys in a keyset file of sessiond, a JWK Set with private parts.
 
-        The file is parsed as strictly as sessiond parses it. Without the package cryptography EdDSA keys are ignored and
-        an error is logged; KeysError is raised if no other key remains.
+        Raises KeysError.
+
+        The file is parsed as strictly as sessiond parses it. Without the package cryptography EdDSA
+        keys are ignored and an error is logged; KeysError is raised if no other key remains.
         """
         keys, passed_over = _read_keyset(data)
         return cls._usable(keys, passed_over)
 
     @classmethod
     def from_jwks(cls, data: bytes) -> Ring:
-        """Returns a Ring of the EdDSA keys that sessiond publishes at /.well-known/jwks.json. Raises KeysError.
+        """Returns a Ring of the EdDSA keys that sessiond publishes at /.well-known/jwks.json.
 
-        Other kinds of keys are ignored (RFC 7517, section 5). Symmetric keys are never used, because published keys are
-        not secret.
+        Raises KeysError.
+
+        Other kinds of keys are ignored (RFC 7517, section 5). Symmetric keys are never used,
+        because published keys are not secret.
         """
         if _ed25519() is None:
             raise KeysError(_NO_EDDSA)
@@ -523,7 +551,8 @@ class Ring:
 _MEMBERS = {"kty", "alg", "kid", "use", "key_ops", "sign_from", "verify_until", "revoked"}
 _MEMBERS_OF = {"oct": _MEMBERS | {"k"}, "OKP": _MEMBERS | {"crv", "x", "d"}}
 _INSTANT = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})"
+    r"(?:\.([0-9]+))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
 )
 _YEAR_1 = -62135596800  # in seconds since 1970; it must be later
 _YEAR_10000 = 253402300800
@@ -551,7 +580,10 @@ def _list_of_keys(data: bytes, others: bool) -> List[object]:
 
 
 def _read_keyset(data: bytes) -> Tuple[List[_Key], int]:
-    """Parses a keyset file. Returns its keys that can be used here, and the number of ignored keys."""
+    """Parses a keyset file.
+
+    Returns its keys that can be used here, and the number of ignored keys.
+    """
     library = _ed25519()
     keys: List[_Key] = []
     materials: List[Tuple[str, List[bytes]]] = []
@@ -571,10 +603,12 @@ def _read_keyset(data: bytes) -> Tuple[List[_Key], int]:
 
 
 def _read_published(data: bytes) -> List[_Key]:
-    """Parses the public Ed25519 keys of a JWK Set. Unknown members and other keys are ignored (RFC 7517, section 5).
+    """Parses the public Ed25519 keys of a JWK Set.
 
-    A key with an invalid or repeated member is ignored too. A set with a repeated ID, or with the same material under
-    two IDs, is invalid.
+    Unknown members and other keys are ignored (RFC 7517, section 5).
+
+    A key with an invalid or repeated member is ignored too. A set with a repeated ID, or with the
+    same material under two IDs, is invalid.
     """
     library = _ed25519()
     keys: List[_Key] = []
@@ -593,7 +627,10 @@ def _read_published(data: bytes) -> List[_Key]:
 
 
 def _check_distinct(materials: Sequence[Tuple[str, List[bytes]]]) -> None:
-    """Refuses repeated IDs, and material that two IDs share: a secret equal to a public key would be publicly known."""
+    """Rejects repeated IDs, and material that two IDs share.
+
+    A secret that equals a public key would be publicly known.
+    """
     ids = set()
     owners: Dict[bytes, str] = {}
     for kid, parts in materials:
@@ -624,7 +661,8 @@ class _KeyReader:
     def read_key(self, library: Any) -> Tuple[Optional[_Key], List[bytes]]:
         """Returns a key of a keyset file, and the material that no other key may share.
 
-        The key is None if its library is not installed. An unknown member is an error: it may be a mistyped ``revoked``.
+        The key is None if its library is not installed. An unknown member is an error: it may be a
+        mistyped ``revoked``.
         """
         kind = self.item.get("kty")
         if not isinstance(kind, str) or kind not in _MEMBERS_OF:
@@ -693,7 +731,10 @@ class _KeyReader:
             raise self.fault("key_ops", "must be a list of sign and verify")
 
     def read_bytes(self, member: str, size: int) -> bytes:
-        """Returns a required member in strict base64url. Size is its exact length, or 0 for any length but zero."""
+        """Returns a required member in strict base64url.
+
+        Size is its exact length, or 0 for any length but zero.
+        """
         text = self.item.get(member)
         try:
             data = _decode_base64url(text.encode("ascii")) if isinstance(text, str) else b""
@@ -761,10 +802,9 @@ def _parse_instant(text: str) -> Optional[int]:
 # Published keys
 # --------------------------------------------------------------------------------------------------
 
-_PAUSE = (
-    10.0  # seconds between the beginnings of two refreshes, however many unknown ids are asked for
-)
-_FIRST_PAUSE = 1.0  # the same, while there is nothing yet
+# Seconds between the beginnings of two refreshes, however many unknown IDs arrive.
+_PAUSE = 10.0
+_FIRST_PAUSE = 1.0  # the same, while there is no copy yet
 
 
 def _is_loopback(host: str) -> bool:
@@ -785,18 +825,20 @@ class _Copy(NamedTuple):
 class PublishedKeys:
     """The EdDSA keys that sessiond publishes at /.well-known/jwks.json, in a copy.
 
-    A copy is fresh for ``fresh_for`` seconds. After that the next call starts a refresh in the background and uses
-    the copy. It waits for the refresh only if the copy is twice as old because there was no call in between. An ID
-    that the copy does not have also starts a refresh, and waits for it. There is one refresh at a time, and at least
-    10 seconds from one to the next. While the issuer is unavailable the copy stays in force. If there has never been
-    a copy, find raises Unavailable.
+    A copy is fresh for ``fresh_for`` seconds. After that the next call starts a refresh in the
+    background and uses the copy. It waits for the refresh only if the copy is twice as old because
+    there was no call in between. An ID that the copy does not have also starts a refresh, and waits
+    for it. There is one refresh at a time, and at least 10 seconds from one to the next. While the
+    issuer is unavailable the copy stays in force. If there has never been a copy, find raises
+    Unavailable.
 
-    No caller waits longer than ``wait`` seconds from the start of a refresh. ``timeout`` bounds each step of
-    connecting, and also the whole fetch to its last byte. A revocation takes effect when the copy is fetched again.
+    No caller waits longer than ``wait`` seconds from the start of a refresh. ``timeout`` bounds
+    each step of connecting, and also the whole fetch to its last byte. A revocation takes effect
+    when the copy is fetched again.
 
-    ``url`` is https, or http on loopback. ``plain_http`` allows http to any host: set it only if nothing on the way
-    can insert its own key. Redirects are not followed, and proxies of the environment are not used. ``steady`` is a
-    monotonic clock in seconds.
+    ``url`` is https, or http on loopback. ``plain_http`` allows http to any host: set it only if
+    nothing on the way can insert its own key. Redirects are not followed, and proxies of the
+    environment are not used. ``steady`` is a monotonic clock in seconds.
 
     A forked process has the copy of its parent, and refreshes it independently from then on.
     """
@@ -815,7 +857,8 @@ class PublishedKeys:
             raise KeysError(_NO_EDDSA)
         if not all("!" <= char <= "~" for char in url):  # urlsplit silently drops line breaks
             raise ValueError(
-                "the address of published keys must be of ASCII without spaces and control characters"
+                "the address of published keys must be of ASCII without spaces and "
+                "control characters"
             )
         parts = urllib.parse.urlsplit(url)
         if (
@@ -825,11 +868,13 @@ class PublishedKeys:
             or parts.fragment
         ):
             raise ValueError(
-                "the address of published keys must be an https URL without credentials and fragment"
+                "the address of published keys must be an https URL without credentials "
+                "and fragment"
             )
         if parts.scheme == "http" and not plain_http and not _is_loopback(parts.hostname):
             raise ValueError(
-                "published keys over http could be anybody's: use https, or plain_http where the network is yours alone"
+                "published keys over http could be anyone's: use https, or plain_http on a "
+                "network that only you control"
             )
         if fresh_for <= 0 or timeout <= 0 or wait < 0:
             raise ValueError("fresh_for and timeout must be more than 0, and wait no less than 0")
@@ -841,9 +886,8 @@ class PublishedKeys:
         self._timeout = timeout
         self._wait = wait
         self._steady = steady
-        self._lock = (
-            threading.Lock()
-        )  # guards the fields below; _copy and _failing may be read without it
+        # Guards the fields below; _copy and _failing may be read without it.
+        self._lock = threading.Lock()
         self._copy: Optional[_Copy] = None
         self._failing = False
         self._began: Optional[float] = None
@@ -851,7 +895,9 @@ class PublishedKeys:
         _published.add(self)
 
     def load(self) -> bool:
-        """Fetches the keys if there are none yet, and reports whether there are some. Call it when a service starts.
+        """Fetches the keys if there are none yet, and reports whether there are some.
+
+        Call it when a service starts.
 
         It waits no longer than find.
         """
@@ -861,7 +907,10 @@ class PublishedKeys:
         return self._copy is not None
 
     def find(self, kid: str) -> Optional[_Key]:
-        """Returns the key with that ID, or None. Raises Unavailable if there has never been a copy."""
+        """Returns the key with that ID, or None.
+
+        Raises Unavailable if there has never been a copy.
+        """
         now = self._steady()
         copy = self._copy
         age = now - copy.taken if copy is not None else float("inf")
@@ -880,7 +929,10 @@ class PublishedKeys:
         return key
 
     def _ask(self, now: float) -> Optional[threading.Thread]:
-        """Returns the refresh in progress, or a new one, or None if the last one began too recently."""
+        """Returns the refresh in progress, or starts one.
+
+        Returns None if the last one began too recently.
+        """
         with self._lock:
             if self._refresh is not None and self._refresh.is_alive():
                 return self._refresh
@@ -899,7 +951,10 @@ class PublishedKeys:
             return refresh
 
     def _await(self, refresh: Optional[threading.Thread], now: float) -> None:
-        """Waits for a refresh, up to the bound from its start: a caller that comes late waits for the rest only."""
+        """Waits for a refresh, for at most the configured time from its start.
+
+        A caller that comes late waits only for the rest of that time.
+        """
         if refresh is None:
             return
         with self._lock:
@@ -911,9 +966,8 @@ class PublishedKeys:
         try:
             keys = {key.id: key for key in _read_published(self._fetch())}
             if not keys and self._copy is None:
-                raise KeysError(
-                    "no key is published"
-                )  # the issuer signs with secrets; later this means that all keys were revoked
+                # The issuer signs with secrets. Later, no key means that all were revoked.
+                raise KeysError("no key is published")
         except Exception as error:  # after any error the copy, if there is one, stays in force
             with self._lock:
                 told, self._failing = self._failing, True
@@ -931,12 +985,18 @@ class PublishedKeys:
             _log.warning("published keys can be read " + ("now" if first else "again"))
 
     def _after_fork(self) -> None:
-        """Replaces what threads of the parent held: they do not exist in this process and would never release it."""
+        """Replaces what threads of the parent held.
+
+        They do not exist in this process and would never release it.
+        """
         self._lock = threading.Lock()
         self._refresh = None
 
     def _fetch(self) -> bytes:
-        """Returns the body, or raises. The library's timeout bounds single steps only, so a timer bounds the whole fetch."""
+        """Returns the body, or raises.
+
+        The library's timeout bounds single steps only, so a timer bounds the whole fetch.
+        """
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=self._timeout)
         over = threading.Event()
@@ -946,9 +1006,8 @@ class PublishedKeys:
             over.set()
             if sock is not None:
                 try:
-                    socket.socket.shutdown(
-                        sock, socket.SHUT_RDWR
-                    )  # not SSLSocket's, which would change the TLS state under the reader
+                    # Not SSLSocket.shutdown, which would change the TLS state under the reader.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
                 except OSError:
                     pass
 
@@ -957,9 +1016,8 @@ class PublishedKeys:
         timer.start()
         try:
             connection.connect()
-            sock = (
-                connection.sock
-            )  # kept: the connection drops it while the answer is still being read
+            # Kept, because the connection drops it while the response is still being read.
+            sock = connection.sock
             if over.is_set():
                 raise TimeoutError
             connection.request(
@@ -1004,8 +1062,8 @@ _SECOND = 10**9
 class Session:
     """The claims of a token. Times are whole seconds since 1970.
 
-    The install ID is exactly what the client sent, never trimmed or normalized. It is not a credential. It must not be
-    logged, so the repr does not show it.
+    The install ID is exactly what the client sent, never trimmed or normalized. It is not a
+    credential. It must not be logged, so the repr does not show it.
     """
 
     install_id: str = field(repr=False)
@@ -1029,9 +1087,10 @@ class _Parts(NamedTuple):
 class Verifier:
     """Verifies the session that a request carries.
 
-    ``sources`` are searched for a key in their order; the others are searched even if one is unavailable. ``issuer``
-    and ``audience`` must equal sessiond's configuration. ``clock_skew_seconds``, 0 to 60, is how much later than now
-    ``nbf`` may be; it never prolongs a session. ``clock`` returns nanoseconds since 1970.
+    ``sources`` are searched for a key in their order; the others are searched even if one is
+    unavailable. ``issuer`` and ``audience`` must equal sessiond's configuration.
+    ``clock_skew_seconds``, 0 to 60, is how much later than now ``nbf`` may be; it never prolongs a
+    session. ``clock`` returns nanoseconds since 1970.
     """
 
     def __init__(
@@ -1055,14 +1114,19 @@ class Verifier:
         self._clock = clock
 
     def verify(self, authorization_values: Sequence[str]) -> Session:
-        """Returns the session of a request. Pass all its Authorization headers, because two are refused.
+        """Returns the session of a request.
+
+        Pass all its Authorization headers, because two are refused.
 
         Raises Unauthorized, InvalidToken, ExpiredToken or, if keys are unavailable, Unavailable.
         """
         return self.verify_token(_bearer(authorization_values))
 
     def verify_token(self, token: str) -> Session:
-        """Returns the session of a token. Raises InvalidToken, ExpiredToken or, if keys are unavailable, Unavailable."""
+        """Returns the session of a token.
+
+        Raises InvalidToken, ExpiredToken or, if keys are unavailable, Unavailable.
+        """
         parts = _split(token)
         now = self._clock()
         kid = parts.payload.get("kid")
@@ -1087,7 +1151,10 @@ class Verifier:
         return session
 
     def _find(self, kid: str) -> Optional[_Key]:
-        """Returns the key of the first source that has it. Raises Unavailable only if no source has it."""
+        """Returns the key of the first source that has it.
+
+        Raises Unavailable only if no source has it.
+        """
         out: Optional[Unavailable] = None
         for source in self._sources:
             try:
@@ -1103,7 +1170,10 @@ class Verifier:
 
 
 def _bearer(values: Sequence[str]) -> str:
-    """Returns the token of the Authorization headers (RFC 6750, section 2.1): Bearer in any case, one or more spaces, the token."""
+    """Returns the token of the Authorization headers (RFC 6750, section 2.1).
+
+    The header is Bearer in any case, one or more spaces, and the token.
+    """
     if len(values) == 0:
         raise Unauthorized("missing")
     if len(values) > 1:
@@ -1141,7 +1211,10 @@ def _split(token: str) -> _Parts:
 
 
 def _octets(text: str) -> bytes:
-    """Returns the bytes of a header value, which servers decode as Latin-1. Other text is encoded as UTF-8."""
+    """Returns the bytes of a header value, which servers decode as Latin-1.
+
+    Other text is encoded as UTF-8.
+    """
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
@@ -1160,7 +1233,10 @@ def _read_object(data: bytes) -> Dict[str, object]:
 
 
 def _check_header(header: Dict[str, object], payload: Dict[str, object]) -> None:
-    """Makes check 6. Further members are refused: with crit, jwk or x5u a token could choose its own key."""
+    """Makes check 6.
+
+    Further members are refused: with crit, jwk or x5u a token could choose its own key.
+    """
     kid = payload.get("kid")
     ours = (
         header.get("alg") == _EDDSA
@@ -1207,7 +1283,10 @@ def _text(payload: Dict[str, object], name: str) -> str:
 
 
 def _integer(payload: Dict[str, object], name: str) -> int:
-    """Returns a claim that is written with digits only. A minus, fraction or exponent makes it another type."""
+    """Returns a claim that is written with digits only.
+
+    A minus, fraction or exponent makes it another type.
+    """
     value = _claim(payload, name)
     if not isinstance(value, _Number) or not value.raw.isdigit():
         raise InvalidToken("claim_type")

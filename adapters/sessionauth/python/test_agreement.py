@@ -1,4 +1,6 @@
-"""Holds the verifier against the Go domain: the same tokens, headers, keysets and published sets, and the same word for each.
+"""Compares the verifier with the Go domain.
+
+Both get the same tokens, headers, keysets and published sets, and must give the same word for each.
 
 Seeds are fixed. test/verdicts answers for the domain.
 """
@@ -17,24 +19,30 @@ import sessionauth
 from conftest import ROOT, SECOND, compact, decode, group, groups, jws, published, verifier_of
 
 REASONS = {
-    "missing", "credentials", "too_long", "segments", "encoding", "signature_length", "json", "header", "unknown_key", "algorithm",
-    "signature", "claim_missing", "claim_type", "claim_bounds", "version", "issuer", "audience", "instants", "not_yet_valid", "expired",
+    "missing", "credentials", "too_long", "segments", "encoding", "signature_length", "json",
+    "header", "unknown_key", "algorithm", "signature", "claim_missing", "claim_type",
+    "claim_bounds", "version", "issuer", "audience", "instants", "not_yet_valid", "expired",
 }  # fmt: skip
 
 # Pieces that JSON parsers are known to differ on.
 PIECES = [
-    b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b" ", b"\t", b"\n", b"\r", b"\x0b", b"\x0c", b"\x00", b"\x1f", b"\x7f", b"\xa0", b"\xff",
-    b"\xc3\xa4", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb\xbf", b"\xf0\x9f\x94\x91", b"null", b"true", b"false", b"NaN",
-    b"Infinity", b"-", b"-0", b"0", b"00", b"1", b"1.0", b"1.", b".5", b"1e0", b"1E+2", b"1e", b"+1", b"\\u0041", b"\\u00e4", b"\\ud83d\\udd11",
-    b"\\ud83d", b"\\udd11", b"\\ud83dx", b"\\ud83d\\u0041", b"\\u 041", b"\\u+041", b"\\u0_41", b"\\x41", b"\\/", b"\\'", b"'", b"/**/", b"//",
-    b',"v":2', b',"kid":"test-kid"', b',"a":{"b":1,"b":2}', b',"a":[[{}]]', b"[" * 62, b"]" * 62, b'"a":1,', b"\xd9\xa1", b'{"a":' * 64,
+    b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b" ", b"\t", b"\n", b"\r", b"\x0b", b"\x0c",
+    b"\x00", b"\x1f", b"\x7f", b"\xa0", b"\xff", b"\xc3\xa4", b"\xed\xa0\x80", b"\xc0\x80",
+    b"\xf4\x90\x80\x80", b"\xef\xbb\xbf", b"\xf0\x9f\x94\x91", b"null", b"true", b"false", b"NaN",
+    b"Infinity", b"-", b"-0", b"0", b"00", b"1", b"1.0", b"1.", b".5", b"1e0", b"1E+2", b"1e",
+    b"+1", b"\\u0041", b"\\u00e4", b"\\ud83d\\udd11", b"\\ud83d", b"\\udd11", b"\\ud83dx",
+    b"\\ud83d\\u0041", b"\\u 041", b"\\u+041", b"\\u0_41", b"\\x41", b"\\/", b"\\'", b"'", b"/**/",
+    b"//", b',"v":2', b',"kid":"test-kid"', b',"a":{"b":1,"b":2}', b',"a":[[{}]]', b"[" * 62,
+    b"]" * 62, b'"a":1,', b"\xd9\xa1", b'{"a":' * 64,
 ]  # fmt: skip
 
 # Values that a claim or a member might have.
 VALUES: List[Any] = [
-    None, True, False, 0, 1, 2, 3, -1, 2.0, 1.5, 1e3, "", " ", "2", "a", [], {}, [2], {"a": 1}, 10**18, 10**30, 253402300799, 253402300800,
-    1771243200, 1771243199, 1771243201, "test-kid", "TEST-KID", "x" * 7, "x" * 8, "x" * 64, "x" * 65, "x" * 128, "x" * 129, " " * 8, "\u2003" * 8,
-    "\x1c" * 8, "\x85" * 8, "installation\x7f", "installation\u200b", "ä" * 8, "🔑" * 128, "JWT", "jwt", "EdDSA", "Ed25519", "HS256", "none",
+    None, True, False, 0, 1, 2, 3, -1, 2.0, 1.5, 1e3, "", " ", "2", "a", [], {}, [2], {"a": 1},
+    10**18, 10**30, 253402300799, 253402300800, 1771243200, 1771243199, 1771243201, "test-kid",
+    "TEST-KID", "x" * 7, "x" * 8, "x" * 64, "x" * 65, "x" * 128, "x" * 129, " " * 8, "\u2003" * 8,
+    "\x1c" * 8, "\x85" * 8, "installation\x7f", "installation\u200b", "ä" * 8, "🔑" * 128, "JWT",
+    "jwt", "EdDSA", "Ed25519", "HS256", "none",
 ]  # fmt: skip
 
 
@@ -53,7 +61,7 @@ def bytes64(data: bytes) -> str:
 
 
 def verdict(verifier: sessionauth.Verifier, values: List[bytes]) -> str:
-    """The word for a request with these headers, which come as a server hands them over."""
+    """Returns the word for a request with these headers, decoded as a server decodes them."""
     try:
         verifier.verify([value.decode("latin-1") for value in values])
     except sessionauth.SessionAuthError as error:
@@ -62,7 +70,7 @@ def verdict(verifier: sessionauth.Verifier, values: List[bytes]) -> str:
 
 
 def mutate(rng: random.Random, data: bytes, pieces: List[bytes]) -> bytes:
-    """Changes a few places of data."""
+    """Changes a few bytes of data."""
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
         at = rng.randint(0, len(data))
         to = min(len(data), at + rng.choice([0, 0, 1, 1, 2, 8]))
@@ -102,7 +110,7 @@ def written(rng: random.Random, members: Dict[str, Any]) -> bytes:
 
 
 def signer(of: Dict[str, Any]) -> Callable[[random.Random, Dict[str, Any], bytes], str]:
-    """Signs a payload under the group's active key; in a JWS the header may be mutated before."""
+    """Signs a payload with the group's active key. The header of a JWS may be mutated before."""
     if "keyset" not in of:
         secret = of["keys"][of["active_kid"]].encode()
         return lambda _rng, _claims, payload: compact(payload, secret)
@@ -122,15 +130,15 @@ def signer(of: Dict[str, Any]) -> Callable[[random.Random, Dict[str, Any], bytes
 
 
 def requests(rng: random.Random, of: Dict[str, Any], count: int) -> List[List[bytes]]:
-    """Values of Authorization headers: sound ones, and ones that are wrong in one place or a few."""
+    """Returns values of Authorization headers: valid ones, and ones with one or a few errors."""
     sign = signer(of)
     now, skew = of["now"], of["clock_skew_seconds"]
     made: List[List[bytes]] = []
     for _ in range(count):
         edge = rng.choice([-skew - 1, -skew, -1, 0, 1, skew, skew + 1])
         claims: Dict[str, Any] = {
-            "v": 2, "kid": of["active_kid"], "iat": now - 60, "nbf": now - 60, "iss": of["issuer"], "aud": of["audience"],
-            "install_id": "install-12345", "exp": now + 60,
+            "v": 2, "kid": of["active_kid"], "iat": now - 60, "nbf": now - 60, "iss": of["issuer"],
+            "aud": of["audience"], "install_id": "install-12345", "exp": now + 60,
         }  # fmt: skip
         how = rng.random()
         if how < 0.1:
@@ -196,7 +204,8 @@ def test_vectors_have_the_same_reasons() -> None:
     for index, each in enumerate(groups()):
         verifier = verifier_of(each)
         for case in each["cases"]:
-            # A line break or a space inside a value would be the header's affair, and not the token's; both sides are asked the same.
+            # A line break or a space inside a value would be an error of the header, not of the
+            # token; both sides get the same.
             values = [b"Bearer " + case["token"].encode("utf-8")]
             questions.append({"group": index, "values": [bytes64(value) for value in values]})
             asked.append((case["name"], verdict(verifier, values)))
@@ -223,13 +232,13 @@ def test_random_requests_have_the_same_reasons() -> None:
     told = answers(questions)
     assert disagreements(asked, told) == []
     counts = collections.Counter(told)
-    # An algorithm that does not fit takes two sound ids, which no mutation finds: the vectors have those.
+    # A wrong algorithm needs two valid IDs, which no mutation finds: the vectors have those cases.
     assert set(counts) >= (REASONS | {"valid"}) - {"algorithm"}, counts
     assert counts["valid"] > 1000, counts
 
 
 def keysets(rng: random.Random, count: int) -> List[bytes]:
-    """Keysets: sound ones, and ones that are wrong in one place or a few."""
+    """Returns keysets: valid ones, and ones with one or a few errors."""
     sound = [group("compact, keys of a keyset")["keyset"]["keys"], group("JWS")["keyset"]["keys"]]
     instants = [
         b"0",
@@ -307,7 +316,10 @@ def keysets(rng: random.Random, count: int) -> List[bytes]:
 
 
 def sets(rng: random.Random, count: int) -> List[bytes]:
-    """What an issuer might publish: sound sets, ones that are wrong in one place or a few, and ones in which names stand twice."""
+    """Returns sets that an issuer might publish.
+
+    There are valid ones, ones with one or a few errors, and ones in which a name is repeated.
+    """
     of = group("JWS")
     sound = json.loads(published(of))["keys"]
     odd = [
@@ -324,8 +336,10 @@ def sets(rng: random.Random, count: int) -> List[bytes]:
         "1999-01-01T00:00:00Z",
     ]
     twice = [
-        b'"kid":"a",', b'"kty":"OKP",', b'"revoked":true,', b'"revoked":false,', b'"verify_until":"2000-01-01T00:00:00Z",', b'"d":"AA",',
-        b'"more":{"a":1,"a":2},', b'"more":1,"more":2,', b'"keys":[],', b'"x5c":[{"a":1,"a":2}],', b'"use":"sig",', b'"k\\u0065ys":[],',
+        b'"kid":"a",', b'"kty":"OKP",', b'"revoked":true,', b'"revoked":false,',
+        b'"verify_until":"2000-01-01T00:00:00Z",', b'"d":"AA",', b'"more":{"a":1,"a":2},',
+        b'"more":1,"more":2,', b'"keys":[],', b'"x5c":[{"a":1,"a":2}],', b'"use":"sig",',
+        b'"k\\u0065ys":[],',
     ]  # fmt: skip
     made: List[bytes] = []
     for _ in range(count):

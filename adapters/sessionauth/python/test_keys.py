@@ -150,7 +150,7 @@ def public(**changed: Any) -> Dict[str, Any]:
 
 
 def beside() -> Dict[str, Any]:
-    """Another sound key."""
+    """Returns another valid key."""
     other: Dict[str, Any] = json.loads(published(group("JWS")))["keys"][1]
     return other
 
@@ -192,7 +192,7 @@ def test_ignores_unknown_published_members() -> None:
 
 
 def test_repeated_names_in_published_sets() -> None:
-    """They leave out the one key that has them, so that a revocation beside them still arrives."""
+    """Only the key that has them is ignored, so that the revocation of another key takes effect."""
     two, other = keyset(public(), beside()), beside()["kid"]
     for text, kids in (
         (two.replace(b"{", b'{"more":1,"more":2,', 1), {public()["kid"], other}),
@@ -234,7 +234,7 @@ def test_refuses_published_sets(data: bytes) -> None:
 
 @pytest.mark.usefixtures("no_cryptography")
 class TestWithoutCryptography:
-    """EdDSA keys are passed over, and the operator is told."""
+    """EdDSA keys are ignored, and an error is logged."""
 
     jws: Dict[str, Any] = group("JWS")
 
@@ -244,7 +244,8 @@ class TestWithoutCryptography:
         assert [(each.levelname, each.message) for each in caplog.records] == [
             (
                 "ERROR",
-                "EdDSA keys passed over: 5; EdDSA needs the package cryptography, which cannot be imported",
+                "EdDSA keys passed over: 5; EdDSA needs the package cryptography, which cannot be "
+                "imported",
             )
         ]
 
@@ -270,12 +271,13 @@ class TestWithoutCryptography:
 
 
 def test_import_and_hs256_need_only_the_standard_library() -> None:
-    """In a process of its own, without site packages."""
+    """Runs in a separate process, without site packages."""
     case = next(case for case in group("")["cases"] if case["want"] == "valid")
     code = (
         "import sessionauth, sys\n"
         "ring = sessionauth.Ring.from_secrets({'test-kid': 'test-secret'})\n"
-        f"verifier = sessionauth.Verifier(ring, issuer='offload-backend-test', audience='offload-ios-test', clock=lambda: {group('')['now']} * 10**9)\n"
+        "verifier = sessionauth.Verifier(ring, issuer='offload-backend-test',"
+        f" audience='offload-ios-test', clock=lambda: {group('')['now']} * 10**9)\n"
         f"assert verifier.verify_token({case['token']!r})\n"
         "assert not [name for name in sys.modules if name.startswith('cryptography')]\n"
     )

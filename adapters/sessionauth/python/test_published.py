@@ -97,7 +97,7 @@ def test_outage_keeps_keys_and_is_logged_once(
     assert keys.find("one")
     issuer.status = 503
     clock.now += 600
-    for _ in range(1000):  # 1000 s of outage, and a request a second
+    for _ in range(1000):  # an outage of 1000 s, with one request a second
         clock.now += 1
         assert keys.find("one")
         settle(keys)
@@ -293,7 +293,10 @@ def test_threads_see_complete_copies(issuer: Issuer) -> None:
 
 
 def test_forked_process_refreshes_independently(issuer: Issuer) -> None:
-    """Forked while another thread holds the lock and a refresh is under way, neither of which the child has."""
+    """Forks while another thread holds the lock and runs a refresh.
+
+    The child has neither.
+    """
     clock = Clock()
     keys = keys_of(issuer, clock)
     assert keys.find("one")

@@ -1,4 +1,4 @@
-"""Which answers of an issuer are accepted, and which addresses."""
+"""Which responses of an issuer are accepted, and which addresses."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_endless_slow_answer_is_cut(
         keys = keys_of(issuer, Clock(), timeout=timeout)
         with pytest.raises(
             (OSError, http.client.HTTPException)
-        ):  # which one depends on where the fetch was cut
+        ):  # which one depends on where the fetch was cut off
             keys._fetch()
         if issuer.requests:
             break

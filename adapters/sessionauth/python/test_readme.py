@@ -43,15 +43,15 @@ def run(source: str, names: Dict[str, Any]) -> None:
 
 def claims(kid: str, **changed: Any) -> bytes:
     sound = {
-        "v": 2, "kid": kid, "iat": NOW - 60, "nbf": NOW - 60, "iss": "offload-backend", "aud": "offload-ios",
-        "install_id": "инсталляция-🔑", "exp": NOW + 60,
+        "v": 2, "kid": kid, "iat": NOW - 60, "nbf": NOW - 60, "iss": "offload-backend",
+        "aud": "offload-ios", "install_id": "инсталляция-🔑", "exp": NOW + 60,
     }  # fmt: skip
     return json.dumps({**sound, **changed}).encode()
 
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    """The first example, at the instant of the tests."""
+    """Returns a client of the first example, whose clock shows the time of the tests."""
     monkeypatch.setenv("OFFLOAD_SESSION_SECRET", SECRET)
     names: Dict[str, Any] = {"__name__": "example"}
     run(examples()[0], names)
@@ -108,7 +108,7 @@ def test_malformed_request_id_is_replaced(client: TestClient, given: List[Any]) 
 
 
 def published_app(url: str) -> Tuple[fastapi.FastAPI, sessionauth.PublishedKeys]:
-    """Both examples: the second one in place of the first one's verifier and app."""
+    """Returns both examples, with the second one in place of the first one's verifier and app."""
     first, second = examples()
     imports, rest = first.split("verifier = ", 1)
     routes = rest.split("app = FastAPI()\n", 1)[1]
@@ -155,7 +155,10 @@ def test_unavailable_issuer(issuer: Issuer) -> None:  # noqa: F811
         answer = client.get(
             "/v1/library", headers={"Authorization": "Bearer " + sound, "X-Request-ID": "request-1"}
         )
-    body = '{"error":{"code":"service_unavailable","message":"Service unavailable; retry later","request_id":"request-1"}}'
+    body = (
+        '{"error":{"code":"service_unavailable","message":"Service unavailable; retry later",'
+        '"request_id":"request-1"}}'
+    )
     assert (answer.status_code, answer.text) == (503, body)
     assert answer.headers["retry-after"] == "1"
     assert "www-authenticate" not in answer.headers

@@ -1,4 +1,4 @@
-"""What the vectors do not cover: headers, the order of checks, answers, and what stays hidden."""
+"""What the vectors do not cover: headers, the order of checks, responses, and hidden values."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_refuses_credentials(values: List[str], word: str) -> None:
         ("A" * 4097, "too_long"),
         ("A" * 4096, "segments"),
         ("ä" * 4096, "segments"),  # a byte each, as servers decode a header
-        ("€" * 1365 + "ab", "too_long"),  # what no header holds counts as UTF-8
+        ("€" * 1365 + "ab", "too_long"),  # text that a header cannot contain is encoded as UTF-8
         ("\ud800" * 1365, "segments"),
     ],
 )
@@ -118,13 +118,18 @@ def test_times_are_exact_to_the_nanosecond() -> None:
 def test_clock_is_read_once_per_token() -> None:
     reads: List[int] = []
     ring = sessionauth.Ring.from_secrets({"kid-1": SECRET})
-    counted = sessionauth.Verifier(ring, issuer="issuer", audience="audience", clock=lambda: reads.append(1) or NOW * SECOND)  # type: ignore[func-returns-value]
+
+    def clock() -> int:
+        reads.append(1)
+        return NOW * SECOND
+
+    counted = sessionauth.Verifier(ring, issuer="issuer", audience="audience", clock=clock)
     counted.verify_token(token())
     assert len(reads) == 1
 
 
 def test_order_of_checks() -> None:
-    """Each of these is wrong in all that comes after its own check, too."""
+    """Each token fails its own check and every later one."""
     late = {"iss": "x", "aud": "x", "exp": NOW - 1, "nbf": NOW + 90, "iat": NOW + 99}
     payload = encode(json.dumps(claims(**late)).encode())
     worse = {"v": 1, **late}
@@ -174,7 +179,8 @@ ANSWERS = [
         "expired_token",
         "Session token expired",
         {
-            "WWW-Authenticate": 'Bearer realm="offload", error="invalid_token", error_description="expired"'
+            "WWW-Authenticate": 'Bearer realm="offload", error="invalid_token", '
+            'error_description="expired"'
         },
     ),
     (
@@ -297,6 +303,7 @@ def test_module_needs_only_python_3_9() -> None:
         elif isinstance(node, ast.ImportFrom):
             imported.add((node.module or "").split(".")[0])
     assert imported == {
-        "__future__", "base64", "binascii", "dataclasses", "hashlib", "hmac", "http", "importlib", "ipaddress", "json", "logging", "os", "re", "socket",
-        "threading", "time", "typing", "urllib", "uuid", "weakref",
+        "__future__", "base64", "binascii", "dataclasses", "hashlib", "hmac", "http", "importlib",
+        "ipaddress", "json", "logging", "os", "re", "socket", "threading", "time", "typing",
+        "urllib", "uuid", "weakref",
     }  # fmt: skip

@@ -97,7 +97,10 @@ def test_wycheproof_ed25519() -> None:
 
 
 def test_wycheproof_hmac_sha256() -> None:
-    """Whole tags alone: a token whose signature is shorter is refused before it gets here, and is refused here too."""
+    """Uses only complete tags.
+
+    A token with a shorter signature is rejected before the tag is compared, and here too.
+    """
     verified = collections.Counter[str]()
     for group in wycheproof("hmac_sha256"):
         for case in group["tests"]:
@@ -110,7 +113,7 @@ def test_wycheproof_hmac_sha256() -> None:
 
 
 def test_wycheproof_jws() -> None:
-    """Not one is a session, so that all are refused; the reasons are those that the domain tells."""
+    """None is a session, so all are rejected, with the reasons that the domain gives."""
     reasons = collections.Counter[str]()
     library = sessionauth._ed25519()
     for group in wycheproof("json_web_signature"):
