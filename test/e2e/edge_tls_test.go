@@ -110,7 +110,7 @@ func TestTLSReloadsARenewedCertificate(t *testing.T) {
 }
 
 // TestTLSAndHTTP2DisconnectSlowClients shows that slow clients of every protocol are disconnected
-// within the timeouts, and that the service goes on serving.
+// within the timeouts, and that the service continues to serve.
 func TestTLSAndHTTP2DisconnectSlowClients(t *testing.T) {
 	t.Parallel()
 	pair := pki.New(t, "localhost")

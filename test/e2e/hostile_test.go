@@ -16,9 +16,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Hostile clients, on raw sockets: whatever they send gets a response of the contract or of the
-// HTTP parser, the connection is closed within the timeouts, and the service goes on serving
-// normally.
+// These tests are hostile clients on raw sockets. Whatever they send, the response is one of the
+// contract or of the HTTP parser, the connection is closed within the timeouts, and the service
+// continues to serve normally.
 
 // shortTimeouts starts a service whose timeouts are short enough for a test to wait for them, and
 // long enough not to expire on a client that does not stall, however busy the machine is.

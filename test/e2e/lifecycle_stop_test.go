@@ -154,7 +154,7 @@ func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
 	}
 }
 
-// TestLifeDelayThenASecondSignal shows that the service fails its readiness and goes on serving
+// TestLifeDelayThenASecondSignal shows that the service fails its readiness and still serves
 // during the shutdown delay, and that a second signal ends it.
 func TestLifeDelayThenASecondSignal(t *testing.T) {
 	t.Parallel()

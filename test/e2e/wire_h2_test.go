@@ -13,8 +13,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// HTTP/2 on the wire (RFC 9113), in hand-made frames that no library would send. The connections
-// are in the clear, as from a proxy; TLS makes no difference.
+// These tests write HTTP/2 frames (RFC 9113) by hand, because no library would send them. The
+// connections are without TLS, as from a proxy; TLS makes no difference.
 
 // preface is the client connection preface (RFC 9113 §3.4).
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -135,8 +135,8 @@ func statusOf(block string) string {
 	return fmt.Sprintf("? %x", block)
 }
 
-// TestHTTP2RefusalsAreAsDescribed: what net/http itself refuses over HTTP/2 is not as over HTTP/1,
-// and its connection goes on.
+// TestHTTP2RefusalsAreAsDescribed checks requests that net/http itself rejects over HTTP/2: the
+// response differs from the one over HTTP/1, and the connection stays open.
 func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, nil)
@@ -201,7 +201,7 @@ func TestWireHTTP2(t *testing.T) {
 		{"in two frames", frame(frameHeaders, endStream, 1, h2Get()[:5]) +
 			frame(frameContinuation, endHeaders, 1, h2Get()[5:]), "200"},
 
-		// What would smuggle a request past a proxy that makes HTTP/1 of it.
+		// Requests that could smuggle another one past a proxy that converts them to HTTP/1.
 		{"§8.1.1 H2.CL: longer than its length", post(h2Post("content-length", "0"), smuggled),
 			"reset 1"},
 		{"§8.1.1 H2.CL: shorter than its length", post(h2Post("content-length", "500"), sound),
@@ -261,7 +261,7 @@ func TestWireHTTP2(t *testing.T) {
 			frame(frameHeaders, endHeaders|endStream, 1, fields("authorization", "Bearer x")),
 			"200"},
 
-		// §4 to §6: what ends the connection, with a word why (§7)
+		// §4 to §6: errors that end the connection, with the code of §7
 		{"§4.2 a frame above the maximum size, by its header only",
 			"\x00\x40\x01\x00\x00\x00\x00\x00\x01", "closed 6"},
 		{"§4.3 invalid HPACK", get("\xff\xff\xff\xff\xff\xff"), "closed 9"},

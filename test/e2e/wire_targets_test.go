@@ -183,7 +183,7 @@ func TestWireTargets(t *testing.T) {
 		{"v1/health", "400 plain; closed"},
 		{"?x", "400 plain; closed"},
 		{"#x", "400 plain; closed"},
-		// §3.2.2: absolute-form must be taken, whatever Host says
+		// §3.2.2: absolute-form must be accepted, whatever Host is
 		{"http://x/v1/health", "200; kept"},
 		{"HTTP://elsewhere.example:1/v1/health", "200; kept"},
 		{"https://x/v1/health", "200; kept"},

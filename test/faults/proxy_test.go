@@ -32,7 +32,7 @@ type proxy struct {
 type network struct {
 	// delay is how long after its arrival each reply is forwarded.
 	delay time.Duration
-	// discard loses all replies. A connection that lost some cannot go on: it is closed as soon as
+	// discard loses all replies. A connection that lost some is useless: it is closed as soon as
 	// the condition changes.
 	discard bool
 	// reset resets a connection at its next reply.
@@ -204,8 +204,8 @@ func (l *link) forwardAll() {
 	}
 }
 
-// forward treats one reply as the network's condition has it, and reports whether the connection
-// goes on.
+// forward applies the condition of the network to one reply, and reports whether the connection
+// stays open.
 func (l *link) forward(r reply) bool {
 	for {
 		c := l.proxy.current.Load()

@@ -110,7 +110,8 @@ func decoded(t testing.TB, text string, segment int) string {
 	return string(data)
 }
 
-// TestWeRefuseWhatTheyCanSign besides: what the libraries write when they are told otherwise.
+// TestWeRefuseWhatTheyCanSign checks tokens that the libraries write with other options, and that
+// we must reject.
 func TestWeRefuseWhatTheyCanSign(t *testing.T) {
 	c := theirs(ours(t, signs, installs[0]))
 	kid, private := string(signs.ID()), privateOf(signs)

@@ -7,9 +7,8 @@
 //     verified under the N-th group of the vectors. The answer is valid, or the reason.
 //   - {"keyset":…} has the text of a keyset in base64. The answer is read or refused.
 //   - {"group":N,"published":…} has the text of a published JWK Set in base64. The answer is
-//     refused;
-//     none if it has no key; or "keys:" and the comma-separated IDs of the keys that verify at that
-//     group's time.
+//     refused; or none if the set has no key; or "keys:" and the comma-separated IDs of the keys
+//     that verify at that group's time.
 //
 // It is for tests only.
 package main
@@ -39,7 +38,7 @@ func main() {
 	}
 }
 
-// question is one line. Keyset and Published are nil if it asks about a token.
+// question is one line of input. Keyset and Published are nil if it is about a token.
 type question struct {
 	Group     int
 	Values    [][]byte

@@ -11,7 +11,8 @@ import (
 // preflightMaxAge is how long a browser may cache a preflight response, in seconds.
 const preflightMaxAge = 600
 
-// These are the headers that scripts may send, and the response headers that they may read.
+// allowedHeaders lists the headers that scripts may send, and exposedHeaders lists the response
+// headers that they may read.
 var (
 	allowedHeaders = []string{"Authorization", "Content-Type", "X-Request-ID"}
 	exposedHeaders = []string{"Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID",
@@ -31,7 +32,7 @@ func (a *API) corsMiddleware(methods ...string) func(server.Handler) server.Hand
 	if len(a.Origins) == 0 {
 		return nil
 	}
-	// The library would compare case-insensitively, and treat a star as a wildcard.
+	// The library's own list would compare case-insensitively, and treat a star as a wildcard.
 	allowed := map[string]bool{}
 	for _, origin := range a.Origins {
 		allowed[origin] = true
@@ -66,8 +67,8 @@ func (c corsRoute) wrap(next server.Handler) server.Handler {
 // preflightMethod is the header that makes an OPTIONS request a preflight.
 const preflightMethod = "Access-Control-Request-Method"
 
-// isAllowed reports whether r comes from an allowed origin. The library looks at one Origin line
-// and repeats every line in its response, so exactly one is required.
+// isAllowed reports whether r comes from an allowed origin. The library checks only one Origin line
+// but copies every line to its response, so exactly one is required.
 func (c corsRoute) isAllowed(r *http.Request) bool {
 	return len(r.Header.Values("Origin")) == 1 && len(r.Header.Values(preflightMethod)) <= 1 &&
 		c.actual.OriginAllowed(r)

@@ -29,7 +29,7 @@ func (c *Certificate) tried(version uint16) bool {
 	})
 	client := tls.Client(far, &tls.Config{
 		MinVersion: version, MaxVersion: version,
-		InsecureSkipVerify: true, // whether clients trust the certificate is not checked here
+		InsecureSkipVerify: true, // this checks the key, not whether clients trust the certificate
 	})
 	served := make(chan error, 1)
 	go func() {

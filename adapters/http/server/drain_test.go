@@ -151,7 +151,7 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 }
 
 // eventually passes if attempt succeeds at least once. Two consecutive states of a stopping server
-// cannot be told apart from outside. What holds only in the later one does not hold in every
+// cannot be distinguished from outside. What holds only in the later one does not hold in every
 // attempt, and what never holds succeeds in none.
 func eventually(t *testing.T, attempt func() bool) {
 	t.Helper()

@@ -348,8 +348,8 @@ func TestHTTP2BelongsToSecondServer(t *testing.T) {
 	})
 }
 
-// TestShutdownSendsGoAwayAtOnce checks that clients are told at once, so that they send no request
-// in vain.
+// TestShutdownSendsGoAwayAtOnce checks that clients get GOAWAY at once, so that they send no
+// request that would fail.
 func TestShutdownSendsGoAwayAtOnce(t *testing.T) {
 	onBothTransports(t, usualLimits, http.NotFoundHandler(), func(t *testing.T, v http2Server) {
 		client := v.dial(t)

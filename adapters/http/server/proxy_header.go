@@ -67,8 +67,8 @@ func readProxyHeader(conn net.Conn) (net.Conn, error) {
 }
 
 // unspecified is the beginning of a version 2 header for a client without an address (AF_UNSPEC),
-// which version 1 writes as UNKNOWN. The receiver may accept it or not, and go-proxyproto does not;
-// here both versions are treated alike. No version 1 header is shorter than this prefix.
+// which version 1 writes as UNKNOWN. A receiver may reject it, and go-proxyproto does; here it is
+// accepted, as in version 1. No version 1 header is shorter than this prefix.
 const unspecified = "\r\n\r\n\x00\r\nQUIT\n\x21\x00"
 
 // skipUnspecified reads such a header to its end.

@@ -162,8 +162,8 @@ func TestProxyHeaderInParts(t *testing.T) {
 	assert.Equal(t, "198.51.100.7:4711", string(body))
 }
 
-// TestRefusesProxyHeaderFromUntrustedPeer checks that a PROXY header from a peer that is no proxy
-// is not a valid request.
+// TestRefusesProxyHeaderFromUntrustedPeer checks that a PROXY header from a peer that is not a
+// proxy is not a valid request.
 func TestRefusesProxyHeaderFromUntrustedPeer(t *testing.T) {
 	entry := server.Handshake{RequiresProxyHeader: func(peer netip.Addr) bool {
 		return !peer.IsLoopback()

@@ -168,8 +168,8 @@ func checkAnswers(t *rapid.T, storage *memory.Storage, known map[throttle.Check]
 }
 
 // countForgotten counts the subjects that the storage forgot early, and forgets them in known as
-// well. A subject that was checked may have come back in the same decision, with that one grant
-// alone.
+// well. A subject that was checked may have come back in the same decision, with only that one
+// grant.
 func countForgotten(t *rapid.T, storage *memory.Storage, known map[throttle.Check]*subject,
 	now throttle.Instant, checks []throttle.Check) uint64 {
 	var gone uint64

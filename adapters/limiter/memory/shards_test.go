@@ -83,8 +83,8 @@ func TestBoundsSubjectsOverAllShards(t *testing.T) {
 	assert.Equal(t, uint64(2*maxSubjects-subjects), storage.Forgotten())
 }
 
-// TestReleasesMemory shows that once all windows have ended, reading the gauge, or callers alone,
-// empty the storage.
+// TestReleasesMemory shows that once all windows have ended, reading the gauge empties the storage,
+// and so do decisions without it.
 func TestReleasesMemory(t *testing.T) {
 	const count = 100_000
 	heap := func() int64 {

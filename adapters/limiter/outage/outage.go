@@ -112,9 +112,9 @@ func New(parts Parts) *Storage {
 	return s
 }
 
-// Decide implements ports.LimiterStorage. That a caller goes away does not count as a failure of
-// the shared storage: its call goes on, and the answer, or none until the deadline, counts as for
-// any other call.
+// Decide implements ports.LimiterStorage. If the caller goes away, that does not count as a failure
+// of the shared storage. Its call continues, and the result, which may be that there is no answer
+// before the deadline, counts as for any other call.
 func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 	checks throttle.Checks) (throttle.Decision, error) {
 	if err := ctx.Err(); err != nil {

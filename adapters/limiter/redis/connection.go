@@ -65,8 +65,8 @@ func (c *connection) closed() bool {
 	}
 }
 
-// get returns the client, the error of the attempt to connect, or the error of ctx where that ends
-// first. The attempt then goes on for later callers.
+// get returns the client, the error of the attempt to connect, or the error of ctx if that ends
+// first. In that case the attempt continues, for later callers.
 func (c *connection) get(ctx context.Context) (rueidis.Client, error) {
 	c.mu.Lock()
 	if c.closed() {

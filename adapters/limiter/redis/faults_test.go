@@ -110,7 +110,7 @@ func TestStartsWithoutServer(t *testing.T) {
 }
 
 // TestDecisionsTimeOutWhileServerHangs suspends the server: every decision fails, however many
-// there are, and decisions succeed once the server goes on. Decisions that timed out may have been
+// there are, and decisions succeed once the server resumes. Decisions that timed out may have been
 // counted, and nothing more.
 func TestDecisionsTimeOutWhileServerHangs(t *testing.T) {
 	const timeout, callers, tries, limit = 50 * time.Millisecond, 64, 60, 10_000
@@ -175,8 +175,8 @@ func TestFullServerRefusesOnlyWrites(t *testing.T) {
 	assert.Equal(t, 3, decision.At(1).Remaining)
 }
 
-// TestReplacesForeignValues stores a value that is no ring under a subject's key. It counts as no
-// grants, and the next grant replaces it; none of the values keeps the server busy.
+// TestReplacesForeignValues stores a value that is not a ring buffer under a subject's key. It
+// counts as no grants, and the next grant replaces it; none of the values keeps the server busy.
 func TestReplacesForeignValues(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient)

@@ -19,7 +19,7 @@ import (
 
 // TestSurvivesUnsolicitedErrors cancels decisions while they connect to a server that sends an
 // error at once, as a server does that has too many clients. The decisions fail, and the process
-// goes on.
+// survives.
 func TestSurvivesUnsolicitedErrors(t *testing.T) {
 	const callers, tries = 8, 500
 	server := redisserver.Start(t)

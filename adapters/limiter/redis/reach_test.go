@@ -19,8 +19,8 @@ func TestVerifiesTLSCertificate(t *testing.T) {
 	assert.Equal(t, 3, remaining(t, open(t, url+"?skip_verify=true", patient), hour(1, 4)))
 }
 
-// TestFollowsSentinelFailover fails over to a replica that has the grants. The storage goes on
-// there.
+// TestFollowsSentinelFailover fails over to a replica that has the grants. The storage then uses
+// that replica.
 func TestFollowsSentinelFailover(t *testing.T) {
 	master := redisserver.Start(t, "--repl-diskless-sync-delay", "0")
 	replica := redisserver.Start(t)
