@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,8 +37,13 @@ func keysReport(keyring *keys.Keyring, now time.Time) cli.KeysReport {
 }
 
 // createSigner tells the operator what to do if no key signs.
-const createSigner = "To create a key that signs at once: " +
-	"sessiond keys create --sign-after 0s (for EdDSA also --force)."
+func createSigner() string {
+	forced := slices.DeleteFunc(keys.Algorithms(), func(algorithm keys.Algorithm) bool {
+		return algorithm.MinSignAfter() == 0
+	})
+	return "To create a key that signs at once: sessiond keys create --sign-after 0s (for " +
+		keys.Either(forced) + " also --force)."
+}
 
 // signerNotes returns a note on the first period, from now on, in which no key signs. It returns
 // nothing if a key signs at all times.
@@ -46,12 +52,12 @@ func signerNotes(keyring *keys.Keyring, now time.Time) []string {
 	if !keyring.CanSign(now) {
 		return []string{"No key can sign, now or later: replicas refuse this file. " +
 			"Running replicas keep the previous keys, including revoked ones; " +
-			"no replica can start. " + createSigner}
+			"no replica can start. " + createSigner()}
 	}
 	if _, signs := keyring.SignerAt(now); !signs {
 		from, _ := keyring.NextSignerFrom(now)
 		return []string{"No key signs until " + instant(from) +
-			": no session is issued until then. " + createSigner}
+			": no session is issued until then. " + createSigner()}
 	}
 	for _, change := range keyring.Schedule(now) {
 		if _, signs := keyring.SignerAt(change.At); !signs {
@@ -174,7 +180,7 @@ func planHint(plan *keys.PlanError) string {
 		return "; create one first (sessiond keys create --sign-after 0s), or use --force"
 	case keys.ProblemTooSoon:
 		return fmt.Sprintf("; use --sign-after %.0fs or more, or --force",
-			keys.MinSignAfterEdDSA.Seconds())
+			plan.MinSignAfter.Seconds())
 	case keys.ProblemSameMaterial, keys.ProblemTooFar:
 	}
 	return ""

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/offload/sessiond/domain/keys"
 )
 
 // flagKeyset is the flag for the keyset file.
@@ -126,12 +129,36 @@ func (f *newKeyFlags) addTo(flags *pflag.FlagSet) {
 		"key id, 1 to 64 characters from A-Z a-z 0-9 . _ - "+
 			"(default: generated from date and random characters)")
 	flags.DurationVar(&f.signAfter, "sign-after", 0,
-		"time until the key signs (default: 10m for HS256, 24h for EdDSA)")
+		"time until the key signs (default: "+defaultWaits()+")")
 	flags.BoolVar(&f.force, "force", false, "do it even if a safety check fails")
 }
 
-func (f *newKeyFlags) addAlgorithm(flags *pflag.FlagSet, usage string) {
-	flags.StringVar(&f.algorithm, "alg", "", usage)
+// addAlgorithm adds --alg; byDefault is the algorithm that is taken without it.
+func (f *newKeyFlags) addAlgorithm(flags *pflag.FlagSet, byDefault string) {
+	flags.StringVar(&f.algorithm, "alg", "", anyAlgorithm()+" (default: "+byDefault+")")
+}
+
+// anyAlgorithm returns the words that --alg takes, as alternatives in a sentence.
+func anyAlgorithm() string { return keys.Either(keys.Algorithms()) }
+
+// defaultWaits returns how long a new key of each algorithm waits by default.
+func defaultWaits() string {
+	var waits []string
+	for _, algorithm := range keys.Algorithms() {
+		waits = append(waits, shortDuration(algorithm.SignAfter())+" for "+string(algorithm))
+	}
+	return strings.Join(waits, ", ")
+}
+
+// shortDuration returns d as people write it: 24h, not 24h0m0s.
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-len("0s")]
+		}
+	}
+	return text
 }
 
 func (f *newKeyFlags) read(command *cobra.Command) (NewKey, error) {
@@ -142,8 +169,8 @@ func (f *newKeyFlags) read(command *cobra.Command) (NewKey, error) {
 		}
 		wanted.SignAfter = &f.signAfter
 	}
-	if f.algorithm != "" && f.algorithm != "HS256" && f.algorithm != "EdDSA" {
-		return NewKey{}, &usageError{command.CommandPath(), "--alg must be HS256 or EdDSA"}
+	if _, ok := keys.ParseAlgorithm(f.algorithm); !ok && f.algorithm != "" {
+		return NewKey{}, &usageError{command.CommandPath(), "--alg must be " + anyAlgorithm()}
 	}
 	return wanted, nil
 }
@@ -164,7 +191,7 @@ func newKeysCreate(commands Commands) *cobra.Command {
 	}
 	f.addTo(command.Flags())
 	f.addAlgorithm(command.Flags(),
-		"HS256 or EdDSA (default: that of the signing key; HS256 in a new file)")
+		"that of the signing key; "+string(keys.DefaultAlgorithm)+" in a new file")
 	return onKeyset(commands, command)
 }
 
@@ -222,7 +249,7 @@ func newKeysRotate(commands Commands) *cobra.Command {
 		},
 	}
 	f.addTo(command.Flags())
-	f.addAlgorithm(command.Flags(), "HS256 or EdDSA (default: that of the signing key)")
+	f.addAlgorithm(command.Flags(), "that of the signing key")
 	command.Flags().DurationVar(&lifetime, "ttl", 0,
 		"longest session lifetime since the last rotation (default: the configured one)")
 	return onKeyset(commands, command, flagGrace)

@@ -124,8 +124,8 @@ func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (se
 }
 
 // maybePublished reports whether the key of a token that passed checks 1 to 6 may be a published
-// one. Published keys are EdDSA keys, which sign only JWS, and have well-formed IDs. For any other
-// token a read would bring nothing, and would let any sender cause a wait.
+// one. Published keys sign only JWS, and have well-formed IDs. For any other token a read would
+// bring nothing, and would let any sender cause a wait.
 func maybePublished(text string) bool {
 	header, rest, _ := strings.Cut(text, ".")
 	if !strings.Contains(rest, ".") {

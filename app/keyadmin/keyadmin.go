@@ -11,9 +11,6 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// secretSize is the size of a new symmetric key in bytes: that of its MAC (RFC 2104 §3).
-const secretSize = 32
-
 // Service changes one keyset.
 type Service struct {
 	keyset   ports.Keyset
@@ -48,8 +45,9 @@ func (NoKeysetError) Error() string { return "there is no keyset" }
 
 // NewKey describes the key to add.
 type NewKey struct {
-	// Algorithm is HS256 or EdDSA. If empty, it is that of the current signer, that of the last key
-	// if none signs, or HS256 in a new keyset.
+	// Algorithm is one of keys.Algorithms; any other is a bug and panics. If empty, it is that of
+	// the current signer, that of the last key if none signs, or keys.DefaultAlgorithm in a new
+	// keyset.
 	Algorithm keys.Algorithm
 	// ID is the key's id. If empty, one is made of the date and random characters.
 	ID keys.ID
@@ -136,7 +134,7 @@ func (s *Service) add(ctx context.Context, wanted NewKey, makeKey func(NewKey) k
 // withDefaults fills in the algorithm and the id where they are empty, as NewKey describes.
 func (s *Service) withDefaults(wanted NewKey, keyring *keys.Keyring, now time.Time) NewKey {
 	if wanted.Algorithm == "" {
-		wanted.Algorithm = keys.HS256
+		wanted.Algorithm = keys.DefaultAlgorithm
 		if keyring != nil {
 			all := keyring.Keys()
 			last, ok := keyring.SignerAt(now)
@@ -154,31 +152,24 @@ func (s *Service) withDefaults(wanted NewKey, keyring *keys.Keyring, now time.Ti
 
 // generate returns a new key.
 func (s *Service) generate(wanted NewKey) keys.Key {
-	if wanted.Algorithm == keys.EdDSA {
-		return keys.NewEdDSA(wanted.ID, s.material.Generate(keys.SeedSize), keys.Plan{})
-	}
-	return keys.NewHS256(wanted.ID, s.material.Generate(secretSize), keys.Plan{})
+	return keys.Generate(wanted.Algorithm, wanted.ID, s.material.Generate)
 }
 
 // signAfter returns how long the key is pending before it signs.
 func (k NewKey) signAfter() time.Duration {
-	switch {
-	case k.SignAfter != nil:
+	if k.SignAfter != nil {
 		return *k.SignAfter
-	case k.Algorithm == keys.EdDSA:
-		return keys.SignAfterEdDSA
 	}
-	return keys.SignAfterHS256
+	return k.Algorithm.SignAfter()
 }
 
 // newID returns an id made of the date, for readers, and random characters, so that two keys of one
 // day differ.
 func (s *Service) newID(algorithm keys.Algorithm, now time.Time) keys.ID {
-	kind := map[keys.Algorithm]string{keys.HS256: "hs", keys.EdDSA: "ed"}[algorithm]
 	const letters = "abcdefghijkmnpqrstuvwxyz23456789" // 32, none easily mistaken for another
 	random := s.material.Generate(5)
 	for i, b := range random {
 		random[i] = letters[int(b)%len(letters)]
 	}
-	return keys.ID(kind + "-" + now.UTC().Format(time.DateOnly) + "-" + string(random))
+	return keys.ID(algorithm.IDPrefix() + "-" + now.UTC().Format(time.DateOnly) + "-" + string(random))
 }

@@ -103,6 +103,16 @@ func TestCreateAddsAKey(t *testing.T) {
 	assert.Equal(t, keys.ProblemSameID, problem.Problem)
 }
 
+func TestUnknownAlgorithmAddsNoKey(t *testing.T) {
+	s := newFixture()
+	for _, unknown := range []keys.Algorithm{"none", "ES256", "hs256"} {
+		assert.Panics(t, func() {
+			_, _ = s.Create(t.Context(), keyadmin.NewKey{Algorithm: unknown, ID: "a"})
+		}, unknown)
+		assert.Nil(t, s.keyring, unknown)
+	}
+}
+
 func TestImportAddsASymmetricKey(t *testing.T) {
 	s := newFixture()
 	_, err := s.Import(t.Context(), keyadmin.NewKey{ID: "v2-default"}, []byte("an old secret"))

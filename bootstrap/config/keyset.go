@@ -102,10 +102,11 @@ func weakKeys(keyring *keys.Keyring, policy secret.Policy, now time.Time) []weak
 		if state := keyring.StateAt(key, now); state == keys.Expired || state == keys.Revoked {
 			continue
 		}
-		findings := policy.AssessBytes(key.Secret())
-		if key.Algorithm() == keys.EdDSA {
-			findings = policy.AssessSeed(key.Secret())
+		assess := policy.AssessSeed
+		if key.SecretChosen() {
+			assess = policy.AssessBytes
 		}
+		findings := assess(key.Secret())
 		if len(findings) > 0 {
 			weak = append(weak, weakKey{id: key.ID(), findings: findings})
 		}

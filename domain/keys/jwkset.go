@@ -1,8 +1,6 @@
 package keys
 
 import (
-	"bytes"
-	"crypto/ed25519"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,17 +24,14 @@ const maxReported = 100
 // maxYear is the last year that RFC 3339 can express.
 const maxYear = 9999
 
-// The members of a key in a set (RFC 7517 §4, RFC 7518 §6.4, RFC 8037 §2), and three members of
-// this service: sign_from, verify_until and revoked.
+// The members of every key in a set (RFC 7517 §4), crv, and three members of this service:
+// sign_from, verify_until and revoked. The members of its material are those of its algorithm.
 const (
 	memberKeys        = "keys"
 	memberType        = "kty"
 	memberAlgorithm   = "alg"
 	memberID          = "kid"
-	memberSecret      = "k"
 	memberCurve       = "crv"
-	memberPublic      = "x"
-	memberPrivate     = "d"
 	memberUse         = "use"
 	memberOperations  = "key_ops"
 	memberSignFrom    = "sign_from"
@@ -44,14 +39,8 @@ const (
 	memberRevoked     = "revoked"
 )
 
-// The values that are read and written. RFC 9864 uses the name of the curve as the name of the
-// algorithm, too.
-const (
-	typeOctets   = "oct"
-	typePair     = "OKP"
-	curveEd25519 = "Ed25519"
-	useSignature = "sig"
-)
+// useSignature is the use that is read and written.
+const useSignature = "sig"
 
 // SetFault is one thing that is wrong with a keyset's text. It holds an id, a member's name and a
 // fixed sentence; never material.
@@ -202,25 +191,49 @@ func (r *keyReader) key() (key Key, complete bool) {
 	plan := r.plan(true)
 	r.usage()
 	kty, _ := r.text(memberType)
-	switch kty {
-	case typeOctets:
-		key, complete = r.symmetric(plan)
-	case typePair:
-		key, complete = r.pair(plan)
-	default:
-		r.rejectUnknown(memberSecret, memberCurve, memberPublic, memberPrivate)
-		r.fault(memberType, "must be oct or OKP")
+	row, known := rowOfType(kty)
+	if !known {
+		r.rejectUnknown(table...)
+		r.fault(memberType, "must be "+Either(keyTypes()))
+		return Key{}, false
 	}
+	key, complete = r.privateKey(row, plan)
 	return key, complete && r.id != ""
 }
 
-// rejectUnknown reports members that no key of this type has, and members that appear twice: a
-// mistyped member must not be ignored silently.
-func (r *keyReader) rejectUnknown(own ...string) {
-	known := append([]string{
+// rowOfType returns the algorithm whose keys have that type.
+func rowOfType(kty string) (row algorithm, known bool) {
+	for _, row := range table {
+		if row.keyType() == kty {
+			return row, true
+		}
+	}
+	return nil, false
+}
+
+func keyTypes() []string {
+	types := make([]string, 0, len(table))
+	for _, row := range table {
+		types = append(types, row.keyType())
+	}
+	return types
+}
+
+// rejectUnknown reports members that no key of these algorithms has, and members that appear twice:
+// a mistyped member must not be ignored silently.
+func (r *keyReader) rejectUnknown(rows ...algorithm) {
+	known := []string{
 		memberType, memberAlgorithm, memberID, memberUse, memberOperations, memberSignFrom,
 		memberVerifyUntil, memberRevoked,
-	}, own...)
+	}
+	for _, row := range rows {
+		if row.curve() != "" {
+			known = append(known, memberCurve)
+		}
+		for _, member := range append(row.publicMembers(), row.privateMember()) {
+			known = append(known, member.name)
+		}
+	}
 	for _, member := range r.item.Members() {
 		switch {
 		case !slices.Contains(known, member.Name):
@@ -231,33 +244,50 @@ func (r *keyReader) rejectUnknown(own ...string) {
 	}
 }
 
-func (r *keyReader) symmetric(plan Plan) (key Key, complete bool) {
-	r.rejectUnknown(memberSecret)
-	if algorithm, _ := r.text(memberAlgorithm); algorithm != string(HS256) {
-		r.fault(memberAlgorithm, "must be HS256 for an oct key")
+// privateKey reads the members of a key with a private part.
+func (r *keyReader) privateKey(row algorithm, plan Plan) (key Key, complete bool) {
+	r.rejectUnknown(row)
+	if !r.hasCurve(row) {
+		r.fault(memberCurve, "must be "+row.curve())
 	}
-	secret := r.bytes(memberSecret, 0)
-	return NewHS256(r.id, secret, plan), secret != nil
-}
-
-func (r *keyReader) pair(plan Plan) (key Key, complete bool) {
-	r.rejectUnknown(memberCurve, memberPublic, memberPrivate)
-	if curve, _ := r.text(memberCurve); curve != curveEd25519 {
-		r.fault(memberCurve, "must be Ed25519")
+	if !r.hasAlgorithm(row) {
+		r.fault(memberAlgorithm,
+			"must be "+string(row.name())+" for an "+row.keyType()+" key")
 	}
-	if algorithm, _ := r.text(memberAlgorithm); algorithm != string(EdDSA) &&
-		algorithm != curveEd25519 {
-		r.fault(memberAlgorithm, "must be EdDSA for an OKP key")
+	members := row.publicMembers()
+	public := make([][]byte, len(members))
+	for i, member := range members {
+		public[i] = r.bytes(member)
 	}
-	public, seed := r.bytes(memberPublic, ed25519.PublicKeySize), r.bytes(memberPrivate, SeedSize)
-	if seed == nil {
+	private := r.bytes(row.privateMember())
+	if private == nil {
 		return Key{}, false
 	}
-	key = NewEdDSA(r.id, seed, plan)
-	if public != nil && !bytes.Equal(key.Public(), public) {
-		r.fault(memberPublic, "does not fit the private part")
+	held, ok := row.fromPrivate(private)
+	if !ok {
+		r.fault(row.privateMember().name, "is not a private key")
+		return Key{}, false
 	}
-	return key, true
+	rest := row.public(held)
+	for i, member := range members {
+		if public[i] != nil && string(public[i]) != string(rest[:member.size]) {
+			r.fault(member.name, "does not fit the private part")
+		}
+		rest = rest[member.size:]
+	}
+	return newKey(row, r.id, held, plan), true
+}
+
+// hasCurve reports whether crv is that of the algorithm, if its keys have one.
+func (r *keyReader) hasCurve(row algorithm) bool {
+	curve, _ := r.text(memberCurve)
+	return row.curve() == "" || row.curve() == curve
+}
+
+// hasAlgorithm reports whether alg is a name of the algorithm.
+func (r *keyReader) hasAlgorithm(row algorithm) bool {
+	name, _ := r.text(memberAlgorithm)
+	return name == string(row.name()) || slices.Contains(row.aliases(), name)
 }
 
 // plan reads the members of this service; signs states whether sign_from is required.
@@ -305,9 +335,9 @@ func (r *keyReader) text(name string) (text string, given bool) {
 	return text, given
 }
 
-// bytes returns a required member that is in strict base64url; size is its exact length, 0 for any
-// length but zero.
-func (r *keyReader) bytes(name string, size int) []byte {
+// bytes returns a required member that is in strict base64url; nil if it is not valid.
+func (r *keyReader) bytes(member byteMember) []byte {
+	name, size := member.name, member.size
 	text, _ := r.text(name)
 	data, err := strict.DecodeBase64(text)
 	switch {

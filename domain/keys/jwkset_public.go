@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"crypto/ed25519"
 	"strconv"
 
 	"github.com/offload/sessiond/domain/strict"
@@ -11,11 +10,11 @@ import (
 // services. The keys verify and never sign.
 //
 // The text comes from another party, so ParsePublic ignores what it does not know: members, and
-// keys of other kinds (§5). It also ignores every key that is not, by its kty, crv, alg, kid and x,
-// a valid public part of an Ed25519 key: above all a symmetric key, because what anyone can read is
-// no secret; a key with a private part; a key for another purpose by its use or key_ops; a key in
-// which a member appears twice. If a key has sign_from, verify_until or revoked, they apply as in a
-// keyset; if one of them is malformed, the key is ignored.
+// keys of other kinds (§5). It also ignores every key that is not, by its kty, crv, alg, kid and
+// public members, a valid public key of an algorithm: above all a symmetric key, because what
+// anyone can read is no secret; a key with a private part; a key for another purpose by its use or
+// key_ops; a key in which a member appears twice. If a key has sign_from, verify_until or revoked,
+// they apply as in a keyset; if one of them is malformed, the key is ignored.
 //
 // It fails with SetFaults if the text is not a set, and with Faults as NewKeyring does: FaultNoKeys
 // if no key remains, FaultSameID, FaultSameMaterial.
@@ -57,20 +56,24 @@ func (r *keyReader) publicKey() (key Key, valid bool) {
 		}
 	}
 	kty, _ := r.text(memberType)
-	curve, _ := r.text(memberCurve)
-	algorithm, _ := r.text(memberAlgorithm)
-	_, private := r.item.Member(memberPrivate)
-	if kty != typePair || curve != curveEd25519 || algorithm != string(EdDSA) &&
-		algorithm != curveEd25519 || private {
+	row, known := rowOfType(kty)
+	if !known || !r.hasCurve(row) || !r.hasAlgorithm(row) {
+		return Key{}, false
+	}
+	if _, private := r.item.Member(row.privateMember().name); private {
 		return Key{}, false
 	}
 	kid, _ := r.text(memberID)
-	id, ok := ParseID(kid)
+	id, hasID := ParseID(kid)
 	plan := r.plan(false)
 	r.usage()
-	public := r.bytes(memberPublic, ed25519.PublicKeySize)
-	if !ok || r.faults != nil {
+	var public []byte
+	for _, member := range row.publicMembers() {
+		public = append(public, r.bytes(member)...)
+	}
+	held, isPublic := row.fromPublic(public)
+	if !hasID || !isPublic || r.faults != nil {
 		return Key{}, false
 	}
-	return NewVerifier(id, public, plan), true
+	return newKey(row, id, held, plan), true
 }

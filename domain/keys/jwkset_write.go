@@ -11,12 +11,8 @@ import (
 // ParseSet reads it.
 func FormatSet(keyring *Keyring) string {
 	return formatSet(keyring.keys, func(key Key) []pair {
-		pairs := publicMembers(key)
-		if key.algorithm == EdDSA {
-			pairs = append(pairs, pair{memberPrivate, strict.EncodeBase64(key.Secret())})
-		} else {
-			pairs = append(pairs, pair{memberSecret, strict.EncodeBase64(key.Secret())})
-		}
+		pairs := append(publicMembers(key), pair{key.algorithm.privateMember().name,
+			strict.EncodeBase64(key.Secret())})
 		pairs = append(pairs, pair{memberSignFrom, instantText(key.plan.SignFrom)})
 		if !key.plan.VerifyUntil.IsZero() {
 			pairs = append(pairs, pair{memberVerifyUntil, instantText(key.plan.VerifyUntil)})
@@ -28,13 +24,13 @@ func FormatSet(keyring *Keyring) string {
 	}, "\n")
 }
 
-// FormatPublic returns the public part of the EdDSA keys that are pending, signing or verifying at
-// now, as a JWK Set for external verifiers (RFC 7517 §5). Symmetric keys have no public part and
-// are never included.
+// FormatPublic returns the public part of the keys that are pending, signing or verifying at now,
+// as a JWK Set for external verifiers (RFC 7517 §5). Symmetric keys have no public part and are
+// never included.
 func FormatPublic(keyring *Keyring, now time.Time) string {
 	var shown []Key
 	for _, key := range keyring.keys {
-		if key.algorithm == EdDSA && key.plan.mayVerify(now) {
+		if key.public() != "" && key.plan.mayVerify(now) {
 			shown = append(shown, key)
 		}
 	}
@@ -46,15 +42,19 @@ type pair struct{ name, value string }
 
 // publicMembers returns the members of a key that anyone may know.
 func publicMembers(key Key) []pair {
-	if key.algorithm == EdDSA {
-		return []pair{
-			{memberType, typePair}, {memberCurve, curveEd25519}, {memberAlgorithm, string(EdDSA)},
-			{memberUse, useSignature},
-			{memberID, string(key.id)}, {memberPublic, strict.EncodeBase64(key.Public())},
-		}
+	row := key.algorithm
+	pairs := []pair{{memberType, row.keyType()}}
+	if row.curve() != "" {
+		pairs = append(pairs, pair{memberCurve, row.curve()})
 	}
-	return []pair{{memberType, typeOctets}, {memberAlgorithm, string(HS256)},
-		{memberUse, useSignature}, {memberID, string(key.id)}}
+	pairs = append(pairs, pair{memberAlgorithm, string(row.name())}, pair{memberUse, useSignature},
+		pair{memberID, string(key.id)})
+	rest := key.Public()
+	for _, member := range row.publicMembers() {
+		pairs = append(pairs, pair{member.name, strict.EncodeBase64(rest[:member.size])})
+		rest = rest[member.size:]
+	}
+	return pairs
 }
 
 // formatSet writes keys whose members need no escaping: ids, names and base64url need none.

@@ -9,18 +9,6 @@ import (
 // it covers clock differences, and files that take a moment to reach every replica.
 const Margin = 60 * time.Second
 
-// How long a new key waits before it signs, by default. Gateways and clouds cache a published set
-// for hours, whatever its max-age says; a symmetric key only has to reach the service's own
-// replicas.
-const (
-	SignAfterHS256 = 10 * time.Minute
-	SignAfterEdDSA = 24 * time.Hour
-)
-
-// MinSignAfterEdDSA is the shortest wait of an EdDSA key that is not forced: twice the max-age of
-// the published set.
-const MinSignAfterEdDSA = 600 * time.Second
-
 // Problem is the reason why a plan was not made.
 type Problem uint8
 
@@ -39,7 +27,7 @@ const (
 	ProblemSignerEnds
 	// ProblemNoSigner means that no key could sign after the change, now or later.
 	ProblemNoSigner
-	// ProblemTooSoon means that an EdDSA key would sign before external verifiers can know it.
+	// ProblemTooSoon means that the key would sign before external verifiers can know it.
 	ProblemTooSoon
 	// ProblemTooFar means that the takeover, which comes after that of another key, would be so
 	// late that its instants could not be written.
@@ -73,6 +61,8 @@ func (p Problem) String() string {
 type PlanError struct {
 	Problem Problem
 	ID      ID
+	// MinSignAfter is the shortest wait of the key, if Problem is ProblemTooSoon.
+	MinSignAfter time.Duration
 }
 
 // Error returns the key's id and the problem.
@@ -165,8 +155,8 @@ func (a Addition) validate(keyring *Keyring) error {
 			return &PlanError{Problem: ProblemSameMaterial, ID: key.id}
 		}
 	}
-	if a.Key.algorithm == EdDSA && a.SignAfter < MinSignAfterEdDSA && !a.Force {
-		return &PlanError{Problem: ProblemTooSoon, ID: a.Key.id}
+	if shortest := a.Key.algorithm.minSignAfter(); a.SignAfter < shortest && !a.Force {
+		return &PlanError{Problem: ProblemTooSoon, ID: a.Key.id, MinSignAfter: shortest}
 	}
 	return nil
 }

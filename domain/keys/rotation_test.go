@@ -63,7 +63,11 @@ type outcome struct {
 func planned(plans map[keys.ID]keys.Plan) outcome { return outcome{plans: plans} }
 
 func refused(problem keys.Problem, id keys.ID) outcome {
-	return outcome{refused: &keys.PlanError{Problem: problem, ID: id}}
+	refused := &keys.PlanError{Problem: problem, ID: id}
+	if problem == keys.ProblemTooSoon {
+		refused.MinSignAfter = 10 * time.Minute
+	}
+	return outcome{refused: refused}
 }
 
 func outcomeOf(t testing.TB, r *keys.Keyring, err error) outcome {
@@ -89,7 +93,7 @@ func TestAdd(t *testing.T) {
 		"the first key signs at once": {nil, keys.Addition{Key: key("new", keys.Plan{})}, noon,
 			planned(all{"new": from(0)})},
 		"the first key, whatever its wait": {
-			nil, keys.Addition{Key: pair("new", keys.Plan{}), SignAfter: keys.SignAfterEdDSA}, soon,
+			nil, keys.Addition{Key: pair("new", keys.Plan{}), SignAfter: keys.EdDSA.SignAfter()}, soon,
 			planned(all{"new": from(0)}),
 		},
 		"the first EdDSA key needs no force": {nil, keys.Addition{Key: pair("new", keys.Plan{})},
@@ -100,7 +104,7 @@ func TestAdd(t *testing.T) {
 		},
 		"a second key waits": {
 			all{"a": from(-time.Hour)}, keys.Addition{Key: key("new", revoked(until(-5, 5))),
-				SignAfter: keys.SignAfterHS256}, noon,
+				SignAfter: keys.HS256.SignAfter()}, noon,
 			planned(all{"a": from(-time.Hour), "new": from(10 * time.Minute)}),
 		},
 		"a second key, at once": {
@@ -311,7 +315,7 @@ func TestRotate(t *testing.T) {
 		},
 		"EdDSA takes over from HS256": {
 			all{"a": from(-time.Hour)}, keys.Addition{Key: pair("new", keys.Plan{}),
-				SignAfter: keys.SignAfterEdDSA}, noon,
+				SignAfter: keys.EdDSA.SignAfter()}, noon,
 			planned(all{"a": until(-time.Hour, 24*time.Hour+life), "new": from(24 * time.Hour)}),
 		},
 		"EdDSA too soon": {

@@ -70,8 +70,8 @@ func (p Policy) AssessBytes(material []byte) []Finding {
 	return found.list()
 }
 
-// AssessSeed judges an Ed25519 private key, the 32 bytes of `d` (RFC 8037, section 2). The only
-// rule is that it must not be published.
+// AssessSeed judges a private key that consists of random bytes, such as the 32 bytes of `d` of an
+// Ed25519 key (RFC 8037, section 2). The only rule is that it must not be published.
 func (p Policy) AssessSeed(seed []byte) []Finding {
 	var found findings
 	if p.isPublished(seed) {

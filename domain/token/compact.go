@@ -28,12 +28,13 @@ func splitCompact(text string) (parts, error) {
 	if err != nil {
 		return parts{}, reject(ReasonEncoding)
 	}
-	if len(signature) != keys.HS256.SignatureSize() {
+	if !keys.FormCompact.AllowsSignature(len(signature)) {
 		return parts{}, reject(ReasonSignatureLength)
 	}
 	document, err := readObject(payload)
 	if err != nil {
 		return parts{}, err
 	}
-	return parts{signed: first, payload: document, signature: signature, algorithm: keys.HS256}, nil
+	return parts{form: keys.FormCompact, payload: document, signed: first,
+		signature: signature}, nil
 }

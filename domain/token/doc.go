@@ -18,6 +18,8 @@
 //
 // The key determines the form, never the token: a key belongs to one algorithm, and only tokens in
 // the form of that algorithm are accepted under it. The two forms cannot be confused: the compact
-// form has two segments, a JWS has three. The package imports session, keys, strict, failure and
-// the standard library.
+// form has two segments, a JWS has three. Which algorithm has which form, and how long its
+// signatures are, is up to keys. Check 4 accepts the lengths of all algorithms of the form; if a
+// JWS names an algorithm with another one of these lengths, check 6 is followed by
+// signature_length. The package imports session, keys, strict, failure and the standard library.
 package token

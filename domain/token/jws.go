@@ -19,7 +19,7 @@ const (
 // signJWS returns a JWS in compact serialization (RFC 7515 §7.1): header "." payload "." signature,
 // signed over the first two segments.
 func signJWS(claims session.Claims, key keys.Key) string {
-	header := appendString([]byte(`{"alg":`), string(keys.EdDSA))
+	header := appendString([]byte(`{"alg":`), string(key.Algorithm()))
 	header = appendString(append(header, `,"kid":`...), string(claims.KeyID))
 	header = append(appendString(append(header, `,"typ":`...), typeJWT), '}')
 	text := strict.AppendBase64(make([]byte, 0, 1024), header)
@@ -41,7 +41,7 @@ func splitJWS(text string) (parts, error) {
 			return parts{}, reject(ReasonEncoding)
 		}
 	}
-	if len(decoded[2]) != keys.EdDSA.SignatureSize() {
+	if !keys.FormJWS.AllowsSignature(len(decoded[2])) {
 		return parts{}, reject(ReasonSignatureLength)
 	}
 	document, err := readObject(decoded[1])
@@ -52,33 +52,38 @@ func splitJWS(text string) (parts, error) {
 	if err != nil {
 		return parts{}, err
 	}
-	if !isValidHeader(header, document) {
+	algorithm, ok := readHeader(header, document)
+	if !ok {
 		return parts{}, reject(ReasonHeader)
 	}
-	return parts{signed: text[:len(first)+1+len(second)], payload: document, signature: decoded[2],
-		algorithm: keys.EdDSA}, nil
+	if len(decoded[2]) != algorithm.SignatureSize() {
+		return parts{}, reject(ReasonSignatureLength)
+	}
+	return parts{form: keys.FormJWS, algorithm: algorithm, payload: document,
+		signed: text[:len(first)+1+len(second)], signature: decoded[2]}, nil
 }
 
-// isValidHeader makes check 6. A header with any member that Sign does not write is rejected: crit,
-// jwk, x5u and the like are how a token would choose its own key.
-func isValidHeader(header, payload strict.Document) bool {
+// readHeader makes check 6, and returns the algorithm that the header names: any that signs JWS. A
+// header with any member that Sign does not write is rejected: crit, jwk, x5u and the like are how
+// a token would choose its own key.
+func readHeader(header, payload strict.Document) (algorithm keys.Algorithm, ok bool) {
 	claim, _ := payload.Member(claimKeyID)
 	kid, isText := claim.Text()
-	hasAlgorithm, hasKeyID := false, false
+	hasKeyID := false
 	for _, member := range header.Members() {
 		text, ok := member.Value.Text()
 		if !ok {
-			return false
+			return "", false
 		}
 		switch {
-		case member.Name == headerAlgorithm && text == string(keys.EdDSA):
-			hasAlgorithm = true
+		case member.Name == headerAlgorithm && keys.Algorithm(text).Form() == keys.FormJWS:
+			algorithm = keys.Algorithm(text)
 		case member.Name == headerKeyID && isText && text == kid:
 			hasKeyID = true
 		case member.Name == headerType && text == typeJWT:
 		default:
-			return false
+			return "", false
 		}
 	}
-	return hasAlgorithm && hasKeyID
+	return algorithm, algorithm != "" && hasKeyID
 }

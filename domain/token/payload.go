@@ -10,12 +10,16 @@ import (
 )
 
 // Sign encodes and signs claims with key, in the form of the key's algorithm. claims.KeyID must be
-// the id of key.
+// the id of key. A key without an algorithm, or one whose form is not known here, is a bug and
+// panics.
 func Sign(claims session.Claims, key keys.Key) string {
-	if key.Algorithm() == keys.EdDSA {
+	switch key.Algorithm().Form() {
+	case keys.FormCompact:
+		return signCompact(claims, key)
+	case keys.FormJWS:
 		return signJWS(claims, key)
 	}
-	return signCompact(claims, key)
+	panic("token: the key's algorithm has no form")
 }
 
 // payload encodes the claims in the order of the contract, without white space. A subject, equal to

@@ -43,7 +43,7 @@ func Read(
 	if !known {
 		return session.Claims{}, reject(ReasonUnknownKey)
 	}
-	if key.Algorithm() != token.algorithm {
+	if !token.isFor(key.Algorithm()) {
 		return session.Claims{}, reject(ReasonAlgorithm)
 	}
 	if !key.Verify([]byte(token.signed), token.signature) {
@@ -61,10 +61,17 @@ func Read(
 
 // parts is a token split into its parts, with nothing verified yet.
 type parts struct {
-	signed    string // the text that the signature covers
+	form      keys.Form
+	algorithm keys.Algorithm // of a JWS; the compact form names none
 	payload   strict.Document
+	signed    string // the text that the signature covers
 	signature []byte
-	algorithm keys.Algorithm // of the form
+}
+
+// isFor reports whether the token has the form of the algorithm and, if the form names one, names
+// it.
+func (p parts) isFor(algorithm keys.Algorithm) bool {
+	return algorithm.Form() == p.form && (p.algorithm == "" || p.algorithm == algorithm)
 }
 
 // split makes checks 1 to 6.

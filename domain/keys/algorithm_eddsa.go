@@ -1,0 +1,67 @@
+package keys
+
+import (
+	"crypto/ed25519"
+	"time"
+)
+
+// SeedSize is the length of an Ed25519 private key (RFC 8032 §5.1.5), in bytes.
+const SeedSize = ed25519.SeedSize
+
+// edDSA is Ed25519 (RFC 8032). The material is the seed and the public key, or the public key alone
+// if the key only verifies.
+type edDSA struct{}
+
+func (edDSA) name() Algorithm    { return EdDSA }
+func (edDSA) idPrefix() string   { return "ed" }
+func (edDSA) form() Form         { return FormJWS }
+func (edDSA) signatureSize() int { return ed25519.SignatureSize }
+
+func (edDSA) sign(m material, message []byte) []byte {
+	return ed25519.Sign(ed25519.PrivateKey(m), message)
+}
+
+func (e edDSA) verify(m material, message, signature []byte) bool {
+	return ed25519.Verify(ed25519.PublicKey(e.public(m)), message, signature)
+}
+
+func (edDSA) generate(random func(int) []byte) material {
+	return material(ed25519.NewKeyFromSeed(random(SeedSize)))
+}
+
+func (edDSA) fromPrivate(private []byte) (material, bool) {
+	if len(private) != SeedSize {
+		return "", false
+	}
+	return material(ed25519.NewKeyFromSeed(private)), true
+}
+
+func (edDSA) fromPublic(public []byte) (material, bool) {
+	return material(public), len(public) == ed25519.PublicKeySize
+}
+
+func (edDSA) private(m material) (material, bool) {
+	if len(m) == ed25519.PublicKeySize {
+		return "", false
+	}
+	return m[:SeedSize], true
+}
+
+func (edDSA) public(m material) material { return m[len(m)-ed25519.PublicKeySize:] }
+func (edDSA) secretChosen() bool         { return false }
+
+// signAfter is long: gateways and clouds cache a published set for hours, whatever its max-age
+// says.
+func (edDSA) signAfter() time.Duration { return 24 * time.Hour }
+
+// minSignAfter is twice the max-age of the published set.
+func (edDSA) minSignAfter() time.Duration { return 600 * time.Second }
+
+// The JWK (RFC 8037 §2). RFC 9864 uses the name of the curve as the name of the algorithm, too.
+func (edDSA) keyType() string           { return "OKP" }
+func (edDSA) curve() string             { return "Ed25519" }
+func (e edDSA) aliases() []string       { return []string{e.curve()} }
+func (edDSA) privateMember() byteMember { return byteMember{"d", SeedSize} }
+func (edDSA) publicMembers() []byteMember {
+	return []byteMember{{"x", ed25519.PublicKeySize}}
+}

@@ -1,0 +1,46 @@
+package keys
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"time"
+)
+
+// hs256 is HMAC-SHA256 (RFC 7518 §3.2). The material is the key's bytes, of any length, and all of
+// it is private.
+type hs256 struct{}
+
+func (hs256) name() Algorithm    { return HS256 }
+func (hs256) idPrefix() string   { return "hs" }
+func (hs256) form() Form         { return FormCompact }
+func (hs256) signatureSize() int { return sha256.Size }
+
+func (hs256) sign(m material, message []byte) []byte {
+	mac := hmac.New(sha256.New, []byte(m))
+	mac.Write(message)
+	return mac.Sum(nil)
+}
+
+func (h hs256) verify(m material, message, signature []byte) bool {
+	return hmac.Equal(h.sign(m, message), signature)
+}
+
+// generate makes a key as long as the MAC (RFC 2104 §3).
+func (hs256) generate(random func(int) []byte) material { return material(random(sha256.Size)) }
+
+func (hs256) fromPrivate(private []byte) (material, bool) { return material(private), true }
+func (hs256) fromPublic([]byte) (material, bool)          { return "", false }
+func (hs256) private(m material) (material, bool)         { return m, true }
+func (hs256) public(material) material                    { return "" }
+func (hs256) secretChosen() bool                          { return true }
+
+// signAfter is short: a symmetric key only has to reach the service's own replicas.
+func (hs256) signAfter() time.Duration    { return 10 * time.Minute }
+func (hs256) minSignAfter() time.Duration { return 0 }
+
+// The JWK (RFC 7518 §6.4).
+func (hs256) keyType() string             { return "oct" }
+func (hs256) curve() string               { return "" }
+func (hs256) aliases() []string           { return nil }
+func (hs256) publicMembers() []byteMember { return nil }
+func (hs256) privateMember() byteMember   { return byteMember{"k", 0} }
