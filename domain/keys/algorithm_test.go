@@ -36,6 +36,13 @@ func TestUnknownAlgorithmsNeverSign(t *testing.T) {
 	assert.False(t, keys.Form(0).AllowsSignature(0))
 }
 
+func TestUnknownFormsNeverSign(t *testing.T) {
+	keys.UseFormless(t)
+	assert.PanicsWithValue(t, "token: the key's algorithm has no form", func() {
+		token.Sign(session.Claims{KeyID: "new"}, generateThird("new", 1))
+	})
+}
+
 func TestEither(t *testing.T) {
 	for want, names := range map[string][]string{"": nil, "a": {"a"}, "a or b": {"a", "b"},
 		"a, b or c": {"a", "b", "c"}} {

@@ -18,11 +18,20 @@ const Third Algorithm = "T384"
 
 // UseThird adds the row of Third to the table for the duration of a test, which must not run in
 // parallel with others.
-func UseThird(t testing.TB) {
+func UseThird(t testing.TB) { use(t, third{}) }
+
+// UseFormless is UseThird with a form of tokens that no package implements.
+func UseFormless(t testing.TB) { use(t, formless{}) }
+
+func use(t testing.TB, row algorithm) {
 	before := table
-	table = append(slices.Clone(before), third{})
+	table = append(slices.Clone(before), row)
 	t.Cleanup(func() { table = before })
 }
+
+type formless struct{ third }
+
+func (formless) form() Form { return FormJWS + 1 }
 
 const (
 	thirdSize      = 48
