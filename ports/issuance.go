@@ -22,9 +22,8 @@ type IssueRequest struct {
 	Session session.Request
 	// Client is the address of the client, not of a proxy in front of it.
 	Client netip.Addr
-	// Authorization holds the values of all Authorization headers, for a renewal. No value is an
-	// error: one that does not qualify for a renewal is ignored.
-	Authorization []string
+	// Credentials may hold a session to renew. One that does not qualify for a renewal is ignored.
+	Credentials Credentials
 }
 
 // Issued is a session that was issued.

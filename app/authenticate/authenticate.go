@@ -25,9 +25,9 @@ func New(keys ports.KeySource, clock ports.Clock, events ports.Events,
 }
 
 // Authenticate implements ports.Authentication.
-func (s *Service) Authenticate(ctx context.Context, authorization []string) (session.Claims,
+func (s *Service) Authenticate(ctx context.Context, credentials ports.Credentials) (session.Claims,
 	error) {
-	claims, err := s.verify(authorization)
+	claims, err := s.verify(credentials)
 	verified := ports.TokenVerified{}
 	if rejection, ok := errors.AsType[*token.Rejection](err); ok {
 		verified.Reason = rejection.Reason
@@ -36,8 +36,8 @@ func (s *Service) Authenticate(ctx context.Context, authorization []string) (ses
 	return claims, err
 }
 
-func (s *Service) verify(authorization []string) (session.Claims, error) {
-	text, err := token.FromAuthorization(authorization)
+func (s *Service) verify(credentials ports.Credentials) (session.Claims, error) {
+	text, err := token.FromAuthorization(credentials.Authorization)
 	if err != nil {
 		return session.Claims{}, err
 	}

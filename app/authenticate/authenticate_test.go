@@ -72,7 +72,8 @@ func TestAuthenticateVerifiesTheToken(t *testing.T) {
 			record := func(_ context.Context, event ports.Event) { events = append(events, event) }
 			service := authenticate.New(source, clock, &portsmock.EventsMock{RecordFunc: record},
 				settings)
-			got, err := service.Authenticate(t.Context(), c.values)
+			got, err := service.Authenticate(t.Context(),
+				ports.Credentials{Authorization: c.values})
 			assert.Equal(t, []ports.Event{ports.TokenVerified{Reason: c.reason}}, events,
 				"the outcome is recorded once, with its reason")
 			assert.LessOrEqual(t, len(clock.NowCalls()), 1, "the clock is read at most once")

@@ -99,7 +99,7 @@ func (s *Service) Issue(ctx context.Context, request ports.IssueRequest) (ports.
 // renews reports whether the request carries a session of the same installation that can still be
 // renewed. Any other credential is ignored.
 func (s *Service) renews(request ports.IssueRequest, keyring *keys.Keyring, now time.Time) bool {
-	text, err := token.FromAuthorization(request.Authorization)
+	text, err := token.FromAuthorization(request.Credentials.Authorization)
 	if err != nil {
 		return false
 	}

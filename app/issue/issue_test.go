@@ -101,7 +101,7 @@ func request(t *testing.T, id string) session.Request {
 func (f *fixture) issue(t *testing.T, id string, authorization ...string) (ports.Issued, error) {
 	t.Helper()
 	return f.Issue(t.Context(), ports.IssueRequest{Session: request(t, id), Client: phone,
-		Authorization: authorization})
+		Credentials: ports.Credentials{Authorization: authorization}})
 }
 
 func TestIssuesASessionWithTheSettings(t *testing.T) {

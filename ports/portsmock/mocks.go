@@ -250,7 +250,7 @@ var _ ports.Authentication = &AuthenticationMock{}
 //
 //		// make and configure a mocked ports.Authentication
 //		mockedAuthentication := &AuthenticationMock{
-//			AuthenticateFunc: func(ctx context.Context, authorization []string) (session.Claims, error) {
+//			AuthenticateFunc: func(ctx context.Context, credentials ports.Credentials) (session.Claims, error) {
 //				panic("mock out the Authenticate method")
 //			},
 //		}
@@ -261,7 +261,7 @@ var _ ports.Authentication = &AuthenticationMock{}
 //	}
 type AuthenticationMock struct {
 	// AuthenticateFunc mocks the Authenticate method.
-	AuthenticateFunc func(ctx context.Context, authorization []string) (session.Claims, error)
+	AuthenticateFunc func(ctx context.Context, credentials ports.Credentials) (session.Claims, error)
 
 	// calls tracks calls to the methods.
 	calls struct {
@@ -269,29 +269,29 @@ type AuthenticationMock struct {
 		Authenticate []struct {
 			// Ctx is the ctx argument value.
 			Ctx context.Context
-			// Authorization is the authorization argument value.
-			Authorization []string
+			// Credentials is the credentials argument value.
+			Credentials ports.Credentials
 		}
 	}
 	lockAuthenticate sync.RWMutex
 }
 
 // Authenticate calls AuthenticateFunc.
-func (mock *AuthenticationMock) Authenticate(ctx context.Context, authorization []string) (session.Claims, error) {
+func (mock *AuthenticationMock) Authenticate(ctx context.Context, credentials ports.Credentials) (session.Claims, error) {
 	if mock.AuthenticateFunc == nil {
 		panic("AuthenticationMock.AuthenticateFunc: method is nil but Authentication.Authenticate was just called")
 	}
 	callInfo := struct {
-		Ctx           context.Context
-		Authorization []string
+		Ctx         context.Context
+		Credentials ports.Credentials
 	}{
-		Ctx:           ctx,
-		Authorization: authorization,
+		Ctx:         ctx,
+		Credentials: credentials,
 	}
 	mock.lockAuthenticate.Lock()
 	mock.calls.Authenticate = append(mock.calls.Authenticate, callInfo)
 	mock.lockAuthenticate.Unlock()
-	return mock.AuthenticateFunc(ctx, authorization)
+	return mock.AuthenticateFunc(ctx, credentials)
 }
 
 // AuthenticateCalls gets all the calls that were made to Authenticate.
@@ -299,12 +299,12 @@ func (mock *AuthenticationMock) Authenticate(ctx context.Context, authorization 
 //
 //	len(mockedAuthentication.AuthenticateCalls())
 func (mock *AuthenticationMock) AuthenticateCalls() []struct {
-	Ctx           context.Context
-	Authorization []string
+	Ctx         context.Context
+	Credentials ports.Credentials
 } {
 	var calls []struct {
-		Ctx           context.Context
-		Authorization []string
+		Ctx         context.Context
+		Credentials ports.Credentials
 	}
 	mock.lockAuthenticate.RLock()
 	calls = mock.calls.Authenticate

@@ -46,7 +46,7 @@ func newDesk() *desk {
 			return issuedTo(ask.Session.InstallID()), nil
 		}},
 		authentication: &portsmock.AuthenticationMock{AuthenticateFunc: func(context.Context,
-			[]string) (session.Claims, error) {
+			ports.Credentials) (session.Claims, error) {
 			return claimsOf(mustInstallID("install-12345")), nil
 		}},
 		publication: &portsmock.PublicationMock{PublicSetFunc: func() string { return publicSet }},
@@ -139,7 +139,8 @@ func TestIssue(t *testing.T) {
 	}, answer.Header)
 	asked := d.issuance.IssueCalls()[0].Request
 	assert.Equal(t, "install-12345", asked.Session.InstallID().Text())
-	assert.Equal(t, []string{"Bearer a", "Bearer b"}, asked.Authorization)
+	assert.Equal(t, ports.Credentials{Authorization: []string{"Bearer a", "Bearer b"}},
+		asked.Credentials)
 	assert.Equal(t, netip.MustParseAddr("192.0.2.1"), asked.Client)
 	assert.Equal(t, ports.Origin{RequestID: "request-1", Route: issuePath},
 		ports.OriginOf(d.issuance.IssueCalls()[0].Ctx))
@@ -357,14 +358,16 @@ func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestCurrent(t *testing.T) {
 	d := newDesk()
-	d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims, error) {
+	d.authentication.AuthenticateFunc = func(context.Context, ports.Credentials,
+	) (session.Claims, error) {
 		return claimsOf(mustInstallID(`<&">😀 install`)), nil
 	}
 	answer := d.do(get("/v1/sessions/current", "Authorization", "Bearer token"))
 	assert.Equal(t, 200, answer.StatusCode)
 	assert.Equal(t, `{"install_id":"<&\">😀 install","key_id":"kid","issuer":"issuer","audience":"audience",`+
 		`"issued_at":"2026-02-16T12:00:00Z","not_before":"2026-02-16T12:00:00Z","expires_at":"2026-02-16T12:02:00Z"}`, text(t, answer))
-	assert.Equal(t, []string{"Bearer token"}, d.authentication.AuthenticateCalls()[0].Authorization)
+	assert.Equal(t, ports.Credentials{Authorization: []string{"Bearer token"}},
+		d.authentication.AuthenticateCalls()[0].Credentials)
 }
 
 func TestProtectedPathsRefuseInSameWay(t *testing.T) {
@@ -382,8 +385,8 @@ func TestProtectedPathsRefuseInSameWay(t *testing.T) {
 			"/v1/sessions/verify/below"} {
 			t.Run(c.code+" on "+path, func(t *testing.T) {
 				d := newDesk()
-				d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims,
-					error) {
+				d.authentication.AuthenticateFunc = func(context.Context, ports.Credentials,
+				) (session.Claims, error) {
 					return session.Claims{}, &token.Rejection{Reason: c.reason}
 				}
 				answer := d.do(get(path))
@@ -403,8 +406,8 @@ func TestVerify(t *testing.T) {
 		for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PROPFIND"} {
 			t.Run(method+" "+path, func(t *testing.T) {
 				d := newDesk()
-				d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims,
-					error) {
+				d.authentication.AuthenticateFunc = func(context.Context, ports.Credentials,
+				) (session.Claims, error) {
 					return claimsOf(mustInstallID("é%/ install~1.-_")), nil
 				}
 				r := get("/v1/sessions/verify")

@@ -140,7 +140,7 @@ func TestEveryResponseOfBothRoutesHasCORSHeaders(t *testing.T) {
 		d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
 			return ports.Issued{}, failure.New(kind, nil)
 		}
-		d.authentication.AuthenticateFunc = func(context.Context, []string) (session.Claims,
+		d.authentication.AuthenticateFunc = func(context.Context, ports.Credentials) (session.Claims,
 			error) {
 			return session.Claims{}, failure.New(kind, nil)
 		}

@@ -20,7 +20,7 @@ type current struct {
 }
 
 func (a *API) current(w http.ResponseWriter, r *http.Request) error {
-	claims, err := a.Authentication.Authenticate(r.Context(), r.Header.Values("Authorization"))
+	claims, err := a.Authentication.Authenticate(r.Context(), credentials(r))
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (a *API) issue(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	given, err := a.Issuance.Issue(r.Context(), ports.IssueRequest{
-		Session: request, Client: a.clientOf(r), Authorization: r.Header.Values("Authorization"),
+		Session: request, Client: a.clientOf(r), Credentials: credentials(r),
 	})
 	if err != nil {
 		if refusal, ok := errors.AsType[*throttle.Refusal](err); ok {
