@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/offload/sessiond/adapters/http/envelope"
 	"github.com/offload/sessiond/domain/session"
 )
 
@@ -31,7 +32,7 @@ func FromContext(ctx context.Context) (claims session.Claims, ok bool) {
 // this middleware.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		claims, err := v.Authenticate(r.Context(), r.Header.Values("Authorization"))
+		claims, err := v.Authenticate(r.Context(), r.Header.Values(envelope.HeaderAuthorization))
 		if err != nil {
 			refuse(w, r, err)
 			return

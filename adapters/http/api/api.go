@@ -1,6 +1,6 @@
 // Package api is the public HTTP interface: it parses requests, calls the use cases, and writes
-// their results. Each route has its own file. The package imports domain, ports, server, and
-// libraries for structured fields and CORS.
+// their results. Each route has its own file. The package imports domain, ports, envelope, server,
+// and libraries for structured fields and CORS.
 package api
 
 import (

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/offload/sessiond/adapters/http/envelope"
 )
 
 // caching lets clients keep a response for five minutes. A new key is published for longer than
@@ -24,13 +26,13 @@ func newCacheable(text string) cacheable {
 // polls transfers no bytes.
 func (c cacheable) write(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	header.Set("Cache-Control", caching)
+	header.Set(envelope.HeaderCacheControl, caching)
 	header.Set("ETag", c.tag)
 	if matches(r.Header.Values("If-None-Match"), c.tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	header.Set("Content-Type", "application/json")
+	header.Set(envelope.HeaderContentType, envelope.MediaType)
 	w.WriteHeader(http.StatusOK)
 	// The write error is ignored: the client may have gone away.
 	_, _ = io.WriteString(w, c.text)

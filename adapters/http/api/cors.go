@@ -5,6 +5,7 @@ import (
 
 	"github.com/rs/cors"
 
+	"github.com/offload/sessiond/adapters/http/envelope"
 	"github.com/offload/sessiond/adapters/http/server"
 )
 
@@ -14,9 +15,10 @@ const preflightMaxAge = 600
 // allowedHeaders lists the headers that scripts may send, and exposedHeaders lists the response
 // headers that they may read.
 var (
-	allowedHeaders = []string{"Authorization", "Content-Type", "X-Request-ID"}
-	exposedHeaders = []string{"Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID",
-		"X-Error-Code", "WWW-Authenticate"}
+	allowedHeaders = []string{envelope.HeaderAuthorization, envelope.HeaderContentType,
+		envelope.HeaderRequestID}
+	exposedHeaders = []string{envelope.HeaderRetryAfter, headerRateLimit, headerRateLimitPolicy,
+		envelope.HeaderRequestID, envelope.HeaderErrorCode, envelope.HeaderChallenge}
 )
 
 // allMethods lists the methods whose response a script may read, even if it is a refusal.

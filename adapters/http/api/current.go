@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/offload/sessiond/adapters/http/server"
+	"github.com/offload/sessiond/adapters/http/envelope"
 	"github.com/offload/sessiond/domain/session"
 )
 
@@ -24,7 +24,7 @@ func (a *API) current(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	server.WriteJSON(w, http.StatusOK, current{
+	envelope.WriteJSON(w, http.StatusOK, current{
 		InstallID: claims.InstallID.Text(),
 		KeyID:     string(claims.KeyID),
 		Issuer:    claims.Issuer,

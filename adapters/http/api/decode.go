@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/offload/sessiond/adapters/http/envelope"
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/session"
@@ -17,7 +18,7 @@ const maxBody = 16 << 10
 
 // decode parses an issue request: it checks the media type, then the size, then the body.
 func decode(r *http.Request) (session.Request, error) {
-	if !isJSON(r.Header.Values("Content-Type")) {
+	if !isJSON(r.Header.Values(envelope.HeaderContentType)) {
 		return session.Request{}, failure.New(failure.UnsupportedMediaType, nil)
 	}
 	body, err := server.ReadBody(r, maxBody)
@@ -52,7 +53,7 @@ func isJSON(values []string) bool {
 		return true
 	}
 	media, parameters, err := mime.ParseMediaType(values[0])
-	if err != nil || media != "application/json" {
+	if err != nil || media != envelope.MediaType {
 		return false
 	}
 	charset, given := parameters["charset"]

@@ -3,7 +3,7 @@ package api
 import (
 	"net/http"
 
-	"github.com/offload/sessiond/adapters/http/server"
+	"github.com/offload/sessiond/adapters/http/envelope"
 )
 
 // serviceName is the name by which clients know the service.
@@ -17,7 +17,7 @@ type health struct {
 }
 
 func (a *API) health(w http.ResponseWriter, _ *http.Request) error {
-	server.WriteJSON(w, http.StatusOK, health{Status: "ok", Service: serviceName,
+	envelope.WriteJSON(w, http.StatusOK, health{Status: "ok", Service: serviceName,
 		Version: a.Version, Environment: a.Environment})
 	return nil
 }

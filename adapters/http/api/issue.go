@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/offload/sessiond/adapters/http/server"
+	"github.com/offload/sessiond/adapters/http/envelope"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
@@ -33,7 +33,7 @@ func (a *API) issue(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	setRateLimit(w.Header(), &given.Decision)
-	server.WriteJSON(w, http.StatusOK, issued{
+	envelope.WriteJSON(w, http.StatusOK, issued{
 		SessionToken: given.Token,
 		ExpiresAt:    instant(given.Claims.ExpiresAt),
 		ExpiresIn:    int64(given.ExpiresIn / time.Second),

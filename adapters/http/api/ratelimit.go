@@ -9,6 +9,12 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
+// The names of the headers, spelled as the draft spells them. RateLimit is not in canonical form.
+const (
+	headerRateLimit       = "RateLimit"
+	headerRateLimitPolicy = "RateLimit-Policy"
+)
+
 // setRateLimit reports the remaining quota to the client, so that it can pace itself
 // (draft-ietf-httpapi-ratelimit-headers). Without a decision it sets no header.
 func setRateLimit(header http.Header, decision *throttle.Decision) {
@@ -30,8 +36,8 @@ func setRateLimit(header http.Header, decision *throttle.Decision) {
 		}
 		limits = append(limits, limit)
 	}
-	setList(header, "RateLimit-Policy", policies)
-	setList(header, "RateLimit", limits)
+	setList(header, headerRateLimitPolicy, policies)
+	setList(header, headerRateLimit, limits)
 }
 
 func setList(header http.Header, name string, list httpsfv.List) {
@@ -39,6 +45,5 @@ func setList(header http.Header, name string, list httpsfv.List) {
 	if err != nil {
 		panic(err) // cannot happen: names and numbers are set by this service
 	}
-	// The draft writes RateLimit; the canonical form would be Ratelimit.
 	header[name] = []string{text}
 }

@@ -1,10 +1,11 @@
-// Package ops is the operators' HTTP interface: liveness, readiness and metrics. It imports ports
-// and server.
+// Package ops is the operators' HTTP interface: liveness, readiness and metrics. It imports ports,
+// envelope and server.
 package ops
 
 import (
 	"net/http"
 
+	"github.com/offload/sessiond/adapters/http/envelope"
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/ports"
 )
@@ -31,7 +32,7 @@ type live struct {
 }
 
 func livez(w http.ResponseWriter, _ *http.Request) error {
-	server.WriteJSON(w, http.StatusOK, live{Status: "ok"})
+	envelope.WriteJSON(w, http.StatusOK, live{Status: "ok"})
 	return nil
 }
 
@@ -61,7 +62,7 @@ func (o *Ops) readyz(w http.ResponseWriter, _ *http.Request) error {
 		}
 		report.Checks[condition.Name] = check{Status: word, Detail: condition.Detail}
 	}
-	server.WriteJSON(w, status, report)
+	envelope.WriteJSON(w, status, report)
 	return nil
 }
 

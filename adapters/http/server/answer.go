@@ -1,25 +1,6 @@
 package server
 
-import (
-	"bytes"
-	"encoding/json"
-	"net/http"
-)
-
-// WriteJSON writes value as JSON in UTF-8 with the given status. It panics if value cannot be
-// encoded, which is a programming error.
-func WriteJSON(w http.ResponseWriter, status int, value any) {
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false) // the output is not HTML, and an id must read as it was sent
-	if err := encoder.Encode(value); err != nil {
-		panic(err)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	// The write error is ignored: the client may have gone away.
-	_, _ = w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
-}
+import "net/http"
 
 // recorder records the response, and closes the connection if part of the request body is still
 // unread: no further request can arrive on it, and a server that waited for the body would wait for

@@ -1,10 +1,10 @@
 // Package server is the HTTP server that the listeners share: it accepts connections, reads
 // requests and writes responses.
 //
-// Every response has a request id and Cache-Control: no-store. Every error has the same envelope
-// and gets its status from one table. Every read and write has a limit and a deadline. Paths are
-// matched exactly as sent. The package imports domain, ports, the standard library, uuid and
-// go-proxyproto. The packages api and ops build on it.
+// Every response has the request id and the headers of package envelope, and every error its body.
+// Every read and write has a limit and a deadline. Paths are matched exactly as sent. The package
+// imports domain, ports, envelope, the standard library and go-proxyproto. The packages api and ops
+// build on it.
 package server
 
 import (
@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/offload/sessiond/adapters/http/envelope"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -36,17 +37,15 @@ func NewRouter(routes []Route, clock ports.Clock, traffic Traffic, logger *slog.
 	return &Router{routes: routes, clock: clock, traffic: traffic, logger: logger}
 }
 
-// Handler responds to one request. If it returns an error, the error is written as the envelope,
-// and the handler must not have written anything itself.
+// Handler responds to one request. If it returns an error, the error response is written, and the
+// handler must not have written anything itself.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // ServeHTTP implements http.Handler. It counts and logs each request.
 func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := e.clock.Instant()
 	e.traffic.Began()
-	id := requestID(r)
-	w.Header().Set(HeaderRequestID, id)
-	w.Header().Set("Cache-Control", "no-store")
+	id := envelope.Begin(w, r)
 	if lastOnConnection(r) {
 		w.Header().Set("Connection", "close")
 	}

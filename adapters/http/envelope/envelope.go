@@ -1,0 +1,54 @@
+// Package envelope holds what every HTTP response of the service has in common: the names of its
+// headers, its request id, and the body of an error. The HTTP server and package sessionauth use
+// it, so that another service refuses a session exactly as this one does.
+//
+// The package imports domain and the standard library only, because its imports become those of
+// the services that use sessionauth.
+package envelope
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+)
+
+// The names of the headers, in canonical form.
+const (
+	HeaderAuthorization = "Authorization"
+	HeaderCacheControl  = "Cache-Control"
+	HeaderContentType   = "Content-Type"
+	// HeaderChallenge tells a client which credentials are missing (RFC 9110 §11.6.1).
+	HeaderChallenge  = "Www-Authenticate"
+	HeaderRetryAfter = "Retry-After"
+	// HeaderErrorCode repeats the error code for readers that do not see the body.
+	HeaderErrorCode = "X-Error-Code"
+	// HeaderRequestID carries the request id, for the logs of the client and of the service.
+	HeaderRequestID = "X-Request-Id"
+)
+
+// MediaType is the media type of every JSON body.
+const MediaType = "application/json"
+
+// Begin sets the headers that every response has, the request id and Cache-Control: no-store, and
+// returns the request id.
+func Begin(w http.ResponseWriter, r *http.Request) string {
+	id := requestID(r.Header)
+	w.Header().Set(HeaderRequestID, id)
+	w.Header().Set(HeaderCacheControl, "no-store")
+	return id
+}
+
+// WriteJSON writes value as JSON in UTF-8 with the given status. It panics if value cannot be
+// encoded, which is a programming error.
+func WriteJSON(w http.ResponseWriter, status int, value any) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false) // the output is not HTML, and an id must read as it was sent
+	if err := encoder.Encode(value); err != nil {
+		panic(err)
+	}
+	w.Header().Set(HeaderContentType, MediaType)
+	w.WriteHeader(status)
+	// The write error is ignored: the client may have gone away.
+	_, _ = w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
+}

@@ -1,0 +1,39 @@
+package envelope
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// maxRequestID is the maximum length of a request id in characters.
+const maxRequestID = 128
+
+// requestID returns the client's request id if it was sent once and is safe to show, and a new one
+// otherwise.
+func requestID(header http.Header) string {
+	if given := header.Values(HeaderRequestID); len(given) == 1 &&
+		strict.Plain(given[0], maxRequestID) {
+		return given[0]
+	}
+	return newID()
+}
+
+// newID returns a random UUID, of version 4 (RFC 9562 §5.4).
+func newID() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	var text [36]byte
+	at := 0
+	for i, part := range [][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
+		if i > 0 {
+			text[at] = '-'
+			at++
+		}
+		at += hex.Encode(text[at:], part)
+	}
+	return string(text[:])
+}
