@@ -1,0 +1,29 @@
+package token
+
+import (
+	"strings"
+
+	"github.com/offload/sessiond/domain/keys"
+)
+
+// KeyOf returns the ID of the key that text names, and the algorithm if text is a JWS; the compact
+// form names none. It verifies nothing, so anyone may have written text: use it to find out whether
+// a key that is not known yet is worth looking for. It fails with a Rejection if text does not pass
+// checks 1 to 6, or names an ID that no key can have.
+func KeyOf(text string) (id keys.ID, algorithm keys.Algorithm, err error) {
+	token, err := split(text)
+	if err != nil {
+		return "", "", err
+	}
+	member, _ := token.payload.Member(claimKeyID)
+	kid, _ := member.Text()
+	id, ok := keys.ParseID(kid)
+	if !ok {
+		return "", "", reject(ReasonUnknownKey)
+	}
+	// What a JWS signs has a dot, and what the compact form signs has none.
+	if !strings.Contains(token.signed, ".") {
+		return id, "", nil
+	}
+	return id, token.algorithm, nil
+}
