@@ -10,6 +10,34 @@
 //   - Fixed holds keys that are given at the start. Use it if the issuer signs with HS256. A
 //     service that verifies such sessions holds the secret, and could also make them.
 //
+// A service verifies the sessions of an issuer that signs with EdDSA:
+//
+//	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{
+//		URL: "https://sessions.example.com/.well-known/jwks.json",
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	defer jwks.Close()
+//	if err := jwks.Start(ctx); err != nil {
+//		log.Print(err) // the service may continue: 503 until the issuer answers
+//	}
+//	verifier, err := sessionauth.New(sessionauth.Config{
+//		Issuer: "offload-backend", Audience: "offload-ios",
+//		ClockSkew: 2 * time.Second,
+//		Keys:      jwks,
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	orders := func(w http.ResponseWriter, r *http.Request) {
+//		session, _ := sessionauth.FromContext(r.Context())
+//		fmt.Fprintln(w, "orders of", session.InstallID)
+//	}
+//	mux.Handle("GET /orders", verifier.Middleware(http.HandlerFunc(orders)))
+//
+// The example of the package is the same as a program.
+//
 // A session proves only that its holder once knew the install ID. An install ID is not a
 // credential.
 //
@@ -26,6 +54,6 @@
 //
 // # Imports
 //
-// The package imports domain and the standard library. So does sessionauthtest, which helps to test
-// services that use this package.
+// The package imports domain, the service's envelope of responses, and the standard library. So
+// does sessionauthtest, which helps to test services that use this package.
 package sessionauth

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/adapters/sessionauth"
+	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/token"
@@ -46,8 +47,8 @@ func Example() {
 	routes := http.NewServeMux()
 	routes.Handle("GET /orders", verifier.Middleware(
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			claims, _ := sessionauth.FromContext(r.Context())
-			_, _ = io.WriteString(w, "orders of "+claims.InstallID.Text()+"\n")
+			session, _ := sessionauth.FromContext(r.Context())
+			_, _ = io.WriteString(w, "orders of "+session.InstallID+"\n")
 		})))
 
 	server := httptest.NewServer(routes)
@@ -86,7 +87,8 @@ func ExampleNewFixed() {
 	if err != nil {
 		panic(err)
 	}
-	_, err = verifier.Authenticate(context.Background(), []string{"Bearer e30.AAAA"})
+	_, err = verifier.Authenticate(context.Background(),
+		sessionauth.Credentials{Authorization: []string{"Bearer e30.AAAA"}})
 	fmt.Println(err)
 	// Output: token rejected: signature_length
 }
@@ -110,20 +112,75 @@ func ExampleJWKSConfig_additional() {
 	// Output: <nil>
 }
 
+// The middleware passes a request with a valid session on, and refuses any other itself.
+func ExampleVerifier_Middleware() {
+	verifier := exampleVerifier()
+	orders := verifier.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session, _ := sessionauth.FromContext(r.Context())
+		_, _ = io.WriteString(w, "orders of "+session.InstallID)
+	}))
+	for _, token := range []string{exampleToken("offload-ios"), ""} {
+		request := httptest.NewRequest(http.MethodGet, "/orders", nil)
+		request.Header.Set("X-Request-ID", "example")
+		if token != "" {
+			request.Header.Set("Authorization", "Bearer "+token)
+		}
+		recorder := httptest.NewRecorder()
+		orders.ServeHTTP(recorder, request)
+		fmt.Println(recorder.Code, recorder.Body)
+	}
+	// Output:
+	// 200 orders of install-12345
+	// 401 {"error":{"code":"unauthorized","message":"Missing bearer token","request_id":"example"}}
+}
+
+// A service that does not use net/http takes the credentials from wherever its requests hold them,
+// and phrases the refusal itself.
+func ExampleVerifier_Authenticate() {
+	verifier := exampleVerifier()
+	for _, token := range []string{exampleToken("offload-ios"), exampleToken("offload-web")} {
+		metadata := map[string][]string{"authorization": {"Bearer " + token}}
+
+		session, err := verifier.Authenticate(context.Background(),
+			sessionauth.Credentials{Authorization: metadata["authorization"]})
+		if err != nil {
+			fmt.Println(failure.KindOf(err).Code()+":", err) // the code is for the client
+			continue
+		}
+		fmt.Println(session.InstallID, session.KeyID, session.ExpiresAt.Sub(session.IssuedAt))
+	}
+	// Output:
+	// install-12345 ed-2026-11 1h0m0s
+	// invalid_token: token rejected: audience
+}
+
 // A test of a handler needs no token.
 func ExampleNewContext() {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		claims, _ := sessionauth.FromContext(r.Context())
-		_, _ = io.WriteString(w, claims.InstallID.Text())
+		session, _ := sessionauth.FromContext(r.Context())
+		_, _ = io.WriteString(w, session.InstallID)
 	})
-	id, _ := session.ParseInstallID("install-12345")
 	request := httptest.NewRequest(http.MethodGet, "/orders", nil)
 	request = request.WithContext(sessionauth.NewContext(request.Context(),
-		session.Claims{InstallID: id}))
+		sessionauth.Session{InstallID: "install-12345"}))
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	fmt.Println(recorder.Body)
 	// Output: install-12345
+}
+
+// exampleVerifier returns a verifier with the key of exampleIssuer.
+func exampleVerifier() *sessionauth.Verifier {
+	fixed, err := sessionauth.NewFixed(pair("ed-2026-11", 1))
+	if err != nil {
+		panic(err)
+	}
+	verifier, err := sessionauth.New(sessionauth.Config{Issuer: "offload-backend",
+		Audience: "offload-ios", ClockSkew: 2 * time.Second, Keys: fixed})
+	if err != nil {
+		panic(err)
+	}
+	return verifier
 }
 
 // exampleIssuer returns a server that publishes a key as sessiond does.

@@ -233,7 +233,8 @@ func TestBoundsWaitForSlowIssuer(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
-		_, err := w.verifier.Authenticate(ctx, []string{"Bearer " + mint(t, next)})
+		_, err := w.verifier.Authenticate(ctx,
+			sessionauth.Credentials{Authorization: []string{"Bearer " + mint(t, next)}})
 		assert.Error(t, err)
 		assert.Equal(t, time.Second+10*time.Millisecond, time.Since(began),
 			"not beyond the request's context")

@@ -248,11 +248,11 @@ func send(v *sessionauth.Verifier, authorization ...string) answer {
 	request.Header["Authorization"] = authorization
 	recorder := httptest.NewRecorder()
 	v.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		claims, ok := sessionauth.FromContext(r.Context())
+		verified, ok := sessionauth.FromContext(r.Context())
 		if !ok {
 			panic("the middleware passed a request without a session")
 		}
-		_, _ = io.WriteString(w, claims.InstallID.Text())
+		_, _ = io.WriteString(w, verified.InstallID)
 	})).ServeHTTP(recorder, request)
 	return answer{recorder}
 }

@@ -3,13 +3,11 @@ package sessionauth
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
-	"github.com/offload/sessiond/domain/strict"
 	"github.com/offload/sessiond/domain/token"
 )
 
@@ -95,18 +93,24 @@ func isEmpty(k Keys) bool {
 	return k == nil
 }
 
-// Authenticate returns the session of a request with these values of its Authorization headers. It
-// is for services that do not use net/http. The error is a *token.Rejection, which holds a reason
-// for telemetry, or an error of the kind failure.Unavailable if the token's key is unknown, may be
-// a published one, and the published keys could not be read yet. Authenticate waits only for an
-// unknown key that may be published, which HS256 keys are not: one second at most, and not beyond
-// ctx.
-func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (session.Claims,
-	error) {
-	text, err := token.FromAuthorization(authorization)
+// Authenticate verifies the session in credentials and returns it. It is for services that do not
+// use net/http. The error is a *token.Rejection, which holds a reason for telemetry, or an error of
+// the kind failure.Unavailable if the token's key is unknown, may be a published one, and the
+// published keys could not be read yet. Authenticate waits only for an unknown key that may be
+// published, which HS256 keys are not: one second at most, and not beyond ctx.
+func (v *Verifier) Authenticate(ctx context.Context, credentials Credentials) (Session, error) {
+	text, err := token.FromAuthorization(credentials.Authorization)
 	if err != nil {
-		return session.Claims{}, err
+		return Session{}, err
 	}
+	claims, err := v.verify(ctx, text)
+	if err != nil {
+		return Session{}, err
+	}
+	return sessionOf(claims), nil
+}
+
+func (v *Verifier) verify(ctx context.Context, text string) (session.Claims, error) {
 	now := v.now()
 	current := v.keys.keyring()
 	claims, err := token.Verify(text, current, v.settings, now)
@@ -123,26 +127,12 @@ func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (se
 	return claims, err
 }
 
-// maybePublished reports whether the key of a token that passed checks 1 to 6 may be a published
-// one. Published keys sign only JWS, and have well-formed IDs. For any other token a read would
-// bring nothing, and would let any sender cause a wait.
+// maybePublished reports whether the key of a token may be a published one. A JWS names such a key.
+// The compact form names no algorithm: its keys are secrets, which are never published. For any
+// other token a read would bring nothing, and would let any sender cause a wait.
 func maybePublished(text string) bool {
-	header, rest, _ := strings.Cut(text, ".")
-	if !strings.Contains(rest, ".") {
-		return false // the compact form
-	}
-	decoded, err := strict.DecodeBase64(header)
-	if err != nil {
-		return false
-	}
-	document, err := strict.Parse(string(decoded))
-	if err != nil {
-		return false
-	}
-	member, _ := document.Member("kid") // check 6: the payload's
-	kid, _ := member.Text()
-	_, ok := keys.ParseID(kid)
-	return ok
+	_, algorithm, err := token.KeyOf(text)
+	return err == nil && algorithm != ""
 }
 
 func isUnknownKey(err error) bool {

@@ -33,9 +33,9 @@ func elsewhere(t *testing.T, service harness.Service, now func() time.Time) *har
 	require.NoError(t, err)
 	server := httptest.NewServer(verifier.Middleware(
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			claims, _ := sessionauth.FromContext(r.Context())
-			w.Header().Set("X-Session-Install-Id", claims.InstallID.Text())
-			w.Header().Set("X-Session-Key-Id", string(claims.KeyID))
+			session, _ := sessionauth.FromContext(r.Context())
+			w.Header().Set("X-Session-Install-Id", session.InstallID)
+			w.Header().Set("X-Session-Key-Id", session.KeyID)
 		})))
 	t.Cleanup(server.Close)
 	return service.At(t, server.Listener.Addr().String())

@@ -102,40 +102,45 @@ func (i *Issuer) Rotate() {
 // installID is not 8 to 128 characters long.
 func (i *Issuer) Token(installID string) string {
 	i.t.Helper()
-	return i.Mint(installID, func(*session.Claims) {})
+	return i.Mint(installID, func(*sessionauth.Session) {})
 }
 
 // Expired returns a session that was valid and expired one second ago.
 func (i *Issuer) Expired(installID string) string {
 	i.t.Helper()
-	return i.Mint(installID, func(claims *session.Claims) {
-		past := session.Unix((Lifetime + time.Second) / time.Second)
-		claims.IssuedAt, claims.NotBefore, claims.ExpiresAt = claims.IssuedAt-past,
-			claims.NotBefore-past, claims.ExpiresAt-past
+	return i.Mint(installID, func(s *sessionauth.Session) {
+		const past = -(Lifetime + time.Second)
+		s.IssuedAt, s.NotBefore, s.ExpiresAt = s.IssuedAt.Add(past), s.NotBefore.Add(past),
+			s.ExpiresAt.Add(past)
 	})
 }
 
 // ForAudience returns a session that is valid for another audience.
 func (i *Issuer) ForAudience(audience, installID string) string {
 	i.t.Helper()
-	return i.Mint(installID, func(claims *session.Claims) { claims.Audience = audience })
+	return i.Mint(installID, func(s *sessionauth.Session) { s.Audience = audience })
 }
 
-// Mint returns a session that starts now. It calls change to modify the claims before it signs
-// them.
-func (i *Issuer) Mint(installID string, change func(*session.Claims)) string {
+// Mint returns a session that starts now. It calls change to modify the session before it signs
+// it; times are rounded down to the second. The test fails if the install ID is then not valid.
+func (i *Issuer) Mint(installID string, change func(*sessionauth.Session)) string {
 	i.t.Helper()
-	id, broken := session.ParseInstallID(installID)
-	if broken != session.RuleNone {
-		i.t.Fatalf("sessionauthtest: the install ID violates the rule %s", broken)
-	}
 	i.mu.Lock()
 	signer := i.all[len(i.all)-1]
 	i.mu.Unlock()
-	claims := session.Settings{Issuer: Name, Audience: Audience, Lifetime: Lifetime}.Claims(id,
-		signer.ID(), time.Now())
-	change(&claims)
-	return token.Sign(claims, signer)
+	now := time.Now().UTC().Truncate(time.Second)
+	minted := sessionauth.Session{InstallID: installID, KeyID: string(signer.ID()), Issuer: Name,
+		Audience: Audience, IssuedAt: now, NotBefore: now, ExpiresAt: now.Add(Lifetime)}
+	change(&minted)
+	id, broken := session.ParseInstallID(minted.InstallID)
+	if broken != session.RuleNone {
+		i.t.Fatalf("sessionauthtest: the install ID violates the rule %s", broken)
+	}
+	return token.Sign(session.Claims{
+		KeyID: keys.ID(minted.KeyID), Issuer: minted.Issuer, Audience: minted.Audience,
+		InstallID: id, IssuedAt: session.UnixOf(minted.IssuedAt),
+		NotBefore: session.UnixOf(minted.NotBefore), ExpiresAt: session.UnixOf(minted.ExpiresAt),
+	}, signer)
 }
 
 // Verifier returns a verifier that reads the published keys. It stops at the end of the test.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/offload/sessiond/adapters/sessionauth"
 	"github.com/offload/sessiond/adapters/sessionauth/sessionauthtest"
-	"github.com/offload/sessiond/domain/session"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -21,8 +20,8 @@ func TestIssuer(t *testing.T) {
 	issuer, other := sessionauthtest.New(t), sessionauthtest.New(t)
 	protected := issuer.Verifier().Middleware(
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			claims, _ := sessionauth.FromContext(r.Context())
-			_, _ = w.Write([]byte(claims.InstallID.Text()))
+			session, _ := sessionauth.FromContext(r.Context())
+			_, _ = w.Write([]byte(session.InstallID))
 		}))
 	send := func(token string) (code, body string) {
 		request := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -44,8 +43,8 @@ func TestIssuer(t *testing.T) {
 		"expired":          {issuer.Expired("install-12345"), "expired_token"},
 		"another audience": {issuer.ForAudience("offload-web", "install-12345"), "invalid_token"},
 		"another issuer":   {other.Token("install-12345"), "invalid_token"},
-		"not yet valid": {issuer.Mint("install-12345", func(claims *session.Claims) {
-			claims.NotBefore = claims.ExpiresAt - 1
+		"not yet valid": {issuer.Mint("install-12345", func(s *sessionauth.Session) {
+			s.NotBefore = s.ExpiresAt.Add(-time.Second)
 		}), "invalid_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
