@@ -11,7 +11,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/offload/sessiond/adapters/cli"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
+	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
@@ -24,7 +25,7 @@ var Version = "dev"
 func Run(args, environ []string, stdout, stderr io.Writer) int {
 	load := func(flags *pflag.FlagSet) config.Review {
 		return config.Load(config.Sources{Flags: flags, Environ: environ,
-			Random: system.Entropy{}.Generate, Now: time.Now(), BuildVersion: Version})
+			Random: entropy.Source{}.Generate, Now: time.Now(), BuildVersion: Version})
 	}
 	return cli.Run(context.Background(), cli.Commands{
 		AddFlags: config.AddFlags,
@@ -46,7 +47,7 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 			}
 			return report
 		},
-		Keys:    keyCommands{load, system.NewClock()}.commands(),
+		Keys:    keyCommands{load, clock.New()}.commands(),
 		Version: versionReport,
 	}, args, stdout, stderr)
 }

@@ -10,7 +10,8 @@ import (
 
 	"github.com/offload/sessiond/adapters/cli"
 	"github.com/offload/sessiond/adapters/keys/keyset"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
+	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/app/keyadmin"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/domain/keys"
@@ -30,7 +31,7 @@ const (
 // can start.
 type keyCommands struct {
 	load  func(*pflag.FlagSet) config.Review
-	clock *system.Clock
+	clock *clock.Clock
 }
 
 // commands returns the functions for the command line.
@@ -67,7 +68,7 @@ func (k keyCommands) change(
 	if err != nil {
 		return cli.KeysReport{}, err
 	}
-	outcome, err := apply(keyadmin.New(keyset.NewStore(path), k.clock, system.Entropy{}))
+	outcome, err := apply(keyadmin.New(keyset.NewStore(path), k.clock, entropy.Source{}))
 	if err != nil {
 		return cli.KeysReport{}, keysetError(path, err)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/adapters/limiter/redis"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
@@ -76,7 +76,7 @@ func decide(ctx context.Context, server ports.LimiterStorage, within time.Durati
 	defer cancel()
 	randomCheck := func(dimension throttle.Dimension) throttle.Check {
 		return throttle.Check{Dimension: dimension,
-			Subject: throttle.Subject(system.Entropy{}.Generate(len(throttle.Subject{}))), Limit: 1,
+			Subject: throttle.Subject(entropy.Source{}.Generate(len(throttle.Subject{}))), Limit: 1,
 			Window: time.Second}
 	}
 	_, err := server.Decide(ctx, 0, throttle.NewChecks(randomCheck(throttle.ByAddress),

@@ -10,7 +10,8 @@ import (
 
 	"github.com/offload/sessiond/adapters/events/logs"
 	"github.com/offload/sessiond/adapters/events/metrics"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
+	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
@@ -19,8 +20,8 @@ import (
 // telemetry provides the clock, the logger, the metrics and the recorder of events.
 var telemetry = fx.Module("telemetry",
 	fx.Provide(
-		fx.Annotate(system.NewClock, fx.As(new(ports.Clock))),
-		func() ports.Entropy { return system.Entropy{} },
+		fx.Annotate(clock.New, fx.As(new(ports.Clock))),
+		func() ports.Entropy { return entropy.Source{} },
 		func() LogOutput { return LogOutput{os.Stderr} },
 		newLogger,
 		newLogs,

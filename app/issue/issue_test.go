@@ -12,7 +12,8 @@ import (
 
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/adapters/limiter/outage"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
+	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/keys"
@@ -326,7 +327,7 @@ func TestOutagePolicyInEachMode(t *testing.T) {
 			require.NoError(t, err)
 			f := newFixture(t, withLimiter(outage.New(outage.Parts{
 				Shared: broken(cause), Local: local, Policy: c.policy, Timeout: time.Hour,
-				Clock: system.NewClock(), Entropy: system.Entropy{},
+				Clock: clock.New(), Entropy: entropy.Source{},
 				Events: &portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}},
 			})), func(_ *fixture, parts *issue.Parts) { parts.Limits.Mode = c.mode })
 			for range limits.PerInstall {

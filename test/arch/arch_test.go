@@ -53,10 +53,10 @@ func within(path, folder string) bool {
 	return path == folder || strings.HasPrefix(path, folder+"/")
 }
 
-// adapterOf returns the adapter that a folder belongs to: the folder itself, except that all of
-// adapters/http is one adapter, and so is all of adapters/sessionauth.
+// adapterOf returns the adapter that a folder belongs to: the folder itself, except that each of
+// adapters/http, adapters/sessionauth and adapters/system is one adapter.
 func adapterOf(folder string) string {
-	for _, one := range []string{"adapters/http", "adapters/sessionauth"} {
+	for _, one := range []string{"adapters/http", "adapters/sessionauth", "adapters/system"} {
 		if within(folder, one) {
 			return one
 		}
@@ -96,7 +96,8 @@ var layers = []layer{
 			within(path, adapterOf(folder))) || !own && standard(path)
 	}},
 	{"adapters", func(folder, path string, own bool) bool {
-		return !own || within(path, "domain") || path == "ports" || within(path, adapterOf(folder))
+		return !own || within(path, "domain") || path == "ports" ||
+			within(path, adapterOf(folder)) || within(path, "adapters/system")
 	}},
 	{"bootstrap", func(_, path string, own bool) bool {
 		return !own || !within(path, "cmd") && !within(path, "test")
@@ -217,9 +218,9 @@ func TestImportTableRejects(t *testing.T) {
 		{"domain/token", "github.com/google/uuid", false, false},
 		{"domain/token", "ports", true, false},
 		{"ports", "app/issue", true, false},
-		{"ports", "adapters/system", true, false},
+		{"ports", "adapters/system/clock", true, false},
 		{"app/issue", "ports", true, true},
-		{"app/issue", "adapters/system", true, false},
+		{"app/issue", "adapters/system/clock", true, false},
 		{"app/issue", "net/http", false, false},
 		{"app/issue", "log/slog", false, false},
 		{"app/issue", "github.com/stretchr/testify/assert", false, false},
@@ -230,10 +231,17 @@ func TestImportTableRejects(t *testing.T) {
 		{"adapters/http/envelope", "ports", true, false},
 		{"adapters/http/envelope", "adapters/http/server", true, false},
 		{"adapters/http/envelope", "github.com/dunglas/httpsfv", false, false},
-		{"adapters/http/api", "adapters/system", true, false},
+		{"adapters/http/certificate", "adapters/system/follow", true, true},
+		{"adapters/keys/keyset", "adapters/system/securefile", true, true},
+		{"adapters/keys/keyset", "adapters/http/certificate", true, false},
 		{"adapters/events/logs", "adapters/events/metrics", true, false},
 		{"adapters/events/logs", "app/issue", true, false},
-		{"adapters/system", "bootstrap", true, false},
+		{"adapters/system/clock", "bootstrap", true, false},
+		{"adapters/system/follow", "adapters/system/securefile", true, true},
+		{"adapters/system/follow", "ports", true, true},
+		{"adapters/system/follow", "github.com/fsnotify/fsnotify", false, true},
+		{"adapters/system/follow", "adapters/keys/keyset", true, false},
+		{"adapters/sessionauth", "adapters/system/clock", true, false},
 		{"adapters/sessionauth", "domain/token", true, true},
 		{"adapters/sessionauth", "net/http", false, true},
 		{"adapters/sessionauth", "adapters/http/envelope", true, true},

@@ -19,7 +19,8 @@ import (
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/adapters/limiter/outage"
 	"github.com/offload/sessiond/adapters/limiter/redis"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
+	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/ports"
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
@@ -50,12 +51,12 @@ func contenders(b *testing.B, server *redisserver.Server) []contender {
 	require.NoError(b, err)
 	b.Cleanup(func() { storage.Close(context.Background()) })
 
-	clock := system.NewClock()
+	clock := clock.New()
 	local, err := memory.New(100_000, perAddress)
 	require.NoError(b, err)
 	guarded := outage.New(outage.Parts{
 		Shared: storage, Local: local, Policy: ports.OutageLocal, Timeout: timeout, Clock: clock,
-		Entropy: system.Entropy{}, Events: silent{},
+		Entropy: entropy.Source{}, Events: silent{},
 	})
 	guarded.Start(context.Background())
 	b.Cleanup(guarded.Stop)

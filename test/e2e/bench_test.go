@@ -17,7 +17,8 @@ import (
 	"github.com/offload/sessiond/adapters/http/api"
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/adapters/limiter/memory"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
+	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/app/authenticate"
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/domain/keys"
@@ -47,11 +48,11 @@ func wholeHandler(b testing.TB) http.Handler {
 	require.NoError(b, err)
 	storage, err := memory.New(1_000_000, limit)
 	require.NoError(b, err)
-	clock, events := system.NewClock(), metrics.New("bench")
+	clock, events := clock.New(), metrics.New("bench")
 	service := &api.API{
 		Issuance: issue.New(issue.Parts{
 			Keys: keySource{keyring}, Limiter: events.Limiter("memory", storage, storage, clock),
-			Clock: clock, Entropy: system.Entropy{},
+			Clock: clock, Entropy: entropy.Source{},
 			Events: events, Settings: benchSettings,
 			Digester: throttle.NewDigester([]byte(stronger)),
 			Limits: issue.Limits{PerAddress: limit, PerInstall: limit, Window: time.Minute,

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/events/logs"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
@@ -56,7 +56,7 @@ func read(t *testing.T, out *output) []line {
 func newRecorder(level slog.Level) (*logs.Recorder, *output) {
 	out := &output{}
 	logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
-	return logs.New(logger, system.NewClock(), throttle.NewPseudonyms([]byte("digest key"))), out
+	return logs.New(logger, clock.New(), throttle.NewPseudonyms([]byte("digest key"))), out
 }
 
 var throttled = ports.IssuanceThrottled{

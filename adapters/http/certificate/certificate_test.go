@@ -24,7 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/http/certificate"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/test/pki"
 )
 
@@ -230,7 +230,7 @@ func watch(t *testing.T, test func(t *testing.T, w watched, fresh func(names ...
 		current, err := certificate.Read(files)
 		require.NoError(t, err)
 		out := &output{}
-		w := watched{certificate.NewSource(files, current, system.NewClock(),
+		w := watched{certificate.NewSource(files, current, clock.New(),
 			slog.New(slog.NewJSONHandler(out, nil))), out, chain, key}
 		w.Start(t.Context())
 		defer w.Stop()
@@ -364,7 +364,7 @@ func TestFollowsSwappedDirectory(t *testing.T) {
 			Key: filepath.Join(volume, "tls.key"), Strict: true}
 		current, err := certificate.Read(files)
 		require.NoError(t, err)
-		source := certificate.NewSource(files, current, system.NewClock(),
+		source := certificate.NewSource(files, current, clock.New(),
 			slog.New(slog.DiscardHandler))
 		source.Start(t.Context())
 		defer source.Stop()

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/http/server"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
 )
 
 // TestAmbiguousFramingClosesConnection checks that the connection closes whatever the
@@ -40,7 +40,7 @@ func TestAmbiguousFramingClosesConnection(t *testing.T) {
 		}},
 	}
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
-		server.NewRouter(routes, system.NewClock(), traffic{}, slog.New(slog.DiscardHandler)),
+		server.NewRouter(routes, clock.New(), traffic{}, slog.New(slog.DiscardHandler)),
 		server.Limits{Read: unreached, Idle: unreached, Connections: 100}, server.Handshake{},
 		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)

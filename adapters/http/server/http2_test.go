@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/http/server"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/test/pki"
 )
@@ -129,7 +129,7 @@ func TestHTTP2GetsSameResponsesAsHTTP1(t *testing.T) {
 		{Pattern: "/panic", Handle: func(http.ResponseWriter, *http.Request) error {
 			panic("hunter2")
 		}},
-	}, system.NewClock(), silent{}, slog.New(slog.DiscardHandler))
+	}, clock.New(), silent{}, slog.New(slog.DiscardHandler))
 	onBothTransports(t, usualLimits, handler, func(t *testing.T, v http2Server) {
 		for _, c := range []struct {
 			method string

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/http/server"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
 )
 
 // TestErrorLogHidesInput checks that messages of net/http are not logged, because they
@@ -75,7 +75,7 @@ func TestClosesIdleConnection(t *testing.T) {
 // the read limit is an hour.
 func TestDoesNotWaitForUnreadBody(t *testing.T) {
 	routes := []server.Route{{Pattern: "/", Handle: ok}}
-	handler := server.NewRouter(routes, system.NewClock(), &recordedTraffic{},
+	handler := server.NewRouter(routes, clock.New(), &recordedTraffic{},
 		slog.New(slog.DiscardHandler))
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0", handler,
 		server.Limits{Read: unreached, Idle: unreached, Connections: 10}, server.Handshake{},

@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/adapters/limiter/outage"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
+	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
@@ -16,11 +17,11 @@ import (
 // same while the shared storage is out, when the local one decides.
 func BenchmarkOverhead(b *testing.B) {
 	const batch = 200
-	clock := system.NewClock()
+	clock := clock.New()
 	bare := newMemory(b)
 	parts := outage.Parts{
 		Shared: bare, Local: bare, Policy: ports.OutageLocal, Timeout: time.Second, Clock: clock,
-		Entropy: system.Entropy{}, Events: discard{},
+		Entropy: entropy.Source{}, Events: discard{},
 	}
 	healthy := outage.New(parts)
 	failed := newServer(b)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
@@ -64,7 +64,7 @@ func TestGrantsStayWithinTheBound(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, seed %d", c.name, seed), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					random := rand.New(rand.NewPCG(seed, 1))
-					shared, clock := newServer(t), system.NewClock()
+					shared, clock := newServer(t), clock.New()
 					given := &grants{of: map[int][]throttle.Instant{}}
 					var group sync.WaitGroup
 					stop := make(chan struct{})

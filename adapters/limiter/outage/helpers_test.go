@@ -14,7 +14,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/adapters/limiter/outage"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
@@ -194,7 +194,7 @@ func newReplica(t testing.TB, shared ports.LimiterStorage, policy ports.OutagePo
 // start returns a replica that runs until the test ends.
 func start(t *testing.T, shared ports.LimiterStorage, policy ports.OutagePolicy) *replica {
 	t.Helper()
-	r := newReplica(t, shared, policy, system.NewClock(), 1)
+	r := newReplica(t, shared, policy, clock.New(), 1)
 	r.Start(t.Context())
 	t.Cleanup(r.Stop)
 	return r

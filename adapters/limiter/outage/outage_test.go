@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/limiter/outage"
-	"github.com/offload/sessiond/adapters/system"
+	"github.com/offload/sessiond/adapters/system/clock"
+	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 	"github.com/offload/sessiond/ports/portsmock"
@@ -21,7 +22,7 @@ func TestConformance(t *testing.T) {
 	portstest.TestLimiter(t, func(t testing.TB) ports.LimiterStorage {
 		return outage.New(outage.Parts{
 			Shared: newMemory(t), Policy: ports.OutageDeny, Timeout: time.Hour,
-			Clock: system.NewClock(), Entropy: system.Entropy{}, Events: &recorder{},
+			Clock: clock.New(), Entropy: entropy.Source{}, Events: &recorder{},
 		})
 	})
 }
@@ -141,7 +142,7 @@ func TestOneFailureInThreeIsAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := newServer(t)
 		// The replica is not started, so that it sends no probes.
-		r := newReplica(t, shared, ports.OutageAllow, system.NewClock(), 1)
+		r := newReplica(t, shared, ports.OutageAllow, clock.New(), 1)
 		for i := range 9 {
 			assert.Empty(t, r.events.stateChanges())
 			shared.setFault([]fault{healthy, healthy, failing}[i%3])
@@ -155,7 +156,7 @@ func TestReturnsTheLocalStoragesError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := newServer(t)
 		shared.setFault(failing)
-		r := newReplica(t, shared, ports.OutageLocal, system.NewClock(), 1)
+		r := newReplica(t, shared, ports.OutageLocal, clock.New(), 1)
 		_, err := r.Decide(t.Context(), 0, throttle.NewChecks(throttle.Check{Limit: 101,
 			Window: window}))
 		require.Error(t, err)
@@ -166,7 +167,7 @@ func TestReturnsTheLocalStoragesError(t *testing.T) {
 func TestCallersThatGoAway(t *testing.T) {
 	t.Run("before the call cause no call", func(t *testing.T) {
 		shared := &portsmock.LimiterStorageMock{}
-		r := newReplica(t, shared, ports.OutageAllow, system.NewClock(), 1)
+		r := newReplica(t, shared, ports.OutageAllow, clock.New(), 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := r.decide(ctx, 1)
@@ -196,7 +197,7 @@ func TestCallersThatGoAway(t *testing.T) {
 					}
 				},
 			}
-			r := newReplica(t, shared, ports.OutageDeny, system.NewClock(), 1)
+			r := newReplica(t, shared, ports.OutageDeny, clock.New(), 1)
 			for i := range 50 {
 				impatient(t, r, i)
 			}
@@ -257,7 +258,7 @@ func TestStartProbesOnce(t *testing.T) {
 			shared.setFault(hanging)
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()
-			r := newReplica(t, shared, ports.OutageLocal, system.NewClock(), 1)
+			r := newReplica(t, shared, ports.OutageLocal, clock.New(), 1)
 			r.Start(ctx)
 			r.Stop()
 			assert.Empty(t, r.events.stateChanges())
@@ -271,7 +272,7 @@ func TestStopEndsTheProbes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
 				shared := newServer(t)
 				shared.setFault(fault)
-				r := newReplica(t, shared, ports.OutageLocal, system.NewClock(), 1)
+				r := newReplica(t, shared, ports.OutageLocal, clock.New(), 1)
 				r.Start(t.Context())
 				r.timeToDecide(t, 1)
 				time.Sleep(10 * time.Second)
@@ -285,7 +286,7 @@ func TestStopEndsTheProbes(t *testing.T) {
 		})
 	}
 	t.Run("without a start", func(t *testing.T) {
-		newReplica(t, newServer(t), ports.OutageLocal, system.NewClock(), 1).Stop()
+		newReplica(t, newServer(t), ports.OutageLocal, clock.New(), 1).Stop()
 	})
 }
 

@@ -1,0 +1,21 @@
+// Package entropy provides the machine's random numbers. It imports the standard library only.
+package entropy
+
+import (
+	crypto "crypto/rand"
+	"math/rand/v2"
+)
+
+// Source implements ports.Entropy with the runtime's generator, which seeds itself, and
+// ports.KeyMaterial with the system's.
+type Source struct{}
+
+// Fraction returns a number drawn uniformly from [0, 1).
+func (Source) Fraction() float64 { return rand.Float64() }
+
+// Generate returns n cryptographically random bytes.
+func (Source) Generate(n int) []byte {
+	material := make([]byte, n)
+	_, _ = crypto.Read(material) // it never fails
+	return material
+}
