@@ -143,7 +143,7 @@ func keysetError(path string, err error) error {
 			if set, malformed := errors.AsType[keys.SetFaults](fault.Cause); malformed {
 				return &cli.InvalidFileError{Summary: "invalid keyset " + path, Faults: set.Lines()}
 			}
-			words = append(words, fault.String())
+			words = append(words, fault.Error())
 		}
 		wrapped.Problem = " " + strings.Join(words, ", and ")
 	}

@@ -18,8 +18,8 @@ import (
 )
 
 func TestKeysetErrorTexts(t *testing.T) {
-	fault := func(reason keyset.Reason, cause error) error {
-		return keyset.Faults{{Reason: reason, Cause: cause}}
+	fault := func(problem string, cause error) error {
+		return keyset.Faults{{Problem: problem, Cause: cause}}
 	}
 	writeError := func(problem keyset.WriteProblem, cause error) error {
 		return &keyset.WriteError{Problem: problem, Cause: cause}
@@ -28,9 +28,9 @@ func TestKeysetErrorTexts(t *testing.T) {
 		return &keys.PlanError{Problem: problem, ID: id}
 	}
 	for want, err := range map[string]error{
-		"keyset file f is not found":                                                                     fault(keyset.ReasonMissing, nil),
-		"keyset file f cannot be read: permission denied":                                                fault(keyset.ReasonUnreadable, syscall.EACCES),
-		"keyset file f is not a regular file, and is larger than 1048576 bytes":                          keyset.Faults{{Reason: keyset.ReasonNotRegular}, {Reason: keyset.ReasonTooLarge}},
+		"keyset file f is not found":                                                                     fault("is not found", nil),
+		"keyset file f cannot be read: input/output error":                                               fault("cannot be read", syscall.EIO),
+		"keyset file f is not a regular file, and is larger than 1048576 bytes":                          keyset.Faults{{Problem: "is not a regular file"}, {Problem: "is larger than 1048576 bytes"}},
 		"keyset file f is not found; create it with sessiond keys create":                                keyadmin.NoKeysetError{},
 		"keyset file f is being changed by another process":                                              writeError(keyset.ProblemBusy, context.DeadlineExceeded),
 		"keyset file f cannot be written: no space left on device":                                       writeError(keyset.ProblemUnwritable, syscall.ENOSPC),
@@ -54,7 +54,7 @@ func TestKeysetErrorTexts(t *testing.T) {
 
 	var malformed *cli.InvalidFileError
 	_, err := keys.ParseSet(`{"keys":[1,2]}`)
-	require.ErrorAs(t, keysetError("f", fault(keyset.ReasonMalformed, err)), &malformed)
+	require.ErrorAs(t, keysetError("f", fault("is not a valid keyset", err)), &malformed)
 	assert.Equal(t, &cli.InvalidFileError{
 		Summary: "invalid keyset f",
 		Faults:  []string{"key 1: must be an object", "key 2: must be an object"},

@@ -9,6 +9,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/bootstrap/config"
+	"github.com/offload/sessiond/test/pki"
 )
 
 func TestValuesInFiles(t *testing.T) {
@@ -116,9 +119,9 @@ func TestUnreadableFiles(t *testing.T) {
 		"nothing": "is not found", "folder": "is not a regular file",
 		"pipe": "is not a regular file", "to-pipe": "is not a regular file",
 		"/dev/zero": "is not a regular file",
-		"loop":      "cannot be read", "large": "is larger than 1048576 bytes",
-		"large/x": "cannot be read", "a\x00b": "cannot be read", "\xff\n": "is not found",
-		long: "cannot be read",
+		"loop":      "cannot be read: too many levels of symbolic links", "large": "is larger than 1048576 bytes",
+		"large/x": "cannot be read: not a directory", "a\x00b": "cannot be read: invalid argument", "\xff\n": "is not found",
+		long: "cannot be read: file name too long",
 	} {
 		t.Run(name, func(t *testing.T) {
 			shown := name
@@ -226,6 +229,73 @@ func testMode(t *testing.T, mode os.FileMode, exposed bool) {
 				"OFFLOAD_ENVIRONMENT=production")...)).Faults)
 		}
 	})
+}
+
+// TestFoldersOfSecretFiles checks that a folder in which others may replace the file counts like the
+// mode of the file, for every kind of file that may contain a secret.
+func TestFoldersOfSecretFiles(t *testing.T) {
+	const problem = "is in a folder in which others may replace it"
+	tempDir(t)
+	pair := pki.New(t, "localhost")
+	write(t, "tls.crt", string(pair.Chain), 0o644)
+	require.NoError(t, os.Mkdir("open", 0o700))
+	write(t, "open/secret", strongA, 0o600)
+	write(t, "open/secret.yaml", "session_secret: "+strongA, 0o600)
+	write(t, "open/level", "info", 0o600)
+	write(t, "open/tls.key", string(pair.Key), 0o600)
+	write(t, "open/keyset.json", setOf(hs256("k", strongA, signsFrom)), 0o600)
+	variables := map[string]string{
+		"OFFLOAD_SESSION_SECRET=" + strongA + "\nOFFLOAD_LOG_LEVEL_FILE=open/level": "",
+		"OFFLOAD_SESSION_SECRET_FILE=open/secret":                                   "OFFLOAD_SESSION_SECRET",
+		"OFFLOAD_CONFIG_FILE=open/secret.yaml":                                      "OFFLOAD_CONFIG_FILE",
+		"OFFLOAD_SESSION_KEYSET_FILE=open/keyset.json":                              "OFFLOAD_SESSION_KEYSET_FILE",
+		"OFFLOAD_SESSION_SECRET=" + strongA +
+			"\nOFFLOAD_TLS_CERT_FILE=tls.crt\nOFFLOAD_TLS_KEY_FILE=open/tls.key": "OFFLOAD_TLS_KEY_FILE",
+	}
+	faults := func(t *testing.T, environ, environment string) []config.Fault {
+		t.Helper()
+		return load(t, env(append(strings.Split(environ, "\n"),
+			"OFFLOAD_ENVIRONMENT="+environment)...)).Faults
+	}
+	for mode, exposed := range map[os.FileMode]bool{0o755: false, 0o770: false,
+		0o777 | os.ModeSticky: false, 0o777: true, 0o702: true} {
+		require.NoError(t, os.Chmod("open", mode))
+		for environ, variable := range variables {
+			assert.Empty(t, faults(t, environ, "dev"), "%s %s", mode, environ)
+			found := faults(t, environ, "production")
+			if !exposed || variable == "" {
+				assert.Empty(t, found, "%s %s", mode, environ)
+				continue
+			}
+			require.Len(t, found, 1, "%s %s", mode, environ)
+			assert.Equal(t, variable, found[0].Variable)
+			assert.Contains(t, found[0].Problem, problem)
+			assert.Contains(t, found[0].Remedy, "chmod")
+		}
+	}
+	if os.Getuid() != 0 {
+		return // only root can give files away
+	}
+	require.NoError(t, os.Chmod("open", 0o755))
+	for _, name := range []string{"secret", "secret.yaml", "level", "tls.key", "keyset.json"} {
+		require.NoError(t, os.Chown("open/"+name, 65534, -1))
+	}
+	for environ, variable := range variables {
+		environ := append(strings.Split(environ, "\n"), "OFFLOAD_ENVIRONMENT=production")
+		review := load(t, env(environ...))
+		assert.Empty(t, review.Faults, environ)
+		var foreign []string
+		for _, warning := range review.Warnings {
+			if strings.Contains(warning.Problem, "belongs to another user") {
+				foreign = append(foreign, warning.Variable)
+			}
+		}
+		if variable == "" {
+			assert.Empty(t, foreign)
+		} else {
+			assert.Equal(t, []string{variable}, foreign)
+		}
+	}
 }
 
 func TestDenylist(t *testing.T) {

@@ -1,9 +1,6 @@
 package config
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -11,24 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-func TestFileProblemsByKind(t *testing.T) {
-	// Errors of the system contain the path and arbitrary text.
-	for want, err := range map[string]error{
-		"is not found": &fs.PathError{Op: "open", Path: "secret", Err: fs.ErrNotExist},
-		"may not be read by this process (permission denied)": &fs.PathError{Op: "open",
-			Path: "secret", Err: fs.ErrPermission},
-		"is not a regular file": fmt.Errorf("secret: %w",
-			errNotRegular),
-		"is larger than 7 bytes": errTooLarge,
-		"cannot be read":         errors.New("secret"),
-	} {
-		problem, remedy := fileProblem(err, 7)
-		assert.Equal(t, want, problem)
-		assert.NotEmpty(t, remedy)
-		assert.NotContains(t, remedy, "secret")
-	}
-}
 
 func TestDistance(t *testing.T) {
 	for _, c := range []struct {

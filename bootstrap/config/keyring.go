@@ -165,11 +165,10 @@ func (r *reviewer) policy() secret.Policy {
 	if name == "" {
 		return secret.Policy{}
 	}
-	read, err := readFile(name, maxDenylist)
-	if err != nil {
-		problem, remedy := fileProblem(err, maxDenylist)
-		r.faultOf(varDenylist, "names the file "+shown(name)+", which "+problem, remedy)
+	read, fault := readFile(name, maxDenylist)
+	if fault != nil {
+		r.faultOf(varDenylist, "names the file "+shown(name)+", which "+fault.Error(), fault.Remedy)
 		return secret.Policy{}
 	}
-	return secret.NewPolicy(strings.Split(read.content, "\n"))
+	return secret.NewPolicy(strings.Split(string(read.Content), "\n"))
 }

@@ -8,16 +8,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/offload/sessiond/adapters/keys/keyset"
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/secret"
 )
 
-// The remedies for keysets.
-const (
-	remedyKey    = "create a strong key with sessiond keys create, then remove this one"
-	remedyMember = "correct the file; sessiond keys list reports the same faults"
-	remedySigner = "add a key: sessiond keys create"
-)
+// remedyKey is the remedy for a weak key.
+const remedyKey = "create a strong key with sessiond keys create, then remove this one"
 
 // keyringOfFile returns the keyring of the keyset file.
 func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
@@ -41,10 +38,12 @@ func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 	}
 	keyring, err := keyset.Read(name, keyset.Rules{Production: r.production, Accept: capture},
 		r.loader.Now)
+	words := "names the file " + shown(name) + ", which "
 	faults, _ := errors.AsType[keyset.Faults](err)
 	for _, fault := range faults {
-		r.keysetFault("names the file "+shown(name)+", which ", fault)
+		r.keysetFault(words, fault)
 	}
+	r.warnForeign(varKeysetFile, words, name)
 	if read == nil {
 		return nil
 	}
@@ -58,35 +57,14 @@ func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 }
 
 // keysetFault reports a fault of the file. Faults of its keys are reported one by one.
-func (r *reviewer) keysetFault(which string, fault keyset.Fault) {
+func (r *reviewer) keysetFault(which string, fault *securefile.Fault) {
 	if set, malformed := errors.AsType[keys.SetFaults](fault.Cause); malformed {
 		for _, line := range set.Lines() {
-			r.faultOf(varKeysetFile, which+"is not a valid keyset: "+line, remedyMember)
+			r.faultOf(varKeysetFile, which+"is not a valid keyset: "+line, fault.Remedy)
 		}
 		return
 	}
-	r.faultOf(varKeysetFile, which+fault.String(), keysetRemedy(fault.Reason))
-}
-
-// keysetRemedy returns the remedy for a keyset file that cannot be used.
-func keysetRemedy(reason keyset.Reason) string {
-	switch reason {
-	case keyset.ReasonMissing:
-		return "name a file that exists, or create it: sessiond keys create"
-	case keyset.ReasonUnreadable:
-		return "let the service's user read it"
-	case keyset.ReasonNotRegular:
-		return "name a regular file, not a directory, pipe or device"
-	case keyset.ReasonTooLarge:
-		return "name a smaller file; sessiond keys prune removes expired and revoked keys"
-	case keyset.ReasonExposed:
-		return remedyExposed
-	case keyset.ReasonMalformed, keyset.ReasonRefused:
-		return remedyMember
-	case keyset.ReasonNoSigner:
-		return remedySigner
-	}
-	return remedyMember
+	r.faultOf(varKeysetFile, which+fault.Error(), fault.Remedy)
 }
 
 // weakKey holds the weaknesses of one key.
@@ -173,12 +151,11 @@ type Import struct {
 // both ends, and assesses it as the key with the given id. It returns a *SecretFileError if the
 // file cannot be used.
 func (r *Review) ReadImport(name string, id keys.ID, now time.Time) (Import, error) {
-	read, err := readFile(name, maxFile)
-	if err != nil {
-		problem, _ := fileProblem(err, maxFile)
-		return Import{}, &SecretFileError{Problem: problem}
+	read, fault := readFile(name, maxFile)
+	if fault != nil {
+		return Import{}, &SecretFileError{Problem: fault.Error()}
 	}
-	text := secret.Trim(read.content)
+	text := secret.Trim(string(read.Content))
 	if text == "" || !utf8.ValidString(text) {
 		return Import{}, &SecretFileError{Problem: "is empty or not UTF-8 text"}
 	}

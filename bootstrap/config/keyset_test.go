@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/keys/keyset"
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/domain/keys"
 )
@@ -255,7 +256,7 @@ func TestModesOfKeysetFiles(t *testing.T) {
 			_, err := keyset.Read(keysetName, review.KeysetRules(atNoon), noon)
 			faults := keyset.Faults{}
 			require.ErrorAs(t, err, &faults)
-			assert.Equal(t, exposed, faults[0].Reason == keyset.ReasonExposed, "the same on reload")
+			assert.Equal(t, exposed, faults[0].Reason == securefile.Exposed, "the same on reload")
 		})
 	}
 }

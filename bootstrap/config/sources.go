@@ -10,6 +10,8 @@ import (
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"github.com/offload/sessiond/adapters/system/securefile"
 )
 
 // Sources holds the sources of values, except the files that they name.
@@ -88,7 +90,7 @@ type loader struct {
 
 // sourceFile is a file with the origin of the values in it.
 type sourceFile struct {
-	file
+	*securefile.File
 	origin string
 }
 
@@ -183,15 +185,14 @@ func (l *loader) configFile(named rawValue) map[string]any {
 		return nil
 	}
 	l.config = named
-	read, err := readFile(named.Text, maxFile)
-	if err != nil {
-		problem, remedy := fileProblem(err, maxFile)
-		l.fault(varConfigFile, named.Origin, "names the file "+shown(named.Text)+", which "+problem,
-			remedy)
+	read, fault := readFile(named.Text, maxFile)
+	if fault != nil {
+		l.fault(varConfigFile, named.Origin,
+			"names the file "+shown(named.Text)+", which "+fault.Error(), fault.Remedy)
 		return nil
 	}
 	s := source{origin: "file " + shown(named.Text), format: short, known: map[string]rawValue{}}
-	list, flaws := parseYAML(read.content)
+	list, flaws := parseYAML(string(read.Content))
 	for _, flaw := range flaws {
 		problem := flaw.problem
 		if flaw.line > 0 {

@@ -28,9 +28,9 @@ func (r *reviewer) certificate() (certificate.Files, *certificate.Certificate) {
 		if fault.Part == certificate.Key {
 			name, file = varTLSKeyFile, files.Key
 		}
-		r.faultOf(name, "names the file "+shown(file)+", which "+fault.String(),
-			certificateRemedy(fault))
+		r.faultOf(name, "names the file "+shown(file)+", which "+fault.Error(), fault.Remedy)
 	}
+	r.warnForeign(varTLSKeyFile, "names the file "+shown(files.Key)+", which ", files.Key)
 	if found != nil && !found.ValidAt(r.loader.Now) {
 		r.warnOf(varTLSCertFile, "names the file "+shown(files.Chain)+
 			", which contains a certificate that is not valid now but from "+
@@ -44,32 +44,4 @@ func (r *reviewer) certificate() (certificate.Files, *certificate.Certificate) {
 			"get a certificate for the names of the host (subjectAltName)")
 	}
 	return files, found
-}
-
-// certificateRemedy returns the remedy for a certificate or key file that cannot be used.
-func certificateRemedy(fault certificate.Fault) string {
-	switch fault.Reason {
-	case certificate.Missing:
-		return "name a file that exists"
-	case certificate.Forbidden:
-		return "let the service's user read it"
-	case certificate.NotRegular:
-		return "name a regular file, not a directory, pipe or device"
-	case certificate.TooLarge:
-		return "name a smaller file"
-	case certificate.Exposed:
-		return remedyExposed
-	case certificate.Mismatched:
-		return "name the private key of the certificate in " + varTLSCertFile +
-			"; that certificate must come first in its file"
-	case certificate.Unusable:
-		return "get a certificate for another key, such as ECDSA P-256 or RSA with 2048 bits"
-	case certificate.Malformed:
-		if fault.Part == certificate.Key {
-			return "use a private key in PEM, not encrypted"
-		}
-		return "use the certificate in PEM, followed by its chain up to a root"
-	case certificate.Unreadable, certificate.Ended:
-	}
-	return "name a file that can be read"
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/secret"
 )
 
@@ -56,9 +57,15 @@ func (r *reviewer) read() {
 			r.readOne(v)
 		}
 	}
-	if exposed := r.loader.secretFile; exposed != nil && r.production && exposed.exposed() {
-		r.fault(varConfigFile, exposed.origin, "contains a secret and "+problemExposed,
-			remedyExposed)
+	if read := r.loader.secretFile; read != nil && r.production {
+		for _, fault := range read.Exposures() {
+			r.fault(varConfigFile, read.origin, "contains a secret and "+fault.Error(),
+				fault.Remedy)
+		}
+		for _, fault := range securefile.Foreign(r.loader.config.Text) {
+			r.warn(varConfigFile, read.origin, "contains a secret and "+fault.Error(),
+				fault.Remedy)
+		}
 	}
 }
 
@@ -104,9 +111,9 @@ func (r *reviewer) readOne(v variable) {
 // readFileOf returns the value in a file without one trailing line break, and false if there is no
 // value.
 func (r *reviewer) readFileOf(v variable, name string) (text string, ok bool) {
-	read, err := readFile(name, maxFile)
-	if err != nil {
-		problem, remedy := fileProblem(err, maxFile)
+	read, fault := readFile(name, maxFile)
+	if fault != nil {
+		problem, remedy := fault.Error(), fault.Remedy
 		if v.secret() && !strings.HasPrefix(name, "/") {
 			// The value may be the secret itself instead of the name of a file, unless it is an
 			// absolute path.
@@ -117,11 +124,14 @@ func (r *reviewer) readFileOf(v variable, name string) (text string, ok bool) {
 		}
 		return "", false
 	}
-	if v.secret() && r.production && read.exposed() {
-		r.fault(v.name, r.origin(v.name), "is read from the file "+shown(name)+", which "+
-			problemExposed, remedyExposed)
+	if v.secret() && r.production {
+		words := "is read from the file " + shown(name) + ", which "
+		for _, fault := range read.Exposures() {
+			r.fault(v.name, r.origin(v.name), words+fault.Error(), fault.Remedy)
+		}
+		r.warnForeign(v.name, words, name)
 	}
-	text, cut := strings.CutSuffix(read.content, "\r\n")
+	text, cut := strings.CutSuffix(string(read.Content), "\r\n")
 	if !cut {
 		text = strings.TrimSuffix(text, "\n")
 	}

@@ -25,6 +25,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/http/certificate"
 	"github.com/offload/sessiond/adapters/system/clock"
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/test/pki"
 )
 
@@ -37,6 +38,25 @@ func write(t *testing.T, content []byte, mode os.FileMode) string {
 	return name
 }
 
+// reason is why one of the files cannot be used.
+type reason struct {
+	part   certificate.Part
+	reason securefile.Reason
+}
+
+// reasonsOf returns the reasons of an error, which is Faults with a remedy for each.
+func reasonsOf(t *testing.T, err error) []reason {
+	t.Helper()
+	var faults certificate.Faults
+	require.ErrorAs(t, err, &faults)
+	var reasons []reason
+	for _, fault := range faults {
+		assert.NotEmpty(t, fault.Remedy)
+		reasons = append(reasons, reason{fault.Part, fault.Reason})
+	}
+	return reasons
+}
+
 func TestRead(t *testing.T) {
 	pair, other := pki.New(t, "localhost", "a.example", "192.0.2.7"), pki.New(t, "localhost")
 	chain, key := write(t, pair.Chain, 0o644), write(t, pair.Key, 0o600)
@@ -45,7 +65,7 @@ func TestRead(t *testing.T) {
 	both := certificate.Chain
 	for name, c := range map[string]struct {
 		files  certificate.Files
-		faults certificate.Faults
+		faults []reason
 	}{
 		"valid": {certificate.Files{Chain: chain, Key: key, Strict: true}, nil},
 		"in one file": {certificate.Files{Chain: write(t,
@@ -57,46 +77,46 @@ func TestRead(t *testing.T) {
 			Key: write(t, pair.Key, 0o640), Strict: true}, nil},
 		"key readable by others": {certificate.Files{Chain: chain,
 			Key: write(t, pair.Key, 0o644), Strict: true},
-			certificate.Faults{{Part: certificate.Key, Reason: certificate.Exposed}}},
+			[]reason{{certificate.Key, securefile.Exposed}}},
 		"key writable by group": {certificate.Files{Chain: chain,
 			Key: write(t, pair.Key, 0o660), Strict: true},
-			certificate.Faults{{Part: certificate.Key, Reason: certificate.Exposed}}},
+			[]reason{{certificate.Key, securefile.Exposed}}},
 		"key readable by others, not strict": {certificate.Files{Chain: chain,
 			Key: write(t, pair.Key, 0o644)}, nil},
 		"no files": {certificate.Files{Chain: folder + "/none", Key: folder + "/none"},
-			certificate.Faults{
-				{Part: both, Reason: certificate.Missing},
-				{Part: certificate.Key, Reason: certificate.Missing},
+			[]reason{
+				{both, securefile.Missing},
+				{certificate.Key, securefile.Missing},
 			}},
-		"directories": {certificate.Files{Chain: folder, Key: folder}, certificate.Faults{
-			{Part: both, Reason: certificate.NotRegular},
-			{Part: certificate.Key, Reason: certificate.NotRegular},
+		"directories": {certificate.Files{Chain: folder, Key: folder}, []reason{
+			{both, securefile.NotRegular},
+			{certificate.Key, securefile.NotRegular},
 		}},
-		"swapped": {certificate.Files{Chain: key, Key: chain}, certificate.Faults{
-			{Part: both, Reason: certificate.Malformed},
-			{Part: certificate.Key, Reason: certificate.Malformed},
+		"swapped": {certificate.Files{Chain: key, Key: chain}, []reason{
+			{both, certificate.Malformed},
+			{certificate.Key, certificate.Malformed},
 		}},
 		"empty": {certificate.Files{Chain: write(t, nil, 0o600), Key: write(t, nil, 0o600)},
-			certificate.Faults{
-				{Part: both, Reason: certificate.Malformed},
-				{Part: certificate.Key, Reason: certificate.Malformed},
+			[]reason{
+				{both, certificate.Malformed},
+				{certificate.Key, certificate.Malformed},
 			}},
 		"too large": {certificate.Files{Chain: write(t, make([]byte, 1<<20+1), 0o600),
-			Key: key}, certificate.Faults{{Part: both, Reason: certificate.TooLarge}}},
+			Key: key}, []reason{{both, securefile.TooLarge}}},
 		"key of another certificate": {certificate.Files{Chain: chain, Key: write(t, other.Key, 0o600)},
-			certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}}},
+			[]reason{{certificate.Key, certificate.Mismatched}}},
 		"encrypted": {certificate.Files{Chain: chain, Key: write(t, encrypted, 0o600)},
-			certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
+			[]reason{{certificate.Key, certificate.Malformed}}},
 		"truncated chain": {certificate.Files{Chain: write(t, pair.Chain[:len(pair.Chain)/2],
-			0o600), Key: key}, certificate.Faults{{Part: both, Reason: certificate.Malformed}}},
+			0o600), Key: key}, []reason{{both, certificate.Malformed}}},
 		"truncated key": {certificate.Files{Chain: chain,
 			Key: write(t, pair.Key[:len(pair.Key)/2], 0o600)},
-			certificate.Faults{{Part: certificate.Key, Reason: certificate.Malformed}}},
+			[]reason{{certificate.Key, certificate.Malformed}}},
 		"chain with invalid second certificate": {certificate.Files{
 			Chain: write(t, append(pair.Chain,
 				pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})...), 0o600),
 			Key: key,
-		}, certificate.Faults{{Part: both, Reason: certificate.Malformed}}},
+		}, []reason{{both, certificate.Malformed}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, err := certificate.Read(c.files)
@@ -109,7 +129,7 @@ func TestRead(t *testing.T) {
 				assert.NotNil(t, found.TLS().Leaf)
 				return
 			}
-			assert.Equal(t, c.faults, err)
+			assert.Equal(t, c.faults, reasonsOf(t, err))
 			assert.NotContains(t, err.Error(), folder, "errors hold no path")
 			assert.NotContains(t, err.Error(), "unknown")
 		})
@@ -135,8 +155,8 @@ func TestReadAcceptsEveryKeyFormat(t *testing.T) {
 	_, err = certificate.Read(certificate.Files{Chain: chain,
 		Key: write(t, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY",
 			Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)}), 0o600)})
-	assert.Equal(t, certificate.Faults{{Part: certificate.Key, Reason: certificate.Mismatched}},
-		err, "parsed, but not the key of the certificate")
+	assert.Equal(t, []reason{{certificate.Key, certificate.Mismatched}},
+		reasonsOf(t, err), "parsed, but not the key of the certificate")
 }
 
 // keysOfEveryKind returns keys of types that TLS supports, and of types that it does not, by type.
@@ -179,8 +199,7 @@ func TestReadRefusesKeysTLSDoesNotSupport(t *testing.T) {
 	}
 	for name, key := range unusable {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, certificate.Faults{{Part: certificate.Chain,
-				Reason: certificate.Unusable}}, read(t, key))
+			assert.Equal(t, []reason{{certificate.Chain, certificate.Unusable}}, reasonsOf(t, read(t, key)))
 		})
 	}
 }

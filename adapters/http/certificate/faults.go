@@ -1,8 +1,10 @@
 package certificate
 
 import (
-	"strconv"
+	"errors"
 	"strings"
+
+	"github.com/offload/sessiond/adapters/system/securefile"
 )
 
 // Part identifies one of the two files.
@@ -24,71 +26,61 @@ func (p Part) String() string {
 	return "the private key's file"
 }
 
-// Reason states why a file cannot be used.
-type Reason uint8
-
-// These are the reasons.
+// The reasons why a file that could be read is no usable certificate or key. Those of securefile
+// say why it could not be read.
 const (
-	sound Reason = iota
-	// Missing means that the file does not exist.
-	Missing
-	// Forbidden means that this process has no permission to read the file.
-	Forbidden
-	// Unreadable means that reading the file failed for another reason.
-	Unreadable
-	// NotRegular means that the name is a directory, a pipe, or a device.
-	NotRegular
-	// TooLarge means that the file is larger than any certificate or key.
-	TooLarge
-	// Exposed means that the file's mode lets others read or write, or the group write. It is
-	// reported only if Files.Strict is set.
-	Exposed
 	// Malformed means that the file does not contain what it should.
-	Malformed
+	Malformed securefile.Reason = "malformed"
 	// Mismatched means that the key belongs to another certificate.
-	Mismatched
+	Mismatched securefile.Reason = "mismatched"
 	// Unusable means that no TLS handshake can succeed with the pair: the key is too short, or of a
 	// type that TLS does not support.
-	Unusable
+	Unusable securefile.Reason = "unusable"
 	// Ended means that the certificate has expired or is not yet valid. Read does not check this.
-	Ended
+	Ended securefile.Reason = "ended"
 )
 
 // Fault is one reason why a file cannot be used.
 type Fault struct {
-	Part   Part
-	Reason Reason
+	Part Part
+	*securefile.Fault
 }
 
-// String describes the fault as a phrase that follows the file's name.
-func (f Fault) String() string {
-	switch f.Reason {
-	case sound:
-	case Missing:
-		return "is not found"
-	case Forbidden:
-		return "may not be read by this process (permission denied)"
-	case Unreadable:
-		return "cannot be read"
-	case NotRegular:
-		return "is not a regular file"
-	case TooLarge:
-		return "is larger than " + strconv.Itoa(maxFile) + " bytes"
-	case Exposed:
-		return "may be read or written by others, or written by its group"
-	case Malformed:
-		if f.Part == Chain {
-			return "holds no certificate in PEM, or one that cannot be read"
-		}
-		return "holds no private key in PEM, or an encrypted one"
-	case Mismatched:
-		return "holds the key of another certificate"
-	case Unusable:
-		return "holds a certificate that cannot be used for TLS"
-	case Ended:
-		return "holds a certificate that is not valid now"
-	}
-	return "has an unknown fault"
+// unread returns the fault of a file that could not be read.
+func unread(part Part, err error) Fault {
+	fault, _ := errors.AsType[*securefile.Fault](err)
+	return Fault{part, fault}
+}
+
+func malformedChain() Fault {
+	return Fault{Chain, &securefile.Fault{Reason: Malformed,
+		Problem: "holds no certificate in PEM, or one that cannot be read",
+		Remedy:  "use the certificate in PEM, followed by its chain up to a root"}}
+}
+
+func malformedKey() Fault {
+	return Fault{Key, &securefile.Fault{Reason: Malformed,
+		Problem: "holds no private key in PEM, or an encrypted one",
+		Remedy:  "use a private key in PEM, not encrypted"}}
+}
+
+func mismatched() Fault {
+	return Fault{Key, &securefile.Fault{Reason: Mismatched,
+		Problem: "holds the key of another certificate",
+		Remedy: "name the private key of the certificate, which must be the first one in its " +
+			"own file"}}
+}
+
+func unusable() Fault {
+	return Fault{Chain, &securefile.Fault{Reason: Unusable,
+		Problem: "holds a certificate that cannot be used for TLS",
+		Remedy:  "get a certificate for another key, such as ECDSA P-256 or RSA with 2048 bits"}}
+}
+
+func ended() Fault {
+	return Fault{Chain, &securefile.Fault{Reason: Ended,
+		Problem: "holds a certificate that is not valid now",
+		Remedy:  "renew it; a new one takes effect without a restart"}}
 }
 
 // Faults lists every reason why a certificate cannot be used. It implements error.
@@ -98,7 +90,16 @@ type Faults []Fault
 func (f Faults) Error() string {
 	words := make([]string, 0, len(f))
 	for _, fault := range f {
-		words = append(words, fault.Part.String()+" "+fault.String())
+		words = append(words, fault.Part.String()+" "+fault.Error())
 	}
 	return strings.Join(words, "; ")
+}
+
+// Unwrap returns the faults of the files.
+func (f Faults) Unwrap() []error {
+	faults := make([]error, 0, len(f))
+	for _, fault := range f {
+		faults = append(faults, fault.Fault)
+	}
+	return faults
 }

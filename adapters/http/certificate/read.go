@@ -2,7 +2,8 @@
 // the private key. Read reads both files or fails; Source re-reads them periodically.
 //
 // An invalid pair never replaces a valid one. No error, log line or text of the package contains a
-// part of a key or a path. The package imports ports and the standard library.
+// part of a key or a path. The package imports ports, adapters/system and the
+// standard library.
 package certificate
 
 import (
@@ -11,14 +12,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
-	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/offload/sessiond/adapters/system/securefile"
 )
 
 // maxFile is the maximum size of either file in bytes. It has room for a long chain.
@@ -29,7 +27,8 @@ type Files struct {
 	// Chain is the certificate in PEM, followed by those that lead from it to a root that clients
 	// know. Key is its private key in PEM.
 	Chain, Key string
-	// Strict refuses a key that others may read or write, or that its group may write.
+	// Strict refuses a key that others may read, change or replace, as production-like environments
+	// do.
 	Strict bool
 }
 
@@ -71,33 +70,25 @@ func (c *Certificate) same(other *Certificate) bool {
 func Read(files Files) (*Certificate, error) {
 	found, err := read(files)
 	if err == nil && !found.serves() {
-		return nil, Faults{{Chain, Unusable}}
+		return nil, Faults{unusable()}
 	}
 	return found, err
 }
 
 // read is Read without the trial handshake.
 func read(files Files) (*Certificate, error) {
-	var faults Faults
-	chain, _, reason := readFile(files.Chain)
-	if reason != sound {
-		faults = append(faults, Fault{Chain, reason})
-	}
-	key, mode, reason := readFile(files.Key)
-	if reason != sound {
-		faults = append(faults, Fault{Key, reason})
-	} else if files.Strict && mode.Perm()&0o026 != 0 {
-		faults = append(faults, Fault{Key, Exposed})
-	}
+	chain, faults := readFile(Chain, files.Chain, false)
+	key, more := readFile(Key, files.Key, files.Strict)
+	faults = append(faults, more...)
 	pair := tls.Certificate{}
 	if chain != nil && !parseChain(chain, &pair) {
-		faults = append(faults, Fault{Chain, Malformed})
+		faults = append(faults, malformedChain())
 	}
 	if key != nil && !parseKey(key, &pair) {
-		faults = append(faults, Fault{Key, Malformed})
+		faults = append(faults, malformedKey())
 	}
 	if pair.Leaf != nil && pair.PrivateKey != nil && !belongs(pair.PrivateKey, pair.Leaf) {
-		faults = append(faults, Fault{Key, Mismatched})
+		faults = append(faults, mismatched())
 	}
 	if faults != nil {
 		return nil, faults
@@ -105,46 +96,22 @@ func read(files Files) (*Certificate, error) {
 	return &Certificate{pair}, nil
 }
 
-// readFile reads a regular file. The content is nil if a reason is returned.
-func readFile(name string) ([]byte, fs.FileMode, Reason) {
-	// Anything but a regular file is refused without opening it, because opening some devices has
-	// side effects. The name may refer to something else by the time it is opened, so the file is
-	// opened without blocking and checked again.
-	if stat, err := os.Stat(name); err != nil {
-		return nil, 0, reasonOf(err)
-	} else if !stat.Mode().IsRegular() {
-		return nil, 0, NotRegular
-	}
-	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+// readFile reads one of the files, and returns what keeps it from being used, unless it is its
+// content. The content is nil if it could not be read.
+func readFile(part Part, name string, private bool) (content []byte, faults Faults) {
+	file, err := securefile.Read(name, maxFile)
 	if err != nil {
-		return nil, 0, reasonOf(err)
+		return nil, Faults{unread(part, err)}
 	}
-	defer func() { _ = file.Close() }()
-	stat, err := file.Stat()
-	if err != nil {
-		return nil, 0, reasonOf(err)
+	if replaced := file.Replaced(); replaced != nil {
+		faults = append(faults, Fault{part, replaced})
 	}
-	if !stat.Mode().IsRegular() {
-		return nil, 0, NotRegular
+	if private {
+		for _, fault := range file.Exposures() {
+			faults = append(faults, Fault{part, fault})
+		}
 	}
-	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	switch {
-	case err != nil:
-		return nil, 0, reasonOf(err)
-	case len(content) > maxFile:
-		return nil, 0, TooLarge
-	}
-	return content, stat.Mode(), sound
-}
-
-func reasonOf(err error) Reason {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return Missing
-	case errors.Is(err, fs.ErrPermission):
-		return Forbidden
-	}
-	return Unreadable
+	return file.Content, faults
 }
 
 // parseChain reads every certificate in text, which must contain at least one.

@@ -80,9 +80,9 @@ func (s *Source) check(ctx context.Context) {
 	if err == nil && !known {
 		switch {
 		case !found.serves():
-			err = Faults{{Chain, Unusable}}
+			err = Faults{unusable()}
 		case !found.ValidAt(s.clock.Now()):
-			err = Faults{{Chain, Ended}}
+			err = Faults{ended()}
 		}
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/keys"
 )
 
@@ -44,7 +45,7 @@ type current struct {
 func (c *current) close() { _ = c.file.Close() } // does nothing for a nil file
 
 func openDir(path string) (*dir, error) {
-	file, err := resolve(path, func(string, string) {})
+	file, err := securefile.Resolve(path, func(string, string) {})
 	if err != nil {
 		return nil, err
 	}
@@ -113,24 +114,24 @@ func (d *dir) replace(current *current, text string) error {
 	next, err := renameio.NewPendingFile(d.tempName(), renameio.WithRoot(d.root),
 		renameio.WithPermissions(newMode))
 	if err != nil {
-		return &WriteError{Problem: ProblemUnwritable, Cause: withoutPath(err)}
+		return &WriteError{Problem: ProblemUnwritable, Cause: securefile.WithoutPath(err)}
 	}
 	defer func() { _ = next.Cleanup() }()
 	if err := current.copyAttributes(next.File); err != nil {
-		return &WriteError{Problem: ProblemOwner, Cause: withoutPath(err)}
+		return &WriteError{Problem: ProblemOwner, Cause: securefile.WithoutPath(err)}
 	}
 	if _, err := next.WriteString(text); err != nil {
-		return &WriteError{Problem: ProblemUnwritable, Cause: withoutPath(err)}
+		return &WriteError{Problem: ProblemUnwritable, Cause: securefile.WithoutPath(err)}
 	}
 	if err := next.CloseAtomicallyReplace(); err != nil {
-		return &WriteError{Problem: ProblemUnwritable, Cause: withoutPath(err)}
+		return &WriteError{Problem: ProblemUnwritable, Cause: securefile.WithoutPath(err)}
 	}
 	if err := d.root.Rename(d.tempName(), d.name); err != nil {
 		_ = d.root.Remove(d.tempName())
-		return &WriteError{Problem: ProblemUnwritable, Cause: withoutPath(err)}
+		return &WriteError{Problem: ProblemUnwritable, Cause: securefile.WithoutPath(err)}
 	}
 	if err := d.self.Sync(); err != nil {
-		return &WriteError{Problem: ProblemUnsynced, Cause: withoutPath(err)}
+		return &WriteError{Problem: ProblemUnsynced, Cause: securefile.WithoutPath(err)}
 	}
 	return nil
 }

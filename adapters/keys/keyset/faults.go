@@ -2,100 +2,73 @@ package keyset
 
 import (
 	"errors"
-	"io/fs"
-	"os"
-	"strconv"
 	"strings"
 
-	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/adapters/system/securefile"
 )
 
-// Reason is why a keyset file cannot be used.
-type Reason uint8
-
-// The reasons.
+// The reasons why a file that could be read is no usable keyset. Those of securefile say why it
+// could not be read.
 const (
-	// ReasonMissing means that the name refers to nothing.
-	ReasonMissing Reason = iota
-	// ReasonUnreadable means that the system cannot open or read the file; the cause is the
-	// system's error.
-	ReasonUnreadable
-	// ReasonNotRegular means a directory, a pipe or a device.
-	ReasonNotRegular
-	// ReasonTooLarge means a file of more than keys.MaxSetBytes bytes.
-	ReasonTooLarge
-	// ReasonExposed means a mode that lets others read or write, or the group write, in a
-	// production-like environment.
-	ReasonExposed
 	// ReasonMalformed means that the text is not a keyset; the cause is keys.SetFaults.
-	ReasonMalformed
+	ReasonMalformed securefile.Reason = "malformed"
 	// ReasonRefused means that the rules do not accept the keys; the cause is the error of
 	// Rules.Accept.
-	ReasonRefused
+	ReasonRefused securefile.Reason = "refused"
 	// ReasonNoSigner means that no key of the set can sign now or later.
-	ReasonNoSigner
+	ReasonNoSigner securefile.Reason = "no_signer"
 )
 
-// Fault is one reason why a keyset file cannot be used.
-type Fault struct {
-	Reason Reason
-	// Cause is nil if the reason says everything.
-	Cause error
+// remedyFile is the remedy for a file with faults inside.
+const remedyFile = "correct the file; sessiond keys list reports the same faults"
+
+func malformed(cause error) *securefile.Fault {
+	return &securefile.Fault{Reason: ReasonMalformed, Problem: "is not a valid keyset",
+		Remedy: remedyFile, Cause: cause}
 }
 
-// String returns a description of the fault, in words that can follow the file's name.
-func (f Fault) String() string {
-	words := f.Reason.String()
-	if f.Cause != nil {
-		words += ": " + f.Cause.Error()
-	}
-	return words
+func refused(cause error) *securefile.Fault {
+	return &securefile.Fault{Reason: ReasonRefused, Problem: "holds keys that are refused",
+		Remedy: remedyFile, Cause: cause}
 }
 
-// String returns a description of the reason.
-func (r Reason) String() string {
-	switch r {
-	case ReasonMissing:
-		return "is not found"
-	case ReasonUnreadable:
-		return "cannot be read"
-	case ReasonNotRegular:
-		return "is not a regular file"
-	case ReasonTooLarge:
-		return "is larger than " + strconv.Itoa(keys.MaxSetBytes) + " bytes"
-	case ReasonExposed:
-		return "may be read or written by others, or written by its group"
-	case ReasonMalformed:
-		return "is not a valid keyset"
-	case ReasonRefused:
-		return "holds keys that are refused"
-	case ReasonNoSigner:
-		return "holds no key that can sign, now or later"
+func noSigner() *securefile.Fault {
+	return &securefile.Fault{Reason: ReasonNoSigner,
+		Problem: "holds no key that can sign, now or later",
+		Remedy:  "add a key: sessiond keys create"}
+}
+
+// unread returns the fault of a file that could not be read, with the command that helps.
+func unread(err error) *securefile.Fault {
+	fault, _ := errors.AsType[*securefile.Fault](err)
+	switch fault.Reason { //nolint:exhaustive // the others have no command that helps
+	case securefile.Missing:
+		fault.Remedy += ", or create it: sessiond keys create"
+	case securefile.TooLarge:
+		fault.Remedy += "; sessiond keys prune removes expired and revoked keys"
 	}
-	return "has an unknown fault"
+	return fault
 }
 
 // Faults is the list of everything that keeps a keyset file from being used. It implements error.
-type Faults []Fault
+type Faults []*securefile.Fault
 
 // Error returns the text of every fault.
 func (f Faults) Error() string {
 	words := make([]string, 0, len(f))
 	for _, fault := range f {
-		words = append(words, fault.String())
+		words = append(words, fault.Error())
 	}
 	return "keyset file: " + strings.Join(words, "; ")
 }
 
-// Unwrap returns the causes of all faults.
+// Unwrap returns the faults.
 func (f Faults) Unwrap() []error {
-	var causes []error
+	faults := make([]error, 0, len(f))
 	for _, fault := range f {
-		if fault.Cause != nil {
-			causes = append(causes, fault.Cause)
-		}
+		faults = append(faults, fault)
 	}
-	return causes
+	return faults
 }
 
 // WriteProblem is why a keyset file was not written.
@@ -152,17 +125,3 @@ func (e *WriteError) Error() string {
 
 // Unwrap returns the cause.
 func (e *WriteError) Unwrap() error { return e.Cause }
-
-// withoutPath returns the system's error without the path that it is about.
-func withoutPath(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	if link, ok := errors.AsType[*os.LinkError](err); ok {
-		return link.Err
-	}
-	if call, ok := errors.AsType[*os.SyscallError](err); ok {
-		return call.Err
-	}
-	return err
-}

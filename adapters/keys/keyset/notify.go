@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/offload/sessiond/adapters/system/securefile"
 )
 
 // watcher reports changes on the path to a file: to the file, to a directory above it, or to a
@@ -53,7 +55,7 @@ func (n *notifier) watch(path string) error {
 	// A directory is watched before any of its entries is read, so that no change is missed in
 	// between. The watch ends where the path ends: whatever appears there later is a change in the
 	// last directory.
-	_, _ = resolve(path, func(dir, entry string) {
+	_, _ = securefile.Resolve(path, func(dir, entry string) {
 		entries[entry] = true
 		n.addEntry(entry)
 		if dirs[dir] {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/ports"
 	"github.com/offload/sessiond/ports/portsmock"
 )
@@ -214,7 +215,8 @@ func TestRecoversAfterLostPermissions(t *testing.T) {
 	source := start(t, path)
 	for _, taken := range []string{path, filepath.Dir(path)} {
 		require.NoError(t, os.Chmod(taken, 0))
-		source.awaitEvent(t, "keyset file: cannot be read: permission denied")
+		source.awaitEvent(t,
+			"keyset file: may not be read by this process (permission denied)")
 		assert.NotEmpty(t, source.Condition().Detail)
 		require.NoError(t, os.Chmod(taken, 0o700))
 		source.awaitEvent(t, "reloaded first")
@@ -334,7 +336,7 @@ func TestWatchesOnlyDirectoriesOnThePath(t *testing.T) {
 	watched := func() []string {
 		require.NoError(t, n.watch(path))
 		onPath := map[string]bool{}
-		_, _ = resolve(path, func(_, entry string) { onPath[entry] = true })
+		_, _ = securefile.Resolve(path, func(_, entry string) { onPath[entry] = true })
 		assert.Equal(t, onPath, n.entries)
 		var below []string
 		for _, dir := range n.fsWatcher.WatchList() {

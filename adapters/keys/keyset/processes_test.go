@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/system/securefile"
 )
 
 // varKills is the variable with the number of writers that TestLongKilledWriters kills.
@@ -41,7 +43,7 @@ func TestConcurrentWritersLoseNoUpdates(t *testing.T) {
 	reader.Go(func() {
 		for {
 			if _, err := Load(path); err != nil {
-				assert.Equal(t, []Reason{ReasonMissing}, reasons(t, err))
+				assert.Equal(t, []securefile.Reason{securefile.Missing}, reasons(t, err))
 			}
 			select {
 			case <-done:

@@ -13,19 +13,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/keys"
 )
 
 // reasons returns the reasons of an error, which is Faults or nil.
-func reasons(t *testing.T, err error) []Reason {
+func reasons(t *testing.T, err error) []securefile.Reason {
 	t.Helper()
 	if err == nil {
 		return nil
 	}
 	var faults Faults
 	require.ErrorAs(t, err, &faults)
-	var reasons []Reason
+	var reasons []securefile.Reason
 	for _, fault := range faults {
+		assert.NotEmpty(t, fault.Remedy)
 		reasons = append(reasons, fault.Reason)
 	}
 	return reasons
@@ -61,18 +63,18 @@ func TestRefusesInvalidFiles(t *testing.T) {
 		0o600)
 	write(t, at("too large"), valid+strings.Repeat(" ", keys.MaxSetBytes-len(valid)+1), 0o600)
 	write(t, at("no keys"), `{"keys":[]}`, 0o600)
-	for name, want := range map[string][]Reason{
+	for name, want := range map[string][]securefile.Reason{
 		"valid":          nil,
 		"maximum size":   nil,
-		"too large":      {ReasonTooLarge},
-		"nothing":        {ReasonMissing},
-		"dangling":       {ReasonMissing},
-		"no/such/folder": {ReasonMissing},
-		"valid/below":    {ReasonUnreadable},
-		"round":          {ReasonUnreadable},
-		"directory":      {ReasonNotRegular},
-		"pipe":           {ReasonNotRegular},
-		"link to pipe":   {ReasonNotRegular},
+		"too large":      {securefile.TooLarge},
+		"nothing":        {securefile.Missing},
+		"dangling":       {securefile.Missing},
+		"no/such/folder": {securefile.Missing},
+		"valid/below":    {securefile.Unreadable},
+		"round":          {securefile.Unreadable},
+		"directory":      {securefile.NotRegular},
+		"pipe":           {securefile.NotRegular},
+		"link to pipe":   {securefile.NotRegular},
 		"empty":          {ReasonMalformed},
 		"truncated":      {ReasonMalformed},
 		"no keys":        {ReasonMalformed},
@@ -87,38 +89,9 @@ func TestRefusesInvalidFiles(t *testing.T) {
 	for _, name := range []string{"/dev/zero", "/dev/tty", "/dev/null", "/"} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read(name, Rules{}, noon)
-			assert.Equal(t, []Reason{ReasonNotRegular}, reasons(t, err))
+			assert.Equal(t, []securefile.Reason{securefile.NotRegular}, reasons(t, err))
 		})
 	}
-}
-
-// swappingFS is a file system in which a name refers to another file when it is opened than when it
-// was checked.
-type swappingFS struct{ hostFS }
-
-func (swappingFS) OpenFile(name string, flag int, mode os.FileMode) (*os.File, error) {
-	return os.OpenFile(name+".other", flag, mode)
-}
-
-func TestOpenDoesNotBlockOnPipe(t *testing.T) {
-	name := filepath.Join(sharedDir(t), "keyset.json")
-	write(t, name, keysetText(t, "a"), 0o600)
-	require.NoError(t, syscall.Mkfifo(name+".other", 0o600))
-	before := descriptors(t)
-	_, _, fault := open(swappingFS{}, name)
-	require.NotNil(t, fault)
-	assert.Equal(t, ReasonNotRegular, fault.Reason)
-	assert.Equal(t, before, descriptors(t))
-}
-
-func TestOpenReturnsInfoOfOpenedFile(t *testing.T) {
-	name := filepath.Join(sharedDir(t), "keyset.json")
-	write(t, name, keysetText(t, "a"), 0o600)
-	write(t, name+".other", keysetText(t, "a"), 0o604)
-	file, stat, fault := open(swappingFS{}, name)
-	require.Nil(t, fault)
-	require.NoError(t, file.Close())
-	assert.True(t, exposed(stat.Mode()))
 }
 
 func TestReadChecksModeInProduction(t *testing.T) {
@@ -137,7 +110,7 @@ func TestReadChecksModeInProduction(t *testing.T) {
 			for _, name := range []string{name, name + ".link"} {
 				_, err := Read(name, Rules{Production: true}, noon)
 				if refused {
-					assert.Equal(t, []Reason{ReasonExposed}, reasons(t, err))
+					assert.Equal(t, []securefile.Reason{securefile.Exposed}, reasons(t, err))
 				} else {
 					assert.NoError(t, err)
 				}
@@ -161,9 +134,9 @@ func TestReadReportsMissingPermission(t *testing.T) {
 	for _, name := range []string{"unreadable", "closed/keyset.json"} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read(filepath.Join(dir, name), Rules{Production: true}, noon)
-			assert.Equal(t, []Reason{ReasonUnreadable}, reasons(t, err))
-			assert.ErrorIs(t, err, os.ErrPermission)
-			assert.EqualError(t, err, "keyset file: cannot be read: permission denied")
+			assert.Equal(t, []securefile.Reason{securefile.Forbidden}, reasons(t, err))
+			assert.EqualError(t, err,
+				"keyset file: may not be read by this process (permission denied)")
 		})
 	}
 }
@@ -224,7 +197,7 @@ func TestReadsKubernetesSecretVolume(t *testing.T) {
 	assert.True(t, ok, text)
 	if stranger.user != 0 {
 		text, _ = output(t, roleCommand(t, stranger, "read", path))
-		assert.Equal(t, "keyset file: cannot be read: permission denied", text)
+		assert.Equal(t, "keyset file: may not be read by this process (permission denied)", text)
 	}
 	swap(keysetText(t, "second"))
 	text, ok = output(t, roleCommand(t, user, "read", path))
@@ -255,10 +228,10 @@ func TestReadChecksRulesAndClock(t *testing.T) {
 			keyring, err := keys.NewKeyring(all...)
 			require.NoError(t, err)
 			write(t, name, keys.FormatSet(keyring), 0o600)
-			var want []Reason
+			var want []securefile.Reason
 			if !strings.HasPrefix(description, "one will") &&
 				!strings.HasPrefix(description, "one signs") {
-				want = []Reason{ReasonNoSigner}
+				want = []securefile.Reason{ReasonNoSigner}
 			}
 			var checked *keys.Keyring
 			accept := func(keyring *keys.Keyring) error { checked = keyring; return nil }
@@ -267,7 +240,7 @@ func TestReadChecksRulesAndClock(t *testing.T) {
 			assert.Equal(t, idsOf(keyring), idsOf(checked))
 			assert.Equal(t, want != nil, read == nil)
 			_, err = Read(name, Rules{Accept: func(*keys.Keyring) error { return refused }}, noon)
-			assert.Equal(t, append([]Reason{ReasonRefused}, want...), reasons(t, err))
+			assert.Equal(t, append([]securefile.Reason{ReasonRefused}, want...), reasons(t, err))
 			assert.ErrorIs(t, err, refused)
 			_, err = Load(name)
 			assert.NoError(t, err, "Load does not check the rules")
@@ -283,7 +256,7 @@ func TestReadReportsEveryFault(t *testing.T) {
 		{"kty":"oct","alg":"HS512","kid":"one","k":"bWF0ZXJpYWwtbWF0ZXJpYWwtbWF0ZXJpYWw","sign_from":"yesterday"},
 		{"kty":"oct","alg":"HS256","kid":"two","k":"bWF0ZXJpYWwtbWF0ZXJpYWwtbWF0ZXJpYWw=","sign_from":"2026-02-16T12:00:00Z","revokd":true}]}`, 0o644)
 	_, err := Read(name, Rules{Production: true}, noon)
-	assert.Equal(t, []Reason{ReasonExposed, ReasonMalformed}, reasons(t, err))
+	assert.Equal(t, []securefile.Reason{securefile.Exposed, ReasonMalformed}, reasons(t, err))
 	var faults keys.SetFaults
 	require.ErrorAs(t, err, &faults)
 	for _, want := range []string{"by others", "(one): alg", "(one): sign_from", "(two): k",
@@ -322,15 +295,11 @@ func TestReadLeaksNoDescriptors(t *testing.T) {
 	assert.Equal(t, before, descriptors(t))
 }
 
-func TestEveryReasonAndProblemHasText(t *testing.T) {
+func TestEveryProblemHasText(t *testing.T) {
 	seen := map[string]bool{}
-	for reason := ReasonMissing; reason <= ReasonNoSigner; reason++ {
-		seen[reason.String()] = true
-	}
 	for problem := ProblemBusy; problem <= ProblemUnsynced; problem++ {
 		seen[problem.String()] = true
 	}
-	assert.Len(t, seen, int(ReasonNoSigner)+1+int(ProblemUnsynced)+1)
-	assert.NotContains(t, seen, Reason(99).String())
+	assert.Len(t, seen, int(ProblemUnsynced)+1)
 	assert.NotContains(t, seen, WriteProblem(99).String())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/ports"
 )
@@ -29,7 +30,7 @@ func (s *Store) Update(ctx context.Context,
 	change func(*keys.Keyring) (*keys.Keyring, error)) error {
 	dir, err := openDir(s.path)
 	if err != nil {
-		return &WriteError{Problem: ProblemUnwritable, Cause: withoutPath(err)}
+		return &WriteError{Problem: ProblemUnwritable, Cause: securefile.WithoutPath(err)}
 	}
 	defer dir.close()
 	if err := dir.lock(ctx, s.lockTimeout); err != nil {
@@ -58,17 +59,23 @@ func (s *Store) Update(ctx context.Context,
 
 // read returns the keyset under the lock: empty if there is no file. It fails with Faults.
 func (d *dir) read() (*current, error) {
-	file, stat, fault := open(d.root, d.name)
-	switch {
-	case fault != nil && fault.Reason == ReasonMissing:
-		return &current{}, nil
-	case fault != nil:
-		return nil, Faults{*fault}
+	file, stat, err := securefile.Open(d.root, d.name)
+	if err != nil {
+		fault := unread(err)
+		if fault.Reason == securefile.Missing {
+			return &current{}, nil
+		}
+		return nil, Faults{fault}
 	}
-	keyring, fault := parse(file)
+	content, err := securefile.Content(file, keys.MaxSetBytes)
+	if err != nil {
+		_ = file.Close()
+		return nil, Faults{unread(err)}
+	}
+	keyring, fault := parse(content)
 	if fault != nil {
 		_ = file.Close()
-		return nil, Faults{*fault}
+		return nil, Faults{fault}
 	}
 	return &current{keyring: keyring, file: file, stat: stat}, nil
 }

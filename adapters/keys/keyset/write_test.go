@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/keys"
 )
 
@@ -123,7 +124,7 @@ func TestUpdateRefusesUnreadableKeyset(t *testing.T) {
 	valid := keysetText(t, "a")
 	for name, c := range map[string]struct {
 		make func(path string) error
-		want Reason
+		want securefile.Reason
 	}{
 		"truncated": {func(path string) error {
 			return os.WriteFile(path, []byte(valid[:len(valid)-4]), 0o600)
@@ -133,11 +134,11 @@ func TestUpdateRefusesUnreadableKeyset(t *testing.T) {
 		}, ReasonMalformed},
 		"too large": {func(path string) error {
 			return os.WriteFile(path, make([]byte, keys.MaxSetBytes+1), 0o600)
-		}, ReasonTooLarge},
-		"a directory": {func(path string) error { return os.Mkdir(path, 0o700) }, ReasonNotRegular},
+		}, securefile.TooLarge},
+		"a directory": {func(path string) error { return os.Mkdir(path, 0o700) }, securefile.NotRegular},
 		"a pipe": {func(path string) error {
 			return syscall.Mkfifo(path, 0o600)
-		}, ReasonNotRegular},
+		}, securefile.NotRegular},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := sharedDir(t)
@@ -148,7 +149,7 @@ func TestUpdateRefusesUnreadableKeyset(t *testing.T) {
 				t.Error("change was called")
 				return keyringOf(t, "b"), nil
 			})
-			assert.Equal(t, []Reason{c.want}, reasons(t, err))
+			assert.Equal(t, []securefile.Reason{c.want}, reasons(t, err))
 			after := *status(t, path)
 			before.Atim, after.Atim = syscall.Timespec{}, syscall.Timespec{}
 			assert.Equal(t, before, after)
@@ -281,8 +282,8 @@ func TestUpdateOfFileWithoutReadPermission(t *testing.T) {
 	write(t, path, keysetText(t, "a"), 0)
 	before := node(t, path)
 	err := add(NewStore(path), "b")
-	assert.Equal(t, []Reason{ReasonUnreadable}, reasons(t, err))
-	assert.EqualError(t, err, "keyset file: cannot be read: permission denied")
+	assert.Equal(t, []securefile.Reason{securefile.Forbidden}, reasons(t, err))
+	assert.EqualError(t, err, "keyset file: may not be read by this process (permission denied)")
 	assert.Equal(t, before, node(t, path))
 }
 

@@ -1,4 +1,4 @@
-package keyset
+package securefile
 
 import (
 	"fmt"
@@ -51,7 +51,7 @@ func TestResolve(t *testing.T) {
 		t.Run(c.path, func(t *testing.T) {
 			var entries []string
 			seen := map[string]bool{}
-			file, err := resolve(root+"/"+c.path, func(dir, entry string) {
+			file, err := Resolve(root+"/"+c.path, func(dir, entry string) {
 				assert.Equal(t, dir, filepath.Dir(entry))
 				if short, below := strings.CutPrefix(entry, root+"/"); below && !seen[short] {
 					seen[short] = true
@@ -77,7 +77,7 @@ func TestResolveFollowsAsManyLinksAsKernel(t *testing.T) {
 		path := filepath.Join(root, fmt.Sprint(links))
 		_, err := os.Stat(path)
 		require.ErrorIs(t, err, want)
-		_, err = resolve(path, func(string, string) {})
+		_, err = Resolve(path, func(string, string) {})
 		assert.ErrorIs(t, err, want)
 	}
 }
@@ -86,7 +86,7 @@ func TestResolveRelativePath(t *testing.T) {
 	root := sharedDir(t)
 	require.NoError(t, os.Mkdir(filepath.Join(root, "here"), 0o700))
 	t.Chdir(filepath.Join(root, "here"))
-	file, err := resolve("../file", func(string, string) {})
+	file, err := Resolve("../file", func(string, string) {})
 	require.NoError(t, err)
 	assert.Equal(t, filepath.Join(root, "file"), file)
 }
@@ -131,7 +131,7 @@ func TestResolveAgreesWithKernel(t *testing.T) {
 		}
 		for range 60 {
 			name := root + "/" + path()
-			file, err := resolve(name, func(dir, _ string) {
+			file, err := Resolve(name, func(dir, _ string) {
 				straight, err := filepath.EvalSymlinks(dir)
 				if assert.NoError(t, err) {
 					assert.Equal(t, straight, dir, "a directory is reported without links")

@@ -1,4 +1,4 @@
-package keyset
+package securefile
 
 import (
 	"errors"
@@ -13,11 +13,11 @@ import (
 // (path_resolution(7)).
 const maxLinks = 40
 
-// resolve follows path as the kernel does, component by component and through every symbolic link.
+// Resolve follows path as the kernel does, component by component and through every symbolic link.
 // It calls visit with each directory and the next entry in it, before it reads that entry. It
 // returns the path of the file itself, free of links, whether or not the file exists in the last
 // directory. It fails if the path ends earlier.
-func resolve(path string, visit func(dir, entry string)) (file string, err error) {
+func Resolve(path string, visit func(dir, entry string)) (file string, err error) {
 	if !filepath.IsAbs(path) {
 		here, err := os.Getwd()
 		if err != nil {

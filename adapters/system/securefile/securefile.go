@@ -1,0 +1,112 @@
+// Package securefile reads files that may hold secrets.
+//
+// There is one guarded way to open them: it never waits for a writer, has no effect on a device,
+// and is bounded. What is wrong with a file is a Fault, with a stable reason and a remedy, for
+// every caller. No fault contains the content or the name of a file. The package imports the
+// standard library and x/sys.
+package securefile
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// maxRaces is how often a read starts over because the file was replaced while it was opened.
+const maxRaces = 3
+
+// FileSystem is where names are looked up: Host, or one directory (os.Root).
+type FileSystem interface {
+	Stat(name string) (fs.FileInfo, error)
+	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
+}
+
+// Host is the complete file system of the host.
+type Host struct{}
+
+// Stat implements FileSystem.
+func (Host) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
+
+// OpenFile implements FileSystem.
+func (Host) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(name, flag, perm)
+}
+
+// File is the content of a file that was read.
+type File struct {
+	Content []byte
+	// Info is that of the file that was read, whatever its name refers to later.
+	Info fs.FileInfo
+	name string
+}
+
+// Read reads the regular file name, of at most limit bytes, following symbolic links. It never
+// waits for a writer, as opening a pipe would; it waits for the file system, so a caller that must
+// not runs it in a goroutine (package follow does). It fails with a *Fault.
+func Read(name string, limit int64) (*File, error) {
+	for races := 0; ; races++ {
+		opened, _, err := Open(Host{}, name)
+		if err != nil {
+			return nil, err
+		}
+		content, err := Content(opened, limit)
+		after, statErr := opened.Stat()
+		_ = opened.Close()
+		if err != nil {
+			return nil, err
+		}
+		if statErr != nil {
+			return nil, faultOf(statErr)
+		}
+		// The name may have got another file meanwhile, which then is the one to read.
+		if unlinked(after) && races < maxRaces {
+			if now, err := os.Stat(name); err != nil || !os.SameFile(now, after) {
+				continue
+			}
+		}
+		return &File{Content: content, Info: after, name: name}, nil
+	}
+}
+
+// Open opens a regular file for reading. The returned info is that of the opened file, whatever its
+// name refers to later. It fails with a *Fault.
+func Open(in FileSystem, name string) (*os.File, fs.FileInfo, error) {
+	// Something that is not a file is refused without opening it, because opening some devices has
+	// an effect. The name may come to refer to something else before the file is opened, so it is
+	// opened without blocking and without becoming the controlling terminal, and checked again.
+	info, err := in.Stat(name)
+	if err != nil {
+		return nil, nil, faultOf(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, faultNotRegular.fresh()
+	}
+	file, err := in.OpenFile(name,
+		os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, faultOf(err)
+	}
+	info, err = file.Stat()
+	switch {
+	case err != nil:
+		_ = file.Close()
+		return nil, nil, faultOf(err)
+	case !info.Mode().IsRegular():
+		_ = file.Close()
+		return nil, nil, faultNotRegular.fresh()
+	}
+	return file, info, nil
+}
+
+// Content reads an opened file of at most limit bytes to its end. It fails with a *Fault.
+func Content(file io.Reader, limit int64) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(file, limit+1))
+	switch {
+	case err != nil:
+		return nil, faultOf(err)
+	case int64(len(content)) > limit:
+		return nil, tooLarge(limit)
+	}
+	return content, nil
+}
