@@ -4,7 +4,7 @@
 // An invalid file never replaces a valid one, neither in force nor on disk. Faults contain key ids,
 // members and fixed sentences; no error, event or text of the package contains material or a path,
 // except that a failed watch names the directory. The package imports domain, ports, adapters/system,
-// fsnotify, renameio and x/sys.
+// renameio and x/sys.
 package keyset
 
 import (
@@ -69,6 +69,20 @@ func Load(path string) (*keys.Keyring, error) {
 // load reads a file by its name. It may return both keys and faults; such keys are for the rules to
 // check and must never be put in force.
 func load(path string, production bool) (*keys.Keyring, Faults) {
+	file, faults := readFile(path, production)
+	if file == nil {
+		return nil, faults
+	}
+	keyring, fault := parse(file.Content)
+	if fault != nil {
+		faults = append(faults, fault)
+	}
+	return keyring, faults
+}
+
+// readFile reads a file by its name, and returns what keeps it from being used, unless it is its
+// content. The file is nil if it could not be read.
+func readFile(path string, production bool) (*securefile.File, Faults) {
 	file, err := securefile.Read(path, keys.MaxSetBytes)
 	if err != nil {
 		return nil, Faults{unread(err)}
@@ -80,11 +94,7 @@ func load(path string, production bool) (*keys.Keyring, Faults) {
 	if production {
 		faults = append(faults, file.Exposures()...)
 	}
-	keyring, fault := parse(file.Content)
-	if fault != nil {
-		faults = append(faults, fault)
-	}
-	return keyring, faults
+	return file, faults
 }
 
 // parse reads the text of a file. It may return keys together with a fault.
@@ -97,4 +107,4 @@ func parse(content []byte) (*keys.Keyring, *securefile.Fault) {
 }
 
 // equal reports whether two keyrings would be written as the same file.
-func equal(a, b *keys.Keyring) bool { return keys.FormatSet(a) == keys.FormatSet(b) }
+func equal(a, b *keys.Keyring) bool { return a == b || keys.FormatSet(a) == keys.FormatSet(b) }

@@ -3,6 +3,7 @@ package keyset
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/adapters/system/follow"
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/ports"
 	"github.com/offload/sessiond/ports/portsmock"
@@ -58,25 +61,17 @@ func (a *recorder) take() []string {
 	return words
 }
 
-// fakeWatcher is a watcher whose changes and failures are set by a test.
+// fakeWatcher is a follow.Watcher whose changes a test reports.
 type fakeWatcher struct {
-	signal  chan struct{}
-	failure atomic.Value // a text; empty for no failure
-	watches atomic.Int32
-	open    atomic.Int32
+	signal chan struct{}
+	open   atomic.Int32
 }
 
-func (s *fakeWatcher) watch(string) error {
-	s.watches.Add(1)
-	if text, _ := s.failure.Load().(string); text != "" {
-		return errors.New(text)
-	}
-	return nil
-}
+func (*fakeWatcher) Watch(...string) error { return nil }
 
-func (s *fakeWatcher) changes() <-chan struct{} { return s.signal }
+func (w *fakeWatcher) Changes() <-chan struct{} { return w.signal }
 
-func (s *fakeWatcher) close() { s.open.Add(-1) }
+func (w *fakeWatcher) Close() { w.open.Add(-1) }
 
 // fixture is a source of a file with the key first, with a fake watcher, in a synctest bubble.
 type fixture struct {
@@ -102,17 +97,22 @@ func watch(t *testing.T) *fixture {
 	clock := &portsmock.ClockMock{NowFunc: func() time.Time {
 		return noon.Add(time.Duration(w.past.Load()))
 	}}
-	w.Source = NewSource(w.path, rules, keyringOf(t, "first"), clock, &w.recorder)
-	w.newWatcher = func() watcher { w.watcher.open.Add(1); return &w.watcher }
+	w.Source = newSource(w.path, rules, keyringOf(t, "first"), clock, &w.recorder,
+		w.newWatcher)
 	w.Start(t.Context())
 	synctest.Wait()
 	return w
 }
 
+func (w *fixture) newWatcher() follow.Watcher { w.watcher.open.Add(1); return &w.watcher }
+
 // ids returns the ids of the keys in force.
 func (w *fixture) ids() []string { return idsOf(w.Keyring()) }
 
 func (w *fixture) change() { w.watcher.signal <- struct{}{} }
+
+// reloadWait is longer than a change needs to take force without events.
+const reloadWait = 4 * time.Second
 
 // advance moves the time of the bubble and waits until everything that is due has happened.
 func advance(d time.Duration) {
@@ -120,7 +120,7 @@ func advance(d time.Duration) {
 	synctest.Wait()
 }
 
-func TestReloadsAfterQuietPeriod(t *testing.T) {
+func TestReloadsAfterChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
@@ -128,76 +128,50 @@ func TestReloadsAfterQuietPeriod(t *testing.T) {
 		assert.Empty(t, w.take())
 		replace(t, w.path, keysetText(t, "second"))
 		w.change()
-		advance(60 * time.Millisecond)
-		w.change()
-		advance(quietPeriod - time.Millisecond)
-		assert.Equal(t, []string{"first"}, w.ids())
-		assert.EqualValues(t, 1, w.watcher.watches.Load())
-		advance(time.Millisecond)
+		advance(time.Second)
 		assert.Equal(t, []string{"second"}, w.ids())
 		assert.Equal(t, []string{"reloaded second"}, w.take())
-		assert.EqualValues(t, 2, w.watcher.watches.Load(), "the path is watched anew")
 		assert.Equal(t, ports.Condition{Name: "keyset", Ready: true}, w.Condition())
 		advance(time.Hour)
 		assert.Empty(t, w.take())
 	})
 }
 
-func TestReloadsDespiteConstantChanges(t *testing.T) {
+// TestReloadsHardLinkInTime changes the file through another hard link, of which nothing notifies.
+func TestReloadsHardLinkInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
-		replace(t, w.path, keysetText(t, "second"))
-		for range 21 {
-			w.change()
-			advance(quietPeriod / 2)
-		}
-		assert.Equal(t, []string{"second"}, w.ids())
-		assert.LessOrEqual(t, maxQuietWait+quietPeriod, 2*time.Second)
-	})
-}
-
-func TestPollsWithoutNotifications(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := watch(t)
-		defer w.Stop()
-		replace(t, w.path, keysetText(t, "second"))
-		advance(pollInterval - time.Millisecond)
-		assert.Equal(t, []string{"first"}, w.ids())
-		advance(time.Millisecond)
+		other := filepath.Join(sharedDir(t), "other.json")
+		require.NoError(t, os.Link(w.path, other))
+		advance(time.Hour)
+		write(t, other, keysetText(t, "second"), 0o600)
+		advance(4 * time.Second)
 		assert.Equal(t, []string{"second"}, w.ids())
 	})
 }
 
-func TestPollsMoreOftenWithoutWatch(t *testing.T) {
+// TestReportsFileReplacedBeneathMount follows a path that leads to a file without a name, as the
+// mount of a single file does after the file was replaced.
+func TestReportsFileReplacedBeneathMount(t *testing.T) {
+	name := filepath.Join(sharedDir(t), "keyset.json")
+	write(t, name, keysetText(t, "first"), 0o600)
+	held, err := os.Open(name)
+	require.NoError(t, err)
+	defer func() { _ = held.Close() }()
+	path := fmt.Sprintf("/proc/self/fd/%d", held.Fd())
+	replace(t, name, keysetText(t, "second"))
+	_, err = Read(path, Rules{Production: true}, noon)
+	assert.Equal(t, []securefile.Reason{securefile.Replaced}, reasons(t, err))
 	synctest.Test(t, func(t *testing.T) {
-		w := watch(t)
-		defer w.Stop()
-		w.watcher.failure.Store("no space left on device")
-		advance(pollInterval)
-		assert.Equal(t, []string{"watch: no space left on device"}, w.take())
-		watches := w.watcher.watches.Load()
-		replace(t, w.path, keysetText(t, "second"))
-		advance(time.Second)
-		assert.Equal(t, []string{"second"}, w.ids())
-		advance(time.Minute)
-		assert.Equal(t, []string{"reloaded second"}, w.take(), "the same failure is reported once")
-		assert.Equal(t, watches+61, w.watcher.watches.Load())
-		assert.Empty(t, w.Condition().Detail)
-
-		w.watcher.failure.Store("permission denied")
-		advance(2 * time.Second)
-		assert.Equal(t, []string{"watch: permission denied"}, w.take())
-
-		w.watcher.failure.Store("")
-		advance(time.Second)
-		watches = w.watcher.watches.Load()
-		advance(pollInterval - time.Millisecond)
-		assert.Equal(t, watches, w.watcher.watches.Load())
-		w.watcher.failure.Store("permission denied")
-		advance(time.Millisecond)
-		assert.Equal(t, []string{"watch: permission denied"}, w.take(),
-			"after a success it is a new failure")
+		w := &fixture{path: path}
+		clock := &portsmock.ClockMock{NowFunc: func() time.Time { return noon }}
+		w.Source = newSource(path, Rules{}, keyringOf(t, "first"), clock, &w.recorder, w.newWatcher)
+		w.Start(t.Context())
+		advance(4 * time.Second)
+		assert.Equal(t, []string{"keyset file: was replaced beneath a mount of this single file, " +
+			"and no longer changes"}, w.take())
+		w.Stop()
 	})
 }
 
@@ -206,7 +180,7 @@ func TestReloadKeepsLastGoodKeyset(t *testing.T) {
 		w := watch(t)
 		defer w.Stop()
 		check := func() []string {
-			advance(pollInterval)
+			advance(reloadWait)
 			return w.take()
 		}
 		failing := ports.Condition{Name: "keyset", Ready: true,
@@ -254,21 +228,21 @@ func TestReloadChecksOnlyNewKeys(t *testing.T) {
 			VerifyUntil: noon.Add(time.Hour)})
 		write(t, w.path, keys.FormatSet(newKeyring(t, ends)), 0o600)
 		w.strict.Store(true)
-		advance(pollInterval)
+		advance(reloadWait)
 		assert.Equal(t, []string{"keyset file: holds keys that are refused: weak"}, w.take())
 		w.strict.Store(false)
-		advance(pollInterval)
+		advance(reloadWait)
 		assert.Equal(t, []string{"reloaded second"}, w.take())
 
 		w.past.Store(int64(time.Hour))
 		w.strict.Store(true)
-		advance(pollInterval)
+		advance(maxSignerCheck)
 		assert.Equal(t, []string{"signer missing"}, w.take(),
 			"the file has not changed, but the time has")
 		w.strict.Store(false)
 		write(t, w.path, keys.FormatSet(newKeyring(t, ends,
 			testKey("third", noon).WithPlan(keys.Plan{SignFrom: noon, Revoked: true}))), 0o600)
-		advance(pollInterval)
+		advance(reloadWait)
 		assert.Equal(t, []string{"keyset file: holds no key that can sign, now or later"},
 			w.take())
 		assert.Equal(t, []string{"second"}, w.ids())
@@ -299,7 +273,7 @@ func TestWatchEndsOnlyWithStop(t *testing.T) {
 		w.Start(ctx)
 		cancel()
 		replace(t, w.path, keysetText(t, "second"))
-		advance(pollInterval)
+		advance(reloadWait)
 		assert.Equal(t, []string{"second"}, w.ids(),
 			"the watch does not end with the context of Start")
 		w.change()
@@ -320,7 +294,7 @@ func TestStartReloadsChangedFile(t *testing.T) {
 		w.Stop()
 		replace(t, w.path, keysetText(t, "second"))
 		w.Start(t.Context())
-		synctest.Wait()
+		advance(time.Second)
 		assert.Equal(t, []string{"second"}, w.ids())
 		w.Stop()
 	})
@@ -339,9 +313,8 @@ func TestReportsMissingSignerInTime(t *testing.T) {
 		require.NoError(t, err)
 		w := &fixture{path: filepath.Join(sharedDir(t), "keyset.json")}
 		write(t, w.path, keys.FormatSet(keyring), 0o600)
-		w.Source = NewSource(w.path, Rules{}, keyring, &portsmock.ClockMock{NowFunc: time.Now},
-			&w.recorder)
-		w.newWatcher = func() watcher { w.watcher.open.Add(1); return &w.watcher }
+		w.Source = newSource(w.path, Rules{}, keyring, &portsmock.ClockMock{NowFunc: time.Now},
+			&w.recorder, w.newWatcher)
 		w.Start(t.Context())
 		advance(5*time.Second - 1)
 		assert.Empty(t, w.take())

@@ -1,4 +1,4 @@
-package keyset
+package follow
 
 import (
 	"errors"
@@ -11,20 +11,20 @@ import (
 	"github.com/offload/sessiond/adapters/system/securefile"
 )
 
-// watcher reports changes on the path to a file: to the file, to a directory above it, or to a
-// symbolic link on the way. Its methods are for a single caller.
-type watcher interface {
-	// watch watches the path as it resolves now, instead of the one before. It fails if not all of
-	// it can be watched; the rest is watched all the same.
-	watch(path string) error
-	// changes returns a channel that receives when something on the watched path changed, or may
-	// have. Several changes may be reported as one.
-	changes() <-chan struct{}
-	// close ends the watch.
-	close()
+// Watcher reports changes on the paths to files: to a file, to a folder above it, or to a symbolic
+// link on the way.
+type Watcher interface {
+	// Watch watches the paths as they resolve now, instead of those before. It fails if not all of
+	// them can be watched; the rest is watched all the same. There is one caller at a time.
+	Watch(paths ...string) error
+	// Changes returns a channel that receives when something on the watched paths changed, or may
+	// have. Several changes may be reported as one. The channel is always the same.
+	Changes() <-chan struct{}
+	// Close ends the watch. It is called once, after Watch has returned.
+	Close()
 }
 
-// notifier is a watcher that uses the system's notifications. It watches directories, not files: a
+// notifier is a Watcher that uses the system's notifications. It watches directories, not files: a
 // watch on a file stays with a file that is renamed away.
 type notifier struct {
 	signal    chan struct{}
@@ -35,13 +35,13 @@ type notifier struct {
 	entries map[string]bool // the directory entries on the path
 }
 
-func newNotifier() watcher {
+func newNotifier() Watcher {
 	return &notifier{signal: make(chan struct{}, 1), entries: map[string]bool{}}
 }
 
-func (n *notifier) changes() <-chan struct{} { return n.signal }
+func (n *notifier) Changes() <-chan struct{} { return n.signal }
 
-func (n *notifier) watch(path string) error {
+func (n *notifier) Watch(paths ...string) error {
 	if n.fsWatcher == nil {
 		fsWatcher, err := fsnotify.NewWatcher()
 		if err != nil {
@@ -52,21 +52,23 @@ func (n *notifier) watch(path string) error {
 	}
 	var failed error
 	dirs, entries := map[string]bool{}, map[string]bool{}
-	// A directory is watched before any of its entries is read, so that no change is missed in
-	// between. The watch ends where the path ends: whatever appears there later is a change in the
-	// last directory.
-	_, _ = securefile.Resolve(path, func(dir, entry string) {
-		entries[entry] = true
-		n.addEntry(entry)
-		if dirs[dir] {
-			return
-		}
-		dirs[dir] = true
-		// If the directory is gone, that is a change in the one above.
-		if err := n.fsWatcher.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failed = errors.Join(failed, &fs.PathError{Op: "watch", Path: dir, Err: err})
-		}
-	})
+	for _, path := range paths {
+		// A directory is watched before any of its entries is read, so that no change is missed in
+		// between. The watch ends where the path ends: whatever appears there later is a change in
+		// the last directory.
+		_, _ = securefile.Resolve(path, func(dir, entry string) {
+			entries[entry] = true
+			n.addEntry(entry)
+			if dirs[dir] {
+				return
+			}
+			dirs[dir] = true
+			// If the directory is gone, that is a change in the one above.
+			if err := n.fsWatcher.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				failed = errors.Join(failed, &fs.PathError{Op: "watch", Path: dir, Err: err})
+			}
+		})
+	}
 	n.setEntries(entries)
 	for _, dir := range n.fsWatcher.WatchList() {
 		if !dirs[dir] {
@@ -123,7 +125,7 @@ func (n *notifier) pump() {
 	}
 }
 
-func (n *notifier) close() {
+func (n *notifier) Close() {
 	if n.fsWatcher == nil {
 		return
 	}

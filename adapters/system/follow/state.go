@@ -1,0 +1,93 @@
+package follow
+
+import (
+	"context"
+	"time"
+)
+
+// state decides what becomes of what looks found. Only the goroutine of run uses it.
+type state[T any] struct {
+	*Follower[T]
+	// last is what the last look found, if it is neither in force nor reported. since is when it was
+	// first found, and unsettled when looks began to find such content.
+	last             *seen[T]
+	since, unsettled time.Time
+	// What was reported last and is still the case.
+	reportedFault, reportedUnwatched string
+}
+
+// take puts good and new content in force, reports bad content, and returns how long to wait for
+// the next look. Content counts after a quiet period: quiet says that the watcher saw one,
+// otherwise looks must have found the same throughout.
+func (s *state[T]) take(ctx context.Context, found seen[T], quiet bool) time.Duration {
+	s.takeUnwatched(ctx, found.unwatched)
+	if s.settled(found) {
+		s.last = nil
+		return s.interval
+	}
+	now := time.Now()
+	if s.last == nil {
+		s.unsettled = now
+	}
+	if s.last == nil || !s.same(*s.last, found) {
+		s.since = now
+	}
+	s.last = &found
+	age, wait := now.Sub(s.since), quietPeriod
+	if quiet || now.Sub(s.unsettled) >= maxQuietWait {
+		wait = 0
+	}
+	if found.err != nil {
+		wait = max(wait, s.Tolerance)
+	}
+	if age < wait {
+		return min(wait-age, s.interval)
+	}
+	s.last = nil
+	if found.err != nil {
+		s.fail(ctx, found.err)
+		return s.interval
+	}
+	s.reportedFault = ""
+	s.failing.Store(false)
+	s.Replace(ctx, found.value)
+	return s.interval
+}
+
+// settled reports whether nothing is to be done about what a look found: it is in force, or it is a
+// fault that was reported.
+func (s *state[T]) settled(found seen[T]) bool {
+	if found.err != nil {
+		return found.err.Error() == s.reportedFault
+	}
+	return s.reportedFault == "" && s.Same(found.value, s.Current())
+}
+
+// same reports whether two looks found the same.
+func (s *state[T]) same(a, b seen[T]) bool {
+	if a.err != nil || b.err != nil {
+		return a.err != nil && b.err != nil && a.err.Error() == b.err.Error()
+	}
+	return s.Same(a.value, b.value)
+}
+
+// fail reports an error unless it was reported already.
+func (s *state[T]) fail(ctx context.Context, err error) {
+	s.failing.Store(true)
+	if text := err.Error(); text != s.reportedFault {
+		s.reportedFault = text
+		s.Failed(ctx, err)
+	}
+}
+
+// takeUnwatched reports an error of the watch unless it was reported already.
+func (s *state[T]) takeUnwatched(ctx context.Context, err error) {
+	if err == nil {
+		s.reportedUnwatched = ""
+		return
+	}
+	if text := err.Error(); text != s.reportedUnwatched {
+		s.reportedUnwatched = text
+		s.Unwatched(ctx, err)
+	}
+}
