@@ -249,7 +249,7 @@ func watch(t *testing.T, test func(t *testing.T, w watched, fresh func(names ...
 		current, err := certificate.Read(files)
 		require.NoError(t, err)
 		out := &output{}
-		w := watched{certificate.NewSource(files, current, clock.New(),
+		w := watched{certificate.NewSilentSource(files, current, clock.New(),
 			slog.New(slog.NewJSONHandler(out, nil))), out, chain, key}
 		w.Start(t.Context())
 		defer w.Stop()
@@ -257,9 +257,9 @@ func watch(t *testing.T, test func(t *testing.T, w watched, fresh func(names ...
 	})
 }
 
-// waitChecks lets the given number of check intervals pass.
+// waitChecks lets the given number of looks pass, and the time in which content must stay the same.
 func waitChecks(times int) {
-	time.Sleep(time.Duration(times) * 2 * time.Second)
+	time.Sleep(time.Duration(times)*2*time.Second + 200*time.Millisecond)
 	synctest.Wait()
 }
 
@@ -363,6 +363,40 @@ func TestRestoredFilesEndFault(t *testing.T) {
 	})
 }
 
+// TestHardLinkedPairTakesEffectInTime writes the files through other hard links, of which nothing
+// notifies.
+func TestHardLinkedPairTakesEffectInTime(t *testing.T) {
+	watch(t, func(t *testing.T, w watched, fresh func(...string) pki.Pair) {
+		folder := t.TempDir()
+		second := fresh("second")
+		for name, content := range map[string][]byte{w.chain: second.Chain, w.key: second.Key} {
+			other := filepath.Join(folder, filepath.Base(name))
+			require.NoError(t, os.Link(name, other))
+			require.NoError(t, os.WriteFile(other, content, 0o600))
+		}
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		assert.Equal(t, "second", w.name())
+	})
+}
+
+// TestRenewalTakesEffectInRealTime uses the system's notifications.
+func TestRenewalTakesEffectInRealTime(t *testing.T) {
+	chain, key := pki.New(t, "first").Write(t, t.TempDir())
+	files := certificate.Files{Chain: chain, Key: key, Strict: true}
+	current, err := certificate.Read(files)
+	require.NoError(t, err)
+	source := certificate.NewSource(files, current, clock.New(), slog.New(slog.DiscardHandler))
+	source.Start(t.Context())
+	defer source.Stop()
+	for _, name := range []string{"second", "third"} {
+		pki.New(t, name).Write(t, filepath.Dir(chain))
+		require.Eventually(t, func() bool { return source.Current().Leaf.DNSNames[0] == name },
+			time.Minute, 5*time.Millisecond, "the certificate %s does not take effect", name)
+	}
+	assert.Equal(t, source.Current().Leaf.NotAfter.UTC(), source.Ends())
+}
+
 // TestFollowsSwappedDirectory replaces the files as Kubernetes updates a Secret volume.
 func TestFollowsSwappedDirectory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -383,7 +417,7 @@ func TestFollowsSwappedDirectory(t *testing.T) {
 			Key: filepath.Join(volume, "tls.key"), Strict: true}
 		current, err := certificate.Read(files)
 		require.NoError(t, err)
-		source := certificate.NewSource(files, current, clock.New(),
+		source := certificate.NewSilentSource(files, current, clock.New(),
 			slog.New(slog.DiscardHandler))
 		source.Start(t.Context())
 		defer source.Stop()

@@ -1,5 +1,5 @@
 // Package certificate provides the listener's certificate, from one file for the chain and one for
-// the private key. Read reads both files or fails; Source re-reads them periodically.
+// the private key. Read reads both files or fails; Source follows them.
 //
 // An invalid pair never replaces a valid one. No error, log line or text of the package contains a
 // part of a key or a path. The package imports ports, adapters/system and the

@@ -4,101 +4,83 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/offload/sessiond/adapters/system/follow"
 	"github.com/offload/sessiond/ports"
 )
 
-// checkInterval is how often the files are read. Reading two small files costs next to nothing, and
-// with polling it does not matter how they are replaced: through links, by renaming, or on a
-// network file system.
-const checkInterval = 2 * time.Second
-
-// Source provides the certificate of two files that may change. Between Start and Stop, a valid
-// pair takes effect within checkInterval of being in place. Any other pair changes nothing and is
-// logged.
+// Source provides the certificate of two files that may change. Between Start and Stop it follows
+// them: a valid pair takes effect within the times of package follow; any other pair changes
+// nothing and is reported.
 type Source struct {
-	files  Files
-	clock  ports.Clock
-	logger *slog.Logger
-
-	current atomic.Pointer[Certificate]
-	stop    context.CancelFunc
-	running sync.WaitGroup
-
-	// seen is the fault that the last check found, logged the one that was last logged and still
-	// persists. Only the checking goroutine uses them.
-	seen, logged string
+	files    Files
+	clock    ports.Clock
+	logger   *slog.Logger
+	current  atomic.Pointer[Certificate]
+	follower *follow.Follower[*Certificate]
 }
 
 // NewSource returns a source for files that starts with current, which Read returned for them.
 // Until Start is called it changes nothing.
 func NewSource(files Files, current *Certificate, clock ports.Clock, logger *slog.Logger) *Source {
+	return newSource(files, current, clock, logger, nil)
+}
+
+// newSource is NewSource with the watcher of the files; nil selects the system's.
+func newSource(files Files, current *Certificate, clock ports.Clock, logger *slog.Logger,
+	newWatcher func() follow.Watcher) *Source {
 	s := &Source{files: files, clock: clock, logger: logger}
 	s.current.Store(current)
+	s.follower = follow.New(follow.Target[*Certificate]{
+		Paths: []string{files.Chain, files.Key}, Look: s.look, Current: s.current.Load,
+		Same:    (*Certificate).same,
+		Replace: s.replace,
+		Failed: func(ctx context.Context, err error) {
+			s.logger.LogAttrs(ctx, slog.LevelError, "tls_reload_failed",
+				slog.String("cause", err.Error()))
+		},
+		Unwatched: func(ctx context.Context, err error) {
+			s.logger.LogAttrs(ctx, slog.LevelWarn, "tls_watch_failed",
+				slog.String("cause", err.Error()))
+		},
+		// The two files are replaced one after the other.
+		Tolerance: follow.Interval, NewWatcher: newWatcher,
+	})
 	return s
 }
 
 // Current returns the certificate in force.
 func (s *Source) Current() *tls.Certificate { return s.current.Load().TLS() }
 
-// Start checks the files periodically until Stop is called. The end of ctx does not stop it.
-func (s *Source) Start(ctx context.Context) {
-	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	s.running.Go(func() { s.run(ctx) })
-}
+// Ends returns the last time at which the certificate in force is valid.
+func (s *Source) Ends() time.Time { return s.current.Load().Ends() }
 
-// Stop stops the checks. The certificate in force stays.
-func (s *Source) Stop() {
-	if s.stop != nil {
-		s.stop()
-	}
-	s.running.Wait()
-}
+// Start follows the files until Stop is called. The end of ctx does not stop it.
+func (s *Source) Start(ctx context.Context) { s.follower.Start(ctx) }
 
-func (s *Source) run(ctx context.Context) {
-	next := time.NewTicker(checkInterval)
-	defer next.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-next.C:
-			s.check(ctx)
-		}
-	}
-}
+// Stop ends what Start began. The certificate in force stays.
+func (s *Source) Stop() { s.follower.Stop() }
 
-// check reads the files. A fault is logged if two consecutive checks find it: while two files are
-// being replaced, they do not match for a moment.
-func (s *Source) check(ctx context.Context) {
+// look reads the files. The certificate in force is not tried again: there is no better one.
+func (s *Source) look() (*Certificate, error) {
 	found, err := read(s.files)
-	known := err == nil && found.same(s.current.Load())
-	// The certificate in force is not tried again: there is no better one.
-	if err == nil && !known {
-		switch {
-		case !found.serves():
-			err = Faults{unusable()}
-		case !found.ValidAt(s.clock.Now()):
-			err = Faults{ended()}
-		}
+	switch {
+	case err != nil:
+		return nil, err
+	case found.same(s.current.Load()):
+		return found, nil
+	case !found.serves():
+		return nil, Faults{unusable()}
+	case !found.ValidAt(s.clock.Now()):
+		return nil, Faults{ended()}
 	}
-	if err != nil {
-		text := err.Error()
-		if text == s.seen && text != s.logged {
-			s.logged = text
-			s.logger.LogAttrs(ctx, slog.LevelError, "tls_reload_failed", slog.String("cause", text))
-		}
-		s.seen = text
-		return
-	}
-	s.seen = ""
-	if known && s.logged == "" {
-		return
-	}
-	s.logged = ""
+	return found, nil
+}
+
+// replace puts a certificate in force.
+func (s *Source) replace(ctx context.Context, found *Certificate) {
 	s.current.Store(found)
 	s.logger.LogAttrs(ctx, slog.LevelInfo, "tls_reloaded", slog.Any("names", found.Names()),
 		slog.Time("ends", found.Ends()))
