@@ -73,10 +73,11 @@ func newOps(readiness *readiness.Service, metrics *metrics.Metrics) *ops.Ops {
 // newHandshake returns the handshake of the public listener: TLS, the PROXY protocol, both or
 // neither. The certificate files are watched while the service runs.
 func newHandshake(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock,
-	logger *slog.Logger) server.Handshake {
+	events ports.Events, metrics *metrics.Metrics) server.Handshake {
 	var handshake server.Handshake
 	if review.Certificate != nil {
-		source := certificate.NewSource(review.Config.TLS, review.Certificate, clock, logger)
+		source := certificate.NewSource(review.Config.TLS, review.Certificate, clock, events)
+		metrics.Certificate(source.Ends)
 		lifecycle.Append(fx.StartStopHook(source.Start, source.Stop))
 		handshake.Certificate = source.Current
 	}

@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"time"
 
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/throttle"
@@ -46,20 +47,64 @@ type TokenVerified struct {
 // behind it share one limit.
 type ForwardedByStranger struct{}
 
-// KeysReloaded reports that a valid keyset came into force: with other keys than before, or with
-// the same ones after a failure.
-type KeysReloaded struct{ Keyring *keys.Keyring }
+// Material names what is read from files and follows their changes. The names of log events and of
+// metrics begin with it.
+type Material string
 
-// KeysReloadFailed reports a keyset that did not come into force; the last good one stays. It is
-// recorded once for each new cause.
-type KeysReloadFailed struct {
+// The materials.
+const (
+	// MaterialKeys is the keyset.
+	MaterialKeys Material = "keys"
+	// MaterialTLS is the certificate of the public listener, with its key.
+	MaterialTLS Material = "tls"
+)
+
+// Materials returns all materials.
+func Materials() []Material { return []Material{MaterialKeys, MaterialTLS} }
+
+// Content is what was read of a material: one of KeysContent and TLSContent.
+type Content interface {
+	// Material returns the material that the content is of.
+	Material() Material
+}
+
+// KeysContent is the content of a keyset.
+type KeysContent struct{ Keyring *keys.Keyring }
+
+// Material implements Content.
+func (KeysContent) Material() Material { return MaterialKeys }
+
+// TLSContent is the content of a certificate that the public listener shows.
+type TLSContent struct {
+	// Names are the names and addresses that the certificate is for.
+	Names []string
+	// Ends is the last time at which it is valid.
+	Ends time.Time
+}
+
+// Material implements Content.
+func (TLSContent) Material() Material { return MaterialTLS }
+
+// Reloaded reports that good content came into force: another than before, or the same after a
+// failure.
+type Reloaded struct{ Content Content }
+
+// ReloadFailed reports content that did not come into force; the last good one stays. It is recorded
+// once for each new cause.
+type ReloadFailed struct {
+	Material Material
+	// File is the path that the configuration names; empty where the cause says which of several
+	// files is meant.
+	File string
 	// Cause lists everything that is wrong and holds no key material; never nil.
 	Cause error
 }
 
-// KeysWatchFailed reports that the operating system does not notify of changes to the keyset, or
-// not of all of them, so that only polling finds them. It is recorded once for each new cause.
-type KeysWatchFailed struct {
+// WatchFailed reports that the operating system does not notify of changes to the files of a
+// material, or not of all of them, so that only looking at them finds changes. It is recorded once
+// for each new cause.
+type WatchFailed struct {
+	Material Material
 	// Cause is the system's error; never nil.
 	Cause error
 }
@@ -92,9 +137,9 @@ func (SignerFound) event()           {}
 func (SessionIssued) event()         {}
 func (IssuanceThrottled) event()     {}
 func (TokenVerified) event()         {}
-func (KeysReloaded) event()          {}
-func (KeysReloadFailed) event()      {}
-func (KeysWatchFailed) event()       {}
+func (Reloaded) event()              {}
+func (ReloadFailed) event()          {}
+func (WatchFailed) event()           {}
 func (ForwardedByStranger) event()   {}
 func (LimiterOutageStarted) event()  {}
 func (LimiterOutageEnded) event()    {}

@@ -17,16 +17,20 @@ import (
 
 // The names of the events.
 const (
-	eventThrottled        = "session_issuance_throttled"
-	eventRejected         = "token_rejected"
-	eventKeysReloaded     = "keys_reloaded"
-	eventKeysReloadFailed = "keys_reload_failed"
-	eventKeysWatchFailed  = "keys_watch_failed"
-	eventSignerMissing    = "keys_signer_missing"
-	eventSignerFound      = "keys_signer_found"
-	eventStranger         = "forwarded_by_stranger"
-	eventOutageStarted    = "limiter_outage_started"
-	eventOutageEnded      = "limiter_outage_ended"
+	eventThrottled     = "session_issuance_throttled"
+	eventRejected      = "token_rejected"
+	eventSignerMissing = "keys_signer_missing"
+	eventSignerFound   = "keys_signer_found"
+	eventStranger      = "forwarded_by_stranger"
+	eventOutageStarted = "limiter_outage_started"
+	eventOutageEnded   = "limiter_outage_ended"
+)
+
+// What follows the name of a material in the names of its events.
+const (
+	suffixReloaded     = "_reloaded"
+	suffixReloadFailed = "_reload_failed"
+	suffixWatchFailed  = "_watch_failed"
 )
 
 // remedyStranger is for an operator whose clients all share one limit unnoticed.
@@ -65,13 +69,17 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 				slog.String("request_id", ports.OriginOf(ctx).RequestID),
 				slog.String("reason", string(e.Reason)))
 		}
-	case ports.KeysReloaded:
-		r.logger.LogAttrs(ctx, slog.LevelInfo, eventKeysReloaded, r.states(e.Keyring))
-	case ports.KeysReloadFailed:
-		r.logger.LogAttrs(ctx, slog.LevelError, eventKeysReloadFailed,
-			slog.String("cause", e.Cause.Error()))
-	case ports.KeysWatchFailed:
-		r.logger.LogAttrs(ctx, slog.LevelWarn, eventKeysWatchFailed,
+	case ports.Reloaded:
+		r.logger.LogAttrs(ctx, slog.LevelInfo, string(e.Content.Material())+suffixReloaded,
+			r.content(e.Content)...)
+	case ports.ReloadFailed:
+		cause := []slog.Attr{slog.String("cause", e.Cause.Error())}
+		if e.File != "" {
+			cause = append(cause, slog.String("file", e.File))
+		}
+		r.logger.LogAttrs(ctx, slog.LevelError, string(e.Material)+suffixReloadFailed, cause...)
+	case ports.WatchFailed:
+		r.logger.LogAttrs(ctx, slog.LevelWarn, string(e.Material)+suffixWatchFailed,
 			slog.String("cause", e.Cause.Error()))
 	case ports.SignerMissing:
 		r.logger.LogAttrs(ctx, slog.LevelError, eventSignerMissing)
@@ -90,6 +98,17 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 			slog.String("policy", string(e.Policy)))
 	case ports.SessionIssued, ports.LimiterOutageDecision: // counted by metrics, not logged
 	}
+}
+
+// content describes what came into force.
+func (r *Recorder) content(content ports.Content) []slog.Attr {
+	switch c := content.(type) {
+	case ports.KeysContent:
+		return []slog.Attr{r.states(c.Keyring)}
+	case ports.TLSContent:
+		return []slog.Attr{slog.Any("names", c.Names), slog.Time("ends", c.Ends)}
+	}
+	return nil
 }
 
 // states returns the ids of the keys with the current state of each.

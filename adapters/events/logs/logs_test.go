@@ -171,22 +171,41 @@ func TestWritesKeysetEvents(t *testing.T) {
 			keys.NewHS256("new", []byte("material-2"), keys.Plan{SignFrom: now.Add(time.Hour)}))
 		require.NoError(t, err)
 		recorder, out := newRecorder(slog.LevelInfo)
-		recorder.Record(t.Context(), ports.KeysReloaded{Keyring: keyring})
+		recorder.Record(t.Context(), ports.Reloaded{Content: ports.KeysContent{Keyring: keyring}})
 		assert.Equal(t, []line{{
 			"level": "INFO", "msg": "keys_reloaded",
 			"keys": map[string]any{"old": "signing", "new": "pending"},
 		}}, read(t, out))
-		recorder.Record(t.Context(), ports.KeysReloadFailed{Cause: errors.New("what is wrong")})
-		recorder.Record(t.Context(), ports.KeysWatchFailed{Cause: errors.New("no watch")})
+		recorder.Record(t.Context(), ports.ReloadFailed{Material: ports.MaterialKeys,
+			File: "/etc/keyset.json", Cause: errors.New("what is wrong")})
+		recorder.Record(t.Context(), ports.WatchFailed{Material: ports.MaterialKeys,
+			Cause: errors.New("no watch")})
 		recorder.Record(t.Context(), ports.SignerMissing{})
 		recorder.Record(t.Context(), ports.SignerFound{})
 		assert.Equal(t, []line{
-			{"level": "ERROR", "msg": "keys_reload_failed", "cause": "what is wrong"},
+			{"level": "ERROR", "msg": "keys_reload_failed", "cause": "what is wrong",
+				"file": "/etc/keyset.json"},
 			{"level": "WARN", "msg": "keys_watch_failed", "cause": "no watch"},
 			{"level": "ERROR", "msg": "keys_signer_missing"},
 			{"level": "INFO", "msg": "keys_signer_found"},
 		}, read(t, out))
 	})
+}
+
+func TestWritesCertificateEvents(t *testing.T) {
+	recorder, out := newRecorder(slog.LevelInfo)
+	recorder.Record(t.Context(), ports.Reloaded{Content: ports.TLSContent{
+		Names: []string{"localhost"}, Ends: time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)}})
+	recorder.Record(t.Context(), ports.ReloadFailed{Material: ports.MaterialTLS,
+		Cause: errors.New("what is wrong")})
+	recorder.Record(t.Context(), ports.WatchFailed{Material: ports.MaterialTLS,
+		Cause: errors.New("no watch")})
+	assert.Equal(t, []line{
+		{"level": "INFO", "msg": "tls_reloaded", "names": []any{"localhost"},
+			"ends": "2026-02-16T12:00:00Z"},
+		{"level": "ERROR", "msg": "tls_reload_failed", "cause": "what is wrong"},
+		{"level": "WARN", "msg": "tls_watch_failed", "cause": "no watch"},
+	}, read(t, out))
 }
 
 func TestWritesStartAndEndOfAnOutage(t *testing.T) {

@@ -42,7 +42,7 @@ type Metrics struct {
 	issued              *prometheus.CounterVec
 	throttled           *prometheus.CounterVec
 	verifications       *prometheus.CounterVec
-	reloadFailures      prometheus.Counter
+	reloadFailures      map[ports.Material]prometheus.Counter
 	forwardedByStranger prometheus.Counter
 	decisions           *prometheus.HistogramVec
 	outage              *prometheus.GaugeVec
@@ -76,10 +76,7 @@ func New(version string) *Metrics {
 			Name: "offload_token_verifications_total",
 			Help: "Tokens verified on protected paths, by outcome and reason of rejection.",
 		}, []string{"outcome", "reason"}),
-		reloadFailures: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "offload_keys_reload_failures_total",
-			Help: "Keysets that did not come into force; each fault counts once while it lasts.",
-		}),
+		reloadFailures: map[ports.Material]prometheus.Counter{},
 		forwardedByStranger: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "offload_forwarded_by_stranger_total",
 			Help: "Requests with forwarding headers from a peer in a private range while no " +
@@ -105,10 +102,18 @@ func New(version string) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.issued, m.throttled,
-		m.verifications, m.reloadFailures, m.forwardedByStranger,
+		m.verifications, m.forwardedByStranger,
 		m.decisions, m.outage, m.policyDecisions, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, material := range ports.Materials() {
+		m.reloadFailures[material] = prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "offload_" + string(material) + "_reload_failures_total",
+			Help: "Changed files that did not come into force; each fault counts once while it " +
+				"lasts.",
+		})
+		m.registry.MustRegister(m.reloadFailures[material])
+	}
 	m.createSeries()
 	return m
 }
@@ -152,10 +157,10 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 		m.throttled.WithLabelValues(e.Dimension.String(), string(e.Mode)).Inc()
 	case ports.TokenVerified:
 		m.verifications.WithLabelValues(outcomeOf(e.Reason), string(e.Reason)).Inc()
-	case ports.KeysReloadFailed:
-		m.reloadFailures.Inc()
-	case ports.KeysReloaded, ports.KeysWatchFailed, ports.SignerMissing, ports.SignerFound:
-		// The keys are shown by their states; a failing watch is logged.
+	case ports.ReloadFailed:
+		m.reloadFailures[e.Material].Inc()
+	case ports.Reloaded, ports.WatchFailed, ports.SignerMissing, ports.SignerFound:
+		// What is in force is shown as it is at a scrape; a failing watch is logged.
 	case ports.ForwardedByStranger:
 		m.forwardedByStranger.Inc()
 	case ports.LimiterOutageStarted:
@@ -211,6 +216,16 @@ func (m *Metrics) Keys(source ports.KeySource, clock ports.Clock) {
 			return float64(count)
 		}))
 	}
+}
+
+// Certificate shows when the certificate in force ends, which ends returns. It is called at most
+// once.
+func (m *Metrics) Certificate(ends func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "offload_tls_certificate_not_after_timestamp_seconds",
+		Help: "The last time at which the certificate in force is valid, in Unix time: alert " +
+			"some days before.",
+	}, func() float64 { return float64(ends().Unix()) }))
 }
 
 // Handler returns a handler that serves the registry in the Prometheus text format.

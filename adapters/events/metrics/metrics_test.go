@@ -42,6 +42,8 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 	assert.Equal(t, len(token.Reasons())+1, strings.Count(text,
 		"\noffload_token_verifications_total{"))
 	assert.Contains(t, text, "\noffload_keys_reload_failures_total 0\n")
+	assert.Contains(t, text, "\noffload_tls_reload_failures_total 0\n")
+	assert.NotContains(t, text, "offload_tls_certificate", "there is none")
 	for _, policy := range []string{"local", "deny", "allow"} {
 		assert.Contains(t, text, `offload_limiter_outage{policy="`+policy+`"} 0`)
 		assert.Contains(t, text, `offload_limiter_outage_decisions_total{policy="`+policy+`"} 0`)
@@ -58,8 +60,10 @@ func TestCountsEventsAndRequests(t *testing.T) {
 		ports.ForwardedByStranger{}, ports.ForwardedByStranger{},
 		ports.TokenVerified{}, ports.TokenVerified{Reason: token.ReasonIssuer},
 		ports.TokenVerified{Reason: token.ReasonExpired},
-		ports.KeysReloadFailed{Cause: errors.New("no keyset")}, ports.KeysReloaded{},
-		ports.KeysWatchFailed{},
+		ports.ReloadFailed{Material: ports.MaterialKeys, Cause: errors.New("no keyset")},
+		ports.ReloadFailed{Material: ports.MaterialTLS, Cause: errors.New("no certificate")},
+		ports.ReloadFailed{Material: ports.MaterialTLS, Cause: errors.New("no key")},
+		ports.Reloaded{}, ports.WatchFailed{},
 	} {
 		m.Record(context.Background(), event)
 	}
@@ -75,6 +79,7 @@ func TestCountsEventsAndRequests(t *testing.T) {
 		`offload_token_verifications_total{outcome="invalid",reason="issuer"} 1`,
 		`offload_token_verifications_total{outcome="expired",reason="expired"} 1`,
 		`offload_keys_reload_failures_total 1`,
+		`offload_tls_reload_failures_total 2`,
 		`offload_http_requests_in_flight 1`,
 		`offload_forwarded_by_stranger_total 2`,
 		`offload_http_requests_total{method="GET",route="/v1/health",status="200"} 1`,
@@ -82,6 +87,16 @@ func TestCountsEventsAndRequests(t *testing.T) {
 	} {
 		assert.Contains(t, text, want+"\n")
 	}
+}
+
+func TestShowsTheEndOfTheCertificate(t *testing.T) {
+	ends := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	m := metrics.New("")
+	m.Certificate(func() time.Time { return ends })
+	const name = "offload_tls_certificate_not_after_timestamp_seconds"
+	assert.Contains(t, scrape(t, m), "\n"+name+" 1.7712432e+09\n")
+	ends = ends.Add(time.Second)
+	assert.Contains(t, scrape(t, m), "\n"+name+" 1.771243201e+09\n", "of the one in force now")
 }
 
 func TestShowsKeysByState(t *testing.T) {

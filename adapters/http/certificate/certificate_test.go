@@ -1,7 +1,7 @@
 package certificate_test
 
 import (
-	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -9,12 +9,9 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -26,6 +23,7 @@ import (
 	"github.com/offload/sessiond/adapters/http/certificate"
 	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/adapters/system/securefile"
+	"github.com/offload/sessiond/ports"
 	"github.com/offload/sessiond/test/pki"
 )
 
@@ -204,37 +202,39 @@ func TestReadRefusesKeysTLSDoesNotSupport(t *testing.T) {
 	}
 }
 
-// output is the log of the source.
-type output struct {
+// recorder records the events of a source.
+type recorder struct {
 	mu   sync.Mutex
-	text bytes.Buffer
+	list []string
 }
 
-func (o *output) Write(line []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(line)
-}
-
-// events returns the events logged since the last call, with level and cause.
-func (o *output) events(t *testing.T) []string {
-	t.Helper()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var heard []string
-	for line := range strings.Lines(o.text.String()) {
-		var logged struct{ Level, Msg, Cause string }
-		require.NoError(t, json.Unmarshal([]byte(line), &logged))
-		heard = append(heard, strings.TrimSuffix(logged.Level+" "+logged.Msg+": "+logged.Cause, ": "))
+// Record implements ports.Events.
+func (r *recorder) Record(_ context.Context, event ports.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch e := event.(type) {
+	case ports.Reloaded:
+		r.list = append(r.list, "reloaded "+e.Content.(ports.TLSContent).Names[0])
+	case ports.ReloadFailed:
+		r.list = append(r.list, "failed: "+e.Cause.Error()+e.File)
+	case ports.WatchFailed:
+		r.list = append(r.list, "watch failed: "+e.Cause.Error())
 	}
-	o.text.Reset()
-	return heard
+}
+
+// events returns the events since the last call.
+func (r *recorder) events() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	events := r.list
+	r.list = nil
+	return events
 }
 
 // watched is a source in a synctest bubble, with files of its own.
 type watched struct {
 	*certificate.Source
-	*output
+	*recorder
 	chain, key string
 }
 
@@ -248,9 +248,9 @@ func watch(t *testing.T, test func(t *testing.T, w watched, fresh func(names ...
 		files := certificate.Files{Chain: chain, Key: key, Strict: true}
 		current, err := certificate.Read(files)
 		require.NoError(t, err)
-		out := &output{}
-		w := watched{certificate.NewSilentSource(files, current, clock.New(),
-			slog.New(slog.NewJSONHandler(out, nil))), out, chain, key}
+		events := &recorder{}
+		w := watched{certificate.NewSilentSource(files, current, clock.New(), events),
+			events, chain, key}
 		w.Start(t.Context())
 		defer w.Stop()
 		test(t, w, fresh)
@@ -268,13 +268,13 @@ func (w watched) name() string { return w.Current().Leaf.DNSNames[0] }
 func TestRenewedPairTakesEffect(t *testing.T) {
 	watch(t, func(t *testing.T, w watched, fresh func(...string) pki.Pair) {
 		waitChecks(10)
-		assert.Empty(t, w.events(t), "nothing is logged without a change")
+		assert.Empty(t, w.events(), "nothing is logged without a change")
 		fresh("second").Write(t, filepath.Dir(w.chain))
 		waitChecks(1)
 		assert.Equal(t, "second", w.name())
-		assert.Equal(t, []string{"INFO tls_reloaded"}, w.events(t))
+		assert.Equal(t, []string{"reloaded second"}, w.events())
 		waitChecks(10)
-		assert.Empty(t, w.events(t))
+		assert.Empty(t, w.events())
 	})
 }
 
@@ -289,7 +289,7 @@ func TestToleratesMomentaryMismatch(t *testing.T) {
 		pki.Replace(t, w.key, second.Key)
 		waitChecks(1)
 		assert.Equal(t, "second", w.name())
-		assert.Equal(t, []string{"INFO tls_reloaded"}, w.events(t))
+		assert.Equal(t, []string{"reloaded second"}, w.events())
 	})
 }
 
@@ -318,14 +318,14 @@ func TestInvalidPairKeepsLastGoodAndIsLoggedOnce(t *testing.T) {
 		} {
 			bad.put()
 			waitChecks(10)
-			assert.Equal(t, []string{"ERROR tls_reload_failed: " + bad.cause}, w.events(t),
+			assert.Equal(t, []string{"failed: " + bad.cause}, w.events(),
 				"logged once for each new cause")
 			assert.Equal(t, "first", w.name())
 		}
 		second.Write(t, filepath.Dir(w.chain))
 		waitChecks(1)
 		assert.Equal(t, "second", w.name())
-		assert.Equal(t, []string{"INFO tls_reloaded"}, w.events(t))
+		assert.Equal(t, []string{"reloaded second"}, w.events())
 	})
 }
 
@@ -339,7 +339,7 @@ func TestUnsupportedKeyKeepsLastGood(t *testing.T) {
 			assert.Equal(t, "first", w.name())
 		}
 		assert.Equal(t,
-			[]string{"ERROR tls_reload_failed: the certificate's file holds a certificate that cannot be used for TLS"}, w.events(t), "once")
+			[]string{"failed: the certificate's file holds a certificate that cannot be used for TLS"}, w.events(), "once")
 	})
 }
 
@@ -354,11 +354,11 @@ func TestRestoredFilesEndFault(t *testing.T) {
 		pki.Replace(t, w.chain, content)
 		waitChecks(2)
 		assert.Equal(t,
-			[]string{"ERROR tls_reload_failed: the certificate's file holds no certificate in PEM, or one that cannot be read", "INFO tls_reloaded"}, w.events(t))
+			[]string{"failed: the certificate's file holds no certificate in PEM, or one that cannot be read", "reloaded first"}, w.events())
 		// The certificate in force is not judged again when only time has passed.
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
-		assert.Empty(t, w.events(t))
+		assert.Empty(t, w.events())
 		assert.Equal(t, "first", w.name())
 	})
 }
@@ -386,7 +386,7 @@ func TestRenewalTakesEffectInRealTime(t *testing.T) {
 	files := certificate.Files{Chain: chain, Key: key, Strict: true}
 	current, err := certificate.Read(files)
 	require.NoError(t, err)
-	source := certificate.NewSource(files, current, clock.New(), slog.New(slog.DiscardHandler))
+	source := certificate.NewSource(files, current, clock.New(), &recorder{})
 	source.Start(t.Context())
 	defer source.Stop()
 	for _, name := range []string{"second", "third"} {
@@ -417,8 +417,7 @@ func TestFollowsSwappedDirectory(t *testing.T) {
 			Key: filepath.Join(volume, "tls.key"), Strict: true}
 		current, err := certificate.Read(files)
 		require.NoError(t, err)
-		source := certificate.NewSilentSource(files, current, clock.New(),
-			slog.New(slog.DiscardHandler))
+		source := certificate.NewSilentSource(files, current, clock.New(), &recorder{})
 		source.Start(t.Context())
 		defer source.Stop()
 		put("2", pki.New(t, "second"))

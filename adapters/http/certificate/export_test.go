@@ -1,8 +1,6 @@
 package certificate
 
 import (
-	"log/slog"
-
 	"github.com/offload/sessiond/adapters/system/follow"
 	"github.com/offload/sessiond/ports"
 )
@@ -16,6 +14,6 @@ func (silent) Close()                   {}
 
 // NewSilentSource returns a source that no change is reported to, for tests that move the clock.
 func NewSilentSource(files Files, current *Certificate, clock ports.Clock,
-	logger *slog.Logger) *Source {
-	return newSource(files, current, clock, logger, func() follow.Watcher { return silent{} })
+	events ports.Events) *Source {
+	return newSource(files, current, clock, events, func() follow.Watcher { return silent{} })
 }

@@ -3,7 +3,6 @@ package certificate
 import (
 	"context"
 	"crypto/tls"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -17,34 +16,26 @@ import (
 type Source struct {
 	files    Files
 	clock    ports.Clock
-	logger   *slog.Logger
 	current  atomic.Pointer[Certificate]
 	follower *follow.Follower[*Certificate]
 }
 
 // NewSource returns a source for files that starts with current, which Read returned for them.
 // Until Start is called it changes nothing.
-func NewSource(files Files, current *Certificate, clock ports.Clock, logger *slog.Logger) *Source {
-	return newSource(files, current, clock, logger, nil)
+func NewSource(files Files, current *Certificate, clock ports.Clock, events ports.Events) *Source {
+	return newSource(files, current, clock, events, nil)
 }
 
 // newSource is NewSource with the watcher of the files; nil selects the system's.
-func newSource(files Files, current *Certificate, clock ports.Clock, logger *slog.Logger,
+func newSource(files Files, current *Certificate, clock ports.Clock, events ports.Events,
 	newWatcher func() follow.Watcher) *Source {
-	s := &Source{files: files, clock: clock, logger: logger}
+	s := &Source{files: files, clock: clock}
 	s.current.Store(current)
 	s.follower = follow.New(follow.Target[*Certificate]{
 		Paths: []string{files.Chain, files.Key}, Look: s.look, Current: s.current.Load,
 		Same:    (*Certificate).same,
 		Replace: s.replace,
-		Failed: func(ctx context.Context, err error) {
-			s.logger.LogAttrs(ctx, slog.LevelError, "tls_reload_failed",
-				slog.String("cause", err.Error()))
-		},
-		Unwatched: func(ctx context.Context, err error) {
-			s.logger.LogAttrs(ctx, slog.LevelWarn, "tls_watch_failed",
-				slog.String("cause", err.Error()))
-		},
+		Events:  events, Material: ports.MaterialTLS,
 		// The two files are replaced one after the other.
 		Tolerance: follow.Interval, NewWatcher: newWatcher,
 	})
@@ -80,8 +71,7 @@ func (s *Source) look() (*Certificate, error) {
 }
 
 // replace puts a certificate in force.
-func (s *Source) replace(ctx context.Context, found *Certificate) {
+func (s *Source) replace(found *Certificate) ports.Content {
 	s.current.Store(found)
-	s.logger.LogAttrs(ctx, slog.LevelInfo, "tls_reloaded", slog.Any("names", found.Names()),
-		slog.Time("ends", found.Ends()))
+	return ports.TLSContent{Names: found.Names(), Ends: found.Ends()}
 }

@@ -27,6 +27,20 @@ type signerWatch struct {
 	running sync.WaitGroup
 }
 
+// signerEvents has the watch look at a keyring once its coming into force is recorded.
+type signerEvents struct {
+	ports.Events
+	watch *signerWatch
+}
+
+// Record implements ports.Events.
+func (e signerEvents) Record(ctx context.Context, event ports.Event) {
+	e.Events.Record(ctx, event)
+	if _, reloaded := event.(ports.Reloaded); reloaded {
+		e.watch.check()
+	}
+}
+
 // start watches until stop. The end of ctx does not stop it.
 func (w *signerWatch) start(ctx context.Context) {
 	ctx, w.end = context.WithCancel(context.WithoutCancel(ctx))

@@ -57,13 +57,7 @@ func newSource(path string, rules Rules, keyring *keys.Keyring, clock ports.Cloc
 	s.signer = signerWatch{source: s, changed: make(chan struct{}, 1)}
 	s.follower = follow.New(follow.Target[*keys.Keyring]{
 		Paths: []string{path}, Look: s.look, Current: s.Keyring, Same: equal, Replace: s.replace,
-		Failed: func(ctx context.Context, err error) {
-			s.events.Record(ctx, ports.KeysReloadFailed{Cause: err})
-		},
-		Unwatched: func(ctx context.Context, err error) {
-			s.events.Record(ctx, ports.KeysWatchFailed{Cause: err})
-		},
-		NewWatcher: newWatcher,
+		Events: signerEvents{events, &s.signer}, Material: ports.MaterialKeys, NewWatcher: newWatcher,
 	})
 	return s
 }
@@ -121,8 +115,7 @@ func (s *Source) look() (*keys.Keyring, error) {
 }
 
 // replace puts a keyring in force.
-func (s *Source) replace(ctx context.Context, keyring *keys.Keyring) {
+func (s *Source) replace(keyring *keys.Keyring) ports.Content {
 	s.keyring.Store(keyring)
-	s.events.Record(ctx, ports.KeysReloaded{Keyring: keyring})
-	s.signer.check()
+	return ports.KeysContent{Keyring: keyring}
 }

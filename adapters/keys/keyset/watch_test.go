@@ -41,15 +41,15 @@ func (a *recorder) take() []string {
 	var words []string
 	for _, event := range a.events {
 		switch e := event.(type) {
-		case ports.KeysReloaded:
+		case ports.Reloaded:
 			word := "reloaded"
-			for _, id := range idsOf(e.Keyring) {
+			for _, id := range idsOf(e.Content.(ports.KeysContent).Keyring) {
 				word += " " + id
 			}
 			words = append(words, word)
-		case ports.KeysReloadFailed:
+		case ports.ReloadFailed:
 			words = append(words, e.Cause.Error())
-		case ports.KeysWatchFailed:
+		case ports.WatchFailed:
 			words = append(words, "watch: "+e.Cause.Error())
 		case ports.SignerMissing:
 			words = append(words, "signer missing")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/adapters/system/securefile"
+	"github.com/offload/sessiond/ports"
 )
 
 // When the files are looked at.
@@ -44,13 +45,12 @@ type Target[T any] struct {
 	Current func() T
 	// Same reports whether two values are of the same content.
 	Same func(a, b T) bool
-	// Replace puts a value in force and reports that: another one, or the present one after a
-	// failure.
-	Replace func(ctx context.Context, value T)
-	// Failed reports an error of Look, once for each new one.
-	Failed func(ctx context.Context, err error)
-	// Unwatched reports that not all of the paths can be watched, once for each new cause.
-	Unwatched func(ctx context.Context, err error)
+	// Replace puts a value in force, another one or the present one after a failure, and returns
+	// the content that ports.Reloaded reports.
+	Replace func(value T) ports.Content
+	// Events receives ports.ReloadFailed and ports.WatchFailed of Material.
+	Events   ports.Events
+	Material ports.Material
 	// Tolerance is how long an error of Look must last before it counts. Several files, which are
 	// replaced one after the other, do not match for a moment.
 	Tolerance time.Duration

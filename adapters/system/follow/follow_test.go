@@ -135,6 +135,8 @@ func TestReportsEachFaultOnceAndRecovers(t *testing.T) {
 		write(t, path, "bad", 0o600)
 		assert.Equal(t, []string{"failed bad"}, settle())
 		assert.True(t, p.Failing())
+		assert.Equal(t, path, p.failed.File)
+		assert.EqualValues(t, "text", p.failed.Material)
 		assert.Empty(t, settle())
 		require.NoError(t, os.Remove(path))
 		assert.Equal(t, []string{"failed is not found"}, settle())

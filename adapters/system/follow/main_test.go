@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/offload/sessiond/adapters/system/securefile"
+	"github.com/offload/sessiond/ports"
 )
 
 // deadline is how long a test waits for something that must happen, and pollEvery how often it
@@ -62,6 +63,7 @@ type probe struct {
 
 	mu     sync.Mutex
 	events []string
+	failed ports.ReloadFailed // the last one
 }
 
 // newProbe returns a probe of files that hold "first". A nil watcher selects the notifications of
@@ -76,12 +78,11 @@ func newProbe(t *testing.T, watcher *fakeWatcher, paths ...string) *probe {
 		Look:    func() (string, error) { return p.look(paths) },
 		Current: func() string { return *p.value.Load() },
 		Same:    func(a, b string) bool { return a == b },
-		Replace: func(_ context.Context, text string) {
+		Replace: func(text string) ports.Content {
 			p.value.Store(&text)
-			p.record("replaced " + text)
+			return content(text)
 		},
-		Failed:    func(_ context.Context, err error) { p.record("failed " + err.Error()) },
-		Unwatched: func(_ context.Context, err error) { p.record("unwatched " + err.Error()) },
+		Events: p, Material: "text",
 	}
 	if watcher != nil {
 		target.NewWatcher = func() Watcher { watcher.open.Add(1); return watcher }
@@ -112,10 +113,24 @@ func (p *probe) look(paths []string) (string, error) {
 	return text, nil
 }
 
-func (p *probe) record(event string) {
+// content is a text that came into force.
+type content string
+
+func (content) Material() ports.Material { return "text" }
+
+// Record implements ports.Events.
+func (p *probe) Record(_ context.Context, event ports.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.events = append(p.events, event)
+	switch e := event.(type) {
+	case ports.Reloaded:
+		p.events = append(p.events, "replaced "+string(e.Content.(content)))
+	case ports.ReloadFailed:
+		p.events = append(p.events, "failed "+e.Cause.Error())
+		p.failed = e
+	case ports.WatchFailed:
+		p.events = append(p.events, "unwatched "+e.Cause.Error())
+	}
 }
 
 // take returns the events since the last call.

@@ -3,6 +3,8 @@ package follow
 import (
 	"context"
 	"time"
+
+	"github.com/offload/sessiond/ports"
 )
 
 // state decides what becomes of what looks found. Only the goroutine of run uses it.
@@ -50,7 +52,7 @@ func (s *state[T]) take(ctx context.Context, found seen[T], quiet bool) time.Dur
 	}
 	s.reportedFault = ""
 	s.failing.Store(false)
-	s.Replace(ctx, found.value)
+	s.Events.Record(ctx, ports.Reloaded{Content: s.Replace(found.value)})
 	return s.interval
 }
 
@@ -76,8 +78,17 @@ func (s *state[T]) fail(ctx context.Context, err error) {
 	s.failing.Store(true)
 	if text := err.Error(); text != s.reportedFault {
 		s.reportedFault = text
-		s.Failed(ctx, err)
+		s.Events.Record(ctx, s.failure(err))
 	}
+}
+
+// failure returns the event that reports an error. It names the file if there is only one.
+func (s *state[T]) failure(err error) ports.ReloadFailed {
+	failed := ports.ReloadFailed{Material: s.Material, Cause: err}
+	if len(s.Paths) == 1 {
+		failed.File = s.Paths[0]
+	}
+	return failed
 }
 
 // takeUnwatched reports an error of the watch unless it was reported already.
@@ -88,6 +99,6 @@ func (s *state[T]) takeUnwatched(ctx context.Context, err error) {
 	}
 	if text := err.Error(); text != s.reportedUnwatched {
 		s.reportedUnwatched = text
-		s.Unwatched(ctx, err)
+		s.Events.Record(ctx, ports.WatchFailed{Material: s.Material, Cause: err})
 	}
 }
