@@ -123,7 +123,7 @@ func startOps(p listenerParts, ops *ops.Ops) {
 	var srv *server.Server
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
-			srv, err = p.listen(ctx, "OFFLOAD_OPS_ADDR", p.Config.OpsAddr, ops.Routes(),
+			srv, err = p.listen(ctx, config.VarOpsAddr, p.Config.OpsAddr, ops.Routes(),
 				opsConnections, server.Handshake{})
 			if err == nil {
 				p.Addresses.Ops = srv.Address()
@@ -151,7 +151,7 @@ func startPublic(p listenerParts, api *api.API, handshake server.Handshake) {
 				p.Logger.Warn("configuration_warning", slog.String("variable", warning.Variable),
 					slog.String("problem", warning.Problem))
 			}
-			srv, err = p.listen(ctx, "OFFLOAD_HTTP_ADDR", p.Config.HTTPAddr, api.Routes(),
+			srv, err = p.listen(ctx, config.VarHTTPAddr, p.Config.HTTPAddr, api.Routes(),
 				p.Config.MaxConnections, handshake)
 			if err != nil {
 				return err

@@ -17,15 +17,6 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// The variables that the keys commands read.
-const (
-	varConfigFile   = "OFFLOAD_CONFIG_FILE"
-	varKeysetFile   = "OFFLOAD_SESSION_KEYSET_FILE"
-	varTTL          = "OFFLOAD_SESSION_TTL_SECONDS"
-	varRenewalGrace = "OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS"
-	varClockSkew    = "OFFLOAD_SESSION_CLOCK_SKEW_SECONDS"
-)
-
 // keyCommands implements the commands of sessiond keys. They do not need a valid configuration,
 // only valid values of the variables that they read: the first key is created before the service
 // can start.
@@ -52,7 +43,7 @@ func (k keyCommands) path(flags *pflag.FlagSet) (string, error) {
 		return review.Config.KeysetFile, nil
 	}
 	// It may be named in a configuration file or value that cannot be read.
-	if err := invalidIn(review, varConfigFile, varKeysetFile); err != nil {
+	if err := invalidIn(review, config.VarConfigFile, config.VarKeysetFile); err != nil {
 		return "", err
 	}
 	return "", UnnamedKeysetError{}
@@ -129,13 +120,13 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 		return cli.KeysReport{}, err
 	}
 	review := k.load(flags)
-	if err := invalidIn(review, varConfigFile, varTTL, varRenewalGrace, varClockSkew); err != nil {
+	if err := invalidIn(review, config.VarConfigFile, config.VarTTL, config.VarRenewalGrace, config.VarClockSkew); err != nil {
 		return cli.KeysReport{}, err
 	}
 	settings := review.Config.Session
 	retention := keys.Retention{Lifetime: settings.Lifetime,
 		RenewalGrace: settings.RenewalGrace, ClockSkew: settings.ClockSkew}
-	from := originOf(review, varTTL)
+	from := originOf(review, config.VarTTL)
 	if lifetime != nil {
 		retention.Lifetime, from = *lifetime, "flag --ttl"
 	}
@@ -152,7 +143,7 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 	report.Notes = append([]string{
 		fmt.Sprintf("TTL used: %.0f s (%s).", retention.Lifetime.Seconds(), from),
 		fmt.Sprintf("Renewal grace used: %.0f s (%s).", retention.RenewalGrace.Seconds(),
-			originOf(review, varRenewalGrace)),
+			originOf(review, config.VarRenewalGrace)),
 		"Both must be the longest in force since the last rotation; otherwise sessions end early.",
 	}, report.Notes...)
 	return report, nil

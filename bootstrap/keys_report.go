@@ -91,7 +91,7 @@ type UnnamedKeysetError struct{}
 
 // Error says how to name one.
 func (UnnamedKeysetError) Error() string {
-	return "no keyset file: use --keyset FILE or set " + varKeysetFile
+	return "no keyset file: use --keyset FILE or set " + config.VarKeysetFile
 }
 
 // KeyIDError reports an invalid key id. It does not contain the id, which may be anything, a secret

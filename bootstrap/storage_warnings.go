@@ -56,7 +56,7 @@ func checkStorage(ctx context.Context, review config.Review) []config.Warning {
 		warnings = append(warnings, review.RedisWarning(
 			fmt.Sprintf("names a server that does not decide within %d ms from here (%s): "+
 				"that would be an outage", review.Config.RedisTimeout/time.Millisecond, err),
-			"move the server closer, or raise OFFLOAD_REDIS_TIMEOUT_MS"))
+			"move the server closer, or raise "+config.VarRedisTimeout))
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()

@@ -56,8 +56,9 @@ func newLogger(lifecycle fx.Lifecycle, config config.Config, to LogOutput) *slog
 }
 
 func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,
-	config config.Config) *logs.Recorder {
-	recorder := logs.New(logger, clock, throttle.NewPseudonyms(config.DigestKey.Bytes()))
+	settings config.Config) *logs.Recorder {
+	recorder := logs.New(logger, clock, throttle.NewPseudonyms(settings.DigestKey.Bytes()),
+		logs.Variables{TrustedProxies: config.VarProxies})
 	lifecycle.Append(fx.StopHook(recorder.Close))
 	return recorder
 }

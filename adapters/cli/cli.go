@@ -40,8 +40,19 @@ type Commands struct {
 	Config func(flags *pflag.FlagSet) ConfigReport
 	// Keys holds the functions that manage a keyset file.
 	Keys Keys
+	// Names holds the names that help texts mention.
+	Names Names
 	// Version describes the build.
 	Version func() VersionReport
+}
+
+// Names holds the names of configuration variables and of their flags.
+type Names struct {
+	// SecretVariable is the variable with the secret of the only key.
+	SecretVariable string
+	// ConfigFlag is the flag that names the configuration file, RenewalGraceFlag the flag of the
+	// renewal grace.
+	ConfigFlag, RenewalGraceFlag string
 }
 
 // Run runs the command that args names and returns the exit status: 0 on success, 1 if the

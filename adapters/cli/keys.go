@@ -22,12 +22,6 @@ const flagKeyset = "keyset"
 // maxLifetime is the longest lifetime of a session that can be configured.
 const maxLifetime = 365 * 24 * time.Hour
 
-// The configuration flags that the help of the keys commands lists.
-const (
-	flagConfig = "config"
-	flagGrace  = "session-renewal-grace-seconds"
-)
-
 // Keys holds the functions behind the keys commands. Each receives the flags of the command, which
 // may name the keyset.
 type Keys struct {
@@ -105,7 +99,7 @@ func onKeyset(commands Commands, command *cobra.Command, listed ...string) *cobr
 	configuration := pflag.NewFlagSet("", pflag.ContinueOnError)
 	commands.AddFlags(configuration)
 	configuration.VisitAll(func(flag *pflag.Flag) {
-		flag.Hidden = !slices.Contains(append(listed, flagConfig), flag.Name)
+		flag.Hidden = !slices.Contains(append(listed, commands.Names.ConfigFlag), flag.Name)
 	})
 	command.Flags().AddFlagSet(configuration)
 	if command.Long == "" {
@@ -203,7 +197,8 @@ func newKeysImport(commands Commands) *cobra.Command {
 		Short: "Adds an existing secret as an HS256 key",
 		Long: "Adds an existing secret as an HS256 key, so that a service can move to a keyset\n" +
 			"without losing sessions.\n\n" +
-			"The secret is read like OFFLOAD_SESSION_SECRET: white space at both ends is\n" +
+			"The secret is read like " + commands.Names.SecretVariable +
+			": white space at both ends is\n" +
 			"removed.",
 		RunE: func(command *cobra.Command, _ []string) error {
 			wanted, err := f.read(command)
@@ -252,7 +247,7 @@ func newKeysRotate(commands Commands) *cobra.Command {
 	f.addAlgorithm(command.Flags(), "that of the signing key")
 	command.Flags().DurationVar(&lifetime, "ttl", 0,
 		"longest session lifetime since the last rotation (default: the configured one)")
-	return onKeyset(commands, command, flagGrace)
+	return onKeyset(commands, command, commands.Names.RenewalGraceFlag)
 }
 
 func newKeysRevoke(commands Commands) *cobra.Command {

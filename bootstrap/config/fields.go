@@ -6,34 +6,66 @@ import (
 	"strings"
 )
 
-// The names to which the code refers outside the table.
 const (
 	prefix     = "OFFLOAD_"
 	fileSuffix = "_FILE"
 
-	varConfigFile      = "OFFLOAD_CONFIG_FILE"
-	varEnvironment     = "OFFLOAD_ENVIRONMENT"
-	varBuildVersion    = "OFFLOAD_BUILD_VERSION"
-	varSecret          = "OFFLOAD_SESSION_SECRET"
-	varActiveKid       = "OFFLOAD_SESSION_TOKEN_ACTIVE_KID"
-	varSigningKeys     = "OFFLOAD_SESSION_SIGNING_KEYS"
-	varKeysetFile      = "OFFLOAD_SESSION_KEYSET_FILE"
-	varLimitPerIP      = "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP"
-	varLimitPerInstall = "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL"
-	varMaxSubjects     = "OFFLOAD_LIMITER_MAX_SUBJECTS"
-	varStorage         = "OFFLOAD_LIMITER_STORAGE"
-	varDigestKey       = "OFFLOAD_LIMITER_DIGEST_KEY"
-	varRedisURL        = "OFFLOAD_REDIS_URL"
-	varProxies         = "OFFLOAD_TRUSTED_PROXIES"
-	varProxyHeader     = "OFFLOAD_TRUSTED_PROXY_HEADER"
-	varProxyProtocol   = "OFFLOAD_PROXY_PROTOCOL"
-	varHTTPAddr        = "OFFLOAD_HTTP_ADDR"
-	varOpsAddr         = "OFFLOAD_OPS_ADDR"
-	varTLSCertFile     = "OFFLOAD_TLS_CERT_FILE"
-	varTLSKeyFile      = "OFFLOAD_TLS_KEY_FILE"
-	varOrigins         = "OFFLOAD_CORS_ALLOWED_ORIGINS"
-	varDenylist        = "OFFLOAD_SECRET_DENYLIST_FILE"
+	// VarConfigFile names the configuration file. It is not in the table, because its value is
+	// needed before the table can be read.
+	VarConfigFile = prefix + "CONFIG_FILE"
 )
+
+// The names of the variables to which the code refers outside the table. They are taken from the
+// table, so that each name is written once.
+var (
+	// VarKeysetFile names the keyset file.
+	VarKeysetFile = nameOf(&named.KeysetFile)
+	// VarTTL, VarRenewalGrace and VarClockSkew determine how long the keys of sessions are needed.
+	VarTTL          = nameOf(&named.TTL)
+	VarRenewalGrace = nameOf(&named.RenewalGrace)
+	VarClockSkew    = nameOf(&named.ClockSkew)
+	// VarRedisTimeout bounds a decision by Redis.
+	VarRedisTimeout = nameOf(&named.RedisTimeout)
+	// VarProxies lists the trusted proxies.
+	VarProxies = nameOf(&named.Proxies)
+	// VarHTTPAddr and VarOpsAddr are the addresses of the listeners.
+	VarHTTPAddr = nameOf(&named.HTTPAddr)
+	VarOpsAddr  = nameOf(&named.OpsAddr)
+	// VarSecret is the secret of the only key.
+	VarSecret = nameOf(&named.Secret)
+
+	varEnvironment     = nameOf(&named.Environment)
+	varBuildVersion    = nameOf(&named.BuildVersion)
+	varActiveKid       = nameOf(&named.ActiveKid)
+	varSigningKeys     = nameOf(&named.SigningKeys)
+	varLimitPerIP      = nameOf(&named.LimitPerIP)
+	varLimitPerInstall = nameOf(&named.LimitPerInstall)
+	varTraceFile       = nameOf(&named.TraceFile)
+	varMaxSubjects     = nameOf(&named.MaxSubjects)
+	varStorage         = nameOf(&named.LimiterStorage)
+	varDigestKey       = nameOf(&named.DigestKey)
+	varRedisURL        = nameOf(&named.RedisURL)
+	varProxyHeader     = nameOf(&named.ProxyHeader)
+	varProxyProtocol   = nameOf(&named.ProxyProtocol)
+	varTLSCertFile     = nameOf(&named.TLSCertFile)
+	varTLSKeyFile      = nameOf(&named.TLSKeyFile)
+	varOrigins         = nameOf(&named.CORSOrigins)
+	varDenylist        = nameOf(&named.DenylistFile)
+)
+
+// named is a value whose fields stand for their variables.
+var named fields
+
+// nameOf returns the name of a variable, given the address of its field in named.
+func nameOf(field any) string {
+	of := reflect.ValueOf(&named).Elem()
+	for i := range of.NumField() {
+		if of.Field(i).Addr().Interface() == field {
+			return of.Type().Field(i).Tag.Get("env")
+		}
+	}
+	panic("config: no such field")
+}
 
 // path is the type of a variable that holds a file name.
 type path string
@@ -137,7 +169,7 @@ func known(name string) bool {
 // position returns the position of a name in the table. The configuration file comes before all
 // others, unknown names after them.
 func position(name string) int {
-	if name == varConfigFile {
+	if name == VarConfigFile {
 		return -1
 	}
 	if v, ok := lookup(name); ok {
@@ -157,8 +189,11 @@ func short(name string) string {
 	return strings.TrimPrefix(strings.ToLower(name), strings.ToLower(prefix))
 }
 
+// FlagOf returns the name of a variable's flag.
+func FlagOf(variable string) string { return strings.ReplaceAll(short(variable), "_", "-") }
+
 // flag returns the name of the variable's flag.
-func (v variable) flag() string { return strings.ReplaceAll(short(v.name), "_", "-") }
+func (v variable) flag() string { return FlagOf(v.name) }
 
 // rule returns the parameter of a validator rule, and whether the variable has the rule.
 func (v variable) rule(name string) (parameter string, ok bool) {

@@ -79,6 +79,6 @@ func TestTable(t *testing.T) {
 		assert.True(t, ok, name)
 		assert.Equal(t, v.preset, accepted, name)
 	}
-	assert.Equal(t, -1, position(varConfigFile))
+	assert.Equal(t, -1, position(VarConfigFile))
 	assert.Equal(t, len(table), position("OFFLOAD_OTHER"))
 }

@@ -30,23 +30,23 @@ func (r *reviewer) keyring(policy secret.Policy) *keys.Keyring {
 			"use 1 to 64 characters from A-Z a-z 0-9 . _ -")
 	}
 	switch {
-	case r.given[varKeysetFile]:
+	case r.given[VarKeysetFile]:
 		return r.keyringOfFile(policy)
 	case r.given[varSigningKeys]:
-		if r.given[varSecret] {
-			r.warnOf(varSecret, "is set but not used: "+varSigningKeys+" takes precedence",
+		if r.given[VarSecret] {
+			r.warnOf(VarSecret, "is set but not used: "+varSigningKeys+" takes precedence",
 				"remove it")
 		}
 		return r.keyringOfSigningKeys(policy, active)
-	case r.given[varSecret]:
+	case r.given[VarSecret]:
 		return r.keyringOfSecret(policy, active)
 	case r.production:
-		r.faultOf(varSecret, "is not set, and neither is "+varSigningKeys+" or "+varKeysetFile+
+		r.faultOf(VarSecret, "is not set, and neither is "+varSigningKeys+" or "+VarKeysetFile+
 			": a production-like environment needs one of them",
 			remedySecret+", or create a keyset: sessiond keys create")
 		return nil
 	}
-	r.warnOf(varSecret,
+	r.warnOf(VarSecret,
 		"is not set: sessions are signed with a random key and are lost when this process ends",
 		remedySecret)
 	if !ok {
@@ -82,18 +82,18 @@ func (r *reviewer) keyringOfSigningKeys(policy secret.Policy, active keys.ID) *k
 
 // keyringOfSecret returns the keyring with the secret as its only key.
 func (r *reviewer) keyringOfSecret(policy secret.Policy, active keys.ID) *keys.Keyring {
-	text, ok := r.secretText(varSecret)
+	text, ok := r.secretText(VarSecret)
 	if !ok {
 		return nil
 	}
 	r.signing = []string{text}
-	r.weaknesses(varSecret, "", policy.Assess(text), remedySecret)
+	r.weaknesses(VarSecret, "", policy.Assess(text), remedySecret)
 	if active == "" {
 		return nil
 	}
 	keyring, err := environment.Keyring([]environment.Entry{environment.NewEntry(string(active),
 		text)}, active)
-	r.keyFaults(varSecret, err, remedySecret)
+	r.keyFaults(VarSecret, err, remedySecret)
 	return keyring
 }
 

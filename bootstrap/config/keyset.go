@@ -19,13 +19,13 @@ const remedyKey = "create a strong key with sessiond keys create, then remove th
 // keyringOfFile returns the keyring of the keyset file.
 func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 	if r.given[varSigningKeys] {
-		r.faultOf(varSigningKeys, "is set together with "+varKeysetFile,
+		r.faultOf(varSigningKeys, "is set together with "+VarKeysetFile,
 			"set only one of the two")
 	}
-	if r.given[varSecret] {
-		r.warnOf(varSecret, "is set but not used: "+varKeysetFile+" takes precedence", "remove it")
+	if r.given[VarSecret] {
+		r.warnOf(VarSecret, "is set but not used: "+VarKeysetFile+" takes precedence", "remove it")
 	}
-	if r.broken[varKeysetFile] {
+	if r.broken[VarKeysetFile] {
 		return nil
 	}
 	name := string(r.fields.KeysetFile)
@@ -43,12 +43,12 @@ func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 	for _, fault := range faults {
 		r.keysetFault(words, fault)
 	}
-	r.warnForeign(varKeysetFile, words, name)
+	r.warnForeign(VarKeysetFile, words, name)
 	if read == nil {
 		return nil
 	}
 	for _, weak := range weakKeys(read, policy, r.loader.Now) {
-		r.weaknesses(varKeysetFile, "key "+string(weak.id)+" ", weak.findings, remedyKey)
+		r.weaknesses(VarKeysetFile, "key "+string(weak.id)+" ", weak.findings, remedyKey)
 	}
 	for _, key := range read.Keys() {
 		r.signing = append(r.signing, string(key.Secret()))
@@ -60,11 +60,11 @@ func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 func (r *reviewer) keysetFault(which string, fault *securefile.Fault) {
 	if set, malformed := errors.AsType[keys.SetFaults](fault.Cause); malformed {
 		for _, line := range set.Lines() {
-			r.faultOf(varKeysetFile, which+"is not a valid keyset: "+line, fault.Remedy)
+			r.faultOf(VarKeysetFile, which+"is not a valid keyset: "+line, fault.Remedy)
 		}
 		return
 	}
-	r.faultOf(varKeysetFile, which+fault.Error(), fault.Remedy)
+	r.faultOf(VarKeysetFile, which+fault.Error(), fault.Remedy)
 }
 
 // weakKey holds the weaknesses of one key.

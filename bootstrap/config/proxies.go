@@ -32,26 +32,26 @@ func (r *reviewer) trusted() []netip.Prefix {
 		prefixes = append(prefixes, prefix)
 	}
 	for _, position := range invalid {
-		r.faultOf(varProxies, "entry "+position+" is not an address or a prefix",
+		r.faultOf(VarProxies, "entry "+position+" is not an address or a prefix",
 			"use addresses and prefixes separated by commas, such as "+
 				"10.0.0.7,192.0.2.0/24,2001:db8::/48")
 	}
 	for _, position := range unlimited {
-		r.warnOf(varProxies,
+		r.warnOf(VarProxies,
 			"entry "+position+" trusts every address: any client can pretend to be another",
 			"list only the proxies")
 	}
 	for _, position := range unmasked {
-		r.warnOf(varProxies,
+		r.warnOf(VarProxies,
 			"entry "+position+
 				" is a prefix with bits beyond its length: the whole prefix is trusted",
 			"use the first address of the prefix, or a single address")
 	}
-	if r.fields.ProxyProtocol && len(r.fields.Proxies) == 0 && !r.broken[varProxies] &&
+	if r.fields.ProxyProtocol && len(r.fields.Proxies) == 0 && !r.broken[VarProxies] &&
 		!r.broken[varProxyProtocol] {
-		r.faultOf(varProxyProtocol, "is true, and "+varProxies+
+		r.faultOf(varProxyProtocol, "is true, and "+VarProxies+
 			" names no proxy that may announce clients",
-			"name the balancer's addresses in "+varProxies+", or set this to false")
+			"name the balancer's addresses in "+VarProxies+", or set this to false")
 	}
 	return prefixes
 }

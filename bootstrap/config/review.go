@@ -134,7 +134,7 @@ func (r *reviewer) checkMaxSubjects() {
 
 // settings returns every variable in a form for display.
 func (r *reviewer) settings() []Setting {
-	config := Setting{Variable: varConfigFile, Value: shown(r.loader.config.Text),
+	config := Setting{Variable: VarConfigFile, Value: shown(r.loader.config.Text),
 		Origin: r.loader.config.Origin}
 	if config.Value == "" {
 		config.Origin = originDefault

@@ -94,7 +94,7 @@ func (v variable) expected() string {
 		return v.words()
 	case isLabel:
 		return "at most 255 bytes of UTF-8 without control characters"
-	case isListener && v.name == varOpsAddr:
+	case isListener && v.name == VarOpsAddr:
 		return "host:port with a port other than that of the public listener, " +
 			"such as 127.0.0.1:9090, or an empty value for none"
 	}

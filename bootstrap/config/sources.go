@@ -28,15 +28,15 @@ type Sources struct {
 	BuildVersion string
 }
 
-// flagConfig is the flag that names the configuration file.
-const flagConfig = "config"
+// FlagConfig is the flag that names the configuration file.
+const FlagConfig = "config"
 
 // AddFlags adds the flag --config, and one for each variable that is not a secret. Secrets have no
 // flag, because a process list would show it.
 func AddFlags(flags *pflag.FlagSet) {
-	flags.String(flagConfig, "",
+	flags.String(FlagConfig, "",
 		"YAML configuration file; its keys are the names of the variables "+
-			"in lower case, without OFFLOAD_")
+			"in lower case, without "+prefix)
 	for _, v := range table {
 		if !v.secret() {
 			flags.String(v.flag(), v.preset, v.usage())
@@ -157,10 +157,10 @@ func (l *loader) environ() (values map[string]any, config rawValue) {
 	}
 	s := source{origin: originEnvironment, format: func(name string) string {
 		return name
-	}, known: map[string]rawValue{}, extra: []string{varConfigFile}}
+	}, known: map[string]rawValue{}, extra: []string{VarConfigFile}}
 	for name, value := range raw {
 		switch value := value.(rawValue); {
-		case name == varConfigFile:
+		case name == VarConfigFile:
 			config = value
 		case known(name):
 			s.known[name] = value
@@ -176,9 +176,9 @@ func (l *loader) environ() (values map[string]any, config rawValue) {
 // the environment.
 func (l *loader) configFile(named rawValue) map[string]any {
 	if l.Flags != nil {
-		if flag := l.Flags.Lookup(flagConfig); flag != nil && flag.Changed &&
+		if flag := l.Flags.Lookup(FlagConfig); flag != nil && flag.Changed &&
 			flag.Value.String() != "" {
-			named = rawValue{Text: flag.Value.String(), Origin: "flag --" + flagConfig}
+			named = rawValue{Text: flag.Value.String(), Origin: "flag --" + FlagConfig}
 		}
 	}
 	if named.Text == "" {
@@ -187,7 +187,7 @@ func (l *loader) configFile(named rawValue) map[string]any {
 	l.config = named
 	read, fault := readFile(named.Text, maxFile)
 	if fault != nil {
-		l.fault(varConfigFile, named.Origin,
+		l.fault(VarConfigFile, named.Origin,
 			"names the file "+shown(named.Text)+", which "+fault.Error(), fault.Remedy)
 		return nil
 	}
@@ -198,7 +198,7 @@ func (l *loader) configFile(named rawValue) map[string]any {
 		if flaw.line > 0 {
 			problem = fmt.Sprintf("line %d: %s", flaw.line, problem)
 		}
-		l.fault(varConfigFile, s.origin, problem,
+		l.fault(VarConfigFile, s.origin, problem,
 			"write one mapping from unique names to values")
 	}
 	for _, m := range list {

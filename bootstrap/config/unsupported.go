@@ -5,7 +5,7 @@ package config
 // silently could make the service serve without TLS, or keep grants in an unexpected place. To
 // implement a variable, remove its line.
 var unsupported = map[string]string{
-	"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "",
+	varTraceFile: "",
 }
 
 // rejectUnsupported reports valid values that this version does not support.

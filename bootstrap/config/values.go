@@ -59,11 +59,11 @@ func (r *reviewer) read() {
 	}
 	if read := r.loader.secretFile; read != nil && r.production {
 		for _, fault := range read.Exposures() {
-			r.fault(varConfigFile, read.origin, "contains a secret and "+fault.Error(),
+			r.fault(VarConfigFile, read.origin, "contains a secret and "+fault.Error(),
 				fault.Remedy)
 		}
 		for _, fault := range securefile.Foreign(r.loader.config.Text) {
-			r.warn(varConfigFile, read.origin, "contains a secret and "+fault.Error(),
+			r.warn(VarConfigFile, read.origin, "contains a secret and "+fault.Error(),
 				fault.Remedy)
 		}
 	}
@@ -89,7 +89,7 @@ func (r *reviewer) readOne(v variable) {
 			return
 		}
 	}
-	if v.name == varHTTPAddr && value.Origin == originDefault {
+	if v.name == VarHTTPAddr && value.Origin == originDefault {
 		text = defaultHTTPAddr(r.production)
 	}
 	if v.trim {

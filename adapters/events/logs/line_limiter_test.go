@@ -25,7 +25,7 @@ func TestCountWaitsForAFreeLine(t *testing.T) {
 		}}
 		out := &output{}
 		recorder := logs.New(slog.New(slog.NewJSONHandler(out, nil)), clock,
-			throttle.NewPseudonyms([]byte("digest key")))
+			throttle.NewPseudonyms([]byte("digest key")), logs.Variables{})
 		for range 15 {
 			recorder.Record(context.Background(), throttled)
 		}

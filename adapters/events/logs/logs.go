@@ -33,10 +33,18 @@ const (
 	suffixWatchFailed  = "_watch_failed"
 )
 
-// remedyStranger is for an operator whose clients all share one limit unnoticed.
-const remedyStranger = "a peer in a private range sends forwarding headers, but no proxy is " +
-	"trusted, so all clients behind the peer share one limit; if it is your proxy, add its " +
-	"address to OFFLOAD_TRUSTED_PROXIES"
+// Variables holds the names of the configuration variables that messages mention.
+type Variables struct {
+	// TrustedProxies lists the trusted proxies.
+	TrustedProxies string
+}
+
+// remedyStranger returns the remedy for an operator whose clients all share one limit unnoticed.
+// proxies is the variable that lists the trusted proxies.
+func remedyStranger(proxies string) string {
+	return "a peer in a private range sends forwarding headers, but no proxy is trusted, so all " +
+		"clients behind the peer share one limit; if it is your proxy, add its address to " + proxies
+}
 
 // Recorder implements ports.Events. It writes to a logger.
 type Recorder struct {
@@ -44,13 +52,15 @@ type Recorder struct {
 	clock      ports.Clock
 	pseudonyms throttle.Pseudonyms
 	throttled  *lineLimiter
+	variables  Variables
 	stranger   sync.Once
 }
 
 // New returns a recorder that writes to logger. Call Close at the end, so that no count of
 // suppressed lines is lost.
-func New(logger *slog.Logger, clock ports.Clock, pseudonyms throttle.Pseudonyms) *Recorder {
-	r := &Recorder{logger: logger, clock: clock, pseudonyms: pseudonyms}
+func New(logger *slog.Logger, clock ports.Clock, pseudonyms throttle.Pseudonyms,
+	variables Variables) *Recorder {
+	r := &Recorder{logger: logger, clock: clock, pseudonyms: pseudonyms, variables: variables}
 	r.throttled = newLineLimiter(clock, func(suppressed int) {
 		logger.LogAttrs(context.Background(), slog.LevelWarn, eventThrottled,
 			slog.Int("suppressed", suppressed))
@@ -88,7 +98,7 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 	case ports.ForwardedByStranger:
 		r.stranger.Do(func() {
 			r.logger.LogAttrs(ctx, slog.LevelWarn, eventStranger,
-				slog.String("remedy", remedyStranger))
+				slog.String("remedy", remedyStranger(r.variables.TrustedProxies)))
 		})
 	case ports.LimiterOutageStarted:
 		r.logger.LogAttrs(ctx, slog.LevelError, eventOutageStarted,

@@ -56,7 +56,8 @@ func read(t *testing.T, out *output) []line {
 func newRecorder(level slog.Level) (*logs.Recorder, *output) {
 	out := &output{}
 	logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
-	return logs.New(logger, clock.New(), throttle.NewPseudonyms([]byte("digest key"))), out
+	return logs.New(logger, clock.New(), throttle.NewPseudonyms([]byte("digest key")),
+		logs.Variables{TrustedProxies: "OFFLOAD_TRUSTED_PROXIES"}), out
 }
 
 var throttled = ports.IssuanceThrottled{
