@@ -65,10 +65,7 @@ func (p *limiterParts) local() (ports.LimiterStorage, error) {
 
 // shared returns a Redis storage wrapped in the outage policy.
 func (p *limiterParts) shared() (storage, error) {
-	server, err := redis.New(string(p.Config.RedisURL.Bytes()), p.Config.RedisTimeout)
-	if err != nil {
-		return storage{}, err
-	}
+	server := redis.New(p.Config.RedisURL, p.Config.RedisTimeout)
 	watch := &evictionWatch{Events: p.Events, review: p.Review, server: server, logger: p.Logger,
 		pending: make(chan struct{}, 1)}
 	parts := outage.Parts{
@@ -77,9 +74,11 @@ func (p *limiterParts) shared() (storage, error) {
 		Clock: p.Clock, Entropy: p.Entropy, Events: watch,
 	}
 	if parts.Policy == ports.OutageLocal {
-		if parts.Local, err = p.local(); err != nil {
+		local, err := p.local()
+		if err != nil {
 			return storage{}, err
 		}
+		parts.Local = local
 	}
 	guarded := outage.New(parts)
 	watchContext, stop := context.WithCancel(context.Background())

@@ -36,10 +36,7 @@ func checkStorage(ctx context.Context, review config.Review) []config.Warning {
 	if review.Config.Storage != config.StorageRedis {
 		return nil
 	}
-	server, err := redis.New(string(review.Config.RedisURL.Bytes()), queryTimeout)
-	if err != nil {
-		return nil // already reported as a fault
-	}
+	server := redis.New(review.Config.RedisURL, queryTimeout)
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()

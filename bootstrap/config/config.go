@@ -2,9 +2,9 @@
 // once, with the origin of the value, the problem and a remedy.
 //
 // No secret is ever shown: not in a fault, a warning or a setting, and not by formatting any value
-// of this package. Load returns typed values. The URL of Redis and the addresses of the listeners
-// are validated text, which the adapters parse again. The variables are in fields.go, the sources
-// of values in sources.go, the variables that this version does not support in unsupported.go.
+// of this package. Load returns typed values. The addresses of the listeners are validated text,
+// which the system parses again. The variables are in fields.go, the sources of values in
+// sources.go, the variables that this version does not support in unsupported.go.
 //
 // The package opens only the configuration file and the files that the configuration names: files
 // with the value of a variable, the keyset, the certificate and its key, the list of denied
@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/adapters/http/certificate"
+	"github.com/offload/sessiond/adapters/limiter/redis"
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/session"
@@ -51,8 +52,8 @@ type Config struct {
 	KeysetFile string
 	// Storage is the storage of grants: StorageMemory or StorageRedis.
 	Storage string
-	// RedisURL is the argument of redis.New; empty if the storage is not Redis.
-	RedisURL Secret
+	// RedisURL names the Redis server; the zero value if the storage is not Redis.
+	RedisURL redis.URL
 	// RedisTimeout bounds one decision by Redis, from 1 ms to 10 s.
 	RedisTimeout time.Duration
 	// OnOutage is the policy during an outage of a shared storage.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/adapters/limiter/redis"
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/domain/clientaddr"
@@ -72,12 +73,14 @@ func TestAllVariables(t *testing.T) {
 	assertFindings(t, nil, review.Warnings)
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"),
 		netip.MustParsePrefix("2001:db8::1/128")}
+	url, err := redis.ParseURL("rediss://u:p@[::1]:1/2")
+	require.NoError(t, err)
 	assert.Equal(t, config.Config{
 		Environment: "production", Production: true, BuildVersion: "2.0",
 		Session: session.Settings{Issuer: "me", Audience: "you", Lifetime: time.Second},
 		Limits: issue.Limits{PerAddress: 7, PerInstall: 3, Window: 30 * time.Second,
 			Mode: ports.Observe, IPv6Prefix: 48},
-		Storage: config.StorageRedis, RedisURL: config.NewSecret("rediss://u:p@[::1]:1/2"),
+		Storage: config.StorageRedis, RedisURL: url,
 		RedisTimeout: 70 * time.Millisecond, OnOutage: ports.OutageDeny,
 		MaxSubjects: 10, DigestKey: config.NewSecret(strongB),
 		TrustedProxies: clientaddr.NewTrusted(proxies...), TrustedPrefixes: proxies,

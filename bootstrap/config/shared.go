@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/offload/sessiond/adapters/limiter/redis"
 )
@@ -13,35 +12,34 @@ const remedyRedisURL = "use redis://user:password@host:6379/0, or rediss:// for 
 // sharesStorage reports whether the storage is one that replicas share.
 func (r *reviewer) sharesStorage() bool { return r.fields.LimiterStorage == StorageRedis }
 
-// redisURL returns the URL of the shared storage, which must be valid for the Redis adapter. It is
-// empty without a shared storage.
-func (r *reviewer) redisURL() Secret {
+// redisURL returns the URL of the shared storage. It is the zero value without a shared storage, or
+// if a fault prevents it.
+func (r *reviewer) redisURL() redis.URL {
 	switch {
 	case !r.sharesStorage():
 		if r.given[varRedisURL] && !r.broken[varStorage] {
 			r.warnOf(varRedisURL, "is set but not used: "+varStorage+" is "+StorageMemory,
 				"remove it, or set "+varStorage+"="+StorageRedis)
 		}
-		return Secret{}
+		return redis.URL{}
 	case !r.given[varRedisURL]:
 		r.faultOf(varRedisURL, "is not set, and "+varStorage+" is "+StorageRedis, remedyRedisURL)
-		return Secret{}
+		return redis.URL{}
 	case r.broken[varRedisURL]:
-		return Secret{}
+		return redis.URL{}
 	}
-	text := strings.TrimSpace(r.texts[varRedisURL])
-	var invalid *redis.URLError
-	storage, err := redis.New(text, time.Second)
-	if errors.As(err, &invalid) {
+	url, err := redis.ParseURL(strings.TrimSpace(r.texts[varRedisURL]))
+	if invalid, is := errors.AsType[*redis.URLError](err); is {
 		r.faultOf(varRedisURL, "is not a valid Redis URL: "+invalid.Fault.String(), remedyRedisURL)
+		return redis.URL{}
 	}
-	if err == nil && r.production && storage.Unverified() {
+	if r.production && url.Unverified() {
 		r.warnOf(varRedisURL,
 			"has skip_verify: certificates are not checked, and an attacker on the network path "+
 				"could impersonate the server and read the password",
 			"use a server certificate that this host trusts, and remove skip_verify")
 	}
-	return NewSecret(text)
+	return url
 }
 
 // checkDigestKeyIsSet reports a missing digest key if replicas share a storage: each would digest

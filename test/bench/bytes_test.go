@@ -21,8 +21,9 @@ import (
 // which is why it cannot guarantee what an exact window does.
 func BenchmarkBytesKept(b *testing.B) {
 	server := redisserver.Start(b)
-	storage, err := redis.New(server.URL(), timeout)
+	url, err := redis.ParseURL(server.URL())
 	require.NoError(b, err)
+	storage := redis.New(url, timeout)
 	defer storage.Close(context.Background())
 	pool := goredis.NewClient(&goredis.Options{Addr: server.Addr()})
 	defer func() { require.NoError(b, pool.Close()) }()

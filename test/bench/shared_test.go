@@ -47,8 +47,9 @@ const (
 
 // contenders returns the contenders, all on one server.
 func contenders(b *testing.B, server *redisserver.Server) []contender {
-	storage, err := redis.New(server.URL(), timeout)
+	url, err := redis.ParseURL(server.URL())
 	require.NoError(b, err)
+	storage := redis.New(url, timeout)
 	b.Cleanup(func() { storage.Close(context.Background()) })
 
 	clock := clock.New()

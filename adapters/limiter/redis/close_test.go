@@ -31,8 +31,7 @@ func TestCloseWhileServerHangs(t *testing.T) {
 				if silent == "ROLE" {
 					url = startFake(t, sentinelOf(f)).url() + "?master_set=m"
 				}
-				storage, err := redis.New(url, timeout)
-				require.NoError(t, err)
+				storage := redis.New(parse(t, url), timeout)
 				failed := make(chan error, 1)
 				received := make(chan struct{})
 				go func() {
@@ -57,7 +56,7 @@ func TestCloseWhileServerHangs(t *testing.T) {
 				case <-time.After(redisserver.Timeout):
 					require.Fail(t, "timed out waiting for the decision to fail")
 				}
-				_, err = storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
+				_, err := storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
 				require.ErrorAs(t, err, &unavailable)
 				assert.Equal(t, redis.Unreachable, unavailable.Reason)
 				assert.Eventually(t, func() bool {

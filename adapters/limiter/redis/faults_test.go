@@ -354,15 +354,14 @@ func TestCloseLeavesNoGoroutines(t *testing.T) {
 	gone.Kill()
 	before := goleak.IgnoreCurrent()
 	for _, server := range []*redisserver.Server{running, hung, gone} {
-		storage, err := redis.New(server.URL(), 50*time.Millisecond)
-		require.NoError(t, err)
+		storage := redis.New(parse(t, server.URL()), 50*time.Millisecond)
 		if server == hung {
 			answers(t, storage, hour(1, 4))
 			hung.Hang(t)
 		}
 		_, _ = storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
 		end(t, storage)
-		_, err = storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
+		_, err := storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
 		require.Error(t, err, "a decision of a closed storage")
 	}
 	// A goroutine of rueidis may sleep for a second before it notices the end.

@@ -238,8 +238,7 @@ func TestReusesSlots(t *testing.T) {
 
 // TestRejectsImpossibleReplies parses replies that the script cannot send.
 func TestRejectsImpossibleReplies(t *testing.T) {
-	storage, err := redis.New("redis://localhost", time.Second)
-	require.NoError(t, err)
+	storage := redis.New(parse(t, "redis://localhost"), time.Second)
 	answer := func(counted uint32, grows uint64) string {
 		text := binary.BigEndian.AppendUint32(nil, counted)
 		text = binary.BigEndian.AppendUint64(text, grows)

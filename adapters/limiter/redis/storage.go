@@ -39,26 +39,14 @@ type Storage struct {
 // who inspect it.
 const keyPrefix = "sessiond:"
 
-// New creates a storage on the server that url names: redis:// or rediss:// with the parameters in
-// url.go. It fails only with a *URLError. It connects at the first decision, so that the service
-// starts while its storage is absent. timeout bounds a decision whose context has no deadline; it
-// must be above 0.
-func New(url string, timeout time.Duration) (*Storage, error) {
-	option, err := parse(url, timeout)
-	if err != nil {
-		return nil, err
-	}
+// New creates a storage on the server that url names, which is a result of ParseURL. It connects at
+// the first decision, so that the service starts while its storage is absent. timeout bounds a
+// decision whose context has no deadline; it must be above 0.
+func New(url URL, timeout time.Duration) *Storage {
 	return &Storage{
-		server: connectionTo(option), timeout: timeout, prefix: keyPrefix, clock: serverClock,
-		slots: make(chan struct{}, maxWaiting),
-	}, nil
-}
-
-// Unverified reports whether another host could pass for the server: the URL asks for TLS without
-// verification of the certificate.
-func (s *Storage) Unverified() bool {
-	config := s.server.option.TLSConfig
-	return config != nil && config.InsecureSkipVerify
+		server: connectionTo(url.option(timeout)), timeout: timeout, prefix: keyPrefix,
+		clock: serverClock, slots: make(chan struct{}, maxWaiting),
+	}
 }
 
 // Close closes the connections. Decisions under way fail at once, as do all later ones, and no

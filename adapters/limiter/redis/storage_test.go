@@ -21,10 +21,17 @@ const patient = 30 * time.Second
 // open creates a storage that closes with the test.
 func open(t testing.TB, url string, timeout time.Duration) *redis.Storage {
 	t.Helper()
-	storage, err := redis.New(url, timeout)
-	require.NoError(t, err)
+	storage := redis.New(parse(t, url), timeout)
 	t.Cleanup(func() { end(t, storage) })
 	return storage
+}
+
+// parse parses a valid URL.
+func parse(t testing.TB, url string) redis.URL {
+	t.Helper()
+	parsed, err := redis.ParseURL(url)
+	require.NoError(t, err)
+	return parsed
 }
 
 // end closes a storage, and requires that nothing delays it.

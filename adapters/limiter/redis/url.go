@@ -2,6 +2,8 @@ package redis
 
 import (
 	"crypto/tls"
+	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strconv"
@@ -20,12 +22,38 @@ const (
 
 const defaultPort = "6379"
 
-// parse converts a URL into an option of rueidis. Its errors contain nothing of the URL.
-func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
+// URL is a valid URL of a server, parsed. It contains passwords, so no formatting shows it. Its zero
+// value names no server.
+type URL struct {
+	// This is a pointer to a pointer because fmt calls no methods of a value in an unexported field.
+	// It then prints all fields, and under some verbs even what a pointer to a struct points to.
+	parsed **rueidis.ClientOption
+}
+
+// ParseURL parses the URL of a server: redis:// or rediss:// with the parameters above. It fails
+// with a *URLError, which contains nothing of the URL.
+func ParseURL(text string) (URL, error) {
 	option, fault := read(text)
 	if fault != 0 {
-		return rueidis.ClientOption{}, &URLError{Fault: fault}
+		return URL{}, &URLError{Fault: fault}
 	}
+	parsed := &option
+	return URL{parsed: &parsed}, nil
+}
+
+// Unverified reports whether another host could pass for the server: the URL asks for TLS without
+// verification of the certificate.
+func (u URL) Unverified() bool {
+	config := (*u.parsed).TLSConfig
+	return config != nil && config.InsecureSkipVerify
+}
+
+// Format implements fmt.Formatter. It hides the URL for every verb.
+func (URL) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "[secret]") }
+
+// option returns the option of rueidis for the server.
+func (u URL) option(timeout time.Duration) rueidis.ClientOption {
+	option := **u.parsed
 	wait := max(connecting, timeout)
 	option.Dialer.Timeout, option.ConnWriteTimeout = wait, wait
 	option.DisableCache = true // nothing that is read could be cached
@@ -42,7 +70,7 @@ func parse(text string, timeout time.Duration) (rueidis.ClientOption, error) {
 			option.Sentinel.Password = option.Password
 		}
 	}
-	return option, nil
+	return option
 }
 
 // read parses a URL; fault is 0 where it is valid.

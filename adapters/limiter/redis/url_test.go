@@ -1,9 +1,9 @@
 package redis_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,7 +50,7 @@ func TestRejectsInvalidURLs(t *testing.T) {
 		"redis://host?write_timeout=1h":          redis.UnknownParameter,
 		"redis://host?" + password:               redis.UnknownParameter,
 	} {
-		_, err := redis.New(url, time.Second)
+		_, err := redis.ParseURL(url)
 		var wrong *redis.URLError
 		require.ErrorAs(t, err, &wrong, url)
 		assert.Equal(t, fault, wrong.Fault, url)
@@ -74,9 +74,26 @@ func TestAcceptsValidURLs(t *testing.T) {
 		"rediss://host?skip_verify=true":             true, "rediss://host?skip_verify": true,
 		"rediss://host?skip_verify=false": false,
 	} {
-		storage, err := redis.New(url, time.Second)
+		parsed, err := redis.ParseURL(url)
 		require.NoError(t, err, url)
-		assert.Equal(t, unverified, storage.Unverified(), url)
-		end(t, storage)
+		assert.Equal(t, unverified, parsed.Unverified(), url)
 	}
+}
+
+// TestURLIsNeverShown formats a URL by itself, and where fmt calls none of its methods.
+func TestURLIsNeverShown(t *testing.T) {
+	url, err := redis.ParseURL("rediss://user:" + password + "@host?addr=other:1&master_set=main")
+	require.NoError(t, err)
+	hidden := struct{ url redis.URL }{url}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t", "%p", "%z"} {
+		for _, value := range []any{url, &url, hidden, &hidden, []redis.URL{url}} {
+			text := fmt.Sprintf(verb, value)
+			assert.NotContains(t, text, password, verb)
+			assert.NotContains(t, text, fmt.Sprintf("%x", password), verb)
+			assert.NotContains(t, text, "other", verb)
+		}
+	}
+	encoded, err := json.Marshal(hidden)
+	require.NoError(t, err)
+	assert.NotContains(t, string(encoded), password)
 }
