@@ -2,9 +2,8 @@
 // cases. It also maps the functions of the command line to the use cases and phrases their results
 // for an operator.
 //
-// It is the only package that may import all of them, and the only one that imports fx. Rules
-// belong to domain and app, not here. Its only checks are those of a shared storage, at
-// the start and in sessiond check: whether it decides in time and whether it evicts keys.
+// It is the only package that may import all of them, and the only one that imports fx. It decides
+// nothing: rules belong to domain and app, a retry or a watch to its adapter.
 package bootstrap
 
 import (

@@ -76,7 +76,7 @@ func findings[finding config.Fault | config.Warning](list []finding) []cli.Findi
 // if the configuration has no faults.
 func checkReport(ctx context.Context, review config.Review, now time.Time) cli.CheckReport {
 	if len(review.Faults) == 0 {
-		review.Warnings = append(review.Warnings, checkStorage(ctx, review)...)
+		review.Warnings = append(review.Warnings, inspectStorage(ctx, review)...)
 	}
 	report := cli.CheckReport{Valid: len(review.Faults) == 0, Faults: findings(review.Faults),
 		Warnings: findings(review.Warnings)}

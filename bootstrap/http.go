@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/offload/sessiond/adapters/events/logs"
 	"github.com/offload/sessiond/adapters/events/metrics"
 	"github.com/offload/sessiond/adapters/http/api"
 	"github.com/offload/sessiond/adapters/http/certificate"
@@ -148,8 +149,7 @@ func startPublic(p listenerParts, api *api.API, handshake server.Handshake) {
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
 			for _, warning := range p.Review.Warnings {
-				p.Logger.Warn("configuration_warning", slog.String("variable", warning.Variable),
-					slog.String("problem", warning.Problem))
+				logs.ConfigurationWarning(ctx, p.Logger, warning.Variable, warning.Problem)
 			}
 			srv, err = p.listen(ctx, config.VarHTTPAddr, p.Config.HTTPAddr, api.Routes(),
 				p.Config.MaxConnections, handshake)

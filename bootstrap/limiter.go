@@ -2,9 +2,6 @@ package bootstrap
 
 import (
 	"context"
-	"log/slog"
-	"sync"
-	"time"
 
 	"go.uber.org/fx"
 
@@ -12,6 +9,7 @@ import (
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/adapters/limiter/outage"
 	"github.com/offload/sessiond/adapters/limiter/redis"
+	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/ports"
 )
@@ -19,22 +17,16 @@ import (
 // limiter provides the storage that counts issued sessions.
 var limiter = fx.Module("limiter", fx.Provide(newLimiter))
 
-// closeTimeout bounds closing the connections to a shared storage. They are cut at once; the time
-// is for cleaning up after them.
-const closeTimeout = time.Second
-
 // limiterParts holds what a storage needs.
 type limiterParts struct {
 	fx.In
 
 	Lifecycle fx.Lifecycle
-	Review    config.Review
 	Config    config.Config
 	Metrics   *metrics.Metrics
 	Clock     ports.Clock
 	Entropy   ports.Entropy
 	Events    ports.Events
-	Logger    *slog.Logger
 }
 
 // storage holds the storage of grants, and its health if it can have an outage.
@@ -66,8 +58,7 @@ func (p *limiterParts) local() (ports.LimiterStorage, error) {
 // shared returns a Redis storage wrapped in the outage policy.
 func (p *limiterParts) shared() (storage, error) {
 	server := redis.New(p.Config.RedisURL, p.Config.RedisTimeout)
-	watch := &evictionWatch{Events: p.Events, review: p.Review, server: server, logger: p.Logger,
-		pending: make(chan struct{}, 1)}
+	watch := server.WatchEviction(p.Events)
 	parts := outage.Parts{
 		Shared: p.Metrics.Limiter(config.StorageRedis, server, nil, p.Clock),
 		Policy: p.Config.OnOutage, Timeout: p.Config.RedisTimeout,
@@ -81,24 +72,35 @@ func (p *limiterParts) shared() (storage, error) {
 		parts.Local = local
 	}
 	guarded := outage.New(parts)
-	watchContext, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error {
 			guarded.Start(ctx)
-			watch.request()
-			running.Go(func() { watch.run(watchContext) })
+			watch.Start()
 			return nil
 		},
 		OnStop: func(ctx context.Context) error {
-			stop()
-			running.Wait()
+			watch.Stop()
 			guarded.Stop()
-			bounded, cancel := context.WithTimeout(ctx, closeTimeout)
+			bounded, cancel := context.WithTimeout(ctx, redis.CloseTimeout)
 			defer cancel()
 			server.Close(bounded)
 			return nil
 		},
 	})
 	return storage{Limiter: guarded, Health: []ports.Health{guarded}}, nil
+}
+
+// inspectStorage checks a shared storage before the start.
+func inspectStorage(ctx context.Context, review config.Review) []config.Warning {
+	if review.Config.Storage != config.StorageRedis {
+		return nil
+	}
+	var warnings []config.Warning
+	for _, found := range redis.Inspect(ctx, redis.Inspection{
+		URL: review.Config.RedisURL, Timeout: review.Config.RedisTimeout,
+		TimeoutVariable: config.VarRedisTimeout, Draw: entropy.Source{}.Fraction,
+	}) {
+		warnings = append(warnings, review.RedisWarning(found.Problem, found.Remedy))
+	}
+	return warnings
 }

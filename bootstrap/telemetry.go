@@ -58,7 +58,8 @@ func newLogger(lifecycle fx.Lifecycle, config config.Config, to LogOutput) *slog
 func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,
 	settings config.Config) *logs.Recorder {
 	recorder := logs.New(logger, clock, throttle.NewPseudonyms(settings.DigestKey.Bytes()),
-		logs.Variables{TrustedProxies: config.VarProxies})
+		logs.Variables{TrustedProxies: config.VarProxies,
+			SharedStorage: config.VarRedisURL})
 	lifecycle.Append(fx.StopHook(recorder.Close))
 	return recorder
 }

@@ -24,7 +24,8 @@ var (
 	VarTTL          = nameOf(&named.TTL)
 	VarRenewalGrace = nameOf(&named.RenewalGrace)
 	VarClockSkew    = nameOf(&named.ClockSkew)
-	// VarRedisTimeout bounds a decision by Redis.
+	// VarRedisURL names the Redis server, VarRedisTimeout bounds one of its decisions.
+	VarRedisURL     = nameOf(&named.RedisURL)
 	VarRedisTimeout = nameOf(&named.RedisTimeout)
 	// VarProxies lists the trusted proxies.
 	VarProxies = nameOf(&named.Proxies)
@@ -44,7 +45,6 @@ var (
 	varMaxSubjects     = nameOf(&named.MaxSubjects)
 	varStorage         = nameOf(&named.LimiterStorage)
 	varDigestKey       = nameOf(&named.DigestKey)
-	varRedisURL        = nameOf(&named.RedisURL)
 	varProxyHeader     = nameOf(&named.ProxyHeader)
 	varProxyProtocol   = nameOf(&named.ProxyProtocol)
 	varTLSCertFile     = nameOf(&named.TLSCertFile)

@@ -17,24 +17,24 @@ func (r *reviewer) sharesStorage() bool { return r.fields.LimiterStorage == Stor
 func (r *reviewer) redisURL() redis.URL {
 	switch {
 	case !r.sharesStorage():
-		if r.given[varRedisURL] && !r.broken[varStorage] {
-			r.warnOf(varRedisURL, "is set but not used: "+varStorage+" is "+StorageMemory,
+		if r.given[VarRedisURL] && !r.broken[varStorage] {
+			r.warnOf(VarRedisURL, "is set but not used: "+varStorage+" is "+StorageMemory,
 				"remove it, or set "+varStorage+"="+StorageRedis)
 		}
 		return redis.URL{}
-	case !r.given[varRedisURL]:
-		r.faultOf(varRedisURL, "is not set, and "+varStorage+" is "+StorageRedis, remedyRedisURL)
+	case !r.given[VarRedisURL]:
+		r.faultOf(VarRedisURL, "is not set, and "+varStorage+" is "+StorageRedis, remedyRedisURL)
 		return redis.URL{}
-	case r.broken[varRedisURL]:
+	case r.broken[VarRedisURL]:
 		return redis.URL{}
 	}
-	url, err := redis.ParseURL(strings.TrimSpace(r.texts[varRedisURL]))
+	url, err := redis.ParseURL(strings.TrimSpace(r.texts[VarRedisURL]))
 	if invalid, is := errors.AsType[*redis.URLError](err); is {
-		r.faultOf(varRedisURL, "is not a valid Redis URL: "+invalid.Fault.String(), remedyRedisURL)
+		r.faultOf(VarRedisURL, "is not a valid Redis URL: "+invalid.Fault.String(), remedyRedisURL)
 		return redis.URL{}
 	}
 	if r.production && url.Unverified() {
-		r.warnOf(varRedisURL,
+		r.warnOf(VarRedisURL,
 			"has skip_verify: certificates are not checked, and an attacker on the network path "+
 				"could impersonate the server and read the password",
 			"use a server certificate that this host trusts, and remove skip_verify")
@@ -59,10 +59,10 @@ func (r *reviewer) checkDigestKeyIsSet() {
 // RedisWarning returns a warning about the server that OFFLOAD_REDIS_URL names, for the result of a
 // query.
 func (r Review) RedisWarning(problem, remedy string) Warning {
-	warning := Warning{Variable: varRedisURL, Origin: originDefault, Problem: problem,
+	warning := Warning{Variable: VarRedisURL, Origin: originDefault, Problem: problem,
 		Remedy: remedy}
 	for _, setting := range r.Settings {
-		if setting.Variable == varRedisURL {
+		if setting.Variable == VarRedisURL {
 			warning.Origin = setting.Origin
 		}
 	}

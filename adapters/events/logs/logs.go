@@ -24,6 +24,7 @@ const (
 	eventStranger      = "forwarded_by_stranger"
 	eventOutageStarted = "limiter_outage_started"
 	eventOutageEnded   = "limiter_outage_ended"
+	eventConfiguration = "configuration_warning"
 )
 
 // What follows the name of a material in the names of its events.
@@ -37,6 +38,8 @@ const (
 type Variables struct {
 	// TrustedProxies lists the trusted proxies.
 	TrustedProxies string
+	// SharedStorage names the server of a shared limiter storage.
+	SharedStorage string
 }
 
 // remedyStranger returns the remedy for an operator whose clients all share one limit unnoticed.
@@ -106,6 +109,8 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 	case ports.LimiterOutageEnded:
 		r.logger.LogAttrs(ctx, slog.LevelInfo, eventOutageEnded,
 			slog.String("policy", string(e.Policy)))
+	case ports.LimiterMisconfigured:
+		ConfigurationWarning(ctx, r.logger, r.variables.SharedStorage, e.Problem)
 	case ports.SessionIssued, ports.LimiterOutageDecision: // counted by metrics, not logged
 	}
 }
@@ -119,6 +124,12 @@ func (r *Recorder) content(content ports.Content) []slog.Attr {
 		return []slog.Attr{slog.Any("names", c.Names), slog.Time("ends", c.Ends)}
 	}
 	return nil
+}
+
+// ConfigurationWarning logs a warning about the value of a configuration variable.
+func ConfigurationWarning(ctx context.Context, logger *slog.Logger, variable, problem string) {
+	logger.LogAttrs(ctx, slog.LevelWarn, eventConfiguration, slog.String("variable", variable),
+		slog.String("problem", problem))
 }
 
 // states returns the ids of the keys with the current state of each.

@@ -57,7 +57,8 @@ func newRecorder(level slog.Level) (*logs.Recorder, *output) {
 	out := &output{}
 	logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
 	return logs.New(logger, clock.New(), throttle.NewPseudonyms([]byte("digest key")),
-		logs.Variables{TrustedProxies: "OFFLOAD_TRUSTED_PROXIES"}), out
+		logs.Variables{TrustedProxies: "OFFLOAD_TRUSTED_PROXIES",
+			SharedStorage: "OFFLOAD_REDIS_URL"}), out
 }
 
 var throttled = ports.IssuanceThrottled{
@@ -220,4 +221,13 @@ func TestWritesStartAndEndOfAnOutage(t *testing.T) {
 			"cause": "what is wrong"},
 		{"level": "INFO", "msg": "limiter_outage_ended", "policy": "deny"},
 	}, read(t, out))
+}
+
+func TestMisconfiguredLimiterIsAConfigurationWarning(t *testing.T) {
+	recorder, out := newRecorder(slog.LevelInfo)
+	recorder.Record(t.Context(), ports.LimiterMisconfigured{Problem: "evicts"})
+	lines := read(t, out)
+	require.Len(t, lines, 1)
+	assert.Equal(t, line{"level": "WARN", "msg": "configuration_warning",
+		"variable": "OFFLOAD_REDIS_URL", "problem": "evicts"}, lines[0])
 }

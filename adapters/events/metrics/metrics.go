@@ -161,6 +161,7 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 		m.reloadFailures[e.Material].Inc()
 	case ports.Reloaded, ports.WatchFailed, ports.SignerMissing, ports.SignerFound:
 		// What is in force is shown as it is at a scrape; a failing watch is logged.
+	case ports.LimiterMisconfigured: // logged
 	case ports.ForwardedByStranger:
 		m.forwardedByStranger.Inc()
 	case ports.LimiterOutageStarted:

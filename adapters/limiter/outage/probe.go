@@ -2,9 +2,7 @@ package outage
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/offload/sessiond/domain/throttle"
@@ -22,8 +20,6 @@ const (
 	// maxProbes bounds the probes that stay in progress past their deadlines, in a storage that
 	// ignores its context.
 	maxProbes = 8
-	// window is how long the shared storage keeps a probe's grants.
-	window = time.Second
 )
 
 // The errors of a probe for which the storage returned none.
@@ -97,7 +93,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // probe has the shared storage make a decision that writes, because a storage that is full or
-// read-only still answers reads. Like an issuance it checks two subjects, which are random: in a
+// read-only still answers reads. It has as many checks as an issuance, on random subjects: in a
 // cluster, successive probes reach different nodes.
 func (s *Storage) probe(ctx context.Context, timeout time.Duration) error {
 	select {
@@ -105,11 +101,7 @@ func (s *Storage) probe(ctx context.Context, timeout time.Duration) error {
 	default:
 		return errStuck
 	}
-	checks := throttle.NewChecks(
-		throttle.Check{Dimension: throttle.ByAddress, Subject: s.randomSubject(), Limit: 1,
-			Window: window},
-		throttle.Check{Dimension: throttle.ByInstall, Subject: s.randomSubject(), Limit: 1,
-			Window: window})
+	checks := throttle.TrialChecks(s.parts.Entropy.Fraction)
 	c := s.callShared(ctx, timeout, s.parts.Clock.Instant(), checks)
 	defer c.cancel()
 	select {
@@ -129,12 +121,4 @@ func (s *Storage) probe(ctx context.Context, timeout time.Duration) error {
 		return errNoGrant
 	}
 	return got.err
-}
-
-// randomSubject returns a subject that belongs to no client.
-func (s *Storage) randomSubject() throttle.Subject {
-	var subject throttle.Subject
-	binary.BigEndian.PutUint64(subject[:8], uint64(s.parts.Entropy.Fraction()*math.MaxInt64))
-	binary.BigEndian.PutUint64(subject[8:], uint64(s.parts.Entropy.Fraction()*math.MaxInt64))
-	return subject
 }

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -135,6 +136,9 @@ func usual(command []string) string {
 	}
 	return allRight
 }
+
+// bulk returns a reply that is text.
+func bulk(text string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text) }
 
 // but returns the replies of a working server, except to the commands in answers.
 func but(answers map[string]string) func([]string) string {

@@ -49,6 +49,10 @@ func New(url URL, timeout time.Duration) *Storage {
 	}
 }
 
+// CloseTimeout is enough time for Close. Connections are cut at once; the time is for cleaning up
+// after them.
+const CloseTimeout = time.Second
+
 // Close closes the connections. Decisions under way fail at once, as do all later ones, and no
 // connection is attempted any more. It waits for the rest to end, but no longer than ctx.
 func (s *Storage) Close(ctx context.Context) { s.server.close(ctx) }

@@ -1,0 +1,75 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/offload/sessiond/domain/throttle"
+)
+
+// permissionsDocs is where the permissions that the service needs are listed.
+const permissionsDocs = "cmd/sessiond/docs/limits.md"
+
+// Finding is what the operator should know about a server. It contains nothing of the URL. Problem
+// continues a sentence that starts with the variable that holds the URL.
+type Finding struct{ Problem, Remedy string }
+
+// Inspection is a check of a server before the service uses it.
+type Inspection struct {
+	URL URL
+	// Timeout is the configured bound of one decision, TimeoutVariable the variable that sets it.
+	Timeout         time.Duration
+	TimeoutVariable string
+	// Draw returns numbers drawn uniformly from [0, 1).
+	Draw func() float64
+}
+
+// Inspect checks whether the server decides, whether it does so in time, and whether it evicts keys.
+// It writes grants for random subjects, which expire by themselves. Each of its steps has a deadline
+// of at most two seconds.
+func Inspect(ctx context.Context, inspection Inspection) []Finding {
+	server := New(inspection.URL, queryTimeout)
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), CloseTimeout)
+		defer cancel()
+		server.Close(closing)
+	}()
+	decide := func(timeout time.Duration) error {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		_, err := server.Decide(ctx, 0, throttle.TrialChecks(inspection.Draw))
+		return err
+	}
+	// The first decision has to make the connection, so it says nothing about the time.
+	if err := decide(queryTimeout); err != nil {
+		return []Finding{{
+			Problem: "names a server that does not decide (" + err.Error() + ")",
+			Remedy: "check that it runs and is writable, that address, user, password and " +
+				"database are right, and that the user has the permissions in " + permissionsDocs,
+		}}
+	}
+	var found []Finding
+	if err := decide(inspection.Timeout); err != nil {
+		found = append(found, Finding{
+			Problem: fmt.Sprintf("names a server that does not decide within %d ms from here (%s): "+
+				"that would be an outage", inspection.Timeout/time.Millisecond, err),
+			Remedy: "move the server closer, or raise " + inspection.TimeoutVariable,
+		})
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	policy, err := server.EvictionPolicy(ctx)
+	switch {
+	case err != nil:
+		found = append(found, Finding{
+			Problem: "names a server that could not be asked for its maxmemory-policy (" +
+				err.Error() + ")",
+			Remedy: "check that the policy is " + NoEviction + ", and allow the user INFO",
+		})
+	case policy != NoEviction:
+		found = append(found, Finding{Problem: evictionProblem(policy),
+			Remedy: "set its maxmemory-policy to " + NoEviction})
+	}
+	return found
+}
