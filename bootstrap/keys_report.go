@@ -49,23 +49,20 @@ func createSigner() string {
 // nothing if a key signs at all times.
 func signerNotes(keyring *keys.Keyring, now time.Time) []string {
 	instant := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
-	if !keyring.CanSign(now) {
+	gap, ok := keyring.SigningGap(now)
+	switch {
+	case !ok:
+		return nil
+	case gap.From.After(now):
+		return []string{"No key signs from " + instant(gap.From) +
+			" on: rotate before then, or no session will be issued."}
+	case gap.Until.IsZero():
 		return []string{"No key can sign, now or later: replicas refuse this file. " +
 			"Running replicas keep the previous keys, including revoked ones; " +
 			"no replica can start. " + createSigner()}
 	}
-	if _, signs := keyring.SignerAt(now); !signs {
-		from, _ := keyring.NextSignerFrom(now)
-		return []string{"No key signs until " + instant(from) +
-			": no session is issued until then. " + createSigner()}
-	}
-	for _, change := range keyring.Schedule(now) {
-		if _, signs := keyring.SignerAt(change.At); !signs {
-			return []string{"No key signs from " + instant(change.At) +
-				" on: rotate before then, or no session will be issued."}
-		}
-	}
-	return nil
+	return []string{"No key signs until " + instant(gap.Until) +
+		": no session is issued until then. " + createSigner()}
 }
 
 // describeFile returns the name of the file and says if it is new, because a mistyped name creates
@@ -108,7 +105,7 @@ func (e KeyIDError) Error() string {
 
 // RefusedImportError reports a secret that would make the service refuse the keyset under this
 // configuration.
-type RefusedImportError struct{ Cause *config.RefusedKeysError }
+type RefusedImportError struct{ Cause *keys.RefusedError }
 
 // Error returns the reason.
 func (e *RefusedImportError) Error() string {

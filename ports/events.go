@@ -132,8 +132,8 @@ type LimiterOutageEnded struct{ Policy OutagePolicy }
 // during an outage, or after a single call that failed.
 type LimiterOutageDecision struct{ Policy OutagePolicy }
 
-// LimiterMisconfigured reports that the server of the shared limiter storage is configured in such a
-// way that limits may not hold. It is recorded once for each new problem.
+// LimiterMisconfigured reports that the server of the shared limiter storage is configured in such
+// a way that limits may not hold. It is recorded once for each new problem.
 type LimiterMisconfigured struct {
 	// Problem continues a sentence that starts with the variable that names the server. It holds no
 	// secret and no address.

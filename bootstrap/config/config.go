@@ -15,8 +15,6 @@ package config
 import (
 	"log/slog"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/offload/sessiond/adapters/http/certificate"
@@ -93,17 +91,4 @@ type Config struct {
 	LogLevel slog.Level
 	// LogFormat is json or text.
 	LogFormat string
-}
-
-// development lists the environments in which weak secrets are accepted. The empty name is one of
-// them. Every other name is production-like, so that a typing error fails closed.
-var development = []string{"", "dev", "development", "local", "test", "testing"}
-
-// classify returns the normalized name of the environment, and whether it is production-like.
-func classify(text string) (word string, production bool) {
-	word = strings.ToLower(strings.TrimSpace(text))
-	if word == "" {
-		return "development", false
-	}
-	return word, !slices.Contains(development, word)
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -68,7 +67,7 @@ func (r *reviewer) keyringOfSigningKeys(policy secret.Policy, active keys.ID) *k
 	keyring, err := environment.Keyring(entries, active)
 	r.keyFaults(varSigningKeys, err, remedyJSON)
 	for i, entry := range entries {
-		r.signing = append(r.signing, entry.Secret())
+		r.signing = append(r.signing, []byte(entry.Secret()))
 		if entry.Secret() != "" {
 			which := fmt.Sprintf("entry %d ", i+1)
 			if entry.IsFor(active) {
@@ -86,7 +85,7 @@ func (r *reviewer) keyringOfSecret(policy secret.Policy, active keys.ID) *keys.K
 	if !ok {
 		return nil
 	}
-	r.signing = []string{text}
+	r.signing = [][]byte{[]byte(text)}
 	r.weaknesses(VarSecret, "", policy.Assess(text), remedySecret)
 	if active == "" {
 		return nil
@@ -97,8 +96,7 @@ func (r *reviewer) keyringOfSecret(policy secret.Policy, active keys.ID) *keys.K
 	return keyring
 }
 
-// digestKey returns the key of the limiter's digests. Clients choose text that is digested with it,
-// so it must not be a signing key.
+// digestKey returns the key of the limiter's digests.
 func (r *reviewer) digestKey(policy secret.Policy) Secret {
 	if !r.given[varDigestKey] {
 		r.checkDigestKeyIsSet()
@@ -109,11 +107,18 @@ func (r *reviewer) digestKey(policy secret.Policy) Secret {
 		return Secret{}
 	}
 	r.weaknesses(varDigestKey, "", policy.Assess(text), remedySecret)
-	if slices.Contains(r.signing, text) {
+	return NewSecret(text)
+}
+
+// requirements returns what keys must satisfy, now and at each reload. It reports a digest key that
+// is one of the present keys.
+func (r *reviewer) requirements(policy secret.Policy, digestKey Secret) keys.Requirements {
+	requirements := keys.NewRequirements(policy, r.production, digestKey.Bytes(), varDigestKey)
+	if r.given[varDigestKey] && requirements.IsDigestKey(r.signing...) {
 		r.faultOf(varDigestKey, "is the same as a signing key",
 			"use a separate secret; "+remedySecret)
 	}
-	return NewSecret(text)
+	return requirements
 }
 
 // secretText returns the value of a secret without surrounding white space. It returns false if the

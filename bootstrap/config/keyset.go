@@ -1,9 +1,7 @@
 package config
 
 import (
-	"bytes"
 	"errors"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -47,11 +45,11 @@ func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 	if read == nil {
 		return nil
 	}
-	for _, weak := range weakKeys(read, policy, r.loader.Now) {
-		r.weaknesses(VarKeysetFile, "key "+string(weak.id)+" ", weak.findings, remedyKey)
+	for _, weak := range keys.WeakKeys(read, policy, r.loader.Now) {
+		r.weaknesses(VarKeysetFile, "key "+string(weak.ID)+" ", weak.Weaknesses, remedyKey)
 	}
 	for _, key := range read.Keys() {
-		r.signing = append(r.signing, string(key.Secret()))
+		r.signing = append(r.signing, key.Secret())
 	}
 	return keyring
 }
@@ -67,74 +65,12 @@ func (r *reviewer) keysetFault(which string, fault *securefile.Fault) {
 	r.faultOf(VarKeysetFile, which+fault.Error(), fault.Remedy)
 }
 
-// weakKey holds the weaknesses of one key.
-type weakKey struct {
-	id       keys.ID
-	findings []secret.Finding
-}
-
-// weakKeys returns the weak keys among those that may sign or verify, now or later.
-func weakKeys(keyring *keys.Keyring, policy secret.Policy, now time.Time) []weakKey {
-	var weak []weakKey
-	for _, key := range keyring.Keys() {
-		if state := keyring.StateAt(key, now); state == keys.Expired || state == keys.Revoked {
-			continue
-		}
-		assess := policy.AssessSeed
-		if key.SecretChosen() {
-			assess = policy.AssessBytes
-		}
-		findings := assess(key.Secret())
-		if len(findings) > 0 {
-			weak = append(weak, weakKey{id: key.ID(), findings: findings})
-		}
-	}
-	return weak
-}
-
-// keysetPolicy holds the rules that a keyset must satisfy, at the start and at every reload.
-type keysetPolicy struct {
-	policy     secret.Policy
-	production bool
-	digestKey  Secret
-}
-
-// RefusedKeysError reports why the keys of a keyset are refused. It contains key ids and rules,
-// never key material.
-type RefusedKeysError struct{ reasons []string }
-
-// Error returns all reasons.
-func (e *RefusedKeysError) Error() string { return strings.Join(e.reasons, "; ") }
-
 // KeysetRules returns the rules for the configured keyset. The state of a key is that at now().
 func (r *Review) KeysetRules(now func() time.Time) keyset.Rules {
-	p := r.keysetPolicy
-	return keyset.Rules{Production: p.production, Accept: func(keyring *keys.Keyring) error {
-		return p.check(keyring, now())
+	requirements := r.requirements
+	return keyset.Rules{Production: r.Config.Production, Accept: func(keyring *keys.Keyring) error {
+		return requirements.Check(keyring, now())
 	}}
-}
-
-// check returns a *RefusedKeysError if the keyset violates the policy at now.
-func (p keysetPolicy) check(keyring *keys.Keyring, now time.Time) error {
-	var refused RefusedKeysError
-	for _, key := range keyring.Keys() {
-		if bytes.Equal(key.Secret(), p.digestKey.Bytes()) {
-			refused.reasons = append(refused.reasons,
-				"key "+string(key.ID())+" is the same as "+varDigestKey)
-		}
-	}
-	if p.production {
-		for _, weak := range weakKeys(keyring, p.policy, now) {
-			for _, finding := range weak.findings {
-				refused.reasons = append(refused.reasons,
-					"key "+string(weak.id)+" "+finding.String())
-			}
-		}
-	}
-	if refused.reasons == nil {
-		return nil
-	}
-	return &refused
 }
 
 // Import is a secret to be imported as a key.
@@ -144,7 +80,7 @@ type Import struct {
 	Weak []secret.Finding
 	// Refused says why the service, with this configuration, would refuse a keyset with that key;
 	// nil if it would accept it.
-	Refused *RefusedKeysError
+	Refused *keys.RefusedError
 }
 
 // ReadImport reads a secret from a file like OFFLOAD_SESSION_SECRET, without the white space at
@@ -165,10 +101,10 @@ func (r *Review) ReadImport(name string, id keys.ID, now time.Time) (Import, err
 	if err != nil {
 		return Import{}, err // a single key cannot conflict with another
 	}
-	for _, weak := range weakKeys(keyring, r.keysetPolicy.policy, now) {
-		imported.Weak = weak.findings
+	for _, weak := range keys.WeakKeys(keyring, r.policy, now) {
+		imported.Weak = weak.Weaknesses
 	}
-	imported.Refused, _ = errors.AsType[*RefusedKeysError](r.keysetPolicy.check(keyring, now))
+	imported.Refused, _ = errors.AsType[*keys.RefusedError](r.requirements.Check(keyring, now))
 	return imported, nil
 }
 

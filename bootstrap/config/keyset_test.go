@@ -349,7 +349,7 @@ func TestKeysetRules(t *testing.T) {
 					assert.NoError(t, err)
 					continue
 				}
-				refused := &config.RefusedKeysError{}
+				refused := &keys.RefusedError{}
 				require.ErrorAs(t, err, &refused)
 				assert.Equal(t, *want, refused.Error())
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/secret"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
@@ -32,7 +33,8 @@ type Review struct {
 	// Settings holds all variables in the order of the table, after the configuration file.
 	Settings []Setting
 
-	keysetPolicy keysetPolicy
+	policy       secret.Policy
+	requirements keys.Requirements
 }
 
 // Setting is one variable in a form for display.
@@ -56,12 +58,11 @@ func Load(sources Sources) Review {
 	r.validate()
 	r.rejectUnsupported()
 	policy := r.policy()
-	review := Review{Keyring: r.keyring(policy)}
+	review := Review{Keyring: r.keyring(policy), policy: policy}
 	review.Config = r.config()
 	review.Config.DigestKey = r.digestKey(policy)
+	review.requirements = r.requirements(policy, review.Config.DigestKey)
 	review.Config.TLS, review.Certificate = r.certificate()
-	review.keysetPolicy = keysetPolicy{policy: policy, production: r.production,
-		digestKey: review.Config.DigestKey}
 	review.Settings = r.settings()
 	review.Faults, review.Warnings = found.sorted()
 	return review
@@ -72,9 +73,9 @@ func (r *reviewer) config() Config {
 	f := &r.fields
 	r.checkMaxSubjects()
 	trusted := r.trusted()
-	word, _ := classify(f.Environment)
 	return Config{
-		Environment: word, Production: r.production, BuildVersion: f.BuildVersion,
+		Environment: secret.ParseEnvironment(f.Environment).String(),
+		Production:  r.production, BuildVersion: f.BuildVersion,
 		Session: session.Settings{
 			Issuer: f.Issuer, Audience: f.Audience,
 			Lifetime: seconds(f.TTL), ClockSkew: seconds(f.ClockSkew),

@@ -22,7 +22,7 @@ type reviewer struct {
 	// broken holds the variables with a reported fault. They are not checked further.
 	broken map[string]bool
 	// signing holds the secrets that sign or verify, valid or not.
-	signing []string
+	signing [][]byte
 }
 
 // origin returns the origin of a variable's value.
@@ -50,8 +50,8 @@ func (r *reviewer) read() {
 	v, _ := lookup(varEnvironment)
 	r.readOne(v)
 	// An environment that cannot be read counts as production-like.
-	_, production := classify(r.fields.Environment)
-	r.production = production || r.broken[varEnvironment]
+	r.production = secret.ParseEnvironment(r.fields.Environment).ProductionLike() ||
+		r.broken[varEnvironment]
 	for _, v := range table {
 		if v.name != varEnvironment {
 			r.readOne(v)

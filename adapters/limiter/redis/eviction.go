@@ -13,8 +13,8 @@ const queryTimeout = 2 * time.Second
 
 // EvictionWatch reads the eviction policy of a server at the start and after each outage, because
 // the server that comes back may be another one. It records each policy under which the server
-// evicts grants once, as ports.LimiterMisconfigured. A failed query is ignored: outages are recorded
-// elsewhere, and Inspect reports the rest.
+// evicts grants once, as ports.LimiterMisconfigured. A failed query is ignored: outages are
+// recorded elsewhere, and Inspect reports the rest.
 //
 // It implements ports.Events, because it learns from the events of the limiter that an outage has
 // ended. It passes all events on.

@@ -25,9 +25,9 @@ type Inspection struct {
 	Draw func() float64
 }
 
-// Inspect checks whether the server decides, whether it does so in time, and whether it evicts keys.
-// It writes grants for random subjects, which expire by themselves. Each of its steps has a deadline
-// of at most two seconds.
+// Inspect checks whether the server decides, whether it does so in time, and whether it evicts
+// keys. It writes grants for random subjects, which expire by themselves. Each of its steps has a
+// deadline of at most two seconds.
 func Inspect(ctx context.Context, inspection Inspection) []Finding {
 	server := New(inspection.URL, queryTimeout)
 	defer func() {

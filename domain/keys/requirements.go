@@ -1,0 +1,112 @@
+package keys
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/offload/sessiond/domain/secret"
+)
+
+// WeakKey is a key with weaknesses.
+type WeakKey struct {
+	ID ID
+	// Weaknesses has at least one element.
+	Weaknesses []secret.Finding
+}
+
+// WeakKeys returns the weak keys among those that may sign or verify, at now or later.
+func WeakKeys(keyring *Keyring, policy secret.Policy, now time.Time) []WeakKey {
+	var weak []WeakKey
+	for _, key := range keyring.keys {
+		if state := keyring.StateAt(key, now); state == Expired || state == Revoked {
+			continue
+		}
+		if found := weaknesses(key, policy); len(found) > 0 {
+			weak = append(weak, WeakKey{ID: key.id, Weaknesses: found})
+		}
+	}
+	return weak
+}
+
+// weaknesses assesses the material of a key.
+func weaknesses(key Key, policy secret.Policy) []secret.Finding {
+	if key.SecretChosen() {
+		return policy.AssessBytes(key.Secret())
+	}
+	return policy.AssessSeed(key.Secret())
+}
+
+// Requirements is what keys must satisfy, beyond the form of their set, before they are put in
+// force. The zero value accepts all keys.
+type Requirements struct {
+	policy     secret.Policy
+	refuseWeak bool
+	// digestKey is a pointer so that no format verb shows it, as in Key; nil if there is none.
+	digestKey *material
+	// digestKeyName is what messages call the digest key.
+	digestKeyName string
+}
+
+// NewRequirements returns the requirements of an environment. Weak keys, as policy judges them, are
+// refused only if production is true. No key may be the digest key of the limiter, because clients
+// choose text that is digested with it. Messages call the digest key by digestKeyName.
+func NewRequirements(policy secret.Policy, production bool, digestKey []byte,
+	digestKeyName string) Requirements {
+	r := Requirements{policy: policy, refuseWeak: production, digestKeyName: digestKeyName}
+	if len(digestKey) > 0 {
+		held := material(digestKey)
+		r.digestKey = &held
+	}
+	return r
+}
+
+// RefusedError reports the keys that do not satisfy the requirements. It contains ids and rules,
+// never material.
+type RefusedError struct {
+	// DigestKeys are the keys that are the digest key of the limiter.
+	DigestKeys []ID
+	// Weak are the weak keys, if they are refused.
+	Weak []WeakKey
+
+	digestKeyName string
+}
+
+// Error returns all reasons.
+func (e *RefusedError) Error() string {
+	var reasons []string
+	for _, id := range e.DigestKeys {
+		reasons = append(reasons, "key "+string(id)+" is the same as "+e.digestKeyName)
+	}
+	for _, weak := range e.Weak {
+		for _, weakness := range weak.Weaknesses {
+			reasons = append(reasons, "key "+string(weak.ID)+" "+weakness.String())
+		}
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// Check returns a *RefusedError if keys of the keyring do not satisfy the requirements. Expired and
+// revoked keys may be weak.
+func (r Requirements) Check(keyring *Keyring, now time.Time) error {
+	refused := &RefusedError{digestKeyName: r.digestKeyName}
+	for _, key := range keyring.keys {
+		if r.IsDigestKey(key.Secret()) {
+			refused.DigestKeys = append(refused.DigestKeys, key.id)
+		}
+	}
+	if r.refuseWeak {
+		refused.Weak = WeakKeys(keyring, r.policy, now)
+	}
+	if refused.DigestKeys == nil && refused.Weak == nil {
+		return nil
+	}
+	return refused
+}
+
+// IsDigestKey reports whether any of the secrets is the digest key of the limiter.
+func (r Requirements) IsDigestKey(secrets ...[]byte) bool {
+	return r.digestKey != nil && slices.ContainsFunc(secrets, func(secret []byte) bool {
+		return string(secret) == string(*r.digestKey)
+	})
+}

@@ -1,0 +1,116 @@
+package keys_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/secret"
+)
+
+// strongSecret returns a strong secret that depends on name.
+func strongSecret(name string) []byte {
+	digest := sha256.Sum256([]byte("a secret of " + name))
+	return []byte(base64.RawURLEncoding.EncodeToString(digest[:]))
+}
+
+func TestRequirements(t *testing.T) {
+	const weakText = "changeme"
+	digestKey := strongSecret("digest key")
+	weak := func(id keys.ID, plan keys.Plan) keys.Key {
+		return keys.NewHS256(id, []byte(weakText+string(id)), plan)
+	}
+	strong := func(id keys.ID) keys.Key {
+		return keys.NewHS256(id, strongSecret(string(id)), from(0))
+	}
+	digest := func(id keys.ID, plan keys.Plan) keys.Key { return keys.NewHS256(id, digestKey, plan) }
+	public, err := keys.NewKeyring(keys.NewVerifier("public", pair("x", from(0)).Public(), from(0)))
+	require.NoError(t, err)
+	policy := secret.NewPolicy([]string{string(seedOf("denied"))})
+
+	for name, c := range map[string]struct {
+		keyring    *keys.Keyring
+		digestKeys []keys.ID
+		weak       []keys.ID
+	}{
+		"strong keys":           {newKeyring(t, strong("a"), pair("b", from(0))), nil, nil},
+		"a public key":          {public, nil, nil},
+		"a weak signing key":    {newKeyring(t, weak("a", from(0))), nil, []keys.ID{"a"}},
+		"a weak pending key":    {newKeyring(t, weak("a", from(1))), nil, []keys.ID{"a"}},
+		"a weak verifying key":  {newKeyring(t, weak("a", from(-1)), strong("b")), nil, []keys.ID{"a"}},
+		"a weak expired key":    {newKeyring(t, weak("a", until(-2, -1)), strong("b")), nil, nil},
+		"a weak revoked key":    {newKeyring(t, weak("a", revoked(from(0))), strong("b")), nil, nil},
+		"a denied seed":         {newKeyring(t, pair("denied", from(0))), nil, []keys.ID{"denied"}},
+		"the digest key":        {newKeyring(t, digest("d", from(0))), []keys.ID{"d"}, nil},
+		"the digest key, ended": {newKeyring(t, digest("d", until(-2, -1))), []keys.ID{"d"}, nil},
+		"everything": {newKeyring(t, weak("b", from(0)), weak("a", from(0)), digest("d", from(0))),
+			[]keys.ID{"d"}, []keys.ID{"a", "b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ids []keys.ID
+			for _, key := range keys.WeakKeys(c.keyring, policy, noon) {
+				assert.NotEmpty(t, key.Weaknesses)
+				ids = append(ids, key.ID)
+			}
+			assert.Equal(t, c.weak, ids)
+
+			check := func(production bool) *keys.RefusedError {
+				err := keys.NewRequirements(policy, production, digestKey, "THE_DIGEST_KEY").
+					Check(c.keyring, noon)
+				var refused *keys.RefusedError
+				if err != nil {
+					require.ErrorAs(t, err, &refused)
+					assert.NotContains(t, err.Error(), weakText)
+				}
+				return refused
+			}
+			if refused := check(false); c.digestKeys == nil {
+				assert.Nil(t, refused)
+			} else {
+				assert.Equal(t, c.digestKeys, refused.DigestKeys)
+				assert.Empty(t, refused.Weak)
+				assert.Equal(t, "key d is the same as THE_DIGEST_KEY", refused.Error())
+			}
+			if refused := check(true); c.digestKeys == nil && c.weak == nil {
+				assert.Nil(t, refused)
+			} else {
+				assert.Equal(t, c.digestKeys, refused.DigestKeys)
+				assert.Equal(t, keys.WeakKeys(c.keyring, policy, noon), refused.Weak)
+				for _, key := range refused.Weak {
+					for _, weakness := range key.Weaknesses {
+						assert.Contains(t, refused.Error(), "key "+string(key.ID)+" "+
+							weakness.String())
+					}
+				}
+			}
+			assert.NoError(t, keys.Requirements{}.Check(c.keyring, noon))
+		})
+	}
+}
+
+func TestIsDigestKey(t *testing.T) {
+	r := keys.NewRequirements(secret.Policy{}, true, []byte("key"), "K")
+	assert.True(t, r.IsDigestKey([]byte("other"), []byte("key")))
+	assert.False(t, r.IsDigestKey([]byte("Key"), nil))
+	assert.False(t, r.IsDigestKey())
+	none := keys.NewRequirements(secret.Policy{}, true, nil, "K")
+	assert.False(t, none.IsDigestKey(nil, []byte("")), "an absent key is not the same as another")
+}
+
+func TestRequirementsNeverShowTheDigestKey(t *testing.T) {
+	digestKey := string(strongSecret("digest key"))
+	holder := struct{ r keys.Requirements }{keys.NewRequirements(secret.Policy{}, true,
+		[]byte(digestKey), "K")}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
+		for _, value := range []any{holder, &holder, holder.r, &holder.r} {
+			text := fmt.Sprintf(verb, value)
+			assert.NotContains(t, text, digestKey, verb)
+			assert.NotContains(t, text, fmt.Sprintf("%x", digestKey), verb)
+		}
+	}
+}

@@ -1,0 +1,27 @@
+package secret_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/offload/sessiond/domain/secret"
+)
+
+func TestEnvironment(t *testing.T) {
+	for text, want := range map[string]struct {
+		name       string
+		production bool
+	}{
+		"": {"development", false}, " \t": {"development", false}, "dev": {"dev", false},
+		"DEV": {"dev", false}, " Development ": {"development", false}, "local": {"local", false},
+		"test": {"test", false}, "Testing": {"testing", false}, "production": {"production", true},
+		"Prod": {"prod", true}, "staging": {"staging", true}, "develop": {"develop", true},
+		"dev,": {"dev,", true}, "de v": {"de v", true},
+	} {
+		environment := secret.ParseEnvironment(text)
+		assert.Equal(t, want.name, environment.String(), "%q", text)
+		assert.Equal(t, want.production, environment.ProductionLike(), "%q", text)
+	}
+	assert.False(t, secret.Environment{}.ProductionLike())
+}
