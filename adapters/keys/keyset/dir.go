@@ -1,25 +1,17 @@
 package keyset
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/google/renameio/v2"
 
 	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/keys"
-)
-
-// How long a writer waits for other writers, and how often it tries again.
-const (
-	lockTimeout       = 10 * time.Second
-	lockRetryInterval = 20 * time.Millisecond
 )
 
 // newMode is the mode of a file that did not exist.
@@ -29,10 +21,11 @@ const newMode fs.FileMode = 0o600
 // that was opened, whatever its name refers to later.
 type dir struct {
 	root *os.Root
-	// self is the directory as a file. Its lock is held while writing: the lock leaves no file
-	// behind, is released when the process ends, and needs only the right to read the directory.
+	// self is the directory as a file.
 	self *os.File
-	name string
+	// lockFile is nil unless the lock is one on a file.
+	lockFile *os.File
+	name     string
 }
 
 // current is a keyset file before a change, under the lock. All fields are nil if there is no file.
@@ -63,30 +56,9 @@ func openDir(path string) (*dir, error) {
 
 // close releases the lock.
 func (d *dir) close() {
+	_ = d.lockFile.Close() // does nothing for a nil file
 	_ = d.self.Close()
 	_ = d.root.Close()
-}
-
-// lock waits until no other writer holds the directory. It fails with a *WriteError.
-func (d *dir) lock(ctx context.Context, timeout time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	again := time.NewTicker(lockRetryInterval)
-	defer again.Stop()
-	for {
-		err := syscall.Flock(int(d.self.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		switch {
-		case err == nil:
-			return nil
-		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
-			return &WriteError{Problem: ProblemUnwritable, Cause: err}
-		}
-		select {
-		case <-ctx.Done():
-			return &WriteError{Problem: ProblemBusy, Cause: ctx.Err()}
-		case <-again.C:
-		}
-	}
 }
 
 // tempName returns the name of the file that is about to replace the keyset. While it is being
@@ -128,6 +100,9 @@ func (d *dir) replace(current *current, text string) error {
 	}
 	if err := d.root.Rename(d.tempName(), d.name); err != nil {
 		_ = d.root.Remove(d.tempName())
+		if errors.Is(err, syscall.EBUSY) {
+			return &WriteError{Problem: ProblemMounted, Cause: securefile.WithoutPath(err)}
+		}
 		return &WriteError{Problem: ProblemUnwritable, Cause: securefile.WithoutPath(err)}
 	}
 	if err := d.self.Sync(); err != nil {

@@ -88,6 +88,8 @@ const (
 	// ProblemInvalid means that the set could not be read again: it is too large, or has instants
 	// that a file cannot express.
 	ProblemInvalid
+	// ProblemMounted means that the file is itself a mount point, which cannot be replaced.
+	ProblemMounted
 	// ProblemUnsynced means that the new file is in place, but may be the old one again after a
 	// power failure.
 	ProblemUnsynced
@@ -104,6 +106,8 @@ func (p WriteProblem) String() string {
 		return "belongs to another user or group, which this process may not give to the new file"
 	case ProblemInvalid:
 		return "would not be a valid keyset"
+	case ProblemMounted:
+		return "is itself a mount point and cannot be replaced (mount its folder instead)"
 	case ProblemUnsynced:
 		return "was written, but a power failure may bring back the old one"
 	}

@@ -34,6 +34,8 @@ const deadline = 2 * time.Minute
 const (
 	varRole = "KEYSET_TEST_ROLE"
 	varUser = "KEYSET_TEST_USER"
+	// varFileLocks has stores use the lock that they use on NFS.
+	varFileLocks = "KEYSET_TEST_FILE_LOCKS"
 )
 
 // noExitDelay keeps the race detector from waiting for a second when a process ends.
@@ -78,7 +80,7 @@ var roles = map[string]func(args []string) int{
 	},
 	// hold PATH: stays in an update until standard input ends.
 	"hold": func(args []string) int {
-		return exitStatus(NewStore(args[0]).Update(context.Background(),
+		return exitStatus(patientStore(args[0]).Update(context.Background(),
 			func(*keys.Keyring) (*keys.Keyring, error) {
 				fmt.Println("ready")
 				_, err := io.Copy(io.Discard, os.Stdin)
@@ -229,6 +231,9 @@ func add(store *Store, id string) error {
 func patientStore(path string) *Store {
 	store := NewStore(path)
 	store.lockTimeout = deadline
+	if os.Getenv(varFileLocks) != "" {
+		store.locks = fileLocks
+	}
 	return store
 }
 

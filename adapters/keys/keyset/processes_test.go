@@ -32,9 +32,24 @@ func startRole(t *testing.T, process *exec.Cmd) {
 	require.Equal(t, "ready\n", line)
 }
 
+// eachLock runs test with the lock on the directory, and with the lock on a file that takes its
+// place on NFS. It passes the names that are in the folder besides the keyset in the end.
+func eachLock(t *testing.T, test func(t *testing.T, more ...string)) {
+	t.Helper()
+	t.Run("on the directory", func(t *testing.T) { test(t) })
+	t.Run("on a file", func(t *testing.T) {
+		t.Setenv(varFileLocks, "yes")
+		test(t, ".keyset.json.lock")
+	})
+}
+
 // TestConcurrentWritersLoseNoUpdates runs writers in this process and in others, and a reader at
 // the same time.
 func TestConcurrentWritersLoseNoUpdates(t *testing.T) {
+	eachLock(t, testConcurrentWriters)
+}
+
+func testConcurrentWriters(t *testing.T, more ...string) {
 	const processes, callers, each = 4, 3, 12
 	dir := sharedDir(t)
 	path := filepath.Join(dir, "keyset.json")
@@ -80,10 +95,15 @@ func TestConcurrentWritersLoseNoUpdates(t *testing.T) {
 	keyring, err := Load(path)
 	require.NoError(t, err)
 	assert.ElementsMatch(t, want, idsOf(keyring))
-	assert.Equal(t, []string{"keyset.json"}, names(t, dir))
+	assert.Equal(t, append(more, "keyset.json"), names(t, dir))
 }
 
 func TestWaitsForLockOfAnotherProcess(t *testing.T) {
+	eachLock(t, func(t *testing.T, _ ...string) { testWaitsForLock(t) })
+}
+
+func testWaitsForLock(t *testing.T) {
+	t.Helper()
 	path := filepath.Join(sharedDir(t), "keyset.json")
 	holder := roleCommand(t, identity{}, "hold", path)
 	stdin, err := holder.StdinPipe()

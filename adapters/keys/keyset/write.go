@@ -14,13 +14,15 @@ type Store struct {
 	path string
 	// lockTimeout is the constant, except in tests.
 	lockTimeout time.Duration
+	// locks are the system's, except in tests.
+	locks locks
 }
 
 var _ ports.Keyset = (*Store)(nil)
 
 // NewStore returns a store of the file at path. Symbolic links are followed, never replaced.
 func NewStore(path string) *Store {
-	return &Store{path: path, lockTimeout: lockTimeout}
+	return &Store{path: path, lockTimeout: lockTimeout, locks: systemLocks}
 }
 
 // Update implements ports.Keyset. It waits up to 10 s for other writers. A new file has mode 0600;
@@ -33,7 +35,7 @@ func (s *Store) Update(ctx context.Context,
 		return &WriteError{Problem: ProblemUnwritable, Cause: securefile.WithoutPath(err)}
 	}
 	defer dir.close()
-	if err := dir.lock(ctx, s.lockTimeout); err != nil {
+	if err := dir.lock(ctx, s.locks, s.lockTimeout); err != nil {
 		return err
 	}
 	// Even if nothing is written in the end: the leftovers hold keys.

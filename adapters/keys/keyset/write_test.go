@@ -362,7 +362,7 @@ func TestUpdateWaitsForLockWithTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		holder, err := openDir(path)
 		require.NoError(t, err)
-		require.NoError(t, holder.lock(t.Context(), lockTimeout))
+		require.NoError(t, holder.lock(t.Context(), systemLocks, lockTimeout))
 
 		began := time.Now()
 		err = add(NewStore(path), "b")
