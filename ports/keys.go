@@ -14,6 +14,22 @@ type KeySource interface {
 	Keyring() *keys.Keyring
 }
 
+// KeyRefresher is a KeySource whose keys may have changed where they come from.
+type KeyRefresher interface {
+	KeySource
+	// Refresh asks for a look at where the keys come from. It returns at once, before the look, and
+	// is safe for concurrent use. However often it is called, the looks are few.
+	Refresh()
+}
+
+// RefreshKeys asks a source for a look if it is a KeyRefresher. Callers use it for a token whose key
+// is unknown: another replica may have the key already.
+func RefreshKeys(source KeySource) {
+	if refresher, ok := source.(KeyRefresher); ok {
+		refresher.Refresh()
+	}
+}
+
 // Keyset stores keys until they are changed.
 type Keyset interface {
 	// Update reads the keys, passes them to change, and stores the result, all in one step: of

@@ -32,6 +32,9 @@ func (s *Service) Authenticate(ctx context.Context, credentials ports.Credential
 	if rejection, ok := errors.AsType[*token.Rejection](err); ok {
 		verified.Reason = rejection.Reason
 	}
+	if verified.Reason == token.ReasonUnknownKey {
+		ports.RefreshKeys(s.keys)
+	}
 	s.events.Record(ctx, verified)
 	return claims, err
 }

@@ -87,3 +87,40 @@ func TestAuthenticateVerifiesTheToken(t *testing.T) {
 		})
 	}
 }
+
+// refresher counts the looks that were asked for.
+type refresher struct {
+	ports.KeySource
+	looks int
+}
+
+func (r *refresher) Refresh() { r.looks++ }
+
+func TestUnknownKeyCausesALook(t *testing.T) {
+	keyring := func(id keys.ID) *keys.Keyring {
+		made, err := keys.NewKeyring(keys.NewHS256(id, []byte("secret of "+id), keys.Plan{}))
+		require.NoError(t, err)
+		return made
+	}
+	inForce := keyring("known")
+	source := &refresher{KeySource: &portsmock.KeySourceMock{
+		KeyringFunc: func() *keys.Keyring { return inForce }}}
+	service := authenticate.New(source,
+		&portsmock.ClockMock{NowFunc: func() time.Time { return noon }},
+		&portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}}, settings)
+	id, rule := session.ParseInstallID("install-12345")
+	require.Empty(t, rule)
+	for _, c := range []struct {
+		kid   keys.ID
+		looks int
+	}{{"known", 0}, {"unknown", 1}, {"known", 1}, {"unknown", 2}} {
+		signer, _ := keyring(c.kid).SignerAt(noon)
+		text := token.Sign(settings.Claims(id, c.kid, noon), signer)
+		_, _ = service.Authenticate(t.Context(),
+			ports.Credentials{Authorization: []string{"Bearer " + text}})
+		assert.Equal(t, c.looks, source.looks)
+	}
+	_, _ = service.Authenticate(t.Context(),
+		ports.Credentials{Authorization: []string{"Bearer no-token"}})
+	assert.Equal(t, 2, source.looks)
+}

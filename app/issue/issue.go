@@ -104,6 +104,10 @@ func (s *Service) renews(request ports.IssueRequest, keyring *keys.Keyring, now 
 		return false
 	}
 	claims, err := token.Read(text, keyring, s.settings, now)
+	if rejection, ok := errors.AsType[*token.Rejection](err); ok &&
+		rejection.Reason == token.ReasonUnknownKey {
+		ports.RefreshKeys(s.keys)
+	}
 	return err == nil && claims.InstallID.Equal(request.Session.InstallID()) &&
 		claims.Renewable(now, s.settings.RenewalGrace)
 }

@@ -38,8 +38,8 @@ type parsed struct {
 }
 
 var (
-	_ ports.KeySource = (*Source)(nil)
-	_ ports.Health    = (*Source)(nil)
+	_ ports.KeyRefresher = (*Source)(nil)
+	_ ports.Health       = (*Source)(nil)
 )
 
 // NewSource returns a source of the file at path, with keyring in force, which is the result of
@@ -64,6 +64,9 @@ func newSource(path string, rules Rules, keyring *keys.Keyring, clock ports.Cloc
 
 // Keyring implements ports.KeySource.
 func (s *Source) Keyring() *keys.Keyring { return s.keyring.Load() }
+
+// Refresh implements ports.KeyRefresher, at most once a second.
+func (s *Source) Refresh() { s.follower.Request() }
 
 // Condition implements ports.Health.
 func (s *Source) Condition() ports.Condition {

@@ -137,6 +137,18 @@ func TestReloadsAfterChange(t *testing.T) {
 	})
 }
 
+func TestRefreshLooksAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t)
+		defer w.Stop()
+		advance(time.Second)
+		replace(t, w.path, keysetText(t, "second"))
+		w.Refresh()
+		advance(200 * time.Millisecond)
+		assert.Equal(t, []string{"second"}, w.ids())
+	})
+}
+
 // TestReloadsHardLinkInTime changes the file through another hard link, of which nothing notifies.
 func TestReloadsHardLinkInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
