@@ -253,6 +253,7 @@ func watch(t *testing.T, test func(t *testing.T, w watched, fresh func(names ...
 			events, chain, key}
 		w.Start(t.Context())
 		defer w.Stop()
+		synctest.Wait() // the first look, which begins at once
 		test(t, w, fresh)
 	})
 }
