@@ -5,7 +5,6 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -103,7 +102,7 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 		Limits: cli.Limits{
 			PerIP: c.Limits.PerAddress, PerInstall: c.Limits.PerInstall,
 			WindowSeconds: seconds(c.Limits.Window),
-			Mode:          string(c.Limits.Mode), IPv6Prefix: c.Limits.IPv6Prefix,
+			Mode:          c.Limits.Mode, IPv6Prefix: c.Limits.IPv6Prefix,
 			Storage:     c.Storage,
 			MaxSubjects: c.MaxSubjects,
 		},
@@ -111,11 +110,11 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 			Announce: c.ProxyProtocol},
 		Shutdown: cli.Shutdown{DelaySeconds: seconds(c.ShutdownDelay),
 			GraceSeconds: seconds(c.ShutdownGrace)},
-		Logs: cli.Logs{Level: strings.ToLower(c.LogLevel.String()), Format: c.LogFormat},
+		Logs: cli.Logs{Level: c.LogLevel, Format: c.LogFormat},
 	}
-	if c.Storage == config.StorageRedis {
+	if c.Storage.Shared() {
 		e.Limits.Shared = &cli.Shared{TimeoutMS: int(c.RedisTimeout / time.Millisecond),
-			OnOutage: string(c.OnOutage)}
+			OnOutage: c.OnOutage}
 	}
 	if found := review.Certificate; found != nil {
 		e.Listeners.TLS = &cli.TLS{Names: found.Names(),

@@ -184,9 +184,9 @@ func (p *listenerParts) startedAttributes() []any {
 	for _, key := range keyring.Keys() {
 		states = append(states, slog.String(string(key.ID()), keyring.StateAt(key, now).String()))
 	}
-	storage := []any{slog.String("storage", p.Config.Storage)}
-	if p.Config.Storage != config.StorageMemory {
-		storage = append(storage, slog.String("on_outage", string(p.Config.OnOutage)))
+	storage := []any{slog.String("storage", p.Config.Storage.String())}
+	if p.Config.Storage.Shared() {
+		storage = append(storage, slog.String("on_outage", p.Config.OnOutage.String()))
 	}
 	return append([]any{
 		slog.String("public", p.Addresses.Public),
@@ -196,7 +196,7 @@ func (p *listenerParts) startedAttributes() []any {
 		slog.String("environment", p.Config.Environment),
 		slog.Bool("production", p.Config.Production),
 		slog.String("version", p.Config.BuildVersion),
-		slog.String("mode", string(p.Config.Limits.Mode)),
+		slog.String("mode", p.Config.Limits.Mode.String()),
 		slog.Group("keys", states...),
 	}, storage...)
 }

@@ -38,8 +38,10 @@ type storage struct {
 }
 
 func newLimiter(p limiterParts) (storage, error) {
-	if p.Config.Storage == config.StorageRedis {
+	switch p.Config.Storage {
+	case ports.StorageRedis:
 		return p.shared()
+	case ports.StorageMemory:
 	}
 	local, err := p.local()
 	return storage{Limiter: local}, err
@@ -52,7 +54,7 @@ func (p *limiterParts) local() (ports.LimiterStorage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.Metrics.Limiter(config.StorageMemory, local, local, p.Clock), nil
+	return p.Metrics.Limiter(ports.StorageMemory, local, local, p.Clock), nil
 }
 
 // shared returns a Redis storage wrapped in the outage policy.
@@ -60,7 +62,7 @@ func (p *limiterParts) shared() (storage, error) {
 	server := redis.New(p.Config.RedisURL, p.Config.RedisTimeout)
 	watch := server.WatchEviction(p.Events)
 	parts := outage.Parts{
-		Shared: p.Metrics.Limiter(config.StorageRedis, server, nil, p.Clock),
+		Shared: p.Metrics.Limiter(ports.StorageRedis, server, nil, p.Clock),
 		Policy: p.Config.OnOutage, Timeout: p.Config.RedisTimeout,
 		Clock: p.Clock, Entropy: p.Entropy, Events: watch,
 	}
@@ -92,7 +94,7 @@ func (p *limiterParts) shared() (storage, error) {
 
 // inspectStorage checks a shared storage before the start.
 func inspectStorage(ctx context.Context, review config.Review) []config.Warning {
-	if review.Config.Storage != config.StorageRedis {
+	if review.Config.Storage != ports.StorageRedis {
 		return nil
 	}
 	var warnings []config.Warning

@@ -40,19 +40,7 @@ type LogOutput struct{ io.Writer }
 func newLogger(lifecycle fx.Lifecycle, config config.Config, to LogOutput) *slog.Logger {
 	output := logs.NewOutput(to)
 	lifecycle.Append(fx.StopHook(output.Close))
-	options := &slog.HandlerOptions{
-		Level: config.LogLevel,
-		ReplaceAttr: func(groups []string, attribute slog.Attr) slog.Attr {
-			if len(groups) == 0 && attribute.Key == slog.MessageKey {
-				attribute.Key = "event" // the message is always the fixed name of an event
-			}
-			return attribute
-		},
-	}
-	if config.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(output, options))
-	}
-	return slog.New(slog.NewJSONHandler(output, options))
+	return logs.NewLogger(output, config.LogLevel, config.LogFormat)
 }
 
 func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,

@@ -8,6 +8,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/offload/sessiond/ports"
 )
 
 // newCheck returns the command that checks the configuration and describes its effect.
@@ -117,7 +119,7 @@ func (e *Effect) write(text io.Writer) {
 	proxies := "none: forwarding headers change nothing, " +
 		"and all clients behind a proxy share one limit"
 	if len(e.Proxies.Trusted) > 0 {
-		proxies = strings.Join(e.Proxies.Trusted, ", ") + ", by " + e.Proxies.Header
+		proxies = strings.Join(e.Proxies.Trusted, ", ") + ", by " + e.Proxies.Header.String()
 	}
 	if e.Proxies.Announce {
 		proxies += "; each connection announced by the PROXY protocol"
@@ -130,14 +132,16 @@ func (e *Effect) write(text io.Writer) {
 }
 
 // outage describes the policy for outages of a shared storage.
-func outage(policy string, subjects int) string {
+func outage(policy ports.OutagePolicy, subjects int) string {
+	effect := fmt.Sprintf("each replica decides alone, at most %d subjects", subjects)
 	switch policy {
-	case "deny":
-		return "deny: no sessions are issued"
-	case "allow":
-		return "allow: sessions are issued without limits"
+	case ports.OutageLocal:
+	case ports.OutageDeny:
+		effect = "no sessions are issued"
+	case ports.OutageAllow:
+		effect = "sessions are issued without limits"
 	}
-	return fmt.Sprintf("local: each replica decides alone, at most %d subjects", subjects)
+	return policy.String() + ": " + effect
 }
 
 func orNone(text string) string {

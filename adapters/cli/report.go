@@ -3,6 +3,9 @@ package cli
 import (
 	"fmt"
 	"strings"
+
+	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/ports"
 )
 
 // Finding is a fault or a warning about one variable. It contains no secret.
@@ -125,12 +128,12 @@ type Sessions struct {
 
 // Limits holds the limits on issuing sessions, and where grants are stored.
 type Limits struct {
-	PerIP         int    `json:"per_ip"`
-	PerInstall    int    `json:"per_install"`
-	WindowSeconds int    `json:"window_seconds"`
-	Mode          string `json:"mode"`
-	IPv6Prefix    int    `json:"ipv6_prefix"`
-	Storage       string `json:"storage"`
+	PerIP         int                `json:"per_ip"`
+	PerInstall    int                `json:"per_install"`
+	WindowSeconds int                `json:"window_seconds"`
+	Mode          ports.ThrottleMode `json:"mode"`
+	IPv6Prefix    int                `json:"ipv6_prefix"`
+	Storage       ports.StorageKind  `json:"storage"`
 	// MaxSubjects bounds the memory storage, which is the only one or the fallback of a shared one.
 	MaxSubjects int `json:"max_subjects"`
 	// Shared is nil if replicas do not share a storage.
@@ -141,14 +144,14 @@ type Limits struct {
 type Shared struct {
 	// TimeoutMS bounds one decision, in milliseconds.
 	TimeoutMS int `json:"timeout_ms"`
-	// OnOutage is the policy during an outage of the storage: local, deny or allow.
-	OnOutage string `json:"on_outage"`
+	// OnOutage is the policy during an outage of the storage.
+	OnOutage ports.OutagePolicy `json:"on_outage"`
 }
 
 // Proxies holds the trusted proxies. Header is the forwarding header that they write.
 type Proxies struct {
-	Trusted []string `json:"trusted"`
-	Header  string   `json:"header"`
+	Trusted []string          `json:"trusted"`
+	Header  clientaddr.Header `json:"header"`
 	// Announce is true if they announce the client of each connection by the PROXY protocol.
 	Announce bool `json:"proxy_protocol"`
 }
@@ -161,8 +164,8 @@ type Shutdown struct {
 
 // Logs holds the minimum level and the format of the log.
 type Logs struct {
-	Level  string `json:"level"`
-	Format string `json:"format"`
+	Level  ports.LogLevel  `json:"level"`
+	Format ports.LogFormat `json:"format"`
 }
 
 // ConfigReport lists the settings in force.

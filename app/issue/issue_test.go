@@ -322,7 +322,7 @@ func TestOutagePolicyInEachMode(t *testing.T) {
 		{ports.OutageAllow, ports.Enforce, false, false, false},
 		{ports.OutageAllow, ports.Observe, false, false, false},
 	} {
-		t.Run(string(c.policy)+" under "+string(c.mode), func(t *testing.T) {
+		t.Run(c.policy.String()+" under "+c.mode.String(), func(t *testing.T) {
 			local, err := memory.New(1000, 100)
 			require.NoError(t, err)
 			f := newFixture(t, withLimiter(outage.New(outage.Parts{

@@ -13,7 +13,6 @@
 package config
 
 import (
-	"log/slog"
 	"net/netip"
 	"time"
 
@@ -23,14 +22,6 @@ import (
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/ports"
-)
-
-// The values of Config.Storage.
-const (
-	// StorageMemory keeps grants in the memory of the process.
-	StorageMemory = "memory"
-	// StorageRedis keeps grants in a Redis server that replicas share.
-	StorageRedis = "redis"
 )
 
 // Config is the configuration in force.
@@ -48,8 +39,8 @@ type Config struct {
 	Limits issue.Limits
 	// KeysetFile is the keyset file. If it is empty, keys come from variables.
 	KeysetFile string
-	// Storage is the storage of grants: StorageMemory or StorageRedis.
-	Storage string
+	// Storage is the storage of grants.
+	Storage ports.StorageKind
 	// RedisURL names the Redis server; the zero value if the storage is not Redis.
 	RedisURL redis.URL
 	// RedisTimeout bounds one decision by Redis, from 1 ms to 10 s.
@@ -65,8 +56,8 @@ type Config struct {
 	TrustedProxies clientaddr.Trusted
 	// TrustedPrefixes lists the same proxies, for display.
 	TrustedPrefixes []netip.Prefix
-	// TrustedProxyHeader is the header that trusted proxies write: X-Forwarded-For or Forwarded.
-	TrustedProxyHeader string
+	// TrustedProxyHeader is the header that trusted proxies write.
+	TrustedProxyHeader clientaddr.Header
 	// ProxyProtocol is true if trusted proxies announce their clients by the PROXY protocol. Then
 	// there is at least one trusted proxy.
 	ProxyProtocol bool
@@ -88,7 +79,7 @@ type Config struct {
 	// requests in flight may take to finish. Either may be 0.
 	ShutdownDelay, ShutdownGrace time.Duration
 	// LogLevel is the minimum level that is logged.
-	LogLevel slog.Level
-	// LogFormat is json or text.
-	LogFormat string
+	LogLevel ports.LogLevel
+	// LogFormat is the format of log lines.
+	LogFormat ports.LogFormat
 }

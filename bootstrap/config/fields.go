@@ -1,9 +1,13 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/ports"
 )
 
 const (
@@ -76,47 +80,48 @@ type path string
 //
 // The type determines the rest. A Secret has no flag and is never shown. An empty Secret or path
 // counts as not set; an empty value of any other type counts as set. An int is written in plain
-// decimal digits. A list is separated by commas, or is a list in YAML.
+// decimal digits. A list is separated by commas, or is a list in YAML. A type in words.go has its
+// words and its default there.
 type fields struct {
-	Environment     string   `env:"OFFLOAD_ENVIRONMENT" default:"development" trim:"ends" validate:"label" help:"name of the environment; dev, development, local, test, testing and empty are for development, every other name is production-like"`
-	BuildVersion    string   `env:"OFFLOAD_BUILD_VERSION" default:"" validate:"label" help:"version that /v1/health reports (default: that of the build)"`
-	Secret          Secret   `env:"OFFLOAD_SESSION_SECRET" default:"-" help:"HS256 secret of the active key, if no other keys are given"`
-	TTL             int      `env:"OFFLOAD_SESSION_TTL_SECONDS" default:"3600" validate:"min=1,max=31536000" help:"lifetime of a session, in seconds"`
-	Issuer          string   `env:"OFFLOAD_SESSION_TOKEN_ISSUER" default:"offload-backend" trim:"ends" validate:"required,label" help:"issuer of tokens; not empty"`
-	Audience        string   `env:"OFFLOAD_SESSION_TOKEN_AUDIENCE" default:"offload-ios" trim:"ends" validate:"required,label" help:"audience of tokens; not empty"`
-	ActiveKid       string   `env:"OFFLOAD_SESSION_TOKEN_ACTIVE_KID" default:"v2-default" trim:"ends" help:"id of the key that signs; not empty"`
-	SigningKeys     Secret   `env:"OFFLOAD_SESSION_SIGNING_KEYS" default:"-" help:"JSON object from key ids to secrets; all verify, the active one signs"`
-	KeysetFile      path     `env:"OFFLOAD_SESSION_KEYSET_FILE" default:"-" help:"keyset file; empty for none"`
-	ClockSkew       int      `env:"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS" default:"2" validate:"min=0,max=60" help:"tolerated clock skew, for nbf only, in seconds"`
-	RenewalGrace    int      `env:"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS" default:"604800" validate:"min=0,max=31536000" help:"how long after its expiry a session can be renewed, in seconds"`
-	LimitPerIP      int      `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP" default:"8" validate:"min=1,max=10000" help:"new sessions per address and window"`
-	LimitPerInstall int      `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL" default:"4" validate:"min=1,max=10000" help:"sessions per installation and window"`
-	LimitWindow     int      `env:"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS" default:"60" validate:"min=1,max=86400" help:"length of the window, in seconds"`
-	LimitMode       string   `env:"OFFLOAD_SESSION_ISSUE_LIMIT_MODE" default:"enforce" validate:"oneof=enforce observe" help:"observe refuses nothing, but counts and logs what enforce would refuse"`
-	TraceFile       path     `env:"OFFLOAD_SESSION_ISSUE_TRACE_FILE" default:"-" help:"file to which each check is written as a line with keyed digests; empty for none"`
-	LimiterStorage  string   `env:"OFFLOAD_LIMITER_STORAGE" default:"memory" validate:"oneof=memory redis" help:"storage of grants"`
-	MaxSubjects     int      `env:"OFFLOAD_LIMITER_MAX_SUBJECTS" default:"1000000" validate:"min=1,max=100000000" help:"maximum number of subjects in the memory storage"`
-	DigestKey       Secret   `env:"OFFLOAD_LIMITER_DIGEST_KEY" default:"-" help:"key of the limiter's digests (default: random in each process); replicas that share a storage need the same key"`
-	OnOutage        string   `env:"OFFLOAD_LIMITER_ON_OUTAGE" default:"local" validate:"oneof=local deny allow" help:"what to do during an outage of a shared storage"`
-	IPv6Prefix      int      `env:"OFFLOAD_LIMITER_IPV6_PREFIX" default:"64" validate:"min=32,max=128" help:"prefix length of the IPv6 addresses that count as one client"`
-	RedisURL        Secret   `env:"OFFLOAD_REDIS_URL" default:"-" help:"redis:// or rediss:// URL of the shared storage; empty for none"`
-	RedisTimeout    int      `env:"OFFLOAD_REDIS_TIMEOUT_MS" default:"50" validate:"min=1,max=10000" help:"timeout of one decision by Redis, in milliseconds"`
-	Proxies         []string `env:"OFFLOAD_TRUSTED_PROXIES" default:"" help:"addresses and prefixes of trusted proxies, separated by commas; empty for none"`
-	ProxyHeader     string   `env:"OFFLOAD_TRUSTED_PROXY_HEADER" default:"X-Forwarded-For" validate:"oneofci=X-Forwarded-For Forwarded" help:"header that trusted proxies write"`
-	ProxyProtocol   bool     `env:"OFFLOAD_PROXY_PROTOCOL" default:"false" help:"require trusted proxies to announce the client of each connection by the PROXY protocol"`
-	HTTPAddr        string   `env:"OFFLOAD_HTTP_ADDR" default:"" validate:"required,listener" help:"public listener (default: 127.0.0.1:8080 in development, else :8080); not empty"`
-	OpsAddr         string   `env:"OFFLOAD_OPS_ADDR" default:"127.0.0.1:9090" validate:"omitempty,listener,distinct=HTTPAddr" help:"operations listener; empty for none"`
-	TLSCertFile     path     `env:"OFFLOAD_TLS_CERT_FILE" default:"-" help:"certificate of the public listener; empty for no TLS"`
-	TLSKeyFile      path     `env:"OFFLOAD_TLS_KEY_FILE" default:"-" help:"private key of the certificate; empty for no TLS"`
-	CORSOrigins     []string `env:"OFFLOAD_CORS_ALLOWED_ORIGINS" default:"" help:"allowed web origins, separated by commas; empty for none"`
-	MaxConnections  int      `env:"OFFLOAD_HTTP_MAX_CONNECTIONS" default:"20000" validate:"min=1" help:"open connections of the public listener; further ones wait"`
-	ReadTimeout     int      `env:"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS" default:"10" validate:"min=1,max=3600" help:"timeout for reading headers and body, in seconds"`
-	IdleTimeout     int      `env:"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS" default:"60" validate:"min=1,max=3600" help:"timeout between requests, in seconds"`
-	ShutdownDelay   int      `env:"OFFLOAD_SHUTDOWN_DELAY_SECONDS" default:"0" validate:"min=0,max=3600" help:"how long readiness fails before the listener closes, in seconds"`
-	ShutdownGrace   int      `env:"OFFLOAD_SHUTDOWN_GRACE_SECONDS" default:"15" validate:"min=0,max=3600" help:"how long requests in flight may take to finish, in seconds"`
-	LogLevel        string   `env:"OFFLOAD_LOG_LEVEL" default:"info" validate:"oneof=debug info warn error" help:"minimum level that is logged"`
-	LogFormat       string   `env:"OFFLOAD_LOG_FORMAT" default:"json" validate:"oneof=json text" help:"log format; text is for people"`
-	DenylistFile    path     `env:"OFFLOAD_SECRET_DENYLIST_FILE" default:"-" help:"file of additional secrets to refuse, one per line; empty for none"`
+	Environment     string             `env:"OFFLOAD_ENVIRONMENT" default:"development" trim:"ends" validate:"label" help:"name of the environment; dev, development, local, test, testing and empty are for development, every other name is production-like"`
+	BuildVersion    string             `env:"OFFLOAD_BUILD_VERSION" default:"" validate:"label" help:"version that /v1/health reports (default: that of the build)"`
+	Secret          Secret             `env:"OFFLOAD_SESSION_SECRET" default:"-" help:"HS256 secret of the active key, if no other keys are given"`
+	TTL             int                `env:"OFFLOAD_SESSION_TTL_SECONDS" default:"3600" validate:"min=1,max=31536000" help:"lifetime of a session, in seconds"`
+	Issuer          string             `env:"OFFLOAD_SESSION_TOKEN_ISSUER" default:"offload-backend" trim:"ends" validate:"required,label" help:"issuer of tokens; not empty"`
+	Audience        string             `env:"OFFLOAD_SESSION_TOKEN_AUDIENCE" default:"offload-ios" trim:"ends" validate:"required,label" help:"audience of tokens; not empty"`
+	ActiveKid       string             `env:"OFFLOAD_SESSION_TOKEN_ACTIVE_KID" default:"v2-default" trim:"ends" help:"id of the key that signs; not empty"`
+	SigningKeys     Secret             `env:"OFFLOAD_SESSION_SIGNING_KEYS" default:"-" help:"JSON object from key ids to secrets; all verify, the active one signs"`
+	KeysetFile      path               `env:"OFFLOAD_SESSION_KEYSET_FILE" default:"-" help:"keyset file; empty for none"`
+	ClockSkew       int                `env:"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS" default:"2" validate:"min=0,max=60" help:"tolerated clock skew, for nbf only, in seconds"`
+	RenewalGrace    int                `env:"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS" default:"604800" validate:"min=0,max=31536000" help:"how long after its expiry a session can be renewed, in seconds"`
+	LimitPerIP      int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP" default:"8" validate:"min=1,max=10000" help:"new sessions per address and window"`
+	LimitPerInstall int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL" default:"4" validate:"min=1,max=10000" help:"sessions per installation and window"`
+	LimitWindow     int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS" default:"60" validate:"min=1,max=86400" help:"length of the window, in seconds"`
+	LimitMode       ports.ThrottleMode `env:"OFFLOAD_SESSION_ISSUE_LIMIT_MODE" help:"observe refuses nothing, but counts and logs what enforce would refuse"`
+	TraceFile       path               `env:"OFFLOAD_SESSION_ISSUE_TRACE_FILE" default:"-" help:"file to which each check is written as a line with keyed digests; empty for none"`
+	LimiterStorage  ports.StorageKind  `env:"OFFLOAD_LIMITER_STORAGE" help:"storage of grants"`
+	MaxSubjects     int                `env:"OFFLOAD_LIMITER_MAX_SUBJECTS" default:"1000000" validate:"min=1,max=100000000" help:"maximum number of subjects in the memory storage"`
+	DigestKey       Secret             `env:"OFFLOAD_LIMITER_DIGEST_KEY" default:"-" help:"key of the limiter's digests (default: random in each process); replicas that share a storage need the same key"`
+	OnOutage        ports.OutagePolicy `env:"OFFLOAD_LIMITER_ON_OUTAGE" help:"what to do during an outage of a shared storage"`
+	IPv6Prefix      int                `env:"OFFLOAD_LIMITER_IPV6_PREFIX" default:"64" validate:"min=32,max=128" help:"prefix length of the IPv6 addresses that count as one client"`
+	RedisURL        Secret             `env:"OFFLOAD_REDIS_URL" default:"-" help:"redis:// or rediss:// URL of the shared storage; empty for none"`
+	RedisTimeout    int                `env:"OFFLOAD_REDIS_TIMEOUT_MS" default:"50" validate:"min=1,max=10000" help:"timeout of one decision by Redis, in milliseconds"`
+	Proxies         []string           `env:"OFFLOAD_TRUSTED_PROXIES" default:"" help:"addresses and prefixes of trusted proxies, separated by commas; empty for none"`
+	ProxyHeader     clientaddr.Header  `env:"OFFLOAD_TRUSTED_PROXY_HEADER" help:"header that trusted proxies write"`
+	ProxyProtocol   bool               `env:"OFFLOAD_PROXY_PROTOCOL" default:"false" help:"require trusted proxies to announce the client of each connection by the PROXY protocol"`
+	HTTPAddr        string             `env:"OFFLOAD_HTTP_ADDR" default:"" validate:"required,listener" help:"public listener (default: 127.0.0.1:8080 in development, else :8080); not empty"`
+	OpsAddr         string             `env:"OFFLOAD_OPS_ADDR" default:"127.0.0.1:9090" validate:"omitempty,listener,distinct=HTTPAddr" help:"operations listener; empty for none"`
+	TLSCertFile     path               `env:"OFFLOAD_TLS_CERT_FILE" default:"-" help:"certificate of the public listener; empty for no TLS"`
+	TLSKeyFile      path               `env:"OFFLOAD_TLS_KEY_FILE" default:"-" help:"private key of the certificate; empty for no TLS"`
+	CORSOrigins     []string           `env:"OFFLOAD_CORS_ALLOWED_ORIGINS" default:"" help:"allowed web origins, separated by commas; empty for none"`
+	MaxConnections  int                `env:"OFFLOAD_HTTP_MAX_CONNECTIONS" default:"20000" validate:"min=1" help:"open connections of the public listener; further ones wait"`
+	ReadTimeout     int                `env:"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS" default:"10" validate:"min=1,max=3600" help:"timeout for reading headers and body, in seconds"`
+	IdleTimeout     int                `env:"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS" default:"60" validate:"min=1,max=3600" help:"timeout between requests, in seconds"`
+	ShutdownDelay   int                `env:"OFFLOAD_SHUTDOWN_DELAY_SECONDS" default:"0" validate:"min=0,max=3600" help:"how long readiness fails before the listener closes, in seconds"`
+	ShutdownGrace   int                `env:"OFFLOAD_SHUTDOWN_GRACE_SECONDS" default:"15" validate:"min=0,max=3600" help:"how long requests in flight may take to finish, in seconds"`
+	LogLevel        ports.LogLevel     `env:"OFFLOAD_LOG_LEVEL" help:"minimum level that is logged"`
+	LogFormat       ports.LogFormat    `env:"OFFLOAD_LOG_FORMAT" help:"log format; text is for people"`
+	DenylistFile    path               `env:"OFFLOAD_SECRET_DENYLIST_FILE" default:"-" help:"file of additional secrets to refuse, one per line; empty for none"`
 }
 
 // variable describes one field of the table.
@@ -141,6 +146,9 @@ func variables() []variable {
 			rules: strings.Split(field.Tag.Get("validate"), ","), index: field.Index[0],
 			kind: field.Type,
 			trim: field.Tag.Get("trim") != "",
+		}
+		if enumerations[v.kind] != nil {
+			v.preset = fmt.Sprint(reflect.Zero(v.kind))
 		}
 		if v.preset == "-" {
 			v.preset, v.optional = "", true

@@ -1,7 +1,6 @@
 package config_test
 
 import (
-	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -31,14 +30,14 @@ func TestDefaults(t *testing.T) {
 		},
 		Limits: issue.Limits{PerAddress: 8, PerInstall: 4, Window: time.Minute,
 			Mode: ports.Enforce, IPv6Prefix: 64},
-		Storage: config.StorageMemory, RedisTimeout: 50 * time.Millisecond,
+		Storage: ports.StorageMemory, RedisTimeout: 50 * time.Millisecond,
 		OnOutage:    ports.OutageLocal,
 		MaxSubjects: 1000000, DigestKey: config.NewSecret(randomKey[:32]),
 		TrustedProxies: clientaddr.NewTrusted(), TrustedPrefixes: []netip.Prefix{},
-		TrustedProxyHeader: "X-Forwarded-For",
+		TrustedProxyHeader: clientaddr.XForwardedForHeader,
 		HTTPAddr:           "127.0.0.1:8080", OpsAddr: "127.0.0.1:9090", MaxConnections: 20000,
 		ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, ShutdownGrace: 15 * time.Second,
-		LogLevel: slog.LevelInfo, LogFormat: "json",
+		LogLevel: ports.LogInfo, LogFormat: ports.LogJSON,
 	}, review.Config)
 	signer, ok := review.Keyring.SignerAt(time.Unix(1700000000, 0))
 	require.True(t, ok)
@@ -80,14 +79,14 @@ func TestAllVariables(t *testing.T) {
 		Session: session.Settings{Issuer: "me", Audience: "you", Lifetime: time.Second},
 		Limits: issue.Limits{PerAddress: 7, PerInstall: 3, Window: 30 * time.Second,
 			Mode: ports.Observe, IPv6Prefix: 48},
-		Storage: config.StorageRedis, RedisURL: url,
+		Storage: ports.StorageRedis, RedisURL: url,
 		RedisTimeout: 70 * time.Millisecond, OnOutage: ports.OutageDeny,
 		MaxSubjects: 10, DigestKey: config.NewSecret(strongB),
 		TrustedProxies: clientaddr.NewTrusted(proxies...), TrustedPrefixes: proxies,
-		TrustedProxyHeader: "X-Forwarded-For",
+		TrustedProxyHeader: clientaddr.XForwardedForHeader,
 		HTTPAddr:           "[::1]:0", MaxConnections: 5, ReadTimeout: 3 * time.Second,
 		IdleTimeout: 4 * time.Second, ShutdownDelay: time.Second,
-		LogLevel: slog.LevelDebug, LogFormat: "text",
+		LogLevel: ports.LogDebug, LogFormat: ports.LogText,
 	}, review.Config)
 	signer, ok := review.Keyring.SignerAt(time.Unix(1700000000, 0))
 	require.True(t, ok)

@@ -3,13 +3,8 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"strings"
-)
 
-// The headers that a trusted proxy may write.
-const (
-	headerXForwardedFor = "X-Forwarded-For"
-	headerForwarded     = "Forwarded"
+	"github.com/offload/sessiond/domain/clientaddr"
 )
 
 // trusted returns the proxies whose forwarding header and PROXY protocol announcements are trusted.
@@ -71,14 +66,15 @@ func coversAll(prefix netip.Prefix) bool {
 	return prefix.Bits() == 0 || prefix.Addr().Is4In6() && prefix.Bits() <= 96
 }
 
-// proxyHeader returns the name of the header in canonical form.
-func (r *reviewer) proxyHeader() string {
-	if !strings.EqualFold(r.fields.ProxyHeader, headerForwarded) {
-		return headerXForwardedFor
-	}
-	r.warnOf(varProxyHeader,
-		"is Forwarded, which nginx, Caddy and HAProxy pass through unchanged: "+
+// proxyHeader returns the header, with a warning if clients can write it.
+func (r *reviewer) proxyHeader() clientaddr.Header {
+	header := r.fields.ProxyHeader
+	if header == clientaddr.ForwardedHeader {
+		r.warnOf(varProxyHeader, "is "+header.String()+
+			", which nginx, Caddy and HAProxy pass through unchanged: "+
 			"any client could pretend to be another",
-		"make sure that the proxy replaces the header, or use "+headerXForwardedFor)
-	return headerForwarded
+			"make sure that the proxy replaces the header, or use "+
+				clientaddr.XForwardedForHeader.String())
+	}
+	return header
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/offload/sessiond/adapters/http/certificate"
@@ -14,7 +13,6 @@ import (
 	"github.com/offload/sessiond/domain/secret"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
-	"github.com/offload/sessiond/ports"
 )
 
 // Review is the result of reading a configuration.
@@ -83,13 +81,13 @@ func (r *reviewer) config() Config {
 		},
 		Limits: issue.Limits{
 			PerAddress: f.LimitPerIP, PerInstall: f.LimitPerInstall, Window: seconds(f.LimitWindow),
-			Mode: ports.ThrottleMode(f.LimitMode), IPv6Prefix: f.IPv6Prefix,
+			Mode: f.LimitMode, IPv6Prefix: f.IPv6Prefix,
 		},
 		KeysetFile:     string(f.KeysetFile),
 		Storage:        f.LimiterStorage,
 		RedisURL:       r.redisURL(),
 		RedisTimeout:   time.Duration(f.RedisTimeout) * time.Millisecond,
-		OnOutage:       ports.OutagePolicy(f.OnOutage),
+		OnOutage:       f.OnOutage,
 		MaxSubjects:    f.MaxSubjects,
 		TrustedProxies: clientaddr.NewTrusted(trusted...), TrustedPrefixes: trusted,
 		TrustedProxyHeader: r.proxyHeader(),
@@ -97,20 +95,11 @@ func (r *reviewer) config() Config {
 		HTTPAddr: f.HTTPAddr, OpsAddr: f.OpsAddr, MaxConnections: f.MaxConnections,
 		ReadTimeout: seconds(f.ReadTimeout), IdleTimeout: seconds(f.IdleTimeout),
 		ShutdownDelay: seconds(f.ShutdownDelay), ShutdownGrace: seconds(f.ShutdownGrace),
-		LogLevel: logLevel(f.LogLevel), LogFormat: f.LogFormat,
+		LogLevel: f.LogLevel, LogFormat: f.LogFormat,
 	}
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
-
-// logLevel returns the level with the given name. Validation reports other names.
-func logLevel(word string) slog.Level {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(word)); err != nil {
-		return slog.LevelInfo
-	}
-	return level
-}
 
 // checkMaxSubjects checks that the memory storage can hold the grants that the limits allow.
 func (r *reviewer) checkMaxSubjects() {

@@ -128,15 +128,6 @@ func (v variable) bounds() string {
 	return " of at least " + minimum
 }
 
-// words returns the allowed values of an enumeration, or "" for other variables.
-func (v variable) words() string {
-	words, ok := v.rule("oneof")
-	if !ok {
-		words, _ = v.rule("oneofci")
-	}
-	return strings.Join(strings.Fields(words), " or ")
-}
-
 // isLabel reports whether text is valid in tokens, responses and metrics.
 func isLabel(text string) bool {
 	return len(text) <= maxLabel && utf8.ValidString(text) &&

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/bootstrap/config"
+	"github.com/offload/sessiond/domain/clientaddr"
 )
 
 func TestNumbers(t *testing.T) {
@@ -247,9 +248,9 @@ func TestTrustedProxies(t *testing.T) {
 		})
 	}
 	t.Run("the header in canonical form", func(t *testing.T) {
-		assert.Equal(t, "Forwarded", load(t, env(
+		assert.Equal(t, clientaddr.ForwardedHeader, load(t, env(
 			"OFFLOAD_TRUSTED_PROXY_HEADER=forwarded")).Config.TrustedProxyHeader)
-		assert.Equal(t, "X-Forwarded-For", load(t,
+		assert.Equal(t, clientaddr.XForwardedForHeader, load(t,
 			env("OFFLOAD_TRUSTED_PROXY_HEADER=x-forwarded-for")).Config.TrustedProxyHeader)
 	})
 }

@@ -5,25 +5,24 @@ import (
 	"strings"
 
 	"github.com/offload/sessiond/adapters/limiter/redis"
+	"github.com/offload/sessiond/ports"
 )
 
 const remedyRedisURL = "use redis://user:password@host:6379/0, or rediss:// for TLS"
 
-// sharesStorage reports whether the storage is one that replicas share.
-func (r *reviewer) sharesStorage() bool { return r.fields.LimiterStorage == StorageRedis }
-
 // redisURL returns the URL of the shared storage. It is the zero value without a shared storage, or
 // if a fault prevents it.
 func (r *reviewer) redisURL() redis.URL {
+	storage := r.fields.LimiterStorage.String()
 	switch {
-	case !r.sharesStorage():
+	case r.fields.LimiterStorage != ports.StorageRedis:
 		if r.given[VarRedisURL] && !r.broken[varStorage] {
-			r.warnOf(VarRedisURL, "is set but not used: "+varStorage+" is "+StorageMemory,
-				"remove it, or set "+varStorage+"="+StorageRedis)
+			r.warnOf(VarRedisURL, "is set but not used: "+varStorage+" is "+storage,
+				"remove it, or set "+varStorage+"="+ports.StorageRedis.String())
 		}
 		return redis.URL{}
 	case !r.given[VarRedisURL]:
-		r.faultOf(VarRedisURL, "is not set, and "+varStorage+" is "+StorageRedis, remedyRedisURL)
+		r.faultOf(VarRedisURL, "is not set, and "+varStorage+" is "+storage, remedyRedisURL)
 		return redis.URL{}
 	case r.broken[VarRedisURL]:
 		return redis.URL{}
@@ -48,7 +47,7 @@ func (r *reviewer) checkDigestKeyIsSet() {
 	const problem = "is not set, and replicas share a storage: each would count separately"
 	const remedy = "use the same key for all replicas; " + remedySecret
 	switch {
-	case !r.sharesStorage():
+	case !r.fields.LimiterStorage.Shared():
 	case r.production:
 		r.faultOf(varDigestKey, problem, remedy)
 	default:

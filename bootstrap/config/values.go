@@ -159,6 +159,9 @@ func set(field reflect.Value, text string) bool {
 		field.SetBool(text == "true")
 		return text == "true" || text == "false"
 	default:
+		if enumerations[field.Type()] != nil {
+			return setWord(field, text)
+		}
 		field.SetString(text)
 	}
 	return true

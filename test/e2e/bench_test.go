@@ -21,6 +21,7 @@ import (
 	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/app/authenticate"
 	"github.com/offload/sessiond/app/issue"
+	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
@@ -51,7 +52,7 @@ func wholeHandler(b testing.TB) http.Handler {
 	clock, events := clock.New(), metrics.New("bench")
 	service := &api.API{
 		Issuance: issue.New(issue.Parts{
-			Keys: keySource{keyring}, Limiter: events.Limiter("memory", storage, storage, clock),
+			Keys: keySource{keyring}, Limiter: events.Limiter(ports.StorageMemory, storage, storage, clock),
 			Clock: clock, Entropy: entropy.Source{},
 			Events: events, Settings: benchSettings,
 			Digester: throttle.NewDigester([]byte(stronger)),
@@ -59,7 +60,7 @@ func wholeHandler(b testing.TB) http.Handler {
 				Mode: ports.Enforce, IPv6Prefix: 64},
 		}),
 		Authentication: authenticate.New(keySource{keyring}, clock, events, benchSettings),
-		Header:         api.HeaderXForwardedFor,
+		Header:         clientaddr.XForwardedForHeader,
 	}
 	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
 	return server.NewRouter(service.Routes(), clock, events, logger)

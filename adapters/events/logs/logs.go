@@ -105,10 +105,10 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 		})
 	case ports.LimiterOutageStarted:
 		r.logger.LogAttrs(ctx, slog.LevelError, eventOutageStarted,
-			slog.String("policy", string(e.Policy)), slog.String("cause", e.Cause.Error()))
+			slog.String("policy", e.Policy.String()), slog.String("cause", e.Cause.Error()))
 	case ports.LimiterOutageEnded:
 		r.logger.LogAttrs(ctx, slog.LevelInfo, eventOutageEnded,
-			slog.String("policy", string(e.Policy)))
+			slog.String("policy", e.Policy.String()))
 	case ports.LimiterMisconfigured:
 		ConfigurationWarning(ctx, r.logger, r.variables.SharedStorage, e.Problem)
 	case ports.SessionIssued, ports.LimiterOutageDecision: // counted by metrics, not logged
@@ -152,7 +152,7 @@ func (r *Recorder) issuanceThrottled(ctx context.Context, e ports.IssuanceThrott
 		slog.String("request_id", origin.RequestID),
 		slog.String("path", origin.Route),
 		slog.String("dimension", e.Dimension.String()),
-		slog.String("mode", string(e.Mode)),
+		slog.String("mode", e.Mode.String()),
 		slog.Int("retry_after_seconds", e.RetryAfterSeconds),
 		slog.String("install_id_hash", r.pseudonyms.Of(e.Install)),
 		slog.Int("suppressed", suppressed),

@@ -26,12 +26,12 @@ type timed struct {
 	duration prometheus.Observer
 }
 
-// Limiter returns storage with its decisions timed under name, and shows its counts unless counts
-// is nil. Names come from a fixed list, and each may be used once.
-func (m *Metrics) Limiter(name string, storage ports.LimiterStorage, counts Counts,
+// Limiter returns storage with its decisions timed under its kind, and shows its counts unless
+// counts is nil. Each kind may be used once.
+func (m *Metrics) Limiter(kind ports.StorageKind, storage ports.LimiterStorage, counts Counts,
 	clock ports.Clock) ports.LimiterStorage {
 	if counts != nil {
-		labels := prometheus.Labels{"storage": name}
+		labels := prometheus.Labels{"storage": kind.String()}
 		m.registry.MustRegister(
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "offload_limiter_subjects", Help: "Subjects with a grant in their window.",
@@ -44,7 +44,7 @@ func (m *Metrics) Limiter(name string, storage ports.LimiterStorage, counts Coun
 			}, func() float64 { return float64(counts.Forgotten()) }))
 	}
 	return &timed{LimiterStorage: storage, clock: clock,
-		duration: m.decisions.WithLabelValues(name)}
+		duration: m.decisions.WithLabelValues(kind.String())}
 }
 
 // Decide implements ports.LimiterStorage.

@@ -124,13 +124,13 @@ func (m *Metrics) createSeries() {
 		m.issued.WithLabelValues(kind)
 	}
 	for _, dimension := range throttle.Dimensions() {
-		for _, mode := range []ports.ThrottleMode{ports.Enforce, ports.Observe} {
-			m.throttled.WithLabelValues(dimension.String(), string(mode))
+		for _, mode := range ports.ThrottleModes() {
+			m.throttled.WithLabelValues(dimension.String(), mode.String())
 		}
 	}
 	for _, policy := range ports.OutagePolicies() {
-		m.outage.WithLabelValues(string(policy))
-		m.policyDecisions.WithLabelValues(string(policy))
+		m.outage.WithLabelValues(policy.String())
+		m.policyDecisions.WithLabelValues(policy.String())
 	}
 	m.verifications.WithLabelValues(outcomeOf(""), "")
 	for _, reason := range token.Reasons() {
@@ -154,7 +154,7 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 		}
 		m.issued.WithLabelValues(kind).Inc()
 	case ports.IssuanceThrottled:
-		m.throttled.WithLabelValues(e.Dimension.String(), string(e.Mode)).Inc()
+		m.throttled.WithLabelValues(e.Dimension.String(), e.Mode.String()).Inc()
 	case ports.TokenVerified:
 		m.verifications.WithLabelValues(outcomeOf(e.Reason), string(e.Reason)).Inc()
 	case ports.ReloadFailed:
@@ -165,11 +165,11 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	case ports.ForwardedByStranger:
 		m.forwardedByStranger.Inc()
 	case ports.LimiterOutageStarted:
-		m.outage.WithLabelValues(string(e.Policy)).Set(1)
+		m.outage.WithLabelValues(e.Policy.String()).Set(1)
 	case ports.LimiterOutageEnded:
-		m.outage.WithLabelValues(string(e.Policy)).Set(0)
+		m.outage.WithLabelValues(e.Policy.String()).Set(0)
 	case ports.LimiterOutageDecision:
-		m.policyDecisions.WithLabelValues(string(e.Policy)).Inc()
+		m.policyDecisions.WithLabelValues(e.Policy.String()).Inc()
 	}
 }
 

@@ -142,7 +142,7 @@ func TestTimesAndCountsAStorage(t *testing.T) {
 	}
 	m := metrics.New("")
 	stats := &counts{}
-	_, err := m.Limiter("memory", storage, stats, clock).Decide(context.Background(), 42, want)
+	_, err := m.Limiter(ports.StorageMemory, storage, stats, clock).Decide(context.Background(), 42, want)
 	assert.ErrorIs(t, err, cause)
 	text := scrape(t, m)
 	assert.Contains(t, text,
@@ -162,7 +162,7 @@ func TestTwoStoragesHaveSeparateSeries(t *testing.T) {
 	}
 	m := metrics.New("")
 	for _, timed := range []ports.LimiterStorage{
-		m.Limiter("redis", storage, nil, clock), m.Limiter("memory", storage, &counts{}, clock),
+		m.Limiter(ports.StorageRedis, storage, nil, clock), m.Limiter(ports.StorageMemory, storage, &counts{}, clock),
 	} {
 		_, err := timed.Decide(context.Background(), 0, throttle.Checks{})
 		require.NoError(t, err)

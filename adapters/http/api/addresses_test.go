@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/offload/sessiond/adapters/http/api"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/ports"
 	"github.com/offload/sessiond/ports/portsmock"
@@ -20,20 +19,20 @@ func TestClientAddress(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		trusted clientaddr.Trusted
-		header  string
+		header  clientaddr.Header
 		headers []string
 		want    string
 	}{
-		{"no trusted proxy: the peer", clientaddr.Trusted{}, api.HeaderXForwardedFor,
+		{"no trusted proxy: the peer", clientaddr.Trusted{}, clientaddr.XForwardedForHeader,
 			[]string{"X-Forwarded-For", "203.0.113.5"}, "192.0.2.1"},
-		{"a trusted proxy: the right-most address that is not trusted", proxy, api.HeaderXForwardedFor,
+		{"a trusted proxy: the right-most address that is not trusted", proxy, clientaddr.XForwardedForHeader,
 			[]string{"X-Forwarded-For", "198.51.100.1, 203.0.113.5"}, "203.0.113.5"},
-		{"a header of several lines", proxy, api.HeaderXForwardedFor,
+		{"a header of several lines", proxy, clientaddr.XForwardedForHeader,
 			[]string{"X-Forwarded-For", "203.0.113.5", "X-Forwarded-For", "192.0.2.7"},
 			"203.0.113.5"},
-		{"a forwarding header that is not configured is ignored", proxy, api.HeaderXForwardedFor,
+		{"a forwarding header that is not configured is ignored", proxy, clientaddr.XForwardedForHeader,
 			[]string{"Forwarded", "for=203.0.113.5"}, "192.0.2.1"},
-		{"the Forwarded header, if it is configured", proxy, api.HeaderForwarded,
+		{"the Forwarded header, if it is configured", proxy, clientaddr.ForwardedHeader,
 			[]string{"Forwarded", `for="[2001:db8::1]:80";proto=https`, "X-Forwarded-For",
 				"203.0.113.5"}, "2001:db8::1"},
 	} {

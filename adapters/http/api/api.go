@@ -27,9 +27,9 @@ type API struct {
 	Authentication ports.Authentication
 	Publication    ports.Publication
 	Events         ports.Events
-	// Trusted lists the proxies whose Header is trusted. Header is X-Forwarded-For or Forwarded.
+	// Trusted lists the proxies whose Header is trusted.
 	Trusted clientaddr.Trusted
-	Header  string
+	Header  clientaddr.Header
 	// Origins lists the origins whose scripts may request sessions, as browsers write them. If it
 	// is empty, none may.
 	Origins []string

@@ -17,6 +17,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/http/api"
 	"github.com/offload/sessiond/adapters/http/server"
+	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
@@ -53,7 +54,7 @@ func newDesk() *desk {
 	}
 	d.api = &api.API{
 		Issuance: d.issuance, Authentication: d.authentication, Publication: d.publication,
-		Header:  api.HeaderXForwardedFor,
+		Header:  clientaddr.XForwardedForHeader,
 		Version: "1.2.3", Environment: "test",
 	}
 	return d

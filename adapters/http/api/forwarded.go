@@ -3,16 +3,11 @@ package api
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/ports"
-)
-
-// HeaderForwarded is the header of RFC 7239. The alternative is HeaderXForwardedFor.
-const (
-	HeaderForwarded     = "Forwarded"
-	HeaderXForwardedFor = "X-Forwarded-For"
 )
 
 // clientOf returns the client's address, as far as the proxies in front of it are trusted.
@@ -21,11 +16,7 @@ func (a *API) clientOf(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{} // not a TCP peer: all of these count as one client
 	}
-	lines := r.Header.Values(a.Header)
-	entries := clientaddr.XForwardedFor(lines)
-	if a.Header == HeaderForwarded {
-		entries = clientaddr.Forwarded(lines)
-	}
+	entries := a.Header.Entries(r.Header.Values(a.Header.String()))
 	return clientaddr.Client(peer.Addr(), a.Trusted, entries)
 }
 
@@ -45,5 +36,7 @@ func (a *API) recordingForwarders(handle server.Handler) server.Handler {
 
 // forwards reports whether a request has headers that proxies write.
 func forwards(header http.Header) bool {
-	return header.Get(HeaderXForwardedFor) != "" || header.Get(HeaderForwarded) != ""
+	return slices.ContainsFunc(clientaddr.Headers(), func(one clientaddr.Header) bool {
+		return header.Get(one.String()) != ""
+	})
 }

@@ -37,7 +37,7 @@ var details = map[ports.OutagePolicy]string{
 func TestOutageUnderEachPolicy(t *testing.T) {
 	for _, policy := range ports.OutagePolicies() {
 		for name, fault := range faults {
-			t.Run(string(policy)+"/"+name, func(t *testing.T) {
+			t.Run(policy.String()+"/"+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					shared := newServer(t)
 					r := start(t, shared, policy)
@@ -93,7 +93,7 @@ func TestOutageUnderEachPolicy(t *testing.T) {
 
 func TestSingleFailureIsNoOutage(t *testing.T) {
 	for _, policy := range ports.OutagePolicies() {
-		t.Run(string(policy), func(t *testing.T) {
+		t.Run(policy.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				shared := newServer(t)
 				r := start(t, shared, policy)

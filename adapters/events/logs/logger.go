@@ -1,0 +1,41 @@
+package logs
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/offload/sessiond/ports"
+)
+
+// NewLogger returns a logger that writes lines of level or above to output, as format has it. The
+// message of a line is always the fixed name of an event, so its key is event.
+func NewLogger(output io.Writer, level ports.LogLevel, format ports.LogFormat) *slog.Logger {
+	options := &slog.HandlerOptions{
+		Level: severity(level),
+		ReplaceAttr: func(groups []string, attribute slog.Attr) slog.Attr {
+			if len(groups) == 0 && attribute.Key == slog.MessageKey {
+				attribute.Key = "event"
+			}
+			return attribute
+		},
+	}
+	if format == ports.LogText {
+		return slog.New(slog.NewTextHandler(output, options))
+	}
+	return slog.New(slog.NewJSONHandler(output, options))
+}
+
+// severity returns the level as slog has it.
+func severity(level ports.LogLevel) slog.Level {
+	switch level {
+	case ports.LogDebug:
+		return slog.LevelDebug
+	case ports.LogInfo:
+		return slog.LevelInfo
+	case ports.LogWarn:
+		return slog.LevelWarn
+	case ports.LogError:
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
