@@ -43,7 +43,16 @@ type fixture struct {
 	keyring  *keys.Keyring
 	fraction float64
 	clock    *portsmock.ClockMock
+	looks    int // for new keys
 }
+
+// refresher counts the looks for new keys that are asked for.
+type refresher struct {
+	ports.KeySource
+	f *fixture
+}
+
+func (r refresher) Refresh() { r.f.looks++ }
 
 type change func(*fixture, *issue.Parts)
 
@@ -58,7 +67,8 @@ func newFixture(t *testing.T, changes ...change) *fixture {
 	for _, change := range changes {
 		change(f, &parts)
 	}
-	parts.Keys = &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return f.keyring }}
+	parts.Keys = refresher{&portsmock.KeySourceMock{
+		KeyringFunc: func() *keys.Keyring { return f.keyring }}, f}
 	parts.Limiter = f.limiter
 	f.clock = &portsmock.ClockMock{
 		NowFunc:     func() time.Time { return f.now },
@@ -202,6 +212,23 @@ func TestRenewalChecksOnlyTheInstallation(t *testing.T) {
 	assert.Equal(t, 1, renewed.Decision.Len())
 	assert.Equal(t, throttle.ByInstall, renewed.Decision.At(0).Check.Dimension)
 	assert.Equal(t, ports.SessionIssued{Renewed: true}, f.events[len(f.events)-1])
+}
+
+// TestUnknownKeyOfSessionCausesALook checks that a session of another replica, which may have newer
+// keys, is a reason to look for them.
+func TestUnknownKeyOfSessionCausesALook(t *testing.T) {
+	f := newFixture(t)
+	issued, err := f.issue(t, "install-12345")
+	require.NoError(t, err)
+	_, err = f.issue(t, "install-12345", "Bearer "+issued.Token)
+	require.NoError(t, err)
+	_, err = f.issue(t, "install-12345", "Bearer no-token")
+	require.NoError(t, err)
+	assert.Zero(t, f.looks)
+	f.keyring = newKeyring(t, keys.NewHS256("other", []byte("secret"), keys.Plan{}))
+	_, err = f.issue(t, "install-12345", "Bearer "+issued.Token)
+	require.NoError(t, err)
+	assert.Equal(t, 1, f.looks)
 }
 
 func TestWhichCredentialsRenew(t *testing.T) {
