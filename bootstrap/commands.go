@@ -93,12 +93,8 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 		Environment: c.Environment, ProductionLike: c.Production, Version: c.BuildVersion,
 		Listeners: cli.Listeners{Public: c.HTTPAddr, Operations: c.OpsAddr,
 			MaxConnections: c.MaxConnections, Origins: append([]string{}, c.Origins...)},
-		Sessions: cli.Sessions{
-			Issuer: c.Session.Issuer, Audience: c.Session.Audience,
-			TTLSeconds:          seconds(c.Session.Lifetime),
-			ClockSkewSeconds:    seconds(c.Session.ClockSkew),
-			RenewalGraceSeconds: seconds(c.Session.RenewalGrace),
-		},
+		Sessions: cli.DescribeSessions(c.Session),
+		Keys:     cli.DescribeKeys(review.Keyring, now),
 		Limits: cli.Limits{
 			PerIP: c.Limits.PerAddress, PerInstall: c.Limits.PerInstall,
 			WindowSeconds: seconds(c.Limits.Window),
@@ -122,12 +118,6 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 	}
 	for _, prefix := range c.TrustedPrefixes {
 		e.Proxies.Trusted = append(e.Proxies.Trusted, prefix.String())
-	}
-	for _, key := range review.Keyring.Keys() {
-		e.Keys = append(e.Keys, cli.Key{
-			ID: string(key.ID()), Algorithm: string(key.Algorithm()),
-			State: review.Keyring.StateAt(key, now).String(),
-		})
 	}
 	return e
 }

@@ -179,11 +179,6 @@ func startPublic(p listenerParts, api *api.API, handshake server.Handshake) {
 
 // startedAttributes returns the attributes of the service_started log line.
 func (p *listenerParts) startedAttributes() []any {
-	now, keyring := p.Clock.Now(), p.Keys.Keyring()
-	states := make([]any, 0, len(keyring.Keys()))
-	for _, key := range keyring.Keys() {
-		states = append(states, slog.String(string(key.ID()), keyring.StateAt(key, now).String()))
-	}
 	storage := []any{slog.String("storage", p.Config.Storage.String())}
 	if p.Config.Storage.Shared() {
 		storage = append(storage, slog.String("on_outage", p.Config.OnOutage.String()))
@@ -197,7 +192,7 @@ func (p *listenerParts) startedAttributes() []any {
 		slog.Bool("production", p.Config.Production),
 		slog.String("version", p.Config.BuildVersion),
 		slog.String("mode", p.Config.Limits.Mode.String()),
-		slog.Group("keys", states...),
+		logs.States(p.Keys.Keyring(), p.Clock.Now()),
 	}, storage...)
 }
 

@@ -17,22 +17,8 @@ import (
 
 // keysReport describes a keyset and its scheduled changes.
 func keysReport(keyring *keys.Keyring, now time.Time) cli.KeysReport {
-	report := cli.KeysReport{Keys: []cli.KeyLine{}, Changes: []cli.KeyChange{},
-		Notes: signerNotes(keyring, now)}
-	next := map[keys.ID]*cli.KeyChange{}
-	for _, change := range keyring.Schedule(now) {
-		entry := cli.KeyChange{At: change.At, ID: string(change.ID), State: change.State.String()}
-		report.Changes = append(report.Changes, entry)
-		if next[change.ID] == nil {
-			next[change.ID] = &entry
-		}
-	}
-	for _, key := range keyring.Keys() {
-		report.Keys = append(report.Keys, cli.KeyLine{
-			ID: string(key.ID()), Algorithm: string(key.Algorithm()),
-			State: keyring.StateAt(key, now).String(), Next: next[key.ID()],
-		})
-	}
+	report := cli.DescribeKeyset(keyring, now)
+	report.Notes = signerNotes(keyring, now)
 	return report
 }
 

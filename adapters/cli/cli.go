@@ -3,8 +3,8 @@
 //
 // It contains no wiring: what a command does is passed in as a function, and its result is a report
 // type of this package. A report is written unchanged, a usage error is one line with a hint, and
-// JSON member names are stable. The package imports cobra, pflag, domain/keys for the names of
-// algorithms, and the standard library.
+// JSON member names are stable. The package imports domain, ports, cobra, pflag and the standard
+// library.
 package cli
 
 import (

@@ -58,17 +58,15 @@ type KeysReport struct {
 
 // KeyLine describes one key. Next is nil if no change is scheduled.
 type KeyLine struct {
-	ID        string     `json:"id"`
-	Algorithm string     `json:"algorithm"`
-	State     string     `json:"state"`
-	Next      *KeyChange `json:"next_change"`
+	Key
+	Next *KeyChange `json:"next_change"`
 }
 
-// KeyChange is a scheduled change of a key's state.
+// KeyChange is a keys.Change with the names of its members.
 type KeyChange struct {
-	At    time.Time `json:"at"`
-	ID    string    `json:"id"`
-	State string    `json:"state"`
+	At    time.Time  `json:"at"`
+	ID    keys.ID    `json:"id"`
+	State keys.State `json:"state"`
 }
 
 // newKeys returns the group of commands that manage a keyset file.
@@ -366,7 +364,7 @@ func (r KeysReport) writeKeys(w io.Writer) error {
 	for _, key := range r.Keys {
 		next := "none"
 		if key.Next != nil {
-			next = key.Next.State + " at " + key.Next.At.UTC().Format(time.RFC3339)
+			next = key.Next.State.String() + " at " + key.Next.At.UTC().Format(time.RFC3339)
 		}
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", key.ID, key.Algorithm, key.State, next)
 	}

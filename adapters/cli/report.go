@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -112,9 +113,9 @@ type TLS struct {
 
 // Key describes a key and its present state, without its material.
 type Key struct {
-	ID        string `json:"id"`
-	Algorithm string `json:"algorithm"`
-	State     string `json:"state"`
+	ID        keys.ID        `json:"id"`
+	Algorithm keys.Algorithm `json:"algorithm"`
+	State     keys.State     `json:"state"`
 }
 
 // Sessions holds the settings of all sessions.

@@ -39,6 +39,9 @@ func (s State) String() string {
 	return "unknown"
 }
 
+// MarshalText implements encoding.TextMarshaler.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // mayVerify reports whether the plan lets a key verify at now.
 func (p Plan) mayVerify(now time.Time) bool {
 	return !p.Revoked && (p.VerifyUntil.IsZero() || now.Before(p.VerifyUntil))

@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/throttle"
@@ -119,7 +120,7 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 func (r *Recorder) content(content ports.Content) []slog.Attr {
 	switch c := content.(type) {
 	case ports.KeysContent:
-		return []slog.Attr{r.states(c.Keyring)}
+		return []slog.Attr{States(c.Keyring, r.clock.Now())}
 	case ports.TLSContent:
 		return []slog.Attr{slog.Any("names", c.Names), slog.Time("ends", c.Ends)}
 	}
@@ -132,10 +133,9 @@ func ConfigurationWarning(ctx context.Context, logger *slog.Logger, variable, pr
 		slog.String("problem", problem))
 }
 
-// states returns the ids of the keys with the current state of each.
-func (r *Recorder) states(keyring *keys.Keyring) slog.Attr {
+// States returns the ids of the keys with the state of each at now.
+func States(keyring *keys.Keyring, now time.Time) slog.Attr {
 	var states []slog.Attr
-	now := r.clock.Now()
 	for _, key := range keyring.Keys() {
 		states = append(states, slog.String(string(key.ID()), keyring.StateAt(key, now).String()))
 	}
