@@ -49,8 +49,7 @@ func newLimiter(p limiterParts) (storage, error) {
 
 // local returns a storage in this replica's memory.
 func (p *limiterParts) local() (ports.LimiterStorage, error) {
-	local, err := memory.New(p.Config.MaxSubjects,
-		max(p.Config.Limits.PerAddress, p.Config.Limits.PerInstall))
+	local, err := memory.New(p.Config.MaxSubjects, p.Config.Limits.Largest())
 	if err != nil {
 		return nil, err
 	}

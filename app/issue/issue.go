@@ -37,6 +37,9 @@ type Limits struct {
 	IPv6Prefix int
 }
 
+// Largest returns the largest limit, for which a storage must have room.
+func (l Limits) Largest() int { return max(l.PerAddress, l.PerInstall) }
+
 // Service implements ports.Issuance.
 type Service struct {
 	keys     ports.KeySource

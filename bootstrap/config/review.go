@@ -69,8 +69,12 @@ func Load(sources Sources) Review {
 // config converts the fields to the types that the service uses.
 func (r *reviewer) config() Config {
 	f := &r.fields
-	r.checkMaxSubjects()
 	trusted := r.trusted()
+	limits := issue.Limits{
+		PerAddress: f.LimitPerIP, PerInstall: f.LimitPerInstall, Window: seconds(f.LimitWindow),
+		Mode: f.LimitMode, IPv6Prefix: f.IPv6Prefix,
+	}
+	r.checkMaxSubjects(limits)
 	return Config{
 		Environment: secret.ParseEnvironment(f.Environment).String(),
 		Production:  r.production, BuildVersion: f.BuildVersion,
@@ -79,10 +83,7 @@ func (r *reviewer) config() Config {
 			Lifetime: seconds(f.TTL), ClockSkew: seconds(f.ClockSkew),
 			RenewalGrace: seconds(f.RenewalGrace),
 		},
-		Limits: issue.Limits{
-			PerAddress: f.LimitPerIP, PerInstall: f.LimitPerInstall, Window: seconds(f.LimitWindow),
-			Mode: f.LimitMode, IPv6Prefix: f.IPv6Prefix,
-		},
+		Limits:         limits,
 		KeysetFile:     string(f.KeysetFile),
 		Storage:        f.LimiterStorage,
 		RedisURL:       r.redisURL(),
@@ -102,7 +103,7 @@ func (r *reviewer) config() Config {
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
 // checkMaxSubjects checks that the memory storage can hold the grants that the limits allow.
-func (r *reviewer) checkMaxSubjects() {
+func (r *reviewer) checkMaxSubjects(limits issue.Limits) {
 	f := &r.fields
 	for _, name := range []string{varMaxSubjects, varLimitPerIP, varLimitPerInstall} {
 		if r.broken[name] {
@@ -110,8 +111,7 @@ func (r *reviewer) checkMaxSubjects() {
 		}
 	}
 	var tooSmall *memory.TooSmallError
-	if _, err := memory.New(f.MaxSubjects, max(f.LimitPerIP, f.LimitPerInstall)); errors.As(err,
-		&tooSmall) {
+	if _, err := memory.New(f.MaxSubjects, limits.Largest()); errors.As(err, &tooSmall) {
 		r.faultOf(varMaxSubjects, fmt.Sprintf("is too small for a limit of %d grants",
 			tooSmall.LargestLimit), fmt.Sprintf("use at least %d", tooSmall.Minimum))
 	} else if f.MaxSubjects < len(throttle.Dimensions()) {
