@@ -89,8 +89,8 @@ func (TLSContent) Material() Material { return MaterialTLS }
 // failure.
 type Reloaded struct{ Content Content }
 
-// ReloadFailed reports content that did not come into force; the last good one stays. It is recorded
-// once for each new cause.
+// ReloadFailed reports content that did not come into force; the last good one stays. It is
+// recorded once for each new cause.
 type ReloadFailed struct {
 	Material Material
 	// File is the path that the configuration names; empty where the cause says which of several

@@ -231,8 +231,8 @@ func testMode(t *testing.T, mode os.FileMode, exposed bool) {
 	})
 }
 
-// TestFoldersOfSecretFiles checks that a folder in which others may replace the file counts like the
-// mode of the file, for every kind of file that may contain a secret.
+// TestFoldersOfSecretFiles checks that a folder in which others may replace the file counts like
+// the mode of the file, for every kind of file that may contain a secret.
 func TestFoldersOfSecretFiles(t *testing.T) {
 	const problem = "is in a folder in which others may replace it"
 	tempDir(t)

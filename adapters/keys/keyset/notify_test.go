@@ -124,7 +124,6 @@ func TestFollowsKubernetesVolume(t *testing.T) {
 func TestWatchLeaksNoDescriptors(t *testing.T) {
 	path := filepath.Join(sharedDir(t), "keyset.json")
 	write(t, path, keysetText(t, "first"), 0o600)
-	start(t, path).Stop() // opens the runtime's own descriptors
 	before := descriptors(t)
 	source := start(t, path)
 	for range 3 {
@@ -134,7 +133,7 @@ func TestWatchLeaksNoDescriptors(t *testing.T) {
 		source.awaitKey(t, "second")
 	}
 	source.Stop()
-	require.Eventually(t, func() bool { return descriptors(t) == before }, deadline, pollEvery,
+	require.Eventually(t, func() bool { return descriptors(t) <= before }, deadline, pollEvery,
 		"a look that was in progress does not close the watch")
 }
 

@@ -2,9 +2,9 @@
 // completely or not at all, Source watches it, Store changes it.
 //
 // An invalid file never replaces a valid one, neither in force nor on disk. Faults contain key ids,
-// members and fixed sentences; no error, event or text of the package contains material or a path,
-// except that a failed watch names the directory. The package imports domain, ports, adapters/system,
-// renameio and x/sys.
+// members and fixed sentences; no error or text of the package contains material or a path, except
+// that a failed watch names the directory; the event of a failed reload names the file. The package
+// imports domain, ports, adapters/system, renameio and x/sys.
 package keyset
 
 import (

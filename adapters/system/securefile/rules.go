@@ -41,8 +41,8 @@ func (f *File) Exposures() []*Fault {
 	return faults
 }
 
-// Foreign returns what the operator should know about the owners of a file and of its folder: either
-// may belong to a user who is neither root nor the user of this process.
+// Foreign returns what the operator should know about the owners of a file and of its folder:
+// either may belong to a user who is neither root nor the user of this process.
 func Foreign(name string) []*Fault {
 	var faults []*Fault
 	path, err := Resolve(name, func(string, string) {})
