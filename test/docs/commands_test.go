@@ -22,14 +22,6 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if err := harness.RemoveBinary(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(status)
-}
-
 // TestCommands runs the marked blocks of each page, in a world of its own for each block.
 func TestCommands(t *testing.T) {
 	for name, page := range pages(t) {

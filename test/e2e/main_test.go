@@ -6,7 +6,6 @@ package e2e_test
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -20,14 +19,7 @@ import (
 )
 
 // TestMain fails if a service that a test started in this process has left a goroutine running.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		if err := harness.RemoveBinary(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-		os.Exit(status)
-	}))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // strong and stronger are two secrets that satisfy the policy.
 const (

@@ -4,7 +4,6 @@
 package proxies_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,14 +17,7 @@ import (
 )
 
 // TestMain fails if something that a test started has left a goroutine running.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		if err := harness.RemoveBinary(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-		os.Exit(status)
-	}))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // deployed returns the text of an example file, as an operator copies it.
 func deployed(t testing.TB, name string) string {

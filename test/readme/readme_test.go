@@ -5,7 +5,6 @@ package readme_test
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -31,14 +30,6 @@ import (
 const page = "../../cmd/sessiond/docs/clients.md"
 
 const installID = "install-of-the-readme"
-
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if err := harness.RemoveBinary(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(status)
-}
 
 func TestGo(t *testing.T) {
 	dir := writeFiles(t, "client.go", snippet(t, "go"), "main.go.txt", "go.mod.txt")

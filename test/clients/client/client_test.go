@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"os"
 	"testing"
 	"time"
 
@@ -15,14 +14,6 @@ import (
 	"github.com/offload/sessiond/test/clients/client"
 	"github.com/offload/sessiond/test/harness"
 )
-
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if err := harness.RemoveBinary(); err != nil {
-		panic(err)
-	}
-	os.Exit(status)
-}
 
 // exact decodes body strictly and compares the result with got. It fails if body has a member that
 // the generated type does not have.
