@@ -15,9 +15,10 @@ import (
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	const page, stranger = "https://app.example.com", "https://evil.example"
-	service := harness.Start(t, production(harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": page +
-		",http://localhost:3000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
-		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400"}))
+	service := harness.Start(t, harness.Production(
+		harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": page +
+			",http://localhost:3000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
+			"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400"}))
 	origin := func(of string) harness.Header { return harness.Header{"Origin", of} }
 	ask := harness.Header{"Access-Control-Request-Method", "POST"}
 
@@ -74,7 +75,7 @@ func TestCORS(t *testing.T) {
 
 func TestCORSRefusesInvalidOrigins(t *testing.T) {
 	t.Parallel()
-	exit := harness.RunRefused(t, production(
+	exit := harness.RunRefused(t, harness.Production(
 		harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": "*,null,https://app.example.com/"}))
 	assert.Equal(t, 1, exit.Status)
 	assert.False(t, exit.Listened())

@@ -24,17 +24,17 @@ func announced(t *testing.T, service *harness.Process, peer, header, installID s
 	t.Helper()
 	client := service.Client
 	if peer != "" {
-		client = client.As(t, peer)
+		client = client.From(t, peer)
 	}
 	conn := client.Dial(t)
-	conn.Announce(t, header)
-	conn.Say(t, post(harness.IssueBody(installID), headers...))
-	return conn.TryHear(http.MethodPost)
+	conn.SendProxyHeader(t, header)
+	conn.Send(t, harness.RawIssue(harness.IssueBody(installID), headers...))
+	return conn.TryReadResponse(http.MethodPost)
 }
 
 func TestProxyProtocolGivesTheClientAddress(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(harness.Env{
+	service := harness.Start(t, harness.Production(harness.Env{
 		"OFFLOAD_PROXY_PROTOCOL": "true", "OFFLOAD_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
 		// No window ends during the test.
@@ -48,7 +48,7 @@ func TestProxyProtocolGivesTheClientAddress(t *testing.T) {
 	ask := func(status int, why, peer, header string, headers ...string) {
 		t.Helper()
 		n++
-		answer, err := announced(t, service, peer, header, numbered(n), headers...)
+		answer, err := announced(t, service, peer, header, harness.InstallID(n), headers...)
 		require.NoError(t, err, why)
 		assert.Equal(t, status, answer.Status, why)
 	}
@@ -92,9 +92,10 @@ func TestProxyProtocolBeforeTLS(t *testing.T) {
 		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400"})
 	for n, status := range []int{200, 429} {
 		raw := service.Dial(t)
-		raw.Say(t, "PROXY TCP6 2001:db8::7 2001:db8::1 4711 443\r\n")
+		raw.Send(t, "PROXY TCP6 2001:db8::7 2001:db8::1 4711 443\r\n")
 		conn := tls.Client(raw.Conn, pki.Trust(pair))
-		_, err := io.WriteString(conn, post(harness.IssueBody(numbered(n)), "Connection: close"))
+		_, err := io.WriteString(conn, harness.RawIssue(harness.IssueBody(harness.InstallID(n)),
+			"Connection: close"))
 		require.NoError(t, err)
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		require.NoError(t, err)
@@ -105,7 +106,7 @@ func TestProxyProtocolBeforeTLS(t *testing.T) {
 
 func TestProxyProtocolRequiresTrustedProxies(t *testing.T) {
 	t.Parallel()
-	exit := harness.RunRefused(t, production(harness.Env{"OFFLOAD_PROXY_PROTOCOL": "true"}))
+	exit := harness.RunRefused(t, harness.Production(harness.Env{"OFFLOAD_PROXY_PROTOCOL": "true"}))
 	assert.Equal(t, 1, exit.Status)
 	assert.False(t, exit.Listened())
 	assert.Contains(t, exit.Output, "OFFLOAD_PROXY_PROTOCOL")

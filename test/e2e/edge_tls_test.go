@@ -34,8 +34,8 @@ func overTLS(t *testing.T, pair pki.Pair, more harness.Env) (service *harness.Pr
 	t.Helper()
 	folder = t.TempDir()
 	chain, key := pair.Write(t, folder)
-	return harness.Start(t, production(with(harness.Env{"OFFLOAD_TLS_CERT_FILE": chain,
-		"OFFLOAD_TLS_KEY_FILE": key}, more))), folder
+	return harness.Start(t, harness.Production(harness.Env{"OFFLOAD_TLS_CERT_FILE": chain,
+		"OFFLOAD_TLS_KEY_FILE": key}.With(more))), folder
 }
 
 func TestTLSServesTheSameAsCleartext(t *testing.T) {
@@ -43,7 +43,7 @@ func TestTLSServesTheSameAsCleartext(t *testing.T) {
 	pair := pki.New(t, "localhost")
 	secured, _ := overTLS(t, pair, nil)
 	assert.Equal(t, true, secured.Log.Await(t, "service_started").Fields["tls"])
-	bare := harness.Start(t, production(nil))
+	bare := harness.Start(t, harness.Production(nil))
 	assert.Equal(t, false, bare.Log.Await(t, "service_started").Fields["tls"])
 	for name, protocols := range spoken {
 		for transport, client := range map[string]*harness.Client{
@@ -118,7 +118,7 @@ func TestTLSAndHTTP2DisconnectSlowClients(t *testing.T) {
 	timeouts := harness.Env{"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "10",
 		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "10"}
 	secured, _ := overTLS(t, pair, timeouts)
-	bare := harness.Start(t, production(timeouts))
+	bare := harness.Start(t, harness.Production(timeouts))
 	raw := func(service *harness.Process) func() net.Conn {
 		return func() net.Conn {
 			return service.Dial(t)
@@ -192,7 +192,7 @@ func TestTLSAndHTTP2DisconnectSlowClients(t *testing.T) {
 	secured.Over(t, pki.Trust(pair), spoken["HTTP/2"]).RequireHealthy(t)
 	bare.RequireHealthy(t)
 	for _, service := range []*harness.Process{secured, bare} {
-		awaitInFlight(t, service.Client, 0)
+		service.AwaitInFlight(t, 0)
 		assert.Zero(t, service.Stop(t))
 		assert.Empty(t, service.Log.Of("panic_recovered"))
 		assert.LessOrEqual(t, len(service.Log.Of("http_server_complaint")), 10)
@@ -207,7 +207,7 @@ func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 	env := harness.Env{"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000",
 		"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "60"}
 	secured, _ := overTLS(t, pair, env)
-	bare := harness.Start(t, production(env))
+	bare := harness.Start(t, harness.Production(env))
 	for name, c := range map[string]struct {
 		service *harness.Process
 		trust   *tls.Config
@@ -245,10 +245,10 @@ func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 				}
 			}
 			for range 100 {
-				receive(t, "the clients receive responses", busy)
+				harness.Receive(t, "the clients receive responses", busy)
 			}
 			assert.Zero(t, c.service.Stop(t))
-			wait(t, "every client has been refused", &group)
+			harness.Wait(t, "every client has been refused", &group)
 			for _, line := range c.service.Log.Of("http_request") {
 				if id := line.String("request_id"); strings.HasPrefix(id, "client-") {
 					assert.True(t, got[id], "%s was served, but the response was lost", id)
@@ -264,9 +264,10 @@ func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 // It holds the only connection slot.
 func TestHTTP2ClientThatNeverReads(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "1"}))
+	service := harness.Start(t, harness.Production(
+		harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "1"}))
 	conn := service.Dial(t)
-	conn.Say(t, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	conn.Send(t, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -276,17 +277,17 @@ func TestHTTP2ClientThatNeverReads(t *testing.T) {
 		}
 	}()
 	assert.Equal(t, http.StatusOK, service.Exchange(t, http.MethodGet,
-		request("GET", "/v1/health", "")).Status)
-	receive(t, "the client that never reads has been cut off", ended)
+		harness.RawRequest("GET", "/v1/health", "")).Status)
+	harness.Receive(t, "the client that never reads has been cut off", ended)
 }
 
 // TestHTTP2AnnouncesItsStreamLimit shows that the server announces its maximum of concurrent
 // streams.
 func TestHTTP2AnnouncesItsStreamLimit(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(nil))
+	service := harness.Start(t, harness.Production(nil))
 	conn := service.Dial(t)
-	conn.Say(t, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	conn.Send(t, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
 	reader := bufio.NewReader(conn)
 	header := make([]byte, 9)
 	_, err := io.ReadFull(reader, header)

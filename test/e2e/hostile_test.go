@@ -24,19 +24,19 @@ import (
 // long enough not to expire on a client that does not stall, however busy the machine is.
 func shortTimeouts(t *testing.T, more harness.Env) *harness.Process {
 	t.Helper()
-	service := harness.Start(t, production(with(harness.Env{
+	service := harness.Start(t, harness.Production(harness.Env{
 		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "10", "OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "10",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":      "10000",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "10000",
-	}, more)))
+	}.With(more)))
 	goroutines := service.Metric(t, "go_goroutines")
 	t.Cleanup(func() {
 		if t.Failed() {
 			return
 		}
 		service.RequireHealthy(t)
-		awaitInFlight(t, service.Client, 0)
-		poll(t, "the goroutines that served the hostile clients have ended", func() bool {
+		service.AwaitInFlight(t, 0)
+		harness.Poll(t, "the goroutines that served the hostile clients have ended", func() bool {
 			return service.Metric(t, "go_goroutines") <= goroutines+8
 		})
 		assert.Zero(t, service.Stop(t))
@@ -167,13 +167,14 @@ func TestHostileRequests(t *testing.T) {
 	conns := map[string]*harness.Conn{}
 	for name, hostile := range rows {
 		conns[name] = service.Dial(t)
-		conns[name].Say(t, hostile.sent)
+		conns[name].Send(t, hostile.sent)
 	}
 	for name, hostile := range rows {
 		t.Run(name, func(t *testing.T) {
 			conn := conns[name]
-			conn.HearEnd(t)
-			assert.Contains(t, hostile.status, firstStatus(t, conn.Heard()), "%s", conn.Heard())
+			conn.ReadToEnd(t)
+			assert.Contains(t, hostile.status, firstStatus(t, conn.Received()), "%s",
+				conn.Received())
 		})
 	}
 }
@@ -241,8 +242,8 @@ func TestHostileBodies(t *testing.T) {
 		"an id too long":       {harness.IssueBody(strings.Repeat("i", 16_000)), 422},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for form, text := range map[string]string{"announced": post(hostile.body),
-				"in chunks": chunked(hostile.body)} {
+			for form, text := range map[string]string{"announced": harness.RawIssue(hostile.body),
+				"in chunks": harness.RawChunkedIssue(hostile.body)} {
 				answer := service.Exchange(t, http.MethodPost, text)
 				assert.Equal(t, hostile.status, answer.Status, form)
 				assert.Equal(t, "application/json", answer.Header.Get("Content-Type"), form)
@@ -260,13 +261,13 @@ func TestHostilePipelining(t *testing.T) {
 	conn := service.Dial(t)
 	var all strings.Builder
 	for n := range 100 {
-		all.WriteString(request("GET", "/v1/health", "",
+		all.WriteString(harness.RawRequest("GET", "/v1/health", "",
 			fmt.Sprintf("X-Request-ID: pipelined-%d", n)))
 	}
-	conn.Say(t, all.String())
+	conn.Send(t, all.String())
 	for n := range 100 {
 		assert.Equal(t, fmt.Sprintf("pipelined-%d", n),
-			conn.Hear(t, http.MethodGet).Header.Get("X-Request-ID"))
+			conn.ReadResponse(t, http.MethodGet).Header.Get("X-Request-ID"))
 	}
 }
 
@@ -274,26 +275,26 @@ func TestHostilePipelining(t *testing.T) {
 // kernel's queue, and that the next one is served when another is closed.
 func TestHostileConnectionsBeyondTheLimitWait(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(harness.Env{
+	service := harness.Start(t, harness.Production(harness.Env{
 		"OFFLOAD_HTTP_MAX_CONNECTIONS": "4", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600",
 		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "3600",
 	}))
-	ask := request("GET", "/v1/health", "")
+	ask := harness.RawRequest("GET", "/v1/health", "")
 	var held []*harness.Conn
 	for range 4 {
 		conn := service.Dial(t)
-		conn.Say(t, ask)
-		assert.Equal(t, http.StatusOK, conn.Hear(t, http.MethodGet).Status)
+		conn.Send(t, ask)
+		assert.Equal(t, http.StatusOK, conn.ReadResponse(t, http.MethodGet).Status)
 		held = append(held, conn)
 	}
 	waiting := service.Dial(t)
-	waiting.Say(t, ask)
+	waiting.Send(t, ask)
 	// By now it would have been served, since the connections within the limit are, again and
 	// again.
 	for range 50 {
 		for _, conn := range held {
-			conn.Say(t, ask)
-			assert.Equal(t, http.StatusOK, conn.Hear(t, http.MethodGet).Status)
+			conn.Send(t, ask)
+			assert.Equal(t, http.StatusOK, conn.ReadResponse(t, http.MethodGet).Status)
 		}
 	}
 	require.NoError(t, waiting.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
@@ -302,7 +303,7 @@ func TestHostileConnectionsBeyondTheLimitWait(t *testing.T) {
 	require.NoError(t, waiting.SetReadDeadline(time.Now().Add(harness.Timeout)))
 
 	require.NoError(t, held[0].Close())
-	assert.Equal(t, http.StatusOK, waiting.Hear(t, http.MethodGet).Status)
+	assert.Equal(t, http.StatusOK, waiting.ReadResponse(t, http.MethodGet).Status)
 	assert.Equal(t, http.StatusOK, service.Operations(t, "GET", "/readyz").Status,
 		"the limit does not affect the operations listener")
 }
@@ -313,10 +314,10 @@ func TestHostileConnectionsBeyondTheLimitWait(t *testing.T) {
 func TestHostileClientThatNeverReads(t *testing.T) {
 	t.Parallel()
 	service := shortTimeouts(t, harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "1"})
-	ask := request("GET", "/v1/health", "")
+	ask := harness.RawRequest("GET", "/v1/health", "")
 	conn := service.Dial(t)
-	conn.Say(t, ask)
-	assert.Equal(t, http.StatusOK, conn.Hear(t, http.MethodGet).Status)
+	conn.Send(t, ask)
+	assert.Equal(t, http.StatusOK, conn.ReadResponse(t, http.MethodGet).Status)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -326,5 +327,5 @@ func TestHostileClientThatNeverReads(t *testing.T) {
 	}()
 	assert.Equal(t, http.StatusOK, service.Exchange(t, http.MethodGet, ask).Status)
 	require.NoError(t, conn.Close())
-	receive(t, "the client that never reads has been cut off", ended)
+	harness.Receive(t, "the client that never reads has been cut off", ended)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/test/harness"
+	"github.com/offload/sessiond/test/harness/leaks"
 )
 
 // material returns 32 bytes that depend only on name and are unlike any other text.
@@ -24,22 +25,24 @@ func material(name string) []byte {
 	return sum[:]
 }
 
-// keep adds key material to the quarry: the whole and each half, because part of a key is a leak
-// too.
-func (h *hunt) keep(name string, material []byte) {
+// keySearch is a search for key material.
+type keySearch struct{ *leaks.Search }
+
+// keep forbids key material: the whole and each half, because part of a key is a leak too.
+func (s keySearch) keep(name string, material []byte) {
 	half := len(material) / 2
-	h.quarry[name] = string(material)
-	h.quarry[name+", first half"], h.quarry[name+", second half"] = string(material[:half]),
+	s.Forbidden[name] = string(material)
+	s.Forbidden[name+", first half"], s.Forbidden[name+", second half"] = string(material[:half]),
 		string(material[half:])
 }
 
 // walk requests every route with every method, with and without a token, and adds every response,
 // successful ones included.
-func (h *hunt) walk(t *testing.T, when string, service *harness.InProcess) {
+func (s keySearch) walk(t *testing.T, when string, service *harness.InProcess) {
 	t.Helper()
 	name := func(what ...string) string { return when + ": " + strings.Join(what, " ") }
-	issued := service.Issue(t, fmt.Sprintf("install-%d", len(h.places)))
-	h.add(name("issued"), issued)
+	issued := service.Issue(t, fmt.Sprintf("install-%d", len(s.Places)))
+	s.Add(name("issued"), issued)
 	var with []harness.Header
 	if issued.Status == http.StatusOK {
 		with = append(with, harness.Bearer(issued.Session(t).Token))
@@ -47,22 +50,22 @@ func (h *hunt) walk(t *testing.T, when string, service *harness.InProcess) {
 	for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS", "DELETE"} {
 		for _, path := range []string{
 			harness.IssuePath, "/v1/sessions/current", "/v1/sessions/verify",
-			"/v1/sessions/verify/x", jwksPath, "/v1/health", "/openapi.json", "/",
+			"/v1/sessions/verify/x", harness.JWKSPath, "/v1/health", "/openapi.json", "/",
 		} {
-			h.add(name(method, path), service.Send(t, method, path, ""))
-			h.add(name(method, path, "with a token"), service.Send(t, method, path, "", with...))
+			s.Add(name(method, path), service.Send(t, method, path, ""))
+			s.Add(name(method, path, "with a token"), service.Send(t, method, path, "", with...))
 		}
 		for _, path := range []string{"/livez", "/readyz", "/metrics", "/"} {
-			h.add(name(method, "operations", path), service.Operations(t, method, path))
+			s.Add(name(method, "operations", path), service.Operations(t, method, path))
 		}
 	}
 }
 
 // commands adds the output of commands on a keyset. None of them changes it.
-func (h *hunt) commands(t *testing.T, when string, env harness.Env, commands ...string) {
+func (s keySearch) commands(t *testing.T, when string, env harness.Env, commands ...string) {
 	t.Helper()
 	for _, command := range commands {
-		h.places["output: "+when+": "+command] = harness.Run(t, env,
+		s.Places["output: "+when+": "+command] = harness.Run(t, env,
 			strings.Fields(command)...).Output
 	}
 }
@@ -72,7 +75,7 @@ func (h *hunt) commands(t *testing.T, when string, env harness.Env, commands ...
 // while the keyset file is invalid with key material in the wrong places.
 func TestKeysLeakNothing(t *testing.T) {
 	t.Parallel()
-	h := &hunt{quarry: map[string]string{}, places: map[string]string{}}
+	search := keySearch{leaks.New()}
 	public := map[string]string{}
 	from := harness.Noon.Add
 	signs := keys.NewHS256("signs", material("signs"), keys.Plan{SignFrom: from(0)})
@@ -82,37 +85,37 @@ func TestKeysLeakNothing(t *testing.T) {
 	next := keys.NewEdDSA("next", material("next"), keys.Plan{SignFrom: from(time.Hour)})
 	last := keys.NewEdDSA("last", material("last"), keys.Plan{SignFrom: from(2 * time.Hour)})
 	for _, key := range []keys.Key{signs, signed, revoked, next, last} {
-		h.keep("key "+string(key.ID()), key.Secret())
+		search.keep("key "+string(key.ID()), key.Secret())
 		if key.Algorithm() == keys.EdDSA {
 			public[string(key.ID())] = string(key.Public())
 		}
 	}
 	digest := base64.StdEncoding.EncodeToString(material("digest"))
-	h.quarry["the digest key"] = digest
-	set := newKeyset(t, signs, signed, revoked, next)
-	env := behindProxy(set.env(harness.Env{
+	search.Forbidden["the digest key"] = digest
+	set := harness.NewKeyset(t, signs, signed, revoked, next)
+	env := harness.BehindProxy(set.Env(harness.Env{
 		"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_LOG_LEVEL": "debug",
 		"OFFLOAD_LIMITER_DIGEST_KEY":  digest,
 		"OFFLOAD_SESSION_TTL_SECONDS": "120", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "2",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1000",
 	}))
 	service := harness.Serve(t, env)
-	h.walk(t, "at first", service)
-	h.commands(t, "at first", env, "keys list", "keys list --json", "keys export",
+	search.walk(t, "at first", service)
+	search.commands(t, "at first", env, "keys list", "keys list --json", "keys export",
 		"keys revoke unknown", "check", "check --format json", "config")
 
-	set.put(t, signs, signed, revoked, next, last)
-	times(t, service.Log, "keys_reloaded", 1)
-	h.walk(t, "reloaded", service)
+	set.Put(t, signs, signed, revoked, next, last)
+	service.Log.AwaitCount(t, "keys_reloaded", 1)
+	search.walk(t, "reloaded", service)
 	service.Clock.Advance(time.Hour)
-	h.walk(t, "an EdDSA key signs", service)
+	search.walk(t, "an EdDSA key signs", service)
 
 	url, hex := base64.RawURLEncoding.EncodeToString(material("signs")),
 		fmt.Sprintf("%x", material("signs"))
 	seed, other := base64.RawURLEncoding.EncodeToString(material("next")),
 		base64.RawURLEncoding.EncodeToString(next.Public())
 	const key = `"kty":"oct","alg":"HS256","kid":"signs","sign_from":"2026-02-16T12:00:00Z"`
-	good := setOf(t, signs)
+	good := harness.KeysetText(t, signs)
 	faults := map[string]string{
 		"truncated JSON":                    good[:len(good)-4],
 		"the raw secret instead of a set":   string(material("signs")),
@@ -134,9 +137,9 @@ func TestKeysLeakNothing(t *testing.T) {
 		"a key pair that does not match":             `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + url + `","d":"` + seed + `"}]}`,
 		"the private part as the public part":        `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + seed + `","d":"` + other + `"}]}`,
 		"a symmetric key with the members of a pair": `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","k":"` + url + `"}]}`,
-		"the digest key as a signing key": setOf(t, signs,
+		"the digest key as a signing key": harness.KeysetText(t, signs,
 			keys.NewHS256("digest", []byte(digest), keys.Plan{SignFrom: from(0)})),
-		"no key that can sign": setOf(t, signs.WithPlan(keys.Plan{SignFrom: from(0),
+		"no key that can sign": harness.KeysetText(t, signs.WithPlan(keys.Plan{SignFrom: from(0),
 			Revoked: true})),
 		"text before and after the set": url + good + url,
 	}
@@ -144,39 +147,39 @@ func TestKeysLeakNothing(t *testing.T) {
 	for what, text := range faults {
 		// The file is removed between two faults, because the same fault is not logged twice.
 		require.NoError(t, os.Remove(string(set)))
-		times(t, service.Log, "keys_reload_failed", failed+1)
-		set.write(t, text, 0o600)
+		service.Log.AwaitCount(t, "keys_reload_failed", failed+1)
+		set.Write(t, text, 0o600)
 		failed += 2
-		times(t, service.Log, "keys_reload_failed", failed)
-		h.walk(t, what, service)
-		h.commands(t, what, env, "keys list", "check")
+		service.Log.AwaitCount(t, "keys_reload_failed", failed)
+		search.walk(t, what, service)
+		search.commands(t, what, env, "keys list", "check")
 	}
-	set.put(t, signs, signed, revoked, next, last)
-	times(t, service.Log, "keys_reloaded", 2)
+	set.Put(t, signs, signed, revoked, next, last)
+	service.Log.AwaitCount(t, "keys_reloaded", 2)
 	service.Clock.Advance(time.Hour)
-	h.walk(t, "mended", service)
+	search.walk(t, "mended", service)
 
-	// Every refusal too. The texts that the clients send are the quarry of another test.
-	mine := maps.Clone(h.quarry)
-	h.probe(t, "every refusal", service)
-	h.quarry = mine
-	assert.Greater(t, len(h.places), 2000)
-	assert.Len(t, h.quarry, 16)
-	assert.Empty(t, h.found())
+	// Every refusal too. Another test searches for the texts that the clients send.
+	mine := maps.Clone(search.Forbidden)
+	search.Probe(t, "every refusal", service)
+	search.Forbidden = mine
+	assert.Greater(t, len(search.Places), 2000)
+	assert.Len(t, search.Forbidden, 16)
+	assert.Empty(t, search.Found())
 
 	// A public key is in the published set and in the output of keys export, and nowhere else. This
-	// also shows that the hunt finds what is there. The revoked key is not published.
-	places := h.places
+	// also shows that the search finds what is there. The revoked key is not published.
+	places := search.Places
 	for id, key := range public {
 		published := 0
 		for place, text := range places {
-			one := hunt{quarry: map[string]string{"public key": key},
-				places: map[string]string{place: text}}
-			if len(one.found()) == 0 {
+			one := leaks.Search{Forbidden: map[string]string{"public key": key},
+				Places: map[string]string{place: text}}
+			if len(one.Found()) == 0 {
 				continue
 			}
 			published++
-			assert.True(t, strings.Contains(place, "GET "+jwksPath) ||
+			assert.True(t, strings.Contains(place, "GET "+harness.JWKSPath) ||
 				strings.HasSuffix(place, "keys export"), "%s is in %s", id, place)
 		}
 		assert.Equal(t, id != "revoked", published > 0, "%s is in %d places", id, published)

@@ -1,59 +1,16 @@
 package e2e_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/test/harness"
 )
-
-// stamp is what a token says about its signature.
-type stamp struct {
-	Kid       keys.ID
-	Iat       int64
-	Algorithm keys.Algorithm `json:"-"`
-}
-
-// stampOf reads a token in either format. It only checks that a JWS has the expected header.
-func stampOf(token string) (stamp, error) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 2 && len(parts) != 3 {
-		return stamp{}, fmt.Errorf("a token of %d parts", len(parts))
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[len(parts)-2])
-	if err != nil {
-		return stamp{}, err
-	}
-	read := stamp{Algorithm: keys.HS256}
-	if err := json.Unmarshal(payload, &read); err != nil || len(parts) == 2 {
-		return read, err
-	}
-	read.Algorithm = keys.EdDSA
-	header := base64.RawURLEncoding.EncodeToString(
-		[]byte(`{"alg":"EdDSA","kid":"` + string(read.Kid) + `","typ":"JWT"}`))
-	if parts[0] != header {
-		return stamp{}, fmt.Errorf("a header of %s", parts[0])
-	}
-	return read, nil
-}
-
-// stampIn returns the stamp of a token, which must be well-formed.
-func stampIn(t *testing.T, token string) stamp {
-	t.Helper()
-	read, err := stampOf(token)
-	require.NoError(t, err)
-	return read
-}
 
 // load is a crowd of clients that send requests to two replicas without pause and record the
 // responses.
@@ -77,7 +34,7 @@ type client struct {
 // heldToken is the latest token signed by a key.
 type heldToken struct {
 	text string
-	stamp
+	harness.Stamp
 	issuedBy int
 }
 
@@ -103,7 +60,7 @@ func newClient(t *testing.T, services [replicas]*harness.Process, installID stri
 	t.Helper()
 	c := &client{installID: installID}
 	for n, service := range services {
-		c.replicas[n] = service.As(t, "127.0.0.1")
+		c.replicas[n] = service.From(t, "127.0.0.1")
 	}
 	return c
 }
@@ -126,7 +83,7 @@ func (l *load) run(n int, round func(n int)) {
 func (l *load) awaitRound(t *testing.T) {
 	t.Helper()
 	then := l.completed()
-	poll(t, "every client has completed another round", func() bool {
+	harness.Poll(t, "every client has completed another round", func() bool {
 		for n, rounds := range l.completed() {
 			if rounds < then[n]+2 {
 				return false
@@ -177,7 +134,7 @@ func (c *client) issueAndVerify(round int) {
 func (c *client) watch(int) {
 	for replica := range replicas {
 		c.see(askedForKeys, replica, heldToken{}, nil, func() (harness.Response, error) {
-			return c.replicas[replica].Try(http.MethodGet, jwksPath, "")
+			return c.replicas[replica].Try(http.MethodGet, harness.JWKSPath, "")
 		})
 		c.see(askedForReadiness, replica, heldToken{}, nil, func() (harness.Response, error) {
 			return c.replicas[replica].TryOperations(http.MethodGet, "/readyz")
@@ -187,7 +144,7 @@ func (c *client) watch(int) {
 
 // issue requests a session, as a renewal if bearer has a token, and holds the new token. It returns
 // the stamp of the new token.
-func (c *client) issue(replica int, bearer heldToken) stamp {
+func (c *client) issue(replica int, bearer heldToken) harness.Stamp {
 	headers := []harness.Header{{"Content-Type", "application/json"}}
 	if bearer.text != "" {
 		headers = append(headers, harness.Bearer(bearer.text))
@@ -198,9 +155,9 @@ func (c *client) issue(replica int, bearer heldToken) stamp {
 		if err := json.Unmarshal([]byte(answer.Body), &session); err != nil {
 			return err
 		}
-		issued, err := stampOf(session.Token)
+		issued, err := harness.ReadStamp(session.Token)
 		s.issued = issued
-		c.hold(heldToken{text: session.Token, stamp: issued, issuedBy: replica})
+		c.hold(heldToken{text: session.Token, Stamp: issued, issuedBy: replica})
 		return err
 	}, func() (harness.Response, error) {
 		return c.replicas[replica].Try(http.MethodPost, harness.IssuePath,

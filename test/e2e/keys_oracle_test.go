@@ -173,7 +173,7 @@ type sighting struct {
 	status     int
 	code, body string
 	// issued is the stamp of the new token, and policy the RateLimit-Policy.
-	issued stamp
+	issued harness.Stamp
 	policy string
 	// wrong is a problem of the response itself, or the error if there was no response.
 	wrong string
@@ -289,7 +289,7 @@ func TestKeysOracle(t *testing.T) {
 	issued := func(kid keys.ID, algorithm keys.Algorithm, from, to, iat int) string {
 		return h.judge(sighting{
 			from: at(from), to: at(to), status: http.StatusOK, policy: newcomer,
-			issued: stamp{Kid: kid, Algorithm: algorithm, Iat: at(iat).Unix()},
+			issued: harness.Stamp{Kid: kid, Algorithm: algorithm, Iat: at(iat).Unix()},
 		})
 	}
 	assert.Empty(t, issued("old", keys.HS256, 2990, 2999, 2000))

@@ -35,7 +35,7 @@ type rotation struct {
 
 func newRotation(t *testing.T, first ...keys.Key) *rotation {
 	t.Helper()
-	r := &rotation{volume: newVolume(t, setOf(t, first...))}
+	r := &rotation{volume: newVolume(t, harness.KeysetText(t, first...))}
 	r.env = harness.Env{
 		"OFFLOAD_ENVIRONMENT":                        "production",
 		"OFFLOAD_SESSION_KEYSET_FILE":                r.volume.path(),
@@ -72,7 +72,7 @@ func (r *rotation) change(t *testing.T, write func()) {
 
 // command returns a function that runs a sessiond keys command on the keyset.
 func (r *rotation) command(t *testing.T, args ...string) func() {
-	return func() { keysCommand(t, r.env, args...) }
+	return func() { harness.KeysCommand(t, r.env, args...) }
 }
 
 // breaks calls write, which must make the keyset invalid, and waits until both replicas have logged
@@ -84,7 +84,7 @@ func (r *rotation) breaks(t *testing.T, cause string, write func()) {
 		line := r.next(t, service, "keys_reload_failed")
 		assert.Contains(t, line.String("cause"), cause)
 		assert.EqualValues(t, r.faults+1, service.Metric(t, "offload_keys_reload_failures_total"))
-		status, found := checks(t, service.Client)
+		status, found := service.Readiness(t)
 		assert.Equal(t, http.StatusOK, status)
 		assert.Equal(t,
 			"ready: the keyset file could not be reloaded: the last good one is in force",
@@ -112,7 +112,7 @@ func (r *rotation) next(t *testing.T, service *harness.Process, event string) ha
 func (r *rotation) awaitSigner(t *testing.T, kid keys.ID) {
 	t.Helper()
 	for replica := range replicas {
-		poll(t, fmt.Sprintf("%s signs in replica %d", kid, replica), func() bool {
+		harness.Poll(t, fmt.Sprintf("%s signs in replica %d", kid, replica), func() bool {
 			return r.driver.issue(replica, heldToken{}).Kid == kid
 		})
 	}
@@ -126,7 +126,7 @@ func (r *rotation) awaitEnd(t *testing.T, kid keys.ID) {
 		return held.Kid == kid
 	})]
 	for replica := range replicas {
-		poll(t, fmt.Sprintf("%s is refused in replica %d", kid, replica), func() bool {
+		harness.Poll(t, fmt.Sprintf("%s is refused in replica %d", kid, replica), func() bool {
 			return r.driver.verify(askedForCurrent, replica, held) != http.StatusOK
 		})
 	}
@@ -143,9 +143,9 @@ func soon() time.Time { return wall().Truncate(time.Second).Add(lead).UTC() }
 // It is not parallel: it depends on the wall clock.
 func TestKeysRotateUnderLoad(t *testing.T) {
 	long := wall().Add(-time.Hour).Truncate(time.Second)
-	a := symmetric("a", strong, long)
-	evil := setOf(t, a.WithPlan(keys.Plan{SignFrom: long, Revoked: true}),
-		symmetric("evil", stronger, long))
+	a := harness.HS256Key("a", harness.StrongSecret, long)
+	evil := harness.KeysetText(t, a.WithPlan(keys.Plan{SignFrom: long, Revoked: true}),
+		harness.HS256Key("evil", harness.OtherSecret, long))
 	r := newRotation(t, a)
 	var first, second, third, ends time.Time
 	defer func() {
@@ -172,11 +172,12 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 		r.volume.swap(t, func(name string) { require.NoError(t, os.Mkdir(name, 0o755)) })
 	})
 	r.breaks(t, "holds no key that can sign", func() {
-		r.volume.publish(t, setOf(t, a.WithPlan(keys.Plan{SignFrom: long, Revoked: true})), 0o600)
+		r.volume.publish(t, harness.KeysetText(t,
+			a.WithPlan(keys.Plan{SignFrom: long, Revoked: true})), 0o600)
 	})
 	r.change(t, func() { r.volume.publish(t, good, 0o600) })
 	for _, service := range r.services {
-		_, found := checks(t, service.Client)
+		_, found := service.Readiness(t)
 		assert.Equal(t, map[string]string{"service": "ready", "keys": "ready", "keyset": "ready"},
 			found)
 	}
@@ -185,8 +186,8 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	// then.
 	second = soon()
 	a = a.WithPlan(keys.Plan{SignFrom: long, VerifyUntil: second})
-	c := symmetric("c", stronger, second)
-	r.change(t, func() { r.volume.publish(t, setOf(t, a, b, c), 0o640) })
+	c := harness.HS256Key("c", harness.OtherSecret, second)
+	r.change(t, func() { r.volume.publish(t, harness.KeysetText(t, a, b, c), 0o640) })
 	r.breaks(t, "is not found", func() { require.NoError(t, os.Remove(r.volume.path())) })
 	r.awaitSigner(t, "c")
 	r.awaitEnd(t, "a")
@@ -197,23 +198,23 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	r.awaitEnd(t, "b")
 	b = r.volume.key(t, "b")
 	c = c.WithPlan(keys.Plan{SignFrom: second, Revoked: true})
-	d := pair("d", 4, wall().Truncate(time.Second))
-	r.change(t, func() { r.volume.publish(t, setOf(t, a, b, c, d), 0o600) })
+	d := harness.EdDSAKey("d", 4, wall().Truncate(time.Second))
+	r.change(t, func() { r.volume.publish(t, harness.KeysetText(t, a, b, c, d), 0o600) })
 	r.awaitEnd(t, "c")
 	r.awaitSigner(t, "d")
 
 	// A key that ends hands signing back.
 	third = soon()
 	ends = third.Add(lead)
-	e := pair("e", 5, third).WithPlan(keys.Plan{SignFrom: third, VerifyUntil: ends})
-	r.change(t, func() { r.volume.publish(t, setOf(t, a, b, c, d, e), 0o600) })
+	e := harness.EdDSAKey("e", 5, third).WithPlan(keys.Plan{SignFrom: third, VerifyUntil: ends})
+	r.change(t, func() { r.volume.publish(t, harness.KeysetText(t, a, b, c, d, e), 0o600) })
 	r.awaitSigner(t, "e")
 	r.awaitEnd(t, "e")
 	r.awaitSigner(t, "d")
 
 	// Pruned keys are gone.
 	r.change(t, r.command(t, "prune"))
-	assert.Equal(t, setOf(t, d), r.volume.text(t))
+	assert.Equal(t, harness.KeysetText(t, d), r.volume.text(t))
 	r.load.awaitRound(t)
 }
 

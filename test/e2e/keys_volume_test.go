@@ -83,11 +83,3 @@ func (v *volume) key(t *testing.T, kid keys.ID) keys.Key {
 	require.GreaterOrEqual(t, at, 0)
 	return all[at]
 }
-
-// setOf returns the text of a keyset.
-func setOf(t *testing.T, all ...keys.Key) string {
-	t.Helper()
-	keyring, err := keys.NewKeyring(all...)
-	require.NoError(t, err)
-	return keys.FormatSet(keyring)
-}

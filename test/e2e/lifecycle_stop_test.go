@@ -22,21 +22,21 @@ import (
 // complete responses, and later connections are refused.
 func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(harness.Env{
+	service := harness.Start(t, harness.Production(harness.Env{
 		"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000",
 		"OFFLOAD_SHUTDOWN_GRACE_SECONDS":    "60",
 		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "60",
 	}))
 	// Some clients have sent half of their body when the signal arrives.
 	var halves []*harness.Conn
-	whole := post(harness.IssueBody("install-half"), "Connection: close")
+	whole := harness.RawIssue(harness.IssueBody("install-half"), "Connection: close")
 	const half = 20
 	for range 4 {
 		conn := service.Dial(t)
-		conn.Say(t, whole[:len(whole)-half])
+		conn.Send(t, whole[:len(whole)-half])
 		halves = append(halves, conn)
 	}
-	awaitInFlight(t, service.Client, len(halves))
+	service.AwaitInFlight(t, len(halves))
 
 	// Others send requests as fast as they can.
 	const clients = 16
@@ -68,17 +68,17 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 		})
 	}
 	for range 5 * clients {
-		receive(t, "the clients receive responses", busy)
+		harness.Receive(t, "the clients receive responses", busy)
 	}
 	service.Terminate(t)
-	wait(t, "every client has been refused", &group)
+	harness.Wait(t, "every client has been refused", &group)
 	for n := range clients {
 		assert.ErrorIs(t, ends[n], syscall.ECONNREFUSED,
 			"a client must get a response or be refused the connection")
 	}
 	for _, conn := range halves {
-		conn.Say(t, whole[len(whole)-half:])
-		conn.Hear(t, http.MethodPost).Session(t)
+		conn.Send(t, whole[len(whole)-half:])
+		conn.ReadResponse(t, http.MethodPost).Session(t)
 	}
 	assert.Zero(t, service.Wait(t))
 
@@ -101,18 +101,10 @@ func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 	assert.Equal(t, false, last.Fields["requests_broken_off"])
 }
 
-// awaitInFlight waits until that many requests are in flight, besides the request for the metrics.
-func awaitInFlight(t *testing.T, client *harness.Client, requests int) {
-	t.Helper()
-	poll(t, fmt.Sprintf("%d requests are in flight", requests), func() bool {
-		return client.Metric(t, "offload_http_requests_in_flight") == float64(requests+1)
-	})
-}
-
 // awaitClosed waits until the public listener is closed.
 func awaitClosed(t *testing.T, client *harness.Client) {
 	t.Helper()
-	poll(t, "the public listener is closed", func() bool {
+	harness.Poll(t, "the public listener is closed", func() bool {
 		conn, err := net.Dial("tcp", client.Public)
 		if err == nil {
 			_ = conn.Close()
@@ -128,13 +120,13 @@ func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM,
 		"SIGINT": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
-			service := harness.Start(t, production(
+			service := harness.Start(t, harness.Production(
 				harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "3600",
 					"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
 			conn := service.Dial(t)
-			whole := post(harness.IssueBody("install-12345"))
-			conn.Say(t, whole[:len(whole)-1])
-			awaitInFlight(t, service.Client, 1)
+			whole := harness.RawIssue(harness.IssueBody("install-12345"))
+			conn.Send(t, whole[:len(whole)-1])
+			service.AwaitInFlight(t, 1)
 			service.Signal(t, signal)
 			awaitClosed(t, service.Client)
 			ready := service.Operations(t, "GET", "/readyz")
@@ -145,8 +137,8 @@ func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
 			assert.Equal(t, http.StatusOK, service.Operations(t, "GET", "/metrics").Status)
 			assert.Empty(t, service.Log.Of("service_stopped"))
 
-			conn.Say(t, whole[len(whole)-1:])
-			conn.Hear(t, http.MethodPost).Session(t)
+			conn.Send(t, whole[len(whole)-1:])
+			conn.ReadResponse(t, http.MethodPost).Session(t)
 			assert.Zero(t, service.Wait(t))
 			assert.Equal(t, false, service.Log.Await(t,
 				"service_stopped").Fields["requests_broken_off"])
@@ -158,13 +150,14 @@ func TestLifeOperationsOutliveThePublicListener(t *testing.T) {
 // during the shutdown delay, and that a second signal ends it.
 func TestLifeDelayThenASecondSignal(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_DELAY_SECONDS": "3600"}))
+	service := harness.Start(t, harness.Production(
+		harness.Env{"OFFLOAD_SHUTDOWN_DELAY_SECONDS": "3600"}))
 	token := service.Token(t, "install-12345")
 	service.Terminate(t)
 	service.Log.Await(t, "service_stopping")
 	assert.Equal(t, http.StatusServiceUnavailable, service.Operations(t, "GET", "/readyz").Status)
 	assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(token)).Status)
-	assertGranted(t, service.As(t, "127.0.0.2").Issue(t, "install-67890"),
+	harness.AssertGranted(t, service.From(t, "127.0.0.2").Issue(t, "install-67890"),
 		"on a new connection too")
 	assert.False(t, service.Ended())
 
@@ -175,11 +168,12 @@ func TestLifeDelayThenASecondSignal(t *testing.T) {
 
 func TestLifeASecondSignalEndsTheGrace(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "3600",
-		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
+	service := harness.Start(t, harness.Production(
+		harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "3600",
+			"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
 	conn := service.Dial(t)
-	conn.Say(t, request("POST", harness.IssuePath, "", "Content-Length: 100"))
-	awaitInFlight(t, service.Client, 1)
+	conn.Send(t, harness.RawRequest("POST", harness.IssuePath, "", "Content-Length: 100"))
+	service.AwaitInFlight(t, 1)
 	service.Terminate(t)
 	awaitClosed(t, service.Client)
 	assert.False(t, service.Ended())
@@ -191,12 +185,13 @@ func TestLifeASecondSignalEndsTheGrace(t *testing.T) {
 // and that the log says so.
 func TestLifeWithoutGrace(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "0",
-		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
+	service := harness.Start(t, harness.Production(
+		harness.Env{"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "0",
+			"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "3600"}))
 	conn := service.Dial(t)
-	conn.Say(t, request("POST", harness.IssuePath, "", "Content-Length: 100"))
-	awaitInFlight(t, service.Client, 1)
+	conn.Send(t, harness.RawRequest("POST", harness.IssuePath, "", "Content-Length: 100"))
+	service.AwaitInFlight(t, 1)
 	assert.Zero(t, service.Stop(t))
-	assert.Empty(t, conn.HearEnd(t))
+	assert.Empty(t, conn.ReadToEnd(t))
 	assert.Equal(t, true, service.Log.Await(t, "service_stopped").Fields["requests_broken_off"])
 }

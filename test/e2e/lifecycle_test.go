@@ -60,7 +60,7 @@ func TestLifeOnEmbeddedDefaults(t *testing.T) {
 
 func TestLifeOfReadinessAndMetrics(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(nil))
+	service := harness.Start(t, harness.Production(nil))
 	live := service.Operations(t, "GET", "/livez")
 	assert.Equal(t, http.StatusOK, live.Status)
 	assert.JSONEq(t, `{"status":"ok"}`, live.Body)
@@ -75,7 +75,7 @@ func TestLifeOfReadinessAndMetrics(t *testing.T) {
 	service.Current(t)
 	service.Current(t, harness.Bearer("x"))
 	for _, odd := range []string{"/odd/path", "/odd/../path", "/v1/sessions/verify/odd"} {
-		service.Exchange(t, "ODD", request("ODD", odd, ""))
+		service.Exchange(t, "ODD", harness.RawRequest("ODD", odd, ""))
 	}
 	for series, value := range map[string]float64{
 		`offload_http_requests_total{method="POST",route="/v1/sessions/anonymous",status="200"}`:   2,
@@ -114,7 +114,7 @@ func TestLifeOfReadinessAndMetrics(t *testing.T) {
 // ready, and becomes ready when a key can sign.
 func TestLifeBeforeAnyKeyCanSign(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, nil, pendingUntil(t, harness.Noon.Add(time.Minute)))
+	service := harness.Serve(t, nil, harness.PendingKeyUntil(t, harness.Noon.Add(time.Minute)))
 	ready := service.Operations(t, "GET", "/readyz")
 	assert.Equal(t, http.StatusServiceUnavailable, ready.Status)
 	assert.JSONEq(t,
@@ -122,14 +122,14 @@ func TestLifeBeforeAnyKeyCanSign(t *testing.T) {
 	assert.Equal(t, "service_unavailable", service.Issue(t, "install-12345").Code())
 	service.Clock.Advance(time.Minute)
 	assert.Equal(t, http.StatusOK, service.Operations(t, "GET", "/readyz").Status)
-	assertGranted(t, service.Issue(t, "install-12345"))
+	harness.AssertGranted(t, service.Issue(t, "install-12345"))
 }
 
 func TestLifeWithoutAnOperationsListener(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, harness.Env{"OFFLOAD_OPS_ADDR": ""})
 	assert.Empty(t, service.Ops)
-	assertGranted(t, service.Issue(t, "install-12345"))
+	harness.AssertGranted(t, service.Issue(t, "install-12345"))
 	assert.Zero(t, service.Stop(t))
 }
 
@@ -137,7 +137,7 @@ func TestLifeWithoutAnOperationsListener(t *testing.T) {
 // service is healthy afterwards.
 func TestLifeUnderOverload(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, production(harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "16",
+	service := harness.Start(t, harness.Production(harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "16",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":         "200",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400"}))
 	token := service.Token(t, "install-12345")
@@ -156,7 +156,8 @@ func TestLifeUnderOverload(t *testing.T) {
 					method, path, body string
 					header             harness.Header
 				}{
-					{"POST", harness.IssuePath, harness.IssueBody(numbered(n*rounds + round)),
+					{"POST", harness.IssuePath,
+						harness.IssueBody(harness.InstallID(n*rounds + round)),
 						harness.Header{}},
 					{"POST", harness.IssuePath, harness.IssueBody("install-12345"),
 						harness.Bearer(token)},
@@ -180,7 +181,7 @@ func TestLifeUnderOverload(t *testing.T) {
 			}
 		})
 	}
-	wait(t, "every client has received its responses", &group)
+	harness.Wait(t, "every client has received its responses", &group)
 	total := map[int]int{}
 	for n := range clients {
 		require.NoError(t, errs[n])
@@ -206,8 +207,8 @@ func TestLifeWithAPortInUse(t *testing.T) {
 	for name, variable := range map[string]string{"public": "OFFLOAD_HTTP_ADDR",
 		"operations": "OFFLOAD_OPS_ADDR"} {
 		t.Run(name, func(t *testing.T) {
-			held := harness.Hold(t)
-			exit := harness.Run(t, production(harness.Env{variable: held}))
+			held := harness.OccupyAddress(t)
+			exit := harness.Run(t, harness.Production(harness.Env{variable: held}))
 			assert.Equal(t, 1, exit.Status)
 			assert.True(t, exit.Listened())
 			assert.Equal(t, "sessiond: "+variable+": cannot listen: listen tcp "+held+

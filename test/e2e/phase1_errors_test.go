@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -44,10 +43,11 @@ func TestPhase1ErrorsAreStable(t *testing.T) {
 	full.Token(t, "install-12345")
 	full.Clock.Advance(20 * time.Second)
 
-	soon := harness.Serve(t, nil, pendingUntil(t, harness.Noon.Add(20*time.Second+time.Nanosecond)))
-	late := harness.Serve(t, nil, pendingUntil(t, harness.Noon.Add(time.Hour)))
-	unserved := harness.Serve(t, nil, out())
-	broken := harness.Serve(t, nil, defective())
+	soon := harness.Serve(t, nil, harness.PendingKeyUntil(t,
+		harness.Noon.Add(20*time.Second+time.Nanosecond)))
+	late := harness.Serve(t, nil, harness.PendingKeyUntil(t, harness.Noon.Add(time.Hour)))
+	unserved := harness.Serve(t, nil, harness.FailingLimiter())
+	broken := harness.Serve(t, nil, harness.PanickingLimiter())
 
 	const current, issue = "/v1/sessions/current", harness.IssuePath
 	sound := harness.IssueBody("install-12345")
@@ -57,41 +57,42 @@ func TestPhase1ErrorsAreStable(t *testing.T) {
 		to   *harness.InProcess
 		text string
 	}{
-		"unauthorized: no credentials": {plain, request("GET", current, "", id)},
+		"unauthorized: no credentials": {plain, harness.RawRequest("GET", current, "", id)},
 		"unauthorized: another scheme": {plain,
-			request("GET", current, "", id, "Authorization: Basic dXNlcjpwYXNz")},
+			harness.RawRequest("GET", current, "", id, "Authorization: Basic dXNlcjpwYXNz")},
 		"unauthorized: no token after Bearer": {plain,
-			request("GET", current, "", id, "Authorization: Bearer  ")},
+			harness.RawRequest("GET", current, "", id, "Authorization: Bearer  ")},
 		"invalid_token": {plain,
-			request("GET", current, "", id, "Authorization: Bearer x")},
+			harness.RawRequest("GET", current, "", id, "Authorization: Bearer x")},
 		"invalid_token: two headers": {plain,
-			request("GET", current, "", id, valid, valid)},
+			harness.RawRequest("GET", current, "", id, valid, valid)},
 		"invalid_token: text after the token": {plain,
-			request("GET", current, "", id, valid+" x")},
+			harness.RawRequest("GET", current, "", id, valid+" x")},
 		"expired_token": {plain,
-			request("GET", current, "", id, expired)},
-		"not_found":                          {plain, request("GET", "/v2", "", id)},
-		"method_not_allowed: a path of POST": {plain, request("GET", issue, "", id)},
+			harness.RawRequest("GET", current, "", id, expired)},
+		"not_found":                          {plain, harness.RawRequest("GET", "/v2", "", id)},
+		"method_not_allowed: a path of POST": {plain, harness.RawRequest("GET", issue, "", id)},
 		"method_not_allowed: a path of GET": {plain,
-			request("DELETE", current, "", id, valid)},
+			harness.RawRequest("DELETE", current, "", id, valid)},
 		"payload_too_large: announced by Content-Length": {plain,
-			post(strings.Repeat(" ", 16<<10+1), id)},
+			harness.RawIssue(strings.Repeat(" ", 16<<10+1), id)},
 		"payload_too_large: chunked": {plain,
-			chunked(strings.Repeat(" ", 20_000), id)},
+			harness.RawChunkedIssue(strings.Repeat(" ", 20_000), id)},
 		"unsupported_media_type": {plain,
-			request("POST", issue, sound, id, "Content-Type: text/plain")},
-		"validation_error: not JSON":                           {plain, post("{", id)},
-		"validation_error: not an object":                      {plain, post(`[]`, id)},
-		"session_rate_limited":                                 {full, post(sound, id)},
-		"internal_error":                                       {broken, post(sound, id)},
-		"service_unavailable: no key can sign for a long time": {late, post(sound, id)},
+			harness.RawRequest("POST", issue, sound, id, "Content-Type: text/plain")},
+		"validation_error: not JSON":      {plain, harness.RawIssue("{", id)},
+		"validation_error: not an object": {plain, harness.RawIssue(`[]`, id)},
+		"session_rate_limited":            {full, harness.RawIssue(sound, id)},
+		"internal_error": {broken,
+			harness.RawIssue(sound, id)},
+		"service_unavailable: no key can sign for a long time": {late, harness.RawIssue(sound, id)},
 		"service_unavailable: no key can sign for 20 seconds and a nanosecond": {soon,
-			post(sound, id)},
+			harness.RawIssue(sound, id)},
 		"service_unavailable: the shared storage is down": {unserved,
-			post(sound, id)},
-		"validation_error: type, blank, required, duplicate": {plain, post(
+			harness.RawIssue(sound, id)},
+		"validation_error: type, blank, required, duplicate": {plain, harness.RawIssue(
 			`{"install_id":7,"app_version":" \t","x":1,"x":2}`, id)},
-		"validation_error: characters, length, duplicate": {plain, post(
+		"validation_error: characters, length, duplicate": {plain, harness.RawIssue(
 			`{"install_id":"install\u0000id","app_version":"`+strings.Repeat("1", 33)+
 				`","platform":"a","platform":"b"}`, id)},
 	} {
@@ -100,9 +101,9 @@ func TestPhase1ErrorsAreStable(t *testing.T) {
 		delete(golden, name)
 		t.Run(name, func(t *testing.T) {
 			conn := sent.to.Dial(t)
-			conn.Say(t, sent.text)
-			answer := conn.Hear(t, http.MethodGet)
-			assert.Equal(t, want, exact(conn))
+			conn.Send(t, sent.text)
+			answer := conn.ReadResponse(t, http.MethodGet)
+			assert.Equal(t, want, conn.Transcript())
 			seen[answer.Code()] = true
 		})
 	}
@@ -111,13 +112,6 @@ func TestPhase1ErrorsAreStable(t *testing.T) {
 		assert.True(t, seen[kind.Code()], "%s is missing from the table", kind.Code())
 	}
 	assert.Len(t, seen, len(failure.Kinds()))
-}
-
-// chunked returns an issue request with a chunked body.
-func chunked(body string, headers ...string) string {
-	headers = append(headers, "Content-Type: application/json", "Transfer-Encoding: chunked")
-	return request(http.MethodPost, harness.IssuePath, "", headers...) +
-		fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 }
 
 func TestPhase1MalformedTokensAreInvalid(t *testing.T) {
@@ -176,10 +170,10 @@ func TestPhase1MalformedTokensAreInvalid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, path := range []string{"/v1/sessions/current", "/v1/sessions/verify"} {
 				conn := service.Dial(t)
-				conn.Say(t, request(http.MethodGet, path, "", id,
+				conn.Send(t, harness.RawRequest(http.MethodGet, path, "", id,
 					"Authorization: Bearer "+malformed))
-				conn.Hear(t, http.MethodGet)
-				assert.Equal(t, invalid, exact(conn), path)
+				conn.ReadResponse(t, http.MethodGet)
+				assert.Equal(t, invalid, conn.Transcript(), path)
 			}
 		})
 	}

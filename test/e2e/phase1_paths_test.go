@@ -74,7 +74,8 @@ func TestPhase1PathsAreMatchedAsSent(t *testing.T) {
 		{"GET", "/debug/pprof/", 404},
 	} {
 		t.Run(sent.method+" "+sent.target, func(t *testing.T) {
-			answer := service.Exchange(t, sent.method, request(sent.method, sent.target, ""))
+			answer := service.Exchange(t, sent.method,
+				harness.RawRequest(sent.method, sent.target, ""))
 			assert.Equal(t, sent.status, answer.Status)
 			assert.Empty(t, answer.Header.Values("Location"))
 			assert.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
@@ -159,7 +160,7 @@ func TestPhase1RequestIDs(t *testing.T) {
 	} {
 		t.Run("kept: "+name, func(t *testing.T) {
 			answer := service.Exchange(t, "GET",
-				request("GET", "/nowhere", "", "X-Request-ID: "+given))
+				harness.RawRequest("GET", "/nowhere", "", "X-Request-ID: "+given))
 			assert.Equal(t, strings.TrimSpace(given), idOf(t, answer))
 		})
 	}
@@ -177,9 +178,10 @@ func TestPhase1RequestIDs(t *testing.T) {
 		"the same twice":           {"X-Request-ID: a", "X-Request-ID: a"},
 	} {
 		t.Run("replaced: "+name, func(t *testing.T) {
-			first := idOf(t, service.Exchange(t, "GET", request("GET", "/nowhere", "", headers...)))
+			first := idOf(t, service.Exchange(t, "GET",
+				harness.RawRequest("GET", "/nowhere", "", headers...)))
 			second := idOf(t, service.Exchange(t, "GET",
-				request("GET", "/nowhere", "", headers...)))
+				harness.RawRequest("GET", "/nowhere", "", headers...)))
 			assert.Regexp(t, uuid, first)
 			assert.Regexp(t, uuid, second)
 			assert.NotEqual(t, first, second)

@@ -47,8 +47,8 @@ func TestPhase1VerifyOnAnyMethodAndAnyPathBelow(t *testing.T) {
 		name := sent[0] + " " + sent[1][:min(len(sent[1]), 60)]
 		t.Run(name, func(t *testing.T) {
 			conn := service.Dial(t)
-			conn.Say(t, request(sent[0], sent[1], "", id, bearer))
-			conn.Hear(t, sent[0])
+			conn.Send(t, harness.RawRequest(sent[0], sent[1], "", id, bearer))
+			conn.ReadResponse(t, sent[0])
 			length := "Content-Length: 0\n"
 			if sent[0] == http.MethodHead {
 				length = ""
@@ -59,7 +59,7 @@ X-Request-Id: golden
 X-Session-Expires-At: 2026-02-16T13:00:00Z
 X-Session-Install-Id: install-12345
 X-Session-Key-Id: v2-default
-`+length+"\n", exact(conn))
+`+length+"\n", conn.Transcript())
 		})
 	}
 	for _, path := range []string{
@@ -69,13 +69,13 @@ X-Session-Key-Id: v2-default
 		"/x/../v1/sessions/verify", "/v1/sessions/verify%252F",
 	} {
 		t.Run("not below: "+path, func(t *testing.T) {
-			answer := service.Exchange(t, "GET", request("GET", path, "", bearer))
+			answer := service.Exchange(t, "GET", harness.RawRequest("GET", path, "", bearer))
 			assert.Equal(t, "not_found", answer.Code())
 		})
 	}
 	t.Run("CONNECT", func(t *testing.T) {
 		answer := service.Exchange(t, "CONNECT",
-			request("CONNECT", "/v1/sessions/verify", "", bearer))
+			harness.RawRequest("CONNECT", "/v1/sessions/verify", "", bearer))
 		assert.Equal(t, http.StatusOK, answer.Status)
 	})
 	t.Run("refusals are those of every protected path", func(t *testing.T) {
@@ -86,9 +86,9 @@ X-Session-Key-Id: v2-default
 			"invalid_token: two headers":   {id, bearer, bearer},
 		} {
 			conn := service.Dial(t)
-			conn.Say(t, request("DELETE", "/v1/sessions/verify/x", "", headers...))
-			conn.Hear(t, "DELETE")
-			assert.Equal(t, golden[name], exact(conn), name)
+			conn.Send(t, harness.RawRequest("DELETE", "/v1/sessions/verify/x", "", headers...))
+			conn.ReadResponse(t, "DELETE")
+			assert.Equal(t, golden[name], conn.Transcript(), name)
 		}
 	})
 }
@@ -143,8 +143,8 @@ func TestPhase1VerifyDoesNotWaitForABody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			conn := service.Dial(t)
-			conn.Say(t, request("POST", "/v1/sessions/verify/x", "", headers...))
-			answer := conn.Hear(t, "POST")
+			conn.Send(t, harness.RawRequest("POST", "/v1/sessions/verify/x", "", headers...))
+			answer := conn.ReadResponse(t, "POST")
 			if headers[0] == bearer {
 				assert.Equal(t, http.StatusOK, answer.Status)
 				assert.Empty(t, answer.Body)
@@ -152,21 +152,23 @@ func TestPhase1VerifyDoesNotWaitForABody(t *testing.T) {
 				assert.Equal(t, "unauthorized", answer.Code())
 			}
 			assert.True(t, answer.Close)
-			assert.Empty(t, conn.HearEnd(t),
+			assert.Empty(t, conn.ReadToEnd(t),
 				"the connection must be closed before the read timeout of an hour")
 		})
 	}
 	t.Run("a body that is not JSON is ignored", func(t *testing.T) {
 		answer := service.Exchange(t, "POST",
-			request("POST", "/v1/sessions/verify", "\x00{", bearer, "Content-Type: image/png"))
+			harness.RawRequest("POST", "/v1/sessions/verify", "\x00{", bearer,
+				"Content-Type: image/png"))
 		assert.Equal(t, http.StatusOK, answer.Status)
 		assert.True(t, answer.Close)
 	})
 	t.Run("no body, no close", func(t *testing.T) {
 		conn := service.Dial(t)
 		for range 2 {
-			conn.Say(t, request("POST", "/v1/sessions/verify", "", bearer, "Content-Length: 0"))
-			answer := conn.Hear(t, "POST")
+			conn.Send(t, harness.RawRequest("POST", "/v1/sessions/verify", "", bearer,
+				"Content-Length: 0"))
+			answer := conn.ReadResponse(t, "POST")
 			assert.Equal(t, http.StatusOK, answer.Status)
 			assert.False(t, answer.Close)
 		}

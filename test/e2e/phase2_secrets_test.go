@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,7 +31,7 @@ const (
 
 func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 	t.Parallel()
-	denylist := file(t, 0o600, "# ours, of last year\n"+strong+"\n")
+	denylist := harness.SecretFile(t, 0o600, "# ours, of last year\n"+harness.StrongSecret+"\n")
 	for name, refused := range map[string]struct {
 		env      harness.Env
 		variable string
@@ -48,7 +47,7 @@ func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 		"short": {secret(shortSecret), "OFFLOAD_SESSION_SECRET", "(rule: length)"},
 		"short after trimming": {secret("          " + shortSecret + "          "),
 			"OFFLOAD_SESSION_SECRET", "(rule: length)"},
-		"too long": {secret(strings.Repeat(strong, 24)), "OFFLOAD_SESSION_SECRET",
+		"too long": {secret(strings.Repeat(harness.StrongSecret, 24)), "OFFLOAD_SESSION_SECRET",
 			"(rule: length)"},
 		"of two characters": {secret(evenSecret), "OFFLOAD_SESSION_SECRET", "(rule: variety)"},
 		"placeholder": {secret(placeholder), "OFFLOAD_SESSION_SECRET",
@@ -61,15 +60,18 @@ func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 		"published by jwt": {secret(publishedByJWT), "OFFLOAD_SESSION_SECRET",
 			"(rule: published)"},
 		"on the denylist": {
-			with(secret(strong), harness.Env{"OFFLOAD_SECRET_DENYLIST_FILE": denylist}),
+			secret(harness.StrongSecret).With(
+				harness.Env{"OFFLOAD_SECRET_DENYLIST_FILE": denylist}),
 			"OFFLOAD_SESSION_SECRET", "(rule: published)",
 		},
 		"bad, from a file": {
-			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o600, publishedByRFC+"\n")},
+			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": harness.SecretFile(t, 0o600,
+				publishedByRFC+"\n")},
 			"OFFLOAD_SESSION_SECRET", "(rule: published)",
 		},
 		"good, from a file that others may read": {
-			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o644, strong+"\n")},
+			harness.Env{"OFFLOAD_SESSION_SECRET_FILE": harness.SecretFile(t, 0o644,
+				harness.StrongSecret+"\n")},
 			"OFFLOAD_SESSION_SECRET", "read or written by others",
 		},
 		"good, from a missing file": {
@@ -77,22 +79,23 @@ func TestPhase2ProductionRefusesBadSecrets(t *testing.T) {
 			"OFFLOAD_SESSION_SECRET", "is not found",
 		},
 		"a verifying key that is weak": {harness.Env{
-			"OFFLOAD_SESSION_SIGNING_KEYS": `{"new":"` + strong + `","old":"` + guessable +
+			"OFFLOAD_SESSION_SIGNING_KEYS": `{"new":"` + harness.StrongSecret + `","old":"` +
+				guessable +
 				`"}`,
 			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "new",
 		}, "OFFLOAD_SESSION_SIGNING_KEYS", "(rule: entropy)"},
 		"an empty set of signing keys": {harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": `{}`},
 			"OFFLOAD_SESSION_SIGNING_KEYS", "problem:"},
 		"a good secret, bad digest key": {
-			with(secret(strong), harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": guessable}),
+			secret(harness.StrongSecret).With(harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": guessable}),
 			"OFFLOAD_LIMITER_DIGEST_KEY", "(rule: entropy)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			env := with(harness.Env{"OFFLOAD_ENVIRONMENT": "production"}, refused.env)
+			env := harness.Env{"OFFLOAD_ENVIRONMENT": "production"}.With(refused.env)
 			exit := harness.RunRefused(t, env)
-			assertRefused(t, exit, env)
+			harness.AssertRefused(t, exit, env)
 			assert.Contains(t, exit.Output, refused.variable)
 			assert.Contains(t, exit.Output, refused.says)
 		})
@@ -109,12 +112,13 @@ func TestPhase2OtherEnvironmentsAreProductionLike(t *testing.T) {
 			t.Parallel()
 			for name, bad := range map[string]harness.Env{"missing": nil,
 				"default": secret(defaultSecret)} {
-				env := with(harness.Env{"OFFLOAD_ENVIRONMENT": word}, bad)
+				env := harness.Env{"OFFLOAD_ENVIRONMENT": word}.With(bad)
 				exit := harness.RunRefused(t, env)
-				assertRefused(t, exit, env)
+				harness.AssertRefused(t, exit, env)
 				assert.Contains(t, exit.Output, "OFFLOAD_SESSION_SECRET", name)
 			}
-			service := harness.Start(t, production(harness.Env{"OFFLOAD_ENVIRONMENT": word}))
+			service := harness.Start(t, harness.Production(
+				harness.Env{"OFFLOAD_ENVIRONMENT": word}))
 			assert.Empty(t, service.Log.Of("configuration_warning"))
 			assert.Equal(t, true, service.Log.Await(t, "service_started").Fields["production"])
 			assert.Equal(t, http.StatusOK, service.Current(t,
@@ -144,7 +148,7 @@ func TestPhase2DevelopmentAlwaysStarts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for name, given := range secrets {
-				service := harness.Start(t, with(word, given))
+				service := harness.Start(t, word.With(given))
 				warnings := service.Log.Of("configuration_warning")
 				require.NotEmpty(t, warnings, name)
 				for _, warning := range warnings {
@@ -156,12 +160,12 @@ func TestPhase2DevelopmentAlwaysStarts(t *testing.T) {
 					service.Current(t, harness.Bearer(service.Token(t, "install-12345"))).Status,
 					name)
 				assert.Zero(t, service.Stop(t), name)
-				assertNoPart(t, service.Log.Text(), with(word, given))
+				harness.AssertNoSecret(t, service.Log.Text(), word.With(given))
 			}
 		})
 	}
 	t.Run("without a warning about a good secret", func(t *testing.T) {
-		service := harness.Start(t, secret(strong))
+		service := harness.Start(t, secret(harness.StrongSecret))
 		assert.Empty(t, service.Log.Of("configuration_warning"))
 	})
 }
@@ -191,11 +195,13 @@ func TestPhase2StructuralFaultsStopDevelopmentToo(t *testing.T) {
 		"a missing file": {harness.Env{"OFFLOAD_SESSION_SECRET_FILE": filepath.Join(
 			t.TempDir(), "none")}, "OFFLOAD_SESSION_SECRET"},
 		"a value and a file": {
-			harness.Env{"OFFLOAD_SESSION_SECRET": strong,
-				"OFFLOAD_SESSION_SECRET_FILE": file(t, 0o600, stronger)}, "OFFLOAD_SESSION_SECRET",
+			harness.Env{"OFFLOAD_SESSION_SECRET": harness.StrongSecret,
+				"OFFLOAD_SESSION_SECRET_FILE": harness.SecretFile(t, 0o600, harness.OtherSecret)},
+			"OFFLOAD_SESSION_SECRET",
 		},
 		"a digest key that signs": {
-			harness.Env{"OFFLOAD_SESSION_SECRET": strong, "OFFLOAD_LIMITER_DIGEST_KEY": strong},
+			harness.Env{"OFFLOAD_SESSION_SECRET": harness.StrongSecret,
+				"OFFLOAD_LIMITER_DIGEST_KEY": harness.StrongSecret},
 			"OFFLOAD_LIMITER_DIGEST_KEY",
 		},
 		"a certificate without its key": {harness.Env{"OFFLOAD_TLS_CERT_FILE": "/etc/tls.crt"},
@@ -204,7 +210,7 @@ func TestPhase2StructuralFaultsStopDevelopmentToo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			exit := harness.RunRefused(t, refused.env)
-			assertRefused(t, exit, refused.env)
+			harness.AssertRefused(t, exit, refused.env)
 			assert.Contains(t, exit.Output, refused.variable)
 		})
 	}
@@ -230,7 +236,7 @@ func TestPhase2AllFaultsAreReportedAtOnce(t *testing.T) {
 		"OFFLOAD_TLS_KEY_FILE":                       "/etc/tls.key",
 	}
 	exit := harness.RunRefused(t, env)
-	assertRefused(t, exit, env)
+	harness.AssertRefused(t, exit, env)
 	for name := range env {
 		if name != "OFFLOAD_ENVIRONMENT" {
 			assert.Contains(t, exit.Output, name)
@@ -241,39 +247,3 @@ func TestPhase2AllFaultsAreReportedAtOnce(t *testing.T) {
 
 // secret returns an environment with a secret.
 func secret(text string) harness.Env { return harness.Env{"OFFLOAD_SESSION_SECRET": text} }
-
-// file creates a file with a mode and returns its path.
-func file(t *testing.T, mode os.FileMode, content string) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "secret")
-	require.NoError(t, os.WriteFile(name, []byte(content), mode))
-	require.NoError(t, os.Chmod(name, mode)) // whatever the umask
-	return name
-}
-
-// assertRefused fails unless the service exited with status 1 without opening a socket or printing
-// part of a secret.
-func assertRefused(t *testing.T, exit harness.Exit, env harness.Env) {
-	t.Helper()
-	assert.Equal(t, 1, exit.Status)
-	assert.False(t, exit.Listened(), "%s", exit.Output)
-	assertNoPart(t, exit.Output, env)
-}
-
-// assertNoPart fails if text contains part of a secret in env.
-func assertNoPart(t *testing.T, text string, env harness.Env) {
-	t.Helper()
-	const part = 8
-	for _, name := range []string{"OFFLOAD_SESSION_SECRET", "OFFLOAD_SESSION_SIGNING_KEYS",
-		"OFFLOAD_LIMITER_DIGEST_KEY"} {
-		value := strings.NewReplacer("v2-default", "", "published",
-			"").Replace(strings.TrimSpace(env[name]))
-		for i := 0; i+part <= len(value); i++ {
-			if strings.Contains(text, value[i:i+part]) {
-				assert.Fail(t, "part of a secret was printed", "%s: %q in\n%s", name, value[i:i+part],
-					text)
-				return
-			}
-		}
-	}
-}

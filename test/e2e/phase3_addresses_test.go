@@ -16,7 +16,7 @@ import (
 
 // one returns an environment in which each address gets one session per minute.
 func one(more harness.Env) harness.Env {
-	return with(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}, more)
+	return harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}.With(more)
 }
 
 func TestPhase3ForwardedAddresses(t *testing.T) {
@@ -83,13 +83,14 @@ func TestPhase3ForwardedAddresses(t *testing.T) {
 			true},
 	} {
 		service.Clock.Advance(time.Minute)
-		assertGranted(t, service.Issue(t, "install-12345", lines("X-Forwarded-For", pair.first)...),
+		harness.AssertGranted(t, service.Issue(t, "install-12345",
+			lines("X-Forwarded-For", pair.first)...),
 			name)
 		answer := service.Issue(t, "install-67890", lines("X-Forwarded-For", pair.second)...)
 		if pair.same {
-			assertThrottled(t, answer, "60", name)
+			harness.AssertThrottled(t, answer, "60", name)
 		} else {
-			assertGranted(t, answer, name)
+			harness.AssertGranted(t, answer, name)
 		}
 	}
 }
@@ -113,17 +114,19 @@ func TestPhase3UntrustedForwardingHeadersAreIgnored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			service := harness.Serve(t, one(env))
-			stranger, other := service.As(t, "127.0.0.2"), service.As(t, "127.0.0.3")
-			assertGranted(t, stranger.Issue(t, numbered(0)))
+			stranger, other := service.From(t, "127.0.0.2"), service.From(t, "127.0.0.3")
+			harness.AssertGranted(t, stranger.Issue(t, harness.InstallID(0)))
 			for n, header := range []harness.Header{
 				{"X-Forwarded-For", "198.51.100.7"}, {"Forwarded", "for=198.51.100.7"},
 				{"X-Real-Ip", "198.51.100.7"},
 				{"True-Client-Ip", "198.51.100.7"}, {"Cf-Connecting-Ip", "198.51.100.7"},
 				{"X-Client-Ip", "198.51.100.7"},
 			} {
-				assertThrottled(t, stranger.Issue(t, numbered(1+n), header), "60", header[0])
+				harness.AssertThrottled(t, stranger.Issue(t, harness.InstallID(1+n), header), "60",
+					header[0])
 			}
-			assertGranted(t, other.Issue(t, numbered(9)), "another peer is another client")
+			harness.AssertGranted(t, other.Issue(t, harness.InstallID(9)),
+				"another peer is another client")
 		})
 	}
 }
@@ -150,14 +153,15 @@ func TestPhase3ForwardedHeader(t *testing.T) {
 		"no for parameter": {`proto=https`, `host=sessiond`, true},
 	} {
 		service.Clock.Advance(time.Minute)
-		assertGranted(t, service.Issue(t, "install-12345", harness.Header{"Forwarded", pair.first},
-			from(1)), name)
+		harness.AssertGranted(t, service.Issue(t, "install-12345",
+			harness.Header{"Forwarded", pair.first},
+			harness.FromClient(1)), name)
 		answer := service.Issue(t, "install-67890", harness.Header{"Forwarded", pair.second},
-			from(2))
+			harness.FromClient(2))
 		if pair.same {
-			assertThrottled(t, answer, "60", name)
+			harness.AssertThrottled(t, answer, "60", name)
 		} else {
-			assertGranted(t, answer, name)
+			harness.AssertGranted(t, answer, name)
 		}
 	}
 }
@@ -171,11 +175,11 @@ func TestPhase3ForgottenProxyIsLogged(t *testing.T) {
 	service := harness.Serve(t, nil)
 	service.Issue(t, "install-12345")
 	assert.Zero(t, service.Metric(t, metric))
-	service.Issue(t, "install-12345", from(1))
+	service.Issue(t, "install-12345", harness.FromClient(1))
 	service.Issue(t, "install-12345", harness.Header{"Forwarded", "for=198.51.100.7"})
 	assert.EqualValues(t, 2, service.Metric(t, metric))
-	trusting := harness.Serve(t, behindProxy(nil))
-	trusting.Issue(t, "install-12345", from(1))
+	trusting := harness.Serve(t, harness.BehindProxy(nil))
+	trusting.Issue(t, "install-12345", harness.FromClient(1))
 	assert.Zero(t, trusting.Metric(t, metric))
 	service.Stop(t)
 	trusting.Stop(t)
@@ -195,28 +199,38 @@ func TestPhase3IPv6PrefixIsConfigurable(t *testing.T) {
 		127: {"2001:db8::2", "2001:db8::3", "2001:db8::4"},
 	} {
 		t.Run(fmt.Sprint(bits), func(t *testing.T) {
-			service := harness.Serve(t, one(behindProxy(
+			service := harness.Serve(t, one(harness.BehindProxy(
 				harness.Env{"OFFLOAD_LIMITER_IPV6_PREFIX": fmt.Sprint(bits)})))
-			assertGranted(t, service.Issue(t, numbered(0), harness.ForwardedFor(pair[0])))
-			assertThrottled(t, service.Issue(t, numbered(1), harness.ForwardedFor(pair[1])), "60",
+			harness.AssertGranted(t, service.Issue(t, harness.InstallID(0),
+				harness.ForwardedFor(pair[0])))
+			harness.AssertThrottled(t, service.Issue(t, harness.InstallID(1),
+				harness.ForwardedFor(pair[1])), "60",
 				"the same client")
-			assertGranted(t, service.Issue(t, numbered(2), harness.ForwardedFor(pair[2])),
+			harness.AssertGranted(t, service.Issue(t, harness.InstallID(2),
+				harness.ForwardedFor(pair[2])),
 				"another")
-			assertGranted(t, service.Issue(t, numbered(3), harness.ForwardedFor("198.51.100.7")),
+			harness.AssertGranted(t, service.Issue(t, harness.InstallID(3),
+				harness.ForwardedFor("198.51.100.7")),
 				"IPv4 is never cut")
-			assertGranted(t, service.Issue(t, numbered(4), harness.ForwardedFor("198.51.100.8")))
+			harness.AssertGranted(t, service.Issue(t, harness.InstallID(4),
+				harness.ForwardedFor("198.51.100.8")))
 		})
 	}
 	t.Run("128", func(t *testing.T) {
-		service := harness.Serve(t, one(behindProxy(
+		service := harness.Serve(t, one(harness.BehindProxy(
 			harness.Env{"OFFLOAD_LIMITER_IPV6_PREFIX": "128"})))
-		assertGranted(t, service.Issue(t, numbered(0), harness.ForwardedFor("2001:db8::1")))
-		assertGranted(t, service.Issue(t, numbered(1), harness.ForwardedFor("2001:db8::2")))
-		assertThrottled(t, service.Issue(t, numbered(2), harness.ForwardedFor("2001:db8::2")), "60")
+		harness.AssertGranted(t, service.Issue(t, harness.InstallID(0),
+			harness.ForwardedFor("2001:db8::1")))
+		harness.AssertGranted(t, service.Issue(t, harness.InstallID(1),
+			harness.ForwardedFor("2001:db8::2")))
+		harness.AssertThrottled(t, service.Issue(t, harness.InstallID(2),
+			harness.ForwardedFor("2001:db8::2")), "60")
 	})
 	t.Run("IPv4 and the IPv6 address of the same bytes are two clients", func(t *testing.T) {
-		service := harness.Serve(t, one(behindProxy(nil)))
-		assertGranted(t, service.Issue(t, numbered(0), harness.ForwardedFor("0.1.0.2")))
-		assert.Equal(t, 200, service.Issue(t, numbered(1), harness.ForwardedFor("::1:2")).Status)
+		service := harness.Serve(t, one(harness.BehindProxy(nil)))
+		harness.AssertGranted(t, service.Issue(t, harness.InstallID(0),
+			harness.ForwardedFor("0.1.0.2")))
+		assert.Equal(t, 200, service.Issue(t, harness.InstallID(1),
+			harness.ForwardedFor("::1:2")).Status)
 	})
 }

@@ -18,19 +18,21 @@ import (
 
 func TestPhase3RenewalChecksTheInstallationOnly(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
-	bearer := harness.Bearer(service.Token(t, "install-12345", from(1)))
-	assertThrottled(t, service.Issue(t, "install-67890", from(1)), "60", "the address is full")
+	service := harness.Serve(t, harness.BehindProxy(
+		harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
+	bearer := harness.Bearer(service.Token(t, "install-12345", harness.FromClient(1)))
+	harness.AssertThrottled(t, service.Issue(t, "install-67890", harness.FromClient(1)), "60",
+		"the address is full")
 
 	for remaining := 2; remaining >= 0; remaining-- {
-		answer := service.Issue(t, "install-12345", from(1), bearer)
-		assertGranted(t, answer)
+		answer := service.Issue(t, "install-12345", harness.FromClient(1), bearer)
+		harness.AssertGranted(t, answer)
 		assert.Equal(t, `"install_id";q=4;w=60`, answer.Header.Get("RateLimit-Policy"))
 		assert.Equal(t, fmt.Sprintf(`"install_id";r=%d;t=60`, remaining), answer.Header.Get("RateLimit"))
 		bearer = harness.Bearer(answer.Session(t).Token)
 	}
-	refused := service.Issue(t, "install-12345", from(1), bearer)
-	assertThrottled(t, refused, "60", "a renewal counts against the limit of the installation")
+	refused := service.Issue(t, "install-12345", harness.FromClient(1), bearer)
+	harness.AssertThrottled(t, refused, "60", "a renewal counts against the limit of the installation")
 	assert.Equal(t, `"install_id";r=0;t=60`, refused.Header.Get("RateLimit"))
 	assert.EqualValues(t, 3, service.Metric(t, `offload_sessions_issued_total{kind="renewed"}`))
 	assert.EqualValues(t, 1, service.Metric(t, `offload_sessions_issued_total{kind="new"}`))
@@ -43,9 +45,9 @@ func TestPhase3RenewalChecksTheInstallationOnly(t *testing.T) {
 // session and never gets a 401.
 func TestPhase3UnusableTokensCountAsNew(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(nil))
-	own := service.Token(t, "install-12345", from(1))
-	another := service.Token(t, "install-67890", from(1))
+	service := harness.Serve(t, harness.BehindProxy(nil))
+	own := service.Token(t, "install-12345", harness.FromClient(1))
+	another := service.Token(t, "install-67890", harness.FromClient(1))
 	stranger := harness.Serve(t, nil).Token(t, "install-12345")
 	for name, headers := range map[string][]harness.Header{
 		"no token":                        nil,
@@ -61,8 +63,8 @@ func TestPhase3UnusableTokensCountAsNew(t *testing.T) {
 		"a scheme without a token":        {{"Authorization", "Bearer"}},
 	} {
 		service.Clock.Advance(time.Minute)
-		answer := service.Issue(t, "install-12345", append(headers, from(2))...)
-		assertGranted(t, answer, name)
+		answer := service.Issue(t, "install-12345", append(headers, harness.FromClient(2))...)
+		harness.AssertGranted(t, answer, name)
 		assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"),
 			name)
 	}
@@ -82,11 +84,11 @@ func TestPhase3RenewalWithinTheGrace(t *testing.T) {
 		"a nanosecond before the session expires": {lifetime - time.Nanosecond, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			service := harness.Serve(t, behindProxy(nil))
-			bearer := harness.Bearer(service.Token(t, "install-12345", from(1)))
+			service := harness.Serve(t, harness.BehindProxy(nil))
+			bearer := harness.Bearer(service.Token(t, "install-12345", harness.FromClient(1)))
 			service.Clock.Advance(late.by)
-			answer := service.Issue(t, "install-12345", from(1), bearer)
-			assertGranted(t, answer)
+			answer := service.Issue(t, "install-12345", harness.FromClient(1), bearer)
+			harness.AssertGranted(t, answer)
 			assert.Equal(t, late.renewal, answer.Header.Get("RateLimit") == `"install_id";r=3;t=60`,
 				answer.Header.Get("RateLimit"))
 			if late.by >= lifetime {
@@ -96,11 +98,11 @@ func TestPhase3RenewalWithinTheGrace(t *testing.T) {
 		})
 	}
 	t.Run("without a grace", func(t *testing.T) {
-		service := harness.Serve(t, behindProxy(
+		service := harness.Serve(t, harness.BehindProxy(
 			harness.Env{"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS": "0"}))
-		bearer := harness.Bearer(service.Token(t, "install-12345", from(1)))
+		bearer := harness.Bearer(service.Token(t, "install-12345", harness.FromClient(1)))
 		service.Clock.Advance(lifetime + time.Nanosecond)
-		answer := service.Issue(t, "install-12345", from(1), bearer)
+		answer := service.Issue(t, "install-12345", harness.FromClient(1), bearer)
 		assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"))
 	})
 }
@@ -112,7 +114,7 @@ func TestPhase3RenewalWithinTheGrace(t *testing.T) {
 func TestPhase3FleetBehindOneAddressRenewsAllDay(t *testing.T) {
 	t.Parallel()
 	const phones, day = 500, 8 * time.Hour
-	service := harness.Serve(t, behindProxy(nil))
+	service := harness.Serve(t, harness.BehindProxy(nil))
 	office := harness.ForwardedFor("203.0.113.1")
 	renewals, newcomers := 0, 0
 
@@ -120,7 +122,7 @@ func TestPhase3FleetBehindOneAddressRenewsAllDay(t *testing.T) {
 	// office.
 	var due queue
 	for n := range phones {
-		session := service.Issue(t, numbered(n), from(n)).Session(t)
+		session := service.Issue(t, harness.InstallID(n), harness.FromClient(n)).Session(t)
 		due = append(due, phone{n, session.Token,
 			time.Duration(session.RefreshAfter) * time.Second})
 	}
@@ -137,16 +139,17 @@ func TestPhase3FleetBehindOneAddressRenewsAllDay(t *testing.T) {
 				answer := service.Issue(t, fmt.Sprintf("newcomer-%d", newcomers), office)
 				newcomers++
 				if n < 8 {
-					assertGranted(t, answer)
+					harness.AssertGranted(t, answer)
 				} else {
-					assertThrottled(t, answer, "60")
+					harness.AssertThrottled(t, answer, "60")
 				}
 			}
 			continue
 		}
 		service.Clock.Advance(due[0].at - now)
 		now = due[0].at
-		answer := service.Issue(t, numbered(due[0].number), office, harness.Bearer(due[0].token))
+		answer := service.Issue(t, harness.InstallID(due[0].number), office,
+			harness.Bearer(due[0].token))
 		require.Equal(t, http.StatusOK, answer.Status, "phone %d at %s", due[0].number, now)
 		require.Equal(t, `"install_id";q=4;w=60`, answer.Header.Get("RateLimit-Policy"))
 		renewals++

@@ -47,11 +47,11 @@ func operations(t *testing.T) string {
 
 // shared returns the environment of replicas on one Redis.
 func shared(url string, more harness.Env) harness.Env {
-	return production(with(harness.Env{
+	return harness.Production(harness.Env{
 		"OFFLOAD_LIMITER_STORAGE": "redis", "OFFLOAD_REDIS_URL": url,
-		"OFFLOAD_LIMITER_DIGEST_KEY": stronger,
+		"OFFLOAD_LIMITER_DIGEST_KEY": harness.OtherSecret,
 		"OFFLOAD_REDIS_TIMEOUT_MS":   "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400",
-	}, more))
+	}.With(more))
 }
 
 func TestPhase3ReplicasShareOneLimit(t *testing.T) {
@@ -87,7 +87,7 @@ func TestPhase3ReplicasShareOneLimit(t *testing.T) {
 			}
 		})
 	}
-	wait(t, "every client has received its responses", &crowd)
+	harness.Wait(t, "every client has received its responses", &crowd)
 	assert.EqualValues(t, 37, granted.Load(), "both replicas must share one limit")
 	assert.EqualValues(t, 64*3-37, refused.Load())
 	for _, replica := range replicas {
@@ -170,7 +170,7 @@ func TestPhase3OutageIsReportedAndStaysReady(t *testing.T) {
 			if policy.status == http.StatusServiceUnavailable {
 				assert.Equal(t, "1", answer.Header.Get("Retry-After"))
 			}
-			status, found := checks(t, service.Client)
+			status, found := service.Readiness(t)
 			assert.Equal(t, http.StatusOK, status)
 			assert.Regexp(t, "^ready: .*shared storage", found["limiter"])
 			assert.EqualValues(t, 1, service.Metric(t,
@@ -182,7 +182,7 @@ func TestPhase3OutageIsReportedAndStaysReady(t *testing.T) {
 				"limiter_outage_ended").String("policy"))
 			assert.EqualValues(t, 0, service.Metric(t,
 				`offload_limiter_outage{policy="`+policy.name+`"}`))
-			_, found = checks(t, service.Client)
+			_, found = service.Readiness(t)
 			assert.Equal(t, "ready", found["limiter"])
 			assert.NotEmpty(t, service.Issue(t, "install-12345").Session(t).Token)
 			keyspace := server.Do(t, "INFO", "keyspace")
@@ -236,7 +236,7 @@ func TestPhase3EvictingServerIsReportedAfterAnOutage(t *testing.T) {
 	server, url := startRedis(t)
 	service := harness.Start(t, shared(url, nil))
 	server.Kill()
-	poll(t, "an outage is logged", func() bool {
+	harness.Poll(t, "an outage is logged", func() bool {
 		service.Issue(t, "install-12345")
 		return len(service.Log.Of("limiter_outage_started")) > 0
 	})

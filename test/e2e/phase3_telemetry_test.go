@@ -19,14 +19,14 @@ const throttledEvent = "session_issuance_throttled"
 
 func TestPhase3TelemetryIsBounded(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(nil))
+	service := harness.Serve(t, harness.BehindProxy(nil))
 	for range 4 {
-		assertGranted(t, service.Issue(t, "install-12345", from(1)))
+		harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(1)))
 	}
 	flood := func(requests int) {
 		t.Helper()
 		for range requests {
-			assert.Equal(t, 429, service.Issue(t, "install-12345", from(1)).Status)
+			assert.Equal(t, 429, service.Issue(t, "install-12345", harness.FromClient(1)).Status)
 		}
 	}
 	counts := func() []int {
@@ -57,14 +57,15 @@ func TestPhase3TelemetryIsBounded(t *testing.T) {
 
 func TestPhase3NextLineReportsSuppressedLines(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(nil))
+	service := harness.Serve(t, harness.BehindProxy(nil))
 	total, lines := 0, 0
 	for round := range 5 {
 		for range 4 {
-			service.Issue(t, numbered(round), from(round))
+			service.Issue(t, harness.InstallID(round), harness.FromClient(round))
 		}
 		for range 30 {
-			assert.Equal(t, 429, service.Issue(t, numbered(round), from(round)).Status)
+			assert.Equal(t, 429, service.Issue(t, harness.InstallID(round),
+				harness.FromClient(round)).Status)
 			total++
 		}
 		service.Clock.Advance(time.Minute)
@@ -87,21 +88,22 @@ func TestPhase3NextLineReportsSuppressedLines(t *testing.T) {
 func TestPhase3TelemetryDoesNotIdentifyClients(t *testing.T) {
 	t.Parallel()
 	const digestKey = "sT7wPz2Kx9VbNq4RmJ8cYh3LfGd6AuEoX5iM1ZyQpWk="
-	env := behindProxy(harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": digestKey,
+	env := harness.BehindProxy(harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": digestKey,
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1"})
 	service := harness.Serve(t, env)
-	token := service.Token(t, "install-12345", from(1))
+	token := service.Token(t, "install-12345", harness.FromClient(1))
 	refuse := func(service *harness.InProcess, installID, requestID string,
 		headers ...harness.Header) harness.Line {
 		t.Helper()
 		answer := service.Issue(t, installID,
 			append(headers, harness.Header{"X-Request-ID", requestID})...)
-		assertThrottled(t, answer, "60")
+		harness.AssertThrottled(t, answer, "60")
 		return service.Log.AwaitLine(t, requestID, func(line harness.Line) bool {
 			return line.Event() == throttledEvent && line.String("request_id") == requestID
 		})
 	}
-	line := refuse(service, "install-12345", "refused-1", from(1), harness.Bearer(token))
+	line := refuse(service, "install-12345", "refused-1", harness.FromClient(1),
+		harness.Bearer(token))
 	assert.Equal(t, []string{
 		"dimension", "event", "install_id_hash", "level", "mode", "path", "request_id",
 		"retry_after_seconds", "suppressed", "time",
@@ -115,29 +117,32 @@ func TestPhase3TelemetryDoesNotIdentifyClients(t *testing.T) {
 
 	hash := line.String("install_id_hash")
 	assert.Equal(t, hash, refuse(service, "install-12345", "refused-2",
-		from(2)).String("install_id_hash"), "the hash of an installation must not change")
-	service.Token(t, "install-67890", from(3))
+		harness.FromClient(2)).String("install_id_hash"),
+		"the hash of an installation must not change")
+	service.Token(t, "install-67890", harness.FromClient(3))
 	assert.NotEqual(t, hash, refuse(service, "install-67890", "refused-3",
-		from(3)).String("install_id_hash"), "the hash of another installation must differ")
+		harness.FromClient(3)).String("install_id_hash"),
+		"the hash of another installation must differ")
 
 	replica := harness.Serve(t, env)
-	replica.Token(t, "install-12345", from(1))
+	replica.Token(t, "install-12345", harness.FromClient(1))
 	assert.Equal(t, hash, refuse(replica, "install-12345", "refused-4",
-		from(1)).String("install_id_hash"), "replicas with the same key must use the same hash")
-	keyless := harness.Serve(t, with(env, harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": ""}))
-	keyless.Token(t, "install-12345", from(1))
+		harness.FromClient(1)).String("install_id_hash"),
+		"replicas with the same key must use the same hash")
+	keyless := harness.Serve(t, env.With(harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": ""}))
+	keyless.Token(t, "install-12345", harness.FromClient(1))
 	assert.NotEqual(t, hash, refuse(keyless, "install-12345", "refused-5",
-		from(1)).String("install_id_hash"), "a random key must give another hash")
+		harness.FromClient(1)).String("install_id_hash"), "a random key must give another hash")
 }
 
 func TestPhase3LineNamesTheLongerWait(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(harness.Env{
+	service := harness.Serve(t, harness.BehindProxy(harness.Env{
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1",
 	}))
-	service.Token(t, "install-first", from(1))
+	service.Token(t, "install-first", harness.FromClient(1))
 	service.Clock.Advance(10 * time.Second)
-	service.Token(t, "install-later", from(2))
+	service.Token(t, "install-later", harness.FromClient(2))
 	for n, refused := range []struct {
 		installID string
 		address   int
@@ -152,9 +157,9 @@ func TestPhase3LineNamesTheLongerWait(t *testing.T) {
 		{"install-other", 1, "ip", 50},
 	} {
 		requestID := fmt.Sprintf("refused-%d", n)
-		answer := service.Issue(t, refused.installID, from(refused.address),
+		answer := service.Issue(t, refused.installID, harness.FromClient(refused.address),
 			harness.Header{"X-Request-ID", requestID})
-		assertThrottled(t, answer, fmt.Sprint(refused.wait), requestID)
+		harness.AssertThrottled(t, answer, fmt.Sprint(refused.wait), requestID)
 		line := service.Log.AwaitLine(t, requestID, func(line harness.Line) bool {
 			return line.String("request_id") == requestID
 		})

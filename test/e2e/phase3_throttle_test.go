@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,121 +13,101 @@ import (
 
 // Phase 3: how many sessions an address and an installation get. Only the tests move the clock.
 
-// behindProxy returns an environment that trusts the forwarding headers of the peer 127.0.0.1.
-func behindProxy(more harness.Env) harness.Env {
-	return with(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"}, more)
-}
-
-// from returns the header with the address of client n.
-func from(n int) harness.Header {
-	return harness.ForwardedFor(fmt.Sprintf("198.51.%d.%d", n/250, 1+n%250))
-}
-
-// numbered returns the install id of installation n.
-func numbered(n int) string { return fmt.Sprintf("install-%06d", n) }
-
-// assertGranted fails unless the response grants a session.
-func assertGranted(t *testing.T, answer harness.Response, about ...any) {
-	t.Helper()
-	assert.Equal(t, http.StatusOK, answer.Status, about...)
-}
-
-// assertThrottled fails unless the response is a refusal of the throttle with that Retry-After.
-func assertThrottled(t *testing.T, answer harness.Response, seconds string, about ...any) {
-	t.Helper()
-	assert.Equal(t, http.StatusTooManyRequests, answer.Status, about...)
-	assert.Equal(t, "session_rate_limited", answer.Code(), about...)
-	assert.Equal(t, seconds, answer.Header.Get("Retry-After"), about...)
-}
-
 func TestPhase3LimitForAnAddress(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(nil))
+	service := harness.Serve(t, harness.BehindProxy(nil))
 	for n := range 8 {
-		assertGranted(t, service.Issue(t, numbered(n), from(1)), n)
+		harness.AssertGranted(t, service.Issue(t, harness.InstallID(n), harness.FromClient(1)), n)
 	}
-	assertThrottled(t, service.Issue(t, numbered(8), from(1)), "60")
-	assertGranted(t, service.Issue(t, numbered(8), from(2)), "another address")
+	harness.AssertThrottled(t, service.Issue(t, harness.InstallID(8), harness.FromClient(1)), "60")
+	harness.AssertGranted(t, service.Issue(t, harness.InstallID(8), harness.FromClient(2)),
+		"another address")
 
 	service.Clock.Advance(60*time.Second - time.Nanosecond)
-	assertThrottled(t, service.Issue(t, numbered(9), from(1)), "1",
+	harness.AssertThrottled(t, service.Issue(t, harness.InstallID(9), harness.FromClient(1)), "1",
 		"a nanosecond before the window's end")
 	service.Clock.Advance(time.Nanosecond)
 	for n := range 8 {
-		assertGranted(t, service.Issue(t, numbered(100+n), from(1)),
+		harness.AssertGranted(t, service.Issue(t, harness.InstallID(100+n), harness.FromClient(1)),
 			"the window is empty again: %d", n)
 	}
-	assertThrottled(t, service.Issue(t, numbered(9), from(1)), "60")
+	harness.AssertThrottled(t, service.Issue(t, harness.InstallID(9), harness.FromClient(1)), "60")
 }
 
 func TestPhase3LimitForAnInstallation(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(nil))
+	service := harness.Serve(t, harness.BehindProxy(nil))
 	for n := range 4 {
-		assertGranted(t, service.Issue(t, "install-12345", from(n)), n)
+		harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(n)), n)
 	}
-	assertThrottled(t, service.Issue(t, "install-12345", from(5)), "60", "from any address")
-	assertGranted(t, service.Issue(t, "install-1234", from(5)), "another installation")
-	assertGranted(t, service.Issue(t, "install-12345 ", from(6)), "an id is never trimmed")
-	assertGranted(t, service.Issue(t, "Install-12345", from(7)), "its case is significant")
+	harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(5)), "60",
+		"from any address")
+	harness.AssertGranted(t, service.Issue(t, "install-1234", harness.FromClient(5)),
+		"another installation")
+	harness.AssertGranted(t, service.Issue(t, "install-12345 ", harness.FromClient(6)),
+		"an id is never trimmed")
+	harness.AssertGranted(t, service.Issue(t, "Install-12345", harness.FromClient(7)),
+		"its case is significant")
 
 	service.Clock.Advance(60*time.Second - time.Nanosecond)
-	assertThrottled(t, service.Issue(t, "install-12345", from(8)), "1",
+	harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(8)), "1",
 		"a nanosecond before the window's end")
 	service.Clock.Advance(time.Nanosecond)
-	assertGranted(t, service.Issue(t, "install-12345", from(9)), "at the window's end")
+	harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(9)),
+		"at the window's end")
 }
 
 // TestPhase3WindowSlides shows that each grant leaves the window exactly 60 s after it was made,
 // independently of the others.
 func TestPhase3WindowSlides(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(nil))
+	service := harness.Serve(t, harness.BehindProxy(nil))
 	for n := range 4 {
 		if n > 0 {
 			service.Clock.Advance(10 * time.Second) // at 0, 10, 20 and 30 s
 		}
-		assertGranted(t, service.Issue(t, "install-12345", from(n)), n)
+		harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(n)), n)
 	}
-	assertThrottled(t, service.Issue(t, "install-12345", from(10)), "30")
+	harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(10)), "30")
 	service.Clock.Advance(29_500 * time.Millisecond) // at 59.5 s
-	assertThrottled(t, service.Issue(t, "install-12345", from(11)), "1",
+	harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(11)), "1",
 		"half a second must be rounded up")
 	service.Clock.Advance(500 * time.Millisecond) // at 60 s
-	assertGranted(t, service.Issue(t, "install-12345", from(12)))
-	assertThrottled(t, service.Issue(t, "install-12345", from(13)), "10", "the next leaves at 70 s")
+	harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(12)))
+	harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(13)), "10",
+		"the next leaves at 70 s")
 	service.Clock.Advance(10 * time.Second)
-	assertGranted(t, service.Issue(t, "install-12345", from(14)))
-	assertThrottled(t, service.Issue(t, "install-12345", from(15)), "10")
+	harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(14)))
+	harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(15)), "10")
 }
 
 // TestPhase3RetryAfterIsEnough shows that a client which waits for Retry-After is not refused
 // again.
 func TestPhase3RetryAfterIsEnough(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(nil))
+	service := harness.Serve(t, harness.BehindProxy(nil))
 	for n := range 4 {
 		service.Clock.Advance(7_300_000_001 * time.Nanosecond)
-		assertGranted(t, service.Issue(t, "install-12345", from(n)), n)
+		harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(n)), n)
 	}
 	for n := range 20 {
-		answer := service.Issue(t, "install-12345", from(100+n))
+		answer := service.Issue(t, "install-12345", harness.FromClient(100+n))
 		if answer.Status != http.StatusOK {
 			wait, err := time.ParseDuration(answer.Header.Get("Retry-After") + "s")
 			assert.NoError(t, err)
 			service.Clock.Advance(wait)
-			answer = service.Issue(t, "install-12345", from(100+n))
+			answer = service.Issue(t, "install-12345", harness.FromClient(100+n))
 		}
-		assertGranted(t, answer, n)
+		harness.AssertGranted(t, answer, n)
 	}
 }
 
 func TestPhase3ExactRefusal(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(nil))
+	service := harness.Serve(t, harness.BehindProxy(nil))
 	for n := range 4 {
-		service.Issue(t, "install-12345", from(1))
-		service.Issue(t, numbered(n), from(1))
+		service.Issue(t, "install-12345", harness.FromClient(1))
+		service.Issue(t, harness.InstallID(n), harness.FromClient(1))
 		service.Clock.Advance(5*time.Second + time.Millisecond)
 	}
 	for name, refused := range map[string]struct{ id, address, rateLimit, retryAfter string }{
@@ -140,9 +119,9 @@ func TestPhase3ExactRefusal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := service.Dial(t)
-			conn.Say(t, post(harness.IssueBody(refused.id), id,
+			conn.Send(t, harness.RawIssue(harness.IssueBody(refused.id), id,
 				"X-Forwarded-For: "+refused.address))
-			conn.Hear(t, http.MethodPost)
+			conn.ReadResponse(t, http.MethodPost)
 			assert.Equal(t, `HTTP/1.1 429 Too Many Requests
 Cache-Control: no-store
 Content-Type: application/json
@@ -153,7 +132,7 @@ X-Error-Code: session_rate_limited
 X-Request-Id: golden
 Content-Length: 114
 
-{"error":{"code":"session_rate_limited","message":"Too many session requests; retry later","request_id":"golden"}}`, exact(conn))
+{"error":{"code":"session_rate_limited","message":"Too many session requests; retry later","request_id":"golden"}}`, conn.Transcript())
 		})
 	}
 }
@@ -161,49 +140,51 @@ Content-Length: 114
 // TestPhase3RateLimitFields shows that grants report what remains of every limit that was checked.
 func TestPhase3RateLimitFields(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(nil))
+	service := harness.Serve(t, harness.BehindProxy(nil))
 	fields := func(answer harness.Response) string {
 		t.Helper()
-		assertGranted(t, answer)
+		harness.AssertGranted(t, answer)
 		assert.Equal(t, `"ip";q=8;w=60, "install_id";q=4;w=60`,
 			answer.Header.Get("RateLimit-Policy"))
 		assert.Empty(t, answer.Header.Values("Retry-After"))
 		return answer.Header.Get("RateLimit")
 	}
 	assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`,
-		fields(service.Issue(t, "install-12345", from(1))))
+		fields(service.Issue(t, "install-12345", harness.FromClient(1))))
 	service.Clock.Advance(time.Nanosecond)
 	assert.Equal(t, `"ip";r=6;t=60, "install_id";r=2;t=60`,
-		fields(service.Issue(t, "install-12345", from(1))))
+		fields(service.Issue(t, "install-12345", harness.FromClient(1))))
 	service.Clock.Advance(time.Second)
 	assert.Equal(t, `"ip";r=5;t=59, "install_id";r=3;t=60`,
-		fields(service.Issue(t, "install-67890", from(1))))
+		fields(service.Issue(t, "install-67890", harness.FromClient(1))))
 	assert.Equal(t, `"ip";r=7;t=60, "install_id";r=1;t=59`,
-		fields(service.Issue(t, "install-12345", from(2))))
+		fields(service.Issue(t, "install-12345", harness.FromClient(2))))
 	service.Clock.Advance(58_999_999_999)
 	assert.Equal(t, `"ip";r=5;t=1, "install_id";r=1;t=1`,
-		fields(service.Issue(t, "install-12345", from(1))), "the first grants left just now")
+		fields(service.Issue(t, "install-12345", harness.FromClient(1))),
+		"the first grants left just now")
 }
 
 // TestPhase3RefusedRequestsUseUpNothing shows that a throttled installation does not use up the
 // limit of its address, nor a throttled address the limits of its installations.
 func TestPhase3RefusedRequestsUseUpNothing(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(nil))
+	service := harness.Serve(t, harness.BehindProxy(nil))
 	for range 4 {
-		assertGranted(t, service.Issue(t, "install-12345", from(1)))
+		harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(1)))
 	}
 	for range 50 {
-		assertThrottled(t, service.Issue(t, "install-12345", from(1)), "60")
+		harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(1)), "60")
 	}
 	for n := range 4 {
-		assertGranted(t, service.Issue(t, numbered(n), from(1)), "the address has four left: %d", n)
+		harness.AssertGranted(t, service.Issue(t, harness.InstallID(n), harness.FromClient(1)),
+			"the address has four left: %d", n)
 	}
 	for range 50 {
-		assertThrottled(t, service.Issue(t, "install-67890", from(1)), "60")
+		harness.AssertThrottled(t, service.Issue(t, "install-67890", harness.FromClient(1)), "60")
 	}
 	for n := range 4 {
-		assertGranted(t, service.Issue(t, "install-67890", from(2+n)),
+		harness.AssertGranted(t, service.Issue(t, "install-67890", harness.FromClient(2+n)),
 			"the installation has all four: %d", n)
 	}
 	assert.EqualValues(t, 11, service.Metric(t, `offload_limiter_subjects{storage="memory"}`),
@@ -218,48 +199,53 @@ func TestPhase3RefusedRequestsUseUpNothing(t *testing.T) {
 // against the limits.
 func TestPhase3OtherErrorsUseUpNothing(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
+	service := harness.Serve(t, harness.BehindProxy(
+		harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
 	for _, answer := range []harness.Response{
-		service.Send(t, "GET", harness.IssuePath, "", from(1)),
-		service.Send(t, "POST", harness.IssuePath+"/", harness.IssueBody("install-12345"), from(1)),
-		service.Send(t, "POST", harness.IssuePath, harness.IssueBody("install-12345"), from(1),
+		service.Send(t, "GET", harness.IssuePath, "", harness.FromClient(1)),
+		service.Send(t, "POST", harness.IssuePath+"/", harness.IssueBody("install-12345"),
+			harness.FromClient(1)),
+		service.Send(t, "POST", harness.IssuePath, harness.IssueBody("install-12345"),
+			harness.FromClient(1),
 			harness.Header{"Content-Type", "text/plain"}),
-		service.Send(t, "POST", harness.IssuePath, harness.IssueBody("short"), from(1)),
-		service.Send(t, "POST", harness.IssuePath, strings.Repeat(" ", 20_000), from(1)),
+		service.Send(t, "POST", harness.IssuePath, harness.IssueBody("short"),
+			harness.FromClient(1)),
+		service.Send(t, "POST", harness.IssuePath, strings.Repeat(" ", 20_000),
+			harness.FromClient(1)),
 	} {
 		assert.GreaterOrEqual(t, answer.Status, 400)
 		assert.Empty(t, answer.Header.Values("RateLimit"))
 	}
-	assertGranted(t, service.Issue(t, "install-12345", from(1)))
+	harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(1)))
 }
 
 // TestPhase3WallClockStepsDoNotAffectLimits shows that windows use a clock that never steps.
 func TestPhase3WallClockStepsDoNotAffectLimits(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(nil))
+	service := harness.Serve(t, harness.BehindProxy(nil))
 	for range 4 {
-		assertGranted(t, service.Issue(t, "install-12345", from(1)))
+		harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(1)))
 	}
 	service.Clock.Step(24 * time.Hour)
-	assertThrottled(t, service.Issue(t, "install-12345", from(1)), "60")
+	harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(1)), "60")
 	service.Clock.Step(-48 * time.Hour)
-	assertThrottled(t, service.Issue(t, "install-12345", from(1)), "60")
+	harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(1)), "60")
 	service.Clock.Advance(time.Minute)
-	assertGranted(t, service.Issue(t, "install-12345", from(1)))
+	harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(1)))
 }
 
 func TestPhase3ObserveModeRefusesNoRequest(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t,
-		behindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}))
+		harness.BehindProxy(harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}))
 	for range 4 {
-		answer := service.Issue(t, "install-12345", from(1))
-		assertGranted(t, answer)
+		answer := service.Issue(t, "install-12345", harness.FromClient(1))
+		harness.AssertGranted(t, answer)
 		assert.NotEmpty(t, answer.Header.Get("RateLimit"))
 		assert.NotEmpty(t, answer.Header.Get("RateLimit-Policy"))
 	}
 	for range 3 {
-		answer := service.Issue(t, "install-12345", from(1),
+		answer := service.Issue(t, "install-12345", harness.FromClient(1),
 			harness.Header{"X-Request-ID", "observed"})
 		assert.Equal(t, http.StatusOK, service.Current(t,
 			harness.Bearer(answer.Session(t).Token)).Status, "the session must be valid")
@@ -279,13 +265,14 @@ func TestPhase3ObserveModeRefusesNoRequest(t *testing.T) {
 	assert.EqualValues(t, 7, service.Metric(t, `offload_sessions_issued_total{kind="new"}`))
 
 	// Requests that would have been refused used up nothing.
-	answer := service.Issue(t, "install-67890", from(1))
+	answer := service.Issue(t, "install-67890", harness.FromClient(1))
 	assert.Equal(t, `"ip";r=3;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"))
 	// An outage causes no refusal in this mode either, but a missing key does.
-	unserved := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"}, out())
-	assertGranted(t, unserved.Issue(t, "install-12345"))
+	unserved := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"},
+		harness.FailingLimiter())
+	harness.AssertGranted(t, unserved.Issue(t, "install-12345"))
 	keyless := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": "observe"},
-		pendingUntil(t, harness.Noon.Add(time.Hour)))
+		harness.PendingKeyUntil(t, harness.Noon.Add(time.Hour)))
 	assert.Equal(t, "service_unavailable", keyless.Issue(t, "install-12345").Code())
 }
 
@@ -293,16 +280,16 @@ func TestPhase3ObserveModeRefusesNoRequest(t *testing.T) {
 // defaults.
 func TestPhase3ConfiguredLimits(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, behindProxy(harness.Env{
+	service := harness.Serve(t, harness.BehindProxy(harness.Env{
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "3", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400",
 	}))
-	answer := service.Issue(t, "install-12345", from(1))
+	answer := service.Issue(t, "install-12345", harness.FromClient(1))
 	assert.Equal(t, `"ip";q=3;w=86400, "install_id";q=1;w=86400`,
 		answer.Header.Get("RateLimit-Policy"))
-	assertThrottled(t, service.Issue(t, "install-12345", from(2)), "86400")
+	harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(2)), "86400")
 	service.Clock.Advance(24*time.Hour - time.Nanosecond)
-	assertThrottled(t, service.Issue(t, "install-12345", from(2)), "1")
+	harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(2)), "1")
 	service.Clock.Advance(time.Nanosecond)
-	assertGranted(t, service.Issue(t, "install-12345", from(2)))
+	harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(2)))
 }

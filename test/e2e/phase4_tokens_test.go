@@ -54,15 +54,7 @@ func signed(claims []claim, secret string) string {
 	for _, c := range claims {
 		members = append(members, fmt.Sprintf("%q:%s", c.name, c.value))
 	}
-	return sign("{"+strings.Join(members, ",")+"}", secret)
-}
-
-// sign returns a token with that payload.
-func sign(payload, secret string) string {
-	segment := base64.RawURLEncoding.EncodeToString([]byte(payload))
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(segment))
-	return segment + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return harness.ForgeToken("{"+strings.Join(members, ",")+"}", secret)
 }
 
 // judge has a service verify a token. It returns the error code, empty if the token is valid, and
@@ -82,14 +74,14 @@ func judge(t *testing.T, service *harness.InProcess, requestID, token string) (c
 
 func tokenService(t *testing.T, more harness.Env, now time.Time) *harness.InProcess {
 	t.Helper()
-	return harness.ServeAt(t, now, with(harness.Env{"OFFLOAD_SESSION_SECRET": strong,
-		"OFFLOAD_LOG_LEVEL": "debug"}, more))
+	return harness.ServeAt(t, now, harness.Env{"OFFLOAD_SESSION_SECRET": harness.StrongSecret,
+		"OFFLOAD_LOG_LEVEL": "debug"}.With(more))
 }
 
 func TestPhase4EachClaim(t *testing.T) {
 	t.Parallel()
 	service := tokenService(t, nil, harness.Noon)
-	code, _ := judge(t, service, "sound", signed(validClaims(), strong))
+	code, _ := judge(t, service, "sound", signed(validClaims(), harness.StrongSecret))
 	require.Empty(t, code, "the valid claims")
 
 	type wrong struct{ what, name, value, reason string }
@@ -175,7 +167,7 @@ func TestPhase4EachClaim(t *testing.T) {
 	for n, wrong := range table {
 		t.Run(wrong.name+" "+wrong.what, func(t *testing.T) {
 			code, reason := judge(t, service, fmt.Sprintf("wrong-%d", n),
-				signed(changed(wrong.name, wrong.value), strong))
+				signed(changed(wrong.name, wrong.value), harness.StrongSecret))
 			assert.Equal(t, "invalid_token", code)
 			assert.Equal(t, wrong.reason, reason)
 		})
@@ -197,12 +189,13 @@ func TestPhase4ValidVariations(t *testing.T) {
 		"an id of 128":        changed("install_id", `"`+strings.Repeat("ü", 128)+`"`),
 		"an id in escapes":    changed("install_id", `"\u0069nstall-12345\ud83d\udd11"`),
 	} {
-		code, reason := judge(t, service, "passes", signed(claims, strong))
+		code, reason := judge(t, service, "passes", signed(claims, harness.StrongSecret))
 		assert.Empty(t, code, "%s: %s", name, reason)
 	}
 	code, reason := judge(t, service, "passes",
-		sign(" "+strings.ReplaceAll(payloadOf(signed(validClaims(), strong)), ",", " ,\n\t")+"\r\n",
-			strong))
+		harness.ForgeToken(" "+strings.ReplaceAll(
+			payloadOf(signed(validClaims(), harness.StrongSecret)), ",", " ,\n\t")+"\r\n",
+			harness.StrongSecret))
 	assert.Empty(t, code, "white space of JSON: %s", reason)
 }
 
@@ -219,32 +212,41 @@ func payloadOf(token string) string {
 func TestPhase4WholePayloads(t *testing.T) {
 	t.Parallel()
 	service := tokenService(t, nil, harness.Noon)
-	sound := payloadOf(signed(validClaims(), strong))
+	sound := payloadOf(signed(validClaims(), harness.StrongSecret))
 	for n, wrong := range []struct{ what, token, reason string }{
-		{"a token of version 1", sign(`{"install_id":"install-12345","exp":1771243320}`, strong),
+		{"a token of version 1", harness.ForgeToken(
+			`{"install_id":"install-12345","exp":1771243320}`, harness.StrongSecret),
 			"unknown_key"},
 		{"version 1 with a kid",
-			sign(`{"v":1,"kid":"v2-default","install_id":"install-12345","exp":1771243320}`,
-				strong), "claim_missing"},
-		{"a claim twice", sign(strings.Replace(sound, `"v":2`, `"v":2,"v":2`, 1), strong), "json"},
-		{"a claim twice in a nested object", sign(strings.Replace(sound, `"v":2`, `"v":2,"x":{"a":1,"a":1}`,
-			1), strong), "json"},
-		{"a claim twice, once escaped", sign(strings.Replace(sound, `"v":2`, `"v":2,"\u0076":2`,
-			1), strong), "json"},
-		{"text after the object", sign(sound+"{}", strong), "json"},
-		{"a trailing comma", sign(strings.Replace(sound, "}", ",}", 1), strong), "json"},
-		{"a comment", sign(strings.Replace(sound, "}", "/**/}", 1), strong), "json"},
-		{"a byte order mark", sign("\ufeff"+sound, strong), "json"},
-		{"bad UTF-8", sign(strings.Replace(sound, "install-12345", "install-\xff12345", 1), strong),
+			harness.ForgeToken(`{"v":1,"kid":"v2-default","install_id":"install-12345","exp":1771243320}`,
+				harness.StrongSecret), "claim_missing"},
+		{"a claim twice", harness.ForgeToken(strings.Replace(sound, `"v":2`, `"v":2,"v":2`, 1),
+			harness.StrongSecret), "json"},
+		{"a claim twice in a nested object", harness.ForgeToken(
+			strings.Replace(sound, `"v":2`, `"v":2,"x":{"a":1,"a":1}`,
+				1), harness.StrongSecret), "json"},
+		{"a claim twice, once escaped", harness.ForgeToken(
+			strings.Replace(sound, `"v":2`, `"v":2,"\u0076":2`,
+				1), harness.StrongSecret), "json"},
+		{"text after the object", harness.ForgeToken(sound+"{}", harness.StrongSecret), "json"},
+		{"a trailing comma", harness.ForgeToken(strings.Replace(sound, "}", ",}", 1),
+			harness.StrongSecret), "json"},
+		{"a comment", harness.ForgeToken(strings.Replace(sound, "}", "/**/}", 1),
+			harness.StrongSecret), "json"},
+		{"a byte order mark", harness.ForgeToken("\ufeff"+sound, harness.StrongSecret), "json"},
+		{"bad UTF-8", harness.ForgeToken(strings.Replace(sound, "install-12345",
+			"install-\xff12345", 1), harness.StrongSecret),
 			"json"},
-		{"65 levels deep", sign(strings.Replace(sound, "}",
-			`,"x":`+strings.Repeat("[", 64)+strings.Repeat("]", 64)+"}", 1), strong), "json"},
-		{"the object in a list", sign("["+sound+"]", strong), "json"},
-		{"the object as a string", sign(`"x"`, strong), "json"},
-		{"an empty object", sign("{}", strong), "unknown_key"},
-		{"signed with another secret", sign(sound, stronger), "signature"},
-		{"signed with an empty secret", sign(sound, ""), "signature"},
-		{"signed over the decoded bytes", strings.Split(sign(sound, strong), ".")[0] + "." +
+		{"65 levels deep", harness.ForgeToken(strings.Replace(sound, "}",
+			`,"x":`+strings.Repeat("[", 64)+strings.Repeat("]", 64)+"}", 1), harness.StrongSecret),
+			"json"},
+		{"the object in a list", harness.ForgeToken("["+sound+"]", harness.StrongSecret), "json"},
+		{"the object as a string", harness.ForgeToken(`"x"`, harness.StrongSecret), "json"},
+		{"an empty object", harness.ForgeToken("{}", harness.StrongSecret), "unknown_key"},
+		{"signed with another secret", harness.ForgeToken(sound, harness.OtherSecret), "signature"},
+		{"signed with an empty secret", harness.ForgeToken(sound, ""), "signature"},
+		{"signed over the decoded bytes", strings.Split(
+			harness.ForgeToken(sound, harness.StrongSecret), ".")[0] + "." +
 			macOf(sound), "signature"},
 	} {
 		code, reason := judge(t, service, fmt.Sprintf("payload-%d", n), wrong.token)
@@ -255,7 +257,7 @@ func TestPhase4WholePayloads(t *testing.T) {
 
 // macOf returns a signature over the decoded payload, which is the wrong input.
 func macOf(payload string) string {
-	mac := hmac.New(sha256.New, []byte(strong))
+	mac := hmac.New(sha256.New, []byte(harness.StrongSecret))
 	mac.Write([]byte(payload))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
@@ -299,10 +301,10 @@ func TestPhase4ValidityPeriod(t *testing.T) {
 	service.Clock.Step(harness.Noon.Add(time.Hour).Sub(service.Clock.Now()))
 	for name, claims := range map[string][]claim{"issuer": changed("iss", `"x"`),
 		"version": changed("v", "1"), "id": changed("install_id", `"x"`)} {
-		code, _ := judge(t, service, "ended-"+name, signed(claims, strong))
+		code, _ := judge(t, service, "ended-"+name, signed(claims, harness.StrongSecret))
 		assert.Equal(t, "invalid_token", code, name)
 	}
-	code, _ := judge(t, service, "ended", signed(validClaims(), strong))
+	code, _ := judge(t, service, "ended", signed(validClaims(), harness.StrongSecret))
 	assert.Equal(t, "expired_token", code)
 }
 
@@ -311,19 +313,20 @@ func TestPhase4ValidityPeriod(t *testing.T) {
 func TestPhase4KeysIssuersAndAudiences(t *testing.T) {
 	t.Parallel()
 	keys := func(active string) harness.Env {
-		text, err := json.Marshal(map[string]string{"old": strong, "new": stronger})
+		text, err := json.Marshal(map[string]string{"old": harness.StrongSecret,
+			"new": harness.OtherSecret})
 		require.NoError(t, err)
 		return harness.Env{"OFFLOAD_SESSION_SIGNING_KEYS": string(text),
 			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": active}
 	}
 	old, rotated := harness.Serve(t, keys("old")), harness.Serve(t, keys("new"))
-	plain := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_SECRET": strong,
+	plain := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_SECRET": harness.StrongSecret,
 		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "old"})
-	renamed := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_SECRET": strong,
+	renamed := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_SECRET": harness.StrongSecret,
 		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "new"})
-	issuer := harness.Serve(t, with(keys("old"),
+	issuer := harness.Serve(t, keys("old").With(
 		harness.Env{"OFFLOAD_SESSION_TOKEN_ISSUER": "another"}))
-	audience := harness.Serve(t, with(keys("old"),
+	audience := harness.Serve(t, keys("old").With(
 		harness.Env{"OFFLOAD_SESSION_TOKEN_AUDIENCE": " offload-android "}))
 	for name, seen := range map[string]struct {
 		issuer, verifier *harness.InProcess

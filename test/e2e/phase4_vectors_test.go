@@ -29,7 +29,7 @@ func TestPhase4Vectors(t *testing.T) {
 		ran[group.Name] = len(cases)
 		t.Run("group "+group.Name, func(t *testing.T) {
 			t.Parallel()
-			service := harness.ServeAt(t, group.Now.Time, with(keysOf(t, group), harness.Env{
+			service := harness.ServeAt(t, group.Now.Time, keysOf(t, group).With(harness.Env{
 				"OFFLOAD_SESSION_TOKEN_ISSUER":       group.Issuer,
 				"OFFLOAD_SESSION_TOKEN_AUDIENCE":     group.Audience,
 				"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS": fmt.Sprint(int(group.ClockSkew.Seconds())),
@@ -54,7 +54,7 @@ func TestPhase4Vectors(t *testing.T) {
 			}
 			// The service signs with the active key of the group.
 			assert.EqualValues(t, group.ActiveKid,
-				stampIn(t, service.Token(t, "install-12345")).Kid)
+				harness.StampOf(t, service.Token(t, "install-12345")).Kid)
 		})
 	}
 	assert.Equal(t, map[string]int{
@@ -69,7 +69,8 @@ func TestPhase4Vectors(t *testing.T) {
 func keysOf(t *testing.T, group vectors.Group) harness.Env {
 	t.Helper()
 	if group.Keyset != nil {
-		return harness.Env{"OFFLOAD_SESSION_KEYSET_FILE": file(t, 0o600, string(group.Keyset))}
+		return harness.Env{"OFFLOAD_SESSION_KEYSET_FILE": harness.SecretFile(t, 0o600,
+			string(group.Keyset))}
 	}
 	keys, err := json.Marshal(group.Keys)
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ import (
 func elsewhere(t *testing.T, service harness.Service, now func() time.Time) *harness.Client {
 	t.Helper()
 	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: "http://" + service.Public +
-		jwksPath})
+		harness.JWKSPath})
 	require.NoError(t, err)
 	t.Cleanup(jwks.Close)
 	require.NoError(t, jwks.Start(t.Context()))
@@ -38,13 +38,13 @@ func elsewhere(t *testing.T, service harness.Service, now func() time.Time) *har
 			w.Header().Set("X-Session-Key-Id", session.KeyID)
 		})))
 	t.Cleanup(server.Close)
-	return service.At(t, server.Listener.Addr().String())
+	return service.Through(t, server.Listener.Addr().String())
 }
 
 func TestOtherVerifiersRefuseInTheSameWay(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, newKeyset(t, pair("pair", 7,
-		harness.Noon)).env(harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "120"}))
+	service := harness.Serve(t, harness.NewKeyset(t, harness.EdDSAKey("pair", 7,
+		harness.Noon)).Env(harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "120"}))
 	other := elsewhere(t, service.Service, service.Clock.Now)
 	expired := service.Token(t, "install-12345")
 	service.Clock.Advance(120 * time.Second)
@@ -87,23 +87,25 @@ func TestOtherVerifiersRefuseInTheSameWay(t *testing.T) {
 func TestOtherVerifiersFollowARotation(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keyset.json")
-	env := with(inProduction(path), harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000"})
-	keysCommand(t, env, "create", "--kid", "old", "--alg", "EdDSA")
+	env := harness.ProductionKeyset(path).With(
+		harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000"})
+	harness.KeysCommand(t, env, "create", "--kid", "old", "--alg", "EdDSA")
 	service := harness.Start(t, env)
 	other := elsewhere(t, service.Service, time.Now)
 	first := service.Token(t, "install-12345")
 	assert.Equal(t, "old", other.Current(t, harness.Bearer(first)).Header.Get("X-Session-Key-Id"))
 
-	keysCommand(t, env, "rotate", "--kid", "new", "--alg", "EdDSA", "--sign-after", "1s", "--force")
+	harness.KeysCommand(t, env, "rotate", "--kid", "new", "--alg", "EdDSA", "--sign-after", "1s",
+		"--force")
 	next, issued := first, 0
-	poll(t, "the new key signs", func() bool {
-		next = service.Token(t, numbered(issued))
+	harness.Poll(t, "the new key signs", func() bool {
+		next = service.Token(t, harness.InstallID(issued))
 		issued++
-		return stampIn(t, next).Kid == "new"
+		return harness.StampOf(t, next).Kid == "new"
 	})
 	// The verifier fetches the new key when it first meets it, and a request waits a second for it.
 	var answer harness.Response
-	poll(t, "the new key is accepted elsewhere, without a restart", func() bool {
+	harness.Poll(t, "the new key is accepted elsewhere, without a restart", func() bool {
 		answer = other.Current(t, harness.Bearer(next))
 		return answer.Status == http.StatusOK
 	})

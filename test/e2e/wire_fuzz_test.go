@@ -42,23 +42,23 @@ func (s *seen) take() []*http.Request {
 func FuzzWire(f *testing.F) {
 	sound := harness.IssueBody("install-12345")
 	for _, seed := range []string{
-		getWith(""), getWith("") + post(sound),
+		getWith(""), getWith("") + harness.RawIssue(sound),
 		issueWith("Transfer-Encoding: chunked\r\n", inChunk(sound)) + smuggled,
 		issueWith("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"+smuggled),
 		"POST " + harness.IssuePath +
 			" HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" + smuggled,
 		"CONNECT /v1/sessions/verify HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled,
 		"HEAD /v1/health HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled,
-		request("GET", "/v1/health", smuggled),
+		harness.RawRequest("GET", "/v1/health", smuggled),
 		issueWith("Expect: 100-continue\r\nContent-Length: 2\r\n", "{}"), getWith("Expect: x\r\n"),
 		"GET /v1/health HTTP/1.1\nHost: x\n\n", getWith("X: a\r\n b\r\n"),
-		post(sound) + "\r\n" + getWith(""),
+		harness.RawIssue(sound) + "\r\n" + getWith(""),
 		issueWith("Transfer-Encoding: chunked\r\nTrailer: X\r\n",
 			"1;x=y\r\n{\r\n0\r\nX: y\r\n\r\n"), getWith("Connection: close\r\n") + getWith(""),
 	} {
 		f.Add([]byte(seed))
 	}
-	whole, log := wholeHandler(f), harness.NewLog()
+	whole, log := harness.Handler(f), harness.NewLog()
 	asked := &seen{}
 	server, err := server.Listen(context.Background(), "127.0.0.1:0",
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -52,11 +52,11 @@ func (f flood) arrive(t *testing.T, service *harness.Process) (words []string) {
 	if !f.unread {
 		hearing.Go(hear)
 	}
-	conn.Say(t, hello+f.sent+lastly)
+	conn.Send(t, hello+f.sent+lastly)
 	if f.unread {
 		hearing.Go(hear)
 	}
-	wait(t, "the flood is processed or its connection is closed", &hearing)
+	harness.Wait(t, "the flood is processed or its connection is closed", &hearing)
 	return words
 }
 
@@ -157,7 +157,7 @@ func TestWireHTTP2Floods(t *testing.T) {
 			words := flood.arrive(t, service)
 			took := time.Since(began)
 			close(over)
-			wait(t, "the last of the other requests is answered", &served)
+			harness.Wait(t, "the last of the other requests is answered", &served)
 			assert.True(t, flood.wanted(words), "%v", tail(words))
 			grown := (service.Metric(t, "process_resident_memory_bytes") - before) / (1 << 20)
 			assert.Less(t, grown, 64.0, "MiB more than before")
@@ -178,7 +178,7 @@ func TestWireHTTP2ResponsesWithoutAWindow(t *testing.T) {
 	for n := range uint32(100) {
 		sent += frame(frameHeaders, endHeaders|endStream, 2*n+1, h2Get())
 	}
-	conn.Say(t, sent)
+	conn.Send(t, sent)
 	given := map[string]int{}
 	for {
 		kind, payload, err := hearFrame(conn)

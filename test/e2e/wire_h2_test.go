@@ -163,7 +163,7 @@ func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 	t.Run("headers that exceed the limit together", func(t *testing.T) {
 		part := strings.Repeat("a", 5<<10)
 		conn := service.Dial(t)
-		conn.Say(t, hello+frame(frameHeaders, endStream, 1, h2Get("a", part, "b", part))+
+		conn.Send(t, hello+frame(frameHeaders, endStream, 1, h2Get("a", part, "b", part))+
 			frame(frameContinuation, endHeaders, 1, fields("c", part, "d", part))+
 			frame(frameHeaders, endHeaders|endStream, 3, h2Get()))
 		var words []string
@@ -294,7 +294,7 @@ func TestWireHTTP2(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			conn := service.Dial(t)
-			conn.Say(t, hello+row.sent)
+			conn.Send(t, hello+row.sent)
 			word := ""
 			for word == "" {
 				kind, payload, err := hearFrame(conn)

@@ -53,16 +53,16 @@ func runWire(t *testing.T, rows []wireRow) {
 	for n, row := range rows {
 		conns[n] = service.Dial(t)
 		if row.unfinished {
-			conns[n].Say(t, row.sent)
+			conns[n].Send(t, row.sent)
 		} else {
-			conns[n].Say(t, row.sent+probe)
+			conns[n].Send(t, row.sent+probe)
 		}
 	}
 	for n, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			conn := conns[n]
-			conn.HearEnd(t)
-			assert.Equal(t, row.want, outcome(t, row.sent, conn.Heard()), "%q", conn.Heard())
+			conn.ReadToEnd(t)
+			assert.Equal(t, row.want, outcome(t, row.sent, conn.Received()), "%q", conn.Received())
 		})
 	}
 }

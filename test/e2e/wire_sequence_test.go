@@ -16,8 +16,9 @@ import (
 func TestWireSequences(t *testing.T) {
 	t.Parallel()
 	sound := harness.IssueBody("install-12345")
-	good, unknown, issued := request("GET", "/v1/health", ""), request("GET", "/nowhere", ""),
-		post(sound)
+	good, unknown, issued := harness.RawRequest("GET", "/v1/health", ""),
+		harness.RawRequest("GET", "/nowhere", ""),
+		harness.RawIssue(sound)
 	runWire(t, []wireRow{
 		{name: "§9.3.2 three at once", sent: good + unknown + issued,
 			want: "200, 404 not_found, 200; kept"},
@@ -42,9 +43,11 @@ func TestWireSequences(t *testing.T) {
 			sent: good + "GET /v1/health HTTP/1.0\r\n\r\n" + smuggled, want: "200, 200; closed"},
 		{name: "a valid request, then one with Connection: close: the rest is not served",
 			sent: good + getWith("Connection: close\r\n") + smuggled, want: "200, 200; closed"},
-		{name: "a body that is not JSON does not affect the next request", sent: post("{") + good,
+		{name: "a body that is not JSON does not affect the next request",
+			sent: harness.RawIssue("{") + good,
 			want: "422 validation_error, 200; kept"},
-		{name: "a body that is too large closes the connection", sent: post(strings.Repeat(" ", 17<<10)) + smuggled,
+		{name: "a body that is too large closes the connection",
+			sent: harness.RawIssue(strings.Repeat(" ", 17<<10)) + smuggled,
 			want: "413 payload_too_large; closed"},
 		{name: "§2.2 an empty line between requests is rejected", sent: good + "\r\n" + smuggled,
 			want: "200, 400 plain; closed"},
@@ -62,19 +65,20 @@ func TestWireByteByByte(t *testing.T) {
 	conn := service.Dial(t)
 	for n := range 3 {
 		id := fmt.Sprintf("slow-%d", n)
-		for _, c := range []byte(post(harness.IssueBody("install-12345"), "X-Request-ID: "+id)) {
-			conn.Say(t, string(c))
+		for _, c := range []byte(harness.RawIssue(harness.IssueBody("install-12345"),
+			"X-Request-ID: "+id)) {
+			conn.Send(t, string(c))
 		}
-		answer := conn.Hear(t, http.MethodPost)
+		answer := conn.ReadResponse(t, http.MethodPost)
 		assert.Equal(t, http.StatusOK, answer.Status)
 		assert.Equal(t, id, answer.Header.Get("X-Request-ID"))
 	}
 	for _, c := range []byte(issueWith("Transfer-Encoding: chunked\r\n",
 		inChunk(harness.IssueBody("install-12345")))) {
-		conn.Say(t, string(c))
+		conn.Send(t, string(c))
 	}
-	answer := conn.Hear(t, http.MethodPost)
+	answer := conn.ReadResponse(t, http.MethodPost)
 	require.Equal(t, http.StatusOK, answer.Status)
 	assert.True(t, answer.Close)
-	assert.Empty(t, conn.HearEnd(t))
+	assert.Empty(t, conn.ReadToEnd(t))
 }

@@ -141,7 +141,7 @@ func TestStopsWhileStorageHangs(t *testing.T) {
 				})
 			}
 			if timeout == testTimeout {
-				await(t, "the requests to be under way", func() bool {
+				harness.Poll(t, "the requests are under way", func() bool {
 					inFlight := r.metrics(t)["offload_http_requests_in_flight"]
 					return inFlight == callers+1 // the request for the metrics is one of them
 				})

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness"
 )
 
 // testTimeout is the timeout of replicas that are tested and not measured. It is the longest that
@@ -109,7 +111,7 @@ func awaitSize(t testing.TB, r *replica, before size) {
 	require.Positive(t, before.heap)
 	require.Positive(t, before.resident)
 	const goroutines, bytes = 2 * clients, 32 << 20
-	await(t, "goroutines and memory to return to their level before the fault", func() bool {
+	harness.Poll(t, "goroutines and memory are at their level before the fault", func() bool {
 		now := measure(t, r)
 		return now.goroutines <= before.goroutines+goroutines && now.heap <= before.heap+bytes &&
 			now.resident <= before.resident+2*bytes

@@ -112,7 +112,7 @@ func TestProxyClosesConnectionsThatLostReplies(t *testing.T) {
 	p.set(network{discard: true})
 	_, err := lossy.Write([]byte("lost"))
 	require.NoError(t, err)
-	await(t, "the proxy to lose a reply", func() bool {
+	harness.Poll(t, "the proxy has lost a reply", func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for l := range p.links {

@@ -152,7 +152,7 @@ func newClusterWithReplicas(t testing.TB) *store {
 func replicate(t testing.TB, server, master *redisserver.Server) {
 	t.Helper()
 	server.Do(t, "REPLICAOF", "127.0.0.1", fmt.Sprint(master.Port))
-	await(t, "the replica to be in sync with its master", func() bool {
+	harness.Poll(t, "the replica is in sync with its master", func() bool {
 		return strings.Contains(info(t, server, "replication"), "master_link_status:up")
 	})
 }

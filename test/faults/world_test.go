@@ -87,7 +87,7 @@ func (w *world) awaitRecovery(t testing.TB) {
 // settle waits until the policy has made no decision during 200 answers.
 func (w *world) settle(t testing.TB) {
 	t.Helper()
-	await(t, "the storage to decide for all subjects", func() bool {
+	harness.Poll(t, "the storage decides for all subjects", func() bool {
 		before := w.policyDecisions(t)
 		w.load.more(t, 200)
 		for i, r := range w.replicas {

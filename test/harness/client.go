@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -39,7 +38,7 @@ type Client struct {
 	dialer      *net.Dialer
 	scheme      string
 	http, ops   *http.Client
-	judge       func(contract.Request, Response)
+	conforms    func(contract.Request, Response)
 	// behind reports whether the client reaches the service through a proxy. Responses may then be
 	// the proxy's own, and are not checked against the API description.
 	behind bool
@@ -91,8 +90,8 @@ func (r Response) Session(t testing.TB) Session {
 	return session
 }
 
-// As returns a client that connects from another local address, such as 127.0.0.2.
-func (c *Client) As(t testing.TB, address string) *Client {
+// From returns a client that connects from another local address, such as 127.0.0.2.
+func (c *Client) From(t testing.TB, address string) *Client {
 	t.Helper()
 	peer := net.ParseIP(address)
 	require.NotNil(t, peer, "%s", address)
@@ -126,9 +125,9 @@ func (c *Client) Over(t testing.TB, trust *tls.Config, protocols func(*http.Prot
 
 // use makes the client send its requests through transport.
 func (c *Client) use(t testing.TB, transport *http.Transport) {
-	c.judge = func(contract.Request, Response) {}
+	c.conforms = func(contract.Request, Response) {}
 	if !c.behind {
-		c.judge = judge(t)
+		c.conforms = conformance(t)
 	}
 	c.http = &http.Client{
 		Transport: transport,
@@ -154,7 +153,8 @@ func (c *Client) Try(method, path, body string, headers ...Header) (Response, er
 		for _, h := range headers {
 			header.Add(h[0], h[1])
 		}
-		c.judge(contract.Request{Method: method, Target: path, Header: header, Body: body}, answer)
+		c.conforms(contract.Request{Method: method, Target: path, Header: header, Body: body},
+			answer)
 	}
 	return answer, err
 }
@@ -221,45 +221,8 @@ func (c *Client) Current(t testing.TB, headers ...Header) Response {
 	return c.Send(t, http.MethodGet, "/v1/sessions/current", "", headers...)
 }
 
-// Operations sends a request to the operations listener and returns the response.
-func (c *Client) Operations(t testing.TB, method, path string, headers ...Header) Response {
-	t.Helper()
-	answer, err := c.TryOperations(method, path, headers...)
-	require.NoError(t, err)
-	return answer
-}
-
-// TryOperations sends a request to the operations listener. It returns an error if no complete
-// response was received. It may be called from any goroutine.
-func (c *Client) TryOperations(method, path string, headers ...Header) (Response, error) {
-	return try(c.ops, "http://"+c.Ops, method, path, "", headers)
-}
-
-// Metric returns the value of one series, which is named as in the Prometheus text format and must
-// exist.
-func (c *Client) Metric(t testing.TB, series string) float64 {
-	t.Helper()
-	for line := range strings.Lines(c.Operations(t, http.MethodGet, "/metrics").Body) {
-		if text, found := strings.CutPrefix(strings.TrimSpace(line), series+" "); found {
-			value, err := strconv.ParseFloat(text, 64)
-			require.NoError(t, err)
-			return value
-		}
-	}
-	require.Fail(t, "metric series not found", "%s", series)
-	return 0
-}
-
-// RequireHealthy fails the test unless the service is ready and serves normally.
-func (c *Client) RequireHealthy(t testing.TB) {
-	t.Helper()
-	require.Equal(t, http.StatusOK, c.Operations(t, http.MethodGet, "/readyz").Status)
-	require.Equal(t, http.StatusOK, c.Send(t, http.MethodGet, "/v1/health", "").Status)
-	require.Equal(t, "unauthorized", c.Current(t).Code())
-}
-
-// At returns a client of a proxy in front of the service: public is the proxy's address.
-func (c *Client) At(t testing.TB, public string) *Client {
+// Through returns a client of a proxy in front of the service: public is the proxy's address.
+func (c *Client) Through(t testing.TB, public string) *Client {
 	t.Helper()
 	other := &Client{Public: public, Ops: c.Ops, behind: true}
 	other.open(t, &net.Dialer{})

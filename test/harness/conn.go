@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -19,10 +21,10 @@ import (
 // Conn is a raw connection to a service, for bytes that no HTTP client would send.
 type Conn struct {
 	net.Conn
-	reader *bufio.Reader
-	heard  *bytes.Buffer
-	said   said
-	judge  func(contract.Request, Response)
+	reader   *bufio.Reader
+	received *bytes.Buffer
+	sent     sentText
+	conforms func(contract.Request, Response)
 }
 
 // Dial connects to the public listener. The connection has a deadline of Timeout and is closed at
@@ -33,67 +35,78 @@ func (c *Client) Dial(t testing.TB) *Conn {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(Timeout)))
-	heard := &bytes.Buffer{}
-	return &Conn{Conn: conn, reader: bufio.NewReader(io.TeeReader(conn, heard)), heard: heard,
-		judge: c.judge}
+	received := &bytes.Buffer{}
+	return &Conn{Conn: conn, reader: bufio.NewReader(io.TeeReader(conn, received)),
+		received: received, conforms: c.conforms}
 }
 
-// Heard returns every byte received from the server so far.
-func (c *Conn) Heard() string { return c.heard.String() }
+// Received returns every byte received from the server so far.
+func (c *Conn) Received() string { return c.received.String() }
 
-// Say sends text unchanged. It is not an error if the server has stopped reading: the response
+// Transcript returns what was received so far, without Date headers and with LF line ends.
+func (c *Conn) Transcript() string {
+	lines := strings.Split(strings.ReplaceAll(c.Received(), "\r\n", "\n"), "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool {
+		return strings.HasPrefix(line, "Date: ")
+	}), "\n")
+}
+
+// Send sends text unchanged. It is not an error if the server has stopped reading: the response
 // shows why.
-func (c *Conn) Say(t testing.TB, text string) {
+func (c *Conn) Send(t testing.TB, text string) {
 	t.Helper()
-	c.said.add(text)
-	c.Announce(t, text)
+	c.sent.add(text)
+	c.SendProxyHeader(t, text)
 }
 
-// Announce sends a PROXY protocol header, which precedes all requests and is not part of one.
-func (c *Conn) Announce(t testing.TB, header string) {
+// SendProxyHeader sends a PROXY protocol header, which precedes all requests and is part of none.
+func (c *Conn) SendProxyHeader(t testing.TB, header string) {
 	t.Helper()
 	_, err := io.WriteString(c.Conn, header)
-	require.True(t, err == nil || brokenOff(err), "%v", err)
+	require.True(t, err == nil || isClosed(err), "%v", err)
 }
 
-// Hear reads the next response, to a request with that method.
-func (c *Conn) Hear(t testing.TB, method string) Response {
+// ReadResponse reads the next response, to a request with that method.
+func (c *Conn) ReadResponse(t testing.TB, method string) Response {
 	t.Helper()
-	answer, err := c.TryHear(method)
+	answer, err := c.TryReadResponse(method)
 	require.NoError(t, err)
 	return answer
 }
 
-// Head reads the status line and headers of the next response and leaves the rest unread.
-func (c *Conn) Head(t testing.TB, method string) Response {
+// ReadHeader reads the status line and headers of the next response and leaves the rest unread.
+func (c *Conn) ReadHeader(t testing.TB, method string) Response {
 	t.Helper()
 	answer, err := http.ReadResponse(c.reader, &http.Request{Method: method})
 	require.NoError(t, err)
 	return Response{Status: answer.StatusCode, Header: answer.Header, Close: answer.Close}
 }
 
-// TryHear reads the next response. It returns an error if no complete response was received.
-func (c *Conn) TryHear(method string) (Response, error) { return c.hear(c.reader, method) }
+// TryReadResponse reads the next response. It returns an error if no complete response was
+// received.
+func (c *Conn) TryReadResponse(method string) (Response, error) {
+	return c.readFrom(c.reader, method)
+}
 
-func (c *Conn) hear(reader *bufio.Reader, method string) (Response, error) {
+func (c *Conn) readFrom(reader *bufio.Reader, method string) (Response, error) {
 	answer, err := http.ReadResponse(reader, &http.Request{Method: method})
 	if err != nil {
 		return Response{}, err
 	}
 	response, err := read(answer)
 	if err == nil && response.Status >= http.StatusOK {
-		c.judge(c.said.next(method), response)
+		c.conforms(c.sent.next(method), response)
 	}
 	return response, err
 }
 
-// HearEnd reads until the server closes the connection, which it must, and returns what was read.
-func (c *Conn) HearEnd(t testing.TB) string {
+// ReadToEnd reads until the server closes the connection, which it must, and returns what was read.
+func (c *Conn) ReadToEnd(t testing.TB) string {
 	t.Helper()
 	rest, err := io.ReadAll(c.reader)
-	require.True(t, err == nil || brokenOff(err), "the connection was not closed: %v", err)
+	require.True(t, err == nil || isClosed(err), "the connection was not closed: %v", err)
 	for reader := bufio.NewReader(bytes.NewReader(rest)); ; {
-		if _, err := c.hear(reader, http.MethodGet); err != nil {
+		if _, err := c.readFrom(reader, http.MethodGet); err != nil {
 			return string(rest)
 		}
 	}
@@ -104,12 +117,12 @@ func (c *Client) Exchange(t testing.TB, method, text string) Response {
 	t.Helper()
 	conn := c.Dial(t)
 	defer func() { _ = conn.Close() }()
-	conn.Say(t, text)
-	return conn.Hear(t, method)
+	conn.Send(t, text)
+	return conn.ReadResponse(t, method)
 }
 
-// brokenOff reports whether err means that the peer closed the connection.
-func brokenOff(err error) bool {
+// isClosed reports whether err means that the peer closed the connection.
+func isClosed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE)
 }

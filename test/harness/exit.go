@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,7 +27,8 @@ func (e Exit) Listened() bool {
 // meanwhile, so that an attempt to listen fails and is reported: Listened relies on that.
 func RunRefused(t testing.TB, env Env, args ...string) Exit {
 	t.Helper()
-	return Run(t, env.over(Env{"OFFLOAD_HTTP_ADDR": Hold(t), "OFFLOAD_OPS_ADDR": Hold(t)}), args...)
+	held := Env{"OFFLOAD_HTTP_ADDR": OccupyAddress(t), "OFFLOAD_OPS_ADDR": OccupyAddress(t)}
+	return Run(t, held.With(env), args...)
 }
 
 // Run runs the binary with env until it exits.
@@ -37,11 +39,21 @@ func Run(t testing.TB, env Env, args ...string) Exit {
 	return Exit{Status: status, Output: p.Log.Text()}
 }
 
-// Hold listens on an address and returns it. No other listener can use it until the test ends.
-func Hold(t testing.TB) string {
+// OccupyAddress listens on an address and returns it. No other listener can use it until the test
+// ends.
+func OccupyAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	return listener.Addr().String()
+}
+
+// AssertRefused fails unless the process exited with status 1 without opening a socket or printing
+// part of a secret in env.
+func AssertRefused(t testing.TB, exit Exit, env Env) {
+	t.Helper()
+	assert.Equal(t, 1, exit.Status)
+	assert.False(t, exit.Listened(), "%s", exit.Output)
+	AssertNoSecret(t, exit.Output, env)
 }

@@ -116,6 +116,18 @@ func (l *Log) AwaitLine(t testing.TB, what string, matches func(Line) bool) Line
 	return line
 }
 
+// AwaitCount waits until an event has been logged count times, and returns the last of these lines.
+func (l *Log) AwaitCount(t testing.TB, event string, count int) Line {
+	t.Helper()
+	seen := 0
+	return l.AwaitLine(t, event, func(line Line) bool {
+		if line.Event() == event {
+			seen++
+		}
+		return seen == count
+	})
+}
+
 // await waits for a line that matches, until givenUp is closed or Timeout has passed.
 func (l *Log) await(matches func(Line) bool, givenUp <-chan struct{}) (Line, bool) {
 	timer := time.NewTimer(Timeout)

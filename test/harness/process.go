@@ -11,36 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Env is the environment of a service. Apart from PATH and HOME, nothing of the test's own
-// environment is passed on.
-type Env map[string]string
-
-// anyPorts returns e with ports chosen by the system, unless e sets the addresses.
-func (e Env) anyPorts() Env {
-	return e.over(Env{"OFFLOAD_HTTP_ADDR": "127.0.0.1:0", "OFFLOAD_OPS_ADDR": "127.0.0.1:0"})
-}
-
-// over returns e, with variables that e does not set taken from below.
-func (e Env) over(below Env) Env {
-	merged := Env{}
-	for name, value := range below {
-		merged[name] = value
-	}
-	for name, value := range e {
-		merged[name] = value
-	}
-	return merged
-}
-
-// list returns the environment as NAME=value strings.
-func (e Env) list() []string {
-	list := make([]string, 0, len(e))
-	for name, value := range e {
-		list = append(list, name+"="+value)
-	}
-	return list
-}
-
 // Process is a running process of the built binary.
 type Process struct {
 	Service
@@ -65,7 +35,7 @@ func launch(t testing.TB, env Env, args ...string) *Process {
 	t.Helper()
 	p := &Process{command: exec.Command(Binary(t), args...), ended: make(chan struct{})}
 	p.Service = newService(t)
-	p.command.Env = env.over(Env{"PATH": os.Getenv("PATH"), "HOME": os.Getenv("HOME")}).list()
+	p.command.Env = Env{"PATH": os.Getenv("PATH"), "HOME": os.Getenv("HOME")}.With(env).list()
 	p.command.Stderr = p.Log
 	p.command.Stdout = p.Log
 	require.NoError(t, p.command.Start())

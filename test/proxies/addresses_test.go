@@ -40,7 +40,7 @@ func through(t *testing.T, env harness.Env, front func(sessiond string) *proxy.S
 func (w *window) issue(t *testing.T, from string, headers ...string) harness.Response {
 	t.Helper()
 	w.asked++
-	client := w.At(t, w.entry).As(t, from)
+	client := w.Through(t, w.entry).From(t, from)
 	body := harness.IssueBody(fmt.Sprintf("install-%08d", w.asked))
 	return client.Exchange(t, "POST", request("POST", harness.IssuePath, body,
 		append(headers, "Content-Type: application/json")...))
@@ -344,8 +344,8 @@ func TestForgottenProxyIsReported(t *testing.T) {
 		service := harness.Start(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
 			"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400"})
 		front := p.start(t, service.Public, startApplication(t).addr())
-		one, other := service.At(t, front.Addr).As(t, "127.0.0.2"),
-			service.At(t, front.Addr).As(t, "127.0.0.3")
+		one, other := service.Through(t, front.Addr).From(t, "127.0.0.2"),
+			service.Through(t, front.Addr).From(t, "127.0.0.3")
 		assert.Zero(t, service.Metric(t, metric))
 		assert.Equal(t, http.StatusOK, one.Issue(t, "install-00000001").Status)
 		assert.Equal(t, http.StatusTooManyRequests, other.Issue(t, "install-00000002").Status,

@@ -85,9 +85,9 @@ func TestABalancersOwnConnections(t *testing.T) {
 				"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
 			exchange := func(method, text string) harness.Response {
 				conn := service.Dial(t)
-				conn.Announce(t, header)
-				conn.Say(t, text)
-				return conn.Hear(t, method)
+				conn.SendProxyHeader(t, header)
+				conn.Send(t, text)
+				return conn.ReadResponse(t, method)
 			}
 			assert.Equal(t, http.StatusOK, exchange("GET", request("GET", "/v1/health", "")).Status)
 			ask := func(id string) harness.Response {
@@ -104,7 +104,7 @@ func TestPROXYProtocolViolations(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, protocol(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
-	stranger := service.As(t, "127.0.0.9")
+	stranger := service.From(t, "127.0.0.9")
 	t.Run("a trusted peer without the header is refused", func(t *testing.T) {
 		for what, text := range map[string]string{
 			"none":      request("GET", "/v1/health", ""),
@@ -113,16 +113,17 @@ func TestPROXYProtocolViolations(t *testing.T) {
 				request("GET", "/v1/health", ""),
 		} {
 			conn := service.Dial(t)
-			conn.Say(t, text)
-			answer, err := conn.TryHear("GET")
+			conn.Send(t, text)
+			answer, err := conn.TryReadResponse("GET")
 			assert.True(t, err != nil || answer.Status == http.StatusBadRequest, "%s: %d", what,
 				answer.Status)
 		}
 	})
 	t.Run("the header of an untrusted peer is not accepted", func(t *testing.T) {
 		conn := stranger.Dial(t)
-		conn.Say(t, "PROXY TCP4 198.51.100.1 198.51.100.2 1 2\r\n"+request("GET", "/v1/health", ""))
-		answer, err := conn.TryHear("GET")
+		conn.Send(t, "PROXY TCP4 198.51.100.1 198.51.100.2 1 2\r\n"+request("GET", "/v1/health",
+			""))
+		answer, err := conn.TryReadResponse("GET")
 		assert.True(t, err != nil || answer.Status == http.StatusBadRequest, "%d", answer.Status)
 	})
 	t.Run("an untrusted peer without it is served", func(t *testing.T) {

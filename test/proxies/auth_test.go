@@ -36,7 +36,7 @@ func startSite(t *testing.T, p product, env harness.Env) *site {
 		env)), application: startApplication(t)}
 	s.token = s.service.Token(t, installation)
 	s.proxy = p.start(t, s.service.Public, s.application.addr())
-	s.client = s.service.At(t, s.proxy.Addr)
+	s.client = s.service.Through(t, s.proxy.Addr)
 	return s
 }
 
@@ -125,24 +125,24 @@ func TestValidSessionsReachTheApplication(t *testing.T) {
 		})
 		t.Run("a body that is announced and expected", func(t *testing.T) {
 			conn := s.client.Dial(t)
-			conn.Say(t, request("POST", "/app/x", "", bearer, "Content-Length: 5",
+			conn.Send(t, request("POST", "/app/x", "", bearer, "Content-Length: 5",
 				"Expect: 100-continue"))
-			go conn.Say(t, "hello")
-			answer := conn.Hear(t, "POST")
+			go conn.Send(t, "hello")
+			answer := conn.ReadResponse(t, "POST")
 			for answer.Status == http.StatusContinue {
-				answer = conn.Hear(t, "POST")
+				answer = conn.ReadResponse(t, "POST")
 			}
 			assert.EqualValues(t, 5, s.assertAdmitted(t, answer, "expected").Body)
 		})
 		t.Run("WebSocket", func(t *testing.T) {
 			for _, upgrade := range []string{"websocket", "WebSocket"} {
 				conn := s.client.Dial(t)
-				conn.Say(t, request("GET", "/app/x", "",
+				conn.Send(t, request("GET", "/app/x", "",
 					append([]string{bearer, "Upgrade: " + upgrade}, handshake...)...))
-				answer := conn.Head(t, "GET")
+				answer := conn.ReadHeader(t, "GET")
 				require.Equal(t, http.StatusSwitchingProtocols, answer.Status)
-				conn.Say(t, "over and over\n")
-				assert.Equal(t, "over and over\n", conn.HearEnd(t))
+				conn.Send(t, "over and over\n")
+				assert.Equal(t, "over and over\n", conn.ReadToEnd(t))
 				require.Len(t, s.application.take(), 1)
 			}
 		})
@@ -157,10 +157,10 @@ func TestValidSessionsReachTheApplication(t *testing.T) {
 					for _, target := range []string{"/app/x", "/public/x"} {
 						what := strings.Join(upgrade, ", ") + " on " + target
 						conn := s.client.Dial(t)
-						conn.Say(t, request("GET", target, "",
+						conn.Send(t, request("GET", target, "",
 							append(append(upgrade, handshake...), bearer,
 								"Connection: HTTP2-Settings")...))
-						conn.Head(t, "GET")
+						conn.ReadHeader(t, "GET")
 						requests := s.application.take()
 						require.Len(t, requests, 1, what)
 						for _, passed := range requests[0].Header.Values("Upgrade") {

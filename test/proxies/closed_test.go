@@ -78,7 +78,8 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 					sessiond = startUpstream(t, failure.handler).addr()
 				}
 				application := startApplication(t)
-				client := (&harness.Client{}).At(t, p.start(t, sessiond, application.addr()).Addr)
+				client := (&harness.Client{}).Through(t,
+					p.start(t, sessiond, application.addr()).Addr)
 				for method, text := range map[string]string{
 					"GET": request("GET", "/app/x", "", "Authorization: Bearer x",
 						"X-Session-Install-Id: forged", "X-Request-ID: mine-1"),
@@ -117,7 +118,7 @@ func TestHAProxyWithABrokenScriptDeniesAccess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := startHAProxyWith(t, writeFile(t, "broken.lua", script), application.addr(),
 				application.addr())
-			client := (&harness.Client{}).At(t, server.Addr)
+			client := (&harness.Client{}).Through(t, server.Addr)
 			answer := client.Exchange(t, "GET", request("GET", "/app/x", ""))
 			assert.Equal(t, http.StatusServiceUnavailable, answer.Status)
 			application.assertNothing(t, name)
@@ -131,7 +132,7 @@ func TestSuspendedServiceRecovers(t *testing.T) {
 	eachProduct(t, func(t *testing.T, p product) {
 		service, application := harness.Start(t, nil), startApplication(t)
 		bearer := harness.Bearer(service.Token(t, installation))
-		client := service.At(t, p.start(t, service.Public, application.addr()).Addr)
+		client := service.Through(t, p.start(t, service.Public, application.addr()).Addr)
 		assert.Equal(t, http.StatusOK, client.Send(t, "GET", "/app/x", "", bearer).Status)
 		require.Len(t, application.take(), 1)
 		service.Hang(t)
@@ -154,7 +155,8 @@ func TestSubRequestHasNoBody(t *testing.T) {
 	eachProduct(t, func(t *testing.T, p product) {
 		sessiond := startUpstream(t, func(w http.ResponseWriter, _ *http.Request) { session(w) })
 		application := startApplication(t)
-		client := (&harness.Client{}).At(t, p.start(t, sessiond.addr(), application.addr()).Addr)
+		client := (&harness.Client{}).Through(t,
+			p.start(t, sessiond.addr(), application.addr()).Addr)
 		for what, text := range map[string]string{
 			"a body": request("POST", "/app/x?secret=1", "a body",
 				"Authorization: Bearer x"),

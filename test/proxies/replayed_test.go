@@ -125,8 +125,8 @@ func TestEnvoySubRequests(t *testing.T) {
 	token := service.Token(t, installation)
 	conn := service.Dial(t) // a single connection, as Envoy uses it
 	for _, o := range originals("Bearer " + token) {
-		conn.Say(t, example.ask(o))
-		answer := conn.Hear(t, o.method)
+		conn.Send(t, example.ask(o))
+		answer := conn.ReadResponse(t, o.method)
 		require.Equal(t, http.StatusOK, answer.Status, "only 200 admits: %s %s", o.method,
 			o.target)
 		assert.Empty(t, answer.Body)
@@ -142,19 +142,21 @@ func TestEnvoySubRequests(t *testing.T) {
 	}
 	for code, authorization := range map[string][]string{"unauthorized": nil,
 		"invalid_token": {"Bearer " + token, "Bearer " + token}} {
-		conn.Say(t, example.ask(original{"POST", "/app/x?secret=1", authorization}))
-		assertRefusal(t, conn.Hear(t, "POST"), code, "8a2201af-5075-9447-b593-ec3a243aff52",
+		conn.Send(t, example.ask(original{"POST", "/app/x?secret=1", authorization}))
+		assertRefusal(t, conn.ReadResponse(t, "POST"), code, "8a2201af-5075-9447-b593-ec3a243aff52",
 			example.refusals)
 	}
 	service.Clock.Advance(time.Hour)
-	conn.Say(t, example.ask(original{"POST", "/app/x", []string{"Bearer " + token}}))
-	assertRefusal(t, conn.Hear(t, "POST"), "expired_token", "8a2201af-5075-9447-b593-ec3a243aff52",
+	conn.Send(t, example.ask(original{"POST", "/app/x", []string{"Bearer " + token}}))
+	assertRefusal(t, conn.ReadResponse(t, "POST"), "expired_token",
+		"8a2201af-5075-9447-b593-ec3a243aff52",
 		example.refusals)
 	for _, authorization := range [][]string{nil, {"Bearer x"}} {
 		for _, o := range originals("") {
 			o.authorization = authorization
-			conn.Say(t, example.ask(o))
-			require.Equal(t, http.StatusUnauthorized, conn.Hear(t, o.method).Status, "%s %s",
+			conn.Send(t, example.ask(o))
+			require.Equal(t, http.StatusUnauthorized, conn.ReadResponse(t, o.method).Status,
+				"%s %s",
 				o.method, o.target)
 		}
 	}
@@ -227,8 +229,8 @@ func TestTraefikSubRequests(t *testing.T) {
 	token := service.Token(t, installation)
 	conn := service.Dial(t)
 	for _, o := range originals("Bearer " + token) {
-		conn.Say(t, example.ask(o))
-		answer := conn.Hear(t, "GET")
+		conn.Send(t, example.ask(o))
+		answer := conn.ReadResponse(t, "GET")
 		require.Equal(t, http.StatusOK, answer.Status, "%s %s", o.method, o.target)
 		assert.Empty(t, answer.Body)
 		assert.False(t, answer.Close)
@@ -236,12 +238,12 @@ func TestTraefikSubRequests(t *testing.T) {
 	}
 	for code, authorization := range map[string][]string{"unauthorized": nil,
 		"invalid_token": {"Bearer " + token, "Bearer " + token}} {
-		conn.Say(t, example.ask(original{"POST", "/app/x", authorization}))
-		assertRefusal(t, conn.Hear(t, "GET"), code, "mine-1", nil)
+		conn.Send(t, example.ask(original{"POST", "/app/x", authorization}))
+		assertRefusal(t, conn.ReadResponse(t, "GET"), code, "mine-1", nil)
 	}
 	service.Clock.Advance(time.Hour)
-	conn.Say(t, example.ask(original{"POST", "/app/x", []string{"Bearer " + token}}))
-	assertRefusal(t, conn.Hear(t, "GET"), "expired_token", "mine-1", nil)
+	conn.Send(t, example.ask(original{"POST", "/app/x", []string{"Bearer " + token}}))
+	assertRefusal(t, conn.ReadResponse(t, "GET"), "expired_token", "mine-1", nil)
 }
 
 // assertSession fails unless the headers that the proxy copies describe the session, each once, and

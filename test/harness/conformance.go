@@ -12,10 +12,10 @@ import (
 	"github.com/offload/sessiond/test/contract"
 )
 
-// judge returns a function that checks an exchange with the public listener against the API
+// conformance returns a function that checks an exchange with the public listener against the API
 // description, and fails t if they differ. For a benchmark, which measures the service alone, it
 // checks nothing.
-func judge(t testing.TB) func(contract.Request, Response) {
+func conformance(t testing.TB) func(contract.Request, Response) {
 	if _, measures := t.(*testing.B); measures {
 		return func(contract.Request, Response) {}
 	}
@@ -26,17 +26,17 @@ func judge(t testing.TB) func(contract.Request, Response) {
 	}
 }
 
-// said is the text sent on a raw connection, to be split into the requests that were answered.
-type said struct {
+// sentText is the text sent on a raw connection, to be split into the requests that were answered.
+type sentText struct {
 	text string
 	lost bool // the rest of the text cannot be parsed as a server parses it
 }
 
-func (s *said) add(text string) { s.text += text }
+func (s *sentText) add(text string) { s.text += text }
 
 // next returns the next request that was sent. If it cannot be parsed, the request has the method
 // that the sender intended, and no target.
-func (s *said) next(method string) contract.Request {
+func (s *sentText) next(method string) contract.Request {
 	unread := contract.Request{Method: method}
 	if s.lost {
 		return unread
