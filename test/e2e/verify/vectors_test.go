@@ -1,4 +1,4 @@
-package e2e_test
+package verify_test
 
 import (
 	"encoding/json"
@@ -14,9 +14,9 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// TestPhase4Vectors runs the contract's test vectors over HTTP: every group, with its keys in a
+// TestVectors runs the contract's test vectors over HTTP: every group, with its keys in a
 // variable or in a file, and every token that a header can carry.
-func TestPhase4Vectors(t *testing.T) {
+func TestVectors(t *testing.T) {
 	t.Parallel()
 	ran := map[string]int{}
 	for _, group := range vectors.Groups() {
