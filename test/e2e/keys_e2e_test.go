@@ -19,13 +19,10 @@ import (
 )
 
 // What operators do with keys, with the built binary: the first key, the move from a secret to a
-// keyset, the move to another algorithm; and a service without a signing key.
+// keyset, the move to another algorithm, and the modes of the file.
 
-// The RateLimit-Policy under the default limits, of a new session and of a renewal.
-const (
-	newPolicy     = `"ip";q=8;w=60, "install_id";q=4;w=60`
-	renewalPolicy = `"install_id";q=4;w=60`
-)
+// renewalPolicy is the RateLimit-Policy of a renewal under the default limits.
+const renewalPolicy = `"install_id";q=4;w=60`
 
 // renews requests a session with a token of the same installation, which must count as a renewal,
 // and returns the new token.
@@ -141,122 +138,6 @@ func TestKeysFromHS256ToEdDSALosesNoSession(t *testing.T) {
 		assert.True(t, published(t, service.Client, renewed.Session(t).Token))
 	}
 	assert.Empty(t, service.Log.Of("keys_reload_failed"))
-}
-
-// TestKeysAllPending shows that a replica whose keys are all pending serves, verifies tokens of a
-// replica whose clock is ahead, and becomes ready by itself.
-func TestKeysAllPending(t *testing.T) {
-	t.Parallel()
-	from := harness.Noon.Add(90 * time.Second)
-	set := harness.NewKeyset(t, harness.HS256Key("first", harness.StrongSecret, from),
-		harness.EdDSAKey("later", 7, from.Add(time.Hour)))
-	service := harness.Serve(t, set.Env(harness.Env{"OFFLOAD_ENVIRONMENT": "production"}))
-	status, found := service.Readiness(t)
-	assert.Equal(t, http.StatusServiceUnavailable, status)
-	assert.Equal(t, map[string]string{"service": "ready", "keys": "unready: no key may sign now",
-		"keyset": "ready"}, found)
-	for _, wait := range []struct {
-		before  time.Duration
-		seconds string
-	}{
-		{90 * time.Second, "60"}, {60*time.Second + 1, "60"}, {60 * time.Second, "60"},
-		{60*time.Second - 1, "60"}, {59 * time.Second, "59"},
-		{1500 * time.Millisecond, "2"}, {time.Second, "1"}, {1, "1"},
-	} {
-		service.Clock.Advance(from.Add(-wait.before).Sub(service.Clock.Now()))
-		refused := service.Issue(t, "install-12345")
-		assert.Equal(t, http.StatusServiceUnavailable, refused.Status)
-		assert.Equal(t, "service_unavailable", refused.Code())
-		assert.Equal(t, wait.seconds, refused.Header.Get("Retry-After"), "%s before", wait.before)
-	}
-	ahead := harness.ServeAt(t, from.Add(time.Second), set.Env(nil))
-	token := ahead.Token(t, "install-12345")
-	assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(token)).Status)
-	status, _ = service.Readiness(t)
-	assert.Equal(t, http.StatusServiceUnavailable, status, "a nanosecond before")
-
-	service.Clock.Advance(1)
-	status, _ = service.Readiness(t)
-	assert.Equal(t, http.StatusOK, status)
-	harness.AssertGranted(t, service.Issue(t, "install-12345"))
-	assert.Equal(t, "ERROR", service.Log.AwaitCount(t, "keys_signer_missing", 1).String("level"))
-	service.Log.AwaitCount(t, "keys_signer_found", 1)
-	service.Stop(t)
-	assert.Len(t, service.Log.Of("keys_signer_missing"), 1, "logged once")
-}
-
-// TestKeysAllPendingBecomeReadyByThemselves shows the same with the built binary and the wall
-// clock.
-func TestKeysAllPendingBecomeReadyByThemselves(t *testing.T) {
-	t.Parallel()
-	from := soon()
-	service := harness.Start(t, harness.NewKeyset(t, harness.HS256Key("first", harness.StrongSecret,
-		from)).Env(harness.Env{"OFFLOAD_ENVIRONMENT": "production"}))
-	harness.Poll(t, "the service is ready", func() bool {
-		status, _ := service.Readiness(t)
-		if wall().Before(from) {
-			require.Equal(t, http.StatusServiceUnavailable, status, "ready before its time")
-		}
-		return status == http.StatusOK
-	})
-	assert.GreaterOrEqual(t, harness.StampOf(t, service.Token(t, "install-12345")).Iat, from.Unix())
-}
-
-// TestKeysSignerThatEndsWithoutASuccessor shows that only issuing stops when the signer ends
-// without a successor: the throttle is not consulted, other keys verify, and the replica stays
-// ready.
-func TestKeysSignerThatEndsWithoutASuccessor(t *testing.T) {
-	t.Parallel()
-	end := harness.Noon.Add(30 * time.Second)
-	signer := harness.HS256Key("signer", harness.StrongSecret, harness.Noon).WithPlan(
-		keys.Plan{SignFrom: harness.Noon,
-			VerifyUntil: end})
-	waits := harness.HS256Key("waits", harness.OtherSecret, harness.Noon.Add(time.Hour))
-	set := harness.NewKeyset(t, signer, waits)
-	service := harness.Serve(t, set.Env(harness.Env{"OFFLOAD_ENVIRONMENT": "production"}))
-	token := service.Token(t, "install-12345")
-	service.Clock.Advance(end.Sub(harness.Noon) - 1)
-	answer := service.Issue(t, "install-12345")
-	harness.AssertGranted(t, answer, "a nanosecond before")
-	assert.Contains(t, answer.Header.Get("RateLimit"), `"install_id";r=2;`)
-	const decisions = `offload_limiter_decision_duration_seconds_count{storage="memory"}`
-	decided := service.Metric(t, decisions)
-
-	service.Clock.Advance(1)
-	for range 10 {
-		refused := service.Issue(t, "install-12345", harness.Bearer(token))
-		assert.Equal(t, http.StatusServiceUnavailable, refused.Status)
-		assert.Equal(t, "service_unavailable", refused.Code())
-		assert.Equal(t, "60", refused.Header.Get("Retry-After"))
-		assert.NotContains(t, refused.Header, "Ratelimit")
-		assert.NotContains(t, refused.Header, "Ratelimit-Policy")
-	}
-	assert.Equal(t, decided, service.Metric(t, decisions), "the throttle must not be consulted")
-	assert.Equal(t, "invalid_token", service.Current(t, harness.Bearer(token)).Code())
-	ofAnother := signed(changed("kid", `"waits"`), harness.OtherSecret)
-	assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(ofAnother)).Status)
-	assert.Equal(t, http.StatusOK, service.Send(t, http.MethodGet, "/v1/sessions/verify", "",
-		harness.Bearer(ofAnother)).Status)
-	status, found := service.Readiness(t)
-	assert.Equal(t, http.StatusOK, status, "unready replicas would end verification too")
-	assert.Equal(t, map[string]string{"service": "ready", "keys": "ready: no key may sign now",
-		"keyset": "ready"}, found)
-	assert.Zero(t, service.Metric(t, `offload_keys{state="signing"}`))
-	assert.EqualValues(t, 1, service.Metric(t, `offload_keys{state="expired"}`))
-	assert.Equal(t, "ERROR", service.Log.AwaitCount(t, "keys_signer_missing", 1).String("level"))
-
-	// A new key signs at once, and the refused requests have used up nothing.
-	set.Put(t, signer, waits, harness.EdDSAKey("new", 7, end))
-	service.Log.AwaitCount(t, "keys_reloaded", 1)
-	answer = service.Issue(t, "install-12345")
-	assert.Equal(t, keys.ID("new"), harness.StampOf(t, answer.Session(t).Token).Kid)
-	assert.Contains(t, answer.Header.Get("RateLimit"), `"install_id";r=1;`)
-	assert.Equal(t, newPolicy, answer.Header.Get("RateLimit-Policy"))
-	_, found = service.Readiness(t)
-	assert.Equal(t, "ready", found["keys"])
-	service.Stop(t)
-	assert.Len(t, service.Log.Of("keys_signer_missing"), 1, "logged once")
-	assert.Len(t, service.Log.Of("keys_signer_found"), 1)
 }
 
 // TestKeysFileModes shows which modes of the keyset file are accepted.

@@ -8,30 +8,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/offload/sessiond/bootstrap"
 	"github.com/offload/sessiond/test/harness"
 	"github.com/offload/sessiond/test/harness/leaks"
 )
-
-// TestLeaksNoGoroutine is not parallel, so that every goroutine started while it runs is its own.
-func TestLeaksNoGoroutine(t *testing.T) {
-	others := goleak.IgnoreCurrent()
-	service := harness.Serve(t, nil)
-	for n := range 20 {
-		service.Issue(t, "install-12345")
-		service.Current(t)
-		service.Operations(t, http.MethodGet, "/metrics")
-		conn := service.Dial(t)
-		conn.Send(t, harness.RawRequest("POST", harness.IssuePath, "", "Content-Length: 100")+
-			strings.Repeat("x", n))
-		require.NoError(t, conn.Close())
-	}
-	service.Stop(t)
-	goleak.VerifyNone(t, others)
-}
 
 // TestLeaksNothingThatCameIn searches logs, metrics and refusals for texts of the requests, over
 // every route and refusal, at the most verbose log level.

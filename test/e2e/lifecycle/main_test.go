@@ -1,0 +1,12 @@
+// Package lifecycle_test tests the life of the service: start, use, overload and stop, waiting for
+// a key that can sign, a stalled reader of its log, and what a stopped service leaves behind.
+package lifecycle_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain fails if a service that a test started in this process has left a goroutine running.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
