@@ -1,4 +1,4 @@
-package e2e_test
+package issue_test
 
 import (
 	"container/heap"
@@ -14,9 +14,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 3, continued: renewals do not use up the limit of a shared address.
+// Renewals do not use up the limit of a shared address.
 
-func TestPhase3RenewalChecksTheInstallationOnly(t *testing.T) {
+func TestRenewalChecksTheInstallationOnly(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, harness.BehindProxy(
 		harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
@@ -41,9 +41,9 @@ func TestPhase3RenewalChecksTheInstallationOnly(t *testing.T) {
 		"the token of a renewal does not count as a verification")
 }
 
-// TestPhase3UnusableTokensCountAsNew shows that a request with any other token counts as a new
+// TestUnusableTokensCountAsNew shows that a request with any other token counts as a new
 // session and never gets a 401.
-func TestPhase3UnusableTokensCountAsNew(t *testing.T) {
+func TestUnusableTokensCountAsNew(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, harness.BehindProxy(nil))
 	own := service.Token(t, "install-12345", harness.FromClient(1))
@@ -70,7 +70,7 @@ func TestPhase3UnusableTokensCountAsNew(t *testing.T) {
 	}
 }
 
-func TestPhase3RenewalWithinTheGrace(t *testing.T) {
+func TestRenewalWithinTheGrace(t *testing.T) {
 	t.Parallel()
 	const lifetime, grace = time.Hour, 7 * 24 * time.Hour
 	for name, late := range map[string]struct {
@@ -107,11 +107,11 @@ func TestPhase3RenewalWithinTheGrace(t *testing.T) {
 	})
 }
 
-// TestPhase3FleetBehindOneAddressRenewsAllDay shows that the phones of an office renew behind one
+// TestFleetBehindOneAddressRenewsAllDay shows that the phones of an office renew behind one
 // address for a whole working day, each after its refresh_after, without a refusal, although they
 // are more in a minute than the limit for an address; new installations from that address get
 // exactly that limit.
-func TestPhase3FleetBehindOneAddressRenewsAllDay(t *testing.T) {
+func TestFleetBehindOneAddressRenewsAllDay(t *testing.T) {
 	t.Parallel()
 	const phones, day = 500, 8 * time.Hour
 	service := harness.Serve(t, harness.BehindProxy(nil))
