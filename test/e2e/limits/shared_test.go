@@ -1,4 +1,4 @@
-package e2e_test
+package limits_test
 
 import (
 	"net"
@@ -40,7 +40,8 @@ func allow(t *testing.T, server *redisserver.Server) {
 // operations returns the text of docs/limits.md.
 func operations(t *testing.T) string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "cmd", "sessiond", "docs", "limits.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "cmd", "sessiond", "docs",
+		"limits.md"))
 	require.NoError(t, err)
 	return string(page)
 }
@@ -54,7 +55,7 @@ func shared(url string, more harness.Env) harness.Env {
 	}.With(more))
 }
 
-func TestPhase3ReplicasShareOneLimit(t *testing.T) {
+func TestReplicasShareOneLimit(t *testing.T) {
 	_, url := startRedis(t)
 	env := shared(url, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "37",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "10000"})
@@ -97,7 +98,7 @@ func TestPhase3ReplicasShareOneLimit(t *testing.T) {
 	}
 }
 
-func TestPhase3EvictingServerIsReported(t *testing.T) {
+func TestEvictingServerIsReported(t *testing.T) {
 	server, url := startRedis(t)
 	const problem = "maxmemory-policy is allkeys-lru"
 	env := shared(url, nil)
@@ -130,7 +131,7 @@ func TestPhase3EvictingServerIsReported(t *testing.T) {
 	}
 }
 
-func TestPhase3CheckReportsAWrongPassword(t *testing.T) {
+func TestCheckReportsAWrongPassword(t *testing.T) {
 	server, _ := startRedis(t)
 	wrong := harness.Run(t, shared("redis://sessiond:another-password@"+server.Addr(), nil),
 		"check", "--strict")
@@ -146,7 +147,7 @@ func TestPhase3CheckReportsAWrongPassword(t *testing.T) {
 	assert.NotContains(t, gone.Output, server.Addr())
 }
 
-func TestPhase3OutageIsReportedAndStaysReady(t *testing.T) {
+func TestOutageIsReportedAndStaysReady(t *testing.T) {
 	for _, policy := range []struct {
 		name    string
 		status  int
@@ -197,9 +198,9 @@ func TestPhase3OutageIsReportedAndStaysReady(t *testing.T) {
 	}
 }
 
-// TestPhase3HangingServerDoesNotPreventTheStart uses a server that accepts connections and never
+// TestHangingServerDoesNotPreventTheStart uses a server that accepts connections and never
 // responds.
-func TestPhase3HangingServerDoesNotPreventTheStart(t *testing.T) {
+func TestHangingServerDoesNotPreventTheStart(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = silent.Close() })
@@ -214,7 +215,7 @@ func TestPhase3HangingServerDoesNotPreventTheStart(t *testing.T) {
 	assert.Contains(t, check.Output, "does not decide (redis: timed_out)")
 }
 
-func TestPhase3CheckReportsAServerThatCannotDecide(t *testing.T) {
+func TestCheckReportsAServerThatCannotDecide(t *testing.T) {
 	server, url := startRedis(t)
 	for name, breaks := range map[string][]string{
 		"READONLY": {"REPLICAOF", "127.0.0.1", "1"},
@@ -232,7 +233,7 @@ func TestPhase3CheckReportsAServerThatCannotDecide(t *testing.T) {
 	}
 }
 
-func TestPhase3EvictingServerIsReportedAfterAnOutage(t *testing.T) {
+func TestEvictingServerIsReportedAfterAnOutage(t *testing.T) {
 	server, url := startRedis(t)
 	service := harness.Start(t, shared(url, nil))
 	server.Kill()

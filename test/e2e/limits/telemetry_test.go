@@ -1,4 +1,4 @@
-package e2e_test
+package limits_test
 
 import (
 	"fmt"
@@ -12,12 +12,12 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 3, continued: what the log reports about a flood of refusals, how many lines it writes, and
-// what it never contains.
+// What the log reports about a flood of refusals, how many lines it writes, and what it never
+// contains.
 
 const throttledEvent = "session_issuance_throttled"
 
-func TestPhase3TelemetryIsBounded(t *testing.T) {
+func TestTelemetryIsBounded(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, harness.BehindProxy(nil))
 	for range 4 {
@@ -55,7 +55,7 @@ func TestPhase3TelemetryIsBounded(t *testing.T) {
 	assert.Equal(t, []string{"event", "level", "suppressed", "time"}, members(last))
 }
 
-func TestPhase3NextLineReportsSuppressedLines(t *testing.T) {
+func TestNextLineReportsSuppressedLines(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, harness.BehindProxy(nil))
 	total, lines := 0, 0
@@ -83,9 +83,9 @@ func TestPhase3NextLineReportsSuppressedLines(t *testing.T) {
 	assert.Equal(t, total, lines, "each refusal must be logged or counted once")
 }
 
-// TestPhase3TelemetryDoesNotIdentifyClients shows that a line has what an operator needs, and no
+// TestTelemetryDoesNotIdentifyClients shows that a line has what an operator needs, and no
 // address, install id or token.
-func TestPhase3TelemetryDoesNotIdentifyClients(t *testing.T) {
+func TestTelemetryDoesNotIdentifyClients(t *testing.T) {
 	t.Parallel()
 	const digestKey = "sT7wPz2Kx9VbNq4RmJ8cYh3LfGd6AuEoX5iM1ZyQpWk="
 	env := harness.BehindProxy(harness.Env{"OFFLOAD_LIMITER_DIGEST_KEY": digestKey,
@@ -135,7 +135,7 @@ func TestPhase3TelemetryDoesNotIdentifyClients(t *testing.T) {
 		harness.FromClient(1)).String("install_id_hash"), "a random key must give another hash")
 }
 
-func TestPhase3LineNamesTheLongerWait(t *testing.T) {
+func TestLineNamesTheLongerWait(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, harness.BehindProxy(harness.Env{
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "1",

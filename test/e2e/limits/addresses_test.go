@@ -1,4 +1,4 @@
-package e2e_test
+package limits_test
 
 import (
 	"fmt"
@@ -11,15 +11,15 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 3, continued: which address counts. A limit of one session per address distinguishes
-// clients: a second request from the same address is refused.
+// Which address counts. A limit of one session per address distinguishes clients: a second request
+// from the same address is refused.
 
 // one returns an environment in which each address gets one session per minute.
 func one(more harness.Env) harness.Env {
 	return harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}.With(more)
 }
 
-func TestPhase3ForwardedAddresses(t *testing.T) {
+func TestForwardedAddresses(t *testing.T) {
 	t.Parallel()
 	// Each pair of requests comes from the peer 127.0.0.1, which is trusted, as are 10.0.0.0/8 and
 	// 2001:db8:f::/48.
@@ -104,9 +104,9 @@ func lines(name string, values []string) []harness.Header {
 	return headers
 }
 
-// TestPhase3UntrustedForwardingHeadersAreIgnored shows that forwarding headers of a peer that is
+// TestUntrustedForwardingHeadersAreIgnored shows that forwarding headers of a peer that is
 // not a trusted proxy have no effect.
-func TestPhase3UntrustedForwardingHeadersAreIgnored(t *testing.T) {
+func TestUntrustedForwardingHeadersAreIgnored(t *testing.T) {
 	t.Parallel()
 	for name, env := range map[string]harness.Env{
 		"no proxy is trusted":     nil,
@@ -131,7 +131,7 @@ func TestPhase3UntrustedForwardingHeadersAreIgnored(t *testing.T) {
 	}
 }
 
-func TestPhase3ForwardedHeader(t *testing.T) {
+func TestForwardedHeader(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, one(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
 		"OFFLOAD_TRUSTED_PROXY_HEADER": "Forwarded"}))
@@ -166,10 +166,10 @@ func TestPhase3ForwardedHeader(t *testing.T) {
 	}
 }
 
-// TestPhase3ForgottenProxyIsLogged shows that, while no proxy is trusted, forwarding by a peer in a
+// TestForgottenProxyIsLogged shows that, while no proxy is trusted, forwarding by a peer in a
 // private range is logged once and counted each time: most likely the operator forgot to configure
 // the proxy.
-func TestPhase3ForgottenProxyIsLogged(t *testing.T) {
+func TestForgottenProxyIsLogged(t *testing.T) {
 	t.Parallel()
 	const metric, event = "offload_forwarded_by_stranger_total", "forwarded_by_stranger"
 	service := harness.Serve(t, nil)
@@ -187,9 +187,9 @@ func TestPhase3ForgottenProxyIsLogged(t *testing.T) {
 	assert.Empty(t, trusting.Log.Of(event))
 }
 
-// TestPhase3IPv6PrefixIsConfigurable shows that the operator chooses which IPv6 prefix counts as
+// TestIPv6PrefixIsConfigurable shows that the operator chooses which IPv6 prefix counts as
 // one client, since one customer holds a /64 or more.
-func TestPhase3IPv6PrefixIsConfigurable(t *testing.T) {
+func TestIPv6PrefixIsConfigurable(t *testing.T) {
 	t.Parallel()
 	for bits, pair := range map[int][3]string{
 		32:  {"2001:db8::1", "2001:db8:ffff::1", "2001:db9::1"},
