@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -102,14 +101,4 @@ func TestProxyProtocolBeforeTLS(t *testing.T) {
 		_ = answer.Body.Close()
 		assert.Equal(t, status, answer.StatusCode)
 	}
-}
-
-func TestProxyProtocolRequiresTrustedProxies(t *testing.T) {
-	t.Parallel()
-	exit := harness.RunRefused(t, harness.Production(harness.Env{"OFFLOAD_PROXY_PROTOCOL": "true"}))
-	assert.Equal(t, 1, exit.Status)
-	assert.False(t, exit.Listened())
-	assert.Contains(t, exit.Output, "OFFLOAD_PROXY_PROTOCOL")
-	assert.True(t, strings.Contains(exit.Output,
-		"name the balancer's addresses in OFFLOAD_TRUSTED_PROXIES"), "%s", exit.Output)
 }
