@@ -1,4 +1,4 @@
-package e2e_test
+package wire_test
 
 import (
 	"net/http"
@@ -11,11 +11,10 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Phase 1, continued: path matching. If a proxy cleaned a path and the service did not, or the
-// other way round, one could be used to bypass the other. So the service does not clean, decode or
-// redirect.
+// Path matching. If a proxy cleaned a path and the service did not, or the other way round, one
+// could be used to bypass the other. So the service does not clean, decode or redirect.
 
-func TestPhase1PathsAreMatchedAsSent(t *testing.T) {
+func TestPathsAreMatchedAsSent(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, nil)
 	for _, sent := range []struct {
@@ -86,7 +85,7 @@ func TestPhase1PathsAreMatchedAsSent(t *testing.T) {
 	}
 }
 
-func TestPhase1HeadWorksWhereverGetDoes(t *testing.T) {
+func TestHeadWorksWhereverGetDoes(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, nil)
 	bearer := harness.Bearer(service.Token(t, "install-12345"))
@@ -130,7 +129,7 @@ func assertSame(t *testing.T, get, head harness.Response) {
 	assert.Equal(t, get.Header, head.Header)
 }
 
-func TestPhase1OperationsPathsAreSeparate(t *testing.T) {
+func TestOperationsPathsAreSeparate(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, nil)
 	for path, status := range map[string]int{
@@ -145,7 +144,7 @@ func TestPhase1OperationsPathsAreSeparate(t *testing.T) {
 	assert.Equal(t, "GET, HEAD", refused.Header.Get("Allow"))
 }
 
-func TestPhase1RequestIDs(t *testing.T) {
+func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, nil)
 	all := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"

@@ -1,4 +1,4 @@
-package e2e_test
+package wire_test
 
 import (
 	"bufio"
@@ -17,9 +17,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// HTTP on the wire, as tables of the bytes sent and the exact outcome: wire_framing_test.go covers
-// where a request ends, wire_targets_test.go the request line, wire_headers_test.go the fields, and
-// wire_sequence_test.go several requests on one connection. Each row names the section of RFC 9112
+// HTTP on the wire, as tables of the bytes sent and the exact outcome: framing_test.go covers
+// where a request ends, targets_test.go the request line, headers_test.go the fields, and
+// sequence_test.go several requests on one connection. Each row names the section of RFC 9112
 // (messages) or RFC 9110 (semantics) that applies, if there is one. Rows marked "odd" are what
 // net/http accepts although a standard would reject it; it does no harm here.
 
