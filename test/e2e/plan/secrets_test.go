@@ -1,4 +1,4 @@
-package e2e_test
+package plan_test
 
 import (
 	"net/http"
