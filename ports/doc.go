@@ -9,4 +9,4 @@
 // context, time and net/netip.
 package ports
 
-//go:generate go tool moq -out portsmock/mocks.go -pkg portsmock . Clock Entropy Issuance Authentication LimiterStorage KeySource Keyset Publication KeyMaterial Events Health Readiness
+//go:generate go tool moq -out portsmock/mocks.go -pkg portsmock . Clock Issuance Authentication LimiterStorage Publication

@@ -1,7 +1,6 @@
 package authenticate_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
@@ -66,15 +66,12 @@ func TestAuthenticateVerifiesTheToken(t *testing.T) {
 			kind: failure.InvalidToken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var events []ports.Event
+			events := &portsfake.Events{}
 			clock := &portsmock.ClockMock{NowFunc: func() time.Time { return noon.Add(c.at) }}
-			source := &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }}
-			record := func(_ context.Context, event ports.Event) { events = append(events, event) }
-			service := authenticate.New(source, clock, &portsmock.EventsMock{RecordFunc: record},
-				settings)
+			service := authenticate.New(portsfake.NewKeys(keyring), clock, events, settings)
 			got, err := service.Authenticate(t.Context(),
 				ports.Credentials{Authorization: c.values})
-			assert.Equal(t, []ports.Event{ports.TokenVerified{Reason: c.reason}}, events,
+			assert.Equal(t, []ports.Event{ports.TokenVerified{Reason: c.reason}}, events.Recorded(),
 				"the outcome is recorded once, with its reason")
 			assert.LessOrEqual(t, len(clock.NowCalls()), 1, "the clock is read at most once")
 			if c.reason == "" {
@@ -103,11 +100,8 @@ func TestUnknownKeyCausesALook(t *testing.T) {
 		return made
 	}
 	inForce := keyring("known")
-	source := &refresher{KeySource: &portsmock.KeySourceMock{
-		KeyringFunc: func() *keys.Keyring { return inForce }}}
-	service := authenticate.New(source,
-		&portsmock.ClockMock{NowFunc: func() time.Time { return noon }},
-		&portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}}, settings)
+	source := &refresher{KeySource: portsfake.NewKeys(inForce)}
+	service := authenticate.New(source, portsfake.NewClock(noon), &portsfake.Events{}, settings)
 	id, rule := session.ParseInstallID("install-12345")
 	require.Empty(t, rule)
 	for _, c := range []struct {

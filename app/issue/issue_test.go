@@ -21,6 +21,7 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
@@ -46,13 +47,17 @@ type fixture struct {
 	looks    int // for new keys
 }
 
-// refresher counts the looks for new keys that are asked for.
-type refresher struct {
-	ports.KeySource
-	f *fixture
-}
+// Keyring implements ports.KeySource.
+func (f *fixture) Keyring() *keys.Keyring { return f.keyring }
 
-func (r refresher) Refresh() { r.f.looks++ }
+// Refresh implements ports.KeyRefresher: it counts the looks for new keys that are asked for.
+func (f *fixture) Refresh() { f.looks++ }
+
+// Fraction implements ports.Entropy.
+func (f *fixture) Fraction() float64 { return f.fraction }
+
+// Record implements ports.Events.
+func (f *fixture) Record(_ context.Context, event ports.Event) { f.events = append(f.events, event) }
 
 type change func(*fixture, *issue.Parts)
 
@@ -67,18 +72,12 @@ func newFixture(t *testing.T, changes ...change) *fixture {
 	for _, change := range changes {
 		change(f, &parts)
 	}
-	parts.Keys = refresher{&portsmock.KeySourceMock{
-		KeyringFunc: func() *keys.Keyring { return f.keyring }}, f}
-	parts.Limiter = f.limiter
+	parts.Keys, parts.Entropy, parts.Events, parts.Limiter = f, f, f, f.limiter
 	f.clock = &portsmock.ClockMock{
 		NowFunc:     func() time.Time { return f.now },
 		InstantFunc: func() throttle.Instant { return f.instant },
 	}
 	parts.Clock = f.clock
-	parts.Entropy = &portsmock.EntropyMock{FractionFunc: func() float64 { return f.fraction }}
-	parts.Events = &portsmock.EventsMock{RecordFunc: func(_ context.Context, event ports.Event) {
-		f.events = append(f.events, event)
-	}}
 	f.Service = issue.New(parts)
 	return f
 }
@@ -355,7 +354,7 @@ func TestOutagePolicyInEachMode(t *testing.T) {
 			f := newFixture(t, withLimiter(outage.New(outage.Parts{
 				Shared: broken(cause), Local: local, Policy: c.policy, Timeout: time.Hour,
 				Clock: clock.New(), Entropy: entropy.Source{},
-				Events: &portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}},
+				Events: &portsfake.Events{},
 			})), func(_ *fixture, parts *issue.Parts) { parts.Limits.Mode = c.mode })
 			for range limits.PerInstall {
 				issued, err := f.issue(t, "install-1")

@@ -13,7 +13,7 @@ import (
 
 	"github.com/offload/sessiond/app/keyadmin"
 	"github.com/offload/sessiond/domain/keys"
-	"github.com/offload/sessiond/ports/portsmock"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
@@ -22,31 +22,33 @@ var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 type fixture struct {
 	*keyadmin.Service
 	keyring *keys.Keyring
-	now     time.Time
 	fill    byte  // of the last generated material
 	err     error // returned by the keyset
 }
 
 func newFixture() *fixture {
-	s := &fixture{now: noon}
-	s.Service = keyadmin.New(
-		&portsmock.KeysetMock{UpdateFunc: func(_ context.Context,
-			change func(*keys.Keyring) (*keys.Keyring, error)) error {
-			if s.err != nil {
-				return s.err
-			}
-			changed, err := change(s.keyring)
-			if err == nil {
-				s.keyring = changed
-			}
-			return err
-		}},
-		&portsmock.ClockMock{NowFunc: func() time.Time { return s.now }},
-		&portsmock.KeyMaterialMock{GenerateFunc: func(n int) []byte {
-			s.fill++
-			return bytes.Repeat([]byte{s.fill}, n)
-		}})
+	s := &fixture{}
+	s.Service = keyadmin.New(s, portsfake.NewClock(noon), s)
 	return s
+}
+
+// Update implements ports.Keyset.
+func (s *fixture) Update(_ context.Context,
+	change func(*keys.Keyring) (*keys.Keyring, error)) error {
+	if s.err != nil {
+		return s.err
+	}
+	changed, err := change(s.keyring)
+	if err == nil {
+		s.keyring = changed
+	}
+	return err
+}
+
+// Generate implements ports.KeyMaterial.
+func (s *fixture) Generate(n int) []byte {
+	s.fill++
+	return bytes.Repeat([]byte{s.fill}, n)
 }
 
 func (s *fixture) key(t *testing.T, id keys.ID) keys.Key {
@@ -167,7 +169,7 @@ func TestRevokeThenPrune(t *testing.T) {
 	assert.Len(t, s.keyring.Keys(), 1)
 	_, err = s.Revoke(t.Context(), "two", true)
 	require.NoError(t, err)
-	assert.False(t, s.keyring.CanSign(s.now))
+	assert.False(t, s.keyring.CanSign(noon))
 }
 
 func TestRefusesToChangeAMissingKeyset(t *testing.T) {

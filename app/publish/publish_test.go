@@ -10,7 +10,7 @@ import (
 
 	"github.com/offload/sessiond/app/publish"
 	"github.com/offload/sessiond/domain/keys"
-	"github.com/offload/sessiond/ports/portsmock"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 func TestPublishesPendingAndValidPublicKeys(t *testing.T) {
@@ -19,13 +19,11 @@ func TestPublishesPendingAndValidPublicKeys(t *testing.T) {
 	pair := keys.NewEdDSA("pair", seed, keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)})
 	keyring, err := keys.NewKeyring(pair, keys.NewHS256("secret", []byte("secret"), keys.Plan{}))
 	require.NoError(t, err)
-	now := noon.Add(-time.Hour)
-	service := publish.New(
-		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }},
-		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
-	assert.Equal(t, keys.FormatPublic(keyring, now), service.PublicSet())
+	clock := portsfake.NewClock(noon.Add(-time.Hour))
+	service := publish.New(portsfake.NewKeys(keyring), clock)
+	assert.Equal(t, keys.FormatPublic(keyring, clock.Now()), service.PublicSet())
 	assert.Contains(t, service.PublicSet(), `"kid":"pair"`, "a pending key is published")
-	now = noon.Add(time.Hour)
+	clock.Advance(2 * time.Hour)
 	assert.Equal(t, `{"keys":[]}`, service.PublicSet(),
 		"an expired key is not published, and a symmetric key never is")
 }

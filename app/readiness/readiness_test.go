@@ -10,22 +10,24 @@ import (
 	"github.com/offload/sessiond/app/readiness"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/ports"
-	"github.com/offload/sessiond/ports/portsmock"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 
+// healthOf is a ports.Health in one condition.
+type healthOf ports.Condition
+
+func (h healthOf) Condition() ports.Condition { return ports.Condition(h) }
+
 func TestUnreadyUntilAKeyCouldSign(t *testing.T) {
-	now := noon
-	clock := &portsmock.ClockMock{NowFunc: func() time.Time { return now }}
+	clock := portsfake.NewClock(noon)
 	keyring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{
 		SignFrom: noon.Add(time.Minute), VerifyUntil: noon.Add(time.Hour),
 	}))
 	require.NoError(t, err)
-	source := &portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }}
 	part := ports.Condition{Name: "part", Ready: true, Detail: "a detail"}
-	service := readiness.New(source, clock,
-		&portsmock.HealthMock{ConditionFunc: func() ports.Condition { return part }})
+	service := readiness.New(portsfake.NewKeys(keyring), clock, healthOf(part))
 
 	service.Started()
 	assert.Equal(t, []ports.Condition{
@@ -34,25 +36,23 @@ func TestUnreadyUntilAKeyCouldSign(t *testing.T) {
 		part,
 	}, service.Conditions(), "unready until a key could sign")
 
-	now = noon.Add(time.Minute)
+	clock.Advance(time.Minute)
 	assert.Equal(t, ports.Condition{Name: "keys", Ready: true}, service.Conditions()[1])
 
-	now = noon.Add(time.Hour)
+	clock.Advance(59 * time.Minute)
 	assert.Equal(t, ports.Condition{Name: "keys", Ready: true, Detail: "no key may sign now"},
 		service.Conditions()[1],
 		"afterwards a missing signing key is only a detail")
 }
 
 func TestStartedChecksForASigner(t *testing.T) {
-	now := noon
+	clock := portsfake.NewClock(noon)
 	keyring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"),
 		keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(time.Hour)}))
 	require.NoError(t, err)
-	service := readiness.New(
-		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }},
-		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
+	service := readiness.New(portsfake.NewKeys(keyring), clock)
 	service.Started()
-	now = noon.Add(time.Hour)
+	clock.Advance(time.Hour)
 	assert.Equal(t, ports.Condition{Name: "keys", Ready: true, Detail: "no key may sign now"},
 		service.Conditions()[1],
 		"a key could sign when the service started")
@@ -61,9 +61,7 @@ func TestStartedChecksForASigner(t *testing.T) {
 func TestReportsTheStage(t *testing.T) {
 	keyring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
 	require.NoError(t, err)
-	service := readiness.New(
-		&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }},
-		&portsmock.ClockMock{NowFunc: func() time.Time { return noon }})
+	service := readiness.New(portsfake.NewKeys(keyring), portsfake.NewClock(noon))
 	assert.Equal(t, ports.Condition{Name: "service", Detail: "starting"}, service.Conditions()[0])
 	service.Started()
 	assert.Equal(t, ports.Condition{Name: "service", Ready: true}, service.Conditions()[0])

@@ -40,7 +40,7 @@ func Handler(t testing.TB) http.Handler {
 	clock, events := clock.New(), metrics.New("bench")
 	service := &api.API{
 		Issuance: issue.New(issue.Parts{
-			Keys:    keySource{keyring},
+			Keys:    fixedKeys{keyring},
 			Limiter: events.Limiter(ports.StorageMemory, storage, storage, clock),
 			Clock:   clock, Entropy: entropy.Source{},
 			Events: events, Settings: settings,
@@ -48,12 +48,17 @@ func Handler(t testing.TB) http.Handler {
 			Limits: issue.Limits{PerAddress: limit, PerInstall: limit, Window: time.Minute,
 				Mode: ports.Enforce, IPv6Prefix: 64},
 		}),
-		Authentication: authenticate.New(keySource{keyring}, clock, events, settings),
+		Authentication: authenticate.New(fixedKeys{keyring}, clock, events, settings),
 		Header:         clientaddr.XForwardedForHeader,
 	}
 	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
 	return server.NewRouter(service.Routes(), clock, events, logger)
 }
+
+// fixedKeys is a ports.KeySource without the lock of a fake, which a benchmark would measure.
+type fixedKeys struct{ keyring *keys.Keyring }
+
+func (k fixedKeys) Keyring() *keys.Keyring { return k.keyring }
 
 // Benchmark serves requests serially and on all cores. It calls request with increasing numbers; the
 // response to each request must be 200.

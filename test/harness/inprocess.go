@@ -11,6 +11,7 @@ import (
 	"github.com/offload/sessiond/bootstrap"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 // Noon is the default time of the clock.
@@ -20,7 +21,7 @@ var Noon = time.Date(2026, time.February, 16, 12, 0, 0, 0, time.UTC)
 // moves.
 type InProcess struct {
 	Service
-	Clock *Clock
+	Clock *portsfake.Clock
 	app   interface{ Stop(context.Context) error }
 }
 
@@ -33,7 +34,7 @@ func Serve(t testing.TB, env Env, options ...bootstrap.Option) *InProcess {
 // ServeAt is like Serve, with a clock that starts at now.
 func ServeAt(t testing.TB, now time.Time, env Env, options ...bootstrap.Option) *InProcess {
 	t.Helper()
-	s := &InProcess{Service: newService(t), Clock: NewClock(now)}
+	s := &InProcess{Service: newService(t), Clock: portsfake.NewClock(now)}
 	options = append([]bootstrap.Option{
 		bootstrap.Replace[ports.Clock](s.Clock),
 		bootstrap.Replace(bootstrap.LogOutput{Writer: s.Log}),

@@ -12,12 +12,8 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 )
-
-// keySource is a ports.KeySource with a keyring that the environment cannot express.
-type keySource struct{ keyring *keys.Keyring }
-
-func (s keySource) Keyring() *keys.Keyring { return s.keyring }
 
 // PendingKeyUntil replaces the keys with one that must not sign before from.
 func PendingKeyUntil(t testing.TB, from time.Time) bootstrap.Option {
@@ -25,7 +21,7 @@ func PendingKeyUntil(t testing.TB, from time.Time) bootstrap.Option {
 	keyring, err := keys.NewKeyring(keys.NewHS256("pending", []byte(StrongSecret),
 		keys.Plan{SignFrom: from}))
 	require.NoError(t, err)
-	return bootstrap.Replace[ports.KeySource](keySource{keyring})
+	return bootstrap.Replace[ports.KeySource](portsfake.NewKeys(keyring))
 }
 
 // limiterFunc is a ports.LimiterStorage that calls the function.

@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/offload/sessiond/ports/portsfake"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -208,7 +210,7 @@ func (p program) testWaiting(t *testing.T) {
 // service's clock on by that time before the client sees the answer, and records the time.
 type pacer struct {
 	address string
-	clock   *harness.Clock
+	clock   *portsfake.Clock
 
 	mu    sync.Mutex
 	posts []post

@@ -3,7 +3,6 @@ package logs_test
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,17 +11,14 @@ import (
 
 	"github.com/offload/sessiond/adapters/events/logs"
 	"github.com/offload/sessiond/domain/throttle"
-	"github.com/offload/sessiond/ports/portsmock"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 // TestCountWaitsForAFreeLine has a timer fire while the second is full. The count must then wait,
 // because ten lines are the maximum.
 func TestCountWaitsForAFreeLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var now atomic.Int64
-		clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant {
-			return throttle.Instant(now.Load())
-		}}
+		clock := portsfake.NewClock(time.Time{})
 		out := &output{}
 		recorder := logs.New(slog.New(slog.NewJSONHandler(out, nil)), clock,
 			throttle.NewPseudonyms([]byte("digest key")), logs.Variables{})
@@ -33,7 +29,7 @@ func TestCountWaitsForAFreeLine(t *testing.T) {
 		time.Sleep(10 * time.Second) // timers fire, but the recorder's clock stands still
 		synctest.Wait()
 		assert.Empty(t, read(t, out))
-		now.Add(int64(time.Second))
+		clock.Advance(time.Second)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled",

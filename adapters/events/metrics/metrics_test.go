@@ -12,10 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/events/metrics"
+	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
@@ -106,15 +108,14 @@ func TestShowsKeysByState(t *testing.T) {
 		keys.NewHS256("b", []byte("b"), keys.Plan{SignFrom: noon}),
 		keys.NewHS256("c", []byte("c"), keys.Plan{Revoked: true}))
 	require.NoError(t, err)
-	now := noon.Add(-time.Second)
+	clock := portsfake.NewClock(noon.Add(-time.Second))
 	m := metrics.New("")
-	m.Keys(&portsmock.KeySourceMock{KeyringFunc: func() *keys.Keyring { return keyring }},
-		&portsmock.ClockMock{NowFunc: func() time.Time { return now }})
+	m.Keys(portsfake.NewKeys(keyring), clock)
 	text := scrape(t, m)
 	assert.Contains(t, text, `offload_keys{state="signing"} 1`)
 	assert.Contains(t, text, `offload_keys{state="pending"} 1`)
 	assert.Contains(t, text, `offload_keys{state="revoked"} 1`)
-	now = noon
+	clock.Advance(time.Second)
 	text = scrape(t, m)
 	assert.Contains(t, text, `offload_keys{state="pending"} 0`)
 	assert.Contains(t, text, `offload_keys{state="verifying"} 1`)
@@ -127,8 +128,7 @@ func (c *counts) Subjects(now throttle.Instant) int { c.at = now; return 3 }
 func (*counts) Forgotten() uint64                   { return 2 }
 
 func TestTimesAndCountsAStorage(t *testing.T) {
-	var instant throttle.Instant
-	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return instant }}
+	clock := portsfake.NewClock(time.Time{})
 	cause := errors.New("unavailable")
 	want := throttle.NewChecks(throttle.Check{Limit: 1, Window: time.Second})
 	storage := &portsmock.LimiterStorageMock{
@@ -136,7 +136,7 @@ func TestTimesAndCountsAStorage(t *testing.T) {
 			checks throttle.Checks) (throttle.Decision, error) {
 			assert.Equal(t, throttle.Instant(42), now)
 			assert.Equal(t, want, checks)
-			instant += throttle.Instant(time.Millisecond)
+			clock.Advance(time.Millisecond)
 			return throttle.Decision{}, cause
 		},
 	}
@@ -149,17 +149,13 @@ func TestTimesAndCountsAStorage(t *testing.T) {
 		`offload_limiter_decision_duration_seconds_sum{storage="memory"} 0.001`)
 	assert.Contains(t, text, `offload_limiter_subjects{storage="memory"} 3`)
 	assert.Contains(t, text, `offload_limiter_forgotten_total{storage="memory"} 2`)
-	assert.Equal(t, instant, stats.at)
+	assert.Equal(t, clock.Instant(), stats.at)
 }
 
 func TestTwoStoragesHaveSeparateSeries(t *testing.T) {
-	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
-	storage := &portsmock.LimiterStorageMock{
-		DecideFunc: func(context.Context, throttle.Instant, throttle.Checks) (throttle.Decision,
-			error) {
-			return throttle.Decision{}, nil
-		},
-	}
+	clock := portsfake.NewClock(time.Time{})
+	storage, err := memory.New(1, 1)
+	require.NoError(t, err)
 	m := metrics.New("")
 	for _, timed := range []ports.LimiterStorage{
 		m.Limiter(ports.StorageRedis, storage, nil, clock), m.Limiter(ports.StorageMemory, storage, &counts{}, clock),

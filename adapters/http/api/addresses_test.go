@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"context"
 	"net/http"
 	"net/netip"
 	"testing"
@@ -11,7 +10,7 @@ import (
 
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/ports"
-	"github.com/offload/sessiond/ports/portsmock"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 func TestClientAddress(t *testing.T) {
@@ -70,17 +69,16 @@ func TestRecordsUntrustedProxy(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk()
-			events := &portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}}
+			events := &portsfake.Events{}
 			d.api.Events, d.api.Trusted = events, c.trusted
 			r := post(goodBody, c.headers...)
 			r.RemoteAddr = c.peer
 			require.Equal(t, 200, d.do(r).StatusCode)
 			if !c.reported {
-				assert.Empty(t, events.RecordCalls())
+				assert.Empty(t, events.Recorded())
 				return
 			}
-			require.Len(t, events.RecordCalls(), 1)
-			assert.Equal(t, ports.ForwardedByStranger{}, events.RecordCalls()[0].Event)
+			assert.Equal(t, []ports.Event{ports.ForwardedByStranger{}}, events.Recorded())
 		})
 	}
 }
@@ -103,13 +101,13 @@ func TestRecordsUntrustedProxyForAnyRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk()
-			events := &portsmock.EventsMock{RecordFunc: func(context.Context, ports.Event) {}}
+			events := &portsfake.Events{}
 			d.api.Events = events
 			c.r.RemoteAddr = "10.1.2.3:4567"
 			assert.Equal(t, c.status, d.do(c.r).StatusCode)
 			reported := 0
-			for _, call := range events.RecordCalls() {
-				if call.Event == (ports.ForwardedByStranger{}) {
+			for _, event := range events.Recorded() {
+				if event == (ports.ForwardedByStranger{}) {
 					reported++
 				}
 			}

@@ -22,6 +22,7 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
@@ -92,9 +93,8 @@ func (silence) Began()                                      {}
 func (silence) Answered(string, string, int, time.Duration) {}
 
 func (d *desk) do(r *http.Request) *http.Response {
-	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
 	answer := httptest.NewRecorder()
-	server.NewRouter(d.api.Routes(), clock, silence{},
+	server.NewRouter(d.api.Routes(), portsfake.NewClock(noon), silence{},
 		slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
 	return answer.Result()
 }

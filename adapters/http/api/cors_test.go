@@ -14,9 +14,8 @@ import (
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/session"
-	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
-	"github.com/offload/sessiond/ports/portsmock"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 const (
@@ -35,16 +34,13 @@ func (quiet) Answered(string, string, int, time.Duration) {}
 // name and a value.
 func fromPage(d *desk, method, path, body string, headers ...[2]string) *http.Response {
 	d.api.Origins = []string{page, other}
-	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant {
-		return 0
-	}, NowFunc: func() time.Time { return noon }}
 	r := httptest.NewRequest(method, "/", strings.NewReader(body))
 	r.RequestURI = path
 	for _, header := range headers {
 		r.Header.Add(header[0], header[1])
 	}
 	answer := httptest.NewRecorder()
-	server.NewRouter(d.api.Routes(), clock, quiet{},
+	server.NewRouter(d.api.Routes(), portsfake.NewClock(noon), quiet{},
 		slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
 	return answer.Result()
 }

@@ -14,9 +14,8 @@ import (
 
 	"github.com/offload/sessiond/adapters/http/ops"
 	"github.com/offload/sessiond/adapters/http/server"
-	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
-	"github.com/offload/sessiond/ports/portsmock"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 type silence struct{}
@@ -24,21 +23,23 @@ type silence struct{}
 func (silence) Began()                                      {}
 func (silence) Answered(string, string, int, time.Duration) {}
 
+// parts is a ports.Readiness of these parts.
+type parts []ports.Condition
+
+func (p parts) Conditions() []ports.Condition { return p }
+
 // get requests path and returns the status and the body. It fails if anything is logged at info
 // level or above, because no response here is a failure of the service.
 func get(t *testing.T, path string, conditions ...ports.Condition) (int, string) {
 	t.Helper()
-	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant { return 0 }}
 	o := &ops.Ops{
-		Readiness: &portsmock.ReadinessMock{ConditionsFunc: func() []ports.Condition {
-			return conditions
-		}},
+		Readiness: parts(conditions),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte("a_metric 1\n"))
 		}),
 	}
 	recorder, log := httptest.NewRecorder(), &bytes.Buffer{}
-	server.NewRouter(o.Routes(), clock, silence{},
+	server.NewRouter(o.Routes(), portsfake.NewClock(time.Time{}), silence{},
 		slog.New(slog.NewTextHandler(log, nil))).ServeHTTP(recorder,
 		httptest.NewRequest("GET", path, nil))
 	body, err := io.ReadAll(recorder.Result().Body)

@@ -19,7 +19,7 @@ import (
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/throttle"
-	"github.com/offload/sessiond/ports/portsmock"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 // recordedTraffic is a server.Traffic that records its calls.
@@ -36,13 +36,17 @@ func (b *recordedTraffic) Answered(route, method string, status int, took time.D
 	b.lines = append(b.lines, entry{route, method, status, took})
 }
 
+// ticking is a clock that advances by a millisecond each time it is read.
+type ticking struct{ *portsfake.Clock }
+
+func (c ticking) Instant() throttle.Instant {
+	c.Advance(time.Millisecond)
+	return c.Clock.Instant()
+}
+
 // serve has routes answer r. The clock advances by a millisecond each time it is read.
 func serve(r *http.Request, routes ...server.Route) (*http.Response, *recordedTraffic, string) {
-	var instant throttle.Instant
-	clock := &portsmock.ClockMock{InstantFunc: func() throttle.Instant {
-		instant += throttle.Instant(time.Millisecond)
-		return instant
-	}}
+	clock := ticking{portsfake.NewClock(time.Time{})}
 	var log bytes.Buffer
 	traffic, answer := &recordedTraffic{}, httptest.NewRecorder()
 	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))

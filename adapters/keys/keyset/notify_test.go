@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/ports"
-	"github.com/offload/sessiond/ports/portsmock"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 // pollEvery is how often a test checks for an outcome.
@@ -25,8 +25,8 @@ type liveSource struct {
 func start(t *testing.T, path string) *liveSource {
 	t.Helper()
 	r := &liveSource{}
-	clock := &portsmock.ClockMock{NowFunc: func() time.Time { return noon }}
-	r.Source = NewSource(path, Rules{Production: true}, keyringOf(t, "first"), clock, &r.recorder)
+	r.Source = NewSource(path, Rules{Production: true}, keyringOf(t, "first"),
+		portsfake.NewClock(noon), &r.recorder)
 	r.Start(t.Context())
 	t.Cleanup(r.Stop)
 	return r

@@ -15,11 +15,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/adapters/system/follow"
 	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/ports"
-	"github.com/offload/sessiond/ports/portsmock"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 // recorder records the events of a source.
@@ -79,8 +80,8 @@ type fixture struct {
 	recorder
 	watcher fakeWatcher
 	path    string
-	past    atomic.Int64 // the time since noon
-	strict  atomic.Bool  // whether all keys are refused
+	clock   *portsfake.Clock
+	strict  atomic.Bool // whether all keys are refused
 }
 
 func watch(t *testing.T) *fixture {
@@ -94,10 +95,8 @@ func watch(t *testing.T) *fixture {
 		}
 		return nil
 	}}
-	clock := &portsmock.ClockMock{NowFunc: func() time.Time {
-		return noon.Add(time.Duration(w.past.Load()))
-	}}
-	w.Source = newSource(w.path, rules, keyringOf(t, "first"), clock, &w.recorder,
+	w.clock = portsfake.NewClock(noon)
+	w.Source = newSource(w.path, rules, keyringOf(t, "first"), w.clock, &w.recorder,
 		w.newWatcher)
 	w.Start(t.Context())
 	synctest.Wait()
@@ -177,8 +176,8 @@ func TestReportsFileReplacedBeneathMount(t *testing.T) {
 	assert.Equal(t, []securefile.Reason{securefile.Replaced}, reasons(t, err))
 	synctest.Test(t, func(t *testing.T) {
 		w := &fixture{path: path}
-		clock := &portsmock.ClockMock{NowFunc: func() time.Time { return noon }}
-		w.Source = newSource(path, Rules{}, keyringOf(t, "first"), clock, &w.recorder, w.newWatcher)
+		w.Source = newSource(path, Rules{}, keyringOf(t, "first"), portsfake.NewClock(noon),
+			&w.recorder, w.newWatcher)
 		w.Start(t.Context())
 		advance(4 * time.Second)
 		assert.Equal(t, []string{"keyset file: was replaced beneath a mount of this single file, " +
@@ -246,7 +245,7 @@ func TestReloadChecksOnlyNewKeys(t *testing.T) {
 		advance(reloadWait)
 		assert.Equal(t, []string{"reloaded second"}, w.take())
 
-		w.past.Store(int64(time.Hour))
+		w.clock.Advance(time.Hour)
 		w.strict.Store(true)
 		advance(maxSignerCheck)
 		assert.Equal(t, []string{"signer missing"}, w.take(),
@@ -325,7 +324,7 @@ func TestReportsMissingSignerInTime(t *testing.T) {
 		require.NoError(t, err)
 		w := &fixture{path: filepath.Join(sharedDir(t), "keyset.json")}
 		write(t, w.path, keys.FormatSet(keyring), 0o600)
-		w.Source = newSource(w.path, Rules{}, keyring, &portsmock.ClockMock{NowFunc: time.Now},
+		w.Source = newSource(w.path, Rules{}, keyring, clock.New(),
 			&w.recorder, w.newWatcher)
 		w.Start(t.Context())
 		advance(5*time.Second - 1)
