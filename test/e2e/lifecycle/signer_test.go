@@ -82,8 +82,7 @@ func TestKeysSignerThatEndsWithoutASuccessor(t *testing.T) {
 	t.Parallel()
 	end := harness.Noon.Add(30 * time.Second)
 	signer := harness.HS256Key("signer", harness.StrongSecret, harness.Noon).WithPlan(
-		keys.Plan{SignFrom: harness.Noon,
-			VerifyUntil: end})
+		keys.Plan{SignFrom: harness.Noon, VerifyUntil: end})
 	waits := harness.HS256Key("waits", harness.OtherSecret, harness.Noon.Add(time.Hour))
 	set := harness.NewKeyset(t, signer, waits)
 	service := harness.Serve(t, set.Env(harness.Env{"OFFLOAD_ENVIRONMENT": "production"}))

@@ -76,7 +76,7 @@ func FuzzWire(f *testing.F) {
 		if bytes.HasPrefix(sent, []byte(preface)) {
 			return // responses would be HTTP/2 frames
 		}
-		heard := converse(t, server.Address(), sent)
+		received := converse(t, server.Address(), sent)
 		requests := asked.take()
 		assert.Empty(t, log.Lines(), "net/http logged a complaint, or something panicked")
 		assert.LessOrEqual(t, len(requests), strings.Count(string(sent), " HTTP/"),
@@ -89,19 +89,19 @@ func FuzzWire(f *testing.F) {
 			}
 		}
 		ours, closed := 0, false
-		for reader := bufio.NewReader(strings.NewReader(heard)); ; {
+		for reader := bufio.NewReader(strings.NewReader(received)); ; {
 			if _, err := reader.Peek(1); err != nil {
 				break
 			}
-			require.False(t, closed, "a response followed one that closes: %q", heard)
+			require.False(t, closed, "a response followed one that closes: %q", received)
 			method := http.MethodGet
 			if ours < len(requests) {
 				method = requests[ours].Method
 			}
 			answer, err := http.ReadResponse(reader, &http.Request{Method: method})
-			require.NoError(t, err, "%q", heard)
+			require.NoError(t, err, "%q", received)
 			body, err := io.ReadAll(answer.Body)
-			require.NoError(t, err, "%q", heard)
+			require.NoError(t, err, "%q", received)
 			switch {
 			case answer.StatusCode == http.StatusContinue:
 			case answer.Header.Get("X-Request-ID") == "":
@@ -113,7 +113,7 @@ func FuzzWire(f *testing.F) {
 				closed = answer.Close
 			}
 		}
-		assert.Equal(t, len(requests), ours, "each request must get one response: %q", heard)
+		assert.Equal(t, len(requests), ours, "each request must get one response: %q", received)
 	})
 }
 
@@ -128,7 +128,7 @@ func converse(t *testing.T, address string, sent []byte) string {
 	// Errors are ignored: if the server has closed the connection, its response shows why.
 	_, _ = conn.Write(sent)
 	_ = conn.(*net.TCPConn).CloseWrite()
-	heard, err := io.ReadAll(conn)
+	received, err := io.ReadAll(conn)
 	require.True(t, err == nil || errors.Is(err, syscall.ECONNRESET), "%v", err)
-	return string(heard)
+	return string(received)
 }

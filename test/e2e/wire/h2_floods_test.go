@@ -36,10 +36,10 @@ func (f flood) arrive(t *testing.T, service *harness.Process) (words []string) {
 	t.Helper()
 	conn := service.Dial(t)
 	defer func() { _ = conn.Close() }()
-	var hearing sync.WaitGroup
-	hear := func() {
+	var reading sync.WaitGroup
+	read := func() {
 		for done := false; !done || !f.wanted(words); {
-			kind, payload, err := hearFrame(conn)
+			kind, payload, err := readFrame(conn)
 			if err != nil {
 				return
 			}
@@ -50,13 +50,13 @@ func (f flood) arrive(t *testing.T, service *harness.Process) (words []string) {
 		}
 	}
 	if !f.unread {
-		hearing.Go(hear)
+		reading.Go(read)
 	}
 	conn.Send(t, hello+f.sent+lastly)
 	if f.unread {
-		hearing.Go(hear)
+		reading.Go(read)
 	}
-	harness.Wait(t, "the flood is processed or its connection is closed", &hearing)
+	harness.Wait(t, "the flood is processed or its connection is closed", &reading)
 	return words
 }
 
@@ -181,7 +181,7 @@ func TestWireHTTP2ResponsesWithoutAWindow(t *testing.T) {
 	conn.Send(t, sent)
 	given := map[string]int{}
 	for {
-		kind, payload, err := hearFrame(conn)
+		kind, payload, err := readFrame(conn)
 		if err != nil {
 			break
 		}

@@ -78,8 +78,8 @@ func h2Post(more ...string) string {
 		":authority", "x"}, more...)...)
 }
 
-// hearFrame reads the next frame.
-func hearFrame(from io.Reader) (kind byte, payload string, err error) {
+// readFrame reads the next frame.
+func readFrame(from io.Reader) (kind byte, payload string, err error) {
 	head := make([]byte, 9)
 	if _, err := io.ReadFull(from, head); err != nil {
 		return 0, "", err
@@ -169,7 +169,7 @@ func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 		var words []string
 		var bodies string
 		for len(words) < 2 || !strings.Contains(bodies, "<h1>HTTP Error 431</h1>") {
-			kind, payload, err := hearFrame(conn)
+			kind, payload, err := readFrame(conn)
 			require.NoError(t, err)
 			if kind == frameData {
 				bodies += payload
@@ -297,7 +297,7 @@ func TestWireHTTP2(t *testing.T) {
 			conn.Send(t, hello+row.sent)
 			word := ""
 			for word == "" {
-				kind, payload, err := hearFrame(conn)
+				kind, payload, err := readFrame(conn)
 				require.NoError(t, err)
 				word = wordFor(kind, payload)
 			}

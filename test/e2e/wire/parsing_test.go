@@ -114,13 +114,13 @@ func otherSeries(t *testing.T, service *harness.Process) []string {
 	return series
 }
 
-// outcome describes what was heard after sent in the notation of wireRow.want, and checks the form
+// outcome describes what was received after sent in the notation of wireRow.want, and checks the form
 // of each response.
-func outcome(t *testing.T, sent, heard string) string {
+func outcome(t *testing.T, sent, received string) string {
 	t.Helper()
 	var words []string
 	end := "; closed"
-	for reader := bufio.NewReader(strings.NewReader(heard)); ; {
+	for reader := bufio.NewReader(strings.NewReader(received)); ; {
 		if _, err := reader.Peek(1); err != nil {
 			break
 		}
@@ -130,11 +130,11 @@ func outcome(t *testing.T, sent, heard string) string {
 			method = http.MethodGet // a row has at most one unusual request, which comes first
 		}
 		answer, err := http.ReadResponse(reader, &http.Request{Method: method})
-		require.NoError(t, err, "%q", heard)
+		require.NoError(t, err, "%q", received)
 		body, err := io.ReadAll(answer.Body)
-		require.NoError(t, err, "%q", heard)
+		require.NoError(t, err, "%q", received)
 		id := answer.Header.Get("X-Request-ID")
-		assert.NotEqual(t, "smuggled", id, "the smuggled request got a response: %q", heard)
+		assert.NotEqual(t, "smuggled", id, "the smuggled request got a response: %q", received)
 		switch {
 		case answer.StatusCode == http.StatusContinue:
 			words = append(words, "100")
@@ -145,7 +145,7 @@ func outcome(t *testing.T, sent, heard string) string {
 			words = append(words, strconv.Itoa(answer.StatusCode)+" plain")
 			_, err := reader.Peek(1)
 			assert.ErrorIs(t, err, io.EOF, "the connection must be closed after the parser's response: %q",
-				heard)
+				received)
 		default:
 			words = append(words, assertOurs(t, answer, body))
 		}

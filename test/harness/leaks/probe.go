@@ -35,8 +35,7 @@ func (s *Search) Probe(t testing.TB, name string, service *harness.InProcess) {
 	address := fmt.Sprintf("203.0.113.%d", 100+len(s.Forbidden)%100)
 	s.Forbidden["an address: "+name] = address
 	s.Forbidden["an address of IPv6: "+name] = "2001:db8:aff3:" +
-		strconv.Itoa(1000+len(s.Forbidden)) +
-		"::7"
+		strconv.Itoa(1000+len(s.Forbidden)) + "::7"
 	six := harness.ForwardedFor(s.Forbidden["an address of IPv6: "+name])
 	four := harness.ForwardedFor(address)
 	with := func(more ...harness.Header) []harness.Header { return append(s.Decoys(), more...) }

@@ -30,7 +30,7 @@ func New() *Search {
 
 // Mark returns a distinct text that must not be found.
 func (s *Search) Mark(name string) string {
-	mark := fmt.Sprintf("quarry%dQ%dZ", len(s.Forbidden), 7919*(len(s.Forbidden)+13))
+	mark := fmt.Sprintf("forbidden%dQ%dZ", len(s.Forbidden), 7919*(len(s.Forbidden)+13))
 	s.Forbidden[name] = mark
 	return mark
 }
