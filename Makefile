@@ -16,7 +16,7 @@ GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
 MODULES := test/peers test/storage test/bench test/clients test/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-modules test-python test-long check lint parts generate \
+.PHONY: help run build test test-unit test-suites test-modules test-python test-long check lint parts generate \
 	verify fuzz bench bench-redis edge-load faults
 
 SAY = @echo "== $(1)"
@@ -31,25 +31,30 @@ build: ## build the binary into .build
 	@mkdir -p .build
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o .build/sessiond ./cmd/sessiond
 
-test: test-unit test-modules ## run the tests: race detector, real sockets, real servers, peer libraries
+test: test-unit test-suites test-modules ## run the tests: race detector, real sockets, real servers, peer libraries
 
 # Many tests wait for deadlines or for other processes, so more of them run at once than there are
-# processors.
+# processors. vet is part of make check.
+GOTEST := $(GO) test -vet=off -p 4 -parallel 8 -timeout 10m
+
+# Suites test the whole service from outside. make test-long runs them with the race detector.
+SUITES := ./test/e2e/... ./test/proxies ./test/readme ./test/docs
+
 test-unit: parts
 	$(call SAY,packages$(comma) with the race detector)
-	$(GO) test -race -p 4 -parallel 8 -timeout 10m ./...
+	$(GOTEST) -race $$($(GO) list ./... | grep -vE '/test/(e2e|proxies|readme|docs)(/|$$)')
 
-# Without -race where long-running code of others shares nothing with ours: SQLite in Go, a generated
-# client. Fault tests mostly wait, so more of them run at once than there are processors.
+test-suites: parts
+	$(call SAY,the whole service)
+	$(GOTEST) $(SUITES)
+
 test-modules: parts
 	$(call SAY,peer libraries)
-	cd test/peers && $(GO) test -race -timeout 5m ./...
-	$(call SAY,a storage on SQLite)
-	cd test/storage && $(GO) test -timeout 5m ./...
+	cd test/peers && $(GOTEST) ./...
 	$(call SAY,a generated client)
-	cd test/clients && $(GO) test -timeout 5m ./...
+	cd test/clients && $(GOTEST) ./...
 	$(call SAY,the commonest faults of a shared storage)
-	cd test/faults && $(GO) test -race -parallel 4 -timeout 10m -skip '^TestLong' ./...
+	cd test/faults && $(GOTEST) -parallel 4 -skip '^TestLong' ./...
 
 test-python: ## test the Python verifier against the vectors, the Go domain and FastAPI
 	GO=$(GO) ./test/python.sh
@@ -59,6 +64,10 @@ test-long: fuzz parts test-python ## what takes longer: fuzzing, killed writers,
 	SECRET_TEST_SAMPLES=1000000 $(GO) test -count=1 -timeout 30m -run '^TestAcceptsRandomSecrets$$' ./domain/secret
 	$(call SAY,killed writers of keysets)
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
+	$(call SAY,the whole service$(comma) with the race detector)
+	$(GOTEST) -race $(SUITES)
+	$(call SAY,a storage on SQLite)
+	cd test/storage && $(GOTEST) ./...
 	$(call SAY,every fault of a shared storage)
 	cd test/faults && $(GO) test -race -parallel 4 -count=1 -v -timeout 30m ./...
 	$(call SAY,generated requests)
