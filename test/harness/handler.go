@@ -60,8 +60,8 @@ type fixedKeys struct{ keyring *keys.Keyring }
 
 func (k fixedKeys) Keyring() *keys.Keyring { return k.keyring }
 
-// Benchmark serves requests serially and on all cores. It calls request with increasing numbers; the
-// response to each request must be 200.
+// Benchmark serves requests serially and on all cores. It calls request with increasing numbers;
+// the response to each request must be 200.
 func Benchmark(b *testing.B, handler http.Handler, request func(n int) *http.Request) {
 	b.Helper()
 	var made atomic.Int64

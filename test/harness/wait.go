@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Poll calls done until it returns true, and fails the test when Timeout has passed. It runs done on
-// the test's own goroutine, so that done may use require. The failure message says until what it
-// waited.
+// Poll calls done until it returns true, and fails the test when Timeout has passed. It runs done
+// on the test's own goroutine, so that done may use require. The failure message says until what
+// it waited.
 func Poll(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(Timeout)

@@ -114,8 +114,8 @@ func otherSeries(t *testing.T, service *harness.Process) []string {
 	return series
 }
 
-// outcome describes what was received after sent in the notation of wireRow.want, and checks the form
-// of each response.
+// outcome describes what was received after sent in the notation of wireRow.want, and checks the
+// form of each response.
 func outcome(t *testing.T, sent, received string) string {
 	t.Helper()
 	var words []string
