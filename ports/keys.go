@@ -22,8 +22,8 @@ type KeyRefresher interface {
 	Refresh()
 }
 
-// RefreshKeys asks a source for a look if it is a KeyRefresher. Callers use it for a token whose key
-// is unknown: another replica may have the key already.
+// RefreshKeys asks a source for a look if it is a KeyRefresher. Callers use it for a token whose
+// key is unknown: another replica may have the key already.
 func RefreshKeys(source KeySource) {
 	if refresher, ok := source.(KeyRefresher); ok {
 		refresher.Refresh()

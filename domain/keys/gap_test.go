@@ -10,7 +10,7 @@ import (
 )
 
 func TestSigningGap(t *testing.T) {
-	at := func(after time.Duration) time.Time { return noon.Add(after) }
+	at := noon.Add
 	for name, c := range map[string]struct {
 		plans map[keys.ID]keys.Plan
 		want  *keys.Gap

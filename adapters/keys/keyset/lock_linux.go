@@ -10,7 +10,7 @@ import (
 // has any, hold on this client only.
 func onNFS(folder *os.File) bool {
 	var stat unix.Statfs_t
-	return unix.Fstatfs(int(folder.Fd()), &stat) == nil && int64(stat.Type) == unix.NFS_SUPER_MAGIC
+	return unix.Fstatfs(int(folder.Fd()), &stat) == nil && stat.Type == unix.NFS_SUPER_MAGIC
 }
 
 // lockFile locks a file as a whole for its open description (F_OFD_SETLK, fcntl(2)). Unlike flock

@@ -21,7 +21,8 @@ type signerWatch struct {
 	source  *Source
 	changed chan struct{}
 
-	// missing says that no key signs, and that this was reported; only the goroutine of run uses it.
+	// missing says that no key signs, and that this was reported. Only the goroutine of run uses
+	// it.
 	missing bool
 	end     context.CancelFunc
 	running sync.WaitGroup

@@ -25,8 +25,9 @@ const defaultPort = "6379"
 // URL is a valid URL of a server, parsed. It contains passwords, so no formatting shows it. Its
 // zero value names no server.
 type URL struct {
-	// This is a pointer to a pointer because fmt calls no methods of a value in an unexported field.
-	// It then prints all fields, and under some verbs even what a pointer to a struct points to.
+	// This is a pointer to a pointer because fmt calls no methods of a value in an unexported
+	// field. It then prints all fields, and under some verbs even what a pointer to a struct points
+	// to.
 	parsed **rueidis.ClientOption
 }
 

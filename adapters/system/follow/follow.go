@@ -2,8 +2,8 @@
 //
 // A Follower watches the files through every link and folder on the way, and besides looks at them
 // every two seconds, because bind mounts of single files, hard links, FUSE and network file systems
-// give no events. Content counts once it has been quiet, and takes force only if it is good and new.
-// All reloads are reported in the same events of ports. The package imports ports, securefile,
+// give no events. Content counts once it has been quiet, and takes force only if it is good and
+// new. All reloads are reported in the same events of ports. The package imports ports, securefile,
 // fsnotify and the standard library.
 package follow
 

@@ -39,8 +39,10 @@ func newNotifier() Watcher {
 	return &notifier{signal: make(chan struct{}, 1), entries: map[string]bool{}}
 }
 
+// Changes implements Watcher.
 func (n *notifier) Changes() <-chan struct{} { return n.signal }
 
+// Watch implements Watcher.
 func (n *notifier) Watch(paths ...string) error {
 	if n.fsWatcher == nil {
 		fsWatcher, err := fsnotify.NewWatcher()
@@ -125,6 +127,7 @@ func (n *notifier) pump() {
 	}
 }
 
+// Close implements Watcher.
 func (n *notifier) Close() {
 	if n.fsWatcher == nil {
 		return

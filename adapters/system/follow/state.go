@@ -10,8 +10,8 @@ import (
 // state decides what becomes of what looks found. Only the goroutine of run uses it.
 type state[T any] struct {
 	*Follower[T]
-	// last is what the last look found, if it is neither in force nor reported. since is when it was
-	// first found, and unsettled when looks began to find such content.
+	// last is what the last look found, if it is neither in force nor reported. since is when it
+	// was first found, and unsettled when looks began to find such content.
 	last             *seen[T]
 	since, unsettled time.Time
 	// What was reported last and is still the case.

@@ -6,5 +6,5 @@ import "golang.org/x/sys/unix"
 // FUSE report 0 for every file.
 func countsLinks(name string) bool {
 	var stat unix.Statfs_t
-	return unix.Statfs(name, &stat) != nil || int64(stat.Type) != unix.FUSE_SUPER_MAGIC
+	return unix.Statfs(name, &stat) != nil || stat.Type != unix.FUSE_SUPER_MAGIC
 }
