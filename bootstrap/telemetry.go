@@ -23,6 +23,7 @@ var telemetry = fx.Module("telemetry",
 		fx.Annotate(clock.New, fx.As(new(ports.Clock))),
 		func() ports.Entropy { return entropy.Source{} },
 		func() LogOutput { return LogOutput{os.Stderr} },
+		newOutput,
 		newLogger,
 		newLogs,
 		func(config config.Config) *metrics.Metrics { return metrics.New(config.BuildVersion) },
@@ -30,26 +31,34 @@ var telemetry = fx.Module("telemetry",
 			return recorders{metrics, logs}
 		},
 	),
+	fx.Invoke(func(metrics *metrics.Metrics, output *logs.Output) {
+		metrics.DroppedLines(output.Dropped)
+	}),
 )
 
 // LogOutput is the destination of log lines.
 type LogOutput struct{ io.Writer }
 
-// newLogger returns the logger. Its output is set up first and closed last, so that the last lines
-// of every part are written.
-func newLogger(lifecycle fx.Lifecycle, config config.Config, to LogOutput) *slog.Logger {
+// newOutput returns the log output. It is set up first and closed last, so that the last lines of
+// every part are written.
+func newOutput(lifecycle fx.Lifecycle, to LogOutput) *logs.Output {
 	output := logs.NewOutput(to)
 	lifecycle.Append(fx.StopHook(output.Close))
-	return logs.NewLogger(output, config.LogLevel, config.LogFormat)
+	return output
 }
 
-func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,
-	settings config.Config) *logs.Recorder {
-	recorder := logs.New(logger, clock, throttle.NewPseudonyms(settings.DigestKey.Bytes()),
+// newLogger returns the logger, which limits the lines that callers cause.
+func newLogger(lifecycle fx.Lifecycle, config config.Config, output *logs.Output,
+	clock ports.Clock) *slog.Logger {
+	limited := logs.NewLimited(logs.NewHandler(output, config.LogLevel, config.LogFormat), clock)
+	lifecycle.Append(fx.StopHook(limited.Close))
+	return slog.New(limited)
+}
+
+func newLogs(logger *slog.Logger, clock ports.Clock, settings config.Config) *logs.Recorder {
+	return logs.New(logger, clock, throttle.NewPseudonyms(settings.DigestKey.Bytes()),
 		logs.Variables{TrustedProxies: config.VarProxies,
 			SharedStorage: config.VarRedisURL})
-	lifecycle.Append(fx.StopHook(recorder.Close))
-	return recorder
 }
 
 // recorders passes each event to several recorders in order. Metrics come before logs: an event

@@ -8,28 +8,27 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// How many lines of one event a process writes in any second, so that a flood of refusals does not
-// become a flood of lines.
-const (
-	linesPerSecond = 10
-	perSecond      = time.Second
-)
+// maxLines is how many lines of one event a process writes in a window, so that a flood of requests
+// does not become a flood of lines.
+const maxLines = 10
 
 // lineLimiter is a rate limiter for log lines, by the same exact window that limits sessions. It
 // counts the lines that it suppresses. The count is written with the next line, or in a line of its
-// own as soon as one may be written again, which is within a second.
+// own as soon as one may be written again.
 type lineLimiter struct {
 	clock  ports.Clock
+	window time.Duration
 	report func(suppressed int) // writes the count in a line of its own
 
 	mu         sync.Mutex
-	lines      []throttle.Instant // the last lines, at most linesPerSecond
+	lines      []throttle.Instant // the last lines, at most maxLines
 	suppressed int
 	scheduled  bool // a timer that calls due is running
 }
 
-func newLineLimiter(clock ports.Clock, report func(suppressed int)) *lineLimiter {
-	return &lineLimiter{clock: clock, report: report}
+func newLineLimiter(clock ports.Clock, window time.Duration,
+	report func(suppressed int)) *lineLimiter {
+	return &lineLimiter{clock: clock, window: window, report: report}
 }
 
 // allow reports whether a line may be written now, and how many were suppressed before it.
@@ -53,7 +52,7 @@ func (l *lineLimiter) reportAfter(wait time.Duration) {
 }
 
 // due reports the count, unless another line has carried it meanwhile. If other lines came first
-// and the second is full again, it schedules another report.
+// and the window is full again, it schedules another report.
 func (l *lineLimiter) due() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -71,14 +70,14 @@ func (l *lineLimiter) due() {
 // wait returns how long it takes until a line may be written.
 func (l *lineLimiter) wait() time.Duration {
 	grants, now := throttle.Grants{l.lines}, l.clock.Instant()
-	check := throttle.Check{Limit: linesPerSecond, Window: perSecond}
+	check := throttle.Check{Limit: maxLines, Window: l.window}
 	return check.State(&grants, grants.Effective(now)).RetryAfter
 }
 
 // take counts a line that is about to be written, and returns and resets the count of suppressed
 // lines.
 func (l *lineLimiter) take() (suppressed int) {
-	if len(l.lines) == linesPerSecond {
+	if len(l.lines) == maxLines {
 		l.lines = append(l.lines[:0], l.lines[1:]...)
 	}
 	l.lines = append(l.lines, l.clock.Instant())

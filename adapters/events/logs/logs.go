@@ -55,21 +55,15 @@ type Recorder struct {
 	logger     *slog.Logger
 	clock      ports.Clock
 	pseudonyms throttle.Pseudonyms
-	throttled  *lineLimiter
 	variables  Variables
 	stranger   sync.Once
 }
 
-// New returns a recorder that writes to logger. Call Close at the end, so that no count of
-// suppressed lines is lost.
+// New returns a recorder that writes to logger, which limits the lines that callers cause: see
+// Limited.
 func New(logger *slog.Logger, clock ports.Clock, pseudonyms throttle.Pseudonyms,
 	variables Variables) *Recorder {
-	r := &Recorder{logger: logger, clock: clock, pseudonyms: pseudonyms, variables: variables}
-	r.throttled = newLineLimiter(clock, func(suppressed int) {
-		logger.LogAttrs(context.Background(), slog.LevelWarn, eventThrottled,
-			slog.Int("suppressed", suppressed))
-	})
-	return r
+	return &Recorder{logger: logger, clock: clock, pseudonyms: pseudonyms, variables: variables}
 }
 
 // Record implements ports.Events.
@@ -143,10 +137,6 @@ func States(keyring *keys.Keyring, now time.Time) slog.Attr {
 }
 
 func (r *Recorder) issuanceThrottled(ctx context.Context, e ports.IssuanceThrottled) {
-	suppressed, ok := r.throttled.allow()
-	if !ok {
-		return
-	}
 	origin := ports.OriginOf(ctx)
 	r.logger.LogAttrs(ctx, slog.LevelWarn, eventThrottled,
 		slog.String("request_id", origin.RequestID),
@@ -154,11 +144,15 @@ func (r *Recorder) issuanceThrottled(ctx context.Context, e ports.IssuanceThrott
 		slog.String("dimension", e.Dimension.String()),
 		slog.String("mode", e.Mode.String()),
 		slog.Int("retry_after_seconds", e.RetryAfterSeconds),
-		slog.String("install_id_hash", r.pseudonyms.Of(e.Install)),
-		slog.Int("suppressed", suppressed),
+		slog.Any("install_id_hash", pseudonym{r.pseudonyms, e.Install}),
 	)
 }
 
-// Close writes the count of suppressed lines that was not written yet. Later calls of Record still
-// write lines.
-func (r *Recorder) Close() { r.throttled.flush() }
+// pseudonym is the pseudonym of an installation. It is computed only for a line that is written.
+type pseudonym struct {
+	pseudonyms throttle.Pseudonyms
+	install    throttle.Subject
+}
+
+// LogValue implements slog.LogValuer.
+func (p pseudonym) LogValue() slog.Value { return slog.StringValue(p.pseudonyms.Of(p.install)) }

@@ -55,8 +55,10 @@ func read(t *testing.T, out *output) []line {
 // newRecorder returns a recorder and its output.
 func newRecorder(level slog.Level) (*logs.Recorder, *output) {
 	out := &output{}
-	logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
-	return logs.New(logger, clock.New(), throttle.NewPseudonyms([]byte("digest key")),
+	clock := clock.New()
+	logger := slog.New(logs.NewLimited(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}),
+		clock))
+	return logs.New(logger, clock, throttle.NewPseudonyms([]byte("digest key")),
 		logs.Variables{TrustedProxies: "OFFLOAD_TRUSTED_PROXIES",
 			SharedStorage: "OFFLOAD_REDIS_URL"}), out
 }
@@ -80,62 +82,6 @@ func TestWritesARefusalAsOneLine(t *testing.T) {
 			"install_id_hash": throttle.NewPseudonyms([]byte("digest key")).Of(throttle.Subject{1,
 				2, 3}),
 		}}, read(t, out))
-	})
-}
-
-func TestLimitsAFloodToTenLinesASecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		recorder, out := newRecorder(slog.LevelInfo)
-		flood := func(count int) {
-			for range count {
-				recorder.Record(context.Background(), throttled)
-			}
-		}
-		flood(1000)
-		assert.Len(t, read(t, out), 10)
-
-		time.Sleep(time.Second - 1)
-		synctest.Wait()
-		assert.Empty(t, read(t, out))
-		time.Sleep(time.Nanosecond)
-		synctest.Wait()
-		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled",
-			"suppressed": 990.0}}, read(t, out),
-			"the count of suppressed lines follows within a second, in a line of its own")
-
-		flood(10)
-		lines := read(t, out)
-		assert.Len(t, lines, 9, "the line with the count was one of the ten")
-		assert.Equal(t, 0.0, lines[0]["suppressed"])
-		recorder.Close()
-		assert.Equal(t, []line{{"level": "WARN", "msg": "session_issuance_throttled",
-			"suppressed": 1.0}}, read(t, out), "the count is written by Close")
-		recorder.Close()
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		assert.Empty(t, read(t, out), "the count is written once")
-	})
-}
-
-func TestNextLineCarriesTheCount(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		recorder, out := newRecorder(slog.LevelInfo)
-		for range 5 {
-			recorder.Record(context.Background(), throttled)
-		}
-		time.Sleep(500 * time.Millisecond)
-		for range 8 {
-			recorder.Record(context.Background(), throttled)
-		}
-		assert.Len(t, read(t, out), 10)
-		time.Sleep(500 * time.Millisecond)
-		recorder.Record(context.Background(), throttled)
-		synctest.Wait()
-		total := 0.0
-		for _, l := range read(t, out) {
-			total += l["suppressed"].(float64)
-		}
-		assert.Equal(t, 3.0, total, "the count is in the line or in one of its own, but only once")
 	})
 }
 

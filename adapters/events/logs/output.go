@@ -16,18 +16,23 @@ const (
 
 // Output writes lines in the background, so that logging never waits for the reader of the output:
 // a pipe that is no longer read would otherwise hold up every request that logs something. Lines
-// that do not fit into the queue are dropped, and their number is written in a line of its own.
+// that do not fit into the queue, and lines that cannot be written because the reader has gone, are
+// dropped. Their number is written in a line of its own once lines can be written again.
 type Output struct {
-	to      io.Writer
-	lines   chan []byte
-	dropped atomic.Int64
-	done    chan struct{}
+	to    io.Writer
+	lines chan []byte
+	// dropped counts the lines that were dropped, and reported is how many of them a line told of;
+	// only the goroutine of run uses reported.
+	dropped  atomic.Int64
+	reported int64
+	done     chan struct{}
 
 	closing sync.RWMutex
 	closed  bool
 }
 
-// NewOutput returns an Output that writes to the writer until Close.
+// NewOutput returns an Output that writes to the writer until Close. The process must ignore
+// SIGPIPE if the writer is one of its standard files.
 func NewOutput(to io.Writer) *Output {
 	o := &Output{to: to, lines: make(chan []byte, maxQueued), done: make(chan struct{})}
 	go o.run()
@@ -40,6 +45,7 @@ func (o *Output) Write(line []byte) (int, error) {
 	o.closing.RLock()
 	defer o.closing.RUnlock()
 	if o.closed {
+		o.dropped.Add(1)
 		return len(line), nil
 	}
 	select {
@@ -50,14 +56,30 @@ func (o *Output) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// Dropped returns how many lines were dropped. It is safe for concurrent use.
+func (o *Output) Dropped() int64 { return o.dropped.Load() }
+
 func (o *Output) run() {
 	defer close(o.done)
 	for line := range o.lines {
-		_, _ = o.to.Write(line) // an error cannot be reported: this is the log
-		if count := o.dropped.Swap(0); count > 0 {
-			_, _ = fmt.Fprintf(o.to, `{"level":"WARN","event":"log_lines_left_out","count":%d}`+
-				"\n", count)
+		if _, err := o.to.Write(line); err != nil {
+			o.dropped.Add(1) // the error cannot be reported: this is the log
+			continue
 		}
+		o.reportDropped()
+	}
+}
+
+// reportDropped writes how many lines were dropped since the last report, if any were.
+func (o *Output) reportDropped() {
+	dropped := o.dropped.Load()
+	if dropped == o.reported {
+		return
+	}
+	_, err := fmt.Fprintf(o.to, `{"level":"WARN","event":"log_lines_left_out","count":%d}`+"\n",
+		dropped-o.reported)
+	if err == nil {
+		o.reported = dropped
 	}
 }
 

@@ -3,6 +3,8 @@ package logs_test
 import (
 	"io"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -23,10 +25,12 @@ func TestOutputWritesInOrder(t *testing.T) {
 		}
 		out.Close()
 		assert.Equal(t, "a\nb\nc\n", text.text.String())
+		assert.Zero(t, out.Dropped())
 		_, err := out.Write([]byte("late\n"))
 		require.NoError(t, err)
 		out.Close()
 		assert.Equal(t, "a\nb\nc\n", text.text.String())
+		assert.EqualValues(t, 1, out.Dropped())
 	})
 }
 
@@ -53,5 +57,48 @@ func TestOutputNeverBlocks(t *testing.T) {
 		assert.GreaterOrEqual(t, lines, 4096)
 		assert.Contains(t, text, `"event":"log_lines_left_out","count":59`,
 			"dropped lines are counted")
+		assert.EqualValues(t, 10_000-lines, out.Dropped())
+	})
+}
+
+// faulty is a writer that fails while it is broken.
+type faulty struct {
+	output
+	broken atomic.Bool
+}
+
+func (f *faulty) Write(line []byte) (int, error) {
+	if f.broken.Load() {
+		return 0, syscall.EPIPE
+	}
+	return f.output.Write(line)
+}
+
+func TestOutputCountsLinesThatCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var to faulty
+		out := logs.NewOutput(&to)
+		write := func(lines ...string) {
+			t.Helper()
+			for _, line := range lines {
+				n, err := out.Write([]byte(line))
+				require.NoError(t, err)
+				assert.Equal(t, len(line), n)
+			}
+			synctest.Wait()
+		}
+		write("a\n")
+		to.broken.Store(true)
+		write("b\n", "c\n")
+		assert.EqualValues(t, 2, out.Dropped())
+		to.broken.Store(false) // another reader, as of a named pipe
+		write("d\n", "e\n")
+		out.Close()
+		assert.Equal(t, `a
+d
+{"level":"WARN","event":"log_lines_left_out","count":2}
+e
+`, to.text.String())
+		assert.EqualValues(t, 2, out.Dropped(), "a line that tells of others is none of them")
 	})
 }

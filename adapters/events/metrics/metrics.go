@@ -229,6 +229,15 @@ func (m *Metrics) Certificate(ends func() time.Time) {
 	}, func() float64 { return float64(ends().Unix()) }))
 }
 
+// DroppedLines shows how many log lines were dropped, which count returns. It is called at most
+// once.
+func (m *Metrics) DroppedLines(count func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "offload_log_lines_dropped_total",
+		Help: "Log lines that were lost because the reader of standard error is too slow or gone.",
+	}, func() float64 { return float64(count()) }))
+}
+
 // Handler returns a handler that serves the registry in the Prometheus text format.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

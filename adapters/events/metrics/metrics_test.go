@@ -184,3 +184,12 @@ func TestShowsAnOutage(t *testing.T) {
 	assert.Contains(t, text, `offload_limiter_outage{policy="deny"} 0`)
 	assert.Contains(t, text, `offload_limiter_outage_decisions_total{policy="deny"} 2`)
 }
+
+func TestShowsDroppedLines(t *testing.T) {
+	var dropped int64
+	m := metrics.New("")
+	m.DroppedLines(func() int64 { return dropped })
+	assert.Contains(t, scrape(t, m), "\noffload_log_lines_dropped_total 0\n")
+	dropped = 7
+	assert.Contains(t, scrape(t, m), "\noffload_log_lines_dropped_total 7\n")
+}

@@ -9,33 +9,14 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
-	"time"
 )
 
-// errorLogInterval is the minimum time between two log lines of one kind. Most of these errors are
-// caused by clients, and none of them may fill the log.
-const errorLogInterval = 10 * time.Second
-
 // errorLog logs the errors of net/http and of the handshake. net/http's messages hold addresses
-// and parts of the input, so only the kind of the message is logged, at most once per interval,
-// with the number of messages that were suppressed before.
-type errorLog struct {
-	logger *slog.Logger
+// and parts of the input, so only the kind of the message is logged. Most of them are caused by
+// clients: the logger limits how many lines are written.
+type errorLog struct{ logger *slog.Logger }
 
-	mu   sync.Mutex
-	last map[string]suppression // there are only a few kinds
-}
-
-// suppression records when a kind was last logged, and how many messages were suppressed since.
-type suppression struct {
-	at         time.Time
-	suppressed int
-}
-
-func newErrorLog(logger *slog.Logger) *errorLog {
-	return &errorLog{logger: logger, last: map[string]suppression{}}
-}
+func newErrorLog(logger *slog.Logger) *errorLog { return &errorLog{logger: logger} }
 
 // kindOther stands for every message that is not listed in kinds.
 const kindOther = "other"
@@ -56,22 +37,10 @@ func (l *errorLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// log logs a message of the given kind, unless one was logged within the interval.
+// log logs a message of the given kind.
 func (l *errorLog) log(kind string) {
-	now := time.Now()
-	l.mu.Lock()
-	last := l.last[kind]
-	open := last.at.IsZero() || now.Sub(last.at) >= errorLogInterval
-	if open {
-		l.last[kind] = suppression{at: now}
-	} else {
-		l.last[kind] = suppression{at: last.at, suppressed: last.suppressed + 1}
-	}
-	l.mu.Unlock()
-	if open {
-		l.logger.LogAttrs(context.Background(), slog.LevelWarn, "http_server_complaint",
-			slog.String("kind", kind), slog.Int("suppressed", last.suppressed))
-	}
+	l.logger.LogAttrs(context.Background(), slog.LevelWarn, "http_server_complaint",
+		slog.String("kind", kind))
 }
 
 // kindNoProxyHeader is logged when a trusted proxy sends no PROXY header. Most likely it is not

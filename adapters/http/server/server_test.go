@@ -7,9 +7,7 @@ import (
 	"log"
 	"log/slog"
 	"net/http"
-	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -36,24 +34,6 @@ func TestErrorLogHidesInput(t *testing.T) {
 		assert.NotContains(t, out.String(), "203.0.113.5")
 		assert.NotContains(t, out.String(), "hunter2")
 	}
-}
-
-// TestErrorLogIsRateLimited checks that each kind is logged once per interval, because clients
-// cause most of these messages.
-func TestErrorLogIsRateLimited(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		errorLog := log.New(server.NewErrorLog(slog.New(slog.NewTextHandler(&out, nil))), "", 0)
-		for range 1000 {
-			errorLog.Print("http2: server connection error from 203.0.113.5:4567: PROTOCOL_ERROR")
-			errorLog.Print("http: Accept error: too many open files")
-		}
-		assert.Equal(t, 2, strings.Count(out.String(), "\n"), "each kind is logged once")
-		time.Sleep(10 * time.Second)
-		out.Reset()
-		errorLog.Print("http: Accept error: too many open files")
-		assert.Contains(t, out.String(), "suppressed=999")
-	})
 }
 
 // TestClosesIdleConnection checks that the idle limit closes a connection, not the read limit.

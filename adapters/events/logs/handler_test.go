@@ -13,11 +13,11 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-func TestLoggerWritesItsLevelAndAbove(t *testing.T) {
+func TestHandlerWritesItsLevelAndAbove(t *testing.T) {
 	levels := []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}
 	for i, level := range ports.LogLevels() {
 		var out bytes.Buffer
-		logger := logs.NewLogger(&out, level, ports.LogText)
+		logger := slog.New(logs.NewHandler(&out, level, ports.LogText))
 		for _, one := range levels {
 			logger.Log(context.Background(), one, "an_event")
 		}
@@ -25,13 +25,13 @@ func TestLoggerWritesItsLevelAndAbove(t *testing.T) {
 	}
 }
 
-func TestLoggerFormats(t *testing.T) {
+func TestHandlerFormats(t *testing.T) {
 	for format, want := range map[ports.LogFormat]string{
 		ports.LogJSON: `"level":"INFO","event":"an_event","group":{"msg":"kept"}}`,
 		ports.LogText: `level=INFO event=an_event group.msg=kept`,
 	} {
 		var out bytes.Buffer
-		logs.NewLogger(&out, ports.LogInfo, format).Info("an_event",
+		slog.New(logs.NewHandler(&out, ports.LogInfo, format)).Info("an_event",
 			slog.Group("group", slog.String("msg", "kept")))
 		assert.Contains(t, out.String(), want, format)
 	}

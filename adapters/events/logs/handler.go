@@ -7,9 +7,9 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// NewLogger returns a logger that writes lines of level or above to output, as format has it. The
+// NewHandler returns a handler that writes lines of level or above to output, as format has it. The
 // message of a line is always the fixed name of an event, so its key is event.
-func NewLogger(output io.Writer, level ports.LogLevel, format ports.LogFormat) *slog.Logger {
+func NewHandler(output io.Writer, level ports.LogLevel, format ports.LogFormat) slog.Handler {
 	options := &slog.HandlerOptions{
 		Level: severity(level),
 		ReplaceAttr: func(groups []string, attribute slog.Attr) slog.Attr {
@@ -20,9 +20,9 @@ func NewLogger(output io.Writer, level ports.LogLevel, format ports.LogFormat) *
 		},
 	}
 	if format == ports.LogText {
-		return slog.New(slog.NewTextHandler(output, options))
+		return slog.NewTextHandler(output, options)
 	}
-	return slog.New(slog.NewJSONHandler(output, options))
+	return slog.NewJSONHandler(output, options)
 }
 
 // severity returns the level as slog has it.
