@@ -9,9 +9,6 @@ package bootstrap
 import (
 	"context"
 	"errors"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"go.uber.org/fx"
@@ -43,42 +40,25 @@ func New(review config.Review, options ...Option) *fx.App {
 	)
 }
 
-// Serve runs the service until ctx is done or SIGINT or SIGTERM arrives, and then stops it in
-// order. A second signal exits the process at once. Serve returns an error if the service could not
-// start or if a listener failed.
-func Serve(ctx context.Context, review config.Review) error {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	defer signal.Stop(signals)
-
+// serve runs the service until ctx is done or SIGINT or SIGTERM arrives, and then stops it in
+// order. A second signal exits the process at once. SIGHUP requests a look at the keyset and the
+// certificate. serve returns an error if the service could not start or if a listener failed.
+func serve(ctx context.Context, review config.Review, caught *signals) error {
 	var ended Ended
-	app := New(review, fx.Populate(&ended))
+	var files followed
+	app := New(review, fx.Populate(&ended), fx.Invoke(func(all followed) { files = all }))
 	starting, cancel := context.WithTimeout(ctx, app.StartTimeout())
 	defer cancel()
 	if err := app.Start(starting); err != nil {
 		return asListenError(err)
 	}
-	var failed error
-	select {
-	case <-signals:
-	case <-ctx.Done():
-	case failed = <-ended:
-	}
+	failed := caught.wait(ctx, ended, files)
 	stopped := make(chan struct{})
 	defer close(stopped)
-	go exitOnSignal(signals, stopped)
+	go caught.exitOnStop(stopped)
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), app.StopTimeout())
 	defer cancel()
 	return errors.Join(failed, app.Stop(stopping))
-}
-
-// exitOnSignal exits the process if a signal arrives during the stop.
-func exitOnSignal(signals <-chan os.Signal, stopped <-chan struct{}) {
-	select {
-	case <-signals:
-		os.Exit(1)
-	case <-stopped:
-	}
 }
 
 // asListenError returns the ListenError in err, which an operator can act on, without fx's

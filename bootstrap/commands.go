@@ -29,11 +29,13 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 	return cli.Run(context.Background(), cli.Commands{
 		AddFlags: config.AddFlags,
 		Serve: func(ctx context.Context, flags *pflag.FlagSet) error {
+			caught := catchSignals() // before anything is written
+			defer caught.release()
 			review := load(flags)
 			if err := invalid(review); err != nil {
 				return err
 			}
-			return Serve(ctx, review)
+			return serve(ctx, review, caught)
 		},
 		Check: func(ctx context.Context, flags *pflag.FlagSet) cli.CheckReport {
 			return checkReport(ctx, load(flags), time.Now())

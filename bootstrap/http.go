@@ -71,21 +71,30 @@ func newOps(readiness *readiness.Service, metrics *metrics.Metrics) *ops.Ops {
 	return &ops.Ops{Readiness: readiness, Metrics: metrics.Handler()}
 }
 
+// handshakeParts holds the handshake of the public listener, and the follower of its certificate.
+type handshakeParts struct {
+	fx.Out
+
+	Handshake server.Handshake
+	Followers []follower `group:"followers,flatten"`
+}
+
 // newHandshake returns the handshake of the public listener: TLS, the PROXY protocol, both or
 // neither. The certificate files are watched while the service runs.
 func newHandshake(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock,
-	events ports.Events, metrics *metrics.Metrics) server.Handshake {
-	var handshake server.Handshake
+	events ports.Events, metrics *metrics.Metrics) handshakeParts {
+	var parts handshakeParts
 	if review.Certificate != nil {
 		source := certificate.NewSource(review.Config.TLS, review.Certificate, clock, events)
 		metrics.Certificate(source.Ends)
 		lifecycle.Append(fx.StartStopHook(source.Start, source.Stop))
-		handshake.Certificate = source.Current
+		parts.Handshake.Certificate = source.Current
+		parts.Followers = []follower{source}
 	}
 	if review.Config.ProxyProtocol {
-		handshake.RequiresProxyHeader = review.Config.TrustedProxies.Contains
+		parts.Handshake.RequiresProxyHeader = review.Config.TrustedProxies.Contains
 	}
-	return handshake
+	return parts
 }
 
 // listenerParts holds what both listeners need.

@@ -18,12 +18,13 @@ var keySource = fx.Module("keys",
 	}),
 )
 
-// keyParts holds a key source, and its health if it can fail.
+// keyParts holds a key source, and its health and its follower if it has them.
 type keyParts struct {
 	fx.Out
 
-	Source ports.KeySource
-	Health []ports.Health `group:"health,flatten"`
+	Source    ports.KeySource
+	Health    []ports.Health `group:"health,flatten"`
+	Followers []follower     `group:"followers,flatten"`
 }
 
 func newKeySource(lifecycle fx.Lifecycle, review config.Review, clock ports.Clock,
@@ -34,5 +35,6 @@ func newKeySource(lifecycle fx.Lifecycle, review config.Review, clock ports.Cloc
 	}
 	source := keyset.NewSource(path, review.KeysetRules(clock.Now), review.Keyring, clock, events)
 	lifecycle.Append(fx.StartStopHook(source.Start, source.Stop))
-	return keyParts{Source: source, Health: []ports.Health{source}}
+	return keyParts{Source: source, Health: []ports.Health{source},
+		Followers: []follower{source}}
 }

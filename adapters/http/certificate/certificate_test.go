@@ -266,6 +266,16 @@ func waitChecks(times int) {
 
 func (w watched) name() string { return w.Current().Leaf.DNSNames[0] }
 
+func TestRefreshLooksAtOnce(t *testing.T) {
+	watch(t, func(t *testing.T, w watched, fresh func(...string) pki.Pair) {
+		fresh("second").Write(t, filepath.Dir(w.chain))
+		w.Refresh()
+		waitChecks(0)
+		assert.Equal(t, "second", w.name())
+		assert.Equal(t, []string{"reloaded second"}, w.events())
+	})
+}
+
 func TestRenewedPairTakesEffect(t *testing.T) {
 	watch(t, func(t *testing.T, w watched, fresh func(...string) pki.Pair) {
 		waitChecks(10)

@@ -48,6 +48,10 @@ func (s *Source) Current() *tls.Certificate { return s.current.Load().TLS() }
 // Ends returns the last time at which the certificate in force is valid.
 func (s *Source) Ends() time.Time { return s.current.Load().Ends() }
 
+// Refresh requests a look at the files, at most once a second. It returns at once and is safe for
+// concurrent use.
+func (s *Source) Refresh() { s.follower.Request() }
+
 // Start follows the files until Stop is called. The end of ctx does not stop it.
 func (s *Source) Start(ctx context.Context) { s.follower.Start(ctx) }
 

@@ -1,5 +1,6 @@
 // Package lifecycle_test tests the life of the service: start, use, overload and stop, waiting for
-// a key that can sign, a stalled reader of its log, and what a stopped service leaves behind.
+// a key that can sign, a reader of its log that stalls or goes away, signals, and what a stopped
+// service leaves behind.
 package lifecycle_test
 
 import (
