@@ -62,7 +62,8 @@ func newAPI(
 	return &api.API{
 		Issuance: issuance, Authentication: authentication, Publication: publication,
 		Events:  events,
-		Trusted: config.TrustedProxies, Header: config.TrustedProxyHeader, Origins: config.Origins,
+		Trusted: config.TrustedProxies, Header: config.TrustedProxyHeader,
+		Origins: config.Origins, LocalPages: !config.Production,
 		Version: config.BuildVersion, Environment: config.Environment,
 	}
 }

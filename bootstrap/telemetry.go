@@ -55,10 +55,13 @@ func newLogger(lifecycle fx.Lifecycle, config config.Config, output *logs.Output
 	return slog.New(limited)
 }
 
-func newLogs(logger *slog.Logger, clock ports.Clock, settings config.Config) *logs.Recorder {
-	return logs.New(logger, clock, throttle.NewPseudonyms(settings.DigestKey.Bytes()),
-		logs.Variables{TrustedProxies: config.VarProxies,
-			SharedStorage: config.VarRedisURL})
+func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,
+	settings config.Config) *logs.Recorder {
+	recorder := logs.New(logger, clock, throttle.NewPseudonyms(settings.DigestKey.Bytes()),
+		logs.Variables{TrustedProxies: config.VarProxies, SharedStorage: config.VarRedisURL,
+			Origins: config.VarOrigins})
+	lifecycle.Append(fx.StopHook(recorder.Close))
+	return recorder
 }
 
 // recorders passes each event to several recorders in order. Metrics come before logs: an event

@@ -47,6 +47,14 @@ type TokenVerified struct {
 // behind it share one limit.
 type ForwardedByStranger struct{}
 
+// CORSRefused reports a refused preflight of a web page.
+type CORSRefused struct {
+	// Page is a digest of the page's origin, so that recorders can distinguish pages.
+	Page [32]byte
+	// Allowed is true if the page may use the route, but not with the method that it asked for.
+	Allowed bool
+}
+
 // Material names what is read from files and follows their changes. The names of log events and of
 // metrics begin with it.
 type Material string
@@ -149,6 +157,7 @@ func (Reloaded) event()              {}
 func (ReloadFailed) event()          {}
 func (WatchFailed) event()           {}
 func (ForwardedByStranger) event()   {}
+func (CORSRefused) event()           {}
 func (LimiterOutageStarted) event()  {}
 func (LimiterOutageEnded) event()    {}
 func (LimiterOutageDecision) event() {}

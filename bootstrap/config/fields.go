@@ -33,6 +33,8 @@ var (
 	VarRedisTimeout = nameOf(&named.RedisTimeout)
 	// VarProxies lists the trusted proxies.
 	VarProxies = nameOf(&named.Proxies)
+	// VarOrigins lists the allowed web origins.
+	VarOrigins = nameOf(&named.CORSOrigins)
 	// VarHTTPAddr and VarOpsAddr are the addresses of the listeners.
 	VarHTTPAddr = nameOf(&named.HTTPAddr)
 	VarOpsAddr  = nameOf(&named.OpsAddr)
@@ -53,7 +55,6 @@ var (
 	varProxyProtocol   = nameOf(&named.ProxyProtocol)
 	varTLSCertFile     = nameOf(&named.TLSCertFile)
 	varTLSKeyFile      = nameOf(&named.TLSKeyFile)
-	varOrigins         = nameOf(&named.CORSOrigins)
 	varDenylist        = nameOf(&named.DenylistFile)
 )
 
@@ -113,7 +114,7 @@ type fields struct {
 	OpsAddr         string             `env:"OFFLOAD_OPS_ADDR" default:"127.0.0.1:9090" validate:"omitempty,listener,distinct=HTTPAddr" help:"operations listener; empty for none"`
 	TLSCertFile     path               `env:"OFFLOAD_TLS_CERT_FILE" default:"-" help:"certificate of the public listener; empty for no TLS"`
 	TLSKeyFile      path               `env:"OFFLOAD_TLS_KEY_FILE" default:"-" help:"private key of the certificate; empty for no TLS"`
-	CORSOrigins     []string           `env:"OFFLOAD_CORS_ALLOWED_ORIGINS" default:"" help:"allowed web origins, separated by commas; empty for none"`
+	CORSOrigins     []string           `env:"OFFLOAD_CORS_ALLOWED_ORIGINS" default:"" help:"allowed web origins, separated by commas; empty for none, in development for localhost"`
 	MaxConnections  int                `env:"OFFLOAD_HTTP_MAX_CONNECTIONS" default:"20000" validate:"min=1" help:"open connections of the public listener; further ones wait"`
 	ReadTimeout     int                `env:"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS" default:"10" validate:"min=1,max=3600" help:"timeout for reading headers and body, in seconds"`
 	IdleTimeout     int                `env:"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS" default:"60" validate:"min=1,max=3600" help:"timeout between requests, in seconds"`

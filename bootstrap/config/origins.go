@@ -13,10 +13,10 @@ import (
 func (r *reviewer) origins() []string {
 	for i, origin := range r.fields.CORSOrigins {
 		if problem, remedy := originProblem(origin); problem != "" {
-			r.faultOf(varOrigins, fmt.Sprintf("entry %d %s", i+1, problem), remedy)
+			r.faultOf(VarOrigins, fmt.Sprintf("entry %d %s", i+1, problem), remedy)
 		} else if host, plain := strings.CutPrefix(origin, "http://"); plain && r.production &&
 			!isLocal(host) {
-			r.warnOf(varOrigins,
+			r.warnOf(VarOrigins,
 				fmt.Sprintf("entry %d is not https: an attacker on the network path "+
 					"can make the browsers of its users request sessions", i+1),
 				"serve the page over https, and use that origin")

@@ -45,6 +45,7 @@ func TestBrowser(t *testing.T) {
 
 	assert.Equal(t, "TypeError", got.Verify.Blocked, "verify is for proxies only")
 	assert.Equal(t, "TypeError", got.Credentials.Blocked, "cookies are not allowed")
+	assert.Equal(t, http.StatusOK, got.Keys.Status)
 
 	got = other.visit(t, service.Public)
 	for name, answer := range map[string]pageAnswer{"current": got.Current, "missing": got.Missing,
@@ -52,6 +53,7 @@ func TestBrowser(t *testing.T) {
 		assert.Equal(t, "TypeError", answer.Blocked, name)
 	}
 	assert.False(t, got.Kept)
+	assert.Equal(t, http.StatusOK, got.Keys.Status, "public keys are for every page")
 }
 
 // pageAnswer is what a page could see of one answer.
@@ -73,8 +75,8 @@ func (a pageAnswer) header(name string) string {
 
 // report is what testdata/page.js reports.
 type report struct {
-	Current, Missing, Issued, Refused, Verify, Credentials pageAnswer
-	Kept                                                   bool
+	Current, Missing, Issued, Refused, Verify, Credentials, Keys pageAnswer
+	Kept                                                         bool
 }
 
 // origin serves the page with the TypeScript client from its own origin, and receives its report.

@@ -15,16 +15,17 @@ const limitWindow = time.Second
 // attrSuppressed is how many lines of the event were left out since its last line.
 const attrSuppressed = "suppressed"
 
-// unlimited lists the events whose every line is written. No caller causes them: they follow from
-// what the operator does, from the time, or from a change of the surroundings, and are reported
-// once for each. Every other event is limited, so that a new one cannot be forgotten.
+// unlimited lists the events whose every line is written. Callers cannot cause many of them: they
+// follow from what the operator does, from the time, or from a change of the surroundings, and are
+// reported once for each. Every other event is limited, so that a new one cannot be forgotten.
 var unlimited = func() map[string]bool {
 	events := map[string]bool{
 		"service_started": true, "service_stopping": true, "service_stopped": true,
 		eventConfiguration: true,
 		eventSignerMissing: true, eventSignerFound: true,
 		eventOutageStarted: true, eventOutageEnded: true,
-		eventStranger: true, // once for each process
+		eventStranger:    true, // once for each process
+		eventCORSRefused: true, // limited by pages, more strictly
 	}
 	for _, material := range ports.Materials() {
 		for _, suffix := range []string{suffixReloaded, suffixReloadFailed, suffixWatchFailed} {

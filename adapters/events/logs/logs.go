@@ -23,6 +23,7 @@ const (
 	eventSignerMissing = "keys_signer_missing"
 	eventSignerFound   = "keys_signer_found"
 	eventStranger      = "forwarded_by_stranger"
+	eventCORSRefused   = "cors_refused"
 	eventOutageStarted = "limiter_outage_started"
 	eventOutageEnded   = "limiter_outage_ended"
 	eventConfiguration = "configuration_warning"
@@ -41,6 +42,8 @@ type Variables struct {
 	TrustedProxies string
 	// SharedStorage names the server of a shared limiter storage.
 	SharedStorage string
+	// Origins lists the origins of the web pages that are allowed.
+	Origins string
 }
 
 // remedyStranger returns the remedy for an operator whose clients all share one limit unnoticed.
@@ -57,14 +60,20 @@ type Recorder struct {
 	pseudonyms throttle.Pseudonyms
 	variables  Variables
 	stranger   sync.Once
+	pages      *pages
 }
 
 // New returns a recorder that writes to logger, which limits the lines that callers cause: see
-// Limited.
+// Limited. Call Close at the end, so that no count of suppressed lines is lost.
 func New(logger *slog.Logger, clock ports.Clock, pseudonyms throttle.Pseudonyms,
 	variables Variables) *Recorder {
-	return &Recorder{logger: logger, clock: clock, pseudonyms: pseudonyms, variables: variables}
+	return &Recorder{logger: logger, clock: clock, pseudonyms: pseudonyms, variables: variables,
+		pages: newPages(logger, clock, variables.Origins)}
 }
+
+// Close writes the counts of suppressed lines that were not written yet and that the logger does
+// not keep. Later calls of Record still write lines.
+func (r *Recorder) Close() { r.pages.limiter.flush() }
 
 // Record implements ports.Events.
 func (r *Recorder) Record(ctx context.Context, event ports.Event) {
@@ -98,6 +107,8 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 			r.logger.LogAttrs(ctx, slog.LevelWarn, eventStranger,
 				slog.String("remedy", remedyStranger(r.variables.TrustedProxies)))
 		})
+	case ports.CORSRefused:
+		r.pages.refused(ctx, e)
 	case ports.LimiterOutageStarted:
 		r.logger.LogAttrs(ctx, slog.LevelError, eventOutageStarted,
 			slog.String("policy", e.Policy.String()), slog.String("cause", e.Cause.Error()))

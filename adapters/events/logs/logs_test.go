@@ -60,7 +60,7 @@ func newRecorder(level slog.Level) (*logs.Recorder, *output) {
 		clock))
 	return logs.New(logger, clock, throttle.NewPseudonyms([]byte("digest key")),
 		logs.Variables{TrustedProxies: "OFFLOAD_TRUSTED_PROXIES",
-			SharedStorage: "OFFLOAD_REDIS_URL"}), out
+			SharedStorage: "OFFLOAD_REDIS_URL", Origins: "OFFLOAD_CORS_ALLOWED_ORIGINS"}), out
 }
 
 var throttled = ports.IssuanceThrottled{

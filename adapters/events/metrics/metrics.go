@@ -162,6 +162,7 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	case ports.Reloaded, ports.WatchFailed, ports.SignerMissing, ports.SignerFound:
 		// What is in force is shown as it is at a scrape; a failing watch is logged.
 	case ports.LimiterMisconfigured: // logged
+	case ports.CORSRefused: // logged; responses are counted by method and status
 	case ports.ForwardedByStranger:
 		m.forwardedByStranger.Inc()
 	case ports.LimiterOutageStarted:

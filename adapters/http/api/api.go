@@ -1,6 +1,6 @@
 // Package api is the public HTTP interface: it parses requests, calls the use cases, and writes
 // their results. Each route has its own file. The package imports domain, ports, envelope, server,
-// and libraries for structured fields and CORS.
+// and a library for structured fields.
 package api
 
 import (
@@ -31,8 +31,9 @@ type API struct {
 	Trusted clientaddr.Trusted
 	Header  clientaddr.Header
 	// Origins lists the origins whose scripts may request sessions, as browsers write them. If it
-	// is empty, none may.
-	Origins []string
+	// is empty, none may, except pages on the browser's own machine if LocalPages is true.
+	Origins    []string
+	LocalPages bool
 	// Version and Environment are shown by the health route.
 	Version, Environment string
 }
@@ -42,13 +43,15 @@ func (a *API) Routes() []server.Route {
 	return []server.Route{
 		{Pattern: pathIssue, Methods: []string{http.MethodPost},
 			Handle:     a.recordingForwarders(a.issue),
-			Middleware: a.corsMiddleware(http.MethodPost)},
+			Middleware: a.cors(http.MethodPost)},
 		{Pattern: pathCurrent, Methods: []string{http.MethodGet},
 			Handle:     a.recordingForwarders(a.current),
-			Middleware: a.corsMiddleware(http.MethodGet, http.MethodHead)},
+			Middleware: a.cors(http.MethodGet, http.MethodHead)},
 		{Pattern: pathVerify, Subtree: true, Handle: a.recordingForwarders(a.verify)},
-		{Pattern: pathJWKS, Methods: []string{http.MethodGet}, Handle: a.jwks},
+		{Pattern: pathJWKS, Methods: []string{http.MethodGet}, Handle: a.jwks,
+			Middleware: a.publicCORS(http.MethodGet, http.MethodHead)},
 		{Pattern: pathHealth, Methods: []string{http.MethodGet}, Handle: a.health},
-		{Pattern: pathOpenAPI, Methods: []string{http.MethodGet}, Handle: a.openAPI},
+		{Pattern: pathOpenAPI, Methods: []string{http.MethodGet}, Handle: a.openAPI,
+			Middleware: a.publicCORS(http.MethodGet, http.MethodHead)},
 	}
 }

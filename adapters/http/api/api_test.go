@@ -55,6 +55,7 @@ func newDesk() *desk {
 	}
 	d.api = &api.API{
 		Issuance: d.issuance, Authentication: d.authentication, Publication: d.publication,
+		Events:  &portsfake.Events{},
 		Header:  clientaddr.XForwardedForHeader,
 		Version: "1.2.3", Environment: "test",
 	}

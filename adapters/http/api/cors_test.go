@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/failure"
@@ -34,6 +35,11 @@ func (quiet) Answered(string, string, int, time.Duration) {}
 // name and a value.
 func fromPage(d *desk, method, path, body string, headers ...[2]string) *http.Response {
 	d.api.Origins = []string{page, other}
+	return send(d, method, path, body, headers...)
+}
+
+// send sends a request to an API.
+func send(d *desk, method, path, body string, headers ...[2]string) *http.Response {
 	r := httptest.NewRequest(method, "/", strings.NewReader(body))
 	r.RequestURI = path
 	for _, header := range headers {
@@ -68,29 +74,19 @@ func TestPreflights(t *testing.T) {
 		grants  map[string]string
 	}{
 		"POST on the issue route": {issuePath, [][2]string{from(page), {method, "POST"},
-			{headers, "authorization,content-type,x-request-id"}}, 204, map[string]string{
-			"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "POST",
-			"Access-Control-Max-Age":       "600",
-			"Access-Control-Allow-Headers": "authorization,content-type,x-request-id",
-		}},
+			{headers, "authorization,content-type,x-request-id"}}, 204, preflight(page, "POST")},
+		"headers of a tracing library": {issuePath, [][2]string{from(page), {method, "POST"},
+			{headers, "baggage,sentry-trace,traceparent,x-<script>"}}, 204, preflight(page, "POST")},
 		"from the second configured origin": {current, [][2]string{from(other), {method, "GET"},
-			{headers, "authorization"}}, 204, map[string]string{
-			"Access-Control-Allow-Origin": other, "Access-Control-Allow-Methods": "GET",
-			"Access-Control-Max-Age": "600", "Access-Control-Allow-Headers": "authorization",
-		}},
+			{headers, "authorization"}}, 204, preflight(other, "GET, HEAD")},
 		"HEAD on a route with GET": {current, [][2]string{from(page), {method, "HEAD"}}, 204,
-			map[string]string{
-				"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "HEAD",
-				"Access-Control-Max-Age": "600",
-			}},
+			preflight(page, "GET, HEAD")},
 		"a method that the issue route does not support": {issuePath, [][2]string{from(page), {method, "GET"}}, 204,
 			nil},
 		"a method that the current route does not support": {current, [][2]string{from(page), {method, "POST"}}, 204,
 			nil},
 		"a method that no route supports": {current, [][2]string{from(page), {method, "DELETE"}}, 204,
 			nil},
-		"a request header that is not allowed": {issuePath,
-			[][2]string{from(page), {method, "POST"}, {headers, "x-forwarded-for"}}, 204, nil},
 		"from an unknown origin": {issuePath, [][2]string{from(stranger), {method, "POST"}},
 			405, nil},
 		"from null": {issuePath, [][2]string{from("null"), {method, "POST"}}, 405,
@@ -112,7 +108,7 @@ func TestPreflights(t *testing.T) {
 				c.grants = map[string]string{}
 			}
 			assert.Equal(t, c.grants, granted(answer))
-			assert.Contains(t, answer.Header.Get("Vary"), "Origin")
+			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"))
 			assert.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
 			assert.NotEmpty(t, answer.Header.Get("X-Request-ID"))
 			if c.status == 405 {
@@ -122,11 +118,21 @@ func TestPreflights(t *testing.T) {
 	}
 }
 
+// preflight returns the CORS headers of a preflight that succeeds.
+func preflight(origin, methods string) map[string]string {
+	return map[string]string{
+		"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Methods": methods,
+		"Access-Control-Allow-Headers": "*, Authorization, Content-Type, DPoP",
+		"Access-Control-Max-Age":       "600",
+	}
+}
+
 // actual returns the CORS headers that a page gets with a response to an actual request.
 func actual(origin string) map[string]string {
 	return map[string]string{
-		"Access-Control-Allow-Origin":   origin,
-		"Access-Control-Expose-Headers": "Retry-After, Ratelimit, Ratelimit-Policy, X-Request-Id, X-Error-Code, Www-Authenticate",
+		"Access-Control-Allow-Origin": origin,
+		"Access-Control-Expose-Headers": "Retry-After, RateLimit, RateLimit-Policy, X-Request-ID, " +
+			"X-Error-Code, WWW-Authenticate, DPoP-Nonce",
 	}
 }
 
@@ -193,7 +199,7 @@ func TestEveryResponseOfBothRoutesHasCORSHeaders(t *testing.T) {
 
 func TestOtherRoutesHaveNoCORSHeaders(t *testing.T) {
 	for _, path := range []string{"/v1/sessions/verify", "/v1/sessions/verify/v1/sessions/current",
-		"/.well-known/jwks.json", "/v1/health", "/nowhere", "/v1/sessions/current/"} {
+		"/v1/health", "/nowhere", "/v1/sessions/current/"} {
 		for _, method := range []string{"GET", "OPTIONS", "POST"} {
 			answer := fromPage(newDesk(), method, path, "", from(page),
 				[2]string{"Access-Control-Request-Method", "GET"})
@@ -204,9 +210,106 @@ func TestOtherRoutesHaveNoCORSHeaders(t *testing.T) {
 	}
 }
 
-func TestNoCORSWithoutOrigins(t *testing.T) {
-	d := newDesk()
-	for _, route := range d.api.Routes() {
-		assert.Nil(t, route.Middleware)
+// pages returns a desk with the given origins, and a function that returns the refused preflights.
+func pages(local bool, origins ...string) (d *desk, refused func() []ports.CORSRefused) {
+	d = newDesk()
+	events := &portsfake.Events{}
+	d.api.Origins, d.api.LocalPages, d.api.Events = origins, local, events
+	return d, func() (refused []ports.CORSRefused) {
+		for _, event := range events.Recorded() {
+			if e, ok := event.(ports.CORSRefused); ok {
+				refused = append(refused, e)
+			}
+		}
+		return refused
+	}
+}
+
+func TestReportsRefusedPreflights(t *testing.T) {
+	d, refused := pages(false, page)
+	ask := func(path, origin, method string) {
+		send(d, http.MethodOptions, path, "", from(origin),
+			[2]string{"Access-Control-Request-Method", method})
+	}
+	ask(issuePath, page, "POST")
+	send(d, http.MethodOptions, issuePath, "", from(stranger)) // is no preflight
+	send(d, http.MethodPost, issuePath, goodBody, from(stranger))
+	ask("/v1/sessions/verify", stranger, "POST")
+	assert.Empty(t, refused())
+	ask(issuePath, stranger, "POST")
+	ask(issuePath, stranger, "POST")
+	ask(issuePath, "http://localhost:3000", "POST")
+	ask(issuePath, page, "DELETE")
+	ask("/openapi.json", stranger, "POST")
+	events := refused()
+	require.Len(t, events, 5, "recorders decide how often a page is logged")
+	assert.Equal(t, events[0], events[1])
+	assert.NotEqual(t, events[0].Page, events[2].Page)
+	for i, allowed := range []bool{false, false, false, true, true} {
+		assert.Equal(t, allowed, events[i].Allowed)
+	}
+
+	d, refused = pages(false)
+	ask(issuePath, page, "POST")
+	assert.Len(t, refused(), 1, "also if no origin is configured")
+}
+
+func TestPublicDocumentsAreForEveryPage(t *testing.T) {
+	for _, path := range []string{"/.well-known/jwks.json", "/openapi.json"} {
+		for _, origins := range [][]string{nil, {page}} {
+			d, refused := pages(false, origins...)
+			want := map[string]string{"Access-Control-Allow-Origin": "*"}
+			for _, headers := range [][][2]string{nil, {from(stranger)}, {from("null")}} {
+				for _, method := range []string{"GET", "HEAD", "POST"} {
+					answer := send(d, method, path, "", headers...)
+					assert.Equal(t, want, granted(answer), "%s %s %s", method, path, headers)
+					assert.Empty(t, answer.Header.Values("Vary"))
+				}
+			}
+			answer := send(d, "OPTIONS", path, "", from(stranger),
+				[2]string{"Access-Control-Request-Method", "GET"},
+				[2]string{"Access-Control-Request-Headers", "if-none-match,traceparent"})
+			assert.Equal(t, http.StatusNoContent, answer.StatusCode)
+			assert.Equal(t, preflight("*", "GET, HEAD"), granted(answer))
+			assert.Empty(t, refused())
+		}
+	}
+}
+
+func TestNoPageIsAllowedWithoutOrigins(t *testing.T) {
+	d, _ := pages(false)
+	for _, origin := range []string{page, "http://localhost:3000", "null", ""} {
+		answer := send(d, "GET", "/v1/sessions/current", "", from(origin))
+		assert.Empty(t, granted(answer))
+		assert.Empty(t, answer.Header.Values("Vary"))
+	}
+}
+
+func TestLocalPagesInDevelopment(t *testing.T) {
+	for origin, allowed := range map[string]bool{
+		"http://localhost": true, "http://localhost:3000": true, "https://localhost:65535": true,
+		"http://127.0.0.1:5173": true, "http://[::1]:8081": true, "https://[::1]": true,
+		"http://127.0.0.2": false, "http://localhost.evil.example": false, "null": false, "": false,
+		"http://localhost:0x50": false, "http://localhost:080": false, "http://localhost:65536": false,
+		"http://localhost:": false, "http://localhost:80@evil.example": false, "localhost": false,
+		"http://app.localhost": false, "HTTP://localhost": false, "http://LOCALHOST": false,
+		"file://localhost": false, "http://localhost/": false, "http://[::1": false,
+		page: false,
+	} {
+		d, _ := pages(true)
+		answer := send(d, "GET", "/v1/sessions/current", "", from(origin))
+		asked := send(d, "OPTIONS", issuePath, "", from(origin),
+			[2]string{"Access-Control-Request-Method", "POST"})
+		if allowed {
+			assert.Equal(t, actual(origin), granted(answer), "%q", origin)
+			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"))
+			assert.Equal(t, preflight(origin, "POST"), granted(asked), "%q", origin)
+		} else {
+			assert.Empty(t, granted(answer), "%q", origin)
+			assert.Empty(t, granted(asked), "%q", origin)
+		}
+		d, _ = pages(true, page)
+		assert.Empty(t, granted(send(d, "GET", "/v1/sessions/current", "", from("http://localhost"))),
+			"configured origins are the only ones")
 	}
 }

@@ -34,6 +34,8 @@ func TestJWKS(t *testing.T) {
 		assert.Equal(t, 200, answer.StatusCode)
 		assert.Equal(t, set, text(t, answer))
 		assert.Equal(t, http.Header{
+			"Access-Control-Allow-Origin": {"*"},
+
 			"Content-Type":  {"application/json"},
 			"Cache-Control": {"public, max-age=300"},
 			"Etag":          {tagOf(t, set)},

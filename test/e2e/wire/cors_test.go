@@ -28,7 +28,8 @@ func TestCORS(t *testing.T) {
 	assert.Empty(t, preflight.Body)
 	assert.Equal(t, page, preflight.Header.Get("Access-Control-Allow-Origin"))
 	assert.Equal(t, "POST", preflight.Header.Get("Access-Control-Allow-Methods"))
-	assert.Equal(t, "content-type", preflight.Header.Get("Access-Control-Allow-Headers"))
+	assert.Equal(t, "*, Authorization, Content-Type, DPoP",
+		preflight.Header.Get("Access-Control-Allow-Headers"))
 	assert.Empty(t, preflight.Header.Values("Access-Control-Allow-Credentials"))
 	assert.Equal(t, "no-store", preflight.Header.Get("Cache-Control"))
 	assert.NotEmpty(t, preflight.Header.Get("X-Request-ID"))
@@ -49,7 +50,8 @@ func TestCORS(t *testing.T) {
 		assert.Equal(t, page, answer.Header.Get("Access-Control-Allow-Origin"), name)
 		exposed := strings.ToLower(answer.Header.Get("Access-Control-Expose-Headers"))
 		assert.Equal(t,
-			"retry-after, ratelimit, ratelimit-policy, x-request-id, x-error-code, www-authenticate", exposed, name)
+			"retry-after, ratelimit, ratelimit-policy, x-request-id, x-error-code, www-authenticate, "+
+				"dpop-nonce", exposed, name)
 		assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"), name)
 	}
 	for name, answer := range map[string]harness.Response{

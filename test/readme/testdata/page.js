@@ -3,10 +3,12 @@ import { SessionClient } from "./client.js";
 
 const service = new URLSearchParams(location.search).get("service");
 const id = "install-of-a-browser";
+// What a tracing library adds to every request.
+const traced = { traceparent: `00-${"1".repeat(32)}-${"1".repeat(16)}-01`, baggage: "a=b" };
 const issue = () =>
   fetch(`${service}/v1/sessions/anonymous`, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", ...traced },
     body: JSON.stringify({ install_id: id, app_version: "1.0", platform: "web" }),
   });
 const store = {
@@ -23,6 +25,7 @@ const exposed = (answer) =>
       "X-Request-ID",
       "X-Error-Code",
       "WWW-Authenticate",
+      "DPoP-Nonce",
     ].map((name) => [name, answer.headers.get(name)]),
   );
 const describe = async (answer) => ({
@@ -50,5 +53,8 @@ report.verify = await attempt(() =>
 );
 report.credentials = await attempt(() =>
   fetch(`${service}/v1/sessions/current`, { credentials: "include" }),
+);
+report.keys = await attempt(() =>
+  fetch(`${service}/.well-known/jwks.json`, { headers: traced }),
 );
 await fetch("/report", { method: "POST", body: JSON.stringify(report) });

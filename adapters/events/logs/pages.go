@@ -1,0 +1,90 @@
+package logs
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/offload/sessiond/ports"
+)
+
+const (
+	// pagesWindow is the window in which maxLines lines about refused pages are written.
+	pagesWindow = time.Minute
+	// maxPages is how many pages are remembered. The oldest is forgotten for a further one, and
+	// logged again if it is refused again.
+	maxPages = 1024
+)
+
+// remedyPage returns the remedy for an operator whose own page is refused. origins is the variable
+// that lists the allowed origins.
+func remedyPage(origins string) string {
+	return "a web page that is not allowed asked to use the service; if it is yours, add its " +
+		"origin, which the browser's console shows, to " + origins
+}
+
+// remedyMethod is for an operator whose page is allowed.
+const remedyMethod = "a web page that is allowed asked for a method that the path does not " +
+	"support; /openapi.json lists the methods"
+
+// pages logs refused preflights once for each page, at most ten a minute. The pages that a line was
+// left out for are not remembered, so that a page is not missed because of a flood from others.
+type pages struct {
+	logger  *slog.Logger
+	limiter *lineLimiter
+	origins string // the variable that lists the allowed origins
+
+	mu     sync.Mutex
+	logged map[[32]byte]bool
+	order  [][32]byte // the pages in logged, at most maxPages
+	next   int        // where the next one goes once there are maxPages
+}
+
+func newPages(logger *slog.Logger, clock ports.Clock, origins string) *pages {
+	p := &pages{logger: logger, origins: origins, logged: map[[32]byte]bool{}}
+	p.limiter = newLineLimiter(clock, pagesWindow, func(suppressed int) {
+		logger.LogAttrs(context.Background(), slog.LevelInfo, eventCORSRefused,
+			slog.Int(attrSuppressed, suppressed))
+	})
+	return p
+}
+
+// refused logs a refused preflight. The line does not hold the origin, which is a header's value.
+func (p *pages) refused(ctx context.Context, e ports.CORSRefused) {
+	suppressed, ok := p.admit(e.Page)
+	if !ok {
+		return
+	}
+	remedy := remedyPage(p.origins)
+	if e.Allowed {
+		remedy = remedyMethod
+	}
+	origin := ports.OriginOf(ctx)
+	p.logger.LogAttrs(ctx, slog.LevelInfo, eventCORSRefused,
+		slog.String("request_id", origin.RequestID), slog.String("path", origin.Route),
+		slog.String("remedy", remedy), slog.Int(attrSuppressed, suppressed))
+}
+
+// admit reports whether a line about a page may be written, and how many were suppressed before it.
+// If so, it remembers the page.
+func (p *pages) admit(page [32]byte) (suppressed int, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.logged[page] {
+		return 0, false
+	}
+	suppressed, ok = p.limiter.allow()
+	if !ok {
+		return 0, false
+	}
+	p.logged[page] = true
+	if len(p.order) < maxPages {
+		p.order = append(p.order, page)
+		return suppressed, true
+	}
+	delete(p.logged, p.order[p.next])
+	p.order[p.next] = page
+	p.next = (p.next + 1) % maxPages
+	return suppressed, true
+}
