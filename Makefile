@@ -17,7 +17,7 @@ MODULES := test/peers test/storage test/bench test/clients test/faults
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-unit test-suites test-modules test-python test-long check lint parts generate \
-	verify fuzz bench bench-redis edge-load faults
+	verify fuzz bench bench-redis siege faults
 
 SAY = @echo "== $(1)"
 
@@ -59,7 +59,7 @@ test-modules: parts
 test-python: ## test the Python verifier against the vectors, the Go domain and FastAPI
 	GO=$(GO) ./test/python.sh
 
-test-long: fuzz parts test-python ## what takes longer: fuzzing, killed writers, every fault, other languages, a browser
+test-long: fuzz parts test-python ## what takes longer: fuzzing, attacks, killed writers, every fault, other languages, a browser
 	$(call SAY,random secrets$(comma) a million of each format)
 	SECRET_TEST_SAMPLES=1000000 $(GO) test -count=1 -timeout 30m -run '^TestAcceptsRandomSecrets$$' ./domain/secret
 	$(call SAY,killed writers of keysets)
@@ -109,8 +109,9 @@ bench-redis: parts ## benchmark a shared decision beside redis_rate and a PING
 	cd test/bench && $(GO) test -run '^$$' -bench SharedDecision -benchtime 20s .
 	cd test/bench && $(GO) test -run '^$$' -bench BytesKept -benchtime 1x .
 
-edge-load: build ## measure what idle and slow connections cost other clients, and the memory
-	$(GO) run ./test/edgeload .build/sessiond
+siege: build parts ## attack the built service, hold its goals, write the figures into docs/threat-model.md
+	$(GO) build -o .build/siege ./test/siege
+	.build/siege -table cmd/sessiond/docs/threat-model.md -sizing cmd/sessiond/docs/operations.md .build/sessiond
 
 faults: parts ## measure every fault of a shared storage under each policy, into docs/limits.md
 	cd test/faults && FAULTS_TABLE=$(CURDIR)/cmd/sessiond/docs/limits.md $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./...

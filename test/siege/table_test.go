@@ -1,0 +1,61 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTable(t *testing.T) {
+	all := []shape{{name: "a", title: "first"}, {name: "b", title: "second"},
+		{name: "c", title: "third"}}
+	before := record{
+		"a": {MemoryMiB: 2431.4, CalmMS: 3.25, AttackedMS: 5000, FailedPercent: 12.34,
+			LinesPerSecond: 13324.9, RecoverySeconds: never, Ended: "signal: broken pipe"},
+		"c": {RecoverySeconds: 1, Passed: 42},
+	}
+	after := record{
+		"a": {MemoryMiB: 61.6, CalmMS: 2, AttackedMS: 14.4, LinesPerSecond: 0.2,
+			RecoverySeconds: 0.5},
+		"b": {MemoryMiB: 1, CalmMS: 2, AttackedMS: 3, LivezFailures: 2},
+		"c": {},
+	}
+	text := table(all, before, after)
+	head, rows, found := strings.Cut(text, "| --- | --- | --- | --- | --- | --- |\n")
+	require.True(t, found)
+	assert.Contains(t, head, "less than 256 MiB")
+	assert.Equal(t, strings.Join([]string{
+		"| first | 2431 → 62 | 3.2, none served → 2, 14 | 13325 → 0.2 | never → 0.5 | " +
+			"process ended (signal: broken pipe), 12.3% of the others failed → – |",
+		"| second | – → 1 | – → 2, 3 | – → 0 | – → 0.0 | – → /livez failed |",
+		"| third | 0 → 0 | 0, 0 → 0, 0 | 0 → 0 | 1.0 → 0.0 | " +
+			"42 sessions beyond the limit → – |",
+		"",
+	}, "\n"), rows)
+	columns := strings.Count(strings.SplitN(rows, "\n", 2)[0], "|")
+	for row := range strings.Lines(rows) {
+		assert.Equal(t, columns, strings.Count(row, "|"), row)
+	}
+}
+
+func TestPublish(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "page.md")
+	require.NoError(t, os.WriteFile(file,
+		[]byte("before\n<!-- siege:begin -->\nold\n<!-- siege:end -->\nafter\n"), 0o600))
+	for range 2 { // the marks stay
+		require.NoError(t, publish(file, "siege", "new\n"))
+		page, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Equal(t, "before\n<!-- siege:begin -->\n\nnew\n\n<!-- siege:end -->\nafter\n",
+			string(page))
+	}
+	err := publish(file, "sizing", "new\n")
+	assert.ErrorContains(t, err, "sizing:begin")
+	page, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "new", "a page without marks is left alone")
+}
