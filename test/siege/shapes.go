@@ -24,6 +24,8 @@ type shape struct {
 	files    int
 	// refused is set where the service cannot issue sessions.
 	refused bool
+	// throughput is set where the table shows the responses that the attackers read.
+	throughput bool
 	// closeLog closes the reader of the log when the attack begins.
 	closeLog bool
 	// limit is how many sessions one address may get, where that is counted.
@@ -89,7 +91,7 @@ func shapes(files int) []shape {
 			refused: true, floor: 1000, lines: 20, attack: order{Kind: "issues", Connections: 1}},
 		{name: "jwks", title: "a JWK Set of 256 keys, 32 connections", floor: 200,
 			keys: 256, signFrom: time.Now().Add(-time.Hour),
-			attack: order{Kind: "jwks", Connections: 32}},
+			throughput: true, attack: order{Kind: "jwks", Connections: 32}},
 		{name: "heavy-bodies", title: "CPU-heavy bodies on 48 connections, Redis under `allow`",
 			env: []string{"OFFLOAD_LIMITER_ON_OUTAGE=allow",
 				"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=8"},

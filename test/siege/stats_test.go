@@ -38,6 +38,7 @@ func TestPercentile(t *testing.T) {
 	assert.Equal(t, 50*time.Millisecond, s.percentile(50))
 	assert.Equal(t, 100*time.Millisecond, s.percentile(100))
 	assert.Equal(t, time.Millisecond, s.percentile(1))
+	assert.Equal(t, 3*time.Millisecond, every(noon, 1e6, 2e6, 3e6).percentile(67), "rounded up")
 	assert.Zero(t, samples{}.percentile(99))
 	assert.Equal(t, 7*time.Millisecond, every(noon, 7*time.Millisecond).percentile(99))
 }

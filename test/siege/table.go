@@ -43,14 +43,17 @@ func table(all []shape, before, after record) string {
 			}),
 			cell(func(f figures) string { return count(f.LinesPerSecond) }),
 			cell(func(f figures) string { return seconds(f.RecoverySeconds) }),
-			besides(was, is))
+			s.besides(was, is))
 	}
 	return text.String()
 }
 
 // besides describes what the other columns do not show, before and after, or is empty.
-func besides(was, is figures) string {
+func (s shape) besides(was, is figures) string {
 	old, current := was.also(), is.also()
+	if s.throughput {
+		old, current = was.throughput(), is.throughput()
+	}
 	switch {
 	case old == "" && current == "":
 		return ""
@@ -60,6 +63,14 @@ func besides(was, is figures) string {
 		current = "–"
 	}
 	return old + " → " + current
+}
+
+// throughput describes the responses that the attackers read, or is empty without any.
+func (f figures) throughput() string {
+	if f.AnsweredPerSecond == 0 {
+		return ""
+	}
+	return count(f.AnsweredPerSecond) + " responses a second"
 }
 
 // also describes what only some shapes show.

@@ -12,11 +12,12 @@ import (
 
 func TestTable(t *testing.T) {
 	all := []shape{{name: "a", title: "first"}, {name: "b", title: "second"},
-		{name: "c", title: "third"}}
+		{name: "c", title: "third"}, {name: "d", title: "fourth", throughput: true}}
 	before := record{
 		"a": {MemoryMiB: 2431.4, CalmMS: 3.25, AttackedMS: 5000, FailedPercent: 12.34,
 			LinesPerSecond: 13324.9, RecoverySeconds: never, Ended: "signal: broken pipe"},
 		"c": {RecoverySeconds: 1, Passed: 42},
+		"d": {AnsweredPerSecond: 1183.2},
 	}
 	after := record{
 		"a": {MemoryMiB: 61.6, CalmMS: 2, AttackedMS: 14.4, LinesPerSecond: 0.2,
@@ -34,6 +35,7 @@ func TestTable(t *testing.T) {
 		"| second | – → 1 | – → 2, 3 | – → 0 | – → 0.0 | – → /livez failed |",
 		"| third | 0 → 0 | 0, 0 → 0, 0 | 0 → 0 | 1.0 → 0.0 | " +
 			"42 sessions beyond the limit → – |",
+		"| fourth | 0 → – | 0, 0 → – | 0 → – | 0.0 → – | 1183 responses a second → – |",
 		"",
 	}, "\n"), rows)
 	columns := strings.Count(strings.SplitN(rows, "\n", 2)[0], "|")
