@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net"
@@ -11,8 +12,15 @@ import (
 )
 
 // proxyHeaderBuffer is the size of the buffer through which a connection is read while its PROXY
-// header is parsed. A version 1 header must arrive in one piece.
+// header is parsed. It holds the longest version 1 header.
 const proxyHeaderBuffer = 256
+
+// These are the beginning of a version 1 header and its maximum length, with the line break
+// (proxy-protocol.txt, §2.1).
+const (
+	version1Signature = "PROXY"
+	version1Longest   = 107
+)
 
 // proxied is a connection whose client address was given by a PROXY header (PROXY protocol,
 // versions 1 and 2).
@@ -53,6 +61,7 @@ func readProxyHeader(conn net.Conn) (net.Conn, error) {
 		}
 		return a, nil
 	}
+	awaitVersion1(reader)
 	header, err := proxyproto.Read(reader)
 	if err != nil {
 		return nil, &proxyHeaderError{missing: errors.Is(err, proxyproto.ErrNoProxyProtocol),
@@ -64,6 +73,20 @@ func readProxyHeader(conn net.Conn) (net.Conn, error) {
 		a.client = conn.RemoteAddr() // sent by the proxy itself, for example a health check
 	}
 	return a, nil
+}
+
+// awaitVersion1 waits until a version 1 header has been received to the end of its line. The parser
+// refuses one of which a part is still to come. Of any other beginning it waits for no more than
+// the signature, and the parser reports what is wrong, also if the header breaks off.
+func awaitVersion1(reader *bufio.Reader) {
+	head, err := reader.Peek(len(version1Signature))
+	if err != nil || string(head) != version1Signature {
+		return
+	}
+	for err == nil && bytes.IndexByte(head, '\n') < 0 && len(head) < version1Longest {
+		_, err = reader.Peek(len(head) + 1)
+		head, _ = reader.Peek(reader.Buffered())
+	}
 }
 
 // unspecified is the beginning of a version 2 header for a client without an address (AF_UNSPEC),

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -146,20 +147,46 @@ func (w wire) expectBadRequest(t *testing.T) {
 	assert.ErrorIs(t, err, syscall.ECONNRESET)
 }
 
+// TestProxyHeaderInParts checks that a header is accepted however its bytes are split over reads:
+// each byte by itself, and in two parts at every place, with the rest of the request behind.
 func TestProxyHeaderInParts(t *testing.T) {
+	for name, header := range map[string]string{
+		"version 1": version1, "version 1, unknown": "PROXY UNKNOWN\r\n",
+		"version 1, the longest": "PROXY UNKNOWN " + strings.Repeat("f", 91) + "\r\n",
+		"version 2":              version2(proxied, inet, v4, 0),
+		"version 2, no address":  version2(proxied, 0, "", 20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			whole := header + request
+			splits := [][]string{strings.Split(header, ""), strings.Split(whole, "")}
+			for i := 1; i < len(header); i++ {
+				splits = append(splits, []string{whole[:i], whole[i:]})
+			}
+			for _, parts := range splits {
+				rest, err := server.ReadProxyHeader(slices.Clone(parts))
+				require.NoError(t, err, "%q", parts)
+				assert.Equal(t, strings.TrimPrefix(strings.Join(parts, ""), header), rest)
+			}
+		})
+	}
+}
+
+func TestProxyHeaderInPartsIsServed(t *testing.T) {
 	srv := behindProxy(t, server.Handshake{RequiresProxyHeader: requireFromLoopback}, unreached,
 		slog.New(slog.DiscardHandler))
-	client := dial(t, srv)
-	header := version2(proxied, inet, v4, 0)
-	for i := range header {
-		client.send(t, header[i:i+1])
+	for _, header := range []string{version1, version2(proxied, inet, v4, 0)} {
+		client := dial(t, srv)
+		for i := range header {
+			client.send(t, header[i:i+1])
+			time.Sleep(time.Millisecond) // so that most bytes are read by themselves
+		}
+		client.send(t, request)
+		answer, err := http.ReadResponse(client.Reader, nil)
+		require.NoError(t, err)
+		body, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		assert.Equal(t, "198.51.100.7:4711", string(body))
 	}
-	client.send(t, request)
-	answer, err := http.ReadResponse(client.Reader, nil)
-	require.NoError(t, err)
-	body, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	assert.Equal(t, "198.51.100.7:4711", string(body))
 }
 
 // TestRefusesProxyHeaderFromUntrustedPeer checks that a PROXY header from a peer that is not a
