@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/offload/sessiond/adapters/cli"
+	"github.com/offload/sessiond/adapters/system/capacity"
 	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/bootstrap/config"
@@ -24,7 +25,8 @@ var Version = "dev"
 func Run(args, environ []string, stdout, stderr io.Writer) int {
 	load := func(flags *pflag.FlagSet) config.Review {
 		return config.Load(config.Sources{Flags: flags, Environ: environ,
-			Random: entropy.Source{}.Generate, Now: time.Now(), BuildVersion: Version})
+			Random: entropy.Source{}.Generate, Now: time.Now(), BuildVersion: Version,
+			Capacity: capacity.Read()})
 	}
 	return cli.Run(context.Background(), cli.Commands{
 		AddFlags: config.AddFlags,

@@ -20,7 +20,8 @@ import (
 
 // opsConnections is the maximum number of connections of the operations listener. Scrapers and
 // probes are few.
-const opsConnections = 256
+// Its descriptors come from the reserve of package config, and so leave some of it.
+const opsConnections = 32
 
 // opsGrace is how long the operations listener waits for requests in flight when it stops.
 const opsGrace = time.Second
@@ -107,6 +108,7 @@ type listenerParts struct {
 	Review    config.Review
 	Clock     ports.Clock
 	Metrics   *metrics.Metrics
+	Events    ports.Events
 	Logger    *slog.Logger
 	Readiness *readiness.Service
 	Keys      ports.KeySource
@@ -116,11 +118,10 @@ type listenerParts struct {
 
 // listen starts a server with routes on address, which variable configures.
 func (p *listenerParts) listen(ctx context.Context, variable, address string, routes []server.Route,
-	connections int, handshake server.Handshake) (*server.Server, error) {
+	limits server.Limits, handshake server.Handshake) (*server.Server, error) {
+	limits.Read, limits.Idle = p.Config.ReadTimeout, p.Config.IdleTimeout
 	srv, err := server.Listen(ctx, address, server.NewRouter(routes, p.Clock, p.Metrics, p.Logger),
-		server.Limits{
-			Read: p.Config.ReadTimeout, Idle: p.Config.IdleTimeout, Connections: connections,
-		}, handshake, p.Logger)
+		limits, handshake, p.Logger)
 	if err != nil {
 		return nil, &ListenError{Variable: variable, Cause: err}
 	}
@@ -135,7 +136,7 @@ func startOps(p listenerParts, ops *ops.Ops) {
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
 			srv, err = p.listen(ctx, config.VarOpsAddr, p.Config.OpsAddr, ops.Routes(),
-				opsConnections, server.Handshake{})
+				server.Limits{Connections: opsConnections}, server.Handshake{})
 			if err == nil {
 				p.Addresses.Ops = srv.Address()
 				p.watch(srv)
@@ -159,10 +160,11 @@ func startPublic(p listenerParts, api *api.API, handshake server.Handshake) {
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
 			for _, warning := range p.Review.Warnings {
-				logs.ConfigurationWarning(ctx, p.Logger, warning.Variable, warning.Problem)
+				logs.ConfigurationWarning(ctx, p.Logger, warning.Variable, warning.Problem,
+					warning.Remedy)
 			}
 			srv, err = p.listen(ctx, config.VarHTTPAddr, p.Config.HTTPAddr, api.Routes(),
-				p.Config.MaxConnections, handshake)
+				p.publicLimits(), handshake)
 			if err != nil {
 				return err
 			}
@@ -185,6 +187,27 @@ func startPublic(p listenerParts, api *api.API, handshake server.Handshake) {
 			return nil
 		},
 	})
+}
+
+// publicLimits returns the limits of the public listener's connections.
+func (p *listenerParts) publicLimits() server.Limits {
+	return server.Limits{
+		Connections: p.Config.MaxConnections, PerAddress: p.Config.MaxConnectionsPerAddress,
+		Exempt:      p.Config.TrustedProxies.Contains,
+		HeaderBytes: p.Config.MaxHeaderBytes,
+		Observer:    connectionEvents{p.Metrics, p.Events},
+	}
+}
+
+// connectionEvents counts open connections and records those that were refused.
+type connectionEvents struct {
+	*metrics.Metrics
+	events ports.Events
+}
+
+// ConnectionRefused implements server.ConnectionObserver.
+func (c connectionEvents) ConnectionRefused(budget ports.Budget) {
+	c.events.Record(context.Background(), ports.ConnectionRefused{Budget: budget})
 }
 
 // startedAttributes returns the attributes of the service_started log line.

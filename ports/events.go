@@ -148,6 +148,10 @@ type LimiterMisconfigured struct {
 	Problem string
 }
 
+// ConnectionRefused reports that a connection was closed because a budget was reached: a new one,
+// or one that had to make room.
+type ConnectionRefused struct{ Budget Budget }
+
 func (SignerMissing) event()         {}
 func (SignerFound) event()           {}
 func (SessionIssued) event()         {}
@@ -162,3 +166,4 @@ func (LimiterOutageStarted) event()  {}
 func (LimiterOutageEnded) event()    {}
 func (LimiterOutageDecision) event() {}
 func (LimiterMisconfigured) event()  {}
+func (ConnectionRefused) event()     {}

@@ -70,8 +70,13 @@ type Config struct {
 	// Origins are the web origins whose scripts may request sessions, in the form that browsers
 	// send.
 	Origins []string
-	// MaxConnections bounds the open connections of the public listener, at least 1.
+	// MaxConnections bounds the open connections of the public listener, at least 1. It is no more
+	// than the machine allows.
 	MaxConnections int
+	// MaxConnectionsPerAddress bounds those of one address, at least 1.
+	MaxConnectionsPerAddress int
+	// MaxHeaderBytes bounds the headers of a request.
+	MaxHeaderBytes int
 	// ReadTimeout bounds reading a request, IdleTimeout the wait for the next one. Both are at
 	// least one second.
 	ReadTimeout, IdleTimeout time.Duration

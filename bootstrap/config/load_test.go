@@ -36,6 +36,7 @@ func TestDefaults(t *testing.T) {
 		TrustedProxies: clientaddr.NewTrusted(), TrustedPrefixes: []netip.Prefix{},
 		TrustedProxyHeader: clientaddr.XForwardedForHeader,
 		HTTPAddr:           "127.0.0.1:8080", OpsAddr: "127.0.0.1:9090", MaxConnections: 20000,
+		MaxConnectionsPerAddress: 2000, MaxHeaderBytes: 16384,
 		ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, ShutdownGrace: 15 * time.Second,
 		LogLevel: ports.LogInfo, LogFormat: ports.LogJSON,
 	}, review.Config)
@@ -63,7 +64,8 @@ func TestAllVariables(t *testing.T) {
 		"OFFLOAD_TRUSTED_PROXIES=10.0.0.0/8, 2001:db8::1",
 		"OFFLOAD_TRUSTED_PROXY_HEADER=x-forwarded-FOR", "OFFLOAD_HTTP_ADDR=[::1]:0",
 		"OFFLOAD_OPS_ADDR=",
-		"OFFLOAD_HTTP_MAX_CONNECTIONS=5", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS=3",
+		"OFFLOAD_HTTP_MAX_CONNECTIONS=5", "OFFLOAD_HTTP_MAX_CONNECTIONS_PER_ADDRESS=6",
+		"OFFLOAD_HTTP_MAX_HEADER_BYTES=7000", "OFFLOAD_HTTP_READ_TIMEOUT_SECONDS=3",
 		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS=4",
 		"OFFLOAD_SHUTDOWN_DELAY_SECONDS=1", "OFFLOAD_SHUTDOWN_GRACE_SECONDS=0",
 		"OFFLOAD_LOG_LEVEL=debug", "OFFLOAD_LOG_FORMAT=text",
@@ -84,7 +86,8 @@ func TestAllVariables(t *testing.T) {
 		MaxSubjects: 10, DigestKey: config.NewSecret(strongB),
 		TrustedProxies: clientaddr.NewTrusted(proxies...), TrustedPrefixes: proxies,
 		TrustedProxyHeader: clientaddr.XForwardedForHeader,
-		HTTPAddr:           "[::1]:0", MaxConnections: 5, ReadTimeout: 3 * time.Second,
+		HTTPAddr:           "[::1]:0", MaxConnections: 5,
+		MaxConnectionsPerAddress: 6, MaxHeaderBytes: 7000, ReadTimeout: 3 * time.Second,
 		IdleTimeout: 4 * time.Second, ShutdownDelay: time.Second,
 		LogLevel: ports.LogDebug, LogFormat: ports.LogText,
 	}, review.Config)

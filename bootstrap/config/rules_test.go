@@ -28,6 +28,8 @@ func TestNumbers(t *testing.T) {
 		"OFFLOAD_LIMITER_IPV6_PREFIX":                {32, 128},
 		"OFFLOAD_REDIS_TIMEOUT_MS":                   {1, 10000},
 		"OFFLOAD_HTTP_MAX_CONNECTIONS":               {1, 0},
+		"OFFLOAD_HTTP_MAX_CONNECTIONS_PER_ADDRESS":   {1, 0},
+		"OFFLOAD_HTTP_MAX_HEADER_BYTES":              {4096, 1048576},
 		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS":          {1, 3600},
 		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS":          {1, 3600},
 		"OFFLOAD_SHUTDOWN_DELAY_SECONDS":             {0, 3600},
@@ -346,7 +348,7 @@ func TestSettings(t *testing.T) {
 			"OFFLOAD_TRUSTED_PROXIES=10.0.0.1,\x1b[2J", "OFFLOAD_SESSION_TOKEN_ISSUER= me "},
 		args: []string{"--ops-addr="},
 	})
-	require.Len(t, review.Settings, 40)
+	require.Len(t, review.Settings, 42)
 	for variable, want := range map[string]config.Setting{
 		"OFFLOAD_CONFIG_FILE": {Value: "session.yaml", Origin: "environment"},
 		"OFFLOAD_BUILD_VERSION": {Value: strings.Repeat("x", 200) + "…",

@@ -11,6 +11,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
+	"github.com/offload/sessiond/adapters/system/capacity"
 	"github.com/offload/sessiond/adapters/system/securefile"
 )
 
@@ -24,6 +25,8 @@ type Sources struct {
 	Random func(n int) []byte
 	// Now is the time at which the keys and the certificate are checked.
 	Now time.Time
+	// Capacity is what the machine allows the process; the zero value is for no limits.
+	Capacity capacity.Capacity
 	// BuildVersion is the version of the build.
 	BuildVersion string
 }

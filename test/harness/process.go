@@ -3,6 +3,7 @@ package harness
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -22,18 +23,39 @@ type Process struct {
 func Start(t testing.TB, env Env, args ...string) *Process {
 	t.Helper()
 	p := launch(t, env.anyPorts(), args...)
+	p.awaitStart(t)
+	return p
+}
+
+// awaitStart waits until the service has logged service_started.
+func (p *Process) awaitStart(t testing.TB) {
+	t.Helper()
 	started, found := p.Log.await(func(line Line) bool {
 		return line.Event() == "service_started"
 	}, p.ended)
 	require.True(t, found, "the service did not start:\n%s", p.Log.Text())
 	p.listening(started)
+}
+
+// StartWithFiles is like Start, with a limit on the number of files that the process may open.
+func StartWithFiles(t testing.TB, limit int, env Env) *Process {
+	t.Helper()
+	p := run(t, env.anyPorts(), exec.Command("sh", "-c", `ulimit -n "$1" && exec "$0"`, Binary(t),
+		strconv.Itoa(limit)))
+	p.awaitStart(t)
 	return p
 }
 
 // launch starts the binary and does not wait for it to serve.
 func launch(t testing.TB, env Env, args ...string) *Process {
 	t.Helper()
-	p := &Process{command: exec.Command(Binary(t), args...), ended: make(chan struct{})}
+	return run(t, env, exec.Command(Binary(t), args...))
+}
+
+// run starts command, which runs the binary.
+func run(t testing.TB, env Env, command *exec.Cmd) *Process {
+	t.Helper()
+	p := &Process{command: command, ended: make(chan struct{})}
 	p.Service = newService(t)
 	p.command.Env = Env{"PATH": os.Getenv("PATH"), "HOME": os.Getenv("HOME")}.With(env).list()
 	p.command.Stderr = p.Log

@@ -27,6 +27,7 @@ const (
 	eventOutageStarted = "limiter_outage_started"
 	eventOutageEnded   = "limiter_outage_ended"
 	eventConfiguration = "configuration_warning"
+	eventRefused       = "connections_refused"
 )
 
 // What follows the name of a material in the names of its events.
@@ -116,7 +117,9 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 		r.logger.LogAttrs(ctx, slog.LevelInfo, eventOutageEnded,
 			slog.String("policy", e.Policy.String()))
 	case ports.LimiterMisconfigured:
-		ConfigurationWarning(ctx, r.logger, r.variables.SharedStorage, e.Problem)
+		ConfigurationWarning(ctx, r.logger, r.variables.SharedStorage, e.Problem, "")
+	case ports.ConnectionRefused:
+		r.logger.LogAttrs(ctx, slog.LevelWarn, eventRefused, slog.String("budget", string(e.Budget)))
 	case ports.SessionIssued, ports.LimiterOutageDecision: // counted by metrics, not logged
 	}
 }
@@ -132,10 +135,15 @@ func (r *Recorder) content(content ports.Content) []slog.Attr {
 	return nil
 }
 
-// ConfigurationWarning logs a warning about the value of a configuration variable.
-func ConfigurationWarning(ctx context.Context, logger *slog.Logger, variable, problem string) {
-	logger.LogAttrs(ctx, slog.LevelWarn, eventConfiguration, slog.String("variable", variable),
-		slog.String("problem", problem))
+// ConfigurationWarning logs a warning about the value of a configuration variable. remedy may be
+// empty.
+func ConfigurationWarning(ctx context.Context, logger *slog.Logger,
+	variable, problem, remedy string) {
+	warning := []slog.Attr{slog.String("variable", variable), slog.String("problem", problem)}
+	if remedy != "" {
+		warning = append(warning, slog.String("remedy", remedy))
+	}
+	logger.LogAttrs(ctx, slog.LevelWarn, eventConfiguration, warning...)
 }
 
 // States returns the ids of the keys with the state of each at now.

@@ -85,6 +85,14 @@ func TestWritesARefusalAsOneLine(t *testing.T) {
 	})
 }
 
+func TestWritesARefusedConnection(t *testing.T) {
+	recorder, out := newRecorder(slog.LevelInfo)
+	recorder.Record(t.Context(),
+		ports.ConnectionRefused{Budget: ports.BudgetConnectionsPerAddress})
+	assert.Equal(t, []line{{"level": "WARN", "msg": "connections_refused",
+		"budget": "connections_per_address", "suppressed": 0.0}}, read(t, out))
+}
+
 func TestWarnsOnceOfAForgottenProxy(t *testing.T) {
 	recorder, out := newRecorder(slog.LevelInfo)
 	for range 3 {

@@ -39,6 +39,8 @@ type Metrics struct {
 	requests            *prometheus.CounterVec
 	durations           *prometheus.HistogramVec
 	inFlight            prometheus.Gauge
+	connections         prometheus.Gauge
+	shed                *prometheus.CounterVec
 	issued              *prometheus.CounterVec
 	throttled           *prometheus.CounterVec
 	verifications       *prometheus.CounterVec
@@ -65,6 +67,13 @@ func New(version string) *Metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "offload_http_requests_in_flight", Help: "Requests in progress.",
 		}),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "offload_http_connections", Help: "Open connections of the public listener.",
+		}),
+		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "offload_http_shed_total",
+			Help: "Connections that were closed because a resource budget was reached.",
+		}, []string{"budget"}),
 		issued: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "offload_sessions_issued_total", Help: "Sessions issued, new and renewed.",
 		}, []string{"kind"}),
@@ -101,8 +110,8 @@ func New(version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.issued, m.throttled,
-		m.verifications, m.forwardedByStranger,
+	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.connections, m.shed,
+		m.issued, m.throttled, m.verifications, m.forwardedByStranger,
 		m.decisions, m.outage, m.policyDecisions, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -127,6 +136,9 @@ func (m *Metrics) createSeries() {
 		for _, mode := range ports.ThrottleModes() {
 			m.throttled.WithLabelValues(dimension.String(), mode.String())
 		}
+	}
+	for _, budget := range ports.Budgets() {
+		m.shed.WithLabelValues(string(budget))
 	}
 	for _, policy := range ports.OutagePolicies() {
 		m.outage.WithLabelValues(policy.String())
@@ -169,6 +181,8 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 		m.outage.WithLabelValues(e.Policy.String()).Set(1)
 	case ports.LimiterOutageEnded:
 		m.outage.WithLabelValues(e.Policy.String()).Set(0)
+	case ports.ConnectionRefused:
+		m.shed.WithLabelValues(string(e.Budget)).Inc()
 	case ports.LimiterOutageDecision:
 		m.policyDecisions.WithLabelValues(e.Policy.String()).Inc()
 	}
@@ -189,6 +203,12 @@ func outcomeOf(reason token.Reason) string {
 		return "invalid"
 	}
 }
+
+// ConnectionOpened counts a connection that is open.
+func (m *Metrics) ConnectionOpened() { m.connections.Inc() }
+
+// ConnectionClosed counts a connection that is no longer open.
+func (m *Metrics) ConnectionClosed() { m.connections.Dec() }
 
 // Began counts a request that is in progress.
 func (m *Metrics) Began() { m.inFlight.Inc() }

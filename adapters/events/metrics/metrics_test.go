@@ -46,6 +46,11 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 	assert.Contains(t, text, "\noffload_keys_reload_failures_total 0\n")
 	assert.Contains(t, text, "\noffload_tls_reload_failures_total 0\n")
 	assert.NotContains(t, text, "offload_tls_certificate", "there is none")
+	assert.Contains(t, text, "\noffload_http_connections 0\n")
+	for _, budget := range []string{"connections", "connections_per_address",
+		"connections_per_network"} {
+		assert.Contains(t, text, `offload_http_shed_total{budget="`+budget+`"} 0`)
+	}
 	for _, policy := range []string{"local", "deny", "allow"} {
 		assert.Contains(t, text, `offload_limiter_outage{policy="`+policy+`"} 0`)
 		assert.Contains(t, text, `offload_limiter_outage_decisions_total{policy="`+policy+`"} 0`)
@@ -119,6 +124,22 @@ func TestShowsKeysByState(t *testing.T) {
 	text = scrape(t, m)
 	assert.Contains(t, text, `offload_keys{state="pending"} 0`)
 	assert.Contains(t, text, `offload_keys{state="verifying"} 1`)
+}
+
+func TestCountsConnections(t *testing.T) {
+	m := metrics.New("")
+	for range 3 {
+		m.ConnectionOpened()
+	}
+	m.ConnectionClosed()
+	for _, budget := range ports.Budgets() {
+		m.Record(context.Background(), ports.ConnectionRefused{Budget: budget})
+	}
+	m.Record(context.Background(), ports.ConnectionRefused{Budget: ports.BudgetConnections})
+	text := scrape(t, m)
+	assert.Contains(t, text, "\noffload_http_connections 2\n")
+	assert.Contains(t, text, `offload_http_shed_total{budget="connections"} 2`)
+	assert.Contains(t, text, `offload_http_shed_total{budget="connections_per_network"} 1`)
 }
 
 // counts implements metrics.Counts.

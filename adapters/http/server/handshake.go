@@ -128,6 +128,9 @@ func (h *handshaker) perform(raw net.Conn) (net.Conn, error) {
 		if conn, err = readProxyHeader(raw); err != nil {
 			return nil, err
 		}
+		if one := slotOf(raw); one != nil && !one.announce(conn) {
+			return nil, errRefused
+		}
 	}
 	conn, err := h.secure(conn)
 	if err != nil {
@@ -139,7 +142,7 @@ func (h *handshaker) perform(raw net.Conn) (net.Conn, error) {
 // secure performs the TLS handshake if the listener speaks TLS.
 func (h *handshaker) secure(conn net.Conn) (net.Conn, error) {
 	if h.tls == nil {
-		return &connection{Conn: conn}, nil
+		return newConnection(conn), nil
 	}
 	tlsConn := tls.Server(conn, h.tls)
 	// the connection already has a deadline
@@ -151,7 +154,7 @@ func (h *handshaker) secure(conn net.Conn) (net.Conn, error) {
 	if state.NegotiatedProtocol == "h2" {
 		return tlsConn, nil
 	}
-	return &secured{connection: connection{Conn: tlsConn}, state: state}, nil
+	return &secured{connection: connection{Conn: tlsConn, slot: slotOf(tlsConn)}, state: state}, nil
 }
 
 // Accept implements net.Listener.
@@ -182,6 +185,9 @@ func tlsConfig(certificate func() *tls.Certificate) *tls.Config {
 		},
 	}
 }
+
+// errRefused reports that a budget does not allow the client another connection.
+var errRefused = errors.New("too many connections of one client")
 
 // handshakeError is a failed TLS handshake. Its message may hold what a client sent.
 type handshakeError struct{ cause error }

@@ -8,58 +8,34 @@ import (
 	"sync/atomic"
 )
 
-// listener limits the number of connections that may be open at once; further ones wait in the
-// kernel's queue. It may be closed twice: by a drain and by http.Server.
+// listener is a listener whose connections have slots. It may be closed twice: by a drain and by
+// http.Server.
 type listener struct {
 	net.Listener
-	open   chan struct{} // holds one element for each open connection
-	closed chan struct{}
-	close  func() error
+	slots *slots
+	close func() error
 }
 
-// limit returns a listener on inner with at most the given number of open connections.
-func limit(inner net.Listener, connections int) *listener {
-	l := &listener{Listener: inner, open: make(chan struct{}, connections),
-		closed: make(chan struct{})}
-	l.close = sync.OnceValue(func() error {
-		close(l.closed)
-		return inner.Close()
-	})
-	return l
+// newListener returns a listener on inner whose connections have slots.
+func newListener(inner net.Listener, slots *slots) *listener {
+	return &listener{Listener: inner, slots: slots, close: sync.OnceValue(inner.Close)}
 }
 
 // Accept implements net.Listener. Its connections are of type *slot.
 func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case l.open <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if one := l.slots.enter(conn, peerOf(conn)); one != nil {
+			return one, nil
+		}
 	}
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.open
-		return nil, err
-	}
-	return &slot{Conn: conn, leave: sync.OnceFunc(func() { <-l.open })}, nil
 }
 
 // Close implements net.Listener.
 func (l *listener) Close() error { return l.close() }
-
-// slot is a connection that counts against the limit until it is closed.
-type slot struct {
-	net.Conn
-	leave func()
-}
-
-// CloseWrite closes the write side if the connection supports it. Reading remains possible.
-func (s *slot) CloseWrite() error { return closeWrite(s.Conn) }
-
-// Close implements net.Conn.
-func (s *slot) Close() error {
-	defer s.leave()
-	return s.Conn.Close()
-}
 
 // plain is a listener on whose connections HTTP is spoken without a handshake.
 type plain struct{ net.Listener }
@@ -70,7 +46,7 @@ func (p plain) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connection{Conn: conn}, nil
+	return newConnection(conn), nil
 }
 
 // closeWrite closes the write side of conn if it supports that. net/http does so after a response
@@ -99,9 +75,15 @@ func (p *progress) of() *progress { return p }
 type connection struct {
 	net.Conn
 	progress
+	slot *slot
 	// prefaceRead is the number of bytes of the HTTP/2 preface that have been received, or -1 if
 	// something else was received.
 	prefaceRead int
+}
+
+// newConnection returns a connection on conn, which may have a slot.
+func newConnection(conn net.Conn) *connection {
+	return &connection{Conn: conn, slot: slotOf(conn)}
 }
 
 // preface is the beginning of an HTTP/2 connection (RFC 9113 §3.4).
@@ -112,6 +94,9 @@ func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 && !c.speaksHTTP2(p[:n]) {
 		c.begun.Store(true)
+		if c.slot != nil {
+			c.slot.begin()
+		}
 	}
 	return n, err
 }

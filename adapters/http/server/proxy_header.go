@@ -139,6 +139,9 @@ func (a *proxied) CloseWrite() error { return closeWrite(a.Conn) }
 
 // peerOf returns the IP address of the other end of a connection, or the zero Addr if it has none.
 func peerOf(conn net.Conn) netip.Addr {
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
 	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil {
 		return netip.Addr{}

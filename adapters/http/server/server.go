@@ -7,13 +7,18 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 )
 
-// maxHeader is the maximum size of a request's headers in bytes. It has room for a token and a long
-// chain of proxies.
+// maxHeader is the maximum size of a request's headers in bytes, unless Limits says otherwise. It
+// has room for a token and a long chain of proxies.
 const maxHeader = 16 << 10
+
+// readAhead is how many bytes more than http.Server.MaxHeaderBytes net/http reads of the headers of
+// an HTTP/1 request.
+const readAhead = 4 << 10
 
 // writeTimeout is how long writing a response may take beyond the time allowed for reading, and how
 // long the server waits for an HTTP/2 client that receives nothing.
@@ -40,8 +45,27 @@ type Limits struct {
 	// Read is how long reading a request's headers and body may take. Idle is how long a connection
 	// may wait for the next request.
 	Read, Idle time.Duration
-	// Connections is how many may be open at once; further ones wait in the kernel's queue.
+	// Connections is how many may be open at once. Beyond it, the connection that has been idle
+	// longest is closed, or the oldest of the client that has most.
 	Connections int
+	// PerAddress is how many of them one address may have; a network may have four times as many.
+	// Further ones are closed at once. 0 means any number.
+	PerAddress int
+	// Exempt reports whether a peer is a trusted proxy, to which PerAddress does not apply. If it is
+	// nil, none is.
+	Exempt func(peer netip.Addr) bool
+	// HeaderBytes is the maximum size of a request's line and headers; 0 means 16 KiB.
+	HeaderBytes int
+	// Observer is told about connections; it may be nil.
+	Observer ConnectionObserver
+}
+
+// headerBytes returns the maximum size of a request's headers.
+func (l *Limits) headerBytes() int {
+	if l.HeaderBytes == 0 {
+		return maxHeader
+	}
+	return l.HeaderBytes
 }
 
 // Server is one listener with its handler. It speaks HTTP/1.1 and HTTP/2. HTTP/2 is spoken over
@@ -67,7 +91,7 @@ func Listen(ctx context.Context, address string, handler http.Handler, limits Li
 	errorLog := newErrorLog(logger)
 	s := &Server{
 		handler:  handler,
-		listener: limit(inner, limits.Connections),
+		listener: newListener(inner, newSlots(limits, time.Now)),
 		drain:    newDrain(),
 		done:     make(chan error, 1),
 	}
@@ -85,9 +109,9 @@ func Listen(ctx context.Context, address string, handler http.Handler, limits Li
 		ReadTimeout:                  limits.Read,
 		WriteTimeout:                 limits.Read + writeTimeout,
 		IdleTimeout:                  limits.Idle,
-		MaxHeaderBytes:               maxHeader,
+		MaxHeaderBytes:               max(limits.headerBytes()-readAhead, 1),
 		DisableGeneralOptionsHandler: true, // OPTIONS * is handled like any other path
-		ConnState:                    yield(s.drain.follow),
+		ConnState:                    yield(trackRequests(s.drain.follow)),
 		ErrorLog:                     log.New(errorLog, "", 0),
 		Protocols:                    &protocols,
 		HTTP2: &http.HTTP2Config{

@@ -137,7 +137,7 @@ func TestLifeWithoutAnOperationsListener(t *testing.T) {
 // service is healthy afterwards.
 func TestLifeUnderOverload(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, harness.Production(harness.Env{"OFFLOAD_HTTP_MAX_CONNECTIONS": "16",
+	service := harness.Start(t, harness.Production(harness.Env{
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":         "200",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400"}))
 	token := service.Token(t, "install-12345")
@@ -148,8 +148,7 @@ func TestLifeUnderOverload(t *testing.T) {
 	for n := range clients {
 		statuses[n] = map[int]int{}
 		group.Go(func() {
-			// Connections are closed after each request, because there are fewer slots than
-			// clients.
+			// Connections are closed after each request, so that each takes a new one.
 			closing := harness.Header{"Connection", "close"}
 			for round := range rounds {
 				for _, sent := range []struct {

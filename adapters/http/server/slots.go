@@ -1,0 +1,283 @@
+package server
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/offload/sessiond/ports"
+)
+
+// silence is how long a new connection may be silent before it counts as idle. Until then its first
+// request is on its way: if it counted as idle at once, then, while all others are busy, each new
+// connection would take the place of the one before.
+const silence = time.Second
+
+// ConnectionObserver is told about the connections of a listener. It must not block.
+type ConnectionObserver interface {
+	ConnectionOpened()
+	ConnectionClosed()
+	// ConnectionRefused is called when a connection was closed because of a budget: a new one, or
+	// one that had to make room.
+	ConnectionRefused(budget ports.Budget)
+}
+
+// slots bounds the open connections, in all and of each address and network. What it does for a
+// connection takes the same time however many are open.
+type slots struct {
+	// most is how many may be open, at least 1; perAddress how many of one address, 0 for any
+	// number.
+	most, perAddress int
+	// exempt reports whether a peer is a trusted proxy, whose connections are those of many
+	// clients.
+	exempt   func(peer netip.Addr) bool
+	now      func() time.Time
+	observer ConnectionObserver
+
+	mu   sync.Mutex
+	open int
+	// silent holds the connections on which no request has ever begun, by the time at which they
+	// were opened; idle those that wait for another request, by the time since when.
+	silent, idle queue[*slot]
+	groups       groups
+	// proxies holds the connections that are exempt, the oldest first.
+	proxies queue[*slot]
+}
+
+// newSlots returns slots without connections.
+func newSlots(limits Limits, now func() time.Time) *slots {
+	s := &slots{most: max(limits.Connections, 1), perAddress: limits.PerAddress,
+		exempt: limits.Exempt, now: now, observer: limits.Observer,
+		groups: groups{of: map[netip.Prefix]*group{}}}
+	if s.observer == nil {
+		s.observer = unobserved{}
+	}
+	return s
+}
+
+// slot is a connection that counts against the bounds until it is closed.
+type slot struct {
+	net.Conn
+	slots *slots
+	// busy is true while a request is in progress. It changes under the lock of slots.
+	busy atomic.Bool
+
+	// The lock of slots guards these.
+	gone    bool
+	since   time.Time // in silent or idle since when
+	waiting link[*slot]
+	age     link[*slot]
+	member  membership // zero if exempt
+}
+
+// enter returns a slot for a new connection with that peer, or nil if it was refused and closed. It
+// closes another connection if that must make room.
+func (s *slots) enter(conn net.Conn, peer netip.Addr) *slot {
+	one := &slot{Conn: conn, slots: s, since: s.now()}
+	one.waiting.owner, one.age.owner = one, one
+	s.mu.Lock()
+	if budget := s.place(one, peer, s.exempts(peer)); budget != "" {
+		s.mu.Unlock()
+		_ = conn.Close()
+		s.observer.ConnectionRefused(budget)
+		return nil
+	}
+	var evicted *slot
+	if s.open == s.most {
+		evicted = s.victim(one)
+		s.remove(evicted)
+	}
+	s.open++
+	s.silent.push(&one.waiting)
+	s.mu.Unlock()
+	s.observer.ConnectionOpened()
+	if evicted != nil {
+		evicted.breakOff()
+		s.observer.ConnectionClosed()
+		s.observer.ConnectionRefused(ports.BudgetConnections)
+	}
+	return one
+}
+
+// exempts reports whether the connections of peer are not counted by address. A peer without an
+// address is on this host, at a Unix socket.
+func (s *slots) exempts(peer netip.Addr) bool {
+	return !peer.IsValid() || s.exempt != nil && s.exempt(peer)
+}
+
+// place counts a connection by its client's address, or returns the budget that does not allow it.
+func (s *slots) place(one *slot, client netip.Addr, exempt bool) (beyond ports.Budget) {
+	if exempt {
+		s.proxies.push(&one.age)
+		return ""
+	}
+	member := s.groups.find(client)
+	if s.perAddress > 0 {
+		if member.address.open >= s.perAddress {
+			return ports.BudgetConnectionsPerAddress
+		}
+		if member.network != nil && member.network.open >= networkFactor*s.perAddress {
+			return ports.BudgetConnectionsPerNetwork
+		}
+	}
+	one.member = member
+	s.groups.join(member, one)
+	return ""
+}
+
+// victim returns the connection that makes room for next: the one that has been idle longest, or
+// the oldest of the site that has most. Those of trusted proxies come last, because each carries
+// many clients.
+func (s *slots) victim(next *slot) *slot {
+	longest := s.idle.first
+	if silent := s.silent.first; silent != nil && s.now().Sub(silent.owner.since) >= silence &&
+		(longest == nil || silent.owner.since.Before(longest.owner.since)) {
+		longest = silent
+	}
+	if longest != nil {
+		return longest.owner
+	}
+	// next is the youngest of its site
+	if site := s.groups.ranking.first(); site != nil && site.byAge.first.owner != next {
+		return site.byAge.first.owner
+	}
+	return s.proxies.first.owner
+}
+
+// remove takes a connection out of every count.
+func (s *slots) remove(one *slot) {
+	one.gone = true
+	one.waiting.leave()
+	s.unplace(one)
+	s.open--
+}
+
+// unplace reverts place.
+func (s *slots) unplace(one *slot) {
+	if one.member.address == nil {
+		one.age.leave()
+		return
+	}
+	s.groups.leave(one.member, one)
+	one.member = membership{}
+}
+
+// announce counts the connection by the address of its client, which has a PROXY header, in place of
+// the proxy's. It reports whether the client may have another connection; if not, the caller closes
+// this one.
+func (one *slot) announce(conn net.Conn) bool {
+	client, s := peerOf(conn), one.slots
+	// All clients without an address count as one.
+	exempt := client.IsValid() && s.exempts(client)
+	s.mu.Lock()
+	if one.gone {
+		s.mu.Unlock()
+		return false
+	}
+	s.unplace(one)
+	beyond := s.place(one, client, exempt)
+	if beyond != "" {
+		s.proxies.push(&one.age) // until the caller has closed it
+	}
+	s.mu.Unlock()
+	if beyond != "" {
+		s.observer.ConnectionRefused(beyond)
+	}
+	return beyond == ""
+}
+
+// begin records that a request is in progress.
+func (one *slot) begin() {
+	if one.busy.Load() {
+		return
+	}
+	one.slots.mu.Lock()
+	defer one.slots.mu.Unlock()
+	one.busy.Store(true)
+	one.waiting.leave()
+}
+
+// rest records that no request is in progress.
+func (one *slot) rest() {
+	now := one.slots.now()
+	one.slots.mu.Lock()
+	defer one.slots.mu.Unlock()
+	one.busy.Store(false)
+	if !one.gone {
+		one.since = now
+		one.slots.idle.push(&one.waiting)
+	}
+}
+
+// CloseWrite closes the write side if the connection supports it. Reading remains possible.
+func (one *slot) CloseWrite() error { return closeWrite(one.Conn) }
+
+// Close implements net.Conn.
+func (one *slot) Close() error {
+	err := one.Conn.Close() // before the slot is free, so that never more are open than allowed
+	s := one.slots
+	s.mu.Lock()
+	gone := one.gone
+	if !gone {
+		s.remove(one)
+	}
+	s.mu.Unlock()
+	if !gone {
+		s.observer.ConnectionClosed()
+	}
+	return err
+}
+
+// breakOff closes a connection that made room. What was not sent yet is dropped, because the kernel
+// would keep it for a client that may never read.
+func (one *slot) breakOff() {
+	if conn, ok := one.Conn.(interface{ SetLinger(seconds int) error }); ok && one.busy.Load() {
+		_ = conn.SetLinger(0)
+	}
+	_ = one.Conn.Close()
+}
+
+// slotOf returns the slot under a connection, or nil if it has none.
+func slotOf(conn net.Conn) *slot {
+	for {
+		switch c := conn.(type) {
+		case *slot:
+			return c
+		case *connection:
+			return c.slot
+		case *secured:
+			return c.slot
+		case *proxied:
+			conn = c.Conn
+		case interface{ NetConn() net.Conn }: // *tls.Conn
+			conn = c.NetConn()
+		default:
+			return nil
+		}
+	}
+}
+
+// trackRequests wraps follow so that slots know which connections are idle.
+func trackRequests(follow func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
+	return func(conn net.Conn, state http.ConnState) {
+		follow(conn, state)
+		one := slotOf(conn)
+		switch {
+		case one == nil:
+		case state == http.StateActive:
+			one.begin()
+		case state == http.StateIdle:
+			one.rest()
+		}
+	}
+}
+
+// unobserved is an observer that does nothing.
+type unobserved struct{}
+
+func (unobserved) ConnectionOpened()              {}
+func (unobserved) ConnectionClosed()              {}
+func (unobserved) ConnectionRefused(ports.Budget) {}

@@ -1,0 +1,18 @@
+package ports
+
+// Budget is the name of a resource budget of the HTTP server, in logs and metrics.
+type Budget string
+
+const (
+	// BudgetConnections bounds the open connections of all clients.
+	BudgetConnections Budget = "connections"
+	// BudgetConnectionsPerAddress bounds those of one address.
+	BudgetConnectionsPerAddress Budget = "connections_per_address"
+	// BudgetConnectionsPerNetwork bounds those of one network.
+	BudgetConnectionsPerNetwork Budget = "connections_per_network"
+)
+
+// Budgets returns all budgets.
+func Budgets() []Budget {
+	return []Budget{BudgetConnections, BudgetConnectionsPerAddress, BudgetConnectionsPerNetwork}
+}
