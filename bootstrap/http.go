@@ -194,6 +194,7 @@ func (p *listenerParts) publicLimits() server.Limits {
 	return server.Limits{
 		Connections: p.Config.MaxConnections, PerAddress: p.Config.MaxConnectionsPerAddress,
 		Exempt:      p.Config.TrustedProxies.Contains,
+		NoHTTP2:     !p.Config.HTTP2,
 		HeaderBytes: p.Config.MaxHeaderBytes,
 		Observer:    connectionEvents{p.Metrics, p.Events},
 	}

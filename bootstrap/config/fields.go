@@ -116,6 +116,7 @@ type fields struct {
 	TLSCertFile     path               `env:"OFFLOAD_TLS_CERT_FILE" default:"-" help:"certificate of the public listener; empty for no TLS"`
 	TLSKeyFile      path               `env:"OFFLOAD_TLS_KEY_FILE" default:"-" help:"private key of the certificate; empty for no TLS"`
 	CORSOrigins     []string           `env:"OFFLOAD_CORS_ALLOWED_ORIGINS" default:"" help:"allowed web origins, separated by commas; empty for none, in development for localhost"`
+	HTTP2           bool               `env:"OFFLOAD_HTTP2" default:"true" help:"speak HTTP/2 as well as HTTP/1.1"`
 	MaxConnections  int                `env:"OFFLOAD_HTTP_MAX_CONNECTIONS" default:"20000" validate:"min=1" help:"open connections of the public listener, or fewer if the limits of open files and memory allow fewer; beyond that the one idle longest is closed"`
 	MaxPerAddress   int                `env:"OFFLOAD_HTTP_MAX_CONNECTIONS_PER_ADDRESS" default:"2000" validate:"min=1" help:"open connections of one address; its network (IPv4 /24, IPv6 /48) may have four times as many, a trusted proxy any number"`
 	MaxHeaderBytes  int                `env:"OFFLOAD_HTTP_MAX_HEADER_BYTES" default:"16384" validate:"min=4096,max=1048576" help:"bytes of a request line and its headers"`

@@ -9,6 +9,13 @@ import (
 // GoAwayHTTP2 shuts down only the server that HTTP/2 belongs to.
 func (s *Server) GoAwayHTTP2() { s.goAwayHTTP2() }
 
+// CountHTTP2 makes the server count as if n connections spoke HTTP/2.
+func (s *Server) CountHTTP2(n int) {
+	s.slots.mu.Lock()
+	defer s.slots.mu.Unlock()
+	s.slots.http2 = n
+}
+
 // NewErrorLog returns the writer that receives the messages of net/http.
 func NewErrorLog(logger *slog.Logger) io.Writer { return newErrorLog(logger) }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -151,7 +153,7 @@ func (h *handshaker) secure(conn net.Conn) (net.Conn, error) {
 		return nil, &handshakeError{err}
 	}
 	state := tlsConn.ConnectionState()
-	if state.NegotiatedProtocol == "h2" {
+	if state.NegotiatedProtocol == protocolHTTP2 {
 		return tlsConn, nil
 	}
 	return &secured{connection: connection{Conn: tlsConn, slot: slotOf(tlsConn)}, state: state}, nil
@@ -174,16 +176,31 @@ func (h *handshaker) Accept() (net.Conn, error) {
 // Close implements net.Listener. Handshakes in progress may still complete.
 func (h *handshaker) Close() error { return h.close() }
 
+// The protocols of TLS connections (RFC 7301).
+const protocolHTTP2, protocolHTTP1 = "h2", "http/1.1"
+
 // tlsConfig returns a configuration for TLS 1.2 and later, with the standard library's choice of
-// ciphers and a certificate that may change.
+// ciphers and a certificate that may change. HTTP/2 is offered to a connection that may speak it.
 func tlsConfig(certificate func() *tls.Certificate) *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		NextProtos: []string{"h2", "http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return certificate(), nil
-		},
+	config := func(protocols ...string) *tls.Config {
+		return &tls.Config{
+			MinVersion: tls.VersionTLS12,
+			NextProtos: protocols,
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+				return certificate(), nil
+			},
+		}
 	}
+	both, onlyHTTP1 := config(protocolHTTP2, protocolHTTP1), config(protocolHTTP1)
+	both.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		one := slotOf(hello.Conn)
+		if slices.Contains(hello.SupportedProtos, protocolHTTP2) &&
+			(one == nil || one.speakHTTP2() == 0) {
+			return onlyHTTP1, nil
+		}
+		return both, nil
+	}
+	return both
 }
 
 // errRefused reports that a budget does not allow the client another connection.
@@ -210,4 +227,16 @@ func respondInPlaintext(err error) {
 		[]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
 			"Client sent an HTTP request to an HTTPS server.\n"))
 	_ = closeWrite(record.Conn)
+}
+
+// refuseHTTP2 responds to a client that speaks HTTP/2 without TLS where it must speak HTTP/1.1. It
+// then receives for a moment what the client is still sending, because closing a connection with
+// unread input could discard the response.
+func refuseHTTP2(conn net.Conn) {
+	_ = conn.SetDeadline(time.Now().Add(unreadTimeout))
+	_, _ = io.WriteString(conn, "HTTP/1.1 505 HTTP Version Not Supported\r\n"+
+		"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"+
+		"505 HTTP Version Not Supported: use HTTP/1.1")
+	_ = closeWrite(conn)
+	_, _ = io.Copy(io.Discard, conn)
 }

@@ -24,22 +24,6 @@ const readAhead = 4 << 10
 // long the server waits for an HTTP/2 client that receives nothing.
 const writeTimeout = 10 * time.Second
 
-// maxFrame is the maximum size of an HTTP/2 frame in bytes, the smallest that RFC 9113 §4.2 allows.
-// net/http allocates the frame's size as soon as the frame header has arrived, and keeps the buffer
-// for as long as the connection. Its own default is one mebibyte.
-const maxFrame = 16 << 10
-
-// maxStreams is the maximum number of concurrent requests on one HTTP/2 connection, the lowest that
-// RFC 9113 §6.5.2 recommends.
-const maxStreams = 100
-
-// These are the maximum numbers of body bytes that wait to be read, per stream and per connection.
-// Bodies are small here.
-const (
-	maxStreamWaiting     = 64 << 10
-	maxConnectionWaiting = 256 << 10
-)
-
 // Limits are the limits of a listener's connections.
 type Limits struct {
 	// Read is how long reading a request's headers and body may take. Idle is how long a connection
@@ -56,6 +40,8 @@ type Limits struct {
 	Exempt func(peer netip.Addr) bool
 	// HeaderBytes is the maximum size of a request's line and headers; 0 means 16 KiB.
 	HeaderBytes int
+	// NoHTTP2 turns HTTP/2 off.
+	NoHTTP2 bool
 	// Observer is told about connections; it may be nil.
 	Observer ConnectionObserver
 }
@@ -72,9 +58,10 @@ func (l *Limits) headerBytes() int {
 // TLS, and without TLS to clients with prior knowledge.
 type Server struct {
 	http     *http.Server
-	http2    *http.Server // never serves; see newHTTP2
+	http2    *http2Servers
 	handler  http.Handler
 	listener net.Listener
+	slots    *slots
 	drain    *drain
 	done     chan error
 }
@@ -90,11 +77,12 @@ func Listen(ctx context.Context, address string, handler http.Handler, limits Li
 	}
 	errorLog := newErrorLog(logger)
 	s := &Server{
-		handler:  handler,
-		listener: newListener(inner, newSlots(limits, time.Now)),
-		drain:    newDrain(),
-		done:     make(chan error, 1),
+		handler: handler,
+		slots:   newSlots(limits, time.Now),
+		drain:   newDrain(),
+		done:    make(chan error, 1),
 	}
+	s.listener = newListener(inner, s.slots)
 	if handshake.isZero() {
 		s.listener = plain{s.listener}
 	} else {
@@ -114,41 +102,11 @@ func Listen(ctx context.Context, address string, handler http.Handler, limits Li
 		ConnState:                    yield(trackRequests(s.drain.follow)),
 		ErrorLog:                     log.New(errorLog, "", 0),
 		Protocols:                    &protocols,
-		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams:          maxStreams,
-			MaxReadFrameSize:              maxFrame,
-			MaxReceiveBufferPerStream:     maxStreamWaiting,
-			MaxReceiveBufferPerConnection: maxConnectionWaiting,
-			// a stream's deadline does not interrupt a blocked write to the socket
-			WriteByteTimeout: writeTimeout,
-		},
 	}
-	s.http2 = newHTTP2(s.http)
+	s.http2 = newHTTP2Servers(s.http, limits.headerBytes())
 	go s.run()
 	return s, nil
 }
-
-// newHTTP2 makes the HTTP/2 part of server belong to a second http.Server, which never serves
-// anything. Shutdown tells HTTP/2 clients to send no new requests, and it closes idle HTTP/1
-// connections. The former must happen at once and the latter must not, so each part needs a
-// Shutdown of its own. net/http does not document this behaviour, so
-// TestHTTP2BelongsToSecondServer checks it.
-func newHTTP2(server *http.Server) *http.Server {
-	second := &http.Server{Protocols: server.Protocols, IdleTimeout: server.IdleTimeout,
-		ReadTimeout: server.ReadTimeout}
-	_ = second.Serve(closedListener{}) // called only for the HTTP/2 setup that it does on the way
-	server.TLSNextProto = second.TLSNextProto
-	return second
-}
-
-// closedListener is a listener that never accepts a connection.
-type closedListener struct{ net.Listener }
-
-// Accept implements net.Listener.
-func (closedListener) Accept() (net.Conn, error) { return nil, net.ErrClosed }
-
-// Close implements net.Listener.
-func (closedListener) Close() error { return nil }
 
 func (s *Server) run() {
 	err := s.http.Serve(s.listener)
@@ -225,5 +183,5 @@ func (s *Server) Shutdown(ctx context.Context) (brokenOff int) {
 
 // goAwayHTTP2 tells every HTTP/2 client to send no new requests. Those in progress are completed.
 func (s *Server) goAwayHTTP2() {
-	_ = s.http2.Shutdown(context.Background()) // returns at once: it has no connection to wait for
+	_ = s.http2.owner.Shutdown(context.Background()) // returns at once: it has no connection to wait for
 }

@@ -31,6 +31,8 @@ type slots struct {
 	// most is how many may be open, at least 1; perAddress how many of one address, 0 for any
 	// number.
 	most, perAddress int
+	// noHTTP2 is true if no connection may speak HTTP/2.
+	noHTTP2 bool
 	// exempt reports whether a peer is a trusted proxy, whose connections are those of many
 	// clients.
 	exempt   func(peer netip.Addr) bool
@@ -43,6 +45,8 @@ type slots struct {
 	// were opened; idle those that wait for another request, by the time since when.
 	silent, idle queue[*slot]
 	groups       groups
+	// http2 is how many connections of clients speak HTTP/2.
+	http2 int
 	// proxies holds the connections that are exempt, the oldest first.
 	proxies queue[*slot]
 }
@@ -50,7 +54,8 @@ type slots struct {
 // newSlots returns slots without connections.
 func newSlots(limits Limits, now func() time.Time) *slots {
 	s := &slots{most: max(limits.Connections, 1), perAddress: limits.PerAddress,
-		exempt: limits.Exempt, now: now, observer: limits.Observer,
+		noHTTP2: limits.NoHTTP2,
+		exempt:  limits.Exempt, now: now, observer: limits.Observer,
 		groups: groups{of: map[netip.Prefix]*group{}}}
 	if s.observer == nil {
 		s.observer = unobserved{}
@@ -71,7 +76,13 @@ type slot struct {
 	waiting link[*slot]
 	age     link[*slot]
 	member  membership // zero if exempt
+	// streams is how many requests may be in progress at once in HTTP/2; 0 until it is spoken.
+	streams     int
+	countsHTTP2 bool
 }
+
+// exempt reports whether the connection is that of a trusted proxy.
+func (one *slot) exempt() bool { return one.member.address == nil }
 
 // enter returns a slot for a new connection with that peer, or nil if it was refused and closed. It
 // closes another connection if that must make room.
@@ -152,12 +163,15 @@ func (s *slots) remove(one *slot) {
 	one.gone = true
 	one.waiting.leave()
 	s.unplace(one)
+	if one.countsHTTP2 {
+		s.http2--
+	}
 	s.open--
 }
 
 // unplace reverts place.
 func (s *slots) unplace(one *slot) {
-	if one.member.address == nil {
+	if one.exempt() {
 		one.age.leave()
 		return
 	}

@@ -187,7 +187,9 @@ func TestWireHTTP2ResponsesWithoutAWindow(t *testing.T) {
 		}
 		given[wordFor(kind, payload)]++
 	}
-	assert.Equal(t, 100, given["reset 2"], "%v", given)
+	assert.Equal(t, 64, given["reset 2"], "%v", given)
+	assert.Equal(t, 36, given["reset 7"], "requests beyond the number of streams are refused: %v",
+		given)
 }
 
 // tail describes the last few of words and their number.

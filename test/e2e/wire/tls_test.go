@@ -1,8 +1,8 @@
 package wire_test
 
 import (
-	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -280,20 +281,54 @@ func TestHTTP2ClientThatNeverReads(t *testing.T) {
 	harness.Receive(t, "the client that never reads has been cut off", ended)
 }
 
-// TestHTTP2AnnouncesItsStreamLimit shows that the server announces its maximum of concurrent
-// streams.
-func TestHTTP2AnnouncesItsStreamLimit(t *testing.T) {
-	t.Parallel()
-	service := harness.Start(t, harness.Production(nil))
-	conn := service.Dial(t)
+// announcedStreams sends the HTTP/2 preface on conn and returns the number of streams that the
+// server announces (RFC 9113 §6.5.2).
+func announcedStreams(t *testing.T, conn *harness.Conn) int {
+	t.Helper()
 	conn.Send(t, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
-	reader := bufio.NewReader(conn)
 	header := make([]byte, 9)
-	_, err := io.ReadFull(reader, header)
+	_, err := io.ReadFull(conn, header)
 	require.NoError(t, err)
 	settings := make([]byte, header[2])
-	_, err = io.ReadFull(reader, settings)
+	_, err = io.ReadFull(conn, settings)
 	require.NoError(t, err)
-	assert.Contains(t, string(settings), "\x00\x03\x00\x00\x00\x64",
-		"MAX_CONCURRENT_STREAMS of 100 (RFC 9113 §6.5.2)")
+	const maxConcurrentStreams = "\x00\x03\x00\x00\x00"
+	at := strings.Index(string(settings), maxConcurrentStreams)
+	require.GreaterOrEqual(t, at, 0)
+	return int(settings[at+len(maxConcurrentStreams)])
+}
+
+// TestHTTP2StreamsDependOnOpenConnections checks that the more connections speak HTTP/2, the fewer
+// requests each may have in progress, that clients speak HTTP/1.1 beyond that, and that a trusted
+// proxy is not affected.
+func TestHTTP2StreamsDependOnOpenConnections(t *testing.T) {
+	t.Parallel()
+	service := harness.Start(t, patient(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.9.1",
+		"OFFLOAD_HTTP_MAX_CONNECTIONS_PER_ADDRESS": "3000"}))
+	expected := []struct{ connections, streams int }{{64, 64}, {448, 12}, {1536, 3}}
+	for _, tier := range expected {
+		for n := range tier.connections {
+			require.Equal(t, tier.streams, announcedStreams(t, service.Dial(t)), "%d", n)
+		}
+	}
+	beyond := service.Dial(t)
+	beyond.Send(t, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	rest, err := io.ReadAll(beyond)
+	require.True(t, err == nil || errors.Is(err, syscall.ECONNRESET), "%v", err)
+	assert.True(t, strings.HasPrefix(string(rest), "HTTP/1.1 505 "), "%q", rest)
+	served(t, service.Dial(t), "HTTP/1.1 is spoken")
+	assert.Equal(t, 100, announcedStreams(t, service.From(t, "127.0.9.1").Dial(t)))
+}
+
+func TestHTTP2CanBeTurnedOff(t *testing.T) {
+	t.Parallel()
+	pair := pki.New(t, "localhost")
+	service, _ := overTLS(t, pair, harness.Env{"OFFLOAD_HTTP2": "false"})
+	trust := pki.Trust(pair)
+	trust.NextProtos = []string{"h2", "http/1.1"}
+	conn := tls.Client(service.Dial(t).Conn, trust)
+	require.NoError(t, conn.Handshake())
+	assert.Equal(t, "http/1.1", conn.ConnectionState().NegotiatedProtocol)
+	client := service.Over(t, pki.Trust(pair), spoken["HTTP/1.1"])
+	assert.Equal(t, http.StatusOK, client.Send(t, "GET", "/v1/health", "").Status)
 }

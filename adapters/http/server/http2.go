@@ -1,0 +1,139 @@
+package server
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+)
+
+// maxFrame is the maximum size of an HTTP/2 frame in bytes, the smallest that RFC 9113 §4.2 allows.
+// net/http allocates the frame's size as soon as the frame header has arrived, and keeps the buffer
+// for as long as the connection. Its own default is one mebibyte.
+const maxFrame = 16 << 10
+
+// These are the maximum numbers of body bytes that wait to be read, per stream and per connection.
+// Bodies are small here.
+const (
+	maxStreamWaiting     = 64 << 10
+	maxConnectionWaiting = 256 << 10
+)
+
+// A stream costs a goroutine and buffers, whatever is sent on it, so the streams of all connections
+// must be bounded. The number of a connection is fixed when it begins to speak HTTP/2, and the more
+// connections do, the fewer streams a new one gets. Beyond the last tier it gets none, and must
+// speak HTTP/1.1.
+//
+// As a connection counts for as long as it is open, there are never more than 64 with 64 streams,
+// 448 with 12 and 1536 with 3: 14080 streams.
+var streamTiers = []struct{ connections, streams int }{{64, 64}, {512, 12}, {2048, 3}}
+
+// proxyStreams is the number of streams of a trusted proxy, which carries many clients on each of
+// its connections. It is the lowest that RFC 9113 §6.5.2 recommends.
+const proxyStreams = 100
+
+// speakHTTP2 returns the number of streams of the connection, or 0 if it must speak HTTP/1.1. It is
+// called at the latest when HTTP/2 begins, and returns the same each time.
+func (one *slot) speakHTTP2() (streams int) {
+	s := one.slots
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case one.streams > 0 || one.gone || s.noHTTP2:
+		return one.streams
+	case one.exempt():
+		one.streams = proxyStreams
+		return one.streams
+	}
+	for _, tier := range streamTiers {
+		if s.http2 < tier.connections {
+			s.http2++
+			one.countsHTTP2 = true
+			one.streams = tier.streams
+			break
+		}
+	}
+	return one.streams
+}
+
+// http2Servers hold the settings of HTTP/2 connections. net/http fixes the number of streams for
+// each http.Server, so there is one for each number. None of them serves: the server that accepted
+// a connection hands it over together with the one whose settings apply.
+type http2Servers struct {
+	// owner is the server that HTTP/2 belongs to; see newHTTP2Owner.
+	owner *http.Server
+	// byStreams holds the servers by their number of streams.
+	byStreams map[int]*http.Server
+}
+
+// newHTTP2Servers makes the HTTP/2 part of server, whose connections have slots, speak with as many
+// streams as each connection may have. headerBytes is the maximum size of a request's headers.
+func newHTTP2Servers(server *http.Server, headerBytes int) *http2Servers {
+	h := &http2Servers{owner: newHTTP2Owner(server), byStreams: map[int]*http.Server{}}
+	add := func(streams int) {
+		h.byStreams[streams] = &http.Server{
+			Handler: server.Handler, ReadTimeout: server.ReadTimeout,
+			WriteTimeout: server.WriteTimeout, IdleTimeout: server.IdleTimeout,
+			MaxHeaderBytes: headerBytes, ConnState: server.ConnState, ErrorLog: server.ErrorLog,
+			Protocols: server.Protocols,
+			HTTP2: &http.HTTP2Config{
+				MaxConcurrentStreams:          streams,
+				MaxReadFrameSize:              maxFrame,
+				MaxReceiveBufferPerStream:     maxStreamWaiting,
+				MaxReceiveBufferPerConnection: maxConnectionWaiting,
+				// a stream's deadline does not interrupt a blocked write to the socket
+				WriteByteTimeout: writeTimeout,
+			},
+		}
+	}
+	add(proxyStreams)
+	for _, tier := range streamTiers {
+		add(tier.streams)
+	}
+	server.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){}
+	for protocol, serve := range h.owner.TLSNextProto {
+		server.TLSNextProto[protocol] = func(_ *http.Server, conn *tls.Conn, handler http.Handler) {
+			raw := underlying(conn)
+			one := slotOf(raw)
+			if one == nil {
+				return
+			}
+			if settings := h.byStreams[one.speakHTTP2()]; settings != nil {
+				serve(settings, conn, handler)
+				return
+			}
+			refuseHTTP2(raw)
+		}
+	}
+	return h
+}
+
+// newHTTP2Owner makes the HTTP/2 part of server belong to a second http.Server, which never serves
+// anything. Shutdown tells HTTP/2 clients to send no new requests, and it closes idle HTTP/1
+// connections. The former must happen at once and the latter must not, so each part needs a
+// Shutdown of its own. net/http does not document this behaviour, nor that the settings of a
+// connection are those of the http.Server that TLSNextProto is given, so
+// TestHTTP2BelongsToSecondServer and TestStreamsByOpenConnections check it.
+func newHTTP2Owner(server *http.Server) *http.Server {
+	owner := &http.Server{Protocols: server.Protocols, IdleTimeout: server.IdleTimeout,
+		ReadTimeout: server.ReadTimeout}
+	_ = owner.Serve(closedListener{}) // called only for the HTTP/2 setup that it does on the way
+	return owner
+}
+
+// underlying returns the connection that net/http was given. It passes one without TLS inside a
+// *tls.Conn as well, because TLSNextProto takes nothing else.
+func underlying(conn *tls.Conn) net.Conn {
+	if plain, ok := conn.NetConn().(interface{ UnencryptedNetConn() net.Conn }); ok {
+		return plain.UnencryptedNetConn()
+	}
+	return conn
+}
+
+// closedListener is a listener that never accepts a connection.
+type closedListener struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (closedListener) Accept() (net.Conn, error) { return nil, net.ErrClosed }
+
+// Close implements net.Listener.
+func (closedListener) Close() error { return nil }
