@@ -10,9 +10,12 @@ const (
 	BudgetConnectionsPerAddress Budget = "connections_per_address"
 	// BudgetConnectionsPerNetwork bounds those of one network.
 	BudgetConnectionsPerNetwork Budget = "connections_per_network"
+	// BudgetWaiting bounds the requests that wait for their clients.
+	BudgetWaiting Budget = "waiting"
 )
 
 // Budgets returns all budgets.
 func Budgets() []Budget {
-	return []Budget{BudgetConnections, BudgetConnectionsPerAddress, BudgetConnectionsPerNetwork}
+	return []Budget{BudgetConnections, BudgetConnectionsPerAddress, BudgetConnectionsPerNetwork,
+		BudgetWaiting}
 }

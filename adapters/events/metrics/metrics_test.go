@@ -48,7 +48,7 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 	assert.NotContains(t, text, "offload_tls_certificate", "there is none")
 	assert.Contains(t, text, "\noffload_http_connections 0\n")
 	for _, budget := range []string{"connections", "connections_per_address",
-		"connections_per_network"} {
+		"connections_per_network", "waiting"} {
 		assert.Contains(t, text, `offload_http_shed_total{budget="`+budget+`"} 0`)
 	}
 	for _, policy := range []string{"local", "deny", "allow"} {

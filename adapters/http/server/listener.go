@@ -95,7 +95,7 @@ func (c *connection) Read(p []byte) (int, error) {
 	if n > 0 && !c.speaksHTTP2(p[:n]) {
 		c.begun.Store(true)
 		if c.slot != nil {
-			c.slot.begin()
+			c.slot.receive()
 		}
 	}
 	return n, err

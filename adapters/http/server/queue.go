@@ -2,7 +2,10 @@ package server
 
 // queue is a doubly linked list whose links are part of what they link, so that joining and leaving
 // it allocate nothing and take the same time at any length.
-type queue[T any] struct{ first, last *link[T] }
+type queue[T any] struct {
+	first, last *link[T]
+	size        int
+}
 
 // link makes its owner a possible member of one queue at a time.
 type link[T any] struct {
@@ -21,6 +24,7 @@ func (q *queue[T]) push(l *link[T]) {
 		q.last.next = l
 	}
 	q.last = l
+	q.size++
 }
 
 // leave takes l out of its queue, if it is in one.
@@ -39,5 +43,6 @@ func (l *link[T]) leave() {
 	} else {
 		l.next.previous = l.previous
 	}
+	q.size--
 	l.in, l.previous, l.next = nil, nil, nil
 }

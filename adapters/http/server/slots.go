@@ -16,6 +16,10 @@ import (
 // connection would take the place of the one before.
 const silence = time.Second
 
+// maxUnfinished is the maximum number of connections on which the headers of an HTTP/1 request have
+// begun and not ended.
+const maxUnfinished = 4096
+
 // ConnectionObserver is told about the connections of a listener. It must not block.
 type ConnectionObserver interface {
 	ConnectionOpened()
@@ -44,7 +48,9 @@ type slots struct {
 	// silent holds the connections on which no request has ever begun, by the time at which they
 	// were opened; idle those that wait for another request, by the time since when.
 	silent, idle queue[*slot]
-	groups       groups
+	// unfinished holds those on which the headers of a request have begun, by when they did.
+	unfinished queue[*slot]
+	groups     groups
 	// http2 is how many connections of clients speak HTTP/2.
 	http2 int
 	// proxies holds the connections that are exempt, the oldest first.
@@ -71,8 +77,9 @@ type slot struct {
 	busy atomic.Bool
 
 	// The lock of slots guards these.
-	gone    bool
-	since   time.Time // in silent or idle since when
+	gone  bool
+	since time.Time // in silent or idle since when
+	// waiting is in silent, idle or unfinished, or in none while a request is being served.
 	waiting link[*slot]
 	age     link[*slot]
 	member  membership // zero if exempt
@@ -203,11 +210,35 @@ func (one *slot) announce(conn net.Conn) bool {
 	return beyond == ""
 }
 
-// begin records that a request is in progress.
-func (one *slot) begin() {
+// receive records that something of a request was received. If too many requests have begun in this
+// way and not ended, the connection of the one that has waited longest is closed.
+func (one *slot) receive() {
 	if one.busy.Load() {
 		return
 	}
+	s := one.slots
+	s.mu.Lock()
+	if one.gone {
+		s.mu.Unlock()
+		return
+	}
+	one.busy.Store(true)
+	s.unfinished.push(&one.waiting)
+	var evicted *slot
+	if s.unfinished.size > maxUnfinished {
+		evicted = s.unfinished.first.owner
+		s.remove(evicted)
+	}
+	s.mu.Unlock()
+	if evicted != nil {
+		evicted.breakOff()
+		s.observer.ConnectionClosed()
+		s.observer.ConnectionRefused(ports.BudgetWaiting)
+	}
+}
+
+// begin records that a request has been received to the end of its headers.
+func (one *slot) begin() {
 	one.slots.mu.Lock()
 	defer one.slots.mu.Unlock()
 	one.busy.Store(true)

@@ -220,6 +220,28 @@ func TestSlotsTakeClientsBeforeProxies(t *testing.T) {
 	assert.True(t, v.closed(proxies[0]), "when they are all there is, the oldest")
 }
 
+func TestSlotsBoundUnfinishedHeaders(t *testing.T) {
+	v := newVenue(Limits{Connections: 2 * maxUnfinished})
+	var unfinished []*slot
+	for range maxUnfinished {
+		one := v.mustEnter(t, "192.0.2.1")
+		one.receive()
+		one.receive() // more of the same headers
+		unfinished = append(unfinished, one)
+	}
+	begun, idle := v.mustEnter(t, "192.0.2.2"), v.mustEnter(t, "192.0.2.2")
+	unfinished[0].begin() // its headers end
+	for range 2 {
+		v.mustEnter(t, "192.0.2.3").receive()
+	}
+	assert.False(t, v.closed(unfinished[0]))
+	assert.True(t, v.closed(unfinished[1]))
+	assert.False(t, v.closed(unfinished[2]))
+	assert.False(t, v.closed(begun))
+	assert.False(t, v.closed(idle))
+	assert.Equal(t, map[ports.Budget]int{ports.BudgetWaiting: 1}, v.refused)
+}
+
 // TestSlotsAccountForEverything lets connections come, work, rest and go in any order, and checks
 // the bounds and that nothing is kept of connections that are gone.
 func TestSlotsAccountForEverything(t *testing.T) {
@@ -250,9 +272,10 @@ func TestSlotsAccountForEverything(t *testing.T) {
 					entered = append(entered, one)
 				}
 			},
-			"begin": func(t *rapid.T) { pick(t).begin() },
-			"rest":  func(t *rapid.T) { pick(t).rest() },
-			"close": func(t *rapid.T) { require.NoError(t, pick(t).Close()) },
+			"begin":   func(t *rapid.T) { pick(t).begin() },
+			"receive": func(t *rapid.T) { pick(t).receive() },
+			"rest":    func(t *rapid.T) { pick(t).rest() },
+			"close":   func(t *rapid.T) { require.NoError(t, pick(t).Close()) },
 			"announce": func(t *rapid.T) {
 				one := pick(t)
 				address := rapid.SampledFrom(addresses).Draw(t, "address")
@@ -266,11 +289,13 @@ func TestSlotsAccountForEverything(t *testing.T) {
 				left := open()
 				assert.LessOrEqual(t, len(left), most)
 				assert.Equal(t, len(left), v.open)
+				assert.LessOrEqual(t, v.silent.size+v.idle.size+v.unfinished.size, len(left))
 				assert.Equal(t, len(left), v.slots.open)
 				expected := map[netip.Prefix]int{}
 				sites, largest := map[*group]bool{}, 0
 				for _, one := range left {
-					assert.Equal(t, one.waiting.in == nil, one.busy.Load())
+					assert.Equal(t, one.waiting.in == nil || one.waiting.in == &v.unfinished,
+						one.busy.Load())
 					if one.member.address == nil {
 						assert.Same(t, &v.proxies, one.age.in)
 						continue
