@@ -3,7 +3,6 @@ package api
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"net/http"
 	"strings"
 
@@ -14,17 +13,22 @@ import (
 // that before it signs.
 const caching = "public, max-age=300"
 
-// cacheable is a JSON text that clients may cache, with its strong validator.
-type cacheable struct{ text, tag string }
+// cacheable is a JSON text that clients may cache, with its strong validator. Every response
+// shares its body, which must not be changed.
+type cacheable struct {
+	text, tag string
+	body      []byte
+}
 
-func newCacheable(text string) cacheable {
-	sum := sha256.Sum256([]byte(text))
-	return cacheable{text: text, tag: `"` + hex.EncodeToString(sum[:16]) + `"`}
+func newCacheable(text string) *cacheable {
+	body := []byte(text)
+	sum := sha256.Sum256(body)
+	return &cacheable{text: text, tag: `"` + hex.EncodeToString(sum[:16]) + `"`, body: body}
 }
 
 // write responds with the text, or with 304 if the client already has it, so that a client that
 // polls transfers no bytes.
-func (c cacheable) write(w http.ResponseWriter, r *http.Request) {
+func (c *cacheable) write(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set(envelope.HeaderCacheControl, caching)
 	header.Set("ETag", c.tag)
@@ -35,7 +39,7 @@ func (c cacheable) write(w http.ResponseWriter, r *http.Request) {
 	header.Set(envelope.HeaderContentType, envelope.MediaType)
 	w.WriteHeader(http.StatusOK)
 	// The write error is ignored: the client may have gone away.
-	_, _ = io.WriteString(w, c.text)
+	_, _ = w.Write(c.body)
 }
 
 // matches reports whether If-None-Match contains tag (RFC 9110 §13.1.2: a weak comparison). The

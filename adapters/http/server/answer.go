@@ -28,14 +28,24 @@ func (a *recorder) WriteHeader(status int) {
 
 // Write implements http.ResponseWriter.
 func (a *recorder) Write(data []byte) (int, error) {
+	a.begin()
+	n, err := a.ResponseWriter.Write(data)
+	a.count(int64(n))
+	return n, err
+}
+
+// begin is called before each part of the body.
+func (a *recorder) begin() {
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
-	n, err := a.ResponseWriter.Write(data)
+}
+
+// count counts n bytes of the body as sent.
+func (a *recorder) count(n int64) {
 	if !a.bare {
-		a.bytes += int64(n)
+		a.bytes += n
 	}
-	return n, err
 }
 
 // Unwrap returns the underlying writer for http.ResponseController.

@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"sync/atomic"
 )
 
 // GoAwayHTTP2 shuts down only the server that HTTP/2 belongs to.
@@ -47,4 +49,9 @@ func (p *inParts) Read(buffer []byte) (int, error) {
 		p.parts = p.parts[1:]
 	}
 	return n, nil
+}
+
+// ClosingWriter returns the writer that the server gives to its handler.
+func ClosingWriter(w http.ResponseWriter) http.ResponseWriter {
+	return &closingWriter{ResponseWriter: w, closing: &atomic.Bool{}}
 }

@@ -1,0 +1,49 @@
+package server
+
+import (
+	"io"
+	"net/http"
+)
+
+// The response writers of this package pass on io.StringWriter and io.ReaderFrom. Without them
+// io.WriteString and io.Copy would copy the whole response for each request, and keep the copy for
+// as long as the client does not read.
+var (
+	_ passthrough = (*recorder)(nil)
+	_ passthrough = (*closingWriter)(nil)
+)
+
+type passthrough interface {
+	http.ResponseWriter
+	io.StringWriter
+	io.ReaderFrom
+	Unwrap() http.ResponseWriter
+}
+
+// WriteString implements io.StringWriter.
+func (p *closingWriter) WriteString(text string) (int, error) {
+	p.begin()
+	return io.WriteString(p.ResponseWriter, text)
+}
+
+// ReadFrom implements io.ReaderFrom.
+func (p *closingWriter) ReadFrom(source io.Reader) (int64, error) {
+	p.begin()
+	return io.Copy(p.ResponseWriter, source)
+}
+
+// WriteString implements io.StringWriter.
+func (a *recorder) WriteString(text string) (int, error) {
+	a.begin()
+	n, err := io.WriteString(a.ResponseWriter, text)
+	a.count(int64(n))
+	return n, err
+}
+
+// ReadFrom implements io.ReaderFrom.
+func (a *recorder) ReadFrom(source io.Reader) (int64, error) {
+	a.begin()
+	n, err := io.Copy(a.ResponseWriter, source)
+	a.count(n)
+	return n, err
+}
