@@ -3,6 +3,10 @@
 package publish
 
 import (
+	"sync"
+	"sync/atomic"
+	"time"
+
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/ports"
 )
@@ -11,6 +15,16 @@ import (
 type Service struct {
 	keys  ports.KeySource
 	clock ports.Clock
+
+	building sync.Mutex // held while a set is built, so that concurrent callers build it once
+	built    atomic.Pointer[published]
+}
+
+// published is the set that was built last, and when it holds.
+type published struct {
+	keyring *keys.Keyring
+	during  keys.Span
+	set     string
 }
 
 // New returns a service that publishes the keys in force.
@@ -18,5 +32,25 @@ func New(keys ports.KeySource, clock ports.Clock) *Service {
 	return &Service{keys: keys, clock: clock}
 }
 
-// PublicSet implements ports.Publication.
-func (s *Service) PublicSet() string { return keys.FormatPublic(s.keys.Keyring(), s.clock.Now()) }
+// PublicSet implements ports.Publication. It builds the set once for each keyring and change of
+// state, because a set of many keys takes most of a millisecond to build.
+func (s *Service) PublicSet() string {
+	keyring, now := s.keys.Keyring(), s.clock.Now()
+	if built := s.built.Load(); built.holds(keyring, now) {
+		return built.set
+	}
+	s.building.Lock()
+	defer s.building.Unlock()
+	if built := s.built.Load(); built.holds(keyring, now) {
+		return built.set
+	}
+	set, during := keys.Published(keyring, now)
+	s.built.Store(&published{keyring: keyring, during: during, set: set})
+	return set
+}
+
+// holds reports whether p is the set of keyring at now. A keyring is immutable, so the same pointer
+// means the same keys.
+func (p *published) holds(keyring *keys.Keyring, now time.Time) bool {
+	return p != nil && p.keyring == keyring && p.during.Contains(now)
+}

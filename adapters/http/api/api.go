@@ -36,6 +36,8 @@ type API struct {
 	LocalPages bool
 	// Version and Environment are shown by the health route.
 	Version, Environment string
+
+	keySet lastCacheable
 }
 
 // Routes returns every route of the public listener.

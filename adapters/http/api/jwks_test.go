@@ -113,3 +113,41 @@ func TestJWKSRefusesOtherMethods(t *testing.T) {
 		assert.Equal(t, 404, newDesk().do(get(path)).StatusCode, path)
 	}
 }
+
+// TestJWKSFollowsThePublication checks that one API serves each new set with its own validator.
+func TestJWKSFollowsThePublication(t *testing.T) {
+	d := newDesk()
+	for _, set := range []string{publicSet, emptySet, emptySet, publicSet} {
+		d.publication.PublicSetFunc = func() string { return strings.Clone(set) }
+		answer := d.do(get(jwksPath))
+		assert.Equal(t, set, text(t, answer))
+		assert.Equal(t, tagOf(t, set), answer.Header.Get("ETag"))
+	}
+}
+
+// TestJWKSCostsNoSet checks that a request for a large set that did not change allocates less than
+// the set.
+func TestJWKSCostsNoSet(t *testing.T) {
+	large := strings.Repeat(publicSet, 1000)
+	d := newDesk()
+	d.publication.PublicSetFunc = func() string { return large }
+	routes, w := d.api.Routes(), &discarded{header: http.Header{}}
+	request := get(jwksPath)
+	result := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			for _, route := range routes {
+				if route.Pattern == jwksPath {
+					assert.NoError(b, route.Handle(w, request))
+				}
+			}
+		}
+	})
+	assert.Less(t, result.AllocedBytesPerOp(), int64(len(large)/10))
+}
+
+// discarded is a response writer that discards the body.
+type discarded struct{ header http.Header }
+
+func (d *discarded) Header() http.Header          { return d.header }
+func (*discarded) Write(data []byte) (int, error) { return len(data), nil }
+func (*discarded) WriteHeader(int)                {}
