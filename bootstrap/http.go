@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"go.uber.org/fx"
@@ -116,12 +117,16 @@ type listenerParts struct {
 	Addresses *Addresses
 }
 
-// listen starts a server with routes on address, which variable configures.
-func (p *listenerParts) listen(ctx context.Context, variable, address string, routes []server.Route,
+// router returns a handler that serves routes.
+func (p *listenerParts) router(routes []server.Route) *server.Router {
+	return server.NewRouter(routes, p.Clock, p.Metrics, p.Logger)
+}
+
+// listen starts a server with a handler on address, which variable configures.
+func (p *listenerParts) listen(ctx context.Context, variable, address string, handler http.Handler,
 	limits server.Limits, handshake server.Handshake) (*server.Server, error) {
 	limits.Read, limits.Idle = p.Config.ReadTimeout, p.Config.IdleTimeout
-	srv, err := server.Listen(ctx, address, server.NewRouter(routes, p.Clock, p.Metrics, p.Logger),
-		limits, handshake, p.Logger)
+	srv, err := server.Listen(ctx, address, handler, limits, handshake, p.Logger)
 	if err != nil {
 		return nil, &ListenError{Variable: variable, Cause: err}
 	}
@@ -135,7 +140,7 @@ func startOps(p listenerParts, ops *ops.Ops) {
 	var srv *server.Server
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
-			srv, err = p.listen(ctx, config.VarOpsAddr, p.Config.OpsAddr, ops.Routes(),
+			srv, err = p.listen(ctx, config.VarOpsAddr, p.Config.OpsAddr, p.router(ops.Routes()),
 				server.Limits{Connections: opsConnections}, server.Handshake{})
 			if err == nil {
 				p.Addresses.Ops = srv.Address()
@@ -163,8 +168,9 @@ func startPublic(p listenerParts, api *api.API, handshake server.Handshake) {
 				logs.ConfigurationWarning(ctx, p.Logger, warning.Variable, warning.Problem,
 					warning.Remedy)
 			}
-			srv, err = p.listen(ctx, config.VarHTTPAddr, p.Config.HTTPAddr, api.Routes(),
-				p.publicLimits(), handshake)
+			budgets := server.NewBudgets(p.Config.MaxRequests, p.Clock, p.Events)
+			srv, err = p.listen(ctx, config.VarHTTPAddr, p.Config.HTTPAddr,
+				p.router(api.Routes()).Within(budgets), p.publicLimits(), handshake)
 			if err != nil {
 				return err
 			}

@@ -10,12 +10,16 @@ const (
 	BudgetConnectionsPerAddress Budget = "connections_per_address"
 	// BudgetConnectionsPerNetwork bounds those of one network.
 	BudgetConnectionsPerNetwork Budget = "connections_per_network"
+	// BudgetRequests bounds the requests that are being computed.
+	BudgetRequests Budget = "requests"
 	// BudgetWaiting bounds the requests that wait for their clients.
 	BudgetWaiting Budget = "waiting"
+	// BudgetUnread bounds the time until a response is read.
+	BudgetUnread Budget = "unread"
 )
 
 // Budgets returns all budgets.
 func Budgets() []Budget {
 	return []Budget{BudgetConnections, BudgetConnectionsPerAddress, BudgetConnectionsPerNetwork,
-		BudgetWaiting}
+		BudgetRequests, BudgetWaiting, BudgetUnread}
 }

@@ -152,6 +152,10 @@ type LimiterMisconfigured struct {
 // or one that had to make room.
 type ConnectionRefused struct{ Budget Budget }
 
+// RequestsShed reports that a budget was reached, and that a request was refused or reset for it.
+type RequestsShed struct{ Budget Budget }
+
+func (RequestsShed) event()          {}
 func (SignerMissing) event()         {}
 func (SignerFound) event()           {}
 func (SessionIssued) event()         {}

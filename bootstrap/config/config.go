@@ -77,6 +77,8 @@ type Config struct {
 	MaxConnections int
 	// MaxConnectionsPerAddress bounds those of one address, at least 1.
 	MaxConnectionsPerAddress int
+	// MaxRequests bounds the requests of the public listener that are being computed, at least 1.
+	MaxRequests int
 	// MaxHeaderBytes bounds the headers of a request.
 	MaxHeaderBytes int
 	// ReadTimeout bounds reading a request, IdleTimeout the wait for the next one. Both are at

@@ -119,6 +119,7 @@ type fields struct {
 	HTTP2           bool               `env:"OFFLOAD_HTTP2" default:"true" help:"speak HTTP/2 as well as HTTP/1.1"`
 	MaxConnections  int                `env:"OFFLOAD_HTTP_MAX_CONNECTIONS" default:"20000" validate:"min=1" help:"open connections of the public listener, or fewer if the limits of open files and memory allow fewer; beyond that the one idle longest is closed"`
 	MaxPerAddress   int                `env:"OFFLOAD_HTTP_MAX_CONNECTIONS_PER_ADDRESS" default:"2000" validate:"min=1" help:"open connections of one address; its network (IPv4 /24, IPv6 /48) may have four times as many, a trusted proxy any number"`
+	MaxRequests     int                `env:"OFFLOAD_HTTP_MAX_REQUESTS" default:"1024" validate:"min=1" help:"requests of the public listener that are computed at the same time; further ones wait up to one second"`
 	MaxHeaderBytes  int                `env:"OFFLOAD_HTTP_MAX_HEADER_BYTES" default:"16384" validate:"min=4096,max=1048576" help:"bytes of a request line and its headers"`
 	ReadTimeout     int                `env:"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS" default:"10" validate:"min=1,max=3600" help:"timeout for reading headers and body, in seconds"`
 	IdleTimeout     int                `env:"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS" default:"60" validate:"min=1,max=3600" help:"timeout between requests, in seconds"`

@@ -94,8 +94,9 @@ func (r *reviewer) config() Config {
 		TrustedProxyHeader: r.proxyHeader(),
 		ProxyProtocol:      f.ProxyProtocol, Origins: r.origins(),
 		HTTPAddr: f.HTTPAddr, OpsAddr: f.OpsAddr, HTTP2: f.HTTP2, MaxConnections: r.maxConnections(),
-		MaxConnectionsPerAddress: f.MaxPerAddress, MaxHeaderBytes: f.MaxHeaderBytes,
-		ReadTimeout: seconds(f.ReadTimeout), IdleTimeout: seconds(f.IdleTimeout),
+		MaxConnectionsPerAddress: f.MaxPerAddress, MaxRequests: f.MaxRequests,
+		MaxHeaderBytes: f.MaxHeaderBytes,
+		ReadTimeout:    seconds(f.ReadTimeout), IdleTimeout: seconds(f.IdleTimeout),
 		ShutdownDelay: seconds(f.ShutdownDelay), ShutdownGrace: seconds(f.ShutdownGrace),
 		LogLevel: f.LogLevel, LogFormat: f.LogFormat,
 	}

@@ -29,6 +29,7 @@ func TestNumbers(t *testing.T) {
 		"OFFLOAD_REDIS_TIMEOUT_MS":                   {1, 10000},
 		"OFFLOAD_HTTP_MAX_CONNECTIONS":               {1, 0},
 		"OFFLOAD_HTTP_MAX_CONNECTIONS_PER_ADDRESS":   {1, 0},
+		"OFFLOAD_HTTP_MAX_REQUESTS":                  {1, 0},
 		"OFFLOAD_HTTP_MAX_HEADER_BYTES":              {4096, 1048576},
 		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS":          {1, 3600},
 		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS":          {1, 3600},
@@ -348,7 +349,7 @@ func TestSettings(t *testing.T) {
 			"OFFLOAD_TRUSTED_PROXIES=10.0.0.1,\x1b[2J", "OFFLOAD_SESSION_TOKEN_ISSUER= me "},
 		args: []string{"--ops-addr="},
 	})
-	require.Len(t, review.Settings, 43)
+	require.Len(t, review.Settings, 44)
 	for variable, want := range map[string]config.Setting{
 		"OFFLOAD_CONFIG_FILE": {Value: "session.yaml", Origin: "environment"},
 		"OFFLOAD_BUILD_VERSION": {Value: strings.Repeat("x", 200) + "…",

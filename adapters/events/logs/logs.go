@@ -28,6 +28,7 @@ const (
 	eventOutageEnded   = "limiter_outage_ended"
 	eventConfiguration = "configuration_warning"
 	eventRefused       = "connections_refused"
+	eventShed          = "requests_shed"
 )
 
 // What follows the name of a material in the names of its events.
@@ -120,6 +121,8 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 		ConfigurationWarning(ctx, r.logger, r.variables.SharedStorage, e.Problem, "")
 	case ports.ConnectionRefused:
 		r.logger.LogAttrs(ctx, slog.LevelWarn, eventRefused, slog.String("budget", string(e.Budget)))
+	case ports.RequestsShed:
+		r.logger.LogAttrs(ctx, slog.LevelWarn, eventShed, slog.String("budget", string(e.Budget)))
 	case ports.SessionIssued, ports.LimiterOutageDecision: // counted by metrics, not logged
 	}
 }

@@ -93,6 +93,24 @@ func TestWritesARefusedConnection(t *testing.T) {
 		"budget": "connections_per_address", "suppressed": 0.0}}, read(t, out))
 }
 
+// TestLimitsShedRequests checks that each bound is named, and that a flood of one event leaves the
+// lines of another alone.
+func TestLimitsShedRequests(t *testing.T) {
+	budgets := []ports.Budget{ports.BudgetRequests, ports.BudgetWaiting, ports.BudgetUnread}
+	recorder, out := newRecorder(slog.LevelInfo)
+	for _, budget := range budgets {
+		recorder.Record(t.Context(), ports.RequestsShed{Budget: budget})
+		assert.Equal(t, []line{{"level": "WARN", "msg": "requests_shed",
+			"budget": string(budget), "suppressed": 0.0}}, read(t, out))
+	}
+	for range 1000 {
+		recorder.Record(t.Context(), ports.RequestsShed{Budget: ports.BudgetUnread})
+	}
+	assert.Len(t, read(t, out), 10-len(budgets))
+	recorder.Record(t.Context(), throttled)
+	assert.Len(t, read(t, out), 1)
+}
+
 func TestWarnsOnceOfAForgottenProxy(t *testing.T) {
 	recorder, out := newRecorder(slog.LevelInfo)
 	for range 3 {

@@ -72,7 +72,7 @@ func New(version string) *Metrics {
 		}),
 		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "offload_http_shed_total",
-			Help: "Connections that were closed because a resource budget was reached.",
+			Help: "Requests and connections refused or closed because a resource budget was reached.",
 		}, []string{"budget"}),
 		issued: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "offload_sessions_issued_total", Help: "Sessions issued, new and renewed.",
@@ -177,6 +177,8 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	case ports.CORSRefused: // logged; responses are counted by method and status
 	case ports.ForwardedByStranger:
 		m.forwardedByStranger.Inc()
+	case ports.RequestsShed:
+		m.shed.WithLabelValues(string(e.Budget)).Inc()
 	case ports.LimiterOutageStarted:
 		m.outage.WithLabelValues(e.Policy.String()).Set(1)
 	case ports.LimiterOutageEnded:

@@ -48,7 +48,7 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 	assert.NotContains(t, text, "offload_tls_certificate", "there is none")
 	assert.Contains(t, text, "\noffload_http_connections 0\n")
 	for _, budget := range []string{"connections", "connections_per_address",
-		"connections_per_network", "waiting"} {
+		"connections_per_network", "requests", "waiting", "unread"} {
 		assert.Contains(t, text, `offload_http_shed_total{budget="`+budget+`"} 0`)
 	}
 	for _, policy := range []string{"local", "deny", "allow"} {
@@ -64,6 +64,7 @@ func TestCountsEventsAndRequests(t *testing.T) {
 	for _, event := range []ports.Event{
 		ports.SessionIssued{}, ports.SessionIssued{}, ports.SessionIssued{Renewed: true},
 		ports.IssuanceThrottled{Dimension: throttle.ByInstall, Mode: ports.Observe},
+		ports.RequestsShed{Budget: ports.BudgetWaiting},
 		ports.ForwardedByStranger{}, ports.ForwardedByStranger{},
 		ports.TokenVerified{}, ports.TokenVerified{Reason: token.ReasonIssuer},
 		ports.TokenVerified{Reason: token.ReasonExpired},
@@ -89,6 +90,7 @@ func TestCountsEventsAndRequests(t *testing.T) {
 		`offload_tls_reload_failures_total 2`,
 		`offload_http_requests_in_flight 1`,
 		`offload_forwarded_by_stranger_total 2`,
+		`offload_http_shed_total{budget="waiting"} 1`,
 		`offload_http_requests_total{method="GET",route="/v1/health",status="200"} 1`,
 		`offload_http_request_duration_seconds_bucket{method="GET",route="/v1/health",status="200",le="0.001"} 1`,
 	} {

@@ -6,6 +6,7 @@ package api
 import (
 	"net/http"
 
+	"github.com/offload/sessiond/adapters/http/envelope"
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/ports"
@@ -44,7 +45,8 @@ type API struct {
 func (a *API) Routes() []server.Route {
 	return []server.Route{
 		{Pattern: pathIssue, Methods: []string{http.MethodPost},
-			Handle:     a.recordingForwarders(a.issue),
+			Handle:    a.recordingForwarders(a.issue),
+			ReadsBody: true, Keeps: []string{envelope.HeaderAuthorization, a.Header.String()},
 			Middleware: a.cors(http.MethodPost)},
 		{Pattern: pathCurrent, Methods: []string{http.MethodGet},
 			Handle:     a.recordingForwarders(a.current),

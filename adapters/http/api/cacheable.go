@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/offload/sessiond/adapters/http/envelope"
+	"github.com/offload/sessiond/adapters/http/server"
 )
 
 // caching lets clients keep a response for five minutes. A new key is published for longer than
@@ -39,7 +40,7 @@ func (c *cacheable) write(w http.ResponseWriter, r *http.Request) {
 	header.Set(envelope.HeaderContentType, envelope.MediaType)
 	w.WriteHeader(http.StatusOK)
 	// The write error is ignored: the client may have gone away.
-	_, _ = w.Write(c.body)
+	_, _ = server.WriteShared(w, c.body)
 }
 
 // matches reports whether If-None-Match contains tag (RFC 9110 §13.1.2: a weak comparison). The

@@ -1,6 +1,11 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/offload/sessiond/adapters/http/envelope"
+)
 
 // recorder records the response, and closes the connection if part of the request body is still
 // unread: no further request can arrive on it, and a server that waited for the body would wait for
@@ -9,7 +14,14 @@ type recorder struct {
 	http.ResponseWriter
 	body *watched
 	// bare is true for HEAD: net/http accepts the body that is written, and drops it.
-	bare   bool
+	bare bool
+	// http1 is true if the response is followed by others on its connection.
+	http1 bool
+	// holds is true if the response is held back until send, so that no slot is held while the
+	// client reads it.
+	holds  bool
+	held   []byte
+	shared []byte // follows held; many responses have it in common, and none may change it
 	status int
 	bytes  int64
 	cause  error
@@ -23,12 +35,18 @@ func (a *recorder) WriteHeader(status int) {
 			a.Header().Set("Connection", "close")
 		}
 	}
-	a.ResponseWriter.WriteHeader(status)
+	if !a.holds {
+		a.ResponseWriter.WriteHeader(status)
+	}
 }
 
 // Write implements http.ResponseWriter.
 func (a *recorder) Write(data []byte) (int, error) {
 	a.begin()
+	if a.holds {
+		a.hold(data)
+		return len(data), nil
+	}
 	n, err := a.ResponseWriter.Write(data)
 	a.count(int64(n))
 	return n, err
@@ -46,6 +64,72 @@ func (a *recorder) count(n int64) {
 	if !a.bare {
 		a.bytes += n
 	}
+}
+
+// hold adds a copy of data to the body that is held back.
+func (a *recorder) hold(data []byte) {
+	a.held = append(append(a.held, a.shared...), data...)
+	a.shared = nil
+}
+
+// WriteShared writes a body that many responses have in common. Unlike an io.Writer, w may keep the
+// body until the response is sent, so it must never be changed.
+func WriteShared(w http.ResponseWriter, body []byte) (int, error) {
+	a, ok := w.(*recorder)
+	if !ok || !a.holds || a.shared != nil {
+		return w.Write(body)
+	}
+	a.begin()
+	a.shared = body
+	return len(body), nil
+}
+
+// send sends the response that was held back, and returns when all of it has been passed to the
+// kernel or to the client's flow-control window.
+func (a *recorder) send() {
+	a.begin()
+	a.holds = false
+	size := len(a.held) + len(a.shared)
+	header, allowed := a.Header(), a.status != http.StatusNoContent &&
+		a.status != http.StatusNotModified
+	if allowed && (size > 0 || !a.bare) && header.Get(headerContentLength) == "" {
+		// known here, and not to net/http, which is told to send the response before its end
+		header.Set(headerContentLength, strconv.Itoa(size))
+	}
+	a.ResponseWriter.WriteHeader(a.status)
+	for _, part := range [][]byte{a.held, a.shared} {
+		if len(part) == 0 {
+			continue
+		}
+		n, err := a.ResponseWriter.Write(part)
+		a.count(int64(n))
+		if err != nil {
+			return // the client may have gone away
+		}
+	}
+	if size > 0 || a.http1 {
+		// The error is ignored: the client may have gone away.
+		_ = http.NewResponseController(a.ResponseWriter).Flush()
+	}
+}
+
+// headerContentLength is the name of the header that net/http sets only for short responses.
+const headerContentLength = "Content-Length"
+
+// empty removes the body that is held back. Over HTTP/2 a body waits for a window that the client
+// may never open, and headers do not.
+func (a *recorder) empty() {
+	a.held, a.shared = nil, nil
+	a.Header().Del(envelope.HeaderContentType)
+}
+
+// abort ends the request without a response, or in the middle of it: it resets an HTTP/2 stream,
+// and closes an HTTP/1 connection.
+func (a *recorder) abort() {
+	if a.status == 0 {
+		a.status = http.StatusRequestTimeout // for logs and metrics: the client was too slow
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // Unwrap returns the underlying writer for http.ResponseController.

@@ -51,17 +51,19 @@ var ErrBodyBroken = errors.New("request body ended early")
 
 // ReadBody reads a body of at most limit bytes. It fails with failure.PayloadTooLarge if the body
 // is longer, without reading it if Content-Length says so, and with ErrBodyBroken if the body ends
-// early.
+// early. It waits without a slot, and then takes one; see Route.ReadsBody.
 func ReadBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, failure.New(failure.PayloadTooLarge, nil)
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if int64(len(body)) > limit {
-		return nil, failure.New(failure.PayloadTooLarge, nil)
-	}
-	if err != nil {
-		return nil, errors.Join(ErrBodyBroken, err)
-	}
-	return body, nil
+	return visitOf(r).awaitBody(r, func() ([]byte, error) {
+		body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+		if int64(len(body)) > limit {
+			return nil, failure.New(failure.PayloadTooLarge, nil)
+		}
+		if err != nil {
+			return nil, errors.Join(ErrBodyBroken, err)
+		}
+		return body, nil
+	})
 }

@@ -1,11 +1,14 @@
 package server
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
+
+	"github.com/offload/sessiond/ports"
 )
 
 // GoAwayHTTP2 shuts down only the server that HTTP/2 belongs to.
@@ -55,3 +58,61 @@ func (p *inParts) Read(buffer []byte) (int, error) {
 func ClosingWriter(w http.ResponseWriter) http.ResponseWriter {
 	return &closingWriter{ResponseWriter: w, closing: &atomic.Bool{}}
 }
+
+// Admission is the semaphore of requests that are being computed.
+type Admission = admission
+
+// NewAdmission returns a semaphore with slots, for which at most queueable requests wait.
+func NewAdmission(slots, queueable int) *Admission { return newAdmission(slots, queueable) }
+
+// Acquire takes a slot.
+func (a *admission) Acquire(ctx context.Context) error { return a.acquire(ctx) }
+
+// Release gives a slot back.
+func (a *admission) Release() { a.release() }
+
+// Taken returns how many slots are taken, and how many requests wait for one.
+func (a *admission) Taken() (slots, queued int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.taken, a.queue.Len()
+}
+
+// ErrNoSlot is the error for a request that got no slot.
+var ErrNoSlot = errNoSlot
+
+// Waiting holds the requests that wait for their clients.
+type Waiting = waiting
+
+// NewWaiting returns room for the given number of requests.
+func NewWaiting(most int, clock ports.Clock, shed func(ports.Budget)) *Waiting {
+	return newWaiting(most, clock, shed)
+}
+
+// AwaitBody and AwaitResponse record that a request waits. The result ends the wait.
+func (w *waiting) AwaitBody(reset func()) (end func() bool) {
+	return w.begin(awaitedBody, reset).end
+}
+
+// AwaitResponse is described with AwaitBody.
+func (w *waiting) AwaitResponse(reset func()) (end func() bool) {
+	return w.begin(awaitedResponse, reset).end
+}
+
+// Len returns how many requests wait.
+func (w *waiting) Len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.queue[awaitedBody].Len() + w.queue[awaitedResponse].Len()
+}
+
+// NewSmallBudgets returns budgets with other bounds than those of a service.
+func NewSmallBudgets(slots, queueable, most int, clock ports.Clock, events ports.Events) *Budgets {
+	return newBudgets(slots, queueable, most, clock, events)
+}
+
+// Waiting returns the requests that wait for their clients.
+func (b *Budgets) Waiting() *Waiting { return b.waiting }
+
+// Admission returns the semaphore of b.
+func (b *Budgets) Admission() *Admission { return b.admission }

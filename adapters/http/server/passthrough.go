@@ -35,6 +35,10 @@ func (p *closingWriter) ReadFrom(source io.Reader) (int64, error) {
 // WriteString implements io.StringWriter.
 func (a *recorder) WriteString(text string) (int, error) {
 	a.begin()
+	if a.holds {
+		a.hold([]byte(text))
+		return len(text), nil
+	}
 	n, err := io.WriteString(a.ResponseWriter, text)
 	a.count(int64(n))
 	return n, err
@@ -43,7 +47,16 @@ func (a *recorder) WriteString(text string) (int, error) {
 // ReadFrom implements io.ReaderFrom.
 func (a *recorder) ReadFrom(source io.Reader) (int64, error) {
 	a.begin()
+	if a.holds {
+		return io.Copy(holder{a}, source)
+	}
 	n, err := io.Copy(a.ResponseWriter, source)
 	a.count(n)
 	return n, err
 }
+
+// holder adds to the body that a recorder holds back. It hides the recorder's ReadFrom.
+type holder struct{ to *recorder }
+
+// Write implements io.Writer.
+func (h holder) Write(data []byte) (int, error) { return h.to.Write(data) }

@@ -20,6 +20,11 @@ type Route struct {
 	// Methods lists the allowed methods; GET includes HEAD. An empty list allows any.
 	Methods []string
 	Handle  Handler
+	// ReadsBody is true if the handler calls ReadBody. It then gets its slot when the body is there.
+	ReadsBody bool
+	// Keeps lists the headers that the handler needs after ReadBody. The others are dropped when it
+	// is called.
+	Keeps []string
 	// ExpectedStatus is a 5xx status that is a normal response on this route and no failure of the
 	// service; 0 for none.
 	ExpectedStatus int
@@ -40,12 +45,17 @@ func (t *Route) matches(path string) bool {
 	return t.Subtree && (rest[0] == '/' || len(rest) >= 3 && strings.EqualFold(rest[:3], "%2F"))
 }
 
-// handler returns the handler for requests with the given method.
-func (t *Route) handler(method string) Handler {
-	if t.Middleware != nil {
-		return t.Middleware(t.methodHandler(method))
+// handler returns the handler for requests with the given method. The middleware needs no slot, so
+// that a request that is shed gets the headers that the middleware sets.
+func (t *Route) handler(method string, own *visit) Handler {
+	handle := t.methodHandler(method)
+	if !t.ReadsBody {
+		handle = own.admit(handle)
 	}
-	return t.methodHandler(method)
+	if t.Middleware != nil {
+		handle = t.Middleware(handle)
+	}
+	return handle
 }
 
 func (t *Route) methodHandler(method string) Handler {

@@ -9,6 +9,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -30,11 +31,18 @@ type Router struct {
 	clock   ports.Clock
 	traffic Traffic
 	logger  *slog.Logger
+	budgets *Budgets // nil for none
 }
 
 // NewRouter returns a handler that serves routes and refuses every other request.
 func NewRouter(routes []Route, clock ports.Clock, traffic Traffic, logger *slog.Logger) *Router {
 	return &Router{routes: routes, clock: clock, traffic: traffic, logger: logger}
+}
+
+// Within makes e serve its requests within budgets, and returns e.
+func (e *Router) Within(budgets *Budgets) *Router {
+	e.budgets = budgets
+	return e
 }
 
 // Handler responds to one request. If it returns an error, the error response is written, and the
@@ -49,23 +57,42 @@ func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if lastOnConnection(r) {
 		w.Header().Set("Connection", "close")
 	}
-	answer := &recorder{ResponseWriter: w, body: watch(r), bare: r.Method == http.MethodHead}
+	answer := &recorder{ResponseWriter: w, body: watch(r), bare: r.Method == http.MethodHead,
+		http1: r.ProtoMajor == 1}
 	route := e.match(r)
-	r = r.WithContext(ports.WithOrigin(r.Context(),
-		ports.Origin{RequestID: id, Route: route.Pattern}))
+	ctx := ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route.Pattern})
+	var own *visit
+	if e.budgets != nil {
+		answer.holds = true
+		own = &visit{budgets: e.budgets, answer: answer, keeps: route.Keeps}
+		ctx = withVisit(ctx, own)
+	}
+	r = r.WithContext(ctx)
 	defer func() {
 		took := start.Until(e.clock.Instant())
 		method := methodLabel(r.Method)
 		e.traffic.Answered(route.Pattern, method, answer.sent(), took)
 		e.log(r.Context(), route, method, answer, took)
 	}()
-	defer e.recover(answer, r)
-	if err := route.handler(r.Method)(answer, r); err != nil {
-		answer.cause = err
-		writeError(answer, id, err)
-	}
+	e.compute(own, route, answer, r)
+	own.send(r)
 	if answer.body.unread() {
 		limitUnread(answer)
+	}
+}
+
+// compute has the handler of route respond, with a slot unless the handler takes it later.
+func (e *Router) compute(own *visit, route *Route, answer *recorder, r *http.Request) {
+	defer own.leave()
+	defer e.recover(answer, r)
+	err := route.handler(r.Method, own)(answer, r)
+	if err == nil {
+		return
+	}
+	answer.cause = err
+	writeError(answer, ports.OriginOf(r.Context()).RequestID, err)
+	if _, shed := errors.AsType[*shedError](err); shed && !answer.http1 {
+		answer.empty()
 	}
 }
 

@@ -121,7 +121,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.http.WriteTimeout)
 	defer cancel()
 	p := &closingWriter{ResponseWriter: w, closing: &s.drain.closing}
-	s.handler.ServeHTTP(p, r.WithContext(ctx))
+	s.handler.ServeHTTP(p, own(ctx, r))
 	p.begin() // for a handler that wrote nothing, which means 200
 }
 
