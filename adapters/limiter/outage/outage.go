@@ -44,6 +44,13 @@ var (
 	errAbandoned = errors.New("the wait was abandoned")
 )
 
+// longestWait is how long a caller waits at the most, if the timeout is not longer.
+const longestWait = time.Second
+
+// ErrBusy reports that there was no decision in time because this process was short of CPU. That
+// says nothing about the storage, so no policy decides: a client could otherwise choose it.
+var ErrBusy = errors.New("this process was too busy for a decision in time")
+
 // DeniedError is the error for a decision that the policy refuses to make.
 type DeniedError struct {
 	// Cause is the shared storage's failure; never nil.
@@ -65,7 +72,8 @@ type Parts struct {
 	// policy.
 	Local  ports.LimiterStorage
 	Policy ports.OutagePolicy
-	// Timeout is the longest that a caller waits for the shared storage; above 0.
+	// Timeout is how long the shared storage may take; above 0. Time in which this process did not
+	// run is not counted.
 	Timeout time.Duration
 	Clock   ports.Clock
 	Entropy ports.Entropy
@@ -73,12 +81,14 @@ type Parts struct {
 }
 
 // Storage implements ports.LimiterStorage, and ports.Health for the shared storage. Decide returns
-// within the timeout plus what the local storage needs. It returns a *DeniedError under
+// within the timeout plus what the local storage needs; if this process is short of CPU, within a
+// second, or the timeout if that is longer, and then with ErrBusy. It returns a *DeniedError under
 // ports.OutageDeny, the local storage's error under ports.OutageLocal, and the context's error if
 // the caller went away. Under ports.OutageAllow the decision is undecided if the shared storage did
 // not make it.
 type Storage struct {
 	parts Parts
+	pulse *pulse // of the calls with the timeout
 
 	mu      sync.Mutex // held for state changes, so that each is recorded once and in order
 	breaker circuitbreaker.CircuitBreaker[any]
@@ -101,6 +111,7 @@ var (
 func New(parts Parts) *Storage {
 	s := &Storage{
 		parts: parts,
+		pulse: newPulse(parts.Timeout),
 		// Failures open it and the probe closes it. It is never asked for permission to call, so it
 		// never becomes half open.
 		breaker: circuitbreaker.NewBuilder[any]().WithFailureThresholdRatio(failureThreshold,
@@ -124,7 +135,9 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 	if during.out() {
 		return s.byPolicy(ctx, now, checks, during.cause)
 	}
-	c := s.callShared(ctx, s.parts.Timeout, now, checks)
+	c := s.callShared(ctx, s.pulse, now, checks)
+	patience := time.NewTimer(max(longestWait, s.parts.Timeout+s.pulse.beat))
+	defer patience.Stop()
 	select {
 	case <-ctx.Done():
 		go s.recordAbandoned(during, c)
@@ -133,6 +146,13 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 		c.cancel()
 		return s.byPolicy(ctx, now, checks, errAbandoned)
 	case <-c.done:
+	case <-patience.C:
+		select {
+		case <-c.done:
+		default:
+			go s.recordAbandoned(during, c)
+			return throttle.Decision{}, ErrBusy
+		}
 	}
 	got := c.result()
 	s.record(during, got.err)

@@ -34,7 +34,7 @@ var (
 // wait.
 func (s *Storage) Start(ctx context.Context) {
 	first := s.period.Load()
-	if err := s.probe(ctx, firstProbeTimeout); err != nil && ctx.Err() == nil {
+	if err := s.probe(ctx, newPulse(firstProbeTimeout)); err != nil && ctx.Err() == nil {
 		s.startOutage(first, err)
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -64,7 +64,7 @@ func (s *Storage) run(ctx context.Context) {
 				return
 			case <-during.over:
 			case <-s.suspect:
-				if err := s.probe(ctx, s.parts.Timeout); ctx.Err() == nil {
+				if err := s.probe(ctx, s.pulse); ctx.Err() == nil {
 					s.record(during, err)
 				}
 			}
@@ -74,7 +74,7 @@ func (s *Storage) run(ctx context.Context) {
 			s.parts.Entropy.Fraction()*float64(maxPause-minPause))) {
 			return
 		}
-		if s.probe(ctx, s.parts.Timeout) == nil {
+		if s.probe(ctx, s.pulse) == nil {
 			s.endOutage(during)
 		}
 	}
@@ -95,14 +95,14 @@ func pause(ctx context.Context, d time.Duration) bool {
 // probe has the shared storage make a decision that writes, because a storage that is full or
 // read-only still answers reads. It has as many checks as an issuance, on random subjects: in a
 // cluster, successive probes reach different nodes.
-func (s *Storage) probe(ctx context.Context, timeout time.Duration) error {
+func (s *Storage) probe(ctx context.Context, by *pulse) error {
 	select {
 	case s.probes <- struct{}{}:
 	default:
 		return errStuck
 	}
 	checks := throttle.TrialChecks(s.parts.Entropy.Fraction)
-	c := s.callShared(ctx, timeout, s.parts.Clock.Instant(), checks)
+	c := s.callShared(ctx, by, s.parts.Clock.Instant(), checks)
 	defer c.cancel()
 	select {
 	case <-c.done:
