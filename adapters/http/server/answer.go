@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/offload/sessiond/adapters/http/envelope"
 )
@@ -14,8 +15,7 @@ type recorder struct {
 	http.ResponseWriter
 	body *watched
 	// bare is true for HEAD: net/http accepts the body that is written, and drops it.
-	bare bool
-	// http1 is true if the response is followed by others on its connection.
+	bare  bool
 	http1 bool
 	// holds is true if the response is held back until send, so that no slot is held while the
 	// client reads it.
@@ -85,16 +85,21 @@ func WriteShared(w http.ResponseWriter, body []byte) (int, error) {
 }
 
 // send sends the response that was held back, and returns when all of it has been passed to the
-// kernel or to the client's flow-control window.
+// kernel or to the client's flow-control window. Short HTTP/1 responses are an exception: net/http
+// sends them when the handler has returned, and each connection can have only one.
 func (a *recorder) send() {
 	a.begin()
 	a.holds = false
 	size := len(a.held) + len(a.shared)
-	header, allowed := a.Header(), a.status != http.StatusNoContent &&
-		a.status != http.StatusNotModified
-	if allowed && (size > 0 || !a.bare) && header.Get(headerContentLength) == "" {
+	early := size > sentAtEnd || size > 0 && !a.http1
+	if early && a.Header().Get(headerContentLength) == "" {
 		// known here, and not to net/http, which is told to send the response before its end
-		header.Set(headerContentLength, strconv.Itoa(size))
+		a.Header().Set(headerContentLength, strconv.Itoa(size))
+	}
+	if !early && a.http1 {
+		// The error is ignored: a writer without deadlines has no connection, as in a test.
+		_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(
+			time.Now().Add(unreadResponseTimeout))
 	}
 	a.ResponseWriter.WriteHeader(a.status)
 	for _, part := range [][]byte{a.held, a.shared} {
@@ -107,11 +112,15 @@ func (a *recorder) send() {
 			return // the client may have gone away
 		}
 	}
-	if size > 0 || a.http1 {
+	if early {
 		// The error is ignored: the client may have gone away.
 		_ = http.NewResponseController(a.ResponseWriter).Flush()
 	}
 }
+
+// sentAtEnd is the size of an HTTP/1 response that net/http sends when the handler has returned.
+// It is net/http's own, bufferBeforeChunkingSize.
+const sentAtEnd = 2048
 
 // headerContentLength is the name of the header that net/http sets only for short responses.
 const headerContentLength = "Content-Length"

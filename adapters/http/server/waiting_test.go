@@ -66,6 +66,7 @@ func TestUnreadResponseIsResetAfterTenSeconds(t *testing.T) {
 		time.Sleep(time.Minute)
 		waiting.AwaitResponse(reset)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		assert.Equal(t, []time.Duration{10 * time.Second, 14 * time.Second, 79 * time.Second},
 			resets)
 		assert.Equal(t, []ports.Budget{ports.BudgetUnread, ports.BudgetUnread, ports.BudgetUnread},
