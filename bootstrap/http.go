@@ -170,7 +170,7 @@ func startPublic(p listenerParts, api *api.API, handshake server.Handshake) {
 			}
 			budgets := server.NewBudgets(p.Config.MaxRequests, p.Clock, p.Events)
 			srv, err = p.listen(ctx, config.VarHTTPAddr, p.Config.HTTPAddr,
-				p.router(api.Routes()).Within(budgets), p.publicLimits(), handshake)
+				p.router(api.Routes()).Within(budgets), p.publicLimits(budgets), handshake)
 			if err != nil {
 				return err
 			}
@@ -195,13 +195,15 @@ func startPublic(p listenerParts, api *api.API, handshake server.Handshake) {
 	})
 }
 
-// publicLimits returns the limits of the public listener's connections.
-func (p *listenerParts) publicLimits() server.Limits {
+// publicLimits returns the limits of the public listener's connections, whose requests are within
+// budgets.
+func (p *listenerParts) publicLimits(budgets *server.Budgets) server.Limits {
 	return server.Limits{
 		Connections: p.Config.MaxConnections, PerAddress: p.Config.MaxConnectionsPerAddress,
 		Exempt:      p.Config.TrustedProxies.Contains,
 		NoHTTP2:     !p.Config.HTTP2,
 		HeaderBytes: p.Config.MaxHeaderBytes,
+		Budgets:     budgets,
 		Observer:    connectionEvents{p.Metrics, p.Events},
 	}
 }

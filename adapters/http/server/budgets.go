@@ -8,6 +8,7 @@ import (
 
 // Budgets bounds what the requests of all connections hold together. A request is in one of three
 // states: it waits for its client, it waits for a slot, or it holds a slot and is being computed.
+// The router knows the requests whose headers have ended; Limits has the listener add the others.
 type Budgets struct {
 	admission *admission
 	waiting   *waiting

@@ -103,7 +103,7 @@ func (w *waiting) AwaitResponse(reset func()) (end func() bool) {
 func (w *waiting) Len() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.queue[awaitedBody].Len() + w.queue[awaitedResponse].Len()
+	return w.size()
 }
 
 // NewSmallBudgets returns budgets with other bounds than those of a service.

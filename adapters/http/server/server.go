@@ -42,6 +42,9 @@ type Limits struct {
 	HeaderBytes int
 	// NoHTTP2 turns HTTP/2 off.
 	NoHTTP2 bool
+	// Budgets are those of the handler. An HTTP/1 request whose headers have begun and not ended is
+	// one that waits for its client. If it is nil, such requests are not bounded.
+	Budgets *Budgets
 	// Observer is told about connections; it may be nil.
 	Observer ConnectionObserver
 }

@@ -16,10 +16,6 @@ import (
 // connection would take the place of the one before.
 const silence = time.Second
 
-// maxUnfinished is the maximum number of connections on which the headers of an HTTP/1 request have
-// begun and not ended.
-const maxUnfinished = 4096
-
 // ConnectionObserver is told about the connections of a listener. It must not block.
 type ConnectionObserver interface {
 	ConnectionOpened()
@@ -48,9 +44,10 @@ type slots struct {
 	// silent holds the connections on which no request has ever begun, by the time at which they
 	// were opened; idle those that wait for another request, by the time since when.
 	silent, idle queue[*slot]
-	// unfinished holds those on which the headers of a request have begun, by when they did.
-	unfinished queue[*slot]
-	groups     groups
+	groups       groups
+	// requests holds the requests of which the headers have not ended, among all that wait for their
+	// clients; nil if they are not bounded.
+	requests *waiting
 	// http2 is how many connections of clients speak HTTP/2.
 	http2 int
 	// proxies holds the connections that are exempt, the oldest first.
@@ -63,6 +60,9 @@ func newSlots(limits Limits, now func() time.Time) *slots {
 		noHTTP2: limits.NoHTTP2,
 		exempt:  limits.Exempt, now: now, observer: limits.Observer,
 		groups: groups{of: map[netip.Prefix]*group{}}}
+	if limits.Budgets != nil {
+		s.requests = limits.Budgets.waiting
+	}
 	if s.observer == nil {
 		s.observer = unobserved{}
 	}
@@ -79,8 +79,9 @@ type slot struct {
 	// The lock of slots guards these.
 	gone  bool
 	since time.Time // in silent or idle since when
-	// waiting is in silent, idle or unfinished, or in none while a request is being served.
+	// waiting is in silent or idle, or in none from the first byte of a request until its response.
 	waiting link[*slot]
+	headers *wait // of the request whose headers have not ended, or nil
 	age     link[*slot]
 	member  membership // zero if exempt
 	// streams is how many requests may be in progress at once in HTTP/2; 0 until it is spoken.
@@ -113,6 +114,7 @@ func (s *slots) enter(conn net.Conn, peer netip.Addr) *slot {
 	s.mu.Unlock()
 	s.observer.ConnectionOpened()
 	if evicted != nil {
+		evicted.endHeaders()
 		evicted.breakOff()
 		s.observer.ConnectionClosed()
 		s.observer.ConnectionRefused(ports.BudgetConnections)
@@ -210,8 +212,8 @@ func (one *slot) announce(conn net.Conn) bool {
 	return beyond == ""
 }
 
-// receive records that something of a request was received. If too many requests have begun in this
-// way and not ended, the connection of the one that has waited longest is closed.
+// receive records that something of a request was received. The request then waits for its client
+// until begin. If too many requests wait, the one that has waited longest is reset.
 func (one *slot) receive() {
 	if one.busy.Load() {
 		return
@@ -223,31 +225,53 @@ func (one *slot) receive() {
 		return
 	}
 	one.busy.Store(true)
-	s.unfinished.push(&one.waiting)
-	var evicted *slot
-	if s.unfinished.size > maxUnfinished {
-		evicted = s.unfinished.first.owner
-		s.remove(evicted)
+	one.waiting.leave()
+	var longest *wait
+	if s.requests != nil {
+		one.headers, longest = s.requests.enter(awaitedHeaders, one.reset)
 	}
 	s.mu.Unlock()
-	if evicted != nil {
-		evicted.breakOff()
-		s.observer.ConnectionClosed()
-		s.observer.ConnectionRefused(ports.BudgetWaiting)
+	longest.makeRoom()
+}
+
+// reset closes the connection in the middle of a request's headers.
+func (one *slot) reset() {
+	s := one.slots
+	s.mu.Lock()
+	gone := one.gone
+	if !gone {
+		s.remove(one)
 	}
+	s.mu.Unlock()
+	if !gone {
+		one.breakOff()
+		s.observer.ConnectionClosed()
+	}
+}
+
+// endHeaders records that no request waits for its headers. The caller must not hold the lock of
+// slots, which reset takes.
+func (one *slot) endHeaders() {
+	one.slots.mu.Lock()
+	headers := one.headers
+	one.headers = nil
+	one.slots.mu.Unlock()
+	headers.end()
 }
 
 // begin records that a request has been received to the end of its headers.
 func (one *slot) begin() {
 	one.slots.mu.Lock()
-	defer one.slots.mu.Unlock()
 	one.busy.Store(true)
 	one.waiting.leave()
+	one.slots.mu.Unlock()
+	one.endHeaders()
 }
 
 // rest records that no request is in progress.
 func (one *slot) rest() {
 	now := one.slots.now()
+	one.endHeaders()
 	one.slots.mu.Lock()
 	defer one.slots.mu.Unlock()
 	one.busy.Store(false)
@@ -270,6 +294,7 @@ func (one *slot) Close() error {
 		s.remove(one)
 	}
 	s.mu.Unlock()
+	one.endHeaders()
 	if !gone {
 		s.observer.ConnectionClosed()
 	}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 // peer is a connection from an address that records whether it was closed.
@@ -221,9 +222,12 @@ func TestSlotsTakeClientsBeforeProxies(t *testing.T) {
 }
 
 func TestSlotsBoundUnfinishedHeaders(t *testing.T) {
-	v := newVenue(Limits{Connections: 2 * maxUnfinished})
+	const most = 4
+	events := &portsfake.Events{}
+	budgets := newBudgets(1, 0, most, portsfake.NewClock(time.Time{}), events)
+	v := newVenue(Limits{Connections: 100, Budgets: budgets})
 	var unfinished []*slot
-	for range maxUnfinished {
+	for range most {
 		one := v.mustEnter(t, "192.0.2.1")
 		one.receive()
 		one.receive() // more of the same headers
@@ -239,16 +243,31 @@ func TestSlotsBoundUnfinishedHeaders(t *testing.T) {
 	assert.False(t, v.closed(unfinished[2]))
 	assert.False(t, v.closed(begun))
 	assert.False(t, v.closed(idle))
-	assert.Equal(t, map[ports.Budget]int{ports.BudgetWaiting: 1}, v.refused)
+	shed := ports.Event(ports.RequestsShed{Budget: ports.BudgetWaiting})
+	assert.Equal(t, []ports.Event{shed}, events.Recorded())
+	assert.Equal(t, most+3, v.open)
+
+	// what waits for a body shares the bound
+	body := budgets.waiting.begin(awaitedBody, func() { t.Error("it waits less long") })
+	assert.True(t, v.closed(unfinished[2]))
+	assert.Equal(t, []ports.Event{shed, shed}, events.Recorded())
+	for _, one := range unfinished {
+		require.NoError(t, one.Close())
+	}
+	body.end()
+	assert.Equal(t, 2, budgets.waiting.size(), "the two that came last")
+	assert.Empty(t, v.refused)
 }
 
 // TestSlotsAccountForEverything lets connections come, work, rest and go in any order, and checks
 // the bounds and that nothing is kept of connections that are gone.
 func TestSlotsAccountForEverything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		const most, perAddress = 6, 2
+		const most, perAddress, mostWaiting = 6, 2, 3
+		budgets := newBudgets(1, 0, mostWaiting, portsfake.NewClock(time.Time{}),
+			&portsfake.Events{})
 		v := newVenue(Limits{Connections: most, PerAddress: perAddress,
-			Exempt: netip.Addr.IsPrivate})
+			Exempt: netip.Addr.IsPrivate, Budgets: budgets})
 		addresses := []string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "198.51.100.1", "2001:db8::1",
 			"2001:db8::2", "2001:db8:0:1::1", "10.0.0.1"}
 		var entered []*slot
@@ -289,13 +308,16 @@ func TestSlotsAccountForEverything(t *testing.T) {
 				left := open()
 				assert.LessOrEqual(t, len(left), most)
 				assert.Equal(t, len(left), v.open)
-				assert.LessOrEqual(t, v.silent.size+v.idle.size+v.unfinished.size, len(left))
 				assert.Equal(t, len(left), v.slots.open)
 				expected := map[netip.Prefix]int{}
 				sites, largest := map[*group]bool{}, 0
+				waiting := 0
 				for _, one := range left {
-					assert.Equal(t, one.waiting.in == nil || one.waiting.in == &v.unfinished,
-						one.busy.Load())
+					assert.Equal(t, one.waiting.in == nil, one.busy.Load())
+					if one.headers != nil {
+						assert.True(t, one.busy.Load())
+						waiting++
+					}
 					if one.member.address == nil {
 						assert.Same(t, &v.proxies, one.age.in)
 						continue
@@ -306,6 +328,8 @@ func TestSlotsAccountForEverything(t *testing.T) {
 					sites[one.member.site] = true
 					largest = max(largest, one.member.site.open)
 				}
+				assert.LessOrEqual(t, waiting, mostWaiting)
+				assert.Equal(t, waiting, budgets.waiting.size())
 				assert.Len(t, v.groups.of, len(expected))
 				for prefix, count := range expected {
 					require.Contains(t, v.groups.of, prefix)

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"container/list"
 	"sync"
 	"time"
 
@@ -20,7 +19,8 @@ const unreadResponseTimeout = 10 * time.Second
 type awaited uint8
 
 const (
-	awaitedBody     awaited = iota // that the client sends the body
+	awaitedHeaders  awaited = iota // that the client ends the headers
+	awaitedBody                    // that the client sends the body
 	awaitedResponse                // that the client reads the response
 	awaitedKinds
 )
@@ -34,8 +34,8 @@ type waiting struct {
 	shed  func(ports.Budget)
 
 	mu    sync.Mutex
-	queue [awaitedKinds]list.List // of *wait
-	armed bool                    // a timer that calls expire is running
+	queue [awaitedKinds]queue[*wait]
+	armed bool // a timer that calls expire is running
 }
 
 func newWaiting(most int, clock ports.Clock, shed func(ports.Budget)) *waiting {
@@ -45,9 +45,8 @@ func newWaiting(most int, clock ports.Clock, shed func(ports.Budget)) *waiting {
 // wait is one request that waits for its client.
 type wait struct {
 	in    *waiting
-	what  awaited
 	since throttle.Instant
-	place *list.Element // nil once it was taken out of the queue; guarded by in.mu
+	place link[*wait] // guarded by in.mu
 
 	mu       sync.Mutex
 	reset    func() // makes the client's read or write fail; nil once the wait is over
@@ -57,30 +56,55 @@ type wait struct {
 // begin records that a request waits. The function reset ends the wait: it is called at most once,
 // and not after end has returned.
 func (w *waiting) begin(what awaited, reset func()) *wait {
-	own := &wait{in: w, what: what, since: w.clock.Instant(), reset: reset}
+	own, longest := w.enter(what, reset)
+	longest.makeRoom()
+	return own
+}
+
+// enter records that a request waits, as begin does, and returns the request that must make room,
+// or nil. The caller calls makeRoom for that one, which is not done here because reset may take a
+// lock that the caller holds.
+func (w *waiting) enter(what awaited, reset func()) (own, longest *wait) {
+	own = &wait{in: w, since: w.clock.Instant(), reset: reset}
+	own.place.owner = own
 	w.mu.Lock()
-	own.place = w.queue[what].PushBack(own)
-	var longest *wait
-	if w.queue[awaitedBody].Len()+w.queue[awaitedResponse].Len() > w.most {
+	defer w.mu.Unlock()
+	w.queue[what].push(&own.place)
+	if w.size() > w.most {
 		longest = w.longest()
-		w.remove(longest)
+		longest.place.leave()
 	}
 	if what == awaitedResponse && !w.armed {
 		w.armed = true
 		time.AfterFunc(unreadResponseTimeout, w.expire)
 	}
-	w.mu.Unlock()
-	if longest != nil {
-		longest.abort()
-		w.shed(ports.BudgetWaiting)
-	}
-	return own
+	return own, longest
 }
 
-// end records that the wait is over. It reports whether the request was reset.
+// size returns how many requests wait. The caller must hold mu.
+func (w *waiting) size() int {
+	size := 0
+	for what := range w.queue {
+		size += w.queue[what].size
+	}
+	return size
+}
+
+// makeRoom resets the request, unless its wait is over, because too many wait.
+func (w *wait) makeRoom() {
+	if w != nil && w.abort() {
+		w.in.shed(ports.BudgetWaiting)
+	}
+}
+
+// end records that the wait is over. It reports whether the request was reset. A nil wait has not
+// begun.
 func (w *wait) end() (wasReset bool) {
+	if w == nil {
+		return false
+	}
 	w.in.mu.Lock()
-	w.in.remove(w)
+	w.place.leave()
 	w.in.mu.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -88,14 +112,15 @@ func (w *wait) end() (wasReset bool) {
 	return w.wasReset
 }
 
-// abort resets the request, unless its wait is over.
-func (w *wait) abort() {
+// abort resets the request, unless its wait is over. It reports whether it did.
+func (w *wait) abort() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.reset != nil {
 		w.reset()
 		w.wasReset = true
 	}
+	return w.wasReset
 }
 
 // longest returns the request that has waited longest. The caller must hold mu, and there must be
@@ -113,20 +138,10 @@ func (w *waiting) longest() *wait {
 
 // first returns the request of a kind that has waited longest, or nil. The caller must hold mu.
 func (w *waiting) first(what awaited) *wait {
-	front := w.queue[what].Front()
-	if front == nil {
-		return nil
+	if first := w.queue[what].first; first != nil {
+		return first.owner
 	}
-	first, _ := front.Value.(*wait)
-	return first
-}
-
-// remove takes a request out of its queue, unless that was done before. The caller must hold mu.
-func (w *waiting) remove(one *wait) {
-	if one.place != nil {
-		w.queue[one.what].Remove(one.place)
-		one.place = nil
-	}
+	return nil
 }
 
 // expire resets the requests whose response was not read in time.
@@ -136,8 +151,9 @@ func (w *waiting) expire() {
 		if late == nil {
 			return
 		}
-		late.abort()
-		w.shed(ports.BudgetUnread)
+		if late.abort() {
+			w.shed(ports.BudgetUnread)
+		}
 	}
 }
 
@@ -153,7 +169,7 @@ func (w *waiting) late() *wait {
 	}
 	left := unreadResponseTimeout - first.since.Until(w.clock.Instant())
 	if left <= 0 {
-		w.remove(first)
+		first.place.leave()
 		return first
 	}
 	time.AfterFunc(left, w.expire)
