@@ -23,7 +23,7 @@ func (f *File) Exposures() []*Fault {
 	if f.Info.Mode().Perm()&exposedMode != 0 {
 		faults = append(faults, faultExposed.fresh())
 	}
-	if unlinked(f.Info) { // it is in no folder: an open file that has only a descriptor left
+	if !f.named { // it is in no folder: an open file that has only a descriptor left
 		return faults
 	}
 	exposed := false
@@ -61,7 +61,7 @@ func Foreign(name string) []*Fault {
 // Replaced returns a fault if no name is left for the file, though its path still leads to it: it
 // was replaced beneath a mount of that single file. It returns nil otherwise.
 func (f *File) Replaced() *Fault {
-	if unlinked(f.Info) && countsLinks(f.name) {
+	if !f.named {
 		return faultReplaced.fresh()
 	}
 	return nil
@@ -73,7 +73,7 @@ func foreign(info fs.FileInfo) bool {
 	return ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid()
 }
 
-// unlinked reports whether no name is left for a file.
+// unlinked reports whether no name is left for a file, as its file system counts them.
 func unlinked(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && stat.Nlink == 0

@@ -39,6 +39,9 @@ type File struct {
 	// Info is that of the file that was read, whatever its name refers to later.
 	Info fs.FileInfo
 	name string
+	// named is false if no name is left for the file. A file system that does not count names, and
+	// so reports 0 for every file, says nothing: the file then counts as named.
+	named bool
 }
 
 // Read reads the regular file name, of at most limit bytes, following symbolic links. It never
@@ -65,7 +68,8 @@ func Read(name string, limit int64) (*File, error) {
 				continue
 			}
 		}
-		return &File{Content: content, Info: after, name: name}, nil
+		return &File{Content: content, Info: after, name: name,
+			named: !unlinked(after) || !countsLinks(name)}, nil
 	}
 }
 

@@ -223,6 +223,26 @@ func TestReplaced(t *testing.T) {
 	assert.Nil(t, file.Replaced())
 }
 
+// TestExposedFolderWhereNamesAreNotCounted checks the folders of a file whose file system reports
+// that no name is left for it, as some that are built on FUSE do for every file.
+func TestExposedFolderWhereNamesAreNotCounted(t *testing.T) {
+	dir := sharedDir(t)
+	name := filepath.Join(dir, "file")
+	write(t, name, "text", 0o600)
+	held, err := os.Open(name)
+	require.NoError(t, err)
+	defer func() { _ = held.Close() }()
+	require.NoError(t, os.Remove(name))
+	info, err := held.Stat()
+	require.NoError(t, err)
+	require.True(t, unlinked(info))
+	write(t, name, "text", 0o600)
+	require.NoError(t, os.Chmod(dir, 0o777))
+	file := File{Info: info, name: name, named: true}
+	assert.Equal(t, []Reason{ExposedFolder}, reasonsOf(t, file.Exposures()))
+	assert.Nil(t, file.Replaced())
+}
+
 func TestFaultsOfTheSystem(t *testing.T) {
 	for reason, err := range map[Reason]error{
 		Missing:   &os.PathError{Op: "open", Path: "/a/path", Err: syscall.ENOENT},
