@@ -31,8 +31,9 @@ const lockMode fs.FileMode = 0o666
 // server. That file stays: a file that is removed while another client holds a stale entry of it
 // would be locked twice.
 //
-// Where the lock file cannot be opened because the folder is read-only, nothing can be written
-// either: the lock is then not needed to read, and the first write reports why it fails.
+// Where no lock file can be created because the folder is read-only, nothing can be written either:
+// the lock is then not needed to read, and the first write reports why it fails. A lock file that
+// exists and cannot be opened says nothing about the folder, so there nothing is done.
 
 // locks is how writers exclude each other. Tests replace it.
 type locks struct {
@@ -47,6 +48,9 @@ var systemLocks = locks{folder: lockFolder, file: lockFile}
 
 // errNoFolderLock says that the file system of a directory has no useful locks on directories.
 var errNoFolderLock = errors.New("no lock on a directory")
+
+// errReadOnlyFolder says that there is no lock file that can be opened, and none can be created.
+var errReadOnlyFolder = errors.New("the folder is read-only")
 
 // lockFolder locks a directory.
 func lockFolder(folder *os.File) error {
@@ -73,7 +77,7 @@ func (d *dir) lock(ctx context.Context, locks locks, timeout time.Duration) erro
 	}
 	file, err := d.openLock()
 	switch {
-	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
+	case errors.Is(err, errReadOnlyFolder):
 		return nil
 	case err != nil:
 		return &WriteError{Problem: ProblemUnwritable, Cause: securefile.WithoutPath(err)}
@@ -85,14 +89,18 @@ func (d *dir) lock(ctx context.Context, locks locks, timeout time.Duration) erro
 // lockName returns the name of the lock file.
 func (d *dir) lockName() string { return "." + d.name + ".lock" }
 
-// openLock opens the lock file for writing, or creates it.
+// openLock opens the lock file for writing, or creates it. It fails with errReadOnlyFolder if
+// nothing can be written in the folder.
 func (d *dir) openLock() (*os.File, error) {
 	const flags = os.O_RDWR | syscall.O_NONBLOCK | syscall.O_NOCTTY
 	var err error
 	for range 2 { // again if another writer creates it in between
 		var file *os.File
 		file, err = d.root.OpenFile(d.lockName(), flags, 0)
-		if !errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, syscall.EROFS):
+			return nil, errReadOnlyFolder
+		case !errors.Is(err, fs.ErrNotExist):
 			return file, err
 		}
 		file, err = d.root.OpenFile(d.lockName(), flags|os.O_CREATE|os.O_EXCL, lockMode)
@@ -100,7 +108,10 @@ func (d *dir) openLock() (*os.File, error) {
 			_ = file.Chmod(lockMode) // the umask may have removed permissions
 			return file, nil
 		}
-		if !errors.Is(err, fs.ErrExist) {
+		switch {
+		case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+			return nil, errReadOnlyFolder
+		case !errors.Is(err, fs.ErrExist):
 			return nil, err
 		}
 	}

@@ -115,6 +115,20 @@ func TestReadOnlyDirectoryNeedsNoLockFile(t *testing.T) {
 	assert.EqualError(t, err, "keyset file: cannot be written: permission denied")
 }
 
+// TestLockFileThatMayNotBeOpened changes nothing without the lock: the folder is not read-only.
+func TestLockFileThatMayNotBeOpened(t *testing.T) {
+	if rerunUnprivileged(t) {
+		return
+	}
+	dir := sharedDir(t)
+	path := filepath.Join(dir, "keyset.json")
+	write(t, path, keysetText(t, "a"), 0o600)
+	write(t, filepath.Join(dir, ".keyset.json.lock"), "", 0)
+	err := requireUnchanged(t, path, func() error { return add(fileLockStore(path), "b") })
+	assert.Equal(t, ProblemUnwritable, problem(t, err))
+	assert.ErrorIs(t, err, fs.ErrPermission)
+}
+
 func TestLocksOfTheSystem(t *testing.T) {
 	folder, err := os.Open(sharedDir(t))
 	require.NoError(t, err)
