@@ -7,14 +7,20 @@
 package securefile
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 )
 
 // maxRaces is how often a read starts over because the file was replaced while it was opened.
 const maxRaces = 3
+
+// readTimeout bounds reading a file, in whole seconds. Some regular files of the kernel, such as
+// /proc/kmsg, have no end: reading them waits for more.
+const readTimeout = 5 * time.Second
 
 // FileSystem is where names are looked up: Host, or one directory (os.Root).
 type FileSystem interface {
@@ -104,9 +110,17 @@ func Open(in FileSystem, name string) (*os.File, fs.FileInfo, error) {
 }
 
 // Content reads an opened file of at most limit bytes to its end. It fails with a *Fault.
-func Content(file io.Reader, limit int64) ([]byte, error) {
+func Content(file *os.File, limit int64) ([]byte, error) {
+	return contentWithin(file, limit, readTimeout)
+}
+
+func contentWithin(file *os.File, limit int64, timeout time.Duration) ([]byte, error) {
+	// The error is ignored: a file that has no deadlines has an end.
+	_ = file.SetReadDeadline(time.Now().Add(timeout))
 	content, err := io.ReadAll(io.LimitReader(file, limit+1))
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, TooSlowFault(int(timeout / time.Second))
 	case err != nil:
 		return nil, faultOf(err)
 	case int64(len(content)) > limit:
