@@ -111,7 +111,9 @@ type KeysetError struct {
 }
 
 // Error returns the file and the problem.
-func (e *KeysetError) Error() string { return "keyset file " + e.Path + e.Problem }
+func (e *KeysetError) Error() string {
+	return "keyset file " + config.ShownPath(e.Path) + e.Problem
+}
 
 // Unwrap returns the cause.
 func (e *KeysetError) Unwrap() error { return e.Cause }

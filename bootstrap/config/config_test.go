@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -224,6 +225,26 @@ func TestSecretIsNeverShown(t *testing.T) {
 	assert.NotContains(t, log.String(), strongA[:6])
 	assert.Equal(t, "[secret]", secret.String())
 	assert.Equal(t, "[secret]", secret.GoString())
+}
+
+// TestSecretInWrongVariableIsNotShown pastes a secret into each variable that is no secret itself,
+// except those that accept any text.
+func TestSecretInWrongVariableIsNotShown(t *testing.T) {
+	anyText := []string{"OFFLOAD_ENVIRONMENT", "OFFLOAD_BUILD_VERSION",
+		"OFFLOAD_SESSION_TOKEN_ISSUER", "OFFLOAD_SESSION_TOKEN_AUDIENCE",
+		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID"}
+	tempDir(t)
+	const pasted = "Zk9Qw3rT7yUi1oPaSdFgHjKlZxCvBnM05eR8tY2u"
+	for _, one := range load(t, input{}).Settings {
+		if slices.Contains(anyText, one.Variable) || one.Value == "[not set]" {
+			continue
+		}
+		t.Run(one.Variable, func(t *testing.T) {
+			review := load(t, env(one.Variable+"="+pasted))
+			assert.NotEmpty(t, review.Faults)
+			assertNoSecret(t, fmt.Sprint(review.Faults, review.Warnings, review.Settings), pasted)
+		})
+	}
 }
 
 func TestAssertNoSecretChecksAllOutput(t *testing.T) {

@@ -114,7 +114,7 @@ func TestUnreadableFiles(t *testing.T) {
 	require.NoError(t, os.Symlink("loop", "loop"))
 	require.NoError(t, os.Symlink("pipe", "to-pipe"))
 	write(t, "large", strings.Repeat(strongA, 25000), 0o600)
-	long := strings.Repeat("x", 300)
+	long := strings.Repeat("x.", 150)
 	for name, problem := range map[string]string{
 		"nothing": "is not found", "folder": "is not a regular file",
 		"pipe": "is not a regular file", "to-pipe": "is not a regular file",

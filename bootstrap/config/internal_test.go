@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +51,21 @@ func TestShown(t *testing.T) {
 		assert.Equal(t, want, shown(text))
 	}
 	assert.Less(t, len(shown(strings.Repeat("\xbf", 300))), 1000)
+}
+
+func TestShownPathWithholdsWhatMayBeSecret(t *testing.T) {
+	const key = "Zk9Qw3rT7yUi1oPaSdFgHjKlZxCvBnM0" // 32 characters
+	long := filepath.Join(t.TempDir(), key+key)
+	require.NoError(t, os.WriteFile(long, nil, 0o600))
+	for name, want := range map[string]string{
+		"": "", key[1:]: key[1:], "/etc/sessiond/keyset.json": "/etc/sessiond/keyset.json",
+		key: withheld, "/" + key: withheld, key[:9] + "/" + key[9:]: withheld,
+		"a b " + key + " c": withheld, "-----BEGIN EC PRIVATE KEY-----\nMHc=": withheld,
+		long: long, long + "x": withheld,
+		filepath.Dir(long) + "/missing.json": filepath.Dir(long) + "/missing.json",
+	} {
+		assert.Equal(t, want, ShownPath(name), name)
+	}
 }
 
 // TestTable checks that the table has every variable of the specification once, in the same order.

@@ -172,7 +172,7 @@ func (r *reviewer) policy() secret.Policy {
 	}
 	read, fault := readFile(name, maxDenylist)
 	if fault != nil {
-		r.faultOf(varDenylist, "names the file "+shown(name)+", which "+fault.Error(), fault.Remedy)
+		r.faultOf(varDenylist, "names the file "+ShownPath(name)+", which "+fault.Error(), fault.Remedy)
 		return secret.Policy{}
 	}
 	return secret.NewPolicy(strings.Split(string(read.Content), "\n"))

@@ -36,7 +36,7 @@ func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 	}
 	keyring, err := keyset.Read(name, keyset.Rules{Production: r.production, Accept: capture},
 		r.loader.Now)
-	words := "names the file " + shown(name) + ", which "
+	words := "names the file " + ShownPath(name) + ", which "
 	faults, _ := errors.AsType[keyset.Faults](err)
 	for _, fault := range faults {
 		r.keysetFault(words, fault)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,6 +16,8 @@ const (
 	shownSet    = "[set]"
 	shownNotSet = "[not set]"
 	hidden      = "[secret]"
+	// withheld replaces a value that is not secret by its name, but may be a secret by its text.
+	withheld = "[not shown: it may be a secret]"
 )
 
 // Secret holds bytes that no formatting, logging or encoding shows. The zero value is empty.
@@ -69,4 +73,45 @@ func shown(text string) string {
 		cut = strconv.Quote(cut)
 	}
 	return cut + ending
+}
+
+// What a secret looks like that was pasted into the wrong variable.
+const (
+	pemHeader = "-----BEGIN"
+	// shortestKey is the length of the shortest text that is accepted as a key, and keyAlphabet
+	// holds the characters of the encodings that generators of keys use.
+	shortestKey = 32
+	keyAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
+)
+
+// mayBeSecret reports whether text contains a PEM header or what could be a key.
+func mayBeSecret(text string) bool {
+	if strings.Contains(text, pemHeader) {
+		return true
+	}
+	run := 0
+	for i := range len(text) {
+		if !strings.Contains(keyAlphabet, text[i:i+1]) {
+			run = 0
+		} else if run++; run == shortestKey {
+			return true
+		}
+	}
+	return false
+}
+
+// ShownPath returns the name of a file in a form that is safe for a terminal and a log line. It
+// withholds a name that may be a secret, unless there is such a file. A long name in a folder that
+// exists is shown, because a folder is no part of a secret, unless its last element is long.
+func ShownPath(name string) string {
+	if mayBeSecret(name) && !exists(name) &&
+		(mayBeSecret(filepath.Base(name)) || !exists(filepath.Dir(name))) {
+		return withheld
+	}
+	return shown(name)
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
 }

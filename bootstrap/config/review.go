@@ -126,7 +126,7 @@ func (r *reviewer) checkMaxSubjects(limits issue.Limits) {
 
 // settings returns every variable in a form for display.
 func (r *reviewer) settings() []Setting {
-	config := Setting{Variable: VarConfigFile, Value: shown(r.loader.config.Text),
+	config := Setting{Variable: VarConfigFile, Value: ShownPath(r.loader.config.Text),
 		Origin: r.loader.config.Origin}
 	if config.Value == "" {
 		config.Origin = originDefault
@@ -141,6 +141,10 @@ func (r *reviewer) settings() []Setting {
 // shown returns the value of a variable in a form for display.
 func (r *reviewer) shown(v variable) string {
 	switch {
+	case v.isPath():
+		return ShownPath(r.texts[v.name])
+	case !v.secret() && r.broken[v.name] && mayBeSecret(r.texts[v.name]):
+		return withheld
 	case !v.secret():
 		return shown(r.texts[v.name])
 	case r.given[v.name]:

@@ -191,10 +191,10 @@ func (l *loader) configFile(named rawValue) map[string]any {
 	read, fault := readFile(named.Text, maxFile)
 	if fault != nil {
 		l.fault(VarConfigFile, named.Origin,
-			"names the file "+shown(named.Text)+", which "+fault.Error(), fault.Remedy)
+			"names the file "+ShownPath(named.Text)+", which "+fault.Error(), fault.Remedy)
 		return nil
 	}
-	s := source{origin: "file " + shown(named.Text), format: short, known: map[string]rawValue{}}
+	s := source{origin: "file " + ShownPath(named.Text), format: short, known: map[string]rawValue{}}
 	list, flaws := parseYAML(string(read.Content))
 	for _, flaw := range flaws {
 		problem := flaw.problem

@@ -28,18 +28,18 @@ func (r *reviewer) certificate() (certificate.Files, *certificate.Certificate) {
 		if fault.Part == certificate.Key {
 			name, file = varTLSKeyFile, files.Key
 		}
-		r.faultOf(name, "names the file "+shown(file)+", which "+fault.Error(), fault.Remedy)
+		r.faultOf(name, "names the file "+ShownPath(file)+", which "+fault.Error(), fault.Remedy)
 	}
-	r.warnForeign(varTLSKeyFile, "names the file "+shown(files.Key)+", which ", files.Key)
+	r.warnForeign(varTLSKeyFile, "names the file "+ShownPath(files.Key)+", which ", files.Key)
 	if found != nil && !found.ValidAt(r.loader.Now) {
-		r.warnOf(varTLSCertFile, "names the file "+shown(files.Chain)+
+		r.warnOf(varTLSCertFile, "names the file "+ShownPath(files.Chain)+
 			", which contains a certificate that is not valid now but from "+
 			found.Begins().Format(time.RFC3339)+" to "+found.Ends().Format(time.RFC3339)+
 			": clients will refuse it",
 			"renew it; a new one takes effect without a restart")
 	}
 	if found != nil && len(found.Names()) == 0 {
-		r.warnOf(varTLSCertFile, "names the file "+shown(files.Chain)+
+		r.warnOf(varTLSCertFile, "names the file "+ShownPath(files.Chain)+
 			", which contains a certificate without names: clients will refuse it",
 			"get a certificate for the names of the host (subjectAltName)")
 	}

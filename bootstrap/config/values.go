@@ -120,12 +120,12 @@ func (r *reviewer) readFileOf(v variable, name string) (text string, ok bool) {
 			r.faultOf(v.name, "is to be read from a file that "+problem+
 				"; its name is not shown because it may be the secret itself", remedy)
 		} else {
-			r.faultOf(v.name, "is to be read from the file "+shown(name)+", which "+problem, remedy)
+			r.faultOf(v.name, "is to be read from the file "+ShownPath(name)+", which "+problem, remedy)
 		}
 		return "", false
 	}
 	if v.secret() && r.production {
-		words := "is read from the file " + shown(name) + ", which "
+		words := "is read from the file " + ShownPath(name) + ", which "
 		for _, fault := range read.Exposures() {
 			r.fault(v.name, r.origin(v.name), words+fault.Error(), fault.Remedy)
 		}
@@ -136,7 +136,7 @@ func (r *reviewer) readFileOf(v variable, name string) (text string, ok bool) {
 		text = strings.TrimSuffix(text, "\n")
 	}
 	if text == "" && v.emptyIsUnset() {
-		r.warnOf(v.name, "is read from the file "+shown(name)+
+		r.warnOf(v.name, "is read from the file "+ShownPath(name)+
 			", which is empty: it counts as not set", "fill the file, or remove the variable")
 		r.given[v.name] = false
 		return "", false
