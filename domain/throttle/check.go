@@ -21,24 +21,39 @@ func (i Instant) Until(later Instant) time.Duration { return time.Duration(later
 // Dimension is what a limit is counted by.
 type Dimension uint8
 
-// The dimensions.
+// The dimensions, in the order in which they are reported.
 const (
-	// ByAddress counts by the client's address.
+	// ByAddress counts new sessions by the client's address.
 	ByAddress Dimension = iota
-	// ByInstall counts by the installation.
+	// ByNetwork counts new sessions by the network that the client's address lies in.
+	ByNetwork
+	// ByInstall counts new sessions by the installation.
 	ByInstall
+	// ByRenewal counts renewals by the installation, apart from its new sessions: a stranger who
+	// knows an install id cannot use up the renewals of its holder.
+	ByRenewal
+	// ByRenewalAddress counts renewals by the client's address.
+	ByRenewalAddress
 )
 
-// Dimensions returns every dimension.
-func Dimensions() []Dimension { return []Dimension{ByAddress, ByInstall} }
+// Dimensions returns every dimension, in the order in which they are reported.
+func Dimensions() []Dimension {
+	return []Dimension{ByAddress, ByNetwork, ByInstall, ByRenewal, ByRenewalAddress}
+}
 
 // String returns the name of the dimension in headers, logs and metrics.
 func (d Dimension) String() string {
 	switch d {
 	case ByAddress:
 		return "ip"
+	case ByNetwork:
+		return "network"
 	case ByInstall:
 		return "install_id"
+	case ByRenewal:
+		return "renewal"
+	case ByRenewalAddress:
+		return "renewal_ip"
 	}
 	return "unknown"
 }

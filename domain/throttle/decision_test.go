@@ -140,6 +140,6 @@ func TestDimensions(t *testing.T) {
 	for _, dimension := range throttle.Dimensions() {
 		names = append(names, dimension.String())
 	}
-	assert.Equal(t, []string{"ip", "install_id"}, names)
+	assert.Equal(t, []string{"ip", "network", "install_id", "renewal", "renewal_ip"}, names)
 	assert.Equal(t, "unknown", throttle.Dimension(200).String())
 }

@@ -9,12 +9,11 @@ import (
 // trialWindow is how long a storage keeps the grants of a trial.
 const trialWindow = time.Second
 
-// TrialChecks returns checks to try a storage with: as many as an issuance has, one for each
-// dimension, for subjects that belong to no client. draw returns numbers drawn uniformly from
-// [0, 1).
+// TrialChecks returns checks to try a storage with: those of a new session, which has the most, for
+// subjects that belong to no client. draw returns numbers drawn uniformly from [0, 1).
 func TrialChecks(draw func() float64) Checks {
 	var checks []Check
-	for _, dimension := range Dimensions() {
+	for _, dimension := range []Dimension{ByAddress, ByNetwork, ByInstall} {
 		var subject Subject
 		binary.BigEndian.PutUint64(subject[:8], uint64(draw()*math.MaxInt64))
 		binary.BigEndian.PutUint64(subject[8:], uint64(draw()*math.MaxInt64))
