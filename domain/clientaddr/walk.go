@@ -124,19 +124,3 @@ func isPort(text string) bool {
 	}
 	return ok && len(port) >= 1 && len(port) <= 5 && strings.Trim(port, digits) == ""
 }
-
-// Truncate returns the part of addr that identifies one client: an IPv4 address as it is, an IPv6
-// address truncated to its first bits (32 to 128), because one customer holds all addresses below
-// that prefix.
-func Truncate(addr netip.Addr, bits int) netip.Prefix {
-	addr = plain(addr)
-	if addr.Is4() {
-		return netip.PrefixFrom(addr, addr.BitLen())
-	}
-	prefix, err := addr.Prefix(bits)
-	if err != nil {
-		// Not an address, or an invalid length: all such clients count as one.
-		return netip.Prefix{}
-	}
-	return prefix
-}

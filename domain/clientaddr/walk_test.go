@@ -259,37 +259,3 @@ func TestIsPrivate(t *testing.T) {
 		assert.Equal(t, want, clientaddr.IsPrivate(netip.MustParseAddr(text)), text)
 	}
 }
-
-func TestTruncate(t *testing.T) {
-	for name, c := range map[string]struct {
-		addr string
-		bits int
-		want string
-	}{
-		"IPv4 unchanged":                {"203.0.113.5", 64, "203.0.113.5/32"},
-		"IPv4, minimum bits":            {"203.0.113.5", 32, "203.0.113.5/32"},
-		"IPv4, maximum bits":            {"203.0.113.5", 128, "203.0.113.5/32"},
-		"IPv4-mapped IPv6":              {"::ffff:203.0.113.5", 64, "203.0.113.5/32"},
-		"IPv4-mapped IPv6, with a zone": {"::ffff:203.0.113.5%eth0", 64, "203.0.113.5/32"},
-		"IPv6 to its /64":               {"2001:db8:1:2:3:4:5:6", 64, "2001:db8:1:2::/64"},
-		"IPv6 to its /64, its last address": {"2001:db8:1:2:ffff:ffff:ffff:ffff", 64,
-			"2001:db8:1:2::/64"},
-		"IPv6 to its /64, the next network": {"2001:db8:1:3::", 64, "2001:db8:1:3::/64"},
-		"IPv6 to its /56":                   {"2001:db8:1:2ff::1", 56, "2001:db8:1:200::/56"},
-		"IPv6, minimum bits":                {"2001:db8:1:2:3:4:5:6", 32, "2001:db8::/32"},
-		"IPv6, not on a byte boundary":      {"2001:db8:1:2:ffff::", 67, "2001:db8:1:2:e000::/67"},
-		"IPv6, maximum bits": {"2001:db8:1:2:3:4:5:6", 128,
-			"2001:db8:1:2:3:4:5:6/128"},
-		"a zone is dropped":                  {"fe80::1%eth0", 64, "fe80::/64"},
-		"a zone is dropped, all bits kept":   {"fe80::1%eth0", 128, "fe80::1/128"},
-		"IPv4-compatible is treated as IPv6": {"::203.0.113.5", 64, "::/64"},
-		"length out of range":                {"2001:db8::1", 129, "invalid Prefix"},
-		"negative length":                    {"2001:db8::1", -1, "invalid Prefix"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, c.want, clientaddr.Truncate(netip.MustParseAddr(c.addr),
-				c.bits).String())
-		})
-	}
-	assert.Equal(t, netip.Prefix{}, clientaddr.Truncate(netip.Addr{}, 64), "no address")
-}
