@@ -36,6 +36,7 @@ func TestLimiter(t *testing.T, open Limiter) {
 		{"a grant expires exactly one window later", testExpiresExactly},
 		{"grants at several instants expire one by one", testExpiresOneByOne},
 		{"a refusal takes no grant in any dimension", testRefusalTakesNothing},
+		{"every check of a list can refuse all of it", testAnyCheckRefusesAll},
 		{"a refusal names the longest wait, the first check if equal", testNamesLongestWait},
 		{"a late caller counts as being at the last grant", testLateCaller},
 		{"a late caller gains nothing from a window that ended for another",
@@ -61,19 +62,17 @@ func subject(dimension throttle.Dimension, number int) throttle.Subject {
 	return throttle.Subject{0: byte(dimension) + 1, 1: byte(number >> 8), 2: byte(number)}
 }
 
-func byAddress(number, limit int) throttle.Check {
-	return throttle.Check{
-		Dimension: throttle.ByAddress, Subject: subject(throttle.ByAddress, number), Limit: limit,
-		Window: window,
-	}
+// check returns the check of a subject with a number.
+func check(dimension throttle.Dimension, number, limit int) throttle.Check {
+	return throttle.Check{Dimension: dimension, Subject: subject(dimension, number), Limit: limit,
+		Window: window}
 }
 
-func byInstall(number, limit int) throttle.Check {
-	return throttle.Check{
-		Dimension: throttle.ByInstall, Subject: subject(throttle.ByInstall, number), Limit: limit,
-		Window: window,
-	}
-}
+func byAddress(number, limit int) throttle.Check { return check(throttle.ByAddress, number, limit) }
+
+func byNetwork(number, limit int) throttle.Check { return check(throttle.ByNetwork, number, limit) }
+
+func byInstall(number, limit int) throttle.Check { return check(throttle.ByInstall, number, limit) }
 
 // decide returns the storage's decision, and fails the test on an error.
 func decide(t testing.TB, storage ports.LimiterStorage, now throttle.Instant,
@@ -151,6 +150,45 @@ func testRefusalTakesNothing(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start.After(window), byInstall(1, 4))
 }
 
+// testAnyCheckRefusesAll makes lists of every length. In turn, each check of a list is the one that
+// refuses it, and takes nothing from the others, whether they had grants before or not.
+func testAnyCheckRefusesAll(t *testing.T, storage ports.LimiterStorage) {
+	dimensions := throttle.Dimensions()[:throttle.MaxChecks]
+	number := 0
+	for length := 1; length <= throttle.MaxChecks; length++ {
+		for full := range length {
+			for _, before := range []int{0, 1} {
+				number++
+				checks := make([]throttle.Check, length)
+				for i, dimension := range dimensions[:length] {
+					checks[i] = check(dimension, number, 2)
+					for range before {
+						granted(t, storage, start, checks[i])
+					}
+				}
+				for range 2 - before {
+					granted(t, storage, start.After(time.Second), checks[full])
+				}
+				refusal := refused(t, storage, start.After(2*time.Second), checks...)
+				assert.Equal(t, dimensions[full], refusal.Dimension)
+				for i := range length {
+					if i != full {
+						assert.Equal(t, 2-before, refusal.Decision.At(i).Remaining)
+					}
+				}
+				checks[full].Limit = 3
+				decision := decide(t, storage, start.After(2*time.Second), checks...)
+				assert.False(t, decision.Refused())
+				for i := range length {
+					if i != full {
+						assert.Equal(t, 1-before, decision.At(i).Remaining)
+					}
+				}
+			}
+		}
+	}
+}
+
 func testNamesLongestWait(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start, byAddress(1, 1))
 	granted(t, storage, start.After(time.Second), byInstall(1, 1))
@@ -162,6 +200,12 @@ func testNamesLongestWait(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start, byAddress(2, 1), byInstall(2, 1))
 	refusal = refused(t, storage, later, byAddress(2, 1), byInstall(2, 1))
 	assert.Equal(t, throttle.ByAddress, refusal.Dimension)
+
+	granted(t, storage, start.After(time.Second), byNetwork(3, 1))
+	granted(t, storage, start, byAddress(3, 1), byInstall(3, 1))
+	refusal = refused(t, storage, later, byAddress(3, 1), byNetwork(3, 1), byInstall(3, 1))
+	assert.Equal(t, throttle.ByNetwork, refusal.Dimension)
+	assert.Equal(t, window-time.Second, refusal.RetryAfter)
 }
 
 func testLateCaller(t *testing.T, storage ports.LimiterStorage) {
@@ -235,7 +279,8 @@ func testConcurrent(t *testing.T, storage ports.LimiterStorage) {
 				<-begin
 				for try := range tries {
 					install := (caller + try) % installs
-					checks := throttle.NewChecks(byAddress(1, 8), byInstall(install, 4))
+					checks := throttle.NewChecks(byAddress(1, 8), byNetwork(1, 10),
+						byInstall(install, 4))
 					decision, err := storage.Decide(context.Background(), now, checks)
 					if !assert.NoError(t, err) {
 						return

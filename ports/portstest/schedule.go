@@ -16,8 +16,10 @@ func testRandomSchedules(t *testing.T, open Limiter) {
 		storage := open(t)
 		model := newModel()
 		windows := []time.Duration{window, time.Second}
-		limits := [2]int{rapid.IntRange(1, 5).Draw(rt, "limit by address"),
-			rapid.IntRange(1, 5).Draw(rt, "limit by install")}
+		limits := map[throttle.Dimension]int{}
+		for _, dimension := range throttle.Dimensions() {
+			limits[dimension] = rapid.IntRange(1, 5).Draw(rt, "limit by "+dimension.String())
+		}
 		now := start
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			now = now.After(drawStep(rt, model, now))
@@ -72,18 +74,20 @@ func drawStep(rt *rapid.T, model *model, now throttle.Instant) time.Duration {
 	}
 }
 
-// drawChecks draws a check by address, by install, or both.
-func drawChecks(rt *rapid.T, windows []time.Duration, limits [2]int) []throttle.Check {
-	address := byAddress(rapid.IntRange(0, 1).Draw(rt, "address"), limits[0])
-	install := byInstall(rapid.IntRange(0, 2).Draw(rt, "install"), limits[1])
-	address.Window = rapid.SampledFrom(windows).Draw(rt, "window by address")
-	install.Window = rapid.SampledFrom(windows).Draw(rt, "window by install")
-	switch rapid.IntRange(0, 3).Draw(rt, "dimensions") {
-	case 0:
-		return []throttle.Check{install}
-	case 1:
-		return []throttle.Check{address}
-	default:
-		return []throttle.Check{address, install}
+// drawChecks draws the checks of a new session, those of a renewal, or some of either.
+func drawChecks(rt *rapid.T, windows []time.Duration,
+	limits map[throttle.Dimension]int) []throttle.Check {
+	dimensions := rapid.SampledFrom([][]throttle.Dimension{
+		{throttle.ByAddress, throttle.ByNetwork, throttle.ByInstall},
+		{throttle.ByAddress, throttle.ByInstall},
+		{throttle.ByRenewal, throttle.ByRenewalAddress},
+		{throttle.ByAddress}, {throttle.ByNetwork}, {throttle.ByInstall},
+	}).Draw(rt, "dimensions")
+	checks := make([]throttle.Check, len(dimensions))
+	for i, dimension := range dimensions {
+		checks[i] = check(dimension, rapid.IntRange(0, 1).Draw(rt, dimension.String()),
+			limits[dimension])
+		checks[i].Window = rapid.SampledFrom(windows).Draw(rt, "window by "+dimension.String())
 	}
+	return checks
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// The default limits of an issuance.
+// The limits of an address and of an installation.
 const (
 	perAddress = 8
 	perInstall = 4

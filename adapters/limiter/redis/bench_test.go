@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports/portstest"
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
@@ -54,4 +55,10 @@ func BenchmarkPing(b *testing.B) {
 			require.NoError(b, client.Do(context.Background(), client.B().Ping().Build()).Error())
 		}
 	})
+}
+
+// BenchmarkChecks compares the checks of a new session with and without that of its network.
+func BenchmarkChecks(b *testing.B) {
+	storage := open(b, redisserver.Start(b).URL(), patient)
+	portstest.BenchmarkChecks(b, storage, 64, func() throttle.Instant { return 0 })
 }

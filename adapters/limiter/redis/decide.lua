@@ -1,5 +1,5 @@
--- The long way of a decision, for what short.lua does not handle. It uses clock, now and read of
--- short.lua, which has written nothing.
+-- The long way of a decision, for the checks that short.lua does not handle. It uses the variables
+-- of short.lua, which has written nothing.
 
 -- settle changes grants that are later than now to now: the server's clock was stepped back.
 -- Otherwise they would block the subject for longer than one window, since the clock may take hours
@@ -91,15 +91,22 @@ local function take(state)
 end
 
 local states = {}
-granted, answer = ARGV[1] == 'take', ''
 for i, key in ipairs(KEYS) do
-  local limit, window, life = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i]), ARGV[3 * i + 1]
-  local state = inspect(key, read[i], limit, window, life, now)
-  states[i] = state
-  granted = granted and state.counted < state.limit
-  answer = answer .. pack('>I4I8I8', state.counted, state.resetAfter, state.at)
+  if not reply[i] then
+    local limit, window, life = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i]), ARGV[3 * i + 1]
+    local state = inspect(key, read[i], limit, window, life, now)
+    states[i] = state
+    granted = granted and state.counted < state.limit
+    reply[i] = pack('>I4I8I8', state.counted, state.resetAfter, state.at)
+  end
 end
 if granted then
-  for _, state in ipairs(states) do take(state) end
+  for i, key in ipairs(KEYS) do
+    if states[i] then
+      take(states[i])
+    else
+      call('SET', key, write[i], 'PX', ARGV[3 * i + 1])
+    end
+  end
 end
-return answer
+return table.concat(reply, '', 1, #KEYS)

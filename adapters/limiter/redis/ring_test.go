@@ -261,3 +261,39 @@ func TestRejectsImpossibleReplies(t *testing.T) {
 	assert.Equal(t, throttle.State{Check: check(1, 4), ResetAfter: window, RetryAfter: window},
 		state)
 }
+
+// TestMixesShortAndLongChecks makes decisions on three checks whose rings differ: one that stays
+// small, one that is read in parts, and one in between. Each check takes the short way or the long
+// one of the script, in every mixture, and the answers must be those of the ledgers.
+func TestMixesShortAndLongChecks(t *testing.T) {
+	shared := open(t, redisserver.Start(t).URL(), patient)
+	var count atomic.Int64
+	rapid.Check(t, func(rt *rapid.T) {
+		storage := shared.UnderSuite(fmt.Sprintf("mix%d:", count.Add(1)))
+		limits := [3]int{rapid.IntRange(1, 4).Draw(rt, "small limit"),
+			rapid.IntRange(14, 20).Draw(rt, "limit"), rapid.IntRange(30, 60).Draw(rt, "large limit")}
+		pace := rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second}).Draw(rt, "pace")
+		grants := map[throttle.Subject]ledger{}
+		now := start
+		for range rapid.IntRange(1, 120).Draw(rt, "steps") {
+			now = now.After(time.Duration(rapid.Int64Range(0, int64(pace)).Draw(rt, "step")))
+			var checks []throttle.Check
+			var states []throttle.State
+			for _, i := range rapid.Permutation([]int{0, 1, 2}).Draw(rt, "order")[:rapid.IntRange(1,
+				3).Draw(rt, "checks")] {
+				// Several subjects for each limit, the fewer the larger it is.
+				of := check(byte(10*i+rapid.IntRange(0, 4-2*i).Draw(rt, "subject")), limits[i])
+				checks = append(checks, of)
+				states = append(states, grants[of.Subject].state(of, now))
+			}
+			want := throttle.Decide(states...)
+			got := decide(rt, storage, now, checks...)
+			require.Equal(rt, want, got)
+			if !want.Refused() {
+				for _, of := range checks {
+					grants[of.Subject] = append(grants[of.Subject], now)
+				}
+			}
+		}
+	})
+}

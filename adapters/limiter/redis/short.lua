@@ -7,10 +7,10 @@
 -- bytes), how long until one of them stops counting (8; 0: none counts), and the instant at which
 -- the subject was checked (8). One string costs less than a list of numbers, on both sides.
 --
--- This is the short way, which nearly every decision takes: each subject has no grants, or a small
--- ring without spare room in which all grants count. Otherwise nothing was written, and ring.lua
--- and decide.lua, which follow, do the work. Functions, tables and calls are what costs in a
--- script, so there are hardly any here.
+-- This is the short way, which most checks take, however many a decision has: the subject has no
+-- grants, or a small ring without spare room in which all grants count. Where that is not so of a
+-- check, ring.lua and decide.lua, which follow, do the rest of the work; nothing was written before.
+-- Functions, tables and calls are what costs in a script, so there are hardly any here.
 
 local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local clock, now = ARGV[3 * #KEYS + 2], ARGV[3 * #KEYS + 3]
@@ -23,40 +23,43 @@ end
 -- Numbers in commands are strings where possible: the server is slow to convert a number.
 -- The first read of a subject brings all of a ring of 16 slots, and as much of a larger one.
 local FIRST, LAST, NEAR = '0', '135', 136
--- Room for two, which most decisions need; the tables grow.
-local read, write = {false, false}, {false, false}
-local short, granted, answer = true, ARGV[1] == 'take', ''
+-- For each check: what was read; what is to be written; its part of the reply, false where the
+-- check takes the long way. There is room for three, as new sessions have; the tables grow.
+local read, write, reply = {false, false, false}, {false, false, false}, {false, false, false}
+local short, granted = true, ARGV[1] == 'take'
 -- A ring of one grant, and the reply for a subject without grants; all such subjects share them.
 local first, none
 for i = 1, #KEYS do
   local near = call('GETRANGE', KEYS[i], FIRST, LAST)
   local size = #near
-  read[i] = near
+  read[i], reply[i] = near, false
   if size == 0 then
     if not first then first, none = pack('>I4I4I8', 0, 1, now), pack('>I4I8I8', 0, 0, now) end
-    write[i], answer = first, answer .. none
+    write[i], reply[i] = first, none
   elseif size >= 16 and size < NEAR then
     local tail, count, oldest = unpack('>I4I4I8', near)
-    if size ~= 8 + 8 * count or tail >= count then short = false break end
-    local last = unpack('>I8', near, tail > 0 and 1 + 8 * tail or size - 7)
-    if tail > 0 then oldest = unpack('>I8', near, 9 + 8 * tail) end
-    local limit, resetAfter = ARGV[3 * i - 1] + 0, oldest + ARGV[3 * i] - now
-    if last > now or resetAfter <= 0 or count > limit then short = false break end
-    if count == limit then
-      granted = false
-    elseif granted then
-      if tail > 0 then short = false break end
-      write[i] = pack('>I4I4', 0, count + 1) .. near:sub(9) .. pack('>I8', now)
+    if size == 8 + 8 * count and tail < count then
+      local last = unpack('>I8', near, tail > 0 and 1 + 8 * tail or size - 7)
+      if tail > 0 then oldest = unpack('>I8', near, 9 + 8 * tail) end
+      local limit, resetAfter = ARGV[3 * i - 1] + 0, oldest + ARGV[3 * i] - now
+      if last <= now and resetAfter > 0 and count <= limit then
+        if count == limit then
+          granted = false
+          reply[i] = pack('>I4I8I8', count, resetAfter, now)
+        elseif tail == 0 or not granted then
+          if granted then
+            write[i] = pack('>I4I4', 0, count + 1) .. near:sub(9) .. pack('>I8', now)
+          end
+          reply[i] = pack('>I4I8I8', count, resetAfter, now)
+        end
+      end
     end
-    answer = answer .. pack('>I4I8I8', count, resetAfter, now)
-  else
-    short = false
-    break
   end
+  short = short and reply[i]
 end
 if short then
   if granted then
     for i = 1, #KEYS do call('SET', KEYS[i], write[i], 'PX', ARGV[3 * i + 1]) end
   end
-  return answer
+  return table.concat(reply, '', 1, #KEYS)
 end
