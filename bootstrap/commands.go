@@ -100,7 +100,9 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 		Sessions: cli.DescribeSessions(c.Session),
 		Keys:     cli.DescribeKeys(review.Keyring, now),
 		Limits: cli.Limits{
-			PerIP: c.Limits.PerAddress, PerInstall: c.Limits.PerInstall,
+			PerIP: c.Limits.PerAddress, PerNetwork: c.Limits.PerNetwork,
+			PerInstall: c.Limits.PerInstall, RenewalPerInstall: c.Limits.RenewalsPerInstall,
+			RenewalPerIP:  c.Limits.RenewalsPerAddress,
 			WindowSeconds: seconds(c.Limits.Window),
 			Mode:          c.Limits.Mode, IPv6Prefix: c.Limits.IPv6Prefix,
 			Storage:     c.Storage,

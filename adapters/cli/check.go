@@ -107,9 +107,15 @@ func (e *Effect) write(text io.Writer) {
 		e.Sessions.RenewalGraceSeconds)
 	line("tokens", "issuer %s, audience %s, clock skew %d s", e.Sessions.Issuer,
 		e.Sessions.Audience, e.Sessions.ClockSkewSeconds)
-	line("limits", "%d per address, %d per installation, in %d s; mode %s; IPv6 by /%d",
-		e.Limits.PerIP, e.Limits.PerInstall, e.Limits.WindowSeconds, e.Limits.Mode,
+	network := "networks not limited"
+	if e.Limits.PerNetwork > 0 {
+		network = fmt.Sprintf("%d per network", e.Limits.PerNetwork)
+	}
+	line("limits", "%d per address, %s, %d per installation, in %d s; mode %s; IPv6 by /%d",
+		e.Limits.PerIP, network, e.Limits.PerInstall, e.Limits.WindowSeconds, e.Limits.Mode,
 		e.Limits.IPv6Prefix)
+	line("renewals", "%d per installation, %d per address, in %d s", e.Limits.RenewalPerInstall,
+		e.Limits.RenewalPerIP, e.Limits.WindowSeconds)
 	if shared := e.Limits.Shared; shared != nil {
 		line("storage", "%s, at most %d ms a decision", e.Limits.Storage, shared.TimeoutMS)
 		line("storage outage", "%s", outage(shared.OnOutage, e.Limits.MaxSubjects))

@@ -129,12 +129,16 @@ type Sessions struct {
 
 // Limits holds the limits on issuing sessions, and where grants are stored.
 type Limits struct {
-	PerIP         int                `json:"per_ip"`
-	PerInstall    int                `json:"per_install"`
-	WindowSeconds int                `json:"window_seconds"`
-	Mode          ports.ThrottleMode `json:"mode"`
-	IPv6Prefix    int                `json:"ipv6_prefix"`
-	Storage       ports.StorageKind  `json:"storage"`
+	PerIP int `json:"per_ip"`
+	// PerNetwork is 0 if networks are not limited.
+	PerNetwork        int                `json:"per_network"`
+	PerInstall        int                `json:"per_install"`
+	RenewalPerInstall int                `json:"renewal_per_install"`
+	RenewalPerIP      int                `json:"renewal_per_ip"`
+	WindowSeconds     int                `json:"window_seconds"`
+	Mode              ports.ThrottleMode `json:"mode"`
+	IPv6Prefix        int                `json:"ipv6_prefix"`
+	Storage           ports.StorageKind  `json:"storage"`
 	// MaxSubjects bounds the memory storage, which is the only one or the fallback of a shared one.
 	MaxSubjects int `json:"max_subjects"`
 	// Shared is nil if replicas do not share a storage.

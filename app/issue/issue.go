@@ -5,10 +5,8 @@ package issue
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"time"
 
-	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
@@ -25,20 +23,6 @@ const (
 
 // errNoSigner is for the operator: every key is pending, expired or revoked.
 var errNoSigner = errors.New("no key may sign now")
-
-// Limits bounds how many sessions a client or an installation is issued.
-type Limits struct {
-	// PerAddress and PerInstall are the grants in each window, at least 1.
-	PerAddress, PerInstall int
-	// Window is above 0.
-	Window time.Duration
-	Mode   ports.ThrottleMode
-	// IPv6Prefix is how many bits of an IPv6 address count as one client: 32 to 128.
-	IPv6Prefix int
-}
-
-// Largest returns the largest limit, for which a storage must have room.
-func (l Limits) Largest() int { return max(l.PerAddress, l.PerInstall) }
 
 // Service implements ports.Issuance.
 type Service struct {
@@ -113,43 +97,6 @@ func (s *Service) renews(request ports.IssueRequest, keyring *keys.Keyring, now 
 	}
 	return err == nil && claims.InstallID.Equal(request.Session.InstallID()) &&
 		claims.Renewable(now, s.settings.RenewalGrace)
-}
-
-// checkLimits takes a grant from the limiter. The decision is undecided if no grant was taken:
-// either the storage did not decide, or the mode is Observe and the request was over a limit.
-func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client netip.Addr,
-	renewed bool) (throttle.Decision, error) {
-	install := throttle.Check{
-		Dimension: throttle.ByInstall, Limit: s.limits.PerInstall, Window: s.limits.Window,
-		Subject: s.digester.Subject(throttle.ByInstall, id.Text()),
-	}
-	checks := throttle.NewChecks(install)
-	if !renewed {
-		address := clientaddr.Truncate(client, s.limits.IPv6Prefix)
-		checks = throttle.NewChecks(throttle.Check{
-			Dimension: throttle.ByAddress, Limit: s.limits.PerAddress, Window: s.limits.Window,
-			Subject: s.digester.Subject(throttle.ByAddress, address.String()),
-		}, install)
-	}
-	decision, err := s.limiter.Decide(ctx, s.clock.Instant(), checks)
-	if err != nil {
-		if s.limits.Mode == ports.Observe {
-			return throttle.Decision{}, nil
-		}
-		return throttle.Decision{}, &ports.Unavailable{RetryAfter: retryAfter, Cause: err}
-	}
-	refusal, refused := decision.Refusal()
-	if !refused {
-		return decision, nil
-	}
-	s.events.Record(ctx, ports.IssuanceThrottled{
-		Dimension: refusal.Dimension, Mode: s.limits.Mode,
-		RetryAfterSeconds: refusal.RetryAfterSeconds(), Install: install.Subject,
-	})
-	if s.limits.Mode == ports.Observe {
-		return throttle.Decision{}, nil
-	}
-	return throttle.Decision{}, refusal
 }
 
 // refreshAfter draws when the client should renew, in whole seconds: uniformly from 0.7 to 0.9 of

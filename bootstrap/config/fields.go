@@ -46,7 +46,10 @@ var (
 	varActiveKid       = nameOf(&named.ActiveKid)
 	varSigningKeys     = nameOf(&named.SigningKeys)
 	varLimitPerIP      = nameOf(&named.LimitPerIP)
+	varLimitPerNetwork = nameOf(&named.LimitPerNetwork)
 	varLimitPerInstall = nameOf(&named.LimitPerInstall)
+	varRenewPerInstall = nameOf(&named.RenewPerInstall)
+	varRenewPerIP      = nameOf(&named.RenewPerIP)
 	varTraceFile       = nameOf(&named.TraceFile)
 	varMaxSubjects     = nameOf(&named.MaxSubjects)
 	varStorage         = nameOf(&named.LimiterStorage)
@@ -96,8 +99,11 @@ type fields struct {
 	KeysetFile      path               `env:"OFFLOAD_SESSION_KEYSET_FILE" default:"-" help:"keyset file; empty for none"`
 	ClockSkew       int                `env:"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS" default:"2" validate:"min=0,max=60" help:"tolerated clock skew, for nbf only, in seconds"`
 	RenewalGrace    int                `env:"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS" default:"604800" validate:"min=0,max=31536000" help:"how long after its expiry a session can be renewed, in seconds"`
-	LimitPerIP      int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP" default:"8" validate:"min=1,max=10000" help:"new sessions per address and window"`
-	LimitPerInstall int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL" default:"4" validate:"min=1,max=10000" help:"sessions per installation and window"`
+	LimitPerIP      int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP" default:"32" validate:"min=1,max=10000" help:"new sessions per address and window"`
+	LimitPerNetwork int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK" default:"2048" validate:"min=0,max=100000" help:"new sessions per network (IPv4 /24, IPv6 /48) and window; 0 for no limit"`
+	LimitPerInstall int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL" default:"4" validate:"min=1,max=10000" help:"new sessions per installation and window"`
+	RenewPerInstall int                `env:"OFFLOAD_SESSION_RENEWAL_LIMIT_PER_INSTALL" default:"2" validate:"min=1,max=10000" help:"renewals per installation and window"`
+	RenewPerIP      int                `env:"OFFLOAD_SESSION_RENEWAL_LIMIT_PER_IP" default:"10000" validate:"min=1,max=100000" help:"renewals per address and window"`
 	LimitWindow     int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS" default:"60" validate:"min=1,max=86400" help:"length of the window, in seconds"`
 	LimitMode       ports.ThrottleMode `env:"OFFLOAD_SESSION_ISSUE_LIMIT_MODE" help:"observe refuses nothing, but counts and logs what enforce would refuse"`
 	TraceFile       path               `env:"OFFLOAD_SESSION_ISSUE_TRACE_FILE" default:"-" help:"file to which each check is written as a line with keyed digests; empty for none"`

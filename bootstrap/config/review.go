@@ -71,8 +71,9 @@ func (r *reviewer) config() Config {
 	f := &r.fields
 	trusted := r.trusted()
 	limits := issue.Limits{
-		PerAddress: f.LimitPerIP, PerInstall: f.LimitPerInstall, Window: seconds(f.LimitWindow),
-		Mode: f.LimitMode, IPv6Prefix: f.IPv6Prefix,
+		PerAddress: f.LimitPerIP, PerNetwork: f.LimitPerNetwork, PerInstall: f.LimitPerInstall,
+		RenewalsPerInstall: f.RenewPerInstall, RenewalsPerAddress: f.RenewPerIP,
+		Window: seconds(f.LimitWindow), Mode: f.LimitMode, IPv6Prefix: f.IPv6Prefix,
 	}
 	r.checkMaxSubjects(limits)
 	return Config{
@@ -107,7 +108,8 @@ func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 // checkMaxSubjects checks that the memory storage can hold the grants that the limits allow.
 func (r *reviewer) checkMaxSubjects(limits issue.Limits) {
 	f := &r.fields
-	for _, name := range []string{varMaxSubjects, varLimitPerIP, varLimitPerInstall} {
+	for _, name := range []string{varMaxSubjects, varLimitPerIP, varLimitPerNetwork,
+		varLimitPerInstall, varRenewPerInstall, varRenewPerIP} {
 		if r.broken[name] {
 			return
 		}

@@ -22,7 +22,10 @@ func TestNumbers(t *testing.T) {
 		"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS":         {0, 60},
 		"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS":      {0, 31536000},
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":         {1, 10000},
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK":    {0, 100000},
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL":    {1, 10000},
+		"OFFLOAD_SESSION_RENEWAL_LIMIT_PER_INSTALL":  {1, 10000},
+		"OFFLOAD_SESSION_RENEWAL_LIMIT_PER_IP":       {1, 100000},
 		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": {1, 86400},
 		"OFFLOAD_LIMITER_MAX_SUBJECTS":               {1, 100000000},
 		"OFFLOAD_LIMITER_IPV6_PREFIX":                {32, 128},
@@ -59,9 +62,7 @@ func TestNumbers(t *testing.T) {
 		for _, text := range valid {
 			t.Run(variable+"="+text, func(t *testing.T) {
 				// A storage of few subjects can hold only small limits.
-				review := load(t, env(variable+"="+text,
-					"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=1",
-					"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=1", variable+"="+text))
+				review := load(t, env(append(slices.Clone(smallLimits), variable+"="+text)...))
 				assertFindings(t, nil, review.Faults)
 			})
 		}
@@ -258,17 +259,30 @@ func TestTrustedProxies(t *testing.T) {
 	})
 }
 
+// smallLimits are limits that a storage of one subject can hold.
+var smallLimits = []string{
+	"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=8", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK=8",
+	"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=8", "OFFLOAD_SESSION_RENEWAL_LIMIT_PER_INSTALL=8",
+	"OFFLOAD_SESSION_RENEWAL_LIMIT_PER_IP=8",
+}
+
 func TestMaxSubjectsTooSmallForLimits(t *testing.T) {
 	const variable, problem = "OFFLOAD_LIMITER_MAX_SUBJECTS", "is too small for a limit of"
+	for _, limit := range smallLimits {
+		name, _, _ := strings.Cut(limit, "=")
+		t.Run(name, func(t *testing.T) {
+			with := func(limit string) config.Review {
+				return load(t, env(append(slices.Clone(smallLimits), variable+"=124",
+					name+"="+limit)...))
+			}
+			assertFindings(t, []finding{{variable, "environment", problem + " 993"}},
+				with("993").Faults)
+			assertFindings(t, nil, with("992").Faults)
+		})
+	}
 	runCases(t, []testCase{
-		{"too small for the limit of an address",
-			env(variable+"=124", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=993"),
-			[]finding{{variable, "environment", problem + " 993"}}, []finding{unsetSecret}},
-		{"too small for the limit of an installation",
-			env(variable+"=1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=9"),
-			[]finding{{variable, "environment", problem + " 9"}}, []finding{unsetSecret}},
-		{"just enough", env(variable+"=124", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=992"), nil,
-			[]finding{unsetSecret}},
+		{"too small for the default limits", env(variable + "=1249"),
+			[]finding{{variable, "environment", problem + " 10000"}}, []finding{unsetSecret}},
 		{"an invalid limit", env(variable+"=1",
 			"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=10001"),
 			[]finding{{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP", "environment", "is not"}},
@@ -349,7 +363,7 @@ func TestSettings(t *testing.T) {
 			"OFFLOAD_TRUSTED_PROXIES=10.0.0.1,\x1b[2J", "OFFLOAD_SESSION_TOKEN_ISSUER= me "},
 		args: []string{"--ops-addr="},
 	})
-	require.Len(t, review.Settings, 44)
+	require.Len(t, review.Settings, 47)
 	for variable, want := range map[string]config.Setting{
 		"OFFLOAD_CONFIG_FILE": {Value: "session.yaml", Origin: "environment"},
 		"OFFLOAD_BUILD_VERSION": {Value: strings.Repeat("x", 200) + "…",
@@ -369,7 +383,7 @@ func TestSettings(t *testing.T) {
 }
 
 func TestMaxSubjectsTooSmallForOneRequest(t *testing.T) {
-	review := load(t, env("OFFLOAD_LIMITER_MAX_SUBJECTS=1"))
+	review := load(t, env(append(smallLimits, "OFFLOAD_LIMITER_MAX_SUBJECTS=1")...))
 	assertFindings(t, nil, review.Faults)
 	assertFindings(t, []finding{unsetSecret, {"OFFLOAD_LIMITER_MAX_SUBJECTS", "environment",
 		"is smaller than the number of subjects of one request"}}, review.Warnings)

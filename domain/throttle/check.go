@@ -58,6 +58,11 @@ func (d Dimension) String() string {
 	return "unknown"
 }
 
+// Shared reports whether many installations share one subject of the dimension.
+func (d Dimension) Shared() bool {
+	return d == ByAddress || d == ByNetwork || d == ByRenewalAddress
+}
+
 // A Check asks for one grant for one subject. Limit is at least 1 and Window is above 0; the
 // configuration guarantees both.
 type Check struct {

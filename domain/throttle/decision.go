@@ -1,6 +1,8 @@
 package throttle
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"time"
 
 	"github.com/offload/sessiond/domain/failure"
@@ -58,18 +60,32 @@ func (d *Decision) Refusal() (*Refusal, bool) {
 			longest = d.of[i]
 		}
 	}
-	return &Refusal{Dimension: longest.Check.Dimension, RetryAfter: longest.RetryAfter,
-		Decision: *d}, true
+	return &Refusal{Dimension: longest.Check.Dimension, Window: longest.Check.Window,
+		RetryAfter: longest.RetryAfter, Decision: *d}, true
 }
 
 // Refusal is a request that was over a limit. Nothing was counted against any limit.
 type Refusal struct {
-	// Dimension is the dimension with the longest wait.
+	// Dimension is the dimension with the longest wait, and Window is its window.
 	Dimension Dimension
-	// RetryAfter is how long until the same request could be granted; above 0.
+	Window    time.Duration
+	// RetryAfter is how long the client should wait; above 0. It is how long until the same request
+	// could be granted, and longer after Spread.
 	RetryAfter time.Duration
 	// Decision is the complete decision.
 	Decision Decision
+}
+
+// Spread adds a share of the window to RetryAfter if many installations share the dimension:
+// otherwise all that were refused together would return together, and nearly all be refused again.
+// Shares are spread evenly over installations, and one installation always gets the same.
+func (r *Refusal) Spread(install Subject) {
+	if !r.Dimension.Shared() {
+		return
+	}
+	// The digest as a fraction of 2^64, of the window.
+	share, _ := bits.Mul64(binary.BigEndian.Uint64(install[:]), uint64(r.Window))
+	r.RetryAfter += time.Duration(share)
 }
 
 // Error implements error. It names the dimension.

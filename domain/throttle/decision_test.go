@@ -1,6 +1,7 @@
 package throttle_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -93,6 +94,30 @@ func TestDecideRefusesAll(t *testing.T) {
 			assert.Equal(t, "throttled by "+c.dimension.String(), refusal.Error())
 		})
 	}
+}
+
+// TestSpread spreads a wait over the window by the installation.
+func TestSpread(t *testing.T) {
+	const wait = 7 * time.Second
+	shared := map[throttle.Dimension]bool{throttle.ByAddress: true, throttle.ByNetwork: true,
+		throttle.ByRenewalAddress: true}
+	for _, dimension := range throttle.Dimensions() {
+		for first, share := range map[byte]time.Duration{0: 0, 0x40: window / 4, 0x80: window / 2,
+			0xc0: 3 * window / 4} {
+			decision := throttle.Decide(full(dimension, wait))
+			refusal, refused := decision.Refusal()
+			require.True(t, refused)
+			refusal.Spread(throttle.Subject{first})
+			if !shared[dimension] {
+				share = 0
+			}
+			assert.Equal(t, wait+share, refusal.RetryAfter, "%s, %x", dimension, first)
+			assert.Equal(t, wait, refusal.Decision.At(0).RetryAfter, "the decision stays exact")
+		}
+	}
+	last := throttle.Refusal{Dimension: throttle.ByAddress, Window: window, RetryAfter: wait}
+	last.Spread(throttle.Subject(bytes.Repeat([]byte{0xff}, 16)))
+	assert.Equal(t, wait+window-1, last.RetryAfter, "the share is less than a window")
 }
 
 func TestZeroDecision(t *testing.T) {

@@ -56,7 +56,7 @@ func judge(answer harness.Response, err error, policy string) verdict {
 	case http.StatusTooManyRequests:
 		seconds, err := strconv.Atoi(answer.Header.Get("Retry-After"))
 		switch {
-		case err != nil || seconds < 1 || seconds > windowSeconds:
+		case err != nil || seconds < 1 || seconds > 2*windowSeconds: // a wait, and a share
 			return violation("invalid Retry-After")
 		case !limits:
 			return violation("refusal without RateLimit fields")

@@ -45,6 +45,7 @@ func environment(url, policy string, timeout time.Duration) harness.Env {
 		"OFFLOAD_REDIS_TIMEOUT_MS":                   strconv.Itoa(int(timeout.Milliseconds())),
 		"OFFLOAD_TRUSTED_PROXIES":                    "127.0.0.0/8",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":         strconv.Itoa(perAddress),
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK":    "0", // all clients come from a few
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL":    strconv.Itoa(perInstall),
 		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": strconv.Itoa(windowSeconds),
 		"OFFLOAD_LIMITER_MAX_SUBJECTS":               "100000",

@@ -57,7 +57,7 @@ func (w *window) assertSame(t *testing.T, answer harness.Response, what string) 
 	assert.Equal(t, http.StatusTooManyRequests, answer.Status, "%s counted as another address",
 		what)
 	assert.Equal(t, "session_rate_limited", answer.Code(), what)
-	assert.Contains(t, answer.Header.Get("RateLimit"), `"ip";r=0;t=60, "install_id";r=4`, what)
+	assert.Contains(t, answer.Header.Get("RateLimit"), `"ip";r=0;t=60, "network";r=2047;t=60, "install_id";r=4`, what)
 }
 
 // spoofs returns headers with which a client may claim another address. pretended is the address of

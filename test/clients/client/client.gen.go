@@ -1115,7 +1115,7 @@ type ClientInterface interface {
 
 	// IssueSessionWithBody Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1124,7 +1124,7 @@ type ClientInterface interface {
 
 	// IssueSession Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1191,7 +1191,7 @@ func (c *Client) GetHealth(ctx context.Context, params *GetHealthParams, reqEdit
 
 // IssueSessionWithBody Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1210,7 +1210,7 @@ func (c *Client) IssueSessionWithBody(ctx context.Context, params *IssueSessionP
 
 // IssueSession Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1613,7 +1613,7 @@ type ClientWithResponsesInterface interface {
 
 	// IssueSessionWithBodyWithResponse Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1622,7 +1622,7 @@ type ClientWithResponsesInterface interface {
 
 	// IssueSessionWithResponse Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2468,7 +2468,7 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, params 
 
 // IssueSessionWithBodyWithResponse Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2483,7 +2483,7 @@ func (c *ClientWithResponses) IssueSessionWithBodyWithResponse(ctx context.Conte
 
 // IssueSessionWithResponse Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which is not counted against the client's address. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -91,7 +91,7 @@ func TestGeneratedClient(t *testing.T) {
 		limited := exact(t, again.Body, again.JSON429)
 		assert.Equal(t, client.SessionRateLimited, limited.Error.Code)
 		require.NotNil(t, again.Headers429)
-		assert.True(t, again.Headers429.RetryAfter >= 1 && again.Headers429.RetryAfter <= 60, "%d",
+		assert.True(t, again.Headers429.RetryAfter >= 1 && again.Headers429.RetryAfter <= 120, "%d",
 			again.Headers429.RetryAfter)
 		break
 	}

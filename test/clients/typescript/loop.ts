@@ -66,18 +66,17 @@ const late = await current(first.data.session_token);
 assert(late.error && typeof late.error === "object" && late.error.error.code === "expired_token");
 assert.equal(remedy(late.error.error), "renew");
 
-// A renewal counts against the limit of the installation only. A new session also counts against the
-// limit of the address.
+// A renewal has limits of its own. A new session counts against the limit of the address.
 const renewed = await client.POST("/v1/sessions/anonymous", { body: request("install-12345"), headers: bearer(first.data.session_token) });
 assert(renewed.data);
-assert.equal(renewed.response.headers.get("RateLimit-Policy"), '"install_id";q=4;w=60');
+assert.equal(renewed.response.headers.get("RateLimit-Policy"), '"renewal";q=2;w=60, "renewal_ip";q=10000;w=60');
 for (let n = 0; ; n++) {
   assert(n < 20, "the limit of the address does not apply");
   const answer = await client.POST("/v1/sessions/anonymous", { body: request(`install-other-${n}`) });
   if (answer.data) continue;
   assert(typeof answer.error === "object" && answer.error.error.code === "session_rate_limited");
   const seconds = Number(answer.response.headers.get("Retry-After"));
-  assert(Number.isInteger(seconds) && seconds >= 1 && seconds <= 60, `${seconds}`);
+  assert(Number.isInteger(seconds) && seconds >= 1 && seconds <= 120, `${seconds}`);
   break;
 }
 assert.equal((await client.GET("/.well-known/jwks.json")).data?.keys.length, 0);

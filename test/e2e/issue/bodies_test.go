@@ -14,6 +14,7 @@ func TestHostileBodies(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, harness.Production(harness.Env{
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":      "10000",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK": "0",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "10000",
 	}))
 	sound := harness.IssueBody("install-12345")

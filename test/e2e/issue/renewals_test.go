@@ -14,9 +14,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Renewals do not use up the limit of a shared address.
+// Renewals have limits of their own, apart from those of new sessions.
 
-func TestRenewalChecksTheInstallationOnly(t *testing.T) {
+func TestRenewalChecksLimitsOfItsOwn(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, harness.BehindProxy(
 		harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}))
@@ -24,21 +24,70 @@ func TestRenewalChecksTheInstallationOnly(t *testing.T) {
 	harness.AssertThrottled(t, service.Issue(t, "install-67890", harness.FromClient(1)), "60",
 		"the address is full")
 
-	for remaining := 2; remaining >= 0; remaining-- {
+	for remaining := 1; remaining >= 0; remaining-- {
 		answer := service.Issue(t, "install-12345", harness.FromClient(1), bearer)
 		harness.AssertGranted(t, answer)
-		assert.Equal(t, `"install_id";q=4;w=60`, answer.Header.Get("RateLimit-Policy"))
-		assert.Equal(t, fmt.Sprintf(`"install_id";r=%d;t=60`, remaining), answer.Header.Get("RateLimit"))
+		assert.Equal(t, renewalPolicy, answer.Header.Get("RateLimit-Policy"))
+		assert.Equal(t, fmt.Sprintf(`"renewal";r=%d;t=60, "renewal_ip";r=%d;t=60`, remaining,
+			9998+remaining), answer.Header.Get("RateLimit"))
 		bearer = harness.Bearer(answer.Session(t).Token)
 	}
 	refused := service.Issue(t, "install-12345", harness.FromClient(1), bearer)
-	harness.AssertThrottled(t, refused, "60", "a renewal counts against the limit of the installation")
-	assert.Equal(t, `"install_id";r=0;t=60`, refused.Header.Get("RateLimit"))
-	assert.EqualValues(t, 3, service.Metric(t, `offload_sessions_issued_total{kind="renewed"}`))
-	assert.EqualValues(t, 1, service.Metric(t, `offload_sessions_issued_total{kind="new"}`))
+	harness.AssertThrottled(t, refused, "60", "the renewals of the installation are used up")
+	assert.Equal(t, `"renewal";r=0;t=60, "renewal_ip";r=9998;t=60`, refused.Header.Get("RateLimit"))
+	harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(2)),
+		"its new sessions are not")
+	assert.EqualValues(t, 2, service.Metric(t, `offload_sessions_issued_total{kind="renewed"}`))
+	assert.EqualValues(t, 2, service.Metric(t, `offload_sessions_issued_total{kind="new"}`))
+	assert.EqualValues(t, 1, service.Metric(t,
+		`offload_session_throttled_total{dimension="renewal",mode="enforce"}`))
 	assert.Zero(t, service.Metric(t,
 		`offload_token_verifications_total{outcome="valid",reason=""}`),
 		"the token of a renewal does not count as a verification")
+}
+
+// renewalPolicy is the RateLimit-Policy of a renewal, with the default limits.
+const renewalPolicy = `"renewal";q=2;w=60, "renewal_ip";q=10000;w=60`
+
+// TestStrangerCannotBarARenewal has a stranger who knows an install id ask for sessions in its
+// name, until it is refused.
+func TestStrangerCannotBarARenewal(t *testing.T) {
+	t.Parallel()
+	service := harness.Serve(t, harness.BehindProxy(nil))
+	held := harness.Bearer(service.Token(t, "install-12345", harness.FromClient(1)))
+	for n := range 3 {
+		harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(2+n)))
+	}
+	for n := range 20 {
+		harness.AssertThrottled(t, service.Issue(t, "install-12345", harness.FromClient(2+n)), "60")
+	}
+	harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(1), held))
+}
+
+// TestCollectedSessionsAreBoundForAnAddress has one address renew more sessions than its limit
+// allows, which it collected elsewhere.
+func TestCollectedSessionsAreBoundForAnAddress(t *testing.T) {
+	t.Parallel()
+	const limit, collected = 50, 120
+	service := harness.Serve(t, harness.BehindProxy(
+		harness.Env{"OFFLOAD_SESSION_RENEWAL_LIMIT_PER_IP": "50"}))
+	renewed := 0
+	for n := range collected {
+		bearer := harness.Bearer(service.Token(t, harness.InstallID(n), harness.FromClient(n)))
+		for range 2 {
+			answer := service.Issue(t, harness.InstallID(n), harness.ForwardedFor("203.0.113.1"),
+				bearer)
+			if answer.Status == http.StatusOK {
+				renewed++
+				continue
+			}
+			harness.AssertThrottled(t, answer, "60")
+			assert.Contains(t, answer.Header.Get("RateLimit"), `"renewal_ip";r=0;t=60`)
+		}
+	}
+	assert.Equal(t, limit, renewed)
+	assert.EqualValues(t, 2*collected-limit, service.Metric(t,
+		`offload_session_throttled_total{dimension="renewal_ip",mode="enforce"}`))
 }
 
 // TestUnusableTokensCountAsNew shows that a request with any other token counts as a new
@@ -65,7 +114,7 @@ func TestUnusableTokensCountAsNew(t *testing.T) {
 		service.Clock.Advance(time.Minute)
 		answer := service.Issue(t, "install-12345", append(headers, harness.FromClient(2))...)
 		harness.AssertGranted(t, answer, name)
-		assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"),
+		assert.Equal(t, `"ip";r=31;t=60, "network";r=2047;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"),
 			name)
 	}
 }
@@ -89,7 +138,7 @@ func TestRenewalWithinTheGrace(t *testing.T) {
 			service.Clock.Advance(late.by)
 			answer := service.Issue(t, "install-12345", harness.FromClient(1), bearer)
 			harness.AssertGranted(t, answer)
-			assert.Equal(t, late.renewal, answer.Header.Get("RateLimit") == `"install_id";r=3;t=60`,
+			assert.Equal(t, late.renewal, answer.Header.Get("RateLimit") == `"renewal";r=1;t=60, "renewal_ip";r=9999;t=60`,
 				answer.Header.Get("RateLimit"))
 			if late.by >= lifetime {
 				assert.Equal(t, "expired_token", service.Current(t, bearer).Code(),
@@ -103,7 +152,7 @@ func TestRenewalWithinTheGrace(t *testing.T) {
 		bearer := harness.Bearer(service.Token(t, "install-12345", harness.FromClient(1)))
 		service.Clock.Advance(lifetime + time.Nanosecond)
 		answer := service.Issue(t, "install-12345", harness.FromClient(1), bearer)
-		assert.Equal(t, `"ip";r=7;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"))
+		assert.Equal(t, `"ip";r=31;t=60, "network";r=2047;t=60, "install_id";r=3;t=60`, answer.Header.Get("RateLimit"))
 	})
 }
 
@@ -135,10 +184,10 @@ func TestFleetBehindOneAddressRenewsAllDay(t *testing.T) {
 		if nextNewcomers <= due[0].at {
 			service.Clock.Advance(nextNewcomers - now)
 			now, nextNewcomers = nextNewcomers, nextNewcomers+time.Hour
-			for n := range 10 {
+			for n := range 40 {
 				answer := service.Issue(t, fmt.Sprintf("newcomer-%d", newcomers), office)
 				newcomers++
-				if n < 8 {
+				if n < 32 {
 					harness.AssertGranted(t, answer)
 				} else {
 					harness.AssertThrottled(t, answer, "60")
@@ -151,7 +200,7 @@ func TestFleetBehindOneAddressRenewsAllDay(t *testing.T) {
 		answer := service.Issue(t, harness.InstallID(due[0].number), office,
 			harness.Bearer(due[0].token))
 		require.Equal(t, http.StatusOK, answer.Status, "phone %d at %s", due[0].number, now)
-		require.Equal(t, `"install_id";q=4;w=60`, answer.Header.Get("RateLimit-Policy"))
+		require.Equal(t, renewalPolicy, answer.Header.Get("RateLimit-Policy"))
 		renewals++
 		session := answer.Session(t)
 		require.GreaterOrEqual(t, session.RefreshAfter, 2520)
@@ -166,8 +215,10 @@ func TestFleetBehindOneAddressRenewsAllDay(t *testing.T) {
 	assert.GreaterOrEqual(t, renewals, 7*phones)
 	assert.EqualValues(t, renewals, service.Metric(t,
 		`offload_sessions_issued_total{kind="renewed"}`))
-	assert.Zero(t, service.Metric(t,
-		`offload_session_throttled_total{dimension="install_id",mode="enforce"}`))
+	for _, dimension := range []string{"install_id", "network", "renewal", "renewal_ip"} {
+		assert.Zero(t, service.Metric(t, fmt.Sprintf(
+			`offload_session_throttled_total{dimension="%s",mode="enforce"}`, dimension)))
+	}
 	assert.EqualValues(t, newcomers/5, service.Metric(t,
 		`offload_session_throttled_total{dimension="ip",mode="enforce"}`))
 	assert.Zero(t, service.Metric(t, `offload_limiter_forgotten_total{storage="memory"}`))

@@ -22,7 +22,7 @@ import (
 // keyset, the move to another algorithm, and the modes of the file.
 
 // renewalPolicy is the RateLimit-Policy of a renewal under the default limits.
-const renewalPolicy = `"install_id";q=4;w=60`
+const renewalPolicy = `"renewal";q=2;w=60, "renewal_ip";q=10000;w=60`
 
 // renews requests a session with a token of the same installation, which must count as a renewal,
 // and returns the new token.
@@ -113,7 +113,7 @@ func TestKeysFromHS256ToEdDSALosesNoSession(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	harness.KeysCommand(t, harness.ProductionKeyset(path), "create", "--kid", "old")
 	service := harness.Start(t, harness.ProductionKeyset(path).With(
-		harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000"}))
+		harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK": "0"}))
 	var tokens []string
 	for n := range 20 {
 		tokens = append(tokens, service.Token(t, harness.InstallID(n)))

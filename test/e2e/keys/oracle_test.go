@@ -48,7 +48,7 @@ const replicas = 2
 
 // The RateLimit-Policy of a renewal and of a new session.
 const (
-	renewal  = `"install_id";q=10000;w=1`
+	renewal  = `"renewal";q=10000;w=1, "renewal_ip";q=10000;w=1`
 	newcomer = `"ip";q=10000;w=1, "install_id";q=10000;w=1`
 )
 

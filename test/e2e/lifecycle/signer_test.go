@@ -126,7 +126,7 @@ func TestKeysSignerThatEndsWithoutASuccessor(t *testing.T) {
 	answer = service.Issue(t, "install-12345")
 	assert.Equal(t, keys.ID("new"), harness.StampOf(t, answer.Session(t).Token).Kid)
 	assert.Contains(t, answer.Header.Get("RateLimit"), `"install_id";r=1;`)
-	assert.Equal(t, `"ip";q=8;w=60, "install_id";q=4;w=60`,
+	assert.Equal(t, `"ip";q=32;w=60, "network";q=2048;w=60, "install_id";q=4;w=60`,
 		answer.Header.Get("RateLimit-Policy"))
 	_, found = service.Readiness(t)
 	assert.Equal(t, "ready", found["keys"])

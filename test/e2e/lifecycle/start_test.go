@@ -38,7 +38,7 @@ func TestLifeOnEmbeddedDefaults(t *testing.T) {
 	assert.Equal(t, 3600, session.ExpiresIn)
 	assert.GreaterOrEqual(t, session.RefreshAfter, 2520)
 	assert.LessOrEqual(t, session.RefreshAfter, 3240)
-	assert.Equal(t, `"ip";q=8;w=60, "install_id";q=4;w=60`, issued.Header.Get("RateLimit-Policy"))
+	assert.Equal(t, `"ip";q=32;w=60, "network";q=2048;w=60, "install_id";q=4;w=60`, issued.Header.Get("RateLimit-Policy"))
 
 	var current map[string]string
 	service.Current(t, harness.Bearer(session.Token)).Decode(t, &current)
@@ -94,10 +94,11 @@ func TestLifeOfReadinessAndMetrics(t *testing.T) {
 		`offload_token_verifications_total{outcome="invalid",reason="segments"}`: 1,
 		`offload_token_verifications_total{outcome="expired",reason="expired"}`:  0,
 		`offload_limiter_decision_duration_seconds_count{storage="memory"}`:      2,
-		`offload_limiter_subjects{storage="memory"}`:                             2,
-		`offload_limiter_forgotten_total{storage="memory"}`:                      0,
-		`offload_keys{state="signing"}`:                                          1,
-		`offload_keys{state="verifying"}`:                                        0,
+		// An address, a network and an installation; an installation and an address that renew.
+		`offload_limiter_subjects{storage="memory"}`:        5,
+		`offload_limiter_forgotten_total{storage="memory"}`: 0,
+		`offload_keys{state="signing"}`:                     1,
+		`offload_keys{state="verifying"}`:                   0,
 	} {
 		assert.Equal(t, value, service.Metric(t, series), series)
 	}

@@ -23,7 +23,7 @@ import (
 func TestLifeStoppedUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, harness.Production(harness.Env{
-		"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000",
+		"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK": "0",
 		"OFFLOAD_SHUTDOWN_GRACE_SECONDS":    "60",
 		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "60",
 	}))

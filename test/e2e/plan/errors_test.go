@@ -39,7 +39,8 @@ func TestPhase1ErrorsAreStable(t *testing.T) {
 	plain.Clock.Advance(120 * time.Second)
 	valid := "Authorization: Bearer " + plain.Token(t, "install-12345")
 
-	full := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"})
+	full := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
+		"OFFLOAD_LIMITER_DIGEST_KEY": harness.OtherSecret})
 	full.Token(t, "install-12345")
 	full.Clock.Advance(20 * time.Second)
 

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -15,22 +16,22 @@ import (
 func TestPhase3LimitForAnAddress(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, harness.BehindProxy(nil))
-	for n := range 8 {
+	for n := range 32 {
 		harness.AssertGranted(t, service.Issue(t, harness.InstallID(n), harness.FromClient(1)), n)
 	}
-	harness.AssertThrottled(t, service.Issue(t, harness.InstallID(8), harness.FromClient(1)), "60")
-	harness.AssertGranted(t, service.Issue(t, harness.InstallID(8), harness.FromClient(2)),
+	harness.AssertThrottled(t, service.Issue(t, harness.InstallID(32), harness.FromClient(1)), "60")
+	harness.AssertGranted(t, service.Issue(t, harness.InstallID(32), harness.FromClient(2)),
 		"another address")
 
 	service.Clock.Advance(60*time.Second - time.Nanosecond)
-	harness.AssertThrottled(t, service.Issue(t, harness.InstallID(9), harness.FromClient(1)), "1",
+	harness.AssertThrottled(t, service.Issue(t, harness.InstallID(99), harness.FromClient(1)), "1",
 		"a nanosecond before the window's end")
 	service.Clock.Advance(time.Nanosecond)
-	for n := range 8 {
+	for n := range 32 {
 		harness.AssertGranted(t, service.Issue(t, harness.InstallID(100+n), harness.FromClient(1)),
 			"the window is empty again: %d", n)
 	}
-	harness.AssertThrottled(t, service.Issue(t, harness.InstallID(9), harness.FromClient(1)), "60")
+	harness.AssertThrottled(t, service.Issue(t, harness.InstallID(99), harness.FromClient(1)), "60")
 }
 
 func TestPhase3LimitForAnInstallation(t *testing.T) {
@@ -101,20 +102,34 @@ func TestPhase3RetryAfterIsEnough(t *testing.T) {
 	}
 }
 
+// perAddress is a limit for an address that an installation alone can reach.
+const perAddress = 8
+
+// limited returns an environment with that limit, and the digest key by which Retry-After is spread
+// over installations.
+func limited() harness.Env {
+	return harness.BehindProxy(harness.Env{
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": strconv.Itoa(perAddress),
+		"OFFLOAD_LIMITER_DIGEST_KEY":         harness.OtherSecret,
+	})
+}
+
 func TestPhase3ExactRefusal(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, harness.BehindProxy(nil))
+	service := harness.Serve(t, limited())
 	for n := range 4 {
 		service.Issue(t, "install-12345", harness.FromClient(1))
 		service.Issue(t, harness.InstallID(n), harness.FromClient(1))
 		service.Clock.Advance(5*time.Second + time.Millisecond)
 	}
 	for name, refused := range map[string]struct{ id, address, rateLimit, retryAfter string }{
-		// The waits of the address and the installation are equal. Only the log names one of them.
-		"both": {"install-12345", "198.51.0.2", `"ip";r=0;t=40, "install_id";r=0;t=40`,
-			"40"},
-		"address":      {"install-other", "198.51.0.2", `"ip";r=0;t=40, "install_id";r=4`, "40"},
-		"installation": {"install-12345", "203.0.113.9", `"ip";r=8, "install_id";r=0;t=40`, "40"},
+		// The waits of the address and the installation are equal, and the address is the first.
+		"both": {"install-12345", "198.51.0.2",
+			`"ip";r=0;t=40, "network";r=2040;t=40, "install_id";r=0;t=40`, "52"},
+		"address": {"install-other", "198.51.0.2",
+			`"ip";r=0;t=40, "network";r=2040;t=40, "install_id";r=4`, "88"},
+		"installation": {"install-12345", "203.0.113.9",
+			`"ip";r=8, "network";r=2048, "install_id";r=0;t=40`, "40"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := service.Dial(t)
@@ -125,7 +140,7 @@ func TestPhase3ExactRefusal(t *testing.T) {
 Cache-Control: no-store
 Content-Type: application/json
 RateLimit: `+refused.rateLimit+`
-RateLimit-Policy: "ip";q=8;w=60, "install_id";q=4;w=60
+RateLimit-Policy: "ip";q=8;w=60, "network";q=2048;w=60, "install_id";q=4;w=60
 Retry-After: `+refused.retryAfter+`
 X-Error-Code: session_rate_limited
 X-Request-Id: golden
@@ -140,7 +155,7 @@ Content-Length: 114
 // limit of its address, nor a throttled address the limits of its installations.
 func TestPhase3RefusedRequestsUseUpNothing(t *testing.T) {
 	t.Parallel()
-	service := harness.Serve(t, harness.BehindProxy(nil))
+	service := harness.Serve(t, limited())
 	for range 4 {
 		harness.AssertGranted(t, service.Issue(t, "install-12345", harness.FromClient(1)))
 	}
@@ -158,8 +173,8 @@ func TestPhase3RefusedRequestsUseUpNothing(t *testing.T) {
 		harness.AssertGranted(t, service.Issue(t, "install-67890", harness.FromClient(2+n)),
 			"the installation has all four: %d", n)
 	}
-	assert.EqualValues(t, 11, service.Metric(t, `offload_limiter_subjects{storage="memory"}`),
-		"five addresses, six installations")
+	assert.EqualValues(t, 12, service.Metric(t, `offload_limiter_subjects{storage="memory"}`),
+		"five addresses, one network, six installations")
 
 	service.Clock.Advance(60 * time.Second)
 	assert.Zero(t, service.Metric(t, `offload_limiter_subjects{storage="memory"}`),

@@ -88,7 +88,7 @@ func TestOtherVerifiersFollowARotation(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	env := harness.ProductionKeyset(path).With(
-		harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000"})
+		harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK": "0"})
 	harness.KeysCommand(t, env, "create", "--kid", "old", "--alg", "EdDSA")
 	service := harness.Start(t, env)
 	other := elsewhere(t, service.Service, time.Now)

@@ -25,6 +25,7 @@ func shortTimeouts(t *testing.T, more harness.Env) *harness.Process {
 	service := harness.Start(t, harness.Production(harness.Env{
 		"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS": "10", "OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS": "10",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":      "10000",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK": "0",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "10000",
 	}.With(more)))
 	goroutines := service.Metric(t, "go_goroutines")

@@ -24,6 +24,7 @@ func TestLeaksNothingThatCameIn(t *testing.T) {
 		"OFFLOAD_SESSION_SIGNING_KEYS": `{"v2-default":"` + harness.StrongSecret + `","old":"` +
 			harness.OtherSecret + `"}`,
 		"OFFLOAD_LIMITER_DIGEST_KEY":              "uY5rTg8Hq2Wm6Zx9Ns3Ck7Bd1Vf4Jp0LaEoQiRtXy+c=",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":      "8",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL": "2",
 		"OFFLOAD_SESSION_TTL_SECONDS":             "120",
 	})

@@ -205,7 +205,7 @@ func TestTLSAndHTTP2DisconnectSlowClients(t *testing.T) {
 func TestHTTP2StoppedUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	pair := pki.New(t, "localhost")
-	env := harness.Env{"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000",
+	env := harness.Env{"OFFLOAD_LOG_LEVEL": "debug", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK": "0",
 		"OFFLOAD_SHUTDOWN_GRACE_SECONDS": "60"}
 	secured, _ := overTLS(t, pair, env)
 	bare := harness.Start(t, harness.Production(env))

@@ -1,0 +1,113 @@
+package issue
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/domain/session"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+)
+
+// Limits bounds how many sessions clients and installations are issued.
+type Limits struct {
+	// PerAddress, PerNetwork and PerInstall are the new sessions in each window. PerNetwork may be
+	// 0: a network is then not limited.
+	PerAddress, PerNetwork, PerInstall int
+	// RenewalsPerInstall and RenewalsPerAddress are the renewals in each window.
+	RenewalsPerInstall, RenewalsPerAddress int
+	// Window is above 0.
+	Window time.Duration
+	Mode   ports.ThrottleMode
+	// IPv6Prefix is how many bits of an IPv6 address count as one client: 32 to 128.
+	IPv6Prefix int
+}
+
+// Of returns the limit of a dimension, and 0 for one that is not limited.
+func (l Limits) Of(dimension throttle.Dimension) int {
+	switch dimension {
+	case throttle.ByAddress:
+		return l.PerAddress
+	case throttle.ByNetwork:
+		return l.PerNetwork
+	case throttle.ByInstall:
+		return l.PerInstall
+	case throttle.ByRenewal:
+		return l.RenewalsPerInstall
+	case throttle.ByRenewalAddress:
+		return l.RenewalsPerAddress
+	}
+	return 0
+}
+
+// Largest returns the largest limit, for which a storage must have room.
+func (l Limits) Largest() int {
+	largest := 0
+	for _, dimension := range throttle.Dimensions() {
+		largest = max(largest, l.Of(dimension))
+	}
+	return largest
+}
+
+// checkLimits takes a grant from the limiter. The decision is undecided if no grant was taken:
+// either the storage did not decide, or the mode is Observe and the request was over a limit.
+func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client netip.Addr,
+	renewed bool) (throttle.Decision, error) {
+	var checks throttle.Checks
+	if renewed {
+		checks = s.renewal(id, client)
+	} else {
+		checks = s.newSession(id, client)
+	}
+	decision, err := s.limiter.Decide(ctx, s.clock.Instant(), checks)
+	if err != nil {
+		if s.limits.Mode == ports.Observe {
+			return throttle.Decision{}, nil
+		}
+		return throttle.Decision{}, &ports.Unavailable{RetryAfter: retryAfter, Cause: err}
+	}
+	refusal, refused := decision.Refusal()
+	if !refused {
+		return decision, nil
+	}
+	// Telemetry shows one name for an installation, whether it was new or renewed.
+	install := s.digester.Subject(throttle.ByInstall, id.Text())
+	refusal.Spread(install)
+	s.events.Record(ctx, ports.IssuanceThrottled{
+		Dimension: refusal.Dimension, Mode: s.limits.Mode,
+		RetryAfterSeconds: refusal.RetryAfterSeconds(), Install: install,
+	})
+	if s.limits.Mode == ports.Observe {
+		return throttle.Decision{}, nil
+	}
+	return throttle.Decision{}, refusal
+}
+
+// newSession returns the checks of a new session, in the order in which they are reported.
+func (s *Service) newSession(id session.InstallID, client netip.Addr) throttle.Checks {
+	bits := s.limits.IPv6Prefix
+	address := s.check(throttle.ByAddress, clientaddr.Truncate(client, bits).String())
+	install := s.check(throttle.ByInstall, id.Text())
+	network, ok := clientaddr.Network(client, bits)
+	if !ok || s.limits.PerNetwork == 0 {
+		return throttle.NewChecks(address, install)
+	}
+	return throttle.NewChecks(address, s.check(throttle.ByNetwork, network.String()), install)
+}
+
+// renewal returns the checks of a renewal, in the order in which they are reported. None of its
+// subjects is one of a new session, so that a stranger who knows an install id cannot use up the
+// renewals of its holder.
+func (s *Service) renewal(id session.InstallID, client netip.Addr) throttle.Checks {
+	address := clientaddr.Truncate(client, s.limits.IPv6Prefix)
+	return throttle.NewChecks(s.check(throttle.ByRenewal, id.Text()),
+		s.check(throttle.ByRenewalAddress, address.String()))
+}
+
+// check returns the check of a dimension for the subject with the given text.
+func (s *Service) check(dimension throttle.Dimension, text string) throttle.Check {
+	return throttle.Check{Dimension: dimension, Subject: s.digester.Subject(dimension, text),
+		Limit: s.limits.Of(dimension), Window: s.limits.Window}
+}
