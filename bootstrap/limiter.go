@@ -49,7 +49,7 @@ func newLimiter(p limiterParts) (storage, error) {
 
 // local returns a storage in this replica's memory.
 func (p *limiterParts) local() (ports.LimiterStorage, error) {
-	local, err := memory.New(p.Config.MaxSubjects, p.Config.Limits.Largest())
+	local, err := memory.New(p.Config.MaxSubjects, p.Config.Limits.Of)
 	if err != nil {
 		return nil, err
 	}

@@ -139,7 +139,8 @@ type Limits struct {
 	Mode              ports.ThrottleMode `json:"mode"`
 	IPv6Prefix        int                `json:"ipv6_prefix"`
 	Storage           ports.StorageKind  `json:"storage"`
-	// MaxSubjects bounds the memory storage, which is the only one or the fallback of a shared one.
+	// MaxSubjects bounds each part of the memory storage, which is the only one or the fallback of
+	// a shared one.
 	MaxSubjects int `json:"max_subjects"`
 	// Shared is nil if replicas do not share a storage.
 	Shared *Shared `json:"shared,omitempty"`

@@ -18,6 +18,7 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
@@ -59,7 +60,7 @@ type change func(*fixture, *issue.Parts)
 
 func newFixture(t *testing.T, changes ...change) *fixture {
 	t.Helper()
-	storage, err := memory.New(1000, 100)
+	storage, err := memory.New(1000, portsfake.SameLimit(100))
 	require.NoError(t, err)
 	f := &fixture{now: noon, instant: 1, limiter: storage,
 		keyring: newKeyring(t, keys.NewHS256("kid", []byte("secret"), keys.Plan{}))}

@@ -42,15 +42,6 @@ func (l Limits) Of(dimension throttle.Dimension) int {
 	return 0
 }
 
-// Largest returns the largest limit, for which a storage must have room.
-func (l Limits) Largest() int {
-	largest := 0
-	for _, dimension := range throttle.Dimensions() {
-		largest = max(largest, l.Of(dimension))
-	}
-	return largest
-}
-
 // checkLimits takes a grant from the limiter. The decision is undecided if no grant was taken:
 // either the storage did not decide, or the mode is Observe and the request was over a limit.
 func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client netip.Addr,

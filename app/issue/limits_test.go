@@ -37,8 +37,6 @@ func TestLimitsOfEachDimension(t *testing.T) {
 		assert.Positive(t, limits.Of(dimension), dimension.String())
 	}
 	assert.Zero(t, limits.Of(throttle.Dimension(200)))
-	assert.Equal(t, 20, limits.Largest())
-	assert.Equal(t, 5, issue.Limits{PerNetwork: 5}.Largest())
 }
 
 func TestEnforcesTheLimits(t *testing.T) {

@@ -69,7 +69,7 @@ func TestOutagePolicyInEachMode(t *testing.T) {
 		{ports.OutageAllow, ports.Observe, false, false, false},
 	} {
 		t.Run(c.policy.String()+" under "+c.mode.String(), func(t *testing.T) {
-			local, err := memory.New(1000, 100)
+			local, err := memory.New(1000, portsfake.SameLimit(100))
 			require.NoError(t, err)
 			f := newFixture(t, withLimiter(outage.New(outage.Parts{
 				Shared: broken(cause), Local: local, Policy: c.policy, Timeout: time.Hour,

@@ -47,7 +47,7 @@ type Config struct {
 	RedisTimeout time.Duration
 	// OnOutage is the policy during an outage of a shared storage.
 	OnOutage ports.OutagePolicy
-	// MaxSubjects bounds the memory storage, at least 1.
+	// MaxSubjects bounds each part of the memory storage, at least 1.
 	MaxSubjects int
 	// DigestKey is the key of the digests of subjects; never empty.
 	DigestKey Secret

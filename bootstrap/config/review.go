@@ -115,10 +115,11 @@ func (r *reviewer) checkMaxSubjects(limits issue.Limits) {
 		}
 	}
 	var tooSmall *memory.TooSmallError
-	if _, err := memory.New(f.MaxSubjects, limits.Largest()); errors.As(err, &tooSmall) {
+	if _, err := memory.New(f.MaxSubjects, limits.Of); errors.As(err, &tooSmall) {
 		r.faultOf(varMaxSubjects, fmt.Sprintf("is too small for a limit of %d grants",
 			tooSmall.LargestLimit), fmt.Sprintf("use at least %d", tooSmall.Minimum))
-	} else if f.MaxSubjects < len(throttle.Dimensions()) {
+	} else if limits.Of(throttle.ByNetwork) > 0 && f.MaxSubjects == 1 {
+		// An address and its network are the only subjects of one request in one part.
 		r.warnOf(varMaxSubjects,
 			"is smaller than the number of subjects of one request: they evict each other, "+
 				"and limits have no effect",

@@ -22,6 +22,7 @@ import (
 	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
@@ -53,7 +54,7 @@ func contenders(b *testing.B, server *redisserver.Server) []contender {
 	b.Cleanup(func() { storage.Close(context.Background()) })
 
 	clock := clock.New()
-	local, err := memory.New(100_000, perAddress)
+	local, err := memory.New(100_000, portsfake.SameLimit(perAddress))
 	require.NoError(b, err)
 	guarded := outage.New(outage.Parts{
 		Shared: storage, Local: local, Policy: ports.OutageLocal, Timeout: timeout, Clock: clock,

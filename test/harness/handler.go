@@ -24,6 +24,7 @@ import (
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 // Handler returns the complete handler of the service with its real adapters and the wall clock,
@@ -35,7 +36,7 @@ func Handler(t testing.TB) http.Handler {
 		Lifetime: time.Hour, ClockSkew: 2 * time.Second, RenewalGrace: 168 * time.Hour}
 	keyring, err := keys.NewKeyring(keys.NewHS256("v2-default", []byte(StrongSecret), keys.Plan{}))
 	require.NoError(t, err)
-	storage, err := memory.New(1_000_000, limit)
+	storage, err := memory.New(1_000_000, portsfake.SameLimit(limit))
 	require.NoError(t, err)
 	clock, events := clock.New(), metrics.New("bench")
 	service := &api.API{

@@ -177,7 +177,7 @@ func TestTimesAndCountsAStorage(t *testing.T) {
 
 func TestTwoStoragesHaveSeparateSeries(t *testing.T) {
 	clock := portsfake.NewClock(time.Time{})
-	storage, err := memory.New(1, 1)
+	storage, err := memory.New(1, portsfake.SameLimit(1))
 	require.NoError(t, err)
 	m := metrics.New("")
 	for _, timed := range []ports.LimiterStorage{

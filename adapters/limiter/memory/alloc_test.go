@@ -24,7 +24,7 @@ func TestKnownSubjectAllocatesNothing(t *testing.T) {
 		}
 	}
 
-	both := throttle.NewChecks(byAddress(1, limit), byInstall(1, limit))
+	both := throttle.NewChecks(byAddress(1, limit), byNetwork(1, limit), byInstall(1, limit))
 	for range 600 { // a ring buffer has room for 511 or for 999 instants then
 		check(start, both, false)
 	}

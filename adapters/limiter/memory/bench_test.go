@@ -90,26 +90,27 @@ func BenchmarkRefused(b *testing.B) {
 	})
 }
 
-// BenchmarkMemory reports the memory that a subject with one grant takes, among a million.
+// BenchmarkMemory reports the memory that a subject takes by the number of its grants, among a
+// million in one part. More than eight grants for each of that many exceed the bound on instants.
 func BenchmarkMemory(b *testing.B) {
 	const subjects = 1_000_000
-	heap := func() uint64 {
-		runtime.GC()
-		runtime.GC()
-		var stats runtime.MemStats
-		runtime.ReadMemStats(&stats)
-		return stats.HeapAlloc
-	}
-	for b.Loop() {
-		before := heap()
-		storage := open(b, 2*subjects, 8)
-		for i := range subjects {
-			checks := throttle.NewChecks(byInstall(i, 4))
-			if _, err := storage.Decide(context.Background(), start, checks); err != nil {
-				b.Fatal(err)
+	for _, grants := range []int{1, 2, 4, 8} {
+		b.Run(fmt.Sprintf("grants=%d", grants), func(b *testing.B) {
+			for b.Loop() {
+				before := heap()
+				storage := open(b, 2*subjects, 8)
+				for i := range subjects * grants {
+					checks := throttle.NewChecks(byInstall(i%subjects, 8))
+					if _, err := storage.Decide(context.Background(), start, checks); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if held := storage.Subjects(start); held != subjects || storage.Forgotten() > 0 {
+					b.Fatalf("%d subjects are left", held)
+				}
+				b.ReportMetric(float64(heap()-before)/subjects, "B/subject")
+				runtime.KeepAlive(storage)
 			}
-		}
-		b.ReportMetric(float64(heap()-before)/subjects, "B/subject")
-		runtime.KeepAlive(storage)
+		})
 	}
 }

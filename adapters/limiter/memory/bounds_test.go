@@ -10,6 +10,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 func TestRefusesTooFewSubjects(t *testing.T) {
@@ -17,7 +18,7 @@ func TestRefusesTooFewSubjects(t *testing.T) {
 		{1, 8, 0}, {1, 9, 2}, {1, 16, 2}, {1, 17, 3}, {12, 96, 0}, {12, 97, 13}, {1000, 8000, 0},
 		{1000, 8001, 1001}, {1, 1, 0},
 	} {
-		storage, err := memory.New(c.maxSubjects, c.limit)
+		storage, err := memory.New(c.maxSubjects, portsfake.SameLimit(c.limit))
 		if c.minimum == 0 {
 			require.NoError(t, err)
 			continue
@@ -27,7 +28,7 @@ func TestRefusesTooFewSubjects(t *testing.T) {
 		require.ErrorAs(t, err, &small)
 		assert.Equal(t, &memory.TooSmallError{MaxSubjects: c.maxSubjects, LargestLimit: c.limit,
 			Minimum: c.minimum}, small)
-		_, err = memory.New(c.minimum, c.limit)
+		_, err = memory.New(c.minimum, portsfake.SameLimit(c.limit))
 		assert.NoError(t, err, "the minimum is enough")
 	}
 	assert.EqualError(t, &memory.TooSmallError{MaxSubjects: 1, LargestLimit: 17, Minimum: 3},
@@ -76,7 +77,7 @@ func TestBoundsHoldUnderAnySchedule(t *testing.T) {
 		storage := open(t, maxSubjects, largest)
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			at := start.After(time.Duration(rapid.IntRange(-100, 100).Draw(t, "at")) * time.Second)
-			checks := drawAny(t, largest)
+			checks := drawAny(t, largest, byAddress, byNetwork, byInstall, byRenewal)
 			for range rapid.IntRange(1, largest).Draw(t, "times") {
 				decide(t, storage, at, checks...)
 			}
@@ -89,12 +90,14 @@ func TestBoundsHoldUnderAnySchedule(t *testing.T) {
 	})
 }
 
-// drawAny draws one check or two, with different windows and limits.
-func drawAny(t *rapid.T, largest int) []throttle.Check {
+// drawAny draws checks of some of the given kinds, with different windows and limits.
+func drawAny(t *rapid.T, largest int,
+	kinds ...func(number, limit int) throttle.Check) []throttle.Check {
 	var checks []throttle.Check
-	for _, newCheck := range []func(int, int) throttle.Check{byAddress, byInstall} {
-		if len(checks) > 0 && rapid.Bool().Draw(t, "only one") {
-			break
+	for i, newCheck := range kinds {
+		last := i == len(kinds)-1
+		if (!last || len(checks) > 0) && rapid.Bool().Draw(t, "leave out") {
+			continue
 		}
 		check := newCheck(rapid.IntRange(0, 8).Draw(t, "number"),
 			rapid.IntRange(1, largest).Draw(t, "limit"))
@@ -105,10 +108,10 @@ func drawAny(t *rapid.T, largest int) []throttle.Check {
 	return checks
 }
 
-// TestForgetsOnlyWhatItMust is for limits so large that the capacity for instants is what runs out.
-// It reads from the storage which subjects are gone. No subject may be forgotten while an expired
-// one could be removed instead, nor before a subject whose last grant is older, nor without need;
-// and all answers are exact for the subjects that remain.
+// TestForgetsOnlyWhatItMust is for one part, and for limits so large that the capacity for instants
+// is what runs out. It reads from the storage which subjects are gone. No subject may be forgotten
+// while an expired one could be removed instead, nor before a subject whose last grant is older,
+// nor without need; and all answers are exact for the subjects that remain.
 func TestForgetsOnlyWhatItMust(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		maxSubjects := rapid.IntRange(1, 12).Draw(t, "max subjects")
@@ -118,10 +121,11 @@ func TestForgetsOnlyWhatItMust(t *testing.T) {
 		var forgotten uint64
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			now = now.After(time.Duration(rapid.IntRange(1, 20).Draw(t, "step")) * time.Second)
-			checks := drawAny(t, largest)
+			checks := drawAny(t, largest, byInstall, byRenewal)
 			for range rapid.IntRange(1, largest).Draw(t, "times") {
 				now++ // so that no two last grants with different windows are equal
-				held, instants := storage.SubjectsByShard()[0], storage.Instants()
+				held := storage.SubjectsByShard(throttle.ByInstall)[0]
+				instants := storage.Instants()
 				checkAnswers(t, storage, known, now, checks)
 				gone := countForgotten(t, storage, known, now, checks)
 				forgotten += gone
@@ -143,7 +147,7 @@ func TestForgetsOnlyWhatItMust(t *testing.T) {
 
 // keyOf returns the part of a check that identifies a subject.
 func keyOf(check throttle.Check) throttle.Check {
-	return throttle.Check{Subject: check.Subject, Window: check.Window}
+	return throttle.Check{Dimension: check.Dimension, Subject: check.Subject, Window: check.Window}
 }
 
 // checkAnswers makes checks, and compares the decision with what the known subjects make it.
@@ -223,7 +227,7 @@ func anyHasKey(checks []throttle.Check, key throttle.Check) bool {
 func TestBoundsInstantsOverAllShards(t *testing.T) {
 	const maxSubjects, limit = 8192, 100
 	storage := open(t, maxSubjects, limit)
-	require.Equal(t, 2, storage.Shards())
+	require.Equal(t, 2, storage.Shards(throttle.ByInstall))
 	for number := range 8 * maxSubjects / limit * 5 / 4 {
 		for range limit {
 			decision, err := storage.Decide(t.Context(), start,

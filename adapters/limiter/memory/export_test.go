@@ -6,15 +6,21 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// Shards returns the number of shards.
-func (s *Storage) Shards() int { return len(s.shards) }
+// Shards returns the number of shards of a dimension's part.
+func (s *Storage) Shards(dimension throttle.Dimension) int { return len(s.shardsOf(dimension)) }
 
-// SubjectsByShard returns how many subjects each shard holds, including those that have expired but
-// were not removed yet.
-func (s *Storage) SubjectsByShard() []int {
-	counts := make([]int, len(s.shards))
-	for i := range s.shards {
-		counts[i] = s.shards[i].live
+func (s *Storage) shardsOf(dimension throttle.Dimension) []shard {
+	to := s.routes[dimension]
+	return s.shards[to.first:][:1<<(64-to.shift)]
+}
+
+// SubjectsByShard returns how many subjects each shard of a dimension's part holds, including those
+// that have expired but were not removed yet.
+func (s *Storage) SubjectsByShard(dimension throttle.Dimension) []int {
+	shards := s.shardsOf(dimension)
+	counts := make([]int, len(shards))
+	for i := range shards {
+		counts[i] = shards[i].live
 	}
 	return counts
 }
@@ -32,7 +38,7 @@ func (s *Storage) Instants() int {
 // it does not know the subject.
 func (s *Storage) Grants(check throttle.Check) []throttle.Instant {
 	hash := hashOf(check.Subject)
-	shard := &s.shards[hash>>s.shift]
+	shard := &s.shards[s.routes[check.Dimension].shard(hash)]
 	entry := shard.find(hash, &check)
 	if entry == none {
 		return nil
@@ -47,9 +53,12 @@ func (s *Storage) Grants(check throttle.Check) []throttle.Instant {
 
 // CheckInvariants returns an error unless every shard is within its bounds and consistent.
 func (s *Storage) CheckInvariants() error {
-	for i := range s.shards {
-		if err := s.shards[i].checkInvariants(s.shift, i); err != nil {
-			return fmt.Errorf("shard %d: %w", i, err)
+	for _, dimension := range throttle.Dimensions() {
+		shards := s.shardsOf(dimension)
+		for i := range shards {
+			if err := shards[i].checkInvariants(s.routes[dimension].shift, i); err != nil {
+				return fmt.Errorf("shard %d by %s: %w", i, dimension, err)
+			}
 		}
 	}
 	return nil

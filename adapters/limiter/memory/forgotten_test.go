@@ -12,6 +12,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 const (
@@ -26,14 +27,21 @@ func numbered(dimension throttle.Dimension, number int) throttle.Subject {
 	return subject
 }
 
-func byAddress(number, limit int) throttle.Check {
-	return throttle.Check{Dimension: throttle.ByAddress,
-		Subject: numbered(throttle.ByAddress, number), Limit: limit, Window: window}
+func by(dimension throttle.Dimension, number, limit int) throttle.Check {
+	return throttle.Check{Dimension: dimension, Subject: numbered(dimension, number), Limit: limit,
+		Window: window}
 }
 
-func byInstall(number, limit int) throttle.Check {
-	return throttle.Check{Dimension: throttle.ByInstall,
-		Subject: numbered(throttle.ByInstall, number), Limit: limit, Window: window}
+func byAddress(number, limit int) throttle.Check { return by(throttle.ByAddress, number, limit) }
+
+func byNetwork(number, limit int) throttle.Check { return by(throttle.ByNetwork, number, limit) }
+
+func byInstall(number, limit int) throttle.Check { return by(throttle.ByInstall, number, limit) }
+
+func byRenewal(number, limit int) throttle.Check { return by(throttle.ByRenewal, number, limit) }
+
+func byRenewalAddress(number, limit int) throttle.Check {
+	return by(throttle.ByRenewalAddress, number, limit)
 }
 
 // tester is implemented by testing.TB and *rapid.T.
@@ -44,7 +52,7 @@ type tester interface {
 
 func open(t tester, maxSubjects, largestLimit int) *memory.Storage {
 	t.Helper()
-	storage, err := memory.New(maxSubjects, largestLimit)
+	storage, err := memory.New(maxSubjects, portsfake.SameLimit(largestLimit))
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -71,8 +79,10 @@ func TestSmallStorageMatchesTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		maxSubjects := rapid.IntRange(1, 6).Draw(t, "max subjects")
 		storage, model := open(t, maxSubjects, 5), &model{max: maxSubjects}
-		limits := [2]int{rapid.IntRange(1, 5).Draw(t, "limit by address"),
-			rapid.IntRange(1, 5).Draw(t, "limit by install")}
+		limits := map[throttle.Dimension]int{}
+		for _, dimension := range throttle.Dimensions() {
+			limits[dimension] = rapid.IntRange(1, 5).Draw(t, "limit by "+dimension.String())
+		}
 		now := start
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			now = now.After(drawStep(t, model, now))
@@ -121,7 +131,8 @@ func checkCounts(t *rapid.T, storage *memory.Storage, model *model, now throttle
 		t.Fatalf("%d subjects, want %d", got, len(model.subjects))
 	}
 	for _, s := range model.subjects {
-		held := storage.Grants(throttle.Check{Subject: s.id, Window: s.window})
+		held := storage.Grants(throttle.Check{Dimension: s.dimension, Subject: s.id,
+			Window: s.window})
 		if len(held) == 0 || held[len(held)-1] != s.last() {
 			t.Fatalf("the grants of %v are %v, want the last at %d", s.id, held, s.last())
 		}
@@ -146,16 +157,25 @@ func drawStep(t *rapid.T, model *model, now throttle.Instant) time.Duration {
 	}
 }
 
-func drawChecks(t *rapid.T, limits [2]int) []throttle.Check {
-	address := byAddress(rapid.IntRange(0, 5).Draw(t, "address"), limits[0])
-	install := byInstall(rapid.IntRange(0, 8).Draw(t, "install"), limits[1])
-	switch rapid.IntRange(0, 3).Draw(t, "dimensions") {
+// drawChecks draws the checks of a new session, with or without a network, or of a renewal, or one
+// check by itself.
+func drawChecks(t *rapid.T, limits map[throttle.Dimension]int) []throttle.Check {
+	address, install := rapid.IntRange(0, 5), rapid.IntRange(0, 8)
+	of := func(dimension throttle.Dimension, number *rapid.Generator[int]) throttle.Check {
+		return by(dimension, number.Draw(t, dimension.String()), limits[dimension])
+	}
+	switch rapid.IntRange(0, 4).Draw(t, "request") {
 	case 0:
-		return []throttle.Check{install}
+		return []throttle.Check{of(rapid.SampledFrom(throttle.Dimensions()).Draw(t, "dimension"),
+			install)}
 	case 1:
-		return []throttle.Check{address}
+		return []throttle.Check{of(throttle.ByRenewal, install),
+			of(throttle.ByRenewalAddress, address)}
+	case 2:
+		return []throttle.Check{of(throttle.ByAddress, address), of(throttle.ByInstall, install)}
 	default:
-		return []throttle.Check{address, install}
+		return []throttle.Check{of(throttle.ByAddress, address),
+			of(throttle.ByNetwork, rapid.IntRange(0, 2)), of(throttle.ByInstall, install)}
 	}
 }
 
@@ -165,11 +185,11 @@ func TestNewSubjectIsNeverRefused(t *testing.T) {
 	for _, maxSubjects := range []int{1, 2, 3, 10, 100} {
 		storage := open(t, maxSubjects, 8)
 		for i := range 5 * maxSubjects {
-			decision := decide(t, storage, start, byAddress(i, 1), byInstall(i, 1))
+			decision := decide(t, storage, start, byAddress(i, 1), byNetwork(i, 1), byInstall(i, 1))
 			require.False(t, decision.Refused(), "%d of %d", i, maxSubjects)
 		}
-		assert.Equal(t, maxSubjects, storage.Subjects(start))
-		assert.Equal(t, uint64(2*5*maxSubjects-maxSubjects), storage.Forgotten())
+		assert.Equal(t, 2*maxSubjects, storage.Subjects(start), "two parts are full")
+		assert.Equal(t, uint64(3*5*maxSubjects-2*maxSubjects), storage.Forgotten())
 		last := decide(t, storage, start, byInstall(5*maxSubjects-1, 1))
 		assert.True(t, last.Refused(), "the last subject is still known")
 	}
@@ -204,7 +224,7 @@ func TestExpiredSubjectsGoFirst(t *testing.T) {
 	storage := open(t, 32, 100) // 256 instants
 	long := func(number int) throttle.Check { return byAddress(number, 100) }
 	short := func(number int) throttle.Check {
-		check := byInstall(number, 100)
+		check := byNetwork(number, 100)
 		check.Window = time.Second
 		return check
 	}

@@ -8,10 +8,10 @@ import (
 )
 
 // model is a small storage in the simplest form: a list of subjects in the order of their last
-// grants. If it is full, a new subject first removes those that have expired, and then the first
-// one. It shares no arithmetic with the domain.
+// grants. If their part is full, a new subject first removes those that have expired, and then the
+// first one of that part. It shares no arithmetic with the domain.
 type model struct {
-	max       int
+	max       int        // in each part
 	subjects  []*subject // oldest last grant first; if equal, in the order of arrival
 	forgotten uint64
 	latest    throttle.Instant // the latest now of any caller
@@ -19,9 +19,16 @@ type model struct {
 }
 
 type subject struct {
-	id     throttle.Subject
-	window time.Duration
-	grants []throttle.Instant
+	dimension throttle.Dimension
+	id        throttle.Subject
+	window    time.Duration
+	grants    []throttle.Instant
+}
+
+// part returns the number of the subject's part.
+func (s *subject) part() int {
+	return [...]int{throttle.ByAddress: 1, throttle.ByNetwork: 1, throttle.ByRenewalAddress: 2,
+		throttle.ByInstall: 3, throttle.ByRenewal: 3}[s.dimension]
 }
 
 func (s *subject) last() throttle.Instant { return s.grants[len(s.grants)-1] }
@@ -46,7 +53,7 @@ func (m *model) find(check throttle.Check) *subject {
 			return s
 		}
 	}
-	return &subject{id: check.Subject, window: check.Window}
+	return &subject{dimension: check.Dimension, id: check.Subject, window: check.Window}
 }
 
 // effective returns now, or the subject's last grant if that is later.
@@ -123,11 +130,14 @@ func (s *subject) state(check throttle.Check, at throttle.Instant) throttle.Stat
 func (m *model) grant(check throttle.Check, at throttle.Instant) {
 	s := m.find(check)
 	m.subjects = slices.DeleteFunc(m.subjects, func(other *subject) bool { return other == s })
-	if len(s.grants) == 0 && len(m.subjects) == m.max {
+	if len(s.grants) == 0 && m.full(s.part()) {
 		m.expire(at)
 	}
-	if len(s.grants) == 0 && len(m.subjects) == m.max {
-		m.subjects = m.subjects[1:]
+	if len(s.grants) == 0 && m.full(s.part()) {
+		first := slices.IndexFunc(m.subjects, func(other *subject) bool {
+			return other.part() == s.part()
+		})
+		m.subjects = slices.Delete(m.subjects, first, first+1)
 		m.forgotten++
 	}
 	s.grants = append(s.grants, at)
@@ -136,4 +146,15 @@ func (m *model) grant(check throttle.Check, at throttle.Instant) {
 		position--
 	}
 	m.subjects = slices.Insert(m.subjects, position, s)
+}
+
+// full reports whether a part has no room for another subject.
+func (m *model) full(part int) bool {
+	n := 0
+	for _, s := range m.subjects {
+		if s.part() == part {
+			n++
+		}
+	}
+	return n == m.max
 }

@@ -19,10 +19,10 @@ func TestNumberOfShards(t *testing.T) {
 	for _, c := range []struct{ maxSubjects, limit, shards int }{
 		{1, 1, 1}, {4096, 8, 1}, {8191, 8, 1}, {8192, 8, 2}, {16_383, 8, 2}, {16_384, 8, 4},
 		{100_000, 8, 16}, {100_000, 50_000, 16},
-		{100_000, 50_001, 8}, {100_000, 800_000, 1}, {262_144, 8, 64}, {10_000_000, 8, 64},
+		{100_000, 50_001, 8}, {100_000, 800_000, 1}, {131_072, 8, 32}, {10_000_000, 8, 32},
 	} {
-		assert.Equal(t, c.shards, open(t, c.maxSubjects, c.limit).Shards(), "%d subjects, limit %d",
-			c.maxSubjects, c.limit)
+		assert.Equal(t, c.shards, open(t, c.maxSubjects, c.limit).Shards(throttle.ByInstall),
+			"%d subjects, limit %d", c.maxSubjects, c.limit)
 	}
 }
 
@@ -61,7 +61,7 @@ func TestShardsFillEvenly(t *testing.T) {
 			assert.Equal(t, count, storage.Subjects(start))
 			assert.Zero(t, storage.Forgotten(),
 				"no shard is full when the storage is filled to nine tenths")
-			for _, held := range storage.SubjectsByShard() {
+			for _, held := range storage.SubjectsByShard(throttle.ByInstall) {
 				assert.InDelta(t, count/16, held, float64(count/16)/16)
 			}
 		})
@@ -83,17 +83,19 @@ func TestBoundsSubjectsOverAllShards(t *testing.T) {
 	assert.Equal(t, uint64(2*maxSubjects-subjects), storage.Forgotten())
 }
 
+// heap returns how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
 // TestReleasesMemory shows that once all windows have ended, reading the gauge empties the storage,
 // and so do decisions without it.
 func TestReleasesMemory(t *testing.T) {
 	const count = 100_000
-	heap := func() int64 {
-		runtime.GC()
-		runtime.GC()
-		var stats runtime.MemStats
-		runtime.ReadMemStats(&stats)
-		return int64(stats.HeapAlloc)
-	}
 	subject := func(i int) throttle.Subject { return numbered(throttle.ByInstall, i) }
 	for name, empty := range map[string]func(*memory.Storage){
 		"by reading the gauge": func(storage *memory.Storage) {
@@ -108,7 +110,7 @@ func TestReleasesMemory(t *testing.T) {
 				return subject(count + i)
 			})
 			held := 0
-			for _, each := range storage.SubjectsByShard() {
+			for _, each := range storage.SubjectsByShard(throttle.ByInstall) {
 				held += each
 			}
 			assert.Equal(t, callers, held, "no expired subject is left")
@@ -133,8 +135,8 @@ func TestReleasesMemory(t *testing.T) {
 	}
 }
 
-// TestConcurrentForgetting has many callers displace each other from a small storage, while others
-// read its counts.
+// TestConcurrentForgetting has many callers, whose checks lie in several parts in any order,
+// displace each other from a small storage, while others read its counts.
 func TestConcurrentForgetting(t *testing.T) {
 	const callers, attempts, maxSubjects = 8, 2000, 64
 	for name, maxSubjects := range map[string]int{"one shard": maxSubjects, "four shards": 16_384} {
@@ -149,15 +151,20 @@ func TestConcurrentForgetting(t *testing.T) {
 					for attempt := range attempts {
 						now := throttle.Instant(clock.Add(1))
 						number := caller*attempts + attempt
-						checks := throttle.NewChecks(byAddress(number, 8), byInstall(number, 4))
+						checks := throttle.NewChecks(byAddress(number, 8), byNetwork(number, 8),
+							byInstall(number, 4))
+						if number%3 == 0 {
+							checks = throttle.NewChecks(byRenewal(number, 4), byAddress(number, 8),
+								byRenewalAddress(number, 8))
+						}
 						decision, err := storage.Decide(t.Context(), now, checks)
 						if !assert.NoError(t, err) ||
 							!assert.False(t, decision.Refused(), "a new subject is never refused") {
 							return
 						}
-						granted.Add(2)
+						granted.Add(3)
 						if attempt%100 == 0 {
-							assert.LessOrEqual(t, storage.Subjects(now), maxSubjects)
+							assert.LessOrEqual(t, storage.Subjects(now), 3*maxSubjects)
 							storage.Forgotten()
 						}
 					}
@@ -166,7 +173,7 @@ func TestConcurrentForgetting(t *testing.T) {
 			wait(t, &group)
 			require.NoError(t, storage.CheckInvariants())
 			live := storage.Subjects(throttle.Instant(clock.Load()))
-			assert.LessOrEqual(t, live, maxSubjects)
+			assert.LessOrEqual(t, live, 3*maxSubjects)
 			assert.Equal(t, granted.Load(), storage.Forgotten()+uint64(live),
 				"every subject that got a grant is held or was forgotten")
 		})

@@ -1,10 +1,12 @@
 // Package memory implements the limiter's storage in the memory of this process. It is exact and
-// bounded, and forgets a subject early only if it is full.
+// bounded, and forgets a subject early only if its part of the storage is full.
 //
-// Subjects are spread over shards by their digest, each shard under one lock. A shard keeps its
+// The storage has parts, by dimension, none of which ever takes room from another. Within a part,
+// subjects are spread over shards by their digest, each shard under one lock. A shard keeps its
 // subjects in the order of their last grants, so that the next one to expire, and the next one to
 // forget, is found at once: nothing is ever scanned. Memory use follows the grants within the last
-// window; a refusal stores nothing. The package imports domain, ports and the standard library.
+// window, in every part; a refusal stores nothing. The package imports domain, ports and the
+// standard library.
 package memory
 
 import (
@@ -17,24 +19,12 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// The number of shards: with maxShards, callers on many cores rarely contend for one; a shard for
-// fewer than minSubjectsPerShard subjects would overflow merely because subjects spread unevenly.
-const (
-	maxShards           = 64
-	minSubjectsPerShard = 4096
-)
-
-// instantsPerSubject bounds the instants that all subjects hold together, as a multiple of the
-// maximum number of subjects.
-const instantsPerSubject = 8
-
 // Storage implements ports.LimiterStorage. Decide waits for nothing but locks that are held for
 // microseconds, and fails only for a limit above the largest that the storage was made for. It
 // allocates nothing for a known subject, unless that subject's grants outgrow their ring buffer.
 type Storage struct {
-	shards       []shard
-	shift        uint // turns a hash into the index of a shard
-	largestLimit int
+	shards []shard // part after part
+	routes []route // by dimension
 }
 
 // errLimit reports a programming error: the storage was made for smaller limits.
@@ -51,25 +41,27 @@ func (e *TooSmallError) Error() string {
 		e.MaxSubjects, e.LargestLimit, e.Minimum)
 }
 
-// New returns a storage for at most maxSubjects subjects and eight times as many instants, in which
-// every shard holds at least largestLimit instants. It returns a *TooSmallError if that is
-// impossible. Both arguments must be at least 1.
-func New(maxSubjects, largestLimit int) (*Storage, error) {
-	if instantsPerSubject*maxSubjects < largestLimit {
-		minimum := (largestLimit + instantsPerSubject - 1) / instantsPerSubject
-		return nil, &TooSmallError{MaxSubjects: maxSubjects, LargestLimit: largestLimit,
-			Minimum: minimum}
+// New returns a storage in which each part has room for maxSubjects subjects and eight times as
+// many instants, and each shard for at least the largest limit of its part. It returns a
+// *TooSmallError if that is impossible. maxSubjects must be at least 1. limitOf returns the limit
+// of a dimension, and 0 for one that is never checked.
+func New(maxSubjects int, limitOf func(throttle.Dimension) int) (*Storage, error) {
+	parts := partsFor(maxSubjects, limitOf)
+	largest, shards := 0, 0
+	for _, p := range parts {
+		largest = max(largest, p.largestLimit)
+		shards += p.shards
 	}
-	count := 1
-	for count < maxShards && maxSubjects/(2*count) >= minSubjectsPerShard &&
-		instantsPerSubject*(maxSubjects/(2*count)) >= largestLimit {
-		count *= 2
+	if instantsPerSubject*maxSubjects < largest {
+		return nil, &TooSmallError{MaxSubjects: maxSubjects, LargestLimit: largest,
+			Minimum: (largest + instantsPerSubject - 1) / instantsPerSubject}
 	}
-	storage := &Storage{shards: make([]shard, count),
-		shift: uint(64 - bits.TrailingZeros(uint(count))), largestLimit: largestLimit}
-	for i := range storage.shards {
-		storage.shards[i].maxSubjects = maxSubjects / count
-		storage.shards[i].maxInstants = instantsPerSubject * (maxSubjects / count)
+	storage := &Storage{shards: make([]shard, shards),
+		routes: make([]route, len(throttle.Dimensions()))}
+	first := 0
+	for _, p := range parts {
+		storage.add(p, first, maxSubjects)
+		first += p.shards
 	}
 	return storage, nil
 }
@@ -82,11 +74,12 @@ func (s *Storage) Decide(_ context.Context, now throttle.Instant,
 	n := checks.Len()
 	for i := range n {
 		check := checks.At(i)
-		if check.Limit > s.largestLimit {
+		to := &s.routes[check.Dimension]
+		if check.Limit > to.largestLimit {
 			return throttle.Decision{}, errLimit
 		}
 		hash := hashOf(check.Subject)
-		lookups[i] = lookup{check: check, hash: hash, shard: int(hash >> s.shift)}
+		lookups[i] = lookup{check: check, hash: hash, shard: to.shard(hash)}
 	}
 	locks := locksOf(lookups[:n])
 	s.lock(locks)

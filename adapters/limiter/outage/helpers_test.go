@@ -17,6 +17,7 @@ import (
 	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -67,7 +68,7 @@ func newServer(t testing.TB) *server {
 
 func newMemory(t testing.TB) *memory.Storage {
 	t.Helper()
-	storage, err := memory.New(100_000, 100)
+	storage, err := memory.New(100_000, portsfake.SameLimit(100))
 	require.NoError(t, err)
 	return storage
 }
