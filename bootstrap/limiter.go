@@ -58,7 +58,7 @@ func (p *limiterParts) local() (ports.LimiterStorage, error) {
 
 // shared returns a Redis storage wrapped in the outage policy.
 func (p *limiterParts) shared() (storage, error) {
-	server := redis.New(p.Config.RedisURL, p.Config.RedisTimeout)
+	server := redis.New(redisServer(&p.Config, p.Entropy))
 	watch := server.WatchEviction(p.Events)
 	parts := outage.Parts{
 		Shared: p.Metrics.Limiter(ports.StorageRedis, server, nil, p.Clock),
@@ -91,6 +91,12 @@ func (p *limiterParts) shared() (storage, error) {
 	return storage{Limiter: guarded, Health: []ports.Health{guarded}}, nil
 }
 
+// redisServer returns the Redis server of a configuration.
+func redisServer(config *config.Config, random ports.Entropy) redis.Server {
+	return redis.Server{URL: config.RedisURL, KeyPrefix: "sessiond:", Timeout: config.RedisTimeout,
+		Draw: random.Fraction}
+}
+
 // inspectStorage checks a shared storage before the start.
 func inspectStorage(ctx context.Context, review config.Review) []config.Warning {
 	if review.Config.Storage != ports.StorageRedis {
@@ -98,8 +104,8 @@ func inspectStorage(ctx context.Context, review config.Review) []config.Warning 
 	}
 	var warnings []config.Warning
 	for _, found := range redis.Inspect(ctx, redis.Inspection{
-		URL: review.Config.RedisURL, Timeout: review.Config.RedisTimeout,
-		TimeoutVariable: config.VarRedisTimeout, Draw: entropy.Source{}.Fraction,
+		Server:          redisServer(&review.Config, entropy.Source{}),
+		TimeoutVariable: config.VarRedisTimeout,
 	}) {
 		warnings = append(warnings, review.RedisWarning(found.Problem, found.Remedy))
 	}

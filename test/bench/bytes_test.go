@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"testing"
 	"text/tabwriter"
@@ -23,7 +24,8 @@ func BenchmarkBytesKept(b *testing.B) {
 	server := redisserver.Start(b)
 	url, err := redis.ParseURL(server.URL())
 	require.NoError(b, err)
-	storage := redis.New(url, timeout)
+	storage := redis.New(redis.Server{URL: url, KeyPrefix: "sessiond:", Timeout: timeout,
+		Draw: rand.Float64})
 	defer storage.Close(context.Background())
 	pool := goredis.NewClient(&goredis.Options{Addr: server.Addr()})
 	defer func() { require.NoError(b, pool.Close()) }()

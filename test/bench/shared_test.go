@@ -50,7 +50,8 @@ const (
 func contenders(b *testing.B, server *redisserver.Server) []contender {
 	url, err := redis.ParseURL(server.URL())
 	require.NoError(b, err)
-	storage := redis.New(url, timeout)
+	storage := redis.New(redis.Server{URL: url, KeyPrefix: "sessiond:", Timeout: timeout,
+		Draw: rand.Float64})
 	b.Cleanup(func() { storage.Close(context.Background()) })
 
 	clock := clock.New()

@@ -31,7 +31,7 @@ func TestCloseWhileServerHangs(t *testing.T) {
 				if silent == "ROLE" {
 					url = startFake(t, sentinelOf(f)).url() + "?master_set=m"
 				}
-				storage := redis.New(parse(t, url), timeout)
+				storage := redis.New(serverAt(t, url, timeout))
 				failed := make(chan error, 1)
 				received := make(chan struct{})
 				go func() {

@@ -2,8 +2,6 @@ package redis
 
 import (
 	"context"
-	"crypto/tls"
-	"net"
 	"sync"
 	"time"
 
@@ -27,31 +25,53 @@ const (
 // some microseconds longer, and a single caller never waits for it.
 const gather = 20 * time.Microsecond
 
-// connection holds a client that is created when it is first needed, and again after each failed
-// attempt.
+// When connections are replaced. A name may come to lead to another server while the old one keeps
+// its connections and even answers: after a failover, or because an address moved.
+const (
+	// A client's connections live between minLife and maxLife, so that replicas spread out. With
+	// the time that it takes to connect, no connection lives longer than five minutes.
+	minLife = 150 * time.Second
+	maxLife = 290 * time.Second
+	// lifeRetry is the pause after an attempt to replace a client that failed. The old client stays
+	// in use meanwhile.
+	lifeRetry = 5 * time.Second
+	// failureRest is the minimum time between two replacements because of failures.
+	failureRest = 500 * time.Millisecond
+)
+
+// connection holds a client that is created when it is first needed, again after each failed
+// attempt, and replaced when it fails or has lived long enough. While an attempt to replace a
+// client is under way, the old one stays in use.
 type connection struct {
 	option rueidis.ClientOption
-	ended  chan struct{} // closed by close
+	draw   func() float64
+	// after calls a function once, after a time, unless it is stopped before.
+	after func(time.Duration, func()) (stop func() bool)
+	ended chan struct{} // closed by close
 
-	mu     sync.Mutex
-	client rueidis.Client
-	trying *try
-	open   map[*tracked]struct{}
+	mu      sync.Mutex
+	current *lease
+	trying  *try
+	open    map[*tracked]struct{}
+	life    func() bool // stops the timer that replaces the client
+	resting bool        // a replacement because of a failure was not long ago
+	// onReplaced is called after each replacement, unless it is nil. It must not block.
+	onReplaced func()
 }
 
 // connectionTo returns a connection that has not connected yet.
-func connectionTo(option rueidis.ClientOption) *connection {
-	c := &connection{ended: make(chan struct{}), open: map[*tracked]struct{}{}}
-	option.DialCtxFn = c.dial
-	c.option = option
-	return c
+func connectionTo(option rueidis.ClientOption, draw func() float64) *connection {
+	return &connection{
+		option: option, draw: draw, ended: make(chan struct{}), open: map[*tracked]struct{}{},
+		after: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
+		life:  func() bool { return true },
+	}
 }
 
 // try is one attempt to connect, shared by all callers that arrive during it.
 type try struct {
-	done   chan struct{}
-	client rueidis.Client
-	err    error
+	done chan struct{}
+	err  error
 }
 
 // closed reports whether close was called. The caller holds the lock, so that nothing connects
@@ -66,26 +86,27 @@ func (c *connection) closed() bool {
 }
 
 // get returns the client, the error of the attempt to connect, or the error of ctx if that ends
-// first. In that case the attempt continues, for later callers.
-func (c *connection) get(ctx context.Context) (rueidis.Client, error) {
+// first. In that case the attempt continues, for later callers. The caller must release the lease.
+func (c *connection) get(ctx context.Context) (*lease, error) {
 	c.mu.Lock()
 	if c.closed() {
 		c.mu.Unlock()
 		return nil, rueidis.ErrClosing
 	}
-	if client := c.client; client != nil {
+	if l := c.current; l != nil {
+		l.users++
 		c.mu.Unlock()
-		return client, nil
+		return l, nil
 	}
-	if c.trying == nil {
-		c.trying = &try{done: make(chan struct{})}
-		go c.connect(c.trying)
-	}
+	c.try()
 	trying := c.trying
 	c.mu.Unlock()
 	select {
 	case <-trying.done:
-		return trying.client, trying.err
+		if trying.err != nil {
+			return nil, trying.err
+		}
+		return c.get(ctx)
 	case <-c.ended:
 		return nil, rueidis.ErrClosing
 	case <-ctx.Done():
@@ -93,20 +114,85 @@ func (c *connection) get(ctx context.Context) (rueidis.Client, error) {
 	}
 }
 
-func (c *connection) connect(trying *try) {
-	client, err := rueidis.NewClient(c.option)
+// failed replaces the client after a failed decision, unless the failure says nothing about it. The
+// server that answered with an error may no longer be the one that the name leads to.
+func (c *connection) failed(l *lease, failure *UnavailableError) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch failure.Reason {
+	case Canceled:
+		return
+	case TimedOut:
+		// rueidis connects within the time of a decision, which may never be enough.
+		if l.open > 0 {
+			return
+		}
+	case Unreachable, Refused, Unintelligible:
+	}
+	if c.resting || c.current != l {
+		return
+	}
+	c.resting = true
+	c.after(failureRest, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.resting = false
+	})
+	c.try()
+}
+
+// watch sets what is called after each replacement.
+func (c *connection) watch(onReplaced func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onReplaced = onReplaced
+}
+
+// replace replaces the client, whose life is over.
+func (c *connection) replace() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.try()
+}
+
+// try starts an attempt to connect, unless one is under way. The caller holds the lock.
+func (c *connection) try() {
+	if c.trying != nil || c.closed() {
+		return
+	}
+	c.trying = &try{done: make(chan struct{})}
+	go c.connect(c.trying, c.current != nil)
+}
+
+// connect makes one attempt to connect.
+func (c *connection) connect(trying *try, replacing bool) {
+	l, err := c.newLease(replacing)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil && c.closed() {
-		go client.Close()
-		client, err = nil, rueidis.ErrClosing
+		go l.client.Close()
+		err = rueidis.ErrClosing
 	}
-	if err == nil {
-		c.client = client
-	}
-	trying.client, trying.err = client, err
 	c.trying = nil
-	close(trying.done)
+	trying.err = err
+	defer close(trying.done)
+	if c.closed() {
+		return
+	}
+	c.life()
+	switch {
+	case err == nil:
+		if old := c.current; old != nil {
+			old.retire()
+			if c.onReplaced != nil {
+				c.onReplaced()
+			}
+		}
+		c.current = l
+		c.life = c.after(minLife+time.Duration(c.draw()*float64(maxLife-minLife)), c.replace)
+	case c.current != nil:
+		c.life = c.after(lifeRetry, c.replace)
+	}
 }
 
 // close closes all connections and prevents new ones. Decisions under way fail at once, so that the
@@ -116,63 +202,23 @@ func (c *connection) close(ctx context.Context) {
 	if !c.closed() {
 		close(c.ended)
 	}
-	client, open := c.client, c.open
-	c.client, c.open = nil, nil
+	c.life()
+	l, open := c.current, c.open
+	c.current, c.open = nil, nil
 	c.mu.Unlock()
 	for conn := range open {
 		_ = conn.guard.Close() // the connection is given up anyway
 	}
-	if client == nil {
+	if l == nil {
 		return
 	}
 	done := make(chan struct{})
 	go func() {
-		client.Close()
+		l.client.Close()
 		close(done)
 	}()
 	select {
 	case <-done:
 	case <-ctx.Done():
 	}
-}
-
-// tracked is a connection to one server, registered so that close can close it.
-type tracked struct {
-	*guard
-	of *connection
-}
-
-// Close implements net.Conn.
-func (t *tracked) Close() error {
-	t.of.mu.Lock()
-	delete(t.of.open, t)
-	t.of.mu.Unlock()
-	return t.guard.Close()
-}
-
-// dial implements the DialCtxFn of rueidis.
-func (c *connection) dial(ctx context.Context, address string, dialer *net.Dialer,
-	config *tls.Config) (net.Conn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-c.ended:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	conn, err := dial(ctx, address, dialer, config)
-	if err != nil {
-		return nil, err
-	}
-	t := &tracked{guard: conn, of: c}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed() {
-		_ = conn.Close()
-		return nil, rueidis.ErrClosing
-	}
-	c.open[t] = struct{}{}
-	return t, nil
 }

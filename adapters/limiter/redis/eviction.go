@@ -11,8 +11,8 @@ import (
 // queryTimeout bounds one query of a server that is made for the operator, not for a request.
 const queryTimeout = 2 * time.Second
 
-// EvictionWatch reads the eviction policy of a server at the start and after each outage, because
-// the server that comes back may be another one. It records each policy under which the server
+// EvictionWatch reads the eviction policy of a server at the start, after each outage and whenever
+// the storage has connected anew, because the server may then be another one. It records each policy under which the server
 // evicts grants once, as ports.LimiterMisconfigured. A failed query is ignored: outages are
 // recorded elsewhere, and Inspect reports the rest.
 //
@@ -41,11 +41,12 @@ func (w *EvictionWatch) Record(ctx context.Context, event ports.Event) {
 	}
 }
 
-// Start makes the first query and waits for outages to end, in the background.
+// Start makes the first query and waits for reasons to repeat it, in the background.
 func (w *EvictionWatch) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.request()
+	w.server.server.watch(w.request)
 	w.running.Go(func() { w.run(ctx) })
 }
 

@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -82,11 +81,34 @@ func TestWatchesEvictionPolicy(t *testing.T) {
 		ended, ended, started}, log.recorded(), "each policy is recorded once")
 }
 
+// TestWatchesEvictionPolicyOfNextServer connects anew to a server that evicts, without an outage.
+func TestWatchesEvictionPolicyOfNextServer(t *testing.T) {
+	var policy atomic.Value
+	policy.Store("noeviction")
+	fake := startFake(t, func(command []string) string {
+		if command[0] == "INFO" {
+			return bulk("maxmemory_policy:" + policy.Load().(string) + "\r\n")
+		}
+		return usual(command)
+	})
+	storage := open(t, fake.url(), patient)
+	timers := storage.OnTimers()
+	var log recorder
+	watch := storage.WatchEviction(&log)
+	watch.Start()
+	defer watch.Stop()
+	fake.await(t, "INFO")
+	policy.Store("allkeys-lfu")
+	(<-timers).Call()
+	log.await(t, ports.LimiterMisconfigured{Problem: "names a server whose maxmemory-policy is " +
+		"allkeys-lfu: when its memory is full it evicts grants, and limits no longer hold"})
+}
+
 func TestInspect(t *testing.T) {
 	server := redisserver.Start(t)
 	inspect := func(url string, timeout time.Duration) []redis.Finding {
-		found := redis.Inspect(t.Context(), redis.Inspection{URL: parse(t, url), Timeout: timeout,
-			TimeoutVariable: "TIMEOUT", Draw: rand.Float64})
+		found := redis.Inspect(t.Context(), redis.Inspection{Server: serverAt(t, url, timeout),
+			TimeoutVariable: "TIMEOUT"})
 		for _, finding := range found {
 			assert.NotContains(t, finding.Problem+finding.Remedy, "127.0.0.1")
 		}

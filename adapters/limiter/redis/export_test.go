@@ -42,12 +42,35 @@ func (s *Storage) Key(check throttle.Check) string { return s.key(check) }
 // TakeBack takes back a grant that was made at an instant.
 func (s *Storage) TakeBack(ctx context.Context, check throttle.Check,
 	given throttle.Instant) error {
-	client, err := s.server.get(ctx)
+	l, err := s.server.get(ctx)
 	if err != nil {
 		return err
 	}
-	return s.takeBack(ctx, client, check, int64(given))
+	defer l.release()
+	return s.takeBack(ctx, l.client, check, int64(given))
 }
+
+// Timer is a call that a storage wants after a time.
+type Timer struct {
+	After time.Duration
+	Call  func()
+}
+
+// OnTimers makes a storage, before its first decision, hand its timers to the test instead of
+// starting them. The test must receive them.
+func (s *Storage) OnTimers() <-chan Timer {
+	timers := make(chan Timer, 16)
+	s.server.after = func(after time.Duration, call func()) func() bool {
+		timers <- Timer{after, call}
+		return func() bool { return true }
+	}
+	return timers
+}
+
+// The bounds of the life of connections, and the pauses before they are replaced.
+const (
+	MinLife, MaxLife, LifeRetry, FailureRest = minLife, maxLife, lifeRetry, failureRest
+)
 
 // Classify returns the storage's error for one of rueidis, of the system or of a context.
 func Classify(err error) *UnavailableError { return unavailable(err) }

@@ -354,7 +354,7 @@ func TestCloseLeavesNoGoroutines(t *testing.T) {
 	gone.Kill()
 	before := goleak.IgnoreCurrent()
 	for _, server := range []*redisserver.Server{running, hung, gone} {
-		storage := redis.New(parse(t, server.URL()), 50*time.Millisecond)
+		storage := redis.New(serverAt(t, server.URL(), 50*time.Millisecond))
 		if server == hung {
 			answers(t, storage, hour(1, 4))
 			hung.Hang(t)

@@ -17,19 +17,19 @@ type Finding struct{ Problem, Remedy string }
 
 // Inspection is a check of a server before the service uses it.
 type Inspection struct {
-	URL URL
-	// Timeout is the configured bound of one decision, TimeoutVariable the variable that sets it.
-	Timeout         time.Duration
+	// Server is the server as it is configured.
+	Server Server
+	// TimeoutVariable is the variable that sets the server's timeout.
 	TimeoutVariable string
-	// Draw returns numbers drawn uniformly from [0, 1).
-	Draw func() float64
 }
 
 // Inspect checks whether the server decides, whether it does so in time, and whether it evicts
 // keys. It writes grants for random subjects, which expire by themselves. Each of its steps has a
 // deadline of at most two seconds.
 func Inspect(ctx context.Context, inspection Inspection) []Finding {
-	server := New(inspection.URL, queryTimeout)
+	patient := inspection.Server
+	patient.Timeout = queryTimeout
+	server := New(patient)
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), CloseTimeout)
 		defer cancel()
@@ -38,7 +38,7 @@ func Inspect(ctx context.Context, inspection Inspection) []Finding {
 	decide := func(timeout time.Duration) error {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		_, err := server.Decide(ctx, 0, throttle.TrialChecks(inspection.Draw))
+		_, err := server.Decide(ctx, 0, throttle.TrialChecks(inspection.Server.Draw))
 		return err
 	}
 	// The first decision has to make the connection, so it says nothing about the time.
@@ -50,10 +50,10 @@ func Inspect(ctx context.Context, inspection Inspection) []Finding {
 		}}
 	}
 	var found []Finding
-	if err := decide(inspection.Timeout); err != nil {
+	if err := decide(inspection.Server.Timeout); err != nil {
 		found = append(found, Finding{
 			Problem: fmt.Sprintf("names a server that does not decide within %d ms from here (%s): "+
-				"that would be an outage", inspection.Timeout/time.Millisecond, err),
+				"that would be an outage", inspection.Server.Timeout/time.Millisecond, err),
 			Remedy: "move the server closer, or raise " + inspection.TimeoutVariable,
 		})
 	}

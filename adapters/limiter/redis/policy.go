@@ -3,8 +3,6 @@ package redis
 import (
 	"context"
 	"regexp"
-
-	"github.com/redis/rueidis"
 )
 
 // NoEviction is the only policy under which a server keeps its data until it expires.
@@ -19,8 +17,8 @@ var policyOf = regexp.MustCompile(`(?m)^maxmemory_policy:([a-z-]{1,32})\r?$`)
 // silently. It is bounded as Decide is, and fails as Decide does: with the reason Refused where the
 // user may not run the command, and Unintelligible where the reply does not contain the policy.
 func (s *Storage) EvictionPolicy(ctx context.Context) (string, error) {
-	return within(ctx, s, func(ctx context.Context, client rueidis.Client) (string, error) {
-		for _, node := range client.Nodes() {
+	return within(ctx, s, func(ctx context.Context, l *lease) (string, error) {
+		for _, node := range l.client.Nodes() {
 			text, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
 			if err != nil {
 				return "", err

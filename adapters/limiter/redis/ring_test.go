@@ -238,7 +238,7 @@ func TestReusesSlots(t *testing.T) {
 
 // TestRejectsImpossibleReplies parses replies that the script cannot send.
 func TestRejectsImpossibleReplies(t *testing.T) {
-	storage := redis.New(parse(t, "redis://localhost"), time.Second)
+	storage := redis.New(serverAt(t, "redis://localhost", time.Second))
 	answer := func(counted uint32, grows uint64) string {
 		text := binary.BigEndian.AppendUint32(nil, counted)
 		text = binary.BigEndian.AppendUint64(text, grows)

@@ -35,16 +35,27 @@ type Storage struct {
 	slots   chan struct{}
 }
 
-// keyPrefix is the prefix of all keys, for installations that share the server and for operators
-// who inspect it.
-const keyPrefix = "sessiond:"
+// Server is the server of a storage, and how the storage uses it. All fields but KeyPrefix are
+// required.
+type Server struct {
+	// URL is a result of ParseURL.
+	URL URL
+	// KeyPrefix is the prefix of all keys, for installations that share the server and for
+	// operators who inspect it. Storages that share limits need the same prefix.
+	KeyPrefix string
+	// Timeout bounds a decision whose context has no deadline; above 0.
+	Timeout time.Duration
+	// Draw returns numbers drawn uniformly from [0, 1).
+	Draw func() float64
+}
 
-// New creates a storage on the server that url names, which is a result of ParseURL. It connects at
-// the first decision, so that the service starts while its storage is absent. timeout bounds a
-// decision whose context has no deadline; it must be above 0.
-func New(url URL, timeout time.Duration) *Storage {
+// New creates a storage on a server. It connects at the first decision, so that the service starts
+// while its storage is absent. When a decision fails it connects again, looking the server's name
+// up, and it does so every few minutes anyway: a name that leads to another server is followed.
+func New(server Server) *Storage {
 	return &Storage{
-		server: connectionTo(url.option(timeout)), timeout: timeout, prefix: keyPrefix,
+		server:  connectionTo(server.URL.option(server.Timeout), server.Draw),
+		timeout: server.Timeout, prefix: server.KeyPrefix,
 		clock: serverClock, slots: make(chan struct{}, maxWaiting),
 	}
 }
@@ -63,11 +74,16 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 	if checks.Len() == 0 {
 		return throttle.Decision{}, nil
 	}
-	decide := func(ctx context.Context, client rueidis.Client) (throttle.Decision, error) {
-		if client.Mode() == rueidis.ClientModeCluster && checks.Len() > 1 {
-			return s.decideApart(ctx, client, now, &checks)
+	decide := func(ctx context.Context, l *lease) (throttle.Decision, error) {
+		decideOn := s.decideAtOnce
+		if l.client.Mode() == rueidis.ClientModeCluster && checks.Len() > 1 {
+			decideOn = s.decideApart
 		}
-		return s.decideAtOnce(ctx, client, now, &checks)
+		decision, err := decideOn(ctx, l.client, now, &checks)
+		if err != nil {
+			s.server.failed(l, unavailable(err))
+		}
+		return decision, err
 	}
 	return within(ctx, s, decide)
 }
@@ -90,7 +106,7 @@ func (s *Storage) decideAtOnce(ctx context.Context, client rueidis.Client, now t
 // while it waits for room in a connection's queue, for another caller's connection attempt, or for
 // a Cluster's map.
 func within[A any](ctx context.Context, s *Storage,
-	do func(context.Context, rueidis.Client) (A, error)) (A, error) {
+	do func(context.Context, *lease) (A, error)) (A, error) {
 	type answer struct {
 		a   A
 		err error
@@ -109,12 +125,13 @@ func within[A any](ctx context.Context, s *Storage,
 	answered := make(chan answer, 1)
 	go func() {
 		defer func() { <-s.slots }()
-		client, err := s.server.get(ctx)
+		l, err := s.server.get(ctx)
 		if err != nil {
 			answered <- answer{err: unavailable(err)}
 			return
 		}
-		a, err := do(ctx, client)
+		defer l.release()
+		a, err := do(ctx, l)
 		if err != nil {
 			err = unavailable(err)
 		}

@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,9 +22,19 @@ const patient = 30 * time.Second
 // open creates a storage that closes with the test.
 func open(t testing.TB, url string, timeout time.Duration) *redis.Storage {
 	t.Helper()
-	storage := redis.New(parse(t, url), timeout)
+	storage := redis.New(serverAt(t, url, timeout))
 	t.Cleanup(func() { end(t, storage) })
 	return storage
+}
+
+// keyPrefix is the prefix of all keys.
+const keyPrefix = "sessiond:"
+
+// serverAt returns the server with that URL.
+func serverAt(t testing.TB, url string, timeout time.Duration) redis.Server {
+	t.Helper()
+	return redis.Server{URL: parse(t, url), KeyPrefix: keyPrefix, Timeout: timeout,
+		Draw: rand.Float64}
 }
 
 // parse parses a valid URL.
