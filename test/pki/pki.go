@@ -56,8 +56,9 @@ func sign(t testing.TB, key, signer crypto.Signer, begins, ends time.Time, names
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "test"}, NotBefore: begins,
 		NotAfter: ends,
 		IsCA:     true, BasicConstraintsValid: true,
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth,
+			x509.ExtKeyUsageClientAuth},
 	}
 	for _, name := range names {
 		if address := net.ParseIP(name); address != nil {

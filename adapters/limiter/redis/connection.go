@@ -44,6 +44,7 @@ const (
 // client is under way, the old one stays in use.
 type connection struct {
 	option rueidis.ClientOption
+	dialer dialer
 	draw   func() float64
 	// after calls a function once, after a time, unless it is stopped before.
 	after func(time.Duration, func()) (stop func() bool)
@@ -60,9 +61,10 @@ type connection struct {
 }
 
 // connectionTo returns a connection that has not connected yet.
-func connectionTo(option rueidis.ClientOption, draw func() float64) *connection {
+func connectionTo(server Server) *connection {
 	return &connection{
-		option: option, draw: draw, ended: make(chan struct{}), open: map[*tracked]struct{}{},
+		option: server.URL.option(server.Timeout), dialer: server.URL.dialer(), draw: server.Draw,
+		ended: make(chan struct{}), open: map[*tracked]struct{}{},
 		after: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
 		life:  func() bool { return true },
 	}

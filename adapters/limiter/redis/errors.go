@@ -21,7 +21,7 @@ type URLFault uint8
 const (
 	// NotAURL means that the text cannot be parsed as a URL.
 	NotAURL URLFault = iota + 1
-	// WrongScheme means a scheme other than redis and rediss.
+	// WrongScheme means a scheme other than redis, rediss, valkey and valkeys.
 	WrongScheme
 	// Fragment means that the URL contains a #, which a server's URL has no use for, as in a
 	// password.
@@ -48,7 +48,7 @@ func (f URLFault) String() string {
 	case NotAURL:
 		return "not a URL (in user and password, write %40 for @, %2F for /, %3A for :, %3F for ?, %25 for %)"
 	case WrongScheme:
-		return "the scheme is neither redis nor rediss"
+		return "the scheme is none of redis, rediss, valkey and valkeys"
 	case Fragment:
 		return "it has a # (write %23 for one in a password)"
 	case NoHost:
@@ -60,7 +60,7 @@ func (f URLFault) String() string {
 	case WrongAddress:
 		return "a value of addr is not a host, a colon and a port"
 	case NothingToVerify:
-		return "skip_verify has a meaning with rediss alone"
+		return "skip_verify has a meaning with rediss and valkeys alone"
 	case WrongParameter:
 		return "the value of a parameter cannot be read"
 	case UnknownParameter:
@@ -190,8 +190,11 @@ func detail(err error) string {
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var known connectError
+	alert, alerted := alertOf(err)
 	switch {
+	case errors.As(err, &known):
+		return known.Error()
 	case errors.As(err, &number):
 		return number.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -201,9 +204,9 @@ func detail(err error) string {
 	case errors.As(err, &certificate):
 		return "the server's certificate is not trusted"
 	case errors.As(err, &record):
-		return "the server does not speak TLS"
-	case errors.As(err, &alert):
-		return alert.Error()
+		return errNoTLS.Error()
+	case alerted:
+		return alert
 	}
 	return ""
 }

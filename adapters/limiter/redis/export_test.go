@@ -76,7 +76,9 @@ const (
 func Classify(err error) *UnavailableError { return unavailable(err) }
 
 // Guarded returns a connection that enforces the bounds of what a server may send.
-func Guarded(conn net.Conn) net.Conn { return guarded(conn) }
+func Guarded(conn net.Conn) net.Conn {
+	return guarded(conn, func(err error) error { return err })
+}
 
 // The bounds of what a server may send.
 const (

@@ -16,6 +16,9 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
+// endConnection is a reply that ends the connection.
+const endConnection = "end"
+
 // fake is a server whose replies a test chooses. It sends nothing where the reply is empty.
 type fake struct {
 	listener net.Listener
@@ -80,7 +83,11 @@ func (f *fake) serve(conn net.Conn) {
 		case f.commands <- command[0]:
 		default:
 		}
-		if _, err = io.WriteString(conn, f.answer(command)); err != nil {
+		answer := f.answer(command)
+		if answer == endConnection {
+			return
+		}
+		if _, err = io.WriteString(conn, answer); err != nil {
 			return
 		}
 	}

@@ -99,7 +99,7 @@ func (l *lease) dial(ctx context.Context, address string, dialer *net.Dialer,
 		case <-ctx.Done():
 		}
 	}()
-	conn, err := dial(ctx, address, dialer, config)
+	conn, err := c.dialer.dial(ctx, address, dialer, config)
 	if err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func TestAcceptsOnlyValidReplies(t *testing.T) {
 		"a message +switch-master":   {one, message("+switch-master", "m h 1 h 2"), true},
 		"more replies than commands": {one, ":1\r\n:2\r\n", false},
 		"HTTP instead of RESP":       {one, "HTTP/1.1 400 Bad Request\r\n", false},
-		"TLS instead of RESP":        {one, "\x15\x03\x01\x00\x02\x02\x46", false},
+		"TLS instead of RESP":        {one, "\x16\x03\x01\x00\x02\x02\x46", false},
 		"a string too large":         {one, fmt.Sprintf("$%d\r\n", redis.MaxBulk+1), false},
 		"a string far too large":     {one, "$9000000000000\r\n", false},
 		"a length that overflows":    {one, "$18446744073709551617\r\n", false},

@@ -5,8 +5,8 @@
 // Instants are the server's, so that replicas whose clocks differ agree. On one server a decision
 // is one call of a script, in one round trip, all or nothing; for a Cluster see cluster.go. Keys
 // and values contain no more of a subject than its digest. What happens during an outage of the
-// server is not decided here but by another adapter. It imports domain, ports, rueidis and the
-// standard library.
+// server is not decided here but by another adapter. It imports domain, ports, adapters/system,
+// rueidis and the standard library.
 package redis
 
 import (
@@ -54,8 +54,7 @@ type Server struct {
 // up, and it does so every few minutes anyway: a name that leads to another server is followed.
 func New(server Server) *Storage {
 	return &Storage{
-		server:  connectionTo(server.URL.option(server.Timeout), server.Draw),
-		timeout: server.Timeout, prefix: server.KeyPrefix,
+		server: connectionTo(server), timeout: server.Timeout, prefix: server.KeyPrefix,
 		clock: serverClock, slots: make(chan struct{}, maxWaiting),
 	}
 }

@@ -17,10 +17,13 @@ import (
 const (
 	paramAddress    = "addr"        // a further host and port; any number of them
 	paramMasterSet  = "master_set"  // the name of the master; the hosts are then Sentinels
-	paramSkipVerify = "skip_verify" // of rediss: the server's certificate is not verified
+	paramSkipVerify = "skip_verify" // with TLS: the server's certificate is not verified
 )
 
 const defaultPort = "6379"
+
+// schemes holds the schemes, and whether they ask for TLS.
+var schemes = map[string]bool{"redis": false, "rediss": true, "valkey": false, "valkeys": true}
 
 // URL is a valid URL of a server, parsed. It contains passwords, so no formatting shows it. Its
 // zero value names no server.
@@ -28,33 +31,67 @@ type URL struct {
 	// This is a pointer to a pointer because fmt calls no methods of a value in an unexported
 	// field. It then prints all fields, and under some verbs even what a pointer to a struct points
 	// to.
-	parsed **rueidis.ClientOption
+	parsed **target
 }
 
-// ParseURL parses the URL of a server: redis:// or rediss:// with the parameters above. It fails
-// with a *URLError, which contains nothing of the URL.
+// target is what a URL contains, and what belongs to it.
+type target struct {
+	option rueidis.ClientOption
+	dialer dialer
+}
+
+// ParseURL parses the URL of a server: redis:// or valkey://, or rediss:// or valkeys:// for TLS,
+// with the parameters above. It fails with a *URLError, which contains nothing of the URL.
 func ParseURL(text string) (URL, error) {
-	option, fault := read(text)
+	parsed, fault := read(text)
 	if fault != 0 {
 		return URL{}, &URLError{Fault: fault}
 	}
-	parsed := &option
-	return URL{parsed: &parsed}, nil
+	return urlOf(parsed), nil
+}
+
+func urlOf(parsed target) URL {
+	pointer := &parsed
+	return URL{parsed: &pointer}
+}
+
+// Secured reports whether the URL asks for TLS.
+func (u URL) Secured() bool { return (*u.parsed).option.TLSConfig != nil }
+
+// NamesSentinels reports whether the URL's hosts are Sentinels.
+func (u URL) NamesSentinels() bool { return (*u.parsed).option.Sentinel.MasterSet != "" }
+
+// WithTLSFiles returns the URL with files for TLS.
+func (u URL) WithTLSFiles(files TLSFiles) URL {
+	with := **u.parsed
+	with.dialer.files = files
+	return urlOf(with)
+}
+
+// WithSentinelUser returns the URL with the user name and password for the Sentinels. Without them,
+// a password of the URL that has no user is for the Sentinels too. Either may be empty.
+func (u URL) WithSentinelUser(name, password string) URL {
+	with := **u.parsed
+	with.option.Sentinel.Username, with.option.Sentinel.Password = name, password
+	return urlOf(with)
 }
 
 // Unverified reports whether another host could pass for the server: the URL asks for TLS without
 // verification of the certificate.
 func (u URL) Unverified() bool {
-	config := (*u.parsed).TLSConfig
+	config := (*u.parsed).option.TLSConfig
 	return config != nil && config.InsecureSkipVerify
 }
 
 // Format implements fmt.Formatter. It hides the URL for every verb.
 func (URL) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "[secret]") }
 
+// dialer returns what connects to the server.
+func (u URL) dialer() dialer { return (*u.parsed).dialer }
+
 // option returns the option of rueidis for the server.
 func (u URL) option(timeout time.Duration) rueidis.ClientOption {
-	option := **u.parsed
+	option := (*u.parsed).option
 	wait := max(connecting, timeout)
 	option.Dialer.Timeout, option.ConnWriteTimeout = wait, wait
 	option.DisableCache = true // nothing that is read could be cached
@@ -67,7 +104,8 @@ func (u URL) option(timeout time.Duration) rueidis.ClientOption {
 		option.Sentinel.TopologyRefreshInterval = sentinelInterval
 		option.Sentinel.Dialer, option.Sentinel.TLSConfig = option.Dialer, option.TLSConfig
 		// A password without a user is for the whole installation, one with a user for the server.
-		if option.Username == "" {
+		own := option.Sentinel.Username != "" || option.Sentinel.Password != ""
+		if !own && option.Username == "" {
 			option.Sentinel.Password = option.Password
 		}
 	}
@@ -75,45 +113,47 @@ func (u URL) option(timeout time.Duration) rueidis.ClientOption {
 }
 
 // read parses a URL; fault is 0 where it is valid.
-func read(text string) (option rueidis.ClientOption, fault URLFault) {
+func read(text string) (parsed target, fault URLFault) {
 	scheme, _, _ := strings.Cut(text, ":")
-	secured := strings.EqualFold(scheme, "rediss")
-	if !secured && !strings.EqualFold(scheme, "redis") {
-		return option, WrongScheme
+	secured, found := schemes[strings.ToLower(scheme)]
+	if !found {
+		return parsed, WrongScheme
 	}
 	// This comes first, because the text before the # may not be a valid URL.
 	if strings.Contains(text, "#") {
-		return option, Fragment
+		return parsed, Fragment
 	}
-	parsed, err := url.Parse(text)
+	address, err := url.Parse(text)
 	if err != nil {
-		return option, NotAURL
+		return parsed, NotAURL
 	}
-	if parsed.Hostname() == "" { // nor does an opaque URL have one
-		return option, NoHost
+	if address.Hostname() == "" { // nor does an opaque URL have one
+		return parsed, NoHost
 	}
+	option := &parsed.option
+	parsed.dialer.first = address.Hostname()
 	if secured {
-		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: parsed.Hostname()}
+		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	port := parsed.Port()
+	port := address.Port()
 	if port == "" {
 		port = defaultPort
 	}
 	if !isPort(port) {
-		return option, WrongPort
+		return parsed, WrongPort
 	}
-	option.InitAddress = []string{net.JoinHostPort(parsed.Hostname(), port)}
-	option.Username = parsed.User.Username()
-	option.Password, _ = parsed.User.Password()
-	if database := strings.TrimPrefix(parsed.Path, "/"); database != "" {
+	option.InitAddress = []string{net.JoinHostPort(address.Hostname(), port)}
+	option.Username = address.User.Username()
+	option.Password, _ = address.User.Password()
+	if database := strings.TrimPrefix(address.Path, "/"); database != "" {
 		number, err := strconv.ParseUint(database, 10, 31)
 		if err != nil {
-			return option, WrongDatabase
+			return parsed, WrongDatabase
 		}
 		option.SelectDB = int(number)
 	}
-	fault = readParameters(parsed.RawQuery, &option)
-	return option, fault
+	fault = readParameters(address.RawQuery, option)
+	return parsed, fault
 }
 
 // readParameters parses the query.

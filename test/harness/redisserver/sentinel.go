@@ -14,13 +14,18 @@ const MasterSet = "limits"
 
 // StartSentinel starts a Sentinel that monitors master alone. It takes the master for failed only
 // after DetectMasterFailure, so that a loaded machine causes no failover.
-func StartSentinel(t testing.TB, master *Server) *Server {
+func StartSentinel(t testing.TB, master *Server, args ...string) *Server {
+	t.Helper()
+	return startSentinel(t, master.Port, args)
+}
+
+func startSentinel(t testing.TB, masterPort int, args []string) *Server {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "sentinel.conf") // which a Sentinel must be able to write
 	text := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]d 1\n"+
-		"sentinel down-after-milliseconds %[1]s 3600000\n", MasterSet, master.Port)
+		"sentinel down-after-milliseconds %[1]s 3600000\n", MasterSet, masterPort)
 	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
-	return start(t, "+monitor master "+MasterSet, []string{config, "--sentinel"})
+	return start(t, "+monitor master "+MasterSet, append([]string{config, "--sentinel"}, args...))
 }
 
 // DetectMasterFailure makes a Sentinel fail over as soon as its master has not answered for half a

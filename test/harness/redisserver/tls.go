@@ -1,48 +1,49 @@
 package redisserver
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
+	"fmt"
 	"strconv"
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
+	"github.com/offload/sessiond/test/pki"
 )
 
-// StartTLS starts a server that also accepts TLS, with a self-signed certificate for 127.0.0.1, and
-// returns its TLS port.
-func StartTLS(t testing.TB, args ...string) (server *Server, port int) {
+// TLS is how a server speaks TLS, on a port beside the one without TLS.
+type TLS struct {
+	// Pair is the server's certificate and key.
+	Pair pki.Pair
+	// Client is the certificate that clients must have; nil where they need none.
+	Client *pki.Pair
+}
+
+// StartTLS starts a server that also accepts TLS, and returns its TLS port.
+func StartTLS(t testing.TB, secured TLS, args ...string) (server *Server, port int) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	folder := t.TempDir()
-	write := func(name, kind string, content []byte) string {
-		path := filepath.Join(folder, name)
-		require.NoError(t, os.WriteFile(path,
-			pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600))
-		return path
-	}
-	port = freePort(t)
-	own := []string{
-		"--tls-port", strconv.Itoa(port), "--tls-auth-clients", "no",
-		"--tls-cert-file", write("certificate.pem", "CERTIFICATE", certificate),
-		"--tls-key-file", write("key.pem", "PRIVATE KEY", private),
-	}
+	port, own := secured.arguments(t)
 	return Start(t, append(own, args...)...), port
+}
+
+// StartTLSSentinel starts a Sentinel that also accepts TLS and announces that port of the master,
+// and returns its own TLS port. It does not find out about failures.
+func StartTLSSentinel(t testing.TB, secured TLS, masterPort int, args ...string) (
+	sentinel *Server, port int) {
+	t.Helper()
+	port, own := secured.arguments(t)
+	return startSentinel(t, masterPort, append(own, args...)), port
+}
+
+// arguments returns the arguments of a server, and its TLS port.
+func (s TLS) arguments(t testing.TB) (port int, args []string) {
+	t.Helper()
+	folder := t.TempDir()
+	chain, key := s.Pair.Write(t, folder)
+	port = freePort(t)
+	args = []string{"--tls-port", strconv.Itoa(port), "--tls-cert-file", chain,
+		"--tls-key-file", key}
+	if s.Client == nil {
+		return port, append(args, "--tls-auth-clients", "no")
+	}
+	authority := fmt.Sprintf("%s/clients.crt", folder)
+	pki.Replace(t, authority, s.Client.Chain)
+	return port, append(args, "--tls-auth-clients", "yes", "--tls-ca-cert-file", authority)
 }
