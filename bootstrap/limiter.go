@@ -93,8 +93,8 @@ func (p *limiterParts) shared() (storage, error) {
 
 // redisServer returns the Redis server of a configuration.
 func redisServer(config *config.Config, random ports.Entropy) redis.Server {
-	return redis.Server{URL: config.RedisURL, KeyPrefix: "sessiond:", Timeout: config.RedisTimeout,
-		Draw: random.Fraction}
+	return redis.Server{URL: config.RedisURL, KeyPrefix: config.RedisKeyPrefix,
+		Timeout: config.RedisTimeout, Draw: random.Fraction}
 }
 
 // inspectStorage checks a shared storage before the start.

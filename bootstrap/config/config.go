@@ -7,7 +7,7 @@
 // sources.go, the variables that this version does not support in unsupported.go.
 //
 // The package opens only the configuration file and the files that the configuration names: files
-// with the value of a variable, the keyset, the certificate and its key, the list of denied
+// with the value of a variable, the keyset, the certificates and their keys, the list of denied
 // secrets, and for ReadImport the file of a secret. It opens no network connection. It may import
 // every layer.
 package config
@@ -41,8 +41,11 @@ type Config struct {
 	KeysetFile string
 	// Storage is the storage of grants.
 	Storage ports.StorageKind
-	// RedisURL names the Redis server; the zero value if the storage is not Redis.
+	// RedisURL names the Redis server, with its TLS files and the user of its Sentinels; the zero
+	// value if the storage is not Redis.
 	RedisURL redis.URL
+	// RedisKeyPrefix is the prefix of all keys on the Redis server.
+	RedisKeyPrefix string
 	// RedisTimeout bounds one decision by Redis, from 1 ms to 10 s.
 	RedisTimeout time.Duration
 	// OnOutage is the policy during an outage of a shared storage.

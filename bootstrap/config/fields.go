@@ -60,6 +60,11 @@ var (
 	varTLSCertFile     = nameOf(&named.TLSCertFile)
 	varTLSKeyFile      = nameOf(&named.TLSKeyFile)
 	varDenylist        = nameOf(&named.DenylistFile)
+	varRedisCA         = nameOf(&named.RedisCAFile)
+	varRedisCert       = nameOf(&named.RedisCertFile)
+	varRedisKey        = nameOf(&named.RedisKeyFile)
+	varSentinelUser    = nameOf(&named.SentinelUser)
+	varSentinelPass    = nameOf(&named.SentinelPass)
 )
 
 // named is a value whose fields stand for their variables.
@@ -112,7 +117,13 @@ type fields struct {
 	DigestKey       Secret             `env:"OFFLOAD_LIMITER_DIGEST_KEY" default:"-" help:"key of the limiter's digests (default: random in each process); replicas that share a storage need the same key"`
 	OnOutage        ports.OutagePolicy `env:"OFFLOAD_LIMITER_ON_OUTAGE" help:"what to do during an outage of a shared storage"`
 	IPv6Prefix      int                `env:"OFFLOAD_LIMITER_IPV6_PREFIX" default:"64" validate:"min=32,max=128" help:"prefix length of the IPv6 addresses that count as one client"`
-	RedisURL        Secret             `env:"OFFLOAD_REDIS_URL" default:"-" help:"redis:// or rediss:// URL of the shared storage; empty for none"`
+	RedisURL        Secret             `env:"OFFLOAD_REDIS_URL" default:"-" help:"redis:// or rediss:// URL of the shared storage, valkey:// or valkeys:// alike; empty for none"`
+	RedisCAFile     path               `env:"OFFLOAD_REDIS_TLS_CA_FILE" default:"-" help:"certificates of the authorities that sign those of Redis; empty for those of the system"`
+	RedisCertFile   path               `env:"OFFLOAD_REDIS_TLS_CERT_FILE" default:"-" help:"client certificate for Redis; empty for none"`
+	RedisKeyFile    path               `env:"OFFLOAD_REDIS_TLS_KEY_FILE" default:"-" help:"private key of the client certificate for Redis; empty for none"`
+	SentinelUser    string             `env:"OFFLOAD_REDIS_SENTINEL_USERNAME" default:"" validate:"label" help:"user of the Sentinels; empty for none"`
+	SentinelPass    Secret             `env:"OFFLOAD_REDIS_SENTINEL_PASSWORD" default:"-" help:"password of the Sentinels (default: that of the URL, if it has no user)"`
+	RedisKeyPrefix  string             `env:"OFFLOAD_REDIS_KEY_PREFIX" default:"sessiond:" validate:"label" help:"prefix of all keys in Redis; replicas that share limits need the same prefix"`
 	RedisTimeout    int                `env:"OFFLOAD_REDIS_TIMEOUT_MS" default:"50" validate:"min=1,max=10000" help:"timeout of one decision by Redis, in milliseconds"`
 	Proxies         []string           `env:"OFFLOAD_TRUSTED_PROXIES" default:"" help:"addresses and prefixes of trusted proxies, separated by commas; empty for none"`
 	ProxyHeader     clientaddr.Header  `env:"OFFLOAD_TRUSTED_PROXY_HEADER" help:"header that trusted proxies write"`

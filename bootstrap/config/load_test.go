@@ -30,7 +30,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Limits: issue.Limits{PerAddress: 32, PerNetwork: 2048, PerInstall: 4, RenewalsPerInstall: 2,
 			RenewalsPerAddress: 10000, Window: time.Minute, Mode: ports.Enforce, IPv6Prefix: 64},
-		Storage: ports.StorageMemory, RedisTimeout: 50 * time.Millisecond,
+		Storage: ports.StorageMemory, RedisKeyPrefix: "sessiond:", RedisTimeout: 50 * time.Millisecond,
 		OnOutage:    ports.OutageLocal,
 		MaxSubjects: 1000000, DigestKey: config.NewSecret(randomKey[:32]),
 		TrustedProxies: clientaddr.NewTrusted(), TrustedPrefixes: []netip.Prefix{},
@@ -64,6 +64,7 @@ func TestAllVariables(t *testing.T) {
 		"OFFLOAD_LIMITER_IPV6_PREFIX=48",
 		"OFFLOAD_LIMITER_STORAGE=redis", "OFFLOAD_REDIS_URL= rediss://u:p@[::1]:1/2\n",
 		"OFFLOAD_REDIS_TIMEOUT_MS=70", "OFFLOAD_LIMITER_ON_OUTAGE=deny",
+		"OFFLOAD_REDIS_KEY_PREFIX= {a}:",
 		"OFFLOAD_TRUSTED_PROXIES=10.0.0.0/8, 2001:db8::1",
 		"OFFLOAD_TRUSTED_PROXY_HEADER=x-forwarded-FOR", "OFFLOAD_HTTP_ADDR=[::1]:0",
 		"OFFLOAD_OPS_ADDR=",
@@ -80,13 +81,14 @@ func TestAllVariables(t *testing.T) {
 		netip.MustParsePrefix("2001:db8::1/128")}
 	url, err := redis.ParseURL("rediss://u:p@[::1]:1/2")
 	require.NoError(t, err)
+	url = url.WithTLSFiles(redis.TLSFiles{Strict: true})
 	assert.Equal(t, config.Config{
 		Environment: "production", Production: true, BuildVersion: "2.0",
 		Session: session.Settings{Issuer: "me", Audience: "you", Lifetime: time.Second},
 		Limits: issue.Limits{PerAddress: 7, PerNetwork: 70, PerInstall: 3, RenewalsPerInstall: 5,
 			RenewalsPerAddress: 80, Window: 30 * time.Second,
 			Mode: ports.Observe, IPv6Prefix: 48},
-		Storage: ports.StorageRedis, RedisURL: url,
+		Storage: ports.StorageRedis, RedisURL: url, RedisKeyPrefix: " {a}:",
 		RedisTimeout: 70 * time.Millisecond, OnOutage: ports.OutageDeny,
 		MaxSubjects: 10, DigestKey: config.NewSecret(strongB),
 		TrustedProxies: clientaddr.NewTrusted(proxies...), TrustedPrefixes: proxies,

@@ -88,6 +88,7 @@ func (r *reviewer) config() Config {
 		KeysetFile:     string(f.KeysetFile),
 		Storage:        f.LimiterStorage,
 		RedisURL:       r.redisURL(),
+		RedisKeyPrefix: f.RedisKeyPrefix,
 		RedisTimeout:   time.Duration(f.RedisTimeout) * time.Millisecond,
 		OnOutage:       f.OnOutage,
 		MaxSubjects:    f.MaxSubjects,

@@ -10,15 +10,16 @@ import (
 
 const remedyRedisURL = "use redis://user:password@host:6379/0, or rediss:// for TLS"
 
-// redisURL returns the URL of the shared storage. It is the zero value without a shared storage, or
-// if a fault prevents it.
+// redisURL returns the URL of the shared storage, with its TLS files and the user of its Sentinels.
+// It is the zero value without a shared storage, or if a fault prevents it.
 func (r *reviewer) redisURL() redis.URL {
 	storage := r.fields.LimiterStorage.String()
 	switch {
 	case r.fields.LimiterStorage != ports.StorageRedis:
-		if r.given[VarRedisURL] && !r.broken[varStorage] {
-			r.warnOf(VarRedisURL, "is set but not used: "+varStorage+" is "+storage,
-				"remove it, or set "+varStorage+"="+ports.StorageRedis.String())
+		if !r.broken[varStorage] {
+			r.warnUnused(varStorage+" is "+storage, "set "+varStorage+"="+
+				ports.StorageRedis.String(), VarRedisURL, varRedisCA, varRedisCert, varRedisKey,
+				varSentinelUser, varSentinelPass)
 		}
 		return redis.URL{}
 	case !r.given[VarRedisURL]:
@@ -38,7 +39,59 @@ func (r *reviewer) redisURL() redis.URL {
 				"could impersonate the server and read the password",
 			"use a server certificate that this host trusts, and remove skip_verify")
 	}
-	return url
+	return r.withSentinelUser(r.withTLSFiles(url))
+}
+
+// warnUnused warns of variables that are set and have no effect.
+func (r *reviewer) warnUnused(why, remedy string, names ...string) {
+	for _, name := range names {
+		if r.given[name] && r.texts[name] != "" {
+			r.warnOf(name, "is set but not used: "+why, "remove it, or "+remedy)
+		}
+	}
+}
+
+// withTLSFiles adds the files for TLS to the URL, and checks them.
+func (r *reviewer) withTLSFiles(url redis.URL) redis.URL {
+	if !url.Secured() {
+		r.warnUnused(VarRedisURL+" does not ask for TLS", "use rediss:// or valkeys://",
+			varRedisCA, varRedisCert, varRedisKey)
+		return url
+	}
+	r.requireBoth(varRedisCert, varRedisKey)
+	files := redis.TLSFiles{CA: string(r.fields.RedisCAFile),
+		Certificate: string(r.fields.RedisCertFile), Key: string(r.fields.RedisKeyFile),
+		Strict: r.production}
+	for _, fault := range files.Check() {
+		name, file := varRedisCA, files.CA
+		switch fault.Part {
+		case redis.CAFile:
+		case redis.CertificateFile:
+			name, file = varRedisCert, files.Certificate
+		case redis.KeyFile:
+			name, file = varRedisKey, files.Key
+		}
+		r.faultOf(name, "names the file "+shown(file)+", which "+fault.Fault.Error(), fault.Remedy)
+	}
+	if files.Key != "" {
+		r.warnForeign(varRedisKey, "names the file "+shown(files.Key)+", which ", files.Key)
+	}
+	return url.WithTLSFiles(files)
+}
+
+// withSentinelUser adds the user of the Sentinels to the URL.
+func (r *reviewer) withSentinelUser(url redis.URL) redis.URL {
+	if !url.NamesSentinels() {
+		r.warnUnused(VarRedisURL+" names no Sentinels", "add master_set to the URL",
+			varSentinelUser, varSentinelPass)
+		return url
+	}
+	name, password := r.fields.SentinelUser, r.texts[varSentinelPass]
+	if name != "" && password == "" && !r.broken[varSentinelPass] {
+		r.faultOf(varSentinelPass, "is not set, and "+varSentinelUser+" is", "set both, or only "+
+			"the password")
+	}
+	return url.WithSentinelUser(name, password)
 }
 
 // checkDigestKeyIsSet reports a missing digest key if replicas share a storage: each would digest

@@ -10,12 +10,7 @@ import (
 // certificate returns the certificate of the public listener and its files. The certificate is nil
 // without TLS, or if it cannot be used.
 func (r *reviewer) certificate() (certificate.Files, *certificate.Certificate) {
-	for name, other := range map[string]string{varTLSCertFile: varTLSKeyFile,
-		varTLSKeyFile: varTLSCertFile} {
-		if r.given[name] && !r.given[other] {
-			r.faultOf(other, "is not set, and "+name+" is", "set both or neither")
-		}
-	}
+	r.requireBoth(varTLSCertFile, varTLSKeyFile)
 	if !r.given[varTLSCertFile] || r.broken[varTLSCertFile] || r.broken[varTLSKeyFile] {
 		return certificate.Files{}, nil
 	}
@@ -44,4 +39,13 @@ func (r *reviewer) certificate() (certificate.Files, *certificate.Certificate) {
 			"get a certificate for the names of the host (subjectAltName)")
 	}
 	return files, found
+}
+
+// requireBoth reports a certificate without its key, or a key without its certificate.
+func (r *reviewer) requireBoth(certificate, key string) {
+	for name, other := range map[string]string{certificate: key, key: certificate} {
+		if r.given[name] && !r.given[other] {
+			r.faultOf(other, "is not set, and "+name+" is", "set both or neither")
+		}
+	}
 }
