@@ -212,3 +212,39 @@ func TestRestsBetweenReplacements(t *testing.T) {
 	}
 	assert.Equal(t, 3, greetings, fmt.Sprint("connections, two of them replacements"))
 }
+
+// TestConnectsWhereDecisionTimeIsTooShort loses a server and gets it back, whose greeting takes
+// longer than a decision may.
+func TestConnectsWhereDecisionTimeIsTooShort(t *testing.T) {
+	var down atomic.Bool
+	fake := startFake(t, func(command []string) string {
+		switch {
+		case down.Load():
+			return endConnection
+		case command[0] == "HELLO":
+			time.Sleep(400 * time.Millisecond)
+		}
+		return usual(command)
+	})
+	storage := open(t, fake.url(), 100*time.Millisecond)
+	timers := storage.OnTimers()
+	decides := func() bool {
+		_, err := storage.Decide(context.Background(), 0, throttle.NewChecks(hour(1, 4)))
+		return err == nil
+	}
+	require.Eventually(t, decides, redisserver.Timeout, time.Millisecond)
+	down.Store(true)
+	require.False(t, decides())
+	var rest redis.Timer
+	for timer := range timers {
+		if timer.After == redis.FailureRest {
+			rest = timer
+		}
+		if timer.After == redis.LifeRetry {
+			break // the attempt to replace the connection has failed
+		}
+	}
+	down.Store(false)
+	rest.Call()
+	require.Eventually(t, decides, redisserver.Timeout, time.Millisecond)
+}
