@@ -31,9 +31,9 @@ type fault struct {
 	common bool
 }
 
-// The common faults are a crash, a new host, a hang, a slow network and a full server. Each fails
-// in another way: by refused connections, lost data, silence, replies that come too late, and
-// replies that are errors.
+// The common faults are a crash, a new host, a hang, a slow network, a full server, and a failover
+// behind one name. Each fails in another way: by refused connections, lost data, silence, replies
+// that come too late, replies that are errors, and errors that only another connection ends.
 var faults = []fault{
 	{
 		name: "killed, back with its data", common: true, start: oneServer,
@@ -61,6 +61,55 @@ var faults = []fault{
 		name: "memory full", common: true, start: oneServer,
 		inject: func(t testing.TB, s *store, _ time.Duration) { fill(t, s.server) },
 		heal:   func(t testing.TB, s *store) { unfill(t, s.server) },
+	},
+	{
+		name: "failover behind a name: the old master answers READONLY", common: true,
+		start: behindName, losesData: true,
+		inject: func(t testing.TB, s *store, _ time.Duration) {
+			s.other.Do(t, "REPLICAOF", "NO", "ONE")
+			replicate(t, s.server, s.other)
+		},
+		heal: func(_ testing.TB, s *store) { s.leadToOther() },
+	},
+	{
+		name: "memory full, ended by another server behind the name", start: behindName,
+		losesData: true,
+		inject:    func(t testing.TB, s *store, _ time.Duration) { fill(t, s.server) },
+		heal: func(t testing.TB, s *store) {
+			s.promote(t)
+			unfill(t, s.server)
+		},
+	},
+	{
+		name: "too few replicas, ended by another server behind the name", start: behindName,
+		losesData: true,
+		inject: func(t testing.TB, s *store, _ time.Duration) {
+			s.server.Do(t, "CONFIG", "SET", "min-replicas-to-write", "2")
+		},
+		heal: func(t testing.TB, s *store) { s.promote(t) },
+	},
+	{
+		// Nothing fails. The replicas follow within the life of a connection, not all at once.
+		name: "name moved to another writable server", start: behindName, harmless: true,
+		losesData: true,
+		inject:    func(t testing.TB, s *store, _ time.Duration) { s.promote(t) },
+		heal:      func(t testing.TB, s *store) { s.awaitMove(t) },
+	},
+	{
+		name:   "over TLS with a client certificate: killed, back with its data",
+		start:  withClientCertificate,
+		inject: func(_ testing.TB, s *store, _ time.Duration) { s.server.Kill() },
+		heal:   func(t testing.TB, s *store) { s.server.Restart(t) },
+	},
+	{
+		name:  "Sentinel with a user of its own: the master killed, its replica takes over",
+		start: underSentinel, losesData: true,
+		inject: func(_ testing.TB, s *store, _ time.Duration) { s.server.Kill() },
+		heal: func(t testing.TB, s *store) {
+			s.sentinel.DetectMasterFailure(t)
+			s.sentinel.Await(t, "+switch-master")
+			s.server = s.other
+		},
 	},
 	{
 		name: "answers late, within the timeout", start: behindProxy, harmless: true,

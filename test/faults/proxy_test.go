@@ -19,7 +19,7 @@ import (
 // something. Changing it therefore never waits for a connection, however full its buffers are.
 type proxy struct {
 	listener net.Listener
-	upstream string
+	upstream atomic.Pointer[string]
 	current  atomic.Pointer[condition]
 	running  sync.WaitGroup
 
@@ -73,7 +73,8 @@ func startProxy(t testing.TB, upstream string) *proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{listener: listener, upstream: upstream, links: map[*link]struct{}{}}
+	p := &proxy{listener: listener, links: map[*link]struct{}{}}
+	p.upstream.Store(&upstream)
 	p.current.Store(&condition{replaced: make(chan struct{})})
 	p.running.Go(p.accept)
 	t.Cleanup(func() { p.stop(t) })
@@ -81,6 +82,10 @@ func startProxy(t testing.TB, upstream string) *proxy {
 }
 
 func (p *proxy) address() string { return p.listener.Addr().String() }
+
+// leadTo makes new connections lead to another server, as a name or a virtual IP does that has
+// moved. Open connections stay as they are.
+func (p *proxy) leadTo(upstream string) { p.upstream.Store(&upstream) }
 
 // set puts a network's condition into force, for open connections too. It does not block.
 func (p *proxy) set(n network) {
@@ -136,7 +141,7 @@ func (p *proxy) accept() {
 
 // open connects a client to the server. Where the server does not accept, the client is closed.
 func (p *proxy) open(client *net.TCPConn) {
-	server, err := net.DialTimeout("tcp", p.upstream, harness.Timeout)
+	server, err := net.DialTimeout("tcp", *p.upstream.Load(), harness.Timeout)
 	if err != nil {
 		_ = client.Close()
 		return

@@ -28,6 +28,7 @@ func secrets(counted *tally) map[string]string {
 		"an IPv6 address":                     sixMark,
 		"an IPv6 address with leading zeroes": "2001:0db8:",
 		"the storage's password":              password,
+		"the Sentinel's password":             sentinelPassword,
 		"the digest key":                      digestKey,
 		"the session secret":                  sessionSecret,
 		"a URL":                               "redis://",

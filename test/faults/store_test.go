@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/offload/sessiond/test/harness"
 	"github.com/offload/sessiond/test/harness/redisserver"
+	"github.com/offload/sessiond/test/pki"
 )
 
 // The user and password that the replicas use. The tests use the default user, which needs no
@@ -35,6 +37,12 @@ type store struct {
 	cluster *redisserver.Cluster
 	proxy   *proxy
 	clock   *redisserver.Clock
+	// sentinel watches the server, where the replicas find it that way.
+	sentinel *redisserver.Server
+	// scheme and query are parts of the URL; an empty scheme means redis.
+	scheme, query string
+	// env is what replicas need beside the URL.
+	env harness.Env
 	// stepped is how far the server's clock was stepped back. Keys written before live longer by
 	// it.
 	stepped time.Duration
@@ -44,7 +52,8 @@ type store struct {
 
 // url returns the storage's URL for a replica, with that password.
 func (s *store) url(replica int, password string) string {
-	return "redis://" + user + ":" + password + "@" + s.addresses[replica]
+	return cmp.Or(s.scheme, "redis") + "://" + user + ":" + password + "@" + s.addresses[replica] +
+		s.query
 }
 
 // nodes returns the servers that hold keys.
@@ -64,12 +73,15 @@ func (s *store) nodes() []*redisserver.Server {
 // documentation is where operators read which permissions the service's user needs.
 const documentation = "../../cmd/sessiond"
 
-// permissions matches the permissions that the documentation gives the user.
-var permissions = regexp.MustCompile(`(?m)^ACL SETUSER sessiond on >PASSWORD (~.*)$`)
+// permissions match the permissions that the documentation gives the user, and that of Sentinels.
+var (
+	permissions         = regexp.MustCompile(`(?m)^ACL SETUSER sessiond on >PASSWORD (~.*)$`)
+	sentinelPermissions = regexp.MustCompile(`(?m)^ACL SETUSER sessiond on >PASSWORD (resetchannels .*)$`)
+)
 
-// documentedPermissions returns the permissions that the documentation gives the user, which must
+// documentedPermissions returns the permissions that the documentation gives a user, which must
 // stand in one place.
-func documentedPermissions(t testing.TB) []string {
+func documentedPermissions(t testing.TB, permissions *regexp.Regexp) []string {
 	t.Helper()
 	var found []string
 	require.NoError(t, filepath.WalkDir(documentation,
@@ -95,7 +107,7 @@ func settings(t testing.TB) []string {
 	t.Helper()
 	own := []string{"--appendonly", "yes", "--appendfsync", "no", "--repl-diskless-sync-delay", "0",
 		"--user", user, "on", ">" + password}
-	return append(own, documentedPermissions(t)...)
+	return append(own, documentedPermissions(t, permissions)...)
 }
 
 func oneServer(t testing.TB) *store {
@@ -124,6 +136,84 @@ func withReplica(t testing.TB) *store {
 	s := oneServer(t)
 	s.other = redisserver.Start(t, settings(t)...)
 	replicate(t, s.other, s.server)
+	return s
+}
+
+// behindName starts a server that another one replicates, behind a proxy that can be made to lead
+// to the other.
+func behindName(t testing.TB) *store {
+	s := withReplica(t)
+	s.proxy = startProxy(t, s.server.Addr())
+	s.addresses = [2]string{s.proxy.address(), s.proxy.address()}
+	return s
+}
+
+// promote makes the other server a master and lets the name lead to it.
+func (s *store) promote(t testing.TB) {
+	t.Helper()
+	s.other.Do(t, "REPLICAOF", "NO", "ONE")
+	s.leadToOther()
+}
+
+// leadToOther lets the name lead to the other server.
+func (s *store) leadToOther() {
+	s.proxy.leadTo(s.other.Addr())
+	s.server, s.other = s.other, s.server
+}
+
+// awaitMove waits until the replicas have left the other server, which they do within the life of
+// their connections.
+func (s *store) awaitMove(t testing.TB) {
+	t.Helper()
+	const life = 5 * time.Minute
+	deadline := time.Now().Add(life + harness.Timeout)
+	for {
+		answer := s.other.Do(t, "CLIENT", "LIST")
+		list, err := answer.ToString()
+		require.NoError(t, err)
+		if !strings.Contains(list, "user="+user+" ") {
+			return
+		}
+		require.True(t, time.Now().Before(deadline),
+			"timed out waiting for the replicas to leave the old server:\n%s", list)
+		time.Sleep(time.Second)
+	}
+}
+
+// withClientCertificate starts a server that speaks TLS and requires a certificate of clients.
+func withClientCertificate(t testing.TB) *store {
+	pair, client := pki.New(t, "127.0.0.1"), pki.New(t, "client")
+	server, port := redisserver.StartTLS(t, redisserver.TLS{Pair: pair, Client: &client},
+		settings(t)...)
+	folder := t.TempDir()
+	authority, _ := pair.Write(t, t.TempDir())
+	chain, key := client.Write(t, folder)
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	return &store{server: server, scheme: "rediss", addresses: [2]string{address, address},
+		env: harness.Env{"OFFLOAD_REDIS_TLS_CA_FILE": authority,
+			"OFFLOAD_REDIS_TLS_CERT_FILE": chain, "OFFLOAD_REDIS_TLS_KEY_FILE": key}}
+}
+
+// sentinelUser and sentinelPassword are what the replicas need at the Sentinel. The tests' own user
+// may do nothing there that the replicas have to.
+const (
+	sentinelUser     = "watcher"
+	sentinelPassword = "pw-Lm47rYq0Xc8uTeHs"
+)
+
+// underSentinel starts a server that another one replicates, and a Sentinel that requires a user of
+// its own.
+func underSentinel(t testing.TB) *store {
+	s := withReplica(t)
+	args := []string{"--user", "default", "on", "nopass", "-@all", "+hello", "+client",
+		"+sentinel|set", "--user", sentinelUser, "on", ">" + sentinelPassword}
+	s.sentinel = redisserver.StartSentinel(t, s.server,
+		append(args, documentedPermissions(t, sentinelPermissions)...)...)
+	s.sentinel.Await(t, "+slave slave")
+	s.addresses = [2]string{s.sentinel.Addr(), s.sentinel.Addr()}
+	s.query = "?master_set=" + redisserver.MasterSet
+	s.env = harness.Env{"OFFLOAD_REDIS_SENTINEL_USERNAME": sentinelUser,
+		"OFFLOAD_REDIS_SENTINEL_PASSWORD": sentinelPassword}
 	return s
 }
 

@@ -32,7 +32,7 @@ func newWorld(t testing.TB, f fault, policy string, timeout time.Duration) *worl
 	w := &world{fault: f, policy: policy, timeout: timeout, store: f.start(t)}
 	for i := range w.replicas {
 		w.replicas[i] = startSharingReplica(t,
-			environment(w.store.url(i, password), policy, timeout))
+			environment(w.store.url(i, password), policy, timeout).With(w.store.env))
 	}
 	w.ready = watchReadiness(t, w.replicas[:]...)
 	w.load = startLoad(t, policy, w.replicas[:]...)
@@ -135,14 +135,11 @@ func (w *world) requireShared(t testing.TB, when string) {
 func (w *world) requireBounded(t testing.TB, counted *tally) (maxLimits float64) {
 	t.Helper()
 	times := 1
-	if w.policy == local {
+	if w.policy == local && !w.fault.harmless {
 		times = len(w.replicas) + 1
 	}
 	if w.fault.losesData {
 		times++
-	}
-	if w.fault.harmless {
-		times = 1
 	}
 	require.NotEmpty(t, counted.grants)
 	for subject, granted := range counted.grants {
