@@ -27,6 +27,8 @@ type fault struct {
 	// partial means that the storage may still decide for some subjects during the fault, so that
 	// there may be several outages.
 	partial bool
+	// slow means that healing takes minutes. It is tested and not measured.
+	slow bool
 	// common means that the fault is in TestFaults, which every change has to pass.
 	common bool
 }
@@ -91,7 +93,7 @@ var faults = []fault{
 	{
 		// Nothing fails. The replicas follow within the life of a connection, not all at once.
 		name: "name moved to another writable server", start: behindName, harmless: true,
-		losesData: true,
+		losesData: true, slow: true,
 		inject:    func(t testing.TB, s *store, _ time.Duration) { s.promote(t) },
 		heal:      func(t testing.TB, s *store) { s.awaitMove(t) },
 	},

@@ -28,12 +28,15 @@ type cell struct {
 	recovery     time.Duration // from the end of the fault to the end of the last outage
 }
 
-// BenchmarkFaults measures, for every fault under each policy, how long clients waited during the
+// BenchmarkFaults measures, for every fault that is not slow under each policy, how long clients waited during the
 // fault and how long the replicas took to share decisions again after it. It asserts nothing. Where
 // FAULTS_TABLE names a file, the figures replace the text between the marks in it.
 func BenchmarkFaults(b *testing.B) {
 	measured := map[string]map[string]cell{}
 	for _, f := range faults {
+		if f.slow {
+			continue
+		}
 		measured[f.name] = map[string]cell{}
 		for _, policy := range []string{local, deny, allow} {
 			b.Run(f.name+"/"+policy, func(b *testing.B) {
@@ -121,6 +124,9 @@ func table(measured map[string]map[string]cell) string {
 		"| Fault | p99 during it, in timeouts: local, deny, allow | p99 before it, in timeouts | " +
 			"Recovery, in seconds: local, deny, allow |\n|---|---|---|---|\n")
 	for _, f := range faults {
+		if f.slow {
+			continue
+		}
 		var during, recovery []string
 		var calm time.Duration
 		for _, policy := range []string{local, deny, allow} {

@@ -1,7 +1,10 @@
 package redis_test
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,6 +83,33 @@ func TestVerifiesDialledNameOrFirstHost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAsksForFirstHostAtAddresses dials a name and an address. In both handshakes the server learns
+// the name, by which a proxy may choose the server behind it.
+func TestAsksForFirstHostAtAddresses(t *testing.T) {
+	names := make(chan string, 2)
+	config := &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		names <- hello.ServerName
+		return nil, errors.New("not served")
+	}}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.(*tls.Conn).Handshake() // it fails
+			_ = conn.Close()
+		}
+	}()
+	port := listener.Addr().(*net.TCPAddr).Port
+	cause(t, open(t, fmt.Sprintf("rediss://localhost:%d?addr=127.0.0.1:%d", port, port), patient))
+	assert.Equal(t, "localhost", <-names)
+	assert.Equal(t, "localhost", <-names)
 }
 
 // TestUsesClientCertificate connects without, with another and with the right certificate, and
