@@ -94,8 +94,8 @@ var faults = []fault{
 		// Nothing fails. The replicas follow within the life of a connection, not all at once.
 		name: "name moved to another writable server", start: behindName, harmless: true,
 		losesData: true, slow: true,
-		inject:    func(t testing.TB, s *store, _ time.Duration) { s.promote(t) },
-		heal:      func(t testing.TB, s *store) { s.awaitMove(t) },
+		inject: func(t testing.TB, s *store, _ time.Duration) { s.promote(t) },
+		heal:   func(t testing.TB, s *store) { s.awaitMove(t) },
 	},
 	{
 		name:   "over TLS with a client certificate: killed, back with its data",
