@@ -232,7 +232,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 func TestSecretInWrongVariableIsNotShown(t *testing.T) {
 	anyText := []string{"OFFLOAD_ENVIRONMENT", "OFFLOAD_BUILD_VERSION",
 		"OFFLOAD_SESSION_TOKEN_ISSUER", "OFFLOAD_SESSION_TOKEN_AUDIENCE",
-		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID"}
+		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "OFFLOAD_REDIS_KEY_PREFIX"}
 	tempDir(t)
 	const pasted = "Zk9Qw3rT7yUi1oPaSdFgHjKlZxCvBnM05eR8tY2u"
 	for _, one := range load(t, input{}).Settings {
@@ -240,7 +240,12 @@ func TestSecretInWrongVariableIsNotShown(t *testing.T) {
 			continue
 		}
 		t.Run(one.Variable, func(t *testing.T) {
-			review := load(t, env(one.Variable+"="+pasted))
+			in := env(one.Variable + "=" + pasted)
+			if strings.HasPrefix(one.Variable, "OFFLOAD_REDIS_TLS_") { // otherwise not used
+				in.environ = append(in.environ, "OFFLOAD_LIMITER_STORAGE=redis",
+					"OFFLOAD_REDIS_URL=rediss://localhost")
+			}
+			review := load(t, in)
 			assert.NotEmpty(t, review.Faults)
 			assertNoSecret(t, fmt.Sprint(review.Faults, review.Warnings, review.Settings), pasted)
 		})

@@ -121,7 +121,7 @@ type fields struct {
 	RedisCAFile     path               `env:"OFFLOAD_REDIS_TLS_CA_FILE" default:"-" help:"certificates of the authorities that sign those of Redis; empty for those of the system"`
 	RedisCertFile   path               `env:"OFFLOAD_REDIS_TLS_CERT_FILE" default:"-" help:"client certificate for Redis; empty for none"`
 	RedisKeyFile    path               `env:"OFFLOAD_REDIS_TLS_KEY_FILE" default:"-" help:"private key of the client certificate for Redis; empty for none"`
-	SentinelUser    string             `env:"OFFLOAD_REDIS_SENTINEL_USERNAME" default:"" validate:"label" help:"user of the Sentinels; empty for none"`
+	SentinelUser    Secret             `env:"OFFLOAD_REDIS_SENTINEL_USERNAME" default:"-" help:"user of the Sentinels; empty for none"`
 	SentinelPass    Secret             `env:"OFFLOAD_REDIS_SENTINEL_PASSWORD" default:"-" help:"password of the Sentinels (default: that of the URL, if it has no user)"`
 	RedisKeyPrefix  string             `env:"OFFLOAD_REDIS_KEY_PREFIX" default:"sessiond:" validate:"label" help:"prefix of all keys in Redis; replicas that share limits need the same prefix"`
 	RedisTimeout    int                `env:"OFFLOAD_REDIS_TIMEOUT_MS" default:"50" validate:"min=1,max=10000" help:"timeout of one decision by Redis, in milliseconds"`

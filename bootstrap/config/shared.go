@@ -71,10 +71,10 @@ func (r *reviewer) withTLSFiles(url redis.URL) redis.URL {
 		case redis.KeyFile:
 			name, file = varRedisKey, files.Key
 		}
-		r.faultOf(name, "names the file "+shown(file)+", which "+fault.Fault.Error(), fault.Remedy)
+		r.faultOf(name, "names the file "+ShownPath(file)+", which "+fault.Fault.Error(), fault.Remedy)
 	}
 	if files.Key != "" {
-		r.warnForeign(varRedisKey, "names the file "+shown(files.Key)+", which ", files.Key)
+		r.warnForeign(varRedisKey, "names the file "+ShownPath(files.Key)+", which ", files.Key)
 	}
 	return url.WithTLSFiles(files)
 }
@@ -86,7 +86,7 @@ func (r *reviewer) withSentinelUser(url redis.URL) redis.URL {
 			varSentinelUser, varSentinelPass)
 		return url
 	}
-	name, password := r.fields.SentinelUser, r.texts[varSentinelPass]
+	name, password := r.texts[varSentinelUser], r.texts[varSentinelPass]
 	if name != "" && password == "" && !r.broken[varSentinelPass] {
 		r.faultOf(varSentinelPass, "is not set, and "+varSentinelUser+" is", "set both, or only "+
 			"the password")
