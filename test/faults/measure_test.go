@@ -28,9 +28,10 @@ type cell struct {
 	recovery     time.Duration // from the end of the fault to the end of the last outage
 }
 
-// BenchmarkFaults measures, for every fault that is not slow under each policy, how long clients waited during the
-// fault and how long the replicas took to share decisions again after it. It asserts nothing. Where
-// FAULTS_TABLE names a file, the figures replace the text between the marks in it.
+// BenchmarkFaults measures, for every fault that is not slow under each policy, how long clients
+// waited during the fault and how long the replicas took to share decisions again after it. It
+// asserts nothing. Where FAULTS_TABLE names a file, the figures replace the text between the marks
+// in it.
 func BenchmarkFaults(b *testing.B) {
 	measured := map[string]map[string]cell{}
 	for _, f := range faults {

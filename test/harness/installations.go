@@ -27,7 +27,7 @@ func AssertGranted(t testing.TB, answer Response, about ...any) {
 	assert.Equal(t, http.StatusOK, answer.Status, about...)
 }
 
-// AssertThrottled fails unless the response is a refusal of the throttle with that wait, in seconds.
+// AssertThrottled fails unless the response is a refusal of the throttle with that wait in seconds.
 // Retry-After is the wait, or, if many installations share the limit, longer by at most a window.
 func AssertThrottled(t testing.TB, answer Response, seconds string, about ...any) {
 	t.Helper()

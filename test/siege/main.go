@@ -51,7 +51,7 @@ func main() {
 		"figures of the service without budgets")
 	flag.StringVar(&o.record, "record", "", "write the figures to this file and hold no goal")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: siege [flags] BINARY")
+		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "usage: siege [flags] BINARY")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -61,8 +61,8 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer cancel()
 	missed, err := run(ctx, o, os.Stdout)
+	cancel()
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "siege:", err)

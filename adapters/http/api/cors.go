@@ -24,9 +24,9 @@ const (
 )
 
 const (
-	// allowedHeaders are the headers that scripts may send: any, because the service ignores what it
-	// does not know, and tracing libraries add headers. The star does not include Authorization; the
-	// others are for browsers that do not know the star.
+	// allowedHeaders are the headers that scripts may send: any, because the service ignores what
+	// it does not know, and tracing libraries add headers. The star does not include Authorization;
+	// the others are for browsers that do not know the star.
 	allowedHeaders = "*, Authorization, Content-Type, DPoP"
 	// exposedHeaders are the response headers of the routes for sessions that scripts may read.
 	exposedHeaders = "Retry-After, RateLimit, RateLimit-Policy, X-Request-ID, X-Error-Code, " +

@@ -20,7 +20,8 @@ type Route struct {
 	// Methods lists the allowed methods; GET includes HEAD. An empty list allows any.
 	Methods []string
 	Handle  Handler
-	// ReadsBody is true if the handler calls ReadBody. It then gets its slot when the body is there.
+	// ReadsBody is true if the handler calls ReadBody. It then gets its slot when the body is
+	// there.
 	ReadsBody bool
 	// Keeps lists the headers that the handler needs after ReadBody. The others are dropped when it
 	// is called.

@@ -35,8 +35,8 @@ type Limits struct {
 	// PerAddress is how many of them one address may have; a network may have four times as many.
 	// Further ones are closed at once. 0 means any number.
 	PerAddress int
-	// Exempt reports whether a peer is a trusted proxy, to which PerAddress does not apply. If it is
-	// nil, none is.
+	// Exempt reports whether a peer is a trusted proxy, to which PerAddress does not apply. If it
+	// is nil, none is.
 	Exempt func(peer netip.Addr) bool
 	// HeaderBytes is the maximum size of a request's line and headers; 0 means 16 KiB.
 	HeaderBytes int

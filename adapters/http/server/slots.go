@@ -45,8 +45,8 @@ type slots struct {
 	// were opened; idle those that wait for another request, by the time since when.
 	silent, idle queue[*slot]
 	groups       groups
-	// requests holds the requests of which the headers have not ended, among all that wait for their
-	// clients; nil if they are not bounded.
+	// requests holds the requests of which the headers have not ended, among all that wait for
+	// their clients; nil if they are not bounded.
 	requests *waiting
 	// http2 is how many connections of clients speak HTTP/2.
 	http2 int
@@ -188,9 +188,9 @@ func (s *slots) unplace(one *slot) {
 	one.member = membership{}
 }
 
-// announce counts the connection by the address of its client, which has a PROXY header, in place of
-// the proxy's. It reports whether the client may have another connection; if not, the caller closes
-// this one.
+// announce counts the connection by the address of its client, which has a PROXY header, in place
+// of the proxy's. It reports whether the client may have another connection; if not, the caller
+// closes this one.
 func (one *slot) announce(conn net.Conn) bool {
 	client, s := peerOf(conn), one.slots
 	// All clients without an address count as one.
@@ -348,6 +348,11 @@ func trackRequests(follow func(net.Conn, http.ConnState)) func(net.Conn, http.Co
 // unobserved is an observer that does nothing.
 type unobserved struct{}
 
-func (unobserved) ConnectionOpened()              {}
-func (unobserved) ConnectionClosed()              {}
+// ConnectionOpened implements observer.
+func (unobserved) ConnectionOpened() {}
+
+// ConnectionClosed implements observer.
+func (unobserved) ConnectionClosed() {}
+
+// ConnectionRefused implements observer.
 func (unobserved) ConnectionRefused(ports.Budget) {}

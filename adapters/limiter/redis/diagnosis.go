@@ -79,7 +79,7 @@ func (d diagnosis) speaksTLS(ctx context.Context) bool {
 	defer func() { _ = conn.Close() }()
 	// Nothing is sent over this connection, so it does not matter who the server is.
 	client := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true})
-	err = client.Handshake()
+	err = client.HandshakeContext(ctx)
 	_, rejected := alertOf(err)
 	return err == nil || rejected
 }

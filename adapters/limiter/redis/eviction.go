@@ -12,9 +12,9 @@ import (
 const queryTimeout = 2 * time.Second
 
 // EvictionWatch reads the eviction policy of a server at the start, after each outage and whenever
-// the storage has connected anew, because the server may then be another one. It records each policy under which the server
-// evicts grants once, as ports.LimiterMisconfigured. A failed query is ignored: outages are
-// recorded elsewhere, and Inspect reports the rest.
+// the storage has connected anew, because the server may then be another one. It records each
+// policy under which the server evicts grants once, as ports.LimiterMisconfigured. A failed query
+// is ignored: outages are recorded elsewhere, and Inspect reports the rest.
 //
 // It implements ports.Events, because it learns from the events of the limiter that an outage has
 // ended. It passes all events on.

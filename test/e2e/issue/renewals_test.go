@@ -217,7 +217,7 @@ func TestFleetBehindOneAddressRenewsAllDay(t *testing.T) {
 		`offload_sessions_issued_total{kind="renewed"}`))
 	for _, dimension := range []string{"install_id", "network", "renewal", "renewal_ip"} {
 		assert.Zero(t, service.Metric(t, fmt.Sprintf(
-			`offload_session_throttled_total{dimension="%s",mode="enforce"}`, dimension)))
+			`offload_session_throttled_total{dimension=%q,mode="enforce"}`, dimension)))
 	}
 	assert.EqualValues(t, newcomers/5, service.Metric(t,
 		`offload_session_throttled_total{dimension="ip",mode="enforce"}`))

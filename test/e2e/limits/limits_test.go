@@ -79,8 +79,8 @@ func TestNetworkLimit(t *testing.T) {
 	}
 }
 
-// TestCrowdDoesNotReturnTogether refuses a crowd behind one address. Each installation has a wait of
-// its own, of a window's spread, and the same from every replica with the same digest key.
+// TestCrowdDoesNotReturnTogether refuses a crowd behind one address. Each installation has a wait
+// of its own, of a window's spread, and the same from every replica with the same digest key.
 func TestCrowdDoesNotReturnTogether(t *testing.T) {
 	t.Parallel()
 	const crowd = 100
