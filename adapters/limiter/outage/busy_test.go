@@ -77,6 +77,25 @@ func TestLateForWantOfCPUIsNoFailure(t *testing.T) {
 	}
 }
 
+// TestPolicyDecidesAfterALongTimeout checks that callers of a storage that hangs wait for the policy
+// although many turns, each a little late, make a long timeout later than it is.
+func TestPolicyDecidesAfterALongTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const long, late = 10 * time.Second, 20 * time.Millisecond
+		shared := newServer(t)
+		shared.setFault(hanging)
+		r := newReplicaWithin(t, shared, ports.OutageAllow, clock.New(), 1, long)
+		r.SetTurn(func() { time.Sleep(late) })
+		defer time.Sleep(time.Minute) // until the last turn is over
+		before := time.Now()
+		decision, err := r.decide(t.Context(), 1)
+		require.NoError(t, err)
+		assert.False(t, decision.Decided(), "the policy decided")
+		assert.Equal(t, long+long/50/time.Millisecond*late, time.Since(before))
+		shared.setFault(healthy)
+	})
+}
+
 // TestHangIsDetectedInBusyProcess checks that a storage that does not answer is out after a bounded
 // time, however seldom the process gets its turn, and that callers wait for no longer than a
 // second.

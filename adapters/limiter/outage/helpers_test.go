@@ -181,6 +181,13 @@ type replica struct {
 func newReplica(t testing.TB, shared ports.LimiterStorage, policy ports.OutagePolicy,
 	clock ports.Clock, seed uint64) *replica {
 	t.Helper()
+	return newReplicaWithin(t, shared, policy, clock, seed, timeout)
+}
+
+// newReplicaWithin returns a replica with a timeout of its own.
+func newReplicaWithin(t testing.TB, shared ports.LimiterStorage, policy ports.OutagePolicy,
+	clock ports.Clock, seed uint64, timeout time.Duration) *replica {
+	t.Helper()
 	events := &recorder{}
 	parts := outage.Parts{
 		Shared: shared, Policy: policy, Timeout: timeout, Clock: clock, Events: events,

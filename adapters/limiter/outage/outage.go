@@ -44,7 +44,9 @@ var (
 	errAbandoned = errors.New("the wait was abandoned")
 )
 
-// longestWait is how long a caller waits at the most, if the timeout is not longer.
+// longestWait is how long a caller waits at most, unless the timeout is long: then it is one and a
+// half timeouts, because a deadline that counts beats is later than its timeout even if the process
+// is hardly busy, by the lateness of each of them.
 const longestWait = time.Second
 
 // ErrBusy reports that there was no decision in time because this process was short of CPU. That
@@ -82,10 +84,10 @@ type Parts struct {
 
 // Storage implements ports.LimiterStorage, and ports.Health for the shared storage. Decide returns
 // within the timeout plus what the local storage needs; if this process is short of CPU, within a
-// second, or the timeout if that is longer, and then with ErrBusy. It returns a *DeniedError under
-// ports.OutageDeny, the local storage's error under ports.OutageLocal, and the context's error if
-// the caller went away. Under ports.OutageAllow the decision is undecided if the shared storage did
-// not make it.
+// second, or one and a half timeouts if that is longer, and then with ErrBusy. It returns a
+// *DeniedError under ports.OutageDeny, the local storage's error under ports.OutageLocal, and the
+// context's error if the caller went away. Under ports.OutageAllow the decision is undecided if the
+// shared storage did not make it.
 type Storage struct {
 	parts Parts
 	pulse *pulse // of the calls with the timeout
@@ -136,7 +138,7 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 		return s.byPolicy(ctx, now, checks, during.cause)
 	}
 	c := s.callShared(ctx, s.pulse, now, checks)
-	patience := time.NewTimer(max(longestWait, s.parts.Timeout+s.pulse.beat))
+	patience := time.NewTimer(max(longestWait, s.parts.Timeout*3/2))
 	defer patience.Stop()
 	select {
 	case <-ctx.Done():
