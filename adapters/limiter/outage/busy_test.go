@@ -77,8 +77,8 @@ func TestLateForWantOfCPUIsNoFailure(t *testing.T) {
 	}
 }
 
-// TestPolicyDecidesAfterALongTimeout checks that callers of a storage that hangs wait for the policy
-// although many turns, each a little late, make a long timeout later than it is.
+// TestPolicyDecidesAfterALongTimeout checks that callers of a storage that hangs wait for the
+// policy, although many turns, each a little late, make a long timeout end later.
 func TestPolicyDecidesAfterALongTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const long, late = 10 * time.Second, 20 * time.Millisecond
