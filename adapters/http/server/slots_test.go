@@ -281,7 +281,8 @@ func TestSlotsAccountForEverything(t *testing.T) {
 		}
 		pick := func(t *rapid.T) *slot {
 			if len(entered) == 0 {
-				t.Skip("none")
+				_, first := v.enterFrom(addresses[0])
+				entered = append(entered, first)
 			}
 			return rapid.SampledFrom(entered).Draw(t, "connection")
 		}

@@ -70,7 +70,7 @@ func alertOf(err error) (text string, found bool) {
 	return "", false
 }
 
-// speaksTLS reports whether the server answers a TLS handshake, be it by an alert.
+// speaksTLS reports whether the server answers a TLS handshake, which an alert does too.
 func (d diagnosis) speaksTLS(ctx context.Context) bool {
 	conn, err := d.dial(ctx)
 	if err != nil {
