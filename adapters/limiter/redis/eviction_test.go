@@ -99,7 +99,7 @@ func TestWatchesEvictionPolicyOfNextServer(t *testing.T) {
 	defer watch.Stop()
 	fake.await(t, "INFO")
 	policy.Store("allkeys-lfu")
-	(<-timers).Call()
+	nextTimer(t, timers).Call()
 	log.await(t, ports.LimiterMisconfigured{Problem: "names a server whose maxmemory-policy is " +
 		"allkeys-lfu: when its memory is full it evicts grants, and limits no longer hold"})
 }
