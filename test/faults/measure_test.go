@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/marked"
 )
 
 // The timeout of replicas that are measured, which is the default, and how long the phases before
@@ -52,7 +54,7 @@ func BenchmarkFaults(b *testing.B) {
 		}
 	}
 	if file := os.Getenv("FAULTS_TABLE"); file != "" && !b.Failed() {
-		require.NoError(b, publish(file, table(measured)))
+		require.NoError(b, marked.Replace(file, "faults", table(measured)))
 	}
 }
 
@@ -155,25 +157,4 @@ func table(measured map[string]map[string]cell) string {
 
 func timeouts(d time.Duration) string {
 	return fmt.Sprintf("%.2f", float64(d)/float64(defaultTimeout))
-}
-
-// The marks around the figures.
-const (
-	beginMark = "<!-- faults:begin -->\n"
-	endMark   = "<!-- faults:end -->\n"
-)
-
-// publish writes the figures into a file, between the marks.
-func publish(file, figures string) error {
-	page, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, begins := strings.Cut(string(page), beginMark)
-	_, after, ends := strings.Cut(rest, endMark)
-	if !begins || !ends {
-		return fmt.Errorf("%s does not contain the lines %q and %q", file,
-			strings.TrimSpace(beginMark), strings.TrimSpace(endMark))
-	}
-	return os.WriteFile(file, []byte(before+beginMark+figures+endMark+after), 0o644)
 }

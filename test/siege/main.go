@@ -20,6 +20,8 @@ import (
 	"os/signal"
 	"strings"
 	"time"
+
+	"github.com/offload/sessiond/test/marked"
 )
 
 // options are what the flags choose.
@@ -129,14 +131,14 @@ func run(ctx context.Context, o options, out io.Writer) (missed int, err error) 
 			return 0, err
 		}
 		_, _ = io.WriteString(out, sizes)
-		if err := publish(o.sizing, "sizing", sizes); err != nil {
+		if err := marked.Replace(o.sizing, "sizing", sizes); err != nil {
 			return 0, err
 		}
 	}
 	text := table(chosen, before, now)
 	_, _ = fmt.Fprintf(out, "\n%s\nTook %v.\n", text, time.Since(began).Round(time.Second))
 	if o.table != "" {
-		if err := publish(o.table, "siege", text); err != nil {
+		if err := marked.Replace(o.table, "siege", text); err != nil {
 			return 0, err
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 )
@@ -111,20 +110,4 @@ func seconds(value float64) string {
 		return "never"
 	}
 	return fmt.Sprintf("%.1f", value)
-}
-
-// publish replaces the text between the marks of a name in a Markdown file.
-func publish(file, name, text string) error {
-	page, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	begin, end := "<!-- "+name+":begin -->\n", "<!-- "+name+":end -->\n"
-	head, rest, begins := strings.Cut(string(page), begin)
-	_, tail, ends := strings.Cut(rest, end)
-	if !begins || !ends {
-		return fmt.Errorf("%s does not contain the lines %q and %q", file, strings.TrimSpace(begin),
-			strings.TrimSpace(end))
-	}
-	return os.WriteFile(file, []byte(head+begin+"\n"+text+"\n"+end+tail), 0o644)
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,22 +40,4 @@ func TestTable(t *testing.T) {
 	for row := range strings.Lines(rows) {
 		assert.Equal(t, columns, strings.Count(row, "|"), row)
 	}
-}
-
-func TestPublish(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "page.md")
-	require.NoError(t, os.WriteFile(file,
-		[]byte("before\n<!-- siege:begin -->\nold\n<!-- siege:end -->\nafter\n"), 0o600))
-	for range 2 { // the marks stay
-		require.NoError(t, publish(file, "siege", "new\n"))
-		page, err := os.ReadFile(file)
-		require.NoError(t, err)
-		assert.Equal(t, "before\n<!-- siege:begin -->\n\nnew\n\n<!-- siege:end -->\nafter\n",
-			string(page))
-	}
-	err := publish(file, "sizing", "new\n")
-	assert.ErrorContains(t, err, "sizing:begin")
-	page, err := os.ReadFile(file)
-	require.NoError(t, err)
-	assert.Contains(t, string(page), "new", "a page without marks is left alone")
 }
