@@ -17,7 +17,7 @@ MODULES := test/peers test/storage test/bench test/clients test/faults
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-unit test-suites test-modules test-python test-long check lint parts generate \
-	verify fuzz bench bench-redis siege faults
+	verify fuzz bench bench-redis siege faults fleets
 
 SAY = @echo "== $(1)"
 
@@ -40,13 +40,16 @@ GOTEST := $(GO) test -vet=off -p 4 -parallel 8 -timeout 10m
 # Suites test the whole service from outside. make test-long runs them with the race detector.
 SUITES := ./test/e2e/... ./test/proxies ./test/readme ./test/docs
 
+# Simulations have one goroutine each, and take eight times as long with the race detector.
+SIMULATIONS := ./test/fleets
+
 test-unit: parts
 	$(call SAY,packages$(comma) with the race detector)
-	$(GOTEST) -race $$($(GO) list ./... | grep -vE '/test/(e2e|proxies|readme|docs)(/|$$)')
+	$(GOTEST) -race $$($(GO) list ./... | grep -vE '/test/(e2e|proxies|readme|docs|fleets)(/|$$)')
 
 test-suites: parts
 	$(call SAY,the whole service)
-	$(GOTEST) $(SUITES)
+	$(GOTEST) $(SUITES) $(SIMULATIONS)
 
 test-modules: parts
 	$(call SAY,peer libraries)
@@ -115,3 +118,6 @@ siege: build parts ## attack the built service, hold its goals, write the figure
 
 faults: parts ## measure every fault of a shared storage under each policy, into docs/limits.md
 	cd test/faults && FAULTS_TABLE=$(CURDIR)/cmd/sessiond/docs/limits.md $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./...
+
+fleets: ## simulate crowds and attackers, and write the tables into docs/limits.md
+	$(GO) test -count=1 -run '^TestTables$$' ./test/fleets -update
