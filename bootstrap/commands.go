@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"io"
+	"log/slog"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -10,10 +11,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/offload/sessiond/adapters/cli"
+	"github.com/offload/sessiond/adapters/events/logs"
 	"github.com/offload/sessiond/adapters/system/capacity"
 	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/bootstrap/config"
+	"github.com/offload/sessiond/ports"
 )
 
 // Version is the version of the build, set by -ldflags "-X
@@ -35,6 +38,7 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 			defer caught.release()
 			review := load(flags)
 			if err := invalid(review); err != nil {
+				logInvalid(ctx, review, stderr)
 				return err
 			}
 			return serve(ctx, review, caught)
@@ -57,6 +61,21 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 	}, args, stdout, stderr)
 }
 
+// logInvalid writes the faults and warnings of a configuration as log lines, where lines are for
+// machines: a collector reads no text for people.
+func logInvalid(ctx context.Context, review config.Review, to io.Writer) {
+	if review.Config.LogFormat != ports.LogJSON {
+		return
+	}
+	logger := slog.New(logs.NewHandler(to, review.Config.LogLevel, ports.LogJSON))
+	for _, warning := range review.Warnings {
+		logs.ConfigurationWarning(ctx, logger, warning.Variable, warning.Problem, warning.Remedy)
+	}
+	for _, fault := range review.Faults {
+		logs.ConfigurationFault(ctx, logger, fault.Variable, fault.Problem, fault.Remedy)
+	}
+}
+
 // invalid returns the faults of a configuration with its warnings, or nil if it has no faults.
 func invalid(review config.Review) *cli.InvalidConfigError {
 	if len(review.Faults) == 0 {
@@ -66,8 +85,8 @@ func invalid(review config.Review) *cli.InvalidConfigError {
 		Warnings: findings(review.Warnings)}
 }
 
-// findings converts faults or warnings to the type of the command line. It never returns nil.
-func findings[finding config.Fault | config.Warning](list []finding) []cli.Finding {
+// findings converts faults, warnings or notes to the type of the command line. It never returns nil.
+func findings[finding config.Fault | config.Warning | config.Note](list []finding) []cli.Finding {
 	converted := make([]cli.Finding, 0, len(list))
 	for _, one := range list {
 		converted = append(converted, cli.Finding(one))
@@ -82,7 +101,7 @@ func checkReport(ctx context.Context, review config.Review, now time.Time) cli.C
 		review.Warnings = append(review.Warnings, inspectStorage(ctx, review)...)
 	}
 	report := cli.CheckReport{Valid: len(review.Faults) == 0, Faults: findings(review.Faults),
-		Warnings: findings(review.Warnings)}
+		Warnings: findings(review.Warnings), Notes: findings(review.Notes)}
 	if report.Valid {
 		report.Effect = effect(review, now)
 	}

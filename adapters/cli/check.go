@@ -64,6 +64,7 @@ func (r CheckReport) writeText(w io.Writer) error {
 		r.Effect.write(&text)
 		text.WriteByte('\n')
 	}
+	text.WriteString(formatFindings("note", r.Notes))
 	text.WriteString(formatFindings("warning", r.Warnings))
 	text.WriteString(formatFindings("fault", r.Faults))
 	switch {

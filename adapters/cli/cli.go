@@ -24,6 +24,7 @@ const (
 	statusOK       = 0
 	statusFailed   = 1
 	statusWarnings = 2
+	statusUsage    = 64 // EX_USAGE of sysexits.h
 )
 
 // Commands holds the functions behind the commands.
@@ -56,8 +57,8 @@ type Names struct {
 }
 
 // Run runs the command that args names and returns the exit status: 0 on success, 1 if the
-// configuration, the usage or the service failed, 2 if a strict check found warnings. The name of
-// the program is not part of args.
+// configuration or the service failed, 2 if a strict check found warnings, 64 for wrong usage. The
+// name of the program is not part of args.
 func Run(ctx context.Context, commands Commands, args []string, stdout, stderr io.Writer) int {
 	root := newRoot(commands)
 	root.AddCommand(newCheck(commands), newConfig(commands), newKeys(commands),
@@ -83,6 +84,7 @@ func Run(ctx context.Context, commands Commands, args []string, stdout, stderr i
 	case errors.As(err, &usage):
 		_, _ = fmt.Fprintf(stderr, "sessiond: %s; see %s --help\n", oneLine(usage.problem),
 			usage.command)
+		return statusUsage
 	default:
 		_, _ = fmt.Fprintf(stderr, "sessiond: %s\n", oneLine(err.Error()))
 	}

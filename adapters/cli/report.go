@@ -78,6 +78,8 @@ type CheckReport struct {
 	Effect   *Effect   `json:"effect"`
 	Faults   []Finding `json:"faults"`
 	Warnings []Finding `json:"warnings"`
+	// Notes are no reason to change anything.
+	Notes []Finding `json:"notes"`
 }
 
 // Effect describes what a valid configuration does. Durations are whole seconds.

@@ -26,8 +26,8 @@ import (
 
 // Config is the configuration in force.
 type Config struct {
-	// Environment is the name of the environment, trimmed and in lower case; development if it was
-	// empty.
+	// Environment is the name of the environment, trimmed and in lower case. If none was given, it
+	// is development, or production where others can reach the service.
 	Environment string
 	// Production is true for every environment that is not one for development.
 	Production bool

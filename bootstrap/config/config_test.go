@@ -174,6 +174,15 @@ type testCase struct {
 	warnings []finding
 }
 
+// inDevelopment returns an input whose environment is development by name, followed by more.
+func inDevelopment(more ...string) input {
+	return env(append([]string{"OFFLOAD_ENVIRONMENT=development"}, more...)...)
+}
+
+// served is the warning of such a configuration where others can reach the service.
+var served = finding{"OFFLOAD_ENVIRONMENT", "environment",
+	"weak secrets are accepted although others may reach the service"}
+
 // unsetSecret is the warning of every valid development configuration without a secret.
 var unsetSecret = finding{"OFFLOAD_SESSION_SECRET", "default", "is not set"}
 

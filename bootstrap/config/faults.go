@@ -22,10 +22,15 @@ type Fault struct {
 // Fault.
 type Warning Fault
 
-// findings collects faults and warnings.
+// Note is something that is as it should be, and that may still surprise. Its fields are those of a
+// Fault.
+type Note Fault
+
+// findings collects faults, warnings and notes.
 type findings struct {
 	faults   []Fault
 	warnings []Warning
+	notes    []Note
 }
 
 // sorted returns the faults and warnings in the order of the table. Those of other names come last,
@@ -46,4 +51,8 @@ func (f *findings) fault(variable, origin, problem, remedy string) {
 
 func (f *findings) warn(variable, origin, problem, remedy string) {
 	f.warnings = append(f.warnings, Warning{variable, origin, problem, remedy})
+}
+
+func (f *findings) note(variable, origin, problem, remedy string) {
+	f.notes = append(f.notes, Note{variable, origin, problem, remedy})
 }

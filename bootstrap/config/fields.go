@@ -93,7 +93,7 @@ type path string
 // decimal digits. A list is separated by commas, or is a list in YAML. A type in words.go has its
 // words and its default there.
 type fields struct {
-	Environment     string             `env:"OFFLOAD_ENVIRONMENT" default:"development" trim:"ends" validate:"label" help:"name of the environment; dev, development, local, test, testing and empty are for development, every other name is production-like"`
+	Environment     string             `env:"OFFLOAD_ENVIRONMENT" default:"" trim:"ends" validate:"label" help:"name of the environment; dev, development, local, test and testing are for development, every other name is production-like (default: development, or production where others can reach the service)"`
 	BuildVersion    string             `env:"OFFLOAD_BUILD_VERSION" default:"" validate:"label" help:"version that /v1/health reports (default: that of the build)"`
 	Secret          Secret             `env:"OFFLOAD_SESSION_SECRET" default:"-" help:"HS256 secret of the active key, if no other keys are given"`
 	TTL             int                `env:"OFFLOAD_SESSION_TTL_SECONDS" default:"3600" validate:"min=1,max=31536000" help:"lifetime of a session, in seconds"`
@@ -139,7 +139,7 @@ type fields struct {
 	MaxRequests     int                `env:"OFFLOAD_HTTP_MAX_REQUESTS" default:"1024" validate:"min=1" help:"requests of the public listener that are computed at the same time; further ones wait up to one second"`
 	MaxHeaderBytes  int                `env:"OFFLOAD_HTTP_MAX_HEADER_BYTES" default:"16384" validate:"min=4096,max=1048576" help:"bytes of a request line and its headers"`
 	ReadTimeout     int                `env:"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS" default:"10" validate:"min=1,max=3600" help:"timeout for reading headers and body, in seconds"`
-	IdleTimeout     int                `env:"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS" default:"60" validate:"min=1,max=3600" help:"timeout between requests, in seconds"`
+	IdleTimeout     int                `env:"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS" default:"75" validate:"min=1,max=3600" help:"timeout between requests, in seconds"`
 	ShutdownDelay   int                `env:"OFFLOAD_SHUTDOWN_DELAY_SECONDS" default:"0" validate:"min=0,max=3600" help:"how long readiness fails before the listener closes, in seconds"`
 	ShutdownGrace   int                `env:"OFFLOAD_SHUTDOWN_GRACE_SECONDS" default:"15" validate:"min=0,max=3600" help:"how long requests in flight may take to finish, in seconds"`
 	LogLevel        ports.LogLevel     `env:"OFFLOAD_LOG_LEVEL" help:"minimum level that is logged"`

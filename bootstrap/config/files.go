@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/offload/sessiond/adapters/system/securefile"
 )
@@ -29,3 +30,6 @@ func (r *reviewer) warnForeign(variable, words, name string) {
 		r.warnOf(variable, words+fault.Error(), fault.Remedy)
 	}
 }
+
+// withoutBOM returns the text of a file without a byte order mark, which some editors write.
+func withoutBOM(content []byte) string { return strings.TrimPrefix(string(content), "\ufeff") }

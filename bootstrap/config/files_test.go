@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -330,4 +331,16 @@ func TestDenylist(t *testing.T) {
 		require.NoError(t, os.Truncate("sparse", 16<<20))
 		assertFindings(t, nil, load(t, production(variable+"=sparse")).Faults)
 	})
+}
+
+// TestByteOrderMarks reads files that an editor began with a byte order mark.
+func TestByteOrderMarks(t *testing.T) {
+	const mark = "\ufeff"
+	tempDir(t)
+	write(t, "secret", mark+strongA+"\r\n", 0o600)
+	review := load(t, input{yaml: mark + "session_ttl_seconds: 7",
+		environ: []string{varSecret + "_FILE=secret"}})
+	assertFindings(t, nil, review.Faults)
+	assert.Equal(t, 7*time.Second, review.Config.Session.Lifetime)
+	assert.Equal(t, []byte(strongA), review.Keyring.Keys()[0].Secret())
 }

@@ -32,10 +32,7 @@ func (r *reviewer) keyring(policy secret.Policy) *keys.Keyring {
 	case r.given[VarKeysetFile]:
 		return r.keyringOfFile(policy)
 	case r.given[varSigningKeys]:
-		if r.given[VarSecret] {
-			r.warnOf(VarSecret, "is set but not used: "+varSigningKeys+" takes precedence",
-				"remove it")
-		}
+		r.noteUnusedSecret(varSigningKeys)
 		return r.keyringOfSigningKeys(policy, active)
 	case r.given[VarSecret]:
 		return r.keyringOfSecret(policy, active)
@@ -54,6 +51,15 @@ func (r *reviewer) keyring(policy secret.Policy) *keys.Keyring {
 	return environment.KeyringOfMaterial(r.loader.Random(randomBytes), active)
 }
 
+// noteUnusedSecret notes a secret beside other keys. It is no warning: the Python backend, which may
+// share the environment, requires it there.
+func (r *reviewer) noteUnusedSecret(used string) {
+	if r.given[VarSecret] {
+		r.note(VarSecret, r.origin(VarSecret), "is set but not used: "+used+" takes precedence",
+			"remove it, unless another service needs it")
+	}
+}
+
 // keyringOfSigningKeys returns the keyring of the signing keys.
 func (r *reviewer) keyringOfSigningKeys(policy secret.Policy, active keys.ID) *keys.Keyring {
 	if r.broken[varSigningKeys] {
@@ -65,7 +71,7 @@ func (r *reviewer) keyringOfSigningKeys(policy secret.Policy, active keys.ID) *k
 		return nil
 	}
 	keyring, err := environment.Keyring(entries, active)
-	r.keyFaults(varSigningKeys, err, remedyJSON)
+	r.keyFaults(varSigningKeys, err, remedyJSON, idsOf(entries)...)
 	for i, entry := range entries {
 		r.signing = append(r.signing, []byte(entry.Secret()))
 		if entry.Secret() != "" {
@@ -134,9 +140,20 @@ func (r *reviewer) secretText(name string) (text string, ok bool) {
 	return text, !r.broken[name]
 }
 
+// idsOf returns the valid ids of the entries, except what may be a secret in the wrong place.
+func idsOf(entries []environment.Entry) []string {
+	var ids []string
+	for _, entry := range entries {
+		if id, ok := entry.ID(); ok && !mayBeSecret(string(id)) {
+			ids = append(ids, string(id))
+		}
+	}
+	return ids
+}
+
 // keyFaults reports the faults in err. A missing active key is a fault of the variable with the
-// active id.
-func (r *reviewer) keyFaults(name string, err error, remedy string) {
+// active id; candidates are the ids that it could have.
+func (r *reviewer) keyFaults(name string, err error, remedy string, candidates ...string) {
 	var faults environment.Faults
 	if !errors.As(err, &faults) {
 		return
@@ -145,8 +162,12 @@ func (r *reviewer) keyFaults(name string, err error, remedy string) {
 		if fault.Reason != environment.ReasonActive {
 			r.faultOf(name, fault.String(), remedy)
 		} else if !r.broken[varActiveKid] {
-			r.faultOf(varActiveKid, "names none of the signing keys",
-				"use the id of the key that should sign")
+			remedy := "use the id of the key that should sign"
+			if len(candidates) > 0 {
+				remedy += ": " + strings.Join(candidates, " or ")
+			}
+			r.faultOf(varActiveKid, "names none of the signing keys"+
+				quotedUnlessSecret(r.texts[varActiveKid]), remedy)
 		}
 	}
 }

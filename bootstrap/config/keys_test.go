@@ -78,9 +78,7 @@ func TestSecrets(t *testing.T) {
 			}, nil},
 		{"digest key equal to an unused secret",
 			env(varKeys+`={"v2-default":"`+strongA+`"}`, varSecret+"="+strongB,
-				varDigest+"="+strongB), nil, []finding{{varSecret, origin, "is set but not used"}}},
-		{"weak unused secret", env(prod, varKeys+`={"v2-default":"`+strongA+`"}`,
-			varSecret+"="+weak), nil, []finding{{varSecret, origin, "is set but not used"}}},
+				varDigest+"="+strongB), nil, nil},
 	})
 	t.Run("random keys differ in each process", func(t *testing.T) {
 		calls := byte(0)
@@ -116,7 +114,6 @@ func TestSigningKeys(t *testing.T) {
 			nil},
 		{"white space", keysOf(" "), nil, []finding{unsetSecret,
 			{varKeys, origin, "only white space"}}},
-		{"no key", keysOf(`{}`), []finding{entry("holds no key")}, nil},
 		{"duplicate id", keysOf(`{` + active + `,` + pair("v2-default", strongB) + `}`),
 			[]finding{entry("entry 2 has the same id as entry 1")}, nil},
 		{"duplicate id after trimming",
@@ -191,9 +188,41 @@ func TestSigningKeys(t *testing.T) {
 			{varKeys, "file session.yaml", "entry 3 has an empty secret"},
 		}, review.Faults)
 	})
-	t.Run("an empty YAML mapping", func(t *testing.T) {
+	t.Run("none", func(t *testing.T) {
 		tempDir(t)
-		assertFindings(t, []finding{{varKeys, "file session.yaml", "holds no key"}},
-			load(t, inYAML("session_signing_keys: {}")).Faults)
+		for _, in := range []input{env(varKeys + "={}"), env(varKeys + "= { }\n"),
+			env(varKeys + "=null"), inYAML("session_signing_keys: {}")} {
+			review := load(t, in)
+			assertFindings(t, nil, review.Faults)
+			assertFindings(t, []finding{unsetSecret}, review.Warnings)
+			assert.Equal(t, "[not set]", setting(t, review, varKeys).Value)
+		}
 	})
+	t.Run("the active id names none of them", func(t *testing.T) {
+		faults := load(t, env(varKeys+`={"b":"`+strongA+`","c":"`+strongB+`","`+strongC+`":"x"}`,
+			"OFFLOAD_SESSION_TOKEN_ACTIVE_KID=a")).Faults
+		assertFindings(t, []finding{{"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "environment",
+			`names none of the signing keys: "a"`}}, faults)
+		assert.Equal(t, "use the id of the key that should sign: b or c", faults[0].Remedy)
+	})
+}
+
+// TestNotes has a secret beside other keys, as the Python backend needs it. It is not judged.
+func TestNotes(t *testing.T) {
+	const prod = "OFFLOAD_ENVIRONMENT=prod"
+	tempDir(t)
+	write(t, keysetName, setOf(hs256("k", strongA, signsFrom)), 0o600)
+	for used, in := range map[string]input{
+		varKeys:   env(prod, varKeys+`={"v2-default":"`+strongA+`"}`, varSecret+"="+weak),
+		varKeyset: withKeyset(prod, varSecret+"="+weak, varKeys+"={}"),
+	} {
+		review := load(t, in)
+		assertFindings(t, nil, review.Faults)
+		assertFindings(t, nil, review.Warnings)
+		require.Len(t, review.Notes, 1)
+		assert.Equal(t, config.Note{Variable: varSecret, Origin: "environment",
+			Problem: "is set but not used: " + used + " takes precedence",
+			Remedy:  "remove it, unless another service needs it"}, review.Notes[0])
+	}
+	assert.Empty(t, load(t, withKeyset(prod)).Notes)
 }

@@ -20,9 +20,7 @@ func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 		r.faultOf(varSigningKeys, "is set together with "+VarKeysetFile,
 			"set only one of the two")
 	}
-	if r.given[VarSecret] {
-		r.warnOf(VarSecret, "is set but not used: "+VarKeysetFile+" takes precedence", "remove it")
-	}
+	r.noteUnusedSecret(VarKeysetFile)
 	if r.broken[VarKeysetFile] {
 		return nil
 	}

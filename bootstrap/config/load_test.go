@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 		HTTPAddr:           "127.0.0.1:8080", OpsAddr: "127.0.0.1:9090", HTTP2: true,
 		MaxConnections: 20000, MaxConnectionsPerAddress: 2000,
 		MaxRequests: 1024, MaxHeaderBytes: 16384,
-		ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, ShutdownGrace: 15 * time.Second,
+		ReadTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second, ShutdownGrace: 15 * time.Second,
 		LogLevel: ports.LogInfo, LogFormat: ports.LogJSON,
 	}, review.Config)
 	signer, ok := review.Keyring.SignerAt(time.Unix(1700000000, 0))
@@ -65,7 +65,7 @@ func TestAllVariables(t *testing.T) {
 		"OFFLOAD_LIMITER_STORAGE=redis", "OFFLOAD_REDIS_URL= rediss://u:p@[::1]:1/2\n",
 		"OFFLOAD_REDIS_TIMEOUT_MS=70", "OFFLOAD_LIMITER_ON_OUTAGE=deny",
 		"OFFLOAD_REDIS_KEY_PREFIX= {a}:",
-		"OFFLOAD_TRUSTED_PROXIES=10.0.0.0/8, 2001:db8::1",
+		"OFFLOAD_TRUSTED_PROXIES=10.0.0.0/16, 2001:db8::1",
 		"OFFLOAD_TRUSTED_PROXY_HEADER=x-forwarded-FOR", "OFFLOAD_HTTP_ADDR=[::1]:0",
 		"OFFLOAD_OPS_ADDR=",
 		"OFFLOAD_HTTP2=false", "OFFLOAD_HTTP_MAX_CONNECTIONS=5",
@@ -77,7 +77,7 @@ func TestAllVariables(t *testing.T) {
 	))
 	assertFindings(t, nil, review.Faults)
 	assertFindings(t, nil, review.Warnings)
-	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"),
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"),
 		netip.MustParsePrefix("2001:db8::1/128")}
 	url, err := redis.ParseURL("rediss://u:p@[::1]:1/2")
 	require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestEnvironments(t *testing.T) {
 		"DEV": {"dev", false}, " Development ": {"development", false},
 		"local": {"local", false}, "test": {"test", false}, "Testing": {"testing", false},
 		"production": {"production", true}, "prod": {"prod", true}, "staging": {"staging", true},
-		"develop": {"develop", true}, "dev,": {"dev,", true},
+		"develop": {"develop", true}, "dev,": {"dev,", true}, "TESTİNG": {"testİng", true},
 	} {
 		t.Run(text, func(t *testing.T) {
 			review := load(t, env("OFFLOAD_ENVIRONMENT="+text, "OFFLOAD_SESSION_SECRET="+strongA))
@@ -269,20 +269,19 @@ func TestOriginsOfFaults(t *testing.T) {
 func TestUnknownNames(t *testing.T) {
 	runCases(t, []testCase{
 		{"in the environment", env("OFFLOAD_HTTP_ADR=x", "OFFLOAD_SESSION_SECRT_FILE=x",
-			"OFFLOAD_CONFIGFILE=x", "OFFLOAD_http_addr=x", "OTHER=x", "offload_x=1"), nil,
+			"OFFLOAD_CONFIGFILE=x", "OTHER=x", "offload_x=1"), nil,
 			[]finding{
 				unsetSecret,
 				{"OFFLOAD_CONFIGFILE", "environment", "is unknown"},
 				{"OFFLOAD_HTTP_ADR", "environment", "is unknown"},
 				{"OFFLOAD_SESSION_SECRT_FILE", "environment", "is unknown"},
-				{"OFFLOAD_http_addr", "environment", "is unknown"},
+				{"offload_x", "environment", "is unknown"},
 			}},
 		{"in a file",
-			inYAML("http_adr: x\nHTTP_ADDR: x\nOFFLOAD_HTTP_ADDR: x\nconfig_file: x\nhttp:\n  addr: x\n1: x\na.b: x"), nil, []finding{
+			inYAML("http_adr: x\nOFFLOAD_HTTP_ADDR: x\nconfig_file: x\nhttp:\n  addr: x\n1: x\na.b: x"), nil, []finding{
 				unsetSecret,
 				{"OFFLOAD_HTTP_ADDR", "file session.yaml", "is unknown"},
 				{"1", "file session.yaml", "is unknown"},
-				{"HTTP_ADDR", "file session.yaml", "is unknown"},
 				{"a.b", "file session.yaml", "is unknown"},
 				{"config_file", "file session.yaml", "is unknown"},
 				{"http", "file session.yaml", "is unknown"},

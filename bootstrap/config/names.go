@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -15,7 +16,7 @@ var (
 	neighbourNames = []string{"OFFLOAD_MAX_INPUT_CHARS", "OFFLOAD_DEFAULT_FEATURE_QUOTA"}
 )
 
-// neighbour reports whether name is a variable of another service.
+// neighbour reports whether name, in upper case, is a variable of another service.
 func neighbour(name string) bool {
 	return slices.Contains(neighbourNames, name) ||
 		slices.ContainsFunc(neighbourPrefixes, func(prefix string) bool {
@@ -23,30 +24,108 @@ func neighbour(name string) bool {
 		})
 }
 
-// warnUnknown reports the unknown names of a source as warnings, each with the known name that is
-// most similar.
-func (l *loader) warnUnknown(s source) {
-	names := slices.DeleteFunc(s.unknown, func(name string) bool {
-		return neighbour(prefix + strings.ToUpper(short(name)))
-	})
-	slices.Sort(names)
-	for i, name := range names {
-		if i == maxFlaws {
-			l.warn(prefix+"*", s.origin, fmt.Sprintf("has %d more unknown names", len(names)-i),
-				"remove or correct them")
-			return
+// What container platforms inject for a service whose name begins with "offload": the variables of
+// Kubernetes, and of Docker links.
+var (
+	serviceName = regexp.MustCompile(`^OFFLOAD_(?:[A-Z0-9_]+_)?SERVICE_(?:HOST|PORT(?:_[A-Z0-9_]+)?)$`)
+	portPart    = regexp.MustCompile(
+		`^OFFLOAD_(?:[A-Z0-9_]+_)?PORT_[0-9]+_(?:TCP|UDP|SCTP)_(?:PROTO|PORT|ADDR)$`)
+	portName = regexp.MustCompile(
+		`^OFFLOAD_(?:[A-Z0-9_]+_)?PORT(?:_[0-9]+_(?:TCP|UDP|SCTP))?$`)
+	portURL = regexp.MustCompile(`^(?:tcp|udp|sctp)://`)
+)
+
+// injected reports whether a container platform sets the variable.
+func injected(name, value string) bool {
+	return serviceName.MatchString(name) || portPart.MatchString(name) ||
+		portName.MatchString(name) && portURL.MatchString(value)
+}
+
+// sort enters a name of a source with its value: names of variables, in any case, as known, and the
+// others as unknown, unless they belong to others.
+func (l *loader) sort(s *source, written, canonical string, value rawValue) {
+	upper := strings.ToUpper(canonical)
+	switch {
+	case neighbour(upper) || injected(canonical, value.Text):
+	case !known(upper) && !slices.Contains(s.extra, upper):
+		s.unknown = append(s.unknown, written)
+	default:
+		if other, twice := s.written[upper]; twice {
+			l.fault(strings.TrimSuffix(upper, fileSuffix), s.origin,
+				"is set twice, as "+min(other, written)+" and as "+max(other, written),
+				"set it once")
+			value.Reported = true
 		}
-		if isAddress(name) {
-			l.warn(prefix+"*", s.origin,
-				"has an address instead of a name, which has no effect; it is not shown because "+
-					"it may contain a password",
-				"put the name first and the address after it")
-			continue
-		}
-		l.warn(shown(name), s.origin, "is unknown and has no effect",
-			"remove or correct it; the most similar known name is "+
-				s.format(nearest(name, s.extra...)))
+		s.written[upper] = written
+		s.known[upper] = value
 	}
+}
+
+// reportUnknown reports the unknown names of all sources, each with the known name that is most
+// similar. A name that is nearly that of a variable that is not set is a fault in a production-like
+// environment: its value would be missing.
+func (r *reviewer) reportUnknown() {
+	for _, s := range r.loader.sources {
+		slices.Sort(s.unknown)
+		for i, name := range s.unknown {
+			if i == maxFlaws {
+				r.warn(prefix+"*", s.origin,
+					fmt.Sprintf("has %d more unknown names", len(s.unknown)-i),
+					"remove or correct them")
+				break
+			}
+			r.reportUnknownName(s, name)
+		}
+	}
+}
+
+func (r *reviewer) reportUnknownName(s *source, name string) {
+	if isAddress(name) {
+		r.warn(prefix+"*", s.origin,
+			"has an address instead of a name, which has no effect; it is not shown because "+
+				"it may contain a password",
+			"put the name first and the address after it")
+		return
+	}
+	if meant := r.meant(name, s.extra...); meant != "" {
+		report := r.warn
+		if r.production {
+			report = r.fault
+		}
+		report(shown(name), s.origin, "is unknown and has no effect",
+			"did you mean "+s.format(meant)+"? Correct the name, or remove it")
+		return
+	}
+	r.warn(shown(name), s.origin, "is unknown and has no effect",
+		"remove or correct it; the most similar known name is "+
+			s.format(nearest(name, s.extra...)))
+}
+
+// maxEdits is the number of edits within which a name is taken for a misspelt one.
+const maxEdits = 2
+
+// meant returns the known name that an unknown one is a misspelling of: within two edits, and not
+// set itself. It returns "" if there is none.
+func (r *reviewer) meant(name string, others ...string) string {
+	name = short(name)
+	if len(name) > maxCompared {
+		return ""
+	}
+	best, fewest := "", maxEdits+1
+	consider := func(candidate string, set bool) {
+		if d := distance(name, short(candidate)); !set && d < fewest {
+			best, fewest = candidate, d
+		}
+	}
+	for _, v := range table {
+		set := r.origin(v.name) != originDefault
+		consider(v.name, set)
+		consider(v.name+fileSuffix, set)
+	}
+	for _, other := range others {
+		consider(other, r.loader.config.Text != "")
+	}
+	return best
 }
 
 // isAddress reports whether text is clearly not a name but an address, which may contain a

@@ -2,45 +2,51 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/offload/sessiond/domain/clientaddr"
+)
+
+const remedyProxies = "use addresses and prefixes separated by commas, such as " +
+	"10.0.0.7,192.0.2.0/24,2001:db8::/48"
+
+// The lengths of prefixes. No operator's proxies fill a prefix shorter than minBits. One longer than
+// hostBits in front of the address' end holds more addresses than there are proxies, so that others
+// may live in it.
+const (
+	minBits4, minBits6 = 8, 16
+	hostBits           = 16
 )
 
 // trusted returns the proxies whose forwarding header and PROXY protocol announcements are trusted.
 // Faults give the position of the entry.
 func (r *reviewer) trusted() []netip.Prefix {
-	var invalid, unlimited, unmasked []string
 	prefixes := make([]netip.Prefix, 0, len(r.fields.Proxies))
 	for i, entry := range r.fields.Proxies {
-		position := fmt.Sprint(i + 1)
+		which := fmt.Sprintf("entry %d ", i+1)
 		prefix, ok := parsePrefix(entry)
-		switch {
-		case !ok:
-			invalid = append(invalid, position)
+		if !ok {
+			r.faultOf(VarProxies, which+"is not an address or a prefix"+quotedUnlessSecret(entry),
+				remedyProxies+meantProxy(entry))
 			continue
-		case coversAll(prefix):
-			unlimited = append(unlimited, position)
-		case prefix != prefix.Masked():
-			unmasked = append(unmasked, position)
 		}
 		prefixes = append(prefixes, prefix)
-	}
-	for _, position := range invalid {
-		r.faultOf(VarProxies, "entry "+position+" is not an address or a prefix",
-			"use addresses and prefixes separated by commas, such as "+
-				"10.0.0.7,192.0.2.0/24,2001:db8::/48")
-	}
-	for _, position := range unlimited {
-		r.warnOf(VarProxies,
-			"entry "+position+" trusts every address: any client can pretend to be another",
-			"list only the proxies")
-	}
-	for _, position := range unmasked {
-		r.warnOf(VarProxies,
-			"entry "+position+
-				" is a prefix with bits beyond its length: the whole prefix is trusted",
-			"use the first address of the prefix, or a single address")
+		if tooShort(prefix) && r.production {
+			r.faultOf(VarProxies, which+"trusts "+amount(prefix)+": "+entry,
+				"list only the proxies, in prefixes of at least /8, of IPv6 at least /16")
+			continue
+		}
+		if prefix.Addr().BitLen()-prefix.Bits() > hostBits {
+			r.warnOf(VarProxies, which+"trusts "+amount(prefix)+": "+entry+
+				": any client in it can pretend to be another", "list only the proxies")
+		}
+		if prefix != prefix.Masked() {
+			r.warnOf(VarProxies, which+
+				"is a prefix with bits beyond its length: the whole prefix is trusted",
+				"use the first address of the prefix, or a single address")
+		}
 	}
 	if r.fields.ProxyProtocol && len(r.fields.Proxies) == 0 && !r.broken[VarProxies] &&
 		!r.broken[varProxyProtocol] {
@@ -61,9 +67,40 @@ func parsePrefix(text string) (netip.Prefix, bool) {
 	return prefix, err == nil
 }
 
-// coversAll reports whether prefix contains all of IPv4 or all of IPv6.
-func coversAll(prefix netip.Prefix) bool {
-	return prefix.Bits() == 0 || prefix.Addr().Is4In6() && prefix.Bits() <= 96
+// tooShort reports whether a prefix is too short to hold only proxies.
+func tooShort(prefix netip.Prefix) bool {
+	addr := prefix.Addr()
+	switch {
+	case addr.Is4In6():
+		return prefix.Bits() < 96+minBits4
+	case addr.Is4():
+		return prefix.Bits() < minBits4
+	}
+	return prefix.Bits() < minBits6
+}
+
+// amount says how many addresses are in a prefix.
+func amount(prefix netip.Prefix) string {
+	addr := prefix.Addr()
+	switch {
+	case prefix.Bits() == 0 || addr.Is4In6() && prefix.Bits() <= 96:
+		return "every address"
+	case addr.BitLen()-prefix.Bits() < 32:
+		return fmt.Sprintf("%d addresses", 1<<(addr.BitLen()-prefix.Bits()))
+	}
+	return fmt.Sprintf("2^%d addresses", addr.BitLen()-prefix.Bits())
+}
+
+// meantProxy returns, as the end of a remedy, the address that an entry probably stands for; empty
+// if none is likely.
+func meantProxy(entry string) string {
+	host, _, err := net.SplitHostPort(entry)
+	for _, meant := range []string{host, strings.Trim(entry, "[]")} {
+		if _, ok := parsePrefix(meant); ok && (err == nil || meant != host) {
+			return "; did you mean " + meant + "?"
+		}
+	}
+	return ""
 }
 
 // proxyHeader returns the header, with a warning if clients can write it.

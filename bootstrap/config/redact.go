@@ -59,20 +59,25 @@ const maxShown = 200
 // shown returns text in a form that is safe for a terminal and a log line: quoted if it contains
 // unprintable characters, and truncated if it is long.
 func shown(text string) string {
-	cut, ending := text, ""
-	if len(cut) > maxShown {
-		cut = cut[:maxShown]
-		for len(cut) > 0 && !utf8.RuneStart(text[len(cut)]) {
-			cut = cut[:len(cut)-1]
-		}
-		ending = "…"
-	}
+	cut, ending := truncated(text)
 	if !utf8.ValidString(cut) || strings.ContainsFunc(cut, func(c rune) bool {
 		return !strconv.IsPrint(c)
 	}) {
 		cut = strconv.Quote(cut)
 	}
 	return cut + ending
+}
+
+// truncated returns the beginning of text that is shown, and an ellipsis if that is not all.
+func truncated(text string) (cut, ending string) {
+	if len(text) <= maxShown {
+		return text, ""
+	}
+	cut = text[:maxShown]
+	for len(cut) > 0 && !utf8.RuneStart(text[len(cut)]) {
+		cut = cut[:len(cut)-1]
+	}
+	return cut, "…"
 }
 
 // What a secret looks like that was pasted into the wrong variable.
@@ -98,6 +103,16 @@ func mayBeSecret(text string) bool {
 		}
 	}
 	return false
+}
+
+// quotedUnlessSecret returns text as the end of a sentence about it; empty if it may be a secret or
+// an address with a password, or if it is empty.
+func quotedUnlessSecret(text string) string {
+	if text == "" || mayBeSecret(text) || isAddress(text) {
+		return ""
+	}
+	cut, ending := truncated(text)
+	return ": " + strconv.Quote(cut) + ending
 }
 
 // ShownPath returns the name of a file in a form that is safe for a terminal and a log line. It

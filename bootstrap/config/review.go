@@ -28,6 +28,8 @@ type Review struct {
 	Faults []Fault
 	// Warnings holds the warnings in the order of the table, with unknown names last.
 	Warnings []Warning
+	// Notes holds what is as it should be, and may still surprise.
+	Notes []Note
 	// Settings holds all variables in the order of the table, after the configuration file.
 	Settings []Setting
 
@@ -53,6 +55,7 @@ func Load(sources Sources) Review {
 	r := &reviewer{findings: &found, loader: l, given: map[string]bool{},
 		texts: map[string]string{}, broken: map[string]bool{}}
 	r.read()
+	r.reportUnknown()
 	r.validate()
 	r.rejectUnsupported()
 	policy := r.policy()
@@ -63,6 +66,7 @@ func Load(sources Sources) Review {
 	review.Config.TLS, review.Certificate = r.certificate()
 	review.Settings = r.settings()
 	review.Faults, review.Warnings = found.sorted()
+	review.Notes = found.notes
 	return review
 }
 
@@ -77,7 +81,7 @@ func (r *reviewer) config() Config {
 	}
 	r.checkMaxSubjects(limits)
 	return Config{
-		Environment: secret.ParseEnvironment(f.Environment).String(),
+		Environment: r.environment.String(),
 		Production:  r.production, BuildVersion: f.BuildVersion,
 		Session: session.Settings{
 			Issuer: f.Issuer, Audience: f.Audience,
@@ -147,7 +151,8 @@ func (r *reviewer) shown(v variable) string {
 	switch {
 	case v.isPath():
 		return ShownPath(r.texts[v.name])
-	case !v.secret() && r.broken[v.name] && mayBeSecret(r.texts[v.name]):
+	case !v.secret() && r.broken[v.name] && quotedUnlessSecret(r.texts[v.name]) == "" &&
+		r.texts[v.name] != "":
 		return withheld
 	case !v.secret():
 		return shown(r.texts[v.name])

@@ -50,7 +50,8 @@ func (r *reviewer) validate() {
 		field, _ := reflect.TypeFor[fields]().FieldByName(one.StructField())
 		v := table[field.Index[0]]
 		if !r.broken[v.name] {
-			r.faultOf(v.name, v.violation(one.Tag()), "use "+v.expected())
+			r.faultOf(v.name, v.violation(one.Tag())+quotedUnlessSecret(r.texts[v.name]),
+				"use "+v.expected()+meantAddress(v, r.texts[v.name]))
 		}
 	}
 }
@@ -99,6 +100,25 @@ func (v variable) expected() string {
 			"such as 127.0.0.1:9090, or an empty value for none"
 	}
 	return "host:port with a port from 0 to 65535, such as 127.0.0.1:8080 or :8080"
+}
+
+// meantAddress returns, as the end of a remedy, the address that an invalid one probably stands
+// for; empty if none is likely or the variable is no address.
+func meantAddress(v variable, text string) string {
+	if _, isListener := v.rule("listener"); !isListener || mayBeSecret(text) {
+		return ""
+	}
+	text = strings.TrimSpace(text)
+	last := max(strings.LastIndexByte(text, ':'), 0)
+	_, afterScheme, _ := strings.Cut(text, "://")
+	const port = ":8080"
+	for _, meant := range []string{text, ":" + text, text + port,
+		"[" + text[:last] + "]" + text[last:], "[" + text + "]" + port, strings.TrimSuffix(afterScheme, "/")} {
+		if isListener(meant) {
+			return "; did you mean " + meant + "?"
+		}
+	}
+	return ""
 }
 
 // usage returns the help text with the allowed values.

@@ -39,9 +39,10 @@ func TestNumbers(t *testing.T) {
 		"OFFLOAD_SHUTDOWN_DELAY_SECONDS":             {0, 3600},
 		"OFFLOAD_SHUTDOWN_GRACE_SECONDS":             {0, 3600},
 	} {
-		invalid := []string{"-1", "+5", "1.0", "1e1", "0x20", "1_0", "033", " 33", "33 ", "33s", "",
-			"٣", "three", "99999999999999999999"}
-		valid := []string{strconv.FormatInt(bounds[0], 10)}
+		invalid := []string{"-1", "++5", "+ 5", "1.5", "1.", ".0", "1e1", "0x20", "1_0", "3 3", "33s",
+			"", "+", "٣", "three", "99999999999999999999"}
+		least := strconv.FormatInt(bounds[0], 10)
+		valid := []string{least, " " + least + "\t", "+" + least, "00" + least, least + ".00"}
 		problem := fmt.Sprintf("is not a whole number from %d to %d", bounds[0], bounds[1])
 		if bounds[0] > 0 {
 			invalid = append(invalid, strconv.FormatInt(bounds[0]-1, 10))
@@ -71,17 +72,17 @@ func TestNumbers(t *testing.T) {
 
 func TestEnumerations(t *testing.T) {
 	for variable, words := range map[string]struct{ valid, invalid []string }{
-		"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": {[]string{"enforce", "observe"},
-			[]string{"", "Enforce", "enforce ", "off"}},
-		"OFFLOAD_LIMITER_STORAGE": {[]string{"memory"},
-			[]string{"", "foo", "memory redis", "Memory"}},
-		"OFFLOAD_LIMITER_ON_OUTAGE": {[]string{"local", "deny", "allow"},
-			[]string{"", "block", "Local"}},
+		"OFFLOAD_SESSION_ISSUE_LIMIT_MODE": {[]string{"enforce", "observe", "Enforce", "observe "},
+			[]string{"", "off"}},
+		"OFFLOAD_LIMITER_STORAGE": {[]string{"memory", "Memory"},
+			[]string{"", "foo", "memory redis"}},
+		"OFFLOAD_LIMITER_ON_OUTAGE": {[]string{"local", "deny", "allow", "LOCAL"},
+			[]string{"", "block"}},
 		"OFFLOAD_TRUSTED_PROXY_HEADER": {[]string{"X-Forwarded-For", "x-forwarded-for",
 			"Forwarded", "forwarded"}, []string{"", "X-Real-IP", "X-Forwarded-For Forwarded"}},
-		"OFFLOAD_LOG_LEVEL": {[]string{"debug", "info", "warn", "error"},
-			[]string{"", "INFO", "trace", "info+2", "-4"}},
-		"OFFLOAD_LOG_FORMAT": {[]string{"json", "text"}, []string{"", "xml"}},
+		"OFFLOAD_LOG_LEVEL": {[]string{"debug", "info", "warn", "error", "WARN"},
+			[]string{"", "trace", "info+2", "-4"}},
+		"OFFLOAD_LOG_FORMAT": {[]string{"json", "text", "JSON"}, []string{"", "xml"}},
 	} {
 		for _, word := range words.valid {
 			t.Run(variable+"="+word, func(t *testing.T) {
@@ -97,7 +98,7 @@ func TestEnumerations(t *testing.T) {
 			})
 		}
 	}
-	for _, text := range []string{"", "yes", "1", "True", "TRUE", " true"} {
+	for _, text := range []string{"", "yes", "1", "true false"} {
 		t.Run("OFFLOAD_PROXY_PROTOCOL="+text, func(t *testing.T) {
 			assertFindings(t, []finding{{"OFFLOAD_PROXY_PROTOCOL", "environment",
 				"is not true or false"}},
@@ -161,8 +162,8 @@ func TestListeners(t *testing.T) {
 	for _, address := range []string{":0", ":65535", "0.0.0.0:80", "[::]:80", "[::1]:80",
 		"[fe80::1%eth0]:80", "localhost:80", "my-host.example.com:80", "3com.com:80"} {
 		t.Run("valid "+address, func(t *testing.T) {
-			for _, in := range []input{env("OFFLOAD_HTTP_ADDR=" + address),
-				env("OFFLOAD_OPS_ADDR="+address, "OFFLOAD_HTTP_ADDR=:1")} {
+			for _, in := range []input{inDevelopment("OFFLOAD_HTTP_ADDR=" + address),
+				inDevelopment("OFFLOAD_OPS_ADDR="+address, "OFFLOAD_HTTP_ADDR=:1")} {
 				assertFindings(t, nil, load(t, in).Faults)
 			}
 		})
@@ -184,7 +185,7 @@ func TestListeners(t *testing.T) {
 				want = []finding{{"OFFLOAD_OPS_ADDR", "environment",
 					"is the same address as that of the public listener"}}
 			}
-			assertFindings(t, want, load(t, env("OFFLOAD_HTTP_ADDR="+pair.public,
+			assertFindings(t, want, load(t, inDevelopment("OFFLOAD_HTTP_ADDR="+pair.public,
 				"OFFLOAD_OPS_ADDR="+pair.ops)).Faults)
 		})
 	}
@@ -192,6 +193,62 @@ func TestListeners(t *testing.T) {
 		assertFindings(t, []finding{{"OFFLOAD_OPS_ADDR", "environment", "is the same address"}},
 			load(t, production("OFFLOAD_OPS_ADDR=10.0.0.1:8080")).Faults)
 	})
+}
+
+// TestFaultsShowValues checks that a fault shows a value that is certainly no secret, and what was
+// probably meant.
+func TestFaultsShowValues(t *testing.T) {
+	for _, c := range []struct{ name, value, problem, remedy string }{
+		{"OFFLOAD_SESSION_TTL_SECONDS", "1h", `from 1 to 31536000: "1h"`, "from 1 to 31536000"},
+		{"OFFLOAD_SESSION_TTL_SECONDS", "0", `from 1 to 31536000: "0"`, "from 1 to 31536000"},
+		{"OFFLOAD_LOG_LEVEL", "loud", `one of the allowed values: "loud"`, "debug or info"},
+		{"OFFLOAD_PROXY_PROTOCOL", "yes\n", `true or false: "yes\n"`, "true or false"},
+		{"OFFLOAD_HTTP_ADDR", "::1:8080", `host:port: "::1:8080"`, "did you mean [::1]:8080?"},
+		{"OFFLOAD_HTTP_ADDR", "::1", `host:port: "::1"`, "did you mean [::1]:8080?"},
+		{"OFFLOAD_HTTP_ADDR", "8080", `host:port: "8080"`, "did you mean :8080?"},
+		{"OFFLOAD_HTTP_ADDR", "localhost", `host:port: "localhost"`, "did you mean localhost:8080?"},
+		{"OFFLOAD_OPS_ADDR", " :9090 ", `host:port: " :9090 "`, "did you mean :9090?"},
+		{"OFFLOAD_TRUSTED_PROXIES", "10.0.0.1:80", `a prefix: "10.0.0.1:80"`,
+			"did you mean 10.0.0.1?"},
+		{"OFFLOAD_TRUSTED_PROXIES", "[::1]", `a prefix: "[::1]"`, "did you mean ::1?"},
+	} {
+		t.Run(c.name+"="+c.value, func(t *testing.T) {
+			faults := load(t, env(c.name+"="+c.value)).Faults
+			assertFindings(t, []finding{{c.name, "environment", c.problem}}, faults)
+			assert.Contains(t, faults[0].Remedy, c.remedy)
+		})
+	}
+	for _, name := range []string{"OFFLOAD_SESSION_TTL_SECONDS", "OFFLOAD_LOG_LEVEL",
+		"OFFLOAD_PROXY_PROTOCOL", "OFFLOAD_TRUSTED_PROXIES"} {
+		t.Run(name+" with a secret", func(t *testing.T) {
+			load(t, env(name+"="+strongA)) // fails if the secret appears
+			load(t, env(name+"=redis://u:"+redisPassword+"@h"))
+		})
+	}
+}
+
+// TestTrustedPrefixesThatAreTooShort lists prefixes in which others may live.
+func TestTrustedPrefixesThatAreTooShort(t *testing.T) {
+	const variable = "OFFLOAD_TRUSTED_PROXIES"
+	for entry, amount := range map[string]string{"0.0.0.0/0": "every address",
+		"::/0": "every address", "10.0.0.0/7": "33554432 addresses",
+		"2000::/15": "2^113 addresses", "::ffff:0.0.0.0/96": "every address",
+		"::ffff:10.0.0.0/103": "33554432 addresses"} {
+		t.Run(entry, func(t *testing.T) {
+			assertFindings(t, []finding{{variable, "environment", "trusts " + amount}},
+				load(t, production(variable+"="+entry)).Faults)
+			assertFindings(t, []finding{served, unsetSecret, {variable, "environment",
+				"trusts " + amount}}, load(t, inDevelopment(variable+"="+entry)).Warnings)
+		})
+	}
+	for entry, many := range map[string]bool{"10.0.0.0/8": true, "10.0.0.0/15": true,
+		"10.0.0.0/16": false, "fd00::/16": true, "fd00::/112": false} {
+		t.Run(entry, func(t *testing.T) {
+			review := load(t, production(variable+"="+entry))
+			assertFindings(t, nil, review.Faults)
+			assert.Equal(t, many, len(review.Warnings) == 1)
+		})
+	}
 }
 
 func TestTrustedProxies(t *testing.T) {
@@ -204,39 +261,39 @@ func TestTrustedProxies(t *testing.T) {
 		return finding{variable, "environment", fmt.Sprintf("entry %d trusts every address", place)}
 	}
 	runCases(t, []testCase{
-		{"blank", env(variable + "= "), []finding{none(1)}, []finding{unsetSecret}},
-		{"blank entries", env(variable + "=,10.0.0.1,, "), []finding{none(1), none(3), none(4)},
+		{"blank", inDevelopment(variable + "= "), []finding{none(1)}, []finding{unsetSecret}},
+		{"blank entries", inDevelopment(variable + "=,10.0.0.1,, "), []finding{none(1), none(3), none(4)},
 			[]finding{unsetSecret}},
 		{"not addresses",
-			env(variable +
+			inDevelopment(variable +
 				"=localhost,10.0.0,10.0.0.1:80,010.0.0.1,[::1],10.0.0.0/33,10.0.0.0/08,fe80::1%eth0,\x00"), []finding{
 				none(1), none(2), none(3), none(4), none(5), none(6), none(7), none(8), none(9),
 			}, []finding{unsetSecret}},
-		{"all addresses", env(variable + "=0.0.0.0/0,::/0,10.0.0.1,::ffff:0.0.0.0/96"), nil,
-			[]finding{unsetSecret, all(1), all(2), all(4)}},
-		{"bits beyond the prefix length", env(variable + "=10.0.0.0/8,10.0.0.1/8"), nil,
-			[]finding{unsetSecret, {variable, "environment",
+		{"all addresses", inDevelopment(variable + "=0.0.0.0/0,::/0,10.0.0.1,::ffff:0.0.0.0/96"), nil,
+			[]finding{served, unsetSecret, all(1), all(2), all(4)}},
+		{"bits beyond the prefix length", inDevelopment(variable + "=10.0.0.0/16,10.0.0.1/16"), nil,
+			[]finding{served, unsetSecret, {variable, "environment",
 				"entry 2 is a prefix with bits beyond its length"}}},
-		{"PROXY protocol with a trusted proxy", env("OFFLOAD_PROXY_PROTOCOL=true",
+		{"PROXY protocol with a trusted proxy", inDevelopment("OFFLOAD_PROXY_PROTOCOL=true",
 			variable+"=10.0.0.1"), nil,
-			[]finding{unsetSecret}},
-		{"PROXY protocol without a trusted proxy", env("OFFLOAD_PROXY_PROTOCOL=true"),
+			[]finding{served, unsetSecret}},
+		{"PROXY protocol without a trusted proxy", inDevelopment("OFFLOAD_PROXY_PROTOCOL=true"),
 			[]finding{{"OFFLOAD_PROXY_PROTOCOL", "environment",
-				"is true, and OFFLOAD_TRUSTED_PROXIES names no proxy"}}, []finding{unsetSecret}},
-		{"PROXY protocol with an invalid proxy", env("OFFLOAD_PROXY_PROTOCOL=true", variable+"=x"),
-			[]finding{none(1)}, []finding{unsetSecret}},
+				"is true, and OFFLOAD_TRUSTED_PROXIES names no proxy"}}, []finding{served, unsetSecret}},
+		{"PROXY protocol with an invalid proxy", inDevelopment("OFFLOAD_PROXY_PROTOCOL=true", variable+"=x"),
+			[]finding{none(1)}, []finding{served, unsetSecret}},
 		{"no PROXY protocol", env("OFFLOAD_PROXY_PROTOCOL=false"), nil, []finding{unsetSecret}},
 		{"Forwarded", env("OFFLOAD_TRUSTED_PROXY_HEADER=Forwarded"), nil,
 			[]finding{unsetSecret, {"OFFLOAD_TRUSTED_PROXY_HEADER", "environment",
 				"is Forwarded"}}},
 	})
 	for name, in := range map[string]input{
-		"text": env(variable + "=10.0.0.7, 192.0.2.0/24 ,2001:db8::/48,::ffff:10.1.0.0/112"),
-		"YAML": inYAML(
+		"text": inDevelopment(variable + "=10.0.0.7, 192.0.2.0/24 ,2001:db8::/48,::ffff:10.1.0.0/112"),
+		"YAML": inYAML("environment: dev\n" +
 			"trusted_proxies: 10.0.0.7, 192.0.2.0/24,2001:db8::/48,::ffff:10.1.0.0/112"),
-		"YAML's list": inYAML(
+		"YAML's list": inYAML("environment: dev\n" +
 			"trusted_proxies:\n- 10.0.0.7\n- 192.0.2.0/24\n- 2001:db8::/48\n- '::ffff:10.1.0.0/112'\n"),
-		"flag": {args: []string{"--trusted-proxies",
+		"flag": {args: []string{"--environment=dev", "--trusted-proxies",
 			"10.0.0.7,192.0.2.0/24,2001:db8::/48,::ffff:10.1.0.0/112"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -326,7 +383,8 @@ func TestFaultsAreInTableOrder(t *testing.T) {
 	}
 	assert.Equal(t, []string{"SESSION_SECRET", "SESSION_TTL_SECONDS", "SESSION_TOKEN_ACTIVE_KID",
 		"LIMITER_STORAGE", "LIMITER_DIGEST_KEY", "LIMITER_DIGEST_KEY",
-		"TRUSTED_PROXIES", "OPS_ADDR", "LOG_LEVEL", "LOG_FORMAT", "SECRET_DENYLIST_FILE"}, order)
+		"TRUSTED_PROXIES", "OPS_ADDR", "LOG_LEVEL", "LOG_FORMAT", "SECRET_DENYLIST_FILE",
+		"http_adr"}, order)
 }
 
 func TestFlags(t *testing.T) {

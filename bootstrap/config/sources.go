@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,21 +71,29 @@ const (
 	originEnvironment = "environment"
 )
 
-// source is one source as it was read: the values of known names, with and without _FILE, and the
-// unknown names as written in it.
+// source is one source as it was read: the values of known names in upper case, with and without
+// _FILE, and the unknown names as written in it.
 type source struct {
 	origin  string
 	format  func(name string) string // returns the name of a variable as written in this source
 	known   map[string]rawValue
+	written map[string]string // known names as written
 	unknown []string
 	extra   []string // names other than variables that are valid in this source
+}
+
+// newSource returns an empty source.
+func newSource(origin string, format func(string) string, extra ...string) *source {
+	return &source{origin: origin, format: format, extra: extra,
+		known: map[string]rawValue{}, written: map[string]string{}}
 }
 
 // loader merges all sources. Values of later sources override those of earlier ones.
 type loader struct {
 	Sources
 	*findings
-	merged *koanf.Koanf
+	merged  *koanf.Koanf
+	sources []*source // that were read
 	// config is the name of the configuration file and its origin; empty if there is none.
 	config rawValue
 	// secretFile is the configuration file if it contains a secret; nil otherwise. Its mode is
@@ -149,29 +159,22 @@ func flagValue(flag *pflag.Flag) (string, any) {
 // environ returns the variables of the environment, and the configuration file that it names.
 func (l *loader) environ() (values map[string]any, config rawValue) {
 	raw, err := env.Provider("", env.Opt{
-		Prefix:      prefix,
 		EnvironFunc: func() []string { return l.Environ },
 		TransformFunc: func(name, value string) (string, any) {
+			if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
+				return "", nil
+			}
 			return name, rawValue{Text: value, Origin: originEnvironment}
 		},
 	}).Read()
 	if err != nil {
 		panic("config: " + err.Error()) // the list exists already, so reading it cannot fail
 	}
-	s := source{origin: originEnvironment, format: func(name string) string {
-		return name
-	}, known: map[string]rawValue{}, extra: []string{VarConfigFile}}
-	for name, value := range raw {
-		switch value := value.(rawValue); {
-		case name == VarConfigFile:
-			config = value
-		case known(name):
-			s.known[name] = value
-		default:
-			s.unknown = append(s.unknown, name)
-		}
+	s := newSource(originEnvironment, func(name string) string { return name }, VarConfigFile)
+	for _, name := range slices.Sorted(maps.Keys(raw)) {
+		l.sort(s, name, name, raw[name].(rawValue))
 	}
-	l.warnUnknown(s)
+	config = s.known[VarConfigFile]
 	return l.pair(s), config
 }
 
@@ -194,8 +197,8 @@ func (l *loader) configFile(named rawValue) map[string]any {
 			"names the file "+ShownPath(named.Text)+", which "+fault.Error(), fault.Remedy)
 		return nil
 	}
-	s := source{origin: "file " + ShownPath(named.Text), format: short, known: map[string]rawValue{}}
-	list, flaws := parseYAML(string(read.Content))
+	s := newSource("file "+ShownPath(named.Text), short)
+	list, flaws := parseYAML(withoutBOM(read.Content))
 	for _, flaw := range flaws {
 		problem := flaw.problem
 		if flaw.line > 0 {
@@ -206,10 +209,6 @@ func (l *loader) configFile(named rawValue) map[string]any {
 	}
 	for _, m := range list {
 		name := prefix + strings.ToUpper(m.key)
-		if m.key != strings.ToLower(m.key) || !known(name) {
-			s.unknown = append(s.unknown, m.key)
-			continue
-		}
 		value := rawValue{Text: m.text, Origin: s.origin, Reported: m.flawed}
 		v, named := lookup(name)
 		if named && v.secret() && m.text != "" {
@@ -218,9 +217,8 @@ func (l *loader) configFile(named rawValue) map[string]any {
 		if !m.flawed && !m.form.fits(v) {
 			value.Problem, value.Remedy = "must be a single value", "use a single value"
 		}
-		s.known[name] = value
+		l.sort(s, m.key, prefix+m.key, value)
 	}
-	l.warnUnknown(s)
 	return l.pair(s)
 }
 
@@ -241,7 +239,8 @@ func (f form) fits(v variable) bool {
 
 // pair returns the value of each variable in one source: the value itself or the name of the file
 // that holds it. Both together are a fault.
-func (l *loader) pair(s source) map[string]any {
+func (l *loader) pair(s *source) map[string]any {
+	l.sources = append(l.sources, s)
 	values := map[string]any{}
 	for _, v := range table {
 		plain, isPlain := s.known[v.name]

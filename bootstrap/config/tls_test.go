@@ -59,8 +59,8 @@ func TestTLS(t *testing.T) {
 		{"key readable by others", production(cert+"=tls.crt", key+"=open.key"),
 			[]finding{{key, "environment",
 				"names the file open.key, which may be read or written by others"}}, nil},
-		{"key readable by others, in development", env(cert+"=tls.crt", key+"=open.key"), nil,
-			[]finding{unsetSecret}},
+		{"key readable by others, in development", inDevelopment(cert+"=tls.crt", key+"=open.key"),
+			nil, []finding{served, unsetSecret}},
 		{"expired", production(cert+"=ended.crt", key+"=ended.key"), nil, []finding{
 			{cert, "environment",
 				"names the file ended.crt, which contains a certificate that is not valid now but from 2026-02-16T10:00:00Z to 2026-02-16T11:00:00Z"},

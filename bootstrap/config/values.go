@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,9 +13,10 @@ import (
 // reviewer converts the values of the sources to the fields of the table and checks them.
 type reviewer struct {
 	*findings
-	loader     *loader
-	production bool
-	fields     fields
+	loader      *loader
+	environment secret.Environment
+	production  bool
+	fields      fields
 	// given holds the variables that a source or a default sets, readable or not.
 	given map[string]bool
 	// texts holds their values in force, if they are readable.
@@ -44,16 +46,17 @@ func (r *reviewer) warnOf(name, problem, remedy string) {
 	r.warn(name, r.origin(name), problem, remedy)
 }
 
-// read sets the fields. The environment comes first, because it determines how the files of secrets
-// are checked and the default address of the service.
+// read sets the fields. The environment and what exposes the service come first, because they
+// determine how the files of secrets are checked and the default address of the service.
 func (r *reviewer) read() {
-	v, _ := lookup(varEnvironment)
-	r.readOne(v)
-	// An environment that cannot be read counts as production-like.
-	r.production = secret.ParseEnvironment(r.fields.Environment).ProductionLike() ||
-		r.broken[varEnvironment]
+	first := append([]string{varEnvironment}, exposing...)
+	for _, name := range first {
+		v, _ := lookup(name)
+		r.readOne(v)
+	}
+	r.determineEnvironment()
 	for _, v := range table {
-		if v.name != varEnvironment {
+		if !slices.Contains(first, v.name) {
 			r.readOne(v)
 		}
 	}
@@ -89,9 +92,6 @@ func (r *reviewer) readOne(v variable) {
 			return
 		}
 	}
-	if v.name == VarHTTPAddr && value.Origin == originDefault {
-		text = defaultHTTPAddr(r.production)
-	}
 	if v.trim {
 		text = strings.TrimSpace(text)
 	}
@@ -101,11 +101,22 @@ func (r *reviewer) readOne(v variable) {
 		r.given[v.name] = false
 		return
 	}
+	if v.name == varSigningKeys && holdsNoKeys(text) {
+		r.given[v.name] = false
+		return
+	}
 	r.texts[v.name] = text
 	field := reflect.ValueOf(&r.fields).Elem().Field(v.index)
 	if !set(field, text) {
-		r.faultOf(v.name, "is not "+v.shape(), "use "+v.expected())
+		r.faultOf(v.name, "is not "+v.shape()+quotedUnlessSecret(text), "use "+v.expected())
 	}
+}
+
+// holdsNoKeys reports whether the value of the signing keys is JSON for none, which counts as not
+// set.
+func holdsNoKeys(text string) bool {
+	compact := strings.Join(strings.Fields(text), "")
+	return compact == "{}" || compact == "null"
 }
 
 // readFileOf returns the value in a file without one trailing line break, and false if there is no
@@ -131,7 +142,7 @@ func (r *reviewer) readFileOf(v variable, name string) (text string, ok bool) {
 		}
 		r.warnForeign(v.name, words, name)
 	}
-	text, cut := strings.CutSuffix(string(read.Content), "\r\n")
+	text, cut := strings.CutSuffix(withoutBOM(read.Content), "\r\n")
 	if !cut {
 		text = strings.TrimSuffix(text, "\n")
 	}
@@ -152,15 +163,17 @@ func set(field reflect.Value, text string) bool {
 	case []string:
 		field.Set(reflect.ValueOf(listOf(text)))
 	case int:
-		number, ok := decimal(text)
+		number, ok := wholeNumber(text)
 		field.SetInt(number)
 		return ok
 	case bool:
-		field.SetBool(text == "true")
-		return text == "true" || text == "false"
+		word := strings.TrimSpace(text)
+		isTrue, isFalse := strings.EqualFold(word, "true"), strings.EqualFold(word, "false")
+		field.SetBool(isTrue)
+		return isTrue || isFalse
 	default:
 		if enumerations[field.Type()] != nil {
-			return setWord(field, text)
+			return setWord(field, strings.TrimSpace(text))
 		}
 		field.SetString(text)
 	}
@@ -179,6 +192,25 @@ func listOf(text string) []string {
 	return items
 }
 
+// wholeNumber parses a whole number as people and other programs write it: with white space at both
+// ends, a leading plus, leading zeros or a fraction of zeros.
+func wholeNumber(text string) (int64, bool) {
+	digits := strings.TrimPrefix(strings.TrimSpace(text), "+")
+	if whole, fraction, has := strings.Cut(digits, "."); has {
+		if fraction == "" || strings.Trim(fraction, "0") != "" {
+			return 0, false
+		}
+		digits = whole
+	}
+	if digits == "" {
+		return 0, false
+	}
+	if digits = strings.TrimLeft(digits, "0"); digits == "" {
+		digits = "0"
+	}
+	return decimal(digits)
+}
+
 // decimal parses a whole number of plain digits: no sign, space, separator or leading zero, which
 // other parsers read as octal.
 func decimal(text string) (int64, bool) {
@@ -187,12 +219,4 @@ func decimal(text string) (int64, bool) {
 	}
 	number, err := strconv.ParseInt(text, 10, strconv.IntSize)
 	return number, err == nil
-}
-
-// defaultHTTPAddr returns the default address of the public listener.
-func defaultHTTPAddr(production bool) string {
-	if production {
-		return ":8080"
-	}
-	return "127.0.0.1:8080"
 }

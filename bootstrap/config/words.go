@@ -28,12 +28,11 @@ func values[W fmt.Stringer](all []W) []fmt.Stringer {
 	return list
 }
 
-// setWord sets a field to the value whose word is text. It returns false if there is none.
+// setWord sets a field to the value whose word is text, in any case. It returns false if there is
+// none.
 func setWord(field reflect.Value, text string) bool {
 	for _, value := range enumerations[field.Type()] {
-		// The case of letters matters, except in the names of headers.
-		_, isHeader := value.(clientaddr.Header)
-		if value.String() == text || isHeader && strings.EqualFold(value.String(), text) {
+		if strings.EqualFold(value.String(), text) {
 			field.Set(reflect.ValueOf(value))
 			return true
 		}

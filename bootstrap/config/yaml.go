@@ -55,12 +55,12 @@ func parseYAML(content string) ([]member, []flaw) {
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, []flaw{{lineOf(err), "it is not YAML"}}
+		return nil, []flaw{notYAML(err, content)}
 	}
 	if err := decoder.Decode(&further); err == nil {
 		return nil, []flaw{{further.Line, "it has a second document"}}
 	} else if !errors.Is(err, io.EOF) {
-		return nil, []flaw{{lineOf(err), "it is not YAML"}}
+		return nil, []flaw{notYAML(err, content)}
 	}
 	root := document.Content[0]
 	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
@@ -71,6 +71,17 @@ func parseYAML(content string) ([]member, []flaw) {
 	}
 	var r yamlReader
 	return r.members(root), r.flaws
+}
+
+// notYAML returns the flaw of a file that cannot be parsed. Tabs are the usual one.
+func notYAML(err error, content string) flaw {
+	for i, line := range strings.Split(content, "\n") {
+		if strings.HasPrefix(strings.TrimLeft(line, " "), "\t") {
+			return flaw{i + 1, "it is not YAML: a tab at the beginning of the line, where only " +
+				"spaces are allowed"}
+		}
+	}
+	return flaw{lineOf(err), "it is not YAML"}
 }
 
 // lineInError finds the line number in an error of the library, which provides it in no other way.

@@ -22,7 +22,7 @@ session_secret: >-
   `+strongA+`
 log_level: !!str debug
 proxy_protocol: false
-http_addr: &anchor ":81"
+http_addr: &anchor "[::1]:81"
 ops_addr:
 ...
 `))
@@ -33,7 +33,7 @@ ops_addr:
 	assert.Equal(t, "off", review.Config.Session.Audience)
 	assert.Equal(t, "development", review.Config.Environment)
 	assert.Equal(t, time.Minute, review.Config.Session.Lifetime)
-	assert.Equal(t, ":81", review.Config.HTTPAddr)
+	assert.Equal(t, "[::1]:81", review.Config.HTTPAddr)
 	assert.Empty(t, review.Config.OpsAddr)
 	assert.Equal(t, "007", string(review.Keyring.Keys()[0].ID()))
 	assert.Equal(t, []byte(strongA), review.Keyring.Keys()[0].Secret())
@@ -64,6 +64,8 @@ func TestYAMLFaults(t *testing.T) {
 		return []finding{{variable, "file session.yaml", "must be a single value"}}
 	}
 	unset := []finding{unsetSecret}
+	servedFromFile := []finding{{"OFFLOAD_ENVIRONMENT", "file session.yaml", served.problem},
+		unsetSecret}
 	runCases(t, []testCase{
 		{"duplicate key", inYAML("log_level: info\nlog_level: info"),
 			file("line 2: it has a duplicate key"), unset},
@@ -108,7 +110,8 @@ func TestYAMLFaults(t *testing.T) {
 			file("it is not YAML"), unset},
 		{"unterminated quote", inYAML("session_secret: '" + strongA), file("it is not YAML"),
 			unset},
-		{"tabs", inYAML("\tsession_secret: " + strongA), file("it is not YAML"), unset},
+		{"tabs", inYAML("log_level: info\n \tsession_secret: " + strongA),
+			file("line 2: it is not YAML: a tab at the beginning of the line"), unset},
 		{"bad UTF-8", inYAML("session_secret: " + strongA + "\xff"), file("it is not YAML"), unset},
 		{"NUL", inYAML("session_secret: " + strongA + "\x00"), file("it is not YAML"), unset},
 		{"UTF-16", inYAML("\xff\xfes\x00e\x00"), file(""), unset},
@@ -127,14 +130,15 @@ func TestYAMLFaults(t *testing.T) {
 			single("OFFLOAD_SESSION_SECRET"), nil},
 		{"a list of keys", inYAML("session_signing_keys: [" + strongA + "]"),
 			single("OFFLOAD_SESSION_SIGNING_KEYS"), nil},
-		{"a blank entry", inYAML("trusted_proxies: [10.0.0.1, ]\n"), nil, unset},
+		{"a blank entry", inYAML("environment: dev\ntrusted_proxies: [10.0.0.1, ]\n"), nil,
+			servedFromFile},
 		{"a null entry", inYAML("trusted_proxies: [10.0.0.1, ~]\n"),
 			[]finding{{"OFFLOAD_TRUSTED_PROXIES", "file session.yaml", "entry 2"}}, unset},
 		{"hexadecimal", inYAML("session_ttl_seconds: 0x10"),
 			[]finding{{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml",
 				"is not a whole number"}},
 			unset},
-		{"a fraction", inYAML("session_ttl_seconds: 60.0"),
+		{"a fraction", inYAML("session_ttl_seconds: 60.5"),
 			[]finding{{"OFFLOAD_SESSION_TTL_SECONDS", "file session.yaml",
 				"is not a whole number"}},
 			unset},

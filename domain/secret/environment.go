@@ -8,17 +8,37 @@ import (
 // Environment is the environment that the service runs in. The zero value is one for development.
 type Environment struct{ name string }
 
-// defaultEnvironment is the name of an environment without a name.
-const defaultEnvironment = "development"
+// The names of an environment that has none.
+const (
+	defaultEnvironment = "development"
+	exposedEnvironment = "production"
+)
 
 // development lists the environments in which weak secrets are accepted. Every other name is
 // production-like, so that a typing error fails closed.
 var development = []string{"dev", defaultEnvironment, "local", "test", "testing"}
 
 // ParseEnvironment returns the environment that text names. White space at both ends and the case
-// of letters do not matter. Empty text is the zero value.
+// of ASCII letters do not matter. Empty text is the zero value.
 func ParseEnvironment(text string) Environment {
-	return Environment{name: strings.ToLower(strings.TrimSpace(text))}
+	return Environment{name: strings.Map(func(c rune) rune {
+		if 'A' <= c && c <= 'Z' {
+			return c - 'A' + 'a'
+		}
+		return c
+	}, strings.TrimSpace(text))}
+}
+
+// Named reports whether the environment has a name.
+func (e Environment) Named() bool { return e.name != "" }
+
+// Exposed returns the environment of a service that others can reach: production if nobody gave it
+// a name, otherwise e.
+func (e Environment) Exposed() Environment {
+	if e.Named() {
+		return e
+	}
+	return Environment{name: exposedEnvironment}
 }
 
 // String returns the normalized name: in lower case, and development if it is empty.

@@ -17,11 +17,14 @@ func TestEnvironment(t *testing.T) {
 		"DEV": {"dev", false}, " Development ": {"development", false}, "local": {"local", false},
 		"test": {"test", false}, "Testing": {"testing", false}, "production": {"production", true},
 		"Prod": {"prod", true}, "staging": {"staging", true}, "develop": {"develop", true},
-		"dev,": {"dev,", true}, "de v": {"de v", true},
+		"dev,": {"dev,", true}, "de v": {"de v", true}, "TESTİNG": {"testİng", true},
 	} {
 		environment := secret.ParseEnvironment(text)
 		assert.Equal(t, want.name, environment.String(), "%q", text)
 		assert.Equal(t, want.production, environment.ProductionLike(), "%q", text)
 	}
 	assert.False(t, secret.Environment{}.ProductionLike())
+	assert.False(t, secret.Environment{}.Named())
+	assert.Equal(t, "production", secret.Environment{}.Exposed().String())
+	assert.Equal(t, "test", secret.ParseEnvironment("test").Exposed().String())
 }

@@ -87,6 +87,7 @@ func newWorld(t *testing.T, page Page, index int) *world {
 		w.write(t, "run/secrets/redis-url", server.URL())
 		w.write(t, "run/secrets/digest-key", secret)
 	case "tls":
+		w.env["OFFLOAD_ENVIRONMENT"] = "development" // the page is about TLS alone
 		if more == "serving" {
 			w.tls(t, page, index)
 		}

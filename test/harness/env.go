@@ -16,9 +16,11 @@ func (e Env) With(more Env) Env {
 	return merged
 }
 
-// anyPorts returns e with ports chosen by the system, unless e sets the addresses.
-func (e Env) anyPorts() Env {
-	return Env{"OFFLOAD_HTTP_ADDR": "127.0.0.1:0", "OFFLOAD_OPS_ADDR": "127.0.0.1:0"}.With(e)
+// toServe returns e with an environment for development and with ports chosen by the system, unless
+// e sets them.
+func (e Env) toServe() Env {
+	return Env{"OFFLOAD_ENVIRONMENT": "development", "OFFLOAD_HTTP_ADDR": "127.0.0.1:0",
+		"OFFLOAD_OPS_ADDR": "127.0.0.1:0"}.With(e)
 }
 
 // list returns the environment as NAME=value strings.

@@ -34,7 +34,7 @@ func RunRefused(t testing.TB, env Env, args ...string) Exit {
 // Run runs the binary with env until it exits.
 func Run(t testing.TB, env Env, args ...string) Exit {
 	t.Helper()
-	p := launch(t, env.anyPorts(), args...)
+	p := launch(t, env.toServe(), args...)
 	status := p.Wait(t)
 	return Exit{Status: status, Output: p.Log.Text()}
 }

@@ -39,7 +39,7 @@ func ServeAt(t testing.TB, now time.Time, env Env, options ...bootstrap.Option) 
 		bootstrap.Replace[ports.Clock](s.Clock),
 		bootstrap.Replace(bootstrap.LogOutput{Writer: s.Log}),
 	}, options...)
-	app := bootstrap.New(review(t, now, env.anyPorts()), options...)
+	app := bootstrap.New(review(t, now, env.toServe()), options...)
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
 	require.NoError(t, app.Start(ctx))

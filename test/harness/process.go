@@ -22,7 +22,7 @@ type Process struct {
 // Start starts the binary with env and waits until it has logged service_started.
 func Start(t testing.TB, env Env, args ...string) *Process {
 	t.Helper()
-	p := launch(t, env.anyPorts(), args...)
+	p := launch(t, env.toServe(), args...)
 	p.awaitStart(t)
 	return p
 }
@@ -40,7 +40,7 @@ func (p *Process) awaitStart(t testing.TB) {
 // StartWithFiles is like Start, with a limit on the number of files that the process may open.
 func StartWithFiles(t testing.TB, limit int, env Env) *Process {
 	t.Helper()
-	p := run(t, env.anyPorts(), exec.Command("sh", "-c", `ulimit -n "$1" && exec "$0"`, Binary(t),
+	p := run(t, env.toServe(), exec.Command("sh", "-c", `ulimit -n "$1" && exec "$0"`, Binary(t),
 		strconv.Itoa(limit)))
 	p.awaitStart(t)
 	return p

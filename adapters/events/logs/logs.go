@@ -27,6 +27,7 @@ const (
 	eventOutageStarted = "limiter_outage_started"
 	eventOutageEnded   = "limiter_outage_ended"
 	eventConfiguration = "configuration_warning"
+	eventFault         = "configuration_fault"
 	eventRefused       = "connections_refused"
 	eventShed          = "requests_shed"
 )
@@ -142,11 +143,23 @@ func (r *Recorder) content(content ports.Content) []slog.Attr {
 // empty.
 func ConfigurationWarning(ctx context.Context, logger *slog.Logger,
 	variable, problem, remedy string) {
-	warning := []slog.Attr{slog.String("variable", variable), slog.String("problem", problem)}
+	logFinding(ctx, logger, slog.LevelWarn, eventConfiguration, variable, problem, remedy)
+}
+
+// ConfigurationFault logs a fault of a configuration variable, which keeps the service from
+// starting.
+func ConfigurationFault(ctx context.Context, logger *slog.Logger,
+	variable, problem, remedy string) {
+	logFinding(ctx, logger, slog.LevelError, eventFault, variable, problem, remedy)
+}
+
+func logFinding(ctx context.Context, logger *slog.Logger, level slog.Level,
+	event, variable, problem, remedy string) {
+	finding := []slog.Attr{slog.String("variable", variable), slog.String("problem", problem)}
 	if remedy != "" {
-		warning = append(warning, slog.String("remedy", remedy))
+		finding = append(finding, slog.String("remedy", remedy))
 	}
-	logger.LogAttrs(ctx, slog.LevelWarn, eventConfiguration, warning...)
+	logger.LogAttrs(ctx, level, event, finding...)
 }
 
 // States returns the ids of the keys with the state of each at now.

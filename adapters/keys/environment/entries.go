@@ -25,6 +25,9 @@ func NewEntry(id, text string) Entry {
 // Secret returns the entry's secret, for the policy that checks it; empty if there is none.
 func (e Entry) Secret() string { return e.secret }
 
+// ID returns the entry's key id, and false if it is not valid.
+func (e Entry) ID() (keys.ID, bool) { return keys.ParseID(e.id) }
+
 // IsFor reports whether the entry is the key with that id.
 func (e Entry) IsFor(id keys.ID) bool { return e.id == string(id) }
 

@@ -1,0 +1,93 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/offload/sessiond/domain/secret"
+)
+
+// exposing holds the variables by which an operator makes the service reachable by others.
+var exposing = []string{VarHTTPAddr, VarProxies, varProxyProtocol, varTLSCertFile, varTLSKeyFile}
+
+// determineEnvironment sets the environment in force. One that nobody named is for development only
+// as long as nobody else can reach the service.
+func (r *reviewer) determineEnvironment() {
+	environment := secret.ParseEnvironment(r.fields.Environment)
+	exposed := r.exposed()
+	if exposed != "" {
+		environment = environment.Exposed()
+	}
+	named := secret.ParseEnvironment(r.fields.Environment).Named()
+	// An environment that cannot be read counts as production-like.
+	r.environment, r.production = environment,
+		environment.ProductionLike() || r.broken[varEnvironment]
+	switch {
+	case r.broken[varEnvironment] || exposed == "":
+	case !named:
+		r.warnOf(varEnvironment, "is not set, and "+exposed+": the rules of production apply",
+			"set it to production, or to development if only you can reach the service")
+	case !r.production:
+		r.warnOf(varEnvironment, "is "+environment.String()+", and "+exposed+
+			": weak secrets are accepted although others may reach the service",
+			"set it to production, unless only you can reach the service")
+	}
+	if !named {
+		r.texts[varEnvironment] = environment.String()
+	}
+	if r.origin(VarHTTPAddr) == originDefault {
+		r.fields.HTTPAddr = defaultHTTPAddr(r.production)
+		r.texts[VarHTTPAddr] = r.fields.HTTPAddr
+	}
+}
+
+// exposed returns, as a clause, what makes the service reachable by others; empty if nothing does. A
+// value that is not valid makes nothing reachable: the service does not start with it.
+func (r *reviewer) exposed() string {
+	for _, name := range exposing {
+		isDefault := r.origin(name) == originDefault
+		switch {
+		case isDefault || r.broken[name]:
+		case name == VarHTTPAddr:
+			if isListener(r.fields.HTTPAddr) && !isLoopback(r.fields.HTTPAddr) {
+				return name + " is not a loopback address"
+			}
+		case name == varProxyProtocol:
+			if r.fields.ProxyProtocol {
+				return name + " is true"
+			}
+		case name == VarProxies:
+			if len(r.fields.Proxies) > 0 && !slices.ContainsFunc(r.fields.Proxies, notPrefix) {
+				return name + " is set"
+			}
+		case r.texts[name] != "":
+			return name + " is set"
+		}
+	}
+	return ""
+}
+
+func notPrefix(text string) bool {
+	_, ok := parsePrefix(text)
+	return !ok
+}
+
+// isLoopback reports whether only this machine can reach a listener on address.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	addr, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
+}
+
+// defaultHTTPAddr returns the default address of the public listener.
+func defaultHTTPAddr(production bool) string {
+	if production {
+		return ":8080"
+	}
+	return "127.0.0.1:8080"
+}
