@@ -41,11 +41,14 @@ type Ended chan error
 type ListenError struct {
 	// Variable is the configuration variable that holds the address.
 	Variable string
+	Address  string
 	Cause    error
 }
 
-// Error returns the variable and the cause.
-func (e *ListenError) Error() string { return e.Variable + ": cannot listen: " + e.Cause.Error() }
+// Error returns the variable and the cause, unless that quotes what may be a secret.
+func (e *ListenError) Error() string {
+	return e.Variable + ": cannot listen: " + config.ShownError(e.Address, e.Cause)
+}
 
 // Unwrap returns the cause.
 func (e *ListenError) Unwrap() error { return e.Cause }
@@ -128,7 +131,7 @@ func (p *listenerParts) listen(ctx context.Context, variable, address string, ha
 	limits.Read, limits.Idle = p.Config.ReadTimeout, p.Config.IdleTimeout
 	srv, err := server.Listen(ctx, address, handler, limits, handshake, p.Logger)
 	if err != nil {
-		return nil, &ListenError{Variable: variable, Cause: err}
+		return nil, &ListenError{Variable: variable, Address: address, Cause: err}
 	}
 	return srv, nil
 }

@@ -115,6 +115,15 @@ func quotedUnlessSecret(text string) string {
 	return ": " + strconv.Quote(cut) + ending
 }
 
+// ShownError returns the text of an error about an address that a variable holds, unless the address
+// may be a secret: the text quotes it.
+func ShownError(address string, err error) string {
+	if mayBeSecret(address) {
+		return withheld
+	}
+	return err.Error()
+}
+
 // ShownPath returns the name of a file in a form that is safe for a terminal and a log line. It
 // withholds a name that may be a secret, unless there is such a file. A long name in a folder that
 // exists is shown, because a folder is no part of a secret, unless its last element is long.

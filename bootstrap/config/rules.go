@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -52,6 +53,9 @@ func (r *reviewer) validate() {
 		if !r.broken[v.name] {
 			r.faultOf(v.name, v.violation(one.Tag())+quotedUnlessSecret(r.texts[v.name]),
 				"use "+v.expected()+meantAddress(v, r.texts[v.name]))
+			if v.kind.Kind() == reflect.String { // it may be a secret in the wrong place
+				reflect.ValueOf(&r.fields).Elem().Field(v.index).SetZero()
+			}
 		}
 	}
 }
@@ -113,7 +117,8 @@ func meantAddress(v variable, text string) string {
 	_, afterScheme, _ := strings.Cut(text, "://")
 	const port = ":8080"
 	for _, meant := range []string{text, ":" + text, text + port,
-		"[" + text[:last] + "]" + text[last:], "[" + text + "]" + port, strings.TrimSuffix(afterScheme, "/")} {
+		"[" + text[:last] + "]" + text[last:], "[" + text + "]" + port,
+		strings.TrimSuffix(afterScheme, "/")} {
 		if isListener(meant) {
 			return "; did you mean " + meant + "?"
 		}
@@ -168,9 +173,14 @@ func isListener(text string) bool {
 		return true
 	}
 	const digits, others = "0123456789", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-"
-	last := host[strings.LastIndexByte(host, '.')+1:]
-	numeric := strings.Trim(last, digits) == "" // then it is an invalid address
-	return len(host) <= 253 && !numeric && strings.Trim(host, digits+others) == ""
+	labels := strings.Split(host, ".")
+	numeric := strings.Trim(labels[len(labels)-1], digits) == "" // then it is an invalid address
+	tooLong := slices.ContainsFunc(labels, func(label string) bool { return len(label) > 63 })
+	// Names are written in lower case; what looks like a key and is not is no name, and must not
+	// be sent to a name server.
+	isSecret := mayBeSecret(host) && host != strings.ToLower(host)
+	return len(host) <= 253 && !numeric && !tooLong && !isSecret &&
+		strings.Trim(host, digits+others) == ""
 }
 
 // collide reports whether two listeners would use the same port of the same address. A wildcard

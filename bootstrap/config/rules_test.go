@@ -149,7 +149,7 @@ func TestKeyIDs(t *testing.T) {
 func TestListeners(t *testing.T) {
 	invalid := []string{"8080", "127.0.0.1", "127.0.0.1:", ":", ":65536", ":-1", ":http", ":080",
 		": 80", "::1:80", "[::1]", "a b:80", "a_b:80", "256.1.1.1:80", "127.1:80",
-		"http://x:80", "x:80/", "[x]:y", "\x00:80", "a\nb:80", strings.Repeat("x", 254) + ":80"}
+		"http://x:80", "x:80/", "[x]:y", "\x00:80", "a\nb:80", strings.Repeat("x.", 127) + "x:80", strings.Repeat("x", 64) + ":80", strongA + ":80"}
 	for _, address := range invalid {
 		t.Run("invalid "+address, func(t *testing.T) {
 			review := load(t, env("OFFLOAD_HTTP_ADDR="+address, "OFFLOAD_OPS_ADDR="+address))
@@ -160,7 +160,8 @@ func TestListeners(t *testing.T) {
 		})
 	}
 	for _, address := range []string{":0", ":65535", "0.0.0.0:80", "[::]:80", "[::1]:80",
-		"[fe80::1%eth0]:80", "localhost:80", "my-host.example.com:80", "3com.com:80"} {
+		"[fe80::1%eth0]:80", "localhost:80", "my-host.example.com:80", "3com.com:80",
+		"sessiond-deployment-7c5ddbdf54-x8zvq:80"} {
 		t.Run("valid "+address, func(t *testing.T) {
 			for _, in := range []input{inDevelopment("OFFLOAD_HTTP_ADDR=" + address),
 				inDevelopment("OFFLOAD_OPS_ADDR="+address, "OFFLOAD_HTTP_ADDR=:1")} {
