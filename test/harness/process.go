@@ -72,6 +72,9 @@ func run(t testing.TB, env Env, command *exec.Cmd) *Process {
 	return p
 }
 
+// Pid returns the id of the process.
+func (p *Process) Pid() int { return p.command.Process.Pid }
+
 // Signal sends the process a signal.
 func (p *Process) Signal(t testing.TB, signal os.Signal) {
 	t.Helper()
@@ -84,8 +87,12 @@ func (p *Process) Hang(t testing.TB) {
 	p.Signal(t, syscall.SIGSTOP)
 	// The process has stopped when its last thread has. The kernel reports that to the parent; the
 	// status is left in place for os/exec.
-	require.NoError(t, unix.Waitid(unix.P_PID, p.command.Process.Pid, nil,
-		unix.WSTOPPED|unix.WNOWAIT, nil))
+	Poll(t, "the process has stopped", func() bool {
+		var stopped unix.Siginfo
+		require.NoError(t, unix.Waitid(unix.P_PID, p.Pid(), &stopped,
+			unix.WSTOPPED|unix.WNOWAIT|unix.WNOHANG, nil))
+		return stopped.Signo != 0
+	})
 }
 
 // Resume continues a suspended process.

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/test/harness"
-	"github.com/offload/sessiond/test/harness/proxy"
+	"github.com/offload/sessiond/test/harness/freeport"
 )
 
 // session sets the headers with which the service describes a session.
@@ -73,7 +73,7 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 		t.Run(failure.name, func(t *testing.T) {
 			t.Parallel()
 			eachProduct(t, func(t *testing.T, p product) {
-				sessiond := proxy.FreeAddress(t, "127.0.0.1") // without a listener
+				sessiond := freeport.Address(t, "127.0.0.1") // without a listener
 				if failure.handler != nil {
 					sessiond = startUpstream(t, failure.handler).addr()
 				}

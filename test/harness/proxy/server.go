@@ -2,20 +2,19 @@ package proxy
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness/freeport"
 )
 
 // Server is a running proxy.
@@ -45,7 +44,7 @@ func start(t testing.TB, host string, prepare func(addr, folder string) program)
 	t.Helper()
 	var s *Server
 	for range 5 {
-		s = &Server{Addr: FreeAddress(t, host), log: &log{}, ended: make(chan struct{})}
+		s = &Server{Addr: freeport.Address(t, host), log: &log{}, ended: make(chan struct{})}
 		s.run(t, prepare(s.Addr, t.TempDir()))
 		if s.accepts() {
 			t.Cleanup(func() {
@@ -68,6 +67,8 @@ func (s *Server) run(t testing.TB, p program) {
 	s.command = exec.Command(path, p.args...)
 	s.command.Env = append([]string{"PATH=" + os.Getenv("PATH")}, append(libraries, p.env...)...)
 	s.command.Stdout, s.command.Stderr = s.log, s.log
+	// A child of the proxy may outlive it for a moment, and hold its output open.
+	s.command.WaitDelay = outputDelay
 	require.NoError(t, s.command.Start())
 	go func() {
 		defer close(s.ended)
@@ -80,7 +81,7 @@ func (s *Server) run(t testing.TB, p program) {
 func (s *Server) accepts() bool {
 	timeout := time.After(Timeout)
 	for {
-		conn, err := net.Dial("tcp", s.Addr)
+		conn, err := net.DialTimeout("tcp", s.Addr, Timeout)
 		if err == nil {
 			_ = conn.Close()
 			return true
@@ -97,34 +98,15 @@ func (s *Server) accepts() bool {
 
 func (s *Server) kill() {
 	_ = s.command.Process.Kill()
-	<-s.ended
-}
-
-// The range of ports for proxies. It is below the ephemeral ports of Linux, so that no other socket
-// gets one of them by chance.
-const firstPort, lastPort = 10000, 32000
-
-// next is the offset from firstPort of the next port to try. It starts at a random value because
-// other test processes use the same range.
-var next atomic.Uint32
-
-func init() { next.Store(rand.Uint32N(lastPort - firstPort)) }
-
-// FreeAddress returns an address on host, such as 127.0.0.1 or ::1, that was free a moment ago. It
-// does not return the same address again before all others of the range.
-func FreeAddress(t testing.TB, host string) string {
-	t.Helper()
-	for range lastPort - firstPort {
-		port := firstPort + next.Add(1)%(lastPort-firstPort)
-		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(int(port))))
-		if err == nil {
-			_ = listener.Close()
-			return listener.Addr().String()
-		}
+	select {
+	case <-s.ended:
+	case <-time.After(Timeout):
+		panic("timed out waiting for the end of a proxy that was killed:\n" + s.Log())
 	}
-	require.Fail(t, "no free port", "on %s", host)
-	return ""
 }
+
+// outputDelay is how long the output of a proxy that has ended is waited for at most.
+const outputDelay = 10 * time.Second
 
 // find returns the path of the executable and the variables that it needs in its environment.
 func find(t testing.TB, p program) (path string, env []string) {

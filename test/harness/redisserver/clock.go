@@ -40,9 +40,8 @@ func StartOnClock(t testing.TB, args ...string) (*Server, *Clock) {
 	require.NoError(t, err, "compile the server's clock: %s", output)
 	clock := &Clock{file: filepath.Join(folder, "clock")}
 	clock.Step(t, 0)
-	server := start(t, ready, append([]string{"--save", ""}, args...), "LD_PRELOAD="+library,
-		"SERVER_CLOCK="+clock.file)
-	return server, clock
+	return start(t, &Server{ready: ready, args: append([]string{"--save", ""}, args...),
+		env: []string{"LD_PRELOAD=" + library, "SERVER_CLOCK=" + clock.file}}), clock
 }
 
 // Step moves the clock by d, which may be negative. The server sees the new time at once.

@@ -68,13 +68,21 @@ func (c *Cluster) URL() string { return c.Masters[0].URL() }
 func startNode(t testing.TB, args []string) *Server {
 	t.Helper()
 	own := []string{
-		"--cluster-enabled", "yes", "--cluster-node-timeout", shortNodeTimeout,
+		"--cluster-enabled", "yes", "--" + nodeTimeout, shortNodeTimeout,
 		// A replica may take over however long ago it heard from its master.
 		"--cluster-replica-validity-factor", "0", "--repl-diskless-sync-delay", "0",
-		"--cluster-port", strconv.Itoa(freePort(t)),
+		// None takes over before DetectFailures, however long a node is kept waiting.
+		"--" + replicasStay, "yes",
 	}
-	return Start(t, append(own, args...)...)
+	return start(t, &Server{ready: ready, ports: map[string]int{busPort: 0},
+		args: slices.Concat([]string{"--save", ""}, own, args)})
 }
+
+// The options that set the port of the bus, and whether replicas take over.
+const (
+	busPort      = "--cluster-port"
+	replicasStay = "cluster-replica-no-failover"
+)
 
 // join makes a node meet the first one.
 func (c *Cluster) join(t testing.TB, node *Server) {
@@ -82,20 +90,16 @@ func (c *Cluster) join(t testing.TB, node *Server) {
 	if len(c.Masters) == 0 {
 		return
 	}
-	bus := "0"
-	for i, arg := range node.args {
-		if arg == "--cluster-port" {
-			bus = node.args[i+1]
-		}
-	}
-	c.Masters[0].Do(t, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(node.Port), bus)
+	c.Masters[0].Do(t, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(node.Port),
+		strconv.Itoa(node.ports[busPort]))
 }
 
 // DetectFailures makes the nodes that answer notice within about a second that another does not,
 // until Settle.
 func (c *Cluster) DetectFailures(t testing.TB) {
 	t.Helper()
-	c.setNodeTimeout(t, shortNodeTimeout)
+	c.set(t, replicasStay, "no")
+	c.set(t, nodeTimeout, shortNodeTimeout)
 }
 
 // Settle waits until the nodes that run agree that all slots are served. From then on no node takes
@@ -103,18 +107,21 @@ func (c *Cluster) DetectFailures(t testing.TB) {
 func (c *Cluster) Settle(t testing.TB) {
 	t.Helper()
 	deadline := time.Now().Add(Timeout)
+	c.set(t, replicasStay, "yes")
 	for {
 		// A node forgets that another failed after twice the timeout, so that has to be short here.
-		c.setNodeTimeout(t, shortNodeTimeout)
+		c.set(t, nodeTimeout, shortNodeTimeout)
 		for !c.serves(t) {
 			require.True(t, time.Now().Before(deadline),
 				"timed out waiting for all nodes to serve all slots:\n%s", c.logs())
 			time.Sleep(20 * time.Millisecond)
 		}
-		c.setNodeTimeout(t, longNodeTimeout)
+		c.set(t, nodeTimeout, longNodeTimeout)
 		if c.serves(t) {
 			return
 		}
+		require.True(t, time.Now().Before(deadline),
+			"timed out waiting for all nodes to go on serving all slots:\n%s", c.logs())
 	}
 }
 
@@ -127,11 +134,14 @@ func (c *Cluster) AwaitFailover(t testing.TB, master int) {
 
 func (c *Cluster) nodes() []*Server { return slices.Concat(c.Masters, c.Replicas) }
 
-func (c *Cluster) setNodeTimeout(t testing.TB, milliseconds string) {
+const nodeTimeout = "cluster-node-timeout"
+
+// set sets an option of every node that answers.
+func (c *Cluster) set(t testing.TB, option, value string) {
 	t.Helper()
 	for _, node := range c.nodes() {
 		if node.Running() && !node.hung {
-			node.Do(t, "CONFIG", "SET", "cluster-node-timeout", milliseconds)
+			node.Do(t, "CONFIG", "SET", option, value)
 		}
 	}
 }

@@ -16,16 +16,21 @@ const MasterSet = "limits"
 // after DetectMasterFailure, so that a loaded machine causes no failover.
 func StartSentinel(t testing.TB, master *Server, args ...string) *Server {
 	t.Helper()
-	return startSentinel(t, master.Port, args)
+	return startSentinel(t, master.Port, &Server{args: args})
 }
 
-func startSentinel(t testing.TB, masterPort int, args []string) *Server {
+// startSentinel starts the Sentinel that s describes.
+func startSentinel(t testing.TB, masterPort int, s *Server) *Server {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "sentinel.conf") // which a Sentinel must be able to write
 	text := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]d 1\n"+
-		"sentinel down-after-milliseconds %[1]s 3600000\n", MasterSet, masterPort)
+		"sentinel down-after-milliseconds %[1]s 3600000\n"+
+		// A failover that fails is tried again after twice this time.
+		"sentinel failover-timeout %[1]s 5000\n", MasterSet, masterPort)
 	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
-	return start(t, "+monitor master "+MasterSet, append([]string{config, "--sentinel"}, args...))
+	s.ready = "+monitor master " + MasterSet
+	s.args = append([]string{config, "--sentinel"}, s.args...)
+	return start(t, s)
 }
 
 // DetectMasterFailure makes a Sentinel fail over as soon as its master has not answered for half a

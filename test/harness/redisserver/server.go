@@ -16,6 +16,8 @@ import (
 
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness/freeport"
 )
 
 // Server is a redis-server process. Its methods are for the test's goroutine.
@@ -24,6 +26,7 @@ type Server struct {
 	Port    int
 	folder  string
 	args    []string
+	ports   map[string]int // further ports, by the option that sets them
 	env     []string
 	ready   string // what it logs once it serves
 	hung    bool   // between Hang and Resume
@@ -42,15 +45,18 @@ const outputDelay = 10 * time.Second
 // disk.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	return start(t, ready, append([]string{"--save", ""}, args...))
+	return start(t, &Server{ready: ready, args: append([]string{"--save", ""}, args...)})
 }
 
-// start starts a server that logs ready once it serves, with env added to the environment.
-func start(t testing.TB, ready string, args []string, env ...string) *Server {
+// start starts the server that s describes, with a port for each option that s.ports names.
+func start(t testing.TB, s *Server) *Server {
 	t.Helper()
-	s := &Server{folder: t.TempDir(), args: args, env: env, ready: ready}
-	for range 10 { // another process may take the free port before the server listens on it
+	s.folder = t.TempDir()
+	for range 10 { // another process may take a free port before the server listens on it
 		s.Port = freePort(t)
+		for option := range s.ports {
+			s.ports[option] = freePort(t)
+		}
 		if s.launch(t) {
 			t.Cleanup(func() { s.Kill() })
 			return s
@@ -72,7 +78,11 @@ func (s *Server) Log() string { return s.log.String() }
 // Kill kills the server, if it runs, and waits for its end.
 func (s *Server) Kill() {
 	_ = s.command.Process.Kill()
-	<-s.ended
+	select {
+	case <-s.ended:
+	case <-time.After(Timeout):
+		panic("timed out waiting for the end of a server that was killed:\n" + s.Log())
+	}
 }
 
 // Running reports whether the process exists; it may hang.
@@ -103,7 +113,17 @@ func (s *Server) Resume(t testing.TB) {
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.Kill()
-	require.True(t, s.launch(t), "the server did not start again: %s", s.log)
+	s.relaunch(t)
+}
+
+// relaunch starts the server again, on the same ports. Something may use one of them for a moment.
+func (s *Server) relaunch(t testing.TB) {
+	t.Helper()
+	deadline := time.Now().Add(Timeout)
+	for !s.launch(t) {
+		require.True(t, time.Now().Before(deadline), "timed out starting the server again: %s", s.log)
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // RestartEmpty kills the server, if it runs, and starts it without data.
@@ -115,7 +135,7 @@ func (s *Server) RestartEmpty(t testing.TB) {
 	for _, entry := range entries {
 		require.NoError(t, os.RemoveAll(filepath.Join(s.folder, entry.Name())))
 	}
-	require.True(t, s.launch(t), "the server did not start again: %s", s.log)
+	s.relaunch(t)
 }
 
 // Client returns a client of this server only, even where it is a node of a Cluster. It is closed
@@ -157,6 +177,9 @@ func (s *Server) launch(t testing.TB) bool {
 	program, libraries := find(t)
 	args := append(slices.Clone(s.args), "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1",
 		"--dir", s.folder, "--daemonize", "no")
+	for option, port := range s.ports {
+		args = append(args, option, strconv.Itoa(port))
+	}
 	s.command = exec.Command(program, args...)
 	s.command.Env = slices.Concat(os.Environ(), libraries, s.env)
 	s.log, s.ended, s.hung = newLog(), make(chan struct{}), false
@@ -194,8 +217,9 @@ func find(t testing.TB) (program string, env []string) {
 // freePort returns a port that was free a moment ago.
 func freePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(freeport.Address(t, "127.0.0.1"))
 	require.NoError(t, err)
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
+	number, err := strconv.Atoi(port)
+	require.NoError(t, err)
+	return number
 }

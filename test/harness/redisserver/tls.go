@@ -2,7 +2,7 @@ package redisserver
 
 import (
 	"fmt"
-	"strconv"
+	"slices"
 	"testing"
 
 	"github.com/offload/sessiond/test/pki"
@@ -19,8 +19,9 @@ type TLS struct {
 // StartTLS starts a server that also accepts TLS, and returns its TLS port.
 func StartTLS(t testing.TB, secured TLS, args ...string) (server *Server, port int) {
 	t.Helper()
-	port, own := secured.arguments(t)
-	return Start(t, append(own, args...)...), port
+	server = start(t, &Server{ready: ready, ports: map[string]int{tlsPort: 0},
+		args: slices.Concat([]string{"--save", ""}, secured.arguments(t), args)})
+	return server, server.ports[tlsPort]
 }
 
 // StartTLSSentinel starts a Sentinel that also accepts TLS and announces that port of the master,
@@ -28,22 +29,24 @@ func StartTLS(t testing.TB, secured TLS, args ...string) (server *Server, port i
 func StartTLSSentinel(t testing.TB, secured TLS, masterPort int, args ...string) (
 	sentinel *Server, port int) {
 	t.Helper()
-	port, own := secured.arguments(t)
-	return startSentinel(t, masterPort, append(own, args...)), port
+	sentinel = startSentinel(t, masterPort, &Server{ports: map[string]int{tlsPort: 0},
+		args: append(secured.arguments(t), args...)})
+	return sentinel, sentinel.ports[tlsPort]
 }
 
-// arguments returns the arguments of a server, and its TLS port.
-func (s TLS) arguments(t testing.TB) (port int, args []string) {
+// tlsPort is the option that sets the TLS port.
+const tlsPort = "--tls-port"
+
+// arguments returns the arguments of a server, but for its TLS port.
+func (s TLS) arguments(t testing.TB) []string {
 	t.Helper()
 	folder := t.TempDir()
 	chain, key := s.Pair.Write(t, folder)
-	port = freePort(t)
-	args = []string{"--tls-port", strconv.Itoa(port), "--tls-cert-file", chain,
-		"--tls-key-file", key}
+	args := []string{"--tls-cert-file", chain, "--tls-key-file", key}
 	if s.Client == nil {
-		return port, append(args, "--tls-auth-clients", "no")
+		return append(args, "--tls-auth-clients", "no")
 	}
 	authority := fmt.Sprintf("%s/clients.crt", folder)
 	pki.Replace(t, authority, s.Client.Chain)
-	return port, append(args, "--tls-auth-clients", "yes", "--tls-ca-cert-file", authority)
+	return append(args, "--tls-auth-clients", "yes", "--tls-ca-cert-file", authority)
 }
