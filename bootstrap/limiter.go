@@ -29,12 +29,14 @@ type limiterParts struct {
 	Events    ports.Events
 }
 
-// storage holds the storage of grants, and its health if it can have an outage.
+// storage holds the storage of grants, its health if it can have an outage, and what follows the
+// files for TLS with it.
 type storage struct {
 	fx.Out
 
-	Limiter ports.LimiterStorage
-	Health  []ports.Health `group:"health,flatten"`
+	Limiter   ports.LimiterStorage
+	Health    []ports.Health `group:"health,flatten"`
+	Followers []follower     `group:"followers,flatten"`
 }
 
 func newLimiter(p limiterParts) (storage, error) {
@@ -88,7 +90,12 @@ func (p *limiterParts) shared() (storage, error) {
 			return nil
 		},
 	})
-	return storage{Limiter: guarded, Health: []ports.Health{guarded}}, nil
+	found := storage{Limiter: guarded, Health: []ports.Health{guarded}}
+	if files := p.Config.RedisURL.WatchTLSFiles(p.Events); files != nil {
+		p.Lifecycle.Append(fx.StartStopHook(files.Start, files.Stop))
+		found.Followers = []follower{files}
+	}
+	return found, nil
 }
 
 // redisServer returns the Redis server of a configuration.

@@ -65,12 +65,16 @@ const (
 	MaterialKeys Material = "keys"
 	// MaterialTLS is the certificate of the public listener, with its key.
 	MaterialTLS Material = "tls"
+	// MaterialRedisTLS is what TLS with the shared limiter storage needs: the authorities that are
+	// trusted, and the client certificate with its key.
+	MaterialRedisTLS Material = "redis_tls"
 )
 
 // Materials returns all materials.
-func Materials() []Material { return []Material{MaterialKeys, MaterialTLS} }
+func Materials() []Material { return []Material{MaterialKeys, MaterialTLS, MaterialRedisTLS} }
 
-// Content is what was read of a material: one of KeysContent and TLSContent.
+// Content is what was read of a material: KeysContent, TLSContent or
+// RedisTLSContent.
 type Content interface {
 	// Material returns the material that the content is of.
 	Material() Material
@@ -92,6 +96,15 @@ type TLSContent struct {
 
 // Material implements Content.
 func (TLSContent) Material() Material { return MaterialTLS }
+
+// RedisTLSContent is the content of the files for TLS with the shared limiter storage.
+type RedisTLSContent struct {
+	// Ends is the last time at which the client certificate is valid; zero if there is none.
+	Ends time.Time
+}
+
+// Material implements Content.
+func (RedisTLSContent) Material() Material { return MaterialRedisTLS }
 
 // Reloaded reports that good content came into force: another than before, or the same after a
 // failure.

@@ -135,6 +135,10 @@ func (r *Recorder) content(content ports.Content) []slog.Attr {
 		return []slog.Attr{States(c.Keyring, r.clock.Now())}
 	case ports.TLSContent:
 		return []slog.Attr{slog.Any("names", c.Names), slog.Time("ends", c.Ends)}
+	case ports.RedisTLSContent:
+		if !c.Ends.IsZero() {
+			return []slog.Attr{slog.Time("ends", c.Ends)}
+		}
 	}
 	return nil
 }

@@ -182,6 +182,20 @@ func TestWritesCertificateEvents(t *testing.T) {
 	}, read(t, out))
 }
 
+func TestWritesEventsOfTLSWithRedis(t *testing.T) {
+	recorder, out := newRecorder(slog.LevelInfo)
+	recorder.Record(t.Context(), ports.ReloadFailed{Material: ports.MaterialRedisTLS,
+		Cause: errors.New("what is wrong")})
+	recorder.Record(t.Context(), ports.Reloaded{Content: ports.RedisTLSContent{}})
+	recorder.Record(t.Context(), ports.Reloaded{Content: ports.RedisTLSContent{
+		Ends: time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)}})
+	assert.Equal(t, []line{
+		{"level": "ERROR", "msg": "redis_tls_reload_failed", "cause": "what is wrong"},
+		{"level": "INFO", "msg": "redis_tls_reloaded"},
+		{"level": "INFO", "msg": "redis_tls_reloaded", "ends": "2026-02-16T12:00:00Z"},
+	}, read(t, out))
+}
+
 func TestWritesStartAndEndOfAnOutage(t *testing.T) {
 	recorder, out := newRecorder(slog.LevelInfo)
 	recorder.Record(t.Context(), ports.LimiterOutageStarted{Policy: ports.OutageDeny,

@@ -45,6 +45,7 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 		"\noffload_token_verifications_total{"))
 	assert.Contains(t, text, "\noffload_keys_reload_failures_total 0\n")
 	assert.Contains(t, text, "\noffload_tls_reload_failures_total 0\n")
+	assert.Contains(t, text, "\noffload_redis_tls_reload_failures_total 0\n")
 	assert.NotContains(t, text, "offload_tls_certificate", "there is none")
 	assert.Contains(t, text, "\noffload_http_connections 0\n")
 	for _, budget := range []string{"connections", "connections_per_address",

@@ -15,8 +15,8 @@ const maxTLSFile = 1 << 20
 // TLSFiles names the files for TLS with a server. An empty name means no such file.
 //
 // They are read for each new connection. A changed file takes effect within the life of a
-// connection, and at once where connections fail because of the old one. Nothing has to watch the
-// files, and what is wrong with one shows as the cause of what fails: a connection.
+// connection, and at once where connections fail because of the old one. Until then the connections
+// that are open stay in use, so that a bad file goes unnoticed: TLSWatch reports it at once.
 type TLSFiles struct {
 	// CA holds the certificates, in PEM, of the authorities that may sign a server's certificate.
 	// Without it they are those of the system.
@@ -66,11 +66,12 @@ func (f TLSFault) Error() string { return f.Part.String() + " " + f.Fault.Error(
 // malformed is the reason of a file that does not contain what it should.
 const malformed securefile.Reason = "malformed"
 
-// trust is the content of the files: the authorities, nil for those of the system, and the client's
-// certificate, nil for none.
+// trust is the content of the files: the authorities, nil for those of the system, the client's
+// certificate, nil for none, and the text of each file.
 type trust struct {
 	roots *x509.CertPool
 	own   *tls.Certificate
+	texts [KeyFile + 1]string
 }
 
 // Check returns every reason why the files cannot be used.
@@ -98,6 +99,7 @@ func (f TLSFiles) read() (trust, []TLSFault) {
 				faults = append(faults, TLSFault{part, fault})
 			}
 		}
+		found.texts[part] = string(file.Content)
 		return append(file.Content, '\n') // never nil
 	}
 	reject := func(part TLSPart, problem, remedy string) {
