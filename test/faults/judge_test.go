@@ -14,16 +14,23 @@ import (
 type verdict struct {
 	// granted is a session that a limit counted; refused is a 429.
 	granted, refused bool
-	// byPolicy is an answer without a decision: a 503 under deny, a session without RateLimit
-	// fields under allow.
+	// byPolicy is an answer without a decision: a 503, under deny or from a busy replica, or a
+	// session without RateLimit fields under allow.
 	byPolicy bool
 	// violation says how the answer violates the contract.
 	violation string
 	token     string
 }
 
-// judge checks an answer against the contract under a policy.
-func judge(answer harness.Response, err error, policy string) verdict {
+// rules is what an answer depends on.
+type rules struct {
+	policy string
+	// busy means that the replicas are short of CPU, so that they may answer 503 under any policy.
+	busy bool
+}
+
+// judge checks an answer against the contract under the rules.
+func judge(answer harness.Response, err error, under rules) verdict {
 	if err != nil {
 		return verdict{violation: "no answer: " + err.Error()}
 	}
@@ -49,7 +56,7 @@ func judge(answer harness.Response, err error, policy string) verdict {
 		if limits {
 			return verdict{granted: true, token: session.Token}
 		}
-		if policy != allow {
+		if under.policy != allow {
 			return violation("session without RateLimit fields")
 		}
 		return verdict{byPolicy: true, token: session.Token}
@@ -66,7 +73,7 @@ func judge(answer harness.Response, err error, policy string) verdict {
 		return verdict{refused: true}
 	case http.StatusServiceUnavailable:
 		switch {
-		case policy != deny:
+		case under.policy != deny && !under.busy:
 			return violation("503 under a policy other than deny")
 		case answer.Header.Get("Retry-After") != "1":
 			return violation("Retry-After is not 1")

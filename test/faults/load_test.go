@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 	pace     = 2500 * time.Microsecond // between two requests of all clients
 	hot      = 3
 	crowd    = 200
+	resting  = 20 // one permit in so many is given out while the load rests
 	seed     = 20261124
 	idMark   = "quarry-7Qx" // in each install id
 	fourMark = "198.18."    // in each IPv4 address
@@ -32,8 +34,9 @@ const (
 // against the contract as it arrives.
 type load struct {
 	replicas []*replica
-	policy   string
+	rules    rules
 	permits  chan struct{}
+	resting  atomic.Bool // permits are few
 	stopped  chan struct{}
 	running  sync.WaitGroup
 
@@ -73,9 +76,9 @@ func (t *tally) slowest() time.Duration {
 }
 
 // startLoad starts the clients. They stop with the test at the latest.
-func startLoad(t testing.TB, policy string, replicas ...*replica) *load {
+func startLoad(t testing.TB, under rules, replicas ...*replica) *load {
 	l := &load{
-		replicas: replicas, policy: policy, permits: make(chan struct{}),
+		replicas: replicas, rules: under, permits: make(chan struct{}),
 		stopped: make(chan struct{}), grown: make(chan struct{}),
 		tally: tally{grants: map[string]int{}, refusals: map[string]int{}},
 	}
@@ -98,16 +101,23 @@ func (l *load) stop(t testing.TB) {
 	awaitReturn(t, "the last answers of the load", l.running.Wait)
 }
 
+// rest makes the load light, or not any more: enough to use every connection to the storage, and
+// too little to keep the machine from something else.
+func (l *load) rest(yes bool) { l.resting.Store(yes) }
+
 // meter hands out permits for requests at a steady pace. A permit that no client is free to take is
 // lost.
 func (l *load) meter() {
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
-	for {
+	for tick := 0; ; tick++ {
 		select {
 		case <-l.stopped:
 			return
 		case <-ticker.C:
+			if l.resting.Load() && tick%resting != 0 {
+				continue
+			}
 			select {
 			case l.permits <- struct{}{}:
 			default:
@@ -181,13 +191,18 @@ func (l *load) issue(replica int, from caller) {
 	answer, err := l.replicas[replica].Try(http.MethodPost, harness.IssuePath,
 		harness.IssueBody(from.id),
 		harness.Header{"Content-Type", "application/json"}, harness.ForwardedFor(from.address))
-	measured := request{began, time.Since(began)}
-	verdict := judge(answer, err, l.policy)
+	l.record(replica, from, judge(answer, err, l.rules), &request{began, time.Since(began)})
+}
 
+// record counts an answer. measured is nil where the request does not count for how long clients
+// wait.
+func (l *load) record(replica int, from caller, verdict verdict, measured *request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tally.answers++
-	l.tally.requests = append(l.tally.requests, measured)
+	if measured != nil {
+		l.tally.requests = append(l.tally.requests, *measured)
+	}
 	switch {
 	case verdict.violation != "":
 		l.tally.violations = append(l.tally.violations, verdict.violation)

@@ -41,7 +41,7 @@ func BenchmarkFaults(b *testing.B) {
 			continue
 		}
 		measured[f.name] = map[string]cell{}
-		for _, policy := range []string{local, deny, allow} {
+		for _, policy := range policies {
 			b.Run(f.name+"/"+policy, func(b *testing.B) {
 				for b.Loop() {
 					got := measureCell(b, f, policy)
@@ -77,10 +77,10 @@ func measureOnce(b *testing.B, f fault, policy string) cell {
 	calm := time.Now()
 	<-time.After(calmFor)
 	broken := time.Now()
-	f.inject(b, w.store, defaultTimeout)
+	f.inject(b, w)
 	<-time.After(faultFor)
 	healing := time.Now()
-	f.heal(b, w.store)
+	f.heal(b, w)
 	healed := time.Now()
 	w.awaitOutage(b)
 	w.settle(b)
@@ -132,7 +132,7 @@ func table(measured map[string]map[string]cell) string {
 		}
 		var during, recovery []string
 		var calm time.Duration
-		for _, policy := range []string{local, deny, allow} {
+		for _, policy := range policies {
 			got, found := measured[f.name][policy]
 			if !found {
 				continue

@@ -19,6 +19,8 @@ const (
 	allow = "allow"
 )
 
+var policies = []string{local, deny, allow}
+
 // The secrets of the replicas, and their limits. The window is longer than any test, so that all
 // grants of a subject lie in one window.
 const (
@@ -59,22 +61,10 @@ func startReplica(t testing.TB, env harness.Env) *replica {
 	return &replica{harness.Start(t, env)}
 }
 
-// startSharingReplica starts a replica that shares its decisions from the start. A replica gives
-// its first probe one second, whatever its timeout; where a loaded machine needed longer, so that
-// the replica began with an outage, another one is started in its place.
+// startSharingReplica starts a replica that shares its decisions from the start.
 func startSharingReplica(t testing.TB, env harness.Env) *replica {
 	t.Helper()
-	deadline := time.Now().Add(harness.Timeout)
-	for {
-		r := startReplica(t, env)
-		outages := r.Log.Of("limiter_outage_started")
-		if len(outages) == 0 {
-			return r
-		}
-		r.Kill()
-		require.True(t, time.Now().Before(deadline),
-			"timed out waiting for a replica that starts without an outage: %v", outages)
-	}
+	return &replica{harness.StartSharing(t, env)}
 }
 
 // metrics returns the value of every series of a replica, by name and labels.
@@ -95,7 +85,7 @@ func (r *replica) metrics(t testing.TB) map[string]float64 {
 func (r *replica) outage(t testing.TB, policy string) (out bool, decisions int) {
 	t.Helper()
 	series := r.metrics(t)
-	for _, other := range []string{local, deny, allow} {
+	for _, other := range policies {
 		label := `{policy="` + other + `"}`
 		require.Contains(t, series, "offload_limiter_outage"+label)
 		if other != policy {

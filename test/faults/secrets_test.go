@@ -148,7 +148,7 @@ func TestStorageContainsNoSecrets(t *testing.T) {
 		policy: local, timeout: testTimeout, store: s,
 		replicas: [2]*replica{startSharingReplica(t, env), startSharingReplica(t, env)},
 	}
-	w.load = startLoad(t, local, w.replicas[:]...)
+	w.load = startLoad(t, rules{policy: local}, w.replicas[:]...)
 	w.load.more(t, phaseAnswers)
 	s.server.Kill()
 	w.awaitOutage(t)

@@ -17,13 +17,17 @@ import (
 
 // world is two replicas that share a storage under an outage policy, and the fault to inject.
 type world struct {
-	fault    fault
-	policy   string
-	timeout  time.Duration
-	store    *store
+	fault   fault
+	policy  string
+	timeout time.Duration // of the replicas' decisions
+	*store
 	replicas [2]*replica
 	load     *load
 	ready    *readiness
+	// rush keeps the processors busy, where the fault is that.
+	rush *rush
+	// before is the resource usage of the replicas before the fault.
+	before [2]size
 }
 
 // newWorld starts the storage, the replicas and the load.
@@ -35,7 +39,7 @@ func newWorld(t testing.TB, f fault, policy string, timeout time.Duration) *worl
 			environment(w.store.url(i, password), policy, timeout).With(w.store.env))
 	}
 	w.ready = watchReadiness(t, w.replicas[:]...)
-	w.load = startLoad(t, policy, w.replicas[:]...)
+	w.load = startLoad(t, rules{policy: policy, busy: f.starves}, w.replicas[:]...)
 	return w
 }
 
@@ -112,7 +116,7 @@ func (w *world) requireShared(t testing.TB, when string) {
 		for i := range limit + 4 {
 			from := caller(i)
 			answer := w.replicas[i%2].Issue(t, from.id, harness.ForwardedFor(from.address))
-			verdict := judge(answer, nil, w.policy)
+			verdict := judge(answer, nil, rules{policy: w.policy})
 			require.Empty(t, verdict.violation)
 			require.False(t, verdict.byPolicy, "%d %s", answer.Status, answer.Body)
 			if verdict.granted {

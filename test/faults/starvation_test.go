@@ -1,0 +1,151 @@
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness"
+	"github.com/offload/sessiond/test/harness/redisserver"
+)
+
+// TestLongStarvation has clients keep every processor busy while the storage is well: no decision
+// is made by the policy. It runs by itself, because it leaves nothing of the machine to others.
+//
+// The timeout is the default one, so that many decisions are late. But then nothing may keep the
+// storage's own process from running for that long. So the replicas and the rush have a low
+// priority, and the storage is asked all the while how long it takes to answer: where that was too
+// long, because the machine has other work, the test begins again with a longer timeout.
+func TestLongStarvation(t *testing.T) {
+	for _, f := range faults {
+		if !f.starves {
+			continue
+		}
+		for _, policy := range policies {
+			t.Run(policy, func(t *testing.T) {
+				for timeout, done := defaultTimeout, false; !done; timeout *= 10 {
+					timeout = min(timeout, testTimeout)
+					t.Run(timeout.String(), func(t *testing.T) {
+						done = testStarvation(t, newWorld(t, f, policy, timeout))
+					})
+				}
+			})
+		}
+	}
+}
+
+// rushAnswers is how many answers the rush lasts at least.
+const rushAnswers = 1200
+
+// testStarvation reports false, and has checked less, where the storage itself was too slow for the
+// timeout.
+func testStarvation(t *testing.T, w *world) (conclusive bool) {
+	w.load.await(t, "the hot subjects are spent", hotSubjectsSpent)
+	for _, r := range w.replicas {
+		lowerPriority(t, r.Pid())
+	}
+	asked := ask(t, w.server)
+	w.fault.inject(t, w)
+	w.load.more(t, rushAnswers)
+	w.fault.heal(t, w)
+	w.load.more(t, phaseAnswers)
+	w.load.stop(t)
+	w.ready.stop(t)
+	longest := asked.stop(t)
+
+	counted := w.load.soFar()
+	require.Empty(t, counted.violations, "answers that violate the contract")
+	assert.Empty(t, w.ready.failures, "failed readiness checks")
+	t.Logf("%d answers, the slowest in %v; %v decisions later than %v; the storage answered within "+
+		"%v; causes: %v", counted.answers, counted.slowest().Round(time.Millisecond),
+		w.lateDecisions(t), w.timeout, longest.Round(time.Millisecond), w.causes())
+	byPolicy := w.policyDecisions(t)
+	if byPolicy != [2]int{} && longest > w.timeout/2 && w.timeout < testTimeout {
+		return false
+	}
+	assert.Equal(t, [2]int{}, byPolicy, "decisions of the policy")
+	w.requireBounded(t, &counted)
+	w.requireReported(t, &counted)
+	w.requireNoSecrets(t, &counted)
+	return true
+}
+
+// lowerPriority lets other processes run before this one, which all threads of the process inherit.
+func lowerPriority(t testing.TB, pid int) {
+	t.Helper()
+	const nice = 10
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	require.NoError(t, err)
+	for _, thread := range threads {
+		id, err := strconv.Atoi(thread.Name())
+		require.NoError(t, err)
+		err = syscall.Setpriority(syscall.PRIO_PROCESS, id, nice)
+		if !errors.Is(err, syscall.ESRCH) { // the thread has ended
+			require.NoError(t, err)
+		}
+	}
+}
+
+// lateDecisions returns how many decisions took longer than the default timeout.
+func (w *world) lateDecisions(t testing.TB) (late int) {
+	t.Helper()
+	const series = "offload_limiter_decision_duration_seconds"
+	for _, r := range w.replicas {
+		all := r.metrics(t)
+		require.Contains(t, all, series+`_bucket{storage="redis",le="0.05"}`)
+		late += int(all[series+`_count{storage="redis"}`] -
+			all[series+`_bucket{storage="redis",le="0.05"}`])
+	}
+	return late
+}
+
+// asking has a server answer again and again, on a connection of its own.
+type asking struct {
+	cancel  context.CancelFunc
+	ended   chan struct{}
+	longest time.Duration // that an answer took; to be read when ended is closed
+	err     error
+}
+
+func ask(t testing.TB, server *redisserver.Server) *asking {
+	t.Helper()
+	client := server.Client(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &asking{cancel: cancel, ended: make(chan struct{})}
+	t.Cleanup(cancel)
+	go func() {
+		defer close(a.ended)
+		const pause = 5 * time.Millisecond
+		ticker := time.NewTicker(pause)
+		defer ticker.Stop()
+		for ctx.Err() == nil {
+			began := time.Now()
+			if a.err = client.Do(context.Background(), client.B().Ping().Build()).Error(); a.err != nil {
+				return
+			}
+			a.longest = max(a.longest, time.Since(began))
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return a
+}
+
+// stop returns the longest that an answer took.
+func (a *asking) stop(t testing.TB) time.Duration {
+	t.Helper()
+	a.cancel()
+	harness.Receive(t, "the server has answered", a.ended)
+	require.NoError(t, a.err)
+	return a.longest
+}
