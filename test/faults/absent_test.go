@@ -65,6 +65,21 @@ func TestStartsWithoutStorage(t *testing.T) {
 	}
 }
 
+// TestStartsWhileStorageHangs starts replicas whose first probe is not answered in time, as on a
+// machine that is slow at the start. They share their decisions as soon as the storage answers.
+func TestStartsWhileStorageHangs(t *testing.T) {
+	t.Parallel()
+	w := &world{policy: local, timeout: testTimeout, store: oneServer(t)}
+	w.server.Hang(t)
+	for i := range w.replicas {
+		w.replicas[i] = startReplica(t, environment(w.url(i, password), local, testTimeout))
+		assert.Len(t, w.replicas[i].Log.Of("limiter_outage_started"), 1)
+	}
+	w.server.Resume(t)
+	w.awaitRecovery(t)
+	w.requireShared(t, "after")
+}
+
 // TestNeverReportsPassword uses a password that the storage rejects, and URLs that are invalid. No
 // answer, log or command output of the service contains them.
 func TestNeverReportsPassword(t *testing.T) {

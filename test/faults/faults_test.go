@@ -102,7 +102,7 @@ var faults = []fault{
 	{
 		name: "none, but clients keep every processor busy", start: oneServer, harmless: true,
 		starves: true,
-		inject:  func(t testing.TB, w *world) { w.rush = startRush(t, w.load) },
+		inject:  startRush,
 		heal:    func(t testing.TB, w *world) { w.rush.stop(t) },
 	},
 	{

@@ -3,6 +3,7 @@ package faults_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,12 +38,17 @@ type rush struct {
 	busy    []*exec.Cmd
 }
 
-// startRush starts a rush. The load counts and judges the answers to its requests. It ends with
-// the test at the latest.
-func startRush(t testing.TB, l *load) *rush {
+// startRush starts a rush on the replicas, and gives both a lower priority than the storage has. The
+// load counts and judges the answers to its requests. It ends with the test at the latest.
+func startRush(t testing.TB, w *world) {
 	t.Helper()
+	for _, r := range w.replicas {
+		lowerPriority(t, r.Pid())
+	}
+	l := w.load
 	ctx, leave := context.WithCancel(context.Background())
 	r := &rush{leave: leave}
+	w.rush = r
 	t.Cleanup(func() { r.stop(t) })
 	for replica := range l.replicas {
 		for number := range rushConnections {
@@ -54,7 +62,6 @@ func startRush(t testing.TB, l *load) *rush {
 	for range runtime.NumCPU() {
 		r.busy = append(r.busy, startBusyProcess(t))
 	}
-	return r
 }
 
 // stop ends the rush, and returns when that is done. It may be called more than once.
@@ -140,4 +147,20 @@ func startBusyProcess(t testing.TB) *exec.Cmd {
 	require.NoError(t, command.Start())
 	lowerPriority(t, command.Process.Pid)
 	return command
+}
+
+// lowerPriority lets other processes run before this one, which all threads of the process inherit.
+func lowerPriority(t testing.TB, pid int) {
+	t.Helper()
+	const nice = 10
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	require.NoError(t, err)
+	for _, thread := range threads {
+		id, err := strconv.Atoi(thread.Name())
+		require.NoError(t, err)
+		err = syscall.Setpriority(syscall.PRIO_PROCESS, id, nice)
+		if !errors.Is(err, syscall.ESRCH) { // the thread has ended
+			require.NoError(t, err)
+		}
+	}
 }

@@ -2,11 +2,6 @@ package faults_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -49,9 +44,6 @@ const rushAnswers = 1200
 // timeout.
 func testStarvation(t *testing.T, w *world) (conclusive bool) {
 	w.load.await(t, "the hot subjects are spent", hotSubjectsSpent)
-	for _, r := range w.replicas {
-		lowerPriority(t, r.Pid())
-	}
 	asked := ask(t, w.server)
 	w.fault.inject(t, w)
 	w.load.more(t, rushAnswers)
@@ -76,22 +68,6 @@ func testStarvation(t *testing.T, w *world) (conclusive bool) {
 	w.requireReported(t, &counted)
 	w.requireNoSecrets(t, &counted)
 	return true
-}
-
-// lowerPriority lets other processes run before this one, which all threads of the process inherit.
-func lowerPriority(t testing.TB, pid int) {
-	t.Helper()
-	const nice = 10
-	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	require.NoError(t, err)
-	for _, thread := range threads {
-		id, err := strconv.Atoi(thread.Name())
-		require.NoError(t, err)
-		err = syscall.Setpriority(syscall.PRIO_PROCESS, id, nice)
-		if !errors.Is(err, syscall.ESRCH) { // the thread has ended
-			require.NoError(t, err)
-		}
-	}
 }
 
 // lateDecisions returns how many decisions took longer than the default timeout.

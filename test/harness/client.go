@@ -22,7 +22,7 @@ type Service struct {
 
 func newService(t testing.TB) Service {
 	s := Service{Client: &Client{}, Log: NewLog()}
-	s.open(t, &net.Dialer{})
+	s.open(t, &net.Dialer{Timeout: Timeout})
 	return s
 }
 
@@ -96,7 +96,7 @@ func (c *Client) From(t testing.TB, address string) *Client {
 	peer := net.ParseIP(address)
 	require.NotNil(t, peer, "%s", address)
 	other := &Client{Public: c.Public, Ops: c.Ops, behind: c.behind}
-	other.open(t, &net.Dialer{LocalAddr: &net.TCPAddr{IP: peer}})
+	other.open(t, &net.Dialer{Timeout: Timeout, LocalAddr: &net.TCPAddr{IP: peer}})
 	return other
 }
 
@@ -225,6 +225,6 @@ func (c *Client) Current(t testing.TB, headers ...Header) Response {
 func (c *Client) Through(t testing.TB, public string) *Client {
 	t.Helper()
 	other := &Client{Public: public, Ops: c.Ops, behind: true}
-	other.open(t, &net.Dialer{})
+	other.open(t, &net.Dialer{Timeout: Timeout})
 	return other
 }
