@@ -117,7 +117,6 @@ var faults = []fault{
 		inject: func(_ testing.TB, w *world) { w.server.Kill() },
 		heal: func(t testing.TB, w *world) {
 			w.sentinel.DetectMasterFailure(t)
-			w.sentinel.Await(t, "+switch-master")
 			w.server = w.other
 		},
 	},

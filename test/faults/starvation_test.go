@@ -12,13 +12,14 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// TestLongStarvation has clients keep every processor busy while the storage is well: no decision
-// is made by the policy. It runs by itself, because it leaves nothing of the machine to others.
+// TestLongStarvation leaves the replicas no CPU while the storage is well: clients keep every
+// processor busy, and now and then the replicas do not run at all for longer than the timeout, with
+// decisions under way. No decision is made by the policy. The test runs by itself, because it leaves
+// nothing of the machine to others.
 //
-// The timeout is the default one, so that many decisions are late. But then nothing may keep the
-// storage's own process from running for that long. So the replicas and the rush have a low
-// priority, and the storage is asked all the while how long it takes to answer: where that was too
-// long, because the machine has other work, the test begins again with a longer timeout.
+// Whenever the replicas run, the storage has to answer within the timeout. On a machine with other
+// work it may not. So the replicas and the rush have a low priority, and the storage is asked all
+// the while how long it takes: where that was too long, the test begins again with a longer timeout.
 func TestLongStarvation(t *testing.T) {
 	for _, f := range faults {
 		if !f.starves {
@@ -26,7 +27,7 @@ func TestLongStarvation(t *testing.T) {
 		}
 		for _, policy := range policies {
 			t.Run(policy, func(t *testing.T) {
-				for timeout, done := defaultTimeout, false; !done; timeout *= 10 {
+				for timeout, done := starvedTimeout, false; !done; timeout *= 10 {
 					timeout = min(timeout, testTimeout)
 					t.Run(timeout.String(), func(t *testing.T) {
 						done = testStarvation(t, newWorld(t, f, policy, timeout))
@@ -37,8 +38,14 @@ func TestLongStarvation(t *testing.T) {
 	}
 }
 
-// rushAnswers is how many answers the rush lasts at least.
-const rushAnswers = 1200
+// The timeout with which the test begins; how many answers the rush lasts before the replicas stop,
+// how often they do, and for how much longer than the timeout.
+const (
+	starvedTimeout = time.Second
+	rushAnswers    = 1000
+	stops          = 3
+	stoppedBeyond  = 500 * time.Millisecond
+)
 
 // testStarvation reports false, and has checked less, where the storage itself was too slow for the
 // timeout.
@@ -47,6 +54,16 @@ func testStarvation(t *testing.T, w *world) (conclusive bool) {
 	asked := ask(t, w.server)
 	w.fault.inject(t, w)
 	w.load.more(t, rushAnswers)
+	for range stops {
+		for _, r := range w.replicas {
+			r.Hang(t)
+		}
+		time.Sleep(w.timeout + stoppedBeyond)
+		for _, r := range w.replicas {
+			r.Resume(t)
+		}
+		w.load.more(t, phaseAnswers)
+	}
 	w.fault.heal(t, w)
 	w.load.more(t, phaseAnswers)
 	w.load.stop(t)
@@ -58,7 +75,7 @@ func testStarvation(t *testing.T, w *world) (conclusive bool) {
 	assert.Empty(t, w.ready.failures, "failed readiness checks")
 	t.Logf("%d answers, the slowest in %v; %v decisions later than %v; the storage answered within "+
 		"%v; causes: %v", counted.answers, counted.slowest().Round(time.Millisecond),
-		w.lateDecisions(t), w.timeout, longest.Round(time.Millisecond), w.causes())
+		w.lateDecisions(t), defaultTimeout, longest.Round(time.Millisecond), w.causes())
 	byPolicy := w.policyDecisions(t)
 	if byPolicy != [2]int{} && longest > w.timeout/2 && w.timeout < testTimeout {
 		return false

@@ -206,7 +206,7 @@ const (
 func underSentinel(t testing.TB) *store {
 	s := withReplica(t)
 	args := []string{"--user", "default", "on", "nopass", "-@all", "+hello", "+client",
-		"+sentinel|set", "--user", sentinelUser, "on", ">" + sentinelPassword}
+		"+sentinel|failover", "--user", sentinelUser, "on", ">" + sentinelPassword}
 	s.sentinel = redisserver.StartSentinel(t, s.server,
 		append(args, documentedPermissions(t, sentinelPermissions)...)...)
 	s.sentinel.Await(t, "+slave slave")
