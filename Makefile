@@ -62,7 +62,7 @@ test-modules: parts
 test-python: ## test the Python verifier against the vectors, the Go domain and FastAPI
 	GO=$(GO) ./test/python.sh
 
-test-long: fuzz parts test-python ## what takes longer: fuzzing, killed writers, every fault, other languages, a browser
+test-long: fuzz build parts test-python ## what takes longer: fuzzing, killed writers, every fault, other languages, a browser
 	$(call SAY,random secrets$(comma) a million of each format)
 	SECRET_TEST_SAMPLES=1000000 $(GO) test -count=1 -timeout 30m -run '^TestAcceptsRandomSecrets$$' ./domain/secret
 	$(call SAY,killed writers of keysets)
@@ -73,6 +73,9 @@ test-long: fuzz parts test-python ## what takes longer: fuzzing, killed writers,
 	cd test/storage && $(GOTEST) ./...
 	$(call SAY,every fault of a shared storage)
 	cd test/faults && $(GO) test -race -parallel 4 -count=1 -v -timeout 30m ./...
+	$(call SAY,attacks on the built service)
+	$(GO) build -o .build/siege ./test/siege
+	.build/siege -outcomes -calm 1s -attack 3s .build/sessiond
 	$(call SAY,generated requests)
 	./test/schemathesis.sh
 	$(call SAY,typed TypeScript client)

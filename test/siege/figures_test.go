@@ -20,16 +20,16 @@ func TestFaults(t *testing.T) {
 	strict := example
 	strict.lines = 20
 	for name, one := range map[string]struct {
-		shape   shape
-		miss    func(*figures)
-		want    string
-		latency bool
+		shape shape
+		miss  func(*figures)
+		want  string
+		timed bool
 	}{
 		"process": {example, func(f *figures) { f.Ended = "signal: killed" },
 			"signal: killed", false},
 		"connections": {example, func(f *figures) { f.Connections = 9 },
-			"9 connections came of 10", false},
-		"rate":   {example, func(f *figures) { f.SentPerSecond = 99 }, "too weak", false},
+			"9 connections came of 10", true},
+		"rate":   {example, func(f *figures) { f.SentPerSecond = 99 }, "too weak", true},
 		"memory": {example, func(f *figures) { f.MemoryMiB = 256 }, "grew by 256", false},
 		"recovery": {example, func(f *figures) { f.RecoverySeconds = never },
 			"no recovery", true},
@@ -47,7 +47,7 @@ func TestFaults(t *testing.T) {
 			missed := one.shape.faults(f)
 			require.Len(t, missed, 1)
 			assert.Contains(t, missed[0].String(), one.want)
-			assert.Equal(t, one.latency, missed[0].latency)
+			assert.Equal(t, one.timed, missed[0].timed)
 		})
 	}
 	within := held
@@ -56,7 +56,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestAgain(t *testing.T) {
-	slow, other := []fault{{latency: true}}, []fault{{latency: true}, {}}
+	slow, other := []fault{{timed: true}}, []fault{{timed: true}, {}}
 	assert.False(t, held.again(nil, 1))
 	assert.True(t, held.again(slow, 1))
 	assert.False(t, held.again(slow, 2))

@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type options struct {
 	binary         string
 	shapes         string
 	list           bool
+	outcomes       bool
 	calm, attack   time.Duration
 	table, sizing  string
 	before, record string
@@ -43,6 +45,8 @@ func main() {
 	flag.StringVar(&o.shapes, "shapes", "",
 		"comma-separated names or beginnings of names (default: all)")
 	flag.BoolVar(&o.list, "list", false, "list the shapes")
+	flag.BoolVar(&o.outcomes, "outcomes", false,
+		"hold only goals that do not depend on what else the machine does: no latency, no rate")
 	flag.DurationVar(&o.calm, "calm", 2*time.Second,
 		"how long the others are measured before each attack")
 	flag.DurationVar(&o.attack, "attack", 5*time.Second,
@@ -154,6 +158,9 @@ func siege(ctx context.Context, o options, w *world, s shape, out io.Writer) (fi
 			return f, nil, err
 		}
 		missed := s.faults(f)
+		if o.outcomes {
+			missed = slices.DeleteFunc(missed, func(one fault) bool { return one.timed })
+		}
 		_, _ = fmt.Fprintf(out, "%-20s %v\n", s.name, f)
 		for _, one := range missed {
 			_, _ = fmt.Fprintf(out, "%-20s missed: %v\n", "", one)
