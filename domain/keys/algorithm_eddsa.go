@@ -37,7 +37,7 @@ func (edDSA) fromPrivate(private []byte) (material, bool) {
 }
 
 func (edDSA) fromPublic(public []byte) (material, bool) {
-	return material(public), len(public) == ed25519.PublicKeySize
+	return material(public), len(public) == ed25519.PublicKeySize && !hasSmallOrder(public)
 }
 
 func (edDSA) private(m material) (material, bool) {

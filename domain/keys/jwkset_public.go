@@ -12,8 +12,9 @@ import (
 // The text comes from another party, so ParsePublic ignores what it does not know: members, and
 // keys of other kinds (§5). It also ignores every key that is not, by its kty, crv, alg, kid and
 // public members, a valid public key of an algorithm: above all a symmetric key, because what
-// anyone can read is no secret; a key with a private part; a key for another purpose by its use or
-// key_ops; a key in which a member appears twice. If a key has sign_from, verify_until or revoked,
+// anyone can read is no secret; a point of small order, under which anyone can sign; a key with a
+// private part; a key for another purpose by its use or key_ops; a key in which a member appears
+// twice. If a key has sign_from, verify_until or revoked,
 // they apply as in a keyset; if one of them is malformed, the key is ignored.
 //
 // It fails with SetFaults if the text is not a set, and with Faults as NewKeyring does: FaultNoKeys
