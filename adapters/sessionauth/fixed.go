@@ -62,6 +62,8 @@ func Keyset(text []byte) ([]keys.Key, error) {
 
 func (f *Fixed) keyring() *keys.Keyring { return f.all }
 
+func (f *Fixed) stale(*keys.Keyring) bool { return false }
+
 func (f *Fixed) refreshed(context.Context, *keys.Keyring) (*keys.Keyring, bool) {
 	return f.all, true
 }

@@ -16,21 +16,23 @@ import (
 
 // How often the keys are read, and how long to wait for them.
 const (
-	// After a good answer the keys are read again when its max-age ends, within minRefresh and
-	// maxRefresh, or after defaultRefresh if it has no max-age.
+	// A good answer is fresh for its max-age, within minRefresh and maxRefresh, or for defaultRefresh
+	// if it has no max-age. The keys are read again shortly before that ends.
 	minRefresh, defaultRefresh, maxRefresh = time.Minute, 5 * time.Minute, 10 * time.Minute
 	// After a failure the keys are read again after minRetry. The wait doubles with each further
 	// failure, up to maxRetry.
 	minRetry, maxRetry = time.Second, time.Minute
 	// readTimeout bounds one read, from dialing to the last byte.
 	readTimeout = 5 * time.Second
-	// maxRequestWait is how long a request waits for a read that may bring its key.
+	// maxRequestWait is how long a request waits for a read that it needs.
 	maxRequestWait = time.Second
-	// unknownKeyInterval is the minimum time between two reads that unknown keys cause.
-	unknownKeyInterval = 10 * time.Second
-	// jitterDivisor sets the jitter: each wait is shorter by up to this fraction of it, so that
-	// services that started together do not read together.
-	jitterDivisor = 10
+	// requestInterval is the minimum time between two reads that requests cause, and how long after
+	// a failure no request waits because the keys are old.
+	requestInterval = 10 * time.Second
+	// earlyDivisor: each read in the background is early by this fraction of the time that the keys
+	// are fresh, so that requests need not wait for it, and by up to as much again, so that services
+	// that started together do not read together.
+	earlyDivisor = 20
 )
 
 // JWKSConfig configures a JWKS.
@@ -56,34 +58,26 @@ type JWKSConfig struct {
 	OnRefresh func(error)
 }
 
-// JWKS holds the issuer's published keys, and reads them periodically in the background from Start
-// to Close. It is safe for concurrent use.
+// JWKS holds the issuer's published keys. From Start to Close it reads them periodically in the
+// background, and when a request needs it. It is safe for concurrent use.
 type JWKS struct {
 	config JWKSConfig
 	client *http.Client
-	// timeout bounds one read: readTimeout, except in tests.
-	timeout time.Duration
-	current atomic.Pointer[snapshot]
-	etag    string // the set's ETag; used by the background goroutine only
+	// timeout bounds one read, and requestWait the wait of a request for it: readTimeout and
+	// maxRequestWait, except in tests. So is now the time.
+	timeout, requestWait time.Duration
+	now                  func() moment
+	current              atomic.Pointer[snapshot]
+	etag                 string // the set's ETag; used by the background goroutine only
 
 	mu    sync.Mutex
 	state state
-	// reading is closed when the read that is in progress or was requested ends. It is nil if there
-	// is none.
-	reading chan struct{}
-	// requested is when an unknown key last caused a read.
-	requested time.Time
-	// wake wakes the background goroutine. It holds a value only while reading is not nil.
+	reads reads
+	// wake wakes the background goroutine. It holds a value only while a read is requested.
 	wake chan struct{}
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
-}
-
-// snapshot is a keyring, and whether it has the issuer's keys.
-type snapshot struct {
-	keyring  *keys.Keyring
-	complete bool
 }
 
 type state uint8
@@ -116,7 +110,8 @@ func NewJWKS(config JWKSConfig) (*JWKS, error) {
 		return nil, err
 	}
 	j := &JWKS{config: config, client: newClient(config.Client),
-		timeout: readTimeout, wake: make(chan struct{}, 1)}
+		timeout: readTimeout, requestWait: maxRequestWait, now: now,
+		wake: make(chan struct{}, 1)}
 	j.current.Store(&snapshot{keyring: first})
 	return j, nil
 }
@@ -177,11 +172,11 @@ func (j *JWKS) Close() {
 
 // run reads the keys until ctx ends. Only run reads, so there are never two reads at a time.
 func (j *JWKS) run(ctx context.Context, first chan<- error) {
-	defer j.end()
+	defer j.release()
 	for failures := 0; ; {
-		j.begin()
-		fresh, err := j.read(ctx)
-		j.end()
+		reading, began := j.begin(ctx)
+		fresh, err := j.read(reading, began)
+		j.end(began, err)
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		} else if j.config.OnRefresh != nil {
@@ -200,7 +195,8 @@ func (j *JWKS) run(ctx context.Context, first chan<- error) {
 		} else {
 			wait = backoff(failures)
 		}
-		if !j.pause(ctx, wait-rand.N(wait/jitterDivisor)) {
+		early := wait / earlyDivisor
+		if !j.pause(ctx, wait-early-rand.N(early)) {
 			return
 		}
 	}
@@ -215,7 +211,7 @@ func backoff(failures int) time.Duration {
 	return min(wait, maxRetry)
 }
 
-// pause waits for d, or until an unknown key requests a read. It returns false if ctx ended.
+// pause waits for d, or until a request needs a read. It returns false if ctx ended.
 func (j *JWKS) pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -226,66 +222,4 @@ func (j *JWKS) pause(ctx context.Context, d time.Duration) bool {
 	case <-j.wake:
 	}
 	return true
-}
-
-// begin marks the start of a read. The read serves the request for one, if there is one.
-func (j *JWKS) begin() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.reading == nil {
-		j.reading = make(chan struct{})
-	}
-	select {
-	case <-j.wake:
-	default:
-	}
-}
-
-// end marks the end of a read, and releases the requests that wait for it.
-func (j *JWKS) end() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.reading != nil {
-		close(j.reading)
-		j.reading = nil
-	}
-}
-
-// request returns a channel that is closed at the end of a read that may bring an unknown key: the
-// one in progress, or a new one. It returns nil if no new read is due.
-func (j *JWKS) request() <-chan struct{} {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.state != started {
-		return nil
-	}
-	if j.reading == nil {
-		if !j.requested.IsZero() && time.Since(j.requested) < unknownKeyInterval {
-			return nil
-		}
-		j.requested = time.Now()
-		j.reading = make(chan struct{})
-		j.wake <- struct{}{}
-	}
-	return j.reading
-}
-
-func (j *JWKS) keyring() *keys.Keyring { return j.current.Load().keyring }
-
-// refreshed requests a read of the keys if one is due, and waits for it.
-func (j *JWKS) refreshed(ctx context.Context, current *keys.Keyring) (*keys.Keyring, bool) {
-	if now := j.current.Load(); now.keyring != current {
-		return now.keyring, now.complete // new keys came in the meantime
-	}
-	if reading := j.request(); reading != nil {
-		timer := time.NewTimer(maxRequestWait)
-		defer timer.Stop()
-		select {
-		case <-reading:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
-	now := j.current.Load()
-	return now.keyring, now.complete
 }

@@ -157,6 +157,15 @@ func TestRefusesInvalidConfig(t *testing.T) {
 		"no audience": {func(c *sessionauth.Config) {
 			c.Audience = ""
 		}, sessionauth.ErrNames},
+		"audiences": {func(c *sessionauth.Config) {
+			c.Audience, c.Audiences = "", []string{"a", "b"}
+		}, nil},
+		"an audience and audiences": {func(c *sessionauth.Config) {
+			c.Audiences = []string{"b"}
+		}, sessionauth.ErrNames},
+		"an empty audience among others": {func(c *sessionauth.Config) {
+			c.Audience, c.Audiences = "", []string{"a", ""}
+		}, sessionauth.ErrNames},
 		"no keys": {func(c *sessionauth.Config) {
 			c.Keys = nil
 		}, sessionauth.ErrNoKeys},

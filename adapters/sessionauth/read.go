@@ -19,6 +19,10 @@ import (
 // maxHeader is the maximum size in bytes of an answer's headers, for the package's own client.
 const maxHeader = 1 << 16
 
+// userAgent is sent with each read: some firewalls refuse requests without a name, or with that of
+// a library.
+const userAgent = "sessionauth-go"
+
 // RefreshReason states why a read of the keys failed, as one word for logs and metrics.
 type RefreshReason string
 
@@ -84,16 +88,15 @@ func proxyFor(r *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(r)
 }
 
-// read fetches the published keys, puts them into force and returns how long they are fresh. If the
-// error is not nil, it is a *RefreshError and nothing has changed.
-func (j *JWKS) read(ctx context.Context) (fresh time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, j.timeout)
-	defer cancel()
+// read fetches the published keys, puts them into force as those of the moment began, and returns
+// how long they are fresh. If the error is not nil, it is a *RefreshError and nothing has changed.
+func (j *JWKS) read(ctx context.Context, began moment) (fresh time.Duration, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, j.config.URL, nil)
 	if err != nil {
 		return 0, &RefreshError{Reason: RefreshUnreachable} // not reached: see checkURL
 	}
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
+	request.Header.Set("User-Agent", userAgent)
 	if j.etag != "" {
 		request.Header.Set("If-None-Match", j.etag)
 	}
@@ -104,7 +107,7 @@ func (j *JWKS) read(ctx context.Context) (fresh time.Duration, err error) {
 	defer func() { _ = answer.Body.Close() }()
 	switch {
 	case answer.StatusCode == http.StatusNotModified && j.etag != "":
-		return freshness(answer.Header), nil
+		return j.keep(j.keyring(), began, answer.Header), nil
 	case answer.StatusCode != http.StatusOK:
 		return 0, &RefreshError{Reason: RefreshStatus, Status: answer.StatusCode}
 	}
@@ -119,9 +122,15 @@ func (j *JWKS) read(ctx context.Context) (fresh time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
-	j.current.Store(&snapshot{keyring: keyring, complete: true})
 	j.etag = answer.Header.Get("ETag")
-	return freshness(answer.Header), nil
+	return j.keep(keyring, began, answer.Header), nil
+}
+
+// keep puts the keys of a good answer into force.
+func (j *JWKS) keep(keyring *keys.Keyring, began moment, header http.Header) time.Duration {
+	fresh := freshness(header)
+	j.current.Store(&snapshot{keyring: keyring, complete: true, began: began, fresh: fresh})
+	return fresh
 }
 
 // join returns a keyring of the keys in a published set and the additional keys.

@@ -3,6 +3,7 @@ package sessionauth
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/offload/sessiond/domain/failure"
@@ -18,19 +19,24 @@ const MaxClockSkew = time.Minute
 type Keys interface {
 	// keyring returns the keys in force.
 	keyring() *keys.Keyring
-	// refreshed returns the keys in force after an attempt to find a key that is not in current. It
-	// returns current itself if the attempt brought nothing new. Complete is false if keys that
-	// belong to the keyring could not be read yet. It may wait, for maxRequestWait at most and not
-	// beyond ctx.
+	// stale reports whether current is older than its source promised, or not in force any more.
+	stale(current *keys.Keyring) bool
+	// refreshed returns the keys in force after an attempt to replace current, which is stale or
+	// lacks a key. It returns current itself if the attempt brought nothing new. Complete is false if
+	// keys that belong to the keyring could not be read yet. It may wait, for maxRequestWait at most
+	// and not beyond ctx.
 	refreshed(ctx context.Context, current *keys.Keyring) (newer *keys.Keyring, complete bool)
 }
 
-// Config configures a Verifier. All fields except ClockSkew and Now are required.
+// Config configures a Verifier. Issuer, Keys, and either Audience or Audiences are required.
 type Config struct {
 	// Issuer and Audience must equal those of the issuing service byte for byte:
 	// OFFLOAD_SESSION_TOKEN_ISSUER and OFFLOAD_SESSION_TOKEN_AUDIENCE there.
 	Issuer   string
 	Audience string
+	// Audiences, in place of Audience, accepts sessions of several audiences: for a service that
+	// apps of different names share. Session.Audience is the one that a session names.
+	Audiences []string
 	// ClockSkew is how far this machine's clock may be behind the issuer's: whole seconds, at most
 	// MaxClockSkew. It never prolongs a session. Zero means none, and differs from the issuing
 	// service's default of two seconds. Set 2 * time.Second unless both services share one clock: a
@@ -50,8 +56,10 @@ type Verifier struct {
 
 // The errors of New.
 var (
-	// ErrNames reports a Config without an issuer or an audience, which no token could name.
-	ErrNames = errors.New("sessionauth: issuer and audience must be set")
+	// ErrNames reports a Config without an issuer or an audience, or with an empty one, which no
+	// token could name; and one with both Audience and Audiences.
+	ErrNames = errors.New("sessionauth: the issuer, and either Audience or Audiences, must be set " +
+		"and not be empty")
 	// ErrClockSkew reports a ClockSkew that is negative, over MaxClockSkew, or not whole seconds.
 	ErrClockSkew = errors.New("sessionauth: the clock skew must be 0 to 60 whole seconds")
 	// ErrNoKeys reports a Config whose Keys is nil, a nil pointer, or a JWKS or Fixed that NewJWKS
@@ -61,8 +69,14 @@ var (
 
 // New returns a Verifier. Its error is ErrNames, ErrClockSkew or ErrNoKeys.
 func New(config Config) (*Verifier, error) {
+	audiences := config.Audiences
+	if len(audiences) == 0 {
+		audiences = []string{config.Audience}
+	} else if config.Audience != "" {
+		return nil, ErrNames
+	}
 	switch {
-	case config.Issuer == "" || config.Audience == "":
+	case config.Issuer == "" || slices.Contains(audiences, ""):
 		return nil, ErrNames
 	case config.ClockSkew < 0 || config.ClockSkew > MaxClockSkew ||
 		config.ClockSkew%time.Second != 0:
@@ -72,8 +86,8 @@ func New(config Config) (*Verifier, error) {
 	}
 	v := &Verifier{
 		keys: config.Keys,
-		settings: session.Settings{Issuer: config.Issuer, Audience: config.Audience,
-			ClockSkew: config.ClockSkew},
+		settings: session.Settings{Issuer: config.Issuer, Audience: audiences[0],
+			OtherAudiences: slices.Clone(audiences[1:]), ClockSkew: config.ClockSkew},
 		now: config.Now,
 	}
 	if v.now == nil {
@@ -96,8 +110,9 @@ func isEmpty(k Keys) bool {
 // Authenticate verifies the session in credentials and returns it. It is for services that do not
 // use net/http. The error is a *token.Rejection, which holds a reason for telemetry, or an error of
 // the kind failure.Unavailable if the token's key is unknown, may be a published one, and the
-// published keys could not be read yet. Authenticate waits only for an unknown key that may be
-// published, which HS256 keys are not: one second at most, and not beyond ctx.
+// published keys could not be read yet. Authenticate waits only if the token's key may be a published
+// one, which HS256 keys are not, and is unknown, or the published keys are older than the issuer
+// promised: one second at most, and not beyond ctx.
 func (v *Verifier) Authenticate(ctx context.Context, credentials Credentials) (Session, error) {
 	text, err := token.FromAuthorization(credentials.Authorization)
 	if err != nil {
@@ -114,7 +129,7 @@ func (v *Verifier) verify(ctx context.Context, text string) (session.Claims, err
 	now := v.now()
 	current := v.keys.keyring()
 	claims, err := token.Verify(text, current, v.settings, now)
-	if !isUnknownKey(err) || !maybePublished(text) {
+	if !isUnknownKey(err) && !v.keys.stale(current) || !maybePublished(text) {
 		return claims, err
 	}
 	newer, complete := v.keys.refreshed(ctx, current)

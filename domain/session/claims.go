@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/offload/sessiond/domain/keys"
@@ -37,6 +38,8 @@ type Claims struct {
 type Settings struct {
 	Issuer   string
 	Audience string
+	// OtherAudiences are accepted beside Audience, and never issued.
+	OtherAudiences []string
 	// Lifetime is the time from iat to exp: whole seconds, at least one.
 	Lifetime time.Duration
 	// ClockSkew is how far nbf may be in the future: whole seconds, zero for none. It never extends
@@ -56,6 +59,11 @@ func (s Settings) Claims(id InstallID, key keys.ID, now time.Time) Claims {
 		InstallID: id,
 		ExpiresAt: start + Unix(s.Lifetime/time.Second),
 	}
+}
+
+// Accepts reports whether a token for audience is accepted.
+func (s Settings) Accepts(audience string) bool {
+	return audience == s.Audience || slices.Contains(s.OtherAudiences, audience)
 }
 
 // Expired reports whether the session has expired at now: from the exact instant of exp, without

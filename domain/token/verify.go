@@ -98,7 +98,7 @@ func checkClaims(claims session.Claims, settings session.Settings, now time.Time
 	switch {
 	case claims.Issuer != settings.Issuer:
 		return reject(ReasonIssuer)
-	case claims.Audience != settings.Audience:
+	case !settings.Accepts(claims.Audience):
 		return reject(ReasonAudience)
 	case claims.IssuedAt > claims.NotBefore || claims.NotBefore >= claims.ExpiresAt:
 		return reject(ReasonInstants)
