@@ -6,14 +6,17 @@ They provide vectors, tokens, an issuer on loopback, and an environment without 
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import hmac
 import http.server
+import ipaddress
 import json
 import pathlib
 import ssl
 import sys
 import threading
+from email.message import Message
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
@@ -105,8 +108,10 @@ class Issuer:
 
     def __init__(self) -> None:
         self.requests: List[str] = []
+        self.last: Optional[Message] = None  # the headers of the last request
         self.status = 200
         self.headers: Dict[str, str] = {}
+        self.length = 0  # announced in place of the body's
         self.body = published(group("JWS"))
         self.go = threading.Event()  # answers wait for it
         self.go.set()
@@ -116,6 +121,7 @@ class Issuer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.requests.append(self.path)
+                issuer.last = self.headers
                 assert issuer.go.wait(
                     LONG / 3
                 )  # an answer that a test holds back for too long fails
@@ -126,7 +132,7 @@ class Issuer:
                     self.send_response(issuer.status)
                     for name, value in issuer.headers.items():
                         self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(issuer.body)))
+                    self.send_header("Content-Length", str(issuer.length or len(issuer.body)))
                     self.end_headers()
                     self.wfile.write(issuer.body)
                 except OSError:
@@ -163,6 +169,36 @@ class Issuer:
         self.thread.join(LONG)
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A self-signed certificate for 127.0.0.1 with its key."""
+    # Imported here, because a test runs without the package.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer")])
+    day = datetime.timedelta(days=1)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now - day, now + day
+    )
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+        critical=False,
+    )
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    made = builder.sign(key, hashes.SHA256())
+    encoding = serialization.Encoding.PEM
+    private = key.private_bytes(
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = tmp_path_factory.mktemp("issuer") / "certificate.pem"
+    path.write_bytes(private + made.public_bytes(encoding))
+    return path
+
+
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
     running = Issuer()
@@ -181,7 +217,7 @@ class Clock:
 
 def keys_of(issuer: Issuer, clock: Clock, **options: Any) -> sessionauth.PublishedKeys:
     return sessionauth.PublishedKeys(
-        issuer.url, steady=clock, **{"wait": LONG, "timeout": LONG, **options}
+        issuer.url, steady=clock, wall=clock, **{"wait": LONG, "timeout": LONG, **options}
     )
 
 

@@ -34,6 +34,7 @@ import logging
 import os
 import re
 import socket
+import ssl
 import threading
 import time
 import urllib.parse
@@ -44,6 +45,7 @@ from typing import (
     Any,
     Callable,
     Dict,
+    Iterable,
     List,
     Mapping,
     NamedTuple,
@@ -57,6 +59,7 @@ from typing import (
 __all__ = [
     "Answer",
     "ExpiredToken",
+    "FetchError",
     "InvalidToken",
     "KeySource",
     "KeysError",
@@ -183,15 +186,50 @@ class KeysError(ValueError):
     """Keys that cannot be used. The text names IDs and members, never key material."""
 
 
+class FetchError(Exception):
+    """Why published keys could not be fetched.
+
+    ``reason`` is one word, for logs and metrics: unreachable, late, certificate, status, too_large,
+    malformed, or no_keys if the first set has no usable key. ``status`` is the status of the answer
+    if the reason is status, or else 0. The text holds no address, no header and no key material.
+    """
+
+    def __init__(self, reason: str, status: int = 0, detail: str = "") -> None:
+        super().__init__(reason + (f" {status}" if status else "") + (f": {detail}" if detail else ""))
+        self.reason = reason
+        self.status = status
+
+
 def request_id(values: Sequence[str]) -> str:
     """Returns the request ID.
 
     It is the value of the X-Request-ID header if that was sent once and is well-formed, or else a
     new UUID.
+
+    Raises TypeError if values is not a list of text.
     """
+    values = _all_values(values)
     if len(values) == 1 and _REQUEST_ID.fullmatch(values[0]):
         return values[0]
     return str(uuid.uuid4())
+
+
+def _all_values(values: Iterable[str]) -> List[str]:
+    """Returns the values of a header.
+
+    Raises TypeError for anything but a list of text: a single value, above all, whose characters
+    would be taken for values. The message does not hold the value, which may be a token.
+    """
+    given = [] if isinstance(values, (str, Mapping)) else list(values)
+    if isinstance(values, (str, Mapping)) or not all(isinstance(each, str) for each in given):
+        raise TypeError("pass a list of all values of the header, each of them text")
+    return given
+
+
+def _check_type(name: str, value: object, *types: type) -> None:
+    """Raises TypeError, without the value, if it has none of the types. A bool is not an int."""
+    if not isinstance(value, types) or isinstance(value, bool) and bool not in types:
+        raise TypeError(f"{name} must be {' or '.join(each.__name__ for each in types)}")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -404,6 +442,22 @@ _EDDSA = "EdDSA"
 _ED25519 = "Ed25519"  # the curve, and RFC 9864's name of the algorithm
 _SIGNATURE_SIZE = {_HS256: 32, _EDDSA: 64}
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+# The public keys that are points of small order, with the sign bit of x cleared: every y below
+# 2**255 that encodes such a point, also the two that are not below p. Under such a key there are
+# signatures that need no private key, and libraries accept them, as RFC 8032 has it.
+_SMALL_ORDER = frozenset(
+    y.to_bytes(32, "little")
+    for y in (
+        0,
+        1,
+        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
+        2**255 - 20,
+        2**255 - 19,
+        2**255 - 18,
+    )
+)
 _NO_EDDSA = "EdDSA needs the package cryptography, which cannot be imported"
 
 
@@ -461,10 +515,10 @@ def _asymmetric(library: Any, public: bytes) -> Callable[[bytes, bytes], bool]:
 class KeySource(Protocol):
     """A source of keys for a Verifier: Ring or PublishedKeys."""
 
-    def find(self, kid: str) -> Optional[_Key]:
+    def find(self, kid: str, wait: bool = True) -> Optional[_Key]:
         """Returns the key with that ID, even if it may not verify now, or None.
 
-        It may raise Unavailable.
+        If wait is true, it may wait for keys that are not known yet, and raise Unavailable.
         """
 
 
@@ -474,8 +528,8 @@ class Ring:
     def __init__(self, keys: Sequence[_Key]) -> None:
         self._keys = {key.id: key for key in keys}
 
-    def find(self, kid: str) -> Optional[_Key]:
-        """Returns the key with that ID, even if it may not verify now, or None."""
+    def find(self, kid: str, wait: bool = True) -> Optional[_Key]:
+        """Returns the key with that ID, even if it may not verify now, or None. It never waits."""
         return self._keys.get(kid)
 
     def __len__(self) -> int:
@@ -488,9 +542,12 @@ class Ring:
         White space at both ends of IDs and secrets is removed. The strength of secrets is not
         checked here; sessiond checks it where they sign. Raises KeysError.
         """
+        _check_type("secrets", secrets, Mapping)
         keys: List[_Key] = []
         materials: List[Tuple[str, List[bytes]]] = []
         for number, (name, text) in enumerate(secrets.items(), 1):
+            _check_type(f"the id of key {number}", name, str)
+            _check_type(f"the secret of key {number}", text, str)
             kid = name.strip(_WHITE_SPACE)
             if not _KEY_ID.fullmatch(kid):
                 raise KeysError(f"key {number}: its id must be 1 to 64 of A-Z a-z 0-9 . _ -")
@@ -563,6 +620,7 @@ def _list_of_keys(data: bytes, others: bool) -> List[object]:
 
     If others is true, the set may have further members, and repeated names except that of the keys.
     """
+    _check_type("a set of keys", data, bytes, bytearray)
     if len(data) > MAX_SET:
         raise KeysError(f"the set: is larger than {MAX_SET} bytes")
     try:
@@ -642,6 +700,10 @@ def _check_distinct(materials: Sequence[Tuple[str, List[bytes]]]) -> None:
                 raise KeysError(f"the keys {owners[part]} and {kid} are the same")
 
 
+class _SmallOrder(KeysError):
+    """A public key under which anyone can sign."""
+
+
 class _KeyReader:
     """Parses one key of a JWK Set."""
 
@@ -700,7 +762,11 @@ class _KeyReader:
         self.check_usage()
         sign_from = self.read_instant("sign_from") if "sign_from" in self.item else None
         verify_until, revoked = self.read_plan(sign_from)
-        public = self.read_pair()
+        try:
+            public = self.read_pair()
+        except _SmallOrder:
+            _log.error("key %s is published as a point of small order, and passed over", self.kid)
+            raise
         return _Key(self.kid, _EDDSA, _asymmetric(library, public), verify_until, revoked), public
 
     def read_plan(self, sign_from: Optional[int]) -> Tuple[Optional[int], bool]:
@@ -719,7 +785,10 @@ class _KeyReader:
             raise self.fault("crv", "must be Ed25519")
         if self.item.get("alg") not in (_EDDSA, _ED25519):
             raise self.fault("alg", "must be EdDSA for an OKP key")
-        return self.read_bytes("x", 32)
+        public = self.read_bytes("x", 32)
+        if public[:-1] + bytes([public[-1] & 0x7F]) in _SMALL_ORDER:
+            raise _SmallOrder(str(self.fault("x", "must not be a point of small order")))
+        return public
 
     def check_usage(self) -> None:
         if self.item.get("use", "sig") != "sig":
@@ -802,9 +871,20 @@ def _parse_instant(text: str) -> Optional[int]:
 # Published keys
 # --------------------------------------------------------------------------------------------------
 
-# Seconds between the beginnings of two refreshes, however many unknown IDs arrive.
+# A set is fresh for its max-age within these bounds, in seconds, or _FRESH if it has none.
+_MIN_FRESH, _FRESH, _MAX_FRESH = 60.0, 300.0, 600.0
+# The part of that time after which a request starts a refresh that it does not wait for.
+_EARLY = 0.9
+# Seconds from the beginning of a refresh, and from a failure, to the next refresh, however many
+# requests need one.
 _PAUSE = 10.0
 _FIRST_PAUSE = 1.0  # the same, while there is no copy yet
+_MAX_REFRESHES = 4  # threads, if the resolver hangs for longer than any timeout
+_USER_AGENT = "sessionauth-python"  # some firewalls refuse requests without a name
+_WRONG_HOST, _WRONG_ADDRESS = 62, 64  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_SECONDS = re.compile(r"[0-9]{1,20}")
 
 
 def _is_loopback(host: str) -> bool:
@@ -817,20 +897,37 @@ def _is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
+class _Moment(NamedTuple):
+    """An instant on two clocks, in seconds.
+
+    Neither alone measures an age: the monotonic clock may stand still while the machine is
+    suspended, and the wall clock may be set back.
+    """
+
+    wall: float
+    steady: float
+
+    def since(self, earlier: _Moment) -> float:
+        """Returns the time from earlier on the clock that shows more."""
+        return max(self.wall - earlier.wall, self.steady - earlier.steady)
+
+
 class _Copy(NamedTuple):
     keys: Dict[str, _Key]
-    taken: float  # when the fetch began, on the steady clock
+    taken: _Moment  # when the fetch began
+    fresh: float  # for how many seconds the issuer promised that it is fresh
 
 
 class PublishedKeys:
     """The EdDSA keys that sessiond publishes at /.well-known/jwks.json, in a copy.
 
-    A copy is fresh for ``fresh_for`` seconds. After that the next call starts a refresh in the
-    background and uses the copy. It waits for the refresh only if the copy is twice as old because
-    there was no call in between. An ID that the copy does not have also starts a refresh, and waits
-    for it. There is one refresh at a time, and at least 10 seconds from one to the next. While the
-    issuer is unavailable the copy stays in force. If there has never been a copy, find raises
-    Unavailable.
+    A copy is fresh for the ``max-age`` of the answer: one to ten minutes, five if there is none, and
+    never longer than ``fresh_for`` seconds. Shortly before that ends, a call starts a refresh in the
+    background and uses the copy. A call that finds the copy older waits for a refresh, so a process
+    that is frozen between requests sees a revocation too. An ID that the copy does not have also
+    starts a refresh, and waits for it. There is one refresh at a time, and at least 10 seconds from
+    one, and from one that failed, to the next. While the issuer is unavailable the copy stays in
+    force. If there has never been a copy, find raises Unavailable.
 
     No caller waits longer than ``wait`` seconds from the start of a refresh. ``timeout`` bounds
     each step of connecting, and also the whole fetch to its last byte. A revocation takes effect
@@ -838,7 +935,9 @@ class PublishedKeys:
 
     ``url`` is https, or http on loopback. ``plain_http`` allows http to any host: set it only if
     nothing on the way can insert its own key. Redirects are not followed, and proxies of the
-    environment are not used. ``steady`` is a monotonic clock in seconds.
+    environment are not used. ``headers`` are sent in addition; they may replace Accept and
+    User-Agent. ``ssl_context`` replaces the default one; it must verify certificates. ``steady`` is
+    a monotonic clock and ``wall`` the time since 1970, both in seconds.
 
     A forked process has the copy of its parent, and refreshes it independently from then on.
     """
@@ -847,14 +946,18 @@ class PublishedKeys:
         self,
         url: str,
         *,
-        fresh_for: float = 300.0,
+        fresh_for: float = _MAX_FRESH,
         timeout: float = 2.0,
         wait: float = 1.0,
+        headers: Optional[Mapping[str, str]] = None,
+        ssl_context: Optional[ssl.SSLContext] = None,
         plain_http: bool = False,
         steady: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         if _ed25519() is None:
             raise KeysError(_NO_EDDSA)
+        _check_type("the address of published keys", url, str)
         if not all("!" <= char <= "~" for char in url):  # urlsplit silently drops line breaks
             raise ValueError(
                 "the address of published keys must be of ASCII without spaces and "
@@ -876,68 +979,97 @@ class PublishedKeys:
                 "published keys over http could be anyone's: use https, or plain_http on a "
                 "network that only you control"
             )
-        if fresh_for <= 0 or timeout <= 0 or wait < 0:
-            raise ValueError("fresh_for and timeout must be more than 0, and wait no less than 0")
+        for name, seconds in (("fresh_for", fresh_for), ("timeout", timeout), ("wait", wait)):
+            _check_type(name, seconds, int, float)
+            if not 0 <= seconds <= threading.TIMEOUT_MAX or seconds == 0 and name != "wait":
+                raise ValueError(
+                    "fresh_for and timeout must be more than 0, and wait no less than 0"
+                )
+        if ssl_context is not None:
+            _check_type("ssl_context", ssl_context, ssl.SSLContext)
+            if ssl_context.verify_mode == ssl.CERT_NONE:
+                raise ValueError("ssl_context must verify certificates")
         self._secure = parts.scheme == "https"
         self._host = parts.hostname
         self._port = parts.port
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._headers = _request_headers(headers or {})
+        self._ssl_context = ssl_context
         self._fresh_for = fresh_for
         self._timeout = timeout
         self._wait = wait
         self._steady = steady
-        # Guards the fields below; _copy and _failing may be read without it.
+        self._wall = wall
+        # Guards the fields below; _copy, _failure and _failing may be read without it.
         self._lock = threading.Lock()
         self._copy: Optional[_Copy] = None
         self._failing = False
-        self._began: Optional[float] = None
+        self._failure: Optional[FetchError] = None
+        self._failed: Optional[_Moment] = None
+        self._began: Optional[_Moment] = None
         self._refresh: Optional[threading.Thread] = None
+        self._refreshes: List[threading.Thread] = []
         _published.add(self)
+
+    @property
+    def failure(self) -> Optional[FetchError]:
+        """Why the last refresh failed, or None if it did not."""
+        return self._failure
 
     def load(self) -> bool:
         """Fetches the keys if there are none yet, and reports whether there are some.
 
-        Call it when a service starts.
+        Call it when a service starts. If it returns False, ``failure`` states why.
 
         It waits no longer than find.
         """
-        now = self._steady()
         if self._copy is None:
+            now = self._now()
             self._await(self._ask(now), now)
         return self._copy is not None
 
-    def find(self, kid: str) -> Optional[_Key]:
+    def find(self, kid: str, wait: bool = True) -> Optional[_Key]:
         """Returns the key with that ID, or None.
 
-        Raises Unavailable if there has never been a copy.
+        If wait is true and the ID is well-formed, it refreshes the copy if necessary, and raises
+        Unavailable if there has never been one.
         """
-        now = self._steady()
         copy = self._copy
-        age = now - copy.taken if copy is not None else float("inf")
-        if age >= self._fresh_for:
-            refresh = self._ask(now)
-            if copy is None or age >= 2 * self._fresh_for and not self._failing:
-                self._await(refresh, now)
-                copy = self._copy
-        if copy is None:
-            raise Unavailable("keys_unavailable")
-        key = copy.keys.get(kid)
-        if key is None and _KEY_ID.fullmatch(kid):
+        if not wait or not _KEY_ID.fullmatch(kid):
+            return copy.keys.get(kid) if copy is not None else None
+        now = self._now()
+        age = now.since(copy.taken) if copy is not None else 0.0
+        if copy is None or age >= copy.fresh or kid not in copy.keys:
             self._await(self._ask(now), now)
-            copy = self._copy or copy
-            key = copy.keys.get(kid)
-        return key
+            copy = self._copy
+        elif age >= copy.fresh * _EARLY:
+            self._ask(now)
+        if copy is None:
+            raise Unavailable("keys_unavailable") from self._failure
+        return copy.keys.get(kid)
 
-    def _ask(self, now: float) -> Optional[threading.Thread]:
+    def _now(self) -> _Moment:
+        return _Moment(self._wall(), self._steady())
+
+    def _ask(self, now: _Moment) -> Optional[threading.Thread]:
         """Returns the refresh in progress, or starts one.
 
-        Returns None if the last one began too recently.
+        Returns None if the last one began or failed too recently. A refresh that lasts much longer
+        than its timeout was frozen with the process: its connection is dead, and it is given up.
         """
         with self._lock:
-            if self._refresh is not None and self._refresh.is_alive():
-                return self._refresh
             pause = _FIRST_PAUSE if self._copy is None else _PAUSE
-            if self._began is not None and now - self._began < pause:
+            if self._began is not None:
+                lasted = now.since(self._began)
+                if self._refresh is not None and self._refresh.is_alive():
+                    if lasted <= 2 * self._timeout:
+                        return self._refresh
+                if lasted < pause:
+                    return None
+            if self._failed is not None and now.since(self._failed) < pause:
+                return None
+            self._refreshes = [each for each in self._refreshes if each.is_alive()]
+            if len(self._refreshes) >= _MAX_REFRESHES:
                 return None
             self._began = now
             refresh = threading.Thread(
@@ -948,9 +1080,10 @@ class PublishedKeys:
             except RuntimeError:  # no thread can be started
                 return None
             self._refresh = refresh
+            self._refreshes.append(refresh)
             return refresh
 
-    def _await(self, refresh: Optional[threading.Thread], now: float) -> None:
+    def _await(self, refresh: Optional[threading.Thread], now: _Moment) -> None:
         """Waits for a refresh, for at most the configured time from its start.
 
         A caller that comes late waits only for the rest of that time.
@@ -958,30 +1091,39 @@ class PublishedKeys:
         if refresh is None:
             return
         with self._lock:
-            left = self._wait - (now - self._began if self._began is not None else 0.0)
+            left = self._wait - (now.since(self._began) if self._began is not None else 0.0)
         if left > 0:
             refresh.join(left)
 
-    def _run(self, began: float) -> None:
+    def _run(self, began: _Moment) -> None:
+        failure: Optional[FetchError] = None
+        keys: Dict[str, _Key] = {}
+        fresh = 0.0
         try:
-            keys = {key.id: key for key in _read_published(self._fetch())}
+            data, fresh = self._fetch()
+            keys = {key.id: key for key in _read_published(data)}
             if not keys and self._copy is None:
                 # The issuer signs with secrets. Later, no key means that all were revoked.
-                raise KeysError("no key is published")
+                raise FetchError("no_keys")
         except Exception as error:  # after any error the copy, if there is one, stays in force
-            with self._lock:
-                told, self._failing = self._failing, True
-            if not told:
-                stands = (
-                    "there is no copy yet" if self._copy is None else "the last copy stays in force"
-                )
-                _log.warning("published keys cannot be read; %s (%s)", stands, type(error).__name__)
-            return
+            # Without its traceback, which would keep what the fetch used.
+            failure = _failure_of(error).with_traceback(None)
+        ended = self._now()
         with self._lock:
-            told, self._failing = self._failing, False
+            if self._began is not began:
+                return  # it was given up
+            told, self._failing = self._failing, failure is not None
+            self._failure = failure
             first = self._copy is None
-            self._copy = _Copy(keys, began)
-        if told:
+            if failure is None:
+                self._copy = _Copy(keys, began, fresh)
+            elif ended.since(began) <= 2 * self._timeout:
+                self._failed = ended
+            # Otherwise the process was frozen meanwhile, which says nothing about the issuer.
+        if failure is not None and not told:
+            stands = "there is no copy yet" if first else "the last copy stays in force"
+            _log.warning("published keys cannot be read; %s (%s)", stands, failure)
+        elif failure is None and told:
             _log.warning("published keys can be read " + ("now" if first else "again"))
 
     def _after_fork(self) -> None:
@@ -991,14 +1133,21 @@ class PublishedKeys:
         """
         self._lock = threading.Lock()
         self._refresh = None
+        self._refreshes = []
 
-    def _fetch(self) -> bytes:
-        """Returns the body, or raises.
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._secure:
+            return http.client.HTTPSConnection(
+                self._host, self._port, timeout=self._timeout, context=self._ssl_context
+            )
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+
+    def _fetch(self) -> Tuple[bytes, float]:
+        """Returns the body and for how many seconds it is fresh, or raises.
 
         The library's timeout bounds single steps only, so a timer bounds the whole fetch.
         """
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = kind(self._host, self._port, timeout=self._timeout)
+        connection = self._connection()
         over = threading.Event()
         sock: Optional[socket.socket] = None
 
@@ -1020,21 +1169,83 @@ class PublishedKeys:
             sock = connection.sock
             if over.is_set():
                 raise TimeoutError
-            connection.request(
-                "GET",
-                self._target,
-                headers={"Accept": "application/jwk-set+json, application/json"},
-            )
-            response = connection.getresponse()
-            if response.status != 200:
-                raise KeysError("the answer is not 200")
-            data = response.read(MAX_SET + 1)
+            connection.request("GET", self._target, headers=self._headers)
+            with connection.getresponse() as response:
+                if response.status != 200:
+                    raise FetchError("status", response.status)
+                data = response.read(MAX_SET + 1)
+                if over.is_set():
+                    raise TimeoutError
+                if len(data) > MAX_SET:
+                    raise FetchError("too_large")
+                # A body that is shorter than announced raises nothing if it is read with a limit.
+                if response.length:
+                    raise http.client.IncompleteRead(b"", response.length)
+                return data, min(_freshness(response.headers), self._fresh_for)
+        except (OSError, http.client.HTTPException):
             if over.is_set():
-                raise TimeoutError
-            return data
+                raise TimeoutError from None
+            raise
         finally:
             timer.cancel()
             connection.close()
+
+
+def _request_headers(given: Mapping[str, str]) -> Dict[str, str]:
+    """Returns the headers of a fetch.
+
+    Raises TypeError or ValueError, without the value, which may be a secret.
+    """
+    _check_type("headers", given, Mapping)
+    headers = {"Accept": "application/jwk-set+json, application/json", "User-Agent": _USER_AGENT}
+    for name, value in given.items():
+        _check_type("the name of a header", name, str)
+        _check_type(f"the header {name!r}", value, str)
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"the header {name!r} must be a name and a value without line breaks")
+        for own in [own for own in headers if own.lower() == name.lower()]:
+            del headers[own]
+        headers[name] = value
+    return headers
+
+
+def _failure_of(error: Exception) -> FetchError:
+    """Returns why a fetch failed. Of an error's text it takes only what holds no address."""
+    if isinstance(error, FetchError):
+        return error
+    if isinstance(error, KeysError):
+        return FetchError("malformed", detail=str(error))
+    if isinstance(error, (TimeoutError, socket.timeout)):
+        return FetchError("late")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        named = error.verify_code in (_WRONG_HOST, _WRONG_ADDRESS)  # the message has the name
+        return FetchError(
+            "certificate", detail="it is for another host" if named else error.verify_message
+        )
+    return FetchError("unreachable", detail=type(error).__name__)
+
+
+def _freshness(headers: http.client.HTTPMessage) -> float:
+    """Returns how long an answer is fresh, within the bounds (RFC 9111, section 4.2).
+
+    It is max-age, less the Age that a cache on the way reports.
+    """
+    fresh = _FRESH
+    for directive in ",".join(headers.get_all("Cache-Control") or []).split(","):
+        name, _, value = directive.strip().partition("=")
+        if name.lower() in ("no-store", "no-cache"):
+            return _MIN_FRESH
+        if name.lower() == "max-age":
+            fresh = _seconds(value.strip('"'), fresh)
+    fresh -= _seconds(headers.get("Age", ""), 0.0)
+    return min(max(fresh, _MIN_FRESH), _MAX_FRESH)
+
+
+def _seconds(text: str, otherwise: float) -> float:
+    """Parses delta-seconds (RFC 9111, section 1.2.2), up to 68 years."""
+    if not _SECONDS.fullmatch(text) or int(text) >= 1 << 31:
+        return otherwise
+    return float(text)
 
 
 _published: weakref.WeakSet[PublishedKeys] = weakref.WeakSet()
@@ -1088,7 +1299,9 @@ class Verifier:
     """Verifies the session that a request carries.
 
     ``sources`` are searched for a key in their order; the others are searched even if one is
-    unavailable. ``issuer`` and ``audience`` must equal sessiond's configuration.
+    unavailable. ``issuer`` and ``audience`` must equal sessiond's configuration. ``audiences``, a
+    tuple in place of ``audience``, accepts sessions of several audiences: for a service that apps of
+    different names share. The session has the one that its token names.
     ``clock_skew_seconds``, 0 to 60, is how much later than now ``nbf`` may be; it never prolongs a
     session. ``clock`` returns nanoseconds since 1970.
     """
@@ -1097,40 +1310,56 @@ class Verifier:
         self,
         *sources: KeySource,
         issuer: str,
-        audience: str,
+        audience: Optional[str] = None,
+        audiences: Optional[Tuple[str, ...]] = None,
         clock_skew_seconds: int = 2,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         if not sources:
             raise ValueError("a verifier needs keys")
-        if not issuer or not audience:
+        for source in sources:
+            if isinstance(source, (str, bytes)) or not callable(getattr(source, "find", None)):
+                raise TypeError("keys must be a Ring or PublishedKeys")
+        if (audience is None) == (audiences is None):
+            raise TypeError("either audience or audiences must be given")
+        accepted = (audience,) if audiences is None else audiences
+        _check_type("issuer", issuer, str)
+        _check_type("audiences", accepted, tuple)
+        for each in accepted:
+            _check_type("audience", each, str)
+        if not issuer or not accepted or not all(accepted):
             raise ValueError("issuer and audience must not be empty")
+        _check_type("clock_skew_seconds", clock_skew_seconds, int)
         if not 0 <= clock_skew_seconds <= 60:
             raise ValueError("clock_skew_seconds must be 0 to 60")
         self._sources = sources
         self._issuer = issuer
-        self._audience = audience
+        self._audiences = accepted
         self._skew = clock_skew_seconds * _SECOND
         self._clock = clock
 
     def verify(self, authorization_values: Sequence[str]) -> Session:
         """Returns the session of a request.
 
-        Pass all its Authorization headers, because two are refused.
+        Pass all its Authorization headers as a list, because two are refused.
 
-        Raises Unauthorized, InvalidToken, ExpiredToken or, if keys are unavailable, Unavailable.
+        Raises TypeError if that is not a list of text, Unauthorized, InvalidToken, ExpiredToken or, if keys are unavailable, Unavailable.
         """
-        return self.verify_token(_bearer(authorization_values))
+        return self.verify_token(_bearer(_all_values(authorization_values)))
 
     def verify_token(self, token: str) -> Session:
         """Returns the session of a token.
 
         Raises InvalidToken, ExpiredToken or, if keys are unavailable, Unavailable.
         """
+        _check_type("a token", token, str)
         parts = _split(token)
         now = self._clock()
         kid = parts.payload.get("kid")
-        key = self._find(kid) if isinstance(kid, str) else None
+        # The keys of the compact form are secrets, which are never published: to wait for one would
+        # bring nothing, and would let any sender cause a wait.
+        wait = parts.algorithm == _EDDSA
+        key = self._find(kid, wait) if isinstance(kid, str) else None
         if key is None or not key.may_verify(now):
             raise InvalidToken("unknown_key")
         if key.algorithm != parts.algorithm:
@@ -1140,7 +1369,7 @@ class Verifier:
         session = _read_claims(parts.payload)
         if session.issuer != self._issuer:
             raise InvalidToken("issuer")
-        if session.audience != self._audience:
+        if session.audience not in self._audiences:
             raise InvalidToken("audience")
         if not session.issued_at <= session.not_before < session.expires_at:
             raise InvalidToken("instants")
@@ -1150,7 +1379,7 @@ class Verifier:
             raise ExpiredToken("expired")
         return session
 
-    def _find(self, kid: str) -> Optional[_Key]:
+    def _find(self, kid: str, wait: bool) -> Optional[_Key]:
         """Returns the key of the first source that has it.
 
         Raises Unavailable only if no source has it.
@@ -1158,7 +1387,7 @@ class Verifier:
         out: Optional[Unavailable] = None
         for source in self._sources:
             try:
-                key = source.find(kid)
+                key = source.find(kid, wait)
             except Unavailable as error:
                 out = error
                 continue

@@ -304,6 +304,6 @@ def test_module_needs_only_python_3_9() -> None:
             imported.add((node.module or "").split(".")[0])
     assert imported == {
         "__future__", "base64", "binascii", "dataclasses", "hashlib", "hmac", "http", "importlib",
-        "ipaddress", "json", "logging", "os", "re", "socket", "threading", "time", "typing",
+        "ipaddress", "json", "logging", "os", "re", "socket", "ssl", "threading", "time", "typing",
         "urllib", "uuid", "weakref",
     }  # fmt: skip
