@@ -9,6 +9,8 @@
 //   - {"group":N,"published":…} has the text of a published JWK Set in base64. The answer is
 //     refused; or none if the set has no key; or "keys:" and the comma-separated IDs of the keys
 //     that verify at that group's time.
+//   - {"group":N,"published":…,"values":[…]} has both. The values are verified under the keys of the
+//     set and the names of the group. The answer is that for values, or refused.
 //
 // It is for tests only.
 package main
@@ -72,6 +74,14 @@ func run(in io.Reader, out io.Writer) error {
 
 func verdict(q question, group vectors.Group, keyring *keys.Keyring) string {
 	switch {
+	case q.Published != nil && q.Values != nil:
+		published, err := keys.ParsePublic(string(q.Published))
+		if isNoKeys(err) {
+			published = &keys.Keyring{}
+		} else if err != nil {
+			return "refused"
+		}
+		return verify(q.Values, group, published)
 	case q.Published != nil:
 		return published(string(q.Published), group.Now.Time)
 	case q.Keyset != nil:
@@ -85,7 +95,7 @@ func verdict(q question, group vectors.Group, keyring *keys.Keyring) string {
 
 func published(text string, now time.Time) string {
 	keyring, err := keys.ParsePublic(text)
-	if faults, ok := errors.AsType[keys.Faults](err); ok && faults[0].Reason == keys.FaultNoKeys {
+	if isNoKeys(err) {
 		return "none"
 	}
 	if err != nil {
@@ -99,6 +109,11 @@ func published(text string, now time.Time) string {
 	}
 	slices.Sort(ids)
 	return "keys:" + strings.Join(ids, ",")
+}
+
+func isNoKeys(err error) bool {
+	faults, ok := errors.AsType[keys.Faults](err)
+	return ok && faults[0].Reason == keys.FaultNoKeys
 }
 
 func verify(values [][]byte, group vectors.Group, keyring *keys.Keyring) string {
