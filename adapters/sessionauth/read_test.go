@@ -1,6 +1,7 @@
 package sessionauth_test
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -141,7 +142,7 @@ func TestUsesNoProxyForHTTP(t *testing.T) {
 // TestClient tests the package's own client, and one that is given, on real sockets.
 func TestClient(t *testing.T) {
 	key := pair("a", 1)
-	followed, kept := false, 0
+	followed, bombed, kept := false, false, 0
 	mux := http.NewServeMux()
 	mux.HandleFunc("/good", func(w http.ResponseWriter, r *http.Request) {
 		if !r.Close {
@@ -171,6 +172,16 @@ func TestClient(t *testing.T) {
 			}
 		}
 	})
+	mux.HandleFunc("/bomb", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		packed := gzip.NewWriter(w)
+		for range 1 << 10 {
+			if _, err := packed.Write(make([]byte, 1<<20)); err != nil {
+				return
+			}
+		}
+		bombed = packed.Close() == nil
+	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	secure := httptest.NewUnstartedServer(mux)
@@ -192,6 +203,8 @@ func TestClient(t *testing.T) {
 		"broken body": {server.URL + "/broken", nil,
 			&sessionauth.RefreshError{Reason: sessionauth.RefreshUnreachable}},
 		"endless body": {server.URL + "/endless", nil,
+			&sessionauth.RefreshError{Reason: sessionauth.RefreshTooLarge}},
+		"gzip bomb": {server.URL + "/bomb", nil,
 			&sessionauth.RefreshError{Reason: sessionauth.RefreshTooLarge}},
 		"connection refused": {"http://127.0.0.1:1/", nil,
 			&sessionauth.RefreshError{Reason: sessionauth.RefreshUnreachable}},
@@ -217,6 +230,7 @@ func TestClient(t *testing.T) {
 		})
 	}
 	assert.False(t, followed)
+	assert.False(t, bombed, "no more is unpacked than a set may have")
 	assert.Equal(t, 1, kept, "the package's own client keeps no connection open between two reads")
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import http.server
 import json
@@ -97,6 +98,12 @@ def test_hanging_refresh_times_out(issuer: Issuer) -> None:
         (204, {}, b""),
         (404, {}, b'{"keys":[]}'),
         (302, {"Location": "/elsewhere"}, b'{"keys":[]}'),
+        (103, {"Link": "</elsewhere>; rel=preload"}, b""),
+        (200, {"Content-Encoding": "gzip"}, gzip.compress(b'{"keys":[]}')),
+        (200, {"Content-Encoding": "gzip"}, gzip.compress(bytes(1 << 28))),
+        (200, {}, b'{"keys":' + b"[" * 100000),
+        (200, {}, b'{"keys":[' + b"{}," * 300 + b"{}]}"),
+        (200, {}, b'{"keys":[],"keys":[]}'),
     ],
 )
 def test_bad_answers_change_nothing(
