@@ -52,9 +52,9 @@
 // A revocation takes effect with the next read: before the issuer's max-age has passed, but never
 // in less than one minute or more than ten. A process that its platform freezes between requests
 // reads nothing meanwhile. So a request that finds the set older than that waits for a read, one
-// second at most; the age is that of the wall clock or of the monotonic clock, whichever shows more,
-// because one may have been set back and the other may have stood still. After a read that failed,
-// no request waits because of the age for ten seconds. While the issuer is unavailable, no
+// second at most; the age is that of the wall clock or of the monotonic clock, whichever shows
+// more, because one may have been set back and the other may have stood still. After a read that
+// failed, no request waits because of the age for ten seconds. While the issuer is unavailable, no
 // revocation takes effect.
 //
 // A published Ed25519 key that is a point of small order is ignored: anyone could sign under it.

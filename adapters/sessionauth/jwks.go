@@ -16,8 +16,8 @@ import (
 
 // How often the keys are read, and how long to wait for them.
 const (
-	// A good answer is fresh for its max-age, within minRefresh and maxRefresh, or for defaultRefresh
-	// if it has no max-age. The keys are read again shortly before that ends.
+	// A good answer is fresh for its max-age, within minRefresh and maxRefresh, or for
+	// defaultRefresh if it has no max-age. The keys are read again shortly before that ends.
 	minRefresh, defaultRefresh, maxRefresh = time.Minute, 5 * time.Minute, 10 * time.Minute
 	// After a failure the keys are read again after minRetry. The wait doubles with each further
 	// failure, up to maxRetry.
@@ -29,9 +29,9 @@ const (
 	// requestInterval is the minimum time between two reads that requests cause, and how long after
 	// a failure no request waits because the keys are old.
 	requestInterval = 10 * time.Second
-	// earlyDivisor: each read in the background is early by this fraction of the time that the keys
-	// are fresh, so that requests need not wait for it, and by up to as much again, so that services
-	// that started together do not read together.
+	// earlyDivisor: each read in the background is early by this fraction of the time that the
+	// keys are fresh, so that requests need not wait for it, and by up to as much again, so that
+	// services that started together do not read together.
 	earlyDivisor = 20
 )
 

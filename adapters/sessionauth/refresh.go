@@ -9,8 +9,8 @@ import (
 
 // reads is the state of the reads, which JWKS.mu guards. A moment is zero if there was none.
 type reads struct {
-	// ended is closed when the read that is in progress or was requested ends. It is nil if there is
-	// none.
+	// ended is closed when the read that is in progress or was requested ends. It is nil if there
+	// is none.
 	ended chan struct{}
 	// began is when that read began, or was requested.
 	began moment
@@ -99,8 +99,9 @@ func (j *JWKS) request(stale bool) <-chan struct{} {
 	return j.reads.ended
 }
 
-// refreshed requests a read of the keys if one is due, and waits for it. If the keys are stale, the
-// read in progress may have begun before the process was frozen; if that fails, it requests another.
+// refreshed requests a read of the keys if one is due, and waits for it. If the keys are stale,
+// the read in progress may have begun before the process was frozen; if that fails, it requests
+// another.
 func (j *JWKS) refreshed(ctx context.Context, current *keys.Keyring) (*keys.Keyring, bool) {
 	began := j.now()
 	timer := time.NewTimer(j.requestWait)

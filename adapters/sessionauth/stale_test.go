@@ -2,6 +2,7 @@ package sessionauth_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -65,6 +66,25 @@ func TestRequestRefreshesStaleKeys(t *testing.T) {
 		code, took = s.answered(mint(t, next))
 		assert.Equal(t, "ok", code)
 		assert.Zero(t, took)
+		assert.Len(t, s.reads(), 1)
+	})
+}
+
+func TestOneReadServesAllRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		leaked, next := pair("leaked", 1), pair("next", 2)
+		s := newSuspended(t, publishes(t, leaked, next))
+		defer s.jwks.Close()
+		s.answer(slow(publishes(t, next), 120*time.Millisecond))
+		s.sleep(time.Hour)
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				assert.Equal(t, "invalid_token", s.code(mint(t, leaked)))
+				assert.Equal(t, "ok", s.code(mint(t, next)))
+			})
+		}
+		all.Wait()
 		assert.Len(t, s.reads(), 1)
 	})
 }

@@ -22,9 +22,9 @@ type Keys interface {
 	// stale reports whether current is older than its source promised, or not in force any more.
 	stale(current *keys.Keyring) bool
 	// refreshed returns the keys in force after an attempt to replace current, which is stale or
-	// lacks a key. It returns current itself if the attempt brought nothing new. Complete is false if
-	// keys that belong to the keyring could not be read yet. It may wait, for maxRequestWait at most
-	// and not beyond ctx.
+	// lacks a key. It returns current itself if the attempt brought nothing new. Complete is false
+	// if keys that belong to the keyring could not be read yet. It may wait, for maxRequestWait at
+	// most and not beyond ctx.
 	refreshed(ctx context.Context, current *keys.Keyring) (newer *keys.Keyring, complete bool)
 }
 
@@ -108,11 +108,11 @@ func isEmpty(k Keys) bool {
 }
 
 // Authenticate verifies the session in credentials and returns it. It is for services that do not
-// use net/http. The error is a *token.Rejection, which holds a reason for telemetry, or an error of
-// the kind failure.Unavailable if the token's key is unknown, may be a published one, and the
-// published keys could not be read yet. Authenticate waits only if the token's key may be a published
-// one, which HS256 keys are not, and is unknown, or the published keys are older than the issuer
-// promised: one second at most, and not beyond ctx.
+// use net/http. The error is a *token.Rejection, which holds a reason for telemetry, or an error
+// of the kind failure.Unavailable if the token's key is unknown, may be a published one, and the
+// published keys could not be read yet. Authenticate waits only if the token's key may be a
+// published one, which HS256 keys are not, and is unknown, or the published keys are older than
+// the issuer promised: one second at most, and not beyond ctx.
 func (v *Verifier) Authenticate(ctx context.Context, credentials Credentials) (Session, error) {
 	text, err := token.FromAuthorization(credentials.Authorization)
 	if err != nil {

@@ -63,9 +63,9 @@ func NewHS256(id ID, secret []byte, plan Plan) Key { return mustKey(hs256{}, id,
 // panics.
 func NewEdDSA(id ID, seed []byte, plan Plan) Key { return mustKey(edDSA{}, id, seed, plan) }
 
-// NewVerifier returns an Ed25519 key made of its public part alone, 32 bytes. Any other length, or a
-// point of small order, is a bug and panics. The key verifies as the plan states and never signs: Sign panics, and no keyring
-// returns it as a signer.
+// NewVerifier returns an Ed25519 key made of its public part alone, 32 bytes. Any other length, or
+// a point of small order, is a bug and panics. The key verifies as the plan states and never
+// signs: Sign panics, and no keyring returns it as a signer.
 func NewVerifier(id ID, public []byte, plan Plan) Key {
 	held, ok := edDSA{}.fromPublic(public)
 	if !ok {

@@ -195,7 +195,8 @@ class FetchError(Exception):
     """
 
     def __init__(self, reason: str, status: int = 0, detail: str = "") -> None:
-        super().__init__(reason + (f" {status}" if status else "") + (f": {detail}" if detail else ""))
+        shown = f"{reason} {status}" if status else reason
+        super().__init__(f"{shown}: {detail}" if detail else shown)
         self.reason = reason
         self.status = status
 
@@ -921,10 +922,10 @@ class _Copy(NamedTuple):
 class PublishedKeys:
     """The EdDSA keys that sessiond publishes at /.well-known/jwks.json, in a copy.
 
-    A copy is fresh for the ``max-age`` of the answer: one to ten minutes, five if there is none, and
-    never longer than ``fresh_for`` seconds. Shortly before that ends, a call starts a refresh in the
-    background and uses the copy. A call that finds the copy older waits for a refresh, so a process
-    that is frozen between requests sees a revocation too. An ID that the copy does not have also
+    A copy is fresh for the ``max-age`` of the answer: one to ten minutes, five if there is none,
+    and never longer than ``fresh_for`` seconds. Shortly before that ends, a call starts a refresh
+    in the background and uses the copy. A call that finds the copy older waits for a refresh, so a
+    process that is frozen between requests sees a revocation too. An ID that the copy does not have also
     starts a refresh, and waits for it. There is one refresh at a time, and at least 10 seconds from
     one, and from one that failed, to the next. While the issuer is unavailable the copy stays in
     force. If there has never been a copy, find raises Unavailable.
@@ -1300,8 +1301,8 @@ class Verifier:
 
     ``sources`` are searched for a key in their order; the others are searched even if one is
     unavailable. ``issuer`` and ``audience`` must equal sessiond's configuration. ``audiences``, a
-    tuple in place of ``audience``, accepts sessions of several audiences: for a service that apps of
-    different names share. The session has the one that its token names.
+    tuple in place of ``audience``, accepts sessions of several audiences: for a service that apps
+    of different names share. The session has the one that its token names.
     ``clock_skew_seconds``, 0 to 60, is how much later than now ``nbf`` may be; it never prolongs a
     session. ``clock`` returns nanoseconds since 1970.
     """
@@ -1343,7 +1344,8 @@ class Verifier:
 
         Pass all its Authorization headers as a list, because two are refused.
 
-        Raises TypeError if that is not a list of text, Unauthorized, InvalidToken, ExpiredToken or, if keys are unavailable, Unavailable.
+        Raises TypeError if that is not a list of text, Unauthorized, InvalidToken, ExpiredToken or,
+        if keys are unavailable, Unavailable.
         """
         return self.verify_token(_bearer(_all_values(authorization_values)))
 

@@ -95,6 +95,27 @@ def test_copy_is_never_fresh_for_longer_than_configured(issuer: Issuer) -> None:
     assert keys.find("one") is None
 
 
+def test_one_refresh_serves_all_calls(issuer: Issuer) -> None:
+    clock = Clock()
+    keys = keys_of(issuer, clock)
+    assert keys.find("one")
+    issuer.publish("two")
+    clock.now += 1000
+    issuer.go.clear()
+    found: List[bool] = []
+    callers = [
+        threading.Thread(target=lambda: found.append(keys.find("one") is not None))
+        for _ in range(40)
+    ]
+    for caller in callers:
+        caller.start()
+    issuer.go.set()
+    for caller in callers:
+        caller.join(LONG)
+    assert found == [False] * 40
+    assert len(issuer.requests) == 2
+
+
 def test_refresh_that_was_frozen_is_repeated(issuer: Issuer) -> None:
     clock = Clock()
     keys = keys_of(issuer, clock)
