@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the clients of cmd/sessiond/docs/clients.md that are not in Go, and one in a browser, from the
-# text of that page. Installs what they need: Debian packages if run as root, and the TypeScript
-# compiler into .tools with npm.
+# text of that page; and a page of another origin behind each proxy. Installs what they need: Debian
+# packages if run as root, and the TypeScript compiler into .tools with npm.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -30,3 +30,4 @@ if ! cmp -s test/readme/typescript/package-lock.json "$typescript/package-lock.j
 	}
 fi
 "${GO:-go}" test -count=1 -tags languages -timeout 5m ./test/readme
+"${GO:-go}" test -count=1 -tags languages -timeout 5m -run '^TestBrowser' ./test/proxies

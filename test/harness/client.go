@@ -112,7 +112,7 @@ func (c *Client) open(t testing.TB, dialer *net.Dialer) {
 // Over returns a client that uses the given protocols, over TLS if trust is not nil.
 func (c *Client) Over(t testing.TB, trust *tls.Config, protocols func(*http.Protocols)) *Client {
 	t.Helper()
-	other := &Client{Public: c.Public, Ops: c.Ops, scheme: "http", ops: c.ops}
+	other := &Client{Public: c.Public, Ops: c.Ops, scheme: "http", ops: c.ops, behind: c.behind}
 	if trust != nil {
 		other.scheme = "https"
 	}

@@ -65,6 +65,7 @@ func (s *site) assertAdmitted(t *testing.T, answer harness.Response, what string
 	} {
 		assert.Equal(t, []string{value}, requests[0].named(name), "%s: %s", what, name)
 	}
+	assert.Empty(t, requests[0].named("X-Session-Binding"), what)
 	return requests[0]
 }
 
@@ -88,6 +89,7 @@ func (s *site) assertRefused(t *testing.T, answer harness.Response, code, what s
 	assert.Equal(t, []string{code}, answer.Header.Values("X-Error-Code"), what)
 	assert.Equal(t, []string{"no-store"}, answer.Header.Values("Cache-Control"), what)
 	assert.Equal(t, []string{"application/json"}, answer.Header.Values("Content-Type"), what)
+	assert.Equal(t, []string{"*"}, answer.Header.Values("Access-Control-Allow-Origin"), what)
 	ids := answer.Header.Values("X-Request-ID")
 	require.Len(t, ids, 1, what)
 	assert.NotEmpty(t, ids[0], what)
@@ -160,8 +162,11 @@ func TestValidSessionsReachTheApplication(t *testing.T) {
 						conn.Send(t, request("GET", target, "",
 							append(append(upgrade, handshake...), bearer,
 								"Connection: HTTP2-Settings")...))
-						conn.ReadHeader(t, "GET")
+						answer := conn.ReadHeader(t, "GET")
 						requests := s.application.take()
+						if answer.Status == http.StatusForbidden && len(requests) == 0 {
+							continue // Envoy refuses it
+						}
 						require.Len(t, requests, 1, what)
 						for _, passed := range requests[0].Header.Values("Upgrade") {
 							assert.Equal(t, "websocket", passed, what)
@@ -179,7 +184,7 @@ func TestValidSessionsReachTheApplication(t *testing.T) {
 				ids := seen.Header.Values("X-Request-ID")
 				require.Len(t, ids, 1, given)
 				assert.NotEmpty(t, ids[0])
-				assert.Equal(t, kept, ids[0] == given, "%q became %q", given, ids[0])
+				assert.Equal(t, kept && !p.ownID, ids[0] == given, "%q became %q", given, ids[0])
 			}
 		})
 	})
@@ -220,6 +225,7 @@ func forged() []string {
 		"X|Session-Install-Id",
 		"X`Session-Install-Id", "X*Session-Install-Id",
 		"X-Session-Expires-At", "X_Session_Expires_At", "X-Session-Key-Id", "x_session_key_id",
+		"X-Session-Binding", "X_Session_Binding", "X.Session.Binding", "X~Session-Binding",
 	} {
 		lines = append(lines, name+": forged")
 	}
@@ -252,7 +258,7 @@ func TestForgedHeadersDoNotReachTheApplication(t *testing.T) {
 			requests := s.application.take()
 			require.Len(t, requests, 1, what)
 			for _, name := range []string{"X-Session-Install-Id", "X-Session-Expires-At",
-				"X-Session-Key-Id"} {
+				"X-Session-Key-Id", "X-Session-Binding"} {
 				assert.Empty(t, requests[0].named(name), "without a session: %s", what)
 			}
 		}
@@ -285,9 +291,14 @@ func TestRequestsWithoutASessionAreRefused(t *testing.T) {
 				{"WebSocket", "GET", request("GET", "/app/x", "",
 					append(append(headers, "Upgrade: websocket"), handshake...)...)},
 			} {
-				answer := s.client.Exchange(t, sent.method, sent.text)
+				conn := s.client.Dial(t)
+				conn.Send(t, sent.text)
+				answer := conn.ReadResponse(t, sent.method)
+				if answer.Status == http.StatusContinue { // Envoy's own
+					answer = conn.ReadResponse(t, sent.method)
+				}
 				s.assertRefused(t, answer, code, sent.what)
-				if sent.what == "an id of its own" {
+				if sent.what == "an id of its own" && !p.ownID {
 					assert.Equal(t, "mine-1", answer.Header.Get("X-Request-ID"))
 				}
 			}
@@ -322,6 +333,9 @@ func TestRequestsWithoutASessionAreRefused(t *testing.T) {
 				"three times":               {bearer, bearer, bearer},
 				"in a list":                 {bearer + ", Bearer x"},
 			} {
+				if p.name == "envoy" && strings.HasPrefix(what, "an empty header") {
+					continue // which it drops
+				}
 				answer := s.client.Exchange(t, "GET", request("GET", "/app/x", "", headers...))
 				s.application.assertNothing(t, what)
 				if answer.Status != http.StatusBadRequest { // nginx rejects a second Authorization

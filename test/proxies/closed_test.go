@@ -29,13 +29,13 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 		status  map[string]int // by product
 		handler http.HandlerFunc
 	}{
-		{"the service is down", map[string]int{"nginx": 503, "caddy": 502, "haproxy": 503}, nil},
-		{"the service hangs", map[string]int{"nginx": 503, "caddy": 504, "haproxy": 503},
+		{"the service is down", map[string]int{"nginx": 503, "caddy": 502, "newer caddy": 502, "haproxy": 503, "envoy": 503}, nil},
+		{"the service hangs", map[string]int{"nginx": 503, "caddy": 504, "newer caddy": 504, "haproxy": 503, "envoy": 503},
 			func(_ http.ResponseWriter, r *http.Request) {
 				<-r.Context().Done() // until the proxy gives up
 			}},
 		{"it hangs in the midst of an answer",
-			map[string]int{"nginx": 503, "caddy": 504, "haproxy": 503},
+			map[string]int{"nginx": 503, "caddy": 504, "newer caddy": 504, "haproxy": 503, "envoy": 503},
 			func(w http.ResponseWriter, r *http.Request) {
 				conn, buffered, err := http.NewResponseController(w).Hijack()
 				if err != nil {
@@ -46,26 +46,26 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 					[]byte("HTTP/1.1 200 OK\r\nX-Session-Install-Id: install-12345\r\n"))
 				_, _ = buffered.ReadByte() // until the proxy gives up
 			}},
-		{"the service breaks off its response", map[string]int{"nginx": 503, "caddy": 502, "haproxy": 503},
+		{"the service breaks off its response", map[string]int{"nginx": 503, "caddy": 502, "newer caddy": 502, "haproxy": 503, "envoy": 503},
 			func(http.ResponseWriter, *http.Request) {
 				panic(http.ErrAbortHandler)
 			}},
-		{"503", map[string]int{"nginx": 503, "caddy": 503, "haproxy": 503},
+		{"503", map[string]int{"nginx": 503, "caddy": 503, "newer caddy": 503, "haproxy": 503, "envoy": 503},
 			func(w http.ResponseWriter, _ *http.Request) {
 				session(w)
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}},
-		{"500", map[string]int{"nginx": 503, "caddy": 500, "haproxy": 503},
+		{"500", map[string]int{"nginx": 503, "caddy": 500, "newer caddy": 500, "haproxy": 503, "envoy": 503},
 			func(w http.ResponseWriter, _ *http.Request) {
 				session(w)
 				w.WriteHeader(http.StatusInternalServerError)
 			}},
-		{"404", map[string]int{"nginx": 503, "caddy": 404, "haproxy": 503},
+		{"404", map[string]int{"nginx": 503, "caddy": 404, "newer caddy": 404, "haproxy": 503, "envoy": 404},
 			func(w http.ResponseWriter, _ *http.Request) {
 				session(w)
 				w.WriteHeader(http.StatusNotFound)
 			}},
-		{"a redirect", map[string]int{"nginx": 503, "caddy": 307, "haproxy": 503},
+		{"a redirect", map[string]int{"nginx": 503, "caddy": 307, "newer caddy": 307, "haproxy": 503, "envoy": 307},
 			func(w http.ResponseWriter, r *http.Request) {
 				http.Redirect(w, r, "/public/x", http.StatusTemporaryRedirect)
 			}},
@@ -78,8 +78,7 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 					sessiond = startUpstream(t, failure.handler).addr()
 				}
 				application := startApplication(t)
-				client := (&harness.Client{}).Through(t,
-					p.start(t, sessiond, application.addr()).Addr)
+				client := startClient(t, p, sessiond, application.addr())
 				for method, text := range map[string]string{
 					"GET": request("GET", "/app/x", "", "Authorization: Bearer x",
 						"X-Session-Install-Id: forged", "X-Request-ID: mine-1"),
@@ -90,7 +89,9 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 					application.assertNothing(t, method)
 					assert.Equal(t, failure.status[p.name], answer.Status, "%s: %s", method,
 						answer.Body)
-					if p.name != "caddy" && method == "GET" {
+					assert.Equal(t, []string{"*"},
+						answer.Header.Values("Access-Control-Allow-Origin"), method)
+					if (p.name == "nginx" || p.name == "haproxy") && method == "GET" {
 						assert.Equal(t,
 							`{"error":{"code":"service_unavailable","message":"Service unavailable; retry later","request_id":"mine-1"}}`, answer.Body)
 						assert.Equal(t, []string{"mine-1"}, answer.Header.Values("X-Request-ID"))
@@ -111,12 +112,13 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 func TestHAProxyWithABrokenScriptDeniesAccess(t *testing.T) {
 	t.Parallel()
 	application := startApplication(t)
+	const filter = "\ncore.register_filter('sessiond_body', {new = function(self) return setmetatable({}, {__index = self}) end}, function(body) return body end)"
 	for name, script := range map[string]string{
 		"breaks off":   `core.register_action("verify_session", {"http-req"}, function(txn) error("no") end, 1)`,
 		"does nothing": `core.register_action("verify_session", {"http-req"}, function(txn) end, 1)`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := startHAProxyWith(t, writeFile(t, "broken.lua", script), application.addr(),
+			server := startHAProxyWith(t, writeFile(t, "broken.lua", script+filter), application.addr(),
 				application.addr())
 			client := (&harness.Client{}).Through(t, server.Addr)
 			answer := client.Exchange(t, "GET", request("GET", "/app/x", ""))
@@ -155,8 +157,7 @@ func TestSubRequestHasNoBody(t *testing.T) {
 	eachProduct(t, func(t *testing.T, p product) {
 		sessiond := startUpstream(t, func(w http.ResponseWriter, _ *http.Request) { session(w) })
 		application := startApplication(t)
-		client := (&harness.Client{}).Through(t,
-			p.start(t, sessiond.addr(), application.addr()).Addr)
+		client := startClient(t, p, sessiond.addr(), application.addr())
 		for what, text := range map[string]string{
 			"a body": request("POST", "/app/x?secret=1", "a body",
 				"Authorization: Bearer x"),
@@ -169,8 +170,13 @@ func TestSubRequestHasNoBody(t *testing.T) {
 			assert.Equal(t, http.StatusOK, client.Exchange(t, method, text).Status, what)
 			asked := sessiond.take()
 			require.Len(t, asked, 1, what)
-			assert.Equal(t, "GET", asked[0].Method, what)
-			assert.Equal(t, "/v1/sessions/verify", asked[0].Target, what)
+			if p.name == "envoy" {
+				assert.Equal(t, method, asked[0].Method, what)
+				assert.Equal(t, "/v1/sessions/verify/app/x", asked[0].Target, what)
+			} else {
+				assert.Equal(t, "GET", asked[0].Method, what)
+				assert.Equal(t, "/v1/sessions/verify", asked[0].Target, what)
+			}
 			assert.Zero(t, asked[0].Body, what)
 			assert.Zero(t, asked[0].Length, "%s: a body must not be announced", what)
 			assert.Empty(t, asked[0].Encoding, what)

@@ -1,6 +1,6 @@
 // Package proxies_test tests the service behind real reverse proxies, with the configurations in
-// cmd/sessiond/deploy that operators copy. nginx, Caddy and HAProxy are run; the requests of
-// Traefik and Envoy, which are not available as packages, are replayed.
+// cmd/sessiond/deploy that operators copy. nginx, Caddy (Debian's and a newer one), HAProxy and Envoy
+// are run; the requests of Traefik, which no package registry has, are replayed.
 package proxies_test
 
 import (
@@ -51,12 +51,18 @@ func replaced(t testing.TB, text string, oldAndNew ...string) string {
 // product is a proxy that can be run here, with its example.
 type product struct {
 	name string
+	// ownID reports whether the proxy makes every request id itself, whatever a client sends.
+	ownID bool
 	// start starts the proxy in front of a service and an application, given by their addresses.
 	start func(t testing.TB, sessiond, application string) *proxy.Server
 }
 
 // products lists the proxies that can be run here.
-var products = []product{{"nginx", startNginx}, {"caddy", startCaddy}, {"haproxy", startHAProxy}}
+var products = []product{
+	{name: "nginx", start: startNginx}, {name: "caddy", start: startCaddy},
+	{name: "newer caddy", start: startNewCaddy}, {name: "haproxy", start: startHAProxy},
+	{name: "envoy", ownID: true, start: startEnvoy},
+}
 
 func startNginx(t testing.TB, sessiond, application string) *proxy.Server {
 	t.Helper()
@@ -69,13 +75,47 @@ func startNginx(t testing.TB, sessiond, application string) *proxy.Server {
 
 func startCaddy(t testing.TB, sessiond, application string) *proxy.Server {
 	t.Helper()
-	return proxy.StartCaddy(t, "127.0.0.1", func(addr string) (string, []string) {
+	return proxy.StartCaddy(t, "127.0.0.1", caddyExample(t, sessiond, application))
+}
+
+func startNewCaddy(t testing.TB, sessiond, application string) *proxy.Server {
+	t.Helper()
+	return proxy.StartNewCaddy(t, "127.0.0.1", caddyExample(t, sessiond, application))
+}
+
+// caddyExample returns the example and its variables, for a listen address.
+func caddyExample(t testing.TB, sessiond, application string) func(string) (string, []string) {
+	return func(addr string) (string, []string) {
+		_, port, _ := strings.Cut(addr, ":")
 		return deployed(t, "caddy/Caddyfile"), []string{
-			"CADDY_ADMIN=off", "PUBLIC_ADDR=http://" + addr[strings.LastIndex(addr, ":"):],
+			"CADDY_ADMIN=off", "PUBLIC_ADDR=http://:" + port,
 			"PUBLIC_BIND=127.0.0.1",
 			"SESSIOND_ADDR=" + sessiond, "APPLICATION_ADDR=" + application,
+			"VERIFY_SOCKET=@sessiond-test-verify-" + port,
+			"PREFLIGHT_SOCKET=@sessiond-test-preflight-" + port,
 		}
+	}
+}
+
+func startEnvoy(t testing.TB, sessiond, application string) *proxy.Server {
+	t.Helper()
+	return startEnvoyWith(t, deployed(t, "envoy/envoy.yaml"), sessiond, application)
+}
+
+// startEnvoyWith starts Envoy with a changed example.
+func startEnvoyWith(t testing.TB, example, sessiond, application string) *proxy.Server {
+	t.Helper()
+	return proxy.StartEnvoy(t, "127.0.0.1", func(addr string) string {
+		return strings.NewReplacer(socket("0.0.0.0:80"), socket(addr),
+			socket("127.0.0.1:8080"), socket(sessiond),
+			socket("127.0.0.1:3000"), socket(application)).Replace(example)
 	})
+}
+
+// socket returns an address as the Envoy example writes it.
+func socket(addr string) string {
+	host, port, _ := strings.Cut(addr, ":")
+	return "{socket_address: {address: " + host + ", port_value: " + port + "}}"
 }
 
 func startHAProxy(t testing.TB, sessiond, application string) *proxy.Server {
@@ -102,6 +142,12 @@ func eachProduct(t *testing.T, test func(t *testing.T, p product)) {
 			test(t, p)
 		})
 	}
+}
+
+// startClient starts a product in front of upstreams, and returns a client of it.
+func startClient(t *testing.T, p product, sessiond, application string) *harness.Client {
+	t.Helper()
+	return (&harness.Client{}).Through(t, p.start(t, sessiond, application).Addr)
 }
 
 // with returns env merged with more, which takes precedence.

@@ -2,9 +2,7 @@ package proxies_test
 
 import (
 	"net/url"
-	gopath "path"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -13,64 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// What Traefik and Envoy let pass without a session is defined by the rules in their examples,
-// which are read here and applied to every target.
-
-// envoyPublicRule reads the example, which lists the public paths as exact paths and one regular
-// expression. They apply to the path that the application receives.
-func envoyPublicRule(t *testing.T) *regexp.Regexp {
-	t.Helper()
-	type route struct {
-		Match struct {
-			Path string `yaml:"path"`
-			Safe struct {
-				Regex string `yaml:"regex"`
-			} `yaml:"safe_regex"`
-			Prefix string `yaml:"prefix"`
-		} `yaml:"match"`
-		Without map[string]struct {
-			Disabled bool `yaml:"disabled"`
-		} `yaml:"typed_per_filter_config"`
-	}
-	var file struct {
-		Static struct {
-			Listeners []struct {
-				Chains []struct {
-					Filters []struct {
-						Config struct {
-							Normalize bool   `yaml:"normalize_path"`
-							Merge     bool   `yaml:"merge_slashes"`
-							Escaped   string `yaml:"path_with_escaped_slashes_action"`
-							Routes    struct {
-								Hosts []struct {
-									Routes []route `yaml:"routes"`
-								} `yaml:"virtual_hosts"`
-							} `yaml:"route_config"`
-						} `yaml:"typed_config"`
-					} `yaml:"filters"`
-				} `yaml:"filter_chains"`
-			} `yaml:"listeners"`
-		} `yaml:"static_resources"`
-	}
-	require.NoError(t, yaml.Unmarshal([]byte(deployed(t, "envoy/envoy.yaml")), &file))
-	config := file.Static.Listeners[0].Chains[0].Filters[0].Config
-	require.True(t, config.Normalize && config.Merge)
-	require.Equal(t, "REJECT_REQUEST", config.Escaped)
-	require.Len(t, config.Routes.Hosts, 1)
-	var rules []string
-	for _, route := range config.Routes.Hosts[0].Routes {
-		if !route.Without["envoy.filters.http.ext_authz"].Disabled {
-			require.Equal(t, "/", route.Match.Prefix)
-			continue
-		}
-		require.Empty(t, route.Match.Prefix, "a prefix does not restrict what follows it")
-		if route.Match.Path == "" {
-			rules = append(rules, route.Match.Safe.Regex)
-		}
-	}
-	require.Len(t, rules, 1)
-	return regexp.MustCompile("^(?:" + rules[0] + ")$") // Envoy matches all of the path, or nothing
-}
+// What Traefik lets pass without a session is defined by the rule in its example, which is read here
+// and applied to every target.
 
 // traefikPublicRule reads the rule of the example.
 func traefikPublicRule(t *testing.T) *regexp.Regexp {
@@ -79,13 +21,20 @@ func traefikPublicRule(t *testing.T) *regexp.Regexp {
 		HTTP struct {
 			Routers map[string]struct {
 				Rule        string   `yaml:"rule"`
+				Priority    int      `yaml:"priority"`
 				Middlewares []string `yaml:"middlewares"`
 			} `yaml:"routers"`
 		} `yaml:"http"`
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(deployed(t, "traefik/dynamic.yml")), &file))
 	routers := file.HTTP.Routers
-	require.Len(t, routers, 3)
+	require.Len(t, routers, 4)
+	require.Equal(t, "Method(`OPTIONS`) && HeaderRegexp(`Origin`, `.`) && "+
+		"HeaderRegexp(`Access-Control-Request-Method`, `.`) && !HeaderRegexp(`Content-Length`, `[1-9]`)",
+		routers["preflight"].Rule)
+	require.Greater(t, routers["preflight"].Priority, len(routers["protected"].Rule))
+	require.Less(t, routers["preflight"].Priority, len(routers["public"].Rule))
+	require.Less(t, routers["preflight"].Priority, len(routers["sessiond"].Rule))
 	require.Regexp(t, "^Path\\(`[^`]+`\\)( \\|\\| Path\\(`[^`]+`\\))*$", routers["sessiond"].Rule)
 	require.Contains(t, routers["protected"].Middlewares, "session")
 	require.Greater(t, len(routers["public"].Rule), len(routers["protected"].Rule),
@@ -171,19 +120,5 @@ func TestTraefikRefusesAmbiguousEncodings(t *testing.T) {
 			"allowEncodedPercent":      false,
 			"allowEncodedQuestionMark": false, "allowEncodedHash": false,
 		}, entry.HTTP.Encoded)
-	}
-}
-
-func TestEnvoyPassesOnlyPlainlyPublicPaths(t *testing.T) {
-	t.Parallel()
-	rule := envoyPublicRule(t)
-	for _, target := range slices.Concat(targets, publicTargets) {
-		path, _, _ := strings.Cut(target, "?")
-		// As sent, and as normalized: Envoy matches the path that the application receives.
-		for _, form := range []string{path, gopath.Clean(path), strings.ReplaceAll(path, `\`, "/"),
-			decoded(path, ".", true), gopath.Clean(decoded(path, ".", true))} {
-			assert.Equal(t, plainlyPublic.MatchString(form), rule.MatchString(form), "%s, as %s",
-				target, form)
-		}
 	}
 }

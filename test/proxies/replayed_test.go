@@ -14,10 +14,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Envoy and Traefik cannot be run here. Their sub-requests are replayed as in their sources: for
-// Envoy, RawHttpClientImpl::check in ext_authz_http_impl.cc and the additions of its router and
-// async client; for Traefik, ServeHTTP and writeHeader in middlewares/auth/forward.go. The paths
-// and lists of headers are those of the examples.
+// Traefik cannot be run here: no package registry has it, and it does not build from the Go module
+// proxy. Its sub-requests are replayed as in its source, ServeHTTP and writeHeader in
+// middlewares/auth/forward.go. The paths and lists of headers are those of the example.
 
 // original is a client's request as the proxy receives it.
 type original struct {
@@ -48,120 +47,6 @@ func malformed(target string) bool {
 	return err != nil
 }
 
-// envoy holds the relevant settings of the Envoy example.
-type envoy struct {
-	prefix             string
-	upstream, refusals []string
-}
-
-// readEnvoy reads the Envoy example.
-func readEnvoy(t *testing.T) envoy {
-	t.Helper()
-	type patterns struct {
-		Patterns []struct {
-			Exact string `yaml:"exact"`
-		} `yaml:"patterns"`
-	}
-	var file struct {
-		Static struct {
-			Listeners []struct {
-				Chains []struct {
-					Filters []struct {
-						Config struct {
-							Filters []struct {
-								Name   string `yaml:"name"`
-								Config struct {
-									Allow   *bool    `yaml:"failure_mode_allow"`
-									Body    any      `yaml:"with_request_body"`
-									Allowed patterns `yaml:"allowed_headers"`
-									HTTP    struct {
-										Prefix   string `yaml:"path_prefix"`
-										Response struct {
-											Upstream patterns `yaml:"allowed_upstream_headers"`
-											Client   patterns `yaml:"allowed_client_headers"`
-										} `yaml:"authorization_response"`
-									} `yaml:"http_service"`
-								} `yaml:"typed_config"`
-							} `yaml:"http_filters"`
-						} `yaml:"typed_config"`
-					} `yaml:"filters"`
-				} `yaml:"filter_chains"`
-			} `yaml:"listeners"`
-		} `yaml:"static_resources"`
-	}
-	require.NoError(t, yaml.Unmarshal([]byte(deployed(t, "envoy/envoy.yaml")), &file))
-	filter := file.Static.Listeners[0].Chains[0].Filters[0].Config.Filters[0]
-	require.Equal(t, "envoy.filters.http.ext_authz", filter.Name)
-	require.NotNil(t, filter.Config.Allow)
-	require.False(t, *filter.Config.Allow)
-	require.Nil(t, filter.Config.Body)
-	require.Equal(t, "x-request-id", filter.Config.Allowed.Patterns[0].Exact)
-	names := func(list patterns) []string {
-		var names []string
-		for _, pattern := range list.Patterns {
-			names = append(names, pattern.Exact)
-		}
-		return names
-	}
-	return envoy{filter.Config.HTTP.Prefix, names(filter.Config.HTTP.Response.Upstream),
-		names(filter.Config.HTTP.Response.Client)}
-}
-
-// ask returns Envoy's sub-request: the same method, the prefix followed by the whole target, and
-// one Authorization line with all values merged.
-func (e envoy) ask(o original) string {
-	text := o.method + " " + e.prefix + o.target +
-		" HTTP/1.1\r\nhost: example.test\r\ncontent-length: 0\r\n"
-	if len(o.authorization) > 0 {
-		text += "authorization: " + strings.Join(o.authorization, ",") + "\r\n"
-	}
-	return text + "x-request-id: 8a2201af-5075-9447-b593-ec3a243aff52\r\nx-envoy-internal: true\r\nx-forwarded-for: 10.0.0.7\r\nx-envoy-expected-rq-timeout-ms: 2000\r\n\r\n"
-}
-
-func TestEnvoySubRequests(t *testing.T) {
-	t.Parallel()
-	example := readEnvoy(t)
-	service := harness.Serve(t, nil)
-	token := service.Token(t, installation)
-	conn := service.Dial(t) // a single connection, as Envoy uses it
-	for _, o := range originals("Bearer " + token) {
-		conn.Send(t, example.ask(o))
-		answer := conn.ReadResponse(t, o.method)
-		require.Equal(t, http.StatusOK, answer.Status, "only 200 admits: %s %s", o.method,
-			o.target)
-		assert.Empty(t, answer.Body)
-		assert.False(t, answer.Close, "%s %s", o.method, o.target)
-		assertSession(t, answer, example.upstream)
-	}
-	for _, target := range targets {
-		if malformed(target) {
-			assert.Equal(t, http.StatusBadRequest,
-				service.Exchange(t, "GET", example.ask(original{"GET", target,
-					[]string{"Bearer " + token}})).Status, target)
-		}
-	}
-	for code, authorization := range map[string][]string{"unauthorized": nil,
-		"invalid_token": {"Bearer " + token, "Bearer " + token}} {
-		conn.Send(t, example.ask(original{"POST", "/app/x?secret=1", authorization}))
-		assertRefusal(t, conn.ReadResponse(t, "POST"), code, "8a2201af-5075-9447-b593-ec3a243aff52",
-			example.refusals)
-	}
-	service.Clock.Advance(time.Hour)
-	conn.Send(t, example.ask(original{"POST", "/app/x", []string{"Bearer " + token}}))
-	assertRefusal(t, conn.ReadResponse(t, "POST"), "expired_token",
-		"8a2201af-5075-9447-b593-ec3a243aff52",
-		example.refusals)
-	for _, authorization := range [][]string{nil, {"Bearer x"}} {
-		for _, o := range originals("") {
-			o.authorization = authorization
-			conn.Send(t, example.ask(o))
-			require.Equal(t, http.StatusUnauthorized, conn.ReadResponse(t, o.method).Status,
-				"%s %s",
-				o.method, o.target)
-		}
-	}
-}
-
 // traefik holds the relevant settings of the Traefik example.
 type traefik struct {
 	address           *url.URL
@@ -184,6 +69,9 @@ func readTraefik(t *testing.T) traefik {
 				Headers struct {
 					Custom map[string]string `yaml:"customRequestHeaders"`
 				} `yaml:"headers"`
+				Buffering struct {
+					Largest int64 `yaml:"maxRequestBodyBytes"`
+				} `yaml:"buffering"`
 			} `yaml:"middlewares"`
 			Routers map[string]struct {
 				Middlewares []string `yaml:"middlewares"`
@@ -197,6 +85,15 @@ func readTraefik(t *testing.T) traefik {
 	require.Equal(t, []string{"no-forged-session", "session"},
 		file.HTTP.Routers["protected"].Middlewares)
 	require.Equal(t, []string{"no-forged-session"}, file.HTTP.Routers["public"].Middlewares)
+	require.Equal(t, []string{"no-forged-session", "only-a-preflight", "no-body"},
+		file.HTTP.Routers["preflight"].Middlewares)
+	require.EqualValues(t, 1, file.HTTP.Middlewares["no-body"].Buffering.Largest)
+	removed := file.HTTP.Middlewares["only-a-preflight"].Headers.Custom
+	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
+		"Upgrade"} {
+		value, listed := removed[name]
+		require.True(t, listed && value == "", name)
+	}
 	for _, name := range forward.Responses {
 		value, removed := file.HTTP.Middlewares["no-forged-session"].Headers.Custom[name]
 		require.True(t, removed && value == "", name)

@@ -15,10 +15,12 @@ import (
 // seen is a request as an upstream received it.
 type seen struct {
 	Method, Target string
+	Host           string
 	Header         http.Header
 	Body           int64
 	Encoding       []string
 	Length         int64
+	Trailer        http.Header
 }
 
 // named returns the values of headers that an application could take for the one with that name:
@@ -55,8 +57,8 @@ func startUpstream(t testing.TB, handler http.HandlerFunc) *upstream {
 	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		length, _ := io.Copy(io.Discard, r.Body)
 		u.mu.Lock()
-		u.seen = append(u.seen, seen{r.Method, r.RequestURI, r.Header.Clone(), length,
-			r.TransferEncoding, r.ContentLength})
+		u.seen = append(u.seen, seen{r.Method, r.RequestURI, r.Host, r.Header.Clone(), length,
+			r.TransferEncoding, r.ContentLength, r.Trailer.Clone()})
 		u.mu.Unlock()
 		handler(w, r)
 	}))
@@ -86,6 +88,10 @@ func (u *upstream) assertNothing(t testing.TB, what string) {
 var handshake = []string{"Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 	"Sec-WebSocket-Version: 13"}
 
+// switching is the response to it.
+const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+
 // startApplication starts the application behind a proxy. After an upgrade it echoes one line.
 func startApplication(t testing.TB) *upstream {
 	t.Helper()
@@ -99,8 +105,7 @@ func startApplication(t testing.TB) *upstream {
 			panic(err)
 		}
 		defer func() { _ = conn.Close() }()
-		_, _ = io.WriteString(conn,
-			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+		_, _ = io.WriteString(conn, switching)
 		line, _ := bufio.NewReader(buffered).ReadString('\n')
 		_, _ = io.WriteString(conn, line)
 	})

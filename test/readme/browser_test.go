@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/test/harness"
+	"github.com/offload/sessiond/test/harness/browser"
 )
 
 // TestBrowser runs the TypeScript client in pages of other origins.
@@ -110,14 +110,7 @@ func newOrigin(t *testing.T) *origin {
 func (o *origin) visit(t *testing.T, service string) report {
 	t.Helper()
 	address := o.URL + "/page?service=" + url.QueryEscape("http://"+service)
-	browser := exec.Command(lookPath(t, "chromium"), "--headless", "--no-sandbox", "--disable-gpu",
-		"--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
-		"--user-data-dir="+t.TempDir(), address)
-	require.NoError(t, browser.Start())
-	defer func() {
-		_ = browser.Process.Kill()
-		_ = browser.Wait()
-	}()
+	browser.Open(t, address)
 	select {
 	case received := <-o.reports:
 		return received

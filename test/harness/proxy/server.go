@@ -33,8 +33,10 @@ func (s *Server) Log() string { return s.log.String() }
 type program struct {
 	name string // of the executable
 	part string // name in test/parts.sh
-	args []string
-	env  []string
+	// pinned reports whether only the version of test/parts.sh will do, whatever is installed.
+	pinned bool
+	args   []string
+	env    []string
 }
 
 // start starts the program that prepare returns for an address on host and waits until it accepts
@@ -111,14 +113,17 @@ const outputDelay = 10 * time.Second
 // find returns the path of the executable and the variables that it needs in its environment.
 func find(t testing.TB, p program) (path string, env []string) {
 	t.Helper()
-	if installed, err := exec.LookPath(p.name); err == nil {
+	if installed, err := exec.LookPath(p.name); err == nil && !p.pinned {
 		return installed, nil
 	}
 	_, here, _, _ := runtime.Caller(0)
-	// test/parts.sh unpacks here if it may not install packages.
+	// test/parts.sh unpacks here what it may not install, or what is pinned.
 	unpacked := filepath.Join(filepath.Dir(here), "..", "..", "..", ".parts", p.part)
-	for _, folder := range []string{"/usr/sbin", "/sbin", filepath.Join(unpacked, "usr", "bin"),
-		filepath.Join(unpacked, "usr", "sbin")} {
+	folders := []string{filepath.Join(unpacked, "usr", "bin"), filepath.Join(unpacked, "usr", "sbin")}
+	if !p.pinned {
+		folders = append([]string{"/usr/sbin", "/sbin"}, folders...)
+	}
+	for _, folder := range folders {
 		if path = filepath.Join(folder, p.name); exists(path) {
 			break
 		}

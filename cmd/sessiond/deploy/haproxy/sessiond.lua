@@ -5,6 +5,8 @@
 -- txn.session_key_id. A 401 is returned to the client unchanged. In all other cases, including an
 -- error of the script, it sets nothing: the configuration must refuse requests without
 -- txn.session_valid.
+--
+-- The filter sessiond_body refuses trailers, and drops the body of a preflight.
 
 -- kept lists the headers of a refusal that are returned to the client.
 local kept = {"content-type", "cache-control", "www-authenticate", "x-error-code"}
@@ -18,6 +20,10 @@ local function only(headers, name)
 	return nil
 end
 
+-- longest is the length of credentials, in bytes, up to which the service is asked. It would answer
+-- 431 to much longer ones.
+local longest = 8192
+
 local function verify_session(txn, socket)
 	local sent = {["x-request-id"] = {txn:get_var("txn.request_id")}}
 	-- All Authorization lines: rejecting more than one is up to the service.
@@ -25,7 +31,11 @@ local function verify_session(txn, socket)
 	if credentials ~= nil then
 		sent["authorization"] = {}
 		for i = 0, #credentials do
-			table.insert(sent["authorization"], credentials[i])
+			local value = credentials[i]
+			if #value > longest then
+				value = "Bearer -" -- as invalid
+			end
+			table.insert(sent["authorization"], value)
 		end
 	end
 	-- An address instead of a name, because HAProxy would resolve a name, whatever dst says.
@@ -41,6 +51,9 @@ local function verify_session(txn, socket)
 				headers[name] = {value}
 			end
 		end
+		-- A page of another origin may read it.
+		headers["access-control-allow-origin"] = {"*"}
+		headers["access-control-expose-headers"] = {"WWW-Authenticate, X-Error-Code, X-Request-ID, Retry-After"}
 		txn:done(txn:reply{status = 401, reason = "Unauthorized", headers = headers, body = answer.body})
 		return
 	end
@@ -57,3 +70,42 @@ local function verify_session(txn, socket)
 end
 
 core.register_action("verify_session", {"http-req"}, verify_session, 1)
+
+-- HAProxy passes trailers on, and no rule sees them. An application that takes them for headers
+-- would believe a forged session. So the filter answers 400 to a request with trailers; if the
+-- application has received the beginning of a long body, that request is broken off. Only a request
+-- without a Content-Length can have trailers.
+local Body = {id = "sessiond_body", flags = filter.FLT_CFG_FL_HTX}
+Body.__index = Body
+
+function Body:new()
+	return setmetatable({}, Body)
+end
+
+function Body:http_headers(txn, message)
+	if message:is_resp() then
+		return
+	end
+	self.preflight = txn:get_var("txn.session_preflight")
+	if self.preflight or message:get_headers()["content-length"] == nil then
+		filter.register_data_filter(self, message.channel)
+	end
+end
+
+function Body:http_payload(_, message)
+	-- One byte beside the data marks the end of a chunked body; trailers are more.
+	if message:eom() and message:input() > #(message:body() or "") + 1 then
+		self.trailers = true
+	end
+	if self.preflight then
+		message:remove()
+	end
+end
+
+function Body:http_end()
+	if self.trailers then
+		return filter.ERROR
+	end
+end
+
+core.register_filter("sessiond_body", Body, function(body) return body end)

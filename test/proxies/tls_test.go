@@ -1,0 +1,187 @@
+package proxies_test
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/test/harness"
+	"github.com/offload/sessiond/test/harness/proxy"
+	"github.com/offload/sessiond/test/pki"
+)
+
+// overTLS lists the proxies with an example for TLS.
+var overTLS = map[string]func(t testing.TB, pair pki.Pair, sessiond, application string) *proxy.Server{
+	"nginx": func(t testing.TB, pair pki.Pair, sessiond, application string) *proxy.Server {
+		chain, key := pair.Write(t, t.TempDir())
+		return proxy.StartNginx(t, "127.0.0.1", func(addr string) string {
+			// The files of the example, with the one line between them as it says.
+			fragment := writeFile(t, "sessiond-tls.conf", replaced(t, deployed(t, "nginx/tls.conf"),
+				"listen 443 ssl http2;", "listen "+addr+" ssl http2;",
+				"ssl_certificate /etc/nginx/tls/site.crt;", "ssl_certificate "+chain+";",
+				"ssl_certificate_key /etc/nginx/tls/site.key;", "ssl_certificate_key "+key+";"))
+			return replaced(t, deployed(t, "nginx/sessiond.conf"),
+				"server 127.0.0.1:8080;", "server "+sessiond+";", "server 127.0.0.1:3000;",
+				"server "+application+";", "listen 80;", "include "+fragment+";")
+		})
+	},
+	"haproxy": func(t testing.TB, pair pki.Pair, sessiond, application string) *proxy.Server {
+		chain, key := pair.Write(t, t.TempDir())
+		certificate, err := os.ReadFile(chain)
+		require.NoError(t, err)
+		private, err := os.ReadFile(key)
+		require.NoError(t, err)
+		site := writeFile(t, "site.pem", string(certificate)+string(private))
+		return proxy.StartHAProxy(t, "127.0.0.1", func(addr string) (string, []string) {
+			lines := replaced(t, deployed(t, "haproxy/tls.env"), "PUBLIC_ADDR=:443",
+				"PUBLIC_ADDR="+addr)
+			env := []string{"SESSIOND_ADDR=" + sessiond, "APPLICATION_ADDR=" + application,
+				"SESSIOND_LUA=" + path("haproxy/sessiond.lua"),
+				"SESSIOND_SOCKET=abns@sessiond-test-" + addr}
+			for line := range strings.Lines(replacedOnce(t, lines, "/etc/haproxy/site.pem", site)) {
+				if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") {
+					env = append(env, line)
+				}
+			}
+			return deployed(t, "haproxy/haproxy.cfg"), env
+		})
+	},
+}
+
+// TestTLS shows the examples for TLS, over HTTP/1.1 and HTTP/2.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	for name, start := range overTLS {
+		for version, protocols := range map[string]func(*http.Protocols){
+			"HTTP/1.1": func(p *http.Protocols) { p.SetHTTP1(true) },
+			"HTTP/2":   func(p *http.Protocols) { p.SetHTTP2(true) },
+		} {
+			t.Run(name+" "+version, func(t *testing.T) {
+				t.Parallel()
+				pair := pki.New(t, "localhost")
+				s := &site{service: harness.Serve(t, harness.Env{
+					"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"}), application: startApplication(t)}
+				s.token = s.service.Token(t, installation)
+				s.proxy = start(t, pair, s.service.Public, s.application.addr())
+				s.client = s.service.Through(t, s.proxy.Addr).Over(t, pki.Trust(pair), protocols)
+				s.assertChecked(t, version == "HTTP/2")
+				seen := s.assertAdmitted(t, s.client.Send(t, "GET", "/app/x", "",
+					harness.Bearer(s.token), harness.Header{"X-Forwarded-Proto", "http"}), "forged")
+				assert.Equal(t, []string{"https"}, seen.Header.Values("X-Forwarded-Proto"))
+			})
+		}
+		t.Run(name+" old versions", func(t *testing.T) {
+			t.Parallel()
+			pair := pki.New(t, "localhost")
+			server := start(t, pair, "127.0.0.1:9", "127.0.0.1:9")
+			old := pki.Trust(pair)
+			old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+			conn, err := net.Dial("tcp", server.Addr)
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			assert.Error(t, tls.Client(conn, old).HandshakeContext(t.Context()))
+		})
+	}
+}
+
+// TestHTTP2WithoutTLS covers the products that accept HTTP/2 on their plain port, as a client can
+// tell.
+func TestHTTP2WithoutTLS(t *testing.T) {
+	t.Parallel()
+	eachProduct(t, func(t *testing.T, p product) {
+		if p.name != "haproxy" && p.name != "envoy" {
+			return
+		}
+		s := startSite(t, p, nil)
+		s.client = s.client.Over(t, nil, func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
+		s.assertChecked(t, true)
+	})
+}
+
+// assertChecked fails unless sessions are verified and forged headers removed, with a client that
+// may use HTTP/2.
+func (s *site) assertChecked(t *testing.T, http2 bool) {
+	t.Helper()
+	forged := []harness.Header{{"X-Session-Install-Id", "forged"}, {"x_session_install_id", "forged"},
+		{"X.Session.Install.Id", "forged"}, {"X-HTTP-Method-Override", "DELETE"}}
+	bearer := harness.Bearer(s.token)
+	answer := s.client.Send(t, "POST", "/app/x", "a body", append(forged, bearer)...)
+	assert.Equal(t, http2, answer.HTTP2)
+	assert.EqualValues(t, 6, s.assertAdmitted(t, answer, "a session").Body)
+	s.assertRefused(t, s.client.Send(t, "POST", "/app/x", "a body", forged...), "unauthorized",
+		"no session")
+	s.assertRefused(t, s.client.Send(t, "GET", "/app/x", "", harness.Bearer(s.token+"x")),
+		"invalid_token", "another session")
+	ask := []harness.Header{{"Origin", "https://page.example"},
+		{"Access-Control-Request-Method", "GET"}}
+	for _, body := range []string{"", "a body"} {
+		answer = s.client.Send(t, "OPTIONS", "/app/x", body, append(forged, ask...)...)
+		requests := s.application.take()
+		require.Equal(t, http.StatusOK, answer.Status)
+		require.Len(t, requests, 1)
+		assert.Zero(t, requests[0].Body)
+		assert.Empty(t, requests[0].named("X-Session-Install-Id"))
+		assert.Empty(t, requests[0].named("X-HTTP-Method-Override"))
+	}
+	assert.Equal(t, http.StatusOK, s.client.Send(t, "GET", "/v1/health", "").Status)
+}
+
+// TestRouting shows the example that routes requests for sessions to the service and all others to
+// a backend.
+func TestRouting(t *testing.T) {
+	t.Parallel()
+	service, backend := harness.Serve(t, harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1",
+		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}), startApplication(t)
+	server := proxy.StartNginx(t, "127.0.0.1", func(addr string) string {
+		return replaced(t, deployed(t, "nginx/routing.conf"), "server 127.0.0.1:8080;",
+			"server "+service.Public+";", "server 127.0.0.1:3000;", "server "+backend.addr()+";",
+			"listen 80;", "listen "+addr+";")
+	})
+	client := service.Through(t, server.Addr).From(t, "127.0.0.2")
+	token := client.Token(t, installation)
+	backend.assertNothing(t, "a session is the service's")
+	assert.Equal(t, http.StatusTooManyRequests, client.Issue(t, "install-00000002",
+		harness.ForwardedFor("198.51.100.1")).Status, "the client's address counts")
+	for _, target := range []string{"/", "/v1/sessions/current", "/v1/sessions/anonymous/x",
+		"/v1/sessions/anonymousx", "/v1/sessions/verify", "/app/x?a=b"} {
+		answer := client.Send(t, "GET", target, "", harness.Bearer(token))
+		assert.Equal(t, "the application", answer.Body, target)
+		requests := backend.take()
+		require.Len(t, requests, 1, target)
+		assert.Equal(t, target, requests[0].Target)
+		assert.Equal(t, []string{"Bearer " + token}, requests[0].Header.Values("Authorization"))
+	}
+	// Other forms of the path are the service's, which does not know them.
+	for _, target := range []string{"//v1/sessions/anonymous", "/v1/sessions%2Fanonymous",
+		"/app/../v1/sessions/anonymous"} {
+		assert.Equal(t, http.StatusNotFound, client.Exchange(t, "POST",
+			request("POST", target, "{}")).Status, target)
+		backend.assertNothing(t, target)
+	}
+}
+
+// TestEveryExampleIsStarted fails for a file that no test starts or reads.
+func TestEveryExampleIsStarted(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(path("*/*"))
+	require.NoError(t, err)
+	sources, err := filepath.Glob("*_test.go")
+	require.NoError(t, err)
+	tests := ""
+	for _, name := range sources {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		tests += string(text)
+	}
+	for _, file := range files {
+		name := filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file)
+		assert.Contains(t, tests, `"`+name+`"`)
+	}
+}
