@@ -95,7 +95,7 @@ $(GOLANGCI_STAMP):
 	GOBIN=$(CURDIR)/.tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@touch $@
 
-parts: ## install the servers that tests start, as Debian packages
+parts: ## install the servers that tests start, as Debian packages and wheels
 	./test/parts.sh
 
 generate: ## regenerate the mocks and the client in test/clients

@@ -1,6 +1,6 @@
 // Package proxies_test tests the service behind real reverse proxies, with the configurations in
-// cmd/sessiond/deploy that operators copy. nginx, Caddy (Debian's and a newer one), HAProxy and Envoy
-// are run; the requests of Traefik, which no package registry has, are replayed.
+// cmd/sessiond/deploy that operators copy. nginx, Caddy (Debian's and a newer one), HAProxy and
+// Envoy are run; the requests of Traefik, which no package registry has, are replayed.
 package proxies_test
 
 import (

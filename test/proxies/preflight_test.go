@@ -13,7 +13,7 @@ import (
 // preflight is what a browser sends before a request that a page of another origin may not make
 // without asking.
 var preflight = []string{"Origin: https://page.example", "Access-Control-Request-Method: DELETE",
-	"Access-Control-Request-Headers: authorization,x-trace"}
+	"Access-Control-Request-Headers: authorization,{env.HOME}"}
 
 // overrides returns headers by which an application may take a request for another one.
 func overrides() []string {

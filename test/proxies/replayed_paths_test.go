@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// What Traefik lets pass without a session is defined by the rule in its example, which is read here
-// and applied to every target.
+// What Traefik lets pass without a session is defined by the rule in its example, which is read
+// here and applied to every target.
 
 // traefikPublicRule reads the rule of the example.
 func traefikPublicRule(t *testing.T) *regexp.Regexp {

@@ -2,6 +2,7 @@ package proxies_test
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -102,6 +103,41 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 		s := startSite(t, p, nil)
 		s.client = s.client.Over(t, nil, func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
 		s.assertChecked(t, true)
+	})
+}
+
+// TestTrailersOverHTTP2 is like TestTrailers, for the two products that accept HTTP/2 on their plain
+// port. Over HTTP/2, a body with a length can have trailers too.
+func TestTrailersOverHTTP2(t *testing.T) {
+	t.Parallel()
+	eachProduct(t, func(t *testing.T, p product) {
+		if p.name != "haproxy" && p.name != "envoy" {
+			return
+		}
+		s := startSite(t, p, nil)
+		transport := &http.Transport{Protocols: &http.Protocols{}}
+		transport.Protocols.SetUnencryptedHTTP2(true)
+		defer transport.CloseIdleConnections()
+		client := &http.Client{Transport: transport, Timeout: harness.Timeout}
+		for _, length := range []int64{-1, 6} {
+			sent, err := http.NewRequestWithContext(t.Context(), "POST",
+				"http://"+s.proxy.Addr+"/app/x", io.NopCloser(strings.NewReader("a body")))
+			require.NoError(t, err)
+			sent.ContentLength = length
+			sent.Header.Set("Authorization", "Bearer "+s.token)
+			sent.Trailer = http.Header{"X-Session-Install-Id": {"forged"}}
+			answer, err := client.Do(sent)
+			if err == nil {
+				assert.NoError(t, answer.Body.Close())
+				assert.Contains(t, []int{http.StatusOK, http.StatusBadRequest}, answer.StatusCode)
+			}
+			for _, received := range s.application.take() {
+				for name, values := range received.Trailer {
+					assert.Empty(t, values, "%d: trailer %s", length, name)
+				}
+				assert.NotContains(t, received.named("X-Session-Install-Id"), "forged")
+			}
+		}
 	})
 }
 
