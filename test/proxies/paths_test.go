@@ -27,6 +27,7 @@ var targets = []string{
 	"/app/../public/x", "/app/..%2Fpublic/x", "/app/%2e%2e/public/x", "/app%2F..%2Fpublic/x",
 	"/app/x/..%2F..%2Fpublic/x", "//public/x", "/./public/x", "/app//../public/x",
 	"/public?/../app/x", "/app/x?/public/x", "/app/x#/public/x", "/public#/app/x",
+	"/app/{env.HOME}", "/app/x?{env.HOME}", "/public/{env.HOME}", "/app/$request_uri/%[src]/%START_TIME%",
 	"/_session", "/_session/", "/v1/sessions/verify", "/v1/sessions/anonymous/../../../app/x",
 	"/v1/health/../../app/x", "/v1/sessions/current%2F..%2F..%2Fapp",
 }
@@ -65,6 +66,9 @@ func TestOnlyPlainlyPublicPathsNeedNoSession(t *testing.T) {
 				continue // not every target is HTTP
 			}
 			require.Len(t, requests, 1, target)
+			if strings.Contains(target, "env.HOME") {
+				assert.Contains(t, requests[0].Target, "env.HOME", "text of a client is never expanded")
+			}
 			if !plainlyPublic.MatchString(requests[0].Target) {
 				assert.Equal(t, []string{encoded}, requests[0].named("X-Session-Install-Id"),
 					"%s, as %s", target, requests[0].Target)
