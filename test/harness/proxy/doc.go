@@ -1,5 +1,5 @@
-// Package proxy starts real reverse proxies for tests: nginx, Caddy, HAProxy and Envoy. Each runs in
-// the foreground on a loopback port and writes its files to a directory of its own.
+// Package proxy starts real reverse proxies for tests: nginx, Caddy, HAProxy and Envoy. Each runs
+// in the foreground on a loopback port and writes its files to a directory of its own.
 //
 // The caller passes a function that returns the configuration for a listen address. A free port may
 // be taken by the time the proxy binds it; the function is then called again with another address.
