@@ -2,6 +2,7 @@ package strict_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -113,4 +114,18 @@ func TestParseHostileStrings(t *testing.T) {
 			assert.ErrorIs(t, err, strict.ErrJSON, "not closed")
 		})
 	}
+}
+
+// TestParseKnownKeepsLittle checks that a text of many names takes little more memory than it has.
+func TestParseKnownKeepsLittle(t *testing.T) {
+	text, _ := fill("{", "}", func(i int) string { return fmt.Sprintf(`"%x":0`, i) })
+	const times = 10
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range times {
+		_, err := strict.ParseKnown(text, "a")
+		require.NoError(t, err)
+	}
+	runtime.ReadMemStats(&after)
+	assert.Less(t, (after.TotalAlloc-before.TotalAlloc)/times, uint64(12*size))
 }

@@ -2,6 +2,7 @@ package strict
 
 import (
 	"errors"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -92,11 +93,20 @@ type Document struct {
 // ErrJSON if text is not valid according to RFC 8259, is not valid UTF-8, contains a byte order
 // mark or a lone surrogate, or has more than MaxDepth levels. Repeated names are reported, not
 // refused. Time and memory are linear in the length of text for every input.
-func Parse(text string) (Document, error) {
+func Parse(text string) (Document, error) { return parse(reader{text: text}) }
+
+// ParseKnown parses text as Parse does, and keeps those members of the outermost object that have
+// one of the known names. Memory for members is then bounded, whatever the text.
+func ParseKnown(text string, known ...string) (Document, error) {
+	return parse(reader{text: text, drops: true, known: known})
+}
+
+func parse(r reader) (Document, error) {
+	text := r.text
 	if !utf8.ValidString(text) {
 		return Document{}, ErrJSON
 	}
-	r := reader{text: text}
+	r.whole = true
 	r.skipSpace()
 	value, ok := r.value(1)
 	if !ok {
@@ -114,6 +124,16 @@ type reader struct {
 	text     string
 	at       int
 	repeated int
+	// whole is true for a whole text, which has one outermost object.
+	whole bool
+	// drops is true if the members whose names are not known are dropped.
+	drops bool
+	known []string
+}
+
+// keeps reports whether a member at the given depth is kept.
+func (r *reader) keeps(name string, depth int) bool {
+	return depth == 1 && (!r.drops || slices.Contains(r.known, name))
 }
 
 // peek returns the next byte, or 0 at the end: no JSON token starts with 0.
@@ -185,6 +205,7 @@ func (r *reader) object(depth int) ([]Member, bool) {
 	}
 	var members []Member
 	seen := names{}
+	start := r.at
 	for {
 		if r.peek() != '"' {
 			return nil, false
@@ -202,11 +223,15 @@ func (r *reader) object(depth int) ([]Member, bool) {
 		if !ok {
 			return nil, false
 		}
+		if depth == 1 && r.whole && seen.n == len(seen.few) {
+			// as many as there would be if all were as long as these
+			seen.expected = seen.n * (len(r.text) - start) / (r.at - start)
+		}
 		repeated := seen.add(name)
 		if repeated {
 			r.repeated++
 		}
-		if depth == 1 {
+		if r.keeps(name, depth) {
 			members = append(members, Member{Name: name, Value: value, Repeated: repeated})
 		}
 		r.skipSpace()
@@ -287,6 +312,9 @@ type names struct {
 	few  [8]string
 	n    int
 	many map[string]struct{}
+	// expected is how many names there may be, so that many need not grow. It is set for the
+	// outermost object only, of which there is one: the total would not be linear otherwise.
+	expected int
 }
 
 // add adds name and reports whether it was present before.
@@ -306,7 +334,7 @@ func (s *names) add(name string) bool {
 		s.n++
 		return false
 	}
-	s.many = make(map[string]struct{}, 2*len(s.few))
+	s.many = make(map[string]struct{}, max(s.expected, 2*len(s.few)))
 	for _, known := range s.few {
 		s.many[known] = struct{}{}
 	}

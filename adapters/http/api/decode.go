@@ -25,7 +25,8 @@ func decode(r *http.Request) (session.Request, error) {
 	if err != nil && !errors.Is(err, server.ErrBodyBroken) {
 		return session.Request{}, err
 	}
-	document, parseErr := strict.Parse(string(body))
+	document, parseErr := strict.ParseKnown(string(body), string(session.FieldInstallID),
+		string(session.FieldAppVersion), string(session.FieldPlatform))
 	if err != nil || parseErr != nil {
 		return session.Request{}, session.Violations{{Field: session.FieldBody,
 			Rule: session.RuleJSON}}
