@@ -116,3 +116,27 @@ func (b *Budgets) Waiting() *Waiting { return b.waiting }
 
 // Admission returns the semaphore of b.
 func (b *Budgets) Admission() *Admission { return b.admission }
+
+// Paced is an HTTP/2 connection that is read at a bounded pace.
+type Paced = paced
+
+// NewTurns returns turns that no connection has.
+func NewTurns() chan struct{} { return newTurns() }
+
+// NewPaced returns conn as HTTP/2 with so many streams is read from it.
+func NewPaced(conn net.Conn, turns chan struct{}, streams int) *Paced {
+	return newPaced(conn, turns, streams)
+}
+
+// OfProxy is the number of streams of a trusted proxy.
+const OfProxy = proxyStreams
+
+// Answering returns handler as it handles the requests on p.
+func (p *paced) Answering(handler http.Handler) http.Handler { return &onPaced{handler, p} }
+
+// Allowance returns what is left.
+func (p *paced) Allowance() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.allowance
+}

@@ -63,18 +63,25 @@ type http2Servers struct {
 	owner *http.Server
 	// byStreams holds the servers by their number of streams.
 	byStreams map[int]*http.Server
+	// turns are those of all connections; see newPaced.
+	turns turns
+	// pass has owner serve a connection whose preface has been read; nil if HTTP/2 is off.
+	pass func(settings *http.Server, conn *tls.Conn, handler http.Handler)
 }
 
 // newHTTP2Servers makes the HTTP/2 part of server, whose connections have slots, speak with as many
 // streams as each connection may have. headerBytes is the maximum size of a request's headers.
 func newHTTP2Servers(server *http.Server, headerBytes int) *http2Servers {
-	h := &http2Servers{owner: newHTTP2Owner(server), byStreams: map[int]*http.Server{}}
+	h := &http2Servers{owner: newHTTP2Owner(server), byStreams: map[int]*http.Server{},
+		turns: newTurns()}
 	add := func(streams int) {
 		h.byStreams[streams] = &http.Server{
 			Handler: server.Handler, ReadTimeout: server.ReadTimeout,
 			WriteTimeout: server.WriteTimeout, IdleTimeout: server.IdleTimeout,
-			MaxHeaderBytes: headerBytes, ConnState: server.ConnState, ErrorLog: server.ErrorLog,
-			Protocols: server.Protocols,
+			MaxHeaderBytes: headerBytes, ErrorLog: server.ErrorLog, Protocols: server.Protocols,
+			ConnState: func(conn net.Conn, state http.ConnState) {
+				server.ConnState(received(conn), state)
+			},
 			HTTP2: &http.HTTP2Config{
 				MaxConcurrentStreams:          streams,
 				MaxReadFrameSize:              maxFrame,
@@ -90,18 +97,17 @@ func newHTTP2Servers(server *http.Server, headerBytes int) *http2Servers {
 		add(tier.streams)
 	}
 	server.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){}
-	for protocol, serve := range h.owner.TLSNextProto {
-		server.TLSNextProto[protocol] = func(_ *http.Server, conn *tls.Conn, handler http.Handler) {
-			raw := underlying(conn)
-			one := slotOf(raw)
-			if one == nil {
-				return
-			}
-			if settings := h.byStreams[one.speakHTTP2()]; settings != nil {
-				serve(settings, conn, handler)
-				return
-			}
-			refuseHTTP2(raw)
+	if h.pass = h.owner.TLSNextProto[protocolUnencrypted]; h.pass == nil {
+		return h // HTTP/2 is turned off by GODEBUG
+	}
+	server.TLSNextProto[protocolUnencrypted] = func(_ *http.Server, conn *tls.Conn,
+		handler http.Handler) {
+		h.serve(unencrypted(conn), handler)
+	}
+	server.TLSNextProto[protocolHTTP2] = func(_ *http.Server, conn *tls.Conn,
+		handler http.Handler) {
+		if readPreface(conn, server.ReadTimeout) {
+			h.serve(conn, handler)
 		}
 	}
 	return h
@@ -118,15 +124,6 @@ func newHTTP2Owner(server *http.Server) *http.Server {
 		ReadTimeout: server.ReadTimeout}
 	_ = owner.Serve(closedListener{}) // called only for the HTTP/2 setup that it does on the way
 	return owner
-}
-
-// underlying returns the connection that net/http was given. It passes one without TLS inside a
-// *tls.Conn as well, because TLSNextProto takes nothing else.
-func underlying(conn *tls.Conn) net.Conn {
-	if plain, ok := conn.NetConn().(interface{ UnencryptedNetConn() net.Conn }); ok {
-		return plain.UnencryptedNetConn()
-	}
-	return conn
 }
 
 // closedListener is a listener that never accepts a connection.

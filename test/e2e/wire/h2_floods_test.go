@@ -15,8 +15,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// Floods over HTTP/2, each of bounded size: the connection is closed with an error or the flood is
-// processed, other clients are served meanwhile, and the memory is released.
+// Floods over HTTP/2, each of bounded size: the connection is closed, or the flood is processed or
+// slowed down; other clients are served meanwhile, and the memory is released.
 
 // lastly is a ping after a flood: its response shows that the flood has been processed.
 var lastly = frame(framePing, 0, 0, "the last")
@@ -30,15 +30,24 @@ type flood struct {
 	want string
 }
 
+// slowed is how long a flood lasts of which the rest would take hours. It is longer than the service
+// leaves a connection open that only floods.
+const slowed = 20 * time.Second
+
 // arrive sends the flood on an HTTP/2 connection. It returns the words received until the flood was
-// processed and want was received, or the connection was closed.
+// processed and want was received, the connection was closed, or the flood has lasted for slowed.
 func (f flood) arrive(t *testing.T, service *harness.Process) (words []string) {
 	t.Helper()
 	conn := service.Dial(t)
 	defer func() { _ = conn.Close() }()
 	var reading sync.WaitGroup
+	began := time.Now()
+	if f.want == "" {
+		defer time.AfterFunc(slowed, func() { _ = conn.Close() }).Stop()
+	}
 	read := func() {
 		for done := false; !done || !f.wanted(words); {
+			done = done || time.Since(began) > slowed
 			kind, payload, err := readFrame(conn)
 			if err != nil {
 				return
@@ -135,6 +144,7 @@ func TestWireHTTP2Floods(t *testing.T) {
 			strings.Repeat("x", 1000)), 10_000)},
 	} {
 		t.Run(flood.name, func(t *testing.T) {
+			t.Parallel() // most are slowed down for seconds
 			over := make(chan struct{})
 			var served sync.WaitGroup
 			var waits []time.Duration
