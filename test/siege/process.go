@@ -55,7 +55,8 @@ func start(binary string, env []string, files int) (*service, error) {
 		s.command = exec.Command("sh", "-c", `ulimit -n "$1" && exec "$0"`, binary,
 			strconv.Itoa(files))
 	}
-	s.command.Env = append([]string{"OFFLOAD_HTTP_ADDR=127.0.0.1:0", "OFFLOAD_OPS_ADDR=127.0.0.1:0",
+	s.command.Env = append([]string{"OFFLOAD_ENVIRONMENT=development",
+		"OFFLOAD_HTTP_ADDR=127.0.0.1:0", "OFFLOAD_OPS_ADDR=127.0.0.1:0",
 		"PATH=" + os.Getenv("PATH")}, env...)
 	for _, variable := range env {
 		s.tls = s.tls || strings.HasPrefix(variable, "OFFLOAD_TLS_CERT_FILE=")
