@@ -53,7 +53,7 @@ func (r *reviewer) validate() {
 		if !r.broken[v.name] {
 			r.faultOf(v.name, v.violation(one.Tag())+quotedUnlessSecret(r.texts[v.name]),
 				"use "+v.expected()+meantAddress(v, r.texts[v.name]))
-			if v.kind.Kind() == reflect.String { // it may be a secret in the wrong place
+			if _, ok := v.rule("listener"); ok { // it may be a secret in the wrong place
 				reflect.ValueOf(&r.fields).Elem().Field(v.index).SetZero()
 			}
 		}
