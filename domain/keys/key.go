@@ -11,6 +11,7 @@ package keys
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/offload/sessiond/domain/strict"
@@ -146,13 +147,17 @@ func (k Key) public() material { return k.algorithm.public(*k.material) }
 func (k Key) parts() []material {
 	parts := make([]material, 0, 2)
 	if private, ok := k.algorithm.private(*k.material); ok {
-		parts = append(parts, private)
+		parts = append(parts, private.unpadded())
 	}
 	if public := k.public(); public != "" {
-		parts = append(parts, public)
+		parts = append(parts, public.unpadded())
 	}
 	return parts
 }
+
+// unpadded returns material without trailing NULs: HMAC pads keys with zeros, so they make no
+// difference (RFC 2104, section 2).
+func (m material) unpadded() material { return material(strings.TrimRight(string(m), "\x00")) }
 
 // sharesMaterial reports whether the two keys have a piece of material in common.
 func (k Key) sharesMaterial(other Key) bool {

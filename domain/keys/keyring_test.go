@@ -55,6 +55,14 @@ func TestNewKeyringReportsEveryFault(t *testing.T) {
 			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"}},
 			"keys: the keys a and b are the same",
 		},
+		"materials that differ in trailing NULs": {
+			[]keys.Key{keys.NewHS256("a", []byte("one\x00"), plain),
+				keys.NewHS256("b", []byte("one"), plain), keys.NewHS256("c", []byte("\x00one"), plain),
+				keys.NewHS256("d", []byte("one\x00\x00\x00"), plain)},
+			keys.Faults{{ID: "b", Reason: keys.FaultSameMaterial, Other: "a"},
+				{ID: "d", Reason: keys.FaultSameMaterial, Other: "b"}},
+			"keys: the keys a and b are the same; the keys b and d are the same",
+		},
 		"one material under three ids": {
 			[]keys.Key{same("a"), key("x", plain), same("b"), same("c")},
 			keys.Faults{

@@ -55,7 +55,7 @@ func NewRequirements(policy secret.Policy, production bool, digestKey []byte,
 	digestKeyName string) Requirements {
 	r := Requirements{policy: policy, refuseWeak: production, digestKeyName: digestKeyName}
 	if len(digestKey) > 0 {
-		held := material(digestKey)
+		held := material(digestKey).unpadded()
 		r.digestKey = &held
 	}
 	return r
@@ -107,6 +107,6 @@ func (r Requirements) Check(keyring *Keyring, now time.Time) error {
 // IsDigestKey reports whether any of the secrets is the digest key of the limiter.
 func (r Requirements) IsDigestKey(secrets ...[]byte) bool {
 	return r.digestKey != nil && slices.ContainsFunc(secrets, func(secret []byte) bool {
-		return string(secret) == string(*r.digestKey)
+		return material(secret).unpadded() == *r.digestKey
 	})
 }
