@@ -48,6 +48,8 @@ test-unit: parts
 	$(GOTEST) -race $$($(GO) list ./... | grep -vE '/test/(e2e|proxies|readme|docs|fleets)(/|$$)')
 
 test-suites: parts
+	$(call SAY,random secrets)
+	SECRET_TEST_SAMPLES=20000 $(GO) test -vet=off -count=1 -timeout 10m -run '^TestAcceptsRandomSecrets$$' ./domain/secret
 	$(call SAY,the whole service)
 	$(GOTEST) $(SUITES) $(SIMULATIONS)
 

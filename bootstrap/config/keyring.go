@@ -176,7 +176,7 @@ func (r *reviewer) keyFaults(name string, err error, remedy string, candidates .
 // a warning otherwise.
 func (r *reviewer) weaknesses(name, which string, weak []secret.Finding, remedy string) {
 	for _, finding := range weak {
-		problem := fmt.Sprintf("%s%s (rule: %s)", which, finding, finding.Rule)
+		problem := fmt.Sprintf("%s%s (rule: %s)", which, finding, finding.Words())
 		if r.production {
 			r.faultOf(name, problem, remedy)
 		} else {
@@ -191,10 +191,24 @@ func (r *reviewer) policy() secret.Policy {
 	if name == "" {
 		return secret.Policy{}
 	}
+	words := "names the file " + ShownPath(name)
 	read, fault := readFile(name, maxDenylist)
 	if fault != nil {
-		r.faultOf(varDenylist, "names the file "+ShownPath(name)+", which "+fault.Error(), fault.Remedy)
+		r.faultOf(varDenylist, words+", which "+fault.Error(), fault.Remedy)
 		return secret.Policy{}
 	}
-	return secret.NewPolicy(strings.Split(string(read.Content), "\n"))
+	list := secret.ParseDenyList(read.Content)
+	for _, problem := range list.Faults {
+		r.faultOf(varDenylist, words+", of which "+problem.String(),
+			"save it as UTF-8 text with one secret on each line")
+	}
+	for _, problem := range list.Warnings {
+		r.warnOf(varDenylist, words+", of which "+problem.String(),
+			"write the secret alone on its line, exactly as it was used, or remove the line")
+	}
+	if len(list.Secrets) == 0 && len(list.Faults) == 0 {
+		r.warnOf(varDenylist, words+", which has no secret, so nothing is refused because of it",
+			"list the secrets to refuse, or remove the variable")
+	}
+	return secret.NewPolicy(list.Secrets)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/secret"
 )
 
 const (
@@ -157,6 +158,7 @@ func TestKeysets(t *testing.T) {
 				hs256("p", published, signsFrom)), withKeyset(prod), []finding{
 				key("key c is made of common words"),
 				key("key c has fewer than 112 bits by estimate (rule: entropy)"),
+				key("key c looks as if a person chose it (rule: chosen)"),
 				key("key p is publicly known"),
 				key("key w is not 32 to 1024 characters or bytes long (rule: length)"),
 				key("key w has fewer than 112 bits"),
@@ -393,6 +395,20 @@ func TestReadImport(t *testing.T) {
 	imported, err = production.ReadImport("secret", "k", noon)
 	require.NoError(t, err)
 	assert.EqualError(t, imported.Refused, "key k is the same as OFFLOAD_LIMITER_DIGEST_KEY")
+
+	for name, content := range map[string]string{"quoted": `"` + strongB + `"`,
+		"marked": "\ufeff" + strongB, "named": "KEY=" + strongB + "\n"} {
+		write(t, name, content, 0o644)
+		imported, err = development.ReadImport(name, "k", noon)
+		require.NoError(t, err)
+		assert.Equal(t, []secret.Finding{{Rule: secret.RuleWrapped}}, imported.Weak)
+		assert.Nil(t, imported.Refused)
+		imported, err = production.ReadImport(name, "k", noon)
+		require.NoError(t, err)
+		require.NotNil(t, imported.Refused)
+		assert.Contains(t, imported.Refused.Error(), "key k has quotes, a name")
+		assertNoSecret(t, imported.Refused.Error(), secrets...)
+	}
 
 	for name, problem := range map[string]string{
 		strongA: "is not found", ".": "is not a regular file",

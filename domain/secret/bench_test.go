@@ -1,6 +1,8 @@
 package secret_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -34,6 +36,12 @@ func hostile() map[string]string {
 			strings.Split("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "")),
 		"other": pick(strings.Split("é ж 中 🙂 - 1 a", "")),
 		"bad":   pick([]string{"\xff", "\xc3", "\x80"}),
+		// What the rule on chosen secrets takes longest for: copies, steps, series, leetspeak.
+		"digits":    pick(strings.Fields("1 2 12 24 36 48")),
+		"keyboard":  pick(strings.Fields("qaz wsx EDC rfv 1q !Q")),
+		"mixed":     pick(strings.Fields("Pa$$w0rd 4dm1n aB1@ h0us3")),
+		"quotes":    strings.Repeat(`"`, 1024),
+		"all bytes": pick(strings.Fields("61: 20: 3a: 41:")),
 	}
 }
 
@@ -51,5 +59,22 @@ func BenchmarkAssess(b *testing.B) {
 				policy.Assess(text)
 			}
 		})
+	}
+}
+
+// BenchmarkAssess256 judges as many keys as a keyset may hold, of each form in turn.
+func BenchmarkAssess256(b *testing.B) {
+	keys := make([]string, 0, 256)
+	random := rand.NewChaCha8([32]byte{1})
+	for len(keys) < 256 {
+		keys = append(keys, hex.EncodeToString(draw(random, 16)), hex.EncodeToString(draw(random, 32)),
+			base64.StdEncoding.EncodeToString(draw(random, 32)),
+			base64.RawURLEncoding.EncodeToString(draw(random, 48)))
+	}
+	var policy secret.Policy
+	for b.Loop() {
+		for _, key := range keys {
+			policy.Assess(key)
+		}
 	}
 }

@@ -1,7 +1,9 @@
 package secret_test
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -31,7 +33,7 @@ func TestBytes(t *testing.T) {
 		{"31 random bytes", random[:31], "length"},
 		{"1024 bytes", large[:1024], ""},
 		{"1025 bytes", large, "length"},
-		{"20 characters in 40 bytes", []byte("жщызйцюкенгшхъфвапрол"), ""},
+		{"21 characters in 42 bytes", []byte("жщызйцюкенгшхъфвапрол"), "entropy chosen"},
 		{"5 different bytes", []byte(strings.Repeat("\x00\x01\x02\x03\x04", 8)), "variety"},
 		{"6 different bytes", []byte(strings.Repeat("\x00\x01\x02\x03\x04\x05", 8)), ""},
 		{"bytes that are not text", []byte(strings.Repeat("\xff\xfe\xfd\xfc\xfb\xfa", 8)), ""},
@@ -39,29 +41,47 @@ func TestBytes(t *testing.T) {
 			"bytes are not checked for words or entropy",
 			[]byte("\xffpasswordpasswordpasswordpassword"), "",
 		},
-		{"bytes are not decoded", append([]byte(
-			"bXkgand0IHNpZ25pbmcgc2VjcmV0IGZvciBwcm9kdWN0aW9uIHVzZQ"), '\n'), ""},
+		{"bytes are not decoded", []byte(
+			"\xffbXkgand0IHNpZ25pbmcgc2VjcmV0IGZvciBwcm9kdWN0aW9uIHVzZQ"), ""},
+		{"a progression", progression(40, 7), "chosen"},
+		{"mostly one value", append(bytes.Repeat([]byte{0x81}, 33), random...), "chosen"},
+		{"half of one value", append(bytes.Repeat([]byte{0x81}, 31), random...), ""},
+		{"text with what is stripped", []byte("\ufeffpassword password password password\n\x00"),
+			"placeholder entropy chosen"},
+		{"UTF-16", []byte(inUTF16(binary.LittleEndian, "password password")),
+			"placeholder entropy chosen"},
 		{"published bytes: RFC 7515, A.1", decode(
 			"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"),
 			"published"},
 		{"printable: strong", []byte(strong), ""},
 		{"printable: all rules for text apply", []byte("changeme"), "length placeholder entropy"},
-		{"printable: published", []byte(published), "published"},
+		{"printable: published", []byte(published), "published chosen"},
 		{"printable: decoded", []byte("bXkgand0IHNpZ25pbmcgc2VjcmV0IGZvciBwcm9kdWN0aW9uIHVzZQ"),
-			"decoded:placeholder decoded:entropy"},
+			"decoded:placeholder decoded:entropy decoded:chosen"},
 		{"printable: blanks are not trimmed", []byte("  k7Qz2mXw9RtB4vLc8HnJ6pYd3sGf5T  "), ""},
-		{"printable: published with a trailing blank is different", []byte(published + " "), ""},
-		{"white space that is not printable makes it binary",
+		{"printable: published with a trailing blank", []byte(published + " "), "published chosen"},
+		{"white space at an end",
 			[]byte("\tk7Qz2mXw9RtB4vLc8HnJ6pYd3sGf5Tj"), ""},
-		{"lowest and highest printable", []byte(" ~" + strings.Repeat("kqzw", 8)), "entropy"},
-		{"below the printable range", []byte("\x1f~" + strings.Repeat("kqzw", 8)), ""},
-		{"above the printable range", []byte(" \x7f" + strings.Repeat("kqzw", 8)), ""},
+		{"lowest and highest printable", []byte(" ~" + strings.Repeat("kqzw", 8)), "entropy chosen"},
+		{"below the printable range", []byte("\x1f~" + strings.Repeat("kqzw", 8)),
+			"entropy wrapped chosen"},
+		{"above the printable range", []byte(" \x7f" + strings.Repeat("kqzw", 8)),
+			"entropy wrapped chosen"},
 		{"empty", nil, "length variety entropy"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			assert.Equal(t, c.want, words(secret.Policy{}.AssessBytes(c.material)))
 		})
 	}
+}
+
+// progression returns n bytes of which each is by step greater than the one before.
+func progression(n int, step byte) []byte {
+	material := make([]byte, n)
+	for i := range material {
+		material[i] = byte(i) * step
+	}
+	return material
 }
 
 func TestSeed(t *testing.T) {

@@ -16,13 +16,17 @@ const (
 	RuleEntropy
 	// RulePublished refuses secrets that are publicly known or on the list of the operator.
 	RulePublished
+	// RuleWrapped refuses secrets that a tool seems to have wrapped, in quotes for example.
+	RuleWrapped
+	// RuleChosen refuses secrets that look as if a person chose them.
+	RuleChosen
 )
 
 // lastRule is the last of the rules above.
-const lastRule = RulePublished
+const lastRule = RuleChosen
 
-// String returns the word of the rule: "length", "variety", "placeholder", "entropy" or
-// "published", and "unknown" for any other value.
+// String returns the word of the rule: "length", "variety", "placeholder", "entropy", "published",
+// "wrapped" or "chosen", and "unknown" for any other value.
 func (r Rule) String() string {
 	switch r {
 	case RuleLength:
@@ -35,6 +39,10 @@ func (r Rule) String() string {
 		return "entropy"
 	case RulePublished:
 		return "published"
+	case RuleWrapped:
+		return "wrapped"
+	case RuleChosen:
+		return "chosen"
 	}
 	return "unknown"
 }
@@ -44,15 +52,23 @@ type Finding struct {
 	// Rule is the rule that the secret violates.
 	Rule Rule
 	// Decoded is true if it is not the secret itself that violates the rule, but the text that it
-	// decodes to from hex or base64.
+	// decodes to, from hex or base64 for example.
 	Decoded bool
+}
+
+// Words returns the word of the rule, after "encoded, " if it is the decoded text that violates it.
+func (f Finding) Words() string {
+	if f.Decoded {
+		return "encoded, " + f.Rule.String()
+	}
+	return f.Rule.String()
 }
 
 // String describes the problem as a sentence fragment that follows the name of the secret, such as
 // "has fewer than 112 bits by estimate". It contains no value.
 func (f Finding) String() string {
 	if f.Decoded {
-		return "decodes from hex or base64 to text that " + f.Rule.problem()
+		return "decodes from hex or base64, or from a similar encoding, to text that " + f.Rule.problem()
 	}
 	return f.Rule.problem()
 }
@@ -70,13 +86,17 @@ func (r Rule) problem() string {
 		return "has fewer than 112 bits by estimate"
 	case RulePublished:
 		return "is publicly known or on the list of denied secrets"
+	case RuleWrapped:
+		return "has quotes, a name, a mark or an invisible character that a tool seems to have added"
+	case RuleChosen:
+		return "looks as if a person chose it"
 	}
 	return "breaks an unknown rule"
 }
 
 // findings is a set of findings: one bit for each rule, and one more for each rule on the decoded
 // text.
-type findings uint16
+type findings uint32
 
 // add adds a finding to the set.
 func (s *findings) add(rule Rule, decoded bool) {

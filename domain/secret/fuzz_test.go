@@ -17,6 +17,9 @@ func FuzzAssess(f *testing.F) {
 		"cGxlYXNlLWNoYW5nZS10aGlzLXNpZ25pbmctc2VjcmV0",
 		"6368616E67656D656368616E67656D656368616E67656D65",
 		"qwertyuiop0123456789", "é.myé", "\u0085\x85",
+		"\ufeff\"SECRET=" + strong + "\",", "3710172744711151863014877881275",
+		"ph1l@d3lph1@-D0LPH1N", "1qaz!QAZ2wsx@WSX", "%61%62\\x63:64,0x65", "a\x00b\x00c\x00",
+		"f40cc3ca3d5b5b4e3a4c5b2dc6b5d0f1",
 	} {
 		f.Add(seed)
 	}
@@ -35,7 +38,7 @@ func FuzzAssess(f *testing.F) {
 		for _, f := range found {
 			if f.Decoded {
 				assert.Contains(t, []secret.Rule{secret.RulePlaceholder, secret.RuleEntropy,
-					secret.RulePublished}, f.Rule)
+					secret.RulePublished, secret.RuleChosen}, f.Rule)
 			}
 		}
 	})

@@ -3,6 +3,10 @@
 // It holds the whole secret policy: given a secret, it returns a list of findings, which is empty
 // for a strong secret. All rules are checked, so that every problem is reported at once.
 //
+// The rule on chosen secrets (chosen.go) compares two descriptions of a secret: by a model of what
+// people choose (description.go), and as the output of a generator (chosen_form.go). Its tables are
+// letters.txt, which letters_test.go derives from testdata/corpus, sequences.txt and hexwords.txt.
+//
 // It guarantees that a judgement depends only on the secret and the policy, that no finding
 // contains any part of the secret, that no input causes a panic, and that the work is bounded for
 // secrets of allowed length and linear in the length for longer ones.
@@ -12,6 +16,7 @@ package secret
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 )
 
@@ -55,17 +60,20 @@ func (p Policy) Assess(text string) []Finding {
 	return p.assess(Trim(text)).list()
 }
 
-// AssessBytes judges a binary key, byte for byte and without trimming. If all bytes are printable
-// ASCII (0x20 to 0x7E), they are judged as text. Otherwise length and variety are counted in bytes,
-// and the key must not be published.
+// AssessBytes judges a binary key, byte for byte and without trimming; its length is that in bytes.
+// If the bytes are text, with or without white space, NULs and byte order marks at the ends, all
+// rules apply to that text. Otherwise the key must be varied, not published, no arithmetic
+// progression, and not mostly one value.
 func (p Policy) AssessBytes(material []byte) []Finding {
-	if isPrintable(material) {
-		return p.assess(string(material)).list()
-	}
 	var found findings
 	judgeSize(material, &found)
 	if p.isPublished(material) {
 		found.add(RulePublished, false)
+	}
+	if text, ok := asText(material); ok {
+		p.judgeText(text, &found)
+	} else if isMonotonous(material) {
+		found.add(RuleChosen, false)
 	}
 	return found.list()
 }
@@ -84,11 +92,19 @@ func (p Policy) AssessSeed(seed []byte) []Finding {
 func (p Policy) assess(text string) findings {
 	var found findings
 	judgeSize([]rune(text), &found)
-	p.judgeContent(text, false, &found)
-	for _, decoded := range decodings(text) {
-		p.judgeContent(Trim(decoded), true, &found)
-	}
+	p.judgeText(text, &found)
 	return found
+}
+
+// judgeText checks the rules that apply to a text of any length, and to what it decodes to.
+func (p Policy) judgeText(text string, found *findings) {
+	if isWrapped(text) {
+		found.add(RuleWrapped, false)
+	}
+	p.judgeContent(text, false, found)
+	for _, decoded := range decodings(text) {
+		p.judgeContent(decoded, true, found)
+	}
 }
 
 // judgeContent checks the rules that apply both to a text and to what it decodes to.
@@ -100,9 +116,25 @@ func (p Policy) judgeContent(text string, decoded bool, found *findings) {
 	if estimate(folded) < minBits {
 		found.add(RuleEntropy, decoded)
 	}
-	if p.isPublished([]byte(text)) {
+	if p.isPublished([]byte(text)) || isDigestOfWord(text) {
 		found.add(RulePublished, decoded)
 	}
+	if isChosen([]rune(text)) {
+		found.add(RuleChosen, decoded)
+	}
+}
+
+// isMonotonous reports whether bytes are an arithmetic progression or mostly one value.
+func isMonotonous(material []byte) bool {
+	var counts [256]int
+	progression := len(material) > 2
+	for i, b := range material {
+		counts[b]++
+		if i > 1 && b-material[i-1] != material[1]-material[0] {
+			progression = false
+		}
+	}
+	return progression || slices.Max(counts[:]) > len(material)/2
 }
 
 // judgeSize checks the rules on length and variety, in characters or in bytes.

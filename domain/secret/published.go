@@ -30,14 +30,15 @@ var known = sync.OnceValue(func() []uint64 {
 	return digests
 })
 
-// isPublished reports whether material is on the embedded list or on that of the operator.
+// isPublished reports whether material is on the embedded list, on that of the operator, or the
+// digest of a listed word.
 func (p Policy) isPublished(material []byte) bool {
 	digest := sha256.Sum256(material)
 	if _, denied := p.denied[digest]; denied {
 		return true
 	}
 	_, found := slices.BinarySearch(known(), binary.BigEndian.Uint64(digest[:8]))
-	return found
+	return found || isWordDigest(material)
 }
 
 // entries returns the lines of an embedded list without comments, blank lines and surrounding white

@@ -1,11 +1,6 @@
 package secret
 
-import (
-	"encoding/base64"
-	"encoding/hex"
-	"strings"
-	"unicode"
-)
+import "unicode"
 
 // fold returns the characters of a text without case: in lower case, and with characters that
 // Unicode folds to the same letter made equal, so that the Kelvin sign becomes k.
@@ -64,33 +59,4 @@ func isHex(folded []rune) bool {
 		}
 	}
 	return true
-}
-
-// isPrintable reports whether all bytes are in U+0020 to U+007E.
-func isPrintable(material []byte) bool {
-	for _, b := range material {
-		if b < ' ' || b > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-// decodings returns the printable texts that a text decodes to, as hex (with hyphens removed, as in
-// the estimate) or as base64 of either alphabet, padded or not. It is as lenient as common decoders
-// about padding, line ends and the unused bits of the last character.
-func decodings(text string) []string {
-	var texts []string
-	keep := func(decoded []byte, err error) {
-		if err == nil && len(decoded) > 0 && isPrintable(decoded) {
-			texts = append(texts, string(decoded))
-		}
-	}
-	keep(hex.DecodeString(strings.ReplaceAll(text, "-", "")))
-	base := base64.RawStdEncoding
-	if strings.ContainsAny(text, "-_") {
-		base = base64.RawURLEncoding
-	}
-	keep(base.DecodeString(strings.TrimRight(text, "=")))
-	return texts
 }

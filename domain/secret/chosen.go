@@ -1,0 +1,43 @@
+package secret
+
+import (
+	"math"
+	"unicode"
+)
+
+// chosenBits is the number of bits by which a description as something that a person chose must be
+// shorter than one as the output of a generator, for a secret to be refused. The descriptions by
+// the model are a code, so at most one in 2^22 of the outputs of a generator has one so short.
+const chosenBits = 22
+
+// isChosen reports whether a text looks as if a person chose it. Generators use no letters beyond
+// ASCII.
+func isChosen(text []rune) bool {
+	if len(text) > maxLength {
+		text = text[:maxLength]
+	}
+	plain := make([]byte, len(text))
+	for i, r := range text {
+		switch {
+		case r < ' ' || r == 0x7f:
+			plain[i] = other
+		case r < 0x7f:
+			plain[i] = byte(r)
+		case unicode.IsLetter(r):
+			return true
+		default:
+			plain[i] = other
+		}
+	}
+	limit := float32(generatorBits(plain) - chosenBits)
+	return limit > 0 && newDescription(plain).bits(limit) < limit
+}
+
+// other stands for characters that are not printable ASCII.
+const other = 0x7f
+
+// bitsOfChance returns the length of the code of what has a probability.
+func bitsOfChance(p float64) float32 { return float32(-math.Log2(p)) }
+
+// unlikely is longer than any description.
+const unlikely = math.MaxFloat32 / 4
