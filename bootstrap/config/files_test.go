@@ -299,10 +299,20 @@ func TestFoldersOfSecretFiles(t *testing.T) {
 	}
 }
 
+func TestFileWithByteOrderMark(t *testing.T) {
+	tempDir(t)
+	write(t, "marked", "\ufeff"+strongA+"\r\n", 0o600)
+	review := load(t, env("OFFLOAD_ENVIRONMENT=production", "OFFLOAD_SESSION_SECRET_FILE=marked"))
+	assertFindings(t, nil, review.Faults)
+	signer, ok := review.Keyring.SignerAt(noon)
+	require.True(t, ok)
+	assert.Equal(t, []byte(strongA), signer.Secret())
+}
+
 func TestDenylist(t *testing.T) {
 	tempDir(t)
 	const variable = "OFFLOAD_SECRET_DENYLIST_FILE"
-	write(t, "denied", "other\r\n\n "+strongA+" \r\n"+strongC, 0o644)
+	write(t, "denied", "# other\r\n\n "+strongA+" \r\n"+strongC, 0o644)
 	t.Run("is a fault in production", func(t *testing.T) {
 		review := load(t, production(variable+"=denied", "OFFLOAD_LIMITER_DIGEST_KEY="+strongC))
 		assertFindings(t, []finding{{"OFFLOAD_SESSION_SECRET", "environment", "(rule: published)"},
@@ -328,8 +338,44 @@ func TestDenylist(t *testing.T) {
 		require.NoError(t, os.Truncate(write(t, "sparse", "", 0o644), 16<<20+1))
 		assertFindings(t, []finding{{variable, "environment", "is larger than 16777216 bytes"}},
 			load(t, production(variable+"=sparse")).Faults)
-		require.NoError(t, os.Truncate("sparse", 16<<20))
-		assertFindings(t, nil, load(t, production(variable+"=sparse")).Faults)
+		write(t, "large", strings.Repeat("\n", 16<<20), 0o644)
+		assertFindings(t, nil, load(t, production(variable+"=large")).Faults)
+	})
+	t.Run("must be lines of text", func(t *testing.T) {
+		for content, problem := range map[string]string{
+			strongB + "\n" + strongC + "\x00": "line 2 has a control character",
+			strongB + "\r" + strongC:          "line 1 has a carriage return",
+			"\xff\xfea\x00":                   "line 1 is in UTF-16",
+			"\n\n\xff":                        "line 3 is not valid UTF-8",
+		} {
+			write(t, "unclear", content, 0o644)
+			assertFindings(t, []finding{{variable, "environment",
+				"names the file unclear, of which " + problem}},
+				load(t, env(variable+"=unclear", "OFFLOAD_SESSION_SECRET="+strongA)).Faults)
+		}
+	})
+	t.Run("warns of lines that match nothing", func(t *testing.T) {
+		for content, problem := range map[string]string{
+			"":                          "which has no secret",
+			"\n\"" + strongC + "\"":     "of which line 2 has quotes",
+			"KEY=" + strongC:            "of which line 1 has quotes, a name",
+			strongC + " # of last year": "of which line 1 has a comment after the secret",
+			"short":                     "of which line 1 has 5 characters",
+		} {
+			write(t, "doubtful", content, 0o644)
+			review := load(t, production(variable+"=doubtful"))
+			assertFindings(t, nil, review.Faults)
+			assertFindings(t, []finding{{variable, "environment",
+				"names the file doubtful, " + problem}}, review.Warnings)
+		}
+	})
+	t.Run("refuses what was probably meant", func(t *testing.T) {
+		for _, content := range []string{"\ufeff" + strongA, `"` + strongA + `"`, "KEY=" + strongA,
+			strongA + " # of last year", strongA + ","} {
+			write(t, "meant", content, 0o644)
+			assertFindings(t, []finding{{"OFFLOAD_SESSION_SECRET", "environment",
+				"(rule: published)"}}, load(t, production(variable+"=meant")).Faults)
+		}
 	})
 }
 

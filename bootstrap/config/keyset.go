@@ -99,10 +99,15 @@ func (r *Review) ReadImport(name string, id keys.ID, now time.Time) (Import, err
 	if err != nil {
 		return Import{}, err // a single key cannot conflict with another
 	}
-	for _, weak := range keys.WeakKeys(keyring, r.policy, now) {
-		imported.Weak = weak.Weaknesses
-	}
+	// The keyset will hold bytes; what was read is text, to which all rules apply.
+	imported.Weak = r.policy.Assess(text)
 	imported.Refused, _ = errors.AsType[*keys.RefusedError](r.requirements.Check(keyring, now))
+	if len(imported.Weak) > 0 && r.Config.Production {
+		if imported.Refused == nil {
+			imported.Refused = &keys.RefusedError{}
+		}
+		imported.Refused.Weak = []keys.WeakKey{{ID: id, Weaknesses: imported.Weak}}
+	}
 	return imported, nil
 }
 

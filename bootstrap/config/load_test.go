@@ -345,3 +345,21 @@ func TestLongestTokenIsAccepted(t *testing.T) {
 	_, err := token.Verify(text, review.Keyring, review.Config.Session, now)
 	assert.NoError(t, err)
 }
+
+// TestTextsInQuotes checks that quotes that a tool kept, such as docker --env-file, are no part of a
+// text.
+func TestTextsInQuotes(t *testing.T) {
+	for _, name := range []string{"OFFLOAD_SESSION_TOKEN_ISSUER", "OFFLOAD_SESSION_TOKEN_AUDIENCE",
+		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "OFFLOAD_HTTP_ADDR", "OFFLOAD_OPS_ADDR",
+		"OFFLOAD_BUILD_VERSION"} {
+		for _, quote := range []string{`"`, "'", "`"} {
+			review := load(t, production(name+"="+quote+"127.0.0.1:9091"+quote))
+			assertFindings(t, []finding{{name, "environment", "is enclosed in quotes"}}, review.Faults)
+		}
+	}
+	for _, text := range []string{`"`, `"a`, `a"`, `"a" and "b"`, `"a'`} {
+		review := load(t, production("OFFLOAD_SESSION_TOKEN_ISSUER="+text))
+		assertFindings(t, nil, review.Faults)
+		assert.Equal(t, text, review.Config.Session.Issuer)
+	}
+}

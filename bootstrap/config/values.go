@@ -106,6 +106,11 @@ func (r *reviewer) readOne(v variable) {
 		return
 	}
 	r.texts[v.name] = text
+	if v.kind.Kind() == reflect.String && enumerations[v.kind] == nil && isQuoted(text) {
+		r.faultOf(v.name, "is enclosed in quotes, which are part of the value",
+			"remove the quotes: the tool that read them, such as docker --env-file, keeps them")
+		return
+	}
 	field := reflect.ValueOf(&r.fields).Elem().Field(v.index)
 	if !set(field, text) {
 		r.faultOf(v.name, "is not "+v.shape()+quotedUnlessSecret(text), "use "+v.expected())
@@ -119,8 +124,8 @@ func holdsNoKeys(text string) bool {
 	return compact == "{}" || compact == "null"
 }
 
-// readFileOf returns the value in a file without one trailing line break, and false if there is no
-// value.
+// readFileOf returns the value in a file without a byte order mark at the start and one line break
+// at the end, and false if there is no value.
 func (r *reviewer) readFileOf(v variable, name string) (text string, ok bool) {
 	read, fault := readFile(name, maxFile)
 	if fault != nil {
@@ -153,6 +158,12 @@ func (r *reviewer) readFileOf(v variable, name string) (text string, ok bool) {
 		return "", false
 	}
 	return text, true
+}
+
+// isQuoted reports whether text is enclosed in quotes of one kind.
+func isQuoted(text string) bool {
+	return len(text) > 1 && strings.IndexByte("\"'`", text[0]) >= 0 &&
+		strings.IndexByte(text[1:], text[0]) == len(text)-2
 }
 
 // set sets a field from text. It returns false if text is not valid for the type of the field.
