@@ -19,7 +19,7 @@ import (
 
 // TestAcceptsRandomSecrets checks that of many random secrets in a usual form at most four in a
 // million are refused. Upper and lower case of hex take turns, and so do both alphabets of base64,
-// padded or not. make test-suites tries 20,000 of each form, make test-long a million.
+// padded or not. make test-suites tries 20,000 of each form, make test-long more.
 func TestAcceptsRandomSecrets(t *testing.T) {
 	const (
 		lower = "abcdefghijklmnopqrstuvwxyz0123456789"
