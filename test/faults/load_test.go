@@ -101,8 +101,8 @@ func (l *load) stop(t testing.TB) {
 	awaitReturn(t, "the last answers of the load", l.running.Wait)
 }
 
-// rest makes the load light, or not any more: enough to use every connection to the storage, and
-// too little to keep the machine from something else.
+// rest makes the load light if yes is true, and full again if it is false. A light load still uses
+// every connection to the storage, and leaves the machine to other tests.
 func (l *load) rest(yes bool) { l.resting.Store(yes) }
 
 // meter hands out permits for requests at a steady pace. A permit that no client is free to take is

@@ -121,7 +121,8 @@ func table(measured map[string]map[string]cell) string {
 	fmt.Fprintf(&text, "Measured with two replicas, %d clients and %.0f requests a second, "+
 		"everything on one machine with\n%d processors; `OFFLOAD_REDIS_TIMEOUT_MS` is %d. "+
 		"The goals are a p99 below twice the timeout, and\nshared decisions within 3 s after the "+
-		"fault; where clients keep every processor busy, that every\ndecision is shared.\n\n", clients, float64(time.Second)/float64(pace), runtime.NumCPU(),
+		"fault; where clients keep every processor busy, that every\ndecision is shared.\n\n",
+		clients, float64(time.Second)/float64(pace), runtime.NumCPU(),
 		defaultTimeout.Milliseconds())
 	text.WriteString(
 		"| Fault | p99 during it, in timeouts: local, deny, allow | p99 before it, in timeouts | " +

@@ -22,24 +22,23 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// The rush: how many connections it has to each replica, and how long its bodies are, which is
-// nearly as long as the service reads them.
+// The number of connections of a rush to each replica, and the length of its bodies, which is just
+// below the longest that the service reads.
 const (
 	rushConnections = 24
 	heavyLength     = 16<<10 - 100
 )
 
 // rush keeps every processor busy while it lasts: with requests that are expensive to read, sent
-// to the replicas without a pause, and with one process for each processor that does nothing but
-// run.
+// to the replicas without a pause, and with one busy process for each processor.
 type rush struct {
 	leave   context.CancelFunc
 	running sync.WaitGroup
 	busy    []*exec.Cmd
 }
 
-// startRush starts a rush on the replicas, and gives both a lower priority than the storage has. The
-// load counts and judges the answers to its requests. It ends with the test at the latest.
+// startRush starts a rush on the replicas, and gives both a lower priority than the storage has.
+// The load counts and judges the answers to its requests. It ends with the test at the latest.
 func startRush(t testing.TB, w *world) {
 	t.Helper()
 	for _, r := range w.replicas {
@@ -120,8 +119,8 @@ func heavyRequest(from caller) string {
 	return harness.RawIssue(body.String(), "X-Forwarded-For: "+from.address)
 }
 
-// busyVariable makes the test binary a process that does nothing but run, until its standard input
-// ends: with the test at the latest, however that ends.
+// busyVariable makes the test binary a process that keeps one processor busy until its standard
+// input ends. That is when the test's process ends, at the latest.
 const busyVariable = "FAULTS_BUSY"
 
 func TestMain(m *testing.M) {
@@ -149,7 +148,7 @@ func startBusyProcess(t testing.TB) *exec.Cmd {
 	return command
 }
 
-// lowerPriority lets other processes run before this one, which all threads of the process inherit.
+// lowerPriority gives each thread of a process a lower priority. Later threads inherit it.
 func lowerPriority(t testing.TB, pid int) {
 	t.Helper()
 	const nice = 10

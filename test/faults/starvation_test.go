@@ -12,14 +12,14 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// TestLongStarvation leaves the replicas no CPU while the storage is well: clients keep every
-// processor busy, and now and then the replicas do not run at all for longer than the timeout, with
-// decisions under way. No decision is made by the policy. The test runs by itself, because it leaves
-// nothing of the machine to others.
+// TestLongStarvation leaves the replicas no CPU while the storage works: clients keep every
+// processor busy, and now and then the replicas are stopped for longer than the timeout, with
+// decisions under way. No decision is made by the policy. The test is not parallel, because it
+// leaves no CPU to others.
 //
 // Whenever the replicas run, the storage has to answer within the timeout. On a machine with other
-// work it may not. So the replicas and the rush have a low priority, and the storage is asked all
-// the while how long it takes: where that was too long, the test begins again with a longer timeout.
+// work it may not. So the replicas and the rush have a low priority, and the test measures all the
+// time how long the storage takes. If that was too long, it begins again with a longer timeout.
 func TestLongStarvation(t *testing.T) {
 	for _, f := range faults {
 		if !f.starves {
@@ -27,7 +27,8 @@ func TestLongStarvation(t *testing.T) {
 		}
 		for _, policy := range policies {
 			t.Run(policy, func(t *testing.T) {
-				for timeout, done := starvedTimeout, false; !done; timeout *= 10 {
+				done := false
+				for timeout := starvedTimeout; !done && !t.Failed(); timeout *= 10 {
 					timeout = min(timeout, testTimeout)
 					t.Run(timeout.String(), func(t *testing.T) {
 						done = testStarvation(t, newWorld(t, f, policy, timeout))
@@ -38,8 +39,8 @@ func TestLongStarvation(t *testing.T) {
 	}
 }
 
-// The timeout with which the test begins; how many answers the rush lasts before the replicas stop,
-// how often they do, and for how much longer than the timeout.
+// The timeout with which the test begins; how many answers the rush lasts before the replicas are
+// stopped, how often they are, and for how much longer than the timeout.
 const (
 	starvedTimeout = time.Second
 	rushAnswers    = 1000
@@ -47,8 +48,8 @@ const (
 	stoppedBeyond  = 500 * time.Millisecond
 )
 
-// testStarvation reports false, and has checked less, where the storage itself was too slow for the
-// timeout.
+// testStarvation runs the test once. It returns false, without having checked everything, if the
+// storage itself was too slow for the timeout.
 func testStarvation(t *testing.T, w *world) (conclusive bool) {
 	w.load.await(t, "the hot subjects are spent", hotSubjectsSpent)
 	asked := ask(t, w.server)
@@ -100,11 +101,13 @@ func (w *world) lateDecisions(t testing.TB) (late int) {
 	return late
 }
 
-// asking has a server answer again and again, on a connection of its own.
+// asking sends a server one PING after another, on a connection of its own.
 type asking struct {
-	cancel  context.CancelFunc
-	ended   chan struct{}
-	longest time.Duration // that an answer took; to be read when ended is closed
+	cancel context.CancelFunc
+	ended  chan struct{}
+	// longest is the longest time that an answer took, and err why the last PING failed. They may
+	// be read once ended is closed.
+	longest time.Duration
 	err     error
 }
 
