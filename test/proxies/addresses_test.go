@@ -29,11 +29,11 @@ type window struct {
 // the one that clients connect to.
 func through(t *testing.T, env harness.Env, front func(sessiond string) *proxy.Server) *window {
 	t.Helper()
-	w := &window{InProcess: harness.Serve(t, with(harness.Env{
+	w := &window{InProcess: harness.Serve(t, harness.Env{
 		"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
 		// Addresses of one network are told apart, not counted together.
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK": "0",
-	}, env))}
+	}.With(env))}
 	w.entry = front(w.Public).Addr
 	return w
 }
@@ -120,7 +120,7 @@ func TestClientAddressThroughOneProxy(t *testing.T) {
 		w := through(t, nil, func(sessiond string) *proxy.Server {
 			return p.start(t, sessiond, startApplication(t).addr())
 		})
-		if p.name == "envoy" {
+		if p.example == "envoy" {
 			w.assertClaimsDoNotCount(t)
 			return
 		}

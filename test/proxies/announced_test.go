@@ -21,7 +21,7 @@ func balancer(t testing.TB, host, next, send string) *proxy.Server {
 
 // protocol returns an environment with the PROXY protocol enabled.
 func protocol(more harness.Env) harness.Env {
-	return with(harness.Env{"OFFLOAD_PROXY_PROTOCOL": "true"}, more)
+	return harness.Env{"OFFLOAD_PROXY_PROTOCOL": "true"}.With(more)
 }
 
 func TestClientAddressThroughThePROXYProtocol(t *testing.T) {

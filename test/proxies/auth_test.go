@@ -32,8 +32,8 @@ const (
 
 func startSite(t *testing.T, p product, env harness.Env) *site {
 	t.Helper()
-	s := &site{service: harness.Serve(t, with(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"},
-		env)), application: startApplication(t)}
+	s := &site{service: harness.Serve(t, harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"}.With(env)),
+		application: startApplication(t)}
 	s.token = s.service.Token(t, installation)
 	s.proxy = p.start(t, s.service.Public, s.application.addr())
 	s.client = s.service.Through(t, s.proxy.Addr)
@@ -333,7 +333,7 @@ func TestRequestsWithoutASessionAreRefused(t *testing.T) {
 				"three times":               {bearer, bearer, bearer},
 				"in a list":                 {bearer + ", Bearer x"},
 			} {
-				if p.name == "envoy" && strings.HasPrefix(what, "an empty header") {
+				if p.example == "envoy" && strings.HasPrefix(what, "an empty header") {
 					continue // which it drops
 				}
 				answer := s.client.Exchange(t, "GET", request("GET", "/app/x", "", headers...))

@@ -26,16 +26,16 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 	t.Parallel()
 	for _, failure := range []struct {
 		name    string
-		status  map[string]int // by product
+		status  map[string]int // by example
 		handler http.HandlerFunc
 	}{
-		{"the service is down", map[string]int{"nginx": 503, "caddy": 502, "newer caddy": 502, "haproxy": 503, "envoy": 503}, nil},
-		{"the service hangs", map[string]int{"nginx": 503, "caddy": 504, "newer caddy": 504, "haproxy": 503, "envoy": 503},
+		{"the service is down", map[string]int{"nginx": 503, "caddy": 502, "haproxy": 503, "envoy": 503}, nil},
+		{"the service hangs", map[string]int{"nginx": 503, "caddy": 504, "haproxy": 503, "envoy": 503},
 			func(_ http.ResponseWriter, r *http.Request) {
 				<-r.Context().Done() // until the proxy gives up
 			}},
 		{"it hangs in the midst of an answer",
-			map[string]int{"nginx": 503, "caddy": 504, "newer caddy": 504, "haproxy": 503, "envoy": 503},
+			map[string]int{"nginx": 503, "caddy": 504, "haproxy": 503, "envoy": 503},
 			func(w http.ResponseWriter, r *http.Request) {
 				conn, buffered, err := http.NewResponseController(w).Hijack()
 				if err != nil {
@@ -46,26 +46,27 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 					[]byte("HTTP/1.1 200 OK\r\nX-Session-Install-Id: install-12345\r\n"))
 				_, _ = buffered.ReadByte() // until the proxy gives up
 			}},
-		{"the service breaks off its response", map[string]int{"nginx": 503, "caddy": 502, "newer caddy": 502, "haproxy": 503, "envoy": 503},
+		{"the service breaks off its response",
+			map[string]int{"nginx": 503, "caddy": 502, "haproxy": 503, "envoy": 503},
 			func(http.ResponseWriter, *http.Request) {
 				panic(http.ErrAbortHandler)
 			}},
-		{"503", map[string]int{"nginx": 503, "caddy": 503, "newer caddy": 503, "haproxy": 503, "envoy": 503},
+		{"503", map[string]int{"nginx": 503, "caddy": 503, "haproxy": 503, "envoy": 503},
 			func(w http.ResponseWriter, _ *http.Request) {
 				session(w)
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}},
-		{"500", map[string]int{"nginx": 503, "caddy": 500, "newer caddy": 500, "haproxy": 503, "envoy": 503},
+		{"500", map[string]int{"nginx": 503, "caddy": 500, "haproxy": 503, "envoy": 503},
 			func(w http.ResponseWriter, _ *http.Request) {
 				session(w)
 				w.WriteHeader(http.StatusInternalServerError)
 			}},
-		{"404", map[string]int{"nginx": 503, "caddy": 404, "newer caddy": 404, "haproxy": 503, "envoy": 404},
+		{"404", map[string]int{"nginx": 503, "caddy": 404, "haproxy": 503, "envoy": 404},
 			func(w http.ResponseWriter, _ *http.Request) {
 				session(w)
 				w.WriteHeader(http.StatusNotFound)
 			}},
-		{"a redirect", map[string]int{"nginx": 503, "caddy": 307, "newer caddy": 307, "haproxy": 503, "envoy": 307},
+		{"a redirect", map[string]int{"nginx": 503, "caddy": 307, "haproxy": 503, "envoy": 307},
 			func(w http.ResponseWriter, r *http.Request) {
 				http.Redirect(w, r, "/public/x", http.StatusTemporaryRedirect)
 			}},
@@ -87,11 +88,11 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 				} {
 					answer := client.Exchange(t, method, text)
 					application.assertNothing(t, method)
-					assert.Equal(t, failure.status[p.name], answer.Status, "%s: %s", method,
+					assert.Equal(t, failure.status[p.example], answer.Status, "%s: %s", method,
 						answer.Body)
 					assert.Equal(t, []string{"*"},
 						answer.Header.Values("Access-Control-Allow-Origin"), method)
-					if (p.name == "nginx" || p.name == "haproxy") && method == "GET" {
+					if (p.example == "nginx" || p.example == "haproxy") && method == "GET" {
 						assert.Equal(t,
 							`{"error":{"code":"service_unavailable","message":"Service unavailable; retry later","request_id":"mine-1"}}`, answer.Body)
 						assert.Equal(t, []string{"mine-1"}, answer.Header.Values("X-Request-ID"))
@@ -112,7 +113,8 @@ func TestFailedVerificationDeniesAccess(t *testing.T) {
 func TestHAProxyWithABrokenScriptDeniesAccess(t *testing.T) {
 	t.Parallel()
 	application := startApplication(t)
-	const filter = "\ncore.register_filter('sessiond_body', {new = function(self) return setmetatable({}, {__index = self}) end}, function(body) return body end)"
+	const filter = "\ncore.register_filter('sessiond_body', {new = function(self) " +
+		"return setmetatable({}, {__index = self}) end}, function(body) return body end)"
 	for name, script := range map[string]string{
 		"breaks off":   `core.register_action("verify_session", {"http-req"}, function(txn) error("no") end, 1)`,
 		"does nothing": `core.register_action("verify_session", {"http-req"}, function(txn) end, 1)`,
@@ -170,7 +172,7 @@ func TestSubRequestHasNoBody(t *testing.T) {
 			assert.Equal(t, http.StatusOK, client.Exchange(t, method, text).Status, what)
 			asked := sessiond.take()
 			require.Len(t, asked, 1, what)
-			if p.name == "envoy" {
+			if p.example == "envoy" {
 				assert.Equal(t, method, asked[0].Method, what)
 				assert.Equal(t, "/v1/sessions/verify/app/x", asked[0].Target, what)
 			} else {

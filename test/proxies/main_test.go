@@ -51,17 +51,23 @@ func replaced(t testing.TB, text string, oldAndNew ...string) string {
 // product is a proxy that can be run here, with its example.
 type product struct {
 	name string
-	// ownID reports whether the proxy makes every request id itself, whatever a client sends.
+	// example is the folder of its example.
+	example string
+	// ownID means that the proxy makes every request id itself, whatever a client sends.
 	ownID bool
+	// plainHTTP2 means that the proxy accepts HTTP/2 on its plain port.
+	plainHTTP2 bool
 	// start starts the proxy in front of a service and an application, given by their addresses.
 	start func(t testing.TB, sessiond, application string) *proxy.Server
 }
 
 // products lists the proxies that can be run here.
 var products = []product{
-	{name: "nginx", start: startNginx}, {name: "caddy", start: startCaddy},
-	{name: "newer caddy", start: startNewCaddy}, {name: "haproxy", start: startHAProxy},
-	{name: "envoy", ownID: true, start: startEnvoy},
+	{name: "nginx", example: "nginx", start: startNginx},
+	{name: "caddy", example: "caddy", start: startCaddy},
+	{name: "newer caddy", example: "caddy", start: startNewCaddy},
+	{name: "haproxy", example: "haproxy", plainHTTP2: true, start: startHAProxy},
+	{name: "envoy", example: "envoy", ownID: true, plainHTTP2: true, start: startEnvoy},
 }
 
 func startNginx(t testing.TB, sessiond, application string) *proxy.Server {
@@ -148,18 +154,6 @@ func eachProduct(t *testing.T, test func(t *testing.T, p product)) {
 func startClient(t *testing.T, p product, sessiond, application string) *harness.Client {
 	t.Helper()
 	return (&harness.Client{}).Through(t, p.start(t, sessiond, application).Addr)
-}
-
-// with returns env merged with more, which takes precedence.
-func with(env, more harness.Env) harness.Env {
-	merged := harness.Env{}
-	for name, value := range env {
-		merged[name] = value
-	}
-	for name, value := range more {
-		merged[name] = value
-	}
-	return merged
 }
 
 // writeFile creates a file that is removed at the end of the test, and returns its path.

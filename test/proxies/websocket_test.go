@@ -40,7 +40,7 @@ func TestWebSocketsEnd(t *testing.T) {
 			service := harness.Serve(t, harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"})
 			token := service.Token(t, installation)
 			server := bounded.start(t, service.Public, startEcho(t))
-			conn, err := net.Dial("tcp", server.Addr)
+			conn, err := net.DialTimeout("tcp", server.Addr, harness.Timeout)
 			require.NoError(t, err)
 			defer func() { _ = conn.Close() }()
 			require.NoError(t, conn.SetDeadline(time.Now().Add(harness.Timeout)))
