@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/offload/sessiond/test/harness/parts"
 )
 
 // world is what services need besides the binary: files and a Redis server.
@@ -122,7 +124,7 @@ func (w *world) startRedis() error {
 	if w.redis != nil {
 		return nil
 	}
-	program, err := redisProgram()
+	program, libraries, err := parts.Find("redis", "redis-server")
 	if err != nil {
 		return err
 	}
@@ -135,24 +137,17 @@ func (w *world) startRedis() error {
 	_, port, _ := net.SplitHostPort(address)
 	w.redis = exec.Command(program, "--bind", "127.0.0.1", "--port", port, "--save", "",
 		"--dir", w.folder)
+	w.redis.Env = append(os.Environ(), libraries...)
 	if err := w.redis.Start(); err != nil {
 		w.redis = nil
 		return err
 	}
 	w.url = "redis://" + address
 	for end := time.Now().Add(redisWithin); time.Now().Before(end); {
-		if conn, err := net.Dial("tcp", address); err == nil {
+		if conn, err := net.DialTimeout("tcp", address, redisWithin); err == nil {
 			return conn.Close()
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	return fmt.Errorf("redis-server did not listen on %s", address)
-}
-
-// redisProgram returns the path of redis-server, installed or unpacked by test/parts.sh.
-func redisProgram() (string, error) {
-	if path, err := exec.LookPath("redis-server"); err == nil {
-		return path, nil
-	}
-	return exec.LookPath(filepath.Join(".parts", "redis", "usr", "bin", "redis-server"))
 }

@@ -6,8 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/test/harness/freeport"
+	"github.com/offload/sessiond/test/harness/parts"
 )
 
 // Server is a running proxy.
@@ -33,7 +32,7 @@ func (s *Server) Log() string { return s.log.String() }
 type program struct {
 	name string // of the executable
 	part string // name in test/parts.sh
-	// pinned reports whether only the version of test/parts.sh will do, whatever is installed.
+	// pinned means that the version of test/parts.sh is used, whatever is installed.
 	pinned bool
 	args   []string
 	env    []string
@@ -65,7 +64,12 @@ func start(t testing.TB, host string, prepare func(addr, folder string) program)
 
 func (s *Server) run(t testing.TB, p program) {
 	t.Helper()
-	path, libraries := find(t, p)
+	find := parts.Find
+	if p.pinned {
+		find = parts.FindPinned
+	}
+	path, libraries, err := find(p.part, p.name)
+	require.NoError(t, err)
 	s.command = exec.Command(path, p.args...)
 	s.command.Env = append([]string{"PATH=" + os.Getenv("PATH")}, append(libraries, p.env...)...)
 	s.command.Stdout, s.command.Stderr = s.log, s.log
@@ -109,37 +113,6 @@ func (s *Server) kill() {
 
 // outputDelay is how long the output of a proxy that has ended is waited for at most.
 const outputDelay = 10 * time.Second
-
-// find returns the path of the executable and the variables that it needs in its environment.
-func find(t testing.TB, p program) (path string, env []string) {
-	t.Helper()
-	if installed, err := exec.LookPath(p.name); err == nil && !p.pinned {
-		return installed, nil
-	}
-	_, here, _, _ := runtime.Caller(0)
-	// test/parts.sh unpacks here what it may not install, or what is pinned.
-	unpacked := filepath.Join(filepath.Dir(here), "..", "..", "..", ".parts", p.part)
-	folders := []string{filepath.Join(unpacked, "usr", "bin"), filepath.Join(unpacked, "usr", "sbin")}
-	if !p.pinned {
-		folders = append([]string{"/usr/sbin", "/sbin"}, folders...)
-	}
-	for _, folder := range folders {
-		if path = filepath.Join(folder, p.name); exists(path) {
-			break
-		}
-	}
-	require.FileExists(t, path, "%s not found: run make parts to install it", p.name)
-	libraries, err := filepath.Glob(filepath.Join(unpacked, "usr", "lib", "*-linux-gnu*"))
-	require.NoError(t, err)
-	more, err := filepath.Glob(filepath.Join(unpacked, "lib", "*-linux-gnu*"))
-	require.NoError(t, err)
-	return path, []string{"LD_LIBRARY_PATH=" + strings.Join(append(libraries, more...), ":")}
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
 
 // log collects the output of a proxy. It is safe for concurrent use.
 type log struct {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/test/harness/freeport"
+	"github.com/offload/sessiond/test/harness/parts"
 )
 
 // Server is a redis-server process. Its methods are for the test's goroutine.
@@ -174,7 +174,8 @@ func (s *Server) Do(t testing.TB, command ...string) rueidis.RedisMessage {
 // launch starts the process and reports whether it began to serve.
 func (s *Server) launch(t testing.TB) bool {
 	t.Helper()
-	program, libraries := find(t)
+	program, libraries, err := parts.Find("redis", "redis-server")
+	require.NoError(t, err)
 	args := append(slices.Clone(s.args), "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1",
 		"--dir", s.folder, "--daemonize", "no")
 	for option, port := range s.ports {
@@ -196,22 +197,6 @@ func (s *Server) launch(t testing.TB) bool {
 	}
 	s.Kill()
 	return false
-}
-
-// find returns the path of redis-server, and the environment variables that it needs.
-func find(t testing.TB) (program string, env []string) {
-	t.Helper()
-	if installed, err := exec.LookPath("redis-server"); err == nil {
-		return installed, nil
-	}
-	_, here, _, _ := runtime.Caller(0)
-	// Where test/parts.sh may not install packages, it unpacks them here.
-	unpacked := filepath.Join(filepath.Dir(here), "..", "..", "..", ".parts", "redis")
-	program = filepath.Join(unpacked, "usr", "bin", "redis-server")
-	require.FileExists(t, program, "redis-server not found: run make parts to install it")
-	libraries, err := filepath.Glob(filepath.Join(unpacked, "usr", "lib", "*-linux-gnu*"))
-	require.NoError(t, err)
-	return program, []string{"LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}
 }
 
 // freePort returns a port that was free a moment ago.
