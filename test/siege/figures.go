@@ -69,8 +69,9 @@ func (f figures) String() string {
 
 // fault is a goal that was missed.
 type fault struct {
-	text  string
-	timed bool // it depends on what else the machine does
+	text string
+	// timed means that the goal depends on what else the machine does.
+	timed bool
 }
 
 func (f fault) String() string { return f.text }
@@ -108,11 +109,16 @@ func (s shape) faults(f figures) (missed []fault) {
 	if f.Ended != "" {
 		miss("the process ended: %s", f.Ended)
 	}
-	if f.Connections < int64(s.attack.Connections) {
+	// Without any attack, the other goals mean nothing.
+	attacked := f.Connections > 0 && (f.SentPerSecond > 0 || s.floor == 0)
+	if !attacked {
+		miss("there was no attack")
+	}
+	if attacked && f.Connections < int64(s.attack.Connections) {
 		slow("%d connections came of %d: the attack was too weak", f.Connections,
 			s.attack.Connections)
 	}
-	if f.SentPerSecond < s.floor {
+	if attacked && f.SentPerSecond < s.floor {
 		slow("%.0f sent a second, below %.0f: the attack was too weak", f.SentPerSecond, s.floor)
 	}
 	if f.MemoryMiB >= maxMemoryMiB {

@@ -46,7 +46,7 @@ func main() {
 		"comma-separated names or beginnings of names (default: all)")
 	flag.BoolVar(&o.list, "list", false, "list the shapes")
 	flag.BoolVar(&o.outcomes, "outcomes", false,
-		"hold only goals that do not depend on what else the machine does: no latency, no rate")
+		"check only the goals that do not depend on what else the machine does: no latency, no rate")
 	flag.DurationVar(&o.calm, "calm", 2*time.Second,
 		"how long the others are measured before each attack")
 	flag.DurationVar(&o.attack, "attack", 5*time.Second,
@@ -55,7 +55,7 @@ func main() {
 	flag.StringVar(&o.sizing, "sizing", "", "Markdown file that gets the memory of one connection")
 	flag.StringVar(&o.before, "before", "test/siege/before.json",
 		"figures of the service without budgets")
-	flag.StringVar(&o.record, "record", "", "write the figures to this file and hold no goal")
+	flag.StringVar(&o.record, "record", "", "write the figures to this file and check no goal")
 	flag.Usage = func() {
 		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "usage: siege [flags] BINARY")
 		flag.PrintDefaults()
