@@ -925,10 +925,10 @@ class PublishedKeys:
     A copy is fresh for the ``max-age`` of the answer: one to ten minutes, five if there is none,
     and never longer than ``fresh_for`` seconds. Shortly before that ends, a call starts a refresh
     in the background and uses the copy. A call that finds the copy older waits for a refresh, so a
-    process that is frozen between requests sees a revocation too. An ID that the copy does not have also
-    starts a refresh, and waits for it. There is one refresh at a time, and at least 10 seconds from
-    one, and from one that failed, to the next. While the issuer is unavailable the copy stays in
-    force. If there has never been a copy, find raises Unavailable.
+    process that is frozen between requests sees a revocation too. An ID that the copy does not have
+    also starts a refresh, and waits for it. There is one refresh at a time, and at least 10 seconds
+    pass from one, or from its failure, to the next. While the issuer is unavailable the copy stays
+    in force. If there has never been a copy, find raises Unavailable.
 
     No caller waits longer than ``wait`` seconds from the start of a refresh. ``timeout`` bounds
     each step of connecting, and also the whole fetch to its last byte. A revocation takes effect
