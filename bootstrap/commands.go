@@ -61,8 +61,8 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 	}, args, stdout, stderr)
 }
 
-// logInvalid writes the faults and warnings of a configuration as log lines, where lines are for
-// machines: a collector reads no text for people.
+// logInvalid writes the faults and warnings of a configuration as log lines if the log format is
+// JSON: a log collector cannot parse the text for people.
 func logInvalid(ctx context.Context, review config.Review, to io.Writer) {
 	if review.Config.LogFormat != ports.LogJSON {
 		return
@@ -85,7 +85,8 @@ func invalid(review config.Review) *cli.InvalidConfigError {
 		Warnings: findings(review.Warnings)}
 }
 
-// findings converts faults, warnings or notes to the type of the command line. It never returns nil.
+// findings converts faults, warnings or notes to the type of the command line. It returns no nil
+// slice, which would become null in JSON.
 func findings[finding config.Fault | config.Warning | config.Note](list []finding) []cli.Finding {
 	converted := make([]cli.Finding, 0, len(list))
 	for _, one := range list {

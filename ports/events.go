@@ -73,8 +73,7 @@ const (
 // Materials returns all materials.
 func Materials() []Material { return []Material{MaterialKeys, MaterialTLS, MaterialRedisTLS} }
 
-// Content is what was read of a material: KeysContent, TLSContent or
-// RedisTLSContent.
+// Content is what was read of a material: KeysContent, TLSContent or RedisTLSContent.
 type Content interface {
 	// Material returns the material that the content is of.
 	Material() Material

@@ -9,18 +9,18 @@ import (
 	"github.com/offload/sessiond/domain/secret"
 )
 
-// exposing holds the variables by which an operator makes the service reachable by others.
+// exposing holds the variables that make the service reachable by others.
 var exposing = []string{VarHTTPAddr, VarProxies, varProxyProtocol, varTLSCertFile, varTLSKeyFile}
 
-// determineEnvironment sets the environment in force. One that nobody named is for development only
-// as long as nobody else can reach the service.
+// determineEnvironment sets the environment in force. Without a name it is one for development, or
+// production if others can reach the service.
 func (r *reviewer) determineEnvironment() {
-	environment := secret.ParseEnvironment(r.fields.Environment)
-	exposed := r.exposed()
+	given := secret.ParseEnvironment(r.fields.Environment)
+	named := given.Named()
+	environment, exposed := given, r.exposed()
 	if exposed != "" {
-		environment = environment.Exposed()
+		environment = given.Exposed()
 	}
-	named := secret.ParseEnvironment(r.fields.Environment).Named()
 	// An environment that cannot be read counts as production-like.
 	r.environment, r.production = environment,
 		environment.ProductionLike() || r.broken[varEnvironment]
@@ -43,13 +43,12 @@ func (r *reviewer) determineEnvironment() {
 	}
 }
 
-// exposed returns, as a clause, what makes the service reachable by others; empty if nothing does. A
-// value that is not valid makes nothing reachable: the service does not start with it.
+// exposed returns, as a clause, what makes the service reachable by others, or "" if nothing does.
+// An invalid value does not count, because the service does not start with it.
 func (r *reviewer) exposed() string {
 	for _, name := range exposing {
-		isDefault := r.origin(name) == originDefault
 		switch {
-		case isDefault || r.broken[name]:
+		case r.origin(name) == originDefault || r.broken[name]:
 		case name == VarHTTPAddr:
 			if isListener(r.fields.HTTPAddr) && !isLoopback(r.fields.HTTPAddr) {
 				return name + " is not a loopback address"

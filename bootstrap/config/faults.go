@@ -22,7 +22,7 @@ type Fault struct {
 // Fault.
 type Warning Fault
 
-// Note is something that is as it should be, and that may still surprise. Its fields are those of a
+// Note is something that is correct and may still surprise the operator. Its fields are those of a
 // Fault.
 type Note Fault
 
@@ -33,8 +33,8 @@ type findings struct {
 	notes    []Note
 }
 
-// sorted returns the faults and warnings in the order of the table. Those of other names come last,
-// in the order of discovery.
+// sorted returns the faults and warnings in the order of the table. Those of names that are not in
+// the table come last, in the order of discovery.
 func (f *findings) sorted() ([]Fault, []Warning) {
 	slices.SortStableFunc(f.faults, func(a, b Fault) int {
 		return cmp.Compare(position(a.Variable), position(b.Variable))

@@ -51,8 +51,8 @@ func (r *reviewer) keyring(policy secret.Policy) *keys.Keyring {
 	return environment.KeyringOfMaterial(r.loader.Random(randomBytes), active)
 }
 
-// noteUnusedSecret notes a secret beside other keys. It is no warning: the Python backend, which may
-// share the environment, requires it there.
+// noteUnusedSecret notes a secret that other keys take precedence over. It is no warning, because
+// the Python backend, which may share the environment, requires the secret there.
 func (r *reviewer) noteUnusedSecret(used string) {
 	if r.given[VarSecret] {
 		r.note(VarSecret, r.origin(VarSecret), "is set but not used: "+used+" takes precedence",

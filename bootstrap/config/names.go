@@ -41,9 +41,9 @@ func injected(name, value string) bool {
 		portName.MatchString(name) && portURL.MatchString(value)
 }
 
-// sort enters a name of a source with its value: names of variables, in any case, as known, and the
-// others as unknown, unless they belong to others.
-func (l *loader) sort(s *source, written, canonical string, value rawValue) {
+// enter adds a name and its value to a source: to the known names if it is that of a variable, in
+// any case, or else to the unknown ones. It ignores names of other services and platforms.
+func (l *loader) enter(s *source, written, canonical string, value rawValue) {
 	upper := strings.ToUpper(canonical)
 	switch {
 	case neighbour(upper) || injected(canonical, value.Text):
@@ -62,8 +62,8 @@ func (l *loader) sort(s *source, written, canonical string, value rawValue) {
 }
 
 // reportUnknown reports the unknown names of all sources, each with the known name that is most
-// similar. A name that is nearly that of a variable that is not set is a fault in a production-like
-// environment: its value would be missing.
+// similar. In a production-like environment, a name that is probably a misspelt variable is a fault,
+// because the value of that variable would be missing.
 func (r *reviewer) reportUnknown() {
 	for _, s := range r.loader.sources {
 		slices.Sort(s.unknown)
@@ -104,8 +104,8 @@ func (r *reviewer) reportUnknownName(s *source, name string) {
 // maxEdits is the number of edits within which a name is taken for a misspelt one.
 const maxEdits = 2
 
-// meant returns the known name that an unknown one is a misspelling of: within two edits, and not
-// set itself. It returns "" if there is none.
+// meant returns the known name that an unknown one probably stands for: the nearest within maxEdits
+// that is not set itself. It returns "" if there is none.
 func (r *reviewer) meant(name string, others ...string) string {
 	name = short(name)
 	if len(name) > maxCompared {
@@ -131,8 +131,7 @@ func (r *reviewer) meant(name string, others ...string) string {
 // isAddress reports whether text is clearly not a name but an address, which may contain a
 // password.
 func isAddress(text string) bool {
-	return strings.Contains(text, "://") ||
-		strings.Contains(text, "@")
+	return strings.Contains(text, "://") || strings.Contains(text, "@")
 }
 
 // maxCompared is the number of bytes of a name that are compared. All known names are shorter.
@@ -164,8 +163,8 @@ func nearest(name string, others ...string) string {
 
 // nameDistance returns the distance between the words of two names. People omit words more often
 // than they invent them: SESSION_TTL means SESSION_TTL_SECONDS, although fewer edits lead to
-// SESSION_SECRET. So each word counts twice the edits to its most similar word, and a missing word
-// counts as one edit.
+// SESSION_SECRET. So each word adds twice the edits to its most similar word, and each missing word
+// adds one.
 func nameDistance(words, known []string) int {
 	sum := max(0, len(known)-len(words))
 	for _, word := range words {

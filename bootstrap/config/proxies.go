@@ -12,9 +12,9 @@ import (
 const remedyProxies = "use addresses and prefixes separated by commas, such as " +
 	"10.0.0.7,192.0.2.0/24,2001:db8::/48"
 
-// The lengths of prefixes. No operator's proxies fill a prefix shorter than minBits. One longer than
-// hostBits in front of the address' end holds more addresses than there are proxies, so that others
-// may live in it.
+// The sizes of prefixes, in bits. No operator's proxies fill a prefix with a length below minBits4 or
+// minBits6. One with more than hostBits bits for hosts holds more addresses than an operator has
+// proxies, so clients may be in it.
 const (
 	minBits4, minBits6 = 8, 16
 	hostBits           = 16
@@ -79,7 +79,7 @@ func tooShort(prefix netip.Prefix) bool {
 	return prefix.Bits() < minBits6
 }
 
-// amount says how many addresses are in a prefix.
+// amount describes how many addresses are in a prefix.
 func amount(prefix netip.Prefix) string {
 	addr := prefix.Addr()
 	switch {
@@ -91,8 +91,7 @@ func amount(prefix netip.Prefix) string {
 	return fmt.Sprintf("2^%d addresses", addr.BitLen()-prefix.Bits())
 }
 
-// meantProxy returns, as the end of a remedy, the address that an entry probably stands for; empty
-// if none is likely.
+// meantProxy returns, as the end of a remedy, the address that an entry probably stands for, or "".
 func meantProxy(entry string) string {
 	host, _, err := net.SplitHostPort(entry)
 	for _, meant := range []string{host, strings.Trim(entry, "[]")} {

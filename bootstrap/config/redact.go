@@ -16,7 +16,7 @@ const (
 	shownSet    = "[set]"
 	shownNotSet = "[not set]"
 	hidden      = "[secret]"
-	// withheld replaces a value that is not secret by its name, but may be a secret by its text.
+	// withheld replaces a value that looks like a secret, of a variable that holds none.
 	withheld = "[not shown: it may be a secret]"
 )
 
@@ -80,16 +80,16 @@ func truncated(text string) (cut, ending string) {
 	return cut, "…"
 }
 
-// What a secret looks like that was pasted into the wrong variable.
+// The form of secrets, by which one in the wrong variable is found.
 const (
 	pemHeader = "-----BEGIN"
-	// shortestKey is the length of the shortest text that is accepted as a key, and keyAlphabet
-	// holds the characters of the encodings that generators of keys use.
+	// shortestKey is the length of the shortest text that is accepted as a key. keyAlphabet holds
+	// the characters of the encodings that generators of keys use.
 	shortestKey = 32
 	keyAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
 )
 
-// mayBeSecret reports whether text contains a PEM header or what could be a key.
+// mayBeSecret reports whether text contains a PEM header or something that could be a key.
 func mayBeSecret(text string) bool {
 	if strings.Contains(text, pemHeader) {
 		return true
@@ -105,8 +105,8 @@ func mayBeSecret(text string) bool {
 	return false
 }
 
-// quotedUnlessSecret returns text as the end of a sentence about it; empty if it may be a secret or
-// an address with a password, or if it is empty.
+// quotedUnlessSecret returns text as the end of a sentence about it. It returns "" if text may be a
+// secret or an address with a password, or is empty.
 func quotedUnlessSecret(text string) string {
 	if text == "" || mayBeSecret(text) || isAddress(text) {
 		return ""
@@ -115,8 +115,8 @@ func quotedUnlessSecret(text string) string {
 	return ": " + strconv.Quote(cut) + ending
 }
 
-// ShownError returns the text of an error about an address that a variable holds, unless the address
-// may be a secret: the text quotes it.
+// ShownError returns the text of an error about an address that a variable holds. It withholds the
+// text, which quotes the address, if the address may be a secret.
 func ShownError(address string, err error) string {
 	if mayBeSecret(address) {
 		return withheld
@@ -125,8 +125,8 @@ func ShownError(address string, err error) string {
 }
 
 // ShownPath returns the name of a file in a form that is safe for a terminal and a log line. It
-// withholds a name that may be a secret, unless there is such a file. A long name in a folder that
-// exists is shown, because a folder is no part of a secret, unless its last element is long.
+// withholds a name that may be a secret, unless the file exists, or its folder exists and the last
+// element of the name may not be a secret.
 func ShownPath(name string) string {
 	if mayBeSecret(name) && !exists(name) &&
 		(mayBeSecret(filepath.Base(name)) || !exists(filepath.Dir(name))) {

@@ -28,7 +28,7 @@ type Review struct {
 	Faults []Fault
 	// Warnings holds the warnings in the order of the table, with unknown names last.
 	Warnings []Warning
-	// Notes holds what is as it should be, and may still surprise.
+	// Notes holds the notes in the order of discovery.
 	Notes []Note
 	// Settings holds all variables in the order of the table, after the configuration file.
 	Settings []Setting

@@ -107,7 +107,7 @@ func (v variable) expected() string {
 }
 
 // meantAddress returns, as the end of a remedy, the address that an invalid one probably stands
-// for; empty if none is likely or the variable is no address.
+// for. It returns "" if none is likely, or if the variable is not an address.
 func meantAddress(v variable, text string) string {
 	if _, isListener := v.rule("listener"); !isListener || mayBeSecret(text) {
 		return ""
@@ -174,10 +174,10 @@ func isListener(text string) bool {
 	}
 	const digits, others = "0123456789", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-"
 	labels := strings.Split(host, ".")
-	numeric := strings.Trim(labels[len(labels)-1], digits) == "" // then it is an invalid address
+	numeric := strings.Trim(labels[len(labels)-1], digits) == "" // an invalid address
 	tooLong := slices.ContainsFunc(labels, func(label string) bool { return len(label) > 63 })
-	// Names are written in lower case; what looks like a key and is not is no name, and must not
-	// be sent to a name server.
+	// A long text with capitals may be a key, which must not be sent to a name server: names are
+	// written in lower case.
 	isSecret := mayBeSecret(host) && host != strings.ToLower(host)
 	return len(host) <= 253 && !numeric && !tooLong && !isSecret &&
 		strings.Trim(host, digits+others) == ""

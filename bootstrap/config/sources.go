@@ -172,7 +172,7 @@ func (l *loader) environ() (values map[string]any, config rawValue) {
 	}
 	s := newSource(originEnvironment, func(name string) string { return name }, VarConfigFile)
 	for _, name := range slices.Sorted(maps.Keys(raw)) {
-		l.sort(s, name, name, raw[name].(rawValue))
+		l.enter(s, name, name, raw[name].(rawValue))
 	}
 	config = s.known[VarConfigFile]
 	return l.pair(s), config
@@ -217,7 +217,7 @@ func (l *loader) configFile(named rawValue) map[string]any {
 		if !m.flawed && !m.form.fits(v) {
 			value.Problem, value.Remedy = "must be a single value", "use a single value"
 		}
-		l.sort(s, m.key, prefix+m.key, value)
+		l.enter(s, m.key, prefix+m.key, value)
 	}
 	return l.pair(s)
 }

@@ -117,8 +117,8 @@ func (r *reviewer) readOne(v variable) {
 	}
 }
 
-// holdsNoKeys reports whether the value of the signing keys is JSON for none, which counts as not
-// set.
+// holdsNoKeys reports whether the value of the signing keys is an empty JSON object or null, which
+// counts as not set.
 func holdsNoKeys(text string) bool {
 	compact := strings.Join(strings.Fields(text), "")
 	return compact == "{}" || compact == "null"
