@@ -101,7 +101,9 @@ func startFrozen(t *testing.T, issuer *distantIssuer) *frozen {
 	t.Cleanup(func() {
 		f.signal(syscall.SIGCONT)
 		_ = stdin.Close()
-		assert.NoError(t, command.Wait())
+		hang := time.AfterFunc(patience, func() { _ = command.Process.Kill() })
+		defer hang.Stop()
+		assert.NoError(t, command.Wait(), "the process must end within %s", patience)
 	})
 	hang := time.AfterFunc(patience, func() { _ = command.Process.Kill() })
 	line, err := bufio.NewReader(stdout).ReadString('\n')

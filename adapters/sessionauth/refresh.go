@@ -22,8 +22,8 @@ type reads struct {
 	failed moment
 }
 
-// begin marks the start of a read and returns its context. The read serves the request for one, if
-// there is one.
+// begin marks the start of a read, and returns its context and the moment. It also fulfills the
+// request for a read, if there is one.
 func (j *JWKS) begin(ctx context.Context) (context.Context, moment) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -61,10 +61,10 @@ func (j *JWKS) release() {
 	}
 }
 
-// failureTime returns when something failed that ended by a timeout at the latest: at its end; but
-// at its beginning if it took so long that the process cannot have run all the time. Then it says
-// nothing about the issuer, and a process that is frozen again and again must not conclude from it
-// that the issuer is out.
+// failureTime returns the moment at which a failure counts: its end, or its beginning if it took so
+// much longer than its timeout that the process must have been frozen. Such a failure says nothing
+// about the issuer, and counting from its end would let a process that is frozen again and again
+// take the issuer for unavailable.
 func failureTime(began, ended moment, timeout time.Duration) moment {
 	if ended.since(began) > 2*timeout {
 		return began
@@ -99,9 +99,9 @@ func (j *JWKS) request(stale bool) <-chan struct{} {
 	return j.reads.ended
 }
 
-// refreshed requests a read of the keys if one is due, and waits for it. If the keys are stale,
-// the read in progress may have begun before the process was frozen; if that fails, it requests
-// another.
+// refreshed requests a read of the keys if one is due, and waits for it. If the keys are stale and
+// the read that was in progress fails, it requests another one: that read may have begun before the
+// process was frozen.
 func (j *JWKS) refreshed(ctx context.Context, current *keys.Keyring) (*keys.Keyring, bool) {
 	began := j.now()
 	timer := time.NewTimer(j.requestWait)
@@ -121,8 +121,8 @@ func (j *JWKS) refreshed(ctx context.Context, current *keys.Keyring) (*keys.Keyr
 	return held.keyring, held.complete
 }
 
-// wait waits for the end of a read and returns true; or false if late, for a request that began to
-// wait at the moment began, or ctx comes first.
+// wait waits for the end of a read and returns true. It returns false if late or ctx comes first.
+// began is when the request began to wait.
 func (j *JWKS) wait(
 	ctx context.Context, ended <-chan struct{}, late <-chan time.Time, began moment,
 ) bool {

@@ -62,8 +62,8 @@ func (l *loader) enter(s *source, written, canonical string, value rawValue) {
 }
 
 // reportUnknown reports the unknown names of all sources, each with the known name that is most
-// similar. In a production-like environment, a name that is probably a misspelt variable is a fault,
-// because the value of that variable would be missing.
+// similar. In a production-like environment, a name that is probably a misspelt variable is a
+// fault, because the value of that variable would be missing.
 func (r *reviewer) reportUnknown() {
 	for _, s := range r.loader.sources {
 		slices.Sort(s.unknown)

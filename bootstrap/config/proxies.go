@@ -12,8 +12,8 @@ import (
 const remedyProxies = "use addresses and prefixes separated by commas, such as " +
 	"10.0.0.7,192.0.2.0/24,2001:db8::/48"
 
-// The sizes of prefixes, in bits. No operator's proxies fill a prefix with a length below minBits4 or
-// minBits6. One with more than hostBits bits for hosts holds more addresses than an operator has
+// The sizes of prefixes, in bits. No operator's proxies fill a prefix with a length below minBits4
+// or minBits6. One with more than hostBits bits for hosts holds more addresses than an operator has
 // proxies, so clients may be in it.
 const (
 	minBits4, minBits6 = 8, 16

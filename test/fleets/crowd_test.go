@@ -13,12 +13,12 @@ import (
 // crowd is a number of phones behind the addresses of one network, and what they do.
 type crowd struct {
 	name string
-	// network is where their addresses are. Each phone is at a random one of the first sites; if
-	// sites is 0, each has one of its own.
+	// network contains their addresses. Each phone is at a random one of its first sites. If sites
+	// is 0, each phone has a site of its own.
 	network netip.Prefix
 	sites   int
-	// holders have obtained their sessions in the course of the hour before. newcomers have none,
-	// and first ask for one at a random instant of the first within.
+	// holders obtained their sessions during the hour before. newcomers have none, and first ask for
+	// one at a random instant of the time within, from the start.
 	holders, newcomers int
 	within             time.Duration
 	// unspread phones return as soon as their request could be granted, in whole seconds, rather
@@ -30,7 +30,7 @@ type crowd struct {
 	lasts time.Duration
 }
 
-// outcome is what became of a crowd.
+// outcome is what a crowd experienced.
 type outcome struct {
 	newcomers, served         int
 	refusedFirst              int // newcomers whose first try was refused
@@ -40,7 +40,7 @@ type outcome struct {
 	peak                      int // requests in one second
 }
 
-// simulate returns what becomes of a crowd under limits.
+// simulate returns the outcome of a crowd under limits.
 func (c crowd) simulate(t *testing.T, limits issue.Limits) outcome {
 	t.Helper()
 	const before = time.Hour
@@ -77,7 +77,7 @@ type counters struct {
 	seconds []int // requests in each second
 }
 
-// phone obtains a session, obeys refusals, and renews when it was told to.
+// phone obtains a session, obeys the Retry-After of refusals, and renews after refresh_after.
 type phone struct {
 	crowd    *crowd
 	count    *counters

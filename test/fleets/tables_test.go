@@ -97,8 +97,8 @@ func rows(defaults issue.Limits) (usual, attacked, others []row) {
 	return usual, attacked, others
 }
 
-// tables are texts by the names of their marks. They are complete after the simulations, which run
-// in parallel.
+// tables holds the text of each table by the name of its marks. The texts are complete after the
+// simulations, which run in parallel.
 type tables map[string]*string
 
 // add adds a table whose lines are simulated by parallel subtests.

@@ -3,14 +3,15 @@
 //
 // It reads lines of JSON and answers each with one word:
 //
-//   - {"group":N,"values":[…]} has the values of Authorization headers, base64 of bytes, which are
+//   - {"group":N,"values":[…]} has the values of Authorization headers, in base64, which are
 //     verified under the N-th group of the vectors. The answer is valid, or the reason.
 //   - {"keyset":…} has the text of a keyset in base64. The answer is read or refused.
 //   - {"group":N,"published":…} has the text of a published JWK Set in base64. The answer is
 //     refused; or none if the set has no key; or "keys:" and the comma-separated IDs of the keys
 //     that verify at that group's time.
 //   - {"group":N,"published":…,"values":[…]} has both. The values are verified under the keys of
-//     the set and the names of the group. The answer is that for values, or refused.
+//     the set, with the issuer and the audience of the group. The answer is that for values, or
+//     refused.
 //
 // It is for tests only.
 package main

@@ -34,9 +34,9 @@ func startSentinel(t testing.TB, masterPort int, s *Server) *Server {
 	return start(t, s)
 }
 
-// DetectMasterFailure makes a Sentinel do what it does when its master has failed, and waits until
-// it has. A Sentinel that finds out by itself has only seconds to fail over: then the replica has
-// been without a master for too long to take its place.
+// DetectMasterFailure makes a Sentinel fail over, and waits until it has. A Sentinel that detects
+// the failure by itself has only seconds for that: after them, the replica has been without a
+// master for too long to be promoted.
 func (s *Server) DetectMasterFailure(t testing.TB) {
 	t.Helper()
 	client := s.Client(t)
