@@ -41,11 +41,12 @@ type Ended chan error
 type ListenError struct {
 	// Variable is the configuration variable that holds the address.
 	Variable string
-	Address  string
-	Cause    error
+	// Address is its value, which may be a secret in the wrong place.
+	Address string
+	Cause   error
 }
 
-// Error returns the variable and the cause, unless that quotes what may be a secret.
+// Error returns the variable and the cause. It withholds a cause that quotes what may be a secret.
 func (e *ListenError) Error() string {
 	return e.Variable + ": cannot listen: " + config.ShownError(e.Address, e.Cause)
 }

@@ -73,7 +73,7 @@ func parseYAML(content string) ([]member, []flaw) {
 	return r.members(root), r.flaws
 }
 
-// notYAML returns the flaw of a file that cannot be parsed. Tabs are the usual one.
+// notYAML returns the flaw of a file that cannot be parsed. Tabs are the usual cause.
 func notYAML(err error, content string) flaw {
 	for i, line := range strings.Split(content, "\n") {
 		if strings.HasPrefix(strings.TrimLeft(line, " "), "\t") {

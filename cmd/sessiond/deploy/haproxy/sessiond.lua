@@ -33,7 +33,7 @@ local function verify_session(txn, socket)
 		for i = 0, #credentials do
 			local value = credentials[i]
 			if #value > longest then
-				value = "Bearer -" -- as invalid
+				value = "Bearer -" -- invalid too
 			end
 			table.insert(sent["authorization"], value)
 		end
