@@ -117,7 +117,7 @@ bench-redis: parts ## benchmark a shared decision beside redis_rate and a PING
 	cd test/bench && $(GO) test -run '^$$' -bench SharedDecision -benchtime 20s .
 	cd test/bench && $(GO) test -run '^$$' -bench BytesKept -benchtime 1x .
 
-siege: build parts ## attack the built service, hold its goals, write the figures into docs/threat-model.md
+siege: build parts ## attack the built service, check its goals, write the figures into docs/threat-model.md
 	$(GO) build -o .build/siege ./test/siege
 	.build/siege -table cmd/sessiond/docs/threat-model.md -sizing cmd/sessiond/docs/operations.md .build/sessiond
 

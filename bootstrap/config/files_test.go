@@ -300,16 +300,6 @@ func TestFoldersOfSecretFiles(t *testing.T) {
 	}
 }
 
-func TestFileWithByteOrderMark(t *testing.T) {
-	tempDir(t)
-	write(t, "marked", "\ufeff"+strongA+"\r\n", 0o600)
-	review := load(t, env("OFFLOAD_ENVIRONMENT=production", "OFFLOAD_SESSION_SECRET_FILE=marked"))
-	assertFindings(t, nil, review.Faults)
-	signer, ok := review.Keyring.SignerAt(noon)
-	require.True(t, ok)
-	assert.Equal(t, []byte(strongA), signer.Secret())
-}
-
 func TestDenylist(t *testing.T) {
 	tempDir(t)
 	const variable = "OFFLOAD_SECRET_DENYLIST_FILE"
