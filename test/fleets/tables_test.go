@@ -77,8 +77,8 @@ func rows(defaults issue.Limits) (usual, attacked, others []row) {
 	attacked = []row{
 		{class.but("60 phones behind its address, of which 30 are new within a minute",
 			func(c *crowd) { c.holders, c.attacked = 30, true }), defaults},
-		{carrier.but("the carrier's IPv4 /24 with 20,000 phones that its address is one of, of "+
-			"which 200 are new in an hour", func(c *crowd) { c.attacked = true }), defaults},
+		{carrier.but("20,000 phones in the carrier's IPv4 /24 that has its address, of which 200 "+
+			"are new in an hour", func(c *crowd) { c.attacked = true }), defaults},
 	}
 	before, more := defaults, defaults
 	before.PerAddress, before.PerNetwork = 8, 256

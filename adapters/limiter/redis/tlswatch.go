@@ -9,17 +9,16 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// TLSWatch reports when a file for TLS can no longer be used, and when it can be again, in the
-// events of ports.MaterialRedisTLS. It puts nothing in force: each new connection reads the files
-// itself.
+// TLSWatch records when the files for TLS can no longer be used, and when they can be used again, as
+// events of ports.MaterialRedisTLS. It changes no connection: each new one reads the files itself.
 type TLSWatch struct {
 	files    TLSFiles
 	reported atomic.Pointer[trust]
 	follower *follow.Follower[*trust]
 }
 
-// WatchTLSFiles returns a watch of the URL's files for TLS, which records to events, or nil if
-// there are none. It runs between Start and Stop.
+// WatchTLSFiles returns a watch of the URL's files for TLS, or nil if there are none. It records
+// to events, between Start and Stop.
 func (u URL) WatchTLSFiles(events ports.Events) *TLSWatch {
 	w := &TLSWatch{files: u.dialer().files}
 	var paths []string
