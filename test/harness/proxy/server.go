@@ -1,32 +1,26 @@
 package proxy
 
 import (
-	"bytes"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/test/harness/child"
 	"github.com/offload/sessiond/test/harness/freeport"
 	"github.com/offload/sessiond/test/harness/parts"
 )
 
 // Server is a running proxy.
 type Server struct {
+	*child.Process
 	// Addr is the listen address, as host and port.
-	Addr    string
-	command *exec.Cmd
-	log     *log
-	ended   chan struct{} // closed when the process has exited
+	Addr string
 }
-
-// Log returns what the proxy has written so far.
-func (s *Server) Log() string { return s.log.String() }
 
 // program describes the process of a proxy.
 type program struct {
@@ -45,20 +39,20 @@ func start(t testing.TB, host string, prepare func(addr, folder string) program)
 	t.Helper()
 	var s *Server
 	for range 5 {
-		s = &Server{Addr: freeport.Address(t, host), log: &log{}, ended: make(chan struct{})}
+		s = &Server{Addr: freeport.Address(t, host)}
 		s.run(t, prepare(s.Addr, t.TempDir()))
 		if s.accepts() {
 			t.Cleanup(func() {
-				s.kill()
+				s.Kill()
 				if t.Failed() {
-					t.Logf("log of %s:\n%s", filepath.Base(s.command.Path), s.log)
+					t.Logf("log of the proxy at %s:\n%s", s.Addr, s.Log())
 				}
 			})
 			return s
 		}
-		s.kill()
+		s.Kill()
 	}
-	require.Fail(t, "the proxy did not start", "%s", s.log)
+	require.Fail(t, "the proxy did not start", "%s", s.Log())
 	return nil
 }
 
@@ -70,16 +64,9 @@ func (s *Server) run(t testing.TB, p program) {
 	}
 	path, libraries, err := find(p.part, p.name)
 	require.NoError(t, err)
-	s.command = exec.Command(path, p.args...)
-	s.command.Env = append([]string{"PATH=" + os.Getenv("PATH")}, append(libraries, p.env...)...)
-	s.command.Stdout, s.command.Stderr = s.log, s.log
-	// A child of the proxy may outlive it for a moment, and hold its output open.
-	s.command.WaitDelay = outputDelay
-	require.NoError(t, s.command.Start())
-	go func() {
-		defer close(s.ended)
-		_ = s.command.Wait() // the exit status does not matter
-	}()
+	command := exec.Command(path, p.args...)
+	command.Env = append([]string{"PATH=" + os.Getenv("PATH")}, append(libraries, p.env...)...)
+	s.Process = child.Start(t, command)
 }
 
 // accepts waits until a connection is accepted. It returns false if the process exits first or
@@ -93,44 +80,13 @@ func (s *Server) accepts() bool {
 			return true
 		}
 		select {
-		case <-s.ended:
+		case <-s.Ended:
 			return false
 		case <-timeout:
 			return false
 		case <-time.After(5 * time.Millisecond): // nginx and HAProxy do not report that they serve
 		}
 	}
-}
-
-func (s *Server) kill() {
-	_ = s.command.Process.Kill()
-	select {
-	case <-s.ended:
-	case <-time.After(Timeout):
-		panic("timed out waiting for the end of a proxy that was killed:\n" + s.Log())
-	}
-}
-
-// outputDelay is how long the output of a proxy that has ended is waited for at most.
-const outputDelay = 10 * time.Second
-
-// log collects the output of a proxy. It is safe for concurrent use.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *log) Write(text []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(text)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // write creates a file in folder and returns its path.

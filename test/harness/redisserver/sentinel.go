@@ -45,7 +45,7 @@ func (s *Server) DetectMasterFailure(t testing.TB) {
 	for !strings.Contains(s.Log(), "+switch-master") {
 		// It refuses while it fails over, and where it has not heard of the replica lately.
 		err := client.Do(ctx, client.B().Arbitrary("SENTINEL", "FAILOVER", MasterSet).Build()).Error()
-		require.NoError(t, ctx.Err(), "timed out waiting for the failover; %v:\n%s", err, s.log)
+		require.NoError(t, ctx.Err(), "timed out waiting for the failover; %v:\n%s", err, s.Log())
 		time.Sleep(20 * time.Millisecond)
 	}
 }
@@ -53,6 +53,6 @@ func (s *Server) DetectMasterFailure(t testing.TB) {
 // Await waits until the server has logged words since its last start.
 func (s *Server) Await(t testing.TB, words string) {
 	t.Helper()
-	require.True(t, s.log.await(words, s.ended), "the server at %s did not log %q:\n%s", s.Addr(),
-		words, s.log)
+	require.True(t, s.Wrote(words, Timeout), "the server at %s did not log %q:\n%s", s.Addr(),
+		words, s.Log())
 }

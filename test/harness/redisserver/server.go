@@ -16,30 +16,26 @@ import (
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/test/harness/child"
 	"github.com/offload/sessiond/test/harness/freeport"
 	"github.com/offload/sessiond/test/harness/parts"
 )
 
 // Server is a redis-server process. Its methods are for the test's goroutine.
 type Server struct {
+	*child.Process // the one that was started last
 	// Port is the server's port on 127.0.0.1; it stays the same over restarts.
-	Port    int
-	folder  string
-	args    []string
-	ports   map[string]int // further ports, by the option that sets them
-	env     []string
-	ready   string // what it logs once it serves
-	hung    bool   // between Hang and Resume
-	command *exec.Cmd
-	log     *log
-	ended   chan struct{} // closed once the process has ended
+	Port   int
+	folder string
+	args   []string
+	ports  map[string]int // further ports, by the option that sets them
+	env    []string
+	ready  string // what it logs once it serves
+	hung   bool   // between Hang and Resume
 }
 
 // ready is what a server logs once it serves.
 const ready = "Ready to accept connections"
-
-// outputDelay is how long the output of a server that has ended is waited for at most.
-const outputDelay = 10 * time.Second
 
 // Start starts a server with command-line arguments. Unless they say otherwise, it keeps nothing on
 // disk.
@@ -62,7 +58,7 @@ func start(t testing.TB, s *Server) *Server {
 			return s
 		}
 	}
-	require.Fail(t, "the server did not start", "%s", s.log)
+	require.Fail(t, "the server did not start", "%s", s.Log())
 	return nil
 }
 
@@ -72,41 +68,18 @@ func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.It
 // URL returns the server's URL, without a password.
 func (s *Server) URL() string { return "redis://" + s.Addr() }
 
-// Log returns what the server has logged since its last start.
-func (s *Server) Log() string { return s.log.String() }
-
-// Kill kills the server, if it runs, and waits for its end.
-func (s *Server) Kill() {
-	_ = s.command.Process.Kill()
-	select {
-	case <-s.ended:
-	case <-time.After(Timeout):
-		panic("timed out waiting for the end of a server that was killed:\n" + s.Log())
-	}
-}
-
-// Running reports whether the process exists; it may hang.
-func (s *Server) Running() bool {
-	select {
-	case <-s.ended:
-		return false
-	default:
-		return true
-	}
-}
-
 // Hang suspends the server until Resume: its connections stay open, and it answers nothing.
 func (s *Server) Hang(t testing.TB) {
 	t.Helper()
 	s.hung = true
-	require.NoError(t, s.command.Process.Signal(syscall.SIGSTOP))
+	s.Signal(t, syscall.SIGSTOP)
 }
 
 // Resume ends Hang.
 func (s *Server) Resume(t testing.TB) {
 	t.Helper()
 	s.hung = false
-	require.NoError(t, s.command.Process.Signal(syscall.SIGCONT))
+	s.Signal(t, syscall.SIGCONT)
 }
 
 // Restart kills the server, if it runs, and starts it with the data that it has on disk.
@@ -121,7 +94,7 @@ func (s *Server) relaunch(t testing.TB) {
 	t.Helper()
 	deadline := time.Now().Add(Timeout)
 	for !s.launch(t) {
-		require.True(t, time.Now().Before(deadline), "timed out starting the server again: %s", s.log)
+		require.True(t, time.Now().Before(deadline), "timed out starting the server again: %s", s.Log())
 		time.Sleep(20 * time.Millisecond)
 	}
 }
@@ -181,18 +154,10 @@ func (s *Server) launch(t testing.TB) bool {
 	for option, port := range s.ports {
 		args = append(args, option, strconv.Itoa(port))
 	}
-	s.command = exec.Command(program, args...)
-	s.command.Env = slices.Concat(os.Environ(), libraries, s.env)
-	s.log, s.ended, s.hung = newLog(), make(chan struct{}), false
-	s.command.Stdout, s.command.Stderr = s.log, s.log
-	// A child of the server may outlive it for a moment, and hold its output open.
-	s.command.WaitDelay = outputDelay
-	require.NoError(t, s.command.Start())
-	go func(command *exec.Cmd, ended chan struct{}) {
-		defer close(ended)
-		_ = command.Wait() // the exit status does not matter
-	}(s.command, s.ended)
-	if s.log.await(s.ready, s.ended) {
+	command := exec.Command(program, args...)
+	command.Env = slices.Concat(os.Environ(), libraries, s.env)
+	s.Process, s.hung = child.Start(t, command), false
+	if s.Wrote(s.ready, Timeout) {
 		return true
 	}
 	s.Kill()

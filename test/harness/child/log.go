@@ -1,4 +1,4 @@
-package redisserver
+package child
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// log is the output of a server since its last start. It implements io.Writer.
+// log is the output of a process. It implements io.Writer, and is safe for concurrent use.
 type log struct {
 	mu    sync.Mutex
 	text  bytes.Buffer
@@ -16,7 +16,7 @@ type log struct {
 
 func newLog() *log { return &log{grown: make(chan struct{})} }
 
-// Write appends output of the server.
+// Write appends output of the process.
 func (l *log) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -32,10 +32,11 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// await waits until the log contains words. It reports false where the server ended first, or after
-// Timeout.
-func (l *log) await(words string, ended <-chan struct{}) bool {
-	deadline := time.After(Timeout)
+// Wrote waits until the process has written words. It returns false if the process ends first, or
+// after the timeout.
+func (p *Process) Wrote(words string, timeout time.Duration) bool {
+	deadline := time.After(timeout)
+	l := p.log
 	for {
 		l.mu.Lock()
 		found, grown := strings.Contains(l.text.String(), words), l.grown
@@ -45,7 +46,7 @@ func (l *log) await(words string, ended <-chan struct{}) bool {
 		}
 		select {
 		case <-grown:
-		case <-ended:
+		case <-p.Ended:
 			return strings.Contains(l.String(), words)
 		case <-deadline:
 			return false
