@@ -9,7 +9,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// TLSWatch records when the files for TLS can no longer be used, and when they can be used again, as
+// TLSWatch records when the files for TLS can no longer be used, and when they can be again, as
 // events of ports.MaterialRedisTLS. It changes no connection: each new one reads the files itself.
 type TLSWatch struct {
 	files    TLSFiles
