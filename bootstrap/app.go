@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/offload/sessiond/adapters/system/garbage"
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
@@ -52,6 +53,7 @@ func serve(ctx context.Context, review config.Review, caught *signals) error {
 	if err := app.Start(starting); err != nil {
 		return asListenError(err)
 	}
+	garbage.Bound()
 	failed := caught.wait(ctx, ended, files)
 	stopped := make(chan struct{})
 	defer close(stopped)
