@@ -65,7 +65,9 @@ func (d *drain) follow(conn net.Conn, state http.ConnState) {
 	case http.StateIdle:
 		// If the client pipelined the beginning of its next request, that is in net/http's buffer
 		// by now and cannot be detected. Such a request has only the linger time to be completed.
-		d.enter(conn).begun.Store(false)
+		p := d.enter(conn)
+		p.waited.Store(false)
+		p.begun.Store(false)
 		d.wake()
 	case http.StateClosed, http.StateHijacked:
 		d.leave(conn)

@@ -37,6 +37,7 @@ type handshaker struct {
 	tls       *tls.Config
 	timeout   time.Duration
 	drain     *drain
+	parking   *parking
 	errorLog  *errorLog
 
 	ready    chan admitted
@@ -54,10 +55,11 @@ type admitted struct{ raw, conn net.Conn }
 // newHandshaker starts to serve the connections of inner, which must complete the handshake within
 // the given time.
 func newHandshaker(inner net.Listener, handshake Handshake, timeout time.Duration, drain *drain,
-	errorLog *errorLog) *handshaker {
+	parking *parking, errorLog *errorLog) *handshaker {
 	h := &handshaker{
-		Listener: inner, handshake: handshake, timeout: timeout, drain: drain, errorLog: errorLog,
-		ready: make(chan admitted), failed: make(chan error), closed: make(chan struct{}),
+		Listener: inner, handshake: handshake, timeout: timeout, drain: drain, parking: parking,
+		errorLog: errorLog,
+		ready:    make(chan admitted), failed: make(chan error), closed: make(chan struct{}),
 		accepted: make(chan struct{}), empty: make(chan struct{}),
 	}
 	if handshake.Certificate != nil {
@@ -144,7 +146,7 @@ func (h *handshaker) perform(raw net.Conn) (net.Conn, error) {
 // secure performs the TLS handshake if the listener speaks TLS.
 func (h *handshaker) secure(conn net.Conn) (net.Conn, error) {
 	if h.tls == nil {
-		return newConnection(conn), nil
+		return newConnection(conn, h.parking), nil
 	}
 	tlsConn := tls.Server(conn, h.tls)
 	// the connection already has a deadline
@@ -156,7 +158,7 @@ func (h *handshaker) secure(conn net.Conn) (net.Conn, error) {
 	if state.NegotiatedProtocol == protocolHTTP2 {
 		return tlsConn, nil
 	}
-	return &secured{connection: connection{Conn: tlsConn, slot: slotOf(tlsConn)}, state: state}, nil
+	return &secured{newConnection(tlsConn, h.parking), &state}, nil
 }
 
 // Accept implements net.Listener.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/tls"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // listener is a listener whose connections have slots. It may be closed twice: by a drain and by
@@ -38,7 +40,10 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *listener) Close() error { return l.close() }
 
 // plain is a listener on whose connections HTTP is spoken without a handshake.
-type plain struct{ net.Listener }
+type plain struct {
+	net.Listener
+	parking *parking
+}
 
 // Accept implements net.Listener.
 func (p plain) Accept() (net.Conn, error) {
@@ -46,7 +51,7 @@ func (p plain) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConnection(conn), nil
+	return newConnection(conn, p.parking), nil
 }
 
 // closeWrite closes the write side of conn if it supports that. net/http does so after a response
@@ -66,6 +71,8 @@ type progress struct {
 	// http2 is true once the client has sent the HTTP/2 preface. Only net/http closes such a
 	// connection, after it has sent GOAWAY.
 	http2 atomic.Bool
+	// waited is true once net/http has set the deadline of its wait for the next request.
+	waited atomic.Bool
 }
 
 // of returns p. Through this method the drain reaches the progress embedded in a connection.
@@ -79,11 +86,23 @@ type connection struct {
 	// prefaceRead is the number of bytes of the HTTP/2 preface that have been received, or -1 if
 	// something else was received.
 	prefaceRead int
+
+	// parking is where the connection waits for requests; see there.
+	parking *parking
+	stage   atomic.Int32
+	// asked is true once a request has begun.
+	asked bool
+	// limit is how long a connection that has been parked may wait for a request.
+	limit time.Time
+	// wanted is the deadline that net/http set for its wait, and early is true while an earlier one
+	// is in force.
+	wanted time.Time
+	early  bool
 }
 
-// newConnection returns a connection on conn, which may have a slot.
-func newConnection(conn net.Conn) *connection {
-	return &connection{Conn: conn, slot: slotOf(conn)}
+// newConnection returns a connection on conn, which has a slot and waits in parking.
+func newConnection(conn net.Conn, parking *parking) *connection {
+	return &connection{Conn: conn, slot: slotOf(conn), parking: parking}
 }
 
 // preface is the beginning of an HTTP/2 connection (RFC 9113 §3.4).
@@ -91,8 +110,16 @@ var preface = []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
 // Read implements net.Conn. net/http reads from one goroutine at a time.
 func (c *connection) Read(p []byte) (int, error) {
+	if c.stage.Load() != served {
+		return 0, os.ErrDeadlineExceeded
+	}
 	n, err := c.Conn.Read(p)
-	if n > 0 && !c.speaksHTTP2(p[:n]) {
+	if n == 0 {
+		c.park(err)
+		return n, err
+	}
+	c.stay()
+	if !c.speaksHTTP2(p[:n]) {
 		c.begun.Store(true)
 		if c.slot != nil {
 			c.slot.receive()
@@ -118,12 +145,22 @@ func (c *connection) speaksHTTP2(read []byte) bool {
 // CloseWrite closes the write side if the connection supports it. Reading remains possible.
 func (c *connection) CloseWrite() error { return closeWrite(c.Conn) }
 
+// Close implements net.Conn.
+func (c *connection) Close() error {
+	return c.closeAs(func(next *connection) net.Conn { return next })
+}
+
 // secured is a TLS connection on which HTTP/1 is spoken. HTTP/2 is spoken on *tls.Conn itself,
 // because net/http requires that type.
 type secured struct {
-	connection
-	state tls.ConnectionState
+	*connection
+	state *tls.ConnectionState
+}
+
+// Close implements net.Conn.
+func (s *secured) Close() error {
+	return s.closeAs(func(next *connection) net.Conn { return &secured{next, s.state} })
 }
 
 // ConnectionState returns the TLS state. net/http looks for this method.
-func (s *secured) ConnectionState() tls.ConnectionState { return s.state }
+func (s *secured) ConnectionState() tls.ConnectionState { return *s.state }

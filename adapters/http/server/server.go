@@ -65,6 +65,7 @@ type Server struct {
 	handler  http.Handler
 	listener net.Listener
 	slots    *slots
+	parking  *parking
 	drain    *drain
 	done     chan error
 }
@@ -86,10 +87,11 @@ func Listen(ctx context.Context, address string, handler http.Handler, limits Li
 		done:    make(chan error, 1),
 	}
 	s.listener = newListener(inner, s.slots)
+	s.parking = newParking(s.drain, inner.Addr())
 	if handshake.isZero() {
-		s.listener = plain{s.listener}
+		s.listener = plain{s.listener, s.parking}
 	} else {
-		s.listener = newHandshaker(s.listener, handshake, limits.Read, s.drain, errorLog)
+		s.listener = newHandshaker(s.listener, handshake, limits.Read, s.drain, s.parking, errorLog)
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -108,6 +110,7 @@ func Listen(ctx context.Context, address string, handler http.Handler, limits Li
 	}
 	s.http2 = newHTTP2Servers(s.http, limits.headerBytes())
 	go s.run()
+	go func() { _ = s.http.Serve(s.parking) }() // until Shutdown
 	return s, nil
 }
 
@@ -177,7 +180,7 @@ func (s *Server) Shutdown(ctx context.Context) (brokenOff int) {
 	s.goAwayHTTP2()
 	brokenOff = s.drain.wait(ctx)
 	s.goAwayHTTP2() // for clients that sent their preface meanwhile
-	s.drain.closeWaiting()
+	_ = s.parking.Close()
 	if s.http.Shutdown(ctx) != nil { // ctx has ended
 		_ = s.http.Close()
 	}

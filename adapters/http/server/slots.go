@@ -75,6 +75,8 @@ type slot struct {
 	slots *slots
 	// busy is true while a request is in progress. It changes under the lock of slots.
 	busy atomic.Bool
+	// awaited holds what await received, until the next Read.
+	awaited []byte
 
 	// The lock of slots guards these.
 	gone  bool
@@ -279,6 +281,29 @@ func (one *slot) rest() {
 		one.since = now
 		one.slots.idle.push(&one.waiting)
 	}
+}
+
+// await returns when something has been received.
+func (one *slot) await() error {
+	first := make([]byte, 1)
+	if _, err := one.Conn.Read(first); err != nil {
+		return err
+	}
+	one.awaited = first
+	return nil
+}
+
+// Read implements net.Conn.
+func (one *slot) Read(p []byte) (int, error) {
+	if one.awaited == nil {
+		return one.Conn.Read(p)
+	}
+	n := copy(p, one.awaited)
+	one.awaited = one.awaited[n:]
+	if len(one.awaited) == 0 {
+		one.awaited = nil
+	}
+	return n, nil
 }
 
 // CloseWrite closes the write side if the connection supports it. Reading remains possible.

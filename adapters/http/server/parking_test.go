@@ -1,0 +1,166 @@
+package server_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/http/server"
+	"github.com/offload/sessiond/test/pki"
+)
+
+// goroutinesIn returns how many goroutines are in a function.
+func goroutinesIn(function string) int {
+	stacks := make([]byte, 8<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	return strings.Count(string(stacks), function+"(")
+}
+
+// awaitParked waits until all connections are parked: net/http has a goroutine for each that it
+// serves, which has its buffers.
+func awaitParked(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return goroutinesIn("net/http.(*conn).serve") == 0 },
+		timeout, 10*time.Millisecond, "net/http still serves a connection without a request")
+}
+
+func TestParksConnectionsWithoutRequest(t *testing.T) {
+	pair := pki.New(t, "localhost")
+	address := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.RemoteAddr)
+	}
+	inClear := listen(t, address)
+	t.Cleanup(func() { shutdown(inClear) })
+	overTLS := listenTLS(t, pair, unreached, address)
+	behind := behindProxy(t, server.Handshake{RequiresProxyHeader: requireFromLoopback}, unreached,
+		slog.New(slog.DiscardHandler))
+	for name, connect := range map[string]func(t *testing.T) wire{
+		"in clear": func(t *testing.T) wire { return dial(t, inClear) },
+		"over TLS": func(t *testing.T) wire {
+			client, _ := dialTLS(t, overTLS, pair, "http/1.1")
+			return client
+		},
+		"behind a proxy": func(t *testing.T) wire {
+			client := dial(t, behind)
+			client.send(t, "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+			return client
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := connect(t)
+			want := client.LocalAddr().String()
+			if name == "behind a proxy" {
+				want = "192.0.2.1:1"
+			}
+			awaitParked(t)                            // before the first request
+			for _, requests := range []int{1, 2, 2} { // two are pipelined
+				client.send(t, strings.Repeat(request, requests))
+				for range requests {
+					response, err := http.ReadResponse(client.Reader, nil)
+					require.NoError(t, err)
+					body, err := io.ReadAll(response.Body)
+					require.NoError(t, err)
+					assert.Equal(t, want, string(body))
+				}
+				if requests == 2 {
+					awaitParked(t)
+				}
+			}
+		})
+	}
+}
+
+func TestParkedConnectionKeepsItsDeadlines(t *testing.T) {
+	const short = 2500 * time.Millisecond // longer than it takes to be parked
+	for name, limits := range map[string]server.Limits{
+		"before the first request": {Read: short, Idle: unreached, Connections: 10},
+		"between requests":         {Read: unreached, Idle: short, Connections: 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv, err := server.Listen(context.Background(), "127.0.0.1:0",
+				http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), limits,
+				server.Handshake{}, slog.New(slog.DiscardHandler))
+			require.NoError(t, err)
+			t.Cleanup(func() { shutdown(srv) })
+			client := dial(t, srv)
+			if limits.Idle == short {
+				client.send(t, request)
+				client.receiveResponse(t)
+			}
+			awaitParked(t)
+			client.awaitEnd(t, "a parked connection at its deadline")
+		})
+	}
+}
+
+func TestParkedConnectionHasTimeForItsNextRequest(t *testing.T) {
+	const short = 2500 * time.Millisecond
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		server.Limits{Read: unreached, Idle: short, Connections: 10}, server.Handshake{},
+		slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { shutdown(srv) })
+	eventually(t, func() bool { // on a busy machine the connection ends before anything is sent
+		client := dial(t, srv)
+		client.send(t, request)
+		client.receiveResponse(t)
+		awaitParked(t)
+		client.trySend(request[:1])
+		time.Sleep(short) // the time until the next request is over
+		client.trySend(request[1:])
+		response, err := http.ReadResponse(client.Reader, nil)
+		return err == nil && response.StatusCode == http.StatusOK
+	})
+}
+
+func TestShutdownWithParkedConnections(t *testing.T) {
+	pair := pki.New(t, "localhost")
+	certificate := pair.TLS(t)
+	for name, handshake := range map[string]server.Handshake{
+		"in clear": {},
+		"over TLS": {Certificate: func() *tls.Certificate { return certificate }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eventually(t, func() bool {
+				srv, err := server.Listen(context.Background(), "127.0.0.1:0",
+					http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+					server.Limits{Read: unreached, Idle: unreached, Connections: 10}, handshake,
+					slog.New(slog.DiscardHandler))
+				require.NoError(t, err)
+				connect := func() wire {
+					if handshake.Certificate == nil {
+						return dial(t, srv)
+					}
+					client, _ := dialTLS(t, srv, pair, "http/1.1")
+					return client
+				}
+				late, silent := connect(), connect()
+				for _, client := range []wire{late, silent} {
+					client.send(t, request)
+					client.receiveResponse(t)
+				}
+				awaitParked(t)
+				ended := make(chan int, 1)
+				go func() { ended <- shutdown(srv) }()
+				awaitListenerClosed(t, srv)
+				late.trySend(request) // on its way when the server stopped
+				response, err := http.ReadResponse(late.Reader, nil)
+				assert.Zero(t, receive(t, ended))
+				silent.awaitEnd(t, "a parked connection of a server that stopped")
+				return err == nil && response.Close
+			})
+		})
+	}
+	assert.Eventually(t, func() bool { return goroutinesIn("server.(*parking).wait") == 0 },
+		timeout, 10*time.Millisecond, "goroutines of parked connections are left")
+}
