@@ -23,9 +23,10 @@ const (
 // connections do, the fewer streams a new one gets. Beyond the last tier it gets none, and must
 // speak HTTP/1.1.
 //
-// As a connection counts for as long as it is open, there are never more than 64 with 64 streams,
-// 448 with 12 and 1536 with 3: 14080 streams.
-var streamTiers = []struct{ connections, streams int }{{64, 64}, {512, 12}, {2048, 3}}
+// As a connection counts for as long as it is open, there are never more than 32 with 32 streams,
+// 480 with 4 and 1536 with 2: 6016 streams. With three times as many, others waited three times as
+// long while floods of streams were opened.
+var streamTiers = []struct{ connections, streams int }{{32, 32}, {512, 4}, {2048, 2}}
 
 // proxyStreams is the number of streams of a trusted proxy, which carries many clients on each of
 // its connections. It is the lowest that RFC 9113 §6.5.2 recommends.

@@ -45,12 +45,12 @@ func (w wire) streams(t *testing.T) int {
 // already.
 func TestStreamsByOpenConnections(t *testing.T) {
 	onBothTransports(t, usualLimits, http.NotFoundHandler(), func(t *testing.T, v http2Server) {
-		for _, c := range []struct{ open, streams int }{{0, 64}, {63, 64}, {64, 12}, {511, 12},
-			{512, 3}, {2047, 3}} {
+		for _, c := range []struct{ open, streams int }{{0, 32}, {31, 32}, {32, 4}, {511, 4},
+			{512, 2}, {2047, 2}} {
 			v.srv.CountHTTP2(c.open)
 			assert.Equal(t, c.streams, v.connect(t).streams(t), "%d are open", c.open)
 		}
-		v.srv.CountHTTP2(64)
+		v.srv.CountHTTP2(32)
 		assert.Equal(t, http.StatusNotFound, v.do(t, http.MethodGet, "/", nil).StatusCode,
 			"and is served")
 	})
@@ -59,12 +59,12 @@ func TestStreamsByOpenConnections(t *testing.T) {
 // TestStreamsAreFreedWithTheConnection checks that only open connections count.
 func TestStreamsAreFreedWithTheConnection(t *testing.T) {
 	onBothTransports(t, usualLimits, http.NotFoundHandler(), func(t *testing.T, v http2Server) {
-		v.srv.CountHTTP2(63)
+		v.srv.CountHTTP2(31)
 		for range 3 {
 			require.Eventually(t, func() bool {
 				client := v.connect(t)
 				defer func() { _ = client.Close() }()
-				return client.streams(t) == 64
+				return client.streams(t) == 32
 			}, timeout, time.Millisecond, "a closed connection makes room")
 		}
 	})
@@ -135,8 +135,8 @@ func TestClientsBehindTheProxyProtocolShareStreams(t *testing.T) {
 		server.Handshake{RequiresProxyHeader: requireFromLoopback}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { shutdown(srv) })
-	srv.CountHTTP2(64)
+	srv.CountHTTP2(32)
 	client := dial(t, srv)
 	client.send(t, version1)
-	assert.Equal(t, 12, client.streams(t))
+	assert.Equal(t, 4, client.streams(t))
 }

@@ -311,7 +311,7 @@ func TestClosedConnectionsTakeNoTurn(t *testing.T) {
 // is lost.
 func TestPingsAreAnsweredSlowly(t *testing.T) {
 	onBothTransports(t, usualLimits, http.NotFoundHandler(), func(t *testing.T, v http2Server) {
-		v.srv.CountHTTP2(512) // so that the connection has three streams, and a small allowance
+		v.srv.CountHTTP2(512) // so that the connection has two streams, and a small allowance
 		client := v.connect(t)
 		began := time.Now()
 		const pings = 120

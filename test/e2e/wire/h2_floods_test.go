@@ -197,9 +197,10 @@ func TestWireHTTP2ResponsesWithoutAWindow(t *testing.T) {
 		}
 		given[wordFor(kind, payload)]++
 	}
-	assert.Equal(t, 64, given["reset 2"], "%v", given)
-	assert.Equal(t, 36, given["reset 7"], "requests beyond the number of streams are refused: %v",
-		given)
+	// The connection is read slowly, so that some requests find a stream that has been reset before.
+	assert.GreaterOrEqual(t, given["reset 2"], 32, "%v", given)
+	assert.Equal(t, 100, given["reset 2"]+given["reset 7"],
+		"requests beyond the number of streams are refused: %v", given)
 }
 
 // tail describes the last few of words and their number.

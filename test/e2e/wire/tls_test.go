@@ -305,7 +305,7 @@ func TestHTTP2StreamsDependOnOpenConnections(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, patient(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.9.1",
 		"OFFLOAD_HTTP_MAX_CONNECTIONS_PER_ADDRESS": "3000"}))
-	expected := []struct{ connections, streams int }{{64, 64}, {448, 12}, {1536, 3}}
+	expected := []struct{ connections, streams int }{{32, 32}, {480, 4}, {1536, 2}}
 	for _, tier := range expected {
 		for n := range tier.connections {
 			require.Equal(t, tier.streams, announcedStreams(t, service.Dial(t)), "%d", n)
