@@ -27,7 +27,7 @@ const (
 	// maxRequestWait is how long a request waits for a read that it needs.
 	maxRequestWait = time.Second
 	// requestInterval is the minimum time between two reads that requests cause, and how long after
-	// a failure no request waits because the keys are old.
+	// a failure no request waits, unless there are no keys yet.
 	requestInterval = 10 * time.Second
 	// earlyDivisor: each read in the background is early by this fraction of the time that the
 	// keys are fresh, so that requests need not wait for it, and by up to as much again, so that

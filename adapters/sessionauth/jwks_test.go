@@ -225,22 +225,49 @@ func TestBoundsWaitForSlowIssuer(t *testing.T) {
 		both := publishes(t, old, next)
 		both.after = 3 * time.Second
 		w.answer(both)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
 		began := time.Now()
+		_, err := w.verifier.Authenticate(ctx,
+			sessionauth.Credentials{Authorization: []string{"Bearer " + mint(t, next)}})
+		assert.Error(t, err)
+		assert.Equal(t, 10*time.Millisecond, time.Since(began),
+			"not beyond the request's context")
+
+		began = time.Now()
 		assert.Equal(t, "invalid_token", w.code(mint(t, next)))
 		assert.Equal(t, time.Second, time.Since(began), "one second at most")
 		assert.Equal(t, "ok", w.code(mint(t, old)))
 		assert.Equal(t, time.Second, time.Since(began), "a request with a known key does not wait")
 
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		defer cancel()
-		_, err := w.verifier.Authenticate(ctx,
-			sessionauth.Credentials{Authorization: []string{"Bearer " + mint(t, next)}})
-		assert.Error(t, err)
-		assert.Equal(t, time.Second+10*time.Millisecond, time.Since(began),
-			"not beyond the request's context")
-
 		time.Sleep(2 * time.Second)
 		assert.Equal(t, "ok", w.code(mint(t, next)))
+	})
+}
+
+// TestUnknownKeysWaitOnceWhileTheIssuerIsOut shows that a sender of tokens with unknown keys cannot
+// have every request wait for an issuer that hangs.
+func TestUnknownKeysWaitOnceWhileTheIssuerIsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, unknown := pair("old", 1), pair("unknown", 2)
+		w := newService(t, publishes(t, old))
+		require.NoError(t, w.jwks.Start(t.Context()))
+		defer w.jwks.Close()
+		hanging := reply{status: 503}
+		hanging.after = time.Hour
+		w.answer(hanging)
+		began := time.Now()
+		assert.Equal(t, "invalid_token", w.code(mint(t, unknown)))
+		assert.Equal(t, time.Second, time.Since(began))
+		for range 99 {
+			time.Sleep(100 * time.Millisecond)
+			began = time.Now()
+			require.Equal(t, "invalid_token", w.code(mint(t, unknown)))
+			require.Zero(t, time.Since(began))
+		}
+		w.answer(publishes(t, old, unknown))
+		time.Sleep(20 * time.Second)
+		assert.Equal(t, "ok", w.code(mint(t, unknown)))
 	})
 }
 

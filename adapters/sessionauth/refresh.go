@@ -74,15 +74,16 @@ func failureTime(began, ended moment, timeout time.Duration) moment {
 
 // request returns a channel that is closed at the end of a read that a request needs, because its
 // key is unknown or the keys are stale: the read in progress, or a new one. It returns nil if no
-// read is due.
-func (j *JWKS) request(stale bool) <-chan struct{} {
+// read is due, or one failed recently and there are keys: any sender can name an unknown key, and
+// must not be able to have each request wait while the issuer is out.
+func (j *JWKS) request() <-chan struct{} {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now := j.now()
 	switch {
 	case j.state != started:
 		return nil
-	case stale && now.since(j.reads.failed) < requestInterval:
+	case j.current.Load().complete && now.since(j.reads.failed) < requestInterval:
 		return nil
 	case j.reads.ended != nil:
 		// The timer of a read may have stood still with the machine.
@@ -112,7 +113,7 @@ func (j *JWKS) refreshed(ctx context.Context, current *keys.Keyring) (*keys.Keyr
 		if held.keyring != current && !stale {
 			break // new keys came in the meantime
 		}
-		ended := j.request(stale)
+		ended := j.request()
 		if ended == nil || !j.wait(ctx, ended, timer.C, began) || !stale {
 			break
 		}
