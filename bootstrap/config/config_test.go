@@ -239,9 +239,9 @@ func TestSecretIsNeverShown(t *testing.T) {
 // TestSecretInWrongVariableIsNotShown pastes a secret into each variable that is no secret itself,
 // except those that accept any text.
 func TestSecretInWrongVariableIsNotShown(t *testing.T) {
-	anyText := []string{"OFFLOAD_ENVIRONMENT", "OFFLOAD_BUILD_VERSION",
-		"OFFLOAD_SESSION_TOKEN_ISSUER", "OFFLOAD_SESSION_TOKEN_AUDIENCE",
-		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "OFFLOAD_REDIS_KEY_PREFIX"}
+	anyText := []string{"OFFLOAD_BUILD_VERSION", "OFFLOAD_SESSION_TOKEN_ISSUER",
+		"OFFLOAD_SESSION_TOKEN_AUDIENCE", "OFFLOAD_SESSION_TOKEN_ACTIVE_KID",
+		"OFFLOAD_REDIS_KEY_PREFIX"}
 	tempDir(t)
 	const pasted = "Zk9Qw3rT7yUi1oPaSdFgHjKlZxCvBnM05eR8tY2u"
 	for _, one := range load(t, input{}).Settings {

@@ -15,6 +15,10 @@ var exposing = []string{VarHTTPAddr, VarProxies, varProxyProtocol, varTLSCertFil
 // determineEnvironment sets the environment in force. Without a name it is one for development, or
 // production if others can reach the service.
 func (r *reviewer) determineEnvironment() {
+	if isLabel(r.fields.Environment) && mayBeSecret(r.fields.Environment) {
+		r.faultOf(varEnvironment, "may be a secret: /v1/health would show it to everybody",
+			"use a short word such as production")
+	}
 	given := secret.ParseEnvironment(r.fields.Environment)
 	named := given.Named()
 	environment, exposed := given, r.exposed()
