@@ -20,7 +20,8 @@ func overrides() []string {
 	var lines []string
 	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
 		"X_HTTP_Method_Override", "x.http.method.override", "X~HTTP~Method~Override",
-		"X-HTTP_METHOD-Override", "X_Method_Override", "X-Original-URL", "X-Rewrite-URL",
+		"X-HTTP_METHOD-Override", "X_Method_Override", "X-HTTPMethodOverride",
+		"HTTP-Method-Override", "Method-Override", "_method", "X-Original-URL", "X-Rewrite-URL",
 		"X_Original_URL", "X.Rewrite.URL"} {
 		lines = append(lines, name+": DELETE")
 	}
