@@ -299,6 +299,13 @@ func TestUnknownNames(t *testing.T) {
 		{"an address instead of a name", inYAML("redis://u:" + redisPassword + "@h: redis"),
 			nil, []finding{unsetSecret, {"OFFLOAD_*", "file session.yaml",
 				"has an address instead of a name"}}},
+		{"a secret instead of a name", inYAML(strongA + ": secret"), nil, []finding{unsetSecret,
+			{"OFFLOAD_*", "file session.yaml", "has an unknown name"}}},
+		{"a secret instead of a name, in the environment", env("OFFLOAD_" + strongA + "=x"), nil,
+			[]finding{unsetSecret, {"OFFLOAD_*", "environment", "has an unknown name"}}},
+		{"a long name", env("OFFLOAD_" + strings.Repeat("LIMIT_", 9) + "X=x"), nil,
+			[]finding{unsetSecret, {"OFFLOAD_" + strings.Repeat("LIMIT_", 9) + "X", "environment",
+				"is unknown"}}},
 		{"with control characters", env("OFFLOAD_\x1b[2J\xff\n=x"), nil,
 			[]finding{unsetSecret, {`"OFFLOAD_\x1b[2J\xff\n"`, "environment", "is unknown"}}},
 	})

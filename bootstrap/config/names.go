@@ -87,6 +87,13 @@ func (r *reviewer) reportUnknownName(s *source, name string) {
 			"put the name first and the address after it")
 		return
 	}
+	// No word of a name is as long as a key.
+	if slices.ContainsFunc(strings.Split(name, "_"), mayBeSecret) {
+		r.warn(prefix+"*", s.origin,
+			"has an unknown name, which has no effect; it is not shown because it may be a secret",
+			"put the name first and the secret after it")
+		return
+	}
 	if meant := r.meant(name, s.extra...); meant != "" {
 		report := r.warn
 		if r.production {
