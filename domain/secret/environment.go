@@ -32,8 +32,8 @@ func ParseEnvironment(text string) Environment {
 // Named reports whether the environment has a name.
 func (e Environment) Named() bool { return e.name != "" }
 
-// Exposed returns the environment of a service that others can reach: production if nobody gave it
-// a name, otherwise e.
+// Exposed returns the environment of a service that others can reach: production if it has no name,
+// otherwise e.
 func (e Environment) Exposed() Environment {
 	if e.Named() {
 		return e
