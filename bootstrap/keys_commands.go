@@ -149,19 +149,26 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 	return report, nil
 }
 
-func (k keyCommands) revoke(ctx context.Context, flags *pflag.FlagSet, id string,
-	force bool) (cli.KeysReport, error) {
-	kid, ok := keys.ParseID(id)
+func (k keyCommands) revoke(ctx context.Context, flags *pflag.FlagSet,
+	wanted cli.Revocation) (cli.KeysReport, error) {
+	kid, ok := keys.ParseID(wanted.ID)
 	if !ok {
 		return cli.KeysReport{}, KeyIDError{"KID"}
 	}
-	return k.change(flags,
-		func(admin *keyadmin.Service) (keyadmin.Outcome, error) {
-			return admin.Revoke(ctx, kid, force)
+	var revoked keyadmin.Outcome
+	report, err := k.change(flags,
+		func(admin *keyadmin.Service) (outcome keyadmin.Outcome, err error) {
+			revoked, err = admin.Revoke(ctx, keyadmin.Revocation{ID: kid, Replace: wanted.Replace,
+				Force: wanted.Force})
+			return revoked, err
 		},
 		func(_ keyadmin.Outcome, path string) string {
 			return fmt.Sprintf("Revoked %s in %s.", kid, path)
 		})
+	if err == nil && wanted.Replace {
+		report.Notes = append(replacementNotes(revoked), report.Notes...)
+	}
+	return report, err
 }
 
 func (k keyCommands) prune(ctx context.Context, flags *pflag.FlagSet) (cli.KeysReport, error) {

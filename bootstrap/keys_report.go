@@ -31,6 +31,24 @@ func createSigner() string {
 		keys.Either(forced) + " also --force)."
 }
 
+// replacementNotes says which key signs after a revocation with --replace.
+func replacementNotes(revoked keyadmin.Outcome) []string {
+	signer, signs := revoked.Keyring.SignerAt(revoked.Now)
+	switch {
+	case revoked.Replacement != "":
+		notes := []string{fmt.Sprintf("Added %s (%s), which signs at once.", signer.ID(),
+			signer.Algorithm())}
+		if signer.Algorithm().Published() {
+			notes = append(notes, "Verifiers elsewhere accept the revoked key, and reject the new "+
+				"one, until they read the JWK Set again: restart them or empty their caches.")
+		}
+		return notes
+	case signs:
+		return []string{fmt.Sprintf("No key was added: %s signs.", signer.ID())}
+	}
+	return nil
+}
+
 // signerNotes returns a note on the first period, from now on, in which no key signs. It returns
 // nothing if a key signs at all times.
 func signerNotes(keyring *keys.Keyring, now time.Time) []string {
@@ -159,10 +177,9 @@ func planHint(plan *keys.PlanError) string {
 	case keys.ProblemSignerEnds:
 		return "; use --force to rotate anyway"
 	case keys.ProblemNoSigner:
-		if plan.ID == "" { // a prune, which has no --force
-			return "; create one first: sessiond keys create --sign-after 0s"
-		}
-		return "; create one first (sessiond keys create --sign-after 0s), or use --force"
+		return "; add one first: sessiond keys revoke KID --replace, for any key of the file"
+	case keys.ProblemNoSignerNow:
+		return "; use --replace to add a key that signs at once, or --force to revoke it anyway"
 	case keys.ProblemTooSoon:
 		return fmt.Sprintf("; use --sign-after %.0fs or more, or --force",
 			plan.MinSignAfter.Seconds())

@@ -30,10 +30,9 @@ type Keys struct {
 		secretFile string) (KeysReport, error)
 	Rotate func(ctx context.Context, flags *pflag.FlagSet, wanted NewKey,
 		lifetime *time.Duration) (KeysReport, error)
-	Revoke func(ctx context.Context, flags *pflag.FlagSet, id string, force bool) (KeysReport,
-		error)
-	Prune func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
-	List  func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
+	Revoke func(ctx context.Context, flags *pflag.FlagSet, wanted Revocation) (KeysReport, error)
+	Prune  func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
+	List   func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
 	// Export returns the public JWK Set.
 	Export func(ctx context.Context, flags *pflag.FlagSet) (string, error)
 }
@@ -43,6 +42,12 @@ type NewKey struct {
 	Algorithm, ID string
 	SignAfter     *time.Duration
 	Force         bool
+}
+
+// Revocation describes a key to revoke.
+type Revocation struct {
+	ID             string
+	Replace, Force bool
 }
 
 // KeysReport describes a keyset, and a change to it if there was one. It never contains key
@@ -249,10 +254,14 @@ func newKeysRotate(commands Commands) *cobra.Command {
 }
 
 func newKeysRevoke(commands Commands) *cobra.Command {
-	var force bool
+	var replace, force bool
 	command := &cobra.Command{
 		Use:   "revoke KID",
 		Short: "Revokes a key: tokens that it signed are rejected from then on",
+		Long: "Revokes a key: tokens that it signed are rejected from then on.\n\n" +
+			"If a key has leaked, use --replace: in the same write, and if no other key\n" +
+			"signs now, it adds a key of the same algorithm that signs at once. Without it,\n" +
+			"a revocation after which no key would sign is refused.",
 		Args: func(command *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return &usageError{command.CommandPath(), "give exactly one key id"}
@@ -261,10 +270,12 @@ func newKeysRevoke(commands Commands) *cobra.Command {
 		},
 		RunE: func(command *cobra.Command, args []string) error {
 			return writeChange(command)(commands.Keys.Revoke(command.Context(), command.Flags(),
-				args[0], force))
+				Revocation{ID: args[0], Replace: replace, Force: force}))
 		},
 	}
-	command.Flags().BoolVar(&force, "force", false, "revoke even the last key that can sign")
+	command.Flags().BoolVar(&replace, "replace", false,
+		"if no other key signs, add one that signs at once")
+	command.Flags().BoolVar(&force, "force", false, "revoke even if no key would sign then")
 	return onKeyset(commands, command)
 }
 

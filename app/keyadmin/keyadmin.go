@@ -30,6 +30,8 @@ type Outcome struct {
 	Now     time.Time
 	// ID is the key that was added or revoked; empty for a change to several.
 	ID keys.ID
+	// Replacement is the key that was added in place of a revoked one; empty if there is none.
+	Replacement keys.ID
 	// New is set if there was no keyset before.
 	New bool
 	// Removed lists the keys that were removed.
@@ -87,14 +89,30 @@ func (s *Service) Rotate(ctx context.Context, wanted NewKey, retention keys.Rete
 	})
 }
 
+// Revocation describes the key to revoke.
+type Revocation struct {
+	ID keys.ID
+	// Replace adds, in the same change, a new key of the same algorithm that signs at once, if no
+	// other key signs.
+	Replace bool
+	// Force revokes the key even if no key signs then.
+	Force bool
+}
+
 // Revoke revokes a key at once. It fails as Rotate does.
-func (s *Service) Revoke(ctx context.Context, id keys.ID, force bool) (Outcome, error) {
-	outcome := Outcome{Now: s.clock.Now(), ID: id}
+func (s *Service) Revoke(ctx context.Context, wanted Revocation) (Outcome, error) {
+	outcome := Outcome{Now: s.clock.Now(), ID: wanted.ID}
+	revocation := keys.Revocation{ID: wanted.ID, Force: wanted.Force}
+	if wanted.Replace {
+		revocation.Replace = func(algorithm keys.Algorithm) keys.Key {
+			return s.generate(NewKey{Algorithm: algorithm, ID: s.newID(algorithm, outcome.Now)})
+		}
+	}
 	err := s.keyset.Update(ctx, func(keyring *keys.Keyring) (changed *keys.Keyring, err error) {
 		if keyring == nil {
 			return nil, NoKeysetError{}
 		}
-		outcome.Keyring, err = keys.Revoke(keyring, id, force, outcome.Now)
+		outcome.Keyring, outcome.Replacement, err = keys.Revoke(keyring, revocation, outcome.Now)
 		return outcome.Keyring, err
 	})
 	return outcome, err

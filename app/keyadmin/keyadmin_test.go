@@ -90,9 +90,9 @@ func TestCreateAddsAKey(t *testing.T) {
 		"the algorithm of the current signer")
 	assert.Equal(t, noon.Add(10*time.Minute), s.key(t, "other").Plan().SignFrom)
 
-	_, err = s.Revoke(t.Context(), first.ID, false)
+	_, err = s.Revoke(t.Context(), keyadmin.Revocation{ID: first.ID, Force: true})
 	require.NoError(t, err)
-	_, err = s.Revoke(t.Context(), "other", false)
+	_, err = s.Revoke(t.Context(), keyadmin.Revocation{ID: "other", Force: true})
 	require.NoError(t, err)
 	_, err = s.Create(t.Context(), keyadmin.NewKey{ID: "last"})
 	require.NoError(t, err)
@@ -158,25 +158,47 @@ func TestRevokeThenPrune(t *testing.T) {
 		_, err := s.Create(t.Context(), keyadmin.NewKey{ID: id, SignAfter: minutes(0)})
 		require.NoError(t, err)
 	}
-	outcome, err := s.Revoke(t.Context(), "one", false)
+	outcome, err := s.Revoke(t.Context(), keyadmin.Revocation{ID: "one"})
 	require.NoError(t, err)
 	assert.Equal(t, keys.ID("one"), outcome.ID)
-	_, err = s.Revoke(t.Context(), "two", false)
+	_, err = s.Revoke(t.Context(), keyadmin.Revocation{ID: "two"})
 	require.Error(t, err, "the last key that can sign")
 	outcome, err = s.Prune(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []keys.ID{"one"}, outcome.Removed)
 	assert.Len(t, s.keyring.Keys(), 1)
-	_, err = s.Revoke(t.Context(), "two", true)
+	_, err = s.Revoke(t.Context(), keyadmin.Revocation{ID: "two", Force: true})
 	require.NoError(t, err)
 	assert.False(t, s.keyring.CanSign(noon))
+}
+
+// TestRevokeReplaces checks that the emergency command is one change, for each algorithm.
+func TestRevokeReplaces(t *testing.T) {
+	for _, algorithm := range keys.Algorithms() {
+		s := newFixture()
+		leaked, err := s.Create(t.Context(), keyadmin.NewKey{Algorithm: algorithm})
+		require.NoError(t, err)
+		outcome, err := s.Revoke(t.Context(), keyadmin.Revocation{ID: leaked.ID, Replace: true})
+		require.NoError(t, err)
+		assert.Equal(t, leaked.ID, outcome.ID)
+		assert.NotEqual(t, leaked.ID, outcome.Replacement)
+		assert.Equal(t, algorithm, s.key(t, outcome.Replacement).Algorithm())
+		signer, signs := s.keyring.SignerAt(noon)
+		require.True(t, signs)
+		assert.Equal(t, outcome.Replacement, signer.ID())
+
+		again, err := s.Revoke(t.Context(), keyadmin.Revocation{ID: leaked.ID, Replace: true})
+		require.NoError(t, err)
+		assert.Empty(t, again.Replacement, "another key signs already")
+		assert.Len(t, s.keyring.Keys(), 2)
+	}
 }
 
 func TestRefusesToChangeAMissingKeyset(t *testing.T) {
 	s := newFixture()
 	_, err := s.Rotate(t.Context(), keyadmin.NewKey{Force: true}, keys.Retention{})
 	assert.ErrorIs(t, err, keyadmin.NoKeysetError{})
-	_, err = s.Revoke(t.Context(), "one", true)
+	_, err = s.Revoke(t.Context(), keyadmin.Revocation{ID: "one", Force: true})
 	assert.ErrorIs(t, err, keyadmin.NoKeysetError{})
 	_, err = s.Prune(t.Context())
 	assert.ErrorIs(t, err, keyadmin.NoKeysetError{})

@@ -1,9 +1,6 @@
 package keys
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Margin is what a rotation adds to the life of the keys that it retires, beyond the computed time:
 // it covers clock differences, and files that take a moment to reach every replica.
@@ -25,8 +22,10 @@ const (
 	// ProblemSignerEnds means that the current signing key would expire before the sessions that it
 	// signed are past renewal.
 	ProblemSignerEnds
-	// ProblemNoSigner means that no key could sign after the change, now or later.
+	// ProblemNoSigner means that no key would be left that can sign, now or later.
 	ProblemNoSigner
+	// ProblemNoSignerNow means that no key would sign at once after the change.
+	ProblemNoSignerNow
 	// ProblemTooSoon means that the key would sign before external verifiers can know it.
 	ProblemTooSoon
 	// ProblemTooFar means that the takeover, which comes after that of another key, would be so
@@ -49,6 +48,8 @@ func (p Problem) String() string {
 		return "the current signing key expires before the sessions that it signed are past renewal"
 	case ProblemNoSigner:
 		return "no key would be left that can sign"
+	case ProblemNoSignerNow:
+		return "no key would sign now, and no session would be issued"
 	case ProblemTooSoon:
 		return "external verifiers would not know the key yet when it starts to sign"
 	case ProblemTooFar:
@@ -159,45 +160,6 @@ func (a Addition) validate(keyring *Keyring) error {
 		return &PlanError{Problem: ProblemTooSoon, ID: a.Key.id, MinSignAfter: shortest}
 	}
 	return nil
-}
-
-// Revoke takes a key out of force at once. Unless forced, it refuses to revoke the last key that
-// can sign, now or later. It fails with a *PlanError.
-func Revoke(keyring *Keyring, id ID, force bool, now time.Time) (*Keyring, error) {
-	all := keyring.Keys()
-	at := slices.IndexFunc(all, func(key Key) bool { return key.id == id })
-	if at < 0 {
-		return nil, &PlanError{Problem: ProblemUnknownID, ID: id}
-	}
-	plan := all[at].plan
-	plan.Revoked = true
-	all[at] = all[at].WithPlan(plan)
-	revoked, err := NewKeyring(all...)
-	if err != nil {
-		return nil, err
-	}
-	if keyring.CanSign(now) && !revoked.CanSign(now) && !force {
-		return nil, &PlanError{Problem: ProblemNoSigner, ID: id}
-	}
-	return revoked, nil
-}
-
-// Prune removes the keys that are expired or revoked at now, and returns their ids. It fails with a
-// *PlanError if no key would be left.
-func Prune(keyring *Keyring, now time.Time) (pruned *Keyring, removed []ID, err error) {
-	var kept []Key
-	for _, key := range keyring.keys {
-		if key.plan.mayVerify(now) {
-			kept = append(kept, key)
-		} else {
-			removed = append(removed, key.id)
-		}
-	}
-	if len(kept) == 0 {
-		return nil, nil, &PlanError{Problem: ProblemNoSigner}
-	}
-	pruned, err = NewKeyring(kept...)
-	return pruned, removed, err
 }
 
 // truncate returns t in UTC, truncated to the second: people read the instants of a keyset.

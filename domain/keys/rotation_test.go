@@ -204,113 +204,6 @@ func TestRefusesMaterialInUse(t *testing.T) {
 		"a secret as a seed")
 }
 
-func TestRevoke(t *testing.T) {
-	type all = map[keys.ID]keys.Plan
-	for name, c := range map[string]struct {
-		before all
-		id     keys.ID
-		force  bool
-		want   outcome
-	}{
-		"the signer, with another to sign": {
-			all{"a": from(-2), "b": from(-1)}, "b", false,
-			planned(all{"a": from(-2), "b": revoked(from(-1))}),
-		},
-		"the signer, with a pending key": {
-			all{"a": from(-1), "b": from(time.Hour)}, "a", false,
-			planned(all{"a": revoked(from(-1)), "b": from(time.Hour)}),
-		},
-		"a pending key": {
-			all{"a": from(-1), "b": from(time.Hour)}, "b", false,
-			planned(all{"a": from(-1), "b": revoked(from(time.Hour))}),
-		},
-		"an expired key keeps its end": {
-			all{"a": from(-1), "b": until(-5, -4)}, "b", false,
-			planned(all{"a": from(-1), "b": revoked(until(-5, -4))}),
-		},
-		"a revoked key": {
-			all{"a": from(-1), "b": revoked(from(-5))}, "b", false,
-			planned(all{"a": from(-1), "b": revoked(from(-5))}),
-		},
-		"the only key": {all{"a": from(-1)}, "a", false,
-			refused(keys.ProblemNoSigner, "a")},
-		"the only key, forced": {all{"a": from(-1)}, "a", true,
-			planned(all{"a": revoked(from(-1))})},
-		"the last key that can sign": {
-			all{"a": from(-1), "b": revoked(from(-2)), "c": until(-5, 0),
-				"d": revoked(from(time.Hour))}, "a", false, refused(keys.ProblemNoSigner, "a"),
-		},
-		"the last key that can sign is pending": {
-			all{"a": from(time.Hour), "b": revoked(from(-2))}, "a", false,
-			refused(keys.ProblemNoSigner, "a"),
-		},
-		"the last key that can sign, forced": {
-			all{"a": from(-1), "b": revoked(from(-2))}, "a", true,
-			planned(all{"a": revoked(from(-1)), "b": revoked(from(-2))}),
-		},
-		"no key can sign before": {
-			all{"a": until(-5, 0), "b": until(-5, -1)}, "a", false,
-			planned(all{"a": revoked(until(-5, 0)), "b": until(-5, -1)}),
-		},
-		"an unknown id": {all{"a": from(-1)}, "b", false,
-			refused(keys.ProblemUnknownID, "b")},
-		"an unknown id, forced": {all{"a": from(-1)}, "b", true,
-			refused(keys.ProblemUnknownID, "b")},
-		"an id in another case": {all{"a": from(-1)}, "A", true,
-			refused(keys.ProblemUnknownID, "A")},
-	} {
-		t.Run(name, func(t *testing.T) {
-			before := keyringOf(t, c.before)
-			after, err := keys.Revoke(before, c.id, c.force, noon)
-			assert.Equal(t, c.want, outcomeOf(t, after, err))
-			assert.Equal(t, c.before, plans(before), "the keyring itself stays as it was")
-			if err == nil {
-				_, verifies := after.VerifierAt(c.id, noon)
-				assert.False(t, verifies, "a revoked key stops verifying at once")
-			}
-		})
-	}
-}
-
-func TestPrune(t *testing.T) {
-	type all = map[keys.ID]keys.Plan
-	for name, c := range map[string]struct {
-		before  all
-		want    outcome
-		removed []keys.ID
-	}{
-		"nothing": {all{"a": from(-1), "b": from(time.Hour)},
-			planned(all{"a": from(-1), "b": from(time.Hour)}), nil},
-		"expired": {all{"a": from(-1), "b": until(-5, -1)},
-			planned(all{"a": from(-1)}), []keys.ID{"b"}},
-		"expired at this instant": {all{"a": from(-1), "b": until(-5, 0)},
-			planned(all{"a": from(-1)}), []keys.ID{"b"}},
-		"expires in a nanosecond": {all{"a": from(-1), "b": until(-5, 1)},
-			planned(all{"a": from(-1), "b": until(-5, 1)}), nil},
-		"revoked": {all{"a": from(-1), "b": revoked(from(-5))},
-			planned(all{"a": from(-1)}), []keys.ID{"b"}},
-		"revoked while pending": {all{"a": from(-1), "b": revoked(from(time.Hour))},
-			planned(all{"a": from(-1)}), []keys.ID{"b"}},
-		"expired and revoked, in order": {all{"a": from(-1), "d": revoked(from(-5)),
-			"c": until(-4, 0), "b": revoked(until(-6, -5))},
-			planned(all{"a": from(-1)}), []keys.ID{"b", "d", "c"}},
-		"a pending key is kept": {all{"a": from(time.Hour), "b": until(-5, 0)},
-			planned(all{"a": from(time.Hour)}), []keys.ID{"b"}},
-		"no key would be left": {all{"a": revoked(from(-1)), "b": until(-5, 0)},
-			refused(keys.ProblemNoSigner, ""), nil},
-		"the only key, revoked": {all{"a": revoked(from(-1))},
-			refused(keys.ProblemNoSigner, ""), nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			before := keyringOf(t, c.before)
-			after, removed, err := keys.Prune(before, noon)
-			assert.Equal(t, c.want, outcomeOf(t, after, err))
-			assert.Equal(t, c.removed, removed)
-			assert.Equal(t, c.before, plans(before), "the keyring itself stays as it was")
-		})
-	}
-}
-
 func TestPlanErrorTexts(t *testing.T) {
 	words := map[string]bool{}
 	for problem := keys.ProblemUnknownID; problem <= keys.ProblemTooFar; problem++ {
@@ -321,6 +214,6 @@ func TestPlanErrorTexts(t *testing.T) {
 		assert.Equal(t, "kid: "+text, (&keys.PlanError{Problem: problem, ID: "kid"}).Error())
 		assert.Equal(t, text, (&keys.PlanError{Problem: problem}).Error())
 	}
-	assert.Len(t, words, 8)
+	assert.Len(t, words, 9)
 	assert.Equal(t, "unknown problem", (keys.ProblemTooFar + 1).String())
 }
