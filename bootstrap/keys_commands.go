@@ -123,10 +123,7 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 	if err := invalidIn(review, config.VarConfigFile, config.VarTTL, config.VarRenewalGrace, config.VarClockSkew); err != nil {
 		return cli.KeysReport{}, err
 	}
-	settings := review.Config.Session
-	retention := keys.Retention{Lifetime: settings.Lifetime,
-		RenewalGrace: settings.RenewalGrace, ClockSkew: settings.ClockSkew}
-	from := originOf(review, config.VarTTL)
+	retention, from := review.Retention(), review.OriginOf(config.VarTTL)
 	if lifetime != nil {
 		retention.Lifetime, from = *lifetime, "flag --ttl"
 	}
@@ -143,7 +140,7 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 	report.Notes = append([]string{
 		fmt.Sprintf("TTL used: %.0f s (%s).", retention.Lifetime.Seconds(), from),
 		fmt.Sprintf("Renewal grace used: %.0f s (%s).", retention.RenewalGrace.Seconds(),
-			originOf(review, config.VarRenewalGrace)),
+			review.OriginOf(config.VarRenewalGrace)),
 		"Both must be the longest in force since the last rotation; otherwise sessions end early.",
 	}, report.Notes...)
 	return report, nil
@@ -233,14 +230,4 @@ func invalidIn(review config.Review, variables ...string) error {
 		return err
 	}
 	return nil
-}
-
-// originOf returns the origin of a variable's value.
-func originOf(review config.Review, variable string) string {
-	for _, setting := range review.Settings {
-		if setting.Variable == variable {
-			return setting.Origin
-		}
-	}
-	return ""
 }

@@ -22,13 +22,12 @@ func keysReport(keyring *keys.Keyring, now time.Time) cli.KeysReport {
 	return report
 }
 
-// createSigner tells the operator what to do if no key signs.
+// createSigner returns the command for an operator if no key signs.
 func createSigner() string {
 	forced := slices.DeleteFunc(keys.Algorithms(), func(algorithm keys.Algorithm) bool {
 		return algorithm.MinSignAfter() == 0
 	})
-	return "To create a key that signs at once: sessiond keys create --sign-after 0s (for " +
-		keys.Either(forced) + " also --force)."
+	return "sessiond keys create --sign-after 0s (for " + keys.Either(forced) + " also --force)"
 }
 
 // replacementNotes says which key signs after a revocation with --replace.
@@ -53,6 +52,7 @@ func replacementNotes(revoked keyadmin.Outcome) []string {
 // nothing if a key signs at all times.
 func signerNotes(keyring *keys.Keyring, now time.Time) []string {
 	instant := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+	toCreateSigner := "To create a key that signs at once: " + createSigner() + "."
 	gap, ok := keyring.SigningGap(now)
 	switch {
 	case !ok:
@@ -63,10 +63,10 @@ func signerNotes(keyring *keys.Keyring, now time.Time) []string {
 	case gap.Until.IsZero():
 		return []string{"No key can sign, now or later: replicas refuse this file. " +
 			"Running replicas keep the previous keys, including revoked ones; " +
-			"no replica can start. " + createSigner()}
+			"no replica can start. " + toCreateSigner}
 	}
 	return []string{"No key signs until " + instant(gap.Until) +
-		": no session is issued until then. " + createSigner()}
+		": no session is issued until then. " + toCreateSigner}
 }
 
 // describeFile returns the name of the file and says if it is new, because a mistyped name creates

@@ -59,7 +59,9 @@ func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,
 	settings config.Config) *logs.Recorder {
 	recorder := logs.New(logger, clock, throttle.NewPseudonyms(settings.DigestKey.Bytes()),
 		logs.Variables{TrustedProxies: config.VarProxies, SharedStorage: config.VarRedisURL,
-			Origins: config.VarOrigins})
+			Origins: config.VarOrigins},
+		logs.Remedies{SignerMissing: "create a key that signs at once: " + createSigner(),
+			KeysEndEarly: config.RemedyEarlyEnd()})
 	lifecycle.Append(fx.StopHook(recorder.Close))
 	return recorder
 }

@@ -129,8 +129,18 @@ type WatchFailed struct {
 	Cause error
 }
 
+// KeysEndEarly reports that keys in force end while sessions that they signed are still of use. It
+// is recorded when the service starts, and each time that keys come into force.
+type KeysEndEarly struct {
+	// Keys has at least one element.
+	Keys []keys.EarlyEnd
+}
+
 // SignerMissing reports that no key may sign. It is recorded once each time that this begins.
-type SignerMissing struct{}
+type SignerMissing struct {
+	// Until is when the next key signs by the plans in force; zero if none does.
+	Until time.Time
+}
 
 // SignerFound reports the end of SignerMissing.
 type SignerFound struct{}
@@ -168,6 +178,7 @@ type ConnectionRefused struct{ Budget Budget }
 type RequestsShed struct{ Budget Budget }
 
 func (RequestsShed) event()          {}
+func (KeysEndEarly) event()          {}
 func (SignerMissing) event()         {}
 func (SignerFound) event()           {}
 func (SessionIssued) event()         {}

@@ -27,9 +27,9 @@ func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 	name := string(r.fields.KeysetFile)
 	// The keys are checked below, so that each weakness is reported, even if the file has other
 	// faults.
-	var read *keys.Keyring
-	capture := func(keyring *keys.Keyring) error {
-		read = keyring
+	var read []keys.Placed
+	capture := func(placed []keys.Placed) error {
+		read = placed
 		return nil
 	}
 	keyring, err := keyset.Read(name, keyset.Rules{Production: r.production, Accept: capture},
@@ -40,13 +40,10 @@ func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
 		r.keysetFault(words, fault)
 	}
 	r.warnForeign(VarKeysetFile, words, name)
-	if read == nil {
-		return nil
-	}
 	for _, weak := range keys.WeakKeys(read, policy, r.loader.Now) {
-		r.weaknesses(VarKeysetFile, "key "+string(weak.ID)+" ", weak.Weaknesses, remedyKey)
+		r.weaknesses(VarKeysetFile, weak.Place, weak.Weaknesses, remedyKey)
 	}
-	for _, key := range read.Keys() {
+	for _, key := range read {
 		r.signing = append(r.signing, key.Secret())
 	}
 	return keyring
@@ -66,9 +63,40 @@ func (r *reviewer) keysetFault(which string, fault *securefile.Fault) {
 // KeysetRules returns the rules for the configured keyset. The state of a key is that at now().
 func (r *Review) KeysetRules(now func() time.Time) keyset.Rules {
 	requirements := r.requirements
-	return keyset.Rules{Production: r.Config.Production, Accept: func(keyring *keys.Keyring) error {
-		return requirements.Check(keyring, now())
-	}}
+	accept := func(all []keys.Placed) error { return requirements.Check(all, now()) }
+	return keyset.Rules{Production: r.Config.Production, Accept: accept, Retention: r.Retention()}
+}
+
+// Retention returns how long sessions are of use under the configured lifetimes.
+func (r *Review) Retention() keys.Retention {
+	settings := r.Config.Session
+	return keys.Retention{Lifetime: settings.Lifetime, RenewalGrace: settings.RenewalGrace,
+		ClockSkew: settings.ClockSkew}
+}
+
+// RemedyEarlyEnd returns the remedy for keys that end while sessions that they signed are of use.
+func RemedyEarlyEnd() string {
+	return "before they end, move verify_until of these keys in the keyset file to when their last " +
+		"session is of no more use, or shorten " + VarTTL + " or " + VarRenewalGrace
+}
+
+// EarlyEnds warns of keys that end while sessions that they signed are of use. The warnings are not
+// among those of the review, because a service that starts logs an event of its own for them.
+func (r *Review) EarlyEnds(now time.Time) []Warning {
+	if r.Config.KeysetFile == "" || r.Keyring == nil {
+		return nil
+	}
+	var warnings []Warning
+	instant := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+	for _, early := range r.Keyring.EarlyEnds(r.Retention(), now) {
+		warnings = append(warnings, Warning{Variable: VarKeysetFile,
+			Origin: r.OriginOf(VarKeysetFile),
+			Problem: "names the file " + ShownPath(r.Config.KeysetFile) + ", in which the key " +
+				string(early.ID) + " ends at " + instant(early.VerifyUntil) + ", but sessions that " +
+				"it signs are of use until " + instant(early.UsefulUntil),
+			Remedy: RemedyEarlyEnd()})
+	}
+	return warnings
 }
 
 // Import is a secret to be imported as a key.
@@ -94,19 +122,16 @@ func (r *Review) ReadImport(name string, id keys.ID, now time.Time) (Import, err
 		return Import{}, &SecretFileError{Problem: "is empty or not UTF-8 text"}
 	}
 	imported := Import{Secret: NewSecret(text)}
-	keyring, err := keys.NewKeyring(keys.NewHS256(id, imported.Secret.Bytes(),
-		keys.Plan{SignFrom: now}))
-	if err != nil {
-		return Import{}, err // a single key cannot conflict with another
-	}
+	key := keys.Placed{Key: keys.NewHS256(id, imported.Secret.Bytes(), keys.Plan{}), Index: -1}
 	// The keyset will hold bytes; what was read is text, to which all rules apply.
 	imported.Weak = r.policy.Assess(text)
-	imported.Refused, _ = errors.AsType[*keys.RefusedError](r.requirements.Check(keyring, now))
+	imported.Refused, _ = errors.AsType[*keys.RefusedError](r.requirements.Check(
+		[]keys.Placed{key}, now))
 	if len(imported.Weak) > 0 && r.Config.Production {
 		if imported.Refused == nil {
 			imported.Refused = &keys.RefusedError{}
 		}
-		imported.Refused.Weak = []keys.WeakKey{{ID: id, Weaknesses: imported.Weak}}
+		imported.Refused.Weak = []keys.WeakKey{{Place: key.Place(), Weaknesses: imported.Weak}}
 	}
 	return imported, nil
 }

@@ -100,8 +100,8 @@ func TestKeysets(t *testing.T) {
 			setOf(strong, hs256("w", weak, signsFrom),
 				hs256("z", strongB, signsFrom+`,"revokd":true`)),
 			withKeyset(prod), []finding{
-				malformed("key 3 (z): has a member that is not known"), key("key w "),
-				key("key w "),
+				malformed(`key 3 (z): has a member that is not known: "revokd" (did you mean revoked?)`),
+				key("key 2 (w): k: "), key("key 2 (w): k: "),
 			}, nil},
 		{"every fault at once, with key id and member", setOf(
 			`{"kty":"oct","alg":"HS384","kid":"a","k":"`+inBase64(strongA)+
@@ -131,6 +131,13 @@ func TestKeysets(t *testing.T) {
 				malformed("the set (k): the id k appears twice"),
 				malformed("the set (l): the keys k and l are the same"),
 			}, nil},
+		{"weak keys of which one has no id and two have the same",
+			setOf(hs256("a", weak, signsFrom), hs256("a", strongA, signsFrom),
+				hs256("no id", "another "+weak, signsFrom)),
+			withKeyset(prod), []finding{
+				malformed("key 3: kid: must be"), malformed("the set (a): the id a appears twice"),
+				key("key 1 (a): k: "), key("key 1 (a): k: "), key("key 3: k: "), key("key 3: k: "),
+			}, nil},
 		{"not JSON", "{", withKeyset(), []finding{malformed("the set: is not JSON")}, nil},
 		{"empty file", "", withKeyset(), []finding{malformed("the set: is not JSON")}, nil},
 		{"a secret instead of a keyset", strongA, withKeyset(),
@@ -156,23 +163,23 @@ func TestKeysets(t *testing.T) {
 		{"weak in production, each with its key id",
 			setOf(strong, hs256("w", weak, pending), hs256("c", common, signsFrom),
 				hs256("p", published, signsFrom)), withKeyset(prod), []finding{
-				key("key c is made of common words"),
-				key("key c has fewer than 112 bits by estimate (rule: entropy)"),
-				key("key c looks as if a person chose it (rule: chosen)"),
-				key("key p is publicly known"),
-				key("key w is not 32 to 1024 characters or bytes long (rule: length)"),
-				key("key w has fewer than 112 bits"),
+				key("key 2 (w): k: is not 32 to 1024 characters or bytes long (rule: length)"),
+				key("key 2 (w): k: has fewer than 112 bits"),
+				key("key 3 (c): k: is made of common words"),
+				key("key 3 (c): k: has fewer than 112 bits by estimate (rule: entropy)"),
+				key("key 3 (c): k: looks as if a person chose it (rule: chosen)"),
+				key("key 4 (p): k: is publicly known"),
 			}, nil},
 		{"weak in development", setOf(hs256("w", weak, signsFrom)), withKeyset(), nil, []finding{
-			key("key w is not 32 to 1024 characters or bytes long (rule: length)"),
-			key("key w has fewer than 112 bits"),
+			key("key 1 (w): k: is not 32 to 1024 characters or bytes long (rule: length)"),
+			key("key 1 (w): k: has fewer than 112 bits"),
 		}},
 		{"weak, but expired or revoked", setOf(strong, hs256("w", weak, ended),
 			hs256("p", published, revoked)), withKeyset(prod), nil, nil},
 		{"key pair with a denied seed", setOf(strong, eddsa("e", strongB[:32], signsFrom)),
 			withKeyset(prod, "OFFLOAD_SECRET_DENYLIST_FILE=denied"),
 			[]finding{key(
-				"key e is publicly known or on the list of denied secrets (rule: published)")},
+				"key 2 (e): d: is publicly known or on the list of denied secrets (rule: published)")},
 			nil},
 
 		{"the digest key as a key, in production", setOf(strong),
@@ -244,8 +251,8 @@ func TestModesOfKeysetFiles(t *testing.T) {
 			if exposed {
 				want = []finding{{varKeyset, "environment", problem}}
 			}
-			want = append(want, finding{varKeyset, "environment", "key w is not"},
-				finding{varKeyset, "environment", "key w has"})
+			want = append(want, finding{varKeyset, "environment", "key 2 (w): k: is not"},
+				finding{varKeyset, "environment", "key 2 (w): k: has"})
 			assertFindings(t, want, review.Faults)
 			if exposed {
 				assert.Contains(t, review.Faults[0].Remedy, "chmod")
@@ -341,7 +348,7 @@ func TestKeysetRules(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for want, rules := range map[*string]keyset.Rules{&c.development: development,
 				&c.production: production} {
-				err := rules.Accept(c.keyring)
+				err := rules.Accept(placed(c.keyring))
 				if *want == "" {
 					assert.NoError(t, err)
 					continue
@@ -355,14 +362,23 @@ func TestKeysetRules(t *testing.T) {
 	t.Run("at the time of the check", func(t *testing.T) {
 		weakUntil := keyring(keys.NewHS256("w", []byte(weak), ends))
 		now = ends.VerifyUntil.Add(-1)
-		assert.Error(t, production.Accept(weakUntil))
+		assert.Error(t, production.Accept(placed(weakUntil)))
 		now = ends.VerifyUntil
-		assert.NoError(t, production.Accept(weakUntil))
+		assert.NoError(t, production.Accept(placed(weakUntil)))
 	})
 	t.Run("a random digest key counts like a configured one", func(t *testing.T) {
-		assert.Error(t, rules().Accept(keyring(keys.NewHS256("d", []byte(randomKey[:32]),
-			keys.Plan{}))))
+		assert.Error(t, rules().Accept(placed(keyring(keys.NewHS256("d", []byte(randomKey[:32]),
+			keys.Plan{})))))
 	})
+}
+
+// placed returns the keys of a keyring as if they were in no set.
+func placed(keyring *keys.Keyring) []keys.Placed {
+	var all []keys.Placed
+	for _, key := range keyring.Keys() {
+		all = append(all, keys.Placed{Key: key, Index: -1})
+	}
+	return all
 }
 
 func TestReadImport(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // The variables of other services of the Offload backend, which share the environment. They are
@@ -120,7 +122,7 @@ func (r *reviewer) meant(name string, others ...string) string {
 	}
 	best, fewest := "", maxEdits+1
 	consider := func(candidate string, set bool) {
-		if d := distance(name, short(candidate)); !set && d < fewest {
+		if d := strict.Distance(name, short(candidate)); !set && d < fewest {
 			best, fewest = candidate, d
 		}
 	}
@@ -177,33 +179,9 @@ func nameDistance(words, known []string) int {
 	for _, word := range words {
 		fewest := len(word)
 		for _, other := range known {
-			fewest = min(fewest, distance(word, other))
+			fewest = min(fewest, strict.Distance(word, other))
 		}
 		sum += 2 * fewest
 	}
 	return sum
-}
-
-// distance returns the number of bytes to insert, delete, replace or swap with their neighbour to
-// turn a into b (optimal string alignment).
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			replaced := last[j-1]
-			if a[i-1] != b[j-1] {
-				replaced++
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, replaced)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }

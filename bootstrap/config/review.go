@@ -146,6 +146,16 @@ func (r *reviewer) settings() []Setting {
 	return list
 }
 
+// OriginOf returns the origin of a variable's value.
+func (r *Review) OriginOf(variable string) string {
+	for _, setting := range r.Settings {
+		if setting.Variable == variable {
+			return setting.Origin
+		}
+	}
+	return ""
+}
+
 // shown returns the value of a variable in a form for display.
 func (r *reviewer) shown(v variable) string {
 	switch {

@@ -3,7 +3,6 @@ package keys
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/offload/sessiond/domain/strict"
@@ -16,13 +15,6 @@ const MaxSetBytes = 1 << 20
 // prune, and few enough that a scan of all keys, at each scrape or for each key, takes no
 // noticeable time.
 const MaxKeys = 256
-
-// maxReported is the maximum number of faults that a message lists: a file that is not a keyset at
-// all can have a fault in every place.
-const maxReported = 100
-
-// maxYear is the last year that RFC 3339 can express.
-const maxYear = 9999
 
 // The members of every key in a set (RFC 7517 §4), crv, and three members of this service:
 // sign_from, verify_until and revoked. The members of its material are those of its algorithm.
@@ -42,59 +34,32 @@ const (
 // useSignature is the use that is read and written.
 const useSignature = "sig"
 
-// SetFault is one thing that is wrong with a keyset's text. It holds an id, a member's name and a
-// fixed sentence; never material.
-type SetFault struct {
-	// Index is the key's position in the set, from 0; -1 for the set as a whole.
+// Placed is a key with its position in a set, from 0; -1 if it is in none. If it was read from a
+// set with faults, it may lack an id.
+type Placed struct {
+	Key
 	Index int
-	// ID is the key's id, if it has a valid one.
-	ID ID
-	// Member is the member that is wrong; empty for the key as a whole. Unknown members are not
-	// named, because the name may be anything, even a secret.
-	Member  string
-	Problem string
 }
-
-// String returns a description of the fault.
-func (f SetFault) String() string {
-	where := "the set"
-	if f.Index >= 0 {
-		where = "key " + strconv.Itoa(f.Index+1)
-	}
-	if f.ID != "" {
-		where += " (" + string(f.ID) + ")"
-	}
-	if f.Member != "" {
-		where += ": " + f.Member
-	}
-	return where + ": " + f.Problem
-}
-
-// SetFaults is the list of everything that is wrong with a keyset's text. It implements error.
-type SetFaults []SetFault
-
-// Lines returns a description of every fault, one line each. If there are more than a hundred, it
-// returns the first hundred and a line with the number of the others.
-func (f SetFaults) Lines() []string {
-	reported := f[:min(len(f), maxReported)]
-	lines := make([]string, 0, len(reported)+1)
-	for _, fault := range reported {
-		lines = append(lines, fault.String())
-	}
-	if more := len(f) - len(reported); more > 0 {
-		lines = append(lines, strconv.Itoa(more)+" more")
-	}
-	return lines
-}
-
-// Error returns the text of Lines.
-func (f SetFaults) Error() string { return "keyset: " + strings.Join(f.Lines(), "; ") }
 
 // ParseSet reads a JWK Set (RFC 7517 §5) with private parts. It fails with SetFaults, which lists
 // all of them. It checks neither whether the keys are strong nor whether any of them can sign.
 func ParseSet(text string) (*Keyring, error) {
-	all, items, faults := readSet(text)
-	keyring, err := NewKeyring(all...)
+	keyring, _, err := ReadSet(text)
+	return keyring, err
+}
+
+// ReadSet is ParseSet, and returns the keys with their positions. If it fails, it returns those
+// that have material, so that weak keys can be reported together with the other faults; such keys
+// must not be put in force.
+func ReadSet(text string) (keyring *Keyring, placed []Placed, err error) {
+	placed, items, faults := readSet(text)
+	var all []Key
+	for _, key := range placed {
+		if key.id != "" {
+			all = append(all, key.Key)
+		}
+	}
+	keyring, err = NewKeyring(all...)
 	//nolint:errorlint // NewKeyring returns no other type
 	if clashes, is := err.(Faults); is && (items == 0 || len(all) > 0) {
 		for _, fault := range clashes {
@@ -102,40 +67,30 @@ func ParseSet(text string) (*Keyring, error) {
 		}
 	}
 	if faults != nil {
-		return nil, faults
+		return nil, placed, faults
 	}
-	return keyring, nil
+	return keyring, placed, nil
 }
 
-// ReadableKeys returns the keys that can be read from a set that ParseSet refuses, so that weak
-// keys can be reported together with the other faults. The keys must not be put in force. It
-// returns nil if there are none, or if they clash.
-func ReadableKeys(text string) *Keyring {
-	all, _, _ := readSet(text)
-	keyring, err := NewKeyring(all...)
-	if err != nil {
-		return nil
-	}
-	return keyring
-}
-
-// readSet returns the keys of a set that have an id and material, the number of keys in the set (-1
-// if that cannot be determined), and everything that is wrong with the text.
-func readSet(text string) (all []Key, items int, faults SetFaults) {
+// readSet returns the keys of a set that have material, the number of keys in the set (-1 if that
+// cannot be determined), and everything that is wrong with the text.
+func readSet(text string) (all []Placed, items int, faults SetFaults) {
 	if len(text) > MaxSetBytes {
 		return nil, -1, SetFaults{{Index: -1,
 			Problem: "is larger than " + strconv.Itoa(MaxSetBytes) + " bytes"}}
 	}
+	text, faults = withoutMark(text)
 	document, err := strict.Parse(text)
 	if err != nil {
-		return nil, -1, SetFaults{{Index: -1, Problem: "is not JSON"}}
+		return nil, -1, append(faults, notJSON(text))
 	}
 	// Repeated names deeper than the members of a key need no check: they are inside a value that
 	// no member may have.
 	for _, member := range document.Members() {
 		switch {
 		case member.Name != memberKeys:
-			faults = append(faults, SetFault{Index: -1, Problem: "has a member that is not known"})
+			faults = append(faults, SetFault{Index: -1,
+				Problem: unknownMember(member.Name, memberKeys)})
 		case member.Repeated:
 			faults = append(faults, SetFault{Index: -1, Member: memberKeys,
 				Problem: "appears twice"})
@@ -156,7 +111,7 @@ func readSet(text string) (all []Key, items int, faults SetFaults) {
 		key, complete := r.key()
 		faults = append(faults, r.faults...)
 		if complete {
-			all = append(all, key)
+			all = append(all, Placed{Key: key, Index: i})
 		}
 	}
 	return all, len(list), faults
@@ -175,8 +130,8 @@ func (r *keyReader) fault(member, problem string) {
 		Problem: problem})
 }
 
-// key reads the key. It is complete if it has an id and material, whatever else is wrong with it:
-// then it is compared with the other keys.
+// key reads the key. It is complete if it has material, whatever else is wrong with it: then it is
+// judged, and compared with the other keys if it has an id.
 func (r *keyReader) key() (key Key, complete bool) {
 	if r.item.Kind() != strict.Object {
 		r.fault("", "must be an object")
@@ -197,8 +152,7 @@ func (r *keyReader) key() (key Key, complete bool) {
 		r.fault(memberType, "must be "+Either(keyTypes()))
 		return Key{}, false
 	}
-	key, complete = r.privateKey(row, plan)
-	return key, complete && r.id != ""
+	return r.privateKey(row, plan)
 }
 
 // rowOfType returns the algorithm whose keys have that type.
@@ -223,21 +177,23 @@ func keyTypes() []string {
 // a mistyped member must not be ignored silently.
 func (r *keyReader) rejectUnknown(rows ...algorithm) {
 	known := []string{
-		memberType, memberAlgorithm, memberID, memberUse, memberOperations, memberSignFrom,
-		memberVerifyUntil, memberRevoked,
+		memberType, memberAlgorithm, memberID, memberSignFrom, memberVerifyUntil, memberRevoked,
+		memberUse, memberOperations,
 	}
 	for _, row := range rows {
-		if row.curve() != "" {
+		if row.curve() != "" && !slices.Contains(known, memberCurve) {
 			known = append(known, memberCurve)
 		}
 		for _, member := range append(row.publicMembers(), row.privateMember()) {
-			known = append(known, member.name)
+			if !slices.Contains(known, member.name) {
+				known = append(known, member.name)
+			}
 		}
 	}
 	for _, member := range r.item.Members() {
 		switch {
 		case !slices.Contains(known, member.Name):
-			r.fault("", "has a member that is not known for its type")
+			r.fault("", unknownMember(member.Name, known...))
 		case member.Repeated:
 			r.fault(member.Name, "appears twice")
 		}
@@ -363,21 +319,4 @@ func (r *keyReader) instant(name string, required bool) time.Time {
 		return time.Time{}
 	}
 	return at
-}
-
-// parseInstant parses an instant as RFC 3339 §5.6 defines it. time.Parse also accepts what the RFC
-// does not: an hour of one digit, a comma before the fraction, an offset of a day or of sixty
-// minutes. An instant outside the RFC's years in UTC is refused because it could not be written
-// again, and the zero time because it means never.
-func parseInstant(text string) (time.Time, bool) {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil || text[len("2026-02-16T12")] != ':' || strings.Contains(text, ",") {
-		return time.Time{}, false
-	}
-	if zone := text[len(text)-len("+00:00"):]; zone[5] != 'Z' &&
-		(zone[1:3] > "23" || zone[4:] > "59") {
-		return time.Time{}, false
-	}
-	at = at.UTC()
-	return at, at.After(time.Time{}) && at.Year() <= maxYear
 }

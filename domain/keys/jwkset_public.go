@@ -26,7 +26,7 @@ func ParsePublic(text string) (*Keyring, error) {
 	}
 	document, err := strict.Parse(text)
 	if err != nil {
-		return nil, SetFaults{{Index: -1, Problem: "is not JSON"}}
+		return nil, SetFaults{notJSON(text)}
 	}
 	for _, member := range document.Members() {
 		if member.Name == memberKeys && member.Repeated {

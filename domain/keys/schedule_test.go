@@ -48,6 +48,10 @@ func TestScheduleListsEveryChange(t *testing.T) {
 			predicted[key.ID()] = keyring.StateAt(key, now)
 		}
 		schedule := keyring.Schedule(now)
+		if next, ok := keyring.NextChange(now); ok != (len(schedule) > 0) ||
+			ok && !next.Equal(schedule[0].At) {
+			t.Fatalf("the next change is at %v (%v), but the schedule is %v", next, ok, schedule)
+		}
 		instants := turns(keyring)
 		slices.SortFunc(instants, time.Time.Compare)
 		for _, at := range instants {

@@ -22,7 +22,7 @@ var unlimited = func() map[string]bool {
 	events := map[string]bool{
 		"service_started": true, "service_stopping": true, "service_stopped": true,
 		eventConfiguration: true,
-		eventSignerMissing: true, eventSignerFound: true,
+		eventEndEarly:      true, eventSignerMissing: true, eventSignerFound: true,
 		eventOutageStarted: true, eventOutageEnded: true,
 		eventStranger:    true, // once for each process
 		eventCORSRefused: true, // limited by pages, more strictly

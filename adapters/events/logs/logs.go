@@ -20,6 +20,7 @@ import (
 const (
 	eventThrottled     = "session_issuance_throttled"
 	eventRejected      = "token_rejected"
+	eventEndEarly      = "keys_end_early"
 	eventSignerMissing = "keys_signer_missing"
 	eventSignerFound   = "keys_signer_found"
 	eventStranger      = "forwarded_by_stranger"
@@ -49,6 +50,14 @@ type Variables struct {
 	Origins string
 }
 
+// Remedies holds what operators can do about events, where that depends on the command line.
+type Remedies struct {
+	// SignerMissing is the remedy if no key signs.
+	SignerMissing string
+	// KeysEndEarly is the remedy for keys that end too early.
+	KeysEndEarly string
+}
+
 // remedyStranger returns the remedy for an operator whose clients all share one limit unnoticed.
 // proxies is the variable that lists the trusted proxies.
 func remedyStranger(proxies string) string {
@@ -62,6 +71,7 @@ type Recorder struct {
 	clock      ports.Clock
 	pseudonyms throttle.Pseudonyms
 	variables  Variables
+	remedies   Remedies
 	stranger   sync.Once
 	pages      *pages
 }
@@ -69,9 +79,9 @@ type Recorder struct {
 // New returns a recorder that writes to logger, which limits the lines that callers cause: see
 // Limited. Call Close at the end, so that no count of suppressed lines is lost.
 func New(logger *slog.Logger, clock ports.Clock, pseudonyms throttle.Pseudonyms,
-	variables Variables) *Recorder {
+	variables Variables, remedies Remedies) *Recorder {
 	return &Recorder{logger: logger, clock: clock, pseudonyms: pseudonyms, variables: variables,
-		pages: newPages(logger, clock, variables.Origins)}
+		remedies: remedies, pages: newPages(logger, clock, variables.Origins)}
 }
 
 // Close writes the counts of suppressed lines that were not written yet and that the logger does
@@ -102,7 +112,9 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 		r.logger.LogAttrs(ctx, slog.LevelWarn, string(e.Material)+suffixWatchFailed,
 			slog.String("cause", e.Cause.Error()))
 	case ports.SignerMissing:
-		r.logger.LogAttrs(ctx, slog.LevelError, eventSignerMissing)
+		r.logger.LogAttrs(ctx, slog.LevelError, eventSignerMissing, r.signerMissing(e)...)
+	case ports.KeysEndEarly:
+		r.logger.LogAttrs(ctx, slog.LevelWarn, eventEndEarly, r.endEarly(e)...)
 	case ports.SignerFound:
 		r.logger.LogAttrs(ctx, slog.LevelInfo, eventSignerFound)
 	case ports.ForwardedByStranger:
@@ -141,6 +153,26 @@ func (r *Recorder) content(content ports.Content) []slog.Attr {
 		}
 	}
 	return nil
+}
+
+// signerMissing describes until when no key signs, and what to do.
+func (r *Recorder) signerMissing(e ports.SignerMissing) []slog.Attr {
+	remedy := slog.String("remedy", r.remedies.SignerMissing)
+	if e.Until.IsZero() {
+		return []slog.Attr{remedy}
+	}
+	return []slog.Attr{slog.Time("next", e.Until), remedy}
+}
+
+// endEarly describes the keys that end too early, and what to do.
+func (r *Recorder) endEarly(e ports.KeysEndEarly) []slog.Attr {
+	ends := make([]slog.Attr, 0, len(e.Keys))
+	for _, key := range e.Keys {
+		ends = append(ends, slog.Group(string(key.ID),
+			slog.Time("verify_until", key.VerifyUntil), slog.Time("useful_until", key.UsefulUntil)))
+	}
+	return []slog.Attr{slog.GroupAttrs("keys", ends...),
+		slog.String("remedy", r.remedies.KeysEndEarly)}
 }
 
 // ConfigurationWarning logs a warning about the value of a configuration variable. remedy may be

@@ -60,7 +60,8 @@ func newRecorder(level slog.Level) (*logs.Recorder, *output) {
 		clock))
 	return logs.New(logger, clock, throttle.NewPseudonyms([]byte("digest key")),
 		logs.Variables{TrustedProxies: "OFFLOAD_TRUSTED_PROXIES",
-			SharedStorage: "OFFLOAD_REDIS_URL", Origins: "OFFLOAD_CORS_ALLOWED_ORIGINS"}), out
+			SharedStorage: "OFFLOAD_REDIS_URL", Origins: "OFFLOAD_CORS_ALLOWED_ORIGINS"},
+		logs.Remedies{SignerMissing: "create a key", KeysEndEarly: "extend them"}), out
 }
 
 var throttled = ports.IssuanceThrottled{
@@ -155,12 +156,20 @@ func TestWritesKeysetEvents(t *testing.T) {
 		recorder.Record(t.Context(), ports.WatchFailed{Material: ports.MaterialKeys,
 			Cause: errors.New("no watch")})
 		recorder.Record(t.Context(), ports.SignerMissing{})
+		recorder.Record(t.Context(), ports.SignerMissing{Until: now.Add(time.Minute).UTC()})
+		recorder.Record(t.Context(), ports.KeysEndEarly{Keys: []keys.EarlyEnd{{ID: "old",
+			VerifyUntil: now.UTC(), UsefulUntil: now.Add(time.Hour).UTC()}}})
 		recorder.Record(t.Context(), ports.SignerFound{})
 		assert.Equal(t, []line{
 			{"level": "ERROR", "msg": "keys_reload_failed", "cause": "what is wrong",
 				"file": "/etc/keyset.json"},
 			{"level": "WARN", "msg": "keys_watch_failed", "cause": "no watch"},
-			{"level": "ERROR", "msg": "keys_signer_missing"},
+			{"level": "ERROR", "msg": "keys_signer_missing", "remedy": "create a key"},
+			{"level": "ERROR", "msg": "keys_signer_missing", "remedy": "create a key",
+				"next": "2000-01-01T00:01:00Z"},
+			{"level": "WARN", "msg": "keys_end_early", "remedy": "extend them",
+				"keys": map[string]any{"old": map[string]any{
+					"verify_until": "2000-01-01T00:00:00Z", "useful_until": "2000-01-01T01:00:00Z"}}},
 			{"level": "INFO", "msg": "keys_signer_found"},
 		}, read(t, out))
 	})

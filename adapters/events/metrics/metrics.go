@@ -171,7 +171,8 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 		m.verifications.WithLabelValues(outcomeOf(e.Reason), string(e.Reason)).Inc()
 	case ports.ReloadFailed:
 		m.reloadFailures[e.Material].Inc()
-	case ports.Reloaded, ports.WatchFailed, ports.SignerMissing, ports.SignerFound:
+	case ports.Reloaded, ports.WatchFailed, ports.KeysEndEarly, ports.SignerMissing,
+		ports.SignerFound:
 		// What is in force is shown as it is at a scrape; a failing watch is logged.
 	case ports.LimiterMisconfigured: // logged
 	case ports.CORSRefused: // logged; responses are counted by method and status
@@ -224,7 +225,8 @@ func (m *Metrics) Answered(route, method string, status int, took time.Duration)
 	m.durations.WithLabelValues(route, method, code).Observe(took.Seconds())
 }
 
-// Keys shows how many keys are in each state at the time of each scrape.
+// Keys shows how many keys are in each state at the time of each scrape, and when a state changes
+// next.
 func (m *Metrics) Keys(source ports.KeySource, clock ports.Clock) {
 	for _, state := range keys.States() {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -240,6 +242,15 @@ func (m *Metrics) Keys(source ports.KeySource, clock ports.Clock) {
 			return float64(count)
 		}))
 	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "offload_keys_next_change_timestamp_seconds",
+		Help: "When a key changes its state next; 0 if no change is scheduled.",
+	}, func() float64 {
+		if at, ok := source.Keyring().NextChange(clock.Now()); ok {
+			return float64(at.UnixMilli()) / 1000
+		}
+		return 0
+	}))
 }
 
 // Certificate shows when the certificate in force ends, which ends returns. It is called at most

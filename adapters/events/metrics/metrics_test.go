@@ -123,10 +123,12 @@ func TestShowsKeysByState(t *testing.T) {
 	assert.Contains(t, text, `offload_keys{state="signing"} 1`)
 	assert.Contains(t, text, `offload_keys{state="pending"} 1`)
 	assert.Contains(t, text, `offload_keys{state="revoked"} 1`)
+	assert.Contains(t, text, "\noffload_keys_next_change_timestamp_seconds 1.7712432e+09\n")
 	clock.Advance(time.Second)
 	text = scrape(t, m)
 	assert.Contains(t, text, `offload_keys{state="pending"} 0`)
 	assert.Contains(t, text, `offload_keys{state="verifying"} 1`)
+	assert.Contains(t, text, "\noffload_keys_next_change_timestamp_seconds 0\n", "none")
 }
 
 func TestCountsConnections(t *testing.T) {

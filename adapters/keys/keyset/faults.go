@@ -29,7 +29,8 @@ func malformed(cause error) *securefile.Fault {
 
 func refused(cause error) *securefile.Fault {
 	return &securefile.Fault{Reason: ReasonRefused, Problem: "holds keys that are refused",
-		Remedy: remedyFile, Cause: cause}
+		Remedy: "create strong keys (sessiond keys create), then revoke or remove these",
+		Cause:  cause}
 }
 
 func noSigner() *securefile.Fault {

@@ -68,7 +68,8 @@ func TestReportsInvalidFileAndRecovers(t *testing.T) {
 	source.awaitKey(t, "second")
 
 	require.NoError(t, os.Truncate(path, 0))
-	source.awaitEvent(t, "keyset file: is not a valid keyset: keyset: the set: is not JSON")
+	source.awaitEvent(t, "keyset file: is not a valid keyset: keyset: the set: is not JSON "+
+		"(line 1, column 1): it is empty")
 	assert.Equal(t, []string{"second"}, idsOf(source.Keyring()))
 	write(t, path, keysetText(t, "second"), 0o600)
 	source.awaitEvent(t, "reloaded second")

@@ -8,7 +8,6 @@
 package keyset
 
 import (
-	"slices"
 	"time"
 
 	"github.com/offload/sessiond/adapters/system/securefile"
@@ -22,62 +21,68 @@ type Rules struct {
 	Production bool
 	// Accept checks the keys: whether they are strong, and that none is a secret that is also used
 	// for something else. Its error contains no material. If it is nil, all keys are accepted.
-	Accept func(*keys.Keyring) error
+	Accept func([]keys.Placed) error
+	// Retention is how long sessions are of use. A Source warns of keys that end before; if it is
+	// zero, of none.
+	Retention keys.Retention
 }
 
 // evaluate appends to the faults of a file everything that keeps its keys from being put in force.
 // It checks that a key can sign only if the set could be read completely.
-func (r Rules) evaluate(keyring *keys.Keyring, now time.Time, faults Faults) Faults {
-	complete := !slices.ContainsFunc(faults, func(fault *securefile.Fault) bool {
-		return fault.Reason == ReasonMalformed
-	})
+func (r Rules) evaluate(read set, now time.Time, faults Faults) Faults {
 	if r.Accept != nil {
-		if err := r.Accept(keyring); err != nil {
+		if err := r.Accept(read.placed); err != nil {
 			faults = append(faults, refused(err))
 		}
 	}
-	if complete && !keyring.CanSign(now) {
+	if read.keyring != nil && !read.keyring.CanSign(now) {
 		faults = append(faults, noSigner())
 	}
 	return faults
+}
+
+// set is what could be read of a keyset.
+type set struct {
+	// keyring is nil if the set has faults.
+	keyring *keys.Keyring
+	// placed are the keys that could be read. If the set has faults, they are for the rules to
+	// check, and must never be put in force.
+	placed []keys.Placed
 }
 
 // Read reads the keyset file at path, through symbolic links, and checks it against rules and the
 // clock. It never waits for a writer, as opening a pipe would. It fails with Faults, which lists
 // all of them.
 func Read(path string, rules Rules, now time.Time) (*keys.Keyring, error) {
-	keyring, faults := load(path, rules.Production)
-	if keyring != nil {
-		faults = rules.evaluate(keyring, now, faults)
-	}
+	read, faults := load(path, rules.Production)
+	faults = rules.evaluate(read, now, faults)
 	if faults != nil {
 		return nil, faults
 	}
-	return keyring, nil
+	return read.keyring, nil
 }
 
 // Load reads the keyset file at path for callers that only inspect it: whatever its mode, and
 // whether or not its keys could be put in force. It fails with Faults, which lists all of them.
 func Load(path string) (*keys.Keyring, error) {
-	keyring, faults := load(path, false)
+	read, faults := load(path, false)
 	if faults != nil {
 		return nil, faults
 	}
-	return keyring, nil
+	return read.keyring, nil
 }
 
-// load reads a file by its name. It may return both keys and faults; such keys are for the rules to
-// check and must never be put in force.
-func load(path string, production bool) (*keys.Keyring, Faults) {
+// load reads a file by its name.
+func load(path string, production bool) (set, Faults) {
 	file, faults := readFile(path, production)
 	if file == nil {
-		return nil, faults
+		return set{}, faults
 	}
-	keyring, fault := parse(file.Content)
+	read, fault := parse(file.Content)
 	if fault != nil {
 		faults = append(faults, fault)
 	}
-	return keyring, faults
+	return read, faults
 }
 
 // readFile reads a file by its name, and returns what keeps it from being used, unless it is its
@@ -98,12 +103,12 @@ func readFile(path string, production bool) (*securefile.File, Faults) {
 }
 
 // parse reads the text of a file. It may return keys together with a fault.
-func parse(content []byte) (*keys.Keyring, *securefile.Fault) {
-	keyring, err := keys.ParseSet(string(content))
+func parse(content []byte) (set, *securefile.Fault) {
+	keyring, placed, err := keys.ReadSet(string(content))
 	if err != nil {
-		return keys.ReadableKeys(string(content)), malformed(err)
+		return set{placed: placed}, malformed(err)
 	}
-	return keyring, nil
+	return set{keyring, placed}, nil
 }
 
 // equal reports whether two keyrings would be written as the same file.

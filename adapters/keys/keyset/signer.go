@@ -28,17 +28,18 @@ type signerWatch struct {
 	running sync.WaitGroup
 }
 
-// signerEvents has the watch look at a keyring once its coming into force is recorded.
-type signerEvents struct {
+// reloadEvents has a source look at a keyring once its coming into force is recorded.
+type reloadEvents struct {
 	ports.Events
-	watch *signerWatch
+	source *Source
 }
 
 // Record implements ports.Events.
-func (e signerEvents) Record(ctx context.Context, event ports.Event) {
+func (e reloadEvents) Record(ctx context.Context, event ports.Event) {
 	e.Events.Record(ctx, event)
 	if _, reloaded := event.(ports.Reloaded); reloaded {
-		e.watch.check()
+		e.source.reportEarlyEnds(ctx)
+		e.source.signer.check()
 	}
 }
 
@@ -80,10 +81,12 @@ func (w *signerWatch) run(ctx context.Context) {
 
 // report reports once that no key may sign, and once that one may again.
 func (w *signerWatch) report(ctx context.Context) {
-	_, signs := w.source.Keyring().SignerAt(w.source.clock.Now())
+	keyring, now := w.source.Keyring(), w.source.clock.Now()
+	_, signs := keyring.SignerAt(now)
 	switch {
 	case !signs && !w.missing:
-		w.source.events.Record(ctx, ports.SignerMissing{})
+		until, _ := keyring.NextSignerFrom(now)
+		w.source.events.Record(ctx, ports.SignerMissing{Until: until})
 	case signs && w.missing:
 		w.source.events.Record(ctx, ports.SignerFound{})
 	}

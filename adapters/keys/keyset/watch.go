@@ -57,7 +57,7 @@ func newSource(path string, rules Rules, keyring *keys.Keyring, clock ports.Cloc
 	s.signer = signerWatch{source: s, changed: make(chan struct{}, 1)}
 	s.follower = follow.New(follow.Target[*keys.Keyring]{
 		Paths: []string{path}, Look: s.look, Current: s.Keyring, Same: equal, Replace: s.replace,
-		Events: signerEvents{events, &s.signer}, Material: ports.MaterialKeys, NewWatcher: newWatcher,
+		Events: reloadEvents{events, s}, Material: ports.MaterialKeys, NewWatcher: newWatcher,
 	})
 	return s
 }
@@ -79,6 +79,7 @@ func (s *Source) Condition() ports.Condition {
 
 // Start follows the file until Stop. It never fails, and does not end with ctx.
 func (s *Source) Start(ctx context.Context) {
+	s.reportEarlyEnds(ctx)
 	s.follower.Start(ctx)
 	s.signer.start(ctx)
 }
@@ -87,6 +88,16 @@ func (s *Source) Start(ctx context.Context) {
 func (s *Source) Stop() {
 	s.follower.Stop()
 	s.signer.stop()
+}
+
+// reportEarlyEnds reports the keys in force that end too early.
+func (s *Source) reportEarlyEnds(ctx context.Context) {
+	if s.rules.Retention == (keys.Retention{}) {
+		return
+	}
+	if early := s.Keyring().EarlyEnds(s.rules.Retention, s.clock.Now()); len(early) > 0 {
+		s.events.Record(ctx, ports.KeysEndEarly{Keys: early})
+	}
 }
 
 // look reads the file. Keys that are in force already are not checked against the rules again: they
@@ -101,14 +112,15 @@ func (s *Source) look() (*keys.Keyring, error) {
 	if faults == nil && known != nil && known.digest == digest && known.keyring == current {
 		return current, nil
 	}
-	keyring, fault := parse(file.Content)
+	read, fault := parse(file.Content)
 	if fault != nil {
 		faults = append(faults, fault)
 	}
+	keyring := read.keyring
 	if keyring != nil && equal(keyring, current) {
 		keyring = current
-	} else if keyring != nil {
-		faults = s.rules.evaluate(keyring, s.clock.Now(), faults)
+	} else {
+		faults = s.rules.evaluate(read, s.clock.Now(), faults)
 	}
 	if faults != nil {
 		return nil, faults

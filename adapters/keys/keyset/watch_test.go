@@ -52,6 +52,12 @@ func (a *recorder) take() []string {
 			words = append(words, e.Cause.Error())
 		case ports.WatchFailed:
 			words = append(words, "watch: "+e.Cause.Error())
+		case ports.KeysEndEarly:
+			word := "end early"
+			for _, early := range e.Keys {
+				word += " " + string(early.ID)
+			}
+			words = append(words, word)
 		case ports.SignerMissing:
 			words = append(words, "signer missing")
 		case ports.SignerFound:
@@ -89,7 +95,7 @@ func watch(t *testing.T) *fixture {
 	w := &fixture{path: filepath.Join(sharedDir(t), "keyset.json")}
 	w.watcher.signal = make(chan struct{}, 1)
 	write(t, w.path, keysetText(t, "first"), 0o600)
-	rules := Rules{Production: true, Accept: func(*keys.Keyring) error {
+	rules := Rules{Production: true, Accept: func([]keys.Placed) error {
 		if w.strict.Load() {
 			return errors.New("weak")
 		}
@@ -133,6 +139,34 @@ func TestReloadsAfterChange(t *testing.T) {
 		assert.Equal(t, ports.Condition{Name: "keyset", Ready: true}, w.Condition())
 		advance(time.Hour)
 		assert.Empty(t, w.take())
+	})
+}
+
+// TestReportsKeysThatEndEarly checks the start, and that a reload reports after it took force.
+func TestReportsKeysThatEndEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(sharedDir(t), "keyset.json")
+		short := testKey("short", noon.Add(-time.Hour)).WithPlan(keys.Plan{
+			SignFrom: noon.Add(-time.Hour), VerifyUntil: noon.Add(time.Hour)})
+		keyring, err := keys.NewKeyring(short, testKey("next", noon.Add(time.Minute)))
+		require.NoError(t, err)
+		write(t, path, keys.FormatSet(keyring), 0o600)
+		w := &fixture{path: path}
+		w.watcher.signal = make(chan struct{}, 1)
+		rules := Rules{Retention: keys.Retention{Lifetime: time.Hour}}
+		w.Source = newSource(path, rules, keyring, portsfake.NewClock(noon), &w.recorder, w.newWatcher)
+		w.Start(t.Context())
+		defer w.Stop()
+		synctest.Wait()
+		assert.Equal(t, []string{"end early short"}, w.take())
+		mended, err := keys.NewKeyring(short, testKey("next", noon))
+		require.NoError(t, err)
+		replace(t, path, keys.FormatSet(mended))
+		advance(reloadWait)
+		assert.Equal(t, []string{"reloaded short next"}, w.take())
+		replace(t, path, keys.FormatSet(keyring))
+		advance(reloadWait)
+		assert.Equal(t, []string{"reloaded short next", "end early short"}, w.take())
 	})
 }
 
@@ -199,10 +233,11 @@ func TestReloadKeepsLastGoodKeyset(t *testing.T) {
 
 		write(t, w.path, `{"keys":`, 0o600)
 		assert.Equal(t,
-			[]string{"keyset file: is not a valid keyset: keyset: the set: is not JSON"}, check())
+			[]string{"keyset file: is not a valid keyset: keyset: the set: is not JSON " +
+				"(line 1, column 9)"}, check())
 		assert.Equal(t, failing, w.Condition())
 		assert.Empty(t, check())
-		write(t, w.path, `{"keys":[`, 0o600)
+		write(t, w.path, `{"keyz":`, 0o600)
 		assert.Empty(t, check(), "another text with the same fault is not reported again")
 
 		write(t, w.path, keysetText(t, "second"), 0o644)

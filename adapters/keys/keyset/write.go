@@ -74,10 +74,10 @@ func (d *dir) read() (*current, error) {
 		_ = file.Close()
 		return nil, Faults{unread(err)}
 	}
-	keyring, fault := parse(content)
+	read, fault := parse(content)
 	if fault != nil {
 		_ = file.Close()
 		return nil, Faults{fault}
 	}
-	return &current{keyring: keyring, file: file, stat: stat}, nil
+	return &current{keyring: read.keyring, file: file, stat: stat}, nil
 }

@@ -301,6 +301,9 @@ func (r *rotation) assertLogged(t *testing.T) {
 		assert.Zero(t, service.Stop(t))
 		events := map[string]int{}
 		for _, line := range service.Log.Lines() {
+			if line.Event() == "keys_end_early" {
+				continue // the test ends keys early on purpose; how often that shows is a matter of time
+			}
 			events[strings.TrimSpace(line.String("level")+" "+line.Event())]++
 		}
 		assert.Equal(t, map[string]int{

@@ -1,0 +1,122 @@
+package keys
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// maxReported is the maximum number of faults that a message lists: a file that is not a keyset at
+// all can have a fault in every place.
+const maxReported = 100
+
+// SetFault is one thing that is wrong with a keyset's text. It holds an id, names of members and
+// fixed sentences; never material.
+type SetFault struct {
+	// Index is the key's position in the set, from 0; -1 for the set as a whole.
+	Index int
+	// ID is the key's id, if it has a valid one.
+	ID ID
+	// Member is the member that is wrong; empty for the key as a whole.
+	Member  string
+	Problem string
+}
+
+// String returns a description of the fault.
+func (f SetFault) String() string { return f.place() + " " + f.Problem }
+
+// place returns where the fault is, up to the colon.
+func (f SetFault) place() string {
+	where := "the set"
+	if f.Index >= 0 {
+		where = "key " + strconv.Itoa(f.Index+1)
+	}
+	if f.ID != "" {
+		where += " (" + string(f.ID) + ")"
+	}
+	if f.Member != "" {
+		where += ": " + f.Member
+	}
+	return where + ":"
+}
+
+// SetFaults is the list of everything that is wrong with a keyset's text. It implements error.
+type SetFaults []SetFault
+
+// Lines returns a description of every fault, one line each. If there are more than a hundred, it
+// returns the first hundred and a line with the number of the others.
+func (f SetFaults) Lines() []string {
+	reported := f[:min(len(f), maxReported)]
+	lines := make([]string, 0, len(reported)+1)
+	for _, fault := range reported {
+		lines = append(lines, fault.String())
+	}
+	if more := len(f) - len(reported); more > 0 {
+		lines = append(lines, strconv.Itoa(more)+" more")
+	}
+	return lines
+}
+
+// Error returns the text of Lines.
+func (f SetFaults) Error() string { return "keyset: " + strings.Join(f.Lines(), "; ") }
+
+// The byte order marks of UTF-8 and UTF-16, which editors and shells of Windows write.
+const (
+	markUTF8                 = "\ufeff"
+	markUTF16LE, markUTF16BE = "\xff\xfe", "\xfe\xff"
+)
+
+// withoutMark returns the text without a byte order mark, which RFC 8259 §8.1 forbids, and a fault
+// that names it.
+func withoutMark(text string) (rest string, faults SetFaults) {
+	switch {
+	case strings.HasPrefix(text, markUTF8):
+		return text[len(markUTF8):], SetFaults{{Index: -1,
+			Problem: "begins with a byte order mark (BOM): save the file as UTF-8 without one"}}
+	case strings.HasPrefix(text, markUTF16LE), strings.HasPrefix(text, markUTF16BE):
+		return text, SetFaults{{Index: -1, Problem: "begins with the byte order mark (BOM) of " +
+			"UTF-16: save the file as UTF-8 without one"}}
+	}
+	return text, nil
+}
+
+// notJSON returns the fault of a text that cannot be parsed.
+func notJSON(text string) SetFault {
+	at, _ := strict.Failure(text)
+	problem := fmt.Sprintf("is not JSON (line %d, column %d)", at.Line, at.Column)
+	if strings.TrimSpace(text) == "" {
+		problem += ": it is empty"
+	}
+	return SetFault{Index: -1, Problem: problem}
+}
+
+// maxShownName is the maximum length of the name of an unknown member that is shown: a longer one
+// may be a secret in the wrong place.
+const maxShownName = 24
+
+// maxEdits is the number of edits within which a name is taken for a misspelt one.
+const maxEdits = 3
+
+// unknownMember describes a member with an unknown name: it names the member, and the known one
+// that was probably meant, or all that are known.
+func unknownMember(name string, known ...string) string {
+	if len(name) > maxShownName || strings.ContainsFunc(name, func(c rune) bool {
+		return c < ' ' || c > '~'
+	}) {
+		return "has a member that is not known, and whose name may be a secret; known are " +
+			strings.Join(known, " ")
+	}
+	best, fewest := "", min(maxEdits, max(1, len(name)/3), len(name)-1)+1
+	for _, candidate := range known {
+		if d := strict.Distance(strings.ToLower(name), candidate); d < fewest {
+			best, fewest = candidate, d
+		}
+	}
+	problem := "has a member that is not known: " + strconv.Quote(name)
+	if best != "" {
+		return problem + " (did you mean " + best + "?)"
+	}
+	return problem + "; known are " + strings.Join(known, " ")
+}

@@ -1,0 +1,36 @@
+package strict
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Position is a place in a text, for people: line and column count from 1, the column in
+// characters.
+type Position struct{ Line, Column int }
+
+// Failure returns the place at which Parse fails: at or right behind the first character with which
+// text can no longer become what Parse accepts, or the end of a text that is cut off. ok is false
+// if Parse accepts it.
+func Failure(text string) (at Position, ok bool) {
+	valid := len(text)
+	for i, char := range text {
+		if _, size := utf8.DecodeRuneInString(text[i:]); char == utf8.RuneError && size == 1 {
+			valid = i
+			break
+		}
+	}
+	r := reader{text: text[:valid]}
+	r.skipSpace()
+	_, parsed := r.value(1)
+	if parsed {
+		r.skipSpace()
+		if r.at == len(text) {
+			return Position{}, false
+		}
+	}
+	before := text[:min(r.at, valid)]
+	line := strings.LastIndexByte(before, '\n') + 1
+	return Position{Line: 1 + strings.Count(before, "\n"),
+		Column: 1 + utf8.RuneCountInString(before[line:])}, true
+}

@@ -1,0 +1,78 @@
+package keys_test
+
+import (
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/test/harness"
+)
+
+// What operators do wrong with keysets, and what the service says.
+
+// TestKeysEndEarly plans a rotation without the environment of the service, for a shorter lifetime:
+// the service warns at its start and on reload, until the keyset is mended.
+func TestKeysEndEarly(t *testing.T) {
+	t.Parallel()
+	set := harness.NewKeyset(t, harness.HS256Key("old", harness.StrongSecret,
+		wall().Add(-time.Hour).Truncate(time.Second)))
+	planned := harness.Env{"OFFLOAD_SESSION_TTL_SECONDS": "86400"}
+	harness.KeysCommand(t, nil, "rotate", "--keyset", string(set), "--kid", "new")
+	env := set.Env(planned).With(harness.Env{"OFFLOAD_ENVIRONMENT": "production"})
+	service := harness.Start(t, env)
+	line := service.Log.AwaitCount(t, "keys_end_early", 1)
+	assert.Equal(t, "WARN", line.String("level"))
+	assert.Contains(t, line.String("remedy"), "verify_until")
+	assert.Contains(t, line.Text, `"old":{"verify_until":"`)
+	assert.NotContains(t, line.Text, `"new"`)
+	assert.Positive(t, service.Metric(t, "offload_keys_next_change_timestamp_seconds"))
+
+	text, err := os.ReadFile(string(set))
+	require.NoError(t, err)
+	keyring, err := keys.ParseSet(string(text))
+	require.NoError(t, err)
+	all := keyring.Keys()
+	plan := all[0].Plan()
+	ends := plan.VerifyUntil
+	plan.VerifyUntil = ends.Add(24 * time.Hour)
+	set.Put(t, all[0].WithPlan(plan), all[1])
+	service.Log.AwaitCount(t, "keys_reloaded", 1)
+	plan.VerifyUntil = ends.Add(time.Hour)
+	set.Put(t, all[0].WithPlan(plan), all[1])
+	service.Log.AwaitCount(t, "keys_end_early", 2)
+	assert.Zero(t, service.Stop(t))
+	assert.Len(t, service.Log.Of("keys_end_early"), 2, "not for the mended keyset")
+	assert.Empty(t, service.Log.Of("configuration_warning"))
+}
+
+// TestLeakedKeyIsReplaced runs the emergency command beside a service, for keys of each algorithm
+// and while a rotation is pending: sessions of the leaked key end, and there is no instant without
+// a signer.
+func TestLeakedKeyIsReplaced(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range keys.Algorithms() {
+		t.Run(string(algorithm), func(t *testing.T) {
+			t.Parallel()
+			set := harness.KeysetFile(t.TempDir() + "/keyset.json")
+			env := set.Env(harness.Env{"OFFLOAD_ENVIRONMENT": "production"})
+			harness.KeysCommand(t, env, "create", "--kid", "leaked", "--alg", string(algorithm))
+			harness.KeysCommand(t, env, "rotate", "--kid", "pending")
+			service := harness.Start(t, env)
+			token := service.Token(t, "install-12345")
+			harness.KeysCommand(t, env, "revoke", "leaked", "--replace")
+			service.Log.AwaitCount(t, "keys_reloaded", 1)
+			refused := service.Current(t, harness.Bearer(token))
+			assert.Equal(t, http.StatusUnauthorized, refused.Status)
+			assert.Equal(t, "invalid_token", refused.Code())
+			stamp := harness.StampOf(t, service.Token(t, "install-12345"))
+			assert.NotContains(t, []keys.ID{"leaked", "pending"}, stamp.Kid)
+			assert.Zero(t, service.Stop(t))
+			assert.Empty(t, service.Log.Of("keys_signer_missing"))
+		})
+	}
+}
