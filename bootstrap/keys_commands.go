@@ -29,7 +29,7 @@ type keyCommands struct {
 func (k keyCommands) commands() cli.Keys {
 	return cli.Keys{
 		Create: k.create, Import: k.importKey, Rotate: k.rotate, Revoke: k.revoke, Prune: k.prune,
-		List: k.list, Export: k.export,
+		List: k.list, Export: k.export, ExportSigningKeys: k.exportSigningKeys,
 	}
 }
 
@@ -74,11 +74,19 @@ func (k keyCommands) create(ctx context.Context, flags *pflag.FlagSet,
 	if err != nil {
 		return cli.KeysReport{}, err
 	}
-	return k.change(flags,
-		func(admin *keyadmin.Service) (keyadmin.Outcome, error) { return admin.Create(ctx, key) },
+	var created keyadmin.Outcome
+	report, err := k.change(flags,
+		func(admin *keyadmin.Service) (outcome keyadmin.Outcome, err error) {
+			created, err = admin.Create(ctx, key)
+			return created, err
+		},
 		func(outcome keyadmin.Outcome, path string) string {
 			return fmt.Sprintf("Created %s in %s.", outcome.ID, describeFile(outcome, path))
 		})
+	if err == nil {
+		report.Notes = append(newKeyNotes(created), report.Notes...)
+	}
+	return report, err
 }
 
 // importKey implements sessiond keys import.
@@ -127,9 +135,11 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 	if lifetime != nil {
 		retention.Lifetime, from = *lifetime, "flag --ttl"
 	}
+	var rotated keyadmin.Outcome
 	report, err := k.change(flags,
-		func(admin *keyadmin.Service) (keyadmin.Outcome, error) {
-			return admin.Rotate(ctx, key, retention)
+		func(admin *keyadmin.Service) (outcome keyadmin.Outcome, err error) {
+			rotated, err = admin.Rotate(ctx, key, retention)
+			return rotated, err
 		},
 		func(outcome keyadmin.Outcome, path string) string {
 			return fmt.Sprintf("Planned a rotation to %s in %s.", outcome.ID, path)
@@ -137,6 +147,7 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 	if err != nil {
 		return cli.KeysReport{}, err
 	}
+	report.Notes = append(newKeyNotes(rotated), report.Notes...)
 	report.Notes = append([]string{
 		fmt.Sprintf("TTL used: %.0f s (%s).", retention.Lifetime.Seconds(), from),
 		fmt.Sprintf("Renewal grace used: %.0f s (%s).", retention.RenewalGrace.Seconds(),
@@ -193,6 +204,29 @@ func (k keyCommands) export(_ context.Context, flags *pflag.FlagSet) (string, er
 		return "", err
 	}
 	return keys.FormatPublic(keyring, k.clock.Now()), nil
+}
+
+// exportSigningKeys implements sessiond keys export --signing-keys.
+func (k keyCommands) exportSigningKeys(_ context.Context, flags *pflag.FlagSet) (cli.SigningKeys,
+	error) {
+	keyring, err := k.read(flags)
+	if err != nil {
+		return cli.SigningKeys{}, err
+	}
+	now := k.clock.Now()
+	object, err := keys.FormatSigningKeys(keyring, now)
+	if err != nil {
+		return cli.SigningKeys{}, err
+	}
+	exported := cli.SigningKeys{Object: object, Notes: []string{
+		"This is secret: anyone who has these keys can create sessions. It is a value for " +
+			config.VarSigningKeys + "."}}
+	if signer, signs := keyring.SignerAt(now); signs && signer.Algorithm() != keys.HS256 {
+		exported.Notes = append(exported.Notes, fmt.Sprintf(
+			"Sessions of %s, which signs, cannot be verified with them: it is an %s key.", signer.ID(),
+			signer.Algorithm()))
+	}
+	return exported, nil
 }
 
 // read loads the keyset that the flags or the configuration name.

@@ -27,7 +27,39 @@ func createSigner() string {
 	forced := slices.DeleteFunc(keys.Algorithms(), func(algorithm keys.Algorithm) bool {
 		return algorithm.MinSignAfter() == 0
 	})
-	return "sessiond keys create --sign-after 0s (for " + keys.Either(forced) + " also --force)"
+	return "sessiond keys create --sign-after 0s (with --alg " + keys.Either(forced) + " also --force)"
+}
+
+// newKeyNotes says by when verifiers elsewhere need a key that was added, and that versions without
+// its algorithm refuse the file if no other key has that algorithm.
+func newKeyNotes(outcome keyadmin.Outcome) []string {
+	var added keys.Key
+	known := outcome.New
+	for _, key := range outcome.Keyring.Keys() {
+		if key.ID() == outcome.ID {
+			added = key
+		}
+	}
+	for _, key := range outcome.Keyring.Keys() {
+		known = known || key.ID() != added.ID() && key.Algorithm() == added.Algorithm()
+	}
+	by := "now"
+	if from := added.Plan().SignFrom; from.After(outcome.Now) {
+		by = "before it signs at " + from.UTC().Format(time.RFC3339)
+	}
+	var notes []string
+	if added.Algorithm().Published() {
+		notes = append(notes, fmt.Sprintf("Verifiers elsewhere must read the JWK Set with %s %s.",
+			added.ID(), by))
+	} else {
+		notes = append(notes, fmt.Sprintf("Backends that verify with the same keys need %s %s: "+
+			"sessiond keys export --signing-keys --force", added.ID(), by))
+	}
+	if !known {
+		notes = append(notes, fmt.Sprintf("%s is new in this file: versions of sessiond without it "+
+			"refuse the whole file, so update every replica and tool first.", added.Algorithm()))
+	}
+	return notes
 }
 
 // replacementNotes says which key signs after a revocation with --replace.
@@ -107,13 +139,12 @@ func (e KeyIDError) Error() string {
 	return e.What + " must be 1 to 64 characters from A-Z a-z 0-9 . _ -"
 }
 
-// RefusedImportError reports a secret that would make the service refuse the keyset under this
-// configuration.
+// RefusedImportError reports a secret that would make the service refuse the keyset in production.
 type RefusedImportError struct{ Cause *keys.RefusedError }
 
 // Error returns the reason.
 func (e *RefusedImportError) Error() string {
-	return "with this configuration the service would refuse the file: " + e.Cause.Error() +
+	return "the service would refuse the file in production: " + e.Cause.Error() +
 		"; use --force to import the secret anyway"
 }
 

@@ -35,6 +35,8 @@ type Keys struct {
 	List   func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
 	// Export returns the public JWK Set.
 	Export func(ctx context.Context, flags *pflag.FlagSet) (string, error)
+	// ExportSigningKeys returns the symmetric keys, for backends that verify with them.
+	ExportSigningKeys func(ctx context.Context, flags *pflag.FlagSet) (SigningKeys, error)
 }
 
 // NewKey describes a requested key. An empty or nil field selects the default.
@@ -48,6 +50,14 @@ type NewKey struct {
 type Revocation struct {
 	ID             string
 	Replace, Force bool
+}
+
+// SigningKeys is the only report that contains key material.
+type SigningKeys struct {
+	// Object is a JSON object from ids to secrets, in one line.
+	Object string
+	// Notes are lines for the operator, without key material.
+	Notes []string
 }
 
 // KeysReport describes a keyset, and a change to it if there was one. It never contains key
@@ -130,9 +140,10 @@ func (f *newKeyFlags) addTo(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.force, "force", false, "do it even if a safety check fails")
 }
 
-// addAlgorithm adds --alg; byDefault is the algorithm that is taken without it.
-func (f *newKeyFlags) addAlgorithm(flags *pflag.FlagSet, byDefault string) {
-	flags.StringVar(&f.algorithm, "alg", "", anyAlgorithm()+" (default: "+byDefault+")")
+// addAlgorithm adds --alg.
+func (f *newKeyFlags) addAlgorithm(flags *pflag.FlagSet) {
+	flags.StringVar(&f.algorithm, "alg", "", anyAlgorithm()+" (default: that of the signing key, else "+
+		string(keys.DefaultAlgorithm)+")")
 }
 
 // anyAlgorithm returns the words that --alg takes, as alternatives in a sentence.
@@ -187,8 +198,7 @@ func newKeysCreate(commands Commands) *cobra.Command {
 		},
 	}
 	f.addTo(command.Flags())
-	f.addAlgorithm(command.Flags(),
-		"that of the signing key; "+string(keys.DefaultAlgorithm)+" in a new file")
+	f.addAlgorithm(command.Flags())
 	return onKeyset(commands, command)
 }
 
@@ -247,7 +257,7 @@ func newKeysRotate(commands Commands) *cobra.Command {
 		},
 	}
 	f.addTo(command.Flags())
-	f.addAlgorithm(command.Flags(), "that of the signing key")
+	f.addAlgorithm(command.Flags())
 	command.Flags().DurationVar(&lifetime, "ttl", 0,
 		"longest session lifetime since the last rotation (default: the configured one)")
 	return onKeyset(commands, command, commands.Names.RenewalGraceFlag)
@@ -312,10 +322,18 @@ func newKeysList(commands Commands) *cobra.Command {
 }
 
 func newKeysExport(commands Commands) *cobra.Command {
-	return onKeyset(commands, &cobra.Command{
+	var signingKeys, force bool
+	command := &cobra.Command{
 		Use:   "export",
 		Short: "Writes the public JWK Set",
+		Long: "Writes the public JWK Set.\n\n" +
+			"With --signing-keys --force it writes the secrets of the HS256 keys that are\n" +
+			"pending, signing or verifying, as the JSON object that " +
+			"OFFLOAD_SESSION_SIGNING_KEYS\nholds, for a backend that verifies with the same keys.",
 		RunE: func(command *cobra.Command, _ []string) error {
+			if signingKeys {
+				return exportSigningKeys(commands, command, force)
+			}
 			set, err := commands.Keys.Export(command.Context(), command.Flags())
 			if err != nil {
 				return err
@@ -323,7 +341,28 @@ func newKeysExport(commands Commands) *cobra.Command {
 			_, err = fmt.Fprintln(command.OutOrStdout(), set)
 			return err
 		},
-	})
+	}
+	command.Flags().BoolVar(&signingKeys, "signing-keys", false,
+		"write the secrets of the HS256 keys instead")
+	command.Flags().BoolVar(&force, "force", false, "confirm that secrets are written")
+	return onKeyset(commands, command)
+}
+
+// exportSigningKeys writes the secrets alone to standard output, and notes to standard error.
+func exportSigningKeys(commands Commands, command *cobra.Command, force bool) error {
+	if !force {
+		return &usageError{command.CommandPath(),
+			"--signing-keys writes secrets: add --force to confirm"}
+	}
+	exported, err := commands.Keys.ExportSigningKeys(command.Context(), command.Flags())
+	if err != nil {
+		return err
+	}
+	for _, note := range exported.Notes {
+		_, _ = fmt.Fprintln(command.ErrOrStderr(), note)
+	}
+	_, err = fmt.Fprintln(command.OutOrStdout(), exported.Object)
+	return err
 }
 
 // writeChange returns a function that writes the report of a change, or returns its error.

@@ -48,8 +48,7 @@ func (NoKeysetError) Error() string { return "there is no keyset" }
 // NewKey describes the key to add.
 type NewKey struct {
 	// Algorithm is one of keys.Algorithms; any other is a bug and panics. If empty, it is that of
-	// the current signer, that of the last key if none signs, or keys.DefaultAlgorithm in a new
-	// keyset.
+	// the current signer, or keys.DefaultAlgorithm if none signs.
 	Algorithm keys.Algorithm
 	// ID is the key's id. If empty, one is made of the date and random characters.
 	ID keys.ID
@@ -154,12 +153,9 @@ func (s *Service) withDefaults(wanted NewKey, keyring *keys.Keyring, now time.Ti
 	if wanted.Algorithm == "" {
 		wanted.Algorithm = keys.DefaultAlgorithm
 		if keyring != nil {
-			all := keyring.Keys()
-			last, ok := keyring.SignerAt(now)
-			if !ok {
-				last = all[len(all)-1]
+			if signer, signs := keyring.SignerAt(now); signs {
+				wanted.Algorithm = signer.Algorithm()
 			}
-			wanted.Algorithm = last.Algorithm()
 		}
 	}
 	if wanted.ID == "" {

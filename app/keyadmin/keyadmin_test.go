@@ -74,7 +74,8 @@ func TestCreateAddsAKey(t *testing.T) {
 	assert.Regexp(t, regexp.MustCompile(`^hs-2026-02-16-[a-z2-9]{5}$`), first.ID)
 	assert.Equal(t, keys.Plan{SignFrom: noon}, s.key(t, first.ID).Plan(),
 		"the first key of a new file signs at once")
-	assert.Len(t, s.key(t, first.ID).Secret(), 32)
+	assert.Regexp(t, regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`), string(s.key(t, first.ID).Secret()),
+		"text, which a variable can hold")
 	assert.Equal(t, s.keyring, first.Keyring)
 	assert.True(t, first.New)
 
@@ -96,8 +97,7 @@ func TestCreateAddsAKey(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Create(t.Context(), keyadmin.NewKey{ID: "last"})
 	require.NoError(t, err)
-	assert.Equal(t, keys.EdDSA, s.key(t, "last").Algorithm(),
-		"the algorithm of the last key if none signs")
+	assert.Equal(t, keys.HS256, s.key(t, "last").Algorithm(), "the default if none signs")
 
 	_, err = s.Create(t.Context(), keyadmin.NewKey{ID: "pair"})
 	problem, ok := errors.AsType[*keys.PlanError](err)

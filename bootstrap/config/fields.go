@@ -38,13 +38,13 @@ var (
 	// VarHTTPAddr and VarOpsAddr are the addresses of the listeners.
 	VarHTTPAddr = nameOf(&named.HTTPAddr)
 	VarOpsAddr  = nameOf(&named.OpsAddr)
-	// VarSecret is the secret of the only key.
-	VarSecret = nameOf(&named.Secret)
+	// VarSigningKeys holds several keys, VarSecret the only one.
+	VarSigningKeys = nameOf(&named.SigningKeys)
+	VarSecret      = nameOf(&named.Secret)
 
 	varEnvironment     = nameOf(&named.Environment)
 	varBuildVersion    = nameOf(&named.BuildVersion)
 	varActiveKid       = nameOf(&named.ActiveKid)
-	varSigningKeys     = nameOf(&named.SigningKeys)
 	varLimitPerIP      = nameOf(&named.LimitPerIP)
 	varLimitPerNetwork = nameOf(&named.LimitPerNetwork)
 	varLimitPerInstall = nameOf(&named.LimitPerInstall)

@@ -31,13 +31,13 @@ func (r *reviewer) keyring(policy secret.Policy) *keys.Keyring {
 	switch {
 	case r.given[VarKeysetFile]:
 		return r.keyringOfFile(policy)
-	case r.given[varSigningKeys]:
-		r.noteUnusedSecret(varSigningKeys)
+	case r.given[VarSigningKeys]:
+		r.noteUnusedSecret(VarSigningKeys)
 		return r.keyringOfSigningKeys(policy, active)
 	case r.given[VarSecret]:
 		return r.keyringOfSecret(policy, active)
 	case r.production:
-		r.faultOf(VarSecret, "is not set, and neither is "+varSigningKeys+" or "+VarKeysetFile+
+		r.faultOf(VarSecret, "is not set, and neither is "+VarSigningKeys+" or "+VarKeysetFile+
 			": a production-like environment needs one of them",
 			remedySecret+", or create a keyset: sessiond keys create")
 		return nil
@@ -62,16 +62,16 @@ func (r *reviewer) noteUnusedSecret(used string) {
 
 // keyringOfSigningKeys returns the keyring of the signing keys.
 func (r *reviewer) keyringOfSigningKeys(policy secret.Policy, active keys.ID) *keys.Keyring {
-	if r.broken[varSigningKeys] {
+	if r.broken[VarSigningKeys] {
 		return nil
 	}
-	entries, err := environment.ParseEntries(r.texts[varSigningKeys])
+	entries, err := environment.ParseEntries(r.texts[VarSigningKeys])
 	if err != nil {
-		r.keyFaults(varSigningKeys, err, remedyJSON)
+		r.keyFaults(VarSigningKeys, err, remedyJSON)
 		return nil
 	}
 	keyring, err := environment.Keyring(entries, active)
-	r.keyFaults(varSigningKeys, err, remedyJSON, idsOf(entries)...)
+	r.keyFaults(VarSigningKeys, err, remedyJSON, idsOf(entries)...)
 	for i, entry := range entries {
 		r.signing = append(r.signing, []byte(entry.Secret()))
 		if entry.Secret() != "" {
@@ -79,7 +79,7 @@ func (r *reviewer) keyringOfSigningKeys(policy secret.Policy, active keys.ID) *k
 			if entry.IsFor(active) {
 				which += "(the active key) "
 			}
-			r.weaknesses(varSigningKeys, which, policy.Assess(entry.Secret()), remedySecret)
+			r.weaknesses(VarSigningKeys, which, policy.Assess(entry.Secret()), remedySecret)
 		}
 	}
 	return keyring

@@ -16,8 +16,8 @@ const remedyKey = "create a strong key with sessiond keys create, then remove th
 
 // keyringOfFile returns the keyring of the keyset file.
 func (r *reviewer) keyringOfFile(policy secret.Policy) *keys.Keyring {
-	if r.given[varSigningKeys] {
-		r.faultOf(varSigningKeys, "is set together with "+VarKeysetFile,
+	if r.given[VarSigningKeys] {
+		r.faultOf(VarSigningKeys, "is set together with "+VarKeysetFile,
 			"set only one of the two")
 	}
 	r.noteUnusedSecret(VarKeysetFile)
@@ -104,8 +104,8 @@ type Import struct {
 	Secret Secret
 	// Weak lists its weaknesses.
 	Weak []secret.Finding
-	// Refused says why the service, with this configuration, would refuse a keyset with that key;
-	// nil if it would accept it.
+	// Refused says why the service, with this configuration in a production-like environment, would
+	// refuse a keyset with that key; nil if it would accept it.
 	Refused *keys.RefusedError
 }
 
@@ -127,7 +127,7 @@ func (r *Review) ReadImport(name string, id keys.ID, now time.Time) (Import, err
 	imported.Weak = r.policy.Assess(text)
 	imported.Refused, _ = errors.AsType[*keys.RefusedError](r.requirements.Check(
 		[]keys.Placed{key}, now))
-	if len(imported.Weak) > 0 && r.Config.Production {
+	if len(imported.Weak) > 0 {
 		if imported.Refused == nil {
 			imported.Refused = &keys.RefusedError{}
 		}

@@ -400,7 +400,7 @@ func TestReadImport(t *testing.T) {
 	imported, err = development.ReadImport("weak", "k", noon)
 	require.NoError(t, err)
 	assert.Len(t, imported.Weak, 2)
-	assert.Nil(t, imported.Refused, "a weak secret is accepted in development")
+	assert.NotNil(t, imported.Refused, "judged as in production")
 
 	imported, err = production.ReadImport("weak", "k", noon)
 	require.NoError(t, err)

@@ -231,7 +231,7 @@ func (f form) fits(v variable) bool {
 	case formList:
 		return v.kind != nil && v.list()
 	case formMapping:
-		return v.name == varSigningKeys
+		return v.name == VarSigningKeys
 	case formOther:
 	}
 	return false

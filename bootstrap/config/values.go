@@ -101,7 +101,7 @@ func (r *reviewer) readOne(v variable) {
 		r.given[v.name] = false
 		return
 	}
-	if v.name == varSigningKeys && holdsNoKeys(text) {
+	if v.name == VarSigningKeys && holdsNoKeys(text) {
 		r.given[v.name] = false
 		return
 	}

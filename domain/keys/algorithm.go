@@ -17,7 +17,7 @@ const (
 	EdDSA Algorithm = "EdDSA"
 )
 
-// DefaultAlgorithm is the algorithm of the first key of a keyset, unless another is named.
+// DefaultAlgorithm is the algorithm of a new key if no key signs, unless another is named.
 const DefaultAlgorithm = HS256
 
 // table lists the algorithms, one row for each, in the order in which they are listed to people.

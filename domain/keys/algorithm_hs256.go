@@ -4,6 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"time"
+
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // hs256 is HMAC-SHA256 (RFC 7518 §3.2). The material is the key's bytes, of any length, and all of
@@ -25,8 +27,11 @@ func (h hs256) verify(m material, message, signature []byte) bool {
 	return hmac.Equal(h.sign(m, message), signature)
 }
 
-// generate makes a key as long as the MAC (RFC 2104 §3).
-func (hs256) generate(random func(int) []byte) material { return material(random(sha256.Size)) }
+// generate makes a key with as many random bytes as the MAC has (RFC 2104 §3). The key is their
+// base64url, so that a backend that takes secrets as text can hold it.
+func (hs256) generate(random func(int) []byte) material {
+	return material(strict.EncodeBase64(random(sha256.Size)))
+}
 
 func (hs256) fromPrivate(private []byte) (material, bool) { return material(private), true }
 func (hs256) fromPublic([]byte) (material, bool)          { return "", false }

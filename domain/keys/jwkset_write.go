@@ -3,7 +3,9 @@ package keys
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/offload/sessiond/domain/secret"
 	"github.com/offload/sessiond/domain/strict"
 )
 
@@ -35,6 +37,41 @@ func FormatPublic(keyring *Keyring, now time.Time) string {
 		}
 	}
 	return formatSet(shown, publicMembers, "")
+}
+
+// UnexportableError reports that a key cannot be held by a variable: see FormatSigningKeys. The ID
+// is empty if there is no key to hold.
+type UnexportableError struct{ ID ID }
+
+// Error says what is wrong with the key.
+func (e *UnexportableError) Error() string {
+	if e.ID == "" {
+		return "there is no " + string(HS256) + " key that may verify, now or later"
+	}
+	return string(e.ID) + " is not UTF-8 text, or has white space at an end, so no variable can hold it"
+}
+
+// FormatSigningKeys returns the HS256 keys that are pending, signing or verifying at now as a JSON
+// object from ids to secrets, for backends that verify with the same keys. It fails with an
+// *UnexportableError for a key that is not UTF-8 text, or that trimming would change, because the
+// backend would read another one; and if there is no such key.
+func FormatSigningKeys(keyring *Keyring, now time.Time) (string, error) {
+	var members []string
+	for _, key := range keyring.keys {
+		if key.Algorithm() != HS256 || !key.plan.mayVerify(now) {
+			continue
+		}
+		text := string(key.Secret())
+		if !utf8.ValidString(text) || secret.Trim(text) != text {
+			return "", &UnexportableError{ID: key.id}
+		}
+		member := append(strict.AppendString(nil, string(key.id)), ':')
+		members = append(members, string(strict.AppendString(member, text)))
+	}
+	if members == nil {
+		return "", &UnexportableError{}
+	}
+	return "{" + strings.Join(members, ",") + "}", nil
 }
 
 // pair is a member and its text; revoked has no text, because its value is always true.

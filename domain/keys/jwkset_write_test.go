@@ -3,6 +3,7 @@ package keys_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -27,6 +28,34 @@ func TestFormatSetByteForByte(t *testing.T) {
 		`","sign_from":"2026-02-16T12:00:00.5Z","verify_until":"2026-02-16T13:00:00Z","revoked":true}
 ]}
 `, keys.FormatSet(keyring))
+}
+
+func TestFormatSigningKeys(t *testing.T) {
+	hs := func(id keys.ID, text string, plan keys.Plan) keys.Key {
+		return keys.NewHS256(id, []byte(text), plan)
+	}
+	all := newKeyring(t, hs("verifying", "one", from(-2)), hs("signing", `t"w\\o é`, from(-1)),
+		hs("pending", "three\n\x7f!", from(1)), hs("expired", "four ", until(-9, 0)),
+		hs("revoked", "\xff", revoked(from(-3))), pair("ed", from(-4)))
+	text, err := keys.FormatSigningKeys(all, noon)
+	require.NoError(t, err)
+	var read map[string]string
+	require.NoError(t, json.Unmarshal([]byte(text), &read))
+	assert.Equal(t, map[string]string{"verifying": "one", "signing": `t"w\\o é`,
+		"pending": "three\n\x7f!"}, read)
+	assert.NotContains(t, text, "\n")
+
+	for name, key := range map[string]keys.Key{
+		"not UTF-8":        hs("bad", "\xff", from(0)),
+		"a space at start": hs("bad", "\u2003secret", from(0)),
+		"a break at end":   hs("bad", "secret\n", from(1)),
+	} {
+		_, err := keys.FormatSigningKeys(newKeyring(t, hs("good", "one", from(0)), key), noon)
+		assert.Equal(t, &keys.UnexportableError{ID: "bad"}, err, name)
+	}
+	_, err = keys.FormatSigningKeys(newKeyring(t, pair("ed", from(0)), hs("x", "x", until(-2, -1))),
+		noon)
+	assert.Equal(t, &keys.UnexportableError{}, err)
 }
 
 func TestFormatPublicByteForByte(t *testing.T) {

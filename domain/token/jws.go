@@ -19,9 +19,9 @@ const (
 // signJWS returns a JWS in compact serialization (RFC 7515 §7.1): header "." payload "." signature,
 // signed over the first two segments.
 func signJWS(claims session.Claims, key keys.Key) string {
-	header := appendString([]byte(`{"alg":`), string(key.Algorithm()))
-	header = appendString(append(header, `,"kid":`...), string(claims.KeyID))
-	header = append(appendString(append(header, `,"typ":`...), typeJWT), '}')
+	header := strict.AppendString([]byte(`{"alg":`), string(key.Algorithm()))
+	header = strict.AppendString(append(header, `,"kid":`...), string(claims.KeyID))
+	header = append(strict.AppendString(append(header, `,"typ":`...), typeJWT), '}')
 	text := strict.AppendBase64(make([]byte, 0, 1024), header)
 	text = append(text, '.')
 	text = strict.AppendBase64(text, payload(claims, true))

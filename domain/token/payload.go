@@ -2,7 +2,6 @@ package token
 
 import (
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
@@ -28,34 +27,17 @@ func payload(c session.Claims, subject bool) []byte {
 	p := make([]byte, 0, 256)
 	p = append(p, `{"v":`...)
 	p = strconv.AppendInt(p, session.Version, 10)
-	p = appendString(append(p, `,"kid":`...), string(c.KeyID))
+	p = strict.AppendString(append(p, `,"kid":`...), string(c.KeyID))
 	p = strconv.AppendInt(append(p, `,"iat":`...), int64(c.IssuedAt), 10)
 	p = strconv.AppendInt(append(p, `,"nbf":`...), int64(c.NotBefore), 10)
-	p = appendString(append(p, `,"iss":`...), c.Issuer)
-	p = appendString(append(p, `,"aud":`...), c.Audience)
-	p = appendString(append(p, `,"install_id":`...), c.InstallID.Text())
+	p = strict.AppendString(append(p, `,"iss":`...), c.Issuer)
+	p = strict.AppendString(append(p, `,"aud":`...), c.Audience)
+	p = strict.AppendString(append(p, `,"install_id":`...), c.InstallID.Text())
 	p = strconv.AppendInt(append(p, `,"exp":`...), int64(c.ExpiresAt), 10)
 	if subject {
-		p = appendString(append(p, `,"sub":`...), c.InstallID.Text())
+		p = strict.AppendString(append(p, `,"sub":`...), c.InstallID.Text())
 	}
 	return append(p, '}')
-}
-
-// appendString appends text as a JSON string (RFC 8259 §7), escaping only what must be escaped.
-func appendString(to []byte, text string) []byte {
-	const hex = "0123456789abcdef"
-	to = append(to, '"')
-	for _, char := range text {
-		switch {
-		case char == '"' || char == '\\':
-			to = append(to, '\\', byte(char))
-		case char < ' ':
-			to = append(to, '\\', 'u', '0', '0', hex[char>>4], hex[char&0xf])
-		default:
-			to = utf8.AppendRune(to, char)
-		}
-	}
-	return append(to, '"')
 }
 
 // readObject makes check 5 for one decoded segment.

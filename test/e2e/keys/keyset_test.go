@@ -45,12 +45,12 @@ func TestInvalidKeysetKeepsTheLastGoodOne(t *testing.T) {
 		{func() { require.NoError(t, os.Remove(string(file))) }, "is not found"},
 		{func() { file.Write(t, keys.FormatSet(keyring), 0o640|0o004) },
 			"may be read or written by others"},
-		{func() { file.Put(t, good, weak) }, "key weak has fewer than 112 bits"},
+		{func() { file.Put(t, good, weak) }, "key 2 (weak): k: has fewer than 112 bits"},
 		{func() {
 			file.Put(t, good, harness.HS256Key("digest", harness.OtherSecret,
 				harness.Noon))
 		},
-			"key digest is the same as OFFLOAD_LIMITER_DIGEST_KEY"},
+			"key 1 (digest): k: is the same as OFFLOAD_LIMITER_DIGEST_KEY"},
 		{func() { file.Put(t, good.WithPlan(keys.Plan{SignFrom: harness.Noon, Revoked: true})) },
 			"holds no key that can sign"},
 	} {
