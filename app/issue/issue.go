@@ -72,7 +72,7 @@ func (s *Service) Issue(ctx context.Context, request ports.IssueRequest) (ports.
 	if err != nil {
 		return ports.Issued{}, err
 	}
-	claims := s.settings.Claims(id, signer.ID(), now)
+	claims := s.settings.Backdated(s.settings.Claims(id, signer.ID(), now), signer.Plan().SignFrom)
 	s.events.Record(ctx, ports.SessionIssued{Renewed: renewed})
 	return ports.Issued{
 		Token:        token.Sign(claims, signer),

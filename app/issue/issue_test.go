@@ -135,6 +135,28 @@ func TestIssuesASessionWithTheSettings(t *testing.T) {
 	assert.Equal(t, []ports.Event{ports.SessionIssued{}}, f.events)
 }
 
+// TestBackdatesSessions checks that a backdated session is valid as long as any other, for a
+// verifier whose clock is behind too, and never begins before its key signs.
+func TestBackdatesSessions(t *testing.T) {
+	backdated := settings
+	backdated.Backdate = 10 * time.Second
+	for since, want := range map[time.Duration]time.Duration{
+		time.Hour: 10 * time.Second, 4 * time.Second: 4 * time.Second, 0: 0,
+	} {
+		f := newFixture(t, func(f *fixture, parts *issue.Parts) {
+			parts.Settings = backdated
+			f.keyring = newKeyring(t, keys.NewHS256("kid", []byte("secret"),
+				keys.Plan{SignFrom: noon.Add(-since)}))
+		})
+		issued, err := f.issue(t, "install-12345")
+		require.NoError(t, err)
+		assert.Equal(t, noon.Add(-want), issued.Claims.IssuedAt.Time())
+		assert.Equal(t, noon.Add(2*time.Minute), issued.Claims.ExpiresAt.Time())
+		_, err = token.Verify(issued.Token, f.keyring, settings, noon.Add(-want))
+		assert.NoError(t, err, "by a clock that is %s behind", want)
+	}
+}
+
 func TestRefreshAfterIsBetweenSevenAndNineTenths(t *testing.T) {
 	for _, c := range []struct {
 		name     string

@@ -103,6 +103,7 @@ type fields struct {
 	SigningKeys     Secret             `env:"OFFLOAD_SESSION_SIGNING_KEYS" default:"-" help:"JSON object from key ids to secrets; all verify, the active one signs"`
 	KeysetFile      path               `env:"OFFLOAD_SESSION_KEYSET_FILE" default:"-" help:"keyset file; empty for none"`
 	ClockSkew       int                `env:"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS" default:"2" validate:"min=0,max=60" help:"tolerated clock skew, for nbf only, in seconds"`
+	Backdate        int                `env:"OFFLOAD_SESSION_BACKDATE_SECONDS" default:"0" validate:"min=0,max=60" help:"how far into the past a session begins, for verifiers without clock skew whose clocks lag, in seconds"`
 	RenewalGrace    int                `env:"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS" default:"604800" validate:"min=0,max=31536000" help:"how long after its expiry a session can be renewed, in seconds"`
 	LimitPerIP      int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP" default:"32" validate:"min=1,max=10000" help:"new sessions per address and window"`
 	LimitPerNetwork int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK" default:"2048" validate:"min=0,max=100000" help:"new sessions per network (IPv4 /24, IPv6 /48) and window; 0 for no limit"`

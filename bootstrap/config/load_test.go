@@ -54,7 +54,8 @@ func TestAllVariables(t *testing.T) {
 		"OFFLOAD_SESSION_SECRET= "+strongA+"\n",
 		"OFFLOAD_SESSION_TTL_SECONDS=1", "OFFLOAD_SESSION_TOKEN_ISSUER= me ",
 		"OFFLOAD_SESSION_TOKEN_AUDIENCE=\u2003you", "OFFLOAD_SESSION_TOKEN_ACTIVE_KID= k1 ",
-		"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS=0", "OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS=0",
+		"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS=0", "OFFLOAD_SESSION_BACKDATE_SECONDS=9",
+		"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS=0",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=7",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK=70",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=3",
@@ -84,7 +85,8 @@ func TestAllVariables(t *testing.T) {
 	url = url.WithTLSFiles(redis.TLSFiles{Strict: true})
 	assert.Equal(t, config.Config{
 		Environment: "production", Production: true, BuildVersion: "2.0",
-		Session: session.Settings{Issuer: "me", Audience: "you", Lifetime: time.Second},
+		Session: session.Settings{Issuer: "me", Audience: "you", Lifetime: time.Second,
+			Backdate: 9 * time.Second},
 		Limits: issue.Limits{PerAddress: 7, PerNetwork: 70, PerInstall: 3, RenewalsPerInstall: 5,
 			RenewalsPerAddress: 80, Window: 30 * time.Second,
 			Mode: ports.Observe, IPv6Prefix: 48},

@@ -86,7 +86,7 @@ func (r *reviewer) config() Config {
 		Session: session.Settings{
 			Issuer: f.Issuer, Audience: f.Audience,
 			Lifetime: seconds(f.TTL), ClockSkew: seconds(f.ClockSkew),
-			RenewalGrace: seconds(f.RenewalGrace),
+			RenewalGrace: seconds(f.RenewalGrace), Backdate: seconds(f.Backdate),
 		},
 		Limits:         limits,
 		KeysetFile:     string(f.KeysetFile),

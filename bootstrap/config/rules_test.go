@@ -18,6 +18,7 @@ func TestNumbers(t *testing.T) {
 	for variable, bounds := range map[string][2]int64{
 		"OFFLOAD_SESSION_TTL_SECONDS":                {1, 31536000},
 		"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS":         {0, 60},
+		"OFFLOAD_SESSION_BACKDATE_SECONDS":           {0, 60},
 		"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS":      {0, 31536000},
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP":         {1, 10000},
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK":    {0, 100000},
@@ -332,7 +333,7 @@ func TestSettings(t *testing.T) {
 			"OFFLOAD_TRUSTED_PROXIES=10.0.0.1,\x1b[2J", "OFFLOAD_SESSION_TOKEN_ISSUER= me "},
 		args: []string{"--ops-addr="},
 	})
-	require.Len(t, review.Settings, 53)
+	require.Len(t, review.Settings, 54)
 	for variable, want := range map[string]config.Setting{
 		"OFFLOAD_CONFIG_FILE": {Value: "session.yaml", Origin: "environment"},
 		"OFFLOAD_BUILD_VERSION": {Value: strings.Repeat("x", 200) + "…",

@@ -45,6 +45,9 @@ type Settings struct {
 	// ClockSkew is how far nbf may be in the future: whole seconds, zero for none. It never extends
 	// a session.
 	ClockSkew time.Duration
+	// Backdate is how far into the past a session begins: whole seconds, zero for none. It is for
+	// verifiers that allow no clock skew, and never shortens a session.
+	Backdate time.Duration
 	// RenewalGrace is how long after it expires a session can still be renewed: whole seconds, zero
 	// for none.
 	RenewalGrace time.Duration
@@ -64,6 +67,20 @@ func (s Settings) Claims(id InstallID, key keys.ID, now time.Time) Claims {
 // Accepts reports whether a token for audience is accepted.
 func (s Settings) Accepts(audience string) bool {
 	return audience == s.Audience || slices.Contains(s.OtherAudiences, audience)
+}
+
+// Backdated returns claims that begin earlier by Backdate, but not before from, which is when the
+// key began to sign. They expire at the same instant.
+func (s Settings) Backdated(claims Claims, from time.Time) Claims {
+	earliest := UnixOf(from)
+	if earliest.Time().Before(from) {
+		earliest++
+	}
+	start := max(claims.IssuedAt-Unix(s.Backdate/time.Second), earliest, 0)
+	if start < claims.IssuedAt {
+		claims.IssuedAt, claims.NotBefore = start, start
+	}
+	return claims
 }
 
 // Expired reports whether the session has expired at now: from the exact instant of exp, without

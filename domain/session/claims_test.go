@@ -38,6 +38,31 @@ func TestSettingsClaims(t *testing.T) {
 	assert.Equal(t, start+119, before.ExpiresAt)
 }
 
+func TestBackdated(t *testing.T) {
+	at := func(seconds int64) session.Unix { return session.UnixOf(noon) + session.Unix(seconds) }
+	claims := session.Claims{KeyID: "kid", IssuedAt: at(0), NotBefore: at(0), ExpiresAt: at(120)}
+	for name, c := range map[string]struct {
+		backdate time.Duration
+		from     time.Time
+		want     session.Unix
+	}{
+		"not at all":                    {0, time.Time{}, at(0)},
+		"two seconds":                   {2 * time.Second, time.Time{}, at(-2)},
+		"the key is younger":            {time.Minute, noon.Add(-30 * time.Second), at(-30)},
+		"the key began within a second": {time.Minute, noon.Add(-1500 * time.Millisecond), at(-1)},
+		"the key began now":             {time.Minute, noon, at(0)},
+		"the key began in this second":  {time.Minute, noon.Add(1), at(0)},
+	} {
+		got := session.Settings{Backdate: c.backdate}.Backdated(claims, c.from)
+		want := claims
+		want.IssuedAt, want.NotBefore = c.want, c.want
+		assert.Equal(t, want, got, name)
+	}
+	early := session.Claims{IssuedAt: 5, NotBefore: 5, ExpiresAt: 9}
+	assert.Zero(t, session.Settings{Backdate: time.Minute}.Backdated(early, time.Time{}).IssuedAt,
+		"not before 1970, which no claim can express")
+}
+
 func TestUnix(t *testing.T) {
 	assert.Equal(t, session.Unix(1771243200), session.UnixOf(noon))
 	assert.Equal(t, noon, session.Unix(1771243200).Time())

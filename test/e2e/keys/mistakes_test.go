@@ -76,3 +76,22 @@ func TestLeakedKeyIsReplaced(t *testing.T) {
 		})
 	}
 }
+
+// TestSessionsOfLaggingVerifiers shows that a backdated session is valid at once where the clock is
+// behind and no skew is allowed, unless its key began to sign later.
+func TestSessionsOfLaggingVerifiers(t *testing.T) {
+	t.Parallel()
+	set := harness.NewKeyset(t, harness.HS256Key("old", harness.StrongSecret,
+		harness.Noon.Add(-time.Hour)), harness.HS256Key("new", harness.OtherSecret,
+		harness.Noon.Add(time.Minute)))
+	service := harness.Serve(t, set.Env(harness.Env{"OFFLOAD_SESSION_BACKDATE_SECONDS": "30"}))
+	lagging := harness.ServeAt(t, harness.Noon.Add(-30*time.Second),
+		set.Env(harness.Env{"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS": "0"}))
+	token := service.Token(t, "install-12345")
+	assert.Equal(t, http.StatusOK, lagging.Current(t, harness.Bearer(token)).Status)
+	assert.Equal(t, harness.Noon.Unix()-30, harness.StampOf(t, token).Iat)
+	service.Clock.Advance(70 * time.Second)
+	stamp := harness.StampOf(t, service.Token(t, "install-12345"))
+	assert.EqualValues(t, "new", stamp.Kid)
+	assert.Equal(t, harness.Noon.Unix()+60, stamp.Iat)
+}
