@@ -56,7 +56,8 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 		},
 		Keys:    keyCommands{load, clock.New()}.commands(),
 		Version: versionReport,
-		Names: cli.Names{SecretVariable: config.VarSecret, ConfigFlag: config.FlagConfig,
+		Names: cli.Names{SecretVariable: config.VarSecret,
+			SigningKeysVariable: config.VarSigningKeys, ConfigFlag: config.FlagConfig,
 			RenewalGraceFlag: config.FlagOf(config.VarRenewalGrace)},
 	}, args, stdout, stderr)
 }

@@ -49,8 +49,9 @@ type Commands struct {
 
 // Names holds the names of configuration variables and of their flags.
 type Names struct {
-	// SecretVariable is the variable with the secret of the only key.
-	SecretVariable string
+	// SecretVariable is the variable with the secret of the only key, SigningKeysVariable the one
+	// with several keys.
+	SecretVariable, SigningKeysVariable string
 	// ConfigFlag is the flag that names the configuration file, RenewalGraceFlag the flag of the
 	// renewal grace.
 	ConfigFlag, RenewalGraceFlag string

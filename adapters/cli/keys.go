@@ -328,8 +328,9 @@ func newKeysExport(commands Commands) *cobra.Command {
 		Short: "Writes the public JWK Set",
 		Long: "Writes the public JWK Set.\n\n" +
 			"With --signing-keys --force it writes the secrets of the HS256 keys that are\n" +
-			"pending, signing or verifying, as the JSON object that " +
-			"OFFLOAD_SESSION_SIGNING_KEYS\nholds, for a backend that verifies with the same keys.",
+			"pending, signing or verifying, as the JSON object that\n" +
+			commands.Names.SigningKeysVariable +
+			" holds, for a backend that verifies with\nthe same keys.",
 		RunE: func(command *cobra.Command, _ []string) error {
 			if signingKeys {
 				return exportSigningKeys(commands, command, force)
