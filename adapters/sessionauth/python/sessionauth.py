@@ -41,6 +41,7 @@ import urllib.parse
 import uuid
 import weakref
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import (
     Any,
     Callable,
@@ -609,8 +610,8 @@ class Ring:
 _MEMBERS = {"kty", "alg", "kid", "use", "key_ops", "sign_from", "verify_until", "revoked"}
 _MEMBERS_OF = {"oct": _MEMBERS | {"k"}, "OKP": _MEMBERS | {"crv", "x", "d"}}
 _INSTANT = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})"
-    r"(?:\.([0-9]+))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})"
+    r"(?:\.([0-9]+))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
 _YEAR_1 = -62135596800  # in seconds since 1970; it must be later
 _YEAR_10000 = 253402300800
@@ -828,7 +829,8 @@ class _KeyReader:
 def _parse_instant(text: str) -> Optional[int]:
     """Parses RFC 3339, section 5.6, as nanoseconds since 1970, truncated.
 
-    Returns None if the text is invalid or its year in UTC is out of range.
+    A leap second, at the end of a month in UTC, is read as the second before it. Returns None if the
+    text is invalid or its year in UTC is out of range.
     """
     match = _INSTANT.fullmatch(text)
     if not match:
@@ -842,7 +844,7 @@ def _parse_instant(text: str) -> Optional[int]:
         or not 1 <= day <= days[month - 1]
         or hour > 23
         or minute > 59
-        or second > 59
+        or second > 60
     ):
         return None
     # Computed by hand, because datetime has no year 0, which an offset may move into year 1.
@@ -856,6 +858,8 @@ def _parse_instant(text: str) -> Optional[int]:
         + day
         - 1
     )
+    leap_second = second == 60
+    second = min(second, 59)
     seconds = _YEAR_1 + ((day_number * 24 + hour) * 60 + minute) * 60 + second
     if sign:
         if int(offset_hours) > 23 or int(offset_minutes) > 59:
@@ -865,7 +869,17 @@ def _parse_instant(text: str) -> Optional[int]:
     nanoseconds = int(((fraction or "") + "0" * 9)[:9])
     if (seconds, nanoseconds) <= (_YEAR_1, 0) or seconds >= _YEAR_10000:
         return None
+    if leap_second and not _begins_month(seconds + 1):
+        return None
     return seconds * 10**9 + nanoseconds
+
+
+def _begins_month(seconds: int) -> bool:
+    """Tells whether a month begins in UTC that many seconds after 1970, as late as year 10000."""
+    if seconds == _YEAR_10000:
+        return True
+    at = datetime(1970, 1, 1) + timedelta(seconds=seconds)
+    return (at.day, at.hour, at.minute, at.second) == (1, 0, 0, 0)
 
 
 # --------------------------------------------------------------------------------------------------

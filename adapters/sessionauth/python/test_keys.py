@@ -106,6 +106,10 @@ def test_refuses_secrets(secrets: Dict[str, str], problem: str) -> None:
             keyset(symmetric(sign_from="0001-01-01T00:00:00Z")),
             "key 1 (hs-1): sign_from: must be an instant",
         ),
+        (
+            keyset(symmetric(sign_from="2016-12-30T23:59:60Z")),
+            "key 1 (hs-1): sign_from: must be an instant",
+        ),
         (keyset(symmetric(), symmetric()), "the id hs-1 stands twice"),
         (keyset(symmetric(), symmetric(kid="hs-2")), "the keys hs-1 and hs-2 are the same"),
         (
@@ -116,6 +120,14 @@ def test_refuses_secrets(secrets: Dict[str, str], problem: str) -> None:
 )
 def test_refuses_keysets(data: bytes, problem: str) -> None:
     assert refusal(data).startswith(problem)
+
+
+def test_instants_are_those_of_the_rfc() -> None:
+    parse = sessionauth._parse_instant
+    assert parse("2026-02-16t12:00:00z") == parse("2026-02-16T12:00:00Z")
+    before = parse("2016-12-31T23:59:59.5Z")
+    assert parse("2016-12-31T23:59:60.5Z") == parse("2016-12-31t15:59:60.5-08:00") == before
+    assert parse("2016-12-31T23:59:60-08:00") is None
 
 
 def test_key_verifies_until_expired_or_revoked() -> None:
