@@ -43,23 +43,25 @@ func newKeyNotes(outcome keyadmin.Outcome) []string {
 	for _, key := range outcome.Keyring.Keys() {
 		known = known || key.ID() != added.ID() && key.Algorithm() == added.Algorithm()
 	}
-	by := "now"
-	if from := added.Plan().SignFrom; from.After(outcome.Now) {
-		by = "before it signs at " + from.UTC().Format(time.RFC3339)
-	}
-	var notes []string
-	if added.Algorithm().Published() {
-		notes = append(notes, fmt.Sprintf("Verifiers elsewhere must read the JWK Set with %s %s.",
-			added.ID(), by))
-	} else {
-		notes = append(notes, fmt.Sprintf("Backends that verify with the same keys need %s %s: "+
-			"sessiond keys export --signing-keys --force", added.ID(), by))
-	}
+	notes := []string{verifiersNote(added, outcome.Now)}
 	if !known {
 		notes = append(notes, fmt.Sprintf("%s is new in this file: versions of sessiond without it "+
 			"refuse the whole file, so update every replica and tool first.", added.Algorithm()))
 	}
 	return notes
+}
+
+// verifiersNote says by when verifiers elsewhere need a key, and where they get it.
+func verifiersNote(key keys.Key, now time.Time) string {
+	by := "now"
+	if from := key.Plan().SignFrom; from.After(now) {
+		by = "before it signs at " + from.UTC().Format(time.RFC3339)
+	}
+	if key.Algorithm().Published() {
+		return fmt.Sprintf("Verifiers elsewhere must read the JWK Set with %s %s.", key.ID(), by)
+	}
+	return fmt.Sprintf("Backends that verify with the same keys need %s %s: "+
+		"sessiond keys export --signing-keys --force", key.ID(), by)
 }
 
 // replacementNotes says which key signs after a revocation with --replace.
@@ -68,10 +70,10 @@ func replacementNotes(revoked keyadmin.Outcome) []string {
 	switch {
 	case revoked.Replacement != "":
 		notes := []string{fmt.Sprintf("Added %s (%s), which signs at once.", signer.ID(),
-			signer.Algorithm())}
+			signer.Algorithm()), verifiersNote(signer, revoked.Now)}
 		if signer.Algorithm().Published() {
-			notes = append(notes, "Verifiers elsewhere accept the revoked key, and reject the new "+
-				"one, until they read the JWK Set again: restart them or empty their caches.")
+			notes = append(notes, "Until they do, they accept the revoked key: restart them or "+
+				"empty their caches.")
 		}
 		return notes
 	case signs:
