@@ -355,8 +355,8 @@ func TestLongestTokenIsAccepted(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// TestTextsInQuotes checks that quotes that a tool kept, such as docker --env-file, are no part of a
-// text.
+// TestTextsInQuotes checks that quotes that a tool kept, such as docker --env-file, are no part of
+// a text.
 func TestTextsInQuotes(t *testing.T) {
 	for _, name := range []string{"OFFLOAD_SESSION_TOKEN_ISSUER", "OFFLOAD_SESSION_TOKEN_AUDIENCE",
 		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID", "OFFLOAD_HTTP_ADDR", "OFFLOAD_OPS_ADDR",

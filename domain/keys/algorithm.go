@@ -145,8 +145,8 @@ func (a Algorithm) Form() Form {
 	return row.form()
 }
 
-// Published reports whether keys have a public part, with which services elsewhere verify. It panics
-// if a is unknown.
+// Published reports whether keys have a public part, with which services elsewhere verify. It
+// panics if a is unknown.
 func (a Algorithm) Published() bool { return len(a.mustRow().publicMembers()) > 0 }
 
 // SignatureSize returns the exact length of a signature under a, in bytes; 0 if a is unknown.

@@ -18,7 +18,7 @@ import (
 var faultPattern = regexp.MustCompile(`^(?:(?:the set|key \d+)(?: \(([A-Za-z0-9._-]{1,64})\))?: ` +
 	`(?:keys: |kty: |alg: |kid: |k: |crv: |x: |d: |use: |key_ops: |sign_from: |verify_until: |revoked: )?` +
 	`(?:is larger than 1048576 bytes|is not JSON \(line \d+, column \d+\)(?:: it is empty)?|begins with [a-zA-Z0-9() -]+: save the file as UTF-8 without one|` +
-	`has a member that is not known(?:: "[ -~]{0,48}"|, and whose name may be a secret)(?: \(did you mean [a-z_]+\?\)|; known are [a-z_ ]+)|appears twice|must be a list of keys|` +
+	`has a member that is not known(?:: "[\x20-\x7e]{0,48}"|, and whose name may be a secret)(?: \(did you mean [a-z_]+\?\)|; known are [a-z_ ]+)|appears twice|must be a list of keys|` +
 	`there is no key|the id ([A-Za-z0-9._-]{1,64}) appears twice|the keys ([A-Za-z0-9._-]{1,64}) and ([A-Za-z0-9._-]{1,64}) are the same|` +
 	`must be an object|must be 1 to 64 of A-Z a-z 0-9 \. _ -|must be oct or OKP|must be HS256 for an oct key|must be Ed25519|` +
 	`must be EdDSA for an OKP key|does not fit the private part|must be base64url without padding|must be 32 bytes|` +

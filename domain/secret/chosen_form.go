@@ -100,7 +100,7 @@ func isUUID(text []byte) bool {
 
 // isMark reports whether c is neither a letter nor a digit.
 func isMark(c byte) bool {
-	return !isUpper(c) && !('a' <= c && c <= 'z') && !('0' <= c && c <= '9')
+	return !isUpper(c) && (c < 'a' || 'z' < c) && (c < '0' || '9' < c)
 }
 
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }

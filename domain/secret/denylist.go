@@ -106,7 +106,6 @@ func lineFault(text string) string {
 // lineWarning returns why a line matches no acceptable secret, and the secret that was probably
 // meant.
 func lineWarning(text string) (warning, meant string) {
-	meant = text
 	if before, found := cutComment(text); found && isGenerated(peel(before)) {
 		return "has a comment after the secret, or a secret with white space inside", peel(before)
 	}

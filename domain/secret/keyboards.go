@@ -75,10 +75,10 @@ func rings(rows ...string) layout {
 	}
 	for i := range l.costs {
 		// A layout with two rings has steps of both lengths; one back is the longest of each.
-		switch step := int16(i - lastStep); {
-		case step == 1, step == l.ring[0]-1, step == l.ring[1]-1:
+		step := int16(i - lastStep)
+		if step == 1 || step == l.ring[0]-1 || step == l.ring[1]-1 {
 			l.costs[i] = stepStraight
-		case step == 0:
+		} else if step == 0 {
 			l.costs[i] = stepDiagonal
 		}
 	}

@@ -49,7 +49,7 @@ type reading struct {
 }
 
 // substitutes are the characters that people write for letters (leetspeak).
-var substitutes = [26]string{'a' - 'a': "4@", 'b' - 'a': "8", 'e' - 'a': "3", 'g' - 'a': "96",
+var substitutes = [26]string{0: "4@", 'b' - 'a': "8", 'e' - 'a': "3", 'g' - 'a': "96",
 	'i' - 'a': "1!", 'l' - 'a': "1", 'o' - 'a': "0", 's' - 'a': "5$", 't' - 'a': "7+", 'z' - 'a': "2"}
 
 // plainReadings and leetReadings hold what a folded character stands for, without and with

@@ -17,8 +17,8 @@ type crowd struct {
 	// is 0, each phone has a site of its own.
 	network netip.Prefix
 	sites   int
-	// holders obtained their sessions during the hour before. newcomers have none, and first ask for
-	// one at a random instant of the time within, from the start.
+	// holders obtained their sessions during the hour before. newcomers have none, and first ask
+	// for one at a random instant of the time within, from the start.
 	holders, newcomers int
 	within             time.Duration
 	// unspread phones return as soon as their request could be granted, in whole seconds, rather

@@ -197,8 +197,8 @@ func (all tables) addAttackers(t *testing.T) {
 		"Refused by", names, func(t *testing.T, i int) string {
 		got := obtain(t, holdings[i], time.Hour)
 		assert.Len(t, got.kept, yieldOf(defaults(t), holdings[i]).collected(time.Hour))
-		return fmt.Sprintf("| %s | %s | %s | `%s` |\n", names[i], grouped(got.firstMinute),
-			grouped(len(got.kept)), got.by)
+		return fmt.Sprintf("| %s | %s | %s | %s |\n", names[i], grouped(got.firstMinute),
+			grouped(len(got.kept)), "`"+got.by.String()+"`")
 	})
 }
 

@@ -87,8 +87,9 @@ func WriteShared(w http.ResponseWriter, body []byte) (int, error) {
 // send sends the response that was held back, and returns when all of it has been passed to the
 // kernel or to the client's flow-control window. Short HTTP/1 responses are an exception: net/http
 // sends them when the handler has returned, and each connection can have only one. They are not
-// among the requests that wait for their clients: the bound on connections bounds them, each fits in
-// the buffer that net/http has for the connection anyway, and the deadline closes the connection.
+// among the requests that wait for their clients: the bound on connections bounds them, each fits
+// in the buffer that net/http has for the connection anyway, and the deadline closes the
+// connection.
 func (a *recorder) send() {
 	a.begin()
 	a.holds = false

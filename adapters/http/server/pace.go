@@ -33,8 +33,8 @@ const (
 	// waits for awaitedUnits.
 	unitsPerSecond = 32
 	awaitedUnits   = 8
-	// longestPace is how long a connection may have waited without a request in progress since it had
-	// its full allowance. Then it is closed. Requests in progress have deadlines of their own.
+	// longestPace is how long a connection may have waited without a request in progress since it
+	// had its full allowance. Then it is closed. Requests in progress have deadlines of their own.
 	longestPace = 5 * time.Second
 )
 

@@ -249,12 +249,11 @@ func TestConnectsWhereDecisionTimeIsTooShort(t *testing.T) {
 		}
 		decides()
 		for len(timers) > 0 {
-			switch timer := <-timers; timer.After {
-			case redis.FailureRest:
+			timer := <-timers
+			if timer.After == redis.FailureRest {
 				rest = timer
-			case redis.LifeRetry:
-				replacementFailed = true
 			}
+			replacementFailed = replacementFailed || timer.After == redis.LifeRetry
 		}
 		return replacementFailed
 	}, redisserver.Timeout, time.Millisecond, "no failed attempt to replace the connection")

@@ -30,8 +30,8 @@ type flood struct {
 	want string
 }
 
-// slowed is how long a flood lasts of which the rest would take hours. It is longer than the service
-// leaves a connection open that only floods.
+// slowed is how long a flood lasts of which the rest would take hours. It is longer than the
+// service leaves a connection open that only floods.
 const slowed = 20 * time.Second
 
 // arrive sends the flood on an HTTP/2 connection. It returns the words received until the flood was
@@ -197,7 +197,7 @@ func TestWireHTTP2ResponsesWithoutAWindow(t *testing.T) {
 		}
 		given[wordFor(kind, payload)]++
 	}
-	// The connection is read slowly, so that some requests find a stream that has been reset before.
+	// The connection is read slowly, so that some requests find that a stream has been reset.
 	assert.GreaterOrEqual(t, given["reset 2"], 32, "%v", given)
 	assert.Equal(t, 100, given["reset 2"]+given["reset 7"],
 		"requests beyond the number of streams are refused: %v", given)

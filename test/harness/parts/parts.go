@@ -14,8 +14,7 @@ import (
 // unpacked for a part because it may not install packages; and the variables that the program
 // needs in its environment.
 func Find(part, program string) (path string, env []string, err error) {
-	for _, name := range []string{program, filepath.Join("/usr/sbin", program),
-		filepath.Join("/sbin", program)} {
+	for _, name := range []string{program, "/usr/sbin/" + program, "/sbin/" + program} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil, nil
 		}
