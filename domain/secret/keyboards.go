@@ -75,10 +75,10 @@ func rings(rows ...string) layout {
 	}
 	for i := range l.costs {
 		// A layout with two rings has steps of both lengths; one back is the longest of each.
-		step := int16(i - lastStep)
-		if step == 1 || step == l.ring[0]-1 || step == l.ring[1]-1 {
+		switch int16(i - lastStep) {
+		case 1, l.ring[0] - 1, l.ring[1] - 1:
 			l.costs[i] = stepStraight
-		} else if step == 0 {
+		case 0:
 			l.costs[i] = stepDiagonal
 		}
 	}
