@@ -7,8 +7,11 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// MaxLabel is the maximum number of code points of app_version and of platform.
-const MaxLabel = 32
+// Bounds of app_version and of platform, in code points.
+const (
+	MinLabel = 1
+	MaxLabel = 32
+)
 
 // Field is a member of a request that can be invalid.
 type Field string
@@ -40,6 +43,18 @@ const (
 type Violation struct {
 	Field Field
 	Rule  Rule
+}
+
+// Bounds returns the least and the greatest number of code points that the field may have. ok is
+// false unless the rule is RuleLength.
+func (v Violation) Bounds() (least, greatest int, ok bool) {
+	switch {
+	case v.Rule != RuleLength:
+		return 0, 0, false
+	case v.Field == FieldInstallID:
+		return MinInstallID, MaxInstallID, true
+	}
+	return MinLabel, MaxLabel, true
 }
 
 // Violations is everything that is wrong with a request, at most one violation for each field, in
@@ -101,7 +116,7 @@ func checkLabel(input Input) Rule {
 	if input.Violated != RuleNone {
 		return input.Violated
 	}
-	if n := utf8.RuneCountInString(input.Text); n < 1 || n > MaxLabel {
+	if n := utf8.RuneCountInString(input.Text); n < MinLabel || n > MaxLabel {
 		return RuleLength
 	}
 	if isBlank(input.Text) {

@@ -111,3 +111,17 @@ func TestNewRequestRefuses(t *testing.T) {
 		})
 	}
 }
+
+func TestViolationBounds(t *testing.T) {
+	for field, want := range map[session.Field][2]int{
+		session.FieldInstallID:  {session.MinInstallID, session.MaxInstallID},
+		session.FieldAppVersion: {session.MinLabel, session.MaxLabel},
+		session.FieldPlatform:   {session.MinLabel, session.MaxLabel},
+	} {
+		least, greatest, ok := session.Violation{Field: field, Rule: session.RuleLength}.Bounds()
+		assert.True(t, ok, "%s", field)
+		assert.Equal(t, want, [2]int{least, greatest}, "%s", field)
+		_, _, ok = session.Violation{Field: field, Rule: session.RuleBlank}.Bounds()
+		assert.False(t, ok, "%s: only a length has bounds", field)
+	}
+}

@@ -280,7 +280,15 @@ func TestValidation(t *testing.T) {
 			var details []string
 			for violation := range strings.SplitSeq(c.details, ", ") {
 				field, rule, _ := strings.Cut(violation, " ")
-				details = append(details, `{"field":"`+field+`","rule":"`+rule+`"}`)
+				bounds := ""
+				switch {
+				case rule != "length":
+				case field == "install_id":
+					bounds = `,"min":8,"max":128`
+				default:
+					bounds = `,"min":1,"max":32`
+				}
+				details = append(details, `{"field":"`+field+`","rule":"`+rule+`"`+bounds+`}`)
 			}
 			assert.Equal(t, 422, answer.StatusCode)
 			assert.Equal(t,

@@ -187,5 +187,6 @@ func TestDescriptionMatchesRules(t *testing.T) {
 		at(t, document, document, "components", "schemas", "Label")
 	assert.EqualValues(t, session.MinInstallID, id["minLength"])
 	assert.EqualValues(t, session.MaxInstallID, id["maxLength"])
+	assert.EqualValues(t, session.MinLabel, label["minLength"])
 	assert.EqualValues(t, session.MaxLabel, label["maxLength"])
 }

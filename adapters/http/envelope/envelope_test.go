@@ -110,7 +110,7 @@ func TestProblemShowsWaitAndViolations(t *testing.T) {
 		}})
 	assert.Equal(t, "7", recorder.Header().Get("Retry-After"))
 	assert.Equal(t, `{"error":{"code":"validation_error","message":"Request validation failed",`+
-		`"request_id":"a","details":[{"field":"install_id","rule":"length"},`+
+		`"request_id":"a","details":[{"field":"install_id","rule":"length","min":8,"max":128},`+
 		`{"field":"body","rule":"duplicate"}]}}`, recorder.Body.String())
 }
 

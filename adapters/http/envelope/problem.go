@@ -57,6 +57,9 @@ type (
 	detail struct {
 		Field session.Field `json:"field"`
 		Rule  session.Rule  `json:"rule"`
+		// Min and Max are the bounds in code points if the rule is about the length.
+		Min int `json:"min,omitempty"`
+		Max int `json:"max,omitempty"`
 	}
 )
 
@@ -77,7 +80,9 @@ func WriteProblem(w http.ResponseWriter, p Problem) {
 	}
 	shown := problem{Code: p.Kind.Code(), Message: p.Kind.Message(), RequestID: p.RequestID}
 	for _, violation := range p.Violations {
-		shown.Details = append(shown.Details, detail(violation))
+		least, greatest, _ := violation.Bounds()
+		shown.Details = append(shown.Details, detail{violation.Field, violation.Rule, least,
+			greatest})
 	}
 	WriteJSON(w, form.status, body{shown})
 }

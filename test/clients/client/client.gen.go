@@ -784,10 +784,16 @@ type ValidationProblemCode string
 // ValidationProblemMessage defines model for ValidationProblem.Message.
 type ValidationProblemMessage string
 
-// Violation One rule that one field violated. It never contains the value.
+// Violation One rule that one field violated, and, if the rule is `length`, the bounds of that field. It never contains the value.
 type Violation struct {
 	Field ViolationField `json:"field"`
-	Rule  ViolationRule  `json:"rule"`
+
+	// Max The greatest number of Unicode code points of the field; present if the rule is `length`.
+	Max *int `json:"max,omitempty"`
+
+	// Min The least number of Unicode code points of the field; present if the rule is `length`.
+	Min  *int          `json:"min,omitempty"`
+	Rule ViolationRule `json:"rule"`
 }
 
 // ViolationField defines model for Violation.Field.

@@ -75,8 +75,8 @@ func TestGeneratedClient(t *testing.T) {
 	invalid := exact(t, wrong.Body, wrong.JSON422)
 	assert.Equal(t, client.ValidationProblemCodeValidationError, invalid.Error.Code)
 	assert.Equal(t, []client.Violation{
-		{Field: client.ViolationFieldInstallId, Rule: client.Length},
-		{Field: client.ViolationFieldAppVersion, Rule: client.Length},
+		{Field: client.ViolationFieldInstallId, Rule: client.Length, Min: new(8), Max: new(128)},
+		{Field: client.ViolationFieldAppVersion, Rule: client.Length, Min: new(1), Max: new(32)},
 		{Field: client.ViolationFieldPlatform, Rule: client.Blank},
 	}, invalid.Error.Details)
 

@@ -59,7 +59,7 @@ assert.deepEqual(codes, ["unauthorized", "invalid_token"]);
 
 const wrong = await client.POST("/v1/sessions/anonymous", { body: request("short") });
 assert(wrong.error && typeof wrong.error === "object" && wrong.error.error.code === "validation_error");
-assert.deepEqual(wrong.error.error.details, [{ field: "install_id", rule: "length" }]);
+assert.deepEqual(wrong.error.error.details, [{ field: "install_id", rule: "length", min: 8, max: 128 }]);
 
 await wait(first.data.expires_in);
 const late = await current(first.data.session_token);
