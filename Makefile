@@ -27,9 +27,9 @@ help: ## list the targets
 run: build ## build, and serve on embedded defaults
 	@.build/sessiond
 
-build: ## build the binary into .build
+build: ## build the static binary into .build
 	@mkdir -p .build
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o .build/sessiond ./cmd/sessiond
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o .build/sessiond ./cmd/sessiond
 
 test: test-unit test-suites test-modules ## run the tests: race detector, real sockets, real servers, peer libraries
 

@@ -54,6 +54,11 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 			}
 			return report
 		},
+		Template: config.Template,
+		Health: func(ctx context.Context, flags *pflag.FlagSet, ready bool) cli.HealthReport {
+			return health(ctx, load(flags), ready)
+		},
+		Unflagged: config.Unflagged(), NoColor: cli.NoColor(environ),
 		Keys:    keyCommands{load, clock.New()}.commands(),
 		Version: versionReport,
 		Names: cli.Names{SecretVariable: config.VarSecret,

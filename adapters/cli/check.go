@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -15,7 +14,6 @@ import (
 // newCheck returns the command that checks the configuration and describes its effect.
 func newCheck(commands Commands) *cobra.Command {
 	var strict bool
-	var format string
 	check := &cobra.Command{
 		Use:   "check",
 		Short: "Checks the configuration and describes what it would do",
@@ -27,13 +25,11 @@ func newCheck(commands Commands) *cobra.Command {
 			"The exit status is 0 for a valid configuration, 1 for an invalid one and, with\n" +
 			"--strict, 2 for a valid one with warnings.",
 		RunE: func(command *cobra.Command, _ []string) error {
-			write, ok := map[string]func(CheckReport, io.Writer) error{
-				"text": CheckReport.writeText, "json": CheckReport.writeJSON}[format]
-			if !ok {
-				return &usageError{command.CommandPath(), "--format must be text or json"}
-			}
 			report := commands.Check(command.Context(), command.Flags())
-			if err := write(report, command.OutOrStdout()); err != nil {
+			err := write(command, report, func(w io.Writer) error {
+				return report.writeText(w, newPalette(w, commands.NoColor))
+			})
+			if err != nil {
 				return err
 			}
 			switch {
@@ -45,35 +41,29 @@ func newCheck(commands Commands) *cobra.Command {
 			return nil
 		},
 	}
-	commands.AddFlags(check.Flags())
 	check.Flags().BoolVar(&strict, "strict", false, "exit with status 2 if there are warnings")
-	check.Flags().StringVar(&format, "format", "text", "output format, text or json")
+	reporting(check)
+	commands.AddFlags(check.Flags())
 	return prepare(check)
 }
 
-func (r CheckReport) writeJSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
-}
-
-func (r CheckReport) writeText(w io.Writer) error {
+func (r CheckReport) writeText(w io.Writer, colors palette) error {
 	var text strings.Builder
 	if r.Effect != nil {
 		r.Effect.write(&text)
 		text.WriteByte('\n')
 	}
-	text.WriteString(formatFindings("note", r.Notes))
-	text.WriteString(formatFindings("warning", r.Warnings))
-	text.WriteString(formatFindings("fault", r.Faults))
+	text.WriteString(formatFindings(colors, wordNote, r.Notes))
+	text.WriteString(formatFindings(colors, wordWarning, r.Warnings))
+	text.WriteString(formatFindings(colors, wordFault, r.Faults))
 	switch {
 	case !r.Valid:
-		text.WriteString("The configuration is invalid: sessiond would not start.\n")
+		text.WriteString(colors.in(red,
+			"The configuration is invalid: sessiond would not start.") + "\n")
 	case len(r.Warnings) > 0:
-		text.WriteString("The configuration is valid, with warnings.\n")
+		text.WriteString(colors.in(yellow, "The configuration is valid, with warnings.") + "\n")
 	default:
-		text.WriteString("The configuration is valid.\n")
+		text.WriteString(colors.in(green, "The configuration is valid.") + "\n")
 	}
 	_, err := io.WriteString(w, text.String())
 	return err

@@ -39,8 +39,16 @@ type Commands struct {
 	Check func(ctx context.Context, flags *pflag.FlagSet) CheckReport
 	// Config reports the settings in force.
 	Config func(flags *pflag.FlagSet) ConfigReport
+	// Template returns a YAML file with every default.
+	Template func() string
+	// Health asks the running service whether it is alive, or ready.
+	Health func(ctx context.Context, flags *pflag.FlagSet, ready bool) HealthReport
 	// Keys holds the functions that manage a keyset file.
 	Keys Keys
+	// Unflagged are the variables of the configuration without a flag.
+	Unflagged []Variable
+	// NoColor turns colours off on a terminal too.
+	NoColor bool
 	// Names holds the names that help texts mention.
 	Names Names
 	// Version describes the build.
@@ -62,8 +70,6 @@ type Names struct {
 // name of the program is not part of args.
 func Run(ctx context.Context, commands Commands, args []string, stdout, stderr io.Writer) int {
 	root := newRoot(commands)
-	root.AddCommand(newCheck(commands), newConfig(commands), newKeys(commands),
-		newVersion(commands))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -79,7 +85,7 @@ func Run(ctx context.Context, commands Commands, args []string, stdout, stderr i
 	case errors.As(err, &status):
 		return int(status)
 	case errors.As(err, &invalid):
-		_, _ = io.WriteString(stderr, invalid.text())
+		_, _ = io.WriteString(stderr, invalid.text(newPalette(stderr, commands.NoColor)))
 	case errors.As(err, &unusable):
 		_, _ = io.WriteString(stderr, unusable.text())
 	case errors.As(err, &usage):
@@ -109,8 +115,9 @@ func (u *usageError) Error() string { return u.problem }
 func prepare(command *cobra.Command) *cobra.Command {
 	command.SilenceErrors, command.SilenceUsage, command.DisableFlagsInUseLine = true, true, true
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
-		return &usageError{command.CommandPath(), flagProblem(err)}
+		return &usageError{command.CommandPath(), flagProblem(command, err)}
 	})
+	command.Flags().SortFlags = false
 	if command.Args == nil {
 		command.Args = func(command *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -125,7 +132,7 @@ func prepare(command *cobra.Command) *cobra.Command {
 
 // flagProblem describes what is wrong with a flag. It omits the value, which may be a secret given
 // by mistake.
-func flagProblem(err error) string {
+func flagProblem(command *cobra.Command, err error) string {
 	var unknown *pflag.NotExistError
 	var valueless *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError
@@ -133,7 +140,11 @@ func flagProblem(err error) string {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
 		return "flags start with two dashes"
 	case errors.As(err, &unknown):
-		return "unknown flag --" + unknown.GetSpecifiedName()
+		problem := "unknown flag --" + unknown.GetSpecifiedName()
+		if near := nearestFlag(command, unknown.GetSpecifiedName()); near != "" {
+			problem += " (did you mean --" + near + "?)"
+		}
+		return problem
 	case errors.As(err, &valueless):
 		return "--" + valueless.GetFlag().Name + " needs a value"
 	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "duration":

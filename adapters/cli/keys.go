@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -64,9 +63,9 @@ type SigningKeys struct {
 // material.
 type KeysReport struct {
 	// Done describes in one line what the command did. It is empty for list.
-	Done string `json:"-"`
+	Done string `json:"done,omitempty"`
 	// Notes are lines that the operator should read, such as a warning that no key signs.
-	Notes   []string    `json:"-"`
+	Notes   []string    `json:"notes,omitempty"`
 	Keys    []KeyLine   `json:"keys"`
 	Changes []KeyChange `json:"changes"`
 }
@@ -185,7 +184,7 @@ func (f *newKeyFlags) read(command *cobra.Command) (NewKey, error) {
 
 func newKeysCreate(commands Commands) *cobra.Command {
 	var f newKeyFlags
-	command := &cobra.Command{
+	command := reporting(&cobra.Command{
 		Use:   "create",
 		Short: "Adds a key; the first key of a new file signs at once",
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -196,7 +195,7 @@ func newKeysCreate(commands Commands) *cobra.Command {
 			return writeChange(command)(commands.Keys.Create(command.Context(), command.Flags(),
 				wanted))
 		},
-	}
+	})
 	f.addTo(command.Flags())
 	f.addAlgorithm(command.Flags())
 	return onKeyset(commands, command)
@@ -205,7 +204,7 @@ func newKeysCreate(commands Commands) *cobra.Command {
 func newKeysImport(commands Commands) *cobra.Command {
 	var f newKeyFlags
 	var secretFile string
-	command := &cobra.Command{
+	command := reporting(&cobra.Command{
 		Use:   "import",
 		Short: "Adds an existing secret as an HS256 key",
 		Long: "Adds an existing secret as an HS256 key, so that a service can move to a keyset\n" +
@@ -224,7 +223,7 @@ func newKeysImport(commands Commands) *cobra.Command {
 			return writeChange(command)(commands.Keys.Import(command.Context(), command.Flags(),
 				wanted, secretFile))
 		},
-	}
+	})
 	f.addTo(command.Flags())
 	command.Flags().StringVar(&secretFile, "secret-file", "", "file that holds the secret")
 	return onKeyset(commands, command)
@@ -233,7 +232,7 @@ func newKeysImport(commands Commands) *cobra.Command {
 func newKeysRotate(commands Commands) *cobra.Command {
 	var f newKeyFlags
 	var lifetime time.Duration
-	command := &cobra.Command{
+	command := reporting(&cobra.Command{
 		Use:   "rotate",
 		Short: "Adds a key that takes over, and schedules expiry of previous keys",
 		Long: "Adds a key that takes over after --sign-after. The previous keys verify as long\n" +
@@ -255,7 +254,7 @@ func newKeysRotate(commands Commands) *cobra.Command {
 			return writeChange(command)(commands.Keys.Rotate(command.Context(), command.Flags(),
 				wanted, longest))
 		},
-	}
+	})
 	f.addTo(command.Flags())
 	f.addAlgorithm(command.Flags())
 	command.Flags().DurationVar(&lifetime, "ttl", 0,
@@ -265,7 +264,7 @@ func newKeysRotate(commands Commands) *cobra.Command {
 
 func newKeysRevoke(commands Commands) *cobra.Command {
 	var replace, force bool
-	command := &cobra.Command{
+	command := reporting(&cobra.Command{
 		Use:   "revoke KID",
 		Short: "Revokes a key: tokens that it signed are rejected from then on",
 		Long: "Revokes a key: tokens that it signed are rejected from then on.\n\n" +
@@ -282,7 +281,7 @@ func newKeysRevoke(commands Commands) *cobra.Command {
 			return writeChange(command)(commands.Keys.Revoke(command.Context(), command.Flags(),
 				Revocation{ID: args[0], Replace: replace, Force: force}))
 		},
-	}
+	})
 	command.Flags().BoolVar(&replace, "replace", false,
 		"if no other key signs, add one that signs at once")
 	command.Flags().BoolVar(&force, "force", false, "revoke even if no key would sign then")
@@ -290,18 +289,18 @@ func newKeysRevoke(commands Commands) *cobra.Command {
 }
 
 func newKeysPrune(commands Commands) *cobra.Command {
-	return onKeyset(commands, &cobra.Command{
+	return onKeyset(commands, reporting(&cobra.Command{
 		Use:   "prune",
 		Short: "Removes expired and revoked keys",
 		RunE: func(command *cobra.Command, _ []string) error {
 			return writeChange(command)(commands.Keys.Prune(command.Context(), command.Flags()))
 		},
-	})
+	}))
 }
 
 func newKeysList(commands Commands) *cobra.Command {
 	var asJSON bool
-	command := &cobra.Command{
+	command := reporting(&cobra.Command{
 		Use:   "list",
 		Short: "Lists id, algorithm, state and next change, without key material",
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -310,14 +309,12 @@ func newKeysList(commands Commands) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				encoder := json.NewEncoder(command.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(report)
+				return writeJSON(command, report)
 			}
-			return report.writeList(command.OutOrStdout())
+			return write(command, report, report.writeList)
 		},
-	}
-	command.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	})
+	command.Flags().BoolVar(&asJSON, "json", false, "the same as --format json")
 	return onKeyset(commands, command)
 }
 
@@ -372,7 +369,7 @@ func writeChange(command *cobra.Command) func(KeysReport, error) error {
 		if err != nil {
 			return err
 		}
-		return report.writeChange(command.OutOrStdout())
+		return write(command, report, report.writeChange)
 	}
 }
 

@@ -30,9 +30,9 @@ func (e *InvalidConfigError) Error() string {
 }
 
 // text returns every warning and every fault, for people.
-func (e *InvalidConfigError) text() string {
-	return "sessiond: " + e.Error() + "\n\n" + formatFindings("warning", e.Warnings) +
-		formatFindings("fault", e.Faults)
+func (e *InvalidConfigError) text(colors palette) string {
+	return "sessiond: " + e.Error() + "\n\n" + formatFindings(colors, wordWarning, e.Warnings) +
+		formatFindings(colors, wordFault, e.Faults)
 }
 
 // InvalidFileError reports a file that cannot be used, with every fault.
@@ -61,12 +61,19 @@ func (e *InvalidFileError) text() string {
 	return text.String()
 }
 
+// The words that begin a finding.
+const (
+	wordNote    = "note"
+	wordWarning = "warning"
+	wordFault   = "fault"
+)
+
 // formatFindings returns one block of lines for each finding, followed by an empty line.
-func formatFindings(word string, list []Finding) string {
+func formatFindings(colors palette, word string, list []Finding) string {
 	var text strings.Builder
 	for _, finding := range list {
-		fmt.Fprintf(&text, "%s: %s (%s)\n  problem: %s\n  remedy:  %s\n\n", word, finding.Variable,
-			finding.Origin, finding.Problem, finding.Remedy)
+		fmt.Fprintf(&text, "%s: %s (%s)\n  problem: %s\n  remedy:  %s\n\n", colors.word(word),
+			finding.Variable, finding.Origin, finding.Problem, finding.Remedy)
 	}
 	return text.String()
 }
@@ -184,7 +191,16 @@ type ConfigReport struct {
 }
 
 // Setting is one variable. The value of a secret is replaced.
-type Setting struct{ Variable, Value, Origin string }
+type Setting struct {
+	Variable string `json:"variable"`
+	Value    string `json:"value"`
+	Origin   string `json:"origin"`
+}
 
 // VersionReport describes the build. Revision is empty if the build did not record it.
-type VersionReport struct{ Version, Go, Platform, Revision string }
+type VersionReport struct {
+	Version  string `json:"version"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+	Revision string `json:"revision"`
+}

@@ -4,9 +4,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// newRoot returns the root command, which serves.
+// newRoot returns the root command, which serves, with all commands below it.
 func newRoot(commands Commands) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sessiond",
@@ -16,16 +17,35 @@ func newRoot(commands Commands) *cobra.Command {
 			"the environment and flags; a later source overrides an earlier one. Secrets\n" +
 			"have no flag, because a process list would show it. Every variable can also be\n" +
 			"given as NAME_FILE, the name of a file that holds the value.",
-		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			return commands.Serve(command.Context(), command.Flags())
-		},
+		Version: commands.Version().line(),
+		Args:    noArguments,
+		RunE:    serve(commands),
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages",
-		".FlagUsagesWrapped 80"))
+	root.SetVersionTemplate("{{.Version}}\n")
+	useHelp(root, commands.Names.ConfigFlag, commands.Unflagged)
 	commands.AddFlags(root.Flags())
+	root.Flags().BoolP("version", "v", false, "print the version, and exit")
+	root.AddCommand(newServe(commands), newCheck(commands), newConfig(commands),
+		newHealth(commands), newKeys(commands), newVersion(commands), newCompletion())
 	return prepare(root)
+}
+
+// newServe returns the command that serves, as the root command does.
+func newServe(commands Commands) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "serve",
+		Short: "Serves, as sessiond does without a command",
+		RunE:  serve(commands),
+	}
+	commands.AddFlags(command.Flags())
+	return prepare(command)
+}
+
+func serve(commands Commands) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, _ []string) error {
+		return commands.Serve(command.Context(), command.Flags())
+	}
 }
 
 // noArguments rejects arguments to a command that has subcommands, and suggests the subcommand
@@ -34,14 +54,43 @@ func noArguments(command *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if strings.Trim(args[0], "abcdefghijklmnopqrstuvwxyz-") != "" {
+	if !isName(args[0]) {
 		// The argument is not shown: it may be a secret.
 		return &usageError{command.CommandPath(), "unknown command"}
 	}
-	command.SuggestionsMinimumDistance = 2
 	problem := "unknown command " + args[0]
-	if near := command.SuggestionsFor(args[0]); len(near) > 0 {
-		problem += " (did you mean " + near[0] + "?)"
+	if near := nearest(command, args[0]); near != "" {
+		problem += " (did you mean " + near + "?)"
 	}
 	return &usageError{command.CommandPath(), problem}
+}
+
+// isName reports whether text has the form of a command or a flag.
+func isName(text string) bool {
+	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// nearest returns the name of the command below parent that is most similar to text; empty if none
+// is within two edits.
+func nearest(parent *cobra.Command, text string) string {
+	for parent.SuggestionsMinimumDistance = 1; parent.SuggestionsMinimumDistance <= 2; {
+		if near := parent.SuggestionsFor(text); len(near) > 0 {
+			return near[0]
+		}
+		parent.SuggestionsMinimumDistance++
+	}
+	return ""
+}
+
+// nearestFlag returns the flag of a command that is most similar to name; empty if none is.
+func nearestFlag(command *cobra.Command, name string) string {
+	if !isName(name) {
+		return ""
+	}
+	// Flags have no suggestions of their own in cobra.
+	names := &cobra.Command{}
+	command.Flags().VisitAll(func(flag *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: flag.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	return nearest(names, name)
 }

@@ -86,16 +86,17 @@ type path string
 
 // fields is the table of all variables, in the order in which they are reported. The tags of a
 // field are the name of the variable, its default ("-" for none: it may stay unset), its rules for
-// validator, and the help text. Text with the tag trim loses the white space at both ends.
+// validator, and the help text. Text with the tag trim loses the white space at both ends. The tag
+// group begins a group of help texts, which holds the fields that follow too.
 //
 // The type determines the rest. A Secret has no flag and is never shown. An empty Secret or path
 // counts as not set; an empty value of any other type counts as set. An int is written in plain
 // decimal digits. A list is separated by commas, or is a list in YAML. A type in words.go has its
 // words and its default there.
 type fields struct {
-	Environment     string             `env:"OFFLOAD_ENVIRONMENT" default:"" trim:"ends" validate:"label" help:"name of the environment; dev, development, local, test and testing are for development, every other name is production-like (default: development, or production where others can reach the service)"`
+	Environment     string             `group:"General" env:"OFFLOAD_ENVIRONMENT" default:"" trim:"ends" validate:"label" help:"name of the environment; dev, development, local, test and testing are for development, every other name is production-like (default: development, or production where others can reach the service)"`
 	BuildVersion    string             `env:"OFFLOAD_BUILD_VERSION" default:"" validate:"label" help:"version that /v1/health reports (default: that of the build)"`
-	Secret          Secret             `env:"OFFLOAD_SESSION_SECRET" default:"-" help:"HS256 secret of the active key, if no other keys are given"`
+	Secret          Secret             `group:"Keys and sessions" env:"OFFLOAD_SESSION_SECRET" default:"-" help:"HS256 secret of the active key, if no other keys are given"`
 	TTL             int                `env:"OFFLOAD_SESSION_TTL_SECONDS" default:"3600" validate:"min=1,max=31536000" help:"lifetime of a session, in seconds"`
 	Issuer          string             `env:"OFFLOAD_SESSION_TOKEN_ISSUER" default:"offload-backend" trim:"ends" validate:"required,label" help:"issuer of tokens; not empty"`
 	Audience        string             `env:"OFFLOAD_SESSION_TOKEN_AUDIENCE" default:"offload-ios" trim:"ends" validate:"required,label" help:"audience of tokens; not empty"`
@@ -105,7 +106,7 @@ type fields struct {
 	ClockSkew       int                `env:"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS" default:"2" validate:"min=0,max=60" help:"tolerated clock skew, for nbf only, in seconds"`
 	Backdate        int                `env:"OFFLOAD_SESSION_BACKDATE_SECONDS" default:"0" validate:"min=0,max=60" help:"how far into the past a session begins, for verifiers without clock skew whose clocks lag, in seconds"`
 	RenewalGrace    int                `env:"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS" default:"604800" validate:"min=0,max=31536000" help:"how long after its expiry a session can be renewed, in seconds"`
-	LimitPerIP      int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP" default:"32" validate:"min=1,max=10000" help:"new sessions per address and window"`
+	LimitPerIP      int                `group:"Limits" env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP" default:"32" validate:"min=1,max=10000" help:"new sessions per address and window"`
 	LimitPerNetwork int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK" default:"2048" validate:"min=0,max=100000" help:"new sessions per network (IPv4 /24, IPv6 /48) and window; 0 for no limit"`
 	LimitPerInstall int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL" default:"4" validate:"min=1,max=10000" help:"new sessions per installation and window"`
 	RenewPerInstall int                `env:"OFFLOAD_SESSION_RENEWAL_LIMIT_PER_INSTALL" default:"2" validate:"min=1,max=10000" help:"renewals per installation and window"`
@@ -118,7 +119,7 @@ type fields struct {
 	DigestKey       Secret             `env:"OFFLOAD_LIMITER_DIGEST_KEY" default:"-" help:"key of the limiter's digests (default: random in each process); replicas that share a storage need the same key"`
 	OnOutage        ports.OutagePolicy `env:"OFFLOAD_LIMITER_ON_OUTAGE" help:"what to do during an outage of a shared storage"`
 	IPv6Prefix      int                `env:"OFFLOAD_LIMITER_IPV6_PREFIX" default:"64" validate:"min=32,max=128" help:"prefix length of the IPv6 addresses that count as one client"`
-	RedisURL        Secret             `env:"OFFLOAD_REDIS_URL" default:"-" help:"redis:// or rediss:// URL of the shared storage, valkey:// or valkeys:// alike; empty for none"`
+	RedisURL        Secret             `group:"Redis" env:"OFFLOAD_REDIS_URL" default:"-" help:"redis:// or rediss:// URL of the shared storage, valkey:// or valkeys:// alike; empty for none"`
 	RedisCAFile     path               `env:"OFFLOAD_REDIS_TLS_CA_FILE" default:"-" help:"certificates of the authorities that sign those of Redis; empty for those of the system"`
 	RedisCertFile   path               `env:"OFFLOAD_REDIS_TLS_CERT_FILE" default:"-" help:"client certificate for Redis; empty for none"`
 	RedisKeyFile    path               `env:"OFFLOAD_REDIS_TLS_KEY_FILE" default:"-" help:"private key of the client certificate for Redis; empty for none"`
@@ -126,10 +127,10 @@ type fields struct {
 	SentinelPass    Secret             `env:"OFFLOAD_REDIS_SENTINEL_PASSWORD" default:"-" help:"password of the Sentinels (default: that of the URL, if it has no user)"`
 	RedisKeyPrefix  string             `env:"OFFLOAD_REDIS_KEY_PREFIX" default:"sessiond:" validate:"label" help:"prefix of all keys in Redis; replicas that share limits need the same prefix"`
 	RedisTimeout    int                `env:"OFFLOAD_REDIS_TIMEOUT_MS" default:"50" validate:"min=1,max=10000" help:"timeout of one decision by Redis, in milliseconds"`
-	Proxies         []string           `env:"OFFLOAD_TRUSTED_PROXIES" default:"" help:"addresses and prefixes of trusted proxies, separated by commas; empty for none"`
+	Proxies         []string           `group:"Proxies" env:"OFFLOAD_TRUSTED_PROXIES" default:"" help:"addresses and prefixes of trusted proxies, separated by commas; empty for none"`
 	ProxyHeader     clientaddr.Header  `env:"OFFLOAD_TRUSTED_PROXY_HEADER" help:"header that trusted proxies write"`
 	ProxyProtocol   bool               `env:"OFFLOAD_PROXY_PROTOCOL" default:"false" help:"require trusted proxies to announce the client of each connection by the PROXY protocol"`
-	HTTPAddr        string             `env:"OFFLOAD_HTTP_ADDR" default:"" validate:"required,listener" help:"public listener (default: 127.0.0.1:8080 in development, else :8080); not empty"`
+	HTTPAddr        string             `group:"Listeners" env:"OFFLOAD_HTTP_ADDR" default:"" validate:"required,listener" help:"public listener (default: 127.0.0.1:8080 in development, else :8080); not empty"`
 	OpsAddr         string             `env:"OFFLOAD_OPS_ADDR" default:"127.0.0.1:9090" validate:"omitempty,listener,distinct=HTTPAddr" help:"operations listener; empty for none"`
 	TLSCertFile     path               `env:"OFFLOAD_TLS_CERT_FILE" default:"-" help:"certificate of the public listener; empty for no TLS"`
 	TLSKeyFile      path               `env:"OFFLOAD_TLS_KEY_FILE" default:"-" help:"private key of the certificate; empty for no TLS"`
@@ -141,17 +142,18 @@ type fields struct {
 	MaxHeaderBytes  int                `env:"OFFLOAD_HTTP_MAX_HEADER_BYTES" default:"16384" validate:"min=4096,max=1048576" help:"bytes of a request line and its headers"`
 	ReadTimeout     int                `env:"OFFLOAD_HTTP_READ_TIMEOUT_SECONDS" default:"10" validate:"min=1,max=3600" help:"timeout for reading headers and body, in seconds"`
 	IdleTimeout     int                `env:"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS" default:"75" validate:"min=1,max=3600" help:"timeout between requests, in seconds"`
-	ShutdownDelay   int                `env:"OFFLOAD_SHUTDOWN_DELAY_SECONDS" default:"0" validate:"min=0,max=3600" help:"how long readiness fails before the listener closes, in seconds"`
+	ShutdownDelay   int                `group:"Shutdown" env:"OFFLOAD_SHUTDOWN_DELAY_SECONDS" default:"0" validate:"min=0,max=3600" help:"how long readiness fails before the listener closes, in seconds"`
 	ShutdownGrace   int                `env:"OFFLOAD_SHUTDOWN_GRACE_SECONDS" default:"15" validate:"min=0,max=3600" help:"how long requests in flight may take to finish, in seconds"`
-	LogLevel        ports.LogLevel     `env:"OFFLOAD_LOG_LEVEL" help:"minimum level that is logged"`
+	LogLevel        ports.LogLevel     `group:"Logs" env:"OFFLOAD_LOG_LEVEL" help:"minimum level that is logged"`
 	LogFormat       ports.LogFormat    `env:"OFFLOAD_LOG_FORMAT" help:"log format; text is for people"`
-	DenylistFile    path               `env:"OFFLOAD_SECRET_DENYLIST_FILE" default:"-" help:"file of additional secrets to refuse, one per line; empty for none"`
+	DenylistFile    path               `group:"Secrets" env:"OFFLOAD_SECRET_DENYLIST_FILE" default:"-" help:"file of additional secrets to refuse, one per line; empty for none"`
 }
 
 // variable describes one field of the table.
 type variable struct {
 	name, preset, help string
-	optional           bool // has no default and may stay unset
+	group              string // for help texts
+	optional           bool   // has no default and may stay unset
 	trim               bool
 	rules              []string
 	index              int
@@ -170,6 +172,9 @@ func variables() []variable {
 			rules: strings.Split(field.Tag.Get("validate"), ","), index: field.Index[0],
 			kind: field.Type,
 			trim: field.Tag.Get("trim") != "",
+		}
+		if v.group = field.Tag.Get("group"); v.group == "" {
+			v.group = list[len(list)-1].group
 		}
 		if enumerations[v.kind] != nil {
 			v.preset = fmt.Sprint(reflect.Zero(v.kind))

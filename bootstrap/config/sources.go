@@ -33,22 +33,6 @@ type Sources struct {
 	BuildVersion string
 }
 
-// FlagConfig is the flag that names the configuration file.
-const FlagConfig = "config"
-
-// AddFlags adds the flag --config, and one for each variable that is not a secret. Secrets have no
-// flag, because a process list would show it.
-func AddFlags(flags *pflag.FlagSet) {
-	flags.String(FlagConfig, "",
-		"YAML configuration file; its keys are the names of the variables "+
-			"in lower case, without "+prefix)
-	for _, v := range table {
-		if !v.secret() {
-			flags.String(v.flag(), v.preset, v.usage())
-		}
-	}
-}
-
 // rawValue is the value of one variable in one source. Its fields are exported for koanf, which
 // copies values.
 type rawValue struct {

@@ -60,6 +60,7 @@ func build() (string, error) {
 	// out, because a commit alone is no reason to link again.
 	candidate := filepath.Join(folder, "candidate")
 	command := exec.Command("go", "build", "-buildvcs=false", "-o", candidate, "./cmd/sessiond")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0") // a static binary, as make build makes
 	command.Dir = strings.TrimSpace(root)
 	if _, err := output(command); err != nil {
 		return "", err

@@ -1,5 +1,5 @@
-// Package ops is the operators' HTTP interface: liveness, readiness and metrics. It imports ports,
-// envelope and server.
+// Package ops is the operators' HTTP interface: liveness, readiness and metrics, and the client
+// that asks a running service for the first two. It imports ports, envelope and server.
 package ops
 
 import (
@@ -20,8 +20,8 @@ type Ops struct {
 func (o *Ops) Routes() []server.Route {
 	get := []string{http.MethodGet}
 	return []server.Route{
-		{Pattern: "/livez", Methods: get, Handle: livez},
-		{Pattern: "/readyz", Methods: get, Handle: o.readyz,
+		{Pattern: PathLive, Methods: get, Handle: livez},
+		{Pattern: PathReady, Methods: get, Handle: o.readyz,
 			ExpectedStatus: http.StatusServiceUnavailable},
 		{Pattern: "/metrics", Methods: get, Handle: o.metrics},
 	}

@@ -101,7 +101,7 @@ func TestKeysLeakNothing(t *testing.T) {
 	}))
 	service := harness.Serve(t, env)
 	search.walk(t, "at first", service)
-	search.commands(t, "at first", env, "keys list", "keys list --json", "keys export",
+	search.commands(t, "at first", env, "keys list", "keys list --json", "keys list --format json", "keys export",
 		"keys revoke unknown", "check", "check --format json", "config")
 
 	set.Put(t, signs, signed, revoked, next, last)
