@@ -16,7 +16,7 @@ GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
 MODULES := test/peers test/storage test/bench test/clients test/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-suites test-modules test-python test-long check lint parts generate \
+.PHONY: help run build man test test-unit test-suites test-modules test-python test-long check lint parts generate \
 	verify fuzz bench bench-redis siege faults fleets
 
 SAY = @echo "== $(1)"
@@ -30,6 +30,10 @@ run: build ## build, and serve on embedded defaults
 build: ## build the static binary into .build
 	@mkdir -p .build
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o .build/sessiond ./cmd/sessiond
+
+man: ## write the manual pages into .build/man
+	@mkdir -p .build/man
+	$(GO) run -ldflags '$(LDFLAGS)' ./cmd/sessiond/man .build/man
 
 test: test-unit test-suites test-modules ## run the tests: race detector, real sockets, real servers, peer libraries
 

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/offload/sessiond/adapters/cli"
@@ -26,12 +27,20 @@ var Version = "dev"
 // Run runs the command that args names and returns the exit status. The name of the program is not
 // part of args.
 func Run(args, environ []string, stdout, stderr io.Writer) int {
+	return cli.Run(context.Background(), commands(environ, stderr), args, stdout, stderr)
+}
+
+// Documented returns the commands of Run, for a manual page.
+func Documented() *cobra.Command { return cli.Documented(commands(nil, io.Discard)) }
+
+// commands returns the functions behind the commands.
+func commands(environ []string, stderr io.Writer) cli.Commands {
 	load := func(flags *pflag.FlagSet) config.Review {
 		return config.Load(config.Sources{Flags: flags, Environ: environ,
 			Random: entropy.Source{}.Generate, Now: time.Now(), BuildVersion: Version,
 			Capacity: capacity.Read()})
 	}
-	return cli.Run(context.Background(), cli.Commands{
+	return cli.Commands{
 		AddFlags: config.AddFlags,
 		Serve: func(ctx context.Context, flags *pflag.FlagSet) error {
 			caught := catchSignals() // before anything is written
@@ -64,7 +73,7 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 		Names: cli.Names{SecretVariable: config.VarSecret,
 			SigningKeysVariable: config.VarSigningKeys, ConfigFlag: config.FlagConfig,
 			RenewalGraceFlag: config.FlagOf(config.VarRenewalGrace)},
-	}, args, stdout, stderr)
+	}
 }
 
 // logInvalid writes the faults and warnings of a configuration as log lines if the log format is

@@ -31,6 +31,20 @@ func newRoot(commands Commands) *cobra.Command {
 	return prepare(root)
 }
 
+// Documented returns the commands for a manual page, which has no place for variables but the
+// description of the first command.
+func Documented(commands Commands) *cobra.Command {
+	root := newRoot(commands)
+	root.DisableAutoGenTag = true
+	var text strings.Builder
+	text.WriteString(root.Long + "\n\nVariables without a flag:\n\n")
+	for _, variable := range commands.Unflagged {
+		text.WriteString("**" + variable.Name + "**: " + variable.Help + "\n\n")
+	}
+	root.Long = text.String()
+	return root
+}
+
 // newServe returns the command that serves, as the root command does.
 func newServe(commands Commands) *cobra.Command {
 	command := &cobra.Command{
