@@ -77,7 +77,11 @@ func TestAllVariables(t *testing.T) {
 		"OFFLOAD_LOG_LEVEL=debug", "OFFLOAD_LOG_FORMAT=text",
 	))
 	assertFindings(t, nil, review.Faults)
-	assertFindings(t, nil, review.Warnings)
+	assertFindings(t, []finding{
+		{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE", "environment", "is observe"},
+		{"OFFLOAD_LIMITER_MAX_SUBJECTS", "environment", "is too small"},
+		{"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS", "environment", "is not above the 60 s"},
+	}, review.Warnings)
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"),
 		netip.MustParsePrefix("2001:db8::1/128")}
 	url, err := redis.ParseURL("rediss://u:p@[::1]:1/2")

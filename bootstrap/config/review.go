@@ -58,6 +58,7 @@ func Load(sources Sources) Review {
 	r.reportUnknown()
 	r.validate()
 	r.rejectUnsupported()
+	r.advise()
 	policy := r.policy()
 	review := Review{Keyring: r.keyring(policy), policy: policy}
 	review.Config = r.config()
@@ -129,6 +130,8 @@ func (r *reviewer) checkMaxSubjects(limits issue.Limits) {
 			"is smaller than the number of subjects of one request: they evict each other, "+
 				"and limits have no effect",
 			"use twice the peak of grants per second, times the window in seconds")
+	} else {
+		r.adviseSubjects()
 	}
 }
 

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"reflect"
+	"time"
+
+	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/ports"
+)
+
+// The bounds beyond which a valid value is probably a mistake.
+const (
+	longTTL   = 24 * time.Hour
+	longGrace = 30 * 24 * time.Hour
+	// balancerIdle is how long the balancers of the large clouds keep an idle connection.
+	balancerIdle = 60 * time.Second
+	// grantsPerSecond is the rate of grants that the memory storage should be able to hold for a
+	// window; each takes two subjects in one part.
+	grantsPerSecond  = 300
+	subjectsPerGrant = 2
+)
+
+// advise warns of values that are valid and probably not what the operator wants.
+func (r *reviewer) advise() {
+	f := &r.fields
+	if r.sound(varLimitMode) && f.LimitMode == ports.Observe {
+		r.warnOf(varLimitMode, "is "+f.LimitMode.String()+": no request is refused, however many "+
+			"there are", "set it to "+ports.Enforce.String()+" once the limits are chosen")
+	}
+	if r.sound(VarTTL) && seconds(f.TTL) > longTTL {
+		r.warnOf(VarTTL, "is more than a day: a session that was stolen stays valid that long",
+			"use at most 86400; clients renew their sessions")
+	}
+	if r.sound(VarRenewalGrace) && seconds(f.RenewalGrace) > longGrace {
+		r.warnOf(VarRenewalGrace, "is more than 30 days: old keys must verify that long after a "+
+			"rotation", "use at most 2592000")
+	}
+	r.adviseLimits()
+	if r.sound(varIdleTimeout) && seconds(f.IdleTimeout) <= balancerIdle {
+		r.warnOf(varIdleTimeout, "is not above the 60 s that load balancers keep idle connections: "+
+			"one may send a request on a connection that is being closed, and answer 502",
+			"use more than the idle timeout of the load balancer, such as 75")
+	}
+	r.adviseListeners()
+}
+
+// sound reports whether a variable has a value in which no fault was found.
+func (r *reviewer) sound(name string) bool { return !r.broken[name] }
+
+// adviseLimits warns of limits that refuse a client's second attempt.
+func (r *reviewer) adviseLimits() {
+	f := &r.fields
+	for _, name := range []string{varLimitPerIP, varLimitPerNetwork, varLimitPerInstall,
+		varRenewPerInstall, varRenewPerIP} {
+		v, _ := lookup(name)
+		if r.sound(name) && reflect.ValueOf(f).Elem().Field(v.index).Int() == 1 {
+			r.warnOf(name, "is 1: a client that repeats a request whose answer was lost is refused",
+				"use at least 2, such as the default of "+v.preset)
+		}
+	}
+}
+
+// adviseSubjects warns of a memory storage that forgets grants that still count.
+func (r *reviewer) adviseSubjects() {
+	f := &r.fields
+	least := grantsPerSecond * subjectsPerGrant * f.LimitWindow
+	if r.sound(varMaxSubjects) && r.sound(varLimitWindow) && f.MaxSubjects < least {
+		r.warnOf(varMaxSubjects, fmt.Sprintf("is too small for %d grants a second in a window of "+
+			"%d s: subjects are forgotten, and start afresh", grantsPerSecond, f.LimitWindow),
+			fmt.Sprintf("use at least %d, or a shorter window", least))
+	}
+}
+
+// adviseListeners warns of listeners that the wrong clients can reach, or that only a proxy can.
+func (r *reviewer) adviseListeners() {
+	f := &r.fields
+	if f.OpsAddr != "" && r.sound(VarOpsAddr) && !isLoopback(f.OpsAddr) {
+		r.warnOf(VarOpsAddr, "is not a loopback address: anyone who reaches it can read the metrics",
+			"use 127.0.0.1:9090, or let only probes and scrapers reach it")
+	}
+	if !r.sound(VarHTTPAddr) || !r.sound(VarProxies) || len(f.Proxies) > 0 {
+		return
+	}
+	// On loopback, the clients may be on this machine.
+	if isPrivate(f.HTTPAddr) && !isLoopback(f.HTTPAddr) {
+		r.warnOf(VarHTTPAddr, "is a private address, and "+VarProxies+
+			" is not set: if a proxy is in front, all its clients share one limit",
+			"name the proxy in "+VarProxies+", unless the service has no proxy")
+	}
+}
+
+// isPrivate reports whether a listener is on an address that the public internet does not reach.
+func isPrivate(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && clientaddr.IsPrivate(addr)
+}
