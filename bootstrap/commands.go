@@ -145,7 +145,7 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 			MaxSubjects: c.MaxSubjects,
 		},
 		Proxies: cli.Proxies{Trusted: []string{}, Header: c.TrustedProxyHeader,
-			Announce: c.ProxyProtocol},
+			Announce: c.ProxyProtocol, Socket: c.Socket},
 		Shutdown: cli.Shutdown{DelaySeconds: seconds(c.ShutdownDelay),
 			GraceSeconds: seconds(c.ShutdownGrace)},
 		Logs: cli.Logs{Level: c.LogLevel, Format: c.LogFormat},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"go.uber.org/fx"
@@ -99,7 +100,10 @@ func newHandshake(lifecycle fx.Lifecycle, review config.Review, clock ports.Cloc
 		parts.Followers = []follower{source}
 	}
 	if review.Config.ProxyProtocol {
-		parts.Handshake.RequiresProxyHeader = review.Config.TrustedProxies.Contains
+		trusted, socket := review.Config.TrustedProxies, review.Config.Socket
+		parts.Handshake.RequiresProxyHeader = func(peer netip.Addr) bool {
+			return trusted.Contains(peer) || socket && !peer.IsValid()
+		}
 	}
 	return parts
 }

@@ -115,8 +115,12 @@ func (e *Effect) write(text io.Writer) {
 	}
 	proxies := "none: forwarding headers change nothing, " +
 		"and all clients behind a proxy share one limit"
-	if len(e.Proxies.Trusted) > 0 {
-		proxies = strings.Join(e.Proxies.Trusted, ", ") + ", by " + e.Proxies.Header.String()
+	trusted := e.Proxies.Trusted
+	if e.Proxies.Socket {
+		trusted = append([]string{"the peers of the socket"}, trusted...)
+	}
+	if len(trusted) > 0 {
+		proxies = strings.Join(trusted, ", ") + ", by " + e.Proxies.Header.String()
 	}
 	if e.Proxies.Announce {
 		proxies += "; each connection announced by the PROXY protocol"

@@ -167,6 +167,8 @@ type Shared struct {
 type Proxies struct {
 	Trusted []string          `json:"trusted"`
 	Header  clientaddr.Header `json:"header"`
+	// Socket is true if the public listener is a Unix socket, whose peers are trusted too.
+	Socket bool `json:"socket,omitempty"`
 	// Announce is true if they announce the client of each connection by the PROXY protocol.
 	Announce bool `json:"proxy_protocol"`
 }

@@ -64,8 +64,10 @@ type Config struct {
 	// ProxyProtocol is true if trusted proxies announce their clients by the PROXY protocol. Then
 	// there is at least one trusted proxy.
 	ProxyProtocol bool
-	// HTTPAddr is the host and port of the public listener.
+	// HTTPAddr is the host and port of the public listener, or unix: and the path of its socket.
 	HTTPAddr string
+	// Socket is true if HTTPAddr is a socket, whose peers count as a trusted proxy.
+	Socket bool
 	// OpsAddr is the host and port of the operations listener; empty for none.
 	OpsAddr string
 	// TLS names the certificate files of the public listener; the zero value means no TLS.

@@ -57,6 +57,9 @@ func (r *reviewer) exposed() string {
 			if isListener(r.fields.HTTPAddr) && !isLoopback(r.fields.HTTPAddr) {
 				return name + " is not a loopback address"
 			}
+			if isSocket(r.fields.HTTPAddr) {
+				return name + " is a Unix socket, which is for a proxy"
+			}
 		case name == varProxyProtocol:
 			if r.fields.ProxyProtocol {
 				return name + " is true"

@@ -16,6 +16,7 @@ func TestEnvironmentWithoutName(t *testing.T) {
 		"OFFLOAD_HTTP_ADDR=[::]:80":        "OFFLOAD_HTTP_ADDR is not a loopback address",
 		"OFFLOAD_HTTP_ADDR=10.0.0.1:80":    "OFFLOAD_HTTP_ADDR is not a loopback address",
 		"OFFLOAD_HTTP_ADDR=api.test:80":    "OFFLOAD_HTTP_ADDR is not a loopback address",
+		"OFFLOAD_HTTP_ADDR=unix:/run/a":    "OFFLOAD_HTTP_ADDR is a Unix socket, which is for a proxy",
 		"OFFLOAD_TRUSTED_PROXIES=10.0.0.1": "OFFLOAD_TRUSTED_PROXIES is set",
 		"OFFLOAD_PROXY_PROTOCOL=true":      "OFFLOAD_PROXY_PROTOCOL is true",
 		"OFFLOAD_TLS_CERT_FILE=none.crt":   "OFFLOAD_TLS_CERT_FILE is set",

@@ -133,7 +133,7 @@ type fields struct {
 	Proxies         []string           `group:"Proxies" env:"OFFLOAD_TRUSTED_PROXIES" default:"" help:"addresses and prefixes of trusted proxies, separated by commas; empty for none"`
 	ProxyHeader     clientaddr.Header  `env:"OFFLOAD_TRUSTED_PROXY_HEADER" help:"header that trusted proxies write"`
 	ProxyProtocol   bool               `env:"OFFLOAD_PROXY_PROTOCOL" default:"false" help:"require trusted proxies to announce the client of each connection by the PROXY protocol"`
-	HTTPAddr        string             `group:"Listeners" env:"OFFLOAD_HTTP_ADDR" default:"" validate:"required,listener" help:"public listener (default: 127.0.0.1:8080 in development, else :8080); not empty"`
+	HTTPAddr        string             `group:"Listeners" env:"OFFLOAD_HTTP_ADDR" default:"" validate:"required,listener|socket" help:"public listener: an address, or unix:/path for a Unix socket, whose peers are trusted proxies (default: 127.0.0.1:8080 in development, else :8080); not empty"`
 	OpsAddr         string             `env:"OFFLOAD_OPS_ADDR" default:"127.0.0.1:9090" validate:"omitempty,listener,distinct=HTTPAddr" help:"operations listener; empty for none"`
 	TLSCertFile     path               `env:"OFFLOAD_TLS_CERT_FILE" default:"-" help:"certificate of the public listener; empty for no TLS"`
 	TLSKeyFile      path               `env:"OFFLOAD_TLS_KEY_FILE" default:"-" help:"private key of the certificate; empty for no TLS"`
@@ -239,7 +239,7 @@ func (v variable) flag() string { return FlagOf(v.name) }
 // rule returns the parameter of a validator rule, and whether the variable has the rule.
 func (v variable) rule(name string) (parameter string, ok bool) {
 	for _, rule := range v.rules {
-		if rule == name {
+		if rule == name || slices.Contains(strings.Split(rule, "|"), name) {
 			return "", true
 		}
 		if parameter, ok = strings.CutPrefix(rule, name+"="); ok {

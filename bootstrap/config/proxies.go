@@ -49,7 +49,7 @@ func (r *reviewer) trusted() []netip.Prefix {
 		}
 	}
 	if r.fields.ProxyProtocol && len(r.fields.Proxies) == 0 && !r.broken[VarProxies] &&
-		!r.broken[varProxyProtocol] {
+		!r.broken[varProxyProtocol] && !isSocket(r.fields.HTTPAddr) {
 		r.faultOf(varProxyProtocol, "is true, and "+VarProxies+
 			" names no proxy that may announce clients",
 			"name the balancer's addresses in "+VarProxies+", or set this to false")

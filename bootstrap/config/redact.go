@@ -116,9 +116,9 @@ func quotedUnlessSecret(text string) string {
 }
 
 // ShownError returns the text of an error about an address that a variable holds. It withholds the
-// text, which quotes the address, if the address may be a secret.
+// text, which quotes the address, if the address may be a secret. The path of a socket is none.
 func ShownError(address string, err error) string {
-	if mayBeSecret(address) {
+	if mayBeSecret(address) && !isSocket(address) {
 		return withheld
 	}
 	return err.Error()

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"reflect"
@@ -11,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
+
+	"github.com/offload/sessiond/adapters/http/server"
 )
 
 // maxLabel is the maximum length in bytes of a text in tokens, responses or metrics. A token with
@@ -28,6 +31,9 @@ func newRules() *validator.Validate {
 		},
 		"listener": func(level validator.FieldLevel) bool {
 			return isListener(level.Field().String())
+		},
+		"socket": func(level validator.FieldLevel) bool {
+			return isSocket(level.Field().String())
 		},
 		"distinct": func(level validator.FieldLevel) bool {
 			other := level.Parent().FieldByName(level.Param())
@@ -50,6 +56,12 @@ func (r *reviewer) validate() {
 	for _, one := range violations {
 		field, _ := reflect.TypeFor[fields]().FieldByName(one.StructField())
 		v := table[field.Index[0]]
+		if _, mayBeSocket := v.rule("socket"); mayBeSocket && !r.broken[v.name] &&
+			strings.HasPrefix(r.texts[v.name], server.SocketPrefix) {
+			r.faultOf(v.name, "is not a Unix socket"+quotedUnlessSecret(r.texts[v.name]),
+				fmt.Sprintf("use unix: and an absolute path of at most %d bytes, such as "+
+					"unix:/run/sessiond/http.sock", maxSocket))
+		}
 		if !r.broken[v.name] {
 			r.faultOf(v.name, v.violation(one.Tag())+quotedUnlessSecret(r.texts[v.name]),
 				"use "+v.expected()+meantAddress(v, r.texts[v.name]))
@@ -181,6 +193,17 @@ func isListener(text string) bool {
 	isSecret := mayBeSecret(host) && host != strings.ToLower(host)
 	return len(host) <= 253 && !numeric && !tooLong && !isSecret &&
 		strings.Trim(host, digits+others) == ""
+}
+
+// maxSocket is the maximum length of a socket's path in bytes: that of the system, less what a
+// temporary name adds.
+const maxSocket = 100
+
+// isSocket reports whether text names a Unix socket by its absolute path.
+func isSocket(text string) bool {
+	path, ok := strings.CutPrefix(text, server.SocketPrefix)
+	return ok && len(path) > 1 && len(path) <= maxSocket && path[0] == '/' &&
+		!strings.HasSuffix(path, "/") && isLabel(path)
 }
 
 // collide reports whether two listeners would use the same port of the same address. A wildcard

@@ -59,6 +59,18 @@ func Client(peer netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 	if !trusted.Contains(client) {
 		return client
 	}
+	return walk(client, trusted, entries)
+}
+
+// ClientBehindSocket returns the address of the client of a proxy that connects through a Unix
+// socket, which is trusted. It is found like that of any other trusted proxy. Without a usable entry
+// it is the zero Addr: all such clients count as one.
+func ClientBehindSocket(trusted Trusted, entries Entries) netip.Addr {
+	return walk(netip.Addr{}, trusted, entries)
+}
+
+// walk returns the client, given the last trusted hop.
+func walk(client netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 	seen := 0
 	for entry := range entries {
 		addr, ok := parse(entry)

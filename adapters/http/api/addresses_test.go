@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/ports"
 	"github.com/offload/sessiond/ports/portsfake"
@@ -40,6 +41,33 @@ func TestClientAddress(t *testing.T) {
 			d.api.Trusted, d.api.Header = c.trusted, c.header
 			require.Equal(t, 200, d.do(post(goodBody, c.headers...)).StatusCode)
 			assert.Equal(t, netip.MustParseAddr(c.want), d.issuance.IssueCalls()[0].Request.Client)
+		})
+	}
+}
+
+// TestClientAddressBehindASocket covers a proxy that connects through a Unix socket: it is trusted.
+func TestClientAddressBehindASocket(t *testing.T) {
+	for name, c := range map[string]struct {
+		forwarded string
+		want      netip.Addr
+	}{
+		"the proxy's client":           {"203.0.113.5", netip.MustParseAddr("203.0.113.5")},
+		"beyond another proxy":         {"203.0.113.5, 192.0.2.1", netip.MustParseAddr("203.0.113.5")},
+		"no header: one client":        {"", netip.Addr{}},
+		"an entry that is no address":  {"203.0.113.5, unknown", netip.Addr{}},
+		"invalid beyond another proxy": {"unknown, 192.0.2.1", netip.MustParseAddr("192.0.2.1")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk()
+			d.api.Trusted = clientaddr.NewTrusted(netip.MustParsePrefix("192.0.2.0/24"))
+			var headers []string
+			if c.forwarded != "" {
+				headers = []string{"X-Forwarded-For", c.forwarded}
+			}
+			r := post(goodBody, headers...)
+			r.RemoteAddr = server.SocketPeer
+			require.Equal(t, 200, d.do(r).StatusCode)
+			assert.Equal(t, c.want, d.issuance.IssueCalls()[0].Request.Client)
 		})
 	}
 }

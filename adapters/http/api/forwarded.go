@@ -12,11 +12,14 @@ import (
 
 // clientOf returns the client's address, as far as the proxies in front of it are trusted.
 func (a *API) clientOf(r *http.Request) netip.Addr {
+	entries := a.Header.Entries(r.Header.Values(a.Header.String()))
+	if r.RemoteAddr == server.SocketPeer {
+		return clientaddr.ClientBehindSocket(a.Trusted, entries)
+	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{} // not a TCP peer: all of these count as one client
 	}
-	entries := a.Header.Entries(r.Header.Values(a.Header.String()))
 	return clientaddr.Client(peer.Addr(), a.Trusted, entries)
 }
 

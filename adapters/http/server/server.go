@@ -70,12 +70,11 @@ type Server struct {
 	done     chan error
 }
 
-// Listen opens address and serves handler on it in the background, on connections that complete the
+// Listen opens address, which is host:port or a Unix socket (SocketPrefix), and serves handler on it in the background, on connections that complete the
 // required handshake.
 func Listen(ctx context.Context, address string, handler http.Handler, limits Limits,
 	handshake Handshake, logger *slog.Logger) (*Server, error) {
-	var config net.ListenConfig
-	inner, err := config.Listen(ctx, "tcp", address)
+	inner, err := listen(ctx, address)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// SocketPrefix begins the address of a listener on a Unix socket; the path follows.
+	SocketPrefix = "unix:"
+	// SocketPeer is the RemoteAddr of every request over a Unix socket.
+	SocketPeer = "unix"
+	// socketMode lets the group of the process connect, such as a proxy.
+	socketMode = 0o660
+	// socketPause is the pause between two attempts to take the lock of a folder.
+	socketPause = 10 * time.Millisecond
+)
+
+// listen opens address: host:port, or unix: and a path.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	if path, isSocket := strings.CutPrefix(address, SocketPrefix); isSocket {
+		return listenUnix(ctx, &config, path)
+	}
+	return config.Listen(ctx, "tcp", address)
+}
+
+// socket is a listener on a Unix socket, which is removed when it closes.
+type socket struct {
+	*net.UnixListener
+	path string
+	own  fs.FileInfo
+}
+
+// socketAddr is the address of a socket, or of its peers: what they bound themselves to says
+// nothing that could be trusted.
+type socketAddr string
+
+// Network implements net.Addr.
+func (socketAddr) Network() string { return "unix" }
+
+// String implements net.Addr.
+func (a socketAddr) String() string { return string(a) }
+
+// socketConn is a connection over a Unix socket.
+type socketConn struct{ *net.UnixConn }
+
+// RemoteAddr implements net.Conn.
+func (socketConn) RemoteAddr() net.Addr { return socketAddr(SocketPeer) }
+
+// listenUnix opens a socket at path with its mode. It replaces a socket on which no process
+// listens, and nothing else.
+//
+// The socket is created under another name and then linked to path, so that no client can connect
+// before it has its mode, and so that it never takes the place of another. A lock on the folder
+// keeps two processes from replacing the same stale socket.
+func listenUnix(ctx context.Context, config *net.ListenConfig, path string) (net.Listener, error) {
+	unlock, err := lockFolder(ctx, filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := removeStale(ctx, path); err != nil {
+		return nil, err
+	}
+	temporary := path + "." + rand.Text()[:4]
+	opened, err := config.Listen(ctx, "unix", temporary)
+	if err != nil {
+		return nil, err
+	}
+	inner := opened.(*net.UnixListener)
+	inner.SetUnlinkOnClose(false)
+	own, err := publishSocket(temporary, path)
+	if err = errors.Join(err, os.Remove(temporary)); err != nil {
+		_ = inner.Close()
+		return nil, err
+	}
+	return &socket{UnixListener: inner, path: path, own: own}, nil
+}
+
+// publishSocket gives a new socket its mode and its name.
+func publishSocket(temporary, path string) (fs.FileInfo, error) {
+	if err := os.Chmod(temporary, socketMode); err != nil {
+		return nil, err
+	}
+	if err := os.Link(temporary, path); err != nil {
+		return nil, err
+	}
+	return os.Lstat(path)
+}
+
+// removeStale removes a socket on which no process listens. It returns an error if there is
+// something else at path.
+func removeStale(ctx context.Context, path string) error {
+	found, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if found.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("%s exists and is not a socket: remove it, or use another path", path)
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	switch {
+	case err == nil:
+		_ = conn.Close()
+		return fmt.Errorf("another process listens on %s: stop it, or use another path", path)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return os.Remove(path)
+	}
+	return err
+}
+
+// lockFolder takes the lock on a folder, and returns a function that releases it.
+func lockFolder(ctx context.Context, folder string) (unlock func(), err error) {
+	file, err := os.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = file.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			_ = file.Close()
+			return nil, fmt.Errorf("lock %s: %w", folder, err)
+		}
+		select {
+		case <-ctx.Done():
+			_ = file.Close()
+			return nil, fmt.Errorf("lock %s: %w", folder, ctx.Err())
+		case <-time.After(socketPause):
+		}
+	}
+}
+
+// Accept implements net.Listener.
+func (s *socket) Accept() (net.Conn, error) {
+	conn, err := s.AcceptUnix()
+	if err != nil {
+		return nil, err
+	}
+	return socketConn{conn}, nil
+}
+
+// Addr implements net.Listener.
+func (s *socket) Addr() net.Addr { return socketAddr(SocketPrefix + s.path) }
+
+// Close implements net.Listener. It removes the socket while it still listens, so that no other
+// process can have taken its place, unless someone removed it by hand.
+func (s *socket) Close() error {
+	if found, err := os.Lstat(s.path); err == nil && os.SameFile(found, s.own) {
+		_ = os.Remove(s.path)
+	}
+	return s.UnixListener.Close()
+}
