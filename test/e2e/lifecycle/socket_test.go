@@ -1,7 +1,9 @@
 package lifecycle_test
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -9,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -82,4 +85,25 @@ func TestSocketWithoutEnvironment(t *testing.T) {
 		"OFFLOAD_SESSION_SECRET": "changeme"})
 	assert.Equal(t, 1, exit.Status)
 	assert.Contains(t, exit.Output, "OFFLOAD_HTTP_ADDR is a Unix socket, which is for a proxy")
+}
+
+// TestSocketWithProxyProtocol requires the header of whatever connects through the socket.
+func TestSocketWithProxyProtocol(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "http.sock")
+	service := harness.Start(t, harness.Production(harness.Env{"OFFLOAD_HTTP_ADDR": "unix:" + path,
+		"OFFLOAD_PROXY_PROTOCOL": "true"}))
+	for header, answer := range map[string]string{
+		"PROXY TCP4 203.0.113.9 10.0.0.1 4567 80\r\n": "HTTP/1.1 200 OK",
+		"": "",
+	} {
+		conn, err := net.Dial("unix", path)
+		require.NoError(t, err)
+		require.NoError(t, conn.SetDeadline(time.Now().Add(harness.Timeout)))
+		_, err = io.WriteString(conn, header+"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.NoError(t, err)
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		assert.Equal(t, answer, strings.TrimSpace(line), "%q", header)
+		require.NoError(t, conn.Close())
+	}
+	assert.Zero(t, service.Stop(t))
 }
