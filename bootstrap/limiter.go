@@ -112,7 +112,8 @@ func inspectStorage(ctx context.Context, review config.Review) []config.Warning 
 	var warnings []config.Warning
 	for _, found := range redis.Inspect(ctx, redis.Inspection{
 		Server:          redisServer(&review.Config, entropy.Source{}),
-		TimeoutVariable: config.VarRedisTimeout,
+		TimeoutVariable: config.VarRedisTimeout, CAVariable: config.VarRedisCA,
+		CertificateVariable: config.VarRedisCert, KeyVariable: config.VarRedisKey,
 	}) {
 		warnings = append(warnings, review.RedisWarning(found.Problem, found.Remedy))
 	}

@@ -63,9 +63,13 @@ func (r *reviewer) adviseLimits() {
 	}
 }
 
-// adviseSubjects warns of a memory storage that forgets grants that still count.
+// adviseSubjects warns of a memory storage that forgets grants that still count. Behind a shared
+// storage it only has to last for an outage.
 func (r *reviewer) adviseSubjects() {
 	f := &r.fields
+	if f.LimiterStorage.Shared() {
+		return
+	}
 	least := grantsPerSecond * subjectsPerGrant * f.LimitWindow
 	if r.sound(varMaxSubjects) && r.sound(varLimitWindow) && f.MaxSubjects < least {
 		r.warnOf(varMaxSubjects, fmt.Sprintf("is too small for %d grants a second in a window of "+

@@ -31,6 +31,10 @@ var (
 	// VarRedisURL names the Redis server, VarRedisTimeout bounds one of its decisions.
 	VarRedisURL     = nameOf(&named.RedisURL)
 	VarRedisTimeout = nameOf(&named.RedisTimeout)
+	// VarRedisCA, VarRedisCert and VarRedisKey name the files for TLS to Redis.
+	VarRedisCA   = nameOf(&named.RedisCAFile)
+	VarRedisCert = nameOf(&named.RedisCertFile)
+	VarRedisKey  = nameOf(&named.RedisKeyFile)
 	// VarProxies lists the trusted proxies.
 	VarProxies = nameOf(&named.Proxies)
 	// VarOrigins lists the allowed web origins.
@@ -63,9 +67,6 @@ var (
 	varTLSCertFile     = nameOf(&named.TLSCertFile)
 	varTLSKeyFile      = nameOf(&named.TLSKeyFile)
 	varDenylist        = nameOf(&named.DenylistFile)
-	varRedisCA         = nameOf(&named.RedisCAFile)
-	varRedisCert       = nameOf(&named.RedisCertFile)
-	varRedisKey        = nameOf(&named.RedisKeyFile)
 	varSentinelUser    = nameOf(&named.SentinelUser)
 	varSentinelPass    = nameOf(&named.SentinelPass)
 )

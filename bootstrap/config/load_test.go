@@ -79,7 +79,6 @@ func TestAllVariables(t *testing.T) {
 	assertFindings(t, nil, review.Faults)
 	assertFindings(t, []finding{
 		{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE", "environment", "is observe"},
-		{"OFFLOAD_LIMITER_MAX_SUBJECTS", "environment", "is too small"},
 		{"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS", "environment", "is not above the 60 s"},
 	}, review.Warnings)
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"),

@@ -18,7 +18,7 @@ func (r *reviewer) redisURL() redis.URL {
 	case r.fields.LimiterStorage != ports.StorageRedis:
 		if !r.broken[varStorage] {
 			r.warnUnused(varStorage+" is "+storage, "set "+varStorage+"="+
-				ports.StorageRedis.String(), VarRedisURL, varRedisCA, varRedisCert, varRedisKey,
+				ports.StorageRedis.String(), VarRedisURL, VarRedisCA, VarRedisCert, VarRedisKey,
 				varSentinelUser, varSentinelPass)
 		}
 		return redis.URL{}
@@ -55,26 +55,26 @@ func (r *reviewer) warnUnused(why, remedy string, names ...string) {
 func (r *reviewer) withTLSFiles(url redis.URL) redis.URL {
 	if !url.Secured() {
 		r.warnUnused(VarRedisURL+" does not ask for TLS", "use rediss:// or valkeys://",
-			varRedisCA, varRedisCert, varRedisKey)
+			VarRedisCA, VarRedisCert, VarRedisKey)
 		return url
 	}
-	r.requireBoth(varRedisCert, varRedisKey)
+	r.requireBoth(VarRedisCert, VarRedisKey)
 	files := redis.TLSFiles{CA: string(r.fields.RedisCAFile),
 		Certificate: string(r.fields.RedisCertFile), Key: string(r.fields.RedisKeyFile),
 		Strict: r.production}
 	for _, fault := range files.Check() {
-		name, file := varRedisCA, files.CA
+		name, file := VarRedisCA, files.CA
 		switch fault.Part {
 		case redis.CAFile:
 		case redis.CertificateFile:
-			name, file = varRedisCert, files.Certificate
+			name, file = VarRedisCert, files.Certificate
 		case redis.KeyFile:
-			name, file = varRedisKey, files.Key
+			name, file = VarRedisKey, files.Key
 		}
 		r.faultOf(name, "names the file "+ShownPath(file)+", which "+fault.Fault.Error(), fault.Remedy)
 	}
 	if files.Key != "" {
-		r.warnForeign(varRedisKey, "names the file "+ShownPath(files.Key)+", which ", files.Key)
+		r.warnForeign(VarRedisKey, "names the file "+ShownPath(files.Key)+", which ", files.Key)
 	}
 	return url.WithTLSFiles(files)
 }

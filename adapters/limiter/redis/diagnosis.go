@@ -27,6 +27,13 @@ const (
 	errNoHello            connectError = "the server, or a proxy, ends connections at HELLO"
 )
 
+// The reasons that an error has by its type.
+const (
+	errEnded      connectError = "the server ended the connection"
+	errNoAddress  connectError = "the name has no address"
+	errNotTrusted connectError = "the server's certificate is not trusted"
+)
+
 // diagnosing bounds each connection that is made to find out why another one failed.
 const diagnosing = 250 * time.Millisecond
 

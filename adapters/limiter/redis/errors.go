@@ -198,11 +198,11 @@ func detail(err error) string {
 	case errors.As(err, &number):
 		return number.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the server ended the connection"
+		return errEnded.Error()
 	case errors.As(err, &name):
-		return "the name has no address"
+		return errNoAddress.Error()
 	case errors.As(err, &certificate):
-		return "the server's certificate is not trusted"
+		return errNotTrusted.Error()
 	case errors.As(err, &record):
 		return errNoTLS.Error()
 	case alerted:

@@ -8,7 +8,8 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// permissionsDocs is where the permissions that the service needs are listed.
+// permissionsDocs is where the permissions that the service needs are listed, and each cause is
+// explained.
 const permissionsDocs = "cmd/sessiond/docs/limits.md"
 
 // Finding is what the operator should know about a server. It contains nothing of the URL. Problem
@@ -19,8 +20,9 @@ type Finding struct{ Problem, Remedy string }
 type Inspection struct {
 	// Server is the server as it is configured.
 	Server Server
-	// TimeoutVariable is the variable that sets the server's timeout.
-	TimeoutVariable string
+	// TimeoutVariable is the variable that sets the server's timeout. The others name the files for
+	// TLS: the certificates of authorities, the client certificate and its key.
+	TimeoutVariable, CAVariable, CertificateVariable, KeyVariable string
 }
 
 // Inspect checks whether the server decides, whether it does so in time, and whether it evicts
@@ -45,8 +47,7 @@ func Inspect(ctx context.Context, inspection Inspection) []Finding {
 	if err := decide(queryTimeout); err != nil {
 		return []Finding{{
 			Problem: "names a server that does not decide (" + err.Error() + ")",
-			Remedy: "check that it runs and is writable, that address, user, password and " +
-				"database are right, and that the user has the permissions in " + permissionsDocs,
+			Remedy:  inspection.remedyFor(err),
 		}}
 	}
 	var found []Finding
