@@ -63,8 +63,8 @@ func Client(peer netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 }
 
 // ClientBehindSocket returns the address of the client of a proxy that connects through a Unix
-// socket, which is trusted. It is found like that of any other trusted proxy. Without a usable entry
-// it is the zero Addr: all such clients count as one.
+// socket, which is trusted. It is found like that of any other trusted proxy. Without a usable
+// entry it is the zero Addr: all such clients count as one.
 func ClientBehindSocket(trusted Trusted, entries Entries) netip.Addr {
 	return walk(netip.Addr{}, trusted, entries)
 }

@@ -31,8 +31,9 @@ func health(t *testing.T, command *exec.Cmd, ops string, args ...string) (string
 	return string(out), command.ProcessState.ExitCode()
 }
 
+// TestHealth also shows that serve does what the program does without a command.
 func TestHealth(t *testing.T) {
-	service := harness.Start(t, harness.Env{"OFFLOAD_SHUTDOWN_DELAY_SECONDS": "3600"})
+	service := harness.Start(t, harness.Env{"OFFLOAD_SHUTDOWN_DELAY_SECONDS": "3600"}, "serve")
 	out, status := health(t, nil, service.Ops)
 	assert.Equal(t, "healthy: http://"+service.Ops+"/livez answered 200\n", out)
 	assert.Zero(t, status)
