@@ -70,8 +70,8 @@ type Server struct {
 	done     chan error
 }
 
-// Listen opens address, which is host:port or a Unix socket (SocketPrefix), and serves handler on it
-// in the background, on connections that complete the required handshake.
+// Listen opens address, which is host:port or a Unix socket (SocketPrefix), and serves handler on
+// it in the background, on connections that complete the required handshake.
 func Listen(ctx context.Context, address string, handler http.Handler, limits Limits,
 	handshake Handshake, logger *slog.Logger) (*Server, error) {
 	inner, err := listen(ctx, address)

@@ -34,7 +34,7 @@ func stopAt(t *testing.T, s *server.Server) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
 	s.Shutdown(ctx)
-	<-s.Done()
+	assert.ErrorIs(t, <-s.Done(), http.ErrServerClosed)
 }
 
 // askAt requests from a Unix socket, with a client that has bound itself to a name, if any.
