@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -126,7 +127,9 @@ const busyVariable = "FAULTS_BUSY"
 func TestMain(m *testing.M) {
 	if os.Getenv(busyVariable) != "" {
 		go func() {
+			var spun atomic.Uint64
 			for {
+				spun.Add(1)
 			}
 		}()
 		_, _ = io.Copy(io.Discard, os.Stdin) // any end of it ends the process

@@ -78,12 +78,12 @@ func (w *world) requireNoSecrets(t testing.TB, counted *tally) {
 	for i, r := range w.replicas {
 		log := r.Log.Text()
 		assert.Empty(t, find(texts, log), "the log of replica %d", i)
-		assert.NotContains(t, log, w.store.addresses[i], "the log of replica %d", i)
+		assert.NotContains(t, log, w.addresses[i], "the log of replica %d", i)
 	}
 	keys := 0
-	for _, node := range w.store.nodes() {
+	for _, node := range w.nodes() {
 		keys += requireStored(t, node, texts,
-			windowSeconds*time.Second+time.Second+w.store.stepped)
+			windowSeconds*time.Second+time.Second+w.stepped)
 	}
 	assert.Positive(t, keys, "keys of grants")
 }

@@ -36,7 +36,7 @@ func newWorld(t testing.TB, f fault, policy string, timeout time.Duration) *worl
 	w := &world{fault: f, policy: policy, timeout: timeout, store: f.start(t)}
 	for i := range w.replicas {
 		w.replicas[i] = startSharingReplica(t,
-			environment(w.store.url(i, password), policy, timeout).With(w.store.env))
+			environment(w.url(i, password), policy, timeout).With(w.env))
 	}
 	w.ready = watchReadiness(t, w.replicas[:]...)
 	w.load = startLoad(t, rules{policy: policy, busy: f.starves}, w.replicas[:]...)
