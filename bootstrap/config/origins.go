@@ -25,8 +25,8 @@ func (r *reviewer) origins() []string {
 	return r.fields.CORSOrigins
 }
 
-// An origin as browsers send it (RFC 6454 §6.2): a scheme, and a host that is a name or an address,
-// in lower case. A port is present only if it is not the default of the scheme.
+// An origin as browsers send it (RFC 6454 §6.2): a scheme, and a host that is a name or an
+// address, in lower case. A port is present only if it is not the default of the scheme.
 var (
 	originForm = regexp.MustCompile(
 		`^([a-z][a-z0-9+.-]*)://([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?$`)

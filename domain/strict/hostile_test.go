@@ -15,7 +15,8 @@ import (
 // size is the size of the largest text that an untrusted client can have parsed.
 const size = 16 << 10
 
-// fill returns open, the items for 0, 1, 2, … separated by commas, and end, as many as fit in size.
+// fill returns open, the items for 0, 1, 2, … separated by commas, and end, as many as fit in
+// size.
 func fill(open, end string, item func(int) string) (text string, count int) {
 	var b strings.Builder
 	b.WriteString(open)

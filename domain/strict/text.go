@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// str reads a string (RFC 8259 §7) from its opening quote through its closing one. A string without
-// escapes is a substring of the text and is not copied.
+// str reads a string (RFC 8259 §7) from its opening quote through its closing one. A string
+// without escapes is a substring of the text and is not copied.
 func (r *reader) str() (string, bool) {
 	r.at++
 	start := r.at

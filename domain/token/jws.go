@@ -16,8 +16,8 @@ const (
 	typeJWT         = "JWT"
 )
 
-// signJWS returns a JWS in compact serialization (RFC 7515 §7.1): header "." payload "." signature,
-// signed over the first two segments.
+// signJWS returns a JWS in compact serialization (RFC 7515 §7.1): header "." payload "."
+// signature, signed over the first two segments.
 func signJWS(claims session.Claims, key keys.Key) string {
 	header := strict.AppendString([]byte(`{"alg":`), string(key.Algorithm()))
 	header = strict.AppendString(append(header, `,"kid":`...), string(claims.KeyID))

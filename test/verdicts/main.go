@@ -9,8 +9,8 @@
 //   - {"group":N,"published":…} has the text of a published JWK Set in base64. The answer is
 //     refused; or none if the set has no key; or "keys:" and the comma-separated IDs of the keys
 //     that verify at that group's time.
-//   - {"group":N,"published":…,"values":[…]} has both. The values are verified under the keys of
-//     the set, with the issuer and the audience of the group. The answer is that for values, or
+//   - {"group":N,"published":…,"values":[…]} has both. The values are verified under the keys
+//     of the set, with the issuer and the audience of the group. The answer is that for values, or
 //     refused.
 //
 // It is for tests only.

@@ -7,7 +7,7 @@ import "net/http"
 // reader takes for part of a body could be smuggled past it to the other (RFC 9112 §11.2).
 //
 //   - Transfer-Encoding in HTTP/1.1: if Content-Length is sent as well, the connection must close
-//     after the response (RFC 9112 §6.1). net/http removes that length before a handler can see it,
+//     after the response (RFC 9112 §6.1). net/http removes that length before a handler sees it,
 //     so every chunked request closes. A client that sends chunks pays one connection per request.
 //   - HTTP/1.0: net/http ignores Transfer-Encoding here and reads the chunks as the next request,
 //     but the framing must be treated as faulty and the connection closed (RFC 9112 §6.1). It

@@ -16,8 +16,8 @@ func issueWith(fields, body string) string {
 // inChunk returns body as one chunk, followed by the last chunk.
 func inChunk(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
 
-// Where a request ends: RFC 9112 §6 and §7. Request smuggling exploits two parsers that disagree on
-// it (§11.2).
+// Where a request ends: RFC 9112 §6 and §7. Request smuggling exploits two parsers that disagree
+// on it (§11.2).
 
 func TestWireContentLength(t *testing.T) {
 	t.Parallel()

@@ -90,7 +90,8 @@ func readFrame(from io.Reader) (kind byte, payload string, err error) {
 }
 
 // wordFor describes a frame in the notation of the tables: "200" for the start of a response,
-// "reset 1" and "closed 1" with the error code (RFC 9113 §7), and an empty string for other frames.
+// "reset 1" and "closed 1" with the error code (RFC 9113 §7), and an empty string for other
+// frames.
 func wordFor(kind byte, payload string) string {
 	switch kind {
 	case frameHeaders:

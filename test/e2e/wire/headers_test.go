@@ -15,7 +15,8 @@ func getWith(fields string) string {
 	return "GET /v1/health HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n"
 }
 
-// TestWireHost covers RFC 9112 §3.2 and RFC 9110 §7.2. Nothing in the service depends on the host.
+// TestWireHost covers RFC 9112 §3.2 and RFC 9110 §7.2. Nothing in the service depends on the
+// host.
 func TestWireHost(t *testing.T) {
 	t.Parallel()
 	host := func(fields string) string { return "GET /v1/health HTTP/1.1\r\n" + fields + "\r\n" }
