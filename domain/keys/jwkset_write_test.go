@@ -101,7 +101,7 @@ func drawKeyring(t *rapid.T) *keys.Keyring {
 		id := keys.ID(fmt.Sprintf("%s%d", rapid.StringMatching(`[A-Za-z0-9._-]{0,8}`).Draw(t, "id"),
 			i))
 		if rapid.Bool().Draw(t, "symmetric") {
-			secret := append(rapid.SliceOfN(rapid.Byte(), 0, 64).Draw(t, "secret"), byte(i))
+			secret := append(rapid.SliceOfN(rapid.Byte(), 0, 64).Draw(t, "secret"), byte(i+1))
 			all = append(all, keys.NewHS256(id, secret, plan))
 			continue
 		}
