@@ -22,7 +22,7 @@ func overrides() []string {
 		"X_HTTP_Method_Override", "x.http.method.override", "X~HTTP~Method~Override",
 		"X-HTTP_METHOD-Override", "X_Method_Override", "X-HTTPMethodOverride",
 		"HTTP-Method-Override", "Method-Override", "_method", "X-Original-URL", "X-Rewrite-URL",
-		"X_Original_URL", "X.Rewrite.URL"} {
+		"X_Original_URL", "X.Rewrite.URL", "X-Original-URI"} {
 		lines = append(lines, name+": DELETE")
 	}
 	return lines
