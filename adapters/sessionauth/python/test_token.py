@@ -303,7 +303,7 @@ def test_module_needs_only_python_3_9() -> None:
         elif isinstance(node, ast.ImportFrom):
             imported.add((node.module or "").split(".")[0])
     assert imported == {
-        "__future__", "base64", "binascii", "dataclasses", "hashlib", "hmac", "http", "importlib",
-        "ipaddress", "json", "logging", "os", "re", "socket", "ssl", "threading", "time", "typing",
-        "urllib", "uuid", "weakref",
+        "__future__", "base64", "binascii", "dataclasses", "datetime", "hashlib", "hmac", "http",
+        "importlib", "ipaddress", "json", "logging", "os", "re", "socket", "ssl", "threading",
+        "time", "typing", "urllib", "uuid", "weakref",
     }  # fmt: skip
