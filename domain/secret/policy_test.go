@@ -157,6 +157,8 @@ func TestPlaceholder(t *testing.T) {
 			"q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 x 2 v 9 zoo", "placeholder"},
 		{"the same with a word that is also a letter and digits",
 			"x 509 q 7 w 1 r 4 t 9 y 2 p 5 z 8 d 3 g 6 h 0 j 1 k 4 l 7 v 9", "placeholder"},
+		{"the same with marks, as a generator writes them",
+			"q.7=w;1^r/4+t%9!y&2?p(5)z[8]d3}g{6|h#0j$1-k,4:zoo", ""},
 		{"only digits", "31415.92653589.7932384626.43383279", ""},
 		{"hex is left to the estimate", "decade-face-7193620485-fade-feed-add", ""},
 		{"upper-case hex is left to the estimate", "DECADE-FACE-7193620485-FADE-FEED-ADD", ""},
