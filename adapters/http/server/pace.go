@@ -44,7 +44,7 @@ var errPace = errors.New("too many frames without an answered request")
 // framesAtOnce is how many frames are processed at once for each processor. While one is, net/http
 // has several goroutines run: the reader, the connection, the request, the writer. If all
 // connections did so at once, others would wait behind all of these goroutines.
-const framesAtOnce = 4
+const framesAtOnce = 1
 
 // turns bounds how many connections have a frame processed. It is full while no further one may.
 type turns chan struct{}
