@@ -38,9 +38,9 @@ func isPlaceholder(folded []rune) bool {
 			inWords[i+length] = max(inWords[i+length], inWords[i]+length)
 		}
 	}
-	// A generator that uses marks leaves letters alone, and one short word among them is chance: nine
-	// of two million random texts were refused for that. So without white space, which generators do
-	// not write, the words must have at least as many letters as stand alone.
+	// A generator that uses marks leaves letters alone, and one short word among them is chance:
+	// nine of two million random texts were refused for that. So without white space, which
+	// generators do not write, the words must have at least as many letters as stand alone.
 	letters := 0
 	for _, r := range text {
 		if !isDigit(r) {

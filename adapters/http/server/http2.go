@@ -7,8 +7,8 @@ import (
 )
 
 // maxFrame is the maximum size of an HTTP/2 frame in bytes, the smallest that RFC 9113 §4.2
-// allows. net/http allocates the frame's size as soon as the frame header has arrived, and keeps the
-// buffer for as long as the connection. Its own default is one mebibyte.
+// allows. net/http allocates the frame's size as soon as the frame header has arrived, and keeps
+// the buffer for as long as the connection. Its own default is one mebibyte.
 const maxFrame = 16 << 10
 
 // These are the maximum numbers of body bytes that wait to be read, per stream and per connection.
