@@ -68,7 +68,7 @@ test-modules: parts
 test-python: ## test the Python verifier against the vectors, the Go domain and FastAPI
 	GO=$(GO) ./test/python.sh
 
-test-long: fuzz build parts test-python ## what takes longer: fuzzing, killed writers, every fault, other languages, a browser
+test-long: fuzz build parts test-python ## what takes longer: fuzzing, attacks, killed writers, every fault, other languages, a browser
 	$(call SAY,random secrets$(comma) millions in all)
 	SECRET_TEST_SAMPLES=150000 $(GO) test -count=1 -timeout 30m -run '^TestAcceptsRandomSecrets$$' ./domain/secret
 	$(call SAY,killed writers of keysets)
