@@ -93,7 +93,8 @@ func signerNotes(keyring *keys.Keyring, now time.Time) []string {
 		return nil
 	case gap.From.After(now):
 		return []string{"No key signs from " + instant(gap.From) +
-			" on: rotate before then, or no session will be issued."}
+			" on: add a key before then (sessiond keys create), or no session " +
+			"will be issued."}
 	case gap.Until.IsZero():
 		return []string{"No key can sign, now or later: replicas refuse this file. " +
 			"Running replicas keep the previous keys, including revoked ones; " +
@@ -208,7 +209,7 @@ func planHint(plan *keys.PlanError) string {
 	case keys.ProblemPending:
 		return "; wait for it, or use --force"
 	case keys.ProblemSignerEnds:
-		return "; use --force to rotate anyway"
+		return "; add a key with sessiond keys create, or use --force to rotate anyway"
 	case keys.ProblemNoSigner:
 		return "; add one first: sessiond keys revoke KID --replace, for any key of the file"
 	case keys.ProblemNoSignerNow:
