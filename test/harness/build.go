@@ -59,8 +59,11 @@ func build() (string, error) {
 	// The go command leaves an up-to-date file as it is, and replaces any other. The commit is left
 	// out, because a commit alone is no reason to link again.
 	candidate := filepath.Join(folder, "candidate")
-	command := exec.Command("go", "build", "-buildvcs=false", "-o", candidate, "./cmd/sessiond")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0") // a static binary, as make build makes
+	// The flags that decide how packages are compiled are those of make build, so that the two
+	// share the build cache.
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", candidate,
+		"./cmd/sessiond")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	command.Dir = strings.TrimSpace(root)
 	if _, err := output(command); err != nil {
 		return "", err
