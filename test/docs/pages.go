@@ -3,7 +3,9 @@
 //
 //	<!-- test: with a keyset -->
 //
-// Other blocks need what a test does not have, such as systemd or a public name.
+// Other blocks need what a test does not have, such as systemd or a public name. On the page that
+// leads from nothing to production, the blocks are steps of one walk, and the world of each is
+// "walk", with the name of the step if the test does something before or after it.
 package docs
 
 import (
@@ -17,11 +19,15 @@ import (
 type Block struct {
 	// World says what must exist before the commands run.
 	World string
-	// Commands are the lines after "$ ", without their output.
+	// Commands are the lines after "$ ", each with the lines after "> " that continue it, without
+	// their output.
 	Commands []string
 	// Output is what the page shows after a command, by the command's index; empty for none.
 	Output map[int]string
 }
+
+// isStep reports whether the block runs after those before it on its page, in the same shell.
+func (b Block) isStep() bool { return b.World == "walk" || strings.HasPrefix(b.World, "walk, ") }
 
 // Page is one Markdown document.
 type Page struct {
@@ -61,9 +67,15 @@ func parseBlock(world, text string) Block {
 			block.Commands = append(block.Commands, strings.TrimSuffix(command, "\n"))
 			continue
 		}
-		if n := len(block.Commands); n > 0 {
-			block.Output[n-1] += line
+		n := len(block.Commands)
+		if n == 0 {
+			continue
 		}
+		if more, found := strings.CutPrefix(line, "> "); found && block.Output[n-1] == "" {
+			block.Commands[n-1] += "\n" + strings.TrimSuffix(more, "\n")
+			continue
+		}
+		block.Output[n-1] += line
 	}
 	return block
 }
