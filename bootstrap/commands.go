@@ -115,6 +115,7 @@ func findings[finding config.Fault | config.Warning | config.Note](list []findin
 func checkReport(ctx context.Context, review config.Review, now time.Time) cli.CheckReport {
 	if len(review.Faults) == 0 {
 		review.Warnings = append(review.Warnings, review.EarlyEnds(now)...)
+		review.Warnings = append(review.Warnings, review.NotYet(now, createSigner())...)
 		review.Warnings = append(review.Warnings, inspectStorage(ctx, review)...)
 	}
 	report := cli.CheckReport{Valid: len(review.Faults) == 0, Faults: findings(review.Faults),

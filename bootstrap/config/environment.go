@@ -29,7 +29,12 @@ func (r *reviewer) determineEnvironment() {
 	r.environment, r.production = environment,
 		environment.ProductionLike() || r.broken[varEnvironment]
 	switch {
-	case r.broken[varEnvironment] || exposed == "":
+	case r.broken[varEnvironment]:
+	case given.Meant() != "":
+		r.note(varEnvironment, r.origin(varEnvironment), "is "+given.String()+
+			", which is not known to be for development: the rules of production apply",
+			"did you mean "+given.Meant()+"?")
+	case exposed == "":
 	case !named:
 		r.warnOf(varEnvironment, "is not set, and "+exposed+": the rules of production apply",
 			"set it to production, or to development if only you can reach the service")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/offload/sessiond/adapters/system/securefile"
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // The maximum sizes of files, in bytes.
@@ -32,4 +33,6 @@ func (r *reviewer) warnForeign(variable, words, name string) {
 }
 
 // withoutBOM returns the text of a file without a byte order mark, which some editors write.
-func withoutBOM(content []byte) string { return strings.TrimPrefix(string(content), "\ufeff") }
+func withoutBOM(content []byte) string {
+	return strings.TrimPrefix(string(content), strict.ByteOrderMark)
+}

@@ -18,15 +18,37 @@ const randomBytes = 32
 const (
 	remedySecret = "generate one: openssl rand -base64 32"
 	remedyJSON   = `use a JSON object from key ids to secrets, such as {"2026-a":"…","2026-b":"…"}`
+	remedyKid    = "use 1 to 64 characters from A-Z a-z 0-9 . _ -"
+	// remedyUnwrap is for a secret that is probably strong without what surrounds it.
+	remedyUnwrap = "remove what is not part of the secret: quotes that docker --env-file keeps, " +
+		"NAME= or a mark around it, a byte order mark or a zero-width character; or "
 )
+
+// remedyEntry returns the remedy for a fault of the signing keys.
+func remedyEntry(reason environment.Reason) string {
+	switch reason {
+	case environment.ReasonID:
+		return remedyKid
+	case environment.ReasonSameID:
+		return "give each key an id of its own"
+	case environment.ReasonSameMaterial:
+		return "remove one of the two, or give it a secret of its own: openssl rand -base64 32"
+	case environment.ReasonEmpty:
+		return "remove the entry, or give it a secret: openssl rand -base64 32"
+	case environment.ReasonNone, environment.ReasonNotJSON, environment.ReasonNotObject,
+		environment.ReasonNoKeys, environment.ReasonNotString, environment.ReasonUTF8,
+		environment.ReasonActive:
+	}
+	return remedyJSON
+}
 
 // keyring returns the keyring in force, or nil if a fault prevents it. The first source that is set
 // wins: a keyset file, signing keys, a secret, and in development a random key.
 func (r *reviewer) keyring(policy secret.Policy) *keys.Keyring {
 	active, ok := keys.ParseID(r.fields.ActiveKid)
 	if !ok && !r.broken[varActiveKid] {
-		r.faultOf(varActiveKid, "is not a valid key id",
-			"use 1 to 64 characters from A-Z a-z 0-9 . _ -")
+		r.faultOf(varActiveKid, "is not a valid key id"+quotedUnlessSecret(r.fields.ActiveKid),
+			remedyKid)
 	}
 	switch {
 	case r.given[VarKeysetFile]:
@@ -67,11 +89,11 @@ func (r *reviewer) keyringOfSigningKeys(policy secret.Policy, active keys.ID) *k
 	}
 	entries, err := environment.ParseEntries(r.texts[VarSigningKeys])
 	if err != nil {
-		r.keyFaults(VarSigningKeys, err, remedyJSON)
+		r.keyFaults(VarSigningKeys, err)
 		return nil
 	}
 	keyring, err := environment.Keyring(entries, active)
-	r.keyFaults(VarSigningKeys, err, remedyJSON, idsOf(entries)...)
+	r.keyFaults(VarSigningKeys, err, idsOf(entries)...)
 	for i, entry := range entries {
 		r.signing = append(r.signing, []byte(entry.Secret()))
 		if entry.Secret() != "" {
@@ -98,7 +120,7 @@ func (r *reviewer) keyringOfSecret(policy secret.Policy, active keys.ID) *keys.K
 	}
 	keyring, err := environment.Keyring([]environment.Entry{environment.NewEntry(string(active),
 		text)}, active)
-	r.keyFaults(VarSecret, err, remedySecret)
+	r.keyFaults(VarSecret, err)
 	return keyring
 }
 
@@ -153,14 +175,14 @@ func idsOf(entries []environment.Entry) []string {
 
 // keyFaults reports the faults in err. A missing active key is a fault of the variable with the
 // active id; candidates are the ids that it could have.
-func (r *reviewer) keyFaults(name string, err error, remedy string, candidates ...string) {
+func (r *reviewer) keyFaults(name string, err error, candidates ...string) {
 	var faults environment.Faults
 	if !errors.As(err, &faults) {
 		return
 	}
 	for _, fault := range faults {
 		if fault.Reason != environment.ReasonActive {
-			r.faultOf(name, fault.String(), remedy)
+			r.faultOf(name, fault.String(), remedyEntry(fault.Reason))
 		} else if !r.broken[varActiveKid] {
 			remedy := "use the id of the key that should sign"
 			if len(candidates) > 0 {
@@ -176,6 +198,10 @@ func (r *reviewer) keyFaults(name string, err error, remedy string, candidates .
 // a warning otherwise.
 func (r *reviewer) weaknesses(name, which string, weak []secret.Finding, remedy string) {
 	for _, finding := range weak {
+		remedy := remedy
+		if finding.Rule == secret.RuleWrapped && !finding.Decoded {
+			remedy = remedyUnwrap + remedy
+		}
 		problem := fmt.Sprintf("%s%s (rule: %s)", which, finding, finding.Words())
 		if r.production {
 			r.faultOf(name, problem, remedy)
@@ -194,7 +220,7 @@ func (r *reviewer) policy() secret.Policy {
 	words := "names the file " + ShownPath(name)
 	read, fault := readFile(name, maxDenylist)
 	if fault != nil {
-		r.faultOf(varDenylist, words+", which "+fault.Error(), fault.Remedy)
+		r.faultOf(varDenylist, words+", which "+fault.Error(), fileRemedy(name, fault.Remedy))
 		return secret.Policy{}
 	}
 	list := secret.ParseDenyList(read.Content)

@@ -9,6 +9,7 @@ import (
 	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/secret"
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // remedyKey is the remedy for a weak key.
@@ -57,7 +58,8 @@ func (r *reviewer) keysetFault(which string, fault *securefile.Fault) {
 		}
 		return
 	}
-	r.faultOf(VarKeysetFile, which+fault.Error(), fault.Remedy)
+	r.faultOf(VarKeysetFile, which+fault.Error(), fileRemedy(string(r.fields.KeysetFile),
+		fault.Remedy))
 }
 
 // KeysetRules returns the rules for the configured keyset. The state of a key is that at now().
@@ -99,6 +101,24 @@ func (r *Review) EarlyEnds(now time.Time) []Warning {
 	return warnings
 }
 
+// NotYet warns of a keyset in which no key signs before a later instant. The remedy is a command
+// that creates a signer. The warning is not among those of the review, because a service that
+// starts logs an event of its own for it.
+func (r *Review) NotYet(now time.Time, createSigner string) []Warning {
+	if r.Config.KeysetFile == "" || r.Keyring == nil {
+		return nil
+	}
+	gap, ok := r.Keyring.SigningGap(now)
+	if !ok || gap.From.After(now) || gap.Until.IsZero() {
+		return nil
+	}
+	return []Warning{{Variable: VarKeysetFile, Origin: r.OriginOf(VarKeysetFile),
+		Problem: "names the file " + ShownPath(r.Config.KeysetFile) + ", in which no key signs until " +
+			gap.Until.UTC().Format(time.RFC3339) + ": the service is not ready and issues no session " +
+			"until then",
+		Remedy: "create a key that signs at once: " + createSigner}}
+}
+
 // Import is a secret to be imported as a key.
 type Import struct {
 	Secret Secret
@@ -118,6 +138,9 @@ func (r *Review) ReadImport(name string, id keys.ID, now time.Time) (Import, err
 		return Import{}, &SecretFileError{Problem: fault.Error()}
 	}
 	text := secret.Trim(string(read.Content))
+	if encoding := strict.UTF16(text); encoding != "" {
+		return Import{}, &SecretFileError{Problem: "is in " + encoding + ": save it as UTF-8"}
+	}
 	if text == "" || !utf8.ValidString(text) {
 		return Import{}, &SecretFileError{Problem: "is empty or not UTF-8 text"}
 	}

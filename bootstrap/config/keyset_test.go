@@ -387,6 +387,7 @@ func TestReadImport(t *testing.T) {
 	write(t, "weak", weak, 0o644)
 	write(t, "blank", " \n\t", 0o644)
 	write(t, "binary", strongA+"\xff", 0o644)
+	write(t, "UTF-16", "\xff\xfea\x00", 0o600)
 	development, production := load(t, input{}),
 		load(t, production(varDigest+"="+strongA, varSecret+"="+strongB))
 
@@ -430,6 +431,7 @@ func TestReadImport(t *testing.T) {
 		strongA: "is not found", ".": "is not a regular file",
 		"blank":  "is empty or not UTF-8 text",
 		"binary": "is empty or not UTF-8 text",
+		"UTF-16": "is in UTF-16 (little endian): save it as UTF-8",
 	} {
 		_, err := production.ReadImport(name, "k", noon)
 		var unusable *config.SecretFileError

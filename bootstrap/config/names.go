@@ -105,9 +105,16 @@ func (r *reviewer) reportUnknownName(s *source, name string) {
 			"did you mean "+s.format(meant)+"? Correct the name, or remove it")
 		return
 	}
-	r.warn(shown(name), s.origin, "is unknown and has no effect",
-		"remove or correct it; the most similar known name is "+
-			s.format(nearest(name, s.extra...)))
+	if s.groups[name] {
+		r.warn(shown(name), s.origin, "is unknown and has no effect: names have no groups",
+			"write each name in full, such as "+s.format(VarTTL))
+		return
+	}
+	remedy := "remove or correct it"
+	if near := nearest(name, s.extra...); shareWord(name, near) {
+		remedy += "; the most similar known name is " + s.format(near)
+	}
+	r.warn(shown(name), s.origin, "is unknown and has no effect", remedy)
 }
 
 // maxEdits is the number of edits within which a name is taken for a misspelt one.
@@ -168,6 +175,15 @@ func nearest(name string, others ...string) string {
 		consider(other)
 	}
 	return best
+}
+
+// shareWord reports whether two names have a word in common. Otherwise it is of no use to mention
+// one for the other.
+func shareWord(name, other string) bool {
+	words := strings.Split(short(other), "_")
+	return slices.ContainsFunc(strings.Split(short(name), "_"), func(word string) bool {
+		return slices.Contains(words, word)
+	})
 }
 
 // nameDistance returns the distance between the words of two names. People omit words more often

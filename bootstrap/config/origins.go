@@ -13,6 +13,9 @@ import (
 func (r *reviewer) origins() []string {
 	for i, origin := range r.fields.CORSOrigins {
 		if problem, remedy := originProblem(origin); problem != "" {
+			if !strings.Contains(problem, ": ") { // the value would follow an explanation
+				problem += quotedUnlessSecret(origin)
+			}
 			r.faultOf(VarOrigins, fmt.Sprintf("entry %d %s", i+1, problem), remedy)
 		} else if host, plain := strings.CutPrefix(origin, "http://"); plain && r.production &&
 			!isLocal(host) {
@@ -52,7 +55,8 @@ func originProblem(origin string) (problem, remedy string) {
 	case parts == nil && originForm.MatchString(strings.TrimSuffix(origin, "/")):
 		return "ends in a slash, which no origin does", "leave the slash out"
 	case parts == nil:
-		return "is not an origin of the form scheme://host or scheme://host:port", remedyOrigin
+		return "is not an origin of the form scheme://host or scheme://host:port",
+			remedyOrigin + meantOrigin(origin)
 	case parts[3] != "" && parts[3] == defaultPorts[parts[1]]:
 		return "has the default port of the scheme, which browsers omit",
 			"omit the port"
@@ -67,6 +71,21 @@ func originProblem(origin string) (problem, remedy string) {
 		}
 	}
 	return "", ""
+}
+
+// meantOrigin returns, as the end of a remedy, the origin of which an entry is a page, or the one
+// without its scheme. It returns "" if the entry is neither.
+func meantOrigin(entry string) string {
+	scheme, rest, has := strings.Cut(entry, "://")
+	if !has {
+		scheme, rest = "https", entry
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	meant := scheme + "://" + host
+	if mayBeSecret(entry) || !originForm.MatchString(meant) {
+		return ""
+	}
+	return "; did you mean " + meant + "?"
 }
 
 // isLocal reports whether host, with or without a port, is the machine of the browser.

@@ -43,9 +43,9 @@ func (r *reviewer) trusted() []netip.Prefix {
 				": any client in it can pretend to be another", "list only the proxies")
 		}
 		if prefix != prefix.Masked() {
-			r.warnOf(VarProxies, which+
-				"is a prefix with bits beyond its length: the whole prefix is trusted",
-				"use the first address of the prefix, or a single address")
+			r.warnOf(VarProxies, which+"is a prefix with bits beyond its length: "+entry+
+				": the whole prefix is trusted",
+				fmt.Sprintf("use %s, or %s for that address alone", prefix.Masked(), prefix.Addr()))
 		}
 	}
 	if r.fields.ProxyProtocol && len(r.fields.Proxies) == 0 && !r.broken[VarProxies] &&
@@ -105,7 +105,11 @@ func meantProxy(entry string) string {
 // proxyHeader returns the header, with a warning if clients can write it.
 func (r *reviewer) proxyHeader() clientaddr.Header {
 	header := r.fields.ProxyHeader
-	if header == clientaddr.ForwardedHeader {
+	switch {
+	case header != clientaddr.ForwardedHeader:
+	case len(r.fields.Proxies) == 0 && !r.broken[VarProxies] && !isSocket(r.fields.HTTPAddr):
+		r.warnUnused(VarProxies+" names no proxy", "name the proxies in "+VarProxies, varProxyHeader)
+	default:
 		r.warnOf(varProxyHeader, "is "+header.String()+
 			", which nginx, Caddy and HAProxy pass through unchanged: "+
 			"any client could pretend to be another",

@@ -66,9 +66,12 @@ func TestTrustedProxies(t *testing.T) {
 		{"PROXY protocol with an invalid proxy", inDevelopment("OFFLOAD_PROXY_PROTOCOL=true", variable+"=x"),
 			[]finding{none(1)}, []finding{served, unsetSecret}},
 		{"no PROXY protocol", env("OFFLOAD_PROXY_PROTOCOL=false"), nil, []finding{unsetSecret}},
-		{"Forwarded", env("OFFLOAD_TRUSTED_PROXY_HEADER=Forwarded"), nil,
+		{"Forwarded without proxies", env("OFFLOAD_TRUSTED_PROXY_HEADER=Forwarded"), nil,
 			[]finding{unsetSecret, {"OFFLOAD_TRUSTED_PROXY_HEADER", "environment",
-				"is Forwarded"}}},
+				"is set but not used"}}},
+		{"Forwarded", inDevelopment("OFFLOAD_TRUSTED_PROXY_HEADER=Forwarded",
+			variable+"=10.0.0.1"), nil, []finding{served, unsetSecret, {"OFFLOAD_TRUSTED_PROXY_HEADER", "environment",
+			"is Forwarded"}}},
 	})
 	for name, in := range map[string]input{
 		"text": inDevelopment(variable + "=10.0.0.7, 192.0.2.0/24 ,2001:db8::/48,::ffff:10.1.0.0/112"),

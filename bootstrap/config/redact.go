@@ -106,9 +106,10 @@ func mayBeSecret(text string) bool {
 }
 
 // quotedUnlessSecret returns text as the end of a sentence about it. It returns "" if text may be a
-// secret or an address with a password, or is empty.
+// secret or an address with a password or a parameter, or is empty.
 func quotedUnlessSecret(text string) string {
-	if text == "" || mayBeSecret(text) || isAddress(text) {
+	if text == "" || mayBeSecret(text) || strings.Contains(text, "@") ||
+		isAddress(text) && strings.ContainsAny(text, "?#") {
 		return ""
 	}
 	cut, ending := truncated(text)
@@ -133,6 +134,15 @@ func ShownPath(name string) string {
 		return withheld
 	}
 	return shown(name)
+}
+
+// fileRemedy returns the remedy for a file that cannot be used. If its name may be a secret, its
+// content was probably pasted in place of its name.
+func fileRemedy(name, remedy string) string {
+	if ShownPath(name) == withheld {
+		return "give the name of a file, not its content"
+	}
+	return remedy
 }
 
 func exists(name string) bool {

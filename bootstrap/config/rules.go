@@ -101,6 +101,7 @@ func (v variable) shape() string {
 // expected describes a valid value of the variable.
 func (v variable) expected() string {
 	_, isLabel := v.rule("label")
+	_, isRequired := v.rule("required")
 	_, isListener := v.rule("listener")
 	switch {
 	case v.kind.Kind() == reflect.Int:
@@ -109,6 +110,8 @@ func (v variable) expected() string {
 		return "true or false"
 	case v.words() != "":
 		return v.words()
+	case isLabel && isRequired:
+		return "1 to 255 bytes of UTF-8 without control characters"
 	case isLabel:
 		return "at most 255 bytes of UTF-8 without control characters"
 	case isListener && v.name == VarOpsAddr:
@@ -124,14 +127,28 @@ func meantAddress(v variable, text string) string {
 	if _, isListener := v.rule("listener"); !isListener || mayBeSecret(text) {
 		return ""
 	}
-	text = strings.TrimSpace(text)
+	port := ":8080"
+	if v.name == VarOpsAddr {
+		port = ":9090"
+	}
+	given := text
+	text = strings.Join(strings.Fields(text), "")
 	last := max(strings.LastIndexByte(text, ':'), 0)
 	_, afterScheme, _ := strings.Cut(text, "://")
-	const port = ":8080"
-	for _, meant := range []string{text, ":" + text, text + port,
-		"[" + text[:last] + "]" + text[last:], "[" + text + "]" + port,
-		strings.TrimSuffix(afterScheme, "/")} {
-		if isListener(meant) {
+	candidates := []string{text, ":" + text}
+	// A word alone may be anything, but what has dots is a host.
+	if text == "" || text == "localhost" || strings.Contains(text, ".") {
+		candidates = append(candidates, text+port)
+	}
+	candidates = append(candidates, strings.TrimSuffix(afterScheme, "/"))
+	if strings.Count(text, ":") > 1 {
+		candidates = append(candidates, "["+text[:last]+"]"+text[last:], "["+text+"]"+port)
+	}
+	if _, maybe := v.rule("socket"); maybe {
+		candidates = append(candidates, server.SocketPrefix+text)
+	}
+	for _, meant := range candidates {
+		if meant != given && (isListener(meant) || isSocket(meant)) {
 			return "; did you mean " + meant + "?"
 		}
 	}

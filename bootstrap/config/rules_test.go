@@ -208,6 +208,16 @@ func TestFaultsShowValues(t *testing.T) {
 		{"OFFLOAD_HTTP_ADDR", "::1", `host:port: "::1"`, "did you mean [::1]:8080?"},
 		{"OFFLOAD_HTTP_ADDR", "8080", `host:port: "8080"`, "did you mean :8080?"},
 		{"OFFLOAD_HTTP_ADDR", "localhost", `host:port: "localhost"`, "did you mean localhost:8080?"},
+		{"OFFLOAD_HTTP_ADDR", "127.0.0.1\t:8080", `"127.0.0.1\t:8080"`, "did you mean 127.0.0.1:8080?"},
+		{"OFFLOAD_HTTP_ADDR", "http://0.0.0.0:8080/", `"http://0.0.0.0:8080/"`,
+			"did you mean 0.0.0.0:8080?"},
+		{"OFFLOAD_HTTP_ADDR", "/run/http.sock", `"/run/http.sock"`, "did you mean unix:/run/http.sock?"},
+		{"OFFLOAD_OPS_ADDR", "0.0.0.0", `host:port: "0.0.0.0"`, "did you mean 0.0.0.0:9090?"},
+		{"OFFLOAD_TRUSTED_PROXIES", `"10.0.0.1"`, "is enclosed in quotes", "remove the quotes"},
+		{"OFFLOAD_SESSION_TTL_SECONDS", `'60'`, "is enclosed in quotes", "remove the quotes"},
+		{"OFFLOAD_CORS_ALLOWED_ORIGINS", "https://a.example/login",
+			`or scheme://host:port: "https://a.example/login"`, "did you mean https://a.example?"},
+		{"OFFLOAD_CORS_ALLOWED_ORIGINS", "a.example", `"a.example"`, "did you mean https://a.example?"},
 		{"OFFLOAD_OPS_ADDR", " :9090 ", `host:port: " :9090 "`, "did you mean :9090?"},
 		{"OFFLOAD_TRUSTED_PROXIES", "10.0.0.1:80", `a prefix: "10.0.0.1:80"`,
 			"did you mean 10.0.0.1?"},
@@ -224,8 +234,15 @@ func TestFaultsShowValues(t *testing.T) {
 		t.Run(name+" with a secret", func(t *testing.T) {
 			load(t, env(name+"="+strongA)) // fails if the secret appears
 			load(t, env(name+"=redis://u:"+redisPassword+"@h"))
+			load(t, env(name+"=redis://h?password="+redisPassword))
 		})
 	}
+	for name, value := range map[string]string{"OFFLOAD_OPS_ADDR": "none",
+		"OFFLOAD_HTTP_ADDR": "8080x"} {
+		assert.NotContains(t, load(t, env(name+"="+value)).Faults[0].Remedy, "did you mean")
+	}
+	assert.NotContains(t, load(t, env("OFFLOAD_HTTP_ADDR=:1", "OFFLOAD_OPS_ADDR=:1",
+		"OFFLOAD_SESSION_SECRET="+strongA)).Faults[0].Remedy, "did you mean")
 }
 
 // smallLimits are limits that a storage of one subject can hold.

@@ -27,6 +27,8 @@ func (r *reviewer) redisURL() redis.URL {
 		return redis.URL{}
 	case r.broken[VarRedisURL]:
 		return redis.URL{}
+	case r.rejectQuotes(VarRedisURL):
+		return redis.URL{}
 	}
 	url, err := redis.ParseURL(strings.TrimSpace(r.texts[VarRedisURL]))
 	if invalid, is := errors.AsType[*redis.URLError](err); is {
@@ -71,7 +73,8 @@ func (r *reviewer) withTLSFiles(url redis.URL) redis.URL {
 		case redis.KeyFile:
 			name, file = VarRedisKey, files.Key
 		}
-		r.faultOf(name, "names the file "+ShownPath(file)+", which "+fault.Fault.Error(), fault.Remedy)
+		r.faultOf(name, "names the file "+ShownPath(file)+", which "+fault.Fault.Error(),
+			fileRemedy(file, fault.Remedy))
 	}
 	if files.Key != "" {
 		r.warnForeign(VarRedisKey, "names the file "+ShownPath(files.Key)+", which ", files.Key)

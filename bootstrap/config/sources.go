@@ -63,13 +63,14 @@ type source struct {
 	known   map[string]rawValue
 	written map[string]string // known names as written
 	unknown []string
-	extra   []string // names other than variables that are valid in this source
+	groups  map[string]bool // unknown names that stand for a mapping
+	extra   []string        // names other than variables that are valid in this source
 }
 
 // newSource returns an empty source.
 func newSource(origin string, format func(string) string, extra ...string) *source {
 	return &source{origin: origin, format: format, extra: extra,
-		known: map[string]rawValue{}, written: map[string]string{}}
+		known: map[string]rawValue{}, written: map[string]string{}, groups: map[string]bool{}}
 }
 
 // loader merges all sources. Values of later sources override those of earlier ones.
@@ -178,7 +179,8 @@ func (l *loader) configFile(named rawValue) map[string]any {
 	read, fault := readFile(named.Text, maxFile)
 	if fault != nil {
 		l.fault(VarConfigFile, named.Origin,
-			"names the file "+ShownPath(named.Text)+", which "+fault.Error(), fault.Remedy)
+			"names the file "+ShownPath(named.Text)+", which "+fault.Error(),
+			fileRemedy(named.Text, fault.Remedy))
 		return nil
 	}
 	s := newSource("file "+ShownPath(named.Text), short)
@@ -188,8 +190,7 @@ func (l *loader) configFile(named rawValue) map[string]any {
 		if flaw.line > 0 {
 			problem = fmt.Sprintf("line %d: %s", flaw.line, problem)
 		}
-		l.fault(VarConfigFile, s.origin, problem,
-			"write one mapping from unique names to values")
+		l.fault(VarConfigFile, s.origin, problem, flaw.remedy)
 	}
 	for _, m := range list {
 		name := prefix + strings.ToUpper(m.key)
@@ -202,6 +203,7 @@ func (l *loader) configFile(named rawValue) map[string]any {
 			value.Problem, value.Remedy = "must be a single value", "use a single value"
 		}
 		l.enter(s, m.key, prefix+m.key, value)
+		s.groups[m.key] = m.form == formMapping || m.form == formOther
 	}
 	return l.pair(s)
 }

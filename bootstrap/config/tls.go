@@ -23,7 +23,8 @@ func (r *reviewer) certificate() (certificate.Files, *certificate.Certificate) {
 		if fault.Part == certificate.Key {
 			name, file = varTLSKeyFile, files.Key
 		}
-		r.faultOf(name, "names the file "+ShownPath(file)+", which "+fault.Error(), fault.Remedy)
+		r.faultOf(name, "names the file "+ShownPath(file)+", which "+fault.Error(),
+			fileRemedy(file, fault.Remedy))
 	}
 	r.warnForeign(varTLSKeyFile, "names the file "+ShownPath(files.Key)+", which ", files.Key)
 	if found != nil && !found.ValidAt(r.loader.Now) {

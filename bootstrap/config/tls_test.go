@@ -45,8 +45,8 @@ func TestTLS(t *testing.T) {
 			{key, "environment", "names the file none.key, which is not found"},
 		}, nil},
 		{"swapped", production(cert+"=tls.key", key+"=tls.crt"), []finding{
-			{cert, "environment", "names the file tls.key, which holds no certificate in PEM"},
-			{key, "environment", "names the file tls.crt, which holds no private key in PEM"},
+			{cert, "environment", "names the file tls.key, which holds a private key and no certificate"},
+			{key, "environment", "names the file tls.crt, which holds a certificate and no private key"},
 		}, nil},
 		{"key of another certificate", production(cert+"=tls.crt", key+"=other.key"),
 			[]finding{{key, "environment",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/secret"
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // reviewer converts the values of the sources to the fields of the table and checks them.
@@ -106,15 +107,28 @@ func (r *reviewer) readOne(v variable) {
 		return
 	}
 	r.texts[v.name] = text
-	if v.kind.Kind() == reflect.String && enumerations[v.kind] == nil && isQuoted(text) {
-		r.faultOf(v.name, "is enclosed in quotes, which are part of the value",
-			"remove the quotes: the tool that read them, such as docker --env-file, keeps them")
+	if (!v.secret() || v.name == VarSigningKeys) && r.rejectQuotes(v.name) {
 		return
 	}
 	field := reflect.ValueOf(&r.fields).Elem().Field(v.index)
-	if !set(field, text) {
+	switch {
+	case set(field, text):
+	case strings.TrimSpace(text) == "":
+		r.faultOf(v.name, "is not "+v.shape()+": it is empty", "use "+v.expected()+
+			", or remove the variable")
+	default:
 		r.faultOf(v.name, "is not "+v.shape()+quotedUnlessSecret(text), "use "+v.expected())
 	}
+}
+
+// rejectQuotes reports whether the value of a variable is enclosed in quotes, which it rejects.
+func (r *reviewer) rejectQuotes(name string) bool {
+	if !isQuoted(strings.TrimSpace(r.texts[name])) {
+		return false
+	}
+	r.faultOf(name, "is enclosed in quotes, which are part of the value",
+		"remove the quotes: the tool that read them, such as docker --env-file, keeps them")
+	return true
 }
 
 // holdsNoKeys reports whether the value of the signing keys is an empty JSON object or null, which
@@ -146,6 +160,11 @@ func (r *reviewer) readFileOf(v variable, name string) (text string, ok bool) {
 			r.fault(v.name, r.origin(v.name), words+fault.Error(), fault.Remedy)
 		}
 		r.warnForeign(v.name, words, name)
+	}
+	if encoding := strict.UTF16(string(read.Content)); encoding != "" {
+		r.faultOf(v.name, "is read from the file "+ShownPath(name)+", which is in "+encoding,
+			"save it as UTF-8 text; Windows PowerShell: Set-Content -Encoding utf8")
+		return "", false
 	}
 	text, cut := strings.CutSuffix(withoutBOM(read.Content), "\r\n")
 	if !cut {

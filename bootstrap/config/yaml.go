@@ -18,9 +18,11 @@ const maxFlaws = 20
 
 // flaw is one error in the structure of a file. It contains nothing of the file's content.
 type flaw struct {
-	line    int // from 1; 0 if unknown
-	problem string
+	line            int // from 1; 0 if unknown
+	problem, remedy string
 }
+
+const remedyMapping = "write one mapping from unique names to values, such as log_level: warn"
 
 // member is one key of the file with its value as written.
 type member struct {
@@ -58,7 +60,7 @@ func parseYAML(content string) ([]member, []flaw) {
 		return nil, []flaw{notYAML(err, content)}
 	}
 	if err := decoder.Decode(&further); err == nil {
-		return nil, []flaw{{further.Line, "it has a second document"}}
+		return nil, []flaw{{further.Line, "it has a second document", remedyMapping}}
 	} else if !errors.Is(err, io.EOF) {
 		return nil, []flaw{notYAML(err, content)}
 	}
@@ -67,7 +69,7 @@ func parseYAML(content string) ([]member, []flaw) {
 		return nil, nil
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, []flaw{{root.Line, "it is not a mapping from names to values"}}
+		return nil, []flaw{{root.Line, "it is not a mapping from names to values", remedyMapping}}
 	}
 	var r yamlReader
 	return r.members(root), r.flaws
@@ -78,10 +80,10 @@ func notYAML(err error, content string) flaw {
 	for i, line := range strings.Split(content, "\n") {
 		if strings.HasPrefix(strings.TrimLeft(line, " "), "\t") {
 			return flaw{i + 1, "it is not YAML: a tab at the beginning of the line, where only " +
-				"spaces are allowed"}
+				"spaces are allowed", "write spaces in place of the tab"}
 		}
 	}
-	return flaw{lineOf(err), "it is not YAML"}
+	return flaw{lineOf(err), "it is not YAML", remedyMapping}
 }
 
 // lineInError finds the line number in an error of the library, which provides it in no other way.
@@ -100,9 +102,9 @@ func lineOf(err error) int {
 // yamlReader collects the flaws of a tree.
 type yamlReader struct{ flaws []flaw }
 
-func (r *yamlReader) flaw(node *yaml.Node, problem string) {
+func (r *yamlReader) flaw(node *yaml.Node, problem, remedy string) {
 	if len(r.flaws) < maxFlaws {
-		r.flaws = append(r.flaws, flaw{node.Line, problem})
+		r.flaws = append(r.flaws, flaw{node.Line, problem, remedy})
 	}
 }
 
@@ -110,12 +112,12 @@ func (r *yamlReader) flaw(node *yaml.Node, problem string) {
 func (r *yamlReader) check(node *yaml.Node) {
 	switch node.Kind {
 	case yaml.AliasNode:
-		r.flaw(node, "it has an alias, which is not supported")
+		r.flaw(node, "it has an alias, which is not supported", "write the value itself")
 	case yaml.ScalarNode:
 		switch node.ShortTag() {
 		case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!merge":
 		default:
-			r.flaw(node, "it has a value of an unsupported type")
+			r.flaw(node, "it has a value of an unsupported type", "write text or a number")
 		}
 	case yaml.MappingNode:
 		seen := map[string]bool{}
@@ -135,9 +137,9 @@ func (r *yamlReader) key(key *yaml.Node, seen map[string]bool) bool {
 	seen[key.Value] = true
 	switch {
 	case key.Kind != yaml.ScalarNode:
-		r.flaw(key, "it has a key that is not text")
+		r.flaw(key, "it has a key that is not text", remedyMapping)
 	case duplicate:
-		r.flaw(key, "it has a duplicate key")
+		r.flaw(key, "it has a duplicate key", "keep one of the two lines")
 	default:
 		return true
 	}

@@ -84,13 +84,18 @@ func readSet(text string) (all []Placed, items int, faults SetFaults) {
 	if err != nil {
 		return nil, -1, append(faults, notJSON(text))
 	}
+	_, isKey := document.Member(memberType)
+	if _, isSet := document.Member(memberKeys); isKey && !isSet {
+		return nil, -1, append(faults, SetFault{Index: -1,
+			Problem: `is a single key: put it into a set, as {"keys": [KEY]}`})
+	}
 	// Repeated names deeper than the members of a key need no check: they are inside a value that
 	// no member may have.
 	for _, member := range document.Members() {
 		switch {
 		case member.Name != memberKeys:
-			faults = append(faults, SetFault{Index: -1,
-				Problem: unknownMember(member.Name, memberKeys)})
+			problem, _ := unknownMember(member.Name, memberKeys)
+			faults = append(faults, SetFault{Index: -1, Problem: problem})
 		case member.Repeated:
 			faults = append(faults, SetFault{Index: -1, Member: memberKeys,
 				Problem: "appears twice"})
@@ -148,7 +153,7 @@ func (r *keyReader) key() (key Key, complete bool) {
 	kty, _ := r.text(memberType)
 	row, known := rowOfType(kty)
 	if !known {
-		r.rejectUnknown(table...)
+		r.rejectUnknown(false, table...)
 		r.fault(memberType, "must be "+Either(keyTypes()))
 		return Key{}, false
 	}
@@ -174,8 +179,9 @@ func keyTypes() []string {
 }
 
 // rejectUnknown reports members that no key of these algorithms has, and members that appear twice:
-// a mistyped member must not be ignored silently.
-func (r *keyReader) rejectUnknown(rows ...algorithm) {
+// a mistyped member must not be ignored silently. If the type of the key is not known, neither are
+// its members: then only those that look mistyped are reported.
+func (r *keyReader) rejectUnknown(typeKnown bool, rows ...algorithm) {
 	known := []string{
 		memberType, memberAlgorithm, memberID, memberSignFrom, memberVerifyUntil, memberRevoked,
 		memberUse, memberOperations,
@@ -193,7 +199,9 @@ func (r *keyReader) rejectUnknown(rows ...algorithm) {
 	for _, member := range r.item.Members() {
 		switch {
 		case !slices.Contains(known, member.Name):
-			r.fault("", unknownMember(member.Name, known...))
+			if problem, mistyped := unknownMember(member.Name, known...); typeKnown || mistyped {
+				r.fault("", problem)
+			}
 		case member.Repeated:
 			r.fault(member.Name, "appears twice")
 		}
@@ -202,7 +210,7 @@ func (r *keyReader) rejectUnknown(rows ...algorithm) {
 
 // privateKey reads the members of a key with a private part.
 func (r *keyReader) privateKey(row algorithm, plan Plan) (key Key, complete bool) {
-	r.rejectUnknown(row)
+	r.rejectUnknown(true, row)
 	if !r.hasCurve(row) {
 		r.fault(memberCurve, "must be "+row.curve())
 	}
@@ -214,6 +222,11 @@ func (r *keyReader) privateKey(row algorithm, plan Plan) (key Key, complete bool
 	public := make([][]byte, len(members))
 	for i, member := range members {
 		public[i] = r.bytes(member)
+	}
+	if _, given := r.text(row.privateMember().name); !given && len(members) > 0 {
+		r.fault(row.privateMember().name, "is missing: a keyset holds private keys, and is not the "+
+			"set that is published")
+		return Key{}, false
 	}
 	private := r.bytes(row.privateMember())
 	if private == nil {
@@ -294,9 +307,11 @@ func (r *keyReader) text(name string) (text string, given bool) {
 // bytes returns a required member that is in strict base64url; nil if it is not valid.
 func (r *keyReader) bytes(member byteMember) []byte {
 	name, size := member.name, member.size
-	text, _ := r.text(name)
+	text, given := r.text(name)
 	data, err := strict.DecodeBase64(text)
 	switch {
+	case !given:
+		r.fault(name, "is missing")
 	case err != nil || len(data) == 0:
 		r.fault(name, "must be base64url without padding")
 	case size > 0 && len(data) != size:
@@ -315,7 +330,11 @@ func (r *keyReader) instant(name string, required bool) time.Time {
 	}
 	at, ok := parseInstant(text)
 	if !ok {
-		r.fault(name, "must be an instant in RFC 3339, as 2026-02-16T12:00:00Z")
+		problem := "must be an instant in RFC 3339, as 2026-02-16T12:00:00Z"
+		if !given {
+			problem = "is missing: it " + problem
+		}
+		r.fault(name, problem)
 		return time.Time{}
 	}
 	return at

@@ -62,28 +62,22 @@ func (f SetFaults) Lines() []string {
 // Error returns the text of Lines.
 func (f SetFaults) Error() string { return "keyset: " + strings.Join(f.Lines(), "; ") }
 
-// The byte order marks of UTF-8 and UTF-16, which editors and shells of Windows write.
-const (
-	markUTF8                 = "\ufeff"
-	markUTF16LE, markUTF16BE = "\xff\xfe", "\xfe\xff"
-)
-
 // withoutMark returns the text without a byte order mark, which RFC 8259 §8.1 forbids, and a fault
 // that names it.
 func withoutMark(text string) (rest string, faults SetFaults) {
-	switch {
-	case strings.HasPrefix(text, markUTF8):
-		return text[len(markUTF8):], SetFaults{{Index: -1,
+	rest, marked := strings.CutPrefix(text, strict.ByteOrderMark)
+	if marked {
+		faults = SetFaults{{Index: -1,
 			Problem: "begins with a byte order mark (BOM): save the file as UTF-8 without one"}}
-	case strings.HasPrefix(text, markUTF16LE), strings.HasPrefix(text, markUTF16BE):
-		return text, SetFaults{{Index: -1, Problem: "begins with the byte order mark (BOM) of " +
-			"UTF-16: save the file as UTF-8 without one"}}
 	}
-	return text, nil
+	return rest, faults
 }
 
 // notJSON returns the fault of a text that cannot be parsed.
 func notJSON(text string) SetFault {
+	if encoding := strict.UTF16(text); encoding != "" {
+		return SetFault{Index: -1, Problem: "is in " + encoding + ": save the file as UTF-8"}
+	}
 	at, _ := strict.Failure(text)
 	problem := fmt.Sprintf("is not JSON (line %d, column %d)", at.Line, at.Column)
 	if strings.TrimSpace(text) == "" {
@@ -100,13 +94,13 @@ const maxShownName = 24
 const maxEdits = 3
 
 // unknownMember describes a member with an unknown name: it names the member, and the known one
-// that was probably meant, or all that are known.
-func unknownMember(name string, known ...string) string {
+// that was probably meant, or all that are known. mistyped is true in the first case.
+func unknownMember(name string, known ...string) (problem string, mistyped bool) {
 	if len(name) > maxShownName || strings.ContainsFunc(name, func(c rune) bool {
 		return c < ' ' || c > '~'
 	}) {
 		return "has a member that is not known, and whose name may be a secret; known are " +
-			strings.Join(known, " ")
+			strings.Join(known, " "), false
 	}
 	best, fewest := "", min(maxEdits, max(1, len(name)/3), len(name)-1)+1
 	for _, candidate := range known {
@@ -114,9 +108,9 @@ func unknownMember(name string, known ...string) string {
 			best, fewest = candidate, d
 		}
 	}
-	problem := "has a member that is not known: " + strconv.Quote(name)
+	problem = "has a member that is not known: " + strconv.Quote(name)
 	if best != "" {
-		return problem + " (did you mean " + best + "?)"
+		return problem + " (did you mean " + best + "?)", true
 	}
-	return problem + "; known are " + strings.Join(known, " ")
+	return problem + "; known are " + strings.Join(known, " "), false
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // LineProblem is what is wrong with a line of the operator's list. It contains no part of the line.
@@ -34,15 +36,12 @@ type DenyList struct {
 // maxLineProblems is the maximum number of faults, and of warnings, of one list.
 const maxLineProblems = 20
 
-// byteOrderMark in UTF-8 may start a line where files were concatenated.
-const byteOrderMark = "\ufeff"
-
 // ParseDenyList reads a list with one secret on each line. White space, byte order marks and a
 // carriage return at the ends of a line are ignored, as are blank lines and comments, which
 // start with # and a space.
 func ParseDenyList(content []byte) DenyList {
-	if order := utf16Order(content); order != "" {
-		return DenyList{Faults: []LineProblem{{1, "is in " + order}}}
+	if encoding := strict.UTF16(string(content[:min(len(content), 4)])); encoding != "" {
+		return DenyList{Faults: []LineProblem{{1, "is in " + encoding}}}
 	}
 	var list DenyList
 	add := func(to *[]LineProblem, line int, problem string) {
@@ -72,22 +71,10 @@ func ParseDenyList(content []byte) DenyList {
 	return list
 }
 
-// trimLine returns a line without white space and byte order marks at its ends.
+// trimLine returns a line without white space at its ends, and without the byte order mark that
+// starts a line where files were concatenated.
 func trimLine(text string) string {
-	return Trim(strings.TrimPrefix(Trim(text), byteOrderMark))
-}
-
-// utf16Order returns the encoding of content that starts with a byte order mark of UTF-16 or has a
-// NUL in one of its first two bytes, and "" for any other.
-func utf16Order(content []byte) string {
-	switch {
-	case len(content) < 2:
-	case content[0] == 0xff && content[1] == 0xfe, content[0] != 0 && content[1] == 0:
-		return "UTF-16 (little endian)"
-	case content[0] == 0xfe && content[1] == 0xff, content[0] == 0 && content[1] != 0:
-		return "UTF-16 (big endian)"
-	}
-	return ""
+	return Trim(strings.TrimPrefix(Trim(text), strict.ByteOrderMark))
 }
 
 // lineFault returns why it is not known which secret a line means.

@@ -3,6 +3,8 @@ package secret
 import (
 	"slices"
 	"strings"
+
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // Environment is the environment that the service runs in. The zero value is one for development.
@@ -47,6 +49,17 @@ func (e Environment) String() string {
 		return defaultEnvironment
 	}
 	return e.name
+}
+
+// Meant returns the environment for development that a production-like one probably stands for, of
+// which at most one letter in four is mistyped; "" if there is none.
+func (e Environment) Meant() string {
+	for _, name := range development {
+		if d := strict.Distance(e.name, name); d > 0 && d <= len(name)/4 {
+			return name
+		}
+	}
+	return ""
 }
 
 // ProductionLike reports whether weak secrets, and files of secrets that others may read, are

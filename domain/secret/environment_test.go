@@ -25,6 +25,12 @@ func TestEnvironment(t *testing.T) {
 	}
 	assert.False(t, secret.Environment{}.ProductionLike())
 	assert.False(t, secret.Environment{}.Named())
+	for text, want := range map[string]string{"developmenr": "development", "Devlopment": "development",
+		"tset": "test", "tests": "test", "locale": "local", "TEST\u0130NG": "", "testin": "testing",
+		"prod": "", "production": "", "demo": "", "beta": "", "qa": "", "": "", "test": "",
+		"development": "", "testing": ""} {
+		assert.Equal(t, want, secret.ParseEnvironment(text).Meant(), text)
+	}
 	assert.Equal(t, "production", secret.Environment{}.Exposed().String())
 	assert.Equal(t, "test", secret.ParseEnvironment("test").Exposed().String())
 }

@@ -52,13 +52,25 @@ func unread(part Part, err error) Fault {
 	return Fault{part, fault}
 }
 
-func malformedChain() Fault {
+// malformedChain returns the fault of a file without a usable certificate. isKey is true if it
+// holds a private key instead, malformedKey's isChain if that file holds a certificate instead.
+func malformedChain(isKey bool) Fault {
+	if isKey {
+		return Fault{Chain, &securefile.Fault{Reason: Malformed,
+			Problem: "holds a private key and no certificate",
+			Remedy:  "name the certificate here, and the key in the other variable"}}
+	}
 	return Fault{Chain, &securefile.Fault{Reason: Malformed,
 		Problem: "holds no certificate in PEM, or one that cannot be read",
 		Remedy:  "use the certificate in PEM, followed by its chain up to a root"}}
 }
 
-func malformedKey() Fault {
+func malformedKey(isChain bool) Fault {
+	if isChain {
+		return Fault{Key, &securefile.Fault{Reason: Malformed,
+			Problem: "holds a certificate and no private key",
+			Remedy:  "name the private key here, and the certificate in the other variable"}}
+	}
 	return Fault{Key, &securefile.Fault{Reason: Malformed,
 		Problem: "holds no private key in PEM, or an encrypted one",
 		Remedy:  "use a private key in PEM, not encrypted"}}

@@ -2,8 +2,8 @@
 // the private key. Read reads both files or fails; Source follows them.
 //
 // An invalid pair never replaces a valid one. No error, log line or text of the package contains a
-// part of a key or a path. The package imports ports, adapters/system and the
-// standard library.
+// part of a key or a path. The package imports domain, ports, adapters/system and
+// the standard library.
 package certificate
 
 import (
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/adapters/system/securefile"
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // maxFile is the maximum size of either file in bytes. It has room for a long chain.
@@ -82,10 +83,10 @@ func read(files Files) (*Certificate, error) {
 	faults = append(faults, more...)
 	pair := tls.Certificate{}
 	if chain != nil && !parseChain(chain, &pair) {
-		faults = append(faults, malformedChain())
+		faults = append(faults, malformedChain(holds(chain, isPrivateKey)))
 	}
 	if key != nil && !parseKey(key, &pair) {
-		faults = append(faults, malformedKey())
+		faults = append(faults, malformedKey(holds(key, isCertificate)))
 	}
 	if pair.Leaf != nil && pair.PrivateKey != nil && !belongs(pair.PrivateKey, pair.Leaf) {
 		faults = append(faults, mismatched())
@@ -111,7 +112,28 @@ func readFile(part Part, name string, private bool) (content []byte, faults Faul
 			faults = append(faults, Fault{part, fault})
 		}
 	}
-	return file.Content, faults
+	// Some editors write a byte order mark, with which no line begins a PEM block.
+	return bytes.TrimPrefix(file.Content, []byte(strict.ByteOrderMark)), faults
+}
+
+// isCertificate and isPrivateKey report what a PEM block of a type holds.
+func isCertificate(blockType string) bool { return blockType == "CERTIFICATE" }
+
+func isPrivateKey(blockType string) bool {
+	return blockType == "PRIVATE KEY" || strings.HasSuffix(blockType, " PRIVATE KEY")
+}
+
+// holds reports whether text has PEM blocks, and all of the kind that is reports.
+func holds(text []byte, is func(blockType string) bool) bool {
+	for found := false; ; found = true {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return found
+		}
+		if !is(block.Type) {
+			return false
+		}
+	}
 }
 
 // parseChain reads every certificate in text, which must contain at least one.
@@ -121,7 +143,7 @@ func parseChain(text []byte, pair *tls.Certificate) bool {
 		if block, text = pem.Decode(text); block == nil {
 			return pair.Leaf != nil
 		}
-		if block.Type != "CERTIFICATE" {
+		if !isCertificate(block.Type) {
 			continue
 		}
 		parsed, err := x509.ParseCertificate(block.Bytes)
@@ -143,7 +165,7 @@ func parseKey(text []byte, pair *tls.Certificate) bool {
 		if block, text = pem.Decode(text); block == nil {
 			return false
 		}
-		if block.Type != "PRIVATE KEY" && !strings.HasSuffix(block.Type, " PRIVATE KEY") {
+		if !isPrivateKey(block.Type) {
 			continue
 		}
 		signer, ok := parseSigner(block.Bytes).(crypto.Signer)

@@ -35,11 +35,15 @@ func (e Entry) IsFor(id keys.ID) bool { return e.id == string(id) }
 func (Entry) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "[key]") }
 
 // ParseEntries reads a JSON object from key ids to secrets, in the order of the text. It fails with
-// Faults, and only with ReasonNotObject: everything else is left to Keyring, so that all faults are
-// reported at once.
+// Faults, and only with ReasonNotJSON and ReasonNotObject: everything else is left to Keyring, so
+// that all faults are reported at once.
 func ParseEntries(text string) ([]Entry, error) {
 	document, err := strict.Parse(text)
-	if err != nil || document.Kind() != strict.Object {
+	if err != nil {
+		at, _ := strict.Failure(text)
+		return nil, Faults{{Reason: ReasonNotJSON, At: at}}
+	}
+	if document.Kind() != strict.Object {
 		return nil, Faults{{Reason: ReasonNotObject}}
 	}
 	members := document.Members()

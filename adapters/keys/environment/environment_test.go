@@ -11,6 +11,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/keys/environment"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/strict"
 )
 
 const (
@@ -117,11 +118,17 @@ func TestKeyringReportsEveryFault(t *testing.T) {
 }
 
 func TestParseEntriesRefusesNonObjects(t *testing.T) {
-	for _, text := range []string{"", " ", "x", `"x"`, "[]", "null", `{"a":"x"`, `{"a":"x"}{}`,
-		`{"a":"x",}`, "{\"a\":\"\xff\"}", "\ufeff{}", `{"a":"\ud800"}`} {
+	for _, text := range []string{`"x"`, "[]", "null", "7"} {
 		entries, err := environment.ParseEntries(text)
 		assert.Nil(t, entries, text)
 		assert.Equal(t, environment.Faults{{Reason: environment.ReasonNotObject}}, err, text)
+	}
+	for text, column := range map[string]int{"": 1, " ": 2, "x": 1, `{"a":"x"`: 9, `{"a":"x"}{}`: 10,
+		`{"a":"x",}`: 10, "{\"a\":\"\xff\"}": 7, "\ufeff{}": 1, `{"a":"\ud800"}`: 13} {
+		entries, err := environment.ParseEntries(text)
+		assert.Nil(t, entries, text)
+		assert.Equal(t, environment.Faults{{Reason: environment.ReasonNotJSON,
+			At: strict.Position{Line: 1, Column: column}}}, err, text)
 	}
 }
 

@@ -3,11 +3,13 @@ package environment
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // Reason is what is wrong with the structure of a variable's value.
@@ -17,7 +19,9 @@ type Reason uint8
 const (
 	// ReasonNone means that nothing is wrong.
 	ReasonNone Reason = iota
-	// ReasonNotObject means that the text is not a JSON object.
+	// ReasonNotJSON means that the text is not JSON in valid UTF-8.
+	ReasonNotJSON
+	// ReasonNotObject means that the text is JSON, but no object.
 	ReasonNotObject
 	// ReasonNoKeys means that the object has no members.
 	ReasonNoKeys
@@ -44,6 +48,8 @@ type Fault struct {
 	Entry int
 	// Other is the number of the earlier entry that Entry clashes with; 0 if there is none.
 	Other int
+	// At is the place where the text is no longer JSON, if that is the reason.
+	At strict.Position
 }
 
 // String returns a description of the fault, in words that can follow the variable's name.
@@ -52,8 +58,10 @@ func (f Fault) String() string {
 	switch f.Reason {
 	case ReasonNone:
 		return "nothing is wrong"
+	case ReasonNotJSON:
+		return fmt.Sprintf("is not JSON in valid UTF-8 (line %d, column %d)", f.At.Line, f.At.Column)
 	case ReasonNotObject:
-		return "is not a JSON object in valid UTF-8"
+		return "is not a JSON object"
 	case ReasonNoKeys:
 		return "holds no key"
 	case ReasonID:

@@ -1,11 +1,13 @@
 package redis
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 
 	"github.com/offload/sessiond/adapters/system/securefile"
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // maxTLSFile is the maximum size of a file in bytes. It has room for the authorities of a whole
@@ -100,7 +102,8 @@ func (f TLSFiles) read() (trust, []TLSFault) {
 			}
 		}
 		found.texts[part] = string(file.Content)
-		return append(file.Content, '\n') // never nil
+		content := bytes.TrimPrefix(file.Content, []byte(strict.ByteOrderMark))
+		return append(content, '\n') // never nil
 	}
 	reject := func(part TLSPart, problem, remedy string) {
 		faults = append(faults, TLSFault{part,
