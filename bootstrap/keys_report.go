@@ -217,6 +217,8 @@ func planHint(plan *keys.PlanError) string {
 	case keys.ProblemTooSoon:
 		return fmt.Sprintf("; use --sign-after %.0fs or more, or --force",
 			plan.MinSignAfter.Seconds())
+	case keys.ProblemFull:
+		return "; remove the expired and revoked ones: sessiond keys prune"
 	case keys.ProblemSameMaterial, keys.ProblemTooFar:
 	}
 	return ""

@@ -28,20 +28,21 @@ func TestKeysetErrorTexts(t *testing.T) {
 		return &keys.PlanError{Problem: problem, ID: id}
 	}
 	for want, err := range map[string]error{
-		"keyset file f is not found":                                                                     fault("is not found", nil),
-		"keyset file f cannot be read: input/output error":                                               fault("cannot be read", syscall.EIO),
-		"keyset file f is not a regular file, and is larger than 1048576 bytes":                          keyset.Faults{{Problem: "is not a regular file"}, {Problem: "is larger than 1048576 bytes"}},
-		"keyset file f is not found; create it with sessiond keys create":                                keyadmin.NoKeysetError{},
-		"keyset file f is being changed by another process":                                              writeError(keyset.ProblemBusy, context.DeadlineExceeded),
-		"keyset file f cannot be written: no space left on device":                                       writeError(keyset.ProblemUnwritable, syscall.ENOSPC),
-		"keyset file f cannot be written: read-only file system":                                         writeError(keyset.ProblemUnwritable, syscall.EROFS),
-		"keyset file f was written, but a power failure may bring back the old one: I/O error":           writeError(keyset.ProblemUnsynced, errors.New("I/O error")),
-		"keyset file f: no: there is no key with that id; sessiond keys list shows the ids":              plan(keys.ProblemUnknownID, "no"),
-		"keyset file f: a: a key with that id already exists; use another --kid":                         plan(keys.ProblemSameID, "a"),
-		"keyset file f: a: that secret is already in use as a key":                                       plan(keys.ProblemSameMaterial, "a"),
-		"keyset file f: a: the takeover would be after the year 9999":                                    plan(keys.ProblemTooFar, "a"),
-		"keyset file f: a: a key is pending: its rotation has not finished; wait for it, or use --force": plan(keys.ProblemPending, "a"),
-		"keyset file f: something else":                                                                  errors.New("something else"),
+		"keyset file f is not found":                                                                                                fault("is not found", nil),
+		"keyset file f cannot be read: input/output error":                                                                          fault("cannot be read", syscall.EIO),
+		"keyset file f is not a regular file, and is larger than 1048576 bytes":                                                     keyset.Faults{{Problem: "is not a regular file"}, {Problem: "is larger than 1048576 bytes"}},
+		"keyset file f is not found; create it with sessiond keys create":                                                           keyadmin.NoKeysetError{},
+		"keyset file f is being changed by another process":                                                                         writeError(keyset.ProblemBusy, context.DeadlineExceeded),
+		"keyset file f cannot be written: no space left on device":                                                                  writeError(keyset.ProblemUnwritable, syscall.ENOSPC),
+		"keyset file f cannot be written: read-only file system":                                                                    writeError(keyset.ProblemUnwritable, syscall.EROFS),
+		"keyset file f was written, but a power failure may bring back the old one: I/O error":                                      writeError(keyset.ProblemUnsynced, errors.New("I/O error")),
+		"keyset file f: no: there is no key with that id; sessiond keys list shows the ids":                                         plan(keys.ProblemUnknownID, "no"),
+		"keyset file f: a: a key with that id already exists; use another --kid":                                                    plan(keys.ProblemSameID, "a"),
+		"keyset file f: a: that secret is already in use as a key":                                                                  plan(keys.ProblemSameMaterial, "a"),
+		"keyset file f: there are 256 keys, as many as a keyset may have; remove the expired and revoked ones: sessiond keys prune": plan(keys.ProblemFull, ""),
+		"keyset file f: a: the takeover would be after the year 9999":                                                               plan(keys.ProblemTooFar, "a"),
+		"keyset file f: a: a key is pending: its rotation has not finished; wait for it, or use --force":                            plan(keys.ProblemPending, "a"),
+		"keyset file f: something else":                                                                                             errors.New("something else"),
 	} {
 		got := keysetError("f", err)
 		assert.EqualError(t, got, want)

@@ -1,6 +1,9 @@
 package keys
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Margin is what a rotation adds to the life of the keys that it retires, beyond the computed time:
 // it covers clock differences, and files that take a moment to reach every replica.
@@ -31,6 +34,8 @@ const (
 	// ProblemTooFar means that the takeover, which comes after that of another key, would be so
 	// late that its instants could not be written.
 	ProblemTooFar
+	// ProblemFull means that the keyring has as many keys as a keyset may have.
+	ProblemFull
 )
 
 // String returns a description of the problem.
@@ -54,6 +59,8 @@ func (p Problem) String() string {
 		return "external verifiers would not know the key yet when it starts to sign"
 	case ProblemTooFar:
 		return "the takeover would be after the year 9999"
+	case ProblemFull:
+		return "there are " + strconv.Itoa(MaxKeys) + " keys, as many as a keyset may have"
 	}
 	return "unknown problem"
 }
@@ -148,6 +155,9 @@ func Rotate(keyring *Keyring, addition Addition, retention Retention, now time.T
 
 // validate reports why the key may not be added to the keyring.
 func (a Addition) validate(keyring *Keyring) error {
+	if len(keyring.keys) >= MaxKeys {
+		return &PlanError{Problem: ProblemFull}
+	}
 	for _, key := range keyring.keys {
 		if key.id == a.Key.id {
 			return &PlanError{Problem: ProblemSameID, ID: key.id}

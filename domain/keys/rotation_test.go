@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -204,9 +205,43 @@ func TestRefusesMaterialInUse(t *testing.T) {
 		"a secret as a seed")
 }
 
+// TestFullKeyringTakesNoKey adds to a keyring with as many keys as a keyset may have, and to one
+// with one less.
+func TestFullKeyringTakesNoKey(t *testing.T) {
+	addition := keys.Addition{Key: pair("new", keys.Plan{}), Force: true}
+	revocation := keys.Revocation{ID: "0", Replace: func(keys.Algorithm) keys.Key {
+		return addition.Key
+	}}
+	var all []keys.Key
+	for i := range keys.MaxKeys - 1 {
+		all = append(all, keys.NewHS256(keys.ID(strconv.Itoa(i)), secretOf(strconv.Itoa(i)),
+			revoked(from(0))))
+	}
+	all[0] = all[0].WithPlan(from(0)) // the only one that signs
+	for _, c := range []struct {
+		keyring *keys.Keyring
+		want    error
+	}{
+		{newKeyring(t, all...), nil},
+		{newKeyring(t, append(all, keys.NewHS256("last", secretOf("last"), revoked(from(0))))...),
+			&keys.PlanError{Problem: keys.ProblemFull}},
+	} {
+		_, added := keys.Add(c.keyring, addition, noon)
+		_, rotated := keys.Rotate(c.keyring, addition, retention, noon)
+		_, _, replaced := keys.Revoke(c.keyring, revocation, noon)
+		for _, err := range []error{added, rotated, replaced} {
+			if c.want == nil {
+				require.NoError(t, err)
+			} else {
+				assert.Equal(t, c.want, err)
+			}
+		}
+	}
+}
+
 func TestPlanErrorTexts(t *testing.T) {
 	words := map[string]bool{}
-	for problem := keys.ProblemUnknownID; problem <= keys.ProblemTooFar; problem++ {
+	for problem := keys.ProblemUnknownID; problem <= keys.ProblemFull; problem++ {
 		text := problem.String()
 		assert.NotEqual(t, "unknown problem", text)
 		assert.False(t, words[text], "%s appears twice", text)
@@ -214,6 +249,6 @@ func TestPlanErrorTexts(t *testing.T) {
 		assert.Equal(t, "kid: "+text, (&keys.PlanError{Problem: problem, ID: "kid"}).Error())
 		assert.Equal(t, text, (&keys.PlanError{Problem: problem}).Error())
 	}
-	assert.Len(t, words, 9)
-	assert.Equal(t, "unknown problem", (keys.ProblemTooFar + 1).String())
+	assert.Len(t, words, 10)
+	assert.Equal(t, "unknown problem", (keys.ProblemFull + 1).String())
 }

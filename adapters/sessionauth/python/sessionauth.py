@@ -609,6 +609,7 @@ class Ring:
 
 _MEMBERS = {"kty", "alg", "kid", "use", "key_ops", "sign_from", "verify_until", "revoked"}
 _MEMBERS_OF = {"oct": _MEMBERS | {"k"}, "OKP": _MEMBERS | {"crv", "x", "d"}}
+_MAX_NAME = 24  # a longer name of a member may be a secret in the wrong place
 _INSTANT = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})"
     r"(?:\.([0-9]+))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
@@ -635,8 +636,16 @@ def _list_of_keys(data: bytes, others: bool) -> List[object]:
     if not isinstance(items, list) or len(items) > MAX_KEYS:
         raise KeysError(f"the set: keys: must be a list of at most {MAX_KEYS} keys")
     if not others and isinstance(document, _Object) and len(document) != 1:
-        raise KeysError("the set: has a member that is not known")
+        raise KeysError(f"the set: {_unknown_member(document.keys() - {'keys'})}")
     return items
+
+
+def _unknown_member(names: Set[str]) -> str:
+    """Describes a member with an unknown name, the first of several."""
+    name = min(names)
+    if len(name) > _MAX_NAME or not (name.isascii() and name.isprintable()):
+        return "has a member that is not known, and whose name may be a secret"
+    return f"has a member that is not known: {json.dumps(name)}"
 
 
 def _read_keyset(data: bytes) -> Tuple[List[_Key], int]:
@@ -731,10 +740,9 @@ class _KeyReader:
         kind = self.item.get("kty")
         if not isinstance(kind, str) or kind not in _MEMBERS_OF:
             raise self.fault("kty", "must be oct or OKP")
-        if not self.item.keys() <= _MEMBERS_OF[kind]:
-            raise KeysError(
-                f"key {self.number} ({self.kid}): has a member that is not known for its type"
-            )
+        unknown = self.item.keys() - _MEMBERS_OF[kind]
+        if unknown:
+            raise KeysError(f"key {self.number} ({self.kid}): {_unknown_member(unknown)}")
         self.check_usage()
         verify_until, revoked = self.read_plan(self.read_instant("sign_from"))
         if kind == "oct":

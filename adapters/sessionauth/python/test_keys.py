@@ -80,12 +80,16 @@ def test_refuses_secrets(secrets: Dict[str, str], problem: str) -> None:
         (b" " * (1 << 20) + b"{}", "the set: is larger than 1048576 bytes"),
         (b"[]", "the set: keys: must be a list"),
         (b'{"keys":[]}', "there is no key"),
-        (b'{"keys":[],"more":1}', "the set: has a member that is not known"),
+        (b'{"keys":[],"more":1}', 'the set: has a member that is not known: "more"'),
         (keyset(*[symmetric()] * 257), "the set: keys: must be a list of at most 256 keys"),
         (keyset(symmetric(kid="a b")), "key 1: kid: must be"),
         (
             keyset(symmetric(revokd=True)),
-            "key 1 (hs-1): has a member that is not known for its type",
+            'key 1 (hs-1): has a member that is not known: "revokd"',
+        ),
+        (
+            keyset(symmetric(**{"hidden" * 5: 1})),
+            "key 1 (hs-1): has a member that is not known, and whose name may be a secret",
         ),
         (keyset(symmetric(revoked="true")), "key 1 (hs-1): revoked: must be true or false"),
         (keyset(symmetric(alg="HS512")), "key 1 (hs-1): alg: must be HS256"),

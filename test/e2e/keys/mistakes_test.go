@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"testing"
@@ -75,6 +76,34 @@ func TestLeakedKeyIsReplaced(t *testing.T) {
 			assert.Empty(t, service.Log.Of("keys_signer_missing"))
 		})
 	}
+}
+
+// TestFullKeyset adds keys to a keyset that can hold no more. The messages name the command that
+// makes room, after which the emergency command succeeds.
+func TestFullKeyset(t *testing.T) {
+	t.Parallel()
+	from := wall().Add(-time.Hour).Truncate(time.Second)
+	all := []keys.Key{harness.HS256Key("leaked", harness.StrongSecret, from)}
+	for i := range keys.MaxKeys - 1 {
+		key := harness.HS256Key(keys.ID(fmt.Sprintf("old-%d", i)),
+			fmt.Sprintf("%d-%s", i, harness.OtherSecret), from)
+		all = append(all, key.WithPlan(keys.Plan{SignFrom: from, Revoked: true}))
+	}
+	set := harness.NewKeyset(t, all...)
+	before, err := os.ReadFile(string(set))
+	require.NoError(t, err)
+	for _, command := range [][]string{{"create"}, {"rotate"}, {"revoke", "leaked", "--replace"}} {
+		exit := harness.Run(t, set.Env(nil), append([]string{"keys"}, command...)...)
+		assert.Equal(t, 1, exit.Status, command)
+		assert.Equal(t, "sessiond: keyset file "+string(set)+": there are 256 keys, as many as a "+
+			"keyset may have; remove the expired and revoked ones: sessiond keys prune\n", exit.Output,
+			command)
+	}
+	after, err := os.ReadFile(string(set))
+	require.NoError(t, err)
+	assert.Equal(t, string(before), string(after))
+	harness.KeysCommand(t, set.Env(nil), "prune")
+	harness.KeysCommand(t, set.Env(nil), "revoke", "leaked", "--replace")
 }
 
 // TestSessionsOfLaggingVerifiers shows that a backdated session is valid at once where the clock is
