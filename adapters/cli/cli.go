@@ -114,9 +114,6 @@ func (u *usageError) Error() string { return u.problem }
 // arguments unless the command accepts some.
 func prepare(command *cobra.Command) *cobra.Command {
 	command.SilenceErrors, command.SilenceUsage, command.DisableFlagsInUseLine = true, true, true
-	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
-		return &usageError{command.CommandPath(), flagProblem(command, err)}
-	})
 	command.Flags().SortFlags = false
 	if command.Args == nil {
 		command.Args = func(command *cobra.Command, args []string) error {
@@ -132,7 +129,7 @@ func prepare(command *cobra.Command) *cobra.Command {
 
 // flagProblem describes what is wrong with a flag. It omits the value, which may be a secret given
 // by mistake.
-func flagProblem(command *cobra.Command, err error) string {
+func flagProblem(command *cobra.Command, unflagged []Variable, err error) string {
 	var unknown *pflag.NotExistError
 	var valueless *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError
@@ -141,6 +138,11 @@ func flagProblem(command *cobra.Command, err error) string {
 		return "flags start with two dashes"
 	case errors.As(err, &unknown):
 		problem := "unknown flag --" + unknown.GetSpecifiedName()
+		for _, variable := range unflagged {
+			if variable.Flag == unknown.GetSpecifiedName() {
+				return problem + " (secrets have no flag: set " + variable.Name + ")"
+			}
+		}
 		if near := nearestFlag(command, unknown.GetSpecifiedName()); near != "" {
 			problem += " (did you mean --" + near + "?)"
 		}

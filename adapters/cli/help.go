@@ -16,8 +16,9 @@ const helpWidth = 80
 // come first.
 const AnnotationGroup = "sessiond_group"
 
-// Variable is one that has no flag, for help texts.
-type Variable struct{ Name, Help string }
+// Variable is one that has no flag, for help texts. Flag is the flag that it would have; empty if
+// another flag is for it.
+type Variable struct{ Name, Flag, Help string }
 
 // useHelp makes a command and those below it write their help with these functions. unflagged are
 // the variables that the flags of the configuration do not cover.

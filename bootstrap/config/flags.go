@@ -38,7 +38,8 @@ func Unflagged() []cli.Variable {
 		FlagConfig}}
 	for _, v := range table {
 		if v.secret() {
-			list = append(list, cli.Variable{Name: v.name, Help: v.usage()})
+			list = append(list, cli.Variable{Name: v.name, Flag: v.flag(),
+				Help: v.usage()})
 		}
 	}
 	return list

@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -83,26 +82,4 @@ func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 		}
 	}
 	assert.Contains(t, exit.Output, "openssl rand -base64 32")
-}
-
-func TestCORSRefusesInvalidOrigins(t *testing.T) {
-	t.Parallel()
-	exit := harness.RunRefused(t, harness.Production(
-		harness.Env{"OFFLOAD_CORS_ALLOWED_ORIGINS": "*,null,https://app.example.com/"}))
-	assert.Equal(t, 1, exit.Status)
-	assert.False(t, exit.Listened())
-	for _, problem := range []string{"entry 1 has a star", "entry 2 is null",
-		"entry 3 ends in a slash", "remedy:  leave the slash out"} {
-		assert.Contains(t, exit.Output, problem)
-	}
-}
-
-func TestProxyProtocolRequiresTrustedProxies(t *testing.T) {
-	t.Parallel()
-	exit := harness.RunRefused(t, harness.Production(harness.Env{"OFFLOAD_PROXY_PROTOCOL": "true"}))
-	assert.Equal(t, 1, exit.Status)
-	assert.False(t, exit.Listened())
-	assert.Contains(t, exit.Output, "OFFLOAD_PROXY_PROTOCOL")
-	assert.True(t, strings.Contains(exit.Output,
-		"name the balancer's addresses in OFFLOAD_TRUSTED_PROXIES"), "%s", exit.Output)
 }
