@@ -3,7 +3,6 @@
 
 GO        ?= go
 FUZZTIME  ?= 20s
-BENCHTIME ?= 1s
 comma     := ,
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   := -X github.com/offload/sessiond/bootstrap.Version=$(VERSION)
@@ -17,7 +16,7 @@ MODULES := test/peers test/storage test/bench test/clients test/faults
 
 .DEFAULT_GOAL := help
 .PHONY: help run build man test test-unit test-suites test-modules test-python test-long check lint parts generate \
-	verify fuzz bench bench-redis siege faults fleets
+	verify fuzz bench bench-check bench-redis siege faults fleets
 
 SAY = @echo "== $(1)"
 
@@ -114,8 +113,11 @@ verify: ## fail if generated code, a go.mod or formatting is out of date
 fuzz: ## run each fuzz target for FUZZTIME
 	./test/fuzz.sh $(FUZZTIME)
 
-bench: ## benchmark tokens, decisions and whole requests
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./domain/token ./adapters/limiter/memory ./test/e2e/...
+bench: ## measure what sessiond does beside peers and lower bounds, into docs/performance.md
+	cd test/bench && $(GO) run ./compare -table $(CURDIR)/cmd/sessiond/docs/performance.md
+
+bench-check: ## fail if a ratio is worse by 15% than in test/bench/results.json
+	cd test/bench && $(GO) run ./compare -check
 
 bench-redis: parts ## benchmark a shared decision beside redis_rate and a PING
 	cd test/bench && $(GO) test -run '^$$' -bench SharedDecision -benchtime 20s .

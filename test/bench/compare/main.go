@@ -1,0 +1,101 @@
+// Command compare measures sessiond beside what people use instead, and beside the lower bounds
+// that the machine sets. Run it by make bench or make bench-check.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/offload/sessiond/test/bench/rig"
+	"github.com/offload/sessiond/test/marked"
+)
+
+// groups lists what is measured, in the order of the table.
+var groups = []rig.Group{}
+
+// tolerance is by how much a row may be worse than before.
+const tolerance = 0.15
+
+type options struct {
+	groups  string
+	plan    rig.Plan
+	results string
+	table   string
+	check   bool
+}
+
+func main() {
+	var o options
+	flags := flag.NewFlagSet("compare", flag.ExitOnError)
+	flags.StringVar(&o.groups, "groups", "", "comma-separated groups of rows (default: all)")
+	flags.IntVar(&o.plan.Rounds, "rounds", 9, "how often each contestant has its turn")
+	flags.DurationVar(&o.plan.Turn, "turn", 100*time.Millisecond, "about how long a turn takes")
+	flags.StringVar(&o.results, "results", "results.json", "file that holds the results")
+	flags.StringVar(&o.table, "table", "", "Markdown file that gets the table")
+	flags.BoolVar(&o.check, "check", false,
+		"compare with the results in the file and fail if any is worse, instead of writing")
+	_ = flags.Parse(os.Args[1:]) // exits if it fails
+	worse, err := run(o, os.Stdout)
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(1)
+	case len(worse) > 0:
+		fmt.Fprintf(os.Stderr, "compare: %d rows are worse by more than %.0f%%:\n%s\n", len(worse),
+			100*tolerance, strings.Join(worse, "\n"))
+		os.Exit(1)
+	}
+}
+
+// run measures the chosen groups, and either writes the results or returns what is worse.
+func run(o options, out io.Writer) (worse []string, err error) {
+	before, err := rig.ReadResults(o.results)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := choose(o.groups)
+	if err != nil {
+		return nil, err
+	}
+	var rows []rig.Row
+	for _, group := range chosen {
+		measured, err := group.Measure(o.plan)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", group.Name, err)
+		}
+		rows = append(rows, measured...)
+	}
+	now := rig.NewResults(rows...)
+	_, _ = io.WriteString(out, now.Markdown())
+	if o.check {
+		return now.Regressions(before, tolerance), nil
+	}
+	all := before.Merged(now)
+	if err := all.Write(o.results); err != nil || o.table == "" {
+		return nil, err
+	}
+	return nil, marked.Replace(o.table, "bench", all.Markdown())
+}
+
+// choose returns the groups with the comma-separated names, or all.
+func choose(names string) ([]rig.Group, error) {
+	if names == "" {
+		return groups, nil
+	}
+	var chosen []rig.Group
+	for name := range strings.SplitSeq(names, ",") {
+		at := slices.IndexFunc(groups, func(g rig.Group) bool {
+			return g.Name == strings.TrimSpace(name)
+		})
+		if at < 0 {
+			return nil, fmt.Errorf("no group is named %q", name)
+		}
+		chosen = append(chosen, groups[at])
+	}
+	return chosen, nil
+}

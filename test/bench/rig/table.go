@@ -1,0 +1,48 @@
+package rig
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Markdown formats the rows as a table, with a line about the machine above it.
+func (r Results) Markdown() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "Measured with %s on %d processors, all contestants of a row in turn; medians."+
+		"\n\n", r.Go, r.Processors)
+	text.WriteString("| What | Beside | Measured | Reach | Stretch |\n" +
+		"| --- | --- | --- | --- | --- |\n")
+	for _, row := range r.Rows {
+		fmt.Fprintf(&text, "| %s | %s | %s%s | %s | %s |\n", row.What, row.Beside,
+			row.format(row.Value), row.verdict(), row.goal(row.Reach), row.goal(row.Stretch))
+	}
+	return text.String()
+}
+
+// verdict says which goal is met.
+func (r Row) verdict() string {
+	switch {
+	case r.meets(r.Stretch):
+		return ", stretch"
+	case r.meets(r.Reach):
+		return ", reached"
+	}
+	return ", **missed**"
+}
+
+func (r Row) goal(goal float64) string {
+	if r.AtLeast {
+		return "≥ " + r.format(goal)
+	}
+	return "≤ " + r.format(goal)
+}
+
+// format writes a value with its unit.
+func (r Row) format(value float64) string {
+	text := strconv.FormatFloat(rounded(value), 'f', -1, 64)
+	if r.Unit == Times {
+		return text + string(r.Unit)
+	}
+	return text + " " + string(r.Unit)
+}
