@@ -16,7 +16,9 @@ import (
 )
 
 // groups lists what is measured, in the order of the table.
-var groups = []rig.Group{}
+var groups = []rig.Group{
+	{Name: "tokens", Measure: tokens},
+}
 
 // tolerance is by how much a row may be worse than before.
 const tolerance = 0.15
