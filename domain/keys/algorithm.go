@@ -35,11 +35,8 @@ type algorithm interface {
 
 	// signatureSize returns the exact length of a signature, in bytes.
 	signatureSize() int
-	// sign returns the signature of message. It panics if m has no private part.
-	sign(m material, message []byte) []byte
-	// verify reports whether signature is m's signature of message. It accepts no other length than
-	// signatureSize, and its time does not depend on where the signature is wrong.
-	verify(m material, message, signature []byte) bool
+	// prepare returns what signs and verifies with m.
+	prepare(m material) prepared
 
 	// generate returns the material of a new key, made of bytes that random returns.
 	generate(random func(size int) []byte) material
@@ -69,6 +66,16 @@ type algorithm interface {
 	// publicMembers and privateMember return the members that hold the material.
 	publicMembers() []byteMember
 	privateMember() byteMember
+}
+
+// prepared is material in the form that signing and verifying need, made once for each key. It is
+// equal if the material is.
+type prepared interface {
+	// appendSignature appends the signature of message. It panics if there is no private part.
+	appendSignature(to, message []byte) []byte
+	// verify reports whether signature is the signature of message. It accepts no other length than
+	// signatureSize, and its time does not depend on where the signature is wrong.
+	verify(message, signature []byte) bool
 }
 
 // byteMember is a member of a JWK that holds bytes in base64url. Its size is exact, 0 for any

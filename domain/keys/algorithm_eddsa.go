@@ -17,12 +17,27 @@ func (edDSA) idPrefix() string   { return "ed" }
 func (edDSA) form() Form         { return FormJWS }
 func (edDSA) signatureSize() int { return ed25519.SignatureSize }
 
-func (edDSA) sign(m material, message []byte) []byte {
-	return ed25519.Sign(ed25519.PrivateKey(m), message)
+func (e edDSA) prepare(m material) prepared {
+	pair := ed25519Pair{public: ed25519.PublicKey(e.public(m))}
+	if _, ok := e.private(m); ok {
+		pair.private = ed25519.PrivateKey(m)
+	}
+	return pair
 }
 
-func (e edDSA) verify(m material, message, signature []byte) bool {
-	return ed25519.Verify(ed25519.PublicKey(e.public(m)), message, signature)
+// ed25519Pair is an Ed25519 key; private is nil if the key only verifies. crypto/ed25519 remembers
+// what it computes of a private key by the address of its bytes, which must therefore stay.
+type ed25519Pair struct {
+	private ed25519.PrivateKey
+	public  ed25519.PublicKey
+}
+
+func (p ed25519Pair) appendSignature(to, message []byte) []byte {
+	return append(to, ed25519.Sign(p.private, message)...)
+}
+
+func (p ed25519Pair) verify(message, signature []byte) bool {
+	return ed25519.Verify(p.public, message, signature)
 }
 
 func (edDSA) generate(random func(int) []byte) material {

@@ -17,14 +17,19 @@ func (hs256) idPrefix() string   { return "hs" }
 func (hs256) form() Form         { return FormCompact }
 func (hs256) signatureSize() int { return sha256.Size }
 
-func (hs256) sign(m material, message []byte) []byte {
-	mac := hmac.New(sha256.New, []byte(m))
+func (hs256) prepare(m material) prepared { return hmacKey(m) }
+
+// hmacKey is a key of HMAC-SHA256.
+type hmacKey material
+
+func (k hmacKey) appendSignature(to, message []byte) []byte {
+	mac := hmac.New(sha256.New, []byte(k))
 	mac.Write(message)
-	return mac.Sum(nil)
+	return mac.Sum(to)
 }
 
-func (h hs256) verify(m material, message, signature []byte) bool {
-	return hmac.Equal(h.sign(m, message), signature)
+func (k hmacKey) verify(message, signature []byte) bool {
+	return hmac.Equal(k.appendSignature(nil, message), signature)
 }
 
 // generate makes a key with as many random bytes as the MAC has (RFC 2104 §3). The key is their

@@ -32,12 +32,13 @@ func TestRows(t *testing.T) {
 		if size := row.privateMember().size; size != 0 {
 			assert.Len(t, private, size, row.name())
 		}
-		signature := row.sign(held, []byte("message"))
+		ready := row.prepare(held)
+		signature := ready.appendSignature(nil, []byte("message"))
 		assert.Len(t, signature, row.signatureSize(), row.name())
-		assert.True(t, row.verify(held, []byte("message"), signature), row.name())
-		assert.False(t, row.verify(held, []byte("messagf"), signature), row.name())
-		assert.False(t, row.verify(held, []byte("message"), append(signature, 0)), row.name())
-		assert.False(t, row.verify(held, []byte("message"), nil), row.name())
+		assert.True(t, ready.verify([]byte("message"), signature), row.name())
+		assert.False(t, ready.verify([]byte("messagf"), signature), row.name())
+		assert.False(t, ready.verify([]byte("message"), append(signature, 0)), row.name())
+		assert.False(t, ready.verify([]byte("message"), nil), row.name())
 
 		public := row.public(held)
 		assert.Equal(t, public != "", row.form() == FormJWS,
@@ -56,7 +57,7 @@ func TestRows(t *testing.T) {
 		assert.Equal(t, public, row.public(verifier), row.name())
 		_, ok = row.private(verifier)
 		assert.False(t, ok, row.name())
-		assert.True(t, row.verify(verifier, []byte("message"), signature), row.name())
-		assert.Panics(t, func() { row.sign(verifier, []byte("message")) }, row.name())
+		assert.True(t, row.prepare(verifier).verify([]byte("message"), signature), row.name())
+		assert.Panics(t, func() { row.prepare(verifier).appendSignature(nil, []byte("message")) }, row.name())
 	}
 }

@@ -48,8 +48,12 @@ func (third) idPrefix() string   { return "t3" }
 func (third) form() Form         { return FormJWS }
 func (third) signatureSize() int { return thirdSignature }
 
-func (third) sign(m material, message []byte) []byte {
-	key, err := ecdsa.ParseRawPrivateKey(elliptic.P384(), []byte(m[:len(m)-thirdPublic]))
+func (third) prepare(m material) prepared { return thirdKey(m) }
+
+type thirdKey material
+
+func (k thirdKey) appendSignature(to, message []byte) []byte {
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P384(), []byte(k[:len(k)-thirdPublic]))
 	if err != nil {
 		panic(err)
 	}
@@ -65,15 +69,15 @@ func (third) sign(m material, message []byte) []byte {
 	signature := make([]byte, thirdSignature)
 	pair.R.FillBytes(signature[:thirdSize])
 	pair.S.FillBytes(signature[thirdSize:])
-	return signature
+	return append(to, signature...)
 }
 
-func (e third) verify(m material, message, signature []byte) bool {
+func (k thirdKey) verify(message, signature []byte) bool {
 	if len(signature) != thirdSignature {
 		return false
 	}
 	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P384(),
-		append([]byte{4}, e.public(m)...))
+		append([]byte{4}, third{}.public(material(k))...))
 	if err != nil {
 		return false
 	}

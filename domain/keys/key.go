@@ -38,6 +38,7 @@ type Key struct {
 	id        ID
 	algorithm algorithm
 	material  *material
+	prepared  *prepared // of material; by pointer for the same reason
 	plan      Plan
 }
 
@@ -92,7 +93,8 @@ func mustKey(row algorithm, id ID, private []byte, plan Plan) Key {
 }
 
 func newKey(row algorithm, id ID, held material, plan Plan) Key {
-	return Key{id: id, algorithm: row, material: &held, plan: plan}
+	ready := row.prepare(held)
+	return Key{id: id, algorithm: row, material: &held, prepared: &ready, plan: plan}
 }
 
 // WithPlan returns the same key with another plan.
@@ -173,12 +175,17 @@ func (k Key) maySign(now time.Time) bool {
 }
 
 // Sign signs message with the key's algorithm.
-func (k Key) Sign(message []byte) []byte { return k.algorithm.sign(*k.material, message) }
+func (k Key) Sign(message []byte) []byte { return k.AppendSignature(nil, message) }
+
+// AppendSignature appends the result of Sign for message to to, which may be message itself.
+func (k Key) AppendSignature(to, message []byte) []byte {
+	return (*k.prepared).appendSignature(to, message)
+}
 
 // Verify reports whether signature is the key's signature of message. The time that it takes does
 // not depend on where the two differ.
 func (k Key) Verify(message, signature []byte) bool {
-	return k.algorithm.verify(*k.material, message, signature)
+	return (*k.prepared).verify(message, signature)
 }
 
 // String returns the key's name, without its material.
