@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"time"
 
@@ -17,20 +16,7 @@ func (hs256) idPrefix() string   { return "hs" }
 func (hs256) form() Form         { return FormCompact }
 func (hs256) signatureSize() int { return sha256.Size }
 
-func (hs256) prepare(m material) prepared { return hmacKey(m) }
-
-// hmacKey is a key of HMAC-SHA256.
-type hmacKey material
-
-func (k hmacKey) appendSignature(to, message []byte) []byte {
-	mac := hmac.New(sha256.New, []byte(k))
-	mac.Write(message)
-	return mac.Sum(to)
-}
-
-func (k hmacKey) verify(message, signature []byte) bool {
-	return hmac.Equal(k.appendSignature(nil, message), signature)
-}
+func (hs256) prepare(m material) prepared { return newHMACKey([]byte(m)) }
 
 // generate makes a key with as many random bytes as the MAC has (RFC 2104 §3). The key is their
 // base64url, so that a backend that takes secrets as text can hold it.

@@ -1,0 +1,48 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// FuzzHMAC compares with crypto/hmac: keys shorter than a block, of a block, and longer; messages
+// of any length.
+func FuzzHMAC(f *testing.F) {
+	for _, size := range []int{0, 1, 31, 32, 63, 64, 65, 200} {
+		f.Add(bytes.Repeat([]byte{byte(size)}, size), bytes.Repeat([]byte{0xa5}, 2*size))
+	}
+	f.Fuzz(compareHMAC)
+}
+
+func compareHMAC(t *testing.T, key, message []byte) {
+	reference := hmac.New(sha256.New, key)
+	reference.Write(message)
+	want := reference.Sum(nil)
+	ready := newHMACKey(key)
+	got := ready.appendSignature([]byte("before"), message)
+	assert.Equal(t, append([]byte("before"), want...), got)
+	assert.True(t, ready.verify(message, want))
+	want[len(message)%len(want)] ^= 1
+	assert.False(t, ready.verify(message, want))
+	assert.False(t, ready.verify(message, want[:len(want)-1]))
+}
+
+// TestHMACOfManyKeysAtOnce shows that a pooled state carries nothing from one key or message to the
+// next, whatever other goroutines sign.
+func TestHMACOfManyKeysAtOnce(t *testing.T) {
+	var group sync.WaitGroup
+	for worker := range 8 {
+		group.Go(func() {
+			for i := range 500 {
+				compareHMAC(t, bytes.Repeat([]byte{byte(worker)}, i%100),
+					bytes.Repeat([]byte{byte(i)}, i))
+			}
+		})
+	}
+	group.Wait()
+}
