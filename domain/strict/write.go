@@ -6,7 +6,16 @@ import "unicode/utf8"
 func AppendString(to []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	to = append(to, '"')
-	for _, char := range text {
+	for text != "" {
+		plain := 0
+		for plain < len(text) && isPlain(text[plain]) {
+			plain++
+		}
+		to = append(to, text[:plain]...)
+		if text = text[plain:]; text == "" {
+			break
+		}
+		char, size := utf8.DecodeRuneInString(text)
 		switch {
 		case char == '"' || char == '\\':
 			to = append(to, '\\', byte(char))
@@ -15,6 +24,10 @@ func AppendString(to []byte, text string) []byte {
 		default:
 			to = utf8.AppendRune(to, char)
 		}
+		text = text[size:]
 	}
 	return append(to, '"')
 }
+
+// isPlain reports whether c is a character of ASCII that stands for itself in a JSON string.
+func isPlain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }

@@ -10,11 +10,10 @@ import (
 
 // signCompact returns payload "." signature, where the signature is over the ASCII bytes of the
 // first segment.
-func signCompact(claims session.Claims, key keys.Key) string {
-	text := strict.AppendBase64(make([]byte, 0, 512), payload(claims, false))
-	signature := key.Sign(text)
-	text = append(text, '.')
-	return string(strict.AppendBase64(text, signature))
+func (s *scratch) signCompact(claims session.Claims, key keys.Key) string {
+	s.plain = appendPayload(s.plain[:0], claims, false)
+	s.text = strict.AppendBase64(s.text[:0], s.plain)
+	return s.signed(key)
 }
 
 // splitCompact makes checks 2 to 5 for the compact form.

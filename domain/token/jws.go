@@ -18,16 +18,18 @@ const (
 
 // signJWS returns a JWS in compact serialization (RFC 7515 §7.1): header "." payload "."
 // signature, signed over the first two segments.
-func signJWS(claims session.Claims, key keys.Key) string {
-	header := strict.AppendString([]byte(`{"alg":`), string(key.Algorithm()))
-	header = strict.AppendString(append(header, `,"kid":`...), string(claims.KeyID))
-	header = append(strict.AppendString(append(header, `,"typ":`...), typeJWT), '}')
-	text := strict.AppendBase64(make([]byte, 0, 1024), header)
-	text = append(text, '.')
-	text = strict.AppendBase64(text, payload(claims, true))
-	signature := key.Sign(text)
-	text = append(text, '.')
-	return string(strict.AppendBase64(text, signature))
+func (s *scratch) signJWS(claims session.Claims, key keys.Key) string {
+	s.plain = appendHeader(s.plain[:0], key.Algorithm(), claims.KeyID)
+	s.text = append(strict.AppendBase64(s.text[:0], s.plain), '.')
+	s.plain = appendPayload(s.plain[:0], claims, true)
+	s.text = strict.AppendBase64(s.text, s.plain)
+	return s.signed(key)
+}
+
+func appendHeader(to []byte, algorithm keys.Algorithm, kid keys.ID) []byte {
+	to = strict.AppendString(append(to, `{"alg":`...), string(algorithm))
+	to = strict.AppendString(append(to, `,"kid":`...), string(kid))
+	return append(strict.AppendString(append(to, `,"typ":`...), typeJWT), '}')
 }
 
 // splitJWS makes checks 3 to 6 for a JWS.

@@ -12,19 +12,28 @@ import (
 // the id of key. A key without an algorithm, or one whose form is not known here, is a bug and
 // panics.
 func Sign(claims session.Claims, key keys.Key) string {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
 	switch key.Algorithm().Form() {
 	case keys.FormCompact:
-		return signCompact(claims, key)
+		return s.signCompact(claims, key)
 	case keys.FormJWS:
-		return signJWS(claims, key)
+		return s.signJWS(claims, key)
 	}
 	panic("token: the key's algorithm has no form")
 }
 
-// payload encodes the claims in the order of the contract, without white space. A subject, equal to
+// signed returns s.text "." signature, where the signature is over s.text.
+func (s *scratch) signed(key keys.Key) string {
+	s.signature = key.AppendSignature(s.signature[:0], s.text)
+	s.text = append(s.text, '.')
+	s.text = strict.AppendBase64(s.text, s.signature)
+	return string(s.text)
+}
+
+// appendPayload encodes the claims in the order of the contract, without white space. A subject, equal to
 // the install id, is added for verifiers that know only registered claims; this package ignores it.
-func payload(c session.Claims, subject bool) []byte {
-	p := make([]byte, 0, 256)
+func appendPayload(p []byte, c session.Claims, subject bool) []byte {
 	p = append(p, `{"v":`...)
 	p = strconv.AppendInt(p, session.Version, 10)
 	p = strict.AppendString(append(p, `,"kid":`...), string(c.KeyID))
