@@ -108,9 +108,9 @@ func (r *Keyring) SignerAt(now time.Time) (Key, bool) {
 
 // VerifierAt returns the key with that id if it may verify at now.
 func (r *Keyring) VerifierAt(id ID, now time.Time) (Key, bool) {
-	for _, key := range r.keys {
-		if key.id == id {
-			return key, key.plan.mayVerify(now)
+	for i := range r.keys {
+		if key := &r.keys[i]; key.id == id {
+			return *key, key.plan.mayVerify(now)
 		}
 	}
 	return Key{}, false

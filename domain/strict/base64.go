@@ -14,12 +14,15 @@ var base64url = base64.RawURLEncoding.Strict()
 // DecodeBase64 decodes base64url without padding (RFC 4648 §5, §3.2). It refuses every variation
 // that would give the same data a second text: padding, white space, the standard alphabet, and
 // nonzero unused trailing bits. Its error is ErrBase64.
-func DecodeBase64(text string) ([]byte, error) {
+func DecodeBase64(text string) ([]byte, error) { return AppendDecodedBase64([]byte{}, text) }
+
+// AppendDecodedBase64 appends what DecodeBase64 decodes text to. It returns nil if it fails.
+func AppendDecodedBase64(to []byte, text string) ([]byte, error) {
 	// encoding/base64 ignores line breaks anywhere in the text.
-	if strings.ContainsAny(text, "\r\n") {
+	if strings.IndexByte(text, '\r') >= 0 || strings.IndexByte(text, '\n') >= 0 {
 		return nil, ErrBase64
 	}
-	decoded, err := base64url.DecodeString(text)
+	decoded, err := base64url.AppendDecode(to, []byte(text))
 	if err != nil {
 		return nil, ErrBase64
 	}

@@ -95,6 +95,12 @@ type Document struct {
 // refused. Time and memory are linear in the length of text for every input.
 func Parse(text string) (Document, error) { return parse(reader{text: text}) }
 
+// ParseInto parses text as Parse does, and keeps the members of the outermost object in the memory
+// of room if there is enough. Nothing else may use that memory as long as the document is used.
+func ParseInto(room []Member, text string) (Document, error) {
+	return parse(reader{text: text, room: room[:0]})
+}
+
 // ParseKnown parses text as Parse does, and keeps those members of the outermost object that have
 // one of the known names. Memory for members is then bounded, whatever the text.
 func ParseKnown(text string, known ...string) (Document, error) {
@@ -129,6 +135,8 @@ type reader struct {
 	// drops is true if the members whose names are not known are dropped.
 	drops bool
 	known []string
+	// room is memory for the members of the outermost object.
+	room []Member
 }
 
 // keeps reports whether a member at the given depth is kept.
@@ -204,6 +212,9 @@ func (r *reader) object(depth int) ([]Member, bool) {
 		return nil, true
 	}
 	var members []Member
+	if depth == 1 {
+		members = r.room
+	}
 	seen := names{}
 	start := r.at
 	for {

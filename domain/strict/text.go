@@ -9,21 +9,22 @@ import (
 // str reads a string (RFC 8259 §7) from its opening quote through its closing one. A string
 // without escapes is a substring of the text and is not copied.
 func (r *reader) str() (string, bool) {
-	r.at++
-	start := r.at
-	for r.at < len(r.text) {
-		switch c := r.text[r.at]; {
+	start := r.at + 1
+	rest := r.text[start:]
+	for i := range len(rest) {
+		switch c := rest[i]; {
 		case c == '"':
-			r.at++
-			return r.text[start : r.at-1], true
+			r.at = start + i + 1
+			return rest[:i], true
 		case c == '\\':
+			r.at = start + i
 			return r.escaped(start)
 		case c < ' ':
+			r.at = start + i
 			return "", false
-		default:
-			r.at++
 		}
 	}
+	r.at = len(r.text)
 	return "", false
 }
 

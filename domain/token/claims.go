@@ -20,6 +20,9 @@ const (
 	claimExpiresAt = "exp"
 )
 
+// claimCount is the number of claims.
+const claimCount = 8
+
 // readClaims makes check 9, and the part of check 10 for the version.
 func readClaims(payload strict.Document) (session.Claims, error) {
 	r := claimReader{payload: payload}

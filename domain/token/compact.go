@@ -17,20 +17,20 @@ func (s *scratch) signCompact(claims session.Claims, key keys.Key) string {
 }
 
 // splitCompact makes checks 2 to 5 for the compact form.
-func splitCompact(text string) (parts, error) {
+func (s *scratch) splitCompact(text string) (parts, error) {
 	first, second, _ := strings.Cut(text, ".")
-	payload, err := strict.DecodeBase64(first)
+	payload, err := decode(&s.plain, first)
 	if err != nil {
-		return parts{}, reject(ReasonEncoding)
+		return parts{}, err
 	}
-	signature, err := strict.DecodeBase64(second)
+	signature, err := decode(&s.signature, second)
 	if err != nil {
-		return parts{}, reject(ReasonEncoding)
+		return parts{}, err
 	}
 	if !keys.FormCompact.AllowsSignature(len(signature)) {
 		return parts{}, reject(ReasonSignatureLength)
 	}
-	document, err := readObject(payload)
+	document, err := readObject(s.claims[:], payload)
 	if err != nil {
 		return parts{}, err
 	}

@@ -16,6 +16,9 @@ const (
 	typeJWT         = "JWT"
 )
 
+// headerCount is the number of members of the header.
+const headerCount = 3
+
 // signJWS returns a JWS in compact serialization (RFC 7515 §7.1): header "." payload "."
 // signature, signed over the first two segments.
 func (s *scratch) signJWS(claims session.Claims, key keys.Key) string {
@@ -33,24 +36,29 @@ func appendHeader(to []byte, algorithm keys.Algorithm, kid keys.ID) []byte {
 }
 
 // splitJWS makes checks 3 to 6 for a JWS.
-func splitJWS(text string) (parts, error) {
+func (s *scratch) splitJWS(text string) (parts, error) {
 	first, rest, _ := strings.Cut(text, ".")
 	second, third, _ := strings.Cut(rest, ".")
-	var decoded [3][]byte
-	for i, segment := range []string{first, second, third} {
-		var err error
-		if decoded[i], err = strict.DecodeBase64(segment); err != nil {
-			return parts{}, reject(ReasonEncoding)
-		}
-	}
-	if !keys.FormJWS.AllowsSignature(len(decoded[2])) {
-		return parts{}, reject(ReasonSignatureLength)
-	}
-	document, err := readObject(decoded[1])
+	decodedHeader, err := decode(&s.plain, first)
 	if err != nil {
 		return parts{}, err
 	}
-	header, err := readObject(decoded[0])
+	payload, err := decode(&s.text, second) // s.text is not needed before check 8
+	if err != nil {
+		return parts{}, err
+	}
+	signature, err := decode(&s.signature, third)
+	if err != nil {
+		return parts{}, err
+	}
+	if !keys.FormJWS.AllowsSignature(len(signature)) {
+		return parts{}, reject(ReasonSignatureLength)
+	}
+	document, err := readObject(s.claims[:], payload)
+	if err != nil {
+		return parts{}, err
+	}
+	header, err := readObject(s.header[:], decodedHeader)
 	if err != nil {
 		return parts{}, err
 	}
@@ -58,11 +66,11 @@ func splitJWS(text string) (parts, error) {
 	if !ok {
 		return parts{}, reject(ReasonHeader)
 	}
-	if len(decoded[2]) != algorithm.SignatureSize() {
+	if len(signature) != algorithm.SignatureSize() {
 		return parts{}, reject(ReasonSignatureLength)
 	}
 	return parts{form: keys.FormJWS, algorithm: algorithm, payload: document,
-		signed: text[:len(first)+1+len(second)], signature: decoded[2]}, nil
+		signed: text[:len(first)+1+len(second)], signature: signature}, nil
 }
 
 // readHeader makes check 6, and returns the algorithm that the header names: any that signs JWS. A

@@ -7,7 +7,9 @@ import "github.com/offload/sessiond/domain/keys"
 // a key that is not known yet is worth looking for. It fails with a Rejection if text does not pass
 // checks 1 to 6, or names an ID that no key can have.
 func KeyOf(text string) (id keys.ID, algorithm keys.Algorithm, err error) {
-	token, err := split(text)
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	token, err := s.split(text)
 	if err != nil {
 		return "", "", err
 	}

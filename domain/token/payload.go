@@ -49,9 +49,20 @@ func appendPayload(p []byte, c session.Claims, subject bool) []byte {
 	return append(p, '}')
 }
 
-// readObject makes check 5 for one decoded segment.
-func readObject(text []byte) (strict.Document, error) {
-	document, err := strict.Parse(string(text))
+// decode makes check 3 for one segment, and keeps what it decodes to in the memory of room.
+func decode(room *[]byte, segment string) ([]byte, error) {
+	decoded, err := strict.AppendDecodedBase64((*room)[:0], segment)
+	if err != nil {
+		return nil, reject(ReasonEncoding)
+	}
+	*room = decoded
+	return decoded, nil
+}
+
+// readObject makes check 5 for one decoded segment, and keeps its members in room if there is
+// enough.
+func readObject(room []strict.Member, text []byte) (strict.Document, error) {
+	document, err := strict.ParseInto(room, string(text))
 	if err != nil || document.Kind() != strict.Object || document.Repeated > 0 {
 		return strict.Document{}, reject(ReasonJSON)
 	}

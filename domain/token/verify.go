@@ -32,7 +32,9 @@ func Verify(
 func Read(
 	text string, keyring *keys.Keyring, settings session.Settings, now time.Time,
 ) (session.Claims, error) {
-	token, err := split(text)
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	token, err := s.split(text)
 	if err != nil {
 		return session.Claims{}, err
 	}
@@ -46,7 +48,8 @@ func Read(
 	if !token.isFor(key.Algorithm()) {
 		return session.Claims{}, reject(ReasonAlgorithm)
 	}
-	if !key.Verify([]byte(token.signed), token.signature) {
+	s.text = append(s.text[:0], token.signed...)
+	if !key.Verify(s.text, token.signature) {
 		return session.Claims{}, reject(ReasonSignature)
 	}
 	claims, err := readClaims(token.payload)
@@ -59,7 +62,8 @@ func Read(
 	return claims, nil
 }
 
-// parts is a token split into its parts, with nothing verified yet.
+// parts is a token split into its parts, with nothing verified yet. The members of the payload and
+// the signature are in the scratch that split it.
 type parts struct {
 	form      keys.Form
 	algorithm keys.Algorithm // of a JWS; the compact form names none
@@ -75,7 +79,7 @@ func (p parts) isFor(algorithm keys.Algorithm) bool {
 }
 
 // split makes checks 1 to 6.
-func split(text string) (parts, error) {
+func (s *scratch) split(text string) (parts, error) {
 	if len(text) > MaxLength {
 		return parts{}, reject(ReasonTooLong)
 	}
@@ -86,9 +90,9 @@ func split(text string) (parts, error) {
 	}
 	switch dots {
 	case 1:
-		return splitCompact(text)
+		return s.splitCompact(text)
 	case 2:
-		return splitJWS(text)
+		return s.splitJWS(text)
 	}
 	return parts{}, reject(ReasonSegments)
 }
