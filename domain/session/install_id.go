@@ -32,10 +32,15 @@ type InstallID struct {
 // ParseInstallID parses text as an install id. It returns the rule that text violates, checked in
 // this order: RuleLength, RuleCharacters, RuleBlank. RuleNone means that text is valid.
 func ParseInstallID(text string) (InstallID, Rule) {
-	if n := utf8.RuneCountInString(text); n < MinInstallID || n > MaxInstallID {
+	n, hasControl := 0, false
+	for _, char := range text {
+		n++
+		hasControl = hasControl || unicode.IsControl(char)
+	}
+	if n < MinInstallID || n > MaxInstallID {
 		return InstallID{}, RuleLength
 	}
-	if !utf8.ValidString(text) || hasControl(text) {
+	if hasControl || !utf8.ValidString(text) {
 		return InstallID{}, RuleCharacters
 	}
 	if isBlank(text) {
@@ -61,17 +66,6 @@ func (InstallID) String() string { return "[install id]" }
 
 // GoString implements fmt.GoStringer. It does not reveal the id.
 func (InstallID) GoString() string { return "[install id]" }
-
-// hasControl reports whether text has a character of category Cc. It is a loop, because
-// strings.ContainsFunc calls a function for each character.
-func hasControl(text string) bool {
-	for _, char := range text {
-		if unicode.IsControl(char) {
-			return true
-		}
-	}
-	return false
-}
 
 // isBlank reports whether text consists of Unicode White_Space only.
 func isBlank(text string) bool {

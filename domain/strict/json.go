@@ -63,8 +63,8 @@ func (v Value) Items() (items []Value, ok bool) {
 	}
 	r := reader{text: v.raw, at: 1}
 	for r.skipSpace(); !r.take(']'); r.skipSpace() {
-		item, _ := r.value(1) // parsed before, and valid
-		items = append(items, item)
+		items = append(items, Value{})
+		r.value(1, &items[len(items)-1]) // parsed before, and valid
 		r.skipSpace()
 		r.take(',')
 	}
@@ -95,16 +95,19 @@ type Document struct {
 // refused. Time and memory are linear in the length of text for every input.
 func Parse(text string) (Document, error) { return parse(reader{text: text}) }
 
-// ParseInto parses text as Parse does, and keeps the members of the outermost object in the memory
-// of room if there is enough. Nothing else may use that memory as long as the document is used.
-func ParseInto(room []Member, text string) (Document, error) {
-	return parse(reader{text: text, room: room[:0]})
-}
-
 // ParseKnown parses text as Parse does, and keeps those members of the outermost object that have
 // one of the known names. Memory for members is then bounded, whatever the text.
 func ParseKnown(text string, known ...string) (Document, error) {
 	return parse(reader{text: text, drops: true, known: known})
+}
+
+// ParseFields parses text as Parse does, and stores the value of the member names[i] of the outermost
+// object in values[i], with an empty Raw if there is none, and the first one if there are several.
+// It needs no memory of its own for objects that have these members alone, and takes least time if
+// they are in the same order.
+func ParseFields(text string, names []string, values []Value) (Document, error) {
+	clear(values)
+	return parse(reader{text: text, drops: true, names: names, values: values})
 }
 
 func parse(r reader) (Document, error) {
@@ -114,15 +117,16 @@ func parse(r reader) (Document, error) {
 	}
 	r.whole = true
 	r.skipSpace()
-	value, ok := r.value(1)
-	if !ok {
+	var d Document
+	if !r.value(1, &d.Value) {
 		return Document{}, ErrJSON
 	}
 	r.skipSpace()
 	if r.at != len(text) {
 		return Document{}, ErrJSON
 	}
-	return Document{Value: value, Repeated: r.repeated}, nil
+	d.Repeated = r.repeated
+	return d, nil
 }
 
 // reader scans a text that is valid UTF-8.
@@ -135,8 +139,10 @@ type reader struct {
 	// drops is true if the members whose names are not known are dropped.
 	drops bool
 	known []string
-	// room is memory for the members of the outermost object.
-	room []Member
+	// names and values are those of ParseFields; next is the index of the name that is likely next.
+	names  []string
+	values []Value
+	next   int
 }
 
 // keeps reports whether a member at the given depth is kept.
@@ -162,8 +168,10 @@ func (r *reader) take(c byte) bool {
 
 func (r *reader) skipSpace() {
 	for {
-		switch r.peek() {
-		case ' ', '\t', '\n', '\r':
+		switch c := r.peek(); {
+		case c > ' ': // nearly always
+			return
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
 			r.at++
 		default:
 			return
@@ -171,9 +179,9 @@ func (r *reader) skipSpace() {
 	}
 }
 
-func (r *reader) value(depth int) (Value, bool) {
+// value reads a value into v, which is zero before.
+func (r *reader) value(depth int, v *Value) bool {
 	start := r.at
-	var v Value
 	ok := false
 	switch c := r.peek(); {
 	case c == '{':
@@ -199,7 +207,7 @@ func (r *reader) value(depth int) (Value, bool) {
 		ok = r.literal("null")
 	}
 	v.raw = r.text[start:r.at]
-	return v, ok
+	return ok
 }
 
 func (r *reader) object(depth int) ([]Member, bool) {
@@ -212,9 +220,6 @@ func (r *reader) object(depth int) ([]Member, bool) {
 		return nil, true
 	}
 	var members []Member
-	if depth == 1 {
-		members = r.room
-	}
 	seen := names{}
 	start := r.at
 	for {
@@ -230,20 +235,26 @@ func (r *reader) object(depth int) ([]Member, bool) {
 			return nil, false
 		}
 		r.skipSpace()
-		value, ok := r.value(depth + 1)
+		field, isField := r.field(name, depth)
+		if isField && field.raw == "" {
+			ok = r.value(depth+1, field)
+		} else {
+			var value Value
+			ok = r.value(depth+1, &value)
+			if depth == 1 && r.whole && seen.n == len(seen.few) && ok {
+				// as many as there would be if all were as long as these
+				seen.expected = seen.n * (len(r.text) - start) / (r.at - start)
+			}
+			repeated := isField || seen.add(name)
+			if repeated {
+				r.repeated++
+			}
+			if r.keeps(name, depth) {
+				members = append(members, Member{Name: name, Value: value, Repeated: repeated})
+			}
+		}
 		if !ok {
 			return nil, false
-		}
-		if depth == 1 && r.whole && seen.n == len(seen.few) {
-			// as many as there would be if all were as long as these
-			seen.expected = seen.n * (len(r.text) - start) / (r.at - start)
-		}
-		repeated := seen.add(name)
-		if repeated {
-			r.repeated++
-		}
-		if r.keeps(name, depth) {
-			members = append(members, Member{Name: name, Value: value, Repeated: repeated})
 		}
 		r.skipSpace()
 		if r.take('}') {
@@ -256,6 +267,21 @@ func (r *reader) object(depth int) ([]Member, bool) {
 	}
 }
 
+// field returns where ParseFields keeps the value of a member, if it does.
+func (r *reader) field(name string, depth int) (value *Value, ok bool) {
+	if depth > 1 {
+		return nil, false
+	}
+	at := r.next
+	if at >= len(r.names) || r.names[at] != name {
+		if at = slices.Index(r.names, name); at < 0 {
+			return nil, false
+		}
+	}
+	r.next = at + 1
+	return &r.values[at], true
+}
+
 func (r *reader) list(depth int) bool {
 	if depth > MaxDepth {
 		return false
@@ -266,7 +292,8 @@ func (r *reader) list(depth int) bool {
 		return true
 	}
 	for {
-		if _, ok := r.value(depth + 1); !ok {
+		var item Value
+		if !r.value(depth+1, &item) {
 			return false
 		}
 		r.skipSpace()
@@ -308,11 +335,13 @@ func (r *reader) number() bool {
 }
 
 func (r *reader) digits() bool {
-	start := r.at
-	for isDigit(r.peek()) {
-		r.at++
+	rest := r.text[r.at:]
+	n := 0
+	for n < len(rest) && isDigit(rest[n]) {
+		n++
 	}
-	return r.at > start
+	r.at += n
+	return n > 0
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -22,8 +22,7 @@ func Failure(text string) (at Position, ok bool) {
 	}
 	r := reader{text: text[:valid]}
 	r.skipSpace()
-	_, parsed := r.value(1)
-	if parsed {
+	if r.value(1, new(Value)) {
 		r.skipSpace()
 		if r.at == len(text) {
 			return Position{}, false

@@ -1,31 +1,36 @@
 package token
 
 import (
-	"strconv"
-
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// The names of the claims.
+// claim is the index of a claim in the order of the contract.
+type claim int
+
+// The claims.
 const (
-	claimVersion   = "v"
-	claimKeyID     = "kid"
-	claimIssuedAt  = "iat"
-	claimNotBefore = "nbf"
-	claimIssuer    = "iss"
-	claimAudience  = "aud"
-	claimInstallID = "install_id"
-	claimExpiresAt = "exp"
+	claimVersion claim = iota
+	claimKeyID
+	claimIssuedAt
+	claimNotBefore
+	claimIssuer
+	claimAudience
+	claimInstallID
+	claimExpiresAt
+	claimCount
 )
 
-// claimCount is the number of claims.
-const claimCount = 8
+// claimNames are the names of the claims.
+var claimNames = []string{"v", "kid", "iat", "nbf", "iss", "aud", "install_id", "exp"}
+
+// claimValues are the values of the claims in a payload. The Raw of one that is missing is empty.
+type claimValues [claimCount]strict.Value
 
 // readClaims makes check 9, and the part of check 10 for the version.
-func readClaims(payload strict.Document) (session.Claims, error) {
-	r := claimReader{payload: payload}
+func readClaims(values *claimValues) (session.Claims, error) {
+	r := claimReader{values: values}
 	version := r.integer(claimVersion)
 	kid := r.text(claimKeyID)
 	claims := session.Claims{
@@ -50,10 +55,10 @@ func readClaims(payload strict.Document) (session.Claims, error) {
 	return claims, nil
 }
 
-// claimReader reads claims from a payload and keeps the first reason to reject them.
+// claimReader reads claims and keeps the first reason to reject them.
 type claimReader struct {
-	payload strict.Document
-	reason  Reason
+	values *claimValues
+	reason Reason
 }
 
 func (r *claimReader) fail(reason Reason) {
@@ -63,13 +68,13 @@ func (r *claimReader) fail(reason Reason) {
 }
 
 // text returns a claim that must be a nonempty string.
-func (r *claimReader) text(name string) string {
-	member, found := r.payload.Member(name)
-	if !found {
+func (r *claimReader) text(of claim) string {
+	value := &r.values[of]
+	if value.Raw() == "" {
 		r.fail(ReasonClaimMissing)
 		return ""
 	}
-	text, ok := member.Text()
+	text, ok := value.Text()
 	if !ok {
 		r.fail(ReasonClaimType)
 	} else if text == "" {
@@ -81,23 +86,23 @@ func (r *claimReader) text(name string) string {
 // integer returns a claim that must be written with digits only. JSON already refuses leading
 // zeros; a minus sign, a fraction or an exponent makes it a different type here, whatever its
 // value.
-func (r *claimReader) integer(name string) session.Unix {
-	member, found := r.payload.Member(name)
-	if !found {
+func (r *claimReader) integer(of claim) session.Unix {
+	raw := r.values[of].Raw()
+	if raw == "" {
 		r.fail(ReasonClaimMissing)
 		return 0
 	}
-	raw := member.Raw()
+	var number session.Unix
 	for _, c := range []byte(raw) {
-		if member.Kind() != strict.Number || c < '0' || c > '9' {
+		if c < '0' || c > '9' { // so also if it is not a number
 			r.fail(ReasonClaimType)
 			return 0
 		}
+		number = min(10*number+session.Unix(c-'0'), session.MaxUnix+1)
 	}
-	number, err := strconv.ParseInt(raw, 10, 64)
-	if err != nil || session.Unix(number) > session.MaxUnix {
+	if number > session.MaxUnix {
 		r.fail(ReasonClaimBounds)
 		return 0
 	}
-	return session.Unix(number)
+	return number
 }

@@ -16,9 +16,6 @@ const (
 	typeJWT         = "JWT"
 )
 
-// headerCount is the number of members of the header.
-const headerCount = 3
-
 // signJWS returns a JWS in compact serialization (RFC 7515 §7.1): header "." payload "."
 // signature, signed over the first two segments.
 func (s *scratch) signJWS(claims session.Claims, key keys.Key) string {
@@ -26,7 +23,7 @@ func (s *scratch) signJWS(claims session.Claims, key keys.Key) string {
 	s.text = append(strict.AppendBase64(s.text[:0], s.plain), '.')
 	s.plain = appendPayload(s.plain[:0], claims, true)
 	s.text = strict.AppendBase64(s.text, s.plain)
-	return s.signed(key)
+	return s.finish(key)
 }
 
 func appendHeader(to []byte, algorithm keys.Algorithm, kid keys.ID) []byte {
@@ -36,64 +33,59 @@ func appendHeader(to []byte, algorithm keys.Algorithm, kid keys.ID) []byte {
 }
 
 // splitJWS makes checks 3 to 6 for a JWS.
-func (s *scratch) splitJWS(text string) (parts, error) {
+func (s *scratch) splitJWS(text string) error {
 	first, rest, _ := strings.Cut(text, ".")
 	second, third, _ := strings.Cut(rest, ".")
-	decodedHeader, err := decode(&s.plain, first)
+	header, err := strict.DecodeBase64(first)
 	if err != nil {
-		return parts{}, err
+		return reject(ReasonEncoding)
 	}
-	payload, err := decode(&s.text, second) // s.text is not needed before check 8
+	if err := s.decode(second, third); err != nil {
+		return err
+	}
+	if !keys.FormJWS.AllowsSignature(len(s.signature)) {
+		return reject(ReasonSignatureLength)
+	}
+	if err := s.readPayload(); err != nil {
+		return err
+	}
+	algorithm, err := s.readHeader(string(header))
 	if err != nil {
-		return parts{}, err
+		return err
 	}
-	signature, err := decode(&s.signature, third)
-	if err != nil {
-		return parts{}, err
+	if len(s.signature) != algorithm.SignatureSize() {
+		return reject(ReasonSignatureLength)
 	}
-	if !keys.FormJWS.AllowsSignature(len(signature)) {
-		return parts{}, reject(ReasonSignatureLength)
-	}
-	document, err := readObject(s.claims[:], payload)
-	if err != nil {
-		return parts{}, err
-	}
-	header, err := readObject(s.header[:], decodedHeader)
-	if err != nil {
-		return parts{}, err
-	}
-	algorithm, ok := readHeader(header, document)
-	if !ok {
-		return parts{}, reject(ReasonHeader)
-	}
-	if len(signature) != algorithm.SignatureSize() {
-		return parts{}, reject(ReasonSignatureLength)
-	}
-	return parts{form: keys.FormJWS, algorithm: algorithm, payload: document,
-		signed: text[:len(first)+1+len(second)], signature: signature}, nil
+	s.form, s.algorithm, s.signed = keys.FormJWS, algorithm, text[:len(first)+1+len(second)]
+	return nil
 }
 
-// readHeader makes check 6, and returns the algorithm that the header names: any that signs JWS. A
+// readHeader makes checks 5 and 6, and returns the algorithm that the header names: any that signs JWS. A
 // header with any member that Sign does not write is rejected: crit, jwk, x5u and the like are how
 // a token would choose its own key.
-func readHeader(header, payload strict.Document) (algorithm keys.Algorithm, ok bool) {
-	claim, _ := payload.Member(claimKeyID)
-	kid, isText := claim.Text()
+func (s *scratch) readHeader(text string) (algorithm keys.Algorithm, err error) {
+	header, err := strict.Parse(text)
+	if err != nil || header.Kind() != strict.Object || header.Repeated > 0 {
+		return "", reject(ReasonJSON)
+	}
+	kid, isText := s.claims[claimKeyID].Text()
 	hasKeyID := false
 	for _, member := range header.Members() {
 		text, ok := member.Value.Text()
-		if !ok {
-			return "", false
-		}
 		switch {
+		case !ok:
+			return "", reject(ReasonHeader)
 		case member.Name == headerAlgorithm && keys.Algorithm(text).Form() == keys.FormJWS:
 			algorithm = keys.Algorithm(text)
 		case member.Name == headerKeyID && isText && text == kid:
 			hasKeyID = true
 		case member.Name == headerType && text == typeJWT:
 		default:
-			return "", false
+			return "", reject(ReasonHeader)
 		}
 	}
-	return algorithm, algorithm != "" && hasKeyID
+	if algorithm == "" || !hasKeyID {
+		return "", reject(ReasonHeader)
+	}
+	return algorithm, nil
 }

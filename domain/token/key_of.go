@@ -9,15 +9,13 @@ import "github.com/offload/sessiond/domain/keys"
 func KeyOf(text string) (id keys.ID, algorithm keys.Algorithm, err error) {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	token, err := s.split(text)
-	if err != nil {
+	if err := s.split(text); err != nil {
 		return "", "", err
 	}
-	member, _ := token.payload.Member(claimKeyID)
-	kid, _ := member.Text()
+	kid, _ := s.claims[claimKeyID].Text()
 	id, ok := keys.ParseID(kid)
 	if !ok {
 		return "", "", reject(ReasonUnknownKey)
 	}
-	return id, token.algorithm, nil
+	return id, s.algorithm, nil
 }

@@ -23,8 +23,8 @@ func Sign(claims session.Claims, key keys.Key) string {
 	panic("token: the key's algorithm has no form")
 }
 
-// signed returns s.text "." signature, where the signature is over s.text.
-func (s *scratch) signed(key keys.Key) string {
+// finish returns s.text "." signature, where the signature is over s.text.
+func (s *scratch) finish(key keys.Key) string {
 	s.signature = key.AppendSignature(s.signature[:0], s.text)
 	s.text = append(s.text, '.')
 	s.text = strict.AppendBase64(s.text, s.signature)
@@ -49,22 +49,22 @@ func appendPayload(p []byte, c session.Claims, subject bool) []byte {
 	return append(p, '}')
 }
 
-// decode makes check 3 for one segment, and keeps what it decodes to in the memory of room.
-func decode(room *[]byte, segment string) ([]byte, error) {
-	decoded, err := strict.AppendDecodedBase64((*room)[:0], segment)
-	if err != nil {
-		return nil, reject(ReasonEncoding)
+// decode makes check 3 for the segments that both forms have.
+func (s *scratch) decode(payload, signature string) (err error) {
+	if s.plain, err = strict.AppendDecodedBase64(s.plain[:0], payload); err != nil {
+		return reject(ReasonEncoding)
 	}
-	*room = decoded
-	return decoded, nil
+	if s.signature, err = strict.AppendDecodedBase64(s.signature[:0], signature); err != nil {
+		return reject(ReasonEncoding)
+	}
+	return nil
 }
 
-// readObject makes check 5 for one decoded segment, and keeps its members in room if there is
-// enough.
-func readObject(room []strict.Member, text []byte) (strict.Document, error) {
-	document, err := strict.ParseInto(room, string(text))
+// readPayload makes check 5 for the payload.
+func (s *scratch) readPayload() error {
+	document, err := strict.ParseFields(string(s.plain), claimNames, s.claims[:])
 	if err != nil || document.Kind() != strict.Object || document.Repeated > 0 {
-		return strict.Document{}, reject(ReasonJSON)
+		return reject(ReasonJSON)
 	}
-	return document, nil
+	return nil
 }

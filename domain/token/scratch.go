@@ -1,18 +1,12 @@
 package token
 
-import (
-	"sync"
-
-	"github.com/offload/sessiond/domain/strict"
-)
+import "sync"
 
 // scratch is memory for one token. Nothing that is returned to callers may refer to it.
 type scratch struct {
-	plain     []byte // a header or a payload, not encoded
-	text      []byte // the token, or what its signature covers
-	signature []byte
-	claims    [claimCount + 1]strict.Member // the members of a payload, sub among them
-	header    [headerCount]strict.Member
+	parts
+	plain []byte // a header or a payload, not encoded
+	text  []byte // the token, or what its signature covers
 }
 
 // scratches saves all allocations but that of the result and the install id: BenchmarkSign,

@@ -6,7 +6,6 @@ import (
 
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
-	"github.com/offload/sessiond/domain/strict"
 )
 
 // MaxLength is the maximum length of a token in bytes.
@@ -34,25 +33,23 @@ func Read(
 ) (session.Claims, error) {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	token, err := s.split(text)
-	if err != nil {
+	if err := s.split(text); err != nil {
 		return session.Claims{}, err
 	}
 	// A kid that is not a string is the id of no key.
-	member, _ := token.payload.Member(claimKeyID)
-	kid, _ := member.Text()
+	kid, _ := s.claims[claimKeyID].Text()
 	key, known := keyring.VerifierAt(keys.ID(kid), now)
 	if !known {
 		return session.Claims{}, reject(ReasonUnknownKey)
 	}
-	if !token.isFor(key.Algorithm()) {
+	if !s.isFor(key.Algorithm()) {
 		return session.Claims{}, reject(ReasonAlgorithm)
 	}
-	s.text = append(s.text[:0], token.signed...)
-	if !key.Verify(s.text, token.signature) {
+	s.text = append(s.text[:0], s.signed...)
+	if !key.Verify(s.text, s.signature) {
 		return session.Claims{}, reject(ReasonSignature)
 	}
-	claims, err := readClaims(token.payload)
+	claims, err := readClaims(&s.claims)
 	if err != nil {
 		return session.Claims{}, err
 	}
@@ -62,31 +59,30 @@ func Read(
 	return claims, nil
 }
 
-// parts is a token split into its parts, with nothing verified yet. The members of the payload and
-// the signature are in the scratch that split it.
+// parts is a token split into its parts, with nothing verified yet.
 type parts struct {
 	form      keys.Form
 	algorithm keys.Algorithm // of a JWS; the compact form names none
-	payload   strict.Document
+	claims    claimValues
 	signed    string // the text that the signature covers
 	signature []byte
 }
 
 // isFor reports whether the token has the form of the algorithm and, if the form names one, names
 // it.
-func (p parts) isFor(algorithm keys.Algorithm) bool {
+func (p *parts) isFor(algorithm keys.Algorithm) bool {
 	return algorithm.Form() == p.form && (p.algorithm == "" || p.algorithm == algorithm)
 }
 
 // split makes checks 1 to 6.
-func (s *scratch) split(text string) (parts, error) {
+func (s *scratch) split(text string) error {
 	if len(text) > MaxLength {
-		return parts{}, reject(ReasonTooLong)
+		return reject(ReasonTooLong)
 	}
 	dots := strings.Count(text, ".")
 	if strings.HasPrefix(text, ".") || strings.HasSuffix(text, ".") ||
 		strings.Contains(text, "..") {
-		return parts{}, reject(ReasonSegments)
+		return reject(ReasonSegments)
 	}
 	switch dots {
 	case 1:
@@ -94,7 +90,7 @@ func (s *scratch) split(text string) (parts, error) {
 	case 2:
 		return s.splitJWS(text)
 	}
-	return parts{}, reject(ReasonSegments)
+	return reject(ReasonSegments)
 }
 
 // checkClaims makes checks 10 and 11, except for the version, which readClaims has checked.
