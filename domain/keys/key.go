@@ -114,6 +114,14 @@ func (k Key) Algorithm() Algorithm {
 	return k.algorithm.name()
 }
 
+// Form returns the form of the tokens that the key signs; 0 for the zero value.
+func (k Key) Form() Form {
+	if k.algorithm == nil {
+		return 0
+	}
+	return k.algorithm.form()
+}
+
 // Plan returns the key's plan.
 func (k Key) Plan() Plan { return k.plan }
 

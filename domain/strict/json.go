@@ -3,6 +3,7 @@ package strict
 import (
 	"errors"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -101,15 +102,6 @@ func ParseKnown(text string, known ...string) (Document, error) {
 	return parse(reader{text: text, drops: true, known: known})
 }
 
-// ParseFields parses text as Parse does, and stores the value of the member names[i] of the outermost
-// object in values[i], with an empty Raw if there is none, and the first one if there are several.
-// It needs no memory of its own for objects that have these members alone, and takes least time if
-// they are in the same order.
-func ParseFields(text string, names []string, values []Value) (Document, error) {
-	clear(values)
-	return parse(reader{text: text, drops: true, names: names, values: values})
-}
-
 func parse(r reader) (Document, error) {
 	text := r.text
 	if !utf8.ValidString(text) {
@@ -139,8 +131,9 @@ type reader struct {
 	// drops is true if the members whose names are not known are dropped.
 	drops bool
 	known []string
-	// names and values are those of ParseFields; next is the index of the name that is likely next.
-	names  []string
+	// fields and values are those of Fields.Parse; next is the index of the field that is likely
+	// next.
+	fields *Fields
 	values []Value
 	next   int
 }
@@ -184,18 +177,18 @@ func (r *reader) value(depth int, v *Value) bool {
 	start := r.at
 	ok := false
 	switch c := r.peek(); {
-	case c == '{':
-		v.kind = Object
-		v.members, ok = r.object(depth)
-	case c == '[':
-		v.kind = List
-		ok = r.list(depth)
 	case c == '"':
 		v.kind = String
 		v.text, ok = r.str()
 	case c == '-' || isDigit(c):
 		v.kind = Number
 		ok = r.number()
+	case c == '{':
+		v.kind = Object
+		v.members, ok = r.object(depth)
+	case c == '[':
+		v.kind = List
+		ok = r.list(depth)
 	case c == 't':
 		v.kind = Boolean
 		ok = r.literal("true")
@@ -223,20 +216,12 @@ func (r *reader) object(depth int) ([]Member, bool) {
 	seen := names{}
 	start := r.at
 	for {
-		if r.peek() != '"' {
-			return nil, false
-		}
-		name, ok := r.str()
+		name, field, ok := r.name(depth)
 		if !ok {
 			return nil, false
 		}
 		r.skipSpace()
-		if !r.take(':') {
-			return nil, false
-		}
-		r.skipSpace()
-		field, isField := r.field(name, depth)
-		if isField && field.raw == "" {
+		if field != nil && field.raw == "" {
 			ok = r.value(depth+1, field)
 		} else {
 			var value Value
@@ -245,7 +230,7 @@ func (r *reader) object(depth int) ([]Member, bool) {
 				// as many as there would be if all were as long as these
 				seen.expected = seen.n * (len(r.text) - start) / (r.at - start)
 			}
-			repeated := isField || seen.add(name)
+			repeated := field != nil || seen.add(name)
 			if repeated {
 				r.repeated++
 			}
@@ -267,19 +252,33 @@ func (r *reader) object(depth int) ([]Member, bool) {
 	}
 }
 
-// field returns where ParseFields keeps the value of a member, if it does.
-func (r *reader) field(name string, depth int) (value *Value, ok bool) {
-	if depth > 1 {
-		return nil, false
+// name reads the name of a member and the colon behind it. field is where its value is kept, if it
+// is one of the fields.
+func (r *reader) name(depth int) (name string, field *Value, ok bool) {
+	fields := depth == 1 && r.fields != nil
+	if fields && r.next < len(r.fields.names) &&
+		strings.HasPrefix(r.text[r.at:], r.fields.written[r.next]) {
+		r.at += len(r.fields.written[r.next])
+		r.next++
+		return r.fields.names[r.next-1], &r.values[r.next-1], true
 	}
-	at := r.next
-	if at >= len(r.names) || r.names[at] != name {
-		if at = slices.Index(r.names, name); at < 0 {
-			return nil, false
+	if r.peek() != '"' {
+		return "", nil, false
+	}
+	if name, ok = r.str(); !ok {
+		return "", nil, false
+	}
+	r.skipSpace()
+	if !r.take(':') {
+		return "", nil, false
+	}
+	if fields {
+		if at := slices.Index(r.fields.names, name); at >= 0 {
+			r.next = at + 1
+			field = &r.values[at]
 		}
 	}
-	r.next = at + 1
-	return &r.values[at], true
+	return name, field, true
 }
 
 func (r *reader) list(depth int) bool {

@@ -22,8 +22,8 @@ const (
 	claimCount
 )
 
-// claimNames are the names of the claims.
-var claimNames = []string{"v", "kid", "iat", "nbf", "iss", "aud", "install_id", "exp"}
+// claimFields are the names of the claims.
+var claimFields = strict.NewFields("v", "kid", "iat", "nbf", "iss", "aud", "install_id", "exp")
 
 // claimValues are the values of the claims in a payload. The Raw of one that is missing is empty.
 type claimValues [claimCount]strict.Value

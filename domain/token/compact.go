@@ -19,6 +19,9 @@ func (s *scratch) signCompact(claims session.Claims, key keys.Key) string {
 // splitCompact makes checks 2 to 5 for the compact form.
 func (s *scratch) splitCompact(text string) error {
 	first, second, _ := strings.Cut(text, ".")
+	if first == "" || second == "" {
+		return reject(ReasonSegments)
+	}
 	if err := s.decode(first, second); err != nil {
 		return err
 	}

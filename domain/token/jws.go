@@ -32,10 +32,13 @@ func appendHeader(to []byte, algorithm keys.Algorithm, kid keys.ID) []byte {
 	return append(strict.AppendString(append(to, `,"typ":`...), typeJWT), '}')
 }
 
-// splitJWS makes checks 3 to 6 for a JWS.
+// splitJWS makes checks 2 to 6 for a JWS.
 func (s *scratch) splitJWS(text string) error {
 	first, rest, _ := strings.Cut(text, ".")
 	second, third, _ := strings.Cut(rest, ".")
+	if first == "" || second == "" || third == "" {
+		return reject(ReasonSegments)
+	}
 	header, err := strict.DecodeBase64(first)
 	if err != nil {
 		return reject(ReasonEncoding)

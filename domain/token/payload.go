@@ -14,7 +14,7 @@ import (
 func Sign(claims session.Claims, key keys.Key) string {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	switch key.Algorithm().Form() {
+	switch key.Form() {
 	case keys.FormCompact:
 		return s.signCompact(claims, key)
 	case keys.FormJWS:
@@ -62,7 +62,7 @@ func (s *scratch) decode(payload, signature string) (err error) {
 
 // readPayload makes check 5 for the payload.
 func (s *scratch) readPayload() error {
-	document, err := strict.ParseFields(string(s.plain), claimNames, s.claims[:])
+	document, err := claimFields.Parse(string(s.plain), s.claims[:])
 	if err != nil || document.Kind() != strict.Object || document.Repeated > 0 {
 		return reject(ReasonJSON)
 	}
