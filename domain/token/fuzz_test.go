@@ -56,6 +56,7 @@ func FuzzSigned(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header, payload string) {
 		checkVerify(t, signed(payload))
+		assertReason(t, payload)
 		text := jws(header, payload, pair)
 		if !checkVerify(t, text) {
 			return

@@ -1,0 +1,88 @@
+package strict_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// FuzzFields compares Fields.Parse with Parse, which FuzzParse compares with encoding/json, and
+// AppendString with encoding/json.
+func FuzzFields(f *testing.F) {
+	for _, seed := range []string{
+		"", "null", "[]", "{}", `"a"`, `{"a":1,"b":"x","c":null}`, `{"c":1,"b":2,"a":3}`,
+		`{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `{"\u0061":1,"a":2}`, `{"a" :1,"b": 2}`,
+		`{"x":0,"x":0,"a":{"a":1,"a":2},"":[{"b":3}]}`, `{"a":1,"b":2`, `{"a":1,"b"2}`,
+		`{"a":`, `{"a":}`, ` { "a" : "\n" , "b" : [ ] } `, `{"b":1,"c":2,"a":3,"b":4}`,
+		"quote \" backslash \\ tab \t \u00e9 \U0001f511 \xff\xfe \x00",
+	} {
+		f.Add(seed)
+	}
+	fields := strict.NewFields("a", "b", "c")
+	f.Fuzz(func(t *testing.T, text string) {
+		document, err := strict.Parse(text)
+		var values [3]strict.Value
+		for i := range values { // as an earlier text may have left them
+			earlier, err := strict.Parse(`{"a":"earlier"}`)
+			require.NoError(t, err)
+			values[i] = earlier.Value
+		}
+		found, foundErr := fields.Parse(text, values[:])
+		require.Equal(t, err, foundErr)
+		if err != nil {
+			assert.Equal(t, strict.Document{}, found)
+		} else {
+			assert.Equal(t, document.Kind(), found.Kind())
+			assert.Equal(t, document.Raw(), found.Raw())
+			assert.Equal(t, document.Repeated, found.Repeated)
+			assert.Empty(t, found.Members())
+			for i, name := range []string{"a", "b", "c"} {
+				want, _ := document.Member(name)
+				assert.Equal(t, want, values[i], name)
+			}
+		}
+		assertWritten(t, text)
+	})
+}
+
+// assertWritten checks that AppendString writes text as encoding/json reads it, in which invalid
+// bytes are replacement characters, and escapes nothing else than what must be.
+func assertWritten(t *testing.T, text string) {
+	t.Helper()
+	written := strict.AppendString([]byte("before"), text)
+	require.True(t, strings.HasPrefix(string(written), "before"))
+	written = written[len("before"):]
+	var read string
+	require.NoError(t, json.Unmarshal(written, &read))
+	assert.Equal(t, string([]rune(text)), read)
+	want := &strings.Builder{}
+	for _, char := range text {
+		switch {
+		case char == '"' || char == '\\':
+			want.WriteString(`\` + string(char))
+		case char < ' ':
+			fmt.Fprintf(want, `\u%04x`, char)
+		default:
+			want.WriteRune(char)
+		}
+	}
+	assert.Equal(t, `"`+want.String()+`"`, string(written))
+}
+
+// TestFieldsNeedNoMemory checks that members in any order allocate nothing.
+func TestFieldsNeedNoMemory(t *testing.T) {
+	fields := strict.NewFields("a", "b", "c")
+	var values [3]strict.Value
+	for _, text := range []string{`{"a":1,"b":"x","c":null}`, ` {"c":true , "a":"y", "b":[1]} `} {
+		assert.Zero(t, testing.AllocsPerRun(100, func() {
+			_, err := fields.Parse(text, values[:])
+			require.NoError(t, err)
+		}), text)
+	}
+}
