@@ -114,7 +114,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 	./test/fuzz.sh $(FUZZTIME)
 
 bench: ## measure what sessiond does beside peers and lower bounds, into docs/performance.md
-	cd test/bench && $(GO) run ./compare -table $(CURDIR)/cmd/sessiond/docs/performance.md
+	cd test/bench && $(GO) run ./compare -table $(CURDIR)/cmd/sessiond/docs/performance.md -short $(CURDIR)/README.md
 
 bench-check: ## fail if a ratio is worse by 15% than in test/bench/results.json
 	cd test/bench && $(GO) run ./compare -check

@@ -28,6 +28,7 @@ type options struct {
 	plan    rig.Plan
 	results string
 	table   string
+	short   string
 	check   bool
 }
 
@@ -35,10 +36,11 @@ func main() {
 	var o options
 	flags := flag.NewFlagSet("compare", flag.ExitOnError)
 	flags.StringVar(&o.groups, "groups", "", "comma-separated groups of rows (default: all)")
-	flags.IntVar(&o.plan.Rounds, "rounds", 9, "how often each contestant has its turn")
-	flags.DurationVar(&o.plan.Turn, "turn", 100*time.Millisecond, "about how long a turn takes")
+	flags.IntVar(&o.plan.Rounds, "rounds", 31, "how often each contestant has its turn")
+	flags.DurationVar(&o.plan.Turn, "turn", 20*time.Millisecond, "about how long a turn takes")
 	flags.StringVar(&o.results, "results", "results.json", "file that holds the results")
 	flags.StringVar(&o.table, "table", "", "Markdown file that gets the table")
+	flags.StringVar(&o.short, "short", "", "Markdown file that gets the table in short")
 	flags.BoolVar(&o.check, "check", false,
 		"compare with the results in the file and fail if any is worse, instead of writing")
 	_ = flags.Parse(os.Args[1:]) // exits if it fails
@@ -78,10 +80,18 @@ func run(o options, out io.Writer) (worse []string, err error) {
 		return now.Regressions(before, tolerance), nil
 	}
 	all := before.Merged(now)
-	if err := all.Write(o.results); err != nil || o.table == "" {
+	if err := all.Write(o.results); err != nil {
 		return nil, err
 	}
-	return nil, marked.Replace(o.table, "bench", all.Markdown())
+	for file, text := range map[string]string{o.table: all.Markdown(), o.short: all.Short()} {
+		if file == "" {
+			continue
+		}
+		if err := marked.Replace(file, "bench", text); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
 }
 
 // choose returns the groups with the comma-separated names, or all.

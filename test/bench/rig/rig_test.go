@@ -119,4 +119,10 @@ func TestMarkdown(t *testing.T) {
 | sign | a peer | 5 allocations, stretch | ≤ 6 allocations | ≤ 9 allocations |
 | sign | a peer | 1235 bytes, **missed** | ≤ 6 bytes | ≤ 9 bytes |
 `, results.Markdown())
+	assert.Equal(t, `| What | Beside | Measured |
+| --- | --- | --- |
+| sign | a peer | 5.12× |
+| sign | a peer | 7× |
+| sign | a peer | 9× |
+`, results.Short())
 }

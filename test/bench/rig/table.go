@@ -20,6 +20,17 @@ func (r Results) Markdown() string {
 	return text.String()
 }
 
+// Short formats the ratios in which more is better, without their goals.
+func (r Results) Short() string {
+	text := "| What | Beside | Measured |\n| --- | --- | --- |\n"
+	for _, row := range r.Rows {
+		if row.Unit == Times && row.AtLeast {
+			text += fmt.Sprintf("| %s | %s | %s |\n", row.What, row.Beside, row.format(row.Value))
+		}
+	}
+	return text
+}
+
 // verdict says which goal is met.
 func (r Row) verdict() string {
 	switch {
