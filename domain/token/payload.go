@@ -31,8 +31,9 @@ func (s *scratch) finish(key keys.Key) string {
 	return string(s.text)
 }
 
-// appendPayload encodes the claims in the order of the contract, without white space. A subject, equal to
-// the install id, is added for verifiers that know only registered claims; this package ignores it.
+// appendPayload appends the claims in the order of the contract, without white space. A subject,
+// equal to the install id, is added for verifiers that know only registered claims; this package
+// ignores it.
 func appendPayload(p []byte, c session.Claims, subject bool) []byte {
 	p = append(p, `{"v":`...)
 	p = strconv.AppendInt(p, session.Version, 10)
