@@ -63,9 +63,9 @@ func (s *scratch) splitJWS(text string) error {
 	return nil
 }
 
-// readHeader makes checks 5 and 6, and returns the algorithm that the header names: any that signs JWS. A
-// header with any member that Sign does not write is rejected: crit, jwk, x5u and the like are how
-// a token would choose its own key.
+// readHeader makes checks 5 and 6, and returns the algorithm that the header names: any that signs
+// JWS. A header with any member that Sign does not write is rejected: crit, jwk, x5u and the like
+// are how a token would choose its own key.
 func (s *scratch) readHeader(text string) (algorithm keys.Algorithm, err error) {
 	header, err := strict.Parse(text)
 	if err != nil || header.Kind() != strict.Object || header.Repeated > 0 {

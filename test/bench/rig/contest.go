@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -21,6 +22,10 @@ type Plan struct {
 	Rounds int
 	// Turn is about how long a turn takes.
 	Turn time.Duration
+	// CPU is true if the time of a turn is what the process computed, on all processors, so that a
+	// busy machine adds little. It is for contestants that only compute, and prepare next to nothing
+	// in Run.
+	CPU bool
 }
 
 // Series holds the turns of one contestant, one for each round.
@@ -37,7 +42,7 @@ func Run(plan Plan, contestants ...Contestant) ([]Series, error) {
 	iterations := make([]int, len(contestants))
 	for i, contestant := range contestants {
 		all[i].Name = contestant.Name
-		result, err := contestant.turn(plan.Turn.String())
+		result, err := contestant.turn(plan.Turn.String(), false)
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +51,7 @@ func Run(plan Plan, contestants ...Contestant) ([]Series, error) {
 	}
 	for range plan.Rounds {
 		for i, contestant := range contestants {
-			result, err := contestant.turn(strconv.Itoa(iterations[i]) + "x")
+			result, err := contestant.turn(strconv.Itoa(iterations[i])+"x", plan.CPU)
 			if err != nil {
 				return nil, err
 			}
@@ -57,15 +62,32 @@ func Run(plan Plan, contestants ...Contestant) ([]Series, error) {
 }
 
 // turn runs the contestant once, for a time or a number of iterations, as -test.benchtime has it.
-func (c Contestant) turn(length string) (testing.BenchmarkResult, error) {
+func (c Contestant) turn(length string, cpu bool) (testing.BenchmarkResult, error) {
 	if err := flag.Set("test.benchtime", length); err != nil {
 		return testing.BenchmarkResult{}, err
 	}
-	result := testing.Benchmark(c.Run)
+	var computed time.Duration
+	result := testing.Benchmark(func(b *testing.B) {
+		before := computedSoFar()
+		c.Run(b)
+		computed = computedSoFar() - before // the last run is the one that counts
+	})
 	if result.N == 0 {
 		return result, fmt.Errorf("%s failed", c.Name)
 	}
+	if cpu {
+		result.T = computed
+	}
 	return result, nil
+}
+
+// computedSoFar returns the processor time that the process has taken.
+func computedSoFar() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // Nanoseconds returns the median time of one iteration.
