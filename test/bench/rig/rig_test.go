@@ -2,6 +2,7 @@ package rig_test
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,14 +12,12 @@ import (
 	"github.com/offload/sessiond/test/bench/rig"
 )
 
-// TestContestantsTakeTurns shows the order of the turns after those that find the iterations.
+// TestContestantsTakeTurns shows the order of the turns, the first of which find the iterations.
 func TestContestantsTakeTurns(t *testing.T) {
 	var turns []string
 	contestant := func(name string) rig.Contestant {
 		return rig.Contestant{Name: name, Run: func(b *testing.B) {
-			if b.N > 1 {
-				turns = append(turns, name)
-			}
+			turns = append(turns, name)
 			for range b.N {
 				time.Sleep(time.Microsecond)
 			}
@@ -27,8 +26,8 @@ func TestContestantsTakeTurns(t *testing.T) {
 	all, err := rig.Run(rig.Plan{Rounds: 3, Turn: time.Millisecond}, contestant("a"),
 		contestant("b"))
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(turns), 6)
-	assert.Equal(t, []string{"a", "b", "a", "b", "a", "b"}, turns[len(turns)-6:])
+	// testing.Benchmark calls a contestant several times in a turn.
+	assert.Equal(t, []string{"a", "b", "a", "b", "a", "b", "a", "b"}, slices.Compact(turns))
 	for _, series := range all {
 		require.Len(t, series.Turns, 3)
 		assert.Equal(t, series.Turns[0].N, series.Turns[2].N)
