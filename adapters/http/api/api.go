@@ -1,6 +1,6 @@
 // Package api is the public HTTP interface: it parses requests, calls the use cases, and writes
-// their results. Each route has its own file. The package imports domain, ports, envelope, server,
-// and a library for structured fields.
+// their results. Each route has its own file. The package imports domain, ports, envelope and
+// server.
 package api
 
 import (

@@ -2,9 +2,8 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 	"time"
-
-	"github.com/dunglas/httpsfv"
 
 	"github.com/offload/sessiond/domain/throttle"
 )
@@ -17,33 +16,43 @@ const (
 
 // setRateLimit reports the remaining quota to the client, so that it can pace itself
 // (draft-ietf-httpapi-ratelimit-headers). Without a decision it sets no header.
+//
+// The fields are lists of RFC 9651 and are written without its library, which takes a third of
+// all allocations of a request: a dimension's name is a string that needs no escapes, and the
+// parameters are integers. A test compares them with what the library writes.
 func setRateLimit(header http.Header, decision *throttle.Decision) {
 	if !decision.Decided() {
 		return
 	}
-	var policies, limits httpsfv.List
+	var space [256]byte
+	policies, limits := space[:0:128], space[128:128]
 	for i := range decision.Len() {
 		standing := decision.At(i)
 		name := standing.Check.Dimension.String()
-		policy := httpsfv.NewItem(name)
-		policy.Params.Add("q", int64(standing.Check.Limit))
-		policy.Params.Add("w", int64(standing.Check.Window/time.Second))
-		policies = append(policies, policy)
-		limit := httpsfv.NewItem(name)
-		limit.Params.Add("r", int64(standing.Remaining))
+		policies = appendItem(policies, name)
+		policies = appendParameter(policies, 'q', standing.Check.Limit)
+		policies = appendParameter(policies, 'w', int(standing.Check.Window/time.Second))
+		limits = appendItem(limits, name)
+		limits = appendParameter(limits, 'r', standing.Remaining)
 		if standing.ResetAfter > 0 {
-			limit.Params.Add("t", int64(throttle.Seconds(standing.ResetAfter)))
+			limits = appendParameter(limits, 't', throttle.Seconds(standing.ResetAfter))
 		}
-		limits = append(limits, limit)
 	}
-	setList(header, headerRateLimitPolicy, policies)
-	setList(header, headerRateLimit, limits)
+	values := []string{string(policies), string(limits)}
+	header[headerRateLimitPolicy], header[headerRateLimit] = values[:1:1], values[1:]
 }
 
-func setList(header http.Header, name string, list httpsfv.List) {
-	text, err := httpsfv.Marshal(list)
-	if err != nil {
-		panic(err) // cannot happen: names and numbers are set by this service
+// appendItem appends an item of a list, a string (RFC 9651 §3.1, §4.1.6).
+func appendItem(list []byte, name string) []byte {
+	if len(list) > 0 {
+		list = append(list, ", "...)
 	}
-	header[name] = []string{text}
+	list = append(list, '"')
+	list = append(list, name...)
+	return append(list, '"')
+}
+
+// appendParameter appends a parameter of the last item, an integer (RFC 9651 §4.1.1.2).
+func appendParameter(list []byte, name byte, value int) []byte {
+	return strconv.AppendInt(append(list, ';', name, '='), int64(value), 10)
 }
