@@ -6,7 +6,6 @@ package api
 import (
 	"net/http"
 
-	"github.com/offload/sessiond/adapters/http/envelope"
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/ports"
@@ -46,8 +45,7 @@ func (a *API) Routes() []server.Route {
 	return []server.Route{
 		{Pattern: pathIssue, Methods: []string{http.MethodPost},
 			Handle:    a.recordingForwarders(a.issue),
-			ReadsBody: true, Keeps: []string{envelope.HeaderAuthorization, a.Header.String()},
-			Middleware: a.cors(http.MethodPost)},
+			ReadsBody: true, Middleware: a.cors(http.MethodPost)},
 		{Pattern: pathCurrent, Methods: []string{http.MethodGet},
 			Handle:     a.recordingForwarders(a.current),
 			Middleware: a.cors(http.MethodGet, http.MethodHead)},

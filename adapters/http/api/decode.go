@@ -17,11 +17,11 @@ import (
 const maxBody = 16 << 10
 
 // decode parses an issue request: it checks the media type, then the size, then the body.
-func decode(r *http.Request) (session.Request, error) {
+func decode(w http.ResponseWriter, r *http.Request) (session.Request, error) {
 	if !isJSON(r.Header.Values(envelope.HeaderContentType)) {
 		return session.Request{}, failure.New(failure.UnsupportedMediaType, nil)
 	}
-	body, err := server.ReadBody(r, maxBody)
+	body, err := server.ReadBody(w, r, maxBody)
 	if err != nil && !errors.Is(err, server.ErrBodyBroken) {
 		return session.Request{}, err
 	}
@@ -51,6 +51,9 @@ func isJSON(values []string) bool {
 		return false
 	}
 	if strings.TrimSpace(values[0]) == "" {
+		return true
+	}
+	if values[0] == envelope.MediaType { // what nearly every client sends
 		return true
 	}
 	media, parameters, err := mime.ParseMediaType(values[0])

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/offload/sessiond/adapters/http/envelope"
@@ -19,12 +20,15 @@ type issued struct {
 }
 
 func (a *API) issue(w http.ResponseWriter, r *http.Request) error {
-	request, err := decode(r)
+	// before the body: reading it drops the headers
+	client, proof := a.clientOf(r), credentials(r)
+	proof.Authorization = slices.Clone(proof.Authorization) // net/http's is part of all headers
+	request, err := decode(w, r)
 	if err != nil {
 		return err
 	}
 	given, err := a.Issuance.Issue(r.Context(), ports.IssueRequest{
-		Session: request, Client: a.clientOf(r), Credentials: credentials(r),
+		Session: request, Client: client, Credentials: proof,
 	})
 	if err != nil {
 		if refusal, ok := errors.AsType[*throttle.Refusal](err); ok {

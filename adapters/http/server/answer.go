@@ -13,7 +13,9 @@ import (
 // as long as a slow client likes.
 type recorder struct {
 	http.ResponseWriter
-	body *watched
+	body watched
+	// visit is zero for a request without budgets.
+	visit visit
 	// bare is true for HEAD: net/http accepts the body that is written, and drops it.
 	bare  bool
 	http1 bool
@@ -84,17 +86,25 @@ func WriteShared(w http.ResponseWriter, body []byte) (int, error) {
 	return len(body), nil
 }
 
-// send sends the response that was held back, and returns when all of it has been passed to the
-// kernel or to the client's flow-control window. Short HTTP/1 responses are an exception: net/http
-// sends them when the handler has returned, and each connection can have only one. They are not
+// size returns the length of the body that is held back.
+func (a *recorder) size() int { return len(a.held) + len(a.shared) }
+
+// blocks reports whether sending the response may block: net/http sends a short HTTP/1 response
+// when the handler has returned, and each connection can have only one. Such responses are not
 // among the requests that wait for their clients: the bound on connections bounds them, each fits
 // in the buffer that net/http has for the connection anyway, and the deadline closes the
 // connection.
+func (a *recorder) blocks() bool {
+	return !a.http1 || a.size() > sentAtEnd
+}
+
+// send sends the response that was held back, and returns when all of it has been passed to the
+// kernel or to the client's flow-control window, or at once if it does not block.
 func (a *recorder) send() {
 	a.begin()
 	a.holds = false
-	size := len(a.held) + len(a.shared)
-	early := size > sentAtEnd || size > 0 && !a.http1
+	size := a.size()
+	early := a.blocks() && size > 0
 	if early && a.Header().Get(headerContentLength) == "" {
 		// known here, and not to net/http, which is told to send the response before its end
 		a.Header().Set(headerContentLength, strconv.Itoa(size))

@@ -15,14 +15,13 @@ type watched struct {
 	declared, ended bool
 }
 
-// watch replaces the body of r with a watched one.
-func watch(r *http.Request) *watched {
+// watch replaces the body of r with w.
+func (w *watched) watch(r *http.Request) {
 	// In HTTP/2 an unread body does not require closing the connection.
-	w := &watched{ReadCloser: r.Body, declared: r.ContentLength != 0 && r.ProtoMajor < 2}
+	w.ReadCloser, w.declared = r.Body, r.ContentLength != 0 && r.ProtoMajor < 2
 	if w.declared {
 		r.Body = w
 	}
-	return w
 }
 
 // Read implements io.Reader.
@@ -51,12 +50,13 @@ var ErrBodyBroken = errors.New("request body ended early")
 
 // ReadBody reads a body of at most limit bytes. It fails with failure.PayloadTooLarge if the body
 // is longer, without reading it if Content-Length says so, and with ErrBodyBroken if the body ends
-// early. It waits without a slot, and then takes one; see Route.ReadsBody.
-func ReadBody(r *http.Request, limit int64) ([]byte, error) {
+// early. It waits without a slot, and then takes one; see Route.ReadsBody. Meanwhile the request
+// keeps no headers: a handler reads the ones that it needs before.
+func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, failure.New(failure.PayloadTooLarge, nil)
 	}
-	return visitOf(r).awaitBody(r, func() ([]byte, error) {
+	return visitOf(w).awaitBody(r, func() ([]byte, error) {
 		body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 		if int64(len(body)) > limit {
 			return nil, failure.New(failure.PayloadTooLarge, nil)

@@ -54,12 +54,11 @@ var large = []byte(strings.Repeat("a", 16<<20))
 // The routes of these tests.
 var (
 	quick = server.Route{Pattern: "/quick", Handle: ok}
-	read  = server.Route{Pattern: "/read", ReadsBody: true, Keeps: []string{"X-Kept"},
+	read  = server.Route{Pattern: "/read", ReadsBody: true,
 		Handle: func(w http.ResponseWriter, r *http.Request) error {
-			body, err := server.ReadBody(r, 100)
+			body, err := server.ReadBody(w, r, 100)
 			if err == nil {
-				_, err = io.WriteString(w, string(body)+r.Header.Get("X-Kept")+
-					r.Header.Get("X-Other"))
+				_, err = io.WriteString(w, string(body)+r.Header.Get("X-Other"))
 			}
 			return err
 		}}
@@ -223,19 +222,18 @@ func TestResetsTheRequestThatWaitsLongest(t *testing.T) {
 	})
 }
 
-// TestForgetsHeadersWhileWaiting checks that a handler sees only the headers that its route keeps
-// once it has read the body.
+// TestForgetsHeadersWhileWaiting checks that a handler sees no headers once it has read the body.
 func TestForgetsHeadersWhileWaiting(t *testing.T) {
 	budgets := server.NewSmallBudgets(1, 1, 1, clock.New(), &shedEvents{})
 	v := overHTTP2(t, usualLimits, bounded(budgets, read))
 	client := dial(t, v.srv)
-	client.send(t, "POST /read HTTP/1.1\r\nHost: x\r\nx-kept: kept\r\nX-Other: other\r\n"+
+	client.send(t, "POST /read HTTP/1.1\r\nHost: x\r\nX-Other: other\r\n"+
 		"Content-Length: 5\r\n\r\nbody ")
 	answer, err := http.ReadResponse(client.Reader, nil)
 	require.NoError(t, err)
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
-	assert.Equal(t, "body kept", string(body))
+	assert.Equal(t, "body ", string(body))
 }
 
 // TestHeldResponsesAreTheSame checks that a response has the same status, headers and body with and

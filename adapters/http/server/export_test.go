@@ -91,13 +91,24 @@ func NewWaiting(most int, clock ports.Clock, shed func(ports.Budget)) *Waiting {
 
 // AwaitBody and AwaitResponse record that a request waits. The result ends the wait.
 func (w *waiting) AwaitBody(reset func()) (end func() bool) {
-	return w.begin(awaitedBody, reset).end
+	return w.await(awaitedBody, reset)
 }
 
 // AwaitResponse is described with AwaitBody.
 func (w *waiting) AwaitResponse(reset func()) (end func() bool) {
-	return w.begin(awaitedResponse, reset).end
+	return w.await(awaitedResponse, reset)
 }
+
+func (w *waiting) await(what awaited, reset resetFunc) (end func() bool) {
+	own := new(wait)
+	w.begin(own, what, reset)
+	return own.end
+}
+
+// resetFunc is a function as resettable.
+type resetFunc func()
+
+func (f resetFunc) reset(awaited) { f() }
 
 // Len returns how many requests wait.
 func (w *waiting) Len() int {

@@ -121,8 +121,8 @@ func TestHTTP2GetsSameResponsesAsHTTP1(t *testing.T) {
 	handler := server.NewRouter([]server.Route{
 		{Pattern: "/a/b", Methods: []string{"GET"}, Handle: ok},
 		{Pattern: "/body", Methods: []string{"POST"},
-			Handle: func(_ http.ResponseWriter, r *http.Request) error {
-				_, err := server.ReadBody(r, 4)
+			Handle: func(w http.ResponseWriter, r *http.Request) error {
+				_, err := server.ReadBody(w, r, 4)
 				return err
 			}},
 		{Pattern: "/unread", Handle: ok},
@@ -257,28 +257,6 @@ func TestClosesIdleHTTP2Connections(t *testing.T) {
 				})
 			}
 		})
-}
-
-func TestRequestContextHasDeadline(t *testing.T) {
-	ended, started := make(chan struct{}, 2), time.Now()
-	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		deadline, bounded := r.Context().Deadline()
-		assert.True(t, bounded)
-		const limit = unreached + 10*time.Second
-		assert.False(t, deadline.Before(started.Add(limit)), "%v", deadline)
-		assert.False(t, deadline.After(time.Now().Add(limit)), "%v", deadline)
-		ended <- struct{}{}
-	})
-	onBothTransports(t, usualLimits, handler, func(t *testing.T, v http2Server) {
-		v.do(t, http.MethodGet, "/", nil)
-		receive(t, ended)
-	})
-	srv := listen(t, handler)
-	client := dial(t, srv)
-	client.send(t, request)
-	client.receiveResponse(t)
-	receive(t, ended)
-	shutdown(srv)
 }
 
 // TestShutdownCompletesHTTP2Requests checks that requests in progress are answered completely, and

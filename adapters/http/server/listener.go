@@ -113,6 +113,9 @@ func (c *connection) Read(p []byte) (int, error) {
 	if c.stage.Load() != served {
 		return 0, os.ErrDeadlineExceeded
 	}
+	if c.slot != nil {
+		c.slot.awaitHeaders()
+	}
 	n, err := c.Conn.Read(p)
 	if n == 0 {
 		c.park(err)

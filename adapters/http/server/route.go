@@ -23,9 +23,6 @@ type Route struct {
 	// ReadsBody is true if the handler calls ReadBody. It then gets its slot when the body is
 	// there.
 	ReadsBody bool
-	// Keeps lists the headers that the handler needs after ReadBody. The others are dropped when it
-	// is called.
-	Keeps []string
 	// ExpectedStatus is a 5xx status that is a normal response on this route and no failure of the
 	// service; 0 for none.
 	ExpectedStatus int
@@ -34,9 +31,10 @@ type Route struct {
 }
 
 // unknown is the route for requests that match no other.
-var unknown = Route{Pattern: RouteUnknown, Handle: func(http.ResponseWriter, *http.Request) error {
-	return failure.New(failure.NotFound, nil)
-}}
+var unknown = newEndpoint(Route{Pattern: RouteUnknown,
+	Handle: func(http.ResponseWriter, *http.Request) error {
+		return failure.New(failure.NotFound, nil)
+	}})
 
 func (t *Route) matches(path string) bool {
 	rest, found := strings.CutPrefix(path, t.Pattern)
@@ -46,12 +44,33 @@ func (t *Route) matches(path string) bool {
 	return t.Subtree && (rest[0] == '/' || len(rest) >= 3 && strings.EqualFold(rest[:3], "%2F"))
 }
 
-// handler returns the handler for requests with the given method. The middleware needs no slot, so
+// endpoint is a route whose handlers are complete.
+type endpoint struct {
+	Route
+	allowed []string // methods; empty for any
+	// handle is for requests with an allowed method, and refuse for the others.
+	handle, refuse Handler
+}
+
+func newEndpoint(route Route) endpoint {
+	s := endpoint{Route: route, allowed: route.Methods}
+	if slices.Contains(s.allowed, http.MethodGet) {
+		s.allowed = append(slices.Clone(s.allowed), http.MethodHead)
+	}
+	list := strings.Join(s.allowed, ", ")
+	s.handle = route.complete(route.Handle)
+	s.refuse = route.complete(func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Allow", list)
+		return failure.New(failure.MethodNotAllowed, nil)
+	})
+	return s
+}
+
+// complete adds to handle what every request of the route passes. The middleware needs no slot, so
 // that a request that is shed gets the headers that the middleware sets.
-func (t *Route) handler(method string, own *visit) Handler {
-	handle := t.methodHandler(method)
+func (t *Route) complete(handle Handler) Handler {
 	if !t.ReadsBody {
-		handle = own.admit(handle)
+		handle = admit(handle)
 	}
 	if t.Middleware != nil {
 		handle = t.Middleware(handle)
@@ -59,18 +78,12 @@ func (t *Route) handler(method string, own *visit) Handler {
 	return handle
 }
 
-func (t *Route) methodHandler(method string) Handler {
-	allowed := t.Methods
-	if slices.Contains(allowed, http.MethodGet) {
-		allowed = append(slices.Clone(allowed), http.MethodHead)
+// handler returns the handler for requests with the given method.
+func (s *endpoint) handler(method string) Handler {
+	if len(s.allowed) == 0 || slices.Contains(s.allowed, method) {
+		return s.handle
 	}
-	if len(allowed) == 0 || slices.Contains(allowed, method) {
-		return t.Handle
-	}
-	return func(w http.ResponseWriter, _ *http.Request) error {
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		return failure.New(failure.MethodNotAllowed, nil)
-	}
+	return s.refuse
 }
 
 // sentPath returns the path as it was sent. It is neither decoded nor cleaned, because a path that

@@ -27,7 +27,7 @@ type Traffic interface {
 
 // Router is an http.Handler that serves a list of routes.
 type Router struct {
-	routes  []Route
+	routes  []endpoint
 	clock   ports.Clock
 	traffic Traffic
 	logger  *slog.Logger
@@ -36,7 +36,11 @@ type Router struct {
 
 // NewRouter returns a handler that serves routes and refuses every other request.
 func NewRouter(routes []Route, clock ports.Clock, traffic Traffic, logger *slog.Logger) *Router {
-	return &Router{routes: routes, clock: clock, traffic: traffic, logger: logger}
+	e := &Router{clock: clock, traffic: traffic, logger: logger}
+	for _, route := range routes {
+		e.routes = append(e.routes, newEndpoint(route))
+	}
+	return e
 }
 
 // Within makes e serve its requests within budgets, and returns e.
@@ -57,35 +61,33 @@ func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if lastOnConnection(r) {
 		w.Header().Set("Connection", "close")
 	}
-	answer := &recorder{ResponseWriter: w, body: watch(r), bare: r.Method == http.MethodHead,
+	answer := &recorder{ResponseWriter: w, bare: r.Method == http.MethodHead,
 		http1: r.ProtoMajor == 1}
+	answer.body.watch(r)
 	route := e.match(r)
-	ctx := ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route.Pattern})
-	var own *visit
+	r = own(ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route.Pattern}), r)
 	if e.budgets != nil {
 		answer.holds = true
-		own = &visit{budgets: e.budgets, answer: answer, keeps: route.Keeps}
-		ctx = withVisit(ctx, own)
+		answer.visit = visit{budgets: e.budgets, answer: answer}
 	}
-	r = r.WithContext(ctx)
 	defer func() {
 		took := start.Until(e.clock.Instant())
 		method := methodLabel(r.Method)
 		e.traffic.Answered(route.Pattern, method, answer.sent(), took)
 		e.log(r.Context(), route, method, answer, took)
 	}()
-	e.compute(own, route, answer, r)
-	own.send(r)
+	e.compute(route, answer, r)
+	answer.visit.send(r)
 	if answer.body.unread() {
 		limitUnread(answer)
 	}
 }
 
 // compute has the handler of route respond, with a slot unless the handler takes it later.
-func (e *Router) compute(own *visit, route *Route, answer *recorder, r *http.Request) {
-	defer own.leave()
+func (e *Router) compute(route *endpoint, answer *recorder, r *http.Request) {
+	defer answer.visit.leave()
 	defer e.recover(answer, r)
-	err := route.handler(r.Method, own)(answer, r)
+	err := route.handler(r.Method)(answer, r)
 	if err == nil {
 		return
 	}
@@ -97,7 +99,7 @@ func (e *Router) compute(own *visit, route *Route, answer *recorder, r *http.Req
 }
 
 // match returns the route for r.
-func (e *Router) match(r *http.Request) *Route {
+func (e *Router) match(r *http.Request) *endpoint {
 	path := sentPath(r)
 	for i := range e.routes {
 		if route := &e.routes[i]; route.matches(path) {
@@ -108,9 +110,16 @@ func (e *Router) match(r *http.Request) *Route {
 }
 
 // log logs the request: at debug level, or as a warning with the cause if the service failed.
-func (e *Router) log(ctx context.Context, route *Route, method string, answer *recorder,
+func (e *Router) log(ctx context.Context, route *endpoint, method string, answer *recorder,
 	took time.Duration) {
-	level := slog.LevelDebug
+	level, failed := slog.LevelDebug, false
+	if status := answer.sent(); status >= http.StatusInternalServerError &&
+		status != route.ExpectedStatus {
+		level, failed = slog.LevelWarn, true
+	}
+	if !e.logger.Enabled(ctx, level) {
+		return
+	}
 	attributes := []slog.Attr{
 		slog.String("request_id", ports.OriginOf(ctx).RequestID),
 		slog.String("route", route.Pattern),
@@ -119,12 +128,8 @@ func (e *Router) log(ctx context.Context, route *Route, method string, answer *r
 		slog.Int64("bytes", answer.bytes),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 	}
-	if status := answer.sent(); status >= http.StatusInternalServerError &&
-		status != route.ExpectedStatus {
-		level = slog.LevelWarn
-		if answer.cause != nil {
-			attributes = append(attributes, slog.String("cause", answer.cause.Error()))
-		}
+	if failed && answer.cause != nil {
+		attributes = append(attributes, slog.String("cause", answer.cause.Error()))
 	}
 	e.logger.LogAttrs(ctx, level, "http_request", attributes...)
 }

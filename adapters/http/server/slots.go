@@ -69,12 +69,24 @@ func newSlots(limits Limits, now func() time.Time) *slots {
 	return s
 }
 
+// The phases of a connection.
+const (
+	// phaseIdle: it waits for a request.
+	phaseIdle int32 = iota
+	// phaseReceiving: something of a request has been received, and may be all that is needed.
+	phaseReceiving
+	// phaseWaiting: the request waits for its client to send the rest of the headers.
+	phaseWaiting
+	// phaseServing: a request is in progress.
+	phaseServing
+)
+
 // slot is a connection that counts against the bounds until it is closed.
 type slot struct {
 	net.Conn
 	slots *slots
-	// busy is true while a request is in progress. It changes under the lock of slots.
-	busy atomic.Bool
+	// phase changes under the lock of slots, except from phaseReceiving to phaseServing.
+	phase atomic.Int32
 	// awaited holds what await received, until the next Read.
 	awaited []byte
 
@@ -214,30 +226,41 @@ func (one *slot) announce(conn net.Conn) bool {
 	return beyond == ""
 }
 
-// receive records that something of a request was received. The request then waits for its client
-// until begin. If too many requests wait, the one that has waited longest is reset.
+// receive records that something of a request was received. Nearly always that is all of its
+// headers; if it is not, net/http reads again, and the request waits.
 func (one *slot) receive() {
-	if one.busy.Load() {
+	if one.phase.Load() != phaseIdle {
 		return
 	}
+	one.slots.mu.Lock()
+	defer one.slots.mu.Unlock()
+	if !one.gone {
+		one.phase.Store(phaseReceiving)
+		one.waiting.leave()
+	}
+}
+
+// awaitHeaders records that the connection is read. A request of which something was received then
+// waits for its client until begin. If too many requests wait, the one that has waited longest is
+// reset.
+func (one *slot) awaitHeaders() {
 	s := one.slots
+	if s.requests == nil || one.phase.Load() != phaseReceiving {
+		return
+	}
 	s.mu.Lock()
-	if one.gone {
+	if one.gone || !one.phase.CompareAndSwap(phaseReceiving, phaseWaiting) {
 		s.mu.Unlock()
 		return
 	}
-	one.busy.Store(true)
-	one.waiting.leave()
-	var longest *wait
-	if s.requests != nil {
-		one.headers, longest = s.requests.enter(awaitedHeaders, one.reset)
-	}
+	one.headers = new(wait)
+	longest := s.requests.enter(one.headers, awaitedHeaders, one)
 	s.mu.Unlock()
 	longest.makeRoom()
 }
 
-// reset closes the connection in the middle of a request's headers.
-func (one *slot) reset() {
+// reset implements resettable: it closes the connection in the middle of a request's headers.
+func (one *slot) reset(awaited) {
 	s := one.slots
 	s.mu.Lock()
 	gone := one.gone
@@ -254,6 +277,9 @@ func (one *slot) reset() {
 // endHeaders records that no request waits for its headers. The caller must not hold the lock of
 // slots, which reset takes.
 func (one *slot) endHeaders() {
+	if one.slots.requests == nil {
+		return
+	}
 	one.slots.mu.Lock()
 	headers := one.headers
 	one.headers = nil
@@ -263,8 +289,11 @@ func (one *slot) endHeaders() {
 
 // begin records that a request has been received to the end of its headers.
 func (one *slot) begin() {
+	if one.phase.CompareAndSwap(phaseReceiving, phaseServing) {
+		return // receive has done the rest
+	}
 	one.slots.mu.Lock()
-	one.busy.Store(true)
+	one.phase.Store(phaseServing)
 	one.waiting.leave()
 	one.slots.mu.Unlock()
 	one.endHeaders()
@@ -273,10 +302,12 @@ func (one *slot) begin() {
 // rest records that no request is in progress.
 func (one *slot) rest() {
 	now := one.slots.now()
-	one.endHeaders()
+	if one.phase.Load() == phaseWaiting {
+		one.endHeaders()
+	}
 	one.slots.mu.Lock()
 	defer one.slots.mu.Unlock()
-	one.busy.Store(false)
+	one.phase.Store(phaseIdle)
 	if !one.gone {
 		one.since = now
 		one.slots.idle.push(&one.waiting)
@@ -329,7 +360,7 @@ func (one *slot) Close() error {
 // breakOff closes a connection that made room. What was not sent yet is dropped, because the kernel
 // would keep it for a client that may never read.
 func (one *slot) breakOff() {
-	if conn, ok := one.Conn.(interface{ SetLinger(seconds int) error }); ok && one.busy.Load() {
+	if conn, ok := one.Conn.(interface{ SetLinger(seconds int) error }); ok && one.phase.Load() != phaseIdle {
 		_ = conn.SetLinger(0)
 	}
 	_ = one.Conn.Close()

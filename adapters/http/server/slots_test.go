@@ -230,13 +230,21 @@ func TestSlotsBoundUnfinishedHeaders(t *testing.T) {
 	for range most {
 		one := v.mustEnter(t, "192.0.2.1")
 		one.receive()
+		one.awaitHeaders()
 		one.receive() // more of the same headers
+		one.awaitHeaders()
 		unfinished = append(unfinished, one)
 	}
 	begun, idle := v.mustEnter(t, "192.0.2.2"), v.mustEnter(t, "192.0.2.2")
+	idle.awaitHeaders() // of a request of which nothing was received
+	begun.receive()
+	begun.begin()
+	begun.awaitHeaders()  // net/http waits for the client to go away
 	unfinished[0].begin() // its headers end
 	for range 2 {
-		v.mustEnter(t, "192.0.2.3").receive()
+		one := v.mustEnter(t, "192.0.2.3")
+		one.receive()
+		one.awaitHeaders()
 	}
 	assert.False(t, v.closed(unfinished[0]))
 	assert.True(t, v.closed(unfinished[1]))
@@ -248,7 +256,9 @@ func TestSlotsBoundUnfinishedHeaders(t *testing.T) {
 	assert.Equal(t, most+3, v.open)
 
 	// what waits for a body shares the bound
-	body := budgets.waiting.begin(awaitedBody, func() { t.Error("it waits less long") })
+	var body wait
+	budgets.waiting.begin(&body, awaitedBody,
+		resetFunc(func() { t.Error("it waits less long") }))
 	assert.True(t, v.closed(unfinished[2]))
 	assert.Equal(t, []ports.Event{shed, shed}, events.Recorded())
 	for _, one := range unfinished {
@@ -294,6 +304,7 @@ func TestSlotsAccountForEverything(t *testing.T) {
 			},
 			"begin":   func(t *rapid.T) { pick(t).begin() },
 			"receive": func(t *rapid.T) { pick(t).receive() },
+			"await":   func(t *rapid.T) { pick(t).awaitHeaders() },
 			"rest":    func(t *rapid.T) { pick(t).rest() },
 			"close":   func(t *rapid.T) { require.NoError(t, pick(t).Close()) },
 			"announce": func(t *rapid.T) {
@@ -314,9 +325,9 @@ func TestSlotsAccountForEverything(t *testing.T) {
 				sites, largest := map[*group]bool{}, 0
 				waiting := 0
 				for _, one := range left {
-					assert.Equal(t, one.waiting.in == nil, one.busy.Load())
+					assert.Equal(t, one.waiting.in == nil, one.phase.Load() != phaseIdle)
+					assert.Equal(t, one.headers != nil, one.phase.Load() == phaseWaiting)
 					if one.headers != nil {
-						assert.True(t, one.busy.Load())
 						waiting++
 					}
 					if one.member.address == nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/offload/sessiond/ports"
@@ -13,30 +12,27 @@ import (
 
 // visit is a request within the budgets of its process. It moves between their states: it waits for
 // the body without a slot, is computed with one, and waits without one until the client has read
-// the response. A nil visit is a request without budgets.
+// the response. The zero visit is a request without budgets.
 type visit struct {
 	budgets *Budgets
 	answer  *recorder
-	keeps   []string // see Route.Keeps
-	holds   bool     // a slot
+	holds   bool // a slot
+	// body is the wait for the client to send the body, response the one for it to read the
+	// response.
+	body, response wait
 }
 
-// visitKey is the context key of a visit.
-type visitKey struct{}
-
-func withVisit(ctx context.Context, v *visit) context.Context {
-	return context.WithValue(ctx, visitKey{}, v)
-}
-
-// visitOf returns the visit of a request, or nil.
-func visitOf(r *http.Request) *visit {
-	v, _ := r.Context().Value(visitKey{}).(*visit)
-	return v
+// visitOf returns the visit of the request that w responds to.
+func visitOf(w http.ResponseWriter) *visit {
+	if a, ok := w.(*recorder); ok {
+		return &a.visit
+	}
+	return &visit{}
 }
 
 // begin takes a slot, and keeps it until leave. It fails with *ports.Unavailable if there is none.
 func (v *visit) begin(ctx context.Context) error {
-	if v == nil || v.holds {
+	if v.budgets == nil || v.holds {
 		return nil
 	}
 	err := v.budgets.admission.acquire(ctx)
@@ -52,9 +48,9 @@ func (v *visit) begin(ctx context.Context) error {
 }
 
 // admit wraps handle, which is then called with a slot.
-func (v *visit) admit(handle Handler) Handler {
+func admit(handle Handler) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := v.begin(r.Context()); err != nil {
+		if err := visitOf(w).begin(r.Context()); err != nil {
 			return err
 		}
 		return handle(w, r)
@@ -63,26 +59,23 @@ func (v *visit) admit(handle Handler) Handler {
 
 // leave gives the slot back, if the visit holds one.
 func (v *visit) leave() {
-	if v != nil && v.holds {
+	if v.holds {
 		v.holds = false
 		v.budgets.admission.release()
 	}
 }
 
 // awaitBody calls read, which reads the body, and waits for a slot. Meanwhile the request keeps no
-// headers but those that its route needs.
+// headers.
 func (v *visit) awaitBody(r *http.Request, read func() ([]byte, error)) ([]byte, error) {
-	if v == nil {
+	if v.budgets == nil {
 		return read()
 	}
-	v.forget(r, v.keeps)
+	forget(r)
 	v.leave()
-	waiting := v.budgets.waiting.begin(awaitedBody, func() {
-		// The error is ignored: a writer without deadlines has no connection, as in a test.
-		_ = http.NewResponseController(v.answer).SetReadDeadline(past)
-	})
+	v.budgets.waiting.begin(&v.body, awaitedBody, v)
 	body, err := read()
-	if waiting.end() {
+	if v.body.end() {
 		v.answer.abort()
 	}
 	if err != nil {
@@ -96,30 +89,39 @@ var past = time.Unix(1, 0)
 
 // send sends the response, and waits without a slot until the client has read it.
 func (v *visit) send(r *http.Request) {
-	if v == nil {
+	if v.budgets == nil {
 		return
 	}
-	v.forget(r, nil)
-	waiting := v.budgets.waiting.begin(awaitedResponse, func() {
-		_ = http.NewResponseController(v.answer).SetWriteDeadline(past)
-	})
+	forget(r)
+	if !v.answer.blocks() {
+		v.answer.send()
+		return
+	}
+	v.budgets.waiting.begin(&v.response, awaitedResponse, v)
 	v.answer.send()
-	if waiting.end() {
+	if v.response.end() {
 		v.answer.abort()
 	}
 }
 
-// forget drops the headers of r that are not in keeps, and its target. The rest of a request is
-// small. The headers that are kept are copied, because net/http allocates all of them together.
-func (v *visit) forget(r *http.Request, keeps []string) {
-	kept := make(http.Header, len(keeps))
-	for _, name := range keeps {
-		if values := r.Header.Values(name); len(values) > 0 {
-			kept[http.CanonicalHeaderKey(name)] = slices.Clone(values)
-		}
+// reset implements resettable: it makes the read or write of the client's connection fail.
+func (v *visit) reset(what awaited) {
+	// The errors are ignored: a writer without deadlines has no connection, as in a test.
+	connection := http.NewResponseController(v.answer)
+	if what == awaitedBody {
+		_ = connection.SetReadDeadline(past)
+	} else {
+		_ = connection.SetWriteDeadline(past)
 	}
-	r.Header, r.URL, r.RequestURI = kept, &url.URL{}, ""
 }
+
+// forget drops the headers of r and its target. The rest of a request is small.
+func forget(r *http.Request) {
+	r.Header, r.URL, r.RequestURI = nil, &noURL, ""
+}
+
+// noURL is the target of every request that has forgotten its own; it is never changed.
+var noURL url.URL
 
 // own returns r with ctx for the handler alone. net/http keeps the request that it made until the
 // handler returns; what may be large is taken out of that one, so that the handler can forget it.

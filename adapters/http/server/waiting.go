@@ -42,30 +42,36 @@ func newWaiting(most int, clock ports.Clock, shed func(ports.Budget)) *waiting {
 	return &waiting{most: most, clock: clock, shed: shed}
 }
 
-// wait is one request that waits for its client.
+// resettable is a request that can be reset while it waits for its client.
+type resettable interface {
+	// reset makes the read or write that waits for the client fail.
+	reset(what awaited)
+}
+
+// wait is one wait of a request for its client. It is used once: a wait that is over may still be
+// known to somebody who found it the longest.
 type wait struct {
 	in    *waiting
 	since throttle.Instant
 	place link[*wait] // guarded by in.mu
 
 	mu       sync.Mutex
-	reset    func() // makes the client's read or write fail; nil once the wait is over
+	what     awaited
+	request  resettable // nil once the wait is over
 	wasReset bool
 }
 
-// begin records that a request waits. The function reset ends the wait: it is called at most once,
-// and not after end has returned.
-func (w *waiting) begin(what awaited, reset func()) *wait {
-	own, longest := w.enter(what, reset)
-	longest.makeRoom()
-	return own
+// begin records in own, which must be zero, that a request waits. The request is reset at most
+// once, and not after end has returned.
+func (w *waiting) begin(own *wait, what awaited, request resettable) {
+	w.enter(own, what, request).makeRoom()
 }
 
 // enter records that a request waits, as begin does, and returns the request that must make room,
 // or nil. The caller calls makeRoom for that one, which is not done here because reset may take a
 // lock that the caller holds.
-func (w *waiting) enter(what awaited, reset func()) (own, longest *wait) {
-	own = &wait{in: w, since: w.clock.Instant(), reset: reset}
+func (w *waiting) enter(own *wait, what awaited, request resettable) (longest *wait) {
+	own.in, own.since, own.what, own.request = w, w.clock.Instant(), what, request
 	own.place.owner = own
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,7 +84,7 @@ func (w *waiting) enter(what awaited, reset func()) (own, longest *wait) {
 		w.armed = true
 		time.AfterFunc(unreadResponseTimeout, w.expire)
 	}
-	return own, longest
+	return longest
 }
 
 // size returns how many requests wait. The caller must hold mu.
@@ -108,7 +114,7 @@ func (w *wait) end() (wasReset bool) {
 	w.in.mu.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.reset = nil
+	w.request = nil
 	return w.wasReset
 }
 
@@ -116,8 +122,8 @@ func (w *wait) end() (wasReset bool) {
 func (w *wait) abort() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.reset != nil {
-		w.reset()
+	if w.request != nil {
+		w.request.reset(w.what)
 		w.wasReset = true
 	}
 	return w.wasReset
