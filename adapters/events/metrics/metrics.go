@@ -9,7 +9,6 @@ import (
 	"context"
 	"net/http"
 	"runtime"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,6 +48,11 @@ type Metrics struct {
 	decisions           *prometheus.HistogramVec
 	outage              *prometheus.GaugeVec
 	policyDecisions     *prometheus.CounterVec
+
+	answered *kept[answered, requestSeries]
+	verified *kept[token.Reason, prometheus.Counter]
+	granted  *kept[bool, prometheus.Counter] // by whether the session was renewed
+	refused  *kept[overLimit, prometheus.Counter]
 }
 
 // New returns the metrics of a build with that version, in a registry of their own.
@@ -124,6 +128,19 @@ func New(version string) *Metrics {
 		m.registry.MustRegister(m.reloadFailures[material])
 	}
 	m.createSeries()
+	m.answered = newKept(m.findRequest)
+	m.verified = newKept(func(reason token.Reason) prometheus.Counter {
+		return m.verifications.WithLabelValues(outcomeOf(reason), string(reason))
+	})
+	m.granted = newKept(func(renewed bool) prometheus.Counter {
+		if renewed {
+			return m.issued.WithLabelValues(kindRenewed)
+		}
+		return m.issued.WithLabelValues(kindNew)
+	})
+	m.refused = newKept(func(over overLimit) prometheus.Counter {
+		return m.throttled.WithLabelValues(over.dimension.String(), over.mode.String())
+	})
 	return m
 }
 
@@ -160,15 +177,11 @@ const (
 func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	switch e := event.(type) {
 	case ports.SessionIssued:
-		kind := kindNew
-		if e.Renewed {
-			kind = kindRenewed
-		}
-		m.issued.WithLabelValues(kind).Inc()
+		m.granted.of(e.Renewed).Inc()
 	case ports.IssuanceThrottled:
-		m.throttled.WithLabelValues(e.Dimension.String(), e.Mode.String()).Inc()
+		m.refused.of(overLimit{e.Dimension, e.Mode}).Inc()
 	case ports.TokenVerified:
-		m.verifications.WithLabelValues(outcomeOf(e.Reason), string(e.Reason)).Inc()
+		m.verified.of(e.Reason).Inc()
 	case ports.ReloadFailed:
 		m.reloadFailures[e.Material].Inc()
 	case ports.Reloaded, ports.WatchFailed, ports.KeysEndEarly, ports.SignerMissing,
@@ -220,9 +233,9 @@ func (m *Metrics) Began() { m.inFlight.Inc() }
 // method is one of a fixed list.
 func (m *Metrics) Answered(route, method string, status int, took time.Duration) {
 	m.inFlight.Dec()
-	code := strconv.Itoa(status)
-	m.requests.WithLabelValues(route, method, code).Inc()
-	m.durations.WithLabelValues(route, method, code).Observe(took.Seconds())
+	series := m.answered.of(answered{route, method, status})
+	series.requests.Inc()
+	series.durations.Observe(took.Seconds())
 }
 
 // Keys shows how many keys are in each state at the time of each scrape, and when a state changes
