@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/offload/sessiond/adapters/http/envelope"
-	"github.com/offload/sessiond/adapters/http/server"
 )
 
 // caching lets clients keep a response for five minutes. A new key is published for longer than
@@ -37,10 +36,7 @@ func (c *cacheable) write(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	header.Set(envelope.HeaderContentType, envelope.MediaType)
-	w.WriteHeader(http.StatusOK)
-	// The write error is ignored: the client may have gone away.
-	_, _ = server.WriteShared(w, c.body)
+	envelope.Write(w, http.StatusOK, c.body)
 }
 
 // matches reports whether If-None-Match contains tag (RFC 9110 §13.1.2: a weak comparison). The

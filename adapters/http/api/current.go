@@ -8,31 +8,21 @@ import (
 	"github.com/offload/sessiond/domain/session"
 )
 
-// current is the response that describes the session of a bearer token.
-type current struct {
-	InstallID string `json:"install_id"`
-	KeyID     string `json:"key_id"`
-	Issuer    string `json:"issuer"`
-	Audience  string `json:"audience"`
-	IssuedAt  string `json:"issued_at"`
-	NotBefore string `json:"not_before"`
-	ExpiresAt string `json:"expires_at"`
-}
-
+// current describes the session of a bearer token.
 func (a *API) current(w http.ResponseWriter, r *http.Request) error {
 	claims, err := a.Authentication.Authenticate(r.Context(), credentials(r))
 	if err != nil {
 		return err
 	}
-	envelope.WriteJSON(w, http.StatusOK, current{
-		InstallID: claims.InstallID.Text(),
-		KeyID:     string(claims.KeyID),
-		Issuer:    claims.Issuer,
-		Audience:  claims.Audience,
-		IssuedAt:  instant(claims.IssuedAt),
-		NotBefore: instant(claims.NotBefore),
-		ExpiresAt: instant(claims.ExpiresAt),
-	})
+	var body envelope.Object
+	body.Text("install_id", claims.InstallID.Text())
+	body.Text("key_id", string(claims.KeyID))
+	body.Text("issuer", claims.Issuer)
+	body.Text("audience", claims.Audience)
+	body.Text("issued_at", instant(claims.IssuedAt))
+	body.Text("not_before", instant(claims.NotBefore))
+	body.Text("expires_at", instant(claims.ExpiresAt))
+	envelope.Write(w, http.StatusOK, body.Bytes())
 	return nil
 }
 

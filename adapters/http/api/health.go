@@ -9,15 +9,12 @@ import (
 // serviceName is the name by which clients know the service.
 const serviceName = "offload-backend-api"
 
-type health struct {
-	Status      string `json:"status"`
-	Service     string `json:"service"`
-	Version     string `json:"version"`
-	Environment string `json:"environment"`
-}
-
 func (a *API) health(w http.ResponseWriter, _ *http.Request) error {
-	envelope.WriteJSON(w, http.StatusOK, health{Status: "ok", Service: serviceName,
-		Version: a.Version, Environment: a.Environment})
+	var body envelope.Object
+	body.Text("status", "ok")
+	body.Text("service", serviceName)
+	body.Text("version", a.Version)
+	body.Text("environment", a.Environment)
+	envelope.Write(w, http.StatusOK, body.Bytes())
 	return nil
 }

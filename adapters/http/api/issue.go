@@ -11,14 +11,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// issued is the response that describes a newly issued session.
-type issued struct {
-	SessionToken string `json:"session_token"`
-	ExpiresAt    string `json:"expires_at"`
-	ExpiresIn    int64  `json:"expires_in"`
-	RefreshAfter int64  `json:"refresh_after"`
-}
-
+// issue issues or renews a session, and describes it.
 func (a *API) issue(w http.ResponseWriter, r *http.Request) error {
 	// before the body: reading it drops the headers
 	client, proof := a.clientOf(r), credentials(r)
@@ -37,11 +30,11 @@ func (a *API) issue(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	setRateLimit(w.Header(), &given.Decision)
-	envelope.WriteJSON(w, http.StatusOK, issued{
-		SessionToken: given.Token,
-		ExpiresAt:    instant(given.Claims.ExpiresAt),
-		ExpiresIn:    int64(given.ExpiresIn / time.Second),
-		RefreshAfter: int64(given.RefreshAfter / time.Second),
-	})
+	var body envelope.Object
+	body.Text("session_token", given.Token)
+	body.Text("expires_at", instant(given.Claims.ExpiresAt))
+	body.Number("expires_in", int64(given.ExpiresIn/time.Second))
+	body.Number("refresh_after", int64(given.RefreshAfter/time.Second))
+	envelope.Write(w, http.StatusOK, body.Bytes())
 	return nil
 }

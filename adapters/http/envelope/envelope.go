@@ -47,8 +47,24 @@ func WriteJSON(w http.ResponseWriter, status int, value any) {
 	if err := encoder.Encode(value); err != nil {
 		panic(err)
 	}
+	Write(w, status, bytes.TrimSuffix(body.Bytes(), []byte("\n")))
+}
+
+// Write writes a JSON text with the given status. The text must not be changed afterwards: see
+// Keeper.
+func Write(w http.ResponseWriter, status int, text []byte) {
 	w.Header().Set(HeaderContentType, MediaType)
 	w.WriteHeader(status)
 	// The write error is ignored: the client may have gone away.
-	_, _ = w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
+	if keeper, ok := w.(Keeper); ok {
+		_, _ = keeper.WriteKept(text)
+		return
+	}
+	_, _ = w.Write(text)
+}
+
+// Keeper is a response writer that may keep a body until the response is sent, where Write copies
+// it. The body must never be changed, and may be that of many responses.
+type Keeper interface {
+	WriteKept(body []byte) (int, error)
 }

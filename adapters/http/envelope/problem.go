@@ -43,26 +43,6 @@ type Problem struct {
 	Violations session.Violations
 }
 
-// The body of every error response.
-type (
-	body struct {
-		Error problem `json:"error"`
-	}
-	problem struct {
-		Code      string   `json:"code"`
-		Message   string   `json:"message"`
-		RequestID string   `json:"request_id"`
-		Details   []detail `json:"details,omitempty"`
-	}
-	detail struct {
-		Field session.Field `json:"field"`
-		Rule  session.Rule  `json:"rule"`
-		// Min and Max are the bounds in code points if the rule is about the length.
-		Min int `json:"min,omitempty"`
-		Max int `json:"max,omitempty"`
-	}
-)
-
 // WriteProblem writes the error response for p. It sets every header of the response but those of
 // Begin.
 func WriteProblem(w http.ResponseWriter, p Problem) {
@@ -78,11 +58,33 @@ func WriteProblem(w http.ResponseWriter, p Problem) {
 	if p.RetryAfter > 0 {
 		header.Set(HeaderRetryAfter, strconv.Itoa(p.RetryAfter))
 	}
-	shown := problem{Code: p.Kind.Code(), Message: p.Kind.Message(), RequestID: p.RequestID}
-	for _, violation := range p.Violations {
-		least, greatest, _ := violation.Bounds()
-		shown.Details = append(shown.Details, detail{violation.Field, violation.Rule, least,
-			greatest})
+	Write(w, form.status, p.body())
+}
+
+// body returns the body of the error response.
+func (p *Problem) body() []byte {
+	var shown, whole Object
+	shown.Text("code", p.Kind.Code())
+	shown.Text("message", p.Kind.Message())
+	shown.Text("request_id", p.RequestID)
+	if len(p.Violations) > 0 {
+		shown.List("details", details(p.Violations))
 	}
-	WriteJSON(w, form.status, body{shown})
+	whole.Object("error", &shown)
+	return whole.Bytes()
+}
+
+// details returns the violations as the body names them, with the bounds in code points where a
+// rule has some.
+func details(violations session.Violations) []Object {
+	list := make([]Object, len(violations))
+	for i, violation := range violations {
+		list[i].Text("field", string(violation.Field))
+		list[i].Text("rule", string(violation.Rule))
+		if least, greatest, bounded := violation.Bounds(); bounded {
+			list[i].Number("min", int64(least))
+			list[i].Number("max", int64(greatest))
+		}
+	}
+	return list
 }

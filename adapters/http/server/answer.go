@@ -23,7 +23,7 @@ type recorder struct {
 	// client reads it.
 	holds  bool
 	held   []byte
-	shared []byte // follows held; many responses have it in common, and none may change it
+	kept   []byte // follows held; it is not ours, and must not be changed
 	status int
 	bytes  int64
 	cause  error
@@ -70,24 +70,22 @@ func (a *recorder) count(n int64) {
 
 // hold adds a copy of data to the body that is held back.
 func (a *recorder) hold(data []byte) {
-	a.held = append(append(a.held, a.shared...), data...)
-	a.shared = nil
+	a.held = append(append(a.held, a.kept...), data...)
+	a.kept = nil
 }
 
-// WriteShared writes a body that many responses have in common. Unlike an io.Writer, w may keep the
-// body until the response is sent, so it must never be changed.
-func WriteShared(w http.ResponseWriter, body []byte) (int, error) {
-	a, ok := w.(*recorder)
-	if !ok || !a.holds || a.shared != nil {
-		return w.Write(body)
+// WriteKept implements envelope.Keeper.
+func (a *recorder) WriteKept(body []byte) (int, error) {
+	if !a.holds || a.kept != nil {
+		return a.Write(body)
 	}
 	a.begin()
-	a.shared = body
+	a.kept = body
 	return len(body), nil
 }
 
 // size returns the length of the body that is held back.
-func (a *recorder) size() int { return len(a.held) + len(a.shared) }
+func (a *recorder) size() int { return len(a.held) + len(a.kept) }
 
 // blocks reports whether sending the response may block: net/http sends a short HTTP/1 response
 // when the handler has returned, and each connection can have only one. Such responses are not
@@ -115,7 +113,7 @@ func (a *recorder) send() {
 			time.Now().Add(unreadResponseTimeout))
 	}
 	a.ResponseWriter.WriteHeader(a.status)
-	for _, part := range [][]byte{a.held, a.shared} {
+	for _, part := range [...][]byte{a.held, a.kept} {
 		if len(part) == 0 {
 			continue
 		}
@@ -141,7 +139,7 @@ const headerContentLength = "Content-Length"
 // empty removes the body that is held back. Over HTTP/2 a body waits for a window that the client
 // may never open, and headers do not.
 func (a *recorder) empty() {
-	a.held, a.shared = nil, nil
+	a.held, a.kept = nil, nil
 	a.Header().Del(envelope.HeaderContentType)
 }
 

@@ -64,7 +64,7 @@ var (
 		}}
 	shared = server.Route{Pattern: "/shared", Handle: func(w http.ResponseWriter,
 		_ *http.Request) error {
-		_, err := server.WriteShared(w, large)
+		_, err := w.(envelope.Keeper).WriteKept(large)
 		return err
 	}}
 )
@@ -249,7 +249,7 @@ func TestHeldResponsesAreTheSame(t *testing.T) {
 		"/parts": func(w http.ResponseWriter, _ *http.Request) error {
 			w.Header().Set("Content-Type", "text/plain")
 			_, _ = io.WriteString(w, "text, ")
-			_, _ = server.WriteShared(w, []byte("shared, "))
+			_, _ = w.(envelope.Keeper).WriteKept([]byte("kept, "))
 			_, _ = io.Copy(w, io.LimitReader(strings.NewReader("stream, "), 8))
 			_, err := w.Write([]byte("bytes"))
 			return err

@@ -65,8 +65,11 @@ func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http1: r.ProtoMajor == 1}
 	answer.body.watch(r)
 	route := e.match(r)
-	r = own(ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route.Pattern}), r)
-	if e.budgets != nil {
+	ctx := ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route.Pattern})
+	if e.budgets == nil {
+		r = r.WithContext(ctx)
+	} else {
+		r = own(ctx, r)
 		answer.holds = true
 		answer.visit = visit{budgets: e.budgets, answer: answer}
 	}
