@@ -1,7 +1,8 @@
-// Package garbage bounds the memory that the process takes for garbage: what it allocated, no
-// longer uses and has not collected yet. Go lets that grow to as much as the process uses, which is
-// little in a calm service and doubles what an attack costs. The package imports the standard
-// library only.
+// Package garbage says how much memory the process takes for garbage: what it allocated, no longer
+// uses and has not collected yet. Go lets that grow to as much as the process uses. In a service
+// with few subjects that is little, and collections are most of what its own code costs; under an
+// attack it doubles the memory that the attack takes. The package imports the standard library
+// only.
 package garbage
 
 import (
@@ -11,17 +12,17 @@ import (
 )
 
 const (
-	// spare is how much memory the garbage may take, if a collection is not to run too often.
+	// spare is how much memory the garbage may take.
 	spare = 32 << 20
-	// usual is Go's own choice of the garbage in percent of what is in use, and least the smallest
-	// one, so that the cost of collections stays below four times the usual.
-	usual, least = 100, 25
+	// usual is Go's own choice of the garbage in percent of what is in use. Least bounds the cost of
+	// collections to four times the usual one, and most the memory of a small process.
+	usual, least, most = 100, 25, 400
 )
 
-// Bound bounds the garbage from now on, for as long as the process lives. It does nothing if the
-// operator chose a percentage with GOGC.
+// Bound sets how much garbage there may be from now on, for as long as the process lives. It does
+// nothing if the operator chose a percentage with GOGC.
 func Bound() {
-	if before := debug.SetGCPercent(usual); before != usual {
+	if before := debug.SetGCPercent(most); before != usual {
 		debug.SetGCPercent(before)
 		return
 	}
@@ -31,8 +32,8 @@ func Bound() {
 // percentage returns how much garbage there may be when so many bytes are in use, in percent of
 // those.
 func percentage(used uint64) int {
-	if used <= spare {
-		return usual
+	if used <= usual*spare/most {
+		return most
 	}
 	return max(int(usual*spare/used), least)
 }
@@ -45,7 +46,7 @@ type regulator struct {
 }
 
 func newRegulator(set func(percent int) (before int)) *regulator {
-	return &regulator{set: set, current: usual, samples: []metrics.Sample{
+	return &regulator{set: set, current: most, samples: []metrics.Sample{
 		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"},
 	}}
 }
@@ -65,7 +66,7 @@ func (r *regulator) adjust() {
 func (r *regulator) adjustTo(used uint64) {
 	percent := percentage(used)
 	if change := percent - r.current; change*change*100 < r.current*r.current &&
-		percent != usual && percent != least {
+		percent != most && percent != least {
 		return
 	}
 	if percent != r.current {

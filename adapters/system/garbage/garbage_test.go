@@ -13,7 +13,8 @@ const mebibyte = 1 << 20
 
 func TestPercentage(t *testing.T) {
 	for used, want := range map[uint64]int{
-		0: 100, 10 * mebibyte: 100, 32 * mebibyte: 100, 64 * mebibyte: 50, 100 * mebibyte: 32,
+		0: 400, 4 * mebibyte: 400, 8 * mebibyte: 400, 16 * mebibyte: 200, 32 * mebibyte: 100,
+		64 * mebibyte: 50, 100 * mebibyte: 32,
 		128 * mebibyte: 25, 1 << 40: 25,
 	} {
 		assert.Equal(t, want, percentage(used), "%d bytes", used)
@@ -27,12 +28,12 @@ func TestRegulatorLeavesOutSmallChanges(t *testing.T) {
 		return 0
 	})
 	for _, used := range []uint64{
-		10 * mebibyte, 33 * mebibyte, 64 * mebibyte, 66 * mebibyte, 63 * mebibyte, 200 * mebibyte,
-		300 * mebibyte, 10 * mebibyte, 11 * mebibyte,
+		6 * mebibyte, 32 * mebibyte, 33 * mebibyte, 64 * mebibyte, 66 * mebibyte, 63 * mebibyte,
+		200 * mebibyte, 300 * mebibyte, 6 * mebibyte, 7 * mebibyte,
 	} {
 		r.adjustTo(used)
 	}
-	assert.Equal(t, []int{50, 25, 100}, set)
+	assert.Equal(t, []int{100, 50, 25, 400}, set)
 }
 
 func TestAfterEachCollection(t *testing.T) {
