@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"time"
 
+	"github.com/offload/sessiond/domain/mac"
 	"github.com/offload/sessiond/domain/strict"
 )
 
@@ -16,7 +17,7 @@ func (hs256) idPrefix() string   { return "hs" }
 func (hs256) form() Form         { return FormCompact }
 func (hs256) signatureSize() int { return sha256.Size }
 
-func (hs256) prepare(m material) prepared { return newHMACKey([]byte(m)) }
+func (hs256) prepare(m material) prepared { return hmacKey{mac.New([]byte(m))} }
 
 // generate makes a key with as many random bytes as the MAC has (RFC 2104 §3). The key is their
 // base64url, so that a backend that takes secrets as text can hold it.
@@ -40,3 +41,12 @@ func (hs256) curve() string               { return "" }
 func (hs256) aliases() []string           { return nil }
 func (hs256) publicMembers() []byteMember { return nil }
 func (hs256) privateMember() byteMember   { return byteMember{"k", 0} }
+
+// hmacKey is a prepared key.
+type hmacKey struct{ key mac.Key }
+
+func (k hmacKey) appendSignature(to, message []byte) []byte { return k.key.Append(to, message) }
+
+func (k hmacKey) verify(message, signature []byte) bool {
+	return k.key.Verify(message, signature)
+}

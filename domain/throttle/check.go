@@ -3,7 +3,7 @@
 // Its guarantee: in no half-open interval [s, s+W), wherever it starts, does a subject get more
 // than N grants. The only state this needs is the instants of the last grants, at most N of them. A
 // storage keeps those instants and makes each decision atomic; the decision itself is made here.
-// The package imports failure and the standard library.
+// The package imports failure, mac and the standard library.
 package throttle
 
 import "time"

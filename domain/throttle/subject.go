@@ -2,9 +2,10 @@ package throttle
 
 import (
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+
+	"github.com/offload/sessiond/domain/mac"
 )
 
 // Subject identifies what a grant is counted for: 128 bits of a keyed digest over the name of the
@@ -12,13 +13,10 @@ import (
 // the subjects of one text under two keys are unrelated.
 type Subject [16]byte
 
-// derivedKey is derived from the digest key of the limiter. It is held behind a pointer so that no
-// format verb shows it: fmt does not call the String method of a value in an unexported field of
-// another type, but it does not follow a pointer to a string either.
-type derivedKey string
-
-// Digester computes subjects. It has a key of its own, derived from the digest key of the limiter.
-type Digester struct{ key *derivedKey }
+// Digester computes subjects. It has a key of its own, derived from the digest key of the limiter,
+// and held behind a pointer so that no format verb shows it: fmt does not call the String method of
+// a value in an unexported field of another type, but it does not follow a pointer there either.
+type Digester struct{ key *mac.Key }
 
 // The purposes for which keys are derived from the digest key of the limiter (the info of RFC
 // 5869). The storage key digests the subject; the telemetry key digests that digest, so that no
@@ -36,11 +34,8 @@ func NewDigester(digestKey []byte) Digester {
 
 // Subject returns the digest of text in dimension.
 func (d Digester) Subject(dimension Dimension, text string) Subject {
-	mac := hmac.New(sha256.New, []byte(*d.key))
-	mac.Write([]byte(dimension.String()))
-	mac.Write([]byte{0}) // separates the name from the text
-	mac.Write([]byte(text))
-	return Subject(mac.Sum(nil)[:len(Subject{})])
+	digest := d.key.Of(dimension.String(), "\x00", text) // NUL separates the name from the text
+	return Subject(digest[:len(Subject{})])
 }
 
 // String implements fmt.Stringer. It does not reveal the key.
@@ -50,7 +45,7 @@ func (Digester) String() string { return "digester" }
 func (Digester) GoString() string { return "digester" }
 
 // Pseudonyms maps subjects to what telemetry may show.
-type Pseudonyms struct{ key *derivedKey }
+type Pseudonyms struct{ key *mac.Key }
 
 // NewPseudonyms returns the Pseudonyms for the digest key of a limiter.
 func NewPseudonyms(digestKey []byte) Pseudonyms {
@@ -60,9 +55,8 @@ func NewPseudonyms(digestKey []byte) Pseudonyms {
 // Of returns the pseudonym of subject: 12 hex digits, the same for the same subject under the same
 // digest key.
 func (p Pseudonyms) Of(subject Subject) string {
-	mac := hmac.New(sha256.New, []byte(*p.key))
-	mac.Write(subject[:])
-	return hex.EncodeToString(mac.Sum(nil)[:6])
+	digest := p.key.Of(string(subject[:]))
+	return hex.EncodeToString(digest[:6])
 }
 
 // String implements fmt.Stringer. It does not reveal the key.
@@ -71,11 +65,11 @@ func (Pseudonyms) String() string { return "pseudonyms" }
 // GoString implements fmt.GoStringer. It does not reveal the key.
 func (Pseudonyms) GoString() string { return "pseudonyms" }
 
-func derive(digestKey []byte, purpose string) *derivedKey {
+func derive(digestKey []byte, purpose string) *mac.Key {
 	key, err := hkdf.Key(sha256.New, digestKey, nil, purpose, sha256.Size)
 	if err != nil {
 		panic("throttle: " + err.Error()) // impossible: HKDF allows this constant length
 	}
-	held := derivedKey(key)
+	held := mac.New(key)
 	return &held
 }

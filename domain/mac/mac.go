@@ -1,4 +1,7 @@
-package keys
+// Package mac computes HMAC-SHA256 with keys that are used again and again, without allocating. Use
+// it where a key lives longer than one message; crypto/hmac is for the others. The package imports
+// the pure standard library.
+package mac
 
 import (
 	"crypto/hmac"
@@ -7,17 +10,23 @@ import (
 	"sync"
 )
 
-// hmacKey is a key of HMAC-SHA256 (RFC 2104 §2): the two states of SHA-256 from which every message
+// Size is the length of a MAC in bytes.
+const Size = sha256.Size
+
+// Key is a key of HMAC-SHA256 (RFC 2104 §2): the two states of SHA-256 from which every message
 // starts, which is what section 4 of it recommends to keep. crypto/hmac keeps them too, but within
 // one MAC that one goroutine uses; these are constants, which all share.
-type hmacKey struct{ inner, outer []byte }
+//
+// A Key is as secret as what it was made of, and fmt shows it: hold it behind a pointer.
+type Key struct{ inner, outer []byte }
 
-func newHMACKey(key []byte) hmacKey {
+// New returns the Key of so many bytes, of which there may be any number.
+func New(key []byte) Key {
 	if len(key) > sha256.BlockSize {
 		sum := sha256.Sum256(key)
 		key = sum[:]
 	}
-	return hmacKey{inner: stateAfter(key, 0x36), outer: stateAfter(key, 0x5c)}
+	return Key{inner: stateAfter(key, 0x36), outer: stateAfter(key, 0x5c)}
 }
 
 // stateAfter returns the state of SHA-256 after one block: key, padded with zeros, with each byte
@@ -35,23 +44,37 @@ func stateAfter(key []byte, pad byte) []byte {
 	return state
 }
 
-func (k hmacKey) appendSignature(to, message []byte) []byte {
+// Append appends the MAC of message to to.
+func (k Key) Append(to, message []byte) []byte {
 	m := macs.Get().(*mac)
 	defer macs.Put(m)
 	return append(to, m.sum(k, message)...)
 }
 
-func (k hmacKey) verify(message, signature []byte) bool {
+// Verify reports in constant time whether given is the MAC of message.
+func (k Key) Verify(message, given []byte) bool {
 	m := macs.Get().(*mac)
 	defer macs.Put(m)
-	return hmac.Equal(m.sum(k, message), signature)
+	return hmac.Equal(m.sum(k, message), given)
+}
+
+// Of returns the MAC of the given texts, one after the other.
+func (k Key) Of(texts ...string) [Size]byte {
+	m := macs.Get().(*mac)
+	defer macs.Put(m)
+	m.message = m.message[:0]
+	for _, text := range texts {
+		m.message = append(m.message, text...)
+	}
+	return [Size]byte(m.sum(k, m.message))
 }
 
 // mac is what computing a MAC needs. It belongs to no key: each message starts from a state of the
 // key's.
 type mac struct {
-	digest digest
-	buffer [sha256.Size]byte
+	digest  digest
+	buffer  [Size]byte
+	message []byte // a copy of texts
 }
 
 // digest is a hash.Hash that can continue from a state.
@@ -61,12 +84,12 @@ type digest interface {
 	encoding.BinaryUnmarshaler
 }
 
-// macs saves the allocation of a digest for each token: BenchmarkSign and BenchmarkVerify in package
-// token.
+// macs saves the allocation of a digest for each message: BenchmarkSign and BenchmarkVerify in
+// package token, BenchmarkSubject in package throttle.
 var macs = sync.Pool{New: func() any { return &mac{digest: sha256.New().(digest)} }}
 
 // sum returns the MAC of message, which is valid until the next call.
-func (m *mac) sum(k hmacKey, message []byte) []byte {
+func (m *mac) sum(k Key, message []byte) []byte {
 	mustState(m.digest.UnmarshalBinary(k.inner))
 	_, _ = m.digest.Write(message) // never fails
 	inner := m.digest.Sum(m.buffer[:0])
@@ -78,6 +101,6 @@ func (m *mac) sum(k hmacKey, message []byte) []byte {
 // mustState panics if the state of a digest cannot be saved or restored, which SHA-256 always can.
 func mustState(err error) {
 	if err != nil {
-		panic("keys: " + err.Error())
+		panic("mac: " + err.Error())
 	}
 }

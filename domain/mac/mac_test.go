@@ -1,4 +1,4 @@
-package keys
+package mac
 
 import (
 	"bytes"
@@ -23,13 +23,15 @@ func compareHMAC(t *testing.T, key, message []byte) {
 	reference := hmac.New(sha256.New, key)
 	reference.Write(message)
 	want := reference.Sum(nil)
-	ready := newHMACKey(key)
-	got := ready.appendSignature([]byte("before"), message)
+	ready := New(key)
+	got := ready.Append([]byte("before"), message)
 	assert.Equal(t, append([]byte("before"), want...), got)
-	assert.True(t, ready.verify(message, want))
+	assert.True(t, ready.Verify(message, want))
+	half := len(message) / 2
+	assert.Equal(t, [Size]byte(want), ready.Of(string(message[:half]), string(message[half:])))
 	want[len(message)%len(want)] ^= 1
-	assert.False(t, ready.verify(message, want))
-	assert.False(t, ready.verify(message, want[:len(want)-1]))
+	assert.False(t, ready.Verify(message, want))
+	assert.False(t, ready.Verify(message, want[:len(want)-1]))
 }
 
 // TestHMACOfManyKeysAtOnce shows that a pooled state carries nothing from one key or message to the
