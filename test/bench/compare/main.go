@@ -18,6 +18,7 @@ import (
 // groups lists what is measured, in the order of the table.
 var groups = []rig.Group{
 	{Name: "tokens", Measure: tokens},
+	{Name: "service", Measure: service},
 }
 
 // tolerance is by how much a row may be worse than before.
@@ -30,6 +31,9 @@ type options struct {
 	table   string
 	short   string
 	check   bool
+
+	// bare is where this process serves as the bare server, if it does.
+	bare, certificate, key string
 }
 
 func main() {
@@ -43,7 +47,14 @@ func main() {
 	flags.StringVar(&o.short, "short", "", "Markdown file that gets the table in short")
 	flags.BoolVar(&o.check, "check", false,
 		"compare with the results in the file and fail if any is worse, instead of writing")
+	flags.StringVar(&o.bare, "bare", "", "serve as the bare server of group service")
+	flags.StringVar(&o.certificate, "certificate", "", "certificate of the bare server")
+	flags.StringVar(&o.key, "key", "", "its private key")
 	_ = flags.Parse(os.Args[1:]) // exits if it fails
+	if o.bare != "" {
+		fmt.Fprintln(os.Stderr, "compare:", serveBare(o.bare, o.certificate, o.key))
+		os.Exit(1)
+	}
 	worse, err := run(o, os.Stdout)
 	switch {
 	case err != nil:

@@ -3,7 +3,7 @@ package rig
 // Unit is what the value of a row counts.
 type Unit string
 
-// The units. A value in one of the last three depends on the machine as much as on the code, so
+// The units. A value in one of the last four depends on the machine as much as on the code, so
 // that it is never compared with an earlier one.
 const (
 	Times       Unit = "×" // a ratio
@@ -12,6 +12,7 @@ const (
 
 	Nanoseconds  Unit = "ns"
 	Milliseconds Unit = "ms"
+	Mebibytes    Unit = "MiB"
 	PerSecond    Unit = "/s"
 )
 
