@@ -90,8 +90,9 @@ type connection struct {
 	// parking is where the connection waits for requests; see there.
 	parking *parking
 	stage   atomic.Int32
-	// asked is true once a request has begun.
-	asked bool
+	// received is true once something of the present request was received, and asked once a
+	// request has begun.
+	received, asked bool
 	// limit is how long a connection that has been parked may wait for a request.
 	limit time.Time
 	// wanted is the deadline that net/http set for its wait, and early is true while an earlier one
@@ -113,6 +114,9 @@ func (c *connection) Read(p []byte) (int, error) {
 	if c.stage.Load() != served {
 		return 0, os.ErrDeadlineExceeded
 	}
+	if c.received {
+		c.stay()
+	}
 	if c.slot != nil {
 		c.slot.awaitHeaders()
 	}
@@ -121,7 +125,7 @@ func (c *connection) Read(p []byte) (int, error) {
 		c.park(err)
 		return n, err
 	}
-	c.stay()
+	c.received = true
 	if !c.speaksHTTP2(p[:n]) {
 		c.begun.Store(true)
 		if c.slot != nil {

@@ -95,12 +95,17 @@ const (
 // again when it has one. While it waits, the connection is parked before the deadline.
 func (c *connection) SetReadDeadline(t time.Time) error {
 	if c.parking == nil || c.prefaceRead > 0 || c.waited.Swap(true) {
+		// Written only where it changes something: net/http calls this while it reads as well, to
+		// end a read, but not before the request has begun.
 		if c.early {
 			c.early = false
 		}
+		if !c.asked {
+			c.asked = true
+		}
 		return c.Conn.SetReadDeadline(t)
 	}
-	c.wanted, c.early = t, true
+	c.wanted, c.early, c.asked, c.received = t, true, c.asked || c.received, false
 	return c.Conn.SetReadDeadline(earlier(c.until(), time.Now().Add(parkAfter)))
 }
 
@@ -125,18 +130,20 @@ func (c *connection) park(failed error) {
 	}
 }
 
-// stay makes the deadline apply that net/http has set, because a request has begun. The first
-// request of a connection has no more time because the connection was parked before it.
+// stay makes the deadline apply that net/http has set, because a request has begun: at the end of
+// its headers, or before more of them are read. For most requests net/http has set another one by
+// then. The first request of a connection has no more time because the connection was parked before
+// it.
 func (c *connection) stay() {
-	if c.early {
-		deadline := c.wanted
-		if !c.asked {
-			deadline = c.until()
-		}
-		c.early = false
-		_ = c.Conn.SetReadDeadline(deadline) // an error shows when reading
+	if !c.early {
+		return
 	}
-	c.asked = true
+	deadline := c.wanted
+	if !c.asked {
+		deadline = c.until()
+	}
+	c.early, c.asked = false, true
+	_ = c.Conn.SetReadDeadline(deadline) // an error shows when reading
 }
 
 // closeAs closes the connection or, if it leaves net/http to be parked, parks it as another one,

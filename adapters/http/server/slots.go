@@ -390,6 +390,9 @@ func slotOf(conn net.Conn) *slot {
 func trackRequests(follow func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
 	return func(conn net.Conn, state http.ConnState) {
 		follow(conn, state)
+		if c, ok := conn.(interface{ stay() }); ok && state == http.StateActive {
+			c.stay() // before net/http reads in the background
+		}
 		one := slotOf(conn)
 		switch {
 		case one == nil:
