@@ -14,8 +14,8 @@ import (
 const (
 	// spare is how much memory the garbage may take.
 	spare = 32 << 20
-	// usual is Go's own choice of the garbage in percent of what is in use. Least bounds the cost of
-	// collections to four times the usual one, and most the memory of a small process.
+	// usual is Go's own choice of the garbage in percent of what is in use. Least bounds the cost
+	// of collections to four times the usual one, and most the memory of a small process.
 	usual, least, most = 100, 25, 400
 )
 

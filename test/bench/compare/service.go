@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -95,7 +96,7 @@ func overHTTP2(binary, folder string, turns rig.Plan) (rows []rig.Row, err error
 		// more streams than a client, and is not paced.
 		var variables []string
 		if l.script == "new.lua" {
-			variables = append(trusted, "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=10000",
+			variables = append(slices.Clone(trusted), "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=10000",
 				"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK=100000",
 				"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=10000",
 				"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS=1")

@@ -16,8 +16,9 @@ import (
 	"github.com/offload/sessiond/test/bench/rig"
 )
 
-// peer is a JOSE library. It signs and verifies JWS with HS256, for it has no compact form, with the
-// same claims, and with its strict options on. What can be made once, such as a key or a parser, is.
+// peer is a JOSE library. It signs and verifies JWS with HS256, for it has no compact form, with
+// the same claims, and with its strict options on. What can be made once, such as a key or a
+// parser, is.
 type peer struct {
 	name string
 	make func() (sign func(claims) (string, error), verify func(string) (claims, error), err error)

@@ -23,8 +23,8 @@ type Plan struct {
 	// Turn is about how long a turn takes.
 	Turn time.Duration
 	// CPU is true if the time of a turn is what the process computed, on all processors, so that a
-	// busy machine adds little. It is for contestants that only compute, and prepare next to nothing
-	// in Run.
+	// busy machine adds little. It is for contestants that only compute, and prepare next to
+	// nothing in Run.
 	CPU bool
 }
 
@@ -35,7 +35,8 @@ type Series struct {
 }
 
 // Run measures the contestants in turn, round by round. A contestant does the same number of
-// iterations in each round, which a turn before the first one finds. It fails if a contestant fails.
+// iterations in each round, which a turn before the first one finds. It fails if a contestant
+// fails.
 func Run(plan Plan, contestants ...Contestant) ([]Series, error) {
 	testing.Init()
 	all := make([]Series, len(contestants))
