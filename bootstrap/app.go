@@ -14,6 +14,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/offload/sessiond/adapters/system/garbage"
+	"github.com/offload/sessiond/adapters/system/systemd"
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
@@ -43,18 +44,23 @@ func New(review config.Review, options ...Option) *fx.App {
 
 // serve runs the service until ctx is done or SIGINT or SIGTERM arrives, and then stops it in
 // order. A second signal exits the process at once. SIGHUP requests a look at the keyset and the
-// certificate. serve returns an error if the service could not start or if a listener failed.
-func serve(ctx context.Context, review config.Review, caught *signals) error {
+// certificate. The public listener is the inherited socket, if there is one. The service manager is
+// told of the start, of SIGHUP and of the stop. serve returns an error if the service could not
+// start or if a listener failed.
+func serve(ctx context.Context, review config.Review, caught *signals, inherited inherited) error {
 	var ended Ended
 	var files followed
-	app := New(review, fx.Populate(&ended), fx.Invoke(func(all followed) { files = all }))
+	app := New(review, fx.Populate(&ended), fx.Invoke(func(all followed) { files = all }),
+		Replace(inherited))
 	starting, cancel := context.WithTimeout(ctx, app.StartTimeout())
 	defer cancel()
 	if err := app.Start(starting); err != nil {
 		return asListenError(err)
 	}
 	garbage.Bound()
+	systemd.Ready()
 	failed := caught.wait(ctx, ended, files)
+	systemd.Stopping()
 	stopped := make(chan struct{})
 	defer close(stopped)
 	go caught.exitOnStop(stopped)

@@ -35,22 +35,29 @@ func Documented() *cobra.Command { return cli.Documented(commands(nil, io.Discar
 
 // commands returns the functions behind the commands.
 func commands(environ []string, stderr io.Writer) cli.Commands {
-	load := func(flags *pflag.FlagSet) config.Review {
-		return config.Load(config.Sources{Flags: flags, Environ: environ,
+	sources := func(flags *pflag.FlagSet) config.Sources {
+		return config.Sources{Flags: flags, Environ: environ,
 			Random: entropy.Source{}.Generate, Now: time.Now(), BuildVersion: Version,
-			Capacity: capacity.Read()})
+			Capacity: capacity.Read()}
 	}
+	load := func(flags *pflag.FlagSet) config.Review { return config.Load(sources(flags)) }
 	return cli.Commands{
 		AddFlags: config.AddFlags,
 		Serve: func(ctx context.Context, flags *pflag.FlagSet) error {
 			caught := catchSignals() // before anything is written
 			defer caught.release()
-			review := load(flags)
+			inherited, err := inherit()
+			if err != nil {
+				return err
+			}
+			from := sources(flags)
+			from.Inherited = inherited.address()
+			review := config.Load(from)
 			if err := invalid(review); err != nil {
 				logInvalid(ctx, review, stderr)
 				return err
 			}
-			return serve(ctx, review, caught)
+			return serve(ctx, review, caught, inherited)
 		},
 		Check: func(ctx context.Context, flags *pflag.FlagSet) cli.CheckReport {
 			return checkReport(ctx, load(flags), time.Now())

@@ -31,7 +31,8 @@ const opsGrace = time.Second
 // listeners starts the two listeners. The operations listener starts first and stops last, so that
 // a load balancer can observe the start and the stop of the public one.
 var listeners = fx.Module("http",
-	fx.Provide(newAPI, newOps, newAddresses, newHandshake, func() Ended { return make(Ended, 2) }),
+	fx.Provide(newAPI, newOps, newAddresses, newHandshake, func() Ended { return make(Ended, 2) },
+		func() inherited { return inherited{} }),
 	fx.Invoke(startOps, startPublic),
 )
 
@@ -123,6 +124,7 @@ type listenerParts struct {
 	Keys      ports.KeySource
 	Ended     Ended
 	Addresses *Addresses
+	Inherited inherited
 }
 
 // router returns a handler that serves routes.
@@ -130,10 +132,14 @@ func (p *listenerParts) router(routes []server.Route) *server.Router {
 	return server.NewRouter(routes, p.Clock, p.Metrics, p.Logger)
 }
 
-// listen starts a server with a handler on address, which variable configures.
+// listen starts a server with a handler on address, which variable configures, or on the inherited
+// socket if it has this address.
 func (p *listenerParts) listen(ctx context.Context, variable, address string, handler http.Handler,
 	limits server.Limits, handshake server.Handshake) (*server.Server, error) {
 	limits.Read, limits.Idle = p.Config.ReadTimeout, p.Config.IdleTimeout
+	if p.Inherited.address() == address {
+		return server.Serve(p.Inherited.Listener, handler, limits, handshake, p.Logger), nil
+	}
 	srv, err := server.Listen(ctx, address, handler, limits, handshake, p.Logger)
 	if err != nil {
 		return nil, &ListenError{Variable: variable, Address: address, Cause: err}

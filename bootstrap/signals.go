@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"go.uber.org/fx"
+
+	"github.com/offload/sessiond/adapters/system/systemd"
 )
 
 // signals are the signals that the process receives while it serves. Other commands do not catch
@@ -36,7 +38,9 @@ func (s *signals) wait(ctx context.Context, ended Ended, followed followed) erro
 	for {
 		select {
 		case <-s.reload:
+			systemd.Reloading()
 			followed.refresh()
+			systemd.Ready()
 		case <-s.stop:
 			return nil
 		case <-ctx.Done():

@@ -31,6 +31,9 @@ type Sources struct {
 	Capacity capacity.Capacity
 	// BuildVersion is the version of the build.
 	BuildVersion string
+	// Inherited is the address of a socket that the service manager passed, which takes the place
+	// of the public listener's address; empty for none.
+	Inherited string
 }
 
 // rawValue is the value of one variable in one source. Its fields are exported for koanf, which
@@ -53,6 +56,7 @@ func (v rawValue) unusable() bool { return v.Problem != "" || v.Reported }
 const (
 	originDefault     = "default"
 	originEnvironment = "environment"
+	originInherited   = "socket of systemd"
 )
 
 // source is one source as it was read: the values of known names in upper case, with and without
@@ -92,7 +96,8 @@ type sourceFile struct {
 	origin string
 }
 
-// load reads the defaults, the configuration file, the environment and the flags.
+// load reads the defaults, the configuration file, the environment, the flags and the inherited
+// socket.
 func (l *loader) load() {
 	l.merged = koanf.New(".")
 	l.add(confmap.Provider(l.defaults(), ""))
@@ -102,6 +107,20 @@ func (l *loader) load() {
 	if l.Flags != nil {
 		l.add(posflag.ProviderWithFlag(l.Flags, "", nil, flagValue))
 	}
+	if l.Inherited != "" {
+		l.inherit()
+	}
+}
+
+// inherit makes the address of the inherited socket that of the public listener.
+func (l *loader) inherit() {
+	if set, ok := l.value(VarHTTPAddr); ok && set.Origin != originDefault {
+		l.warn(VarHTTPAddr, set.Origin,
+			"has no effect: systemd passed a socket, on "+l.Inherited,
+			"remove the variable, or stop and disable the socket unit")
+	}
+	l.add(confmap.Provider(map[string]any{
+		VarHTTPAddr: rawValue{Text: l.Inherited, Origin: originInherited}}, ""))
 }
 
 // add adds a source. A provider of an existing map cannot fail.

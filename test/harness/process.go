@@ -46,6 +46,32 @@ func StartWithFiles(t testing.TB, limit int, env Env) *Process {
 	return p
 }
 
+// StartActivated starts the binary as a service manager does: with sockets that already listen, and
+// with nothing in its environment but env, PATH and HOME.
+func StartActivated(t testing.TB, env Env, sockets ...*os.File) *Process {
+	t.Helper()
+	p := launchActivated(t, env, sockets)
+	p.awaitStart(t)
+	return p
+}
+
+// FailActivated is like StartActivated, for a service that does not start. It returns the exit
+// status and the output.
+func FailActivated(t testing.TB, env Env, sockets ...*os.File) (status int, output string) {
+	t.Helper()
+	p := launchActivated(t, env, sockets)
+	status = p.Wait(t)
+	return status, p.Log.Text()
+}
+
+func launchActivated(t testing.TB, env Env, sockets []*os.File) *Process {
+	t.Helper()
+	// LISTEN_PID is the process itself, which exec keeps.
+	command := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0"`, Binary(t))
+	command.ExtraFiles = sockets
+	return run(t, env.With(Env{"LISTEN_FDS": strconv.Itoa(len(sockets))}), command)
+}
+
 // launch starts the binary and does not wait for it to serve.
 func launch(t testing.TB, env Env, args ...string) *Process {
 	t.Helper()

@@ -78,6 +78,22 @@ func Listen(ctx context.Context, address string, handler http.Handler, limits Li
 	if err != nil {
 		return nil, err
 	}
+	return serve(inner, handler, limits, handshake, logger), nil
+}
+
+// Serve is like Listen on a listener that another process opened and keeps open, such as the socket
+// of a systemd unit: clients that connect after Shutdown wait for the next process.
+func Serve(inherited net.Listener, handler http.Handler, limits Limits, handshake Handshake,
+	logger *slog.Logger) *Server {
+	if unix, ok := inherited.(*net.UnixListener); ok {
+		inherited = inheritedSocket{unix}
+	}
+	return serve(inherited, handler, limits, handshake, logger)
+}
+
+// serve serves handler on inner in the background.
+func serve(inner net.Listener, handler http.Handler, limits Limits, handshake Handshake,
+	logger *slog.Logger) *Server {
 	errorLog := newErrorLog(logger)
 	s := &Server{
 		handler: handler,
@@ -97,7 +113,7 @@ func Listen(ctx context.Context, address string, handler http.Handler, limits Li
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = &http.Server{
-		Handler:                      http.HandlerFunc(s.serve),
+		Handler:                      http.HandlerFunc(s.handle),
 		ReadTimeout:                  limits.Read,
 		WriteTimeout:                 limits.Read + writeTimeout,
 		IdleTimeout:                  limits.Idle,
@@ -110,7 +126,7 @@ func Listen(ctx context.Context, address string, handler http.Handler, limits Li
 	s.http2 = newHTTP2Servers(s.http, limits.headerBytes())
 	go s.run()
 	go func() { _ = s.http.Serve(s.parking) }() // until Shutdown
-	return s, nil
+	return s
 }
 
 func (s *Server) run() {
@@ -121,7 +137,7 @@ func (s *Server) run() {
 	s.done <- err
 }
 
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	p := &closingWriter{ResponseWriter: w, closing: &s.drain.closing}
 	s.handler.ServeHTTP(p, r)
 	p.begin() // for a handler that wrote nothing, which means 200

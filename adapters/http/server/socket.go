@@ -147,8 +147,10 @@ func lockFolder(ctx context.Context, folder string) (unlock func(), err error) {
 }
 
 // Accept implements net.Listener.
-func (s *socket) Accept() (net.Conn, error) {
-	conn, err := s.AcceptUnix()
+func (s *socket) Accept() (net.Conn, error) { return acceptSocket(s.UnixListener) }
+
+func acceptSocket(listener *net.UnixListener) (net.Conn, error) {
+	conn, err := listener.AcceptUnix()
 	if err != nil {
 		return nil, err
 	}
@@ -165,4 +167,21 @@ func (s *socket) Close() error {
 		_ = os.Remove(s.path)
 	}
 	return s.UnixListener.Close()
+}
+
+// inheritedSocket is a listener on a Unix socket that another process opened, and removes.
+type inheritedSocket struct{ *net.UnixListener }
+
+// Accept implements net.Listener.
+func (s inheritedSocket) Accept() (net.Conn, error) { return acceptSocket(s.UnixListener) }
+
+// Addr implements net.Listener.
+func (s inheritedSocket) Addr() net.Addr { return socketAddr(AddressOf(s.UnixListener)) }
+
+// AddressOf returns the address of a listener in the form that Listen takes.
+func AddressOf(listener net.Listener) string {
+	if addr, ok := listener.Addr().(*net.UnixAddr); ok {
+		return SocketPrefix + addr.Name
+	}
+	return listener.Addr().String()
 }
