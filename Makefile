@@ -7,21 +7,37 @@ comma     := ,
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   := -X github.com/offload/sessiond/bootstrap.Version=$(VERSION)
 
+# What is released is built alike wherever it is built: from the sources alone, for the smallest
+# processor of an architecture, without the tables of symbols and debuggers.
+RELEASED  := CGO_ENABLED=0 GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= $(GO) build -trimpath -ldflags '-s -w $(LDFLAGS)'
+PLATFORMS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
+RELEASE   := .build/release
+IMAGES    := linux-amd64 linux-arm64
+IMAGE     := .build/image
+
 GOLANGCI         := .tools/golangci-lint
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI_STAMP   := .tools/golangci-lint-$(GOLANGCI_VERSION)
 
+CYCLONEDX         := $(CURDIR)/.tools/cyclonedx-gomod
+CYCLONEDX_VERSION := v1.10.0
+CYCLONEDX_STAMP   := .tools/cyclonedx-gomod-$(CYCLONEDX_VERSION)
+
+GOVULNCHECK         := .tools/govulncheck
+GOVULNCHECK_VERSION := v1.9.0
+GOVULNCHECK_STAMP   := .tools/govulncheck-$(GOVULNCHECK_VERSION)
+
 # Modules of their own, so that their dependencies stay out of go.mod; ./... does not include them.
-MODULES := test/peers test/storage test/bench test/clients test/faults
+MODULES := test/peers test/storage test/bench test/clients test/faults test/deploy cmd/sessiond/deploy/image
 
 .DEFAULT_GOAL := help
-.PHONY: help run build man test test-unit test-suites test-modules test-python test-long check lint parts generate \
-	verify fuzz bench bench-check bench-redis siege faults fleets
+.PHONY: help run build man test test-unit test-suites test-modules test-python test-long check lint vulnerabilities parts \
+	generate image release verify fuzz bench bench-check bench-redis siege faults fleets
 
 SAY = @echo "== $(1)"
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build, and serve on embedded defaults
 	@.build/sessiond
@@ -33,6 +49,29 @@ build: ## build the static binary into .build
 man: ## write the manual pages into .build/man
 	@mkdir -p .build/man
 	$(GO) run -ldflags '$(LDFLAGS)' ./cmd/sessiond/man .build/man
+
+image: $(addprefix $(IMAGE)/sessiond-,$(IMAGES)) ## build container images into .build/image: an OCI layout, and archives for docker load
+	$(GO) -C cmd/sessiond/deploy/image run . -version '$(VERSION)' -out '$(abspath $(IMAGE))' \
+		$(foreach name,$(IMAGES),$(lastword $(subst -, ,$(name)))='$(abspath $(IMAGE))/sessiond-$(name)')
+
+release: $(addprefix $(RELEASE)/sessiond-,$(PLATFORMS)) $(CYCLONEDX_STAMP) ## build the released binaries, with SBOMs and checksums, into .build/release
+	cd $(RELEASE) && for name in $(PLATFORMS); do $(CYCLONEDX) bin -json -std -noserial -notimestamp \
+		-version '$(VERSION)' -output sessiond-$$name.cdx.json sessiond-$$name || exit 1; done
+	cd $(RELEASE) && sha256sum $(foreach name,$(PLATFORMS),sessiond-$(name) sessiond-$(name).cdx.json) >SHA256SUMS
+
+# sessiond-OS-ARCHITECTURE in any folder. The go command knows whether it is up to date.
+$(addprefix $(RELEASE)/sessiond-,$(PLATFORMS)) $(addprefix $(IMAGE)/sessiond-,$(IMAGES)): FORCE
+	@mkdir -p $(@D)
+	GOOS=$(word 2,$(subst -, ,$(@F))) GOARCH=$(word 3,$(subst -, ,$(@F))) $(RELEASED) -o $@ ./cmd/sessiond
+
+.PHONY: FORCE
+FORCE:
+
+$(CYCLONEDX_STAMP):
+	$(call SAY,building cyclonedx-gomod$(comma) once; an SBOM holds its checksum)
+	@mkdir -p .tools
+	CGO_ENABLED=0 GOBIN=$(CURDIR)/.tools $(GO) install -trimpath github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+	@touch $@
 
 test: test-unit test-suites test-modules ## run the tests: race detector, real sockets, real servers, peer libraries
 
@@ -63,11 +102,13 @@ test-modules: parts
 	cd test/clients && $(GOTEST) ./...
 	$(call SAY,the commonest faults of a shared storage)
 	cd test/faults && $(GOTEST) -parallel 4 -skip '^TestLong' ./...
+	$(call SAY,examples of deployment)
+	cd test/deploy && $(GOTEST) -skip '^TestLong' ./...
 
 test-python: ## test the Python verifier against the vectors, the Go domain and FastAPI
 	GO=$(GO) ./test/python.sh
 
-test-long: fuzz build parts test-python ## what takes longer: fuzzing, attacks, killed writers, every fault, other languages, a browser
+test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## what takes longer: fuzzing, attacks, killed writers, every fault, other languages, a browser
 	$(call SAY,random secrets$(comma) millions in all)
 	SECRET_TEST_SAMPLES=150000 $(GO) test -count=1 -timeout 30m -run '^TestAcceptsRandomSecrets$$' ./domain/secret
 	$(call SAY,killed writers of keysets)
@@ -78,6 +119,8 @@ test-long: fuzz build parts test-python ## what takes longer: fuzzing, attacks, 
 	cd test/storage && $(GOTEST) ./...
 	$(call SAY,every fault of a shared storage)
 	cd test/faults && $(GO) test -race -parallel 4 -count=1 -v -timeout 30m ./...
+	$(call SAY,the release and the images$(comma) built twice)
+	cd test/deploy && $(GO) test -vet=off -count=1 -timeout 30m -run '^TestLong' ./...
 	$(call SAY,attacks on the built service)
 	$(GO) build -o .build/siege ./test/siege
 	.build/siege -outcomes -calm 1s -attack 3s .build/sessiond
@@ -88,7 +131,7 @@ test-long: fuzz build parts test-python ## what takes longer: fuzzing, attacks, 
 	$(call SAY,clients in other languages and a browser)
 	GO=$(GO) ./test/languages.sh
 
-check: verify lint ## check generated code, tidy modules, formatting, vet and lint
+check: verify lint vulnerabilities ## check generated code, tidy modules, formatting, vet, lint and known vulnerabilities
 
 lint: $(GOLANGCI_STAMP) ## vet, the import table, clocks, exhaustive switches, comments, line length
 	@for module in . $(MODULES); do echo "== lint $$module"; \
@@ -98,6 +141,15 @@ $(GOLANGCI_STAMP):
 	$(call SAY,building the linter$(comma) once)
 	@mkdir -p .tools
 	GOBIN=$(CURDIR)/.tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@touch $@
+
+vulnerabilities: $(GOVULNCHECK_STAMP) ## check the service for known vulnerabilities, where the database can be reached
+	@./test/vulnerabilities.sh $(GOVULNCHECK)
+
+$(GOVULNCHECK_STAMP):
+	$(call SAY,building govulncheck$(comma) once)
+	@mkdir -p .tools
+	GOBIN=$(CURDIR)/.tools $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 	@touch $@
 
 parts: ## install the servers that tests start, as Debian packages and wheels

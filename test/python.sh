@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests of adapters/sessionauth/python in an environment of pinned versions, which git
-# ignores. PYTHON selects another interpreter.
+# Runs the tests of adapters/sessionauth/python in an environment of pinned and hashed wheels, which
+# git ignores. PYTHON selects another interpreter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -22,7 +22,8 @@ fi
 if ! cmp -s "$pins" "$home/pins.txt" || [ "$("$home/bin/python" -V 2>&1)" != "$("$python" -V 2>&1)" ]; then
 	rm -rf "$home"
 	"$python" -m venv "$home"
-	"$home/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$pins"
+	"$home/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		--requirement "$pins"
 	cp "$pins" "$home/pins.txt"
 fi
 

@@ -5,12 +5,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-version=4.32.5
-venv=.tools/schemathesis-$version
-if [ ! -x "$venv/bin/schemathesis" ]; then
+pins=test/schemathesis.txt
+venv=.tools/schemathesis
+# The copy of the pins is written last, so that an incomplete environment is created again.
+if ! cmp -s "$pins" "$venv/pins.txt"; then
 	command -v python3 >/dev/null || { echo "python3 not found: install Python 3 with venv to run schemathesis" >&2; exit 1; }
+	rm -rf "$venv"
 	python3 -m venv "$venv"
-	"$venv/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
+	"$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement "$pins"
+	cp "$pins" "$venv/pins.txt"
 fi
 
 work=$(mktemp -d)

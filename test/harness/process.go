@@ -40,8 +40,15 @@ func (p *Process) awaitStart(t testing.TB) {
 // StartWithFiles is like Start, with a limit on the number of files that the process may open.
 func StartWithFiles(t testing.TB, limit int, env Env) *Process {
 	t.Helper()
-	p := run(t, env.toServe(), exec.Command("sh", "-c", `ulimit -n "$1" && exec "$0"`, Binary(t),
-		strconv.Itoa(limit)))
+	return StartCommand(t, env.toServe(), exec.Command("sh", "-c", `ulimit -n "$1" && exec "$0"`,
+		Binary(t), strconv.Itoa(limit)))
+}
+
+// StartCommand is like Start for a command that becomes the service, such as under another user.
+// Its environment is env, PATH and HOME.
+func StartCommand(t testing.TB, env Env, command *exec.Cmd) *Process {
+	t.Helper()
+	p := run(t, env, command)
 	p.awaitStart(t)
 	return p
 }

@@ -37,7 +37,8 @@ func FindPinned(part, program string) (path string, env []string, err error) {
 // libraries returns the folders of the libraries of a part, as a search path.
 func libraries(folder string) string {
 	var found []string
-	for _, place := range []string{"usr/lib/*-linux-gnu*", "lib/*-linux-gnu*"} {
+	for _, place := range []string{"usr/lib/*-linux-gnu*", "lib/*-linux-gnu*",
+		"usr/lib/*-linux-gnu*/systemd"} {
 		matches, err := filepath.Glob(filepath.Join(folder, place))
 		if err != nil {
 			panic("parts: " + err.Error()) // the pattern is fixed
