@@ -38,7 +38,7 @@ func TestComposeFile(t *testing.T) {
 	assert.Less(t, 25*time.Second, time.Duration(*service.StopGracePeriod))
 	require.Len(t, service.Volumes, 1)
 	assert.True(t, service.Volumes[0].ReadOnly)
-	assert.True(t, bool(project.Networks["storage"].Internal))
+	assert.True(t, project.Networks["storage"].Internal)
 }
 
 // TestComposeServes starts the service with the environment of the example, and with a Redis that

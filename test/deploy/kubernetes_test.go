@@ -40,8 +40,8 @@ type cluster struct {
 	settings   corev1.ConfigMap
 }
 
-// build builds the kustomization with the library of kustomize, and decodes each object strictly: an
-// unknown or repeated member, or a value of another type, is an error.
+// build builds the kustomization with the library of kustomize, and decodes each object strictly:
+// an unknown or repeated member, or a value of another type, is an error.
 func build(t *testing.T) *cluster {
 	t.Helper()
 	built, err := krusty.MakeKustomizer(&krusty.Options{

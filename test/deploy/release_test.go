@@ -43,7 +43,7 @@ func makeRelease(t *testing.T) (folder string) {
 		"release", "VERSION=1.2.3")
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", output)
-	return filepath.Join(folder, ".build/release")
+	return filepath.Join(folder, ".build", "release")
 }
 
 // TestLongRelease builds the release twice, in two folders.

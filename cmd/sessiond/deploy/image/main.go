@@ -50,7 +50,7 @@ func main() {
 // build writes the images of binaries, each given as ARCHITECTURE=PATH, to the folder out.
 func build(out, version string, binaries []string) error {
 	if out == "" || len(binaries) == 0 {
-		return errors.New("usage: image -version VERSION -out FOLDER ARCHITECTURE=PATH...")
+		return errors.New("usage: image -version VERSION -out FOLDER with one or more ARCHITECTURE=PATH")
 	}
 	tag, err := name.NewTag("sessiond:" + asTag(version))
 	if err != nil {
