@@ -54,9 +54,10 @@ func within(path, folder string) bool {
 }
 
 // adapterOf returns the adapter that a folder belongs to: the folder itself, except that each of
-// adapters/http, adapters/sessionauth and adapters/system is one adapter.
+// adapters/http, adapters/sessionauth, adapters/sessionclient and adapters/system is one adapter.
 func adapterOf(folder string) string {
-	for _, one := range []string{"adapters/http", "adapters/sessionauth", "adapters/system"} {
+	for _, one := range []string{"adapters/http", "adapters/sessionauth", "adapters/sessionclient",
+		"adapters/system"} {
 		if within(folder, one) {
 			return one
 		}
@@ -69,6 +70,12 @@ func adapterOf(folder string) string {
 func standard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return !strings.Contains(first, ".")
+}
+
+// public is the rule for packages that are imported by other modules.
+func public(folder, path string, own bool) bool {
+	return own && (within(path, "domain") || path == "adapters/http/envelope" ||
+		within(path, adapterOf(folder))) || !own && standard(path)
 }
 
 var layers = []layer{
@@ -86,15 +93,13 @@ var layers = []layer{
 			slices.Contains([]string{"context", "errors", "sync", "sync/atomic", "time",
 				"net/netip"}, path)
 	}},
-	// Other services import these two packages, so they have no dependencies beyond the standard
-	// library.
+	// Other services and apps import these packages, so they have no dependencies beyond the
+	// standard library.
 	{"adapters/http/envelope", func(_, path string, own bool) bool {
 		return own && within(path, "domain") || !own && standard(path)
 	}},
-	{"adapters/sessionauth", func(folder, path string, own bool) bool {
-		return own && (within(path, "domain") || path == "adapters/http/envelope" ||
-			within(path, adapterOf(folder))) || !own && standard(path)
-	}},
+	{"adapters/sessionauth", public},
+	{"adapters/sessionclient", public},
 	{"adapters", func(folder, path string, own bool) bool {
 		return !own || within(path, "domain") || path == "ports" ||
 			within(path, adapterOf(folder)) || within(path, "adapters/system")
@@ -251,6 +256,14 @@ func TestImportTableRejects(t *testing.T) {
 		{"adapters/sessionauth/sessionauthtest", "adapters/sessionauth", true, true},
 		{"adapters/sessionauth/sessionauthtest", "github.com/stretchr/testify/require", false,
 			false},
+		{"adapters/sessionclient", "adapters/http/envelope", true, true},
+		{"adapters/sessionclient", "domain/strict", true, true},
+		{"adapters/sessionclient", "net/http", false, true},
+		{"adapters/sessionclient", "adapters/sessionauth", true, false},
+		{"adapters/sessionclient", "adapters/system/securefile", true, false},
+		{"adapters/sessionclient", "ports", true, false},
+		{"adapters/sessionclient", "golang.org/x/sys/unix", false, false},
+		{"adapters/sessionauth", "adapters/sessionclient", true, false},
 		{"cmd/sessiond", "adapters/cli", true, false},
 	} {
 		at := slices.IndexFunc(layers, func(l layer) bool {

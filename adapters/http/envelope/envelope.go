@@ -1,9 +1,10 @@
 // Package envelope holds what every HTTP response of the service has in common: the names of its
 // headers, its request id, and the body of an error. The HTTP server and package sessionauth use
-// it, so that another service refuses a session exactly as this one does.
+// it, so that another service refuses a session exactly as this one does; package sessionclient
+// reads what it writes.
 //
 // The package imports domain and the standard library only, because its imports become those of
-// the services that use sessionauth.
+// the services and apps that use sessionauth and sessionclient.
 package envelope
 
 import (

@@ -22,12 +22,17 @@ func requestID(header http.Header) string {
 	return newID()
 }
 
-// newID returns a random UUID, of version 4 (RFC 9562 §5.4). It is no secret, so it comes from the
-// random numbers of the runtime (ChaCha8, seeded by the system), without a call to the system.
+// newID returns a random UUID. It is no secret, so it comes from the random numbers of the runtime
+// (ChaCha8, seeded by the system), without a call to the system.
 func newID() string {
-	var id [16]byte
-	binary.LittleEndian.PutUint64(id[:8], rand.Uint64())
-	binary.LittleEndian.PutUint64(id[8:], rand.Uint64())
+	var random [16]byte
+	binary.LittleEndian.PutUint64(random[:8], rand.Uint64())
+	binary.LittleEndian.PutUint64(random[8:], rand.Uint64())
+	return UUID(random)
+}
+
+// UUID returns random bytes as a UUID of version 4 (RFC 9562 §5.4).
+func UUID(id [16]byte) string {
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 	var text [36]byte
 	at := 0

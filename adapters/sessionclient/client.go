@@ -1,0 +1,205 @@
+package sessionclient
+
+import (
+	"context"
+	"time"
+)
+
+// Client keeps one session. It is safe for concurrent use.
+type Client struct {
+	config   Config
+	endpoint string
+	origins  map[string]bool
+	clock    clock
+
+	// turn guards the fields below: a value in it is the lock. It is a channel so that waiting for
+	// it ends with a context. It is held during an access to the storage, and never during an
+	// exchange or any other wait.
+	turn chan struct{}
+	held held
+	// text is the storage's text that corresponds to held, and unsaved whether it could not be
+	// saved.
+	text    string
+	unsaved bool
+	// version counts the changes of held that are not the result of an exchange of this client.
+	version int
+	// expired is whether the application refused the token as expired: it can only be renewed.
+	expired bool
+	// aged is whether the age of the token is known, so that it can be renewed in time.
+	aged bool
+	// used is when text was last loaded or saved, if storage was used at all.
+	used   time.Duration
+	isUsed bool
+	flight *flight
+	rhythm rhythm
+}
+
+// Token returns a session to send, for protocols that RoundTripper does not speak. It obtains or
+// renews one if necessary. The client does not learn whether the session is then refused, so one
+// that was stored by an earlier run, and may have expired since, is renewed first. The error is an
+// *Error, or that of ctx.
+func (c *Client) Token(ctx context.Context) (string, error) {
+	return c.session(ctx, c.clock.now(), true)
+}
+
+// SignOut forgets the session, in the storage too, and the install ID, unless it is that of Config.
+// The result of an exchange that is on its way is dropped. Requests that come later get a session
+// of a new installation.
+//
+// The error is that of the storage, which may then still hold the session. The client has forgotten
+// it even so, and tries again with each use to remove it from the storage. If ctx is done before,
+// nothing is forgotten.
+func (c *Client) SignOut(ctx context.Context) error {
+	if err := c.lock(ctx); err != nil {
+		return err
+	}
+	defer c.unlock()
+	if c.flight != nil {
+		c.flight.abort()
+		c.flight = nil
+	}
+	c.replace(held{installID: c.config.InstallID})
+	return c.save(ctx, "")
+}
+
+// lock begins the use of the fields that turn guards.
+func (c *Client) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case c.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *Client) unlock() { <-c.turn }
+
+// load brings held up to date with the storage, which other clients may have changed. While the
+// storage fails, held remains as it is.
+func (c *Client) load(ctx context.Context) {
+	if c.unsaved {
+		_ = c.save(ctx, c.text) // an error leaves it unsaved
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	text, err := c.config.Storage.Load(ctx)
+	if err != nil {
+		return
+	}
+	before, known := c.use()
+	if text == c.text {
+		return
+	}
+	found := parse(text)
+	if own := c.config.InstallID; own != "" && found.installID != own {
+		found = held{installID: own} // the session is another installation's
+	}
+	other := found.token != c.held.token
+	if c.replace(found); other && known && found.refreshAfter > 0 {
+		c.aged = true // it is younger than the last look at the storage
+		c.rhythm.renewAt = before + time.Duration(found.refreshAfter)*time.Second
+	}
+	c.text = text
+}
+
+// use notes that the storage was loaded or saved, and returns when that last happened.
+func (c *Client) use() (before time.Duration, known bool) {
+	before, known = c.used, c.isUsed
+	c.used, c.isUsed = c.clock.now(), true
+	return before, known
+}
+
+// replace sets held to what another client, or the app, decided.
+func (c *Client) replace(found held) {
+	c.version++
+	if found.token != c.held.token {
+		c.expired, c.aged = false, false
+		c.rhythm.renewAt, c.rhythm.failures = 0, 0
+	}
+	c.held = found
+}
+
+// save saves a text that corresponds to held.
+func (c *Client) save(ctx context.Context, text string) error {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	err := c.config.Storage.Save(ctx, text)
+	if c.text, c.unsaved = text, err != nil; !c.unsaved {
+		c.use()
+	}
+	return err
+}
+
+// session returns a session to send, for a call that began at an instant. If the request cannot be
+// sent again (once), a session of unknown age is renewed first.
+func (c *Client) session(ctx context.Context, began time.Duration, once bool) (string, error) {
+	var last *flight
+	for {
+		if err := c.lock(ctx); err != nil {
+			return "", err
+		}
+		var next step
+		c.load(ctx)
+		if next.err = ctx.Err(); next.err == nil {
+			next = c.decide(began, once && last == nil, last)
+		}
+		c.unlock()
+		switch {
+		case next.err != nil:
+			return "", next.err
+		case next.flight != nil:
+			select {
+			case <-next.flight.done:
+			case <-ctx.Done():
+				return "", ctx.Err()
+			}
+			last = next.flight
+			if last.err != nil && !next.optional {
+				return "", last.err
+			}
+		case next.token != "":
+			return next.token, nil
+		default:
+			if err := c.clock.sleep(ctx, next.until); err != nil {
+				return "", err
+			}
+		}
+	}
+}
+
+// step is what a call does next: wait for a flight, use a token, fail, or sleep until an instant.
+type step struct {
+	flight *flight
+	// optional is whether the call goes on if the flight fails.
+	optional bool
+	token    string
+	err      error
+	until    time.Duration
+}
+
+// decide returns the next step of a call that began at an instant. last is the flight that it
+// waited for before, or nil.
+func (c *Client) decide(began time.Duration, once bool, last *flight) step {
+	now := c.clock.now()
+	if c.held.token != "" && !c.expired {
+		due := now >= c.rhythm.renewAt && now >= c.rhythm.notBefore
+		switch {
+		case once && !c.aged && (due || c.flight != nil):
+			return step{flight: c.fly(), optional: true}
+		case c.aged && due:
+			c.fly()
+		}
+		return step{token: c.held.token}
+	}
+	if c.flight == nil && now < c.rhythm.notBefore {
+		if c.rhythm.notBefore-began > c.config.MaxWait {
+			return step{err: c.rhythm.refused(now, last)}
+		}
+		return step{until: c.rhythm.notBefore}
+	}
+	return step{flight: c.fly()}
+}

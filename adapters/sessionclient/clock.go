@@ -1,0 +1,36 @@
+package sessionclient
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// clock is what a Client knows of time. Tests replace it.
+type clock interface {
+	// now returns the time since an arbitrary instant, on a monotonic clock.
+	now() time.Duration
+	// sleep waits until now has reached the instant. The error is that of ctx.
+	sleep(ctx context.Context, until time.Duration) error
+	// jitter returns a random number in [0, 1).
+	jitter() float64
+}
+
+type systemClock struct{ start time.Time }
+
+func newSystemClock() systemClock { return systemClock{time.Now()} }
+
+func (c systemClock) now() time.Duration { return time.Since(c.start) }
+
+func (c systemClock) sleep(ctx context.Context, until time.Duration) error {
+	timer := time.NewTimer(until - c.now())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (systemClock) jitter() float64 { return rand.Float64() }

@@ -1,0 +1,200 @@
+package sessionclient
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/offload/sessiond/adapters/http/envelope"
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// Bounds of what is read from an answer.
+const (
+	maxAnswer = 64 << 10
+	// maxRefresh is the most that refresh_after may be: the longest lifetime of a session.
+	maxRefresh = 365 * 24 * 60 * 60
+	// maxSeconds is what larger numbers of seconds in headers count as.
+	maxSeconds   = 999_999_999
+	maxCode      = 64
+	maxRequestID = 128
+)
+
+// answer is a session that was granted.
+type answer struct {
+	token        string
+	refreshAfter int
+	// renewAt is when it is due. notBefore is when the service may be asked again.
+	renewAt, notBefore time.Duration
+}
+
+// newInstallID returns a random UUID. It is a secret: a session proves no more than that its holder
+// knew the install ID.
+func newInstallID() string {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return envelope.UUID(random)
+}
+
+// exchange obtains a session for an installation, or renews the one that it holds. The error is an
+// *Error.
+func (c *Client) exchange(ctx context.Context, h held) (answer, error) {
+	body, err := json.Marshal(map[string]string{"install_id": h.installID,
+		"app_version": c.config.AppVersion, "platform": c.config.Platform})
+	if err != nil {
+		panic(err) // marshaling strings cannot fail
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint,
+		bytes.NewReader(body))
+	if err != nil {
+		panic(err) // New has parsed the URL
+	}
+	request.Header.Set(envelope.HeaderContentType, envelope.MediaType)
+	request.Header.Set("Accept", envelope.MediaType)
+	if h.token != "" {
+		request.Header.Set(envelope.HeaderAuthorization, bearer+h.token)
+	}
+	// A transport follows no redirect and keeps no cookie.
+	response, err := c.config.Transport.RoundTrip(request)
+	if err != nil {
+		return answer{}, unreachable(ctx, err, h)
+	}
+	arrived := c.clock.now()
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return answer{}, unreachable(ctx, err, h)
+	}
+	if response.StatusCode != http.StatusOK {
+		return answer{}, failed(response, text)
+	}
+	token, refreshAfter, ok := parseSession(text)
+	if !ok {
+		return answer{}, &Error{Code: CodeUnexpectedResponse, Status: response.StatusCode,
+			RequestID: requestIDOf(response.Header)}
+	}
+	return answer{token: token, refreshAfter: refreshAfter,
+		renewAt:   arrived + time.Duration(refreshAfter)*time.Second,
+		notBefore: arrived + limitWait(response.Header)}, nil
+}
+
+// unreachable returns the error of an exchange without an answer. The cause is left out if it
+// contains what must not be shown.
+func unreachable(ctx context.Context, cause error, h held) *Error {
+	code := CodeUnreachable
+	var timeout interface{ Timeout() bool }
+	if ctx.Err() != nil || errors.As(cause, &timeout) && timeout.Timeout() {
+		code = CodeTimeout
+	}
+	text := cause.Error()
+	if strings.Contains(text, h.installID) || h.token != "" && strings.Contains(text, h.token) {
+		cause = nil
+	}
+	return &Error{Code: code, cause: cause}
+}
+
+// parseSession returns the session in the body of a 200, and after how many seconds to renew it.
+func parseSession(text []byte) (token string, refreshAfter int, ok bool) {
+	var session struct {
+		Token        string `json:"session_token"`
+		RefreshAfter *int   `json:"refresh_after"`
+	}
+	if len(text) > maxAnswer || json.Unmarshal(text, &session) != nil ||
+		!strict.Plain(session.Token, maxToken) || session.RefreshAfter == nil ||
+		*session.RefreshAfter < 0 || *session.RefreshAfter > maxRefresh {
+		return "", 0, false
+	}
+	return session.Token, *session.RefreshAfter, true
+}
+
+// retriable reports whether a status asks to try again later.
+func retriable(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
+}
+
+// failed returns the error of an answer that grants no session.
+func failed(response *http.Response, text []byte) *Error {
+	var body struct {
+		Error struct {
+			Code    string   `json:"code"`
+			Details []Detail `json:"details"`
+		} `json:"error"`
+	}
+	if len(text) > maxAnswer || json.Unmarshal(text, &body) != nil {
+		body.Error.Code, body.Error.Details = "", nil
+	}
+	code := response.Header.Get(envelope.HeaderErrorCode)
+	if code == "" {
+		code = body.Error.Code
+	}
+	failure := &Error{Code: code, Status: response.StatusCode,
+		RequestID: requestIDOf(response.Header)}
+	if !isWord(code) {
+		failure.Code = CodeUnexpectedResponse
+	}
+	for _, detail := range body.Error.Details {
+		if isWord(detail.Field) && isWord(detail.Rule) {
+			failure.Details = append(failure.Details, detail)
+		}
+	}
+	if retriable(response.StatusCode) {
+		failure.RetryAfter = seconds(response.Header.Get(envelope.HeaderRetryAfter))
+	}
+	return failure
+}
+
+// isWord reports whether text is a word of the service's errors. Anything else is not shown.
+func isWord(text string) bool {
+	return text != "" && len(text) <= maxCode && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz_") == ""
+}
+
+func requestIDOf(header http.Header) string {
+	if id := header.Get(envelope.HeaderRequestID); strict.Plain(id, maxRequestID) {
+		return id
+	}
+	return ""
+}
+
+// seconds returns a number of seconds of at least one, or 0 if text is anything else.
+func seconds(text string) time.Duration {
+	text = strings.TrimSpace(text)
+	if text == "" || strings.Trim(text, "0123456789") != "" {
+		return 0
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n > maxSeconds {
+		n = maxSeconds
+	}
+	return time.Duration(n) * time.Second
+}
+
+// limitWait returns how long the limits of a RateLimit header that have no grant left ask to wait.
+func limitWait(header http.Header) time.Duration {
+	var longest time.Duration
+	for _, line := range header.Values("RateLimit") {
+		for limit := range strings.SplitSeq(line, ",") {
+			var wait time.Duration
+			spent := false
+			for parameter := range strings.SplitSeq(limit, ";") {
+				name, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+				switch name {
+				case "r":
+					spent = value == "0"
+				case "t":
+					wait = seconds(value)
+				}
+			}
+			if spent {
+				longest = max(longest, wait)
+			}
+		}
+	}
+	return longest
+}

@@ -1,0 +1,42 @@
+package sessionclient
+
+import (
+	"context"
+	"time"
+)
+
+// Clock is what a Client knows of time.
+type Clock struct {
+	Now    func() time.Duration
+	Sleep  func(ctx context.Context, until time.Duration) error
+	Jitter float64
+}
+
+func (c Clock) now() time.Duration { return c.Now() }
+
+func (c Clock) sleep(ctx context.Context, until time.Duration) error { return c.Sleep(ctx, until) }
+
+func (c Clock) jitter() float64 { return c.Jitter }
+
+// SetClock replaces the clock. It must be called before the first use.
+func SetClock(c *Client, replacement Clock) { c.clock = replacement }
+
+// Idle reports whether no exchange is on its way.
+func Idle(c *Client) bool {
+	if c.lock(context.Background()) != nil {
+		return false
+	}
+	defer c.unlock()
+	return c.flight == nil
+}
+
+// Held returns what a text of the storage holds.
+func Held(text string) (installID, token string) {
+	h := parse(text)
+	return h.installID, h.token
+}
+
+// Text returns the text for the storage.
+func Text(installID, token string) string {
+	return held{installID: installID, token: token}.format()
+}
