@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests of adapters/sessionauth/python in an environment of pinned and hashed wheels, which
-# git ignores. PYTHON selects another interpreter.
+# Runs the tests of the packages in Python, with one environment of pinned and hashed wheels that git
+# ignores. PYTHON selects another interpreter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -28,5 +28,8 @@ if ! cmp -s "$pins" "$home/pins.txt" || [ "$("$home/bin/python" -V 2>&1)" != "$(
 fi
 
 export PYTHONDONTWRITEBYTECODE=1
-(cd adapters/sessionauth/python && "$OLDPWD/$home/bin/python" -m mypy --strict --cache-dir "$OLDPWD/$home/mypy" .)
-"$home/bin/python" -W error -m pytest -q -W error -p no:cacheprovider adapters/sessionauth/python "$@"
+for package in adapters/sessionauth/python adapters/sessionclient/python; do
+	(cd "$package" && "$OLDPWD/$home/bin/python" -m mypy --strict --cache-dir "$OLDPWD/$home/mypy" .)
+	# Each has a conftest.py of its own, so they run one after the other.
+	"$home/bin/python" -W error -m pytest -q -W error -p no:cacheprovider "$package" "$@"
+done

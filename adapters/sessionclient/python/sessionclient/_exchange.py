@@ -1,0 +1,267 @@
+"""One exchange with sessiond: a request for a session, and its response."""
+
+from __future__ import annotations
+
+import email.message
+import functools
+import http.client
+import json
+import math
+import re
+import socket
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from ._errors import Detail, SessionError
+from ._vault import is_refresh_after, is_token
+
+_MAX_BODY = 64 << 10
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_CODE = re.compile(r"[a-z_]{1,64}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_USER_AGENT = "sessionclient-python"
+
+
+class Response(NamedTuple):
+    """A response of sessiond, or of something in its place. A body that is too large is None."""
+
+    status: int
+    headers: email.message.Message
+    body: Optional[bytes]
+
+
+class Issued(NamedTuple):
+    """A session, with the seconds after which it is renewed and for which no other is requested."""
+
+    token: str
+    refresh_after: int
+    pause: int
+
+
+class Cut:
+    """Ends an exchange from another thread, by closing its connection."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sock: Optional[socket.socket] = None
+        self._over = False
+
+    def watch(self, sock: socket.socket) -> None:
+        with self._lock:
+            if self._over:
+                raise TimeoutError
+            self._sock = sock
+
+    def end(self) -> None:
+        with self._lock:
+            self._over = True
+            if self._sock is not None:
+                try:
+                    # Not SSLSocket.shutdown, which would change the TLS state under the reader.
+                    socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, *args: Any, cut: Cut, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._cut = cut
+
+    def connect(self) -> None:
+        super().connect()
+        self._cut.watch(self.sock)
+
+
+class _SecureConnection(http.client.HTTPSConnection):
+    def __init__(self, *args: Any, cut: Cut, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._cut = cut
+
+    def connect(self) -> None:
+        super().connect()
+        self._cut.watch(self.sock)
+
+
+class _Handler(urllib.request.AbstractHTTPHandler):
+    """Opens connections that can be cut."""
+
+    def __init__(self, cut: Cut, context: Optional[ssl.SSLContext]) -> None:
+        super().__init__()
+        self._plain = functools.partial(_Connection, cut=cut)
+        self._secure = functools.partial(_SecureConnection, cut=cut, context=context)
+
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._plain, request)
+
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._secure, request)
+
+    def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
+        prepared: urllib.request.Request = self.do_request_(request)
+        return prepared
+
+    https_request = http_request
+
+
+def exchange(
+    url: str,
+    body: Dict[str, str],
+    bearer: Optional[str],
+    timeout: float,
+    context: Optional[ssl.SSLContext],
+) -> Response:
+    """Sends a request for a session and returns the response, or raises SessionError.
+
+    Redirects are not followed: without a handler for them they are responses like others. Proxies
+    are those of the platform, as with urlopen. The timeouts of sockets bound single steps only, and
+    nothing bounds the resolution of a name, so a thread of its own does it all.
+    """
+    request = urllib.request.Request(
+        url,
+        data=json.dumps(body).encode("utf-8"),
+        headers={
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "User-Agent": _USER_AGENT,
+        },
+        method="POST",
+    )
+    if bearer is not None:
+        request.add_unredirected_header("Authorization", "Bearer " + bearer)
+    cut = Cut()
+    outcome: List[object] = []
+
+    def run() -> None:
+        try:
+            outcome.append(_open(request, timeout, cut, context))
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, name="sessionclient exchange", daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if not outcome:
+        cut.end()
+        raise SessionError("timeout")
+    if isinstance(outcome[0], Response):
+        return outcome[0]
+    assert isinstance(outcome[0], BaseException)
+    raise _failure_of(outcome[0]) from outcome[0]
+
+
+def _open(
+    request: urllib.request.Request,
+    timeout: float,
+    cut: Cut,
+    context: Optional[ssl.SSLContext],
+) -> Response:
+    opener = urllib.request.OpenerDirector()
+    opener.add_handler(urllib.request.ProxyHandler())
+    opener.add_handler(_Handler(cut, context))
+    with opener.open(request, timeout=timeout) as response:
+        assert isinstance(response, http.client.HTTPResponse)
+        body: Optional[bytes] = response.read(_MAX_BODY + 1)
+        if body is not None and len(body) > _MAX_BODY:
+            body = None
+        elif response.length:  # a body that is shorter than announced raises nothing
+            raise ConnectionError("the response ended early")
+        return Response(response.status, response.headers, body)
+
+
+def _failure_of(error: BaseException) -> BaseException:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, (TimeoutError, socket.timeout)):
+        return SessionError("timeout")
+    if isinstance(reason, (OSError, http.client.IncompleteRead)) or isinstance(error, OSError):
+        return SessionError("unreachable")
+    if isinstance(error, http.client.HTTPException):
+        return SessionError("unexpected_response")
+    return error
+
+
+def session_in(response: Response) -> Issued:
+    """Returns the session that a response brings, or raises SessionError."""
+    members = _object(response.body)
+    if response.status != 200:
+        raise _refusal(response, members)
+    token, refresh_after = members.get("session_token"), members.get("refresh_after")
+    if (
+        not isinstance(token, str)
+        or not is_token(token)
+        or not isinstance(refresh_after, int)
+        or not is_refresh_after(refresh_after)
+    ):
+        raise SessionError(
+            "unexpected_response", status=response.status, request_id=_request_id(response.headers)
+        )
+    return Issued(token, refresh_after, _pause(response.headers))
+
+
+def _pause(headers: email.message.Message) -> int:
+    """Returns for how long a limit is exhausted (draft-ietf-httpapi-ratelimit-headers)."""
+    pause = 0
+    for limit in ", ".join(headers.get_all("RateLimit") or []).split(","):
+        members = [each.strip().partition("=") for each in limit.split(";")[1:]]
+        values = {name: value for name, _, value in members}
+        if values.get("r") == "0":
+            pause = max(pause, _seconds(values.get("t")) or 0)
+    return pause
+
+
+def _refusal(response: Response, members: Dict[str, Any]) -> SessionError:
+    error = members.get("error")
+    if not isinstance(error, dict):
+        error = {}
+    code = response.headers.get("X-Error-Code") or error.get("code")
+    if response.status < 400 or not isinstance(code, str) or not _CODE.fullmatch(code):
+        code = "unexpected_response"
+    return SessionError(
+        code,
+        status=response.status,
+        details=_details(error.get("details")),
+        retry_after=_seconds(response.headers.get("Retry-After")),
+        request_id=_request_id(response.headers),
+    )
+
+
+def _details(value: object) -> Tuple[Detail, ...]:
+    if not isinstance(value, list):
+        return ()
+    details = []
+    for each in value:
+        if isinstance(each, dict) and isinstance(each.get("field"), str):
+            bounds = [
+                bound if isinstance(bound, int) else None
+                for bound in (each.get("min"), each.get("max"))
+            ]
+            details.append(Detail(each["field"], str(each.get("rule", "")), *bounds))
+    return tuple(details)
+
+
+def _object(body: Optional[bytes]) -> Dict[str, Any]:
+    try:
+        value = json.loads(body or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _seconds(value: Optional[str]) -> Optional[int]:
+    """Parses whole seconds. A date in Retry-After would depend on the device's clock."""
+    if value is None or not _SECONDS.fullmatch(value.strip()):
+        return None
+    return int(value)
+
+
+def _request_id(headers: email.message.Message) -> Optional[str]:
+    value = headers.get("X-Request-ID")
+    return value if value is not None and _REQUEST_ID.fullmatch(value) else None
+
+
+def whole(seconds: float) -> int:
+    """Rounds up, so that waiting this long is enough."""
+    return max(0, math.ceil(seconds))

@@ -1,0 +1,31 @@
+"""What is known of one request to the application, or of one call for a token."""
+
+from __future__ import annotations
+
+import re
+from typing import Optional, Set
+
+_INVALID = re.compile(r'(?:^|[\s,])error\s*=\s*"invalid_token"')
+_EXPIRED = re.compile(r'(?:^|[\s,])error_description\s*=\s*"expired"')
+_CODES = ("expired_token", "invalid_token")
+
+
+class Sending:
+    """Has the seconds that the request may still wait for a session, whether it can be sent again,
+    and the codes that it has been refused with: each is handled once.
+    """
+
+    def __init__(self, max_wait: float, replayable: bool) -> None:
+        self.left = max_wait
+        self.replayable = replayable
+        self._seen: Set[str] = set()
+
+    def first(self, error_code: Optional[str], challenge: Optional[str]) -> Optional[str]:
+        """Returns the code of a 401 that is to be handled, from its header or its challenge."""
+        code = error_code
+        if not code and _INVALID.search(challenge or ""):
+            code = "expired_token" if _EXPIRED.search(challenge or "") else "invalid_token"
+        if code not in _CODES or code in self._seen:
+            return None
+        self._seen.add(code)
+        return code

@@ -1,0 +1,133 @@
+"""Requests to the application through urllib."""
+
+from __future__ import annotations
+
+import email.message
+import http.client
+import typing
+import urllib.request
+from typing import Dict, Iterable, Optional, Union
+
+from ._sending import Sending
+
+if typing.TYPE_CHECKING:
+    from ._client import SessionClient
+
+Data = Union[bytes, "typing.IO[bytes]", Iterable[bytes], None]
+
+
+class _SessionHandler(urllib.request.BaseHandler):
+    """Adds the session to the requests of one call, and handles the 401 that refuse it."""
+
+    parent: urllib.request.OpenerDirector
+
+    def __init__(self, client: SessionClient) -> None:
+        self._client = client
+        # Each hop of a redirect is a request of its own.
+        self._sent: Dict[urllib.request.Request, Sending] = {}
+        self._tokens: Dict[urllib.request.Request, str] = {}
+
+    def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
+        if self._client._serves(request.full_url) and not request.has_header("Authorization"):
+            if request not in self._sent:
+                self._sent[request] = self._client._sending(_is_replayable(request))
+            token = self._client._token(self._sent[request])
+            self._tokens[request] = token
+            # A redirect to another origin must not get the header.
+            request.add_unredirected_header("Authorization", "Bearer " + token)
+        return request
+
+    https_request = http_request
+
+    def http_error_401(
+        self,
+        request: urllib.request.Request,
+        response: typing.IO[bytes],
+        status: int,
+        reason: str,
+        headers: email.message.Message,
+    ) -> Optional[http.client.HTTPResponse]:
+        sending = self._sent.get(request)
+        if sending is None:
+            return None
+        challenge = ", ".join(headers.get_all("WWW-Authenticate") or [])
+        code = sending.first(headers.get("X-Error-Code"), challenge)
+        if code is None or not self._client._refused(self._tokens[request], code):
+            return None
+        if not sending.replayable:
+            return None
+        response.close()
+        again = _copy(request, ("Authorization", "Host"))
+        self._sent[again] = sending
+        assert request.timeout is not None
+        return typing.cast(
+            http.client.HTTPResponse, self.parent.open(again, timeout=request.timeout)
+        )
+
+
+class _RedirectHandler(urllib.request.HTTPRedirectHandler):
+    """Follows 307 and 308 with method and body, within the application (RFC 9110, 15.4.8).
+
+    urllib alone raises an error for methods other than GET and HEAD.
+    """
+
+    def __init__(self, client: SessionClient) -> None:
+        self._client = client
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: typing.IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> Optional[urllib.request.Request]:
+        if code in (307, 308) and self._client._serves(newurl) and _is_replayable(req):
+            return _copy(req, ("Authorization", "Host"), newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302  # missing before 3.11
+
+
+def open_with(
+    client: SessionClient,
+    url: Union[str, urllib.request.Request],
+    data: Data,
+    timeout: float,
+) -> http.client.HTTPResponse:
+    # A copy, because opening a request adds headers to it, and the caller may open it again.
+    if isinstance(url, urllib.request.Request):
+        request = _copy(url, ())
+        if data is not None:
+            request.data = data
+    else:
+        request = urllib.request.Request(url, data)
+    opener = urllib.request.build_opener(
+        urllib.request.HTTPSHandler(context=client._ssl_context),
+        _RedirectHandler(client),
+        _SessionHandler(client),
+    )
+    return typing.cast(http.client.HTTPResponse, opener.open(request, timeout=timeout))
+
+
+def _is_replayable(request: urllib.request.Request) -> bool:
+    return request.data is None or isinstance(request.data, (bytes, bytearray))
+
+
+def _copy(
+    request: urllib.request.Request, without: Iterable[str], url: Optional[str] = None
+) -> urllib.request.Request:
+    """Returns a request that has not been sent. Sending one adds headers, and a proxy's host."""
+    copied = urllib.request.Request(
+        request.full_url if url is None else url.replace(" ", "%20"),
+        request.data,
+        dict(request.headers),
+        request.origin_req_host,
+        request.unverifiable,
+        request.get_method(),
+    )
+    for name, value in request.unredirected_hdrs.items():
+        if name not in without:
+            copied.add_unredirected_header(name, value)
+    return copied
