@@ -1,0 +1,76 @@
+type Input = Parameters<typeof globalThis.fetch>[0];
+type Init = NonNullable<Parameters<typeof globalThis.fetch>[1]>;
+
+/** A request of the app, which may be sent several times with different sessions. */
+export interface Outgoing {
+  readonly address: string | URL;
+  /** Whether the app has set an Authorization header of its own. */
+  readonly authorized: boolean;
+  /** Whether the body can be sent again. */
+  readonly replayable: boolean;
+  readonly signal: AbortSignal | undefined;
+  send(fetch: typeof globalThis.fetch, token: string): Promise<Response>;
+  /** Lets go of what was kept for another send. */
+  discard(): void;
+}
+
+/** Describes a request from the arguments of fetch. */
+export function outgoing(input: Input, init: Init | undefined): Outgoing {
+  return typeof input === "object" && "clone" in input
+    ? ofRequest(input, init)
+    : ofAddress(input, { ...init });
+}
+
+function ofAddress(address: string | URL, init: Init): Outgoing {
+  const headers = new Headers(init.headers);
+  return {
+    address,
+    authorized: headers.has("Authorization"),
+    replayable: isReplayable(init.body),
+    signal: init.signal ?? undefined,
+    // The rest of init is passed on as it is: platforms have members of their own there.
+    send: (fetch, token) => fetch(address, { ...init, headers: withToken(headers, token) }),
+    discard: () => {},
+  };
+}
+
+/**
+ * A Request hides what its body was made of. It is therefore cloned for each send, and the platform
+ * keeps a copy of the body until the last one.
+ */
+function ofRequest(input: Request, init: Init | undefined): Outgoing {
+  const stream = init?.body !== undefined && !isReplayable(init.body);
+  const request = init === undefined ? input : new Request(input, init);
+  return {
+    address: request.url,
+    authorized: request.headers.has("Authorization"),
+    replayable: !stream,
+    signal: request.signal,
+    send: (fetch, token) => {
+      const sent = stream ? request : request.clone();
+      sent.headers.set("Authorization", `Bearer ${token}`);
+      return fetch(sent);
+    },
+    discard: () => void request.body?.cancel().catch(() => {}),
+  };
+}
+
+function withToken(headers: Headers, token: string): Headers {
+  const all = new Headers(headers);
+  all.set("Authorization", `Bearer ${token}`);
+  return all;
+}
+
+/** Reports whether a body is data, not something that is read once. */
+function isReplayable(body: unknown): boolean {
+  return (
+    body === undefined ||
+    body === null ||
+    typeof body === "string" ||
+    body instanceof URLSearchParams ||
+    body instanceof FormData ||
+    body instanceof Blob ||
+    body instanceof ArrayBuffer ||
+    ArrayBuffer.isView(body)
+  );
+}

@@ -1,0 +1,153 @@
+import { isBusy } from "./answer.ts";
+import type { Call } from "./call.ts";
+import { SessionError } from "./errors.ts";
+import { machine } from "./machine.ts";
+import { Pace } from "./pace.ts";
+import type { Service } from "./service.ts";
+import { createInstallId, type Kept, type Vault } from "./vault.ts";
+
+/** How an application refused a session. */
+export type Refusal = "expired_token" | "invalid_token";
+
+/** How often sessions are replaced because they are invalid, in seconds. */
+const replacing = 60;
+
+/** Obtains the session, renews it and replaces it. All calls of one client share it. */
+export class Source {
+  readonly #vault: Vault;
+  readonly #service: Service;
+  readonly #pace = new Pace();
+  /** The one exchange with the service that is on its way. */
+  #flight: Promise<void> | undefined;
+  /** When to renew the session whose age is known: it came while this client ran. */
+  #dated: { token: string; refreshAt: number } | undefined;
+  /** What the storage held when this client last looked. */
+  #seen: { token: string | undefined; at: number } | undefined;
+  /** The session that the application refused last. It is not sent there again. */
+  #refused: { token: string; why: Refusal } | undefined;
+  #replaceableAt = -Infinity;
+  /** Counts sign-outs, so that a flight that began before one is dropped. */
+  #signOuts = 0;
+
+  constructor(vault: Vault, service: Service) {
+    this.#vault = vault;
+    this.#service = service;
+  }
+
+  /**
+   * Returns a session to send. It waits only if none is held. If the session can be sent only once,
+   * it also waits for the renewal of one of unknown age.
+   */
+  async obtain(call: Call, once: boolean): Promise<string> {
+    let renewed = false;
+    let refused: SessionError | undefined;
+    for (;;) {
+      const kept = await call.wait(this.#load());
+      if (kept.token !== undefined && kept.token !== this.#refused?.token) {
+        const dated = this.#dated?.token === kept.token;
+        const due = dated ? machine.now() >= (this.#dated?.refreshAt ?? 0) : once;
+        if (!due || renewed || !this.#pace.mayRenew()) return kept.token;
+        const renewal = this.#fly(kept.token);
+        if (dated) return kept.token;
+        renewed = true;
+        try {
+          await call.wait(renewal);
+        } catch (error) {
+          // If the renewal failed, the session that is held goes on.
+          if (!(error instanceof SessionError)) throw error;
+        }
+        continue;
+      }
+      const refusal = this.#pace.refusal();
+      if (refusal !== undefined) {
+        if (refusal.seconds > call.left) throw refused ?? refusal.error;
+        await call.pause(refusal.seconds);
+        refused = undefined;
+        continue;
+      }
+      try {
+        await call.wait(this.#fly(kept.token));
+      } catch (error) {
+        if (!(error instanceof SessionError) || !isBusy(error.status)) throw error;
+        refused = error;
+      }
+    }
+  }
+
+  /** Notes that the application refused a session. Returns whether to send the request again. */
+  async refused(call: Call, token: string, why: Refusal): Promise<boolean> {
+    const kept = await call.wait(this.#load());
+    if (kept.token !== token) return true; // another call or tab has replaced it
+    const before = this.#refused?.token === token ? this.#refused.why : undefined;
+    if (before === why || before === "invalid_token") return true;
+    if (why === "invalid_token") {
+      // An application with wrong keys must not make each installation ask for sessions all the
+      // time.
+      if (machine.now() < this.#replaceableAt) return false;
+      this.#replaceableAt = machine.now() + replacing;
+    }
+    this.#refused = { token, why };
+    return true;
+  }
+
+  /** Forgets the session and a created install id. */
+  signOut(): Promise<void> {
+    this.#signOuts++;
+    this.#dated = this.#refused = undefined;
+    this.#seen = { token: undefined, at: machine.now() };
+    return this.#vault.save({});
+  }
+
+  /** Loads what is kept. A session that was not there at the last look is younger than that. */
+  async #load(): Promise<Kept> {
+    const at = machine.now();
+    const kept = await this.#vault.load();
+    const { token, refreshAfter } = kept;
+    const appeared =
+      this.#seen !== undefined && this.#seen.token !== token && this.#dated?.token !== token;
+    if (appeared && token !== undefined && refreshAfter !== undefined) {
+      this.#dated = { token, refreshAt: (this.#seen?.at ?? at) + refreshAfter };
+    }
+    this.#seen = { token, at };
+    return kept;
+  }
+
+  /** Joins the flight, or begins one because of a session that is kept, or of none. */
+  #fly(because: string | undefined): Promise<void> {
+    if (this.#flight === undefined) {
+      const work = () => this.#exchange(because);
+      this.#flight = this.#vault.locked(2 * this.#service.timeout, work).finally(() => {
+        this.#flight = undefined;
+      });
+      this.#flight.catch(() => {}); // a renewal in the background has no caller
+    }
+    return this.#flight;
+  }
+
+  /** Exchanges the kept session for a new one, unless another tab has done so already. */
+  async #exchange(because: string | undefined): Promise<void> {
+    const signOuts = this.#signOuts;
+    const found = await this.#load();
+    if (signOuts !== this.#signOuts || found.token !== because) return;
+    const invalid = this.#refused?.token === found.token && this.#refused?.why === "invalid_token";
+    const asked = {
+      installId: found.installId ?? createInstallId(),
+      token: invalid ? undefined : found.token,
+    };
+    if (!same(asked, found)) await this.#vault.save(asked);
+    const grant = await this.#pace.follow(this.#service.exchange(asked.installId, asked.token));
+    const at = machine.now();
+    // A sign-out, here or in another tab, drops the result.
+    const now = await this.#load();
+    if (signOuts !== this.#signOuts || !same(now, asked)) return;
+    const { token, refreshAfter } = grant;
+    this.#dated = { token, refreshAt: at + refreshAfter };
+    this.#seen = { token, at };
+    this.#refused = undefined; // two sessions of the same second may have the same text
+    await this.#vault.save({ installId: asked.installId, token, refreshAfter });
+  }
+}
+
+function same(a: Kept, b: Kept): boolean {
+  return a.installId === b.installId && a.token === b.token;
+}

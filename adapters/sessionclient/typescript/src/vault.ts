@@ -1,0 +1,158 @@
+import { isRefreshAfter, isToken, parseObject } from "./answer.ts";
+import { machine } from "./machine.ts";
+import type { ClientStorage } from "./storage.ts";
+
+/** What a client keeps. */
+export interface Kept {
+  readonly installId?: string | undefined;
+  readonly token?: string | undefined;
+  /** After how many seconds the session was to be renewed when it was granted. */
+  readonly refreshAfter?: number | undefined;
+}
+
+/**
+ * Keeps an installation's id and session in the app's storage, and in memory while that fails. The
+ * storage is the truth: another tab may have changed it.
+ */
+export class Vault {
+  readonly #storage: ClientStorage;
+  readonly #installId: string | undefined;
+  #memory: Kept = {};
+  /** Whether the storage does not have what is in memory yet, which therefore counts. */
+  #unsaved = false;
+  #saving = false;
+  #saves = 0;
+  /** Whether a call of the storage was given up and still goes on. */
+  #stuck = false;
+
+  /** An install id that is given belongs to the app: it takes the place of the one that is kept. */
+  constructor(storage: ClientStorage, installId: string | undefined) {
+    this.#storage = storage;
+    this.#installId = installId;
+  }
+
+  /** Returns what is kept, as far as it can be used. */
+  async load(): Promise<Kept> {
+    if (this.#unsaved) {
+      if (!this.#saving) void this.save(this.#memory);
+    } else {
+      const before = this.#saves;
+      try {
+        const kept = parseKept(await this.#timely(() => this.#storage.load()));
+        // What was saved meanwhile is newer.
+        if (this.#saves === before) this.#memory = kept;
+      } catch {
+        // The storage is out: memory has what was kept last.
+      }
+    }
+    return this.#ours(this.#memory);
+  }
+
+  /** Keeps something in place of what was kept; {} forgets everything. */
+  async save(kept: Kept): Promise<void> {
+    const mine = ++this.#saves;
+    this.#memory = kept;
+    this.#unsaved = this.#saving = true;
+    const text = kept.installId === undefined ? null : formatKept(kept);
+    let saved = false;
+    try {
+      await this.#timely(() => this.#storage.save(text));
+      // A storage that loses what it is given must not cause a session for each request.
+      saved = text === null || (await this.#timely(() => this.#storage.load())) !== null;
+    } catch {
+      // Memory counts until the storage is back.
+    }
+    if (this.#saves !== mine) return;
+    this.#unsaved = !saved;
+    this.#saving = false;
+  }
+
+  /**
+   * Runs work under the lock of the storage, or without one if that cannot be had within some
+   * seconds.
+   */
+  locked(seconds: number, work: () => Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      let begun = false;
+      const begin = async (): Promise<void> => {
+        if (begun) return;
+        begun = true;
+        cancel();
+        const done = work();
+        resolve(done);
+        await done.catch(() => {});
+      };
+      const cancel = machine.after(seconds, begin);
+      if (this.#stuck) return void begin();
+      try {
+        this.#storage.lock(begin).catch(begin);
+      } catch {
+        void begin();
+      }
+    });
+  }
+
+  #ours(kept: Kept): Kept {
+    if (this.#installId === undefined || this.#installId === kept.installId) return kept;
+    return { installId: this.#installId };
+  }
+
+  /** Waits for the storage, within bounds: a database may never answer. */
+  async #timely<T>(call: () => T | Promise<T>): Promise<T> {
+    if (this.#stuck) throw new Error("the storage does not answer");
+    const result = call();
+    if (!isPromise(result)) return result;
+    let cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancel = machine.after(machine.storagePatience, () => {
+        this.#stuck = true;
+        const unstick = () => (this.#stuck = false);
+        result.then(unstick, unstick);
+        reject(new Error("the storage does not answer"));
+      });
+    });
+    return Promise.race([result, late]).finally(cancel);
+  }
+}
+
+/** Creates an install id: a random UUID. crypto.randomUUID is missing in pages without https. */
+export function createInstallId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const hex = Array.from(bytes, (byte, i) =>
+    (i === 6 ? (byte & 0x0f) | 0x40 : i === 8 ? (byte & 0x3f) | 0x80 : byte)
+      .toString(16)
+      .padStart(2, "0"),
+  ).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+/** Reports whether the service accepts an install id. */
+export function isInstallId(value: unknown): value is string {
+  if (typeof value !== "string" || /\p{Cc}|\p{Cs}/u.test(value) || !/\P{White_Space}/u.test(value))
+    return false;
+  const length = [...value].length;
+  return length >= 8 && length <= 128;
+}
+
+function isPromise<T>(result: T | Promise<T>): result is Promise<T> {
+  return typeof result === "object" && result !== null && "then" in result;
+}
+
+/** Reads a saved text. What cannot be read counts as not saved. */
+function parseKept(text: unknown): Kept {
+  const kept = (typeof text === "string" && parseObject(text)) || {};
+  const { version, install_id, session_token, refresh_after } = kept;
+  if (!isInstallId(install_id)) return {}; // a session belongs to its install id
+  if (version !== 1 || !isToken(session_token)) return { installId: install_id };
+  const refreshAfter = isRefreshAfter(refresh_after) ? refresh_after : undefined;
+  return { installId: install_id, token: session_token, refreshAfter };
+}
+
+function formatKept({ installId, token, refreshAfter }: Kept): string {
+  return JSON.stringify({
+    version: 1,
+    install_id: installId,
+    session_token: token,
+    refresh_after: refreshAfter,
+  });
+}
