@@ -1,0 +1,155 @@
+import Foundation
+
+/// What sessiond answered.
+enum Answer: Sendable {
+    case granted(Grant)
+    /// 429 or 503.
+    case refused(SessionError)
+    case failed(SessionError)
+}
+
+struct Grant: Sendable, Equatable {
+    let token: String
+    let refreshAfter: Int
+    /// Seconds for which a limit has nothing remaining, so that no session is to be requested.
+    let delay: TimeInterval
+}
+
+/// Sends one request for a session. It is bounded in time and size, follows no redirect, and uses
+/// neither cookies nor a cache.
+struct Exchange: Sendable {
+    private static let largestBody = 64 * 1024
+
+    private let url: URL
+    private let urlSession: URLSession
+    private let timeout: TimeInterval
+    private let appVersion: String
+    private let platform: String
+    private let substitute: (@Sendable (String, String?) async -> Answer)?
+
+    init(_ configuration: SessionClient.Configuration) {
+        url = configuration.sessions.appendingPathComponent("v1/sessions/anonymous")
+        urlSession = configuration.urlSession
+        timeout = configuration.timeout
+        appVersion = configuration.appVersion
+        platform = configuration.platform
+        substitute = configuration.hooks.send
+    }
+
+    func send(installID: String, bearer: String?) async -> Answer {
+        if let substitute { return await substitute(installID, bearer) }
+        var request = URLRequest(url: url, cachePolicy: .reloadIgnoringLocalCacheData, timeoutInterval: timeout)
+        request.httpMethod = "POST"
+        request.httpShouldHandleCookies = false
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        if let bearer { request.setValue("Bearer \(bearer)", forHTTPHeaderField: "Authorization") }
+        do {
+            request.httpBody = try JSONEncoder().encode(
+                ["install_id": installID, "app_version": appVersion, "platform": platform]
+            )
+            let prepared = request
+            return try await withinTimeout { try await receive(prepared) }
+        } catch let error as SessionError {
+            return .failed(error)
+        } catch let error as URLError where error.code == .timedOut {
+            return .failed(SessionError(code: SessionError.timeout))
+        } catch {
+            return .failed(SessionError(code: SessionError.unreachable))
+        }
+    }
+
+    private func receive(_ request: URLRequest) async throws -> Answer {
+        let (bytes, response) = try await urlSession.bytes(for: request, delegate: NoRedirects())
+        defer { bytes.task.cancel() } // ends what was not read
+        guard let head = response as? HTTPURLResponse else {
+            throw SessionError(code: SessionError.unexpectedResponse)
+        }
+        var body = Data()
+        for try await byte in bytes {
+            body.append(byte)
+            guard body.count <= Self.largestBody else {
+                throw SessionError(code: SessionError.unexpectedResponse, status: head.statusCode)
+            }
+        }
+        return Answer(status: head.statusCode, header: { head.value(forHTTPHeaderField: $0) }, body: body)
+    }
+
+    /// The timeout of a URLRequest begins again with each packet. This one does not.
+    private func withinTimeout(_ work: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
+        try await withThrowingTaskGroup(of: Answer.self) { group in
+            group.addTask { try await work() }
+            group.addTask {
+                try await Task.sleep(nanoseconds: UInt64(timeout * 1_000_000_000))
+                throw SessionError(code: SessionError.timeout)
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next() else { throw CancellationError() }
+            return first
+        }
+    }
+}
+
+extension Answer {
+    private struct Issued: Decodable {
+        let session_token: String
+        let refresh_after: Int
+    }
+
+    private struct Envelope: Decodable {
+        struct Failure: Decodable {
+            let code: String
+            let details: [SessionError.Detail]?
+        }
+
+        let error: Failure
+    }
+
+    init(status: Int, header: (String) -> String?, body: Data) {
+        let requestID = header("X-Request-ID")
+        if status == 200 {
+            guard let issued = try? JSONDecoder().decode(Issued.self, from: body),
+                Record.isToken(issued.session_token), Record.isRefreshAfter(issued.refresh_after)
+            else {
+                self = .failed(
+                    SessionError(code: SessionError.unexpectedResponse, status: status, requestID: requestID)
+                )
+                return
+            }
+            self = .granted(Grant(
+                token: issued.session_token,
+                refreshAfter: issued.refresh_after,
+                delay: TimeInterval(spentFor(header("RateLimit") ?? ""))
+            ))
+            return
+        }
+        let failure = (try? JSONDecoder().decode(Envelope.self, from: body))?.error
+        let error = SessionError(
+            code: [header("X-Error-Code"), failure?.code].compactMap { $0 }.first(where: isCode)
+                ?? SessionError.unexpectedResponse,
+            status: status,
+            details: failure?.details ?? [],
+            retryAfter: header("Retry-After").flatMap(wholeSeconds),
+            requestID: requestID
+        )
+        self = status == 429 || status == 503 ? .refused(error) : .failed(error)
+    }
+}
+
+private func isCode(_ text: String) -> Bool {
+    (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { $0 == UInt8(ascii: "_") || (97...122).contains($0) }
+}
+
+/// Returns the seconds of a Retry-After header, or nil if it is a date or nonsense.
+func wholeSeconds(_ text: String) -> Int? {
+    guard (1...9).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+    return Int(text)
+}
+
+/// Returns the longest wait of the limits in a RateLimit header that have nothing remaining.
+func spentFor(_ rateLimit: String) -> Int {
+    rateLimit.split(separator: ",").map { limit -> Int in
+        let members = limit.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
+        guard members.contains("r=0"), let reset = members.first(where: { $0.hasPrefix("t=") }) else { return 0 }
+        return wholeSeconds(String(reset.dropFirst(2))) ?? 0
+    }.max() ?? 0
+}

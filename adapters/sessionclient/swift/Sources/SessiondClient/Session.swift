@@ -1,0 +1,114 @@
+import Foundation
+
+// The session that is held: where it is read and kept, and what a rejection does to it.
+extension SessionClient {
+    /// Returns the token to send. It waits for a session if none is held.
+    func obtain(_ call: Call) async throws -> String {
+        var renewedFirst = false
+        while true {
+            try Task.checkCancellation()
+            read()
+            let now = hooks.now()
+            if let token = held.token, token != expiredToken {
+                let ageIsUnknown = due?.token != token
+                if !call.replayable, ageIsUnknown, !renewedFirst, now >= max(notBefore, renewNotBefore) {
+                    // A 401 could not be handled, so it is avoided.
+                    renewedFirst = true
+                    _ = try await nextOutcome()
+                    continue
+                }
+                if let due, due.token == token, now >= max(due.at, notBefore, renewNotBefore) {
+                    launch() // in the background: no request waits for it
+                }
+                return token
+            }
+            if now < notBefore {
+                guard notBefore <= call.deadline else {
+                    throw refusal.retrying(after: notBefore - now)
+                }
+                try await hooks.sleep(notBefore - now)
+                continue
+            }
+            switch try await nextOutcome() {
+            case .granted(let token): return token
+            case .failed(let error): throw error
+            case .refused(let error) where notBefore > call.deadline: throw error
+            case .refused, .dropped: continue
+            }
+        }
+    }
+
+    /// Notes that the application refused the token. It returns false if nothing would change by
+    /// sending the request again.
+    func reject(_ token: String, _ rejection: Rejection) -> Bool {
+        read()
+        guard held.token == token else { return true } // another caller has replaced it already
+        switch rejection {
+        case .expired:
+            expiredToken = token
+        case .invalid:
+            // An application with wrong keys must not make every device ask for sessions without
+            // end.
+            let now = hooks.now()
+            if let lastReplaced, now < lastReplaced + 60 { return false }
+            lastReplaced = now
+            keep(Record(installID: held.installID, token: nil))
+        }
+        return true
+    }
+
+    /// Reads the storage into `held`, so that what another process did is noticed. A storage that
+    /// fails leaves the client in memory.
+    func read() {
+        if unsaved, !provisional {
+            save()
+            return
+        }
+        let stored: Record
+        do {
+            stored = Record(stored: try configuration.storage.load())
+        } catch {
+            provisional = provisional || held.isEmpty
+            return
+        }
+        if let accessed, let token = stored.token, token != held.token, let seconds = stored.refreshAfter {
+            // Another client has stored it since, so its age is known well enough.
+            due = (token, accessed + TimeInterval(seconds))
+        }
+        accessed = hooks.now()
+        let beganWithoutStorage = provisional
+        provisional = false
+        if beganWithoutStorage, stored.isEmpty {
+            save()
+            return
+        }
+        held = stored
+        if let configured = configuration.installID, held.installID != configured {
+            held = Record(installID: configured, token: nil) // a session of another installation
+        }
+    }
+
+    func keep(_ record: Record) {
+        held = record
+        if !provisional { save() }
+    }
+
+    private func save() {
+        do {
+            try configuration.storage.save(held.text)
+            accessed = hooks.now()
+            unsaved = false
+        } catch {
+            unsaved = true
+        }
+    }
+
+    /// Returns the install ID, which it creates and keeps if there is none. It is never a
+    /// constant: all devices with a constant would share one limit.
+    func installID() -> String {
+        if let known = configuration.installID ?? held.installID { return known }
+        let created = UUID().uuidString.lowercased()
+        keep(Record(installID: created, token: held.token))
+        return created
+    }
+}

@@ -1,0 +1,159 @@
+import Foundation
+
+/// Obtains a session from sessiond, keeps it, renews it, and sends it with requests to your
+/// application. Create one client for each app and share it: any number of callers share one
+/// session and one request for it.
+public actor SessionClient {
+    public struct Configuration: Sendable {
+        /// The base URL of sessiond.
+        public var sessions: URL
+        /// Base URLs of your application. Requests to their origins (scheme, host and port) carry
+        /// the session; requests to others never do.
+        public var application: [URL]
+        /// Where the session survives a restart of the app: `KeychainStorage()` in most apps.
+        public var storage: any SessionStorage
+        /// The version of your app, 1 to 32 characters.
+        public var appVersion: String
+        /// The platform of your app, 1 to 32 characters.
+        public var platform: String
+        /// Identifies the installation, 8 to 128 characters. Without it, the client creates a UUID
+        /// and keeps it in the storage.
+        public var installID: String?
+        /// Seconds that one exchange with sessiond may take.
+        public var timeout: TimeInterval = 10
+        /// Seconds that one call may wait for a session while sessiond refuses it.
+        public var maxWait: TimeInterval = 150
+        /// Sends all requests.
+        public var urlSession: URLSession = .shared
+        var hooks = Hooks()
+
+        public init(
+            sessions: URL,
+            application: [URL],
+            storage: any SessionStorage = MemoryStorage(),
+            appVersion: String,
+            platform: String = "ios"
+        ) {
+            self.sessions = sessions
+            self.application = application
+            self.storage = storage
+            self.appVersion = appVersion
+            self.platform = platform
+        }
+    }
+
+    let configuration: Configuration
+    let hooks: Hooks
+    let exchange: Exchange
+    let origins: Set<Origin>
+
+    // The state below is that of Session.swift and Flight.swift.
+    var held = Record()
+    /// The storage has not taken `held` yet, so `held` counts and not what is stored.
+    var unsaved = false
+    /// `held` began while the storage could not be read, so what is stored counts once it can be.
+    var provisional = false
+    /// The token that the application called expired. It is sent to renew, and for nothing else.
+    var expiredToken: String?
+    /// When the token is to be renewed. Unknown for a token that was stored before the client began.
+    var due: (token: String, at: TimeInterval)?
+    /// When the storage was last read or written.
+    var accessed: TimeInterval?
+    /// When the last session was replaced because the application called it invalid.
+    var lastReplaced: TimeInterval?
+
+    var flight: (id: Int, task: Task<Void, Never>)?
+    var waiters: [Int: CheckedContinuation<Outcome, any Error>] = [:]
+    var lastID = 0
+    /// No request for a session is sent before this time.
+    var notBefore: TimeInterval = 0
+    /// What a caller gets that cannot wait until `notBefore`.
+    var refusal = SessionError(code: SessionError.rateLimited)
+    /// No renewal of a session that is still good is tried before this time.
+    var renewNotBefore: TimeInterval = 0
+    var refusalBackoff = Backoff(first: 1, last: 60)
+    var renewalBackoff = Backoff(first: 10, last: 300)
+
+    /// Throws `SessionConfigurationError` if a base URL is not https, except on this device, or a
+    /// time is out of range.
+    public init(_ configuration: Configuration) throws {
+        for url in configuration.application + [configuration.sessions] {
+            guard let origin = Origin(url) else {
+                throw SessionConfigurationError(message: "\(url) is not an http or https URL")
+            }
+            guard origin.isSecure else {
+                throw SessionConfigurationError(message: "\(url) must be https, because it is not on this device")
+            }
+        }
+        guard (0.001...3600).contains(configuration.timeout), (0...86_400).contains(configuration.maxWait) else {
+            throw SessionConfigurationError(message: "timeout must be 0.001 to 3600 s, and maxWait 0 to 86400 s")
+        }
+        self.configuration = configuration
+        hooks = configuration.hooks
+        exchange = Exchange(configuration)
+        origins = Set(configuration.application.compactMap { Origin($0) })
+    }
+
+    /// Returns a session token, for what `data(for:)` does not send: WebSockets, gRPC, background
+    /// transfers. It waits if there is no session, and throws `SessionError`, or
+    /// `CancellationError` if the task is cancelled. The caller cannot report a refusal, so a
+    /// session whose age is unknown is renewed first.
+    public func token() async throws -> String {
+        try await obtain(Call(deadline: hooks.now() + configuration.maxWait, replayable: false))
+    }
+
+    /// Sends a request with the session, like `URLSession.data(for:)`. If the application refuses
+    /// the session with a 401, it renews or replaces the session and sends the request again, at
+    /// most once for each of the two reasons. A request with an `httpBodyStream` is sent once. A
+    /// request to another origin, or with an Authorization header of its own, is sent as it is.
+    public func data(for request: URLRequest) async throws -> (Data, URLResponse) {
+        guard let origin = request.url.flatMap({ Origin($0) }), origins.contains(origin),
+            request.value(forHTTPHeaderField: "Authorization") == nil
+        else {
+            return try await configuration.urlSession.data(for: request)
+        }
+        var call = Call(
+            deadline: hooks.now() + configuration.maxWait,
+            replayable: request.httpBodyStream == nil
+        )
+        var handled: Set<Rejection> = []
+        while true {
+            let token = try await obtain(call)
+            var authorized = request
+            authorized.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
+            let sent = hooks.now()
+            let (data, response) = try await configuration.urlSession.data(
+                for: authorized,
+                delegate: ApplicationRedirects(token: token, origins: origins)
+            )
+            call.deadline += hooks.now() - sent // the application's time is no wait for a session
+            // After a redirect, another server may have answered, which did not get the session.
+            guard let answer = response as? HTTPURLResponse, let answered = answer.url.flatMap({ Origin($0) }),
+                origins.contains(answered), let rejection = Rejection(answer),
+                handled.insert(rejection).inserted, reject(token, rejection), call.replayable
+            else {
+                return (data, response)
+            }
+        }
+    }
+
+    /// Forgets the session, and the install ID if the client created it. A session that is being
+    /// issued is dropped.
+    public func signOut() {
+        flight?.task.cancel()
+        flight = nil
+        expiredToken = nil
+        due = nil
+        provisional = false // what is stored must not return
+        keep(Record())
+        resumeWaiters(.dropped)
+    }
+}
+
+/// What one call of the app allows.
+struct Call: Sendable {
+    /// Until when it may wait.
+    var deadline: TimeInterval
+    /// Whether a 401 can be handled by sending the request again.
+    let replayable: Bool
+}

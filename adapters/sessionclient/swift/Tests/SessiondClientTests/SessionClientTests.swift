@@ -1,0 +1,171 @@
+import XCTest
+@testable import SessiondClient
+
+final class SessionClientTests: XCTestCase {
+    func testCallersShareOneSession() async throws {
+        let world = World([grant("first.token")])
+        let client = try world.client()
+        try await withThrowingTaskGroup(of: String.self) { group in
+            for _ in 0..<20 { group.addTask { try await client.token() } }
+            for try await token in group { XCTAssertEqual(token, "first.token") }
+        }
+        XCTAssertEqual(world.bearers, [nil])
+    }
+
+    func testRenewsInTheBackground() async throws {
+        let world = World([grant("first.token", refreshAfter: 80), grant("second.token")])
+        let client = try world.client()
+        let first = try await client.token()
+        world.advance(79)
+        _ = try await client.token()
+        XCTAssertEqual(world.bearers, [nil])
+        world.advance(1)
+        let due = try await client.token()
+        XCTAssertEqual(due, first)
+        _ = await client.flight?.task.value
+        let renewed = try await client.token()
+        XCTAssertEqual(renewed, "second.token")
+        XCTAssertEqual(world.bearers, [nil, "first.token"])
+    }
+
+    func testWaitsAsLongAsItIsTold() async throws {
+        let world = World([refusal(retryAfter: 100), grant("first.token")])
+        let client = try world.client()
+        let token = try await client.token()
+        XCTAssertEqual(token, "first.token")
+        XCTAssertEqual(world.slept, [105])
+    }
+
+    func testFailsAtOnceIfTheWaitIsTooLong() async throws {
+        let world = World([refusal(retryAfter: 200)])
+        let client = try world.client()
+        do {
+            _ = try await client.token()
+            XCTFail("there is no session")
+        } catch let error as SessionError {
+            XCTAssertEqual(error.code, "session_rate_limited")
+            XCTAssertEqual(error.retryAfter, 200)
+        }
+        XCTAssertEqual(world.slept, [])
+    }
+
+    func testRejections() async throws {
+        let world = World([grant("first.token"), grant("second.token"), grant("third.token")])
+        let client = try world.client()
+        var token = try await client.token()
+        var again = await client.reject(token, .expired)
+        XCTAssertTrue(again)
+        token = try await client.token()
+        XCTAssertEqual(token, "second.token")
+        again = await client.reject(token, .invalid)
+        XCTAssertTrue(again)
+        token = try await client.token()
+        XCTAssertEqual(token, "third.token")
+        again = await client.reject(token, .invalid)
+        XCTAssertFalse(again, "a session is replaced once a minute at most")
+        XCTAssertEqual(world.bearers, [nil, "first.token", nil])
+    }
+
+    func testClientsOfOneStorageRenewOnce() async throws {
+        let world = World([grant("first.token"), grant("second.token")])
+        let clients = [try world.client(), try world.client()]
+        for _ in 0..<2 {
+            for client in clients { _ = try await client.token() }
+        }
+        XCTAssertEqual(world.bearers, [nil, "first.token"])
+    }
+
+    func testSignOutForgets() async throws {
+        let world = World([grant("first.token"), grant("second.token")])
+        let client = try world.client()
+        _ = try await client.token()
+        await client.signOut()
+        XCTAssertNil(world.storage.load())
+        let token = try await client.token()
+        XCTAssertEqual(token, "second.token")
+        XCTAssertEqual(Set(world.installIDs).count, 2)
+    }
+
+    func testAStorageThatFailsDoesNoHarm() async throws {
+        let world = World([grant("first.token")])
+        let client = try world.client(storage: FailingStorage())
+        for _ in 0..<3 {
+            let token = try await client.token()
+            XCTAssertEqual(token, "first.token")
+        }
+    }
+
+    func testPlainHTTPIsForThisDevice() throws {
+        let world = World([])
+        XCTAssertNoThrow(try world.client(application: "http://127.0.0.1:3000"))
+        XCTAssertThrowsError(try world.client(application: "http://api.example.com"))
+    }
+}
+
+private struct FailingStorage: SessionStorage {
+    struct Failure: Error {}
+
+    func load() throws -> String? { throw Failure() }
+    func save(_ text: String?) throws { throw Failure() }
+}
+
+private func grant(_ token: String, refreshAfter: Int = 3000) -> Answer {
+    .granted(Grant(token: token, refreshAfter: refreshAfter, delay: 0))
+}
+
+private func refusal(retryAfter: Int) -> Answer {
+    .refused(SessionError(code: "session_rate_limited", status: 429, retryAfter: retryAfter))
+}
+
+/// Answers in place of sessiond, and has a clock that sleeping moves.
+private final class World: @unchecked Sendable {
+    let storage = MemoryStorage()
+    private let lock = NSLock()
+    private var answers: [Answer]
+    private var clock: TimeInterval = 1000
+    private var requests: [(installID: String, bearer: String?)] = []
+    private var waits: [TimeInterval] = []
+
+    init(_ answers: [Answer]) { self.answers = answers }
+
+    var bearers: [String?] { locked { requests.map { $0.bearer } } }
+    var installIDs: [String] { locked { requests.map { $0.installID } } }
+    var slept: [TimeInterval] { locked { waits } }
+
+    func advance(_ seconds: TimeInterval) { locked { clock += seconds } }
+
+    func client(
+        storage: (any SessionStorage)? = nil,
+        application: String = "https://api.example.com"
+    ) throws -> SessionClient {
+        var configuration = SessionClient.Configuration(
+            sessions: URL(string: "https://sessions.example.com")!,
+            application: [URL(string: application)!],
+            storage: storage ?? self.storage,
+            appVersion: "1.0"
+        )
+        configuration.hooks.now = { self.locked { self.clock } }
+        configuration.hooks.sleep = { seconds in
+            self.locked {
+                self.waits.append(seconds)
+                self.clock += seconds
+            }
+        }
+        configuration.hooks.jitter = { 0.5 }
+        configuration.hooks.send = { installID, bearer in
+            self.locked {
+                self.requests.append((installID, bearer))
+                return self.answers.isEmpty
+                    ? .failed(SessionError(code: SessionError.unreachable))
+                    : self.answers.removeFirst()
+            }
+        }
+        return try SessionClient(configuration)
+    }
+
+    private func locked<T>(_ work: () -> T) -> T {
+        lock.lock()
+        defer { lock.unlock() }
+        return work()
+    }
+}
