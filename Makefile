@@ -80,14 +80,14 @@ test: test-unit test-suites test-modules ## run the tests: race detector, real s
 GOTEST := $(GO) test -vet=off -p 4 -parallel 8 -timeout 10m
 
 # Suites test the whole service from outside. make test-long runs them with the race detector.
-SUITES := ./test/e2e/... ./test/proxies ./test/readme ./test/docs
+SUITES := ./test/e2e/... ./test/proxies ./test/snippets ./test/docs
 
 # Simulations have one goroutine each, and take eight times as long with the race detector.
 SIMULATIONS := ./test/fleets
 
 test-unit: parts
 	$(call SAY,packages$(comma) with the race detector)
-	$(GOTEST) -race $$($(GO) list ./... | grep -vE '/test/(e2e|proxies|readme|docs|fleets)(/|$$)')
+	$(GOTEST) -race $$($(GO) list ./... | grep -vE '/test/(e2e|proxies|snippets|docs|fleets)(/|$$)')
 
 test-suites: parts
 	$(call SAY,random secrets)
@@ -103,7 +103,7 @@ test-modules: parts
 	$(call SAY,the commonest faults of a shared storage)
 	cd test/faults && $(GOTEST) -parallel 4 -skip '^TestLong' ./...
 
-test-python: ## test the Python verifier against the vectors, the Go domain and FastAPI
+test-python: ## test the Python verifier and the Python client, against the Go domain and the real service
 	GO=$(GO) ./test/python.sh
 
 test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## what takes longer: fuzzing, attacks, killed writers, every fault, other languages, a browser
@@ -126,7 +126,11 @@ test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## what takes longer:
 	./test/schemathesis.sh
 	$(call SAY,typed TypeScript client)
 	./test/typescript.sh
-	$(call SAY,clients in other languages and a browser)
+	$(call SAY,session client in TypeScript)
+	GO=$(GO) ./test/clients-typescript.sh
+	$(call SAY,syntax of the session client in Swift)
+	./test/clients-swift.sh
+	$(call SAY,session clients of the documentation$(comma) and a browser)
 	GO=$(GO) ./test/languages.sh
 
 check: verify lint vulnerabilities ## check generated code, tidy modules, formatting, vet, lint and known vulnerabilities

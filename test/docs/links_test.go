@@ -19,7 +19,9 @@ func pages(t *testing.T) map[string]Page {
 	t.Helper()
 	all := map[string]Page{}
 	for _, pattern := range []string{"*.md", ".github/*.md", "cmd/sessiond/docs/*.md",
-		"adapters/sessionauth/python/*.md", "test/bench/*.md"} {
+		"adapters/sessionauth/python/*.md", "adapters/sessionclient/*.md",
+		"adapters/sessionclient/*/README.md",
+		"test/bench/*.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, found, pattern)

@@ -1,6 +1,4 @@
 // Tries what a page of another origin can do with the service, and reports it to its own server.
-import { SessionClient } from "./client.js";
-
 const service = new URLSearchParams(location.search).get("service");
 const id = "install-of-a-browser";
 // What a tracing library adds to every request.
@@ -11,11 +9,6 @@ const issue = () =>
     headers: { "Content-Type": "application/json", ...traced },
     body: JSON.stringify({ install_id: id, app_version: "1.0", platform: "web" }),
   });
-const store = {
-  get: () => localStorage.getItem("session"),
-  set: (token) =>
-    token === null ? localStorage.removeItem("session") : localStorage.setItem("session", token),
-};
 const exposed = (answer) =>
   Object.fromEntries(
     [
@@ -42,14 +35,14 @@ const attempt = async (request) => {
 };
 
 const report = {};
-const client = new SessionClient(service, id, store);
-report.current = await attempt(() => client.fetch("/v1/sessions/current"));
-report.kept = localStorage.getItem("session") !== null;
+report.first = await attempt(issue);
+const headers = { Authorization: `Bearer ${report.first.body?.session_token}` };
+report.current = await attempt(() => fetch(`${service}/v1/sessions/current`, { headers }));
 report.missing = await attempt(() => fetch(`${service}/v1/sessions/current`));
 report.issued = await attempt(issue);
 report.refused = await attempt(issue);
 report.verify = await attempt(() =>
-  fetch(`${service}/v1/sessions/verify`, { headers: { Authorization: `Bearer ${store.get()}` } }),
+  fetch(`${service}/v1/sessions/verify`, { headers }),
 );
 report.credentials = await attempt(() =>
   fetch(`${service}/v1/sessions/current`, { credentials: "include" }),
