@@ -44,6 +44,7 @@ type Metrics struct {
 	throttled           *prometheus.CounterVec
 	verifications       *prometheus.CounterVec
 	reloadFailures      map[ports.Material]prometheus.Counter
+	reloadFailing       map[ports.Material]prometheus.Gauge
 	forwardedByStranger prometheus.Counter
 	decisions           *prometheus.HistogramVec
 	outage              *prometheus.GaugeVec
@@ -90,6 +91,7 @@ func New(version string) *Metrics {
 			Help: "Tokens verified on protected paths, by outcome and reason of rejection.",
 		}, []string{"outcome", "reason"}),
 		reloadFailures: map[ports.Material]prometheus.Counter{},
+		reloadFailing:  map[ports.Material]prometheus.Gauge{},
 		forwardedByStranger: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "offload_forwarded_by_stranger_total",
 			Help: "Requests with forwarding headers from a peer in a private range while no " +
@@ -125,7 +127,11 @@ func New(version string) *Metrics {
 			Help: "Changed files that did not come into force; each fault counts once while it " +
 				"lasts.",
 		})
-		m.registry.MustRegister(m.reloadFailures[material])
+		m.reloadFailing[material] = prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "offload_" + string(material) + "_reload_failing",
+			Help: "1 while changed files are not in force because they are invalid: alert on it.",
+		})
+		m.registry.MustRegister(m.reloadFailures[material], m.reloadFailing[material])
 	}
 	m.createSeries()
 	m.answered = newKept(m.findRequest)
@@ -184,7 +190,10 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 		m.verified.of(e.Reason).Inc()
 	case ports.ReloadFailed:
 		m.reloadFailures[e.Material].Inc()
-	case ports.Reloaded, ports.WatchFailed, ports.KeysEndEarly, ports.SignerMissing,
+		m.reloadFailing[e.Material].Set(1)
+	case ports.Reloaded:
+		m.reloadFailing[e.Content.Material()].Set(0)
+	case ports.WatchFailed, ports.KeysEndEarly, ports.SignerMissing,
 		ports.SignerFound:
 		// What is in force is shown as it is at a scrape; a failing watch is logged.
 	case ports.LimiterMisconfigured: // logged
@@ -261,6 +270,16 @@ func (m *Metrics) Keys(source ports.KeySource, clock ports.Clock) {
 	}, func() float64 {
 		if at, ok := source.Keyring().NextChange(clock.Now()); ok {
 			return float64(at.UnixMilli()) / 1000
+		}
+		return 0
+	}))
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "offload_keys_signing_until_timestamp_seconds",
+		Help: "From when on no key signs, by the plans in force; 0 if a key always will. Before " +
+			"now: no key signs at present. Alert some days before.",
+	}, func() float64 {
+		if gap, ok := source.Keyring().SigningGap(clock.Now()); ok {
+			return float64(gap.From.UnixMilli()) / 1000
 		}
 		return 0
 	}))

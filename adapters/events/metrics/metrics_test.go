@@ -72,7 +72,7 @@ func TestCountsEventsAndRequests(t *testing.T) {
 		ports.ReloadFailed{Material: ports.MaterialKeys, Cause: errors.New("no keyset")},
 		ports.ReloadFailed{Material: ports.MaterialTLS, Cause: errors.New("no certificate")},
 		ports.ReloadFailed{Material: ports.MaterialTLS, Cause: errors.New("no key")},
-		ports.Reloaded{}, ports.WatchFailed{},
+		ports.Reloaded{Content: ports.KeysContent{}}, ports.WatchFailed{},
 	} {
 		m.Record(context.Background(), event)
 	}
@@ -89,6 +89,8 @@ func TestCountsEventsAndRequests(t *testing.T) {
 		`offload_token_verifications_total{outcome="expired",reason="expired"} 1`,
 		`offload_keys_reload_failures_total 1`,
 		`offload_tls_reload_failures_total 2`,
+		`offload_tls_reload_failing 1`,
+		`offload_keys_reload_failing 0`,
 		`offload_http_requests_in_flight 1`,
 		`offload_forwarded_by_stranger_total 2`,
 		`offload_http_shed_total{budget="waiting"} 1`,
@@ -129,6 +131,29 @@ func TestShowsKeysByState(t *testing.T) {
 	assert.Contains(t, text, `offload_keys{state="pending"} 0`)
 	assert.Contains(t, text, `offload_keys{state="verifying"} 1`)
 	assert.Contains(t, text, "\noffload_keys_next_change_timestamp_seconds 0\n", "none")
+}
+
+func TestShowsWhenSigningEnds(t *testing.T) {
+	noon := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
+	keyring, err := keys.NewKeyring(keys.NewHS256("a", []byte("a"),
+		keys.Plan{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon}))
+	require.NoError(t, err)
+	source := portsfake.NewKeys(keyring)
+	m := metrics.New("")
+	m.Keys(source, portsfake.NewClock(noon.Add(-time.Second)))
+	const name = "\noffload_keys_signing_until_timestamp_seconds"
+	assert.Contains(t, scrape(t, m), name+" 1.7712432e+09\n")
+	source.Put(keyringOf(t, "b", keys.Plan{SignFrom: noon}))
+	assert.Contains(t, scrape(t, m), name+" 1.771243199e+09\n", "none signs now")
+	source.Put(keyringOf(t, "c", keys.Plan{}))
+	assert.Contains(t, scrape(t, m), name+" 0\n", "always")
+}
+
+func keyringOf(t *testing.T, id keys.ID, plan keys.Plan) *keys.Keyring {
+	t.Helper()
+	keyring, err := keys.NewKeyring(keys.NewHS256(id, []byte("a"), plan))
+	require.NoError(t, err)
+	return keyring
 }
 
 func TestCountsConnections(t *testing.T) {
