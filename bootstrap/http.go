@@ -11,6 +11,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/events/logs"
 	"github.com/offload/sessiond/adapters/events/metrics"
+	"github.com/offload/sessiond/adapters/events/trace"
 	"github.com/offload/sessiond/adapters/http/api"
 	"github.com/offload/sessiond/adapters/http/certificate"
 	"github.com/offload/sessiond/adapters/http/ops"
@@ -125,11 +126,22 @@ type listenerParts struct {
 	Ended     Ended
 	Addresses *Addresses
 	Inherited inherited
+	Tracer    *trace.Tracer // nil for no traces
 }
 
 // router returns a handler that serves routes.
 func (p *listenerParts) router(routes []server.Route) *server.Router {
 	return server.NewRouter(routes, p.Clock, p.Metrics, p.Logger)
+}
+
+// publicRouter returns a handler that serves the public routes within budgets, with spans if there
+// are traces.
+func (p *listenerParts) publicRouter(api *api.API, budgets *server.Budgets) *server.Router {
+	router := p.router(api.Routes()).Within(budgets)
+	if p.Tracer != nil {
+		router = router.Traced(p.Tracer)
+	}
+	return router
 }
 
 // listen starts a server with a handler on address, which variable configures, or on the inherited
@@ -184,7 +196,7 @@ func startPublic(p listenerParts, api *api.API, handshake server.Handshake) {
 			}
 			budgets := server.NewBudgets(p.Config.MaxRequests, p.Clock, p.Events)
 			srv, err = p.listen(ctx, config.VarHTTPAddr, p.Config.HTTPAddr,
-				p.router(api.Routes()).Within(budgets), p.publicLimits(budgets), handshake)
+				p.publicRouter(api, budgets), p.publicLimits(budgets), handshake)
 			if err != nil {
 				return err
 			}
@@ -238,6 +250,9 @@ func (p *listenerParts) startedAttributes() []any {
 	storage := []any{slog.String("storage", p.Config.Storage.String())}
 	if p.Config.Storage.Shared() {
 		storage = append(storage, slog.String("on_outage", p.Config.OnOutage.String()))
+	}
+	if p.Tracer != nil {
+		storage = append(storage, slog.Bool("traces", true))
 	}
 	return append([]any{
 		slog.String("public", p.Addresses.Public),

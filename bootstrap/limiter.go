@@ -6,6 +6,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/offload/sessiond/adapters/events/metrics"
+	"github.com/offload/sessiond/adapters/events/trace"
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/adapters/limiter/outage"
 	"github.com/offload/sessiond/adapters/limiter/redis"
@@ -27,6 +28,7 @@ type limiterParts struct {
 	Clock     ports.Clock
 	Entropy   ports.Entropy
 	Events    ports.Events
+	Tracer    *trace.Tracer // nil for no traces
 }
 
 // storage holds the storage of grants, its health if it can have an outage, and what follows the
@@ -46,7 +48,15 @@ func newLimiter(p limiterParts) (storage, error) {
 	case ports.StorageMemory:
 	}
 	local, err := p.local()
-	return storage{Limiter: local}, err
+	return storage{Limiter: p.traced(local)}, err
+}
+
+// traced returns the storage that decides, with spans if there are traces.
+func (p *limiterParts) traced(decides ports.LimiterStorage) ports.LimiterStorage {
+	if p.Tracer == nil {
+		return decides
+	}
+	return p.Tracer.Limiter(p.Config.Storage, decides)
 }
 
 // local returns a storage in this replica's memory.
@@ -62,8 +72,12 @@ func (p *limiterParts) local() (ports.LimiterStorage, error) {
 func (p *limiterParts) shared() (storage, error) {
 	server := redis.New(redisServer(&p.Config, p.Entropy))
 	watch := server.WatchEviction(p.Events)
+	called := p.Metrics.Limiter(ports.StorageRedis, server, nil, p.Clock)
+	if p.Tracer != nil {
+		called = p.Tracer.Shared(ports.StorageRedis, called)
+	}
 	parts := outage.Parts{
-		Shared: p.Metrics.Limiter(ports.StorageRedis, server, nil, p.Clock),
+		Shared: called,
 		Policy: p.Config.OnOutage, Timeout: p.Config.RedisTimeout,
 		Clock: p.Clock, Entropy: p.Entropy, Events: watch,
 	}
@@ -90,7 +104,7 @@ func (p *limiterParts) shared() (storage, error) {
 			return nil
 		},
 	})
-	found := storage{Limiter: guarded, Health: []ports.Health{guarded}}
+	found := storage{Limiter: p.traced(guarded), Health: []ports.Health{guarded}}
 	if files := p.Config.RedisURL.WatchTLSFiles(p.Events); files != nil {
 		p.Lifecycle.Append(fx.StartStopHook(files.Start, files.Stop))
 		found.Followers = []follower{files}

@@ -4,12 +4,16 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
+	"time"
 
 	"go.uber.org/fx"
 
 	"github.com/offload/sessiond/adapters/events/logs"
 	"github.com/offload/sessiond/adapters/events/metrics"
+	"github.com/offload/sessiond/adapters/events/trace"
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/bootstrap/config"
@@ -28,8 +32,12 @@ var telemetry = fx.Module("telemetry",
 		newLogs,
 		func(config config.Config) *metrics.Metrics { return metrics.New(config.BuildVersion) },
 		func(logs *logs.Recorder, metrics *metrics.Metrics) ports.Events {
+			if trace.Requested() {
+				return recorders{metrics, logs, trace.Recorder{}}
+			}
 			return recorders{metrics, logs}
 		},
+		newTracer,
 	),
 	fx.Invoke(func(metrics *metrics.Metrics, output *logs.Output) {
 		metrics.DroppedLines(output.Dropped)
@@ -50,7 +58,11 @@ func newOutput(lifecycle fx.Lifecycle, to LogOutput) *logs.Output {
 // newLogger returns the logger, which limits the lines that callers cause.
 func newLogger(lifecycle fx.Lifecycle, config config.Config, output *logs.Output,
 	clock ports.Clock) *slog.Logger {
-	limited := logs.NewLimited(logs.NewHandler(output, config.LogLevel, config.LogFormat), clock)
+	handler := logs.NewHandler(output, config.LogLevel, config.LogFormat)
+	if trace.Requested() {
+		handler = trace.NewHandler(handler)
+	}
+	limited := logs.NewLimited(handler, clock)
 	lifecycle.Append(fx.StopHook(limited.Close))
 	return slog.New(limited)
 }
@@ -64,6 +76,34 @@ func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,
 			KeysEndEarly: config.RemedyEarlyEnd()})
 	lifecycle.Append(fx.StopHook(recorder.Close))
 	return recorder
+}
+
+// tracerStop is how long the stop of the service waits for the last spans to be exported.
+const tracerStop = time.Second
+
+// newTracer returns the tracer, or nil if the environment does not ask for traces. Traces that it
+// asks for in a wrong way keep nothing from starting.
+func newTracer(lifecycle fx.Lifecycle, settings config.Config, logger *slog.Logger,
+	clock ports.Clock, events ports.Events) *trace.Tracer {
+	if !trace.Requested() {
+		return nil
+	}
+	ctx := context.Background()
+	tracer, err := trace.Start(ctx, trace.Parts{Version: settings.BuildVersion,
+		Trusted: func(r *http.Request) bool {
+			return server.FromTrusted(r, settings.TrustedProxies)
+		}, Clock: clock, Events: events})
+	if err != nil {
+		logs.ConfigurationWarning(ctx, logger, trace.Variables, err.Error(),
+			"there are no traces: correct the variables and restart")
+		return nil
+	}
+	lifecycle.Append(fx.StopHook(func(ctx context.Context) {
+		bounded, cancel := context.WithTimeout(ctx, tracerStop)
+		defer cancel()
+		tracer.Stop(bounded)
+	}))
+	return tracer
 }
 
 // recorders passes each event to several recorders in order. Metrics come before logs: an event

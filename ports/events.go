@@ -177,6 +177,18 @@ type ConnectionRefused struct{ Budget Budget }
 // RequestsShed reports that a budget was reached, and that a request was refused or reset for it.
 type RequestsShed struct{ Budget Budget }
 
+// TracesLost reports that the collector of traces does not take them, so that they are lost. It is
+// recorded once until TracesExported.
+type TracesLost struct {
+	// Cause holds no address and no credential; never nil.
+	Cause error
+}
+
+// TracesExported reports the end of TracesLost.
+type TracesExported struct{}
+
+func (TracesLost) event()            {}
+func (TracesExported) event()        {}
 func (RequestsShed) event()          {}
 func (KeysEndEarly) event()          {}
 func (SignerMissing) event()         {}

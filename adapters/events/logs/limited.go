@@ -24,6 +24,7 @@ var unlimited = func() map[string]bool {
 		eventConfiguration: true,
 		eventEndEarly:      true, eventSignerMissing: true, eventSignerFound: true,
 		eventOutageStarted: true, eventOutageEnded: true,
+		eventTracesLost: true, eventTracesOut: true,
 		eventStranger:    true, // once for each process
 		eventCORSRefused: true, // limited by pages, more strictly
 	}

@@ -31,6 +31,8 @@ const (
 	eventFault         = "configuration_fault"
 	eventRefused       = "connections_refused"
 	eventShed          = "requests_shed"
+	eventTracesLost    = "traces_lost"
+	eventTracesOut     = "traces_exported"
 )
 
 // What follows the name of a material in the names of its events.
@@ -136,6 +138,11 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 		r.logger.LogAttrs(ctx, slog.LevelWarn, eventRefused, slog.String("budget", string(e.Budget)))
 	case ports.RequestsShed:
 		r.logger.LogAttrs(ctx, slog.LevelWarn, eventShed, slog.String("budget", string(e.Budget)))
+	case ports.TracesLost:
+		r.logger.LogAttrs(ctx, slog.LevelWarn, eventTracesLost,
+			slog.String("cause", e.Cause.Error()))
+	case ports.TracesExported:
+		r.logger.LogAttrs(ctx, slog.LevelInfo, eventTracesOut)
 	case ports.SessionIssued, ports.LimiterOutageDecision: // counted by metrics, not logged
 	}
 }

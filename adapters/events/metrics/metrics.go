@@ -196,7 +196,7 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	case ports.WatchFailed, ports.KeysEndEarly, ports.SignerMissing,
 		ports.SignerFound:
 		// What is in force is shown as it is at a scrape; a failing watch is logged.
-	case ports.LimiterMisconfigured: // logged
+	case ports.LimiterMisconfigured, ports.TracesLost, ports.TracesExported: // logged
 	case ports.CORSRefused: // logged; responses are counted by method and status
 	case ports.ForwardedByStranger:
 		m.forwardedByStranger.Inc()

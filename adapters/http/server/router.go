@@ -25,6 +25,14 @@ type Traffic interface {
 	Answered(route, method string, status int, took time.Duration)
 }
 
+// Tracer follows requests in traces. Route and method are as for Traffic.
+type Tracer interface {
+	// Begin begins to follow a request, and returns a context for everything that it causes.
+	Begin(ctx context.Context, r *http.Request, route, method string) context.Context
+	// End ends what Begin began with that context.
+	End(ctx context.Context, status int)
+}
+
 // Router is an http.Handler that serves a list of routes.
 type Router struct {
 	routes  []endpoint
@@ -32,6 +40,7 @@ type Router struct {
 	traffic Traffic
 	logger  *slog.Logger
 	budgets *Budgets // nil for none
+	tracer  Tracer   // nil for none
 }
 
 // NewRouter returns a handler that serves routes and refuses every other request.
@@ -46,6 +55,12 @@ func NewRouter(routes []Route, clock ports.Clock, traffic Traffic, logger *slog.
 // Within makes e serve its requests within budgets, and returns e.
 func (e *Router) Within(budgets *Budgets) *Router {
 	e.budgets = budgets
+	return e
+}
+
+// Traced makes e follow its requests with tracer, and returns e.
+func (e *Router) Traced(tracer Tracer) *Router {
+	e.tracer = tracer
 	return e
 }
 
@@ -66,6 +81,9 @@ func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer.body.watch(r)
 	route := e.match(r)
 	ctx := ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route.Pattern})
+	if e.tracer != nil {
+		ctx = e.tracer.Begin(ctx, r, route.Pattern, methodLabel(r.Method))
+	}
 	if e.budgets == nil {
 		r = r.WithContext(ctx)
 	} else {
@@ -78,6 +96,9 @@ func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		method := methodLabel(r.Method)
 		e.traffic.Answered(route.Pattern, method, answer.sent(), took)
 		e.log(r.Context(), route, method, answer, took)
+		if e.tracer != nil {
+			e.tracer.End(r.Context(), answer.sent())
+		}
 	}()
 	e.compute(route, answer, r)
 	answer.visit.send(r)

@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/offload/sessiond/domain/clientaddr"
 )
 
 const (
@@ -184,4 +188,14 @@ func AddressOf(listener net.Listener) string {
 		return SocketPrefix + addr.Name
 	}
 	return listener.Addr().String()
+}
+
+// FromTrusted reports whether a request comes from a trusted proxy: from one in trusted, or from the
+// peer of a Unix socket.
+func FromTrusted(r *http.Request, trusted clientaddr.Trusted) bool {
+	if r.RemoteAddr == SocketPeer {
+		return true
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && trusted.Contains(peer.Addr())
 }
