@@ -87,13 +87,15 @@ SIMULATIONS := ./test/fleets
 
 test-unit: parts
 	$(call SAY,packages$(comma) with the race detector)
-	$(GOTEST) -race $$($(GO) list ./... | grep -vE '/test/(e2e|proxies|snippets|docs|fleets)(/|$$)')
+	$(GOTEST) -race $$($(GO) list ./... | grep -vE '/test/(e2e|proxies|snippets|docs|fleets|watch|upgrade)(/|$$)')
 
 test-suites: parts
 	$(call SAY,random secrets)
 	SECRET_TEST_SAMPLES=20000 $(GO) test -vet=off -count=1 -timeout 10m -run '^TestAcceptsRandomSecrets$$' ./domain/secret
 	$(call SAY,the whole service)
 	$(GOTEST) $(SUITES) $(SIMULATIONS)
+	$(call SAY,alerts and the runbook)
+	$(GOTEST) -skip '^TestLong' ./test/watch
 
 test-modules: parts
 	$(call SAY,peer libraries)
@@ -113,6 +115,10 @@ test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## what takes longer:
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
 	$(call SAY,the whole service$(comma) with the race detector)
 	$(GOTEST) -race $(SUITES)
+	$(call SAY,every alert fires and clears in a Prometheus)
+	$(GOTEST) -run '^TestLong' ./test/watch
+	$(call SAY,the version before beside this one)
+	$(GOTEST) ./test/upgrade
 	$(call SAY,a storage on SQLite)
 	cd test/storage && $(GOTEST) ./...
 	$(call SAY,every fault of a shared storage)
