@@ -2,6 +2,7 @@ package harness
 
 import (
 	"net"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -34,7 +35,13 @@ func RunRefused(t testing.TB, env Env, args ...string) Exit {
 // Run runs the binary with env until it exits.
 func Run(t testing.TB, env Env, args ...string) Exit {
 	t.Helper()
-	p := launch(t, env.toServe(), args...)
+	return RunOther(t, Binary(t), env, args...)
+}
+
+// RunOther runs the binary of another version with env until it exits.
+func RunOther(t testing.TB, binary string, env Env, args ...string) Exit {
+	t.Helper()
+	p := run(t, env.toServe(), exec.Command(binary, args...))
 	status := p.Wait(t)
 	return Exit{Status: status, Output: p.Log.Text()}
 }
