@@ -43,6 +43,8 @@ func (f *fleet) start(t *testing.T) {
 	f.env = harness.BehindProxy(harness.KeysetFile(filepath.Join(t.TempDir(), "keyset.json")).Env(
 		harness.Env{
 			"OFFLOAD_ENVIRONMENT":     "production",
+			"OFFLOAD_HTTP_ADDR":       "127.0.0.1:0",
+			"OFFLOAD_OPS_ADDR":        "127.0.0.1:0",
 			"OFFLOAD_LIMITER_STORAGE": "redis", "OFFLOAD_REDIS_URL": server.URL(),
 			"OFFLOAD_LIMITER_DIGEST_KEY":                 harness.OtherSecret,
 			"OFFLOAD_REDIS_TIMEOUT_MS":                   "10000",

@@ -19,7 +19,7 @@ func (Recorder) Record(ctx context.Context, event ports.Event) {
 	if !span.IsRecording() {
 		return
 	}
-	switch e := event.(type) { //nolint:exhaustive // the events of requests
+	switch e := event.(type) { // the events of requests
 	case ports.SessionIssued:
 		span.SetAttributes(attribute.Bool("offload.session.renewed", e.Renewed))
 	case ports.IssuanceThrottled:
