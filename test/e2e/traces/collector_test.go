@@ -108,6 +108,25 @@ func (c *standIn) received() []span {
 	return append([]span(nil), c.spans...)
 }
 
+// described returns the resource of the spans that were received last.
+func (c *standIn) described() map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.resource
+}
+
+// assertNothingOf fails if what was received contains one of the texts.
+func (c *standIn) assertNothingOf(t *testing.T, texts ...string) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, raw := range c.raw {
+		for _, text := range texts {
+			assert.NotContains(t, string(raw), text)
+		}
+	}
+}
+
 // await waits until so many spans were received that match, and returns them.
 func (c *standIn) await(t *testing.T, what string, count int, matches func(span) bool) []span {
 	t.Helper()
