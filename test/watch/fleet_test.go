@@ -165,10 +165,14 @@ func (f *fleet) addCrowded(t *testing.T) {
 			service.Issue(t, harness.InstallID(n), harness.FromClient(n))
 		}
 		assert.Equal(t, http.StatusUnauthorized, service.Current(t, unknown).Status)
+		var open []io.Closer
 		for range 2 {
 			connection, err := stranger.Dial("tcp", service.Public)
 			require.NoError(t, err)
-			defer func() { _ = connection.Close() }()
+			open = append(open, connection)
+		}
+		for _, connection := range open {
+			_ = connection.Close()
 		}
 	}, nothing)
 }

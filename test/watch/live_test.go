@@ -14,9 +14,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// TestLongAlertsFireAndClear has a real Prometheus scrape replicas that work, then fail in every way
-// that has an alert, and then work again. Every alert fires and clears. While they fail, every query
-// of the dashboard returns data.
+// TestLongAlertsFireAndClear has a real Prometheus scrape replicas that work, then fail in every
+// way that has an alert, and then work again. Every alert fires and clears. While they fail, every
+// query of the dashboard returns data.
 func TestLongAlertsFireAndClear(t *testing.T) {
 	rules := alerts(t)
 	fleet := startFleet(t)

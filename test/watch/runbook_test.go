@@ -108,8 +108,8 @@ func TestRunbookHasEveryEvent(t *testing.T) {
 // problem matches the text of a fault that any file can have.
 var problem = regexp.MustCompile(`Problem: +"([^"]+)"`)
 
-// TestRunbookHasEveryFaultOfAFile compares the table of what can be wrong with a file with the code.
-// A number in a message is … on the page.
+// TestRunbookHasEveryFaultOfAFile compares the table of what can be wrong with a file with the
+// code. A number in a message is … on the page.
 func TestRunbookHasEveryFaultOfAFile(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(root + "/adapters/system/securefile/fault.go")

@@ -16,8 +16,8 @@ import (
 )
 
 // Begin begins the span of a request and returns a context that carries it. The request continues
-// the trace of its traceparent if that may be taken; otherwise it begins a trace. The caller ensures
-// that route is a pattern and that method is one of a fixed list.
+// the trace of its traceparent if that may be taken; otherwise it begins a trace. The caller
+// ensures that route is a pattern and that method is one of a fixed list.
 func (t *Tracer) Begin(ctx context.Context, r *http.Request, route, method string) context.Context {
 	if parent, ok := t.parent(r); ok {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)

@@ -190,8 +190,8 @@ func AddressOf(listener net.Listener) string {
 	return listener.Addr().String()
 }
 
-// FromTrusted reports whether a request comes from a trusted proxy: from one in trusted, or from the
-// peer of a Unix socket.
+// FromTrusted reports whether a request comes from a trusted proxy: from one in trusted, or from
+// the peer of a Unix socket.
 func FromTrusted(r *http.Request, trusted clientaddr.Trusted) bool {
 	if r.RemoteAddr == SocketPeer {
 		return true
