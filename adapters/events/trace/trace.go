@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"github.com/go-logr/logr"
-	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
@@ -32,6 +31,8 @@ const (
 	varExporter       = "OTEL_TRACES_EXPORTER"
 	varEndpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	varTracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+	varProtocol       = "OTEL_EXPORTER_OTLP_PROTOCOL"
+	varTracesProtocol = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
 )
 
 // Variables names the variables that Start fails for.
@@ -76,7 +77,7 @@ func Start(ctx context.Context, parts Parts) (*Tracer, error) {
 	// line of the log. Lost spans are reported by the exporter below.
 	otel.SetLogger(logr.Discard())
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
-	inner, err := autoexport.NewSpanExporter(ctx)
+	inner, err := newExporter(ctx)
 	if err != nil {
 		return nil, errVariables
 	}

@@ -182,6 +182,8 @@ func TestNoTracesUnlessAsked(t *testing.T) {
 		"turned off":      collector.env(harness.Env{"OTEL_SDK_DISABLED": "true"}),
 		"an unknown one":  collector.env(harness.Env{"OTEL_TRACES_EXPORTER": "zipkin"}),
 		"an unknown wire": collector.env(harness.Env{"OTEL_EXPORTER_OTLP_PROTOCOL": "carrier"}),
+		"an unknown wire, for traces": collector.env(harness.Env{
+			"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
