@@ -97,7 +97,7 @@ func lineWarning(text string) (warning, meant string) {
 		return "has a comment after the secret, or a secret with white space inside", peel(before)
 	}
 	if isWrapped(text) {
-		return "has quotes, a name, a mark or an invisible character that is no part of a secret",
+		return "has quotes, a name, a comment, a mark or an invisible character that is no part of a secret",
 			peel(strings.Map(visible, text))
 	}
 	if n := utf8.RuneCountInString(text); n < minLength || n > maxLength {

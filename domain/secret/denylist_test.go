@@ -14,7 +14,7 @@ import (
 
 func TestParseDenyList(t *testing.T) {
 	const short = "line 1 has 5 characters: a secret has 32 to 1024"
-	const wrapped = "has quotes, a name, a mark or an invisible character that is no part of a secret"
+	const wrapped = "has quotes, a name, a comment, a mark or an invisible character that is no part of a secret"
 	for _, c := range []struct {
 		name, content string
 		secrets       []string // that the list refuses

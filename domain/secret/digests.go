@@ -9,12 +9,13 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 	"strings"
 	"sync"
 )
 
 // A wordDigests holds the digests of the listed words, alone and with what is often added to them,
-// by one algorithm.
+// and those of small and common numbers, by one algorithm.
 type wordDigests struct {
 	size   int
 	append func(digest, text []byte) []byte
@@ -60,20 +61,30 @@ var digestsOfWords = []*wordDigests{
 func newWordDigests(size int, sum func(to, text []byte) []byte) *wordDigests {
 	d := &wordDigests{size: size, append: sum}
 	d.starts = sync.OnceValue(func() hashSet {
-		starts := make(hashSet, 3*len(entries(commonWords))*len(additions)/2)
+		found := make([]uint32, 0, digestsEach*len(entries(commonWords)))
 		d.each(func(digest []byte) bool {
-			start := binary.BigEndian.Uint32(digest)
-			*starts.find(start) = start
+			found = append(found, binary.BigEndian.Uint32(digest))
 			return true
 		})
+		starts := make(hashSet, 3*len(found)/2)
+		for _, start := range found {
+			*starts.find(start) = start
+		}
 		return starts
 	})
 	return d
 }
 
-// additions are what people add to a word: a digit, a mark, or the first numbers.
+// digestsEach is about the number of digests for each listed word.
+const digestsEach = 60
+
+// fewAdditions are what people add most often to a word: the line break of echo, the first numbers,
+// or an exclamation mark.
+var fewAdditions = []string{"", "\n", "1", "12", "123", "1234", "!"}
+
+// additions are what people add to a word: a line break, a digit, a mark, or the first numbers.
 var additions = func() []string {
-	list := []string{"", "12", "123", "1234"}
+	list := []string{"", "\n", "12", "123", "1234"}
 	for c := byte('!'); c <= '~'; c++ {
 		if isMark(c) || '0' <= c && c <= '9' {
 			list = append(list, string(c))
@@ -82,15 +93,47 @@ var additions = func() []string {
 	return list
 }()
 
+// smallNumbers is above the numbers whose digests are those of words: years, PINs, identifiers.
+const smallNumbers = 10000
+
+// commonNumbers are longer numbers that people type.
+var commonNumbers = []string{"12345", "123456", "1234567", "12345678", "123456789", "1234567890",
+	"0123456789", "54321", "654321", "987654321", "9876543210", "123123", "123321", "112233",
+	"121212", "00000", "000000", "00000000", "11111", "111111", "11111111", "555555", "666666",
+	"777777", "888888", "88888888", "999999"}
+
 // each calls yield with each digest until it returns false.
 func (d *wordDigests) each(yield func(digest []byte) bool) {
 	var text, digest []byte
-	for _, word := range entries(commonWords) {
+	with := func(additions []string) bool {
+		end := len(text)
 		for _, addition := range additions {
-			text = append(append(text[:0], word...), addition...)
+			text = append(text[:end], addition...)
 			if digest = d.append(digest[:0], text); !yield(digest) {
-				return
+				return false
 			}
+		}
+		return true
+	}
+	for _, word := range entries(commonWords) {
+		if text = append(text[:0], word...); !with(additions) {
+			return
+		}
+		if text = append(text[:0], strings.ToUpper(word)...); !with(fewAdditions[:2]) {
+			return
+		}
+		if text = append(text[:1], word[1:]...); !with(fewAdditions) {
+			return
+		}
+	}
+	for n := range smallNumbers {
+		if text = strconv.AppendInt(text[:0], int64(n), 10); !with(fewAdditions[:2]) {
+			return
+		}
+	}
+	for _, number := range commonNumbers {
+		if text = append(text[:0], number...); !with(fewAdditions[:2]) {
+			return
 		}
 	}
 }

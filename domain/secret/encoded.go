@@ -30,6 +30,10 @@ func decodings(text string) []string {
 // ones about padding, line ends and the unused bits of the last character.
 func decode(text string) []string {
 	var texts []string
+	if scheme, rest, found := strings.Cut(text, ":"); found && slices.Contains(schemes,
+		strings.ToLower(scheme)) {
+		text = rest
+	}
 	keep := func(decoded []byte, err error) {
 		if err != nil || len(decoded) == 0 {
 			return
@@ -55,11 +59,14 @@ func decode(text string) []string {
 			keep(unescape(text, prefix), nil)
 		}
 	}
-	for _, numbers := range []int{16, 10} {
+	for _, numbers := range []int{16, 10, 8} {
 		keep(byteList(text, numbers), nil)
 	}
 	return texts
 }
+
+// schemes name an encoding before a colon.
+var schemes = []string{"hex", "base16", "base32", "base64", "base64url", "b64"}
 
 // unescape replaces each prefix with two hex digits by the byte that they are.
 func unescape(text, prefix string) []byte {
@@ -77,9 +84,15 @@ func unescape(text, prefix string) []byte {
 }
 
 // byteList returns the bytes that a text lists as numbers in a base with separators, with or
-// without brackets; nil if it is no such list.
+// without brackets, in octal also with backslashes or three digits each; nil if it is no such list.
 func byteList(text string, base int) []byte {
 	const separators = " \t\r\n,;:-_|."
+	if base == 8 {
+		text = strings.ReplaceAll(text, `\`, " ")
+		if len(text)%3 == 0 && consistsOf(text, "01234567") {
+			text = spaced(text, 3)
+		}
+	}
 	items := strings.FieldsFunc(strings.Trim(text, "[]{}() "), func(r rune) bool {
 		return strings.ContainsRune(separators, r)
 	})
@@ -103,6 +116,15 @@ func byteList(text string, base int) []byte {
 		decoded = append(decoded, byte(b))
 	}
 	return decoded
+}
+
+// spaced returns a text of ASCII with a space after each n characters.
+func spaced(text string, n int) string {
+	var parts strings.Builder
+	for ; len(text) >= n; text = text[n:] {
+		parts.WriteString(text[:n] + " ")
+	}
+	return parts.String()
 }
 
 // minBeyondASCII is the minimum number of bytes of text that is not printable ASCII: shorter random

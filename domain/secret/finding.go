@@ -87,7 +87,7 @@ func (r Rule) problem() string {
 	case RulePublished:
 		return "is publicly known or on the list of denied secrets"
 	case RuleWrapped:
-		return "has quotes, a name, a mark or an invisible character that a tool seems to have added"
+		return "has quotes, a name, a comment, a mark or an invisible character that a tool seems to have added"
 	case RuleChosen:
 		return "looks as if a person chose it"
 	}

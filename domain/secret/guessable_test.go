@@ -18,10 +18,12 @@ import (
 )
 
 // TestRefusesGuessableSecrets checks that 95 in a hundred secrets of each kind that people choose
-// are refused: those of guessable_secrets.txt, and those of guessable_unseen.txt, which were
-// written without looking at the model and are not to be used to tune it.
+// are refused: those of guessable_secrets.txt, and those of guessable_unseen.txt and
+// guessable_held_out.txt, which were written without looking at the model and are not to be used to
+// tune it.
 func TestRefusesGuessableSecrets(t *testing.T) {
-	for _, name := range []string{"guessable_secrets.txt", "guessable_unseen.txt"} {
+	for _, name := range []string{"guessable_secrets.txt", "guessable_unseen.txt",
+		"guessable_held_out.txt"} {
 		all, accepted := map[string]int{}, map[string][]string{}
 		for _, line := range lines(t, name) {
 			kind, text, found := strings.Cut(line, "\t")
@@ -62,6 +64,32 @@ func TestWrapped(t *testing.T) {
 		{"a semicolon", hex + ";", "wrapped"},
 		{"padding alone", padded, ""},
 		{"more padding", padded + "=", ""},
+		{"a full stop", padded + ".", "wrapped"},
+		{"an escaped line break", padded + `\r\n`, "wrapped"},
+		{"a percent-encoded line break", hex + "%0A", "wrapped"},
+		{"a backslash at the end of the line", hex + `\`, "wrapped"},
+		{"brackets", "(" + padded + ")", "wrapped"},
+		{"a variable of a shell", "${" + strong + "}", "wrapped"},
+		{"a template", "{{ " + padded + " }}", "wrapped"},
+		{"a JSON object", `{"secret": "` + hex + `"}`, "wrapped"},
+		{"escaped quotes", `\"` + padded + `\"`, "wrapped"},
+		{"quotes of HTML", "&quot;" + padded + "&quot;", "wrapped"},
+		{"bytes of Python", "b'" + padded + "'", "wrapped"},
+		{"a string of a shell", "$'" + hex + "'", "wrapped"},
+		{"a comment", padded + " # production", "wrapped"},
+		{"a line of sha256sum", hex + "  -", "wrapped"},
+		{"a line of openssl dgst", "SHA2-256(stdin)= " + hex, "wrapped"},
+		{"a header", "Bearer " + strong, "wrapped"},
+		{"a tag of YAML", "!!str " + padded, "wrapped"},
+		{"an element of XML", "<secret>" + padded + "</secret>", "wrapped"},
+		{"a flag", "--secret=" + hex, "wrapped"},
+		{"a member without a blank", `"k":"` + hex + `"`, "wrapped"},
+		{"a JWK", `{"kty":"oct","k":"` + padded + `"}`, "wrapped"},
+		{"a variable of Windows", "%" + hex + "%", "wrapped"},
+		{"bold text", "**" + hex + "**", "wrapped"},
+		{"an entry of a list", "- " + hex, "wrapped"},
+		{"brackets around other characters", "(" + printable + ")", ""},
+		{"words beside other characters", "secret " + printable, ""},
 		{"a byte order mark", "\ufeff" + hex, "wrapped"},
 		{"a zero-width space", hex + "\u200b", "wrapped"},
 		{"a soft hyphen inside", hex[:30] + "\u00ad" + hex[30:], "wrapped"},
@@ -102,7 +130,7 @@ func TestDigestsOfWords(t *testing.T) {
 		}
 		t.Run(form.name, func(t *testing.T) {
 			for _, word := range []string{"abandon", "zoo7", "walnut!", "dragon12", "monkey123",
-				"silver1234"} {
+				"silver1234", "dragon\n", "Walnut", "Walnut\n", "Monkey123", "ZOO", "1987", "123456\n"} {
 				assert.Equal(t, "published", words(secret.Policy{}.Assess(encode(word))), word)
 			}
 			for _, word := range []string{"abandonx", "zoo77", "!walnut", "dragon12345", "Monkey123q"} {

@@ -39,7 +39,7 @@ var (
 )
 
 // layouts are what people walk on: the alphabet and the digits, the digits of hex, the keyboards
-// qwerty, qwertz, azerty and Dvorak, and a block of digits.
+// qwerty, qwertz, azerty, Dvorak and Colemak, and a block of digits.
 var layouts = []layout{
 	rings("abcdefghijklmnopqrstuvwxyz", "0123456789"),
 	rings("0123456789abcdef"),
@@ -47,6 +47,7 @@ var layouts = []layout{
 	keyboard("1234567890-=", "qwertzuiop[]", "asdfghjkl;'", "yxcvbnm,./"),
 	keyboard("1234567890-=", "azertyuiop[]", "qsdfghjklm'", "wxcvbn,;:!"),
 	keyboard("1234567890[]", "',.pyfgcrl/=", "aoeuidhtns-", ";qjkxbmwvz"),
+	keyboard("1234567890-=", "qwfpgjluy;[]\\", "arstdhneio'", "zxcvbkm,./"),
 	keyboard("789", "456", "123", "0"),
 }
 

@@ -264,6 +264,11 @@ func TestDecoded(t *testing.T) {
 		{"escapes", func(b []byte) string { return each(b, `\x%02x`, "") }},
 		{"hex bytes", func(b []byte) string { return each(b, "%02x", ":") }},
 		{"hex bytes with 0x", func(b []byte) string { return "[" + each(b, "0x%02x", ", ") + "]" }},
+		{"octal bytes", func(b []byte) string { return each(b, `\%03o`, "") }},
+		{"octal bytes without separators", func(b []byte) string { return each(b, "%03o", "") }},
+		{"base64 with a scheme", func(b []byte) string {
+			return "base64:" + base64.StdEncoding.EncodeToString(b)
+		}},
 		{"decimal bytes", func(b []byte) string { return each(b, "%d", ",") }},
 	}
 	cases := []textCase{
@@ -353,7 +358,7 @@ func TestFindings(t *testing.T) {
 			secret.RulePlaceholder: "placeholder: is made of common words and digits only",
 			secret.RuleEntropy:     "entropy: has fewer than 112 bits by estimate",
 			secret.RulePublished:   "published: is publicly known or on the list of denied secrets",
-			secret.RuleWrapped: "wrapped: has quotes, a name, a mark or an invisible character that " +
+			secret.RuleWrapped: "wrapped: has quotes, a name, a comment, a mark or an invisible character that " +
 				"a tool seems to have added",
 			secret.RuleChosen: "chosen: looks as if a person chose it",
 			secret.Rule(0):    "unknown: breaks an unknown rule",
