@@ -70,10 +70,7 @@ func (k keyCommands) change(
 
 func (k keyCommands) create(ctx context.Context, flags *pflag.FlagSet,
 	wanted cli.NewKey) (cli.KeysReport, error) {
-	key, err := newKey(wanted)
-	if err != nil {
-		return cli.KeysReport{}, err
-	}
+	key := newKey(wanted)
 	var created keyadmin.Outcome
 	report, err := k.change(flags,
 		func(admin *keyadmin.Service) (outcome keyadmin.Outcome, err error) {
@@ -92,10 +89,7 @@ func (k keyCommands) create(ctx context.Context, flags *pflag.FlagSet,
 // importKey implements sessiond keys import.
 func (k keyCommands) importKey(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey,
 	secretFile string) (cli.KeysReport, error) {
-	key, err := newKey(wanted)
-	if err != nil {
-		return cli.KeysReport{}, err
-	}
+	key := newKey(wanted)
 	review := k.load(flags)
 	imported, err := review.ReadImport(secretFile, key.ID, k.clock.Now())
 	if err != nil {
@@ -123,10 +117,7 @@ func (k keyCommands) importKey(ctx context.Context, flags *pflag.FlagSet, wanted
 
 func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cli.NewKey,
 	lifetime *time.Duration) (cli.KeysReport, error) {
-	key, err := newKey(wanted)
-	if err != nil {
-		return cli.KeysReport{}, err
-	}
+	key := newKey(wanted)
 	review := k.load(flags)
 	if err := invalidIn(review, config.VarConfigFile, config.VarTTL, config.VarRenewalGrace, config.VarClockSkew); err != nil {
 		return cli.KeysReport{}, err
@@ -159,21 +150,23 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 
 func (k keyCommands) revoke(ctx context.Context, flags *pflag.FlagSet,
 	wanted cli.Revocation) (cli.KeysReport, error) {
-	kid, ok := keys.ParseID(wanted.ID)
-	if !ok {
-		return cli.KeysReport{}, KeyIDError{"KID"}
-	}
 	var revoked keyadmin.Outcome
 	report, err := k.change(flags,
 		func(admin *keyadmin.Service) (outcome keyadmin.Outcome, err error) {
-			revoked, err = admin.Revoke(ctx, keyadmin.Revocation{ID: kid, Replace: wanted.Replace,
+			revoked, err = admin.Revoke(ctx, keyadmin.Revocation{ID: wanted.ID, Replace: wanted.Replace,
 				Force: wanted.Force})
 			return revoked, err
 		},
 		func(_ keyadmin.Outcome, path string) string {
-			return fmt.Sprintf("Revoked %s in %s.", kid, path)
+			return fmt.Sprintf("Revoked %s in %s.", wanted.ID, path)
 		})
-	if err == nil && wanted.Replace {
+	if err != nil {
+		return report, err
+	}
+	if ending := endingSignerNotes(revoked); ending != nil {
+		report.Notes = ending
+	}
+	if wanted.Replace {
 		report.Notes = append(replacementNotes(revoked), report.Notes...)
 	}
 	return report, err
@@ -243,15 +236,11 @@ func (k keyCommands) read(flags *pflag.FlagSet) (*keys.Keyring, error) {
 }
 
 // newKey converts the key that the command line asks for to the type of the use case.
-func newKey(wanted cli.NewKey) (keyadmin.NewKey, error) {
-	id, ok := keys.ParseID(wanted.ID)
-	if !ok && wanted.ID != "" {
-		return keyadmin.NewKey{}, KeyIDError{"--kid"}
-	}
+func newKey(wanted cli.NewKey) keyadmin.NewKey {
 	return keyadmin.NewKey{
-		Algorithm: keys.Algorithm(wanted.Algorithm), ID: id, SignAfter: wanted.SignAfter,
+		Algorithm: keys.Algorithm(wanted.Algorithm), ID: wanted.ID, SignAfter: wanted.SignAfter,
 		Force: wanted.Force,
-	}, nil
+	}
 }
 
 // invalidIn returns the faults of the given variables, or nil if they have none.

@@ -82,6 +82,20 @@ func replacementNotes(revoked keyadmin.Outcome) []string {
 	return nil
 }
 
+// endingSignerNotes says what to do if the key that signs in place of a revoked one is to end before
+// another takes over. It was planned to sign no more, so sessions that it signs now end too early.
+// It returns nil otherwise.
+func endingSignerNotes(revoked keyadmin.Outcome) []string {
+	signer, signs := revoked.Keyring.SignerAt(revoked.Now)
+	gap, ok := revoked.Keyring.SigningGap(revoked.Now)
+	if !signs || !ok || !gap.From.Equal(signer.Plan().VerifyUntil) {
+		return nil
+	}
+	return []string{fmt.Sprintf("No key signs from %s on: %s, which signs now, ends then, and the "+
+		"sessions that it signs end with it.", gap.From.UTC().Format(time.RFC3339), signer.ID()),
+		"So let a new key sign soon: " + createSigner() + "."}
+}
+
 // signerNotes returns a note on the first period, from now on, in which no key signs. It returns
 // nothing if a key signs at all times.
 func signerNotes(keyring *keys.Keyring, now time.Time) []string {
@@ -128,18 +142,6 @@ type UnnamedKeysetError struct{}
 // Error says how to name one.
 func (UnnamedKeysetError) Error() string {
 	return "no keyset file: use --keyset FILE or set " + config.VarKeysetFile
-}
-
-// KeyIDError reports an invalid key id. It does not contain the id, which may be anything, a secret
-// for example.
-type KeyIDError struct {
-	// What is the argument that holds the id.
-	What string
-}
-
-// Error describes a valid id.
-func (e KeyIDError) Error() string {
-	return e.What + " must be 1 to 64 characters from A-Z a-z 0-9 . _ -"
 }
 
 // RefusedImportError reports a secret that would make the service refuse the keyset in production.

@@ -12,8 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -119,12 +122,30 @@ func prepare(command *cobra.Command) *cobra.Command {
 		command.Args = func(command *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return &usageError{command.CommandPath(),
-					command.CommandPath() + " takes no arguments"}
+					command.CommandPath() + " takes no arguments" + meantArgument(command, args[0])}
 			}
 			return nil
 		}
 	}
 	return command
+}
+
+// meantArgument returns a hint on what an argument that a command does not take was meant to be. It
+// shows the argument only if it has the form of a name: it may be a secret.
+func meantArgument(command *cobra.Command, argument string) string {
+	first, _ := utf8.DecodeRuneInString(argument)
+	extension := path.Ext(argument)
+	switch {
+	case first > unicode.MaxASCII && unicode.In(first, unicode.Pd, unicode.Sm):
+		return " (flags start with two hyphens, and this starts with another kind of dash)"
+	case command.Flags().Lookup(argument) != nil:
+		return " (did you mean --" + argument + "?)"
+	case extension == ".yaml" || extension == ".yml":
+		return " (a configuration file is given with --config)"
+	case argument != "" && isName(argument) && !mayBeSecret(argument):
+		return ": " + argument
+	}
+	return ""
 }
 
 // flagProblem describes what is wrong with a flag. It omits the value, which may be a secret given
@@ -137,6 +158,9 @@ func flagProblem(command *cobra.Command, unflagged []Variable, err error) string
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
 		return "flags start with two dashes"
 	case errors.As(err, &unknown):
+		if mayBeSecret(unknown.GetSpecifiedName()) {
+			return "unknown flag"
+		}
 		problem := "unknown flag --" + unknown.GetSpecifiedName()
 		for _, variable := range unflagged {
 			if variable.Flag == unknown.GetSpecifiedName() {

@@ -40,14 +40,15 @@ type Keys struct {
 
 // NewKey describes a requested key. An empty or nil field selects the default.
 type NewKey struct {
-	Algorithm, ID string
-	SignAfter     *time.Duration
-	Force         bool
+	Algorithm string
+	ID        keys.ID
+	SignAfter *time.Duration
+	Force     bool
 }
 
 // Revocation describes a key to revoke.
 type Revocation struct {
-	ID             string
+	ID             keys.ID
 	Replace, Force bool
 }
 
@@ -169,7 +170,13 @@ func shortDuration(d time.Duration) string {
 }
 
 func (f *newKeyFlags) read(command *cobra.Command) (NewKey, error) {
-	wanted := NewKey{Algorithm: f.algorithm, ID: f.id, Force: f.force}
+	wanted := NewKey{Algorithm: f.algorithm, Force: f.force}
+	if command.Flags().Changed("kid") {
+		var err error
+		if wanted.ID, err = keyID(command, "--kid", f.id); err != nil {
+			return NewKey{}, err
+		}
+	}
 	if command.Flags().Changed("sign-after") {
 		if f.signAfter < 0 {
 			return NewKey{}, &usageError{command.CommandPath(), "--sign-after must not be negative"}
@@ -180,6 +187,17 @@ func (f *newKeyFlags) read(command *cobra.Command) (NewKey, error) {
 		return NewKey{}, &usageError{command.CommandPath(), "--alg must be " + anyAlgorithm()}
 	}
 	return wanted, nil
+}
+
+// keyID parses the key id in an argument. The error does not contain the id, which may be anything,
+// a secret for example.
+func keyID(command *cobra.Command, argument, text string) (keys.ID, error) {
+	id, ok := keys.ParseID(text)
+	if !ok {
+		return "", &usageError{command.CommandPath(),
+			argument + " must be 1 to 64 characters from A-Z a-z 0-9 . _ -"}
+	}
+	return id, nil
 }
 
 func newKeysCreate(commands Commands) *cobra.Command {
@@ -278,8 +296,12 @@ func newKeysRevoke(commands Commands) *cobra.Command {
 			return nil
 		},
 		RunE: func(command *cobra.Command, args []string) error {
+			id, err := keyID(command, "KID", args[0])
+			if err != nil {
+				return err
+			}
 			return writeChange(command)(commands.Keys.Revoke(command.Context(), command.Flags(),
-				Revocation{ID: args[0], Replace: replace, Force: force}))
+				Revocation{ID: id, Replace: replace, Force: force}))
 		},
 	})
 	command.Flags().BoolVar(&replace, "replace", false,

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,7 +73,10 @@ func noArguments(command *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if !isName(args[0]) {
+	if args[0] == "" {
+		return &usageError{command.CommandPath(), "the command is empty"}
+	}
+	if !isName(args[0]) || mayBeSecret(args[0]) {
 		// The argument is not shown: it may be a secret.
 		return &usageError{command.CommandPath(), "unknown command"}
 	}
@@ -86,6 +90,20 @@ func noArguments(command *cobra.Command, args []string) error {
 // isName reports whether text has the form of a command or a flag.
 func isName(text string) bool {
 	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// Names of commands and flags are short, or words of letters joined by hyphens.
+const (
+	shortestSecret = 32
+	longestWord    = 20
+)
+
+// mayBeSecret reports whether text that should be a command or a flag could be a secret.
+func mayBeSecret(text string) bool {
+	return len(text) >= shortestSecret && (!isName(text) || strings.ContainsAny(text, "0123456789") ||
+		slices.ContainsFunc(strings.Split(text, "-"), func(word string) bool {
+			return len(word) > longestWord
+		}))
 }
 
 // nearest returns the name of the command below parent that is most similar to text; empty if none

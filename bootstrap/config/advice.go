@@ -2,11 +2,16 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"reflect"
+	"strings"
 	"time"
 
+	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/ports"
 )
@@ -37,6 +42,13 @@ func (r *reviewer) advise() {
 	if r.sound(VarRenewalGrace) && seconds(f.RenewalGrace) > longGrace {
 		r.warnOf(VarRenewalGrace, "is more than 30 days: old keys must verify that long after a "+
 			"rotation", "use at most 2592000")
+	}
+	if r.sound(VarTTL) && r.sound(varRenewPerInstall) && r.sound(varLimitWindow) &&
+		f.LimitMode == ports.Enforce && f.TTL*f.RenewPerInstall < f.LimitWindow {
+		r.warnOf(VarTTL, fmt.Sprintf("is so short that a client must renew more than %d times in %d s, "+
+			"which "+varRenewPerInstall+" refuses", f.RenewPerInstall, f.LimitWindow),
+			fmt.Sprintf("use at least %d, or a higher limit",
+				(f.LimitWindow+f.RenewPerInstall-1)/f.RenewPerInstall))
 	}
 	r.adviseLimits()
 	if r.sound(varIdleTimeout) && seconds(f.IdleTimeout) <= balancerIdle {
@@ -85,6 +97,9 @@ func (r *reviewer) adviseListeners() {
 		r.warnOf(VarOpsAddr, "is not a loopback address: anyone who reaches it can read the metrics",
 			"use 127.0.0.1:9090, or let only probes and scrapers reach it")
 	}
+	if path, isSocket := strings.CutPrefix(f.HTTPAddr, server.SocketPrefix); isSocket && r.sound(VarHTTPAddr) {
+		r.checkSocket(path)
+	}
 	if !r.sound(VarHTTPAddr) || !r.sound(VarProxies) || len(f.Proxies) > 0 {
 		return
 	}
@@ -93,6 +108,24 @@ func (r *reviewer) adviseListeners() {
 		r.warnOf(VarHTTPAddr, "is a private address, and "+VarProxies+
 			" is not set: if a proxy is in front, all its clients share one limit",
 			"name the proxy in "+VarProxies+", unless the service has no proxy")
+	}
+}
+
+// runtimeFolder is where systems keep what lasts until they stop.
+const runtimeFolder = "/run/"
+
+// checkSocket reports what would keep the service from listening on a Unix socket at path.
+func (r *reviewer) checkSocket(path string) {
+	if found, err := os.Lstat(path); err == nil && found.Mode().Type() != fs.ModeSocket {
+		r.faultOf(VarHTTPAddr, "names "+shown(path)+", which exists and is not a socket",
+			"remove it, or use another path")
+	}
+	// A folder below runtimeFolder is made when the service starts, by RuntimeDirectory= in its unit.
+	folder := filepath.Dir(path)
+	if found, err := os.Stat(folder); !strings.HasPrefix(folder, runtimeFolder) &&
+		(err != nil || !found.IsDir()) {
+		r.warnOf(VarHTTPAddr, "names a socket in "+shown(folder)+", which is not a folder",
+			"create the folder")
 	}
 }
 

@@ -10,14 +10,14 @@ import (
 func TestNamesInAnyCase(t *testing.T) {
 	tempDir(t)
 	for name, in := range map[string]input{
-		"environment": env("offload_session_ttl_seconds=7", "Offload_Log_Level=warn"),
-		"YAML":        inYAML("Session_TTL_seconds: 7\nLOG_LEVEL: warn"),
+		"environment": env("offload_session_ttl_seconds=70", "Offload_Log_Level=warn"),
+		"YAML":        inYAML("Session_TTL_seconds: 70\nLOG_LEVEL: warn"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			review := load(t, in)
 			assertFindings(t, nil, review.Faults)
 			assertFindings(t, []finding{unsetSecret}, review.Warnings)
-			assert.Equal(t, 7*time.Second, review.Config.Session.Lifetime)
+			assert.Equal(t, 70*time.Second, review.Config.Session.Lifetime)
 			assert.Equal(t, "warn", review.Config.LogLevel.String())
 		})
 	}

@@ -44,6 +44,8 @@ const remedyOrigin = "use origins separated by commas, such as " +
 func originProblem(origin string) (problem, remedy string) {
 	parts := originForm.FindStringSubmatch(origin)
 	switch {
+	case origin == "":
+		return "is empty", remedyComma
 	case strings.Contains(origin, "*"):
 		return "has a star: any page could make the browsers of its visitors request sessions, " +
 			"which count against the limits of their addresses", "list each origin"

@@ -35,7 +35,7 @@ func TestOrigins(t *testing.T) {
 		"app.example.com":              "entry 1 is not an origin",
 		"app.example.com:443":          "entry 1 is not an origin",
 		"https://":                     "entry 1 is not an origin",
-		"//app.example.com":            "entry 1 is not an origin", " ": "entry 1 is not an origin",
+		"//app.example.com":            "entry 1 is not an origin", " ": "entry 1 is empty",
 		"https://b\u00fccher.example":   "entry 1 is not an origin",
 		"https://app.example.com:":      "entry 1 is not an origin",
 		"https://app.example.com:0":     "entry 1 is not an origin",

@@ -12,6 +12,9 @@ import (
 const remedyProxies = "use addresses and prefixes separated by commas, such as " +
 	"10.0.0.7,192.0.2.0/24,2001:db8::/48"
 
+// remedyComma is the remedy for an empty entry of a list.
+const remedyComma = "remove it: the value is blank or has a comma too many"
+
 // The sizes of prefixes, in bits. No operator's proxies fill a prefix with a length below minBits4
 // or minBits6. One with more than hostBits bits for hosts holds more addresses than an operator has
 // proxies, so clients may be in it.
@@ -26,6 +29,10 @@ func (r *reviewer) trusted() []netip.Prefix {
 	prefixes := make([]netip.Prefix, 0, len(r.fields.Proxies))
 	for i, entry := range r.fields.Proxies {
 		which := fmt.Sprintf("entry %d ", i+1)
+		if entry == "" {
+			r.faultOf(VarProxies, which+"is empty", remedyComma)
+			continue
+		}
 		prefix, ok := parsePrefix(entry)
 		if !ok {
 			r.faultOf(VarProxies, which+"is not an address or a prefix"+quotedUnlessSecret(entry),

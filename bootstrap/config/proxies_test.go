@@ -40,12 +40,15 @@ func TestTrustedProxies(t *testing.T) {
 		return finding{variable, "environment",
 			fmt.Sprintf("entry %d is not an address or a prefix", place)}
 	}
+	blank := func(place int) finding {
+		return finding{variable, "environment", fmt.Sprintf("entry %d is empty", place)}
+	}
 	all := func(place int) finding {
 		return finding{variable, "environment", fmt.Sprintf("entry %d trusts every address", place)}
 	}
 	runCases(t, []testCase{
-		{"blank", inDevelopment(variable + "= "), []finding{none(1)}, []finding{unsetSecret}},
-		{"blank entries", inDevelopment(variable + "=,10.0.0.1,, "), []finding{none(1), none(3), none(4)},
+		{"blank", inDevelopment(variable + "= "), []finding{blank(1)}, []finding{unsetSecret}},
+		{"blank entries", inDevelopment(variable + "=,10.0.0.1,, "), []finding{blank(1), blank(3), blank(4)},
 			[]finding{unsetSecret}},
 		{"not addresses",
 			inDevelopment(variable +

@@ -204,6 +204,10 @@ func (l *loader) configFile(named rawValue) map[string]any {
 	}
 	s := newSource("file "+ShownPath(named.Text), short)
 	list, flaws := parseYAML(withoutBOM(read.Content))
+	if strings.TrimSpace(string(read.Content)) == "" {
+		l.warn(VarConfigFile, named.Origin, "names the file "+ShownPath(named.Text)+
+			", which is empty", "fill the file, or do not name it")
+	}
 	for _, flaw := range flaws {
 		problem := flaw.problem
 		if flaw.line > 0 {
@@ -219,12 +223,22 @@ func (l *loader) configFile(named rawValue) map[string]any {
 			l.secretFile = &sourceFile{read, s.origin}
 		}
 		if !m.flawed && !m.form.fits(v) {
-			value.Problem, value.Remedy = "must be a single value", "use a single value"
+			value.Problem, value.Remedy = m.form.misfit(v)
 		}
 		l.enter(s, m.key, prefix+m.key, value)
 		s.groups[m.key] = m.form == formMapping || m.form == formOther
 	}
 	return l.pair(s)
+}
+
+// misfit returns what is wrong with a form that does not fit v, and a remedy.
+func (f form) misfit(v variable) (problem, remedy string) {
+	if formList.fits(v) {
+		return "is a mapping or a list of lists, and must be a list of values",
+			"write each value in a line of its own after a hyphen, or all in one, separated by commas"
+	}
+	return "is a list or a mapping, and must be a single value",
+		"write the value after the colon, in the same line"
 }
 
 // fits reports whether v may have a value of that form. The zero variable stands for the name of a

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -75,16 +77,43 @@ func parseYAML(content string) ([]member, []flaw) {
 	return r.members(root), r.flaws
 }
 
-// notYAML returns the flaw of a file that cannot be parsed. Tabs are the usual cause.
+// notYAML returns the flaw of a file that cannot be parsed. Its usual causes are looked for in every
+// line, because the library reports many errors in a later line, or in none.
 func notYAML(err error, content string) flaw {
-	for i, line := range strings.Split(content, "\n") {
-		if strings.HasPrefix(strings.TrimLeft(line, " "), "\t") {
-			return flaw{i + 1, "it is not YAML: a tab at the beginning of the line, where only " +
-				"spaces are allowed", "write spaces in place of the tab"}
+	lines := strings.Split(content, "\n")
+	for i, line := range lines {
+		if problem, remedy := unreadable(line); problem != "" {
+			return flaw{i + 1, "it is not YAML: " + problem, remedy}
 		}
 	}
-	return flaw{lineOf(err), "it is not YAML", remedyMapping}
+	found := flaw{lineOf(err), "it is not YAML", remedyMapping}
+	for i, line := range lines {
+		if needsQuotes.MatchString(line) && (found.line == 0 || found.line == i+1) {
+			return flaw{i + 1, found.problem, "enclose the value in quotes"}
+		}
+	}
+	return found
 }
+
+// unreadable returns what a line has that no line of YAML may have, and a remedy, or empty strings.
+func unreadable(line string) (problem, remedy string) {
+	switch {
+	case !utf8.ValidString(line):
+		return "the line is not valid UTF-8", "save the file as UTF-8"
+	case strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
+		return "a tab at the beginning of the line, where only spaces are allowed",
+			"write spaces in place of the tab"
+	case strings.ContainsFunc(line, func(c rune) bool {
+		return c != '\t' && c != '\r' && unicode.IsControl(c)
+	}):
+		return "the line has a control character", "remove it, or save the file as UTF-8"
+	}
+	return "", ""
+}
+
+// needsQuotes matches a line with a value that YAML reads as something else than text: it begins
+// with a mark that has a meaning, or has a colon and a space in it.
+var needsQuotes = regexp.MustCompile("^\\s*[A-Za-z0-9_]+:\\s+([@`%*]|[^\"'\\s#{\\[].*:(\\s|$))")
 
 // lineInError finds the line number in an error of the library, which provides it in no other way.
 // The rest of the message may quote the file.
