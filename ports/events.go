@@ -118,6 +118,8 @@ type ReloadFailed struct {
 	File string
 	// Cause lists everything that is wrong and holds no key material; never nil.
 	Cause error
+	// Remedy says what to do about the first of it; empty if that is not known.
+	Remedy string
 }
 
 // WatchFailed reports that the operating system does not notify of changes to the files of a

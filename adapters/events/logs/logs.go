@@ -109,6 +109,9 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 		if e.File != "" {
 			cause = append(cause, slog.String("file", e.File))
 		}
+		if e.Remedy != "" {
+			cause = append(cause, slog.String("remedy", e.Remedy))
+		}
 		r.logger.LogAttrs(ctx, slog.LevelError, string(e.Material)+suffixReloadFailed, cause...)
 	case ports.WatchFailed:
 		r.logger.LogAttrs(ctx, slog.LevelWarn, string(e.Material)+suffixWatchFailed,

@@ -152,7 +152,7 @@ func TestWritesKeysetEvents(t *testing.T) {
 			"keys": map[string]any{"old": "signing", "new": "pending"},
 		}}, read(t, out))
 		recorder.Record(t.Context(), ports.ReloadFailed{Material: ports.MaterialKeys,
-			File: "/etc/keyset.json", Cause: errors.New("what is wrong")})
+			File: "/etc/keyset.json", Cause: errors.New("what is wrong"), Remedy: "repair it"})
 		recorder.Record(t.Context(), ports.WatchFailed{Material: ports.MaterialKeys,
 			Cause: errors.New("no watch")})
 		recorder.Record(t.Context(), ports.SignerMissing{})
@@ -162,7 +162,7 @@ func TestWritesKeysetEvents(t *testing.T) {
 		recorder.Record(t.Context(), ports.SignerFound{})
 		assert.Equal(t, []line{
 			{"level": "ERROR", "msg": "keys_reload_failed", "cause": "what is wrong",
-				"file": "/etc/keyset.json"},
+				"file": "/etc/keyset.json", "remedy": "repair it"},
 			{"level": "WARN", "msg": "keys_watch_failed", "cause": "no watch"},
 			{"level": "ERROR", "msg": "keys_signer_missing", "remedy": "create a key"},
 			{"level": "ERROR", "msg": "keys_signer_missing", "remedy": "create a key",

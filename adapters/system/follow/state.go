@@ -2,8 +2,10 @@ package follow
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -82,11 +84,15 @@ func (s *state[T]) fail(ctx context.Context, err error) {
 	}
 }
 
-// failure returns the event that reports an error. It names the file if there is only one.
+// failure returns the event that reports an error. It names the file if there is only one, and the
+// remedy for the first fault.
 func (s *state[T]) failure(err error) ports.ReloadFailed {
 	failed := ports.ReloadFailed{Material: s.Material, Cause: err}
 	if len(s.Paths) == 1 {
 		failed.File = s.Paths[0]
+	}
+	if fault, is := errors.AsType[*securefile.Fault](err); is {
+		failed.Remedy = fault.Remedy
 	}
 	return failed
 }
