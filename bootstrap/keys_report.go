@@ -82,9 +82,9 @@ func replacementNotes(revoked keyadmin.Outcome) []string {
 	return nil
 }
 
-// endingSignerNotes says what to do if the key that signs in place of a revoked one is to end before
-// another takes over. It was planned to sign no more, so sessions that it signs now end too early.
-// It returns nil otherwise.
+// endingSignerNotes says what to do if the key that signs in place of a revoked one is to end
+// before another takes over. It was planned to sign no more, so sessions that it signs now end too
+// early. It returns nil otherwise.
 func endingSignerNotes(revoked keyadmin.Outcome) []string {
 	signer, signs := revoked.Keyring.SignerAt(revoked.Now)
 	gap, ok := revoked.Keyring.SigningGap(revoked.Now)

@@ -120,7 +120,8 @@ func (r *reviewer) checkSocket(path string) {
 		r.faultOf(VarHTTPAddr, "names "+shown(path)+", which exists and is not a socket",
 			"remove it, or use another path")
 	}
-	// A folder below runtimeFolder is made when the service starts, by RuntimeDirectory= in its unit.
+	// A folder below runtimeFolder is made when the service starts, by RuntimeDirectory= in its
+	// unit.
 	folder := filepath.Dir(path)
 	if found, err := os.Stat(folder); !strings.HasPrefix(folder, runtimeFolder) &&
 		(err != nil || !found.IsDir()) {

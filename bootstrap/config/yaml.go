@@ -77,8 +77,8 @@ func parseYAML(content string) ([]member, []flaw) {
 	return r.members(root), r.flaws
 }
 
-// notYAML returns the flaw of a file that cannot be parsed. Its usual causes are looked for in every
-// line, because the library reports many errors in a later line, or in none.
+// notYAML returns the flaw of a file that cannot be parsed. Its usual causes are looked for in
+// every line, because the library reports many errors in a later line, or in none.
 func notYAML(err error, content string) flaw {
 	lines := strings.Split(content, "\n")
 	for i, line := range lines {

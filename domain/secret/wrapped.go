@@ -93,8 +93,8 @@ func unquote(text string) string {
 	return text
 }
 
-// isName reports whether a text is the name of a variable, a member or a flag, which may have export
-// or set before it.
+// isName reports whether a text is the name of a variable, a member or a flag, which may have
+// export or set before it.
 func isName(text string) bool {
 	fields := strings.Fields(text)
 	if len(fields) == 2 {
