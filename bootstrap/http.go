@@ -14,6 +14,7 @@ import (
 	"github.com/offload/sessiond/adapters/events/trace"
 	"github.com/offload/sessiond/adapters/http/api"
 	"github.com/offload/sessiond/adapters/http/certificate"
+	"github.com/offload/sessiond/adapters/http/console"
 	"github.com/offload/sessiond/adapters/http/ops"
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/app/readiness"
@@ -32,7 +33,8 @@ const opsGrace = time.Second
 // listeners starts the two listeners. The operations listener starts first and stops last, so that
 // a load balancer can observe the start and the stop of the public one.
 var listeners = fx.Module("http",
-	fx.Provide(newAPI, newOps, newAddresses, newHandshake, func() Ended { return make(Ended, 2) },
+	fx.Provide(newAPI, newOps, newConsole, newAddresses, newHandshake,
+		func() Ended { return make(Ended, 2) },
 		func() inherited { return inherited{} }),
 	fx.Invoke(startOps, startPublic),
 )
@@ -81,13 +83,18 @@ func newOps(readiness *readiness.Service, metrics *metrics.Metrics) *ops.Ops {
 	return &ops.Ops{Readiness: readiness, Metrics: metrics.Handler()}
 }
 
-// handshakeParts holds the handshake of the public listener, and the follower of its certificate.
+// handshakeParts holds the handshake of the public listener, the end of its certificate, and the
+// follower of it.
 type handshakeParts struct {
 	fx.Out
 
-	Handshake server.Handshake
-	Followers []follower `group:"followers,flatten"`
+	Handshake       server.Handshake
+	CertificateEnds CertificateEnds
+	Followers       []follower `group:"followers,flatten"`
 }
+
+// CertificateEnds returns when the certificate in force ends. It is nil without TLS.
+type CertificateEnds func() time.Time
 
 // newHandshake returns the handshake of the public listener: TLS, the PROXY protocol, both or
 // neither. The certificate files are watched while the service runs.
@@ -97,6 +104,7 @@ func newHandshake(lifecycle fx.Lifecycle, review config.Review, clock ports.Cloc
 	if review.Certificate != nil {
 		source := certificate.NewSource(review.Config.TLS, review.Certificate, clock, events)
 		metrics.Certificate(source.Ends)
+		parts.CertificateEnds = source.Ends
 		lifecycle.Append(fx.StartStopHook(source.Start, source.Stop))
 		parts.Handshake.Certificate = source.Current
 		parts.Followers = []follower{source}
@@ -159,14 +167,15 @@ func (p *listenerParts) listen(ctx context.Context, variable, address string, ha
 	return srv, nil
 }
 
-func startOps(p listenerParts, ops *ops.Ops) {
+func startOps(p listenerParts, ops *ops.Ops, console *console.Console) {
 	if p.Config.OpsAddr == "" {
 		return
 	}
 	var srv *server.Server
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
-			srv, err = p.listen(ctx, config.VarOpsAddr, p.Config.OpsAddr, p.router(ops.Routes()),
+			srv, err = p.listen(ctx, config.VarOpsAddr, p.Config.OpsAddr,
+				p.router(append(ops.Routes(), console.Routes()...)),
 				server.Limits{Connections: opsConnections}, server.Handshake{})
 			if err == nil {
 				p.Addresses.Ops = srv.Address()

@@ -13,6 +13,7 @@ import (
 	"github.com/offload/sessiond/adapters/events/logs"
 	"github.com/offload/sessiond/adapters/events/metrics"
 	"github.com/offload/sessiond/adapters/events/trace"
+	"github.com/offload/sessiond/adapters/http/console"
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/adapters/system/entropy"
@@ -31,12 +32,8 @@ var telemetry = fx.Module("telemetry",
 		newLogger,
 		newLogs,
 		func(config config.Config) *metrics.Metrics { return metrics.New(config.BuildVersion) },
-		func(logs *logs.Recorder, metrics *metrics.Metrics) ports.Events {
-			if trace.Requested() {
-				return recorders{metrics, logs, trace.Recorder{}}
-			}
-			return recorders{metrics, logs}
-		},
+		console.NewRecorder,
+		newEvents,
 		newTracer,
 	),
 	fx.Invoke(func(metrics *metrics.Metrics, output *logs.Output) {
@@ -71,8 +68,8 @@ func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,
 	settings config.Config) *logs.Recorder {
 	recorder := logs.New(logger, clock, throttle.NewPseudonyms(settings.DigestKey.Bytes()),
 		logs.Variables{TrustedProxies: config.VarProxies, SharedStorage: config.VarRedisURL,
-			Origins: config.VarOrigins},
-		logs.Remedies{SignerMissing: "create a key that signs at once: " + createSigner(),
+			Origins: config.VarOrigins, OpsHosts: config.VarOpsHosts},
+		logs.Remedies{SignerMissing: remedySignerMissing(),
 			KeysEndEarly: config.RemedyEarlyEnd()})
 	lifecycle.Append(fx.StopHook(recorder.Close))
 	return recorder
@@ -106,6 +103,20 @@ func newTracer(lifecycle fx.Lifecycle, settings config.Config, logger *slog.Logg
 	return tracer
 }
 
+// newEvents returns what records events. Without an operations listener there is no console.
+func newEvents(logs *logs.Recorder, metrics *metrics.Metrics, console *console.Recorder,
+	config config.Config) ports.Events {
+	all := recorders{metrics}
+	if config.OpsAddr != "" {
+		all = append(all, console)
+	}
+	all = append(all, logs)
+	if trace.Requested() {
+		all = append(all, trace.Recorder{})
+	}
+	return all
+}
+
 // recorders passes each event to several recorders in order. Metrics come before logs: an event
 // that is in the log has been counted.
 type recorders []ports.Events
@@ -116,3 +127,6 @@ func (r recorders) Record(ctx context.Context, event ports.Event) {
 		recorder.Record(ctx, event)
 	}
 }
+
+// remedySignerMissing returns what to do if no key signs.
+func remedySignerMissing() string { return "create a key that signs at once: " + createSigner() }

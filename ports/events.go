@@ -176,6 +176,11 @@ type LimiterMisconfigured struct {
 // or one that had to make room.
 type ConnectionRefused struct{ Budget Budget }
 
+// ConsoleRefused reports a request for the operators' console under a host name that is not allowed:
+// an operator's name for the service that is missing in the configuration, or a web page that reaches
+// the operations listener by DNS rebinding.
+type ConsoleRefused struct{}
+
 // RequestsShed reports that a budget was reached, and that a request was refused or reset for it.
 type RequestsShed struct{ Budget Budget }
 
@@ -192,6 +197,7 @@ type TracesExported struct{}
 func (TracesLost) event()            {}
 func (TracesExported) event()        {}
 func (RequestsShed) event()          {}
+func (ConsoleRefused) event()        {}
 func (KeysEndEarly) event()          {}
 func (SignerMissing) event()         {}
 func (SignerFound) event()           {}

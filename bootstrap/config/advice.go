@@ -94,7 +94,8 @@ func (r *reviewer) adviseSubjects() {
 func (r *reviewer) adviseListeners() {
 	f := &r.fields
 	if f.OpsAddr != "" && r.sound(VarOpsAddr) && !isLoopback(f.OpsAddr) {
-		r.warnOf(VarOpsAddr, "is not a loopback address: anyone who reaches it can read the metrics",
+		r.warnOf(VarOpsAddr, "is not a loopback address: anyone who reaches it can read the metrics and "+
+			"the console",
 			"use 127.0.0.1:9090, or let only probes and scrapers reach it")
 	}
 	if path, isSocket := strings.CutPrefix(f.HTTPAddr, server.SocketPrefix); isSocket && r.sound(VarHTTPAddr) {

@@ -70,6 +70,8 @@ type Config struct {
 	Socket bool
 	// OpsAddr is the host and port of the operations listener; empty for none.
 	OpsAddr string
+	// OpsHosts are the host names under which the console may be asked for, in lower case.
+	OpsHosts []string
 	// TLS names the certificate files of the public listener; the zero value means no TLS.
 	TLS certificate.Files
 	// Origins are the web origins whose scripts may request sessions, in the form that browsers

@@ -42,6 +42,8 @@ var (
 	// VarHTTPAddr and VarOpsAddr are the addresses of the listeners.
 	VarHTTPAddr = nameOf(&named.HTTPAddr)
 	VarOpsAddr  = nameOf(&named.OpsAddr)
+	// VarOpsHosts lists the names under which the console may be asked for.
+	VarOpsHosts = nameOf(&named.OpsHosts)
 	// VarSigningKeys holds several keys, VarSecret the only one.
 	VarSigningKeys = nameOf(&named.SigningKeys)
 	VarSecret      = nameOf(&named.Secret)
@@ -136,6 +138,7 @@ type fields struct {
 	ProxyProtocol   bool               `env:"OFFLOAD_PROXY_PROTOCOL" default:"false" help:"require trusted proxies to announce the client of each connection by the PROXY protocol"`
 	HTTPAddr        string             `group:"Listeners" env:"OFFLOAD_HTTP_ADDR" default:"" validate:"required,listener|socket" help:"public listener: an address, or unix:/path for a Unix socket, whose peers are trusted proxies (default: 127.0.0.1:8080 in development, else :8080); not empty"`
 	OpsAddr         string             `env:"OFFLOAD_OPS_ADDR" default:"127.0.0.1:9090" validate:"omitempty,listener,distinct=HTTPAddr" help:"operations listener; empty for none"`
+	OpsHosts        []string           `env:"OFFLOAD_OPS_HOSTS" default:"" help:"host names under which browsers may open the console of the operations listener, separated by commas; addresses and localhost are always allowed"`
 	TLSCertFile     path               `env:"OFFLOAD_TLS_CERT_FILE" default:"-" help:"certificate of the public listener; empty for no TLS"`
 	TLSKeyFile      path               `env:"OFFLOAD_TLS_KEY_FILE" default:"-" help:"private key of the certificate; empty for no TLS"`
 	CORSOrigins     []string           `env:"OFFLOAD_CORS_ALLOWED_ORIGINS" default:"" help:"allowed web origins, separated by commas; empty for none, in development for localhost"`

@@ -33,6 +33,7 @@ const (
 	eventShed          = "requests_shed"
 	eventTracesLost    = "traces_lost"
 	eventTracesOut     = "traces_exported"
+	eventConsole       = "console_refused"
 )
 
 // What follows the name of a material in the names of its events.
@@ -50,6 +51,8 @@ type Variables struct {
 	SharedStorage string
 	// Origins lists the origins of the web pages that are allowed.
 	Origins string
+	// OpsHosts lists the names under which the operations listener is known.
+	OpsHosts string
 }
 
 // Remedies holds what operators can do about events, where that depends on the command line.
@@ -146,6 +149,12 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 			slog.String("cause", e.Cause.Error()))
 	case ports.TracesExported:
 		r.logger.LogAttrs(ctx, slog.LevelInfo, eventTracesOut)
+	case ports.ConsoleRefused:
+		r.logger.LogAttrs(ctx, slog.LevelWarn, eventConsole,
+			slog.String("request_id", ports.OriginOf(ctx).RequestID),
+			slog.String("variable", r.variables.OpsHosts),
+			slog.String("remedy", "if the name of the host is yours, add it to "+
+				r.variables.OpsHosts+"; if not, a web page tried to read the console"))
 	case ports.SessionIssued, ports.LimiterOutageDecision: // counted by metrics, not logged
 	}
 }

@@ -60,7 +60,8 @@ func newRecorder(level slog.Level) (*logs.Recorder, *output) {
 		clock))
 	return logs.New(logger, clock, throttle.NewPseudonyms([]byte("digest key")),
 		logs.Variables{TrustedProxies: "OFFLOAD_TRUSTED_PROXIES",
-			SharedStorage: "OFFLOAD_REDIS_URL", Origins: "OFFLOAD_CORS_ALLOWED_ORIGINS"},
+			SharedStorage: "OFFLOAD_REDIS_URL", Origins: "OFFLOAD_CORS_ALLOWED_ORIGINS",
+			OpsHosts: "OFFLOAD_OPS_HOSTS"},
 		logs.Remedies{SignerMissing: "create a key", KeysEndEarly: "extend them"}), out
 }
 
@@ -110,6 +111,19 @@ func TestLimitsShedRequests(t *testing.T) {
 	assert.Len(t, read(t, out), 10-len(budgets))
 	recorder.Record(t.Context(), throttled)
 	assert.Len(t, read(t, out), 1)
+}
+
+func TestWritesARefusedHost(t *testing.T) {
+	recorder, out := newRecorder(slog.LevelInfo)
+	ctx := ports.WithOrigin(t.Context(), ports.Origin{RequestID: "request-1"})
+	for range 100 {
+		recorder.Record(ctx, ports.ConsoleRefused{})
+	}
+	lines := read(t, out)
+	require.Len(t, lines, 10)
+	assert.Equal(t, "console_refused", lines[0]["msg"])
+	assert.Equal(t, "OFFLOAD_OPS_HOSTS", lines[0]["variable"])
+	assert.Contains(t, lines[0]["remedy"], "OFFLOAD_OPS_HOSTS")
 }
 
 func TestWarnsOnceOfAForgottenProxy(t *testing.T) {

@@ -1,0 +1,47 @@
+package console
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/offload/sessiond/adapters/http/envelope"
+	"github.com/offload/sessiond/adapters/http/server"
+	"github.com/offload/sessiond/ports"
+)
+
+// guard refuses requests that name the service by a host that is neither an address, localhost nor
+// one of the configured names. A web page whose own name leads to this address (DNS rebinding) has
+// the browser send that name, and must not read the console.
+func (c *Console) guard(next server.Handler) server.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if c.expects(r.Host) {
+			return next(w, r)
+		}
+		c.Events.Record(r.Context(), ports.ConsoleRefused{})
+		w.Header().Set(envelope.HeaderContentType, "text/plain; charset=utf-8")
+		w.WriteHeader(http.StatusMisdirectedRequest)
+		// The write error is ignored: the client may have gone away.
+		_, _ = w.Write([]byte("This host name may not read the console. Ask by address or as " +
+			"localhost, or add the name to " + c.HostsVariable + ".\n"))
+		return nil
+	}
+}
+
+// expects reports whether host, with or without a port, may read the console.
+func (c *Console) expects(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	bare := host
+	if strings.HasPrefix(bare, "[") && strings.HasSuffix(bare, "]") {
+		bare = bare[1 : len(bare)-1]
+	}
+	if _, err := netip.ParseAddr(bare); err == nil {
+		return true
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || slices.Contains(c.Hosts, host)
+}

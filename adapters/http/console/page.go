@@ -1,0 +1,153 @@
+package console
+
+import (
+	"bytes"
+	_ "embed"
+	"html/template"
+	"strconv"
+	"time"
+
+	"github.com/offload/sessiond/domain/keys"
+)
+
+//go:embed page.html
+var pageText string
+
+var pages = template.Must(template.New("page").Funcs(template.FuncMap{
+	"duration": func(seconds int) string { return duration(time.Duration(seconds) * time.Second) },
+	"clock":    clock, "when": when, "grouped": grouped,
+	"distance": func(now, at time.Time) string { return duration(at.Sub(now)) },
+	"stamp":    func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+}).Parse(pageText))
+
+// document is what the template of the page gets.
+type document struct {
+	*view
+
+	Live     bool
+	Headline string
+	Charts   []chart
+	Timeline timeline
+}
+
+// page returns the view as HTML. A live page refreshes itself.
+func page(v *view, live bool) ([]byte, error) {
+	d := document{view: v, Live: live, Headline: headline(v), Timeline: newTimeline(v)}
+	of := v.Traffic.LastMinute
+	d.Charts = []chart{
+		newChart("New sessions", "issued", of.Issued, v.Traffic.Issued),
+		newChart("Renewed sessions", "renewed", of.Renewed, v.Traffic.Renewed),
+		newChart("Refused requests", "refused", of.Refused, v.Traffic.Refused),
+	}
+	var text bytes.Buffer
+	if err := pages.Execute(&text, d); err != nil {
+		return nil, err
+	}
+	return text.Bytes(), nil
+}
+
+// headline returns what the operator must know first.
+func headline(v *view) string {
+	if v.Status == statusOK {
+		return "All is well"
+	}
+	return v.Notices[0].Summary
+}
+
+// RefusedLately reports whether anything was refused in the last 15 minutes.
+func (d document) RefusedLately() bool {
+	for _, limit := range d.Limits.Dimensions {
+		if limit.Refused > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// timelineColumns is how many stretches of time the timeline shows.
+const timelineColumns = 4
+
+// timeline shows the states of the keys until the next changes. Its columns are of the same width,
+// because minutes and months would not be legible beside each other.
+type timeline struct {
+	Starts []time.Time // of the columns
+	Rows   []timelineRow
+	// Later is how many further changes there are.
+	Later int
+}
+
+type timelineRow struct {
+	ID     keys.ID
+	States []keys.State // in each column
+}
+
+func newTimeline(v *view) timeline {
+	t := timeline{Starts: []time.Time{v.At}}
+	for _, change := range v.Changes {
+		switch {
+		case change.At.Equal(t.Starts[len(t.Starts)-1]):
+		case len(t.Starts) == timelineColumns:
+			t.Later++
+		default:
+			t.Starts = append(t.Starts, change.At)
+		}
+	}
+	for _, of := range v.Keys {
+		row := timelineRow{ID: of.ID}
+		for _, at := range t.Starts {
+			row.States = append(row.States, v.keyring.StateAt(of.key, at))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// leastPeak is the count of a slot that fills the height of a chart at least, so that a quiet
+// service does not look busy.
+const leastPeak = 10
+
+// The size of a chart in its own units: one for each slot.
+const (
+	chartWidth  = slotCount
+	chartHeight = 48
+)
+
+// chart is the picture of one count.
+type chart struct {
+	Title, Class string
+	LastMinute   int
+	// Peak is the largest count of a slot for each second.
+	Peak string
+	// Area is the path of the picture.
+	Area          string
+	Width, Height int
+	// Sum is the count of all slots.
+	Sum int
+}
+
+// newChart returns the chart of the counts of slots.
+func newChart(title, class string, lastMinute int, slots []int) chart {
+	c := chart{Title: title, Class: class, LastMinute: lastMinute, Width: chartWidth,
+		Height: chartHeight}
+	peak := leastPeak
+	largest := 0
+	for _, n := range slots {
+		peak, largest, c.Sum = max(peak, n), max(largest, n), c.Sum+n
+	}
+	c.Peak = strconv.FormatFloat(float64(largest)/slotLength.Seconds(), 'f', 1, 64)
+	path := []byte("M0 " + strconv.Itoa(chartHeight))
+	level := -1.0
+	for i, n := range slots {
+		height := chartHeight - float64(n)*(chartHeight-1)/float64(peak)
+		if height == level {
+			continue
+		}
+		path = append(path, 'H')
+		path = strconv.AppendInt(path, int64(i), 10)
+		path = append(path, 'V')
+		path = strconv.AppendFloat(path, height, 'f', 1, 64)
+		level = height
+	}
+	c.Area = string(path) + "H" + strconv.Itoa(chartWidth) + "V" + strconv.Itoa(chartHeight) + "Z"
+	return c
+}

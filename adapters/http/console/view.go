@@ -1,0 +1,242 @@
+package console
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+)
+
+// view is what the console shows, in the form of its JSON. Durations are whole seconds.
+type view struct {
+	At          time.Time    `json:"at"`
+	Version     string       `json:"version"`
+	Environment string       `json:"environment"`
+	Uptime      int          `json:"uptime_seconds"`
+	Status      status       `json:"status"`
+	Ready       bool         `json:"ready"`
+	Checks      []check      `json:"checks"`
+	Notices     []notice     `json:"notices"`
+	Traffic     trafficView  `json:"traffic"`
+	Limits      limitsView   `json:"limits"`
+	Storage     storageView  `json:"storage"`
+	Keys        []keyView    `json:"keys"`
+	Changes     []changeView `json:"key_changes"`
+	Certificate *certView    `json:"certificate"`
+	Warnings    []Warning    `json:"warnings"`
+	History     []eventView  `json:"history"`
+
+	keyring *keys.Keyring
+}
+
+// check is one part of readiness.
+type check struct {
+	Name   string `json:"name"`
+	Ready  bool   `json:"ready"`
+	Detail string `json:"detail"`
+}
+
+// trafficView holds the counts of the last 15 minutes, in slots of which the last still grows.
+type trafficView struct {
+	SlotSeconds int     `json:"slot_seconds"`
+	Issued      []int   `json:"issued"`
+	Renewed     []int   `json:"renewed"`
+	Refused     []int   `json:"refused"`
+	LastMinute  minute  `json:"last_minute"`
+	Shed        []count `json:"shed"`
+
+	shedLately []count
+	refusedBy  []count // lately, by dimension
+}
+
+// minute holds the counts of the last minute.
+type minute struct {
+	Issued  int `json:"issued"`
+	Renewed int `json:"renewed"`
+	Refused int `json:"refused"`
+}
+
+// count is how often something of that name happened.
+type count struct {
+	Name  string `json:"name"`
+	Count int    `json:"count"`
+}
+
+// limitsView holds the limits, and what they refused in the last 15 minutes.
+type limitsView struct {
+	Mode       ports.ThrottleMode `json:"mode"`
+	Window     int                `json:"window_seconds"`
+	Dimensions []limitView        `json:"dimensions"`
+	Installs   []installView      `json:"installations"`
+}
+
+type limitView struct {
+	Name    string `json:"name"`
+	Limit   int    `json:"limit"` // 0 for none
+	Refused int    `json:"refused"`
+
+	What string `json:"-"`
+}
+
+// installView is an installation that was refused, under the pseudonym that the log has.
+type installView struct {
+	Hash    string `json:"install_id_hash"`
+	AtLeast int    `json:"refused_at_least"`
+}
+
+type storageView struct {
+	Kind     ports.StorageKind `json:"kind"`
+	Shared   bool              `json:"shared"`
+	OnOutage string            `json:"on_outage,omitempty"`
+	Outage   *outageView       `json:"outage"`
+}
+
+type outageView struct {
+	Since time.Time `json:"since"`
+	Cause string    `json:"cause"`
+}
+
+type keyView struct {
+	ID          keys.ID        `json:"id"`
+	Algorithm   keys.Algorithm `json:"algorithm"`
+	State       keys.State     `json:"state"`
+	SignFrom    *time.Time     `json:"sign_from"`
+	VerifyUntil *time.Time     `json:"verify_until"`
+
+	key keys.Key
+}
+
+type changeView struct {
+	At    time.Time  `json:"at"`
+	ID    keys.ID    `json:"id"`
+	State keys.State `json:"state"`
+}
+
+type certView struct {
+	NotAfter time.Time `json:"not_after"`
+}
+
+type eventView struct {
+	At     time.Time `json:"at"`
+	What   string    `json:"what"`
+	Detail string    `json:"detail"`
+}
+
+// view returns the present state.
+func (c *Console) view() *view {
+	now, instant := c.Clock.Now().UTC().Truncate(time.Second), c.Clock.Instant()
+	standing, keyring := c.Recorder.history.read(), c.Keys.Keyring()
+	v := &view{At: now, Version: c.Version, Environment: c.Environment,
+		Uptime: int(c.Recorder.uptime(instant) / time.Second), Ready: true,
+		Checks: []check{}, Changes: []changeView{}, Warnings: append([]Warning{}, c.Warnings...),
+		History: []eventView{}, keyring: keyring}
+	for _, condition := range c.Readiness.Conditions() {
+		v.Ready = v.Ready && condition.Ready
+		v.Checks = append(v.Checks, check(condition))
+	}
+	c.counts(v, instant)
+	v.Storage = c.storage(standing)
+	for _, key := range keyring.Keys() {
+		v.Keys = append(v.Keys, keyView{ID: key.ID(), Algorithm: key.Algorithm(),
+			State: keyring.StateAt(key, now), SignFrom: known(key.Plan().SignFrom),
+			VerifyUntil: known(key.Plan().VerifyUntil), key: key})
+	}
+	for _, change := range keyring.Schedule(now) {
+		v.Changes = append(v.Changes, changeView{change.At.UTC(), change.ID, change.State})
+	}
+	if c.CertificateEnds != nil {
+		v.Certificate = &certView{NotAfter: c.CertificateEnds().UTC()}
+	}
+	for _, e := range standing.incidents {
+		v.History = append(v.History, eventView{e.at.UTC().Truncate(time.Second), e.what, e.detail})
+	}
+	v.Notices = c.notices(v, standing)
+	v.Status = worst(v.Notices)
+	return v
+}
+
+// counts sets what was counted.
+func (c *Console) counts(v *view, now throttle.Instant) {
+	slots := c.Recorder.traffic.read(now)
+	sums, lately := make([]int, counts), make([]int, counts)
+	t := &v.Traffic
+	t.SlotSeconds = int(slotLength / time.Second)
+	for i, of := range slots {
+		refused := 0
+		for j, n := range of {
+			sums[j] += n
+			if i >= slotCount-1-minuteSlots { // a minute, and the slot that still grows
+				lately[j] += n
+			}
+			if j >= firstDimension && j < firstBudget {
+				refused += n
+			}
+		}
+		t.Issued = append(t.Issued, of[countNew])
+		t.Renewed = append(t.Renewed, of[countRenewed])
+		t.Refused = append(t.Refused, refused)
+	}
+	t.LastMinute = minute{Issued: lately[countNew], Renewed: lately[countRenewed]}
+	l := &v.Limits
+	l.Mode, l.Window = c.Mode, int(c.Window/time.Second)
+	for i, dimension := range dimensions {
+		t.LastMinute.Refused += lately[firstDimension+i]
+		t.refusedBy = append(t.refusedBy, count{dimension.String(), lately[firstDimension+i]})
+		l.Dimensions = append(l.Dimensions, limitView{Name: dimension.String(),
+			Limit: c.LimitOf(dimension), Refused: sums[firstDimension+i], What: whatOf(dimension)})
+	}
+	t.Shed = []count{}
+	for i, budget := range budgets {
+		t.Shed = append(t.Shed, count{string(budget), sums[firstBudget+i]})
+		t.shedLately = append(t.shedLately, count{string(budget), lately[firstBudget+i]})
+	}
+	l.Installs = []installView{}
+	for _, install := range c.Recorder.installs.top(now) {
+		l.Installs = append(l.Installs, installView{c.Pseudonyms.Of(install.install),
+			install.atLeast})
+	}
+}
+
+func (c *Console) storage(standing standing) storageView {
+	v := storageView{Kind: c.Storage, Shared: c.Storage.Shared()}
+	if !v.Shared {
+		return v
+	}
+	v.OnOutage = c.OnOutage.String()
+	if standing.outage != nil {
+		v.Outage = &outageView{standing.outage.at.UTC().Truncate(time.Second),
+			standing.outage.detail}
+	}
+	return v
+}
+
+// whatOf describes what a dimension counts.
+func whatOf(dimension throttle.Dimension) string {
+	switch dimension {
+	case throttle.ByAddress:
+		return "new sessions of an address"
+	case throttle.ByNetwork:
+		return "new sessions of a network"
+	case throttle.ByInstall:
+		return "new sessions of an installation"
+	case throttle.ByRenewal:
+		return "renewals of an installation"
+	case throttle.ByRenewalAddress:
+		return "renewals of an address"
+	}
+	return ""
+}
+
+// known returns an instant of a plan, or nil if the plan has none.
+func known(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	at = at.UTC()
+	return &at
+}
+
+// encode returns the view as JSON.
+func encode(v *view) ([]byte, error) { return json.Marshal(v) }
