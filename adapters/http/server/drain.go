@@ -63,8 +63,8 @@ func (d *drain) follow(conn net.Conn, state http.ConnState) {
 		p.begun.Store(true)
 		p.http2.Store(usesHTTP2(conn))
 	case http.StateIdle:
-		// If the client pipelined the beginning of its next request, that is in net/http's buffer
-		// by now and cannot be detected. Such a request has only the linger time to be completed.
+		// If the client pipelined its next request or the beginning of it, that is in net/http's
+		// buffer, and begun is true again as soon as net/http reads or ends its headers.
 		p := d.enter(conn)
 		p.waited.Store(false)
 		p.begun.Store(false)

@@ -114,6 +114,9 @@ func (c *connection) Read(p []byte) (int, error) {
 	if c.stage.Load() != served {
 		return 0, os.ErrDeadlineExceeded
 	}
+	if c.holdsPart(p) {
+		c.receive()
+	}
 	if c.received {
 		c.stay()
 	}
@@ -125,15 +128,28 @@ func (c *connection) Read(p []byte) (int, error) {
 		c.park(err)
 		return n, err
 	}
-	c.received = true
 	if !c.speaksHTTP2(p[:n]) {
-		c.begun.Store(true)
-		if c.slot != nil {
-			c.slot.receive()
-		}
+		c.receive()
 	}
 	return n, err
 }
+
+// receive records that something of a request was received.
+func (c *connection) receive() {
+	c.received = true
+	c.begun.Store(true)
+	if c.slot != nil {
+		c.slot.receive()
+	}
+}
+
+// readBuffer is the size of the buffer into which net/http reads a connection.
+const readBuffer = 4096
+
+// holdsPart reports whether net/http, which reads into p, holds the first bytes of a request, which
+// came with the request before it: it then reads into the rest of its buffer. net/http does not
+// document that, so TestPartOfARequestIsNotParked checks it.
+func (c *connection) holdsPart(p []byte) bool { return c.prefaceRead < 0 && len(p) < readBuffer }
 
 // speaksHTTP2 reports whether the client speaks HTTP/2. In HTTP/2 a received byte does not mean
 // that a request is in progress: it may belong to a ping.

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -121,6 +122,46 @@ func TestParkedConnectionHasTimeForItsNextRequest(t *testing.T) {
 		response, err := http.ReadResponse(client.Reader, nil)
 		return err == nil && response.StatusCode == http.StatusOK
 	})
+}
+
+// TestPartOfARequestIsNotParked checks that no byte of a request is lost if its first bytes came
+// together with the request before it, and the others only after the connection could be parked.
+func TestPartOfARequestIsNotParked(t *testing.T) {
+	pair := pki.New(t, "localhost")
+	target := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Method+" "+r.RequestURI)
+	}
+	inClear := listen(t, target)
+	t.Cleanup(func() { shutdown(inClear) })
+	overTLS := listenTLS(t, pair, unreached, target)
+	const first = "POST /first HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+	const second = "GET /second HTTP/1.1\r\nHost: x\r\n\r\n"
+	for name, connect := range map[string]func(t *testing.T) wire{
+		"in clear": func(t *testing.T) wire { return dial(t, inClear) },
+		"over TLS": func(t *testing.T) wire {
+			client, _ := dialTLS(t, overTLS, pair, "http/1.1")
+			return client
+		},
+	} {
+		for part := 1; part <= 4; part++ {
+			t.Run(fmt.Sprintf("%d bytes %s", part, name), func(t *testing.T) {
+				t.Parallel()
+				client := connect(t)
+				respondsTo := func(want string) {
+					response, err := http.ReadResponse(client.Reader, nil)
+					require.NoError(t, err)
+					body, err := io.ReadAll(response.Body)
+					require.NoError(t, err)
+					assert.Equal(t, want, string(body))
+				}
+				client.send(t, first+second[:part])
+				respondsTo("POST /first")
+				time.Sleep(1500 * time.Millisecond) // longer than it takes to be parked
+				client.send(t, second[part:])
+				respondsTo("GET /second")
+			})
+		}
+	}
 }
 
 func TestShutdownWithParkedConnections(t *testing.T) {
