@@ -95,8 +95,8 @@ const (
 // again when it has one. While it waits, the connection is parked before the deadline.
 func (c *connection) SetReadDeadline(t time.Time) error {
 	if c.parking == nil || c.prefaceRead > 0 || c.waited.Swap(true) {
-		// Written only where it changes something: net/http calls this while it reads as well, to
-		// end a read, but not before the request has begun.
+		// Written only where it changes something: once a request has begun, this is also called
+		// while another goroutine reads, to end its read.
 		if c.early {
 			c.early = false
 		}
@@ -130,10 +130,9 @@ func (c *connection) park(failed error) {
 	}
 }
 
-// stay makes the deadline apply that net/http has set, because a request has begun: at the end of
-// its headers, or before more of them are read. For most requests net/http has set another one by
-// then. The first request of a connection has no more time because the connection was parked before
-// it.
+// stay makes the deadline apply that net/http has set, because a request has begun and more of its
+// headers are to be read. At their end net/http sets another one. The first request of a connection
+// has no more time because the connection was parked before it.
 func (c *connection) stay() {
 	if !c.early {
 		return

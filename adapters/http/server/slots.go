@@ -360,7 +360,8 @@ func (one *slot) Close() error {
 // breakOff closes a connection that made room. What was not sent yet is dropped, because the kernel
 // would keep it for a client that may never read.
 func (one *slot) breakOff() {
-	if conn, ok := one.Conn.(interface{ SetLinger(seconds int) error }); ok && one.phase.Load() != phaseIdle {
+	conn, ok := one.Conn.(interface{ SetLinger(seconds int) error })
+	if ok && one.phase.Load() != phaseIdle {
 		_ = conn.SetLinger(0)
 	}
 	_ = one.Conn.Close()
@@ -390,9 +391,6 @@ func slotOf(conn net.Conn) *slot {
 func trackRequests(follow func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
 	return func(conn net.Conn, state http.ConnState) {
 		follow(conn, state)
-		if c, ok := conn.(interface{ stay() }); ok && state == http.StateActive {
-			c.stay() // before net/http reads in the background
-		}
 		one := slotOf(conn)
 		switch {
 		case one == nil:

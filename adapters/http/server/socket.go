@@ -165,7 +165,7 @@ func acceptSocket(listener *net.UnixListener) (net.Conn, error) {
 func (s *socket) Addr() net.Addr { return socketAddr(SocketPrefix + s.path) }
 
 // Close implements net.Listener. It removes the socket while it still listens, so that no other
-// process can have taken its place, unless someone removed it by hand.
+// process can have taken its place, unless it was removed by hand.
 func (s *socket) Close() error {
 	if found, err := os.Lstat(s.path); err == nil && os.SameFile(found, s.own) {
 		_ = os.Remove(s.path)

@@ -48,8 +48,8 @@ type resettable interface {
 	reset(what awaited)
 }
 
-// wait is one wait of a request for its client. It is used once: a wait that is over may still be
-// known to somebody who found it the longest.
+// wait is one wait of a request for its client. It is used once: a goroutine that found it to be
+// the longest may still refer to it when it is over.
 type wait struct {
 	in    *waiting
 	since throttle.Instant
