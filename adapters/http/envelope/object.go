@@ -6,9 +6,8 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// Object writes a JSON object, member by member. It is for the responses that
-// are sent most; encoding/json takes ten times as long. The names are those of members in the
-// contract and need no escapes.
+// Object writes a JSON object, member by member. It is for the responses that are sent most;
+// encoding/json takes ten times as long. Names of members must need no escapes.
 type Object struct{ text []byte }
 
 // Text appends a member.
