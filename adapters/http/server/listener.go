@@ -90,8 +90,8 @@ type connection struct {
 	// parking is where the connection waits for requests; see there.
 	parking *parking
 	stage   atomic.Int32
-	// received is true once something of the present request was received, and asked once a
-	// request has begun.
+	// received is true once something of the present request was received, and asked once the
+	// first request has begun.
 	received, asked bool
 	// limit is how long a connection that has been parked may wait for a request.
 	limit time.Time
