@@ -67,6 +67,8 @@ class Cut:
 
 
 class _Connection(http.client.HTTPConnection):
+    """Can be cut."""
+
     def __init__(self, *args: Any, cut: Cut, **options: Any) -> None:
         super().__init__(*args, **options)
         self._cut = cut
@@ -76,14 +78,8 @@ class _Connection(http.client.HTTPConnection):
         self._cut.watch(self.sock)
 
 
-class _SecureConnection(http.client.HTTPSConnection):
-    def __init__(self, *args: Any, cut: Cut, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._cut = cut
-
-    def connect(self) -> None:
-        super().connect()
-        self._cut.watch(self.sock)
+class _SecureConnection(_Connection, http.client.HTTPSConnection):
+    """Can be cut, once the handshake has ended."""
 
 
 class _Handler(urllib.request.AbstractHTTPHandler):
