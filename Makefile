@@ -100,6 +100,8 @@ test-suites: parts
 test-modules: parts
 	$(call SAY,peer libraries)
 	cd test/peers && $(GOTEST) ./...
+	$(call SAY,the rig of the benchmarks)
+	cd test/bench && $(GOTEST) ./rig
 	$(call SAY,a generated client)
 	cd test/clients && $(GOTEST) ./...
 	$(call SAY,the commonest faults of a shared storage)

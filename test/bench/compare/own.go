@@ -71,8 +71,8 @@ func freeAddress() (string, error) {
 // subjects are those of the memory row.
 const subjects = 1_000_000
 
-// memoryRows returns the resident memory of a service that nobody has asked, and of one that counts
-// many subjects.
+// memoryRows returns the resident memory of a service without requests, and of one that counts many
+// subjects.
 func memoryRows(binary string) ([]rig.Row, error) {
 	service, err := startService(binary, "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS=86400",
 		"OFFLOAD_TRUSTED_PROXIES=127.0.0.1", "OFFLOAD_LIMITER_MAX_SUBJECTS=4000000")

@@ -57,6 +57,8 @@ func startService(binary string, variables ...string) (*running, error) {
 	if err := r.Start(); err != nil {
 		return nil, err
 	}
+	late := time.AfterFunc(patience, func() { _ = r.Process.Kill() }) // ends the log
+	defer late.Stop()
 	lines := bufio.NewScanner(log)
 	var all strings.Builder
 	for lines.Scan() {
