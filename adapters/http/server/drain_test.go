@@ -150,6 +150,22 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	assert.ErrorIs(t, receive(t, srv.Done()), http.ErrServerClosed)
 }
 
+// TestShutdownWaitsForAPipelinedRequest checks that a request of which the first bytes came with the
+// request before it is in progress.
+func TestShutdownWaitsForAPipelinedRequest(t *testing.T) {
+	srv := listen(t, func(http.ResponseWriter, *http.Request) {})
+	client := dial(t, srv)
+	client.send(t, request+request[:10])
+	assert.Equal(t, http.StatusOK, client.receiveResponse(t).StatusCode)
+	stopped := make(chan int, 1)
+	go func() { stopped <- shutdown(srv) }()
+	awaitListenerClosed(t, srv)
+	time.Sleep(time.Second) // longer than idle connections have
+	client.send(t, request[10:])
+	assert.Equal(t, http.StatusOK, client.receiveResponse(t).StatusCode)
+	assert.Zero(t, receive(t, stopped))
+}
+
 // eventually passes if attempt succeeds at least once. Two consecutive states of a stopping server
 // cannot be distinguished from outside. What holds only in the later one does not hold in every
 // attempt, and what never holds succeeds in none.
