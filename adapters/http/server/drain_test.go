@@ -150,8 +150,8 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	assert.ErrorIs(t, receive(t, srv.Done()), http.ErrServerClosed)
 }
 
-// TestShutdownWaitsForAPipelinedRequest checks that a request of which the first bytes came with the
-// request before it is in progress.
+// TestShutdownWaitsForAPipelinedRequest checks that a request is in progress of which the first
+// bytes came with the request before it.
 func TestShutdownWaitsForAPipelinedRequest(t *testing.T) {
 	srv := listen(t, func(http.ResponseWriter, *http.Request) {})
 	client := dial(t, srv)
