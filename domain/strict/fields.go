@@ -15,12 +15,19 @@ func NewFields(names ...string) *Fields {
 	return f
 }
 
-// Parse parses text as the function Parse does. It stores the value of each field of the outermost
-// object in values, in the order of the names: the first one if there are several, and one with an
-// empty Raw if there is none. The document has no members, but counts those that are repeated.
-// Objects that have these members alone need no memory of their own; the same order takes least
-// time.
-func (f *Fields) Parse(text string, values []Value) (Document, error) {
-	clear(values)
-	return parse(reader{text: text, drops: true, fields: f, values: values})
+// Found is the value of a field: the first one if there are several, and one with an empty Raw if
+// there is none.
+type Found struct {
+	Value
+	// Repeated is how many more values there are.
+	Repeated int
+}
+
+// Parse parses text as the function Parse does. It stores each field of the outermost object in
+// found, in the order of the names. The document has no members, but counts those that are
+// repeated, whatever their names. Memory for members is bounded, whatever the text: objects that
+// have these members alone need none. The same order takes least time.
+func (f *Fields) Parse(text string, found []Found) (Document, error) {
+	clear(found)
+	return parse(reader{text: text, fields: f, found: found})
 }

@@ -96,12 +96,6 @@ type Document struct {
 // refused. Time and memory are linear in the length of text for every input.
 func Parse(text string) (Document, error) { return parse(reader{text: text}) }
 
-// ParseKnown parses text as Parse does, and keeps those members of the outermost object that have
-// one of the known names. Memory for members is then bounded, whatever the text.
-func ParseKnown(text string, known ...string) (Document, error) {
-	return parse(reader{text: text, drops: true, known: known})
-}
-
 func parse(r reader) (Document, error) {
 	text := r.text
 	if !utf8.ValidString(text) {
@@ -128,19 +122,11 @@ type reader struct {
 	repeated int
 	// whole is true for a whole text, which has one outermost object.
 	whole bool
-	// drops is true if the members whose names are not known are dropped.
-	drops bool
-	known []string
-	// fields and values are those of Fields.Parse; next is the index of the field that is likely
-	// next.
+	// fields and found are those of Fields.Parse, which keeps no members; next is the index of the
+	// field that is likely next.
 	fields *Fields
-	values []Value
+	found  []Found
 	next   int
-}
-
-// keeps reports whether a member at the given depth is kept.
-func (r *reader) keeps(name string, depth int) bool {
-	return depth == 1 && (!r.drops || slices.Contains(r.known, name))
 }
 
 // peek returns the next byte, or 0 at the end: no JSON token starts with 0.
@@ -222,7 +208,7 @@ func (r *reader) object(depth int) ([]Member, bool) {
 		}
 		r.skipSpace()
 		if field != nil && field.raw == "" {
-			ok = r.value(depth+1, field)
+			ok = r.value(depth+1, &field.Value)
 		} else {
 			var value Value
 			ok = r.value(depth+1, &value)
@@ -230,11 +216,14 @@ func (r *reader) object(depth int) ([]Member, bool) {
 				// as many as there would be if all were as long as these
 				seen.expected = seen.n * (len(r.text) - start) / (r.at - start)
 			}
+			if field != nil {
+				field.Repeated++
+			}
 			repeated := field != nil || seen.add(name)
 			if repeated {
 				r.repeated++
 			}
-			if r.keeps(name, depth) {
+			if depth == 1 && r.fields == nil {
 				members = append(members, Member{Name: name, Value: value, Repeated: repeated})
 			}
 		}
@@ -254,13 +243,13 @@ func (r *reader) object(depth int) ([]Member, bool) {
 
 // name reads the name of a member and the colon behind it. field is where its value is kept, if it
 // is one of the fields.
-func (r *reader) name(depth int) (name string, field *Value, ok bool) {
+func (r *reader) name(depth int) (name string, field *Found, ok bool) {
 	fields := depth == 1 && r.fields != nil
 	if fields && r.next < len(r.fields.names) &&
 		strings.HasPrefix(r.text[r.at:], r.fields.written[r.next]) {
 		r.at += len(r.fields.written[r.next])
 		r.next++
-		return r.fields.names[r.next-1], &r.values[r.next-1], true
+		return r.fields.names[r.next-1], &r.found[r.next-1], true
 	}
 	if r.peek() != '"' {
 		return "", nil, false
@@ -275,7 +264,7 @@ func (r *reader) name(depth int) (name string, field *Value, ok bool) {
 	if fields {
 		if at := slices.Index(r.fields.names, name); at >= 0 {
 			r.next = at + 1
-			field = &r.values[at]
+			field = &r.found[at]
 		}
 	}
 	return name, field, true

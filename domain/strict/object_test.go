@@ -210,21 +210,3 @@ func TestItemsOfMember(t *testing.T) {
 	assert.Len(t, inner, 2)
 	assert.True(t, items[1].Members()[1].Repeated)
 }
-
-// TestParseKnown checks that the other members are parsed like all, and dropped.
-func TestParseKnown(t *testing.T) {
-	document, err := strict.ParseKnown(` {"b":1,"a":{"a":2,"c":3},"c":"x","a":4,"c":5}`, "a", "b")
-	require.NoError(t, err)
-	all := parse(t, ` {"b":1,"a":{"a":2,"c":3},"c":"x","a":4,"c":5}`)
-	assert.Equal(t, []strict.Member{all.Members()[0], all.Members()[1], all.Members()[3]},
-		document.Members())
-	assert.Equal(t, all.Raw(), document.Raw())
-	assert.Equal(t, 2, document.Repeated, "of whatever name")
-
-	document, err = strict.ParseKnown(`{"a":1}`)
-	require.NoError(t, err)
-	assert.Empty(t, document.Members())
-
-	_, err = strict.ParseKnown(`{"c":01}`, "a")
-	assert.Equal(t, strict.ErrJSON, err)
-}

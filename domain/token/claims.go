@@ -26,7 +26,7 @@ const (
 var claimFields = strict.NewFields("v", "kid", "iat", "nbf", "iss", "aud", "install_id", "exp")
 
 // claimValues are the values of the claims in a payload. The Raw of one that is missing is empty.
-type claimValues [claimCount]strict.Value
+type claimValues [claimCount]strict.Found
 
 // readClaims makes check 9, and the part of check 10 for the version.
 func readClaims(values *claimValues) (session.Claims, error) {

@@ -25,8 +25,8 @@ func decode(w http.ResponseWriter, r *http.Request) (session.Request, error) {
 	if err != nil && !errors.Is(err, server.ErrBodyBroken) {
 		return session.Request{}, err
 	}
-	document, parseErr := strict.ParseKnown(string(body), string(session.FieldInstallID),
-		string(session.FieldAppVersion), string(session.FieldPlatform))
+	var found [3]strict.Found
+	document, parseErr := requestFields.Parse(string(body), found[:])
 	if err != nil || parseErr != nil {
 		return session.Request{}, session.Violations{{Field: session.FieldBody,
 			Rule: session.RuleJSON}}
@@ -35,10 +35,31 @@ func decode(w http.ResponseWriter, r *http.Request) (session.Request, error) {
 		return session.Request{}, session.Violations{{Field: session.FieldBody,
 			Rule: session.RuleType}}
 	}
-	m := members{document: document}
-	installID, appVersion, platform := m.take(session.FieldInstallID),
-		m.take(session.FieldAppVersion), m.take(session.FieldPlatform)
-	return session.NewRequest(installID, appVersion, platform, m.rest())
+	installID, appVersion, platform := &found[0], &found[1], &found[2]
+	whole := session.RuleNone
+	if document.Repeated > installID.Repeated+appVersion.Repeated+platform.Repeated {
+		whole = session.RuleDuplicate // unknown members are ignored, but must not be repeated
+	}
+	return session.NewRequest(input(installID), input(appVersion), input(platform), whole)
+}
+
+// requestFields are the members of a request.
+var requestFields = strict.NewFields(string(session.FieldInstallID),
+	string(session.FieldAppVersion), string(session.FieldPlatform))
+
+// input returns a member as it was received, or the rule that it violates.
+func input(found *strict.Found) session.Input {
+	if found.Raw() == "" {
+		return session.Input{Violated: session.RuleRequired}
+	}
+	if found.Repeated > 0 {
+		return session.Input{Violated: session.RuleDuplicate}
+	}
+	text, ok := found.Text()
+	if !ok {
+		return session.Input{Violated: session.RuleType}
+	}
+	return session.Input{Text: text}
 }
 
 // isJSON reports whether the media type is application/json or absent. Deployed clients omit it and
@@ -62,39 +83,4 @@ func isJSON(values []string) bool {
 	}
 	charset, given := parameters["charset"]
 	return !given || strings.EqualFold(charset, "utf-8")
-}
-
-// members extracts the known members of a body.
-type members struct {
-	document strict.Document
-	repeated int // counts known members only
-}
-
-// take returns the member with the given name, or the rule that it violates.
-func (m *members) take(field session.Field) session.Input {
-	given := session.Input{Violated: session.RuleRequired}
-	for _, member := range m.document.Members() {
-		switch {
-		case member.Name != string(field):
-		case member.Repeated:
-			m.repeated++
-			given = session.Input{Violated: session.RuleDuplicate}
-		default:
-			text, ok := member.Value.Text()
-			given = session.Input{Text: text}
-			if !ok {
-				given = session.Input{Violated: session.RuleType}
-			}
-		}
-	}
-	return given
-}
-
-// rest returns the rule that the body violates apart from its known members. Unknown members are
-// ignored, but must not be repeated.
-func (m *members) rest() session.Rule {
-	if m.document.Repeated > m.repeated {
-		return session.RuleDuplicate
-	}
-	return session.RuleNone
 }
