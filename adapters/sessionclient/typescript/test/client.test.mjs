@@ -47,11 +47,13 @@ class World {
   }
 }
 
-/** Waits for a promise, within the patience of the tests. */
+const patience = 60_000; // for everything that a test waits for, in milliseconds
+
+/** Waits for a promise. */
 function within(what, promise) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`timed out: waiting for ${what}`)), 60_000);
+    timer = setTimeout(() => reject(new Error(`timed out: waiting for ${what}`)), patience);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
@@ -320,7 +322,10 @@ test("a lease excludes others, and ends if its tab is gone", async () => {
     inside--;
   };
   const first = lock(work);
-  while (text === null) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (const end = performance.now() + patience; text === null;) {
+    assert.ok(performance.now() < end, "timed out: waiting for the first lock");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
   await within("the second lock", Promise.all([first, lock(work)]));
   assert.equal(text, null);
 

@@ -15,7 +15,9 @@ export async function startWorlds() {
     child.once("exit", (code) => reject(new Error(`${program} ended with ${code}`)));
   });
   ended.catch(() => {});
+  const late = setTimeout(() => child.kill(), 60_000);
   const line = new Promise((resolve) => createInterface(child.stdout).once("line", resolve));
   const { control } = JSON.parse(await Promise.race([line, ended]));
+  clearTimeout(late);
   return { worlds: `${control}/worlds`, end: () => child.stdin.end() };
 }
