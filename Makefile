@@ -32,7 +32,7 @@ MODULES := test/peers test/storage test/bench test/clients test/faults test/depl
 
 .DEFAULT_GOAL := help
 .PHONY: help run build man test test-unit test-suites test-modules test-python test-long check lint vulnerabilities parts \
-	generate image release verify fuzz bench bench-check bench-redis siege faults fleets
+	generate image release verify fuzz bench bench-check siege faults fleets
 
 SAY = @echo "== $(1)"
 
@@ -175,15 +175,11 @@ verify: ## fail if generated code, a go.mod or formatting is out of date
 fuzz: ## run each fuzz target for FUZZTIME
 	./test/fuzz.sh $(FUZZTIME)
 
-bench: ## measure what sessiond does beside peers and lower bounds, into docs/performance.md
+bench: parts ## measure what sessiond does beside peers and lower bounds, into docs/performance.md
 	cd test/bench && $(GO) run ./compare -table $(CURDIR)/cmd/sessiond/docs/performance.md -short $(CURDIR)/README.md
 
-bench-check: ## fail if a ratio is worse by 15% than in test/bench/results.json
+bench-check: parts ## fail if a ratio is worse by 15% than in test/bench/results.json
 	cd test/bench && $(GO) run ./compare -check
-
-bench-redis: parts ## benchmark a shared decision beside redis_rate and a PING
-	cd test/bench && $(GO) test -run '^$$' -bench SharedDecision -benchtime 20s .
-	cd test/bench && $(GO) test -run '^$$' -bench BytesKept -benchtime 1x .
 
 siege: build parts ## attack the built service, check its goals, write the figures into docs/threat-model.md
 	$(GO) build -o .build/siege ./test/siege

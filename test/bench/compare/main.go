@@ -18,6 +18,9 @@ import (
 // groups lists what is measured, in the order of the table.
 var groups = []rig.Group{
 	{Name: "tokens", Measure: tokens},
+	{Name: "memory", Measure: memoryGroup},
+	{Name: "subjects", Measure: keptGroup},
+	{Name: "redis", Measure: redisGroup},
 	{Name: "service", Measure: service},
 }
 

@@ -115,6 +115,15 @@ func (s Series) Over(other Series) float64 {
 	return Median(ratios)
 }
 
+// ExtraOver returns how many times as large as other's a metric of s is: the median over the rounds.
+func (s Series) ExtraOver(other Series, unit string) float64 {
+	ratios := make([]float64, len(s.Turns))
+	for round, turn := range s.Turns {
+		ratios[round] = turn.Extra[unit] / other.Turns[round].Extra[unit]
+	}
+	return Median(ratios)
+}
+
 // Figure returns the contestant's own figures, for the record.
 func (s Series) Figure() Figure {
 	return Figure{Name: s.Name, Value: s.Nanoseconds(), Unit: Nanoseconds, Allocs: s.Allocs()}

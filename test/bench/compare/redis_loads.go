@@ -1,10 +1,9 @@
-package bench
+package main
 
 import (
 	"encoding/base64"
 	"encoding/binary"
 	"math/rand/v2"
-	"time"
 
 	"github.com/offload/sessiond/domain/throttle"
 )
@@ -13,7 +12,6 @@ import (
 const (
 	perAddress = 8
 	perInstall = 4
-	window     = time.Minute
 )
 
 // request is the checks of one request: for an address and for an installation.
@@ -38,13 +36,13 @@ func newRequest(address, install uint64) request {
 	return q
 }
 
-// workload draws the subjects of the next request.
-type workload struct {
+// sharedLoad draws the subjects of the next request.
+type sharedLoad struct {
 	name string
 	draw func(*rand.Rand) (address, install uint64)
 }
 
-var workloads = []workload{
+var sharedLoads = []sharedLoad{
 	// Nearly all subjects are new.
 	{"granted", func(random *rand.Rand) (address, install uint64) {
 		return random.Uint64N(10_000_000), random.Uint64N(10_000_000)
