@@ -9,6 +9,17 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
+// decideAlone makes a decision on a Cluster for the caller that waits for it.
+func (s *Storage) decideAlone(w *waiting) (throttle.Decision, error) {
+	return within(w.ctx, s, func(ctx context.Context, l *lease) (throttle.Decision, error) {
+		decision, err := s.decideApart(ctx, l.client, w.request.now, &w.checks)
+		if err != nil {
+			s.server.failed(l, unavailable(err))
+		}
+		return decision, err
+	})
+}
+
 // decideApart decides on a Cluster, where subjects may lie on several nodes and no script reaches
 // two of them.
 //
@@ -19,6 +30,11 @@ import (
 // back; in between, another caller may have been refused once too often.
 func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now throttle.Instant,
 	checks *throttle.Checks) (throttle.Decision, error) {
+	if checks.Len() == 1 {
+		only := s.requestFor(now, checks.At(0))
+		err := s.judge(ctx, client, take, only)
+		return only.found.decision(), err
+	}
 	seen, err := s.inspectAll(ctx, client, now, checks)
 	if err != nil {
 		return throttle.Decision{}, err
@@ -27,12 +43,12 @@ func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now th
 		return decision, nil
 	}
 	for i := range checks.Len() {
-		got, err := s.judge(ctx, client, take, now, checks.At(i))
-		if err != nil {
+		got := s.requestFor(now, checks.At(i))
+		if err := s.judge(ctx, client, take, got); err != nil {
 			s.takeAllBack(ctx, client, seen.of[:i])
 			return throttle.Decision{}, err
 		}
-		seen.of[i] = got.of[0]
+		seen.of[i] = got.found.of[0]
 		if seen.of[i].state.RetryAfter > 0 {
 			s.takeAllBack(ctx, client, seen.of[:i])
 			break
@@ -49,12 +65,9 @@ func (s *Storage) inspectAll(ctx context.Context, client rueidis.Client, now thr
 	var group sync.WaitGroup
 	for i := range all.n {
 		group.Go(func() {
-			seen, err := s.judge(ctx, client, inspect, now, checks.At(i))
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			all.of[i] = seen.of[0]
+			seen := s.requestFor(now, checks.At(i))
+			errs[i] = s.judge(ctx, client, inspect, seen)
+			all.of[i] = seen.found.of[0]
 		})
 	}
 	group.Wait()

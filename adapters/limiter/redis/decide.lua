@@ -1,5 +1,5 @@
 -- The long way of a decision, for the checks that short.lua does not handle. It uses the variables
--- of short.lua, which has written nothing.
+-- of short.lua, which has written nothing for this decision.
 
 -- settle changes grants that are later than now to now: the server's clock was stepped back.
 -- Otherwise they would block the subject for longer than one window, since the clock may take hours
@@ -90,23 +90,32 @@ local function take(state)
   put(ring, ring.tail, state.at, state.life)
 end
 
-local states = {}
-for i, key in ipairs(KEYS) do
-  if not reply[i] then
-    local limit, window, life = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i]), ARGV[3 * i + 1]
-    local state = inspect(key, read[i], limit, window, life, now)
-    states[i] = state
-    granted = granted and state.counted < state.limit
-    reply[i] = pack('>I4I8I8', state.counted, state.resetAfter, state.at)
-  end
-end
-if granted then
-  for i, key in ipairs(KEYS) do
-    if states[i] then
-      take(states[i])
-    else
-      call('SET', key, write[i], 'PX', ARGV[3 * i + 1])
+-- far makes the decision that near did not make.
+local function far()
+  local states = {}
+  for i = 1, #list do
+    local k, term = base + i, byte(list, i)
+    if not reply[k] then
+      local state = inspect(KEYS[k], read[k], limits[term], windows[term], lives[term], now)
+      states[i] = state
+      granted = granted and state.counted < state.limit
+      reply[k] = pack('>I4I8I8', state.counted, state.resetAfter, state.at)
     end
   end
+  if granted then
+    for i = 1, #list do
+      if states[i] then
+        take(states[i])
+      else
+        call('SET', KEYS[base + i], write[base + i], 'PX', lives[byte(list, i)])
+      end
+    end
+  end
+  at, base = at + 1, base + #list
 end
-return table.concat(reply, '', 1, #KEYS)
+
+repeat
+  far()
+  while at <= #ARGV and near() do end
+until at > #ARGV
+return table.concat(reply, '', 1, base)

@@ -39,6 +39,16 @@ func (s *Storage) by(prefix string, by clock) *Storage {
 // Key returns the key of a check's grants.
 func (s *Storage) Key(check throttle.Check) string { return s.key(check) }
 
+// CallsAtOnce is how many calls are under way at once.
+const CallsAtOnce = callsAtOnce
+
+// Calls returns how many decisions wait to be sent, and how many calls are under way.
+func (s *Storage) Calls() (waiting, busy int) {
+	s.calls.mu.Lock()
+	defer s.calls.mu.Unlock()
+	return len(s.calls.waiting), s.calls.busy
+}
+
 // TakeBack takes back a grant that was made at an instant.
 func (s *Storage) TakeBack(ctx context.Context, check throttle.Check,
 	given throttle.Instant) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -98,37 +99,94 @@ func (j *findings) decision() throttle.Decision {
 // errAnswer means that the reply cannot be one of the script.
 var errAnswer = errors.New("redis: not a reply of the script")
 
-// judge runs the script for checks whose keys lie on one server, and does what verb says.
-func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb, now throttle.Instant,
-	checks ...throttle.Check) (findings, error) {
-	var keys [throttle.MaxChecks]string
-	args := make([]string, 0, 1+3*throttle.MaxChecks+2)
-	args = append(args, string(do))
-	for i, check := range checks {
-		keys[i] = s.key(check)
-		args = append(args, strconv.Itoa(check.Limit),
-			strconv.FormatInt(s.clock.in(check.Window), 10),
-			strconv.FormatInt(ceil(check.Window+s.clock.life, time.Millisecond), 10))
-	}
-	if s.clock.name != "" {
-		args = append(args, s.clock.name, strconv.FormatInt(int64(now), 10))
-	}
-	answer, err := decideScript.Exec(ctx, client, keys[:len(checks)], args).ToString()
-	if err != nil {
-		return findings{}, err
-	}
-	return s.read(checks, answer)
+// request is a decision that the script is to make, and what it found.
+type request struct {
+	now    throttle.Instant
+	n      int
+	checks [throttle.MaxChecks]throttle.Check
+	keys   [throttle.MaxChecks]string
+	found  findings
 }
+
+// requestFor returns the request for a decision on checks.
+func (s *Storage) requestFor(now throttle.Instant, checks ...throttle.Check) *request {
+	r := &request{now: now, n: len(checks)}
+	for i, check := range checks {
+		r.checks[i], r.keys[i] = check, s.key(check)
+	}
+	return r
+}
+
+// terms are the limits and windows that occur in a call. The script knows them by a byte each.
+type terms struct {
+	of   [][2]int // limit and window
+	args []string
+}
+
+const firstTerm = '1'
+
+// byteOf returns the byte for the terms of a check.
+func (t *terms) byteOf(check throttle.Check, by clock) byte {
+	own := [2]int{check.Limit, int(check.Window)}
+	at := slices.Index(t.of, own)
+	if at < 0 {
+		at = len(t.of)
+		t.of = append(t.of, own)
+		t.args = append(t.args, strconv.Itoa(check.Limit),
+			strconv.FormatInt(by.in(check.Window), 10),
+			strconv.FormatInt(ceil(check.Window+by.life, time.Millisecond), 10))
+	}
+	return firstTerm + byte(at)
+}
+
+// judge runs the script once for all requests, whose keys lie on one server, does what verb says,
+// and sets what was found for each.
+func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb,
+	requests ...*request) error {
+	var all terms
+	keys := make([]string, 0, 3*len(requests))
+	lists := make([]string, 0, 2*len(requests))
+	for _, r := range requests {
+		var list [throttle.MaxChecks]byte
+		for i := range r.n {
+			list[i] = all.byteOf(r.checks[i], s.clock)
+		}
+		keys = append(keys, r.keys[:r.n]...)
+		lists = append(lists, string(list[:r.n]))
+		if s.clock.name != "" {
+			lists = append(lists, strconv.FormatInt(int64(r.now), 10))
+		}
+	}
+	args := slices.Concat([]string{string(do), s.clock.name, strconv.Itoa(len(all.of))}, all.args,
+		lists)
+	answer, err := decideScript.Exec(ctx, client, keys, args).ToString()
+	if err != nil {
+		return err
+	}
+	if len(answer) != answerLength*len(keys) {
+		return errAnswer
+	}
+	for _, r := range requests {
+		length := answerLength * r.n
+		if r.found, err = s.read(r.checks[:r.n], answer[:length]); err != nil {
+			return err
+		}
+		answer = answer[length:]
+	}
+	return nil
+}
+
+// answerLength is how many bytes the script answers for a check.
+const answerLength = 4 + 8 + 8
 
 // read parses the reply of the script.
 func (s *Storage) read(checks []throttle.Check, answer string) (findings, error) {
-	const each = 4 + 8 + 8
 	all := findings{n: len(checks)}
-	if len(answer) != each*len(checks) {
+	if len(answer) != answerLength*len(checks) {
 		return findings{}, errAnswer
 	}
 	for i, check := range checks {
-		of := []byte(answer[each*i : each*(i+1)])
+		of := []byte(answer[answerLength*i : answerLength*(i+1)])
 		counted, resetAfter := binary.BigEndian.Uint32(of), binary.BigEndian.Uint64(of[4:])
 		if uint64(counted) > uint64(check.Limit) || resetAfter > uint64(s.clock.in(check.Window)) {
 			return findings{}, errAnswer

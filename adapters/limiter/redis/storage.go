@@ -3,7 +3,8 @@
 //
 // The last grants of each subject lie under one key that expires no earlier than the window.
 // Instants are the server's, so that replicas whose clocks differ agree. On one server a decision
-// is one call of a script, in one round trip, all or nothing; for a Cluster see cluster.go. Keys
+// is part of one call of a script, in one round trip, all or nothing; decisions that wait at the
+// same moment share a call. For a Cluster see cluster.go. Keys
 // and values contain no more of a subject than its digest. What happens during an outage of the
 // server is not decided here but by another adapter. It imports domain, ports, adapters/system,
 // rueidis and the standard library.
@@ -32,7 +33,8 @@ type Storage struct {
 	timeout time.Duration
 	prefix  string
 	clock   clock
-	slots   chan struct{}
+	calls   *calls
+	slots   chan struct{} // of what is no call
 }
 
 // Server is the server of a storage, and how the storage uses it. All fields but KeyPrefix are
@@ -55,7 +57,7 @@ type Server struct {
 func New(server Server) *Storage {
 	return &Storage{
 		server: connectionTo(server), timeout: server.Timeout, prefix: server.KeyPrefix,
-		clock: serverClock, slots: make(chan struct{}, maxWaiting),
+		clock: serverClock, calls: &calls{}, slots: make(chan struct{}, maxWaiting),
 	}
 }
 
@@ -73,32 +75,25 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 	if checks.Len() == 0 {
 		return throttle.Decision{}, nil
 	}
-	decide := func(ctx context.Context, l *lease) (throttle.Decision, error) {
-		decideOn := s.decideAtOnce
-		if l.client.Mode() == rueidis.ClientModeCluster && checks.Len() > 1 {
-			decideOn = s.decideApart
-		}
-		decision, err := decideOn(ctx, l.client, now, &checks)
-		if err != nil {
-			s.server.failed(l, unavailable(err))
-		}
-		return decision, err
+	cancel := func() {}
+	if _, bounded := ctx.Deadline(); !bounded {
+		ctx, cancel = context.WithTimeout(ctx, s.timeout)
 	}
-	return within(ctx, s, decide)
-}
-
-// decideAtOnce decides where all keys lie on one server.
-func (s *Storage) decideAtOnce(ctx context.Context, client rueidis.Client, now throttle.Instant,
-	checks *throttle.Checks) (throttle.Decision, error) {
+	defer cancel()
+	w := &waiting{ctx: ctx, storage: s, checks: checks, outcome: make(chan outcome, 1)}
 	var all [throttle.MaxChecks]throttle.Check
 	for i := range checks.Len() {
 		all[i] = checks.At(i)
 	}
-	found, err := s.judge(ctx, client, take, now, all[:checks.Len()]...)
-	if err != nil {
-		return throttle.Decision{}, err
+	w.request = s.requestFor(now, all[:checks.Len()]...)
+	s.calls.enter(w)
+	select {
+	case got := <-w.outcome:
+		return got.decision, got.err
+	case <-ctx.Done():
+		s.calls.leave(w)
+		return throttle.Decision{}, unavailable(ctx.Err())
 	}
-	return found.decision(), nil
 }
 
 // within calls do in a goroutine of its own. rueidis respects a deadline nearly everywhere, but not

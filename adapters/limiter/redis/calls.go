@@ -1,0 +1,172 @@
+package redis
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/redis/rueidis"
+
+	"github.com/offload/sessiond/domain/throttle"
+)
+
+// Decisions that wait at the same moment share a call of the script. A decision that waits for
+// nothing is sent at once, alone; while callsAtOnce calls are under way, later decisions gather, and
+// the next call takes them all. So there is no delay for the sake of sharing, and the more callers
+// there are the less each decision costs.
+//
+// A call belongs to its callers together: its error is the error of each. Each of them has a
+// deadline of its own and leaves when that has passed. A call that all have left makes room for
+// another at once, even if rueidis does not return, so that a server that hangs holds up nobody who
+// comes later.
+const (
+	// callsAtOnce is two so that the server works on one while the replies of the other are read.
+	callsAtOnce = 2
+	// largestCall bounds the decisions of a call, and so how long the server does nothing else.
+	largestCall = 32
+)
+
+// calls are the decisions that wait for a call, and the calls under way.
+type calls struct {
+	mu      sync.Mutex
+	waiting []*waiting
+	busy    int // calls that a caller waits for
+	running int // calls that rueidis has not returned from
+}
+
+// outcome is what a caller waits for.
+type outcome struct {
+	decision throttle.Decision
+	err      error
+}
+
+// waiting is a decision that a caller waits for.
+type waiting struct {
+	ctx     context.Context // has a deadline
+	storage *Storage
+	checks  throttle.Checks
+	request *request
+	outcome chan outcome // receives one outcome, unless the caller left before
+	call    *call        // none before the decision is sent; guarded by the mutex of the calls
+}
+
+// call is one call of the script.
+type call struct {
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	of      []*waiting
+	callers int // that have not left; guarded by the mutex of the calls
+}
+
+// enter has a decision made. Either its outcome is received, or it must leave.
+func (q *calls) enter(w *waiting) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, w)
+	q.start()
+}
+
+// leave ends the wait for a decision, whose context is over.
+func (q *calls) leave(w *waiting) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if w.call == nil {
+		q.waiting = slices.DeleteFunc(q.waiting, func(other *waiting) bool { return other == w })
+		return
+	}
+	w.call.callers--
+	if w.call.callers == 0 {
+		w.call.cancel(w.ctx.Err())
+		q.busy--
+		q.start()
+	}
+}
+
+// start starts calls for the decisions that wait, as far as there is room. The caller holds the
+// mutex.
+func (q *calls) start() {
+	for len(q.waiting) > 0 && q.busy < callsAtOnce && q.running < maxWaiting {
+		q.busy++
+		q.running++
+		go q.run(q.next())
+	}
+}
+
+// next returns a call for the decisions that have waited longest. The caller holds the mutex.
+func (q *calls) next() *call {
+	storage, n := q.waiting[0].storage, 0
+	for n < min(len(q.waiting), largestCall) && q.waiting[n].storage == storage {
+		n++
+	}
+	c := &call{of: slices.Clone(q.waiting[:n]), callers: n}
+	q.waiting = slices.Delete(q.waiting, 0, n)
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	for _, w := range c.of {
+		w.call = c
+	}
+	return c
+}
+
+// run makes a call, and then another one if decisions wait.
+func (q *calls) run(c *call) {
+	c.of[0].storage.decideTogether(c)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.running--
+	if c.callers > 0 {
+		c.callers = -1 // nobody can be the last one to leave it
+		q.busy--
+	}
+	c.cancel(nil)
+	q.start()
+}
+
+// decideTogether makes the decisions of a call and sends their outcomes. On a Cluster, where keys
+// lie on several servers, it only begins them: each is made for itself.
+func (s *Storage) decideTogether(c *call) {
+	err := s.onLease(c)
+	if err == nil {
+		return
+	}
+	for _, w := range c.of {
+		w.outcome <- outcome{err: err}
+	}
+}
+
+func (s *Storage) onLease(c *call) error {
+	l, err := s.server.get(c.ctx)
+	if err != nil {
+		return c.errorOf(err)
+	}
+	defer l.release()
+	if l.client.Mode() == rueidis.ClientModeCluster {
+		for _, w := range c.of {
+			go func() {
+				decision, err := s.decideAlone(w)
+				w.outcome <- outcome{decision, err}
+			}()
+		}
+		return nil
+	}
+	requests := make([]*request, len(c.of))
+	for i, w := range c.of {
+		requests[i] = w.request
+	}
+	if err := s.judge(c.ctx, l.client, take, requests...); err != nil {
+		failure := c.errorOf(err)
+		s.server.failed(l, failure)
+		return failure
+	}
+	for _, w := range c.of {
+		w.outcome <- outcome{decision: w.request.found.decision()}
+	}
+	return nil
+}
+
+// errorOf returns the error of a call, which is that of its last caller where all have left.
+func (c *call) errorOf(err error) *UnavailableError {
+	if cause := context.Cause(c.ctx); cause != nil {
+		err = cause
+	}
+	return unavailable(err)
+}
