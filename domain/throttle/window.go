@@ -24,9 +24,24 @@ func (g *Grants) At(i int) Instant {
 }
 
 // Spent returns the number of instants that are no longer in the window that ends at now: a grant
-// leaves the window exactly one window length after it was made.
+// leaves the window exactly one window length after it was made. Mostly it is none or all of a
+// piece.
 func (g *Grants) Spent(window time.Duration, now Instant) int {
-	return sort.Search(g.Len(), func(i int) bool { return g.At(i).After(window) > now })
+	spent := 0
+	for _, piece := range g {
+		n := len(piece)
+		switch {
+		case n == 0:
+			continue
+		case piece[0].After(window) > now:
+			return spent
+		case piece[n-1].After(window) <= now:
+			spent += n
+			continue
+		}
+		return spent + sort.Search(n, func(i int) bool { return piece[i].After(window) > now })
+	}
+	return spent
 }
 
 // Effective returns now as it applies to a subject: if now is older than the last grant, because

@@ -45,5 +45,5 @@ require (
 	github.com/lestrrat-go/jwx/v3 v3.3.0
 	go.uber.org/atomic v1.12.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/sys v0.49.0
 )

@@ -39,11 +39,12 @@ func (s *Storage) Instants() int {
 func (s *Storage) Grants(check throttle.Check) []throttle.Instant {
 	hash := hashOf(check.Subject)
 	shard := &s.shards[s.routes[check.Dimension].shard(hash)]
-	entry := shard.find(hash, &check)
-	if entry == none {
+	l := lookup{check: check, hash: hash}
+	shard.find(&l)
+	if l.entry == none {
 		return nil
 	}
-	held := shard.grants(entry)
+	held := shard.grants(l.lane.entries.at(l.entry))
 	var all []throttle.Instant
 	for i := range held.Len() {
 		all = append(all, held.At(i))
@@ -69,71 +70,78 @@ func (s *shard) checkInvariants(shift uint, number int) error {
 		return fmt.Errorf("%d subjects and %d instants, maximum %d and %d", s.live, s.instants,
 			s.maxSubjects, s.maxInstants)
 	}
-	linked, instants := 0, 0
+	live, instants := 0, 0
 	buffers := map[ref]bool{}
-	for i := range s.lanes {
-		before := none
-		for at := s.lanes[i].first; at != none; at = s.entries.at(at).next {
-			e := s.entries.at(at)
-			linked++
-			if !e.live || int(e.lane) != i || e.prev != before {
-				return fmt.Errorf("entry %d is not linked into its lane correctly", at)
-			}
-			if before != none && s.lastOf(before) > s.lastOf(at) {
-				return fmt.Errorf("entry %d is out of order", at)
-			}
-			hash := hashOf(e.subject)
-			if int(hash>>shift) != number {
-				return fmt.Errorf("entry %d is in the wrong shard", at)
-			}
-			if found := s.find(hash, &throttle.Check{Subject: e.subject,
-				Window: s.lanes[i].window}); found != at {
-				return fmt.Errorf("search for entry %d found %d", at, found)
-			}
-			instants++
-			if e.buffer != none {
-				if buffers[e.buffer] {
-					return fmt.Errorf("ring buffer %d has two owners", e.buffer)
-				}
-				buffers[e.buffer] = true
-				instants += s.buffers.at(e.buffer).capacity()
-			}
-			if err := s.inOrder(at); err != nil {
-				return err
-			}
-			before = at
+	for _, l := range s.lanes {
+		if err := s.checkLane(l, shift, number, &instants, buffers); err != nil {
+			return err
 		}
-		if s.lanes[i].last != before {
-			return fmt.Errorf("lane %d has a wrong last entry", i)
-		}
-	}
-	indexed := 0
-	for _, entry := range s.index.slots {
-		if entry != none {
-			indexed++
-		}
+		live += l.live
 	}
 	switch {
-	case linked != s.live || indexed != s.live || s.entries.used-len(s.entries.free) != s.live:
-		return fmt.Errorf("%d live, %d linked, %d indexed, %d allocated", s.live, linked, indexed,
-			s.entries.used-len(s.entries.free))
+	case live != s.live:
+		return fmt.Errorf("%d live, %d in lanes", s.live, live)
 	case instants != s.instants:
 		return fmt.Errorf("%d instants found, %d counted", instants, s.instants)
 	case s.buffers.used-len(s.buffers.free) != len(buffers):
 		return fmt.Errorf("%d ring buffers are used, %d have an owner",
 			s.buffers.used-len(s.buffers.free), len(buffers))
-	case 2*s.live > s.index.size():
-		return fmt.Errorf("the index is more than half full: %d of %d", s.live, s.index.size())
 	}
 	return nil
 }
 
-func (s *shard) inOrder(entry ref) error {
-	grants := s.grants(entry)
-	for i := 1; i < grants.Len(); i++ {
-		if grants.At(i-1) > grants.At(i) {
-			return fmt.Errorf("grants of entry %d are out of order", entry)
+func (s *shard) checkLane(l *lane, shift uint, number int, instants *int,
+	buffers map[ref]bool) error {
+	linked, before := 0, none
+	for p := l.order.begin; p != l.order.end; p++ {
+		at := *l.order.at(p)
+		e := l.entries.at(at)
+		if e.place != p {
+			continue // stale
 		}
+		linked++
+		if before != none && l.entries.at(before).last[0] > e.last[0] {
+			return fmt.Errorf("entry %d is out of order", at)
+		}
+		if e.last[0] > l.latest {
+			return fmt.Errorf("entry %d is later than the latest", at)
+		}
+		hash := hashOf(e.subject)
+		if int(hash>>shift) != number {
+			return fmt.Errorf("entry %d is in the wrong shard", at)
+		}
+		if found := l.find(hash, &e.subject); found != at {
+			return fmt.Errorf("search for entry %d found %d", at, found)
+		}
+		*instants++
+		if e.buffer != none {
+			if buffers[e.buffer] {
+				return fmt.Errorf("ring buffer %d has two owners", e.buffer)
+			}
+			buffers[e.buffer] = true
+			*instants += s.buffers.at(e.buffer).capacity()
+		}
+		grants := s.grants(e)
+		for i := 1; i < grants.Len(); i++ {
+			if grants.At(i-1) > grants.At(i) {
+				return fmt.Errorf("grants of entry %d are out of order", at)
+			}
+		}
+		before = at
+	}
+	indexed := 0
+	for _, held := range l.index.slots {
+		if held != 0 {
+			indexed++
+		}
+	}
+	if allocated := l.entries.used - len(l.entries.free); linked != l.live || indexed != l.live ||
+		allocated != l.live {
+		return fmt.Errorf("%d live, %d linked, %d indexed, %d allocated", l.live, linked, indexed,
+			allocated)
+	}
+	if 2*l.live > l.index.size() {
+		return fmt.Errorf("the index is more than half full: %d of %d", l.live, l.index.size())
 	}
 	return nil
 }
@@ -145,7 +153,9 @@ type Index struct {
 }
 
 // NewIndex returns an empty index.
-func NewIndex() *Index { return &Index{hashes: map[uint32]uint64{}} }
+func NewIndex() *Index {
+	return &Index{index: newIndex(1 << 20), hashes: map[uint32]uint64{}}
+}
 
 func (x *Index) hashOf(entry ref) uint64 { return x.hashes[uint32(entry)] }
 
@@ -168,10 +178,10 @@ func (x *Index) Remove(number uint32) {
 // how many slots it passed.
 func (x *Index) Find(number uint32, hash uint64) (steps int, found bool) {
 	for slot := x.index.first(hash); ; slot = x.index.next(slot) {
-		switch x.index.at(slot) {
-		case none:
+		switch found, same := x.index.at(slot, hash); {
+		case found == none:
 			return steps, false
-		case ref(number):
+		case found == ref(number) && same:
 			return steps, true
 		}
 		steps++
@@ -180,8 +190,8 @@ func (x *Index) Find(number uint32, hash uint64) (steps int, found bool) {
 
 // Size returns the number of slots, and how many are taken.
 func (x *Index) Size() (slots, taken int) {
-	for _, entry := range x.index.slots {
-		if entry != none {
+	for _, held := range x.index.slots {
+		if held != 0 {
 			taken++
 		}
 	}

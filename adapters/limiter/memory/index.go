@@ -1,11 +1,24 @@
 package memory
 
+import "math/bits"
+
 // index finds entries by hash. It is a hash table with open addressing and linear probing, at most
 // half full, so that every search is short and ends. Removing an entry closes the gap at once, so
 // there are no tombstones to clean up.
-type index struct{ slots []ref }
+//
+// A slot has the number of an entry, and in the bits that no number needs a part of the hash, so
+// that a search hardly ever reads an entry that it does not look for.
+type index struct {
+	slots   []uint32
+	refBits int
+}
 
 const initialIndexSize = 64
+
+// newIndex returns an empty index for entries up to a number.
+func newIndex(largest int) index {
+	return index{slots: make([]uint32, initialIndexSize), refBits: bits.Len(uint(largest))}
+}
 
 func (x *index) size() int { return len(x.slots) }
 
@@ -15,30 +28,38 @@ func (x *index) first(hash uint64) int { return int(hash) & (len(x.slots) - 1) }
 // next returns the slot that a search visits after slot.
 func (x *index) next(slot int) int { return (slot + 1) & (len(x.slots) - 1) }
 
-// at returns the entry in a slot, none if it is empty. An index without slots is empty everywhere.
-func (x *index) at(slot int) ref {
-	if len(x.slots) == 0 {
-		return none
-	}
-	return x.slots[slot]
+// part returns the part of a hash that slots hold. Its bits choose neither the slot nor the shard.
+func (x *index) part(hash uint64) uint32 { return uint32(hash>>24) << x.refBits }
+
+// at returns the entry in a slot, none if it is empty, and reports whether it may have the hash.
+func (x *index) at(slot int, hash uint64) (entry ref, same bool) {
+	held := x.slots[slot]
+	entry = x.entry(held)
+	return entry, held == uint32(entry)|x.part(hash)
 }
+
+func (x *index) entry(held uint32) ref { return ref(held & (1<<x.refBits - 1)) }
 
 // insert adds an entry. The table must not be full.
 func (x *index) insert(entry ref, hash uint64) {
-	slot := x.first(hash)
-	for x.slots[slot] != none {
+	x.put(x.first(hash), uint32(entry)|x.part(hash))
+}
+
+// put puts what a slot holds into the first empty slot from one on.
+func (x *index) put(slot int, held uint32) {
+	for x.slots[slot] != 0 {
 		slot = x.next(slot)
 	}
-	x.slots[slot] = entry
+	x.slots[slot] = held
 }
 
 // grow doubles the table.
 func (x *index) grow(hashOf func(ref) uint64) {
-	entries := x.slots
-	x.slots = make([]ref, max(initialIndexSize, 2*len(entries)))
-	for _, entry := range entries {
-		if entry != none {
-			x.insert(entry, hashOf(entry))
+	before := x.slots
+	x.slots = make([]uint32, 2*len(before))
+	for _, held := range before {
+		if held != 0 {
+			x.put(x.first(hashOf(x.entry(held))), held)
 		}
 	}
 }
@@ -47,15 +68,15 @@ func (x *index) grow(hashOf func(ref) uint64) {
 // would no longer find across the gap.
 func (x *index) remove(entry ref, hashOf func(ref) uint64) {
 	gap := x.first(hashOf(entry))
-	for x.slots[gap] != entry {
+	for x.entry(x.slots[gap]) != entry {
 		gap = x.next(gap)
 	}
-	x.slots[gap] = none
-	for slot := x.next(gap); x.slots[slot] != none; slot = x.next(slot) {
-		home := x.first(hashOf(x.slots[slot]))
+	x.slots[gap] = 0
+	for slot := x.next(gap); x.slots[slot] != 0; slot = x.next(slot) {
+		home := x.first(hashOf(x.entry(x.slots[slot])))
 		// The entry may fill the gap unless its home lies between the gap and the entry.
 		if (slot-home)&(len(x.slots)-1) >= (slot-gap)&(len(x.slots)-1) {
-			x.slots[gap], x.slots[slot] = x.slots[slot], none
+			x.slots[gap], x.slots[slot] = x.slots[slot], 0
 			gap = slot
 		}
 	}

@@ -1,76 +1,76 @@
 package memory
 
 import (
+	"math"
 	"time"
 
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// lane is a doubly linked list of the entries of a shard that have one window, ordered by their
-// last grants, oldest first. As they share the window, they also expire in that order.
+// lane holds the entries of a shard that have one window. As they share the window, they expire in
+// the order of their last grants.
 type lane struct {
-	window      time.Duration
-	first, last ref
+	window  time.Duration
+	live    int // entries
+	entries slab[cell]
+	index   index
+	order   order
+	latest  throttle.Instant // no entry's last grant is later
+	due     throttle.Instant // no entry expires earlier
 }
 
-// laneOf returns the index of the window's lane, and makes one if there is none. Windows come from
-// the configuration and so are few; an empty lane is reused for the next window.
-func (s *shard) laneOf(window time.Duration) uint16 {
-	free := -1
-	for i := range s.lanes {
-		if s.lanes[i].window == window {
-			return uint16(i)
+// laneOf returns the lane of a window, nil if there is none. Windows come from the configuration and
+// so are few.
+func (s *shard) laneOf(window time.Duration) *lane {
+	for _, l := range s.lanes {
+		if l.window == window {
+			return l
 		}
-		if s.lanes[i].first == none {
-			free = i
+	}
+	return nil
+}
+
+// addLane adds the lane of a window.
+func (s *shard) addLane(window time.Duration) *lane {
+	l := &lane{window: window, index: newIndex(s.maxSubjects), due: math.MaxInt64}
+	s.lanes = append(s.lanes, l)
+	return l
+}
+
+// find returns the entry of a subject; none if it is unknown.
+func (l *lane) find(hash uint64, subject *throttle.Subject) ref {
+	for slot := l.index.first(hash); ; slot = l.index.next(slot) {
+		found, same := l.index.at(slot, hash)
+		if found == none || same && l.entries.at(found).subject == *subject {
+			return found
 		}
 	}
-	if free < 0 {
-		free = len(s.lanes)
-		s.lanes = append(s.lanes, lane{})
-	}
-	s.lanes[free] = lane{window: window}
-	return uint16(free)
 }
 
-// link inserts an entry into its lane by its last grant: at the end, except for late callers.
-func (s *shard) link(entry ref) {
-	e := s.entries.at(entry)
-	lane := &s.lanes[e.lane]
-	before := lane.last
-	for before != none && s.lastOf(before) > e.last[0] {
-		before = s.entries.at(before).prev
+// add adds an entry for a subject that has none, with a grant.
+func (l *lane) add(hash uint64, subject *throttle.Subject, at throttle.Instant) {
+	entry := l.entries.allocate()
+	e := l.entries.at(entry)
+	e.subject, e.last[0] = *subject, at
+	l.live++
+	if 2*l.live > l.index.size() {
+		l.index.grow(l.hashOf)
 	}
-	e.prev = before
-	if before == none {
-		e.next = lane.first
-		lane.first = entry
-	} else {
-		e.next = s.entries.at(before).next
-		s.entries.at(before).next = entry
-	}
-	if e.next == none {
-		lane.last = entry
-	} else {
-		s.entries.at(e.next).prev = entry
-	}
+	l.index.insert(entry, hash)
+	l.link(entry)
 }
 
-func (s *shard) lastOf(entry ref) throttle.Instant { return s.entries.at(entry).last[0] }
+// expiry returns the instant at which an entry's window is empty.
+func (l *lane) expiry(entry ref) throttle.Instant {
+	return l.entries.at(entry).last[0].After(l.window)
+}
 
-// unlink removes an entry from its lane.
-func (s *shard) unlink(entry ref) {
-	e := s.entries.at(entry)
-	lane := &s.lanes[e.lane]
-	if e.prev == none {
-		lane.first = e.next
-	} else {
-		s.entries.at(e.prev).next = e.next
-	}
-	if e.next == none {
-		lane.last = e.prev
-	} else {
-		s.entries.at(e.next).prev = e.prev
-	}
-	e.prev, e.next = none, none
+func (l *lane) hashOf(entry ref) uint64 { return hashOf(l.entries.at(entry).subject) }
+
+// remove removes an entry, which must be the first of the order.
+func (l *lane) remove(entry ref) {
+	l.order.begin++
+	l.index.remove(entry, l.hashOf)
+	l.entries.release(entry)
+	l.live--
 }

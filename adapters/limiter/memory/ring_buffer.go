@@ -38,13 +38,19 @@ func (r *ringBuffer) segments() (older, newer []throttle.Instant) {
 func (r *ringBuffer) drop(count int) {
 	dropped := min(int32(count), r.n)
 	r.n -= dropped
-	r.start = (r.start + dropped) % int32(r.capacity())
+	r.start += dropped
+	if capacity := int32(r.capacity()); r.start >= capacity {
+		r.start -= capacity
+	}
 }
 
 // push adds the newest instant. The buffer must not be full.
 func (r *ringBuffer) push(instant throttle.Instant) {
-	slots := r.slots()
-	slots[int(r.start+r.n)%len(slots)] = instant
+	slots, end := r.slots(), int(r.start+r.n)
+	if end >= len(slots) {
+		end -= len(slots)
+	}
+	slots[end] = instant
 	r.n++
 }
 

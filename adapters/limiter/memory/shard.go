@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"math"
+	"slices"
 	"sync"
 
 	"github.com/offload/sessiond/domain/throttle"
@@ -18,10 +20,9 @@ type shard struct {
 
 	live     int // subjects
 	instants int // capacity for instants: one in each cell, and the ring buffers
-	entries  slab[cell]
+	removed  int // subjects that were removed so far
+	lanes    []*lane
 	buffers  slab[ringBuffer]
-	index    index
-	lanes    []lane
 	// floor is the latest end of a window that was removed as expired. A caller whose now is
 	// earlier would find neither the subject nor its grants, so it counts as being at the floor.
 	floor     throttle.Instant
@@ -32,43 +33,40 @@ type shard struct {
 
 // lookup is one check during a decision, with what was found for it.
 type lookup struct {
-	check throttle.Check
-	hash  uint64
-	shard int
-	entry ref              // the subject's; none if it is unknown
-	at    throttle.Instant // the effective now
+	check   throttle.Check
+	hash    uint64
+	shard   int
+	lane    *lane            // of the window; nil if there is none yet
+	entry   ref              // the subject's; none if it is unknown
+	at      throttle.Instant // the effective now
+	counted int              // grants in the window
+	removed int              // the shard's, when the entry was found
 }
 
 // state finds the subject of a lookup and returns the state of its check.
 func (s *shard) state(l *lookup, now throttle.Instant) throttle.State {
-	l.entry = s.find(l.hash, &l.check)
+	s.find(l)
 	if l.entry == none {
 		l.at = max(now, s.floor)
 		var nothing throttle.Grants
 		return l.check.State(&nothing, l.at)
 	}
-	grants := s.grants(l.entry)
+	grants := s.grants(l.lane.entries.at(l.entry))
 	l.at = grants.Effective(now)
-	return l.check.State(&grants, l.at)
+	state := l.check.State(&grants, l.at)
+	l.counted = l.check.Limit - state.Remaining
+	return state
 }
 
-func (s *shard) find(hash uint64, check *throttle.Check) ref {
-	for slot := s.index.first(hash); ; slot = s.index.next(slot) {
-		found := s.index.at(slot)
-		if found == none || s.matches(found, check) {
-			return found
-		}
+func (s *shard) find(l *lookup) {
+	l.lane, l.entry, l.removed = s.laneOf(l.check.Window), none, s.removed
+	if l.lane != nil {
+		l.entry = l.lane.find(l.hash, &l.check.Subject)
 	}
 }
 
-func (s *shard) matches(entry ref, check *throttle.Check) bool {
-	e := s.entries.at(entry)
-	return e.subject == check.Subject && s.lanes[e.lane].window == check.Window
-}
-
 // grants returns an entry's instants in order.
-func (s *shard) grants(entry ref) throttle.Grants {
-	e := s.entries.at(entry)
+func (s *shard) grants(e *cell) throttle.Grants {
 	var grants throttle.Grants
 	if e.buffer != none {
 		grants[0], grants[1] = s.buffers.at(e.buffer).segments()
@@ -79,49 +77,37 @@ func (s *shard) grants(entry ref) throttle.Grants {
 
 // grant records a grant for the subject of a lookup.
 func (s *shard) grant(l *lookup) {
-	if l.entry != none && s.entries.at(l.entry).live && s.matches(l.entry, &l.check) {
+	if l.removed != s.removed {
+		s.find(l) // it may have been forgotten just now to make room for another one of this decision
+	}
+	if l.entry != none {
 		s.grantAgain(l)
 		return
 	}
-	// The subject is new, or was forgotten just now to make room for another one of this decision.
 	for s.live >= s.maxSubjects || s.instants >= s.maxInstants {
 		s.makeRoom(l.at)
 	}
-	lane := s.laneOf(l.check.Window)
-	entry := s.entries.allocate()
-	*s.entries.at(entry) = cell{subject: l.check.Subject, last: [1]throttle.Instant{l.at},
-		lane: lane, live: true}
+	if l.lane = s.laneOf(l.check.Window); l.lane == nil {
+		l.lane = s.addLane(l.check.Window)
+	}
+	l.lane.add(l.hash, &l.check.Subject, l.at)
 	s.live++
 	s.instants++
-	s.addToIndex(entry, l.hash)
-	s.link(entry)
-}
-
-// addToIndex adds an entry to the index, and first doubles the index if it is half full.
-func (s *shard) addToIndex(entry ref, hash uint64) {
-	if 2*s.live > s.index.size() {
-		s.index.grow(func(known ref) uint64 { return hashOf(s.entries.at(known).subject) })
-	}
-	s.index.insert(entry, hash)
 }
 
 // grantAgain records another grant for a known subject.
 func (s *shard) grantAgain(l *lookup) {
-	e := s.entries.at(l.entry)
-	grants := s.grants(l.entry)
-	spent := grants.Spent(l.check.Window, l.at)
-	kept := grants.Len() - spent // what the ring buffer must hold, the last instant included
-	s.unlink(l.entry)
-	s.shift(l.entry, kept, spent, l.check.Limit, l.at)
+	e := l.lane.entries.at(l.entry)
+	l.lane.unlink(l.entry)
+	s.shift(e, l.counted, l.check.Limit, l.at)
 	e.last[0] = l.at
-	s.link(l.entry)
+	l.lane.link(l.entry)
 }
 
-// shift drops the spent instants of an entry and moves its last one into its ring buffer, which is
-// created, enlarged, shrunk or released so that it fits the instants kept. It makes room by
-// forgetting other subjects, never this one: the entry is in no lane meanwhile.
-func (s *shard) shift(entry ref, kept, spent, limit int, now throttle.Instant) {
-	e := s.entries.at(entry)
+// shift drops all instants of an entry but the last kept ones, and moves its last one into its ring
+// buffer, which is created, enlarged, shrunk or released so that it fits them. It makes room by
+// forgetting other subjects, never this one: the entry is in no order meanwhile.
+func (s *shard) shift(e *cell, kept, limit int, now throttle.Instant) {
 	if kept == 0 {
 		s.releaseBuffer(e)
 		return
@@ -131,6 +117,7 @@ func (s *shard) shift(entry ref, kept, spent, limit int, now throttle.Instant) {
 		e.buffer = s.buffers.allocate()
 	}
 	buffer, want := s.buffers.at(e.buffer), capacityFor(kept, limit)
+	spent := int(buffer.n) + 1 - kept
 	if capacity := buffer.capacity(); capacity < kept || capacity > 4*want {
 		s.reserve(want-capacity, now)
 		buffer.resize(want, spent)
@@ -170,59 +157,62 @@ func (s *shard) releaseBuffer(e *cell) {
 
 // expire removes up to count subjects of each lane that have expired at now.
 func (s *shard) expire(now throttle.Instant, count int) {
-	for i := range s.lanes {
+	empty := false
+	for _, l := range s.lanes {
 		for range count {
-			first := s.lanes[i].first
-			if first == none || s.expiry(first) > now {
+			if now < l.due {
 				break
 			}
-			s.removeExpired(first)
+			first := l.first(staleAtOnce * count)
+			if first == none {
+				break // nothing, or there is more that is stale
+			}
+			if l.due = l.expiry(first); l.due <= now {
+				s.removeExpired(l, first)
+			}
 		}
+		empty = empty || l.live == 0
 	}
-	if s.live == 0 && s.entries.used > 0 {
+	if empty {
 		// Release everything, so that memory follows use down as well as up.
-		s.entries, s.buffers, s.index, s.lanes = slab[cell]{}, slab[ringBuffer]{}, index{}, nil
+		s.lanes = slices.DeleteFunc(s.lanes, func(l *lane) bool { return l.live == 0 })
 	}
-}
-
-// expiry returns the instant at which an entry's window is empty.
-func (s *shard) expiry(entry ref) throttle.Instant {
-	e := s.entries.at(entry)
-	return e.last[0].After(s.lanes[e.lane].window)
+	if s.live == 0 && s.buffers.used > 0 {
+		s.buffers = slab[ringBuffer]{}
+	}
 }
 
 // removeExpired removes an entry whose window is empty, and raises the floor to that window's end.
-func (s *shard) removeExpired(entry ref) {
-	s.floor = max(s.floor, s.expiry(entry))
-	s.remove(entry)
+func (s *shard) removeExpired(l *lane, first ref) {
+	s.floor = max(s.floor, l.expiry(first))
+	s.remove(l, first)
 }
 
 // makeRoom removes one entry from a lane; there must be one. It prefers an entry that has expired.
 // Otherwise it forgets the entry with the oldest last grant.
 func (s *shard) makeRoom(now throttle.Instant) {
+	var of *lane
 	oldest := none
-	for i := range s.lanes {
-		first := s.lanes[i].first
+	for _, l := range s.lanes {
+		first := l.first(math.MaxInt)
 		switch {
 		case first == none:
-		case s.expiry(first) <= now:
-			s.removeExpired(first)
+		case l.expiry(first) <= now:
+			s.removeExpired(l, first)
 			return
-		case oldest == none || s.lastOf(first) < s.lastOf(oldest):
-			oldest = first
+		case oldest == none || l.entries.at(first).last[0] < of.entries.at(oldest).last[0]:
+			of, oldest = l, first
 		}
 	}
 	s.forgotten++
-	s.remove(oldest)
+	s.remove(of, oldest)
 }
 
-func (s *shard) remove(entry ref) {
-	e := s.entries.at(entry)
-	hash := func(known ref) uint64 { return hashOf(s.entries.at(known).subject) }
-	s.index.remove(entry, hash)
-	s.unlink(entry)
-	s.releaseBuffer(e)
-	s.entries.release(entry)
+// remove removes the first entry of a lane.
+func (s *shard) remove(l *lane, first ref) {
+	s.releaseBuffer(l.entries.at(first))
+	l.remove(first)
 	s.live--
 	s.instants--
+	s.removed++
 }

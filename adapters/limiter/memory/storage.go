@@ -14,6 +14,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/offload/sessiond/domain/throttle"
@@ -69,30 +70,31 @@ func New(maxSubjects int, limitOf func(throttle.Dimension) int) (*Storage, error
 // Decide implements ports.LimiterStorage.
 func (s *Storage) Decide(_ context.Context, now throttle.Instant,
 	checks throttle.Checks) (throttle.Decision, error) {
-	var lookups [throttle.MaxChecks]lookup
+	var all [throttle.MaxChecks]lookup
 	var states [throttle.MaxChecks]throttle.State
-	n := checks.Len()
-	for i := range n {
-		check := checks.At(i)
-		to := &s.routes[check.Dimension]
-		if check.Limit > to.largestLimit {
+	lookups := all[:checks.Len()]
+	for i := range lookups {
+		l := &lookups[i]
+		l.check = checks.At(i)
+		to := &s.routes[l.check.Dimension]
+		if l.check.Limit > to.largestLimit {
 			return throttle.Decision{}, errLimit
 		}
-		hash := hashOf(check.Subject)
-		lookups[i] = lookup{check: check, hash: hash, shard: to.shard(hash)}
+		l.hash = hashOf(l.check.Subject)
+		l.shard = to.shard(l.hash)
 	}
-	locks := locksOf(lookups[:n])
-	s.lock(locks)
-	defer s.unlock(locks)
-	for i := range n {
+	locks := locksOf(lookups)
+	s.lock(&locks)
+	defer s.unlock(&locks)
+	for i := range lookups {
 		s.shards[lookups[i].shard].expire(now, expireAtOnce)
 	}
-	for i := range n {
+	for i := range lookups {
 		states[i] = s.shards[lookups[i].shard].state(&lookups[i], now)
 	}
-	decision := throttle.Decide(states[:n]...)
+	decision := throttle.Decide(states[:len(lookups)]...)
 	if !decision.Refused() {
-		for i := range n {
+		for i := range lookups {
 			s.shards[lookups[i].shard].grant(&lookups[i])
 		}
 	}
@@ -105,7 +107,7 @@ func (s *Storage) Subjects(now throttle.Instant) int {
 	for i := range s.shards {
 		shard := &s.shards[i]
 		shard.Lock()
-		shard.expire(now, shard.live)
+		shard.expire(now, math.MaxInt32)
 		total += shard.live
 		shard.Unlock()
 	}
@@ -149,13 +151,13 @@ func locksOf(lookups []lookup) locks {
 	return l
 }
 
-func (s *Storage) lock(l locks) {
+func (s *Storage) lock(l *locks) {
 	for _, i := range l.of[:l.n] {
 		s.shards[i].Lock()
 	}
 }
 
-func (s *Storage) unlock(l locks) {
+func (s *Storage) unlock(l *locks) {
 	for _, i := range l.of[:l.n] {
 		s.shards[i].Unlock()
 	}
