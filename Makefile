@@ -177,6 +177,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 bench: parts ## measure what sessiond does beside peers and lower bounds, into docs/performance.md
 	cd test/bench && $(GO) run ./compare -table $(CURDIR)/cmd/sessiond/docs/performance.md -short $(CURDIR)/README.md
+	cd test/bench && $(GO) run ./scale -page $(CURDIR)/cmd/sessiond/docs/performance.md
 
 bench-check: parts ## fail if a ratio is worse by 15% than in test/bench/results.json
 	cd test/bench && $(GO) run ./compare -check

@@ -38,9 +38,6 @@ func newCrowd(members, checks int) *crowd {
 	return c
 }
 
-// warmUp returns how many decisions there are until every member has as many grants as it ever has.
-func (c *crowd) warmUp() int { return 3 * len(c.order) / shuffles }
-
 // prepare prepares the next n decisions.
 func (c *crowd) prepare(n int) {
 	c.from += c.n

@@ -118,25 +118,30 @@ func contest(turns rig.Plan, c cell) ([]rig.Series, error) {
 	if err != nil {
 		return nil, err
 	}
-	contestants := []rig.Contestant{contestantOf("sessiond", own, members, c)}
+	contestants := []rig.Contestant{contestantOf("sessiond", own, members, c, ownTurns)}
 	for _, p := range limiters {
 		decide, stop, err := p.make()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 		defer stop()
-		contestants = append(contestants, contestantOf(p.name, decide.times(c.checks), members, c))
+		contestants = append(contestants,
+			contestantOf(p.name, decide.times(c.checks), members, c, 1))
 	}
 	return rig.Run(turns, contestants...)
 }
 
-// contestantOf returns a contestant whose storage knows every member before its first turn.
-func contestantOf(name string, decide decider, members int, c cell) rig.Contestant {
+// ownTurns is how often every member of the crowd must come until our storage has as many of its
+// grants as it ever has. Peers have one number for it from the first.
+const ownTurns = 3
+
+// contestantOf returns a contestant to whose storage every member came a few times before.
+func contestantOf(name string, decide decider, members int, c cell, turns int) rig.Contestant {
 	crowd := newCrowd(members, c.checks)
 	filled := false
 	return rig.Contestant{Name: name, Run: func(b *testing.B) {
 		if !filled {
-			for rest := crowd.warmUp(); rest > 0; {
+			for rest := turns * members; rest > 0; {
 				n := min(rest, 1<<16)
 				crowd.prepare(n)
 				for i := range n {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/adapters/limiter/outage"
-	"github.com/offload/sessiond/adapters/limiter/redis"
 	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/ports"
@@ -66,7 +65,9 @@ func redisGroup(turns rig.Plan) ([]rig.Row, error) {
 		note(&tail, own.ExtraOver(peer, waitUnit), maximum, waits(own, peer))
 		note(&floor, ping.Over(own), minimum, rates(ping))
 	}
-	return []rig.Row{rate, tail, floor}, nil
+	more, err := figuresOfScale(turns)
+	rate.Figures = append(rate.Figures, more...)
+	return []rig.Row{rate, tail, floor}, err
 }
 
 func minimum(a, b float64) float64 { return min(a, b) }
@@ -120,12 +121,10 @@ func sharedContest(turns rig.Plan, load sharedLoad) ([]rig.Series, error) {
 
 // behindPolicy returns our storage behind the outage policy, as bootstrap has it.
 func behindPolicy(server *redisServer) (sharedDecider, func(), error) {
-	url, err := redis.ParseURL(server.url())
+	storage, err := storageOn(server)
 	if err != nil {
 		return nil, nil, err
 	}
-	storage := redis.New(redis.Server{URL: url, KeyPrefix: "sessiond:", Timeout: timeout,
-		Draw: rand.Float64})
 	local, err := memory.New(100_000, portsfake.SameLimit(perAddress))
 	if err != nil {
 		return nil, nil, err

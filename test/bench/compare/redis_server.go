@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,8 +24,8 @@ type redisServer struct {
 
 func (s *redisServer) url() string { return "redis://" + s.address }
 
-// startRedis starts a server, and returns when it answers.
-func startRedis() (*redisServer, error) {
+// startRedis starts a server with more arguments, and returns when it answers.
+func startRedis(arguments ...string) (*redisServer, error) {
 	program, libraries, err := parts.Find("redis", "redis-server")
 	if err != nil {
 		return nil, err
@@ -42,8 +43,8 @@ func startRedis() (*redisServer, error) {
 		return nil, err
 	}
 	var log bytes.Buffer
-	command := exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir",
-		folder)
+	command := exec.Command(program, append(arguments, "--port", port, "--bind", "127.0.0.1",
+		"--save", "", "--dir", folder)...)
 	command.Env = append(os.Environ(), libraries...)
 	command.Stdout, command.Stderr = &log, &log
 	if err := command.Start(); err != nil {
@@ -75,7 +76,33 @@ func (s *redisServer) client() (rueidis.Client, error) {
 	}
 	option.DisableCache, option.DisableRetry = true, true
 	option.PipelineMultiplex, option.MaxFlushDelay = -1, 20*time.Microsecond
+	option.ForceSingleClient = true
 	return rueidis.NewClient(option)
+}
+
+// startCluster starts a Cluster of one node.
+func startCluster() (*redisServer, error) {
+	s, err := startRedis("--cluster-enabled", "yes")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.do("CLUSTER", "ADDSLOTSRANGE", "0", "16383"); err != nil {
+		s.stop()
+		return nil, err
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		info, err := s.do("CLUSTER", "INFO")
+		if err != nil {
+			s.stop()
+			return nil, err
+		}
+		if text, _ := info.ToString(); strings.Contains(text, "cluster_state:ok") {
+			return s, nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.stop()
+	return nil, errors.New("the Cluster is not in order")
 }
 
 // do sends one command.
