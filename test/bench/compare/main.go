@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ var groups = []rig.Group{
 	{Name: "memory", Measure: memoryGroup},
 	{Name: "subjects", Measure: keptGroup},
 	{Name: "redis", Measure: redisGroup},
+	{Name: "growth", Curves: growth},
 	{Name: "service", Measure: service},
 }
 
@@ -46,7 +48,7 @@ func main() {
 	flags.IntVar(&o.plan.Rounds, "rounds", 31, "how often each contestant has its turn")
 	flags.DurationVar(&o.plan.Turn, "turn", 20*time.Millisecond, "about how long a turn takes")
 	flags.StringVar(&o.results, "results", "results.json", "file that holds the results")
-	flags.StringVar(&o.table, "table", "", "Markdown file that gets the table")
+	flags.StringVar(&o.table, "table", "", "Markdown file that gets the tables, and plots beside it")
 	flags.StringVar(&o.short, "short", "", "Markdown file that gets the table in short")
 	flags.BoolVar(&o.check, "check", false,
 		"compare with the results in the file and fail if any is worse, instead of writing")
@@ -80,15 +82,12 @@ func run(o options, out io.Writer) (worse []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var rows []rig.Row
+	now := rig.NewResults()
 	for _, group := range chosen {
-		measured, err := group.Measure(o.plan)
-		if err != nil {
+		if err := measure(group, o.plan, &now); err != nil {
 			return nil, fmt.Errorf("%s: %w", group.Name, err)
 		}
-		rows = append(rows, measured...)
 	}
-	now := rig.NewResults(rows...)
 	_, _ = io.WriteString(out, now.Markdown())
 	if o.check {
 		return now.Regressions(before, tolerance), nil
@@ -97,15 +96,45 @@ func run(o options, out io.Writer) (worse []string, err error) {
 	if err := all.Write(o.results); err != nil {
 		return nil, err
 	}
+	return nil, show(o, all)
+}
+
+// show writes the tables and the plots into the pages that the options name.
+func show(o options, all rig.Results) error {
 	for file, text := range map[string]string{o.table: all.Markdown(), o.short: all.Short()} {
 		if file == "" {
 			continue
 		}
 		if err := marked.Replace(file, "bench", text); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return nil, nil
+	if o.table == "" {
+		return nil
+	}
+	if err := plotAll(all.Curves, filepath.Dir(o.table)); err != nil {
+		return err
+	}
+	return marked.Replace(o.table, "growth", grown(all.Curves))
+}
+
+// measure adds the rows and the curves of a group.
+func measure(group rig.Group, turns rig.Plan, to *rig.Results) error {
+	if group.Measure != nil {
+		rows, err := group.Measure(turns)
+		if err != nil {
+			return err
+		}
+		to.Rows = append(to.Rows, rows...)
+	}
+	if group.Curves != nil {
+		curves, err := group.Curves(turns)
+		if err != nil {
+			return err
+		}
+		to.Curves = append(to.Curves, curves...)
+	}
+	return nil
 }
 
 // choose returns the groups with the comma-separated names, or all.

@@ -16,6 +16,8 @@ type Results struct {
 	Go         string `json:"go"`
 	Processors int    `json:"processors"`
 	Rows       []Row  `json:"rows"`
+	// Curves show how figures grow. They have no goals.
+	Curves []Curve `json:"curves,omitempty"`
 }
 
 // NewResults returns results of this machine.
@@ -50,6 +52,7 @@ func (r Results) Merged(newer Results) Results {
 		}
 	}
 	newer.Rows = rows
+	newer.Curves = mergedCurves(r.Curves, newer.Curves)
 	return newer
 }
 
@@ -64,6 +67,13 @@ func (r Results) Write(file string) error {
 		}
 	}
 	r.Rows = rows
+	r.Curves = slices.Clone(r.Curves)
+	for i := range r.Curves {
+		r.Curves[i].Points = slices.Clone(r.Curves[i].Points)
+		for k := range r.Curves[i].Points {
+			r.Curves[i].Points[k].Y = rounded(r.Curves[i].Points[k].Y)
+		}
+	}
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err

@@ -104,6 +104,20 @@ func TestResultsAreKept(t *testing.T) {
 	assert.Equal(t, rig.NewResults(row(7, rig.Times, true), other), read)
 }
 
+func TestCurvesAreKept(t *testing.T) {
+	curve := func(name string, y float64) rig.Curve {
+		return rig.Curve{Name: name, X: "subjects", Unit: rig.Nanoseconds,
+			Points: []rig.Point{{X: 1, Y: y}}}
+	}
+	before := rig.Results{Curves: []rig.Curve{curve("a", 1), curve("b", 2)}}
+	now := rig.Results{Curves: []rig.Curve{curve("b", 3.0001), curve("c", 4)}}
+	file := filepath.Join(t.TempDir(), "results.json")
+	require.NoError(t, before.Merged(now).Write(file))
+	read, err := rig.ReadResults(file)
+	require.NoError(t, err)
+	assert.Equal(t, []rig.Curve{curve("a", 1), curve("b", 3), curve("c", 4)}, read.Curves)
+}
+
 func TestMarkdown(t *testing.T) {
 	results := rig.NewResults(row(5.123, rig.Times, true), row(7, rig.Times, true),
 		row(9, rig.Times, true), row(5, rig.Allocations, false), row(1234.5, rig.Bytes, false))

@@ -42,10 +42,11 @@ type Figure struct {
 	Allocs float64 `json:"allocs"`
 }
 
-// Group is rows that are measured together.
+// Group is rows or curves that are measured together.
 type Group struct {
 	Name    string
 	Measure func(Plan) ([]Row, error)
+	Curves  func(Plan) ([]Curve, error)
 }
 
 // meets reports whether the row meets a goal.

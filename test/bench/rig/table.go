@@ -49,11 +49,16 @@ func (r Row) goal(goal float64) string {
 	return "≤ " + r.format(goal)
 }
 
-// format writes a value with its unit.
-func (r Row) format(value float64) string {
-	text := strconv.FormatFloat(rounded(value), 'f', -1, 64)
-	if r.Unit == Times {
-		return text + string(r.Unit)
+func (r Row) format(value float64) string { return r.Unit.Format(value) }
+
+// Format writes a value with the unit.
+func (u Unit) Format(value float64) string {
+	text := Number(rounded(value))
+	if u == Times {
+		return text + string(u)
 	}
-	return text + " " + string(r.Unit)
+	return text + " " + string(u)
 }
+
+// Number writes a number with as many digits as it has.
+func Number(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
