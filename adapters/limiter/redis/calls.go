@@ -44,8 +44,7 @@ type outcome struct {
 type waiting struct {
 	ctx     context.Context // has a deadline
 	storage *Storage
-	checks  throttle.Checks
-	request *request
+	request request
 	outcome chan outcome // receives one outcome, unless the caller left before
 	call    *call        // none before the decision is sent; guarded by the mutex of the calls
 }
@@ -150,7 +149,7 @@ func (s *Storage) onLease(c *call) error {
 	}
 	requests := make([]*request, len(c.of))
 	for i, w := range c.of {
-		requests[i] = w.request
+		requests[i] = &w.request
 	}
 	if err := s.judge(c.ctx, l.client, take, requests...); err != nil {
 		failure := c.errorOf(err)

@@ -11,8 +11,9 @@ import (
 
 // decideAlone makes a decision on a Cluster for the caller that waits for it.
 func (s *Storage) decideAlone(w *waiting) (throttle.Decision, error) {
+	checks := throttle.NewChecks(w.request.checks[:w.request.n]...)
 	return within(w.ctx, s, func(ctx context.Context, l *lease) (throttle.Decision, error) {
-		decision, err := s.decideApart(ctx, l.client, w.request.now, &w.checks)
+		decision, err := s.decideApart(ctx, l.client, w.request.now, &checks)
 		if err != nil {
 			s.server.failed(l, unavailable(err))
 		}

@@ -108,12 +108,16 @@ type request struct {
 	found  findings
 }
 
-// requestFor returns the request for a decision on checks.
-func (s *Storage) requestFor(now throttle.Instant, checks ...throttle.Check) *request {
-	r := &request{now: now, n: len(checks)}
-	for i, check := range checks {
-		r.checks[i], r.keys[i] = check, s.key(check)
-	}
+// add adds a check, whose grants the storage keeps.
+func (r *request) add(check throttle.Check, storage *Storage) {
+	r.checks[r.n], r.keys[r.n] = check, storage.key(check)
+	r.n++
+}
+
+// requestFor returns a request for one check.
+func (s *Storage) requestFor(now throttle.Instant, check throttle.Check) *request {
+	r := &request{now: now}
+	r.add(check, s)
 	return r
 }
 

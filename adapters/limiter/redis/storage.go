@@ -80,12 +80,11 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 		ctx, cancel = context.WithTimeout(ctx, s.timeout)
 	}
 	defer cancel()
-	w := &waiting{ctx: ctx, storage: s, checks: checks, outcome: make(chan outcome, 1)}
-	var all [throttle.MaxChecks]throttle.Check
+	w := &waiting{ctx: ctx, storage: s, outcome: make(chan outcome, 1)}
+	w.request.now = now
 	for i := range checks.Len() {
-		all[i] = checks.At(i)
+		w.request.add(checks.At(i), s)
 	}
-	w.request = s.requestFor(now, all[:checks.Len()]...)
 	s.calls.enter(w)
 	select {
 	case got := <-w.outcome:
