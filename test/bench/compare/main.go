@@ -24,6 +24,7 @@ var groups = []rig.Group{
 	{Name: "redis", Measure: redisGroup},
 	{Name: "growth", Curves: growth},
 	{Name: "service", Measure: service},
+	{Name: "tail", Measure: tail},
 }
 
 // tolerance is by how much a row may be worse than before.

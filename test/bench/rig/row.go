@@ -27,7 +27,8 @@ type Row struct {
 	Value  float64 `json:"value"`
 	Unit   Unit    `json:"unit"`
 	// AtLeast is true if the goals are lower bounds, such as "6 times as fast".
-	AtLeast bool    `json:"at_least,omitempty"`
+	AtLeast bool `json:"at_least,omitempty"`
+	// Reach and Stretch are 0 for a figure without goals.
 	Reach   float64 `json:"reach"`
 	Stretch float64 `json:"stretch"`
 	// Figures are those of the contestants, for the record.

@@ -34,6 +34,8 @@ func (r Results) Short() string {
 // verdict says which goal is met.
 func (r Row) verdict() string {
 	switch {
+	case r.Reach == 0:
+		return ""
 	case r.meets(r.Stretch):
 		return ", stretch"
 	case r.meets(r.Reach):
@@ -43,6 +45,9 @@ func (r Row) verdict() string {
 }
 
 func (r Row) goal(goal float64) string {
+	if goal == 0 {
+		return "–"
+	}
 	if r.AtLeast {
 		return "≥ " + r.format(goal)
 	}
