@@ -19,8 +19,8 @@ type lane struct {
 	due     throttle.Instant // no entry expires earlier
 }
 
-// laneOf returns the lane of a window, nil if there is none. Windows come from the configuration and
-// so are few.
+// laneOf returns the lane of a window, nil if there is none. Windows come from the configuration
+// and so are few.
 func (s *shard) laneOf(window time.Duration) *lane {
 	for _, l := range s.lanes {
 		if l.window == window {

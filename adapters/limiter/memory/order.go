@@ -67,8 +67,8 @@ func (l *lane) link(entry ref) {
 	e.place = place
 }
 
-// shift moves the places before one back by one each, as far as their entries have later grants than
-// entry or are stale, and returns the place that is free then.
+// shift moves the places before one back by one each, as far as their entries have later grants
+// than entry or are stale, and returns the place that is free then.
 func (l *lane) shift(place position, entry ref) position {
 	at := l.entries.at(entry).last[0]
 	for ; place != l.order.begin; place-- {

@@ -11,9 +11,9 @@ import (
 )
 
 // Decisions that wait at the same moment share a call of the script. A decision that waits for
-// nothing is sent at once, alone; while callsAtOnce calls are under way, later decisions gather, and
-// the next call takes them all. So there is no delay for the sake of sharing, and the more callers
-// there are the less each decision costs.
+// nothing is sent at once, alone; while callsAtOnce calls are under way, later decisions gather,
+// and the next call takes them all. So there is no delay for the sake of sharing, and the more
+// callers there are the less each decision costs.
 //
 // A call belongs to its callers together: its error is the error of each. Each of them has a
 // deadline of its own and leaves when that has passed. A call that all have left makes room for

@@ -118,7 +118,7 @@ func byReplicas(turns rig.Plan, replicas int) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		defer stop()
+		defer stop() //nolint:gocritic // all are needed until the end
 		all = append(all, decide)
 	}
 	var made atomic.Uint64

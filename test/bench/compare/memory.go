@@ -76,8 +76,8 @@ func (c cell) String() string {
 		map[int]string{1: "⁰", 100: "²", 10_000: "⁴", 1_000_000: "⁶"}[c.subjects], callers)
 }
 
-// memoryGroup measures decisions of the limiter's storage in memory, in all cells: the row has the worst of them, and its figures have
-// all.
+// memoryGroup measures decisions of the limiter's storage in memory, in all cells: the row has the
+// worst of them, and its figures have all.
 func memoryGroup(turns rig.Plan) ([]rig.Row, error) {
 	const what = "a decision in memory, exact"
 	worst := rig.Row{What: what, Beside: "as many calls of the fastest of go-limiter, ulule/limiter, " +
@@ -124,7 +124,7 @@ func contest(turns rig.Plan, c cell) ([]rig.Series, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
-		defer stop()
+		defer stop() //nolint:gocritic // all are needed until the end
 		contestants = append(contestants,
 			contestantOf(p.name, decide.times(c.checks), members, c, 1))
 	}

@@ -60,8 +60,8 @@ func computed() (time.Duration, error) {
 }
 
 // longestDecision fills a storage, lets its windows end, and makes decisions until all subjects are
-// gone. There is one caller, who waits for no lock: a decision takes as long as it computes, and what
-// else runs on the machine does not count.
+// gone. There is one caller, who waits for no lock: a decision takes as long as it computes, and
+// what else runs on the machine does not count.
 func longestDecision() (longest time.Duration, err error) {
 	storage, err := memory.New(2*many, limitOf)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/offload/sessiond/test/bench/rig"
 )
 
-// figuresOfScale returns what command scale needs besides: how many decisions a second are made on a
-// Cluster of one node, where they do not share calls, and how much memory a key takes.
+// figuresOfScale returns what command scale needs besides: how many decisions a second are made on
+// a Cluster of one node, where they do not share calls, and how much memory a key takes.
 func figuresOfScale(turns rig.Plan) ([]rig.Figure, error) {
 	server, err := startCluster()
 	if err != nil {

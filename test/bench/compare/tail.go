@@ -15,8 +15,8 @@ import (
 )
 
 // How long the latencies of a load are measured. So many workers find the capacity and flood; the
-// requests that are measured share so many connections, where they wait if the service is slow: more
-// would reach the bound of the service.
+// requests that are measured share so many connections, where they wait if the service is slow:
+// more would reach the bound of the service.
 const (
 	tailFor         = 10 * time.Second
 	tailWorkers     = 64
@@ -122,7 +122,8 @@ func capacityOf(requests vegeta.Targeter) (float64, error) {
 	return metrics.Throughput, nil
 }
 
-// latenciesOf returns the latencies of requests at a rate. It fails if one is not answered with 200.
+// latenciesOf returns the latencies of requests at a rate. It fails if one is not answered with
+// 200.
 func latenciesOf(requests vegeta.Targeter, rate vegeta.Rate, length time.Duration) (
 	vegeta.LatencyMetrics, error) {
 	var metrics vegeta.Metrics

@@ -115,7 +115,8 @@ func (s Series) Over(other Series) float64 {
 	return Median(ratios)
 }
 
-// ExtraOver returns how many times as large as other's a metric of s is: the median over the rounds.
+// ExtraOver returns how many times as large as other's a metric of s is: the median over the
+// rounds.
 func (s Series) ExtraOver(other Series, unit string) float64 {
 	ratios := make([]float64, len(s.Turns))
 	for round, turn := range s.Turns {

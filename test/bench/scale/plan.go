@@ -135,7 +135,8 @@ func table(m measured) string {
 	return text.String()
 }
 
-// grouped writes a number with two digits that mean something, or whole below a hundred, with commas.
+// grouped writes a number with two digits that mean something, or whole below a hundred, with
+// commas.
 func grouped(value float64) string {
 	if value >= 100 {
 		scale := math.Pow(10, math.Floor(math.Log10(value))-1)
