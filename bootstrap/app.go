@@ -55,7 +55,7 @@ func serve(ctx context.Context, review config.Review, caught *signals, inherited
 	starting, cancel := context.WithTimeout(ctx, app.StartTimeout())
 	defer cancel()
 	if err := app.Start(starting); err != nil {
-		return asListenError(err)
+		return asOperatorError(err)
 	}
 	garbage.Bound()
 	systemd.Ready()
@@ -69,11 +69,14 @@ func serve(ctx context.Context, review config.Review, caught *signals, inherited
 	return errors.Join(failed, app.Stop(stopping))
 }
 
-// asListenError returns the ListenError in err, which an operator can act on, without fx's
-// description of the dependency graph. Other errors are returned unchanged.
-func asListenError(err error) error {
+// asOperatorError returns the ListenError or the TraceError in err, which an operator can act on,
+// without fx's description of the dependency graph. Other errors are returned unchanged.
+func asOperatorError(err error) error {
 	if listen, ok := errors.AsType[*ListenError](err); ok {
 		return listen
+	}
+	if trace, ok := errors.AsType[*TraceError](err); ok {
+		return trace
 	}
 	return err
 }

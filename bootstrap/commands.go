@@ -150,7 +150,7 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 			WindowSeconds: seconds(c.Limits.Window),
 			Mode:          c.Limits.Mode, IPv6Prefix: c.Limits.IPv6Prefix,
 			Storage:     c.Storage,
-			MaxSubjects: c.MaxSubjects,
+			MaxSubjects: c.MaxSubjects, TraceFile: config.ShownPath(c.TraceFile),
 		},
 		Proxies: cli.Proxies{Trusted: []string{}, Header: c.TrustedProxyHeader,
 			Announce: c.ProxyProtocol, Socket: c.Socket},

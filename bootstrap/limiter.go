@@ -44,11 +44,13 @@ type storage struct {
 func newLimiter(p limiterParts) (storage, error) {
 	switch p.Config.Storage {
 	case ports.StorageRedis:
-		return p.shared()
+		found, err := p.shared()
+		found.Limiter = p.recorded(p.traced(found.Limiter))
+		return found, err
 	case ports.StorageMemory:
 	}
 	local, err := p.local()
-	return storage{Limiter: p.traced(local)}, err
+	return storage{Limiter: p.recorded(p.traced(local))}, err
 }
 
 // traced returns the storage that decides, with spans if there are traces.

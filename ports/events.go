@@ -196,6 +196,16 @@ type TracesExported struct{}
 
 func (TracesLost) event()            {}
 func (TracesExported) event()        {}
+// TraceFull reports that the trace of checks has ended, because it has reached its greatest size or
+// could not be written. It is recorded once.
+type TraceFull struct {
+	// Bytes is the size of the trace.
+	Bytes int64
+	// Cause is the system's error, without a path; nil if the trace has reached its greatest size.
+	Cause error
+}
+
+func (TraceFull) event()             {}
 func (RequestsShed) event()          {}
 func (ConsoleRefused) event()        {}
 func (KeysEndEarly) event()          {}

@@ -107,6 +107,9 @@ func (e *Effect) write(text io.Writer) {
 		e.Limits.IPv6Prefix)
 	line("renewals", "%d per installation, %d per address, in %d s", e.Limits.RenewalPerInstall,
 		e.Limits.RenewalPerIP, e.Limits.WindowSeconds)
+	if e.Limits.TraceFile != "" {
+		line("trace", "%s, for sessiond limits simulate", e.Limits.TraceFile)
+	}
 	if shared := e.Limits.Shared; shared != nil {
 		line("storage", "%s, at most %d ms a decision", e.Limits.Storage, shared.TimeoutMS)
 		line("storage outage", "%s", outage(shared.OnOutage, e.Limits.MaxSubjects))

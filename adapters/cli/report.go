@@ -151,6 +151,8 @@ type Limits struct {
 	// MaxSubjects bounds each part of the memory storage, which is the only one or the fallback of
 	// a shared one.
 	MaxSubjects int `json:"max_subjects"`
+	// TraceFile is where decisions are written for sessiond limits simulate; empty for nowhere.
+	TraceFile string `json:"trace_file,omitempty"`
 	// Shared is nil if replicas do not share a storage.
 	Shared *Shared `json:"shared,omitempty"`
 }

@@ -4,11 +4,11 @@
 // No secret is ever shown: not in a fault, a warning or a setting, and not by formatting any value
 // of this package. Load returns typed values. The addresses of the listeners are validated text,
 // which the system parses again. The variables are in fields.go, the sources of values in
-// sources.go, the variables that this version does not support in unsupported.go.
+// sources.go.
 //
 // The package opens only the configuration file and the files that the configuration names: files
 // with the value of a variable, the keyset, the certificates and their keys, the list of denied
-// secrets, and for ReadImport the file of a secret. It opens no network connection. It may import
+// secrets, a trace that exists, and for ReadImport the file of a secret. It opens no network connection. It may import
 // every layer.
 package config
 
@@ -37,6 +37,8 @@ type Config struct {
 	Session session.Settings
 	// Limits holds the limits on issuing sessions.
 	Limits issue.Limits
+	// TraceFile is the file to which decisions on requests to issue are written; empty for none.
+	TraceFile string
 	// KeysetFile is the keyset file. If it is empty, keys come from variables.
 	KeysetFile string
 	// Storage is the storage of grants.

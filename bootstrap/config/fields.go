@@ -48,6 +48,9 @@ var (
 	VarSigningKeys = nameOf(&named.SigningKeys)
 	VarSecret      = nameOf(&named.Secret)
 
+	// VarTraceFile names the file of the trace.
+	VarTraceFile = nameOf(&named.TraceFile)
+
 	varEnvironment     = nameOf(&named.Environment)
 	varBuildVersion    = nameOf(&named.BuildVersion)
 	varActiveKid       = nameOf(&named.ActiveKid)
@@ -56,7 +59,6 @@ var (
 	varLimitPerInstall = nameOf(&named.LimitPerInstall)
 	varRenewPerInstall = nameOf(&named.RenewPerInstall)
 	varRenewPerIP      = nameOf(&named.RenewPerIP)
-	varTraceFile       = nameOf(&named.TraceFile)
 	varLimitWindow     = nameOf(&named.LimitWindow)
 	varLimitMode       = nameOf(&named.LimitMode)
 	varIdleTimeout     = nameOf(&named.IdleTimeout)
@@ -119,7 +121,7 @@ type fields struct {
 	RenewPerIP      int                `env:"OFFLOAD_SESSION_RENEWAL_LIMIT_PER_IP" default:"10000" validate:"min=1,max=100000" help:"renewals per address and window"`
 	LimitWindow     int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS" default:"60" validate:"min=1,max=86400" help:"length of the window, in seconds"`
 	LimitMode       ports.ThrottleMode `env:"OFFLOAD_SESSION_ISSUE_LIMIT_MODE" help:"observe refuses nothing, but counts and logs what enforce would refuse"`
-	TraceFile       path               `env:"OFFLOAD_SESSION_ISSUE_TRACE_FILE" default:"-" help:"file to which each check is written as a line with keyed digests; empty for none"`
+	TraceFile       path               `env:"OFFLOAD_SESSION_ISSUE_TRACE_FILE" default:"-" help:"file to which each decision on a request to issue is written, with keyed digests, to choose limits by; empty for none"`
 	LimiterStorage  ports.StorageKind  `env:"OFFLOAD_LIMITER_STORAGE" help:"storage of grants"`
 	MaxSubjects     int                `env:"OFFLOAD_LIMITER_MAX_SUBJECTS" default:"1000000" validate:"min=1,max=100000000" help:"maximum number of subjects in the memory storage"`
 	DigestKey       Secret             `env:"OFFLOAD_LIMITER_DIGEST_KEY" default:"-" help:"key of the limiter's digests (default: random in each process); replicas that share a storage need the same key"`

@@ -85,11 +85,6 @@ func TestTable(t *testing.T) {
 		assert.LessOrEqual(t, len(v.name+fileSuffix), maxCompared)
 		assert.Equal(t, slices.Contains(secrets, v.name), v.secret(), v.name)
 	}
-	for name, accepted := range unsupported {
-		v, ok := lookup(name)
-		assert.True(t, ok, name)
-		assert.Equal(t, v.preset, accepted, name)
-	}
 	assert.Equal(t, -1, position(VarConfigFile))
 	assert.Equal(t, len(table), position("OFFLOAD_OTHER"))
 }

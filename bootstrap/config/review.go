@@ -57,7 +57,6 @@ func Load(sources Sources) Review {
 	r.read()
 	r.reportUnknown()
 	r.validate()
-	r.rejectUnsupported()
 	r.advise()
 	policy := r.policy()
 	review := Review{Keyring: r.keyring(policy), policy: policy}
@@ -90,6 +89,7 @@ func (r *reviewer) config() Config {
 			RenewalGrace: seconds(f.RenewalGrace), Backdate: seconds(f.Backdate),
 		},
 		Limits:         limits,
+		TraceFile:      r.traceFile(),
 		KeysetFile:     string(f.KeysetFile),
 		Storage:        f.LimiterStorage,
 		RedisURL:       r.redisURL(),

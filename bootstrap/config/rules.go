@@ -157,9 +157,6 @@ func meantAddress(v variable, text string) string {
 
 // usage returns the help text with the allowed values.
 func (v variable) usage() string {
-	if _, is := unsupported[v.name]; is {
-		return "not supported by this version: " + v.help
-	}
 	switch bounds := v.bounds(); {
 	case bounds != "":
 		return v.help + " (" + strings.TrimPrefix(strings.TrimSpace(bounds), "of ") + ")"

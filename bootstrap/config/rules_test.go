@@ -276,27 +276,6 @@ func TestMaxSubjectsTooSmallForLimits(t *testing.T) {
 	})
 }
 
-func TestUnsupported(t *testing.T) {
-	for variable, value := range map[string]string{
-		"OFFLOAD_SESSION_ISSUE_TRACE_FILE": "trace",
-	} {
-		t.Run(variable, func(t *testing.T) {
-			assertFindings(t, []finding{{variable, "environment",
-				"is not supported by this version"}},
-				load(t, env(variable+"="+value)).Faults)
-			assertFindings(t, []finding{{variable, "environment",
-				"is not supported by this version"}},
-				load(t, production(variable+"="+value)).Faults)
-		})
-	}
-	for _, accepted := range []string{"OFFLOAD_PROXY_PROTOCOL=false",
-		"OFFLOAD_CORS_ALLOWED_ORIGINS="} {
-		t.Run(accepted, func(t *testing.T) {
-			assertFindings(t, nil, load(t, env(accepted)).Faults)
-		})
-	}
-}
-
 func TestFaultsAreInTableOrder(t *testing.T) {
 	tempDir(t)
 	review := load(t, input{

@@ -19,11 +19,12 @@ type Subject [16]byte
 type Digester struct{ key *mac.Key }
 
 // The purposes for which keys are derived from the digest key of the limiter (the info of RFC
-// 5869). The storage key digests the subject; the telemetry key digests that digest, so that no
-// event contains what a storage contains.
+// 5869). The storage key digests the subject; the keys of telemetry and of the trace digest that
+// digest, so that no event and no trace contains what a storage contains, or what the other does.
 const (
 	purposeStorage   = "sessiond limiter storage v1"
 	purposeTelemetry = "sessiond limiter telemetry v1"
+	purposeTrace     = "sessiond limiter trace v1"
 )
 
 // NewDigester returns the Digester for the digest key of a limiter. Replicas that share a storage
@@ -64,6 +65,26 @@ func (Pseudonyms) String() string { return "pseudonyms" }
 
 // GoString implements fmt.GoStringer. It does not reveal the key.
 func (Pseudonyms) GoString() string { return "pseudonyms" }
+
+// TraceDigester maps the subjects of a storage to those that a trace of its checks may hold.
+type TraceDigester struct{ key *mac.Key }
+
+// NewTraceDigester returns the TraceDigester for the digest key of a limiter.
+func NewTraceDigester(digestKey []byte) TraceDigester {
+	return TraceDigester{key: derive(digestKey, purposeTrace)}
+}
+
+// Subject returns the digest of a subject: the same for the same subject under the same digest key.
+func (d TraceDigester) Subject(subject Subject) Subject {
+	digest := d.key.Of(string(subject[:]))
+	return Subject(digest[:len(Subject{})])
+}
+
+// String implements fmt.Stringer. It does not reveal the key.
+func (TraceDigester) String() string { return "trace digester" }
+
+// GoString implements fmt.GoStringer. It does not reveal the key.
+func (TraceDigester) GoString() string { return "trace digester" }
 
 func derive(digestKey []byte, purpose string) *mac.Key {
 	key, err := hkdf.Key(sha256.New, digestKey, nil, purpose, sha256.Size)

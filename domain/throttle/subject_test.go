@@ -85,11 +85,30 @@ func TestPseudonyms(t *testing.T) {
 	}
 }
 
+// TestTraceDigester checks that a trace holds neither what a storage holds nor what telemetry shows.
+func TestTraceDigester(t *testing.T) {
+	digester, traced := throttle.NewDigester(digestKey), throttle.NewTraceDigester(digestKey)
+	for i := range 1000 {
+		subject := digester.Subject(throttle.ByInstall, fmt.Sprintf("install-%d", i))
+		shown := traced.Subject(subject)
+		assert.Equal(t, shown, traced.Subject(subject))
+		assert.NotEqual(t, subject, shown)
+		assert.NotEqual(t, shown, throttle.NewTraceDigester(otherKey).Subject(subject))
+		assert.NotContains(t, hex.EncodeToString(shown[:]),
+			throttle.NewPseudonyms(digestKey).Of(subject))
+		for _, guess := range []string{string(subject[:]), hex.EncodeToString(subject[:])} {
+			assert.NotEqual(t, digester.Subject(throttle.ByInstall, guess), shown)
+		}
+	}
+	assert.Equal(t, "trace digester", fmt.Sprintf("%#v %v", traced, traced)[:14])
+}
+
 // TestKeysAreNeverShown formats values that hold a derived key with every verb of fmt.
 func TestKeysAreNeverShown(t *testing.T) {
 	digester, pseudonyms := throttle.NewDigester(digestKey), throttle.NewPseudonyms(digestKey)
 	derived := []string{"5b2b08ab23bd53edbbccc727e731c57991bfdfdf325fc847966c05e3cc802384",
-		"f4f19cc5b0ff4056964ccf5f3060fb3dbf52f224d47fc11d4b2d7096945a4fec"}
+		"f4f19cc5b0ff4056964ccf5f3060fb3dbf52f224d47fc11d4b2d7096945a4fec",
+		"22aa2a080bd1685aecb66abe50611aea404f655bd6f2921eb5fc7efe2133ec51"}
 	for name, value := range map[string]any{
 		"digester": digester, "pointer": &digester, "list": []throttle.Digester{digester},
 		"interface":        []any{digester, pseudonyms},
@@ -97,7 +116,8 @@ func TestKeysAreNeverShown(t *testing.T) {
 		"deep": &struct {
 			items []map[string]throttle.Pseudonyms
 		}{[]map[string]throttle.Pseudonyms{{"a": pseudonyms}}},
-		"pseudonyms": pseudonyms, "pointer to pseudonyms": &pseudonyms,
+		"trace digester": throttle.NewTraceDigester(digestKey),
+		"pseudonyms":     pseudonyms, "pointer to pseudonyms": &pseudonyms,
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b",
 			"%c", "%e", "%t", "%p", "%U", "%T", "%z"} {

@@ -25,6 +25,7 @@ var unlimited = func() map[string]bool {
 		eventEndEarly:      true, eventSignerMissing: true, eventSignerFound: true,
 		eventOutageStarted: true, eventOutageEnded: true,
 		eventTracesLost: true, eventTracesOut: true,
+		eventTraceFull:   true, // once for each process
 		eventStranger:    true, // once for each process
 		eventCORSRefused: true, // limited by pages, more strictly
 	}

@@ -34,6 +34,7 @@ const (
 	eventTracesLost    = "traces_lost"
 	eventTracesOut     = "traces_exported"
 	eventConsole       = "console_refused"
+	eventTraceFull     = "trace_full"
 )
 
 // What follows the name of a material in the names of its events.
@@ -155,8 +156,19 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 			slog.String("variable", r.variables.OpsHosts),
 			slog.String("remedy", "if the name of the host is yours, add it to "+
 				r.variables.OpsHosts+"; if not, a web page tried to read the console"))
+	case ports.TraceFull:
+		r.logger.LogAttrs(ctx, slog.LevelWarn, eventTraceFull, traceFull(e)...)
 	case ports.SessionIssued, ports.LimiterOutageDecision: // counted by metrics, not logged
 	}
+}
+
+// traceFull describes the size of a trace that has ended, and why if not for its size.
+func traceFull(e ports.TraceFull) []slog.Attr {
+	attrs := []slog.Attr{slog.Int64("bytes", e.Bytes)}
+	if e.Cause != nil {
+		attrs = append(attrs, slog.String("cause", e.Cause.Error()))
+	}
+	return attrs
 }
 
 // content describes what came into force.

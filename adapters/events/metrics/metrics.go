@@ -196,8 +196,9 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	case ports.WatchFailed, ports.KeysEndEarly, ports.SignerMissing,
 		ports.SignerFound:
 		// What is in force is shown as it is at a scrape; a failing watch is logged.
-	case ports.LimiterMisconfigured, ports.TracesLost, ports.TracesExported: // logged
-	case ports.CORSRefused, ports.ConsoleRefused: // logged; responses are counted by method and status
+	case ports.LimiterMisconfigured, ports.TracesLost, ports.TracesExported,
+		ports.TraceFull: // logged
+	case ports.CORSRefused, ports.ConsoleRefused: // logged; responses are counted by status
 	case ports.ForwardedByStranger:
 		m.forwardedByStranger.Inc()
 	case ports.RequestsShed:

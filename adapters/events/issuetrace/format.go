@@ -1,0 +1,165 @@
+package issuetrace
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+)
+
+// version is the version of the format that this package writes and reads.
+const version = 1
+
+// headerPrefix begins the first line of every trace, and the line at which a process begins.
+const headerPrefix = `{"sessiond_trace":`
+
+// The words for the outcome of a line. A refusal has the name of its dimension after a colon.
+const (
+	outcomeGranted   = "granted"
+	outcomeRefused   = "refused"
+	outcomeUndecided = "undecided"
+)
+
+// header is the first line: what the service checked with.
+type header struct {
+	Version       int            `json:"sessiond_trace"`
+	Mode          string         `json:"mode"`
+	WindowSeconds int            `json:"window_seconds"`
+	Limits        map[string]int `json:"limits"`
+}
+
+// VersionError is a trace in a format that this version does not read.
+type VersionError struct{ Version int }
+
+// Error implements error.
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("the trace has version %d of the format, and this sessiond reads version %d",
+		e.Version, version)
+}
+
+// IsTrace reports whether a file that begins with start is a trace.
+func IsTrace(start []byte) bool { return bytes.HasPrefix(start, []byte(headerPrefix)) }
+
+// formatHeader returns the first line of a process that checks limits.
+func formatHeader(limits ports.RecordedLimits) []byte {
+	h := header{Version: version, Mode: limits.Mode.String(),
+		WindowSeconds: int(limits.Window / time.Second), Limits: map[string]int{}}
+	for _, dimension := range throttle.Dimensions() {
+		h.Limits[dimension.String()] = limits.Limits.Of(dimension)
+	}
+	line, err := json.Marshal(h)
+	if err != nil {
+		panic("issuetrace: " + err.Error()) // impossible: numbers and fixed words
+	}
+	return append(line, '\n')
+}
+
+var errHeader = errors.New("the first line of the trace is damaged")
+
+// parseHeader reads a line that begins with headerPrefix.
+func parseHeader(line []byte) (ports.RecordedLimits, error) {
+	var found struct {
+		Version int `json:"sessiond_trace"`
+	}
+	if err := json.Unmarshal(line, &found); err != nil {
+		return ports.RecordedLimits{}, errHeader
+	}
+	if found.Version != version {
+		return ports.RecordedLimits{}, &VersionError{Version: found.Version}
+	}
+	var h header
+	if err := json.Unmarshal(line, &h); err != nil || h.WindowSeconds < 1 || len(h.Limits) == 0 {
+		return ports.RecordedLimits{}, errHeader
+	}
+	limits := ports.RecordedLimits{Window: time.Duration(h.WindowSeconds) * time.Second}
+	for name, limit := range h.Limits {
+		dimension, ok := throttle.DimensionOf(name)
+		if !ok || limit < 0 {
+			return ports.RecordedLimits{}, errHeader
+		}
+		limits.Limits[dimension] = limit
+	}
+	for _, mode := range ports.ThrottleModes() {
+		if mode.String() == h.Mode {
+			limits.Mode = mode
+			return limits, nil
+		}
+	}
+	return ports.RecordedLimits{}, errHeader
+}
+
+// appendLine appends one line: the two instants in nanoseconds, the outcome, and for each check the
+// name of its dimension and its subject.
+func appendLine(to []byte, at throttle.Instant, wall time.Time, checks *throttle.Checks,
+	decision *throttle.Decision) []byte {
+	to = strconv.AppendInt(to, int64(at), 10)
+	to = append(to, ' ')
+	to = strconv.AppendInt(to, wall.UnixNano(), 10)
+	to = append(to, ' ')
+	switch refusal, refused := decision.Refusal(); {
+	case !decision.Decided():
+		to = append(to, outcomeUndecided...)
+	case refused:
+		to = append(to, outcomeRefused+":"+refusal.Dimension.String()...)
+	default:
+		to = append(to, outcomeGranted...)
+	}
+	for i := range checks.Len() {
+		check := checks.At(i)
+		to = append(append(append(to, ' '), check.Dimension.String()...), '=')
+		to = base64.RawURLEncoding.AppendEncode(to, check.Subject[:])
+	}
+	return append(to, '\n')
+}
+
+var errLine = errors.New("malformed line")
+
+// parseLine reads one line, without its line break, that limits were in force for.
+func parseLine(line string, limits ports.RecordedLimits) (ports.Attempt, error) {
+	fields := strings.Split(line, " ")
+	if len(fields) < 4 || len(fields) > 3+throttle.MaxChecks {
+		return ports.Attempt{}, errLine
+	}
+	at, err := strconv.ParseInt(fields[0], 10, 64)
+	wall, wallErr := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil || wallErr != nil || at < 0 {
+		return ports.Attempt{}, errLine
+	}
+	attempt := ports.Attempt{Instant: throttle.Instant(at), Time: time.Unix(0, wall)}
+	switch outcome, by, _ := strings.Cut(fields[2], ":"); outcome {
+	case outcomeGranted, outcomeRefused:
+		if _, known := throttle.DimensionOf(by); known != (outcome == outcomeRefused) {
+			return ports.Attempt{}, errLine
+		}
+	case outcomeUndecided:
+		attempt.Undecided = true
+	default:
+		return ports.Attempt{}, errLine
+	}
+	var checks []throttle.Check
+	for _, field := range fields[3:] {
+		name, text, _ := strings.Cut(field, "=")
+		dimension, known := throttle.DimensionOf(name)
+		subject, err := base64.RawURLEncoding.Strict().DecodeString(text)
+		if !known || err != nil || len(subject) != len(throttle.Subject{}) {
+			return ports.Attempt{}, errLine
+		}
+		for _, other := range checks {
+			if other.Dimension == dimension {
+				return ports.Attempt{}, errLine
+			}
+		}
+		checks = append(checks, throttle.Check{Dimension: dimension,
+			Subject: throttle.Subject(subject), Limit: limits.Limits.Of(dimension),
+			Window: limits.Window})
+	}
+	attempt.Checks = throttle.NewChecks(checks...)
+	return attempt, nil
+}

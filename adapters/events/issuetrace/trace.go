@@ -1,0 +1,66 @@
+// Package issuetrace writes each decision on a request to issue a session as a line of a file, so
+// that other limits can be tried on what really happened, and reads such files.
+//
+// A line holds two instants, the outcome, and digests of the subjects under a key of their own: no
+// address and no install id, and nothing from which they, or the subjects of the storage, can be
+// computed without the key. The package imports domain, ports, the standard library and x/sys.
+package issuetrace
+
+import (
+	"context"
+	"sync"
+
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+)
+
+// Storage wraps a storage and writes its decisions to a file. It implements ports.LimiterStorage.
+type Storage struct {
+	next     ports.LimiterStorage
+	file     *File
+	clock    ports.Clock
+	digester throttle.TraceDigester
+
+	ordered bool
+	mu      sync.Mutex
+	last    throttle.Instant
+}
+
+// NewStorage returns next with its decisions written to file.
+//
+// If ordered is true, the lines are in the order of the decisions, and the instants too, so that
+// the same storage decides the same on the trace. That takes one decision at a time, so next must
+// decide at once, as memory does.
+func NewStorage(next ports.LimiterStorage, file *File, clock ports.Clock,
+	digester throttle.TraceDigester, ordered bool) *Storage {
+	return &Storage{next: next, file: file, clock: clock, digester: digester, ordered: ordered}
+}
+
+// Decide implements ports.LimiterStorage.
+func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
+	checks throttle.Checks) (throttle.Decision, error) {
+	if s.file.stopped() {
+		return s.next.Decide(ctx, now, checks)
+	}
+	pseudonyms := s.pseudonyms(&checks)
+	if s.ordered {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		now = max(now, s.last)
+		s.last = now
+	}
+	decision, err := s.next.Decide(ctx, now, checks)
+	s.file.write(now, s.clock.Now(), &pseudonyms, &decision)
+	return decision, err
+}
+
+// pseudonyms returns checks with the subjects that the trace may hold.
+func (s *Storage) pseudonyms(checks *throttle.Checks) throttle.Checks {
+	var shown [throttle.MaxChecks]throttle.Check
+	n := checks.Len()
+	for i := range n {
+		shown[i] = checks.At(i)
+		shown[i].Subject = s.digester.Subject(shown[i].Subject)
+	}
+	return throttle.NewChecks(shown[:n]...)
+}

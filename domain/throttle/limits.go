@@ -1,0 +1,17 @@
+package throttle
+
+// Limits holds a limit for each dimension; 0 for one that is not limited.
+type Limits [ByRenewalAddress + 1]int
+
+// Of returns the limit of a dimension.
+func (l Limits) Of(dimension Dimension) int { return l[dimension] }
+
+// DimensionOf returns the dimension with the given name.
+func DimensionOf(name string) (Dimension, bool) {
+	for _, dimension := range Dimensions() {
+		if dimension.String() == name {
+			return dimension, true
+		}
+	}
+	return 0, false
+}
