@@ -75,7 +75,9 @@ func commands(environ []string, stderr io.Writer) cli.Commands {
 			return health(ctx, load(flags), ready)
 		},
 		Unflagged: config.Unflagged(), NoColor: cli.NoColor(environ),
-		Keys:    keyCommands{load, clock.New()}.commands(),
+		Keys: keyCommands{load, clock.New()}.commands(),
+		Limits: cli.LimitCommands{Simulate: simulation, Maximum: config.MaximumLimit,
+			MaximumWindow: config.MaximumWindow()},
 		Version: versionReport,
 		Names: cli.Names{SecretVariable: config.VarSecret,
 			SigningKeysVariable: config.VarSigningKeys, ConfigFlag: config.FlagConfig,

@@ -48,6 +48,8 @@ type Commands struct {
 	Health func(ctx context.Context, flags *pflag.FlagSet, ready bool) HealthReport
 	// Keys holds the functions that manage a keyset file.
 	Keys Keys
+	// Limits holds the functions about limits.
+	Limits LimitCommands
 	// Unflagged are the variables of the configuration without a flag.
 	Unflagged []Variable
 	// NoColor turns colours off on a terminal too.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"io"
-	"os"
 	"strings"
 )
 
@@ -12,12 +11,7 @@ type palette struct{ colored bool }
 // newPalette returns the palette for what is written to w: with colours if w is a terminal and the
 // user did not turn them off.
 func newPalette(w io.Writer, off bool) palette {
-	file, isFile := w.(*os.File)
-	if !isFile || off {
-		return palette{}
-	}
-	stat, err := file.Stat()
-	return palette{colored: err == nil && stat.Mode()&os.ModeCharDevice != 0}
+	return palette{colored: !off && isTerminal(w)}
 }
 
 // NoColor reports whether an environment, in the form of os.Environ, turns colours off:

@@ -3,6 +3,8 @@ package cli
 import (
 	"encoding/json"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -12,18 +14,25 @@ const (
 	flagFormat = "format"
 	formatText = "text"
 	formatJSON = "json"
+	formatCSV  = "csv"
 )
 
-// reporting adds --format to a command that writes a report with write. An unknown format is an
-// error before the command does anything.
+// reporting adds --format to a command that writes a report with write.
 func reporting(command *cobra.Command) *cobra.Command {
-	command.Flags().String(flagFormat, formatText, "output format, text or json")
+	return reportingAs(command, formatText, formatJSON)
+}
+
+// reportingAs adds --format with the given formats, the first of which is the default. An unknown
+// format is an error before the command does anything.
+func reportingAs(command *cobra.Command, formats ...string) *cobra.Command {
+	last := len(formats) - 1
+	words := strings.Join(formats[:last], ", ") + " or " + formats[last]
+	command.Flags().String(flagFormat, formats[0], "output format, "+words)
 	command.PreRunE = func(command *cobra.Command, _ []string) error {
-		switch formatOf(command) {
-		case formatText, formatJSON:
+		if slices.Contains(formats, formatOf(command)) {
 			return nil
 		}
-		return &usageError{command.CommandPath(), "--" + flagFormat + " must be text or json"}
+		return &usageError{command.CommandPath(), "--" + flagFormat + " must be " + words}
 	}
 	return command
 }

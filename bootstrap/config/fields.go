@@ -62,6 +62,7 @@ var (
 	varLimitWindow     = nameOf(&named.LimitWindow)
 	varLimitMode       = nameOf(&named.LimitMode)
 	varIdleTimeout     = nameOf(&named.IdleTimeout)
+	varIPv6Prefix      = nameOf(&named.IPv6Prefix)
 	varMaxSubjects     = nameOf(&named.MaxSubjects)
 	varStorage         = nameOf(&named.LimiterStorage)
 	varDigestKey       = nameOf(&named.DigestKey)

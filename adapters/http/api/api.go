@@ -11,9 +11,11 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// These are the paths of the routes.
+// PathIssue is the path of the route that issues sessions.
+const PathIssue = "/v1/sessions/anonymous"
+
+// These are the paths of the other routes.
 const (
-	pathIssue   = "/v1/sessions/anonymous"
 	pathCurrent = "/v1/sessions/current"
 	pathVerify  = "/v1/sessions/verify"
 	pathHealth  = "/v1/health"
@@ -43,7 +45,7 @@ type API struct {
 // Routes returns every route of the public listener.
 func (a *API) Routes() []server.Route {
 	return []server.Route{
-		{Pattern: pathIssue, Methods: []string{http.MethodPost},
+		{Pattern: PathIssue, Methods: []string{http.MethodPost},
 			Handle:    a.recordingForwarders(a.issue),
 			ReadsBody: true, Middleware: a.cors(http.MethodPost)},
 		{Pattern: pathCurrent, Methods: []string{http.MethodGet},

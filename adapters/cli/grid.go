@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/offload/sessiond/domain/throttle"
+)
+
+// GridSetting is one combination of limits. A limit or a window of 0 was not given.
+type GridSetting struct {
+	Limits throttle.Limits
+	Window time.Duration
+}
+
+// maxSettings bounds the combinations, each of which keeps grants of its own.
+const maxSettings = 256
+
+// gridFlags are the flags of the limits.
+var gridFlags = []struct {
+	dimension   throttle.Dimension
+	name, usage string
+}{
+	{throttle.ByAddress, "per-ip", "new sessions per address and window, such as 8,16,32"},
+	{throttle.ByNetwork, "per-network", "new sessions per network and window"},
+	{throttle.ByInstall, "per-install", "new sessions per installation and window"},
+	{throttle.ByRenewal, "renewal-per-install", "renewals per installation and window"},
+	{throttle.ByRenewalAddress, "renewal-per-ip", "renewals per address and window"},
+}
+
+const flagWindow = "window"
+
+// GridFlag returns the name of the flag of a dimension.
+func GridFlag(dimension throttle.Dimension) string {
+	for _, flag := range gridFlags {
+		if flag.dimension == dimension {
+			return flag.name
+		}
+	}
+	return ""
+}
+
+// grid is what the flags give.
+type grid struct {
+	limits LimitCommands
+	lists  [throttle.ByRenewalAddress + 1]listFlag
+	window listFlag
+}
+
+// listFlag is a list of values, separated by commas.
+type listFlag struct {
+	text  string
+	given bool
+}
+
+// String implements pflag.Value.
+func (l *listFlag) String() string { return l.text }
+
+// Set implements pflag.Value. Lists of several flags of one name are joined.
+func (l *listFlag) Set(text string) error {
+	if l.given {
+		text = l.text + "," + text
+	}
+	l.text, l.given = text, true
+	return nil
+}
+
+// Type implements pflag.Value.
+func (*listFlag) Type() string { return "list" }
+
+func (g *grid) addTo(flags *pflag.FlagSet) {
+	for _, flag := range gridFlags {
+		flags.Var(&g.lists[flag.dimension], flag.name, flag.usage)
+	}
+	flags.Var(&g.window, flagWindow,
+		"lengths of the window, such as 30s,60s (default: that of the trace, or 60s)")
+}
+
+// settings returns every combination, the first dimension changing slowest.
+func (g *grid) settings() ([]GridSetting, error) {
+	all := []GridSetting{{}}
+	for _, flag := range gridFlags {
+		list := &g.lists[flag.dimension]
+		if !list.given {
+			continue
+		}
+		limits, err := parseLimits(flag.name, list.text, g.limits.Maximum(flag.dimension))
+		if err != nil {
+			return nil, err
+		}
+		all = extended(all, limits, func(setting *GridSetting, limit int) {
+			setting.Limits[flag.dimension] = limit
+		})
+	}
+	if g.window.given {
+		windows, err := parseWindows(g.window.text, g.limits.MaximumWindow)
+		if err != nil {
+			return nil, err
+		}
+		all = extended(all, windows, func(setting *GridSetting, window time.Duration) {
+			setting.Window = window
+		})
+	}
+	if len(all) > maxSettings {
+		return nil, fmt.Errorf("the grid has %d settings, and at most %d can be tried at once",
+			len(all), maxSettings)
+	}
+	return all, nil
+}
+
+// extended returns each setting with each value.
+func extended[value any](settings []GridSetting, values []value,
+	set func(*GridSetting, value)) []GridSetting {
+	var all []GridSetting
+	for _, setting := range settings {
+		for _, one := range values {
+			set(&setting, one)
+			all = append(all, setting)
+		}
+		if len(all) > 1000*maxSettings {
+			break // far too many already
+		}
+	}
+	return all
+}
+
+// parseLimits reads the list of a limit, without repetitions.
+func parseLimits(flag, text string, maximum int) ([]int, error) {
+	wrong := fmt.Errorf("--%s must be whole numbers from 1 to %d, separated by commas", flag,
+		maximum)
+	var limits []int
+	for item := range strings.SplitSeq(text, ",") {
+		limit, err := strconv.Atoi(strings.TrimSpace(item))
+		if err != nil || limit < 1 || limit > maximum {
+			return nil, wrong
+		}
+		if !slices.Contains(limits, limit) {
+			limits = append(limits, limit)
+		}
+	}
+	return limits, nil
+}
+
+// parseWindows reads the list of windows, without repetitions.
+func parseWindows(text string, maximum time.Duration) ([]time.Duration, error) {
+	wrong := errors.New("--" + flagWindow + " must be whole seconds from 1s to " +
+		strconv.Itoa(int(maximum/time.Second)) + "s, separated by commas")
+	var windows []time.Duration
+	for item := range strings.SplitSeq(text, ",") {
+		window, err := time.ParseDuration(strings.TrimSpace(item))
+		if err != nil || window < time.Second || window > maximum || window%time.Second != 0 {
+			return nil, wrong
+		}
+		if !slices.Contains(windows, window) {
+			windows = append(windows, window)
+		}
+	}
+	return windows, nil
+}

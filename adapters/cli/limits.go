@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/offload/sessiond/domain/throttle"
+)
+
+// LimitCommands holds the functions behind the limits commands.
+type LimitCommands struct {
+	// Simulate replays recorded requests under other limits. It returns a *UsageError if what was
+	// recorded does not go with the grid.
+	Simulate func(ctx context.Context, wanted Simulation) (SimulateReport, error)
+	// Maximum returns the largest limit of a dimension that can be configured.
+	Maximum func(throttle.Dimension) int
+	// MaximumWindow is the longest window that can be configured.
+	MaximumWindow time.Duration
+}
+
+// UsageError is a use of a command that turns out to be wrong while it runs.
+type UsageError struct{ Problem string }
+
+// Error returns the problem.
+func (u *UsageError) Error() string { return u.Problem }
+
+// newLimits returns the group of commands about limits.
+func newLimits(commands Commands) *cobra.Command {
+	group := prepare(&cobra.Command{
+		Use:   "limits",
+		Short: "Tries limits on recorded requests; explains those of a client",
+		Args:  noArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return &usageError{command.CommandPath(), "missing command: simulate or explain"}
+		},
+	})
+	group.AddCommand(newSimulate(commands))
+	return group
+}

@@ -1,0 +1,76 @@
+package plot_test
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/offload/sessiond/adapters/plot"
+)
+
+// texts returns the texts of an SVG picture, which must be well-formed.
+func texts(t *testing.T, svg []byte) []string {
+	t.Helper()
+	var found []string
+	decoder := xml.NewDecoder(strings.NewReader(string(svg)))
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return found
+		}
+		require.NoError(t, err)
+		if text, ok := token.(xml.CharData); ok && strings.TrimSpace(string(text)) != "" {
+			found = append(found, strings.TrimSpace(string(text)))
+		}
+	}
+}
+
+func TestPicture(t *testing.T) {
+	start := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	picture := plot.Picture{
+		OverTime: plot.OverTime{Title: "Over time", Series: []plot.TimeSeries{
+			{Name: "ip 4", Start: start, Width: time.Minute, Counts: []int{1, 0, 3, 120}},
+			{Name: "ip 8", Start: start, Width: 2 * time.Minute, Counts: []int{1, 7}},
+			{Name: "ip 16"},
+		}},
+		ByLimit: plot.ByLimit{Title: "By limit", Limit: "limit by ip", Series: []plot.LimitSeries{
+			{Name: "window 60 s", Limits: []int{4, 8, 16}, Shares: []float64{0.5, 0.25, 0}},
+		}},
+	}
+	svg, err := plot.SVG(picture)
+	require.NoError(t, err)
+	found := texts(t, svg)
+	for _, want := range []string{"Over time", "By limit", "time (UTC)",
+		"refused requests per minute", "limit by ip", "refused share of requests (%)", "ip 4",
+		"ip 8", "ip 16 (none)", "window 60 s", "2026-11-30", "00:01:00"} {
+		assert.Contains(t, found, want)
+	}
+	assert.NotRegexp(t, `#[0-9A-Fa-f]{6}`, strings.NewReplacer("#000000", "", "#FFFFFF", "",
+		"#E1E1E1", "").Replace(string(svg)), "clear in black and white")
+}
+
+// TestPicturesOfLittle draws what has hardly any points.
+func TestPicturesOfLittle(t *testing.T) {
+	for name, picture := range map[string]plot.Picture{
+		"nothing": {},
+		"one point": {
+			OverTime: plot.OverTime{Series: []plot.TimeSeries{{Name: "a", Start: time.Unix(1, 0),
+				Width: time.Second, Counts: []int{1}}}},
+			ByLimit: plot.ByLimit{Series: []plot.LimitSeries{{Limits: []int{1}, Shares: []float64{0}}}}},
+		"300 years": {OverTime: plot.OverTime{Series: []plot.TimeSeries{{Name: "a",
+			Start: time.Unix(1, 0), Width: 1 << 25 * time.Second, Counts: make([]int, 240)}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			svg, err := plot.SVG(picture)
+			require.NoError(t, err)
+			assert.NotContains(t, string(svg), "NaN")
+			texts(t, svg)
+		})
+	}
+}

@@ -1,0 +1,212 @@
+package bootstrap
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/offload/sessiond/adapters/accesslog"
+	"github.com/offload/sessiond/adapters/cli"
+	"github.com/offload/sessiond/adapters/events/issuetrace"
+	"github.com/offload/sessiond/adapters/http/api"
+	"github.com/offload/sessiond/adapters/system/lines"
+	"github.com/offload/sessiond/bootstrap/config"
+	"github.com/offload/sessiond/ports"
+)
+
+// What a recording is.
+const (
+	sourceTrace = "trace"
+	sourceLog   = "access log"
+)
+
+// reasonTooLong is why a line of any file cannot be read.
+const reasonTooLong = "longer than 65536 bytes"
+
+// recording reads recorded requests from files, one after the other. It implements ports.Attempts
+// and accesslog.Counts.
+type recording struct {
+	files  []recordedFile
+	accept func(source string) error // of the first file
+
+	source     string
+	unreadable map[string]int
+	others     int
+
+	open    *os.File
+	readers struct {
+		current ports.Attempts
+		log     *accesslog.Reader
+	}
+	readable int // lines of the file that is open
+	read     int64
+	total    int64
+	progress func(read, total int64)
+}
+
+// recordedFile is a file, or an input that is open already.
+type recordedFile struct {
+	name  string
+	input io.Reader
+}
+
+// inputName is the name of the standard input in messages.
+const inputName = "standard input"
+
+// newRecording returns the recording that a simulation names. It calls accept with what the first
+// file is.
+func newRecording(wanted cli.Simulation, accept func(source string) error) (*recording, error) {
+	r := &recording{unreadable: map[string]int{}, progress: wanted.Progress, accept: accept}
+	for _, name := range wanted.Files {
+		info, err := os.Stat(name)
+		if err == nil && info.IsDir() {
+			err = errors.New("is a directory")
+		}
+		if err != nil {
+			return nil, &RecordingError{name, reasonOf(err)}
+		}
+		r.total += info.Size() // 0 for what is not a file: the total is then too small
+		r.files = append(r.files, recordedFile{name: name})
+	}
+	if len(wanted.Files) == 0 {
+		if file, ok := wanted.Input.(*os.File); ok {
+			if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+				r.total = info.Size()
+			}
+		}
+		r.files = append(r.files, recordedFile{name: inputName, input: wanted.Input})
+	}
+	return r, nil
+}
+
+// RecordingError reports recorded requests that cannot be read.
+type RecordingError struct{ Name, Problem string }
+
+// Error returns the name and the problem.
+func (e *RecordingError) Error() string { return config.ShownPath(e.Name) + ": " + e.Problem }
+
+// reasonOf returns the system's error without the path.
+func reasonOf(err error) string {
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		return of.Err.Error()
+	}
+	return err.Error()
+}
+
+// Next implements ports.Attempts.
+func (r *recording) Next(attempt *ports.Attempt) (bool, error) {
+	for {
+		if r.readers.current == nil {
+			if len(r.files) == 0 {
+				return false, nil
+			}
+			if err := r.begin(); err != nil {
+				return false, err
+			}
+		}
+		more, err := r.readers.current.Next(attempt)
+		if err != nil {
+			return false, &RecordingError{r.files[0].name, reasonOf(err)}
+		}
+		if more {
+			r.readable++
+			return true, nil
+		}
+		if err := r.end(); err != nil {
+			return false, err
+		}
+	}
+}
+
+// begin opens the first of the remaining files, and finds out what it is.
+func (r *recording) begin() error {
+	file := r.files[0]
+	if file.input == nil {
+		opened, err := os.Open(file.name)
+		if err != nil {
+			return &RecordingError{file.name, reasonOf(err)}
+		}
+		r.open, file.input = opened, opened
+	}
+	found := lines.NewReader(&counting{file.input, r}, func() { r.Unreadable(reasonTooLong) })
+	start, err := found.Start(len(`{"sessiond_trace":`))
+	if err != nil {
+		return &RecordingError{file.name, reasonOf(err)}
+	}
+	source := sourceLog
+	r.readable = 0
+	if issuetrace.IsTrace(start) {
+		source = sourceTrace
+		r.readable = 1 // the first line; a trace whose first line cannot be read is an error
+		r.readers.current = issuetrace.NewReader(found, func(reason string, count int) {
+			r.unreadable[reason] += count
+		})
+	}
+	switch {
+	case r.source == "":
+		if err := r.accept(source); err != nil {
+			return err
+		}
+		r.source = source
+	case r.source != source:
+		return &RecordingError{file.name, "is of another kind than the file before it: give " +
+			"traces or access logs"}
+	}
+	if source == sourceLog {
+		r.readLog(found)
+	}
+	return nil
+}
+
+// readLog makes the reader of access logs go on with a file.
+func (r *recording) readLog(found *lines.Reader) {
+	if r.readers.log == nil {
+		r.readers.log = accesslog.NewReader(accesslog.Rules{Path: api.PathIssue,
+			IPv6Prefix: config.DefaultIPv6Prefix(), Window: config.DefaultWindow()}, found, r)
+	} else {
+		r.readers.log.Continue(found)
+	}
+	r.readers.current = r.readers.log
+}
+
+// end closes the file that is open.
+func (r *recording) end() error {
+	name := r.files[0].name
+	r.files = r.files[1:]
+	r.readers.current = nil
+	if r.open != nil {
+		_ = r.open.Close()
+		r.open = nil
+	}
+	if r.readable == 0 {
+		return &RecordingError{name, "has no line that can be read: it must be a trace that " +
+			"sessiond wrote, or an access log of nginx or Caddy, combined or JSON"}
+	}
+	return nil
+}
+
+// Unreadable implements accesslog.Counts.
+func (r *recording) Unreadable(reason string) { r.unreadable[reason]++ }
+
+// Other implements accesslog.Counts.
+func (r *recording) Other() {
+	r.readable++
+	r.others++
+}
+
+// counting counts the bytes that are read of a recording.
+type counting struct {
+	from io.Reader
+	of   *recording
+}
+
+// Read implements io.Reader.
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.of.read += int64(n)
+	if c.of.progress != nil {
+		c.of.progress(c.of.read, c.of.total)
+	}
+	return n, err
+}

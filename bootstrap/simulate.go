@@ -1,0 +1,176 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/offload/sessiond/adapters/cli"
+	"github.com/offload/sessiond/adapters/limiter/memory"
+	"github.com/offload/sessiond/adapters/plot"
+	"github.com/offload/sessiond/app/simulate"
+	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/ports"
+)
+
+// simulatedSubjects bounds each part of a simulated storage: it forgets nothing before the memory
+// of the machine is full.
+const simulatedSubjects = 1_000_000_000
+
+// simulation implements sessiond limits simulate.
+func simulation(ctx context.Context, wanted cli.Simulation) (cli.SimulateReport, error) {
+	if err := plottable(wanted.Plot); err != nil {
+		return cli.SimulateReport{}, err
+	}
+	recorded, err := newRecording(wanted, func(source string) error {
+		return acceptGrid(source, wanted.Settings[0].Limits)
+	})
+	if err != nil {
+		return cli.SimulateReport{}, err
+	}
+	settings := make([]simulate.Setting, 0, len(wanted.Settings))
+	for _, setting := range wanted.Settings {
+		settings = append(settings, simulate.Setting(setting))
+	}
+	service := simulate.New(func(limits throttle.Limits) (ports.LimiterStorage, error) {
+		return memory.New(simulatedSubjects, limits.Of)
+	})
+	report, err := service.Run(ctx, recorded, settings)
+	if err != nil {
+		return cli.SimulateReport{}, err
+	}
+	if wanted.Plot != "" && report.Requests > 0 {
+		if err := writePlot(wanted.Plot, &report); err != nil {
+			return cli.SimulateReport{}, err
+		}
+	}
+	return simulateReport(wanted, recorded, &report), nil
+}
+
+// acceptGrid checks the limits of a grid against what is recorded.
+func acceptGrid(source string, limits throttle.Limits) error {
+	if source != sourceLog {
+		return nil
+	}
+	for _, dimension := range []throttle.Dimension{throttle.ByInstall, throttle.ByRenewal,
+		throttle.ByRenewalAddress} {
+		if limits.Of(dimension) > 0 {
+			return &cli.UsageError{Problem: "an access log tells nothing of installations and " +
+				"renewals: leave out --" + cli.GridFlag(dimension)}
+		}
+	}
+	if limits == (throttle.Limits{}) {
+		return &cli.UsageError{Problem: "no limit to try on an access log: give --" +
+			cli.GridFlag(throttle.ByAddress) + " or --" + cli.GridFlag(throttle.ByNetwork)}
+	}
+	return nil
+}
+
+// plottable checks the directory of a picture before anything is read.
+func plottable(name string) error {
+	if name == "" {
+		return nil
+	}
+	info, err := os.Stat(filepath.Dir(name))
+	if err == nil && !info.IsDir() {
+		err = errors.New("is not a directory")
+	}
+	if err != nil {
+		return &RecordingError{filepath.Dir(name), reasonOf(err)}
+	}
+	return nil
+}
+
+// simulateReport converts the report of the use case.
+func simulateReport(wanted cli.Simulation, recorded *recording,
+	report *simulate.Report) cli.SimulateReport {
+	shown := cli.SimulateReport{Source: recorded.source, Requests: report.Requests,
+		Undecided: report.Undecided, Others: recorded.others, Unreadable: recorded.unreadable,
+		Notes: notes(wanted, recorded, report), Settings: []cli.SimulateResult{}}
+	if report.Requests > 0 {
+		shown.First = report.First.UTC().Format(time.RFC3339)
+		shown.Last = report.Last.UTC().Format(time.RFC3339)
+	}
+	for i := range report.Results {
+		shown.Settings = append(shown.Settings, simulateResult(&report.Results[i]))
+	}
+	if wanted.Suggest != nil {
+		shown.Suggestion = &cli.Suggestion{Share: *wanted.Suggest}
+		if index, found := report.Suggest(*wanted.Suggest); found && report.Requests > 0 {
+			shown.Suggestion.Setting = &index
+		}
+	}
+	return shown
+}
+
+// simulateResult converts the result of one setting.
+func simulateResult(result *simulate.Result) cli.SimulateResult {
+	shown := cli.SimulateResult{Limits: map[string]int{}, RefusedBy: map[string]int{},
+		WindowSeconds: int(result.Setting.Window / time.Second),
+		Requests:      result.Requests.Total, Refused: result.Refusals.Total,
+		RefusedShare:       refusedShare(result),
+		LongestWaitSeconds: result.LongestWait.Seconds(),
+		Addresses:          simulateShare(result.Kinds[simulate.Addresses]),
+		Networks:           simulateShare(result.Kinds[simulate.Networks]),
+		Installations:      simulateShare(result.Kinds[simulate.Installations]),
+	}
+	for _, dimension := range throttle.Dimensions() {
+		if limit := result.Setting.Limits.Of(dimension); limit > 0 {
+			shown.Limits[dimension.String()] = limit
+			shown.RefusedBy[dimension.String()] = result.By[dimension]
+		}
+	}
+	return shown
+}
+
+func refusedShare(result *simulate.Result) float64 {
+	return float64(result.Refusals.Total) / float64(max(1, result.Requests.Total))
+}
+
+func simulateShare(share simulate.Share) *cli.SimulateShare {
+	if share.Subjects == 0 {
+		return nil
+	}
+	return &cli.SimulateShare{Subjects: share.Subjects, Refused: share.Refused,
+		RefusedShare: share.RefusedShare(), TopShare: share.Top}
+}
+
+// notes returns what the reader should know to judge the figures.
+func notes(wanted cli.Simulation, recorded *recording, report *simulate.Report) []string {
+	list := []string{}
+	if recorded.source == sourceLog && report.Requests == 0 {
+		list = append(list, "the log has no request that asks for a session")
+	}
+	if wanted.Plot != "" && report.Requests == 0 {
+		list = append(list, "there is nothing to plot: "+wanted.Plot+" was not written")
+	}
+	if report.LimitsChanged {
+		list = append(list, "the service was restarted with other limits: those that are not given "+
+			"are shown as the first ones, and were simulated as those of their time")
+	}
+	for _, dimension := range throttle.Dimensions() {
+		if wanted.Settings[0].Limits.Of(dimension) > 0 && report.Seen[dimension] == 0 &&
+			report.Requests > 0 {
+			list = append(list, fmt.Sprintf("no request was checked by %s, so --%s has no effect",
+				dimension, cli.GridFlag(dimension)))
+		}
+	}
+	return list
+}
+
+// writePlot writes the picture of a report.
+func writePlot(name string, report *simulate.Report) error {
+	svg, err := plot.SVG(picture(report))
+	if err == nil {
+		err = renameio.WriteFile(name, svg, 0o644)
+	}
+	if err != nil {
+		return &RecordingError{name, reasonOf(err)}
+	}
+	return nil
+}
