@@ -78,10 +78,12 @@ func commands(environ []string, stderr io.Writer) cli.Commands {
 		Keys: keyCommands{load, clock.New()}.commands(),
 		Limits: cli.LimitCommands{Simulate: simulation, Maximum: config.MaximumLimit,
 			MaximumWindow: config.MaximumWindow()},
+		Inspect: tokenCommands{load, time.Now}.inspect,
 		Version: versionReport,
 		Names: cli.Names{SecretVariable: config.VarSecret,
 			SigningKeysVariable: config.VarSigningKeys, ConfigFlag: config.FlagConfig,
-			RenewalGraceFlag: config.FlagOf(config.VarRenewalGrace)},
+			RenewalGraceFlag: config.FlagOf(config.VarRenewalGrace),
+			KeysetFlag:       config.FlagOf(config.VarKeysetFile)},
 	}
 }
 

@@ -50,6 +50,8 @@ type Commands struct {
 	Keys Keys
 	// Limits holds the functions about limits.
 	Limits LimitCommands
+	// Inspect shows a token, judged by the configuration that flags name.
+	Inspect func(flags *pflag.FlagSet, text string) (TokenReport, error)
 	// Unflagged are the variables of the configuration without a flag.
 	Unflagged []Variable
 	// NoColor turns colours off on a terminal too.
@@ -68,6 +70,8 @@ type Names struct {
 	// ConfigFlag is the flag that names the configuration file, RenewalGraceFlag the flag of the
 	// renewal grace.
 	ConfigFlag, RenewalGraceFlag string
+	// KeysetFlag is the flag that names the configured keyset file.
+	KeysetFlag string
 }
 
 // Run runs the command that args names and returns the exit status: 0 on success, 1 if the

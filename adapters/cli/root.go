@@ -28,7 +28,7 @@ func newRoot(commands Commands) *cobra.Command {
 	commands.AddFlags(root.Flags())
 	root.Flags().BoolP("version", "v", false, "print the version, and exit")
 	root.AddCommand(newServe(commands), newCheck(commands), newConfig(commands),
-		newHealth(commands), newKeys(commands), newLimits(commands), newVersion(commands), newCompletion())
+		newHealth(commands), newKeys(commands), newLimits(commands), newToken(commands), newVersion(commands), newCompletion())
 	// The commands below inherit it.
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return &usageError{command.CommandPath(), flagProblem(command, commands.Unflagged, err)}

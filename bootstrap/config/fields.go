@@ -53,6 +53,8 @@ var (
 
 	varEnvironment     = nameOf(&named.Environment)
 	varBuildVersion    = nameOf(&named.BuildVersion)
+	varIssuer          = nameOf(&named.Issuer)
+	varAudience        = nameOf(&named.Audience)
 	varActiveKid       = nameOf(&named.ActiveKid)
 	varLimitPerIP      = nameOf(&named.LimitPerIP)
 	varLimitPerNetwork = nameOf(&named.LimitPerNetwork)

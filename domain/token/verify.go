@@ -53,7 +53,10 @@ func Read(
 	if err != nil {
 		return session.Claims{}, err
 	}
-	if err := checkClaims(claims, settings, now); err != nil {
+	if err := checkClaimNames(claims, settings); err != nil {
+		return session.Claims{}, err
+	}
+	if err := checkClaimInstants(claims, settings, now); err != nil {
 		return session.Claims{}, err
 	}
 	return claims, nil
@@ -88,13 +91,20 @@ func (s *scratch) split(text string) error {
 	return reject(ReasonSegments)
 }
 
-// checkClaims makes checks 10 and 11, except for the version, which readClaims has checked.
-func checkClaims(claims session.Claims, settings session.Settings, now time.Time) error {
+// checkClaimNames makes check 10, except for the version, which readClaims has checked.
+func checkClaimNames(claims session.Claims, settings session.Settings) error {
 	switch {
 	case claims.Issuer != settings.Issuer:
 		return reject(ReasonIssuer)
 	case !settings.Accepts(claims.Audience):
 		return reject(ReasonAudience)
+	}
+	return nil
+}
+
+// checkClaimInstants makes check 11.
+func checkClaimInstants(claims session.Claims, settings session.Settings, now time.Time) error {
+	switch {
 	case claims.IssuedAt > claims.NotBefore || claims.NotBefore >= claims.ExpiresAt:
 		return reject(ReasonInstants)
 	case claims.NotBefore.Time().After(now.Add(settings.ClockSkew)):
