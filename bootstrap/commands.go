@@ -76,7 +76,7 @@ func commands(environ []string, stderr io.Writer) cli.Commands {
 		},
 		Unflagged: config.Unflagged(), NoColor: cli.NoColor(environ),
 		Keys: keyCommands{load, clock.New()}.commands(),
-		Limits: cli.LimitCommands{Simulate: simulation, Maximum: config.MaximumLimit,
+		Limits: cli.LimitCommands{Simulate: simulation, Explain: explainCommand{load}.explain, Maximum: config.MaximumLimit,
 			MaximumWindow: config.MaximumWindow()},
 		Inspect: tokenCommands{load, time.Now}.inspect,
 		Version: versionReport,

@@ -23,3 +23,10 @@ type LimiterStorage interface {
 	Decide(ctx context.Context, now throttle.Instant,
 		checks throttle.Checks) (throttle.Decision, error)
 }
+
+// LimiterView reads what a storage holds, and changes nothing.
+type LimiterView interface {
+	// View returns the state of each check now. It returns within a bound that the implementation
+	// documents.
+	View(ctx context.Context, checks throttle.Checks) ([]throttle.State, error)
+}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/offload/sessiond/domain/throttle"
 )
@@ -14,6 +15,8 @@ type LimitCommands struct {
 	// Simulate replays recorded requests under other limits. It returns a *UsageError if what was
 	// recorded does not go with the grid.
 	Simulate func(ctx context.Context, wanted Simulation) (SimulateReport, error)
+	// Explain describes the limits of one client, for the configuration that flags name.
+	Explain func(ctx context.Context, flags *pflag.FlagSet, client Client) (ExplainReport, error)
 	// Maximum returns the largest limit of a dimension that can be configured.
 	Maximum func(throttle.Dimension) int
 	// MaximumWindow is the longest window that can be configured.
@@ -36,6 +39,6 @@ func newLimits(commands Commands) *cobra.Command {
 			return &usageError{command.CommandPath(), "missing command: simulate or explain"}
 		},
 	})
-	group.AddCommand(newSimulate(commands))
+	group.AddCommand(newSimulate(commands), newExplain(commands))
 	return group
 }

@@ -76,29 +76,56 @@ func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client 
 	return throttle.Decision{}, refusal
 }
 
+// Subject returns the text of the subject that a client with an address and an install id has in a
+// dimension. It returns false if the dimension is not limited, or if the client has no subject in
+// it.
+func (l Limits) Subject(dimension throttle.Dimension, client netip.Addr,
+	id session.InstallID) (text string, limited bool) {
+	if l.Of(dimension) == 0 {
+		return "", false
+	}
+	switch dimension {
+	case throttle.ByAddress, throttle.ByRenewalAddress:
+		return clientaddr.Truncate(client, l.IPv6Prefix).String(), true
+	case throttle.ByNetwork:
+		network, ok := clientaddr.Network(client, l.IPv6Prefix)
+		if !ok {
+			return "", false
+		}
+		return network.String(), true
+	case throttle.ByInstall, throttle.ByRenewal:
+		return id.Text(), true
+	}
+	return "", false
+}
+
 // newSession returns the checks of a new session, in the order in which they are reported.
 func (s *Service) newSession(id session.InstallID, client netip.Addr) throttle.Checks {
-	bits := s.limits.IPv6Prefix
-	address := s.check(throttle.ByAddress, clientaddr.Truncate(client, bits).String())
-	install := s.check(throttle.ByInstall, id.Text())
-	network, ok := clientaddr.Network(client, bits)
-	if !ok || s.limits.PerNetwork == 0 {
+	address, _ := s.check(throttle.ByAddress, client, id)
+	install, _ := s.check(throttle.ByInstall, client, id)
+	network, limited := s.check(throttle.ByNetwork, client, id)
+	if !limited {
 		return throttle.NewChecks(address, install)
 	}
-	return throttle.NewChecks(address, s.check(throttle.ByNetwork, network.String()), install)
+	return throttle.NewChecks(address, network, install)
 }
 
 // renewal returns the checks of a renewal, in the order in which they are reported. None of its
 // subjects is one of a new session, so that a stranger who knows an install id cannot use up the
 // renewals of its holder.
 func (s *Service) renewal(id session.InstallID, client netip.Addr) throttle.Checks {
-	address := clientaddr.Truncate(client, s.limits.IPv6Prefix)
-	return throttle.NewChecks(s.check(throttle.ByRenewal, id.Text()),
-		s.check(throttle.ByRenewalAddress, address.String()))
+	install, _ := s.check(throttle.ByRenewal, client, id)
+	address, _ := s.check(throttle.ByRenewalAddress, client, id)
+	return throttle.NewChecks(install, address)
 }
 
-// check returns the check of a dimension for the subject with the given text.
-func (s *Service) check(dimension throttle.Dimension, text string) throttle.Check {
+// check returns the check of a dimension; false if the client is not limited in it.
+func (s *Service) check(dimension throttle.Dimension, client netip.Addr,
+	id session.InstallID) (throttle.Check, bool) {
+	text, limited := s.limits.Subject(dimension, client, id)
+	if !limited {
+		return throttle.Check{}, false
+	}
 	return throttle.Check{Dimension: dimension, Subject: s.digester.Subject(dimension, text),
-		Limit: s.limits.Of(dimension), Window: s.limits.Window}
+		Limit: s.limits.Of(dimension), Window: s.limits.Window}, true
 }

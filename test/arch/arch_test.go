@@ -90,7 +90,7 @@ var layers = []layer{
 	}},
 	{"app", func(_, path string, own bool) bool {
 		return own && (within(path, "domain") || path == "ports") ||
-			slices.Contains([]string{"context", "errors", "sync", "sync/atomic", "time",
+			slices.Contains([]string{"cmp", "context", "errors", "slices", "sync", "sync/atomic", "time",
 				"net/netip"}, path)
 	}},
 	// Other services and apps import these packages, so they have no dependencies beyond the
