@@ -41,7 +41,7 @@ func TestPagesAreTried(t *testing.T) {
 	all := pages(t)
 	for _, name := range []string{"README.md", "cmd/sessiond/docs/operations.md",
 		"cmd/sessiond/docs/keys.md", "cmd/sessiond/docs/limits.md", "cmd/sessiond/docs/proxies.md",
-		"cmd/sessiond/docs/tls.md", walkPage} {
+		"cmd/sessiond/docs/tls.md", "cmd/sessiond/docs/tuning.md", walkPage} {
 		assert.NotEmpty(t, all[name].Blocks, name)
 	}
 }
@@ -93,7 +93,14 @@ func newWorld(t *testing.T, page Page, index int) *world {
 		if more == "serving" {
 			w.tls(t, page, index)
 		}
+	case "with an access log":
+		w.accessLog(t)
+	case "with a trace":
+		w.trace(t)
 	case "serving":
+		if more == "inspected" {
+			w.env["OFFLOAD_SESSION_SECRET"] = secret
+		}
 		if more == "with an origin" {
 			w.env["OFFLOAD_CORS_ALLOWED_ORIGINS"] = "https://app.example.com"
 		}
@@ -135,6 +142,31 @@ func (w *world) serve(t *testing.T) *harness.Process {
 	w.env["TOKEN"] = service.Token(t, "install-docs")
 	w.replace = append(w.replace, "localhost:8080", service.Public)
 	return service
+}
+
+// accessLog writes a log of nginx, and two older ones.
+func (w *world) accessLog(t *testing.T) {
+	t.Helper()
+	line := func(second int) string {
+		return fmt.Sprintf(`203.0.113.5 - - [30/Nov/2026:12:00:%02d +0000] `+
+			`"POST /v1/sessions/anonymous HTTP/1.1" 200 512 "-" "-"`+"\n", second)
+	}
+	for i, name := range []string{"access.log.2", "access.log.1", "access.log"} {
+		w.write(t, "var/log/nginx/"+name, line(3*i)+line(3*i+1))
+	}
+	w.shell(t, "gzip var/log/nginx/access.log.2", true)
+	w.replace = append(w.replace, "/var/log/nginx", w.path("var/log/nginx"))
+}
+
+// trace has a service write a trace.
+func (w *world) trace(t *testing.T) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(w.path("var/lib/sessiond"), 0o755))
+	service := harness.Start(t, harness.Env{
+		"OFFLOAD_SESSION_ISSUE_TRACE_FILE": w.path("var/lib/sessiond/issue.trace")})
+	service.Token(t, "install-docs")
+	service.Stop(t)
+	w.replace = append(w.replace, "/var/lib/sessiond", w.path("var/lib/sessiond"))
 }
 
 // tls runs the page's earlier block and serves with the certificate that it made.
