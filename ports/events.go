@@ -194,8 +194,9 @@ type TracesLost struct {
 // TracesExported reports the end of TracesLost.
 type TracesExported struct{}
 
-func (TracesLost) event()            {}
-func (TracesExported) event()        {}
+func (TracesLost) event()     {}
+func (TracesExported) event() {}
+
 // TraceFull reports that the trace of checks has ended, because it has reached its greatest size or
 // could not be written. It is recorded once.
 type TraceFull struct {

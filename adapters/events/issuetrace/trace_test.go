@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -48,8 +49,18 @@ func traced(t *testing.T, name string, clock ports.Clock,
 	file, err := issuetrace.Open(name, limits, events)
 	require.NoError(t, err)
 	t.Cleanup(file.Close)
-	return issuetrace.NewStorage(storage, file, clock, throttle.NewTraceDigester(digestKey),
+	return issuetrace.NewStorage(yielding{storage}, file, clock, throttle.NewTraceDigester(digestKey),
 		true), file
+}
+
+// yielding is a storage that lets others run between its decision and the line.
+type yielding struct{ ports.LimiterStorage }
+
+func (y yielding) Decide(ctx context.Context, now throttle.Instant,
+	checks throttle.Checks) (throttle.Decision, error) {
+	decision, err := y.LimiterStorage.Decide(ctx, now, checks)
+	runtime.Gosched()
+	return decision, err
 }
 
 // lines is an issuetrace.Lines over text.
@@ -163,7 +174,7 @@ func TestLinesAreInTheOrderOfTheDecisions(t *testing.T) {
 		callers.Go(func() {
 			for i := range 500 {
 				now := clock.Instant() // late by the time of the decision, for some
-				clock.Advance(time.Second / 50)
+				clock.Advance(2 * time.Second)
 				_, err := storage.Decide(t.Context(), now, throttle.NewChecks(
 					check(throttle.ByAddress, i%20), check(throttle.ByInstall, (caller+i)%7)))
 				assert.NoError(t, err)
