@@ -64,7 +64,7 @@ func (r *Recorder) Record(_ context.Context, event ports.Event) {
 		r.history.add(r.clock.Now(), "A key signs again", "")
 	case ports.TracesLost:
 		r.history.add(r.clock.Now(), "Traces are not exported", e.Cause.Error())
-	case ports.TracesExported:
+	case ports.TracesExported, ports.TraceFull:
 		r.history.add(r.clock.Now(), "Traces are exported again", "")
 	case ports.ForwardedByStranger:
 		r.history.stranger.Store(true)
