@@ -26,6 +26,7 @@ type tokenCommands struct {
 func (c tokenCommands) inspect(flags *pflag.FlagSet, text string) (cli.TokenReport, error) {
 	text, rejection := bareToken(text)
 	if rejection != nil {
+		//nolint:nilerr // the report says that the token is rejected
 		return rejectedReport(rejection.Reason, "the text is not a bearer token alone"), nil
 	}
 	review := c.load(flags)

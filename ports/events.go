@@ -176,9 +176,9 @@ type LimiterMisconfigured struct {
 // or one that had to make room.
 type ConnectionRefused struct{ Budget Budget }
 
-// ConsoleRefused reports a request for the operators' console under a host name that is not allowed:
-// an operator's name for the service that is missing in the configuration, or a web page that reaches
-// the operations listener by DNS rebinding.
+// ConsoleRefused reports a request for the operators' console under a host name that is not
+// allowed: an operator's name for the service that is missing in the configuration, or a web page
+// that reaches the operations listener by DNS rebinding.
 type ConsoleRefused struct{}
 
 // RequestsShed reports that a budget was reached, and that a request was refused or reset for it.

@@ -71,7 +71,7 @@ func SVG(picture Picture) ([]byte, error) {
 	canvas := vgsvg.New(width, height)
 	page := draw.New(canvas)
 	page.SetColor(color.White)
-	page.Fill(page.Rectangle.Path())
+	page.Fill(page.Path())
 	tiles := draw.Tiles{Rows: 2, Cols: 1, PadX: vg.Centimeter, PadY: vg.Centimeter,
 		PadTop: vg.Centimeter, PadBottom: vg.Centimeter, PadLeft: vg.Centimeter,
 		PadRight: vg.Centimeter}
@@ -92,8 +92,8 @@ func newPlot(title, x, y string) *plot.Plot {
 	p.Title.Padding = vg.Millimeter * 3
 	p.X.Label.Text, p.Y.Label.Text = x, y
 	p.Y.Min = 0
-	// The marks are left of the names, which may be wider than they are taken for: the fonts are the
-	// viewer's.
+	// The marks are left of the names, which may be wider than they are taken for: the fonts are
+	// the viewer's.
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Legend.Padding = vg.Millimeter
 	p.Legend.ThumbnailWidth = 2 * vg.Centimeter

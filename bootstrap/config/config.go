@@ -8,8 +8,8 @@
 //
 // The package opens only the configuration file and the files that the configuration names: files
 // with the value of a variable, the keyset, the certificates and their keys, the list of denied
-// secrets, a trace that exists, and for ReadImport the file of a secret. It opens no network connection. It may import
-// every layer.
+// secrets, a trace that exists, and for ReadImport the file of a secret. It opens no network
+// connection. It may import every layer.
 package config
 
 import (

@@ -85,7 +85,8 @@ func TestPseudonyms(t *testing.T) {
 	}
 }
 
-// TestTraceDigester checks that a trace holds neither what a storage holds nor what telemetry shows.
+// TestTraceDigester checks that a trace holds neither what a storage holds nor what telemetry
+// shows.
 func TestTraceDigester(t *testing.T) {
 	digester, traced := throttle.NewDigester(digestKey), throttle.NewTraceDigester(digestKey)
 	for i := range 1000 {

@@ -1,4 +1,5 @@
-// Package lines reads text line by line in bounded memory. The package imports the standard library.
+// Package lines reads text line by line in bounded memory. The package imports the standard
+// library.
 package lines
 
 import (
@@ -42,14 +43,15 @@ func (r *Reader) Next() (line []byte, more bool, err error) {
 			}
 			continue
 		}
-		if err != nil && !errors.Is(err, io.EOF) {
+		ended := errors.Is(err, io.EOF)
+		if err != nil && !ended {
 			return nil, false, err
 		}
 		line = bytes.TrimRight(line, "\r\n")
 		if len(line) > 0 {
 			return line, true, nil
 		}
-		if err != nil {
+		if ended {
 			return nil, false, nil
 		}
 	}

@@ -168,7 +168,7 @@ func TestWrongInput(t *testing.T) {
 		{64, "--install-id must have", []string{"explain", "--address", "::1", "--install-id",
 			"short"}},
 		{64, "missing command", nil},
-		{64, "unknown command", []string{"simluate"}},
+		{64, "unknown command", []string{"simluate"}}, //nolint:misspell // as an operator does
 	} {
 		args := append([]string{"limits"}, c.args...)
 		if len(c.args) > 0 && c.args[0] == "simulate" && c.want != "no such file or directory" {

@@ -110,6 +110,7 @@ var logFormats = map[string]func(visit) string{
 			v.at.Format("02/Jan/2006:15:04:05 -0700"), request(v))
 	},
 	"nginx": func(v visit) string {
+		//nolint:gocritic // as nginx writes it
 		return fmt.Sprintf(`{"msec":"%d.%03d","remote_addr":"%s","request":"%s HTTP/2.0","status":"200"}`,
 			v.at.Unix(), v.at.Nanosecond()/1e6, v.address, request(v))
 	},

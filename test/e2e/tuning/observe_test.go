@@ -57,6 +57,7 @@ func TestTraceAndObserveAgree(t *testing.T) {
 	harness.Wait(t, "all requests are answered", &group)
 	throttled := map[string]int{}
 	for _, dimension := range throttle.Dimensions() {
+		//nolint:gocritic // a label of Prometheus
 		throttled[dimension.String()] = int(service.Metric(t, fmt.Sprintf(
 			`offload_session_throttled_total{dimension="%s",mode="observe"}`, dimension)))
 		assert.Positive(t, throttled[dimension.String()], dimension)
