@@ -2,6 +2,8 @@ package sessionclient
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"time"
 )
 
@@ -21,6 +23,8 @@ type Client struct {
 	// saved.
 	text    string
 	unsaved bool
+	// lost counts the saves in sequence whose text could not be loaded again.
+	lost int
 	// version counts the changes of held that are not the result of an exchange of this client.
 	version int
 	// expired is whether the application refused the token as expired: it can only be renewed.
@@ -62,6 +66,10 @@ func (c *Client) SignOut(ctx context.Context) error {
 	return c.save(ctx, "")
 }
 
+// Format implements fmt.Formatter. It prints no field, because the session and the install ID are
+// secret.
+func (c *Client) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "session client") }
+
 // lock begins the use of the fields that turn guards.
 func (c *Client) lock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -98,12 +106,14 @@ func (c *Client) load(ctx context.Context) {
 	if own := c.config.InstallID; own != "" && found.installID != own {
 		found = held{installID: own} // the session is another installation's
 	}
+	if c.text = text; found == c.held {
+		return
+	}
 	other := found.token != c.held.token
 	if c.replace(found); other && known && found.refreshAfter > 0 {
 		c.aged = true // it is younger than the last look at the storage
 		c.rhythm.renewAt = before + time.Duration(found.refreshAfter)*time.Second
 	}
-	c.text = text
 }
 
 // use notes that the storage was loaded or saved, and returns when that last happened.
@@ -128,10 +138,26 @@ func (c *Client) save(ctx context.Context, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	err := c.config.Storage.Save(ctx, text)
+	if err == nil && !c.kept(ctx, text) {
+		err = errLost
+	}
 	if c.text, c.unsaved = text, err != nil; !c.unsaved {
 		c.use()
 	}
 	return err
+}
+
+// kept reports whether the storage keeps what was just saved. Another client may have replaced it
+// already, so only several saves without it are a storage that loses what it is given: it must not
+// cause a session for each request.
+func (c *Client) kept(ctx context.Context, text string) bool {
+	loaded, err := c.config.Storage.Load(ctx)
+	if err == nil && parse(loaded) != parse(text) {
+		c.lost++
+	} else {
+		c.lost = 0
+	}
+	return c.lost < maxLost
 }
 
 // session returns a session to send, for a call that began at an instant. If the request cannot be
@@ -190,7 +216,7 @@ func (c *Client) decide(began time.Duration, once bool, last *flight) step {
 		switch {
 		case once && !c.aged && (due || c.flight != nil):
 			return step{flight: c.fly(), optional: true}
-		case c.aged && due:
+		case c.aged && due && last == nil: // not at once after another flight
 			c.fly()
 		}
 		return step{token: c.held.token}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -21,9 +22,11 @@ const (
 	maxAnswer = 64 << 10
 	// maxRefresh is the most that refresh_after may be: the longest lifetime of a session.
 	maxRefresh = 365 * 24 * 60 * 60
-	// maxSeconds is what larger numbers of seconds in headers count as.
-	maxSeconds   = 999_999_999
+	// maxSeconds is what larger numbers of seconds in headers count as: the service asks for two of
+	// its windows at most, which are up to a day.
+	maxSeconds   = 2 * 24 * 60 * 60
 	maxCode      = 64
+	maxDetails   = 16
 	maxRequestID = 128
 )
 
@@ -121,33 +124,59 @@ func retriable(status int) bool {
 
 // failed returns the error of an answer that grants no session.
 func failed(response *http.Response, text []byte) *Error {
+	failure := &Error{Code: CodeUnexpectedResponse, Status: response.StatusCode,
+		RequestID: requestIDOf(response.Header)}
 	var body struct {
 		Error struct {
-			Code    string   `json:"code"`
-			Details []Detail `json:"details"`
+			Code    json.RawMessage `json:"code"`
+			Details json.RawMessage `json:"details"`
 		} `json:"error"`
 	}
-	if len(text) > maxAnswer || json.Unmarshal(text, &body) != nil {
-		body.Error.Code, body.Error.Details = "", nil
+	if len(text) <= maxAnswer {
+		_ = json.Unmarshal(text, &body) // what is not an error of the service has no members
 	}
-	code := response.Header.Get(envelope.HeaderErrorCode)
-	if code == "" {
-		code = body.Error.Code
+	var code string
+	_ = json.Unmarshal(body.Error.Code, &code)
+	if header := firstOf(response.Header, envelope.HeaderErrorCode); isWord(header) {
+		code = header
 	}
-	failure := &Error{Code: code, Status: response.StatusCode,
-		RequestID: requestIDOf(response.Header)}
-	if !isWord(code) {
-		failure.Code = CodeUnexpectedResponse
+	if isWord(code) && response.StatusCode >= http.StatusBadRequest {
+		failure.Code = code
 	}
-	for _, detail := range body.Error.Details {
-		if isWord(detail.Field) && isWord(detail.Rule) {
-			failure.Details = append(failure.Details, detail)
-		}
-	}
+	failure.Details = detailsIn(body.Error.Details)
 	if retriable(response.StatusCode) {
-		failure.RetryAfter = seconds(response.Header.Get(envelope.HeaderRetryAfter))
+		failure.RetryAfter = retryAfterOf(response.Header)
 	}
 	return failure
+}
+
+// detailsIn returns the details of an error that are in the form of the service.
+func detailsIn(text json.RawMessage) []Detail {
+	var all []json.RawMessage
+	if json.Unmarshal(text, &all) != nil {
+		return nil
+	}
+	var details []Detail
+	for _, each := range all[:min(len(all), maxDetails)] {
+		var words struct{ Field, Rule string }
+		if json.Unmarshal(each, &words) != nil || !isWord(words.Field) || !isWord(words.Rule) {
+			continue
+		}
+		detail := Detail{Field: words.Field, Rule: words.Rule}
+		var bounds struct{ Min, Max *int }
+		if json.Unmarshal(each, &bounds) == nil && bounds.Min != nil && bounds.Max != nil &&
+			*bounds.Min >= 0 && *bounds.Max >= 0 {
+			detail.Min, detail.Max = *bounds.Min, *bounds.Max
+		}
+		details = append(details, detail)
+	}
+	return details
+}
+
+// firstOf returns the first element of a header that has one: two servers may have set it.
+func firstOf(header http.Header, name string) string {
+	first, _, _ := strings.Cut(header.Get(name), ",")
+	return strings.TrimSpace(first)
 }
 
 // isWord reports whether text is a word of the service's errors. Anything else is not shown.
@@ -162,6 +191,17 @@ func requestIDOf(header http.Header) string {
 	return ""
 }
 
+// retryAfterOf returns the longest of the waits in Retry-After, which each proxy may add, or 0.
+func retryAfterOf(header http.Header) time.Duration {
+	var longest time.Duration
+	for _, value := range header.Values(envelope.HeaderRetryAfter) {
+		for each := range strings.SplitSeq(value, ",") {
+			longest = max(longest, seconds(each))
+		}
+	}
+	return longest
+}
+
 // seconds returns a number of seconds of at least one, or 0 if text is anything else.
 func seconds(text string) time.Duration {
 	text = strings.TrimSpace(text)
@@ -169,17 +209,20 @@ func seconds(text string) time.Duration {
 		return 0
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n > maxSeconds {
-		n = maxSeconds
+	if err != nil {
+		n = maxSeconds // there are too many digits
 	}
-	return time.Duration(n) * time.Second
+	return time.Duration(min(max(n, 1), maxSeconds)) * time.Second
 }
+
+// quoted matches the strings in a header: the names of limits.
+var quoted = regexp.MustCompile(`"[^"]*"`)
 
 // limitWait returns how long the limits of a RateLimit header that have no grant left ask to wait.
 func limitWait(header http.Header) time.Duration {
 	var longest time.Duration
 	for _, line := range header.Values("RateLimit") {
-		for limit := range strings.SplitSeq(line, ",") {
+		for limit := range strings.SplitSeq(quoted.ReplaceAllLiteralString(line, ""), ",") {
 			var wait time.Duration
 			spent := false
 			for parameter := range strings.SplitSeq(limit, ";") {

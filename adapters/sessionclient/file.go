@@ -30,8 +30,13 @@ var errTooLarge = errors.New("sessionclient: the file is too large")
 type FileStorage struct{ path string }
 
 // NewFileStorage returns a FileStorage in the file at path. The file, and the folder that it is in,
-// are created when a session is saved.
-func NewFileStorage(path string) *FileStorage { return &FileStorage{path} }
+// are created when a session is saved. A later change of the working folder has no effect.
+func NewFileStorage(path string) *FileStorage {
+	if absolute, err := filepath.Abs(path); err == nil { // else the working folder is gone
+		path = absolute
+	}
+	return &FileStorage{path}
+}
 
 // Load implements Storage.
 func (s *FileStorage) Load(context.Context) (string, error) {

@@ -2,6 +2,9 @@ package sessionclient
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"sync"
 )
 
@@ -19,6 +22,12 @@ type Storage interface {
 	Lock(ctx context.Context) (unlock func(), err error)
 }
 
+// maxLost is how many saves in sequence a storage may lose before the client goes on in memory.
+const maxLost = 3
+
+// errLost says that a storage does not return what it was given.
+var errLost = errors.New("sessionclient: the storage loses what is saved")
+
 // MemoryStorage is a Storage for clients in one process. It is lost when the process ends.
 type MemoryStorage struct {
 	lock chan struct{}
@@ -28,6 +37,11 @@ type MemoryStorage struct {
 
 // NewMemoryStorage returns an empty MemoryStorage.
 func NewMemoryStorage() *MemoryStorage { return &MemoryStorage{lock: make(chan struct{}, 1)} }
+
+// Format implements fmt.Formatter. It does not print the text, which is secret.
+func (s *MemoryStorage) Format(state fmt.State, _ rune) {
+	_, _ = io.WriteString(state, "memory storage")
+}
 
 // Load implements Storage.
 func (s *MemoryStorage) Load(context.Context) (string, error) {

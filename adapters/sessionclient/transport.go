@@ -2,9 +2,12 @@ package sessionclient
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/offload/sessiond/adapters/http/envelope"
 	"github.com/offload/sessiond/domain/failure"
@@ -16,8 +19,9 @@ const (
 	// maxSends is how often a request is sent at most: once, and once more for each of the two
 	// codes.
 	maxSends = 3
-	// maxDrain is how much of the body of a 401 is read, so that its connection can be used again.
-	maxDrain = 64 << 10
+	// maxDrain and maxDrainTime are how much of the body of a 401 is read, and for how long, so that
+	// its connection can be used again.
+	maxDrain, maxDrainTime = 64 << 10, time.Second
 )
 
 // RoundTripper returns an http.RoundTripper that sends requests through base, and those to the
@@ -38,6 +42,9 @@ type transport struct {
 	client *Client
 	base   http.RoundTripper
 }
+
+// Format implements fmt.Formatter, as that of Client.
+func (t *transport) Format(state fmt.State, verb rune) { t.client.Format(state, verb) }
 
 // CloseIdleConnections closes those of the base, for http.Client.CloseIdleConnections.
 func (t *transport) CloseIdleConnections() {
@@ -80,9 +87,16 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 				return response, nil //nolint:nilerr // it cannot be sent again
 			}
 		}
-		_, _ = io.CopyN(io.Discard, response.Body, maxDrain)
-		_ = response.Body.Close()
+		drain(response.Body)
 	}
+}
+
+// drain reads a body within bounds, and closes it. The rest of a body that has no end is left.
+func drain(body io.ReadCloser) {
+	late := time.AfterFunc(maxDrainTime, func() { _ = body.Close() })
+	defer late.Stop()
+	_, _ = io.CopyN(io.Discard, body, maxDrain)
+	_ = body.Close()
 }
 
 // attach returns a copy of r with a body and a session.
@@ -123,19 +137,26 @@ func (c *Client) refused(ctx context.Context, token, code string, obeyed *obeyed
 	return false
 }
 
+// parameter matches a parameter of a challenge (RFC 9110 §11.2). What stands in a quoted string is
+// no parameter.
+var parameter = regexp.MustCompile(`([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)`)
+
 // codeOf returns the error code of a 401. The challenge stands in for a code that a proxy dropped.
 func codeOf(header http.Header) string {
-	if code := header.Get(envelope.HeaderErrorCode); code != "" {
+	if code := firstOf(header, envelope.HeaderErrorCode); code != "" {
 		return code
 	}
-	for _, challenge := range header.Values(envelope.HeaderChallenge) {
-		if !strings.Contains(challenge, `error="invalid_token"`) {
-			continue
-		}
-		if strings.Contains(challenge, `error_description="expired"`) {
-			return failure.ExpiredToken.Code()
-		}
+	has := map[string]bool{}
+	challenges := strings.Join(header.Values(envelope.HeaderChallenge), ", ")
+	for _, match := range parameter.FindAllStringSubmatch(challenges, -1) {
+		has[strings.ToLower(match[1])+"="+strings.Trim(match[2], `"`)] = true
+	}
+	switch {
+	case !has["error=invalid_token"]:
+		return ""
+	case has["error_description=expired"]:
+		return failure.ExpiredToken.Code()
+	default:
 		return failure.InvalidToken.Code()
 	}
-	return ""
 }

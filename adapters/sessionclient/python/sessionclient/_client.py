@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import http.client
 import logging
 import math
@@ -32,9 +33,6 @@ _PATH = "/v1/sessions/anonymous"
 _FIRST_RENEWAL_PAUSE, _LAST_RENEWAL_PAUSE = 10.0, 300.0
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 60.0
 _BETWEEN_REPLACEMENTS = 60.0
-
-_MAX_DROPPED = 10
-"""More sign-outs than these while one caller waits are a storage that forgets."""
 
 _SPENT = SessionError("session_rate_limited")
 """Stands for a refusal that RateLimit announces."""
@@ -197,7 +195,9 @@ class SessionClient:
                 if may_renew and not sending.replayable:
                     return stored, self._join(stored, now)
             elif now >= due and may_renew:
-                self._take_off(stored)
+                # Without a thread, for example while the interpreter ends, the session goes on.
+                with contextlib.suppress(RuntimeError):
+                    self._take_off(stored)
             return stored, None
 
     def _refused(self, token: str, code: str) -> bool:
@@ -271,8 +271,7 @@ class SessionClient:
 
     def _obtain(self, flight: Flight) -> str:
         self._wait(flight, None)
-        dropped = 0
-        while dropped < _MAX_DROPPED:
+        while True:
             try:
                 token = self._attempt(flight)
             except SessionError as error:
@@ -286,9 +285,7 @@ class SessionClient:
                 if not flight.wanted():
                     self._flight = None  # here, so that no caller joins it any more
                     raise SessionError("signed_out")  # reaches no caller
-            dropped += 1
             self._wait(flight, None)
-        raise RuntimeError("the storage of the session does not return what was saved")
 
     def _wait(self, flight: Flight, refusal: Optional[SessionError]) -> None:
         """Waits out a pause, or raises an error if no caller waits that long.

@@ -19,8 +19,13 @@ from ._errors import Detail, SessionError
 from ._vault import is_refresh_after, is_token
 
 _MAX_BODY = 64 << 10
-_SECONDS = re.compile(r"[0-9]{1,9}")
-_CODE = re.compile(r"[a-z_]{1,64}")
+_MAX_DETAILS = 16
+_MAX_SECONDS = 2 * 24 * 60 * 60
+"""What more seconds in headers count as. The service asks for two windows at most, each a day."""
+
+_SECONDS = re.compile(r"[0-9]+")
+_QUOTED = re.compile(r'"[^"]*"')
+_WORD = re.compile(r"[a-z_]{1,64}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _USER_AGENT = "sessionclient-python"
 
@@ -146,7 +151,7 @@ def exchange(
     if isinstance(outcome[0], Response):
         return outcome[0]
     assert isinstance(outcome[0], BaseException)
-    raise _failure_of(outcome[0]) from outcome[0]
+    raise _failure_of(outcome[0]) from _cause_of(outcome[0])
 
 
 def _open(
@@ -156,7 +161,7 @@ def _open(
     context: Optional[ssl.SSLContext],
 ) -> Response:
     opener = urllib.request.OpenerDirector()
-    opener.add_handler(urllib.request.ProxyHandler())
+    opener.add_handler(proxies_for(request.full_url))
     opener.add_handler(_Handler(cut, context))
     with opener.open(request, timeout=timeout) as response:
         assert isinstance(response, http.client.HTTPResponse)
@@ -168,15 +173,33 @@ def _open(
         return Response(response.status, response.headers, body)
 
 
+def proxies_for(url: str) -> urllib.request.ProxyHandler:
+    """Returns the proxies of the platform. Plain http, which is for loopback, takes none: they
+    would get the session in clear text.
+    """
+    return urllib.request.ProxyHandler(None if url.lower().startswith("https:") else {})
+
+
 def _failure_of(error: BaseException) -> BaseException:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, (TimeoutError, socket.timeout)):
         return SessionError("timeout")
-    if isinstance(reason, (OSError, http.client.IncompleteRead)) or isinstance(error, OSError):
+    if isinstance(error, (OSError, http.client.HTTPException)):
         return SessionError("unreachable")
-    if isinstance(error, http.client.HTTPException):
-        return SessionError("unexpected_response")
     return error
+
+
+def _cause_of(error: BaseException) -> Optional[BaseException]:
+    """Returns the cause to show: an error of the system.
+
+    It comes without its traceback, whose variables hold the request with its secrets, and not in
+    place of what has a part of the response.
+    """
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if not isinstance(reason, OSError) or isinstance(reason, http.client.HTTPException):
+        return None
+    reason.__cause__ = reason.__context__ = None
+    return reason.with_traceback(None)
 
 
 def session_in(response: Response) -> Issued:
@@ -200,8 +223,9 @@ def session_in(response: Response) -> Issued:
 def _pause(headers: email.message.Message) -> int:
     """Returns for how long a limit is exhausted (draft-ietf-httpapi-ratelimit-headers)."""
     pause = 0
-    for limit in ", ".join(headers.get_all("RateLimit") or []).split(","):
-        members = [each.strip().partition("=") for each in limit.split(";")[1:]]
+    # Without the names of the limits, which may hold anything.
+    for limit in _QUOTED.sub("", ", ".join(headers.get_all("RateLimit") or [])).split(","):
+        members = [each.strip().partition("=") for each in limit.split(";")]
         values = {name: value for name, _, value in members}
         if values.get("r") == "0":
             pause = max(pause, _seconds(values.get("t")) or 0)
@@ -212,29 +236,35 @@ def _refusal(response: Response, members: Dict[str, Any]) -> SessionError:
     error = members.get("error")
     if not isinstance(error, dict):
         error = {}
-    code = response.headers.get("X-Error-Code") or error.get("code")
-    if response.status < 400 or not isinstance(code, str) or not _CODE.fullmatch(code):
-        code = "unexpected_response"
+    # Two servers may each have set the header.
+    header = (response.headers.get("X-Error-Code") or "").split(",")[0].strip()
+    code = next((each for each in (header, error.get("code")) if _is_word(each)), None)
+    retry_after = None
+    if response.status in (429, 503):
+        every = ",".join(response.headers.get_all("Retry-After") or []).split(",")
+        retry_after = max((_seconds(each) or 0 for each in every), default=0) or None
     return SessionError(
-        code,
+        "unexpected_response" if response.status < 400 or code is None else code,
         status=response.status,
         details=_details(error.get("details")),
-        retry_after=_seconds(response.headers.get("Retry-After")),
+        retry_after=retry_after,
         request_id=_request_id(response.headers),
     )
 
 
+def _is_word(value: object) -> bool:
+    """Reports whether a value is a word of sessiond's errors. Anything else is not shown."""
+    return isinstance(value, str) and _WORD.fullmatch(value) is not None
+
+
 def _details(value: object) -> Tuple[Detail, ...]:
-    if not isinstance(value, list):
-        return ()
     details = []
-    for each in value:
-        if isinstance(each, dict) and isinstance(each.get("field"), str):
-            bounds = [
-                bound if isinstance(bound, int) else None
-                for bound in (each.get("min"), each.get("max"))
-            ]
-            details.append(Detail(each["field"], str(each.get("rule", "")), *bounds))
+    for each in value[:_MAX_DETAILS] if isinstance(value, list) else []:
+        if isinstance(each, dict) and _is_word(each.get("field")) and _is_word(each.get("rule")):
+            bounds = [each.get("min"), each.get("max")]
+            if not all(type(bound) is int and bound >= 0 for bound in bounds):
+                bounds = [None, None]
+            details.append(Detail(each["field"], each["rule"], *bounds))
     return tuple(details)
 
 
@@ -247,10 +277,13 @@ def _object(body: Optional[bytes]) -> Dict[str, Any]:
 
 
 def _seconds(value: Optional[str]) -> Optional[int]:
-    """Parses whole seconds. A date in Retry-After would depend on the device's clock."""
+    """Parses whole seconds, at least one. A date would depend on the device's clock."""
     if value is None or not _SECONDS.fullmatch(value.strip()):
         return None
-    return int(value)
+    digits = value.strip().lstrip("0")
+    if len(digits) > 9:
+        return _MAX_SECONDS
+    return min(max(1, int(digits or "0")), _MAX_SECONDS)
 
 
 def _request_id(headers: email.message.Message) -> Optional[str]:

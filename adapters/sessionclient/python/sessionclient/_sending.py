@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Optional, Set
 
-_INVALID = re.compile(r'(?:^|[\s,])error\s*=\s*"invalid_token"')
-_EXPIRED = re.compile(r'(?:^|[\s,])error_description\s*=\s*"expired"')
+# A parameter of a challenge (RFC 9110, 11.2). What stands in a quoted string is none.
+_PARAMETER = re.compile(r'([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)')
 _CODES = ("expired_token", "invalid_token")
 
 
@@ -22,9 +22,13 @@ class Sending:
 
     def first(self, error_code: Optional[str], challenge: Optional[str]) -> Optional[str]:
         """Returns the code of a 401 that is to be handled, from its header or its challenge."""
-        code = error_code
-        if not code and _INVALID.search(challenge or ""):
-            code = "expired_token" if _EXPIRED.search(challenge or "") else "invalid_token"
+        code = (error_code or "").split(",")[0].strip()  # two servers may each have set it
+        if not code:
+            found = _PARAMETER.findall(challenge or "")
+            parameters = {(name.lower(), value.strip('"')) for name, value in found}
+            if ("error", "invalid_token") in parameters:
+                expired = ("error_description", "expired") in parameters
+                code = "expired_token" if expired else "invalid_token"
         if code not in _CODES or code in self._seen:
             return None
         self._seen.add(code)

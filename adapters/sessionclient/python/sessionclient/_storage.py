@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 import tempfile
 import threading
@@ -71,7 +72,7 @@ class FileStorage:
 
     The file is replaced atomically. A file beside it, whose name ends in ``.lock``, is locked while
     a session is obtained, so that several processes obtain one session. The lock is advisory
-    (``flock``, or ``msvcrt.locking`` on Windows). A missing folder is created, with mode 0700.
+    (``flock``, or ``msvcrt.locking`` on Windows). Symbolic links are not followed. A missing folder is created, with mode 0700.
     """
 
     def __init__(self, path: Union[str, os.PathLike[str]]) -> None:
@@ -81,12 +82,14 @@ class FileStorage:
 
     def load(self) -> Optional[str]:
         try:
-            with open(self._path, "rb") as file:
+            with open(_open_regular(self._path, os.O_RDONLY), "rb") as file:
                 return file.read(MAX_TEXT + 1).decode("utf-8", "replace")
         except FileNotFoundError:
             return None
 
     def save(self, text: Optional[str]) -> None:
+        if os.path.lexists(self._path):
+            _check_regular(os.lstat(self._path))
         if text is None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._path)
@@ -109,7 +112,7 @@ class FileStorage:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         self._make_folder()
-        descriptor = os.open(self._path + ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = _open_regular(self._path + ".lock", os.O_RDWR | os.O_CREAT)
         self._locked.add(descriptor)
         owner = os.getpid()
         try:
@@ -137,6 +140,25 @@ class FileStorage:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         self._locked = set()
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Opens a regular file. It neither follows a link nor waits for the writer of a pipe."""
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # each is missing somewhere
+        flags |= getattr(os, name, 0)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        _check_regular(os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_regular(status: os.stat_result) -> None:
+    # A link could lead into files of others.
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("not a regular file")
 
 
 if sys.platform == "win32":

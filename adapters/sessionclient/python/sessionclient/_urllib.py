@@ -8,6 +8,7 @@ import typing
 import urllib.request
 from typing import Dict, Iterable, Optional, Union
 
+from ._exchange import proxies_for
 from ._sending import Sending
 
 if typing.TYPE_CHECKING:
@@ -103,7 +104,9 @@ def open_with(
             request.data = data
     else:
         request = urllib.request.Request(url, data)
+    proxies = [proxies_for(request.full_url)] if client._serves(request.full_url) else []
     opener = urllib.request.build_opener(
+        *proxies,
         urllib.request.HTTPSHandler(context=client._ssl_context),
         _RedirectHandler(client),
         _SessionHandler(client),

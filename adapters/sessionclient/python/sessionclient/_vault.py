@@ -17,6 +17,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,4096}")
 _VERSION = 1
 _MAX_REFRESH = 31_536_000
 
+_MAX_LOST = 3
+"""How many saves in sequence a storage may lose before it counts as failing."""
+
 
 def is_token(value: object) -> bool:
     """Reports whether a value can be a session token."""
@@ -92,6 +95,7 @@ class Vault:
         self._copy: Optional[str] = None
         self._unsaved = False
         self._failing = False
+        self._lost = 0
 
     def load(self) -> Kept:
         if self._unsaved:
@@ -111,10 +115,23 @@ class Vault:
     def _save(self) -> None:
         try:
             self._storage.save(self._copy)
+            self._check()
         except Exception as error:
             self._report(error)
         else:
             self._unsaved = self._failing = False
+
+    def _check(self) -> None:
+        """Raises an error if the storage does not return what it is given.
+
+        Another client may have replaced it already, so only several saves in sequence count. Such
+        a storage must not cause a session for each request.
+        """
+        text = self._storage.load()
+        kept = parse(text if isinstance(text, str) else None) == parse(self._copy)
+        self._lost = 0 if kept else self._lost + 1
+        if self._lost >= _MAX_LOST:
+            raise OSError("the storage loses what is saved")
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

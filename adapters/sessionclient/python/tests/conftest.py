@@ -108,7 +108,7 @@ class Sessiond:
                     else:
                         sessiond._apply(self)
 
-            do_GET = do_PUT = do_POST
+            do_GET = do_PUT = do_CONNECT = do_POST
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -88,6 +88,29 @@ def test_caller_waits_no_longer_than_max_wait(sessiond: Sessiond) -> None:
     assert failure(sessiond.client(timeout=LONG, max_wait=0.2)).code == "timeout"
 
 
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"token-1\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ntoken-1",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ntoken-1",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ntoken-1\r\n", b"",
+    ],
+)  # fmt: skip
+def test_cause_holds_no_secret(sessiond: Sessiond, response: bytes) -> None:
+    def write(handler: Handler) -> None:
+        handler.wfile.write(response)
+
+    sessiond.write = write
+    error = failure(sessiond.client(install_id="install-12345"))
+    assert error.code == "unreachable"
+    chain = error.__cause__
+    while chain is not None:  # a crash report has the variables of every traceback
+        shown = f"{chain!r} {vars(chain)} {chain.args}"
+        assert "token-1" not in shown
+        assert chain.__traceback__ is None
+        chain = chain.__cause__ or chain.__context__
+
+
 def test_response_that_ends_early_is_unreachable(sessiond: Sessiond) -> None:
     def write(handler: Handler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}")
@@ -96,12 +119,12 @@ def test_response_that_ends_early_is_unreachable(sessiond: Sessiond) -> None:
     assert failure(sessiond.client()).code == "unreachable"
 
 
-def test_what_is_not_http_is_an_unexpected_response(sessiond: Sessiond) -> None:
+def test_what_is_not_http_is_unreachable(sessiond: Sessiond) -> None:
     def write(handler: Handler) -> None:
         handler.wfile.write(b"SSH-2.0-server\r\n")
 
     sessiond.write = write
-    assert failure(sessiond.client()).code == "unexpected_response"
+    assert failure(sessiond.client()).code == "unreachable"
 
 
 def test_closed_port_is_unreachable() -> None:
@@ -123,13 +146,26 @@ def test_redirect_is_not_followed(sessiond: Sessiond) -> None:
     assert (len(sessiond.bodies), sessiond.application) == (1, [])
 
 
-def test_proxy_of_the_environment_is_used(
+def test_proxy_of_the_environment_does_not_get_what_is_for_loopback(
     sessiond: Sessiond, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("http_proxy", sessiond.url)
+    with socket.socket() as bound:  # a proxy that does not accept connections
+        bound.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{bound.getsockname()[1]}")
+        monkeypatch.setenv("no_proxy", "")
+        client = sessiond.client()
+        assert client.token() == "token-1"
+        with client.open(sessiond.url + "/protected") as response:
+            assert response.status == 200
+
+
+def test_proxy_of_the_environment_is_used_for_https(
+    sessiond: Sessiond, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", sessiond.url)
     monkeypatch.setenv("no_proxy", "")
-    client = sessiond.client(sessions="http://127.0.0.1:9/")
-    assert client.token() == "token-1"
+    assert failure(sessiond.client(sessions="https://sessions.example")).code == "unreachable"
+    assert [each["path"] for each in sessiond.application] == ["sessions.example:443"]
 
 
 def test_error_says_everything_but_secrets(sessiond: Sessiond) -> None:
@@ -139,20 +175,20 @@ def test_error_says_everything_but_secrets(sessiond: Sessiond) -> None:
     ]
     body = {"error": {"code": "validation_error", "message": "-", "details": details}}
     sessiond.write = lambda handler: answer(
-        handler, 422, body, {"X-Request-ID": "r-1", "Retry-After": "7"}
+        handler, 422, body, {"X-Request-ID": "r-1"}
     )
     error = failure(sessiond.client(install_id="install-12345"))
     want: Dict[str, Any] = {
         "code": "validation_error",
         "status": 422,
         "details": (Detail("app_version", "length", 1, 32), Detail("platform", "blank")),
-        "retry_after": 7,
+        "retry_after": None,
         "request_id": "r-1",
     }
     assert vars(error) == want
     assert str(error) == (
         "no session: validation_error, status 422, app_version: length, platform: blank, "
-        "retry after 7 s, request r-1"
+        "request r-1"
     )
     again = pickle.loads(pickle.dumps(error))
     assert (vars(again), str(again)) == (want, str(error))
@@ -208,7 +244,9 @@ def test_retry_after_of_nothing_is_one_second(sessiond: Sessiond, clock: Clock) 
         ('"ip";t=20;r=0', 20),
         ('"ip";r=0', 0),
         ('"ip";r=0;t=x', 0),
-        ("r=0;t=20", 0),
+        ("r=0;t=20", 20),
+        ('"a,b;r=0;t=20";r=1;t=5', 0),
+        ('"ip";r=0;t=' + "9" * 30, 172_800),
     ],
 )
 def test_exhausted_limit_delays_the_next_request(

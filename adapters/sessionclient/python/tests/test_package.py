@@ -104,8 +104,8 @@ def test_only_one_module_needs_more_than_the_standard_library(path: pathlib.Path
 
 STANDARD = {
     "__future__", "asyncio", "concurrent", "contextlib", "email", "fcntl", "functools", "http",
-    "ipaddress", "json", "logging", "math", "msvcrt", "os", "random", "re", "socket", "ssl", "sys",
-    "tempfile", "threading", "time", "typing", "unicodedata", "urllib", "uuid", "weakref",
+    "ipaddress", "json", "logging", "math", "msvcrt", "os", "random", "re", "socket", "ssl", "stat",
+    "sys", "tempfile", "threading", "time", "typing", "unicodedata", "urllib", "uuid", "weakref",
 }  # fmt: skip
 
 

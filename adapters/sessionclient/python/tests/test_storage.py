@@ -197,14 +197,56 @@ def test_memory_wins_until_a_save_succeeds(caplog: pytest.LogCaptureFixture) -> 
     assert vault.load() == Kept()
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_is_no_regular_file_is_neither_read_nor_replaced(
+    kind: str, tmp_path: pathlib.Path
+) -> None:
+    path, other = tmp_path / "session", tmp_path / "other"
+    other.write_text("of another")
+    if kind == "link":
+        path.symlink_to(other)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    storage = FileStorage(path)
+    with pytest.raises(OSError):
+        storage.load()
+    for text in (None, "text"):
+        with pytest.raises(OSError):
+            storage.save(text)
+    assert path.is_symlink() or not path.is_file()
+    assert other.read_text() == "of another"
+
+
+def test_lock_that_is_a_link_is_not_followed(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "session.lock").symlink_to(tmp_path / "other")
+    with pytest.raises(OSError):
+        FileStorage(tmp_path / "session").lock().__enter__()
+    assert not (tmp_path / "other").exists()
+
+
 def test_storage_that_forgets_does_not_cause_requests_without_end(sessiond: Sessiond) -> None:
     class Forgetting(MemoryStorage):
         def load(self) -> Optional[str]:
             return None
 
-    with pytest.raises(RuntimeError, match="storage"):
-        sessiond.client(storage=Forgetting()).token()
-    assert len(sessiond.bodies) == 10
+    client = sessiond.client(storage=Forgetting())
+    for _ in range(3):
+        client.token()
+    assert len(sessiond.bodies) == 3
+
+
+def test_storage_that_keeps_only_short_texts_does_not_either(sessiond: Sessiond) -> None:
+    class Short(MemoryStorage):
+        def save(self, text: Optional[str]) -> None:
+            if text is None or len(text) < 80:
+                super().save(text)
+
+    client = sessiond.client(storage=Short())
+    for _ in range(9):
+        client.token()
+    assert len(sessiond.bodies) == 3
 
 
 def test_failing_lock_does_not_keep_a_session_back(sessiond: Sessiond, clock: Clock) -> None:

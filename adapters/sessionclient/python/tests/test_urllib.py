@@ -104,18 +104,6 @@ def test_401_after_a_redirect_is_handled(sessiond: Sessiond, elsewhere: Sessiond
     assert [each["body"] for each in elsewhere.application] == ["body", "body"]
 
 
-def test_proxy_of_the_environment_stays_in_between(
-    sessiond: Sessiond, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("http_proxy", sessiond.url)
-    monkeypatch.setenv("no_proxy", "")
-    client = sessiond.client(sessions="http://localhost:9", application="http://localhost:8")
-    sessiond.refuse = [INVALID]
-    client.open("http://localhost:8/x").close()
-    assert [each["path"] for each in sessiond.application] == ["http://localhost:8/x"] * 2
-    assert sessiond.tokens() == ["Bearer token-1", "Bearer token-2"]
-
-
 def test_no_session_is_an_error_and_sends_nothing(sessiond: Sessiond, clock: Clock) -> None:
     sessiond.write = lambda handler: answer(handler, 500, b"")
     client = sessiond.client()

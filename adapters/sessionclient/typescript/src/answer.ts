@@ -12,6 +12,8 @@ export interface Grant {
 /** The most bytes of a response that are read. */
 const maxBytes = 64 * 1024;
 const maxRefreshAfter = 365 * 24 * 60 * 60;
+/** What more seconds in headers count as. The service asks for two windows at most, each a day. */
+const maxSeconds = 2 * 24 * 60 * 60;
 const word = /^[a-z_]{1,64}$/;
 
 /** Reads the response to a request for a session. Throws a SessionError unless it is a session. */
@@ -47,9 +49,9 @@ export function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Reads a number of seconds as HTTP writes it. A date or a fraction is undefined. */
-function wholeSeconds(text: string | null): number | undefined {
-  return text !== null && /^[0-9]{1,9}$/.test(text) ? Number(text) : undefined;
+/** Reads a number of seconds, at least one, as HTTP writes it. A date or a fraction is 0. */
+function wholeSeconds(text: string): number {
+  return /^\s*[0-9]+\s*$/.test(text) ? Math.min(Math.max(1, Number(text)), maxSeconds) : 0;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -61,7 +63,7 @@ function isCount(value: unknown, max: number): value is number {
 }
 
 /** Reads the body, or returns undefined if it is too long. */
-export async function readText(response: Response): Promise<string | undefined> {
+async function readText(response: Response): Promise<string | undefined> {
   const reader = response.body?.getReader();
   if (reader === undefined) return "";
   const decoder = new TextDecoder();
@@ -85,7 +87,7 @@ function exhausted(header: string): number {
     const members = limit.split(";").map((member) => member.trim());
     if (!members.includes("r=0")) continue;
     for (const member of members) {
-      if (member.startsWith("t=")) longest = Math.max(longest, wholeSeconds(member.slice(2)) ?? 0);
+      if (member.startsWith("t=")) longest = Math.max(longest, wholeSeconds(member.slice(2)));
     }
   }
   return longest;
@@ -95,13 +97,20 @@ function refusal(response: Response, body: Record<string, unknown> | undefined):
   const { status, headers } = response;
   const error = isObject(body?.["error"]) ? body["error"] : {};
   // What something on the way to the service answers has no code.
-  const code = status < 400 ? undefined : [headers.get("X-Error-Code"), error["code"]].find(isWord);
-  const retryAfter = isBusy(status) ? wholeSeconds(headers.get("Retry-After")) : undefined;
+  const code =
+    status < 400 ? undefined : [firstOf(headers, "X-Error-Code"), error["code"]].find(isWord);
+  // Each proxy may add one.
+  const waits = (headers.get("Retry-After") ?? "").split(",").map(wholeSeconds);
   return new SessionError(code ?? "unexpected_response", {
     ...common(response),
     details: Array.isArray(error["details"]) ? error["details"].slice(0, 16).flatMap(detail) : [],
-    retryAfterSeconds: retryAfter === undefined ? undefined : Math.max(1, retryAfter),
+    retryAfterSeconds: (isBusy(status) && Math.max(...waits)) || undefined,
   });
+}
+
+/** Returns the first element of a header that has one: two servers may have set it. */
+export function firstOf(headers: Headers, name: string): string {
+  return (headers.get(name) ?? "").split(",", 1)[0]?.trim() ?? "";
 }
 
 /** Reports whether a status means that the same request succeeds later. */

@@ -1,4 +1,4 @@
-import { readText } from "./answer.ts";
+import { firstOf } from "./answer.ts";
 import { Call } from "./call.ts";
 import { baseURL, originOf } from "./origins.ts";
 import { outgoing } from "./outgoing.ts";
@@ -73,11 +73,12 @@ export class SessionClient {
         const token = await this.#source.obtain(call, !request.replayable);
         const response = await request.send(this.#transport, token);
         const why = this.#refusal(response);
-        if (why === undefined) return response;
+        if (why === undefined || handled.has(why)) return response;
         const again = await this.#source.refused(call, token, why);
-        if (!again || !request.replayable || handled.has(why)) return response;
+        if (!again || !request.replayable) return response;
         handled.add(why);
-        readText(response).catch(() => {}); // so that the connection can be used again
+        // Not read: it may have no end. If it is here already, the connection is used again.
+        response.body?.cancel().catch(() => {});
       }
     } finally {
       request.discard();
@@ -103,13 +104,24 @@ export class SessionClient {
     if (response.status !== 401) return undefined;
     // After a redirect, another server may have answered, which did not get the session.
     if (response.redirected && !this.#origins.has(originOf(response.url) ?? "")) return undefined;
-    const code = response.headers.get("X-Error-Code");
-    if (code !== null)
-      return code === "expired_token" || code === "invalid_token" ? code : undefined;
-    const challenge = response.headers.get("WWW-Authenticate") ?? "";
-    if (!/\berror="invalid_token"/i.test(challenge)) return undefined;
-    return /\berror_description="expired"/i.test(challenge) ? "expired_token" : "invalid_token";
+    const code = firstOf(response.headers, "X-Error-Code") || codeOfChallenge(response.headers);
+    return code === "expired_token" || code === "invalid_token" ? code : undefined;
   }
+}
+
+/** Returns what a challenge says in place of an error code that a proxy dropped. */
+function codeOfChallenge(headers: Headers): Refusal | undefined {
+  // A parameter (RFC 9110, 11.2). What stands in a quoted string is none.
+  const parameter = /([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)/g;
+  const found = (headers.get("WWW-Authenticate") ?? "").matchAll(parameter);
+  const has = new Set(
+    Array.from(
+      found,
+      ([, name = "", value = ""]) => `${name.toLowerCase()}=${value.replace(/^"+|"+$/g, "")}`,
+    ),
+  );
+  if (!has.has("error=invalid_token")) return undefined;
+  return has.has("error_description=expired") ? "expired_token" : "invalid_token";
 }
 
 /** Checks a number of seconds. Timers hold no more than 24 days. */

@@ -19,10 +19,11 @@ export class Pace {
   refusal(): { seconds: number; error: SessionError } | undefined {
     const seconds = this.#openAt - machine.now();
     if (seconds <= 0) return undefined;
-    const { code, status, requestId } = this.#said;
+    const { code, status, details, requestId } = this.#said;
+    const retryAfterSeconds = Math.ceil(seconds);
     return {
       seconds,
-      error: new SessionError(code, { status, requestId, retryAfterSeconds: Math.ceil(seconds) }),
+      error: new SessionError(code, { status, details, requestId, retryAfterSeconds }),
     };
   }
 

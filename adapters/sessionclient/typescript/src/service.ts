@@ -2,6 +2,18 @@ import { type Grant, readGrant } from "./answer.ts";
 import { SessionError } from "./errors.ts";
 import { machine } from "./machine.ts";
 
+/**
+ * Returns what an error and its causes say. Their other members are left out, because those of Node
+ * hold a part of the response; and messages with a secret too.
+ */
+function said(error: unknown, secrets: readonly string[], depth = 3): Error | undefined {
+  if (!(error instanceof Error) || depth === 0) return undefined;
+  const { name, message } = error;
+  if (secrets.some((secret) => message.includes(secret))) return undefined;
+  const cause = said(error.cause, secrets, depth - 1);
+  return Object.assign(new Error(message, cause && { cause }), { name });
+}
+
 /** The service that grants sessions. */
 export class Service {
   /** The seconds that one exchange may take. */
@@ -36,7 +48,10 @@ export class Service {
     try {
       return await Promise.race([this.#send(installId, token, over.signal), late]);
     } catch (cause) {
-      throw cause instanceof SessionError ? cause : new SessionError("unreachable", { cause });
+      if (cause instanceof SessionError) throw cause;
+      throw new SessionError("unreachable", {
+        cause: said(cause, [installId, token ?? installId]),
+      });
     } finally {
       cancel();
     }

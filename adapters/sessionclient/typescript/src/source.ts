@@ -23,8 +23,8 @@ export class Source {
   #dated: { token: string; refreshAt: number } | undefined;
   /** What the storage held when this client last looked. */
   #seen: { token: string | undefined; at: number } | undefined;
-  /** The session that the application refused last. It is not sent there again. */
-  #refused: { token: string; why: Refusal } | undefined;
+  /** The session that the application refused as expired: it can only be renewed. */
+  #expired: string | undefined;
   #replaceableAt = -Infinity;
   /** Counts sign-outs, so that a flight that began before one is dropped. */
   #signOuts = 0;
@@ -43,7 +43,7 @@ export class Source {
     let refused: SessionError | undefined;
     for (;;) {
       const kept = await call.wait(this.#load());
-      if (kept.token !== undefined && kept.token !== this.#refused?.token) {
+      if (kept.token !== undefined && kept.token !== this.#expired) {
         const dated = this.#dated?.token === kept.token;
         const due = dated ? machine.now() >= (this.#dated?.refreshAt ?? 0) : once;
         if (!due || renewed || !this.#pace.mayRenew()) return kept.token;
@@ -78,22 +78,22 @@ export class Source {
   async refused(call: Call, token: string, why: Refusal): Promise<boolean> {
     const kept = await call.wait(this.#load());
     if (kept.token !== token) return true; // another call or tab has replaced it
-    const before = this.#refused?.token === token ? this.#refused.why : undefined;
-    if (before === why || before === "invalid_token") return true;
-    if (why === "invalid_token") {
-      // An application with wrong keys must not make each installation ask for sessions all the
-      // time.
-      if (machine.now() < this.#replaceableAt) return false;
-      this.#replaceableAt = machine.now() + replacing;
+    if (why === "expired_token") {
+      this.#expired = token;
+      return true;
     }
-    this.#refused = { token, why };
+    // An application with wrong keys must not make each installation ask for sessions all the time.
+    if (machine.now() < this.#replaceableAt) return false;
+    this.#replaceableAt = machine.now() + replacing;
+    this.#seen = { token: undefined, at: machine.now() };
+    await call.wait(this.#vault.save({ installId: kept.installId }));
     return true;
   }
 
   /** Forgets the session and a created install id. */
   signOut(): Promise<void> {
     this.#signOuts++;
-    this.#dated = this.#refused = undefined;
+    this.#dated = this.#expired = undefined;
     this.#seen = { token: undefined, at: machine.now() };
     return this.#vault.save({});
   }
@@ -129,11 +129,7 @@ export class Source {
     const signOuts = this.#signOuts;
     const found = await this.#load();
     if (signOuts !== this.#signOuts || found.token !== because) return;
-    const invalid = this.#refused?.token === found.token && this.#refused?.why === "invalid_token";
-    const asked = {
-      installId: found.installId ?? createInstallId(),
-      token: invalid ? undefined : found.token,
-    };
+    const asked = { installId: found.installId ?? createInstallId(), token: found.token };
     if (!same(asked, found)) await this.#vault.save(asked);
     const grant = await this.#pace.follow(this.#service.exchange(asked.installId, asked.token));
     const at = machine.now();
@@ -143,7 +139,7 @@ export class Source {
     const { token, refreshAfter } = grant;
     this.#dated = { token, refreshAt: at + refreshAfter };
     this.#seen = { token, at };
-    this.#refused = undefined; // two sessions of the same second may have the same text
+    this.#expired = undefined; // two sessions of the same second may have the same text
     await this.#vault.save({ installId: asked.installId, token, refreshAfter });
   }
 }

@@ -10,6 +10,9 @@ export interface Kept {
   readonly refreshAfter?: number | undefined;
 }
 
+/** How many saves in sequence a storage may lose before it counts as failing. */
+const maxLost = 3;
+
 /**
  * Keeps an installation's id and session in the app's storage, and in memory while that fails. The
  * storage is the truth: another tab may have changed it.
@@ -22,6 +25,8 @@ export class Vault {
   #unsaved = false;
   #saving = false;
   #saves = 0;
+  /** How many saves in sequence could not be loaded again. */
+  #lost = 0;
   /** Whether a call of the storage was given up and still goes on. */
   #stuck = false;
 
@@ -57,8 +62,11 @@ export class Vault {
     let saved = false;
     try {
       await this.#timely(() => this.#storage.save(text));
-      // A storage that loses what it is given must not cause a session for each request.
-      saved = text === null || (await this.#timely(() => this.#storage.load())) !== null;
+      // A storage that loses what it is given must not cause a session for each request. Another
+      // tab may have replaced it already, so only several saves in sequence count.
+      const loaded = parseKept(await this.#timely(() => this.#storage.load()));
+      this.#lost = formatKept(loaded) === formatKept(parseKept(text)) ? 0 : this.#lost + 1;
+      saved = this.#lost < maxLost;
     } catch {
       // Memory counts until the storage is back.
     }

@@ -1,6 +1,8 @@
 // Tests what is particular to fetch, to storages and to locks, with a transport of the test.
 import assert from "node:assert/strict";
+import { createServer } from "node:net";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { inMemory, SessionClient, SessionError } from "../built/index.js";
 import { leased } from "../built/locks.js";
 import { machine } from "../built/machine.js";
@@ -267,7 +269,6 @@ test("errors hold neither a token nor an install id", async () => {
 });
 
 const broken = {
-  "loses what it is given": { load: () => null, save: () => {}, lock: (work) => work() },
   rejects: {
     load: () => Promise.reject(new Error("x")),
     save: () => Promise.reject(new Error("x")),
@@ -291,6 +292,65 @@ for (const [name, storage] of Object.entries(broken)) {
     assert.equal(await client.token(), "session.2");
   });
 }
+
+/** Returns a storage that keeps a text only if it is short enough. */
+function small(most) {
+  let kept = null;
+  const save = (text) => {
+    if ((text ?? "").length <= most) kept = text;
+  };
+  return { load: () => kept, save, lock: (work) => work() };
+}
+
+for (const [name, storage] of [
+  ["keeps nothing", small(0)],
+  ["keeps an install id alone", small(80)],
+]) {
+  test(`a storage that ${name} costs three sessions`, async () => {
+    const world = new World();
+    const client = world.client({ storage });
+    for (let i = 0; i < 9; i++) await client.token();
+    assert.equal(world.issued.length, 3);
+    await client.signOut();
+    assert.equal(await client.token(), "session.4");
+  });
+}
+
+test("an error shows no part of the response", async () => {
+  for (const raw of [
+    "session.secret\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsession.secret\r\n",
+  ]) {
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => socket.end(raw));
+    });
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = `http://127.0.0.1:${server.address().port}`;
+    const client = new World().client({ sessions: address, fetch: undefined });
+    const error = await within(
+      "the error",
+      client.token().catch((error) => error),
+    );
+    assert.equal(error.code, "unreachable");
+    assert.ok(error.cause instanceof Error);
+    const shown = inspect(error, { depth: 9, showHidden: true });
+    assert.equal(shown.includes("session.secret"), false, shown);
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test("a 401 without an end is not waited for", async () => {
+  const world = new World();
+  let cancelled = false;
+  const endless = new ReadableStream({ cancel: () => void (cancelled = true) });
+  world.answers = [
+    new Response(endless, { status: 401, headers: { "X-Error-Code": "expired_token" } }),
+  ];
+  const response = await within("the answer", world.client().fetch(`${application}/`));
+  assert.equal(response.status, 200);
+  assert.equal(cancelled, true);
+});
 
 test("a storage is used again when it is back", async () => {
   const world = new World();

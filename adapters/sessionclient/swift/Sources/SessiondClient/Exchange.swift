@@ -68,7 +68,8 @@ struct Exchange: Sendable {
         for try await byte in bytes {
             body.append(byte)
             guard body.count <= Self.largestBody else {
-                throw SessionError(code: SessionError.unexpectedResponse, status: head.statusCode)
+                body = Data() // nothing of sessiond's is so large; the status and the headers count
+                break
             }
         }
         return Answer(status: head.statusCode, header: { head.value(forHTTPHeaderField: $0) }, body: body)
@@ -97,15 +98,51 @@ extension Answer {
 
     private struct Envelope: Decodable {
         struct Failure: Decodable {
-            let code: String
-            let details: [SessionError.Detail]?
+            let code: String?
+            let details: [Lenient]?
+
+            enum CodingKeys: String, CodingKey {
+                case code, details
+            }
+
+            init(from decoder: any Decoder) throws {
+                let members = try decoder.container(keyedBy: CodingKeys.self)
+                code = try? members.decode(String.self, forKey: .code)
+                details = try? members.decode([Lenient].self, forKey: .details)
+            }
+        }
+
+        /// A detail, or nil if it does not have the form of sessiond's.
+        struct Lenient: Decodable {
+            let detail: SessionError.Detail?
+
+            enum CodingKeys: String, CodingKey {
+                case field, rule, min, max
+            }
+
+            init(from decoder: any Decoder) throws {
+                guard let members = try? decoder.container(keyedBy: CodingKeys.self),
+                    let field = try? members.decode(String.self, forKey: .field), isCode(field),
+                    let rule = try? members.decode(String.self, forKey: .rule), isCode(rule)
+                else {
+                    detail = nil
+                    return
+                }
+                if let min = try? members.decode(Int.self, forKey: .min), min >= 0,
+                    let max = try? members.decode(Int.self, forKey: .max), max >= 0
+                {
+                    detail = SessionError.Detail(field: field, rule: rule, min: min, max: max)
+                } else {
+                    detail = SessionError.Detail(field: field, rule: rule, min: nil, max: nil)
+                }
+            }
         }
 
         let error: Failure
     }
 
     init(status: Int, header: (String) -> String?, body: Data) {
-        let requestID = header("X-Request-ID")
+        let requestID = header("X-Request-ID").flatMap { Record.isToken($0) && $0.utf8.count <= 128 ? $0 : nil }
         if status == 200 {
             guard let issued = try? JSONDecoder().decode(Issued.self, from: body),
                 Record.isToken(issued.session_token), Record.isRefreshAfter(issued.refresh_after)
@@ -123,15 +160,16 @@ extension Answer {
             return
         }
         let failure = (try? JSONDecoder().decode(Envelope.self, from: body))?.error
+        let codes = [header("X-Error-Code").map(firstElement), failure?.code].compactMap { $0 }
+        let isRefusal = status == 429 || status == 503
         let error = SessionError(
-            code: [header("X-Error-Code"), failure?.code].compactMap { $0 }.first(where: isCode)
-                ?? SessionError.unexpectedResponse,
+            code: codes.first { status >= 400 && isCode($0) } ?? SessionError.unexpectedResponse,
             status: status,
-            details: failure?.details ?? [],
-            retryAfter: header("Retry-After").flatMap(wholeSeconds),
+            details: (failure?.details ?? []).prefix(16).compactMap { $0.detail },
+            retryAfter: isRefusal ? longestWait(header("Retry-After") ?? "") : nil,
             requestID: requestID
         )
-        self = status == 429 || status == 503 ? .refused(error) : .failed(error)
+        self = isRefusal ? .refused(error) : .failed(error)
     }
 }
 
@@ -139,15 +177,29 @@ private func isCode(_ text: String) -> Bool {
     (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { $0 == UInt8(ascii: "_") || (97...122).contains($0) }
 }
 
-/// Returns the seconds of a Retry-After header, or nil if it is a date or nonsense.
+/// Returns the first element of a header: two servers may each have set it.
+func firstElement(_ header: String) -> String {
+    let first = header.split(separator: ",", omittingEmptySubsequences: false).first ?? ""
+    return first.trimmingCharacters(in: .whitespaces)
+}
+
+/// Returns the longest wait of a Retry-After header, to which each proxy may add one, or nil.
+func longestWait(_ retryAfter: String) -> Int? {
+    retryAfter.split(separator: ",").compactMap { wholeSeconds($0.trimmingCharacters(in: .whitespaces)) }.max()
+}
+
+/// Returns a number of seconds of at least one, or nil if the text is a date or nonsense. More than
+/// two days count as two days: sessiond asks for two of its windows at most, each at most a day.
 func wholeSeconds(_ text: String) -> Int? {
-    guard (1...9).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
-    return Int(text)
+    guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+    return min(max(Int(text) ?? .max, 1), 2 * 24 * 60 * 60)
 }
 
 /// Returns the longest wait of the limits in a RateLimit header that have nothing remaining.
 func spentFor(_ rateLimit: String) -> Int {
-    rateLimit.split(separator: ",").map { limit -> Int in
+    // Without the names of the limits, which may hold anything.
+    let limits = rateLimit.replacingOccurrences(of: "\"[^\"]*\"", with: "", options: .regularExpression)
+    return limits.split(separator: ",").map { limit -> Int in
         let members = limit.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
         guard members.contains("r=0"), let reset = members.first(where: { $0.hasPrefix("t=") }) else { return 0 }
         return wholeSeconds(String(reset.dropFirst(2))) ?? 0

@@ -74,7 +74,7 @@ extension SessionClient {
             renewNotBefore = 0
             refusalBackoff.reset()
             renewalBackoff.reset()
-            refusal = SessionError(code: SessionError.rateLimited, status: 429)
+            refusal = SessionError(code: SessionError.rateLimited)
             notBefore = max(notBefore, now + grant.delay)
             resumeWaiters(.granted(grant.token))
         case .refused(let error):

@@ -18,15 +18,32 @@ enum Rejection: Hashable, Sendable {
 
     /// Without a code, which a proxy may have dropped, the challenge counts (RFC 6750, section 3).
     init?(code: String?, challenge: String?) {
-        switch code {
+        // A proxy and the application may each have set the header.
+        switch code.map(firstElement) ?? "" {
         case "expired_token":
             self = .expired
         case "invalid_token":
             self = .invalid
-        case nil where challenge?.contains(#"error="invalid_token""#) == true:
-            self = challenge?.contains(#"error_description="expired""#) == true ? .expired : .invalid
+        case "":
+            let parameters = Rejection.parameters(of: challenge ?? "")
+            guard parameters.contains("error=invalid_token") else { return nil }
+            self = parameters.contains("error_description=expired") ? .expired : .invalid
         default:
             return nil
         }
+    }
+
+    /// Returns the parameters of challenges (RFC 9110, section 11.2) as `name=value`. What stands in
+    /// a quoted string is no parameter.
+    private static func parameters(of challenges: String) -> Set<String> {
+        let pattern = #"([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)"#
+        guard let expression = try? NSRegularExpression(pattern: pattern) else { return [] }
+        let text = challenges as NSString
+        let matches = expression.matches(in: challenges, range: NSRange(location: 0, length: text.length))
+        return Set(matches.map { match in
+            let value = text.substring(with: match.range(at: 2))
+            return text.substring(with: match.range(at: 1)).lowercased() + "="
+                + value.trimmingCharacters(in: CharacterSet(charactersIn: "\""))
+        })
     }
 }

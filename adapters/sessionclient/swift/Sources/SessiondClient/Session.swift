@@ -96,8 +96,11 @@ extension SessionClient {
     private func save() {
         do {
             try configuration.storage.save(held.text)
+            // Another client may have replaced it already, so only several saves in sequence are a
+            // storage that loses what it is given. It must not cause a session for each request.
+            lost = Record(stored: try configuration.storage.load()) == held ? 0 : lost + 1
             accessed = hooks.now()
-            unsaved = false
+            unsaved = lost >= 3
         } catch {
             unsaved = true
         }

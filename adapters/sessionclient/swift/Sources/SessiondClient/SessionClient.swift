@@ -51,6 +51,8 @@ public actor SessionClient {
     var held = Record()
     /// The storage has not taken `held` yet, so `held` counts and not what is stored.
     var unsaved = false
+    /// How many saves in sequence could not be loaded again.
+    var lost = 0
     /// `held` began while the storage could not be read, so what is stored counts once it can be.
     var provisional = false
     /// The token that the application called expired. It is sent to renew, and for nothing else.

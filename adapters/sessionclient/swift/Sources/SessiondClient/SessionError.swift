@@ -13,7 +13,7 @@ public struct SessionError: Error, Equatable, Sendable {
     /// Names the request in sessiond's log.
     public let requestID: String?
 
-    public struct Detail: Decodable, Equatable, Sendable {
+    public struct Detail: Equatable, Sendable {
         public let field: String
         public let rule: String
         public let min: Int?

@@ -22,7 +22,8 @@ final class WireTests: XCTestCase {
 
     func testErrorsHaveDetails() {
         let body = #"{"error":{"code":"validation_error","message":"","request_id":"r","#
-            + #""details":[{"field":"install_id","rule":"length","min":8,"max":128}]}}"#
+            + #""details":[{"field":"install_id","rule":"length","min":8,"max":128},"#
+            + #"{"field":"No Word","rule":"blank"},7]}}"#
         guard case .failed(let error) = Answer(status: 422, header: { _ in nil }, body: Data(body.utf8)) else {
             return XCTFail("422 is an error")
         }
@@ -32,8 +33,12 @@ final class WireTests: XCTestCase {
 
     func testSeconds() {
         XCTAssertEqual(wholeSeconds("120"), 120)
-        for text in ["", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT", "99999999999999999999"] {
-            XCTAssertNil(wholeSeconds(text), text)
+        XCTAssertEqual(wholeSeconds("0"), 1)
+        XCTAssertEqual(wholeSeconds("99999999999999999999"), 172_800)
+        XCTAssertEqual(longestWait("5, 30"), 30)
+        XCTAssertEqual(spentFor(#""a,b;r=0;t=90";r=1;t=5, "ip";r=0;t=20"#), 20)
+        for text in ["", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT"] {
+            XCTAssertNil(longestWait(text), text)
         }
     }
 
@@ -44,7 +49,11 @@ final class WireTests: XCTestCase {
         XCTAssertEqual(Rejection(code: nil, challenge: invalid + #", error_description="expired""#), .expired)
         XCTAssertEqual(Rejection(code: nil, challenge: invalid), .invalid)
         XCTAssertNil(Rejection(code: "unauthorized", challenge: invalid))
-        XCTAssertNil(Rejection(code: nil, challenge: "Basic"))
+        XCTAssertEqual(Rejection(code: "", challenge: "Bearer ERROR = invalid_token"), .invalid)
+        XCTAssertEqual(Rejection(code: "expired_token, expired_token", challenge: nil), .expired)
+        for challenge in ["Basic", #"Bearer realm="error=\"invalid_token\"""#, #"Bearer x-error="invalid_token""#] {
+            XCTAssertNil(Rejection(code: nil, challenge: challenge))
+        }
     }
 
     func testRecords() {
