@@ -17,9 +17,10 @@ const (
 	// A wait that the service asked for is longer by a random part of minJitter, or of a tenth of
 	// it if that is more, so that clients that were refused together do not return together.
 	minJitter, jitterDivisor = time.Second, 10
-	// invalidInterval is the minimum time between two sessions that are replaced because the
-	// application called them invalid: if its keys are wrong, it says so of every session.
-	invalidInterval = time.Minute
+	// refusalInterval is the minimum time between two sessions that are replaced because the
+	// application called them invalid, or renewed because it called them expired before they were
+	// due: if its keys or its clock are wrong, it says so of every session.
+	refusalInterval = time.Minute
 )
 
 // rhythm says when the service may be asked again. Its instants are those of the clock.
@@ -33,9 +34,22 @@ type rhythm struct {
 	// refusals counts the refusals without a usable Retry-After, and failures the other failures,
 	// since the last success.
 	refusals, failures int
-	// invalid is when a session was last replaced because it was invalid, if replaced is true.
-	invalid  time.Duration
-	replaced bool
+	invalid, early     seldom
+}
+
+// seldom allows something once in refusalInterval.
+type seldom struct {
+	last time.Duration
+	used bool
+}
+
+// allows reports whether it is allowed now, and notes it.
+func (s *seldom) allows(now time.Duration) bool {
+	if s.used && now-s.last < refusalInterval {
+		return false
+	}
+	s.last, s.used = now, true
+	return true
 }
 
 // issued notes a success: the session is due at renewAt, and the service may be asked again at
@@ -85,13 +99,4 @@ func (r *rhythm) refused(now time.Duration, last *flight) *Error {
 	}
 	refusal.RetryAfter = (r.notBefore - now + time.Second - 1).Truncate(time.Second)
 	return &refusal
-}
-
-// mayReplace reports whether a session may be replaced because it is invalid, and notes it.
-func (r *rhythm) mayReplace(now time.Duration) bool {
-	if r.replaced && now-r.invalid < invalidInterval {
-		return false
-	}
-	r.invalid, r.replaced = now, true
-	return true
 }

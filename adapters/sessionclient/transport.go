@@ -122,13 +122,18 @@ func (c *Client) refused(ctx context.Context, token, code string, obeyed *obeyed
 	}
 	defer c.unlock()
 	c.load(ctx)
+	now := c.clock.now()
 	switch {
 	case c.held.token != token:
 		return true // another caller has replaced it already, or is about to
 	case expired && !obeyed.expired:
+		early := c.aged && now < c.rhythm.renewAt // or the clock stood still in a sleep
+		if !c.expired && early && !c.rhythm.early.allows(now) {
+			return false
+		}
 		obeyed.expired, c.expired = true, true
 		return true
-	case !expired && !obeyed.invalid && c.rhythm.mayReplace(c.clock.now()):
+	case !expired && !obeyed.invalid && c.rhythm.invalid.allows(now):
 		obeyed.invalid = true
 		c.replace(held{installID: c.held.installID})
 		_ = c.save(ctx, c.held.format()) // an error leaves it unsaved

@@ -32,7 +32,9 @@ _PATH = "/v1/sessions/anonymous"
 
 _FIRST_RENEWAL_PAUSE, _LAST_RENEWAL_PAUSE = 10.0, 300.0
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 60.0
+
 _BETWEEN_REPLACEMENTS = 60.0
+"""An application with wrong keys or a wrong clock must not cause requests without end."""
 
 _SPENT = SessionError("session_rate_limited")
 """Stands for a refusal that RateLimit announces."""
@@ -90,7 +92,7 @@ class SessionClient:
         # The token that the storage held at the last look or save, and when that was.
         self._looked: Optional[Tuple[Optional[str], float]] = None
         self._expired: Optional[str] = None  # a token that can only be renewed
-        self._replaced_at = -math.inf
+        self._replaced_at = self._renewed_early_at = -math.inf
         self._pause: Optional[Pause] = None
         self._pauses = 0  # refusals in sequence that did not say how long to wait
         self._renew_after = -math.inf
@@ -207,10 +209,16 @@ class SessionClient:
             if kept.token != token:
                 return True  # another caller has replaced it already
             with self._mutex:
+                now = self._time.now()
                 if code == "expired_token":
+                    issued, due = self._issued
+                    # Before it is due: or the clock stood still while the device slept.
+                    if self._expired != token and issued == token and now < due:
+                        if now - self._renewed_early_at < _BETWEEN_REPLACEMENTS:
+                            return False
+                        self._renewed_early_at = now
                     self._expired = token
                     return True
-                now = self._time.now()
                 if now - self._replaced_at < _BETWEEN_REPLACEMENTS:
                     return False
                 self._replaced_at, self._expired = now, None

@@ -9,7 +9,11 @@ import { createInstallId, type Kept, type Vault } from "./vault.ts";
 /** How an application refused a session. */
 export type Refusal = "expired_token" | "invalid_token";
 
-/** How often sessions are replaced because they are invalid, in seconds. */
+/**
+ * How often sessions are replaced because they are invalid, or renewed because they are expired
+ * before they are due, in seconds. An application with wrong keys or a wrong clock must not make
+ * each installation ask for sessions all the time.
+ */
 const replacing = 60;
 
 /** Obtains the session, renews it and replaces it. All calls of one client share it. */
@@ -26,6 +30,7 @@ export class Source {
   /** The session that the application refused as expired: it can only be renewed. */
   #expired: string | undefined;
   #replaceableAt = -Infinity;
+  #renewableAt = -Infinity;
   /** Counts sign-outs, so that a flight that began before one is dropped. */
   #signOuts = 0;
 
@@ -79,10 +84,16 @@ export class Source {
     const kept = await call.wait(this.#load());
     if (kept.token !== token) return true; // another call or tab has replaced it
     if (why === "expired_token") {
+      const now = machine.now();
+      const due = this.#dated?.token === token ? this.#dated.refreshAt : now;
+      // Before it is due: or the clock stood still while the device slept.
+      if (this.#expired !== token && now < due) {
+        if (now < this.#renewableAt) return false;
+        this.#renewableAt = now + replacing;
+      }
       this.#expired = token;
       return true;
     }
-    // An application with wrong keys must not make each installation ask for sessions all the time.
     if (machine.now() < this.#replaceableAt) return false;
     this.#replaceableAt = machine.now() + replacing;
     this.#seen = { token: undefined, at: machine.now() };

@@ -43,13 +43,17 @@ extension SessionClient {
     func reject(_ token: String, _ rejection: Rejection) -> Bool {
         read()
         guard held.token == token else { return true } // another caller has replaced it already
+        // An application with wrong keys or a wrong clock must not make every device ask for sessions
+        // without end.
+        let now = hooks.now()
         switch rejection {
         case .expired:
+            if token != expiredToken, let due, due.token == token, now < due.at {
+                if let lastRenewedEarly, now < lastRenewedEarly + 60 { return false }
+                lastRenewedEarly = now
+            }
             expiredToken = token
         case .invalid:
-            // An application with wrong keys must not make every device ask for sessions without
-            // end.
-            let now = hooks.now()
             if let lastReplaced, now < lastReplaced + 60 { return false }
             lastReplaced = now
             keep(Record(installID: held.installID, token: nil))

@@ -63,6 +63,8 @@ public actor SessionClient {
     var accessed: TimeInterval?
     /// When the last session was replaced because the application called it invalid.
     var lastReplaced: TimeInterval?
+    /// When a session was last renewed because the application called it expired before it was due.
+    var lastRenewedEarly: TimeInterval?
 
     var flight: (id: Int, task: Task<Void, Never>)?
     var waiters: [Int: CheckedContinuation<Outcome, any Error>] = [:]
