@@ -19,8 +19,8 @@ const (
 	// maxSends is how often a request is sent at most: once, and once more for each of the two
 	// codes.
 	maxSends = 3
-	// maxDrain and maxDrainTime are how much of the body of a 401 is read, and for how long, so that
-	// its connection can be used again.
+	// maxDrain and maxDrainTime are how much of the body of a 401 is read, and for how long, so
+	// that its connection can be used again.
 	maxDrain, maxDrainTime = 64 << 10, time.Second
 )
 
