@@ -28,11 +28,11 @@ GOVULNCHECK_VERSION := v1.9.0
 GOVULNCHECK_STAMP   := .tools/govulncheck-$(GOVULNCHECK_VERSION)
 
 # Modules of their own, so that their dependencies stay out of go.mod; ./... does not include them.
-MODULES := test/peers test/storage test/bench test/clients test/faults test/deploy cmd/sessiond/deploy/image
+MODULES := test/peers test/storage test/bench test/clients test/faults test/soak test/deploy cmd/sessiond/deploy/image
 
 .DEFAULT_GOAL := help
 .PHONY: help run build man test test-unit test-suites test-modules test-python test-long check lint vulnerabilities parts \
-	generate image release verify fuzz bench bench-check siege faults fleets
+	generate image release verify fuzz bench bench-check siege faults fleets soak
 
 SAY = @echo "== $(1)"
 
@@ -125,6 +125,8 @@ test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## what takes longer:
 	cd test/storage && $(GOTEST) ./...
 	$(call SAY,every fault of a shared storage)
 	cd test/faults && $(GO) test -race -parallel 4 -count=1 -v -timeout 30m ./...
+	$(call SAY,a minute of load while everything happens that operators do and suffer)
+	cd test/soak && $(GO) test -vet=off -count=1 -v -timeout 10m ./...
 	$(call SAY,examples of deployment$(comma) and the release and the images$(comma) built twice)
 	cd test/deploy && $(GO) test -vet=off -count=1 -timeout 30m ./...
 	$(call SAY,attacks on the built service)
@@ -188,6 +190,10 @@ siege: build parts ## attack the built service, check its goals, write the figur
 
 faults: parts ## measure every fault of a shared storage under each policy, into docs/limits.md
 	cd test/faults && FAULTS_TABLE=$(CURDIR)/cmd/sessiond/docs/limits.md $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./...
+
+soak: parts ## ten minutes of load on three replicas with faults, into docs/performance.md and soak.svg
+	cd test/soak && $(GO) test -count=1 -v -timeout 30m . -duration 10m -rate 200 \
+		-page $(CURDIR)/cmd/sessiond/docs/performance.md -plot $(CURDIR)/cmd/sessiond/docs/soak.svg
 
 fleets: ## simulate crowds and attackers, and write the tables into docs/limits.md
 	$(GO) test -count=1 -run '^TestTables$$' ./test/fleets -update
