@@ -59,7 +59,7 @@ var faults = []fault{
 	}},
 	{0.60, "key rotated", func(t testing.TB, w *world, l *load) {
 		reloads := w.counts("keys_reloaded")
-		w.keys(t, "rotate", "--kid", "second", "--sign-after", "3s", "--force")
+		w.keys(t, "rotate", "--kid", "second", "--sign-after", "5s", "--force")
 		w.awaitMore(t, "keys_reloaded", reloads)
 		harness.Poll(t, "the new key signs", func() bool { return l.signed("second") })
 	}},

@@ -16,8 +16,8 @@ const aftermath = 5 * time.Second
 func (r *result) text() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%v minutes at %d requests a second, everything on one machine with %d "+
-		"processors, whose load average was\n%s. 99%% of the requests were sent within %s ms of "+
-		"when they were due,\nfrom which latency counts, in ms. `OFFLOAD_REDIS_TIMEOUT_MS` was "+
+		"processors. The load\naverage was %s. 99%% of the requests were\nsent within %s ms of "+
+		"when they were due, from which latency counts, in ms.\n`OFFLOAD_REDIS_TIMEOUT_MS` was "+
 		"%s.\n\n", part(1).Minutes(), *rate, runtime.NumCPU(), r.loads,
 		milliseconds(r.lateness()), storageTimeout)
 	r.writeFaults(&text)
