@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// aftermath is how long what clients see counts as the effect of a fault that is over.
+// aftermath is how long what clients see counts as the effect of a fault that is over, until the
+// next one begins.
 const aftermath = 5 * time.Second
 
 // text returns the tables in Markdown.
@@ -33,7 +34,11 @@ func (r *result) writeFaults(text *strings.Builder) {
 	text.WriteString("| | At | Fault | Seconds | p99 | Errors that clients saw |\n" +
 		"| --- | --- | --- | --- | --- | --- |\n")
 	for i, f := range r.faults {
-		during := r.between(f.sent, f.done.Add(aftermath))
+		end := f.done.Add(aftermath)
+		if next := i + 1; next < len(r.faults) && r.faults[next].sent.Before(end) {
+			end = r.faults[next].sent
+		}
+		during := r.between(f.sent, end)
 		fmt.Fprintf(text, "| %d | %s | %s | %.1f | %s | %s |\n", i+1, clock(f.sent.Sub(r.began)),
 			f.name, f.done.Sub(f.sent).Seconds(), milliseconds(percentile(99, during)),
 			seen(during))
