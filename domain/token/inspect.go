@@ -103,7 +103,8 @@ type Member struct{ Name, Value string }
 type Inspection struct {
 	// Length is that of the token in bytes.
 	Length int
-	// Payload holds the members of the payload, whoever wrote them; none if it cannot be read.
+	// Payload holds the members of the payload, whether its signature is good or not; none if it
+	// cannot be read.
 	Payload []Member
 	// Algorithm is that of a JWS header; empty for the compact form.
 	Algorithm keys.Algorithm
