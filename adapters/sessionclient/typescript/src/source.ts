@@ -29,6 +29,8 @@ export class Source {
   #seen: { token: string | undefined; at: number } | undefined;
   /** The session that the application refused as expired: it can only be renewed. */
   #expired: string | undefined;
+  /** The session that the application refused as invalid, and that was forgotten last. */
+  #invalid: string | undefined;
   #replaceableAt = -Infinity;
   #renewableAt = -Infinity;
   /** Counts sign-outs, so that a flight that began before one is dropped. */
@@ -94,8 +96,10 @@ export class Source {
       this.#expired = token;
       return true;
     }
-    if (machine.now() < this.#replaceableAt) return false;
+    // Another call may have replaced this very session while this one loaded.
+    if (machine.now() < this.#replaceableAt) return token === this.#invalid;
     this.#replaceableAt = machine.now() + replacing;
+    this.#invalid = token;
     this.#seen = { token: undefined, at: machine.now() };
     await call.wait(this.#vault.save({ installId: kept.installId }));
     return true;
