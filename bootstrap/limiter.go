@@ -106,7 +106,7 @@ func (p *limiterParts) shared() (storage, error) {
 			return nil
 		},
 	})
-	found := storage{Limiter: p.traced(guarded), Health: []ports.Health{guarded}}
+	found := storage{Limiter: guarded, Health: []ports.Health{guarded}}
 	if files := p.Config.RedisURL.WatchTLSFiles(p.Events); files != nil {
 		p.Lifecycle.Append(fx.StartStopHook(files.Start, files.Stop))
 		found.Followers = []follower{files}

@@ -52,6 +52,7 @@ func shared(url string, more harness.Env) harness.Env {
 		"OFFLOAD_LIMITER_STORAGE": "redis", "OFFLOAD_REDIS_URL": url,
 		"OFFLOAD_LIMITER_DIGEST_KEY": harness.OtherSecret,
 		"OFFLOAD_REDIS_TIMEOUT_MS":   "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400",
+		"OFFLOAD_SESSION_RENEWAL_LIMIT_PER_INSTALL": "100",
 	}.With(more))
 }
 

@@ -133,8 +133,8 @@ func TestOperationsPathsAreSeparate(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, nil)
 	for path, status := range map[string]int{
-		"/livez": 200, "/readyz": 200, "/metrics": 200,
-		"/": 404, "/livez/": 404, "//livez": 404, "/v1/health": 404, "/v1/sessions/current": 404,
+		"/livez": 200, "/readyz": 200, "/metrics": 200, "/": 200, "/console.json": 200,
+		"/livez/": 404, "//livez": 404, "/v1/health": 404, "/v1/sessions/current": 404,
 		"/debug/pprof/": 404,
 	} {
 		assert.Equal(t, status, service.Operations(t, http.MethodGet, path).Status, path)
