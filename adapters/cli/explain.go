@@ -81,6 +81,7 @@ func newExplain(commands Commands) *cobra.Command {
 			if client.Address, err = netip.ParseAddr(address); err != nil {
 				return problem("--address must be an address such as 203.0.113.5 or 2001:db8::1")
 			}
+			client.Address = client.Address.WithZone("") // it may hold anything, and means nothing
 			if command.Flags().Changed("install-id") {
 				id, violated := session.ParseInstallID(install)
 				if violated != session.RuleNone {

@@ -15,8 +15,8 @@ import (
 )
 
 // errVariables is why there are no traces although the environment asks for them.
-var errVariables = errors.New("name an exporter or a protocol that is not known: " +
-	"otlp over http/protobuf is")
+var errVariables = errors.New("name an exporter or a protocol that is not known (otlp over " +
+	"http/protobuf is), resource attributes that cannot be read, or a size that is out of range")
 
 // newExporter returns the exporter that the environment names. There is one: a second, over gRPC,
 // would bring fourteen modules and a megabyte of memory for what every collector takes over HTTP.

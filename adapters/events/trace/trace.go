@@ -72,7 +72,13 @@ type Tracer struct {
 
 // Start returns a tracer that exports as the environment says. It fails if the environment makes no
 // sense; the error does not hold values of variables, which may be secret. Call Stop at the end.
-func Start(ctx context.Context, parts Parts) (*Tracer, error) {
+func Start(ctx context.Context, parts Parts) (tracer *Tracer, err error) {
+	// The SDK panics for sizes that are negative or too large.
+	defer func() {
+		if recover() != nil {
+			tracer, err = nil, errVariables
+		}
+	}()
 	// What OpenTelemetry complains about may quote a header with a credential, and would not be a
 	// line of the log. Lost spans are reported by the exporter below.
 	otel.SetLogger(logr.Discard())

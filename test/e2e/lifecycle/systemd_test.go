@@ -1,6 +1,7 @@
 package lifecycle_test
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -169,5 +170,26 @@ func TestInheritedSocketTakesThePlaceOfAnAddress(t *testing.T) {
 	assert.Equal(t, listener.Addr().String(), service.Public)
 	assert.Contains(t, service.Log.Text(), "has no effect: systemd passed a socket, on "+
 		listener.Addr().String())
+	assert.Zero(t, service.Stop(t))
+}
+
+// TestStopsWhileTheManagerDoesNotRead fills the socket of a manager before the start.
+func TestStopsWhileTheManagerDoesNotRead(t *testing.T) {
+	t.Parallel()
+	address := &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"}
+	manager, err := net.ListenUnixgram("unixgram", address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = manager.Close() })
+	other, err := net.DialUnix("unixgram", nil, address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = other.Close() })
+	for full := false; !full; {
+		require.NoError(t, other.SetWriteDeadline(time.Now().Add(100*time.Millisecond)))
+		_, err := other.Write([]byte("full"))
+		full = errors.Is(err, os.ErrDeadlineExceeded)
+		require.True(t, full || err == nil, "%v", err)
+	}
+	service := harness.Start(t, harness.Env{"NOTIFY_SOCKET": address.Name})
+	assert.Equal(t, 200, service.Issue(t, "install-12345").Status)
 	assert.Zero(t, service.Stop(t))
 }

@@ -182,6 +182,7 @@ func TestNoTracesUnlessAsked(t *testing.T) {
 		"turned off":      collector.env(harness.Env{"OTEL_SDK_DISABLED": "true"}),
 		"an unknown one":  collector.env(harness.Env{"OTEL_TRACES_EXPORTER": "zipkin"}),
 		"an unknown wire": collector.env(harness.Env{"OTEL_EXPORTER_OTLP_PROTOCOL": "carrier"}),
+		"an unknown size": collector.env(harness.Env{"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}),
 		"an unknown wire, for traces": collector.env(harness.Env{
 			"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}),
 	} {
