@@ -2,7 +2,7 @@
 # .parts.
 
 GO        ?= go
-FUZZTIME  ?= 20s
+FUZZTIME  ?= 10s
 comma     := ,
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   := -X github.com/offload/sessiond/bootstrap.Version=$(VERSION)
@@ -112,7 +112,7 @@ test-python: ## test the Python verifier and the Python client, against the Go d
 
 test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## what takes longer: fuzzing, attacks, killed writers, every fault, other languages, a browser
 	$(call SAY,random secrets$(comma) millions in all)
-	SECRET_TEST_SAMPLES=150000 $(GO) test -count=1 -timeout 30m -run '^TestAcceptsRandomSecrets$$' ./domain/secret
+	SECRET_TEST_SAMPLES=100000 $(GO) test -count=1 -timeout 30m -run '^TestAcceptsRandomSecrets$$' ./domain/secret
 	$(call SAY,killed writers of keysets)
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
 	$(call SAY,the whole service$(comma) with the race detector)
