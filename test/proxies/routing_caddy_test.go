@@ -1,11 +1,7 @@
 package proxies_test
 
 import (
-	"net/http"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/test/harness"
 	"github.com/offload/sessiond/test/harness/proxy"
@@ -26,21 +22,7 @@ func TestRoutingWithCaddy(t *testing.T) {
 					"PUBLIC_BIND=127.0.0.1", "SESSIOND_ADDR=" + service.Public,
 					"BACKEND_ADDR=" + backend.addr(), "CADDY_ADMIN=off"}
 			})
-			client := service.Through(t, server.Addr).From(t, "127.0.0.2")
-			token := client.Token(t, installation)
-			backend.assertNothing(t, "a session is the service's")
-			assert.Equal(t, http.StatusTooManyRequests, client.Issue(t, "install-00000002",
-				harness.ForwardedFor("198.51.100.1")).Status, "the client's address counts")
-			for _, target := range []string{"/", "/v1/sessions/current", "/v1/sessions/anonymous/x",
-				"/v1/sessions/anonymousx", "/v1/sessions/verify", "/app/x?a=b"} {
-				answer := client.Send(t, "GET", target, "", harness.Bearer(token))
-				assert.Equal(t, "the application", answer.Body, target)
-				requests := backend.take()
-				require.Len(t, requests, 1, target)
-				assert.Equal(t, target, requests[0].Target)
-				assert.Equal(t, []string{"Bearer " + token},
-					requests[0].Header.Values("Authorization"))
-			}
+			assertRoutes(t, service.Through(t, server.Addr).From(t, "127.0.0.2"), backend)
 		})
 	}
 }

@@ -26,6 +26,20 @@ func TestRouting(t *testing.T) {
 			"listen 80;", "listen "+addr+";")
 	})
 	client := service.Through(t, server.Addr).From(t, "127.0.0.2")
+	assertRoutes(t, client, backend)
+	// Other forms of the path are the service's, which does not know them.
+	for _, target := range []string{"//v1/sessions/anonymous", "/v1/sessions%2Fanonymous",
+		"/app/../v1/sessions/anonymous"} {
+		assert.Equal(t, http.StatusNotFound, client.Exchange(t, "POST",
+			request("POST", target, "{}")).Status, target)
+		backend.assertNothing(t, target)
+	}
+}
+
+// assertRoutes checks that a proxy leads requests for a session to the service, and all others to
+// the application.
+func assertRoutes(t *testing.T, client *harness.Client, backend *upstream) {
+	t.Helper()
 	token := client.Token(t, installation)
 	backend.assertNothing(t, "a session is the service's")
 	assert.Equal(t, http.StatusTooManyRequests, client.Issue(t, "install-00000002",
@@ -38,13 +52,6 @@ func TestRouting(t *testing.T) {
 		require.Len(t, requests, 1, target)
 		assert.Equal(t, target, requests[0].Target)
 		assert.Equal(t, []string{"Bearer " + token}, requests[0].Header.Values("Authorization"))
-	}
-	// Other forms of the path are the service's, which does not know them.
-	for _, target := range []string{"//v1/sessions/anonymous", "/v1/sessions%2Fanonymous",
-		"/app/../v1/sessions/anonymous"} {
-		assert.Equal(t, http.StatusNotFound, client.Exchange(t, "POST",
-			request("POST", target, "{}")).Status, target)
-		backend.assertNothing(t, target)
 	}
 }
 
