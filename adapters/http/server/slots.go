@@ -14,7 +14,8 @@ import (
 // connection would take the place of the one before.
 const silence = time.Second
 
-// ConnectionObserver is told about the connections of a listener. It must not block.
+// ConnectionObserver is told about the connections of a listener, before their clients can see it.
+// It must not block.
 type ConnectionObserver interface {
 	ConnectionOpened()
 	ConnectionClosed()
@@ -75,8 +76,8 @@ func (s *slots) enter(conn net.Conn, peer netip.Addr) *slot {
 	s.mu.Lock()
 	if budget := s.place(one, peer, s.exempts(peer)); budget != "" {
 		s.mu.Unlock()
-		_ = conn.Close()
 		s.observer.ConnectionRefused(budget)
+		_ = conn.Close()
 		return nil
 	}
 	var evicted *slot
@@ -89,10 +90,10 @@ func (s *slots) enter(conn net.Conn, peer netip.Addr) *slot {
 	s.mu.Unlock()
 	s.observer.ConnectionOpened()
 	if evicted != nil {
-		evicted.endHeaders()
-		evicted.breakOff()
 		s.observer.ConnectionClosed()
 		s.observer.ConnectionRefused(ports.BudgetConnections)
+		evicted.endHeaders()
+		evicted.breakOff()
 	}
 	return one
 }
