@@ -87,8 +87,8 @@ func (one *slot) reset(awaited) {
 	}
 	s.mu.Unlock()
 	if !gone {
-		one.breakOff()
 		s.observer.ConnectionClosed()
+		one.breakOff()
 	}
 }
 

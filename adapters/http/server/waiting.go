@@ -98,8 +98,8 @@ func (w *waiting) size() int {
 
 // makeRoom resets the request, unless its wait is over, because too many wait.
 func (w *wait) makeRoom() {
-	if w != nil && w.abort() {
-		w.in.shed(ports.BudgetWaiting)
+	if w != nil {
+		w.abort(ports.BudgetWaiting)
 	}
 }
 
@@ -118,15 +118,17 @@ func (w *wait) end() (wasReset bool) {
 	return w.wasReset
 }
 
-// abort resets the request, unless its wait is over. It reports whether it did.
-func (w *wait) abort() bool {
+// abort resets the request because of a budget, unless its wait is over. It is counted before the
+// client can see it.
+func (w *wait) abort(budget ports.Budget) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.request != nil {
-		w.request.reset(w.what)
-		w.wasReset = true
+	if w.request == nil || w.wasReset {
+		return
 	}
-	return w.wasReset
+	w.wasReset = true
+	w.in.shed(budget)
+	w.request.reset(w.what)
 }
 
 // longest returns the request that has waited longest. The caller must hold mu, and there must be
@@ -157,9 +159,7 @@ func (w *waiting) expire() {
 		if late == nil {
 			return
 		}
-		if late.abort() {
-			w.shed(ports.BudgetUnread)
-		}
+		late.abort(ports.BudgetUnread)
 	}
 }
 
