@@ -219,7 +219,7 @@ func TestRefusesInvalidConfig(t *testing.T) {
 func FuzzAuthorization(f *testing.F) {
 	now := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 	secret, other := keys.NewHS256("secret", []byte(strong), keys.Plan{}), pair("pair", 1)
-	all, err := sessionauth.NewFixed(secret, keys.NewVerifier("pair", other.Public(), keys.Plan{}))
+	all, err := sessionauth.NewFixed(secret, keys.NewVerifier(keys.EdDSA, "pair", other.Public(), keys.Plan{}))
 	require.NoError(f, err)
 	v, err := sessionauth.New(sessionauth.Config{Issuer: issuerName, Audience: audience, Keys: all,
 		Now: func() time.Time { return now }})

@@ -122,7 +122,7 @@ func TestKeysets(t *testing.T) {
 			malformed("key 2: d: must be 32 bytes"),
 			malformed("key 3 (c): revoked: must be true or false"),
 			malformed("key 3 (c): has a member that is not known"),
-			malformed("key 3 (c): kty: must be oct or OKP"),
+			malformed("key 3 (c): kty: must be oct, OKP or EC"),
 			malformed("key 4: must be an object"),
 		}, nil},
 		{"duplicate id and duplicate material",

@@ -15,13 +15,15 @@ const (
 	HS256 Algorithm = "HS256"
 	// EdDSA is Ed25519. RFC 9864 renames it; deployed verifiers still read this name.
 	EdDSA Algorithm = "EdDSA"
+	// ES256 is ECDSA with P-256 and SHA-256, for verifiers that do not know EdDSA.
+	ES256 Algorithm = "ES256"
 )
 
 // DefaultAlgorithm is the algorithm of a new key if no key signs, unless another is named.
 const DefaultAlgorithm = HS256
 
 // table lists the algorithms, one row for each, in the order in which they are listed to people.
-var table = []algorithm{hs256{}, edDSA{}}
+var table = []algorithm{hs256{}, edDSA{}, es256{}}
 
 // algorithm is a row of the table: all that distinguishes one algorithm from the others. It is an
 // interface, so that a row that lacks something does not compile. No two rows have the same name,
@@ -37,6 +39,9 @@ type algorithm interface {
 	signatureSize() int
 	// prepare returns what signs and verifies with m.
 	prepare(m material) prepared
+	// canonical reports whether signature is the one of those that are equally valid which keys of
+	// this service accept, so that a token has one text. It is true if there are no others.
+	canonical(signature []byte) bool
 
 	// generate returns the material of a new key, made of bytes that random returns.
 	generate(random func(size int) []byte) material
@@ -73,10 +78,18 @@ type algorithm interface {
 type prepared interface {
 	// appendSignature appends the signature of message. It panics if there is no private part.
 	appendSignature(to, message []byte) []byte
-	// verify reports whether signature is the signature of message. It accepts no other length than
-	// signatureSize, and its time does not depend on where the signature is wrong.
+	// verify reports whether signature is a signature of message, canonical or not. It accepts no
+	// other length than signatureSize, and its time depends on nothing secret.
 	verify(message, signature []byte) bool
 }
+
+// How long a new key waits whose public part other services read. publishedSignAfter is long:
+// gateways and clouds cache a published set for hours, whatever its max-age says. The least is twice
+// the max-age.
+const (
+	publishedSignAfter    = 24 * time.Hour
+	publishedMinSignAfter = 600 * time.Second
+)
 
 // byteMember is a member of a JWK that holds bytes in base64url. Its size is exact, 0 for any
 // length but zero.

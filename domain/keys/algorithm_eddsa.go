@@ -17,6 +17,9 @@ func (edDSA) idPrefix() string   { return "ed" }
 func (edDSA) form() Form         { return FormJWS }
 func (edDSA) signatureSize() int { return ed25519.SignatureSize }
 
+// canonical returns true: verify refuses an s that is not below the order (RFC 8032 §5.1.7).
+func (edDSA) canonical([]byte) bool { return true }
+
 func (e edDSA) prepare(m material) prepared {
 	pair := ed25519Pair{public: ed25519.PublicKey(e.public(m))}
 	if _, ok := e.private(m); ok {
@@ -62,15 +65,10 @@ func (edDSA) private(m material) (material, bool) {
 	return m[:SeedSize], true
 }
 
-func (edDSA) public(m material) material { return m[len(m)-ed25519.PublicKeySize:] }
-func (edDSA) secretChosen() bool         { return false }
-
-// signAfter is long: gateways and clouds cache a published set for hours, whatever its max-age
-// says.
-func (edDSA) signAfter() time.Duration { return 24 * time.Hour }
-
-// minSignAfter is twice the max-age of the published set.
-func (edDSA) minSignAfter() time.Duration { return 600 * time.Second }
+func (edDSA) public(m material) material  { return m[len(m)-ed25519.PublicKeySize:] }
+func (edDSA) secretChosen() bool          { return false }
+func (edDSA) signAfter() time.Duration    { return publishedSignAfter }
+func (edDSA) minSignAfter() time.Duration { return publishedMinSignAfter }
 
 // The JWK (RFC 8037 §2). RFC 9864 uses the name of the curve as the name of the algorithm, too.
 func (edDSA) keyType() string           { return "OKP" }

@@ -17,6 +17,7 @@ func (hs256) idPrefix() string   { return "hs" }
 func (hs256) form() Form         { return FormCompact }
 func (hs256) signatureSize() int { return sha256.Size }
 
+func (hs256) canonical([]byte) bool       { return true }
 func (hs256) prepare(m material) prepared { return hmacKey{mac.New([]byte(m))} }
 
 // generate makes a key with as many random bytes as the MAC has (RFC 2104 §3). The key is their

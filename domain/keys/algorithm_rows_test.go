@@ -36,6 +36,7 @@ func TestRows(t *testing.T) {
 		signature := ready.appendSignature(nil, []byte("message"))
 		assert.Len(t, signature, row.signatureSize(), row.name())
 		assert.True(t, ready.verify([]byte("message"), signature), row.name())
+		assert.True(t, row.canonical(signature), row.name())
 		assert.False(t, ready.verify([]byte("messagf"), signature), row.name())
 		assert.False(t, ready.verify([]byte("message"), append(signature, 0)), row.name())
 		assert.False(t, ready.verify([]byte("message"), nil), row.name())

@@ -48,6 +48,8 @@ func (third) idPrefix() string   { return "t3" }
 func (third) form() Form         { return FormJWS }
 func (third) signatureSize() int { return thirdSignature }
 
+func (third) canonical([]byte) bool { return true }
+
 func (third) prepare(m material) prepared { return thirdKey(m) }
 
 type thirdKey material

@@ -58,7 +58,7 @@ func setOf(all ...jwk) string {
 func encoded(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
 func quoted(text string) string  { return `"` + text + `"` }
 
-// secretOf and seedOf derive 32 bytes from a name.
+// secretOf and seedOf derive 32 bytes from a name. Those of seedOf are a scalar of P-256, too.
 func secretOf(name string) []byte {
 	return []byte(
 		(name + " is a secret of 32 bytes; truly.")[:32])
@@ -71,6 +71,15 @@ func seedOf(name string) []byte {
 func oct(id string) jwk {
 	return jwk{{"kty", `"oct"`}, {"alg", `"HS256"`}, {"kid", quoted(id)},
 		{"k", quoted(encoded(secretOf(id)))}, {"sign_from", `"2026-02-16T12:00:00Z"`}}
+}
+
+func ec(id string) jwk {
+	key := keys.NewES256("x", seedOf(id), keys.Plan{})
+	return jwk{
+		{"kty", `"EC"`}, {"crv", `"P-256"`}, {"alg", `"ES256"`}, {"kid", quoted(id)},
+		{"x", quoted(encoded(key.Public()[:32]))}, {"y", quoted(encoded(key.Public()[32:]))},
+		{"d", quoted(encoded(key.Secret()))}, {"sign_from", `"2026-02-16T12:00:00Z"`},
+	}
 }
 
 func okp(id string) jwk {

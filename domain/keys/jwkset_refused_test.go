@@ -15,7 +15,7 @@ import (
 func TestParseSetRefusesInvalidKeys(t *testing.T) {
 	const (
 		kid     = "key 1: kid: must be 1 to 64 of A-Z a-z 0-9 . _ -"
-		kty     = "key 1 (a): kty: must be oct or OKP"
+		kty     = "key 1 (a): kty: must be oct, OKP or EC"
 		algOct  = "key 1 (a): alg: must be HS256 for an oct key"
 		algOKP  = "key 1 (a): alg: must be EdDSA for an OKP key"
 		crv     = "key 1 (a): crv: must be Ed25519"
@@ -29,7 +29,7 @@ func TestParseSetRefusesInvalidKeys(t *testing.T) {
 		unknown = "key 1 (a): has a member that is not known: "
 		octs    = "; known are kty alg kid sign_from verify_until revoked use key_ops k"
 		okps    = "; known are kty alg kid sign_from verify_until revoked use key_ops crv x d"
-		every   = "; known are kty alg kid sign_from verify_until revoked use key_ops k crv x d"
+		every   = "; known are kty alg kid sign_from verify_until revoked use key_ops k crv x d y"
 		text    = ": must be base64url without padding"
 		missing = ": is missing"
 		private = missing + ": a keyset holds private keys, and is not the set that is published"
@@ -45,7 +45,7 @@ func TestParseSetRefusesInvalidKeys(t *testing.T) {
 		"kty missing": {oct("a").without("kty"), of(kty)},
 		"kty RSA, with its members": {oct("a").with("kty", `"RSA"`).without("k").with("n",
 			`"AAAA"`).with("e", `"AQAB"`), of(kty)},
-		"kty EC":              {okp("a").with("kty", `"EC"`), of(kty)},
+		"kty EC2":             {okp("a").with("kty", `"EC2"`), of(kty)},
 		"kty in another case": {oct("a").with("kty", `"OCT"`), of(kty)},
 		"kty null":            {oct("a").with("kty", `null`), of(kty)},
 		"kty list":            {oct("a").with("kty", `["oct"]`), of(kty)},
@@ -341,7 +341,7 @@ func TestParseSetRefusesInvalidSets(t *testing.T) {
 				"key 1 (a): has a member that is not known: \"revokd\" (did you mean revoked?)",
 				"key 3 (b): use: must be sig",
 				"key 4 (a): sign_from: is missing: it must be an instant in RFC 3339, as 2026-02-16T12:00:00Z",
-				"key 4 (a): kty: must be oct or OKP",
+				"key 4 (a): kty: must be oct, OKP or EC",
 				"the set (a): the id a appears twice", "the set (b): the keys a and b are the same",
 			},
 		},

@@ -65,15 +65,20 @@ func NewHS256(id ID, secret []byte, plan Plan) Key { return mustKey(hs256{}, id,
 // panics.
 func NewEdDSA(id ID, seed []byte, plan Plan) Key { return mustKey(edDSA{}, id, seed, plan) }
 
-// NewVerifier returns an Ed25519 key made of its public part alone, 32 bytes. Any other length, or
-// a point of small order, is a bug and panics. The key verifies as the plan states and never
-// signs: Sign panics, and no keyring returns it as a signer.
-func NewVerifier(id ID, public []byte, plan Plan) Key {
-	held, ok := edDSA{}.fromPublic(public)
+// NewES256 returns a P-256 key made of its scalar, 32 bytes, big-endian. Any other length, or a
+// scalar that is zero or not below the order, is a bug and panics.
+func NewES256(id ID, scalar []byte, plan Plan) Key { return mustKey(es256{}, id, scalar, plan) }
+
+// NewVerifier returns a key made of its public part alone. A part that is none, or an unknown
+// algorithm, is a bug and panics. The key verifies as the plan states and never signs: Sign panics,
+// and no keyring returns it as a signer.
+func NewVerifier(algorithm Algorithm, id ID, public []byte, plan Plan) Key {
+	row := algorithm.mustRow()
+	held, ok := row.fromPublic(public)
 	if !ok {
-		panic("keys: not an Ed25519 public key")
+		panic("keys: not a public part of " + string(algorithm))
 	}
-	return newKey(edDSA{}, id, held, plan)
+	return newKey(row, id, held, plan)
 }
 
 // Generate returns a new key of algorithm, without a plan, made of bytes that random returns. An
@@ -126,7 +131,7 @@ func (k Key) Form() Form {
 func (k Key) Plan() Plan { return k.plan }
 
 // Secret returns a copy of the key's private part: all of a symmetric key, the seed of an Ed25519
-// key, nil for a key that only verifies. It is for the policy that checks secrets and for the file
+// key, the scalar of a P-256 key, nil for a key that only verifies. It is for the policy that checks secrets and for the file
 // that stores them; nothing else needs it.
 func (k Key) Secret() []byte {
 	private, ok := k.algorithm.private(*k.material)
@@ -152,15 +157,21 @@ func (k Key) Public() []byte {
 // public returns the key's public part; "" if it has none.
 func (k Key) public() material { return k.algorithm.public(*k.material) }
 
-// parts returns the pieces of material that no two keys of a keyring may share. The public part is
-// one of them: a symmetric key made of another key's public bytes would be known to everyone.
+// parts returns the pieces of material that no two keys of a keyring may share. The public part and
+// each of its members are among them: a symmetric key made of another key's public bytes would be
+// known to everyone.
 func (k Key) parts() []material {
-	parts := make([]material, 0, 2)
+	parts := make([]material, 0, 4)
 	if private, ok := k.algorithm.private(*k.material); ok {
 		parts = append(parts, private.unpadded())
 	}
-	if public := k.public(); public != "" {
-		parts = append(parts, public.unpadded())
+	rest := k.public()
+	if rest != "" {
+		parts = append(parts, rest.unpadded())
+	}
+	for _, member := range k.algorithm.publicMembers() {
+		parts = append(parts, rest[:member.size].unpadded())
+		rest = rest[member.size:]
 	}
 	return parts
 }
@@ -190,10 +201,10 @@ func (k Key) AppendSignature(to, message []byte) []byte {
 	return (*k.prepared).appendSignature(to, message)
 }
 
-// Verify reports whether signature is the key's signature of message. The time that it takes does
-// not depend on where the two differ.
+// Verify reports whether signature is the key's signature of message. Of several that are equally
+// valid it accepts the one that Sign makes alone. The time that it takes depends on nothing secret.
 func (k Key) Verify(message, signature []byte) bool {
-	return (*k.prepared).verify(message, signature)
+	return k.algorithm.canonical(signature) && (*k.prepared).verify(message, signature)
 }
 
 // String returns the key's name, without its material.

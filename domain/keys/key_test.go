@@ -39,8 +39,9 @@ func TestParseID(t *testing.T) {
 func TestSignatureSize(t *testing.T) {
 	assert.Equal(t, 32, keys.HS256.SignatureSize())
 	assert.Equal(t, 64, keys.EdDSA.SignatureSize())
+	assert.Equal(t, 64, keys.ES256.SignatureSize())
 	for _, other := range []keys.Algorithm{"", "none", "hs256", "HS512", "RS256", "eddsa",
-		"Ed25519", "Ed448"} {
+		"Ed25519", "Ed448", "es256", "ES384", "ES512", "ES256K"} {
 		assert.Zero(t, other.SignatureSize(), string(other))
 	}
 }
@@ -104,16 +105,11 @@ func TestSignEdDSA(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			unhex := func(text string) []byte {
-				data, err := hex.DecodeString(text)
-				require.NoError(t, err)
-				return data
-			}
-			key := keys.NewEdDSA("kid", unhex(c.seed), keys.Plan{})
-			message, signature := unhex(c.message), unhex(c.signature)
+			key := keys.NewEdDSA("kid", unhex(t, c.seed), keys.Plan{})
+			message, signature := unhex(t, c.message), unhex(t, c.signature)
 			assert.Equal(t, keys.EdDSA, key.Algorithm())
-			assert.Equal(t, unhex(c.public), key.Public())
-			assert.Equal(t, unhex(c.seed), key.Secret())
+			assert.Equal(t, unhex(t, c.public), key.Public())
+			assert.Equal(t, unhex(t, c.seed), key.Secret())
 			assert.Equal(t, signature, key.Sign(message))
 			assert.True(t, key.Verify(message, signature))
 			assert.False(t, key.Verify(append(message, '.'), signature))
@@ -126,9 +122,9 @@ func TestSignEdDSA(t *testing.T) {
 				wrong[i] ^= 1
 				assert.False(t, key.Verify(message, wrong), "byte %d", i)
 			}
-			assert.False(t, keys.NewEdDSA("kid", unhex(c.public), keys.Plan{}).Verify(message,
+			assert.False(t, keys.NewEdDSA("kid", unhex(t, c.public), keys.Plan{}).Verify(message,
 				signature))
-			assert.False(t, keys.NewHS256("kid", unhex(c.public), keys.Plan{}).Verify(message,
+			assert.False(t, keys.NewHS256("kid", unhex(t, c.public), keys.Plan{}).Verify(message,
 				signature))
 		})
 	}
@@ -142,7 +138,7 @@ func TestSignEdDSA(t *testing.T) {
 func TestKeyIsIndependentOfCallersBytes(t *testing.T) {
 	plan := keys.Plan{SignFrom: noon, VerifyUntil: noon.Add(1), Revoked: true}
 	for algorithm, newKey := range map[keys.Algorithm]func(keys.ID, []byte, keys.Plan) keys.Key{
-		keys.HS256: keys.NewHS256, keys.EdDSA: keys.NewEdDSA} {
+		keys.HS256: keys.NewHS256, keys.EdDSA: keys.NewEdDSA, keys.ES256: keys.NewES256} {
 		secret := []byte("a secret of the caller's, 32 long")[:32]
 		key := newKey("kid", secret, plan)
 		signed := key.Sign([]byte("message"))
@@ -166,6 +162,7 @@ func TestFormattingNeverShowsMaterial(t *testing.T) {
 	const secret = "kT7pXw29-shibboleth-of-32-bytes!"
 	t.Run("HS256", func(t *testing.T) { assertNeverLeaks(t, secret, keys.NewHS256) })
 	t.Run("EdDSA", func(t *testing.T) { assertNeverLeaks(t, secret, keys.NewEdDSA) })
+	t.Run("ES256", func(t *testing.T) { assertNeverLeaks(t, secret, keys.NewES256) })
 }
 
 func assertNeverLeaks(t *testing.T, secret string,

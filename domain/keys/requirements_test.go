@@ -30,7 +30,7 @@ func TestRequirements(t *testing.T) {
 		return keys.NewHS256(id, strongSecret(string(id)), from(0))
 	}
 	digest := func(id keys.ID, plan keys.Plan) keys.Key { return keys.NewHS256(id, digestKey, plan) }
-	public, err := keys.NewKeyring(keys.NewVerifier("public", pair("x", from(0)).Public(), from(0)))
+	public, err := keys.NewKeyring(keys.NewVerifier(keys.EdDSA, "public", pair("x", from(0)).Public(), from(0)))
 	require.NoError(t, err)
 	policy := secret.NewPolicy([]string{string(seedOf("denied"))})
 

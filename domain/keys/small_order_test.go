@@ -33,7 +33,7 @@ func TestIgnoresPublicKeysOfSmallOrder(t *testing.T) {
 			assert.Equal(t, keys.Faults{{Reason: keys.FaultNoKeys}}, err)
 			_, err = keys.ParseSet(setOf(okp("odd").with("x", quoted(encoded(public)))))
 			assert.ErrorContains(t, err, "key 1 (odd): x: does not fit the private part")
-			assert.Panics(t, func() { keys.NewVerifier("odd", public, keys.Plan{}) })
+			assert.Panics(t, func() { keys.NewVerifier(keys.EdDSA, "odd", public, keys.Plan{}) })
 		})
 	}
 }

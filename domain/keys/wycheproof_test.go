@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"encoding/hex"
+	"math/big"
 	"slices"
 	"strconv"
 	"testing"
@@ -36,7 +37,7 @@ func TestWycheproofEd25519(t *testing.T) {
 	}
 	verified, refused, signed := 0, 0, 0
 	for _, group := range vectors.Ed25519() {
-		verifier := keys.NewVerifier("kid", group.PublicKey.Bytes, keys.Plan{})
+		verifier := keys.NewVerifier(keys.EdDSA, "kid", group.PublicKey.Bytes, keys.Plan{})
 		signer, signs := known[string(group.PublicKey.Bytes)]
 		for _, c := range group.Tests {
 			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {
@@ -58,6 +59,37 @@ func TestWycheproofEd25519(t *testing.T) {
 	}
 	assert.Equal(t, [3]int{88, 63, 13}, [3]int{verified, refused, signed},
 		"verified, refused, signed")
+}
+
+// TestWycheproofES256 verifies every case as a signature by a key of another party, which accepts
+// both values of s, and as one by a key of this service. The latter refuses the valid ones whose s
+// is in the upper half, by design: a token has one text (token.md, check 8).
+func TestWycheproofES256(t *testing.T) {
+	type count struct{ verified, refused, upperHalfByDesign int }
+	var got count
+	half := new(big.Int).Rsh(new(big.Int).SetBytes(unhex(t, orderP256)), 1)
+	for _, group := range vectors.P256() {
+		require.Equal(t, byte(4), group.PublicKey.Uncompressed[0], "an uncompressed point")
+		verifier := keys.NewVerifier(keys.ES256, "kid", group.PublicKey.Uncompressed[1:], keys.Plan{})
+		for _, c := range group.Tests {
+			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {
+				assert.Equal(t, c.Valid(), keys.VerifiesEither(verifier, c.Message, c.Signature),
+					c.Comment)
+				upper := c.Valid() && new(big.Int).SetBytes(c.Signature[32:]).Cmp(half) > 0
+				assert.Equal(t, c.Valid() && !upper, verifier.Verify(c.Message, c.Signature), c.Comment)
+				switch {
+				case upper:
+					got.upperHalfByDesign++
+					assert.True(t, verifier.Verify(c.Message, otherS(t, c.Signature)), c.Comment)
+				case c.Valid():
+					got.verified++
+				default:
+					got.refused++
+				}
+			})
+		}
+	}
+	assert.Equal(t, count{verified: 102, refused: 83, upperHalfByDesign: 67}, got)
 }
 
 // TestWycheproofHMAC verifies and signs every case. The profile accepts whole tags only (token.md,

@@ -17,7 +17,7 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// FuzzVerify verifies any text with a keyring of both algorithms: Verify must not panic, and an
+// FuzzVerify verifies any text with a keyring of every algorithm: Verify must not panic, and an
 // accepted token must be the only text for its bytes, in the form of its key.
 func FuzzVerify(f *testing.F) {
 	for _, group := range vectors.Groups() {
@@ -29,7 +29,8 @@ func FuzzVerify(f *testing.F) {
 	}
 	for _, text := range []string{
 		"", ".", "..", "...", signed(valid().json()), jws(jwsHeader, pairValid().json(), pair),
-		jws(jwsHeader, valid().json(), pair),
+		jws(jwsHeader, valid().json(), pair), jws(pointHeader, pointValid().json(), point),
+		withOtherS(f, jws(pointHeader, pointValid().json(), point)),
 		jws(`{"alg":"EdDSA","kid":"waiting"}`, valid().with("kid", `"waiting"`).json(), waiting),
 	} {
 		f.Add(text)
@@ -54,21 +55,25 @@ func FuzzSigned(f *testing.F) {
 		f.Add(jwsHeader, payload.json())
 		f.Add(`{"kid":"pair","\u0061lg":"EdDSA"}`, payload.json())
 	}
+	f.Add(pointHeader, pointValid().json())
 	f.Fuzz(func(t *testing.T, header, payload string) {
 		checkVerify(t, signed(payload))
 		assertReason(t, payload)
-		text := jws(header, payload, pair)
-		if !checkVerify(t, text) {
-			return
+		for _, key := range []keys.Key{pair, point} {
+			text := jws(header, payload, key)
+			if !checkVerify(t, text) {
+				continue
+			}
+			var named map[string]string
+			require.NoError(t, json.Unmarshal([]byte(header), &named),
+				"every header member must be a string")
+			if typ, ok := named["typ"]; ok {
+				assert.Equal(t, "JWT", typ)
+				delete(named, "typ")
+			}
+			assert.Equal(t, map[string]string{"alg": string(key.Algorithm()), "kid": string(key.ID())},
+				named)
 		}
-		var named map[string]string
-		require.NoError(t, json.Unmarshal([]byte(header), &named),
-			"every header member must be a string")
-		if typ, ok := named["typ"]; ok {
-			assert.Equal(t, "JWT", typ)
-			delete(named, "typ")
-		}
-		assert.Equal(t, map[string]string{"alg": "EdDSA", "kid": "pair"}, named)
 	})
 }
 
@@ -91,7 +96,7 @@ func checkVerify(t *testing.T, text string) bool {
 	}
 	key, verifies := both.VerifierAt(claims.KeyID, noon)
 	require.True(t, verifies)
-	assert.Equal(t, map[keys.Algorithm]int{keys.HS256: 2, keys.EdDSA: 3}[key.Algorithm()],
+	assert.Equal(t, map[keys.Form]int{keys.FormCompact: 2, keys.FormJWS: 3}[key.Form()],
 		len(segments))
 	payload, err := strict.DecodeBase64(segments[len(segments)-2])
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// A keyring of both algorithms, with keys in every state.
+// A keyring of every algorithm, with keys in every state.
 var (
 	past    = keys.Plan{SignFrom: noon.Add(-time.Hour)}
 	pair    = keys.NewEdDSA("pair", []byte("the first seed that tests know.."), past)
@@ -26,7 +26,8 @@ var (
 		keys.Plan{SignFrom: noon.Add(-time.Hour), VerifyUntil: noon})
 	pairRevoked = keys.NewEdDSA("pair-revoked", []byte("the fourth seed that tests know."),
 		keys.Plan{SignFrom: noon.Add(-time.Hour), Revoked: true})
-	both = mustKeyring(kid, ended, pair, waiting, pairEnded, pairRevoked)
+	point = keys.NewES256("point", []byte("the scalar that only tests know."), past)
+	both  = mustKeyring(kid, ended, pair, waiting, pairEnded, pairRevoked, point)
 )
 
 const jwsHeader = `{"alg":"EdDSA","kid":"pair","typ":"JWT"}`
@@ -128,7 +129,10 @@ func TestJWSHeader(t *testing.T) {
 		"alg NONE":                 {`{"alg":"NONE","kid":"pair"}`, header},
 		"alg HS256":                {`{"alg":"HS256","kid":"pair"}`, header},
 		"alg HS512":                {`{"alg":"HS512","kid":"pair"}`, header},
-		"alg ES256":                {`{"alg":"ES256","kid":"pair"}`, header},
+		"alg ES256":                {`{"alg":"ES256","kid":"pair"}`, token.ReasonAlgorithm},
+		"alg es256":                {`{"alg":"es256","kid":"pair"}`, header},
+		"alg ES384":                {`{"alg":"ES384","kid":"pair"}`, header},
+		"alg ES256K":               {`{"alg":"ES256K","kid":"pair"}`, header},
 		"alg RS256":                {`{"alg":"RS256","kid":"pair"}`, header},
 		"alg Ed25519":              {`{"alg":"Ed25519","kid":"pair"}`, header},
 		"alg Ed448":                {`{"alg":"Ed448","kid":"pair"}`, header},

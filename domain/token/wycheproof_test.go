@@ -15,29 +15,35 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// Why each valid JSON Web Signature of Project Wycheproof is rejected here. None of them uses
-// Ed25519, so all of them are.
+// Why each valid JSON Web Signature of Project Wycheproof is rejected here. None of them is a
+// session, so all of them are.
 const (
 	byAlgorithm = "the algorithm is not supported"
+	byPayload   = "ES256: the payload is no object"
 	byForm      = "HS256 in three segments: under a symmetric key only the compact form is accepted"
 )
 
 // keyOfGroup returns the key of the group if its algorithm is supported, and otherwise an EdDSA key
 // with the same id, so that a token never fails because of its id alone.
-func keyOfGroup(t testing.TB, group vectors.JWSGroup) (key keys.Key, symmetric bool) {
+func keyOfGroup(t testing.TB, group vectors.JWSGroup) (key keys.Key, supported bool) {
 	t.Helper()
-	var named struct{ Kty, Kid, K string }
+	var named struct{ Kty, Crv, Kid, K, D string }
 	require.NoError(t, json.Unmarshal(group.Private, &named))
 	id, ok := keys.ParseID(named.Kid)
 	if !ok {
 		id = "kid" // an email address, which is not a valid id
 	}
-	if named.Kty != "oct" {
-		return keys.NewEdDSA(id, pair.Secret(), past), false
+	switch {
+	case named.Kty == "oct":
+		secret, err := strict.DecodeBase64(named.K)
+		require.NoError(t, err)
+		return keys.NewHS256(id, secret, past), true
+	case named.Kty == "EC" && named.Crv == "P-256":
+		scalar, err := strict.DecodeBase64(named.D)
+		require.NoError(t, err)
+		return keys.NewES256(id, scalar, past), true
 	}
-	secret, err := strict.DecodeBase64(named.K)
-	require.NoError(t, err)
-	return keys.NewHS256(id, secret, past), true
+	return keys.NewEdDSA(id, pair.Secret(), past), false
 }
 
 // TestWycheproofJWSRejected verifies every case as a token. None is a session, so all must be
@@ -45,7 +51,7 @@ func keyOfGroup(t testing.TB, group vectors.JWSGroup) (key keys.Key, symmetric b
 func TestWycheproofJWSRejected(t *testing.T) {
 	got, reasons := map[token.Reason]int{}, map[string]int{}
 	for _, group := range vectors.JSONWebSignature() {
-		key, symmetric := keyOfGroup(t, group)
+		key, supported := keyOfGroup(t, group)
 		keyring := mustKeyring(key)
 		for _, c := range group.Tests {
 			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {
@@ -55,10 +61,14 @@ func TestWycheproofJWSRejected(t *testing.T) {
 				if !c.Valid() {
 					return
 				}
-				if symmetric {
-					reasons[byForm]++
-				} else {
+				switch {
+				case !supported:
 					reasons[byAlgorithm]++
+				case key.Algorithm() == keys.ES256:
+					require.Equal(t, token.ReasonJSON, reason, c.Comment)
+					reasons[byPayload]++
+				default:
+					reasons[byForm]++
 				}
 			})
 		}
@@ -67,23 +77,24 @@ func TestWycheproofJWSRejected(t *testing.T) {
 		token.ReasonSegments:        32,  // one, four, or an empty one; JSON serialization
 		token.ReasonEncoding:        14,  // white space, other characters, nonzero unused bits
 		token.ReasonSignatureLength: 329, // HMAC in three segments, RSA, ECDSA on larger curves
-		token.ReasonJSON:            25,  // ES256, as long as Ed25519; the payload is no object
+		token.ReasonJSON:            25,  // ES256: the payload is no object
 		token.ReasonSignature:       1,   // header "." signature: compact, with a known kid
 	}, got)
-	assert.Equal(t, map[string]int{byForm: 10, byAlgorithm: 36}, reasons,
+	assert.Equal(t, map[string]int{byForm: 10, byPayload: 2, byAlgorithm: 34}, reasons,
 		"valid as a JWS, rejected here by design")
 }
 
 // TestWycheproofKeys checks that keys for other algorithms or uses are refused in a keyset, and
-// that those for HS256 are accepted.
+// that those for HS256 and ES256 are accepted.
 func TestWycheproofKeys(t *testing.T) {
 	read, refused := 0, 0
 	for _, group := range vectors.JSONWebSignature() {
-		_, symmetric := keyOfGroup(t, group)
+		_, supported := keyOfGroup(t, group)
+		supported = supported && group.Comment != forEncryption
 		text := strings.TrimSpace(string(group.Private))
 		keyring, err := keys.ParseSet(`{"keys":[` + strings.TrimSuffix(text, "}") +
 			`,"sign_from":"2026-02-16T11:00:00Z"}]}`)
-		assert.Equal(t, symmetric, err == nil, "%s: %v", group.Comment, err)
+		assert.Equal(t, supported, err == nil, "%s: %v", group.Comment, err)
 		if err != nil {
 			refused++
 			continue
@@ -92,7 +103,7 @@ func TestWycheproofKeys(t *testing.T) {
 		key, _ := keyOfGroup(t, group)
 		assert.Equal(t, key.Secret(), keyring.Keys()[0].Secret())
 	}
-	assert.Equal(t, [2]int{4, 19}, [2]int{read, refused})
+	assert.Equal(t, [2]int{6, 17}, [2]int{read, refused})
 }
 
 // TestWycheproofHS256 verifies the cases with symmetric keys as JWS, a form that is not accepted
@@ -107,15 +118,15 @@ func TestWycheproofHS256(t *testing.T) {
 	}
 	cases, verified, texts := 0, 0, map[int]string{}
 	for _, group := range vectors.JSONWebSignature() {
-		key, symmetric := keyOfGroup(t, group)
-		if !symmetric {
+		key, _ := keyOfGroup(t, group)
+		if key.Algorithm() != keys.HS256 {
 			continue
 		}
 		for _, c := range group.Tests {
 			cases++
 			texts[c.ID] = c.JWS
 			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {
-				accepted := verifiesHS256(c.JWS, key)
+				accepted := verifiesAsJWS(c.JWS, key)
 				_, other := differs[c.ID]
 				assert.Equal(t, c.Valid() != other, accepted, "%s: %s", c.Comment, differs[c.ID])
 				if accepted {
@@ -131,9 +142,44 @@ func TestWycheproofHS256(t *testing.T) {
 	assert.Contains(t, strings.Split(texts[373], ".")[1], "?")
 }
 
-// verifiesHS256 reports whether text is a JWS with a header of exactly alg and kid, validly signed
-// with HS256 by key.
-func verifiesHS256(text string, key keys.Key) bool {
+// forEncryption is the comment of the groups whose key is of P-256, but for key agreement by its
+// use or its key_ops.
+const forEncryption = "ec_key_for_encryption"
+
+// TestWycheproofES256 verifies the cases with P-256 keys as JWS, using the decoders and the
+// verification code that tokens use.
+func TestWycheproofES256(t *testing.T) {
+	// Cases with a different result here than in Wycheproof, each with its reason.
+	differs := map[int]string{
+		18: "s is in the upper half of the order: a token has one text",
+	}
+	cases, verified := 0, 0
+	for _, group := range vectors.JSONWebSignature() {
+		key, _ := keyOfGroup(t, group)
+		if key.Algorithm() != keys.ES256 || group.Comment == forEncryption {
+			continue // the keys for encryption are refused: see TestWycheproofKeys
+		}
+		for _, c := range group.Tests {
+			cases++
+			t.Run(strconv.Itoa(c.ID), func(t *testing.T) {
+				accepted := verifiesAsJWS(c.JWS, key)
+				_, other := differs[c.ID]
+				assert.Equal(t, c.Valid() != other, accepted, "%s: %s", c.Comment, differs[c.ID])
+				if other {
+					assert.True(t, verifiesAsJWS(withOtherS(t, c.JWS), key))
+				}
+				if accepted {
+					verified++
+				}
+			})
+		}
+	}
+	assert.Equal(t, [2]int{39, 1}, [2]int{cases, verified}, "cases, verified")
+}
+
+// verifiesAsJWS reports whether text is a JWS with a header of exactly alg and kid, validly signed
+// by key.
+func verifiesAsJWS(text string, key keys.Key) bool {
 	segments := strings.Split(text, ".")
 	if len(segments) != 3 {
 		return false
@@ -149,7 +195,7 @@ func verifiesHS256(text string, key keys.Key) bool {
 	if err != nil || header.Repeated > 0 || len(header.Members()) != 2 {
 		return false
 	}
-	for name, want := range map[string]string{"alg": string(keys.HS256), "kid": string(key.ID())} {
+	for name, want := range map[string]string{"alg": string(key.Algorithm()), "kid": string(key.ID())} {
 		member, _ := header.Member(name)
 		if text, _ := member.Text(); text != want {
 			return false

@@ -32,10 +32,10 @@ var topLevel = []string{
 // pure lists the packages of the standard library that the domain may import: those whose functions
 // depend on their arguments only.
 var pure = []string{
-	"bytes", "cmp", "crypto/ecdh", "crypto/ed25519", "crypto/hkdf", "crypto/hmac", "crypto/md5",
-	"crypto/sha1", "crypto/sha256", "crypto/sha512", "crypto/subtle",
-	"embed", "encoding", "encoding/base32", "encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt",
-	"iter", "maps", "math", "math/bits",
+	"bytes", "cmp", "crypto", "crypto/ecdh", "crypto/ecdsa", "crypto/ed25519", "crypto/elliptic",
+	"crypto/hkdf", "crypto/hmac", "crypto/md5", "crypto/sha1", "crypto/sha256", "crypto/sha512",
+	"crypto/subtle", "embed", "encoding", "encoding/asn1", "encoding/base32", "encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt",
+	"iter", "maps", "math", "math/big", "math/bits",
 	"net/netip", "slices", "sort", "strconv", "strings", "sync", "time", "unicode", "unicode/utf16",
 	"unicode/utf8",
 }

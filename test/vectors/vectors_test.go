@@ -73,6 +73,15 @@ func TestWycheproof(t *testing.T) {
 	assert.Equal(t, [2]int{151, 88}, [2]int{len(ids), valid}, "Ed25519")
 
 	ids, valid = map[int]bool{}, 0
+	for _, group := range vectors.P256() {
+		assert.Len(t, group.PublicKey.Uncompressed, 65)
+		for _, c := range group.Tests {
+			count(c.WycheproofCase)
+		}
+	}
+	assert.Equal(t, [2]int{252, 169}, [2]int{len(ids), valid}, "ECDSA P-256")
+
+	ids, valid = map[int]bool{}, 0
 	for _, group := range vectors.HMACSHA256() {
 		for _, c := range group.Tests {
 			count(c.WycheproofCase)

@@ -55,6 +55,16 @@ type SignatureCase struct {
 // Ed25519 returns the cases of ed25519_test.json.
 func Ed25519() []SignatureGroup { return groupsOf[SignatureGroup]("ed25519") }
 
+// PointGroup is a public key, an uncompressed point (SEC 1, section 2.3.3), with the signatures to
+// verify.
+type PointGroup struct {
+	PublicKey struct{ Uncompressed Bytes }
+	Tests     []SignatureCase
+}
+
+// P256 returns the cases of ecdsa_secp256r1_sha256_p1363_test.json.
+func P256() []PointGroup { return groupsOf[PointGroup]("ecdsa_secp256r1_sha256_p1363") }
+
 // MACGroup holds the cases with one length of keys and tags.
 type MACGroup struct {
 	// KeyBits and TagBits are lengths. A shorter tag is a prefix of the full one.

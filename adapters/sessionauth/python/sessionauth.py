@@ -739,7 +739,7 @@ class _KeyReader:
         """
         kind = self.item.get("kty")
         if not isinstance(kind, str) or kind not in _MEMBERS_OF:
-            raise self.fault("kty", "must be oct or OKP")
+            raise self.fault("kty", "must be oct, OKP or EC")
         unknown = self.item.keys() - _MEMBERS_OF[kind]
         if unknown:
             raise KeysError(f"key {self.number} ({self.kid}): {_unknown_member(unknown)}")

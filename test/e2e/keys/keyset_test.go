@@ -41,7 +41,7 @@ func TestInvalidKeysetKeepsTheLastGoodOne(t *testing.T) {
 		{func() { file.Write(t, "no keyset at all: "+harness.StrongSecret, 0o600) },
 			"the set: is not JSON"},
 		{func() { file.Write(t, `{"keys":[{"kid":"good"}]}`, 0o600) },
-			"key 1 (good): kty: must be oct or OKP"},
+			"key 1 (good): kty: must be oct, OKP or EC"},
 		{func() { require.NoError(t, os.Remove(string(file))) }, "is not found"},
 		{func() { file.Write(t, keys.FormatSet(keyring), 0o640|0o004) },
 			"may be read or written by others"},
