@@ -75,6 +75,7 @@ func newAPI(
 		Events:  events,
 		Trusted: config.TrustedProxies, Header: config.TrustedProxyHeader,
 		Origins: config.Origins, LocalPages: !config.Production,
+		PublicOrigins: config.PublicOrigins, Issuer: config.Session.Issuer,
 		Version: config.BuildVersion, Environment: config.Environment,
 	}
 }

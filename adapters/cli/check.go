@@ -90,6 +90,9 @@ func (e *Effect) write(text io.Writer) {
 	if len(e.Listeners.Origins) > 0 {
 		line("allowed origins", "%s", strings.Join(e.Listeners.Origins, ", "))
 	}
+	if len(e.Listeners.PublicOrigins) > 0 {
+		line("public origins", "%s", strings.Join(e.Listeners.PublicOrigins, ", "))
+	}
 	line("operations listener", "%s", orNone(e.Listeners.Operations))
 	for _, key := range e.Keys {
 		line("key", "%s (%s), %s", key.ID, key.Algorithm, key.State)

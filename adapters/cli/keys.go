@@ -149,13 +149,24 @@ func (f *newKeyFlags) addAlgorithm(flags *pflag.FlagSet) {
 // anyAlgorithm returns the words that --alg takes, as alternatives in a sentence.
 func anyAlgorithm() string { return keys.Either(keys.Algorithms()) }
 
-// defaultWaits returns how long a new key of each algorithm waits by default.
+// defaultWaits returns how long a new key of each algorithm waits by default. Algorithms in a row
+// with the same wait share it.
 func defaultWaits() string {
-	var waits []string
+	var waits strings.Builder
+	last := time.Duration(-1)
 	for _, algorithm := range keys.Algorithms() {
-		waits = append(waits, shortDuration(algorithm.SignAfter())+" for "+string(algorithm))
+		switch wait := algorithm.SignAfter(); {
+		case wait == last:
+			waits.WriteString(" and " + string(algorithm))
+		case waits.Len() > 0:
+			waits.WriteString(", ")
+			fallthrough
+		default:
+			waits.WriteString(shortDuration(wait) + " for " + string(algorithm))
+			last = wait
+		}
 	}
-	return strings.Join(waits, ", ")
+	return waits.String()
 }
 
 // shortDuration returns d as people write it: 24h, not 24h0m0s.

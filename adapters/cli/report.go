@@ -112,6 +112,8 @@ type Listeners struct {
 	TLS *TLS `json:"tls"`
 	// Origins are the web origins whose scripts may request sessions; never nil.
 	Origins []string `json:"cors_allowed_origins"`
+	// PublicOrigins are the origins under which clients reach the service; never nil.
+	PublicOrigins []string `json:"public_origins"`
 }
 
 // TLS describes a certificate: its names, and the end of its validity (RFC 3339).

@@ -79,6 +79,9 @@ type Config struct {
 	// Origins are the web origins whose scripts may request sessions, in the form that browsers
 	// send.
 	Origins []string
+	// PublicOrigins are the origins under which clients reach the service, in the form that browsers
+	// send: https or http, lower case, without a default port.
+	PublicOrigins []string
 	// HTTP2 is true if the public listener speaks HTTP/2 as well as HTTP/1.1.
 	HTTP2 bool
 	// MaxConnections bounds the open connections of the public listener, at least 1. It is no more

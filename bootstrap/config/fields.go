@@ -39,6 +39,8 @@ var (
 	VarProxies = nameOf(&named.Proxies)
 	// VarOrigins lists the allowed web origins.
 	VarOrigins = nameOf(&named.CORSOrigins)
+	// VarPublicOrigins lists the origins under which clients reach the service.
+	VarPublicOrigins = nameOf(&named.PublicOrigins)
 	// VarHTTPAddr and VarOpsAddr are the addresses of the listeners.
 	VarHTTPAddr = nameOf(&named.HTTPAddr)
 	VarOpsAddr  = nameOf(&named.OpsAddr)
@@ -147,6 +149,7 @@ type fields struct {
 	TLSCertFile     path               `env:"OFFLOAD_TLS_CERT_FILE" default:"-" help:"certificate of the public listener; empty for no TLS"`
 	TLSKeyFile      path               `env:"OFFLOAD_TLS_KEY_FILE" default:"-" help:"private key of the certificate; empty for no TLS"`
 	CORSOrigins     []string           `env:"OFFLOAD_CORS_ALLOWED_ORIGINS" default:"" help:"allowed web origins, separated by commas; empty for none, in development for localhost"`
+	PublicOrigins   []string           `env:"OFFLOAD_PUBLIC_ORIGINS" default:"" help:"origins under which clients reach the service, separated by commas; empty for none. If the issuer is one of them, /.well-known/openid-configuration names the address of the public keys"`
 	HTTP2           bool               `env:"OFFLOAD_HTTP2" default:"true" help:"speak HTTP/2 as well as HTTP/1.1"`
 	MaxConnections  int                `env:"OFFLOAD_HTTP_MAX_CONNECTIONS" default:"20000" validate:"min=1" help:"open connections of the public listener, or fewer if the limits of open files and memory allow fewer; beyond that the one idle longest is closed"`
 	MaxPerAddress   int                `env:"OFFLOAD_HTTP_MAX_CONNECTIONS_PER_ADDRESS" default:"2000" validate:"min=1" help:"open connections of one address; its network (IPv4 /24, IPv6 /48) may have four times as many, a trusted proxy any number"`

@@ -7,25 +7,58 @@ import (
 	"strings"
 )
 
-// origins returns the web origins whose scripts may request sessions. A browser sends its origin in
-// one form only, and origins are compared byte for byte, so an entry in any other form would never
-// match. Faults give the position of the entry.
+// originUse is what a list of origins is for, as messages say it.
+type originUse struct {
+	// star is what follows from a star, plain what does from http.
+	star, plain string
+	// remedy is what to do about http.
+	remedy string
+	// web is true if clients reach these origins, so that they are https or http.
+	web bool
+}
+
+// pageOrigins are origins of pages; serviceOrigins are those of the service.
+var (
+	pageOrigins = originUse{
+		star: "any page could make the browsers of its visitors request sessions, which count " +
+			"against the limits of their addresses",
+		plain:  "an attacker on the network path can make the browsers of its users request sessions",
+		remedy: "serve the page over https, and use that origin",
+	}
+	serviceOrigins = originUse{
+		star:   "what a client signs for one origin would be good for any other",
+		plain:  "an attacker on the network path can read the sessions of clients",
+		remedy: "serve clients over https, and use that origin", web: true,
+	}
+)
+
+// origins returns the web origins whose scripts may request sessions.
 func (r *reviewer) origins() []string {
-	for i, origin := range r.fields.CORSOrigins {
-		if problem, remedy := originProblem(origin); problem != "" {
+	r.checkOrigins(VarOrigins, r.fields.CORSOrigins, pageOrigins)
+	return r.fields.CORSOrigins
+}
+
+// publicOrigins returns the origins under which clients reach the service.
+func (r *reviewer) publicOrigins() []string {
+	r.checkOrigins(VarPublicOrigins, r.fields.PublicOrigins, serviceOrigins)
+	return r.fields.PublicOrigins
+}
+
+// checkOrigins checks the entries of a variable. A client sends its origin in one form only, and
+// origins are compared byte for byte, so an entry in any other form would never match. Faults give
+// the position of the entry.
+func (r *reviewer) checkOrigins(variable string, entries []string, use originUse) {
+	for i, origin := range entries {
+		if problem, remedy := originProblem(origin, use); problem != "" {
 			if !strings.Contains(problem, ": ") { // the value would follow an explanation
 				problem += quotedUnlessSecret(origin)
 			}
-			r.faultOf(VarOrigins, fmt.Sprintf("entry %d %s", i+1, problem), remedy)
+			r.faultOf(variable, fmt.Sprintf("entry %d %s", i+1, problem), remedy)
 		} else if host, plain := strings.CutPrefix(origin, "http://"); plain && r.production &&
 			!isLocal(host) {
-			r.warnOf(VarOrigins,
-				fmt.Sprintf("entry %d is not https: an attacker on the network path "+
-					"can make the browsers of its users request sessions", i+1),
-				"serve the page over https, and use that origin")
+			r.warnOf(variable, fmt.Sprintf("entry %d is not https: %s", i+1, use.plain), use.remedy)
 		}
 	}
-	return r.fields.CORSOrigins
 }
 
 // An origin as browsers send it (RFC 6454 §6.2): a scheme, and a host that is a name or an
@@ -41,15 +74,14 @@ const remedyOrigin = "use origins separated by commas, such as " +
 
 // originProblem returns what is wrong with an origin and a remedy, or empty strings for a valid
 // one.
-func originProblem(origin string) (problem, remedy string) {
+func originProblem(origin string, use originUse) (problem, remedy string) {
 	parts := originForm.FindStringSubmatch(origin)
 	switch {
 	case origin == "":
 		return "is empty", remedyComma
 	case strings.Contains(origin, "*"):
-		return "has a star: any page could make the browsers of its visitors request sessions, " +
-			"which count against the limits of their addresses", "list each origin"
-	case origin == "null":
+		return "has a star: " + use.star, "list each origin"
+	case origin == "null" && !use.web:
 		return "is null, which is the origin of every sandboxed page and every local file",
 			"serve the page from an origin of its own, and use that"
 	case origin != strings.ToLower(origin) && originForm.MatchString(strings.ToLower(origin)):
@@ -59,6 +91,8 @@ func originProblem(origin string) (problem, remedy string) {
 	case parts == nil:
 		return "is not an origin of the form scheme://host or scheme://host:port",
 			remedyOrigin + meantOrigin(origin)
+	case use.web && defaultPorts[parts[1]] == "":
+		return "has another scheme than https and http", "use the origin of the service"
 	case parts[3] != "" && parts[3] == defaultPorts[parts[1]]:
 		return "has the default port of the scheme, which browsers omit",
 			"omit the port"

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -67,5 +68,44 @@ func TestOrigins(t *testing.T) {
 			[]finding{{variable, "environment", "entry 2 is not https"}}},
 		{"not https, in development", env(variable + "=http://app.example.com"), nil,
 			[]finding{unsetSecret}},
+	})
+}
+
+func TestPublicOrigins(t *testing.T) {
+	const variable = "OFFLOAD_PUBLIC_ORIGINS"
+	for _, list := range [][]string{
+		{"https://sessions.example.com"}, {"https://sessions.example.com", "https://app.example.com:8443"},
+		{"http://localhost:8080"}, {"https://192.0.2.7"}, {"https://[2001:db8::1]:8443"},
+	} {
+		review := load(t, production(variable+"="+strings.Join(list, ",")))
+		assertFindings(t, nil, review.Faults)
+		assertFindings(t, nil, review.Warnings)
+		assert.Equal(t, list, review.Config.PublicOrigins)
+		assert.Empty(t, review.Config.Origins)
+	}
+	for entry, problem := range map[string]string{
+		"*":                                  "entry 1 has a star: what a client signs",
+		"https://*.example.com":              "entry 1 has a star: what a client signs",
+		"null":                               "entry 1 is not an origin",
+		"capacitor://localhost":              "entry 1 has another scheme",
+		"wss://sessions.example.com":         "entry 1 has another scheme",
+		"https://Sessions.example.com":       "entry 1 has capital letters",
+		"https://sessions.example.com/":      "entry 1 ends in a slash",
+		"https://sessions.example.com/v1":    "entry 1 is not an origin",
+		"sessions.example.com":               "entry 1 is not an origin",
+		"https://sessions.example.com:443":   "entry 1 has the default port",
+		"https://sessions.example.com:https": "entry 1 is not an origin",
+		"https://me@sessions.example.com":    "entry 1 is not an origin",
+	} {
+		assertFindings(t, []finding{{variable, "environment", problem}},
+			load(t, production(variable+"="+entry)).Faults)
+	}
+	runCases(t, []testCase{
+		{"none", production(variable + "="), nil, nil},
+		{"a comma too many", production(variable + "=https://a,"),
+			[]finding{{variable, "environment", "entry 2 is empty"}}, nil},
+		{"not https", production(variable + "=https://a,http://b"), nil, []finding{{variable,
+			"environment", "entry 2 is not https: an attacker on the network path can read"}}},
+		{"not https, in development", env(variable + "=http://b"), nil, []finding{unsetSecret}},
 	})
 }

@@ -91,6 +91,10 @@ func TestSeed(t *testing.T) {
 	assert.Equal(t, "published", words(secret.Policy{}.AssessSeed(seed)))
 	seed[0] ^= 1
 	assert.Empty(t, secret.Policy{}.AssessSeed(seed))
+	// RFC 7515, A.3.
+	scalar, err := base64.RawURLEncoding.DecodeString("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI")
+	require.NoError(t, err)
+	assert.Equal(t, "published", words(secret.Policy{}.AssessSeed(scalar)))
 	assert.Empty(t, secret.Policy{}.AssessSeed([]byte("passwordpasswordpasswordpassword")))
 	assert.Empty(t, secret.Policy{}.AssessSeed(nil))
 }

@@ -16,10 +16,21 @@ import (
 //go:embed known_secrets.txt
 var knownSecrets string
 
+// publishedScalars lists, in the same form, P-256 private keys that are publicly known: those of
+// RFC 6979 A.2.5, RFC 7515 A.3 and RFC 7517 A.2, jwt.io's, and the scalar 1, whose public key is the
+// base point.
+const publishedScalars = `
+b70385660302dca8
+cfcef6cfb631f2a3
+43e4b74131385aec
+5aea75451f8107db
+ec4916dd28fc4c10
+`
+
 // known returns the first 8 bytes of the digests of published secrets, sorted.
 var known = sync.OnceValue(func() []uint64 {
 	var digests []uint64
-	for _, line := range entries(knownSecrets) {
+	for _, line := range entries(knownSecrets + publishedScalars) {
 		digest, err := hex.DecodeString(line)
 		if err != nil || len(digest) != 8 {
 			panic("secret: known_secrets.txt has an entry that is not 8 bytes in hex")

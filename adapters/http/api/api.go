@@ -5,6 +5,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
@@ -16,11 +17,12 @@ const PathIssue = "/v1/sessions/anonymous"
 
 // These are the paths of the other routes.
 const (
-	pathCurrent = "/v1/sessions/current"
-	pathVerify  = "/v1/sessions/verify"
-	pathHealth  = "/v1/health"
-	pathJWKS    = "/.well-known/jwks.json"
-	pathOpenAPI = "/openapi.json"
+	pathCurrent   = "/v1/sessions/current"
+	pathVerify    = "/v1/sessions/verify"
+	pathHealth    = "/v1/health"
+	pathJWKS      = "/.well-known/jwks.json"
+	pathDiscovery = "/.well-known/openid-configuration"
+	pathOpenAPI   = "/openapi.json"
 )
 
 // API holds the dependencies of the routes.
@@ -36,15 +38,20 @@ type API struct {
 	// is empty, none may, except pages on the browser's own machine if LocalPages is true.
 	Origins    []string
 	LocalPages bool
+	// PublicOrigins lists the origins under which clients reach the service, and Issuer is the
+	// issuer of its tokens: if it is one of them, verifiers can discover the public keys.
+	PublicOrigins []string
+	Issuer        string
 	// Version and Environment are shown by the health route.
 	Version, Environment string
 
 	keySet lastCacheable
 }
 
-// Routes returns every route of the public listener.
+// Routes returns every route of the public listener. There is one for discovery only if there is
+// something to discover, so that its path is unknown otherwise.
 func (a *API) Routes() []server.Route {
-	return []server.Route{
+	routes := []server.Route{
 		{Pattern: PathIssue, Methods: []string{http.MethodPost},
 			Handle:    a.recordingForwarders(a.issue),
 			ReadsBody: true, Middleware: a.cors(http.MethodPost)},
@@ -58,4 +65,10 @@ func (a *API) Routes() []server.Route {
 		{Pattern: pathOpenAPI, Methods: []string{http.MethodGet}, Handle: a.openAPI,
 			Middleware: a.publicCORS(http.MethodGet, http.MethodHead)},
 	}
+	if slices.Contains(a.PublicOrigins, a.Issuer) {
+		routes = append(routes, server.Route{Pattern: pathDiscovery,
+			Methods: []string{http.MethodGet}, Handle: discovery(a.Issuer),
+			Middleware: a.publicCORS(http.MethodGet, http.MethodHead)})
+	}
+	return routes
 }

@@ -57,6 +57,7 @@ func newDesk() *desk {
 		Events:  &portsfake.Events{},
 		Header:  clientaddr.XForwardedForHeader,
 		Version: "1.2.3", Environment: "test",
+		PublicOrigins: []string{"https://app.example.com", discoveryIssuer}, Issuer: discoveryIssuer,
 	}
 	return d
 }
