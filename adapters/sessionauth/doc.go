@@ -6,11 +6,11 @@
 //
 //   - A JWKS reads the public keys that the issuer publishes at /.well-known/jwks.json and keeps
 //     them fresh in the background. The service then holds nothing that could sign. Use it if the
-//     issuer signs with EdDSA.
+//     issuer signs with EdDSA or ES256.
 //   - Fixed holds keys that are given at the start. Use it if the issuer signs with HS256. A
 //     service that verifies such sessions holds the secret, and could also make them.
 //
-// A service verifies the sessions of an issuer that signs with EdDSA:
+// A service verifies the sessions of an issuer that signs with EdDSA or ES256:
 //
 //	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{
 //		URL: "https://sessions.example.com/.well-known/jwks.json",
@@ -57,7 +57,9 @@
 // failed, no request waits because of the age for ten seconds. While the issuer is unavailable, no
 // revocation takes effect.
 //
-// A published Ed25519 key that is a point of small order is ignored: anyone could sign under it.
+// A published Ed25519 key that is a point of small order is ignored: anyone could sign under it. So
+// is a P-256 key that is no point of the curve. An ES256 signature must have the lower s, as the
+// issuer writes it, so that a session has one text.
 //
 // # Imports
 //

@@ -46,8 +46,8 @@ type JWKSConfig struct {
 	// such as a service mesh.
 	AllowHTTP bool
 	// Additional keys, which Secret returns, are in force no matter what is published. Use them
-	// after a change to EdDSA, until the sessions signed with a secret have expired. A published
-	// key with the ID of an additional key is ignored.
+	// after a change to public keys, until the sessions signed with a secret have expired. A
+	// published key with the ID of an additional key is ignored.
 	Additional []keys.Key
 	// Client fetches the keys. If it is nil, a client is used that keeps no connection open, and
 	// that uses the environment's proxy for https but none for http, where a proxy could insert its

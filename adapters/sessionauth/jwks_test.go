@@ -145,7 +145,7 @@ func TestLimitsReadsForUnknownKeysWhileIssuerIsDown(t *testing.T) {
 }
 
 // TestDoesNotReadForUnpublishableKeys shows that only a token that may be signed by a published
-// key, an EdDSA key with a well-formed ID, causes a read or waits for one.
+// key, a JWS with a well-formed ID, causes a read or waits for one.
 func TestDoesNotReadForUnpublishableKeys(t *testing.T) {
 	for name, key := range map[string]keys.Key{
 		"compact form":         keys.NewHS256("unknown", []byte(strong), keys.Plan{}),

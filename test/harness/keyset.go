@@ -12,8 +12,12 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// JWKSPath is the path that publishes the public keys.
-const JWKSPath = "/.well-known/jwks.json"
+// JWKSPath is the path that publishes the public keys, DiscoveryPath that of the document that names
+// their address.
+const (
+	JWKSPath      = "/.well-known/jwks.json"
+	DiscoveryPath = "/.well-known/openid-configuration"
+)
 
 // HS256Key returns an HS256 key that signs from an instant on.
 func HS256Key(id keys.ID, secret string, from time.Time) keys.Key {
@@ -23,6 +27,11 @@ func HS256Key(id keys.ID, secret string, from time.Time) keys.Key {
 // EdDSAKey returns an EdDSA key that signs from an instant on. Its seed repeats one byte.
 func EdDSAKey(id keys.ID, seed byte, from time.Time) keys.Key {
 	return keys.NewEdDSA(id, bytes.Repeat([]byte{seed}, keys.SeedSize), keys.Plan{SignFrom: from})
+}
+
+// ES256Key returns an ES256 key that signs from an instant on. Its scalar repeats one byte.
+func ES256Key(id keys.ID, scalar byte, from time.Time) keys.Key {
+	return keys.NewES256(id, bytes.Repeat([]byte{scalar}, 32), keys.Plan{SignFrom: from})
 }
 
 // KeysetText returns the text of a keyset.

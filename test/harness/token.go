@@ -44,13 +44,13 @@ func ReadStamp(token string) (Stamp, error) {
 	if err := json.Unmarshal(payload, &read); err != nil || len(parts) == 2 {
 		return read, err
 	}
-	read.Algorithm = keys.EdDSA
-	header := base64.RawURLEncoding.EncodeToString(
-		[]byte(`{"alg":"EdDSA","kid":"` + string(read.Kid) + `","typ":"JWT"}`))
-	if parts[0] != header {
-		return Stamp{}, fmt.Errorf("a header of %s", parts[0])
+	for _, read.Algorithm = range []keys.Algorithm{keys.EdDSA, keys.ES256} {
+		header := `{"alg":"` + string(read.Algorithm) + `","kid":"` + string(read.Kid) + `","typ":"JWT"}`
+		if parts[0] == base64.RawURLEncoding.EncodeToString([]byte(header)) {
+			return read, nil
+		}
 	}
-	return read, nil
+	return Stamp{}, fmt.Errorf("a header of %s", parts[0])
 }
 
 // StampOf returns the stamp of a token, which must be well-formed.

@@ -1,9 +1,13 @@
 package keys_test
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,16 +41,26 @@ func renews(t *testing.T, client *harness.Client, installID, token string) strin
 // published reports whether the published keys verify a JWS, as other verifiers do it.
 func published(t *testing.T, client *harness.Client, token string) bool {
 	t.Helper()
-	var set struct{ Keys []struct{ Kid, X string } }
+	var set struct{ Keys []struct{ Kid, Crv, X, Y string } }
 	client.Send(t, http.MethodGet, harness.JWKSPath, "").Decode(t, &set)
+	decode := func(text string) []byte {
+		data, err := base64.RawURLEncoding.DecodeString(text)
+		require.NoError(t, err)
+		return data
+	}
 	end := strings.LastIndexByte(token, '.')
-	signature, err := base64.RawURLEncoding.DecodeString(token[end+1:])
-	require.NoError(t, err)
+	signed, signature := []byte(token[:end]), decode(token[end+1:])
 	for _, key := range set.Keys {
-		if key.Kid == string(harness.StampOf(t, token).Kid) {
-			public, err := base64.RawURLEncoding.DecodeString(key.X)
-			require.NoError(t, err)
-			return ed25519.Verify(public, []byte(token[:end]), signature)
+		switch {
+		case key.Kid != string(harness.StampOf(t, token).Kid):
+		case key.Crv == "Ed25519":
+			return ed25519.Verify(decode(key.X), signed, signature)
+		case key.Crv == "P-256":
+			public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(decode(key.X)),
+				Y: new(big.Int).SetBytes(decode(key.Y))}
+			digest := sha256.Sum256(signed)
+			return ecdsa.Verify(public, digest[:], new(big.Int).SetBytes(signature[:32]),
+				new(big.Int).SetBytes(signature[32:]))
 		}
 	}
 	return false
@@ -57,7 +71,7 @@ func published(t *testing.T, client *harness.Client, token string) bool {
 func TestKeysFromNothingToASession(t *testing.T) {
 	t.Parallel()
 	for algorithm, args := range map[keys.Algorithm][]string{keys.HS256: nil,
-		keys.EdDSA: {"--alg", "EdDSA"}} {
+		keys.EdDSA: {"--alg", "EdDSA"}, keys.ES256: {"--alg", "ES256"}} {
 		t.Run(string(algorithm), func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "keyset.json")
@@ -78,7 +92,7 @@ func TestKeysFromNothingToASession(t *testing.T) {
 			assert.Equal(t, keys.ID("first"), stamp.Kid)
 			assert.Equal(t, algorithm, stamp.Algorithm)
 			assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(token)).Status)
-			assert.Equal(t, algorithm == keys.EdDSA, published(t, service.Client, token))
+			assert.Equal(t, algorithm.Published(), published(t, service.Client, token))
 		})
 	}
 }
@@ -106,21 +120,32 @@ func TestKeysImportLosesNoSession(t *testing.T) {
 	renews(t, later.Client, "install-12345", token)
 }
 
-// TestKeysFromHS256ToEdDSALosesNoSession shows that a rotation may change the algorithm: tokens of
+// TestKeysOfAnotherAlgorithmLoseNoSession shows that a rotation may change the algorithm: tokens of
 // the old key remain valid and renewable, and other verifiers know the new key.
-func TestKeysFromHS256ToEdDSALosesNoSession(t *testing.T) {
+func TestKeysOfAnotherAlgorithmLoseNoSession(t *testing.T) {
 	t.Parallel()
+	for _, change := range [][2]keys.Algorithm{{keys.HS256, keys.EdDSA}, {keys.EdDSA, keys.ES256},
+		{keys.ES256, keys.HS256}} {
+		t.Run(string(change[0]+" to "+change[1]), func(t *testing.T) {
+			t.Parallel()
+			changeAlgorithm(t, change[0], change[1])
+		})
+	}
+}
+
+func changeAlgorithm(t *testing.T, from, to keys.Algorithm) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
-	harness.KeysCommand(t, harness.ProductionKeyset(path), "create", "--kid", "old")
+	harness.KeysCommand(t, harness.ProductionKeyset(path), "create", "--kid", "old", "--alg",
+		string(from))
 	service := harness.Start(t, harness.ProductionKeyset(path).With(
 		harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "10000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK": "0"}))
 	var tokens []string
 	for n := range 20 {
 		tokens = append(tokens, service.Token(t, harness.InstallID(n)))
-		require.Equal(t, keys.HS256, harness.StampOf(t, tokens[n]).Algorithm)
+		require.Equal(t, from, harness.StampOf(t, tokens[n]).Algorithm)
 	}
 	harness.KeysCommand(t, harness.ProductionKeyset(path), "rotate", "--kid", "new", "--alg",
-		"EdDSA", "--sign-after",
+		string(to), "--sign-after",
 		"1s", "--force")
 	var last string
 	issued := len(tokens)
@@ -130,12 +155,13 @@ func TestKeysFromHS256ToEdDSALosesNoSession(t *testing.T) {
 		require.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(last)).Status)
 		return harness.StampOf(t, last).Kid == "new"
 	})
-	assert.True(t, published(t, service.Client, last))
+	assert.Equal(t, to, harness.StampOf(t, last).Algorithm)
+	assert.Equal(t, to.Published(), published(t, service.Client, last))
 	for n, token := range tokens {
 		assert.Equal(t, http.StatusOK, service.Current(t, harness.Bearer(token)).Status)
 		renewed := service.Issue(t, harness.InstallID(n), harness.Bearer(token))
 		assert.Equal(t, renewalPolicy, renewed.Header.Get("RateLimit-Policy"))
-		assert.True(t, published(t, service.Client, renewed.Session(t).Token))
+		assert.Equal(t, to.Published(), published(t, service.Client, renewed.Session(t).Token))
 	}
 	assert.Empty(t, service.Log.Of("keys_reload_failed"))
 }
