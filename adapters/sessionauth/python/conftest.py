@@ -60,6 +60,52 @@ def jws(header: bytes, payload: bytes, seed: bytes) -> str:
     )
 
 
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def point(kid: str, scalar: int) -> Dict[str, Any]:
+    """Returns a P-256 key as in a keyset file."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    public = ec.derive_private_key(scalar, ec.SECP256R1()).public_key().public_numbers()
+    return {
+        "kty": "EC",
+        "crv": "P-256",
+        "alg": "ES256",
+        "kid": kid,
+        "x": encode(public.x.to_bytes(32, "big")),
+        "y": encode(public.y.to_bytes(32, "big")),
+        "d": encode(scalar.to_bytes(32, "big")),
+        "sign_from": "2026-02-16T12:00:00Z",
+    }
+
+
+def public_point(kid: str, scalar: int) -> Dict[str, Any]:
+    """Returns a P-256 key as sessiond publishes it."""
+    key = point(kid, scalar)
+    return {name: key[name] for name in ("kty", "crv", "alg", "kid", "x", "y")}
+
+
+def other_s(token: str) -> str:
+    """Returns a token of ES256 with the other value of s, which is as valid to ECDSA."""
+    signed, _, text = token.rpartition(".")
+    signature = decode(text)
+    s = P256_ORDER - int.from_bytes(signature[32:], "big")
+    return signed + "." + encode(signature[:32] + s.to_bytes(32, "big"))
+
+
+def jws_es256(header: bytes, payload: bytes, scalar: int) -> str:
+    """Returns a token in the JWS form signed with ES256 and the lower s."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+    signed = encode(header) + "." + encode(payload)
+    key = ec.derive_private_key(scalar, ec.SECP256R1())
+    r, s = utils.decode_dss_signature(key.sign(signed.encode("ascii"), ec.ECDSA(hashes.SHA256())))
+    s = min(s, P256_ORDER - s)
+    return signed + "." + encode(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+
+
 def groups() -> List[Dict[str, Any]]:
     """Returns the groups of the vectors, starting with the first."""
     file = json.loads((VECTORS / "token_v2.json").read_bytes())

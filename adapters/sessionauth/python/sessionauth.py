@@ -1,7 +1,7 @@
 """Verifies sessiond's session tokens (v2) without a call for each request.
 
 One file for Python 3.9 and later that needs only the standard library: copy it into your service.
-EdDSA needs the package ``cryptography``; HS256 does not. It makes the same twelve checks in the
+EdDSA and ES256 need the package ``cryptography``; HS256 does not. It makes the same twelve checks in the
 same order as sessiond, and reports the same reason words and error codes:
 
      1  at most 4096 bytes, before anything is decoded       too_long
@@ -440,9 +440,7 @@ class _Reader:
 # --------------------------------------------------------------------------------------------------
 
 _HS256 = "HS256"
-_EDDSA = "EdDSA"
-_ED25519 = "Ed25519"  # the curve, and RFC 9864's name of the algorithm
-_SIGNATURE_SIZE = {_HS256: 32, _EDDSA: 64}
+_HS256_SIZE = 32  # of a signature, in bytes
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 # The public keys that are points of small order, with the sign bit of x cleared: every y below
@@ -460,18 +458,25 @@ _SMALL_ORDER = frozenset(
         2**255 - 18,
     )
 )
-_NO_EDDSA = "EdDSA needs the package cryptography, which cannot be imported"
+_P256_MODULUS = 2**256 - 2**224 + 2**192 + 2**96 - 1
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_NO_LIBRARY = "EdDSA and ES256 need the package cryptography, which cannot be imported"
 
 
-def _ed25519() -> Any:
-    """Returns the library's Ed25519 module, or None if it is not installed.
+def _has_library() -> bool:
+    """Reports whether the package cryptography is installed.
 
     Called when keys are read, never for a token.
     """
     try:
-        return importlib.import_module("cryptography.hazmat.primitives.asymmetric.ed25519")
+        _primitive("asymmetric.ed25519")
     except ImportError:
-        return None
+        return False
+    return True
+
+
+def _primitive(name: str) -> Any:
+    return importlib.import_module("cryptography.hazmat.primitives." + name)
 
 
 @dataclass(frozen=True)
@@ -500,18 +505,117 @@ def _symmetric(secret: bytes) -> Callable[[bytes, bytes], bool]:
     return matches
 
 
-def _asymmetric(library: Any, public: bytes) -> Callable[[bytes, bytes], bool]:
-    key = library.Ed25519PublicKey.from_public_bytes(public)
-    invalid: Any = importlib.import_module("cryptography.exceptions").InvalidSignature
+class _PublicAlgorithm:
+    """An algorithm whose keys have a public part: its JWK, and how a signature is verified.
 
-    def matches(message: bytes, signature: bytes) -> bool:
+    The methods need the package cryptography, except fault.
+    """
+
+    name: str
+    aliases: Tuple[str, ...] = ()  # further names that a key may have
+    signature_size = 64
+    kty: str
+    crv: str
+    members: Tuple[str, ...]  # of the public part, each of 32 bytes; d has as many
+
+    def fault(self, public: bytes) -> Optional[Tuple[str, str]]:
+        """Returns the member and the problem of a public part under which anyone could sign."""
+        return None
+
+    def public_of(self, private: bytes) -> Optional[bytes]:
+        """Returns the public part that belongs to a private one, or None if no key has that."""
+        raise NotImplementedError
+
+    def matcher(self, public: bytes) -> Optional[Callable[[bytes, bytes], bool]]:
+        """Returns ``matches`` of a _Key, or None if no key has that public part."""
+        raise NotImplementedError
+
+    def parts(self, public: bytes) -> List[bytes]:
+        """Returns a public part as a whole, and each of its members if there are several."""
+        return [public, *(public[at : at + 32] for at in range(0, len(public), 32))]
+
+
+class _EdDSA(_PublicAlgorithm):
+    """Ed25519 (RFC 8032, RFC 8037)."""
+
+    name = "EdDSA"
+    aliases = ("Ed25519",)  # RFC 9864's name
+    kty, crv, members = "OKP", "Ed25519", ("x",)
+
+    def fault(self, public: bytes) -> Optional[Tuple[str, str]]:
+        if public[:-1] + bytes([public[-1] & 0x7F]) in _SMALL_ORDER:
+            return "x", "must not be a point of small order"
+        return None
+
+    def public_of(self, private: bytes) -> Optional[bytes]:
+        library = _primitive("asymmetric.ed25519")
+        key = library.Ed25519PrivateKey.from_private_bytes(private).public_key()
+        serialization = _primitive("serialization")
+        public: bytes = key.public_bytes(
+            serialization.Encoding.Raw, serialization.PublicFormat.Raw
+        )
+        return public
+
+    def matcher(self, public: bytes) -> Optional[Callable[[bytes, bytes], bool]]:
+        key = _primitive("asymmetric.ed25519").Ed25519PublicKey.from_public_bytes(public)
+        invalid: Any = importlib.import_module("cryptography.exceptions").InvalidSignature
+
+        def matches(message: bytes, signature: bytes) -> bool:
+            try:
+                key.verify(signature, message)
+            except invalid:
+                return False
+            return True
+
+        return matches
+
+
+class _ES256(_PublicAlgorithm):
+    """ECDSA with P-256 and SHA-256 (RFC 7518, sections 3.4 and 6.2)."""
+
+    name = "ES256"
+    kty, crv, members = "EC", "P-256", ("x", "y")
+
+    def public_of(self, private: bytes) -> Optional[bytes]:
+        scalar = int.from_bytes(private, "big")
+        if not 0 < scalar < _P256_ORDER:
+            return None
+        ec = _primitive("asymmetric.ec")
+        point = ec.derive_private_key(scalar, ec.SECP256R1()).public_key().public_numbers()
+        public: bytes = point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big")
+        return public
+
+    def matcher(self, public: bytes) -> Optional[Callable[[bytes, bytes], bool]]:
+        if any(int.from_bytes(part, "big") >= _P256_MODULUS for part in self.parts(public)[1:]):
+            return None
+        ec = _primitive("asymmetric.ec")
         try:
-            key.verify(signature, message)
-        except invalid:
-            return False
-        return True
+            key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + public)
+        except ValueError:
+            return None
+        method = ec.ECDSA(_primitive("hashes").SHA256())
+        encode = _primitive("asymmetric.utils").encode_dss_signature
+        invalid: Any = importlib.import_module("cryptography.exceptions").InvalidSignature
 
-    return matches
+        def matches(message: bytes, signature: bytes) -> bool:
+            if len(signature) != self.signature_size:
+                return False
+            r = int.from_bytes(signature[:32], "big")
+            s = int.from_bytes(signature[32:], "big")
+            # If (r, s) is a signature, so is (r, -s). sessiond writes the lower s, and a token has
+            # one text.
+            if not 0 < r < _P256_ORDER or not 0 < s <= _P256_ORDER // 2:
+                return False
+            try:
+                key.verify(encode(r, s), message, method)
+            except invalid:
+                return False
+            return True
+
+        return matches
+
+
+_PUBLIC_ALGORITHMS: Tuple[_PublicAlgorithm, ...] = (_EdDSA(), _ES256())
 
 
 class KeySource(Protocol):
@@ -572,29 +676,30 @@ class Ring:
 
         Raises KeysError.
 
-        The file is parsed as strictly as sessiond parses it. Without the package cryptography EdDSA
-        keys are ignored and an error is logged; KeysError is raised if no other key remains.
+        The file is parsed as strictly as sessiond parses it. Without the package cryptography the
+        keys of EdDSA and ES256 are ignored and an error is logged; KeysError is raised if no other
+        key remains.
         """
         keys, passed_over = _read_keyset(data)
         return cls._usable(keys, passed_over)
 
     @classmethod
     def from_jwks(cls, data: bytes) -> Ring:
-        """Returns a Ring of the EdDSA keys that sessiond publishes at /.well-known/jwks.json.
+        """Returns a Ring of the keys that sessiond publishes at /.well-known/jwks.json.
 
-        Raises KeysError.
+        They are of EdDSA or ES256. Raises KeysError.
 
         Other kinds of keys are ignored (RFC 7517, section 5). Symmetric keys are never used,
         because published keys are not secret.
         """
-        if _ed25519() is None:
-            raise KeysError(_NO_EDDSA)
+        if not _has_library():
+            raise KeysError(_NO_LIBRARY)
         return cls._usable(_read_published(data), 0)
 
     @classmethod
     def _usable(cls, keys: Sequence[_Key], passed_over: int) -> Ring:
         if passed_over:
-            problem = f"EdDSA keys passed over: {passed_over}; {_NO_EDDSA}"
+            problem = f"keys passed over: {passed_over}; {_NO_LIBRARY}"
             if not keys:
                 raise KeysError(problem)
             _log.error(problem)
@@ -604,11 +709,14 @@ class Ring:
 
 
 # --------------------------------------------------------------------------------------------------
-# JWK Sets (RFC 7517, RFC 7518 section 6.4, RFC 8037 section 2)
+# JWK Sets (RFC 7517, RFC 7518 sections 6.2 and 6.4, RFC 8037 section 2)
 # --------------------------------------------------------------------------------------------------
 
 _MEMBERS = {"kty", "alg", "kid", "use", "key_ops", "sign_from", "verify_until", "revoked"}
-_MEMBERS_OF = {"oct": _MEMBERS | {"k"}, "OKP": _MEMBERS | {"crv", "x", "d"}}
+_MEMBERS_OF = {
+    "oct": _MEMBERS | {"k"},
+    **{each.kty: _MEMBERS | {"crv", "d", *each.members} for each in _PUBLIC_ALGORITHMS},
+}
 _MAX_NAME = 24  # a longer name of a member may be a secret in the wrong place
 _INSTANT = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})"
@@ -653,7 +761,7 @@ def _read_keyset(data: bytes) -> Tuple[List[_Key], int]:
 
     Returns its keys that can be used here, and the number of ignored keys.
     """
-    library = _ed25519()
+    library = _has_library()
     keys: List[_Key] = []
     materials: List[Tuple[str, List[bytes]]] = []
     items = _list_of_keys(data, others=False)
@@ -672,25 +780,24 @@ def _read_keyset(data: bytes) -> Tuple[List[_Key], int]:
 
 
 def _read_published(data: bytes) -> List[_Key]:
-    """Parses the public Ed25519 keys of a JWK Set.
+    """Parses the public keys of a JWK Set.
 
     Unknown members and other keys are ignored (RFC 7517, section 5).
 
     A key with an invalid or repeated member is ignored too. A set with a repeated ID, or with the
     same material under two IDs, is invalid.
     """
-    library = _ed25519()
     keys: List[_Key] = []
     materials: List[Tuple[str, List[bytes]]] = []
     for number, item in enumerate(_list_of_keys(data, others=True), 1):
         if not isinstance(item, _Object) or item.repeated:
             continue
         try:
-            key, public = _KeyReader(number, item).read_public_key(library)
+            key, parts = _KeyReader(number, item).read_public_key()
         except KeysError:
             continue
         keys.append(key)
-        materials.append((key.id, [public]))
+        materials.append((key.id, parts))
     _check_distinct(materials)
     return keys
 
@@ -731,7 +838,7 @@ class _KeyReader:
         name = f"key {self.number}" + (f" ({self.kid})" if self.kid else "")
         return KeysError(f"{name}: {member}: {problem}")
 
-    def read_key(self, library: Any) -> Tuple[Optional[_Key], List[bytes]]:
+    def read_key(self, library: bool) -> Tuple[Optional[_Key], List[bytes]]:
         """Returns a key of a keyset file, and the material that no other key may share.
 
         The key is None if its library is not installed. An unknown member is an error: it may be a
@@ -750,22 +857,29 @@ class _KeyReader:
                 raise self.fault("alg", "must be HS256 for an oct key")
             secret = self.read_bytes("k", 0)
             return _Key(self.kid, _HS256, _symmetric(secret), verify_until, revoked), [secret]
-        public, seed = self.read_pair(), self.read_bytes("d", 32)
-        if library is None:
-            return None, [seed, public]
-        if library.Ed25519PrivateKey.from_private_bytes(
-            seed
-        ).public_key() != library.Ed25519PublicKey.from_public_bytes(public):
+        of = next(each for each in _PUBLIC_ALGORITHMS if each.kty == kind)
+        public, private = self.read_public(of), self.read_bytes("d", 32)
+        parts = [private, *of.parts(public)]
+        if not library:
+            return None, parts
+        belongs = of.public_of(private)
+        if belongs is None:
+            raise self.fault("d", "is not a private key")
+        if belongs != public:
             raise self.fault("x", "does not fit the private part")
-        return _Key(self.kid, _EDDSA, _asymmetric(library, public), verify_until, revoked), [
-            seed,
-            public,
-        ]
+        matches = of.matcher(public)
+        assert matches is not None  # the public part of a private one is valid
+        return _Key(self.kid, of.name, matches, verify_until, revoked), parts
 
-    def read_public_key(self, library: Any) -> Tuple[_Key, bytes]:
-        """Returns a public Ed25519 key. Its verify_until, if there is one, takes effect."""
-        if self.item.get("kty") != "OKP":
-            raise self.fault("kty", "must be OKP")
+    def read_public_key(self) -> Tuple[_Key, List[bytes]]:
+        """Returns a public key, and the material that no other key may share.
+
+        Its verify_until, if there is one, takes effect.
+        """
+        kind = self.item.get("kty")
+        of = next((each for each in _PUBLIC_ALGORITHMS if each.kty == kind), None)
+        if of is None:
+            raise self.fault("kty", "must be OKP or EC")
         if "d" in self.item:
             _log.error("key %s is published with its private part, and passed over", self.kid)
             raise self.fault("d", "must not be published")
@@ -773,11 +887,14 @@ class _KeyReader:
         sign_from = self.read_instant("sign_from") if "sign_from" in self.item else None
         verify_until, revoked = self.read_plan(sign_from)
         try:
-            public = self.read_pair()
+            public = self.read_public(of)
         except _SmallOrder:
             _log.error("key %s is published as a point of small order, and passed over", self.kid)
             raise
-        return _Key(self.kid, _EDDSA, _asymmetric(library, public), verify_until, revoked), public
+        matches = of.matcher(public)
+        if matches is None:
+            raise self.fault("x", "is not a public key with the other members")
+        return _Key(self.kid, of.name, matches, verify_until, revoked), of.parts(public)
 
     def read_plan(self, sign_from: Optional[int]) -> Tuple[Optional[int], bool]:
         """Returns when the key stops verifying, or None for never, and whether it is revoked."""
@@ -789,15 +906,16 @@ class _KeyReader:
             raise self.fault("revoked", "must be true or false")
         return verify_until, revoked
 
-    def read_pair(self) -> bytes:
-        """Returns the public part of an Ed25519 key."""
-        if self.item.get("crv") != _ED25519:
-            raise self.fault("crv", "must be Ed25519")
-        if self.item.get("alg") not in (_EDDSA, _ED25519):
-            raise self.fault("alg", "must be EdDSA for an OKP key")
-        public = self.read_bytes("x", 32)
-        if public[:-1] + bytes([public[-1] & 0x7F]) in _SMALL_ORDER:
-            raise _SmallOrder(str(self.fault("x", "must not be a point of small order")))
+    def read_public(self, of: _PublicAlgorithm) -> bytes:
+        """Returns the public part of a key, its members one after the other."""
+        if self.item.get("crv") != of.crv:
+            raise self.fault("crv", f"must be {of.crv}")
+        if self.item.get("alg") not in (of.name, *of.aliases):
+            raise self.fault("alg", f"must be {of.name} for an {of.kty} key")
+        public = b"".join(self.read_bytes(member, 32) for member in of.members)
+        fault = of.fault(public)
+        if fault is not None:
+            raise _SmallOrder(str(self.fault(*fault)))
         return public
 
     def check_usage(self) -> None:
@@ -942,7 +1060,7 @@ class _Copy(NamedTuple):
 
 
 class PublishedKeys:
-    """The EdDSA keys that sessiond publishes at /.well-known/jwks.json, in a copy.
+    """The keys that sessiond publishes at /.well-known/jwks.json, in a copy.
 
     A copy is fresh for the ``max-age`` of the answer: one to ten minutes, five if there is none,
     and never longer than ``fresh_for`` seconds. Shortly before that ends, a call starts a refresh
@@ -978,8 +1096,8 @@ class PublishedKeys:
         steady: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        if _ed25519() is None:
-            raise KeysError(_NO_EDDSA)
+        if not _has_library():
+            raise KeysError(_NO_LIBRARY)
         _check_type("the address of published keys", url, str)
         if not all("!" <= char <= "~" for char in url):  # urlsplit silently drops line breaks
             raise ValueError(
@@ -1382,7 +1500,7 @@ class Verifier:
         kid = parts.payload.get("kid")
         # The keys of the compact form are secrets, which are never published: to wait for one would
         # bring nothing, and would let any sender cause a wait.
-        wait = parts.algorithm == _EDDSA
+        wait = parts.algorithm != _HS256
         key = self._find(kid, wait) if isinstance(kid, str) else None
         if key is None or not key.may_verify(now):
             raise InvalidToken("unknown_key")
@@ -1454,13 +1572,18 @@ def _split(token: str) -> _Parts:
         decoded = [_decode_base64url(segment) for segment in segments]
     except _NotStrict:
         raise InvalidToken("encoding") from None
-    algorithm = _HS256 if len(segments) == 2 else _EDDSA
-    if len(decoded[-1]) != _SIGNATURE_SIZE[algorithm]:
+    signature, size = decoded[-1], len(decoded[-1])
+    if len(segments) == 2:
+        if size != _HS256_SIZE:
+            raise InvalidToken("signature_length")
+        return _Parts(segments[0], _read_object(decoded[0]), signature, _HS256)
+    if all(size != each.signature_size for each in _PUBLIC_ALGORITHMS):
         raise InvalidToken("signature_length")
-    payload = _read_object(decoded[-2])
-    if algorithm == _EDDSA:
-        _check_header(_read_object(decoded[0]), payload)
-    return _Parts(b".".join(segments[:-1]), payload, decoded[-1], algorithm)
+    payload = _read_object(decoded[1])
+    of = _check_header(_read_object(decoded[0]), payload)
+    if size != of.signature_size:
+        raise InvalidToken("signature_length")
+    return _Parts(b".".join(segments[:-1]), payload, signature, of.name)
 
 
 def _octets(text: str) -> bytes:
@@ -1485,21 +1608,23 @@ def _read_object(data: bytes) -> Dict[str, object]:
     return document
 
 
-def _check_header(header: Dict[str, object], payload: Dict[str, object]) -> None:
-    """Makes check 6.
+def _check_header(header: Dict[str, object], payload: Dict[str, object]) -> _PublicAlgorithm:
+    """Makes check 6, and returns the algorithm that the header names.
 
     Further members are refused: with crit, jwk or x5u a token could choose its own key.
     """
     kid = payload.get("kid")
+    named = header.get("alg")
+    of = next((each for each in _PUBLIC_ALGORITHMS if each.name == named), None)
     ours = (
-        header.get("alg") == _EDDSA
-        and isinstance(kid, str)
+        isinstance(kid, str)
         and header.get("kid") == kid
         and header.get("typ", "JWT") == "JWT"
         and header.keys() <= {"alg", "kid", "typ"}
     )
-    if not ours:
+    if of is None or not ours:
         raise InvalidToken("header")
+    return of
 
 
 def _read_claims(payload: Dict[str, object]) -> Session:

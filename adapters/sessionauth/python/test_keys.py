@@ -11,7 +11,7 @@ from typing import Any, Dict, List
 import pytest
 
 import sessionauth
-from conftest import HERE, SECOND, decode, encode, group, published, verifier_of
+from conftest import HERE, SECOND, decode, encode, group, point, published, verifier_of
 
 
 def keyset(*keys: Any) -> bytes:
@@ -27,6 +27,9 @@ def symmetric(**changed: Any) -> Dict[str, Any]:
         "sign_from": "2026-02-16T12:00:00Z",
     }
     return {**sound, **changed}
+
+
+POINT = point("es-1", 7)
 
 
 def refusal(data: bytes) -> str:
@@ -120,6 +123,15 @@ def test_refuses_secrets(secrets: Dict[str, str], problem: str) -> None:
             keyset({**group("JWS")["keyset"]["keys"][0], "x": encode(b"x" * 32)}),
             "key 1 (ed-2026-02): x: does not fit",
         ),
+        (keyset({**POINT, "crv": "P-384"}), "key 1 (es-1): crv: must be P-256"),
+        (keyset({**POINT, "alg": "ES384"}), "key 1 (es-1): alg: must be ES256 for an EC key"),
+        (keyset({**POINT, "y": POINT["x"]}), "key 1 (es-1): x: does not fit"),
+        (keyset({**POINT, "y": "AA"}), "key 1 (es-1): y: must be 32 bytes"),
+        (keyset({**POINT, "d": encode(bytes(32))}), "key 1 (es-1): d: is not a private key"),
+        (keyset({**POINT, "d": encode(b"\xff" * 32)}), "key 1 (es-1): d: is not a private key"),
+        (keyset({**POINT, "k": "AA"}), 'key 1 (es-1): has a member that is not known: "k"'),
+        (keyset(POINT, {**POINT, "kid": "b"}), "the keys es-1 and b are the same"),
+        (keyset(POINT, symmetric(k=POINT["x"])), "the keys es-1 and hs-1 are the same"),
     ],
 )
 def test_refuses_keysets(data: bytes, problem: str) -> None:
@@ -250,24 +262,24 @@ def test_refuses_published_sets(data: bytes) -> None:
 
 @pytest.mark.usefixtures("no_cryptography")
 class TestWithoutCryptography:
-    """EdDSA keys are ignored, and an error is logged."""
+    """Keys of EdDSA and ES256 are ignored, and an error is logged."""
 
     jws: Dict[str, Any] = group("JWS")
 
     def test_other_keys_of_a_keyset_stay(self, caplog: pytest.LogCaptureFixture) -> None:
-        ring = sessionauth.Ring.from_keyset(json.dumps(self.jws["keyset"]).encode())
+        ring = sessionauth.Ring.from_keyset(keyset(*self.jws["keyset"]["keys"], POINT))
         assert len(ring) == 1 and ring.find("hs-2025-09")
         assert [(each.levelname, each.message) for each in caplog.records] == [
             (
                 "ERROR",
-                "EdDSA keys passed over: 5; EdDSA needs the package cryptography, which cannot be "
-                "imported",
+                "keys passed over: 6; EdDSA and ES256 need the package cryptography, which cannot "
+                "be imported",
             )
         ]
 
     def test_a_keyset_without_others_is_an_error(self) -> None:
         assert refusal(keyset(self.jws["keyset"]["keys"][0])).endswith(
-            "EdDSA needs the package cryptography, which cannot be imported"
+            "EdDSA and ES256 need the package cryptography, which cannot be imported"
         )
 
     def test_what_is_published_is_an_error(self) -> None:
@@ -275,7 +287,7 @@ class TestWithoutCryptography:
             lambda: sessionauth.Ring.from_jwks(published(self.jws)),
             lambda: sessionauth.PublishedKeys("https://sessions.test/"),
         ):
-            with pytest.raises(sessionauth.KeysError, match="needs the package cryptography"):
+            with pytest.raises(sessionauth.KeysError, match="need the package cryptography"):
                 load()
 
     def test_a_keyset_is_judged_whole(self) -> None:

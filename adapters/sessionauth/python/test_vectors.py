@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 import pytest
 
 import sessionauth
-from conftest import VECTORS, decode, groups, verifier_of
+from conftest import P256_ORDER, VECTORS, decode, groups, verifier_of
 
 CODES = {"invalid_token": sessionauth.InvalidToken, "expired_token": sessionauth.ExpiredToken}
 COUNTS = {
@@ -86,14 +86,36 @@ def wycheproof(name: str) -> List[Dict[str, Any]]:
 
 def test_wycheproof_ed25519() -> None:
     verified = collections.Counter[str]()
-    library = sessionauth._ed25519()
     for group in wycheproof("ed25519"):
-        matches = sessionauth._asymmetric(library, bytes.fromhex(group["publicKey"]["pk"]))
+        matches = sessionauth._EdDSA().matcher(bytes.fromhex(group["publicKey"]["pk"]))
+        assert matches
         for case in group["tests"]:
             accepted = matches(bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"]))
             assert accepted == (case["result"] == "valid"), case["comment"]
             verified[case["result"]] += 1
     assert verified == {"valid": 88, "invalid": 63}
+
+
+def test_wycheproof_es256() -> None:
+    """Refuses the valid signatures whose s is in the upper half: a token has one text."""
+    verified = collections.Counter[str]()
+    for group in wycheproof("ecdsa_secp256r1_sha256_p1363"):
+        matches = sessionauth._ES256().matcher(
+            bytes.fromhex(group["publicKey"]["uncompressed"])[1:]
+        )
+        assert matches
+        for case in group["tests"]:
+            message, signature = bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"])
+            upper = int.from_bytes(signature[32:], "big") > P256_ORDER // 2
+            accepted = matches(message, signature)
+            assert accepted == (case["result"] == "valid" and not upper), case["comment"]
+            name: str = case["result"]
+            if name == "valid" and upper:
+                name = "upper half"
+                s = P256_ORDER - int.from_bytes(signature[32:], "big")
+                assert matches(message, signature[:32] + s.to_bytes(32, "big"))
+            verified[name] += 1
+    assert verified == {"valid": 102, "invalid": 83, "upper half": 67}
 
 
 def test_wycheproof_hmac_sha256() -> None:
@@ -115,19 +137,22 @@ def test_wycheproof_hmac_sha256() -> None:
 def test_wycheproof_jws() -> None:
     """None is a session, so all are rejected, with the reasons that the domain gives."""
     reasons = collections.Counter[str]()
-    library = sessionauth._ed25519()
+    eddsa, es256 = sessionauth._EdDSA(), sessionauth._ES256()
     for group in wycheproof("json_web_signature"):
         named = group["private"]
         kid = named["kid"] if sessionauth._KEY_ID.fullmatch(named.get("kid", "")) else "kid"
         if named["kty"] == "oct":
             key = sessionauth._Key(kid, "HS256", sessionauth._symmetric(decode(named["k"])))
         else:
-            public = (
-                library.Ed25519PrivateKey.from_private_bytes(b"s" * 32)
-                .public_key()
-                .public_bytes_raw()
-            )
-            key = sessionauth._Key(kid, "EdDSA", sessionauth._asymmetric(library, public))
+            of: sessionauth._PublicAlgorithm = eddsa
+            private = b"s" * 32
+            if named.get("crv") == "P-256":
+                of, private = es256, decode(named["d"])
+            public = of.public_of(private)
+            assert public
+            matches = of.matcher(public)
+            assert matches
+            key = sessionauth._Key(kid, of.name, matches)
         verifier = sessionauth.Verifier(
             sessionauth.Ring([key]), issuer="i", audience="a", clock=lambda: 1771243200 * 10**9
         )
