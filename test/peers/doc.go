@@ -1,4 +1,5 @@
 // Package peers tests sessiond's tokens and key sets against independent implementations:
-// golang-jwt, go-jose and jwx verify what sessiond signs, and sessiond verifies what they sign. It
-// is a separate module, so that these libraries stay out of the service's go.mod.
+// golang-jwt, go-jose and jwx verify what sessiond signs, and sessiond verifies what they sign; so
+// does openssl with ES256. It is a separate module, so that these libraries stay out of the
+// service's go.mod.
 package peers

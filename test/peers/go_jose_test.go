@@ -1,6 +1,7 @@
 package peers_test
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"encoding/json"
 	"testing"
@@ -18,7 +19,7 @@ func (goJose) verify(text, set string, now time.Time) (claims, error) {
 	if err := json.Unmarshal([]byte(set), &known); err != nil {
 		return claims{}, err
 	}
-	token, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.EdDSA})
+	token, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256})
 	if err != nil {
 		return claims{}, err
 	}
@@ -31,9 +32,9 @@ func (goJose) verify(text, set string, now time.Time) (claims, error) {
 		AnyAudience: jwt.Audience{audience}, Time: now}, 0)
 }
 
-func (goJose) sign(t testing.TB, kid string, private ed25519.PrivateKey, c claims) string {
+func (goJose) sign(t testing.TB, kid string, private crypto.Signer, c claims) string {
 	t.Helper()
-	return joseSign(t, jose.SigningKey{Algorithm: jose.EdDSA,
+	return joseSign(t, jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithmOf(private)),
 		Key: jose.JSONWebKey{Key: private, KeyID: kid}}, (&jose.SignerOptions{}).WithType("JWT"), c)
 }
 
@@ -46,25 +47,27 @@ func joseSign(t testing.TB, key jose.SigningKey, options *jose.SignerOptions, c 
 	return text
 }
 
-func (goJose) public(t testing.TB, set string) map[string]ed25519.PublicKey {
+func (goJose) public(t testing.TB, set string) map[string]crypto.PublicKey {
 	t.Helper()
 	var known jose.JSONWebKeySet
 	require.NoError(t, json.Unmarshal([]byte(set), &known))
-	public := map[string]ed25519.PublicKey{}
+	public := map[string]crypto.PublicKey{}
 	for _, key := range known.Keys {
 		require.True(t, key.Valid())
 		require.True(t, key.IsPublic())
-		require.Equal(t, [2]string{"EdDSA", "sig"}, [2]string{key.Algorithm, key.Use})
-		bytes, ok := key.Key.(ed25519.PublicKey)
-		require.True(t, ok)
-		public[key.KeyID] = bytes
+		algorithm := "ES256"
+		if _, is := key.Key.(ed25519.PublicKey); is {
+			algorithm = "EdDSA"
+		}
+		require.Equal(t, [2]string{algorithm, "sig"}, [2]string{key.Algorithm, key.Use})
+		public[key.KeyID] = key.Key
 	}
 	return public
 }
 
-func (goJose) private(t testing.TB, kid string, private ed25519.PrivateKey) string {
+func (goJose) private(t testing.TB, kid string, private crypto.Signer) string {
 	t.Helper()
-	text, err := json.Marshal(jose.JSONWebKey{Key: private, KeyID: kid, Algorithm: "EdDSA",
+	text, err := json.Marshal(jose.JSONWebKey{Key: private, KeyID: kid, Algorithm: algorithmOf(private),
 		Use: "sig"})
 	require.NoError(t, err)
 	return string(text)

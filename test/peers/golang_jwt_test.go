@@ -1,7 +1,10 @@
 package peers_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -39,7 +42,7 @@ func (golangJWT) verify(text, set string, now time.Time) (claims, error) {
 			return key, nil
 		}
 		return nil, errors.New("unknown key")
-	}, jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+	}, jwt.WithValidMethods([]string{"EdDSA", "ES256"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(func() time.Time {
 			return now
@@ -47,47 +50,71 @@ func (golangJWT) verify(text, set string, now time.Time) (claims, error) {
 	return read, err
 }
 
-func (golangJWT) sign(t testing.TB, kid string, private ed25519.PrivateKey, c claims) string {
+func (golangJWT) sign(t testing.TB, kid string, private crypto.Signer, c claims) string {
 	t.Helper()
-	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims(c.members(t)))
+	token := jwt.NewWithClaims(jwt.GetSigningMethod(algorithmOf(private)), jwt.MapClaims(c.members(t)))
 	token.Header["kid"] = kid
 	text, err := token.SignedString(private)
 	require.NoError(t, err)
 	return text
 }
 
-func (golangJWT) public(t testing.TB, set string) map[string]ed25519.PublicKey {
+func (golangJWT) public(t testing.TB, set string) map[string]crypto.PublicKey {
 	t.Helper()
 	public, err := publicKeys(set)
 	require.NoError(t, err)
 	return public
 }
 
-func (golangJWT) private(t testing.TB, kid string, private ed25519.PrivateKey) string {
+func (golangJWT) private(t testing.TB, kid string, private crypto.Signer) string {
 	t.Helper()
-	text, err := json.Marshal(map[string]string{
-		"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": kid, "d": encoded(private.Seed()),
-		"x": encoded(private[32:]),
-	})
+	members := map[string]string{"alg": algorithmOf(private), "kid": kid}
+	switch key := private.(type) {
+	case ed25519.PrivateKey:
+		members["kty"], members["crv"] = "OKP", "Ed25519"
+		members["d"], members["x"] = encoded(key.Seed()), encoded(key[32:])
+	case *ecdsa.PrivateKey:
+		scalar, err := key.Bytes()
+		require.NoError(t, err)
+		public, err := key.PublicKey.Bytes()
+		require.NoError(t, err)
+		members["kty"], members["crv"], members["d"] = "EC", "P-256", encoded(scalar)
+		members["x"], members["y"] = encoded(public[1:33]), encoded(public[33:])
+	}
+	text, err := json.Marshal(members)
 	require.NoError(t, err)
 	return string(text)
 }
 
-func publicKeys(text string) (map[string]ed25519.PublicKey, error) {
+func publicKeys(text string) (map[string]crypto.PublicKey, error) {
 	var set struct {
-		Keys []struct{ Kty, Crv, Kid, X string }
+		Keys []struct{ Kty, Crv, Kid, X, Y string }
 	}
 	if err := json.Unmarshal([]byte(text), &set); err != nil {
 		return nil, err
 	}
-	public := map[string]ed25519.PublicKey{}
+	public := map[string]crypto.PublicKey{}
 	for _, key := range set.Keys {
 		x, err := base64.RawURLEncoding.DecodeString(key.X)
-		if err != nil || key.Kty != "OKP" || key.Crv != "Ed25519" ||
-			len(x) != ed25519.PublicKeySize {
-			return nil, errors.New("not an Ed25519 key")
+		if err != nil || len(x) != 32 {
+			return nil, errors.New("not a coordinate")
 		}
-		public[key.Kid] = x
+		switch key.Kty + " " + key.Crv {
+		case "OKP Ed25519":
+			public[key.Kid] = ed25519.PublicKey(x)
+		case "EC P-256":
+			y, err := base64.RawURLEncoding.DecodeString(key.Y)
+			if err != nil {
+				return nil, err
+			}
+			point := append(append([]byte{4}, x...), y...)
+			public[key.Kid], err = ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+			if err != nil {
+				return nil, err
+			}
+		default:
+			return nil, errors.New("neither an Ed25519 key nor a P-256 key")
+		}
 	}
 	return public, nil
 }

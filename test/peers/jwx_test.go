@@ -1,6 +1,8 @@
 package peers_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
 	"encoding/json"
 	"testing"
@@ -36,9 +38,16 @@ func (jwx) verify(text, set string, now time.Time) (claims, error) {
 	return read, err
 }
 
-func (jwx) sign(t testing.TB, kid string, private ed25519.PrivateKey, c claims) string {
+func (jwx) sign(t testing.TB, kid string, private crypto.Signer, c claims) string {
 	t.Helper()
-	return jwxSign(t, jwa.EdDSA(), jwxKey(t, kid, private), c)
+	return jwxSign(t, jwxAlgorithm(t, private), jwxKey(t, kid, private), c)
+}
+
+func jwxAlgorithm(t testing.TB, private crypto.Signer) jwa.SignatureAlgorithm {
+	t.Helper()
+	algorithm, known := jwa.LookupSignatureAlgorithm(algorithmOf(private))
+	require.True(t, known)
+	return algorithm
 }
 
 func jwxKey(t testing.TB, kid string, material any) jwk.Key {
@@ -61,11 +70,11 @@ func jwxSign(t testing.TB, algorithm jwa.SignatureAlgorithm, key jwk.Key, c clai
 	return string(text)
 }
 
-func (jwx) public(t testing.TB, set string) map[string]ed25519.PublicKey {
+func (jwx) public(t testing.TB, set string) map[string]crypto.PublicKey {
 	t.Helper()
 	known, err := jwk.Parse([]byte(set))
 	require.NoError(t, err)
-	public := map[string]ed25519.PublicKey{}
+	public := map[string]crypto.PublicKey{}
 	for i := range known.Len() {
 		key, _ := known.Key(i)
 		require.NoError(t, key.Validate())
@@ -74,19 +83,27 @@ func (jwx) public(t testing.TB, set string) map[string]ed25519.PublicKey {
 		require.False(t, private)
 		algorithm, _ := key.Algorithm()
 		use, _ := key.KeyUsage()
-		require.Equal(t, [2]string{"EdDSA", "sig"}, [2]string{algorithm.String(), use})
-		var bytes ed25519.PublicKey
-		require.NoError(t, jwk.Export(key, &bytes))
 		kid, _ := key.KeyID()
-		public[kid] = bytes
+		switch key.KeyType() {
+		case jwa.OKP():
+			require.Equal(t, [2]string{"EdDSA", "sig"}, [2]string{algorithm.String(), use})
+			var bytes ed25519.PublicKey
+			require.NoError(t, jwk.Export(key, &bytes))
+			public[kid] = bytes
+		case jwa.EC():
+			require.Equal(t, [2]string{"ES256", "sig"}, [2]string{algorithm.String(), use})
+			var point ecdsa.PublicKey
+			require.NoError(t, jwk.Export(key, &point))
+			public[kid] = &point
+		}
 	}
 	return public
 }
 
-func (jwx) private(t testing.TB, kid string, private ed25519.PrivateKey) string {
+func (jwx) private(t testing.TB, kid string, private crypto.Signer) string {
 	t.Helper()
 	key := jwxKey(t, kid, private)
-	require.NoError(t, key.Set(jwk.AlgorithmKey, jwa.EdDSA()))
+	require.NoError(t, key.Set(jwk.AlgorithmKey, jwxAlgorithm(t, private)))
 	require.NoError(t, key.Set(jwk.KeyOpsKey, jwk.KeyOperationList{jwk.KeyOpSign}))
 	text, err := json.Marshal(key)
 	require.NoError(t, err)

@@ -1,7 +1,10 @@
 package peers_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/json"
 	"testing"
@@ -46,12 +49,12 @@ type peer interface {
 	// verify verifies a token with a published JWK Set, the issuer, the audience and the time. It
 	// returns the claims as the library read them.
 	verify(text, set string, now time.Time) (claims, error)
-	// sign returns the claims as a JWS with alg EdDSA, kid and typ JWT.
-	sign(t testing.TB, kid string, private ed25519.PrivateKey, c claims) string
+	// sign returns the claims as a JWS with the alg of the private key, kid and typ JWT.
+	sign(t testing.TB, kid string, private crypto.Signer, c claims) string
 	// public returns the keys of a published JWK Set by ID.
-	public(t testing.TB, set string) map[string]ed25519.PublicKey
+	public(t testing.TB, set string) map[string]crypto.PublicKey
 	// private returns a private key as a JWK, with alg and kid.
-	private(t testing.TB, kid string, private ed25519.PrivateKey) string
+	private(t testing.TB, kid string, private crypto.Signer) string
 }
 
 var peers = map[string]peer{"golang-jwt": golangJWT{}, "go-jose": goJose{}, "jwx": jwx{}}
@@ -72,10 +75,12 @@ var (
 		keys.Plan{SignFrom: noon.Add(-3 * time.Hour), VerifyUntil: noon})
 	revoked = keys.NewEdDSA("revoked", []byte("the fifth seed that peers know.."),
 		keys.Plan{SignFrom: noon.Add(-4 * time.Hour), Revoked: true})
+	point = keys.NewES256("point", []byte("the scalar that only peers know."),
+		keys.Plan{SignFrom: noon.Add(-6 * time.Hour)})
 	secret = keys.NewHS256("secret", []byte("a secret that peers do not know."),
 		keys.Plan{SignFrom: noon.Add(-5 * time.Hour)})
-	all   = []keys.Key{signs, waits, retired, ended, revoked, secret}
-	shown = []keys.Key{signs, waits, retired}
+	all   = []keys.Key{signs, waits, retired, ended, revoked, point, secret}
+	shown = []keys.Key{signs, waits, retired, point}
 )
 
 func keyring(t testing.TB) *keys.Keyring {
@@ -85,7 +90,24 @@ func keyring(t testing.TB) *keys.Keyring {
 	return made
 }
 
-func privateOf(key keys.Key) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(key.Secret()) }
+// privateOf returns a key as the standard library has it.
+func privateOf(t testing.TB, key keys.Key) crypto.Signer {
+	t.Helper()
+	if key.Algorithm() == keys.EdDSA {
+		return ed25519.NewKeyFromSeed(key.Secret())
+	}
+	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), key.Secret())
+	require.NoError(t, err)
+	return private
+}
+
+// algorithmOf returns the alg of the tokens of a private key.
+func algorithmOf(private crypto.Signer) string {
+	if _, is := private.(ed25519.PrivateKey); is {
+		return "EdDSA"
+	}
+	return "ES256"
+}
 
 // ours returns claims as the service makes them.
 func ours(t testing.TB, key keys.Key, install string) session.Claims {

@@ -1,10 +1,15 @@
 package peers_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -90,17 +95,38 @@ func TestWeVerifyTokensOfPeers(t *testing.T) {
 			for _, key := range shown {
 				for _, install := range installs {
 					c := ours(t, key, install)
-					text := peer.sign(t, string(key.ID()), privateOf(key), theirs(c))
-					assert.JSONEq(t, `{"alg":"EdDSA","kid":"`+string(key.ID())+`","typ":"JWT"}`,
-						decoded(t, text, 0))
+					text := peer.sign(t, string(key.ID()), privateOf(t, key), theirs(c))
+					assert.JSONEq(t, `{"alg":"`+string(key.Algorithm())+`","kid":"`+
+						string(key.ID())+`","typ":"JWT"}`, decoded(t, text, 0))
 					assert.JSONEq(t, decoded(t, token.Sign(c, key), 1), decoded(t, text, 1))
-					read, err := token.Verify(text, keyring(t), settings, noon)
+					read, err := token.Verify(withLowerS(t, text), keyring(t), settings, noon)
 					require.NoError(t, err)
 					assert.Equal(t, c, read)
 				}
 			}
 		})
 	}
+}
+
+// withLowerS returns a token of ES256 with the lower of the two values that s may have, and any other
+// one as it is. The peers write either, and we accept one: with the other, a token is rejected.
+func withLowerS(t testing.TB, text string) string {
+	t.Helper()
+	if !strings.Contains(decoded(t, text, 0), `"ES256"`) {
+		return text
+	}
+	order := elliptic.P256().Params().N
+	signature := []byte(decoded(t, text, 2))
+	s := new(big.Int).SetBytes(signature[32:])
+	if s.Cmp(new(big.Int).Rsh(order, 1)) <= 0 {
+		return text
+	}
+	_, err := token.Verify(text, keyring(t), settings, noon)
+	rejection, ok := errors.AsType[*token.Rejection](err)
+	require.True(t, ok)
+	require.Equal(t, token.ReasonSignature, rejection.Reason)
+	new(big.Int).Sub(order, s).FillBytes(signature[32:])
+	return text[:strings.LastIndex(text, ".")+1] + encoded(signature)
 }
 
 func decoded(t testing.TB, text string, segment int) string {
@@ -114,8 +140,11 @@ func decoded(t testing.TB, text string, segment int) string {
 // we must reject.
 func TestWeRefuseWhatTheyCanSign(t *testing.T) {
 	c := theirs(ours(t, signs, installs[0]))
-	kid, private := string(signs.ID()), privateOf(signs)
+	kid, private := string(signs.ID()), privateOf(t, signs)
 	public := private.Public().(ed25519.PublicKey)
+	ofPoint := privateOf(t, point)
+	larger, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
 	withoutKid := func(token *jwt.Token) { delete(token.Header, "kid") }
 	golang := func(method jwt.SigningMethod, key any, changes ...func(*jwt.Token)) string {
 		token := jwt.NewWithClaims(method, jwt.MapClaims(c.members(t)))
@@ -163,10 +192,15 @@ func TestWeRefuseWhatTheyCanSign(t *testing.T) {
 			jwxKey(t, kid, private), c), token.ReasonHeader},
 		"jwx, HMAC of 64 of the public key": {jwxSign(t, jwa.HS512(),
 			jwxKey(t, kid, []byte(public)), c), token.ReasonHeader},
-		"signed by a key of another id": {golangJWT{}.sign(t, kid, privateOf(waits), c),
+		"signed by a key of another id": {golangJWT{}.sign(t, kid, privateOf(t, waits), c),
 			token.ReasonSignature},
-		"a kid that the claim does not name": {golangJWT{}.sign(t, "waits", privateOf(waits), c),
+		"a kid that the claim does not name": {golangJWT{}.sign(t, "waits", privateOf(t, waits), c),
 			token.ReasonHeader},
+		"ES256 under the id of an EdDSA key": {golang(jwt.SigningMethodES256, ofPoint),
+			token.ReasonAlgorithm},
+		"EdDSA under the id of an ES256 key": {golangJWT{}.sign(t, "point", private,
+			theirs(ours(t, point, installs[0]))), token.ReasonAlgorithm},
+		"ES384": {golang(jwt.SigningMethodES384, larger), token.ReasonSignatureLength},
 	} {
 		t.Run(name, func(t *testing.T) {
 			claims, err := token.Verify(refused.text, keyring(t), settings, noon)
@@ -183,9 +217,9 @@ func TestWeRefuseWhatTheyCanSign(t *testing.T) {
 func TestPeersReadOurPublicSet(t *testing.T) {
 	for name, peer := range peers {
 		t.Run(name, func(t *testing.T) {
-			want := map[string]ed25519.PublicKey{}
+			want := map[string]crypto.PublicKey{}
 			for _, key := range shown {
-				want[string(key.ID())] = key.Public()
+				want[string(key.ID())] = privateOf(t, key).Public()
 			}
 			assert.Equal(t, want, peer.public(t, keys.FormatPublic(keyring(t), noon)))
 			delete(want, string(retired.ID()))
@@ -203,19 +237,21 @@ func TestPeersReadOurPublicSet(t *testing.T) {
 func TestWeReadKeysOfPeers(t *testing.T) {
 	for name, peer := range peers {
 		t.Run(name, func(t *testing.T) {
-			text := peer.private(t, string(signs.ID()), privateOf(signs))
-			var members map[string]any
-			require.NoError(t, json.Unmarshal([]byte(text), &members))
-			members["sign_from"] = "2026-02-16T11:00:00Z"
-			set, err := json.Marshal(map[string]any{"keys": []any{members}})
-			require.NoError(t, err)
-			read, err := keys.ParseSet(string(set))
-			require.NoError(t, err)
-			signer, ok := read.SignerAt(noon)
-			require.True(t, ok)
-			assert.Equal(t, signs.Plan(), signer.Plan())
-			assert.Equal(t, token.Sign(ours(t, signs, installs[0]), signs),
-				token.Sign(ours(t, signer, installs[0]), signer))
+			for _, key := range []keys.Key{signs, point} {
+				text := peer.private(t, string(key.ID()), privateOf(t, key))
+				var members map[string]any
+				require.NoError(t, json.Unmarshal([]byte(text), &members))
+				members["sign_from"] = "2026-02-16T11:00:00Z"
+				set, err := json.Marshal(map[string]any{"keys": []any{members}})
+				require.NoError(t, err)
+				read, err := keys.ParseSet(string(set))
+				require.NoError(t, err)
+				signer, ok := read.SignerAt(noon)
+				require.True(t, ok)
+				assert.Equal(t, signs.Plan(), signer.Plan())
+				assert.Equal(t, token.Sign(ours(t, key, installs[0]), key),
+					token.Sign(ours(t, signer, installs[0]), signer))
+			}
 		})
 	}
 }
