@@ -26,7 +26,10 @@ trap finish EXIT
 
 . test/service.sh
 go run ./cmd/sessiond keys create --keyset "$work/keyset.json" --alg EdDSA >"$work/keys.log"
-serve OFFLOAD_SESSION_KEYSET_FILE="$work/keyset.json" OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=10000 \
+go run ./cmd/sessiond keys create --keyset "$work/keyset.json" --alg ES256 >>"$work/keys.log"
+issuer=https://sessions.example.com
+serve OFFLOAD_SESSION_KEYSET_FILE="$work/keyset.json" OFFLOAD_PUBLIC_ORIGINS=$issuer \
+	OFFLOAD_SESSION_TOKEN_ISSUER=$issuer OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=10000 \
 	OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK=0 OFFLOAD_SESSION_RENEWAL_LIMIT_PER_INSTALL=10000 \
 	OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=10000 OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS=1
 token=$(curl --silent --fail --header 'Content-Type: application/json' \

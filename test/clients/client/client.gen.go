@@ -18,6 +18,39 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for DiscoveryIdTokenSigningAlgValuesSupported.
+const (
+	DiscoveryIdTokenSigningAlgValuesSupportedES256 DiscoveryIdTokenSigningAlgValuesSupported = "ES256"
+	DiscoveryIdTokenSigningAlgValuesSupportedEdDSA DiscoveryIdTokenSigningAlgValuesSupported = "EdDSA"
+)
+
+// Valid indicates whether the value is a known member of the DiscoveryIdTokenSigningAlgValuesSupported enum.
+func (e DiscoveryIdTokenSigningAlgValuesSupported) Valid() bool {
+	switch e {
+	case DiscoveryIdTokenSigningAlgValuesSupportedES256:
+		return true
+	case DiscoveryIdTokenSigningAlgValuesSupportedEdDSA:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DiscoverySubjectTypesSupported.
+const (
+	Pairwise DiscoverySubjectTypesSupported = "pairwise"
+)
+
+// Valid indicates whether the value is a known member of the DiscoverySubjectTypesSupported enum.
+func (e DiscoverySubjectTypesSupported) Valid() bool {
+	switch e {
+	case Pairwise:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExpiredTokenProblemCode.
 const (
 	ExpiredToken ExpiredTokenProblemCode = "expired_token"
@@ -138,6 +171,36 @@ func (e InvalidTokenProblemMessage) Valid() bool {
 	}
 }
 
+// Defines values for NotFoundProblemCode.
+const (
+	NotFoundProblemCodeNotFound NotFoundProblemCode = "not_found"
+)
+
+// Valid indicates whether the value is a known member of the NotFoundProblemCode enum.
+func (e NotFoundProblemCode) Valid() bool {
+	switch e {
+	case NotFoundProblemCodeNotFound:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NotFoundProblemMessage.
+const (
+	NotFoundProblemMessageNotFound NotFoundProblemMessage = "Not found"
+)
+
+// Valid indicates whether the value is a known member of the NotFoundProblemMessage enum.
+func (e NotFoundProblemMessage) Valid() bool {
+	switch e {
+	case NotFoundProblemMessageNotFound:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PayloadTooLargeProblemCode.
 const (
 	PayloadTooLargeProblemCodePayloadTooLarge PayloadTooLargeProblemCode = "payload_too_large"
@@ -170,13 +233,16 @@ func (e PayloadTooLargeProblemMessage) Valid() bool {
 
 // Defines values for PublicKeyAlg.
 const (
-	EdDSA PublicKeyAlg = "EdDSA"
+	PublicKeyAlgES256 PublicKeyAlg = "ES256"
+	PublicKeyAlgEdDSA PublicKeyAlg = "EdDSA"
 )
 
 // Valid indicates whether the value is a known member of the PublicKeyAlg enum.
 func (e PublicKeyAlg) Valid() bool {
 	switch e {
-	case EdDSA:
+	case PublicKeyAlgES256:
+		return true
+	case PublicKeyAlgEdDSA:
 		return true
 	default:
 		return false
@@ -186,12 +252,15 @@ func (e PublicKeyAlg) Valid() bool {
 // Defines values for PublicKeyCrv.
 const (
 	Ed25519 PublicKeyCrv = "Ed25519"
+	P256    PublicKeyCrv = "P-256"
 )
 
 // Valid indicates whether the value is a known member of the PublicKeyCrv enum.
 func (e PublicKeyCrv) Valid() bool {
 	switch e {
 	case Ed25519:
+		return true
+	case P256:
 		return true
 	default:
 		return false
@@ -200,12 +269,15 @@ func (e PublicKeyCrv) Valid() bool {
 
 // Defines values for PublicKeyKty.
 const (
+	EC  PublicKeyKty = "EC"
 	OKP PublicKeyKty = "OKP"
 )
 
 // Valid indicates whether the value is a known member of the PublicKeyKty enum.
 func (e PublicKeyKty) Valid() bool {
 	switch e {
+	case EC:
+		return true
 	case OKP:
 		return true
 	default:
@@ -485,6 +557,30 @@ type Description struct {
 	Paths   map[string]interface{} `json:"paths"`
 }
 
+// Discovery What generic verifiers read of an issuer (OpenID Connect Discovery).
+//
+// Examples: {"id_token_signing_alg_values_supported":["EdDSA","ES256"],"issuer":"https://sessions.example.com","jwks_uri":"https://sessions.example.com/.well-known/jwks.json","response_types_supported":[],"subject_types_supported":["pairwise"]}
+type Discovery struct {
+	// IdTokenSigningAlgValuesSupported The algorithms that a public key can have.
+	IdTokenSigningAlgValuesSupported []DiscoveryIdTokenSigningAlgValuesSupported `json:"id_token_signing_alg_values_supported"`
+
+	// Issuer The claim iss of every session.
+	Issuer string `json:"issuer"`
+
+	// JwksUri The address of the public keys.
+	JwksUri string `json:"jwks_uri"`
+
+	// ResponseTypesSupported Empty: there is nothing to authorize.
+	ResponseTypesSupported []string                         `json:"response_types_supported"`
+	SubjectTypesSupported  []DiscoverySubjectTypesSupported `json:"subject_types_supported"`
+}
+
+// DiscoveryIdTokenSigningAlgValuesSupported defines model for Discovery.IdTokenSigningAlgValuesSupported.
+type DiscoveryIdTokenSigningAlgValuesSupported string
+
+// DiscoverySubjectTypesSupported defines model for Discovery.SubjectTypesSupported.
+type DiscoverySubjectTypesSupported string
+
 // ExpiredTokenProblem defines model for ExpiredTokenProblem.
 type ExpiredTokenProblem struct {
 	Code    ExpiredTokenProblemCode    `json:"code"`
@@ -570,9 +666,9 @@ type InvalidTokenProblemMessage string
 // Examples: v2-default
 type KeyId = string
 
-// KeySet A JWK Set (RFC 7517) of the Ed25519 keys that are pending, signing or verifying.
+// KeySet A JWK Set (RFC 7517) of the Ed25519 and P-256 keys that are pending, signing or verifying.
 //
-// Examples: {"keys":[]}, {"keys":[{"alg":"EdDSA","crv":"Ed25519","kid":"pair","kty":"OKP","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}
+// Examples: {"keys":[]}, {"keys":[{"alg":"EdDSA","crv":"Ed25519","kid":"pair","kty":"OKP","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},{"alg":"ES256","crv":"P-256","kid":"point","kty":"EC","use":"sig","x":"YP7UuiVanTHJYet0xjVtaMBJuJI7Yfps5mliLmDyn7Y","y":"eQP-EAi4vJmkGunpVii8ZPLxsgwtfp9Rd6PClNRGIpk"}]}
 type KeySet struct {
 	Keys []PublicKey `json:"keys"`
 }
@@ -581,6 +677,28 @@ type KeySet struct {
 //
 // Examples: 1.0
 type Label = string
+
+// NotFoundError defines model for NotFoundError.
+type NotFoundError struct {
+	Error NotFoundProblem `json:"error"`
+}
+
+// NotFoundProblem defines model for NotFoundProblem.
+type NotFoundProblem struct {
+	Code    NotFoundProblemCode    `json:"code"`
+	Message NotFoundProblemMessage `json:"message"`
+
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	//
+	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
+	RequestId RequestId `json:"request_id"`
+}
+
+// NotFoundProblemCode defines model for NotFoundProblem.Code.
+type NotFoundProblemCode string
+
+// NotFoundProblemMessage defines model for NotFoundProblem.Message.
+type NotFoundProblemMessage string
 
 // PayloadTooLargeError defines model for PayloadTooLargeError.
 type PayloadTooLargeError struct {
@@ -604,7 +722,7 @@ type PayloadTooLargeProblemCode string
 // PayloadTooLargeProblemMessage defines model for PayloadTooLargeProblem.Message.
 type PayloadTooLargeProblemMessage string
 
-// PublicKey The public part of one Ed25519 key (RFC 8037).
+// PublicKey The public part of one key: of Ed25519 (RFC 8037), or of P-256 (RFC 7518), which has y as well.
 type PublicKey struct {
 	Alg PublicKeyAlg `json:"alg"`
 	Crv PublicKeyCrv `json:"crv"`
@@ -618,6 +736,9 @@ type PublicKey struct {
 
 	// X 32 bytes in base64url.
 	X string `json:"x"`
+
+	// Y 32 bytes in base64url, of a P-256 key alone.
+	Y *string `json:"y,omitempty"`
 }
 
 // PublicKeyAlg defines model for PublicKey.Alg.
@@ -819,6 +940,11 @@ type Current = CurrentSession
 // Described This document.
 type Described = Description
 
+// Discovered What generic verifiers read of an issuer (OpenID Connect Discovery).
+//
+// Examples: {"id_token_signing_alg_values_supported":["EdDSA","ES256"],"issuer":"https://sessions.example.com","jwks_uri":"https://sessions.example.com/.well-known/jwks.json","response_types_supported":[],"subject_types_supported":["pairwise"]}
+type Discovered = Discovery
+
 // Healthy Examples: {"environment":"production","service":"offload-backend-api","status":"ok","version":"v1.0.0"}
 type Healthy = Health
 
@@ -828,10 +954,13 @@ type Internal = InternalError
 // Invalid defines model for Invalid.
 type Invalid = ValidationError
 
-// Keys A JWK Set (RFC 7517) of the Ed25519 keys that are pending, signing or verifying.
+// Keys A JWK Set (RFC 7517) of the Ed25519 and P-256 keys that are pending, signing or verifying.
 //
-// Examples: {"keys":[]}, {"keys":[{"alg":"EdDSA","crv":"Ed25519","kid":"pair","kty":"OKP","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}
+// Examples: {"keys":[]}, {"keys":[{"alg":"EdDSA","crv":"Ed25519","kid":"pair","kty":"OKP","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},{"alg":"ES256","crv":"P-256","kid":"point","kty":"EC","use":"sig","x":"YP7UuiVanTHJYet0xjVtaMBJuJI7Yfps5mliLmDyn7Y","y":"eQP-EAi4vJmkGunpVii8ZPLxsgwtfp9Rd6PClNRGIpk"}]}
 type Keys = KeySet
+
+// NotFound defines model for NotFound.
+type NotFound = NotFoundError
 
 // PayloadTooLarge defines model for PayloadTooLarge.
 type PayloadTooLarge = PayloadTooLargeError
@@ -850,6 +979,15 @@ type UnsupportedMediaType = UnsupportedMediaTypeError
 
 // GetPublicKeysParams defines parameters for GetPublicKeys.
 type GetPublicKeysParams struct {
+	// XRequestID Identifies the request in the logs of the caller and of the service if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -. Anything else is replaced by a new UUID.
+	XRequestID *CallersRequestId `json:"X-Request-ID,omitempty"`
+
+	// IfNoneMatch The validators of the client's copies (RFC 9110 §13.1.2).
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetDiscoveryParams defines parameters for GetDiscovery.
+type GetDiscoveryParams struct {
 	// XRequestID Identifies the request in the logs of the caller and of the service if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -. Anything else is replaced by a new UUID.
 	XRequestID *CallersRequestId `json:"X-Request-ID,omitempty"`
 
@@ -1109,6 +1247,13 @@ type ClientInterface interface {
 	// Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
 	GetPublicKeys(ctx context.Context, params *GetPublicKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetDiscovery Find the public keys of the issuer, for generic verifiers
+	//
+	// There is such a document if the issuer is one of the origins under which clients reach the service; otherwise the path is unknown. The service is no OpenID Provider: it has no endpoint to authorize at and issues no ID tokens.
+	//
+	// Corresponds with GET /.well-known/openid-configuration (the `GetDiscovery` operationId).
+	GetDiscovery(ctx context.Context, params *GetDiscoveryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetDescription Get this description
 	//
 	// Corresponds with GET /openapi.json (the `GetDescription` operationId).
@@ -1155,6 +1300,23 @@ type ClientInterface interface {
 // Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
 func (c *Client) GetPublicKeys(ctx context.Context, params *GetPublicKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetPublicKeysRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDiscovery Find the public keys of the issuer, for generic verifiers
+//
+// There is such a document if the issuer is one of the origins under which clients reach the service; otherwise the path is unknown. The service is no OpenID Provider: it has no endpoint to authorize at and issues no ID tokens.
+//
+// Corresponds with GET /.well-known/openid-configuration (the `GetDiscovery` operationId).
+func (c *Client) GetDiscovery(ctx context.Context, params *GetDiscoveryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDiscoveryRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1275,6 +1437,59 @@ func NewGetPublicKeysRequest(server string, params *GetPublicKeysParams) (*http.
 	}
 
 	operationPath := fmt.Sprintf("/.well-known/jwks.json")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.XRequestID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Request-ID", *params.XRequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Request-ID", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetDiscoveryRequest constructs an http.Request for the GetDiscovery method
+func NewGetDiscoveryRequest(server string, params *GetDiscoveryParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/.well-known/openid-configuration")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -1603,6 +1818,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
 	GetPublicKeysWithResponse(ctx context.Context, params *GetPublicKeysParams, reqEditors ...RequestEditorFn) (*GetPublicKeysResponse, error)
 
+	// GetDiscoveryWithResponse Find the public keys of the issuer, for generic verifiers
+	//
+	// There is such a document if the issuer is one of the origins under which clients reach the service; otherwise the path is unknown. The service is no OpenID Provider: it has no endpoint to authorize at and issues no ID tokens.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /.well-known/openid-configuration (the `GetDiscovery` operationId).
+	GetDiscoveryWithResponse(ctx context.Context, params *GetDiscoveryParams, reqEditors ...RequestEditorFn) (*GetDiscoveryResponse, error)
+
 	// GetDescriptionWithResponse Get this description
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -1763,6 +1987,140 @@ func (r GetPublicKeysResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetPublicKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetDiscoveryResponse200Headers the declared response headers of an HTTP 200 response for GetDiscovery
+type GetDiscoveryResponse200Headers struct {
+	CacheControl string
+	Connection   *string
+	ETag         string
+	XRequestID   RequestId
+}
+
+// GetDiscoveryResponse304Headers the declared response headers of an HTTP 304 response for GetDiscovery
+type GetDiscoveryResponse304Headers struct {
+	CacheControl string
+	Connection   *string
+	ETag         string
+	XRequestID   RequestId
+}
+
+// GetDiscoveryResponse400Headers the declared response headers of an HTTP 400 response for GetDiscovery
+type GetDiscoveryResponse400Headers struct {
+	Connection          *string
+	XContentTypeOptions *string
+}
+
+// GetDiscoveryResponse404Headers the declared response headers of an HTTP 404 response for GetDiscovery
+type GetDiscoveryResponse404Headers struct {
+	CacheControl string
+	Connection   *string
+	XErrorCode   string
+	XRequestID   RequestId
+}
+
+// GetDiscoveryResponse417Headers the declared response headers of an HTTP 417 response for GetDiscovery
+type GetDiscoveryResponse417Headers struct {
+	Connection string
+}
+
+// GetDiscoveryResponse431Headers the declared response headers of an HTTP 431 response for GetDiscovery
+type GetDiscoveryResponse431Headers struct {
+	Connection          *string
+	XContentTypeOptions *string
+}
+
+// GetDiscoveryResponse500Headers the declared response headers of an HTTP 500 response for GetDiscovery
+type GetDiscoveryResponse500Headers struct {
+	CacheControl string
+	Connection   *string
+	XErrorCode   string
+	XRequestID   RequestId
+}
+
+// GetDiscoveryResponse501Headers the declared response headers of an HTTP 501 response for GetDiscovery
+type GetDiscoveryResponse501Headers struct {
+	Connection          *string
+	XContentTypeOptions *string
+}
+
+// GetDiscoveryResponse505Headers the declared response headers of an HTTP 505 response for GetDiscovery
+type GetDiscoveryResponse505Headers struct {
+	Connection          *string
+	XContentTypeOptions *string
+}
+
+type GetDiscoveryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Discovered
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *Internal
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetDiscoveryResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetDiscoveryResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetDiscoveryResponse400Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetDiscoveryResponse404Headers
+	// Headers417 the parsed response headers for an HTTP 417 response
+	Headers417 *GetDiscoveryResponse417Headers
+	// Headers431 the parsed response headers for an HTTP 431 response
+	Headers431 *GetDiscoveryResponse431Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetDiscoveryResponse500Headers
+	// Headers501 the parsed response headers for an HTTP 501 response
+	Headers501 *GetDiscoveryResponse501Headers
+	// Headers505 the parsed response headers for an HTTP 505 response
+	Headers505 *GetDiscoveryResponse505Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDiscoveryResponse) GetJSON200() *Discovered {
+	return r.JSON200
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetDiscoveryResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetDiscoveryResponse) GetJSON500() *Internal {
+	return r.JSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDiscoveryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDiscoveryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDiscoveryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDiscoveryResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2446,6 +2804,21 @@ func (c *ClientWithResponses) GetPublicKeysWithResponse(ctx context.Context, par
 	return ParseGetPublicKeysResponse(rsp)
 }
 
+// GetDiscoveryWithResponse Find the public keys of the issuer, for generic verifiers
+//
+// There is such a document if the issuer is one of the origins under which clients reach the service; otherwise the path is unknown. The service is no OpenID Provider: it has no endpoint to authorize at and issues no ID tokens.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /.well-known/openid-configuration (the `GetDiscovery` operationId).
+func (c *ClientWithResponses) GetDiscoveryWithResponse(ctx context.Context, params *GetDiscoveryParams, reqEditors ...RequestEditorFn) (*GetDiscoveryResponse, error) {
+	rsp, err := c.GetDiscovery(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDiscoveryResponse(rsp)
+}
+
 // GetDescriptionWithResponse Get this description
 //
 // Returns a wrapper object for the known response body format(s).
@@ -2723,6 +3096,257 @@ func ParseGetPublicKeysResponse(rsp *http.Response) (*GetPublicKeysResponse, err
 		response.Headers501 = &headers
 	case rsp.StatusCode == 505:
 		var headers GetPublicKeysResponse505Headers
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers505 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetDiscoveryResponse parses an HTTP response from a GetDiscoveryWithResponse call
+func ParseGetDiscoveryResponse(rsp *http.Response) (*GetDiscoveryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDiscoveryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Discovered
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case rsp.StatusCode == 417:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetDiscoveryResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value RequestId
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetDiscoveryResponse304Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value RequestId
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetDiscoveryResponse400Headers
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetDiscoveryResponse404Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Error-Code", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XErrorCode = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value RequestId
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 417:
+		var headers GetDiscoveryResponse417Headers
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = value
+		}
+		response.Headers417 = &headers
+	case rsp.StatusCode == 431:
+		var headers GetDiscoveryResponse431Headers
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers431 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetDiscoveryResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Error-Code", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XErrorCode = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value RequestId
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 501:
+		var headers GetDiscoveryResponse501Headers
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers501 = &headers
+	case rsp.StatusCode == 505:
+		var headers GetDiscoveryResponse505Headers
 		if values := rsp.Header.Values("Connection"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
