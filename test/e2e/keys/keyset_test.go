@@ -86,10 +86,12 @@ func TestKeysetIsPublished(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, harness.NewKeyset(t,
 		harness.HS256Key("secret", harness.StrongSecret, harness.Noon),
-		harness.EdDSAKey("pair", 7, harness.Noon.Add(time.Hour))).Env(nil))
+		harness.EdDSAKey("pair", 7, harness.Noon.Add(time.Hour)),
+		harness.ES256Key("point", 8, harness.Noon.Add(2*time.Hour))).Env(nil))
 	answer := service.Send(t, http.MethodGet, harness.JWKSPath, "")
 	assert.Equal(t, 200, answer.Status)
-	assert.Equal(t, `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"pair","x":"6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw"}]}`, answer.Body)
+	assert.Equal(t, `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"pair","x":"6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw"},`+
+		`{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"point","x":"OtqxXWYla_Fc1xYDWz8EFETlEv7R3WTUunVZfSDjZvE","y":"VG0skKg-uroBWVCZ5fP_u9M4THSU3mdZ_dXmXvrpzGc"}]}`, answer.Body)
 	assert.Equal(t, []string{"public, max-age=300"}, answer.Header.Values("Cache-Control"))
 	tag := answer.Header.Get("ETag")
 	head := service.Send(t, http.MethodHead, harness.JWKSPath, "")

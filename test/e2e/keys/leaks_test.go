@@ -71,7 +71,7 @@ func (s keySearch) commands(t *testing.T, when string, env harness.Env, commands
 }
 
 // TestKeysLeakNothing searches everything that leaves the service and its commands, successful
-// responses included, for key material: with keys of both algorithms signing, during reloads, and
+// responses included, for key material: with keys of every algorithm signing, during reloads, and
 // while the keyset file is invalid with key material in the wrong places.
 func TestKeysLeakNothing(t *testing.T) {
 	t.Parallel()
@@ -83,11 +83,11 @@ func TestKeysLeakNothing(t *testing.T) {
 	revoked := keys.NewEdDSA("revoked", material("revoked"),
 		keys.Plan{SignFrom: from(-time.Hour), Revoked: true})
 	next := keys.NewEdDSA("next", material("next"), keys.Plan{SignFrom: from(time.Hour)})
-	last := keys.NewEdDSA("last", material("last"), keys.Plan{SignFrom: from(2 * time.Hour)})
+	last := keys.NewES256("last", material("last"), keys.Plan{SignFrom: from(2 * time.Hour)})
 	for _, key := range []keys.Key{signs, signed, revoked, next, last} {
 		search.keep("key "+string(key.ID()), key.Secret())
-		if key.Algorithm() == keys.EdDSA {
-			public[string(key.ID())] = string(key.Public())
+		if key.Algorithm().Published() {
+			public[string(key.ID())] = string(key.Public()[:32]) // x
 		}
 	}
 	digest := base64.StdEncoding.EncodeToString(material("digest"))
@@ -109,6 +109,8 @@ func TestKeysLeakNothing(t *testing.T) {
 	search.walk(t, "reloaded", service)
 	service.Clock.Advance(time.Hour)
 	search.walk(t, "an EdDSA key signs", service)
+	service.Clock.Advance(time.Hour)
+	search.walk(t, "an ES256 key signs", service)
 
 	url, hex := base64.RawURLEncoding.EncodeToString(material("signs")),
 		fmt.Sprintf("%x", material("signs"))
@@ -137,6 +139,8 @@ func TestKeysLeakNothing(t *testing.T) {
 		"a key pair that does not match":             `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + url + `","d":"` + seed + `"}]}`,
 		"the private part as the public part":        `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","x":"` + seed + `","d":"` + other + `"}]}`,
 		"a symmetric key with the members of a pair": `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"next","sign_from":"2026-02-16T12:00:00Z","k":"` + url + `"}]}`,
+		"a scalar that does not match":               `{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","kid":"last","sign_from":"2026-02-16T12:00:00Z","x":"` + url + `","y":"` + seed + `","d":"` + seed + `"}]}`,
+		"a scalar that is the order":                 `{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","kid":"last","sign_from":"2026-02-16T12:00:00Z","x":"` + url + `","y":"` + seed + `","d":"_____wAAAAD__________vOb6racXnoTzucrC_GMlUQ"}]}`,
 		"the digest key as a signing key": harness.KeysetText(t, signs,
 			keys.NewHS256("digest", []byte(digest), keys.Plan{SignFrom: from(0)})),
 		"no key that can sign": harness.KeysetText(t, signs.WithPlan(keys.Plan{SignFrom: from(0),

@@ -24,7 +24,7 @@ import (
 type plan struct {
 	Kid         keys.ID
 	Alg         keys.Algorithm
-	X           string
+	X, Y        string
 	SignFrom    time.Time `json:"sign_from"`
 	VerifyUntil time.Time `json:"verify_until"`
 	Revoked     bool
@@ -132,11 +132,14 @@ func signs(plans []plan, at time.Time) plan {
 func publishes(plans []plan, at time.Time) []map[string]string {
 	set := []map[string]string{}
 	for _, p := range plans {
-		if p.Alg == keys.EdDSA && !p.ended(at) {
-			set = append(set, map[string]string{
-				"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": string(p.Kid),
-				"x": p.X,
-			})
+		switch {
+		case p.ended(at):
+		case p.Alg == keys.EdDSA:
+			set = append(set, map[string]string{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA",
+				"use": "sig", "kid": string(p.Kid), "x": p.X})
+		case p.Alg == keys.ES256:
+			set = append(set, map[string]string{"kty": "EC", "crv": "P-256", "alg": "ES256",
+				"use": "sig", "kid": string(p.Kid), "x": p.X, "y": p.Y})
 		}
 	}
 	return set

@@ -200,7 +200,7 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	r.awaitEnd(t, "b")
 	b = r.volume.key(t, "b")
 	c = c.WithPlan(keys.Plan{SignFrom: second, Revoked: true})
-	d := harness.EdDSAKey("d", 4, wall().Truncate(time.Second))
+	d := harness.ES256Key("d", 4, wall().Truncate(time.Second))
 	r.change(t, func() { r.volume.publish(t, harness.KeysetText(t, a, b, c, d), 0o600) })
 	r.awaitEnd(t, "c")
 	r.awaitSigner(t, "d")
