@@ -41,7 +41,9 @@ func renews(t *testing.T, client *harness.Client, installID, token string) strin
 // published reports whether the published keys verify a JWS, as other verifiers do it.
 func published(t *testing.T, client *harness.Client, token string) bool {
 	t.Helper()
-	var set struct{ Keys []struct{ Kid, Crv, X, Y string } }
+	var set struct {
+		Keys []struct{ Kid, Crv, X, Y string }
+	}
 	client.Send(t, http.MethodGet, harness.JWKSPath, "").Decode(t, &set)
 	decode := func(text string) []byte {
 		data, err := base64.RawURLEncoding.DecodeString(text)
