@@ -13,6 +13,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/cli"
 	"github.com/offload/sessiond/adapters/events/logs"
+	"github.com/offload/sessiond/adapters/events/trace"
 	"github.com/offload/sessiond/adapters/system/capacity"
 	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/adapters/system/entropy"
@@ -60,7 +61,10 @@ func commands(environ []string, stderr io.Writer) cli.Commands {
 			return serve(ctx, review, caught, inherited)
 		},
 		Check: func(ctx context.Context, flags *pflag.FlagSet) cli.CheckReport {
-			return checkReport(ctx, load(flags), time.Now())
+			review := load(flags)
+			settings := trace.Read(environ)
+			review.Warnings = append(review.Warnings, traceWarnings(settings.Findings())...)
+			return checkReport(ctx, review, time.Now())
 		},
 		Config: func(flags *pflag.FlagSet) cli.ConfigReport {
 			review := load(flags)

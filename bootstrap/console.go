@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"slices"
 	"time"
 
 	"go.uber.org/fx"
@@ -23,12 +24,13 @@ type consoleParts struct {
 	Readiness       *readiness.Service
 	Keys            ports.KeySource
 	CertificateEnds CertificateEnds
+	Traces          traceFindings
 }
 
 func newConsole(p consoleParts) *console.Console {
 	c := &p.Review.Config
 	var warnings []console.Warning
-	for _, warning := range p.Review.Warnings {
+	for _, warning := range append(slices.Clone(p.Review.Warnings), traceWarnings(p.Traces)...) {
 		warnings = append(warnings, console.Warning{Variable: warning.Variable,
 			Problem: warning.Problem, Remedy: warning.Remedy})
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"go.uber.org/fx"
@@ -138,8 +139,11 @@ type listenerParts struct {
 	Tracer    *trace.Tracer // nil for no traces
 }
 
-// router returns a handler that serves routes.
+// router returns a handler that serves routes, whose series exist from then on.
 func (p *listenerParts) router(routes []server.Route) *server.Router {
+	for _, route := range append(slices.Clone(routes), server.Route{Pattern: server.RouteUnknown}) {
+		p.Metrics.Serves(route.Pattern, route.CountedMethods()...)
+	}
 	return server.NewRouter(routes, p.Clock, p.Metrics, p.Logger)
 }
 

@@ -38,6 +38,11 @@ var telemetry = fx.Module("telemetry",
 	),
 	fx.Invoke(func(metrics *metrics.Metrics, output *logs.Output) {
 		metrics.DroppedLines(output.Dropped)
+	}, func(logger *slog.Logger, found traceFindings) {
+		for _, one := range found {
+			logs.ConfigurationWarning(context.Background(), logger, one.Variable, one.Problem,
+				one.Remedy)
+		}
 	}),
 )
 
@@ -52,11 +57,12 @@ func newOutput(lifecycle fx.Lifecycle, to LogOutput) *logs.Output {
 	return output
 }
 
-// newLogger returns the logger, which limits the lines that callers cause.
+// newLogger returns the logger, which limits the lines that callers cause. The tracer is nil for no
+// traces.
 func newLogger(lifecycle fx.Lifecycle, config config.Config, output *logs.Output,
-	clock ports.Clock) *slog.Logger {
+	clock ports.Clock, tracer *trace.Tracer) *slog.Logger {
 	handler := logs.NewHandler(output, config.LogLevel, config.LogFormat)
-	if trace.Requested() {
+	if tracer != nil {
 		handler = trace.NewHandler(handler)
 	}
 	limited := logs.NewLimited(handler, clock)
@@ -78,42 +84,59 @@ func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,
 // tracerStop is how long the stop of the service waits for the last spans to be exported.
 const tracerStop = time.Second
 
-// newTracer returns the tracer, or nil if the environment does not ask for traces. Traces that it
-// asks for in a wrong way keep nothing from starting.
-func newTracer(lifecycle fx.Lifecycle, settings config.Config, logger *slog.Logger,
-	clock ports.Clock, events ports.Events) *trace.Tracer {
-	if !trace.Requested() {
-		return nil
+// traceFindings is what is wrong with the variables of OpenTelemetry.
+type traceFindings []trace.Finding
+
+// newTracer returns the tracer, or nil if there are no traces: the environment does not ask for
+// them, or in a way in which there can be none. That keeps nothing from starting. It needs no
+// logger, because the logger and the recorders depend on whether there are traces.
+func newTracer(config config.Config, clock ports.Clock) (*trace.Tracer, traceFindings) {
+	settings := trace.Read(os.Environ())
+	found := traceFindings(settings.Findings())
+	if !settings.Usable() {
+		return nil, found
 	}
-	ctx := context.Background()
-	tracer, err := trace.Start(ctx, trace.Parts{Version: settings.BuildVersion,
-		Trusted: func(r *http.Request) bool {
-			return server.FromTrusted(r, settings.TrustedProxies)
-		}, Clock: clock, Events: events})
+	tracer, err := trace.Start(context.Background(), &settings,
+		trace.Parts{Version: config.BuildVersion, Trusted: func(r *http.Request) bool {
+			return server.FromTrusted(r, config.TrustedProxies)
+		}, Clock: clock})
 	if err != nil {
-		logs.ConfigurationWarning(ctx, logger, trace.Variables, err.Error(),
-			"there are no traces: correct the variables and restart")
-		return nil
+		found = append(found, trace.Finding{Variable: trace.Variables, Problem: err.Error() +
+			", so that there are no traces", Remedy: "correct the variables and restart"})
+		return nil, found
 	}
-	lifecycle.Append(fx.StopHook(func(ctx context.Context) {
-		bounded, cancel := context.WithTimeout(ctx, tracerStop)
-		defer cancel()
-		tracer.Stop(bounded)
-	}))
-	return tracer
+	return tracer, found
 }
 
-// newEvents returns what records events. Without an operations listener there is no console.
-func newEvents(logs *logs.Recorder, metrics *metrics.Metrics, console *console.Recorder,
-	config config.Config) ports.Events {
+// traceWarnings returns the findings as warnings of a check.
+func traceWarnings(found traceFindings) []config.Warning {
+	warnings := make([]config.Warning, 0, len(found))
+	for _, one := range found {
+		warnings = append(warnings, config.Warning{Variable: one.Variable, Origin: "environment",
+			Problem: one.Problem, Remedy: one.Remedy})
+	}
+	return warnings
+}
+
+// newEvents returns what records events, and has the tracer report to it. Without an operations
+// listener there is no console, and without a tracer nothing of spans.
+func newEvents(lifecycle fx.Lifecycle, logs *logs.Recorder, metrics *metrics.Metrics,
+	console *console.Recorder, config config.Config, tracer *trace.Tracer) ports.Events {
 	all := recorders{metrics}
 	if config.OpsAddr != "" {
 		all = append(all, console)
 	}
 	all = append(all, logs)
-	if trace.Requested() {
-		all = append(all, trace.Recorder{})
+	if tracer == nil {
+		return all
 	}
+	all = append(all, trace.Recorder{})
+	tracer.Report(all)
+	lifecycle.Append(fx.StopHook(func(ctx context.Context) {
+		bounded, cancel := context.WithTimeout(ctx, tracerStop)
+		defer cancel()
+		tracer.Stop(bounded)
+	}))
 	return all
 }
 

@@ -184,6 +184,31 @@ type ConsoleRefused struct{}
 // RequestsShed reports that a budget was reached, and that a request was refused or reset for it.
 type RequestsShed struct{ Budget Budget }
 
+// SpansLost reports spans that the collector of traces did not take, each time.
+type SpansLost struct {
+	Count  int
+	Reason SpanLoss
+}
+
+// SpanLoss is why spans were lost, in metrics.
+type SpanLoss string
+
+const (
+	// SpansUnreachable means that there is no connection to the collector.
+	SpansUnreachable SpanLoss = "unreachable"
+	// SpansLate means that the collector did not answer in time.
+	SpansLate SpanLoss = "late"
+	// SpansRedirected means that it redirects, which is not followed.
+	SpansRedirected SpanLoss = "redirected"
+	// SpansRefused means that it did not accept the spans, or that nothing understood them.
+	SpansRefused SpanLoss = "refused"
+)
+
+// SpanLosses returns all reasons.
+func SpanLosses() []SpanLoss {
+	return []SpanLoss{SpansUnreachable, SpansLate, SpansRedirected, SpansRefused}
+}
+
 // TracesLost reports that the collector of traces does not take them, so that they are lost. It is
 // recorded once until TracesExported.
 type TracesLost struct {
@@ -194,6 +219,7 @@ type TracesLost struct {
 // TracesExported reports the end of TracesLost.
 type TracesExported struct{}
 
+func (SpansLost) event()      {}
 func (TracesLost) event()     {}
 func (TracesExported) event() {}
 

@@ -158,7 +158,7 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 				r.variables.OpsHosts+"; if not, a web page tried to read the console"))
 	case ports.TraceFull:
 		r.logger.LogAttrs(ctx, slog.LevelWarn, eventTraceFull, traceFull(e)...)
-	case ports.SessionIssued, ports.LimiterOutageDecision: // counted by metrics, not logged
+	case ports.SessionIssued, ports.LimiterOutageDecision, ports.SpansLost: // counted by metrics, not logged
 	}
 }
 

@@ -49,6 +49,8 @@ type Metrics struct {
 	decisions           *prometheus.HistogramVec
 	outage              *prometheus.GaugeVec
 	policyDecisions     *prometheus.CounterVec
+	spansLost           *prometheus.CounterVec
+	tracesFailing       prometheus.Gauge
 
 	answered *kept[answered, requestSeries]
 	verified *kept[token.Reason, prometheus.Counter]
@@ -110,6 +112,14 @@ func New(version string) *Metrics {
 			Name: "offload_limiter_outage_decisions_total",
 			Help: "Decisions that the policy made in place of the shared limiter storage.",
 		}, []string{"policy"}),
+		spansLost: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "offload_trace_spans_lost_total",
+			Help: "Spans that the collector of traces did not take, by reason.",
+		}, []string{"reason"}),
+		tracesFailing: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "offload_traces_failing",
+			Help: "1 while the collector of traces does not take spans: alert on it.",
+		}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "offload_build_info", Help: "Always 1; the labels identify the build.",
@@ -118,7 +128,7 @@ func New(version string) *Metrics {
 	build.Set(1)
 	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.connections, m.shed,
 		m.issued, m.throttled, m.verifications, m.forwardedByStranger,
-		m.decisions, m.outage, m.policyDecisions, build,
+		m.decisions, m.outage, m.policyDecisions, m.spansLost, m.tracesFailing, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, material := range ports.Materials() {
@@ -167,6 +177,9 @@ func (m *Metrics) createSeries() {
 		m.outage.WithLabelValues(policy.String())
 		m.policyDecisions.WithLabelValues(policy.String())
 	}
+	for _, reason := range ports.SpanLosses() {
+		m.spansLost.WithLabelValues(string(reason))
+	}
 	m.verifications.WithLabelValues(outcomeOf(""), "")
 	for _, reason := range token.Reasons() {
 		m.verifications.WithLabelValues(outcomeOf(reason), string(reason))
@@ -196,8 +209,13 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	case ports.WatchFailed, ports.KeysEndEarly, ports.SignerMissing,
 		ports.SignerFound:
 		// What is in force is shown as it is at a scrape; a failing watch is logged.
-	case ports.LimiterMisconfigured, ports.TracesLost, ports.TracesExported,
-		ports.TraceFull: // logged
+	case ports.LimiterMisconfigured, ports.TraceFull: // logged
+	case ports.SpansLost:
+		m.spansLost.WithLabelValues(string(e.Reason)).Add(float64(e.Count))
+	case ports.TracesLost:
+		m.tracesFailing.Set(1)
+	case ports.TracesExported:
+		m.tracesFailing.Set(0)
 	case ports.CORSRefused, ports.ConsoleRefused: // logged; responses are counted by status
 	case ports.ForwardedByStranger:
 		m.forwardedByStranger.Inc()
@@ -228,24 +246,6 @@ func outcomeOf(reason token.Reason) string {
 	default:
 		return "invalid"
 	}
-}
-
-// ConnectionOpened counts a connection that is open.
-func (m *Metrics) ConnectionOpened() { m.connections.Inc() }
-
-// ConnectionClosed counts a connection that is no longer open.
-func (m *Metrics) ConnectionClosed() { m.connections.Dec() }
-
-// Began counts a request that is in progress.
-func (m *Metrics) Began() { m.inFlight.Inc() }
-
-// Answered counts a request that was answered. The caller ensures that route is a pattern and that
-// method is one of a fixed list.
-func (m *Metrics) Answered(route, method string, status int, took time.Duration) {
-	m.inFlight.Dec()
-	series := m.answered.of(answered{route, method, status})
-	series.requests.Inc()
-	series.durations.Observe(took.Seconds())
 }
 
 // Keys shows how many keys are in each state at the time of each scrape, and when a state changes

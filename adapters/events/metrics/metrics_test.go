@@ -56,6 +56,10 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 		assert.Contains(t, text, `offload_limiter_outage{policy="`+policy+`"} 0`)
 		assert.Contains(t, text, `offload_limiter_outage_decisions_total{policy="`+policy+`"} 0`)
 	}
+	for _, reason := range []string{"unreachable", "late", "redirected", "refused"} {
+		assert.Contains(t, text, `offload_trace_spans_lost_total{reason="`+reason+`"} 0`)
+	}
+	assert.Contains(t, text, "\noffload_traces_failing 0\n")
 	assert.Contains(t, text, `version="1.2.3"`)
 	assert.Contains(t, text, "\ngo_goroutines ")
 }
@@ -99,6 +103,38 @@ func TestCountsEventsAndRequests(t *testing.T) {
 	} {
 		assert.Contains(t, text, want+"\n")
 	}
+}
+
+// TestFailuresOfARouteExistFromTheStart shows the series without which a rate would miss the first
+// failure.
+func TestFailuresOfARouteExistFromTheStart(t *testing.T) {
+	m := metrics.New("")
+	m.Serves("/v1/health", "GET", "HEAD")
+	text := scrape(t, m)
+	for _, method := range []string{"GET", "HEAD"} {
+		for _, status := range []string{"200", "500", "503"} {
+			assert.Contains(t, text, `offload_http_requests_total{method="`+method+
+				`",route="/v1/health",status="`+status+`"} 0`+"\n")
+		}
+	}
+	assert.Equal(t, 6, strings.Count(text, "\noffload_http_requests_total{"))
+	assert.NotContains(t, text, "offload_http_request_duration_seconds_bucket{")
+}
+
+// TestCountsLostSpans shows that each loss counts, and that the gauge follows the collector.
+func TestCountsLostSpans(t *testing.T) {
+	m := metrics.New("")
+	for _, event := range []ports.Event{
+		ports.SpansLost{Count: 5, Reason: ports.SpansLate}, ports.TracesLost{Cause: errors.New("late")},
+		ports.SpansLost{Count: 2, Reason: ports.SpansLate},
+	} {
+		m.Record(context.Background(), event)
+	}
+	text := scrape(t, m)
+	assert.Contains(t, text, `offload_trace_spans_lost_total{reason="late"} 7`+"\n")
+	assert.Contains(t, text, "\noffload_traces_failing 1\n")
+	m.Record(context.Background(), ports.TracesExported{})
+	assert.Contains(t, scrape(t, m), "\noffload_traces_failing 0\n")
 }
 
 func TestShowsTheEndOfTheCertificate(t *testing.T) {

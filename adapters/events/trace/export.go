@@ -1,11 +1,10 @@
 package trace
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net"
-	"os"
+	"net/http"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -14,62 +13,74 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// errVariables is why there are no traces although the environment asks for them.
-var errVariables = errors.New("name an exporter or a protocol that is not known (otlp over " +
-	"http/protobuf is), resource attributes that cannot be read, or a size that is out of range")
-
-// newExporter returns the exporter that the environment names. There is one: a second, over gRPC,
-// would bring fourteen modules and a megabyte of memory for what every collector takes over HTTP.
-func newExporter(ctx context.Context) (sdk.SpanExporter, error) {
-	protocol := cmp.Or(os.Getenv(varTracesProtocol), os.Getenv(varProtocol), protocolHTTP)
-	if cmp.Or(os.Getenv(varExporter), exporterOTLP) != exporterOTLP || protocol != protocolHTTP {
-		return nil, errVariables
+// newExporter returns the exporter that settings describe. There is one: a second, over gRPC, would
+// bring fourteen modules and a megabyte of memory for what every collector takes over HTTP. The SDK
+// reads the variables too; what is given here counts.
+func newExporter(ctx context.Context, settings *Settings,
+	client *http.Client) (sdk.SpanExporter, error) {
+	options := []otlptracehttp.Option{otlptracehttp.WithHTTPClient(client)}
+	if settings.endpoint != nil {
+		options = append(options, otlptracehttp.WithEndpointURL(settings.endpoint.String()))
 	}
-	return otlptracehttp.New(ctx)
+	if settings.gzip {
+		options = append(options, otlptracehttp.WithCompression(otlptracehttp.GzipCompression))
+	}
+	return otlptracehttp.New(ctx, options...)
 }
 
-// The values that the variables may have.
-const (
-	exporterOTLP = "otlp"
-	protocolHTTP = "http/protobuf"
-)
-
-// Why spans were lost. The errors of the libraries hold addresses and what a collector answered.
-var (
-	errUnreachable = errors.New("the collector cannot be reached")
-	errLate        = errors.New("the collector did not answer in time")
-	errRefused     = errors.New("the collector did not accept the spans")
-)
-
-// exporter reports when spans begin to be lost, and when they no longer are.
+// exporter reports the spans that are lost, when that begins, and when it ends.
 type exporter struct {
 	sdk.SpanExporter
-	events ports.Events
+	client *http.Client
+	events ports.Events // set before the first span begins
 	losing atomic.Bool
 }
 
 // ExportSpans implements sdk.SpanExporter. It returns no error: lost spans are reported here.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	err := e.SpanExporter.ExportSpans(ctx, spans)
+	ctx = context.WithoutCancel(ctx)
 	switch {
-	case err != nil && !e.losing.Swap(true):
-		e.events.Record(context.WithoutCancel(ctx), ports.TracesLost{Cause: causeOf(err)})
-	case err == nil && e.losing.Swap(false):
-		e.events.Record(context.WithoutCancel(ctx), ports.TracesExported{})
+	case err != nil:
+		reason := reasonOf(err)
+		e.events.Record(ctx, ports.SpansLost{Count: len(spans), Reason: reason})
+		if !e.losing.Swap(true) {
+			e.events.Record(ctx, ports.TracesLost{Cause: causes[reason]})
+		}
+	case e.losing.Swap(false):
+		e.events.Record(ctx, ports.TracesExported{})
 	}
 	return nil
 }
 
-// causeOf returns the cause of a failed export in our words.
-func causeOf(err error) error {
+// Shutdown implements sdk.SpanExporter. It closes the connections to the collector too.
+func (e *exporter) Shutdown(ctx context.Context) error {
+	defer e.client.CloseIdleConnections()
+	return e.SpanExporter.Shutdown(ctx)
+}
+
+// causes says why spans were lost. The errors of the libraries hold addresses and what a collector
+// answered.
+var causes = map[ports.SpanLoss]error{
+	ports.SpansUnreachable: errors.New("the collector cannot be reached"),
+	ports.SpansLate:        errors.New("the collector did not answer in time"),
+	ports.SpansRedirected:  errRedirected,
+	ports.SpansRefused:     errors.New("the collector did not accept the spans"),
+}
+
+// reasonOf returns why an export failed.
+func reasonOf(err error) ports.SpanLoss {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return errUnreachable
+		return ports.SpansUnreachable
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return errUnreachable
+		return ports.SpansUnreachable
 	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return errLate
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return ports.SpansLate
+	case errors.Is(err, errRedirected):
+		return ports.SpansRedirected
 	}
-	return errRefused
+	return ports.SpansRefused
 }

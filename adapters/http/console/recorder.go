@@ -64,14 +64,24 @@ func (r *Recorder) Record(_ context.Context, event ports.Event) {
 		r.history.add(r.clock.Now(), "A key signs again", "")
 	case ports.TracesLost:
 		r.history.add(r.clock.Now(), "Traces are not exported", e.Cause.Error())
-	case ports.TracesExported, ports.TraceFull:
+	case ports.TracesExported:
 		r.history.add(r.clock.Now(), "Traces are exported again", "")
+	case ports.TraceFull:
+		r.history.add(r.clock.Now(), "The trace of requests for a session has ended", causeOf(e))
 	case ports.ForwardedByStranger:
 		r.history.stranger.Store(true)
 	case ports.TokenVerified, ports.KeysEndEarly, ports.CORSRefused, ports.LimiterOutageDecision,
-		ports.ConsoleRefused:
+		ports.ConsoleRefused, ports.SpansLost:
 		// Keys are shown as they are when the page is rendered; the others are not shown.
 	}
+}
+
+// causeOf returns why a trace has ended.
+func causeOf(e ports.TraceFull) string {
+	if e.Cause == nil {
+		return "it has reached its greatest size"
+	}
+	return e.Cause.Error()
 }
 
 // uptime returns how long the recorder has existed, which is as long as the service.

@@ -104,6 +104,20 @@ func sentPath(r *http.Request) string {
 	return "/"
 }
 
+// CountedMethods returns the methods that Traffic counts requests to the route under, except those
+// that it does not allow.
+func (t *Route) CountedMethods() []string {
+	if len(t.Methods) > 0 {
+		return newEndpoint(*t).allowed
+	}
+	return []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
+		http.MethodPatch, http.MethodDelete, http.MethodConnect, http.MethodOptions,
+		http.MethodTrace, methodOther}
+}
+
+// methodOther is the label of methods that are not standard.
+const methodOther = "other"
+
 // methodLabel returns the method if it is a standard one, and "other" otherwise, so that clients
 // cannot create new metric series.
 func methodLabel(method string) string {
@@ -113,5 +127,5 @@ func methodLabel(method string) string {
 		http.MethodConnect, http.MethodOptions, http.MethodTrace:
 		return method
 	}
-	return "other"
+	return methodOther
 }

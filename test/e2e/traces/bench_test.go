@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 	"time"
 
@@ -28,10 +29,13 @@ func BenchmarkTraces(b *testing.B) {
 			if c.sampler != "" {
 				b.Setenv("OTEL_TRACES_SAMPLER", c.sampler)
 				b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-				tracer, err := trace.Start(context.Background(), trace.Parts{Version: "bench",
-					Trusted: func(*http.Request) bool { return true },
-					Clock:   clock.New(), Events: &portsfake.Events{}})
+				settings := trace.Read(os.Environ())
+				require.Empty(b, settings.Findings())
+				tracer, err := trace.Start(context.Background(), &settings, trace.Parts{
+					Version: "bench", Trusted: func(*http.Request) bool { return true },
+					Clock: clock.New()})
 				require.NoError(b, err)
+				tracer.Report(&portsfake.Events{})
 				b.Cleanup(func() {
 					ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 					defer cancel()

@@ -1,9 +1,7 @@
 package traces_test
 
 import (
-	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -155,6 +153,8 @@ func TestLostTracesAreReportedOnce(t *testing.T) {
 		return len(service.Log.Of("traces_exported")) > 0
 	})
 	assert.Len(t, service.Log.Of("traces_lost"), 1)
+	assert.GreaterOrEqual(t, service.Metric(t, `offload_trace_spans_lost_total{reason="refused"}`), 1.0)
+	assert.Zero(t, service.Metric(t, "offload_traces_failing"))
 
 	gone := harness.Start(t, harness.Env{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
 		"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_BSP_EXPORT_TIMEOUT": "500",
@@ -163,39 +163,12 @@ func TestLostTracesAreReportedOnce(t *testing.T) {
 		assert.Equal(t, http.StatusOK, gone.Send(t, "GET", "/v1/health", "").Status)
 	}
 	gone.Log.Await(t, "traces_lost")
+	assert.Equal(t, 1.0, gone.Metric(t, "offload_traces_failing"))
+	assert.GreaterOrEqual(t, gone.Metric(t, `offload_trace_spans_lost_total{reason="unreachable"}`), 1.0)
 	assert.Zero(t, gone.Stop(t))
 	assert.Len(t, gone.Log.Of("traces_lost"), 1)
 	for _, line := range gone.Log.Lines() {
 		assert.NotEmpty(t, line.Event(), "%s", line.Text)
 	}
 	assert.NotContains(t, gone.Log.Text(), credential)
-}
-
-// TestNoTracesUnlessAsked shows that without the variables, and with those that turn traces off,
-// nothing is exported or logged of them.
-func TestNoTracesUnlessAsked(t *testing.T) {
-	t.Parallel()
-	collector := startCollector(t)
-	for name, env := range map[string]harness.Env{
-		"no variables":    {"OTEL_SERVICE_NAME": "sessions"},
-		"no exporter":     collector.env(harness.Env{"OTEL_TRACES_EXPORTER": "none"}),
-		"turned off":      collector.env(harness.Env{"OTEL_SDK_DISABLED": "true"}),
-		"an unknown one":  collector.env(harness.Env{"OTEL_TRACES_EXPORTER": "zipkin"}),
-		"an unknown wire": collector.env(harness.Env{"OTEL_EXPORTER_OTLP_PROTOCOL": "carrier"}),
-		"an unknown size": collector.env(harness.Env{"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}),
-		"an unknown wire, for traces": collector.env(harness.Env{
-			"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			service := harness.Start(t, env.With(harness.Env{"OFFLOAD_LOG_LEVEL": "debug"}))
-			assert.NotContains(t, service.Log.Await(t, "service_started").Fields, "traces")
-			service.Send(t, "GET", "/v1/health", "", traceparent("01"))
-			assert.Zero(t, service.Stop(t))
-			warned := len(service.Log.Of("configuration_warning")) > 0 &&
-				strings.Contains(fmt.Sprint(service.Log.Of("configuration_warning")), "OTEL_")
-			assert.Equal(t, strings.HasPrefix(name, "an unknown"), warned, "%s", service.Log.Text())
-		})
-	}
-	t.Cleanup(func() { assert.Empty(t, collector.received()) })
 }
