@@ -45,6 +45,8 @@ func startFleet(t *testing.T) *fleet {
 	f.addCrowded(t)
 	f.addMute(t)
 	f.addGone(t)
+	f.addRestarting(t)
+	f.addTraced(t)
 	return f
 }
 
