@@ -126,22 +126,30 @@ func (f *fleet) addKeys(t *testing.T) {
 }
 
 // addCertificate adds a replica whose certificate is replaced by one that ends in three days, and
-// then by an invalid one.
+// then by an invalid one, and one whose certificate is replaced by one that ends in half an hour.
 func (f *fleet) addCertificate(t *testing.T) {
-	until := func(days int) pki.Pair {
-		return pki.NewAt(t, time.Now().Add(-time.Hour),
-			time.Now().Add(time.Duration(days)*24*time.Hour), "localhost")
+	until := func(left time.Duration) pki.Pair {
+		return pki.NewAt(t, time.Now().Add(-time.Hour), time.Now().Add(left), "localhost")
 	}
-	folder := t.TempDir()
-	chain, key := until(90).Write(t, folder)
-	service := harness.Start(t, harness.Env{"OFFLOAD_TLS_CERT_FILE": chain,
-		"OFFLOAD_TLS_KEY_FILE": key})
-	f.targets["certificate"] = service.Ops
+	const day = 24 * time.Hour
+	start := func() (service *harness.Process, folder, chain string) {
+		folder = t.TempDir()
+		chain, key := until(90*day).Write(t, folder)
+		return harness.Start(t, harness.Env{"OFFLOAD_TLS_CERT_FILE": chain,
+			"OFFLOAD_TLS_KEY_FILE": key}), folder, chain
+	}
+	service, folder, chain := start()
+	hasty, hastyFolder, _ := start()
+	f.targets["certificate"], f.targets["hasty"] = service.Ops, hasty.Ops
 	f.trouble(func(t *testing.T) {
-		until(3).Write(t, folder)
+		until(3*day).Write(t, folder)
+		until(day/48).Write(t, hastyFolder)
 		service.Log.Await(t, "tls_reloaded")
 		pki.Replace(t, chain, []byte("nothing"))
-	}, nil, func(t *testing.T) { until(90).Write(t, folder) })
+	}, nil, func(t *testing.T) {
+		until(90*day).Write(t, folder)
+		until(90*day).Write(t, hastyFolder)
+	})
 }
 
 // addCrowded adds a replica with little room. Clients exceed its limits, fill its storage, open too

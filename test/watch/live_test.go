@@ -64,11 +64,11 @@ func TestLongAlertsFireAndClear(t *testing.T) {
 	})
 }
 
-// await has the clients of the fleet work until done, and fails the test when the harness's timeout
-// has passed, with what it waited for.
+// await has the clients of the fleet work until done, and fails the test when twice the harness's
+// timeout has passed, with what it waited for: some alerts stay for three quarters of a minute.
 func (f *fleet) await(t *testing.T, done func() bool, what func() string) {
 	t.Helper()
-	for deadline := time.Now().Add(harness.Timeout); !done(); {
+	for deadline := time.Now().Add(2 * harness.Timeout); !done(); {
 		require.True(t, time.Now().Before(deadline), "timed out waiting until %s", what())
 		f.work(t)
 		time.Sleep(100 * time.Millisecond)
