@@ -16,8 +16,8 @@ func (m *Metrics) ConnectionClosed() { m.connections.Dec() }
 func (m *Metrics) Began() { m.inFlight.Inc() }
 
 // Serves creates the series of the requests to a route that were answered or that failed, at zero,
-// for the methods that it allows: a rate over a series that begins with the first failure would miss
-// that one. The caller ensures what Answered requires.
+// for the methods that it allows: a rate over a series that begins with the first failure would
+// miss that one. The caller ensures what Answered requires.
 func (m *Metrics) Serves(route string, methods ...string) {
 	for _, method := range methods {
 		for _, status := range createdStatuses {

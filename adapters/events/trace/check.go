@@ -32,15 +32,16 @@ var samplers = []string{"always_on", "always_off", samplerRatio, "parentbased_al
 
 // checkDestination checks where spans go, and in which form.
 func (e *environment) checkDestination() {
-	if exporter := e.value(varExporter); exporter != "" && !strings.EqualFold(exporter, exporterOTLP) {
+	exporter := e.value(varExporter)
+	if exporter != "" && !strings.EqualFold(exporter, exporterOTLP) {
 		e.prevents(varExporter, "names an exporter that is not supported",
 			"set it to otlp, or to none for no traces")
 	}
 	if variable, protocol := e.otlp(suffixProtocol); protocol != "" &&
 		!strings.EqualFold(protocol, protocolHTTP) {
 		e.prevents(variable, "names a protocol that is not supported",
-			"set it to http/protobuf, and the endpoint to the collector's port for OTLP over HTTP, "+
-				"usually 4318")
+			"set it to http/protobuf, and the endpoint to the collector's port for OTLP over "+
+				"HTTP, usually 4318")
 	}
 	variable, value := e.otlp(suffixEndpoint)
 	if value == "" {
@@ -50,8 +51,8 @@ func (e *environment) checkDestination() {
 	endpoint, err := url.Parse(value)
 	if err != nil || endpoint.Scheme != "http" && endpoint.Scheme != "https" ||
 		endpoint.Hostname() == "" || !validPort(endpoint.Port()) {
-		e.prevents(variable, "is not an address that begins with http:// or https:// and has a host",
-			remedy)
+		e.prevents(variable,
+			"is not an address that begins with http:// or https:// and has a host", remedy)
 		return
 	}
 	if endpoint.User != nil || endpoint.RawQuery != "" || endpoint.Fragment != "" {
@@ -85,33 +86,9 @@ func (e *environment) checkTLS() {
 				"use the certificates of the collector's authorities in PEM")
 		}
 	}
-	// The SDK takes both of one prefix, or neither.
-	for _, prefix := range []string{prefixOTLPTrace, prefixOTLP} {
-		chainVariable, keyVariable := prefix+suffixClientChain, prefix+suffixClientKey
-		chainFile, keyFile := e.value(chainVariable), e.value(keyVariable)
-		if chainFile == "" && keyFile == "" {
-			continue
-		}
-		named = chainVariable
-		if chainFile == "" || keyFile == "" {
-			if chainFile == "" {
-				chainVariable, keyVariable = keyVariable, chainVariable
-			}
-			e.prevents(chainVariable, "needs "+keyVariable+" too", "set both, or neither")
-			break
-		}
-		chain, readChain := e.file(chainVariable, chainFile)
-		key, readKey := e.file(keyVariable, keyFile)
-		if !readChain || !readKey {
-			break
-		}
-		pair, err := tls.X509KeyPair(chain, key)
-		if err != nil {
-			e.prevents(chainVariable, "and "+keyVariable+" name no certificate with its key in PEM",
-				"use the client's certificate and the key that belongs to it")
-		}
+	if variable, pair := e.clientPair(); variable != "" {
+		named = variable
 		config.Certificates = []tls.Certificate{pair}
-		break
 	}
 	if named == "" {
 		return
@@ -121,6 +98,36 @@ func (e *environment) checkTLS() {
 		e.prevents(named, "is for TLS, and the endpoint begins with http://",
 			"use an endpoint that begins with https://")
 	}
+}
+
+// clientPair reads the certificate of the client and its key. It returns the variable of the
+// certificate, or "" if there is none. Like the SDK, it takes both of one prefix.
+func (e *environment) clientPair() (variable string, pair tls.Certificate) {
+	prefix := prefixOTLPTrace
+	if e.value(prefix+suffixClientChain) == "" && e.value(prefix+suffixClientKey) == "" {
+		prefix = prefixOTLP
+	}
+	ofChain, ofKey := prefix+suffixClientChain, prefix+suffixClientKey
+	switch chainFile, keyFile := e.value(ofChain), e.value(ofKey); {
+	case chainFile == "" && keyFile == "":
+		return "", pair
+	case chainFile == "":
+		e.prevents(ofKey, "needs "+ofChain+" too", "set both, or neither")
+	case keyFile == "":
+		e.prevents(ofChain, "needs "+ofKey+" too", "set both, or neither")
+	default:
+		chain, readChain := e.file(ofChain, chainFile)
+		key, readKey := e.file(ofKey, keyFile)
+		if !readChain || !readKey {
+			break
+		}
+		var err error
+		if pair, err = tls.X509KeyPair(chain, key); err != nil {
+			e.prevents(ofChain, "and "+ofKey+" name no certificate with its key in PEM",
+				"use the client's certificate and the key that belongs to it")
+		}
+	}
+	return ofChain, pair
 }
 
 // file reads the file that a variable names, and reports whether it could.
@@ -210,6 +217,9 @@ func isToken(text string) bool {
 // isControl reports whether a character may not be in the value of a header.
 func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
+// allRecorded is what follows from a sampler that cannot be used.
+const allRecorded = ", so that every request is recorded"
+
 // checkSampler checks which requests are recorded.
 func (e *environment) checkSampler() {
 	sampler, arg := strings.ToLower(e.value(varSampler)), e.value(varSamplerArg)
@@ -217,13 +227,13 @@ func (e *environment) checkSampler() {
 	ratio, err := strconv.ParseFloat(arg, 64)
 	switch {
 	case sampler != "" && !slices.Contains(samplers, sampler):
-		e.ignored(varSampler, "names a sampler that is not supported, so that every request is recorded",
+		e.ignored(varSampler, "names a sampler that is not supported"+allRecorded,
 			"use one of "+strings.Join(samplers, ", "))
 	case sampler == "" && arg != "":
-		e.ignored(varSamplerArg, "has no effect without "+varSampler+", so that every request is recorded",
+		e.ignored(varSamplerArg, "has no effect without "+varSampler+allRecorded,
 			"set "+varSampler+" to "+samplerParent)
-	case takesArg && arg != "" && (err != nil || !(ratio >= 0 && ratio <= 1)):
-		e.ignored(varSamplerArg, "is not a number from 0 to 1, so that every request is recorded",
+	case takesArg && arg != "" && (err != nil || math.IsNaN(ratio) || ratio < 0 || ratio > 1):
+		e.ignored(varSamplerArg, "is not a number from 0 to 1"+allRecorded,
 			"set the share of requests to record, like 0.01")
 	}
 }

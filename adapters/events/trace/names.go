@@ -47,8 +47,8 @@ func (e *environment) checkNumbers() {
 			e.ignored(of.name, "is not a whole number, so that the default counts",
 				"set a whole number, or remove it")
 		case value < of.least || value > of.most:
-			e.prevents(of.name, "is out of range", "set a number from "+strconv.Itoa(of.least)+" to "+
-				strconv.Itoa(of.most))
+			e.prevents(of.name, "is out of range", "set a number from "+
+				strconv.Itoa(of.least)+" to "+strconv.Itoa(of.most))
 		}
 	}
 }
