@@ -1,31 +1,27 @@
 package issuetrace
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
 
-// maxBytes is the maximum size of a trace. It is a variable for tests.
-var maxBytes int64 = 256 << 20
+// The maximum size of a trace, and how much may wait to be written. They are variables for tests.
+var (
+	maxBytes   int64 = 256 << 20
+	maxWaiting       = 4 << 20
+)
 
-// How much may wait to be written, how often it is written, and how long Close waits for it.
+// How much is written at once, how often it is written, and how long Close waits for it.
 const (
-	maxWaiting   = 4 << 20
 	writeAt      = 64 << 10
 	writeEvery   = 250 * time.Millisecond
 	closeTimeout = 2 * time.Second
@@ -34,55 +30,10 @@ const (
 // lostPrefix begins a line that says how many lines before it could not be kept.
 const lostPrefix = "lost "
 
-// Fault is why a file cannot be used for a trace. The problem continues a sentence that names the
-// file.
-type Fault struct{ Problem, Remedy string }
-
-// Error implements error.
-func (f *Fault) Error() string { return f.Problem + ": " + f.Remedy }
-
-const remedyOther = "name a file that does not exist yet, or a trace that sessiond wrote"
-
-// Check returns why a file cannot be used for a trace, as far as that shows without opening it for
-// writing; nil if nothing does.
-func Check(name string) *Fault {
-	info, err := os.Stat(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		folder, err := os.Stat(filepath.Dir(name))
-		if err != nil || !folder.IsDir() {
-			return &Fault{"is in a directory that does not exist", "create the directory"}
-		}
-		return nil
-	case err != nil:
-		return &Fault{"cannot be read", remedyOther}
-	case !info.Mode().IsRegular():
-		return &Fault{"is not a regular file", remedyOther}
-	case info.Size() == 0:
-		return nil
-	}
-	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return &Fault{"cannot be read", "let the service's user read and write it"}
-	}
-	defer func() { _ = file.Close() }()
-	return checkStart(file)
-}
-
-// checkStart returns a fault for a file that holds something else than a trace.
-func checkStart(file *os.File) *Fault {
-	start := make([]byte, len(headerPrefix))
-	n, _ := file.ReadAt(start, 0)
-	if !IsTrace(start[:n]) {
-		return &Fault{"holds something else than a trace", remedyOther}
-	}
-	return nil
-}
-
 // File is a trace that is being written. Lines are written in the background: a request never waits
 // for the file system. Lines that do not fit into the buffer are lost and counted in the trace.
 type File struct {
-	out    *os.File
+	out    output
 	events ports.Events
 	limit  int64
 
@@ -96,6 +47,12 @@ type File struct {
 	off  atomic.Bool // full, closed or broken
 	wake chan struct{}
 	done chan struct{}
+}
+
+// output is what a trace is written to.
+type output interface {
+	io.WriteCloser
+	Truncate(size int64) error
 }
 
 // Open opens a trace, or creates it with mode 0600, and begins a section of it for a process that
@@ -115,48 +72,16 @@ func Open(name string, limits ports.RecordedLimits, events ports.Events) (*File,
 		_ = out.Close()
 		return nil, fault
 	}
+	return start(out, size, limits, events), nil
+}
+
+// start begins a section of a trace, of which out has size bytes.
+func start(out output, size int64, limits ports.RecordedLimits, events ports.Events) *File {
 	f := &File{out: out, events: events, limit: maxBytes, size: size,
 		wake: make(chan struct{}, 1), done: make(chan struct{})}
 	f.append(formatHeader(limits))
 	go f.run()
-	return f, nil
-}
-
-// prepare locks an opened file, and makes it ready for whole lines. It returns the file's size.
-func prepare(out *os.File) (int64, *Fault) {
-	if unix.Flock(int(out.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return 0, &Fault{"is written by another process", "give each replica a file of its own"}
-	}
-	info, err := out.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return 0, &Fault{"is not a regular file", remedyOther}
-	}
-	if err := out.Chmod(0o600); err != nil {
-		return 0, &Fault{"cannot be given the mode 0600", "let the service's user own it"}
-	}
-	if info.Size() == 0 {
-		return 0, nil
-	}
-	if fault := checkStart(out); fault != nil {
-		return 0, fault
-	}
-	last := make([]byte, 1)
-	if _, err := out.ReadAt(last, info.Size()-1); err == nil && last[0] != '\n' {
-		// The process before was killed while it wrote. Its last line is counted as unreadable.
-		if _, err := out.Write([]byte{'\n'}); err != nil {
-			return 0, &Fault{"cannot be written (" + causeOf(err) + ")", "free space for it"}
-		}
-		return info.Size() + 1, nil
-	}
-	return info.Size(), nil
-}
-
-// causeOf returns the system's error without the path.
-func causeOf(err error) string {
-	if of, ok := errors.AsType[*fs.PathError](err); ok {
-		return of.Err.Error()
-	}
-	return err.Error()
+	return f
 }
 
 // stopped reports whether no more lines are written.
@@ -180,22 +105,32 @@ func (f *File) append(line []byte) {
 		f.lost++
 		return
 	}
-	if f.lost > 0 {
-		note := append(strconv.AppendInt([]byte(lostPrefix), int64(f.lost), 10), '\n')
-		line = append(bytes.Clone(note), line...)
-	}
-	if f.size+int64(len(line)) > f.limit {
+	f.noteLost()
+	if !f.queue(line) {
 		f.full = true
 		f.off.Store(true)
 		f.notify()
-		return
 	}
-	f.lost = 0
+}
+
+// noteLost queues the line that counts the lost ones before it.
+func (f *File) noteLost() {
+	if f.lost > 0 && f.queue(fmt.Appendf(nil, "%s%d\n", lostPrefix, f.lost)) {
+		f.lost = 0
+	}
+}
+
+// queue makes a line wait to be written. It returns false if the trace has no room for it.
+func (f *File) queue(line []byte) bool {
+	if f.size+int64(len(line)) > f.limit {
+		return false
+	}
 	f.waiting = append(f.waiting, line...)
 	f.size += int64(len(line))
 	if len(f.waiting) >= writeAt {
 		f.notify()
 	}
+	return true
 }
 
 func (f *File) notify() {
@@ -218,7 +153,11 @@ func (f *File) run() {
 		case <-ticker.C:
 		}
 		f.mu.Lock()
-		lines, full, closed := f.waiting, f.full, f.closed
+		full, closed := f.full, f.closed
+		if full || closed {
+			f.noteLost()
+		}
+		lines := f.waiting
 		f.waiting = spare[:0]
 		f.mu.Unlock()
 		n, err := f.out.Write(lines)
@@ -242,7 +181,7 @@ func (f *File) stop(written, wanted int, cause error) {
 	f.off.Store(true)
 	f.mu.Lock()
 	f.full = true
-	f.size -= int64(wanted)
+	f.size -= int64(wanted + len(f.waiting)) // what was queued meanwhile is not in the file
 	size := f.size
 	f.waiting = nil
 	f.mu.Unlock()

@@ -5,12 +5,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/events/issuetrace"
+	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 	"github.com/offload/sessiond/ports/portsfake"
@@ -73,6 +76,75 @@ func TestARestartBeginsASection(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
 
+// TestLostLinesAreCounted makes more decisions than may wait: every one is in the trace, or counted
+// in it.
+func TestLostLinesAreCounted(t *testing.T) {
+	const n = 500
+	defer issuetrace.SetMaxWaiting(len(header) + 1000)()
+	name := filepath.Join(t.TempDir(), "trace")
+	clock := portsfake.NewClock(began)
+	storage, file := traced(t, name, clock, &portsfake.Events{})
+	decide(t, storage, clock, n)
+	file.Close()
+	all, skipped := read(t, content(t, name))
+	assert.Positive(t, skipped[issuetrace.ReasonLost])
+	assert.Equal(t, n, len(all)+skipped[issuetrace.ReasonLost])
+	assert.Len(t, skipped, 1)
+}
+
+// fullDisk is an output that takes one write and then half of another. It lets more lines come
+// before it fails.
+type fullDisk struct {
+	*os.File
+	writes int
+	more   func()
+}
+
+func (d *fullDisk) Write(lines []byte) (int, error) {
+	d.writes++
+	if d.writes == 1 || len(lines) == 0 {
+		return d.File.Write(lines)
+	}
+	n, _ := d.File.Write(lines[:len(lines)/2])
+	d.more()
+	return n, syscall.ENOSPC
+}
+
+// TestAFullDiskEndsTheTrace checks that what is left is a trace of whole lines, although lines were
+// queued while the disk turned out to be full.
+func TestAFullDiskEndsTheTrace(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "trace")
+	out, err := os.Create(name)
+	require.NoError(t, err)
+	decides, err := memory.New(1_000_000, limits.Limits.Of)
+	require.NoError(t, err)
+	clock, events := portsfake.NewClock(began), &portsfake.Events{}
+	disk := &fullDisk{File: out}
+	var storage *issuetrace.Storage
+	ready := make(chan struct{})
+	disk.more = func() {
+		<-ready
+		decide(t, storage, clock, 100)
+	}
+	file := issuetrace.Start(disk, limits, events)
+	storage = issuetrace.NewStorage(decides, file, clock, throttle.NewTraceDigester(digestKey), true)
+	close(ready)
+	require.Eventually(t, func() bool {
+		decide(t, storage, clock, 10)
+		return len(events.Recorded()) > 0
+	}, time.Minute, 10*time.Millisecond, "the trace ends")
+	file.Close()
+	text := content(t, name)
+	assert.True(t, strings.HasPrefix(text, header+"\n") && strings.HasSuffix(text, "\n"))
+	_, skipped := read(t, text)
+	assert.Empty(t, skipped)
+	full, is := events.Recorded()[0].(ports.TraceFull)
+	require.True(t, is)
+	assert.Equal(t, int64(len(text)), full.Bytes)
+	assert.ErrorContains(t, full.Cause, "no space left on device")
+	assert.Len(t, events.Recorded(), 1)
+}
+
 func TestFilesThatAreNotForATrace(t *testing.T) {
 	folder := t.TempDir()
 	used := filepath.Join(folder, "used")
@@ -105,6 +177,9 @@ func TestLinesThatCannotBeRead(t *testing.T) {
 		"17 1 refused:x ip=AAAAAAAAAAAAAAAAAAAAAA", "17 1 granted x=AAAAAAAAAAAAAAAAAAAAAA",
 		"17 1 granted ip=AAAA", "17 1 granted ip=AAAAAAAAAAAAAAAAAAAAAB",
 		good + " ip=AAAAAAAAAAAAAAAAAAAAAA", good + strings.Repeat(" network=AAAAAAAAAAAAAAAAAAAAAA", 4),
+		"9223372036854775807 1 granted ip=AAAAAAAAAAAAAAAAAAAAAA",
+		"17 -1 granted ip=AAAAAAAAAAAAAAAAAAAAAA",
+		"17 9223372036854775807 granted ip=AAAAAAAAAAAAAAAAAAAAAA",
 		"lost", "lost x", "lost 0", `{"sessiond_trace":1}`, `{"sessiond_trace":`, "\x00\xff",
 	}
 	text := "a line\n" + header + "\n"
@@ -117,11 +192,35 @@ func TestLinesThatCannotBeRead(t *testing.T) {
 		issuetrace.ReasonHeaderless: 1, issuetrace.ReasonLost: 12}, skipped)
 }
 
+// TestADamagedHeaderBeginsAProcess checks that grants before a header do not count after it, even
+// if it cannot be read.
+func TestADamagedHeaderBeginsAProcess(t *testing.T) {
+	const line = "17 1800000000000000000 granted ip=AAAAAAAAAAAAAAAAAAAAAA\n"
+	all, skipped := read(t, header+"\n"+line+line+header[:40]+"\n"+line)
+	assert.Equal(t, map[string]int{issuetrace.ReasonMalformed: 1}, skipped)
+	require.Len(t, all, 3)
+	assert.Nil(t, all[1].Begins)
+	assert.Equal(t, &limits, all[2].Begins)
+}
+
+func TestHasLines(t *testing.T) {
+	const line = "17 18 refused:renewal_ip ip=AAAAAAAAAAAAAAAAAAAAAA"
+	for text, want := range map[string]bool{
+		line: true, line[4:] + "\n" + line: true, line[1:]: true, line[3:]: false, "": false,
+		`203.0.113.5 - - [30/Nov/2026:12:00:05 +0000] "POST / HTTP/1.1" 200 5`: false,
+	} {
+		assert.Equal(t, want, issuetrace.HasLines([]byte(text)), text)
+	}
+}
+
 func TestATraceOfAnotherVersion(t *testing.T) {
 	for text, want := range map[string]string{
 		strings.Replace(header, `trace":1`, `trace":2`, 1): "version 2 of the format, and this sessiond reads version 1",
 		`{"sessiond_trace":1`:                              "damaged",
 		strings.Replace(header, `"ip"`, `"user"`, 1):       "damaged",
+		strings.Replace(header, `:60`, `:9999999999`, 1):   "damaged",
+		strings.Replace(header, `:100`, `:9999999999`, 1):  "damaged",
+		strings.Replace(header, `:100`, `:-1`, 1):          "damaged",
 		strings.Replace(header, `observe`, `refuse`, 1):    "damaged",
 	} {
 		reader := issuetrace.NewReader(lines{bufio.NewScanner(strings.NewReader(text))},

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +49,17 @@ func (e *VersionError) Error() string {
 // IsTrace reports whether a file that begins with start is a trace.
 func IsTrace(start []byte) bool { return bytes.HasPrefix(start, []byte(headerPrefix)) }
 
+var anyLine = regexp.MustCompile(`(?m)^\d+ \d+ (?:granted|refused:[a-z_]+|undecided) [a-z_]+=`)
+
+// HasLines reports whether text has a line of a trace, which may be cut off from its first line.
+func HasLines(text []byte) bool { return anyLine.Match(text) }
+
+// Numbers beyond these are damage: sums of instants and windows must not overflow.
+const (
+	maxNumber      = math.MaxInt32 // of a limit, and of the seconds of a window
+	maxNanoseconds = 1 << 62       // of an instant, on either clock
+)
+
 // formatHeader returns the first line of a process that checks limits.
 func formatHeader(limits ports.RecordedLimits) []byte {
 	h := header{Version: version, Mode: limits.Mode.String(),
@@ -75,13 +88,14 @@ func parseHeader(line []byte) (ports.RecordedLimits, error) {
 		return ports.RecordedLimits{}, &VersionError{Version: found.Version}
 	}
 	var h header
-	if err := json.Unmarshal(line, &h); err != nil || h.WindowSeconds < 1 || len(h.Limits) == 0 {
+	if err := json.Unmarshal(line, &h); err != nil || h.WindowSeconds < 1 ||
+		h.WindowSeconds > maxNumber || len(h.Limits) == 0 {
 		return ports.RecordedLimits{}, errHeader
 	}
 	limits := ports.RecordedLimits{Window: time.Duration(h.WindowSeconds) * time.Second}
 	for name, limit := range h.Limits {
 		dimension, ok := throttle.DimensionOf(name)
-		if !ok || limit < 0 {
+		if !ok || limit < 0 || limit > maxNumber {
 			return ports.RecordedLimits{}, errHeader
 		}
 		limits.Limits[dimension] = limit
@@ -129,7 +143,8 @@ func parseLine(line string, limits ports.RecordedLimits) (ports.Attempt, error) 
 	}
 	at, err := strconv.ParseInt(fields[0], 10, 64)
 	wall, wallErr := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil || wallErr != nil || at < 0 {
+	if err != nil || wallErr != nil || at < 0 || at > maxNanoseconds ||
+		wall < 0 || wall > maxNanoseconds {
 		return ports.Attempt{}, errLine
 	}
 	attempt := ports.Attempt{Instant: throttle.Instant(at), Time: time.Unix(0, wall)}

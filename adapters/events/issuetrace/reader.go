@@ -69,15 +69,15 @@ func (r *Reader) Next(attempt *ports.Attempt) (bool, error) {
 	}
 }
 
-// begin reads a header. One that is damaged, after the first, is passed over: the lines after it
-// count as those of the process before.
+// begin reads a header. After one that is damaged, and not the first, a process begins all the
+// same: its limits are taken to be those of the process before.
 func (r *Reader) begin(line []byte) error {
 	limits, err := parseHeader(line)
-	if err != nil && r.began && errors.Is(err, errHeader) {
+	switch {
+	case err != nil && r.began && errors.Is(err, errHeader):
 		r.skipped(ReasonMalformed, 1)
-		return nil
-	}
-	if err != nil {
+		limits = r.limits
+	case err != nil:
 		return err
 	}
 	r.limits, r.began = limits, true
