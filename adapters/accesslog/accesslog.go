@@ -20,6 +20,9 @@ import (
 // request ends. Such a request counts as made at the instant of the line before.
 const tolerance = time.Minute
 
+// lookahead is how many lines after one whose time leaps ahead are compared with it.
+const lookahead = 9
+
 // The reasons why a line cannot be read.
 const (
 	ReasonForm      = "neither the combined format nor JSON"
@@ -27,7 +30,7 @@ const (
 	ReasonTime      = "no time"
 	ReasonRequest   = "no request"
 	ReasonBackwards = "over a minute earlier than a line before it"
-	ReasonAhead     = "over a minute later than the line after it"
+	ReasonAhead     = "over a minute later than the lines after it"
 )
 
 // Lines yields the lines of a log. It returns false at the end. A line is valid until the next
@@ -61,7 +64,7 @@ type Reader struct {
 	counts   Counts
 	digester throttle.Digester
 	began    bool
-	held     *entry    // the next entry, if it was read already
+	ahead    []entry   // read already
 	last     time.Time // the latest of any line
 }
 
@@ -86,8 +89,8 @@ type entry struct {
 // Next implements ports.Attempts.
 func (r *Reader) Next(attempt *ports.Attempt) (bool, error) {
 	for {
-		found, err := r.next()
-		if err != nil || found == nil {
+		found, more, err := r.next()
+		if err != nil || !more {
 			return false, err
 		}
 		if found.at.After(r.last) {
@@ -103,50 +106,64 @@ func (r *Reader) Next(attempt *ports.Attempt) (bool, error) {
 	}
 }
 
-// next returns the next entry whose time fits those around it; nil at the end. One line with a
-// wrong time must not make all lines after it look late, so a line is compared with the one after
-// it, too.
-func (r *Reader) next() (*entry, error) {
-	found := r.held
-	r.held = nil
-	if found == nil {
-		var err error
-		if found, err = r.read(); err != nil || found == nil {
-			return nil, err
-		}
-	}
+// next returns the next entry whose time fits those around it. It returns false at the end.
+func (r *Reader) next() (found entry, more bool, err error) {
 	for {
-		after, err := r.read()
-		if err != nil {
-			return nil, err
+		if err := r.read(1); err != nil || len(r.ahead) == 0 {
+			return entry{}, false, err
 		}
-		ahead := after != nil && found.at.After(r.last.Add(tolerance)) &&
-			after.at.Before(found.at.Add(-tolerance)) && !after.at.Before(r.last.Add(-tolerance))
-		if !ahead {
-			r.held = after
-			return found, nil
+		found := r.ahead[0]
+		leaps := found.at.After(r.last.Add(tolerance))
+		if leaps {
+			if err := r.read(1 + lookahead); err != nil {
+				return entry{}, false, err
+			}
 		}
-		r.counts.Unreadable(ReasonAhead)
-		found = after
+		r.ahead = r.ahead[:copy(r.ahead, r.ahead[1:])]
+		switch {
+		case r.isLate(found.at):
+			r.counts.Unreadable(ReasonBackwards)
+		case leaps && r.returnFrom(found.at):
+			r.counts.Unreadable(ReasonAhead)
+		default:
+			return found, true, nil
+		}
 	}
 }
 
-// read returns the next entry that can be read and is not too early; nil at the end.
-func (r *Reader) read() (*entry, error) {
-	for {
+func (r *Reader) isLate(at time.Time) bool { return at.Before(r.last.Add(-tolerance)) }
+
+// returnFrom reports whether the lines after one that leaps ahead return to times before it: most
+// of them, for some of them may be wrong too. One wrong time must not make all lines after it late.
+func (r *Reader) returnFrom(at time.Time) bool {
+	before, judged := 0, 0
+	for _, one := range r.ahead {
+		if r.isLate(one.at) {
+			continue
+		}
+		judged++
+		if one.at.Before(at.Add(-tolerance)) {
+			before++
+		}
+	}
+	return 2*before > judged
+}
+
+// read reads entries until a number of them is there, or the log ends.
+func (r *Reader) read(wanted int) error {
+	for len(r.ahead) < wanted {
 		line, more, err := r.lines.Next()
 		if err != nil || !more {
-			return nil, err
+			return err
 		}
 		found, reason := parse(line)
-		if reason == "" && found.at.Before(r.last.Add(-tolerance)) {
-			reason = ReasonBackwards
+		if reason != "" {
+			r.counts.Unreadable(reason)
+			continue
 		}
-		if reason == "" {
-			return &found, nil
-		}
-		r.counts.Unreadable(reason)
+		r.ahead = append(r.ahead, found)
 	}
+	return nil
 }
 
 // attempt returns the attempt of a client at the instant of the last line.
@@ -179,13 +196,13 @@ func parse(line []byte) (entry, string) {
 // parseCombined reads a line of the combined format, or of the common format.
 func parseCombined(line string) (entry, string) {
 	address, rest, _ := strings.Cut(line, " ")
-	_, rest, ok := strings.Cut(rest, " [")
-	at, rest, closed := strings.Cut(rest, "] \"")
+	before, rest, closed := strings.Cut(rest, "] \"")
+	opened := strings.LastIndex(before, " [") // the name of a user may have brackets
 	request, _, quoted := strings.Cut(rest, "\"")
-	if !ok || !closed || !quoted {
+	if opened < 0 || !closed || !quoted {
 		return entry{}, ReasonForm
 	}
-	return newEntry(address, at, request)
+	return newEntry(address, before[opened+len(" ["):], request)
 }
 
 // newEntry returns the entry of a line that has a request line.

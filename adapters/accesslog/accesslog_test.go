@@ -3,6 +3,7 @@ package accesslog_test
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,7 @@ func TestForms(t *testing.T) {
 	at := time.Date(2026, 11, 30, 12, 0, 5, 0, time.UTC)
 	for name, line := range map[string]string{
 		"combined":    `203.0.113.5 - - [30/Nov/2026:13:00:05 +0100] "POST /v1/sessions/anonymous HTTP/1.1" 200 512 "-" "app/1.0 \x22x\x22"`,
+		"user":        `203.0.113.5 - a [x] [1 b [30/Nov/2026:12:00:05 +0000] "POST /v1/sessions/anonymous HTTP/1.1" 200 512 "-" "-"`,
 		"common":      `203.0.113.5 - a user [30/Nov/2026:12:00:05 +0000] "POST /v1/sessions/anonymous?x=1 HTTP/2.0" 429 -`,
 		"mapped":      `::ffff:203.0.113.5 - - [30/Nov/2026:12:00:05 +0000] "POST /v1/sessions/anonymous HTTP/1.1" 200 512 "-" "-"`,
 		"nginx":       `{"time_iso8601":"2026-11-30T12:00:05+00:00","remote_addr":"203.0.113.5","request":"POST /v1/sessions/anonymous HTTP/1.1","status":200}`,
@@ -102,7 +104,10 @@ func line(address string, second int) string {
 func TestFractionsOfSeconds(t *testing.T) {
 	for text, want := range map[string]int64{
 		"1800000000.123456789": 1_800_000_000_123_456_789, "1800000000.1": 1_800_000_000_100_000_000,
-		"1800000000": 1_800_000_000_000_000_000, "1800000000.1234567899": 1_800_000_000_123_456_789,
+		"1800000000123":       1_800_000_000_123_000_000,
+		"1800000000123.4567":  1_800_000_000_123_456_700,
+		"1800000000123456789": 1_800_000_000_123_456_789,
+		"1800000000":          1_800_000_000_000_000_000, "1800000000.1234567899": 1_800_000_000_123_456_789,
 	} {
 		all, _ := read(t, `{"ts":`+text+`,"request":{"client_ip":"::1","method":"POST",`+
 			`"uri":"/v1/sessions/anonymous"}}`)
@@ -158,6 +163,42 @@ func TestBrokenLines(t *testing.T) {
 	all, counted := read(t, mixed)
 	assert.Equal(t, want, counted.unreadable)
 	assert.Equal(t, plain, all)
+}
+
+// TestWrongTimes replaces one line in ten by one whose time is wrong, somewhere: the others are read
+// as if it were not there.
+func TestWrongTimes(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 20))
+	var good, mixed strings.Builder
+	add := func(text string, to ...*strings.Builder) {
+		for _, one := range to {
+			one.WriteString(text)
+		}
+	}
+	wrong, at := 0, 0
+	add(line("192.0.2.1", at), &good, &mixed)
+	for range 20_000 {
+		if random.IntN(200) == 0 {
+			at += random.IntN(4000) // a quiet hour
+		}
+		at += random.IntN(3)
+		if random.IntN(10) > 0 {
+			add(line("192.0.2.1", at), &good, &mixed)
+			continue
+		}
+		wrong++
+		off := (1 + random.IntN(1000)) * 5000
+		if random.IntN(2) == 0 {
+			off = -off
+		}
+		add(line("198.51.100.1", at+off), &mixed)
+	}
+	add(line("192.0.2.1", at), &good, &mixed)
+	plain, _ := read(t, good.String())
+	all, counted := read(t, mixed.String())
+	assert.Equal(t, plain, all)
+	assert.Equal(t, wrong, counted.unreadable[accesslog.ReasonAhead]+
+		counted.unreadable[accesslog.ReasonBackwards])
 }
 
 // TestLateLines checks that a line a little earlier than one before it counts at the latest instant

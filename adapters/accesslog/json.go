@@ -83,7 +83,7 @@ func text(value json.RawMessage) string {
 var layouts = []string{"02/Jan/2006:15:04:05 -0700", time.RFC3339Nano, "2006-01-02T15:04:05.999Z0700",
 	"2006/01/02 15:04:05.999", "2006-01-02 15:04:05.999"}
 
-// parseTime reads a time: Unix seconds with a fraction, or one of the layouts.
+// parseTime reads a time: a number since 1970, or one of the layouts.
 func parseTime(text string) (time.Time, bool) {
 	if seconds, ok := parseSeconds(text); ok {
 		return seconds, true
@@ -96,9 +96,18 @@ func parseTime(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// parseSeconds reads Unix seconds without losing digits of the fraction, up to nanoseconds.
+// digitsOfSeconds is the number of digits of Unix seconds from 2001 to 2286.
+const digitsOfSeconds = 10
+
+// parseSeconds reads Unix seconds without losing digits of the fraction, up to nanoseconds. Caddy
+// can write milliseconds and nanoseconds too, which have more digits before the point.
 func parseSeconds(text string) (time.Time, bool) {
 	whole, fraction, _ := strings.Cut(text, ".")
+	for _, more := range []int{3, 9} {
+		if at := len(whole) - more; at == digitsOfSeconds {
+			whole, fraction = whole[:at], whole[at:]+fraction
+		}
+	}
 	seconds, err := strconv.ParseInt(whole, 10, 64)
 	const digits = 9
 	if len(fraction) > digits {
