@@ -1,8 +1,10 @@
 package bootstrap
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/offload/sessiond/adapters/plot"
@@ -13,6 +15,7 @@ import (
 // axis is one thing that settings differ in.
 type axis struct {
 	name, label string
+	isWindow    bool
 	of          func(*simulate.Setting) int
 }
 
@@ -25,7 +28,7 @@ func axes(report *simulate.Report) []axis {
 			label: "limit by " + dimension.String() + " (grants in a window)",
 			of:    func(s *simulate.Setting) int { return s.Limits.Of(dimension) }})
 	}
-	limited = append(limited, axis{name: "window", label: "window (s)",
+	limited = append(limited, axis{name: "window", label: "window", isWindow: true,
 		of: func(s *simulate.Setting) int { return int(s.Window.Seconds()) }})
 	first := &report.Results[0].Setting
 	for _, one := range limited {
@@ -41,15 +44,32 @@ func axes(report *simulate.Report) []axis {
 	return limited[slices.IndexFunc(limited, func(a axis) bool { return a.of(first) > 0 }):][:1]
 }
 
+// text returns the value of a setting on an axis.
+func (a *axis) text(setting *simulate.Setting) string {
+	switch value := a.of(setting); {
+	case a.isWindow:
+		return fmt.Sprintf("%d s", value)
+	case value == 0:
+		return "off"
+	default:
+		return strconv.Itoa(value)
+	}
+}
+
+// compare orders settings on an axis; a limit that is off is the highest.
+func (a *axis) compare(one, other *simulate.Setting) int {
+	height := func(s *simulate.Setting) uint { return uint(a.of(s)) - 1 }
+	return cmp.Compare(height(one), height(other))
+}
+
 // nameOf returns the name of a setting among others, by what they differ in.
 func nameOf(setting *simulate.Setting, differing []axis) string {
+	if len(differing) == 0 {
+		return "all settings"
+	}
 	var parts []string
 	for _, one := range differing {
-		part := fmt.Sprintf("%s %d", one.name, one.of(setting))
-		if one.name == "window" {
-			part += " s"
-		}
-		parts = append(parts, part)
+		parts = append(parts, one.name+" "+one.text(setting))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -65,52 +85,64 @@ func picture(report *simulate.Report) plot.Picture {
 			Start: result.Refusals.Start, Width: result.Refusals.Width,
 			Counts: result.Refusals.Counts()})
 	}
-	by := plot.ByLimit{Title: "Refused share by limit", Limit: differing[0].label}
-	lines := map[string]*plot.LimitSeries{}
-	var names []string
-	for i := range report.Results {
-		result := &report.Results[i]
-		name := nameOf(&result.Setting, differing[1:])
-		if lines[name] == nil {
-			lines[name] = &plot.LimitSeries{Name: name}
-			names = append(names, name)
+	return plot.Picture{OverTime: over, ByLimit: byLimit(report, &differing[0], differing[1:])}
+}
+
+// byLimit returns the chart by the values on an axis, with a line for each combination of the
+// others.
+func byLimit(report *simulate.Report, along *axis, others []axis) plot.ByLimit {
+	results := slices.Clone(report.Results)
+	slices.SortStableFunc(results, func(a, b simulate.Result) int {
+		return along.compare(&a.Setting, &b.Setting)
+	})
+	chart := plot.ByLimit{Title: "Refused share by limit", Limit: along.label}
+	var lines []plot.LimitSeries
+	for i := range results {
+		setting := &results[i].Setting
+		if limit := along.text(setting); !slices.Contains(chart.Limits, limit) {
+			chart.Limits = append(chart.Limits, limit)
 		}
-		lines[name].Limits = append(lines[name].Limits, differing[0].of(&result.Setting))
-		lines[name].Shares = append(lines[name].Shares, refusedShare(result))
+		name := nameOf(setting, others)
+		at := slices.IndexFunc(lines, func(line plot.LimitSeries) bool { return line.Name == name })
+		if at < 0 {
+			at = len(lines)
+			lines = append(lines, plot.LimitSeries{Name: name})
+		}
+		lines[at].Shares = append(lines[at].Shares, refusedShare(&results[i]))
 	}
-	for _, i := range spread(len(names)) {
-		by.Series = append(by.Series, sorted(*lines[names[i]]))
+	lines = distinct(lines)
+	for _, i := range spread(len(lines)) {
+		chart.Series = append(chart.Series, lines[i])
 	}
-	return plot.Picture{OverTime: over, ByLimit: by}
+	return chart
+}
+
+// distinct returns one line in place of those that coincide, with the number of the others in its
+// name.
+func distinct(lines []plot.LimitSeries) []plot.LimitSeries {
+	var kept []plot.LimitSeries
+	alike := map[int]int{}
+	for _, line := range lines {
+		at := slices.IndexFunc(kept, func(other plot.LimitSeries) bool {
+			return slices.Equal(line.Shares, other.Shares)
+		})
+		if at >= 0 {
+			alike[at]++
+			continue
+		}
+		kept = append(kept, line)
+	}
+	for at, others := range alike {
+		kept[at].Name += fmt.Sprintf(" (and %d more alike)", others)
+	}
+	return kept
 }
 
 // spread returns the indexes of at most as many of n lines as can be told apart, evenly spread.
 func spread(n int) []int {
-	if n <= plot.MaxSeries {
-		all := make([]int, n)
-		for i := range all {
-			all[i] = i
-		}
-		return all
-	}
 	var some []int
-	for i := range plot.MaxSeries {
-		some = append(some, i*(n-1)/(plot.MaxSeries-1))
+	for i := range min(n, plot.MaxSeries) {
+		some = append(some, i*(n-1)/max(1, min(n, plot.MaxSeries)-1))
 	}
 	return some
-}
-
-// sorted returns a line in the order of its limits.
-func sorted(line plot.LimitSeries) plot.LimitSeries {
-	order := make([]int, len(line.Limits))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return line.Limits[a] - line.Limits[b] })
-	ordered := plot.LimitSeries{Name: line.Name}
-	for _, i := range order {
-		ordered.Limits = append(ordered.Limits, line.Limits[i])
-		ordered.Shares = append(ordered.Shares, line.Shares[i])
-	}
-	return ordered
 }

@@ -1,10 +1,13 @@
 package bootstrap
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/offload/sessiond/adapters/accesslog"
 	"github.com/offload/sessiond/adapters/cli"
@@ -22,7 +25,10 @@ const (
 )
 
 // reasonTooLong is why a line of any file cannot be read.
-const reasonTooLong = "longer than 65536 bytes"
+var reasonTooLong = fmt.Sprintf("longer than %d bytes", lines.MaxLength)
+
+// startLength is how much of a file is looked at to find out what it is.
+const startLength = 1024
 
 // recording reads recorded requests from files, one after the other. It implements ports.Attempts
 // and accesslog.Counts.
@@ -40,6 +46,7 @@ type recording struct {
 		log     *accesslog.Reader
 	}
 	readable int // lines of the file that is open
+	late     int // lines that were too early, of the files before it
 	read     int64
 	total    int64
 	progress func(read, total int64)
@@ -130,18 +137,24 @@ func (r *recording) begin() error {
 		r.open, file.input = opened, opened
 	}
 	found := lines.NewReader(&counting{file.input, r}, func() { r.Unreadable(reasonTooLong) })
-	start, err := found.Start(len(`{"sessiond_trace":`))
+	start, err := found.Start(startLength)
 	if err != nil {
 		return &RecordingError{file.name, reasonOf(err)}
 	}
 	source := sourceLog
-	r.readable = 0
-	if issuetrace.IsTrace(start) {
+	r.readable, r.late = 0, r.unreadable[accesslog.ReasonBackwards]
+	switch {
+	case issuetrace.IsTrace(start):
 		source = sourceTrace
 		r.readable = 1 // the first line; a trace whose first line cannot be read is an error
 		r.readers.current = issuetrace.NewReader(found, func(reason string, count int) {
 			r.unreadable[reason] += count
 		})
+	case issuetrace.HasLines(start):
+		return &RecordingError{file.name, "is a part of a trace: the line with its limits, which " +
+			"is the first, is missing"}
+	case isCompressed(start):
+		return &RecordingError{file.name, "is compressed: pipe it through zcat or the like"}
 	}
 	switch {
 	case r.source == "":
@@ -179,11 +192,21 @@ func (r *recording) end() error {
 		_ = r.open.Close()
 		r.open = nil
 	}
-	if r.readable == 0 {
+	switch {
+	case r.readable > 0:
+		return nil
+	case r.unreadable[accesslog.ReasonBackwards] > r.late:
+		return &RecordingError{name, "is older than the file before it: give the oldest first"}
+	default:
 		return &RecordingError{name, "has no line that can be read: it must be a trace that " +
 			"sessiond wrote, or an access log of nginx or Caddy, combined or JSON"}
 	}
-	return nil
+}
+
+// isCompressed reports whether a file that begins with start is one of gzip, Zstandard, xz or bzip2.
+func isCompressed(start []byte) bool {
+	return slices.ContainsFunc([]string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ\x00", "BZh"},
+		func(magic string) bool { return bytes.HasPrefix(start, []byte(magic)) })
 }
 
 // Unreadable implements accesslog.Counts.

@@ -2,18 +2,21 @@ package bootstrap
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/offload/sessiond/adapters/cli"
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/adapters/plot"
 	"github.com/offload/sessiond/app/simulate"
+	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
@@ -24,13 +27,13 @@ const simulatedSubjects = 1_000_000_000
 
 // simulation implements sessiond limits simulate.
 func simulation(ctx context.Context, wanted cli.Simulation) (cli.SimulateReport, error) {
-	if err := plottable(wanted.Plot); err != nil {
-		return cli.SimulateReport{}, err
-	}
 	recorded, err := newRecording(wanted, func(source string) error {
-		return acceptGrid(source, wanted.Settings[0].Limits)
+		return acceptGrid(source, wanted.Settings)
 	})
 	if err != nil {
+		return cli.SimulateReport{}, err
+	}
+	if err := plottable(wanted.Plot, wanted.Files); err != nil {
 		return cli.SimulateReport{}, err
 	}
 	settings := make([]simulate.Setting, 0, len(wanted.Settings))
@@ -52,36 +55,56 @@ func simulation(ctx context.Context, wanted cli.Simulation) (cli.SimulateReport,
 	return simulateReport(wanted, recorded, &report), nil
 }
 
-// acceptGrid checks the limits of a grid against what is recorded.
-func acceptGrid(source string, limits throttle.Limits) error {
+// acceptGrid checks the limits of a grid, which all its settings have, against what is recorded.
+func acceptGrid(source string, settings []cli.GridSetting) error {
 	if source != sourceLog {
 		return nil
 	}
 	for _, dimension := range []throttle.Dimension{throttle.ByInstall, throttle.ByRenewal,
 		throttle.ByRenewalAddress} {
-		if limits.Of(dimension) > 0 {
+		if settings[0].Limits.Of(dimension) != 0 {
 			return &cli.UsageError{Problem: "an access log tells nothing of installations and " +
 				"renewals: leave out --" + cli.GridFlag(dimension)}
 		}
 	}
-	if limits == (throttle.Limits{}) {
+	if !slices.ContainsFunc(settings, func(setting cli.GridSetting) bool {
+		return setting.Limits.Of(throttle.ByAddress) > 0 ||
+			setting.Limits.Of(throttle.ByNetwork) > 0
+	}) {
 		return &cli.UsageError{Problem: "no limit to try on an access log: give --" +
 			cli.GridFlag(throttle.ByAddress) + " or --" + cli.GridFlag(throttle.ByNetwork)}
 	}
 	return nil
 }
 
-// plottable checks the directory of a picture before anything is read.
-func plottable(name string) error {
+// plottable checks the name of a picture before anything is read: a picture replaces a file, but no
+// device and no recording.
+func plottable(name string, recordings []string) error {
 	if name == "" {
 		return nil
 	}
-	info, err := os.Stat(filepath.Dir(name))
+	folder := filepath.Dir(name)
+	info, err := os.Stat(folder)
 	if err == nil && !info.IsDir() {
-		err = errors.New("is not a directory")
+		err = syscall.ENOTDIR
+	}
+	if err == nil {
+		err = unix.Access(folder, unix.W_OK|unix.X_OK)
 	}
 	if err != nil {
-		return &RecordingError{filepath.Dir(name), reasonOf(err)}
+		return &RecordingError{folder, reasonOf(err)}
+	}
+	replaced, err := os.Lstat(name)
+	if err != nil {
+		return nil //nolint:nilerr // there is nothing to replace
+	}
+	if !replaced.Mode().IsRegular() {
+		return &RecordingError{name, "cannot be the picture: it is not a regular file"}
+	}
+	for _, recording := range recordings {
+		if read, err := os.Stat(recording); err == nil && os.SameFile(read, replaced) {
+			return &RecordingError{name, "cannot be the picture: it is what is read"}
+		}
 	}
 	return nil
 }
@@ -143,18 +166,23 @@ func simulateShare(share simulate.Share) *cli.SimulateShare {
 // notes returns what the reader should know to judge the figures.
 func notes(wanted cli.Simulation, recorded *recording, report *simulate.Report) []string {
 	list := []string{}
-	if recorded.source == sourceLog && report.Requests == 0 {
-		list = append(list, "the log has no request that asks for a session")
+	if report.Requests == 0 {
+		list = append(list, "the "+recorded.source+" has no request that asks for a session")
 	}
 	if wanted.Plot != "" && report.Requests == 0 {
-		list = append(list, "there is nothing to plot: "+wanted.Plot+" was not written")
+		list = append(list, "there is nothing to plot: "+config.ShownPath(wanted.Plot)+
+			" was not written")
+	}
+	if report.Parts > 1 {
+		list = append(list, fmt.Sprintf("the recording has %d parts, one for each start of the "+
+			"service: each begins without grants", report.Parts))
 	}
 	if report.LimitsChanged {
-		list = append(list, "the service was restarted with other limits: those that are not given "+
+		list = append(list, "the limits differ between parts: those that are not given "+
 			"are shown as the first ones, and were simulated as those of their time")
 	}
 	for _, dimension := range throttle.Dimensions() {
-		if wanted.Settings[0].Limits.Of(dimension) > 0 && report.Seen[dimension] == 0 &&
+		if wanted.Settings[0].Limits.Of(dimension) != 0 && report.Seen[dimension] == 0 &&
 			report.Requests > 0 {
 			list = append(list, fmt.Sprintf("no request was checked by %s, so --%s has no effect",
 				dimension, cli.GridFlag(dimension)))

@@ -147,6 +147,6 @@ func (s *ExplainedState) text() string {
 	case s.Since == "":
 		return fmt.Sprintf("%d remaining, none taken", s.Remaining)
 	}
-	return fmt.Sprintf("%d remaining, grows in %.3g s, oldest grant at %s", s.Remaining,
-		s.GrowsAfterSeconds, s.Since)
+	return fmt.Sprintf("%d remaining, grows in %s, oldest grant at %s", s.Remaining,
+		inSeconds(s.GrowsAfterSeconds), s.Since)
 }

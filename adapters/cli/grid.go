@@ -13,7 +13,8 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// GridSetting is one combination of limits. A limit or a window of 0 was not given.
+// GridSetting is one combination of limits. A limit or a window of 0 was not given; a limit of
+// throttle.Off was given as 0.
 type GridSetting struct {
 	Limits throttle.Limits
 	Window time.Duration
@@ -28,7 +29,7 @@ var gridFlags = []struct {
 	name, usage string
 }{
 	{throttle.ByAddress, "per-ip", "new sessions per address and window, such as 8,16,32"},
-	{throttle.ByNetwork, "per-network", "new sessions per network and window"},
+	{throttle.ByNetwork, "per-network", "new sessions per network and window; 0 for no limit"},
 	{throttle.ByInstall, "per-install", "new sessions per installation and window"},
 	{throttle.ByRenewal, "renewal-per-install", "renewals per installation and window"},
 	{throttle.ByRenewalAddress, "renewal-per-ip", "renewals per address and window"},
@@ -90,11 +91,15 @@ func (g *grid) settings() ([]GridSetting, error) {
 		if !list.given {
 			continue
 		}
-		limits, err := parseLimits(flag.name, list.text, g.limits.Maximum(flag.dimension))
+		least, most := g.limits.Bounds(flag.dimension)
+		limits, err := parseLimits(flag.name, list.text, least, most)
 		if err != nil {
 			return nil, err
 		}
 		all = extended(all, limits, func(setting *GridSetting, limit int) {
+			if limit == 0 {
+				limit = throttle.Off
+			}
 			setting.Limits[flag.dimension] = limit
 		})
 	}
@@ -131,13 +136,13 @@ func extended[value any](settings []GridSetting, values []value,
 }
 
 // parseLimits reads the list of a limit, without repetitions.
-func parseLimits(flag, text string, maximum int) ([]int, error) {
-	wrong := fmt.Errorf("--%s must be whole numbers from 1 to %d, separated by commas", flag,
-		maximum)
+func parseLimits(flag, text string, least, most int) ([]int, error) {
+	wrong := fmt.Errorf("--%s must be whole numbers from %d to %d, separated by commas", flag,
+		least, most)
 	var limits []int
 	for item := range strings.SplitSeq(text, ",") {
 		limit, err := strconv.Atoi(strings.TrimSpace(item))
-		if err != nil || limit < 1 || limit > maximum {
+		if err != nil || limit < least || limit > most {
 			return nil, wrong
 		}
 		if !slices.Contains(limits, limit) {

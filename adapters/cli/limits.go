@@ -17,8 +17,9 @@ type LimitCommands struct {
 	Simulate func(ctx context.Context, wanted Simulation) (SimulateReport, error)
 	// Explain describes the limits of one client, for the configuration that flags name.
 	Explain func(ctx context.Context, flags *pflag.FlagSet, client Client) (ExplainReport, error)
-	// Maximum returns the largest limit of a dimension that can be configured.
-	Maximum func(throttle.Dimension) int
+	// Bounds returns the smallest and the largest limit of a dimension that can be configured; 0
+	// is no limit.
+	Bounds func(throttle.Dimension) (least, most int)
 	// MaximumWindow is the longest window that can be configured.
 	MaximumWindow time.Duration
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"math"
 	"strconv"
 	"strings"
 
@@ -60,7 +60,7 @@ func newSimulate(commands Commands) *cobra.Command {
 			if command.Flags().Changed(flagSuggest) {
 				share, ok := parseShare(suggest)
 				if !ok {
-					return problem("--suggest must be a share such as 0.1%")
+					return problem("--suggest must be a share in per cent, such as 0.1%")
 				}
 				wanted.Suggest = &share
 			}
@@ -100,39 +100,35 @@ func newSimulate(commands Commands) *cobra.Command {
 	return prepare(simulate)
 }
 
-// parseShare reads a share, in per cent or as a fraction.
+// parseShare reads a share in per cent. The sign must be there: a bare 1 could mean either.
 func parseShare(text string) (float64, bool) {
-	number, percent := strings.CutSuffix(strings.TrimSpace(text), "%")
+	number, isPercent := strings.CutSuffix(strings.TrimSpace(text), "%")
 	share, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if percent {
-		share /= 100
-	}
-	return share, err == nil && share >= 0 && share <= 1
+	share /= 100
+	return share, isPercent && err == nil && share >= 0 && share <= 1
 }
 
-// isTerminal reports whether a file is a terminal, or another device of characters.
-func isTerminal(file any) bool {
-	opened, isFile := file.(*os.File)
-	if !isFile {
-		return false
+// inSeconds returns a number of seconds with its unit, to a thousandth where that matters.
+func inSeconds(seconds float64) string {
+	const precise = 10
+	if seconds < precise {
+		return strconv.FormatFloat(math.Round(1000*seconds)/1000, 'f', -1, 64) + " s"
 	}
-	stat, err := opened.Stat()
-	return err == nil && stat.Mode()&os.ModeCharDevice != 0
+	return fmt.Sprintf("%.0f s", seconds)
 }
 
-// percent returns a share in per cent, with three digits of which at most one stands before the
-// point where the share is small.
+// percent returns a share in per cent, more precisely where it is small. It is 100 % only if it is
+// all.
 func percent(share float64) string {
 	switch p := 100 * share; {
 	case p == 0:
 		return "0 %"
 	case p < 0.001:
 		return "< 0.001 %"
-	case p < 1:
+	case p < 0.9995:
 		return fmt.Sprintf("%.3f %%", p)
-	case p < 99.95:
-		return fmt.Sprintf("%.1f %%", p)
-	default:
-		return fmt.Sprintf("%.0f %%", p)
+	case p < 100:
+		return fmt.Sprintf("%.1f %%", min(p, 99.9))
 	}
+	return "100 %"
 }

@@ -92,7 +92,7 @@ func (r *SimulateReport) writeText(w io.Writer) error {
 		text.WriteString("\n" + r.suggestion(s) + "\n")
 	}
 	for _, note := range r.Notes {
-		text.WriteString("\nnote: " + note + "\n")
+		text.WriteString("\nnote: " + oneLine(note) + "\n")
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
@@ -147,7 +147,7 @@ func (r *SimulateReport) writeTable(text *strings.Builder) {
 			cells = append(cells, orOff(result.Limits[dimension]))
 		}
 		cells = append(cells, fmt.Sprintf("%d s", result.WindowSeconds), strconv.Itoa(result.Refused),
-			percent(result.RefusedShare), fmt.Sprintf("%.3g s", result.LongestWaitSeconds))
+			percent(result.RefusedShare), inSeconds(result.LongestWaitSeconds))
 		for _, share := range []*SimulateShare{result.Addresses, result.Installations} {
 			switch {
 			case share != nil && share.Refused > 0:

@@ -40,14 +40,16 @@ type TimeSeries struct {
 // ByLimit is a chart of shares by a limit.
 type ByLimit struct {
 	Title, Limit string
-	Series       []LimitSeries
+	// Limits names the limits, from the lowest; at least one.
+	Limits []string
+	Series []LimitSeries
 }
 
-// LimitSeries is one line of a chart by limit. Limits and Shares have the same length.
+// LimitSeries is one line of a chart by limit.
 type LimitSeries struct {
-	Name   string
-	Limits []int
-	Shares []float64 // 0 to 1
+	Name string
+	// Shares has one element for each limit, from 0 to 1.
+	Shares []float64
 }
 
 // MaxSeries is the number of lines that can be told apart.
@@ -55,7 +57,7 @@ const MaxSeries = 6
 
 const (
 	width  = 24 * vg.Centimeter
-	height = 24 * vg.Centimeter
+	height = 28 * vg.Centimeter
 )
 
 // SVG returns a picture as SVG.
@@ -75,9 +77,9 @@ func SVG(picture Picture) ([]byte, error) {
 	tiles := draw.Tiles{Rows: 2, Cols: 1, PadX: vg.Centimeter, PadY: vg.Centimeter,
 		PadTop: vg.Centimeter, PadBottom: vg.Centimeter, PadLeft: vg.Centimeter,
 		PadRight: vg.Centimeter}
-	places := plot.Align([][]*plot.Plot{{top}, {bottom}}, tiles, page)
-	top.Draw(places[0][0])
-	bottom.Draw(places[1][0])
+	places := plot.Align([][]*plot.Plot{{top.Plot}, {bottom.Plot}}, tiles, page)
+	top.draw(places[0][0])
+	bottom.draw(places[1][0])
 	var text bytes.Buffer
 	if _, err := canvas.WriteTo(&text); err != nil {
 		return nil, err
@@ -85,8 +87,14 @@ func SVG(picture Picture) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// newPlot returns an empty chart with its titles.
-func newPlot(title, x, y string) *plot.Plot {
+// chart is a plot with its legend below it, where no line can hide it.
+type chart struct {
+	*plot.Plot
+	lines int // of the legend
+}
+
+// newChart returns an empty chart with its titles.
+func newChart(title, x, y string) *chart {
 	p := plot.New()
 	p.Title.Text = title
 	p.Title.Padding = vg.Millimeter * 3
@@ -94,24 +102,35 @@ func newPlot(title, x, y string) *plot.Plot {
 	p.Y.Min = 0
 	// The marks are left of the names, which may be wider than they are taken for: the fonts are
 	// the viewer's.
-	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend = plot.NewLegend()
+	p.Legend.Left = true
 	p.Legend.Padding = vg.Millimeter
 	p.Legend.ThumbnailWidth = 2 * vg.Centimeter
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{Y: 225}, color.Gray{Y: 225}
 	p.Add(grid)
-	return p
+	return &chart{Plot: p}
+}
+
+// draw draws a chart into a place.
+func (c *chart) draw(place draw.Canvas) {
+	const ofLine = 6 * vg.Millimeter
+	legend := c.Legend
+	c.Legend = plot.NewLegend()
+	height := vg.Length(c.lines) * ofLine
+	c.Plot.Draw(draw.Crop(place, 0, 0, height, 0))
+	legend.Draw(draw.Crop(place, 0, 0, 0, height-place.Size().Y))
 }
 
 // overTime draws counts over time.
-func overTime(chart OverTime) (*plot.Plot, error) {
+func overTime(of OverTime) (*chart, error) {
 	interval := time.Second
-	for _, series := range chart.Series {
+	for _, series := range of.Series {
 		interval = max(interval, series.Width)
 	}
-	p := newPlot(chart.Title, "time (UTC)", "refused requests per minute")
+	p := newChart(of.Title, "time (UTC)", "refused requests per minute")
 	p.X.Tick.Marker = timeTicks{}
-	for i, series := range chart.Series {
+	for _, series := range of.Series {
 		points := plotter.XYs{}
 		step := int(interval / max(time.Second, series.Width))
 		for from := 0; from < len(series.Counts); from += step {
@@ -122,45 +141,53 @@ func overTime(chart OverTime) (*plot.Plot, error) {
 			at := series.Start.Add(time.Duration(from) * series.Width)
 			points = append(points, plotter.XY{X: float64(at.Unix()), Y: float64(sum) / interval.Minutes()})
 		}
-		if err := add(p, i, series.Name, points, max(1, len(points)/12)); err != nil {
+		if err := p.add(series.Name, points, max(1, len(points)/12)); err != nil {
 			return nil, err
 		}
 	}
-	makeRoom(p, len(chart.Series))
+	p.makeRoom()
 	return p, nil
 }
 
-// byLimit draws shares by limit.
-func byLimit(chart ByLimit) (*plot.Plot, error) {
-	p := newPlot(chart.Title, chart.Limit, "refused share of requests (%)")
-	for i, series := range chart.Series {
+// byLimit draws shares by limits, which are evenly spaced, for they usually double.
+func byLimit(of ByLimit) (*chart, error) {
+	p := newChart(of.Title, of.Limit, "refused share of requests (%)")
+	for _, series := range of.Series {
 		points := plotter.XYs{}
-		for j, limit := range series.Limits {
+		for i, share := range series.Shares {
 			const percent = 100
-			points = append(points, plotter.XY{X: float64(limit), Y: percent * series.Shares[j]})
+			points = append(points, plotter.XY{X: float64(i), Y: percent * share})
 		}
-		if err := add(p, i, series.Name, points, 1); err != nil {
+		if err := p.add(series.Name, points, 1); err != nil {
 			return nil, err
 		}
 	}
-	makeRoom(p, len(chart.Series))
-	p.X.Min = 0
+	p.makeRoom()
+	var ticks plot.ConstantTicks
+	for i, limit := range of.Limits {
+		ticks = append(ticks, plot.Tick{Value: float64(i), Label: limit})
+	}
+	p.X.Tick.Marker = ticks
+	const margin = 0.3
+	p.X.Min, p.X.Max = -margin, float64(len(of.Limits)-1)+margin
 	return p, nil
 }
 
-// makeRoom leaves room for a legend of so many lines above what is drawn.
-func makeRoom(p *plot.Plot, lines int) {
-	if p.Y.Max <= p.Y.Min {
-		p.Y.Max = p.Y.Min + 1
+// makeRoom leaves room above what is drawn, also if it is nothing.
+func (c *chart) makeRoom() {
+	if c.Y.Max <= c.Y.Min {
+		c.Y.Max = c.Y.Min + 1
 	}
-	const ofLine = 0.06
-	p.Y.Max += (p.Y.Max - p.Y.Min) * (0.1 + ofLine*float64(lines))
+	const above = 0.05
+	c.Y.Max += (c.Y.Max - c.Y.Min) * above
 }
 
 // add draws a line, with a mark at every so many of its points.
-func add(p *plot.Plot, index int, name string, points plotter.XYs, every int) error {
+func (c *chart) add(name string, points plotter.XYs, every int) error {
+	index := c.lines
+	c.lines++
 	if len(points) == 0 {
-		p.Legend.Add(name + " (none)")
+		c.Legend.Add(name + " (none)")
 		return nil
 	}
 	line, err := plotter.NewLine(points)
@@ -178,15 +205,16 @@ func add(p *plot.Plot, index int, name string, points plotter.XYs, every int) er
 	if err != nil {
 		return err
 	}
-	marks.GlyphStyle = draw.GlyphStyle{Color: color.Black, Radius: vg.Points(3.5),
+	marks.GlyphStyle = draw.GlyphStyle{Color: color.Black, Radius: vg.Points(4),
 		Shape: shapes[index%len(shapes)]}
-	p.Add(line, marks)
-	p.Legend.Add(name, line, marks)
+	c.Add(line, marks)
+	c.Legend.Add(name, line, marks)
 	return nil
 }
 
-var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.TriangleGlyph{},
-	draw.CrossGlyph{}, draw.RingGlyph{}, draw.PlusGlyph{}}
+// The marks are full for the first three lines, and empty for the others.
+var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{},
+	draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}}
 
 var dashes = [][]vg.Length{nil, {vg.Points(8), vg.Points(4)}, {vg.Points(2), vg.Points(3)},
 	{vg.Points(8), vg.Points(3), vg.Points(2), vg.Points(3)}, {vg.Points(14), vg.Points(4)},

@@ -39,16 +39,17 @@ func TestPicture(t *testing.T) {
 			{Name: "ip 8", Start: start, Width: 2 * time.Minute, Counts: []int{1, 7}},
 			{Name: "ip 16"},
 		}},
-		ByLimit: plot.ByLimit{Title: "By limit", Limit: "limit by ip", Series: []plot.LimitSeries{
-			{Name: "window 60 s", Limits: []int{4, 8, 16}, Shares: []float64{0.5, 0.25, 0}},
-		}},
+		ByLimit: plot.ByLimit{Title: "By limit", Limit: "limit by ip",
+			Limits: []string{"4", "8", "off"}, Series: []plot.LimitSeries{
+				{Name: "window 60 s", Shares: []float64{0.5, 0.25, 0}},
+			}},
 	}
 	svg, err := plot.SVG(picture)
 	require.NoError(t, err)
 	found := texts(t, svg)
 	for _, want := range []string{"Over time", "By limit", "time (UTC)",
 		"refused requests per minute", "limit by ip", "refused share of requests (%)", "ip 4",
-		"ip 8", "ip 16 (none)", "window 60 s", "2026-11-30", "00:01:00"} {
+		"ip 8", "ip 16 (none)", "window 60 s", "4", "8", "off", "2026-11-30", "00:01:00"} {
 		assert.Contains(t, found, want)
 	}
 	assert.NotRegexp(t, `#[0-9A-Fa-f]{6}`, strings.NewReplacer("#000000", "", "#FFFFFF", "",
@@ -62,7 +63,8 @@ func TestPicturesOfLittle(t *testing.T) {
 		"one point": {
 			OverTime: plot.OverTime{Series: []plot.TimeSeries{{Name: "a", Start: time.Unix(1, 0),
 				Width: time.Second, Counts: []int{1}}}},
-			ByLimit: plot.ByLimit{Series: []plot.LimitSeries{{Limits: []int{1}, Shares: []float64{0}}}}},
+			ByLimit: plot.ByLimit{Limits: []string{"1"}, Series: []plot.LimitSeries{
+				{Shares: []float64{0}}}}},
 		"300 years": {OverTime: plot.OverTime{Series: []plot.TimeSeries{{Name: "a",
 			Start: time.Unix(1, 0), Width: 1 << 25 * time.Second, Counts: make([]int, 240)}}}},
 	} {

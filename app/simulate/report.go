@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/domain/throttle"
-	"github.com/offload/sessiond/ports"
 )
 
 // Report is the outcome of a replay.
@@ -15,11 +14,10 @@ type Report struct {
 	Requests, Undecided int
 	// First and Last are when the first and the last were made, on the wall clock.
 	First, Last time.Time
-	// Recorded holds the limits of the first part of the recording; LimitsChanged is true if
-	// another part has others. Parts is how many there are.
-	Recorded      ports.RecordedLimits
-	LimitsChanged bool
+	// Parts is how many parts the recording has, each of which begins without grants.
+	// LimitsChanged is true if the limits of any differ from those of the first.
 	Parts         int
+	LimitsChanged bool
 	// Seen is the number of different subjects in each dimension.
 	Seen [throttle.ByRenewalAddress + 1]int
 	// Results has one element for each setting, in order.
@@ -28,7 +26,7 @@ type Report struct {
 
 // Result is the outcome of one setting.
 type Result struct {
-	// Setting is complete: it has the recorded limits of the first part where none were named.
+	// Setting has the recorded limits of the first part where none were named.
 	Setting Setting
 	// Requests and Refusals count requests and those that were refused, over time.
 	Requests, Refusals Timeline
@@ -68,8 +66,8 @@ func tighter(one, other *Result) bool {
 		return order > 0
 	}
 	for dimension, limit := range one.Setting.Limits {
-		if limit != other.Setting.Limits[dimension] {
-			return limit < other.Setting.Limits[dimension]
+		if than := other.Setting.Limits[dimension]; limit != than {
+			return limit > 0 && (than == 0 || limit < than)
 		}
 	}
 	return one.Setting.Window > other.Setting.Window

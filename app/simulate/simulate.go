@@ -15,7 +15,8 @@ import (
 )
 
 // Setting is a choice of limits to try. A limit or a window of 0 is that under which the requests
-// were recorded; where the recording does not know either, a dimension is not limited.
+// were recorded; where the recording does not know either, a dimension is not limited. A limit of
+// throttle.Off is none.
 type Setting struct {
 	Limits throttle.Limits
 	Window time.Duration
@@ -24,8 +25,11 @@ type Setting struct {
 // in returns the setting with the recorded limits in place of those that it does not name.
 func (s Setting) in(recorded ports.RecordedLimits) Setting {
 	for dimension, limit := range s.Limits {
-		if limit == 0 {
+		switch limit {
+		case 0:
 			s.Limits[dimension] = recorded.Limits[dimension]
+		case throttle.Off:
+			s.Limits[dimension] = 0
 		}
 	}
 	if s.Window == 0 {
@@ -48,6 +52,7 @@ func New(open func(throttle.Limits) (ports.LimiterStorage, error)) *Service {
 type run struct {
 	open     func(throttle.Limits) (ports.LimiterStorage, error)
 	report   Report
+	recorded ports.RecordedLimits // of the first part
 	trials   []trial
 	subjects subjects
 }
@@ -67,7 +72,8 @@ func (s *Service) Run(ctx context.Context, attempts ports.Attempts,
 	settings []Setting) (Report, error) {
 	r := run{open: s.open, subjects: newSubjects()}
 	for _, setting := range settings {
-		r.trials = append(r.trials, trial{asked: setting, refused: map[subjectID]int{}})
+		r.trials = append(r.trials, trial{asked: setting, refused: map[subjectID]int{},
+			result: Result{Setting: setting.in(ports.RecordedLimits{})}})
 	}
 	var attempt ports.Attempt
 	for {
@@ -91,9 +97,10 @@ func (s *Service) Run(ctx context.Context, attempts ports.Attempts,
 func (r *run) begin(recorded ports.RecordedLimits) error {
 	first := r.report.Parts == 0
 	if first {
-		r.report.Recorded = recorded
+		r.recorded = recorded
 	}
-	r.report.LimitsChanged = r.report.LimitsChanged || r.report.Recorded != recorded
+	r.report.LimitsChanged = r.report.LimitsChanged || r.recorded.Limits != recorded.Limits ||
+		r.recorded.Window != recorded.Window
 	r.report.Parts++
 	for i := range r.trials {
 		trial := &r.trials[i]

@@ -135,7 +135,7 @@ func TestRefusalsFallOnSubjects(t *testing.T) {
 		sum += count
 	}
 	assert.Equal(t, 333, sum)
-	assert.Equal(t, 2*time.Second, result.Requests.Width)
+	assert.Equal(t, 4*time.Second, result.Requests.Width)
 }
 
 func TestSuggestion(t *testing.T) {

@@ -3,9 +3,9 @@ package simulate
 import "time"
 
 // intervals is the number of intervals of a timeline.
-const intervals = 240
+const intervals = 120
 
-// Timeline counts events in intervals of equal length, at most 240 of them: the length doubles when
+// Timeline counts events in intervals of equal length, at most 120 of them: the length doubles when
 // they do not suffice.
 type Timeline struct {
 	// Total is the number of events.

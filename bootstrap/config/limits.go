@@ -17,11 +17,15 @@ var limitVariables = map[throttle.Dimension]string{
 // LimitVariable returns the variable of a dimension's limit.
 func LimitVariable(dimension throttle.Dimension) string { return limitVariables[dimension] }
 
-// MaximumLimit returns the largest limit of a dimension that can be configured.
-func MaximumLimit(dimension throttle.Dimension) int { return maximum(limitVariables[dimension]) }
+// LimitBounds returns the smallest and the largest limit of a dimension that can be configured; 0 is
+// no limit.
+func LimitBounds(dimension throttle.Dimension) (least, most int) {
+	name := limitVariables[dimension]
+	return bound(name, "min"), bound(name, "max")
+}
 
 // MaximumWindow returns the longest window that can be configured.
-func MaximumWindow() time.Duration { return seconds(maximum(varLimitWindow)) }
+func MaximumWindow() time.Duration { return seconds(bound(varLimitWindow, "max")) }
 
 // DefaultWindow returns the default window.
 func DefaultWindow() time.Duration { return seconds(preset(varLimitWindow)) }
@@ -29,10 +33,10 @@ func DefaultWindow() time.Duration { return seconds(preset(varLimitWindow)) }
 // DefaultIPv6Prefix returns how many bits of an IPv6 address count as one client by default.
 func DefaultIPv6Prefix() int { return preset(varIPv6Prefix) }
 
-// maximum returns the largest value of a number.
-func maximum(name string) int {
+// bound returns the parameter of a number's rule min or max.
+func bound(name, rule string) int {
 	v, _ := lookup(name)
-	text, _ := v.rule("max")
+	text, _ := v.rule(rule)
 	return mustNumber(text)
 }
 

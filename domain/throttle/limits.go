@@ -3,6 +3,9 @@ package throttle
 // Limits holds a limit for each dimension; 0 for one that is not limited.
 type Limits [ByRenewalAddress + 1]int
 
+// Off, as a limit that is tried, turns a dimension off, where 0 would leave it as it was recorded.
+const Off = -1
+
 // Of returns the limit of a dimension.
 func (l Limits) Of(dimension Dimension) int { return l[dimension] }
 

@@ -9,8 +9,8 @@ import (
 	"io"
 )
 
-// maxLine is the maximum length of a line in bytes.
-const maxLine = 64 << 10
+// MaxLength is the maximum length of a line in bytes.
+const MaxLength = 64 << 10
 
 // Reader reads lines. Lines that are too long are passed over.
 type Reader struct {
@@ -20,7 +20,7 @@ type Reader struct {
 
 // NewReader returns a reader of from. It calls tooLong for each line that it passes over.
 func NewReader(from io.Reader, tooLong func()) *Reader {
-	return &Reader{from: bufio.NewReaderSize(from, maxLine), tooLong: tooLong}
+	return &Reader{from: bufio.NewReaderSize(from, MaxLength), tooLong: tooLong}
 }
 
 // Start returns the next bytes, at most n, without reading them.
