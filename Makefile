@@ -117,6 +117,8 @@ test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## what takes longer:
 	KEYSET_TEST_KILLS=1000 $(GO) test -count=1 -v -timeout 30m -run '^TestLong' ./adapters/keys/keyset
 	$(call SAY,the whole service$(comma) with the race detector)
 	$(GOTEST) -race $(SUITES)
+	$(call SAY,an access log of 1 GB)
+	TUNING_TEST_LOG_MB=1000 $(GOTEST) -count=1 -v -run '^TestALogStreams$$' ./test/e2e/tuning
 	$(call SAY,every alert fires and clears in a Prometheus)
 	$(GOTEST) -run '^TestLong' ./test/watch
 	$(call SAY,the version before beside this one)

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -29,27 +30,32 @@ type explainCommand struct {
 func (c explainCommand) explain(ctx context.Context, flags *pflag.FlagSet,
 	given cli.Client) (cli.ExplainReport, error) {
 	review := c.load(flags)
-	if err := invalid(review); err != nil {
+	// The rest of the configuration need not be valid: its secrets may not be there, for example.
+	if err := invalidIn(review, review.LimitVariables()...); err != nil {
 		return cli.ExplainReport{}, err
 	}
 	config := &review.Config
-	client := given.Address.Unmap()
-	if given.Forwarded != "" {
-		client = clientaddr.Client(given.Address, config.TrustedProxies,
-			config.TrustedProxyHeader.Entries([]string{given.Forwarded}))
+	report := cli.ExplainReport{Mode: config.Limits.Mode.String(),
+		WindowSeconds: int(config.Limits.Window / time.Second), Limits: []cli.ExplainedLimit{}}
+	var client netip.Addr
+	entries := config.TrustedProxyHeader.Entries(forwardedLines(given))
+	if given.Address.IsValid() {
+		report.Peer = given.Address.String()
+		report.Trusted = config.TrustedProxies.Contains(given.Address)
+		client = clientaddr.Client(given.Address, config.TrustedProxies, entries)
+	} else {
+		report.Peer, report.Trusted = peerUnix, true
+		client = clientaddr.ClientBehindSocket(config.TrustedProxies, entries)
 	}
-	report := cli.ExplainReport{
-		Peer: given.Address.String(), Trusted: config.TrustedProxies.Contains(given.Address),
-		Client: client.String(), Mode: config.Limits.Mode.String(),
-		Prefix:        clientaddr.Truncate(client, config.Limits.IPv6Prefix).String(),
-		WindowSeconds: int(config.Limits.Window / time.Second),
-		Limits:        []cli.ExplainedLimit{},
+	if client.IsValid() {
+		report.Client = client.String()
+		report.Prefix = clientaddr.Truncate(client, config.Limits.IPv6Prefix).String()
+		if network, ok := clientaddr.Network(client, config.Limits.IPv6Prefix); ok {
+			report.Network = network.String()
+		}
 	}
-	if network, ok := clientaddr.Network(client, config.Limits.IPv6Prefix); ok {
-		report.Network = network.String()
-	}
-	report.Notes = explainNotes(config, given, report.Trusted)
-	view, end := c.view(ctx, config)
+	report.Notes = explainNotes(&review, given, &report)
+	view, end := c.view(ctx, &review)
 	defer end()
 	limits, err := issue.NewExplainer(config.Limits,
 		throttle.NewDigester(config.DigestKey.Bytes()), view, clock.New()).Explain(ctx, client,
@@ -58,18 +64,34 @@ func (c explainCommand) explain(ctx context.Context, flags *pflag.FlagSet,
 		return cli.ExplainReport{}, fmt.Errorf("the shared storage cannot be read: %w", err)
 	}
 	for _, limit := range limits {
-		report.Limits = append(report.Limits, explained(limit))
+		shown := explained(limit)
+		if limit.Dimension.Shared() && !client.IsValid() {
+			shown.Subject = "no address"
+		}
+		report.Limits = append(report.Limits, shown)
 	}
 	return report, nil
 }
 
-// view returns what reads the shared storage; nil without one. end closes it.
+// peerUnix is a peer at a Unix socket, which has no address.
+const peerUnix = "unix"
+
+// forwardedLines returns the lines of the forwarding header; none if the proxy sent none.
+func forwardedLines(given cli.Client) []string {
+	if given.Forwarded == "" {
+		return nil
+	}
+	return []string{given.Forwarded}
+}
+
+// view returns what reads the shared storage; nil if there is none, or if its subjects cannot be
+// found. end closes it.
 func (c explainCommand) view(ctx context.Context,
-	config *config.Config) (view ports.LimiterView, end func()) {
-	if config.Storage != ports.StorageRedis {
+	review *config.Review) (view ports.LimiterView, end func()) {
+	if review.Config.Storage != ports.StorageRedis || !review.HasDigestKey() {
 		return nil, func() {}
 	}
-	server := redisServer(config, entropy.Source{})
+	server := redisServer(&review.Config, entropy.Source{})
 	server.Timeout = viewTimeout
 	storage := redis.New(server)
 	return storage, func() {
@@ -97,19 +119,25 @@ func explained(limit issue.ExplainedLimit) cli.ExplainedLimit {
 }
 
 // explainNotes returns what the reader should know of the report.
-func explainNotes(config *config.Config, given cli.Client, trusted bool) []string {
-	notes := []string{}
+func explainNotes(review *config.Review, given cli.Client, report *cli.ExplainReport) []string {
+	config, notes := &review.Config, []string{}
 	add := func(condition bool, note string) {
 		if condition {
 			notes = append(notes, note)
 		}
 	}
-	add(given.Forwarded != "" && !trusted,
+	add(given.Forwarded != "" && !report.Trusted,
 		"the peer is not a trusted proxy: what it forwards changes nothing")
-	add(given.Forwarded == "" && trusted,
+	add(given.Forwarded != "" && config.Socket && report.Peer != peerUnix,
+		"the service listens on a Unix socket, where proxies have no address: leave out --address")
+	add(given.Forwarded == "" && report.Trusted,
 		"the peer is a trusted proxy: give what it forwards with --forwarded")
+	add(report.Client == "",
+		"nothing that was forwarded is an address: all such clients count as one")
 	add(given.Install == nil, "limits by installation are left out: give --install-id")
 	add(config.Storage == ports.StorageMemory,
 		"each replica keeps grants in its own memory, which cannot be read from here")
+	add(config.Storage == ports.StorageRedis && !review.HasDigestKey(),
+		"the key of the digests is random in each process: what the others count cannot be found")
 	return notes
 }

@@ -42,9 +42,8 @@ func (c tokenCommands) inspect(flags *pflag.FlagSet, text string) (cli.TokenRepo
 	now := c.now()
 	found := token.Inspect(text, keyring, review.Config.Session, now)
 	if found.Length > token.MaxLength {
-		return rejectedReport(token.ReasonTooLong, fmt.Sprintf(
-			"the token has %d bytes, and at most %d are accepted", found.Length,
-			token.MaxLength)), nil
+		return rejectedReport(token.ReasonTooLong,
+			fmt.Sprintf("the token has more than %d bytes", token.MaxLength)), nil
 	}
 	report := cli.TokenReport{Accepted: found.Accepted(), Reason: string(found.Reason()),
 		Claims: claimsOf(&found, now), Notes: []string{}}
@@ -119,13 +118,21 @@ func instantOf(text string, now time.Time) string {
 		return ""
 	}
 	at := time.Unix(seconds, 0).UTC()
-	distance := at.Sub(now).Truncate(time.Second)
 	words := "now"
-	switch {
+	switch distance := seconds - now.Unix(); {
 	case distance > 0:
-		words = "in " + distance.String()
+		words = "in " + inWords(distance)
 	case distance < 0:
-		words = (-distance).String() + " ago"
+		words = inWords(-distance) + " ago"
 	}
 	return at.Format(time.RFC3339) + ", " + words
+}
+
+// inWords returns a number of seconds as a duration, in days where it has at least two of them.
+func inWords(seconds int64) string {
+	const day = 86_400
+	if seconds >= 2*day {
+		return fmt.Sprintf("%d days", seconds/day)
+	}
+	return (time.Duration(seconds) * time.Second).String()
 }

@@ -15,7 +15,8 @@ import (
 
 // Client is whose limits are explained.
 type Client struct {
-	// Address is that of the socket's peer: the client, or a proxy.
+	// Address is that of the socket's peer: the client, or a proxy. It is the zero Addr for a proxy
+	// at a Unix socket.
 	Address netip.Addr
 	// Forwarded is the value of the forwarding header; empty for none.
 	Forwarded string
@@ -25,11 +26,13 @@ type Client struct {
 
 // ExplainReport describes the limits of one client.
 type ExplainReport struct {
-	// Peer is the address that was given, and Trusted whether it is a trusted proxy.
+	// Peer is the address that was given, or "unix" for a proxy at a Unix socket, and Trusted whether
+	// it is a trusted proxy.
 	Peer    string `json:"peer"`
 	Trusted bool   `json:"peer_is_trusted_proxy"`
 	// Client is the address of the client after the walk over the proxies. Prefix is what of it
-	// counts as one client, and Network the network that it lies in; empty if there is none.
+	// counts as one client, and Network the network that it lies in; empty if there is none. A client
+	// without an address has none of them.
 	Client  string `json:"client"`
 	Prefix  string `json:"prefix"`
 	Network string `json:"network"`
@@ -74,14 +77,15 @@ func newExplain(commands Commands) *cobra.Command {
 				return &usageError{command.CommandPath(), text}
 			}
 			client := Client{Forwarded: forwarded}
-			if address == "" {
+			switch parsed, err := netip.ParseAddr(address); {
+			case address == "" && forwarded == "":
 				return problem("--address is missing: the address of a client, or of a proxy")
-			}
-			var err error
-			if client.Address, err = netip.ParseAddr(address); err != nil {
+			case address == "":
+			case err != nil:
 				return problem("--address must be an address such as 203.0.113.5 or 2001:db8::1")
+			default:
+				client.Address = parsed.WithZone("") // it may hold anything, and means nothing
 			}
-			client.Address = client.Address.WithZone("") // it may hold anything, and means nothing
 			if command.Flags().Changed("install-id") {
 				id, violated := session.ParseInstallID(install)
 				if violated != session.RuleNone {
@@ -101,7 +105,8 @@ func newExplain(commands Commands) *cobra.Command {
 		},
 	}
 	explain.Flags().StringVar(&address, "address", "",
-		"address of the client, or with --forwarded that of the proxy in front of the service")
+		"address of the client, or with --forwarded that of the proxy in front of the service; "+
+			"without it, the proxy is at a Unix socket")
 	explain.Flags().StringVar(&forwarded, "forwarded", "",
 		"value of the forwarding header that the proxy sent, such as \"203.0.113.5, 10.0.0.7\"")
 	explain.Flags().StringVar(&install, "install-id", "",
@@ -119,8 +124,8 @@ func (r *ExplainReport) writeText(w io.Writer) error {
 	if r.Trusted {
 		trusted = "a trusted proxy"
 	}
-	for _, row := range [][2]string{{"peer", r.Peer + ", " + trusted}, {"client", r.Client},
-		{"counted by", r.Prefix}, {"network", orNone(r.Network)}, {"mode", r.Mode},
+	for _, row := range [][2]string{{"peer", r.Peer + ", " + trusted}, {"client", orNone(r.Client)},
+		{"counted by", orNone(r.Prefix)}, {"network", orNone(r.Network)}, {"mode", r.Mode},
 		{"window", fmt.Sprintf("%d s", r.WindowSeconds)}} {
 		_, _ = fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
 	}

@@ -69,7 +69,7 @@ func cut(line string, columns int) string { return line[:max(0, min(len(line), c
 
 // draw replaces the line by another.
 func (p *progress) draw(line string) {
-	_, _ = fmt.Fprintf(p.to, "\r%-*s\r%[2]s", p.drawn, line)
+	_, _ = fmt.Fprintf(p.to, "\r%-*s", p.drawn, line)
 	p.drawn = len(line)
 }
 
@@ -77,6 +77,7 @@ func (p *progress) draw(line string) {
 func (p *progress) clear() {
 	if p.drawn > 0 {
 		p.draw("")
+		_, _ = io.WriteString(p.to, "\r")
 		p.drawn = 0
 	}
 }

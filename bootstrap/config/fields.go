@@ -78,6 +78,7 @@ var (
 	varDenylist        = nameOf(&named.DenylistFile)
 	varSentinelUser    = nameOf(&named.SentinelUser)
 	varSentinelPass    = nameOf(&named.SentinelPass)
+	varRedisKeyPrefix  = nameOf(&named.RedisKeyPrefix)
 )
 
 // named is a value whose fields stand for their variables.

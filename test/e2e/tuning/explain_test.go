@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,63 @@ func TestExplainWithoutASharedStorage(t *testing.T) {
 	golden(t, "explained.txt", stdout)
 }
 
+// TestExplainNeedsOnlyWhatItUses explains limits with a configuration that the service would not
+// start with: only what is wrong with the limits, the proxies and the storage matters.
+func TestExplainNeedsOnlyWhatItUses(t *testing.T) {
+	env := harness.Env{"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_SESSION_TTL_SECONDS": "x",
+		"OFFLOAD_TRUSTED_PROXIES": "10.0.0.7", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "5"}
+	report := explain(t, env, "--address", "::ffff:10.0.0.7", "--forwarded",
+		`203.0.113.5, "[2001:db8::1]:4711", 10.0.0.7`)
+	assert.True(t, report.Trusted)
+	assert.Equal(t, "2001:db8::1", report.Client)
+	assert.Equal(t, 5, report.Limits[0].Limit)
+	for name, value := range map[string]string{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "x",
+		"OFFLOAD_TRUSTED_PROXIES": "10.0.0.7.9", "OFFLOAD_LIMITER_STORAGE": "disk",
+		"OFFLOAD_CONFIG_FILE": "/none"} {
+		status, stdout, stderr := run(t, environ(env.With(harness.Env{name: value})), "limits",
+			"explain", "--address", "203.0.113.5")
+		assert.Equal(t, 1, status, name)
+		assert.Empty(t, stdout)
+		assert.Contains(t, stderr, "fault: "+name)
+		assert.NotContains(t, stderr, "SECRET")
+	}
+	env = harness.Env{"OFFLOAD_ENVIRONMENT": "production", "OFFLOAD_LIMITER_STORAGE": "redis"}
+	_, _, stderr := run(t, environ(env), "limits", "explain", "--address", "203.0.113.5")
+	assert.Contains(t, stderr, "fault: OFFLOAD_REDIS_URL")
+	assert.Contains(t, stderr, "fault: OFFLOAD_LIMITER_DIGEST_KEY")
+}
+
+// TestExplainCannotFindWhatARandomKeyHides checks that limits are not shown as untouched when what
+// the service counts cannot be found.
+func TestExplainCannotFindWhatARandomKeyHides(t *testing.T) {
+	report := explain(t, harness.Env{"OFFLOAD_LIMITER_STORAGE": "redis",
+		"OFFLOAD_REDIS_URL": "redis://127.0.0.1:1"}, "--address", "203.0.113.5")
+	for _, limit := range report.Limits {
+		assert.Nil(t, limit.State)
+	}
+	assert.Contains(t, report.Notes[len(report.Notes)-1], "random")
+}
+
+// TestExplainBehindAUnixSocket explains limits of a client whose proxy has no address.
+func TestExplainBehindAUnixSocket(t *testing.T) {
+	env := harness.Env{"OFFLOAD_ENVIRONMENT": "production",
+		"OFFLOAD_HTTP_ADDR": "unix:/run/sessiond/http.sock"}
+	report := explain(t, env, "--forwarded", "192.0.2.1, 203.0.113.5")
+	assert.Equal(t, "203.0.113.5", report.Client)
+	assert.True(t, report.Trusted)
+	assert.Equal(t, []string{"unix", "203.0.113.5/32", "203.0.113.0/24"},
+		[]string{report.Peer, report.Prefix, report.Network})
+	report = explain(t, env, "--forwarded", "unknown")
+	assert.Empty(t, report.Client+report.Prefix+report.Network)
+	require.Len(t, report.Limits, 3)
+	for _, limit := range report.Limits {
+		assert.Equal(t, "no address", limit.Subject)
+	}
+	assert.Contains(t, report.Notes[0], "count as one")
+	report = explain(t, env, "--address", "10.0.0.7", "--forwarded", "203.0.113.5")
+	assert.Contains(t, report.Notes[1], "leave out --address")
+}
+
 // TestWrongInput gives the commands what they cannot use: each time one line, and nothing written.
 func TestWrongInput(t *testing.T) {
 	folder := t.TempDir()
@@ -134,6 +192,15 @@ func TestWrongInput(t *testing.T) {
 	damaged := write("damaged", `{"sessiond_trace":1`)
 	text := write("text", "no log\n")
 	empty := write("empty", "")
+	tail := write("tail", "96040005123456789 granted ip=AAAAAAAAAAAAAAAAAAAAAA\n"+
+		"5 1796040005123456789 granted ip=AAAAAAAAAAAAAAAAAAAAAA\n")
+	older := write("older",
+		`203.0.113.5 - - [29/Nov/2026:13:00:05 +0100] "GET / HTTP/1.1" 200 5 "-" "-"`)
+	gzip := write("gzip", "\x1f\x8b\x08\x00")
+	link := filepath.Join(folder, "link.svg")
+	require.NoError(t, os.Symlink("/dev/null", link))
+	before, err := os.ReadDir(folder)
+	require.NoError(t, err)
 	plot := filepath.Join(folder, "out.svg")
 	for _, c := range []struct {
 		status int
@@ -144,13 +211,15 @@ func TestWrongInput(t *testing.T) {
 		{64, "from 1 to 10000", []string{"simulate", "--per-ip", "", log}},
 		{64, "from 1 to 10000", []string{"simulate", "--per-ip", "0", log}},
 		{64, "from 1 to 10000", []string{"simulate", "--per-ip", "1,,2", log}},
-		{64, "from 1 to 100000", []string{"simulate", "--per-network", "0", log}},
+		{64, "from 0 to 100000", []string{"simulate", "--per-network", "-1", log}},
+		{64, "give --per-ip or --per-network", []string{"simulate", "--per-network", "0", log}},
 		{64, "from 1s to 86400s", []string{"simulate", "--per-ip", "1", "--window", "0s", log}},
 		{64, "from 1s to 86400s", []string{"simulate", "--per-ip", "1", "--window", "60", log}},
 		{64, "at most 256", []string{"simulate", "--per-ip", numbers(17), "--per-network",
 			numbers(17), log}},
 		{64, "leave out --per-install", []string{"simulate", "--per-install", "1", log}},
 		{64, "such as 0.1%", []string{"simulate", "--per-ip", "1", "--suggest", "200%", log}},
+		{64, "such as 0.1%", []string{"simulate", "--per-ip", "1", "--suggest", "1", log}},
 		{64, "must be text, json or csv", []string{"simulate", "--format", "xml", log}},
 		{1, "no such file or directory", []string{"simulate", "--per-ip", "1", log,
 			filepath.Join(folder, "none")}},
@@ -160,6 +229,12 @@ func TestWrongInput(t *testing.T) {
 		{1, "version 2 of the format, and this sessiond reads version 1",
 			[]string{"simulate", later}},
 		{1, "the first line of the trace is damaged", []string{"simulate", damaged}},
+		{1, "is a part of a trace", []string{"simulate", "--per-ip", "1", tail}},
+		{1, "is older than the file before it", []string{"simulate", "--per-ip", "1", log, older}},
+		{1, "is compressed", []string{"simulate", "--per-ip", "1", gzip}},
+		{1, "is not a regular file", []string{"simulate", "--per-ip", "1", "--plot", folder, log}},
+		{1, "is not a regular file", []string{"simulate", "--per-ip", "1", "--plot", link, log}},
+		{1, "it is what is read", []string{"simulate", "--per-ip", "1", "--plot", log, log}},
 		{1, "is of another kind", []string{"simulate", "--per-ip", "1", log, trace}},
 		{1, "no such file or directory", []string{"simulate", "--per-ip", "1", "--plot",
 			filepath.Join(folder, "none", "out.svg"), log}},
@@ -171,7 +246,7 @@ func TestWrongInput(t *testing.T) {
 		{64, "unknown command", []string{"simluate"}}, //nolint:misspell // as an operator does
 	} {
 		args := append([]string{"limits"}, c.args...)
-		if len(c.args) > 0 && c.args[0] == "simulate" && c.want != "no such file or directory" {
+		if len(c.args) > 0 && c.args[0] == "simulate" && !slices.Contains(c.args, "--plot") {
 			args = append(args, "--plot", plot)
 		}
 		status, stdout, stderr := run(t, nil, args...)
@@ -182,7 +257,7 @@ func TestWrongInput(t *testing.T) {
 	}
 	entries, err := os.ReadDir(folder)
 	require.NoError(t, err)
-	assert.Len(t, entries, 6, "nothing was written")
+	assert.Len(t, entries, len(before), "nothing was written")
 }
 
 // numbers returns a list of n numbers.

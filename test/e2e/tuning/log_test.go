@@ -157,7 +157,7 @@ func TestSimulationAgreesWithAPlainCount(t *testing.T) {
 				}
 			}
 			folder := t.TempDir()
-			grid := []string{"--per-ip", "1,2,4,8", "--per-network", "3,6,24", "--window",
+			grid := []string{"--per-ip", "1,2,4,8", "--per-network", "3,24,0", "--window",
 				"7s,30s,60s"}
 			reports := map[bool]cli.SimulateReport{}
 			for isBroken, text := range map[bool]string{false: plain.String(),

@@ -84,6 +84,13 @@ func TestTraceAndObserveAgree(t *testing.T) {
 	assert.Equal(t, map[string]int{"ip": 6, "network": 24, "install_id": 3, "renewal": 2,
 		"renewal_ip": 7}, found.Limits)
 	assert.Equal(t, 10, found.WindowSeconds)
+	// A dimension that is off refuses nothing, and its refusals fall to others or to none.
+	both := simulate(t, trace, "--per-network", "0,24").Settings
+	require.Len(t, both, 2)
+	assert.NotContains(t, both[0].Limits, "network")
+	assert.NotContains(t, both[0].RefusedBy, "network")
+	assert.Less(t, both[0].Refused, found.Refused)
+	assert.Equal(t, found, both[1])
 	// An installation or an address counts once for new sessions and once for renewals.
 	assert.Equal(t, 2*installs, found.Installations.Subjects)
 	assert.Equal(t, 2*clients, found.Addresses.Subjects)

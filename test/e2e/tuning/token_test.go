@@ -94,7 +94,7 @@ func inspect(t *testing.T, env harness.Env, text string, args ...string) (int, s
 	return 0, string(out)
 }
 
-var distance = regexp.MustCompile(`(in )?\d+h\d+m\d+s( ago)?`)
+var distance = regexp.MustCompile(`(in )?\d+ days( ago)?`)
 
 // TestInspectEachReason inspects one token of each reason.
 func TestInspectEachReason(t *testing.T) {
