@@ -144,6 +144,8 @@ func (r *recording) begin() error {
 	source := sourceLog
 	r.readable, r.late = 0, r.unreadable[accesslog.ReasonBackwards]
 	switch {
+	case len(start) == 0:
+		return &RecordingError{file.name, "is empty"}
 	case issuetrace.IsTrace(start):
 		source = sourceTrace
 		r.readable = 1 // the first line; a trace whose first line cannot be read is an error

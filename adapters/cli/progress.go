@@ -47,17 +47,25 @@ func (p *progress) show(read, total int64) {
 	p.draw(progressLine(read, total, now.Sub(p.started), columns))
 }
 
-// progressLine returns what a bar says, in at most so many columns.
+// progressLine returns what a bar says, in at most so many columns. It has no rate before there is
+// one.
 func progressLine(read, total int64, elapsed time.Duration, columns int) string {
 	const mega = 1e6
-	rate := float64(read) / max(elapsed.Seconds(), 0.001)
+	rate, pace := 0.0, ""
+	if elapsed >= progressEvery {
+		rate = float64(read) / elapsed.Seconds()
+		pace = fmt.Sprintf("  %.0f MB/s", rate/mega)
+	}
 	if total <= 0 {
-		return cut(fmt.Sprintf("%.0f MB read, %.0f MB/s", float64(read)/mega, rate/mega), columns)
+		return cut(fmt.Sprintf("%.0f MB read%s", float64(read)/mega, pace), columns)
 	}
 	share := min(float64(read)/float64(total), 1)
-	left := time.Duration(float64(max(total-read, 0)) / max(rate, 1) * float64(time.Second))
-	line := fmt.Sprintf("%3.0f %%  %.0f MB/s  %s left", 100*share, rate/mega,
-		left.Round(time.Second))
+	line := fmt.Sprintf("%3.0f %%%s", 100*share, pace)
+	if rate > 0 {
+		const most = 100*3600 - 1
+		left := min(float64(max(total-read, 0))/rate, most)
+		line += fmt.Sprintf("  %s left", time.Duration(left+0.5)*time.Second)
+	}
 	if width := min(longestBar, columns-len(line)-len("[] ")); width >= shortestBar {
 		full := int(share * float64(width))
 		line = "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "] " + line

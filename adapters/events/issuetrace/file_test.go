@@ -193,14 +193,16 @@ func TestLinesThatCannotBeRead(t *testing.T) {
 }
 
 // TestADamagedHeaderBeginsAProcess checks that grants before a header do not count after it, even
-// if it cannot be read.
+// if it cannot be read, or follows a part of a line.
 func TestADamagedHeaderBeginsAProcess(t *testing.T) {
 	const line = "17 1800000000000000000 granted ip=AAAAAAAAAAAAAAAAAAAAAA\n"
-	all, skipped := read(t, header+"\n"+line+line+header[:40]+"\n"+line)
-	assert.Equal(t, map[string]int{issuetrace.ReasonMalformed: 1}, skipped)
-	require.Len(t, all, 3)
-	assert.Nil(t, all[1].Begins)
-	assert.Equal(t, &limits, all[2].Begins)
+	for _, damaged := range []string{header[:40], line[:30] + header} {
+		all, skipped := read(t, header+"\n"+line+line+damaged+"\n"+line)
+		assert.Equal(t, map[string]int{issuetrace.ReasonMalformed: 1}, skipped)
+		require.Len(t, all, 3)
+		assert.Nil(t, all[1].Begins)
+		assert.Equal(t, &limits, all[2].Begins)
+	}
 }
 
 func TestHasLines(t *testing.T) {

@@ -1,6 +1,7 @@
 package issuetrace
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"strings"
@@ -61,6 +62,12 @@ func (r *Reader) Next(attempt *ports.Attempt) (bool, error) {
 		found, err := parseLine(string(line), r.limits)
 		if err != nil {
 			r.skipped(ReasonMalformed, 1)
+			// A header may follow a part of a line, where one trace was cut and another appended.
+			if at := bytes.Index(line, []byte(headerPrefix)); at > 0 {
+				if err := r.begin(line[at:]); err != nil {
+					return false, err
+				}
+			}
 			continue
 		}
 		*attempt = found

@@ -225,7 +225,7 @@ func TestWrongInput(t *testing.T) {
 			filepath.Join(folder, "none")}},
 		{1, "is a directory", []string{"simulate", "--per-ip", "1", folder}},
 		{1, "has no line that can be read", []string{"simulate", "--per-ip", "1", text}},
-		{1, "has no line that can be read", []string{"simulate", "--per-ip", "1", empty}},
+		{1, "is empty", []string{"simulate", empty}},
 		{1, "version 2 of the format, and this sessiond reads version 1",
 			[]string{"simulate", later}},
 		{1, "the first line of the trace is damaged", []string{"simulate", damaged}},

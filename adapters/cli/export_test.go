@@ -1,0 +1,4 @@
+package cli
+
+// ProgressLine returns what a progress bar says.
+var ProgressLine = progressLine
