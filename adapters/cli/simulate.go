@@ -49,23 +49,9 @@ func newSimulate(commands Commands) *cobra.Command {
 		Args: func(*cobra.Command, []string) error { return nil },
 		RunE: func(command *cobra.Command, args []string) error {
 			wanted := Simulation{Files: args, Plot: plot, Input: command.InOrStdin()}
-			problem := func(text string) error {
-				return &usageError{command.CommandPath(), text}
-			}
-			settings, err := grid.settings()
-			if err != nil {
-				return problem(err.Error())
-			}
-			wanted.Settings = settings
-			if command.Flags().Changed(flagSuggest) {
-				share, ok := parseShare(suggest)
-				if !ok {
-					return problem("--suggest must be a share in per cent, such as 0.1%")
-				}
-				wanted.Suggest = &share
-			}
-			if len(args) == 0 && isTerminal(wanted.Input) {
-				return problem("name a file, or pipe a log to standard input")
+			problem := wanted.fill(&grid, suggest, command.Flags().Changed(flagSuggest))
+			if problem != "" {
+				return &usageError{command.CommandPath(), problem}
 			}
 			bar := newProgress(command.ErrOrStderr())
 			if bar != nil {
@@ -73,10 +59,10 @@ func newSimulate(commands Commands) *cobra.Command {
 			}
 			report, err := commands.Limits.Simulate(command.Context(), wanted)
 			if bar != nil {
-				bar.clear()
+				bar.clear() // before the report, which may go to the same terminal
 			}
 			if wrong, is := errors.AsType[*UsageError](err); is {
-				return problem(wrong.Problem)
+				return &usageError{command.CommandPath(), wrong.Problem}
 			}
 			if err != nil {
 				return err
@@ -98,6 +84,25 @@ func newSimulate(commands Commands) *cobra.Command {
 		"file for a picture (SVG): refusals over time, and refused share by limit")
 	reportingAs(simulate, formatText, formatJSON, formatCSV)
 	return prepare(simulate)
+}
+
+// fill adds what the flags say, and returns what is wrong with it.
+func (s *Simulation) fill(grid *grid, suggest string, suggests bool) (problem string) {
+	var err error
+	if s.Settings, err = grid.settings(); err != nil {
+		return err.Error()
+	}
+	if suggests {
+		share, ok := parseShare(suggest)
+		if !ok {
+			return "--suggest must be a share in per cent, such as 0.1%"
+		}
+		s.Suggest = &share
+	}
+	if len(s.Files) == 0 && isTerminal(s.Input) {
+		return "name a file, or pipe a log to standard input"
+	}
+	return ""
 }
 
 // parseShare reads a share in per cent. The sign must be there: a bare 1 could mean either.
