@@ -90,11 +90,12 @@ func TestAgreesWithTheModel(t *testing.T) {
 			attempts = append(attempts, one)
 		}
 		limit := func() int { return rapid.IntRange(0, 4).Draw(rt, "limit") }
+		tried := func() int { return rapid.IntRange(throttle.Off, 4).Draw(rt, "tried limit") }
 		recorded := ports.RecordedLimits{Window: 10 * time.Second,
 			Limits: throttle.Limits{limit(), limit(), limit(), limit(), limit()}}
 		begins(attempts, recorded)
 		settings := []simulate.Setting{{}, {Window: 3 * time.Second}, {Limits: throttle.Limits{
-			limit(), limit(), limit(), limit(), limit()}}}
+			tried(), tried(), tried(), tried(), tried()}}}
 		one, err := simulate.New(inMemory).Run(context.Background(),
 			&list{attempts: attempts}, settings)
 		require.NoError(rt, err)
@@ -163,6 +164,23 @@ func TestSuggestion(t *testing.T) {
 	report = run(t, begins(attempts, ports.RecordedLimits{Window: time.Minute}), settings[3])
 	_, found := report.Suggest(0.001)
 	assert.False(t, found)
+}
+
+// TestSuggestsTheLowerOfEqualSettings checks that no limit is the highest one.
+func TestSuggestsTheLowerOfEqualSettings(t *testing.T) {
+	recorded := ports.RecordedLimits{Window: time.Minute, Limits: throttle.Limits{
+		throttle.ByAddress: 8, throttle.ByInstall: 8}}
+	var settings []simulate.Setting
+	for _, limit := range []int{throttle.Off, 9, 7, 8, 0} {
+		settings = append(settings, simulate.Setting{Limits: throttle.Limits{
+			throttle.ByInstall: limit}})
+	}
+	report := run(t, begins([]ports.Attempt{attempt(0, 1, 1)}, recorded), settings...)
+	assert.Zero(t, report.Results[0].Setting.Limits.Of(throttle.ByInstall))
+	assert.Equal(t, 8, report.Results[4].Setting.Limits.Of(throttle.ByInstall))
+	index, found := report.Suggest(0)
+	assert.True(t, found)
+	assert.Equal(t, 2, index)
 }
 
 func TestPartsOfARecording(t *testing.T) {
