@@ -17,9 +17,8 @@ type Lines interface {
 
 // The reasons why a line cannot be read.
 const (
-	ReasonMalformed  = "malformed line"
-	ReasonHeaderless = "line before the first header"
-	ReasonLost       = "line that the service could not keep"
+	ReasonMalformed = "malformed line"
+	ReasonLost      = "line that the service could not keep"
 )
 
 // Reader reads a trace. It implements ports.Attempts.
@@ -50,7 +49,7 @@ func (r *Reader) Next(attempt *ports.Attempt) (bool, error) {
 			continue
 		}
 		if !r.began {
-			r.skipped(ReasonHeaderless, 1)
+			r.skipped(ReasonMalformed, 1)
 			continue
 		}
 		if count, isLost := strings.CutPrefix(string(line), lostPrefix); isLost {
