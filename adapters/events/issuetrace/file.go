@@ -1,6 +1,7 @@
 package issuetrace
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -164,10 +165,10 @@ func (f *File) run() {
 		spare = lines
 		switch {
 		case err != nil:
-			f.stop(n, len(lines), err)
+			f.stop(lines, n, err)
 			return
 		case full:
-			f.stop(n, n, nil)
+			f.stop(lines, n, nil)
 			return
 		case closed:
 			return
@@ -175,21 +176,20 @@ func (f *File) run() {
 	}
 }
 
-// stop ends the trace and reports why. Of the last lines only a part may have been written: it is
-// cut off, so that the trace ends with a whole line.
-func (f *File) stop(written, wanted int, cause error) {
+// stop ends the trace and reports why. Of the last lines, so many bytes were written: a part of a
+// line is cut off, so that the trace ends with a whole one.
+func (f *File) stop(lines []byte, written int, cause error) {
 	f.off.Store(true)
+	whole := bytes.LastIndexByte(lines[:written], '\n') + 1
 	f.mu.Lock()
 	f.full = true
-	f.size -= int64(wanted + len(f.waiting)) // what was queued meanwhile is not in the file
+	f.size -= int64(len(lines) - whole + len(f.waiting)) // and what was queued meanwhile
 	size := f.size
 	f.waiting = nil
 	f.mu.Unlock()
 	if cause != nil {
 		_ = f.out.Truncate(size) // best effort: what is left is counted as an unreadable line
 		cause = fmt.Errorf("cannot write it: %s", causeOf(cause))
-	} else {
-		size += int64(written)
 	}
 	f.events.Record(context.Background(), ports.TraceFull{Bytes: size, Cause: cause})
 }

@@ -2,6 +2,7 @@ package issuetrace_test
 
 import (
 	"bufio"
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,17 +98,23 @@ func TestLostLinesAreCounted(t *testing.T) {
 type fullDisk struct {
 	*os.File
 	writes int
+	whole  int // lines
 	more   func()
 }
 
 func (d *fullDisk) Write(lines []byte) (int, error) {
 	d.writes++
-	if d.writes == 1 || len(lines) == 0 {
-		return d.File.Write(lines)
+	full := d.writes > 1 && len(lines) > 0
+	if full {
+		lines = lines[:len(lines)/2]
 	}
-	n, _ := d.File.Write(lines[:len(lines)/2])
-	d.more()
-	return n, syscall.ENOSPC
+	n, err := d.File.Write(lines)
+	d.whole += bytes.Count(lines[:n], []byte{'\n'})
+	if full {
+		d.more()
+		err = syscall.ENOSPC
+	}
+	return n, err
 }
 
 // TestAFullDiskEndsTheTrace checks that what is left is a trace of whole lines, although lines were
@@ -136,8 +143,9 @@ func TestAFullDiskEndsTheTrace(t *testing.T) {
 	file.Close()
 	text := content(t, name)
 	assert.True(t, strings.HasPrefix(text, header+"\n") && strings.HasSuffix(text, "\n"))
-	_, skipped := read(t, text)
+	all, skipped := read(t, text)
 	assert.Empty(t, skipped)
+	assert.Equal(t, disk.whole, 1+len(all), "what was written is kept")
 	full, is := events.Recorded()[0].(ports.TraceFull)
 	require.True(t, is)
 	assert.Equal(t, int64(len(text)), full.Bytes)
