@@ -205,7 +205,7 @@ func (r *recording) end() error {
 	}
 }
 
-// isCompressed reports whether a file that begins with start is one of gzip, Zstandard, xz or bzip2.
+// isCompressed reports whether a file that begins with start is of gzip, Zstandard, xz or bzip2.
 func isCompressed(start []byte) bool {
 	return slices.ContainsFunc([]string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ\x00", "BZh"},
 		func(magic string) bool { return bytes.HasPrefix(start, []byte(magic)) })

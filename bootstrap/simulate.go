@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,7 @@ func simulation(ctx context.Context, wanted cli.Simulation) (cli.SimulateReport,
 	if err != nil {
 		return cli.SimulateReport{}, err
 	}
-	if err := plottable(wanted.Plot, wanted.Files); err != nil {
+	if err := plottable(&wanted); err != nil {
 		return cli.SimulateReport{}, err
 	}
 	settings := make([]simulate.Setting, 0, len(wanted.Settings))
@@ -79,7 +80,8 @@ func acceptGrid(source string, settings []cli.GridSetting) error {
 
 // plottable checks the name of a picture before anything is read: a picture replaces a file, but no
 // device and no recording.
-func plottable(name string, recordings []string) error {
+func plottable(wanted *cli.Simulation) error {
+	name := wanted.Plot
 	if name == "" {
 		return nil
 	}
@@ -101,12 +103,28 @@ func plottable(name string, recordings []string) error {
 	if !replaced.Mode().IsRegular() {
 		return &RecordingError{name, "cannot be the picture: it is not a regular file"}
 	}
-	for _, recording := range recordings {
-		if read, err := os.Stat(recording); err == nil && os.SameFile(read, replaced) {
-			return &RecordingError{name, "cannot be the picture: it is what is read"}
-		}
+	if slices.ContainsFunc(filesOf(wanted), func(read fs.FileInfo) bool {
+		return os.SameFile(read, replaced)
+	}) {
+		return &RecordingError{name, "cannot be the picture: it is what is read"}
 	}
 	return nil
+}
+
+// filesOf returns what is known of the files that are read, standard input among them.
+func filesOf(wanted *cli.Simulation) []fs.FileInfo {
+	var found []fs.FileInfo
+	for _, name := range wanted.Files {
+		if info, err := os.Stat(name); err == nil {
+			found = append(found, info)
+		}
+	}
+	if input, is := wanted.Input.(*os.File); is && len(wanted.Files) == 0 {
+		if info, err := input.Stat(); err == nil {
+			found = append(found, info)
+		}
+	}
+	return found
 }
 
 // simulateReport converts the report of the use case.

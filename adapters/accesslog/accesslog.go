@@ -107,7 +107,7 @@ func (r *Reader) Next(attempt *ports.Attempt) (bool, error) {
 }
 
 // next returns the next entry whose time fits those around it. It returns false at the end.
-func (r *Reader) next() (found entry, more bool, err error) {
+func (r *Reader) next() (entry, bool, error) {
 	for {
 		if err := r.read(1); err != nil || len(r.ahead) == 0 {
 			return entry{}, false, err

@@ -165,8 +165,8 @@ func TestBrokenLines(t *testing.T) {
 	assert.Equal(t, plain, all)
 }
 
-// TestWrongTimes replaces one line in ten by one whose time is wrong, somewhere: the others are read
-// as if it were not there.
+// TestWrongTimes replaces one line in ten by one whose time is wrong: the others are read as if it
+// were not there.
 func TestWrongTimes(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 20))
 	var good, mixed strings.Builder

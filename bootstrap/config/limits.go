@@ -17,8 +17,8 @@ var limitVariables = map[throttle.Dimension]string{
 // LimitVariable returns the variable of a dimension's limit.
 func LimitVariable(dimension throttle.Dimension) string { return limitVariables[dimension] }
 
-// LimitBounds returns the smallest and the largest limit of a dimension that can be configured; 0 is
-// no limit.
+// LimitBounds returns the smallest and the largest limit of a dimension that can be configured; 0
+// is no limit.
 func LimitBounds(dimension throttle.Dimension) (least, most int) {
 	name := limitVariables[dimension]
 	return bound(name, "min"), bound(name, "max")

@@ -37,7 +37,8 @@ func TestColor(t *testing.T) {
 	}
 }
 
-// TestProgress simulates limits on a terminal: a bar shows in one line of it, and is gone in the end.
+// TestProgress simulates limits on a terminal: a bar shows in one line of it, and is gone at the
+// end.
 func TestProgress(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "access.log")
 	require.NoError(t, os.WriteFile(log, []byte(

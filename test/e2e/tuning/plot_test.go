@@ -32,8 +32,8 @@ func textsOf(t *testing.T, name string) []string {
 	}
 }
 
-// TestPlot draws a grid in which the limit by network makes no difference: titles, units, the limits
-// in their order, and one line for all that coincide.
+// TestPlot draws a grid in which the limit by network makes no difference: titles, units, the
+// limits in their order, and one line for all that coincide.
 func TestPlot(t *testing.T) {
 	var all []visit
 	for i := range 300 {

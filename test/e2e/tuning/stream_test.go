@@ -22,9 +22,9 @@ import (
 
 var agent = strings.Repeat("agent ", 40)
 
-// generatedLog is a log of requests for sessions, about three in a second, as nginx writes it: times
-// never go back, and clients come in no order. One line in ten is broken. It ends with the first
-// line after so many bytes.
+// generatedLog is a log of requests for sessions, about three in a second, as nginx writes it:
+// times never go back, and clients come in no order. One line in ten is broken. It ends with the
+// first line after so many bytes.
 type generatedLog struct {
 	bytes  int
 	random *rand.Rand
