@@ -221,6 +221,9 @@ func planHint(plan *keys.PlanError) string {
 			plan.MinSignAfter.Seconds())
 	case keys.ProblemFull:
 		return "; remove the expired and revoked ones: sessiond keys prune"
+	case keys.ProblemFullInForce:
+		return "; revoke one that is not needed (sessiond keys revoke KID, with --force if no key " +
+			"signs), then remove it: sessiond keys prune"
 	case keys.ProblemSameMaterial, keys.ProblemTooFar:
 	}
 	return ""

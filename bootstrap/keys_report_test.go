@@ -40,9 +40,10 @@ func TestKeysetErrorTexts(t *testing.T) {
 		"keyset file f: a: a key with that id already exists; use another --kid":                                                    plan(keys.ProblemSameID, "a"),
 		"keyset file f: a: that secret is already in use as a key":                                                                  plan(keys.ProblemSameMaterial, "a"),
 		"keyset file f: there are 256 keys, as many as a keyset may have; remove the expired and revoked ones: sessiond keys prune": plan(keys.ProblemFull, ""),
-		"keyset file f: a: the takeover would be after the year 9999":                                                               plan(keys.ProblemTooFar, "a"),
-		"keyset file f: a: a key is pending: its rotation has not finished; wait for it, or use --force":                            plan(keys.ProblemPending, "a"),
-		"keyset file f: something else":                                                                                             errors.New("something else"),
+		"keyset file f: there are 256 keys, as many as a keyset may have, and none is expired or revoked; revoke one that is not needed (sessiond keys revoke KID, with --force if no key signs), then remove it: sessiond keys prune": plan(keys.ProblemFullInForce, ""),
+		"keyset file f: a: the takeover would be after the year 9999":                                    plan(keys.ProblemTooFar, "a"),
+		"keyset file f: a: a key is pending: its rotation has not finished; wait for it, or use --force": plan(keys.ProblemPending, "a"),
+		"keyset file f: something else":                                                                  errors.New("something else"),
 	} {
 		got := keysetError("f", err)
 		assert.EqualError(t, got, want)

@@ -39,6 +39,10 @@ func Revoke(keyring *Keyring, revocation Revocation, now time.Time) (revoked *Ke
 		return revoked, "", nil
 	}
 	if revocation.Replace != nil {
+		// What a prune can remove is decided by the keys that are stored: the revocation is not.
+		if err := checkRoom(keyring, now); err != nil {
+			return nil, "", err
+		}
 		key := revocation.Replace(all[at].Algorithm())
 		revoked, err = replace(revoked, key, now)
 		return revoked, key.id, err
@@ -52,7 +56,7 @@ func Revoke(keyring *Keyring, revocation Revocation, now time.Time) (revoked *Ke
 // replace adds a key that signs at once to a keyring in which no key signs at now: also where the
 // clock is behind, and before any other key whose turn has come.
 func replace(keyring *Keyring, key Key, now time.Time) (*Keyring, error) {
-	if err := (Addition{Key: key, Force: true}).validate(keyring); err != nil {
+	if err := (Addition{Key: key, Force: true}).validate(keyring, now); err != nil {
 		return nil, err
 	}
 	from := truncate(now.Add(-replacementLead))

@@ -34,8 +34,12 @@ const (
 	// ProblemTooFar means that the takeover, which comes after that of another key, would be so
 	// late that its instants could not be written.
 	ProblemTooFar
-	// ProblemFull means that the keyring has as many keys as a keyset may have.
+	// ProblemFull means that the keyring has as many keys as a keyset may have, and that some of
+	// them can be removed.
 	ProblemFull
+	// ProblemFullInForce means that the keyring has as many keys as a keyset may have, and that
+	// none of them is expired or revoked.
+	ProblemFullInForce
 )
 
 // String returns a description of the problem.
@@ -60,10 +64,15 @@ func (p Problem) String() string {
 	case ProblemTooFar:
 		return "the takeover would be after the year 9999"
 	case ProblemFull:
-		return "there are " + strconv.Itoa(MaxKeys) + " keys, as many as a keyset may have"
+		return fullText
+	case ProblemFullInForce:
+		return fullText + ", and none is expired or revoked"
 	}
 	return "unknown problem"
 }
+
+// fullText describes a keyring that takes no more keys.
+var fullText = "there are " + strconv.Itoa(MaxKeys) + " keys, as many as a keyset may have"
 
 // PlanError reports that a plan was not made, and the key that caused it.
 type PlanError struct {
@@ -101,7 +110,7 @@ func Add(keyring *Keyring, addition Addition, now time.Time) (*Keyring, error) {
 	if keyring == nil {
 		return NewKeyring(addition.Key.WithPlan(Plan{SignFrom: truncate(now)}))
 	}
-	if err := addition.validate(keyring); err != nil {
+	if err := addition.validate(keyring, now); err != nil {
 		return nil, err
 	}
 	from := truncate(now.Add(addition.SignAfter))
@@ -122,7 +131,7 @@ func Add(keyring *Keyring, addition Addition, now time.Time) (*Keyring, error) {
 // *PlanError.
 func Rotate(keyring *Keyring, addition Addition, retention Retention, now time.Time) (*Keyring,
 	error) {
-	if err := addition.validate(keyring); err != nil {
+	if err := addition.validate(keyring, now); err != nil {
 		return nil, err
 	}
 	all := keyring.Keys()
@@ -153,10 +162,10 @@ func Rotate(keyring *Keyring, addition Addition, retention Retention, now time.T
 	return NewKeyring(append(all, addition.Key.WithPlan(Plan{SignFrom: takeover}))...)
 }
 
-// validate reports why the key may not be added to the keyring.
-func (a Addition) validate(keyring *Keyring) error {
-	if len(keyring.keys) >= MaxKeys {
-		return &PlanError{Problem: ProblemFull}
+// validate reports why the key may not be added to the keyring at now.
+func (a Addition) validate(keyring *Keyring, now time.Time) error {
+	if err := checkRoom(keyring, now); err != nil {
+		return err
 	}
 	for _, key := range keyring.keys {
 		if key.id == a.Key.id {
@@ -170,6 +179,20 @@ func (a Addition) validate(keyring *Keyring) error {
 		return &PlanError{Problem: ProblemTooSoon, ID: a.Key.id, MinSignAfter: shortest}
 	}
 	return nil
+}
+
+// checkRoom returns an error if the keyring has no room for another key, and says whether a prune at
+// now would make some.
+func checkRoom(keyring *Keyring, now time.Time) error {
+	if len(keyring.keys) < MaxKeys {
+		return nil
+	}
+	for _, key := range keyring.keys {
+		if !key.plan.mayVerify(now) {
+			return &PlanError{Problem: ProblemFull}
+		}
+	}
+	return &PlanError{Problem: ProblemFullInForce}
 }
 
 // truncate returns t in UTC, truncated to the second: people read the instants of a keyset.

@@ -239,9 +239,53 @@ func TestFullKeyringTakesNoKey(t *testing.T) {
 	}
 }
 
+// TestAdviceForAFullKeyringWorks follows what the two errors of a full keyring advise: a prune
+// where it removes something, and before it a revocation where it does not.
+func TestAdviceForAFullKeyringWorks(t *testing.T) {
+	full := func(others keys.Plan) *keys.Keyring {
+		all := []keys.Key{keys.NewHS256("leaked", secretOf("leaked"), from(0))}
+		for i := range keys.MaxKeys - 1 {
+			id := strconv.Itoa(i)
+			all = append(all, keys.NewHS256(keys.ID(id), secretOf(id), others))
+		}
+		return newKeyring(t, all...)
+	}
+	emergency := keys.Revocation{ID: "leaked", Replace: func(keys.Algorithm) keys.Key {
+		return keys.NewHS256("new", secretOf("new"), keys.Plan{})
+	}}
+	for name, c := range map[string]struct {
+		others keys.Plan
+		want   keys.Problem
+	}{
+		"others revoked": {revoked(from(0)), keys.ProblemFull},
+		"others pending": {from(1), keys.ProblemFullInForce},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stored := full(c.others)
+			_, _, err := keys.Revoke(stored, emergency, noon)
+			require.Equal(t, &keys.PlanError{Problem: c.want}, err)
+			_, err = keys.Add(stored, keys.Addition{Key: emergency.Replace(keys.HS256)}, noon)
+			require.Equal(t, &keys.PlanError{Problem: c.want}, err)
+			if c.want == keys.ProblemFullInForce {
+				stored, _, err = keys.Revoke(stored, keys.Revocation{ID: "7"}, noon)
+				require.NoError(t, err)
+			}
+			stored, removed, err := keys.Prune(stored, noon)
+			require.NoError(t, err)
+			assert.NotEmpty(t, removed)
+			stored, added, err := keys.Revoke(stored, emergency, noon)
+			require.NoError(t, err)
+			assert.Equal(t, keys.ID("new"), added)
+			signer, signs := stored.SignerAt(noon)
+			assert.True(t, signs)
+			assert.Equal(t, added, signer.ID())
+		})
+	}
+}
+
 func TestPlanErrorTexts(t *testing.T) {
 	words := map[string]bool{}
-	for problem := keys.ProblemUnknownID; problem <= keys.ProblemFull; problem++ {
+	for problem := keys.ProblemUnknownID; problem <= keys.ProblemFullInForce; problem++ {
 		text := problem.String()
 		assert.NotEqual(t, "unknown problem", text)
 		assert.False(t, words[text], "%s appears twice", text)
@@ -249,6 +293,6 @@ func TestPlanErrorTexts(t *testing.T) {
 		assert.Equal(t, "kid: "+text, (&keys.PlanError{Problem: problem, ID: "kid"}).Error())
 		assert.Equal(t, text, (&keys.PlanError{Problem: problem}).Error())
 	}
-	assert.Len(t, words, 10)
-	assert.Equal(t, "unknown problem", (keys.ProblemFull + 1).String())
+	assert.Len(t, words, 11)
+	assert.Equal(t, "unknown problem", (keys.ProblemFullInForce + 1).String())
 }

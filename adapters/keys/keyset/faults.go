@@ -46,7 +46,7 @@ func unread(err error) *securefile.Fault {
 	case securefile.Missing:
 		fault.Remedy += ", or create it: sessiond keys create"
 	case securefile.TooLarge:
-		fault.Remedy += "; sessiond keys prune removes expired and revoked keys"
+		fault.Remedy += ", or restore the last good keyset"
 	}
 	return fault
 }
