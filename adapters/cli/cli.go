@@ -179,6 +179,12 @@ func flagProblem(command *cobra.Command, unflagged []Variable, err error) string
 		return problem
 	case errors.As(err, &valueless):
 		return "--" + valueless.GetFlag().Name + " needs a value"
+	case errors.As(err, &invalid) && errors.Is(err, errRepeated):
+		problem := "--" + invalid.GetFlag().Name + " is given more than once"
+		if invalid.GetFlag().Value.Type() == "list" {
+			problem += ": separate its values by commas"
+		}
+		return problem
 	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "duration":
 		return "--" + invalid.GetFlag().Name + " must be a number with a unit, such as 10m or 24h"
 	case errors.As(err, &invalid):

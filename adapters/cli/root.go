@@ -33,7 +33,9 @@ func newRoot(commands Commands) *cobra.Command {
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return &usageError{command.CommandPath(), flagProblem(command, commands.Unflagged, err)}
 	})
-	return prepare(root)
+	prepare(root)
+	refuseRepeats(root)
+	return root
 }
 
 // Documented returns the commands for a manual page, which has no place for variables but the
