@@ -47,12 +47,9 @@ func commands(environ []string, stderr io.Writer) cli.Commands {
 		Serve: func(ctx context.Context, flags *pflag.FlagSet) error {
 			caught := catchSignals() // before anything is written
 			defer caught.release()
-			inherited, err := inherit()
-			if err != nil {
-				return err
-			}
 			from := sources(flags)
-			from.Inherited = inherited.address()
+			var inherited inherited
+			inherited, from.Inherited = inherit()
 			review := config.Load(from)
 			if err := invalid(review); err != nil {
 				logInvalid(ctx, review, stderr)
@@ -129,6 +126,7 @@ func findings[finding config.Fault | config.Warning | config.Note](list []findin
 // if the configuration has no faults.
 func checkReport(ctx context.Context, review config.Review, now time.Time) cli.CheckReport {
 	if len(review.Faults) == 0 {
+		review.Warnings = append(review.Warnings, review.ChosenPorts()...)
 		review.Warnings = append(review.Warnings, review.EarlyEnds(now)...)
 		review.Warnings = append(review.Warnings, review.NotYet(now, createSigner())...)
 		review.Warnings = append(review.Warnings, inspectStorage(ctx, review)...)

@@ -52,9 +52,14 @@ type ListenError struct {
 	Cause   error
 }
 
-// Error returns the variable and the cause. It withholds a cause that quotes what may be a secret.
+// Error returns the variable, the cause and what to do. It withholds a cause that quotes what may be
+// a secret.
 func (e *ListenError) Error() string {
-	return e.Variable + ": cannot listen: " + config.ShownError(e.Address, e.Cause)
+	text := e.Variable + ": cannot listen: " + config.ShownError(e.Address, e.Cause)
+	if remedy := server.ListenRemedy(e.Address, e.Cause); remedy != "" {
+		text += "; " + remedy
+	}
+	return text
 }
 
 // Unwrap returns the cause.

@@ -93,13 +93,13 @@ func (r *reviewer) adviseSubjects() {
 // adviseListeners warns of listeners that the wrong clients can reach, or that only a proxy can.
 func (r *reviewer) adviseListeners() {
 	f := &r.fields
-	if f.OpsAddr != "" && r.sound(VarOpsAddr) && !isLoopback(f.OpsAddr) {
-		r.warnOf(VarOpsAddr, "is not a loopback address: anyone who reaches it can read the metrics and "+
-			"the console",
-			"use 127.0.0.1:9090, or let only probes and scrapers reach it")
-	}
+	r.adviseOperations()
 	if path, isSocket := strings.CutPrefix(f.HTTPAddr, server.SocketPrefix); isSocket && r.sound(VarHTTPAddr) {
-		r.checkSocket(path)
+		if r.isInherited() {
+			r.checkInheritedSocket(path)
+		} else {
+			r.checkSocket(path)
+		}
 	}
 	if !r.sound(VarHTTPAddr) || !r.sound(VarProxies) || len(f.Proxies) > 0 {
 		return
@@ -110,6 +110,24 @@ func (r *reviewer) adviseListeners() {
 			" is not set: if a proxy is in front, all its clients share one limit",
 			"name the proxy in "+VarProxies+", unless the service has no proxy")
 	}
+}
+
+// adviseOperations warns of an operations listener beyond loopback. One address of a private network
+// is a choice, and the only one that probes and scrapers of a container have, so it is a note: a
+// warning that no change of the configuration removes would hide others under --strict.
+func (r *reviewer) adviseOperations() {
+	address := r.fields.OpsAddr
+	if address == "" || !r.sound(VarOpsAddr) || isLoopback(address) {
+		return
+	}
+	const readers = "anyone who reaches it can read the metrics and the console"
+	if isPrivate(address) {
+		r.note(VarOpsAddr, r.origin(VarOpsAddr), "is a private address: "+readers,
+			"let only probes and scrapers reach it")
+		return
+	}
+	r.warnOf(VarOpsAddr, "is not a loopback address: "+readers, "use 127.0.0.1:9090, or the one "+
+		"private address that probes and scrapers use, and let only those reach it")
 }
 
 // runtimeFolder is where systems keep what lasts until they stop.
@@ -139,4 +157,24 @@ func isPrivate(address string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && clientaddr.IsPrivate(addr)
+}
+
+// ChosenPorts warns of listeners in a production-like environment whose port the system chooses at
+// each start. Only sessiond check reports it: the service logs at its start which ports it has.
+func (r *Review) ChosenPorts() []Warning {
+	var warnings []Warning
+	for _, listener := range []struct{ variable, address, reader, example string }{
+		{VarHTTPAddr, r.Config.HTTPAddr, "proxy", "8080"},
+		{VarOpsAddr, r.Config.OpsAddr, "probe or scraper", "9090"},
+	} {
+		_, port, err := net.SplitHostPort(listener.address)
+		if r.Config.Production && err == nil && port == "0" {
+			warnings = append(warnings, Warning{Variable: listener.variable,
+				Origin: r.OriginOf(listener.variable),
+				Problem: "has port 0: the system chooses another port at each start, which no " +
+					listener.reader + " knows",
+				Remedy: "use a port, such as " + listener.example})
+		}
+	}
+	return warnings
 }

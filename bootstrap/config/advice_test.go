@@ -50,7 +50,12 @@ func TestAdvice(t *testing.T) {
 			"use more than the idle timeout of the load balancer, such as 75"},
 		"idle timeout above": {[]string{"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS=61"}, "", ""},
 		"operations for everyone": {[]string{"OFFLOAD_OPS_ADDR=:9090"}, "OFFLOAD_OPS_ADDR",
-			"use 127.0.0.1:9090, or let only probes and scrapers reach it"},
+			"use 127.0.0.1:9090, or the one private address that probes and scrapers use, and let only " +
+				"those reach it"},
+		"operations on a public address": {[]string{"OFFLOAD_OPS_ADDR=192.0.2.1:9090"},
+			"OFFLOAD_OPS_ADDR", "use 127.0.0.1:9090, or the one private address that probes and " +
+				"scrapers use, and let only those reach it"},
+		"operations for a private network": {[]string{"OFFLOAD_OPS_ADDR=10.1.2.3:9090"}, "", ""},
 		"operations on IPv6 loopback": {[]string{"OFFLOAD_OPS_ADDR=[::1]:9090"}, "", ""},
 		"no operations":               {[]string{"OFFLOAD_OPS_ADDR="}, "", ""},
 		"private": {[]string{"OFFLOAD_HTTP_ADDR=10.1.2.3:8080"}, "OFFLOAD_HTTP_ADDR",
@@ -77,4 +82,43 @@ func TestAdvice(t *testing.T) {
 		"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS=0", "OFFLOAD_HTTP_ADDR=10.1.2.3"} {
 		assert.Empty(t, load(t, production(environ)).Warnings, environ)
 	}
+}
+
+// TestOperationsOnAPrivateAddress notes one address of a private network, which the addresses of
+// containers are, in either family and in brackets. It never warns of it, and notes no other.
+func TestOperationsOnAPrivateAddress(t *testing.T) {
+	for address, noted := range map[string]bool{"10.1.2.3:9090": true, "[10.1.2.3]:9090": true,
+		"[fd00::1]:9090": true, "169.254.1.1:9090": true, "100.64.0.1:9090": true, ":9090": false,
+		"0.0.0.0:9090": false, "[::]:9090": false, "192.0.2.1:9090": false, "ops.internal:9090": false,
+		"127.0.0.1:9090": false, "": false} {
+		review := load(t, production("OFFLOAD_OPS_ADDR="+address))
+		require.Empty(t, review.Faults, address)
+		if !noted {
+			assert.Empty(t, review.Notes, address)
+			continue
+		}
+		assert.Empty(t, review.Warnings, address)
+		require.Len(t, review.Notes, 1, address)
+		assert.Equal(t, "OFFLOAD_OPS_ADDR", review.Notes[0].Variable)
+		assert.Equal(t, "let only probes and scrapers reach it", review.Notes[0].Remedy)
+	}
+}
+
+// TestChosenPorts warns of port 0 in production, where the port must be known to others.
+func TestChosenPorts(t *testing.T) {
+	variables := func(environ input) []string {
+		review := load(t, environ)
+		require.Empty(t, review.Faults)
+		var found []string
+		for _, warning := range review.ChosenPorts() {
+			assert.Equal(t, "environment", warning.Origin)
+			found = append(found, warning.Variable)
+		}
+		return found
+	}
+	both := []string{"OFFLOAD_HTTP_ADDR=:0", "OFFLOAD_OPS_ADDR=127.0.0.1:0"}
+	assert.Equal(t, []string{"OFFLOAD_HTTP_ADDR", "OFFLOAD_OPS_ADDR"}, variables(production(both...)))
+	assert.Empty(t, variables(inDevelopment(both...)))
+	assert.Empty(t, variables(production("OFFLOAD_HTTP_ADDR=unix:/run/a.sock", "OFFLOAD_OPS_ADDR=")))
+	assert.Empty(t, variables(production("OFFLOAD_HTTP_ADDR=:8080")))
 }

@@ -62,7 +62,7 @@ func (r *reviewer) exposed() string {
 			if isListener(r.fields.HTTPAddr) && !isLoopback(r.fields.HTTPAddr) {
 				return name + " is not a loopback address"
 			}
-			if isSocket(r.fields.HTTPAddr) {
+			if r.onSocket() {
 				return name + " is a Unix socket, which is for a proxy"
 			}
 		case name == varProxyProtocol:

@@ -56,7 +56,7 @@ func (r *reviewer) trusted() []netip.Prefix {
 		}
 	}
 	if r.fields.ProxyProtocol && len(r.fields.Proxies) == 0 && !r.broken[VarProxies] &&
-		!r.broken[varProxyProtocol] && !isSocket(r.fields.HTTPAddr) {
+		!r.broken[varProxyProtocol] && !r.onSocket() {
 		r.faultOf(varProxyProtocol, "is true, and "+VarProxies+
 			" names no proxy that may announce clients",
 			"name the balancer's addresses in "+VarProxies+", or set this to false")
@@ -114,7 +114,7 @@ func (r *reviewer) proxyHeader() clientaddr.Header {
 	header := r.fields.ProxyHeader
 	switch {
 	case header != clientaddr.ForwardedHeader:
-	case len(r.fields.Proxies) == 0 && !r.broken[VarProxies] && !isSocket(r.fields.HTTPAddr):
+	case len(r.fields.Proxies) == 0 && !r.broken[VarProxies] && !r.onSocket():
 		r.warnUnused(VarProxies+" names no proxy", "name the proxies in "+VarProxies, varProxyHeader)
 	default:
 		r.warnOf(varProxyHeader, "is "+header.String()+

@@ -101,7 +101,7 @@ func (r *reviewer) config() Config {
 		TrustedProxyHeader: r.proxyHeader(),
 		ProxyProtocol:      f.ProxyProtocol, Origins: r.origins(),
 		PublicOrigins: r.publicOrigins(),
-		HTTPAddr:      f.HTTPAddr, Socket: isSocket(f.HTTPAddr), OpsAddr: f.OpsAddr, OpsHosts: r.opsHosts(), HTTP2: f.HTTP2, MaxConnections: r.maxConnections(),
+		HTTPAddr:      f.HTTPAddr, Socket: r.onSocket(), OpsAddr: f.OpsAddr, OpsHosts: r.opsHosts(), HTTP2: f.HTTP2, MaxConnections: r.maxConnections(),
 		MaxConnectionsPerAddress: f.MaxPerAddress, MaxRequests: f.MaxRequests,
 		MaxHeaderBytes: f.MaxHeaderBytes,
 		ReadTimeout:    seconds(f.ReadTimeout), IdleTimeout: seconds(f.IdleTimeout),

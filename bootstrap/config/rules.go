@@ -56,6 +56,9 @@ func (r *reviewer) validate() {
 	for _, one := range violations {
 		field, _ := reflect.TypeFor[fields]().FieldByName(one.StructField())
 		v := table[field.Index[0]]
+		if v.name == VarHTTPAddr && r.isInherited() {
+			continue // the socket exists
+		}
 		if _, mayBeSocket := v.rule("socket"); mayBeSocket && !r.broken[v.name] &&
 			strings.HasPrefix(r.texts[v.name], server.SocketPrefix) {
 			r.faultOf(v.name, "is not a Unix socket"+quotedUnlessSecret(r.texts[v.name]),

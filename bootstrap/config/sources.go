@@ -31,9 +31,8 @@ type Sources struct {
 	Capacity capacity.Capacity
 	// BuildVersion is the version of the build.
 	BuildVersion string
-	// Inherited is the address of a socket that the service manager passed, which takes the place
-	// of the public listener's address; empty for none.
-	Inherited string
+	// Inherited is the socket that the service manager passed.
+	Inherited Inherited
 }
 
 // rawValue is the value of one variable in one source. Its fields are exported for koanf, which
@@ -107,20 +106,9 @@ func (l *loader) load() {
 	if l.Flags != nil {
 		l.add(posflag.ProviderWithFlag(l.Flags, "", nil, flagValue))
 	}
-	if l.Inherited != "" {
+	if l.Inherited != (Inherited{}) {
 		l.inherit()
 	}
-}
-
-// inherit makes the address of the inherited socket that of the public listener.
-func (l *loader) inherit() {
-	if set, ok := l.value(VarHTTPAddr); ok && set.Origin != originDefault {
-		l.warn(VarHTTPAddr, set.Origin,
-			"has no effect: systemd passed a socket, on "+l.Inherited,
-			"remove the variable, or stop and disable the socket unit")
-	}
-	l.add(confmap.Provider(map[string]any{
-		VarHTTPAddr: rawValue{Text: l.Inherited, Origin: originInherited}}, ""))
 }
 
 // add adds a source. A provider of an existing map cannot fail.

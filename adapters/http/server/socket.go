@@ -112,14 +112,14 @@ func removeStale(ctx context.Context, path string) error {
 		return err
 	}
 	if found.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s exists and is not a socket: remove it, or use another path", path)
+		return &occupiedError{path + " exists and is not a socket: remove it, or use another path"}
 	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", path)
 	switch {
 	case err == nil:
 		_ = conn.Close()
-		return fmt.Errorf("another process listens on %s: stop it, or use another path", path)
+		return &occupiedError{"another process listens on " + path + ": stop it, or use another path"}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return os.Remove(path)
 	}
@@ -188,6 +188,36 @@ func AddressOf(listener net.Listener) string {
 		return SocketPrefix + addr.Name
 	}
 	return listener.Addr().String()
+}
+
+// OpenToOthers reports whether any user of the host can connect to the Unix socket at path: its mode
+// and those of all folders above it let them. It returns an error if that cannot be read, which is
+// no answer. A folder that this process may not search is closed to others too.
+func OpenToOthers(path string) (bool, error) {
+	const connect, search = 0o002, 0o001
+	found, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return false, nil
+	case err != nil:
+		return false, err
+	case found.Mode().Type() != fs.ModeSocket:
+		return false, fmt.Errorf("stat %s: not a socket", path)
+	case found.Mode().Perm()&connect == 0:
+		return false, nil
+	}
+	for folder := filepath.Dir(path); ; folder = filepath.Dir(folder) {
+		found, err := os.Stat(folder)
+		if err != nil {
+			return false, err
+		}
+		if found.Mode().Perm()&search == 0 {
+			return false, nil
+		}
+		if folder == filepath.Dir(folder) {
+			return true, nil
+		}
+	}
 }
 
 // FromTrusted reports whether a request comes from a trusted proxy: from one in trusted, or from

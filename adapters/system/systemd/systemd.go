@@ -11,27 +11,34 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
+// SocketError reports what is wrong with the sockets that the manager passed.
+type SocketError struct{ Problem, Remedy string }
+
+// Error returns the problem and the remedy.
+func (e *SocketError) Error() string { return e.Problem + ": " + e.Remedy }
+
 // Listener returns the listening socket that the manager passed to the process (sd_listen_fds(3)),
 // or nil if it passed none. The manager keeps its own descriptor of it, so that clients can connect
-// while the service restarts.
+// while the service restarts. It fails with a *SocketError.
 func Listener() (net.Listener, error) {
 	// Read here first: activation.Files allocates for as many as the variable says.
 	if count, ours := os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_PID"); count != "" &&
 		ours == strconv.Itoa(os.Getpid()) {
 		n, err := strconv.Atoi(count)
 		if err != nil || n < 0 {
-			return nil, errors.New("LISTEN_FDS is not a number of sockets: start the service " +
-				"with its socket unit, or without the variable")
+			return nil, &SocketError{"LISTEN_FDS is not a number of sockets",
+				"start the service with its socket unit, or without the variable"}
 		}
 		if n > 1 {
-			return nil, fmt.Errorf("systemd passed %d sockets: leave one ListenStream= in the "+
-				"socket unit", n)
+			return nil, &SocketError{fmt.Sprintf("systemd passed %d sockets", n),
+				"leave one ListenStream= in the socket unit"}
 		}
 	}
 	files := activation.Files(true)
@@ -43,12 +50,51 @@ func Listener() (net.Listener, error) {
 	if len(files) == 0 {
 		return nil, nil
 	}
+	if err := checkListens(files[0]); err != nil {
+		return nil, unusable(err)
+	}
 	listener, err := net.FileListener(files[0])
 	if err != nil {
-		return nil, fmt.Errorf("the socket that systemd passed does not accept connections: "+
-			"set Accept=no and ListenStream= in its socket unit: %w", err)
+		return nil, unusable(err)
 	}
 	return listener, nil
+}
+
+// checkListens returns an error unless file is a socket for streams that listens. net.FileListener
+// takes others too, on which only Accept fails.
+func checkListens(file *os.File) error {
+	kind, err := option(file, syscall.SO_TYPE)
+	if err != nil {
+		return err
+	}
+	listens, err := option(file, syscall.SO_ACCEPTCONN)
+	switch {
+	case err != nil:
+		return err
+	case kind != syscall.SOCK_STREAM:
+		return errors.New("it is not for streams")
+	case listens == 0:
+		return errors.New("it does not listen")
+	}
+	return nil
+}
+
+// option returns an option of a socket.
+func option(file *os.File, name int) (value int, err error) {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	controlled := raw.Control(func(fd uintptr) {
+		value, err = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, name)
+	})
+	return value, errors.Join(controlled, err)
+}
+
+// unusable returns the error for a descriptor on which nothing can be accepted.
+func unusable(cause error) *SocketError {
+	return &SocketError{fmt.Sprintf("systemd passed a socket that does not accept connections (%v)",
+		cause), "set Accept=no and ListenStream= in its socket unit"}
 }
 
 // Ready reports that the service has started or has been told to reload.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"flag"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,12 +35,16 @@ var update = flag.Bool("update", false, "write what the service prints into test
 //	file NAME = "text"      a file with that text, a Go string
 //	copy NAME               a file of testdata/files
 //	mode 644 NAME           the mode of a file, which is 600 otherwise, or of the folder
+//	socket 660 NAME         a socket that listens at a path of the folder, or in the abstract namespace
+//	                        if NAME begins with @, and that the service inherits as from systemd; with
+//	                        the word removed behind it, its file is removed
+//	socket deaf             one that does not listen
 //	run check --strict      the arguments, if they are not check alone
 //
 // Then come the files, and what is expected: stdout, stderr (none if it is empty) and status. With
 // -update, the test writes these three anew; read the difference before you commit it. Text between
 // « and » is without these marks for the service, and must not appear in what it prints.
-// INSTANT is the time of a log line.
+// INSTANT is the time of a log line, and FOLDER the folder.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	names, err := filepath.Glob("testdata/mistakes/*.txtar")
@@ -73,6 +79,7 @@ type mistake struct {
 	args     []string
 	files    map[string]string
 	modes    map[string]os.FileMode
+	sockets  [][]string // the words of each line
 	hidden   []string
 	expected printed
 }
@@ -146,6 +153,8 @@ func readMistake(t *testing.T, name string) mistake {
 			mode, err := strconv.ParseUint(octal, 8, 32)
 			require.NoError(t, err, "%s: %s", name, line)
 			m.modes[path] = os.FileMode(mode)
+		case "socket":
+			m.sockets = append(m.sockets, strings.Fields(rest))
 		case "run":
 			m.args = strings.Fields(m.plain(rest))
 		default:
@@ -172,6 +181,9 @@ func (m *mistake) assignment(t *testing.T, name, text string) (key, value string
 func (m mistake) make(t *testing.T, binary string) printed {
 	t.Helper()
 	folder := t.TempDir()
+	if len(m.sockets) > 0 {
+		folder = socketFolder(t)
+	}
 	for name, text := range m.files {
 		path := filepath.Join(folder, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
@@ -183,6 +195,15 @@ func (m mistake) make(t *testing.T, binary string) printed {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, binary, m.args...)
+	if len(m.sockets) > 0 {
+		// LISTEN_PID is the process itself, which exec keeps.
+		command = exec.CommandContext(ctx, "sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`,
+			binary}, m.args...)...)
+		m.env["LISTEN_FDS"] = strconv.Itoa(len(m.sockets))
+		for _, words := range m.sockets {
+			command.ExtraFiles = append(command.ExtraFiles, inheritable(t, folder, words))
+		}
+	}
 	command.Dir, command.Env = folder, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder}
 	for name, value := range m.env {
 		command.Env = append(command.Env, name+"="+value)
@@ -194,8 +215,53 @@ func (m mistake) make(t *testing.T, binary string) printed {
 		require.True(t, errors.As(err, &exit) && ctx.Err() == nil,
 			"run %v within a minute: %v\n%s%s", m.args, err, &stdout, &stderr)
 	}
-	return printed{stdout.String(), instants.ReplaceAllString(stderr.String(), "INSTANT"),
+	printedErr := strings.ReplaceAll(instants.ReplaceAllString(stderr.String(), "INSTANT"), folder,
+		"FOLDER")
+	return printed{stdout.String(), printedErr,
 		strconv.Itoa(command.ProcessState.ExitCode()) + "\n"}
+}
+
+// socketFolder returns a folder that every user may enter, and whose name leaves room for a socket.
+func socketFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("/tmp", "s") // TMPDIR may be below a closed folder
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	require.NoError(t, os.Chmod(folder, 0o755))
+	return folder
+}
+
+// inheritable opens the socket that the words of a line describe.
+func inheritable(t *testing.T, folder string, words []string) *os.File {
+	t.Helper()
+	if words[0] == "deaf" {
+		descriptor, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+		require.NoError(t, err)
+		file := os.NewFile(uintptr(descriptor), words[0])
+		t.Cleanup(func() { _ = file.Close() })
+		return file
+	}
+	path, abstract := strings.CutPrefix(words[1], "@")
+	path = filepath.Join(folder, path) // abstract names are those of the whole machine
+	if abstract {
+		path = "@" + path
+	}
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	require.NoError(t, err)
+	listener.SetUnlinkOnClose(false)
+	t.Cleanup(func() { _ = listener.Close() })
+	file, err := listener.File()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = file.Close() })
+	if !abstract {
+		mode, err := strconv.ParseUint(words[0], 8, 32)
+		require.NoError(t, err)
+		require.NoError(t, os.Chmod(path, os.FileMode(mode)))
+	}
+	if len(words) > 2 {
+		require.NoError(t, os.Remove(path))
+	}
+	return file
 }
 
 // assertHidden fails if a part of a text, or of what it encodes, was printed.

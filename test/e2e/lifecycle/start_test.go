@@ -212,7 +212,8 @@ func TestLifeWithAPortInUse(t *testing.T) {
 			assert.Equal(t, 1, exit.Status)
 			assert.True(t, exit.Listened())
 			assert.Equal(t, "sessiond: "+variable+": cannot listen: listen tcp "+held+
-				": bind: address already in use\n", exit.Output)
+				": bind: address already in use; stop the process that has it (ss -ltnp shows which), "+
+				"or use another port\n", exit.Output)
 		})
 	}
 }

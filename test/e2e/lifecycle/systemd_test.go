@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/offload/sessiond/test/harness"
 )
@@ -113,12 +114,8 @@ func TestInheritsASocket(t *testing.T) {
 // own, and that the service leaves the file alone.
 func TestInheritsAUnixSocket(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "http.sock")
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	require.NoError(t, err)
-	listener.SetUnlinkOnClose(false)
-	held := file(t, listener)
-	require.NoError(t, listener.Close())
+	path := filepath.Join(shortDir(t), "http.sock")
+	held := listenAtMode(t, path, 0o660)
 	service := harness.StartActivated(t, harness.Production(harness.Env{
 		"OFFLOAD_OPS_ADDR": "127.0.0.1:0", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1"}), held)
 	assert.Equal(t, "unix:"+path, service.Public)
@@ -128,6 +125,83 @@ func TestInheritsAUnixSocket(t *testing.T) {
 	}
 	assert.Zero(t, service.Stop(t))
 	assert.FileExists(t, path)
+}
+
+// shortDir returns a folder that every user may enter, whose name leaves room for that of a socket.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("/tmp", "s") // TMPDIR may be below a closed folder
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	require.NoError(t, os.Chmod(folder, 0o755))
+	return folder
+}
+
+// listenAtMode returns a socket that listens, as systemd opens it with SocketMode=.
+func listenAtMode(t *testing.T, path string, mode os.FileMode) *os.File {
+	t.Helper()
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	require.NoError(t, err)
+	listener.SetUnlinkOnClose(false)
+	held := file(t, listener)
+	require.NoError(t, listener.Close())
+	if !strings.HasPrefix(path, "@") {
+		require.NoError(t, os.Chmod(path, mode))
+	}
+	return held
+}
+
+// TestInheritedSocketThatOthersReach passes Unix sockets to which any user can connect, or of which
+// that cannot be known. Each peer would be a trusted proxy, so production refuses them, and
+// development serves and warns.
+func TestInheritedSocketThatOthersReach(t *testing.T) {
+	t.Parallel()
+	folder := shortDir(t)
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "closed"), 0o750))
+	env := harness.Env{"OFFLOAD_OPS_ADDR": "127.0.0.1:0"}
+	for name, c := range map[string]struct {
+		path, says, remedy string
+		mode               os.FileMode
+		gone               bool
+	}{
+		"systemd's default": {path: filepath.Join(folder, "default"), mode: 0o666,
+			says: "lets every user of this host connect", remedy: "SocketMode=0660"},
+		"all rights": {path: filepath.Join(folder, "all"), mode: 0o777,
+			says: "lets every user of this host connect", remedy: "SocketGroup="},
+		"abstract": {path: "@" + folder,
+			says: "any process of this host can connect", remedy: "use a path in ListenStream="},
+		"out of sight": {path: filepath.Join(folder, "gone"), mode: 0o660, gone: true,
+			says: "mode cannot be read (no such file or directory)", remedy: "BindReadOnlyPaths="},
+		"in a closed folder": {path: filepath.Join(folder, "closed", "a"), mode: 0o666},
+	} {
+		t.Run(name, func(t *testing.T) {
+			held := listenAtMode(t, c.path, c.mode)
+			if c.gone {
+				require.NoError(t, os.Remove(c.path))
+			}
+			if c.says == "" {
+				service := harness.StartActivated(t, harness.Production(env), held)
+				assert.NotContains(t, service.Log.Text(), "connect")
+				assert.Zero(t, service.Stop(t))
+				return
+			}
+			status, output := harness.FailActivated(t, harness.Production(env), held)
+			assert.Equal(t, 1, status)
+			assert.NotContains(t, output, "service_started")
+			assert.Contains(t, output, "fault: OFFLOAD_HTTP_ADDR (socket of systemd)")
+			assert.Contains(t, output, c.says)
+			assert.Contains(t, output, c.remedy)
+
+			service := harness.StartActivated(t, harness.Env{"OFFLOAD_ENVIRONMENT": "development"}.
+				With(env), held)
+			assert.Equal(t, "unix:"+c.path, service.Public)
+			assert.Contains(t, service.Log.Text(), c.says)
+			if !c.gone && c.mode != 0 {
+				assert.Equal(t, 200, issueAt(t, c.path, "install-12345", "203.0.113.1"))
+			}
+			assert.Zero(t, service.Stop(t))
+		})
+	}
 }
 
 // TestInheritedSocketsThatAreRefused starts the service with sockets that it cannot serve on.
@@ -142,6 +216,20 @@ func TestInheritedSocketsThatAreRefused(t *testing.T) {
 	datagrams, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = datagrams.Close() })
+	raw := func(domain, kind int) *os.File {
+		descriptor, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, 0)
+		require.NoError(t, err)
+		socket := os.NewFile(uintptr(descriptor), "socket")
+		t.Cleanup(func() { _ = socket.Close() })
+		return socket
+	}
+	packets, err := net.ListenUnix("unixpacket", &net.UnixAddr{Net: "unixpacket",
+		Name: filepath.Join(shortDir(t), "packets")})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = packets.Close() })
+	connected, other, err := os.Pipe()
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = connected.Close(), other.Close() })
 	env := harness.Env{"OFFLOAD_OPS_ADDR": "127.0.0.1:0"}
 	for _, c := range []struct {
 		sockets []*os.File
@@ -149,11 +237,18 @@ func TestInheritedSocketsThatAreRefused(t *testing.T) {
 	}{
 		{[]*os.File{open("127.0.0.1:0"), open("127.0.0.1:0")}, "systemd passed 2 sockets"},
 		{[]*os.File{file(t, datagrams)}, "does not accept connections"},
+		// What net.FileListener takes for a listener, and what is none.
+		{[]*os.File{raw(unix.AF_INET, unix.SOCK_STREAM)}, "it does not listen"},
+		{[]*os.File{raw(unix.AF_UNIX, unix.SOCK_STREAM)}, "it does not listen"},
+		{[]*os.File{file(t, packets)}, "it is not for streams"},
+		{[]*os.File{connected}, "does not accept connections"},
 		{[]*os.File{open("0.0.0.0:0")}, "OFFLOAD_SESSION_KEYSET_FILE"}, // the rules of production
 	} {
 		status, output := harness.FailActivated(t, env, c.sockets...)
 		assert.Equal(t, 1, status)
 		assert.Contains(t, output, c.says)
+		assert.Contains(t, output, `"event":"configuration_fault"`, "for a log collector")
+		assert.Contains(t, output, "\n  remedy:  ", "for people")
 		assert.False(t, strings.Contains(output, "service_started"))
 	}
 }
@@ -170,6 +265,22 @@ func TestInheritedSocketTakesThePlaceOfAnAddress(t *testing.T) {
 	assert.Equal(t, listener.Addr().String(), service.Public)
 	assert.Contains(t, service.Log.Text(), "has no effect: systemd passed a socket, on "+
 		listener.Addr().String())
+	assert.Zero(t, service.Stop(t))
+}
+
+// TestInheritedSocketAtTheConfiguredAddress warns of nothing: a unit may name the address of its
+// socket for a start without it.
+func TestInheritedSocketAtTheConfiguredAddress(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	held := file(t, listener.(*net.TCPListener))
+	require.NoError(t, listener.Close())
+	service := harness.StartActivated(t, harness.Production(harness.Env{
+		"OFFLOAD_OPS_ADDR":  "127.0.0.1:0",
+		"OFFLOAD_HTTP_ADDR": listener.Addr().String()}), held)
+	assert.Equal(t, listener.Addr().String(), service.Public)
+	assert.Empty(t, service.Log.Of("configuration_warning"), "%s", service.Log.Text())
 	assert.Zero(t, service.Stop(t))
 }
 
