@@ -112,9 +112,9 @@ func (r *reviewer) adviseListeners() {
 	}
 }
 
-// adviseOperations warns of an operations listener beyond loopback. One address of a private network
-// is a choice, and the only one that probes and scrapers of a container have, so it is a note: a
-// warning that no change of the configuration removes would hide others under --strict.
+// adviseOperations warns of an operations listener beyond loopback. One address of a private
+// network is a choice, and the only one that probes and scrapers of a container have, so it is a
+// note: a warning that no change of the configuration removes would hide others under --strict.
 func (r *reviewer) adviseOperations() {
 	address := r.fields.OpsAddr
 	if address == "" || !r.sound(VarOpsAddr) || isLoopback(address) {

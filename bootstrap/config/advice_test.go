@@ -56,8 +56,8 @@ func TestAdvice(t *testing.T) {
 			"OFFLOAD_OPS_ADDR", "use 127.0.0.1:9090, or the one private address that probes and " +
 				"scrapers use, and let only those reach it"},
 		"operations for a private network": {[]string{"OFFLOAD_OPS_ADDR=10.1.2.3:9090"}, "", ""},
-		"operations on IPv6 loopback": {[]string{"OFFLOAD_OPS_ADDR=[::1]:9090"}, "", ""},
-		"no operations":               {[]string{"OFFLOAD_OPS_ADDR="}, "", ""},
+		"operations on IPv6 loopback":      {[]string{"OFFLOAD_OPS_ADDR=[::1]:9090"}, "", ""},
+		"no operations":                    {[]string{"OFFLOAD_OPS_ADDR="}, "", ""},
 		"private": {[]string{"OFFLOAD_HTTP_ADDR=10.1.2.3:8080"}, "OFFLOAD_HTTP_ADDR",
 			"name the proxy in OFFLOAD_TRUSTED_PROXIES, unless the service has no proxy"},
 		"private behind a proxy": {[]string{"OFFLOAD_HTTP_ADDR=10.1.2.3:8080", proxies}, "", ""},

@@ -181,8 +181,8 @@ func (a Addition) validate(keyring *Keyring, now time.Time) error {
 	return nil
 }
 
-// checkRoom returns an error if the keyring has no room for another key, and says whether a prune at
-// now would make some.
+// checkRoom returns an error if the keyring has no room for another key, which says whether a prune
+// at now would make some.
 func checkRoom(keyring *Keyring, now time.Time) error {
 	if len(keyring.keys) < MaxKeys {
 		return nil

@@ -12,8 +12,8 @@ import (
 // firstFreePort is the first port that a process without rights may listen on.
 const firstFreePort = 1024
 
-// ListenRemedy returns what an operator can do about the error of Listen at address; "" if the error
-// says it already.
+// ListenRemedy returns what an operator can do about the error of Listen at address; "" if the
+// error says it already.
 func ListenRemedy(address string, err error) string {
 	if _, known := errors.AsType[*occupiedError](err); known {
 		return ""

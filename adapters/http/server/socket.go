@@ -190,9 +190,9 @@ func AddressOf(listener net.Listener) string {
 	return listener.Addr().String()
 }
 
-// OpenToOthers reports whether any user of the host can connect to the Unix socket at path: its mode
-// and those of all folders above it let them. It returns an error if that cannot be read, which is
-// no answer. A folder that this process may not search is closed to others too.
+// OpenToOthers reports whether any user of the host can connect to the Unix socket at path: its
+// mode and those of all folders above it let them. It returns an error if that cannot be read,
+// which is no answer. A folder that this process may not search is closed to others too.
 func OpenToOthers(path string) (bool, error) {
 	const connect, search = 0o002, 0o001
 	found, err := os.Stat(path)

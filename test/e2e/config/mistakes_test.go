@@ -35,9 +35,9 @@ var update = flag.Bool("update", false, "write what the service prints into test
 //	file NAME = "text"      a file with that text, a Go string
 //	copy NAME               a file of testdata/files
 //	mode 644 NAME           the mode of a file, which is 600 otherwise, or of the folder
-//	socket 660 NAME         a socket that listens at a path of the folder, or in the abstract namespace
-//	                        if NAME begins with @, and that the service inherits as from systemd; with
-//	                        the word removed behind it, its file is removed
+//	socket 660 NAME         a socket that the service inherits as from systemd; it listens at a
+//	                        path of the folder, or without a file if NAME begins with @; with the
+//	                        word removed behind it, its file is removed
 //	socket deaf             one that does not listen
 //	run check --strict      the arguments, if they are not check alone
 //
