@@ -3,6 +3,7 @@ package deploy
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,12 @@ func TestUnitServes(t *testing.T) {
 		variable, value, _ := strings.Cut(line, "=")
 		env[variable] = strings.ReplaceAll(value, "%d", credentials)
 	}
+	// Without the socket unit, the service listens where that would.
+	stream := socket.one(t, "Socket.ListenStream")
+	assert.Equal(t, stream, env["OFFLOAD_HTTP_ADDR"])
+	assert.Equal(t, "0660", socket.one(t, "Socket.SocketMode"))
+	held, address := listen(t, stream)
+	env["OFFLOAD_HTTP_ADDR"] = address
 	assert.Equal(t, "/usr/local/bin/sessiond", service.one(t, "Service.ExecStart"))
 	var files uint64
 	_, err = fmt.Sscan(service.one(t, "Service.LimitNOFILE"), &files)
@@ -80,7 +87,7 @@ func TestUnitServes(t *testing.T) {
 	command := sandbox{Args: []string{"/bin/sh", "-c", `LISTEN_PID=$$ exec "$0"`, publicBinary(t, folder)},
 		User: nonroot, Files: files,
 		Calls: calls(t, service["Service.SystemCallFilter"])}.command(t)
-	command.ExtraFiles = []*os.File{listen(t, socket.one(t, "Socket.ListenStream"))}
+	command.ExtraFiles = []*os.File{held}
 
 	process := harness.StartCommand(t, env, command)
 	next := func(wanted string) {
@@ -104,18 +111,18 @@ func TestUnitServes(t *testing.T) {
 	next("STOPPING=1")
 }
 
-// listen opens the socket of a ListenStream= line, at a free port.
-func listen(t *testing.T, stream string) *os.File {
+// listen opens the socket of a ListenStream= line, at a free port, and returns its address. The line
+// must name a loopback address, because the service speaks plain HTTP there.
+func listen(t *testing.T, stream string) (file *os.File, address string) {
 	t.Helper()
-	assert.Equal(t, "8080", stream)
-	listener, err := net.Listen("tcp", "[::]:0") // as systemd does for a port alone
-	if err != nil {
-		listener, err = net.Listen("tcp", "0.0.0.0:0") // a machine without IPv6
-	}
+	named, err := netip.ParseAddrPort(stream)
 	require.NoError(t, err)
-	file, err := listener.(*net.TCPListener).File()
+	require.True(t, named.Addr().IsLoopback(), stream)
+	listener, err := net.Listen("tcp", netip.AddrPortFrom(named.Addr(), 0).String())
+	require.NoError(t, err)
+	file, err = listener.(*net.TCPListener).File()
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	t.Cleanup(func() { _ = file.Close() })
-	return file
+	return file, listener.Addr().String()
 }
