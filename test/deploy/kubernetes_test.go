@@ -1,10 +1,8 @@
 package deploy
 
 import (
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,9 +20,6 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
-
-	"github.com/offload/sessiond/test/harness"
-	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
 const manifests = examples + "kubernetes"
@@ -70,7 +65,7 @@ func TestManifestsAreStrict(t *testing.T) {
 	found := build(t)
 	paths, err := filepath.Glob(manifests + "/*.yaml")
 	require.NoError(t, err)
-	require.Len(t, paths, 7)
+	require.Len(t, paths, 8)
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
@@ -154,45 +149,4 @@ func TestPodsAreRestricted(t *testing.T) {
 	assert.True(t, result.Allowed, result.ForbiddenDetail())
 	template.Spec.Containers[0].SecurityContext.Capabilities = nil
 	assert.False(t, evaluate().Allowed, "the check itself")
-}
-
-// TestManifestsServe starts the service with the environment of the pods, and with their volumes as
-// the kubelet writes them, and asks what the probes ask. Redis and the ports are the test's.
-func TestManifestsServe(t *testing.T) {
-	found := build(t)
-	redis := redisserver.Start(t)
-	volumes := t.TempDir()
-	env := harness.Env(found.settings.Data)
-	require.Equal(t, ":9090", env["OFFLOAD_OPS_ADDR"])
-	require.True(t, strings.HasPrefix(env["OFFLOAD_REDIS_URL"], "redis://redis.sessiond.svc:6379"))
-	container := found.deployment.Spec.Template.Spec.Containers[0]
-	for _, mount := range container.VolumeMounts {
-		require.NoError(t, os.MkdirAll(filepath.Join(volumes, mount.MountPath), 0o755))
-	}
-	for variable, content := range map[string][]byte{
-		"OFFLOAD_SESSION_KEYSET_FILE":     createKeyset(t),
-		"OFFLOAD_LIMITER_DIGEST_KEY_FILE": []byte(digestKey),
-	} {
-		path := filepath.Join(volumes, env[variable])
-		// The kubelet links the file to a folder, which it swaps to change the content.
-		hidden := filepath.Join(filepath.Dir(path), "..2026")
-		require.NoError(t, os.Mkdir(hidden, 0o755))
-		require.NoError(t, os.Symlink("..2026", filepath.Join(filepath.Dir(path), "..data")))
-		require.NoError(t, os.WriteFile(filepath.Join(hidden, filepath.Base(path)), content, 0o440))
-		require.NoError(t, os.Symlink("..data/"+filepath.Base(path), path))
-		env[variable] = path
-	}
-	process := harness.StartSharing(t, env.With(harness.Env{"OFFLOAD_REDIS_URL": redis.URL(),
-		"OFFLOAD_HTTP_ADDR": ":0", "OFFLOAD_OPS_ADDR": ":0", "OFFLOAD_SHUTDOWN_DELAY_SECONDS": "0"}))
-	for _, probe := range []*corev1.Probe{container.StartupProbe, container.LivenessProbe,
-		container.ReadinessProbe} {
-		assert.Equal(t, http.StatusOK,
-			process.Operations(t, http.MethodGet, probe.HTTPGet.Path).Status)
-	}
-	process.Issue(t, "install-12345")
-	for _, warning := range process.Log.Of("configuration_warning") {
-		// Beyond loopback, as the probes need it; the network policy bounds who reaches it.
-		assert.Equal(t, "OFFLOAD_OPS_ADDR", warning.String("variable"), warning.Text)
-	}
-	assert.Zero(t, process.Stop(t))
 }
