@@ -30,6 +30,7 @@ func TestTracesAreAnOptIn(t *testing.T) {
 		return regexp.MustCompile(`# (- (?:networkpolicy-traces|OTEL_))`).ReplaceAllString(text, "$1")
 	})
 	assert.Contains(t, egress, int32(4318))
+	require.Contains(t, settings, "OTEL_EXPORTER_OTLP_ENDPOINT")
 	endpoint, err := url.Parse(settings["OTEL_EXPORTER_OTLP_ENDPOINT"])
 	require.NoError(t, err)
 	assert.Equal(t, "4318", endpoint.Port())
