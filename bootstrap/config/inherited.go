@@ -28,8 +28,9 @@ const abstract = "@"
 const (
 	remedySocketMode = "set SocketMode=0660 and SocketGroup= in its socket unit, to the group of " +
 		"the proxy, and restart the unit"
-	remedySocketSeen = "let the service see the path (BindReadOnlyPaths= in systemd, a volume in a " +
-		"container), or restart the socket unit if the file was removed"
+	remedySocketSeen = "let the service see the path (DirectoryMode=0755 of the socket unit, " +
+		"BindReadOnlyPaths= in systemd, a volume in a container), or restart the socket unit if the " +
+		"file was removed"
 )
 
 // inherit makes the address of the inherited socket that of the public listener.
@@ -66,8 +67,8 @@ func (r *reviewer) checkInheritedSocket(path string) {
 	named := "is the socket " + shown(path)
 	if strings.HasPrefix(path, abstract) {
 		report(VarHTTPAddr, named+", which has no file and no mode: any process of this host can "+
-			"connect"+trusted, "use a path in ListenStream= of its socket unit, with "+
-			"SocketMode=0660 and SocketGroup= set to the group of the proxy")
+			"connect"+trusted, "use a path in ListenStream= of its socket unit, with SocketMode=0660 "+
+			"and SocketGroup= set to the group of the proxy")
 		return
 	}
 	switch open, err := server.OpenToOthers(path); {

@@ -26,7 +26,8 @@ func commands(t *testing.T, heading string) []string {
 		FindStringSubmatch(string(text))
 	require.NotNil(t, block, heading)
 	var list []string
-	for _, command := range regexp.MustCompile(`(?m)^[$#] (.*)$`).FindAllStringSubmatch(block[1], -1) {
+	prompt := regexp.MustCompile(`(?m)^[$#] (.*)$`)
+	for _, command := range prompt.FindAllStringSubmatch(block[1], -1) {
 		list = append(list, command[1])
 	}
 	return list
@@ -123,7 +124,8 @@ func TestRedisUserHasTheRightsOfThePage(t *testing.T) {
 	require.NoError(t, err)
 	page, err := os.ReadFile(pages + "limits.md")
 	require.NoError(t, err)
-	rights := regexp.MustCompile(`(?m)^ACL SETUSER (sessiond .*~sessiond:.*)$`).FindStringSubmatch(string(page))
+	rights := regexp.MustCompile(`(?m)^ACL SETUSER (sessiond .*~sessiond:.*)$`).
+		FindStringSubmatch(string(page))
 	require.NotNil(t, rights)
 	assert.Equal(t, "user default on nopass resetkeys resetchannels -@all +ping\nuser "+rights[1]+"\n",
 		string(text))

@@ -102,3 +102,21 @@ func TestOpenToOthers(t *testing.T) {
 		require.ErrorContains(t, err, "not a socket")
 	}
 }
+
+// TestClosedFolderIsNoAnswer asks for a socket in a folder that this process may not search. As root
+// it may search every folder.
+func TestClosedFolderIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(shortDir(t), "closed")
+	require.NoError(t, os.Mkdir(folder, 0o755))
+	listener, err := net.Listen("unix", filepath.Join(folder, "http.sock"))
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	require.NoError(t, os.Chmod(folder, 0))
+	defer func() { _ = os.Chmod(folder, 0o700) }()
+	open, err := server.OpenToOthers(filepath.Join(folder, "http.sock"))
+	assert.False(t, open)
+	if os.Getuid() != 0 {
+		assert.ErrorIs(t, err, fs.ErrPermission)
+	}
+}

@@ -192,13 +192,12 @@ func AddressOf(listener net.Listener) string {
 
 // OpenToOthers reports whether any user of the host can connect to the Unix socket at path: its
 // mode and those of all folders above it let them. It returns an error if that cannot be read,
-// which is no answer. A folder that this process may not search is closed to others too.
+// which is no answer: a folder that is closed to this process alone, as by ProtectHome= of systemd,
+// may be open to others.
 func OpenToOthers(path string) (bool, error) {
 	const connect, search = 0o002, 0o001
 	found, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return false, nil
 	case err != nil:
 		return false, err
 	case found.Mode().Type() != fs.ModeSocket:
