@@ -172,6 +172,9 @@ type LimiterMisconfigured struct {
 	Problem string
 }
 
+// LimiterRepaired reports the end of LimiterMisconfigured.
+type LimiterRepaired struct{}
+
 // ConnectionRefused reports that a connection was closed because a budget was reached: a new one,
 // or one that had to make room.
 type ConnectionRefused struct{ Budget Budget }
@@ -250,4 +253,5 @@ func (LimiterOutageStarted) event()  {}
 func (LimiterOutageEnded) event()    {}
 func (LimiterOutageDecision) event() {}
 func (LimiterMisconfigured) event()  {}
+func (LimiterRepaired) event()       {}
 func (ConnectionRefused) event()     {}

@@ -159,6 +159,7 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 	case ports.TraceFull:
 		r.logger.LogAttrs(ctx, slog.LevelWarn, eventTraceFull, traceFull(e)...)
 	case ports.SessionIssued, ports.LimiterOutageDecision, ports.SpansLost: // counted by metrics, not logged
+	case ports.LimiterRepaired: // the console shows it
 	}
 }
 

@@ -209,7 +209,7 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	case ports.WatchFailed, ports.KeysEndEarly, ports.SignerMissing,
 		ports.SignerFound:
 		// What is in force is shown as it is at a scrape; a failing watch is logged.
-	case ports.LimiterMisconfigured, ports.TraceFull: // logged
+	case ports.LimiterMisconfigured, ports.LimiterRepaired, ports.TraceFull: // logged
 	case ports.SpansLost:
 		m.spansLost.WithLabelValues(string(e.Reason)).Add(float64(e.Count))
 	case ports.TracesLost:

@@ -11,10 +11,14 @@ import (
 // queryTimeout bounds one query of a server that is made for the operator, not for a request.
 const queryTimeout = 2 * time.Second
 
+// repairInterval is how often a server that evicts grants is asked whether it still does.
+const repairInterval = 30 * time.Second
+
 // EvictionWatch reads the eviction policy of a server at the start, after each outage and whenever
 // the storage has connected anew, because the server may then be another one. It records each
-// policy under which the server evicts grants once, as ports.LimiterMisconfigured. A failed query
-// is ignored: outages are recorded elsewhere, and Inspect reports the rest.
+// policy under which the server evicts grants once, as ports.LimiterMisconfigured, and looks every
+// repairInterval from then on, until it can record ports.LimiterRepaired. A failed query is
+// ignored: outages are recorded elsewhere, and Inspect reports the rest.
 //
 // It implements ports.Events, because it learns from the events of the limiter that an outage has
 // ended. It passes all events on.
@@ -22,15 +26,17 @@ type EvictionWatch struct {
 	server *Storage
 	events ports.Events
 	// pending holds at most one requested query: a second one would add nothing.
-	pending chan struct{}
-	stop    context.CancelFunc
-	running sync.WaitGroup
+	pending  chan struct{}
+	interval time.Duration // repairInterval, unless a test shortens it
+	stop     context.CancelFunc
+	running  sync.WaitGroup
 }
 
 // WatchEviction returns a watch of the server, which records to events. It runs between Start and
 // Stop.
 func (s *Storage) WatchEviction(events ports.Events) *EvictionWatch {
-	return &EvictionWatch{server: s, events: events, pending: make(chan struct{}, 1)}
+	return &EvictionWatch{server: s, events: events, pending: make(chan struct{}, 1),
+		interval: repairInterval}
 }
 
 // Record implements ports.Events.
@@ -68,10 +74,15 @@ func (w *EvictionWatch) request() {
 func (w *EvictionWatch) run(ctx context.Context) {
 	recorded := NoEviction
 	for {
+		var again <-chan time.Time
+		if recorded != NoEviction {
+			again = time.After(w.interval)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.pending:
+		case <-again:
 		}
 		query, cancel := context.WithTimeout(ctx, queryTimeout)
 		policy, err := w.server.EvictionPolicy(query)
@@ -80,9 +91,11 @@ func (w *EvictionWatch) run(ctx context.Context) {
 			continue
 		}
 		recorded = policy
-		if policy != NoEviction {
-			w.events.Record(ctx, ports.LimiterMisconfigured{Problem: evictionProblem(policy)})
+		if policy == NoEviction {
+			w.events.Record(ctx, ports.LimiterRepaired{})
+			continue
 		}
+		w.events.Record(ctx, ports.LimiterMisconfigured{Problem: evictionProblem(policy)})
 	}
 }
 

@@ -75,10 +75,37 @@ func TestWatchesEvictionPolicy(t *testing.T) {
 	policy.Store("noeviction")
 	watch.Record(t.Context(), ended)
 	fake.await(t, "INFO")
+	log.await(t, evicts("allkeys-lru"), started, ended, evicts("volatile-ttl"), ended, ended,
+		ports.LimiterRepaired{})
 	watch.Stop()
 	watch.Record(t.Context(), started)
 	assert.Equal(t, []ports.Event{evicts("allkeys-lru"), started, ended, evicts("volatile-ttl"),
-		ended, ended, started}, log.recorded(), "each policy is recorded once")
+		ended, ended, ports.LimiterRepaired{}, started}, log.recorded(),
+		"each policy is recorded once")
+}
+
+// TestWatchesRepair changes the policy of a running server back, to which nothing connects anew.
+func TestWatchesRepair(t *testing.T) {
+	var policy atomic.Value
+	policy.Store("allkeys-lru")
+	fake := startFake(t, func(command []string) string {
+		if command[0] == "INFO" {
+			return bulk("maxmemory_policy:" + policy.Load().(string) + "\r\n")
+		}
+		return usual(command)
+	})
+	var log recorder
+	watch := open(t, fake.url(), patient).WatchEviction(&log)
+	watch.LookEvery(time.Millisecond)
+	watch.Start()
+	defer watch.Stop()
+	log.await(t, ports.LimiterMisconfigured{Problem: "names a server whose maxmemory-policy is " +
+		"allkeys-lru: when its memory is full it evicts grants, and limits no longer hold"})
+	policy.Store("noeviction")
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		recorded := log.recorded()
+		assert.Equal(c, ports.LimiterRepaired{}, recorded[len(recorded)-1])
+	}, redisserver.Timeout, time.Millisecond, "timed out waiting for the repair to be recorded")
 }
 
 // TestWatchesEvictionPolicyOfNextServer connects anew to a server that evicts, without an outage.

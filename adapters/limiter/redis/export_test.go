@@ -60,6 +60,9 @@ func (s *Storage) TakeBack(ctx context.Context, check throttle.Check,
 	return s.takeBack(ctx, l.client, check, int64(given))
 }
 
+// LookEvery makes a watch look that often whether a server that evicts still does.
+func (w *EvictionWatch) LookEvery(interval time.Duration) { w.interval = interval }
+
 // Timer is a call that a storage wants after a time.
 type Timer struct {
 	After time.Duration
