@@ -21,11 +21,10 @@ const (
 type Output struct {
 	to    io.Writer
 	lines chan []byte
-	// dropped counts the lines that were dropped, and reported is how many of them a line told of;
-	// only the goroutine of run uses reported.
-	dropped  atomic.Int64
-	reported int64
-	done     chan struct{}
+	// dropped counts the lines that were dropped, and reported is how many of them a line reported;
+	// only the goroutine of run changes reported.
+	dropped, reported atomic.Int64
+	done              chan struct{}
 
 	closing sync.RWMutex
 	closed  bool
@@ -59,6 +58,11 @@ func (o *Output) Write(line []byte) (int, error) {
 // Dropped returns how many lines were dropped. It is safe for concurrent use.
 func (o *Output) Dropped() int64 { return o.dropped.Load() }
 
+// Missing returns how many lines were dropped that no line in the log reports yet: more than 0 means
+// that the reader of the log has gone, or that it is too slow at the moment. It is safe for
+// concurrent use.
+func (o *Output) Missing() int64 { return max(o.dropped.Load()-o.reported.Load(), 0) }
+
 func (o *Output) run() {
 	defer close(o.done)
 	for line := range o.lines {
@@ -73,13 +77,14 @@ func (o *Output) run() {
 // reportDropped writes how many lines were dropped since the last report, if any were.
 func (o *Output) reportDropped() {
 	dropped := o.dropped.Load()
-	if dropped == o.reported {
+	reported := o.reported.Load()
+	if dropped == reported {
 		return
 	}
 	_, err := fmt.Fprintf(o.to, `{"level":"WARN","event":"log_lines_left_out","count":%d}`+"\n",
-		dropped-o.reported)
+		dropped-reported)
 	if err == nil {
-		o.reported = dropped
+		o.reported.Store(dropped)
 	}
 }
 

@@ -91,8 +91,10 @@ func TestOutputCountsLinesThatCannotBeWritten(t *testing.T) {
 		to.broken.Store(true)
 		write("b\n", "c\n")
 		assert.EqualValues(t, 2, out.Dropped())
+		assert.EqualValues(t, 2, out.Missing())
 		to.broken.Store(false) // another reader, as of a named pipe
 		write("d\n", "e\n")
+		assert.Zero(t, out.Missing(), "a line reports them")
 		out.Close()
 		assert.Equal(t, `a
 d

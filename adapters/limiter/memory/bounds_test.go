@@ -228,6 +228,7 @@ func TestBoundsInstantsOverAllShards(t *testing.T) {
 	const maxSubjects, limit = 8192, 100
 	storage := open(t, maxSubjects, limit)
 	require.Equal(t, 2, storage.Shards(throttle.ByInstall))
+	assert.Zero(t, storage.LastForgotten())
 	for number := range 8 * maxSubjects / limit * 5 / 4 {
 		for range limit {
 			decision, err := storage.Decide(t.Context(), start,
@@ -240,6 +241,7 @@ func TestBoundsInstantsOverAllShards(t *testing.T) {
 	assert.LessOrEqual(t, storage.Instants(), 8*maxSubjects)
 	assert.Greater(t, storage.Instants(), 8*maxSubjects*9/10)
 	assert.NotZero(t, storage.Forgotten())
+	assert.Equal(t, start, storage.LastForgotten())
 }
 
 // TestRingBufferShrinks shows that the capacity that a subject needed for many grants is released

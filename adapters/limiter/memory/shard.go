@@ -27,6 +27,8 @@ type shard struct {
 	// earlier would find neither the subject nor its grants, so it counts as being at the floor.
 	floor     throttle.Instant
 	forgotten uint64
+	// forgot is when a subject was forgotten last; 0 for never.
+	forgot throttle.Instant
 
 	_ [64]byte // shards are locked by different cores, so they must not share a cache line
 }
@@ -204,7 +206,7 @@ func (s *shard) makeRoom(now throttle.Instant) {
 			of, oldest = l, first
 		}
 	}
-	s.forgotten++
+	s.forgotten, s.forgot = s.forgotten+1, now
 	s.remove(of, oldest)
 }
 

@@ -127,6 +127,18 @@ func (s *Storage) Forgotten() uint64 {
 	return total
 }
 
+// LastForgotten returns when a subject was forgotten last before its window was empty; 0 for never.
+func (s *Storage) LastForgotten() throttle.Instant {
+	var last throttle.Instant
+	for i := range s.shards {
+		shard := &s.shards[i]
+		shard.Lock()
+		last = max(last, shard.forgot)
+		shard.Unlock()
+	}
+	return last
+}
+
 // locks lists the shards that a decision locks: each once, in ascending order, so that decisions
 // never deadlock.
 type locks struct {
