@@ -6,6 +6,8 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/offload/sessiond/adapters/events/logs"
+	"github.com/offload/sessiond/adapters/events/metrics"
 	"github.com/offload/sessiond/adapters/http/console"
 	"github.com/offload/sessiond/app/readiness"
 	"github.com/offload/sessiond/bootstrap/config"
@@ -25,6 +27,20 @@ type consoleParts struct {
 	Keys            ports.KeySource
 	CertificateEnds CertificateEnds
 	Traces          traceFindings
+	LastForgotten   LastForgotten
+	Output          *logs.Output
+}
+
+// publicTraffic counts the requests of the public listener for Prometheus and for the console.
+type publicTraffic struct {
+	*metrics.Metrics
+	console *console.Recorder
+}
+
+// Answered implements server.Traffic.
+func (t publicTraffic) Answered(route, method string, status int, took time.Duration) {
+	t.Metrics.Answered(route, method, status, took)
+	t.console.Answered(status)
 }
 
 func newConsole(p consoleParts) *console.Console {
@@ -40,11 +56,12 @@ func newConsole(p consoleParts) *console.Console {
 			LimitOf: c.Limits.Of, Mode: c.Limits.Mode, Window: c.Limits.Window,
 			Storage: c.Storage, OnOutage: c.OnOutage, Retention: p.Review.Retention(),
 			Warnings: warnings, Hosts: c.OpsHosts, HostsVariable: config.VarOpsHosts,
-			ProxiesVariable: config.VarProxies,
-			SignerMissing:   remedySignerMissing(), KeysEndEarly: config.RemedyEarlyEnd(),
+			ProxiesVariable: config.VarProxies, StorageVariable: config.VarRedisURL,
+			SignerMissing: remedySignerMissing(), KeysEndEarly: config.RemedyEarlyEnd(),
 		},
 		Clock: p.Clock, Events: p.Events, Recorder: p.Recorder, Readiness: p.Readiness,
 		Keys: p.Keys, Pseudonyms: throttle.NewPseudonyms(c.DigestKey.Bytes()),
-		CertificateEnds: (func() time.Time)(p.CertificateEnds),
+		CertificateEnds: p.CertificateEnds, LastForgotten: p.LastForgotten,
+		LogLinesMissing: p.Output.Missing,
 	})
 }

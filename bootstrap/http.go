@@ -134,6 +134,7 @@ type listenerParts struct {
 	Review    config.Review
 	Clock     ports.Clock
 	Metrics   *metrics.Metrics
+	Recorder  *console.Recorder
 	Events    ports.Events
 	Logger    *slog.Logger
 	Readiness *readiness.Service
@@ -144,18 +145,23 @@ type listenerParts struct {
 	Tracer    *trace.Tracer // nil for no traces
 }
 
-// router returns a handler that serves routes, whose series exist from then on.
-func (p *listenerParts) router(routes []server.Route) *server.Router {
+// router returns a handler that serves routes, whose series exist from then on, and counts their
+// requests in traffic.
+func (p *listenerParts) router(routes []server.Route, traffic server.Traffic) *server.Router {
 	for _, route := range append(slices.Clone(routes), server.Route{Pattern: server.RouteUnknown}) {
 		p.Metrics.Serves(route.Pattern, route.CountedMethods()...)
 	}
-	return server.NewRouter(routes, p.Clock, p.Metrics, p.Logger)
+	return server.NewRouter(routes, p.Clock, traffic, p.Logger)
 }
 
 // publicRouter returns a handler that serves the public routes within budgets, with spans if there
 // are traces.
 func (p *listenerParts) publicRouter(api *api.API, budgets *server.Budgets) *server.Router {
-	router := p.router(api.Routes()).Within(budgets)
+	var traffic server.Traffic = p.Metrics
+	if p.Config.OpsAddr != "" {
+		traffic = publicTraffic{p.Metrics, p.Recorder}
+	}
+	router := p.router(api.Routes(), traffic).Within(budgets)
 	if p.Tracer != nil {
 		router = router.Traced(p.Tracer)
 	}
@@ -185,7 +191,7 @@ func startOps(p listenerParts, ops *ops.Ops, console *console.Console) {
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) (err error) {
 			srv, err = p.listen(ctx, config.VarOpsAddr, p.Config.OpsAddr,
-				p.router(append(ops.Routes(), console.Routes()...)),
+				p.router(append(ops.Routes(), console.Routes()...), p.Metrics),
 				server.Limits{Connections: opsConnections}, server.Handshake{})
 			if err == nil {
 				p.Addresses.Ops = srv.Address()

@@ -12,6 +12,7 @@ import (
 	"github.com/offload/sessiond/adapters/limiter/redis"
 	"github.com/offload/sessiond/adapters/system/entropy"
 	"github.com/offload/sessiond/bootstrap/config"
+	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -36,10 +37,16 @@ type limiterParts struct {
 type storage struct {
 	fx.Out
 
-	Limiter   ports.LimiterStorage
-	Health    []ports.Health `group:"health,flatten"`
-	Followers []follower     `group:"followers,flatten"`
+	Limiter ports.LimiterStorage
+	// LastForgotten is nil if no storage is in memory.
+	LastForgotten LastForgotten
+	Health        []ports.Health `group:"health,flatten"`
+	Followers     []follower     `group:"followers,flatten"`
 }
+
+// LastForgotten returns when the storage in memory forgot a subject last before its window was over;
+// 0 for never.
+type LastForgotten func() throttle.Instant
 
 func newLimiter(p limiterParts) (storage, error) {
 	switch p.Config.Storage {
@@ -49,8 +56,8 @@ func newLimiter(p limiterParts) (storage, error) {
 		return found, err
 	case ports.StorageMemory:
 	}
-	local, err := p.local()
-	return storage{Limiter: p.recorded(p.traced(local))}, err
+	local, last, err := p.local()
+	return storage{Limiter: p.recorded(p.traced(local)), LastForgotten: last}, err
 }
 
 // traced returns the storage that decides, with spans if there are traces.
@@ -62,12 +69,12 @@ func (p *limiterParts) traced(decides ports.LimiterStorage) ports.LimiterStorage
 }
 
 // local returns a storage in this replica's memory.
-func (p *limiterParts) local() (ports.LimiterStorage, error) {
+func (p *limiterParts) local() (ports.LimiterStorage, LastForgotten, error) {
 	local, err := memory.New(p.Config.MaxSubjects, p.Config.Limits.Of)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return p.Metrics.Limiter(ports.StorageMemory, local, local, p.Clock), nil
+	return p.Metrics.Limiter(ports.StorageMemory, local, local, p.Clock), local.LastForgotten, nil
 }
 
 // shared returns a Redis storage wrapped in the outage policy.
@@ -83,12 +90,13 @@ func (p *limiterParts) shared() (storage, error) {
 		Policy: p.Config.OnOutage, Timeout: p.Config.RedisTimeout,
 		Clock: p.Clock, Entropy: p.Entropy, Events: watch,
 	}
+	var last LastForgotten
 	if parts.Policy == ports.OutageLocal {
-		local, err := p.local()
+		local, forgotten, err := p.local()
 		if err != nil {
 			return storage{}, err
 		}
-		parts.Local = local
+		parts.Local, last = local, forgotten
 	}
 	guarded := outage.New(parts)
 	p.Lifecycle.Append(fx.Hook{
@@ -106,7 +114,7 @@ func (p *limiterParts) shared() (storage, error) {
 			return nil
 		},
 	})
-	found := storage{Limiter: guarded, Health: []ports.Health{guarded}}
+	found := storage{Limiter: guarded, LastForgotten: last, Health: []ports.Health{guarded}}
 	if files := p.Config.RedisURL.WatchTLSFiles(p.Events); files != nil {
 		p.Lifecycle.Append(fx.StartStopHook(files.Start, files.Stop))
 		found.Followers = []follower{files}

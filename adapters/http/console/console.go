@@ -44,6 +44,8 @@ type Settings struct {
 	HostsVariable string
 	// ProxiesVariable is the variable that lists the trusted proxies.
 	ProxiesVariable string
+	// StorageVariable is the variable that names the shared storage.
+	StorageVariable string
 	// SignerMissing and KeysEndEarly are what to do if no key signs, and about keys that end too
 	// early.
 	SignerMissing, KeysEndEarly string
@@ -68,6 +70,11 @@ type Parts struct {
 	Pseudonyms throttle.Pseudonyms
 	// CertificateEnds returns when the certificate in force ends; nil without TLS.
 	CertificateEnds func() time.Time
+	// LastForgotten returns when the limiter forgot a subject last before its window was over, 0 for
+	// never; nil without a limiter in memory.
+	LastForgotten func() throttle.Instant
+	// LogLinesMissing returns how many lines of the log were lost since one could be written.
+	LogLinesMissing func() int64
 }
 
 // Console serves the page.
@@ -90,9 +97,9 @@ func New(parts Parts) *Console {
 func (c *Console) Routes() []server.Route {
 	get := []string{http.MethodGet}
 	return []server.Route{
-		{Pattern: Path, Methods: get, Handle: c.page, Middleware: c.guard},
-		{Pattern: PathJSON, Methods: get, Handle: c.json, Middleware: c.guard},
-		{Pattern: pathStyles, Methods: get, Handle: styles, Middleware: c.guard},
+		{Pattern: Path, Methods: get, Handle: c.page, Middleware: c.protect},
+		{Pattern: PathJSON, Methods: get, Handle: c.json, Middleware: c.protect},
+		{Pattern: pathStyles, Methods: get, Handle: styles, Middleware: c.protect},
 	}
 }
 
@@ -129,19 +136,9 @@ func styles(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// policy lets the page load its stylesheet, and nothing else: no script, image, frame or form.
-const policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; " +
-	"frame-ancestors 'none'"
-
 // write responds with a text, which must not be changed.
 func write(w http.ResponseWriter, mediaType string, text []byte) {
-	header := w.Header()
-	header.Set(envelope.HeaderContentType, mediaType)
-	header.Set("Content-Security-Policy", policy)
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	w.Header().Set(envelope.HeaderContentType, mediaType)
 	w.WriteHeader(http.StatusOK)
 	// The write error is ignored: the client may have gone away.
 	_, _ = w.Write(text)

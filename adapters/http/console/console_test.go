@@ -5,14 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
 	"github.com/offload/sessiond/adapters/http/console"
@@ -20,24 +18,6 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
-
-// headline returns the headline of a page.
-func headline(t *testing.T, page string) string {
-	t.Helper()
-	found := regexp.MustCompile(`<h2 id="status">(.*?)</h2>`).FindStringSubmatch(page)
-	require.NotNil(t, found)
-	return html.UnescapeString(found[1])
-}
-
-// status returns the status that the machines' form of the page has.
-func (w *world) status(t *testing.T) string {
-	t.Helper()
-	w.clock.Advance(time.Second)
-	var decoded struct{ Status string }
-	require.NoError(t, json.Unmarshal(w.ask("GET", console.PathJSON, "localhost").Body.Bytes(),
-		&decoded))
-	return decoded.Status
-}
 
 func TestCalm(t *testing.T) {
 	w := newWorld(t)
@@ -49,130 +29,11 @@ func TestCalm(t *testing.T) {
 	for _, link := range []string{"/metrics", "/livez", "/readyz", "/console.json"} {
 		assert.Contains(t, page, `href="`+link+`"`)
 	}
-	assert.Equal(t, "ok", w.status(t))
+	assert.Equal(t, "ok", w.json(t).Status)
 
 	paused := w.ask("GET", "/?paused", "localhost").Body.String()
 	assert.NotContains(t, paused, "http-equiv")
 	assert.Contains(t, paused, `<a href="/">Resume</a>`)
-}
-
-// TestHeadline shows that each thing that can be wrong is what the page says first, and that the
-// page says so no longer when it has ended.
-func TestHeadline(t *testing.T) {
-	shown := func(w *world, want, status string) {
-		t.Helper()
-		assert.Equal(t, want, headline(t, w.page(t)))
-		assert.Equal(t, status, w.status(t))
-	}
-	well := func(w *world) {
-		t.Helper()
-		shown(w, "All is well", "ok")
-	}
-	t.Run("not ready", func(t *testing.T) {
-		w := newWorld(t)
-		(*w.readiness)[0] = ports.Condition{Name: "service", Detail: "stopping"}
-		shown(w, "Not ready: stopping", "critical")
-	})
-	for policy, want := range map[ports.OutagePolicy]string{
-		ports.OutageLocal: "each replica limits by itself", ports.OutageDeny: "no sessions are issued",
-		ports.OutageAllow: "nothing is limited",
-	} {
-		t.Run("outage under "+policy.String(), func(t *testing.T) {
-			w := newWorld(t)
-			w.record(1, ports.LimiterOutageStarted{Policy: policy, Cause: errors.New("refused <here>")})
-			w.clock.Advance(3 * time.Minute)
-			shown(w, "The shared storage (redis) is out: "+want, "critical")
-			page := w.page(t)
-			assert.Contains(t, page, "Since 12:00:00 (3 min 3 s ago)")
-			assert.Contains(t, page, "Cause: refused &lt;here&gt;")
-			w.record(1, ports.LimiterOutageEnded{Policy: policy})
-			well(w)
-			assert.Contains(t, w.page(t), "The shared storage came back")
-		})
-	}
-	t.Run("no key", func(t *testing.T) {
-		w := newWorld(t)
-		w.put(t, keys.NewHS256("next", []byte(secretText),
-			keys.Plan{SignFrom: noon.Add(20*time.Minute + time.Second)}))
-		shown(w, "No key signs: no sessions are issued", "critical")
-		assert.Contains(t, w.page(t), "The next key signs 12:20:01 (in 19 min)")
-		w.clock.Advance(20 * time.Minute)
-		well(w)
-	})
-	t.Run("no key soon", func(t *testing.T) {
-		w := newWorld(t)
-		w.put(t, keys.NewHS256("last", []byte(secretText),
-			keys.Plan{VerifyUntil: noon.Add(time.Hour)}))
-		shown(w, "No key will sign from 13:00:00 (in 59 min)", "attention")
-	})
-	t.Run("a rotation", func(t *testing.T) {
-		w := newWorld(t)
-		w.put(t, keys.NewHS256("old", []byte(secretText), keys.Plan{}),
-			keys.NewHS256("new", []byte(secretText+"2"),
-				keys.Plan{SignFrom: noon.Add(20*time.Minute + time.Second)}))
-		well(w)
-		assert.Contains(t, w.page(t),
-			"A rotation is under way: the key new signs from 12:20:01 (in 19 min)")
-	})
-	t.Run("limits", func(t *testing.T) {
-		w := newWorld(t)
-		w.record(200, ports.SessionIssued{})
-		w.record(9, ports.IssuanceThrottled{Dimension: throttle.ByAddress})
-		well(w)
-		w.record(41, ports.IssuanceThrottled{Dimension: throttle.ByNetwork})
-		shown(w, "Limits refuse 20 % of requests, most by network", "attention")
-		w.clock.Advance(2 * time.Minute)
-		well(w)
-		assert.Contains(t, w.page(t), `<td class="number hit">41</td>`, "the table goes further back")
-	})
-	t.Run("limits that are observed", func(t *testing.T) {
-		w := newWorld(t, func(p *console.Parts) { p.Mode = ports.Observe })
-		w.record(100, ports.SessionIssued{})
-		w.record(20, ports.IssuanceThrottled{Mode: ports.Observe})
-		shown(w, "Limits would refuse 20 % of requests, most by ip", "attention")
-	})
-	t.Run("load", func(t *testing.T) {
-		w := newWorld(t)
-		w.record(7, ports.RequestsShed{Budget: ports.BudgetWaiting})
-		shown(w, "Load is shed: the budget waiting is reached", "attention")
-		w.clock.Advance(2 * time.Minute)
-		well(w)
-	})
-	t.Run("files", func(t *testing.T) {
-		w := newWorld(t)
-		w.record(1, ports.ReloadFailed{Material: ports.MaterialKeys, Cause: errors.New("not JSON")})
-		shown(w, "Keyset: the changed files cannot be used", "attention")
-		w.record(1, ports.Reloaded{Content: ports.KeysContent{}})
-		well(w)
-	})
-	t.Run("certificate", func(t *testing.T) {
-		w := newWorld(t, func(p *console.Parts) {
-			p.CertificateEnds = func() time.Time { return noon.Add(8 * 24 * time.Hour) }
-		})
-		well(w)
-		w.clock.Advance(2 * 24 * time.Hour)
-		assert.Contains(t, headline(t, w.page(t)), "The certificate ends 24 Feb 12:00 (in 5 d 23 h)")
-		w.clock.Advance(7 * 24 * time.Hour)
-		shown(w, "The certificate has ended", "critical")
-	})
-	t.Run("storage", func(t *testing.T) {
-		w := newWorld(t)
-		w.record(1, ports.LimiterMisconfigured{Problem: "evicts keys"})
-		shown(w, "The shared storage is misconfigured", "attention")
-	})
-	t.Run("proxy", func(t *testing.T) {
-		w := newWorld(t)
-		w.record(1, ports.ForwardedByStranger{})
-		shown(w, "A proxy is missing in the configuration", "attention")
-		assert.Contains(t, w.page(t), "add it to PROXIES")
-	})
-	t.Run("the worst comes first", func(t *testing.T) {
-		w := newWorld(t)
-		w.record(50, ports.IssuanceThrottled{})
-		w.record(1, ports.LimiterOutageStarted{Cause: errors.New("refused")})
-		shown(w, "The shared storage (redis) is out: each replica limits by itself", "critical")
-		assert.Contains(t, w.page(t), `<p class="summary">Limits refuse 100 % of requests`)
-	})
 }
 
 // TestTimelineIsBounded shows a keyring with more changes than the page has columns.
@@ -197,6 +58,7 @@ func TestHostileText(t *testing.T) {
 		p.Version, p.Environment = hostile, hostile
 		p.Warnings = []console.Warning{{Variable: hostile, Problem: hostile, Remedy: hostile}}
 		p.SignerMissing, p.KeysEndEarly, p.ProxiesVariable = hostile, hostile, hostile
+		p.StorageVariable = hostile
 	})
 	*w.readiness = append(*w.readiness, ports.Condition{Name: hostile, Detail: hostile})
 	w.put(t, keys.NewHS256(keys.ID(hostile), []byte(secretText),
@@ -205,6 +67,8 @@ func TestHostileText(t *testing.T) {
 	w.record(1, ports.ReloadFailed{Material: ports.MaterialTLS, Cause: errors.New(hostile)})
 	w.record(1, ports.WatchFailed{Material: ports.MaterialTLS, Cause: errors.New(hostile)})
 	w.record(1, ports.LimiterMisconfigured{Problem: hostile})
+	w.record(1, ports.TracesLost{Cause: errors.New(hostile)})
+	w.record(1, ports.TraceFull{Cause: errors.New(hostile)})
 	w.record(1, ports.RequestsShed{Budget: ports.BudgetUnread})
 	w.record(1, ports.ForwardedByStranger{})
 	page := w.page(t)
@@ -249,6 +113,20 @@ func TestShowsNoSecret(t *testing.T) {
 	}
 }
 
+// protected checks the headers that protect the browser of an operator.
+func protected(t *testing.T, header http.Header) {
+	t.Helper()
+	assert.Equal(t, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "+
+		"frame-ancestors 'none'", header.Get("Content-Security-Policy"))
+	assert.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
+	assert.Equal(t, "same-origin", header.Get("Cross-Origin-Resource-Policy"))
+	assert.Equal(t, "same-origin", header.Get("Cross-Origin-Opener-Policy"))
+	assert.Equal(t, "no-referrer", header.Get("Referrer-Policy"))
+	assert.Equal(t, "no-store", header.Get("Cache-Control"))
+	assert.Empty(t, header.Get("Set-Cookie"))
+	assert.Empty(t, header.Get("Access-Control-Allow-Origin"))
+}
+
 func TestHeaders(t *testing.T) {
 	w := newWorld(t)
 	for path, mediaType := range map[string]string{console.Path: "text/html; charset=utf-8",
@@ -256,22 +134,28 @@ func TestHeaders(t *testing.T) {
 		for _, method := range []string{"GET", "HEAD"} {
 			answer := w.ask(method, path, "localhost")
 			assert.Equal(t, http.StatusOK, answer.Code)
-			header := answer.Header()
-			assert.Equal(t, mediaType, header.Get("Content-Type"))
-			assert.Equal(t, "default-src 'none'; style-src 'self'; base-uri 'none'; "+
-				"form-action 'none'; frame-ancestors 'none'", header.Get("Content-Security-Policy"))
-			assert.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
-			assert.Equal(t, "no-store", header.Get("Cache-Control"))
-			assert.Empty(t, header.Get("Set-Cookie"))
-			assert.Empty(t, header.Get("Access-Control-Allow-Origin"))
+			assert.Equal(t, mediaType, answer.Header().Get("Content-Type"))
+			protected(t, answer.Header())
 		}
-		for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS", "PATCH"} {
+		for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "BREW"} {
 			answer := w.ask(method, path, "localhost")
 			assert.Equal(t, http.StatusMethodNotAllowed, answer.Code)
 			assert.Equal(t, "GET, HEAD", answer.Header().Get("Allow"))
+			protected(t, answer.Header())
 		}
+		answer := w.ask("GET", path, "attacker.example")
+		assert.Equal(t, http.StatusMisdirectedRequest, answer.Code)
+		protected(t, answer.Header())
 	}
-	assert.Equal(t, http.StatusNotFound, w.ask("GET", "/console", "localhost").Code)
+	for _, path := range []string{"/console", "/index.html", "//", "/./", "/%2e", "/favicon.ico",
+		"/console.json/", "/Console.json", "/console.css/../"} {
+		assert.Equal(t, http.StatusNotFound, w.ask("GET", path, "localhost").Code, path)
+	}
+	for _, path := range []string{"/?", "/?paused=1", "/?%00", "/?q=<script>"} {
+		answer := w.ask("GET", path, "localhost")
+		assert.Equal(t, http.StatusOK, answer.Code, path)
+		assert.NotContains(t, answer.Body.String(), "<script>")
+	}
 }
 
 func TestHosts(t *testing.T) {

@@ -38,6 +38,9 @@ type world struct {
 	readiness *parts
 	recorder  *console.Recorder
 	router    http.Handler
+	// missing is how many lines of the log are missing, and forgot when the limiter forgot.
+	missing int64
+	forgot  throttle.Instant
 }
 
 // secretText is the material of the key; it must never appear.
@@ -54,9 +57,12 @@ func newWorld(t testing.TB, change ...func(*console.Parts)) *world {
 	p := console.Parts{
 		Settings: console.Settings{Version: "1.2.3", Environment: "production",
 			LimitOf: portsfake.SameLimit(32), Window: time.Minute, Storage: ports.StorageRedis,
-			HostsVariable: "HOSTS", ProxiesVariable: "PROXIES", SignerMissing: "create a key"},
+			HostsVariable: "HOSTS", ProxiesVariable: "PROXIES", StorageVariable: "REDIS",
+			SignerMissing: "create a key"},
 		Clock: w.clock, Events: w.events, Recorder: w.recorder, Readiness: w.readiness,
 		Keys: w.keys, Pseudonyms: throttle.NewPseudonyms([]byte("digest key")),
+		LastForgotten:   func() throttle.Instant { return w.forgot },
+		LogLinesMissing: func() int64 { return w.missing },
 	}
 	for _, f := range change {
 		f(&p)

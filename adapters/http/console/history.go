@@ -4,10 +4,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
+	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -18,9 +18,16 @@ const (
 	maxDetail = 400
 )
 
+// moment is an instant by both clocks: the wall clock says when it was, and the monotonic clock how
+// long ago it is, whatever was done to the wall clock since.
+type moment struct {
+	wall   time.Time
+	steady throttle.Instant
+}
+
 // incident is something that happened, or that began and lasts.
 type incident struct {
-	at           time.Time
+	at           moment
 	what, detail string
 }
 
@@ -31,22 +38,20 @@ type history struct {
 	// outage is that of the shared storage; nil if there is none.
 	outage  *incident
 	policy  ports.OutagePolicy
-	failing map[ports.Material]incident
-	// storageProblem is how the shared storage is misconfigured, as it was seen last; or empty.
-	storageProblem string
-	// stranger is set once a peer that is not trusted sent forwarding headers.
-	stranger atomic.Bool
+	failing map[ports.Material]failure
+	// misconfigured is how the shared storage is misconfigured; nil if it is not.
+	misconfigured *incident
 }
 
 // add keeps an incident in place of the oldest one.
-func (h *history) add(at time.Time, what, detail string) {
+func (h *history) add(at moment, what, detail string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.keep(at, what, detail)
 }
 
 // keep is add for callers that hold the lock. It returns the incident as it is kept.
-func (h *history) keep(at time.Time, what, detail string) incident {
+func (h *history) keep(at moment, what, detail string) incident {
 	kept := incident{at, what, shortened(detail)}
 	if len(h.incidents) == historyLength {
 		h.incidents = slices.Delete(h.incidents, 0, 1)
@@ -67,7 +72,7 @@ func shortened(text string) string {
 	return text[:cut] + "…"
 }
 
-func (h *history) outageStarted(at time.Time, policy ports.OutagePolicy, cause error) {
+func (h *history) outageStarted(at moment, policy ports.OutagePolicy, cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	began := h.keep(at, "The shared storage went out: the policy "+policy.String()+" decides",
@@ -75,50 +80,58 @@ func (h *history) outageStarted(at time.Time, policy ports.OutagePolicy, cause e
 	h.outage, h.policy = &began, policy
 }
 
-func (h *history) outageEnded(at time.Time) {
+func (h *history) outageEnded(at moment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	detail := ""
 	if h.outage != nil {
-		detail = "after " + duration(at.Sub(h.outage.at))
+		detail = "after " + duration(h.outage.at.steady.Until(at.steady))
 	}
 	h.outage = nil
 	h.keep(at, "The shared storage came back", detail)
 }
 
-func (h *history) misconfigured(at time.Time, problem string) {
+func (h *history) storageMisconfigured(at moment, problem string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.storageProblem = h.keep(at, "The shared storage is misconfigured", problem).detail
+	began := h.keep(at, "The shared storage is misconfigured", problem)
+	h.misconfigured = &began
 }
 
-func (h *history) reloaded(at time.Time, material ports.Material) {
+func (h *history) storageRepaired(at moment) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.misconfigured = nil
+	h.keep(at, "The shared storage is no longer misconfigured", "")
+}
+
+func (h *history) reloaded(at moment, material ports.Material) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.failing, material)
 	h.keep(at, nameOf(material)+": new content is in force", "")
 }
 
-func (h *history) reloadFailed(at time.Time, material ports.Material, cause error) {
+func (h *history) reloadFailed(at moment, e ports.ReloadFailed) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.failing[material] = h.keep(at, nameOf(material)+": the changed files cannot be used",
-		cause.Error())
+	h.failing[e.Material] = failure{e.Material, shortened(e.Remedy), h.keep(at,
+		nameOf(e.Material)+": the changed files cannot be used", e.Cause.Error())}
 }
 
 // standing is a copy of what a history holds.
 type standing struct {
-	incidents      []incident // the latest first
-	outage         *incident
-	policy         ports.OutagePolicy
-	failing        []failure
-	storageProblem string
-	stranger       bool
+	incidents     []incident // the latest first
+	outage        *incident
+	policy        ports.OutagePolicy
+	failing       []failure
+	misconfigured *incident
 }
 
 // failure is a material whose changed files cannot be used.
 type failure struct {
 	material ports.Material
+	remedy   string // for the first fault; empty if it is not known
 	incident
 }
 
@@ -126,11 +139,11 @@ func (h *history) read() standing {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := standing{incidents: slices.Clone(h.incidents), outage: h.outage, policy: h.policy,
-		storageProblem: h.storageProblem, stranger: h.stranger.Load()}
+		misconfigured: h.misconfigured}
 	slices.Reverse(s.incidents)
 	for _, material := range ports.Materials() {
-		if began, ok := h.failing[material]; ok {
-			s.failing = append(s.failing, failure{material, began})
+		if f, ok := h.failing[material]; ok {
+			s.failing = append(s.failing, f)
 		}
 	}
 	return s

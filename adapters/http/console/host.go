@@ -12,16 +12,27 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// guard refuses requests that name the service by a host that is neither an address, localhost nor
+// policy lets the page load its stylesheet, and nothing else: no script, image, frame or form.
+const policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; " +
+	"frame-ancestors 'none'"
+
+// protect gives every response, refusals and errors too, the headers that protect the operator's
+// browser, and refuses requests that name the service by a host that is neither an address, localhost nor
 // one of the configured names. A web page whose own name leads to this address (DNS rebinding) has
 // the browser send that name, and must not read the console.
-func (c *Console) guard(next server.Handler) server.Handler {
+func (c *Console) protect(next server.Handler) server.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		header := w.Header()
+		header.Set("Content-Security-Policy", policy)
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		if c.expects(r.Host) {
 			return next(w, r)
 		}
 		c.Events.Record(r.Context(), ports.ConsoleRefused{})
-		w.Header().Set(envelope.HeaderContentType, "text/plain; charset=utf-8")
+		header.Set(envelope.HeaderContentType, "text/plain; charset=utf-8")
 		w.WriteHeader(http.StatusMisdirectedRequest)
 		// The write error is ignored: the client may have gone away.
 		_, _ = w.Write([]byte("This host name may not read the console. Ask by address or as " +

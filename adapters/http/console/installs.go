@@ -30,6 +30,7 @@ type installs struct {
 // span is the summary of one stretch of time.
 type span struct {
 	tick    int64 // spanLengths since the clock started; 0 for none
+	all     int   // refusals of all installations
 	used    int
 	entries [spanEntries]entry
 }
@@ -50,12 +51,13 @@ func (i *installs) add(now throttle.Instant, install throttle.Subject) {
 	tick := spanOf(now)
 	s := &i.spans[tick%spanCount]
 	if s.tick < tick {
-		s.tick, s.used = tick, 0
+		s.tick, s.all, s.used = tick, 0, 0
 	}
 	s.add(install)
 }
 
 func (s *span) add(install throttle.Subject) {
+	s.all++
 	least := 0
 	for i := range s.entries[:s.used] {
 		e := &s.entries[i]
@@ -82,8 +84,9 @@ type refused struct {
 	atLeast int
 }
 
-// top returns the installations that were refused most, the most frequent first.
-func (i *installs) top(now throttle.Instant) []refused {
+// top returns the installations that were refused most, the most frequent first, and how many
+// refusals there were of all installations in the same time.
+func (i *installs) top(now throttle.Instant) (list []refused, all int) {
 	sums := map[throttle.Subject]int{}
 	i.mu.Lock()
 	for at := range i.spans {
@@ -91,17 +94,18 @@ func (i *installs) top(now throttle.Instant) []refused {
 		if s.tick == 0 || s.tick <= spanOf(now)-spanCount {
 			continue
 		}
+		all += s.all
 		for _, e := range s.entries[:s.used] {
 			sums[e.install] += e.count - e.over
 		}
 	}
 	i.mu.Unlock()
-	list := make([]refused, 0, len(sums))
+	list = make([]refused, 0, len(sums))
 	for install, atLeast := range sums {
 		list = append(list, refused{install, atLeast})
 	}
 	slices.SortFunc(list, func(a, b refused) int {
 		return cmp.Or(cmp.Compare(b.atLeast, a.atLeast), slices.Compare(a.install[:], b.install[:]))
 	})
-	return list[:min(len(list), topCount)]
+	return list[:min(len(list), topCount)], all
 }

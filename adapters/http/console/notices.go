@@ -2,11 +2,10 @@ package console
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -18,9 +17,9 @@ const (
 	statusOK status = iota
 	// statusInfo needs no one's attention.
 	statusInfo
-	// statusAttention is for the next day at the latest.
+	// statusAttention can wait for the morning: that of an alert with the severity warning.
 	statusAttention
-	// statusCritical is for now: clients notice, or will.
+	// statusCritical is for now, because clients notice, or will: that of a critical alert.
 	statusCritical
 )
 
@@ -48,8 +47,20 @@ type notice struct {
 	Summary string `json:"summary"`
 	Detail  string `json:"detail"`
 	Remedy  string `json:"remedy"`
+	// Runbook is the entry of the runbook: an alert, an event of the log or a heading. It is empty
+	// if there is nothing to do.
+	Runbook string `json:"runbook"`
 	// Since is when it began; nil if that is not known.
 	Since *time.Time `json:"since"`
+
+	// Age is how long ago that was.
+	Age time.Duration `json:"-"`
+}
+
+// began returns the notice with the moment at which it began.
+func (n notice) began(at moment, now throttle.Instant) notice {
+	n.Since, n.Age = known(at.wall.Truncate(time.Second)), at.steady.Until(now)
+	return n
 }
 
 // worst returns the status of a list of notices.
@@ -64,46 +75,29 @@ func worst(list []notice) status {
 	return all
 }
 
-// The bounds beyond which the console speaks of what it shows anyway.
-const (
-	// leastRefused and refusedShare are the refusals of a minute, and their share of its requests
-	// in percent, from which limits count as being hit.
-	leastRefused = 10
-	refusedShare = 5
-	// certificateSoon is how long before its end a certificate should have been renewed.
-	certificateSoon = 7 * 24 * time.Hour
-	// gapSoon is how long before a time without a signing key the console warns of it.
-	gapSoon = 7 * 24 * time.Hour
-)
-
-// notices returns what is wrong, the worst first.
+// notices returns what is wrong, the worst first. Of what is equally bad, that comes first which
+// clients notice most.
 func (c *Console) notices(v *view, standing standing) []notice {
 	list := []notice{}
-	list = append(list, c.unready(v)...)
-	list = append(list, c.outage(standing)...)
 	list = append(list, c.signing(v)...)
-	list = append(list, c.throttled(v)...)
-	list = append(list, shedding(v)...)
-	list = append(list, c.files(standing)...)
+	list = append(list, unready(v)...)
 	list = append(list, expiring(v)...)
-	if standing.storageProblem != "" && c.Storage.Shared() {
-		list = append(list, notice{Status: statusAttention,
-			Summary: "The shared storage is misconfigured",
-			Detail:  "The server " + standing.storageProblem})
-	}
-	if standing.stranger {
-		list = append(list, notice{Status: statusAttention,
-			Summary: "A proxy is missing in the configuration",
-			Detail: "A peer in a private range sends forwarding headers and is not trusted: all " +
-				"clients behind it share one limit.",
-			Remedy: "If it is your proxy, add it to " + c.ProxiesVariable})
-	}
+	list = append(list, c.outage(v, standing)...)
+	list = append(list, failing(v)...)
+	list = append(list, files(v, standing)...)
+	list = append(list, c.stranger(v)...)
+	list = append(list, c.throttled(v)...)
+	list = append(list, unknownKeys(v)...)
+	list = append(list, shedding(v)...)
+	list = append(list, c.storageFaults(v, standing)...)
+	list = append(list, c.logGaps()...)
+	list = append(list, c.rotation(v)...)
 	slices.SortStableFunc(list, func(a, b notice) int { return cmp.Compare(b.Status, a.Status) })
 	return list
 }
 
 // unready returns the checks that fail.
-func (c *Console) unready(v *view) []notice {
+func unready(v *view) []notice {
 	var list []notice
 	for _, check := range v.Checks {
 		if check.Ready {
@@ -111,14 +105,22 @@ func (c *Console) unready(v *view) []notice {
 		}
 		list = append(list, notice{Status: statusCritical,
 			Summary: "Not ready: " + cmp.Or(check.Detail, check.Name),
-			Detail:  "Balancers send no requests to this replica."})
+			Detail:  "Balancers send no requests to this replica.", Runbook: "Not ready"})
 	}
 	return list
 }
 
-// outage returns an outage of the shared storage.
-func (c *Console) outage(standing standing) []notice {
+// outage returns an outage of the shared storage, or that it comes and goes.
+func (c *Console) outage(v *view, standing standing) []notice {
 	if standing.outage == nil {
+		if n := v.Traffic.quarter[countOutage]; n >= leastOutages {
+			return []notice{{Status: statusAttention,
+				Summary: "The shared storage (" + c.Storage.String() + ") comes and goes",
+				Detail:  grouped(n) + " outages in the last 15 minutes; it answers at the moment.",
+				Remedy: "Part of a cluster is down, or answers take about as long as the timeout: " +
+					"see the causes under What happened",
+				Runbook: "limiter_outage_ended"}}
+		}
 		return nil
 	}
 	summary := "The shared storage (" + c.Storage.String() + ") is out"
@@ -130,112 +132,65 @@ func (c *Console) outage(standing standing) []notice {
 	case ports.OutageAllow:
 		summary += ": nothing is limited"
 	}
-	return []notice{{Status: statusCritical, Summary: summary,
-		Detail: "Cause: " + standing.outage.detail,
-		Remedy: "Repair the storage; the service goes on by itself",
-		Since:  known(standing.outage.at.Truncate(time.Second))}}
+	return []notice{notice{Status: statusCritical, Summary: summary,
+		Detail:  "Cause: " + standing.outage.detail,
+		Remedy:  "Repair the storage; the service goes on by itself",
+		Runbook: "SessiondStorageOut"}.began(standing.outage.at, v.instant)}
 }
 
-// signing returns a lack of signing keys, now or soon, keys that end too early, and a rotation.
-func (c *Console) signing(v *view) []notice {
+// storageFaults returns why limits may not hold: a storage that forgets.
+func (c *Console) storageFaults(v *view, standing standing) []notice {
 	var list []notice
-	gap, hasGap := v.keyring.SigningGap(v.At)
-	next := "No key signs later."
-	if !gap.Until.IsZero() {
-		next = "The next key signs " + when(v.At, gap.Until) + "."
-	}
-	switch {
-	case hasGap && !gap.From.After(v.At):
-		list = append(list, notice{Status: statusCritical,
-			Summary: "No key signs: no sessions are issued", Detail: next +
-				" Sessions still verify.", Remedy: capital(c.SignerMissing)})
-	case hasGap && v.At.Add(gapSoon).After(gap.From):
+	if began := standing.misconfigured; began != nil {
 		list = append(list, notice{Status: statusAttention,
-			Summary: "No key will sign from " + when(v.At, gap.From), Detail: next,
-			Remedy: "Create a key that signs before that"})
+			Summary: "The shared storage is misconfigured: limits may not hold",
+			Detail:  c.StorageVariable + " " + began.detail + ".",
+			Remedy:  "Correct the server: this is noticed within a minute",
+			Runbook: "configuration_warning"}.began(began.at, v.instant))
 	}
-	for _, early := range v.keyring.EarlyEnds(c.Retention, v.At) {
+	if c.LastForgotten == nil {
+		return list
+	}
+	if last := c.LastForgotten(); last > 0 && last.Until(v.instant) < time.Minute {
 		list = append(list, notice{Status: statusAttention,
-			Summary: "The key " + string(early.ID) + " ends too early",
-			Detail: "It verifies until " + when(v.At, early.VerifyUntil) + ", and sessions that " +
-				"it signs are of use until " + when(v.At, early.UsefulUntil) + ".",
-			Remedy: capital(c.KeysEndEarly)})
-	}
-	for _, change := range v.Changes {
-		if change.State == keys.Signing {
-			return append(list, notice{Status: statusInfo,
-				Summary: "A rotation is under way: the key " + string(change.ID) + " signs from " +
-					when(v.At, change.At)})
-		}
-	}
-	return list
-}
-
-// throttled returns limits that refuse a considerable share of the requests.
-func (c *Console) throttled(v *view) []notice {
-	of := v.Traffic.LastMinute
-	requests := of.Refused + of.Issued + of.Renewed
-	if c.Mode == ports.Observe {
-		requests -= of.Refused // they were issued too
-	}
-	if of.Refused < leastRefused || of.Refused*100 < requests*refusedShare {
-		return nil
-	}
-	by := slices.MaxFunc(v.Traffic.refusedBy, func(a, b count) int {
-		return cmp.Compare(a.Count, b.Count)
-	})
-	verb := "refuse"
-	if c.Mode == ports.Observe {
-		verb = "would refuse"
-	}
-	share := of.Refused * 100 / max(requests, of.Refused)
-	return []notice{{Status: statusAttention,
-		Summary: fmt.Sprintf("Limits %s %d %% of requests, most by %s", verb, share, by.Name),
-		Detail: fmt.Sprintf("%s of %s in the last minute, %s of them by %s.",
-			grouped(of.Refused), grouped(max(requests, of.Refused)), grouped(by.Count), by.Name),
-		Remedy: "Few installations below: an attack. Many: a crowd, or a limit that is too low"}}
-}
-
-// shedding returns the resource budgets that were reached.
-func shedding(v *view) []notice {
-	var list []notice
-	for _, shed := range v.Traffic.shedLately {
-		if shed.Count > 0 {
-			list = append(list, notice{Status: statusAttention,
-				Summary: "Load is shed: the budget " + shed.Name + " is reached",
-				Detail:  grouped(shed.Count) + " connections or requests in the last minute.",
-				Remedy:  "An attack, or a bound that is too low"})
-		}
+			Summary: "The limiter's memory is full: limits do not hold",
+			Detail:  "Within the last minute, subjects were forgotten before their window was over.",
+			Remedy:  "An attack with many addresses, or a storage that is too small",
+			Runbook: "SessiondLimiterForgets"})
 	}
 	return list
 }
 
 // files returns the files that were changed and cannot be used.
-func (c *Console) files(standing standing) []notice {
+func files(v *view, standing standing) []notice {
 	var list []notice
 	for _, f := range standing.failing {
-		list = append(list, notice{Status: statusAttention,
+		n := notice{Status: statusCritical,
 			Summary: nameOf(f.material) + ": the changed files cannot be used",
 			Detail:  "What was read before stays in force. Cause: " + f.detail,
-			Remedy:  "Repair the files: a restart would fail",
-			Since:   known(f.at.Truncate(time.Second))})
+			Remedy:  capital(cmp.Or(f.remedy, "repair the files")) + "; a restart would fail"}
+		switch f.material {
+		case ports.MaterialKeys:
+			n.Runbook = "SessiondKeysReloadFailing"
+		case ports.MaterialTLS:
+			n.Status, n.Runbook = statusAttention, "SessiondCertificateReloadFailing"
+		case ports.MaterialRedisTLS:
+			n.Runbook = "SessiondRedisTLSReloadFailing"
+		}
+		list = append(list, n.began(f.at, v.instant))
 	}
 	return list
 }
 
-// expiring returns a certificate that ends soon.
-func expiring(v *view) []notice {
-	if v.Certificate == nil {
+// logGaps returns that lines of the log are lost.
+func (c *Console) logGaps() []notice {
+	missing := c.LogLinesMissing()
+	if missing == 0 {
 		return nil
 	}
-	ends := v.Certificate.NotAfter
-	switch {
-	case !ends.After(v.At):
-		return []notice{{Status: statusCritical, Summary: "The certificate has ended",
-			Detail: "Clients refuse to connect.", Remedy: "Renew it", Since: known(ends)}}
-	case ends.Before(v.At.Add(certificateSoon)):
-		return []notice{{Status: statusAttention,
-			Summary: "The certificate ends " + when(v.At, ends), Remedy: "Renew it"}}
-	}
-	return nil
+	return []notice{{Status: statusAttention,
+		Summary: "The log is not read: " + grouped(int(missing)) + " lines are lost",
+		Detail:  "What reads standard error has ended, or is too slow. The service does not wait for it.",
+		Remedy:  "Restart the log collector",
+		Runbook: "SessiondLogLinesLost"}}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/ports"
 )
 
 //go:embed page.html
@@ -15,7 +16,7 @@ var pageText string
 
 var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"duration": func(seconds int) string { return duration(time.Duration(seconds) * time.Second) },
-	"clock":    clock, "when": when, "grouped": grouped,
+	"clock":    clock, "when": when, "since": since, "grouped": grouped, "plural": plural,
 	"distance": func(now, at time.Time) string { return duration(at.Sub(now)) },
 	"stamp":    func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 }).Parse(pageText))
@@ -33,11 +34,16 @@ type document struct {
 // page returns the view as HTML. A live page refreshes itself.
 func page(v *view, live bool) ([]byte, error) {
 	d := document{view: v, Live: live, Headline: headline(v), Timeline: newTimeline(v)}
+	refusals := "Refused requests"
+	if v.Limits.Mode == ports.Observe {
+		refusals = "Over a limit, but served"
+	}
 	of := v.Traffic.LastMinute
 	d.Charts = []chart{
 		newChart("New sessions", "issued", of.Issued, v.Traffic.Issued),
 		newChart("Renewed sessions", "renewed", of.Renewed, v.Traffic.Renewed),
-		newChart("Refused requests", "refused", of.Refused, v.Traffic.Refused),
+		newChart(refusals, "refused", of.Refused, v.Traffic.Refused),
+		newChart("Failed requests (5xx)", "failed", of.Failed, v.Traffic.Failed),
 	}
 	var text bytes.Buffer
 	if err := pages.Execute(&text, d); err != nil {
@@ -54,14 +60,25 @@ func headline(v *view) string {
 	return v.Notices[0].Summary
 }
 
-// RefusedLately reports whether anything was refused in the last 15 minutes.
-func (d document) RefusedLately() bool {
-	for _, limit := range d.Limits.Dimensions {
-		if limit.Refused > 0 {
-			return true
+// More returns how many notices follow the headline that are not for information only.
+func (d document) More() int {
+	wrong := 0
+	for _, n := range d.Notices {
+		if n.Status > statusInfo {
+			wrong++
 		}
 	}
-	return false
+	return max(wrong-1, 0)
+}
+
+// TopShare is the share that the installations that are refused most have in all refusals at least,
+// in percent.
+func (d document) TopShare() int {
+	sum := 0
+	for _, install := range d.Limits.Installs {
+		sum += install.AtLeast
+	}
+	return sum * 100 / max(d.Limits.InstallsRefused, 1)
 }
 
 // timelineColumns is how many stretches of time the timeline shows.

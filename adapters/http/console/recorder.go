@@ -2,16 +2,18 @@ package console
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
 )
 
 // Recorder implements ports.Events. It keeps what the console shows in memory of fixed size: counts
 // of the last minutes, the installations that are refused most, and the last incidents. Recording
-// costs less than a tenth of a microsecond for a session and a third of one for a refusal
-// (BenchmarkRecord), and nothing else is done until a page is asked for.
+// costs less than a tenth of a microsecond for a session or an answer and a third of one for a
+// refusal (BenchmarkRecord), and nothing else is done until a page is asked for.
 type Recorder struct {
 	clock    ports.Clock
 	started  throttle.Instant
@@ -25,7 +27,19 @@ var _ ports.Events = (*Recorder)(nil)
 // NewRecorder returns an empty Recorder.
 func NewRecorder(clock ports.Clock) *Recorder {
 	return &Recorder{clock: clock, started: clock.Instant(), traffic: newTraffic(),
-		history: history{failing: map[ports.Material]incident{}}}
+		history: history{failing: map[ports.Material]failure{}}}
+}
+
+// now returns the present moment.
+func (r *Recorder) now() moment { return moment{r.clock.Now(), r.clock.Instant()} }
+
+// Answered counts a request of the public listener that was answered with a status.
+func (r *Recorder) Answered(status int) {
+	now := r.clock.Instant()
+	r.traffic.add(now, countAnswered)
+	if status >= http.StatusInternalServerError {
+		r.traffic.add(now, countFailed)
+	}
 }
 
 // Record implements ports.Events.
@@ -41,37 +55,45 @@ func (r *Recorder) Record(_ context.Context, event ports.Event) {
 		now := r.clock.Instant()
 		r.traffic.add(now, countOf(e.Dimension))
 		r.installs.add(now, e.Install)
+	case ports.TokenVerified:
+		if e.Reason == token.ReasonUnknownKey {
+			r.traffic.add(r.clock.Instant(), countUnknownKey)
+		}
 	case ports.RequestsShed:
 		r.traffic.add(r.clock.Instant(), shedOf(e.Budget))
 	case ports.ConnectionRefused:
 		r.traffic.add(r.clock.Instant(), shedOf(e.Budget))
+	case ports.ForwardedByStranger:
+		r.traffic.add(r.clock.Instant(), countStranger)
 	case ports.LimiterOutageStarted:
-		r.history.outageStarted(r.clock.Now(), e.Policy, e.Cause)
+		now := r.now()
+		r.traffic.add(now.steady, countOutage)
+		r.history.outageStarted(now, e.Policy, e.Cause)
 	case ports.LimiterOutageEnded:
-		r.history.outageEnded(r.clock.Now())
+		r.history.outageEnded(r.now())
 	case ports.LimiterMisconfigured:
-		r.history.misconfigured(r.clock.Now(), e.Problem)
+		r.history.storageMisconfigured(r.now(), e.Problem)
+	case ports.LimiterRepaired:
+		r.history.storageRepaired(r.now())
 	case ports.Reloaded:
-		r.history.reloaded(r.clock.Now(), e.Content.Material())
+		r.history.reloaded(r.now(), e.Content.Material())
 	case ports.ReloadFailed:
-		r.history.reloadFailed(r.clock.Now(), e.Material, e.Cause)
+		r.history.reloadFailed(r.now(), e)
 	case ports.WatchFailed:
-		r.history.add(r.clock.Now(), nameOf(e.Material)+": the system does not notify of changes, "+
+		r.history.add(r.now(), nameOf(e.Material)+": the system does not notify of changes, "+
 			"which are found by looking every 2 s", e.Cause.Error())
 	case ports.SignerMissing:
-		r.history.add(r.clock.Now(), "No key signs", "")
+		r.history.add(r.now(), "No key signs", "")
 	case ports.SignerFound:
-		r.history.add(r.clock.Now(), "A key signs again", "")
+		r.history.add(r.now(), "A key signs again", "")
 	case ports.TracesLost:
-		r.history.add(r.clock.Now(), "Traces are not exported", e.Cause.Error())
+		r.history.add(r.now(), "Traces are not exported", e.Cause.Error())
 	case ports.TracesExported:
-		r.history.add(r.clock.Now(), "Traces are exported again", "")
+		r.history.add(r.now(), "Traces are exported again", "")
 	case ports.TraceFull:
-		r.history.add(r.clock.Now(), "The trace of requests for a session has ended", causeOf(e))
-	case ports.ForwardedByStranger:
-		r.history.stranger.Store(true)
-	case ports.TokenVerified, ports.KeysEndEarly, ports.CORSRefused, ports.LimiterOutageDecision,
-		ports.ConsoleRefused, ports.SpansLost:
+		r.history.add(r.now(), "The trace of requests for a session has ended", causeOf(e))
+	case ports.KeysEndEarly, ports.CORSRefused, ports.LimiterOutageDecision, ports.ConsoleRefused,
+		ports.SpansLost:
 		// Keys are shown as they are when the page is rendered; the others are not shown.
 	}
 }

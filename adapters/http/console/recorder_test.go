@@ -8,11 +8,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
 	"github.com/offload/sessiond/ports/portsfake"
 )
@@ -55,7 +57,10 @@ func TestTrafficCountsFifteenMinutes(t *testing.T) {
 
 func TestTrafficCountsEachDimensionAndBudget(t *testing.T) {
 	r := NewRecorder(portsfake.NewClock(noon))
-	seen := map[int]bool{countNew: true, countRenewed: true}
+	seen := map[int]bool{}
+	for count := range firstDimension {
+		seen[count] = true
+	}
 	for i, dimension := range throttle.Dimensions() {
 		for range i + 1 {
 			r.Record(context.Background(), ports.IssuanceThrottled{Dimension: dimension})
@@ -113,8 +118,9 @@ func TestInstallsFindTheMostFrequent(t *testing.T) {
 			i.add(now, install(3))
 		}
 	}
-	top := i.top(now)
+	top, all := i.top(now)
 	require.Len(t, top, topCount)
+	assert.Equal(t, 27_500, all)
 	for at, exact := range []int{10_000, 5_000, 2_500} {
 		assert.Equal(t, install(at+1), top[at].install)
 		assert.LessOrEqual(t, top[at].atLeast, exact)
@@ -130,11 +136,17 @@ func TestInstallsForget(t *testing.T) {
 	i.add(start.After(spanLength), install(1))
 	later := start.After(2 * spanLength)
 	i.add(later, install(2))
-	assert.Equal(t, []refused{{install(1), 2}, {install(2), 1}}, i.top(later))
-	assert.Equal(t, []refused{{install(1), 1}, {install(2), 1}}, i.top(start.After(3*spanLength)))
-	assert.Empty(t, i.top(start.After(24*time.Hour)))
+	at := func(now throttle.Instant, want int) []refused {
+		t.Helper()
+		top, all := i.top(now)
+		assert.Equal(t, want, all)
+		return top
+	}
+	assert.Equal(t, []refused{{install(1), 2}, {install(2), 1}}, at(later, 3))
+	assert.Equal(t, []refused{{install(1), 1}, {install(2), 1}}, at(start.After(3*spanLength), 2))
+	assert.Empty(t, at(start.After(24*time.Hour), 0))
 	i.add(start.After(3*spanLength), install(3)) // in place of the first summary
-	assert.Len(t, i.top(start.After(3*spanLength)), 3)
+	assert.Len(t, at(start.After(3*spanLength), 3), 3)
 }
 
 func TestHistoryIsBounded(t *testing.T) {
@@ -149,7 +161,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 	standing := r.history.read()
 	assert.Len(t, standing.incidents, historyLength)
-	assert.Equal(t, clock.Now(), standing.incidents[0].at, "the latest is the first")
+	assert.Equal(t, r.now(), standing.incidents[0].at, "the latest is the first")
 	for _, incident := range standing.incidents {
 		assert.LessOrEqual(t, len(incident.detail), maxDetail+len("…"))
 	}
@@ -157,6 +169,34 @@ func TestHistoryIsBounded(t *testing.T) {
 	assert.Len(t, standing.failing, 1)
 	r.Record(context.Background(), ports.Reloaded{Content: ports.KeysContent{}})
 	assert.Empty(t, r.history.read().failing)
+}
+
+// TestMemoryIsFixed records a day of all events that clients can cause, of 4096 installations in
+// turn: nothing is allocated.
+func TestMemoryIsFixed(t *testing.T) {
+	clock := portsfake.NewClock(noon)
+	r := NewRecorder(clock)
+	events := []ports.Event{ports.SessionIssued{}, ports.SessionIssued{Renewed: true},
+		ports.TokenVerified{Reason: token.ReasonUnknownKey}, ports.ForwardedByStranger{},
+		ports.RequestsShed{Budget: ports.BudgetWaiting}, ports.ConsoleRefused{},
+		ports.ConnectionRefused{Budget: ports.BudgetConnections}, ports.CORSRefused{},
+		ports.LimiterOutageDecision{}}
+	var refusals []ports.Event
+	for n := range 4096 {
+		refusals = append(refusals, ports.IssuanceThrottled{Install: install(n)})
+	}
+	second := 0
+	assert.Zero(t, testing.AllocsPerRun(24*3600, func() {
+		second++
+		for _, event := range events {
+			r.Record(context.Background(), event)
+		}
+		r.Record(context.Background(), refusals[second%len(refusals)])
+		r.Answered(500)
+		clock.Advance(time.Second)
+	}))
+	assert.Less(t, int(unsafe.Sizeof(*r)+unsafe.Sizeof(*r.traffic))+4*slotCount*counts, 64<<10,
+		"the size of all, but for the few incidents")
 }
 
 // BenchmarkRecord measures what the recorder adds to an event. The sub-benchmark none is the loop
@@ -173,6 +213,9 @@ func BenchmarkRecord(b *testing.B) {
 		{"none", none{}, func() ports.Event { return ports.SessionIssued{} }},
 		{"issued", recorder, func() ports.Event { return ports.SessionIssued{} }},
 		{"verified", recorder, func() ports.Event { return ports.TokenVerified{} }},
+		{"unknown key", recorder, func() ports.Event {
+			return ports.TokenVerified{Reason: token.ReasonUnknownKey}
+		}},
 		{"refused, few installations", recorder, func() ports.Event {
 			n++
 			return ports.IssuanceThrottled{Install: install(n % 8)}
@@ -189,6 +232,12 @@ func BenchmarkRecord(b *testing.B) {
 			}
 		})
 	}
+	b.Run("answered", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			recorder.Answered(200)
+		}
+	})
 	b.Run("issued, parallel", func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {

@@ -22,6 +22,11 @@ const (
 const (
 	countNew = iota
 	countRenewed
+	countAnswered   // requests
+	countFailed     // those among them that were answered with a 5xx
+	countUnknownKey // tokens with a key that is not in the keyset
+	countOutage     // outages of the shared storage that began
+	countStranger   // requests with forwarding headers of a peer that is not trusted
 	firstDimension
 )
 

@@ -29,6 +29,7 @@ type view struct {
 	History     []eventView  `json:"history"`
 
 	keyring *keys.Keyring
+	instant throttle.Instant // of At, by the monotonic clock
 }
 
 // check is one part of readiness.
@@ -44,18 +45,22 @@ type trafficView struct {
 	Issued      []int   `json:"issued"`
 	Renewed     []int   `json:"renewed"`
 	Refused     []int   `json:"refused"`
+	Failed      []int   `json:"failed"`
 	LastMinute  minute  `json:"last_minute"`
 	Shed        []count `json:"shed"`
 
-	shedLately []count
-	refusedBy  []count // lately, by dimension
+	quarter, lately []int // each count, in the 15 minutes and in the last one
+	shedLately      []count
+	refusedBy       []count // lately, by dimension
 }
 
-// minute holds the counts of the last minute.
+// minute holds the counts of the last minute: of sessions, and of requests to the public listener.
 type minute struct {
-	Issued  int `json:"issued"`
-	Renewed int `json:"renewed"`
-	Refused int `json:"refused"`
+	Issued   int `json:"issued"`
+	Renewed  int `json:"renewed"`
+	Refused  int `json:"refused"`
+	Answered int `json:"answered"`
+	Failed   int `json:"failed"`
 }
 
 // count is how often something of that name happened.
@@ -70,6 +75,20 @@ type limitsView struct {
 	Window     int                `json:"window_seconds"`
 	Dimensions []limitView        `json:"dimensions"`
 	Installs   []installView      `json:"installations"`
+	// InstallsRefused is how many refusals there were of all installations in the same time.
+	InstallsRefused int `json:"installations_refused"`
+}
+
+// half returns how many of the installations that are refused most have half of the refusals
+// together; 0 if these have less.
+func (l *limitsView) half() int {
+	sum := 0
+	for i, install := range l.Installs {
+		if sum += install.AtLeast; sum*2 >= l.InstallsRefused {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 type limitView struct {
@@ -96,6 +115,8 @@ type storageView struct {
 type outageView struct {
 	Since time.Time `json:"since"`
 	Cause string    `json:"cause"`
+
+	Age time.Duration `json:"-"`
 }
 
 type keyView struct {
@@ -122,6 +143,8 @@ type eventView struct {
 	At     time.Time `json:"at"`
 	What   string    `json:"what"`
 	Detail string    `json:"detail"`
+
+	Age time.Duration `json:"-"`
 }
 
 // view returns the present state.
@@ -131,13 +154,13 @@ func (c *Console) view() *view {
 	v := &view{At: now, Version: c.Version, Environment: c.Environment,
 		Uptime: int(c.Recorder.uptime(instant) / time.Second), Ready: true,
 		Checks: []check{}, Changes: []changeView{}, Warnings: append([]Warning{}, c.Warnings...),
-		History: []eventView{}, keyring: keyring}
+		History: []eventView{}, keyring: keyring, instant: instant}
 	for _, condition := range c.Readiness.Conditions() {
 		v.Ready = v.Ready && condition.Ready
 		v.Checks = append(v.Checks, check(condition))
 	}
 	c.counts(v, instant)
-	v.Storage = c.storage(standing)
+	v.Storage = c.storage(v, standing)
 	for _, key := range keyring.Keys() {
 		v.Keys = append(v.Keys, keyView{ID: key.ID(), Algorithm: key.Algorithm(),
 			State: keyring.StateAt(key, now), SignFrom: known(key.Plan().SignFrom),
@@ -150,7 +173,8 @@ func (c *Console) view() *view {
 		v.Certificate = &certView{NotAfter: c.CertificateEnds().UTC()}
 	}
 	for _, e := range standing.incidents {
-		v.History = append(v.History, eventView{e.at.UTC().Truncate(time.Second), e.what, e.detail})
+		v.History = append(v.History, eventView{e.at.wall.UTC().Truncate(time.Second), e.what,
+			e.detail, e.at.steady.Until(instant)})
 	}
 	v.Notices = c.notices(v, standing)
 	v.Status = worst(v.Notices)
@@ -177,8 +201,11 @@ func (c *Console) counts(v *view, now throttle.Instant) {
 		t.Issued = append(t.Issued, of[countNew])
 		t.Renewed = append(t.Renewed, of[countRenewed])
 		t.Refused = append(t.Refused, refused)
+		t.Failed = append(t.Failed, of[countFailed])
 	}
-	t.LastMinute = minute{Issued: lately[countNew], Renewed: lately[countRenewed]}
+	t.quarter, t.lately = sums, lately
+	t.LastMinute = minute{Issued: lately[countNew], Renewed: lately[countRenewed],
+		Answered: lately[countAnswered], Failed: lately[countFailed]}
 	l := &v.Limits
 	l.Mode, l.Window = c.Mode, int(c.Window/time.Second)
 	for i, dimension := range dimensions {
@@ -193,23 +220,25 @@ func (c *Console) counts(v *view, now throttle.Instant) {
 		t.shedLately = append(t.shedLately, count{string(budget), lately[firstBudget+i]})
 	}
 	l.Installs = []installView{}
-	for _, install := range c.Recorder.installs.top(now) {
+	top, all := c.Recorder.installs.top(now)
+	l.InstallsRefused = all
+	for _, install := range top {
 		l.Installs = append(l.Installs, installView{c.Pseudonyms.Of(install.install),
 			install.atLeast})
 	}
 }
 
-func (c *Console) storage(standing standing) storageView {
-	v := storageView{Kind: c.Storage, Shared: c.Storage.Shared()}
-	if !v.Shared {
-		return v
+func (c *Console) storage(v *view, standing standing) storageView {
+	s := storageView{Kind: c.Storage, Shared: c.Storage.Shared()}
+	if !s.Shared {
+		return s
 	}
-	v.OnOutage = c.OnOutage.String()
-	if standing.outage != nil {
-		v.Outage = &outageView{standing.outage.at.UTC().Truncate(time.Second),
-			standing.outage.detail}
+	s.OnOutage = c.OnOutage.String()
+	if began := standing.outage; began != nil {
+		s.Outage = &outageView{began.at.wall.UTC().Truncate(time.Second), began.detail,
+			began.at.steady.Until(v.instant)}
 	}
-	return v
+	return s
 }
 
 // whatOf describes what a dimension counts.

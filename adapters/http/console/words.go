@@ -53,6 +53,19 @@ func when(now, at time.Time) string {
 	return clock(now, at) + " (" + duration(now.Sub(at)) + " ago)"
 }
 
+// since returns an instant of the past that is so long ago.
+func since(now, at time.Time, age time.Duration) string {
+	return clock(now, at) + " (" + duration(age) + " ago)"
+}
+
+// plural returns n things.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return grouped(n) + " " + thing + "s"
+}
+
 // grouped returns n with a thin space between groups of three digits.
 func grouped(n int) string {
 	digits := strconv.Itoa(n)
