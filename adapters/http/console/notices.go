@@ -91,7 +91,7 @@ func (c *Console) notices(v *view, standing standing) []notice {
 	list = append(list, shedding(v)...)
 	list = append(list, c.storageFaults(v, standing)...)
 	list = append(list, c.logGaps()...)
-	list = append(list, c.rotation(v)...)
+	list = append(list, rotation(v)...)
 	slices.SortStableFunc(list, func(a, b notice) int { return cmp.Compare(b.Status, a.Status) })
 	return list
 }
@@ -167,8 +167,9 @@ func files(v *view, standing standing) []notice {
 	for _, f := range standing.failing {
 		n := notice{Status: statusCritical,
 			Summary: nameOf(f.material) + ": the changed files cannot be used",
-			Detail:  "What was read before stays in force. Cause: " + f.detail,
-			Remedy:  capital(cmp.Or(f.remedy, "repair the files")) + "; a restart would fail"}
+			Detail: "What was read before stays in force; a restart would fail. Cause: " +
+				f.detail,
+			Remedy: capital(cmp.Or(f.remedy, "repair the files"))}
 		switch f.material {
 		case ports.MaterialKeys:
 			n.Runbook = "SessiondKeysReloadFailing"

@@ -43,7 +43,7 @@ func page(v *view, live bool) ([]byte, error) {
 		newChart("New sessions", "issued", of.Issued, v.Traffic.Issued),
 		newChart("Renewed sessions", "renewed", of.Renewed, v.Traffic.Renewed),
 		newChart(refusals, "refused", of.Refused, v.Traffic.Refused),
-		newChart("Failed requests (5xx)", "failed", of.Failed, v.Traffic.Failed),
+		newChart("Failed requests", "failed", of.Failed, v.Traffic.Failed),
 	}
 	var text bytes.Buffer
 	if err := pages.Execute(&text, d); err != nil {

@@ -58,6 +58,14 @@ func TestBrowser(t *testing.T) {
 	w.Log.Await(t, "keys_reload_failed")
 	look.at("broken keyset", "Keyset: the changed files cannot be used")
 
+	w.redis.Kill()
+	w.play(24, 14) // the replica limits by itself, and takes the abuser for a new client
+	look.at("several at once", "The shared storage (redis) is out: each replica limits by itself")
+
+	w.keyset.Put(t, harness.HS256Key("2026-03", harness.StrongSecret, w.Clock.Now().Add(time.Hour)))
+	w.Log.Await(t, "keys_signer_missing")
+	look.at("no key signs", "No key signs: no sessions are issued")
+
 	look.page.Go(t, "http://"+w.Ops+"/")
 	look.page.AwaitReload(t)
 	look.page.Go(t, "http://"+w.Ops+"/?paused")
