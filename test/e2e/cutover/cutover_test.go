@@ -30,115 +30,110 @@ func claims(t *testing.T, token string) map[string]any {
 	return read
 }
 
-// serve starts the service with the variables of the backend that concern sessions, and more.
-func serve(t *testing.T, more harness.Env) *harness.Process {
-	t.Helper()
-	return harness.Start(t, harness.Env{"OFFLOAD_ENVIRONMENT": "production",
-		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID": "v2-default", "OFFLOAD_TRUSTED_PROXIES": "127.0.0.1",
-		"OFFLOAD_SESSION_BACKDATE_SECONDS": "2", "OFFLOAD_AI_PROVIDER": "openai"}.With(more))
-}
-
 // accepted fails unless both sides accept a session.
-func accepted(t *testing.T, service *harness.Process, backend *backend, tokens ...string) {
-	t.Helper()
+func (w *world) accepted(tokens ...string) {
+	w.t.Helper()
 	c := newClient("")
 	for i, token := range tokens {
-		assert.Equal(t, http.StatusOK, c.get(t, service.Public, "/v1/sessions/current", token).status,
+		assert.Equal(w.t, http.StatusOK,
+			c.get(w.t, w.service.Public, "/v1/sessions/current", token).status,
 			"sessiond refuses session %d", i)
-		assert.Equal(t, http.StatusOK, c.get(t, backend.address, "/v1/library", token).status,
+		assert.Equal(w.t, http.StatusOK, c.get(w.t, w.backend.address, "/v1/library", token).status,
 			"the backend refuses session %d", i)
 	}
 }
 
-// TestCutover takes the steps of the guide, in order, while clients use their sessions.
+// TestCutover takes the steps of the guide, in order, while clients use their sessions, and so runs
+// every block of commands.
 func TestCutover(t *testing.T) {
-	first := startBackend(t, "OFFLOAD_SESSION_SECRET="+secret)
-	w := newWorld(t, first)
-	c, proxy := newClient(""), w.nginx.Addr
-	old := c.issue(t, proxy, "install-of-the-backend", "")
+	ran := map[string]bool{}
+	for _, proxy := range []string{"nginx", "caddy"} {
+		t.Run(proxy, func(t *testing.T) { cutOver(t, proxy, ran) })
+	}
+	guide, err := os.ReadFile(guideFile)
+	require.NoError(t, err)
+	for _, block := range blocks(string(guide)) {
+		assert.True(t, ran[block], "no step runs the block %s", block)
+	}
+}
+
+func cutOver(t *testing.T, proxy string, ran map[string]bool) {
+	w := newWorld(t, proxy, ran)
+	c, site := newClient(""), w.site.address()
+	old := c.issue(t, site, "install-of-the-backend", "")
 	assert.True(t, old.fromBackend())
 	oldToken := old.token(t)
 	w.users.keep(oldToken)
-	w.say("before: the backend issues and verifies")
+	w.say("before: the backend issues and verifies, behind %s", proxy)
 	w.wait(50)
 
-	w.say("1. Compare")
-	w.run("check", 0)
-	w.write("etc/offload/backend.env", "OFFLOAD_ENVIRONMENT=production\n"+
-		"OFFLOAD_SESSION_SECRET=correct-horse-battery-staple-2024\n")
+	w.say("Compare")
+	w.write("etc/offload/backend.env", backendEnv("correct-horse-battery-staple-2024"))
 	assert.Contains(t, w.run("check", 1), "OFFLOAD_SESSION_SECRET")
+	w.write("etc/offload/backend.env", backendEnv(secret))
+	w.run("check", 0)
 
-	w.say("2. Run sessiond beside the backend")
-	service := serve(t, harness.Env{"OFFLOAD_SESSION_SECRET": secret})
-	w.route(service, first)
-	issued := c.issue(t, proxy, "install-of-sessiond", "")
+	w.say("Expect one wave of new sessions")
+	assert.Contains(t, w.run("simulate "+proxy, 0), "The tightest setting")
+
+	w.say("Move the keys")
+	w.run("import", 0)
+
+	w.say("Run sessiond beside the backend")
+	w.run("start", 0)
+	w.run("both sides", 0)
+	w.run("route "+proxy, 0)
+	w.run("routed", 0)
+	issued := c.issue(t, site, "install-of-sessiond", "")
 	assert.False(t, issued.fromBackend())
 	newToken := issued.token(t)
 	w.users.keep(newToken)
-	assert.LessOrEqual(t, claims(t, newToken)["iat"].(float64), float64(time.Now().Unix()-2))
-	accepted(t, service, first, oldToken, newToken)
-	assert.NotContains(t, w.run("both sides", 0, "BACKEND_TOKEN="+oldToken,
-		"SESSIOND_TOKEN="+newToken, "SESSIOND=http://"+service.Public,
-		"BACKEND=http://"+first.address), "refused")
+	w.accepted(oldToken, newToken)
 	w.wait(100)
-
-	w.say("3. Expect one wave of new sessions")
-	w.wave(service, first)
-	w.simulate()
+	w.wave()
 	w.wait(50)
 
-	w.say("4. Move the keys, and rotate")
-	w.run("import", 0)
-	withKeyset := serve(t, harness.Env{"OFFLOAD_SESSION_KEYSET_FILE": w.path("etc/sessiond/keyset.json")})
-	w.route(withKeyset, first)
-	assert.Zero(t, service.Stop(t))
-	service = withKeyset
-	accepted(t, service, first, oldToken, newToken)
-	w.say("sessiond serves with the keyset; both sides accept the sessions of before")
+	w.say("Rotate")
+	first := w.backend.address
+	list := w.run("rotate", 0)
+	kid := regexp.MustCompile(`(?m)^(\S+) +HS256 +pending`).FindStringSubmatch(list)[1]
+	w.accepted(oldToken, newToken)
+	assert.NotEqual(t, first, w.backend.address)
 	w.wait(50)
-
-	w.run("rotate", 0)
-	exported, err := os.ReadFile(w.path("etc/offload/signing-keys.json"))
-	require.NoError(t, err)
-	second := startBackend(t, "OFFLOAD_SESSION_SIGNING_KEYS="+string(exported))
-	w.route(service, second)
-	w.say("the backend serves with the exported keys")
-	w.wait(50)
-	kid := w.hasten()
+	w.hasten()
 	var rotated string
 	asked := 0
 	harness.Poll(t, "the new key signs", func() bool {
 		asked++ // each time a client with an address of its own
 		rotated = newClient(fmt.Sprintf("127.60.%d.%d", asked/200%200, asked%200+1)).issue(t,
-			service.Public, fmt.Sprintf("install-of-the-new-key-%d", asked), "").token(t)
+			site, fmt.Sprintf("install-of-the-new-key-%d", asked), "").token(t)
 		return claims(t, rotated)["kid"] == kid
 	})
 	w.users.keep(rotated)
-	accepted(t, service, second, oldToken, newToken, rotated)
-	assert.Equal(t, "invalid_token", c.get(t, first.address, "/v1/library", rotated).code(),
+	w.accepted(oldToken, newToken, rotated)
+	late := startBackend(t, []string{"OFFLOAD_SESSION_SECRET=" + secret})
+	assert.Equal(t, "invalid_token", c.get(t, late.address, "/v1/library", rotated).code(),
 		"a backend without the exported keys refuses sessions of the new key")
-	first.Kill()
+	late.Kill()
 	w.say("ten minutes later: the new key signs; both sides accept sessions of both keys")
 	w.wait(100)
 
-	w.say("5. What clients do not get")
+	w.say("What clients do not get")
 	w.differences(oldToken)
 	w.wait(50)
 
-	w.say("6. Back")
-	third := startBackend(t, "OFFLOAD_SESSION_SIGNING_KEYS="+string(exported),
-		"OFFLOAD_SESSION_TOKEN_ACTIVE_KID="+kid)
-	w.nginx.Reload(t, allTo(third))
-	w.say("nginx: everything to the backend; reloaded")
-	again := newClient("127.30.0.1").issue(t, proxy, "install-after-the-return", "")
+	w.say("Back")
+	w.run("back keys", 0)
+	w.run("back "+proxy, 0)
+	again := newClient("127.30.0.1").issue(t, site, "install-after-the-return", "")
 	assert.True(t, again.fromBackend())
-	accepted(t, service, third, oldToken, newToken, rotated, again.token(t))
+	assert.Equal(t, kid, claims(t, again.token(t))["kid"], "the backend signs with the new key")
+	w.accepted(oldToken, newToken, rotated, again.token(t))
 	w.users.keep(again.token(t))
 	w.wait(100)
-	assert.Zero(t, service.Stop(t))
-	second.Kill()
+	w.run("stop", 0)
 	for _, token := range []string{oldToken, newToken, rotated, again.token(t)} {
-		assert.Equal(t, http.StatusOK, c.get(t, proxy, "/v1/library", token).status)
+		assert.Equal(t, http.StatusOK, c.get(t, site, "/v1/library", token).status)
 	}
 	w.say("sessiond is stopped; the backend accepts every session that sessiond issued")
 	w.wait(100)
@@ -147,28 +142,28 @@ func TestCutover(t *testing.T) {
 }
 
 // wave has clients with v1 tokens come back behind one address.
-func (w *world) wave(service *harness.Process, backend *backend) {
+func (w *world) wave() {
 	t := w.t
 	c := newClient("127.40.0.1")
 	v1 := harness.ForgeToken(fmt.Sprintf(`{"install_id":"install-of-v1","exp":%d}`,
 		time.Now().Add(time.Hour).Unix()), secret)
-	for _, address := range []string{service.Public + "/v1/sessions/current",
-		backend.address + "/v1/library"} {
+	for _, address := range []string{w.service.Public + "/v1/sessions/current",
+		w.backend.address + "/v1/library"} {
 		host, path, _ := strings.Cut(address, "/")
 		got := c.get(t, host, "/"+path, v1)
 		assert.Equal(t, http.StatusUnauthorized, got.status)
 		assert.Equal(t, "invalid_token", got.code())
 	}
-	holder := c.issue(t, w.nginx.Addr, "install-that-holds-v2", "").token(t)
+	holder := c.issue(t, w.site.address(), "install-that-holds-v2", "").token(t)
 	granted, refused := 1, 0
 	for n := range 40 {
-		got := c.issue(t, w.nginx.Addr, fmt.Sprintf("install-of-v1-%04d", n), v1)
+		got := c.issue(t, w.site.address(), fmt.Sprintf("install-of-v1-%04d", n), v1)
 		switch got.status {
 		case http.StatusOK:
 			granted++
 			assert.Contains(t, got.header.Get("RateLimit-Policy"), `"ip"`, "a new session")
 			assert.Equal(t, http.StatusOK,
-				c.get(t, w.nginx.Addr, "/v1/library", got.token(t)).status)
+				c.get(t, w.site.address(), "/v1/library", got.token(t)).status)
 		case http.StatusTooManyRequests:
 			refused++
 			assert.NotEmpty(t, got.header.Get("Retry-After"))
@@ -179,22 +174,15 @@ func (w *world) wave(service *harness.Process, backend *backend) {
 	// A slow machine takes longer than a window, and then more are granted.
 	assert.GreaterOrEqual(t, granted, 32)
 	assert.Equal(t, 41, granted+refused)
-	got := c.issue(t, w.nginx.Addr, "install-that-holds-v2", holder)
+	got := c.issue(t, w.site.address(), "install-that-holds-v2", holder)
 	assert.Equal(t, http.StatusOK, got.status, "a renewal is not part of the wave")
 	assert.NotContains(t, got.header.Get("RateLimit-Policy"), `"ip"`)
 	w.say("a v1 token is invalid_token on both sides; of 41 new sessions behind one address %d are "+
 		"granted and %d refused with Retry-After; a renewal there is granted", granted, refused)
 }
 
-// simulate runs the command that computes the wave, once the guide has it as a step.
-func (w *world) simulate() {
-	if strings.Contains(w.guide, "<!-- cutover: simulate -->") {
-		assert.NotEmpty(w.t, w.run("simulate", 0))
-	}
-}
-
-// hasten lets the time pass until the pending key of the keyset signs, and returns its id.
-func (w *world) hasten() (kid string) {
+// hasten lets the time pass until the pending key of the keyset signs.
+func (w *world) hasten() {
 	t := w.t
 	name := w.path("etc/sessiond/keyset.json")
 	text, err := os.ReadFile(name)
@@ -208,20 +196,18 @@ func (w *world) hasten() (kid string) {
 		from, err := time.Parse(time.RFC3339, key["sign_from"].(string))
 		require.NoError(t, err)
 		if from.After(soon) {
-			kid = key["kid"].(string)
 			key["sign_from"] = soon.UTC().Format(time.RFC3339)
 		}
 	}
-	require.NotEmpty(t, kid, "no key is pending")
 	text, err = json.Marshal(set)
 	require.NoError(t, err)
 	harness.KeysetFile(name).Write(t, string(text), 0o600)
-	return kid
+	w.copyKeyset()
 }
 
 // differences shows what changes for clients.
 func (w *world) differences(backendToken string) {
-	t, proxy := w.t, w.nginx.Addr
+	t, proxy := w.t, w.site.address()
 	c := newClient("127.50.0.1")
 	id := claims(t, backendToken)["install_id"].(string)
 	assert.Contains(t, claims(t, backendToken), "user_id")

@@ -1,5 +1,5 @@
 // Package cutover_test runs the steps of cmd/sessiond/docs/cutover.md with the built service, a
-// stand-in for the Python backend, and nginx. TestCutover has the build tag languages, because it
+// stand-in for the Python backend, nginx and Caddy. TestCutover has the build tag languages, because it
 // needs Python.
 package cutover_test
 
