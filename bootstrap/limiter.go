@@ -44,8 +44,8 @@ type storage struct {
 	Followers     []follower     `group:"followers,flatten"`
 }
 
-// LastForgotten returns when the storage in memory forgot a subject last before its window was over;
-// 0 for never.
+// LastForgotten returns when the storage in memory forgot a subject last before its window was
+// over; 0 for never.
 type LastForgotten func() throttle.Instant
 
 func newLimiter(p limiterParts) (storage, error) {

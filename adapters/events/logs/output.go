@@ -58,8 +58,8 @@ func (o *Output) Write(line []byte) (int, error) {
 // Dropped returns how many lines were dropped. It is safe for concurrent use.
 func (o *Output) Dropped() int64 { return o.dropped.Load() }
 
-// Missing returns how many lines were dropped that no line in the log reports yet: more than 0 means
-// that the reader of the log has gone, or that it is too slow at the moment. It is safe for
+// Missing returns how many lines were dropped that no line in the log reports yet. More than 0
+// means that the reader of the log has gone, or that it is too slow at the moment. It is safe for
 // concurrent use.
 func (o *Output) Missing() int64 { return max(o.dropped.Load()-o.reported.Load(), 0) }
 

@@ -42,8 +42,8 @@ func (c *Console) signing(v *view) []notice {
 	return list
 }
 
-// rotation returns a rotation that is under way. Without a key that signs there is none: the key that
-// signs next is what is waited for.
+// rotation returns a rotation that is under way. Without a key that signs there is none: the key
+// that signs next is what is waited for.
 func rotation(v *view) []notice {
 	if _, signs := v.keyring.SignerAt(v.At); !signs {
 		return nil

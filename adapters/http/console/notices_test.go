@@ -49,8 +49,8 @@ func (w *world) json(t *testing.T) (read decoded) {
 
 const documents = "../../../cmd/sessiond/"
 
-// named checks that a notice names an entry of the runbook, unless there is nothing to do, and is at
-// least as bad as the alert of that name.
+// named checks that a notice names an entry of the runbook, unless there is nothing to do, and is
+// at least as bad as the alert of that name.
 func named(t *testing.T, n notice) {
 	t.Helper()
 	if n.Status == "info" {
@@ -295,7 +295,7 @@ func TestHeadline(t *testing.T) {
 	})
 }
 
-// TestClockSteps has the wall clock stepped while an outage lasts: how long it has lasted stays true.
+// TestClockSteps steps the wall clock while an outage lasts: how long it has lasted stays true.
 func TestClockSteps(t *testing.T) {
 	for _, step := range []time.Duration{-3 * time.Hour, 50 * time.Hour} {
 		w := newWorld(t)

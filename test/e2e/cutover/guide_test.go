@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEveryBlockIsRun fails for a block of commands in the guide that TestCutover cannot run, because
-// it has no name.
+// TestEveryBlockIsRun fails for a block of commands in the guide that TestCutover cannot run,
+// because it has no name.
 func TestEveryBlockIsRun(t *testing.T) {
 	guide, err := os.ReadFile("../../../cmd/sessiond/docs/cutover.md")
 	require.NoError(t, err)

@@ -147,8 +147,8 @@ func (m *machine) systemctl(args ...string) {
 	}
 }
 
-// startService starts the service as the unit says: with a copy of the keyset, with its variables and
-// then those of /etc/sessiond/sessiond.env, and on the socket.
+// startService starts the service as the unit says: with a copy of the keyset, with its variables
+// and then those of /etc/sessiond/sessiond.env, and on the socket.
 func (m *machine) startService() {
 	m.t.Helper()
 	m.copyKeyset()

@@ -1,6 +1,6 @@
 // Package cutover_test runs the steps of cmd/sessiond/docs/cutover.md with the built service, a
-// stand-in for the Python backend, nginx and Caddy. TestCutover has the build tag languages, because it
-// needs Python.
+// stand-in for the Python backend, nginx and Caddy. TestCutover has the build tag languages,
+// because it needs Python.
 package cutover_test
 
 import (
