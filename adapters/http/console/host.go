@@ -18,8 +18,8 @@ const policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-acti
 
 // protect gives every response, refusals and errors too, the headers that protect the operator's
 // browser. It refuses requests that name the service by a host that is neither an address,
-// localhost nor one of the configured names. A web page whose own name leads to this address (DNS rebinding) has
-// the browser send that name, and must not read the console.
+// localhost nor one of the configured names. A web page whose own name leads to this address (DNS
+// rebinding) has the browser send that name, and must not read the console.
 func (c *Console) protect(next server.Handler) server.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		header := w.Header()
