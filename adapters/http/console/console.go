@@ -70,8 +70,8 @@ type Parts struct {
 	Pseudonyms throttle.Pseudonyms
 	// CertificateEnds returns when the certificate in force ends; nil without TLS.
 	CertificateEnds func() time.Time
-	// LastForgotten returns when the limiter forgot a subject last before its window was over, 0 for
-	// never; nil without a limiter in memory.
+	// LastForgotten returns when the limiter forgot a subject last before its window was over, 0
+	// for never; nil without a limiter in memory.
 	LastForgotten func() throttle.Instant
 	// LogLinesMissing returns how many lines of the log were lost since one could be written.
 	LogLinesMissing func() int64

@@ -85,12 +85,11 @@ func TestFloodOfViewers(t *testing.T) {
 		Read: waited, Idle: waited}, server.Handshake{}, slog.New(slog.DiscardHandler))
 	var flood sync.WaitGroup
 	defer flood.Wait()
-	defer srv.Shutdown(ended())
+	defer srv.Shutdown(ended()) // closes the connections
 
 	const request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	for range connections - 1 {
 		conn := listener.dial(t)
-		defer func() { _ = conn.Close() }()
 		begun := make(chan struct{})
 		flood.Go(func() {
 			_, err := conn.Write([]byte(request))

@@ -26,17 +26,15 @@ type EvictionWatch struct {
 	server *Storage
 	events ports.Events
 	// pending holds at most one requested query: a second one would add nothing.
-	pending  chan struct{}
-	interval time.Duration // repairInterval, unless a test shortens it
-	stop     context.CancelFunc
-	running  sync.WaitGroup
+	pending chan struct{}
+	stop    context.CancelFunc
+	running sync.WaitGroup
 }
 
 // WatchEviction returns a watch of the server, which records to events. It runs between Start and
 // Stop.
 func (s *Storage) WatchEviction(events ports.Events) *EvictionWatch {
-	return &EvictionWatch{server: s, events: events, pending: make(chan struct{}, 1),
-		interval: repairInterval}
+	return &EvictionWatch{server: s, events: events, pending: make(chan struct{}, 1)}
 }
 
 // Record implements ports.Events.
@@ -72,31 +70,37 @@ func (w *EvictionWatch) request() {
 
 // run makes each requested query until ctx is done.
 func (w *EvictionWatch) run(ctx context.Context) {
-	recorded := NoEviction
+	recorded, forgo := NoEviction, func() bool { return false }
+	defer func() { forgo() }()
 	for {
-		var again <-chan time.Time
-		if recorded != NoEviction {
-			again = time.After(w.interval)
-		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.pending:
-		case <-again:
 		}
-		query, cancel := context.WithTimeout(ctx, queryTimeout)
-		policy, err := w.server.EvictionPolicy(query)
-		cancel()
-		if err != nil || policy == recorded {
-			continue
+		recorded = w.look(ctx, recorded)
+		forgo()
+		if recorded != NoEviction {
+			forgo = w.server.server.after(repairInterval, w.request)
 		}
-		recorded = policy
-		if policy == NoEviction {
-			w.events.Record(ctx, ports.LimiterRepaired{})
-			continue
-		}
+	}
+}
+
+// look makes a query, records a policy other than the one that was recorded last, and returns the
+// one that is recorded now.
+func (w *EvictionWatch) look(ctx context.Context, recorded string) string {
+	query, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	policy, err := w.server.EvictionPolicy(query)
+	switch {
+	case err != nil || policy == recorded:
+		return recorded
+	case policy == NoEviction:
+		w.events.Record(ctx, ports.LimiterRepaired{})
+	default:
 		w.events.Record(ctx, ports.LimiterMisconfigured{Problem: evictionProblem(policy)})
 	}
+	return policy
 }
 
 // evictionProblem describes a server that evicts keys.

@@ -94,18 +94,28 @@ func TestWatchesRepair(t *testing.T) {
 		}
 		return usual(command)
 	})
+	storage := open(t, fake.url(), patient)
+	timers := storage.OnTimers()
+	next := func() redis.Timer {
+		for {
+			if timer := nextTimer(t, timers); timer.After == redis.RepairInterval {
+				return timer
+			}
+		}
+	}
 	var log recorder
-	watch := open(t, fake.url(), patient).WatchEviction(&log)
-	watch.LookEvery(time.Millisecond)
+	watch := storage.WatchEviction(&log)
 	watch.Start()
 	defer watch.Stop()
-	log.await(t, ports.LimiterMisconfigured{Problem: "names a server whose maxmemory-policy is " +
-		"allkeys-lru: when its memory is full it evicts grants, and limits no longer hold"})
+	evicts := ports.LimiterMisconfigured{Problem: "names a server whose maxmemory-policy is " +
+		"allkeys-lru: when its memory is full it evicts grants, and limits no longer hold"}
+	log.await(t, evicts)
+	next().Call()
+	again := next()
+	log.await(t, evicts)
 	policy.Store("noeviction")
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		recorded := log.recorded()
-		assert.Equal(c, ports.LimiterRepaired{}, recorded[len(recorded)-1])
-	}, redisserver.Timeout, time.Millisecond, "timed out waiting for the repair to be recorded")
+	again.Call()
+	log.await(t, evicts, ports.LimiterRepaired{})
 }
 
 // TestWatchesEvictionPolicyOfNextServer connects anew to a server that evicts, without an outage.

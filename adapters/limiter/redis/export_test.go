@@ -60,9 +60,6 @@ func (s *Storage) TakeBack(ctx context.Context, check throttle.Check,
 	return s.takeBack(ctx, l.client, check, int64(given))
 }
 
-// LookEvery makes a watch look that often whether a server that evicts still does.
-func (w *EvictionWatch) LookEvery(interval time.Duration) { w.interval = interval }
-
 // Timer is a call that a storage wants after a time.
 type Timer struct {
 	After time.Duration
@@ -84,6 +81,9 @@ func (s *Storage) OnTimers() <-chan Timer {
 const (
 	MinLife, MaxLife, LifeRetry, FailureRest = minLife, maxLife, lifeRetry, failureRest
 )
+
+// RepairInterval is how often a server that evicts grants is asked whether it still does.
+const RepairInterval = repairInterval
 
 // Classify returns the storage's error for one of rueidis, of the system or of a context.
 func Classify(err error) *UnavailableError { return unavailable(err) }
