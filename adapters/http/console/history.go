@@ -41,6 +41,8 @@ type history struct {
 	failing map[ports.Material]failure
 	// misconfigured is how the shared storage is misconfigured; nil if it is not.
 	misconfigured *incident
+	// traces is since when traces are lost, and why; nil if they are not.
+	traces *incident
 }
 
 // add keeps an incident in place of the oldest one.
@@ -105,6 +107,20 @@ func (h *history) storageRepaired(at moment) {
 	h.keep(at, "The shared storage is no longer misconfigured", "")
 }
 
+func (h *history) tracesLost(at moment, cause error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	began := h.keep(at, "Traces are not exported", cause.Error())
+	h.traces = &began
+}
+
+func (h *history) tracesExported(at moment) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.traces = nil
+	h.keep(at, "Traces are exported again", "")
+}
+
 func (h *history) reloaded(at moment, material ports.Material) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -126,6 +142,7 @@ type standing struct {
 	policy        ports.OutagePolicy
 	failing       []failure
 	misconfigured *incident
+	traces        *incident
 }
 
 // failure is a material whose changed files cannot be used.
@@ -139,7 +156,7 @@ func (h *history) read() standing {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := standing{incidents: slices.Clone(h.incidents), outage: h.outage, policy: h.policy,
-		misconfigured: h.misconfigured}
+		misconfigured: h.misconfigured, traces: h.traces}
 	slices.Reverse(s.incidents)
 	for _, material := range ports.Materials() {
 		if f, ok := h.failing[material]; ok {

@@ -91,6 +91,7 @@ func (c *Console) notices(v *view, standing standing) []notice {
 	list = append(list, shedding(v)...)
 	list = append(list, c.storageFaults(v, standing)...)
 	list = append(list, c.logGaps()...)
+	list = append(list, untraced(v, standing)...)
 	list = append(list, rotation(v)...)
 	slices.SortStableFunc(list, func(a, b notice) int { return cmp.Compare(b.Status, a.Status) })
 	return list
@@ -181,6 +182,17 @@ func files(v *view, standing standing) []notice {
 		list = append(list, n.began(f.at, v.instant))
 	}
 	return list
+}
+
+// untraced returns that traces are lost.
+func untraced(v *view, standing standing) []notice {
+	began := standing.traces
+	if began == nil {
+		return nil
+	}
+	return []notice{notice{Status: statusAttention, Summary: "Traces are lost",
+		Detail: "Cause: " + began.detail, Remedy: "Look at the collector",
+		Runbook: "SessiondTracesLost"}.began(began.at, v.instant)}
 }
 
 // logGaps returns that lines of the log are lost.

@@ -7,8 +7,10 @@ import (
 )
 
 const (
-	// certificateSoon is how long before its end a certificate should have been renewed.
+	// certificateSoon is how long before its end a certificate should have been renewed, and
+	// certificateNow how long before it someone must do it at once.
 	certificateSoon = 7 * 24 * time.Hour
+	certificateNow  = time.Hour
 	// gapSoon is how long before a time without a signing key the console warns of it.
 	gapSoon = 7 * 24 * time.Hour
 )
@@ -63,16 +65,17 @@ func expiring(v *view) []notice {
 	if v.Certificate == nil {
 		return nil
 	}
-	n := notice{Remedy: "Renew it: no restart is needed", Runbook: "SessiondCertificateEnds"}
 	ends := v.Certificate.NotAfter
+	n := notice{Status: statusCritical, Summary: "The certificate ends " + when(v.At, ends),
+		Detail: "From then on, clients refuse to connect.", Remedy: "Renew it: no restart is needed",
+		Runbook: "SessiondCertificateEndsNow"}
 	switch {
 	case !ends.After(v.At):
-		n.Status, n.Summary = statusCritical, "The certificate has ended"
-		n.Detail = "Clients refuse to connect."
+		n.Summary, n.Detail = "The certificate has ended", "Clients refuse to connect."
 		n.Since, n.Age = known(ends), v.At.Sub(ends)
+	case ends.Before(v.At.Add(certificateNow)):
 	case ends.Before(v.At.Add(certificateSoon)):
-		n.Status, n.Summary = statusAttention, "The certificate ends "+when(v.At, ends)
-		n.Detail = "From then on, clients refuse to connect."
+		n.Status, n.Runbook = statusAttention, "SessiondCertificateEnds"
 	default:
 		return nil
 	}

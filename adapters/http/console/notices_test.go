@@ -186,7 +186,10 @@ func TestHeadline(t *testing.T) {
 		well(w)
 		w.clock.Advance(2 * 24 * time.Hour)
 		assert.Contains(t, headline(t, w.page(t)), "The certificate ends 24 Feb 12:00 (in 5 d 23 h)")
-		w.clock.Advance(7 * 24 * time.Hour)
+		assert.Equal(t, "attention", w.json(t).Status)
+		w.clock.Advance(6*24*time.Hour - time.Hour)
+		shown(w, "The certificate ends 12:00:00 (in 59 min)", "critical")
+		w.clock.Advance(time.Hour)
 		shown(w, "The certificate has ended", "critical")
 	})
 	t.Run("storage", func(t *testing.T) {
@@ -312,10 +315,13 @@ func TestClockSteps(t *testing.T) {
 	}
 }
 
-func TestTracesInHistory(t *testing.T) {
+func TestTraces(t *testing.T) {
 	w := newWorld(t)
 	w.record(1, ports.TracesLost{Cause: errors.New("refused")})
+	assert.Equal(t, "Traces are lost", headline(t, w.page(t)))
+	named(t, w.json(t).Notices[0])
 	w.record(1, ports.TracesExported{})
+	assert.Equal(t, "All is well", headline(t, w.page(t)))
 	w.record(1, ports.TraceFull{})
 	w.record(1, ports.TraceFull{Cause: errors.New("no space left on device")})
 	page := w.page(t)

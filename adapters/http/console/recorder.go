@@ -87,9 +87,9 @@ func (r *Recorder) Record(_ context.Context, event ports.Event) {
 	case ports.SignerFound:
 		r.history.add(r.now(), "A key signs again", "")
 	case ports.TracesLost:
-		r.history.add(r.now(), "Traces are not exported", e.Cause.Error())
+		r.history.tracesLost(r.now(), e.Cause)
 	case ports.TracesExported:
-		r.history.add(r.now(), "Traces are exported again", "")
+		r.history.tracesExported(r.now())
 	case ports.TraceFull:
 		r.history.add(r.now(), "The trace of requests for a session has ended", causeOf(e))
 	case ports.KeysEndEarly, ports.CORSRefused, ports.LimiterOutageDecision, ports.ConsoleRefused,
