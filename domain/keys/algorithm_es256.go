@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -18,10 +19,11 @@ const (
 	p256Signature = 2 * p256Size
 )
 
-// p256Order is the order of P-256, and p256HalfOrder the greatest s of the lower half.
+// p256Order is the order of P-256, and p256HalfOrder the greatest s of the lower half, as it is in a
+// signature.
 var (
 	p256Order     = elliptic.P256().Params().N
-	p256HalfOrder = new(big.Int).Rsh(p256Order, 1)
+	p256HalfOrder = new(big.Int).Rsh(p256Order, 1).FillBytes(make([]byte, p256Size))
 )
 
 // es256 is ECDSA with P-256 and SHA-256 (RFC 7518 §3.4). The material is the scalar and the
@@ -75,12 +77,12 @@ func (p p256Pair) appendSignature(to, message []byte) []byte {
 	if rest, err := asn1.Unmarshal(encoded, &signature); err != nil || len(rest) > 0 {
 		panic("keys: ES256: not the encoding of a signature") // impossible
 	}
-	if signature.S.Cmp(p256HalfOrder) > 0 {
-		signature.S.Sub(p256Order, signature.S)
-	}
 	var halves [p256Signature]byte
 	signature.R.FillBytes(halves[:p256Size])
 	signature.S.FillBytes(halves[p256Size:])
+	if !(es256{}).canonical(halves[:]) {
+		signature.S.Sub(p256Order, signature.S).FillBytes(halves[p256Size:])
+	}
 	return append(to, halves[:]...)
 }
 
@@ -99,7 +101,7 @@ func (p p256Pair) verify(message, signature []byte) bool {
 // anyone can compute.
 func (es256) canonical(signature []byte) bool {
 	return len(signature) == p256Signature &&
-		new(big.Int).SetBytes(signature[p256Size:]).Cmp(p256HalfOrder) <= 0
+		bytes.Compare(signature[p256Size:], p256HalfOrder) <= 0
 }
 
 // generate draws until the bytes are a scalar: not zero, and below the order.

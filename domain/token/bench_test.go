@@ -1,7 +1,10 @@
 package token_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/sha256"
 	"strings"
@@ -19,7 +22,7 @@ func BenchmarkSign(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		key  keys.Key
-	}{{"compact", kid}, {"JWS", pair}} {
+	}{{"compact", kid}, {"JWS", pair}, {"JWS of ES256", point}} {
 		claims := settings.Claims(installID(b, "3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11"), c.key.ID(),
 			noon)
 		text := token.Sign(claims, c.key)
@@ -42,7 +45,7 @@ func BenchmarkVerify(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		key  keys.Key
-	}{{"compact", kid}, {"JWS", pair}} {
+	}{{"compact", kid}, {"JWS", pair}, {"JWS of ES256", point}} {
 		text := token.Sign(settings.Claims(installID(b, "3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11"),
 			c.key.ID(), noon), c.key)
 		b.Run(c.name, func(b *testing.B) {
@@ -86,6 +89,9 @@ func lowerBound(
 				return ed25519.Verify(public, message, signature)
 			}
 	}
+	if key.Algorithm() == keys.ES256 {
+		return es256LowerBound(key)
+	}
 	secret := key.Secret()
 	sign = func(message []byte) []byte {
 		mac := hmac.New(sha256.New, secret)
@@ -94,5 +100,27 @@ func lowerBound(
 	}
 	return sign, func(message, signature []byte) bool {
 		return hmac.Equal(sign(message), signature)
+	}
+}
+
+// es256LowerBound is lowerBound for ES256. A signature is in ASN.1, and has either s.
+func es256LowerBound(
+	key keys.Key,
+) (sign func([]byte) []byte, verify func(message, signature []byte) bool) {
+	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), key.Secret())
+	if err != nil {
+		panic(err)
+	}
+	sign = func(message []byte) []byte {
+		digest := sha256.Sum256(message)
+		signature, err := private.Sign(nil, digest[:], crypto.SHA256)
+		if err != nil {
+			panic(err)
+		}
+		return signature
+	}
+	return sign, func(message, signature []byte) bool {
+		digest := sha256.Sum256(message)
+		return ecdsa.VerifyASN1(&private.PublicKey, digest[:], signature)
 	}
 }
