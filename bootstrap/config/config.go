@@ -79,8 +79,8 @@ type Config struct {
 	// Origins are the web origins whose scripts may request sessions, in the form that browsers
 	// send.
 	Origins []string
-	// PublicOrigins are the origins under which clients reach the service, in the form that browsers
-	// send: https or http, lower case, without a default port.
+	// PublicOrigins are the origins under which clients reach the service: https or http, in the
+	// form that browsers send, which is lower case without a default port.
 	PublicOrigins []string
 	// HTTP2 is true if the public listener speaks HTTP/2 as well as HTTP/1.1.
 	HTTP2 bool

@@ -84,8 +84,8 @@ type prepared interface {
 }
 
 // How long a new key waits whose public part other services read. publishedSignAfter is long:
-// gateways and clouds cache a published set for hours, whatever its max-age says. The least is twice
-// the max-age.
+// gateways and clouds cache a published set for hours, whatever its max-age says. The least is
+// twice the max-age.
 const (
 	publishedSignAfter    = 24 * time.Hour
 	publishedMinSignAfter = 600 * time.Second

@@ -19,8 +19,8 @@ const (
 	p256Signature = 2 * p256Size
 )
 
-// p256Order is the order of P-256, and p256HalfOrder the greatest s of the lower half, as it is in a
-// signature.
+// p256Order is the order of P-256, and p256HalfOrder the greatest s of its lower half, as written
+// in a signature.
 var (
 	p256Order     = elliptic.P256().Params().N
 	p256HalfOrder = new(big.Int).Rsh(p256Order, 1).FillBytes(make([]byte, p256Size))

@@ -82,8 +82,8 @@ func TestES256SignsAsRFC6979(t *testing.T) {
 	}
 }
 
-// TestES256HalfOfTheOrder checks which s is canonical at the bound: half of the order, rounded down,
-// is the last.
+// TestES256HalfOfTheOrder checks which s is canonical at the bound: half of the order, rounded
+// down, is the last.
 func TestES256HalfOfTheOrder(t *testing.T) {
 	half := new(big.Int).Rsh(new(big.Int).SetBytes(unhex(t, orderP256)), 1)
 	next := new(big.Int).Add(half, big.NewInt(1))

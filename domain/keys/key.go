@@ -131,8 +131,8 @@ func (k Key) Form() Form {
 func (k Key) Plan() Plan { return k.plan }
 
 // Secret returns a copy of the key's private part: all of a symmetric key, the seed of an Ed25519
-// key, the scalar of a P-256 key, nil for a key that only verifies. It is for the policy that checks secrets and for the file
-// that stores them; nothing else needs it.
+// key, the scalar of a P-256 key, nil for a key that only verifies. It is for the policy that
+// checks secrets and for the file that stores them; nothing else needs it.
 func (k Key) Secret() []byte {
 	private, ok := k.algorithm.private(*k.material)
 	if !ok {

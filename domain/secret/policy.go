@@ -79,7 +79,8 @@ func (p Policy) AssessBytes(material []byte) []Finding {
 }
 
 // AssessSeed judges a private key that consists of random bytes, such as the 32 bytes of `d` of an
-// Ed25519 key or of a P-256 key (RFC 8037, RFC 7518). The only rule is that it must not be published.
+// Ed25519 key or of a P-256 key (RFC 8037, RFC 7518). The only rule is that it must not be
+// published.
 func (p Policy) AssessSeed(seed []byte) []Finding {
 	var found findings
 	if p.isPublished(seed) {

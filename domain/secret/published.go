@@ -17,8 +17,8 @@ import (
 var knownSecrets string
 
 // publishedScalars lists, in the same form, P-256 private keys that are publicly known: those of
-// RFC 6979 A.2.5, RFC 7515 A.3 and RFC 7517 A.2, jwt.io's, and the scalar 1, whose public key is the
-// base point.
+// RFC 6979 A.2.5, RFC 7515 A.3 and RFC 7517 A.2, jwt.io's, and the scalar 1, whose public key is
+// the base point.
 const publishedScalars = `
 b70385660302dca8
 cfcef6cfb631f2a3

@@ -80,8 +80,8 @@ func TestOpenSSLVerifiesOurTokens(t *testing.T) {
 	}
 }
 
-// TestOpenSSLMakesOurKeys shows that a key that openssl generates becomes a key of a keyset, and that
-// we verify what openssl signs with it.
+// TestOpenSSLMakesOurKeys shows that a key that openssl generates becomes a key of a keyset, and
+// that we verify what openssl signs with it.
 func TestOpenSSLMakesOurKeys(t *testing.T) {
 	folder := opensslFolder(t.TempDir())
 	require.True(t, folder.run(t, "genpkey", "-algorithm", "EC", "-pkeyopt",

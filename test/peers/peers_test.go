@@ -108,8 +108,9 @@ func TestWeVerifyTokensOfPeers(t *testing.T) {
 	}
 }
 
-// withLowerS returns a token of ES256 with the lower of the two values that s may have, and any other
-// one as it is. The peers write either, and we accept one: with the other, a token is rejected.
+// withLowerS returns a token of ES256 with the lower of the two values that s may have, and any
+// other one as it is. The peers write either, and we accept one: with the other, a token is
+// rejected.
 func withLowerS(t testing.TB, text string) string {
 	t.Helper()
 	if !strings.Contains(decoded(t, text, 0), `"ES256"`) {
