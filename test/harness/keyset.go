@@ -12,8 +12,8 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// JWKSPath is the path that publishes the public keys, DiscoveryPath that of the document that names
-// their address.
+// JWKSPath is the path that publishes the public keys, DiscoveryPath that of the document that
+// names their address.
 const (
 	JWKSPath      = "/.well-known/jwks.json"
 	DiscoveryPath = "/.well-known/openid-configuration"

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,8 +59,9 @@ func published(t *testing.T, client *harness.Client, token string) bool {
 		case key.Crv == "Ed25519":
 			return ed25519.Verify(decode(key.X), signed, signature)
 		case key.Crv == "P-256":
-			public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(decode(key.X)),
-				Y: new(big.Int).SetBytes(decode(key.Y))}
+			public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(),
+				slices.Concat([]byte{4}, decode(key.X), decode(key.Y)))
+			require.NoError(t, err)
 			digest := sha256.Sum256(signed)
 			return ecdsa.Verify(public, digest[:], new(big.Int).SetBytes(signature[:32]),
 				new(big.Int).SetBytes(signature[32:]))
