@@ -17,7 +17,10 @@ import (
 // one: a rate over a series that begins with a failure misses that.
 func TestFirstFailureIsSeen(t *testing.T) {
 	t.Parallel()
-	service := harness.Start(t, nil)
+	// The route of discovery exists if the issuer is a public origin.
+	const origin = "https://sessions.example.com"
+	service := harness.Start(t, harness.Env{"OFFLOAD_PUBLIC_ORIGINS": origin,
+		"OFFLOAD_SESSION_TOKEN_ISSUER": origin})
 	var described struct {
 		Paths map[string]map[string]any
 	}
