@@ -52,8 +52,8 @@ type ListenError struct {
 	Cause   error
 }
 
-// Error returns the variable, the cause and what to do. It withholds a cause that quotes what may be
-// a secret.
+// Error returns the variable, the cause and what to do. It withholds a cause that quotes what may
+// be a secret.
 func (e *ListenError) Error() string {
 	text := e.Variable + ": cannot listen: " + config.ShownError(e.Address, e.Cause)
 	if remedy := server.ListenRemedy(e.Address, e.Cause); remedy != "" {

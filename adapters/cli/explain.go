@@ -26,13 +26,13 @@ type Client struct {
 
 // ExplainReport describes the limits of one client.
 type ExplainReport struct {
-	// Peer is the address that was given, or "unix" for a proxy at a Unix socket, and Trusted whether
-	// it is a trusted proxy.
+	// Peer is the address that was given, or "unix" for a proxy at a Unix socket, and Trusted
+	// whether it is a trusted proxy.
 	Peer    string `json:"peer"`
 	Trusted bool   `json:"peer_is_trusted_proxy"`
 	// Client is the address of the client after the walk over the proxies. Prefix is what of it
-	// counts as one client, and Network the network that it lies in; empty if there is none. A client
-	// without an address has none of them.
+	// counts as one client, and Network the network that it lies in; empty if there is none. A
+	// client without an address has none of them.
 	Client  string `json:"client"`
 	Prefix  string `json:"prefix"`
 	Network string `json:"network"`

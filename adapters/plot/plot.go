@@ -118,7 +118,7 @@ func (c *chart) draw(place draw.Canvas) {
 	legend := c.Legend
 	c.Legend = plot.NewLegend()
 	height := vg.Length(c.lines) * ofLine
-	c.Plot.Draw(draw.Crop(place, 0, 0, height, 0))
+	c.Draw(draw.Crop(place, 0, 0, height, 0))
 	legend.Draw(draw.Crop(place, 0, 0, 0, height-place.Size().Y))
 }
 

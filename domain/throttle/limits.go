@@ -3,7 +3,7 @@ package throttle
 // Limits holds a limit for each dimension; 0 for one that is not limited.
 type Limits [ByRenewalAddress + 1]int
 
-// Off, as a limit that is tried, turns a dimension off, where 0 would leave it as it was recorded.
+// Off is a limit to try. It turns a dimension off, where 0 would leave it as it was recorded.
 const Off = -1
 
 // Of returns the limit of a dimension.

@@ -33,6 +33,3 @@ func publicBinary(t *testing.T, folder string) string {
 	require.NoError(t, target.Close())
 	return path
 }
-
-// digestKey is a strong secret other than that of the keyset.
-const digestKey = "q9J3v1mZx7TqgB0sYw4nKd8RfUe2LhCa5oPiXtMuVbE"

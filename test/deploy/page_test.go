@@ -39,8 +39,8 @@ type followed struct {
 	calls     []string // of the tools that stand in for those that the test does not run
 }
 
-// follow runs the commands of a section as they are written, in a copy of the examples in place of a
-// checkout. Tools of containers and clusters are called and do nothing, and no owner is changed.
+// follow runs the commands of a section as they are written, in a copy of the examples in place of
+// a checkout. Tools of containers and clusters are called and do nothing, and no owner is changed.
 // It fails if a file was created in the checkout, or can be read by another user.
 func follow(t *testing.T, heading string) followed {
 	t.Helper()
@@ -50,7 +50,7 @@ func follow(t *testing.T, heading string) followed {
 	for _, path := range []string{f.home, f.srv, bin} {
 		require.NoError(t, os.Mkdir(path, 0o755))
 	}
-	require.NoError(t, os.CopyFS(filepath.Join(checkout, "cmd/sessiond/deploy"), os.DirFS(examples)))
+	require.NoError(t, os.CopyFS(filepath.Join(checkout, "cmd", "sessiond", "deploy"), os.DirFS(examples)))
 	before := files(t, checkout)
 	log := filepath.Join(folder, "calls")
 	for _, tool := range []string{"make", "docker", "kubectl"} {
@@ -112,7 +112,7 @@ func assertIgnored(t *testing.T, name string) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, ".gitignore"), text, 0o644))
 	for _, args := range [][]string{{"init", "--quiet"}, {"check-ignore", "--quiet", name},
-		{"check-ignore", "--quiet", filepath.Join("cmd/sessiond/deploy/compose", name)}} {
+		{"check-ignore", "--quiet", filepath.Join("cmd", "sessiond", "deploy", "compose", name)}} {
 		output, err := exec.Command("git", append([]string{"-C", folder}, args...)...).CombinedOutput()
 		require.NoError(t, err, "%s: git %v: %s", name, args, output)
 	}

@@ -111,8 +111,8 @@ func TestUnitServes(t *testing.T) {
 	next("STOPPING=1")
 }
 
-// listen opens the socket of a ListenStream= line, at a free port, and returns its address. The line
-// must name a loopback address, because the service speaks plain HTTP there.
+// listen opens the socket of a ListenStream= line, at a free port, and returns its address. The
+// line must name a loopback address, because the service speaks plain HTTP there.
 func listen(t *testing.T, stream string) (file *os.File, address string) {
 	t.Helper()
 	named, err := netip.ParseAddrPort(stream)

@@ -103,8 +103,8 @@ func TestOpenToOthers(t *testing.T) {
 	}
 }
 
-// TestClosedFolderIsNoAnswer asks for a socket in a folder that this process may not search. As root
-// it may search every folder.
+// TestClosedFolderIsNoAnswer asks for a socket in a folder that this process may not search. As
+// root it may search every folder.
 func TestClosedFolderIsNoAnswer(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(shortDir(t), "closed")
