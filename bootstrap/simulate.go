@@ -211,11 +211,7 @@ func notes(wanted cli.Simulation, recorded *recording, report *simulate.Report) 
 
 // writePlot writes the picture of a report.
 func writePlot(name string, report *simulate.Report) error {
-	svg, err := plot.SVG(picture(report))
-	if err == nil {
-		err = renameio.WriteFile(name, svg, 0o644)
-	}
-	if err != nil {
+	if err := renameio.WriteFile(name, plot.SVG(picture(report)), 0o644); err != nil {
 		return &RecordingError{name, reasonOf(err)}
 	}
 	return nil

@@ -1,17 +1,14 @@
 // Package plot draws the outcome of a simulation as an SVG picture that is clear without colours:
-// lines differ by dashes and marks. The package imports gonum/plot and the standard library.
+// lines differ by dashes and marks. It lays out axes, ticks and legends itself: libraries that do
+// load fonts when the process starts, which the service would pay for. The package imports svgo and
+// the standard library.
 package plot
 
 import (
 	"bytes"
-	"image/color"
 	"time"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
+	svg "github.com/ajstarks/svgo/float"
 )
 
 // Picture is what to draw: one chart above the other.
@@ -55,83 +52,33 @@ type LimitSeries struct {
 // MaxSeries is the number of lines that can be told apart.
 const MaxSeries = 6
 
-const (
-	width  = 24 * vg.Centimeter
-	height = 28 * vg.Centimeter
-)
-
 // SVG returns a picture as SVG.
-func SVG(picture Picture) ([]byte, error) {
-	top, err := overTime(picture.OverTime)
-	if err != nil {
-		return nil, err
-	}
-	bottom, err := byLimit(picture.ByLimit)
-	if err != nil {
-		return nil, err
-	}
-	canvas := vgsvg.New(width, height)
-	page := draw.New(canvas)
-	page.SetColor(color.White)
-	page.Fill(page.Path())
-	tiles := draw.Tiles{Rows: 2, Cols: 1, PadX: vg.Centimeter, PadY: vg.Centimeter,
-		PadTop: vg.Centimeter, PadBottom: vg.Centimeter, PadLeft: vg.Centimeter,
-		PadRight: vg.Centimeter}
-	places := plot.Align([][]*plot.Plot{{top.Plot}, {bottom.Plot}}, tiles, page)
-	top.draw(places[0][0])
-	bottom.draw(places[1][0])
+func SVG(picture Picture) []byte {
+	const centimeters = 24
 	var text bytes.Buffer
-	if _, err := canvas.WriteTo(&text); err != nil {
-		return nil, err
-	}
-	return text.Bytes(), nil
+	page := svg.New(&text)
+	page.StartviewUnit(centimeters, centimeters, "cm", 0, 0, width, 2*height)
+	page.Rect(0, 0, width, 2*height, "fill:"+white)
+	page.Gstyle("font-family:sans-serif;font-size:14px;fill:" + black)
+	overTime(picture.OverTime).draw(page)
+	page.Translate(0, height)
+	byLimit(picture.ByLimit).draw(page)
+	page.Gend()
+	page.Gend()
+	page.End()
+	return text.Bytes()
 }
 
-// chart is a plot with its legend below it, where no line can hide it.
-type chart struct {
-	*plot.Plot
-	lines int // of the legend
-}
-
-// newChart returns an empty chart with its titles.
-func newChart(title, x, y string) *chart {
-	p := plot.New()
-	p.Title.Text = title
-	p.Title.Padding = vg.Millimeter * 3
-	p.X.Label.Text, p.Y.Label.Text = x, y
-	p.Y.Min = 0
-	// The marks are left of the names, which may be wider than they are taken for: the fonts are
-	// the viewer's.
-	p.Legend = plot.NewLegend()
-	p.Legend.Left = true
-	p.Legend.Padding = vg.Millimeter
-	p.Legend.ThumbnailWidth = 2 * vg.Centimeter
-	grid := plotter.NewGrid()
-	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{Y: 225}, color.Gray{Y: 225}
-	p.Add(grid)
-	return &chart{Plot: p}
-}
-
-// draw draws a chart into a place.
-func (c *chart) draw(place draw.Canvas) {
-	const ofLine = 6 * vg.Millimeter
-	legend := c.Legend
-	c.Legend = plot.NewLegend()
-	height := vg.Length(c.lines) * ofLine
-	c.Draw(draw.Crop(place, 0, 0, height, 0))
-	legend.Draw(draw.Crop(place, 0, 0, 0, height-place.Size().Y))
-}
-
-// overTime draws counts over time.
-func overTime(of OverTime) (*chart, error) {
+// overTime returns the chart of counts over time.
+func overTime(of OverTime) *chart {
 	interval := time.Second
 	for _, series := range of.Series {
 		interval = max(interval, series.Width)
 	}
-	p := newChart(of.Title, "time (UTC)", "refused requests per minute")
-	p.X.Tick.Marker = timeTicks{}
+	c := &chart{title: of.Title, xLabel: "time (UTC)", yLabel: "refused requests per minute",
+		xTicks: timeTicks}
 	for _, series := range of.Series {
-		points := plotter.XYs{}
+		one := line{name: series.Name}
 		step := int(interval / max(time.Second, series.Width))
 		for from := 0; from < len(series.Counts); from += step {
 			sum := 0
@@ -139,83 +86,33 @@ func overTime(of OverTime) (*chart, error) {
 				sum += count
 			}
 			at := series.Start.Add(time.Duration(from) * series.Width)
-			points = append(points, plotter.XY{X: float64(at.Unix()), Y: float64(sum) / interval.Minutes()})
+			one.points = append(one.points,
+				point{float64(at.Unix()), float64(sum) / interval.Minutes()})
 		}
-		if err := p.add(series.Name, points, max(1, len(points)/12)); err != nil {
-			return nil, err
-		}
+		const marks = 12
+		one.every = max(1, len(one.points)/marks)
+		c.lines = append(c.lines, one)
 	}
-	p.makeRoom()
-	return p, nil
+	return c
 }
 
-// byLimit draws shares by limits, which are evenly spaced, for they usually double.
-func byLimit(of ByLimit) (*chart, error) {
-	p := newChart(of.Title, of.Limit, "refused share of requests (%)")
+// byLimit returns the chart of shares by limits, which are evenly spaced, for they usually double.
+func byLimit(of ByLimit) *chart {
+	c := &chart{title: of.Title, xLabel: of.Limit, yLabel: "refused share of requests (%)",
+		margin: 0.3}
+	c.xTicks = func(_, _ float64) (ticks []tick) {
+		for i, limit := range of.Limits {
+			ticks = append(ticks, tick{float64(i), limit})
+		}
+		return ticks
+	}
 	for _, series := range of.Series {
-		points := plotter.XYs{}
+		one := line{name: series.Name, every: 1}
 		for i, share := range series.Shares {
 			const percent = 100
-			points = append(points, plotter.XY{X: float64(i), Y: percent * share})
+			one.points = append(one.points, point{float64(i), percent * share})
 		}
-		if err := p.add(series.Name, points, 1); err != nil {
-			return nil, err
-		}
+		c.lines = append(c.lines, one)
 	}
-	p.makeRoom()
-	var ticks plot.ConstantTicks
-	for i, limit := range of.Limits {
-		ticks = append(ticks, plot.Tick{Value: float64(i), Label: limit})
-	}
-	p.X.Tick.Marker = ticks
-	const margin = 0.3
-	p.X.Min, p.X.Max = -margin, float64(len(of.Limits)-1)+margin
-	return p, nil
+	return c
 }
-
-// makeRoom leaves room above what is drawn, also if it is nothing.
-func (c *chart) makeRoom() {
-	if c.Y.Max <= c.Y.Min {
-		c.Y.Max = c.Y.Min + 1
-	}
-	const above = 0.05
-	c.Y.Max += (c.Y.Max - c.Y.Min) * above
-}
-
-// add draws a line, with a mark at every so many of its points.
-func (c *chart) add(name string, points plotter.XYs, every int) error {
-	index := c.lines
-	c.lines++
-	if len(points) == 0 {
-		c.Legend.Add(name + " (none)")
-		return nil
-	}
-	line, err := plotter.NewLine(points)
-	if err != nil {
-		return err
-	}
-	line.LineStyle = draw.LineStyle{Color: color.Black, Width: vg.Points(1.2),
-		Dashes: dashes[index%len(dashes)]}
-	var marked plotter.XYs
-	// Lines that coincide have their marks at different points.
-	for i := index * every / MaxSeries; i < len(points); i += every {
-		marked = append(marked, points[i])
-	}
-	marks, err := plotter.NewScatter(marked)
-	if err != nil {
-		return err
-	}
-	marks.GlyphStyle = draw.GlyphStyle{Color: color.Black, Radius: vg.Points(4),
-		Shape: shapes[index%len(shapes)]}
-	c.Add(line, marks)
-	c.Legend.Add(name, line, marks)
-	return nil
-}
-
-// The marks are full for the first three lines, and empty for the others.
-var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{},
-	draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}}
-
-var dashes = [][]vg.Length{nil, {vg.Points(8), vg.Points(4)}, {vg.Points(2), vg.Points(3)},
-	{vg.Points(8), vg.Points(3), vg.Points(2), vg.Points(3)}, {vg.Points(14), vg.Points(4)},
-	{vg.Points(4), vg.Points(4)}}

@@ -1,24 +1,27 @@
 package plot
 
 import (
+	"math"
+	"strconv"
 	"time"
-
-	"gonum.org/v1/plot"
 )
 
-// timeTicks marks round times of an axis in Unix seconds.
-type timeTicks struct{}
+// tick marks a value of an axis. Its name may have several lines.
+type tick struct {
+	value float64
+	name  string
+}
+
+// maxTicks is the number of marks with a name that fit an axis.
+const maxTicks = 7
 
 // steps are the distances between marks, each a divisor of a day or a number of days.
 var steps = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, time.Minute,
 	5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 	24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour}
 
-// maxTicks is the number of marks with a name that fit an axis.
-const maxTicks = 7
-
-// Ticks implements plot.Ticker.
-func (timeTicks) Ticks(from, to float64) []plot.Tick {
+// timeTicks marks round times of an axis in Unix seconds.
+func timeTicks(from, to float64) []tick {
 	step := steps[len(steps)-1]
 	for _, one := range steps {
 		if (to-from)/one.Seconds() <= maxTicks {
@@ -29,12 +32,29 @@ func (timeTicks) Ticks(from, to float64) []plot.Tick {
 	for (to-from)/step.Seconds() > maxTicks {
 		step *= 2
 	}
-	var ticks []plot.Tick
+	var ticks []tick
 	for at := time.Unix(int64(from), 0).UTC().Truncate(step); at.Unix() <= int64(to); at = at.Add(step) {
 		if float64(at.Unix()) >= from {
-			ticks = append(ticks, plot.Tick{Value: float64(at.Unix()),
-				Label: at.Format("2006-01-02\n15:04:05")})
+			ticks = append(ticks, tick{float64(at.Unix()), at.Format("2006-01-02\n15:04:05")})
 		}
+	}
+	return ticks
+}
+
+// numberTicks marks round numbers of an axis: multiples of 1, 2 or 5 times a power of ten.
+func numberTicks(from, to float64) []tick {
+	exponent := int(math.Floor(math.Log10((to - from) / maxTicks)))
+	step := math.Pow10(exponent)
+	for _, factor := range []float64{1, 2, 5, 10} {
+		if (to-from)/(factor*step) <= maxTicks {
+			step *= factor
+			break
+		}
+	}
+	var ticks []tick
+	for i := math.Ceil(from / step); i*step <= to; i++ {
+		ticks = append(ticks,
+			tick{i * step, strconv.FormatFloat(i*step, 'f', max(0, -exponent), 64)})
 	}
 	return ticks
 }
