@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,8 +10,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/go-playground/validator/v10"
-
 	"github.com/offload/sessiond/adapters/http/server"
 )
 
@@ -20,62 +17,75 @@ import (
 // two such texts and the longest install id stays within the 4096 bytes that its readers accept.
 const maxLabel = 255
 
-// rules is the validator with the rules of this package.
-var rules = newRules()
-
-func newRules() *validator.Validate {
-	rules := validator.New(validator.WithRequiredStructEnabled())
-	for name, rule := range map[string]validator.Func{
-		"label": func(level validator.FieldLevel) bool {
-			return isLabel(level.Field().String())
-		},
-		"listener": func(level validator.FieldLevel) bool {
-			return isListener(level.Field().String())
-		},
-		"socket": func(level validator.FieldLevel) bool {
-			return isSocket(level.Field().String())
-		},
-		"distinct": func(level validator.FieldLevel) bool {
-			other := level.Parent().FieldByName(level.Param())
-			return !collide(level.Field().String(), other.String())
-		},
-	} {
-		if err := rules.RegisterValidation(name, rule); err != nil {
-			panic("config: " + err.Error())
-		}
-	}
-	return rules
-}
-
-// validate checks the numbers, enumerations and dependencies of the fields that could be read.
+// validate checks the numbers, the texts and the dependencies of the fields that could be read.
 func (r *reviewer) validate() {
-	var violations validator.ValidationErrors
-	if err := rules.Struct(&r.fields); !errors.As(err, &violations) {
-		return
-	}
-	for _, one := range violations {
-		field, _ := reflect.TypeFor[fields]().FieldByName(one.StructField())
-		v := table[field.Index[0]]
-		if v.name == VarHTTPAddr && r.isInherited() {
-			continue // the socket exists
+	all := reflect.ValueOf(&r.fields).Elem()
+	violated := map[string]string{} // by variable: the first rule
+	for _, v := range table {
+		if rule, ok := v.violated(all); ok && !r.broken[v.name] {
+			violated[v.name] = rule
 		}
-		if _, mayBeSocket := v.rule("socket"); mayBeSocket && !r.broken[v.name] &&
-			strings.HasPrefix(r.texts[v.name], server.SocketPrefix) {
-			r.faultOf(v.name, "is not a Unix socket"+quotedUnlessSecret(r.texts[v.name]),
+	}
+	for _, v := range table {
+		rule, ok := violated[v.name]
+		if !ok || v.name == VarHTTPAddr && r.isInherited() { // the inherited socket exists
+			continue
+		}
+		text := r.texts[v.name]
+		if _, mayBeSocket := v.rule("socket"); mayBeSocket &&
+			strings.HasPrefix(text, server.SocketPrefix) {
+			r.faultOf(v.name, "is not a Unix socket"+quotedUnlessSecret(text),
 				fmt.Sprintf("use unix: and an absolute path of at most %d bytes, such as "+
 					"unix:/run/sessiond/http.sock", maxSocket))
+			continue
 		}
-		if !r.broken[v.name] {
-			r.faultOf(v.name, v.violation(one.Tag())+quotedUnlessSecret(r.texts[v.name]),
-				"use "+v.expected()+meantAddress(v, r.texts[v.name]))
-			if _, ok := v.rule("listener"); ok { // it may be a secret in the wrong place
-				reflect.ValueOf(&r.fields).Elem().Field(v.index).SetZero()
-			}
+		r.faultOf(v.name, v.violation(rule)+quotedUnlessSecret(text),
+			"use "+v.expected()+meantAddress(v, text))
+		if _, ok := v.rule("listener"); ok { // it may be a secret in the wrong place
+			all.Field(v.index).SetZero()
 		}
 	}
 }
 
-// violation describes how a value violates a validator rule.
+// violated returns the first rule of the variable that its value violates. The value is one of all
+// fields.
+func (v variable) violated(all reflect.Value) (rule string, ok bool) {
+	value := all.Field(v.index)
+	if _, mayBeEmpty := v.rule("omitempty"); mayBeEmpty && value.IsZero() {
+		return "", false
+	}
+	for _, rule := range v.rules {
+		if name, parameter, _ := strings.Cut(rule, "="); !meets(value, name, parameter, all) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// meets reports whether the value of a field meets a rule.
+func meets(value reflect.Value, rule, parameter string, all reflect.Value) bool {
+	switch rule {
+	case "omitempty":
+		return true
+	case "required":
+		return !value.IsZero()
+	case "min":
+		return int(value.Int()) >= mustNumber(parameter)
+	case "max":
+		return int(value.Int()) <= mustNumber(parameter)
+	case "label":
+		return isLabel(value.String())
+	case "listener":
+		return isListener(value.String())
+	case "listener|socket":
+		return isListener(value.String()) || isSocket(value.String())
+	case "distinct":
+		return !collide(value.String(), all.FieldByName(parameter).String())
+	}
+	panic("config: there is no rule " + rule)
+}
+
+// violation describes how a value violates a rule.
 func (v variable) violation(rule string) string {
 	switch rule {
 	case "required":
