@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"math"
+	"net/http"
 	"net/url"
 	"path"
 	"slices"
@@ -165,6 +166,8 @@ func (e *environment) checkOTLP() {
 		switch {
 		case !isBool(word):
 			e.ignored(variable, notBool+", so that it is false", remedyBool)
+		case strings.EqualFold(word, "true") && e.endpoint == nil:
+			e.insecure = true
 		case strings.EqualFold(word, "true") && e.endpoint != nil && e.endpoint.Scheme == "https":
 			e.ignored(variable, "contradicts the endpoint, which begins with https:// and counts",
 				"remove it, or use an endpoint that begins with http://")
@@ -185,9 +188,12 @@ func isBool(word string) bool {
 	return strings.EqualFold(word, "true") || strings.EqualFold(word, "false")
 }
 
-// checkHeaders checks the headers of an export: pairs of a name and a percent-encoded value.
+// checkHeaders reads the headers of an export: pairs of a name and a percent-encoded value. It
+// reports the first that is malformed.
 func (e *environment) checkHeaders() {
 	const remedy = "set pairs like name=value, separated by commas, with each value percent-encoded"
+	e.headers = http.Header{}
+	malformed := false
 	variable, text := e.otlp(suffixHeaders)
 	for pair := range strings.SplitSeq(text, ",") {
 		if strings.TrimSpace(pair) == "" {
@@ -197,13 +203,16 @@ func (e *environment) checkHeaders() {
 		value, err := url.PathUnescape(value)
 		switch {
 		case !found || err != nil || !isToken(strings.TrimSpace(name)):
-			e.ignored(variable, "has a part that is no header, which is not sent", remedy)
+			if !malformed {
+				e.ignored(variable, "has a part that is no header, which is not sent", remedy)
+			}
+			malformed = true
 		case strings.ContainsFunc(strings.TrimSpace(value), isControl):
 			e.prevents(variable, "has a character that no header may have", remedy)
+			return
 		default:
-			continue
+			e.headers.Set(strings.TrimSpace(name), strings.TrimSpace(value))
 		}
-		return
 	}
 }
 

@@ -47,7 +47,9 @@ type Settings struct {
 	unusable  bool // a finding is of a kind that there are no traces for
 	findings  []Finding
 
-	endpoint *url.URL // nil for that of the SDK
+	endpoint *url.URL // nil for the default
+	insecure bool     // without TLS, if there is no endpoint
+	headers  http.Header
 	gzip     bool
 	timeout  time.Duration
 	tls      *tls.Config // nil for the defaults

@@ -7,25 +7,21 @@ import (
 	"net/http"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/offload/sessiond/ports"
 )
 
 // newExporter returns the exporter that settings describe. There is one: a second, over gRPC, would
-// bring fourteen modules and a megabyte of memory for what every collector takes over HTTP. The SDK
-// reads the variables too; what is given here counts.
+// bring fourteen modules and megabytes of memory for what every collector takes over HTTP.
 func newExporter(ctx context.Context, settings *Settings,
 	client *http.Client) (sdk.SpanExporter, error) {
-	options := []otlptracehttp.Option{otlptracehttp.WithHTTPClient(client)}
-	if settings.endpoint != nil {
-		options = append(options, otlptracehttp.WithEndpointURL(settings.endpoint.String()))
+	collector, err := newCollector(settings, client)
+	if err != nil {
+		return nil, err
 	}
-	if settings.gzip {
-		options = append(options, otlptracehttp.WithCompression(otlptracehttp.GzipCompression))
-	}
-	return otlptracehttp.New(ctx, options...)
+	return otlptrace.New(ctx, collector)
 }
 
 // exporter reports the spans that are lost, when that begins, and when it ends.
@@ -65,7 +61,7 @@ var causes = map[ports.SpanLoss]error{
 	ports.SpansUnreachable: errors.New("the collector cannot be reached"),
 	ports.SpansLate:        errors.New("the collector did not answer in time"),
 	ports.SpansRedirected:  errRedirected,
-	ports.SpansRefused:     errors.New("the collector did not accept the spans"),
+	ports.SpansRefused:     errNotAccepted,
 }
 
 // reasonOf returns why an export failed.

@@ -1,11 +1,11 @@
 // Package trace follows requests in OpenTelemetry traces, which it exports over OTLP.
 //
 // It is for services whose environment asks for traces in the standard variables (OTEL_…), which
-// Read checks and the OpenTelemetry SDK reads itself; without them nothing of this package is on
+// Read checks; the OpenTelemetry SDK reads some itself. Without them nothing of this package is on
 // the path of a request. Spans and their attributes come from fixed lists and route patterns: no
 // address, no install id, no token, no header. Exporting has a goroutine and a bounded queue of its
 // own; what the collector does not take is lost, and no request waits for it. The package imports
-// domain, ports, securefile and OpenTelemetry.
+// domain, ports, securefile, OpenTelemetry and backoff.
 package trace
 
 import (
