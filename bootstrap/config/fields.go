@@ -168,6 +168,7 @@ type fields struct {
 // variable describes one field of the table.
 type variable struct {
 	name, preset, help string
+	flag               string // its name
 	group              string // for help texts
 	optional           bool   // has no default and may stay unset
 	trim               bool
@@ -183,8 +184,8 @@ func variables() []variable {
 	var list []variable
 	for field := range reflect.TypeFor[fields]().Fields() {
 		v := variable{
-			name: field.Tag.Get("env"), preset: field.Tag.Get("default"),
-			help: field.Tag.Get("help"), index: field.Index[0], kind: field.Type,
+			name: field.Tag.Get("env"), flag: FlagOf(field.Tag.Get("env")),
+			preset: field.Tag.Get("default"), help: field.Tag.Get("help"), index: field.Index[0], kind: field.Type,
 			trim: field.Tag.Get("trim") != "",
 		}
 		if rules := field.Tag.Get("rules"); rules != "" {
@@ -246,9 +247,6 @@ func short(name string) string {
 
 // FlagOf returns the name of a variable's flag.
 func FlagOf(variable string) string { return strings.ReplaceAll(short(variable), "_", "-") }
-
-// flag returns the name of the variable's flag.
-func (v variable) flag() string { return FlagOf(v.name) }
 
 // rule returns the parameter of a rule, and whether the variable has the rule.
 func (v variable) rule(name string) (parameter string, ok bool) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -17,18 +18,29 @@ const (
 	typeText = "text"
 )
 
+// flags are those of AddFlags, in order. They are made once, because all commands that read the
+// configuration have them, and the service has all commands.
+var flags = sync.OnceValue(func() []pflag.Flag {
+	list := []pflag.Flag{{Name: FlagConfig, Value: &flagText{kind: typeFile},
+		Usage: "YAML configuration file; its keys are the names of the variables " +
+			"in lower case, without " + prefix}}
+	for _, v := range table {
+		if !v.secret() {
+			list = append(list, pflag.Flag{Name: v.flag, Usage: v.usage(), DefValue: v.preset,
+				Value:       &flagText{text: v.preset, kind: v.typeName()},
+				Annotations: map[string][]string{cli.AnnotationGroup: {v.group}}})
+		}
+	}
+	return list
+})
+
 // AddFlags adds the flag --config, and one for each variable that is not a secret. Secrets have no
 // flag, because a process list would show it.
-func AddFlags(flags *pflag.FlagSet) {
-	flags.Var(&flagText{kind: typeFile}, FlagConfig,
-		"YAML configuration file; its keys are the names of the variables "+
-			"in lower case, without "+prefix)
-	for _, v := range table {
-		if v.secret() {
-			continue
-		}
-		flags.Var(&flagText{text: v.preset, kind: v.typeName()}, v.flag(), v.usage())
-		flags.Lookup(v.flag()).Annotations = map[string][]string{cli.AnnotationGroup: {v.group}}
+func AddFlags(to *pflag.FlagSet) {
+	for _, flag := range flags() {
+		value := *flag.Value.(*flagText)
+		flag.Value = &value
+		to.AddFlag(&flag)
 	}
 }
 
@@ -38,7 +50,7 @@ func Unflagged() []cli.Variable {
 		FlagConfig}}
 	for _, v := range table {
 		if v.secret() {
-			list = append(list, cli.Variable{Name: v.name, Flag: v.flag(),
+			list = append(list, cli.Variable{Name: v.name, Flag: v.flag,
 				Help: v.usage()})
 		}
 	}

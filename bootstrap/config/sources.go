@@ -138,7 +138,7 @@ func (l *loader) defaults() map[string]any {
 // flagValue returns the variable and the value of a flag that was set. posflag skips the others.
 func flagValue(flag *pflag.Flag) (string, any) {
 	for _, v := range table {
-		if !v.secret() && v.flag() == flag.Name {
+		if !v.secret() && v.flag == flag.Name {
 			if v.emptyIsUnset() && flag.Value.String() == "" {
 				return "", nil
 			}
