@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/knadh/koanf/providers/confmap"
-
 	"github.com/offload/sessiond/adapters/http/server"
 )
 
@@ -42,8 +40,8 @@ func (l *loader) inherit() {
 			"has no effect: systemd passed a socket, on "+l.Inherited.Address,
 			"set it to that address or remove it, or stop and disable the socket unit")
 	}
-	l.add(confmap.Provider(map[string]any{VarHTTPAddr: rawValue{Text: l.Inherited.Address,
-		Origin: originInherited, Problem: l.Inherited.Problem, Remedy: l.Inherited.Remedy}}, ""))
+	l.merged[VarHTTPAddr] = rawValue{Text: l.Inherited.Address, Origin: originInherited,
+		Problem: l.Inherited.Problem, Remedy: l.Inherited.Remedy}
 }
 
 // isInherited reports whether the public listener is the inherited socket.

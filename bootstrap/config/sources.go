@@ -7,10 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/knadh/koanf/providers/confmap"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/posflag"
-	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
 	"github.com/offload/sessiond/adapters/system/capacity"
@@ -35,8 +31,7 @@ type Sources struct {
 	Inherited Inherited
 }
 
-// rawValue is the value of one variable in one source. Its fields are exported for koanf, which
-// copies values.
+// rawValue is the value of one variable in one source.
 type rawValue struct {
 	// Text is the value, or the name of the file that holds it if ByFile is true.
 	Text   string
@@ -80,8 +75,8 @@ func newSource(origin string, format func(string) string, extra ...string) *sour
 type loader struct {
 	Sources
 	*findings
-	merged  *koanf.Koanf
-	sources []*source // that were read
+	merged  map[string]rawValue // by variable
+	sources []*source           // that were read
 	// config is the name of the configuration file and its origin; empty if there is none.
 	config rawValue
 	// secretFile is the configuration file if it contains a secret; nil otherwise. Its mode is
@@ -98,34 +93,24 @@ type sourceFile struct {
 // load reads the defaults, the configuration file, the environment, the flags and the inherited
 // socket.
 func (l *loader) load() {
-	l.merged = koanf.New(".")
-	l.add(confmap.Provider(l.defaults(), ""))
+	l.merged = l.defaults()
 	environ, config := l.environ()
-	l.add(confmap.Provider(l.configFile(config), ""))
-	l.add(confmap.Provider(environ, ""))
-	if l.Flags != nil {
-		l.add(posflag.ProviderWithFlag(l.Flags, "", nil, flagValue))
-	}
+	maps.Copy(l.merged, l.configFile(config))
+	maps.Copy(l.merged, environ)
+	maps.Copy(l.merged, l.flags())
 	if l.Inherited != (Inherited{}) {
 		l.inherit()
 	}
 }
 
-// add adds a source. A provider of an existing map cannot fail.
-func (l *loader) add(source koanf.Provider) {
-	if err := l.merged.Load(source, nil); err != nil {
-		panic("config: " + err.Error())
-	}
-}
-
 // value returns the value of a variable in the last source that has it.
 func (l *loader) value(name string) (rawValue, bool) {
-	found, ok := l.merged.Get(name).(rawValue)
+	found, ok := l.merged[name]
 	return found, ok
 }
 
-func (l *loader) defaults() map[string]any {
-	values := map[string]any{}
+func (l *loader) defaults() map[string]rawValue {
+	values := map[string]rawValue{}
 	for _, v := range table {
 		if !v.optional {
 			values[v.name] = rawValue{Text: v.preset, Origin: originDefault}
@@ -135,36 +120,36 @@ func (l *loader) defaults() map[string]any {
 	return values
 }
 
-// flagValue returns the variable and the value of a flag that was set. posflag skips the others.
-func flagValue(flag *pflag.Flag) (string, any) {
+// flags returns the values of the flags that were set.
+func (l *loader) flags() map[string]rawValue {
+	if l.Flags == nil {
+		return nil
+	}
+	values := map[string]rawValue{}
 	for _, v := range table {
-		if !v.secret() && v.flag == flag.Name {
-			if v.emptyIsUnset() && flag.Value.String() == "" {
-				return "", nil
-			}
-			return v.name, rawValue{Text: flag.Value.String(), Origin: "flag --" + flag.Name}
+		flag := l.Flags.Lookup(v.flag)
+		if v.secret() || flag == nil || !flag.Changed {
+			continue
+		}
+		if text := flag.Value.String(); text != "" || !v.emptyIsUnset() {
+			values[v.name] = rawValue{Text: text, Origin: "flag --" + flag.Name}
 		}
 	}
-	return "", nil
+	return values
 }
 
 // environ returns the variables of the environment, and the configuration file that it names.
-func (l *loader) environ() (values map[string]any, config rawValue) {
-	raw, err := env.Provider("", env.Opt{
-		EnvironFunc: func() []string { return l.Environ },
-		TransformFunc: func(name, value string) (string, any) {
-			if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
-				return "", nil
-			}
-			return name, rawValue{Text: value, Origin: originEnvironment}
-		},
-	}).Read()
-	if err != nil {
-		panic("config: " + err.Error()) // the list exists already, so reading it cannot fail
+func (l *loader) environ() (values map[string]rawValue, config rawValue) {
+	texts := map[string]string{}
+	for _, entry := range l.Environ {
+		name, text, found := strings.Cut(entry, "=")
+		if found && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+			texts[name] = text
+		}
 	}
 	s := newSource(originEnvironment, func(name string) string { return name }, VarConfigFile)
-	for _, name := range slices.Sorted(maps.Keys(raw)) {
-		l.enter(s, name, name, raw[name].(rawValue))
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		l.enter(s, name, name, rawValue{Text: texts[name], Origin: originEnvironment})
 	}
 	config = s.known[VarConfigFile]
 	return l.pair(s), config
@@ -172,7 +157,7 @@ func (l *loader) environ() (values map[string]any, config rawValue) {
 
 // configFile returns the variables of the configuration file. A flag that names the file overrides
 // the environment.
-func (l *loader) configFile(named rawValue) map[string]any {
+func (l *loader) configFile(named rawValue) map[string]rawValue {
 	if l.Flags != nil {
 		if flag := l.Flags.Lookup(FlagConfig); flag != nil && flag.Changed &&
 			flag.Value.String() != "" {
@@ -246,9 +231,9 @@ func (f form) fits(v variable) bool {
 
 // pair returns the value of each variable in one source: the value itself or the name of the file
 // that holds it. Both together are a fault.
-func (l *loader) pair(s *source) map[string]any {
+func (l *loader) pair(s *source) map[string]rawValue {
 	l.sources = append(l.sources, s)
-	values := map[string]any{}
+	values := map[string]rawValue{}
 	for _, v := range table {
 		plain, isPlain := s.known[v.name]
 		byFile, isByFile := s.known[v.name+fileSuffix]

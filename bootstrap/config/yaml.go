@@ -51,8 +51,8 @@ const (
 // are returned even if there are flaws, so that all faults are reported at once.
 //
 // Values stay as written: 1.10 keeps its zero, and a secret of digits is not rounded. Therefore the
-// tree of nodes is read, which koanf's own parser does not expose. The tree also shows duplicate
-// keys, and aliases, which are rejected, are not expanded.
+// tree of nodes is read. It also shows duplicate keys, and aliases, which are rejected, are not
+// expanded.
 func parseYAML(content string) ([]member, []flaw) {
 	decoder := yaml.NewDecoder(bytes.NewReader([]byte(content)))
 	var document, further yaml.Node
