@@ -3,13 +3,12 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 )
 
 // hostForm is a host name, as a browser sends it: letters, digits, hyphens and underscores between
 // dots.
-var hostForm = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$`)
+var hostForm = pattern(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$`)
 
 const remedyHosts = "use host names without scheme and port, separated by commas, such as " +
 	"ops.example.com"
@@ -21,7 +20,7 @@ func (r *reviewer) opsHosts() []string {
 	for i, entry := range r.fields.OpsHosts {
 		host := strings.ToLower(strings.TrimSuffix(entry, "."))
 		_, err := netip.ParseAddr(strings.Trim(host, "[]"))
-		if err != nil && (!hostForm.MatchString(host) ||
+		if err != nil && (!hostForm().MatchString(host) ||
 			mayBeSecret(entry) && !strings.Contains(host, ".")) {
 			r.faultOf(VarOpsHosts, fmt.Sprintf("entry %d is not a host name", i+1)+
 				quotedUnlessSecret(entry), remedyHosts)

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -29,18 +28,18 @@ func neighbour(name string) bool {
 // What container platforms inject for a service whose name begins with "offload": the variables of
 // Kubernetes, and of Docker links.
 var (
-	serviceName = regexp.MustCompile(`^OFFLOAD_(?:[A-Z0-9_]+_)?SERVICE_(?:HOST|PORT(?:_[A-Z0-9_]+)?)$`)
-	portPart    = regexp.MustCompile(
+	serviceName = pattern(`^OFFLOAD_(?:[A-Z0-9_]+_)?SERVICE_(?:HOST|PORT(?:_[A-Z0-9_]+)?)$`)
+	portPart    = pattern(
 		`^OFFLOAD_(?:[A-Z0-9_]+_)?PORT_[0-9]+_(?:TCP|UDP|SCTP)_(?:PROTO|PORT|ADDR)$`)
-	portName = regexp.MustCompile(
+	portName = pattern(
 		`^OFFLOAD_(?:[A-Z0-9_]+_)?PORT(?:_[0-9]+_(?:TCP|UDP|SCTP))?$`)
-	portURL = regexp.MustCompile(`^(?:tcp|udp|sctp)://`)
+	portURL = pattern(`^(?:tcp|udp|sctp)://`)
 )
 
 // injected reports whether a container platform sets the variable.
 func injected(name, value string) bool {
-	return serviceName.MatchString(name) || portPart.MatchString(name) ||
-		portName.MatchString(name) && portURL.MatchString(value)
+	return serviceName().MatchString(name) || portPart().MatchString(name) ||
+		portName().MatchString(name) && portURL().MatchString(value)
 }
 
 // enter adds a name and its value to a source: to the known names if it is that of a variable, in

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 )
 
@@ -64,7 +63,7 @@ func (r *reviewer) checkOrigins(variable string, entries []string, use originUse
 // An origin as browsers send it (RFC 6454 §6.2): a scheme, and a host that is a name or an
 // address, in lower case. A port is present only if it is not the default of the scheme.
 var (
-	originForm = regexp.MustCompile(
+	originForm = pattern(
 		`^([a-z][a-z0-9+.-]*)://([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?$`)
 	defaultPorts = map[string]string{"http": "80", "https": "443"}
 )
@@ -75,7 +74,7 @@ const remedyOrigin = "use origins separated by commas, such as " +
 // originProblem returns what is wrong with an origin and a remedy, or empty strings for a valid
 // one.
 func originProblem(origin string, use originUse) (problem, remedy string) {
-	parts := originForm.FindStringSubmatch(origin)
+	parts := originForm().FindStringSubmatch(origin)
 	switch {
 	case origin == "":
 		return "is empty", remedyComma
@@ -84,9 +83,9 @@ func originProblem(origin string, use originUse) (problem, remedy string) {
 	case origin == "null" && !use.web:
 		return "is null, which is the origin of every sandboxed page and every local file",
 			"serve the page from an origin of its own, and use that"
-	case origin != strings.ToLower(origin) && originForm.MatchString(strings.ToLower(origin)):
+	case origin != strings.ToLower(origin) && originForm().MatchString(strings.ToLower(origin)):
 		return "has capital letters, which browsers do not send", "write it in lower case"
-	case parts == nil && originForm.MatchString(strings.TrimSuffix(origin, "/")):
+	case parts == nil && originForm().MatchString(strings.TrimSuffix(origin, "/")):
 		return "ends in a slash, which no origin does", "leave the slash out"
 	case parts == nil:
 		return "is not an origin of the form scheme://host or scheme://host:port",
@@ -118,7 +117,7 @@ func meantOrigin(entry string) string {
 	}
 	host, _, _ := strings.Cut(rest, "/")
 	meant := scheme + "://" + host
-	if mayBeSecret(entry) || !originForm.MatchString(meant) {
+	if mayBeSecret(entry) || !originForm().MatchString(meant) {
 		return ""
 	}
 	return "; did you mean " + meant + "?"

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -88,7 +87,7 @@ func notYAML(err error, content string) flaw {
 	}
 	found := flaw{lineOf(err), "it is not YAML", remedyMapping}
 	for i, line := range lines {
-		if needsQuotes.MatchString(line) && (found.line == 0 || found.line == i+1) {
+		if needsQuotes().MatchString(line) && (found.line == 0 || found.line == i+1) {
 			return flaw{i + 1, found.problem, "enclose the value in quotes"}
 		}
 	}
@@ -113,14 +112,14 @@ func unreadable(line string) (problem, remedy string) {
 
 // needsQuotes matches a line with a value that YAML reads as something else than text: it begins
 // with a mark that has a meaning, or has a colon and a space in it.
-var needsQuotes = regexp.MustCompile("^\\s*[A-Za-z0-9_]+:\\s+([@`%*]|[^\"'\\s#{\\[].*:(\\s|$))")
+var needsQuotes = pattern("^\\s*[A-Za-z0-9_]+:\\s+([@`%*]|[^\"'\\s#{\\[].*:(\\s|$))")
 
 // lineInError finds the line number in an error of the library, which provides it in no other way.
 // The rest of the message may quote the file.
-var lineInError = regexp.MustCompile(`\bline ([0-9]{1,7}):`)
+var lineInError = pattern(`\bline ([0-9]{1,7}):`)
 
 func lineOf(err error) int {
-	found := lineInError.FindStringSubmatch(err.Error())
+	found := lineInError().FindStringSubmatch(err.Error())
 	if found == nil {
 		return 0
 	}

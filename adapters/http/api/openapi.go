@@ -3,6 +3,7 @@ package api
 import (
 	_ "embed" // the description is embedded in the binary
 	"net/http"
+	"sync"
 )
 
 // Description is the OpenAPI 3.1 description of this API. Tests check every response of the service
@@ -11,10 +12,10 @@ import (
 //go:embed openapi.json
 var Description string
 
-// description is Description as it is served.
-var description = newCacheable(Description)
+// description returns Description as it is served.
+var description = sync.OnceValue(func() *cacheable { return newCacheable(Description) })
 
 func (*API) openAPI(w http.ResponseWriter, r *http.Request) error {
-	description.write(w, r)
+	description().write(w, r)
 	return nil
 }

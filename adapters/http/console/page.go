@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"html/template"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/offload/sessiond/domain/keys"
@@ -14,12 +15,18 @@ import (
 //go:embed page.html
 var pageText string
 
-var pages = template.Must(template.New("page").Funcs(template.FuncMap{
-	"duration": func(seconds int) string { return duration(time.Duration(seconds) * time.Second) },
-	"clock":    clock, "when": when, "since": since, "grouped": grouped, "plural": plural,
-	"distance": func(now, at time.Time) string { return duration(at.Sub(now)) },
-	"stamp":    func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
-}).Parse(pageText))
+// pages returns the template of the page. It is parsed when the page is first shown, because that
+// takes half a millisecond, and most replicas never show it.
+var pages = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"duration": func(seconds int) string {
+			return duration(time.Duration(seconds) * time.Second)
+		},
+		"clock": clock, "when": when, "since": since, "grouped": grouped, "plural": plural,
+		"distance": func(now, at time.Time) string { return duration(at.Sub(now)) },
+		"stamp":    func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+	}).Parse(pageText))
+})
 
 // document is what the template of the page gets.
 type document struct {
@@ -46,7 +53,7 @@ func page(v *view, live bool) ([]byte, error) {
 		newChart("Failed requests", "failed", of.Failed, v.Traffic.Failed),
 	}
 	var text bytes.Buffer
-	if err := pages.Execute(&text, d); err != nil {
+	if err := pages().Execute(&text, d); err != nil {
 		return nil, err
 	}
 	return text.Bytes(), nil

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"regexp"
+	"sync"
 )
 
 // NoEviction is the only policy under which a server keeps its data until it expires.
@@ -10,7 +11,9 @@ const NoEviction = "noeviction"
 
 // policyOf matches the policy in the reply to INFO. Many hosted servers refuse CONFIG, and nearly
 // all of them answer INFO.
-var policyOf = regexp.MustCompile(`(?m)^maxmemory_policy:([a-z-]{1,32})\r?$`)
+var policyOf = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^maxmemory_policy:([a-z-]{1,32})\r?$`)
+})
 
 // EvictionPolicy reads the maxmemory-policy of every node. It returns NoEviction where all nodes
 // have that, otherwise the policy of one that has another: a server that evicts forgets grants
@@ -23,7 +26,7 @@ func (s *Storage) EvictionPolicy(ctx context.Context) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			found := policyOf.FindStringSubmatch(text)
+			found := policyOf().FindStringSubmatch(text)
 			if found == nil {
 				return "", errAnswer
 			}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -29,9 +30,14 @@ var (
 // The scripts. The first one returns in short.lua where it can. They are called by digest, and sent
 // in full where the server does not know them: after a restart or SCRIPT FLUSH.
 var (
-	decideScript   = rueidis.NewLuaScript(shortText + ringText + decideText)
-	takebackScript = rueidis.NewLuaScript(ringText + takebackText)
+	decideScript   = script(func() string { return shortText + ringText + decideText })
+	takebackScript = script(func() string { return ringText + takebackText })
 )
+
+// script returns a function that returns a script. It is made when Redis is used for the first time.
+func script(text func() string) func() *rueidis.Lua {
+	return sync.OnceValue(func() *rueidis.Lua { return rueidis.NewLuaScript(text()) })
+}
 
 // verb is what the script has to do.
 type verb string
@@ -163,7 +169,7 @@ func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb,
 	}
 	args := slices.Concat([]string{string(do), s.clock.name, strconv.Itoa(len(all.of))}, all.args,
 		lists)
-	answer, err := decideScript.Exec(ctx, client, keys, args).ToString()
+	answer, err := decideScript().Exec(ctx, client, keys, args).ToString()
 	if err != nil {
 		return err
 	}
@@ -208,6 +214,6 @@ func (s *Storage) read(checks []throttle.Check, answer string) (findings, error)
 // takeBack takes back the grant of a check by its mark.
 func (s *Storage) takeBack(ctx context.Context, client rueidis.Client, check throttle.Check,
 	mark int64) error {
-	return takebackScript.Exec(ctx, client, []string{s.key(check)},
+	return takebackScript().Exec(ctx, client, []string{s.key(check)},
 		[]string{strconv.FormatInt(mark, 10)}).Error()
 }
