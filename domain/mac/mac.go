@@ -1,9 +1,10 @@
-// Package mac computes HMAC-SHA256 with keys that are used again and again, without allocating. Use
-// it where a key lives longer than one message; crypto/hmac is for the others. The package imports
-// the pure standard library.
+// Package mac computes HMAC-SHA256 with keys that are used again and again, without allocating, and
+// derives such keys. Use it where a key lives longer than one message; crypto/hmac is for the
+// others. The package imports the pure standard library.
 package mac
 
 import (
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding"
@@ -27,6 +28,17 @@ func New(key []byte) Key {
 		key = sum[:]
 	}
 	return Key{inner: stateAfter(key, 0x36), outer: stateAfter(key, 0x5c)}
+}
+
+// Derive returns a Key that is derived from secret for one purpose: HKDF with SHA-256 (RFC 5869),
+// with the purpose as its info. Keys for different purposes are unrelated, and none reveals the
+// secret.
+func Derive(secret []byte, purpose string) Key {
+	key, err := hkdf.Key(sha256.New, secret, nil, purpose, sha256.Size)
+	if err != nil {
+		panic("mac: " + err.Error()) // impossible: HKDF allows this constant length
+	}
+	return New(key)
 }
 
 // stateAfter returns the state of SHA-256 after one block: key, padded with zeros, with each byte

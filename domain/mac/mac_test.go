@@ -2,6 +2,7 @@ package mac
 
 import (
 	"bytes"
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
 	"sync"
@@ -47,4 +48,18 @@ func TestHMACOfManyKeysAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// TestDerive compares with HKDF, for several purposes.
+func TestDerive(t *testing.T) {
+	secret := []byte("a secret of replicas")
+	seen := map[[Size]byte]bool{}
+	for _, purpose := range []string{"", "one", "another"} {
+		want, err := hkdf.Key(sha256.New, secret, nil, purpose, sha256.Size)
+		assert.NoError(t, err)
+		got := Derive(secret, purpose).Of("message")
+		assert.Equal(t, New(want).Of("message"), got)
+		seen[got] = true
+	}
+	assert.Len(t, seen, 3)
 }

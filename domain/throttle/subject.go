@@ -1,8 +1,6 @@
 package throttle
 
 import (
-	"crypto/hkdf"
-	"crypto/sha256"
 	"encoding/hex"
 
 	"github.com/offload/sessiond/domain/mac"
@@ -87,10 +85,6 @@ func (TraceDigester) String() string { return "trace digester" }
 func (TraceDigester) GoString() string { return "trace digester" }
 
 func derive(digestKey []byte, purpose string) *mac.Key {
-	key, err := hkdf.Key(sha256.New, digestKey, nil, purpose, sha256.Size)
-	if err != nil {
-		panic("throttle: " + err.Error()) // impossible: HKDF allows this constant length
-	}
-	held := mac.New(key)
-	return &held
+	key := mac.Derive(digestKey, purpose)
+	return &key
 }
