@@ -21,6 +21,11 @@ const (
 	InvalidToken
 	// ExpiredToken is a token that is valid in every way except that it has expired.
 	ExpiredToken
+	// InvalidProof is a proof of possession of a device key that is missing or invalid.
+	InvalidProof
+	// ProofNonceRequired is a proof whose time cannot be judged: a fresh one with a nonce of the
+	// service may pass.
+	ProofNonceRequired
 	// NotFound is an unknown path.
 	NotFound
 	// MethodNotAllowed is a known path with a method that it does not support.
@@ -45,6 +50,8 @@ var texts = map[Kind]text{
 	Unauthorized:         {"unauthorized", "Missing bearer token"},
 	InvalidToken:         {"invalid_token", "Invalid session token"},
 	ExpiredToken:         {"expired_token", "Session token expired"},
+	InvalidProof:         {"invalid_proof", "Invalid proof of possession"},
+	ProofNonceRequired:   {"proof_nonce_required", "Proof needs a nonce"},
 	NotFound:             {"not_found", "Not found"},
 	MethodNotAllowed:     {"method_not_allowed", "Method not allowed"},
 	PayloadTooLarge:      {"payload_too_large", "Request body too large"},

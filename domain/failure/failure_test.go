@@ -21,6 +21,8 @@ func TestCodesAndMessages(t *testing.T) {
 		{failure.Unauthorized, "unauthorized", "Missing bearer token"},
 		{failure.InvalidToken, "invalid_token", "Invalid session token"},
 		{failure.ExpiredToken, "expired_token", "Session token expired"},
+		{failure.InvalidProof, "invalid_proof", "Invalid proof of possession"},
+		{failure.ProofNonceRequired, "proof_nonce_required", "Proof needs a nonce"},
 		{failure.NotFound, "not_found", "Not found"},
 		{failure.MethodNotAllowed, "method_not_allowed", "Method not allowed"},
 		{failure.PayloadTooLarge, "payload_too_large", "Request body too large"},
