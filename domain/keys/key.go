@@ -5,8 +5,8 @@
 // elsewhere, compares algorithms to decide what to do. A keyring holds every key in every state and
 // never changes; a new set of keys is a new keyring. Material never leaves a key except as a
 // signature, and no format verb shows it; Secret is the one exception, for the policy that checks
-// secrets and for the file that stores them. The package imports secret, strict and the standard
-// library.
+// secrets and for the file that stores them. A public key of another party, such as a device, is a
+// Public, which is in no keyring. The package imports secret, strict and the standard library.
 package keys
 
 import (

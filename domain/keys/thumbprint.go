@@ -1,0 +1,87 @@
+package keys
+
+import (
+	"crypto/sha256"
+	"slices"
+	"strings"
+
+	"github.com/offload/sessiond/domain/strict"
+)
+
+// ThumbprintLength is the length of the text of a Thumbprint, in characters.
+const ThumbprintLength = 43
+
+// Thumbprint is the JWK thumbprint of a public key (RFC 7638) with SHA-256, in base64url. It is the
+// install id of a session that is bound to the key, and so must not appear in a log, an error or a
+// metric. The zero value is the thumbprint of no key.
+type Thumbprint struct {
+	_ [0]func() // prevents ==, which would compare the pointers
+	// text is behind a pointer so that no format verb shows it: fmt does not call the String method
+	// of a value in an unexported field of another type, but it does not follow a pointer there
+	// either.
+	text *string
+}
+
+// ParseThumbprint parses text as a thumbprint: 43 characters that are the base64url of 32 bytes,
+// the unused trailing bits zero. That is the only text of those bytes. ok is false for any other
+// text. Random identifiers may have the same form.
+func ParseThumbprint(text string) (t Thumbprint, ok bool) {
+	if len(text) != ThumbprintLength {
+		return Thumbprint{}, false
+	}
+	var space [sha256.Size]byte
+	if _, err := strict.AppendDecodedBase64(space[:0], text); err != nil {
+		return Thumbprint{}, false
+	}
+	kept := strings.Clone(text)
+	return Thumbprint{text: &kept}, true
+}
+
+// Text returns the thumbprint as text; "" for the zero value.
+func (t Thumbprint) Text() string {
+	if t.text == nil {
+		return ""
+	}
+	return *t.text
+}
+
+// Equal reports whether both are the thumbprint of the same key. It is false if both are zero.
+func (t Thumbprint) Equal(other Thumbprint) bool {
+	return t.text != nil && t.Text() == other.Text()
+}
+
+// String implements fmt.Stringer. It does not reveal the thumbprint.
+func (Thumbprint) String() string { return "[thumbprint]" }
+
+// GoString implements fmt.GoStringer. It does not reveal the thumbprint.
+func (Thumbprint) GoString() string { return "[thumbprint]" }
+
+// Thumbprint returns the thumbprint of the key. Only the members that the algorithm requires count
+// (RFC 7638 §3.2), in the order of their names and without white space (§3.3), so that a key has
+// one thumbprint, whatever else its JWK says.
+func (p Public) Thumbprint() Thumbprint {
+	row := p.algorithm
+	members := []jwkMember{{memberType, row.keyType()}}
+	if row.curve() != "" {
+		members = append(members, jwkMember{memberCurve, row.curve()})
+	}
+	rest := row.public(*p.material)
+	for _, member := range row.publicMembers() {
+		members = append(members, jwkMember{member.name,
+			strict.EncodeBase64([]byte(rest[:member.size]))})
+		rest = rest[member.size:]
+	}
+	slices.SortFunc(members, func(a, b jwkMember) int { return strings.Compare(a.name, b.name) })
+	canonical := make([]byte, 0, 192) // enough for two coordinates of P-256
+	for i, member := range members {
+		canonical = append(canonical, "{,"[min(i, 1)])
+		canonical = append(strict.AppendString(canonical, member.name), ':')
+		canonical = strict.AppendString(canonical, member.value)
+	}
+	digest := sha256.Sum256(append(canonical, '}'))
+	text := strict.EncodeBase64(digest[:])
+	return Thumbprint{text: &text}
+}
+
+// jwkMember is a member of a JWK that is a string.
+type jwkMember struct{ name, value string }
