@@ -14,5 +14,6 @@
 //	throttle     the exact sliding window
 //	clientaddr   which address a request comes from
 //	session      an installation, its request, its claims
+//	proof        proofs that a client has a device key
 //	token        encoding and decoding claims
 package domain

@@ -7,6 +7,10 @@
 // are secrets by ID in the form of the environment (white space at both ends is removed), or a JWK
 // Set in the form of a keyset file, with private parts. Both were made for tests.
 //
+// dpop.json comes from the contract of bound sessions in the same way: proofs (RFC 9449), replays,
+// forwarded requests and install ids. Its three cases whose names begin with rfc9449 and that are
+// valid are the RFC's own. All private keys in it are public.
+//
 // wycheproof holds test vectors of Project Wycheproof, also kept byte for byte. Its README.md names
 // the source and the license.
 //

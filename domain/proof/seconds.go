@@ -1,0 +1,56 @@
+package proof
+
+import "strings"
+
+// maxSeconds is the largest magnitude of an instant that is told apart: it is far beyond the range
+// of clocks, and sums with it do not overflow.
+const maxSeconds = 1 << 60
+
+// seconds returns the integer part of a JSON number (RFC 7519 §2 allows fractions), between
+// -maxSeconds and maxSeconds. It is exact: a float64 would round 1.99999999999999999 up.
+func seconds(number string) int64 {
+	number, negative := strings.CutPrefix(number, "-")
+	mantissa, exponent := number, 0
+	if at := strings.IndexAny(number, "eE"); at >= 0 {
+		mantissa, exponent = number[:at], exponentOf(number[at+1:])
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	n := int64(0)
+	// The integer part is the digits before the point, which the exponent moves.
+	for i := range len(whole) + exponent {
+		digit := byte('0')
+		switch {
+		case i < len(whole):
+			digit = whole[i]
+		case i < len(mantissa)-1: // the point is not a digit
+			digit = fraction[i-len(whole)]
+		case n == 0:
+			return 0 // only zeros follow
+		}
+		if n = 10*n + int64(digit-'0'); n >= maxSeconds {
+			n = maxSeconds
+			break
+		}
+	}
+	if negative {
+		return -n
+	}
+	return n
+}
+
+// maxExponent is more than a number has digits, so that a larger exponent makes no difference.
+const maxExponent = 2 * MaxHeader
+
+// exponentOf returns the value of the exponent of a JSON number, between -maxExponent and
+// maxExponent.
+func exponentOf(text string) int {
+	text, negative := strings.CutPrefix(strings.TrimPrefix(text, "+"), "-")
+	n := 0
+	for _, digit := range []byte(text) {
+		n = min(10*n+int(digit-'0'), maxExponent)
+	}
+	if negative {
+		return -n
+	}
+	return n
+}
