@@ -18,8 +18,12 @@ const Size = sha256.Size
 // starts, which is what section 4 of it recommends to keep. crypto/hmac keeps them too, but within
 // one MAC that one goroutine uses; these are constants, which all share.
 //
-// A Key is as secret as what it was made of, and fmt shows it: hold it behind a pointer.
-type Key struct{ inner, outer []byte }
+// A Key is as secret as what it was made of. No format verb shows it: under a wrong verb, fmt
+// follows a pointer to a struct, but not one to an interface.
+type Key struct{ held *any }
+
+// states are what a Key holds.
+type states struct{ inner, outer []byte }
 
 // New returns the Key of so many bytes, of which there may be any number.
 func New(key []byte) Key {
@@ -27,7 +31,8 @@ func New(key []byte) Key {
 		sum := sha256.Sum256(key)
 		key = sum[:]
 	}
-	return Key{inner: stateAfter(key, 0x36), outer: stateAfter(key, 0x5c)}
+	var held any = &states{inner: stateAfter(key, 0x36), outer: stateAfter(key, 0x5c)}
+	return Key{held: &held}
 }
 
 // Derive returns a Key that is derived from secret for one purpose: HKDF with SHA-256 (RFC 5869),
@@ -102,10 +107,11 @@ var macs = sync.Pool{New: func() any { return &mac{digest: sha256.New().(digest)
 
 // sum returns the MAC of message, which is valid until the next call.
 func (m *mac) sum(k Key, message []byte) []byte {
-	mustState(m.digest.UnmarshalBinary(k.inner))
+	from := (*k.held).(*states)
+	mustState(m.digest.UnmarshalBinary(from.inner))
 	_, _ = m.digest.Write(message) // never fails
 	inner := m.digest.Sum(m.buffer[:0])
-	mustState(m.digest.UnmarshalBinary(k.outer))
+	mustState(m.digest.UnmarshalBinary(from.outer))
 	_, _ = m.digest.Write(inner)
 	return m.digest.Sum(m.buffer[:0])
 }

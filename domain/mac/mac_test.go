@@ -5,6 +5,8 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -62,4 +64,25 @@ func TestDerive(t *testing.T) {
 		seen[got] = true
 	}
 	assert.Len(t, seen, 3)
+}
+
+// TestKeyIsNeverShown formats a Key, alone and inside other values. The states are as secret as the
+// key, of which they are computed.
+func TestKeyIsNeverShown(t *testing.T) {
+	key := New([]byte("a key that must not be shown"))
+	held := (*key.held).(*states)
+	type value struct{ key Key }
+	type pointer struct{ key *Key }
+	for _, v := range []any{key, &key, value{key}, pointer{&key}, &value{key}, &pointer{&key},
+		[]Key{key}, []*Key{&key}, struct{ nested pointer }{pointer{&key}}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%z"} {
+			shown := fmt.Sprintf(verb, v)
+			for _, state := range [][]byte{held.inner, held.outer} {
+				part := state[4:36] // the digest of the first block
+				for _, form := range []string{"%s", "%x", "%X", "%v", "%#v", "%q"} {
+					assert.NotContains(t, shown, strings.Trim(fmt.Sprintf(form, part), `[]"`), verb)
+				}
+			}
+		}
+	}
 }

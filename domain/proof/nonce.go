@@ -34,7 +34,7 @@ type Acceptor interface {
 // Nonces are challenges for clients with wrong clocks: a proof with a recent one was made recently.
 // They are computed from the time and a key, so nothing is stored, and replicas with one key accept
 // each other's. The zero value accepts none and gives none out.
-type Nonces struct{ key *mac.Key } // by pointer, so that no format verb shows it
+type Nonces struct{ key *mac.Key } // nil in the zero value
 
 // NewNonces returns the Nonces for a secret that replicas share, such as the digest key of the
 // limiter. Their key is derived from it for this purpose alone.

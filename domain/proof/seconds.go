@@ -2,9 +2,9 @@ package proof
 
 import "strings"
 
-// maxSeconds is the largest magnitude of an instant that is told apart: it is far beyond the range
-// of clocks, and sums with it do not overflow.
-const maxSeconds = 1 << 60
+// maxSeconds is the largest magnitude of an instant that is told apart: far beyond the range of
+// clocks, and so small that ten times as much does not overflow.
+const maxSeconds = 1 << 59
 
 // seconds returns the integer part of a JSON number (RFC 7519 §2 allows fractions), between
 // -maxSeconds and maxSeconds. It is exact: a float64 would round 1.99999999999999999 up.

@@ -1,0 +1,220 @@
+package proof_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/offload/sessiond/domain/proof"
+)
+
+const verifyPath = "/v1/sessions/verify"
+
+// judgedFor returns the reason for which a proof for a URI is rejected at a target.
+func judgedFor(t *testing.T, target proof.Target, htm, htu string) proof.Reason {
+	t.Helper()
+	p := presented(ec.valid().claiming("htm", `"`+htm+`"`).claiming("htu", `"`+htu+`"`).text())
+	p.Target = target
+	return issued(t, p, ec.thumbprint())
+}
+
+// TestOwnTarget takes the public origins if there are any, and otherwise that of the request.
+func TestOwnTarget(t *testing.T) {
+	const path = "/v1/sessions/anonymous"
+	public := origins(t, "https://a.example", "https://b.example:8443")
+	clear := proof.Request{Method: "POST", URI: path + "?x=/..", Host: "internal:8080"}
+	overTLS, trusted := clear, clear
+	overTLS.TLS = true
+	trusted.Trusted = true
+	trusted.Forwarded = proof.Forwarded{Method: []string{"GET"}, URI: []string{"/x"},
+		Proto: []string{"https"}, Host: []string{"A.example:443"}}
+	stranger := trusted
+	stranger.Trusted = false
+	hostOnly, twice, odd := trusted, trusted, trusted
+	hostOnly.Forwarded.Proto = nil
+	twice.Forwarded.Proto = []string{"https", "https"}
+	odd.Forwarded.Host = []string{"a.example, b.example"}
+	for name, c := range map[string]struct {
+		request proof.Request
+		public  []proof.Origin
+		htu     string
+		want    proof.Reason
+	}{
+		"own":                          {clear, nil, "http://internal:8080" + path, ""},
+		"own, another scheme":          {clear, nil, "https://internal:8080" + path, "htu"},
+		"own, another host":            {clear, nil, "http://internal" + path, "htu"},
+		"TLS":                          {overTLS, nil, "https://internal:8080" + path, ""},
+		"TLS, another scheme":          {overTLS, nil, "http://internal:8080" + path, "htu"},
+		"a proxy":                      {trusted, nil, "https://a.example" + path, ""},
+		"a proxy, the hop":             {trusted, nil, "http://internal:8080" + path, "htu"},
+		"a proxy, the path it says":    {trusted, nil, "https://a.example/x", "htu"},
+		"a proxy, the host alone":      {hostOnly, nil, "http://a.example:443" + path, ""},
+		"a proxy, the scheme twice":    {twice, nil, "https://a.example" + path, "htu"},
+		"a proxy, two hosts":           {odd, nil, "https://a.example" + path, "htu"},
+		"a stranger":                   {stranger, nil, "http://internal:8080" + path, ""},
+		"a stranger, what it says":     {stranger, nil, "https://a.example" + path, "htu"},
+		"public":                       {clear, public, "https://a.example" + path, ""},
+		"public, the second":           {clear, public, "https://B.example:8443" + path, ""},
+		"public, another port":         {clear, public, "https://b.example" + path, "htu"},
+		"public, the hop":              {clear, public, "http://internal:8080" + path, "htu"},
+		"public, another path":         {clear, public, "https://a.example/", "htu"},
+		"public, a proxy's words":      {twice, public, "https://a.example" + path, ""},
+		"public, a stranger's words":   {stranger, public, "https://a.example" + path, ""},
+		"public, an origin of another": {clear, public, "https://c.example" + path, "htu"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := c.request.Target(c.public)
+			assert.Equal(t, c.want, judgedFor(t, target, "POST", c.htu))
+			if c.want == "" {
+				assert.Equal(t, proof.ReasonMethod, judgedFor(t, target, "GET", c.htu))
+			}
+		})
+	}
+	clear.URI = "no/path"
+	assert.Equal(t, proof.ReasonURI,
+		judgedFor(t, clear.Target(public), "POST", "https://a.example/no/path"))
+	clear.URI, clear.Host = path, "a b"
+	assert.Equal(t, proof.ReasonURI, judgedFor(t, clear.Target(nil), "POST", "http://a b"+path))
+}
+
+// TestOriginalTarget asks as proxies do, and as those do who would like to be one.
+func TestOriginalTarget(t *testing.T) {
+	public := origins(t, "https://app.example")
+	told := func(change func(*proof.Request)) proof.Request {
+		r := proof.Request{Method: "GET", URI: verifyPath, Host: "sessiond", Trusted: true,
+			Forwarded: proof.Forwarded{Method: []string{"PUT"}, Proto: []string{"https"},
+				Host: []string{"app.example"}, URI: []string{"/x?y=/../z"}}}
+		change(&r)
+		return r
+	}
+	envoy := func(change func(*proof.Request)) proof.Request {
+		r := proof.Request{Method: "PUT", URI: verifyPath + "/x?y=/../z", Host: "app.example",
+			Trusted: true, Forwarded: proof.Forwarded{Proto: []string{"https"}}}
+		change(&r)
+		return r
+	}
+	same := func(*proof.Request) {}
+	for name, c := range map[string]struct {
+		request proof.Request
+		want    proof.Reason
+	}{
+		"told":                 {told(same), ""},
+		"told, a query itself": {told(func(r *proof.Request) { r.URI += "?a" }), ""},
+		"told, with the port": {told(func(r *proof.Request) {
+			r.Forwarded.Host = []string{"App.example:443"}
+		}), ""},
+		"told, no method": {told(func(r *proof.Request) { r.Forwarded.Method = nil }), "forwarded"},
+		"told, no scheme": {told(func(r *proof.Request) { r.Forwarded.Proto = nil }), "forwarded"},
+		"told, no host":   {told(func(r *proof.Request) { r.Forwarded.Host = nil }), "forwarded"},
+		"told, no URI":    {told(func(r *proof.Request) { r.Forwarded.URI = nil }), "forwarded"},
+		"told, nothing":   {told(func(r *proof.Request) { r.Forwarded = proof.Forwarded{} }), "forwarded"},
+		"told, two methods": {told(func(r *proof.Request) {
+			r.Forwarded.Method = []string{"PUT", "PUT"}
+		}), "forwarded"},
+		"told, two schemes": {told(func(r *proof.Request) {
+			r.Forwarded.Proto = []string{"https", "https"}
+		}), "forwarded"},
+		"told, two hosts": {told(func(r *proof.Request) {
+			r.Forwarded.Host = []string{"app.example", "app.example"}
+		}), "forwarded"},
+		"told, two URIs": {told(func(r *proof.Request) {
+			r.Forwarded.URI = []string{"/x", "/x"}
+		}), "forwarded"},
+		"told, methods joined": {told(func(r *proof.Request) {
+			r.Forwarded.Method = []string{"PUT, PUT"}
+		}), "forwarded"},
+		"told, an empty method": {told(func(r *proof.Request) {
+			r.Forwarded.Method = []string{""}
+		}), "forwarded"},
+		"told, schemes joined": {told(func(r *proof.Request) {
+			r.Forwarded.Proto = []string{"https,https"}
+		}), "forwarded"},
+		"told, no such scheme": {told(func(r *proof.Request) {
+			r.Forwarded.Proto = []string{"wss"}
+		}), "forwarded"},
+		"told, a scheme that is an origin": {told(func(r *proof.Request) {
+			r.Forwarded.Proto = []string{"https://app.example?"}
+		}), "forwarded"},
+		"told, hosts joined": {told(func(r *proof.Request) {
+			r.Forwarded.Host = []string{"app.example, app.example"}
+		}), "forwarded"},
+		"told, a host with a path": {told(func(r *proof.Request) {
+			r.Forwarded.Host = []string{"app.example/x"}
+		}), "forwarded"},
+		"told, a host with a user": {told(func(r *proof.Request) {
+			r.Forwarded.Host = []string{"u@app.example"}
+		}), "forwarded"},
+		"told, an absolute URI": {told(func(r *proof.Request) {
+			r.Forwarded.URI = []string{"https://app.example/x"}
+		}), "forwarded"},
+		"told, an empty URI": {told(func(r *proof.Request) {
+			r.Forwarded.URI = []string{""}
+		}), "forwarded"},
+		"told, another method": {told(func(r *proof.Request) {
+			r.Forwarded.Method = []string{"put"}
+		}), "htm"},
+		"told, another scheme": {told(func(r *proof.Request) {
+			r.Forwarded.Proto = []string{"http"}
+		}), "htu or forwarded"},
+		"told, another host": {told(func(r *proof.Request) {
+			r.Forwarded.Host = []string{"other.example"}
+		}), "htu or forwarded"},
+		"told, another path": {told(func(r *proof.Request) {
+			r.Forwarded.URI = []string{"/x/"}
+		}), "htu"},
+		"told, a path that no URI has": {told(func(r *proof.Request) {
+			r.Forwarded.URI = []string{"/x\\y"}
+		}), "htu"},
+		"told by a stranger": {told(func(r *proof.Request) { r.Trusted = false }), "htm"},
+		"told elsewhere": {told(func(r *proof.Request) {
+			r.URI = verifyPath + "er"
+		}), "htm"},
+
+		"Envoy": {envoy(same), ""},
+		"Envoy, a host told": {envoy(func(r *proof.Request) {
+			r.Forwarded.Host = []string{"other.example", "another.example"}
+		}), ""},
+		"Envoy, no scheme": {envoy(func(r *proof.Request) { r.Forwarded.Proto = nil }), "forwarded"},
+		"Envoy, two schemes": {envoy(func(r *proof.Request) {
+			r.Forwarded.Proto = []string{"https", "http"}
+		}), "forwarded"},
+		"Envoy, a method told": {envoy(func(r *proof.Request) {
+			r.Forwarded.Method = []string{"PUT"}
+		}), "forwarded"},
+		"Envoy, a URI told": {envoy(func(r *proof.Request) {
+			r.Forwarded.URI = []string{"/x"}
+		}), "forwarded"},
+		"Envoy, another method": {envoy(func(r *proof.Request) { r.Method = "GET" }), "htm"},
+		"Envoy, another host": {envoy(func(r *proof.Request) {
+			r.Host = "other.example"
+		}), "htu or forwarded"},
+		"Envoy, another query": {envoy(func(r *proof.Request) { r.URI += "/" }), ""},
+		"Envoy, the root":      {envoy(func(r *proof.Request) { r.URI = verifyPath + "/" }), "htu"},
+		"Envoy, two slashes": {envoy(func(r *proof.Request) {
+			r.URI = verifyPath + "//x"
+		}), "htu"},
+		"Envoy, a stranger": {envoy(func(r *proof.Request) { r.Trusted = false }), "htu"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			without, with := c.want, c.want
+			if c.want == "htu or forwarded" { // which depends on whether origins are given
+				without, with = "htu", "forwarded"
+			}
+			assert.Equal(t, without, judgedFor(t, c.request.Original(verifyPath, nil), "PUT",
+				"https://app.example/x"))
+			assert.Equal(t, with, judgedFor(t, c.request.Original(verifyPath, public), "PUT",
+				"https://app.example/x"))
+		})
+	}
+	assert.Equal(t, proof.ReasonForwarded, judgedFor(t, proof.Target{}, "PUT", "https://a.example"))
+}
+
+// TestNewTarget takes a URI as a whole.
+func TestNewTarget(t *testing.T) {
+	target := proof.NewTarget("GET", "HTTPS://A.example:443/%7Ex?q#f")
+	assert.Empty(t, judgedFor(t, target, "GET", "https://a.example/~x"))
+	assert.Equal(t, proof.ReasonMethod, judgedFor(t, target, "get", "https://a.example/~x"))
+	assert.Equal(t, proof.ReasonURI, judgedFor(t, target, "GET", "https://a.example/~X"))
+	assert.Equal(t, proof.ReasonURI, judgedFor(t, proof.NewTarget("GET", "/x"), "GET", "/x"))
+	assert.Equal(t, proof.ReasonForwarded, judgedFor(t, proof.NewTarget("", uri), "GET", uri))
+}
