@@ -120,8 +120,8 @@ func TestProofIsNeverShown(t *testing.T) {
 	assertKeyHidden(t, &struct{ p *proof.Proof }{&read})
 }
 
-// assertKeyHidden checks that no verb shows whose key it is, even a verb that is wrong for the value
-// or for an unexported field, for which fmt calls no method.
+// assertKeyHidden checks that no verb shows whose key it is, even a verb that is wrong for the
+// value, or for an unexported field, for which fmt calls no method.
 func assertKeyHidden(t *testing.T, value any) {
 	t.Helper()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%z"} {

@@ -8,8 +8,8 @@ import (
 // Normalize returns the form in which the URIs of requests are compared (RFC 3986 §6.2.2 and
 // §6.2.3): without query and fragment, scheme and host in lower case, without the default port,
 // with / for an empty path, with %XX decoded where it stands for an unreserved character and in
-// upper case elsewhere, and without dot segments. Nothing else is the same: no slash is added, removed or
-// merged, and the case of a path counts. The result is its own normal form.
+// upper case elsewhere, and without dot segments. Nothing else is the same: no slash is added,
+// removed or merged, and the case of a path counts. The result is its own normal form.
 //
 // ok is false for what is no absolute http or https URI that a client sends: one with user
 // information, with characters that are not ASCII, or with white space, a control character, a
