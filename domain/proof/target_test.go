@@ -73,6 +73,9 @@ func TestOwnTarget(t *testing.T) {
 	clear.URI = "no/path"
 	assert.Equal(t, proof.ReasonURI,
 		judgedFor(t, clear.Target(public), "POST", "https://a.example/no/path"))
+	clear.URI = "x/../no/path"
+	assert.Equal(t, proof.ReasonURI,
+		judgedFor(t, clear.Target(public), "POST", "https://a.example/no/path"))
 	clear.URI, clear.Host = path, "a b"
 	assert.Equal(t, proof.ReasonURI, judgedFor(t, clear.Target(nil), "POST", "http://a b"+path))
 }
