@@ -53,6 +53,46 @@ func TestGroupsAreComplete(t *testing.T) {
 	assert.Equal(t, "test-secret", first.Keys[first.ActiveKid])
 }
 
+// TestProofs checks that names are unique, and that every expectation is a word of the file.
+func TestProofs(t *testing.T) {
+	proofs := vectors.DPoP()
+	words := map[string]bool{"valid": true, "bound": true, "unbound": true}
+	for reason := range proofs.Codes {
+		words[reason] = true
+	}
+	var names, expected []string
+	for _, c := range proofs.Cases {
+		names, expected = append(names, c.Name), append(append(expected, c.Expect), c.Also...)
+		assert.Equal(t, c.Scheme != "", c.Text != "", c.Name)
+	}
+	for _, s := range proofs.Sequences {
+		names = append(names, s.Name)
+		for _, step := range s.Steps {
+			expected = append(expected, step.Expect)
+			assert.Len(t, step.DPoP, 1, s.Name)
+		}
+	}
+	for _, c := range proofs.Forwarded {
+		names, expected = append(names, c.Name), append(expected, c.Expect)
+		assert.NotEmpty(t, c.DPoP, c.Name)
+	}
+	for _, c := range proofs.InstallIDs {
+		names, expected = append(names, c.Name), append(expected, c.Expect)
+	}
+	assert.Len(t, names, 122+7+10+7)
+	seen := map[string]bool{}
+	for _, name := range names {
+		assert.False(t, seen[name], name)
+		seen[name] = true
+	}
+	for _, word := range expected {
+		assert.True(t, words[word], word)
+	}
+	for name := range proofs.Keys {
+		assert.Len(t, proofs.Thumbprints[name], 43, name)
+	}
+}
+
 func TestWycheproof(t *testing.T) {
 	ids := map[int]bool{}
 	valid := 0
