@@ -59,25 +59,30 @@ func (c tokenCommands) inspect(flags *pflag.FlagSet, text string) (cli.TokenRepo
 	default:
 		report.Summary = "The token passes all checks that need no key."
 	}
+	if found.Bound && found.Reason() == "" {
+		report.Notes = append(report.Notes,
+			"the session is bound to a device key: each request needs a proof of it as well")
+	}
 	if !hasKeys {
 		report.Notes = append(report.Notes, "no keys are configured: the signature was not checked")
 	}
 	return report, nil
 }
 
-// bareToken returns the token in text, without Bearer before it.
+// bareToken returns the token in text, without the name of a scheme before it.
 func bareToken(text string) (string, *token.Rejection) {
 	text = strings.TrimSpace(text)
-	const scheme = "Bearer"
-	if len(text) < len(scheme) || !strings.EqualFold(text[:len(scheme)], scheme) ||
-		len(text) > len(scheme) && text[len(scheme)] != ' ' {
-		text = scheme + " " + text
+	first, _, _ := strings.Cut(text, " ")
+	if !strings.EqualFold(first, token.SchemeBearer.String()) &&
+		!strings.EqualFold(first, token.SchemeDPoP.String()) {
+		text = token.SchemeBearer.String() + " " + text
 	}
-	bare, err := token.FromAuthorization([]string{text})
+	// Whether sessions can be bound is judged by the checks, not by the scheme.
+	bare, err := token.FromAuthorization([]string{text}, session.BindingAccept)
 	if rejection, ok := errors.AsType[*token.Rejection](err); ok {
 		return "", rejection
 	}
-	return bare, nil
+	return bare.Text, nil
 }
 
 // rejectedReport reports what is rejected before it is looked at.

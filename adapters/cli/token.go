@@ -71,8 +71,8 @@ func newInspect(commands Commands) *cobra.Command {
 		Long: "Shows the claims of a token, and the verdict of each of the twelve checks with\n" +
 			"the configured keys, issuer and audience. Without configured keys, the checks\n" +
 			"that need one are left out.\n\n" +
-			"The token is read from standard input unless it is given; Bearer before it is\n" +
-			"dropped. A process list shows arguments: prefer standard input for a token that\n" +
+			"The token is read from standard input unless it is given; Bearer or DPoP before\n" +
+			"it is dropped. A process list shows arguments: prefer standard input for a token that\n" +
 			"is still valid. Neither the signature nor the whole token is printed.\n\n" +
 			"The exit status is 0 if the token would be accepted, otherwise 1.",
 		Args: func(command *cobra.Command, args []string) error {

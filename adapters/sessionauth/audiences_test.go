@@ -12,6 +12,31 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
+// TestRefusesBoundSessions shows that a verifier that does not verify proofs refuses a session that
+// is bound to a device key, with either scheme: a thief of the token would be taken for the
+// device.
+func TestRefusesBoundSessions(t *testing.T) {
+	const thumbprint = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+	key := pair("a", 1)
+	fixed, err := sessionauth.NewFixed(key)
+	require.NoError(t, err)
+	id, _ := session.ParseInstallID(thumbprint)
+	for _, audience := range []string{"ios", "ios:bound"} {
+		verifier, err := sessionauth.New(sessionauth.Config{Issuer: issuerName,
+			Audiences: []string{"ios", "ios:bound"}, Keys: fixed})
+		require.NoError(t, err)
+		settings := session.Settings{Issuer: issuerName, BoundAudience: audience,
+			Lifetime: time.Hour}
+		text := token.Sign(settings.BoundClaims(id, key.ID(), time.Now()), key)
+		for scheme, want := range map[string]token.Reason{"Bearer ": token.ReasonVersion,
+			"DPoP ": token.ReasonMissing} {
+			_, err := verifier.Authenticate(t.Context(),
+				sessionauth.Credentials{Authorization: []string{scheme + text}})
+			assert.Equal(t, &token.Rejection{Reason: want}, err, scheme+audience)
+		}
+	}
+}
+
 func TestAcceptsSeveralAudiences(t *testing.T) {
 	key := pair("a", 1)
 	fixed, err := sessionauth.NewFixed(key)

@@ -114,11 +114,11 @@ func isEmpty(k Keys) bool {
 // published one, which HS256 keys are not, and is unknown, or the published keys are older than
 // the issuer promised: one second at most, and not beyond ctx.
 func (v *Verifier) Authenticate(ctx context.Context, credentials Credentials) (Session, error) {
-	text, err := token.FromAuthorization(credentials.Authorization)
+	presented, err := token.FromAuthorization(credentials.Authorization, v.settings.Binding)
 	if err != nil {
 		return Session{}, err
 	}
-	claims, err := v.verify(ctx, text)
+	claims, err := v.verify(ctx, presented.Text)
 	if err != nil {
 		return Session{}, err
 	}

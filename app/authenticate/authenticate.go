@@ -40,9 +40,9 @@ func (s *Service) Authenticate(ctx context.Context, credentials ports.Credential
 }
 
 func (s *Service) verify(credentials ports.Credentials) (session.Claims, error) {
-	text, err := token.FromAuthorization(credentials.Authorization)
+	presented, err := token.FromAuthorization(credentials.Authorization, s.settings.Binding)
 	if err != nil {
 		return session.Claims{}, err
 	}
-	return token.Verify(text, s.keys.Keyring(), s.settings, s.clock.Now())
+	return token.Verify(presented.Text, s.keys.Keyring(), s.settings, s.clock.Now())
 }

@@ -86,11 +86,12 @@ func (s *Service) Issue(ctx context.Context, request ports.IssueRequest) (ports.
 // renews reports whether the request carries a session of the same installation that can still be
 // renewed. Any other credential is ignored.
 func (s *Service) renews(request ports.IssueRequest, keyring *keys.Keyring, now time.Time) bool {
-	text, err := token.FromAuthorization(request.Credentials.Authorization)
+	presented, err := token.FromAuthorization(request.Credentials.Authorization,
+		s.settings.Binding)
 	if err != nil {
 		return false
 	}
-	claims, err := token.Read(text, keyring, s.settings, now)
+	claims, err := token.Read(presented.Text, keyring, s.settings, now)
 	if rejection, ok := errors.AsType[*token.Rejection](err); ok &&
 		rejection.Reason == token.ReasonUnknownKey {
 		ports.RefreshKeys(s.keys)

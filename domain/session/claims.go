@@ -7,8 +7,17 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// Version is the value of the claim v.
-const Version = 2
+// The values of the claim v.
+const (
+	// Version is that of a bearer session: whoever holds the token can use it.
+	Version = 2
+	// BoundVersion is that of a session that is bound to a device key. It differs, so that a
+	// verifier that does not know bound sessions rejects them.
+	BoundVersion = 3
+)
+
+// BoundSuffix follows the audience in the default of Settings.BoundAudience.
+const BoundSuffix = ":bound"
 
 // MaxUnix is the last second that a claim can hold: the end of the year 9999.
 const MaxUnix Unix = 253402300799
@@ -22,9 +31,12 @@ func UnixOf(t time.Time) Unix { return Unix(t.Unix()) }
 // Time returns the instant in UTC.
 func (u Unix) Time() time.Time { return time.Unix(int64(u), 0).UTC() }
 
-// Claims are the contents of a token, without v, which is always Version. They are valid if they
-// come from Settings.Claims or from a verified token.
+// Claims are the contents of a token. They are valid if they come from Settings.Claims,
+// Settings.BoundClaims or a verified token.
 type Claims struct {
+	// Bound is true if the session can be used only with proofs by the device key whose thumbprint
+	// is the install id. The claim v follows from it.
+	Bound     bool
 	KeyID     keys.ID
 	IssuedAt  Unix
 	NotBefore Unix
@@ -40,6 +52,11 @@ type Settings struct {
 	Audience string
 	// OtherAudiences are accepted beside Audience, and never issued.
 	OtherAudiences []string
+	// Binding says whether sessions may, or must, be bound to device keys.
+	Binding Binding
+	// BoundAudience is the audience of bound sessions, which differs from the others so that a
+	// verifier that does not know bound sessions rejects them.
+	BoundAudience string
 	// Lifetime is the time from iat to exp: whole seconds, at least one.
 	Lifetime time.Duration
 	// ClockSkew is how far nbf may be in the future: whole seconds, zero for none. It never extends
@@ -64,8 +81,20 @@ func (s Settings) Claims(id InstallID, key keys.ID, now time.Time) Claims {
 	}
 }
 
-// Accepts reports whether a token for audience is accepted.
-func (s Settings) Accepts(audience string) bool {
+// BoundClaims returns the claims of a session like that of Claims, but bound to the device key whose
+// thumbprint id is.
+func (s Settings) BoundClaims(id InstallID, key keys.ID, now time.Time) Claims {
+	claims := s.Claims(id, key, now)
+	claims.Bound, claims.Audience = true, s.BoundAudience
+	return claims
+}
+
+// Accepts reports whether a token for audience is accepted; the audiences of bound sessions are
+// others than those of bearer sessions.
+func (s Settings) Accepts(audience string, bound bool) bool {
+	if bound {
+		return audience == s.BoundAudience
+	}
 	return audience == s.Audience || slices.Contains(s.OtherAudiences, audience)
 }
 

@@ -62,7 +62,7 @@ func TestInstallIDIsNeverShown(t *testing.T) {
 	}
 	assert.Equal(t, "[install id]", id.String())
 	assert.Equal(t, "[install id]", fmt.Sprintf("%#v", id))
-	assert.Equal(t, "{KeyID:kid IssuedAt:0 NotBefore:0 Issuer: Audience: "+
+	assert.Equal(t, "{Bound:false KeyID:kid IssuedAt:0 NotBefore:0 Issuer: Audience: "+
 		"InstallID:[install id] ExpiresAt:0}", fmt.Sprintf("%+v", claims))
 }
 

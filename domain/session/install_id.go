@@ -1,15 +1,17 @@
-// Package session defines a session: an installation, the request for a session, and the eight
-// claims.
+// Package session defines a session: an installation, the request for a session, and the claims.
 //
-// A session proves only that its holder once knew the install id. Values are validated when they
+// A session proves only that its holder once knew the install id, unless it is bound to a device
+// key: then the install id is the key's thumbprint, and each use proves possession of the key. Values are validated when they
 // are parsed; code that holds one need not check it again. The package imports keys for key ids,
-// failure, and the standard library.
+// failure, strict, and the standard library.
 package session
 
 import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // Bounds of an install id, in code points.
@@ -60,6 +62,24 @@ func (id InstallID) Text() string {
 
 // Equal reports whether both ids are the same, code point for code point.
 func (id InstallID) Equal(other InstallID) bool { return id.Text() == other.Text() }
+
+// The length of a thumbprint (RFC 7638 with SHA-256): as text, and in bytes.
+const (
+	thumbprintLength = 43
+	thumbprintSize   = 32
+)
+
+// IsThumbprint reports whether the id has the form of the thumbprint of a device key: 43 characters
+// that are the canonical base64url of 32 bytes. An id that a client drew at random may have it too.
+func (id InstallID) IsThumbprint() bool {
+	text := id.Text()
+	if len(text) != thumbprintLength {
+		return false
+	}
+	var space [thumbprintSize]byte
+	_, err := strict.AppendDecodedBase64(space[:0], text)
+	return err == nil
+}
 
 // String implements fmt.Stringer. It does not reveal the id.
 func (InstallID) String() string { return "[install id]" }

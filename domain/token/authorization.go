@@ -4,45 +4,93 @@ import (
 	"strings"
 
 	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/domain/session"
 )
 
-// challenge is the value of WWW-Authenticate for a request without credentials (RFC 6750 §3).
-const challenge = `Bearer realm="offload"`
+// Scheme is how a request presents a token.
+type Scheme uint8
 
-// Challenge returns the value of WWW-Authenticate for a rejection of the given kind; it is empty
-// for a kind that no Rejection has.
-func Challenge(kind failure.Kind) string {
+// The schemes.
+const (
+	// SchemeBearer presents a token without further proof (RFC 6750).
+	SchemeBearer Scheme = iota
+	// SchemeDPoP presents a token with a proof of the device key that it is bound to (RFC 9449).
+	SchemeDPoP
+)
+
+// String returns the name of the scheme in headers.
+func (s Scheme) String() string {
+	if s == SchemeDPoP {
+		return "DPoP"
+	}
+	return "Bearer"
+}
+
+// Presented is a token as a request presents it.
+type Presented struct {
+	Scheme Scheme
+	Text   string
+}
+
+// The values of WWW-Authenticate for a request without credentials, and the beginnings of
+// others (RFC 6750 §3, RFC 9449 §7.1).
+const (
+	bearerChallenge = `Bearer realm="offload"`
+	proofScheme     = "DPoP "
+	proofAlgorithms = `algs="ES256 EdDSA"`
+)
+
+// Challenges returns the values of WWW-Authenticate for a failure of the given kind, one for each
+// header line; none for a kind that does not concern credentials. bindable says whether sessions
+// can be bound to device keys.
+func Challenges(kind failure.Kind, bindable bool) []string {
 	switch kind { //nolint:exhaustive // the other kinds do not concern credentials.
 	case failure.Unauthorized:
-		return challenge
+		if bindable {
+			return []string{bearerChallenge, proofScheme + proofAlgorithms}
+		}
+		return []string{bearerChallenge}
 	case failure.InvalidToken:
-		return challenge + `, error="invalid_token"`
+		return []string{bearerChallenge + `, error="invalid_token"`}
 	case failure.ExpiredToken:
-		return challenge + `, error="invalid_token", error_description="expired"`
+		return []string{bearerChallenge + `, error="invalid_token", error_description="expired"`}
+	case failure.InvalidProof:
+		return []string{proofScheme + `error="invalid_dpop_proof", ` + proofAlgorithms}
+	case failure.ProofNonceRequired:
+		return []string{proofScheme + `error="use_dpop_nonce", ` + proofAlgorithms}
 	default:
-		return ""
+		return nil
 	}
 }
 
 // FromAuthorization returns the token in the values of the Authorization headers of a request (RFC
-// 6750 §2.1): Bearer in any case, one or more spaces, the token. It fails with a Rejection:
-// ReasonMissing if there are no such credentials, ReasonCredentials if there is more than one
-// header, or anything after the token.
-func FromAuthorization(values []string) (string, error) {
+// 6750 §2.1): the scheme in any case, one or more spaces, the token. The scheme is Bearer, or DPoP
+// where sessions can be bound (RFC 9449 §7.1). It fails with a Rejection: ReasonMissing if there are
+// no such credentials, ReasonCredentials if there is more than one header, or anything after the
+// token.
+func FromAuthorization(values []string, binding session.Binding) (Presented, error) {
+	missing := &Rejection{Reason: ReasonMissing, Bindable: binding.On()}
 	switch len(values) {
 	case 0:
-		return "", reject(ReasonMissing)
+		return Presented{}, missing
 	case 1:
 	default:
-		return "", reject(ReasonCredentials)
+		return Presented{}, reject(ReasonCredentials)
 	}
-	scheme, rest, _ := strings.Cut(strings.Trim(values[0], " \t"), " ")
-	text := strings.TrimLeft(rest, " ")
-	if !strings.EqualFold(scheme, "Bearer") || text == "" {
-		return "", reject(ReasonMissing)
+	name, rest, _ := strings.Cut(strings.Trim(values[0], " \t"), " ")
+	presented := Presented{Text: strings.TrimLeft(rest, " ")}
+	switch {
+	case strings.EqualFold(name, SchemeBearer.String()):
+	case binding.On() && strings.EqualFold(name, SchemeDPoP.String()):
+		presented.Scheme = SchemeDPoP
+	default:
+		return Presented{}, missing
 	}
-	if strings.ContainsAny(text, " \t") {
-		return "", reject(ReasonCredentials)
+	if presented.Text == "" {
+		return Presented{}, missing
 	}
-	return text, nil
+	if strings.ContainsAny(presented.Text, " \t") {
+		return Presented{}, reject(ReasonCredentials)
+	}
+	return presented, nil
 }

@@ -1,12 +1,14 @@
 package token_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/token"
 )
 
@@ -61,8 +63,8 @@ func TestFromAuthorization(t *testing.T) {
 		"three headers":     {[]string{"", "", ""}, "", token.ReasonCredentials},
 	} {
 		t.Run(name, func(t *testing.T) {
-			text, err := token.FromAuthorization(c.values)
-			assert.Equal(t, c.want, text)
+			presented, err := token.FromAuthorization(c.values, session.BindingOff)
+			assert.Equal(t, token.Presented{Text: c.want}, presented)
 			if c.reason == "" {
 				assert.NoError(t, err)
 				return
@@ -77,16 +79,54 @@ func TestFromAuthorization(t *testing.T) {
 	}
 }
 
-func TestChallenge(t *testing.T) {
-	challenges := map[failure.Kind]string{}
-	for _, kind := range failure.Kinds() {
-		if challenge := token.Challenge(kind); challenge != "" {
-			challenges[kind] = challenge
+// TestFromAuthorizationWithBinding covers the second scheme, which exists only where sessions can be
+// bound.
+func TestFromAuthorizationWithBinding(t *testing.T) {
+	for name, c := range map[string]struct {
+		value  string
+		want   token.Presented
+		reason token.Reason
+	}{
+		"a bearer token":       {"Bearer a.b", token.Presented{Text: "a.b"}, ""},
+		"a bound token":        {"DPoP a.b", token.Presented{Scheme: token.SchemeDPoP, Text: "a.b"}, ""},
+		"in lower case":        {"dpop   a.b", token.Presented{Scheme: token.SchemeDPoP, Text: "a.b"}, ""},
+		"nothing after DPoP":   {"DPoP", token.Presented{}, token.ReasonMissing},
+		"another scheme":       {"DPoPs a.b", token.Presented{}, token.ReasonMissing},
+		"a word after the one": {"DPoP a.b c", token.Presented{}, token.ReasonCredentials},
+	} {
+		for _, binding := range session.Bindings() {
+			presented, err := token.FromAuthorization([]string{c.value}, binding)
+			want := &token.Rejection{Reason: c.reason,
+				Bindable: binding.On() && c.reason == token.ReasonMissing}
+			expected := c.want
+			if !binding.On() && strings.HasPrefix(strings.ToLower(c.value), "dpop") {
+				expected, want.Reason = token.Presented{}, token.ReasonMissing
+			}
+			assert.Equal(t, expected, presented, name)
+			if want.Reason == "" {
+				assert.NoError(t, err, name)
+			} else {
+				assert.Equal(t, want, err, "%s, binding %s", name, binding)
+			}
 		}
 	}
-	assert.Equal(t, map[failure.Kind]string{
-		failure.Unauthorized: `Bearer realm="offload"`,
-		failure.InvalidToken: `Bearer realm="offload", error="invalid_token"`,
-		failure.ExpiredToken: `Bearer realm="offload", error="invalid_token", error_description="expired"`,
-	}, challenges)
+}
+
+func TestChallenges(t *testing.T) {
+	bearer, proof := map[failure.Kind][]string{
+		failure.Unauthorized: {`Bearer realm="offload"`},
+		failure.InvalidToken: {`Bearer realm="offload", error="invalid_token"`},
+		failure.ExpiredToken: {
+			`Bearer realm="offload", error="invalid_token", error_description="expired"`},
+		failure.InvalidProof:       {`DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"`},
+		failure.ProofNonceRequired: {`DPoP error="use_dpop_nonce", algs="ES256 EdDSA"`},
+	}, `DPoP algs="ES256 EdDSA"`
+	for _, kind := range failure.Kinds() {
+		assert.Equal(t, bearer[kind], token.Challenges(kind, false), kind.Code())
+		want := bearer[kind]
+		if kind == failure.Unauthorized {
+			want = append(want, proof)
+		}
+		assert.Equal(t, want, token.Challenges(kind, true), kind.Code())
+	}
 }

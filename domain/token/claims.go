@@ -19,16 +19,23 @@ const (
 	claimAudience
 	claimInstallID
 	claimExpiresAt
+	claimConfirmation // of bound sessions only
 	claimCount
 )
 
 // claimFields are the names of the claims.
-var claimFields = strict.NewFields("v", "kid", "iat", "nbf", "iss", "aud", "install_id", "exp")
+var claimFields = strict.NewFields("v", "kid", "iat", "nbf", "iss", "aud", "install_id", "exp",
+	"cnf")
+
+// confirmationThumbprint is the only member of cnf: the thumbprint of the device key (RFC 9449
+// §6.1).
+const confirmationThumbprint = "jkt"
 
 // claimValues are the values of the claims in a payload. The Raw of one that is missing is empty.
 type claimValues [claimCount]strict.Found
 
-// readClaims makes check 9, and the part of check 10 for the version.
+// readClaims makes check 9, and refuses versions that are never accepted, which is a part of check
+// 10.
 func readClaims(values *claimValues) (session.Claims, error) {
 	r := claimReader{values: values}
 	version := r.integer(claimVersion)
@@ -49,10 +56,23 @@ func readClaims(values *claimValues) (session.Claims, error) {
 		return session.Claims{}, reject(r.reason)
 	case violated != session.RuleNone || !ok:
 		return session.Claims{}, reject(ReasonClaimBounds)
-	case version != session.Version:
+	case version != session.Version && version != session.BoundVersion:
 		return session.Claims{}, reject(ReasonVersion)
 	}
+	claims.Bound = version == session.BoundVersion
 	return claims, nil
+}
+
+// confirms reports whether cnf names the key whose thumbprint the install id is, and nothing else.
+// Only that of a bound session counts; in any other it is an unknown claim.
+func confirms(confirmation *strict.Found, id session.InstallID) bool {
+	object, err := strict.Parse(confirmation.Raw())
+	if err != nil || len(object.Members()) != 1 || !id.IsThumbprint() {
+		return false
+	}
+	value, _ := object.Member(confirmationThumbprint)
+	thumbprint, _ := value.Text()
+	return thumbprint == id.Text()
 }
 
 // claimReader reads claims and keeps the first reason to reject them.

@@ -86,7 +86,7 @@ func checkOf(reason Reason) int {
 		return checkSignature
 	case ReasonClaimMissing, ReasonClaimType, ReasonClaimBounds:
 		return checkClaimValues
-	case ReasonVersion, ReasonIssuer, ReasonAudience:
+	case ReasonVersion, ReasonBinding, ReasonIssuer, ReasonAudience:
 		return checkNames
 	case ReasonInstants, ReasonNotYetValid:
 		return checkInstants
@@ -108,7 +108,9 @@ type Inspection struct {
 	Payload []Member
 	// Algorithm is that of a JWS header; empty for the compact form.
 	Algorithm keys.Algorithm
-	Checks    [checkExpiry]Check
+	// Bound is true if the claims are those of a session that is bound to a device key.
+	Bound  bool
+	Checks [checkExpiry]Check
 }
 
 // Accepted reports whether all checks passed.
@@ -184,8 +186,9 @@ func Inspect(text string, keyring *keys.Keyring, settings session.Settings,
 		}
 		return found
 	}
+	found.Bound = claims.Bound
 	found.pass(checkClaimValues, checkNames, checkInstants, checkExpiry)
-	for _, err := range []error{checkClaimNames(claims, settings),
+	for _, err := range []error{s.checkClaimNames(claims, settings),
 		checkClaimInstants(claims, settings, now)} {
 		if err != nil {
 			found.fail(err)

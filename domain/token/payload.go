@@ -33,10 +33,13 @@ func (s *scratch) finish(key keys.Key) string {
 
 // appendPayload appends the claims in the order of the contract, without white space. A subject,
 // equal to the install id, is added for verifiers that know only registered claims; this package
-// ignores it.
+// ignores it. The key of a bound session comes last.
 func appendPayload(p []byte, c session.Claims, subject bool) []byte {
-	p = append(p, `{"v":`...)
-	p = strconv.AppendInt(p, session.Version, 10)
+	version := session.Version
+	if c.Bound {
+		version = session.BoundVersion
+	}
+	p = strconv.AppendInt(append(p, `{"v":`...), int64(version), 10)
 	p = strict.AppendString(append(p, `,"kid":`...), string(c.KeyID))
 	p = strconv.AppendInt(append(p, `,"iat":`...), int64(c.IssuedAt), 10)
 	p = strconv.AppendInt(append(p, `,"nbf":`...), int64(c.NotBefore), 10)
@@ -46,6 +49,10 @@ func appendPayload(p []byte, c session.Claims, subject bool) []byte {
 	p = strconv.AppendInt(append(p, `,"exp":`...), int64(c.ExpiresAt), 10)
 	if subject {
 		p = strict.AppendString(append(p, `,"sub":`...), c.InstallID.Text())
+	}
+	if c.Bound {
+		p = append(append(p, `,"cnf":{"`...), confirmationThumbprint...)
+		p = append(strict.AppendString(append(p, `":`...), c.InstallID.Text()), '}')
 	}
 	return append(p, '}')
 }

@@ -23,6 +23,7 @@ const (
 	ReasonClaimType       Reason = "claim_type"
 	ReasonClaimBounds     Reason = "claim_bounds"
 	ReasonVersion         Reason = "version"
+	ReasonBinding         Reason = "binding"
 	ReasonIssuer          Reason = "issuer"
 	ReasonAudience        Reason = "audience"
 	ReasonInstants        Reason = "instants"
@@ -36,13 +37,19 @@ func Reasons() []Reason {
 		ReasonMissing, ReasonCredentials, ReasonTooLong, ReasonSegments, ReasonEncoding,
 		ReasonSignatureLength, ReasonJSON, ReasonHeader, ReasonUnknownKey, ReasonAlgorithm,
 		ReasonSignature, ReasonClaimMissing, ReasonClaimType, ReasonClaimBounds, ReasonVersion,
-		ReasonIssuer, ReasonAudience, ReasonInstants, ReasonNotYetValid, ReasonExpired,
+		ReasonBinding, ReasonIssuer, ReasonAudience, ReasonInstants, ReasonNotYetValid,
+		ReasonExpired,
 	}
 }
 
 // Rejection is a token, or an Authorization header, that was not accepted. Its kind is
 // failure.Unauthorized, failure.ExpiredToken or failure.InvalidToken.
-type Rejection struct{ Reason Reason }
+type Rejection struct {
+	Reason Reason
+	// Bindable is true if credentials are missing where sessions can be bound to device keys, so
+	// that the client is told of both schemes.
+	Bindable bool
+}
 
 // Error implements error. It names the reason.
 func (r *Rejection) Error() string { return "token rejected: " + string(r.Reason) }

@@ -20,7 +20,8 @@ func TestReasons(t *testing.T) {
 	assert.Equal(t, []token.Reason{
 		"missing", "credentials", "too_long", "segments", "encoding", "signature_length", "json",
 		"header", "unknown_key", "algorithm",
-		"signature", "claim_missing", "claim_type", "claim_bounds", "version", "issuer", "audience",
+		"signature", "claim_missing", "claim_type", "claim_bounds", "version", "binding",
+		"issuer", "audience",
 		"instants", "not_yet_valid", "expired",
 	}, token.Reasons())
 

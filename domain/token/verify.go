@@ -53,7 +53,7 @@ func Read(
 	if err != nil {
 		return session.Claims{}, err
 	}
-	if err := checkClaimNames(claims, settings); err != nil {
+	if err := s.checkClaimNames(claims, settings); err != nil {
 		return session.Claims{}, err
 	}
 	if err := checkClaimInstants(claims, settings, now); err != nil {
@@ -91,12 +91,17 @@ func (s *scratch) split(text string) error {
 	return reject(ReasonSegments)
 }
 
-// checkClaimNames makes check 10, except for the version, which readClaims has checked.
-func checkClaimNames(claims session.Claims, settings session.Settings) error {
+// checkClaimNames makes check 10.
+func (p *parts) checkClaimNames(claims session.Claims, settings session.Settings) error {
 	switch {
+	case claims.Bound && !settings.Binding.On():
+		return reject(ReasonVersion)
+	case claims.Bound && !confirms(&p.claims[claimConfirmation], claims.InstallID),
+		!claims.Bound && !settings.Binding.AdmitsBearer(claims.InstallID):
+		return reject(ReasonBinding)
 	case claims.Issuer != settings.Issuer:
 		return reject(ReasonIssuer)
-	case !settings.Accepts(claims.Audience):
+	case !settings.Accepts(claims.Audience, claims.Bound):
 		return reject(ReasonAudience)
 	}
 	return nil

@@ -119,13 +119,13 @@ func (d described) judgeHeader(fields http.Header) []string {
 		if !known && !standard(name) {
 			breaches = append(breaches, "header "+name+" is not in the description")
 		}
-		if len(values) != 1 {
+		if len(values) != 1 && name != "Www-Authenticate" {
 			breaches = append(breaches, fmt.Sprintf("header %s occurs %d times", name, len(values)))
 		}
 		if !known || len(values) == 0 {
 			continue
 		}
-		var value any = values[0]
+		var value any = strings.Join(values, ", ") // RFC 9110 §5.3
 		if _, err := strconv.Atoi(values[0]); err == nil && declared.integer {
 			value = json.Number(values[0])
 		}

@@ -122,11 +122,11 @@ func verify(values [][]byte, group vectors.Group, keyring *keys.Keyring) string 
 	for _, value := range values {
 		authorization = append(authorization, string(value))
 	}
-	text, err := token.FromAuthorization(authorization)
+	presented, err := token.FromAuthorization(authorization, session.BindingOff)
 	if err == nil {
 		settings := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
 			ClockSkew: group.ClockSkew.Duration}
-		_, err = token.Verify(text, keyring, settings, group.Now.Time)
+		_, err = token.Verify(presented.Text, keyring, settings, group.Now.Time)
 	}
 	if rejection, ok := errors.AsType[*token.Rejection](err); ok {
 		return string(rejection.Reason)

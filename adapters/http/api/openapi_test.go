@@ -132,6 +132,7 @@ func TestDescriptionMatchesErrors(t *testing.T) {
 func TestDescriptionRepeatsCodeInHeader(t *testing.T) {
 	document := described(t)
 	seen := map[string]bool{}
+	proofs := []string{failure.InvalidProof.Code(), failure.ProofNonceRequired.Code()}
 	for name := range at(t, document, document, "components", "responses") {
 		response := at(t, document, document, "components", "responses", name)
 		headers, _ := response["headers"].(object)
@@ -152,7 +153,8 @@ func TestDescriptionRepeatsCodeInHeader(t *testing.T) {
 		}
 		assert.Equal(t, inBody, inHeader, name)
 		for _, code := range inBody {
-			assert.False(t, seen[code], "%s is answered twice", code)
+			// What is wrong with a proof is answered on two paths, of which one has further codes.
+			assert.True(t, !seen[code] || slices.Contains(proofs, code), "%s is answered twice", code)
 			seen[code] = true
 		}
 	}

@@ -78,6 +78,7 @@ func TestVerify(t *testing.T) {
 					"X-Session-Install-Id": {"%C3%A9%25%2F%20install~1.-_"},
 					"X-Session-Expires-At": {"2026-02-16T12:02:00Z"},
 					"X-Session-Key-Id":     {"kid"},
+					"X-Session-Binding":    {"none"},
 				}, answer.Header)
 			})
 		}

@@ -68,6 +68,9 @@ func TestEveryKindHasResponse(t *testing.T) {
 		failure.InvalidToken: {401, `Bearer realm="offload", error="invalid_token"`},
 		failure.ExpiredToken: {401,
 			`Bearer realm="offload", error="invalid_token", error_description="expired"`},
+		failure.InvalidProof: {401, `DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"`},
+		failure.ProofNonceRequired: {401,
+			`DPoP error="use_dpop_nonce", algs="ES256 EdDSA"`},
 		failure.NotFound:             {404, ""},
 		failure.MethodNotAllowed:     {405, ""},
 		failure.PayloadTooLarge:      {413, ""},
@@ -91,6 +94,21 @@ func TestEveryKindHasResponse(t *testing.T) {
 			assert.Equal(t, `{"error":{"code":"`+kind.Code()+`","message":"`+kind.Message()+
 				`","request_id":"request-1"}}`, recorder.Body.String())
 		})
+	}
+}
+
+// TestTellsOfBothSchemes checks that a client without credentials learns of both schemes, Bearer
+// first, and of one after any other failure.
+func TestTellsOfBothSchemes(t *testing.T) {
+	for kind, want := range map[failure.Kind][]string{
+		failure.Unauthorized: {`Bearer realm="offload"`, `DPoP algs="ES256 EdDSA"`},
+		failure.InvalidToken: {`Bearer realm="offload", error="invalid_token"`},
+		failure.InvalidProof: {`DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"`},
+		failure.RateLimited:  nil,
+	} {
+		recorder := httptest.NewRecorder()
+		envelope.WriteProblem(recorder, envelope.Problem{Kind: kind, Bindable: true})
+		assert.Equal(t, want, recorder.Header().Values("WWW-Authenticate"), kind.Code())
 	}
 }
 

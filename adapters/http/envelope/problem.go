@@ -9,27 +9,23 @@ import (
 	"github.com/offload/sessiond/domain/token"
 )
 
-// shape describes the response to one kind of failure.
-type shape struct {
-	status int
-	// challenge is the value of HeaderChallenge, or empty to omit the header.
-	challenge string
-}
-
-// shapes is the only table that maps a failure kind to a response. A kind that it does not contain
-// is a programming error and is reported as failure.Internal.
-var shapes = map[failure.Kind]shape{
-	failure.Internal:             {status: http.StatusInternalServerError},
-	failure.Unauthorized:         {http.StatusUnauthorized, token.Challenge(failure.Unauthorized)},
-	failure.InvalidToken:         {http.StatusUnauthorized, token.Challenge(failure.InvalidToken)},
-	failure.ExpiredToken:         {http.StatusUnauthorized, token.Challenge(failure.ExpiredToken)},
-	failure.NotFound:             {status: http.StatusNotFound},
-	failure.MethodNotAllowed:     {status: http.StatusMethodNotAllowed},
-	failure.PayloadTooLarge:      {status: http.StatusRequestEntityTooLarge},
-	failure.UnsupportedMediaType: {status: http.StatusUnsupportedMediaType},
-	failure.Validation:           {status: http.StatusUnprocessableEntity},
-	failure.RateLimited:          {status: http.StatusTooManyRequests},
-	failure.Unavailable:          {status: http.StatusServiceUnavailable},
+// statuses is the only table that maps a failure kind to a response; the challenges are those of
+// package token. A kind that it does not contain is a programming error and is reported as
+// failure.Internal.
+var statuses = map[failure.Kind]int{
+	failure.Internal:             http.StatusInternalServerError,
+	failure.Unauthorized:         http.StatusUnauthorized,
+	failure.InvalidToken:         http.StatusUnauthorized,
+	failure.ExpiredToken:         http.StatusUnauthorized,
+	failure.InvalidProof:         http.StatusUnauthorized,
+	failure.ProofNonceRequired:   http.StatusUnauthorized,
+	failure.NotFound:             http.StatusNotFound,
+	failure.MethodNotAllowed:     http.StatusMethodNotAllowed,
+	failure.PayloadTooLarge:      http.StatusRequestEntityTooLarge,
+	failure.UnsupportedMediaType: http.StatusUnsupportedMediaType,
+	failure.Validation:           http.StatusUnprocessableEntity,
+	failure.RateLimited:          http.StatusTooManyRequests,
+	failure.Unavailable:          http.StatusServiceUnavailable,
 }
 
 // Problem is what a client is told about a failed request.
@@ -41,24 +37,26 @@ type Problem struct {
 	RetryAfter int
 	// Violations are the rules that the request's body violates, or nil.
 	Violations session.Violations
+	// Bindable is true if the client should be told that sessions can be bound to device keys.
+	Bindable bool
 }
 
 // WriteProblem writes the error response for p. It sets every header of the response but those of
 // Begin.
 func WriteProblem(w http.ResponseWriter, p Problem) {
-	form, known := shapes[p.Kind]
+	status, known := statuses[p.Kind]
 	if !known {
-		p.Kind, form = failure.Internal, shapes[failure.Internal]
+		p.Kind, status = failure.Internal, statuses[failure.Internal]
 	}
 	header := w.Header()
 	header.Set(HeaderErrorCode, p.Kind.Code())
-	if form.challenge != "" {
-		header.Set(HeaderChallenge, form.challenge)
+	if challenges := token.Challenges(p.Kind, p.Bindable); challenges != nil {
+		header[HeaderChallenge] = challenges
 	}
 	if p.RetryAfter > 0 {
 		header.Set(HeaderRetryAfter, strconv.Itoa(p.RetryAfter))
 	}
-	Write(w, form.status, p.body())
+	Write(w, status, p.body())
 }
 
 // body returns the body of the error response.

@@ -8,6 +8,7 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
+	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -15,8 +16,10 @@ import (
 // contract names: its kind, the wait, and the violations.
 func writeError(w http.ResponseWriter, requestID string, err error) {
 	violations, _ := errors.AsType[session.Violations](err)
+	rejection, rejected := errors.AsType[*token.Rejection](err)
 	envelope.WriteProblem(w, envelope.Problem{Kind: failure.KindOf(err), RequestID: requestID,
-		RetryAfter: retryAfter(err), Violations: violations})
+		RetryAfter: retryAfter(err), Violations: violations,
+		Bindable: rejected && rejection.Bindable})
 }
 
 // retryAfter returns how many seconds the client should wait, or 0 if waiting does not help.

@@ -141,6 +141,36 @@ func (e InternalProblemMessage) Valid() bool {
 	}
 }
 
+// Defines values for InvalidProofProblemCode.
+const (
+	InvalidProof InvalidProofProblemCode = "invalid_proof"
+)
+
+// Valid indicates whether the value is a known member of the InvalidProofProblemCode enum.
+func (e InvalidProofProblemCode) Valid() bool {
+	switch e {
+	case InvalidProof:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for InvalidProofProblemMessage.
+const (
+	InvalidProofOfPossession InvalidProofProblemMessage = "Invalid proof of possession"
+)
+
+// Valid indicates whether the value is a known member of the InvalidProofProblemMessage enum.
+func (e InvalidProofProblemMessage) Valid() bool {
+	switch e {
+	case InvalidProofOfPossession:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for InvalidTokenProblemCode.
 const (
 	InvalidToken InvalidTokenProblemCode = "invalid_token"
@@ -225,6 +255,36 @@ const (
 func (e PayloadTooLargeProblemMessage) Valid() bool {
 	switch e {
 	case RequestBodyTooLarge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProofNonceRequiredProblemCode.
+const (
+	ProofNonceRequired ProofNonceRequiredProblemCode = "proof_nonce_required"
+)
+
+// Valid indicates whether the value is a known member of the ProofNonceRequiredProblemCode enum.
+func (e ProofNonceRequiredProblemCode) Valid() bool {
+	switch e {
+	case ProofNonceRequired:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProofNonceRequiredProblemMessage.
+const (
+	ProofNeedsANonce ProofNonceRequiredProblemMessage = "Proof needs a nonce"
+)
+
+// Valid indicates whether the value is a known member of the ProofNonceRequiredProblemMessage enum.
+func (e ProofNonceRequiredProblemMessage) Valid() bool {
+	switch e {
+	case ProofNeedsANonce:
 		return true
 	default:
 		return false
@@ -644,6 +704,23 @@ type InternalProblemCode string
 // InternalProblemMessage defines model for InternalProblem.Message.
 type InternalProblemMessage string
 
+// InvalidProofProblem defines model for InvalidProofProblem.
+type InvalidProofProblem struct {
+	Code    InvalidProofProblemCode    `json:"code"`
+	Message InvalidProofProblemMessage `json:"message"`
+
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	//
+	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
+	RequestId RequestId `json:"request_id"`
+}
+
+// InvalidProofProblemCode defines model for InvalidProofProblem.Code.
+type InvalidProofProblemCode string
+
+// InvalidProofProblemMessage defines model for InvalidProofProblem.Message.
+type InvalidProofProblemMessage string
+
 // InvalidTokenProblem defines model for InvalidTokenProblem.
 type InvalidTokenProblem struct {
 	Code    InvalidTokenProblemCode    `json:"code"`
@@ -722,6 +799,33 @@ type PayloadTooLargeProblemCode string
 // PayloadTooLargeProblemMessage defines model for PayloadTooLargeProblem.Message.
 type PayloadTooLargeProblemMessage string
 
+// ProofError defines model for ProofError.
+type ProofError struct {
+	Error ProofError_Error `json:"error"`
+}
+
+// ProofError_Error defines model for ProofError.Error.
+type ProofError_Error struct {
+	union json.RawMessage
+}
+
+// ProofNonceRequiredProblem defines model for ProofNonceRequiredProblem.
+type ProofNonceRequiredProblem struct {
+	Code    ProofNonceRequiredProblemCode    `json:"code"`
+	Message ProofNonceRequiredProblemMessage `json:"message"`
+
+	// RequestId The caller's request id if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -, otherwise a new UUID.
+	//
+	// Examples: 0b7e0b0a-6f0e-4c33-9a39-0d0f3f0a3c55
+	RequestId RequestId `json:"request_id"`
+}
+
+// ProofNonceRequiredProblemCode defines model for ProofNonceRequiredProblem.Code.
+type ProofNonceRequiredProblemCode string
+
+// ProofNonceRequiredProblemMessage defines model for ProofNonceRequiredProblem.Message.
+type ProofNonceRequiredProblemMessage string
+
 // PublicKey The public part of one key: of Ed25519 (RFC 8037), or of P-256 (RFC 7518), which has y as well.
 type PublicKey struct {
 	Alg PublicKeyAlg `json:"alg"`
@@ -795,7 +899,7 @@ type Session struct {
 	// RefreshAfter Whole seconds from now after which to renew, chosen at random between 0.7 and 0.9 of the lifetime.
 	RefreshAfter int64 `json:"refresh_after"`
 
-	// SessionToken Opaque to clients, which send it as a bearer token. It has one of the two forms of token v2.
+	// SessionToken Opaque to clients, which send it with the scheme Bearer, or with DPoP if it is bound to a key.
 	SessionToken string `json:"session_token"`
 }
 
@@ -932,6 +1036,9 @@ type CallersRequestId = string
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
 
+// Proof defines model for Proof.
+type Proof = string
+
 // Current The session of a bearer token.
 //
 // Examples: {"audience":"offload-ios","expires_at":"2026-02-16T12:02:00Z","install_id":"install-12345","issued_at":"2026-02-16T12:00:00Z","issuer":"offload-backend","key_id":"v2-default","not_before":"2026-02-16T12:00:00Z"}
@@ -964,6 +1071,9 @@ type NotFound = NotFoundError
 
 // PayloadTooLarge defines model for PayloadTooLarge.
 type PayloadTooLarge = PayloadTooLargeError
+
+// ProofRejected defines model for ProofRejected.
+type ProofRejected = ProofError
 
 // RateLimited defines model for RateLimited.
 type RateLimited = SessionRateLimitedError
@@ -1014,18 +1124,27 @@ type GetHealthParams struct {
 type IssueSessionParams struct {
 	// XRequestID Identifies the request in the logs of the caller and of the service if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -. Anything else is replaced by a new UUID.
 	XRequestID *CallersRequestId `json:"X-Request-ID,omitempty"`
+
+	// DPoP A proof of possession of a device key (RFC 9449 §4.2) for this request: at most 8192 bytes, signed with ES256 or EdDSA by the key in it. It names the token that the request carries with the scheme DPoP (ath). Ignored where sessions cannot be bound.
+	DPoP *Proof `json:"DPoP,omitempty"`
 }
 
 // GetCurrentSessionParams defines parameters for GetCurrentSession.
 type GetCurrentSessionParams struct {
 	// XRequestID Identifies the request in the logs of the caller and of the service if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -. Anything else is replaced by a new UUID.
 	XRequestID *CallersRequestId `json:"X-Request-ID,omitempty"`
+
+	// DPoP A proof of possession of a device key (RFC 9449 §4.2) for this request: at most 8192 bytes, signed with ES256 or EdDSA by the key in it. It names the token that the request carries with the scheme DPoP (ath). Ignored where sessions cannot be bound.
+	DPoP *Proof `json:"DPoP,omitempty"`
 }
 
 // VerifyParams defines parameters for Verify.
 type VerifyParams struct {
 	// XRequestID Identifies the request in the logs of the caller and of the service if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -. Anything else is replaced by a new UUID.
 	XRequestID *CallersRequestId `json:"X-Request-ID,omitempty"`
+
+	// DPoP A proof of possession of a device key (RFC 9449 §4.2) for this request: at most 8192 bytes, signed with ES256 or EdDSA by the key in it. It names the token that the request carries with the scheme DPoP (ath). Ignored where sessions cannot be bound.
+	DPoP *Proof `json:"DPoP,omitempty"`
 }
 
 // IssueSessionJSONRequestBody defines body for IssueSession for application/json ContentType.
@@ -1133,6 +1252,74 @@ func (t *AuthenticationError_Error) MergeExpiredTokenProblem(v ExpiredTokenProbl
 	return err
 }
 
+// AsInvalidProofProblem returns the union data inside the AuthenticationError_Error as a InvalidProofProblem
+func (t AuthenticationError_Error) AsInvalidProofProblem() (InvalidProofProblem, error) {
+	var body InvalidProofProblem
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromInvalidProofProblem overwrites any union data inside the AuthenticationError_Error as the provided InvalidProofProblem
+func (t *AuthenticationError_Error) FromInvalidProofProblem(v InvalidProofProblem) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"code":"invalid_proof"}`))
+	t.union = b
+	return err
+}
+
+// MergeInvalidProofProblem performs a merge with any union data inside the AuthenticationError_Error, using the provided InvalidProofProblem
+func (t *AuthenticationError_Error) MergeInvalidProofProblem(v InvalidProofProblem) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"code":"invalid_proof"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsProofNonceRequiredProblem returns the union data inside the AuthenticationError_Error as a ProofNonceRequiredProblem
+func (t AuthenticationError_Error) AsProofNonceRequiredProblem() (ProofNonceRequiredProblem, error) {
+	var body ProofNonceRequiredProblem
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProofNonceRequiredProblem overwrites any union data inside the AuthenticationError_Error as the provided ProofNonceRequiredProblem
+func (t *AuthenticationError_Error) FromProofNonceRequiredProblem(v ProofNonceRequiredProblem) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"code":"proof_nonce_required"}`))
+	t.union = b
+	return err
+}
+
+// MergeProofNonceRequiredProblem performs a merge with any union data inside the AuthenticationError_Error, using the provided ProofNonceRequiredProblem
+func (t *AuthenticationError_Error) MergeProofNonceRequiredProblem(v ProofNonceRequiredProblem) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"code":"proof_nonce_required"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
 func (t AuthenticationError_Error) Discriminator() (string, error) {
 	var discriminator struct {
 		Discriminator string `json:"code"`
@@ -1149,8 +1336,12 @@ func (t AuthenticationError_Error) ValueByDiscriminator() (interface{}, error) {
 	switch discriminator {
 	case "expired_token":
 		return t.AsExpiredTokenProblem()
+	case "invalid_proof":
+		return t.AsInvalidProofProblem()
 	case "invalid_token":
 		return t.AsInvalidTokenProblem()
+	case "proof_nonce_required":
+		return t.AsProofNonceRequiredProblem()
 	case "unauthorized":
 		return t.AsUnauthorizedProblem()
 	default:
@@ -1164,6 +1355,107 @@ func (t AuthenticationError_Error) MarshalJSON() ([]byte, error) {
 }
 
 func (t *AuthenticationError_Error) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsInvalidProofProblem returns the union data inside the ProofError_Error as a InvalidProofProblem
+func (t ProofError_Error) AsInvalidProofProblem() (InvalidProofProblem, error) {
+	var body InvalidProofProblem
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromInvalidProofProblem overwrites any union data inside the ProofError_Error as the provided InvalidProofProblem
+func (t *ProofError_Error) FromInvalidProofProblem(v InvalidProofProblem) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"code":"invalid_proof"}`))
+	t.union = b
+	return err
+}
+
+// MergeInvalidProofProblem performs a merge with any union data inside the ProofError_Error, using the provided InvalidProofProblem
+func (t *ProofError_Error) MergeInvalidProofProblem(v InvalidProofProblem) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"code":"invalid_proof"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsProofNonceRequiredProblem returns the union data inside the ProofError_Error as a ProofNonceRequiredProblem
+func (t ProofError_Error) AsProofNonceRequiredProblem() (ProofNonceRequiredProblem, error) {
+	var body ProofNonceRequiredProblem
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProofNonceRequiredProblem overwrites any union data inside the ProofError_Error as the provided ProofNonceRequiredProblem
+func (t *ProofError_Error) FromProofNonceRequiredProblem(v ProofNonceRequiredProblem) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"code":"proof_nonce_required"}`))
+	t.union = b
+	return err
+}
+
+// MergeProofNonceRequiredProblem performs a merge with any union data inside the ProofError_Error, using the provided ProofNonceRequiredProblem
+func (t *ProofError_Error) MergeProofNonceRequiredProblem(v ProofNonceRequiredProblem) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"code":"proof_nonce_required"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ProofError_Error) Discriminator() (string, error) {
+	var discriminator struct {
+		Discriminator string `json:"code"`
+	}
+	err := json.Unmarshal(t.union, &discriminator)
+	return discriminator.Discriminator, err
+}
+
+func (t ProofError_Error) ValueByDiscriminator() (interface{}, error) {
+	discriminator, err := t.Discriminator()
+	if err != nil {
+		return nil, err
+	}
+	switch discriminator {
+	case "invalid_proof":
+		return t.AsInvalidProofProblem()
+	case "proof_nonce_required":
+		return t.AsProofNonceRequiredProblem()
+	default:
+		return nil, errors.New("unknown discriminator value: " + discriminator)
+	}
+}
+
+func (t ProofError_Error) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ProofError_Error) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
@@ -1266,7 +1558,7 @@ type ClientInterface interface {
 
 	// IssueSessionWithBody Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. With a proof of the device key whose thumbprint the install id is, the session is bound to the key; a renewal then has the scheme DPoP, and a proof that names the token. The operator may require proofs, and an install id in the form of a thumbprint always needs one where sessions can be bound. The first check that fails decides the error: media type, size, body, proof, whether a key can sign, and the limits, in this order. A used proof is rejected whatever the limits say.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1275,7 +1567,7 @@ type ClientInterface interface {
 
 	// IssueSession Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. With a proof of the device key whose thumbprint the install id is, the session is bound to the key; a renewal then has the scheme DPoP, and a proof that names the token. The operator may require proofs, and an install id in the form of a thumbprint always needs one where sessions can be bound. The first check that fails decides the error: media type, size, body, proof, whether a key can sign, and the limits, in this order. A used proof is rejected whatever the limits say.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1359,7 +1651,7 @@ func (c *Client) GetHealth(ctx context.Context, params *GetHealthParams, reqEdit
 
 // IssueSessionWithBody Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. With a proof of the device key whose thumbprint the install id is, the session is bound to the key; a renewal then has the scheme DPoP, and a proof that names the token. The operator may require proofs, and an install id in the form of a thumbprint always needs one where sessions can be bound. The first check that fails decides the error: media type, size, body, proof, whether a key can sign, and the limits, in this order. A used proof is rejected whatever the limits say.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1378,7 +1670,7 @@ func (c *Client) IssueSessionWithBody(ctx context.Context, params *IssueSessionP
 
 // IssueSession Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. With a proof of the device key whose thumbprint the install id is, the session is bound to the key; a renewal then has the scheme DPoP, and a proof that names the token. The operator may require proofs, and an install id in the form of a thumbprint always needs one where sessions can be bound. The first check that fails decides the error: media type, size, body, proof, whether a key can sign, and the limits, in this order. A used proof is rejected whatever the limits say.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1678,6 +1970,17 @@ func NewIssueSessionRequestWithBody(server string, params *IssueSessionParams, c
 			req.Header.Set("X-Request-ID", headerParam0)
 		}
 
+		if params.DPoP != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "DPoP", *params.DPoP, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("DPoP", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -1720,6 +2023,17 @@ func NewGetCurrentSessionRequest(server string, params *GetCurrentSessionParams)
 			req.Header.Set("X-Request-ID", headerParam0)
 		}
 
+		if params.DPoP != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "DPoP", *params.DPoP, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("DPoP", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -1760,6 +2074,17 @@ func NewVerifyRequest(server string, params *VerifyParams) (*http.Request, error
 			}
 
 			req.Header.Set("X-Request-ID", headerParam0)
+		}
+
+		if params.DPoP != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "DPoP", *params.DPoP, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("DPoP", headerParam1)
 		}
 
 	}
@@ -1843,7 +2168,7 @@ type ClientWithResponsesInterface interface {
 
 	// IssueSessionWithBodyWithResponse Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. With a proof of the device key whose thumbprint the install id is, the session is bound to the key; a renewal then has the scheme DPoP, and a proof that names the token. The operator may require proofs, and an install id in the form of a thumbprint always needs one where sessions can be bound. The first check that fails decides the error: media type, size, body, proof, whether a key can sign, and the limits, in this order. A used proof is rejected whatever the limits say.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1852,7 +2177,7 @@ type ClientWithResponsesInterface interface {
 
 	// IssueSessionWithResponse Issue or renew a session
 	//
-	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+	// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. With a proof of the device key whose thumbprint the install id is, the session is bound to the key; a renewal then has the scheme DPoP, and a proof that names the token. The operator may require proofs, and an install id in the form of a thumbprint always needs one where sessions can be bound. The first check that fails decides the error: media type, size, body, proof, whether a key can sign, and the limits, in this order. A used proof is rejected whatever the limits say.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2365,6 +2690,16 @@ type IssueSessionResponse400Headers struct {
 	XContentTypeOptions *string
 }
 
+// IssueSessionResponse401Headers the declared response headers of an HTTP 401 response for IssueSession
+type IssueSessionResponse401Headers struct {
+	CacheControl    string
+	Connection      *string
+	DPoPNonce       *string
+	WWWAuthenticate string
+	XErrorCode      string
+	XRequestID      RequestId
+}
+
 // IssueSessionResponse413Headers the declared response headers of an HTTP 413 response for IssueSession
 type IssueSessionResponse413Headers struct {
 	CacheControl string
@@ -2445,6 +2780,8 @@ type IssueSessionResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Session
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProofRejected
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *PayloadTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
@@ -2461,6 +2798,8 @@ type IssueSessionResponse struct {
 	Headers200 *IssueSessionResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *IssueSessionResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IssueSessionResponse401Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *IssueSessionResponse413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
@@ -2486,6 +2825,11 @@ type IssueSessionResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r IssueSessionResponse) GetJSON200() *Session {
 	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r IssueSessionResponse) GetJSON401() *ProofRejected {
+	return r.JSON401
 }
 
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
@@ -2564,6 +2908,7 @@ type GetCurrentSessionResponse400Headers struct {
 type GetCurrentSessionResponse401Headers struct {
 	CacheControl    string
 	Connection      *string
+	DPoPNonce       *string
 	WWWAuthenticate string
 	XErrorCode      string
 	XRequestID      RequestId
@@ -2676,6 +3021,7 @@ type VerifyResponse200Headers struct {
 	CacheControl      string
 	Connection        *string
 	XRequestID        RequestId
+	XSessionBinding   string
 	XSessionExpiresAt Instant
 	XSessionInstallId string
 	XSessionKeyId     KeyId
@@ -2691,6 +3037,7 @@ type VerifyResponse400Headers struct {
 type VerifyResponse401Headers struct {
 	CacheControl    string
 	Connection      *string
+	DPoPNonce       *string
 	WWWAuthenticate string
 	XErrorCode      string
 	XRequestID      RequestId
@@ -2847,7 +3194,7 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, params 
 
 // IssueSessionWithBodyWithResponse Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. With a proof of the device key whose thumbprint the install id is, the session is bound to the key; a renewal then has the scheme DPoP, and a proof that names the token. The operator may require proofs, and an install id in the form of a thumbprint always needs one where sessions can be bound. The first check that fails decides the error: media type, size, body, proof, whether a key can sign, and the limits, in this order. A used proof is rejected whatever the limits say.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2862,7 +3209,7 @@ func (c *ClientWithResponses) IssueSessionWithBodyWithResponse(ctx context.Conte
 
 // IssueSessionWithResponse Issue or renew a session
 //
-// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. The first check that fails decides the error: media type, size, body, whether a key can sign, and the limits, in this order.
+// Issues a session. With a bearer token of the same install id that is valid or expired recently, the request is a renewal, which has limits of its own and is not counted against those of new sessions. Any other token is ignored. With a proof of the device key whose thumbprint the install id is, the session is bound to the key; a renewal then has the scheme DPoP, and a proof that names the token. The operator may require proofs, and an install id in the form of a thumbprint always needs one where sessions can be bound. The first check that fails decides the error: media type, size, body, proof, whether a key can sign, and the limits, in this order. A used proof is rejected whatever the limits say.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -3773,6 +4120,13 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProofRejected
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest PayloadTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3876,6 +4230,51 @@ func ParseIssueSessionResponse(rsp *http.Response) (*IssueSessionResponse, error
 			headers.XContentTypeOptions = &value
 		}
 		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers IssueSessionResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Connection"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Connection", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("DPoP-Nonce"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "DPoP-Nonce", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DPoPNonce = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Error-Code"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Error-Code", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XErrorCode = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value RequestId
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
 	case rsp.StatusCode == 413:
 		var headers IssueSessionResponse413Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
@@ -4254,6 +4653,13 @@ func ParseGetCurrentSessionResponse(rsp *http.Response) (*GetCurrentSessionRespo
 			}
 			headers.Connection = &value
 		}
+		if values := rsp.Header.Values("DPoP-Nonce"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "DPoP-Nonce", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DPoPNonce = &value
+		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -4433,6 +4839,13 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 			}
 			headers.XRequestID = value
 		}
+		if values := rsp.Header.Values("X-Session-Binding"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Session-Binding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSessionBinding = value
+		}
 		if values := rsp.Header.Values("X-Session-Expires-At"); len(values) > 0 {
 			var value Instant
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Session-Expires-At", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "date-time"}); err != nil {
@@ -4487,6 +4900,13 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 				return nil, err
 			}
 			headers.Connection = &value
+		}
+		if values := rsp.Header.Values("DPoP-Nonce"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "DPoP-Nonce", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DPoPNonce = &value
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string

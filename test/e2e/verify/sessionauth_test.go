@@ -36,6 +36,7 @@ func elsewhere(t *testing.T, service harness.Service, now func() time.Time) *har
 			session, _ := sessionauth.FromContext(r.Context())
 			w.Header().Set("X-Session-Install-Id", session.InstallID)
 			w.Header().Set("X-Session-Key-Id", session.KeyID)
+			w.Header().Set("X-Session-Binding", "none") // it verifies no others
 		})))
 	t.Cleanup(server.Close)
 	return service.Through(t, server.Listener.Addr().String())

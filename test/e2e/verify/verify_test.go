@@ -59,6 +59,7 @@ func TestVerifyOnAnyMethodAndAnyPathBelow(t *testing.T) {
 			assert.Equal(t, `HTTP/1.1 200 OK
 Cache-Control: no-store
 X-Request-Id: golden
+X-Session-Binding: none
 X-Session-Expires-At: 2026-02-16T13:00:00Z
 X-Session-Install-Id: install-12345
 X-Session-Key-Id: v2-default
