@@ -91,7 +91,8 @@ func (p *limiterParts) shared() (storage, error) {
 		Clock: p.Clock, Entropy: p.Entropy, Events: watch,
 	}
 	var last LastForgotten
-	if parts.Policy == ports.OutageLocal {
+	if parts.Policy == ports.OutageLocal ||
+		parts.Policy == ports.OutageAllow && p.Config.Session.Binding.On() {
 		local, forgotten, err := p.local()
 		if err != nil {
 			return storage{}, err

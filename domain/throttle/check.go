@@ -34,9 +34,17 @@ const (
 	ByRenewal
 	// ByRenewalAddress counts renewals by the client's address.
 	ByRenewalAddress
+	// ByProof counts the uses of a proof of a device key, of which there may be ProofLimit. It is no
+	// limit that an operator sets or a client sees: it is what makes a storage remember proofs, so
+	// that none is accepted twice.
+	ByProof
 )
 
-// Dimensions returns every dimension, in the order in which they are reported.
+// ProofLimit is how often one proof may be used.
+const ProofLimit = 1
+
+// Dimensions returns every dimension that is reported, in the order in which they are: all but
+// ByProof.
 func Dimensions() []Dimension {
 	return []Dimension{ByAddress, ByNetwork, ByInstall, ByRenewal, ByRenewalAddress}
 }
@@ -54,6 +62,8 @@ func (d Dimension) String() string {
 		return "renewal"
 	case ByRenewalAddress:
 		return "renewal_ip"
+	case ByProof:
+		return "proof"
 	}
 	return "unknown"
 }
@@ -92,6 +102,16 @@ func NewChecks(checks ...Check) Checks {
 	var c Checks
 	c.n = copy(c.of[:], checks)
 	return c
+}
+
+// Proof returns the check of the proof alone; false if there is none.
+func (c *Checks) Proof() (Checks, bool) {
+	for i := range c.n {
+		if c.of[i].Dimension == ByProof {
+			return NewChecks(c.of[i]), true
+		}
+	}
+	return Checks{}, false
 }
 
 // Len returns the number of checks.

@@ -48,16 +48,23 @@ func (d *Decision) Refused() bool {
 	return false
 }
 
-// Refusal returns a refused decision as an error. Its dimension is the one with the longest wait;
-// if several are equal, the one that was checked first.
+// Refusal returns a refused decision as an error. Its dimension is ByProof if the proof was used
+// before, whatever else refused: otherwise a thief would learn how the owner's limits stand.
+// Otherwise it is the one with the longest wait; if several are equal, the one that was checked
+// first.
 func (d *Decision) Refusal() (*Refusal, bool) {
 	if !d.Refused() {
 		return nil, false
 	}
 	longest := d.of[0]
-	for i := 1; i < d.n; i++ {
-		if d.of[i].RetryAfter > longest.RetryAfter {
-			longest = d.of[i]
+	for i := range d.n {
+		state := d.of[i]
+		if state.RetryAfter > 0 && state.Check.Dimension == ByProof {
+			longest = state
+			break
+		}
+		if state.RetryAfter > longest.RetryAfter {
+			longest = state
 		}
 	}
 	return &Refusal{Dimension: longest.Check.Dimension, Window: longest.Check.Window,
@@ -66,7 +73,7 @@ func (d *Decision) Refusal() (*Refusal, bool) {
 
 // Refusal is a request that was over a limit. Nothing was counted against any limit.
 type Refusal struct {
-	// Dimension is the dimension with the longest wait, and Window is its window.
+	// Dimension is the dimension that Decision.Refusal selects, and Window is its window.
 	Dimension Dimension
 	Window    time.Duration
 	// RetryAfter is how long the client should wait; above 0. It is how long until the same request
@@ -91,8 +98,14 @@ func (r *Refusal) Spread(install Subject) {
 // Error implements error. It names the dimension.
 func (r *Refusal) Error() string { return "throttled by " + r.Dimension.String() }
 
-// FailureKind implements failure.Kinded.
-func (*Refusal) FailureKind() failure.Kind { return failure.RateLimited }
+// FailureKind implements failure.Kinded. A proof that was used before is an invalid proof, which no
+// wait makes valid.
+func (r *Refusal) FailureKind() failure.Kind {
+	if r.Dimension == ByProof {
+		return failure.InvalidProof
+	}
+	return failure.RateLimited
+}
 
 // RetryAfterSeconds returns RetryAfter in whole seconds, rounded up, and so at least 1.
 func (r *Refusal) RetryAfterSeconds() int { return Seconds(r.RetryAfter) }

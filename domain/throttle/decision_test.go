@@ -166,5 +166,8 @@ func TestDimensions(t *testing.T) {
 		names = append(names, dimension.String())
 	}
 	assert.Equal(t, []string{"ip", "network", "install_id", "renewal", "renewal_ip"}, names)
+	assert.Equal(t, "proof", throttle.ByProof.String())
+	_, reported := throttle.DimensionOf("proof")
+	assert.False(t, reported)
 	assert.Equal(t, "unknown", throttle.Dimension(200).String())
 }

@@ -1,6 +1,6 @@
 package throttle
 
-// Limits holds a limit for each dimension; 0 for one that is not limited.
+// Limits holds a limit for each of Dimensions; 0 for one that is not limited.
 type Limits [ByRenewalAddress + 1]int
 
 // Off is a limit to try. It turns a dimension off, where 0 would leave it as it was recorded.

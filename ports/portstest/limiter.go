@@ -5,6 +5,7 @@ package portstest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,6 +39,7 @@ func TestLimiter(t *testing.T, open Limiter) {
 		{"a refusal takes no grant in any dimension", testRefusalTakesNothing},
 		{"every check of a list can refuse all of it", testAnyCheckRefusesAll},
 		{"a refusal names the longest wait, the first check if equal", testNamesLongestWait},
+		{"a used proof outranks every other refusal", testUsedProof},
 		{"a late caller counts as being at the last grant", testLateCaller},
 		{"a late caller gains nothing from a window that ended for another",
 			testLateAcrossWindowEnd},
@@ -45,6 +47,7 @@ func TestLimiter(t *testing.T, open Limiter) {
 		{"a lowered limit counts earlier grants", testLoweredLimit},
 		{"a limit of a hundred is exact", testLimitOfHundred},
 		{"concurrent callers never exceed the limit", testConcurrent},
+		{"concurrent callers use each proof once", testConcurrentProofs},
 		{"concurrent callers on a moving clock never exceed the limit", testMovingClock},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
@@ -206,6 +209,69 @@ func testNamesLongestWait(t *testing.T, storage ports.LimiterStorage) {
 	refusal = refused(t, storage, later, byAddress(3, 1), byNetwork(3, 1), byInstall(3, 1))
 	assert.Equal(t, throttle.ByNetwork, refusal.Dimension)
 	assert.Equal(t, window-time.Second, refusal.RetryAfter)
+}
+
+// testUsedProof makes checks with a proof at every place of the list. A used proof refuses the list
+// and takes nothing, whatever the limits say, and is itself not used by a list that a limit refuses.
+func testUsedProof(t *testing.T, storage ports.LimiterStorage) {
+	for at := range throttle.MaxChecks {
+		proofOf := func(number int) throttle.Check {
+			proof := check(throttle.ByProof, 10*at+number, throttle.ProofLimit)
+			proof.Window = 7 * window
+			return proof
+		}
+		list := func(proof throttle.Check) []throttle.Check {
+			return slices.Insert([]throttle.Check{byAddress(at, 3), byNetwork(at, 3),
+				byInstall(at, 2)}, at, proof)
+		}
+		granted(t, storage, start, list(proofOf(1))...)
+		for range 3 {
+			refusal := refused(t, storage, start.After(time.Second), list(proofOf(1))...)
+			assert.Equal(t, throttle.ByProof, refusal.Dimension)
+			assert.Equal(t, 7*window-time.Second, refusal.RetryAfter)
+		}
+		granted(t, storage, start, list(proofOf(2))...)
+		refusal := refused(t, storage, start.After(time.Second), list(proofOf(2))...)
+		assert.Equal(t, throttle.ByProof, refusal.Dimension, "the installation is at its limit too")
+		for range 3 {
+			refusal := refused(t, storage, start.After(time.Second), list(proofOf(3))...)
+			assert.Equal(t, throttle.ByInstall, refusal.Dimension)
+		}
+		granted(t, storage, start.After(2*time.Second), byAddress(at, 3), byNetwork(at, 3),
+			proofOf(3))
+		refused(t, storage, start.After(2*time.Second), proofOf(3))
+	}
+	proof := check(throttle.ByProof, 99, throttle.ProofLimit)
+	granted(t, storage, start, proof)
+	refused(t, storage, start.After(window-1), proof)
+	granted(t, storage, start.After(window), proof)
+}
+
+// testConcurrentProofs has callers use the same proofs at once, each together with limits that never
+// refuse: each proof is accepted once.
+func testConcurrentProofs(t *testing.T, storage ports.LimiterStorage) {
+	const callers, proofs = 16, 8
+	var accepted [proofs]atomic.Int64
+	var group sync.WaitGroup
+	begin := make(chan struct{})
+	for caller := range callers {
+		group.Go(func() {
+			<-begin
+			for number := range proofs {
+				decision, err := storage.Decide(context.Background(), start, throttle.NewChecks(
+					byAddress(1, LargestLimit), byInstall(caller, 100),
+					check(throttle.ByProof, number, throttle.ProofLimit)))
+				if assert.NoError(t, err) && !decision.Refused() {
+					accepted[number].Add(1)
+				}
+			}
+		})
+	}
+	close(begin)
+	wait(t, &group)
+	for number := range proofs {
+		assert.EqualValues(t, 1, accepted[number].Load(), "proof %d", number)
+	}
 }
 
 func testLateCaller(t *testing.T, storage ports.LimiterStorage) {

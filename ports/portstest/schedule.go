@@ -20,6 +20,7 @@ func testRandomSchedules(t *testing.T, open Limiter) {
 		for _, dimension := range throttle.Dimensions() {
 			limits[dimension] = rapid.IntRange(1, 5).Draw(rt, "limit by "+dimension.String())
 		}
+		limits[throttle.ByProof] = throttle.ProofLimit
 		now := start
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			now = now.After(drawStep(rt, model, now))
@@ -74,14 +75,17 @@ func drawStep(rt *rapid.T, model *model, now throttle.Instant) time.Duration {
 	}
 }
 
-// drawChecks draws the checks of a new session, those of a renewal, or some of either.
+// drawChecks draws the checks of a new session, those of a renewal, each with a proof or without, or
+// some of them.
 func drawChecks(rt *rapid.T, windows []time.Duration,
 	limits map[throttle.Dimension]int) []throttle.Check {
 	dimensions := rapid.SampledFrom([][]throttle.Dimension{
 		{throttle.ByAddress, throttle.ByNetwork, throttle.ByInstall},
 		{throttle.ByAddress, throttle.ByInstall},
 		{throttle.ByRenewal, throttle.ByRenewalAddress},
-		{throttle.ByAddress}, {throttle.ByNetwork}, {throttle.ByInstall},
+		{throttle.ByAddress}, {throttle.ByNetwork}, {throttle.ByInstall}, {throttle.ByProof},
+		{throttle.ByAddress, throttle.ByNetwork, throttle.ByInstall, throttle.ByProof},
+		{throttle.ByRenewal, throttle.ByRenewalAddress, throttle.ByProof},
 	}).Draw(rt, "dimensions")
 	checks := make([]throttle.Check, len(dimensions))
 	for i, dimension := range dimensions {

@@ -50,17 +50,26 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 		s.last = now
 	}
 	decision, err := s.next.Decide(ctx, now, checks)
+	refusal, refused := decision.Refusal()
+	if pseudonyms.Len() == 0 || refused && refusal.Dimension == throttle.ByProof {
+		return decision, err // no limit decided
+	}
 	s.file.write(now, s.clock.Now(), &pseudonyms, &decision)
 	return decision, err
 }
 
-// pseudonyms returns checks with the subjects that the trace may hold.
+// pseudonyms returns the checks of limits, with the subjects that the trace may hold.
 func (s *Storage) pseudonyms(checks *throttle.Checks) throttle.Checks {
 	var shown [throttle.MaxChecks]throttle.Check
-	n := checks.Len()
-	for i := range n {
-		shown[i] = checks.At(i)
-		shown[i].Subject = s.digester.Subject(shown[i].Subject)
+	n := 0
+	for i := range checks.Len() {
+		check := checks.At(i)
+		if check.Dimension == throttle.ByProof {
+			continue
+		}
+		check.Subject = s.digester.Subject(check.Subject)
+		shown[n] = check
+		n++
 	}
 	return throttle.NewChecks(shown[:n]...)
 }

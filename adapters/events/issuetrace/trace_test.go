@@ -98,6 +98,32 @@ func content(t *testing.T, name string) string {
 	return string(text)
 }
 
+// TestTraceLeavesProofsOut makes decisions with proofs: lines hold the limits alone, and what a used
+// proof refused, or a proof that was decided alone, has no line.
+func TestTraceLeavesProofsOut(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "trace")
+	clock := portsfake.NewClock(began)
+	storage, file := traced(t, name, clock, &portsfake.Events{})
+	proof := throttle.Check{Dimension: throttle.ByProof, Limit: throttle.ProofLimit,
+		Window: 7 * time.Minute, Subject: throttle.Subject{1}}
+	for range 2 {
+		for _, checks := range []throttle.Checks{
+			throttle.NewChecks(check(throttle.ByAddress, 1), check(throttle.ByInstall, 1), proof),
+			throttle.NewChecks(proof),
+		} {
+			_, err := storage.Decide(t.Context(), clock.Instant(), checks)
+			require.NoError(t, err)
+		}
+	}
+	file.Close()
+	text := content(t, name)
+	assert.NotContains(t, text, "proof")
+	attempts, skipped := read(t, text)
+	require.Len(t, attempts, 1)
+	assert.Empty(t, skipped)
+	assert.Equal(t, 2, attempts[0].Checks.Len())
+}
+
 func TestTraceHoldsWhatWasDecided(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "trace")
 	clock := portsfake.NewClock(began)

@@ -28,6 +28,9 @@ func setRateLimit(header http.Header, decision *throttle.Decision) {
 	policies, limits := space[:0:128], space[128:128]
 	for i := range decision.Len() {
 		standing := decision.At(i)
+		if standing.Check.Dimension == throttle.ByProof {
+			continue // no quota: a client makes as many proofs as it needs
+		}
 		name := standing.Check.Dimension.String()
 		policies = appendItem(policies, name)
 		policies = appendParameter(policies, 'q', standing.Check.Limit)
@@ -37,6 +40,9 @@ func setRateLimit(header http.Header, decision *throttle.Decision) {
 		if standing.ResetAfter > 0 {
 			limits = appendParameter(limits, 't', throttle.Seconds(standing.ResetAfter))
 		}
+	}
+	if len(policies) == 0 {
+		return
 	}
 	values := []string{string(policies), string(limits)}
 	header[headerRateLimitPolicy], header[headerRateLimit] = values[:1:1], values[1:]

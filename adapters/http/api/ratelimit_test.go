@@ -29,11 +29,16 @@ func TestRateLimitFieldsAreStructured(t *testing.T) {
 				ResetAfter: time.Duration(rapid.IntRange(0, 86400e9).Draw(t, "reset")),
 			}
 		}), 1, 3).Draw(t, "states")
+		limited := len(drawn)
+		if rapid.Bool().Draw(t, "with a proof") {
+			drawn = append(drawn, throttle.State{Check: throttle.Check{Limit: throttle.ProofLimit,
+				Dimension: throttle.ByProof, Window: 7 * time.Minute}, Remaining: 1})
+		}
 		decision := throttle.Decide(drawn...)
 		header := http.Header{}
 		setRateLimit(header, &decision)
 		var policies, limits httpsfv.List
-		for i := range decision.Len() {
+		for i := range limited {
 			state := decision.At(i)
 			name := state.Check.Dimension.String()
 			policy, remaining := httpsfv.NewItem(name), httpsfv.NewItem(name)
@@ -54,4 +59,13 @@ func TestRateLimitFieldsAreStructured(t *testing.T) {
 		}
 		assert.Len(t, header, 2)
 	})
+}
+
+// TestProofIsNoRateLimit checks that a decision on a proof alone has no fields.
+func TestProofIsNoRateLimit(t *testing.T) {
+	decision := throttle.Decide(throttle.State{Remaining: 1, Check: throttle.Check{
+		Dimension: throttle.ByProof, Limit: throttle.ProofLimit, Window: time.Minute}})
+	header := http.Header{}
+	setRateLimit(header, &decision)
+	assert.Empty(t, header)
 }

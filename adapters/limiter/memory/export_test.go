@@ -54,7 +54,7 @@ func (s *Storage) Grants(check throttle.Check) []throttle.Instant {
 
 // CheckInvariants returns an error unless every shard is within its bounds and consistent.
 func (s *Storage) CheckInvariants() error {
-	for _, dimension := range throttle.Dimensions() {
+	for _, dimension := range append(throttle.Dimensions(), throttle.ByProof) {
 		shards := s.shardsOf(dimension)
 		for i := range shards {
 			if err := shards[i].checkInvariants(s.routes[dimension].shift, i); err != nil {

@@ -21,11 +21,15 @@ func partsFor(maxSubjects int, limitOf func(throttle.Dimension) int) []part {
 		{dimensions: []throttle.Dimension{throttle.ByAddress, throttle.ByNetwork}},
 		{dimensions: []throttle.Dimension{throttle.ByRenewalAddress}},
 		{dimensions: []throttle.Dimension{throttle.ByInstall, throttle.ByRenewal}},
+		// Proofs are kept apart, so that no number of them makes a limit forgotten, or the reverse.
+		{dimensions: []throttle.Dimension{throttle.ByProof}, largestLimit: throttle.ProofLimit},
 	}
 	for i := range parts {
 		p := &parts[i]
 		for _, dimension := range p.dimensions {
-			p.largestLimit = max(p.largestLimit, limitOf(dimension))
+			if dimension != throttle.ByProof { // whose limit is no matter of configuration
+				p.largestLimit = max(p.largestLimit, limitOf(dimension))
+			}
 		}
 		p.shards = shardCount(maxSubjects, p.largestLimit)
 	}

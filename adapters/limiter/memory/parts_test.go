@@ -19,6 +19,15 @@ var parts = [][]throttle.Dimension{
 	{throttle.ByAddress, throttle.ByNetwork},
 	{throttle.ByRenewalAddress},
 	{throttle.ByInstall, throttle.ByRenewal},
+	{throttle.ByProof},
+}
+
+// most returns the largest limit that a test may use: there is one for proofs.
+func most(dimension throttle.Dimension, limit int) int {
+	if dimension == throttle.ByProof {
+		return throttle.ProofLimit
+	}
+	return limit
 }
 
 // TestPartsDoNotDisplaceEachOther gives some subjects of all parts but one grants, and then floods
@@ -32,7 +41,8 @@ func TestPartsDoNotDisplaceEachOther(t *testing.T) {
 		for i, dimensions := range parts {
 			for _, dimension := range dimensions {
 				number := rapid.IntRange(0, 100).Draw(t, dimension.String())
-				check := by(dimension, number, rapid.IntRange(1, 8).Draw(t, "limit"))
+				check := by(dimension, number,
+					rapid.IntRange(1, most(dimension, 8)).Draw(t, "limit"))
 				if i != flooded {
 					watched = append(watched, check)
 				}
@@ -44,14 +54,14 @@ func TestPartsDoNotDisplaceEachOther(t *testing.T) {
 			}
 		}
 		times := rapid.IntRange(1, 8).Draw(t, "grants of each")
-		if maxSubjects > 1000 {
-			times = 1 // more take long
+		if maxSubjects > 1000 || parts[flooded][0] == throttle.ByProof {
+			times = 1 // more take long, or would be refused
 		}
 		for i := range 3 * maxSubjects {
 			dimensions := parts[flooded]
 			for range times {
 				mustDecide(t, storage, start.After(1), false, by(dimensions[i%len(dimensions)],
-					1000+i, 8))
+					1000+i, most(dimensions[0], 8)))
 			}
 		}
 		if storage.Forgotten() == 0 {
@@ -122,6 +132,7 @@ func TestPartsHaveTheirOwnLimits(t *testing.T) {
 		throttle.ByAddress: {8, 50_001}, throttle.ByNetwork: {8, 50_001},
 		throttle.ByRenewalAddress: {4, 100_001},
 		throttle.ByInstall:        {16, 4}, throttle.ByRenewal: {16, 4},
+		throttle.ByProof: {16, throttle.ProofLimit},
 	} {
 		assert.Equal(t, c.shards, storage.Shards(dimension), dimension.String())
 		mustDecide(t, storage, start, false, by(dimension, 1, c.largest))
@@ -150,8 +161,8 @@ func TestEmptyStorageIsSmall(t *testing.T) {
 	}
 	assert.Less(t, used(), int64(empty))
 	var checks []throttle.Check
-	for _, dimension := range throttle.Dimensions() {
-		checks = append(checks, by(dimension, 1, 8))
+	for _, dimension := range append(throttle.Dimensions(), throttle.ByProof) {
+		checks = append(checks, by(dimension, 1, most(dimension, 8)))
 	}
 	assert.Less(t, used(checks...), int64(empty+len(checks)*shardInUse), "one subject of each kind")
 }

@@ -45,7 +45,7 @@ func (e *TooSmallError) Error() string {
 // New returns a storage in which each part has room for maxSubjects subjects and eight times as
 // many instants, and each shard for at least the largest limit of its part. It returns a
 // *TooSmallError if that is impossible. maxSubjects must be at least 1. limitOf returns the limit
-// of a dimension, and 0 for one that is never checked.
+// of a dimension, and 0 for one that is never checked; that of proofs is throttle.ProofLimit.
 func New(maxSubjects int, limitOf func(throttle.Dimension) int) (*Storage, error) {
 	parts := partsFor(maxSubjects, limitOf)
 	largest, shards := 0, 0
@@ -58,7 +58,7 @@ func New(maxSubjects int, limitOf func(throttle.Dimension) int) (*Storage, error
 			Minimum: (largest + instantsPerSubject - 1) / instantsPerSubject}
 	}
 	storage := &Storage{shards: make([]shard, shards),
-		routes: make([]route, len(throttle.Dimensions()))}
+		routes: make([]route, throttle.ByProof+1)}
 	first := 0
 	for _, p := range parts {
 		storage.add(p, first, maxSubjects)

@@ -193,7 +193,7 @@ func newReplicaWithin(t testing.TB, shared ports.LimiterStorage, policy ports.Ou
 		Shared: shared, Policy: policy, Timeout: timeout, Clock: clock, Events: events,
 		Entropy: &seededEntropy{source: rand.New(rand.NewPCG(seed, 7))},
 	}
-	if policy == ports.OutageLocal {
+	if policy != ports.OutageDeny {
 		parts.Local = newMemory(t)
 	}
 	return &replica{Storage: outage.New(parts), events: events, clock: clock}

@@ -70,8 +70,9 @@ func (e *DeniedError) Unwrap() error { return e.Cause }
 // Parts holds what a Storage is made of. All fields but Local are required.
 type Parts struct {
 	Shared ports.LimiterStorage
-	// Local decides under ports.OutageLocal, by the limits in the checks; nil under any other
-	// policy.
+	// Local decides in place of the shared storage, by the limits in the checks: on everything under
+	// ports.OutageLocal; on proofs, so that none is accepted twice, under ports.OutageAllow. It is
+	// nil under ports.OutageDeny, and may be nil under ports.OutageAllow if no proof is checked.
 	Local  ports.LimiterStorage
 	Policy ports.OutagePolicy
 	// Timeout is how long the shared storage may take; above 0. Time in which this process did not
@@ -87,7 +88,7 @@ type Parts struct {
 // second, or one and a half timeouts if that is longer, and then with ErrBusy. It returns a
 // *DeniedError under ports.OutageDeny, the local storage's error under ports.OutageLocal, and the
 // context's error if the caller went away. Under ports.OutageAllow the decision is undecided if the
-// shared storage did not make it.
+// shared storage did not make it, unless the local storage knows the proof: then it is refused.
 type Storage struct {
 	parts Parts
 	pulse *pulse // of the calls with the timeout
@@ -172,10 +173,25 @@ func (s *Storage) byPolicy(ctx context.Context, now throttle.Instant, checks thr
 	case ports.OutageLocal:
 		return s.parts.Local.Decide(ctx, now, checks)
 	case ports.OutageAllow:
-		return throttle.Decision{}, nil
+		return s.byProofAlone(ctx, now, &checks)
 	case ports.OutageDeny:
 	}
 	return throttle.Decision{}, &DeniedError{Cause: cause}
+}
+
+// byProofAlone has the local storage decide on the proof among the checks, and on nothing else. The
+// decision is undecided unless the proof was used before.
+func (s *Storage) byProofAlone(ctx context.Context, now throttle.Instant,
+	checks *throttle.Checks) (throttle.Decision, error) {
+	proof, found := checks.Proof()
+	if !found {
+		return throttle.Decision{}, nil
+	}
+	decision, err := s.parts.Local.Decide(ctx, now, proof)
+	if err != nil || !decision.Refused() {
+		return throttle.Decision{}, err
+	}
+	return decision, nil
 }
 
 // Condition implements ports.Health. An outage is a detail and does not fail readiness: taking

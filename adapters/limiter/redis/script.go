@@ -70,6 +70,22 @@ func (c clock) in(d time.Duration) int64 { return ceil(d, c.unit) }
 
 func ceil(d, unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
 
+// isBare reports whether the grant of a check is a key without a value, which takes least memory:
+// that of a proof, of which there is one. The key counts while the server keeps it, so only the
+// server's clock will do.
+func (c clock) isBare(check throttle.Check) bool {
+	return check.Dimension == throttle.ByProof && c.name == ""
+}
+
+// lifeOf returns how much longer than its window the key of a check lives: a key without a value
+// hardly, because it would count that long.
+func (c clock) lifeOf(check throttle.Check) time.Duration {
+	if c.isBare(check) {
+		return time.Millisecond // the server rounds the present down
+	}
+	return c.life
+}
+
 // key returns the key of a check's grants: by subject and window. Replicas that share a server must
 // agree on it.
 func (s *Storage) key(check throttle.Check) string {
@@ -138,13 +154,16 @@ const firstTerm = '1'
 // byteOf returns the byte for the terms of a check.
 func (t *terms) byteOf(check throttle.Check, by clock) byte {
 	own := [2]int{check.Limit, int(check.Window)}
+	if by.isBare(check) {
+		own[0] = 0
+	}
 	at := slices.Index(t.of, own)
 	if at < 0 {
 		at = len(t.of)
 		t.of = append(t.of, own)
-		t.args = append(t.args, strconv.Itoa(check.Limit),
+		t.args = append(t.args, strconv.Itoa(own[0]),
 			strconv.FormatInt(by.in(check.Window), 10),
-			strconv.FormatInt(ceil(check.Window+by.life, time.Millisecond), 10))
+			strconv.FormatInt(ceil(check.Window+by.lifeOf(check), time.Millisecond), 10))
 	}
 	return firstTerm + byte(at)
 }
@@ -211,9 +230,13 @@ func (s *Storage) read(checks []throttle.Check, answer string) (findings, error)
 	return all, nil
 }
 
-// takeBack takes back the grant of a check by its mark.
+// takeBack takes back the grant of a check by its mark. A key without a value is the grant of this
+// caller alone.
 func (s *Storage) takeBack(ctx context.Context, client rueidis.Client, check throttle.Check,
 	mark int64) error {
+	if s.clock.isBare(check) {
+		return client.Do(ctx, client.B().Del().Key(s.key(check)).Build()).Error()
+	}
 	return takebackScript().Exec(ctx, client, []string{s.key(check)},
 		[]string{strconv.FormatInt(mark, 10)}).Error()
 }

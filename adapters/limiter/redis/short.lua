@@ -2,7 +2,8 @@
 -- KEYS has the keys of all decisions, in their order. ARGV: what to do ('take', or 'inspect' to take
 -- nothing); the name of the clock, which is empty for the server's; how many terms follow; of each
 -- of them the limit, the window and the life of a key in milliseconds; then for each decision one
--- string with a byte for each of its keys: the number of the key's term, where '1' is the first.
+-- string with a byte for each of its keys: the number of the key's term, where '1' is the first. A
+-- term with the limit 0 is of keys without a value: one counts while it exists.
 -- Only from the conformance suite each of these strings is followed by its clock's instant. Instants
 -- and windows are in one unit: microseconds of the server's clock.
 --
@@ -47,12 +48,23 @@ local function near()
   local short = true
   for i = 1, #list do
     local k, term = base + i, byte(list, i)
-    local seen, state = call('GETRANGE', KEYS[k], FIRST, LAST), false
-    local size = #seen
+    local seen, state, size = '', false, nil
+    if limits[term] > 0 then
+      seen = call('GETRANGE', KEYS[k], FIRST, LAST)
+      size = #seen
+    else
+      local left = call('PTTL', KEYS[k]) -- -2: there is no such key
+      if left == -2 then
+        write[k], state = '', pack('>I4I8I8', 0, 0, now)
+      else
+        granted = false
+        state = pack('>I4I8I8', 1, math.min(math.max(left, 1) * 1000, windows[term]), now)
+      end
+    end
     if size == 0 then
       if not first then first, none = pack('>I4I4I8', 0, 1, now), pack('>I4I8I8', 0, 0, now) end
       write[k], state = first, none
-    elseif size >= 16 and size < NEAR then
+    elseif size and size >= 16 and size < NEAR then
       local tail, count, oldest = unpack('>I4I4I8', seen)
       if size == 8 + 8 * count and tail < count then
         local last = unpack('>I8', seen, tail > 0 and 1 + 8 * tail or size - 7)
