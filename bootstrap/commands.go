@@ -147,7 +147,7 @@ func effect(review config.Review, now time.Time) *cli.Effect {
 		Environment: c.Environment, ProductionLike: c.Production, Version: c.BuildVersion,
 		Listeners: cli.Listeners{Public: c.HTTPAddr, Operations: c.OpsAddr,
 			MaxConnections: c.MaxConnections, Origins: append([]string{}, c.Origins...),
-			PublicOrigins: append([]string{}, c.PublicOrigins...)},
+			PublicOrigins: cli.DescribeOrigins(c.PublicOrigins)},
 		Sessions: cli.DescribeSessions(c.Session),
 		Keys:     cli.DescribeKeys(review.Keyring, now),
 		Limits: cli.Limits{

@@ -74,13 +74,15 @@ func newAddresses() *Addresses { return &Addresses{} }
 func newAPI(
 	issuance ports.Issuance, authentication ports.Authentication, publication ports.Publication,
 	events ports.Events,
-	config config.Config,
+	review config.Review,
 ) *api.API {
+	config := review.Config
 	return &api.API{
 		Issuance: issuance, Authentication: authentication, Publication: publication,
 		Events:  events,
 		Trusted: config.TrustedProxies, Header: config.TrustedProxyHeader,
 		Origins: config.Origins, LocalPages: !config.Production,
+		Binding: config.Session.Binding, TLS: review.Certificate != nil,
 		PublicOrigins: config.PublicOrigins, Issuer: config.Session.Issuer,
 		Version: config.BuildVersion, Environment: config.Environment,
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/offload/sessiond/app/publish"
 	"github.com/offload/sessiond/app/readiness"
 	"github.com/offload/sessiond/bootstrap/config"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
 )
@@ -33,12 +34,14 @@ func newIssuance(parts issuanceParts, config config.Config) ports.Issuance {
 		Events:   parts.Events,
 		Settings: config.Session, Limits: config.Limits,
 		Digester: throttle.NewDigester(config.DigestKey.Bytes()),
+		Nonces:   proof.NewNonces(config.DigestKey.Bytes()),
 	})
 }
 
 func newAuthentication(keys ports.KeySource, clock ports.Clock, events ports.Events,
 	config config.Config) ports.Authentication {
-	return authenticate.New(keys, clock, events, config.Session)
+	return authenticate.New(keys, clock, events, config.Session,
+		proof.NewNonces(config.DigestKey.Bytes()))
 }
 
 func newPublication(keys ports.KeySource, clock ports.Clock) ports.Publication {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 )
@@ -21,7 +22,19 @@ type Events interface {
 type Event interface{ event() }
 
 // SessionIssued reports that a session was issued.
-type SessionIssued struct{ Renewed bool }
+type SessionIssued struct {
+	Renewed bool
+	// ThumbprintID is true for a new session while sessions cannot be bound to device keys, if the
+	// install id has the form of the thumbprint of one: it would need a proof if they could.
+	ThumbprintID bool
+}
+
+// ProofJudged reports the outcome of judging the proof of a device key, or the lack of one that is
+// needed.
+type ProofJudged struct {
+	// Reason is why the proof was rejected; empty for an accepted one.
+	Reason proof.Reason
+}
 
 // IssuanceThrottled reports a request that was over a limit.
 type IssuanceThrottled struct {
@@ -244,6 +257,7 @@ func (SignerFound) event()           {}
 func (SessionIssued) event()         {}
 func (IssuanceThrottled) event()     {}
 func (TokenVerified) event()         {}
+func (ProofJudged) event()           {}
 func (Reloaded) event()              {}
 func (ReloadFailed) event()          {}
 func (WatchFailed) event()           {}

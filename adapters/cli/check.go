@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -101,6 +102,15 @@ func (e *Effect) write(text io.Writer) {
 		e.Sessions.RenewalGraceSeconds)
 	line("tokens", "issuer %s, audience %s, clock skew %d s", e.Sessions.Issuer,
 		e.Sessions.Audience, e.Sessions.ClockSkewSeconds)
+	switch e.Sessions.Binding {
+	case session.BindingOff:
+	case session.BindingAccept:
+		line("binding", "accept: to the key of a device that proves possession, audience %s",
+			e.Sessions.BoundAudience)
+	case session.BindingRequire:
+		line("binding", "require: every session to the key of its device, audience %s",
+			e.Sessions.BoundAudience)
+	}
 	network := "networks not limited"
 	if e.Limits.PerNetwork > 0 {
 		network = fmt.Sprintf("%d per network", e.Limits.PerNetwork)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 )
 
@@ -11,10 +12,20 @@ import (
 func DescribeSessions(settings session.Settings) Sessions {
 	return Sessions{
 		Issuer: settings.Issuer, Audience: settings.Audience,
+		Binding: settings.Binding, BoundAudience: settings.BoundAudience,
 		TTLSeconds:          seconds(settings.Lifetime),
 		ClockSkewSeconds:    seconds(settings.ClockSkew),
 		RenewalGraceSeconds: seconds(settings.RenewalGrace),
 	}
+}
+
+// DescribeOrigins returns origins for a report.
+func DescribeOrigins(origins []proof.Origin) []string {
+	texts := make([]string, 0, len(origins))
+	for _, origin := range origins {
+		texts = append(texts, origin.String())
+	}
+	return texts
 }
 
 // seconds returns a duration in whole seconds, as reports have it.

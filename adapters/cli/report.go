@@ -6,6 +6,7 @@ import (
 
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -131,11 +132,14 @@ type Key struct {
 
 // Sessions holds the settings of all sessions.
 type Sessions struct {
-	Issuer              string `json:"issuer"`
-	Audience            string `json:"audience"`
-	TTLSeconds          int    `json:"ttl_seconds"`
-	ClockSkewSeconds    int    `json:"clock_skew_seconds"`
-	RenewalGraceSeconds int    `json:"renewal_grace_seconds"`
+	Issuer   string `json:"issuer"`
+	Audience string `json:"audience"`
+	// Binding says whether sessions are bound to keys of devices; those that are have BoundAudience.
+	Binding             session.Binding `json:"binding"`
+	BoundAudience       string          `json:"bound_audience"`
+	TTLSeconds          int             `json:"ttl_seconds"`
+	ClockSkewSeconds    int             `json:"clock_skew_seconds"`
+	RenewalGraceSeconds int             `json:"renewal_grace_seconds"`
 }
 
 // Limits holds the limits on issuing sessions, and where grants are stored.

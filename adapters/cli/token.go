@@ -72,8 +72,8 @@ func newInspect(commands Commands) *cobra.Command {
 			"the configured keys, issuer and audience. Without configured keys, the checks\n" +
 			"that need one are left out.\n\n" +
 			"The token is read from standard input unless it is given; Bearer or DPoP before\n" +
-			"it is dropped. A process list shows arguments: prefer standard input for a token that\n" +
-			"is still valid. Neither the signature nor the whole token is printed.\n\n" +
+			"it is dropped. A process list shows arguments: prefer standard input for a\n" +
+			"token that is still valid. Neither the signature nor the whole token is printed.\n\n" +
 			"The exit status is 0 if the token would be accepted, otherwise 1.",
 		Args: func(command *cobra.Command, args []string) error {
 			if len(args) > 1 {

@@ -1,10 +1,12 @@
-// Package authenticate verifies the session that a request carries. It imports domain and ports.
+// Package authenticate verifies the session that a request carries, with the proof of the device key
+// that it may be bound to. It imports domain and ports.
 package authenticate
 
 import (
 	"context"
 	"errors"
 
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
@@ -16,18 +18,20 @@ type Service struct {
 	clock    ports.Clock
 	events   ports.Events
 	settings session.Settings
+	nonces   proof.Nonces
 }
 
-// New returns a service that accepts the tokens that are valid under settings.
+// New returns a service that accepts the tokens that are valid under settings, and the proofs with
+// nonces.
 func New(keys ports.KeySource, clock ports.Clock, events ports.Events,
-	settings session.Settings) *Service {
-	return &Service{keys: keys, clock: clock, events: events, settings: settings}
+	settings session.Settings, nonces proof.Nonces) *Service {
+	return &Service{keys: keys, clock: clock, events: events, settings: settings, nonces: nonces}
 }
 
 // Authenticate implements ports.Authentication.
 func (s *Service) Authenticate(ctx context.Context, credentials ports.Credentials) (session.Claims,
 	error) {
-	claims, err := s.verify(credentials)
+	claims, judged, err := s.verify(credentials)
 	verified := ports.TokenVerified{}
 	if rejection, ok := errors.AsType[*token.Rejection](err); ok {
 		verified.Reason = rejection.Reason
@@ -35,14 +39,50 @@ func (s *Service) Authenticate(ctx context.Context, credentials ports.Credential
 	if verified.Reason == token.ReasonUnknownKey {
 		ports.RefreshKeys(s.keys)
 	}
+	if rejection, ok := errors.AsType[*proof.Rejection](err); ok {
+		judged = &ports.ProofJudged{Reason: rejection.Reason}
+		if rejection.Reason == proof.ReasonDowngrade {
+			verified.Reason = token.ReasonBinding
+		}
+	}
 	s.events.Record(ctx, verified)
-	return claims, err
-}
-
-func (s *Service) verify(credentials ports.Credentials) (session.Claims, error) {
-	presented, err := token.FromAuthorization(credentials.Authorization, s.settings.Binding)
+	if judged != nil {
+		s.events.Record(ctx, *judged)
+	}
 	if err != nil {
 		return session.Claims{}, err
 	}
-	return token.Verify(presented.Text, s.keys.Keyring(), s.settings, s.clock.Now())
+	return claims, nil
+}
+
+// verify makes the twelve checks of the token, and then judges the proof. One check of the proof
+// comes before the last one of the token: a bound token must not come as a bearer token, whether or
+// not it has expired. judged is not nil if a proof was accepted.
+func (s *Service) verify(credentials ports.Credentials) (claims session.Claims,
+	judged *ports.ProofJudged, err error) {
+	presented, err := token.FromAuthorization(credentials.Authorization, s.settings.Binding)
+	if err != nil {
+		return session.Claims{}, nil, err
+	}
+	now := s.clock.Now()
+	claims, err = token.Read(presented.Text, s.keys.Keyring(), s.settings, now)
+	if err != nil {
+		return session.Claims{}, nil, err
+	}
+	possession := proof.Presented{Proofs: credentials.Proofs, Target: credentials.Target,
+		Token: presented.Text, Bearer: presented.Scheme == token.SchemeBearer, Nonces: s.nonces,
+		Now: now}
+	if err := possession.Downgrade(claims.Bound); err != nil {
+		return session.Claims{}, nil, err
+	}
+	if claims.Expired(now) {
+		return session.Claims{}, nil, &token.Rejection{Reason: token.ReasonExpired}
+	}
+	if err := possession.Access(claims.Bound, claims.InstallID); err != nil {
+		return session.Claims{}, nil, s.nonces.Challenge(err, now)
+	}
+	if claims.Bound {
+		judged = &ports.ProofJudged{}
+	}
+	return claims, judged, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/offload/sessiond/app/authenticate"
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
@@ -68,7 +69,8 @@ func TestAuthenticateVerifiesTheToken(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			events := &portsfake.Events{}
 			clock := &portsmock.ClockMock{NowFunc: func() time.Time { return noon.Add(c.at) }}
-			service := authenticate.New(portsfake.NewKeys(keyring), clock, events, settings)
+			service := authenticate.New(portsfake.NewKeys(keyring), clock, events, settings,
+				proof.Nonces{})
 			got, err := service.Authenticate(t.Context(),
 				ports.Credentials{Authorization: c.values})
 			assert.Equal(t, []ports.Event{ports.TokenVerified{Reason: c.reason}}, events.Recorded(),
@@ -101,7 +103,8 @@ func TestUnknownKeyCausesALook(t *testing.T) {
 	}
 	inForce := keyring("known")
 	source := &refresher{KeySource: portsfake.NewKeys(inForce)}
-	service := authenticate.New(source, portsfake.NewClock(noon), &portsfake.Events{}, settings)
+	service := authenticate.New(source, portsfake.NewClock(noon), &portsfake.Events{}, settings,
+		proof.Nonces{})
 	id, rule := session.ParseInstallID("install-12345")
 	require.Empty(t, rule)
 	for _, c := range []struct {

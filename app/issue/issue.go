@@ -1,5 +1,5 @@
-// Package issue issues sessions: it selects the signing key, checks the limits, makes the claims
-// and signs them. It imports domain and ports.
+// Package issue issues sessions: it judges proofs of device keys, selects the signing key, checks
+// the limits, makes the claims and signs them. It imports domain and ports.
 package issue
 
 import (
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
@@ -34,9 +35,11 @@ type Service struct {
 	settings session.Settings
 	limits   Limits
 	digester throttle.Digester
+	nonces   proof.Nonces
 }
 
-// Parts holds what a Service is made of. All fields are required.
+// Parts holds what a Service is made of. All fields are required, Nonces only if sessions can be
+// bound to device keys.
 type Parts struct {
 	Keys     ports.KeySource
 	Limiter  ports.LimiterStorage
@@ -46,6 +49,7 @@ type Parts struct {
 	Settings session.Settings
 	Limits   Limits
 	Digester throttle.Digester
+	Nonces   proof.Nonces
 }
 
 // New returns a service made of parts.
@@ -53,27 +57,38 @@ func New(parts Parts) *Service {
 	return &Service{
 		keys: parts.Keys, limiter: parts.Limiter, clock: parts.Clock, entropy: parts.Entropy,
 		events: parts.Events, settings: parts.Settings, limits: parts.Limits,
-		digester: parts.Digester,
+		digester: parts.Digester, nonces: parts.Nonces,
 	}
 }
 
-// Issue implements ports.Issuance. It reads the wall clock once, so that key, renewal and claims
-// agree on the time.
+// Issue implements ports.Issuance. It reads the wall clock once, so that proof, key, renewal and
+// claims agree on the time.
 func (s *Service) Issue(ctx context.Context, request ports.IssueRequest) (ports.Issued, error) {
 	now, keyring := s.clock.Now(), s.keys.Keyring()
+	// Without usable credentials the request is for a new session.
+	presented, _ := token.FromAuthorization(request.Credentials.Authorization, s.settings.Binding)
+	proved, err := s.judge(ctx, request, presented, now)
+	if err != nil {
+		return ports.Issued{}, err
+	}
 	signer, ok := keyring.SignerAt(now)
 	if !ok {
 		return ports.Issued{}, &ports.Unavailable{RetryAfter: untilSigner(keyring, now),
 			Cause: errNoSigner}
 	}
 	id := request.Session.InstallID()
-	renewed := s.renews(request, keyring, now)
-	decision, err := s.checkLimits(ctx, id, request.Client, renewed)
+	renewed := s.renews(id, presented, proved, keyring, now)
+	decision, err := s.checkLimits(ctx, id, request.Client, renewed, proved)
 	if err != nil {
 		return ports.Issued{}, err
 	}
-	claims := s.settings.Backdated(s.settings.Claims(id, signer.ID(), now), signer.Plan().SignFrom)
-	s.events.Record(ctx, ports.SessionIssued{Renewed: renewed})
+	claims := s.settings.Claims(id, signer.ID(), now)
+	if proved.bound {
+		claims = s.settings.BoundClaims(id, signer.ID(), now)
+	}
+	claims = s.settings.Backdated(claims, signer.Plan().SignFrom)
+	s.events.Record(ctx, ports.SessionIssued{Renewed: renewed,
+		ThumbprintID: !renewed && !s.settings.Binding.On() && id.IsThumbprint()})
 	return ports.Issued{
 		Token:        token.Sign(claims, signer),
 		Claims:       claims,
@@ -83,12 +98,11 @@ func (s *Service) Issue(ctx context.Context, request ports.IssueRequest) (ports.
 	}, nil
 }
 
-// renews reports whether the request carries a session of the same installation that can still be
-// renewed. Any other credential is ignored.
-func (s *Service) renews(request ports.IssueRequest, keyring *keys.Keyring, now time.Time) bool {
-	presented, err := token.FromAuthorization(request.Credentials.Authorization,
-		s.settings.Binding)
-	if err != nil {
+// renews reports whether the request presents a session of the same installation that can still be
+// renewed: a bound one with a proof, and as what it is. Any other credential is ignored.
+func (s *Service) renews(id session.InstallID, presented token.Presented, proved possession,
+	keyring *keys.Keyring, now time.Time) bool {
+	if presented.Text == "" {
 		return false
 	}
 	claims, err := token.Read(presented.Text, keyring, s.settings, now)
@@ -96,7 +110,8 @@ func (s *Service) renews(request ports.IssueRequest, keyring *keys.Keyring, now 
 		rejection.Reason == token.ReasonUnknownKey {
 		ports.RefreshKeys(s.keys)
 	}
-	return err == nil && claims.InstallID.Equal(request.Session.InstallID()) &&
+	return err == nil && claims.InstallID.Equal(id) && claims.Bound == proved.bound &&
+		claims.Bound == (presented.Scheme == token.SchemeDPoP) &&
 		claims.Renewable(now, s.settings.RenewalGrace)
 }
 

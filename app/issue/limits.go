@@ -38,19 +38,33 @@ func (l Limits) Of(dimension throttle.Dimension) int {
 		return l.RenewalsPerInstall
 	case throttle.ByRenewalAddress:
 		return l.RenewalsPerAddress
+	case throttle.ByProof:
+		return throttle.ProofLimit
 	}
 	return 0
 }
 
-// checkLimits takes a grant from the limiter. The decision is undecided if no grant was taken:
-// either the storage did not decide, or the mode is Observe and the request was over a limit.
+// checkLimits takes a grant from the limiter, and uses the proof if there is one. The decision is
+// undecided if no grant was taken: either the storage did not decide, or the mode is Observe and the
+// request was over a limit.
 func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client netip.Addr,
-	renewed bool) (throttle.Decision, error) {
+	renewed bool, proved possession) (throttle.Decision, error) {
 	var checks throttle.Checks
 	if renewed {
 		checks = s.renewal(id, client)
 	} else {
 		checks = s.newSession(id, client)
+	}
+	if proved.bound {
+		if s.limits.Mode == ports.Observe {
+			// Decided first and alone, so that it is remembered whatever the limits say.
+			if s.useAlone(ctx, proved) {
+				return throttle.Decision{}, errUsed()
+			}
+			proved = possession{}
+		} else {
+			checks = checks.With(proved.use)
+		}
 	}
 	decision, err := s.limiter.Decide(ctx, s.clock.Instant(), checks)
 	if err != nil {
@@ -60,6 +74,9 @@ func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client 
 		return throttle.Decision{}, &ports.Unavailable{RetryAfter: retryAfter, Cause: err}
 	}
 	refusal, refused := decision.Refusal()
+	if s.used(ctx, proved, refusal) {
+		return throttle.Decision{}, errUsed()
+	}
 	if !refused {
 		return decision, nil
 	}
@@ -74,6 +91,17 @@ func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client 
 		return throttle.Decision{}, nil
 	}
 	return throttle.Decision{}, refusal
+}
+
+// useAlone uses a proof without any limit, and reports whether it was used before. During an outage
+// in which nothing decides, it was not: in mode Observe an outage refuses nothing.
+func (s *Service) useAlone(ctx context.Context, proved possession) bool {
+	decision, err := s.limiter.Decide(ctx, s.clock.Instant(), throttle.NewChecks(proved.use))
+	if err != nil {
+		return false
+	}
+	refusal, _ := decision.Refusal()
+	return s.used(ctx, proved, refusal)
 }
 
 // Subject returns the text of the subject that a client with an address and an install id has in a
@@ -95,6 +123,7 @@ func (l Limits) Subject(dimension throttle.Dimension, client netip.Addr,
 		return network.String(), true
 	case throttle.ByInstall, throttle.ByRenewal:
 		return id.Text(), true
+	case throttle.ByProof: // its subject is no client
 	}
 	return "", false
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -26,6 +27,8 @@ const (
 	// window; each takes two subjects in one part.
 	grantsPerSecond  = 300
 	subjectsPerGrant = 2
+	// leastProofs is how many proofs that is while one is remembered.
+	leastProofs = grantsPerSecond * int(proof.Memory/time.Second)
 )
 
 // advise warns of values that are valid and probably not what the operator wants.
@@ -83,6 +86,12 @@ func (r *reviewer) adviseSubjects() {
 		return
 	}
 	least := grantsPerSecond * subjectsPerGrant * f.LimitWindow
+	if r.sound(varMaxSubjects) && f.Binding.On() && f.MaxSubjects < leastProofs {
+		r.warnOf(varMaxSubjects, fmt.Sprintf("is too small for %d proofs a second, which are "+
+			"remembered for %d s: one that is forgotten can be used again", grantsPerSecond,
+			proof.Memory/time.Second), fmt.Sprintf("use at least %d", leastProofs))
+		return
+	}
 	if r.sound(varMaxSubjects) && r.sound(varLimitWindow) && f.MaxSubjects < least {
 		r.warnOf(varMaxSubjects, fmt.Sprintf("is too small for %d grants a second in a window of "+
 			"%d s: subjects are forgotten, and start afresh", grantsPerSecond, f.LimitWindow),

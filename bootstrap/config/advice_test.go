@@ -11,6 +11,8 @@ import (
 // nearest value without one.
 func TestAdvice(t *testing.T) {
 	const proxies = "OFFLOAD_TRUSTED_PROXIES=10.0.0.7"
+	bound := []string{"OFFLOAD_SESSION_BINDING=accept", "OFFLOAD_LIMITER_DIGEST_KEY=" + strongB,
+		"OFFLOAD_PUBLIC_ORIGINS=https://api.example.com"}
 	for name, c := range map[string]struct {
 		environ  []string
 		variable string // empty for no warning
@@ -45,6 +47,11 @@ func TestAdvice(t *testing.T) {
 		"enough subjects": {[]string{"OFFLOAD_LIMITER_MAX_SUBJECTS=36000"}, "", ""},
 		"a long window": {[]string{"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS=1667"},
 			"OFFLOAD_LIMITER_MAX_SUBJECTS", "use at least 1000200, or a shorter window"},
+		"few proofs": {append(bound, "OFFLOAD_LIMITER_MAX_SUBJECTS=125999"),
+			"OFFLOAD_LIMITER_MAX_SUBJECTS", "use at least 126000"},
+		"enough proofs": {append(bound, "OFFLOAD_LIMITER_MAX_SUBJECTS=126000"), "", ""},
+		"an audience for no session": {[]string{"OFFLOAD_SESSION_BOUND_AUDIENCE=bound"},
+			"OFFLOAD_SESSION_BOUND_AUDIENCE", "remove it, or set OFFLOAD_SESSION_BINDING"},
 		"idle timeout of a minute": {[]string{"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS=60"},
 			"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS",
 			"use more than the idle timeout of the load balancer, such as 75"},

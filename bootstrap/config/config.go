@@ -20,6 +20,7 @@ import (
 	"github.com/offload/sessiond/adapters/limiter/redis"
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/ports"
 )
@@ -81,7 +82,7 @@ type Config struct {
 	Origins []string
 	// PublicOrigins are the origins under which clients reach the service: https or http, in the
 	// form that browsers send, which is lower case without a default port.
-	PublicOrigins []string
+	PublicOrigins []proof.Origin
 	// HTTP2 is true if the public listener speaks HTTP/2 as well as HTTP/1.1.
 	HTTP2 bool
 	// MaxConnections bounds the open connections of the public listener, at least 1. It is no more

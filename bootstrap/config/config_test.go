@@ -244,7 +244,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 func TestSecretInWrongVariableIsNotShown(t *testing.T) {
 	anyText := []string{"OFFLOAD_BUILD_VERSION", "OFFLOAD_SESSION_TOKEN_ISSUER",
 		"OFFLOAD_SESSION_TOKEN_AUDIENCE", "OFFLOAD_SESSION_TOKEN_ACTIVE_KID",
-		"OFFLOAD_REDIS_KEY_PREFIX"}
+		"OFFLOAD_SESSION_BOUND_AUDIENCE", "OFFLOAD_REDIS_KEY_PREFIX"}
 	tempDir(t)
 	const pasted = "Zk9Qw3rT7yUi1oPaSdFgHjKlZxCvBnM05eR8tY2u"
 	for _, one := range load(t, input{}).Settings {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -57,6 +58,8 @@ var (
 	varBuildVersion    = nameOf(&named.BuildVersion)
 	varIssuer          = nameOf(&named.Issuer)
 	varAudience        = nameOf(&named.Audience)
+	varBinding         = nameOf(&named.Binding)
+	varBoundAudience   = nameOf(&named.BoundAudience)
 	varActiveKid       = nameOf(&named.ActiveKid)
 	varLimitPerIP      = nameOf(&named.LimitPerIP)
 	varLimitPerNetwork = nameOf(&named.LimitPerNetwork)
@@ -120,6 +123,8 @@ type fields struct {
 	ClockSkew       int                `env:"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS" default:"2" rules:"min=0,max=60" help:"tolerated clock skew, for nbf only, in seconds"`
 	Backdate        int                `env:"OFFLOAD_SESSION_BACKDATE_SECONDS" default:"0" rules:"min=0,max=60" help:"how far into the past a session begins, for verifiers without clock skew whose clocks lag, in seconds"`
 	RenewalGrace    int                `env:"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS" default:"604800" rules:"min=0,max=31536000" help:"how long after its expiry a session can be renewed, in seconds"`
+	Binding         session.Binding    `env:"OFFLOAD_SESSION_BINDING" help:"whether sessions are bound to keys of devices, which prove possession: accept binds those of clients that do, require all"`
+	BoundAudience   string             `env:"OFFLOAD_SESSION_BOUND_AUDIENCE" default:"" trim:"ends" rules:"label" help:"audience of tokens that are bound to a key (default: the audience followed by :bound)"`
 	LimitPerIP      int                `group:"Limits" env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP" default:"32" rules:"min=1,max=10000" help:"new sessions per address and window"`
 	LimitPerNetwork int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK" default:"2048" rules:"min=0,max=100000" help:"new sessions per network (IPv4 /24, IPv6 /48) and window; 0 for no limit"`
 	LimitPerInstall int                `env:"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL" default:"4" rules:"min=1,max=10000" help:"new sessions per installation and window"`

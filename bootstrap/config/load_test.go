@@ -13,6 +13,7 @@ import (
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
@@ -25,7 +26,7 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, config.Config{
 		Environment: "development", Production: false, BuildVersion: "1.2.3",
 		Session: session.Settings{
-			Issuer: "offload-backend", Audience: "offload-ios",
+			Issuer: "offload-backend", Audience: "offload-ios", BoundAudience: "offload-ios:bound",
 			Lifetime: time.Hour, ClockSkew: 2 * time.Second, RenewalGrace: 7 * 24 * time.Hour,
 		},
 		Limits: issue.Limits{PerAddress: 32, PerNetwork: 2048, PerInstall: 4, RenewalsPerInstall: 2,
@@ -56,6 +57,8 @@ func TestAllVariables(t *testing.T) {
 		"OFFLOAD_SESSION_TOKEN_AUDIENCE=\u2003you", "OFFLOAD_SESSION_TOKEN_ACTIVE_KID= k1 ",
 		"OFFLOAD_SESSION_CLOCK_SKEW_SECONDS=0", "OFFLOAD_SESSION_BACKDATE_SECONDS=9",
 		"OFFLOAD_SESSION_RENEWAL_GRACE_SECONDS=0",
+		"OFFLOAD_SESSION_BINDING=Accept", "OFFLOAD_SESSION_BOUND_AUDIENCE= yours ",
+		"OFFLOAD_PUBLIC_ORIGINS=https://api.example.com",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=7",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_NETWORK=70",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_PER_INSTALL=3",
@@ -86,10 +89,13 @@ func TestAllVariables(t *testing.T) {
 	url, err := redis.ParseURL("rediss://u:p@[::1]:1/2")
 	require.NoError(t, err)
 	url = url.WithTLSFiles(redis.TLSFiles{Strict: true})
+	origin, ok := proof.ParseOrigin("https://api.example.com")
+	require.True(t, ok)
 	assert.Equal(t, config.Config{
 		Environment: "production", Production: true, BuildVersion: "2.0",
 		Session: session.Settings{Issuer: "me", Audience: "you", Lifetime: time.Second,
-			Backdate: 9 * time.Second},
+			Backdate: 9 * time.Second, Binding: session.BindingAccept, BoundAudience: "yours"},
+		PublicOrigins: []proof.Origin{origin},
 		Limits: issue.Limits{PerAddress: 7, PerNetwork: 70, PerInstall: 3, RenewalsPerInstall: 5,
 			RenewalsPerAddress: 80, Window: 30 * time.Second,
 			Mode: ports.Observe, IPv6Prefix: 48},

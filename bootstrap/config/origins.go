@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/offload/sessiond/domain/proof"
 )
 
 // originUse is what a list of origins is for, as messages say it.
@@ -38,9 +40,15 @@ func (r *reviewer) origins() []string {
 }
 
 // publicOrigins returns the origins under which clients reach the service.
-func (r *reviewer) publicOrigins() []string {
+func (r *reviewer) publicOrigins() []proof.Origin {
 	r.checkOrigins(VarPublicOrigins, r.fields.PublicOrigins, serviceOrigins)
-	return r.fields.PublicOrigins
+	var origins []proof.Origin
+	for _, text := range r.fields.PublicOrigins {
+		if origin, ok := proof.ParseOrigin(text); ok {
+			origins = append(origins, origin)
+		}
+	}
+	return origins
 }
 
 // checkOrigins checks the entries of a variable. A client sends its origin in one form only, and

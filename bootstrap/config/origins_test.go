@@ -80,7 +80,11 @@ func TestPublicOrigins(t *testing.T) {
 		review := load(t, production(variable+"="+strings.Join(list, ",")))
 		assertFindings(t, nil, review.Faults)
 		assertFindings(t, nil, review.Warnings)
-		assert.Equal(t, list, review.Config.PublicOrigins)
+		var origins []string
+		for _, origin := range review.Config.PublicOrigins {
+			origins = append(origins, origin.String())
+		}
+		assert.Equal(t, list, origins)
 		assert.Empty(t, review.Config.Origins)
 	}
 	for entry, problem := range map[string]string{

@@ -87,6 +87,7 @@ func (r *reviewer) config() Config {
 			Issuer: f.Issuer, Audience: f.Audience,
 			Lifetime: seconds(f.TTL), ClockSkew: seconds(f.ClockSkew),
 			RenewalGrace: seconds(f.RenewalGrace), Backdate: seconds(f.Backdate),
+			Binding: f.Binding, BoundAudience: r.boundAudience(),
 		},
 		Limits:         limits,
 		TraceFile:      r.traceFile(),

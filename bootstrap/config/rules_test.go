@@ -329,7 +329,7 @@ func TestSettings(t *testing.T) {
 			"OFFLOAD_TRUSTED_PROXIES=10.0.0.1,\x1b[2J", "OFFLOAD_SESSION_TOKEN_ISSUER= me "},
 		args: []string{"--ops-addr="},
 	})
-	require.Len(t, review.Settings, 56)
+	require.Len(t, review.Settings, 58)
 	for variable, want := range map[string]config.Setting{
 		"OFFLOAD_CONFIG_FILE": {Value: "session.yaml", Origin: "environment"},
 		"OFFLOAD_BUILD_VERSION": {Value: strings.Repeat("x", 200) + "…",

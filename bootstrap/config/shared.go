@@ -104,6 +104,10 @@ func (r *reviewer) checkDigestKeyIsSet() {
 	const remedy = "use the same key for all replicas; " + remedySecret
 	switch {
 	case !r.fields.LimiterStorage.Shared():
+		if r.production && r.fields.Binding.On() {
+			r.faultOf(varDigestKey, "is not set, and "+varBinding+" is "+r.fields.Binding.String()+
+				": a nonce would be good at the replica that gave it out, and at no other", remedy)
+		}
 	case r.production:
 		r.faultOf(varDigestKey, problem, remedy)
 	default:

@@ -8,7 +8,8 @@ var keyVariables = []string{VarSecret, VarSigningKeys, VarKeysetFile}
 // TokenVariables returns the variables that decide whether a token is accepted: those of the keys
 // too, if there are any.
 func (r *Review) TokenVariables() []string {
-	variables := []string{VarConfigFile, varIssuer, varAudience, VarClockSkew}
+	variables := []string{VarConfigFile, varIssuer, varAudience, VarClockSkew, varBinding,
+		varBoundAudience}
 	if r.HasConfiguredKeys() {
 		variables = append(append(variables, keyVariables...), varActiveKid)
 	}

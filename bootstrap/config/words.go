@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -17,6 +18,7 @@ var enumerations = map[reflect.Type][]fmt.Stringer{
 	reflect.TypeFor[ports.OutagePolicy](): values(ports.OutagePolicies()),
 	reflect.TypeFor[ports.LogLevel]():     values(ports.LogLevels()),
 	reflect.TypeFor[ports.LogFormat]():    values(ports.LogFormats()),
+	reflect.TypeFor[session.Binding]():    values(session.Bindings()),
 	reflect.TypeFor[clientaddr.Header]():  values(clientaddr.Headers()),
 }
 

@@ -26,15 +26,21 @@ type Thumbprint struct {
 // the unused trailing bits zero. That is the only text of those bytes. ok is false for any other
 // text. Random identifiers may have the same form.
 func ParseThumbprint(text string) (t Thumbprint, ok bool) {
-	if len(text) != ThumbprintLength {
-		return Thumbprint{}, false
-	}
-	var space [sha256.Size]byte
-	if _, err := strict.AppendDecodedBase64(space[:0], text); err != nil {
+	if !IsThumbprint(text) {
 		return Thumbprint{}, false
 	}
 	kept := strings.Clone(text)
 	return Thumbprint{text: &kept}, true
+}
+
+// IsThumbprint reports whether ParseThumbprint accepts text.
+func IsThumbprint(text string) bool {
+	if len(text) != ThumbprintLength {
+		return false
+	}
+	var space [sha256.Size]byte
+	_, err := strict.AppendDecodedBase64(space[:0], text)
+	return err == nil
 }
 
 // Text returns the thumbprint as text; "" for the zero value.

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"time"
 
-	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/strict"
 )
@@ -47,7 +46,7 @@ type Presented struct {
 // with the scheme Bearer is not looked at. Issue fails with a Rejection.
 func (p Presented) Issue(id session.InstallID, required bool) (proof Proof, bound bool, err error) {
 	if len(p.Proofs) == 0 && !required {
-		if _, is := keys.ParseThumbprint(id.Text()); !is {
+		if !id.IsThumbprint() {
 			return Proof{}, false, nil
 		}
 	}

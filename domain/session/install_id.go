@@ -3,7 +3,7 @@
 // A session proves only that its holder once knew the install id, unless it is bound to a device
 // key: then the install id is the key's thumbprint, and each use proves possession of the key. Values are validated when they
 // are parsed; code that holds one need not check it again. The package imports keys for key ids,
-// failure, strict, and the standard library.
+// failure, and the standard library.
 package session
 
 import (
@@ -11,7 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/offload/sessiond/domain/strict"
+	"github.com/offload/sessiond/domain/keys"
 )
 
 // Bounds of an install id, in code points.
@@ -63,23 +63,9 @@ func (id InstallID) Text() string {
 // Equal reports whether both ids are the same, code point for code point.
 func (id InstallID) Equal(other InstallID) bool { return id.Text() == other.Text() }
 
-// The length of a thumbprint (RFC 7638 with SHA-256): as text, and in bytes.
-const (
-	thumbprintLength = 43
-	thumbprintSize   = 32
-)
-
-// IsThumbprint reports whether the id has the form of the thumbprint of a device key: 43 characters
-// that are the canonical base64url of 32 bytes. An id that a client drew at random may have it too.
-func (id InstallID) IsThumbprint() bool {
-	text := id.Text()
-	if len(text) != thumbprintLength {
-		return false
-	}
-	var space [thumbprintSize]byte
-	_, err := strict.AppendDecodedBase64(space[:0], text)
-	return err == nil
-}
+// IsThumbprint reports whether the id has the form of the thumbprint of a device key. An id that a
+// client drew at random may have it too.
+func (id InstallID) IsThumbprint() bool { return keys.IsThumbprint(id.Text()) }
 
 // String implements fmt.Stringer. It does not reveal the id.
 func (InstallID) String() string { return "[install id]" }

@@ -104,6 +104,17 @@ func NewChecks(checks ...Check) Checks {
 	return c
 }
 
+// With returns the checks and one more.
+func (c *Checks) With(check Check) Checks {
+	if c.n == MaxChecks {
+		panic("throttle: more than MaxChecks checks")
+	}
+	with := *c
+	with.of[with.n] = check
+	with.n++
+	return with
+}
+
 // Proof returns the check of the proof alone; false if there is none.
 func (c *Checks) Proof() (Checks, bool) {
 	for i := range c.n {

@@ -69,10 +69,9 @@ func Challenges(kind failure.Kind, bindable bool) []string {
 // no such credentials, ReasonCredentials if there is more than one header, or anything after the
 // token.
 func FromAuthorization(values []string, binding session.Binding) (Presented, error) {
-	missing := &Rejection{Reason: ReasonMissing, Bindable: binding.On()}
 	switch len(values) {
 	case 0:
-		return Presented{}, missing
+		return Presented{}, missing(binding)
 	case 1:
 	default:
 		return Presented{}, reject(ReasonCredentials)
@@ -84,13 +83,17 @@ func FromAuthorization(values []string, binding session.Binding) (Presented, err
 	case binding.On() && strings.EqualFold(name, SchemeDPoP.String()):
 		presented.Scheme = SchemeDPoP
 	default:
-		return Presented{}, missing
+		return Presented{}, missing(binding)
 	}
 	if presented.Text == "" {
-		return Presented{}, missing
+		return Presented{}, missing(binding)
 	}
 	if strings.ContainsAny(presented.Text, " \t") {
 		return Presented{}, reject(ReasonCredentials)
 	}
 	return presented, nil
+}
+
+func missing(binding session.Binding) error {
+	return &Rejection{Reason: ReasonMissing, Bindable: binding.On()}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/offload/sessiond/app/issue"
 	"github.com/offload/sessiond/domain/clientaddr"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
@@ -50,8 +51,9 @@ func Handler(t testing.TB) http.Handler {
 				RenewalsPerInstall: limit, RenewalsPerAddress: limit, Window: time.Minute,
 				Mode: ports.Enforce, IPv6Prefix: 64},
 		}),
-		Authentication: authenticate.New(fixedKeys{keyring}, clock, events, settings),
-		Header:         clientaddr.XForwardedForHeader,
+		Authentication: authenticate.New(fixedKeys{keyring}, clock, events, settings,
+			proof.Nonces{}),
+		Header: clientaddr.XForwardedForHeader,
 	}
 	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
 	return server.NewRouter(service.Routes(), clock, events, logger)

@@ -20,6 +20,7 @@ import (
 const (
 	eventThrottled     = "session_issuance_throttled"
 	eventRejected      = "token_rejected"
+	eventProofRejected = "proof_rejected"
 	eventEndEarly      = "keys_end_early"
 	eventSignerMissing = "keys_signer_missing"
 	eventSignerFound   = "keys_signer_found"
@@ -102,6 +103,12 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 	case ports.TokenVerified:
 		if e.Reason != "" {
 			r.logger.LogAttrs(ctx, slog.LevelDebug, eventRejected,
+				slog.String("request_id", ports.OriginOf(ctx).RequestID),
+				slog.String("reason", string(e.Reason)))
+		}
+	case ports.ProofJudged:
+		if e.Reason != "" {
+			r.logger.LogAttrs(ctx, slog.LevelDebug, eventProofRejected,
 				slog.String("request_id", ports.OriginOf(ctx).RequestID),
 				slog.String("reason", string(e.Reason)))
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/offload/sessiond/adapters/events/logs"
 	"github.com/offload/sessiond/adapters/system/clock"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
@@ -136,6 +137,19 @@ func TestWarnsOnceOfAForgottenProxy(t *testing.T) {
 	assert.Equal(t, "WARN", lines[0]["level"])
 	assert.Equal(t, "forwarded_by_stranger", lines[0]["msg"])
 	assert.Contains(t, lines[0]["remedy"], "OFFLOAD_TRUSTED_PROXIES")
+}
+
+func TestWritesRejectedProofsAtDebug(t *testing.T) {
+	ctx := ports.WithOrigin(context.Background(), ports.Origin{RequestID: "request-1"})
+	recorder, out := newRecorder(slog.LevelDebug)
+	recorder.Record(ctx, ports.ProofJudged{Reason: proof.ReasonReplayed})
+	recorder.Record(ctx, ports.ProofJudged{})
+	assert.Equal(t, []line{{"level": "DEBUG", "msg": "proof_rejected", "request_id": "request-1",
+		"reason": "replayed"}}, read(t, out))
+
+	recorder, out = newRecorder(slog.LevelInfo)
+	recorder.Record(ctx, ports.ProofJudged{Reason: proof.ReasonReplayed})
+	assert.Empty(t, read(t, out))
 }
 
 func TestWritesRejectedTokensAtDebug(t *testing.T) {

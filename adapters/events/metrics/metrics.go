@@ -17,6 +17,7 @@ import (
 
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
@@ -43,6 +44,8 @@ type Metrics struct {
 	issued              *prometheus.CounterVec
 	throttled           *prometheus.CounterVec
 	verifications       *prometheus.CounterVec
+	proofs              *prometheus.CounterVec
+	thumbprintIDs       prometheus.Counter
 	reloadFailures      map[ports.Material]prometheus.Counter
 	reloadFailing       map[ports.Material]prometheus.Gauge
 	forwardedByStranger prometheus.Counter
@@ -54,6 +57,7 @@ type Metrics struct {
 
 	answered *kept[answered, requestSeries]
 	verified *kept[token.Reason, prometheus.Counter]
+	judged   *kept[proof.Reason, prometheus.Counter]
 	granted  *kept[bool, prometheus.Counter] // by whether the session was renewed
 	refused  *kept[overLimit, prometheus.Counter]
 }
@@ -92,6 +96,15 @@ func New(version string) *Metrics {
 			Name: "offload_token_verifications_total",
 			Help: "Tokens verified on protected paths, by outcome and reason of rejection.",
 		}, []string{"outcome", "reason"}),
+		proofs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "offload_proofs_total",
+			Help: "Proofs of device keys judged, by reason of rejection; an accepted one has none.",
+		}, []string{"reason"}),
+		thumbprintIDs: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "offload_thumbprint_ids_total",
+			Help: "New sessions for install ids in the form of a thumbprint of a device key, which " +
+				"would need a proof if sessions could be bound to keys; counted while they cannot.",
+		}),
 		reloadFailures: map[ports.Material]prometheus.Counter{},
 		reloadFailing:  map[ports.Material]prometheus.Gauge{},
 		forwardedByStranger: prometheus.NewCounter(prometheus.CounterOpts{
@@ -127,7 +140,7 @@ func New(version string) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.requests, m.durations, m.inFlight, m.connections, m.shed,
-		m.issued, m.throttled, m.verifications, m.forwardedByStranger,
+		m.issued, m.throttled, m.verifications, m.proofs, m.thumbprintIDs, m.forwardedByStranger,
 		m.decisions, m.outage, m.policyDecisions, m.spansLost, m.tracesFailing, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -147,6 +160,9 @@ func New(version string) *Metrics {
 	m.answered = newKept(m.findRequest)
 	m.verified = newKept(func(reason token.Reason) prometheus.Counter {
 		return m.verifications.WithLabelValues(outcomeOf(reason), string(reason))
+	})
+	m.judged = newKept(func(reason proof.Reason) prometheus.Counter {
+		return m.proofs.WithLabelValues(string(reason))
 	})
 	m.granted = newKept(func(renewed bool) prometheus.Counter {
 		if renewed {
@@ -181,6 +197,10 @@ func (m *Metrics) createSeries() {
 		m.spansLost.WithLabelValues(string(reason))
 	}
 	m.verifications.WithLabelValues(outcomeOf(""), "")
+	m.proofs.WithLabelValues("")
+	for _, reason := range proof.Reasons() {
+		m.proofs.WithLabelValues(string(reason))
+	}
 	for _, reason := range token.Reasons() {
 		m.verifications.WithLabelValues(outcomeOf(reason), string(reason))
 	}
@@ -197,10 +217,15 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	switch e := event.(type) {
 	case ports.SessionIssued:
 		m.granted.of(e.Renewed).Inc()
+		if e.ThumbprintID {
+			m.thumbprintIDs.Inc()
+		}
 	case ports.IssuanceThrottled:
 		m.refused.of(overLimit{e.Dimension, e.Mode}).Inc()
 	case ports.TokenVerified:
 		m.verified.of(e.Reason).Inc()
+	case ports.ProofJudged:
+		m.judged.of(e.Reason).Inc()
 	case ports.ReloadFailed:
 		m.reloadFailures[e.Material].Inc()
 		m.reloadFailing[e.Material].Set(1)

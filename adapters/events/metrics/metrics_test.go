@@ -14,6 +14,7 @@ import (
 	"github.com/offload/sessiond/adapters/events/metrics"
 	"github.com/offload/sessiond/adapters/limiter/memory"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
@@ -43,6 +44,9 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 		`offload_token_verifications_total{outcome="missing",reason="missing"} 0`)
 	assert.Equal(t, len(token.Reasons())+1, strings.Count(text,
 		"\noffload_token_verifications_total{"))
+	assert.Contains(t, text, `offload_proofs_total{reason=""} 0`)
+	assert.Equal(t, len(proof.Reasons())+1, strings.Count(text, "\noffload_proofs_total{"))
+	assert.Contains(t, text, "\noffload_thumbprint_ids_total 0\n")
 	assert.Contains(t, text, "\noffload_keys_reload_failures_total 0\n")
 	assert.Contains(t, text, "\noffload_tls_reload_failures_total 0\n")
 	assert.Contains(t, text, "\noffload_redis_tls_reload_failures_total 0\n")
@@ -67,12 +71,13 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 func TestCountsEventsAndRequests(t *testing.T) {
 	m := metrics.New("")
 	for _, event := range []ports.Event{
-		ports.SessionIssued{}, ports.SessionIssued{}, ports.SessionIssued{Renewed: true},
+		ports.SessionIssued{}, ports.SessionIssued{ThumbprintID: true}, ports.SessionIssued{Renewed: true},
 		ports.IssuanceThrottled{Dimension: throttle.ByInstall, Mode: ports.Observe},
 		ports.RequestsShed{Budget: ports.BudgetWaiting},
 		ports.ForwardedByStranger{}, ports.ForwardedByStranger{},
 		ports.TokenVerified{}, ports.TokenVerified{Reason: token.ReasonIssuer},
 		ports.TokenVerified{Reason: token.ReasonExpired},
+		ports.ProofJudged{}, ports.ProofJudged{}, ports.ProofJudged{Reason: proof.ReasonReplayed},
 		ports.ReloadFailed{Material: ports.MaterialKeys, Cause: errors.New("no keyset")},
 		ports.ReloadFailed{Material: ports.MaterialTLS, Cause: errors.New("no certificate")},
 		ports.ReloadFailed{Material: ports.MaterialTLS, Cause: errors.New("no key")},
@@ -91,6 +96,10 @@ func TestCountsEventsAndRequests(t *testing.T) {
 		`offload_token_verifications_total{outcome="valid",reason=""} 1`,
 		`offload_token_verifications_total{outcome="invalid",reason="issuer"} 1`,
 		`offload_token_verifications_total{outcome="expired",reason="expired"} 1`,
+		`offload_proofs_total{reason=""} 2`,
+		`offload_proofs_total{reason="replayed"} 1`,
+		`offload_proofs_total{reason="htu"} 0`,
+		`offload_thumbprint_ids_total 1`,
 		`offload_keys_reload_failures_total 1`,
 		`offload_tls_reload_failures_total 2`,
 		`offload_tls_reload_failing 1`,

@@ -9,6 +9,8 @@ import (
 
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/domain/proof"
+	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/ports"
 )
 
@@ -34,14 +36,19 @@ type API struct {
 	// Trusted lists the proxies whose Header is trusted.
 	Trusted clientaddr.Trusted
 	Header  clientaddr.Header
+	// Binding says whether sessions can be bound to device keys.
+	Binding session.Binding
+	// PublicOrigins lists the origins under which clients reach the service, and the applications
+	// behind verify; empty if they are not known. Proofs must be for one of them. If Issuer, the
+	// issuer of tokens, is one of them, verifiers can discover the public keys.
+	PublicOrigins []proof.Origin
+	Issuer        string
+	// TLS is true if clients of the listener speak TLS to it.
+	TLS bool
 	// Origins lists the origins whose scripts may request sessions, as browsers write them. If it
 	// is empty, none may, except pages on the browser's own machine if LocalPages is true.
 	Origins    []string
 	LocalPages bool
-	// PublicOrigins lists the origins under which clients reach the service, and Issuer is the
-	// issuer of its tokens: if it is one of them, verifiers can discover the public keys.
-	PublicOrigins []string
-	Issuer        string
 	// Version and Environment are shown by the health route.
 	Version, Environment string
 
@@ -65,7 +72,9 @@ func (a *API) Routes() []server.Route {
 		{Pattern: pathOpenAPI, Methods: []string{http.MethodGet}, Handle: a.openAPI,
 			Middleware: a.publicCORS(http.MethodGet, http.MethodHead)},
 	}
-	if slices.Contains(a.PublicOrigins, a.Issuer) {
+	if slices.ContainsFunc(a.PublicOrigins, func(origin proof.Origin) bool {
+		return origin.String() == a.Issuer
+	}) {
 		routes = append(routes, server.Route{Pattern: pathDiscovery,
 			Methods: []string{http.MethodGet}, Handle: discovery(a.Issuer),
 			Middleware: a.publicCORS(http.MethodGet, http.MethodHead)})

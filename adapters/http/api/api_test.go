@@ -18,6 +18,7 @@ import (
 	"github.com/offload/sessiond/adapters/http/api"
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
@@ -57,9 +58,22 @@ func newDesk() *desk {
 		Events:  &portsfake.Events{},
 		Header:  clientaddr.XForwardedForHeader,
 		Version: "1.2.3", Environment: "test",
-		PublicOrigins: []string{"https://app.example.com", discoveryIssuer}, Issuer: discoveryIssuer,
+		PublicOrigins: originsOf("https://app.example.com", discoveryIssuer),
+		Issuer:        discoveryIssuer,
 	}
 	return d
+}
+
+func originsOf(texts ...string) []proof.Origin {
+	var origins []proof.Origin
+	for _, text := range texts {
+		origin, ok := proof.ParseOrigin(text)
+		if !ok {
+			panic(text)
+		}
+		origins = append(origins, origin)
+	}
+	return origins
 }
 
 func mustInstallID(text string) session.InstallID {

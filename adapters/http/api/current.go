@@ -8,9 +8,9 @@ import (
 	"github.com/offload/sessiond/domain/session"
 )
 
-// current describes the session of a bearer token.
+// current describes the session of a token.
 func (a *API) current(w http.ResponseWriter, r *http.Request) error {
-	claims, err := a.Authentication.Authenticate(r.Context(), credentials(r))
+	claims, err := a.Authentication.Authenticate(r.Context(), a.credentials(r))
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func TestNoDiscovery(t *testing.T) {
 		"":                              {},
 	} {
 		d := newDesk()
-		d.api.Issuer, d.api.PublicOrigins = issuer, origins
+		d.api.Issuer, d.api.PublicOrigins = issuer, originsOf(origins...)
 		answer, unknown := d.do(get(discoveryPath)), d.do(get("/unknown"))
 		assert.Equal(t, 404, answer.StatusCode, issuer)
 		assert.Equal(t, unknown.Header, answer.Header, issuer)

@@ -14,14 +14,15 @@ import (
 // issue issues or renews a session, and describes it.
 func (a *API) issue(w http.ResponseWriter, r *http.Request) error {
 	// before the body: reading it drops the headers
-	client, proof := a.clientOf(r), credentials(r)
-	proof.Authorization = slices.Clone(proof.Authorization) // net/http's is part of all headers
+	client, brought := a.clientOf(r), a.credentials(r)
+	brought.Authorization = slices.Clone(brought.Authorization) // net/http's is part of all headers
+	brought.Proofs = slices.Clone(brought.Proofs)
 	request, err := decode(w, r)
 	if err != nil {
 		return err
 	}
 	given, err := a.Issuance.Issue(r.Context(), ports.IssueRequest{
-		Session: request, Client: client, Credentials: proof,
+		Session: request, Client: client, Credentials: brought,
 	})
 	if err != nil {
 		if refusal, ok := errors.AsType[*throttle.Refusal](err); ok {

@@ -10,7 +10,7 @@ import (
 // verify returns the session in headers, for the authentication sub-request of a reverse proxy. It
 // accepts any method and any path below its own, and its response has no body.
 func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
-	claims, err := a.Authentication.Authenticate(r.Context(), credentials(r))
+	claims, err := a.Authentication.Authenticate(r.Context(), a.originalCredentials(r))
 	if err != nil {
 		return err
 	}

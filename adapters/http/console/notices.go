@@ -88,6 +88,7 @@ func (c *Console) notices(v *view, standing standing) []notice {
 	list = append(list, c.stranger(v)...)
 	list = append(list, c.throttled(v)...)
 	list = append(list, unknownKeys(v)...)
+	list = append(list, unproved(v)...)
 	list = append(list, shedding(v)...)
 	list = append(list, c.storageFaults(v, standing)...)
 	list = append(list, c.logGaps()...)

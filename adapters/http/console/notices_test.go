@@ -16,6 +16,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/http/console"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
@@ -253,6 +254,17 @@ func TestHeadline(t *testing.T) {
 		well(w)
 		w.record(1, ports.TokenVerified{Reason: token.ReasonUnknownKey})
 		shown(w, "Tokens name keys that are not in the keyset", "attention")
+	})
+	t.Run("proofs", func(t *testing.T) {
+		w := newWorld(t)
+		w.record(100, ports.ProofJudged{})
+		w.record(20, ports.ProofJudged{Reason: proof.ReasonStale})
+		well(w)
+		w.record(30, ports.ProofJudged{Reason: proof.ReasonURI})
+		shown(w, "Many proofs of device keys are rejected", "attention")
+		assert.Contains(t, w.page(t), "50 of 150 in the last minute")
+		w.clock.Advance(2 * time.Minute)
+		well(w)
 	})
 	t.Run("proxy", func(t *testing.T) {
 		w := newWorld(t)

@@ -20,6 +20,10 @@ const (
 	// leastUnknown and unknownShare are the same for tokens with unknown keys.
 	leastUnknown = 10
 	unknownShare = 5
+	// leastUnproved and unprovedShare are the same for proofs of device keys that were rejected.
+	// Phones with wrong clocks need a second proof, so some always are.
+	leastUnproved = 10
+	unprovedShare = 25
 	// leastOutages is how many outages in 15 minutes are more than single ones.
 	leastOutages = 3
 )
@@ -113,6 +117,21 @@ func unknownKeys(v *view) []notice {
 		Remedy: "Replicas have different keysets, or a key was removed too early; otherwise a " +
 			"client is guessing",
 		Runbook: "SessiondUnknownKeys"}}
+}
+
+// unproved returns proofs of device keys of which many are rejected.
+func unproved(v *view) []notice {
+	n, accepted := v.Traffic.lately[countUnproved], v.Traffic.lately[countProved]
+	if !considerable(n, leastUnproved, n+accepted, unprovedShare) {
+		return nil
+	}
+	return []notice{{Status: statusAttention,
+		Summary: "Many proofs of device keys are rejected",
+		Detail:  grouped(n) + " of " + grouped(n+accepted) + " in the last minute.",
+		Remedy: "offload_proofs_total has the reasons: a public origin that is missing in the " +
+			"configuration, a proxy that does not tell the original request, clients that repeat " +
+			"proofs, or a thief",
+		Runbook: "proof_rejected"}}
 }
 
 // stranger returns that a proxy is probably not trusted.

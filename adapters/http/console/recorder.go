@@ -59,6 +59,12 @@ func (r *Recorder) Record(_ context.Context, event ports.Event) {
 		if e.Reason == token.ReasonUnknownKey {
 			r.traffic.add(r.clock.Instant(), countUnknownKey)
 		}
+	case ports.ProofJudged:
+		judged := countProved
+		if e.Reason != "" {
+			judged = countUnproved
+		}
+		r.traffic.add(r.clock.Instant(), judged)
 	case ports.RequestsShed:
 		r.traffic.add(r.clock.Instant(), shedOf(e.Budget))
 	case ports.ConnectionRefused:

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
@@ -178,6 +179,7 @@ func TestMemoryIsFixed(t *testing.T) {
 	r := NewRecorder(clock)
 	events := []ports.Event{ports.SessionIssued{}, ports.SessionIssued{Renewed: true},
 		ports.TokenVerified{Reason: token.ReasonUnknownKey}, ports.ForwardedByStranger{},
+		ports.ProofJudged{}, ports.ProofJudged{Reason: proof.ReasonURI},
 		ports.RequestsShed{Budget: ports.BudgetWaiting}, ports.ConsoleRefused{},
 		ports.ConnectionRefused{Budget: ports.BudgetConnections}, ports.CORSRefused{},
 		ports.LimiterOutageDecision{}}

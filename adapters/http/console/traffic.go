@@ -25,6 +25,8 @@ const (
 	countAnswered   // requests
 	countFailed     // those among them that were answered with a 5xx
 	countUnknownKey // tokens with a key that is not in the keyset
+	countProved     // proofs of device keys that were accepted
+	countUnproved   // proofs of device keys that were rejected
 	countOutage     // outages of the shared storage that began
 	countStranger   // requests with forwarding headers of a peer that is not trusted
 	firstDimension

@@ -254,6 +254,7 @@ func whatOf(dimension throttle.Dimension) string {
 		return "renewals of an installation"
 	case throttle.ByRenewalAddress:
 		return "renewals of an address"
+	case throttle.ByProof: // no limit
 	}
 	return ""
 }

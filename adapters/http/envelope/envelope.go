@@ -21,6 +21,10 @@ const (
 	// HeaderChallenge tells a client which credentials are missing (RFC 9110 §11.6.1).
 	HeaderChallenge  = "Www-Authenticate"
 	HeaderRetryAfter = "Retry-After"
+	// HeaderProof carries the proof of a device key, and HeaderNonce what the next one must name
+	// (RFC 9449 §4.1, §8).
+	HeaderProof = "Dpop"
+	HeaderNonce = "Dpop-Nonce"
 	// HeaderErrorCode repeats the error code for readers that do not see the body.
 	HeaderErrorCode = "X-Error-Code"
 	// HeaderRequestID carries the request id, for the logs of the client and of the service.

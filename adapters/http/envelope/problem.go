@@ -39,6 +39,8 @@ type Problem struct {
 	Violations session.Violations
 	// Bindable is true if the client should be told that sessions can be bound to device keys.
 	Bindable bool
+	// Nonce is what the next proof must name, or empty if it needs none.
+	Nonce string
 }
 
 // WriteProblem writes the error response for p. It sets every header of the response but those of
@@ -52,6 +54,9 @@ func WriteProblem(w http.ResponseWriter, p Problem) {
 	header.Set(HeaderErrorCode, p.Kind.Code())
 	if challenges := token.Challenges(p.Kind, p.Bindable); challenges != nil {
 		header[HeaderChallenge] = challenges
+	}
+	if p.Nonce != "" {
+		header.Set(HeaderNonce, p.Nonce)
 	}
 	if p.RetryAfter > 0 {
 		header.Set(HeaderRetryAfter, strconv.Itoa(p.RetryAfter))

@@ -86,9 +86,9 @@ func (s *endpoint) handler(method string) Handler {
 	return s.refuse
 }
 
-// sentPath returns the path as it was sent. It is neither decoded nor cleaned, because a path that
+// SentPath returns the path as it was sent. It is neither decoded nor cleaned, because a path that
 // two readers clean differently is two paths.
-func sentPath(r *http.Request) string {
+func SentPath(r *http.Request) string {
 	target, _, _ := strings.Cut(r.RequestURI, "?")
 	if strings.HasPrefix(target, "/") {
 		return target
