@@ -13,6 +13,7 @@ import (
 
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/test/harness"
+	"github.com/offload/sessiond/test/harness/device"
 )
 
 // Phase 1: every error has one stable response.
@@ -39,6 +40,12 @@ func TestPhase1ErrorsAreStable(t *testing.T) {
 	plain.Clock.Advance(120 * time.Second)
 	valid := "Authorization: Bearer " + plain.Token(t, "install-12345")
 
+	bindable := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_BINDING": "accept",
+		"OFFLOAD_LIMITER_DIGEST_KEY": harness.OtherSecret})
+	phone := device.New(1)
+	stale := "DPoP: " + phone.Proof(device.For(http.MethodPost, "http://sessiond"+harness.IssuePath,
+		harness.Noon.Add(-301*time.Second)))
+
 	full := harness.Serve(t, harness.Env{"OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
 		"OFFLOAD_LIMITER_DIGEST_KEY": harness.OtherSecret})
 	full.Token(t, "install-12345")
@@ -63,6 +70,12 @@ func TestPhase1ErrorsAreStable(t *testing.T) {
 			harness.RawRequest("GET", current, "", id, "Authorization: Basic dXNlcjpwYXNz")},
 		"unauthorized: no token after Bearer": {plain,
 			harness.RawRequest("GET", current, "", id, "Authorization: Bearer  ")},
+		"unauthorized: no credentials, where sessions can be bound": {bindable,
+			harness.RawRequest("GET", current, "", id)},
+		"invalid_proof: missing": {bindable,
+			harness.RawIssue(harness.IssueBody(phone.Thumbprint), id)},
+		"proof_nonce_required": {bindable,
+			harness.RawIssue(harness.IssueBody(phone.Thumbprint), id, stale)},
 		"invalid_token": {plain,
 			harness.RawRequest("GET", current, "", id, "Authorization: Bearer x")},
 		"invalid_token: two headers": {plain,

@@ -18,6 +18,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
+// thumbprint is that of a device key (RFC 7638 §3.1).
+const thumbprint = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+
 // payload returns a payload that is accepted until the year 2286, with changes: a name and a value,
 // which may be empty for a claim that is missing.
 func payload(changes ...string) string {
@@ -67,6 +70,7 @@ func rejected() map[token.Reason]string {
 		token.ReasonClaimType:       forge("exp", `"9999999999"`),
 		token.ReasonClaimBounds:     forge("install_id", `"short"`),
 		token.ReasonVersion:         forge("v", "1"),
+		token.ReasonBinding:         forge("install_id", `"`+thumbprint+`"`),
 		token.ReasonIssuer:          forge("iss", `"other"`),
 		token.ReasonAudience:        forge("aud", `"other\u001b[2J"`),
 		token.ReasonInstants:        forge("iat", "1771243201"),
@@ -98,7 +102,8 @@ var distance = regexp.MustCompile(`(in )?\d+ days( ago)?`)
 
 // TestInspectEachReason inspects one token of each reason.
 func TestInspectEachReason(t *testing.T) {
-	env := harness.Env{"OFFLOAD_SESSION_SECRET": harness.StrongSecret}
+	env := harness.Env{"OFFLOAD_SESSION_SECRET": harness.StrongSecret,
+		"OFFLOAD_SESSION_BINDING": "accept"}
 	tokens := rejected()
 	var text strings.Builder
 	for _, reason := range append([]token.Reason{""}, token.Reasons()...) {
@@ -124,6 +129,24 @@ func TestInspectEachReason(t *testing.T) {
 		assert.Equal(t, report.Accepted, status == 0)
 	}
 	golden(t, "inspected.txt", text.String())
+}
+
+// TestInspectBound inspects the token of a session that is bound to a key, with each binding, as it
+// stands in a header.
+func TestInspectBound(t *testing.T) {
+	claims := strings.TrimSuffix(payload("v", "3", "aud", `"offload-ios:bound"`, "install_id",
+		`"`+thumbprint+`"`), "}")
+	given := "DPoP " + harness.ForgeToken(claims+`,"cnf":{"jkt":"`+thumbprint+`"}}`,
+		harness.StrongSecret)
+	for binding, want := range map[string]string{"off": "would be rejected: version",
+		"accept": "would be accepted", "require": "would be accepted"} {
+		env := harness.Env{"OFFLOAD_SESSION_SECRET": harness.StrongSecret,
+			"OFFLOAD_SESSION_BINDING": binding}
+		_, out := inspect(t, env, given)
+		assert.Contains(t, out, want, binding)
+		assert.Equal(t, binding != "off", strings.Contains(out,
+			"note: the session is bound to a device key: each request needs a proof of it as well"))
+	}
 }
 
 func TestInspectWithoutKeys(t *testing.T) {
