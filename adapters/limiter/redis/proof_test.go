@@ -45,9 +45,11 @@ func TestProofIsAKeyWithoutValue(t *testing.T) {
 	refusal, refused := again.Refusal()
 	require.True(t, refused)
 	assert.Equal(t, throttle.ByProof, refusal.Dimension)
-	assert.LessOrEqual(t, refusal.RetryAfter, 7*time.Minute)
-	assert.Greater(t, refusal.RetryAfter, 6*time.Minute)
+	assert.Equal(t, 7*time.Minute, refusal.RetryAfter, "how much is left is not told")
 	assert.Equal(t, 3, again.At(0).Remaining, "nothing is taken")
+	still := time.Duration(number("PTTL", key)) * time.Millisecond
+	assert.LessOrEqual(t, still, left, "a replay does not prolong it")
+	assert.Zero(t, number("STRLEN", key))
 
 	server.Do(t, "PEXPIRE", key, "1")
 	require.Eventually(t, func() bool { return number("EXISTS", key) == 0 }, redisserver.Timeout,
@@ -85,8 +87,8 @@ func TestRefusedRequestUsesNoProof(t *testing.T) {
 	}
 }
 
-// race uses one proof at once through several storages, in many rounds, and requires that one use is
-// accepted in each round.
+// race uses one proof at once through several storages, in many rounds, and requires that one use
+// is accepted in each round.
 func race(t *testing.T, url string) {
 	t.Helper()
 	const rounds, callers = 100, 8
@@ -125,7 +127,8 @@ func TestClusterAcceptsAProofOnce(t *testing.T) {
 	race(t, redisserver.StartCluster(t, 3).URL())
 }
 
-// TestClusterTakesProofBack lets a later check fail after the proof was used: the use is taken back.
+// TestClusterTakesProofBack lets a later check fail after the proof was used: the use is taken
+// back.
 func TestClusterTakesProofBack(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
 	storage := open(t, cluster.URL(), patient)

@@ -2,6 +2,10 @@ package bound_test
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,10 +20,24 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
+// startRedis returns a server with a user that has the documented permissions alone, and its URL.
+func startRedis(t *testing.T) (*redisserver.Server, string) {
+	t.Helper()
+	server := redisserver.Start(t)
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "cmd", "sessiond", "docs", "limits.md"))
+	require.NoError(t, err)
+	command := regexp.MustCompile(`(?m)^ACL SETUSER sessiond .*~.*$`).FindString(string(page))
+	require.NotEmpty(t, command)
+	server.Do(t, strings.Fields(strings.Replace(command, ">PASSWORD", ">"+redisPassword, 1))...)
+	return server, "redis://sessiond:" + redisPassword + "@" + server.Addr()
+}
+
+const redisPassword = "a-password-for-redis"
+
 // shared returns the environment of replicas that require proofs, on one Redis.
-func shared(server *redisserver.Server, more harness.Env) harness.Env {
+func shared(url string, more harness.Env) harness.Env {
 	return harness.Production(env("require", harness.Env{"OFFLOAD_LIMITER_STORAGE": "redis",
-		"OFFLOAD_REDIS_URL": server.URL(), "OFFLOAD_REDIS_TIMEOUT_MS": "10000",
+		"OFFLOAD_REDIS_URL": url, "OFFLOAD_REDIS_TIMEOUT_MS": "10000",
 		"OFFLOAD_SESSION_TTL_SECONDS": "3600"}.With(more)))
 }
 
@@ -58,8 +76,8 @@ func race(t *testing.T, replicas []*harness.Process, key device.Key, text string
 
 // TestReplicasAcceptAProofOnce sends each of a hundred proofs to two replicas at once.
 func TestReplicasAcceptAProofOnce(t *testing.T) {
-	server := redisserver.Start(t)
-	env := shared(server, nil)
+	server, url := startRedis(t)
+	env := shared(url, nil)
 	replicas := []*harness.Process{harness.StartSharing(t, env), harness.StartSharing(t, env)}
 	phone := device.New(1)
 	for round := range 100 {
@@ -96,15 +114,15 @@ func TestReplicasAcceptAProofOnce(t *testing.T) {
 	assert.Equal(t, 101, empty, "one key for each proof that was used")
 }
 
-// TestOutageRemembersProofs lets the shared storage go away. Under local and allow a replica accepts
-// a proof once by its own memory; under deny it issues nothing.
+// TestOutageRemembersProofs lets the shared storage go away. Under local and allow a replica
+// accepts a proof once by its own memory; under deny it issues nothing.
 func TestOutageRemembersProofs(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[string]string{"local": "", "allow": "", "deny": "service_unavailable"} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
-			server := redisserver.Start(t)
-			env := shared(server, harness.Env{"OFFLOAD_LIMITER_ON_OUTAGE": policy,
+			server, url := startRedis(t)
+			env := shared(url, harness.Env{"OFFLOAD_LIMITER_ON_OUTAGE": policy,
 				"OFFLOAD_REDIS_TIMEOUT_MS": "500"})
 			server.Hang(t)
 			replica := harness.Start(t, env)
