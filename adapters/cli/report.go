@@ -134,7 +134,7 @@ type Key struct {
 type Sessions struct {
 	Issuer   string `json:"issuer"`
 	Audience string `json:"audience"`
-	// Binding says whether sessions are bound to keys of devices; those that are have BoundAudience.
+	// Binding says whether sessions are bound to keys of devices; BoundAudience is theirs.
 	Binding             session.Binding `json:"binding"`
 	BoundAudience       string          `json:"bound_audience"`
 	TTLSeconds          int             `json:"ttl_seconds"`

@@ -1,5 +1,5 @@
-// Package authenticate verifies the session that a request carries, with the proof of the device key
-// that it may be bound to. It imports domain and ports.
+// Package authenticate verifies the session that a request carries, with the proof of the device
+// key that it may be bound to. It imports domain and ports.
 package authenticate
 
 import (

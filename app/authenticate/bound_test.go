@@ -1,6 +1,7 @@
 package authenticate_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -98,7 +99,7 @@ func TestBoundSessions(t *testing.T) {
 			}
 			assert.Equal(t, c.kind, failure.KindOf(err))
 			assert.Equal(t, session.Claims{}, got)
-			challenge, challenged := err.(*proof.Challenge)
+			challenge, challenged := errors.AsType[*proof.Challenge](err)
 			assert.Equal(t, c.kind == failure.ProofNonceRequired, challenged)
 			if challenged {
 				assert.Equal(t, nonces.At(noon), challenge.Nonce)

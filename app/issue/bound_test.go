@@ -243,8 +243,8 @@ func TestReplaysAreRemembered(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// TestObserveRemembersProofs shows that in mode Observe a proof is used whatever the limits say, and
-// that a used one is rejected although nothing else is.
+// TestObserveRemembersProofs shows that in mode Observe a proof is used whatever the limits say,
+// and that a used one is rejected although nothing else is.
 func TestObserveRemembersProofs(t *testing.T) {
 	f := newFixture(t, binding(session.BindingRequire), observe)
 	var proofs []string

@@ -45,8 +45,8 @@ func (l Limits) Of(dimension throttle.Dimension) int {
 }
 
 // checkLimits takes a grant from the limiter, and uses the proof if there is one. The decision is
-// undecided if no grant was taken: either the storage did not decide, or the mode is Observe and the
-// request was over a limit.
+// undecided if no grant was taken: either the storage did not decide, or the mode is Observe and
+// the request was over a limit.
 func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client netip.Addr,
 	renewed bool, proved possession) (throttle.Decision, error) {
 	var checks throttle.Checks

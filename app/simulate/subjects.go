@@ -25,7 +25,7 @@ func kindOf(dimension throttle.Dimension) Kind {
 		return Addresses
 	case throttle.ByNetwork:
 		return Networks
-	case throttle.ByInstall, throttle.ByRenewal:
+	case throttle.ByInstall, throttle.ByRenewal, throttle.ByProof: // no trace has the last one
 	}
 	return Installations
 }

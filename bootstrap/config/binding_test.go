@@ -8,8 +8,8 @@ import (
 	"github.com/offload/sessiond/domain/session"
 )
 
-// TestBindingNeeds checks what binding needs in a production-like environment, and that nothing else
-// needs it.
+// TestBindingNeeds checks what binding needs in a production-like environment, and that nothing
+// else needs it.
 func TestBindingNeeds(t *testing.T) {
 	const digestKey, origins = "OFFLOAD_LIMITER_DIGEST_KEY=" + strongB,
 		"OFFLOAD_PUBLIC_ORIGINS=https://api.example.com"

@@ -81,8 +81,8 @@ func (s Settings) Claims(id InstallID, key keys.ID, now time.Time) Claims {
 	}
 }
 
-// BoundClaims returns the claims of a session like that of Claims, but bound to the device key whose
-// thumbprint id is.
+// BoundClaims returns the claims of a session like that of Claims, but bound to the device key
+// whose thumbprint id is.
 func (s Settings) BoundClaims(id InstallID, key keys.ID, now time.Time) Claims {
 	claims := s.Claims(id, key, now)
 	claims.Bound, claims.Audience = true, s.BoundAudience

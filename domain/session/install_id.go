@@ -1,9 +1,9 @@
 // Package session defines a session: an installation, the request for a session, and the claims.
 //
 // A session proves only that its holder once knew the install id, unless it is bound to a device
-// key: then the install id is the key's thumbprint, and each use proves possession of the key. Values are validated when they
-// are parsed; code that holds one need not check it again. The package imports keys for key ids,
-// failure, and the standard library.
+// key: then the install id is the key's thumbprint, and each use proves possession of the key.
+// Values are validated when they are parsed; code that holds one need not check it again. The
+// package imports keys for key ids, failure, and the standard library.
 package session
 
 import (

@@ -34,9 +34,9 @@ const (
 	ByRenewal
 	// ByRenewalAddress counts renewals by the client's address.
 	ByRenewalAddress
-	// ByProof counts the uses of a proof of a device key, of which there may be ProofLimit. It is no
-	// limit that an operator sets or a client sees: it is what makes a storage remember proofs, so
-	// that none is accepted twice.
+	// ByProof counts the uses of a proof of a device key, of which there may be ProofLimit. It is
+	// no limit that an operator sets or a client sees: it is what makes a storage remember proofs,
+	// so that none is accepted twice.
 	ByProof
 )
 

@@ -65,9 +65,9 @@ func Challenges(kind failure.Kind, bindable bool) []string {
 
 // FromAuthorization returns the token in the values of the Authorization headers of a request (RFC
 // 6750 §2.1): the scheme in any case, one or more spaces, the token. The scheme is Bearer, or DPoP
-// where sessions can be bound (RFC 9449 §7.1). It fails with a Rejection: ReasonMissing if there are
-// no such credentials, ReasonCredentials if there is more than one header, or anything after the
-// token.
+// where sessions can be bound (RFC 9449 §7.1). It fails with a Rejection: ReasonMissing if there
+// are no such credentials, ReasonCredentials if there is more than one header, or anything after
+// the token.
 func FromAuthorization(values []string, binding session.Binding) (Presented, error) {
 	switch len(values) {
 	case 0:

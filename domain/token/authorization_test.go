@@ -79,8 +79,8 @@ func TestFromAuthorization(t *testing.T) {
 	}
 }
 
-// TestFromAuthorizationWithBinding covers the second scheme, which exists only where sessions can be
-// bound.
+// TestFromAuthorizationWithBinding covers the second scheme, which exists only where sessions can
+// be bound.
 func TestFromAuthorizationWithBinding(t *testing.T) {
 	for name, c := range map[string]struct {
 		value  string

@@ -24,8 +24,8 @@
 // signature_length.
 //
 // A session that is bound to a device key has v 3 and, last, cnf with the thumbprint of the key,
-// which is the install id. Whether such a token is accepted, and which bearer tokens are not because
-// they could stand in for one, is up to session.Settings. That its holder has the key is not judged
-// here: Claims.Bound says that it must be. The package imports session, keys, strict, failure and
-// the standard library.
+// which is the install id. Whether such a token is accepted, and which bearer tokens are not
+// because they could stand in for one, is up to session.Settings. That its holder has the key is
+// not judged here: Claims.Bound says that it must be. The package imports session, keys, strict,
+// failure and the standard library.
 package token

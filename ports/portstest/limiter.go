@@ -212,7 +212,8 @@ func testNamesLongestWait(t *testing.T, storage ports.LimiterStorage) {
 }
 
 // testUsedProof makes checks with a proof at every place of the list. A used proof refuses the list
-// and takes nothing, whatever the limits say, and is itself not used by a list that a limit refuses.
+// and takes nothing, whatever the limits say, and is itself not used by a list that a limit
+// refuses.
 func testUsedProof(t *testing.T, storage ports.LimiterStorage) {
 	for at := range throttle.MaxChecks {
 		proofOf := func(number int) throttle.Check {
@@ -247,8 +248,8 @@ func testUsedProof(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start.After(window), proof)
 }
 
-// testConcurrentProofs has callers use the same proofs at once, each together with limits that never
-// refuse: each proof is accepted once.
+// testConcurrentProofs has callers use the same proofs at once, each together with limits that
+// never refuse: each proof is accepted once.
 func testConcurrentProofs(t *testing.T, storage ports.LimiterStorage) {
 	const callers, proofs = 16, 8
 	var accepted [proofs]atomic.Int64

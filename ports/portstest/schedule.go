@@ -75,8 +75,8 @@ func drawStep(rt *rapid.T, model *model, now throttle.Instant) time.Duration {
 	}
 }
 
-// drawChecks draws the checks of a new session, those of a renewal, each with a proof or without, or
-// some of them.
+// drawChecks draws the checks of a new session, those of a renewal, each with a proof or without,
+// or some of them.
 func drawChecks(rt *rapid.T, windows []time.Duration,
 	limits map[throttle.Dimension]int) []throttle.Check {
 	dimensions := rapid.SampledFrom([][]throttle.Dimension{

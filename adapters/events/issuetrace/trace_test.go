@@ -98,8 +98,8 @@ func content(t *testing.T, name string) string {
 	return string(text)
 }
 
-// TestTraceLeavesProofsOut makes decisions with proofs: lines hold the limits alone, and what a used
-// proof refused, or a proof that was decided alone, has no line.
+// TestTraceLeavesProofsOut makes decisions with proofs: lines hold the limits alone, and what a
+// used proof refused, or a proof that was decided alone, has no line.
 func TestTraceLeavesProofsOut(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "trace")
 	clock := portsfake.NewClock(began)

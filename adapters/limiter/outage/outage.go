@@ -70,9 +70,10 @@ func (e *DeniedError) Unwrap() error { return e.Cause }
 // Parts holds what a Storage is made of. All fields but Local are required.
 type Parts struct {
 	Shared ports.LimiterStorage
-	// Local decides in place of the shared storage, by the limits in the checks: on everything under
-	// ports.OutageLocal; on proofs, so that none is accepted twice, under ports.OutageAllow. It is
-	// nil under ports.OutageDeny, and may be nil under ports.OutageAllow if no proof is checked.
+	// Local decides in place of the shared storage, by the limits in the checks: on everything
+	// under ports.OutageLocal; on proofs, so that none is accepted twice, under ports.OutageAllow.
+	// It is nil under ports.OutageDeny, and may be nil under ports.OutageAllow if no proof is
+	// checked.
 	Local  ports.LimiterStorage
 	Policy ports.OutagePolicy
 	// Timeout is how long the shared storage may take; above 0. Time in which this process did not

@@ -1,13 +1,13 @@
 // Package redis implements the limiter's storage that replicas share: one Redis 7 or Valkey server,
 // Sentinel or a Cluster.
 //
-// The last grants of each subject lie under one key that expires no earlier than the window. The use
-// of a proof, of which there is one, is a key without a value. Instants are the server's, so that
-// replicas whose clocks differ agree. On one server a decision is part of one call of a script, in
-// one round trip, all or nothing; decisions that wait at the same moment share a call. For a Cluster
-// see cluster.go. Keys and values contain no more of a subject than its digest. What happens during
-// an outage of the server is not decided here but by another adapter. It imports domain, ports,
-// adapters/system, rueidis and the standard library.
+// The last grants of each subject lie under one key that expires no earlier than the window. The
+// use of a proof, of which there is one, is a key without a value. Instants are the server's, so
+// that replicas whose clocks differ agree. On one server a decision is part of one call of a
+// script, in one round trip, all or nothing; decisions that wait at the same moment share a call.
+// For a Cluster see cluster.go. Keys and values contain no more of a subject than its digest. What
+// happens during an outage of the server is not decided here but by another adapter. It imports
+// domain, ports, adapters/system, rueidis and the standard library.
 package redis
 
 import (

@@ -13,8 +13,8 @@ import (
 	"github.com/offload/sessiond/test/harness/device"
 )
 
-// TestLifeOfABoundSession issues, uses, verifies behind a proxy, renews and ends a session, and tries
-// at each step what a thief could: then it searches the log for anything that would help one.
+// TestLifeOfABoundSession issues, uses, verifies behind a proxy, renews and ends a session, and
+// tries at each step what a thief could: then it searches the log for anything that would help one.
 func TestLifeOfABoundSession(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, env("accept", harness.BehindProxy(harness.Env{

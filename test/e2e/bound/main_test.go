@@ -1,6 +1,6 @@
 // Package bound_test tests sessions that are bound to device keys, over HTTP: the life of one, the
-// contract's vectors, what each binding accepts, and that a proof is used once, by replicas together
-// and during an outage.
+// contract's vectors, what each binding accepts, and that a proof is used once, by replicas
+// together and during an outage.
 package bound_test
 
 import (
@@ -29,7 +29,8 @@ const (
 	currentURI  = origin + currentPath
 )
 
-// env returns the environment of a service that binds sessions, and more. Its limits refuse nothing.
+// env returns the environment of a service that binds sessions, and more. Its limits refuse
+// nothing.
 func env(binding string, more harness.Env) harness.Env {
 	return harness.Env{
 		"OFFLOAD_SESSION_SECRET": harness.StrongSecret, "OFFLOAD_SESSION_TTL_SECONDS": "120",
