@@ -50,7 +50,7 @@ func TestHandlerGetsSession(t *testing.T) {
 	start := now.UTC().Truncate(time.Second)
 	assert.Equal(t, sessionauth.Session{InstallID: installID, KeyID: "v2-default",
 		Issuer: issuerName, Audience: audience, IssuedAt: start, NotBefore: start,
-		ExpiresAt: start.Add(time.Hour)}, got)
+		ExpiresAt: start.Add(time.Hour), Binding: sessionauth.BoundToNone}, got)
 
 	_, ok := sessionauth.FromContext(request.Context())
 	assert.False(t, ok)

@@ -25,6 +25,8 @@ type Session struct {
 	NotBefore time.Time
 	// ExpiresAt is when the session ends: the first instant at which it is not valid any more.
 	ExpiresAt time.Time
+	// Binding is BoundToKey if the session is bound to a device key, and BoundToNone otherwise.
+	Binding string
 }
 
 // sessionOf returns the session of verified claims.
@@ -37,6 +39,7 @@ func sessionOf(claims session.Claims) Session {
 		IssuedAt:  claims.IssuedAt.Time(),
 		NotBefore: claims.NotBefore.Time(),
 		ExpiresAt: claims.ExpiresAt.Time(),
+		Binding:   claims.BoundTo(),
 	}
 }
 

@@ -18,7 +18,8 @@ func TestSessionHidesInstallID(t *testing.T) {
 	const id = "kT7pXw29-shibboleth"
 	noon := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 	session := sessionauth.Session{InstallID: id, KeyID: "kid", Issuer: issuerName,
-		Audience: audience, IssuedAt: noon, NotBefore: noon, ExpiresAt: noon.Add(time.Hour)}
+		Audience: audience, IssuedAt: noon, NotBefore: noon, ExpiresAt: noon.Add(time.Hour),
+		Binding: sessionauth.BoundToNone}
 	for name, value := range map[string]any{
 		"value": session, "pointer": &session, "list": []sessionauth.Session{session},
 		"map":   map[string]sessionauth.Session{"a": session},
@@ -37,6 +38,6 @@ func TestSessionHidesInstallID(t *testing.T) {
 	}
 	assert.Equal(t, "{InstallID:[install id] KeyID:kid Issuer:offload-backend "+
 		"Audience:offload-ios IssuedAt:2026-02-16 12:00:00 +0000 UTC "+
-		"NotBefore:2026-02-16 12:00:00 +0000 UTC ExpiresAt:2026-02-16 13:00:00 +0000 UTC}",
+		"NotBefore:2026-02-16 12:00:00 +0000 UTC ExpiresAt:2026-02-16 13:00:00 +0000 UTC Binding:none}",
 		fmt.Sprintf("%+v", session))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/offload/sessiond/domain/failure"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/token"
 )
@@ -43,6 +44,21 @@ type Config struct {
 	// machine whose clock is further behind the issuer's refuses a session that was just issued.
 	ClockSkew time.Duration
 	Keys      Keys
+	// Binding says whether sessions that are bound to a device key are accepted, which only the
+	// device can use: each request brings a proof (DPoP, RFC 9449). If it is not BindingOff,
+	// PublicOrigins is required.
+	Binding Binding
+	// PublicOrigins are the origins under which clients reach this service, such as
+	// https://api.example.com: the scheme, the host, and the port if it is not the default. They are
+	// those of the address that a client uses, no matter what proxies make of it.
+	PublicOrigins []string
+	// BoundAudiences are the audiences of bound sessions: OFFLOAD_SESSION_BOUND_AUDIENCE of the
+	// issuing service. The default is each audience followed by ":bound".
+	BoundAudiences []string
+	// Nonces let a client whose clock is wrong make a proof in a second attempt. By default they are
+	// random for each Verifier: a service with several replicas needs Nonces of a secret that they
+	// share, or one replica does not accept what another one gave.
+	Nonces Nonces
 	// Now returns the current time. If it is nil, time.Now is used.
 	Now func() time.Time
 }
@@ -51,6 +67,8 @@ type Config struct {
 type Verifier struct {
 	keys     Keys
 	settings session.Settings
+	origins  []proof.Origin
+	nonces   proof.Nonces
 	now      func() time.Time
 }
 
@@ -67,7 +85,8 @@ var (
 	ErrNoKeys = errors.New("sessionauth: no keys are set")
 )
 
-// New returns a Verifier. Its error is ErrNames, ErrClockSkew or ErrNoKeys.
+// New returns a Verifier. Its error is ErrNames, ErrClockSkew, ErrNoKeys, ErrBinding,
+// ErrPublicOrigins or ErrBoundAudiences.
 func New(config Config) (*Verifier, error) {
 	audiences := config.Audiences
 	if len(audiences) == 0 {
@@ -93,6 +112,9 @@ func New(config Config) (*Verifier, error) {
 	if v.now == nil {
 		v.now = time.Now
 	}
+	if err := v.binding(config); err != nil {
+		return nil, err
+	}
 	return v, nil
 }
 
@@ -108,33 +130,42 @@ func isEmpty(k Keys) bool {
 }
 
 // Authenticate verifies the session in credentials and returns it. It is for services that do not
-// use net/http. The error is a *token.Rejection, which holds a reason for telemetry, or an error
-// of the kind failure.Unavailable if the token's key is unknown, may be a published one, and the
-// published keys could not be read yet. Authenticate waits only if the token's key may be a
-// published one, which HS256 keys are not, and is unknown, or the published keys are older than
-// the issuer promised: one second at most, and not beyond ctx.
+// use net/http. The error is a *token.Rejection or a *proof.Rejection, which hold a reason for
+// telemetry, or an error of the kind failure.Unavailable if the token's key is unknown, may be a
+// published one, and the published keys could not be read yet. If a client's clock may be wrong, the
+// *proof.Rejection is in a *proof.Challenge, with the nonce that the answer gives it as DPoP-Nonce.
+// Authenticate waits only if the token's key may be a published one, which HS256 keys are not, and
+// is unknown, or the published keys are older than the issuer promised: one second at most, and not
+// beyond ctx.
 func (v *Verifier) Authenticate(ctx context.Context, credentials Credentials) (Session, error) {
 	presented, err := token.FromAuthorization(credentials.Authorization, v.settings.Binding)
 	if err != nil {
 		return Session{}, err
 	}
-	claims, err := v.verify(ctx, presented.Text)
+	now := v.now()
+	claims, err := v.read(ctx, presented.Text, now)
 	if err != nil {
 		return Session{}, err
+	}
+	possession := proof.Presented{Proofs: credentials.Proofs, Target: v.target(credentials),
+		Token: presented.Text, Bearer: presented.Scheme == token.SchemeBearer, Nonces: v.nonces,
+		Now: now}
+	if err := possession.Use(claims); err != nil {
+		return Session{}, v.nonces.Challenge(err, now)
 	}
 	return sessionOf(claims), nil
 }
 
-func (v *Verifier) verify(ctx context.Context, text string) (session.Claims, error) {
-	now := v.now()
+// read makes the checks of the token but the last, under keys that are fresh enough.
+func (v *Verifier) read(ctx context.Context, text string, now time.Time) (session.Claims, error) {
 	current := v.keys.keyring()
-	claims, err := token.Verify(text, current, v.settings, now)
+	claims, err := token.Read(text, current, v.settings, now)
 	if !isUnknownKey(err) && !v.keys.stale(current) || !maybePublished(text) {
 		return claims, err
 	}
 	newer, complete := v.keys.refreshed(ctx, current)
 	if newer != current {
-		claims, err = token.Verify(text, newer, v.settings, now)
+		claims, err = token.Read(text, newer, v.settings, now)
 	}
 	if !complete && isUnknownKey(err) {
 		return session.Claims{}, failure.New(failure.Unavailable, err)

@@ -55,9 +55,7 @@ func (s *Service) Authenticate(ctx context.Context, credentials ports.Credential
 	return claims, nil
 }
 
-// verify makes the twelve checks of the token, and then judges the proof. One check of the proof
-// comes before the last one of the token: a bound token must not come as a bearer token, whether or
-// not it has expired. judged is not nil if a proof was accepted.
+// verify makes the checks of the token and of the proof. judged is not nil if a proof was accepted.
 func (s *Service) verify(credentials ports.Credentials) (claims session.Claims,
 	judged *ports.ProofJudged, err error) {
 	presented, err := token.FromAuthorization(credentials.Authorization, s.settings.Binding)
@@ -72,13 +70,7 @@ func (s *Service) verify(credentials ports.Credentials) (claims session.Claims,
 	possession := proof.Presented{Proofs: credentials.Proofs, Target: credentials.Target,
 		Token: presented.Text, Bearer: presented.Scheme == token.SchemeBearer, Nonces: s.nonces,
 		Now: now}
-	if err := possession.Downgrade(claims.Bound); err != nil {
-		return session.Claims{}, nil, err
-	}
-	if claims.Expired(now) {
-		return session.Claims{}, nil, &token.Rejection{Reason: token.ReasonExpired}
-	}
-	if err := possession.Access(claims.Bound, claims.InstallID); err != nil {
+	if err := possession.Use(claims); err != nil {
 		return session.Claims{}, nil, s.nonces.Challenge(err, now)
 	}
 	if claims.Bound {

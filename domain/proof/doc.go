@@ -23,5 +23,6 @@
 //	replayed             the id is new for the key; a storage knows, and not this package
 //
 // A proof is evidence, not a secret, but its key is the identity of a device, and no format verb
-// shows it. The package imports session, keys, mac, strict, failure and the pure standard library.
+// shows it. The package imports token, session, keys, mac, strict, failure and the pure standard
+// library.
 package proof

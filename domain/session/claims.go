@@ -46,6 +46,22 @@ type Claims struct {
 	ExpiresAt Unix
 }
 
+// What a session is bound to, as services are told.
+const (
+	// BoundToNone means that whoever holds the token can use it.
+	BoundToNone = "none"
+	// BoundToKey means that the requests prove possession of a device key.
+	BoundToKey = "key"
+)
+
+// BoundTo says what the session is bound to.
+func (c Claims) BoundTo() string {
+	if c.Bound {
+		return BoundToKey
+	}
+	return BoundToNone
+}
+
 // Settings are what this service puts into every session and requires of one.
 type Settings struct {
 	Issuer   string
@@ -57,6 +73,8 @@ type Settings struct {
 	// BoundAudience is the audience of bound sessions, which differs from the others so that a
 	// verifier that does not know bound sessions rejects them.
 	BoundAudience string
+	// OtherBoundAudiences are accepted beside BoundAudience, and never issued.
+	OtherBoundAudiences []string
 	// Lifetime is the time from iat to exp: whole seconds, at least one.
 	Lifetime time.Duration
 	// ClockSkew is how far nbf may be in the future: whole seconds, zero for none. It never extends
@@ -93,7 +111,7 @@ func (s Settings) BoundClaims(id InstallID, key keys.ID, now time.Time) Claims {
 // others than those of bearer sessions.
 func (s Settings) Accepts(audience string, bound bool) bool {
 	if bound {
-		return audience == s.BoundAudience
+		return audience == s.BoundAudience || slices.Contains(s.OtherBoundAudiences, audience)
 	}
 	return audience == s.Audience || slices.Contains(s.OtherAudiences, audience)
 }

@@ -20,10 +20,18 @@ func Verify(
 	if err != nil {
 		return session.Claims{}, err
 	}
-	if claims.Expired(now) {
-		return session.Claims{}, reject(ReasonExpired)
+	if err := CheckExpiry(claims, now); err != nil {
+		return session.Claims{}, err
 	}
 	return claims, nil
+}
+
+// CheckExpiry makes check 12 alone, on claims that Read returned. It fails with a Rejection.
+func CheckExpiry(claims session.Claims, now time.Time) error {
+	if claims.Expired(now) {
+		return reject(ReasonExpired)
+	}
+	return nil
 }
 
 // Read makes checks 1 to 11 only: the token is authentic, but may have expired. It fails with a

@@ -39,6 +39,6 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	session, _ := sessionauth.FromContext(r.Context())
 	envelope.WriteJSON(w, http.StatusOK, map[string]any{
 		"method": r.Method, "path": r.URL.Path, "body": string(body),
-		"install_id": session.InstallID,
+		"install_id": session.InstallID, "binding": session.Binding,
 	})
 }

@@ -34,14 +34,14 @@ type front struct {
 	answers  []Answer
 	released chan struct{} // closed and replaced by release
 	count    counts
-	bearers  map[string]bool
+	tokens   map[string]bool
 }
 
 // counts is what a front saw so far.
 type counts struct{ requests, held, tokens int }
 
 func newFront(real http.Handler, end <-chan struct{}) *front {
-	return &front{real: real, end: end, released: make(chan struct{}), bearers: map[string]bool{}}
+	return &front{real: real, end: end, released: make(chan struct{}), tokens: map[string]bool{}}
 }
 
 func (f *front) queue(answers []Answer) {
@@ -69,9 +69,9 @@ func (f *front) next(r *http.Request) (Answer, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.count.requests++
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		f.bearers[token] = true
-		f.count.tokens = len(f.bearers)
+	if _, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
+		f.tokens[token] = true
+		f.count.tokens = len(f.tokens)
 	}
 	var answer Answer
 	if len(f.answers) > 0 {
@@ -146,7 +146,7 @@ type shared struct {
 
 // exposed lists the headers that the service exposes to pages too.
 const exposed = "Retry-After, RateLimit, RateLimit-Policy, X-Request-ID, X-Error-Code, " +
-	"WWW-Authenticate"
+	"WWW-Authenticate, DPoP-Nonce"
 
 // WriteHeader implements http.ResponseWriter.
 func (s *shared) WriteHeader(status int) {

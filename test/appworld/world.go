@@ -67,7 +67,7 @@ type Seen struct {
 	ApplicationRequests int `json:"application_requests"`
 	// Held is the number of requests that wait for Release now.
 	Held int `json:"held"`
-	// Tokens is the number of different bearer tokens that the application received.
+	// Tokens is the number of different tokens that the application received.
 	Tokens int `json:"tokens"`
 }
 
@@ -80,20 +80,23 @@ func New(env map[string]string) (*World, error) {
 	}
 	upstream := &http.Transport{}
 	w.idle = upstream.CloseIdleConnections
-	application, err := w.application(env)
-	if err != nil {
-		return nil, errors.Join(err, w.stopService())
-	}
 	w.sessions = newFront(w.relay(address, upstream), w.end)
-	w.app = newFront(application, w.end)
+	w.app = newFront(nil, w.end)
 	w.Sessions, w.Application = w.listen(w.sessions), w.listen(w.app)
+	if w.app.real, err = w.application(env); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	for _, server := range w.servers {
+		server.Start()
+	}
 	return w, nil
 }
 
+// listen makes a server that is not started yet, and returns its URL.
 func (w *World) listen(handler http.Handler) string {
-	server := httptest.NewServer(handler)
+	server := httptest.NewUnstartedServer(handler)
 	w.servers = append(w.servers, server)
-	return server.URL
+	return "http://" + server.Listener.Addr().String()
 }
 
 // Advance moves the clock of the service and of the application forward.
@@ -216,15 +219,27 @@ func (w *World) application(env map[string]string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := sessionauth.New(sessionauth.Config{
+	config := sessionauth.Config{
 		Issuer:   value("OFFLOAD_SESSION_TOKEN_ISSUER", "offload-backend"),
 		Audience: value("OFFLOAD_SESSION_TOKEN_AUDIENCE", "offload-ios"),
 		Keys:     fixed, Now: w.clock.Now,
-	})
+		Binding:       bindings[value("OFFLOAD_SESSION_BINDING", "off")],
+		PublicOrigins: []string{w.Application},
+	}
+	if audience := value("OFFLOAD_SESSION_BOUND_AUDIENCE", ""); audience != "" {
+		config.BoundAudiences = []string{audience}
+	}
+	verifier, err := sessionauth.New(config)
 	if err != nil {
 		return nil, err
 	}
 	return application(verifier), nil
+}
+
+// bindings are the words of OFFLOAD_SESSION_BINDING.
+var bindings = map[string]sessionauth.Binding{
+	"off": sessionauth.BindingOff, "accept": sessionauth.BindingAccept,
+	"require": sessionauth.BindingRequire,
 }
 
 func random(n int) []byte {

@@ -67,7 +67,8 @@ func TestApplicationVerifiesTheSessionsOfTheServiceUnderOneClock(t *testing.T) {
 	first := issue(t, world, "")
 	status, _, body := send(t, "PUT", world.Application+"/echo/a", first, "x")
 	assert.Equal(t, 200, status)
-	assert.JSONEq(t, `{"method":"PUT","path":"/echo/a","body":"x","install_id":"install-12345"}`,
+	assert.JSONEq(t, `{"method":"PUT","path":"/echo/a","body":"x","install_id":"install-12345",
+		"binding":"none"}`,
 		body)
 	world.Advance(100 * time.Second)
 	status, header, _ := send(t, "GET", world.Application+"/echo", first, "")

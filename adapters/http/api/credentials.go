@@ -52,7 +52,7 @@ func (a *API) credentialsOf(r *http.Request) ports.Credentials {
 // requestOf returns what r says of its method and URI.
 func (a *API) requestOf(r *http.Request) proof.Request {
 	return proof.Request{
-		Method: r.Method, URI: server.SentPath(r), Host: r.Host, TLS: a.TLS, Trusted: a.trusts(r),
+		Method: r.Method, URI: envelope.SentPath(r), Host: r.Host, TLS: a.TLS, Trusted: a.trusts(r),
 		Forwarded: proof.Forwarded{
 			Method: r.Header.Values(headerForwardedMethod),
 			Proto:  r.Header.Values(headerForwardedProto),

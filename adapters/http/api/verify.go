@@ -3,8 +3,6 @@ package api
 import (
 	"net/http"
 	"strings"
-
-	"github.com/offload/sessiond/domain/session"
 )
 
 // verify returns the session in headers, for the authentication sub-request of a reverse proxy. It
@@ -18,17 +16,9 @@ func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
 	header.Set("X-Session-Install-Id", encode(claims.InstallID.Text()))
 	header.Set("X-Session-Expires-At", instant(claims.ExpiresAt))
 	header.Set("X-Session-Key-Id", string(claims.KeyID))
-	header.Set("X-Session-Binding", bindingOf(claims))
+	header.Set("X-Session-Binding", claims.BoundTo())
 	w.WriteHeader(http.StatusOK)
 	return nil
-}
-
-// bindingOf says what the session is bound to.
-func bindingOf(claims session.Claims) string {
-	if claims.Bound {
-		return "key"
-	}
-	return "none"
 }
 
 // encode percent-encodes each byte outside the unreserved characters of RFC 3986 §2.3, so that no

@@ -1,10 +1,12 @@
 package envelope
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
 	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/token"
 )
@@ -41,6 +43,20 @@ type Problem struct {
 	Bindable bool
 	// Nonce is what the next proof must name, or empty if it needs none.
 	Nonce string
+}
+
+// ProblemOf returns what a client is told about err, as far as the domain says: RequestID and
+// RetryAfter are missing.
+func ProblemOf(err error) Problem {
+	p := Problem{Kind: failure.KindOf(err)}
+	p.Violations, _ = errors.AsType[session.Violations](err)
+	if rejection, ok := errors.AsType[*token.Rejection](err); ok {
+		p.Bindable = rejection.Bindable
+	}
+	if challenge, ok := errors.AsType[*proof.Challenge](err); ok {
+		p.Nonce = challenge.Nonce
+	}
+	return p
 }
 
 // WriteProblem writes the error response for p. It sets every header of the response but those of

@@ -124,7 +124,7 @@ func (e *Router) compute(route *endpoint, answer *recorder, r *http.Request) {
 
 // match returns the route for r.
 func (e *Router) match(r *http.Request) *endpoint {
-	path := SentPath(r)
+	path := envelope.SentPath(r)
 	for i := range e.routes {
 		if route := &e.routes[i]; route.matches(path) {
 			return route
