@@ -3,6 +3,7 @@ package proof
 import (
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 )
 
 // Normalize returns the form in which the URIs of requests are compared (RFC 3986 §6.2.2 and
@@ -72,6 +73,9 @@ func newOrigin(scheme, authority string) (o Origin, ok bool) {
 	if !ok {
 		return Origin{}, false
 	}
+	if !isASCII(authority) { // of which some in lower case are letters of ASCII
+		return Origin{}, false
+	}
 	host, port, hasPort := cutPort(strings.ToLower(authority))
 	if !isHost(host) || hasPort && !isPort(port) {
 		return Origin{}, false
@@ -105,6 +109,11 @@ func isHost(text string) bool {
 		}
 	}
 	return text != ""
+}
+
+// isASCII reports whether text has characters of ASCII only.
+func isASCII(text string) bool {
+	return strings.IndexFunc(text, func(c rune) bool { return c >= utf8.RuneSelf }) < 0
 }
 
 // isPort reports whether text has the form of a port.

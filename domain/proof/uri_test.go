@@ -66,7 +66,7 @@ var normalForms = map[string]string{
 	"https://a.example:443:443/": "", "https://a.example:999999/": "",
 	"https://a.example:+443/": "", "https://a.example:%zz/": "",
 	"https://a example/": "", "https://a.example /": "", "https://bücher.example/": "",
-	"https://a.example/é": "", "https://a.example/x y": "", "https://a.example/x\ty": "",
+	"https://\u212a.example/": "", "https://a.example/é": "", "https://a.example/x y": "", "https://a.example/x\ty": "",
 	"https://a.example/x\n": "", "https://a.example/\x00": "", "https://a.example/\x7f": "",
 	"https://a.example/x\\y": "", "https://a.example\\x": "", "https:\\\\a.example\\x": "",
 	"https://a.example/%": "", "https://a.example/%4": "", "https://a.example/%4g": "",
@@ -137,7 +137,7 @@ var (
 	// grammar is that of RFC 3986, appendix B, for the URIs that are accepted.
 	grammar   = regexp.MustCompile(`^([hH][tT][tT][pP][sS]?)://([^/?#]+)((?:/[^?#]*)?)(?:[?#](?s:.*))?$`)
 	encoding  = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
-	authority = regexp.MustCompile(`^(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$`)
+	authority = regexp.MustCompile(`^(?:[A-Za-z0-9._~-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$`)
 )
 
 // reference is Normalize by regular expressions and by the steps of RFC 3986, §5.2.4.
@@ -148,10 +148,10 @@ func reference(uri string) (string, bool) {
 	}
 	host, ok := referenceDecode(parts[2])
 	scheme := strings.ToLower(parts[1])
-	host = strings.ToLower(host)
 	if !ok || !authority.MatchString(host) || strings.HasPrefix(host, "[") && !referenceIPv6(host) {
 		return "", false
 	}
+	host = strings.ToLower(host)
 	host = strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[scheme])
 	path, ok := referenceDecode(parts[3])
 	if !ok || regexp.MustCompile(`[^!-~]|\\`).MatchString(path) {
