@@ -12,12 +12,16 @@
 //   - {"group":N,"published":…,"values":[…]} has both. The values are verified under the keys
 //     of the set, with the issuer and the audience of the group. The answer is that for values, or
 //     refused.
+//   - {"group":N,"values":[…],"request":{…}} has a request in which a session may be bound to a
+//     device key: see request. The answer is valid, or the reason of the token or of the proof.
+//   - {"uri":…} has a URI in base64. The answer is its normal form, or none.
 //
 // It is for tests only.
 package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +32,9 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/adapters/keys/environment"
+	"github.com/offload/sessiond/adapters/sessionauth"
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/test/vectors"
@@ -47,6 +53,19 @@ type question struct {
 	Values    [][]byte
 	Keyset    []byte
 	Published []byte
+	Request   *request
+	URI       []byte
+}
+
+// request is what a verifier of bound sessions knows beside the Authorization headers. Its texts
+// are in base64 where they may be any bytes.
+type request struct {
+	Proofs       [][]byte
+	Method, Path []byte
+	Required     bool
+	Origins      []string
+	Now          int64
+	NonceSecret  string
 }
 
 func run(in io.Reader, out io.Writer) error {
@@ -85,6 +104,14 @@ func verdict(q question, group vectors.Group, keyring *keys.Keyring) string {
 		return verify(q.Values, group, published)
 	case q.Published != nil:
 		return published(string(q.Published), group.Now.Time)
+	case q.URI != nil:
+		normal, ok := proof.Normalize(string(q.URI))
+		if !ok {
+			return "none"
+		}
+		return normal
+	case q.Request != nil:
+		return q.Request.verdict(q.Values, group)
 	case q.Keyset != nil:
 		if _, err := keys.ParseSet(string(q.Keyset)); err != nil {
 			return "refused"
@@ -118,11 +145,7 @@ func isNoKeys(err error) bool {
 }
 
 func verify(values [][]byte, group vectors.Group, keyring *keys.Keyring) string {
-	authorization := make([]string, 0, len(values))
-	for _, value := range values {
-		authorization = append(authorization, string(value))
-	}
-	presented, err := token.FromAuthorization(authorization, session.BindingOff)
+	presented, err := token.FromAuthorization(texts(values), session.BindingOff)
 	if err == nil {
 		settings := session.Settings{Issuer: group.Issuer, Audience: group.Audience,
 			ClockSkew: group.ClockSkew.Duration}
@@ -132,6 +155,52 @@ func verify(values [][]byte, group vectors.Group, keyring *keys.Keyring) string 
 		return string(rejection.Reason)
 	}
 	return "valid"
+}
+
+// verdict returns what package sessionauth, which does nothing but call the domain, says.
+func (r *request) verdict(values [][]byte, group vectors.Group) string {
+	given, err := sessionauth.Keyset(group.Keyset)
+	var fixed *sessionauth.Fixed
+	if err == nil {
+		fixed, err = sessionauth.NewFixed(given...)
+	}
+	var nonces sessionauth.Nonces
+	if err == nil {
+		nonces, err = sessionauth.NewNonces(r.NonceSecret)
+	}
+	binding := sessionauth.BindingAccept
+	if r.Required {
+		binding = sessionauth.BindingRequire
+	}
+	var verifier *sessionauth.Verifier
+	if err == nil {
+		verifier, err = sessionauth.New(sessionauth.Config{Issuer: group.Issuer,
+			Audience: group.Audience, ClockSkew: group.ClockSkew.Duration, Keys: fixed,
+			Binding: binding, PublicOrigins: r.Origins, Nonces: nonces,
+			Now: func() time.Time { return time.Unix(r.Now, 0) }})
+	}
+	if err != nil {
+		return err.Error()
+	}
+	_, err = verifier.Authenticate(context.Background(), sessionauth.Credentials{
+		Authorization: texts(values), Proofs: texts(r.Proofs), Method: string(r.Method),
+		Path: string(r.Path)})
+	if rejection, ok := errors.AsType[*token.Rejection](err); ok {
+		return string(rejection.Reason)
+	}
+	if rejection, ok := errors.AsType[*proof.Rejection](err); ok {
+		return string(rejection.Reason)
+	}
+	return "valid"
+}
+
+// texts returns values as text.
+func texts(values [][]byte) []string {
+	converted := make([]string, 0, len(values))
+	for _, value := range values {
+		converted = append(converted, string(value))
+	}
+	return converted
 }
 
 func keyringOf(group vectors.Group) (*keys.Keyring, error) {

@@ -1,8 +1,9 @@
-"""Verifies sessiond's session tokens (v2) without a call for each request.
+"""Verifies sessiond's session tokens (v2, v3) without a call for each request.
 
 One file for Python 3.9 and later that needs only the standard library: copy it into your service.
-EdDSA and ES256 need the package ``cryptography``; HS256 does not. It makes the same twelve checks in the
-same order as sessiond, and reports the same reason words and error codes:
+EdDSA and ES256 need the package ``cryptography``; HS256 does not. Sessions that are bound to device
+keys need the file ``sessionauth_proof.py`` too; without it they are refused. It makes the same
+twelve checks in the same order as sessiond, and reports the same reason words and error codes:
 
      1  at most 4096 bytes, before anything is decoded       too_long
      2  the segments of the form, none empty                 segments
@@ -13,11 +14,12 @@ same order as sessiond, and reports the same reason words and error codes:
      7  kid names a key that may verify now, of the form     unknown_key, algorithm
      8  the signature matches                                signature
      9  the eight claims: their types and bounds             claim_missing, claim_type, claim_bounds
-    10  v, iss and aud are ours                              version, issuer, audience
+    10  v, cnf, iss and aud are ours                         version, binding, issuer, audience
     11  iat <= nbf < exp, and nbf is not in the future       instants, not_yet_valid
     12  exp is later than now                                expired
 
-Everything here is thread-safe. A session proves only that its holder once knew the install ID.
+Everything here is thread-safe. A session proves only that its holder once knew the install ID,
+unless it is bound to a device key.
 """
 
 from __future__ import annotations
@@ -59,18 +61,23 @@ from typing import (
 
 __all__ = [
     "Answer",
+    "Binding",
     "ExpiredToken",
     "FetchError",
+    "InvalidProof",
     "InvalidToken",
     "KeySource",
     "KeysError",
+    "ProofNonceRequired",
     "PublishedKeys",
     "Ring",
     "Session",
     "SessionAuthError",
     "Unauthorized",
     "Unavailable",
+    "Use",
     "Verifier",
+    "is_thumbprint",
     "request_id",
 ]
 
@@ -97,7 +104,10 @@ class Answer(NamedTuple):
 
     status: int
     headers: Dict[str, str]
+    """Each header once: challenges are joined by a comma, which means the same."""
     body: bytes
+    header_lines: List[Tuple[str, str]]
+    """The header lines as sessiond sends them, of which two may have the same name."""
 
 
 class SessionAuthError(Exception):
@@ -113,6 +123,10 @@ class SessionAuthError(Exception):
     status: int = 500
     www_authenticate: Optional[str] = None
     """The challenge (RFC 6750, section 3); None if there is none."""
+    further_challenge: Optional[str] = None
+    """The challenge of another scheme (RFC 9449, section 7.1); None if there is none."""
+    nonce: Optional[str] = None
+    """What the client's next proof must name (RFC 9449, section 9); None if nothing."""
     retry_after: Optional[int] = None
     """Whole seconds after which a retry may succeed; None if waiting does not help."""
 
@@ -128,29 +142,45 @@ class SessionAuthError(Exception):
         """
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = str(uuid.uuid4())
-        headers = {
-            "Content-Type": "application/json",
-            "Cache-Control": "no-store",
-            "X-Request-ID": request_id,
-            "X-Error-Code": self.code,
-        }
-        if self.www_authenticate is not None:
-            headers["WWW-Authenticate"] = self.www_authenticate
-        if self.retry_after is not None:
-            headers["Retry-After"] = str(self.retry_after)
+        optional = [
+            ("WWW-Authenticate", self.www_authenticate),
+            ("WWW-Authenticate", self.further_challenge),
+            ("DPoP-Nonce", self.nonce),
+            ("Retry-After", None if self.retry_after is None else str(self.retry_after)),
+        ]
+        lines = [
+            ("Content-Type", "application/json"),
+            ("Cache-Control", "no-store"),
+            ("X-Request-ID", request_id),
+            ("X-Error-Code", self.code),
+            *((name, value) for name, value in optional if value is not None),
+        ]
+        headers: Dict[str, str] = {}
+        for name, value in lines:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
         problem = {"error": {"code": self.code, "message": self.message, "request_id": request_id}}
-        return Answer(
-            self.status, headers, json.dumps(problem, separators=(",", ":")).encode("ascii")
-        )
+        body = json.dumps(problem, separators=(",", ":")).encode("ascii")
+        return Answer(self.status, headers, body, lines)
+
+
+_PROOF_ALGORITHMS = 'algs="ES256 EdDSA"'
 
 
 class Unauthorized(SessionAuthError):
-    """A request without a bearer token."""
+    """A request without a bearer token.
+
+    If ``bindable`` is true, the client learns that sessions can be bound to device keys.
+    """
 
     code = "unauthorized"
     message = "Missing bearer token"
     status = 401
     www_authenticate = 'Bearer realm="offload"'
+
+    def __init__(self, reason: str, bindable: bool = False) -> None:
+        super().__init__(reason)
+        if bindable:
+            self.further_challenge = "DPoP " + _PROOF_ALGORITHMS
 
 
 class InvalidToken(SessionAuthError):
@@ -169,6 +199,31 @@ class ExpiredToken(SessionAuthError):
     message = "Session token expired"
     status = 401
     www_authenticate = 'Bearer realm="offload", error="invalid_token", error_description="expired"'
+
+
+class InvalidProof(SessionAuthError):
+    """A request with a bound session, and with no proof of the device key that is for it."""
+
+    code = "invalid_proof"
+    message = "Invalid proof of possession"
+    status = 401
+    www_authenticate = 'DPoP error="invalid_dpop_proof", ' + _PROOF_ALGORITHMS
+
+
+class ProofNonceRequired(SessionAuthError):
+    """A proof whose time is not near, or whose nonce is not accepted.
+
+    The client repeats the request with a new proof that has the nonce of the answer.
+    """
+
+    code = "proof_nonce_required"
+    message = "Proof needs a nonce"
+    status = 401
+    www_authenticate = 'DPoP error="use_dpop_nonce", ' + _PROOF_ALGORITHMS
+
+    def __init__(self, reason: str, nonce: str) -> None:
+        super().__init__(reason)
+        self.nonce = nonce
 
 
 class Unavailable(SessionAuthError):
@@ -270,9 +325,13 @@ def _decode_base64url(text: bytes) -> bytes:
         decoded = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
     except binascii.Error:
         raise _NotStrict from None
-    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != text:
+    if _encode_base64url(decoded) != text:
         raise _NotStrict  # unused trailing bits that are not zero
     return decoded
+
+
+def _encode_base64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 class _Number:
@@ -526,8 +585,13 @@ class _PublicAlgorithm:
         """Returns the public part that belongs to a private one, or None if no key has that."""
         raise NotImplementedError
 
-    def matcher(self, public: bytes) -> Optional[Callable[[bytes, bytes], bool]]:
-        """Returns ``matches`` of a _Key, or None if no key has that public part."""
+    def matcher(
+        self, public: bytes, canonical: bool = True
+    ) -> Optional[Callable[[bytes, bytes], bool]]:
+        """Returns ``matches`` of a _Key, or None if no key has that public part.
+
+        If canonical is true, it accepts only one of several signatures that are equally valid.
+        """
         raise NotImplementedError
 
     def parts(self, public: bytes) -> List[bytes]:
@@ -556,7 +620,9 @@ class _EdDSA(_PublicAlgorithm):
         )
         return public
 
-    def matcher(self, public: bytes) -> Optional[Callable[[bytes, bytes], bool]]:
+    def matcher(
+        self, public: bytes, canonical: bool = True
+    ) -> Optional[Callable[[bytes, bytes], bool]]:
         key = _primitive("asymmetric.ed25519").Ed25519PublicKey.from_public_bytes(public)
         invalid: Any = importlib.import_module("cryptography.exceptions").InvalidSignature
 
@@ -585,7 +651,10 @@ class _ES256(_PublicAlgorithm):
         public: bytes = point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big")
         return public
 
-    def matcher(self, public: bytes) -> Optional[Callable[[bytes, bytes], bool]]:
+    def matcher(
+        self, public: bytes, canonical: bool = True
+    ) -> Optional[Callable[[bytes, bytes], bool]]:
+        greatest = _P256_ORDER // 2 if canonical else _P256_ORDER - 1
         if any(int.from_bytes(part, "big") >= _P256_MODULUS for part in self.parts(public)[1:]):
             return None
         ec = _primitive("asymmetric.ec")
@@ -604,7 +673,7 @@ class _ES256(_PublicAlgorithm):
             s = int.from_bytes(signature[32:], "big")
             # If (r, s) is a signature, so is (r, -s). sessiond writes the lower s, and a token has
             # one text.
-            if not 0 < r < _P256_ORDER or not 0 < s <= _P256_ORDER // 2:
+            if not 0 < r < _P256_ORDER or not 0 < s <= greatest:
                 return False
             try:
                 key.verify(encode(r, s), message, method)
@@ -1405,7 +1474,8 @@ if hasattr(os, "register_at_fork"):  # missing on platforms without fork
 # Tokens
 # --------------------------------------------------------------------------------------------------
 
-_VERSION = 2
+_VERSION, _BOUND_VERSION = 2, 3
+_THUMBPRINT = 43  # characters of a SHA-256 in base64url
 _MAX_UNIX = 253402300799  # the end of the year 9999
 _SECOND = 10**9
 
@@ -1425,6 +1495,35 @@ class Session:
     issued_at: int
     not_before: int
     expires_at: int
+    binding: str = "none"
+    """``key`` if only the device can use the session, whose key has the install ID as its
+    thumbprint (RFC 7638); or ``none``."""
+
+
+class Use(NamedTuple):
+    """The use of a session that is presented with a proof of a device key."""
+
+    token: str
+    install_id: str
+    bound: bool
+    proofs: List[str]
+    method: str
+    path: str
+    now: int
+    """Nanoseconds since 1970."""
+
+
+class Binding(Protocol):
+    """How bound sessions are accepted: ``sessionauth_proof.Binding``."""
+
+    required: bool
+    """Whether every session must be bound."""
+
+    def audiences(self, others: Tuple[str, ...]) -> Tuple[str, ...]:
+        """Returns the audiences of bound sessions. The others are those of bearer sessions."""
+
+    def judge(self, use: Use) -> None:
+        """Raises InvalidProof, ProofNonceRequired or InvalidToken unless the use is allowed."""
 
 
 class _Parts(NamedTuple):
@@ -1444,7 +1543,10 @@ class Verifier:
     tuple in place of ``audience``, accepts sessions of several audiences: for a service that apps
     of different names share. The session has the one that its token names.
     ``clock_skew_seconds``, 0 to 60, is how much later than now ``nbf`` may be; it never prolongs a
-    session. ``clock`` returns nanoseconds since 1970.
+    session. ``clock`` returns nanoseconds since 1970. ``binding``, from ``sessionauth_proof.py``,
+    accepts sessions that are bound to device keys too, which are refused without it. With it, a
+    session that is not bound is refused if its install ID has the form of a thumbprint (43
+    characters of base64url): that is the name of a key.
     """
 
     def __init__(
@@ -1455,6 +1557,7 @@ class Verifier:
         audiences: Optional[Tuple[str, ...]] = None,
         clock_skew_seconds: int = 2,
         clock: Callable[[], int] = time.time_ns,
+        binding: Optional[Binding] = None,
     ) -> None:
         if not sources:
             raise ValueError("a verifier needs keys")
@@ -1463,7 +1566,9 @@ class Verifier:
                 raise TypeError("keys must be a Ring or PublishedKeys")
         if (audience is None) == (audiences is None):
             raise TypeError("either audience or audiences must be given")
-        accepted = (audience,) if audiences is None else audiences
+        accepted: Tuple[str, ...] = () if audiences is None else audiences
+        if audience is not None:
+            accepted = (audience,)
         _check_type("issuer", issuer, str)
         _check_type("audiences", accepted, tuple)
         for each in accepted:
@@ -1478,25 +1583,58 @@ class Verifier:
         self._audiences = accepted
         self._skew = clock_skew_seconds * _SECOND
         self._clock = clock
+        self._binding = binding
+        self._bound_audiences = () if binding is None else binding.audiences(accepted)
 
-    def verify(self, authorization_values: Sequence[str]) -> Session:
+    def verify(
+        self,
+        authorization_values: Sequence[str],
+        *,
+        proofs: Sequence[str] = (),
+        method: str = "",
+        path: str = "",
+    ) -> Session:
         """Returns the session of a request.
 
-        Pass all its Authorization headers as a list, because two are refused.
+        Pass all its Authorization headers as a list, because two are refused. Bound sessions need
+        all its DPoP headers as ``proofs``, its ``method``, and its ``path`` exactly as the client
+        sent it: not decoded. It may have a query.
 
-        Raises TypeError if that is not a list of text, Unauthorized, InvalidToken, ExpiredToken or,
-        if keys are unavailable, Unavailable.
+        Raises TypeError if these are not lists of text and text, Unauthorized, InvalidToken,
+        ExpiredToken, InvalidProof, ProofNonceRequired or, if keys are unavailable, Unavailable.
         """
-        return self.verify_token(_bearer(_all_values(authorization_values)))
+        bindable = self._binding is not None
+        bearer, token = _presented(_all_values(authorization_values), bindable)
+        given = _all_values(proofs)
+        _check_type("method", method, str)
+        _check_type("path", path, str)
+        return self._judge(bearer, token, given, method, path)
 
     def verify_token(self, token: str) -> Session:
-        """Returns the session of a token.
+        """Returns the session of a bearer token.
 
         Raises InvalidToken, ExpiredToken or, if keys are unavailable, Unavailable.
         """
         _check_type("a token", token, str)
-        parts = _split(token)
+        return self._judge(True, token, [], "", "")
+
+    def _judge(
+        self, bearer: bool, token: str, proofs: List[str], method: str, path: str
+    ) -> Session:
         now = self._clock()
+        session = self._read(token, now)
+        bound = session.binding == "key"
+        if bound and bearer:  # before it is called expired, which would say that all else is right
+            raise InvalidToken("downgrade")
+        if session.expires_at * _SECOND <= now:
+            raise ExpiredToken("expired")
+        if self._binding is not None and not bearer:
+            self._binding.judge(Use(token, session.install_id, bound, proofs, method, path, now))
+        return session
+
+    def _read(self, token: str, now: int) -> Session:
+        """Makes all checks but the last."""
+        parts = _split(token)
         kid = parts.payload.get("kid")
         # The keys of the compact form are secrets, which are never published: to wait for one would
         # bring nothing, and would let any sender cause a wait.
@@ -1509,16 +1647,23 @@ class Verifier:
         if not key.matches(parts.signed, parts.signature):
             raise InvalidToken("signature")
         session = _read_claims(parts.payload)
+        bound = session.binding == "key"
+        if bound and self._binding is None:
+            raise InvalidToken("version")
+        if bound and not _confirms(parts.payload.get("cnf"), session.install_id):
+            raise InvalidToken("binding")
+        if not bound and self._binding is not None:
+            # A bearer session that was made elsewhere, or before, would be a second door.
+            if self._binding.required or is_thumbprint(session.install_id):
+                raise InvalidToken("binding")
         if session.issuer != self._issuer:
             raise InvalidToken("issuer")
-        if session.audience not in self._audiences:
+        if session.audience not in (self._bound_audiences if bound else self._audiences):
             raise InvalidToken("audience")
         if not session.issued_at <= session.not_before < session.expires_at:
             raise InvalidToken("instants")
         if session.not_before * _SECOND > now + self._skew:
             raise InvalidToken("not_yet_valid")
-        if session.expires_at * _SECOND <= now:
-            raise ExpiredToken("expired")
         return session
 
     def _find(self, kid: str, wait: bool) -> Optional[_Key]:
@@ -1540,22 +1685,23 @@ class Verifier:
         return None
 
 
-def _bearer(values: Sequence[str]) -> str:
-    """Returns the token of the Authorization headers (RFC 6750, section 2.1).
+def _presented(values: Sequence[str], bindable: bool) -> Tuple[bool, str]:
+    """Returns whether the scheme is Bearer, and the token (RFC 6750, section 2.1).
 
-    The header is Bearer in any case, one or more spaces, and the token.
+    The header is the scheme in any case, one or more spaces, and the token. The scheme is Bearer
+    or, if sessions can be bound, DPoP (RFC 9449, section 7.1).
     """
     if len(values) == 0:
-        raise Unauthorized("missing")
+        raise Unauthorized("missing", bindable)
     if len(values) > 1:
         raise InvalidToken("credentials")
-    scheme, _, rest = values[0].strip(" \t").partition(" ")
-    token = rest.lstrip(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthorized("missing")
+    name, _, rest = values[0].strip(" \t").partition(" ")
+    scheme, token = name.lower(), rest.lstrip(" ")
+    if scheme not in (("bearer", "dpop") if bindable else ("bearer",)) or not token:
+        raise Unauthorized("missing", bindable)
     if " " in token or "\t" in token:
         raise InvalidToken("credentials")
-    return token
+    return scheme == "bearer", token
 
 
 def _split(token: str) -> _Parts:
@@ -1628,7 +1774,7 @@ def _check_header(header: Dict[str, object], payload: Dict[str, object]) -> _Pub
 
 
 def _read_claims(payload: Dict[str, object]) -> Session:
-    """Makes check 9, and the version part of check 10."""
+    """Makes check 9, and refuses versions that are never accepted, a part of check 10."""
     version = _integer(payload, "v")
     key_id = _text(payload, "kid")
     issued_at = _integer(payload, "iat")
@@ -1639,9 +1785,26 @@ def _read_claims(payload: Dict[str, object]) -> Session:
     install_id = _text(payload, "install_id")
     if not _is_install_id(install_id) or not _KEY_ID.fullmatch(key_id):
         raise InvalidToken("claim_bounds")
-    if version != _VERSION:
+    if version not in (_VERSION, _BOUND_VERSION):
         raise InvalidToken("version")
-    return Session(install_id, key_id, issuer, audience, issued_at, not_before, expires_at)
+    binding = "key" if version == _BOUND_VERSION else "none"
+    return Session(install_id, key_id, issuer, audience, issued_at, not_before, expires_at, binding)
+
+
+def _confirms(cnf: object, install_id: str) -> bool:
+    """Reports whether cnf names the key whose thumbprint the install ID is, and nothing else."""
+    return isinstance(cnf, dict) and cnf == {"jkt": install_id} and is_thumbprint(install_id)
+
+
+def is_thumbprint(text: str) -> bool:
+    """Reports whether an install ID has the form of a key's thumbprint: 32 bytes in base64url."""
+    if len(text) != _THUMBPRINT or not text.isascii():
+        return False
+    try:
+        _decode_base64url(text.encode("ascii"))
+    except _NotStrict:
+        return False
+    return True
 
 
 def _claim(payload: Dict[str, object], name: str) -> object:

@@ -33,7 +33,7 @@ def examples() -> List[str]:
     found = re.findall(
         r"^```python\n(.*?)^```$", (HERE / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
     )
-    assert len(found) == 2
+    assert len(found) == 3
     return found
 
 
@@ -109,7 +109,7 @@ def test_malformed_request_id_is_replaced(client: TestClient, given: List[Any]) 
 
 def published_app(url: str) -> Tuple[fastapi.FastAPI, sessionauth.PublishedKeys]:
     """Returns both examples, with the second one in place of the first one's verifier and app."""
-    first, second = examples()
+    first, second, _ = examples()
     imports, rest = first.split("verifier = ", 1)
     routes = rest.split("app = FastAPI()\n", 1)[1]
     address = "https://sessions.example.com/.well-known/jwks.json"
