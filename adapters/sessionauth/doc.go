@@ -38,8 +38,27 @@
 //
 // The example of the package is the same as a program.
 //
-// A session proves only that its holder once knew the install ID. An install ID is not a
-// credential.
+// A session proves only that its holder once knew the install ID, unless it is bound to a device
+// key. An install ID is not a credential.
+//
+// # Bound sessions
+//
+// A bound session works only together with the key of a device: each request has the scheme DPoP
+// and a proof (RFC 9449) for its method and its URL. Without a Config.Binding they are refused,
+// because a service that takes them for bearer sessions takes a thief for the device. With
+//
+//	Binding:       sessionauth.BindingAccept,
+//	PublicOrigins: []string{"https://api.example.com"},
+//	Nonces:        nonces, // NewNonces of a secret that the replicas share
+//
+// in its Config, Middleware judges proofs by the method and the path that the client sent, under
+// one of the public origins, and Session.Binding is BoundToKey. A bearer session with an install ID
+// in the form of a thumbprint is then refused, as by the issuing service.
+//
+// A client whose clock is wrong is refused with a nonce, and accepted with a proof that has it.
+// There is no memory of proofs: for six minutes at most, a captured proof with its token repeats
+// the request with that method and path, and no other. A service must not log the header DPoP or
+// pass it on, because the key in it is a stable identifier.
 //
 // # Outages and rotations
 //

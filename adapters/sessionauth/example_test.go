@@ -15,6 +15,7 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/token"
+	"github.com/offload/sessiond/test/harness/device"
 )
 
 // A service verifies sessions with the issuer's published keys, and holds no secret.
@@ -154,6 +155,48 @@ func ExampleVerifier_Authenticate() {
 	// invalid_token: token rejected: audience
 }
 
+// A service accepts sessions that are bound to device keys too. Its clients know it by the public
+// origin, whatever stands between them.
+func ExampleConfig_binding() {
+	fixed, err := sessionauth.NewFixed(pair("ed-2026-11", 1))
+	if err != nil {
+		panic(err)
+	}
+	// From the environment, in production: all replicas need the same.
+	nonces, err := sessionauth.NewNonces("q0Xv7Gm2Jw9sTzYhB4nLkRcEoAiUd8Pf3Vx6MgQyHbE=")
+	if err != nil {
+		panic(err)
+	}
+	verifier, err := sessionauth.New(sessionauth.Config{Issuer: "offload-backend",
+		Audience: "offload-ios", ClockSkew: 2 * time.Second, Keys: fixed,
+		Binding: sessionauth.BindingAccept, PublicOrigins: []string{"https://api.example.com"},
+		Nonces: nonces})
+	if err != nil {
+		panic(err)
+	}
+	orders := verifier.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session, _ := sessionauth.FromContext(r.Context())
+		_, _ = io.WriteString(w, "a session that is bound to "+session.Binding)
+	}))
+
+	phone := device.New(1)
+	token := exampleBoundToken(phone.Thumbprint)
+	proof := phone.Proof(device.For("GET", "https://api.example.com/orders", time.Now()).
+		ForToken(token))
+	for _, path := range []string{"/orders", "/invoices"} {
+		request := httptest.NewRequest(http.MethodGet, path, nil)
+		request.Header.Set("Authorization", "DPoP "+token)
+		request.Header.Set("DPoP", proof)
+		request.Header.Set("X-Request-ID", "example")
+		recorder := httptest.NewRecorder()
+		orders.ServeHTTP(recorder, request)
+		fmt.Println(recorder.Code, recorder.Body)
+	}
+	// Output:
+	// 200 a session that is bound to key
+	// 401 {"error":{"code":"invalid_proof","message":"Invalid proof of possession","request_id":"example"}}
+}
+
 // A test of a handler needs no token.
 func ExampleNewContext() {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -199,4 +242,12 @@ func exampleToken(audience string) string {
 	id, _ := session.ParseInstallID("install-12345")
 	settings := session.Settings{Issuer: "offload-backend", Audience: audience, Lifetime: time.Hour}
 	return token.Sign(settings.Claims(id, "ed-2026-11", time.Now()), pair("ed-2026-11", 1))
+}
+
+// exampleBoundToken returns a session that is bound to the key with that thumbprint.
+func exampleBoundToken(thumbprint string) string {
+	id, _ := session.ParseInstallID(thumbprint)
+	settings := session.Settings{Issuer: "offload-backend", BoundAudience: "offload-ios:bound",
+		Lifetime: time.Hour}
+	return token.Sign(settings.BoundClaims(id, "ed-2026-11", time.Now()), pair("ed-2026-11", 1))
 }

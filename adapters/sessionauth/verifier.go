@@ -132,8 +132,8 @@ func isEmpty(k Keys) bool {
 // Authenticate verifies the session in credentials and returns it. It is for services that do not
 // use net/http. The error is a *token.Rejection or a *proof.Rejection, which hold a reason for
 // telemetry, or an error of the kind failure.Unavailable if the token's key is unknown, may be a
-// published one, and the published keys could not be read yet. If a client's clock may be wrong, the
-// *proof.Rejection is in a *proof.Challenge, with the nonce that the answer gives it as DPoP-Nonce.
+// published one, and the published keys could not be read yet. If a client's clock may be wrong,
+// the *proof.Rejection is in a *proof.Challenge, with the nonce that the answer has as DPoP-Nonce.
 // Authenticate waits only if the token's key may be a published one, which HS256 keys are not, and
 // is unknown, or the published keys are older than the issuer promised: one second at most, and not
 // beyond ctx.

@@ -13,7 +13,8 @@
 //		…
 //	}
 //
-// A service that makes its own Verifier gets URL, Name and Audience in its configuration.
+// Bind gives a request a session that is bound to a Device. A service that makes its own Verifier
+// gets URL, Name, Audience and PublicOrigin in its configuration.
 package sessionauthtest
 
 import (
@@ -38,6 +39,9 @@ const (
 	Name     = "offload-backend"
 	Audience = "offload-ios"
 )
+
+// PublicOrigin is the origin of the service under test, which the proofs of devices name.
+const PublicOrigin = "https://api.example.com"
 
 // Lifetime is the lifetime of an Issuer's sessions.
 const Lifetime = time.Hour
@@ -130,20 +134,23 @@ func (i *Issuer) Mint(installID string, change func(*sessionauth.Session)) strin
 	i.mu.Unlock()
 	now := time.Now().UTC().Truncate(time.Second)
 	minted := sessionauth.Session{InstallID: installID, KeyID: string(signer.ID()), Issuer: Name,
-		Audience: Audience, IssuedAt: now, NotBefore: now, ExpiresAt: now.Add(Lifetime)}
+		Audience: Audience, IssuedAt: now, NotBefore: now, ExpiresAt: now.Add(Lifetime),
+		Binding: sessionauth.BoundToNone}
 	change(&minted)
 	id, broken := session.ParseInstallID(minted.InstallID)
 	if broken != session.RuleNone {
 		i.t.Fatalf("sessionauthtest: the install ID violates the rule %s", broken)
 	}
 	return token.Sign(session.Claims{
+		Bound: minted.Binding == sessionauth.BoundToKey,
 		KeyID: keys.ID(minted.KeyID), Issuer: minted.Issuer, Audience: minted.Audience,
 		InstallID: id, IssuedAt: session.UnixOf(minted.IssuedAt),
 		NotBefore: session.UnixOf(minted.NotBefore), ExpiresAt: session.UnixOf(minted.ExpiresAt),
 	}, signer)
 }
 
-// Verifier returns a verifier that reads the published keys. It stops at the end of the test.
+// Verifier returns a verifier that reads the published keys, and accepts bound sessions too. It
+// stops at the end of the test.
 func (i *Issuer) Verifier() *sessionauth.Verifier {
 	i.t.Helper()
 	jwks, err := sessionauth.NewJWKS(sessionauth.JWKSConfig{URL: i.URL()})
@@ -155,7 +162,7 @@ func (i *Issuer) Verifier() *sessionauth.Verifier {
 		i.t.Fatal(err)
 	}
 	verifier, err := sessionauth.New(sessionauth.Config{Issuer: Name, Audience: Audience,
-		Keys: jwks})
+		Keys: jwks, Binding: sessionauth.BindingAccept, PublicOrigins: []string{PublicOrigin}})
 	if err != nil {
 		i.t.Fatal(err)
 	}

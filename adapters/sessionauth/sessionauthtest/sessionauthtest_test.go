@@ -55,6 +55,16 @@ func TestIssuer(t *testing.T) {
 			}
 		})
 	}
+	bound := httptest.NewRequest(http.MethodGet, "/a%2Fb?x=1", nil)
+	device := sessionauthtest.NewDevice()
+	issuer.Bind(bound, device)
+	for method, want := range map[string]string{http.MethodGet: "", http.MethodPut: "invalid_proof"} {
+		bound.Method = method
+		recorder := httptest.NewRecorder()
+		protected.ServeHTTP(recorder, bound)
+		assert.Equal(t, want, recorder.Header().Get("X-Error-Code"), method)
+		assert.Equal(t, want == "", device.InstallID() == recorder.Body.String())
+	}
 	assert.Equal(t, 2, issuer.Reads(), "one read at the start, and one for the new key")
 	assert.Zero(t, other.Reads())
 }
