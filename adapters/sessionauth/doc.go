@@ -56,9 +56,9 @@
 // in the form of a thumbprint is then refused, as by the issuing service.
 //
 // A client whose clock is wrong is refused with a nonce, and accepted with a proof that has it.
-// There is no memory of proofs: for six minutes at most, a captured proof with its token repeats
-// the request with that method and path, and no other. A service must not log the header DPoP or
-// pass it on, because the key in it is a stable identifier.
+// There is no memory of proofs: for six minutes at most, a captured proof with its token is good
+// for that method and path, with any query and body. A service must not log the header DPoP or pass
+// it on, because the key in it is a stable identifier.
 //
 // # Outages and rotations
 //

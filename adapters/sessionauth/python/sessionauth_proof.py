@@ -26,7 +26,8 @@ It makes the same checks in the same order as sessiond, and reports the same rea
     ath_missing, ath     the token is that of the proof
     unbound, binding     the token is bound to the key
 
-There is no memory of proofs: within its time, a captured proof repeats that method and path only.
+There is no memory of proofs: within its time, a captured proof is good for that method and path,
+with any query and body.
 """
 
 from __future__ import annotations
