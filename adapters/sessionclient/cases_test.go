@@ -49,6 +49,7 @@ type (
 	clientStep struct {
 		As         string  `json:"as"`
 		Storage    string  `json:"storage"`
+		Key        string  `json:"key"`
 		InstallID  string  `json:"install_id"`
 		AppVersion string  `json:"app_version"`
 		Timeout    float64 `json:"timeout"`
@@ -57,6 +58,8 @@ type (
 	refusedStep struct {
 		Sessions    string `json:"sessions"`
 		Application string `json:"application"`
+		InstallID   string `json:"install_id"`
+		Key         string `json:"key"`
 	}
 	requestStep struct {
 		As      string            `json:"as"`
@@ -104,23 +107,31 @@ func cases(t *testing.T) []testCase {
 	return all.Cases
 }
 
+var (
+	inMemory = place{
+		func(string) sessionclient.Storage { return sessionclient.NewMemoryStorage() },
+		func(string) sessionclient.Key { return sessionclient.NewMemoryKey() },
+	}
+	inFiles = place{
+		func(folder string) sessionclient.Storage {
+			return sessionclient.NewFileStorage(filepath.Join(folder, "app", "session"))
+		},
+		func(folder string) sessionclient.Key {
+			return sessionclient.NewFileKey(filepath.Join(folder, "app", "key.pem"))
+		},
+	}
+)
+
 // TestCases runs the table of cases, with a memory and with a file as storage.
 func TestCases(t *testing.T) {
 	t.Parallel()
 	for _, c := range cases(t) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			for name, storage := range map[string]func(string) sessionclient.Storage{
-				"memory": func(string) sessionclient.Storage {
-					return sessionclient.NewMemoryStorage()
-				},
-				"file": func(folder string) sessionclient.Storage {
-					return sessionclient.NewFileStorage(filepath.Join(folder, "app", "session"))
-				},
-			} {
+			for name, open := range map[string]place{"memory": inMemory, "file": inFiles} {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					newRunner(t, c.Env, storage).run(c)
+					newRunner(t, c.Env, open).run(c)
 				})
 			}
 		})

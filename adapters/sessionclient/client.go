@@ -2,9 +2,12 @@ package sessionclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/offload/sessiond/domain/keys"
 )
 
 // Client keeps one session. It is safe for concurrent use.
@@ -36,22 +39,33 @@ type Client struct {
 	isUsed bool
 	flight *flight
 	rhythm rhythm
+	// device is the key of Config as it was used last, or nil.
+	device *device
+	// remembered is whether the key is one that a sign-out could not have forgotten.
+	remembered bool
+
+	time deviceTime
 }
 
 // Token returns a session to send, for protocols that RoundTripper does not speak. It obtains or
 // renews one if necessary. The client does not learn whether the session is then refused, so one
 // that was stored by an earlier run, and may have expired since, is renewed first. The error is an
 // *Error, or that of ctx.
+//
+// If the client has a Key, the session is of no use alone: see Credentials.
 func (c *Client) Token(ctx context.Context) (string, error) {
-	return c.session(ctx, c.clock.now(), true)
+	session, err := c.session(ctx, c.clock.now(), true)
+	return session.token, err
 }
 
 // SignOut forgets the session, in the storage too, and the install ID, unless it is that of Config.
+// It has the Key forget the key, which the install ID depends on.
 // The result of an exchange that is on its way is dropped. Requests that come later get a session
 // of a new installation.
 //
-// The error is that of the storage, which may then still hold the session. The client has forgotten
-// it even so, and tries again with each use to remove it from the storage. If ctx is done before,
+// The error is that of the storage or of the Key, which may then still hold the session or the key.
+// The client has forgotten both even so, and tries again with each use to remove them; it makes no
+// use of a key until the Key has forgotten it. If ctx is done before,
 // nothing is forgotten.
 func (c *Client) SignOut(ctx context.Context) error {
 	if err := c.lock(ctx); err != nil {
@@ -62,8 +76,12 @@ func (c *Client) SignOut(ctx context.Context) error {
 		c.flight.abort()
 		c.flight = nil
 	}
+	err := c.forgetKey(ctx)
 	c.replace(held{installID: c.config.InstallID})
-	return c.save(ctx, "")
+	if unsaved := c.save(ctx, ""); unsaved != nil {
+		return errors.Join(unsaved, err)
+	}
+	return err
 }
 
 // Format implements fmt.Formatter. It prints no field, because the session and the install ID are
@@ -85,35 +103,51 @@ func (c *Client) lock(ctx context.Context) error {
 
 func (c *Client) unlock() { <-c.turn }
 
-// load brings held up to date with the storage, which other clients may have changed. While the
-// storage fails, held remains as it is.
-func (c *Client) load(ctx context.Context) {
+// load brings held up to date with the key and the storage, which other clients may have changed.
+// While the storage fails, held remains as it is. The error is an *Error of the key.
+func (c *Client) load(ctx context.Context) error {
+	if err := c.loadKey(ctx); err != nil {
+		return err
+	}
+	own := c.config.InstallID
+	if c.device != nil {
+		own = c.device.installID
+	}
+	moved := own != "" && c.held.installID != own // another key, or the first one
+	if moved {
+		c.replace(held{installID: own})
+		c.unsaved = false
+	}
 	if c.unsaved {
 		_ = c.save(ctx, c.text) // an error leaves it unsaved
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	text, err := c.config.Storage.Load(ctx)
 	if err != nil {
-		return
+		return nil //nolint:nilerr // the client goes on in memory
 	}
 	before, known := c.use()
-	if text == c.text {
-		return
+	if text == c.text && !moved {
+		return nil
 	}
 	found := parse(text)
-	if own := c.config.InstallID; own != "" && found.installID != own {
+	switch {
+	case own != "" && found.installID != own:
 		found = held{installID: own} // the session is another installation's
+	case own == "" && keys.IsThumbprint(found.installID):
+		found = held{} // it is bound to a key that the app no longer uses
 	}
 	if c.text = text; found == c.held {
-		return
+		return nil
 	}
 	other := found.token != c.held.token
 	if c.replace(found); other && known && found.refreshAfter > 0 {
 		c.aged = true // it is younger than the last look at the storage
 		c.rhythm.renewAt = before + time.Duration(found.refreshAfter)*time.Second
 	}
+	return nil
 }
 
 // use notes that the storage was loaded or saved, and returns when that last happened.
@@ -162,36 +196,40 @@ func (c *Client) kept(ctx context.Context, text string) bool {
 
 // session returns a session to send, for a call that began at an instant. If the request cannot be
 // sent again (once), a session of unknown age is renewed first.
-func (c *Client) session(ctx context.Context, began time.Duration, once bool) (string, error) {
+func (c *Client) session(ctx context.Context, began time.Duration, once bool) (pass, error) {
 	var last *flight
 	for {
 		if err := c.lock(ctx); err != nil {
-			return "", err
+			return pass{}, err
 		}
 		var next step
-		c.load(ctx)
+		unusable := c.load(ctx)
 		if next.err = ctx.Err(); next.err == nil {
+			next.err = unusable
+		}
+		if next.err == nil {
 			next = c.decide(began, once && last == nil, last)
 		}
+		with := c.device
 		c.unlock()
 		switch {
 		case next.err != nil:
-			return "", next.err
+			return pass{}, next.err
 		case next.flight != nil:
 			select {
 			case <-next.flight.done:
 			case <-ctx.Done():
-				return "", ctx.Err()
+				return pass{}, ctx.Err()
 			}
 			last = next.flight
 			if last.err != nil && !next.optional {
-				return "", last.err
+				return pass{}, last.err
 			}
 		case next.token != "":
-			return next.token, nil
+			return pass{next.token, with}, nil
 		default:
 			if err := c.clock.sleep(ctx, next.until); err != nil {
-				return "", err
+				return pass{}, err
 			}
 		}
 	}

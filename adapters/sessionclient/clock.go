@@ -10,6 +10,8 @@ import (
 type clock interface {
 	// now returns the time since an arbitrary instant, on a monotonic clock.
 	now() time.Duration
+	// wall returns the time of the device, which may be wrong. It is for proofs alone.
+	wall() time.Time
 	// sleep waits until now has reached the instant. The error is that of ctx.
 	sleep(ctx context.Context, until time.Duration) error
 	// jitter returns a random number in [0, 1).
@@ -21,6 +23,8 @@ type systemClock struct{ start time.Time }
 func newSystemClock() systemClock { return systemClock{time.Now()} }
 
 func (c systemClock) now() time.Duration { return time.Since(c.start) }
+
+func (systemClock) wall() time.Time { return time.Now() }
 
 func (c systemClock) sleep(ctx context.Context, until time.Duration) error {
 	timer := time.NewTimer(until - c.now())

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 )
 
@@ -25,6 +26,10 @@ type Config struct {
 	// InstallID identifies the installation, if the app has an identifier already. If it is empty,
 	// the client creates one and keeps it in Storage.
 	InstallID string
+	// Key is the key of the device that sessions are bound to, so that they are of no use without
+	// it. The install ID is its thumbprint then, and InstallID must be empty. If it is nil, sessions
+	// are bearer tokens. The service must have binding on.
+	Key Key
 	// AppVersion and Platform describe the app to the service: 1 to 32 characters each.
 	AppVersion, Platform string
 	// Timeout bounds one exchange with sessiond. If it is 0, it is 10 seconds.
@@ -46,6 +51,7 @@ const (
 var (
 	// ErrURL reports a base URL that is not an absolute http or https URL, or has a user, a
 	// password, a query or a fragment.
+	// With a Key, the host must be in ASCII.
 	ErrURL = errors.New("sessionclient: a base URL must be http or https with a host, and without " +
 		"user, password, query or fragment")
 	// ErrHTTP reports a base URL with http to another machine.
@@ -54,6 +60,8 @@ var (
 	// is blank.
 	ErrInstallID = errors.New("sessionclient: the install ID must be 8 to 128 characters, not " +
 		"blank, without control characters")
+	// ErrKeyInstallID reports that there is a Key as well as an InstallID.
+	ErrKeyInstallID = errors.New("sessionclient: with a Key there must be no InstallID")
 	// ErrApp reports an empty AppVersion or Platform.
 	ErrApp = errors.New("sessionclient: AppVersion and Platform must be set")
 	// ErrDuration reports a negative Timeout or MaxWait.
@@ -64,15 +72,15 @@ var (
 const issuePath = "v1/sessions/anonymous"
 
 // New returns a Client. It sends and reads nothing yet. The error is ErrURL, ErrHTTP, ErrInstallID,
-// ErrApp or ErrDuration.
+// ErrKeyInstallID, ErrApp or ErrDuration.
 func New(config Config) (*Client, error) {
-	base, err := parseBase(config.Sessions)
+	base, err := config.base(config.Sessions)
 	if err != nil {
 		return nil, err
 	}
 	origins := map[string]bool{}
 	for _, text := range config.Application {
-		application, err := parseBase(text)
+		application, err := config.base(text)
 		if err != nil {
 			return nil, err
 		}
@@ -81,6 +89,8 @@ func New(config Config) (*Client, error) {
 	switch {
 	case config.InstallID != "" && !validInstallID(config.InstallID):
 		return nil, ErrInstallID
+	case config.InstallID != "" && config.Key != nil:
+		return nil, ErrKeyInstallID
 	case config.AppVersion == "" || config.Platform == "":
 		return nil, ErrApp
 	case config.Timeout < 0 || config.MaxWait < 0:
@@ -103,6 +113,18 @@ func New(config Config) (*Client, error) {
 		clock: newSystemClock(), turn: make(chan struct{}, 1),
 		held: held{installID: config.InstallID},
 	}, nil
+}
+
+// base parses a base URL. With a Key it must be one that a proof can name.
+func (c Config) base(text string) (*url.URL, error) {
+	parsed, err := parseBase(text)
+	if err != nil || c.Key == nil {
+		return parsed, err
+	}
+	if _, ok := proof.Normalize(parsed.String()); !ok {
+		return nil, ErrURL
+	}
+	return parsed, nil
 }
 
 func parseBase(text string) (*url.URL, error) {

@@ -14,6 +14,8 @@ const (
 	CodeTimeout = "timeout"
 	// CodeUnexpectedResponse is an answer that is not the service's.
 	CodeUnexpectedResponse = "unexpected_response"
+	// CodeKeyUnavailable is a Key that fails: that cannot be read, made or used.
+	CodeKeyUnavailable = "key_unavailable"
 )
 
 // Error reports that there is no session. Its message holds neither a token nor an install ID.
@@ -66,5 +68,8 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
-// Unwrap returns the error of the transport, or nil.
+// keyError returns the error of a call that a Key fails.
+func keyError(cause error) *Error { return &Error{Code: CodeKeyUnavailable, cause: cause} }
+
+// Unwrap returns the error of the transport or of the Key, or nil.
 func (e *Error) Unwrap() error { return e.cause }

@@ -46,10 +46,21 @@ func newInstallID() string {
 	return envelope.UUID(random)
 }
 
-// exchange obtains a session for an installation, or renews the one that it holds. The error is an
-// *Error.
-func (c *Client) exchange(ctx context.Context, h held) (answer, error) {
-	body, err := json.Marshal(map[string]string{"install_id": h.installID,
+// exchange obtains a session for an installation, or renews the one that it holds. If the service
+// does not accept the time of the proof, it asks once more, with the nonce of that answer. The error
+// is an *Error.
+func (c *Client) exchange(ctx context.Context, b begun) (answer, error) {
+	got, nonce, err := c.ask(ctx, b, "")
+	if nonce != "" {
+		got, _, err = c.ask(ctx, b, nonce)
+	}
+	return got, err
+}
+
+// ask sends one request for a session, with a proof that names a nonce if there is a key. If the
+// answer asks for a proof that names another, the result has it.
+func (c *Client) ask(ctx context.Context, b begun, nonce string) (answer, string, error) {
+	body, err := json.Marshal(map[string]string{"install_id": b.held.installID,
 		"app_version": c.config.AppVersion, "platform": c.config.Platform})
 	if err != nil {
 		panic(err) // marshaling strings cannot fail
@@ -61,31 +72,40 @@ func (c *Client) exchange(ctx context.Context, h held) (answer, error) {
 	}
 	request.Header.Set(envelope.HeaderContentType, envelope.MediaType)
 	request.Header.Set("Accept", envelope.MediaType)
-	if h.token != "" {
-		request.Header.Set(envelope.HeaderAuthorization, bearer+h.token)
+	if err := c.authorize(request.Header, pass{b.held.token, b.device}, http.MethodPost,
+		uriOf(request.URL, request.Host), nonce); err != nil {
+		return answer{}, "", err
 	}
 	// A transport follows no redirect and keeps no cookie.
 	response, err := c.config.Transport.RoundTrip(request)
 	if err != nil {
-		return answer{}, unreachable(ctx, err, h)
+		return answer{}, "", unreachable(ctx, err, b.held)
 	}
 	arrived := c.clock.now()
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
-		return answer{}, unreachable(ctx, err, h)
+		return answer{}, "", unreachable(ctx, err, b.held)
 	}
 	if response.StatusCode != http.StatusOK {
-		return answer{}, failed(response, text)
+		failure := failed(response, text)
+		if b.device == nil {
+			return answer{}, "", failure
+		}
+		code := failure.Code
+		if code == CodeUnexpectedResponse { // a proxy may have dropped the code
+			code = codeOf(response.Header)
+		}
+		return answer{}, c.challenge(response, code), failure
 	}
 	token, refreshAfter, ok := parseSession(text)
 	if !ok {
-		return answer{}, &Error{Code: CodeUnexpectedResponse, Status: response.StatusCode,
+		return answer{}, "", &Error{Code: CodeUnexpectedResponse, Status: response.StatusCode,
 			RequestID: requestIDOf(response.Header)}
 	}
 	return answer{token: token, refreshAfter: refreshAfter,
 		renewAt:   arrived + time.Duration(refreshAfter)*time.Second,
-		notBefore: arrived + limitWait(response.Header)}, nil
+		notBefore: arrived + limitWait(response.Header)}, "", nil
 }
 
 // unreachable returns the error of an exchange without an answer. The cause is left out if it

@@ -8,11 +8,14 @@ import (
 // Clock is what a Client knows of time.
 type Clock struct {
 	Now    func() time.Duration
+	Wall   func() time.Time
 	Sleep  func(ctx context.Context, until time.Duration) error
 	Jitter float64
 }
 
 func (c Clock) now() time.Duration { return c.Now() }
+
+func (c Clock) wall() time.Time { return c.Wall() }
 
 func (c Clock) sleep(ctx context.Context, until time.Duration) error { return c.Sleep(ctx, until) }
 

@@ -40,7 +40,13 @@ func NewFileStorage(path string) *FileStorage {
 
 // Load implements Storage.
 func (s *FileStorage) Load(context.Context) (string, error) {
-	file, err := openRegular(s.path, os.O_RDONLY)
+	return readRegular(s.path, func(fs.FileInfo) error { return nil })
+}
+
+// readRegular returns the text of a regular file of which judge approves, or an empty text if there
+// is no file.
+func readRegular(path string, judge func(fs.FileInfo) error) (string, error) {
+	file, err := openRegular(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -48,6 +54,13 @@ func (s *FileStorage) Load(context.Context) (string, error) {
 		return "", err
 	}
 	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err == nil {
+		err = judge(info)
+	}
+	if err != nil {
+		return "", err
+	}
 	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err == nil && len(text) > maxFile {
 		err = errTooLarge

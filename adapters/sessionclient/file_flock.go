@@ -10,6 +10,9 @@ import (
 
 const openFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK | syscall.O_CLOEXEC
 
+// modesCount is whether the mode of a file says who may read it.
+const modesCount = true
+
 // tryLock locks a file until it is closed. It returns false and no error if another one holds the
 // lock.
 func tryLock(file *os.File) (bool, error) {

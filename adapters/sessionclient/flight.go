@@ -38,28 +38,40 @@ func (c *Client) run(ctx context.Context, f *flight, token string) {
 	if unlock, err := c.config.Storage.Lock(waiting); err == nil {
 		defer unlock()
 	}
-	begun, version, ok := c.begin(ctx, f, token)
+	begun, ok := c.begin(ctx, f, token)
 	if !ok {
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	answered, err := c.exchange(limited, begun)
-	c.end(ctx, f, version, answered, err)
+	c.end(ctx, f, begun.version, answered, err)
+}
+
+// begun is what an exchange begins with.
+type begun struct {
+	held   held
+	device *device
+	// version is that of the client.
+	version int
 }
 
 // begin returns what the exchange of a flight begins with. It returns false, and ends the flight,
 // if there is nothing to exchange: another client with the same storage has replaced the token
 // while the flight waited for the lock, or the app has signed out.
-func (c *Client) begin(ctx context.Context, f *flight, token string) (held, int, bool) {
+func (c *Client) begin(ctx context.Context, f *flight, token string) (begun, bool) {
 	if c.lock(ctx) != nil {
-		return held{}, 0, false // aborted by a sign-out
+		return begun{}, false // aborted by a sign-out
 	}
 	defer c.unlock()
-	c.load(ctx)
+	if err := c.load(ctx); err != nil {
+		f.err = err
+		c.land(f)
+		return begun{}, false
+	}
 	if c.flight != f || c.held.token != token {
 		c.land(f)
-		return held{}, 0, false
+		return begun{}, false
 	}
 	if c.held.installID == "" {
 		c.held.installID = newInstallID()
@@ -68,7 +80,7 @@ func (c *Client) begin(ctx context.Context, f *flight, token string) (held, int,
 	if text := c.held.format(); text != c.text {
 		_ = c.save(ctx, text) // an error leaves it unsaved
 	}
-	return c.held, c.version, true
+	return begun{c.held, c.device, c.version}, true
 }
 
 // end notes the outcome of an exchange.
@@ -93,7 +105,8 @@ func (c *Client) end(ctx context.Context, f *flight, version int, answered answe
 		c.rhythm.fail(now)
 		return
 	}
-	if c.load(ctx); c.version != version {
+	// An error of the key changes nothing about the session; the next use finds it.
+	if _ = c.load(ctx); c.version != version {
 		return // the app has signed out meanwhile, or another client has replaced the session
 	}
 	c.held.token, c.held.refreshAfter = answered.token, answered.refreshAfter

@@ -24,11 +24,18 @@ type runner struct {
 	t        *testing.T
 	world    *appworld.World
 	clock    *fakeClock
-	open     func(folder string) sessionclient.Storage
+	open     place
 	base     *http.Transport
+	keys     map[string]sessionclient.Key
 	storages map[string]*storage
 	clients  map[string]*sessionclient.Client
 	begun    map[string]*pending
+}
+
+// place is where sessions and keys are kept.
+type place struct {
+	storage func(folder string) sessionclient.Storage
+	key     func(folder string) sessionclient.Key
 }
 
 // pending are calls that were begun.
@@ -46,14 +53,14 @@ type result struct {
 	err    error
 }
 
-func newRunner(t *testing.T, env map[string]string,
-	open func(folder string) sessionclient.Storage) *runner {
+func newRunner(t *testing.T, env map[string]string, open place) *runner {
 	t.Helper()
 	world, err := appworld.New(env)
 	require.NoError(t, err)
-	r := &runner{t: t, world: world, clock: newFakeClock(), open: open,
-		base: &http.Transport{MaxIdleConnsPerHost: 64}, storages: map[string]*storage{},
-		clients: map[string]*sessionclient.Client{}, begun: map[string]*pending{}}
+	r := &runner{t: t, world: world, clock: newFakeClock(world.Now), open: open,
+		base: &http.Transport{MaxIdleConnsPerHost: 64}, keys: map[string]sessionclient.Key{},
+		storages: map[string]*storage{},
+		clients:  map[string]*sessionclient.Client{}, begun: map[string]*pending{}}
 	return r
 }
 
@@ -106,7 +113,8 @@ func (r *runner) step(s testStep) {
 		d := time.Duration(s.Advance * float64(time.Second))
 		r.world.Advance(d)
 		r.clock.advance(d)
-	case s.DeviceClock != 0: // a test cannot move it, and the package does not read it
+	case s.DeviceClock != 0:
+		r.clock.move(time.Duration(s.DeviceClock * float64(time.Second)))
 	case s.Answers != nil:
 		r.world.Answer(s.Answers.Sessions, s.Answers.Application)
 	case s.Release:
@@ -137,9 +145,16 @@ func (r *runner) step(s testStep) {
 
 func (r *runner) storage(name string) *storage {
 	if r.storages[name] == nil {
-		r.storages[name] = &storage{Storage: r.open(r.t.TempDir())}
+		r.storages[name] = &storage{Storage: r.open.storage(r.t.TempDir())}
 	}
 	return r.storages[name]
+}
+
+func (r *runner) key(name string) sessionclient.Key {
+	if r.keys[name] == nil {
+		r.keys[name] = r.open.key(r.t.TempDir())
+	}
+	return r.keys[name]
 }
 
 func (r *runner) client(s clientStep) {
@@ -152,6 +167,9 @@ func (r *runner) client(s clientStep) {
 	}
 	if s.Timeout != 0 {
 		config.Timeout = time.Duration(s.Timeout * float64(time.Second))
+	}
+	if s.Key != "" {
+		config.Key = r.key(s.Key)
 	}
 	client, err := sessionclient.New(config)
 	require.NoError(r.t, err)
@@ -167,6 +185,10 @@ func (r *runner) refused(s refusedStep) {
 	}
 	if s.Application != "" {
 		config.Application = []string{s.Application}
+	}
+	config.InstallID = s.InstallID
+	if s.Key != "" {
+		config.Key = r.key(s.Key)
 	}
 	_, err := sessionclient.New(config)
 	assert.Error(r.t, err)

@@ -14,11 +14,9 @@ import (
 )
 
 const (
-	// bearer is the scheme of a session (RFC 6750 §2.1).
-	bearer = "Bearer "
-	// maxSends is how often a request is sent at most: once, and once more for each of the two
-	// codes.
-	maxSends = 3
+	// maxSends is how often a request is sent at most: once, and once more for each of the codes
+	// expired_token and invalid_token; and once more for proof_nonce_required, if there is a key.
+	maxSends, maxProofSends = 3, 4
 	// maxDrain and maxDrainTime are how much of the body of a 401 is read, and for how long, so
 	// that its connection can be used again.
 	maxDrain, maxDrainTime = 64 << 10, time.Second
@@ -29,7 +27,7 @@ const (
 // request that has an Authorization header passes as it is.
 //
 // After a 401 with the code expired_token or invalid_token, a request without a body, or with
-// GetBody, is sent again with a new session. Its errors are those of base, an *Error, or that of
+// GetBody, is sent again with a new session; after proof_nonce_required with another proof. Its errors are those of base, an *Error, or that of
 // the request's context.
 func (c *Client) RoundTripper(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
@@ -63,8 +61,16 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	once := !empty && r.GetBody == nil
 	began, body := c.clock.now(), r.Body
 	var obeyed obeyed
+	most, nonce := maxSends, ""
+	if c.config.Key != nil {
+		most = maxProofSends
+	}
 	for sends := 1; ; sends++ {
-		token, err := c.session(ctx, began, once)
+		session, err := c.session(ctx, began, once)
+		var with *http.Request
+		if err == nil {
+			with, err = c.attach(r, body, session, nonce)
+		}
 		if err != nil {
 			if body != nil {
 				_ = body.Close()
@@ -72,14 +78,17 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		sent := c.clock.now()
-		response, err := t.base.RoundTrip(attach(r, body, token))
+		response, err := t.base.RoundTrip(with)
 		began += c.clock.now() - sent // the application's time is no wait for a session
 		if err != nil {
 			return nil, err
 		}
 		response.Request = r // not the one with the session, which logs must not get
-		if response.StatusCode != http.StatusUnauthorized || sends == maxSends ||
-			!c.refused(ctx, token, codeOf(response.Header), &obeyed) || once {
+		if response.StatusCode != http.StatusUnauthorized || sends == most {
+			return response, nil
+		}
+		var again bool
+		if again, nonce = c.refused(ctx, session, response, &obeyed); !again || once {
 			return response, nil
 		}
 		if !empty {
@@ -99,29 +108,45 @@ func drain(body io.ReadCloser) {
 	_ = body.Close()
 }
 
-// attach returns a copy of r with a body and a session.
-func attach(r *http.Request, body io.ReadCloser, token string) *http.Request {
+// attach returns a copy of r with a body and a session. nonce is what the proof is to name, or empty.
+func (c *Client) attach(r *http.Request, body io.ReadCloser, session pass,
+	nonce string) (*http.Request, error) {
 	with := r.Clone(r.Context())
 	with.Body = body
 	if with.Header == nil {
 		with.Header = http.Header{}
 	}
-	with.Header.Set(envelope.HeaderAuthorization, bearer+token)
-	return with
+	return with, c.authorize(with.Header, session, r.Method, uriOf(r.URL, r.Host), nonce)
 }
 
 // obeyed are the codes that one request has obeyed.
-type obeyed struct{ expired, invalid bool }
+type obeyed struct{ expired, invalid, nonce bool }
 
-// refused notes that the application refused a token with a code, and reports whether the request
-// may be sent again.
-func (c *Client) refused(ctx context.Context, token, code string, obeyed *obeyed) bool {
+// refused notes that the application refused a session or its proof, and reports whether the request
+// may be sent again, and the nonce that its proof must name then, or "".
+func (c *Client) refused(ctx context.Context, session pass, response *http.Response,
+	obeyed *obeyed) (again bool, nonce string) {
+	code := codeOf(response.Header)
+	if session.device == nil || code != failure.ProofNonceRequired.Code() {
+		return c.refusedToken(ctx, session.token, code, obeyed), ""
+	}
+	nonce = c.challenge(response, code)
+	again = nonce != "" && !obeyed.nonce
+	obeyed.nonce = true
+	return again, nonce
+}
+
+// refusedToken notes that the application refused a token with a code, and reports whether the
+// request may be sent again.
+func (c *Client) refusedToken(ctx context.Context, token, code string, obeyed *obeyed) bool {
 	expired := code == failure.ExpiredToken.Code()
 	if !expired && code != failure.InvalidToken.Code() || c.lock(ctx) != nil {
 		return false
 	}
 	defer c.unlock()
-	c.load(ctx)
+	if c.load(ctx) != nil {
+		return false // the session cannot be used again either
+	}
 	now := c.clock.now()
 	switch {
 	case c.held.token != token:
@@ -157,6 +182,8 @@ func codeOf(header http.Header) string {
 		has[strings.ToLower(match[1])+"="+strings.Trim(match[2], `"`)] = true
 	}
 	switch {
+	case has["error=use_dpop_nonce"]:
+		return failure.ProofNonceRequired.Code()
 	case !has["error=invalid_token"]:
 		return ""
 	case has["error_description=expired"]:

@@ -62,10 +62,18 @@ func (Thumbprint) String() string { return "[thumbprint]" }
 // GoString implements fmt.GoStringer. It does not reveal the thumbprint.
 func (Thumbprint) GoString() string { return "[thumbprint]" }
 
-// Thumbprint returns the thumbprint of the key. Only the members that the algorithm requires count
-// (RFC 7638 §3.2), in the order of their names and without white space (§3.3), so that a key has
-// one thumbprint, whatever else its JWK says.
+// Thumbprint returns the thumbprint of the key.
 func (p Public) Thumbprint() Thumbprint {
+	digest := sha256.Sum256([]byte(p.JWK()))
+	text := strict.EncodeBase64(digest[:])
+	return Thumbprint{text: &text}
+}
+
+// JWK returns the key as a JWK in the form that its thumbprint is the digest of: with the members
+// that the algorithm requires alone (RFC 7638 §3.2), in the order of their names and without white
+// space (§3.3), so that a key has one thumbprint, whatever else is said of it. Like the thumbprint
+// it identifies a device.
+func (p Public) JWK() string {
 	row := p.algorithm
 	members := []jwkMember{{memberType, row.keyType()}}
 	if row.curve() != "" {
@@ -84,9 +92,7 @@ func (p Public) Thumbprint() Thumbprint {
 		canonical = append(strict.AppendString(canonical, member.name), ':')
 		canonical = strict.AppendString(canonical, member.value)
 	}
-	digest := sha256.Sum256(append(canonical, '}'))
-	text := strict.EncodeBase64(digest[:])
-	return Thumbprint{text: &text}
+	return string(append(canonical, '}'))
 }
 
 // jwkMember is a member of a JWK that is a string.

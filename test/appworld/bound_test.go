@@ -62,8 +62,8 @@ func TestBoundSessionsAreUsedInBothPlaces(t *testing.T) {
 	status, header, _ := send(t, "GET", world.Application+"/echo", token, "")
 	assert.Equal(t, 401, status)
 	assert.Equal(t, "invalid_token", header.Get("X-Error-Code"), "a bound token as Bearer")
-	assert.Equal(t, appworld.Seen{Issued: 1, SessionRequests: 2, ApplicationRequests: 3, Tokens: 1},
-		world.Seen())
+	assert.Equal(t, appworld.Seen{Issued: 1, SessionRequests: 2, ApplicationRequests: 3, Tokens: 1,
+		Proofs: 4}, world.Seen())
 }
 
 func TestWorldWithoutBindingRefusesDPoP(t *testing.T) {

@@ -98,8 +98,8 @@ func (c *Control) create(w http.ResponseWriter, r *http.Request) {
 	id := strconv.Itoa(c.made)
 	c.worlds[id] = world
 	c.mu.Unlock()
-	respond(w, map[string]string{"sessions": world.Sessions, "application": world.Application,
-		"control": "http://" + r.Host + "/worlds/" + id}, nil)
+	respond(w, map[string]any{"sessions": world.Sessions, "application": world.Application,
+		"control": "http://" + r.Host + "/worlds/" + id, "now": world.Now().Unix()}, nil)
 }
 
 func advance(w *World, r *http.Request) (any, error) {

@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/offload/sessiond/adapters/http/envelope"
 )
 
 // Answer is a substitute for the answer to one request. The zero value passes the request on.
@@ -28,6 +31,7 @@ type Answer struct {
 // front is a server in front of the real one. It counts requests and substitutes answers.
 type front struct {
 	real http.Handler
+	now  func() time.Time
 	end  <-chan struct{}
 
 	mu       sync.Mutex
@@ -35,13 +39,15 @@ type front struct {
 	released chan struct{} // closed and replaced by release
 	count    counts
 	tokens   map[string]bool
+	proofs   map[string]bool
 }
 
 // counts is what a front saw so far.
-type counts struct{ requests, held, tokens int }
+type counts struct{ requests, held, tokens, proofs int }
 
-func newFront(real http.Handler, end <-chan struct{}) *front {
-	return &front{real: real, end: end, released: make(chan struct{}), tokens: map[string]bool{}}
+func newFront(real http.Handler, now func() time.Time, end <-chan struct{}) *front {
+	return &front{real: real, now: now, end: end, released: make(chan struct{}),
+		tokens: map[string]bool{}, proofs: map[string]bool{}}
 }
 
 func (f *front) queue(answers []Answer) {
@@ -69,9 +75,13 @@ func (f *front) next(r *http.Request) (Answer, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.count.requests++
-	if _, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
+	if _, token, ok := strings.Cut(r.Header.Get(envelope.HeaderAuthorization), " "); ok {
 		f.tokens[token] = true
 		f.count.tokens = len(f.tokens)
+	}
+	if proof := r.Header.Get(envelope.HeaderProof); proof != "" {
+		f.proofs[proof] = true
+		f.count.proofs = len(f.proofs)
 	}
 	var answer Answer
 	if len(f.answers) > 0 {
@@ -96,11 +106,12 @@ func (f *front) left(released <-chan struct{}) {
 // ServeHTTP implements http.Handler. Pages of every origin may read the answers: a real answer
 // keeps the CORS headers of the service.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w = &shared{ResponseWriter: w}
+	shared := &shared{ResponseWriter: w, date: f.now().UTC().Format(http.TimeFormat)}
+	w = shared
 	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 		header := w.Header()
 		header.Set("Access-Control-Allow-Methods", r.Header.Get("Access-Control-Request-Method"))
-		header.Set("Access-Control-Allow-Headers", "*, Authorization, Content-Type")
+		header.Set("Access-Control-Allow-Headers", "*, Authorization, Content-Type, DPoP")
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -128,6 +139,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case answer.Close:
 		panic(http.ErrAbortHandler)
 	case answer.Status != 0:
+		if date, ok := answer.Headers["Date"]; ok {
+			shared.date = date
+		}
 		for name, value := range answer.Headers {
 			w.Header().Set(name, value)
 		}
@@ -138,18 +152,20 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// shared is a response that pages of other origins may read.
+// shared is a response that pages of other origins may read, and whose Date is the world's.
 type shared struct {
 	http.ResponseWriter
+	date  string // of the world's clock
 	began bool
 }
 
 // exposed lists the headers that the service exposes to pages too.
 const exposed = "Retry-After, RateLimit, RateLimit-Policy, X-Request-ID, X-Error-Code, " +
-	"WWW-Authenticate, DPoP-Nonce"
+	"WWW-Authenticate, DPoP-Nonce, Date"
 
 // WriteHeader implements http.ResponseWriter.
 func (s *shared) WriteHeader(status int) {
+	s.Header().Set("Date", s.date)
 	if header := s.Header(); !s.began && header.Get("Access-Control-Allow-Origin") == "" {
 		header.Set("Access-Control-Allow-Origin", "*")
 		header.Set("Access-Control-Expose-Headers", exposed)

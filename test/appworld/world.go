@@ -69,6 +69,8 @@ type Seen struct {
 	Held int `json:"held"`
 	// Tokens is the number of different tokens that the application received.
 	Tokens int `json:"tokens"`
+	// Proofs is the number of different proofs of device keys that either received.
+	Proofs int `json:"proofs"`
 }
 
 // New starts a world whose service has the variables in env.
@@ -80,8 +82,8 @@ func New(env map[string]string) (*World, error) {
 	}
 	upstream := &http.Transport{}
 	w.idle = upstream.CloseIdleConnections
-	w.sessions = newFront(w.relay(address, upstream), w.end)
-	w.app = newFront(nil, w.end)
+	w.sessions = newFront(w.relay(address, upstream), w.clock.Now, w.end)
+	w.app = newFront(nil, w.clock.Now, w.end)
 	w.Sessions, w.Application = w.listen(w.sessions), w.listen(w.app)
 	if w.app.real, err = w.application(env); err != nil {
 		return nil, errors.Join(err, w.Close())
@@ -98,6 +100,9 @@ func (w *World) listen(handler http.Handler) string {
 	w.servers = append(w.servers, server)
 	return "http://" + server.Listener.Addr().String()
 }
+
+// Now returns the time of the service and of the application, which their answers have as Date.
+func (w *World) Now() time.Time { return w.clock.Now() }
 
 // Advance moves the clock of the service and of the application forward.
 func (w *World) Advance(d time.Duration) { w.clock.Advance(d) }
@@ -122,7 +127,7 @@ func (w *World) Seen() Seen {
 	sessions, app := w.sessions.counts(), w.app.counts()
 	seen.SessionRequests, seen.ApplicationRequests = sessions.requests, app.requests
 	seen.Held = sessions.held + app.held
-	seen.Tokens = app.tokens
+	seen.Tokens, seen.Proofs = app.tokens, sessions.proofs+app.proofs
 	return seen
 }
 
