@@ -34,6 +34,7 @@ type (
 		Finish       string         `json:"finish"`
 		Cancel       string         `json:"cancel"`
 		Token        string         `json:"token"`
+		Credentials  *requestStep   `json:"credentials"`
 		SignOut      string         `json:"sign_out"`
 		Advance      float64        `json:"advance"`
 		DeviceClock  float64        `json:"device_clock"`

@@ -107,6 +107,8 @@ func (r *runner) step(s testStep) {
 	case s.Token != "":
 		token, err := r.clients[s.Token].Token(t.Context())
 		r.check(*s.Expect, result{token: token, err: err})
+	case s.Credentials != nil:
+		r.check(*s.Expect, r.credentials(*s.Credentials))
 	case s.SignOut != "":
 		_ = r.clients[s.SignOut].SignOut(t.Context()) // the storage may fail
 	case s.Advance != 0:
@@ -205,6 +207,19 @@ func (r *runner) begin(name string, s requestStep) {
 	}
 }
 
+// credentials sends a request with the headers that the client gives for it.
+func (r *runner) credentials(s requestStep) result {
+	target := r.world.Application + s.Path
+	header, err := r.clients[s.Client].Credentials(r.t.Context(), s.Method, target)
+	if err != nil {
+		return result{err: err}
+	}
+	request, err := http.NewRequestWithContext(r.t.Context(), s.Method, target, nil)
+	require.NoError(r.t, err)
+	request.Header = header
+	return answered((&http.Client{Transport: r.base}).Do(request))
+}
+
 func (r *runner) send(ctx context.Context, client *http.Client, s requestStep) result {
 	target := strings.NewReplacer("{application}", r.world.Application, "{elsewhere}",
 		strings.Replace(r.world.Application, "127.0.0.1", "localhost", 1)).Replace(s.Path)
@@ -225,7 +240,11 @@ func (r *runner) send(ctx context.Context, client *http.Client, s requestStep) r
 	for name, value := range s.Headers {
 		request.Header.Set(name, value)
 	}
-	answer, err := client.Do(request)
+	return answered(client.Do(request))
+}
+
+// answered returns the outcome of a request.
+func answered(answer *http.Response, err error) result {
 	if err != nil {
 		return result{err: err}
 	}

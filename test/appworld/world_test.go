@@ -167,8 +167,12 @@ func TestControlOverHTTP(t *testing.T) {
 	status, _, body := send(t, "POST", server.URL+"/worlds", "",
 		`{"env":{"OFFLOAD_SESSION_TTL_SECONDS":"100"}}`)
 	require.Equal(t, 200, status, body)
-	var made struct{ Sessions, Application, Control string }
+	var made struct {
+		Sessions, Application, Control string
+		Now                            int64
+	}
 	require.NoError(t, json.Unmarshal([]byte(body), &made))
+	assert.Equal(t, "2026-02-16T12:00:00Z", time.Unix(made.Now, 0).UTC().Format(time.RFC3339))
 	world := &appworld.World{Sessions: made.Sessions, Application: made.Application}
 	token := issue(t, world, "")
 	for path, given := range map[string]string{"/advance": `{"seconds":99.5}`,
@@ -183,7 +187,7 @@ func TestControlOverHTTP(t *testing.T) {
 	assert.Equal(t, 200, status)
 	_, _, body = send(t, "GET", made.Control+"/seen", "", "")
 	assert.JSONEq(t, `{"issued":1,"renewed":0,"session_requests":1,"application_requests":2,
-		"held":0,"tokens":1}`, body)
+		"held":0,"tokens":1,"proofs":0}`, body)
 	status, _, body = send(t, "POST", made.Control+"/answers", "", `{"session":[]}`)
 	assert.Equal(t, 400, status, "a misspelt member must not go unnoticed: %s", body)
 	status, _, body = send(t, "POST", server.URL+"/worlds", "", `{"env":{"OFFLOAD_HTTP2":"x"}}`)

@@ -30,7 +30,7 @@ const (
 	allowedHeaders = "*, Authorization, Content-Type, DPoP"
 	// exposedHeaders are the response headers of the routes for sessions that scripts may read.
 	exposedHeaders = "Retry-After, RateLimit, RateLimit-Policy, X-Request-ID, X-Error-Code, " +
-		"WWW-Authenticate, DPoP-Nonce"
+		"WWW-Authenticate, DPoP-Nonce, Date"
 	// anyOrigin allows every page.
 	anyOrigin = "*"
 	// preflightMaxAge is how long a browser may cache the response to a preflight, in seconds.

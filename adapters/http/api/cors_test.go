@@ -132,7 +132,7 @@ func actual(origin string) map[string]string {
 	return map[string]string{
 		"Access-Control-Allow-Origin": origin,
 		"Access-Control-Expose-Headers": "Retry-After, RateLimit, RateLimit-Policy, X-Request-ID, " +
-			"X-Error-Code, WWW-Authenticate, DPoP-Nonce",
+			"X-Error-Code, WWW-Authenticate, DPoP-Nonce, Date",
 	}
 }
 
