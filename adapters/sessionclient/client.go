@@ -113,10 +113,11 @@ func (c *Client) load(ctx context.Context) error {
 	if c.device != nil {
 		own = c.device.installID
 	}
-	moved := own != "" && c.held.installID != own // another key, or the first one
+	moved := own != "" && c.held.installID != own // the first key, or another one
 	if moved {
+		// What was not saved before a sign-out here must be saved still; of another key it need not.
+		c.unsaved = c.unsaved && c.held.installID == ""
 		c.replace(held{installID: own})
-		c.unsaved = false
 	}
 	if c.unsaved {
 		_ = c.save(ctx, c.text) // an error leaves it unsaved
@@ -129,7 +130,8 @@ func (c *Client) load(ctx context.Context) error {
 		return nil //nolint:nilerr // the client goes on in memory
 	}
 	before, known := c.use()
-	if text == c.text && !moved {
+	same := text == c.text
+	if same && !moved {
 		return nil
 	}
 	found := parse(text)
@@ -143,7 +145,7 @@ func (c *Client) load(ctx context.Context) error {
 		return nil
 	}
 	other := found.token != c.held.token
-	if c.replace(found); other && known && found.refreshAfter > 0 {
+	if c.replace(found); other && known && !same && found.refreshAfter > 0 {
 		c.aged = true // it is younger than the last look at the storage
 		c.rhythm.renewAt = before + time.Duration(found.refreshAfter)*time.Second
 	}

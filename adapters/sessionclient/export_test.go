@@ -2,6 +2,8 @@ package sessionclient
 
 import (
 	"context"
+	"crypto"
+	"net/http"
 	"time"
 )
 
@@ -23,6 +25,21 @@ func (c Clock) jitter() float64 { return c.Jitter }
 
 // SetClock replaces the clock. It must be called before the first use.
 func SetClock(c *Client, replacement Clock) { c.clock = replacement }
+
+// ParseKey returns the key in the text of a FileKey.
+func ParseKey(text string) (crypto.Signer, error) { return parseKey(text) }
+
+// Prove returns a proof that a key makes.
+func Prove(signer crypto.Signer, method, uri, token, nonce string, now time.Time) (string, error) {
+	device, err := newDevice(signer)
+	if err != nil {
+		return "", err
+	}
+	return device.prove(method, uri, token, nonce, now)
+}
+
+// URIOf returns what a proof for a request names.
+func URIOf(r *http.Request) string { return uriOf(r.URL, r.Host) }
 
 // Idle reports whether no exchange is on its way.
 func Idle(c *Client) bool {

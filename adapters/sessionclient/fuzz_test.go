@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/adapters/sessionclient"
 )
@@ -88,5 +89,57 @@ func FuzzAnswer(f *testing.F) {
 			assert.GreaterOrEqual(t, failure.RetryAfter, time.Duration(0))
 			assert.True(t, utf8.ValidString(err.Error()))
 		})
+	})
+}
+
+// FuzzChallenge has the service and the application ask for a nonce with any headers: a nonce is
+// sent once and exactly, or not at all, and the time of a proof stays one that can be written.
+func FuzzChallenge(f *testing.F) {
+	for _, seed := range []struct{ code, challenge, nonce, date string }{
+		{"proof_nonce_required", "", "n", "Mon, 16 Feb 2026 12:00:00 GMT"},
+		{"", `Bearer realm="x", DPoP error="use_dpop_nonce", algs="ES256 EdDSA"`, `a"\\b`, "now"},
+		{"", `DPoP error="use_dpop_nonce`, "", "Sat, 01 Jan 0000 00:00:00 GMT"},
+		{"invalid_proof", `DPoP error=use_dpop_nonce`, "a b", "Fri, 31 Dec 9999 23:59:59 GMT"},
+	} {
+		f.Add(seed.code, seed.challenge, seed.nonce, seed.date)
+	}
+	f.Fuzz(func(t *testing.T, code, challenge, nonce, date string) {
+		ask := func() *http.Response {
+			return reply(401, "", "X-Error-Code", code, "WWW-Authenticate", challenge,
+				"DPoP-Nonce", nonce, "Date", date)
+		}
+		service := &service{}
+		service.answer = func(*http.Request) (*http.Response, error) {
+			if service.seen() > 1 {
+				return nil, nil
+			}
+			return ask(), nil
+		}
+		client := newClient(t, service, withKey)
+		if _, err := client.Token(t.Context()); err != nil {
+			require.Equal(t, 1, service.seen())
+			_, err = client.Token(t.Context())
+			require.NoError(t, err)
+		} else {
+			require.Equal(t, nonce, claimsOf(t, service.last).Nonce)
+		}
+		var sent []claims
+		base := roundTripper(func(r *http.Request) (*http.Response, error) {
+			sent = append(sent, claimsOf(t, r.Header))
+			return ask(), nil
+		})
+		request, err := http.NewRequest("GET", applicationURL, nil)
+		require.NoError(t, err)
+		_, err = client.RoundTripper(base).RoundTrip(request)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(sent), 4)
+		for i, each := range sent {
+			assert.Positive(t, each.At)
+			assert.Less(t, each.At, int64(1)<<40)
+			if each.Nonce != "" {
+				assert.Equal(t, nonce, each.Nonce)
+				assert.Equal(t, 1, i)
+			}
+		}
 	})
 }

@@ -27,6 +27,8 @@ const (
 	varSessions    = "SESSIONCLIENT_TEST_SESSIONS"
 	varApplication = "SESSIONCLIENT_TEST_APPLICATION"
 	varFile        = "SESSIONCLIENT_TEST_FILE"
+	// varKey is the file of a key that the session is bound to, if it is set.
+	varKey = "SESSIONCLIENT_TEST_KEY"
 	// varFull makes every write to a file fail, as on a full disk.
 	varFull = "SESSIONCLIENT_TEST_FULL"
 )
@@ -42,7 +44,11 @@ func app() error {
 			return errors.New("a write succeeded on a full disk")
 		}
 	}
-	client, err := sessionclient.New(sessionclient.Config{Sessions: os.Getenv(varSessions),
+	var key sessionclient.Key
+	if path := os.Getenv(varKey); path != "" {
+		key = sessionclient.NewFileKey(path)
+	}
+	client, err := sessionclient.New(sessionclient.Config{Key: key, Sessions: os.Getenv(varSessions),
 		Application: []string{os.Getenv(varApplication)},
 		Storage:     sessionclient.NewFileStorage(os.Getenv(varFile)),
 		AppVersion:  "1.0", Platform: "test", Timeout: harness.Timeout})
