@@ -113,8 +113,7 @@ func (c *Client) load(ctx context.Context) error {
 	if c.device != nil {
 		own = c.device.installID
 	}
-	moved := own != "" && c.held.installID != own // the first key, or another one
-	if moved {
+	if own != "" && c.held.installID != own { // the first key, or another one
 		// What was not saved before a sign-out here must be saved still; of another key it need not.
 		c.unsaved = c.unsaved && c.held.installID == ""
 		c.replace(held{installID: own})
@@ -130,8 +129,7 @@ func (c *Client) load(ctx context.Context) error {
 		return nil //nolint:nilerr // the client goes on in memory
 	}
 	before, known := c.use()
-	same := text == c.text
-	if same && !moved {
+	if text == c.text {
 		return nil
 	}
 	found := parse(text)
@@ -145,7 +143,7 @@ func (c *Client) load(ctx context.Context) error {
 		return nil
 	}
 	other := found.token != c.held.token
-	if c.replace(found); other && known && !same && found.refreshAfter > 0 {
+	if c.replace(found); other && known && found.refreshAfter > 0 {
 		c.aged = true // it is younger than the last look at the storage
 		c.rhythm.renewAt = before + time.Duration(found.refreshAfter)*time.Second
 	}

@@ -17,6 +17,14 @@
 //
 // For protocols other than HTTP, Token returns the session itself.
 //
+// # Sessions that only the device can use
+//
+// With Config.Key, each request proves that the client has a key: a session that was copied is of no
+// use elsewhere, and the install ID is the thumbprint of the key. NewFileKey keeps one in a file,
+// KeyOf uses one of the hardware. The service must accept bound sessions (OFFLOAD_SESSION_BINDING),
+// and so must the application. For protocols other than HTTP, Credentials takes the place of Token.
+// An app that gets a key is a new installation: the session before is not used again.
+//
 // # What it does
 //
 // Requests that find no session wait while one is obtained: one exchange is on its way however many
@@ -24,7 +32,8 @@
 // exchange goes on and its result is kept. A 429 or 503 is waited out as the service asks, for
 // Config.MaxWait at most. A session is renewed in time without any request waiting for it, and
 // remains in use if that fails. Time is measured from the answer on a monotonic clock; the clock of
-// the device is never read.
+// the device is read for proofs alone. If a server does not accept the time of a proof, the request
+// is repeated with the nonce that it asks for, and later proofs have the server's time.
 //
 // A 401 of the application with the code expired_token or invalid_token is answered with a new
 // session, and the request is sent again, if its body can be: set Request.GetBody, as

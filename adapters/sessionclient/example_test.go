@@ -81,6 +81,51 @@ func ExampleClient_Token() {
 	// Output: 1 dot
 }
 
+// A session that is bound to a key is of no use to others. Credentials has the headers of a request
+// that another library sends, such as one that opens a WebSocket.
+func ExampleConfig_key() {
+	world, err := appworld.New(map[string]string{"OFFLOAD_SESSION_BINDING": "accept"})
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = world.Close() }()
+	folder, err := os.MkdirTemp("", "app")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+
+	client, err := sessionclient.New(sessionclient.Config{
+		Sessions:    world.Sessions,              // https://sessions.example.com
+		Application: []string{world.Application}, // https://api.example.com
+		Storage:     sessionclient.NewFileStorage(filepath.Join(folder, "session")),
+		Key:         sessionclient.NewFileKey(filepath.Join(folder, "key.pem")),
+		AppVersion:  "1.4.2", Platform: "linux",
+	})
+	if err != nil {
+		panic(err)
+	}
+	app := &http.Client{Transport: client.RoundTripper(nil)}
+	answer, err := app.Get(world.Application + "/echo")
+	if err != nil {
+		panic(err)
+	}
+	_ = answer.Body.Close()
+	fmt.Println(answer.Status)
+
+	header, err := client.Credentials(context.Background(), "GET", world.Application+"/echo")
+	if err != nil {
+		panic(err)
+	}
+	scheme, _, _ := strings.Cut(header.Get("Authorization"), " ")
+	fmt.Println(scheme, strings.Count(header.Get("DPoP"), "."), "dots")
+	app.CloseIdleConnections()
+	http.DefaultClient.CloseIdleConnections()
+	// Output:
+	// 200 OK
+	// DPoP 2 dots
+}
+
 // An Error says what the service did not accept, or how long it asks to wait.
 func ExampleError() {
 	world := serve()

@@ -22,7 +22,7 @@ type service struct {
 	answer func(*http.Request) (*http.Response, error)
 
 	mu        sync.Mutex
-	issued    map[string]bool
+	issued    map[string]string // the install ID of each session
 	requests  int
 	active    int
 	maxActive int // the maximum of requests at the same time
@@ -42,7 +42,10 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 		s.active--
 		s.mu.Unlock()
 	}()
-	_, _ = io.Copy(io.Discard, r.Body)
+	var asked struct {
+		InstallID string `json:"install_id"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&asked)
 	_ = r.Body.Close()
 	if s.answer != nil {
 		if response, err := s.answer(r); response != nil || err != nil {
@@ -52,10 +55,10 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.issued == nil {
-		s.issued = map[string]bool{}
+		s.issued = map[string]string{}
 	}
 	token := fmt.Sprintf("session.%d", len(s.issued)+1)
-	s.issued[token] = true
+	s.issued[token] = asked.InstallID
 	return reply(200, sessionBody(token, 97)), nil
 }
 

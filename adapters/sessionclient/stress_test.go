@@ -16,19 +16,22 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/offload/sessiond/adapters/sessionclient"
+	"github.com/offload/sessiond/domain/proof"
 )
 
 // TestAnyOrderOfEvents has clients with one storage send requests, cancel them and sign out at
 // random, while the service and the application refuse at random. There is never more than one
-// exchange, every call ends, and what is sent is always a session that was issued.
+// exchange, every call ends, and what is sent is always a session that was issued; with a key, it is
+// one of the key that makes the proof.
 func TestAnyOrderOfEvents(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
-		synctest.Test(t, func(t *testing.T) { anyOrder(t, seed) })
+		synctest.Test(t, func(t *testing.T) { anyOrder(t, seed, nil) })
+		synctest.Test(t, func(t *testing.T) { anyOrder(t, seed, sessionclient.NewMemoryKey()) })
 	}
 }
 
-func anyOrder(t *testing.T, seed uint64) {
+func anyOrder(t *testing.T, seed uint64, key sessionclient.Key) {
 	random := &source{random: rand.New(rand.NewPCG(seed, 0))}
 	service := &service{}
 	service.answer = func(*http.Request) (*http.Response, error) {
@@ -42,26 +45,36 @@ func anyOrder(t *testing.T, seed uint64) {
 			return nil, errors.New("connection reset")
 		case 3:
 			return reply(200, "<html>"), nil
+		case 4:
+			return askForNonce(), nil
 		}
 		return nil, nil
 	}
 	application := roundTripper(func(r *http.Request) (*http.Response, error) {
-		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		service.mu.Lock()
-		assert.True(t, ok && service.issued[token], "seed %d: %q was never issued", seed, token)
+		id, issued := service.issued[token]
 		service.mu.Unlock()
-		switch random.of(6) {
+		assert.True(t, issued, "seed %d: %q was never issued", seed, token)
+		if key != nil {
+			sent, err := proof.Parse(r.Header.Values("DPoP"))
+			assert.NoError(t, err)
+			assert.Equal(t, id, sent.Key().Text(), "seed %d: the session of another key", seed)
+		}
+		switch random.of(8) {
 		case 0:
 			return reply(401, "", "X-Error-Code", "expired_token"), nil
 		case 1:
 			return reply(401, "", "X-Error-Code", "invalid_token"), nil
+		case 2:
+			return askForNonce(), nil
 		}
 		return reply(200, ""), nil
 	})
 	storage := sessionclient.NewMemoryStorage()
 	var calls sync.WaitGroup
 	for range 3 {
-		client := newClient(t, service, func(c *sessionclient.Config) { c.Storage = storage })
+		client := newClient(t, service, func(c *sessionclient.Config) { c.Storage, c.Key = storage, key })
 		transport := client.RoundTripper(application)
 		for range 10 {
 			calls.Go(func() {
@@ -77,6 +90,10 @@ func anyOrder(t *testing.T, seed uint64) {
 	defer service.mu.Unlock()
 	assert.Equal(t, 1, service.maxActive, "seed %d", seed)
 	assert.Greater(t, len(service.issued), 1, "seed %d", seed)
+}
+
+func askForNonce() *http.Response {
+	return reply(401, "", "X-Error-Code", "proof_nonce_required", "DPoP-Nonce", "n")
 }
 
 // call makes one call, and checks that it ends with a response, a typed error, or the context's.
@@ -102,7 +119,7 @@ func call(t *testing.T, random *source, client *sessionclient.Client,
 		return
 	}
 	assert.Contains(t, []string{sessionclient.CodeUnreachable,
-		sessionclient.CodeUnexpectedResponse}, failure.Code)
+		sessionclient.CodeUnexpectedResponse, "proof_nonce_required"}, failure.Code)
 }
 
 // source is a source of random numbers that goroutines may share.
