@@ -47,9 +47,9 @@ func (t *deviceTime) correct(c clock, header http.Header) {
 	t.date, t.at, t.known = date, c.now(), true
 }
 
-// challenge returns the nonce that an answer with a code asks to repeat the request with, or "" if it
-// asks for no such thing. The server did not accept the time of the proof, so the
-// time is corrected, too: later proofs need no nonce.
+// challenge returns the nonce that an answer with a code asks to repeat the request with, or "" if
+// it asks for no such thing. The server did not accept the time of the proof, so the time is
+// corrected, too: later proofs need no nonce.
 func (c *Client) challenge(response *http.Response, code string) string {
 	if response.StatusCode != http.StatusUnauthorized || code != failure.ProofNonceRequired.Code() {
 		return ""

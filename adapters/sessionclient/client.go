@@ -114,7 +114,7 @@ func (c *Client) load(ctx context.Context) error {
 		own = c.device.installID
 	}
 	if own != "" && c.held.installID != own { // the first key, or another one
-		// What was not saved before a sign-out here must be saved still; of another key it need not.
+		// What a sign-out here could not save must be saved still; what is another key's need not.
 		c.unsaved = c.unsaved && c.held.installID == ""
 		c.replace(held{installID: own})
 	}

@@ -27,8 +27,8 @@ type Config struct {
 	// the client creates one and keeps it in Storage.
 	InstallID string
 	// Key is the key of the device that sessions are bound to, so that they are of no use without
-	// it. The install ID is its thumbprint then, and InstallID must be empty. If it is nil, sessions
-	// are bearer tokens. The service must have binding on.
+	// it. The install ID is its thumbprint then, and InstallID must be empty. The service must
+	// accept bound sessions. If Key is nil, sessions are bearer tokens.
 	Key Key
 	// AppVersion and Platform describe the app to the service: 1 to 32 characters each.
 	AppVersion, Platform string
@@ -50,8 +50,8 @@ const (
 // The errors of New.
 var (
 	// ErrURL reports a base URL that is not an absolute http or https URL, or has a user, a
-	// password, a query or a fragment.
-	// With a Key, the host must be in ASCII.
+	// password, a query or a fragment. With a Key, the host must be in ASCII. It also reports a URL
+	// for Credentials without a host, or with a user.
 	ErrURL = errors.New("sessionclient: a base URL must be http or https with a host, and without " +
 		"user, password, query or fragment")
 	// ErrHTTP reports a base URL with http to another machine.

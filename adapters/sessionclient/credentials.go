@@ -15,8 +15,8 @@ var ErrOrigin = errors.New("sessionclient: the URL must be one of an origin of A
 
 // Credentials returns the headers that a request with a method to a URL of the application needs,
 // for protocols that RoundTripper does not speak: Authorization and, if the client has a Key, DPoP.
-// The scheme of the URL may be ws or wss for the request that opens a WebSocket. A proof is good for
-// one request, which must be sent soon: call Credentials for each one, and again before one is
+// The scheme of the URL may be ws or wss for the request that opens a WebSocket. A proof is good
+// for one request, which must be sent soon: call Credentials for each one, and again before one is
 // repeated.
 //
 // As with Token, a session that was stored by an earlier run is renewed first. The error is ErrURL,

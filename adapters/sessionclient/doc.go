@@ -19,11 +19,12 @@
 //
 // # Sessions that only the device can use
 //
-// With Config.Key, each request proves that the client has a key: a session that was copied is of no
-// use elsewhere, and the install ID is the thumbprint of the key. NewFileKey keeps one in a file,
-// KeyOf uses one of the hardware. The service must accept bound sessions (OFFLOAD_SESSION_BINDING),
-// and so must the application. For protocols other than HTTP, Credentials takes the place of Token.
-// An app that gets a key is a new installation: the session before is not used again.
+// With Config.Key, each request proves that the client has a key: a session that was copied is of
+// no use elsewhere, and the install ID is the thumbprint of the key. NewFileKey keeps one in a
+// file, KeyOf uses one of the hardware. The service must accept bound sessions
+// (OFFLOAD_SESSION_BINDING), and so must the application. For protocols other than HTTP,
+// Credentials takes the place of Token. An app that gets a key is a new installation: the session
+// before is not used again.
 //
 // # What it does
 //

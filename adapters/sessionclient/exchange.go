@@ -47,8 +47,8 @@ func newInstallID() string {
 }
 
 // exchange obtains a session for an installation, or renews the one that it holds. If the service
-// does not accept the time of the proof, it asks once more, with the nonce of that answer. The error
-// is an *Error.
+// does not accept the time of the proof, it asks once more, with the nonce of that answer. The
+// error is an *Error.
 func (c *Client) exchange(ctx context.Context, b begun) (answer, error) {
 	got, nonce, err := c.ask(ctx, b, "")
 	if nonce != "" {

@@ -51,7 +51,7 @@ func (k *FileKey) Signer(ctx context.Context) (crypto.Signer, error) {
 	defer k.mu.Unlock()
 	text, err := k.read()
 	if err == nil && text == "" {
-		text, err = k.make(ctx)
+		text, err = k.create(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -87,9 +87,9 @@ func (k *FileKey) read() (string, error) {
 	})
 }
 
-// make makes a key, unless another process has done so, and returns the text of the file. Without
+// create makes a key, unless another process has done so, and returns the text of the file. Without
 // the lock, each of two processes may make one at the same time; both then use the later one.
-func (k *FileKey) make(ctx context.Context) (string, error) {
+func (k *FileKey) create(ctx context.Context) (string, error) {
 	if unlock, err := k.file.Lock(ctx); err == nil {
 		defer unlock()
 	}
@@ -108,7 +108,13 @@ func (k *FileKey) make(ctx context.Context) (string, error) {
 		return "", err
 	}
 	text := string(pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: encoded}))
-	return text, k.file.Save(ctx, text)
+	if err := k.file.Save(ctx, text); err != nil {
+		return "", err
+	}
+	if text, err = k.read(); err == nil && text == "" {
+		err = errLost // each use would make another key, and need another session
+	}
+	return text, err
 }
 
 // parseKey returns the key in the text of a file.

@@ -29,6 +29,10 @@ func pemOf(t testing.TB, key crypto.Signer) string {
 	t.Helper()
 	encoded, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
+	return inPEM(encoded)
+}
+
+func inPEM(encoded []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
 }
 
@@ -68,7 +72,7 @@ func TestFileKeyTakesKeysOfOthers(t *testing.T) {
 	}
 }
 
-// TestAFileThatIsNoKeyIsAnErrorAndStays has files that cannot be used, as they are and for a client.
+// TestAFileThatIsNoKeyIsAnErrorAndStays has files that cannot be used.
 func TestAFileThatIsNoKeyIsAnErrorAndStays(t *testing.T) {
 	t.Parallel()
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
@@ -88,7 +92,7 @@ func TestAFileThatIsNoKeyIsAnErrorAndStays(t *testing.T) {
 		"with a wrong byte":     {good[:60] + "AAAA" + good[64:], 0o600, sessionclient.ErrKey},
 		"another curve":         {pemOf(t, p384), 0o600, sessionclient.ErrKey},
 		"another type":          {strings.ReplaceAll(good, "PRIVATE", "PUBLIC"), 0o600, sessionclient.ErrKey},
-		"another form":          {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: sec1})), 0o600, sessionclient.ErrKey},
+		"another form":          {inPEM(sec1), 0o600, sessionclient.ErrKey},
 		"binary":                {string(block.Bytes), 0o600, sessionclient.ErrKey},
 		"a session":             {sessionclient.Text("install-12345", "a.b"), 0o600, sessionclient.ErrKey},
 		"too large":             {good + strings.Repeat("\n", 64<<10), 0o600, nil},
@@ -128,7 +132,9 @@ func TestAFileThatCannotBeAKeyIsAnError(t *testing.T) {
 	t.Parallel()
 	good := pemOf(t, newP256(t))
 	for name, prepare := range map[string]func(t *testing.T, folder string) string{
-		"where no file can be created": func(*testing.T, string) string { return "/proc/self/key.pem" },
+		"where no file can be created": func(*testing.T, string) string {
+			return "/proc/self/key.pem"
+		},
 		"below a file": func(t *testing.T, folder string) string {
 			return filepath.Join(write(t, folder, "file", ""), "key.pem")
 		},

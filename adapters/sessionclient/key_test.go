@@ -263,7 +263,8 @@ func TestKeysArePrintedWithoutTheirSecrets(t *testing.T) {
 		require.NoError(t, err)
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			assert.Equal(t, "device key", fmt.Sprintf(verb, key), verb)
-			assert.NotContains(t, fmt.Sprintf(verb, sessionclient.Config{Key: key}), "PRIVATE", verb)
+			config := fmt.Sprintf(verb, sessionclient.Config{Key: key})
+			assert.NotContains(t, config, "PRIVATE", verb)
 		}
 	}
 }

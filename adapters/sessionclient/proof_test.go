@@ -68,7 +68,7 @@ func TestEachProofIsAnother(t *testing.T) {
 	t.Parallel()
 	signer, seen := newP256(t), map[string]bool{}
 	for range 100 {
-		text, err := sessionclient.Prove(signer, "GET", "https://a.example/", "", "", time.Unix(1e9, 0))
+		text, err := sessionclient.Prove(signer, "GET", "https://a.example/", "", "", time.Now())
 		require.NoError(t, err)
 		parsed, err := proof.Parse([]string{text})
 		require.NoError(t, err)
@@ -94,7 +94,8 @@ func TestAProofNamesTheURIAsItIsSent(t *testing.T) {
 		"upper case":         {"HTTPS://A.example/B", nil, "https://A.example/B"},
 		"another Host": {"https://a.example/b", func(r *http.Request) { r.Host = "b.example" },
 			"https://b.example/b"},
-		"no Host": {"https://a.example/b", func(r *http.Request) { r.Host = "" }, "https://a.example/b"},
+		"no Host": {"https://a.example/b", func(r *http.Request) { r.Host = "" },
+			"https://a.example/b"},
 		"the absolute form": {"https://a.example/b", func(r *http.Request) {
 			r.URL.Opaque = "//a.example/c?d"
 		}, "https://a.example/c"},
@@ -110,8 +111,8 @@ func TestAProofNamesTheURIAsItIsSent(t *testing.T) {
 
 // FuzzProofTarget has a server compare the proof for any URL with the request that it receives.
 func FuzzProofTarget(f *testing.F) {
-	for _, seed := range []string{"https://a.example", "https://a.example/b?c#d", "http://[::1]:80/",
-		"https://a.example/%2e%2e/a%zz", "https://a.example/ü \\\"", "https://a.example//..//./x?%zz"} {
+	for _, seed := range []string{"https://a.example", "https://a.example/b?c#d",
+		"http://[::1]:80/", "https://a.example/%2e%2e/a", "https://a.example/ü \\\"", "https://a.example//..//./x?%zz"} {
 		f.Add(seed)
 	}
 	signer := newP256(f)
@@ -121,7 +122,7 @@ func FuzzProofTarget(f *testing.F) {
 			return
 		}
 		base := url.URL{Scheme: request.URL.Scheme, Host: request.URL.Host}
-		if _, ok := proof.Normalize(base.String()); !ok || strings.Contains(base.Host, "%") {
+		if _, ok := proof.Normalize(base.String()); !ok {
 			return // New refuses it as a base URL, so the request has no session
 		}
 		var line strings.Builder

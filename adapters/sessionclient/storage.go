@@ -25,7 +25,7 @@ type Storage interface {
 // maxLost is how many saves in sequence a storage may lose before the client goes on in memory.
 const maxLost = 3
 
-// errLost says that a storage does not return what it was given.
+// errLost says that a storage, or the file of a key, does not return what it was given.
 var errLost = errors.New("sessionclient: the storage loses what is saved")
 
 // MemoryStorage is a Storage for clients in one process. It is lost when the process ends.

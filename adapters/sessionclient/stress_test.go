@@ -21,8 +21,8 @@ import (
 
 // TestAnyOrderOfEvents has clients with one storage send requests, cancel them and sign out at
 // random, while the service and the application refuse at random. There is never more than one
-// exchange, every call ends, and what is sent is always a session that was issued; with a key, it is
-// one of the key that makes the proof.
+// exchange, every call ends, and what is sent is always a session that was issued; with a key, it
+// is one of the key that makes the proof.
 func TestAnyOrderOfEvents(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
@@ -74,7 +74,9 @@ func anyOrder(t *testing.T, seed uint64, key sessionclient.Key) {
 	storage := sessionclient.NewMemoryStorage()
 	var calls sync.WaitGroup
 	for range 3 {
-		client := newClient(t, service, func(c *sessionclient.Config) { c.Storage, c.Key = storage, key })
+		client := newClient(t, service, func(c *sessionclient.Config) {
+			c.Storage, c.Key = storage, key
+		})
 		transport := client.RoundTripper(application)
 		for range 10 {
 			calls.Go(func() {

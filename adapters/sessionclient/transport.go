@@ -27,8 +27,8 @@ const (
 // request that has an Authorization header passes as it is.
 //
 // After a 401 with the code expired_token or invalid_token, a request without a body, or with
-// GetBody, is sent again with a new session; after proof_nonce_required with another proof. Its errors are those of base, an *Error, or that of
-// the request's context.
+// GetBody, is sent again with a new session; after proof_nonce_required, with another proof. Its
+// errors are those of base, an *Error, or that of the request's context.
 func (c *Client) RoundTripper(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -108,7 +108,7 @@ func drain(body io.ReadCloser) {
 	_ = body.Close()
 }
 
-// attach returns a copy of r with a body and a session. nonce is what the proof is to name, or empty.
+// attach returns a copy of r with a body and a session. nonce is what its proof names, or empty.
 func (c *Client) attach(r *http.Request, body io.ReadCloser, session pass,
 	nonce string) (*http.Request, error) {
 	with := r.Clone(r.Context())
@@ -122,7 +122,7 @@ func (c *Client) attach(r *http.Request, body io.ReadCloser, session pass,
 // obeyed are the codes that one request has obeyed.
 type obeyed struct{ expired, invalid, nonce bool }
 
-// refused notes that the application refused a session or its proof, and reports whether the request
+// refused notes that the application refused a session or its proof. It reports whether the request
 // may be sent again, and the nonce that its proof must name then, or "".
 func (c *Client) refused(ctx context.Context, session pass, response *http.Response,
 	obeyed *obeyed) (again bool, nonce string) {
