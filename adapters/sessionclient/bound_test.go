@@ -1,6 +1,9 @@
 package sessionclient_test
 
 import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -68,26 +71,46 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	return r.base.RoundTrip(request)
 }
 
-// newBoundClient returns a client with a key in a world whose clock it has, what it sends to the
-// service and to the application, and an http.Client.
-func newBoundClient(t *testing.T, world *appworld.World) (client *sessionclient.Client,
-	sessions, application *recorder, app *http.Client) {
+// newBoundClient returns a client in a world whose clock it has, as an http.Client, and what it
+// sends to the service and to the application.
+func newBoundClient(t *testing.T, world *appworld.World, key sessionclient.Key) (app *http.Client,
+	sessions, application *recorder) {
 	t.Helper()
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
 	sessions, application = &recorder{base: base}, &recorder{base: base}
 	client, err := sessionclient.New(sessionclient.Config{Sessions: world.Sessions,
-		Application: []string{world.Application}, Key: sessionclient.NewMemoryKey(),
+		Application: []string{world.Application}, Key: key,
 		AppVersion: "1.0", Platform: "test", Timeout: harness.Timeout, Transport: sessions})
 	require.NoError(t, err)
 	newFakeClock(world.Now).of(client)
-	return client, sessions, application, &http.Client{Transport: client.RoundTripper(application)}
+	return &http.Client{Transport: client.RoundTripper(application)}, sessions, application
+}
+
+// TestEachKindOfKeyIsAcceptedByTheService has keys as hardware has them.
+func TestEachKindOfKeyIsAcceptedByTheService(t *testing.T) {
+	t.Parallel()
+	world := newBoundWorld(t)
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	for _, signer := range []crypto.Signer{newP256(t), ed} {
+		key, err := sessionclient.KeyOf(signer)
+		require.NoError(t, err)
+		app, _, _ := newBoundClient(t, world, key)
+		answer, err := app.Get(world.Application + "/echo")
+		require.NoError(t, err)
+		text, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		assert.Equal(t, 200, answer.StatusCode, "%T: %s", signer, text)
+		assert.Contains(t, string(text), `"binding":"key"`)
+	}
 }
 
 func TestARedirectHasAProofForEachHop(t *testing.T) {
 	t.Parallel()
 	world := newBoundWorld(t)
-	_, _, sent, app := newBoundClient(t, world)
+	app, _, sent := newBoundClient(t, world, sessionclient.NewMemoryKey())
 	answer, err := app.Post(world.Application+"/redirect?to=/echo/b", "text/plain",
 		strings.NewReader("x"))
 	require.NoError(t, err)
@@ -108,7 +131,7 @@ func TestARedirectHasAProofForEachHop(t *testing.T) {
 func TestWhatWasSentIsOfNoUseToOthers(t *testing.T) {
 	t.Parallel()
 	world := newBoundWorld(t)
-	_, sessions, application, app := newBoundClient(t, world)
+	app, sessions, application := newBoundClient(t, world, sessionclient.NewMemoryKey())
 	answer, err := app.Get(world.Application + "/echo")
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
