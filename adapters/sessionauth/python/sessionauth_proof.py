@@ -38,30 +38,19 @@ import importlib
 import ipaddress
 import re
 import secrets
-from typing import (
-    TYPE_CHECKING,
-    Callable,
-    List,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-    Type,
-    TypeVar,
-)
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Sequence, TypeVar
 
 if TYPE_CHECKING or not __package__:
     import sessionauth
 else:  # both files were copied into a package
     sessionauth = importlib.import_module(".sessionauth", __package__)
 
-__all__ = ["Binding", "normalize"]
+__all__ = ["Binding"]
 
-MAX_HEADER = 8192
-"""The maximum size of a proof in bytes."""
-
+_MAX_HEADER = 8192  # bytes
 _PAST, _FUTURE = 300, 60  # seconds
 _MAX_ID = 128  # code points
+_MAX_SECONDS = 1 << 59  # far beyond the range of clocks
 _SECOND = 10**9
 _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})?")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")
@@ -85,36 +74,28 @@ class Binding:
     gave. Its default is random: for a service of one process. With sessiond's
     OFFLOAD_LIMITER_DIGEST_KEY, the nonces that sessiond gives are accepted too.
 
-    Raises TypeError or ValueError for such arguments, and KeysError if the package cryptography
-    cannot be imported.
+    Raises TypeError, ValueError, or KeysError if the package cryptography cannot be imported.
     """
 
     def __init__(
         self,
         *,
-        public_origins: Tuple[str, ...],
+        public_origins: tuple[str, ...],
         required: bool = False,
-        bound_audiences: Optional[Tuple[str, ...]] = None,
+        bound_audiences: Optional[tuple[str, ...]] = None,
         nonce_secret: Optional[str] = None,
     ) -> None:
-        sessionauth._check_type("public_origins", public_origins, tuple)
-        self._origins: List[str] = []
+        _check_texts("public_origins", public_origins)
+        self._origins: list[str] = []
         for text in public_origins:
-            sessionauth._check_type("a public origin", text, str)
             scheme, found, authority = text.partition("://")
             origin = _origin(scheme, authority) if found else None
             if origin is None:
                 raise ValueError("a public origin must be https://host or https://host:port")
             self._origins.append(origin)
-        if not public_origins:
-            raise ValueError("bound sessions need public_origins")
         sessionauth._check_type("required", required, bool)
         if bound_audiences is not None:
-            sessionauth._check_type("bound_audiences", bound_audiences, tuple)
-            for each in bound_audiences:
-                sessionauth._check_type("a bound audience", each, str)
-            if not bound_audiences or not all(bound_audiences):
-                raise ValueError("bound_audiences must not be empty")
+            _check_texts("bound_audiences", bound_audiences)
         if nonce_secret is None:
             nonce_secret = secrets.token_hex(32)
         sessionauth._check_type("nonce_secret", nonce_secret, str)
@@ -129,7 +110,7 @@ class Binding:
         self._audiences = bound_audiences
         self._nonces = _Nonces(secret)
 
-    def audiences(self, others: Tuple[str, ...]) -> Tuple[str, ...]:
+    def audiences(self, others: tuple[str, ...]) -> tuple[str, ...]:
         """Returns the audiences of bound sessions. The others are those of bearer sessions."""
         bound = self._audiences or tuple(each + ":bound" for each in others)
         if set(bound) & set(others):
@@ -180,6 +161,14 @@ class Binding:
             reason = "future"
         if reason is not None:
             raise sessionauth.ProofNonceRequired(reason, self._nonces.at(now))
+
+
+def _check_texts(name: str, given: tuple[str, ...]) -> None:
+    sessionauth._check_type(name, given, tuple)
+    for each in given:
+        sessionauth._check_type(f"each of {name}", each, str)
+    if not given or not all(given):
+        raise ValueError(f"{name} must not be empty")
 
 
 class _Nonces:
@@ -241,7 +230,7 @@ def _parse(values: Sequence[str]) -> _Proof:
     if len(values) > 1:
         raise sessionauth.InvalidProof("multiple")
     text = sessionauth._octets(values[0])
-    if len(text) > MAX_HEADER:
+    if len(text) > _MAX_HEADER:
         raise sessionauth.InvalidProof("too_large")
     segments = text.split(b".")
     try:
@@ -264,7 +253,7 @@ def _read_object(data: bytes) -> sessionauth._Object:
     return document
 
 
-def _read_key(header: sessionauth._Object) -> Tuple[str, Callable[[bytes, bytes], bool]]:
+def _read_key(header: sessionauth._Object) -> tuple[str, Callable[[bytes, bytes], bool]]:
     """Returns the thumbprint of the key in the header, and what verifies its signatures."""
     if header.get("typ") != "dpop+jwt":
         raise sessionauth.InvalidProof("typ")
@@ -328,7 +317,7 @@ def _read_claims(claims: sessionauth._Object, thumbprint: str) -> _Proof:
 _Claim = TypeVar("_Claim")
 
 
-def _optional(claims: sessionauth._Object, name: str, kind: Type[_Claim]) -> Optional[_Claim]:
+def _optional(claims: sessionauth._Object, name: str, kind: type[_Claim]) -> Optional[_Claim]:
     """Returns a claim that has that type if there is one."""
     value = claims.get(name)
     if name not in claims:
@@ -338,14 +327,11 @@ def _optional(claims: sessionauth._Object, name: str, kind: Type[_Claim]) -> Opt
     return value
 
 
-def _required(claims: sessionauth._Object, name: str, kind: Type[_Claim]) -> _Claim:
+def _required(claims: sessionauth._Object, name: str, kind: type[_Claim]) -> _Claim:
     value = _optional(claims, name, kind)
     if value is None:
         raise sessionauth.InvalidProof("claims")
     return value
-
-
-_MAX_SECONDS = 1 << 59  # far beyond the range of clocks
 
 
 def _seconds(number: str) -> int:
@@ -375,20 +361,14 @@ def _seconds(number: str) -> int:
 # --------------------------------------------------------------------------------------------------
 
 
-def normalize(uri: str) -> Optional[str]:
-    """Returns the form in which the URIs of requests are compared, or None if it has none.
+def _split(uri: str) -> Optional[tuple[str, str]]:
+    """Returns the origin and the path of a URI in the form in which they are compared, if any.
 
-    It is without query and fragment, scheme and host in lower case, without the default port, with
-    ``/`` for an empty path, with %XX decoded where it stands for an unreserved character and in
-    upper case elsewhere, and without dot segments. Nothing else is the same: no slash is added,
+    They are without query and fragment, scheme and host in lower case, without the default port,
+    with ``/`` for an empty path, with %XX decoded where it stands for an unreserved character and
+    in upper case elsewhere, and without dot segments. Nothing else is the same: no slash is added,
     removed or merged, and the case of a path counts.
     """
-    split = _split(uri)
-    return None if split is None else split[0] + split[1]
-
-
-def _split(uri: str) -> Optional[Tuple[str, str]]:
-    """Returns the two parts of normalize."""
     scheme, found, rest = uri.partition("://")
     if not found:
         return None
@@ -440,7 +420,7 @@ def _path(text: str) -> Optional[str]:
 
 def _remove_dot_segments(path: str) -> str:
     """Removes the segments . and .. of a path that begins with / (RFC 3986, section 5.2.4)."""
-    kept: List[str] = []
+    kept: list[str] = []
     segments = path[1:].split("/")
     for segment in segments:
         if segment == "..":
@@ -457,7 +437,7 @@ def _decode_unreserved(text: str) -> Optional[str]:
 
     Returns None if a % is followed by anything else.
     """
-    pieces: List[str] = []
+    pieces: list[str] = []
     at = 0
     for match in _ENCODED.finditer(text):
         digits = match.group(1)

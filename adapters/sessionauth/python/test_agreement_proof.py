@@ -200,7 +200,7 @@ def test_random_uris_have_the_same_normal_form() -> None:
         uri = rng.choice(ORIGINS).encode() + rng.choice([b"", b"/", b"/a/b", b"/a%2Fb/../c/."])
         text = mutate(rng, uri + rng.choice(URIS[:10]), URIS).decode("utf-8", "replace")
         questions.append({"uri": bytes64(text.encode("utf-8"))})
-        asked.append((text, sessionauth_proof.normalize(text) or "none"))
+        asked.append((text, "".join(sessionauth_proof._split(text) or ("none",))))
     told = answers(questions)
     assert disagreements(asked, told) == []
     assert 2000 < told.count("none") < 8000
