@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 CALLED_BY_HTTPX = {"sync_auth_flow", "async_auth_flow"}
-OF_STORAGE = {"load", "save", "lock"}  # shown once
+PROTOCOLS = {"Storage": {"load", "save", "lock"}, "Key": {"signer", "forget"}}  # shown once
 
 
 def declared(tree, names):
@@ -19,13 +19,18 @@ def declared(tree, names):
         found[node.name] = {}
         for member in node.body:
             if isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                if member.name in CALLED_BY_HTTPX or node.name != "Storage" and member.name in OF_STORAGE:
+                if member.name in CALLED_BY_HTTPX or is_repeated(node.name, member.name):
                     continue
                 if member.name == "__init__" or not member.name.startswith("_"):
                     found[node.name][member.name] = parameters(member)
             elif isinstance(member, ast.AnnAssign):
                 found[node.name][member.target.id] = ""
     return found
+
+
+def is_repeated(owner, member):
+    """Reports whether a method is one of a protocol that its class implements."""
+    return any(owner != name and member in methods for name, methods in PROTOCOLS.items())
 
 
 def parameters(function):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 import urllib.parse
-from typing import Optional, Tuple
+from typing import Container, Optional, Tuple
 
 Origin = Tuple[str, str, int]
 
 _PORTS = {"http": 80, "https": 443}
+_SENT = re.compile(r"[!-~]+")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{0,5}))?")
 
 
@@ -27,6 +28,26 @@ def origin_of(url: str) -> Optional[Origin]:
         return None
     port = int(matched.group(2)) if matched.group(2) else _PORTS[scheme]
     return (scheme, matched.group(1).lower(), port)
+
+
+def requested(url: str, origins: Container[Optional[Origin]]) -> str:
+    """Returns the URI of a request to one of the origins, without the query and the fragment.
+
+    The scheme may be ws or wss. Libraries escape URLs in ways of their own, so this one must be as
+    it is sent. Raises ValueError.
+    """
+    scheme, separator, rest = url.partition("://")
+    url = {"ws": "http", "wss": "https"}.get(scheme.lower(), scheme) + separator + rest
+    if _SENT.fullmatch(url) is None:
+        raise ValueError("url must be in ASCII and without spaces, as it is sent")
+    if origin_of(url) not in origins:
+        raise ValueError("url must be of an origin of the application")
+    return without_query(url)
+
+
+def without_query(url: str) -> str:
+    """Returns a URL as a proof names it: without query and fragment."""
+    return re.split(r"[?#]", url, maxsplit=1)[0]
 
 
 def base_url(name: str, url: str) -> Tuple[str, Origin]:

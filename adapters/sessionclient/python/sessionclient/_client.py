@@ -14,38 +14,32 @@ import threading
 import urllib.request
 import uuid
 import weakref
-from typing import Optional, Sequence, Tuple, Union
+from typing import Dict, Optional, Sequence, Tuple, Union
 
 from . import _urllib
-from ._address import base_url, origin_of
+from ._address import base_url, origin_of, requested
+from ._binding import Binding, Session
 from ._errors import SessionError
-from ._exchange import exchange, session_in
-from ._flight import Flight, Pause, Waiter
-from ._sending import Sending
+from ._exchange import session_in
+from ._flight import Flight, Waiter
+from ._key import Key
+from ._proof import Device, is_thumbprint
+from ._rhythm import Rhythm
+from ._sending import NONCE_REQUIRED, Refusal, Sending
+from ._service import Service
 from ._storage import MemoryStorage, Storage
 from ._time import Time
 from ._vault import Kept, Vault
 
 _log = logging.getLogger("sessionclient")
 
-_PATH = "/v1/sessions/anonymous"
-
-_FIRST_RENEWAL_PAUSE, _LAST_RENEWAL_PAUSE = 10.0, 300.0
-_FIRST_PAUSE, _LAST_PAUSE = 1.0, 60.0
-
-_BETWEEN_REPLACEMENTS = 60.0
-"""An application with wrong keys or a wrong clock must not cause requests without end."""
-
-_SPENT = SessionError("session_rate_limited")
-"""Stands for a refusal that RateLimit announces."""
-
-
 class SessionClient:
     """Obtains one session from sessiond, keeps it and renews it. Threads and tasks may share it.
 
     ``sessions`` is the base URL of sessiond. ``application`` is the base URL, or several, of the
     services whose origins the session is sent to; it is sent to no others. Without ``install_id``
-    the client creates a UUID and keeps it in the storage. ``timeout`` bounds one exchange with
+    the client creates a UUID and keeps it in the storage; with ``key`` the sessions are bound to
+    that key, of which the install ID is the thumbprint. ``timeout`` bounds one exchange with
     sessiond, and ``max_wait`` all waiting for a session within one call, both in seconds.
     ``ssl_context`` replaces the default one, for services with a private CA.
 
@@ -61,6 +55,7 @@ class SessionClient:
         platform: str,
         storage: Optional[Storage] = None,
         install_id: Optional[str] = None,
+        key: Optional[Key] = None,
         timeout: float = 10.0,
         max_wait: float = 150.0,
         ssl_context: Optional[ssl.SSLContext] = None,
@@ -68,18 +63,18 @@ class SessionClient:
         for name, value in (("timeout", timeout), ("max_wait", max_wait)):
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} must be a positive number of seconds")
+        if key is not None and install_id is not None:
+            raise ValueError("with a key there must be no install_id: it is that of the key")
         base, _ = base_url("sessions", sessions)
         several = [application] if isinstance(application, str) else application
         if not several:
             raise ValueError("application must name at least one base URL")
-        self._url = base + _PATH
+        self._service = Service(base, app_version, platform, timeout, ssl_context)
         self._origins = frozenset(base_url("application", each)[1] for each in several)
-        self._app_version = app_version
-        self._platform = platform
         self._install_id = install_id
-        self._timeout = timeout
         self._max_wait = max_wait
         self._ssl_context = ssl_context
+        self._binding = Binding(key)
         self._vault = Vault(MemoryStorage() if storage is None else storage)
         self._time = Time()
 
@@ -92,24 +87,35 @@ class SessionClient:
         # The token that the storage held at the last look or save, and when that was.
         self._looked: Optional[Tuple[Optional[str], float]] = None
         self._expired: Optional[str] = None  # a token that can only be renewed
-        self._replaced_at = self._renewed_early_at = -math.inf
-        self._pause: Optional[Pause] = None
-        self._pauses = 0  # refusals in sequence that did not say how long to wait
-        self._renew_after = -math.inf
-        self._failed_renewals = 0
+        self._rhythm = Rhythm()
         _clients.add(self)
 
     def token(self) -> str:
         """Returns a session token, for what does not go through ``open`` or httpx.
 
         The caller cannot report that the token was refused, so a stored session of unknown age is
-        renewed first.
+        renewed first. With a key, a token alone is of no use: see ``credentials``.
         """
-        return self._token(self._sending(replayable=False))
+        return self._session(self._sending(replayable=False)).token
 
     async def token_async(self) -> str:
         """Does the same as ``token`` without blocking the event loop of asyncio."""
-        return await self._token_async(self._sending(replayable=False))
+        return (await self._session_async(self._sending(replayable=False))).token
+
+    def credentials(self, method: str, url: str) -> Dict[str, str]:
+        """Returns the headers for one request that does not go through ``open`` or httpx.
+
+        They are ``Authorization`` and, with a key, ``DPoP``, and good for one request with this
+        method to this URL, which is to be sent soon. The scheme may be ws or wss. A stored session
+        of unknown age is renewed first. Raises ValueError if the URL is not the application's.
+        """
+        uri, sending = requested(url, self._origins), self._sending(replayable=False)
+        return self._headers(self._session(sending), sending, method, uri)
+
+    async def credentials_async(self, method: str, url: str) -> Dict[str, str]:
+        """Does the same as ``credentials`` without blocking the event loop of asyncio."""
+        uri, sending = requested(url, self._origins), self._sending(replayable=False)
+        return self._headers(await self._session_async(sending), sending, method, uri)
 
     def open(
         self,
@@ -124,12 +130,19 @@ class SessionClient:
         return _urllib.open_with(self, url, data, timeout)
 
     def sign_out(self) -> None:
-        """Forgets the session and the install ID that the client created, in the storage too."""
+        """Forgets the session, the install ID that the client created, and the key.
+
+        If the key cannot be forgotten, this raises its error, and the client uses no key until it
+        is: it tries before each use.
+        """
         with self._saving:
-            with self._mutex:
-                self._issued, self._expired = ("", 0.0), None
-                self._looked = (None, self._time.now())
-            self._vault.save(Kept())
+            try:
+                self._binding.forget()
+            finally:
+                with self._mutex:
+                    self._issued, self._expired = ("", 0.0), None
+                    self._looked = (None, self._time.now())
+                self._vault.save(Kept())
 
     # What follows is shared with sessionclient.httpx, and not part of the public API.
 
@@ -140,7 +153,25 @@ class SessionClient:
     def _sending(self, replayable: bool) -> Sending:
         return Sending(self._max_wait, replayable)
 
-    def _token(self, sending: Sending) -> str:
+    def _headers(self, session: Session, sending: Sending, method: str, uri: str) -> Dict[str, str]:
+        """Returns the headers of a request that is sent once."""
+        token, device, nonce = session.token, session.device, sending.take_nonce()
+        return self._binding.headers(device, token, method, uri, nonce, self._time)
+
+    def _again(self, sending: Sending, session: Session, refusal: Refusal) -> bool:
+        """Takes note of a 401 of the application. Reports whether to send the request again."""
+        if session.device is not None and refusal.code == NONCE_REQUIRED:
+            nonce = self._binding.challenge(refusal, self._time)
+            if nonce is None or not sending.first(refusal.code):
+                return False
+            sending.answer(nonce)
+        elif refusal.code not in ("expired_token", "invalid_token"):
+            return False
+        elif not sending.first(refusal.code) or not self._refused(session.token, refusal.code):
+            return False
+        return sending.replayable
+
+    def _session(self, sending: Sending) -> Session:
         began = self._time.now()
         held, waiter = self._use(sending, began)
         if waiter is None:
@@ -159,7 +190,7 @@ class SessionClient:
             sending.left -= self._time.now() - began
         return held
 
-    async def _token_async(self, sending: Sending) -> str:
+    async def _session_async(self, sending: Sending) -> Session:
         began = self._time.now()
         held, waiter = self._use(sending, began)
         if waiter is None:
@@ -182,30 +213,35 @@ class SessionClient:
             sending.left -= self._time.now() - began
         return held
 
-    def _use(self, sending: Sending, now: float) -> Tuple[Optional[str], Optional[Waiter]]:
+    def _use(self, sending: Sending, now: float) -> Tuple[Optional[Session], Optional[Waiter]]:
         """Returns the session that is held, if it is good, and what to wait for, if anything.
 
         If both are returned, the session is used if what is waited for fails.
         """
-        stored = self._load().token
+        kept, device = self._load()
+        stored = kept.token
         with self._mutex:
             if stored is None or stored == self._expired:
                 return None, self._join(stored, now + max(0.0, sending.left))
+            held = Session(stored, device)
             known, due = self._issued
-            may_renew = now >= self._renew_after and not self._paused(now)
+            may_renew = self._rhythm.may_renew(now)
             if known != stored:
                 if may_renew and not sending.replayable:
-                    return stored, self._join(stored, now)
+                    return held, self._join(stored, now)
             elif now >= due and may_renew:
                 # Without a thread, for example while the interpreter ends, the session goes on.
                 with contextlib.suppress(RuntimeError):
                     self._take_off(stored)
-            return stored, None
+            return held, None
 
     def _refused(self, token: str, code: str) -> bool:
         """Takes note that the application refused a token. Reports whether to send again."""
         with self._saving:
-            kept = self._load()
+            try:
+                kept, _ = self._load()
+            except SessionError:
+                return False  # without its key, it cannot be sent again
             if kept.token != token:
                 return True  # another caller has replaced it already
             with self._mutex:
@@ -214,36 +250,43 @@ class SessionClient:
                     issued, due = self._issued
                     # Before it is due: or the clock stood still while the device slept.
                     if self._expired != token and issued == token and now < due:
-                        if now - self._renewed_early_at < _BETWEEN_REPLACEMENTS:
+                        if not self._rhythm.early_renewals.allows(now):
                             return False
-                        self._renewed_early_at = now
                     self._expired = token
                     return True
-                if now - self._replaced_at < _BETWEEN_REPLACEMENTS:
+                if not self._rhythm.replacements.allows(now):
                     return False
-                self._replaced_at, self._expired = now, None
+                self._expired = None
                 self._looked = (None, now)
             self._vault.save(Kept(kept.install_id))
             return True
 
-    def _load(self) -> Kept:
-        """Returns what the storage holds. The session of another installation does not count.
+    def _load(self) -> Tuple[Kept, Optional[Device]]:
+        """Returns what the storage holds, and the key. Raises SessionError if the key fails.
 
-        A session that another client has stored since the last look is younger than that look, so
-        that it is renewed in time, and not by each of the clients in turn.
+        The session of another installation does not count. One that another client has stored since
+        the last look is younger than that look, so that it is renewed in time, and not by each of
+        the clients in turn.
         """
+        device = self._binding.device()
         now = self._time.now()
         kept = self._vault.load()
-        if self._install_id is not None and kept.install_id != self._install_id:
+        own = self._own(device)
+        # Without a key, the session of one that the app has given up cannot be used either.
+        if is_thumbprint(kept.install_id) if own is None else kept.install_id != own:
             kept = Kept()
         with self._mutex:
             if self._looked is not None and kept.token not in (None, self._looked[0]):
                 if kept.token != self._issued[0] and kept.refresh_after is not None:
                     self._issued = (str(kept.token), self._looked[1] + kept.refresh_after)
             self._looked = (kept.token, now)
-        return kept
+        return kept, device
 
-    # The flight. _join, _take_off, _paused and _set_pause are called with the mutex held.
+    def _own(self, device: Optional[Device]) -> Optional[str]:
+        """Returns the install ID that does not come from the storage."""
+        return self._install_id if device is None else device.install_id
+
+    # The flight. _join and _take_off are called with the mutex held.
 
     def _join(self, began: Optional[str], deadline: float) -> Waiter:
         self._take_off(began)
@@ -259,36 +302,33 @@ class SessionClient:
         ).start()
         self._flight = flight
 
-    def _paused(self, now: float) -> bool:
-        return self._pause is not None and now < self._pause.until
-
     def _fly(self, flight: Flight) -> None:
         try:
-            token = self._obtain(flight)
+            session = self._obtain(flight)
         except BaseException as error:
             self._end(flight)
             flight.fail(error)
         else:
             self._end(flight)
-            flight.land(token)
+            flight.land(session)
 
     def _end(self, flight: Flight) -> None:
         with self._mutex:
             if self._flight is flight:
                 self._flight = None
 
-    def _obtain(self, flight: Flight) -> str:
+    def _obtain(self, flight: Flight) -> Session:
         self._wait(flight, None)
         while True:
             try:
-                token = self._attempt(flight)
+                session = self._attempt(flight)
             except SessionError as error:
                 if not self._failed(error):
                     raise
                 self._wait(flight, error)
                 continue
-            if token is not None:
-                return token
+            if session is not None:
+                return session
             with self._mutex:
                 if not flight.wanted():
                     self._flight = None  # here, so that no caller joins it any more
@@ -302,7 +342,7 @@ class SessionClient:
         """
         while True:
             with self._mutex:
-                now, pause = self._time.now(), self._pause
+                now, pause = self._time.now(), self._rhythm.pause
                 if pause is None or now >= pause.until:
                     return
                 error = pause.error(now) if refusal is None else refusal
@@ -315,65 +355,52 @@ class SessionClient:
                     self._flight = None
                     raise error
 
-    def _attempt(self, flight: Flight) -> Optional[str]:
+    def _attempt(self, flight: Flight) -> Optional[Session]:
         """Makes one exchange. Returns None if its result is dropped, because of a sign-out."""
         with self._vault.lock():
             with self._saving:
-                kept = self._load()
+                kept, device = self._load()
                 if kept.token is not None and kept.token not in (flight.began, self._expired):
-                    return kept.token  # another client has obtained it
+                    return Session(kept.token, device)  # another client has obtained it
                 if kept.token is None and flight.began is not None and not flight.wanted():
                     return None  # it was to be renewed, and is forgotten
-                install_id = self._install_id or kept.install_id or str(uuid.uuid4())
+                install_id = self._own(device) or kept.install_id or str(uuid.uuid4())
                 if install_id != kept.install_id:
                     # Saved now, so that an attempt that fails does not lead to another one.
                     kept = Kept(install_id)
                     self._vault.save(kept)
-            body = {
-                "install_id": install_id,
-                "app_version": self._app_version,
-                "platform": self._platform,
-            }
-            response = exchange(self._url, body, kept.token, self._timeout, self._ssl_context)
+            response = self._service.ask(
+                install_id, kept.token, self._binding, device, self._time
+            )
             arrival = self._time.now()
             session = session_in(response)
             with self._saving:
                 with self._mutex:
-                    self._pauses = self._failed_renewals = 0
-                    if session.pause > 0:
-                        self._pause = Pause(arrival + session.pause, _SPENT)
-                if self._load() != kept:
+                    self._rhythm.granted(arrival, session.pause)
+                if self._load()[0] != kept:
                     return None  # forgotten or replaced in the meantime, perhaps by another process
                 with self._mutex:
                     self._issued = (session.token, arrival + session.refresh_after)
                     self._looked = (session.token, arrival)
                     self._expired = None
-                    self._renew_after = -math.inf
+                    self._rhythm.renewed()
                 self._vault.save(Kept(install_id, session.token, session.refresh_after))
-            return session.token
+            return Session(session.token, device)
 
     def _failed(self, error: SessionError) -> bool:
         """Takes note of a failed exchange. Reports whether the flight goes on, with a pause."""
-        stored = self._load().token
+        try:
+            stored = self._load()[0].token
+        except SessionError:
+            stored = None  # without its key, it cannot be used
         with self._mutex:
             now = self._time.now()
             if error.status in (429, 503):
-                self._set_pause(now, error)
+                self._rhythm.refused(now, error, self._time.jitter())
                 return True
             if stored is not None and stored != self._expired:
-                pause = _FIRST_RENEWAL_PAUSE * 2.0 ** min(self._failed_renewals, 10)
-                self._renew_after = now + min(pause, _LAST_RENEWAL_PAUSE)
-                self._failed_renewals += 1
+                self._rhythm.renewal_failed(now)
             return False
-
-    def _set_pause(self, now: float, refusal: SessionError) -> None:
-        if refusal.retry_after is not None:
-            seconds = float(max(1, refusal.retry_after))
-        else:
-            seconds = min(_FIRST_PAUSE * 2.0 ** min(self._pauses, 10), _LAST_PAUSE)
-            self._pauses += 1
-        jitter = self._time.jitter() * max(1.0, seconds / 10)
-        self._pause = Pause(now + seconds + jitter, refusal)
 
     def _after_fork(self) -> None:
         """Replaces what threads of the parent held: the child does not have them."""

@@ -18,7 +18,8 @@ class SessionError(Exception):
     """No session could be obtained.
 
     ``code`` is sessiond's error code, for example ``session_rate_limited`` or
-    ``validation_error``, or one of ``unreachable``, ``timeout`` and ``unexpected_response``.
+    ``validation_error``, or one of ``unreachable``, ``timeout``, ``unexpected_response`` and
+    ``key_unavailable``, whose cause is the error of the key.
     ``status`` is the HTTP status of sessiond's response, if there was one; ``retry_after`` the
     seconds until a further attempt may succeed, if that is known; ``request_id`` finds the request
     in sessiond's log. The message never contains a token or an install ID.

@@ -111,7 +111,7 @@ class _Handler(urllib.request.AbstractHTTPHandler):
 def exchange(
     url: str,
     body: Dict[str, str],
-    bearer: Optional[str],
+    credentials: Dict[str, str],
     timeout: float,
     context: Optional[ssl.SSLContext],
 ) -> Response:
@@ -131,8 +131,8 @@ def exchange(
         },
         method="POST",
     )
-    if bearer is not None:
-        request.add_unredirected_header("Authorization", "Bearer " + bearer)
+    for name, value in credentials.items():
+        request.add_unredirected_header(name, value)
     cut = Cut()
     outcome: List[object] = []
 
@@ -233,12 +233,7 @@ def _pause(headers: email.message.Message) -> int:
 
 
 def _refusal(response: Response, members: Dict[str, Any]) -> SessionError:
-    error = members.get("error")
-    if not isinstance(error, dict):
-        error = {}
-    # Two servers may each have set the header.
-    header = (response.headers.get("X-Error-Code") or "").split(",")[0].strip()
-    code = next((each for each in (header, error.get("code")) if _is_word(each)), None)
+    code = code_of(response)
     retry_after = None
     if response.status in (429, 503):
         every = ",".join(response.headers.get_all("Retry-After") or []).split(",")
@@ -246,10 +241,23 @@ def _refusal(response: Response, members: Dict[str, Any]) -> SessionError:
     return SessionError(
         "unexpected_response" if response.status < 400 or code is None else code,
         status=response.status,
-        details=_details(error.get("details")),
+        details=_details(_error_in(members).get("details")),
         retry_after=retry_after,
         request_id=_request_id(response.headers),
     )
+
+
+def code_of(response: Response) -> Optional[str]:
+    """Returns the error code of a response: that of its header, or else that of its body."""
+    # Two servers may each have set the header.
+    header = (response.headers.get("X-Error-Code") or "").split(",")[0].strip()
+    body = _error_in(_object(response.body)).get("code")
+    return next((each for each in (header, body) if _is_word(each)), None)
+
+
+def _error_in(members: Dict[str, Any]) -> Dict[str, Any]:
+    error = members.get("error")
+    return error if isinstance(error, dict) else {}
 
 
 def _is_word(value: object) -> bool:

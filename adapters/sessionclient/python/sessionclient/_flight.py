@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 from typing import List, NamedTuple, Optional
 
+from ._binding import Session
 from ._errors import SessionError, copy_of
 from ._exchange import whole
 
@@ -13,7 +14,7 @@ from ._exchange import whole
 class Waiter(NamedTuple):
     """A caller. One that has given up has cancelled its future."""
 
-    future: concurrent.futures.Future[str]
+    future: concurrent.futures.Future[Session]
     deadline: float
 
 
@@ -59,10 +60,10 @@ class Flight:
                 _fail(each, copy_of(error))
         return self.wanted()
 
-    def land(self, token: str) -> None:
+    def land(self, session: Session) -> None:
         for each in self._waiters:
             with contextlib.suppress(concurrent.futures.InvalidStateError):
-                each.future.set_result(token)
+                each.future.set_result(session)
 
     def fail(self, error: BaseException) -> None:
         for each in self._waiters:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import weakref
-from typing import ContextManager, Iterator, Optional, Protocol, Set, Union
+from typing import Callable, ContextManager, Iterator, Optional, Protocol, Set, Union
 
 MAX_TEXT = 64 << 10
 """How many bytes of a storage are read at most."""
@@ -72,7 +72,8 @@ class FileStorage:
 
     The file is replaced atomically. A file beside it, whose name ends in ``.lock``, is locked while
     a session is obtained, so that several processes obtain one session. The lock is advisory
-    (``flock``, or ``msvcrt.locking`` on Windows). Symbolic links are not followed. A missing folder is created, with mode 0700.
+    (``flock``, or ``msvcrt.locking`` on Windows). Symbolic links are not followed. A missing folder
+    is created, with mode 0700.
     """
 
     def __init__(self, path: Union[str, os.PathLike[str]]) -> None:
@@ -81,11 +82,7 @@ class FileStorage:
         _storages.add(self)
 
     def load(self) -> Optional[str]:
-        try:
-            with open(_open_regular(self._path, os.O_RDONLY), "rb") as file:
-                return file.read(MAX_TEXT + 1).decode("utf-8", "replace")
-        except FileNotFoundError:
-            return None
+        return read_regular(self._path, lambda _: None)
 
     def save(self, text: Optional[str]) -> None:
         if os.path.lexists(self._path):
@@ -140,6 +137,16 @@ class FileStorage:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         self._locked = set()
+
+
+def read_regular(path: str, check: Callable[[os.stat_result], None]) -> Optional[str]:
+    """Returns the text of a regular file, or None if there is none. ``check`` may refuse it."""
+    try:
+        with open(_open_regular(path, os.O_RDONLY), "rb") as file:
+            check(os.fstat(file.fileno()))
+            return file.read(MAX_TEXT + 1).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
 
 
 def _open_regular(path: str, flags: int) -> int:

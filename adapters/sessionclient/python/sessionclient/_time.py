@@ -7,10 +7,14 @@ import time
 
 
 class Time:
-    """A monotonic clock in seconds; the device's clock is never read."""
+    """Clocks in seconds. ``now`` is monotonic, and counts for everything but proofs."""
 
     def now(self) -> float:
         return time.monotonic()
+
+    def wall(self) -> float:
+        """Returns the time of the device since 1970, which may be wrong."""
+        return time.time()
 
     def sleep_until(self, instant: float) -> None:
         while True:

@@ -8,13 +8,18 @@ import typing
 import urllib.request
 from typing import Dict, Iterable, Optional, Union
 
+from ._address import without_query
 from ._exchange import proxies_for
-from ._sending import Sending
+from ._sending import Sending, refusal_in
 
 if typing.TYPE_CHECKING:
+    from ._binding import Session
     from ._client import SessionClient
 
 Data = Union[bytes, "typing.IO[bytes]", Iterable[bytes], None]
+
+_OWN = ("Authorization", "Dpop", "Host")
+"""The headers of one request alone, as urllib writes them."""
 
 
 class _SessionHandler(urllib.request.BaseHandler):
@@ -26,16 +31,18 @@ class _SessionHandler(urllib.request.BaseHandler):
         self._client = client
         # Each hop of a redirect is a request of its own.
         self._sent: Dict[urllib.request.Request, Sending] = {}
-        self._tokens: Dict[urllib.request.Request, str] = {}
+        self._sessions: Dict[urllib.request.Request, Session] = {}
 
     def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
         if self._client._serves(request.full_url) and not request.has_header("Authorization"):
             if request not in self._sent:
                 self._sent[request] = self._client._sending(_is_replayable(request))
-            token = self._client._token(self._sent[request])
-            self._tokens[request] = token
-            # A redirect to another origin must not get the header.
-            request.add_unredirected_header("Authorization", "Bearer " + token)
+            sending = self._sent[request]
+            session = self._sessions[request] = self._client._session(sending)
+            method, uri = request.get_method(), _uri_of(request)
+            # A redirect to another origin must not get the headers.
+            for name, value in self._client._headers(session, sending, method, uri).items():
+                request.add_unredirected_header(name, value)
         return request
 
     https_request = http_request
@@ -51,14 +58,11 @@ class _SessionHandler(urllib.request.BaseHandler):
         sending = self._sent.get(request)
         if sending is None:
             return None
-        challenge = ", ".join(headers.get_all("WWW-Authenticate") or [])
-        code = sending.first(headers.get("X-Error-Code"), challenge)
-        if code is None or not self._client._refused(self._tokens[request], code):
-            return None
-        if not sending.replayable:
+        refusal = refusal_in(headers.get_all)
+        if not self._client._again(sending, self._sessions[request], refusal):
             return None
         response.close()
-        again = _copy(request, ("Authorization", "Host"))
+        again = _copy(request, _OWN)
         self._sent[again] = sending
         assert request.timeout is not None
         return typing.cast(
@@ -85,7 +89,7 @@ class _RedirectHandler(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> Optional[urllib.request.Request]:
         if code in (307, 308) and self._client._serves(newurl) and _is_replayable(req):
-            return _copy(req, ("Authorization", "Host"), newurl)
+            return _copy(req, _OWN, newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
     http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302  # missing before 3.11
@@ -116,6 +120,12 @@ def open_with(
 
 def _is_replayable(request: urllib.request.Request) -> bool:
     return request.data is None or isinstance(request.data, (bytes, bytearray))
+
+
+def _uri_of(request: urllib.request.Request) -> str:
+    """Returns the URI that a request is sent to."""
+    host = request.get_header("Host") or request.host
+    return f"{request.type}://{host}{without_query(request.selector) or '/'}"
 
 
 def _copy(

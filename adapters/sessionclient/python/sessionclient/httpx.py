@@ -6,8 +6,10 @@ import typing
 
 import httpx
 
+from ._address import without_query
+from ._binding import Session
 from ._client import SessionClient
-from ._sending import Sending
+from ._sending import Sending, refusal_in
 
 __all__ = ["SessionAuth"]
 
@@ -33,11 +35,10 @@ class SessionAuth(httpx.Auth):
             return
         sending = self._client._sending(_is_replayable(request))
         while True:
-            token = self._client._token(sending)
-            request.headers["Authorization"] = "Bearer " + token
+            session = self._client._session(sending)
+            self._authorize(request, session, sending)
             response = yield request
-            code = _code_of(response, sending, token)
-            if code is None or not self._client._refused(token, code) or not sending.replayable:
+            if not self._again(response, session, sending, request):
                 return
 
     async def async_auth_flow(
@@ -48,12 +49,31 @@ class SessionAuth(httpx.Auth):
             return
         sending = self._client._sending(_is_replayable(request))
         while True:
-            token = await self._client._token_async(sending)
-            request.headers["Authorization"] = "Bearer " + token
+            session = await self._client._session_async(sending)
+            self._authorize(request, session, sending)
             response = yield request
-            code = _code_of(response, sending, token)
-            if code is None or not self._client._refused(token, code) or not sending.replayable:
+            if not self._again(response, session, sending, request):
                 return
+
+    def _authorize(self, request: httpx.Request, session: Session, sending: Sending) -> None:
+        method, uri = request.method, _uri_of(request)
+        request.headers.update(self._client._headers(session, sending, method, uri))
+
+    def _again(
+        self,
+        response: httpx.Response,
+        session: Session,
+        sending: Sending,
+        request: httpx.Request,
+    ) -> bool:
+        """Reports whether to send the request again. A 401 of another service, which a redirect
+        led to, has not got the session.
+        """
+        if response.status_code != 401:
+            return False
+        if response.request.headers.get("Authorization") != request.headers["Authorization"]:
+            return False
+        return self._client._again(sending, session, refusal_in(response.headers.get_list))
 
 
 def _takes_session(client: SessionClient, request: httpx.Request) -> bool:
@@ -64,12 +84,7 @@ def _is_replayable(request: httpx.Request) -> bool:
     return isinstance(request.stream, httpx.ByteStream)
 
 
-def _code_of(response: httpx.Response, sending: Sending, token: str) -> typing.Optional[str]:
-    """Returns the code to handle. A 401 of another service, after a redirect, has none."""
-    if response.status_code != 401:
-        return None
-    if response.request.headers.get("Authorization") != "Bearer " + token:
-        return None
-    return sending.first(
-        response.headers.get("X-Error-Code"), response.headers.get("WWW-Authenticate")
-    )
+def _uri_of(request: httpx.Request) -> str:
+    """Returns the URI that a request is sent to."""
+    host = request.headers.get("Host") or request.url.netloc.decode("ascii")
+    return f"{request.url.scheme}://{host}{without_query(request.url.raw_path.decode('ascii'))}"

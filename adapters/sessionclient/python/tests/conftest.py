@@ -29,6 +29,8 @@ from sessionclient._time import Time  # noqa: E402
 
 LONG = 60.0  # seconds: more than any step of a test takes, so that a wait this long means a hang
 
+WALL = 1_600_000_000  # what the device's clock shows when a test begins
+
 _storage._LOCK_WAIT = 10 * LONG  # no test depends on it
 
 
@@ -43,13 +45,21 @@ def until(condition: Callable[[], bool], what: str) -> None:
 class Clock(Time):
     """A clock that the test moves. Those that sleep on it are counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall: float = WALL) -> None:
         self._changed = threading.Condition()
         self._now = 1000.0
+        self._wall = wall - self._now
         self._instants: List[float] = []
 
     def now(self) -> float:
         return self._now
+
+    def wall(self) -> float:
+        return self._wall + self._now
+
+    def move_wall(self, seconds: float) -> None:
+        """Sets the device's clock forward, or back."""
+        self._wall += seconds
 
     @property
     def sleeping(self) -> int:
@@ -192,7 +202,10 @@ def answer(
 ) -> None:
     """Writes a response; a body of bytes is written as it is."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    handler.send_response(status)
+    if "Date" in (headers or {}):
+        handler.send_response_only(status)  # without a Date of its own
+    else:
+        handler.send_response(status)
     for name, value in (headers or {}).items():
         handler.send_header(name, value)
     handler.send_header("Content-Length", str(len(data)))
@@ -219,6 +232,14 @@ def clock() -> Iterator[Clock]:
     made = Clock()
     yield made
     made.end()
+
+
+@pytest.fixture
+def bound(sessiond: Sessiond, clock: Clock) -> sessionclient.SessionClient:
+    """A client with a key."""
+    client = sessiond.client(key=sessionclient.MemoryKey())
+    client._time = clock
+    return client
 
 
 def post(url: str, body: Any) -> Any:

@@ -67,6 +67,11 @@ class Core:
     def token(self, client: sessionclient.SessionClient) -> Future:
         return self._pool.submit(self._caught, lambda: {"token": bool(client.token())})
 
+    def credentials(
+        self, client: sessionclient.SessionClient, method: str, url: str
+    ) -> Dict[str, str]:
+        return client.credentials(method, url)
+
     def _caught(self, run: Callable[[], Outcome]) -> Outcome:
         try:
             return run()
@@ -151,6 +156,12 @@ class Async:
 
         return self._submit(self._caught(run()))
 
+    def credentials(
+        self, client: sessionclient.SessionClient, method: str, url: str
+    ) -> Dict[str, str]:
+        run = client.credentials_async(method, url)
+        return asyncio.run_coroutine_threadsafe(run, self._loop).result(LONG)
+
     def _submit(self, run: Coroutine[Any, Any, Outcome]) -> Future:
         return asyncio.run_coroutine_threadsafe(run, self._loop)
 
@@ -208,11 +219,12 @@ class Case:
     """One case in a world of its own."""
 
     def __init__(self, control: str, case: Dict[str, Any], kind: Callable[[], Any]) -> None:
-        self.clock = Clock()
         self.world = post(control + "/worlds", {"env": case.get("env", {})})
+        self.clock = Clock(self.world["now"])
         self.kind = kind()
         self.steps: List[Dict[str, Any]] = case["steps"]
         self.storages: Dict[str, Shared] = {}
+        self.keys: Dict[str, sessionclient.MemoryKey] = {}
         self.clients: Dict[str, sessionclient.SessionClient] = {}
         self.senders: Dict[str, Any] = {}
         self.begun: Dict[str, List[Future]] = {}
@@ -232,6 +244,7 @@ class Case:
 
     def do_client(self, given: Dict[str, Any], _: Any) -> None:
         options = {name: given[name] for name in given if name not in ("as", "storage")}
+        self.use_key(options)
         options.setdefault("app_version", "1.0")
         options.setdefault("platform", "test")
         options.setdefault("timeout", LONG)
@@ -244,6 +257,11 @@ class Case:
         client._time = self.clock
         self.clients[given["as"]] = client
         self.senders[given["as"]] = self.kind.add(client)
+
+    def use_key(self, options: Dict[str, Any]) -> None:
+        """Puts a key in the place of its name."""
+        if "key" in options:
+            options["key"] = self.keys.setdefault(options["key"], sessionclient.MemoryKey())
 
     def storage(self, name: str) -> Shared:
         return self.storages.setdefault(name, Shared())
@@ -260,10 +278,10 @@ class Case:
 
     def do_refused(self, given: Dict[str, Any], _: Any) -> None:
         options = {"sessions": self.world["sessions"], "application": self.world["application"]}
+        options.update(given)
+        self.use_key(options)
         with pytest.raises(ValueError):
-            sessionclient.SessionClient(
-                **{**options, **given}, app_version="1.0", platform="test"
-            )
+            sessionclient.SessionClient(**options, app_version="1.0", platform="test")
 
     def do_request(self, given: Dict[str, Any], expect: Dict[str, Any]) -> None:
         for each in self.start(given):
@@ -283,11 +301,22 @@ class Case:
     def do_token(self, name: str, expect: Dict[str, Any]) -> None:
         self.check(self.kind.token(self.clients[name]), expect)
 
+    def do_credentials(self, given: Dict[str, Any], expect: Dict[str, Any]) -> None:
+        method, url = given["method"], self.world["application"] + given["path"]
+        headers = self.kind.credentials(self.clients[given["client"]], method, url)
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers, method=method), timeout=LONG
+        ) as response:
+            self.compare(response_of(response.status, response.read()), expect)
+
     def check(self, future: Future, expect: Optional[Dict[str, Any]]) -> None:
         try:
             outcome = future.result(LONG)
         except concurrent.futures.CancelledError:
             outcome = {"error": "cancelled"}
+        self.compare(outcome, expect)
+
+    def compare(self, outcome: Outcome, expect: Optional[Dict[str, Any]]) -> None:
         wanted = expect or {}
         if "error" not in wanted:
             assert "error" not in outcome, f"{self.step}: {outcome}"
@@ -303,7 +332,7 @@ class Case:
         self.clock.advance(seconds)
 
     def do_device_clock(self, seconds: float, _: Any) -> None:
-        """Nothing: test_package checks that no module reads the device's clock."""
+        self.clock.move_wall(seconds)
 
     def do_answers(self, answers: Any, _: Any) -> None:
         post(self.world["control"] + "/answers", answers)

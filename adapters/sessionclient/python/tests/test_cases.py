@@ -11,12 +11,7 @@ import pytest
 from conftest import CASES
 from runners import KINDS, Case
 
-# This client has no keys of devices, so the cases that need one are left out.
-TABLE: List[Dict[str, Any]] = [
-    case
-    for case in json.loads(CASES.read_text("utf-8"))["cases"]
-    if "key" not in case.get("needs", [])
-]
+TABLE: List[Dict[str, Any]] = json.loads(CASES.read_text("utf-8"))["cases"]
 
 
 def runs() -> List[Any]:
@@ -31,7 +26,7 @@ def runs() -> List[Any]:
 
 def test_table_needs_nothing_unknown() -> None:
     needs = {need for case in TABLE for need in case.get("needs", [])}
-    assert needs <= {"background", "cancel"}
+    assert needs <= {"background", "cancel", "key"}
     assert len(runs()) >= 2.5 * len(TABLE)
 
 

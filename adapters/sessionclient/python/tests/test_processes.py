@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterator, List
 import pytest
 
 from conftest import LONG, PACKAGE, Sessiond, until
-from sessionclient import FileStorage, MemoryStorage, SessionClient
+from sessionclient import FileKey, FileStorage, MemoryKey, MemoryStorage, SessionClient
 
 ASKING = """
 import sys, sessionclient
@@ -27,6 +27,14 @@ client = sessionclient.SessionClient(
 )
 print("asking", flush=True)
 client.open(url).close()
+"""
+
+MAKING = """
+import sys, sessionclient
+key = sessionclient.FileKey(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+print(key.signer().jwk["x"], flush=True)
 """
 
 HOLDING = """
@@ -75,6 +83,29 @@ def test_processes_with_one_file_make_one_issuance(
         assert [each.wait(LONG) for each in processes] == [0, 0, 0, 0]
     assert sessiond.issued == 1
     assert sessiond.tokens() == ["Bearer token-1"] * 4
+
+
+def test_processes_with_one_file_make_one_key(tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "folder" / "key")
+    with contextlib.ExitStack() as stack:
+        processes = [stack.enter_context(python(MAKING, path)) for _ in range(4)]
+        for each in processes:
+            assert line(each) == "ready"
+        for each in processes:
+            assert each.stdin is not None
+            each.stdin.write("\n")
+            each.stdin.flush()
+        made = [line(each) for each in processes]
+    assert made == [FileKey(path).signer().jwk["x"]] * 4
+
+
+def test_child_uses_the_key_of_its_parent(sessiond: Sessiond) -> None:
+    client = sessiond.client(key=MemoryKey(), timeout=LONG)
+    assert client.token() == "token-1"
+    with client._saving, client._mutex:
+        child = forked(lambda: client.open(sessiond.url).status == 200)
+    assert status_of(child) == 0
+    assert sessiond.tokens() == ["DPoP token-1"]
 
 
 def test_child_does_not_prolong_a_lock(tmp_path: pathlib.Path) -> None:

@@ -21,7 +21,10 @@ def blocks() -> List[str]:
     return re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("number", [0, 1])
+EXAMPLES = {0: "Bearer", 1: "Bearer", 3: "DPoP"}
+
+
+@pytest.mark.parametrize("number", EXAMPLES)
 def test_example_runs(
     number: int,
     sessiond: Sessiond,
@@ -32,22 +35,31 @@ def test_example_runs(
     monkeypatch.chdir(tmp_path)
     source = blocks()[number]
     assert len([line for line in source.splitlines() if line]) <= 10
+    scheme = EXAMPLES[number]
     for name in ("sessions", "api"):
         source = source.replace(f"https://{name}.example.com", sessiond.url)
     for _ in range(2):
         exec(compile(source, "README.md", "exec", dont_inherit=True), {"__name__": "example"})
     assert "ok" in capsys.readouterr().out
-    assert sessiond.tokens() == ["Bearer token-1"] * 2
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["session.json", "session.json.lock"]
+    assert sessiond.tokens() == [scheme + " token-1"] * 2
+    files = ["session.json", "session.json.lock"]
+    files += ["device.pem", "device.pem.lock"] if scheme == "DPoP" else []
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(files)
 
 
 def test_api_is_complete() -> None:
-    assert len(blocks()) == 3
+    assert len(blocks()) == 4
     api = blocks()[2]
     assert sessionclient.httpx.__all__ == ["SessionAuth"]
     for name in sessionclient.__all__ + sessionclient.httpx.__all__:
         assert name in api
-    for kind in (sessionclient.SessionClient, sessionclient.Storage, sessionclient.MemoryStorage):
+    for kind in (
+        sessionclient.SessionClient,
+        sessionclient.Storage,
+        sessionclient.MemoryStorage,
+        sessionclient.Key,
+        sessionclient.MemoryKey,
+    ):
         methods = [name for name in vars(kind) if not name.startswith("_")]
         assert methods
         for name in methods:
