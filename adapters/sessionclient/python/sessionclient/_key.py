@@ -99,8 +99,10 @@ class FileKey:
         with self._file.lock():
             text = self._read()  # another process may have created it
             if not text:
-                text = _make().text()
-                self._file.save(text)
+                self._file.save(_make().text())
+                text = self._read()
+            if not text:  # each use would create another key, and need another session
+                raise OSError(f"{self._path}: the file does not keep the key")
             return text
 
     def _read(self) -> Optional[str]:

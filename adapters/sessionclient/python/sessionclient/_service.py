@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-import time
+from time import monotonic
 from typing import Optional
 
 from ._binding import Binding
@@ -48,11 +48,11 @@ class Service:
             "app_version": self._app_version,
             "platform": self._platform,
         }
-        deadline = time.monotonic() + self._timeout
+        deadline = monotonic() + self._timeout
         nonce: Optional[str] = None
         while True:
             headers = binding.headers(device, token, "POST", self._url, nonce, clock)
-            left = max(0.001, deadline - time.monotonic())
+            left = max(0.001, deadline - monotonic())
             response = exchange(self._url, body, headers, left, self._ssl_context)
             if device is None or response.status != 401:
                 return response

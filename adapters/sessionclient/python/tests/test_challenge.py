@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import email.message
 import http.server
 import urllib.error
 from typing import Any, Dict, List, Optional
@@ -12,7 +13,8 @@ import pytest
 
 from conftest import WALL, Clock, Sessiond, answer
 from proofs import claims, verified
-from sessionclient import MemoryKey, SessionClient, SessionError
+from sessionclient import MemoryKey, SessionClient, SessionError, _service
+from sessionclient._exchange import Response
 from sessionclient._proof import parse_date
 from sessionclient._sending import Refusal
 from sessionclient.httpx import SessionAuth
@@ -36,6 +38,12 @@ def test_nonce_and_time_of_a_challenge(
     assert len({each["jti"] for each in claims(sessiond)}) == 4
 
 
+def test_nonce_is_for_one_proof(sessiond: Sessiond, bound: SessionClient) -> None:
+    sessiond.refuse = [NONCE, {"X-Error-Code": "expired_token"}]
+    bound.open(sessiond.url).close()
+    assert [each.get("nonce") for each in claims(sessiond)] == [None, "n-1", None]
+
+
 @pytest.mark.parametrize(
     "dates, seconds",
     [
@@ -49,7 +57,7 @@ def test_nonce_and_time_of_a_challenge(
         ([text], None)
         for text in (
             "", "yesterday", "0", "Thu, 01 Jan 1970 00:00:00 GMT", "Wed, 31 Dec 1969 23:59:59 GMT",
-            "Sun, 13 Sep 2020 13:26:40", "Sun, 13 Sep 2020 13:26:40 +0100", DATE + " ", DATE + ", x",
+            "Sun, 13 Sep 2020 13:26:40", "Sun, 13 Sep 2020 13:26:40 +0100", DATE + " ", DATE + ",",
             "Sun, 31 Feb 2020 13:26:40 GMT", "Sun, 00 Sep 2020 13:26:40 GMT",
             "Sun, 13 Sep 2020 24:00:00 GMT", "Sun, 13 Sep 2020 13:60:40 GMT",
             "Sun, 13 Xyz 2020 13:26:40 GMT", "Sun, 13 Sep 0000 13:26:40 GMT",
@@ -134,23 +142,24 @@ def test_code_of_the_service(kind: str, sessiond: Sessiond) -> None:
     assert "ath" not in seen[0]
 
 
-def test_both_requests_of_an_exchange_share_its_timeout(sessiond: Sessiond) -> None:
-    seen: List[bool] = []
+def test_both_requests_of_an_exchange_share_its_timeout(
+    sessiond: Sessiond, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeouts: List[float] = []
+    instants = iter([100.0, 101.0, 107.0])  # the start, and each request
+    headers = email.message.Message()
+    for name, value in NONCE.items():
+        headers[name] = value
 
-    def write(handler: http.server.BaseHTTPRequestHandler) -> None:
-        seen.append(True)
-        if len(seen) == 1:
-            answer(handler, 401, {}, NONCE)
-        else:
-            sessiond.go.clear()
-            sessiond.go.wait(60)
+    def exchange(_: str, __: Any, ___: Any, timeout: float, ____: Any) -> Response:
+        timeouts.append(timeout)
+        return Response(401, headers, b"")
 
-    sessiond.write = write
-    client = sessiond.client(key=MemoryKey(), timeout=3.0)
-    with pytest.raises(SessionError) as caught:
-        client.token()
-    assert caught.value.code == "timeout"
-    sessiond.go.set()
+    monkeypatch.setattr(_service, "exchange", exchange)
+    monkeypatch.setattr(_service, "monotonic", lambda: next(instants))
+    with pytest.raises(SessionError):
+        sessiond.client(key=MemoryKey(), timeout=10.0).token()
+    assert timeouts == [9.0, 3.0]
 
 
 def test_without_a_key_a_challenge_is_returned(sessiond: Sessiond) -> None:

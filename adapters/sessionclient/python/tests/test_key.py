@@ -6,6 +6,7 @@ import os
 import pathlib
 import stat
 import threading
+import urllib.error
 from typing import Any, Dict, List, Optional
 
 import pytest
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from conftest import Sessiond, until
 from proofs import verified
-from sessionclient import FileKey, MemoryKey, SessionError
+from sessionclient import FileKey, FileStorage, MemoryKey, SessionError
 from sessionclient._proof import Device, is_thumbprint
 from sessionclient._signer import PrivateKey
 
@@ -87,6 +88,16 @@ def test_empty_file_is_a_new_key(tmp_path: pathlib.Path) -> None:
     assert path.stat().st_size > 0
 
 
+def test_file_that_does_not_keep_the_key_is_an_error(
+    sessiond: Sessiond, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FileStorage, "save", lambda *_: None)
+    with pytest.raises(SessionError) as caught:
+        sessiond.client(key=FileKey(tmp_path / "key")).token()
+    assert "does not keep the key" in str(caught.value.__cause__)
+    assert sessiond.bodies == []
+
+
 def test_ed25519_key_is_used(tmp_path: pathlib.Path) -> None:
     path = written(tmp_path / "key", pem(ed25519.Ed25519PrivateKey.generate()))
     signer = FileKey(path).signer()
@@ -102,6 +113,11 @@ BAD: Dict[str, bytes] = {
     "another curve": pem(ec.generate_private_key(ec.SECP384R1())),
     "RSA": pem(rsa.generate_private_key(65537, 1024)),
     "encrypted": pem(ec.generate_private_key(ec.SECP256R1()), b"password"),
+    "another form": ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    ),
     "public": ec.generate_private_key(ec.SECP256R1())
     .public_key()
     .public_bytes(
@@ -230,6 +246,24 @@ def test_key_that_fails_later_gives_no_session_away(sessiond: Sessiond) -> None:
     with pytest.raises(SessionError):
         client.credentials("GET", sessiond.url)
     assert len(sessiond.application) == 1
+
+
+def test_401_is_returned_if_the_key_fails_meanwhile(sessiond: Sessiond) -> None:
+    class Lost(Failing):
+        def sign(self, message: bytes) -> bytes:
+            if self.fails == "next":
+                self.fails = "signer"
+            return super().sign(message)
+
+    key = Lost()
+    client = sessiond.client(key=key)
+    client.token()
+    key.fails = "next"
+    sessiond.refuse = [{"X-Error-Code": "expired_token"}]
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        client.open(sessiond.url)
+    caught.value.close()
+    assert (caught.value.code, len(sessiond.application)) == (401, 1)
 
 
 def test_key_that_cannot_be_forgotten_is_not_used(sessiond: Sessiond) -> None:

@@ -113,8 +113,8 @@ def test_two_modules_need_more_than_the_standard_library(path: pathlib.Path) -> 
 STANDARD = {
     "__future__", "asyncio", "base64", "calendar", "concurrent", "contextlib", "email", "fcntl",
     "functools", "hashlib", "http", "ipaddress", "json", "logging", "math", "msvcrt", "os",
-    "random", "re", "secrets", "socket", "ssl", "stat", "sys", "tempfile", "threading", "time", "typing",
-    "unicodedata", "urllib", "uuid", "weakref",
+    "random", "re", "secrets", "socket", "ssl", "stat", "sys", "tempfile", "threading", "time",
+    "typing", "unicodedata", "urllib", "uuid", "weakref",
 }  # fmt: skip
 
 

@@ -91,11 +91,13 @@ URLS = {
 def test_proof_names_what_urllib_sends(
     path: str, sessiond: Sessiond, bound: SessionClient
 ) -> None:
-    bound.open(sessiond.url + path).close()
-    (got,) = claims(sessiond)
-    assert got["htu"] == sessiond.url + URLS[path]
-    sent = sessiond.application[0]
-    assert got["htu"] == "http://" + sent["headers"]["host"] + sent["path"].split("?")[0]
+    url = sessiond.url + path
+    bound.open(url).close()
+    bound.open(urllib.request.Request(url, headers={"Host": "other.example:80"})).close()
+    for got, sent in zip(claims(sessiond), sessiond.application):
+        assert got["htu"] == "http://" + sent["headers"]["host"] + sent["path"].split("?")[0]
+    assert claims(sessiond)[0]["htu"] == sessiond.url + URLS[path]
+    assert sessiond.application[1]["headers"]["host"] == "other.example:80"
 
 
 @pytest.mark.parametrize("path", [*URLS, "/ü b/%zz?ü", "/a|b"])
