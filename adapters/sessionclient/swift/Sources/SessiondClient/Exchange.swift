@@ -6,6 +6,8 @@ enum Answer: Sendable {
     /// 429 or 503.
     case refused(SessionError)
     case failed(SessionError)
+    /// A 401 that asks for another proof.
+    case challenged(SessionError, Challenge)
 }
 
 struct Grant: Sendable, Equatable {
@@ -20,35 +22,34 @@ struct Grant: Sendable, Equatable {
 struct Exchange: Sendable {
     private static let largestBody = 64 * 1024
 
-    private let url: URL
+    let url: URL
     private let urlSession: URLSession
-    private let timeout: TimeInterval
     private let appVersion: String
     private let platform: String
-    private let substitute: (@Sendable (String, String?) async -> Answer)?
+    private let substitute: (@Sendable (String, [String: String]) async -> Answer)?
 
     init(_ configuration: SessionClient.Configuration) {
         url = configuration.sessions.appendingPathComponent("v1/sessions/anonymous")
         urlSession = configuration.urlSession
-        timeout = configuration.timeout
         appVersion = configuration.appVersion
         platform = configuration.platform
         substitute = configuration.hooks.send
     }
 
-    func send(installID: String, bearer: String?) async -> Answer {
-        if let substitute { return await substitute(installID, bearer) }
+    /// Sends the request with headers that prove who sends it, and waits for some seconds at most.
+    func send(installID: String, headers: [String: String], within timeout: TimeInterval) async -> Answer {
+        if let substitute { return await substitute(installID, headers) }
         var request = URLRequest(url: url, cachePolicy: .reloadIgnoringLocalCacheData, timeoutInterval: timeout)
         request.httpMethod = "POST"
         request.httpShouldHandleCookies = false
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        if let bearer { request.setValue("Bearer \(bearer)", forHTTPHeaderField: "Authorization") }
+        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
         do {
             request.httpBody = try JSONEncoder().encode(
                 ["install_id": installID, "app_version": appVersion, "platform": platform]
             )
             let prepared = request
-            return try await withinTimeout { try await receive(prepared) }
+            return try await finish(within: timeout) { try await receive(prepared) }
         } catch let error as SessionError {
             return .failed(error)
         } catch let error as URLError where error.code == .timedOut {
@@ -76,7 +77,10 @@ struct Exchange: Sendable {
     }
 
     /// The timeout of a URLRequest begins again with each packet. This one does not.
-    private func withinTimeout(_ work: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
+    private func finish(
+        within timeout: TimeInterval,
+        _ work: @escaping @Sendable () async throws -> Answer
+    ) async throws -> Answer {
         try await withThrowingTaskGroup(of: Answer.self) { group in
             group.addTask { try await work() }
             group.addTask {
@@ -169,7 +173,13 @@ extension Answer {
             retryAfter: isRefusal ? longestWait(header("Retry-After") ?? "") : nil,
             requestID: requestID
         )
-        self = isRefusal ? .refused(error) : .failed(error)
+        // A proxy may have dropped the code, and not the challenge.
+        let reason = Rejection(code: header("X-Error-Code"), challenge: header("WWW-Authenticate"))
+        if status == 401, error.code == Challenge.code || reason == .nonceRequired {
+            self = .challenged(error, Challenge(header: header))
+        } else {
+            self = isRefusal ? .refused(error) : .failed(error)
+        }
     }
 }
 

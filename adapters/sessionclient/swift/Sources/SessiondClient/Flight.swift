@@ -2,7 +2,7 @@ import Foundation
 
 /// How one exchange with sessiond ended.
 enum Outcome: Sendable {
-    case granted(String)
+    case granted(Pass)
     /// sessiond told the client to wait.
     case refused(SessionError)
     /// The client signed out meanwhile, or another client of the storage replaced the session.
@@ -18,10 +18,11 @@ extension SessionClient {
         guard flight == nil else { return }
         let installID = self.installID()
         let began = held
+        let device = self.device
         lastID += 1
         let id = lastID
         let task = Task {
-            let answer = await self.exchange.send(installID: installID, bearer: began.token)
+            let answer = await self.ask(installID: installID, token: began.token, device: device)
             self.land(id, answer, began)
         }
         flight = (id, task)
@@ -62,12 +63,17 @@ extension SessionClient {
         let now = hooks.now()
         switch answer {
         case .granted(let grant):
-            read()
+            do {
+                try read()
+            } catch {
+                resumeWaiters(.failed(SessionError(code: SessionError.keyUnavailable)))
+                return
+            }
             guard held == began else {
                 resumeWaiters(.dropped)
                 return
             }
-            let installID = configuration.installID ?? held.installID
+            let installID = ownID ?? held.installID
             keep(Record(installID: installID, token: grant.token, refreshAfter: grant.refreshAfter))
             due = (grant.token, now + TimeInterval(grant.refreshAfter))
             expiredToken = nil
@@ -76,14 +82,14 @@ extension SessionClient {
             renewalBackoff.reset()
             refusal = SessionError(code: SessionError.rateLimited)
             notBefore = max(notBefore, now + grant.delay)
-            resumeWaiters(.granted(grant.token))
+            resumeWaiters(.granted(Pass(token: grant.token, device: device)))
         case .refused(let error):
             let wait = error.retryAfter.map { max(1, TimeInterval($0)) } ?? refusalBackoff.next()
             let spread = hooks.jitter() * max(1, wait / 10)
             refusal = error
             notBefore = max(notBefore, now + wait + spread)
             resumeWaiters(.refused(error))
-        case .failed(let error):
+        case .failed(let error), .challenged(let error, _):
             renewNotBefore = now + renewalBackoff.next()
             resumeWaiters(.failed(error))
         }

@@ -18,6 +18,17 @@ struct Origin: Hashable, Sendable {
         port = url.port ?? (scheme == "https" ? 443 : 80)
     }
 
+    /// Returns the http or https URL of a request, which may open a WebSocket.
+    static func requested(_ url: URL) -> URL? {
+        var parts = URLComponents(url: url, resolvingAgainstBaseURL: true)
+        switch parts?.scheme?.lowercased() {
+        case "ws": parts?.scheme = "http"
+        case "wss": parts?.scheme = "https"
+        default: break
+        }
+        return parts?.url
+    }
+
     /// Reports whether a token may be sent there: over https, or without leaving the device.
     var isSecure: Bool {
         scheme == "https" || ["localhost", "127.0.0.1", "::1"].contains(host)

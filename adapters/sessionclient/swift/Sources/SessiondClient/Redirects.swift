@@ -2,11 +2,11 @@ import Foundation
 
 /// Sends the session with a redirect within the application, and to no other origin.
 final class ApplicationRedirects: NSObject, URLSessionTaskDelegate, @unchecked Sendable {
-    private let token: String
+    private let credentials: Credentials
     private let origins: Set<Origin>
 
-    init(token: String, origins: Set<Origin>) {
-        self.token = token
+    init(credentials: Credentials, origins: Set<Origin>) {
+        self.credentials = credentials
         self.origins = origins
     }
 
@@ -18,8 +18,12 @@ final class ApplicationRedirects: NSObject, URLSessionTaskDelegate, @unchecked S
         completionHandler: @escaping (URLRequest?) -> Void
     ) {
         var next = request
-        let inside = next.url.flatMap { Origin($0) }.map { origins.contains($0) } ?? false
-        next.setValue(inside ? "Bearer \(token)" : nil, forHTTPHeaderField: "Authorization")
+        var headers: [String: String]?
+        if let url = next.url, let origin = Origin(url), origins.contains(origin) {
+            // If the key fails, the next server answers with a 401.
+            headers = try? credentials.headers(method: next.httpMethod ?? "GET", url: url, nonce: nil)
+        }
+        for name in ["Authorization", "DPoP"] { next.setValue(headers?[name], forHTTPHeaderField: name) }
         completionHandler(next)
     }
 }

@@ -1,11 +1,13 @@
 import Foundation
 
-/// Why the application refused a session with a 401.
+/// Why the application refused a request with a 401.
 enum Rejection: Hashable, Sendable {
     /// The session is to be renewed.
     case expired
     /// The session is to be replaced.
     case invalid
+    /// The proof is to be made again, with a nonce.
+    case nonceRequired
 
     /// Returns nil for every other response, also for a 401 with another code.
     init?(_ answer: HTTPURLResponse) {
@@ -24,8 +26,14 @@ enum Rejection: Hashable, Sendable {
             self = .expired
         case "invalid_token":
             self = .invalid
+        case Challenge.code:
+            self = .nonceRequired
         case "":
             let parameters = Rejection.parameters(of: challenge ?? "")
+            if parameters.contains("error=use_dpop_nonce") {
+                self = .nonceRequired
+                return
+            }
             guard parameters.contains("error=invalid_token") else { return nil }
             self = parameters.contains("error_description=expired") ? .expired : .invalid
         default:

@@ -2,12 +2,12 @@ import Foundation
 
 // The session that is held: where it is read and kept, and what a rejection does to it.
 extension SessionClient {
-    /// Returns the token to send. It waits for a session if none is held.
-    func obtain(_ call: Call) async throws -> String {
+    /// Returns the session to send. It waits for one if none is held.
+    func obtain(_ call: Call) async throws -> Pass {
         var renewedFirst = false
         while true {
             try Task.checkCancellation()
-            read()
+            try read()
             let now = hooks.now()
             if let token = held.token, token != expiredToken {
                 let ageIsUnknown = due?.token != token
@@ -20,7 +20,7 @@ extension SessionClient {
                 if let due, due.token == token, now >= max(due.at, notBefore, renewNotBefore) {
                     launch() // in the background: no request waits for it
                 }
-                return token
+                return Pass(token: token, device: device)
             }
             if now < notBefore {
                 guard notBefore <= call.deadline else {
@@ -30,7 +30,7 @@ extension SessionClient {
                 continue
             }
             switch try await nextOutcome() {
-            case .granted(let token): return token
+            case .granted(let pass): return pass
             case .failed(let error): throw error
             case .refused(let error) where notBefore > call.deadline: throw error
             case .refused, .dropped: continue
@@ -41,7 +41,11 @@ extension SessionClient {
     /// Notes that the application refused the token. It returns false if nothing would change by
     /// sending the request again.
     func reject(_ token: String, _ rejection: Rejection) -> Bool {
-        read()
+        do {
+            try read()
+        } catch {
+            return false // without its key, it cannot be sent again
+        }
         guard held.token == token else { return true } // another caller has replaced it already
         // An application with wrong keys or a wrong clock must not make every device ask for sessions
         // without end.
@@ -57,13 +61,22 @@ extension SessionClient {
             if let lastReplaced, now < lastReplaced + 60 { return false }
             lastReplaced = now
             keep(Record(installID: held.installID, token: nil))
+        case .nonceRequired:
+            return false // says nothing about the session
         }
         return true
     }
 
-    /// Reads the storage into `held`, so that what another process did is noticed. A storage that
-    /// fails leaves the client in memory.
-    func read() {
+    /// Reads the key into `device` and the storage into `held`, so that what another process did is
+    /// noticed. A storage that fails leaves the client in memory. Throws `SessionError` if the key
+    /// fails.
+    func read() throws {
+        device = try currentDevice()
+        if let ownID, let id = held.installID, id != ownID {
+            // What another key could not save need not be saved.
+            held = Record(installID: ownID)
+            unsaved = false
+        }
         if unsaved, !provisional {
             save()
             return
@@ -87,10 +100,15 @@ extension SessionClient {
             return
         }
         held = stored
-        if let configured = configuration.installID, held.installID != configured {
-            held = Record(installID: configured, token: nil) // a session of another installation
+        if let ownID, held.installID != ownID {
+            held = Record(installID: ownID, token: nil) // a session of another installation
+        } else if ownID == nil, let id = held.installID, Device.isThumbprint(id) {
+            held = Record() // bound to a key that the app no longer uses
         }
     }
+
+    /// The install ID that does not come from the storage.
+    var ownID: String? { device?.installID ?? configuration.installID }
 
     func keep(_ record: Record) {
         held = record
@@ -113,7 +131,7 @@ extension SessionClient {
     /// Returns the install ID, which it creates and keeps if there is none. It is never a
     /// constant: all devices with a constant would share one limit.
     func installID() -> String {
-        if let known = configuration.installID ?? held.installID { return known }
+        if let known = ownID ?? held.installID { return known }
         let created = UUID().uuidString.lowercased()
         keep(Record(installID: created, token: held.token))
         return created

@@ -19,6 +19,10 @@ public actor SessionClient {
         /// Identifies the installation, 8 to 128 characters. Without it, the client creates a UUID
         /// and keeps it in the storage.
         public var installID: String?
+        /// The key of the device that sessions are bound to, so that they are of no use without it:
+        /// `KeychainKey()`. The install ID is its thumbprint, so `installID` must be nil. The service
+        /// must have binding on. Without a key, sessions are bearer tokens.
+        public var key: (any DeviceKey)?
         /// Seconds that one exchange with sessiond may take.
         public var timeout: TimeInterval = 10
         /// Seconds that one call may wait for a session while sessiond refuses it.
@@ -47,8 +51,13 @@ public actor SessionClient {
     let exchange: Exchange
     let origins: Set<Origin>
 
-    // The state below is that of Session.swift and Flight.swift.
+    // The state below is that of Session.swift, Flight.swift and Challenge.swift.
     var held = Record()
+    /// The key as it was last read.
+    var device: Device?
+    /// A sign-out could not have the key forgotten, which so must not be used.
+    var remembered = false
+    var proofTime = ProofTime()
     /// The storage has not taken `held` yet, so `held` counts and not what is stored.
     var unsaved = false
     /// How many saves in sequence could not be loaded again.
@@ -78,8 +87,8 @@ public actor SessionClient {
     var refusalBackoff = Backoff(first: 1, last: 60)
     var renewalBackoff = Backoff(first: 10, last: 300)
 
-    /// Throws `SessionConfigurationError` if a base URL is not https, except on this device, or a
-    /// time is out of range.
+    /// Throws `SessionConfigurationError` if a base URL is not https, except on this device, a time
+    /// is out of range, or there are both a key and an install ID.
     public init(_ configuration: Configuration) throws {
         for url in configuration.application + [configuration.sessions] {
             guard let origin = Origin(url) else {
@@ -87,6 +96,16 @@ public actor SessionClient {
             }
             guard origin.isSecure else {
                 throw SessionConfigurationError(message: "\(url) must be https, because it is not on this device")
+            }
+        }
+        if configuration.key != nil {
+            guard configuration.installID == nil else {
+                throw SessionConfigurationError(message: "with a key there must be no installID: the key has one")
+            }
+            for url in configuration.application + [configuration.sessions] {
+                guard url.host?.allSatisfy({ $0.isASCII }) == true else {
+                    throw SessionConfigurationError(message: "\(url) must have a host in ASCII, for proofs")
+                }
             }
         }
         guard (0.001...3600).contains(configuration.timeout), (0...86_400).contains(configuration.maxWait) else {
@@ -101,17 +120,31 @@ public actor SessionClient {
     /// Returns a session token, for what `data(for:)` does not send: WebSockets, gRPC, background
     /// transfers. It waits if there is no session, and throws `SessionError`, or
     /// `CancellationError` if the task is cancelled. The caller cannot report a refusal, so a
-    /// session whose age is unknown is renewed first.
+    /// session whose age is unknown is renewed first. With a key, a token alone is of no use: see
+    /// `credentials`.
     public func token() async throws -> String {
-        try await obtain(Call(deadline: hooks.now() + configuration.maxWait, replayable: false))
+        try await obtain(Call(deadline: hooks.now() + configuration.maxWait, replayable: false)).token
+    }
+
+    /// Returns the headers of one request to the application that `data(for:)` does not send:
+    /// `Authorization` and, with a key, `DPoP`. They are for this method and URL, whose scheme may be
+    /// ws or wss, and must be sent soon. Otherwise it is like `token`. Throws
+    /// `SessionConfigurationError` if the URL is not the application's.
+    public func credentials(method: String, url: URL) async throws -> [String: String] {
+        guard let sent = Origin.requested(url), let origin = Origin(sent), origins.contains(origin) else {
+            throw SessionConfigurationError(message: "the URL is not of an origin of the application")
+        }
+        let pass = try await obtain(Call(deadline: hooks.now() + configuration.maxWait, replayable: false))
+        return try credentials(pass.token, pass.device).headers(method: method, url: sent, nonce: nil)
     }
 
     /// Sends a request with the session, like `URLSession.data(for:)`. If the application refuses
     /// the session with a 401, it renews or replaces the session and sends the request again, at
-    /// most once for each of the two reasons. A request with an `httpBodyStream` is sent once. A
-    /// request to another origin, or with an Authorization header of its own, is sent as it is.
+    /// most once for each of the two reasons, and once more if the time of the proof is refused. A
+    /// request with an `httpBodyStream` is sent once. A request to another origin, or with an
+    /// Authorization header of its own, is sent as it is.
     public func data(for request: URLRequest) async throws -> (Data, URLResponse) {
-        guard let origin = request.url.flatMap({ Origin($0) }), origins.contains(origin),
+        guard let url = request.url, let origin = Origin(url), origins.contains(origin),
             request.value(forHTTPHeaderField: "Authorization") == nil
         else {
             return try await configuration.urlSession.data(for: request)
@@ -121,36 +154,50 @@ public actor SessionClient {
             replayable: request.httpBodyStream == nil
         )
         var handled: Set<Rejection> = []
+        var nonce: String?
         while true {
-            let token = try await obtain(call)
+            let pass = try await obtain(call)
+            let credentials = self.credentials(pass.token, pass.device)
             var authorized = request
-            authorized.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
+            let headers = try credentials.headers(method: request.httpMethod ?? "GET", url: url, nonce: nonce)
+            for (name, value) in headers { authorized.setValue(value, forHTTPHeaderField: name) }
+            nonce = nil // it is for one proof
             let sent = hooks.now()
             let (data, response) = try await configuration.urlSession.data(
                 for: authorized,
-                delegate: ApplicationRedirects(token: token, origins: origins)
+                delegate: ApplicationRedirects(credentials: credentials, origins: origins)
             )
             call.deadline += hooks.now() - sent // the application's time is no wait for a session
             // After a redirect, another server may have answered, which did not get the session.
             guard let answer = response as? HTTPURLResponse, let answered = answer.url.flatMap({ Origin($0) }),
-                origins.contains(answered), let rejection = Rejection(answer),
-                handled.insert(rejection).inserted, reject(token, rejection), call.replayable
+                origins.contains(answered), let rejection = Rejection(answer)
+            else {
+                return (data, response)
+            }
+            if rejection == .nonceRequired, pass.device != nil {
+                nonce = self.answer(Challenge(header: { answer.value(forHTTPHeaderField: $0) }))
+            }
+            guard handled.insert(rejection).inserted, nonce != nil || reject(pass.token, rejection), call.replayable
             else {
                 return (data, response)
             }
         }
     }
 
-    /// Forgets the session, and the install ID if the client created it. A session that is being
-    /// issued is dropped.
-    public func signOut() {
+    /// Forgets the session, the install ID if the client created it, and the key. A session that is
+    /// being issued is dropped. Throws the error of a key that cannot be forgotten; the client then
+    /// uses no key until it is, which it tries before each use.
+    public func signOut() throws {
         flight?.task.cancel()
         flight = nil
         expiredToken = nil
         due = nil
         provisional = false // what is stored must not return
-        keep(Record())
-        resumeWaiters(.dropped)
+        defer {
+            keep(Record())
+            resumeWaiters(.dropped)
+        }
+        try forgetKey()
     }
 }
 

@@ -2,7 +2,7 @@ import Foundation
 
 /// Reports that there is no session. It holds neither a token nor an install ID.
 public struct SessionError: Error, Equatable, Sendable {
-    /// The code of sessiond's answer, such as `session_rate_limited`, or one of the three below.
+    /// The code of sessiond's answer, such as `session_rate_limited`, or one of the four below.
     public let code: String
     /// The status of sessiond's answer, if there was one.
     public let status: Int?
@@ -26,6 +26,9 @@ public struct SessionError: Error, Equatable, Sendable {
     public static let timeout = "timeout"
     /// An answer that is not sessiond's, for example the page of a proxy.
     public static let unexpectedResponse = "unexpected_response"
+
+    /// The key of the device cannot be read, made or used.
+    public static let keyUnavailable = "key_unavailable"
 
     static let rateLimited = "session_rate_limited"
 

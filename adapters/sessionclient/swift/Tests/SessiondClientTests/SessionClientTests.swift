@@ -79,7 +79,7 @@ final class SessionClientTests: XCTestCase {
         let world = World([grant("first.token"), grant("second.token")])
         let client = try world.client()
         _ = try await client.token()
-        await client.signOut()
+        try await client.signOut()
         XCTAssertNil(world.storage.load())
         let token = try await client.token()
         XCTAssertEqual(token, "second.token")
@@ -107,65 +107,4 @@ private struct FailingStorage: SessionStorage {
 
     func load() throws -> String? { throw Failure() }
     func save(_ text: String?) throws { throw Failure() }
-}
-
-private func grant(_ token: String, refreshAfter: Int = 3000) -> Answer {
-    .granted(Grant(token: token, refreshAfter: refreshAfter, delay: 0))
-}
-
-private func refusal(retryAfter: Int) -> Answer {
-    .refused(SessionError(code: "session_rate_limited", status: 429, retryAfter: retryAfter))
-}
-
-/// Answers in place of sessiond, and has a clock that sleeping moves.
-private final class World: @unchecked Sendable {
-    let storage = MemoryStorage()
-    private let lock = NSLock()
-    private var answers: [Answer]
-    private var clock: TimeInterval = 1000
-    private var requests: [(installID: String, bearer: String?)] = []
-    private var waits: [TimeInterval] = []
-
-    init(_ answers: [Answer]) { self.answers = answers }
-
-    var bearers: [String?] { locked { requests.map { $0.bearer } } }
-    var installIDs: [String] { locked { requests.map { $0.installID } } }
-    var slept: [TimeInterval] { locked { waits } }
-
-    func advance(_ seconds: TimeInterval) { locked { clock += seconds } }
-
-    func client(
-        storage: (any SessionStorage)? = nil,
-        application: String = "https://api.example.com"
-    ) throws -> SessionClient {
-        var configuration = SessionClient.Configuration(
-            sessions: URL(string: "https://sessions.example.com")!,
-            application: [URL(string: application)!],
-            storage: storage ?? self.storage,
-            appVersion: "1.0"
-        )
-        configuration.hooks.now = { self.locked { self.clock } }
-        configuration.hooks.sleep = { seconds in
-            self.locked {
-                self.waits.append(seconds)
-                self.clock += seconds
-            }
-        }
-        configuration.hooks.jitter = { 0.5 }
-        configuration.hooks.send = { installID, bearer in
-            self.locked {
-                self.requests.append((installID, bearer))
-                return self.answers.isEmpty
-                    ? .failed(SessionError(code: SessionError.unreachable))
-                    : self.answers.removeFirst()
-            }
-        }
-        return try SessionClient(configuration)
-    }
-
-    private func locked<T>(_ work: () -> T) -> T {
-        lock.lock()
-        defer { lock.unlock() }
-        return work()
-    }
 }
