@@ -28,8 +28,8 @@ struct Device: Sendable {
         let nonce: String?
     }
 
-    /// Returns a new proof for one request, which is sent with a token and answers a nonce, if there
-    /// are such.
+    /// Returns a new proof for one request, which is sent with a token and answers a nonce, if
+    /// there are such.
     func prove(method: String, uri: String, token: String?, nonce: String?, now: TimeInterval) throws -> String {
         // The generator of Swift is cryptographically secure.
         let random = Data((0..<16).map { _ in UInt8.random(in: .min ... .max) })

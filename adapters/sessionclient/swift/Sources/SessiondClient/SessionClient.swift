@@ -19,9 +19,9 @@ public actor SessionClient {
         /// Identifies the installation, 8 to 128 characters. Without it, the client creates a UUID
         /// and keeps it in the storage.
         public var installID: String?
-        /// The key of the device that sessions are bound to, so that they are of no use without it:
-        /// `KeychainKey()`. The install ID is its thumbprint, so `installID` must be nil. The service
-        /// must have binding on. Without a key, sessions are bearer tokens.
+        /// The key of the device that sessions are bound to, so that they are of no use without
+        /// it: `KeychainKey()`. The install ID is its thumbprint, so `installID` must be nil. The
+        /// service must have binding on. Without a key, sessions are bearer tokens.
         public var key: (any DeviceKey)?
         /// Seconds that one exchange with sessiond may take.
         public var timeout: TimeInterval = 10
@@ -87,8 +87,8 @@ public actor SessionClient {
     var refusalBackoff = Backoff(first: 1, last: 60)
     var renewalBackoff = Backoff(first: 10, last: 300)
 
-    /// Throws `SessionConfigurationError` if a base URL is not https, except on this device, a time
-    /// is out of range, or there are both a key and an install ID.
+    /// Throws `SessionConfigurationError` if a base URL is not https, except on this device, a
+    /// time is out of range, or there are both a key and an install ID.
     public init(_ configuration: Configuration) throws {
         for url in configuration.application + [configuration.sessions] {
             guard let origin = Origin(url) else {
@@ -127,8 +127,8 @@ public actor SessionClient {
     }
 
     /// Returns the headers of one request to the application that `data(for:)` does not send:
-    /// `Authorization` and, with a key, `DPoP`. They are for this method and URL, whose scheme may be
-    /// ws or wss, and must be sent soon. Otherwise it is like `token`. Throws
+    /// `Authorization` and, with a key, `DPoP`. They are for this method and URL, whose scheme may
+    /// be ws or wss, and must be sent soon. Otherwise it is like `token`. Throws
     /// `SessionConfigurationError` if the URL is not the application's.
     public func credentials(method: String, url: URL) async throws -> [String: String] {
         guard let sent = Origin.requested(url), let origin = Origin(sent), origins.contains(origin) else {
