@@ -49,15 +49,15 @@ type Config struct {
 	// PublicOrigins is required.
 	Binding Binding
 	// PublicOrigins are the origins under which clients reach this service, such as
-	// https://api.example.com: the scheme, the host, and the port if it is not the default. They are
-	// those of the address that a client uses, no matter what proxies make of it.
+	// https://api.example.com: the scheme, the host, and the port if it is not the default. They
+	// are those of the address that a client uses, no matter what proxies make of it.
 	PublicOrigins []string
 	// BoundAudiences are the audiences of bound sessions: OFFLOAD_SESSION_BOUND_AUDIENCE of the
 	// issuing service. The default is each audience followed by ":bound".
 	BoundAudiences []string
-	// Nonces let a client whose clock is wrong make a proof in a second attempt. By default they are
-	// random for each Verifier: a service with several replicas needs Nonces of a secret that they
-	// share, or one replica does not accept what another one gave.
+	// Nonces let a client whose clock is wrong make a proof in a second attempt. By default they
+	// are random for each Verifier: a service with several replicas needs Nonces of a secret that
+	// they share, or one replica does not accept what another one gave.
 	Nonces Nonces
 	// Now returns the current time. If it is nil, time.Now is used.
 	Now func() time.Time

@@ -126,7 +126,7 @@ func (c *Client) load(ctx context.Context) error {
 	defer cancel()
 	text, err := c.config.Storage.Load(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // the client goes on in memory
+		return nil // the client goes on in memory
 	}
 	before, known := c.use()
 	if text == c.text {

@@ -6,9 +6,9 @@ import "github.com/offload/sessiond/domain/session"
 func (r *reviewer) boundAudience() string {
 	f := &r.fields
 	bound := f.Audience + session.BoundSuffix
-	switch {
-	case f.BoundAudience == "":
-	case f.BoundAudience == f.Audience:
+	switch f.BoundAudience {
+	case "":
+	case f.Audience:
 		r.faultOf(varBoundAudience, "is the audience of sessions that are not bound to a key: a "+
 			"verifier that does not know of keys would accept both",
 			"use another, such as "+bound+", or leave it unset for that")

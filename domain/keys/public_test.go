@@ -87,7 +87,8 @@ func TestParseThumbprint(t *testing.T) {
 	require.True(t, ok)
 	assert.False(t, read.Equal(other))
 	assert.False(t, other.Equal(keys.Thumbprint{}))
-	assert.False(t, keys.Thumbprint{}.Equal(keys.Thumbprint{}), "that of no key")
+	var none keys.Thumbprint
+	assert.False(t, none.Equal(keys.Thumbprint{}), "that of no key")
 	assert.Empty(t, keys.Thumbprint{}.Text())
 	for _, wrong := range []string{"", text[:42], text + "A", text + "=", text[:42] + "V",
 		text[:42] + "\n", " " + text[1:], strings.Replace(text, "y", "+", 1),
@@ -109,7 +110,7 @@ func TestReadPublicRefuses(t *testing.T) {
 				assert.NoError(t, err, good.json())
 			}
 			for _, private := range []jwk{make("a"), valid.with("d", "null"), valid.with("k", "1"),
-				jwk{{"d", `""`}}, valid.with("kty", `"RSA"`).with("d", `""`), oct("a")} {
+				{{"d", `""`}}, valid.with("kty", `"RSA"`).with("d", `""`), oct("a")} {
 				_, err := keys.ReadPublic(name, private.json())
 				assert.ErrorIs(t, err, keys.ErrPrivatePart, private.json())
 			}

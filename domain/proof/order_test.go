@@ -113,7 +113,7 @@ func TestOrderOfChecks(t *testing.T) {
 func TestKinds(t *testing.T) {
 	for _, reason := range proof.Reasons() {
 		issue, protected := failure.InvalidProof, failure.InvalidProof
-		switch reason {
+		switch reason { //nolint:exhaustive // the other reasons have the kinds above.
 		case proof.ReasonNonce, proof.ReasonStale, proof.ReasonFuture:
 			issue, protected = failure.ProofNonceRequired, failure.ProofNonceRequired
 		case proof.ReasonDowngrade, proof.ReasonUnbound, proof.ReasonBinding:

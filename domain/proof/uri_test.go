@@ -154,7 +154,7 @@ func reference(uri string) (string, bool) {
 	host = strings.ToLower(host)
 	host = strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[scheme])
 	path, ok := referenceDecode(parts[3])
-	if !ok || regexp.MustCompile(`[^!-~]|\\`).MatchString(path) {
+	if !ok || regexp.MustCompile(`[^\x21-\x7e]|\\`).MatchString(path) {
 		return "", false
 	}
 	if path == "" {

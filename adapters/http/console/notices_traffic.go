@@ -8,33 +8,28 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The counts from which the console says that something is wrong. Shares are in percent.
+// The counts from which the console says that something is wrong.
 const (
-	// leastRefused and refusedShare are the refusals of a minute, and their share of the requests
-	// for a session, from which limits count as being hit.
-	leastRefused = 10
-	refusedShare = 5
-	// leastFailed and failedShare are the same for requests that failed.
-	leastFailed = 10
-	failedShare = 1
-	// leastUnknown and unknownShare are the same for tokens with unknown keys.
-	leastUnknown = 10
-	unknownShare = 5
-	// leastUnproved and unprovedShare are the same for proofs of device keys that were rejected.
-	// Phones with wrong clocks need a second proof, so some always are.
-	leastUnproved = 10
+	// leastCount is the number of refusals, failures and the like in a minute below which none of
+	// the shares below counts. Shares are in percent: of requests for a session that were refused,
+	// of requests that failed, of tokens with unknown keys, and of proofs of device keys that were
+	// rejected. Phones with wrong clocks need a second proof, so some of these always are.
+	leastCount    = 10
+	refusedShare  = 5
+	failedShare   = 1
+	unknownShare  = 5
 	unprovedShare = 25
 	// leastOutages is how many outages in 15 minutes are more than single ones.
 	leastOutages = 3
 )
 
-// considerable reports whether n is at least some number, and at least some percentage of all.
-func considerable(n, least, all, percent int) bool { return n >= least && n*100 >= all*percent }
+// considerable reports whether n of all is a number and a share that count.
+func considerable(n, all, share int) bool { return n >= leastCount && n*100 >= all*share }
 
 // failing returns that requests fail.
 func failing(v *view) []notice {
 	of := v.Traffic.LastMinute
-	if !considerable(of.Failed, leastFailed, of.Answered, failedShare) {
+	if !considerable(of.Failed, of.Answered, failedShare) {
 		return nil
 	}
 	return []notice{{Status: statusCritical,
@@ -53,7 +48,7 @@ func (c *Console) throttled(v *view) []notice {
 		requests -= of.Refused // they were issued too
 	}
 	requests = max(requests, of.Refused)
-	if !considerable(of.Refused, leastRefused, requests, refusedShare) {
+	if !considerable(of.Refused, requests, refusedShare) {
 		return nil
 	}
 	by := slices.MaxFunc(v.Traffic.refusedBy, func(a, b count) int {
@@ -108,7 +103,7 @@ func remedyOf(budget ports.Budget) string {
 // unknownKeys returns that clients have sessions of keys that are not in the keyset.
 func unknownKeys(v *view) []notice {
 	n, all := v.Traffic.lately[countUnknownKey], v.Traffic.LastMinute.Answered
-	if !considerable(n, leastUnknown, all, unknownShare) {
+	if !considerable(n, all, unknownShare) {
 		return nil
 	}
 	return []notice{{Status: statusAttention,
@@ -122,7 +117,7 @@ func unknownKeys(v *view) []notice {
 // unproved returns proofs of device keys of which many are rejected.
 func unproved(v *view) []notice {
 	n, accepted := v.Traffic.lately[countUnproved], v.Traffic.lately[countProved]
-	if !considerable(n, leastUnproved, n+accepted, unprovedShare) {
+	if !considerable(n, n+accepted, unprovedShare) {
 		return nil
 	}
 	return []notice{{Status: statusAttention,

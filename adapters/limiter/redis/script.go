@@ -34,7 +34,8 @@ var (
 	takebackScript = script(func() string { return ringText + takebackText })
 )
 
-// script returns a function that returns a script. It is made when Redis is used for the first time.
+// script returns a function that returns a script. It is made when Redis is used for the first
+// time.
 func script(text func() string) func() *rueidis.Lua {
 	return sync.OnceValue(func() *rueidis.Lua { return rueidis.NewLuaScript(text()) })
 }

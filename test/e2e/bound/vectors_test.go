@@ -202,7 +202,7 @@ func TestVectorsOfProxies(t *testing.T) {
 	for _, c := range all.Forwarded {
 		t.Run(c.Name, func(t *testing.T) {
 			j.at(c.Now.Time)
-			key := deviceOf(t, c.ProofToken.Thumbprint)
+			key := deviceOf(t, c.Thumbprint)
 			token := issue(t, j.Client, key, j.Clock.Now()).Session(t).Token
 			require.Equal(t, "", j.reason(t))
 			var claims device.Claims

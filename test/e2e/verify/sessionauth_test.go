@@ -113,7 +113,7 @@ func TestOtherVerifiersRefuseBoundSessionsInTheSameWay(t *testing.T) {
 	issued := service.Send(t, http.MethodPost, harness.IssuePath, harness.IssueBody(key.Thumbprint),
 		harness.Header{"DPoP", key.Proof(device.For(http.MethodPost, origin+harness.IssuePath,
 			service.Clock.Now()))})
-	require.Equal(t, http.StatusOK, issued.Status, string(issued.Body))
+	require.Equal(t, http.StatusOK, issued.Status, issued.Body)
 	bound, bearer := issued.Session(t).Token, service.Token(t, "install-12345")
 	prove := func(by device.Key, method, uri string, later time.Duration) string {
 		return by.Proof(device.For(method, uri, service.Clock.Now().Add(later)).ForToken(bound))
