@@ -1,3 +1,4 @@
+import { Database } from "./database.ts";
 import { leased, lingering, sharedLock } from "./locks.ts";
 import type { ClientStorage } from "./storage.ts";
 
@@ -32,59 +33,17 @@ export function inLocalStorage(name: string = "session"): ClientStorage {
  */
 export function inIndexedDB(name: string = "session"): ClientStorage {
   const database = prefix + name;
-  let opened: Promise<IDBDatabase> | undefined;
-
-  /** Runs one request in a transaction of its own, on a connection that is kept. */
-  async function run(
-    mode: IDBTransactionMode,
-    ask: (texts: IDBObjectStore) => IDBRequest,
-  ): Promise<unknown> {
-    opened ??= open(database, () => (opened = undefined));
-    const connection = await opened;
-    return new Promise((resolve, reject) => {
-      try {
-        const transaction = connection.transaction("texts", mode);
-        const request = ask(transaction.objectStore("texts"));
-        transaction.oncomplete = () => resolve(request.result);
-        transaction.onerror = transaction.onabort = () => reject(transaction.error);
-      } catch (error) {
-        opened = undefined; // the browser has closed the connection
-        reject(error);
-      }
-    });
-  }
-
+  const texts = new Database(database, "texts");
   return {
     load: async () => {
-      const text = await run("readonly", (texts) => texts.get("session"));
+      const text = await texts.run("readonly", (store) => store.get("session"));
       return typeof text === "string" ? text : null;
     },
     save: async (text) => {
-      await run("readwrite", (texts) =>
-        text === null ? texts.delete("session") : texts.put(text, "session"),
+      await texts.run("readwrite", (store) =>
+        text === null ? store.delete("session") : store.put(text, "session"),
       );
     },
     lock: sharedLock(database),
   };
-}
-
-/** Opens a database. Calls closed when the connection cannot be used any longer. */
-function open(database: string, closed: () => void): Promise<IDBDatabase> {
-  const opening = new Promise<IDBDatabase>((resolve, reject) => {
-    const request = indexedDB.open(database, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore("texts");
-    request.onerror = () => reject(request.error);
-    request.onsuccess = () => {
-      const connection = request.result;
-      connection.onclose = closed;
-      // Another tab deletes the database.
-      connection.onversionchange = () => {
-        connection.close();
-        closed();
-      };
-      resolve(connection);
-    };
-  });
-  opening.catch(closed);
-  return opening;
 }

@@ -1,9 +1,13 @@
-import { firstOf } from "./answer.ts";
 import { Call } from "./call.ts";
-import { baseURL, originOf } from "./origins.ts";
+import { nonceOf, type Refusal, refusalOf } from "./challenge.ts";
+import { ProofClock } from "./clock.ts";
+import { Devices } from "./device.ts";
+import type { DeviceKey } from "./key.ts";
+import { baseURL, urlOf } from "./origins.ts";
 import { outgoing } from "./outgoing.ts";
+import { headersOf, methodAsSent } from "./pass.ts";
 import { Service } from "./service.ts";
-import { type Refusal, Source } from "./source.ts";
+import { Source } from "./source.ts";
 import { type ClientStorage, inMemory } from "./storage.ts";
 import { Vault } from "./vault.ts";
 
@@ -21,6 +25,11 @@ export interface SessionClientOptions {
   readonly storage?: ClientStorage | undefined;
   /** The id of this installation. Default: one that the client creates and keeps in the storage. */
   readonly installId?: string | undefined;
+  /**
+   * The key that sessions are bound to, so that they are of no use without it. Its thumbprint is
+   * the install id. Default: sessions are not bound.
+   */
+  readonly key?: DeviceKey | undefined;
   /** How long one exchange with the service may take. Default: 10. */
   readonly timeoutSeconds?: number | undefined;
   /** How long one call may wait for a session in all. Default: 150. */
@@ -32,6 +41,7 @@ export interface SessionClientOptions {
 /** Obtains one session, keeps it, renews it, and sends requests with it. */
 export class SessionClient {
   readonly #source: Source;
+  readonly #clock = new ProofClock();
   readonly #origins: ReadonlySet<string>;
   readonly #transport: typeof globalThis.fetch;
   readonly #maxWait: number;
@@ -45,14 +55,15 @@ export class SessionClient {
     this.#maxWait = seconds("maxWaitSeconds", options.maxWaitSeconds ?? 150);
     const timeout = seconds("timeoutSeconds", options.timeoutSeconds ?? 10);
     const sessions = baseURL("sessions", options.sessions);
-    const service = new Service(
-      sessions,
-      options.appVersion,
-      options.platform,
-      timeout,
-      this.#transport,
+    const { appVersion, platform, installId, key } = options;
+    if (key !== undefined && installId !== undefined) {
+      throw new TypeError("installId: with a key, the install id is its thumbprint");
+    }
+    this.#source = new Source(
+      new Vault(options.storage ?? inMemory(), installId),
+      new Service(sessions, appVersion, platform, timeout, this.#transport, this.#clock),
+      key && new Devices(key),
     );
-    this.#source = new Source(new Vault(options.storage ?? inMemory(), options.installId), service);
   }
 
   /**
@@ -63,18 +74,29 @@ export class SessionClient {
    */
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
     const request = outgoing(input, init);
-    const origin = originOf(request.address);
-    if (origin === undefined || !this.#origins.has(origin) || request.authorized) {
+    const url = urlOf(request.address);
+    if (url === undefined || !this.#origins.has(url.origin) || request.authorized) {
       return this.#transport(input, init);
     }
     try {
       const call = new Call(this.#maxWait, request.signal);
+      let nonce: string | undefined;
       for (const handled = new Set<Refusal>(); ;) {
-        const token = await this.#source.obtain(call, !request.replayable);
-        const response = await request.send(this.#transport, token);
+        const pass = await this.#source.obtain(call, !request.replayable);
+        const method = pass.device === undefined ? "" : request.method();
+        const headers = headersOf(pass, { method, url, nonce }, this.#clock);
+        const response = await request.send(this.#transport, await call.wait(headers));
+        nonce = undefined;
         const why = this.#refusal(response);
+        if (why === "proof_nonce_required" && pass.device !== undefined) {
+          this.#clock.correct(response.headers);
+          nonce = nonceOf(response.headers);
+        }
         if (why === undefined || handled.has(why)) return response;
-        const again = await this.#source.refused(call, token, why);
+        const again =
+          why === "proof_nonce_required"
+            ? nonce !== undefined
+            : await this.#source.refused(call, pass.token, why);
         if (!again || !request.replayable) return response;
         handled.add(why);
         // Not read: it may have no end. If it is here already, the connection is used again.
@@ -88,40 +110,50 @@ export class SessionClient {
   /**
    * Returns a session token, for what fetch does not send: a WebSocket, an EventSource. The first
    * time after a start it renews a session that was kept, whose age is unknown. Rejects with a
-   * {@link SessionError} if there is no session.
+   * {@link SessionError} if there is no session. With a key, it is of no use alone: see
+   * {@link credentials}.
    */
   async token(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<string> {
-    return this.#source.obtain(new Call(this.#maxWait, options.signal), true);
+    return (await this.#source.obtain(new Call(this.#maxWait, options.signal), true)).token;
   }
 
-  /** Forgets the session and the install id that the client created, in the storage too. */
+  /**
+   * Returns the headers that a request to the application needs, for what fetch does not send:
+   * Authorization and, with a key, DPoP. They are good for one request with this method and URL,
+   * which is to be sent at once. A WebSocket is opened by a GET, to a URL of ws or wss. Like token,
+   * it may renew a session first. Rejects with a TypeError if the URL is not one of the
+   * application, or with a {@link SessionError} if there is no session.
+   */
+  async credentials(
+    method: string,
+    address: string | URL,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Record<string, string>> {
+    const url = urlOf(String(address).replace(/^ws(s?):/i, "http$1:"));
+    if (url === undefined || !this.#origins.has(url.origin)) {
+      throw new TypeError("credentials: the URL is not one of the application");
+    }
+    const call = new Call(this.#maxWait, options.signal);
+    const pass = await this.#source.obtain(call, true);
+    return call.wait(headersOf(pass, { method: methodAsSent(method), url }, this.#clock));
+  }
+
+  /**
+   * Forgets the session and the install id that the client created, in the storage too, and has the
+   * key forgotten. Rejects with a {@link SessionError} if the key cannot be forgotten; the client
+   * then makes no use of it, and tries again before each request.
+   */
   signOut(): Promise<void> {
     return this.#source.signOut();
   }
 
-  /** Returns why the application refused the session, if it did so. */
+  /** Returns why the application refused the session or its proof, if it did so. */
   #refusal(response: Response): Refusal | undefined {
-    if (response.status !== 401) return undefined;
     // After a redirect, another server may have answered, which did not get the session.
-    if (response.redirected && !this.#origins.has(originOf(response.url) ?? "")) return undefined;
-    const code = firstOf(response.headers, "X-Error-Code") || codeOfChallenge(response.headers);
-    return code === "expired_token" || code === "invalid_token" ? code : undefined;
+    const elsewhere =
+      response.redirected && !this.#origins.has(urlOf(response.url)?.origin ?? "");
+    return elsewhere ? undefined : refusalOf(response);
   }
-}
-
-/** Returns what a challenge says in place of an error code that a proxy dropped. */
-function codeOfChallenge(headers: Headers): Refusal | undefined {
-  // A parameter (RFC 9110, 11.2). What stands in a quoted string is none.
-  const parameter = /([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)/g;
-  const found = (headers.get("WWW-Authenticate") ?? "").matchAll(parameter);
-  const has = new Set(
-    Array.from(
-      found,
-      ([, name = "", value = ""]) => `${name.toLowerCase()}=${value.replace(/^"+|"+$/g, "")}`,
-    ),
-  );
-  if (!has.has("error=invalid_token")) return undefined;
-  return has.has("error_description=expired") ? "expired_token" : "invalid_token";
 }
 
 /** Checks a number of seconds. Timers hold no more than 24 days. */

@@ -19,7 +19,7 @@ export class SessionError extends Error {
   override readonly name = "SessionError";
   /**
    * The error code of the service, such as `session_rate_limited` or `validation_error`; or
-   * `unreachable`, `timeout` or `unexpected_response`.
+   * `unreachable`, `timeout`, `unexpected_response` or `key_unavailable` (with the `cause`).
    */
   readonly code: string;
   /** The HTTP status of the service; undefined without a response. */

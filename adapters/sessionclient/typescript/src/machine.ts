@@ -6,10 +6,13 @@ export const machine = {
   /** Reads a clock that only ever goes forward, whatever happens to the clock of the device. */
   now: (): number => performance.now() / 1000,
 
+  /** Reads the clock of the device, which may be wrong. It is for proofs alone. */
+  wall: (): number => Date.now() / 1000,
+
   /** Returns a number from 0 to 1 for the spread of waits. */
   random: (): number => Math.random(),
 
-  /** How long one call of a storage may take. */
+  /** How long one call of a storage, or of a key, may take. */
   storagePatience: 5,
 
   /** Sleeps until a wait that the service asked for is over. An abort ends the sleep at once. */

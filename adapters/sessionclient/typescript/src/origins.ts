@@ -12,9 +12,9 @@ export function baseURL(name: string, text: string | URL): URL {
   return url;
 }
 
-/** Returns the origin of a request, or undefined if its address is invalid. */
-export function originOf(address: string | URL): string | undefined {
-  return parse(address, globalThis.document?.baseURI ?? globalThis.location?.href)?.origin;
+/** Returns the URL of a request, or undefined if its address is invalid. */
+export function urlOf(address: string | URL): URL | undefined {
+  return parse(address, globalThis.document?.baseURI ?? globalThis.location?.href);
 }
 
 function parse(text: string | URL, base: string | undefined): URL | undefined {

@@ -1,15 +1,19 @@
+import { methodAsSent } from "./pass.ts";
+
 type Input = Parameters<typeof globalThis.fetch>[0];
 type Init = NonNullable<Parameters<typeof globalThis.fetch>[1]>;
 
 /** A request of the app, which may be sent several times with different sessions. */
 export interface Outgoing {
   readonly address: string | URL;
+  /** The method as it is sent. Throws if fetch would. */
+  readonly method: () => string;
   /** Whether the app has set an Authorization header of its own. */
   readonly authorized: boolean;
   /** Whether the body can be sent again. */
   readonly replayable: boolean;
   readonly signal: AbortSignal | undefined;
-  send(fetch: typeof globalThis.fetch, token: string): Promise<Response>;
+  send(fetch: typeof globalThis.fetch, more: Record<string, string>): Promise<Response>;
   /** Lets go of what was kept for another send. */
   discard(): void;
 }
@@ -25,11 +29,12 @@ function ofAddress(address: string | URL, init: Init): Outgoing {
   const headers = new Headers(init.headers);
   return {
     address,
+    method: () => methodAsSent(init.method ?? "GET"),
     authorized: headers.has("Authorization"),
     replayable: isReplayable(init.body),
     signal: init.signal ?? undefined,
     // The rest of init is passed on as it is: platforms have members of their own there.
-    send: (fetch, token) => fetch(address, { ...init, headers: withToken(headers, token) }),
+    send: (fetch, more) => fetch(address, { ...init, headers: add(new Headers(headers), more) }),
     discard: () => {},
   };
 }
@@ -43,22 +48,22 @@ function ofRequest(input: Request, init: Init | undefined): Outgoing {
   const request = init === undefined ? input : new Request(input, init);
   return {
     address: request.url,
+    method: () => request.method,
     authorized: request.headers.has("Authorization"),
     replayable: !stream,
     signal: request.signal,
-    send: (fetch, token) => {
+    send: (fetch, more) => {
       const sent = stream ? request : request.clone();
-      sent.headers.set("Authorization", `Bearer ${token}`);
+      add(sent.headers, more);
       return fetch(sent);
     },
     discard: () => void request.body?.cancel().catch(() => {}),
   };
 }
 
-function withToken(headers: Headers, token: string): Headers {
-  const all = new Headers(headers);
-  all.set("Authorization", `Bearer ${token}`);
-  return all;
+function add(headers: Headers, more: Record<string, string>): Headers {
+  for (const [name, value] of Object.entries(more)) headers.set(name, value);
+  return headers;
 }
 
 /** Reports whether a body is data, not something that is read once. */

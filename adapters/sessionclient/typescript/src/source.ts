@@ -1,13 +1,12 @@
 import { isBusy } from "./answer.ts";
 import type { Call } from "./call.ts";
+import type { Device, Devices } from "./device.ts";
 import { SessionError } from "./errors.ts";
 import { machine } from "./machine.ts";
 import { Pace } from "./pace.ts";
+import type { Pass } from "./pass.ts";
 import type { Service } from "./service.ts";
 import { createInstallId, type Kept, type Vault } from "./vault.ts";
-
-/** How an application refused a session. */
-export type Refusal = "expired_token" | "invalid_token";
 
 /**
  * How often sessions are replaced because they are invalid, or renewed because they are expired
@@ -20,6 +19,7 @@ const replacing = 60;
 export class Source {
   readonly #vault: Vault;
   readonly #service: Service;
+  readonly #devices: Devices | undefined;
   readonly #pace = new Pace();
   /** The one exchange with the service that is on its way. */
   #flight: Promise<void> | undefined;
@@ -36,26 +36,29 @@ export class Source {
   /** Counts sign-outs, so that a flight that began before one is dropped. */
   #signOuts = 0;
 
-  constructor(vault: Vault, service: Service) {
+  /** With devices, sessions are bound to the key. */
+  constructor(vault: Vault, service: Service, devices: Devices | undefined) {
     this.#vault = vault;
     this.#service = service;
+    this.#devices = devices;
   }
 
   /**
    * Returns a session to send. It waits only if none is held. If the session can be sent only once,
    * it also waits for the renewal of one of unknown age.
    */
-  async obtain(call: Call, once: boolean): Promise<string> {
+  async obtain(call: Call, once: boolean): Promise<Pass & { readonly token: string }> {
     let renewed = false;
     let refused: SessionError | undefined;
     for (;;) {
-      const kept = await call.wait(this.#load());
-      if (kept.token !== undefined && kept.token !== this.#expired) {
-        const dated = this.#dated?.token === kept.token;
+      const { kept, device } = await call.wait(this.#load());
+      const { token } = kept;
+      if (token !== undefined && token !== this.#expired) {
+        const dated = this.#dated?.token === token;
         const due = dated ? machine.now() >= (this.#dated?.refreshAt ?? 0) : once;
-        if (!due || renewed || !this.#pace.mayRenew()) return kept.token;
-        const renewal = this.#fly(kept.token);
-        if (dated) return kept.token;
+        if (!due || renewed || !this.#pace.mayRenew()) return { token, device };
+        const renewal = this.#fly(token);
+        if (dated) return { token, device };
         renewed = true;
         try {
           await call.wait(renewal);
@@ -73,7 +76,7 @@ export class Source {
         continue;
       }
       try {
-        await call.wait(this.#fly(kept.token));
+        await call.wait(this.#fly(token));
       } catch (error) {
         if (!(error instanceof SessionError) || !isBusy(error.status)) throw error;
         refused = error;
@@ -82,8 +85,12 @@ export class Source {
   }
 
   /** Notes that the application refused a session. Returns whether to send the request again. */
-  async refused(call: Call, token: string, why: Refusal): Promise<boolean> {
-    const kept = await call.wait(this.#load());
+  async refused(
+    call: Call,
+    token: string,
+    why: "expired_token" | "invalid_token",
+  ): Promise<boolean> {
+    const { kept } = await call.wait(this.#load());
     if (kept.token !== token) return true; // another call or tab has replaced it
     if (why === "expired_token") {
       const now = machine.now();
@@ -105,18 +112,27 @@ export class Source {
     return true;
   }
 
-  /** Forgets the session and a created install id. */
-  signOut(): Promise<void> {
+  /** Forgets the session, the key, and a created install id. */
+  async signOut(): Promise<void> {
     this.#signOuts++;
     this.#dated = this.#expired = undefined;
     this.#seen = { token: undefined, at: machine.now() };
-    return this.#vault.save({});
+    const saved = this.#vault.save({});
+    try {
+      await this.#devices?.forget();
+    } finally {
+      await saved;
+    }
   }
 
-  /** Loads what is kept. A session that was not there at the last look is younger than that. */
-  async #load(): Promise<Kept> {
+  /**
+   * Loads the key, and what is kept for it. A session that was not there at the last look is
+   * younger than that.
+   */
+  async #load(): Promise<{ kept: Kept; device: Device | undefined }> {
+    const device = await this.#devices?.load();
     const at = machine.now();
-    const kept = await this.#vault.load();
+    const kept = await this.#vault.load(device?.installId);
     const { token, refreshAfter } = kept;
     const appeared =
       this.#seen !== undefined && this.#seen.token !== token && this.#dated?.token !== token;
@@ -124,7 +140,7 @@ export class Source {
       this.#dated = { token, refreshAt: (this.#seen?.at ?? at) + refreshAfter };
     }
     this.#seen = { token, at };
-    return kept;
+    return { kept, device };
   }
 
   /** Joins the flight, or begins one because of a session that is kept, or of none. */
@@ -142,14 +158,15 @@ export class Source {
   /** Exchanges the kept session for a new one, unless another tab has done so already. */
   async #exchange(because: string | undefined): Promise<void> {
     const signOuts = this.#signOuts;
-    const found = await this.#load();
+    const { kept: found, device } = await this.#load();
     if (signOuts !== this.#signOuts || found.token !== because) return;
     const asked = { installId: found.installId ?? createInstallId(), token: found.token };
     if (!same(asked, found)) await this.#vault.save(asked);
-    const grant = await this.#pace.follow(this.#service.exchange(asked.installId, asked.token));
+    const pass = { token: asked.token, device };
+    const grant = await this.#pace.follow(this.#service.exchange(asked.installId, pass));
     const at = machine.now();
     // A sign-out, here or in another tab, drops the result.
-    const now = await this.#load();
+    const { kept: now } = await this.#load();
     if (signOuts !== this.#signOuts || !same(now, asked)) return;
     const { token, refreshAfter } = grant;
     this.#dated = { token, refreshAt: at + refreshAfter };

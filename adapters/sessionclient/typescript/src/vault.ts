@@ -1,5 +1,7 @@
 import { isRefreshAfter, isToken, parseObject } from "./answer.ts";
+import { is32Bytes } from "./device.ts";
 import { machine } from "./machine.ts";
+import { Patience } from "./patience.ts";
 import type { ClientStorage } from "./storage.ts";
 
 /** What a client keeps. */
@@ -27,8 +29,7 @@ export class Vault {
   #saves = 0;
   /** How many saves in sequence could not be loaded again. */
   #lost = 0;
-  /** Whether a call of the storage was given up and still goes on. */
-  #stuck = false;
+  readonly #patience = new Patience("the storage");
 
   /** An install id that is given belongs to the app: it takes the place of the one that is kept. */
   constructor(storage: ClientStorage, installId: string | undefined) {
@@ -36,21 +37,26 @@ export class Vault {
     this.#installId = installId;
   }
 
-  /** Returns what is kept, as far as it can be used. */
-  async load(): Promise<Kept> {
+  /**
+   * Returns what is kept, as far as it can be used. The thumbprint of the key is the install id, if
+   * there is one.
+   */
+  async load(thumbprint: string | undefined): Promise<Kept> {
+    const own = thumbprint ?? this.#installId;
+    this.#drop(thumbprint);
     if (this.#unsaved) {
       if (!this.#saving) void this.save(this.#memory);
     } else {
       const before = this.#saves;
       try {
-        const kept = parseKept(await this.#timely(() => this.#storage.load()));
+        const kept = parseKept(await this.#patience.wait(() => this.#storage.load()));
         // What was saved meanwhile is newer.
         if (this.#saves === before) this.#memory = kept;
       } catch {
         // The storage is out: memory has what was kept last.
       }
     }
-    return this.#ours(this.#memory);
+    return ours(this.#memory, own);
   }
 
   /** Keeps something in place of what was kept; {} forgets everything. */
@@ -61,10 +67,10 @@ export class Vault {
     const text = kept.installId === undefined ? null : formatKept(kept);
     let saved = false;
     try {
-      await this.#timely(() => this.#storage.save(text));
+      await this.#patience.wait(() => this.#storage.save(text));
       // A storage that loses what it is given must not cause a session for each request. Another
       // tab may have replaced it already, so only several saves in sequence count.
-      const loaded = parseKept(await this.#timely(() => this.#storage.load()));
+      const loaded = parseKept(await this.#patience.wait(() => this.#storage.load()));
       this.#lost = formatKept(loaded) === formatKept(parseKept(text)) ? 0 : this.#lost + 1;
       saved = this.#lost < maxLost;
     } catch {
@@ -91,7 +97,7 @@ export class Vault {
         await done.catch(() => {});
       };
       const cancel = machine.after(seconds, begin);
-      if (this.#stuck) return void begin();
+      if (this.#patience.stuck) return void begin();
       try {
         this.#storage.lock(begin).catch(begin);
       } catch {
@@ -100,27 +106,23 @@ export class Vault {
     });
   }
 
-  #ours(kept: Kept): Kept {
-    if (this.#installId === undefined || this.#installId === kept.installId) return kept;
-    return { installId: this.#installId };
+  /** Drops the session of another key, which need not be saved any longer. */
+  #drop(thumbprint: string | undefined): void {
+    const { installId } = this.#memory;
+    if (!this.#unsaved || thumbprint === undefined || [undefined, thumbprint].includes(installId)) {
+      return;
+    }
+    this.#memory = {};
+    this.#unsaved = this.#saving = false;
+    this.#saves++;
   }
+}
 
-  /** Waits for the storage, within bounds: a database may never answer. */
-  async #timely<T>(call: () => T | Promise<T>): Promise<T> {
-    if (this.#stuck) throw new Error("the storage does not answer");
-    const result = call();
-    if (!isPromise(result)) return result;
-    let cancel = () => {};
-    const late = new Promise<never>((_, reject) => {
-      cancel = machine.after(machine.storagePatience, () => {
-        this.#stuck = true;
-        const unstick = () => (this.#stuck = false);
-        result.then(unstick, unstick);
-        reject(new Error("the storage does not answer"));
-      });
-    });
-    return Promise.race([result, late]).finally(cancel);
-  }
+/** Returns what is of this installation. */
+function ours(kept: Kept, own: string | undefined): Kept {
+  if (own !== undefined) return kept.installId === own ? kept : { installId: own };
+  // The app no longer has the key that this id is of, without which it cannot be used.
+  return is32Bytes(kept.installId) ? {} : kept;
 }
 
 /** Creates an install id: a random UUID. crypto.randomUUID is missing in pages without https. */
@@ -140,10 +142,6 @@ export function isInstallId(value: unknown): value is string {
     return false;
   const length = [...value].length;
   return length >= 8 && length <= 128;
-}
-
-function isPromise<T>(result: T | Promise<T>): result is Promise<T> {
-  return typeof result === "object" && result !== null && "then" in result;
 }
 
 /** Reads a saved text. What cannot be read counts as not saved. */

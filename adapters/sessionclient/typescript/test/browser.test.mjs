@@ -9,10 +9,7 @@ import { startWorlds } from "./world.mjs";
 const { cases } = JSON.parse(readFileSync(process.env["SESSIONCLIENT_CASES"], "utf8"));
 // Browsers send streams over HTTP/2 only, which needs TLS; and they repeat by themselves what was
 // sent on a connection that closed.
-// This client has no keys of devices.
-const relevant = cases.filter(
-  (each) => !/"(stream|close)":true/.test(JSON.stringify(each)) && !each.needs?.includes("key"),
-);
+const relevant = cases.filter((each) => !/"(stream|close)":true/.test(JSON.stringify(each)));
 const kinds = ["inLocalStorage", "inIndexedDB"];
 
 /** Serves the pages of one origin, and passes the control of worlds on. */

@@ -10,8 +10,6 @@ const [code, extension] = globalThis.Deno ? ["../src", "ts"] : ["../built", "js"
 const exports = await import(`${code}/index.${extension}`);
 const { machine } = await import(`${code}/machine.${extension}`);
 const { cases } = JSON.parse(readFileSync(process.env["SESSIONCLIENT_CASES"], "utf8"));
-// This client has no keys of devices.
-const keyless = cases.filter((each) => !each.needs?.includes("key"));
 
 describe("cases", () => {
   let world;
@@ -22,12 +20,18 @@ describe("cases", () => {
 
   // Deno repeats by itself what was sent on a connection that closed.
   const relevant = globalThis.Deno
-    ? keyless.filter((each) => !/"close":true/.test(JSON.stringify(each)))
-    : keyless;
+    ? cases.filter((each) => !/"close":true/.test(JSON.stringify(each)))
+    : cases;
   assert.notEqual(relevant.length, 0);
   for (const each of relevant) {
     test(each.name, () =>
-      new Case({ exports, machine, storage: exports.inMemory, worlds: world.worlds }).run(each),
+      new Case({
+        exports,
+        machine,
+        storage: exports.inMemory,
+        key: exports.memoryKey,
+        worlds: world.worlds,
+      }).run(each),
     );
   }
 });

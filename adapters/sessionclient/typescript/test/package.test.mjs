@@ -62,9 +62,11 @@ test("the package exports what its types declare, and none of what tests replace
   assert.deepEqual(exported, [
     "SessionClient",
     "SessionError",
+    "browserKey",
     "inIndexedDB",
     "inLocalStorage",
     "inMemory",
+    "memoryKey",
   ]);
   const types = readFileSync(join(app, "package", "dist", "index.d.ts"), "utf8");
   const declared = [...types.matchAll(/^export declare \w+ (\w+)/gm)]

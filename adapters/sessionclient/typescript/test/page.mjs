@@ -8,6 +8,7 @@ const make = (kind, prefix) =>
     exports,
     machine,
     storage: (name) => exports[kind](`${prefix}/${name}`),
+    key: (name) => exports.browserKey(`${kind}/${prefix}/${name}`),
     worlds: "/worlds",
   });
 
@@ -19,7 +20,7 @@ globalThis.runCase = (kind, each) => make(kind, each.name).run(each);
 /** Makes this page one of several in a world. */
 globalThis.join = (kind, world) => {
   tab = make(kind, "tabs");
-  tab.world = world;
+  tab.enter(world);
 };
 globalThis.step = (step) => tab.step(step);
 /** Reports whether a page waits for a Web Lock. */

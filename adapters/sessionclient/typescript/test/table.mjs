@@ -6,10 +6,13 @@ const patience = 60_000; // for everything that a test waits for, in millisecond
 /** A clock and sleeps that the test moves. Deadlines of exchanges stay real. */
 class Clock {
   #time = 1000;
+  /** The clock of the device, in seconds since 1970. */
+  wall = 0;
   #sleepers = new Set();
 
   constructor(machine) {
     machine.now = () => this.#time;
+    machine.wall = () => this.wall;
     machine.random = () => 0.5;
     machine.storagePatience = 60;
     machine.sleep = (seconds, signal) =>
@@ -26,6 +29,7 @@ class Clock {
 
   advance(seconds) {
     this.#time += seconds;
+    this.wall += seconds;
     for (const sleeper of this.#sleepers) {
       if (sleeper.until <= this.#time && this.#sleepers.delete(sleeper)) sleeper.resolve();
     }
@@ -84,20 +88,20 @@ async function until(what, condition) {
 export class Case {
   #clients = new Map();
   #storages = new Map();
+  #keys = new Map();
   #begun = new Map();
 
   /**
-   * package: what the module exports. machine: its hooks. storage: makes one for a name. worlds:
-   * the URL that starts a world.
+   * package: what the module exports. machine: its hooks. storage, key: make one for a name.
+   * worlds: the URL that starts a world.
    */
-  constructor({ exports, machine, storage, worlds }) {
-    Object.assign(this, { exports, storage, worlds });
+  constructor({ exports, machine, storage, key, worlds }) {
+    Object.assign(this, { exports, storage, key, worlds });
     this.clock = new Clock(machine);
   }
 
   async run({ env = {}, steps }) {
-    this.world = await this.post(this.worlds, { env });
-    const now = Date.now;
+    this.enter(await this.post(this.worlds, { env }));
     try {
       for (const [i, step] of steps.entries()) {
         try {
@@ -109,9 +113,14 @@ export class Case {
         }
       }
     } finally {
-      Date.now = now;
       await fetch(this.world.control, { method: "DELETE" });
     }
+  }
+
+  /** Uses a world, and the time that it is there. */
+  enter(world) {
+    this.world = world;
+    this.clock.wall = world.now;
   }
 
   async post(url, body) {
@@ -147,7 +156,12 @@ export class Case {
     return this.#storages.get(name);
   }
 
-  do_client({ as, storage, max_wait, timeout, install_id, app_version, ...unknown }) {
+  keyOf(name) {
+    if (name !== undefined && !this.#keys.has(name)) this.#keys.set(name, this.key(name));
+    return this.#keys.get(name);
+  }
+
+  do_client({ as, storage, key, max_wait, timeout, install_id, app_version, ...unknown }) {
     if (Object.keys(unknown).length > 0) throw new Error("unknown member");
     const watched = new Watched(this.shared(storage));
     const given = {
@@ -155,15 +169,17 @@ export class Case {
       timeoutSeconds: timeout,
       installId: install_id,
       appVersion: app_version,
+      key: this.keyOf(key),
     };
     for (const name of Object.keys(given)) if (given[name] === undefined) delete given[name];
     const client = new this.exports.SessionClient(this.options({ ...given, storage: watched }));
     this.#clients.set(as, { client, watched });
   }
 
-  do_refused(given) {
+  do_refused({ key, install_id, ...given }) {
+    const more = { key: this.keyOf(key), installId: install_id };
     try {
-      new this.exports.SessionClient(this.options(given));
+      new this.exports.SessionClient(this.options({ ...given, ...more }));
     } catch (error) {
       if (error instanceof TypeError) return;
     }
@@ -204,6 +220,16 @@ export class Case {
   async do_token(client, expected) {
     const result = await this.outcome(() => this.#clients.get(client).client.token());
     this.compare(typeof result === "string" ? { token: result !== "" } : result, expected);
+  }
+
+  /** Sends a request with the headers that a client gives for it. */
+  async do_credentials({ client, method, path }, expected) {
+    const url = this.world.application + path;
+    const result = await this.outcome(async () => {
+      const headers = await this.#clients.get(client).client.credentials(method, url);
+      return fetch(url, { method, headers });
+    });
+    this.compare(result, expected);
   }
 
   /** Runs a call, and describes a response or an error. */
@@ -249,8 +275,7 @@ export class Case {
   }
 
   do_device_clock(seconds) {
-    const now = Date.now;
-    Date.now = () => now() + seconds * 1000;
+    this.clock.wall += seconds;
   }
 
   async do_answers(answers) {
