@@ -5,7 +5,7 @@ import { createPair, type Pair, signerOf } from "./web_crypto.ts";
 /**
  * Keeps a key in a database of IndexedDB, which all tabs and workers of one origin share. No script
  * can export it, nor this package. The name is a part of that of the database. It needs a page of
- * https or of this machine.
+ * https or of localhost.
  *
  * If the database fails, so does what needs the key: it is not replaced by itself.
  */

@@ -10,25 +10,36 @@ export class Database {
   }
 
   /**
-   * Runs a transaction, on a connection that is kept, and returns the result of the request that
-   * `ask` returned. Transactions that write run one after another, in all tabs.
+   * Runs a transaction, and returns the result of the request that `ask` returned. The transactions
+   * of all tabs that write run one after another.
    */
   async run(
+    mode: IDBTransactionMode,
+    ask: (store: IDBObjectStore) => IDBRequest,
+  ): Promise<unknown> {
+    const kept = this.#opened;
+    try {
+      return await this.#transact(mode, ask);
+    } catch (error) {
+      if (kept === undefined) throw error;
+      // The connection that was kept may be of no use: some browsers lose those of pages in the
+      // background.
+      if (this.#opened === kept) this.#opened = undefined;
+      return this.#transact(mode, ask);
+    }
+  }
+
+  async #transact(
     mode: IDBTransactionMode,
     ask: (store: IDBObjectStore) => IDBRequest,
   ): Promise<unknown> {
     this.#opened ??= this.#open();
     const connection = await this.#opened;
     return new Promise((resolve, reject) => {
-      try {
-        const transaction = connection.transaction(this.#store, mode);
-        const request = ask(transaction.objectStore(this.#store));
-        transaction.oncomplete = () => resolve(request.result);
-        transaction.onerror = transaction.onabort = () => reject(transaction.error);
-      } catch (error) {
-        this.#opened = undefined; // the browser has closed the connection
-        reject(error);
-      }
+      const transaction = connection.transaction(this.#store, mode);
+      const request = ask(transaction.objectStore(this.#store));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onerror = transaction.onabort = () => reject(transaction.error);
     });
   }
 

@@ -1,10 +1,8 @@
 // Runs the client in real pages: the table of cases, and two tabs that share one storage.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createServer, request } from "node:http";
 import { after, before, describe, test } from "node:test";
-import { Chromium } from "./chromium.mjs";
-import { startWorlds } from "./world.mjs";
+import { startPages, until } from "./pages.mjs";
 
 const { cases } = JSON.parse(readFileSync(process.env["SESSIONCLIENT_CASES"], "utf8"));
 // Browsers send streams over HTTP/2 only, which needs TLS; and they repeat by themselves what was
@@ -12,63 +10,14 @@ const { cases } = JSON.parse(readFileSync(process.env["SESSIONCLIENT_CASES"], "u
 const relevant = cases.filter((each) => !/"(stream|close)":true/.test(JSON.stringify(each)));
 const kinds = ["inLocalStorage", "inIndexedDB"];
 
-/** Serves the pages of one origin, and passes the control of worlds on. */
-function serve(worlds) {
-  const page = (script) =>
-    `<!doctype html><link rel="icon" href="data:,">${script}` +
-    `<script type="module" src="/test/page.mjs"></script>`;
-  const withoutLocks =
-    `<script>Object.defineProperty(Navigator.prototype, "locks", { value: undefined });` +
-    `</script>`;
-  return createServer((incoming, outgoing) => {
-    if (incoming.url.startsWith("/worlds")) {
-      const url = new URL(incoming.url, worlds);
-      const passed = request(
-        url,
-        { method: incoming.method, headers: incoming.headers },
-        (answer) => {
-          outgoing.writeHead(answer.statusCode, answer.headers);
-          answer.pipe(outgoing);
-        },
-      );
-      passed.on("error", () => outgoing.destroy());
-      incoming.pipe(passed);
-    } else if (incoming.url.startsWith("/page")) {
-      outgoing.setHeader("Content-Type", "text/html");
-      outgoing.end(page(incoming.url.endsWith("?without-locks") ? withoutLocks : ""));
-    } else if (/^\/(built|test)\/\w+\.m?js$/.test(incoming.url)) {
-      outgoing.setHeader("Content-Type", "text/javascript");
-      outgoing.end(readFileSync(new URL(`..${incoming.url}`, import.meta.url)));
-    } else {
-      outgoing.writeHead(404).end();
-    }
-  });
-}
-
-/** Waits: what one page writes into localStorage, another sees a moment later. */
-async function until(condition) {
-  for (const end = Date.now() + 60_000; !(await condition());) {
-    assert.ok(Date.now() < end, `timed out: waiting for ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 describe("in a browser", () => {
-  let world, server, origin, browser;
+  let pages, origin, browser;
 
   before(async () => {
-    world = await startWorlds();
-    server = serve(world.worlds);
-    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-    origin = `http://127.0.0.1:${server.address().port}`;
-    browser = new Chromium();
+    pages = await startPages();
+    ({ origin, browser } = pages);
   });
-  after(async () => {
-    await browser.close();
-    server.closeAllConnections();
-    server.close();
-    world.end();
-  });
+  after(() => pages.end());
 
   for (const kind of kinds) {
     describe(kind, () => {

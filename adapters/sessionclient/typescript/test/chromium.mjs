@@ -64,7 +64,15 @@ export class Chromium {
     const ended = new Promise((resolve) => this.process.once("close", resolve));
     this.process.kill("SIGKILL");
     await ended;
-    rmSync(this.home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    // Its processes may write a moment longer.
+    for (const end = performance.now() + 60_000; ;) {
+      try {
+        return rmSync(this.home, { recursive: true, force: true });
+      } catch (error) {
+        if (performance.now() > end) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
   }
 
   #receive({ id, result, error }) {

@@ -3,73 +3,10 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { inMemory, SessionClient, SessionError } from "../built/index.js";
+import { inMemory, SessionError } from "../built/index.js";
 import { leased } from "../built/locks.js";
 import { machine } from "../built/machine.js";
-
-const sessions = "https://sessions.example";
-const application = "https://api.example";
-const refused = (code) => new Response("{}", { status: 401, headers: { "X-Error-Code": code } });
-
-/**
- * A service that grants session.1, session.2, …; and an application that answers with the queued
- * responses, then 200.
- */
-class World {
-  issued = [];
-  sent = [];
-  answers = [];
-
-  fetch = async (input, init) => {
-    const request = new Request(input, init);
-    const seen = {
-      request,
-      input,
-      init,
-      authorization: request.headers.get("Authorization"),
-      body: await request.text(),
-    };
-    if (request.url.startsWith(sessions)) {
-      this.issued.push(seen);
-      return Response.json({ session_token: `session.${this.issued.length}`, refresh_after: 60 });
-    }
-    this.sent.push(seen);
-    return this.answers.shift() ?? new Response("ok");
-  };
-
-  client(options) {
-    return new SessionClient({
-      sessions,
-      application,
-      appVersion: "1.0",
-      platform: "test",
-      fetch: this.fetch,
-      ...options,
-    });
-  }
-}
-
-const patience = 60_000; // for everything that a test waits for, in milliseconds
-
-/** Waits for a promise. */
-function within(what, promise) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`timed out: waiting for ${what}`)), patience);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
-/** Makes deadlines of up to some seconds pass at once during a call. */
-async function impatient(most, call) {
-  const { after } = machine;
-  machine.after = (seconds, run) => after(seconds <= most ? 0 : seconds, run);
-  try {
-    return await within("a call whose deadlines pass", call());
-  } finally {
-    machine.after = after;
-  }
-}
+import { application, impatient, patience, refused, sessions, within, World } from "./fake.mjs";
 
 test("a Request is sent again with its body, method, headers and mode", async () => {
   const world = new World();
