@@ -12,7 +12,7 @@ import { createPair, type Pair, signerOf } from "./web_crypto.ts";
 export function browserKey(name: string = "session"): DeviceKey {
   const pairs = new Database(`sessionclient-key:${name}`, "keys");
   return {
-    load: async () => {
+    signer: async () => {
       const kept = await pairs.run("readonly", (store) => store.get("key"));
       return signerOf(read(kept ?? (await keep(pairs, await createPair()))));
     },
@@ -41,9 +41,9 @@ async function keep(pairs: Database, made: Pair): Promise<unknown> {
 
 /** Reads what is kept. Something else stays as it is: it may be the key of another version. */
 function read(kept: unknown): Pair {
-  const { privateKey, publicKey } = (kept ?? {}) as Partial<Pair>;
-  if (!(privateKey instanceof CryptoKey) || publicKey === undefined) {
+  const { privateKey, jwk } = (kept ?? {}) as Partial<Pair>;
+  if (!(privateKey instanceof CryptoKey) || jwk === undefined) {
     throw new Error("the database does not hold a key");
   }
-  return { privateKey, publicKey };
+  return { privateKey, jwk };
 }

@@ -31,7 +31,7 @@ export class Device {
 
   /** Makes one. The device that was made last saves the work if its key is the same. */
   static async of(signer: DeviceSigner, last: Device | undefined): Promise<Device> {
-    const [algorithm, jwk] = requiredMembers(signer.publicKey);
+    const [algorithm, jwk] = requiredMembers(signer.jwk);
     const members = JSON.stringify(jwk);
     if (last !== undefined && last.#members === members) {
       return new Device(last.installId, last.#header, members, signer);
@@ -78,7 +78,7 @@ export class Devices {
   async load(): Promise<Device> {
     if (this.#owed) await this.forget();
     return this.#do(async () => {
-      const signer = await this.#patience.wait(() => this.#key.load());
+      const signer = await this.#patience.wait(() => this.#key.signer());
       return (this.#last = await Device.of(signer, this.#last));
     });
   }

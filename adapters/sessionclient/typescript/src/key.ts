@@ -1,13 +1,13 @@
 import { createPair, signerOf } from "./web_crypto.ts";
 
-/** The public part of a key: on P-256 (ES256), or for Ed25519 (EdDSA). */
+/** The public part of a key, as a JWK: on P-256 (ES256), or for Ed25519 (EdDSA). */
 export type DevicePublicKey =
   | { readonly kty: "EC"; readonly crv: "P-256"; readonly x: string; readonly y: string }
   | { readonly kty: "OKP"; readonly crv: "Ed25519"; readonly x: string };
 
 /** A key, ready to sign. */
 export interface DeviceSigner {
-  readonly publicKey: DevicePublicKey;
+  readonly jwk: DevicePublicKey;
   /** Signs a message, as WebCrypto does: 64 bytes, for P-256 over the SHA-256 of the message. */
   sign(message: Uint8Array): Promise<ArrayBuffer | Uint8Array>;
 }
@@ -21,26 +21,26 @@ export interface DeviceKey {
    * Returns the key, and makes one if there is none. It is called before each use, so that a key
    * which another tab has forgotten is not used again.
    */
-  load(): DeviceSigner | Promise<DeviceSigner>;
-  /** Forgets the key: the next load makes another one. */
+  signer(): DeviceSigner | Promise<DeviceSigner>;
+  /** Forgets the key: the next signer is another one. */
   forget(): void | Promise<void>;
 }
 
 /** Keeps a key until the page or the process ends. It cannot be exported. */
 export function memoryKey(): DeviceKey {
-  let loading: Promise<DeviceSigner> | undefined;
+  let made: Promise<DeviceSigner> | undefined;
   return {
-    load: () => {
-      if (loading === undefined) {
-        const mine = (loading = createPair().then(signerOf));
+    signer: () => {
+      if (made === undefined) {
+        const mine = (made = createPair().then(signerOf));
         mine.catch(() => {
-          if (loading === mine) loading = undefined;
+          if (made === mine) made = undefined;
         });
       }
-      return loading;
+      return made;
     },
     forget: () => {
-      loading = undefined;
+      made = undefined;
     },
   };
 }

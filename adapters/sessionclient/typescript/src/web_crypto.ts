@@ -2,7 +2,7 @@ import type { DevicePublicKey, DeviceSigner } from "./key.ts";
 
 /** A key whose private part only WebCrypto can use. */
 export interface Pair {
-  readonly publicKey: DevicePublicKey;
+  readonly jwk: DevicePublicKey;
   readonly privateKey: CryptoKey;
 }
 
@@ -13,13 +13,13 @@ export async function createPair(): Promise<Pair> {
     "verify",
   ]);
   const { x = "", y = "" } = await crypto.subtle.exportKey("jwk", made.publicKey);
-  return { publicKey: { kty: "EC", crv: "P-256", x, y }, privateKey: made.privateKey };
+  return { jwk: { kty: "EC", crv: "P-256", x, y }, privateKey: made.privateKey };
 }
 
 /** Returns a key, ready to sign. */
-export function signerOf({ publicKey, privateKey }: Pair): DeviceSigner {
+export function signerOf({ jwk, privateKey }: Pair): DeviceSigner {
   return {
-    publicKey,
+    jwk,
     sign: (message) =>
       crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, privateKey, message.slice()),
   };

@@ -250,14 +250,14 @@ describe("a bound client", () => {
   });
 
   const good = { kty: "EC", crv: "P-256", x: "A".repeat(43), y: "A".repeat(43) };
-  const signing = (publicKey, sign) => ({ load: () => ({ publicKey, sign }) });
+  const signing = (jwk, sign) => ({ signer: () => ({ jwk, sign }) });
   const signs = async () => new Uint8Array(64);
   const secret = new Error("x", { cause: "of the key" });
   const failing = {
-    rejects: { load: () => Promise.reject(secret) },
-    throws: { load: () => assert.fail() },
-    "never answers": { load: () => new Promise(() => {}) },
-    "is none": { load: () => undefined },
+    rejects: { signer: () => Promise.reject(secret) },
+    throws: { signer: () => assert.fail() },
+    "never answers": { signer: () => new Promise(() => {}) },
+    "is none": { signer: () => undefined },
     "has no public part": signing(undefined, signs),
     "is of another curve": signing({ ...good, crv: "P-384" }, signs),
     "has half a point": signing({ ...good, y: undefined }, signs),
@@ -292,7 +292,7 @@ describe("a bound client", () => {
     await client.fetch(`${application}/`);
     let out = true;
     const stubborn = {
-      load: () => key.load(),
+      signer: () => key.signer(),
       forget: () => (out ? Promise.reject(new Error("x")) : key.forget()),
     };
     const storage = inMemory();
@@ -408,9 +408,9 @@ describe("the service", () => {
 
   test("accepts an Ed25519 key of the app's own", async () => {
     const pair = await webcrypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]);
-    const publicKey = await webcrypto.subtle.exportKey("jwk", pair.publicKey);
+    const jwk = await webcrypto.subtle.exportKey("jwk", pair.publicKey);
     const sign = (message) => webcrypto.subtle.sign("Ed25519", pair.privateKey, message);
-    const client = clientOf({ key: { load: () => ({ publicKey, sign }), forget: () => {} } });
+    const client = clientOf({ key: { signer: () => ({ jwk, sign }), forget: () => {} } });
     const answer = await client.fetch(`${world.application}/echo`);
     assert.equal((await answer.json()).binding, "key");
   });

@@ -110,7 +110,7 @@ describe("a key of a browser", () => {
     assert.deepEqual(await tab.call("keysOf", [ofClient()]), before);
   });
 
-  for (const value of ["text", {}, { publicKey: { kty: "EC" }, privateKey: "text" }]) {
+  for (const value of ["text", {}, { jwk: { kty: "EC" }, privateKey: "text" }]) {
     test(`stays if it is something else, until a sign-out: ${JSON.stringify(value)}`, async () => {
       const tab = await openClient();
       await use(tab, ok);

@@ -4,7 +4,8 @@ import { machine } from "../built/machine.js";
 
 export const sessions = "https://sessions.example";
 export const application = "https://api.example";
-export const refused = (code) => new Response("{}", { status: 401, headers: { "X-Error-Code": code } });
+export const refused = (code) =>
+  new Response("{}", { status: 401, headers: { "X-Error-Code": code } });
 
 /**
  * A service that grants session.1, session.2, …; and an application that answers with the queued

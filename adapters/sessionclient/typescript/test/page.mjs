@@ -32,7 +32,7 @@ globalThis.advance = (seconds) => tab.clock.advance(seconds);
 
 /** Returns the public keys that the browser keeps under some names, all asked for at once. */
 globalThis.keysOf = (names) =>
-  Promise.all(names.map(async (name) => (await exports.browserKey(name).load()).publicKey));
+  Promise.all(names.map(async (name) => (await exports.browserKey(name).signer()).jwk));
 globalThis.forget = (name) => exports.browserKey(name).forget();
 
 /** Opens the database of a key, as another script of the page may. */
