@@ -51,7 +51,7 @@ func TestCORS(t *testing.T) {
 		exposed := strings.ToLower(answer.Header.Get("Access-Control-Expose-Headers"))
 		assert.Equal(t,
 			"retry-after, ratelimit, ratelimit-policy, x-request-id, x-error-code, www-authenticate, "+
-				"dpop-nonce", exposed, name)
+				"dpop-nonce, date", exposed, name)
 		assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"), name)
 	}
 	for name, answer := range map[string]harness.Response{
