@@ -56,10 +56,12 @@ func shared(url string, more harness.Env) harness.Env {
 	}.With(more))
 }
 
-// check runs check --strict, again where the storage did not answer within its fixed deadlines: a
-// loaded machine may need longer.
+// check runs check --strict with ports that operators would choose, again where the storage did not
+// answer within its fixed deadlines: a loaded machine may need longer.
 func check(t *testing.T, env harness.Env) (exit harness.Exit) {
 	t.Helper()
+	env = env.With(harness.Env{"OFFLOAD_HTTP_ADDR": "127.0.0.1:8080",
+		"OFFLOAD_OPS_ADDR": "127.0.0.1:9090"})
 	harness.Poll(t, "check has the storage's answer", func() bool {
 		exit = harness.Run(t, env, "check", "--strict")
 		return !harness.Late(exit.Output)
