@@ -67,7 +67,7 @@ func TestTheServiceReceivesOnlyWhatItNeeds(t *testing.T) {
 		conn.Send(t, request("POST", "/app/secret?secret=1", "a body",
 			"Authorization: Bearer {env.HOME}", "Cookie: secret", "X-Secret: secret",
 			"Expect: 100-continue", "TE: trailers", "X-Forwarded-Uri: /secret",
-			"X-Forwarded-Method: DELETE", "Proxy-Authorization: secret", "User-Agent: secret",
+			"X-Forwarded-Method: DELETE", "X-Forwarded-Host: secret", "Proxy-Authorization: secret", "User-Agent: secret",
 			"Accept: secret/secret", "Content-Type: secret/secret"))
 		answer := conn.ReadResponse(t, "POST")
 		for answer.Status == http.StatusContinue {
@@ -80,6 +80,11 @@ func TestTheServiceReceivesOnlyWhatItNeeds(t *testing.T) {
 		assert.Equal(t, []string{"Bearer {env.HOME}"}, asked[0].Header.Values("Authorization"),
 			"text of a client is never expanded")
 		for name, values := range asked[0].Header {
+			if told := map[string]string{"X-Forwarded-Method": "POST", "X-Forwarded-Proto": "http",
+				"X-Forwarded-Host": "example.test"}[name]; told != "" {
+				assert.Equal(t, []string{told}, values, name)
+				continue
+			}
 			assert.Contains(t, []string{"Authorization", "X-Request-Id", "Accept-Encoding", "Via",
 				"Accept", "User-Agent", "Connection", "Content-Length", "X-Forwarded-For",
 				"X-Envoy-Internal", "X-Envoy-Expected-Rq-Timeout-Ms"}, name)

@@ -18,6 +18,7 @@ func session(w http.ResponseWriter) {
 	w.Header().Set("X-Session-Install-Id", "install-12345")
 	w.Header().Set("X-Session-Expires-At", "2026-02-16T13:00:00Z")
 	w.Header().Set("X-Session-Key-Id", "v2-default")
+	w.Header().Set("X-Session-Binding", "none")
 }
 
 // TestFailedVerificationDeniesAccess shows that no request reaches the application if its session

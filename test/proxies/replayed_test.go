@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/offload/sessiond/test/harness"
+	"github.com/offload/sessiond/test/harness/device"
 )
 
 // Traefik cannot be run here: no package registry has it, and it does not build from the Go module
@@ -22,6 +23,7 @@ import (
 type original struct {
 	method, target string
 	authorization  []string
+	proof          string // "" if none
 }
 
 // originals returns requests that clients may send. None of them may affect the sub-request.
@@ -29,12 +31,12 @@ func originals(bearer string) []original {
 	list := []original{}
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH",
 		"TRACE", "PROPFIND"} {
-		list = append(list, original{method, "/app/x", []string{bearer}})
+		list = append(list, original{method, "/app/x", []string{bearer}, ""})
 	}
 	for _, target := range targets {
 		if strings.HasPrefix(target, "/") && !strings.ContainsAny(target, "#") &&
 			!malformed(target) {
-			list = append(list, original{"GET", target, []string{bearer}})
+			list = append(list, original{"GET", target, []string{bearer}, ""})
 		}
 	}
 	return list
@@ -82,11 +84,14 @@ func readTraefik(t *testing.T) traefik {
 	forward := file.HTTP.Middlewares["session"].ForwardAuth
 	require.False(t, forward.Trust)
 	require.False(t, forward.ForwardBody)
-	require.Equal(t, []string{"no-forged-session", "session"},
+	require.Equal(t, []string{"no-forged-session", "session", "no-proof"},
 		file.HTTP.Routers["protected"].Middlewares)
-	require.Equal(t, []string{"no-forged-session"}, file.HTTP.Routers["public"].Middlewares)
-	require.Equal(t, []string{"no-forged-session", "only-a-preflight", "no-body"},
+	require.Equal(t, []string{"no-forged-session", "no-proof"},
+		file.HTTP.Routers["public"].Middlewares)
+	require.Equal(t, []string{"no-forged-session", "no-proof", "only-a-preflight", "no-body"},
 		file.HTTP.Routers["preflight"].Middlewares)
+	require.Equal(t, []string{"no-forged-session"}, file.HTTP.Routers["sessiond"].Middlewares)
+	require.Equal(t, map[string]string{"DPoP": ""}, file.HTTP.Middlewares["no-proof"].Headers.Custom)
 	require.EqualValues(t, 1, file.HTTP.Middlewares["no-body"].Buffering.Largest)
 	removed := file.HTTP.Middlewares["only-a-preflight"].Headers.Custom
 	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
@@ -113,6 +118,9 @@ func (f traefik) ask(o original) string {
 	for _, line := range o.authorization {
 		text += "Authorization: " + line + "\r\n"
 	}
+	if o.proof != "" {
+		text += "Dpop: " + o.proof + "\r\n"
+	}
 	return text + "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Host: example.test\r\nX-Forwarded-Method: " + o.method +
 		"\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Uri: " + o.target +
 		"\r\nX-Request-Id: mine-1\r\nAccept-Encoding: gzip\r\n\r\n"
@@ -121,7 +129,7 @@ func (f traefik) ask(o original) string {
 func TestTraefikSubRequests(t *testing.T) {
 	t.Parallel()
 	example := readTraefik(t)
-	require.Equal(t, []string{"Authorization", "X-Request-Id"}, example.requests)
+	require.Equal(t, []string{"Authorization", "DPoP", "X-Request-Id"}, example.requests)
 	service := harness.Serve(t, nil)
 	token := service.Token(t, installation)
 	conn := service.Dial(t)
@@ -135,12 +143,37 @@ func TestTraefikSubRequests(t *testing.T) {
 	}
 	for code, authorization := range map[string][]string{"unauthorized": nil,
 		"invalid_token": {"Bearer " + token, "Bearer " + token}} {
-		conn.Send(t, example.ask(original{"POST", "/app/x", authorization}))
+		conn.Send(t, example.ask(original{"POST", "/app/x", authorization, ""}))
 		assertRefusal(t, conn.ReadResponse(t, "GET"), code, "mine-1", nil)
 	}
 	service.Clock.Advance(time.Hour)
-	conn.Send(t, example.ask(original{"POST", "/app/x", []string{"Bearer " + token}}))
+	conn.Send(t, example.ask(original{"POST", "/app/x", []string{"Bearer " + token}, ""}))
 	assertRefusal(t, conn.ReadResponse(t, "GET"), "expired_token", "mine-1", nil)
+}
+
+// TestTraefikAsksAboutBoundSessions replays a request with a proof: what Traefik says of the original
+// request is what the proof must be for.
+func TestTraefikAsksAboutBoundSessions(t *testing.T) {
+	t.Parallel()
+	example := readTraefik(t)
+	service := harness.Serve(t, binding.With(harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1",
+		"OFFLOAD_PUBLIC_ORIGINS": "https://example.test"}))
+	phone, now := device.New(1), service.Clock.Now()
+	issued := device.For(http.MethodPost, "https://example.test"+harness.IssuePath, now)
+	token := service.Token(t, phone.Thumbprint, harness.Header{"DPoP", phone.Proof(issued)})
+	conn := service.Dial(t)
+	for target, code := range map[string]string{"/app/x": "", "/app/x?a=b": "", "/app/%78": "",
+		"/app/y": "invalid_proof", "/app//x": "invalid_proof"} {
+		proof := phone.Proof(device.For("PUT", "https://example.test/app/x", now).ForToken(token))
+		conn.Send(t, example.ask(original{"PUT", target, []string{"DPoP " + token}, proof}))
+		answer := conn.ReadResponse(t, "GET")
+		if code != "" {
+			assertRefusal(t, answer, code, "mine-1", nil)
+			continue
+		}
+		require.Equal(t, http.StatusOK, answer.Status, "%s: %s", target, answer.Body)
+		assert.Equal(t, "key", answer.Header.Get("X-Session-Binding"))
+	}
 }
 
 // assertSession fails unless the headers that the proxy copies describe the session, each once, and
@@ -155,7 +188,7 @@ func assertSession(t *testing.T, answer harness.Response, copied []string) {
 	}
 	assert.Equal(t, map[string]string{
 		"X-Session-Install-Id": encoded, "X-Session-Expires-At": "2026-02-16T13:00:00Z",
-		"X-Session-Key-Id": "v2-default",
+		"X-Session-Key-Id": "v2-default", "X-Session-Binding": "none",
 	}, found)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/test/harness"
+	"github.com/offload/sessiond/test/harness/device"
 	"github.com/offload/sessiond/test/harness/proxy"
 	"github.com/offload/sessiond/test/pki"
 )
@@ -67,8 +68,8 @@ func TestTLS(t *testing.T) {
 			t.Run(name+" "+version, func(t *testing.T) {
 				t.Parallel()
 				pair := pki.New(t, "localhost")
-				s := &site{service: harness.Serve(t, harness.Env{
-					"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1"}), application: startApplication(t)}
+				s := &site{service: harness.Serve(t, harness.Env{"OFFLOAD_TRUSTED_PROXIES": "127.0.0.1",
+					"OFFLOAD_SESSION_BINDING": "accept"}), application: startApplication(t)}
 				s.token = s.service.Token(t, installation)
 				s.proxy = start(t, pair, s.service.Public, s.application.addr())
 				s.client = s.service.Through(t, s.proxy.Addr).Over(t, pki.Trust(pair), protocols)
@@ -76,6 +77,7 @@ func TestTLS(t *testing.T) {
 				seen := s.assertAdmitted(t, s.client.Send(t, "GET", "/app/x", "",
 					harness.Bearer(s.token), harness.Header{"X-Forwarded-Proto", "http"}), "forged")
 				assert.Equal(t, []string{"https"}, seen.Header.Values("X-Forwarded-Proto"))
+				s.assertBinds(t, "https://"+s.proxy.Addr)
 			})
 		}
 		t.Run(name+" old versions", func(t *testing.T) {
@@ -102,9 +104,10 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 		if !p.plainHTTP2 {
 			return
 		}
-		s := startSite(t, p, nil)
+		s := startSite(t, p, harness.Env{"OFFLOAD_SESSION_BINDING": "accept"})
 		s.client = s.client.Over(t, nil, func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
 		s.assertChecked(t, true)
+		s.assertBinds(t, "http://"+s.proxy.Addr)
 	})
 }
 
@@ -169,4 +172,25 @@ func (s *site) assertChecked(t *testing.T, http2 bool) {
 		assert.Empty(t, requests[0].named("X-HTTP-Method-Override"))
 	}
 	assert.Equal(t, http.StatusOK, s.client.Send(t, "GET", "/v1/health", "").Status)
+}
+
+// assertBinds fails unless a bound session is issued and verified under the origin of the proxy and
+// no other.
+func (s *site) assertBinds(t *testing.T, origin string) {
+	t.Helper()
+	phone, now := device.New(1), s.service.Clock.Now()
+	token := s.client.Token(t, phone.Thumbprint, harness.Header{"DPoP",
+		phone.Proof(device.For("POST", origin+harness.IssuePath, now))})
+	for uri, status := range map[string]int{origin + "/app/x": http.StatusOK,
+		"http://sessiond/app/x":                                http.StatusUnauthorized,
+		strings.Replace(origin, "http", "https", 1) + "/app/x": http.StatusUnauthorized} {
+		answer := s.client.Send(t, "PUT", "/app/x?a=b", "a body",
+			harness.Header{"Authorization", "DPoP " + token}, harness.Header{"X-Forwarded-Host", "sessiond"},
+			harness.Header{"DPoP", phone.Proof(device.For("PUT", uri, now).ForToken(token))})
+		assert.Equal(t, status, answer.Status, "%s: %s", uri, answer.Body)
+	}
+	requests := s.application.take()
+	require.Len(t, requests, 1)
+	assert.Equal(t, []string{"key"}, requests[0].named("X-Session-Binding"))
+	assert.Empty(t, requests[0].Header.Values("DPoP"))
 }

@@ -1,15 +1,15 @@
 -- Verifies the session of a request with sessiond. Usage: http-request lua.verify_session SOCKET,
 -- where SOCKET is bound by a proxy that leads to sessiond.
 --
--- On 200 it sets txn.session_valid, txn.session_install_id, txn.session_expires_at and
--- txn.session_key_id. A 401 is returned to the client unchanged. In all other cases, including an
+-- On 200 it sets txn.session_valid, txn.session_install_id, txn.session_expires_at,
+-- txn.session_key_id and txn.session_binding. A 401 is returned to the client unchanged. In all other cases, including an
 -- error of the script, it sets nothing: the configuration must refuse requests without
 -- txn.session_valid.
 --
 -- The filter sessiond_body refuses trailers, and drops the body of a preflight.
 
--- kept lists the headers of a refusal that are returned to the client.
-local kept = {"content-type", "cache-control", "www-authenticate", "x-error-code"}
+-- kept lists the headers of a refusal that are returned to the client, beside WWW-Authenticate.
+local kept = {"content-type", "cache-control", "x-error-code", "dpop-nonce"}
 
 -- only returns the value of a header that was sent exactly once, else nil.
 local function only(headers, name)
@@ -20,22 +20,41 @@ local function only(headers, name)
 	return nil
 end
 
--- longest is the length of credentials, in bytes, up to which the service is asked. It would answer
--- 431 to much longer ones.
-local longest = 8192
+-- The service would answer 431 to credentials above its bounds. They are invalid in any case, so
+-- short invalid ones take their place. A token has 4096 bytes at most, a proof 8192. A proof holds the
+-- path too, so that a path which is longer together with it has no valid proof.
+local longest_authorization, longest_proof, longest_proof_and_path = 4608, 8192, 11000
+
+-- all returns the lines of a header, each line above a length replaced; nil if there are none.
+local function all(values, longest, replacement)
+	if values == nil then
+		return nil
+	end
+	local list = {}
+	for i = 0, #values do
+		local value = values[i]
+		if #value > longest then
+			value = replacement
+		end
+		table.insert(list, value)
+	end
+	return list
+end
 
 local function verify_session(txn, socket)
 	local sent = {["x-request-id"] = {txn:get_var("txn.request_id")}}
-	-- All Authorization lines: rejecting more than one is up to the service.
-	local credentials = txn.http:req_get_headers()["authorization"]
-	if credentials ~= nil then
-		sent["authorization"] = {}
-		for i = 0, #credentials do
-			local value = credentials[i]
-			if #value > longest then
-				value = "Bearer -" -- invalid too
-			end
-			table.insert(sent["authorization"], value)
+	local headers = txn.http:req_get_headers()
+	-- All lines: rejecting more than one is up to the service.
+	sent["authorization"] = all(headers["authorization"], longest_authorization, "Bearer -")
+	sent["dpop"] = all(headers["dpop"], longest_proof, "-")
+	if sent["dpop"] ~= nil then
+		-- The request that the proof must be for, without its query.
+		local path = txn.f:path()
+		sent["x-forwarded-method"] = {txn.f:method()}
+		sent["x-forwarded-proto"] = {only(headers, "x-forwarded-proto")} -- set by the configuration
+		sent["x-forwarded-host"] = {only(headers, "host")}
+		if #path + #sent["dpop"][1] <= longest_proof_and_path then
+			sent["x-forwarded-uri"] = {path}
 		end
 	end
 	-- An address instead of a name, because HAProxy would resolve a name, whatever dst says.
@@ -44,7 +63,7 @@ local function verify_session(txn, socket)
 		return
 	end
 	if answer.status == 401 then
-		local headers = {}
+		local headers = {["www-authenticate"] = all(answer.headers["www-authenticate"], math.huge)}
 		for _, name in ipairs(kept) do
 			local value = only(answer.headers, name)
 			if value ~= nil then
@@ -53,19 +72,21 @@ local function verify_session(txn, socket)
 		end
 		-- A page of another origin may read it.
 		headers["access-control-allow-origin"] = {"*"}
-		headers["access-control-expose-headers"] = {"WWW-Authenticate, X-Error-Code, X-Request-ID, Retry-After"}
+		headers["access-control-expose-headers"] = {"WWW-Authenticate, DPoP-Nonce, X-Error-Code, X-Request-ID, Retry-After"}
 		txn:done(txn:reply{status = 401, reason = "Unauthorized", headers = headers, body = answer.body})
 		return
 	end
 	local id = only(answer.headers, "x-session-install-id")
 	local expires = only(answer.headers, "x-session-expires-at")
 	local key = only(answer.headers, "x-session-key-id")
-	if answer.status ~= 200 or id == nil or expires == nil or key == nil then
+	local binding = only(answer.headers, "x-session-binding")
+	if answer.status ~= 200 or id == nil or expires == nil or key == nil or binding == nil then
 		return
 	end
 	txn:set_var("txn.session_install_id", id)
 	txn:set_var("txn.session_expires_at", expires)
 	txn:set_var("txn.session_key_id", key)
+	txn:set_var("txn.session_binding", binding)
 	txn:set_var("txn.session_valid", true)
 end
 
