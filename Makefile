@@ -140,6 +140,8 @@ test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## what takes longer:
 	./test/typescript.sh
 	$(call SAY,session client in TypeScript)
 	GO=$(GO) ./test/clients-typescript.sh
+	$(call SAY,proofs of device keys by other libraries$(comma) and ours checked by one)
+	GO=$(GO) ./test/proofs.sh
 	$(call SAY,syntax of the session client in Swift)
 	./test/clients-swift.sh
 	$(call SAY,session clients of the documentation$(comma) and a browser)
