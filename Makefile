@@ -32,7 +32,7 @@ MODULES := test/peers test/storage test/bench test/clients test/faults test/soak
 
 .DEFAULT_GOAL := help
 .PHONY: help run build man test test-unit test-suites test-modules test-python test-long check lint vulnerabilities parts \
-	generate image release verify fuzz bench bench-check siege faults fleets soak
+	generate image release verify fuzz bench bench-bound bench-check siege faults fleets soak
 
 SAY = @echo "== $(1)"
 
@@ -184,6 +184,10 @@ fuzz: ## run each fuzz target for FUZZTIME
 bench: parts ## measure what sessiond does beside peers and lower bounds, into docs/performance.md
 	cd test/bench && $(GO) run ./compare -table $(CURDIR)/cmd/sessiond/docs/performance.md -short $(CURDIR)/README.md
 	cd test/bench && $(GO) run ./scale -page $(CURDIR)/cmd/sessiond/docs/performance.md
+
+bench-bound: parts ## measure bound sessions and a million installations beside those without a key, into docs/bound.md
+	cd test/bench && $(GO) test -count=1 -v -timeout 30m ./bound -installations 1000000 \
+		-page $(CURDIR)/cmd/sessiond/docs/bound.md
 
 bench-check: parts ## fail if a ratio is worse by 15% than in test/bench/results.json
 	cd test/bench && $(GO) run ./compare -check
