@@ -56,7 +56,7 @@ func assertRoutes(t *testing.T, client *harness.Client, backend *upstream) {
 }
 
 // others are the folders of examples that are not of proxies; test/deploy and test/watch have them.
-var others = []string{"compose", "grafana", "image", "kubernetes", "prometheus", "systemd"}
+var others = []string{"compose", "grafana", "image", "kubernetes", "prometheus", "redis", "systemd"}
 
 // TestEveryExampleIsStarted fails for a file of a proxy that no test starts or reads.
 func TestEveryExampleIsStarted(t *testing.T) {
