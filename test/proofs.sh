@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Has proofs of device keys (DPoP) that other libraries make judged by the real binary, and proofs of
-# ours by another library: npm's dpop and oauth4webapi, and requests-oauth2client from PyPI. They are
+# our session client by another library: npm's dpop and oauth4webapi, and requests-oauth2client from PyPI. They are
 # pinned and hashed in test/peers/proofs, and installed into .tools. Needs Node.js 20 and what
 # test/python.sh needs.
 set -euo pipefail
@@ -36,5 +36,5 @@ trap finish EXIT
 serve OFFLOAD_SESSION_BINDING=accept
 cp "$peers/proofs.mjs" "$home/"
 node "$home/proofs.mjs" "http://$address"
-"${GO:-go}" -C test/peers run ./proofs/ours >"$work/ours"
+"${GO:-go}" -C test/peers run ./proofs/ours "http://$address" >"$work/ours"
 PYTHONDONTWRITEBYTECODE=1 "$python" "$peers/proofs.py" "http://$address" <"$work/ours"
