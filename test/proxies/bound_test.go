@@ -182,6 +182,14 @@ func TestBoundSessionsAreRefusedWithoutTheirProof(t *testing.T) {
 			request("GET", "/app/x", "", s.with(elsewhere)...), "example.test", "other.test", 1)),
 			"invalid_proof", "a proof for another host, replayed to it here")
 
+		// Requests whose path or host is not known.
+		for _, start := range []string{"OPTIONS * HTTP/1.1\r\nHost: example.test\r\n",
+			"GET /app/x HTTP/1.0\r\n", "GET /app/x HTTP/1.0\r\nHost:\r\n"} {
+			answer := s.client.Exchange(t, "GET", start+authorization+"\r\n"+proof+"\r\n\r\n")
+			assert.Less(t, answer.Status, 500, start)
+			s.application.assertNothing(t, start)
+		}
+
 		unauthorized := sent()
 		challenges := []string{`Bearer realm="offload"`, bindingChallenge}
 		if p.example == "nginx" {

@@ -151,8 +151,8 @@ func TestTraefikSubRequests(t *testing.T) {
 	assertRefusal(t, conn.ReadResponse(t, "GET"), "expired_token", "mine-1", nil)
 }
 
-// TestTraefikAsksAboutBoundSessions replays a request with a proof: what Traefik says of the original
-// request is what the proof must be for.
+// TestTraefikAsksAboutBoundSessions replays a request with a proof, which must be for what Traefik
+// says of the original request.
 func TestTraefikAsksAboutBoundSessions(t *testing.T) {
 	t.Parallel()
 	example := readTraefik(t)

@@ -30,8 +30,8 @@ const (
 	issueURI = "https://sessions.example.com/v1/sessions/anonymous"
 	orderURI = "https://api.example.com/orders/1"
 	devices  = 512
-	// step is the time between two requests: short enough that an installation has several grants in
-	// its window, and long enough that none is refused.
+	// step is the time between two requests: an installation has several grants in its window, and
+	// none is refused.
 	step = 50 * time.Millisecond
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"runtime"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ const perAddress = 4
 func decisions(digester throttle.Digester, installation int, renews, bound bool) throttle.Checks {
 	id := "installation-" + strconv.Itoa(installation)
 	address := client(installation / perAddress)
-	network := fmt.Sprint(address.AsSlice()[:3])
+	network := netip.PrefixFrom(address, 24).Masked().String()
 	check := func(dimension throttle.Dimension, text string) throttle.Check {
 		return throttle.Check{Dimension: dimension, Subject: digester.Subject(dimension, text),
 			Limit: limits.Of(dimension), Window: window}
@@ -82,8 +83,8 @@ func row(storage string, took, memory [2]float64, remains string) string {
 		memory[0], memory[1], remains)
 }
 
-// TestInstallations lets very many installations enrol and renew within one window, at the storage in
-// memory and at a Redis server, and looks at what remains one window later.
+// TestInstallations lets very many installations enrol and renew within one window, at the storage
+// in memory and at a Redis server, and looks at what remains one window later.
 func TestInstallations(t *testing.T) {
 	table := fmt.Sprintf("%s installations enrol and renew; each cell is without a key → bound.\n\n",
 		grouped(*installations)) +

@@ -49,7 +49,7 @@ local function verify_session(txn, socket)
 	sent["dpop"] = all(headers["dpop"], longest_proof, "-")
 	if sent["dpop"] ~= nil then
 		-- The request that the proof must be for, without its query.
-		local path = txn.f:path()
+		local path = txn.f:path() or "" -- OPTIONS * has none
 		sent["x-forwarded-method"] = {txn.f:method()}
 		sent["x-forwarded-proto"] = {only(headers, "x-forwarded-proto")} -- set by the configuration
 		sent["x-forwarded-host"] = {only(headers, "host")}
