@@ -2,7 +2,7 @@
 # .parts.
 
 GO        ?= go
-FUZZTIME  ?= 10s
+FUZZTIME  ?= 6s
 comma     := ,
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   := -X github.com/offload/sessiond/bootstrap.Version=$(VERSION)
