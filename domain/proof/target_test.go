@@ -76,6 +76,12 @@ func TestOwnTarget(t *testing.T) {
 	clear.URI = "x/../no/path"
 	assert.Equal(t, proof.ReasonURI,
 		judgedFor(t, clear.Target(public), "POST", "https://a.example/no/path"))
+	// Some servers take # for a part of the path, so it is another one than the proof is for.
+	clear.URI = "/x#/../y"
+	assert.Equal(t, proof.ReasonURI,
+		judgedFor(t, clear.Target(public), "POST", "https://a.example/x"))
+	clear.URI = "/x?y#z"
+	assert.Empty(t, judgedFor(t, clear.Target(public), "POST", "https://a.example/x"))
 	clear.URI, clear.Host = path, "a b"
 	assert.Equal(t, proof.ReasonURI, judgedFor(t, clear.Target(nil), "POST", "http://a b"+path))
 }
@@ -168,6 +174,9 @@ func TestOriginalTarget(t *testing.T) {
 		"told, a path that no URI has": {told(func(r *proof.Request) {
 			r.Forwarded.URI = []string{"/x\\y"}
 		}), "htu"},
+		"told, a path with a fragment": {told(func(r *proof.Request) {
+			r.Forwarded.URI = []string{"/x#/../y"}
+		}), "htu"},
 		"told by a stranger": {told(func(r *proof.Request) { r.Trusted = false }), "htm"},
 		"told elsewhere": {told(func(r *proof.Request) {
 			r.URI = verifyPath + "er"
@@ -195,6 +204,9 @@ func TestOriginalTarget(t *testing.T) {
 		"Envoy, the root":      {envoy(func(r *proof.Request) { r.URI = verifyPath + "/" }), "htu"},
 		"Envoy, two slashes": {envoy(func(r *proof.Request) {
 			r.URI = verifyPath + "//x"
+		}), "htu"},
+		"Envoy, a path with a fragment": {envoy(func(r *proof.Request) {
+			r.URI = verifyPath + "/x#y"
 		}), "htu"},
 		"Envoy, a stranger": {envoy(func(r *proof.Request) { r.Trusted = false }), "htu"},
 	} {

@@ -138,7 +138,7 @@ class Binding:
         if proof.method != method:
             raise sessionauth.InvalidProof("htm")
         split = _split(proof.uri)
-        if split is None or split[1] != _path(path) or split[0] not in self._origins:
+        if split is None or split[1] != _sent_path(path) or split[0] not in self._origins:
             raise sessionauth.InvalidProof("htu")
         self._check_time(proof, now)
         return proof
@@ -416,6 +416,16 @@ def _path(text: str) -> Optional[str]:
         return None
     decoded = _decode_unreserved(text)
     return None if decoded is None else _remove_dot_segments(decoded)
+
+
+def _sent_path(text: str) -> Optional[str]:
+    """Returns the path that a client sent, in normal form.
+
+    It has no fragment, which clients do not send: servers take # for a part of the path, so a
+    captured proof for one path would be good for every other that begins like it.
+    """
+    path = text.partition("?")[0]
+    return None if "#" in path else _path(path)
 
 
 def _remove_dot_segments(path: str) -> str:

@@ -109,3 +109,16 @@ def test_install_ids_in_the_form_of_a_thumbprint(case: Dict[str, Any]) -> None:
     """Without a proof, an ID is unbound or, if it has that form, rejected."""
     if case["proof_jkt"] is None:
         assert sessionauth.is_thumbprint(case["install_id"]) == (case["expect"] != "unbound")
+
+
+def test_path_of_a_request_has_no_fragment() -> None:
+    """Some servers take # for a part of the path, so it is another one than the proof is for."""
+    case = next(each for each in DPOP["cases"] if each["expect"] == "valid")
+    for suffix, accepted in {"": True, "?a=b#c": True, "#c": False, "#/../c?a": False}.items():
+        changed = {**case, "uri": case["uri"].partition("?")[0] + suffix}
+        if accepted:
+            verdict(changed)
+            continue
+        with pytest.raises(sessionauth.InvalidProof) as refused:
+            verdict(changed)
+        assert refused.value.reason == "htu"
