@@ -54,16 +54,18 @@ local function put(ring, slot, at, life)
   call('PEXPIRE', ring.key, life)
 end
 
--- widen rewrites the ring with room for limit grants, oldest first. It is the only write whose size
--- grows with the ring. It happens once for a subject whose limit was raised while its ring was
--- full.
+-- widen rewrites the ring with twice the room, but none for more grants than limit, oldest first. It
+-- is the only write whose size grows with the ring. It happens where the ring has wrapped, and a
+-- subject then gets more grants in a window than before. Room for limit grants at once would let
+-- three grants take as much memory as thousands, for as many subjects as somebody has addresses.
 local function widen(ring, limit)
   local cut = HEAD + SLOT * ring.tail
   local grants = call('GETRANGE', ring.key, cut, -1) .. call('GETRANGE', ring.key, HEAD, cut - 1)
+  local slots = math.min(2 * ring.count, limit)
   ring.tail = ring.count
-  local whole = header(ring) .. grants .. string.rep('\0', SLOT * (limit - ring.count))
+  local whole = header(ring) .. grants .. string.rep('\0', SLOT * (slots - ring.count))
   call('SET', ring.key, whole)
-  ring.near, ring.slots = whole:sub(1, NEAR), limit
+  ring.near, ring.slots = whole:sub(1, NEAR), slots
 end
 
 -- take adds a grant. It drops no grant that counts: the oldest is replaced only after it left the

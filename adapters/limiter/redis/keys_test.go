@@ -144,6 +144,28 @@ func TestBoundsMemoryOfSubject(t *testing.T) {
 	}
 }
 
+// TestMemoryFollowsGrantsWhereRingWraps gives a subject a few grants in each window, so that its
+// ring wraps and grows, under a large limit. It never takes more than twice what it needs.
+func TestMemoryFollowsGrantsWhereRingWraps(t *testing.T) {
+	const limit = 10_000
+	server := redisserver.Start(t)
+	storage := open(t, server.URL(), patient).UnderSuite("wraps:")
+	now, given := start, ledger{}
+	for _, most := range []int{2, 3, 7, 5, 60} { // grants in a window
+		for range 3 * most {
+			now = now.After(window/time.Duration(most) - time.Millisecond)
+			decision := decide(t, storage, now, check(1, limit))
+			require.False(t, decision.Refused())
+			given = append(given, now)
+			counted := limit - given.state(check(1, limit), now).Remaining
+			answer := server.Do(t, "STRLEN", storage.Key(check(1, limit)))
+			size, err := answer.AsInt64()
+			require.NoError(t, err)
+			require.LessOrEqual(t, size, int64(8+8*2*max(counted, 8)), "with %d grants", counted)
+		}
+	}
+}
+
 // TestBytesOfDecisionDoNotGrowWithLimit counts the bytes that the scripts read and write.
 func TestBytesOfDecisionDoNotGrowWithLimit(t *testing.T) {
 	server := redisserver.Start(t)
