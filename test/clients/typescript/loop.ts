@@ -13,8 +13,8 @@ const wait = (seconds: number) => new Promise((done) => setTimeout(done, seconds
 const request = (install_id: string): components["schemas"]["SessionRequest"] => ({ install_id, app_version: "1.0", platform: "ios" });
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 
-// Each code narrows its message: the compiler knows all three codes, and that there is no fourth.
-function remedy(problem: Problem): "anew" | "forget" | "renew" {
+// Each code narrows its message: the compiler knows all five codes, and that there is no sixth.
+function remedy(problem: Problem): "anew" | "forget" | "renew" | "prove" {
   switch (problem.code) {
     case "unauthorized":
       assert.equal(problem.message satisfies "Missing bearer token", "Missing bearer token");
@@ -25,6 +25,12 @@ function remedy(problem: Problem): "anew" | "forget" | "renew" {
     case "expired_token":
       assert.equal(problem.message satisfies "Session token expired", "Session token expired");
       return "renew";
+    case "invalid_proof":
+      assert.equal(problem.message satisfies "Invalid proof of possession", "Invalid proof of possession");
+      return "prove";
+    case "proof_nonce_required":
+      assert.equal(problem.message satisfies "Proof needs a nonce", "Proof needs a nonce");
+      return "prove";
   }
 }
 

@@ -3,9 +3,12 @@
 package browser
 
 import (
+	"os"
 	"os/exec"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -27,5 +30,18 @@ func command(t testing.TB, args ...string) *exec.Cmd {
 	require.NoError(t, err, "chromium is not installed: run make test-long, which installs it")
 	return exec.Command(path, append([]string{"--headless", "--no-sandbox", "--disable-gpu",
 		"--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
-		"--user-data-dir=" + t.TempDir()}, args...)...)
+		"--user-data-dir=" + folder(t)}, args...)...)
+}
+
+// folder returns a folder that is removed at the end of the test. Processes of a browser that has
+// been killed write to it for a moment, so that one attempt may not suffice.
+func folder(t testing.TB) string {
+	t.Helper()
+	name, err := os.MkdirTemp("", "chromium")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		assert.Eventually(t, func() bool { return os.RemoveAll(name) == nil }, time.Minute,
+			10*time.Millisecond, "the folder of the browser can be removed")
+	})
+	return name
 }
