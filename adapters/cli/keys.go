@@ -3,10 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,30 +57,6 @@ type SigningKeys struct {
 	Notes []string
 }
 
-// KeysReport describes a keyset, and a change to it if there was one. It never contains key
-// material.
-type KeysReport struct {
-	// Done describes in one line what the command did. It is empty for list.
-	Done string `json:"done,omitempty"`
-	// Notes are lines that the operator should read, such as a warning that no key signs.
-	Notes   []string    `json:"notes,omitempty"`
-	Keys    []KeyLine   `json:"keys"`
-	Changes []KeyChange `json:"changes"`
-}
-
-// KeyLine describes one key. Next is nil if no change is scheduled.
-type KeyLine struct {
-	Key
-	Next *KeyChange `json:"next_change"`
-}
-
-// KeyChange is a keys.Change with the names of its members.
-type KeyChange struct {
-	At    time.Time  `json:"at"`
-	ID    keys.ID    `json:"id"`
-	State keys.State `json:"state"`
-}
-
 // newKeys returns the group of commands that manage a keyset file.
 func newKeys(commands Commands) *cobra.Command {
 	group := prepare(&cobra.Command{
@@ -122,93 +95,6 @@ func onKeyset(commands Commands, command *cobra.Command, listed ...string) *cobr
 		"Configuration flags that name or describe the keyset are accepted too: see\n" +
 		"sessiond --help."
 	return prepare(command)
-}
-
-// newKeyFlags holds the flags of a command that adds a key.
-type newKeyFlags struct {
-	algorithm, id string
-	signAfter     time.Duration
-	force         bool
-}
-
-func (f *newKeyFlags) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&f.id, "kid", "",
-		"key id, 1 to 64 characters from A-Z a-z 0-9 . _ - "+
-			"(default: generated from date and random characters)")
-	flags.DurationVar(&f.signAfter, "sign-after", 0,
-		"time until the key signs (default: "+defaultWaits()+")")
-	flags.BoolVar(&f.force, "force", false, "do it even if a safety check fails")
-}
-
-// addAlgorithm adds --alg.
-func (f *newKeyFlags) addAlgorithm(flags *pflag.FlagSet) {
-	flags.StringVar(&f.algorithm, "alg", "", anyAlgorithm()+" (default: that of the signing key, else "+
-		string(keys.DefaultAlgorithm)+")")
-}
-
-// anyAlgorithm returns the words that --alg takes, as alternatives in a sentence.
-func anyAlgorithm() string { return keys.Either(keys.Algorithms()) }
-
-// defaultWaits returns how long a new key of each algorithm waits by default. Algorithms in a row
-// with the same wait share it.
-func defaultWaits() string {
-	var waits strings.Builder
-	last := time.Duration(-1)
-	for _, algorithm := range keys.Algorithms() {
-		switch wait := algorithm.SignAfter(); {
-		case wait == last:
-			waits.WriteString(" and " + string(algorithm))
-		case waits.Len() > 0:
-			waits.WriteString(", ")
-			fallthrough
-		default:
-			waits.WriteString(shortDuration(wait) + " for " + string(algorithm))
-			last = wait
-		}
-	}
-	return waits.String()
-}
-
-// shortDuration returns d as people write it: 24h, not 24h0m0s.
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, zero) {
-			text = text[:len(text)-len("0s")]
-		}
-	}
-	return text
-}
-
-func (f *newKeyFlags) read(command *cobra.Command) (NewKey, error) {
-	wanted := NewKey{Algorithm: f.algorithm, Force: f.force}
-	if command.Flags().Changed("kid") {
-		var err error
-		if wanted.ID, err = keyID(command, "--kid", f.id); err != nil {
-			return NewKey{}, err
-		}
-	}
-	if command.Flags().Changed("sign-after") {
-		if f.signAfter < 0 {
-			return NewKey{}, &usageError{command.CommandPath(), "--sign-after must not be negative"}
-		}
-		wanted.SignAfter = &f.signAfter
-	}
-	if _, ok := keys.ParseAlgorithm(f.algorithm); !ok && f.algorithm != "" {
-		return NewKey{}, &usageError{command.CommandPath(), "--alg must be " + anyAlgorithm()}
-	}
-	return wanted, nil
-}
-
-// keyID parses the key id in an argument. The error does not contain the id, which may be anything,
-// a secret for example.
-func keyID(command *cobra.Command, argument, text string) (keys.ID, error) {
-	id, ok := keys.ParseID(text)
-	if !ok {
-		return "", &usageError{command.CommandPath(),
-			argument + " must be 1 to 64 characters from A-Z a-z 0-9 . _ -"}
-	}
-	return id, nil
 }
 
 func newKeysCreate(commands Commands) *cobra.Command {
@@ -394,60 +280,4 @@ func exportSigningKeys(commands Commands, command *cobra.Command, force bool) er
 	}
 	_, err = fmt.Fprintln(command.OutOrStdout(), exported.Object)
 	return err
-}
-
-// writeChange returns a function that writes the report of a change, or returns its error.
-func writeChange(command *cobra.Command) func(KeysReport, error) error {
-	return func(report KeysReport, err error) error {
-		if err != nil {
-			return err
-		}
-		return write(command, report, report.writeChange)
-	}
-}
-
-// writeChange writes what was done, and the schedule of changes.
-func (r KeysReport) writeChange(w io.Writer) error {
-	_, _ = fmt.Fprintln(w, r.Done)
-	for _, note := range r.Notes {
-		_, _ = fmt.Fprintln(w, note)
-	}
-	_, _ = fmt.Fprintln(w)
-	if err := r.writeKeys(w); err != nil {
-		return err
-	}
-	if len(r.Changes) == 0 {
-		_, err := fmt.Fprintln(w, "\nNo further changes are scheduled.")
-		return err
-	}
-	_, _ = fmt.Fprintln(w, "\nScheduled changes:")
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, change := range r.Changes {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", change.At.UTC().Format(time.RFC3339), change.ID,
-			change.State)
-	}
-	return table.Flush()
-}
-
-// writeList writes the keyset, followed by the notes.
-func (r KeysReport) writeList(w io.Writer) error {
-	err := r.writeKeys(w)
-	for _, note := range r.Notes {
-		_, err = fmt.Fprintf(w, "\n%s\n", note)
-	}
-	return err
-}
-
-// writeKeys writes the keyset as a table.
-func (r KeysReport) writeKeys(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "ID\tALGORITHM\tSTATE\tNEXT CHANGE")
-	for _, key := range r.Keys {
-		next := "none"
-		if key.Next != nil {
-			next = key.Next.State.String() + " at " + key.Next.At.UTC().Format(time.RFC3339)
-		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", key.ID, key.Algorithm, key.State, next)
-	}
-	return table.Flush()
 }
