@@ -48,7 +48,7 @@ type Forwarded struct{ Method, Proto, Host, URI []string }
 // of its connection and its host, or what a trusted proxy says of either.
 func (r Request) Target(public []Origin) Target {
 	target := Target{method: r.Method, origins: public}
-	target.path, _ = sentPath(r.URI)
+	target.path = sentPath(r.URI)
 	if len(public) > 0 {
 		return target
 	}
@@ -103,19 +103,20 @@ func (r Request) Original(verify string, public []Origin) Target {
 		return Target{}
 	}
 	target := Target{method: method, origins: []Origin{origin}}
-	target.path, _ = sentPath(uri)
+	target.path = sentPath(uri)
 	return target
 }
 
-// sentPath returns the path of the URI that a client sent, in normal form. ok is false also if it
+// sentPath returns the path of the URI that a client sent, in normal form; empty if it has none, or
 // has a fragment, which clients do not send (RFC 9112 §3.2.1): servers take # for a part of the
 // path, so a captured proof for one path would be good for every other that begins like it.
-func sentPath(uri string) (path string, ok bool) {
-	path, _, _ = strings.Cut(uri, "?")
-	if strings.Contains(path, "#") {
-		return "", false
+func sentPath(uri string) string {
+	sent, _, _ := strings.Cut(uri, "?")
+	if strings.Contains(sent, "#") {
+		return ""
 	}
-	return normalizePath(path)
+	path, _ := normalizePath(sent)
+	return path
 }
 
 // single returns the only value; ok is false if there is none or more than one.
