@@ -40,7 +40,7 @@ func assertProof(t testing.TB, signer crypto.Signer, method, uri, token, nonce s
 	if nonce != "" {
 		presented.Now = now.Add(24 * time.Hour) // the nonce takes the place of the time
 	}
-	_, bound, err := presented.Issue(id, true)
+	_, bound, err := presented.Issue(id, session.BindingRequire)
 	require.NoError(t, err)
 	assert.True(t, bound)
 	if token != "" {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/offload/sessiond/domain/proof"
-	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/domain/token"
 	"github.com/offload/sessiond/ports"
@@ -31,8 +30,7 @@ func (s *Service) judge(ctx context.Context, request ports.IssueRequest, present
 	of := proof.Presented{Proofs: request.Credentials.Proofs, Target: request.Credentials.Target,
 		Token: presented.Text, Bearer: presented.Scheme == token.SchemeBearer, Nonces: s.nonces,
 		Now: now}
-	judged, bound, err := of.Issue(request.Session.InstallID(),
-		s.settings.Binding == session.BindingRequire)
+	judged, bound, err := of.Issue(request.Session.InstallID(), s.settings.Binding)
 	if rejection, ok := errors.AsType[*proof.Rejection](err); ok {
 		s.events.Record(ctx, ports.ProofJudged{Reason: rejection.Reason})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/proof"
+	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/strict"
 	"github.com/offload/sessiond/test/vectors"
 )
@@ -55,7 +56,7 @@ func FuzzSigned(f *testing.F) {
 			text := signed(d.valid().header.json(), claims, d.key)
 			checkParse(t, text)
 			p := presented(text)
-			_, bound, err := p.Issue(installID(t, d.thumbprint()), true)
+			_, bound, err := p.Issue(installID(t, d.thumbprint()), session.BindingRequire)
 			assert.Equal(t, err == nil, bound)
 			if err == nil {
 				assertClaims(t, claims)
@@ -145,7 +146,7 @@ func checkParse(t *testing.T, text string) {
 	key, ok := keys.NewPublic(name, public)
 	require.True(t, ok)
 	require.True(t, key.Verify([]byte(segments[0]+"."+segments[1]), parts[2]))
-	require.True(t, key.Thumbprint().Equal(read.Key()))
+	require.Equal(t, key.Thumbprint().Text(), read.Key().Text())
 	id := textOf(t, claims["jti"])
 	require.Equal(t, key.Thumbprint().Text()+"\x00"+id, read.ReplaySubject())
 	length := utf8.RuneCountInString(id)

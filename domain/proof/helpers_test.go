@@ -145,7 +145,7 @@ func judged(t testing.TB, d draft) proof.Reason {
 // bound.
 func issued(t testing.TB, p proof.Presented, id string) proof.Reason {
 	t.Helper()
-	accepted, bound, err := p.Issue(installID(t, id), true)
+	accepted, bound, err := p.Issue(installID(t, id), session.BindingRequire)
 	reason := reasonOf(t, err)
 	if reason == "" {
 		assert.True(t, bound)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/domain/proof"
+	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/throttle"
 )
 
@@ -99,7 +100,8 @@ func TestProofIsAcceptedFor361Seconds(t *testing.T) {
 	accepted := 0
 	for after := -10 * time.Minute; after < 10*time.Minute; after += time.Second {
 		p.Now = noon.Add(after)
-		if _, _, err := p.Issue(installID(t, okp.thumbprint()), true); err == nil {
+		_, _, err := p.Issue(installID(t, okp.thumbprint()), session.BindingRequire)
+		if err == nil {
 			accepted++
 		}
 	}

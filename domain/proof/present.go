@@ -39,16 +39,15 @@ type Presented struct {
 
 // Issue judges a request for a session of an installation. bound reports whether the session is to
 // be bound to the key of the proof, whose thumbprint the install id then is. Without a proof it is
-// false, and the request is rejected (ReasonMissing) if required is true or if the install id has
-// the form of a thumbprint: otherwise anyone could take the name of a key without having it.
+// false, and the request is rejected (ReasonMissing) unless binding admits a bearer session of the
+// installation.
 //
 // The token, if it has the scheme DPoP, must be that of the proof, whatever it is good for. A token
 // with the scheme Bearer is not looked at. Issue fails with a Rejection.
-func (p Presented) Issue(id session.InstallID, required bool) (proof Proof, bound bool, err error) {
-	if len(p.Proofs) == 0 && !required {
-		if !id.IsThumbprint() {
-			return Proof{}, false, nil
-		}
+func (p Presented) Issue(id session.InstallID, binding session.Binding) (proof Proof, bound bool,
+	err error) {
+	if len(p.Proofs) == 0 && binding.AdmitsBearer(id) {
+		return Proof{}, false, nil
 	}
 	token := p.Token
 	if p.Bearer {
@@ -68,7 +67,7 @@ func (p Presented) Issue(id session.InstallID, required bool) (proof Proof, boun
 // bound says whether it is bound to a key, and id is its install id. An unbound token with the
 // scheme Bearer needs no proof. Access fails with a Rejection.
 func (p Presented) Access(bound bool, id session.InstallID) error {
-	if err := p.Downgrade(bound); err != nil || p.Bearer {
+	if err := p.downgrade(bound); err != nil || p.Bearer {
 		return err
 	}
 	proof, err := p.judge(p.Token)
@@ -83,10 +82,9 @@ func (p Presented) Access(bound bool, id session.InstallID) error {
 	return nil
 }
 
-// Downgrade makes the first check of Access alone: a token that is bound to a key must not have the
-// scheme Bearer. It comes before the check that the token has not expired, so that such a token is
-// never called expired, which would say that all else is right. It fails with a Rejection.
-func (p Presented) Downgrade(bound bool) error {
+// downgrade makes the first check of Access alone: a token that is bound to a key must not have the
+// scheme Bearer. It fails with a Rejection.
+func (p Presented) downgrade(bound bool) error {
 	if bound && p.Bearer {
 		return &Rejection{Reason: ReasonDowngrade, Access: true}
 	}

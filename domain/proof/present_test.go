@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/domain/proof"
+	"github.com/offload/sessiond/domain/session"
 )
 
 // TestIssueWithToken judges ath for a token with the scheme DPoP alone, whatever the token is good
@@ -54,19 +55,20 @@ func TestIssueWithoutProof(t *testing.T) {
 		" " + ec.thumbprint()[1:]:       {"", proof.ReasonMissing},
 		ec.thumbprint()[:42] + "\u00e9": {"", proof.ReasonMissing},
 	} {
-		for i, required := range []bool{false, true} {
-			read, bound, err := p.Issue(installID(t, id), required)
+		for i, binding := range []session.Binding{session.BindingAccept, session.BindingRequire} {
+			read, bound, err := p.Issue(installID(t, id), binding)
 			assert.Equal(t, want[i], reasonOf(t, err), id)
 			assert.False(t, bound)
 			assert.Equal(t, proof.Proof{}, read)
 		}
 	}
 	p.Proofs = []string{""}
-	_, _, err := p.Issue(installID(t, anInstallID), false)
+	_, _, err := p.Issue(installID(t, anInstallID), session.BindingAccept)
 	assert.Equal(t, proof.ReasonMalformed, reasonOf(t, err), "an empty header is one")
 	for _, id := range []string{anInstallID, okp.thumbprint(), ec.thumbprint() + "=",
 		" " + ec.thumbprint(), strings.ToLower(ec.thumbprint())} {
-		_, _, err := presented(ec.valid().text()).Issue(installID(t, id), false)
+		_, _, err := presented(ec.valid().text()).Issue(installID(t, id),
+			session.BindingAccept)
 		assert.Equal(t, &proof.Rejection{Reason: proof.ReasonBinding}, err, id)
 	}
 }
@@ -95,7 +97,6 @@ func TestAccess(t *testing.T) {
 		p.Token, p.Bearer = access, c.bearer
 		err := p.Access(c.bound, installID(t, ec.thumbprint()))
 		assert.Equal(t, c.want, reasonOf(t, err), "%+v", c)
-		assert.Equal(t, c.want == proof.ReasonDowngrade, p.Downgrade(c.bound) != nil)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // before it, so that such a token is never called expired, which would say that all else is right.
 // Use fails with a Rejection, or with a token.Rejection if the session has expired.
 func (p Presented) Use(claims session.Claims) error {
-	if err := p.Downgrade(claims.Bound); err != nil {
+	if err := p.downgrade(claims.Bound); err != nil {
 		return err
 	}
 	if err := token.CheckExpiry(claims, p.Now); err != nil {

@@ -26,7 +26,7 @@ func outcome(t *testing.T, p proof.Presented, token vectors.ProofToken) (proof.P
 		if err != nil {
 			return proof.Proof{}, err
 		}
-		read, bound, err := p.Issue(installID(t, parsed.Key().Text()), false)
+		read, bound, err := p.Issue(installID(t, parsed.Key().Text()), session.BindingAccept)
 		assert.Equal(t, err == nil, bound)
 		return read, err
 	}
@@ -161,15 +161,15 @@ func TestVectorsOfInstallIDs(t *testing.T) {
 				p.Proofs = []string{proofs[c.Thumbprint]}
 			}
 			id := installID(t, c.InstallID)
-			assert.Equal(t, c.Expect, issueWord(t, p, id, false))
+			assert.Equal(t, c.Expect, issueWord(t, p, id, session.BindingAccept))
 			if want := c.Expect; want == "unbound" {
-				assert.Equal(t, "missing", issueWord(t, p, id, true))
+				assert.Equal(t, "missing", issueWord(t, p, id, session.BindingRequire))
 			} else {
-				assert.Equal(t, want, issueWord(t, p, id, true))
+				assert.Equal(t, want, issueWord(t, p, id, session.BindingRequire))
 			}
 			if p.Proofs != nil && c.Expect == "bound" {
 				p.Proofs = nil
-				assert.Equal(t, "missing", issueWord(t, p, id, false),
+				assert.Equal(t, "missing", issueWord(t, p, id, session.BindingAccept),
 					"the name of a key needs its proof")
 			}
 		})
@@ -177,9 +177,10 @@ func TestVectorsOfInstallIDs(t *testing.T) {
 }
 
 // issueWord returns bound, unbound, or the reason.
-func issueWord(t *testing.T, p proof.Presented, id session.InstallID, required bool) string {
+func issueWord(t *testing.T, p proof.Presented, id session.InstallID,
+	binding session.Binding) string {
 	t.Helper()
-	_, bound, err := p.Issue(id, required)
+	_, bound, err := p.Issue(id, binding)
 	switch {
 	case err != nil:
 		assert.Equal(t, failure.InvalidProof, failure.KindOf(err))
