@@ -8,34 +8,25 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// ThumbprintLength is the length of the text of a Thumbprint, in characters.
-const ThumbprintLength = 43
+// thumbprintLength is the length of the text of a Thumbprint, in characters.
+const thumbprintLength = 43
 
 // Thumbprint is the JWK thumbprint of a public key (RFC 7638) with SHA-256, in base64url. It is the
 // install id of a session that is bound to the key, and so must not appear in a log, an error or a
 // metric. The zero value is the thumbprint of no key.
 type Thumbprint struct {
-	_ [0]func() // prevents ==, which would compare the pointers
+	_ [0]func() // prevents ==, which would compare the pointers: compare Text
 	// text is behind a pointer so that no format verb shows it: fmt does not call the String method
 	// of a value in an unexported field of another type, but it does not follow a pointer there
 	// either.
 	text *string
 }
 
-// ParseThumbprint parses text as a thumbprint: 43 characters that are the base64url of 32 bytes,
-// the unused trailing bits zero. That is the only text of those bytes. ok is false for any other
-// text. Random identifiers may have the same form.
-func ParseThumbprint(text string) (t Thumbprint, ok bool) {
-	if !IsThumbprint(text) {
-		return Thumbprint{}, false
-	}
-	kept := strings.Clone(text)
-	return Thumbprint{text: &kept}, true
-}
-
-// IsThumbprint reports whether ParseThumbprint accepts text.
+// IsThumbprint reports whether text has the form of a thumbprint: 43 characters that are the
+// base64url of 32 bytes, the unused trailing bits zero. That is the only text of those bytes.
+// Random identifiers may have the same form.
 func IsThumbprint(text string) bool {
-	if len(text) != ThumbprintLength {
+	if len(text) != thumbprintLength {
 		return false
 	}
 	var space [sha256.Size]byte
@@ -49,11 +40,6 @@ func (t Thumbprint) Text() string {
 		return ""
 	}
 	return *t.text
-}
-
-// Equal reports whether both are the thumbprint of the same key. It is false if both are zero.
-func (t Thumbprint) Equal(other Thumbprint) bool {
-	return t.text != nil && t.Text() == other.Text()
 }
 
 // String implements fmt.Stringer. It does not reveal the thumbprint.
