@@ -9,14 +9,14 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// maxNonce is the maximum length of a nonce.
+// maxNonce is the maximum length of a nonce, in bytes.
 const maxNonce = 256
 
 // deviceTime is the time of proofs: that of the device until a server did not accept it, and then
 // that of the server. It is safe for concurrent use.
 type deviceTime struct {
 	mu sync.Mutex
-	// date is the time that a server has told, and at when it did so.
+	// date is the time that a server sent, and at is when it arrived, on the monotonic clock.
 	date  time.Time
 	at    time.Duration
 	known bool

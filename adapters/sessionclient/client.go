@@ -41,7 +41,7 @@ type Client struct {
 	rhythm rhythm
 	// device is the key of Config as it was used last, or nil.
 	device *device
-	// remembered is whether the key is one that a sign-out could not have forgotten.
+	// remembered is whether the Key failed to forget the key at a sign-out, so that it must try again.
 	remembered bool
 
 	time deviceTime
@@ -59,14 +59,12 @@ func (c *Client) Token(ctx context.Context) (string, error) {
 }
 
 // SignOut forgets the session, in the storage too, and the install ID, unless it is that of Config.
-// It has the Key forget the key, which the install ID depends on.
-// The result of an exchange that is on its way is dropped. Requests that come later get a session
-// of a new installation.
+// It has the Key forget the key, which the install ID depends on. The result of an exchange that is
+// on its way is dropped. Requests that come later get a session of a new installation.
 //
 // The error is that of the storage or of the Key, which may then still hold the session or the key.
 // The client has forgotten both even so, and tries again with each use to remove them; it makes no
-// use of a key until the Key has forgotten it. If ctx is done before,
-// nothing is forgotten.
+// use of a key until the Key has forgotten it. If ctx is done before, nothing is forgotten.
 func (c *Client) SignOut(ctx context.Context) error {
 	if err := c.lock(ctx); err != nil {
 		return err

@@ -33,7 +33,7 @@ type device struct {
 // proofType is the type of a proof.
 const proofType = "dpop+jwt"
 
-// newDevice returns a key as it is used. The error is ErrKey.
+// newDevice returns the device of a key. The error is ErrKey.
 func newDevice(signer crypto.Signer) (*device, error) {
 	if signer == nil {
 		return nil, ErrKey
@@ -80,15 +80,26 @@ var errSignature = errors.New("sessionclient: the key makes signatures of anothe
 
 // sign returns the signature of a message in the form of a JWS (RFC 7518 §3.4, RFC 8037 §3.1).
 func (d *device) sign(message []byte) ([]byte, error) {
-	if _, ok := d.signer.Public().(ed25519.PublicKey); ok {
-		signature, err := d.signer.Sign(rand.Reader, message, crypto.Hash(0))
-		if err == nil && len(signature) != ed25519.SignatureSize {
-			err = errSignature
-		}
-		return signature, err
+	switch d.signer.Public().(type) {
+	case ed25519.PublicKey:
+		return signEd25519(d.signer, message)
+	case *ecdsa.PublicKey:
+		return signP256(d.signer, message)
 	}
+	return nil, errSignature // a kind that publicOf accepts needs a case here
+}
+
+func signEd25519(signer crypto.Signer, message []byte) ([]byte, error) {
+	signature, err := signer.Sign(rand.Reader, message, crypto.Hash(0))
+	if err == nil && len(signature) != ed25519.SignatureSize {
+		err = errSignature
+	}
+	return signature, err
+}
+
+func signP256(signer crypto.Signer, message []byte) ([]byte, error) {
 	digest := sha256.Sum256(message)
-	encoded, err := d.signer.Sign(rand.Reader, digest[:], crypto.SHA256)
+	encoded, err := signer.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +129,9 @@ type claims struct {
 	Nonce    string `json:"nonce,omitempty"`
 }
 
-// prove returns a new proof for one request with a method to a URI, which is sent with a token and
-// answers a nonce; "" if there is none of either.
+// prove returns a new proof for one request with a method, GET if it is empty, to a URI. token is
+// the session that the request is sent with, and nonce the one that a server asked for; each is
+// empty if there is none.
 func (d *device) prove(method, uri, token, nonce string, now time.Time) (string, error) {
 	if method == "" {
 		method = http.MethodGet
@@ -157,7 +169,7 @@ func uriOf(u *url.URL, host string) string {
 	return u.Scheme + "://" + host + path
 }
 
-// loadKey brings device up to date with the Key, which other clients may have had forget the key.
+// loadKey brings c.device up to date with the Key: another client may have made it forget the key.
 // The caller holds the lock. The error is an *Error.
 func (c *Client) loadKey(ctx context.Context) error {
 	if c.config.Key == nil {
