@@ -2,11 +2,11 @@ package sessionauth
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"strings"
 
-	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/proof"
 	"github.com/offload/sessiond/domain/session"
 )
@@ -28,7 +28,7 @@ const (
 
 // The values of Session.Binding.
 const (
-	// BoundToNone means that whoever holds the token can use the session.
+	// BoundToNone means that anyone who holds the token can use the session.
 	BoundToNone = session.BoundToNone
 	// BoundToKey means that the request proved possession of the device key that the session is
 	// bound to. The session's install ID is the thumbprint of the key (RFC 7638).
@@ -67,11 +67,11 @@ func NewNonces(secret string) (Nonces, error) {
 	return Nonces{proof.NewNonces([]byte(secret))}, nil
 }
 
-// randomNonces returns the Nonces of one process.
-func randomNonces() Nonces {
-	secret := make([]byte, keys.SeedSize)
+// randomNonces returns the nonces of one Verifier.
+func randomNonces() proof.Nonces {
+	secret := make([]byte, sha256.Size)
 	_, _ = rand.Read(secret) // never fails
-	return Nonces{proof.NewNonces(secret)}
+	return proof.NewNonces(secret)
 }
 
 // binding checks what the configuration says of bound sessions. It puts that into v, whose settings
@@ -106,7 +106,7 @@ func (v *Verifier) binding(config Config) error {
 	v.settings.BoundAudience, v.settings.OtherBoundAudiences = bound[0], slices.Clone(bound[1:])
 	v.nonces = config.Nonces.nonces
 	if config.Nonces == (Nonces{}) && v.settings.Binding.On() {
-		v.nonces = randomNonces().nonces
+		v.nonces = randomNonces()
 	}
 	return nil
 }

@@ -25,11 +25,16 @@ func NewDevice() Device {
 
 // InstallID returns the install ID of the device's sessions: the thumbprint of its key.
 func (d Device) InstallID() string {
-	public, ok := keys.NewPublic(keys.EdDSA, d.key.Public())
+	return d.public().Thumbprint().Text()
+}
+
+// public returns the public part of the key.
+func (d Device) public() keys.Public {
+	public, ok := keys.NewPublic(d.key.Algorithm(), d.key.Public())
 	if !ok {
 		panic("sessionauthtest: not a public key") // not reached: the key is random
 	}
-	return public.Thumbprint().Text()
+	return public
 }
 
 // Bind gives r a session that is bound to the key of device, and a proof for r, as a client does
@@ -47,8 +52,8 @@ func (i *Issuer) Bind(r *http.Request, device Device) {
 // proof returns a proof (RFC 9449 §4.2) for a request now.
 func (d Device) proof(method, uri, token string) string {
 	digest := sha256.Sum256([]byte(token))
-	header := fmt.Sprintf(`{"typ":"dpop+jwt","alg":"EdDSA","jwk":{"kty":"OKP","crv":"Ed25519","x":%q}}`,
-		strict.EncodeBase64(d.key.Public()))
+	header := fmt.Sprintf(`{"typ":"dpop+jwt","alg":%q,"jwk":%s}`, d.key.Algorithm(),
+		d.public().JWK())
 	claims := fmt.Sprintf(`{"jti":%q,"htm":%q,"htu":%q,"iat":%d,"ath":%q}`, rand.Text(), method, uri,
 		time.Now().Unix(), strict.EncodeBase64(digest[:]))
 	signed := strict.EncodeBase64([]byte(header)) + "." + strict.EncodeBase64([]byte(claims))
