@@ -9,7 +9,7 @@ import (
 // trialWindow is how long a storage keeps the grants of a trial.
 const trialWindow = time.Second
 
-// TrialChecks returns checks to try a storage with: those of a new session, which has the most, for
+// TrialChecks returns checks to try a storage with: those of a new session without a proof, for
 // subjects that belong to no client. draw returns numbers drawn uniformly from [0, 1).
 func TrialChecks(draw func() float64) Checks {
 	var checks []Check

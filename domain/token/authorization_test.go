@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/domain/failure"
+	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/token"
 )
@@ -110,6 +111,20 @@ func TestFromAuthorizationWithBinding(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestChallengesNameEveryAlgorithm compares the algorithms that challenges name with those that the
+// key of a device can have.
+func TestChallengesNameEveryAlgorithm(t *testing.T) {
+	var want []string
+	for _, algorithm := range keys.Algorithms() {
+		if algorithm.Published() {
+			want = append(want, string(algorithm))
+		}
+	}
+	_, list, found := strings.Cut(token.Challenges(failure.InvalidProof, true)[0], `algs="`)
+	require.True(t, found)
+	assert.ElementsMatch(t, want, strings.Fields(strings.TrimSuffix(list, `"`)))
 }
 
 func TestChallenges(t *testing.T) {
