@@ -9,7 +9,7 @@ import (
 
 // The values of the claim v.
 const (
-	// Version is that of a bearer session: whoever holds the token can use it.
+	// Version is that of a bearer session: anyone who holds the token can use it.
 	Version = 2
 	// BoundVersion is that of a session that is bound to a device key. It differs, so that a
 	// verifier that does not know bound sessions rejects them.
@@ -48,7 +48,7 @@ type Claims struct {
 
 // What a session is bound to, as services are told.
 const (
-	// BoundToNone means that whoever holds the token can use it.
+	// BoundToNone means that anyone who holds the token can use it.
 	BoundToNone = "none"
 	// BoundToKey means that the requests prove possession of a device key.
 	BoundToKey = "key"

@@ -27,18 +27,18 @@ func setRateLimit(header http.Header, decision *throttle.Decision) {
 	var space [256]byte
 	policies, limits := space[:0:128], space[128:128]
 	for i := range decision.Len() {
-		standing := decision.At(i)
-		if standing.Check.Dimension == throttle.ByProof {
+		state := decision.At(i)
+		if state.Check.Dimension == throttle.ByProof {
 			continue // no quota: a client makes as many proofs as it needs
 		}
-		name := standing.Check.Dimension.String()
+		name := state.Check.Dimension.String()
 		policies = appendItem(policies, name)
-		policies = appendParameter(policies, 'q', standing.Check.Limit)
-		policies = appendParameter(policies, 'w', int(standing.Check.Window/time.Second))
+		policies = appendParameter(policies, 'q', state.Check.Limit)
+		policies = appendParameter(policies, 'w', int(state.Check.Window/time.Second))
 		limits = appendItem(limits, name)
-		limits = appendParameter(limits, 'r', standing.Remaining)
-		if standing.ResetAfter > 0 {
-			limits = appendParameter(limits, 't', throttle.Seconds(standing.ResetAfter))
+		limits = appendParameter(limits, 'r', state.Remaining)
+		if state.ResetAfter > 0 {
+			limits = appendParameter(limits, 't', throttle.Seconds(state.ResetAfter))
 		}
 	}
 	if len(policies) == 0 {

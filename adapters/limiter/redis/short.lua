@@ -3,8 +3,8 @@
 -- nothing); the name of the clock, which is empty for the server's; how many terms follow; of each
 -- of them the limit, the window and the life of a key in milliseconds; then for each decision one
 -- string with a byte for each of its keys: the number of the key's term, where '1' is the first. A
--- term with the limit 0 is of keys without a value: one counts while it exists, and how long that
--- still is is not told.
+-- term with the limit 0 is of keys without a value: one counts while it exists, and its remaining
+-- time is not reported.
 -- Only from the conformance suite each of these strings is followed by its clock's instant. Instants
 -- and windows are in one unit: microseconds of the server's clock.
 --
