@@ -41,7 +41,7 @@ type Client struct {
 	rhythm rhythm
 	// device is the key of Config as it was used last, or nil.
 	device *device
-	// remembered is whether the Key failed to forget the key at a sign-out, so that it must try again.
+	// remembered is whether the Key failed to forget the key at a sign-out, and must try again.
 	remembered bool
 
 	time deviceTime

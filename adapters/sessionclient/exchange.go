@@ -17,10 +17,12 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// Bounds of what is read from an answer.
+// Bounds of what is read from an answer. Those of the body, the code and the request id are in
+// bytes.
 const (
 	maxAnswer = 64 << 10
-	// maxRefresh is the most that refresh_after may be: the longest lifetime of a session.
+	// maxRefresh is the most that refresh_after may be, in seconds: the longest lifetime of a
+	// session.
 	maxRefresh = 365 * 24 * 60 * 60
 	// maxSeconds is what larger numbers of seconds in headers count as: the service asks for two of
 	// its windows at most, which are up to a day.

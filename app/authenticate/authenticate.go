@@ -21,8 +21,8 @@ type Service struct {
 	nonces   proof.Nonces
 }
 
-// New returns a service that accepts the tokens that are valid under settings, and the proofs with
-// nonces.
+// New returns a service that accepts the tokens that are valid under settings. It gives nonces to
+// clients with wrong clocks, and accepts them in their proofs.
 func New(keys ports.KeySource, clock ports.Clock, events ports.Events,
 	settings session.Settings, nonces proof.Nonces) *Service {
 	return &Service{keys: keys, clock: clock, events: events, settings: settings, nonces: nonces}
