@@ -33,11 +33,14 @@ func limitOf(dimension throttle.Dimension) int {
 // decider makes the i-th decision of those that the crowd prepared.
 type decider func(c *crowd, i int) error
 
+// maxSubjects is what the service's storage has room for by default. The more room, the more shards.
+const maxSubjects = 1_000_000
+
 // storageDecider returns a decider of our storage. Its instants are such that every decision is
 // granted, for subjects that have up to three grants in their window. It reads the clock all the
 // same, as the service does and as peers do.
 func storageDecider(members, checks int) (decider, *memory.Storage, error) {
-	storage, err := memory.New(4*members+10_000, limitOf)
+	storage, err := memory.New(max(maxSubjects, 4*members), limitOf)
 	real := clock.New()
 	step := window * 9 / 20 / time.Duration(members)
 	return func(c *crowd, i int) error {

@@ -36,26 +36,19 @@ func tail(rig.Plan) ([]rig.Row, error) {
 	if err := build(binary); err != nil {
 		return nil, err
 	}
-	service, err := startService(binary, append(slices.Clone(trusted),
-		"OFFLOAD_LIMITER_MAX_SUBJECTS=4000000")...)
+	servers, err := startPair(binary, "", "", slices.Clone(trusted))
 	if err != nil {
 		return nil, err
 	}
-	defer service.stop()
-	base := "http://" + service.public
-	token, err := issue(base)
-	if err != nil {
-		return nil, err
-	}
+	defer servers.stop()
 	var rows []rig.Row
-	for _, one := range []struct {
-		name     string
-		requests vegeta.Targeter
-	}{
-		{"`GET /v1/sessions/current`", current(base, token)},
-		{"`POST /v1/sessions/anonymous`", newcomers(base)},
+	for _, kind := range []tailLoad{
+		{"`GET /v1/sessions/current`", func(base string) vegeta.Targeter {
+			return current(base, servers.token)
+		}},
+		{"`POST /v1/sessions/anonymous`", newcomers},
 	} {
-		measured, err := tailOf(one.name, base, one.requests)
+		measured, err := tailOf(servers, kind)
 		if err != nil {
 			return nil, err
 		}
@@ -64,47 +57,83 @@ func tail(rig.Plan) ([]rig.Row, error) {
 	return rows, nil
 }
 
-// tailOf returns the rows of one kind of request: alone, and beside two floods.
-func tailOf(name, base string, requests vegeta.Targeter) (rows []rig.Row, err error) {
-	capacity, err := capacityOf(requests)
+// tailLoad is one kind of request, to either server.
+type tailLoad struct {
+	name     string
+	requests func(base string) vegeta.Targeter
+}
+
+// floods are what a load is measured beside. The bare server gives the refused request the same
+// response, and takes the malformed one for any other.
+var floods = []struct {
+	name  string
+	flood func(base string) vegeta.Targeter
+}{
+	{"alone", nil},
+	{"beside half as many refused requests from one address", same},
+	{"beside half as many malformed requests", malformed},
+}
+
+// tailOf returns the rows of one kind of request: beside each flood, the latency, and its ratio to
+// that of the bare server at the same rates. Half of sessiond's capacity is less than half of the
+// bare server's.
+func tailOf(servers *pair, kind tailLoad) (rows []rig.Row, err error) {
+	capacity, err := capacityOf(kind.requests(servers.own))
 	if err != nil {
 		return nil, err
 	}
-	half, quarter := perSecond(capacity/2), perSecond(capacity/4)
-	for _, beside := range []struct {
-		name  string
-		flood vegeta.Targeter
-	}{
-		{"alone", nil},
-		{"beside half as many refused requests from one address", same(base)},
-		{"beside half as many malformed requests", malformed(base)},
-	} {
-		over := make(chan struct{})
-		attacker := vegeta.NewAttacker(vegeta.MaxWorkers(tailWorkers))
-		go func() {
-			defer close(over)
+	for _, beside := range floods {
+		var measured [2]vegeta.LatencyMetrics
+		for i, base := range []string{servers.own, servers.bare} {
+			var flood vegeta.Targeter
 			if beside.flood != nil {
-				for range attacker.Attack(beside.flood, quarter, 2*tailFor, "flood") {
-				}
+				flood = beside.flood(base)
 			}
-		}()
-		latencies, err := latenciesOf(requests, half, tailFor)
-		attacker.Stop()
-		<-over
-		if err != nil {
-			return nil, fmt.Errorf("%s, %s: %w", name, beside.name, err)
+			measured[i], err = latenciesBeside(flood, kind.requests(base), capacity)
+			if err != nil {
+				return nil, fmt.Errorf("%s at %s, %s: %w", kind.name, base, beside.name, err)
+			}
 		}
-		rows = append(rows, rig.Row{
-			What: "p99 of " + name + " at half of the capacity, open loop", Beside: beside.name,
-			Value: milliseconds(latencies.P99), Unit: rig.Milliseconds,
-			Figures: []rig.Figure{
-				{Name: "requests a second", Value: float64(half.Freq), Unit: rig.PerSecond},
-				{Name: "p50", Value: milliseconds(latencies.P50), Unit: rig.Milliseconds},
-				{Name: "p99.9", Value: milliseconds(latencies.Quantile(.999)),
-					Unit: rig.Milliseconds},
-			}})
+		own, bare := &measured[0], &measured[1]
+		figures := append(figuresOf("sessiond", own), figuresOf("net/http alone", bare)...)
+		figures = append(figures, rig.Figure{Name: "requests a second",
+			Value: float64(perSecond(capacity / 2).Freq), Unit: rig.PerSecond})
+		what := "p99 of " + kind.name + " at half of the capacity, open loop, " + beside.name
+		rows = append(rows,
+			rig.Row{What: what, Beside: "–", Value: milliseconds(own.P99), Unit: rig.Milliseconds,
+				Figures: figures},
+			rig.Row{What: what, Beside: "net/http alone at the same rate", Unit: rig.Times,
+				Value: float64(own.P99) / float64(bare.P99)})
 	}
 	return rows, nil
+}
+
+// latenciesBeside returns the latencies of requests at half of a capacity, while a flood, if there
+// is one, takes another quarter of it.
+func latenciesBeside(flood, requests vegeta.Targeter, capacity float64) (vegeta.LatencyMetrics,
+	error) {
+	over := make(chan struct{})
+	attacker := vegeta.NewAttacker(vegeta.MaxWorkers(tailWorkers))
+	go func() {
+		defer close(over)
+		if flood != nil {
+			for range attacker.Attack(flood, perSecond(capacity/4), 2*tailFor, "flood") {
+			}
+		}
+	}()
+	latencies, err := latenciesOf(requests, perSecond(capacity/2), tailFor)
+	attacker.Stop()
+	<-over
+	return latencies, err
+}
+
+func figuresOf(name string, latencies *vegeta.LatencyMetrics) []rig.Figure {
+	return []rig.Figure{
+		{Name: name + ": p50", Value: milliseconds(latencies.P50), Unit: rig.Milliseconds},
+		{Name: name + ": p99", Value: milliseconds(latencies.P99), Unit: rig.Milliseconds},
+		{Name: name + ": p99.9", Value: milliseconds(latencies.Quantile(.999)),
+			Unit: rig.Milliseconds},
+	}
 }
 
 // capacityOf returns how many requests a second are answered if each is sent at once when one of
