@@ -33,7 +33,7 @@ func limitOf(dimension throttle.Dimension) int {
 // decider makes the i-th decision of those that the crowd prepared.
 type decider func(c *crowd, i int) error
 
-// maxSubjects is what the service's storage has room for by default. The more room, the more shards.
+// maxSubjects is what the service's storage has room for by default. More room means more shards.
 const maxSubjects = 1_000_000
 
 // storageDecider returns a decider of our storage. Its instants are such that every decision is
