@@ -26,6 +26,31 @@ func decodings(text string) []string {
 	return all
 }
 
+// disguises returns a text backwards and in ROT13 if it may be words: if nine characters in ten are
+// letters or separate words, which few random texts have.
+func disguises(text string) []string {
+	letters := 0
+	backwards, rotated := make([]byte, len(text)), make([]byte, len(text))
+	for i, c := range []byte(text) {
+		backwards[len(text)-1-i], rotated[i] = c, c
+		switch folded := c | 0x20; {
+		case 'a' <= folded && folded <= 'm':
+			rotated[i] += 13
+		case 'n' <= folded && folded <= 'z':
+			rotated[i] -= 13
+		case c >= 0x80:
+			return nil // refused as it is
+		case c != ' ' && c != '-' && c != '_' && c != '.':
+			continue
+		}
+		letters++
+	}
+	if 10*letters < 9*len(text) {
+		return nil
+	}
+	return []string{string(backwards), string(rotated)}
+}
+
 // decode returns the texts that a text decodes to in one step. Decoders are as lenient as common
 // ones about padding, line ends and the unused bits of the last character.
 func decode(text string) []string {

@@ -16,7 +16,8 @@ const (
 	RuleEntropy
 	// RulePublished refuses secrets that are publicly known or on the list of the operator.
 	RulePublished
-	// RuleWrapped refuses secrets that a tool seems to have wrapped, in quotes for example.
+	// RuleWrapped refuses secrets that a tool seems to have wrapped, in quotes for example, and text
+	// of tools in place of a secret.
 	RuleWrapped
 	// RuleChosen refuses secrets that look as if a person chose them.
 	RuleChosen
@@ -87,7 +88,8 @@ func (r Rule) problem() string {
 	case RulePublished:
 		return "is publicly known or on the list of denied secrets"
 	case RuleWrapped:
-		return "has quotes, a name, a comment, a mark or an invisible character that a tool seems to have added"
+		return "has quotes, a name, a comment, a mark or an invisible character that a tool seems to " +
+			"have added, or is a command, a hash or a token in place of a secret"
 	case RuleChosen:
 		return "looks as if a person chose it"
 	}

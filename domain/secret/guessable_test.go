@@ -18,12 +18,11 @@ import (
 )
 
 // TestRefusesGuessableSecrets checks that 95 in a hundred secrets of each kind that people choose
-// are refused: those of guessable_secrets.txt, and those of guessable_unseen.txt and
-// guessable_held_out.txt, which were written without looking at the model and are not to be used to
-// tune it.
+// are refused: those of guessable_secrets.txt, and those of the other lists, which were written
+// without looking at the model and are not to be used to tune it.
 func TestRefusesGuessableSecrets(t *testing.T) {
 	for _, name := range []string{"guessable_secrets.txt", "guessable_unseen.txt",
-		"guessable_held_out.txt"} {
+		"guessable_held_out.txt", "guessable_second_author.txt"} {
 		all, accepted := map[string]int{}, map[string][]string{}
 		for _, line := range lines(t, name) {
 			kind, text, found := strings.Cut(line, "\t")
@@ -96,12 +95,49 @@ func TestWrapped(t *testing.T) {
 		{"a line break inside", hex[:30] + "\n" + hex[30:], "wrapped"},
 		{"a tab inside", hex[:30] + "\t" + hex[30:], "wrapped"},
 		{"a NUL at the end", hex + "\x00", "wrapped"},
+		{"a command", `$(openssl rand -base64 48 | tr -d "\n")`, "wrapped"},
+		{"a command in quotes", `"$(head -c 32 /dev/urandom | base64)"`,
+			"entropy wrapped"},
+		{"a parameter", "${OFFLOAD_SECRET:?6Rk2vWq9Zx4Lm8Tp1Yc5}", "wrapped"},
+		{"a dollar and brackets", "$(7?>~Kq)2x]J9{vB4;mT6pLd0^fWz8)", ""},
+		{"what sops encrypted", "ENC[AES256_GCM,data:vKz4SnJ0Xq6yLw==,iv:9bq0kq2nR5cB1o7sX0rYwS2f8=," +
+			"tag:Zb3T8xQ1mYk7RrWc5uHn2g==,type:str]", "wrapped"},
+		{"what Vault encrypted", "vault:v1:9bq0kq2nR5cB1o7sX0rYwS2f8uQmGd3JtVhE6aPzL4cZb3T8xQ1m", "wrapped"},
+		{"what Ansible encrypted", "$ANSIBLE_VAULT;1.1;AES256;62313365396662343061393464", "wrapped"},
+		{"a bcrypt digest", "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy", "wrapped"},
+		{"a bcrypt digest in quotes", "'$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy'",
+			"wrapped"},
+		{"a line of htpasswd", "admin:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00", "wrapped"},
+		{"a password of LDAP", "{SSHA}0c0blFTXXNuAMHECS4uxrj3ZieMoWImr", "wrapped"},
+		{"a token", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQs",
+			"wrapped"},
+		{"dots without a token", "eyRf3t7~Kq.2x]J9{vB4;mT6.pLd0^fWz8", ""},
+		{"a dollar at the start", "$5$?>t7~Kq)2x]J9{vB4;mT6pLd0^fWz8", ""},
 		{"quotes around other characters", `"` + printable + `"`, ""},
 		{"a short text in quotes", `"` + strong[:31] + `"`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			assert.Equal(t, c.want, words(secret.Policy{}.Assess(c.text)))
 		})
+	}
+}
+
+// TestDisguisedWords checks that words in ROT13 and backwards are refused.
+func TestDisguisedWords(t *testing.T) {
+	for _, text := range []string{
+		"gurdhvpxoebjasbkwhzcfbiregurynmlqbt",
+		"Gur fpubby ohf vf lryybj naq ynetr",
+		"godyzalehtrevospmujxofnworbkciuqeht",
+		"esroh-tcerroc-yrettab-elpats-retteb",
+		"nehcsuat-nebag-eid-dnu-netsag-eid-reteP",
+	} {
+		assert.NotEmpty(t, secret.Policy{}.Assess(text), text)
+	}
+	for _, text := range []string{
+		"KwQnTzVbXrLpMdYgHjSfCkBvNwZxRtPqLmDs",
+		"vqkzjxwpbdnhtrcfgmylsaoeuivqkzhxwpbd",
+	} {
+		assert.Empty(t, secret.Policy{}.Assess(text), text)
 	}
 }
 

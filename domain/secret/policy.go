@@ -106,6 +106,11 @@ func (p Policy) judgeText(text string, found *findings) {
 	for _, decoded := range decodings(text) {
 		p.judgeContent(decoded, true, found)
 	}
+	if *found == 0 {
+		for _, plain := range disguises(text) {
+			p.judgeContent(plain, true, found)
+		}
+	}
 }
 
 // judgeContent checks the rules that apply both to a text and to what it decodes to.

@@ -359,7 +359,7 @@ func TestFindings(t *testing.T) {
 			secret.RuleEntropy:     "entropy: has fewer than 112 bits by estimate",
 			secret.RulePublished:   "published: is publicly known or on the list of denied secrets",
 			secret.RuleWrapped: "wrapped: has quotes, a name, a comment, a mark or an invisible character that " +
-				"a tool seems to have added",
+				"a tool seems to have added, or is a command, a hash or a token in place of a secret",
 			secret.RuleChosen: "chosen: looks as if a person chose it",
 			secret.Rule(0):    "unknown: breaks an unknown rule",
 		}

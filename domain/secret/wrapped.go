@@ -9,12 +9,14 @@ import (
 // isWrapped reports whether a trimmed text looks as if a tool wrapped a secret: it contains
 // invisible characters, or it is the output of a generator with quotes or brackets around it, with
 // a name before it, with punctuation or an escaped line break after it, or with other words beside
-// it, as in a line of sha256sum, a comment or an Authorization header.
+// it, as in a line of sha256sum, a comment or an Authorization header; or it is text of a tool that
+// is taken for a secret (foreign.go).
 func isWrapped(text string) bool {
 	if strings.ContainsFunc(text, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf) }) {
 		return true
 	}
-	if inner := peel(text); inner != text && isGenerated(inner) {
+	inner := peel(text)
+	if isForeign(text) || inner != text && (isForeign(inner) || isGenerated(inner)) {
 		return true
 	}
 	words := strings.FieldsFunc(text, func(r rune) bool {
@@ -46,8 +48,7 @@ func peel(text string) string {
 }
 
 // wrappings are the pairs that enclose a secret: quotes, also those of strings in Python and in
-// shells, brackets, also those of templates, and marks of
-// variables and of bold text.
+// shells, brackets, also those of templates, and marks of variables and of bold text.
 var wrappings = [...][2]string{{`"`, `"`}, {"'", "'"}, {"`", "`"}, {"<", ">"}, {"“", "”"},
 	{"‘", "’"}, {"„", "“"}, {"«", "»"},
 	{`b"`, `"`}, {"b'", "'"}, {`u"`, `"`}, {"u'", "'"}, {`r"`, `"`}, {"r'", "'"}, {"$'", "'"},
