@@ -2,8 +2,10 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/offload/sessiond/domain/strict"
@@ -62,6 +64,43 @@ func (l *loader) enter(s *source, written, canonical string, value rawValue) {
 	}
 }
 
+// strayed returns the name of the variable that a name of the environment probably stands for,
+// although it does not begin with the prefix: the prefix is misspelt, or a tool left a byte order
+// mark or "export" before it, or wrote hyphens or dots for underscores. It returns "" for all
+// others: they belong to other programs.
+func strayed(name string) string {
+	const longest = len("export ") + maxCompared
+	if len(name) > longest {
+		return ""
+	}
+	fields := strings.Fields(strings.TrimPrefix(name, strict.ByteOrderMark))
+	if len(fields) == 0 || len(fields) > 2 || len(fields) == 2 && fields[0] != "export" {
+		return ""
+	}
+	upper := strings.NewReplacer("-", "_", ".", "_").Replace(
+		strings.ToUpper(fields[len(fields)-1]))
+	first, rest, found := strings.Cut(upper, "_")
+	if meant := prefix + rest; found && known(meant) &&
+		strict.Distance(first+"_", prefix) <= maxEdits {
+		return meant
+	}
+	return ""
+}
+
+// reportStrayed reports the names that have strayed from those of variables that are not set. It
+// is a warning in every environment: such a name may be that of another program.
+func (r *reviewer) reportStrayed() {
+	for _, s := range r.loader.sources {
+		for _, name := range slices.Sorted(maps.Keys(s.strayed)) {
+			meant := s.strayed[name]
+			if r.origin(strings.TrimSuffix(meant, fileSuffix)) == originDefault {
+				r.warn(shownName(name), s.origin, "is not the name of a variable and has no effect",
+					"did you mean "+meant+"? Correct the name, or remove it")
+			}
+		}
+	}
+}
+
 // reportUnknown reports the unknown names of all sources, each with the known name that is most
 // similar. In a production-like environment, a name that is probably a misspelt variable is a
 // fault, because the value of that variable would be missing.
@@ -100,12 +139,12 @@ func (r *reviewer) reportUnknownName(s *source, name string) {
 		if r.production {
 			report = r.fault
 		}
-		report(shown(name), s.origin, "is unknown and has no effect",
+		report(shownName(name), s.origin, "is unknown and has no effect",
 			"did you mean "+s.format(meant)+"? Correct the name, or remove it")
 		return
 	}
 	if s.groups[name] {
-		r.warn(shown(name), s.origin, "is unknown and has no effect: names have no groups",
+		r.warn(shownName(name), s.origin, "is unknown and has no effect: names have no groups",
 			"write each name in full, such as "+s.format(VarTTL))
 		return
 	}
@@ -113,7 +152,15 @@ func (r *reviewer) reportUnknownName(s *source, name string) {
 	if near := nearest(name, s.extra...); shareWord(name, near) {
 		remedy += "; the most similar known name is " + s.format(near)
 	}
-	r.warn(shown(name), s.origin, "is unknown and has no effect", remedy)
+	r.warn(shownName(name), s.origin, "is unknown and has no effect", remedy)
+}
+
+// shownName returns a name as messages show it: in quotes if white space would not be seen.
+func shownName(name string) string {
+	if strings.TrimSpace(name) != name {
+		return strconv.Quote(name)
+	}
+	return shown(name)
 }
 
 // maxEdits is the number of edits within which a name is taken for a misspelt one.
@@ -128,7 +175,11 @@ func (r *reviewer) meant(name string, others ...string) string {
 	}
 	best, fewest := "", maxEdits+1
 	consider := func(candidate string, set bool) {
-		if d := strict.Distance(name, short(candidate)); !set && d < fewest {
+		d := strict.Distance(name, short(candidate))
+		if plural(name) == short(candidate) {
+			d = 1
+		}
+		if !set && d < fewest {
 			best, fewest = candidate, d
 		}
 	}
@@ -141,6 +192,14 @@ func (r *reviewer) meant(name string, others ...string) string {
 		consider(other, r.loader.config.Text != "")
 	}
 	return best
+}
+
+// plural returns the plural of a name that ends with y, in lower case; another name as it is.
+func plural(name string) string {
+	if singular, ok := strings.CutSuffix(name, "y"); ok {
+		return singular + "ies"
+	}
+	return name
 }
 
 // isAddress reports whether text is clearly not a name but an address, which may contain a
@@ -176,13 +235,21 @@ func nearest(name string, others ...string) string {
 	return best
 }
 
-// shareWord reports whether two names have a word in common. Otherwise it is of no use to mention
-// one for the other.
+// shareWord reports whether two names have a word in common, which may be cut short. Otherwise it
+// is of no use to mention one for the other.
 func shareWord(name, other string) bool {
 	words := strings.Split(short(other), "_")
 	return slices.ContainsFunc(strings.Split(short(name), "_"), func(word string) bool {
-		return slices.Contains(words, word)
+		return slices.ContainsFunc(words, func(whole string) bool {
+			return word == whole || isAbbreviation(word, whole)
+		})
 	})
+}
+
+// isAbbreviation reports whether a word is the beginning of another, as env is of environment.
+func isAbbreviation(word, whole string) bool {
+	const shortest = 3
+	return len(word) >= shortest && len(word) < len(whole) && strings.HasPrefix(whole, word)
 }
 
 // nameDistance returns the distance between the words of two names. People omit words more often
@@ -194,6 +261,9 @@ func nameDistance(words, known []string) int {
 	for _, word := range words {
 		fewest := len(word)
 		for _, other := range known {
+			if isAbbreviation(word, other) {
+				fewest = min(fewest, 1)
+			}
 			fewest = min(fewest, strict.Distance(word, other))
 		}
 		sum += 2 * fewest

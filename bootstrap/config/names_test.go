@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,10 +65,70 @@ func TestMisspelledNames(t *testing.T) {
 		assertFindings(t, []finding{{"OFFLOAD_FEATURE_OF_TOMORROW", "environment", "is unknown"}},
 			review.Warnings)
 	})
+	t.Run("with a blank behind it", func(t *testing.T) {
+		assertFindings(t, []finding{{`"OFFLOAD_TRUSTED_PROXIES "`, "environment", "is unknown"}},
+			load(t, production("OFFLOAD_TRUSTED_PROXIES =10.0.0.1")).Faults)
+	})
+	t.Run("in the singular", func(t *testing.T) {
+		review := load(t, production("OFFLOAD_TRUSTED_PROXY=10.0.0.1"))
+		assertFindings(t, []finding{{"OFFLOAD_TRUSTED_PROXY", "environment", "is unknown"}},
+			review.Faults)
+		assert.Contains(t, review.Faults[0].Remedy, "did you mean OFFLOAD_TRUSTED_PROXIES?")
+	})
+	t.Run("a word cut short", func(t *testing.T) {
+		for name, want := range map[string]string{"OFFLOAD_ENV": "OFFLOAD_ENVIRONMENT",
+			"OFFLOAD_OPS_ADD_HOST": "OFFLOAD_OPS_ADDR"} {
+			review := load(t, env(name+"=x"))
+			assertFindings(t, []finding{unsetSecret, {name, "environment", "is unknown"}},
+				review.Warnings)
+			assert.Equal(t, "remove or correct it; the most similar known name is "+want,
+				review.Warnings[1].Remedy)
+		}
+	})
 	t.Run("in the configuration file", func(t *testing.T) {
 		tempDir(t)
 		assertFindings(t, []finding{{"session_tll_seconds", "file session.yaml", "is unknown"}},
 			load(t, input{yaml: "session_tll_seconds: 5", environ: production().environ}).Faults)
+	})
+}
+
+// TestStrayedNames gives names of variables that the prefix does not mark as ours. They do not stop
+// the start, for they may belong to another program.
+func TestStrayedNames(t *testing.T) {
+	for name, meant := range map[string]string{
+		"OFLOAD_TRUSTED_PROXIES":        "OFFLOAD_TRUSTED_PROXIES",
+		"OFFLAOD_TRUSTED_PROXIES":       "OFFLOAD_TRUSTED_PROXIES",
+		"ofload_log_level_file":         "OFFLOAD_LOG_LEVEL_FILE",
+		"OFFLOAD-TRUSTED-PROXIES":       "OFFLOAD_TRUSTED_PROXIES",
+		"offload.log.level":             "OFFLOAD_LOG_LEVEL",
+		"export OFFLOAD_LOG_LEVEL":      "OFFLOAD_LOG_LEVEL",
+		" OFFLOAD_LOG_LEVEL":            "OFFLOAD_LOG_LEVEL",
+		"\ufeffOFFLOAD_TRUSTED_PROXIES": "OFFLOAD_TRUSTED_PROXIES",
+	} {
+		t.Run(name, func(t *testing.T) {
+			review := load(t, production(name+"=10.0.0.1"))
+			assertFindings(t, nil, review.Faults)
+			shown := name
+			if strings.Trim(name, " \ufeff") != name {
+				shown = strconv.Quote(name)
+			}
+			assertFindings(t, []finding{{shown, "environment", "is not the name of a variable"}},
+				review.Warnings)
+			assert.Contains(t, review.Warnings[0].Remedy, "did you mean "+meant+"?")
+		})
+	}
+	t.Run("names of others", func(t *testing.T) {
+		review := load(t, production("UPLOAD_LOG_LEVEL=x", "LOG_LEVEL=x", "OFLOAD_COLOUR=x",
+			"OFLOAD=x", "PATH=x", "=C:=C:", "DOWNLOAD_LOG_LEVEL=x", "OFFLOADS=x",
+			"export set OFFLOAD_LOG_LEVEL=x"))
+		assertFindings(t, nil, review.Faults)
+		assertFindings(t, nil, review.Warnings)
+	})
+	t.Run("of variables that are set", func(t *testing.T) {
+		tempDir(t)
+		review := load(t, input{yaml: "log_level: warn",
+			environ: production("OFLOAD_LOG_LEVEL=warn").environ})
+		assertFindings(t, nil, review.Warnings)
 	})
 }
 

@@ -148,7 +148,8 @@ func meantAddress(v variable, text string) string {
 	text = strings.Join(strings.Fields(text), "")
 	last := max(strings.LastIndexByte(text, ':'), 0)
 	_, afterScheme, _ := strings.Cut(text, "://")
-	candidates := []string{text, ":" + text}
+	// A star stands for all addresses elsewhere.
+	candidates := []string{text, ":" + text, strings.TrimPrefix(text, "*")}
 	// A word alone may be anything, but what has dots is a host.
 	if text == "" || text == "localhost" || strings.Contains(text, ".") {
 		candidates = append(candidates, text+port)

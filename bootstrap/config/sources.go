@@ -61,14 +61,16 @@ type source struct {
 	known   map[string]rawValue
 	written map[string]string // known names as written
 	unknown []string
-	groups  map[string]bool // unknown names that stand for a mapping
-	extra   []string        // names other than variables that are valid in this source
+	strayed map[string]string // names without the prefix, with those that they probably stand for
+	groups  map[string]bool   // unknown names that stand for a mapping
+	extra   []string          // names other than variables that are valid in this source
 }
 
 // newSource returns an empty source.
 func newSource(origin string, format func(string) string, extra ...string) *source {
 	return &source{origin: origin, format: format, extra: extra,
-		known: map[string]rawValue{}, written: map[string]string{}, groups: map[string]bool{}}
+		known: map[string]rawValue{}, written: map[string]string{}, strayed: map[string]string{},
+		groups: map[string]bool{}}
 }
 
 // loader merges all sources. Values of later sources override those of earlier ones.
@@ -140,14 +142,16 @@ func (l *loader) flags() map[string]rawValue {
 
 // environ returns the variables of the environment, and the configuration file that it names.
 func (l *loader) environ() (values map[string]rawValue, config rawValue) {
+	s := newSource(originEnvironment, func(name string) string { return name }, VarConfigFile)
 	texts := map[string]string{}
 	for _, entry := range l.Environ {
 		name, text, found := strings.Cut(entry, "=")
 		if found && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
 			texts[name] = text
+		} else if meant := strayed(name); found && meant != "" {
+			s.strayed[name] = meant
 		}
 	}
-	s := newSource(originEnvironment, func(name string) string { return name }, VarConfigFile)
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		l.enter(s, name, name, rawValue{Text: texts[name], Origin: originEnvironment})
 	}

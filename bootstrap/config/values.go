@@ -110,6 +110,9 @@ func (r *reviewer) readOne(v variable) {
 	if (!v.secret() || v.name == VarSigningKeys) && r.rejectQuotes(v.name) {
 		return
 	}
+	if !v.secret() && r.rejectReference(v.name) {
+		return
+	}
 	field := reflect.ValueOf(&r.fields).Elem().Field(v.index)
 	switch {
 	case set(field, text):
@@ -128,6 +131,20 @@ func (r *reviewer) rejectQuotes(name string) bool {
 	}
 	r.faultOf(name, "is enclosed in quotes, which are part of the value",
 		"remove the quotes: the tool that read them, such as docker --env-file, keeps them")
+	return true
+}
+
+// reference is what shells and templates replace by a value.
+var reference = pattern(`\$\{[^}]*\}|\$\([^)]*\)|\{\{.*\}\}|^\s*\$[A-Za-z_]+\s*$`)
+
+// rejectReference reports whether the value of a variable has a reference that nothing replaced,
+// which it rejects.
+func (r *reviewer) rejectReference(name string) bool {
+	if text := r.texts[name]; !strings.ContainsAny(text, "${") || !reference().MatchString(text) {
+		return false
+	}
+	r.faultOf(name, "has a reference, such as ${NAME}, that nothing replaced",
+		"write the value itself: the tool that read it, such as docker --env-file, replaces nothing")
 	return true
 }
 
