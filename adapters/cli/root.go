@@ -34,8 +34,23 @@ func newRoot(commands Commands) *cobra.Command {
 		return &usageError{command.CommandPath(), flagProblem(command, commands.Unflagged, err)}
 	})
 	prepare(root)
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Args = knownTopic
 	refuseRepeats(root)
 	return root
+}
+
+// knownTopic rejects arguments to help that are not the name of a command.
+func knownTopic(help *cobra.Command, args []string) error {
+	command, rest, err := help.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	if command.HasSubCommands() {
+		return noArguments(command, rest)
+	}
+	return nil
 }
 
 // Documented returns the commands for a manual page, which has no place for variables but the
