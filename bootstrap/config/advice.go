@@ -53,6 +53,10 @@ func (r *reviewer) advise() {
 			fmt.Sprintf("use at least %d, or a higher limit",
 				(f.LimitWindow+f.RenewPerInstall-1)/f.RenewPerInstall))
 	}
+	if r.sound(varAudience) && strings.ContainsAny(f.Audience, ",[") {
+		r.warnOf(varAudience, "looks like a list, and is the one audience of every token"+
+			quotedUnlessSecret(f.Audience), "use one audience for all verifiers")
+	}
 	r.adviseLimits()
 	if r.sound(varIdleTimeout) && seconds(f.IdleTimeout) <= balancerIdle {
 		r.warnOf(varIdleTimeout, "is not above the 60 s that load balancers keep idle connections: "+

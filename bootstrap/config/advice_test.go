@@ -20,6 +20,10 @@ func TestAdvice(t *testing.T) {
 	}{
 		"mode observe": {[]string{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE=observe"},
 			"OFFLOAD_SESSION_ISSUE_LIMIT_MODE", "set it to enforce once the limits are chosen"},
+		"several audiences": {[]string{"OFFLOAD_SESSION_TOKEN_AUDIENCE=ios,android"},
+			"OFFLOAD_SESSION_TOKEN_AUDIENCE", "use one audience for all verifiers"},
+		"a JSON list of audiences": {[]string{`OFFLOAD_SESSION_TOKEN_AUDIENCE=["ios"]`},
+			"OFFLOAD_SESSION_TOKEN_AUDIENCE", "use one audience for all verifiers"},
 		"mode enforce": {[]string{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE=enforce"}, "", ""},
 		"TTL over a day": {[]string{"OFFLOAD_SESSION_TTL_SECONDS=86401"},
 			"OFFLOAD_SESSION_TTL_SECONDS", "use at most 86400; clients renew their sessions"},
