@@ -29,9 +29,11 @@ const (
 
 // The reasons that an error has by its type.
 const (
-	errEnded      connectError = "the server ended the connection"
-	errNoAddress  connectError = "the name has no address"
-	errNotTrusted connectError = "the server's certificate is not trusted"
+	errEnded       connectError = "the server ended the connection"
+	errNoAddress   connectError = "the name has no address"
+	errNotTrusted  connectError = "the server's certificate is not trusted"
+	errOtherName   connectError = "the server's certificate is for another name"
+	errNotInPeriod connectError = "the server's certificate has expired or is not valid yet"
 )
 
 // diagnosing bounds each connection that is made to find out why another one failed.

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -202,11 +203,24 @@ func detail(err error) string {
 	case errors.As(err, &name):
 		return errNoAddress.Error()
 	case errors.As(err, &certificate):
-		return errNotTrusted.Error()
+		return distrust(certificate).Error()
 	case errors.As(err, &record):
 		return errNoTLS.Error()
 	case alerted:
 		return alert
 	}
 	return ""
+}
+
+// distrust returns why a server's certificate was not accepted.
+func distrust(failed *tls.CertificateVerificationError) connectError {
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(failed, &name):
+		return errOtherName
+	case errors.As(failed, &invalid) && invalid.Reason == x509.Expired:
+		return errNotInPeriod
+	}
+	return errNotTrusted
 }

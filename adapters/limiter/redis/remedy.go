@@ -71,8 +71,11 @@ func (i *Inspection) connectionRemedy(detail string) string {
 		return fmt.Sprintf("renew the certificate in %s, or make its authority known to the server "+
 			"(tls-ca-cert-file)", i.CertificateVariable)
 	case errNotTrusted.Error():
-		return fmt.Sprintf("set %s to the authority of the server's certificate; check that it is "+
-			"for the host of the URL and has not expired", i.CAVariable)
+		return fmt.Sprintf("set %s to the authority that signed the server's certificate", i.CAVariable)
+	case errOtherName.Error():
+		return "use the host name that the certificate is for, or a certificate for the host of the URL"
+	case errNotInPeriod.Error():
+		return "renew the server's certificate, or correct the clock of this host"
 	case errNoHello.Error():
 		return "connect to the server itself, not through a proxy that does not know HELLO"
 	case errNoAddress.Error():

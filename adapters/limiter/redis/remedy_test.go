@@ -3,6 +3,7 @@ package redis_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,13 @@ func TestInspectNamesARemedyForEachCause(t *testing.T) {
 	_, port := redisserver.StartTLS(t, redisserver.TLS{Pair: pair, Client: &client})
 	plainURL := fmt.Sprintf("redis://:%s@127.0.0.1:%d", password, port)
 	tlsURL := fmt.Sprintf("rediss://127.0.0.1:%d", port)
+	elsewhere, expired := pki.New(t, "redis.example"),
+		pki.NewAt(t, time.Now().Add(-48*time.Hour), time.Now().Add(-24*time.Hour), "127.0.0.1")
+	urlOf := func(pair pki.Pair) string {
+		_, port := redisserver.StartTLS(t, redisserver.TLS{Pair: pair})
+		return fmt.Sprintf("rediss://127.0.0.1:%d", port)
+	}
+	elsewhereURL, expiredURL := urlOf(elsewhere), urlOf(expired)
 	ours := redis.TLSFiles{CA: file(t, pair.Chain)}
 	theirs := ours
 	theirs.Certificate, theirs.Key = other.Write(t, t.TempDir())
@@ -43,8 +51,14 @@ func TestInspectNamesARemedyForEachCause(t *testing.T) {
 		"only TLS": {plainURL, redis.TLSFiles{}, "the server speaks only TLS",
 			"use rediss:// instead of redis://"},
 		"an unknown authority": {tlsURL, redis.TLSFiles{CA: file(t, other.Chain)},
-			"the server's certificate is not trusted", "set CA to the authority of the server's " +
-				"certificate; check that it is for the host of the URL and has not expired"},
+			"the server's certificate is not trusted",
+			"set CA to the authority that signed the server's certificate"},
+		"a certificate for another name": {elsewhereURL, redis.TLSFiles{CA: file(t, elsewhere.Chain)},
+			"the server's certificate is for another name", "use the host name that the certificate " +
+				"is for, or a certificate for the host of the URL"},
+		"an expired certificate": {expiredURL, redis.TLSFiles{CA: file(t, expired.Chain)},
+			"the server's certificate has expired or is not valid yet",
+			"renew the server's certificate, or correct the clock of this host"},
 		"no client certificate": {tlsURL, ours, "the server wants a client certificate",
 			"set CERT and KEY"},
 		"another client certificate": {tlsURL, theirs, "the server rejects the client certificate",
