@@ -21,7 +21,8 @@ const (
 	remedyKid    = "use 1 to 64 characters from A-Z a-z 0-9 . _ -"
 	// remedyUnwrap is for a secret that is probably strong without what surrounds it.
 	remedyUnwrap = "remove what is not part of the secret: quotes that docker --env-file keeps, " +
-		"NAME=, a comment or a mark around it, a byte order mark or a zero-width character; or "
+		"NAME=, a comment or a mark around it, a byte order mark or a zero-width character; write the " +
+		"secret itself in place of a command or a variable; or "
 )
 
 // remedyEntry returns the remedy for a fault of the signing keys.
