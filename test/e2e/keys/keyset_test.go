@@ -58,6 +58,7 @@ func TestInvalidKeysetKeepsTheLastGoodOne(t *testing.T) {
 		line := service.Log.AwaitCount(t, "keys_reload_failed", n+1)
 		assert.Equal(t, "ERROR", line.String("level"))
 		assert.Contains(t, line.String("cause"), c.cause)
+		assert.Equal(t, string(file), line.String("file"))
 		assert.EqualValues(t, n+1, service.Metric(t, failures))
 		status, found = service.Readiness(t)
 		assert.Equal(t, 200, status, "an invalid keyset must not take every replica out of service")

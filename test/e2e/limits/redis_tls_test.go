@@ -23,15 +23,31 @@ func TestWrongKindOfRedisIsNamed(t *testing.T) {
 	secured := fmt.Sprintf("127.0.0.1:%d", port)
 	trusting := harness.Env{"OFFLOAD_REDIS_TLS_CA_FILE": authority,
 		"OFFLOAD_REDIS_TIMEOUT_MS": "50"}
+	at := func(pair pki.Pair) (url string, env harness.Env) {
+		_, port := redisserver.StartTLS(t, redisserver.TLS{Pair: pair})
+		authority, _ := pair.Write(t, t.TempDir())
+		return fmt.Sprintf("rediss://127.0.0.1:%d", port),
+			trusting.With(harness.Env{"OFFLOAD_REDIS_TLS_CA_FILE": authority})
+	}
+	now := time.Now()
+	expiredURL, expired := at(pki.NewAt(t, now.Add(-48*time.Hour), now.Add(-24*time.Hour), "127.0.0.1"))
+	elsewhereURL, elsewhere := at(pki.New(t, "redis.example"))
 	for cause, c := range map[string]struct {
-		url string
-		env harness.Env
+		url    string
+		env    harness.Env
+		remedy string
 	}{
-		"the server does not speak TLS": {"rediss://" + plain.Addr(), trusting},
+		"the server does not speak TLS": {"rediss://" + plain.Addr(), trusting, "use redis://"},
 		"the server speaks only TLS": {"redis://" + secured,
-			harness.Env{"OFFLOAD_REDIS_TIMEOUT_MS": "50"}},
-		"the server wants a client certificate":   {"rediss://" + secured, trusting},
-		"the server's certificate is not trusted": {"rediss://" + secured, nil},
+			harness.Env{"OFFLOAD_REDIS_TIMEOUT_MS": "50"}, "use rediss://"},
+		"the server wants a client certificate": {"rediss://" + secured, trusting,
+			"set OFFLOAD_REDIS_TLS_CERT_FILE and OFFLOAD_REDIS_TLS_KEY_FILE"},
+		"the server's certificate is not trusted": {"rediss://" + secured, nil,
+			"set OFFLOAD_REDIS_TLS_CA_FILE"},
+		"the server's certificate has expired or is not valid yet": {expiredURL, expired,
+			"renew the server's certificate"},
+		"the server's certificate is for another name": {elsewhereURL, elsewhere,
+			"use the host name that the certificate is for"},
 	} {
 		t.Run(cause, func(t *testing.T) {
 			env := shared(c.url, c.env)
@@ -40,6 +56,7 @@ func TestWrongKindOfRedisIsNamed(t *testing.T) {
 			checked := check(t, env)
 			assert.Equal(t, 2, checked.Status)
 			assert.Contains(t, checked.Output, "does not decide (redis: unreachable: "+cause+")")
+			assert.Contains(t, checked.Output, "remedy:  "+c.remedy)
 		})
 	}
 	env := shared("valkeys://"+secured, trusting.With(harness.Env{

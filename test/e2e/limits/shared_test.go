@@ -229,15 +229,22 @@ func TestHangingServerDoesNotPreventTheStart(t *testing.T) {
 
 func TestCheckReportsAServerThatCannotDecide(t *testing.T) {
 	server, url := startRedis(t)
-	for name, breaks := range map[string][]string{
-		"READONLY": {"REPLICAOF", "127.0.0.1", "1"},
-		"NOPERM":   {"ACL", "SETUSER", "sessiond", "-evalsha", "-eval"},
+	for name, c := range map[string]struct {
+		breaks []string
+		remedy string
+	}{
+		"READONLY": {[]string{"REPLICAOF", "127.0.0.1", "1"}, "name the master"},
+		"NOPERM": {[]string{"ACL", "SETUSER", "sessiond", "-evalsha", "-eval"},
+			"give the user the permissions"},
+		"WRONGPASS": {[]string{"ACL", "SETUSER", "sessiond", "resetpass", ">another"},
+			"correct user and password"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server.Do(t, breaks...)
+			server.Do(t, c.breaks...)
 			checked := check(t, shared(url, nil))
 			assert.Equal(t, 2, checked.Status)
 			assert.Contains(t, checked.Output, "does not decide (redis: refused: "+name+")")
+			assert.Contains(t, checked.Output, "remedy:  "+c.remedy)
 			server.Do(t, "REPLICAOF", "NO", "ONE")
 			allow(t, server)
 			assert.Equal(t, 0, check(t, shared(url, nil)).Status)
