@@ -36,9 +36,10 @@ func remedyEntry(reason environment.Reason) string {
 		return "remove one of the two, or give it a secret of its own: openssl rand -base64 32"
 	case environment.ReasonEmpty:
 		return "remove the entry, or give it a secret: openssl rand -base64 32"
+	case environment.ReasonNotString:
+		return remedyJSON + "; a JWK Set belongs in the file of " + VarKeysetFile
 	case environment.ReasonNone, environment.ReasonNotJSON, environment.ReasonNotObject,
-		environment.ReasonNoKeys, environment.ReasonNotString, environment.ReasonUTF8,
-		environment.ReasonActive:
+		environment.ReasonNoKeys, environment.ReasonUTF8, environment.ReasonActive:
 	}
 	return remedyJSON
 }
