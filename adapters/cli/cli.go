@@ -140,16 +140,23 @@ func prepare(command *cobra.Command) *cobra.Command {
 // shows the argument only if it has the form of a name: it may be a secret.
 func meantArgument(command *cobra.Command, argument string) string {
 	first, _ := utf8.DecodeRuneInString(argument)
-	extension := path.Ext(argument)
 	switch {
 	case first > unicode.MaxASCII && unicode.In(first, unicode.Pd, unicode.Sm):
 		return " (flags start with two hyphens, and this starts with another kind of dash)"
 	case command.Flags().Lookup(argument) != nil:
 		return " (did you mean --" + argument + "?)"
-	case extension == ".yaml" || extension == ".yml":
-		return " (a configuration file is given with --config)"
+	case meantFile(argument) != "":
+		return meantFile(argument)
 	case argument != "" && isName(argument) && !mayBeSecret(argument):
 		return ": " + argument
+	}
+	return ""
+}
+
+// meantFile returns a hint if an argument is the name of a configuration file.
+func meantFile(argument string) string {
+	if extension := path.Ext(argument); extension == ".yaml" || extension == ".yml" {
+		return " (a configuration file is given with --config)"
 	}
 	return ""
 }

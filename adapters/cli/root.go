@@ -70,9 +70,10 @@ func Documented(commands Commands) *cobra.Command {
 // newServe returns the command that serves, as the root command does.
 func newServe(commands Commands) *cobra.Command {
 	command := &cobra.Command{
-		Use:   "serve",
-		Short: "Serves, as sessiond does without a command",
-		RunE:  serve(commands),
+		Use:        "serve",
+		SuggestFor: []string{"start", "run", "server"},
+		Short:      "Serves, as sessiond does without a command",
+		RunE:       serve(commands),
 	}
 	commands.AddFlags(command.Flags())
 	return prepare(command)
@@ -95,7 +96,7 @@ func noArguments(command *cobra.Command, args []string) error {
 	}
 	if !isName(args[0]) || mayBeSecret(args[0]) {
 		// The argument is not shown: it may be a secret.
-		return &usageError{command.CommandPath(), "unknown command"}
+		return &usageError{command.CommandPath(), "unknown command" + meantFile(args[0])}
 	}
 	problem := "unknown command " + args[0]
 	if near := nearest(command, args[0]); near != "" {
