@@ -27,6 +27,8 @@ type slot struct {
 	phase atomic.Int32
 	// awaited holds what await received, until the next Read.
 	awaited []byte
+	// reads and writes are the deadlines.
+	reads, writes deadline
 
 	// The lock of slots guards these.
 	gone  bool
@@ -135,7 +137,7 @@ func (one *slot) rest() {
 // await returns when something has been received.
 func (one *slot) await() error {
 	first := make([]byte, 1)
-	if _, err := one.Conn.Read(first); err != nil {
+	if _, err := one.receiveInto(first); err != nil {
 		return err
 	}
 	one.awaited = first
@@ -145,7 +147,7 @@ func (one *slot) await() error {
 // Read implements net.Conn.
 func (one *slot) Read(p []byte) (int, error) {
 	if one.awaited == nil {
-		return one.Conn.Read(p)
+		return one.receiveInto(p)
 	}
 	n := copy(p, one.awaited)
 	one.awaited = one.awaited[n:]

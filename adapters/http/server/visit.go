@@ -84,9 +84,6 @@ func (v *visit) awaitBody(r *http.Request, read func() ([]byte, error)) ([]byte,
 	return body, v.begin(r.Context())
 }
 
-// past is a deadline that has passed.
-var past = time.Unix(1, 0)
-
 // send sends the response, and waits without a slot until the client has read it.
 func (v *visit) send(r *http.Request) {
 	if v.budgets == nil {

@@ -1,0 +1,124 @@
+package server
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// deadline is the deadline of a connection's reads, or of its writes. Setting one of a socket locks
+// a timer of the runtime and moves it. net/http sets seven for each request, and nearly always
+// replaces one before anything waits for it. So the socket gets one only where an operation waits
+// and none is in force that is as early. If one that is too early passes, the operation goes on:
+// deadlines stay exact.
+type deadline struct {
+	mu sync.Mutex
+	// wanted is the deadline, and inForce that of the socket; the zero Time is none.
+	wanted, inForce time.Time
+	// waiting is how many operations are in progress.
+	waiting int
+}
+
+// setter sets a deadline of a socket.
+type setter func(time.Time) error
+
+// change makes t the deadline, also of the operations in progress.
+func (d *deadline) change(t time.Time, set setter) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.wanted = t
+	if d.waiting == 0 {
+		return nil
+	}
+	return d.enforce(set)
+}
+
+// enforce sets the socket's deadline if it is later than the wanted one. The caller must hold mu.
+func (d *deadline) enforce(set setter) error {
+	if d.wanted.IsZero() || !d.inForce.IsZero() && !d.wanted.Before(d.inForce) {
+		return nil
+	}
+	d.inForce = d.wanted
+	return set(d.wanted)
+}
+
+// await calls operate, which reads or writes, until it fails for another reason than a deadline
+// that is too early, or succeeds.
+func (d *deadline) await(set setter, operate func() error) error {
+	if err := d.begin(set); err != nil {
+		return err
+	}
+	err := operate()
+	for errors.Is(err, os.ErrDeadlineExceeded) && d.extend(set) {
+		err = operate()
+	}
+	d.mu.Lock()
+	d.waiting--
+	d.mu.Unlock()
+	return err
+}
+
+// begin begins an operation. It fails if the deadline lies before all operations, as that by which
+// net/http and this package end one from another goroutine.
+func (d *deadline) begin(set setter) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.wanted.IsZero() && !d.wanted.After(past) {
+		return os.ErrDeadlineExceeded
+	}
+	if err := d.enforce(set); err != nil {
+		return err
+	}
+	d.waiting++
+	return nil
+}
+
+// extend sets the wanted deadline of the socket if the one that has passed was earlier, and reports
+// whether it was.
+func (d *deadline) extend(set setter) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.wanted.Equal(d.inForce) || !d.wanted.IsZero() && !time.Now().Before(d.wanted) {
+		return false
+	}
+	d.inForce = d.wanted
+	return set(d.wanted) == nil
+}
+
+// past is a deadline that has passed, the one that net/http uses too.
+var past = time.Unix(1, 0)
+
+// receiveInto reads from the socket.
+func (one *slot) receiveInto(p []byte) (n int, err error) {
+	err = one.reads.await(one.Conn.SetReadDeadline, func() (err error) {
+		n, err = one.Conn.Read(p)
+		return err
+	})
+	return n, err
+}
+
+// Write implements net.Conn.
+func (one *slot) Write(p []byte) (n int, err error) {
+	err = one.writes.await(one.Conn.SetWriteDeadline, func() error {
+		written, err := one.Conn.Write(p[n:])
+		n += written
+		return err
+	})
+	return n, err
+}
+
+// SetReadDeadline implements net.Conn.
+func (one *slot) SetReadDeadline(t time.Time) error {
+	return one.reads.change(t, one.Conn.SetReadDeadline)
+}
+
+// SetWriteDeadline implements net.Conn.
+func (one *slot) SetWriteDeadline(t time.Time) error {
+	return one.writes.change(t, one.Conn.SetWriteDeadline)
+}
+
+// SetDeadline implements net.Conn.
+func (one *slot) SetDeadline(t time.Time) error {
+	return errors.Join(one.SetReadDeadline(t), one.SetWriteDeadline(t))
+}
