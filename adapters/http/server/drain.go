@@ -35,13 +35,33 @@ func (d *drain) enter(conn net.Conn) *progress {
 	defer d.mu.Unlock()
 	known := d.open[conn]
 	if known == nil {
-		known = &progress{}
-		if own, ok := conn.(interface{ of() *progress }); ok {
-			known = own.of()
+		known = ownProgress(conn)
+		if known == nil {
+			known = &progress{}
 		}
 		d.open[conn] = known
 	}
 	return known
+}
+
+// progressOf returns the progress of a registered connection. Without a lock where it can: this is
+// called twice for each request.
+func (d *drain) progressOf(conn net.Conn) *progress {
+	if own := ownProgress(conn); own != nil {
+		return own
+	}
+	return d.enter(conn)
+}
+
+// ownProgress returns the progress that is embedded in a connection, or nil if it has none.
+func ownProgress(conn net.Conn) *progress {
+	switch c := conn.(type) {
+	case *connection:
+		return &c.progress
+	case *secured:
+		return &c.progress
+	}
+	return nil
 }
 
 // leave unregisters a connection.
@@ -59,13 +79,13 @@ func (d *drain) follow(conn net.Conn, state http.ConnState) {
 	case http.StateNew:
 		d.enter(conn)
 	case http.StateActive:
-		p := d.enter(conn)
+		p := d.progressOf(conn)
 		p.begun.Store(true)
 		p.http2.Store(usesHTTP2(conn))
 	case http.StateIdle:
 		// If the client pipelined its next request or the beginning of it, that is in net/http's
 		// buffer, and begun is true again as soon as net/http reads or ends its headers.
-		p := d.enter(conn)
+		p := d.progressOf(conn)
 		p.waited.Store(false)
 		p.begun.Store(false)
 		d.wake()

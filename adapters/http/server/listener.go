@@ -75,9 +75,6 @@ type progress struct {
 	waited atomic.Bool
 }
 
-// of returns p. Through this method the drain reaches the progress embedded in a connection.
-func (p *progress) of() *progress { return p }
-
 // connection carries HTTP/1, or HTTP/2 without TLS. It records whether a request has begun.
 type connection struct {
 	net.Conn
@@ -93,6 +90,10 @@ type connection struct {
 	// received is true once something of the present request was received, and asked once the
 	// first request has begun.
 	received, asked bool
+	// responses counts the complete responses, and fetched is true if something was received since
+	// the last one.
+	responses uint
+	fetched   bool
 	// limit is how long a connection that has been parked may wait for a request.
 	limit time.Time
 	// wanted is the deadline that net/http set for its wait, and early is true while an earlier one
@@ -129,6 +130,7 @@ func (c *connection) Read(p []byte) (int, error) {
 		return n, err
 	}
 	if !c.speaksHTTP2(p[:n]) {
+		c.fetched = true
 		c.receive()
 	}
 	return n, err
