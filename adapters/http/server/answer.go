@@ -19,6 +19,8 @@ type recorder struct {
 	// bare is true for HEAD: net/http accepts the body that is written, and drops it.
 	bare  bool
 	http1 bool
+	// window is that of the HTTP/2 connection, or nil if it is not known.
+	window *sendWindow
 	// holds is true if the response is held back until send, so that no slot is held while the
 	// client reads it.
 	holds  bool
@@ -87,22 +89,27 @@ func (a *recorder) WriteKept(body []byte) (int, error) {
 // size returns the length of the body that is held back.
 func (a *recorder) size() int { return len(a.held) + len(a.kept) }
 
-// blocks reports whether sending the response may block: net/http sends a short HTTP/1 response
-// when the handler has returned, and each connection can have only one. Such responses are not
-// among the requests that wait for their clients: the bound on connections bounds them, each fits
-// in the buffer that net/http has for the connection anyway, and the deadline closes the
+// blocks reports whether sending the response may block, and takes it from the client's window. It
+// is called once. net/http sends a short response when the handler has returned. Over HTTP/1 each
+// connection can have only one, and over HTTP/2 one that fits in the window does not wait for it.
+// Such responses are not among the requests that wait for their clients: the bounds on connections
+// and streams bound them, each fits in a buffer that net/http has anyway, and a deadline closes the
 // connection.
 func (a *recorder) blocks() bool {
-	return !a.http1 || a.size() > sentAtEnd
+	size := a.size()
+	if a.bare && !a.http1 {
+		size = 0
+	}
+	return !a.http1 && !a.window.take(size) || size > sentAtEnd
 }
 
 // send sends the response that was held back, and returns when all of it has been passed to the
 // kernel or to the client's flow-control window, or at once if it does not block.
-func (a *recorder) send() {
+func (a *recorder) send(blocks bool) {
 	a.begin()
 	a.holds = false
 	size := a.size()
-	early := a.blocks() && size > 0
+	early := blocks && size > 0
 	if early && a.Header().Get(headerContentLength) == "" {
 		// known here, and not to net/http, which is told to send the response before its end
 		a.Header().Set(headerContentLength, strconv.Itoa(size))
@@ -129,8 +136,8 @@ func (a *recorder) send() {
 	}
 }
 
-// sentAtEnd is the size of an HTTP/1 response that net/http sends when the handler has returned.
-// It is net/http's own, bufferBeforeChunkingSize.
+// sentAtEnd is the size of a response that net/http sends when the handler has returned. It is
+// net/http's own for HTTP/1, bufferBeforeChunkingSize; for HTTP/2 it is larger.
 const sentAtEnd = 2048
 
 // headerContentLength is the name of the header that net/http sets only for short responses.

@@ -96,8 +96,9 @@ func (o *onPaced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // BaseContext returns the context of the connection. net/http looks for this method.
 func (o *onPaced) BaseContext() context.Context {
+	ctx := context.Background()
 	if of, ok := o.Handler.(interface{ BaseContext() context.Context }); ok {
-		return of.BaseContext()
+		ctx = of.BaseContext()
 	}
-	return context.Background()
+	return withWindow(ctx, o.conn.window)
 }

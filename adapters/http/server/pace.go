@@ -62,6 +62,7 @@ type paced struct {
 	net.Conn
 	endless bool // it is a trusted proxy's, and neither waits nor takes turns
 	turns   turns
+	window  *sendWindow
 	hasTurn atomic.Bool
 	closed  chan struct{}
 	close   func() error
@@ -83,7 +84,7 @@ type paced struct {
 func newPaced(conn net.Conn, turns turns, streams int) *paced {
 	most := spareUnits + streams*(frameUnits+headersUnits)
 	p := &paced{Conn: conn, turns: turns, endless: streams == proxyStreams,
-		closed: make(chan struct{}), allowance: most, most: most, filled: time.Now()}
+		window: newSendWindow(), closed: make(chan struct{}), allowance: most, most: most, filled: time.Now()}
 	p.close = sync.OnceValue(func() error {
 		close(p.closed)
 		p.endTurn()
@@ -142,6 +143,7 @@ func (p *paced) follow(read []byte) (ended bool) {
 	for len(read) > 0 {
 		if p.payload > 0 {
 			part := min(p.payload, len(read))
+			p.window.follow(read[:part])
 			p.payload -= part
 			read = read[part:]
 		} else {
@@ -153,6 +155,7 @@ func (p *paced) follow(read []byte) (ended bool) {
 			}
 			p.read = 0
 			p.payload = int(binary.BigEndian.Uint32(p.header[:]) >> 8)
+			p.window.begin(p.header)
 			cost += p.cost()
 		}
 		ended = ended || p.payload == 0

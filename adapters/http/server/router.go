@@ -78,6 +78,9 @@ func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := &recorder{ResponseWriter: w, bare: r.Method == http.MethodHead,
 		http1: r.ProtoMajor == 1}
+	if !answer.http1 {
+		answer.window = windowOf(r.Context())
+	}
 	answer.body.watch(r)
 	route := e.match(r)
 	ctx := ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route.Pattern})

@@ -91,11 +91,11 @@ func (v *visit) send(r *http.Request) {
 	}
 	forget(r)
 	if !v.answer.blocks() {
-		v.answer.send()
+		v.answer.send(false)
 		return
 	}
 	v.budgets.waiting.begin(&v.response, awaitedResponse, v)
-	v.answer.send()
+	v.answer.send(true)
 	if v.response.end() {
 		v.answer.abort()
 	}
