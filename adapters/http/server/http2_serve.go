@@ -87,6 +87,7 @@ type onPaced struct {
 
 // ServeHTTP implements http.Handler. It panics if the request is reset.
 func (o *onPaced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	growStack()
 	answered := false
 	o.conn.begin()
 	defer func() { o.conn.end(answered) }()
