@@ -43,7 +43,7 @@ func BenchmarkTraces(b *testing.B) {
 				})
 				router = router.Traced(tracer)
 			}
-			harness.Benchmark(b, router, func(int) *http.Request {
+			harness.Benchmark(b, router, http.StatusOK, func(int) *http.Request {
 				r := httptest.NewRequest(http.MethodGet, "/v1/health", nil)
 				r.Header.Set("Traceparent", traceparent("01")[1])
 				return r

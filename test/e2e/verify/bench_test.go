@@ -26,7 +26,7 @@ func BenchmarkCurrentRequest(b *testing.B) {
 		headers[n] = http.Header{"Authorization": {"Bearer " + session.Token}}
 	}
 	template := httptest.NewRequest(http.MethodGet, "/v1/sessions/current", nil)
-	harness.Benchmark(b, handler, func(n int) *http.Request {
+	harness.Benchmark(b, handler, http.StatusOK, func(n int) *http.Request {
 		r := *template
 		r.Header = headers[n%crowd]
 		return &r
