@@ -81,6 +81,16 @@ func (h *Limited) Handle(ctx context.Context, record slog.Record) error {
 	return h.next.Handle(ctx, record)
 }
 
+// Drops reports whether a line of an event would not be written now, and counts one that the limit
+// leaves out. It is for lines that callers can cause many of: one that is not made costs much less
+// than one that Handle leaves out.
+func (h *Limited) Drops(ctx context.Context, level slog.Level, event string) bool {
+	if !h.Enabled(ctx, level) {
+		return true
+	}
+	return level >= slog.LevelInfo && !unlimited[event] && h.of(event, level).suppresses()
+}
+
 // WithAttrs implements slog.Handler.
 func (h *Limited) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &Limited{h.next.WithAttrs(attrs), h.lineLimiters}

@@ -35,12 +35,27 @@ func newLineLimiter(clock ports.Clock, window time.Duration,
 func (l *lineLimiter) allow() (suppressed int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if wait := l.wait(); wait > 0 {
-		l.suppressed++
-		l.reportAfter(wait)
+	if l.suppress() {
 		return 0, false
 	}
 	return l.take(), true
+}
+
+// suppresses reports whether no line may be written now, and counts one as suppressed if so.
+func (l *lineLimiter) suppresses() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.suppress()
+}
+
+func (l *lineLimiter) suppress() bool {
+	wait := l.wait()
+	if wait == 0 {
+		return false
+	}
+	l.suppressed++
+	l.reportAfter(wait)
+	return true
 }
 
 // reportAfter schedules a report of the count after wait, unless one is scheduled already.

@@ -75,6 +75,7 @@ func remedyStranger(proxies string) string {
 // Recorder implements ports.Events. It writes to a logger.
 type Recorder struct {
 	logger     *slog.Logger
+	limited    *Limited // the handler of logger; nil for another
 	clock      ports.Clock
 	pseudonyms throttle.Pseudonyms
 	variables  Variables
@@ -87,8 +88,9 @@ type Recorder struct {
 // Limited. Call Close at the end, so that no count of suppressed lines is lost.
 func New(logger *slog.Logger, clock ports.Clock, pseudonyms throttle.Pseudonyms,
 	variables Variables, remedies Remedies) *Recorder {
-	return &Recorder{logger: logger, clock: clock, pseudonyms: pseudonyms, variables: variables,
-		remedies: remedies, pages: newPages(logger, clock, variables.Origins)}
+	limited, _ := logger.Handler().(*Limited)
+	return &Recorder{logger: logger, limited: limited, clock: clock, pseudonyms: pseudonyms,
+		variables: variables, remedies: remedies, pages: newPages(logger, clock, variables.Origins)}
 }
 
 // Close writes the counts of suppressed lines that were not written yet and that the logger does
@@ -247,6 +249,9 @@ func States(keyring *keys.Keyring, now time.Time) slog.Attr {
 }
 
 func (r *Recorder) issuanceThrottled(ctx context.Context, e ports.IssuanceThrottled) {
+	if r.limited != nil && r.limited.Drops(ctx, slog.LevelWarn, eventThrottled) {
+		return
+	}
 	origin := ports.OriginOf(ctx)
 	r.logger.LogAttrs(ctx, slog.LevelWarn, eventThrottled,
 		slog.String("request_id", origin.RequestID),

@@ -88,6 +88,39 @@ func TestWritesARefusalAsOneLine(t *testing.T) {
 	})
 }
 
+// TestRefusalsThatAreNotWrittenAreCounted checks that refusals of which no line is made are counted,
+// and that they allocate nothing.
+func TestRefusalsThatAreNotWrittenAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		recorder, out := newRecorder(slog.LevelInfo)
+		var event ports.Event = throttled
+		for range 30 {
+			recorder.Record(context.Background(), event)
+		}
+		assert.Len(t, read(t, out), 10)
+		assert.Zero(t, testing.AllocsPerRun(99, func() {
+			recorder.Record(context.Background(), event)
+		}))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.Equal(t, []line{counted("session_issuance_throttled", 120)}, read(t, out))
+	})
+}
+
+// TestNoLineOfALevelThatIsNotWrittenIsCounted checks that refusals leave no count at a level above
+// theirs.
+func TestNoLineOfALevelThatIsNotWrittenIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		recorder, out := newRecorder(slog.LevelError)
+		for range 30 {
+			recorder.Record(context.Background(), throttled)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Empty(t, read(t, out))
+	})
+}
+
 func TestWritesARefusedConnection(t *testing.T) {
 	recorder, out := newRecorder(slog.LevelInfo)
 	recorder.Record(t.Context(),
