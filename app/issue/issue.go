@@ -65,8 +65,11 @@ func New(parts Parts) *Service {
 // claims agree on the time.
 func (s *Service) Issue(ctx context.Context, request ports.IssueRequest) (ports.Issued, error) {
 	now, keyring := s.clock.Now(), s.keys.Keyring()
-	// Without usable credentials the request is for a new session.
-	presented, _ := token.FromAuthorization(request.Credentials.Authorization, s.settings.Binding)
+	var presented token.Presented
+	if sent := request.Credentials.Authorization; len(sent) > 0 {
+		// Without usable credentials the request is for a new session.
+		presented, _ = token.FromAuthorization(sent, s.settings.Binding)
+	}
 	proved, err := s.judge(ctx, request, presented, now)
 	if err != nil {
 		return ports.Issued{}, err

@@ -80,8 +80,7 @@ func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client 
 	if !refused {
 		return decision, nil
 	}
-	// Telemetry shows one name for an installation, whether it was new or renewed.
-	install := s.digester.Subject(throttle.ByInstall, id.Text())
+	install := s.installOf(&checks, id)
 	refusal.Spread(install)
 	s.events.Record(ctx, ports.IssuanceThrottled{
 		Dimension: refusal.Dimension, Mode: s.limits.Mode,
@@ -91,6 +90,17 @@ func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client 
 		return throttle.Decision{}, nil
 	}
 	return throttle.Decision{}, refusal
+}
+
+// installOf returns the subject that stands for an installation in telemetry, which shows one name
+// for it, whether it was new or renewed.
+func (s *Service) installOf(checks *throttle.Checks, id session.InstallID) throttle.Subject {
+	for i := range checks.Len() {
+		if check := checks.At(i); check.Dimension == throttle.ByInstall {
+			return check.Subject
+		}
+	}
+	return s.digester.Subject(throttle.ByInstall, id.Text())
 }
 
 // useAlone uses a proof without any limit, and reports whether it was used before. During an outage
@@ -109,23 +119,26 @@ func (s *Service) useAlone(ctx context.Context, proved possession) bool {
 // it.
 func (l Limits) Subject(dimension throttle.Dimension, client netip.Addr,
 	id session.InstallID) (text string, limited bool) {
-	if l.Of(dimension) == 0 {
+	switch {
+	case l.Of(dimension) == 0, dimension == throttle.ByProof: // whose subject is no client
 		return "", false
-	}
-	switch dimension {
-	case throttle.ByAddress, throttle.ByRenewalAddress:
-		return clientaddr.Truncate(client, l.IPv6Prefix).String(), true
-	case throttle.ByNetwork:
-		network, ok := clientaddr.Network(client, l.IPv6Prefix)
+	case dimension.Shared():
+		prefix, ok := l.prefix(dimension, client)
 		if !ok {
 			return "", false
 		}
-		return network.String(), true
-	case throttle.ByInstall, throttle.ByRenewal:
-		return id.Text(), true
-	case throttle.ByProof: // its subject is no client
+		return prefix.String(), true
 	}
-	return "", false
+	return id.Text(), true
+}
+
+// prefix returns the addresses that are the subject of a client in a dimension that installations
+// share; false if it has none.
+func (l Limits) prefix(dimension throttle.Dimension, client netip.Addr) (netip.Prefix, bool) {
+	if dimension == throttle.ByNetwork {
+		return clientaddr.Network(client, l.IPv6Prefix)
+	}
+	return clientaddr.Truncate(client, l.IPv6Prefix), true
 }
 
 // newSession returns the checks of a new session, in the order in which they are reported.
@@ -148,13 +161,32 @@ func (s *Service) renewal(id session.InstallID, client netip.Addr) throttle.Chec
 	return throttle.NewChecks(install, address)
 }
 
-// check returns the check of a dimension; false if the client is not limited in it.
+// check returns the check of a dimension; false if the client is not limited in it. The text of its
+// subject is that of Limits.Subject, here without an allocation.
 func (s *Service) check(dimension throttle.Dimension, client netip.Addr,
 	id session.InstallID) (throttle.Check, bool) {
-	text, limited := s.limits.Subject(dimension, client, id)
-	if !limited {
+	limit := s.limits.Of(dimension)
+	if limit == 0 {
 		return throttle.Check{}, false
 	}
-	return throttle.Check{Dimension: dimension, Subject: s.digester.Subject(dimension, text),
-		Limit: s.limits.Of(dimension), Window: s.limits.Window}, true
+	check := throttle.Check{Dimension: dimension, Limit: limit, Window: s.limits.Window}
+	if !dimension.Shared() {
+		check.Subject = s.digester.Subject(dimension, id.Text())
+		return check, true
+	}
+	prefix, ok := s.limits.prefix(dimension, client)
+	if !ok {
+		return throttle.Check{}, false
+	}
+	var space [len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128")]byte
+	check.Subject = s.digester.Subject(dimension, string(appendPrefix(space[:0], prefix)))
+	return check, true
+}
+
+// appendPrefix appends what prefix.String returns, also for an invalid one.
+func appendPrefix(to []byte, prefix netip.Prefix) []byte {
+	if !prefix.IsValid() {
+		return append(to, prefix.String()...)
+	}
+	return prefix.AppendTo(to)
 }

@@ -261,3 +261,24 @@ func TestStorageSeesOnlyDigests(t *testing.T) {
 		})
 	}
 }
+
+// TestChecksAreForTheSubjectsOfTheLimits checks that what is counted is what an operator is shown
+// of a client.
+func TestChecksAreForTheSubjectsOfTheLimits(t *testing.T) {
+	digester := throttle.NewDigester([]byte("digest key"))
+	id := request(t, "install-1").InstallID()
+	for _, client := range []netip.Addr{netip.MustParseAddr("203.0.113.5"),
+		netip.MustParseAddr("2001:db8:1:2::1"), {}} {
+		limiter := broken(errors.New("out"))
+		_, err := newFixture(t, withLimiter(limiter)).issueTo(t, client, "install-1")
+		require.Error(t, err)
+		checks := limiter.DecideCalls()[0].Checks
+		assert.GreaterOrEqual(t, checks.Len(), 2)
+		for i := range checks.Len() {
+			check := checks.At(i)
+			text, limited := limits.Subject(check.Dimension, client, id)
+			assert.True(t, limited)
+			assert.Equal(t, digester.Subject(check.Dimension, text), check.Subject, text)
+		}
+	}
+}
