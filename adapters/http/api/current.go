@@ -2,10 +2,8 @@ package api
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/offload/sessiond/adapters/http/envelope"
-	"github.com/offload/sessiond/domain/session"
 )
 
 // current describes the session of a token.
@@ -19,13 +17,9 @@ func (a *API) current(w http.ResponseWriter, r *http.Request) error {
 	body.Text("key_id", string(claims.KeyID))
 	body.Text("issuer", claims.Issuer)
 	body.Text("audience", claims.Audience)
-	body.Text("issued_at", instant(claims.IssuedAt))
-	body.Text("not_before", instant(claims.NotBefore))
-	body.Text("expires_at", instant(claims.ExpiresAt))
+	body.Instant("issued_at", claims.IssuedAt)
+	body.Instant("not_before", claims.NotBefore)
+	body.Instant("expires_at", claims.ExpiresAt)
 	envelope.Write(w, http.StatusOK, body.Bytes())
 	return nil
 }
-
-// instant formats a time as RFC 3339 in UTC without a fraction, which the ISO 8601 decoders of
-// clients reject.
-func instant(at session.Unix) string { return at.Time().Format(time.RFC3339) }

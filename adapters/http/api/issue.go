@@ -33,7 +33,7 @@ func (a *API) issue(w http.ResponseWriter, r *http.Request) error {
 	setRateLimit(w.Header(), &given.Decision)
 	var body envelope.Object
 	body.Text("session_token", given.Token)
-	body.Text("expires_at", instant(given.Claims.ExpiresAt))
+	body.Instant("expires_at", given.Claims.ExpiresAt)
 	body.Number("expires_in", int64(given.ExpiresIn/time.Second))
 	body.Number("refresh_after", int64(given.RefreshAfter/time.Second))
 	envelope.Write(w, http.StatusOK, body.Bytes())

@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"strings"
+
+	"github.com/offload/sessiond/adapters/http/envelope"
 )
 
 // verify returns the session in headers, for the authentication sub-request of a reverse proxy. It
@@ -14,7 +16,7 @@ func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
 	}
 	header := w.Header()
 	header.Set("X-Session-Install-Id", encode(claims.InstallID.Text()))
-	header.Set("X-Session-Expires-At", instant(claims.ExpiresAt))
+	header.Set("X-Session-Expires-At", envelope.FormatInstant(claims.ExpiresAt))
 	header.Set("X-Session-Key-Id", string(claims.KeyID))
 	header.Set("X-Session-Binding", claims.BoundTo())
 	w.WriteHeader(http.StatusOK)

@@ -34,12 +34,18 @@ const (
 // MediaType is the media type of every JSON body.
 const MediaType = "application/json"
 
+// Values of headers that responses share. To append to one copies it, because none has room.
+var (
+	mediaType = []string{MediaType}
+	noStore   = []string{"no-store"}
+)
+
 // Begin sets the headers that every response has, the request id and Cache-Control: no-store, and
 // returns the request id.
 func Begin(w http.ResponseWriter, r *http.Request) string {
-	id := requestID(r.Header)
-	w.Header().Set(HeaderRequestID, id)
-	w.Header().Set(HeaderCacheControl, "no-store")
+	id, header := requestID(r.Header), w.Header()
+	header[HeaderRequestID] = []string{id}
+	header[HeaderCacheControl] = noStore
 	return id
 }
 
@@ -58,7 +64,7 @@ func WriteJSON(w http.ResponseWriter, status int, value any) {
 // Write writes a JSON text with the given status. The text must not be changed afterwards: see
 // Keeper.
 func Write(w http.ResponseWriter, status int, text []byte) {
-	w.Header().Set(HeaderContentType, MediaType)
+	w.Header()[HeaderContentType] = mediaType
 	w.WriteHeader(status)
 	// The write error is ignored: the client may have gone away.
 	if keeper, ok := w.(Keeper); ok {

@@ -2,7 +2,9 @@ package envelope
 
 import (
 	"strconv"
+	"time"
 
+	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/strict"
 )
 
@@ -20,10 +22,23 @@ func (o *Object) Number(name string, value int64) {
 	o.text = strconv.AppendInt(o.member(name), value, 10)
 }
 
-// Object appends a member.
-func (o *Object) Object(name string, value *Object) {
-	o.text = append(o.member(name), value.Bytes()...)
+// Instant appends a member: a time as FormatInstant formats it.
+func (o *Object) Instant(name string, value session.Unix) {
+	o.text = append(o.member(name), '"')
+	o.text = append(value.Time().AppendFormat(o.text, instantFormat), '"')
 }
+
+// instantFormat has no fraction, which the ISO 8601 decoders of clients reject.
+const instantFormat = time.RFC3339
+
+// FormatInstant returns a time as RFC 3339 in UTC without a fraction.
+func FormatInstant(at session.Unix) string { return at.Time().Format(instantFormat) }
+
+// Begin begins a member that is an object. The members that follow are its own, until End.
+func (o *Object) Begin(name string) { o.text = append(o.member(name), '{') }
+
+// End ends the object that Begin began last, which must have a member.
+func (o *Object) End() { o.text = append(o.text, '}') }
 
 // List appends a member.
 func (o *Object) List(name string, values []Object) {
@@ -39,9 +54,10 @@ func (o *Object) List(name string, values []Object) {
 
 // member begins a member.
 func (o *Object) member(name string) []byte {
-	if o.text == nil {
+	switch {
+	case o.text == nil:
 		o.text = append(make([]byte, 0, 512), '{')
-	} else {
+	case o.text[len(o.text)-1] != '{': // which no value ends with
 		o.text = append(o.text, ',')
 	}
 	o.text = append(append(o.text, '"'), name...)

@@ -14,7 +14,7 @@ import (
 // statuses is the only table that maps a failure kind to a response; the challenges are those of
 // package token. A kind that it does not contain is a programming error and is reported as
 // failure.Internal.
-var statuses = map[failure.Kind]int{
+var statuses = [...]int{
 	failure.Internal:             http.StatusInternalServerError,
 	failure.Unauthorized:         http.StatusUnauthorized,
 	failure.InvalidToken:         http.StatusUnauthorized,
@@ -62,35 +62,35 @@ func ProblemOf(err error) Problem {
 // WriteProblem writes the error response for p. It sets every header of the response but those of
 // Begin.
 func WriteProblem(w http.ResponseWriter, p Problem) {
-	status, known := statuses[p.Kind]
-	if !known {
-		p.Kind, status = failure.Internal, statuses[failure.Internal]
+	if int(p.Kind) >= len(statuses) || statuses[p.Kind] == 0 {
+		p.Kind = failure.Internal
 	}
 	header := w.Header()
-	header.Set(HeaderErrorCode, p.Kind.Code())
+	header[HeaderErrorCode] = []string{p.Kind.Code()}
 	if challenges := token.Challenges(p.Kind, p.Bindable); challenges != nil {
 		header[HeaderChallenge] = challenges
 	}
 	if p.Nonce != "" {
-		header.Set(HeaderNonce, p.Nonce)
+		header[HeaderNonce] = []string{p.Nonce}
 	}
 	if p.RetryAfter > 0 {
-		header.Set(HeaderRetryAfter, strconv.Itoa(p.RetryAfter))
+		header[HeaderRetryAfter] = []string{strconv.Itoa(p.RetryAfter)}
 	}
-	Write(w, status, p.body())
+	Write(w, statuses[p.Kind], p.body())
 }
 
 // body returns the body of the error response.
 func (p *Problem) body() []byte {
-	var shown, whole Object
-	shown.Text("code", p.Kind.Code())
-	shown.Text("message", p.Kind.Message())
-	shown.Text("request_id", p.RequestID)
+	var body Object
+	body.Begin("error")
+	body.Text("code", p.Kind.Code())
+	body.Text("message", p.Kind.Message())
+	body.Text("request_id", p.RequestID)
 	if len(p.Violations) > 0 {
-		shown.List("details", details(p.Violations))
+		body.List("details", details(p.Violations))
 	}
-	whole.Object("error", &shown)
-	return whole.Bytes()
+	body.End()
+	return body.Bytes()
 }
 
 // details returns the violations as the body names them, with the bounds in code points where a

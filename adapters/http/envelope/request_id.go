@@ -15,7 +15,7 @@ const maxRequestID = 128
 // requestID returns the client's request id if it was sent once and is safe to show, and a new one
 // otherwise.
 func requestID(header http.Header) string {
-	if given := header.Values(HeaderRequestID); len(given) == 1 &&
+	if given := header[HeaderRequestID]; len(given) == 1 &&
 		strict.Plain(given[0], maxRequestID) {
 		return given[0]
 	}
