@@ -11,7 +11,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The headers of the CORS protocol (Fetch, "CORS protocol").
+// The headers of the CORS protocol (Fetch, "CORS protocol"), in canonical form.
 const (
 	headerOrigin          = "Origin"
 	headerPreflightMethod = "Access-Control-Request-Method"
@@ -108,8 +108,12 @@ func (c cors) wrap(next server.Handler) server.Handler {
 // request, and the method of that request. A browser sends one value of each header; if there are
 // more, r is not from a browser, and origin is empty.
 func preflightOf(r *http.Request) (origin, method string, preflight bool) {
-	origins, methods := r.Header.Values(headerOrigin), r.Header.Values(headerPreflightMethod)
-	if len(origins) != 1 || len(methods) > 1 {
+	origins := r.Header[headerOrigin]
+	if len(origins) != 1 {
+		return "", "", false
+	}
+	methods := r.Header[headerPreflightMethod]
+	if len(methods) > 1 {
 		return "", "", false
 	}
 	method = strings.Join(methods, "")

@@ -42,9 +42,9 @@ func (a *API) originalCredentials(r *http.Request) ports.Credentials {
 // credentialsOf returns the credentials of r without the target. Where sessions cannot be bound,
 // proofs are ignored.
 func (a *API) credentialsOf(r *http.Request) ports.Credentials {
-	of := ports.Credentials{Authorization: r.Header.Values(envelope.HeaderAuthorization)}
+	of := ports.Credentials{Authorization: r.Header[envelope.HeaderAuthorization]}
 	if a.Binding.On() {
-		of.Proofs = r.Header.Values(envelope.HeaderProof)
+		of.Proofs = r.Header[envelope.HeaderProof]
 	}
 	return of
 }

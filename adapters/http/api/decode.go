@@ -18,7 +18,7 @@ const maxBody = 16 << 10
 
 // decode parses an issue request: it checks the media type, then the size, then the body.
 func decode(w http.ResponseWriter, r *http.Request) (session.Request, error) {
-	if !isJSON(r.Header.Values(envelope.HeaderContentType)) {
+	if !isJSON(r.Header[envelope.HeaderContentType]) {
 		return session.Request{}, failure.New(failure.UnsupportedMediaType, nil)
 	}
 	body, err := server.ReadBody(w, r, maxBody)

@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"net/netip"
-	"slices"
 
 	"github.com/offload/sessiond/adapters/http/server"
 	"github.com/offload/sessiond/domain/clientaddr"
@@ -12,7 +11,7 @@ import (
 
 // clientOf returns the client's address, as far as the proxies in front of it are trusted.
 func (a *API) clientOf(r *http.Request) netip.Addr {
-	entries := a.Header.Entries(r.Header.Values(a.Header.String()))
+	entries := a.Header.Entries(r.Header[a.Header.String()])
 	if r.RemoteAddr == server.SocketPeer {
 		return clientaddr.ClientBehindSocket(a.Trusted, entries)
 	}
@@ -39,7 +38,10 @@ func (a *API) recordingForwarders(handle server.Handler) server.Handler {
 
 // forwards reports whether a request has headers that proxies write.
 func forwards(header http.Header) bool {
-	return slices.ContainsFunc(clientaddr.Headers(), func(one clientaddr.Header) bool {
-		return header.Get(one.String()) != ""
-	})
+	for _, one := range clientaddr.Headers() {
+		if values := header[one.String()]; len(values) > 0 && values[0] != "" {
+			return true
+		}
+	}
+	return false
 }

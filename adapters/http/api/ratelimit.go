@@ -24,8 +24,9 @@ func setRateLimit(header http.Header, decision *throttle.Decision) {
 	if !decision.Decided() {
 		return
 	}
-	var space [256]byte
-	policies, limits := space[:0:128], space[128:128]
+	var space [256]byte // for both
+	var second [128]byte
+	policies, limits := space[:0], second[:0]
 	for i := range decision.Len() {
 		state := decision.At(i)
 		if state.Check.Dimension == throttle.ByProof {
@@ -44,7 +45,8 @@ func setRateLimit(header http.Header, decision *throttle.Decision) {
 	if len(policies) == 0 {
 		return
 	}
-	values := []string{string(policies), string(limits)}
+	text := string(append(policies, limits...))
+	values := []string{text[:len(policies)], text[len(policies):]}
 	header[headerRateLimitPolicy], header[headerRateLimit] = values[:1:1], values[1:]
 }
 
