@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -63,8 +64,9 @@ func Handler(t testing.TB) http.Handler {
 		}),
 		Authentication: authenticate.New(fixedKeys{keyring}, clock, events, settings,
 			proof.Nonces{}),
-		Events: events,
-		Header: clientaddr.XForwardedForHeader,
+		Events:  events,
+		Trusted: clientaddr.NewTrusted(netip.MustParsePrefix("127.0.0.1/32")),
+		Header:  clientaddr.XForwardedForHeader,
 	}
 	const slots = 128
 	return server.NewRouter(service.Routes(), clock, traffic{metrics, shown}, logger).
