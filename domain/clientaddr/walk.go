@@ -71,19 +71,27 @@ func ClientBehindSocket(trusted Trusted, entries Entries) netip.Addr {
 
 // walk returns the client, given the last trusted hop.
 func walk(client netip.Addr, trusted Trusted, entries Entries) netip.Addr {
-	seen := 0
-	for entry := range entries {
-		addr, ok := parse(entry)
-		if !ok {
-			return client
-		}
-		client = addr
-		seen++
-		if !trusted.Contains(addr) || seen == MaxEntries {
-			return client
-		}
+	w := walker{client: client, trusted: trusted}
+	entries(w.next)
+	return w.client
+}
+
+// walker is a walk over entries. A loop over them would allocate each of its variables.
+type walker struct {
+	client  netip.Addr
+	trusted Trusted
+	seen    int
+}
+
+// next takes the next entry, and reports whether the walk goes on after it.
+func (w *walker) next(entry string) bool {
+	addr, ok := parse(entry)
+	if !ok {
+		return false
 	}
-	return client
+	w.client = addr
+	w.seen++
+	return w.trusted.Contains(addr) && w.seen < MaxEntries
 }
 
 // shared is the range of RFC 6598 for carrier-grade NAT, which cloud providers also use internally.
