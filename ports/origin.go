@@ -12,13 +12,29 @@ type Origin struct {
 
 type originKey struct{}
 
+// originContext carries an origin. It takes one allocation, context.WithValue two.
+type originContext struct {
+	context.Context
+	origin Origin
+}
+
+// Value implements context.Context.
+func (c *originContext) Value(key any) any {
+	if _, is := key.(originKey); is {
+		return &c.origin
+	}
+	return c.Context.Value(key)
+}
+
 // WithOrigin returns a context that carries the origin of the events recorded with it.
 func WithOrigin(ctx context.Context, origin Origin) context.Context {
-	return context.WithValue(ctx, originKey{}, origin)
+	return &originContext{ctx, origin}
 }
 
 // OriginOf returns the origin in ctx, or the zero value if it carries none.
 func OriginOf(ctx context.Context) Origin {
-	origin, _ := ctx.Value(originKey{}).(Origin)
-	return origin
+	if origin, found := ctx.Value(originKey{}).(*Origin); found {
+		return *origin
+	}
+	return Origin{}
 }
