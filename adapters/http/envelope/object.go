@@ -55,8 +55,11 @@ func (o *Object) List(name string, values []Object) {
 // member begins a member.
 func (o *Object) member(name string) []byte {
 	switch {
-	case o.text == nil:
-		o.text = append(make([]byte, 0, 512), '{')
+	case len(o.text) == 0:
+		if o.text == nil {
+			o.text = make([]byte, 0, 512)
+		}
+		o.text = append(o.text, '{')
 	case o.text[len(o.text)-1] != '{': // which no value ends with
 		o.text = append(o.text, ',')
 	}

@@ -81,7 +81,7 @@ func WriteProblem(w http.ResponseWriter, p Problem) {
 
 // body returns the body of the error response.
 func (p *Problem) body() []byte {
-	var body Object
+	body := Object{text: make([]byte, 0, 256)} // enough for most
 	body.Begin("error")
 	body.Text("code", p.Kind.Code())
 	body.Text("message", p.Kind.Message())
