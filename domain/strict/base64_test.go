@@ -91,12 +91,43 @@ func TestDecodeBase64AcceptsOneTextOnly(t *testing.T) {
 	}
 }
 
+// TestBase64LikeLibrary encodes and decodes data of each length, with each byte at each place of a
+// group, and refuses each other character at each place of a text.
+func TestBase64LikeLibrary(t *testing.T) {
+	data := make([]byte, 300)
+	for i := range data {
+		data[i] = byte(31 * i * i)
+	}
+	for n := range 64 {
+		for start := range 256 - n {
+			part := data[start : start+n]
+			text := base64.RawURLEncoding.EncodeToString(part)
+			require.Equal(t, text, strict.EncodeBase64(part))
+			decoded, err := strict.AppendDecodedBase64([]byte("before"), text)
+			require.NoError(t, err, text)
+			require.Equal(t, "before"+string(part), string(decoded))
+		}
+	}
+	text := []byte(base64.RawURLEncoding.EncodeToString(data[:29]))
+	for at, was := range text {
+		for char := range 256 {
+			text[at] = byte(char)
+			_, err := strict.DecodeBase64(string(text))
+			_, want := base64.RawURLEncoding.Strict().DecodeString(string(text))
+			require.Equal(t, want != nil || char == '\n' || char == '\r', err != nil, "%q", text)
+		}
+		text[at] = was
+	}
+}
+
 func FuzzDecodeBase64(f *testing.F) {
 	for _, seed := range []string{"", "Zg", "Zh", "Zg==", "Zm9v", "Zm9v\n", "-_-_", "+/+/", "\xff",
-		"A"} {
+		"A", "Zm9vYmFyZm9vYmFy", "Zm9vYmFyZm9vYmF", "Zm9vYmFy\nZm9vYmFy", "Zm9vYmFyZm9vYm+_"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
+		assert.Equal(t, base64.RawURLEncoding.EncodeToString([]byte(text)),
+			strict.EncodeBase64([]byte(text)))
 		decoded, err := strict.DecodeBase64(text)
 		lenient, lenientErr := base64.RawURLEncoding.DecodeString(text)
 		if err != nil {
@@ -109,4 +140,27 @@ func FuzzDecodeBase64(f *testing.F) {
 		assert.Equal(t, lenient, decoded)
 		assert.Equal(t, text, strict.EncodeBase64(decoded), "must be the only text for these bytes")
 	})
+}
+
+// BenchmarkBase64 codes as many bytes as the claims of a session take, beside the standard library.
+func BenchmarkBase64(b *testing.B) {
+	data := []byte(strings.Repeat("claims of a session, and more. ", 6)[:175])
+	text := strict.EncodeBase64(data)
+	library := base64.RawURLEncoding.Strict()
+	memory := make([]byte, 0, 512)
+	for _, c := range []struct {
+		name string
+		run  func()
+	}{
+		{"encode", func() { memory = strict.AppendBase64(memory[:0], data) }},
+		{"encode, library", func() { memory = library.AppendEncode(memory[:0], data) }},
+		{"decode", func() { memory, _ = strict.AppendDecodedBase64(memory[:0], text) }},
+		{"decode, library", func() { memory, _ = library.AppendDecode(memory[:0], []byte(text)) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				c.run()
+			}
+		})
+	}
 }
