@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -82,6 +83,32 @@ func assertWritten(t *testing.T, text string) {
 	assert.Equal(t, `"`+want.String()+`"`, string(written))
 }
 
+// TestStringsOfEachByte reads and writes strings with each byte at each place, beside each other
+// byte that is special: words of eight bytes must find the first one.
+func TestStringsOfEachByte(t *testing.T) {
+	fields := strict.NewFields("a")
+	var found [1]strict.Found
+	for at := range 20 {
+		for char := range 256 {
+			for _, next := range []string{"x", `"`, `\\`, `\n`, "\n", "\x00", "\u0080", "!", "#", "[", "]",
+				"\x7f"} {
+				text := `{"a":"` + strings.Repeat("x", at) + string([]byte{byte(char)}) + next +
+					strings.Repeat("y", 20-at) + `"}`
+				var want struct{ A string }
+				err := json.Unmarshal([]byte(text), &want)
+				_, got := fields.Parse(text, found[:])
+				require.Equal(t, err != nil || !utf8.ValidString(text), got != nil, "%q", text)
+				if got != nil {
+					continue
+				}
+				read, _ := found[0].Text()
+				require.Equal(t, want.A, read, "%q", text)
+				assertWritten(t, want.A)
+			}
+		}
+	}
+}
+
 // TestFieldsNeedNoMemory checks that members in any order allocate nothing.
 func TestFieldsNeedNoMemory(t *testing.T) {
 	fields := strict.NewFields("a", "b", "c")
@@ -91,5 +118,19 @@ func TestFieldsNeedNoMemory(t *testing.T) {
 			_, err := fields.Parse(text, found[:])
 			require.NoError(t, err)
 		}), text)
+	}
+}
+
+// BenchmarkFields parses the claims of a session.
+func BenchmarkFields(b *testing.B) {
+	fields := strict.NewFields("v", "kid", "iat", "nbf", "iss", "aud", "install_id", "exp")
+	var found [8]strict.Found
+	for b.Loop() {
+		if _, err := fields.Parse(`{"v":2,"kid":"hs-2026.02_A","iat":1771243200,"nbf":1771243200,`+
+			`"iss":"offload-backend","aud":"offload-ios",`+
+			`"install_id":"3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11","exp":1771243320}`,
+			found[:]); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package strict
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -29,10 +28,10 @@ const (
 
 // Value is one JSON value. It refers to the text it was parsed from.
 type Value struct {
-	kind    Kind
 	raw     string // as written
-	text    string // content of a string
 	members []Member
+	kind    Kind
+	escaped bool // a string whose content is not written as it is
 }
 
 // Member is one member of an object: its name and value.
@@ -49,8 +48,14 @@ func (v Value) Kind() Kind { return v.kind }
 // Raw returns the value as it was written, without surrounding white space.
 func (v Value) Raw() string { return v.raw }
 
-// Text returns the content of a string; ok is false for any other type.
-func (v Value) Text() (text string, ok bool) { return v.text, v.kind == String }
+// Text returns the content of a string; ok is false for any other type. It allocates if the string
+// is written with escapes.
+func (v Value) Text() (text string, ok bool) {
+	if v.kind != String {
+		return "", false
+	}
+	return content(v.raw, v.escaped), true
+}
 
 // Members returns the members of an object in their order, including repeated names. They are kept
 // for the outermost object only.
@@ -62,12 +67,14 @@ func (v Value) Items() (items []Value, ok bool) {
 	if v.kind != List {
 		return nil, false
 	}
-	r := reader{text: v.raw, at: 1}
-	for r.skipSpace(); !r.take(']'); r.skipSpace() {
+	r := reader{text: v.raw}
+	at := skipSpace(r.text, 1)
+	for byteAt(r.text, at) != ']' {
 		items = append(items, Value{})
-		r.value(1, &items[len(items)-1]) // parsed before, and valid
-		r.skipSpace()
-		r.take(',')
+		at = skipSpace(r.text, r.value(at, 1, &items[len(items)-1])) // parsed before, and valid
+		if byteAt(r.text, at) == ',' {
+			at = skipSpace(r.text, at+1)
+		}
 	}
 	return items, true
 }
@@ -97,239 +104,239 @@ type Document struct {
 func Parse(text string) (Document, error) { return parse(reader{text: text}) }
 
 func parse(r reader) (Document, error) {
-	text := r.text
-	if !utf8.ValidString(text) {
+	if !utf8.ValidString(r.text) {
 		return Document{}, ErrJSON
 	}
 	r.whole = true
-	r.skipSpace()
 	var d Document
-	if !r.value(1, &d.Value) {
-		return Document{}, ErrJSON
-	}
-	r.skipSpace()
-	if r.at != len(text) {
+	if r.document(&d.Value) < len(r.text) {
 		return Document{}, ErrJSON
 	}
 	d.Repeated = r.repeated
 	return d, nil
 }
 
-// reader scans a text that is valid UTF-8.
+// reader scans a text that is valid UTF-8. Its methods, and the functions that they call, take the
+// index where a part of the text begins and return the one where it ends, or a negative number from
+// malformed. Indices are passed, not kept, because registers are faster than memory.
 type reader struct {
 	text     string
-	at       int
 	repeated int
 	// whole is true for a whole text, which has one outermost object.
 	whole bool
 	// fields and found are those of Fields.Parse, which keeps no members; next is the index of the
-	// field that is likely next.
+	// field that is expected next.
 	fields *Fields
 	found  []Found
 	next   int
 }
 
-// peek returns the next byte, or 0 at the end: no JSON token starts with 0.
-func (r *reader) peek() byte {
-	if r.at < len(r.text) {
-		return r.text[r.at]
+// malformed returns what stands for an end if the text is malformed at an index: its complement.
+func malformed(at int) int { return ^at }
+
+// byteAt returns the byte at an index, or 0 outside of text: no JSON token starts with 0.
+func byteAt(text string, at int) byte {
+	if uint(at) < uint(len(text)) {
+		return text[at]
 	}
 	return 0
 }
 
-func (r *reader) take(c byte) bool {
-	if r.peek() != c || r.at >= len(r.text) {
-		return false
+func skipSpace(text string, at int) int {
+	for at < len(text) && text[at] <= ' ' && isSpace(text[at]) {
+		at++
 	}
-	r.at++
-	return true
+	return at
 }
 
-func (r *reader) skipSpace() {
-	for {
-		switch c := r.peek(); {
-		case c > ' ': // nearly always
-			return
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-			r.at++
-		default:
-			return
-		}
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// document reads a value, and the white space around it, into v, which is zero before.
+func (r *reader) document(v *Value) int {
+	end := r.value(skipSpace(r.text, 0), 1, v)
+	if end < 0 {
+		return end
 	}
+	return skipSpace(r.text, end)
 }
 
 // value reads a value into v, which is zero before.
-func (r *reader) value(depth int, v *Value) bool {
-	start := r.at
-	ok := false
-	switch c := r.peek(); {
+func (r *reader) value(at, depth int, v *Value) int {
+	end := malformed(at)
+	switch c := byteAt(r.text, at); {
 	case c == '"':
 		v.kind = String
-		v.text, ok = r.str()
+		end, v.escaped = stringEnd(r.text, at)
 	case c == '-' || isDigit(c):
 		v.kind = Number
-		ok = r.number()
+		end = numberEnd(r.text, at)
 	case c == '{':
 		v.kind = Object
-		v.members, ok = r.object(depth)
+		v.members, end = r.object(at, depth)
 	case c == '[':
 		v.kind = List
-		ok = r.list(depth)
+		end = r.list(at, depth)
 	case c == 't':
 		v.kind = Boolean
-		ok = r.literal("true")
+		end = literalEnd(r.text, at, "true")
 	case c == 'f':
 		v.kind = Boolean
-		ok = r.literal("false")
+		end = literalEnd(r.text, at, "false")
 	case c == 'n':
 		v.kind = Null
-		ok = r.literal("null")
+		end = literalEnd(r.text, at, "null")
 	}
-	v.raw = r.text[start:r.at]
-	return ok
+	if end >= 0 {
+		v.raw = r.text[at:end]
+	}
+	return end
 }
 
-func (r *reader) object(depth int) ([]Member, bool) {
+func (r *reader) object(at, depth int) (members []Member, end int) {
 	if depth > MaxDepth {
-		return nil, false
+		return nil, malformed(at)
 	}
-	r.at++
-	r.skipSpace()
-	if r.take('}') {
-		return nil, true
+	if first := skipSpace(r.text, at+1); byteAt(r.text, first) == '}' {
+		return nil, first + 1
 	}
-	var members []Member
-	seen := names{}
-	start := r.at
+	o := object{start: at}
 	for {
-		name, field, ok := r.name(depth)
-		if !ok {
-			return nil, false
+		end = at
+		if depth == 1 && r.fields != nil {
+			end = r.expected(at)
 		}
-		r.skipSpace()
-		if field != nil && field.raw == "" {
-			ok = r.value(depth+1, &field.Value)
-		} else {
-			var value Value
-			ok = r.value(depth+1, &value)
-			if depth == 1 && r.whole && seen.n == len(seen.few) && ok {
-				// as many as there would be if all were as long as these
-				seen.expected = seen.n * (len(r.text) - start) / (r.at - start)
-			}
-			if field != nil {
-				field.Repeated++
-			}
-			repeated := field != nil || seen.add(name)
-			if repeated {
-				r.repeated++
-			}
-			if depth == 1 && r.fields == nil {
-				members = append(members, Member{Name: name, Value: value, Repeated: repeated})
-			}
+		if end == at {
+			end = r.member(at, depth, &o)
 		}
-		if !ok {
-			return nil, false
+		if end < 0 {
+			return nil, end
 		}
-		r.skipSpace()
-		if r.take('}') {
-			return members, true
+		at = skipSpace(r.text, end)
+		switch byteAt(r.text, at) {
+		case '}':
+			return o.members, at + 1
+		case ',':
+		default:
+			return nil, malformed(at)
 		}
-		if !r.take(',') {
-			return nil, false
-		}
-		r.skipSpace()
 	}
 }
 
-// name reads the name of a member and the colon behind it. field is where its value is kept, if it
-// is one of the fields.
-func (r *reader) name(depth int) (name string, field *Found, ok bool) {
-	fields := depth == 1 && r.fields != nil
-	if fields && r.next < len(r.fields.names) &&
-		strings.HasPrefix(r.text[r.at:], r.fields.written[r.next]) {
-		r.at += len(r.fields.written[r.next])
-		r.next++
-		return r.fields.names[r.next-1], &r.found[r.next-1], true
-	}
-	if r.peek() != '"' {
-		return "", nil, false
-	}
-	if name, ok = r.str(); !ok {
-		return "", nil, false
-	}
-	r.skipSpace()
-	if !r.take(':') {
-		return "", nil, false
-	}
-	if fields {
-		if at := slices.Index(r.fields.names, name); at >= 0 {
-			r.next = at + 1
-			field = &r.found[at]
-		}
-	}
-	return name, field, true
+// object is an object so far.
+type object struct {
+	start   int
+	members []Member
+	seen    names
 }
 
-func (r *reader) list(depth int) bool {
+// member reads the member behind the brace or the comma at an index.
+func (r *reader) member(at, depth int, o *object) int {
+	at = skipSpace(r.text, at+1)
+	if byteAt(r.text, at) != '"' {
+		return malformed(at)
+	}
+	end, escaped := stringEnd(r.text, at)
+	if end < 0 {
+		return end
+	}
+	name := content(r.text[at:end], escaped)
+	if at = skipSpace(r.text, end); byteAt(r.text, at) != ':' {
+		return malformed(at)
+	}
+	at = skipSpace(r.text, at+1)
+	var field *Found
+	if depth == 1 && r.fields != nil {
+		field = r.field(name)
+	}
+	if field != nil && field.raw == "" {
+		return r.value(at, depth+1, &field.Value)
+	}
+	var value Value
+	if at = r.value(at, depth+1, &value); at < 0 {
+		return at
+	}
+	if depth == 1 && r.whole && o.seen.n == len(o.seen.few) {
+		// as many as there would be if all were as long as these
+		o.seen.expected = o.seen.n * (len(r.text) - o.start) / (at - o.start)
+	}
+	if field != nil {
+		field.Repeated++
+	}
+	repeated := field != nil || o.seen.add(name)
+	if repeated {
+		r.repeated++
+	}
+	if depth == 1 && r.fields == nil {
+		o.members = append(o.members, Member{Name: name, Value: value, Repeated: repeated})
+	}
+	return at
+}
+
+func (r *reader) list(at, depth int) int {
 	if depth > MaxDepth {
-		return false
+		return malformed(at)
 	}
-	r.at++
-	r.skipSpace()
-	if r.take(']') {
-		return true
+	if at = skipSpace(r.text, at+1); byteAt(r.text, at) == ']' {
+		return at + 1
 	}
 	for {
 		var item Value
-		if !r.value(depth+1, &item) {
-			return false
+		if at = r.value(at, depth+1, &item); at < 0 {
+			return at
 		}
-		r.skipSpace()
-		if r.take(']') {
-			return true
+		at = skipSpace(r.text, at)
+		switch byteAt(r.text, at) {
+		case ']':
+			return at + 1
+		case ',':
+			at = skipSpace(r.text, at+1)
+		default:
+			return malformed(at)
 		}
-		if !r.take(',') {
-			return false
-		}
-		r.skipSpace()
 	}
 }
 
-func (r *reader) literal(word string) bool {
-	if len(r.text)-r.at < len(word) || r.text[r.at:r.at+len(word)] != word {
-		return false
+func literalEnd(text string, at int, word string) int {
+	if !strings.HasPrefix(text[at:], word) {
+		return malformed(at)
 	}
-	r.at += len(word)
-	return true
+	return at + len(word)
 }
 
-// number reads a number (RFC 8259 §6): no plus sign, no leading zero, a digit on both sides of the
-// point.
-func (r *reader) number() bool {
-	r.take('-')
-	if !r.take('0') && !r.digits() {
-		return false
+// numberEnd reads a number (RFC 8259 §6): no plus sign, no leading zero, a digit on both sides of
+// the point.
+func numberEnd(text string, at int) int {
+	if text[at] == '-' {
+		at++
 	}
-	if r.take('.') && !r.digits() {
-		return false
+	if byteAt(text, at) == '0' {
+		at++
+	} else {
+		at = digitsEnd(text, at)
 	}
-	if r.take('e') || r.take('E') {
-		if !r.take('+') {
-			r.take('-')
-		}
-		return r.digits()
+	if at >= 0 && byteAt(text, at) == '.' {
+		at = digitsEnd(text, at+1)
 	}
-	return true
+	if at < 0 || byteAt(text, at)|0x20 != 'e' { // or E
+		return at
+	}
+	at++
+	if sign := byteAt(text, at); sign == '+' || sign == '-' {
+		at++
+	}
+	return digitsEnd(text, at)
 }
 
-func (r *reader) digits() bool {
-	rest := r.text[r.at:]
-	n := 0
-	for n < len(rest) && isDigit(rest[n]) {
-		n++
+// digitsEnd reads one digit or more.
+func digitsEnd(text string, at int) int {
+	end := at
+	for end < len(text) && isDigit(text[end]) {
+		end++
 	}
-	r.at += n
-	return n > 0
+	if end == at {
+		return malformed(at)
+	}
+	return end
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -21,14 +21,14 @@ func Failure(text string) (at Position, ok bool) {
 		}
 	}
 	r := reader{text: text[:valid]}
-	r.skipSpace()
-	if r.value(1, new(Value)) {
-		r.skipSpace()
-		if r.at == len(text) {
-			return Position{}, false
-		}
+	end := r.document(new(Value))
+	if end == len(text) {
+		return Position{}, false
 	}
-	before := text[:min(r.at, valid)]
+	if end < 0 {
+		end = ^end
+	}
+	before := text[:end]
 	line := strings.LastIndexByte(before, '\n') + 1
 	return Position{Line: 1 + strings.Count(before, "\n"),
 		Column: 1 + utf8.RuneCountInString(before[line:])}, true

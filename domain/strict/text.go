@@ -6,103 +6,93 @@ import (
 	"unicode/utf8"
 )
 
-// str reads a string (RFC 8259 §7) from its opening quote through its closing one. A string
-// without escapes is a substring of the text and is not copied.
-func (r *reader) str() (string, bool) {
-	start := r.at + 1
-	rest := r.text[start:]
-	for i := range len(rest) {
-		switch c := rest[i]; {
+// stringEnd reads a string (RFC 8259 §7) whose opening quote is at start, through its closing one.
+func stringEnd(text string, start int) (end int, escaped bool) {
+	at := start + 1
+	for {
+		at += plainPrefix(text[at:])
+		switch c := byteAt(text, at); {
 		case c == '"':
-			r.at = start + i + 1
-			return rest[:i], true
+			return at + 1, escaped
 		case c == '\\':
-			r.at = start + i
-			return r.escaped(start)
-		case c < ' ':
-			r.at = start + i
-			return "", false
-		}
-	}
-	r.at = len(r.text)
-	return "", false
-}
-
-// escaped reads the rest of a string from its first escape; start is the index where the content
-// began.
-func (r *reader) escaped(start int) (string, bool) {
-	var content strings.Builder
-	content.WriteString(r.text[start:r.at])
-	for r.at < len(r.text) {
-		switch c := r.text[r.at]; {
-		case c == '"':
-			r.at++
-			return content.String(), true
-		case c == '\\':
-			r.at++
-			char, ok := r.escape()
-			if !ok {
-				return "", false
+			escaped = true
+			if _, at = escape(text, at); at < 0 {
+				return at, false
 			}
-			content.WriteRune(char)
 		case c < ' ':
-			return "", false
+			return malformed(at), false
 		default:
-			r.at++
-			content.WriteByte(c)
+			at++ // a part of a character that is not ASCII
 		}
 	}
-	return "", false
 }
 
-// escape reads what follows a backslash; surrogates must come in pairs.
-func (r *reader) escape() (rune, bool) {
-	if r.at == len(r.text) {
-		return 0, false
+// content returns the content of a string that is written as raw. Without escapes it is a part of
+// raw, and not copied.
+func content(raw string, escaped bool) string {
+	raw = raw[1 : len(raw)-1]
+	if !escaped {
+		return raw
 	}
-	c := r.text[r.at]
-	r.at++
-	switch c {
+	var text strings.Builder
+	for at := 0; at < len(raw); {
+		if raw[at] != '\\' {
+			text.WriteByte(raw[at])
+			at++
+			continue
+		}
+		var char rune
+		char, at = escape(raw, at)
+		text.WriteRune(char)
+	}
+	return text.String()
+}
+
+// escape reads the escape that begins with the backslash at an index; surrogates must come in
+// pairs.
+func escape(text string, at int) (char rune, end int) {
+	switch c := byteAt(text, at+1); c {
 	case '"', '\\', '/':
-		return rune(c), true
+		return rune(c), at + 2
 	case 'b':
-		return '\b', true
+		return '\b', at + 2
 	case 'f':
-		return '\f', true
+		return '\f', at + 2
 	case 'n':
-		return '\n', true
+		return '\n', at + 2
 	case 'r':
-		return '\r', true
+		return '\r', at + 2
 	case 't':
-		return '\t', true
+		return '\t', at + 2
 	case 'u':
-		return r.unicode()
+		return escapeUnicode(text, at)
 	}
-	return 0, false
+	return 0, malformed(min(at+2, len(text)))
 }
 
-func (r *reader) unicode() (rune, bool) {
-	first, ok := r.hex4()
-	if !ok || !utf16.IsSurrogate(first) {
-		return first, ok
+func escapeUnicode(text string, at int) (char rune, end int) {
+	first, end := hex4(text, at+2)
+	if end < 0 || !utf16.IsSurrogate(first) {
+		return first, end
 	}
-	if !r.take('\\') || !r.take('u') {
-		return 0, false
+	if !strings.HasPrefix(text[end:], `\u`) {
+		return 0, malformed(end)
 	}
-	second, ok := r.hex4()
-	if !ok {
-		return 0, false
+	second, end := hex4(text, end+2)
+	if end < 0 {
+		return 0, end
 	}
-	char := utf16.DecodeRune(first, second)
-	return char, char != utf8.RuneError
+	if char = utf16.DecodeRune(first, second); char == utf8.RuneError {
+		return 0, malformed(end)
+	}
+	return char, end
 }
 
-func (r *reader) hex4() (rune, bool) {
-	if len(r.text)-r.at < 4 {
-		return 0, false
+func hex4(text string, at int) (char rune, end int) {
+	if len(text)-at < 4 {
+		return 0, malformed(at)
 	}
-	var char rune
-	for _, c := range []byte(r.text[r.at : r.at+4]) {
+	for _, c := range []byte(text[at : at+4]) {
 		switch {
 		case isDigit(c):
 			char = char<<4 | rune(c-'0')
@@ -111,9 +101,8 @@ func (r *reader) hex4() (rune, bool) {
 		case c >= 'A' && c <= 'F':
 			char = char<<4 | rune(c-'A'+10)
 		default:
-			return 0, false
+			return 0, malformed(at)
 		}
 	}
-	r.at += 4
-	return char, true
+	return char, at + 4
 }

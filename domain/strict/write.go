@@ -7,10 +7,7 @@ func AppendString(to []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	to = append(to, '"')
 	for text != "" {
-		plain := 0
-		for plain < len(text) && isPlain(text[plain]) {
-			plain++
-		}
+		plain := plainPrefix(text)
 		to = append(to, text[:plain]...)
 		if text = text[plain:]; text == "" {
 			break
@@ -28,6 +25,3 @@ func AppendString(to []byte, text string) []byte {
 	}
 	return append(to, '"')
 }
-
-// isPlain reports whether c is a character of ASCII that stands for itself in a JSON string.
-func isPlain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
