@@ -34,10 +34,9 @@ type InstallID struct {
 // ParseInstallID parses text as an install id. It returns the rule that text violates, checked in
 // this order: RuleLength, RuleCharacters, RuleBlank. RuleNone means that text is valid.
 func ParseInstallID(text string) (InstallID, Rule) {
-	n, hasControl := 0, false
-	for _, char := range text {
-		n++
-		hasControl = hasControl || unicode.IsControl(char)
+	n, hasControl := len(text), false
+	if !isPrintable(text) {
+		n, hasControl = utf8.RuneCountInString(text), strings.ContainsFunc(text, unicode.IsControl)
 	}
 	if n < MinInstallID || n > MaxInstallID {
 		return InstallID{}, RuleLength
@@ -72,6 +71,17 @@ func (InstallID) String() string { return "[install id]" }
 
 // GoString implements fmt.GoStringer. It does not reveal the id.
 func (InstallID) GoString() string { return "[install id]" }
+
+// isPrintable reports whether text consists of the characters of ASCII that are no controls, as
+// nearly every install id does: its code points need not be looked at.
+func isPrintable(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
 
 // isBlank reports whether text consists of Unicode White_Space only.
 func isBlank(text string) bool {

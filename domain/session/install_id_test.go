@@ -1,8 +1,10 @@
 package session_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 
@@ -111,4 +113,33 @@ func TestInstallIDEqual(t *testing.T) {
 	}
 	assert.False(t, parse("caf\u00e9-12345").Equal(parse("cafe\u0301-12345")),
 		"must not be normalized")
+}
+
+// FuzzParseInstallID compares with the rules as they are written, for each code point.
+func FuzzParseInstallID(f *testing.F) {
+	for _, text := range []string{"", "install-12345", "        ", "abcdefg\n", "abcdefg\x7f",
+		"caf\u00e9 123", "abcdefg\xff", strings.Repeat("\U0001f511", 128), "\u0085\u00a0abcdef",
+		strings.Repeat("~", 129)} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		want, points := session.RuleNone, []rune(text)
+		switch {
+		case len(points) < 8 || len(points) > 128:
+			want = session.RuleLength
+		case string(points) != text || slices.ContainsFunc(points, func(char rune) bool {
+			return unicode.Is(unicode.Cc, char)
+		}):
+			want = session.RuleCharacters
+		case !slices.ContainsFunc(points, func(char rune) bool {
+			return !unicode.Is(unicode.White_Space, char)
+		}):
+			want = session.RuleBlank
+		}
+		id, violated := session.ParseInstallID(text)
+		assert.Equal(t, want, violated)
+		if violated == session.RuleNone {
+			assert.Equal(t, text, id.Text())
+		}
+	})
 }
