@@ -34,19 +34,19 @@ type Found struct {
 // have these members alone need none. The same order takes least time.
 func (f *Fields) Parse(text string, found []Found) (Document, error) {
 	clear(found)
-	return parse(reader{text: text, fields: f, found: found})
+	return parse(reader{text: text, fields: f}, found)
 }
 
 // expected reads members behind the brace or the comma at an index, as long as they are the fields
 // in their order, each once and without white space before it: that is how most texts are written.
 // It returns the index itself if there are none.
-func (r *reader) expected(at int) int {
-	for ; r.next < len(r.found); r.next++ {
-		written, field := r.fields.written[r.next], &r.found[r.next]
+func (r *reader) expected(at int, found []Found) int {
+	for ; r.next < len(found); r.next++ {
+		written, field := r.fields.written[r.next], &found[r.next]
 		if field.raw != "" || !strings.HasPrefix(r.text[at+1:], written) {
 			break
 		}
-		at = r.value(skipSpace(r.text, at+1+len(written)), 2, &field.Value)
+		at = r.value(skipSpace(r.text, at+1+len(written)), 2, &field.Value, nil)
 		if byteAt(r.text, at) != ',' {
 			r.next++
 			break
@@ -56,11 +56,11 @@ func (r *reader) expected(at int) int {
 }
 
 // field returns where the member with a name is kept; nil if it is none of the fields.
-func (r *reader) field(name string) *Found {
+func (r *reader) field(name string, found []Found) *Found {
 	index := slices.Index(r.fields.names, name)
 	if index < 0 {
 		return nil
 	}
 	r.next = index + 1
-	return &r.found[index]
+	return &found[index]
 }

@@ -71,7 +71,7 @@ func (v Value) Items() (items []Value, ok bool) {
 	at := skipSpace(r.text, 1)
 	for byteAt(r.text, at) != ']' {
 		items = append(items, Value{})
-		at = skipSpace(r.text, r.value(at, 1, &items[len(items)-1])) // parsed before, and valid
+		at = skipSpace(r.text, r.value(at, 1, &items[len(items)-1], nil)) // valid
 		if byteAt(r.text, at) == ',' {
 			at = skipSpace(r.text, at+1)
 		}
@@ -101,15 +101,15 @@ type Document struct {
 // ErrJSON if text is not valid according to RFC 8259, is not valid UTF-8, contains a byte order
 // mark or a lone surrogate, or has more than MaxDepth levels. Repeated names are reported, not
 // refused. Time and memory are linear in the length of text for every input.
-func Parse(text string) (Document, error) { return parse(reader{text: text}) }
+func Parse(text string) (Document, error) { return parse(reader{text: text}, nil) }
 
-func parse(r reader) (Document, error) {
+func parse(r reader, found []Found) (Document, error) {
 	if !utf8.ValidString(r.text) {
 		return Document{}, ErrJSON
 	}
 	r.whole = true
 	var d Document
-	if r.document(&d.Value) < len(r.text) {
+	if r.document(&d.Value, found) < len(r.text) {
 		return Document{}, ErrJSON
 	}
 	d.Repeated = r.repeated
@@ -124,10 +124,10 @@ type reader struct {
 	repeated int
 	// whole is true for a whole text, which has one outermost object.
 	whole bool
-	// fields and found are those of Fields.Parse, which keeps no members; next is the index of the
-	// field that is expected next.
+	// fields are those of Fields.Parse, which keeps no members; next is the index of the one that is
+	// expected next. Where their values are kept is passed, which lets it be on the stack of the
+	// caller: only the outermost object gets it.
 	fields *Fields
-	found  []Found
 	next   int
 }
 
@@ -152,8 +152,8 @@ func skipSpace(text string, at int) int {
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // document reads a value, and the white space around it, into v, which is zero before.
-func (r *reader) document(v *Value) int {
-	end := r.value(skipSpace(r.text, 0), 1, v)
+func (r *reader) document(v *Value, found []Found) int {
+	end := r.value(skipSpace(r.text, 0), 1, v, found)
 	if end < 0 {
 		return end
 	}
@@ -161,7 +161,7 @@ func (r *reader) document(v *Value) int {
 }
 
 // value reads a value into v, which is zero before.
-func (r *reader) value(at, depth int, v *Value) int {
+func (r *reader) value(at, depth int, v *Value, found []Found) int {
 	end := malformed(at)
 	switch c := byteAt(r.text, at); {
 	case c == '"':
@@ -172,7 +172,7 @@ func (r *reader) value(at, depth int, v *Value) int {
 		end = numberEnd(r.text, at)
 	case c == '{':
 		v.kind = Object
-		v.members, end = r.object(at, depth)
+		v.members, end = r.object(at, depth, found)
 	case c == '[':
 		v.kind = List
 		end = r.list(at, depth)
@@ -192,7 +192,7 @@ func (r *reader) value(at, depth int, v *Value) int {
 	return end
 }
 
-func (r *reader) object(at, depth int) (members []Member, end int) {
+func (r *reader) object(at, depth int, found []Found) (members []Member, end int) {
 	if depth > MaxDepth {
 		return nil, malformed(at)
 	}
@@ -202,11 +202,11 @@ func (r *reader) object(at, depth int) (members []Member, end int) {
 	o := object{start: at}
 	for {
 		end = at
-		if depth == 1 && r.fields != nil {
-			end = r.expected(at)
+		if found != nil {
+			end = r.expected(at, found)
 		}
 		if end == at {
-			end = r.member(at, depth, &o)
+			end = r.member(at, depth, &o, found)
 		}
 		if end < 0 {
 			return nil, end
@@ -230,7 +230,7 @@ type object struct {
 }
 
 // member reads the member behind the brace or the comma at an index.
-func (r *reader) member(at, depth int, o *object) int {
+func (r *reader) member(at, depth int, o *object, found []Found) int {
 	at = skipSpace(r.text, at+1)
 	if byteAt(r.text, at) != '"' {
 		return malformed(at)
@@ -245,14 +245,14 @@ func (r *reader) member(at, depth int, o *object) int {
 	}
 	at = skipSpace(r.text, at+1)
 	var field *Found
-	if depth == 1 && r.fields != nil {
-		field = r.field(name)
+	if found != nil {
+		field = r.field(name, found)
 	}
 	if field != nil && field.raw == "" {
-		return r.value(at, depth+1, &field.Value)
+		return r.value(at, depth+1, &field.Value, nil)
 	}
 	var value Value
-	if at = r.value(at, depth+1, &value); at < 0 {
+	if at = r.value(at, depth+1, &value, nil); at < 0 {
 		return at
 	}
 	if depth == 1 && r.whole && o.seen.n == len(o.seen.few) {
@@ -281,7 +281,7 @@ func (r *reader) list(at, depth int) int {
 	}
 	for {
 		var item Value
-		if at = r.value(at, depth+1, &item); at < 0 {
+		if at = r.value(at, depth+1, &item, nil); at < 0 {
 			return at
 		}
 		at = skipSpace(r.text, at)

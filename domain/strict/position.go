@@ -21,7 +21,7 @@ func Failure(text string) (at Position, ok bool) {
 		}
 	}
 	r := reader{text: text[:valid]}
-	end := r.document(new(Value))
+	end := r.document(new(Value), nil)
 	if end == len(text) {
 		return Position{}, false
 	}
