@@ -132,7 +132,7 @@ func (s Settings) Backdated(claims Claims, from time.Time) Claims {
 
 // Expired reports whether the session has expired at now: from the exact instant of exp, without
 // any skew allowance.
-func (c Claims) Expired(now time.Time) bool { return !now.Before(c.ExpiresAt.Time()) }
+func (c Claims) Expired(now time.Time) bool { return UnixOf(now) >= c.ExpiresAt }
 
 // Renewable reports whether the session may be renewed at now: until it expires, and for grace
 // after that, inclusive.

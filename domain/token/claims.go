@@ -37,17 +37,17 @@ type claimValues [claimCount]strict.Found
 // readClaims makes check 9, and refuses versions that are never accepted, which is a part of check
 // 10.
 func readClaims(values *claimValues) (session.Claims, error) {
-	r := claimReader{values: values}
-	version := r.integer(claimVersion)
-	kid := r.text(claimKeyID)
+	var r claimReader
+	version := r.integer(&values[claimVersion])
+	kid := r.text(&values[claimKeyID])
 	claims := session.Claims{
-		IssuedAt:  r.integer(claimIssuedAt),
-		NotBefore: r.integer(claimNotBefore),
-		Issuer:    r.text(claimIssuer),
-		Audience:  r.text(claimAudience),
-		ExpiresAt: r.integer(claimExpiresAt),
+		IssuedAt:  r.integer(&values[claimIssuedAt]),
+		NotBefore: r.integer(&values[claimNotBefore]),
+		Issuer:    r.text(&values[claimIssuer]),
+		Audience:  r.text(&values[claimAudience]),
+		ExpiresAt: r.integer(&values[claimExpiresAt]),
 	}
-	id, violated := session.ParseInstallID(r.text(claimInstallID))
+	id, violated := session.ParseInstallID(r.text(&values[claimInstallID]))
 	claims.InstallID = id
 	keyID, ok := keys.ParseID(kid)
 	claims.KeyID = keyID
@@ -76,10 +76,7 @@ func confirms(confirmation *strict.Found, id session.InstallID) bool {
 }
 
 // claimReader reads claims and keeps the first reason to reject them.
-type claimReader struct {
-	values *claimValues
-	reason Reason
-}
+type claimReader struct{ reason Reason }
 
 func (r *claimReader) fail(reason Reason) {
 	if r.reason == "" {
@@ -88,8 +85,7 @@ func (r *claimReader) fail(reason Reason) {
 }
 
 // text returns a claim that must be a nonempty string.
-func (r *claimReader) text(of claim) string {
-	value := &r.values[of]
+func (r *claimReader) text(value *strict.Found) string {
 	if value.Raw() == "" {
 		r.fail(ReasonClaimMissing)
 		return ""
@@ -103,24 +99,28 @@ func (r *claimReader) text(of claim) string {
 	return text
 }
 
+// maxDigits is how many digits session.MaxUnix has.
+const maxDigits = 12
+
 // integer returns a claim that must be written with digits only. JSON already refuses leading
 // zeros; a minus sign, a fraction or an exponent makes it a different type here, whatever its
 // value.
-func (r *claimReader) integer(of claim) session.Unix {
-	raw := r.values[of].Raw()
+func (r *claimReader) integer(value *strict.Found) session.Unix {
+	raw := value.Raw()
 	if raw == "" {
 		r.fail(ReasonClaimMissing)
 		return 0
 	}
 	var number session.Unix
-	for _, c := range []byte(raw) {
-		if c < '0' || c > '9' { // so also if it is not a number
+	for i := range len(raw) {
+		digit := raw[i] - '0'
+		if digit > 9 { // so also if it is not a number
 			r.fail(ReasonClaimType)
 			return 0
 		}
-		number = min(10*number+session.Unix(c-'0'), session.MaxUnix+1)
+		number = 10*number + session.Unix(digit) // overflows with many digits only
 	}
-	if number > session.MaxUnix {
+	if len(raw) > maxDigits || number > session.MaxUnix {
 		r.fail(ReasonClaimBounds)
 		return 0
 	}

@@ -17,20 +17,20 @@ func (s *scratch) signCompact(claims session.Claims, key keys.Key) string {
 }
 
 // splitCompact makes checks 2 to 5 for the compact form.
-func (s *scratch) splitCompact(text string) error {
+func (p *parts) splitCompact(text string, s *scratch) error {
 	first, second, _ := strings.Cut(text, ".")
 	if first == "" || second == "" {
 		return reject(ReasonSegments)
 	}
-	if err := s.decode(first, second); err != nil {
+	if err := p.decode(first, second, s); err != nil {
 		return err
 	}
-	if !keys.FormCompact.AllowsSignature(len(s.signature)) {
+	if !keys.FormCompact.AllowsSignature(len(p.signature)) {
 		return reject(ReasonSignatureLength)
 	}
-	if err := s.readPayload(); err != nil {
+	if err := p.readPayload(s); err != nil {
 		return err
 	}
-	s.form, s.algorithm, s.signed = keys.FormCompact, "", first
+	p.form, p.algorithm, p.signed = keys.FormCompact, "", first
 	return nil
 }

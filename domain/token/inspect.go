@@ -161,8 +161,8 @@ func Inspect(text string, keyring *keys.Keyring, settings session.Settings,
 	for i := range found.Checks {
 		found.Checks[i] = Check{Number: i + 1, Requires: requirements[i]}
 	}
-	s := &scratch{}
-	if err := s.split(text); err != nil {
+	var p parts
+	if err := p.split(text, &scratch{}); err != nil {
 		found.fail(err)
 		for i := 0; found.Checks[i].Verdict != Failed; i++ {
 			found.Checks[i].Verdict = Passed
@@ -172,13 +172,13 @@ func Inspect(text string, keyring *keys.Keyring, settings session.Settings,
 		}
 		return found
 	}
-	found.Payload, found.Algorithm = payloadOf(text), s.algorithm
+	found.Payload, found.Algorithm = payloadOf(text), p.algorithm
 	found.pass(checkLength, checkSegments, checkEncoding, checkSignatureLength, checkJSON,
 		checkHeader)
 	if keyring != nil {
-		s.inspectKey(&found, keyring, now)
+		p.inspectKey(&found, keyring, now)
 	}
-	claims, err := readClaims(&s.claims)
+	claims, err := readClaims(&p.claims)
 	if rejection, ok := errors.AsType[*Rejection](err); ok {
 		found.fail(err)
 		if rejection.Reason == ReasonVersion {
@@ -188,7 +188,7 @@ func Inspect(text string, keyring *keys.Keyring, settings session.Settings,
 	}
 	found.Bound = claims.Bound
 	found.pass(checkClaimValues, checkNames, checkInstants, checkExpiry)
-	for _, err := range []error{s.checkClaimNames(claims, settings),
+	for _, err := range []error{p.checkClaimNames(claims, settings),
 		checkClaimInstants(claims, settings, now)} {
 		if err != nil {
 			found.fail(err)
@@ -201,19 +201,19 @@ func Inspect(text string, keyring *keys.Keyring, settings session.Settings,
 }
 
 // inspectKey makes checks 7 and 8.
-func (s *scratch) inspectKey(found *Inspection, keyring *keys.Keyring, now time.Time) {
-	kid, _ := s.claims[claimKeyID].Text()
+func (p *parts) inspectKey(found *Inspection, keyring *keys.Keyring, now time.Time) {
+	kid, _ := p.claims[claimKeyID].Text()
 	key, known := keyring.VerifierAt(keys.ID(kid), now)
 	switch {
 	case !known:
 		found.fail(reject(ReasonUnknownKey))
 		return
-	case !s.isFor(key):
+	case !p.isFor(key):
 		found.fail(reject(ReasonAlgorithm))
 		return
 	}
 	found.pass(checkKey, checkSignature)
-	if !key.Verify([]byte(s.signed), s.signature) {
+	if !key.Verify([]byte(p.signed), p.signature) {
 		found.fail(reject(ReasonSignature))
 	}
 }

@@ -33,7 +33,7 @@ func appendHeader(to []byte, algorithm keys.Algorithm, kid keys.ID) []byte {
 }
 
 // splitJWS makes checks 2 to 6 for a JWS.
-func (s *scratch) splitJWS(text string) error {
+func (p *parts) splitJWS(text string, s *scratch) error {
 	first, rest, _ := strings.Cut(text, ".")
 	second, third, _ := strings.Cut(rest, ".")
 	if first == "" || second == "" || third == "" {
@@ -43,35 +43,35 @@ func (s *scratch) splitJWS(text string) error {
 	if err != nil {
 		return reject(ReasonEncoding)
 	}
-	if err := s.decode(second, third); err != nil {
+	if err := p.decode(second, third, s); err != nil {
 		return err
 	}
-	if !keys.FormJWS.AllowsSignature(len(s.signature)) {
+	if !keys.FormJWS.AllowsSignature(len(p.signature)) {
 		return reject(ReasonSignatureLength)
 	}
-	if err := s.readPayload(); err != nil {
+	if err := p.readPayload(s); err != nil {
 		return err
 	}
-	algorithm, err := s.readHeader(string(header))
+	algorithm, err := p.readHeader(string(header))
 	if err != nil {
 		return err
 	}
-	if len(s.signature) != algorithm.SignatureSize() {
+	if len(p.signature) != algorithm.SignatureSize() {
 		return reject(ReasonSignatureLength)
 	}
-	s.form, s.algorithm, s.signed = keys.FormJWS, algorithm, text[:len(first)+1+len(second)]
+	p.form, p.algorithm, p.signed = keys.FormJWS, algorithm, text[:len(first)+1+len(second)]
 	return nil
 }
 
 // readHeader makes checks 5 and 6, and returns the algorithm that the header names: any that signs
 // JWS. A header with any member that Sign does not write is rejected: crit, jwk, x5u and the like
 // are how a token would choose its own key.
-func (s *scratch) readHeader(text string) (algorithm keys.Algorithm, err error) {
+func (p *parts) readHeader(text string) (algorithm keys.Algorithm, err error) {
 	header, err := strict.Parse(text)
 	if err != nil || header.Kind() != strict.Object || header.Repeated > 0 {
 		return "", reject(ReasonJSON)
 	}
-	kid, isText := s.claims[claimKeyID].Text()
+	kid, isText := p.claims[claimKeyID].Text()
 	hasKeyID := false
 	for _, member := range header.Members() {
 		text, ok := member.Value.Text()

@@ -9,13 +9,14 @@ import "github.com/offload/sessiond/domain/keys"
 func KeyOf(text string) (id keys.ID, algorithm keys.Algorithm, err error) {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	if err := s.split(text); err != nil {
+	var p parts
+	if err := p.split(text, s); err != nil {
 		return "", "", err
 	}
-	kid, _ := s.claims[claimKeyID].Text()
+	kid, _ := p.claims[claimKeyID].Text()
 	id, ok := keys.ParseID(kid)
 	if !ok {
 		return "", "", reject(ReasonUnknownKey)
 	}
-	return id, s.algorithm, nil
+	return id, p.algorithm, nil
 }

@@ -57,20 +57,21 @@ func appendPayload(p []byte, c session.Claims, subject bool) []byte {
 	return append(p, '}')
 }
 
-// decode makes check 3 for the segments that both forms have.
-func (s *scratch) decode(payload, signature string) (err error) {
+// decode makes check 3 for the segments that both forms have. The payload remains in the scratch.
+func (p *parts) decode(payload, signature string, s *scratch) (err error) {
 	if s.plain, err = strict.AppendDecodedBase64(s.plain[:0], payload); err != nil {
 		return reject(ReasonEncoding)
 	}
 	if s.signature, err = strict.AppendDecodedBase64(s.signature[:0], signature); err != nil {
 		return reject(ReasonEncoding)
 	}
+	p.signature = s.signature
 	return nil
 }
 
 // readPayload makes check 5 for the payload.
-func (s *scratch) readPayload() error {
-	document, err := claimFields.Parse(string(s.plain), s.claims[:])
+func (p *parts) readPayload(s *scratch) error {
+	document, err := claimFields.Parse(string(s.plain), p.claims[:])
 	if err != nil || document.Kind() != strict.Object || document.Repeated > 0 {
 		return reject(ReasonJSON)
 	}

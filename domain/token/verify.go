@@ -41,27 +41,28 @@ func Read(
 ) (session.Claims, error) {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	if err := s.split(text); err != nil {
+	var p parts
+	if err := p.split(text, s); err != nil {
 		return session.Claims{}, err
 	}
 	// A kid that is not a string is the id of no key.
-	kid, _ := s.claims[claimKeyID].Text()
+	kid, _ := p.claims[claimKeyID].Text()
 	key, known := keyring.VerifierAt(keys.ID(kid), now)
 	if !known {
 		return session.Claims{}, reject(ReasonUnknownKey)
 	}
-	if !s.isFor(key) {
+	if !p.isFor(key) {
 		return session.Claims{}, reject(ReasonAlgorithm)
 	}
-	s.text = append(s.text[:0], s.signed...)
-	if !key.Verify(s.text, s.signature) {
+	s.text = append(s.text[:0], p.signed...)
+	if !key.Verify(s.text, p.signature) {
 		return session.Claims{}, reject(ReasonSignature)
 	}
-	claims, err := readClaims(&s.claims)
+	claims, err := readClaims(&p.claims)
 	if err != nil {
 		return session.Claims{}, err
 	}
-	if err := s.checkClaimNames(claims, settings); err != nil {
+	if err := p.checkClaimNames(claims, settings); err != nil {
 		return session.Claims{}, err
 	}
 	if err := checkClaimInstants(claims, settings, now); err != nil {
@@ -70,13 +71,14 @@ func Read(
 	return claims, nil
 }
 
-// parts is a token split into its parts, with nothing verified yet.
+// parts is a token split into its parts, with nothing verified yet. It is on the stack: in pooled
+// memory, each of its strings would pass a write barrier while garbage is collected.
 type parts struct {
 	form      keys.Form
 	algorithm keys.Algorithm // of a JWS; the compact form names none
 	claims    claimValues
 	signed    string // the text that the signature covers
-	signature []byte
+	signature []byte // in the scratch
 }
 
 // isFor reports whether the token has the form of the key's algorithm and, if the form names one,
@@ -86,15 +88,15 @@ func (p *parts) isFor(key keys.Key) bool {
 }
 
 // split makes checks 1 to 6.
-func (s *scratch) split(text string) error {
+func (p *parts) split(text string, s *scratch) error {
 	if len(text) > MaxLength {
 		return reject(ReasonTooLong)
 	}
 	switch strings.Count(text, ".") {
 	case 1:
-		return s.splitCompact(text)
+		return p.splitCompact(text, s)
 	case 2:
-		return s.splitJWS(text)
+		return p.splitJWS(text, s)
 	}
 	return reject(ReasonSegments)
 }
@@ -120,7 +122,7 @@ func checkClaimInstants(claims session.Claims, settings session.Settings, now ti
 	switch {
 	case claims.IssuedAt > claims.NotBefore || claims.NotBefore >= claims.ExpiresAt:
 		return reject(ReasonInstants)
-	case claims.NotBefore.Time().After(now.Add(settings.ClockSkew)):
+	case claims.NotBefore > session.UnixOf(now.Add(settings.ClockSkew)):
 		return reject(ReasonNotYetValid)
 	}
 	return nil
