@@ -5,14 +5,13 @@ import (
 
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
-	"github.com/offload/sessiond/domain/strict"
 )
 
 // signCompact returns payload "." signature, where the signature is over the ASCII bytes of the
 // first segment.
-func (s *scratch) signCompact(claims session.Claims, key keys.Key) string {
-	s.plain = appendPayload(s.plain[:0], claims, false)
-	s.text = strict.AppendBase64(s.text[:0], s.plain)
+func (s *scratch) signCompact(claims *session.Claims, key keys.Key) string {
+	s.text = s.text[:0]
+	s.appendPayload(claims, false)
 	return s.finish(key)
 }
 

@@ -18,11 +18,10 @@ const (
 
 // signJWS returns a JWS in compact serialization (RFC 7515 §7.1): header "." payload "."
 // signature, signed over the first two segments.
-func (s *scratch) signJWS(claims session.Claims, key keys.Key) string {
+func (s *scratch) signJWS(claims *session.Claims, key keys.Key) string {
 	s.plain = appendHeader(s.plain[:0], key.Algorithm(), claims.KeyID)
 	s.text = append(strict.AppendBase64(s.text[:0], s.plain), '.')
-	s.plain = appendPayload(s.plain[:0], claims, true)
-	s.text = strict.AppendBase64(s.text, s.plain)
+	s.appendPayload(claims, true)
 	return s.finish(key)
 }
 

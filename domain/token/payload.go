@@ -16,9 +16,9 @@ func Sign(claims session.Claims, key keys.Key) string {
 	defer scratches.Put(s)
 	switch key.Form() {
 	case keys.FormCompact:
-		return s.signCompact(claims, key)
+		return s.signCompact(&claims, key)
 	case keys.FormJWS:
-		return s.signJWS(claims, key)
+		return s.signJWS(&claims, key)
 	}
 	panic("token: the key's algorithm has no form")
 }
@@ -31,20 +31,13 @@ func (s *scratch) finish(key keys.Key) string {
 	return string(s.text)
 }
 
-// appendPayload appends the claims in the order of the contract, without white space. A subject,
-// equal to the install id, is added for verifiers that know only registered claims; this package
-// ignores it. The key of a bound session comes last.
-func appendPayload(p []byte, c session.Claims, subject bool) []byte {
-	version := session.Version
-	if c.Bound {
-		version = session.BoundVersion
-	}
-	p = strconv.AppendInt(append(p, `{"v":`...), int64(version), 10)
-	p = strict.AppendString(append(p, `,"kid":`...), string(c.KeyID))
-	p = strconv.AppendInt(append(p, `,"iat":`...), int64(c.IssuedAt), 10)
-	p = strconv.AppendInt(append(p, `,"nbf":`...), int64(c.NotBefore), 10)
-	p = strict.AppendString(append(p, `,"iss":`...), c.Issuer)
-	p = strict.AppendString(append(p, `,"aud":`...), c.Audience)
+// appendPayload appends the claims to s.text in the order of the contract, without white space, in
+// base64url. A subject, equal to the install id, is added for verifiers that know only registered
+// claims; this package ignores it. The key of a bound session comes last.
+func (s *scratch) appendPayload(c *session.Claims, subject bool) {
+	s.head.change(c)
+	s.text = append(s.text, s.head.text...)
+	p := append(s.plain[:0], s.head.plain[s.head.rest:]...)
 	p = strict.AppendString(append(p, `,"install_id":`...), c.InstallID.Text())
 	p = strconv.AppendInt(append(p, `,"exp":`...), int64(c.ExpiresAt), 10)
 	if subject {
@@ -54,7 +47,8 @@ func appendPayload(p []byte, c session.Claims, subject bool) []byte {
 		p = append(append(p, `,"cnf":{"`...), confirmationThumbprint...)
 		p = append(strict.AppendString(append(p, `":`...), c.InstallID.Text()), '}')
 	}
-	return append(p, '}')
+	s.plain = append(p, '}')
+	s.text = strict.AppendBase64(s.text, s.plain)
 }
 
 // decode makes check 3 for the segments that both forms have. The payload remains in the scratch.
