@@ -1,8 +1,6 @@
 package token
 
 import (
-	"strings"
-
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
 )
@@ -15,12 +13,8 @@ func (s *scratch) signCompact(claims *session.Claims, key keys.Key) string {
 	return s.finish(key)
 }
 
-// splitCompact makes checks 2 to 5 for the compact form.
-func (p *parts) splitCompact(text string, s *scratch) error {
-	first, second, _ := strings.Cut(text, ".")
-	if first == "" || second == "" {
-		return reject(ReasonSegments)
-	}
+// splitCompact makes checks 3 to 5 for the compact form.
+func (p *parts) splitCompact(first, second string, s *scratch) error {
 	if err := p.decode(first, second, s); err != nil {
 		return err
 	}

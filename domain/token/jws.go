@@ -1,8 +1,6 @@
 package token
 
 import (
-	"strings"
-
 	"github.com/offload/sessiond/domain/keys"
 	"github.com/offload/sessiond/domain/session"
 	"github.com/offload/sessiond/domain/strict"
@@ -31,13 +29,8 @@ func appendHeader(to []byte, algorithm keys.Algorithm, kid keys.ID) []byte {
 	return append(strict.AppendString(append(to, `,"typ":`...), typeJWT), '}')
 }
 
-// splitJWS makes checks 2 to 6 for a JWS.
-func (p *parts) splitJWS(text string, s *scratch) error {
-	first, rest, _ := strings.Cut(text, ".")
-	second, third, _ := strings.Cut(rest, ".")
-	if first == "" || second == "" || third == "" {
-		return reject(ReasonSegments)
-	}
+// splitJWS makes checks 3 to 6 for a JWS.
+func (p *parts) splitJWS(first, second, third string, s *scratch) error {
 	header, err := strict.DecodeBase64(first)
 	if err != nil {
 		return reject(ReasonEncoding)
@@ -58,7 +51,7 @@ func (p *parts) splitJWS(text string, s *scratch) error {
 	if len(p.signature) != algorithm.SignatureSize() {
 		return reject(ReasonSignatureLength)
 	}
-	p.form, p.algorithm, p.signed = keys.FormJWS, algorithm, text[:len(first)+1+len(second)]
+	p.form, p.algorithm = keys.FormJWS, algorithm
 	return nil
 }
 

@@ -92,13 +92,18 @@ func (p *parts) split(text string, s *scratch) error {
 	if len(text) > MaxLength {
 		return reject(ReasonTooLong)
 	}
-	switch strings.Count(text, ".") {
-	case 1:
-		return p.splitCompact(text, s)
-	case 2:
-		return p.splitJWS(text, s)
+	first, rest, _ := strings.Cut(text, ".")
+	second, third, isJWS := strings.Cut(rest, ".")
+	switch {
+	case first == "" || second == "" || isJWS && third == "":
+		return reject(ReasonSegments)
+	case !isJWS:
+		return p.splitCompact(first, second, s)
+	case strings.Contains(third, "."):
+		return reject(ReasonSegments)
 	}
-	return reject(ReasonSegments)
+	p.signed = text[:len(first)+1+len(second)]
+	return p.splitJWS(first, second, third, s)
 }
 
 // checkClaimNames makes check 10.
