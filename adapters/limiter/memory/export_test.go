@@ -44,10 +44,12 @@ func (s *Storage) Grants(check throttle.Check) []throttle.Instant {
 	if l.entry == none {
 		return nil
 	}
-	held := shard.grants(l.lane.entries.at(l.entry))
+	held := shard.grants(l.lane, l.entry)
 	var all []throttle.Instant
 	for i := range held.Len() {
-		all = append(all, held.At(i))
+		if held.At(i) != never {
+			all = append(all, held.At(i))
+		}
 	}
 	return all
 }
@@ -95,15 +97,18 @@ func (s *shard) checkLane(l *lane, shift uint, number int, instants *int,
 	linked, before := 0, none
 	for p := l.order.begin; p != l.order.end; p++ {
 		at := *l.order.at(p)
-		e := l.entries.at(at)
-		if e.place != p {
-			continue // stale
+		if at == none {
+			continue
 		}
 		linked++
-		if before != none && l.entries.at(before).last[0] > e.last[0] {
+		e, last := l.cells.header(at), l.cells.last(at)
+		if e.place != p {
+			return fmt.Errorf("entry %d has the place %d, not %d", at, e.place, p)
+		}
+		if before != none && l.cells.last(before) > last {
 			return fmt.Errorf("entry %d is out of order", at)
 		}
-		if e.last[0] > l.latest {
+		if last > l.latest {
 			return fmt.Errorf("entry %d is later than the latest", at)
 		}
 		hash := hashOf(e.subject)
@@ -113,15 +118,15 @@ func (s *shard) checkLane(l *lane, shift uint, number int, instants *int,
 		if found := l.find(hash, &e.subject); found != at {
 			return fmt.Errorf("search for entry %d found %d", at, found)
 		}
-		*instants++
+		*instants += len(l.cells.instants(at))
 		if e.buffer != none {
 			if buffers[e.buffer] {
 				return fmt.Errorf("ring buffer %d has two owners", e.buffer)
 			}
 			buffers[e.buffer] = true
-			*instants += s.buffers.at(e.buffer).capacity()
+			*instants += len(s.buffers.at(e.buffer).slots)
 		}
-		grants := s.grants(e)
+		grants := s.grants(l, at)
 		for i := 1; i < grants.Len(); i++ {
 			if grants.At(i-1) > grants.At(i) {
 				return fmt.Errorf("grants of entry %d are out of order", at)
@@ -135,7 +140,9 @@ func (s *shard) checkLane(l *lane, shift uint, number int, instants *int,
 			indexed++
 		}
 	}
-	if allocated := l.entries.used - len(l.entries.free); linked != l.live || indexed != l.live ||
+	allocated := l.cells.narrow.used - len(l.cells.narrow.free) + l.cells.wide.used -
+		len(l.cells.wide.free)
+	if linked != l.live || indexed != l.live ||
 		allocated != l.live {
 		return fmt.Errorf("%d live, %d linked, %d indexed, %d allocated", l.live, linked, indexed,
 			allocated)

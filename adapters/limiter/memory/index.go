@@ -64,6 +64,15 @@ func (x *index) grow(hashOf func(ref) uint64) {
 	}
 }
 
+// replace replaces an entry, which must be present, by another with the same hash.
+func (x *index) replace(entry, by ref, hash uint64) {
+	slot := x.first(hash)
+	for x.entry(x.slots[slot]) != entry {
+		slot = x.next(slot)
+	}
+	x.slots[slot] = uint32(by) | x.part(hash)
+}
+
 // remove removes an entry, which must be present, and moves back those behind it that a search
 // would no longer find across the gap.
 func (x *index) remove(entry ref, hashOf func(ref) uint64) {

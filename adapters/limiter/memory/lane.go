@@ -10,13 +10,13 @@ import (
 // lane holds the entries of a shard that have one window. As they share the window, they expire in
 // the order of their last grants.
 type lane struct {
-	window  time.Duration
-	live    int // entries
-	entries slab[cell]
-	index   index
-	order   order
-	latest  throttle.Instant // no entry's last grant is later
-	due     throttle.Instant // no entry expires earlier
+	window time.Duration
+	live   int // entries
+	cells  cells
+	index  index
+	order  order
+	latest throttle.Instant // no entry's last grant is later
+	due    throttle.Instant // no entry expires earlier
 }
 
 // laneOf returns the lane of a window, nil if there is none. Windows come from the configuration
@@ -32,7 +32,7 @@ func (s *shard) laneOf(window time.Duration) *lane {
 
 // addLane adds the lane of a window.
 func (s *shard) addLane(window time.Duration) *lane {
-	l := &lane{window: window, index: newIndex(s.maxSubjects), due: math.MaxInt64}
+	l := &lane{window: window, index: newIndex(2*s.maxSubjects + 1), due: math.MaxInt64}
 	s.lanes = append(s.lanes, l)
 	return l
 }
@@ -41,7 +41,7 @@ func (s *shard) addLane(window time.Duration) *lane {
 func (l *lane) find(hash uint64, subject *throttle.Subject) ref {
 	for slot := l.index.first(hash); ; slot = l.index.next(slot) {
 		found, same := l.index.at(slot, hash)
-		if found == none || same && l.entries.at(found).subject == *subject {
+		if found == none || same && l.cells.header(found).subject == *subject {
 			return found
 		}
 	}
@@ -49,9 +49,7 @@ func (l *lane) find(hash uint64, subject *throttle.Subject) ref {
 
 // add adds an entry for a subject that has none, with a grant.
 func (l *lane) add(hash uint64, subject *throttle.Subject, at throttle.Instant) {
-	entry := l.entries.allocate()
-	e := l.entries.at(entry)
-	e.subject, e.last[0] = *subject, at
+	entry := l.cells.add(subject, at)
 	l.live++
 	if 2*l.live > l.index.size() {
 		l.index.grow(l.hashOf)
@@ -62,15 +60,15 @@ func (l *lane) add(hash uint64, subject *throttle.Subject, at throttle.Instant) 
 
 // expiry returns the instant at which an entry's window is empty.
 func (l *lane) expiry(entry ref) throttle.Instant {
-	return l.entries.at(entry).last[0].After(l.window)
+	return l.cells.last(entry).After(l.window)
 }
 
-func (l *lane) hashOf(entry ref) uint64 { return hashOf(l.entries.at(entry).subject) }
+func (l *lane) hashOf(entry ref) uint64 { return hashOf(l.cells.header(entry).subject) }
 
 // remove removes an entry, which must be the first of the order.
 func (l *lane) remove(entry ref) {
 	l.order.begin++
 	l.index.remove(entry, l.hashOf)
-	l.entries.release(entry)
+	l.cells.remove(entry)
 	l.live--
 }

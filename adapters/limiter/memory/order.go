@@ -1,14 +1,15 @@
 package memory
 
+import "github.com/offload/sessiond/domain/throttle"
+
 // position is a place in an order. Positions wrap around, and are compared for equality only.
 type position uint32
 
 // order has the entries of a lane by their last grants, oldest first. It is a log: a grant appends
-// the entry, and what it leaves behind at its former place is stale, which shows as the entry then
-// has another place. So a grant touches no neighbours, which lie anywhere in memory, as it would in
-// a linked list. The log is as long as the grants of about one window.
+// the entry, and leaves its former place empty. So a grant touches no neighbours, which lie anywhere
+// in memory, as it would in a linked list. The log is as long as the grants of about one window.
 type order struct {
-	entries    []ref // circular; its length is a power of two
+	entries    []ref // circular; its length is a power of two; none at an empty place
 	begin, end position
 }
 
@@ -29,56 +30,52 @@ func (o *order) reserve() {
 	*o = larger
 }
 
-// staleAtOnce is how many stale places a search for the first entry passes, for each one that it
+// emptyAtOnce is how many empty places a search for the first entry passes, for each one that it
 // may find: more than the one that a grant leaves behind, so that they do not pile up.
-const staleAtOnce = 4
+const emptyAtOnce = 4
 
-// first returns the entry whose last grant is the oldest, after passing at most so many stale
+// first returns the entry whose last grant is the oldest, after passing at most so many empty
 // places; none if there is none.
-func (l *lane) first(stale int) ref {
-	for ; l.order.begin != l.order.end; l.order.begin++ {
-		entry := *l.order.at(l.order.begin)
-		if l.entries.at(entry).place == l.order.begin {
+func (o *order) first(empty int) ref {
+	for ; o.begin != o.end; o.begin++ {
+		if entry := *o.at(o.begin); entry != none {
 			return entry
 		}
-		if stale == 0 {
+		if empty == 0 {
 			break
 		}
-		stale--
+		empty--
 	}
 	return none
 }
 
-// unlink takes an entry out of the order: its place becomes stale.
-func (l *lane) unlink(entry ref) { l.entries.at(entry).place = l.order.end }
+// unlink takes an entry out of the order.
+func (l *lane) unlink(entry ref) { *l.order.at(l.cells.header(entry).place) = none }
 
 // link puts an entry into the order by its last grant: at the end, except for late callers.
 func (l *lane) link(entry ref) {
 	l.order.reserve()
-	e := l.entries.at(entry)
-	place := l.order.end
+	place, last := l.order.end, l.cells.last(entry)
 	l.order.end++
-	if e.last[0] < l.latest {
-		place = l.shift(place, entry)
+	if last < l.latest {
+		place = l.shift(place, last)
 	}
-	l.latest = max(l.latest, e.last[0])
-	l.due = min(l.due, l.expiry(entry))
+	l.latest = max(l.latest, last)
+	l.due = min(l.due, last.After(l.window))
 	*l.order.at(place) = entry
-	e.place = place
+	l.cells.header(entry).place = place
 }
 
-// shift moves the places before one back by one each, as far as their entries have later grants
-// than entry or are stale, and returns the place that is free then.
-func (l *lane) shift(place position, entry ref) position {
-	at := l.entries.at(entry).last[0]
+// shift moves what is at the places before one back by one each, as far as they are empty or their
+// entries have later last grants than last, and returns the place that is free then.
+func (l *lane) shift(place position, last throttle.Instant) position {
 	for ; place != l.order.begin; place-- {
 		before := *l.order.at(place - 1)
-		e := l.entries.at(before)
-		if e.place == place-1 {
-			if e.last[0] <= at {
+		if before != none {
+			if l.cells.last(before) <= last {
 				break
 			}
-			e.place = place
+			l.cells.header(before).place = place
 		}
 		*l.order.at(place) = before
 	}

@@ -19,7 +19,7 @@ type shard struct {
 	maxSubjects, maxInstants int
 
 	live     int // subjects
-	instants int // capacity for instants: one in each cell, and the ring buffers
+	instants int // capacity for instants, in cells and in ring buffers
 	removed  int // subjects that were removed so far
 	lanes    []*lane
 	buffers  slab[ringBuffer]
@@ -53,7 +53,7 @@ func (s *shard) state(l *lookup, now throttle.Instant) throttle.State {
 		var nothing throttle.Grants
 		return l.check.State(&nothing, l.at)
 	}
-	grants := s.grants(l.lane.entries.at(l.entry))
+	grants := s.grants(l.lane, l.entry)
 	l.at = grants.Effective(now)
 	state := l.check.State(&grants, l.at)
 	l.counted = l.check.Limit - state.Remaining
@@ -68,12 +68,12 @@ func (s *shard) find(l *lookup) {
 }
 
 // grants returns an entry's instants in order.
-func (s *shard) grants(e *cell) throttle.Grants {
+func (s *shard) grants(l *lane, entry ref) throttle.Grants {
 	var grants throttle.Grants
-	if e.buffer != none {
-		grants[0], grants[1] = s.buffers.at(e.buffer).segments()
+	if buffer := l.cells.header(entry).buffer; buffer != none {
+		grants[0], grants[1] = s.buffers.at(buffer).segments()
 	}
-	grants[2] = e.last[:]
+	grants[2] = l.cells.instants(entry)
 	return grants
 }
 
@@ -97,36 +97,60 @@ func (s *shard) grant(l *lookup) {
 	s.instants++
 }
 
-// grantAgain records another grant for a known subject.
+// grantAgain records another grant for a known subject. It makes room by forgetting other subjects,
+// never this one: the entry is in no order meanwhile.
 func (s *shard) grantAgain(l *lookup) {
-	e := l.lane.entries.at(l.entry)
+	cells := &l.lane.cells
 	l.lane.unlink(l.entry)
-	s.shift(e, l.counted, l.check.Limit, l.at)
-	e.last[0] = l.at
+	switch wide := cells.isWide(l.entry); {
+	case wide && l.counted == 0:
+		s.releaseBuffer(cells.header(l.entry))
+		s.instants -= wideCapacity - 1
+		l.move(cells.narrowed(l.entry))
+	case !wide && l.counted > 0:
+		s.reserve(wideCapacity-1, l.at)
+		l.move(cells.widen(l.entry))
+	}
+	if cells.isWide(l.entry) {
+		cell := cells.wide.at(l.entry >> 1)
+		s.spill(cell, l.counted, l.check.Limit, l.at)
+		cell.push(l.at)
+	} else {
+		cells.narrow.at(l.entry >> 1).last[0] = l.at
+	}
 	l.lane.link(l.entry)
 }
 
-// shift drops all instants of an entry but the last kept ones, and moves its last one into its ring
-// buffer, which is created, enlarged, shrunk or released so that it fits them. It makes room by
-// forgetting other subjects, never this one: the entry is in no order meanwhile.
-func (s *shard) shift(e *cell, kept, limit int, now throttle.Instant) {
-	if kept == 0 {
-		s.releaseBuffer(e)
+// move replaces the entry in the index by what it is in another cell.
+func (l *lookup) move(to ref) {
+	l.lane.index.replace(l.entry, to, l.hash)
+	l.entry = to
+}
+
+// spill moves the first instant of a cell into its ring buffer if it still counts, as the last
+// counted ones do. The ring buffer is created, enlarged, shrunk or released so that it fits those
+// in it that count.
+func (s *shard) spill(cell *wideCell, counted, limit int, now throttle.Instant) {
+	if counted < wideCapacity {
+		s.releaseBuffer(&cell.header)
 		return
 	}
-	if e.buffer == none {
-		s.reserve(smallCapacity, now)
-		e.buffer = s.buffers.allocate()
+	kept := counted - wideCapacity + 1
+	want := capacityFor(kept, limit)
+	if cell.buffer == none {
+		s.reserve(want, now)
+		cell.buffer = s.buffers.allocate()
+		s.buffers.at(cell.buffer).resize(want, 0)
 	}
-	buffer, want := s.buffers.at(e.buffer), capacityFor(kept, limit)
+	buffer := s.buffers.at(cell.buffer)
 	spent := int(buffer.n) + 1 - kept
-	if capacity := buffer.capacity(); capacity < kept || capacity > 4*want {
+	if capacity := len(buffer.slots); capacity < kept || capacity > 4*want {
 		s.reserve(want-capacity, now)
 		buffer.resize(want, spent)
 	} else {
 		buffer.drop(spent)
 	}
-	buffer.push(e.last[0])
+	buffer.push(cell.last[0])
 }
 
 // reserve counts capacity for more instants, or for fewer if negative, and makes room if there is
@@ -138,22 +162,22 @@ func (s *shard) reserve(more int, now throttle.Instant) {
 	s.instants += more
 }
 
-// capacityFor returns the capacity of a ring buffer that must hold kept instants: the next of 3, 7,
-// 15, …, so that with the last instant it is a power of two, but no more than the limit can ever
+// capacityFor returns the capacity of a ring buffer that must hold kept instants: the next of 4, 12,
+// 28, …, so that with those in the cell it is a power of two, but no more than the limit can ever
 // need.
 func capacityFor(kept, limit int) int {
-	capacity := smallCapacity
-	for capacity < kept {
-		capacity = 2*capacity + 1
+	total := 2 * wideCapacity
+	for total-wideCapacity < kept {
+		total *= 2
 	}
-	return max(smallCapacity, kept, min(capacity, limit-1))
+	return max(kept, min(total, limit)-wideCapacity)
 }
 
-func (s *shard) releaseBuffer(e *cell) {
-	if e.buffer != none {
-		s.instants -= s.buffers.at(e.buffer).capacity()
-		s.buffers.release(e.buffer)
-		e.buffer = none
+func (s *shard) releaseBuffer(h *header) {
+	if h.buffer != none {
+		s.instants -= len(s.buffers.at(h.buffer).slots)
+		s.buffers.release(h.buffer)
+		h.buffer = none
 	}
 }
 
@@ -165,9 +189,9 @@ func (s *shard) expire(now throttle.Instant, count int) {
 			if now < l.due {
 				break
 			}
-			first := l.first(staleAtOnce * count)
+			first := l.order.first(emptyAtOnce * count)
 			if first == none {
-				break // nothing, or there is more that is stale
+				break // nothing, or there are more empty places
 			}
 			if l.due = l.expiry(first); l.due <= now {
 				s.removeExpired(l, first)
@@ -196,13 +220,13 @@ func (s *shard) makeRoom(now throttle.Instant) {
 	var of *lane
 	oldest := none
 	for _, l := range s.lanes {
-		first := l.first(math.MaxInt)
+		first := l.order.first(math.MaxInt)
 		switch {
 		case first == none:
 		case l.expiry(first) <= now:
 			s.removeExpired(l, first)
 			return
-		case oldest == none || l.entries.at(first).last[0] < of.entries.at(oldest).last[0]:
+		case oldest == none || l.cells.last(first) < of.cells.last(oldest):
 			of, oldest = l, first
 		}
 	}
@@ -212,9 +236,9 @@ func (s *shard) makeRoom(now throttle.Instant) {
 
 // remove removes the first entry of a lane.
 func (s *shard) remove(l *lane, first ref) {
-	s.releaseBuffer(l.entries.at(first))
+	s.releaseBuffer(l.cells.header(first))
+	s.instants -= len(l.cells.instants(first))
 	l.remove(first)
 	s.live--
-	s.instants--
 	s.removed++
 }
