@@ -128,5 +128,8 @@ func (c *Checks) Proof() (Checks, bool) {
 // Len returns the number of checks.
 func (c *Checks) Len() int { return c.n }
 
+// All returns the checks. They must not be changed.
+func (c *Checks) All() []Check { return c.of[:c.n] }
+
 // At returns the check at index i.
 func (c *Checks) At(i int) Check { return c.of[i] }

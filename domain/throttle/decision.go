@@ -20,13 +20,31 @@ type Decision struct {
 func Decide(states ...State) Decision {
 	var d Decision
 	d.n = copy(d.of[:], states)
+	d.Settle()
+	return d
+}
+
+// Add adds a check to a decision that is not settled, in the state that its grants give it at now,
+// as Check.State does, and returns that state. With Settle, it spares storages that are called very
+// often the copies of states that Decide takes.
+func (d *Decision) Add(check *Check, grants *Grants, now Instant) *State {
+	state := &d.of[d.n]
+	state.Check = *check
+	state.count(grants, now)
+	d.n++
+	return state
+}
+
+// Settle decides on the checks that were added: if every one can be granted, their states become
+// those after the grants. It reports whether they do.
+func (d *Decision) Settle() (granted bool) {
 	if d.Refused() {
-		return d
+		return false
 	}
 	for i := range d.n {
-		d.of[i] = d.of[i].Granted()
+		d.of[i].grant()
 	}
-	return d
+	return true
 }
 
 // Decided reports whether a decision was made at all.

@@ -1,9 +1,6 @@
 package throttle
 
-import (
-	"sort"
-	"time"
-)
+import "time"
 
 // Grants is a view of the instants of the last grants of one subject in a storage: oldest first, at
 // least the last Limit of them. They may be in several pieces, as in a ring buffer.
@@ -39,9 +36,24 @@ func (g *Grants) Spent(window time.Duration, now Instant) int {
 			spent += n
 			continue
 		}
-		return spent + sort.Search(n, func(i int) bool { return piece[i].After(window) > now })
+		return spent + firstAfter(piece, now.After(-window))
 	}
 	return spent
+}
+
+// firstAfter returns the index of the first of some instants in order that is after another, by a
+// binary search.
+func firstAfter(instants []Instant, other Instant) int {
+	low, high := 0, len(instants)
+	for low < high {
+		middle := int(uint(low+high) / 2)
+		if instants[middle] > other {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return low
 }
 
 // Effective returns now as it applies to a subject: if now is older than the last grant, because
@@ -69,27 +81,37 @@ type State struct {
 // Grants.Effective).
 func (c Check) State(grants *Grants, now Instant) State {
 	state := State{Check: c}
+	state.count(grants, now)
+	return state
+}
+
+// count sets what follows from the grants at now. Before it, only Check is set.
+func (s *State) count(grants *Grants, now Instant) {
+	c := &s.Check
 	kept := grants.Len()
 	counted := kept - grants.Spent(c.Window, now)
 	switch {
 	case counted == 0:
-		state.Remaining = c.Limit
+		s.Remaining = c.Limit
 	case counted < c.Limit:
-		state.Remaining = c.Limit - counted
-		state.ResetAfter = now.Until(grants.At(kept - counted).After(c.Window))
+		s.Remaining = c.Limit - counted
+		s.ResetAfter = now.Until(grants.At(kept - counted).After(c.Window))
 	default:
 		// The Limit-th last grant determines the wait, whatever came before it.
-		state.RetryAfter = now.Until(grants.At(kept - c.Limit).After(c.Window))
-		state.ResetAfter = state.RetryAfter
+		s.RetryAfter = now.Until(grants.At(kept - c.Limit).After(c.Window))
+		s.ResetAfter = s.RetryAfter
 	}
-	return state
 }
 
 // Granted returns the state after the check was granted at the same instant.
 func (s State) Granted() State {
+	s.grant()
+	return s
+}
+
+func (s *State) grant() {
 	s.Remaining--
 	if s.ResetAfter == 0 {
 		s.ResetAfter = s.Check.Window
 	}
-	return s
 }

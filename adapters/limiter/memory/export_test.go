@@ -37,10 +37,10 @@ func (s *Storage) Instants() int {
 // Grants returns the instants that the storage holds for a check's subject, oldest first; none if
 // it does not know the subject.
 func (s *Storage) Grants(check throttle.Check) []throttle.Instant {
-	hash := hashOf(check.Subject)
+	hash := hashOf(&check.Subject)
 	shard := &s.shards[s.routes[check.Dimension].shard(hash)]
-	l := lookup{check: check, hash: hash}
-	shard.find(&l)
+	l := lookup{hash: hash}
+	shard.find(&check, &l)
 	if l.entry == none {
 		return nil
 	}
@@ -111,7 +111,7 @@ func (s *shard) checkLane(l *lane, shift uint, number int, instants *int,
 		if last > l.latest {
 			return fmt.Errorf("entry %d is later than the latest", at)
 		}
-		hash := hashOf(e.subject)
+		hash := hashOf(&e.subject)
 		if int(hash>>shift) != number {
 			return fmt.Errorf("entry %d is in the wrong shard", at)
 		}

@@ -63,7 +63,7 @@ func (l *lane) expiry(entry ref) throttle.Instant {
 	return l.cells.last(entry).After(l.window)
 }
 
-func (l *lane) hashOf(entry ref) uint64 { return hashOf(l.cells.header(entry).subject) }
+func (l *lane) hashOf(entry ref) uint64 { return hashOf(&l.cells.header(entry).subject) }
 
 // remove removes an entry, which must be the first of the order.
 func (l *lane) remove(entry ref) {

@@ -33,9 +33,8 @@ type shard struct {
 	_ [64]byte // shards are locked by different cores, so they must not share a cache line
 }
 
-// lookup is one check during a decision, with what was found for it.
+// lookup is what was found for one check during a decision.
 type lookup struct {
-	check   throttle.Check
 	hash    uint64
 	shard   int
 	lane    *lane            // of the window; nil if there is none yet
@@ -45,25 +44,24 @@ type lookup struct {
 	removed int              // the shard's, when the entry was found
 }
 
-// state finds the subject of a lookup and returns the state of its check.
-func (s *shard) state(l *lookup, now throttle.Instant) throttle.State {
-	s.find(l)
+// add adds a check, whose subject was searched for, to a decision.
+func (s *shard) add(to *throttle.Decision, c *throttle.Check, l *lookup,
+	now throttle.Instant) {
+	var grants throttle.Grants
 	if l.entry == none {
 		l.at = max(now, s.floor)
-		var nothing throttle.Grants
-		return l.check.State(&nothing, l.at)
+	} else {
+		grants = s.grants(l.lane, l.entry)
+		l.at = grants.Effective(now)
 	}
-	grants := s.grants(l.lane, l.entry)
-	l.at = grants.Effective(now)
-	state := l.check.State(&grants, l.at)
-	l.counted = l.check.Limit - state.Remaining
-	return state
+	l.counted = c.Limit - to.Add(c, &grants, l.at).Remaining
 }
 
-func (s *shard) find(l *lookup) {
-	l.lane, l.entry, l.removed = s.laneOf(l.check.Window), none, s.removed
+// find finds the subject of a check.
+func (s *shard) find(c *throttle.Check, l *lookup) {
+	l.lane, l.entry, l.removed = s.laneOf(c.Window), none, s.removed
 	if l.lane != nil {
-		l.entry = l.lane.find(l.hash, &l.check.Subject)
+		l.entry = l.lane.find(l.hash, &c.Subject)
 	}
 }
 
@@ -77,29 +75,29 @@ func (s *shard) grants(l *lane, entry ref) throttle.Grants {
 	return grants
 }
 
-// grant records a grant for the subject of a lookup.
-func (s *shard) grant(l *lookup) {
+// grant records a grant for the subject of a check.
+func (s *shard) grant(c *throttle.Check, l *lookup) {
 	if l.removed != s.removed {
-		s.find(l) // it may have been forgotten just now to make room for another one of this decision
+		s.find(c, l) // it may have been forgotten just now to make room for another one of this decision
 	}
 	if l.entry != none {
-		s.grantAgain(l)
+		s.grantAgain(c, l)
 		return
 	}
 	for s.live >= s.maxSubjects || s.instants >= s.maxInstants {
 		s.makeRoom(l.at)
 	}
-	if l.lane = s.laneOf(l.check.Window); l.lane == nil {
-		l.lane = s.addLane(l.check.Window)
+	if l.lane = s.laneOf(c.Window); l.lane == nil {
+		l.lane = s.addLane(c.Window)
 	}
-	l.lane.add(l.hash, &l.check.Subject, l.at)
+	l.lane.add(l.hash, &c.Subject, l.at)
 	s.live++
 	s.instants++
 }
 
 // grantAgain records another grant for a known subject. It makes room by forgetting other subjects,
 // never this one: the entry is in no order meanwhile.
-func (s *shard) grantAgain(l *lookup) {
+func (s *shard) grantAgain(c *throttle.Check, l *lookup) {
 	cells := &l.lane.cells
 	l.lane.unlink(l.entry)
 	switch wide := cells.isWide(l.entry); {
@@ -113,7 +111,7 @@ func (s *shard) grantAgain(l *lookup) {
 	}
 	if cells.isWide(l.entry) {
 		cell := cells.wide.at(l.entry >> 1)
-		s.spill(cell, l.counted, l.check.Limit, l.at)
+		s.spill(cell, l.counted, c.Limit, l.at)
 		cell.push(l.at)
 	} else {
 		cells.narrow.at(l.entry >> 1).last[0] = l.at

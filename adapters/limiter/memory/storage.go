@@ -69,33 +69,34 @@ func New(maxSubjects int, limitOf func(throttle.Dimension) int) (*Storage, error
 
 // Decide implements ports.LimiterStorage.
 func (s *Storage) Decide(_ context.Context, now throttle.Instant,
-	checks throttle.Checks) (throttle.Decision, error) {
-	var all [throttle.MaxChecks]lookup
-	var states [throttle.MaxChecks]throttle.State
-	lookups := all[:checks.Len()]
-	for i := range lookups {
-		l := &lookups[i]
-		l.check = checks.At(i)
-		to := &s.routes[l.check.Dimension]
-		if l.check.Limit > to.largestLimit {
-			return throttle.Decision{}, errLimit
+	checks throttle.Checks) (decision throttle.Decision, err error) {
+	var found [throttle.MaxChecks]lookup
+	all := checks.All()
+	for i := range all {
+		to := &s.routes[all[i].Dimension]
+		if all[i].Limit > to.largestLimit {
+			return decision, errLimit
 		}
-		l.hash = hashOf(l.check.Subject)
-		l.shard = to.shard(l.hash)
+		found[i].hash = hashOf(&all[i].Subject)
+		found[i].shard = to.shard(found[i].hash)
 	}
-	locks := locksOf(lookups)
+	locks := locksOf(found[:len(all)])
 	s.lock(&locks)
 	defer s.unlock(&locks)
-	for i := range lookups {
-		s.shards[lookups[i].shard].expire(now, expireAtOnce)
+	for i := range all {
+		s.shards[found[i].shard].expire(now, expireAtOnce)
 	}
-	for i := range lookups {
-		states[i] = s.shards[lookups[i].shard].state(&lookups[i], now)
+	// All are found before any is read further, so that the processor waits for their cache lines
+	// at the same time.
+	for i := range all {
+		s.shards[found[i].shard].find(&all[i], &found[i])
 	}
-	decision := throttle.Decide(states[:len(lookups)]...)
-	if !decision.Refused() {
-		for i := range lookups {
-			s.shards[lookups[i].shard].grant(&lookups[i])
+	for i := range all {
+		s.shards[found[i].shard].add(&decision, &all[i], &found[i], now)
+	}
+	if decision.Settle() {
+		for i := range all {
+			s.shards[found[i].shard].grant(&all[i], &found[i])
 		}
 	}
 	return decision, nil
@@ -178,7 +179,7 @@ func (s *Storage) unlock(l *locks) {
 // hashOf returns the hash of a subject. Subjects are keyed digests already, so that no client can
 // choose where its subject lies; the multiplication spreads the subjects that tests make up. The
 // top bits select the shard, the others the slot in its index.
-func hashOf(subject throttle.Subject) uint64 {
+func hashOf(subject *throttle.Subject) uint64 {
 	const golden = 0x9e3779b97f4a7c15
 	low, high := binary.LittleEndian.Uint64(subject[:8]), binary.LittleEndian.Uint64(subject[8:])
 	hash := (low ^ bits.RotateLeft64(high, 32)) * golden
