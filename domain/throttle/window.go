@@ -21,24 +21,28 @@ func (g *Grants) At(i int) Instant {
 }
 
 // Spent returns the number of instants that are no longer in the window that ends at now: a grant
-// leaves the window exactly one window length after it was made. Mostly it is none or all of a
-// piece.
+// leaves the window exactly one window length after it was made.
 func (g *Grants) Spent(window time.Duration, now Instant) int {
-	spent := 0
-	for _, piece := range g {
-		n := len(piece)
-		switch {
-		case n == 0:
-			continue
-		case piece[0].After(window) > now:
-			return spent
-		case piece[n-1].After(window) <= now:
-			spent += n
-			continue
-		}
-		return spent + firstAfter(piece, now.After(-window))
-	}
+	spent, _ := g.spent(window, now)
 	return spent
+}
+
+// spent returns the same, and the first instant that is in the window, if there is one.
+func (g *Grants) spent(window time.Duration, now Instant) (spent int, first Instant) {
+	end := now.After(-window)
+	for _, piece := range g {
+		switch n := len(piece); {
+		case n == 0:
+		case piece[n-1] <= end: // as mostly all or none of a piece
+			spent += n
+		case piece[0] > end:
+			return spent, piece[0]
+		default:
+			i := firstAfter(piece, end)
+			return spent + i, piece[i]
+		}
+	}
+	return spent, 0
 }
 
 // firstAfter returns the index of the first of some instants in order that is after another, by a
@@ -60,8 +64,10 @@ func firstAfter(instants []Instant, other Instant) int {
 // its caller was delayed, the instant of that grant. Instants therefore stay in order, and a grant
 // that has left a window does not come back.
 func (g *Grants) Effective(now Instant) Instant {
-	if n := g.Len(); n > 0 {
-		return max(now, g.At(n-1))
+	for i := len(g) - 1; i >= 0; i-- {
+		if n := len(g[i]); n > 0 {
+			return max(now, g[i][n-1])
+		}
 	}
 	return now
 }
@@ -89,13 +95,14 @@ func (c Check) State(grants *Grants, now Instant) State {
 func (s *State) count(grants *Grants, now Instant) {
 	c := &s.Check
 	kept := grants.Len()
-	counted := kept - grants.Spent(c.Window, now)
+	spent, first := grants.spent(c.Window, now)
+	counted := kept - spent
 	switch {
 	case counted == 0:
 		s.Remaining = c.Limit
 	case counted < c.Limit:
 		s.Remaining = c.Limit - counted
-		s.ResetAfter = now.Until(grants.At(kept - counted).After(c.Window))
+		s.ResetAfter = now.Until(first.After(c.Window))
 	default:
 		// The Limit-th last grant determines the wait, whatever came before it.
 		s.RetryAfter = now.Until(grants.At(kept - c.Limit).After(c.Window))

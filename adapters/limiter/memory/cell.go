@@ -21,7 +21,7 @@ type header struct {
 // narrowCell has 32 bytes.
 type narrowCell struct {
 	header
-	last [1]throttle.Instant
+	instants [1]throttle.Instant
 }
 
 // wideCapacity is how many instants a wide cell holds.
@@ -31,90 +31,103 @@ const wideCapacity = 4
 // not have.
 type wideCell struct {
 	header
-	last [wideCapacity]throttle.Instant
-	_    [8]byte
+	instants [wideCapacity]throttle.Instant
+	_        [8]byte
 }
 
 // never is an instant that lies in no window.
 const never throttle.Instant = math.MinInt64
 
-// push adds the newest instant in place of the oldest.
-func (c *wideCell) push(at throttle.Instant) {
-	copy(c.last[:], c.last[1:])
-	c.last[wideCapacity-1] = at
+// cells holds the cells of a lane. They are numbered by kind, and an entry's ref is the number of its
+// cell and, in the lowest bit, the kind.
+type cells struct {
+	wide   slab[wideCell]
+	narrow slab[narrowCell]
 }
 
-// The cells of a lane are numbered by kind, and an entry is the number of its cell and, in the
-// lowest bit, the kind.
 const (
-	narrow = 0
-	wide   = 1
+	narrow ref = 0
+	wide   ref = 1
 )
 
-type cells struct {
-	narrow slab[narrowCell]
-	wide   slab[wideCell]
+// entry leads to an entry's cell, of either kind; the zero value to none.
+type entry struct {
+	ref    ref
+	wide   *wideCell
+	narrow *narrowCell
 }
 
-func (c *cells) isWide(entry ref) bool { return entry&1 == wide }
-
-// header returns the header of an entry's cell.
-func (c *cells) header(entry ref) *header {
-	if c.isWide(entry) {
-		return &c.wide.at(entry >> 1).header
+// at returns an entry.
+func (c *cells) at(ref ref) entry {
+	if ref&1 == wide {
+		return entry{ref: ref, wide: c.wide.at(ref >> 1)}
 	}
-	return &c.narrow.at(entry >> 1).header
+	return entry{ref: ref, narrow: c.narrow.at(ref >> 1)}
 }
 
-// instants returns the instants in an entry's cell, the newest last.
-func (c *cells) instants(entry ref) []throttle.Instant {
-	if c.isWide(entry) {
-		return c.wide.at(entry >> 1).last[:]
+func (e *entry) isWide() bool { return e.wide != nil }
+
+func (e *entry) header() *header {
+	if e.isWide() {
+		return &e.wide.header
 	}
-	return c.narrow.at(entry >> 1).last[:]
+	return &e.narrow.header
 }
 
-// last returns an entry's last grant.
-func (c *cells) last(entry ref) throttle.Instant {
-	if c.isWide(entry) {
-		return c.wide.at(entry >> 1).last[wideCapacity-1]
+// instants returns the instants in the cell, the newest last.
+func (e *entry) instants() []throttle.Instant {
+	if e.isWide() {
+		return e.wide.instants[:]
 	}
-	return c.narrow.at(entry >> 1).last[0]
+	return e.narrow.instants[:]
+}
+
+// last returns the last grant.
+func (e *entry) last() throttle.Instant {
+	if e.isWide() {
+		return e.wide.instants[wideCapacity-1]
+	}
+	return e.narrow.instants[0]
+}
+
+// push adds the newest instant in place of the oldest.
+func (e *entry) push(at throttle.Instant) {
+	if e.isWide() {
+		all := &e.wide.instants
+		*all = [wideCapacity]throttle.Instant{all[1], all[2], all[3], at}
+	} else {
+		e.narrow.instants[0] = at
+	}
 }
 
 // add returns a new entry, with a narrow cell.
-func (c *cells) add(subject *throttle.Subject, at throttle.Instant) ref {
-	number := c.narrow.allocate()
-	cell := c.narrow.at(number)
-	cell.subject, cell.last[0] = *subject, at
-	return number<<1 | narrow
+func (c *cells) add(subject *throttle.Subject, at throttle.Instant) entry {
+	added := c.at(c.narrow.allocate()<<1 | narrow)
+	added.narrow.subject, added.narrow.instants[0] = *subject, at
+	return added
 }
 
 // remove removes an entry.
-func (c *cells) remove(entry ref) {
-	if c.isWide(entry) {
-		c.wide.release(entry >> 1)
+func (c *cells) remove(ref ref) {
+	if ref&1 == wide {
+		c.wide.release(ref >> 1)
 	} else {
-		c.narrow.release(entry >> 1)
+		c.narrow.release(ref >> 1)
 	}
 }
 
-// widen moves an entry from a narrow cell to a wide one, and returns what it is then. It is in no
-// order.
-func (c *cells) widen(entry ref) ref {
-	from, number := c.narrow.at(entry>>1), c.wide.allocate()
-	to := c.wide.at(number)
-	to.header, to.last = from.header, [wideCapacity]throttle.Instant{never, never, never, from.last[0]}
-	c.narrow.release(entry >> 1)
-	return number<<1 | wide
-}
-
-// narrowed moves an entry from a wide cell to a narrow one, with its last grant, and returns what
-// it is then. It is in no order.
-func (c *cells) narrowed(entry ref) ref {
-	from, number := c.wide.at(entry>>1), c.narrow.allocate()
-	to := c.narrow.at(number)
-	to.header, to.last[0] = from.header, from.last[wideCapacity-1]
-	c.wide.release(entry >> 1)
-	return number<<1 | narrow
+// moved moves an entry, which must be in no order, to a cell of the other kind, with as many of its
+// grants as that holds.
+func (c *cells) moved(from *entry) entry {
+	var to entry
+	if from.isWide() {
+		to = c.at(c.narrow.allocate()<<1 | narrow)
+	} else {
+		to = c.at(c.wide.allocate()<<1 | wide)
+		to.wide.instants = [wideCapacity]throttle.Instant{never, never, never, never}
+	}
+	*to.header() = *from.header()
+	to.push(from.last())
+	c.remove(from.ref)
+	return to
 }

@@ -41,10 +41,11 @@ func (s *Storage) Grants(check throttle.Check) []throttle.Instant {
 	shard := &s.shards[s.routes[check.Dimension].shard(hash)]
 	l := lookup{hash: hash}
 	shard.find(&check, &l)
-	if l.entry == none {
+	if l.entry.ref == none {
 		return nil
 	}
-	held := shard.grants(l.lane, l.entry)
+	var held throttle.Grants
+	shard.read(&l.entry, &held)
 	var all []throttle.Instant
 	for i := range held.Len() {
 		if held.At(i) != never {
@@ -94,45 +95,47 @@ func (s *shard) checkInvariants(shift uint, number int) error {
 
 func (s *shard) checkLane(l *lane, shift uint, number int, instants *int,
 	buffers map[ref]bool) error {
-	linked, before := 0, none
+	linked, before := 0, never
 	for p := l.order.begin; p != l.order.end; p++ {
 		at := *l.order.at(p)
 		if at == none {
 			continue
 		}
 		linked++
-		e, last := l.cells.header(at), l.cells.last(at)
-		if e.place != p {
-			return fmt.Errorf("entry %d has the place %d, not %d", at, e.place, p)
+		e := l.cells.at(at)
+		last := e.last()
+		if e.header().place != p {
+			return fmt.Errorf("entry %d has the place %d, not %d", at, e.header().place, p)
 		}
-		if before != none && l.cells.last(before) > last {
+		if last < before {
 			return fmt.Errorf("entry %d is out of order", at)
 		}
 		if last > l.latest {
 			return fmt.Errorf("entry %d is later than the latest", at)
 		}
-		hash := hashOf(&e.subject)
+		hash := hashOf(&e.header().subject)
 		if int(hash>>shift) != number {
 			return fmt.Errorf("entry %d is in the wrong shard", at)
 		}
-		if found := l.find(hash, &e.subject); found != at {
-			return fmt.Errorf("search for entry %d found %d", at, found)
+		if found := l.find(hash, &e.header().subject); found.ref != at {
+			return fmt.Errorf("search for entry %d found %d", at, found.ref)
 		}
-		*instants += len(l.cells.instants(at))
-		if e.buffer != none {
-			if buffers[e.buffer] {
-				return fmt.Errorf("ring buffer %d has two owners", e.buffer)
+		*instants += len(e.instants())
+		if buffer := e.header().buffer; buffer != none {
+			if buffers[buffer] {
+				return fmt.Errorf("ring buffer %d has two owners", buffer)
 			}
-			buffers[e.buffer] = true
-			*instants += len(s.buffers.at(e.buffer).slots)
+			buffers[buffer] = true
+			*instants += len(s.buffers.at(buffer).slots)
 		}
-		grants := s.grants(l, at)
+		var grants throttle.Grants
+		s.read(&e, &grants)
 		for i := 1; i < grants.Len(); i++ {
 			if grants.At(i-1) > grants.At(i) {
 				return fmt.Errorf("grants of entry %d are out of order", at)
 			}
 		}
-		before = at
+		before = last
 	}
 	indexed := 0
 	for _, held := range l.index.slots {

@@ -38,37 +38,43 @@ func (s *shard) addLane(window time.Duration) *lane {
 }
 
 // find returns the entry of a subject; none if it is unknown.
-func (l *lane) find(hash uint64, subject *throttle.Subject) ref {
+func (l *lane) find(hash uint64, subject *throttle.Subject) entry {
 	for slot := l.index.first(hash); ; slot = l.index.next(slot) {
-		found, same := l.index.at(slot, hash)
-		if found == none || same && l.cells.header(found).subject == *subject {
-			return found
+		ref, same := l.index.at(slot, hash)
+		if ref == none {
+			return entry{}
+		}
+		if same {
+			if found := l.cells.at(ref); found.header().subject == *subject {
+				return found
+			}
 		}
 	}
 }
 
 // add adds an entry for a subject that has none, with a grant.
 func (l *lane) add(hash uint64, subject *throttle.Subject, at throttle.Instant) {
-	entry := l.cells.add(subject, at)
+	added := l.cells.add(subject, at)
 	l.live++
 	if 2*l.live > l.index.size() {
 		l.index.grow(l.hashOf)
 	}
-	l.index.insert(entry, hash)
-	l.link(entry)
+	l.index.insert(added.ref, hash)
+	l.link(&added)
 }
 
 // expiry returns the instant at which an entry's window is empty.
-func (l *lane) expiry(entry ref) throttle.Instant {
-	return l.cells.last(entry).After(l.window)
+func (l *lane) expiry(e *entry) throttle.Instant { return e.last().After(l.window) }
+
+func (l *lane) hashOf(ref ref) uint64 {
+	e := l.cells.at(ref)
+	return hashOf(&e.header().subject)
 }
 
-func (l *lane) hashOf(entry ref) uint64 { return hashOf(&l.cells.header(entry).subject) }
-
 // remove removes an entry, which must be the first of the order.
-func (l *lane) remove(entry ref) {
+func (l *lane) remove(ref ref) {
 	l.order.begin++
-	l.index.remove(entry, l.hashOf)
-	l.cells.remove(entry)
+	l.index.remove(ref, l.hashOf)
+	l.cells.remove(ref)
 	l.live--
 }

@@ -9,20 +9,19 @@ type position uint32
 // the entry, and leaves its former place empty. So a grant touches no neighbours, which lie anywhere
 // in memory, as it would in a linked list. The log is as long as the grants of about one window.
 type order struct {
-	entries    []ref // circular; its length is a power of two; none at an empty place
+	refs       []ref // circular; its length is a power of two; none at an empty place
 	begin, end position
 }
 
 const initialOrderSize = 64
 
-func (o *order) at(p position) *ref { return &o.entries[int(p)&(len(o.entries)-1)] }
+func (o *order) at(p position) *ref { return &o.refs[int(p)&(len(o.refs)-1)] }
 
-// reserve makes room for one more entry.
-func (o *order) reserve() {
-	if int(o.end-o.begin) < len(o.entries) {
-		return
-	}
-	larger := order{entries: make([]ref, max(initialOrderSize, 2*len(o.entries))), begin: o.begin,
+func (o *order) isFull() bool { return int(o.end-o.begin) == len(o.refs) }
+
+// grow makes room for as many again.
+func (o *order) grow() {
+	larger := order{refs: make([]ref, max(initialOrderSize, 2*len(o.refs))), begin: o.begin,
 		end: o.end}
 	for p := o.begin; p != o.end; p++ {
 		*larger.at(p) = *o.at(p)
@@ -38,8 +37,8 @@ const emptyAtOnce = 4
 // places; none if there is none.
 func (o *order) first(empty int) ref {
 	for ; o.begin != o.end; o.begin++ {
-		if entry := *o.at(o.begin); entry != none {
-			return entry
+		if ref := *o.at(o.begin); ref != none {
+			return ref
 		}
 		if empty == 0 {
 			break
@@ -50,20 +49,22 @@ func (o *order) first(empty int) ref {
 }
 
 // unlink takes an entry out of the order.
-func (l *lane) unlink(entry ref) { *l.order.at(l.cells.header(entry).place) = none }
+func (l *lane) unlink(e *entry) { *l.order.at(e.header().place) = none }
 
 // link puts an entry into the order by its last grant: at the end, except for late callers.
-func (l *lane) link(entry ref) {
-	l.order.reserve()
-	place, last := l.order.end, l.cells.last(entry)
+func (l *lane) link(e *entry) {
+	if l.order.isFull() {
+		l.order.grow()
+	}
+	place, last := l.order.end, e.last()
 	l.order.end++
 	if last < l.latest {
 		place = l.shift(place, last)
 	}
 	l.latest = max(l.latest, last)
 	l.due = min(l.due, last.After(l.window))
-	*l.order.at(place) = entry
-	l.cells.header(entry).place = place
+	*l.order.at(place) = e.ref
+	e.header().place = place
 }
 
 // shift moves what is at the places before one back by one each, as far as they are empty or their
@@ -72,10 +73,11 @@ func (l *lane) shift(place position, last throttle.Instant) position {
 	for ; place != l.order.begin; place-- {
 		before := *l.order.at(place - 1)
 		if before != none {
-			if l.cells.last(before) <= last {
+			e := l.cells.at(before)
+			if e.last() <= last {
 				break
 			}
-			l.cells.header(before).place = place
+			e.header().place = place
 		}
 		*l.order.at(place) = before
 	}

@@ -38,41 +38,39 @@ type lookup struct {
 	hash    uint64
 	shard   int
 	lane    *lane            // of the window; nil if there is none yet
-	entry   ref              // the subject's; none if it is unknown
+	entry   entry            // the subject's; none if it is unknown
 	at      throttle.Instant // the effective now
 	counted int              // grants in the window
 	removed int              // the shard's, when the entry was found
+}
+
+// find finds the subject of a check.
+func (s *shard) find(c *throttle.Check, l *lookup) {
+	l.lane, l.removed = s.laneOf(c.Window), s.removed
+	if l.lane != nil {
+		l.entry = l.lane.find(l.hash, &c.Subject)
+	}
 }
 
 // add adds a check, whose subject was searched for, to a decision.
 func (s *shard) add(to *throttle.Decision, c *throttle.Check, l *lookup,
 	now throttle.Instant) {
 	var grants throttle.Grants
-	if l.entry == none {
+	if l.entry.ref == none {
 		l.at = max(now, s.floor)
 	} else {
-		grants = s.grants(l.lane, l.entry)
+		s.read(&l.entry, &grants)
 		l.at = grants.Effective(now)
 	}
 	l.counted = c.Limit - to.Add(c, &grants, l.at).Remaining
 }
 
-// find finds the subject of a check.
-func (s *shard) find(c *throttle.Check, l *lookup) {
-	l.lane, l.entry, l.removed = s.laneOf(c.Window), none, s.removed
-	if l.lane != nil {
-		l.entry = l.lane.find(l.hash, &c.Subject)
-	}
-}
-
-// grants returns an entry's instants in order.
-func (s *shard) grants(l *lane, entry ref) throttle.Grants {
-	var grants throttle.Grants
-	if buffer := l.cells.header(entry).buffer; buffer != none {
+// read reads an entry's instants, in order.
+func (s *shard) read(e *entry, grants *throttle.Grants) {
+	if buffer := e.header().buffer; buffer != none {
 		grants[0], grants[1] = s.buffers.at(buffer).segments()
 	}
-	grants[2] = l.cells.instants(entry)
-	return grants
+	grants[2] = e.instants()
 }
 
 // grant records a grant for the subject of a check.
@@ -80,7 +78,7 @@ func (s *shard) grant(c *throttle.Check, l *lookup) {
 	if l.removed != s.removed {
 		s.find(c, l) // it may have been forgotten just now to make room for another one of this decision
 	}
-	if l.entry != none {
+	if l.entry.ref != none {
 		s.grantAgain(c, l)
 		return
 	}
@@ -98,41 +96,36 @@ func (s *shard) grant(c *throttle.Check, l *lookup) {
 // grantAgain records another grant for a known subject. It makes room by forgetting other subjects,
 // never this one: the entry is in no order meanwhile.
 func (s *shard) grantAgain(c *throttle.Check, l *lookup) {
-	cells := &l.lane.cells
-	l.lane.unlink(l.entry)
-	switch wide := cells.isWide(l.entry); {
-	case wide && l.counted == 0:
-		s.releaseBuffer(cells.header(l.entry))
-		s.instants -= wideCapacity - 1
-		l.move(cells.narrowed(l.entry))
-	case !wide && l.counted > 0:
-		s.reserve(wideCapacity-1, l.at)
-		l.move(cells.widen(l.entry))
-	}
-	if cells.isWide(l.entry) {
-		cell := cells.wide.at(l.entry >> 1)
-		s.spill(cell, l.counted, c.Limit, l.at)
-		cell.push(l.at)
+	e := &l.entry
+	l.lane.unlink(e)
+	if l.counted >= wideCapacity {
+		s.spill(e.wide, l.counted, c.Limit, l.at)
 	} else {
-		cells.narrow.at(l.entry >> 1).last[0] = l.at
+		s.releaseBuffer(e.header())
 	}
-	l.lane.link(l.entry)
+	if counts := l.counted > 0; counts != e.isWide() {
+		s.move(l)
+	}
+	e.push(l.at)
+	l.lane.link(e)
 }
 
-// move replaces the entry in the index by what it is in another cell.
-func (l *lookup) move(to ref) {
-	l.lane.index.replace(l.entry, to, l.hash)
+// move moves an entry to a cell of the other kind.
+func (s *shard) move(l *lookup) {
+	if l.entry.isWide() {
+		s.instants -= wideCapacity - 1
+	} else {
+		s.reserve(wideCapacity-1, l.at)
+	}
+	to := l.lane.cells.moved(&l.entry)
+	l.lane.index.replace(l.entry.ref, to.ref, l.hash)
 	l.entry = to
 }
 
-// spill moves the first instant of a cell into its ring buffer if it still counts, as the last
-// counted ones do. The ring buffer is created, enlarged, shrunk or released so that it fits those
-// in it that count.
+// spill moves the first instant in a cell into its ring buffer. It still counts, as the
+// last counted ones do. The ring buffer is created, enlarged or shrunk so that it fits those in it
+// that count.
 func (s *shard) spill(cell *wideCell, counted, limit int, now throttle.Instant) {
-	if counted < wideCapacity {
-		s.releaseBuffer(&cell.header)
-		return
-	}
 	kept := counted - wideCapacity + 1
 	want := capacityFor(kept, limit)
 	if cell.buffer == none {
@@ -148,7 +141,7 @@ func (s *shard) spill(cell *wideCell, counted, limit int, now throttle.Instant) 
 	} else {
 		buffer.drop(spent)
 	}
-	buffer.push(cell.last[0])
+	buffer.push(cell.instants[0])
 }
 
 // reserve counts capacity for more instants, or for fewer if negative, and makes room if there is
@@ -187,12 +180,13 @@ func (s *shard) expire(now throttle.Instant, count int) {
 			if now < l.due {
 				break
 			}
-			first := l.order.first(emptyAtOnce * count)
-			if first == none {
+			ref := l.order.first(emptyAtOnce * count)
+			if ref == none {
 				break // nothing, or there are more empty places
 			}
-			if l.due = l.expiry(first); l.due <= now {
-				s.removeExpired(l, first)
+			first := l.cells.at(ref)
+			if l.due = l.expiry(&first); l.due <= now {
+				s.removeExpired(l, &first)
 			}
 		}
 		empty = empty || l.live == 0
@@ -207,7 +201,7 @@ func (s *shard) expire(now throttle.Instant, count int) {
 }
 
 // removeExpired removes an entry whose window is empty, and raises the floor to that window's end.
-func (s *shard) removeExpired(l *lane, first ref) {
+func (s *shard) removeExpired(l *lane, first *entry) {
 	s.floor = max(s.floor, l.expiry(first))
 	s.remove(l, first)
 }
@@ -216,27 +210,30 @@ func (s *shard) removeExpired(l *lane, first ref) {
 // Otherwise it forgets the entry with the oldest last grant.
 func (s *shard) makeRoom(now throttle.Instant) {
 	var of *lane
-	oldest := none
+	var oldest entry
 	for _, l := range s.lanes {
-		first := l.order.first(math.MaxInt)
-		switch {
-		case first == none:
-		case l.expiry(first) <= now:
-			s.removeExpired(l, first)
+		ref := l.order.first(math.MaxInt)
+		if ref == none {
+			continue
+		}
+		first := l.cells.at(ref)
+		if l.expiry(&first) <= now {
+			s.removeExpired(l, &first)
 			return
-		case oldest == none || l.cells.last(first) < of.cells.last(oldest):
+		}
+		if oldest.ref == none || first.last() < oldest.last() {
 			of, oldest = l, first
 		}
 	}
 	s.forgotten, s.forgot = s.forgotten+1, now
-	s.remove(of, oldest)
+	s.remove(of, &oldest)
 }
 
 // remove removes the first entry of a lane.
-func (s *shard) remove(l *lane, first ref) {
-	s.releaseBuffer(l.cells.header(first))
-	s.instants -= len(l.cells.instants(first))
-	l.remove(first)
+func (s *shard) remove(l *lane, first *entry) {
+	s.releaseBuffer(first.header())
+	s.instants -= len(first.instants())
+	l.remove(first.ref)
 	s.live--
 	s.removed++
 }
