@@ -10,13 +10,18 @@ import (
 // lane holds the entries of a shard that have one window. As they share the window, they expire in
 // the order of their last grants.
 type lane struct {
-	window time.Duration
-	live   int // entries
-	cells  cells
-	index  index
+	// What each grant writes has a cache line of its own, since each core has to fetch it from the
+	// one that granted last.
 	order  order
 	latest throttle.Instant // no entry's last grant is later
 	due    throttle.Instant // no entry expires earlier
+	live   int              // entries
+	window time.Duration
+
+	index index
+	cells cells
+
+	_ [48]byte // so that no line is shared with another lane
 }
 
 // laneOf returns the lane of a window, nil if there is none. Windows come from the configuration

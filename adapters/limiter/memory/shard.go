@@ -30,7 +30,7 @@ type shard struct {
 	// forgot is when a subject was forgotten last; 0 for never.
 	forgot throttle.Instant
 
-	_ [64]byte // shards are locked by different cores, so they must not share a cache line
+	_ [40]byte // shards are locked by different cores, so they must not share a cache line
 }
 
 // lookup is what was found for one check during a decision.
