@@ -80,7 +80,10 @@ func (s *Storage) Decide(_ context.Context, now throttle.Instant,
 		found[i].hash = hashOf(&all[i].Subject)
 		found[i].shard = to.shard(found[i].hash)
 	}
-	locks := locksOf(found[:len(all)])
+	var locks locks
+	for i := range all {
+		locks.add(found[i].shard)
+	}
 	s.lock(&locks)
 	defer s.unlock(&locks)
 	for i := range all {
@@ -147,21 +150,20 @@ type locks struct {
 	of [throttle.MaxChecks]int
 }
 
-func locksOf(lookups []lookup) locks {
-	var l locks
-	for i := range lookups {
-		at := 0
-		for at < l.n && l.of[at] < lookups[i].shard {
-			at++
-		}
-		if at < l.n && l.of[at] == lookups[i].shard {
-			continue
-		}
-		copy(l.of[at+1:], l.of[at:l.n])
-		l.of[at] = lookups[i].shard
-		l.n++
+// add adds a shard, unless it is there already.
+func (l *locks) add(shard int) {
+	at := l.n
+	for at > 0 && l.of[at-1] > shard {
+		at--
 	}
-	return l
+	if at > 0 && l.of[at-1] == shard {
+		return
+	}
+	for i := l.n; i > at; i-- {
+		l.of[i] = l.of[i-1]
+	}
+	l.of[at] = shard
+	l.n++
 }
 
 func (s *Storage) lock(l *locks) {
