@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"testing"
 )
@@ -82,9 +83,11 @@ func (c *crowd) subject(i, check int) (subject [keyLength]byte) {
 // nothing, and instants are hardly out of order.
 const block = 32
 
-// parallel makes the decisions that are prepared, by a caller on each processor.
+// parallel makes decisions by a caller on each processor, as many as the benchmark is to run.
 func (c *crowd) parallel(b *testing.B, decide decider) {
+	c.prepare(b.N + block*runtime.GOMAXPROCS(0)) // the last blocks are not finished
 	var taken atomic.Int64
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		i, end := 0, 0
 		for pb.Next() {
@@ -92,8 +95,7 @@ func (c *crowd) parallel(b *testing.B, decide decider) {
 				end = int(taken.Add(block))
 				i = end - block
 			}
-			// The last blocks are taken by callers who do not finish them.
-			if err := decide(c, i%c.n); err != nil {
+			if err := decide(c, i); err != nil {
 				b.Error(err)
 				return
 			}

@@ -12,12 +12,14 @@ import (
 	"github.com/offload/sessiond/test/bench/rig"
 )
 
-// The limits and the window of a new session, as they are by default.
+// The limits and the window of a new session, as they are by default, but for the limit of an
+// installation, which is 4: a caller that the machine holds up comes with an instant of the past, and
+// its subjects get one grant more in a window than those that are prepared.
 const window = time.Minute
 
 var newSession = []throttle.Check{
 	{Dimension: throttle.ByAddress, Limit: 32, Window: window},
-	{Dimension: throttle.ByInstall, Limit: 4, Window: window},
+	{Dimension: throttle.ByInstall, Limit: 8, Window: window},
 	{Dimension: throttle.ByNetwork, Limit: 2048, Window: window},
 }
 
@@ -156,13 +158,13 @@ func contestantOf(name string, decide decider, members int, c cell, turns int) r
 			}
 			filled = true
 		}
-		crowd.prepare(b.N)
 		b.ReportAllocs()
-		b.ResetTimer()
 		if c.parallel {
 			crowd.parallel(b, decide)
 			return
 		}
+		crowd.prepare(b.N)
+		b.ResetTimer()
 		for i := range b.N {
 			if err := decide(crowd, i); err != nil {
 				b.Fatal(err)

@@ -68,12 +68,14 @@ func (c Contestant) turn(length string, cpu bool) (testing.BenchmarkResult, erro
 		return testing.BenchmarkResult{}, err
 	}
 	var computed time.Duration
+	failed := false
 	result := testing.Benchmark(func(b *testing.B) {
 		before := computedSoFar()
 		c.Run(b)
 		computed = computedSoFar() - before // the last run is the one that counts
+		failed = failed || b.Failed()
 	})
-	if result.N == 0 {
+	if failed || result.N == 0 {
 		return result, fmt.Errorf("%s failed", c.Name)
 	}
 	if cpu {

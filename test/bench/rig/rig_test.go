@@ -35,9 +35,14 @@ func TestContestantsTakeTurns(t *testing.T) {
 }
 
 func TestContestantFails(t *testing.T) {
-	_, err := rig.Run(rig.Plan{Rounds: 1, Turn: time.Millisecond},
-		rig.Contestant{Name: "broken", Run: func(b *testing.B) { b.FailNow() }})
-	assert.EqualError(t, err, "broken failed")
+	for _, run := range []func(b *testing.B){
+		func(b *testing.B) { b.FailNow() },
+		func(b *testing.B) { b.Fail() }, // and goes on, as one of several callers does
+	} {
+		_, err := rig.Run(rig.Plan{Rounds: 1, Turn: time.Millisecond},
+			rig.Contestant{Name: "broken", Run: run})
+		assert.EqualError(t, err, "broken failed")
+	}
 }
 
 // TestRatiosAreOfTheSameRound shows that a slow round, which slows all, changes no ratio.
