@@ -97,7 +97,7 @@ func (s *shard) checkLane(l *lane, shift uint, number int, instants *int,
 	buffers map[ref]bool) error {
 	linked, before := 0, never
 	for p := l.order.begin; p != l.order.end; p++ {
-		at := *l.order.at(p)
+		at := l.order.at(p)
 		if at == none {
 			continue
 		}

@@ -14,14 +14,14 @@ type lane struct {
 	// one that granted last.
 	order  order
 	latest throttle.Instant // no entry's last grant is later
+
 	due    throttle.Instant // no entry expires earlier
 	live   int              // entries
 	window time.Duration
+	index  index
+	cells  cells
 
-	index index
-	cells cells
-
-	_ [48]byte // so that no line is shared with another lane
+	_ [24]byte // so that no line is shared with another lane
 }
 
 // laneOf returns the lane of a window, nil if there is none. Windows come from the configuration
@@ -78,6 +78,7 @@ func (l *lane) hashOf(ref ref) uint64 {
 
 // remove removes an entry, which must be the first of the order.
 func (l *lane) remove(ref ref) {
+	l.order.leave(l.order.begin)
 	l.order.begin++
 	l.index.remove(ref, l.hashOf)
 	l.cells.remove(ref)

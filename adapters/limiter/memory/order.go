@@ -1,6 +1,10 @@
 package memory
 
-import "github.com/offload/sessiond/domain/throttle"
+import (
+	"slices"
+
+	"github.com/offload/sessiond/domain/throttle"
+)
 
 // position is a place in an order. Positions wrap around, and are compared for equality only.
 type position uint32
@@ -8,25 +12,51 @@ type position uint32
 // order has the entries of a lane by their last grants, oldest first. It is a log: a grant appends
 // the entry, and leaves its former place empty. So a grant touches no neighbours, which lie anywhere
 // in memory, as it would in a linked list. The log is as long as the grants of about one window.
+//
+// Which places are taken is a bit for each, apart from the log: a place that is left lies anywhere in
+// the log, but the bits of a million places stay in the cache.
 type order struct {
-	refs       []ref // circular; its length is a power of two; none at an empty place
+	refs       []ref    // circular; its length is a power of two
+	taken      []uint64 // a bit for each place
 	begin, end position
 }
 
+// initialOrderSize is a multiple of the bits in a word.
 const initialOrderSize = 64
 
-func (o *order) at(p position) *ref { return &o.refs[int(p)&(len(o.refs)-1)] }
+func (o *order) slot(p position) int { return int(p) & (len(o.refs) - 1) }
+
+// at returns what is at a place, none if it is empty.
+func (o *order) at(p position) ref {
+	slot := o.slot(p)
+	if o.taken[slot/64]&(1<<(slot%64)) == 0 {
+		return none
+	}
+	return o.refs[slot]
+}
+
+func (o *order) put(p position, entry ref) {
+	slot := o.slot(p)
+	o.taken[slot/64] |= 1 << (slot % 64)
+	o.refs[slot] = entry
+}
+
+// leave makes a place empty.
+func (o *order) leave(p position) {
+	slot := o.slot(p)
+	o.taken[slot/64] &^= 1 << (slot % 64)
+}
 
 func (o *order) isFull() bool { return int(o.end-o.begin) == len(o.refs) }
 
-// grow makes room for as many again.
+// grow makes room for as many places again. Each place keeps what it had, whichever half it comes to
+// lie in; what the other half has there is overwritten when a place begins to lie in it.
 func (o *order) grow() {
-	larger := order{refs: make([]ref, max(initialOrderSize, 2*len(o.refs))), begin: o.begin,
-		end: o.end}
-	for p := o.begin; p != o.end; p++ {
-		*larger.at(p) = *o.at(p)
+	if len(o.refs) == 0 {
+		o.refs, o.taken = make([]ref, initialOrderSize), make([]uint64, initialOrderSize/64)
+		return
 	}
-	*o = larger
+	o.refs, o.taken = slices.Concat(o.refs, o.refs), slices.Concat(o.taken, o.taken)
 }
 
 // emptyAtOnce is how many empty places a search for the first entry passes, for each one that it
@@ -37,8 +67,8 @@ const emptyAtOnce = 4
 // places; none if there is none.
 func (o *order) first(empty int) ref {
 	for ; o.begin != o.end; o.begin++ {
-		if ref := *o.at(o.begin); ref != none {
-			return ref
+		if entry := o.at(o.begin); entry != none {
+			return entry
 		}
 		if empty == 0 {
 			break
@@ -49,7 +79,7 @@ func (o *order) first(empty int) ref {
 }
 
 // unlink takes an entry out of the order.
-func (l *lane) unlink(e *entry) { *l.order.at(e.header().place) = none }
+func (l *lane) unlink(e *entry) { l.order.leave(e.header().place) }
 
 // link puts an entry into the order by its last grant: at the end, except for late callers.
 func (l *lane) link(e *entry) {
@@ -62,8 +92,10 @@ func (l *lane) link(e *entry) {
 		place = l.shift(place, last)
 	}
 	l.latest = max(l.latest, last)
-	l.due = min(l.due, last.After(l.window))
-	*l.order.at(place) = e.ref
+	if expiry := last.After(l.window); expiry < l.due {
+		l.due = expiry
+	}
+	l.order.put(place, e.ref)
 	e.header().place = place
 }
 
@@ -71,15 +103,17 @@ func (l *lane) link(e *entry) {
 // entries have later last grants than last, and returns the place that is free then.
 func (l *lane) shift(place position, last throttle.Instant) position {
 	for ; place != l.order.begin; place-- {
-		before := *l.order.at(place - 1)
-		if before != none {
-			e := l.cells.at(before)
-			if e.last() <= last {
-				break
-			}
-			e.header().place = place
+		before := l.order.at(place - 1)
+		if before == none {
+			l.order.leave(place)
+			continue
 		}
-		*l.order.at(place) = before
+		e := l.cells.at(before)
+		if e.last() <= last {
+			break
+		}
+		e.header().place = place
+		l.order.put(place, before)
 	}
 	return place
 }
