@@ -36,7 +36,7 @@ type shard struct {
 // lookup is what was found for one check during a decision.
 type lookup struct {
 	hash    uint64
-	shard   int
+	shard   *shard
 	lane    *lane            // of the window; nil if there is none yet
 	entry   entry            // the subject's; none if it is unknown
 	at      throttle.Instant // the effective now

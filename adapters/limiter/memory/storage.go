@@ -71,6 +71,7 @@ func New(maxSubjects int, limitOf func(throttle.Dimension) int) (*Storage, error
 func (s *Storage) Decide(_ context.Context, now throttle.Instant,
 	checks throttle.Checks) (decision throttle.Decision, err error) {
 	var found [throttle.MaxChecks]lookup
+	var locks locks
 	all := checks.All()
 	for i := range all {
 		to := &s.routes[all[i].Dimension]
@@ -78,28 +79,26 @@ func (s *Storage) Decide(_ context.Context, now throttle.Instant,
 			return decision, errLimit
 		}
 		found[i].hash = hashOf(&all[i].Subject)
-		found[i].shard = to.shard(found[i].hash)
-	}
-	var locks locks
-	for i := range all {
-		locks.add(found[i].shard)
+		number := to.shard(found[i].hash)
+		found[i].shard = &s.shards[number]
+		locks.add(number)
 	}
 	s.lock(&locks)
 	defer s.unlock(&locks)
 	for i := range all {
-		s.shards[found[i].shard].expire(now, expireAtOnce)
+		found[i].shard.expire(now, expireAtOnce)
 	}
 	// All are found before any is read further, so that the processor waits for their cache lines
 	// at the same time.
 	for i := range all {
-		s.shards[found[i].shard].find(&all[i], &found[i])
+		found[i].shard.find(&all[i], &found[i])
 	}
 	for i := range all {
-		s.shards[found[i].shard].add(&decision, &all[i], &found[i], now)
+		found[i].shard.add(&decision, &all[i], &found[i], now)
 	}
 	if decision.Settle() {
 		for i := range all {
-			s.shards[found[i].shard].grant(&all[i], &found[i])
+			found[i].shard.grant(&all[i], &found[i])
 		}
 	}
 	return decision, nil
