@@ -171,3 +171,23 @@ func TestDimensions(t *testing.T) {
 	assert.False(t, reported)
 	assert.Equal(t, "unknown", throttle.Dimension(200).String())
 }
+
+// TestAddAndSettleDecideAlike shows that checks that are added one by one have the states that they
+// have alone, and that settling them decides as Decide does.
+func TestAddAndSettleDecideAlike(t *testing.T) {
+	check := func(limit int) throttle.Check {
+		return throttle.Check{Dimension: throttle.ByInstall, Limit: limit, Window: time.Minute}
+	}
+	for limit, granted := range map[int]bool{1: false, 2: false, 3: true} {
+		var decision throttle.Decision
+		var states []throttle.State
+		checks := throttle.NewChecks(check(8), check(limit))
+		for _, grants := range []throttle.Grants{{}, {{1, 2}}} {
+			c := checks.All()[decision.Len()]
+			states = append(states, c.State(&grants, 3))
+			assert.Equal(t, states[len(states)-1], *decision.Add(&c, &grants, 3))
+		}
+		assert.Equal(t, granted, decision.Settle())
+		assert.Equal(t, throttle.Decide(states...), decision)
+	}
+}
