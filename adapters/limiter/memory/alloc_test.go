@@ -25,7 +25,7 @@ func TestKnownSubjectAllocatesNothing(t *testing.T) {
 	}
 
 	both := throttle.NewChecks(byAddress(1, limit), byNetwork(1, limit), byInstall(1, limit))
-	for range 600 { // a ring buffer has room for 511 or for 999 instants then
+	for range 600 { // a ring buffer has room for 508 or for 996 instants then
 		check(start, both, false)
 	}
 	assert.Zero(t, testing.AllocsPerRun(100, func() {

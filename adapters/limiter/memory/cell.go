@@ -38,8 +38,8 @@ type wideCell struct {
 // never is an instant that lies in no window.
 const never throttle.Instant = math.MinInt64
 
-// cells holds the cells of a lane. They are numbered by kind, and an entry's ref is the number of its
-// cell and, in the lowest bit, the kind.
+// cells holds the cells of a lane. They are numbered by kind, and an entry's ref is the number of
+// its cell and, in the lowest bit, the kind.
 type cells struct {
 	wide   slab[wideCell]
 	narrow slab[narrowCell]

@@ -10,11 +10,12 @@ import (
 type position uint32
 
 // order has the entries of a lane by their last grants, oldest first. It is a log: a grant appends
-// the entry, and leaves its former place empty. So a grant touches no neighbours, which lie anywhere
-// in memory, as it would in a linked list. The log is as long as the grants of about one window.
+// the entry, and leaves its former place empty. So a grant touches no neighbours, which lie
+// anywhere in memory, as it would in a linked list. The log is as long as the grants of about one
+// window.
 //
-// Which places are taken is a bit for each, apart from the log: a place that is left lies anywhere in
-// the log, but the bits of a million places stay in the cache.
+// Which places are taken is a bit for each, apart from the log: a place that is left lies anywhere
+// in the log, but the bits of a million places stay in the cache.
 type order struct {
 	refs       []ref    // circular; its length is a power of two
 	taken      []uint64 // a bit for each place
@@ -49,8 +50,8 @@ func (o *order) leave(p position) {
 
 func (o *order) isFull() bool { return int(o.end-o.begin) == len(o.refs) }
 
-// grow makes room for as many places again. Each place keeps what it had, whichever half it comes to
-// lie in; what the other half has there is overwritten when a place begins to lie in it.
+// grow makes room for as many places again. Each place keeps what it had, whichever half it comes
+// to lie in; what the other half has there is overwritten when a place begins to lie in it.
 func (o *order) grow() {
 	if len(o.refs) == 0 {
 		o.refs, o.taken = make([]ref, initialOrderSize), make([]uint64, initialOrderSize/64)

@@ -122,9 +122,9 @@ func (s *shard) move(l *lookup) {
 	l.entry = to
 }
 
-// spill moves the first instant in a cell into its ring buffer. It still counts, as the
-// last counted ones do. The ring buffer is created, enlarged or shrunk so that it fits those in it
-// that count.
+// spill moves the first instant in a cell into its ring buffer. It still counts, as the last
+// counted ones do. The ring buffer is created, enlarged or shrunk so that it fits those in it that
+// count.
 func (s *shard) spill(cell *wideCell, counted, limit int, now throttle.Instant) {
 	kept := counted - wideCapacity + 1
 	want := capacityFor(kept, limit)
@@ -153,9 +153,9 @@ func (s *shard) reserve(more int, now throttle.Instant) {
 	s.instants += more
 }
 
-// capacityFor returns the capacity of a ring buffer that must hold kept instants: the next of 4, 12,
-// 28, …, so that with those in the cell it is a power of two, but no more than the limit can ever
-// need.
+// capacityFor returns the capacity of a ring buffer that must hold kept instants: the next of 4,
+// 12, 28, …, so that with those in the cell it is a power of two, but no more than the limit can
+// ever need.
 func capacityFor(kept, limit int) int {
 	total := 2 * wideCapacity
 	for total-wideCapacity < kept {

@@ -22,7 +22,8 @@ import (
 
 // Storage implements ports.LimiterStorage. Decide waits for nothing but locks that are held for
 // microseconds, and fails only for a limit above the largest that the storage was made for. It
-// allocates nothing for a known subject, unless that subject's grants outgrow their ring buffer.
+// allocates nothing for a known subject, unless that subject's grants outgrow their cell or ring
+// buffer.
 type Storage struct {
 	shards []shard // part after part
 	routes []route // by dimension

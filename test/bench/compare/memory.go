@@ -13,8 +13,8 @@ import (
 )
 
 // The limits and the window of a new session, as they are by default, but for the limit of an
-// installation, which is 4: a caller that the machine holds up comes with an instant of the past, and
-// its subjects get one grant more in a window than those that are prepared.
+// installation, which is 4: a caller that the machine holds up comes with an instant of the past,
+// and its subjects get one grant more in a window than others.
 const window = time.Minute
 
 var newSession = []throttle.Check{
