@@ -2,8 +2,7 @@ package outage
 
 import (
 	"context"
-	"errors"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/offload/sessiond/domain/throttle"
@@ -17,58 +16,145 @@ const maxLate = 10 * time.Second
 type result struct {
 	decision throttle.Decision
 	err      error
-	pending  bool // the storage has not answered yet
 }
 
 // call is a call to the shared storage that is in progress.
+//
+// It is made in a goroutine of its own, so that a storage that ignores its context holds up that
+// goroutine and not the caller. The call does not inherit the caller's cancellation, so every
+// failure is the storage's own. It has the timeout of its pulse, and maxLate beyond it by the wall
+// clock.
+//
+// A call is also the context that the storage gets. One of the standard library, with its timer,
+// takes longer than all else that a call needs here.
 type call struct {
-	answer  chan result     // receives one result, eventually
-	done    <-chan struct{} // closed when the storage has answered, or the deadline has passed
-	cancel  context.CancelFunc
-	expired atomic.Bool // the deadline has passed
+	storage *Storage
+	period  *period // nil for a probe
+	pulse   *pulse
+	began   time.Duration   // by the wall clock of the pulse
+	values  context.Context // has the values of the call's context
+	now     throttle.Instant
+	checks  throttle.Checks
+
+	timeout, patience place // in the queues of the pulse
+
+	told chan struct{} // closed once got is set
+	got  result        // what the caller is told
+
+	mu      sync.Mutex
+	known   bool          // got is set
+	outcome bool          // the storage has answered, or a deadline has passed
+	done    chan struct{} // nil until the storage asks for it
+	ended   error         // why the context is over; nil if it is not
 }
 
-// result returns the outcome of the call at this point.
-func (c *call) result() result {
-	select {
-	case answer := <-c.answer:
-		if c.expired.Load() && errors.Is(answer.err, context.Canceled) {
-			answer.err = errTimeout // the storage was told to stop
-		}
-		return answer
-	default:
-		return result{err: errTimeout, pending: true}
-	}
-}
+var _ context.Context = (*call)(nil)
 
-// callShared has the shared storage decide in a separate goroutine, so that a storage that ignores
-// its context holds up that goroutine and not the caller. The call does not inherit the caller's
-// cancellation, so every failure is the storage's own. It has the timeout of the pulse, and maxLate
-// beyond it by the wall clock.
-func (s *Storage) callShared(ctx context.Context, by *pulse, now throttle.Instant,
+// begin begins a call.
+func (s *Storage) begin(ctx context.Context, during *period, by *pulse, now throttle.Instant,
 	checks throttle.Checks) *call {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), by.timeout+maxLate)
-	c := &call{answer: make(chan result, 1), done: ctx.Done(), cancel: cancel}
-	deadline := by.after(func() {
-		c.expired.Store(true)
-		cancel()
-	})
-	go func() {
-		decision, err := s.parts.Shared.Decide(ctx, now, checks)
-		deadline.stop()
-		// The answer must be sent before done is closed.
-		c.answer <- result{decision: decision, err: err}
-		cancel()
-	}()
+	c := &call{storage: s, period: during, pulse: by, values: ctx, now: now, checks: checks,
+		told: make(chan struct{})}
+	by.enter(c)
+	go c.run()
 	return c
 }
 
-// recordAbandoned waits for a call whose caller went away, and records its outcome.
-func (s *Storage) recordAbandoned(during *period, c *call) {
-	select {
-	case <-during.over:
-		c.cancel()
-	case <-c.done:
-		s.record(during, c.result().err)
+// run makes the call.
+func (c *call) run() {
+	decision, err := c.storage.parts.Shared.Decide(c, c.now, c.checks)
+	c.pulse.leave(c)
+	if c.period == nil {
+		<-c.storage.probes
+	}
+	c.finish(result{decision: decision, err: err}, context.Canceled)
+}
+
+// expire ends a call whose timeout has passed.
+func (c *call) expire() { c.finish(result{err: errTimeout}, context.Canceled) }
+
+// giveUp ends a call that is too late by the wall clock.
+func (c *call) giveUp() { c.finish(result{err: errTimeout}, context.DeadlineExceeded) }
+
+// busy has the caller wait no longer. The call goes on, and its outcome counts.
+func (c *call) busy() {
+	if c.period != nil {
+		c.mu.Lock()
+		c.tell(&result{err: ErrBusy})
+		c.mu.Unlock()
+	}
+	time.AfterFunc(c.pulse.timeout+maxLate-c.pulse.patience, c.giveUp)
+}
+
+// finish ends a call with its outcome: the storage's answer, or that a deadline has passed,
+// whichever comes first. The outcome is recorded before the caller knows it.
+func (c *call) finish(outcome result, because error) {
+	c.mu.Lock()
+	first := !c.outcome
+	c.outcome = true
+	c.mu.Unlock()
+	if !first {
+		return
+	}
+	if c.period != nil {
+		c.storage.record(c.period, outcome.err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tell(&outcome)
+	c.cancel(because)
+}
+
+// tell lets the caller know the result, unless it knows one. The caller must hold mu.
+func (c *call) tell(got *result) {
+	if !c.known {
+		c.got, c.known = *got, true
+		close(c.told)
 	}
 }
+
+// leave ends a call whose outcome does not matter any more.
+func (c *call) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancel(context.Canceled)
+}
+
+// cancel ends the context. The caller must hold mu.
+func (c *call) cancel(because error) {
+	if c.ended != nil {
+		return
+	}
+	c.ended = because
+	if c.done != nil {
+		close(c.done)
+	}
+}
+
+// Deadline implements context.Context.
+func (c *call) Deadline() (time.Time, bool) {
+	return c.pulse.base.Add(c.began + c.pulse.timeout + maxLate), true
+}
+
+// Done implements context.Context.
+func (c *call) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if c.ended != nil {
+			close(c.done)
+		}
+	}
+	return c.done
+}
+
+// Err implements context.Context.
+func (c *call) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
+}
+
+// Value implements context.Context.
+func (c *call) Value(key any) any { return c.values.Value(key) }

@@ -139,31 +139,23 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 	if during.out() {
 		return s.byPolicy(ctx, now, checks, during.cause)
 	}
-	c := s.callShared(ctx, s.pulse, now, checks)
-	patience := time.NewTimer(max(longestWait, s.parts.Timeout*3/2))
-	defer patience.Stop()
+	c := s.begin(ctx, during, s.pulse, now, checks)
 	select {
 	case <-ctx.Done():
-		go s.recordAbandoned(during, c)
 		return throttle.Decision{}, ctx.Err()
 	case <-during.over: // other callers detected the outage: stop waiting
-		c.cancel()
+		c.leave()
 		return s.byPolicy(ctx, now, checks, errAbandoned)
-	case <-c.done:
-	case <-patience.C:
-		select {
-		case <-c.done:
-		default:
-			go s.recordAbandoned(during, c)
-			return throttle.Decision{}, ErrBusy
-		}
+	case <-c.told:
 	}
-	got := c.result()
-	s.record(during, got.err)
-	if got.err != nil {
-		return s.byPolicy(ctx, now, checks, got.err)
+	switch err := c.got.err; err {
+	case nil:
+		return c.got.decision, nil
+	case ErrBusy:
+		return throttle.Decision{}, err
+	default:
+		return s.byPolicy(ctx, now, checks, err)
 	}
-	return got.decision, nil
 }
 
 // byPolicy decides in place of the shared storage.

@@ -102,23 +102,15 @@ func (s *Storage) probe(ctx context.Context, by *pulse) error {
 		return errStuck
 	}
 	checks := throttle.TrialChecks(s.parts.Entropy.Fraction)
-	c := s.callShared(ctx, by, s.parts.Clock.Instant(), checks)
-	defer c.cancel()
+	c := s.begin(ctx, nil, by, s.parts.Clock.Instant(), checks)
 	select {
-	case <-c.done:
+	case <-c.told:
 	case <-ctx.Done():
+		c.leave()
+		return ctx.Err()
 	}
-	got := c.result()
-	if got.pending {
-		go func() {
-			<-c.answer
-			<-s.probes
-		}()
-		return got.err
-	}
-	<-s.probes
-	if got.err == nil && (!got.decision.Decided() || got.decision.Refused()) {
+	if c.got.err == nil && (!c.got.decision.Decided() || c.got.decision.Refused()) {
 		return errNoGrant
 	}
-	return got.err
+	return c.got.err
 }

@@ -1,7 +1,6 @@
 package outage
 
 import (
-	"container/list"
 	"runtime"
 	"sync"
 	"time"
@@ -26,88 +25,97 @@ const (
 	maxBeat  = 50 * time.Millisecond
 )
 
-// pulse measures the deadlines of calls that all have the same timeout.
+// pulse measures the deadlines of calls that all have the same timeout. It also measures how long
+// their callers wait, by the wall clock. One timer for each serves all calls.
 type pulse struct {
 	timeout, beat time.Duration
-	turn          func() // waits for a turn on a processor
+	patience      time.Duration // how long a caller waits at most
+	turn          func()        // waits for a turn on a processor
+	base          time.Time     // from which the wall clock counts
 
 	mu      sync.Mutex
 	awake   time.Duration // the length of all beats so far
-	began   time.Time     // of the beat in progress
+	began   time.Duration // of the beat in progress, by the wall clock
 	length  time.Duration // of the beat in progress; 0 for none
-	pending list.List     // of *deadline, the earliest first
-}
-
-// deadline calls expire when the timeout has passed.
-type deadline struct {
-	of     *pulse
-	at     time.Duration // by awake
-	expire func()
-	place  *list.Element // nil once it is over; guarded by of.mu
+	pending queue         // by awake
+	waiting queue         // by the wall clock
+	watched bool          // a timer runs for the first of waiting
 }
 
 func newPulse(timeout time.Duration) *pulse {
 	return &pulse{timeout: timeout, beat: min(max(timeout/minBeats, 1), maxBeat),
-		turn: runtime.Gosched}
+		patience: max(longestWait, timeout*3/2), turn: runtime.Gosched, base: time.Now()}
 }
 
-// after calls expire once the timeout has passed, unless the deadline is stopped before.
-func (p *pulse) after(expire func()) *deadline {
+// enter has a call expire once the timeout has passed, and its caller wait no longer than the
+// patience, unless the call leaves before.
+func (p *pulse) enter(c *call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	c.began = time.Since(p.base)
 	now := p.awake
 	if p.length > 0 {
-		now += min(time.Since(p.began), p.length)
+		now += min(c.began-p.began, p.length)
 	}
-	d := &deadline{of: p, at: now + p.timeout, expire: expire}
-	d.place = p.pending.PushBack(d)
+	c.timeout = place{call: c, at: now + p.timeout}
+	c.patience = place{call: c, at: c.began + p.patience}
+	p.pending.enter(&c.timeout)
+	p.waiting.enter(&c.patience)
 	if p.length == 0 {
-		p.start()
+		p.start(c.began)
 	}
-	return d
+	if !p.watched {
+		p.watch(p.patience)
+	}
 }
 
-// stop ends the deadline. expire is not called any more, unless it is being called already.
-func (d *deadline) stop() {
-	d.of.mu.Lock()
-	defer d.of.mu.Unlock()
-	if d.place != nil {
-		d.of.pending.Remove(d.place)
-		d.place = nil
+// leave ends the deadlines of a call, unless they have passed.
+func (p *pulse) leave(c *call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.timeout.leave()
+	c.patience.leave()
+}
+
+// watch wakes the callers that have waited long enough after a time. The caller must hold mu.
+func (p *pulse) watch(after time.Duration) {
+	p.watched = true
+	time.AfterFunc(after, p.wake)
+}
+
+// wake wakes the callers that have waited long enough.
+func (p *pulse) wake() {
+	p.mu.Lock()
+	now := time.Since(p.base)
+	passed := p.waiting.passed(now)
+	if p.watched = false; p.waiting.first() != nil {
+		p.watch(p.waiting.first().at - now)
+	}
+	p.mu.Unlock()
+	for _, c := range passed {
+		c.busy()
 	}
 }
 
 // start starts a beat, which ends at the next deadline if that is earlier. The caller must hold mu,
 // and a deadline must be pending.
-func (p *pulse) start() {
-	first, _ := p.pending.Front().Value.(*deadline)
-	p.began, p.length = time.Now(), max(min(p.beat, first.at-p.awake), 1)
+func (p *pulse) start(now time.Duration) {
+	p.began, p.length = now, max(min(p.beat, p.pending.first().at-p.awake), 1)
 	time.AfterFunc(p.length, p.end)
 }
 
 // end ends a beat, and starts the next one if a deadline is pending.
 func (p *pulse) end() {
 	p.turn()
-	for _, d := range p.passed() {
-		d.expire()
-	}
-}
-
-// passed counts the beat, and removes and returns the deadlines that have passed.
-func (p *pulse) passed() (passed []*deadline) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.awake += p.length
 	p.length = 0
-	for p.pending.Len() > 0 {
-		first, _ := p.pending.Front().Value.(*deadline)
-		if first.at > p.awake {
-			p.start()
-			break
-		}
-		p.pending.Remove(first.place)
-		first.place = nil
-		passed = append(passed, first)
+	passed := p.pending.passed(p.awake)
+	if p.pending.first() != nil {
+		p.start(time.Since(p.base))
 	}
-	return passed
+	p.mu.Unlock()
+	for _, c := range passed {
+		c.expire()
+	}
 }
