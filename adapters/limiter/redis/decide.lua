@@ -1,5 +1,5 @@
 -- The long way of a decision, for the checks that short.lua does not handle. It uses the variables
--- of short.lua, which has written nothing for this decision.
+-- of short.lua, which has written nothing for this decision but the keys that it made.
 
 -- settle changes grants that are later than now to now: the server's clock was stepped back.
 -- Otherwise they would block the subject for longer than one window, since the clock may take hours
@@ -95,29 +95,31 @@ end
 -- far makes the decision that near did not make.
 local function far()
   local states = {}
-  for i = 1, #list do
-    local k, term = base + i, byte(list, i)
+  for i = 1, n do
+    local k, term = base + i, kinds[base + i]
     if not reply[k] then
-      local state = inspect(KEYS[k], read[k], limits[term], windows[term], lives[term], now)
+      local state = inspect(KEYS[k], read[i], limits[term], windows[term], lives[term], now)
       states[i] = state
       granted = granted and state.counted < state.limit
       reply[k] = pack('>I4I8I8', state.counted, state.resetAfter, state.at)
     end
   end
   if granted then
-    for i = 1, #list do
+    for i = 1, n do
       if states[i] then
         take(states[i])
-      else
-        call('SET', KEYS[base + i], write[base + i], 'PX', lives[byte(list, i)])
+      elseif write[i] then
+        call('SET', KEYS[base + i], write[i], 'PX', lives[kinds[base + i]])
       end
     end
+  else
+    undo()
   end
-  at, base = at + 1, base + #list
+  at, base = at + 1, base + n
 end
 
 repeat
   far()
-  while at <= #ARGV and near() do end
-until at > #ARGV
+  while at <= #sizes and near() do end
+until at > #sizes
 return table.concat(reply, '', 1, base)

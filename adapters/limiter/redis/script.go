@@ -150,7 +150,7 @@ type terms struct {
 	args []string
 }
 
-const firstTerm = '1'
+const firstTerm = 1
 
 // byteOf returns the byte for the terms of a check.
 func (t *terms) byteOf(check throttle.Check, by clock) byte {
@@ -174,21 +174,22 @@ func (t *terms) byteOf(check throttle.Check, by clock) byte {
 func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb,
 	requests ...*request) error {
 	var all terms
-	keys := make([]string, 0, 3*len(requests))
-	lists := make([]string, 0, 2*len(requests))
+	keys := make([]string, 0, throttle.MaxChecks*len(requests))
+	kinds := make([]byte, 0, throttle.MaxChecks*len(requests))
+	sizes := make([]byte, 0, len(requests))
+	var instants []string
 	for _, r := range requests {
-		var list [throttle.MaxChecks]byte
 		for i := range r.n {
-			list[i] = all.byteOf(r.checks[i], s.clock)
+			kinds = append(kinds, all.byteOf(r.checks[i], s.clock))
 		}
 		keys = append(keys, r.keys[:r.n]...)
-		lists = append(lists, string(list[:r.n]))
+		sizes = append(sizes, byte(r.n))
 		if s.clock.name != "" {
-			lists = append(lists, strconv.FormatInt(int64(r.now), 10))
+			instants = append(instants, strconv.FormatInt(int64(r.now), 10))
 		}
 	}
 	args := slices.Concat([]string{string(do), s.clock.name, strconv.Itoa(len(all.of))}, all.args,
-		lists)
+		[]string{string(kinds), string(sizes)}, instants)
 	answer, err := decideScript().Exec(ctx, client, keys, args).ToString()
 	if err != nil {
 		return err
