@@ -6,8 +6,6 @@ import (
 	"sync"
 
 	"github.com/redis/rueidis"
-
-	"github.com/offload/sessiond/domain/throttle"
 )
 
 // Decisions that wait at the same moment share a call of the script. A decision that waits for
@@ -34,19 +32,15 @@ type calls struct {
 	running int // calls that rueidis has not returned from
 }
 
-// outcome is what a caller waits for.
-type outcome struct {
-	decision throttle.Decision
-	err      error
-}
-
 // waiting is a decision that a caller waits for.
 type waiting struct {
 	ctx     context.Context // has a deadline
 	storage *Storage
 	request request
-	outcome chan outcome // receives one outcome, unless the caller left before
-	call    *call        // none before the decision is sent; guarded by the mutex of the calls
+	call    *call // none before the decision is sent; guarded by the mutex of the calls
+
+	decided chan struct{} // closed when request.found or err is set
+	err     error
 }
 
 // call is one call of the script.
@@ -57,7 +51,7 @@ type call struct {
 	callers int // that have not left; guarded by the mutex of the calls
 }
 
-// enter has a decision made. Either its outcome is received, or it must leave.
+// enter has a decision made. Either the caller waits until it is decided, or it must leave.
 func (q *calls) enter(w *waiting) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -106,9 +100,22 @@ func (q *calls) next() *call {
 	return c
 }
 
-// run makes a call, and then another one if decisions wait.
+// run makes a call, and then another one if decisions wait. The server gets that before the callers
+// get their decisions, so that it does not wait for them.
 func (q *calls) run(c *call) {
-	c.of[0].storage.decideTogether(c)
+	together, err := c.of[0].storage.decideTogether(c)
+	q.end(c)
+	if !together {
+		return
+	}
+	for _, w := range c.of {
+		w.err = err
+		close(w.decided)
+	}
+}
+
+// end ends a call.
+func (q *calls) end(c *call) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.running--
@@ -120,32 +127,22 @@ func (q *calls) run(c *call) {
 	q.start()
 }
 
-// decideTogether makes the decisions of a call and sends their outcomes. On a Cluster, where keys
-// lie on several servers, it only begins them: each is made for itself.
-func (s *Storage) decideTogether(c *call) {
-	err := s.onLease(c)
-	if err == nil {
-		return
-	}
-	for _, w := range c.of {
-		w.outcome <- outcome{err: err}
-	}
-}
-
-func (s *Storage) onLease(c *call) error {
+// decideTogether makes the decisions of a call. On a Cluster, where keys lie on several servers, it
+// only begins them, and returns false: each is made for itself.
+func (s *Storage) decideTogether(c *call) (together bool, err error) {
 	l, err := s.server.get(c.ctx)
 	if err != nil {
-		return c.errorOf(err)
+		return true, c.errorOf(err)
 	}
 	defer l.release()
 	if l.client.Mode() == rueidis.ClientModeCluster {
 		for _, w := range c.of {
 			go func() {
-				decision, err := s.decideAlone(w)
-				w.outcome <- outcome{decision, err}
+				w.request.found, w.err = s.decideAlone(w)
+				close(w.decided)
 			}()
 		}
-		return nil
+		return false, nil
 	}
 	requests := make([]*request, len(c.of))
 	for i, w := range c.of {
@@ -154,12 +151,9 @@ func (s *Storage) onLease(c *call) error {
 	if err := s.judge(c.ctx, l.client, take, requests...); err != nil {
 		failure := c.errorOf(err)
 		s.server.failed(l, failure)
-		return failure
+		return true, failure
 	}
-	for _, w := range c.of {
-		w.outcome <- outcome{decision: w.request.found.decision()}
-	}
-	return nil
+	return true, nil
 }
 
 // errorOf returns the error of a call, which is that of its last caller where all have left.

@@ -10,14 +10,14 @@ import (
 )
 
 // decideAlone makes a decision on a Cluster for the caller that waits for it.
-func (s *Storage) decideAlone(w *waiting) (throttle.Decision, error) {
+func (s *Storage) decideAlone(w *waiting) (findings, error) {
 	checks := throttle.NewChecks(w.request.checks[:w.request.n]...)
-	return within(w.ctx, s, func(ctx context.Context, l *lease) (throttle.Decision, error) {
-		decision, err := s.decideApart(ctx, l.client, w.request.now, &checks)
+	return within(w.ctx, s, func(ctx context.Context, l *lease) (findings, error) {
+		found, err := s.decideApart(ctx, l.client, w.request.now, &checks)
 		if err != nil {
 			s.server.failed(l, unavailable(err))
 		}
-		return decision, err
+		return found, err
 	})
 }
 
@@ -30,24 +30,24 @@ func (s *Storage) decideAlone(w *waiting) (throttle.Decision, error) {
 // limit is ever exceeded. Where a later one is refused after all, the earlier grants are taken
 // back; in between, another caller may have been refused once too often.
 func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now throttle.Instant,
-	checks *throttle.Checks) (throttle.Decision, error) {
+	checks *throttle.Checks) (findings, error) {
 	if checks.Len() == 1 {
 		only := s.requestFor(now, checks.At(0))
 		err := s.judge(ctx, client, take, only)
-		return only.found.decision(), err
+		return only.found, err
 	}
 	seen, err := s.inspectAll(ctx, client, now, checks)
 	if err != nil {
-		return throttle.Decision{}, err
+		return findings{}, err
 	}
 	if decision := seen.decision(); decision.Refused() {
-		return decision, nil
+		return seen, nil
 	}
 	for i := range checks.Len() {
 		got := s.requestFor(now, checks.At(i))
 		if err := s.judge(ctx, client, take, got); err != nil {
 			s.takeAllBack(ctx, client, seen.of[:i])
-			return throttle.Decision{}, err
+			return findings{}, err
 		}
 		seen.of[i] = got.found.of[0]
 		if seen.of[i].state.RetryAfter > 0 {
@@ -55,7 +55,7 @@ func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now th
 			break
 		}
 	}
-	return seen.decision(), nil
+	return seen, nil
 }
 
 // inspectAll reads the state of all checks, from all nodes at once.

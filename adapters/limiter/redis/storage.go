@@ -80,15 +80,18 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 		ctx, cancel = context.WithTimeout(ctx, s.timeout)
 	}
 	defer cancel()
-	w := &waiting{ctx: ctx, storage: s, outcome: make(chan outcome, 1)}
+	w := &waiting{ctx: ctx, storage: s, decided: make(chan struct{})}
 	w.request.now = now
 	for i := range checks.Len() {
 		w.request.add(checks.At(i), s)
 	}
 	s.calls.enter(w)
 	select {
-	case got := <-w.outcome:
-		return got.decision, got.err
+	case <-w.decided:
+		if w.err != nil {
+			return throttle.Decision{}, w.err
+		}
+		return w.request.found.decision(), nil
 	case <-ctx.Done():
 		s.calls.leave(w)
 		return throttle.Decision{}, unavailable(ctx.Err())
