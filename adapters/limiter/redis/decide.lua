@@ -108,8 +108,8 @@ local function far()
     for i = 1, n do
       if states[i] then
         take(states[i])
-      elseif write[i] then
-        call('SET', KEYS[base + i], write[i], 'PX', lives[kinds[base + i]])
+      elseif counts[i] then
+        append(i)
       end
     end
   else

@@ -20,7 +20,8 @@
 -- Most subjects are new, so one command both reads a subject and, if it is new, writes its grant.
 -- Where a later check of the decision is refused, that is undone: no caller sees it in between.
 
-local call, pcall, pack, unpack, byte = redis.call, redis.pcall, struct.pack, struct.unpack, string.byte
+local call, pcall, byte = redis.call, redis.pcall, string.byte
+local pack, unpack = struct.pack, struct.unpack
 local takes, clock, terms, now = ARGV[1] == 'take', ARGV[2], ARGV[3] + 0, nil
 -- A ring of one grant, and the reply for a subject without grants; all such subjects share them.
 local first, none
@@ -42,15 +43,22 @@ local FIRST, LAST, NEAR, WHOLE = '0', '135', 136, 64
 local reply = {}
 -- The decision under way: its number, the number of the key before its first one, how many keys it
 -- has, and whether it is still granted. For each of its keys: what was read, false where that made
--- the key; and what is to be written.
+-- the key; and how many grants its ring holds.
 local at, base, n, granted = 1, 0, 0, nil
-local read, write = {}, {}
+local read, counts = {}, {}
 
 -- undo deletes the keys that the decision made, because it is refused.
 local function undo()
   for i = 1, n do
     if read[i] == false then call('DEL', KEYS[base + i]) end
   end
+end
+
+-- append adds the decision's grant to the ring of its i-th key.
+local function append(i)
+  local key = KEYS[base + i]
+  local ring = pack('>I4I4', 0, counts[i] + 1) .. read[i]:sub(9) .. pack('>I8', now)
+  call('SET', key, ring, 'PX', lives[kinds[base + i]])
 end
 
 -- near makes the next decision by the short way and returns true. Otherwise it returns false, and
@@ -65,7 +73,7 @@ local function near()
   for i = 1, n do
     local key, term = KEYS[base + i], kinds[base + i]
     local limit = limits[term]
-    local seen, state, text = nil, none, nil
+    local seen, state, count = nil, none, nil
     if limit == 0 then
       -- XX and KEEPTTL change nothing, and say whether the key exists. EXISTS and PTTL would need
       -- permissions that the users of servers do not have.
@@ -82,34 +90,34 @@ local function near()
       seen = call('GETRANGE', key, FIRST, LAST)
     end
     if seen == '' then
-      text = first
+      count = 0
     elseif seen then
       local size = #seen
       state = false
       if size >= 16 and size < NEAR then
-        local tail, count, oldest = unpack('>I4I4I8', seen)
-        if size == 8 + 8 * count and tail < count then
+        local tail, held, oldest = unpack('>I4I4I8', seen)
+        if size == 8 + 8 * held and tail < held then
           local last = unpack('>I8', seen, tail > 0 and 1 + 8 * tail or size - 7)
           if tail > 0 then oldest = unpack('>I8', seen, 9 + 8 * tail) end
           local resetAfter = oldest + windows[term] - now
-          if last <= now and resetAfter > 0 and count <= limit then
-            if count == limit then
+          if last <= now and resetAfter > 0 and held <= limit then
+            if held == limit then
               granted = false
-              state = pack('>I4I8I8', count, resetAfter, now)
+              state = pack('>I4I8I8', held, resetAfter, now)
             elseif tail == 0 or not granted then
-              if granted then text = pack('>I4I4', 0, count + 1) .. seen:sub(9) .. pack('>I8', now) end
-              state = pack('>I4I8I8', count, resetAfter, now)
+              count = held
+              state = pack('>I4I8I8', held, resetAfter, now)
             end
           end
         end
       end
     end
-    read[i], write[i], reply[base + i], short = seen, text, state, short and state
+    read[i], counts[i], reply[base + i], short = seen, count, state, short and state
   end
   if not short then return false end
   if granted then
     for i = 1, n do
-      if write[i] then call('SET', KEYS[base + i], write[i], 'PX', lives[kinds[base + i]]) end
+      if counts[i] then append(i) end
     end
   else
     undo()
