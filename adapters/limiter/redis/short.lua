@@ -1,12 +1,12 @@
 -- One call makes several decisions, one after the other, each of them all or nothing over its keys.
--- KEYS has the keys of all decisions, in their order. ARGV: what to do ('take', or 'inspect' to take
--- nothing); the name of the clock, which is empty for the server's; how many terms follow; of each
--- of them the limit, the window and the life of a key in milliseconds; a string with a byte for each
--- key, the number of its terms; and one with a byte for each decision, the number of its keys. Terms
--- with the limit 0 are of keys without a value: one counts while it exists, and its remaining time is
--- not reported.
--- Only from the conformance suite the clock's instant for each decision follows. Instants and windows
--- are in one unit: microseconds of the server's clock.
+-- KEYS has the keys of all decisions, in their order. ARGV: what to do ('take', or 'inspect' to
+-- take nothing); the name of the clock, which is empty for the server's; how many terms follow; of
+-- each of them the limit, the window and the life of a key in milliseconds; a string with a byte
+-- for each key, the number of its terms; and one with a byte for each decision, the number of its
+-- keys. Terms with the limit 0 are of keys without a value: one counts while it exists, and its
+-- remaining time is not reported.
+-- Only from the conformance suite the clock's instant for each decision follows. Instants and
+-- windows are in one unit: microseconds of the server's clock.
 --
 -- It returns 20 bytes for each key: how many grants counted before this one, at most the limit (4
 -- bytes), how long until one of them stops counting (8; 0: none counts), and the instant at which
