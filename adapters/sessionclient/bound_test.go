@@ -1,13 +1,16 @@
 package sessionclient_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -85,6 +88,39 @@ func newBoundClient(t *testing.T, world *appworld.World, key sessionclient.Key) 
 	require.NoError(t, err)
 	newFakeClock(world.Now).of(client)
 	return &http.Client{Transport: client.RoundTripper(application)}, sessions, application
+}
+
+// TestAProofNamesTheHostThatIsSent has hosts that are sent in another form than they are written.
+func TestAProofNamesTheHostThatIsSent(t *testing.T) {
+	t.Parallel()
+	world := newBoundWorld(t)
+	parsed, err := url.Parse(world.Sessions)
+	require.NoError(t, err)
+	address := "http://[::1%25lo]:" + parsed.Port()
+	base := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	}}
+	t.Cleanup(base.CloseIdleConnections)
+	client, err := sessionclient.New(sessionclient.Config{Sessions: address,
+		Application: []string{address}, Key: sessionclient.NewMemoryKey(),
+		AppVersion: "1.0", Platform: "test", Timeout: harness.Timeout, Transport: base})
+	require.NoError(t, err)
+	newFakeClock(world.Now).of(client)
+	for _, host := range []string{"", "bücher.example", "BÜCHER.example:81"} {
+		request, err := http.NewRequest("GET", address+"/v1/sessions/current", nil)
+		require.NoError(t, err)
+		if host != "" {
+			request.Host = host
+		}
+		response, err := client.RoundTripper(base).RoundTrip(request)
+		require.NoError(t, err)
+		assert.NoError(t, response.Body.Close())
+		assert.Equal(t, 200, response.StatusCode, host)
+	}
 }
 
 // TestEachKindOfKeyIsAcceptedByTheService has keys as hardware has them.

@@ -50,8 +50,8 @@ const (
 // The errors of New.
 var (
 	// ErrURL reports a base URL that is not an absolute http or https URL, or has a user, a
-	// password, a query or a fragment. With a Key, the host must be in ASCII. It also reports a URL
-	// for Credentials without a host, or with a user.
+	// password, a query or a fragment, or with a Key a host that no proof can name, such as one
+	// with a blank. It also reports a URL for Credentials without a host, or with a user.
 	ErrURL = errors.New("sessionclient: a base URL must be http or https with a host, and without " +
 		"user, password, query or fragment")
 	// ErrHTTP reports a base URL with http to another machine.
@@ -121,7 +121,7 @@ func (c Config) base(text string) (*url.URL, error) {
 	if err != nil || c.Key == nil {
 		return parsed, err
 	}
-	if _, ok := proof.Normalize(parsed.String()); !ok {
+	if _, ok := proof.Normalize(uriOf(parsed, sentHost(parsed, ""))); !ok {
 		return nil, ErrURL
 	}
 	return parsed, nil
@@ -146,14 +146,19 @@ func parseBase(text string) (*url.URL, error) {
 	return nil, ErrURL
 }
 
-// originOf returns the origin of u (RFC 6454 §6.2), with the port even if it is the default.
+// originOf returns the origin of u (RFC 6454 §6.2), with the port even if it is the default. The
+// zone of an address is a part of it, because it decides which machine is reached.
 func originOf(u *url.URL) string {
 	port := u.Port()
 	scheme := strings.ToLower(u.Scheme)
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[scheme]
 	}
-	return scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+	host := u.Hostname()
+	if !isASCII(host) {
+		host = sentHost(u, host)
+	}
+	return scheme + "://" + strings.ToLower(host) + ":" + port
 }
 
 func validInstallID(text string) bool {

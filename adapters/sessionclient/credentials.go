@@ -37,7 +37,7 @@ func (c *Client) Credentials(ctx context.Context, method, target string) (http.H
 		return nil, err
 	}
 	header := http.Header{}
-	if err := c.authorize(header, session, method, uriOf(parsed, ""), ""); err != nil {
+	if err := c.authorize(header, session, method, uriOf(parsed, sentHost(parsed, "")), ""); err != nil {
 		return nil, err
 	}
 	return header, nil

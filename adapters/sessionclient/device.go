@@ -157,11 +157,8 @@ func (d *device) prove(method, uri, token, nonce string, now time.Time) (string,
 }
 
 // uriOf returns the URI that a request to u is sent to, without the query and the fragment. host is
-// the Host of the request, or empty if it is that of u.
+// the Host that it is sent with.
 func uriOf(u *url.URL, host string) string {
-	if host == "" {
-		host = strings.TrimSuffix(u.Host, ":")
-	}
 	path, _, _ := strings.Cut(u.RequestURI(), "?")
 	if !strings.HasPrefix(path, "/") { // the absolute form
 		return path

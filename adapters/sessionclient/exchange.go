@@ -72,6 +72,7 @@ func (c *Client) ask(ctx context.Context, b begun, nonce string) (answer, string
 	if err != nil {
 		panic(err) // New has parsed the URL
 	}
+	request.Host = sentHost(request.URL, request.Host)
 	request.Header.Set(envelope.HeaderContentType, envelope.MediaType)
 	request.Header.Set("Accept", envelope.MediaType)
 	if err := c.authorize(request.Header, pass{b.held.token, b.device}, http.MethodPost,

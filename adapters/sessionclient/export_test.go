@@ -39,7 +39,10 @@ func Prove(signer crypto.Signer, method, uri, token, nonce string, now time.Time
 }
 
 // URIOf returns what a proof for a request names.
-func URIOf(r *http.Request) string { return uriOf(r.URL, r.Host) }
+func URIOf(r *http.Request) string { return uriOf(r.URL, sentHost(r.URL, r.Host)) }
+
+// SentHost returns the Host that a request is sent with.
+func SentHost(r *http.Request) string { return sentHost(r.URL, r.Host) }
 
 // Idle reports whether no exchange is on its way.
 func Idle(c *Client) bool {

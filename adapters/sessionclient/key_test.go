@@ -279,11 +279,17 @@ func TestConfigWithAKey(t *testing.T) {
 		"with an install ID": {func(c *sessionclient.Config) { c.InstallID = "install-12345" },
 			sessionclient.ErrKeyInstallID},
 		"a host that no proof can name": {func(c *sessionclient.Config) {
-			c.Application = []string{"https://bücher.example"}
+			c.Application = []string{"https://a$b.example"}
 		}, sessionclient.ErrURL},
 		"a service that no proof can name": {func(c *sessionclient.Config) {
-			c.Sessions = "https://bücher.example"
+			c.Sessions = "https://a$b.example"
 		}, sessionclient.ErrURL},
+		"not ASCII": {func(c *sessionclient.Config) {
+			c.Sessions, c.Application = "https://bücher.example", []string{"https://bücher.example"}
+		}, nil},
+		"a zone": {func(c *sessionclient.Config) {
+			c.Sessions = "https://[fe80::1%25eth0]:8443"
+		}, nil},
 		"punycode": {func(c *sessionclient.Config) {
 			c.Application = []string{"https://xn--bcher-kva.example/"}
 		}, nil},

@@ -116,7 +116,8 @@ func (c *Client) attach(r *http.Request, body io.ReadCloser, session pass,
 	if with.Header == nil {
 		with.Header = http.Header{}
 	}
-	return with, c.authorize(with.Header, session, r.Method, uriOf(r.URL, r.Host), nonce)
+	with.Host = sentHost(r.URL, r.Host)
+	return with, c.authorize(with.Header, session, r.Method, uriOf(r.URL, with.Host), nonce)
 }
 
 // obeyed are the codes that one request has obeyed.

@@ -178,7 +178,7 @@ func TestOrigins(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, &service{}, func(c *sessionclient.Config) {
 		c.Application = []string{"https://API.example/base/", "http://localhost:8080",
-			"http://[::1]:81"}
+			"http://[::1]:81", "https://bücher.example"}
 	})
 	for target, want := range map[string]bool{
 		"https://api.example":                 true,
@@ -198,6 +198,11 @@ func TestOrigins(t *testing.T) {
 		"http://[::1]:81/a":                   true,
 		"http://[::1]:82/a":                   false,
 		"https://sessions.example/v1/session": false,
+		"https://bücher.example/a":            true,
+		"https://BÜCHER.example:443":          true,
+		"https://xn--bcher-kva.example":       true,
+		"https://bucher.example":              false,
+		"http://[::1%25lo]:81/a":              false,
 	} {
 		request, err := http.NewRequest("GET", target, nil)
 		require.NoError(t, err, target)
