@@ -12,7 +12,15 @@ const compiler = join(
   "tsc",
 );
 // The files that declare what index.ts exports; it exports all that they export.
-const declared = ["errors", "storage", "browser_storage", "key", "browser_key", "client"];
+const declared = [
+  "errors",
+  "storage",
+  "browser_storage",
+  "key",
+  "browser_key",
+  "memory_key",
+  "client",
+];
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");

@@ -7,7 +7,8 @@ cryptography. ``sessionclient.httpx`` has an ``httpx.Auth`` for
 
 from ._client import SessionClient
 from ._errors import Detail, SessionError
-from ._key import FileKey, Key, MemoryKey, Signer
+from ._key import Key, Signer
+from ._keys import FileKey, MemoryKey
 from ._storage import FileStorage, MemoryStorage, Storage
 
 __version__ = "1.0.0"

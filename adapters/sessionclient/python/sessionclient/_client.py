@@ -1,37 +1,25 @@
-"""The client: when a session is obtained, renewed, replaced and forgotten."""
+"""The client: what an app makes and calls."""
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
-import contextlib
 import http.client
-import logging
-import math
-import os
 import ssl
-import threading
 import urllib.request
-import uuid
-import weakref
-from typing import Dict, Optional, Sequence, Tuple, Union
+from typing import Dict, Optional, Sequence, Union
 
 from . import _urllib
-from ._address import base_url, origin_of, requested
-from ._binding import Binding, Session
-from ._errors import SessionError
-from ._exchange import session_in
-from ._flight import Flight, Waiter
+from ._address import base_url
+from ._binding import Binding
 from ._key import Key
-from ._proof import Device, is_thumbprint
-from ._rhythm import Rhythm
-from ._sending import NONCE_REQUIRED, Refusal, Sending
+from ._sender import Sender
 from ._service import Service
+from ._source import Source
 from ._storage import MemoryStorage, Storage
-from ._time import Time
-from ._vault import Kept, Vault
 
-_log = logging.getLogger("sessionclient")
+
+_MAX_WAIT = 86_400.0
+"""The longest timeout and wait, in seconds. Waits of threads hold no arbitrary number."""
+
 
 class SessionClient:
     """Obtains one session from sessiond, keeps it and renews it. Threads and tasks may share it.
@@ -61,34 +49,23 @@ class SessionClient:
         ssl_context: Optional[ssl.SSLContext] = None,
     ) -> None:
         for name, value in (("timeout", timeout), ("max_wait", max_wait)):
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} must be a positive number of seconds")
+            if not 0 < value <= _MAX_WAIT:
+                raise ValueError(f"{name} must be a number of seconds, at most a day")
         if key is not None and install_id is not None:
             raise ValueError("with a key there must be no install_id: it is that of the key")
         base, _ = base_url("sessions", sessions)
         several = [application] if isinstance(application, str) else application
         if not several:
             raise ValueError("application must name at least one base URL")
-        self._service = Service(base, app_version, platform, timeout, ssl_context)
-        self._origins = frozenset(base_url("application", each)[1] for each in several)
-        self._install_id = install_id
-        self._max_wait = max_wait
+        origins = frozenset(base_url("application", each)[1] for each in several)
+        self._source = Source(
+            Service(base, app_version, platform, timeout, ssl_context),
+            MemoryStorage() if storage is None else storage,
+            install_id,
+            Binding(key),
+        )
+        self._sender = Sender(self._source, origins, max_wait)  # for sessionclient.httpx, too
         self._ssl_context = ssl_context
-        self._binding = Binding(key)
-        self._vault = Vault(MemoryStorage() if storage is None else storage)
-        self._time = Time()
-
-        # From a read of the storage to the write that depends on it. Taken before _mutex.
-        self._saving = threading.Lock()
-        # For what follows. Never held while waiting, nor during an access to the storage.
-        self._mutex = threading.Lock()
-        self._flight: Optional[Flight] = None
-        self._issued = ("", 0.0)  # a token whose age is known, and when its renewal is due
-        # The token that the storage held at the last look or save, and when that was.
-        self._looked: Optional[Tuple[Optional[str], float]] = None
-        self._expired: Optional[str] = None  # a token that can only be renewed
-        self._rhythm = Rhythm()
-        _clients.add(self)
 
     def token(self) -> str:
         """Returns a session token, for what does not go through ``open`` or httpx.
@@ -96,11 +73,11 @@ class SessionClient:
         The caller cannot report that the token was refused, so a stored session of unknown age is
         renewed first. With a key, a token alone is of no use: see ``credentials``.
         """
-        return self._session(self._sending(replayable=False)).token
+        return self._sender.session(self._sender.begin(replayable=False)).token
 
     async def token_async(self) -> str:
         """Does the same as ``token`` without blocking the event loop of asyncio."""
-        return (await self._session_async(self._sending(replayable=False))).token
+        return (await self._sender.session_async(self._sender.begin(replayable=False))).token
 
     def credentials(self, method: str, url: str) -> Dict[str, str]:
         """Returns the headers for one request that does not go through ``open`` or httpx.
@@ -109,13 +86,13 @@ class SessionClient:
         method to this URL, which is to be sent soon. The scheme may be ws or wss. A stored session
         of unknown age is renewed first. Raises ValueError if the URL is not the application's.
         """
-        uri, sending = requested(url, self._origins), self._sending(replayable=False)
-        return self._headers(self._session(sending), sending, method, uri)
+        uri, sending = self._sender.target(url), self._sender.begin(replayable=False)
+        return self._sender.headers(self._sender.session(sending), sending, method, uri)
 
     async def credentials_async(self, method: str, url: str) -> Dict[str, str]:
         """Does the same as ``credentials`` without blocking the event loop of asyncio."""
-        uri, sending = requested(url, self._origins), self._sending(replayable=False)
-        return self._headers(await self._session_async(sending), sending, method, uri)
+        uri, sending = self._sender.target(url), self._sender.begin(replayable=False)
+        return self._sender.headers(await self._sender.session_async(sending), sending, method, uri)
 
     def open(
         self,
@@ -127,7 +104,7 @@ class SessionClient:
 
         Raises SessionError if no session can be obtained.
         """
-        return _urllib.open_with(self, url, data, timeout)
+        return _urllib.open_with(self._sender, self._ssl_context, url, data, timeout)
 
     def sign_out(self) -> None:
         """Forgets the session, the install ID that the client created, and the key.
@@ -135,286 +112,4 @@ class SessionClient:
         If the key cannot be forgotten, this raises its error, and the client uses no key until it
         is: it tries before each use.
         """
-        with self._saving:
-            try:
-                self._binding.forget()
-            finally:
-                with self._mutex:
-                    self._issued, self._expired = ("", 0.0), None
-                    self._looked = (None, self._time.now())
-                self._vault.save(Kept())
-
-    # What follows is shared with sessionclient.httpx, and not part of the public API.
-
-    def _serves(self, url: str) -> bool:
-        """Reports whether requests to a URL get the session."""
-        return origin_of(url) in self._origins
-
-    def _sending(self, replayable: bool) -> Sending:
-        return Sending(self._max_wait, replayable)
-
-    def _headers(self, session: Session, sending: Sending, method: str, uri: str) -> Dict[str, str]:
-        """Returns the headers of a request that is sent once."""
-        token, device, nonce = session.token, session.device, sending.take_nonce()
-        return self._binding.headers(device, token, method, uri, nonce, self._time)
-
-    def _again(self, sending: Sending, session: Session, refusal: Refusal) -> bool:
-        """Takes note of a 401 of the application. Reports whether to send the request again."""
-        if session.device is not None and refusal.code == NONCE_REQUIRED:
-            nonce = self._binding.challenge(refusal, self._time)
-            if nonce is None or not sending.first(refusal.code):
-                return False
-            sending.answer(nonce)
-        elif refusal.code not in ("expired_token", "invalid_token"):
-            return False
-        elif not sending.first(refusal.code) or not self._refused(session.token, refusal.code):
-            return False
-        return sending.replayable
-
-    def _session(self, sending: Sending) -> Session:
-        began = self._time.now()
-        held, waiter = self._use(sending, began)
-        if waiter is None:
-            assert held is not None
-            return held
-        try:
-            return waiter.future.result(self._time.limit(sending.left))
-        except concurrent.futures.TimeoutError:
-            if held is None:
-                raise SessionError("timeout") from None
-        except SessionError:
-            if held is None:
-                raise
-        finally:
-            waiter.future.cancel()
-            sending.left -= self._time.now() - began
-        return held
-
-    async def _session_async(self, sending: Sending) -> Session:
-        began = self._time.now()
-        held, waiter = self._use(sending, began)
-        if waiter is None:
-            assert held is not None
-            return held
-        # Cancelling the wrapper cancels the waiter, and not the flight.
-        wrapped = asyncio.wrap_future(waiter.future)
-        try:
-            await asyncio.wait({wrapped}, timeout=self._time.limit(sending.left))
-            if wrapped.done():
-                return wrapped.result()
-            if held is None:
-                raise SessionError("timeout")
-        except SessionError:
-            if held is None:
-                raise
-        finally:
-            if not wrapped.cancel() and not wrapped.cancelled():
-                wrapped.exception()  # marks it as seen
-            sending.left -= self._time.now() - began
-        return held
-
-    def _use(self, sending: Sending, now: float) -> Tuple[Optional[Session], Optional[Waiter]]:
-        """Returns the session that is held, if it is good, and what to wait for, if anything.
-
-        If both are returned, the session is used if what is waited for fails.
-        """
-        kept, device = self._load()
-        stored = kept.token
-        with self._mutex:
-            if stored is None or stored == self._expired:
-                return None, self._join(stored, now + max(0.0, sending.left))
-            held = Session(stored, device)
-            known, due = self._issued
-            may_renew = self._rhythm.may_renew(now)
-            if known != stored:
-                if may_renew and not sending.replayable:
-                    return held, self._join(stored, now)
-            elif now >= due and may_renew:
-                # Without a thread, for example while the interpreter ends, the session goes on.
-                with contextlib.suppress(RuntimeError):
-                    self._take_off(stored)
-            return held, None
-
-    def _refused(self, token: str, code: str) -> bool:
-        """Takes note that the application refused a token. Reports whether to send again."""
-        with self._saving:
-            try:
-                kept, _ = self._load()
-            except SessionError:
-                return False  # without its key, it cannot be sent again
-            if kept.token != token:
-                return True  # another caller has replaced it already
-            with self._mutex:
-                now = self._time.now()
-                if code == "expired_token":
-                    issued, due = self._issued
-                    # Before it is due: or the clock stood still while the device slept.
-                    if self._expired != token and issued == token and now < due:
-                        if not self._rhythm.early_renewals.allows(now):
-                            return False
-                    self._expired = token
-                    return True
-                if not self._rhythm.replacements.allows(now):
-                    return False
-                self._expired = None
-                self._looked = (None, now)
-            self._vault.save(Kept(kept.install_id))
-            return True
-
-    def _load(self) -> Tuple[Kept, Optional[Device]]:
-        """Returns what the storage holds, and the key. Raises SessionError if the key fails.
-
-        The session of another installation does not count. One that another client has stored since
-        the last look is younger than that look, so that it is renewed in time, and not by each of
-        the clients in turn.
-        """
-        device = self._binding.device()
-        now = self._time.now()
-        kept = self._vault.load()
-        own = self._own(device)
-        # Without a key, the session of one that the app has given up cannot be used either.
-        if is_thumbprint(kept.install_id) if own is None else kept.install_id != own:
-            kept = Kept()
-        with self._mutex:
-            if self._looked is not None and kept.token not in (None, self._looked[0]):
-                if kept.token != self._issued[0] and kept.refresh_after is not None:
-                    self._issued = (str(kept.token), self._looked[1] + kept.refresh_after)
-            self._looked = (kept.token, now)
-        return kept, device
-
-    def _own(self, device: Optional[Device]) -> Optional[str]:
-        """Returns the install ID that does not come from the storage."""
-        return self._install_id if device is None else device.install_id
-
-    # The flight. _join and _take_off are called with the mutex held.
-
-    def _join(self, began: Optional[str], deadline: float) -> Waiter:
-        self._take_off(began)
-        assert self._flight is not None
-        return self._flight.join(deadline, self._time.now())
-
-    def _take_off(self, began: Optional[str]) -> None:
-        if self._flight is not None:
-            return
-        flight = Flight(began)
-        threading.Thread(
-            target=self._fly, args=(flight,), name="sessionclient", daemon=True
-        ).start()
-        self._flight = flight
-
-    def _fly(self, flight: Flight) -> None:
-        try:
-            session = self._obtain(flight)
-        except BaseException as error:
-            self._end(flight)
-            flight.fail(error)
-        else:
-            self._end(flight)
-            flight.land(session)
-
-    def _end(self, flight: Flight) -> None:
-        with self._mutex:
-            if self._flight is flight:
-                self._flight = None
-
-    def _obtain(self, flight: Flight) -> Session:
-        self._wait(flight, None)
-        while True:
-            try:
-                session = self._attempt(flight)
-            except SessionError as error:
-                if not self._failed(error):
-                    raise
-                self._wait(flight, error)
-                continue
-            if session is not None:
-                return session
-            with self._mutex:
-                if not flight.wanted():
-                    self._flight = None  # here, so that no caller joins it any more
-                    raise SessionError("signed_out")  # reaches no caller
-            self._wait(flight, None)
-
-    def _wait(self, flight: Flight, refusal: Optional[SessionError]) -> None:
-        """Waits out a pause, or raises an error if no caller waits that long.
-
-        It is the refusal that callers have just got, or else one with the time that remains.
-        """
-        while True:
-            with self._mutex:
-                now, pause = self._time.now(), self._rhythm.pause
-                if pause is None or now >= pause.until:
-                    return
-                error = pause.error(now) if refusal is None else refusal
-                if not flight.pause(pause, error):
-                    self._flight = None
-                    raise error
-            self._time.sleep_until(pause.until)
-            with self._mutex:
-                if not flight.wanted():
-                    self._flight = None
-                    raise error
-
-    def _attempt(self, flight: Flight) -> Optional[Session]:
-        """Makes one exchange. Returns None if its result is dropped, because of a sign-out."""
-        with self._vault.lock():
-            with self._saving:
-                kept, device = self._load()
-                if kept.token is not None and kept.token not in (flight.began, self._expired):
-                    return Session(kept.token, device)  # another client has obtained it
-                if kept.token is None and flight.began is not None and not flight.wanted():
-                    return None  # it was to be renewed, and is forgotten
-                install_id = self._own(device) or kept.install_id or str(uuid.uuid4())
-                if install_id != kept.install_id:
-                    # Saved now, so that an attempt that fails does not lead to another one.
-                    kept = Kept(install_id)
-                    self._vault.save(kept)
-            response = self._service.ask(
-                install_id, kept.token, self._binding, device, self._time
-            )
-            arrival = self._time.now()
-            session = session_in(response)
-            with self._saving:
-                with self._mutex:
-                    self._rhythm.granted(arrival, session.pause)
-                if self._load()[0] != kept:
-                    return None  # forgotten or replaced in the meantime, perhaps by another process
-                with self._mutex:
-                    self._issued = (session.token, arrival + session.refresh_after)
-                    self._looked = (session.token, arrival)
-                    self._expired = None
-                    self._rhythm.renewed()
-                self._vault.save(Kept(install_id, session.token, session.refresh_after))
-            return Session(session.token, device)
-
-    def _failed(self, error: SessionError) -> bool:
-        """Takes note of a failed exchange. Reports whether the flight goes on, with a pause."""
-        try:
-            stored = self._load()[0].token
-        except SessionError:
-            stored = None  # without its key, it cannot be used
-        with self._mutex:
-            now = self._time.now()
-            if error.status in (429, 503):
-                self._rhythm.refused(now, error, self._time.jitter())
-                return True
-            if stored is not None and stored != self._expired:
-                self._rhythm.renewal_failed(now)
-            return False
-
-    def _after_fork(self) -> None:
-        """Replaces what threads of the parent held: the child does not have them."""
-        self._saving, self._mutex = threading.Lock(), threading.Lock()
-        self._flight = None
-
-
-_clients: weakref.WeakSet[SessionClient] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for client in list(_clients):
-        client._after_fork()
-
-
-if hasattr(os, "register_at_fork"):  # missing on platforms without fork
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+        self._source.sign_out()

@@ -8,13 +8,10 @@ import hashlib
 import json
 import re
 import secrets
-import typing
 from typing import Dict, List, Optional, Tuple
 
+from ._key import Signer
 from ._time import Time
-
-if typing.TYPE_CHECKING:
-    from ._key import Signer
 
 _COORDINATE = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 """The base64url of 32 bytes, in its only form."""

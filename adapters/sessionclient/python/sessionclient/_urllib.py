@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import email.message
 import http.client
+import ssl
 import typing
 import urllib.request
 from typing import Dict, Iterable, Optional, Union
 
 from ._address import without_query
+from ._binding import Session
 from ._exchange import proxies_for
+from ._sender import Sender
 from ._sending import Sending, refusal_in
 
-if typing.TYPE_CHECKING:
-    from ._binding import Session
-    from ._client import SessionClient
 
 Data = Union[bytes, "typing.IO[bytes]", Iterable[bytes], None]
 
@@ -27,21 +27,21 @@ class _SessionHandler(urllib.request.BaseHandler):
 
     parent: urllib.request.OpenerDirector
 
-    def __init__(self, client: SessionClient) -> None:
-        self._client = client
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
         # Each hop of a redirect is a request of its own.
         self._sent: Dict[urllib.request.Request, Sending] = {}
         self._sessions: Dict[urllib.request.Request, Session] = {}
 
     def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
-        if self._client._serves(request.full_url) and not request.has_header("Authorization"):
+        if self._sender.serves(request.full_url) and not request.has_header("Authorization"):
             if request not in self._sent:
-                self._sent[request] = self._client._sending(_is_replayable(request))
+                self._sent[request] = self._sender.begin(_is_replayable(request))
             sending = self._sent[request]
-            session = self._sessions[request] = self._client._session(sending)
+            session = self._sessions[request] = self._sender.session(sending)
             method, uri = request.get_method(), _uri_of(request)
             # A redirect to another origin must not get the headers.
-            for name, value in self._client._headers(session, sending, method, uri).items():
+            for name, value in self._sender.headers(session, sending, method, uri).items():
                 request.add_unredirected_header(name, value)
         return request
 
@@ -59,7 +59,7 @@ class _SessionHandler(urllib.request.BaseHandler):
         if sending is None:
             return None
         refusal = refusal_in(headers.get_all)
-        if not self._client._again(sending, self._sessions[request], refusal):
+        if not self._sender.again(sending, self._sessions[request], refusal):
             return None
         response.close()
         again = _copy(request, _OWN)
@@ -76,8 +76,8 @@ class _RedirectHandler(urllib.request.HTTPRedirectHandler):
     urllib alone raises an error for methods other than GET and HEAD.
     """
 
-    def __init__(self, client: SessionClient) -> None:
-        self._client = client
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
 
     def redirect_request(
         self,
@@ -88,7 +88,7 @@ class _RedirectHandler(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> Optional[urllib.request.Request]:
-        if code in (307, 308) and self._client._serves(newurl) and _is_replayable(req):
+        if code in (307, 308) and self._sender.serves(newurl) and _is_replayable(req):
             return _copy(req, _OWN, newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -96,7 +96,8 @@ class _RedirectHandler(urllib.request.HTTPRedirectHandler):
 
 
 def open_with(
-    client: SessionClient,
+    sender: Sender,
+    context: Optional[ssl.SSLContext],
     url: Union[str, urllib.request.Request],
     data: Data,
     timeout: float,
@@ -108,12 +109,12 @@ def open_with(
             request.data = data
     else:
         request = urllib.request.Request(url, data)
-    proxies = [proxies_for(request.full_url)] if client._serves(request.full_url) else []
+    proxies = [proxies_for(request.full_url)] if sender.serves(request.full_url) else []
     opener = urllib.request.build_opener(
         *proxies,
-        urllib.request.HTTPSHandler(context=client._ssl_context),
-        _RedirectHandler(client),
-        _SessionHandler(client),
+        urllib.request.HTTPSHandler(context=context),
+        _RedirectHandler(sender),
+        _SessionHandler(sender),
     )
     return typing.cast(http.client.HTTPResponse, opener.open(request, timeout=timeout))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import typing
+from typing import AsyncGenerator, AsyncIterator, Generator, Iterator, Union
 
 import httpx
 
 from ._address import without_query
 from ._binding import Session
 from ._client import SessionClient
+from ._sender import Sender
 from ._sending import Sending, refusal_in
 
 __all__ = ["SessionAuth"]
@@ -25,17 +26,17 @@ class SessionAuth(httpx.Auth):
     """
 
     def __init__(self, client: SessionClient) -> None:
-        self._client = client
+        self._sender = client._sender
 
     def sync_auth_flow(
         self, request: httpx.Request
-    ) -> typing.Generator[httpx.Request, httpx.Response, None]:
-        if not _takes_session(self._client, request):
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        if not _takes_session(self._sender, request):
             yield request
             return
-        sending = self._client._sending(_is_replayable(request))
+        sending = self._sender.begin(_is_replayable(request))
         while True:
-            session = self._client._session(sending)
+            session = self._sender.session(sending)
             self._authorize(request, session, sending)
             response = yield request
             if not self._again(response, session, sending, request):
@@ -43,13 +44,13 @@ class SessionAuth(httpx.Auth):
 
     async def async_auth_flow(
         self, request: httpx.Request
-    ) -> typing.AsyncGenerator[httpx.Request, httpx.Response]:
-        if not _takes_session(self._client, request):
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        if not _takes_session(self._sender, request):
             yield request
             return
-        sending = self._client._sending(_is_replayable(request))
+        sending = self._sender.begin(_is_replayable(request))
         while True:
-            session = await self._client._session_async(sending)
+            session = await self._sender.session_async(sending)
             self._authorize(request, session, sending)
             response = yield request
             if not self._again(response, session, sending, request):
@@ -57,7 +58,7 @@ class SessionAuth(httpx.Auth):
 
     def _authorize(self, request: httpx.Request, session: Session, sending: Sending) -> None:
         method, uri = request.method, _uri_of(request)
-        request.headers.update(self._client._headers(session, sending, method, uri))
+        request.headers.update(self._sender.headers(session, sending, method, uri))
 
     def _again(
         self,
@@ -73,11 +74,36 @@ class SessionAuth(httpx.Auth):
             return False
         if response.request.headers.get("Authorization") != request.headers["Authorization"]:
             return False
-        return self._client._again(sending, session, refusal_in(response.headers.get_list))
+        if not self._sender.again(sending, session, refusal_in(response.headers.get_list)):
+            return False
+        response.stream = _Unread(response.stream)  # httpx reads it, and it may have no end
+        return True
 
 
-def _takes_session(client: SessionClient, request: httpx.Request) -> bool:
-    return client._serves(str(request.url)) and "Authorization" not in request.headers
+class _Unread(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """Takes the place of a body that is not read."""
+
+    def __init__(self, body: Union[httpx.SyncByteStream, httpx.AsyncByteStream]) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for nothing in self:
+            yield nothing
+
+    def close(self) -> None:
+        if isinstance(self._body, httpx.SyncByteStream):
+            self._body.close()
+
+    async def aclose(self) -> None:
+        if isinstance(self._body, httpx.AsyncByteStream):
+            await self._body.aclose()
+
+
+def _takes_session(sender: Sender, request: httpx.Request) -> bool:
+    return sender.serves(str(request.url)) and "Authorization" not in request.headers
 
 
 def _is_replayable(request: httpx.Request) -> bool:

@@ -106,6 +106,7 @@ class Sessiond:
         self.write: Optional[Callable[[http.server.BaseHTTPRequestHandler], None]] = None
         self.application: List[Dict[str, Any]] = []  # requests
         self.refuse: List[Dict[str, str]] = []  # headers of 401 for the next ones
+        self.apply: List[Callable[[http.server.BaseHTTPRequestHandler], None]] = []  # whole answers
         self._lock = threading.Lock()
         sessiond = self
 
@@ -166,7 +167,10 @@ class Sessiond:
                 }
             )
             refusal = self.refuse.pop(0) if self.refuse else None
-        if handler.path.startswith("/to/"):
+            apply = self.apply.pop(0) if self.apply else None
+        if apply is not None:
+            apply(handler)
+        elif handler.path.startswith("/to/"):
             answer(handler, 307, {}, {"Location": handler.path[4:]})
         elif refusal is not None:
             answer(handler, 401, {}, refusal)
@@ -238,7 +242,7 @@ def clock() -> Iterator[Clock]:
 def bound(sessiond: Sessiond, clock: Clock) -> sessionclient.SessionClient:
     """A client with a key."""
     client = sessiond.client(key=sessionclient.MemoryKey())
-    client._time = clock
+    client._source.time = clock
     return client
 
 

@@ -254,7 +254,7 @@ class Case:
             storage=self.storage(given.get("storage", given["as"])),
             **options,
         )
-        client._time = self.clock
+        client._source.time = self.clock
         self.clients[given["as"]] = client
         self.senders[given["as"]] = self.kind.add(client)
 
@@ -347,7 +347,7 @@ class Case:
     def do_await(self, wanted: Dict[str, Any], _: Any) -> None:
         if "idle" in wanted:
             client = self.clients[wanted["idle"]]
-            until(lambda: client._flight is None, self.step)
+            until(lambda: client._source._flight is None, self.step)
             return
 
         def reached() -> bool:

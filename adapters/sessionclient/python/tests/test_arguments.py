@@ -46,7 +46,8 @@ def test_plain_http_is_for_loopback(url: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"application": []}, {"timeout": 0}, {"max_wait": -1.0}, {"timeout": float("inf")}],
+    [{"application": []}, {"timeout": 0}, {"max_wait": -1.0}, {"timeout": float("inf")},
+        {"timeout": float("nan")}, {"timeout": 1e10}, {"max_wait": 86401}],
 )
 def test_unusable_value_is_refused(options: Dict[str, Any]) -> None:
     with pytest.raises(ValueError):
@@ -79,4 +80,4 @@ def test_base_url_is_text() -> None:
 )
 def test_origin_decides(url: str, gets: bool) -> None:
     client = made(application=["https://api.example.com/v1", "https://other.example.com:8443"])
-    assert client._serves(url) == gets
+    assert client._sender.serves(url) == gets

@@ -16,7 +16,7 @@ from proofs import claims, verified
 from sessionclient import MemoryKey, SessionClient, SessionError, _service
 from sessionclient._exchange import Response
 from sessionclient._proof import parse_date
-from sessionclient._sending import Refusal
+from sessionclient._sending import Refusal, refusal_in
 from sessionclient.httpx import SessionAuth
 
 DATE = "Sun, 13 Sep 2020 13:26:40 GMT"  # an hour later than WALL
@@ -36,6 +36,14 @@ def test_nonce_and_time_of_a_challenge(
         (0, None), (0, None), (3600, "n-1"), (3610, None),
     ]  # fmt: skip
     assert len({each["jti"] for each in claims(sessiond)}) == 4
+
+
+def test_time_for_a_challenge_is_bounded() -> None:
+    def headers(name: str) -> List[str]:
+        # Without a bound it would take days.
+        return ["a" * 10_000_000, 'Bearer error="invalid_token"'] if "WWW" in name else []
+
+    assert refusal_in(headers).code == ""
 
 
 def test_nonce_is_for_one_proof(sessiond: Sessiond, bound: SessionClient) -> None:
@@ -68,7 +76,7 @@ def test_nonce_is_for_one_proof(sessiond: Sessiond, bound: SessionClient) -> Non
 def test_dates(dates: List[str], seconds: Optional[int], bound: SessionClient) -> None:
     if len(dates) == 1:
         assert parse_date(dates[0]) == seconds
-    binding, time = bound._binding, bound._time
+    binding, time = bound._source.binding, bound._source.time
     refusal = Refusal("proof_nonce_required", "n", dates)
     assert binding.challenge(refusal, time) == "n"
     headers = binding.headers(binding.device(), None, "GET", "https://a.example/", None, time)

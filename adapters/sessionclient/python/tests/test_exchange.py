@@ -52,6 +52,34 @@ def _trickle(handler: Handler, begin: bytes) -> None:
         raise
 
 
+def continue_for_ever(handler: Handler) -> None:
+    _flood(handler, b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def send_a_chunk_without_end(handler: Handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n")
+    _flood(handler, b"x")
+
+
+def _flood(handler: Handler, data: bytes) -> None:
+    try:
+        while True:
+            handler.wfile.write(1000 * data)
+    except OSError:
+        handler.server.noticed = True  # type: ignore[attr-defined]
+        raise
+
+
+@pytest.mark.parametrize("write", [continue_for_ever, send_a_chunk_without_end])
+def test_server_that_sends_without_end_is_unreachable(
+    sessiond: Sessiond, write: Callable[[Handler], None]
+) -> None:
+    sessiond.write = write
+    assert failure(sessiond.client(timeout=LONG)).code == "unreachable"
+    until(lambda: getattr(sessiond.server, "noticed", False), "the end of the connection")
+    until(lambda: not exchanging(), "the end of the exchange's thread")
+
+
 @pytest.mark.parametrize("write", [trickle_head, trickle_body])
 def test_trickling_server_ends_by_the_timeout(
     sessiond: Sessiond, write: Callable[[Handler], None]
@@ -198,7 +226,7 @@ def test_each_caller_has_an_error_of_its_own(sessiond: Sessiond, clock: Clock) -
     sessiond.go.clear()
     sessiond.write = lambda handler: answer(handler, 500, b"")
     client = sessiond.client()
-    client._time = clock
+    client._source.time = clock
     raised = []
 
     def call() -> None:
@@ -207,7 +235,8 @@ def test_each_caller_has_an_error_of_its_own(sessiond: Sessiond, clock: Clock) -
     threads = [threading.Thread(target=call) for _ in range(3)]
     for each in threads:
         each.start()
-    until(lambda: client._flight is not None and len(client._flight._waiters) == 3, "3 waiters")
+    source = client._source
+    until(lambda: source._flight is not None and len(source._flight._waiters) == 3, "3 waiters")
     sessiond.go.set()
     for each in threads:
         each.join(LONG)
@@ -225,7 +254,7 @@ def test_retry_after_of_nothing_is_one_second(sessiond: Sessiond, clock: Clock) 
         {"Retry-After": "0"},
     )
     client = sessiond.client()
-    client._time = clock
+    client._source.time = clock
     thread = threading.Thread(target=client.token)
     thread.start()
     until(lambda: clock.sleeping == 1, "the wait")
@@ -256,7 +285,7 @@ def test_exhausted_limit_delays_the_next_request(
         handler, 200, {"session_token": "a.b", "refresh_after": 90}, {"RateLimit": header}
     )
     client = sessiond.client(max_wait=5)
-    client._time = clock
+    client._source.time = clock
     client.token()
     client.sign_out()
     if pause == 0:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.server
 import pathlib
 import threading
 from typing import Any, AsyncIterator, Iterator
@@ -97,7 +99,7 @@ def test_401_of_another_origin_says_nothing(
 def test_waits_of_one_request_stay_within_max_wait(sessiond: Sessiond, clock: Clock) -> None:
     """Two waits, for a renewal and for another session, share the time of the request."""
     client = sessiond.client(max_wait=15)
-    client._time = clock
+    client._source.time = clock
     client.token()
     waits = [503, 200, 503]
 
@@ -132,6 +134,29 @@ def test_refused_responses_are_in_the_history(sessiond: Sessiond) -> None:
     assert sessiond.tokens() == ["Bearer token-1", "Bearer token-2", "Bearer token-3"]
 
 
+def refuse_without_end(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_response(401)
+    handler.send_header("X-Error-Code", "expired_token")
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(1000 * b"x")
+
+
+def test_401_without_an_end_is_not_read(sessiond: Sessiond) -> None:
+    async def asynchronously() -> int:
+        auth = SessionAuth(sessiond.client())
+        async with httpx.AsyncClient(auth=auth, timeout=LONG) as http:
+            return (await http.get(sessiond.url)).status_code
+
+    sessiond.apply = [refuse_without_end]
+    with made(sessiond.client()) as http:
+        assert http.get(sessiond.url).status_code == 200
+    sessiond.apply = [refuse_without_end]
+    assert asyncio.run(asynchronously()) == 200
+    assert sessiond.issued == 4
+
+
 class Loop:
     """Counts the turns of an event loop."""
 
@@ -164,7 +189,7 @@ def test_lock_of_another_process_does_not_block_the_loop(
             with FileStorage(path).lock():
                 request = asyncio.ensure_future(http.get(sessiond.url, timeout=LONG))
                 left = asyncio.ensure_future(http.get(sessiond.url, timeout=LONG))
-                await loop.until(lambda: client._flight is not None, "the flight")
+                await loop.until(lambda: client._source._flight is not None, "the flight")
                 turns = loop.turns
                 await loop.until(lambda: loop.turns > turns + 100, "turns of the loop")
                 assert sessiond.bodies == []
@@ -204,7 +229,7 @@ def test_cancelled_caller_leaves_and_the_flight_goes_on(sessiond: Sessiond) -> N
 def test_wait_without_callers_ends_without_a_request(sessiond: Sessiond, clock: Clock) -> None:
     sessiond.write = lambda handler: answer(handler, 429, {}, {"Retry-After": "10"})
     client = sessiond.client()
-    client._time = clock
+    client._source.time = clock
 
     async def run() -> None:
         caller = asyncio.ensure_future(client.token_async())
@@ -213,7 +238,7 @@ def test_wait_without_callers_ends_without_a_request(sessiond: Sessiond, clock: 
 
     asyncio.run(run())
     clock.advance(11)
-    until(lambda: client._flight is None, "the end of the flight")
+    until(lambda: client._source._flight is None, "the end of the flight")
     assert len(sessiond.bodies) == 1
 
 
@@ -230,7 +255,7 @@ def test_sign_out_ends_a_flight_that_is_not_wanted(sessiond: Sessiond) -> None:
     asyncio.run(run())
     client.sign_out()
     sessiond.go.set()
-    until(lambda: client._flight is None, "the end of the flight")
+    until(lambda: client._source._flight is None, "the end of the flight")
     assert (storage.load(), len(sessiond.bodies)) == (None, 1)
 
 
@@ -244,7 +269,7 @@ def test_loop_that_ends_leaves_the_flight_alone(sessiond: Sessiond) -> None:
 
     asyncio.run(run())
     sessiond.go.set()
-    until(lambda: client._flight is None, "the end of the flight")
+    until(lambda: client._source._flight is None, "the end of the flight")
     with client.open(sessiond.url) as response:
         assert response.status == 200
     assert sessiond.issued == 1
@@ -283,9 +308,8 @@ def test_threads_share_one_flight(sessiond: Sessiond) -> None:
         threads = [threading.Thread(target=http.get, args=(sessiond.url,)) for _ in range(8)]
         for each in threads:
             each.start()
-        until(
-            lambda: client._flight is not None and len(client._flight._waiters) == 8, "8 waiters"
-        )
+        source = client._source
+        until(lambda: source._flight is not None and len(source._flight._waiters) == 8, "8 waiters")
         sessiond.go.set()
         for each in threads:
             each.join(LONG)

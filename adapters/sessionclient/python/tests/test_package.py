@@ -112,7 +112,7 @@ def test_two_modules_need_more_than_the_standard_library(path: pathlib.Path) -> 
 
 STANDARD = {
     "__future__", "asyncio", "base64", "calendar", "concurrent", "contextlib", "email", "fcntl",
-    "functools", "hashlib", "http", "ipaddress", "json", "logging", "math", "msvcrt", "os",
+    "functools", "hashlib", "http", "io", "ipaddress", "json", "logging", "math", "msvcrt", "os",
     "random", "re", "secrets", "socket", "ssl", "stat", "sys", "tempfile", "threading", "time",
     "typing", "unicodedata", "urllib", "uuid", "weakref",
 }  # fmt: skip
@@ -132,3 +132,21 @@ def test_device_clock_is_read_in_one_place(path: pathlib.Path) -> None:
     used -= {"time"} if path.name == "_time.py" else set()  # Time.wall, for proofs alone
     assert used <= {"monotonic", "sleep"}
     assert "datetime" not in imports(path)
+
+
+def test_modules_import_each_other_in_one_direction() -> None:
+    needs = {}
+    for path in MODULES:
+        nodes = [
+            node
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.ImportFrom) and node.level == 1
+        ]
+        named = {node.module for node in nodes if node.module is not None}
+        needs[path.stem] = named | {
+            each.name for node in nodes if node.module is None for each in node.names
+        }
+    while needs:
+        free = {name for name, others in needs.items() if not others & set(needs)}
+        assert free, f"these import each other: {sorted(needs)}"
+        needs = {name: others for name, others in needs.items() if name not in free}

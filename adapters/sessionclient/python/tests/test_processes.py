@@ -102,7 +102,7 @@ def test_processes_with_one_file_make_one_key(tmp_path: pathlib.Path) -> None:
 def test_child_uses_the_key_of_its_parent(sessiond: Sessiond) -> None:
     client = sessiond.client(key=MemoryKey(), timeout=LONG)
     assert client.token() == "token-1"
-    with client._saving, client._mutex:
+    with client._source._saving, client._source._mutex:
         child = forked(lambda: client.open(sessiond.url).status == 200)
     assert status_of(child) == 0
     assert sessiond.tokens() == ["DPoP token-1"]
@@ -165,7 +165,7 @@ def test_child_has_a_flight_of_its_own(sessiond: Sessiond) -> None:
     client = sessiond.client(storage=MemoryStorage(), timeout=LONG)
     thread, got = in_flight(client, sessiond)
     # Its parent's flight, and the lock that this holds, never end in the child.
-    with client._saving, client._mutex:
+    with client._source._saving, client._source._mutex:
         child = forked(lambda: client.token().startswith("token-"))
     until(lambda: len(sessiond.bodies) == 2, "the child's exchange")
     sessiond.go.set()

@@ -255,7 +255,7 @@ def test_failing_lock_does_not_keep_a_session_back(sessiond: Sessiond, clock: Cl
             raise OSError("no locks here")
 
     client = sessiond.client(storage=Unlockable())
-    client._time = clock
+    client._source.time = clock
     assert client.token() == "token-1"
 
 

@@ -1,5 +1,3 @@
-import { createPair, signerOf } from "./web_crypto.ts";
-
 /** The public part of a key, as a JWK: on P-256 (ES256), or for Ed25519 (EdDSA). */
 export type DevicePublicKey =
   | { readonly kty: "EC"; readonly crv: "P-256"; readonly x: string; readonly y: string }
@@ -24,23 +22,4 @@ export interface DeviceKey {
   signer(): DeviceSigner | Promise<DeviceSigner>;
   /** Forgets the key: the next signer is another one. */
   forget(): void | Promise<void>;
-}
-
-/** Keeps a key until the page or the process ends. It cannot be exported. */
-export function memoryKey(): DeviceKey {
-  let made: Promise<DeviceSigner> | undefined;
-  return {
-    signer: () => {
-      if (made === undefined) {
-        const mine = (made = createPair().then(signerOf));
-        mine.catch(() => {
-          if (made === mine) made = undefined;
-        });
-      }
-      return made;
-    },
-    forget: () => {
-      made = undefined;
-    },
-  };
 }
