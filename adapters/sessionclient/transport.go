@@ -20,6 +20,8 @@ const (
 	// maxDrain and maxDrainTime are how much of the body of a 401 is read, and for how long, so
 	// that its connection can be used again.
 	maxDrain, maxDrainTime = 64 << 10, time.Second
+	// maxChallenge is how many bytes of challenges are searched for a code.
+	maxChallenge = 2048
 )
 
 // RoundTripper returns an http.RoundTripper that sends requests through base, and those to the
@@ -179,6 +181,7 @@ func codeOf(header http.Header) string {
 	}
 	has := map[string]bool{}
 	challenges := strings.Join(header.Values(envelope.HeaderChallenge), ", ")
+	challenges = challenges[:min(len(challenges), maxChallenge)]
 	for _, match := range parameter.FindAllStringSubmatch(challenges, -1) {
 		has[strings.ToLower(match[1])+"="+strings.Trim(match[2], `"`)] = true
 	}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.message
 import functools
 import http.client
+import io
 import json
 import math
 import re
@@ -19,6 +20,9 @@ from ._errors import Detail, SessionError
 from ._vault import is_refresh_after, is_token
 
 _MAX_BODY = 64 << 10
+_MAX_RECEIVED = 1 << 20
+"""How many bytes of a connection are read at most, with headers and everything around them."""
+
 _MAX_DETAILS = 16
 _MAX_SECONDS = 2 * 24 * 60 * 60
 """What more seconds in headers count as. The service asks for two windows at most, each a day."""
@@ -52,17 +56,17 @@ class Cut:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sock: Optional[socket.socket] = None
-        self._over = False
+        self.over = False
 
     def watch(self, sock: socket.socket) -> None:
         with self._lock:
-            if self._over:
+            if self.over:
                 raise TimeoutError
             self._sock = sock
 
     def end(self) -> None:
         with self._lock:
-            self._over = True
+            self.over = True
             if self._sock is not None:
                 try:
                     # Not SSLSocket.shutdown, which would change the TLS state under the reader.
@@ -71,12 +75,48 @@ class Cut:
                     pass
 
 
+class _Bounded(io.RawIOBase):
+    """Reads what a socket receives, until there is too much of it or the exchange is cut.
+
+    http.client has no such bound: for interim responses, or a chunk of a negative size. And while a
+    server sends, a socket that was shut down still receives.
+    """
+
+    def __init__(self, received: io.BufferedReader, cut: Cut) -> None:
+        self._received = received
+        self._cut = cut
+        self._left = _MAX_RECEIVED
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._cut.over:
+            raise TimeoutError
+        size = self._received.readinto1(buffer)
+        self._left -= size
+        if self._left < 0:
+            raise ConnectionError("the response is too long")
+        return size
+
+    def close(self) -> None:
+        self._received.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, cut: Cut, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_Bounded(self.fp, cut))
+
+
 class _Connection(http.client.HTTPConnection):
     """Can be cut."""
 
     def __init__(self, *args: Any, cut: Cut, **options: Any) -> None:
         super().__init__(*args, **options)
         self._cut = cut
+        self.response_class: Any = functools.partial(_Response, cut=cut)
 
     def connect(self) -> None:
         super().connect()

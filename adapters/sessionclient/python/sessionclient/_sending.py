@@ -8,6 +8,9 @@ from typing import Callable, List, NamedTuple, Optional, Set
 # A parameter of a challenge (RFC 9110, 11.2). What stands in a quoted string is none.
 _PARAMETER = re.compile(r'([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)')
 
+_MAX_CHALLENGE = 2048
+"""How many characters of challenges are searched: the time that takes grows with the square."""
+
 _NONCE = re.compile(r"[!-~]{1,256}")
 
 NONCE_REQUIRED = "proof_nonce_required"
@@ -26,7 +29,7 @@ def refusal_in(values: Callable[[str], Optional[List[str]]]) -> Refusal:
     # Two servers may each have set the code.
     code = ",".join(values("X-Error-Code") or []).split(",")[0].strip()
     if not code:
-        code = _code_in(", ".join(values("WWW-Authenticate") or []))
+        code = _code_in(", ".join(values("WWW-Authenticate") or [])[:_MAX_CHALLENGE])
     nonces = values("DPoP-Nonce") or []
     nonce = nonces[0] if len(nonces) == 1 and _NONCE.fullmatch(nonces[0]) else None
     return Refusal(code, nonce, values("Date") or [])

@@ -4,6 +4,8 @@ import { firstOf } from "./answer.ts";
 export type Refusal = "expired_token" | "invalid_token" | "proof_nonce_required";
 
 const refusals: readonly string[] = ["expired_token", "invalid_token", "proof_nonce_required"];
+/** How much of the challenges is searched: the time that takes grows with the square of it. */
+const maxChallenge = 2048;
 /** Visible characters of ASCII, without blanks: two values of one header are joined by a blank. */
 const nonce = /^[!-~]{1,256}$/;
 
@@ -24,7 +26,8 @@ export function nonceOf(headers: Headers): string | undefined {
 function codeOfChallenge(headers: Headers): Refusal | undefined {
   // A parameter (RFC 9110, 11.2). What stands in a quoted string is none.
   const parameter = /([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)/g;
-  const found = (headers.get("WWW-Authenticate") ?? "").matchAll(parameter);
+  const challenges = (headers.get("WWW-Authenticate") ?? "").slice(0, maxChallenge);
+  const found = challenges.matchAll(parameter);
   const has = new Set(
     Array.from(
       found,

@@ -289,6 +289,15 @@ test("a 401 without an end is not waited for", async () => {
   assert.equal(cancelled, true);
 });
 
+test("the time for a challenge is bounded", async () => {
+  const world = new World();
+  const challenge = "a".repeat(10_000_000); // without a bound it would take days
+  world.answers = [
+    new Response("", { status: 401, headers: { "WWW-Authenticate": challenge } }),
+  ];
+  assert.equal((await world.client().fetch(`${application}/`)).status, 401);
+});
+
 test("a storage is used again when it is back", async () => {
   const world = new World();
   const kept = inMemory();
