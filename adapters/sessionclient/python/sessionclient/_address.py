@@ -11,6 +11,9 @@ Origin = Tuple[str, str, int]
 
 _PORTS = {"http": 80, "https": 443}
 _SENT = re.compile(r"[!-~]+")
+_DEVIATIONS = re.compile("[\u00df\u03c2\u1e9e\u200c\u200d]")
+"""Letters that IDNA 2003, which urllib has, and IDNA 2008, which httpx has, write differently."""
+
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{0,5}))?")
 
 
@@ -28,6 +31,18 @@ def origin_of(url: str) -> Optional[Origin]:
         return None
     port = int(matched.group(2)) if matched.group(2) else _PORTS[scheme]
     return (scheme, matched.group(1).lower(), port)
+
+
+def with_ascii_host(url: str) -> str:
+    """Returns a URL with its host as it is sent. Raises ValueError if there is no one way for it."""
+    scheme, separator, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if authority.isascii():
+        return url
+    if _DEVIATIONS.search(authority):
+        raise ValueError("a host with ß, ς or a joiner must be given in ASCII (xn--…)")
+    sent = authority.encode("idna").decode("ascii")
+    return scheme + separator + sent + rest[len(authority) :]
 
 
 def requested(url: str, origins: Container[Optional[Origin]]) -> str:
@@ -54,11 +69,16 @@ def base_url(name: str, url: str) -> Tuple[str, Origin]:
     """Checks a base URL of the configuration. Returns it without a final slash, and its origin."""
     if not isinstance(url, str):
         raise TypeError(f"{name} must be text")
+    try:
+        url = with_ascii_host(url)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
     origin = origin_of(url)
     parts = urllib.parse.urlsplit(url)
     if origin is None or parts.query or parts.fragment or not url.isascii() or " " in url:
         raise ValueError(
-            f"{name} must be an http or https URL in ASCII, without user, query or fragment"
+            f"{name} must be an http or https URL with a path in ASCII, without user, query,"
+            " fragment or zone"
         )
     if origin[0] == "http" and not _is_loopback(origin[1]):
         raise ValueError(f"{name} must use https, because its host is not loopback")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.message
 import http.client
 import ssl
@@ -9,7 +10,7 @@ import typing
 import urllib.request
 from typing import Dict, Iterable, Optional, Union
 
-from ._address import without_query
+from ._address import with_ascii_host, without_query
 from ._binding import Session
 from ._exchange import proxies_for
 from ._sender import Sender
@@ -109,6 +110,10 @@ def open_with(
             request.data = data
     else:
         request = urllib.request.Request(url, data)
+    with contextlib.suppress(ValueError):  # the URL of another service stays as it is
+        sent = with_ascii_host(request.full_url)
+        if sender.serves(sent):
+            request.full_url = sent  # urllib would send the host in Latin-1
     proxies = [proxies_for(request.full_url)] if sender.serves(request.full_url) else []
     opener = urllib.request.build_opener(
         *proxies,

@@ -28,7 +28,9 @@ def made(**options: Any) -> sessionclient.SessionClient:
         "http://sessions.example.com", "http://10.0.0.1", "http://127.0.0.1.example.com",
         "http://[::2]", "sessions.example.com", "ftp://sessions.example.com", "",
         "https://user:secret@sessions.example.com", "https://sessions.example.com?secret",
-        "https://sessions.example.com#secret", "https://bücher.example", "https://",
+        "https://sessions.example.com#secret", "https://straße.example", "https://", "http://bücher",
+        "https://user@bücher.example", "https://b%C3%BCcher.example", "https://bücher..example",
+        "https://[fe80::1%25eth0]", "https://sessions.example.com/ü", "https://\udc80.example",
         "https://a b", "https://example.com:port", "https://example.com\\@evil.example",
     ],
 )  # fmt: skip
@@ -76,8 +78,15 @@ def test_base_url_is_text() -> None:
         ("https://api.example.com:99999999", False),
         ("//api.example.com", False),
         ("file:///etc/passwd", False),
+        ("https://xn--bcher-kva.example/x", True),
+        ("https://bucher.example/x", False),
+        ("https://[fe80::1%25eth0]/", False),
     ],
 )
 def test_origin_decides(url: str, gets: bool) -> None:
-    client = made(application=["https://api.example.com/v1", "https://other.example.com:8443"])
+    client = made(
+        application=[
+            "https://api.example.com/v1", "https://other.example.com:8443", "https://BÜCHER.example"
+        ],
+    )  # fmt: skip
     assert client._sender.serves(url) == gets

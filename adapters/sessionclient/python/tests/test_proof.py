@@ -7,6 +7,7 @@ import base64
 import hashlib
 import http.server
 import json
+import socket
 import urllib.request
 from typing import Optional
 
@@ -15,7 +16,7 @@ import pytest
 
 from conftest import WALL, Sessiond, answer
 from proofs import claims, header_of, thumbprint, verified
-from sessionclient import SessionClient, SessionError
+from sessionclient import MemoryKey, SessionClient, SessionError, _address
 from sessionclient._proof import Device, is_thumbprint
 from sessionclient.httpx import SessionAuth
 
@@ -110,6 +111,25 @@ def test_proof_names_what_httpx_sends(
     for got, sent in zip(claims(sessiond), sessiond.application):
         assert got["htu"] == "http://" + sent["headers"]["host"] + sent["path"].split("?")[0]
     assert sessiond.application[1]["headers"]["host"] == "other.example:80"
+
+
+def test_proof_names_a_host_beyond_ascii_as_it_is_sent(
+    sessiond: Sessiond, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda _, *rest, **options: resolve("127.0.0.1", *rest, **options)
+    )
+    monkeypatch.setattr(_address, "_is_loopback", lambda _: True)
+    url = sessiond.url.replace("127.0.0.1", "Bücher.example")
+    client = sessiond.client(sessions=url, application=url, key=MemoryKey())
+    client.open(url + "/a").close()
+    client.open(urllib.request.Request(url + "/b", b"body")).close()
+    with httpx.Client(auth=SessionAuth(client)) as app:
+        assert app.get(url + "/c").status_code == 200
+    host = "xn--bcher-kva.example" + sessiond.url[sessiond.url.rindex(":") :]
+    assert [each["headers"]["host"] for each in sessiond.application] == [host] * 3
+    assert [each["htu"] for each in claims(sessiond)] == [f"http://{host}/{x}" for x in "abc"]
 
 
 def test_urllib_proves_each_hop_of_a_redirect(sessiond: Sessiond, bound: SessionClient) -> None:
