@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import AsyncGenerator, AsyncIterator, Generator, Iterator, Union
+from typing import AsyncGenerator, AsyncIterator, Generator, Iterator, Optional, Union
 
 import httpx
 
@@ -10,7 +10,7 @@ from ._address import without_query
 from ._binding import Session
 from ._client import SessionClient
 from ._sender import Sender
-from ._sending import Sending, refusal_in
+from ._sending import Refusal, Sending, refusal_in
 
 __all__ = ["SessionAuth"]
 
@@ -39,8 +39,10 @@ class SessionAuth(httpx.Auth):
             session = self._sender.session(sending)
             self._authorize(request, session, sending)
             response = yield request
-            if not self._again(response, session, sending, request):
+            again = self._again(response, session, sending, request)
+            if again is None:
                 return
+            request = again
 
     async def async_auth_flow(
         self, request: httpx.Request
@@ -53,8 +55,10 @@ class SessionAuth(httpx.Auth):
             session = await self._sender.session_async(sending)
             self._authorize(request, session, sending)
             response = yield request
-            if not self._again(response, session, sending, request):
+            again = self._again(response, session, sending, request)
+            if again is None:
                 return
+            request = again
 
     def _authorize(self, request: httpx.Request, session: Session, sending: Sending) -> None:
         method, uri = request.method, _uri_of(request)
@@ -66,18 +70,44 @@ class SessionAuth(httpx.Auth):
         session: Session,
         sending: Sending,
         request: httpx.Request,
-    ) -> bool:
-        """Reports whether to send the request again. A 401 of another service, which a redirect
-        led to, has not got the session.
+    ) -> Optional[httpx.Request]:
+        """Returns the request to send after a 401, if there is one. A 401 of another service, which
+        a redirect led to, has not got the session.
         """
         if response.status_code != 401:
-            return False
-        if response.request.headers.get("Authorization") != request.headers["Authorization"]:
-            return False
-        if not self._sender.again(sending, session, refusal_in(response.headers.get_list)):
-            return False
+            return None
+        sent, refusal = response.request, refusal_in(response.headers.get_list)
+        if self._led_astray(sent, session, request, refusal):
+            # A copy, as httpx makes one for a redirect. It counts them, with the 401 among them.
+            again = httpx.Request(
+                sent.method,
+                sent.url,
+                headers=sent.headers,
+                stream=sent.stream,
+                extensions=sent.extensions,
+            )
+        elif sent.headers.get("Authorization") != request.headers["Authorization"]:
+            return None
+        elif self._sender.again(sending, session, refusal):
+            again = request
+        else:
+            return None
         response.stream = _Unread(response.stream)  # httpx reads it, and it may have no end
-        return True
+        return again
+
+    def _led_astray(
+        self, sent: httpx.Request, session: Session, request: httpx.Request, refusal: Refusal
+    ) -> bool:
+        """Reports whether a redirect led to a URL of the application that the session and the proof
+        of the first request are not for.
+
+        httpx repeats the headers, though not Authorization to another origin.
+        """
+        if sent is request or not self._sender.serves(str(sent.url)) or not _is_replayable(sent):
+            return False
+        if "Authorization" not in sent.headers:
+            return refusal.code == "unauthorized"
+        return session.device is not None and refusal.code == "invalid_proof"
 
 
 class _Unread(httpx.SyncByteStream, httpx.AsyncByteStream):

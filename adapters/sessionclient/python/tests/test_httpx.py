@@ -96,6 +96,39 @@ def test_401_of_another_origin_says_nothing(
     assert sessiond.issued == 1
 
 
+def test_redirect_to_another_origin_of_the_application(
+    sessiond: Sessiond, elsewhere: Sessiond  # noqa: F811
+) -> None:
+    """httpx takes the session away, so the 401 is answered with one."""
+    elsewhere.refuse = [{"X-Error-Code": "unauthorized"}, EXPIRED]
+    client = sessiond.client(application=[sessiond.url, elsewhere.url])
+    with made(client, follow_redirects=True) as http:
+        answer = http.post(sessiond.url + "/to/" + elsewhere.url + "/x", content=b"body")
+        assert (answer.status_code, str(answer.url)) == (200, elsewhere.url + "/x")
+    assert elsewhere.tokens() == ["", "Bearer token-1", "Bearer token-2"]
+    assert sessiond.tokens() == ["Bearer token-1"]
+    assert [each["body"] for each in elsewhere.application] == ["body"] * 3
+
+
+def test_redirects_without_end_are_not_followed(
+    sessiond: Sessiond, elsewhere: Sessiond  # noqa: F811
+) -> None:
+    client = sessiond.client(application=[sessiond.url, elsewhere.url])
+
+    def to_and_fro(handler: http.server.BaseHTTPRequestHandler) -> None:
+        if "Authorization" not in handler.headers:
+            answer(handler, 401, {}, {"X-Error-Code": "unauthorized"})
+            return
+        other = elsewhere if handler.headers["Host"] in sessiond.url else sessiond
+        answer(handler, 307, {}, {"Location": other.url})
+
+    sessiond.apply, elsewhere.apply = [to_and_fro] * 99, [to_and_fro] * 99
+    with made(client, follow_redirects=True) as app:
+        with pytest.raises(httpx.TooManyRedirects):
+            app.get(sessiond.url)
+    assert len(sessiond.application) + len(elsewhere.application) < 50
+
+
 def test_waits_of_one_request_stay_within_max_wait(sessiond: Sessiond, clock: Clock) -> None:
     """Two waits, for a renewal and for another session, share the time of the request."""
     client = sessiond.client(max_wait=15)

@@ -1,15 +1,19 @@
+import { firstOf } from "./answer.ts";
 import { Call } from "./call.ts";
 import { nonceOf, type Refusal, refusalOf } from "./challenge.ts";
 import { ProofClock } from "./clock.ts";
 import { Devices } from "./device.ts";
 import type { DeviceKey } from "./key.ts";
 import { baseURL, urlOf } from "./origins.ts";
-import { outgoing } from "./outgoing.ts";
+import { type Outgoing, outgoing } from "./outgoing.ts";
 import { headersOf, methodAsSent } from "./pass.ts";
 import { Service } from "./service.ts";
 import { Source } from "./source.ts";
 import { type ClientStorage, inMemory } from "./storage.ts";
 import { Vault } from "./vault.ts";
+
+/** How many redirects one request follows for which it is sent again. */
+const maxHops = 20;
 
 /** What a {@link SessionClient} is made from. */
 export interface SessionClientOptions {
@@ -81,12 +85,21 @@ export class SessionClient {
     try {
       const call = new Call(this.#maxWait, request.signal);
       let nonce: string | undefined;
+      let target = url;
+      let hops = 0;
       for (const handled = new Set<Refusal>(); ;) {
         const pass = await this.#source.obtain(call, !request.replayable);
         const method = pass.device === undefined ? "" : request.method();
-        const headers = headersOf(pass, { method, url, nonce }, this.#clock);
-        const response = await request.send(this.#transport, await call.wait(headers));
+        const headers = await call.wait(headersOf(pass, { method, url: target, nonce }, this.#clock));
+        const at = target === url ? undefined : target.href;
+        const response = await request.send(this.#transport, headers, at);
         nonce = undefined;
+        const led = this.#ledAstray(response, target, request);
+        if (led !== undefined && hops++ < maxHops) {
+          target = led;
+          response.body?.cancel().catch(() => {});
+          continue;
+        }
         const why = this.#refusal(response);
         if (why === "proof_nonce_required" && pass.device !== undefined) {
           this.#clock.correct(response.headers);
@@ -145,6 +158,19 @@ export class SessionClient {
    */
   signOut(): Promise<void> {
     return this.#source.signOut();
+  }
+
+  /**
+   * Returns where in the application a redirect led, if the session and the proof were refused
+   * because they were not for there: fetch repeats the headers, though not Authorization to another
+   * origin. With other methods it may have sent another one than the app's.
+   */
+  #ledAstray(response: Response, target: URL, request: Outgoing): URL | undefined {
+    const led = response.redirected ? urlOf(response.url) : undefined;
+    if (response.status !== 401 || led === undefined || !this.#origins.has(led.origin)) return;
+    const lost = led.origin === target.origin ? "invalid_proof" : "unauthorized";
+    const code = firstOf(response.headers, "X-Error-Code");
+    return code === lost && ["GET", "HEAD"].includes(request.method()) ? led : undefined;
   }
 
   /** Returns why the application refused the session or its proof, if it did so. */

@@ -13,7 +13,12 @@ export interface Outgoing {
   /** Whether the body can be sent again. */
   readonly replayable: boolean;
   readonly signal: AbortSignal | undefined;
-  send(fetch: typeof globalThis.fetch, more: Record<string, string>): Promise<Response>;
+  /** Sends it with more headers, and to another URL if one is given, which is for GET and HEAD. */
+  send(
+    fetch: typeof globalThis.fetch,
+    more: Record<string, string>,
+    to: string | undefined,
+  ): Promise<Response>;
   /** Lets go of what was kept for another send. */
   discard(): void;
 }
@@ -34,7 +39,8 @@ function ofAddress(address: string | URL, init: Init): Outgoing {
     replayable: isReplayable(init.body),
     signal: init.signal ?? undefined,
     // The rest of init is passed on as it is: platforms have members of their own there.
-    send: (fetch, more) => fetch(address, { ...init, headers: add(new Headers(headers), more) }),
+    send: (fetch, more, to) =>
+      fetch(to ?? address, { ...init, headers: add(new Headers(headers), more) }),
     discard: () => {},
   };
 }
@@ -52,8 +58,9 @@ function ofRequest(input: Request, init: Init | undefined): Outgoing {
     authorized: request.headers.has("Authorization"),
     replayable: !stream,
     signal: request.signal,
-    send: (fetch, more) => {
-      const sent = stream ? request : request.clone();
+    send: (fetch, more, to) => {
+      const copy = stream ? request : request.clone();
+      const sent = to === undefined ? copy : new Request(to, copy);
       add(sent.headers, more);
       return fetch(sent);
     },

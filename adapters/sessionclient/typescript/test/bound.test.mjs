@@ -81,12 +81,15 @@ describe("a bound client", () => {
   });
 
   test("names the method and the URL that the platform sends", async () => {
+    client = world.client({ key, application: [application, "https://bücher.example"] });
     for (const [input, init, htm, htu] of [
       [`${application}`, undefined, "GET", `${application}/`],
       [new URL(`${application}/ü?ü`), { method: "delete" }, "DELETE", `${application}/%C3%BC`],
       [`${application.toUpperCase()}:443/X`, { method: "patch" }, "patch", `${application}/X`],
       [new Request(`${application}/r?q`, { method: "put" }), undefined, "PUT", `${application}/r`],
       [new Request(`${application}/r`), { method: "POST", body: "x" }, "POST", `${application}/r`],
+      ["https://bücher.example/", undefined, "GET", "https://xn--bcher-kva.example/"],
+      ["https://BÜCHER.example:443/ß", undefined, "GET", "https://xn--bcher-kva.example/%C3%9F"],
     ]) {
       const claims = await claimsOf(input, init);
       assert.deepEqual([claims.htm, claims.htu], [htm, htu]);
@@ -214,6 +217,52 @@ describe("a bound client", () => {
     world.answers = [elsewhere];
     assert.equal(await client.fetch(`${application}/`), elsewhere);
     assert.equal((await claimsOf()).iat, 1_700_000_000);
+  });
+
+  const led = (url, code) =>
+    Object.defineProperties(
+      new Response("{}", { status: 401, headers: { "X-Error-Code": code } }),
+      { redirected: { value: true }, url: { value: url } },
+    );
+
+  test("sends a proof of its own to where a redirect led", async () => {
+    const request = new Request(`${application}/a`, { headers: { "X-Own": "1" } });
+    for (const input of [`${application}/a`, request]) {
+      world = new World();
+      client = world.client({ key });
+      world.answers = [led(`${application}/b`, "invalid_proof"), challenge({ "DPoP-Nonce": "n" })];
+      assert.equal((await client.fetch(input, { headers: { "X-Own": "1" } })).status, 200);
+      const claims = world.sent.map(({ proof }) => open(proof).claims);
+      assert.deepEqual(
+        claims.map(({ htu, nonce }) => [htu, nonce]),
+        [
+          [`${application}/a`, undefined],
+          [`${application}/b`, undefined],
+          [`${application}/b`, "n"],
+        ],
+      );
+      assert.deepEqual(
+        world.sent.map(({ request: sent }) => [sent.url, sent.headers.get("X-Own")]),
+        claims.map(({ htu }) => [htu, "1"]),
+      );
+    }
+  });
+
+  test("follows no redirect for which it is not known what to send", async () => {
+    for (const [init, url, code] of [
+      [{ method: "POST", body: "x" }, `${application}/b`, "invalid_proof"],
+      [{}, "https://other.example/b", "invalid_proof"],
+      [{}, "https://other.example/b", "unauthorized"],
+      [{}, `${application}/b`, "unauthorized"],
+      [{}, `${application}/b`, "forbidden"],
+    ]) {
+      const answer = led(url, code);
+      world.answers = [answer];
+      assert.equal(await client.fetch(`${application}/a`, init), answer);
+    }
+    world.answers = Array.from({ length: 99 }, () => led(`${application}/b`, "invalid_proof"));
+    assert.equal((await client.fetch(`${application}/a`)).status, 401);
+    assert.equal(world.answers.length, 99 - 21);
   });
 
   test("without a key makes no proof, and answers no nonce", async () => {

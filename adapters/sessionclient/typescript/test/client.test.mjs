@@ -130,6 +130,25 @@ test("a 401 from where a redirect led does not concern the session", async () =>
   assert.equal(world.issued.length, 1);
 });
 
+test("a redirect to another origin of the application gets the session there", async () => {
+  const world = new World();
+  const client = world.client({ application: [application, "https://other.example"] });
+  world.answers = [
+    Object.defineProperties(refused("unauthorized"), {
+      redirected: { value: true },
+      url: { value: "https://other.example/b" },
+    }),
+  ];
+  assert.equal((await client.fetch(`${application}/a`)).status, 200);
+  assert.deepEqual(
+    world.sent.map(({ request, authorization }) => [request.url, authorization]),
+    [
+      [`${application}/a`, "Bearer session.1"],
+      ["https://other.example/b", "Bearer session.1"],
+    ],
+  );
+});
+
 test("the service gets no cookies, and is not followed elsewhere", async () => {
   const world = new World();
   await world.client({ sessions: `${sessions}/base/` }).token();
