@@ -110,6 +110,9 @@ final class BoundTests: XCTestCase {
         XCTAssertNoThrow(try SessionClient(configuration))
         configuration.installID = "install-12345"
         XCTAssertThrowsError(try SessionClient(configuration))
+        configuration.installID = nil
+        configuration.application = [URL(string: "https://[fe80::1%25en0]")!]
+        XCTAssertThrowsError(try SessionClient(configuration))
     }
 
     /// Returns the claims of a proof, whose signature is checked with the key in it.
