@@ -18,6 +18,6 @@ if ! cmp -s "$axe/package-lock.json" .tools/console-axe/package-lock.json; then
 	}
 fi
 
-"${GO:-go}" test -count=1 -tags languages -timeout 5m -run Program ./test/snippets
+"${GO:-go}" test -count=1 -tags languages -timeout 5m -run "Program|Types" ./test/snippets
 "${GO:-go}" test -count=1 -tags languages -timeout 5m -run Browser ./test/e2e/wire ./test/proxies ./test/e2e/console
 "${GO:-go}" test -count=1 -tags languages -timeout 5m ./test/e2e/cutover
