@@ -26,7 +26,9 @@ var errTooLarge = errors.New("sessionclient: the file is too large")
 
 // FileStorage is a Storage in a file that only its owner may read. Processes may share it. A file
 // beside it, with .lock at the end of its name, holds the lock, which ends with its process; on
-// systems without flock(2) processes do not exclude each other.
+// systems without flock(2) processes do not exclude each other. No other user may write to its
+// folder: the owner of the file is not checked, because some file systems (of a network, of
+// another system) have another one than who wrote it.
 type FileStorage struct{ path string }
 
 // NewFileStorage returns a FileStorage in the file at path. The file, and the folder that it is in,

@@ -73,7 +73,8 @@ class FileStorage:
     The file is replaced atomically. A file beside it, whose name ends in ``.lock``, is locked while
     a session is obtained, so that several processes obtain one session. The lock is advisory
     (``flock``, or ``msvcrt.locking`` on Windows). Symbolic links are not followed. A missing folder
-    is created, with mode 0700.
+    is created, with mode 0700. No other user may write to the folder: who owns the file is not
+    checked, as file systems of a network or another system change that.
     """
 
     def __init__(self, path: Union[str, os.PathLike[str]]) -> None:
