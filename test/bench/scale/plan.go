@@ -128,8 +128,8 @@ func table(m measured) string {
 		failover.Seconds()), "%s", grouped(p.byPolicy))
 	for _, outage := range outages {
 		w := p.after(outage)
-		row(fmt.Sprintf("after an outage of everything for %.0f minutes", outage.Minutes()),
-			"%s wait, the sessions of %s have expired; all have renewed after %.0f minutes",
+		row(fmt.Sprintf("after an outage of everything for %.0f min", outage.Minutes()),
+			"%s wait, the sessions of %s have expired; all have renewed after %.0f min",
 			grouped(w.waiting), grouped(w.expired), w.drained.Minutes())
 	}
 	return text.String()
