@@ -9,8 +9,8 @@ import (
 )
 
 // sentHost returns the Host that a request to u is sent with, in ASCII and without a zone (RFC 6874
-// §1). host is the Host of the request, or empty if it is that of u. The request must have it as its
-// Host: net/http sends one of its own in HTTP/2, and for capitals that are not ASCII.
+// §1). host is the Host of the request, or empty if it is that of u. The request must have it as
+// its Host: net/http sends one of its own in HTTP/2, and for capitals that are not ASCII.
 func sentHost(u *url.URL, host string) string {
 	if host == "" {
 		host = strings.TrimSuffix(u.Host, ":")

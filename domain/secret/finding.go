@@ -16,8 +16,8 @@ const (
 	RuleEntropy
 	// RulePublished refuses secrets that are publicly known or on the list of the operator.
 	RulePublished
-	// RuleWrapped refuses secrets that a tool seems to have wrapped, in quotes for example, and text
-	// of tools in place of a secret.
+	// RuleWrapped refuses secrets that a tool seems to have wrapped, in quotes for example, and
+	// text of tools in place of a secret.
 	RuleWrapped
 	// RuleChosen refuses secrets that look as if a person chose them.
 	RuleChosen

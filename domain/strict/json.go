@@ -124,8 +124,8 @@ type reader struct {
 	repeated int
 	// whole is true for a whole text, which has one outermost object.
 	whole bool
-	// fields are those of Fields.Parse, which keeps no members; next is the index of the one that is
-	// expected next. Where their values are kept is passed, which lets it be on the stack of the
+	// fields are those of Fields.Parse, which keeps no members; next is the index of the one that
+	// is expected next. Where their values are kept is passed, which lets it be on the stack of the
 	// caller: only the outermost object gets it.
 	fields *Fields
 	next   int

@@ -37,7 +37,8 @@ func (s *scratch) finish(key keys.Key) string {
 func (s *scratch) appendPayload(c *session.Claims, subject bool) {
 	s.head.change(c)
 	s.text = append(s.text, s.head.text...)
-	p := append(s.plain[:0], s.head.plain[s.head.rest:]...)
+	p := s.plain[:0]
+	p = append(p, s.head.plain[s.head.rest:]...)
 	p = strict.AppendString(append(p, `,"install_id":`...), c.InstallID.Text())
 	p = strconv.AppendInt(append(p, `,"exp":`...), int64(c.ExpiresAt), 10)
 	if subject {
@@ -47,7 +48,8 @@ func (s *scratch) appendPayload(c *session.Claims, subject bool) {
 		p = append(append(p, `,"cnf":{"`...), confirmationThumbprint...)
 		p = append(strict.AppendString(append(p, `":`...), c.InstallID.Text()), '}')
 	}
-	s.plain = append(p, '}')
+	p = append(p, '}')
+	s.plain = p
 	s.text = strict.AppendBase64(s.text, s.plain)
 }
 

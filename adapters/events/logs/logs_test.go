@@ -88,8 +88,8 @@ func TestWritesARefusalAsOneLine(t *testing.T) {
 	})
 }
 
-// TestRefusalsThatAreNotWrittenAreCounted checks that refusals of which no line is made are counted,
-// and that they allocate nothing.
+// TestRefusalsThatAreNotWrittenAreCounted checks that refusals of which no line is made are
+// counted, and that they allocate nothing.
 func TestRefusalsThatAreNotWrittenAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		recorder, out := newRecorder(slog.LevelInfo)

@@ -17,11 +17,11 @@ const (
 // initialWindow is the size of the windows of a new connection (RFC 9113 §6.9.2).
 const initialWindow = 65535
 
-// sendWindow is how many bytes of response bodies a client of HTTP/2 lets the server send, as far as
-// that is known here: from what the client sends, which is read before net/http gets it, and from
-// the responses. Windows that the client gives to single streams are not counted. A response that
-// fits never waits for the client, so its handler need not wait for it either; net/http then sends
-// the headers, the body and the end of the stream together.
+// sendWindow is how many bytes of response bodies a client of HTTP/2 lets the server send, as far
+// as that is known here: from what the client sends, which is read before net/http gets it, and
+// from the responses. Windows that the client gives to single streams are not counted. A response
+// that fits never waits for the client, so its handler need not wait for it either; net/http then
+// sends the headers, the body and the end of the stream together.
 type sendWindow struct {
 	// Only the goroutine that reads the connection uses these: the type of the present frame, 0 if
 	// it changes nothing, and the part of its payload that is kept.

@@ -148,10 +148,10 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 		return s.byPolicy(ctx, now, checks, errAbandoned)
 	case <-c.told:
 	}
-	switch err := c.got.err; err {
-	case nil:
+	switch err := c.got.err; {
+	case err == nil:
 		return c.got.decision, nil
-	case ErrBusy:
+	case errors.Is(err, ErrBusy):
 		return throttle.Decision{}, err
 	default:
 		return s.byPolicy(ctx, now, checks, err)
