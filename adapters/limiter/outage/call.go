@@ -113,11 +113,16 @@ func (c *call) tell(got *result) {
 	}
 }
 
-// leave ends a call whose outcome does not matter any more.
-func (c *call) leave() {
+// abandon ends a call whose outcome does not matter any more. It reports whether it did, which it
+// does not if the caller is about to be told the outcome.
+func (c *call) abandon() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.outcome {
+		return false
+	}
 	c.cancel(context.Canceled)
+	return true
 }
 
 // cancel ends the context. The caller must hold mu.

@@ -2,6 +2,7 @@ package outage_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,7 +12,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/adapters/limiter/outage"
+	"github.com/offload/sessiond/adapters/system/clock"
+	"github.com/offload/sessiond/adapters/system/entropy"
+	"github.com/offload/sessiond/domain/throttle"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsmock"
 )
 
 // decideAtOnce has callers make decisions at the same time, and returns how long each waited.
@@ -161,4 +167,24 @@ func TestFlappingStorage(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestEachCallerLearnsWhyItsCallFailed checks that the cause of a failed call reaches the caller
+// also if that call is the one by which the storage counts as out.
+func TestEachCallerLearnsWhyItsCallFailed(t *testing.T) {
+	cause := errors.New("storage unavailable")
+	for range 100 {
+		s := outage.New(outage.Parts{
+			Shared: &portsmock.LimiterStorageMock{DecideFunc: func(context.Context, throttle.Instant,
+				throttle.Checks) (throttle.Decision, error) {
+				return throttle.Decision{}, cause
+			}},
+			Policy: ports.OutageDeny, Timeout: time.Hour, Clock: clock.New(),
+			Entropy: entropy.Source{}, Events: &recorder{},
+		})
+		for range 4 {
+			_, err := s.Decide(t.Context(), 0, throttle.TrialChecks(entropy.Source{}.Fraction))
+			require.ErrorIs(t, err, cause)
+		}
+	}
 }

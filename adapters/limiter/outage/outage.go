@@ -143,9 +143,11 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 	select {
 	case <-ctx.Done():
 		return throttle.Decision{}, ctx.Err()
-	case <-during.over: // other callers detected the outage: stop waiting
-		c.leave()
-		return s.byPolicy(ctx, now, checks, errAbandoned)
+	case <-during.over: // the outage was detected: stop waiting, unless it was by this call
+		if c.abandon() {
+			return s.byPolicy(ctx, now, checks, errAbandoned)
+		}
+		<-c.told
 	case <-c.told:
 	}
 	switch err := c.got.err; {

@@ -106,7 +106,7 @@ func (s *Storage) probe(ctx context.Context, by *pulse) error {
 	select {
 	case <-c.told:
 	case <-ctx.Done():
-		c.leave()
+		c.abandon()
 		return ctx.Err()
 	}
 	if c.got.err == nil && (!c.got.decision.Decided() || c.got.decision.Refused()) {
