@@ -63,6 +63,10 @@ func (r *reviewer) advise() {
 			"one may send a request on a connection that is being closed, and answer 502",
 			"use more than the idle timeout of the load balancer, such as 75")
 	}
+	if r.production && r.sound(varShutdownGrace) && f.ShutdownGrace == 0 {
+		r.warnOf(varShutdownGrace, "is 0: each stop breaks off the requests in progress",
+			"use the time that the slowest request takes, such as the default of 15")
+	}
 	r.adviseListeners()
 }
 

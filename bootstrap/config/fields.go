@@ -69,6 +69,7 @@ var (
 	varLimitWindow     = nameOf(&named.LimitWindow)
 	varLimitMode       = nameOf(&named.LimitMode)
 	varIdleTimeout     = nameOf(&named.IdleTimeout)
+	varShutdownGrace   = nameOf(&named.ShutdownGrace)
 	varIPv6Prefix      = nameOf(&named.IPv6Prefix)
 	varMaxSubjects     = nameOf(&named.MaxSubjects)
 	varStorage         = nameOf(&named.LimiterStorage)

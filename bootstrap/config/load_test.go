@@ -83,6 +83,7 @@ func TestAllVariables(t *testing.T) {
 	assertFindings(t, []finding{
 		{"OFFLOAD_SESSION_ISSUE_LIMIT_MODE", "environment", "is observe"},
 		{"OFFLOAD_HTTP_IDLE_TIMEOUT_SECONDS", "environment", "is not above the 60 s"},
+		{"OFFLOAD_SHUTDOWN_GRACE_SECONDS", "environment", "is 0: each stop"},
 	}, review.Warnings)
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"),
 		netip.MustParsePrefix("2001:db8::1/128")}

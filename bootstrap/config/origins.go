@@ -74,6 +74,8 @@ var (
 	originForm = pattern(
 		`^([a-z][a-z0-9+.-]*)://([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?$`)
 	defaultPorts = map[string]string{"http": "80", "https": "443"}
+	// pageless are schemes of addresses that are no pages' origins. Apps have schemes of their own.
+	pageless = map[string]bool{"file": true, "ftp": true, "ws": true, "wss": true}
 )
 
 const remedyOrigin = "use origins separated by commas, such as " +
@@ -100,6 +102,8 @@ func originProblem(origin string, use originUse) (problem, remedy string) {
 			remedyOrigin + meantOrigin(origin)
 	case use.web && defaultPorts[parts[1]] == "":
 		return "has another scheme than https and http", "use the origin of the service"
+	case pageless[parts[1]]:
+		return "has a scheme that no page has", "use the origin of the page; it begins with https://"
 	case parts[3] != "" && parts[3] == defaultPorts[parts[1]]:
 		return "has the default port of the scheme, which browsers omit",
 			"omit the port"

@@ -48,6 +48,8 @@ func TestOrigins(t *testing.T) {
 		"https://[2001:db8:0::1]":       "entry 1 is not an origin: its address",
 		"https://[1.2.3.4]":             "entry 1 is not an origin: its address",
 		"https://a b":                   "entry 1 is not an origin",
+		"wss://app.example.com":         "entry 1 has a scheme that no page has",
+		"ftp://app.example.com":         "entry 1 has a scheme that no page has",
 	} {
 		t.Run(origin, func(t *testing.T) {
 			assertFindings(t, []finding{{variable, "environment", problem}},
