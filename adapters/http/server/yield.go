@@ -24,10 +24,11 @@ func yield(follow func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState)
 	}
 }
 
-// mayHaveNext reports whether a connection that has sent a response yields.
+// mayHaveNext reports whether a connection that has sent a response yields. One of HTTP/2 does not:
+// its frames wait for their turn; see paced.
 func mayHaveNext(conn net.Conn) bool {
 	if usesHTTP2(conn) {
-		return true
+		return false
 	}
 	var own *connection
 	switch c := conn.(type) {
