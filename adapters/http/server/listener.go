@@ -94,7 +94,8 @@ type connection struct {
 	// the last one.
 	responses uint
 	fetched   bool
-	// limit is how long a connection that has been parked may wait for a request.
+	// limit is how long a connection that has been parked may wait for the request that it was
+	// parked before.
 	limit time.Time
 	// wanted is the deadline that net/http set for its wait, and early is true while an earlier one
 	// is in force.

@@ -105,6 +105,9 @@ func (c *connection) SetReadDeadline(t time.Time) error {
 		}
 		return c.Conn.SetReadDeadline(t)
 	}
+	if c.received {
+		c.limit = time.Time{} // it was that of the wait for the request that has come since
+	}
 	c.wanted, c.early, c.asked, c.received = t, true, c.asked || c.received, false
 	return c.Conn.SetReadDeadline(earlier(c.until(), time.Now().Add(parkAfter)))
 }

@@ -124,6 +124,36 @@ func TestParkedConnectionHasTimeForItsNextRequest(t *testing.T) {
 	})
 }
 
+// TestParkedConnectionWaitsAnewAfterARequest checks that a connection that was parked before a
+// request may wait for the one after it for as long as any other: not until the deadline of the
+// wait that the first request ended.
+func TestParkedConnectionWaitsAnewAfterARequest(t *testing.T) {
+	const short = 2500 * time.Millisecond // longer than it takes to be parked
+	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		server.Limits{Read: short, Idle: unreached, Connections: 10}, server.Handshake{},
+		slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { shutdown(srv) })
+	responds := func(client wire) bool {
+		client.trySend(request)
+		response, err := http.ReadResponse(client.Reader, nil)
+		return err == nil && response.StatusCode == http.StatusOK
+	}
+	eventually(t, func() bool { // on a busy machine the connection ends before anything is sent
+		const wait = "server.(*parking).wait"
+		parked := goroutinesIn(wait)
+		client := dial(t, srv)
+		require.Eventually(t, func() bool { return goroutinesIn(wait) > parked },
+			timeout, 10*time.Millisecond, "the connection is not parked")
+		if !responds(client) {
+			return false
+		}
+		time.Sleep(short) // the time until the first request is over
+		return responds(client)
+	})
+}
+
 // TestPartOfARequestIsNotParked checks that no byte of a request is lost if its first bytes came
 // together with the request before it, and the others only after the connection could be parked.
 func TestPartOfARequestIsNotParked(t *testing.T) {
