@@ -36,6 +36,8 @@ func mayHaveNext(conn net.Conn) bool {
 		own = c
 	case *secured:
 		own = c.connection
+	default:
+		return true
 	}
 	pipelined := !own.fetched
 	own.fetched = false
