@@ -210,3 +210,9 @@ func TestPublicHidesKey(t *testing.T) {
 	}
 	assert.Equal(t, "[thumbprint] [public key]", fmt.Sprint(print, key))
 }
+
+func TestIsThumbprintAllocatesNothing(t *testing.T) {
+	text := strings.Repeat("A", 43)
+	require.True(t, keys.IsThumbprint(text))
+	assert.Zero(t, testing.AllocsPerRun(99, func() { keys.IsThumbprint(text) }))
+}

@@ -24,9 +24,11 @@ const (
 // nonzero unused trailing bits. Its error is ErrBase64.
 func DecodeBase64(text string) ([]byte, error) { return AppendDecodedBase64([]byte{}, text) }
 
-// AppendDecodedBase64 appends what DecodeBase64 decodes text to. It returns nil if it fails.
+// AppendDecodedBase64 appends what DecodeBase64 decodes text to. It returns nil if it fails. The
+// capacity of to beyond the result may be overwritten.
 func AppendDecodedBase64(to []byte, text string) ([]byte, error) {
-	to = slices.Grow(to, len(text)/groupChars*groupBytes+8)
+	// AppendUint64 writes two bytes beyond the last group.
+	to = slices.Grow(to, max(len(text)*groupBytes/groupChars, len(text)/groupChars*groupBytes+2))
 	for ; len(text) >= groupChars; text = text[groupChars:] {
 		first := values[0][text[0]] | values[1][text[1]] | values[2][text[2]] | values[3][text[3]]
 		second := values[0][text[4]] | values[1][text[5]] | values[2][text[6]] | values[3][text[7]]
@@ -82,7 +84,8 @@ var values = func() (values [4][256]uint32) {
 // EncodeBase64 returns the only text that DecodeBase64 decodes to data.
 func EncodeBase64(data []byte) string { return string(AppendBase64(nil, data)) }
 
-// AppendBase64 appends the result of EncodeBase64 for data.
+// AppendBase64 appends the result of EncodeBase64 for data. The capacity of to beyond the result may
+// be overwritten.
 func AppendBase64(to, data []byte) []byte {
 	end := len(to) + (len(data)*groupChars+groupBytes-1)/groupBytes
 	to = slices.Grow(to, end-len(to)+groupChars)

@@ -170,9 +170,11 @@ func TestFlappingStorage(t *testing.T) {
 }
 
 // TestEachCallerLearnsWhyItsCallFailed checks that the cause of a failed call reaches the caller
-// also if that call is the one by which the storage counts as out.
+// also for the failure that begins the outage.
 func TestEachCallerLearnsWhyItsCallFailed(t *testing.T) {
 	cause := errors.New("storage unavailable")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	for range 100 {
 		s := outage.New(outage.Parts{
 			Shared: &portsmock.LimiterStorageMock{DecideFunc: func(context.Context, throttle.Instant,
@@ -183,7 +185,7 @@ func TestEachCallerLearnsWhyItsCallFailed(t *testing.T) {
 			Entropy: entropy.Source{}, Events: &recorder{},
 		})
 		for range 4 {
-			_, err := s.Decide(t.Context(), 0, throttle.TrialChecks(entropy.Source{}.Fraction))
+			_, err := s.Decide(ctx, 0, throttle.TrialChecks(entropy.Source{}.Fraction))
 			require.ErrorIs(t, err, cause)
 		}
 	}
