@@ -84,8 +84,8 @@ var values = func() (values [4][256]uint32) {
 // EncodeBase64 returns the only text that DecodeBase64 decodes to data.
 func EncodeBase64(data []byte) string { return string(AppendBase64(nil, data)) }
 
-// AppendBase64 appends the result of EncodeBase64 for data. The capacity of to beyond the result may
-// be overwritten.
+// AppendBase64 appends the result of EncodeBase64 for data. It may overwrite the capacity of to
+// beyond the result.
 func AppendBase64(to, data []byte) []byte {
 	end := len(to) + (len(data)*groupChars+groupBytes-1)/groupBytes
 	to = slices.Grow(to, end-len(to)+groupChars)
