@@ -7,23 +7,26 @@ import (
 	"time"
 )
 
-// deadline is the deadline of a connection's reads, or of its writes. Setting one of a socket locks
-// a timer of the runtime and moves it. net/http sets seven for each request, and nearly always
-// replaces one before anything waits for it. So the socket gets one only where an operation waits
-// and none is in force that is as early. If one that is too early passes, the operation goes on:
-// deadlines stay exact.
+// deadline is the deadline of a connection's reads, or of its writes. Setting a socket's deadline
+// locks and moves a timer of the runtime. net/http sets seven deadlines for each request, and
+// nearly always replaces one before anything waits for it. So the socket's deadline is set only
+// when an operation begins or waits, and only if the one in force is later. If the one in force
+// passes too early, the operation is repeated with the wanted one: deadlines stay exact.
+//
+// At most one operation may be in progress at a time, apart from those that a deadline in the past
+// ends: of two that wait, only one would be repeated.
 type deadline struct {
 	mu sync.Mutex
-	// wanted is the deadline, and inForce that of the socket; the zero Time is none.
+	// wanted is the deadline that was set, and inForce the socket's. The zero Time is none.
 	wanted, inForce time.Time
-	// waiting is how many operations are in progress.
+	// waiting is the number of operations in progress.
 	waiting int
 }
 
 // setter sets a deadline of a socket.
 type setter func(time.Time) error
 
-// change makes t the deadline, also of the operations in progress.
+// change sets the deadline to t, also for an operation in progress.
 func (d *deadline) change(t time.Time, set setter) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -34,7 +37,8 @@ func (d *deadline) change(t time.Time, set setter) error {
 	return d.enforce(set)
 }
 
-// enforce sets the socket's deadline if it is later than the wanted one. The caller must hold mu.
+// enforce sets the socket's deadline if the one in force is later than the wanted one. The caller
+// must hold mu.
 func (d *deadline) enforce(set setter) error {
 	if d.wanted.IsZero() || !d.inForce.IsZero() && !d.wanted.Before(d.inForce) {
 		return nil
@@ -43,8 +47,8 @@ func (d *deadline) enforce(set setter) error {
 	return set(d.wanted)
 }
 
-// await calls operate, which reads or writes, until it fails for another reason than a deadline
-// that is too early, or succeeds.
+// await calls operate, which reads or writes, and repeats it while it fails only because the
+// deadline in force passed before the wanted one.
 func (d *deadline) await(set setter, operate func() error) error {
 	if err := d.begin(set); err != nil {
 		return err
@@ -59,8 +63,8 @@ func (d *deadline) await(set setter, operate func() error) error {
 	return err
 }
 
-// begin begins an operation. It fails if the deadline lies before all operations, as that by which
-// net/http and this package end one from another goroutine.
+// begin begins an operation. It fails if the deadline is in the past for good: net/http and this
+// package set such a deadline from another goroutine to end an operation.
 func (d *deadline) begin(set setter) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -74,8 +78,8 @@ func (d *deadline) begin(set setter) error {
 	return nil
 }
 
-// extend sets the wanted deadline of the socket if the one that has passed was earlier, and reports
-// whether it was.
+// extend sets the socket's deadline to the wanted one if the one that has passed was earlier. It
+// reports whether the operation can be repeated.
 func (d *deadline) extend(set setter) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

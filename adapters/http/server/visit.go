@@ -90,7 +90,7 @@ func (v *visit) send(r *http.Request) {
 		return
 	}
 	forget(r)
-	if !v.answer.blocks() {
+	if !v.answer.takeWindow() {
 		v.answer.send(false)
 		return
 	}

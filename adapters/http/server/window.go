@@ -17,20 +17,22 @@ const (
 // initialWindow is the size of the windows of a new connection (RFC 9113 §6.9.2).
 const initialWindow = 65535
 
-// sendWindow is how many bytes of response bodies a client of HTTP/2 lets the server send, as far
-// as that is known here: from what the client sends, which is read before net/http gets it, and
-// from the responses. Windows that the client gives to single streams are not counted. A response
-// that fits never waits for the client, so its handler need not wait for it either; net/http then
-// sends the headers, the body and the end of the stream together.
+// sendWindow is a lower bound of how many bytes of response bodies an HTTP/2 client lets the server
+// send (RFC 9113 §5.2). It is computed from the client's frames, which are seen here before
+// net/http reads them, and from the responses. WINDOW_UPDATE frames for single streams are not
+// counted, nor are bytes that were not sent because a stream was reset. A response that fits never
+// waits for the client, so its handler need not wait for it either, and net/http sends the headers,
+// the body and the end of the stream together.
 type sendWindow struct {
-	// Only the goroutine that reads the connection uses these: the type of the present frame, 0 if
-	// it changes nothing, and the part of its payload that is kept.
+	// Only the goroutine that reads the connection uses these: the type of the current frame, 0 if
+	// it changes no window here, and the first kept bytes of the current setting or increment.
 	kind byte
 	part [6]byte
 	kept int
 
 	mu sync.Mutex
-	// stream is the window of a new stream, connection that of the connection. It may be negative.
+	// stream is the window of a new stream, and connection that of the connection, which may be
+	// negative: responses that do not fit are subtracted too.
 	stream, connection int64
 }
 
@@ -38,7 +40,7 @@ func newSendWindow() *sendWindow {
 	return &sendWindow{stream: initialWindow, connection: initialWindow}
 }
 
-// begin begins the payload of a frame.
+// begin is called before the payload of each frame.
 func (s *sendWindow) begin(header [frameHeader]byte) {
 	s.kind, s.kept = 0, 0
 	if binary.BigEndian.Uint32(header[5:])<<1 == 0 { // the connection, not a stream
@@ -46,7 +48,7 @@ func (s *sendWindow) begin(header [frameHeader]byte) {
 	}
 }
 
-// follow follows a part of the payload.
+// follow is called with each part of the payload.
 func (s *sendWindow) follow(payload []byte) {
 	size := 6 // of a setting
 	switch s.kind {
@@ -77,8 +79,8 @@ func (s *sendWindow) apply() {
 	}
 }
 
-// take takes the size of a response body from the window, and reports whether it fits. A nil window
-// is not known, and nothing fits.
+// take subtracts the size of a response body from the window, and reports whether it fitted.
+// Nothing fits in a nil window, which stands for an unknown one.
 func (s *sendWindow) take(size int) (fits bool) {
 	if s == nil {
 		return false
@@ -97,7 +99,7 @@ func withWindow(ctx context.Context, window *sendWindow) context.Context {
 	return context.WithValue(ctx, windowKey{}, window)
 }
 
-// windowOf returns the window of the connection that a request came on, or nil if it is not known.
+// windowOf returns the window of a request's connection, or nil if it is not known.
 func windowOf(ctx context.Context) *sendWindow {
 	window, _ := ctx.Value(windowKey{}).(*sendWindow)
 	return window

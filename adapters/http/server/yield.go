@@ -6,27 +6,26 @@ import (
 	"runtime"
 )
 
-// yieldAfter is after how many responses a connection yields that received each request by itself.
+// yieldAfter is the number of responses after which a connection without pipelining yields.
 const yieldAfter = 8
 
-// yield wraps follow so that a connection yields the processor after a response: each time if the
-// next request came with the one before it, and otherwise after a few. A client that sends many
-// requests at once always has the next one ready. Its connection would keep a processor for as long
-// as the runtime allows, some ten milliseconds, and a few dozen such clients would make all others
-// wait for a second. Other connections lose little, because their next request has seldom arrived
-// yet.
+// yield wraps follow so that a connection yields the processor after a response: after each one if
+// the client pipelines, and otherwise after every eighth. A client that sends many requests at once
+// always has the next one ready. Its connection would keep a processor for as long as the runtime
+// allows, some ten milliseconds, and a few dozen such clients would make all others wait for a
+// second. Other connections lose little, because their next request has seldom arrived yet.
 func yield(follow func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
 	return func(conn net.Conn, state http.ConnState) {
 		follow(conn, state)
-		if state == http.StateIdle && mayHaveNext(conn) {
+		if state == http.StateIdle && countResponse(conn) {
 			runtime.Gosched()
 		}
 	}
 }
 
-// mayHaveNext reports whether a connection that has sent a response yields. One of HTTP/2 does not:
-// its frames wait for their turn; see paced.
-func mayHaveNext(conn net.Conn) bool {
+// countResponse counts a response that has been sent, and reports whether its connection is to
+// yield. An HTTP/2 connection never is: its frames wait for their turn; see paced.
+func countResponse(conn net.Conn) (yields bool) {
 	if usesHTTP2(conn) {
 		return false
 	}

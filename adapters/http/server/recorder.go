@@ -25,7 +25,7 @@ type recorder struct {
 	// client reads it.
 	holds  bool
 	held   []byte
-	kept   []byte // follows held; it is not ours, and must not be changed
+	kept   []byte // follows held; it is shared, and must not be changed
 	status int
 	bytes  int64
 	cause  error
@@ -89,13 +89,13 @@ func (a *recorder) WriteKept(body []byte) (int, error) {
 // size returns the length of the body that is held back.
 func (a *recorder) size() int { return len(a.held) + len(a.kept) }
 
-// blocks reports whether sending the response may block, and takes it from the client's window. It
-// is called once. net/http sends a short response when the handler has returned. Over HTTP/1 each
-// connection can have only one, and over HTTP/2 one that fits in the window does not wait for it.
-// Such responses are not among the requests that wait for their clients: the bounds on connections
-// and streams bound them, each fits in a buffer that net/http has anyway, and a deadline closes the
-// connection.
-func (a *recorder) blocks() bool {
+// takeWindow subtracts the response from the client's window, and reports whether sending it may
+// block. It is called once for each response. net/http sends a short response after the handler has
+// returned. An HTTP/1 connection can have only one such response, and an HTTP/2 response that fits
+// in the window does not wait for the client. They do not count as requests that wait for their
+// clients: they are bounded by the bounds on connections and streams, each fits in a buffer that
+// net/http has anyway, and a deadline closes the connection.
+func (a *recorder) takeWindow() (blocks bool) {
 	size := a.size()
 	if a.bare && !a.http1 {
 		size = 0
@@ -103,8 +103,8 @@ func (a *recorder) blocks() bool {
 	return !a.http1 && !a.window.take(size) || size > sentAtEnd
 }
 
-// send sends the response that was held back, and returns when all of it has been passed to the
-// kernel or to the client's flow-control window, or at once if it does not block.
+// send sends the response that was held back. If that may block, it returns when the kernel or the
+// client's flow-control window has taken all of it, and otherwise at once.
 func (a *recorder) send(blocks bool) {
 	a.begin()
 	a.holds = false
