@@ -116,22 +116,23 @@ func parse(r reader, found []Found) (Document, error) {
 	return d, nil
 }
 
-// reader scans a text that is valid UTF-8. Its methods, and the functions that they call, take the
-// index where a part of the text begins and return the one where it ends, or a negative number from
-// malformed. Indices are passed, not kept, because registers are faster than memory.
+// reader parses a text that is valid UTF-8. Its methods, and the functions that they call, take the
+// index where a part of the text begins and return the index where it ends, or a negative number
+// made by malformed. Indices are parameters and results, not fields, so that they stay in
+// registers.
 type reader struct {
 	text     string
 	repeated int
 	// whole is true for a whole text, which has one outermost object.
 	whole bool
-	// fields are those of Fields.Parse, which keeps no members; next is the index of the one that
-	// is expected next. Where their values are kept is passed, which lets it be on the stack of the
-	// caller: only the outermost object gets it.
+	// fields is set by Fields.Parse, which keeps no members, and next is the index of the field
+	// that is expected next. The values found are a parameter, not a field, so that they can be on
+	// the caller's stack. Only the outermost object gets them.
 	fields *Fields
 	next   int
 }
 
-// malformed returns what stands for an end if the text is malformed at an index: its complement.
+// malformed returns the end of a part that is malformed at an index: the complement of the index.
 func malformed(at int) int { return ^at }
 
 // byteAt returns the byte at an index, or 0 outside of text: no JSON token starts with 0.
@@ -256,7 +257,7 @@ func (r *reader) member(at, depth int, o *object, found []Found) int {
 		return at
 	}
 	if depth == 1 && r.whole && o.seen.n == len(o.seen.few) {
-		// as many as there would be if all were as long as these
+		// an estimate: as if all members were as long as those so far
 		o.seen.expected = o.seen.n * (len(r.text) - o.start) / (at - o.start)
 	}
 	if field != nil {
@@ -347,8 +348,8 @@ type names struct {
 	few  [8]string
 	n    int
 	many map[string]struct{}
-	// expected is how many names there may be, so that many need not grow. It is set for the
-	// outermost object only, of which there is one: the total would not be linear otherwise.
+	// expected is an estimate of the number of names, so that many need not grow. It is set for the
+	// outermost object only: for every object, the total would not be linear in the text's length.
 	expected int
 }
 

@@ -10,9 +10,9 @@ func plainPrefix(text string) int {
 	at := 0
 	for ; len(text)-at >= 8; at += 8 {
 		word := wordAt(text, at)
-		others := (word | below(word, ' ') | is(word, '"') | is(word, '\\')) & highBits
+		others := (word | less(word, ' ') | equal(word, '"') | equal(word, '\\')) & highBits
 		if others != 0 {
-			return at + firstByte(others)
+			return at + firstMarked(others)
 		}
 	}
 	for at < len(text) && isPlain(text[at]) {

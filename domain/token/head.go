@@ -8,14 +8,13 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// head is the beginning of a payload, as far as the tokens that a key signs within a second have it
-// in common: under load that is nearly always the one before. It takes most of what a payload does,
-// see BenchmarkSign.
+// head is the part at the beginning of a payload that is the same for all tokens that one key signs
+// within a second. Under load it can nearly always be reused; see BenchmarkSign.
 type head struct {
 	of    headClaims
 	plain []byte
 	text  []byte // base64url of all groups of three bytes in plain
-	rest  int    // where what remains of plain begins
+	rest  int    // index in plain of the bytes after the last whole group
 }
 
 // headClaims are the claims in a head.
@@ -26,8 +25,8 @@ type headClaims struct {
 	issuer, audience    string
 }
 
-// change makes h the head of claims.
-func (h *head) change(c *session.Claims) {
+// set makes h the head for claims.
+func (h *head) set(c *session.Claims) {
 	of := headClaims{bound: c.Bound, keyID: c.KeyID, issuedAt: c.IssuedAt, notBefore: c.NotBefore,
 		issuer: c.Issuer, audience: c.Audience}
 	if h.of == of && len(h.plain) > 0 {

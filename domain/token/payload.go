@@ -35,7 +35,7 @@ func (s *scratch) finish(key keys.Key) string {
 // base64url. A subject, equal to the install id, is added for verifiers that know only registered
 // claims; this package ignores it. The key of a bound session comes last.
 func (s *scratch) appendPayload(c *session.Claims, subject bool) {
-	s.head.change(c)
+	s.head.set(c)
 	s.text = append(s.text, s.head.text...)
 	p := s.plain[:0]
 	p = append(p, s.head.plain[s.head.rest:]...)
