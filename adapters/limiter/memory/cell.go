@@ -116,9 +116,9 @@ func (c *cells) remove(ref ref) {
 	}
 }
 
-// moved moves an entry, which must be in no order, to a cell of the other kind, with as many of its
-// grants as that holds.
-func (c *cells) moved(from *entry) entry {
+// convert moves an entry, which must be in no order, to a cell of the other kind, and returns it.
+// Of its grants only the last one is copied.
+func (c *cells) convert(from *entry) entry {
 	var to entry
 	if from.isWide() {
 		to = c.at(c.narrow.allocate()<<1 | narrow)

@@ -117,7 +117,7 @@ func (s *shard) move(l *lookup) {
 	} else {
 		s.reserve(wideCapacity-1, l.at)
 	}
-	to := l.lane.cells.moved(&l.entry)
+	to := l.lane.cells.convert(&l.entry)
 	l.lane.index.replace(l.entry.ref, to.ref, l.hash)
 	l.entry = to
 }

@@ -25,21 +25,21 @@ const (
 	maxBeat  = 50 * time.Millisecond
 )
 
-// pulse measures the deadlines of calls that all have the same timeout. It also measures how long
-// their callers wait, by the wall clock. One timer for each serves all calls.
+// pulse keeps the deadlines of calls, which all have the same timeout, in beats, and those of their
+// callers by the wall clock. One timer serves all deadlines of a kind.
 type pulse struct {
 	timeout, beat time.Duration
-	patience      time.Duration // how long a caller waits at most
-	turn          func()        // waits for a turn on a processor
+	patience      time.Duration // the longest wait of a caller
+	turn          func()        // yields the processor until the goroutine's next turn
 	base          time.Time     // from which the wall clock counts
 
 	mu      sync.Mutex
-	awake   time.Duration // the length of all beats so far
-	began   time.Duration // of the beat in progress, by the wall clock
-	length  time.Duration // of the beat in progress; 0 for none
-	pending queue         // by awake
-	waiting queue         // by the wall clock
-	watched bool          // a timer runs for the first of waiting
+	awake   time.Duration // the total length of all beats so far
+	began   time.Duration // when the current beat began, by the wall clock
+	length  time.Duration // of the current beat; 0 if there is none
+	pending queue         // calls, by their deadlines in beats
+	waiting queue         // calls, by their callers' deadlines
+	watched bool          // whether a timer runs for the first of waiting
 }
 
 func newPulse(timeout time.Duration) *pulse {
@@ -47,8 +47,8 @@ func newPulse(timeout time.Duration) *pulse {
 		patience: max(longestWait, timeout*3/2), turn: runtime.Gosched, base: time.Now()}
 }
 
-// enter has a call expire once the timeout has passed, and its caller wait no longer than the
-// patience, unless the call leaves before.
+// enter starts both deadlines of a call: the call expires after the timeout, and its caller stops
+// waiting after the patience, unless leave is called before.
 func (p *pulse) enter(c *call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,7 +69,7 @@ func (p *pulse) enter(c *call) {
 	}
 }
 
-// leave ends the deadlines of a call, unless they have passed.
+// leave cancels the deadlines of a call. It does nothing if they have passed.
 func (p *pulse) leave(c *call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,13 +77,13 @@ func (p *pulse) leave(c *call) {
 	c.patience.leave()
 }
 
-// watch wakes the callers that have waited long enough after a time. The caller must hold mu.
+// watch starts the timer that calls wake. The caller must hold mu.
 func (p *pulse) watch(after time.Duration) {
 	p.watched = true
 	time.AfterFunc(after, p.wake)
 }
 
-// wake wakes the callers that have waited long enough.
+// wake ends the waits whose deadlines have passed.
 func (p *pulse) wake() {
 	p.mu.Lock()
 	now := time.Since(p.base)

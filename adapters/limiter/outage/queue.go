@@ -2,9 +2,10 @@ package outage
 
 import "time"
 
-// queue holds calls that all wait equally long, and so in the order of their deadlines. Entering
-// and leaving it allocates nothing.
-type queue struct{ ends place } // the first call comes after it, the last one before it
+// queue is a doubly linked list of calls in the order of their deadlines, which is that of
+// entering, because all wait equally long. Entering and leaving allocate nothing. The zero value is
+// empty.
+type queue struct{ ends place } // the first call comes after ends, the last one before it
 
 // place is a call's place in a queue.
 type place struct {
