@@ -64,11 +64,11 @@ func (l *loader) enter(s *source, written, canonical string, value rawValue) {
 	}
 }
 
-// strayed returns the name of the variable that a name of the environment probably stands for,
+// intendedName returns the name of the variable that a name of the environment probably stands for,
 // although it does not begin with the prefix: the prefix is misspelt, or a tool left a byte order
 // mark or "export" before it, or wrote hyphens or dots for underscores. It returns "" for all
 // others: they belong to other programs.
-func strayed(name string) string {
+func intendedName(name string) string {
 	const longest = len("export ") + maxCompared
 	if len(name) > longest {
 		return ""
@@ -87,12 +87,12 @@ func strayed(name string) string {
 	return ""
 }
 
-// reportStrayed reports the names that have strayed from those of variables that are not set. It
+// reportMisspeltPrefixes reports the names that stand for variables that are not set. It
 // is a warning in every environment: such a name may be that of another program.
-func (r *reviewer) reportStrayed() {
+func (r *reviewer) reportMisspeltPrefixes() {
 	for _, s := range r.loader.sources {
-		for _, name := range slices.Sorted(maps.Keys(s.strayed)) {
-			meant := s.strayed[name]
+		for _, name := range slices.Sorted(maps.Keys(s.misspelt)) {
+			meant := s.misspelt[name]
 			if r.origin(strings.TrimSuffix(meant, fileSuffix)) == originDefault {
 				r.warn(shownName(name), s.origin, "is not the name of a variable and has no effect",
 					"did you mean "+meant+"? Correct the name, or remove it")

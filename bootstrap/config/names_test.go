@@ -92,9 +92,9 @@ func TestMisspelledNames(t *testing.T) {
 	})
 }
 
-// TestStrayedNames gives names of variables that the prefix does not mark as ours. They do not stop
-// the start, for they may belong to another program.
-func TestStrayedNames(t *testing.T) {
+// TestMisspeltPrefixes gives names of variables that the prefix does not mark as ours. They do not
+// stop the start, for they may belong to another program.
+func TestMisspeltPrefixes(t *testing.T) {
 	for name, meant := range map[string]string{
 		"OFLOAD_TRUSTED_PROXIES":        "OFFLOAD_TRUSTED_PROXIES",
 		"OFFLAOD_TRUSTED_PROXIES":       "OFFLOAD_TRUSTED_PROXIES",

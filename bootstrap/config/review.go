@@ -56,7 +56,7 @@ func Load(sources Sources) Review {
 		texts: map[string]string{}, broken: map[string]bool{}}
 	r.read()
 	r.reportUnknown()
-	r.reportStrayed()
+	r.reportMisspeltPrefixes()
 	r.validate()
 	r.advise()
 	policy := r.policy()

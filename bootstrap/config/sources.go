@@ -56,20 +56,20 @@ const (
 // source is one source as it was read: the values of known names in upper case, with and without
 // _FILE, and the unknown names as written in it.
 type source struct {
-	origin  string
-	format  func(name string) string // returns the name of a variable as written in this source
-	known   map[string]rawValue
-	written map[string]string // known names as written
-	unknown []string
-	strayed map[string]string // names without the prefix, with those that they probably stand for
-	groups  map[string]bool   // unknown names that stand for a mapping
-	extra   []string          // names other than variables that are valid in this source
+	origin   string
+	format   func(name string) string // returns the name of a variable as written in this source
+	known    map[string]rawValue
+	written  map[string]string // known names as written
+	unknown  []string
+	misspelt map[string]string // names without the prefix, with those that they probably stand for
+	groups   map[string]bool   // unknown names that stand for a mapping
+	extra    []string          // names other than variables that are valid in this source
 }
 
 // newSource returns an empty source.
 func newSource(origin string, format func(string) string, extra ...string) *source {
 	return &source{origin: origin, format: format, extra: extra,
-		known: map[string]rawValue{}, written: map[string]string{}, strayed: map[string]string{},
+		known: map[string]rawValue{}, written: map[string]string{}, misspelt: map[string]string{},
 		groups: map[string]bool{}}
 }
 
@@ -148,8 +148,8 @@ func (l *loader) environ() (values map[string]rawValue, config rawValue) {
 		name, text, found := strings.Cut(entry, "=")
 		if found && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
 			texts[name] = text
-		} else if meant := strayed(name); found && meant != "" {
-			s.strayed[name] = meant
+		} else if meant := intendedName(name); found && meant != "" {
+			s.misspelt[name] = meant
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
