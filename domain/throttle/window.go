@@ -20,14 +20,9 @@ func (g *Grants) At(i int) Instant {
 	panic("throttle: grant index out of range")
 }
 
-// Spent returns the number of instants that are no longer in the window that ends at now: a grant
-// leaves the window exactly one window length after it was made.
-func (g *Grants) Spent(window time.Duration, now Instant) int {
-	spent, _ := g.spent(window, now)
-	return spent
-}
-
-// spent returns the same, and the first instant that is in the window, if there is one.
+// spent returns the number of instants that are no longer in the window that ends at now, and the
+// first instant that is in it, if there is one. A grant leaves the window exactly one window length
+// after it was made.
 func (g *Grants) spent(window time.Duration, now Instant) (spent int, first Instant) {
 	end := now.After(-window)
 	for _, piece := range g {

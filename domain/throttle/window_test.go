@@ -47,7 +47,8 @@ func TestGrantsInPieces(t *testing.T) {
 			}
 			assert.Panics(t, func() { split.At(len(all)) })
 			assert.Equal(t, at(9), split.Effective(at(8)))
-			assert.Equal(t, 3, split.Spent(10, at(11)))
+			check := throttle.Check{Limit: 9, Window: 10}
+			assert.Equal(t, 7, check.State(&split, at(11)).Remaining)
 		}
 	}
 	var none throttle.Grants
@@ -55,25 +56,24 @@ func TestGrantsInPieces(t *testing.T) {
 	assert.Panics(t, func() { none.At(0) })
 }
 
-func TestSpent(t *testing.T) {
+func TestGrantsLeaveWindow(t *testing.T) {
 	given := grants(0, 0, time.Second, 2*time.Second)
 	for name, c := range map[string]struct {
-		now   time.Duration
-		spent int
+		now       time.Duration
+		remaining int
 	}{
-		"at the last grant":                    {2 * time.Second, 0},
-		"a nanosecond before the first leaves": {window - 1, 0},
-		"when the first two leave":             {window, 2},
-		"a nanosecond before the third leaves": {window + time.Second - 1, 2},
-		"when the third leaves":                {window + time.Second, 3},
-		"a nanosecond before the last leaves":  {window + 2*time.Second - 1, 3},
-		"when the last leaves":                 {window + 2*time.Second, 4},
-		"long after":                           {1000 * window, 4},
+		"at the last grant":                    {2 * time.Second, 1},
+		"a nanosecond before the first leaves": {window - 1, 1},
+		"when the first two leave":             {window, 3},
+		"a nanosecond before the third leaves": {window + time.Second - 1, 3},
+		"when the third leaves":                {window + time.Second, 4},
+		"a nanosecond before the last leaves":  {window + 2*time.Second - 1, 4},
+		"when the last leaves":                 {window + 2*time.Second, 5},
+		"long after":                           {1000 * window, 5},
 	} {
-		assert.Equal(t, c.spent, given.Spent(window, at(c.now)), name)
+		check := throttle.Check{Limit: 5, Window: window}
+		assert.Equal(t, c.remaining, check.State(&given, at(c.now)).Remaining, name)
 	}
-	var none throttle.Grants
-	assert.Zero(t, none.Spent(window, start))
 }
 
 func TestEffective(t *testing.T) {
