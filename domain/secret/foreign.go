@@ -2,7 +2,7 @@ package secret
 
 import "strings"
 
-// A foreignForm is text that a tool makes, or that stands for a secret until a tool replaces it.
+// A foreignForm is the form of texts that a tool makes and that are not secrets.
 type foreignForm struct {
 	prefix string
 	// ending is what the text ends with.
@@ -16,9 +16,9 @@ type foreignForm struct {
 // cryptText has the characters of a password that was hashed.
 const cryptText = base62 + "./+=,$-"
 
-// foreignForms are the texts that operators take for the secret: what sops, Vault and Ansible
-// encrypted and nothing decrypted, whose text is in a repository; hashed passwords; tokens, which
-// everyone has to whom they were issued; and a command or variable that no shell replaced.
+// foreignForms are the forms of texts that operators mistake for the secret: text that sops, Vault
+// or Ansible encrypted and that was never decrypted, which is also in a repository; password
+// hashes; and tokens, which their holders know.
 var foreignForms = [...]foreignForm{
 	{prefix: "ENC[", ending: "]"},
 	{prefix: "vault:v", alphabet: base62 + "+/=:"},
@@ -46,8 +46,8 @@ func (f foreignForm) fits(text string) bool {
 		(f.dots == 0 || strings.Count(text, ".") == f.dots)
 }
 
-// isForeign reports whether a trimmed text, or what follows a name in a line of htpasswd, is not a
-// secret but has a foreign form.
+// isForeign reports whether a trimmed text has a foreign form, or is a reference. For a line of
+// htpasswd, what follows the user name is checked too.
 func isForeign(text string) bool {
 	texts := [...]string{text, ""}
 	if name, rest, found := strings.Cut(text, ":"); found && isName(name) {
@@ -63,8 +63,8 @@ func isForeign(text string) bool {
 	return isReference(text)
 }
 
-// isReference reports whether a text is a command or a variable of a shell. Four letters of a name
-// keep random text from being taken for one.
+// isReference reports whether a text is a command or a variable that a shell was to replace. At
+// least four letters are required, so that random text is not mistaken for one.
 func isReference(text string) bool {
 	const letters = 4
 	text = strings.Trim(text, "\"'")
