@@ -17,17 +17,33 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-const runbookFile = root + "/cmd/sessiond/docs/runbook.md"
+// The pages that tests of this package read.
+const (
+	runbookPage    = root + "/cmd/sessiond/docs/runbook.md"
+	operationsPage = root + "/cmd/sessiond/docs/operations.md"
+)
 
-// section returns the text of the runbook under a heading of the second level.
-func section(t *testing.T, heading string) string {
+// section returns the text of a page under a heading of the second level.
+func section(t *testing.T, page, heading string) string {
 	t.Helper()
-	text, err := os.ReadFile(runbookFile)
+	text, err := os.ReadFile(page)
 	require.NoError(t, err)
 	_, rest, found := strings.Cut(string(text), "\n## "+heading+"\n")
-	require.True(t, found, heading)
+	require.True(t, found, "%s has no section %s", page, heading)
 	body, _, _ := strings.Cut(rest, "\n## ")
 	return body
+}
+
+// quoted matches a word in backticks.
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// words returns the words in backticks in a text.
+func words(text string) []string {
+	var found []string
+	for _, word := range quoted.FindAllStringSubmatch(text, -1) {
+		found = append(found, word[1])
+	}
+	return found
 }
 
 // column returns the words in backticks in the first column of the tables of a section.
@@ -35,9 +51,7 @@ func column(text string) []string {
 	var found []string
 	for line := range strings.Lines(text) {
 		if cells := strings.Split(line, "|"); len(cells) > 2 && cells[0] == "" {
-			for _, word := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[1], -1) {
-				found = append(found, word[1])
-			}
+			found = append(found, words(cells[1])...)
 		}
 	}
 	return found
@@ -47,7 +61,7 @@ func column(text string) []string {
 func TestRunbookHasEveryAlert(t *testing.T) {
 	t.Parallel()
 	var entries []string
-	for _, entry := range strings.Split(section(t, "Alerts"), "\n### ")[1:] {
+	for _, entry := range strings.Split(section(t, runbookPage, "Alerts"), "\n### ")[1:] {
 		name, body, _ := strings.Cut(entry, "\n")
 		entries = append(entries, name)
 		for _, answer := range []string{"- **Meaning**: ", "- **Users** ", "- **Do**: ",
@@ -102,7 +116,7 @@ func TestRunbookHasEveryEvent(t *testing.T) {
 	assert.Contains(t, known, "http_request")
 	assert.Contains(t, known, "service_stopped")
 	assert.Contains(t, known, "log_lines_left_out")
-	assert.ElementsMatch(t, known, column(section(t, "Log events")))
+	assert.ElementsMatch(t, known, column(section(t, runbookPage, "Log events")))
 }
 
 // problem matches the text of a fault that any file can have.
@@ -114,7 +128,7 @@ func TestRunbookHasEveryFaultOfAFile(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(root + "/adapters/system/securefile/fault.go")
 	require.NoError(t, err)
-	page := section(t, "It does not start")
+	page := section(t, runbookPage, "It does not start")
 	faults := problem.FindAllStringSubmatch(string(text), -1)
 	require.Greater(t, len(faults), 8)
 	for _, fault := range faults {
@@ -126,7 +140,7 @@ func TestRunbookHasEveryFaultOfAFile(t *testing.T) {
 // about each variable: it names it, or the beginning of its name.
 func TestRunbookHasEveryVariable(t *testing.T) {
 	t.Parallel()
-	rows := column(section(t, "It does not start"))
+	rows := column(section(t, runbookPage, "It does not start"))
 	review := config.Load(config.Sources{Random: func(n int) []byte { return make([]byte, n) },
 		Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)})
 	require.NotEmpty(t, review.Settings)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/test/harness"
+	"github.com/offload/sessiond/test/pki"
 )
 
 // TestFirstFailureIsSeen checks that the series of failures of every route exist before there is
@@ -46,4 +49,48 @@ func TestFirstFailureIsSeen(t *testing.T) {
 	zero("unknown", "GET")
 	zero("/livez", "GET")
 	assert.Less(t, strings.Count(scraped, "\noffload_http_requests_total{"), 200)
+}
+
+// family matches the line of a scrape that names a metric; sample matches a series, with its labels.
+var (
+	family = regexp.MustCompile(`(?m)^# TYPE (offload_\w+) `)
+	sample = regexp.MustCompile(`(?m)^(offload_\w+?)(?:_bucket|_sum|_count)?\{(.*)\} `)
+	label  = regexp.MustCompile(`(\w+)="`)
+)
+
+// TestOperationsHasEveryMetric compares the table of metrics, with their labels, with a scrape.
+func TestOperationsHasEveryMetric(t *testing.T) {
+	t.Parallel()
+	chain, key := pki.New(t, "localhost").Write(t, t.TempDir())
+	service := harness.Start(t, harness.Env{"OFFLOAD_TLS_CERT_FILE": chain,
+		"OFFLOAD_TLS_KEY_FILE": key})
+	// The durations of requests have no series before there was a request.
+	require.Equal(t, http.StatusOK, service.Operations(t, "GET", "/livez").Status)
+	scraped := service.Operations(t, "GET", "/metrics").Body
+	known := map[string][]string{}
+	for _, match := range family.FindAllStringSubmatch(scraped, -1) {
+		known[match[1]] = nil
+	}
+	for _, match := range sample.FindAllStringSubmatch(scraped, -1) {
+		for _, name := range label.FindAllStringSubmatch(match[2], -1) {
+			if name[1] != "le" && !slices.Contains(known[match[1]], name[1]) {
+				known[match[1]] = append(known[match[1]], name[1])
+			}
+		}
+	}
+	require.Contains(t, known, "offload_http_request_duration_seconds")
+	shown := map[string][]string{}
+	for line := range strings.Lines(section(t, operationsPage, "Metrics and readiness")) {
+		if cells := strings.Split(line, "|"); len(cells) > 3 {
+			for _, metric := range words(cells[1]) {
+				shown[metric] = words(cells[2])
+			}
+		}
+	}
+	for metric, labels := range known {
+		if assert.Contains(t, shown, metric) {
+			assert.ElementsMatch(t, labels, shown[metric], "the labels of %s", metric)
+		}
+	}
+	assert.Len(t, shown, len(known), "the page has a metric that the service does not have")
 }
