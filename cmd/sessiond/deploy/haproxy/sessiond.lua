@@ -2,9 +2,9 @@
 -- where SOCKET is bound by a proxy that leads to sessiond.
 --
 -- On 200 it sets txn.session_valid, txn.session_install_id, txn.session_expires_at,
--- txn.session_key_id and txn.session_binding. A 401 is returned to the client unchanged. In all other cases, including an
--- error of the script, it sets nothing: the configuration must refuse requests without
--- txn.session_valid.
+-- txn.session_key_id and txn.session_binding. A 401 is returned to the client unchanged. In all
+-- other cases, including an error of the script, it sets nothing: the configuration must refuse
+-- requests without txn.session_valid.
 --
 -- The filter sessiond_body refuses trailers, and drops the body of a preflight.
 
@@ -21,8 +21,8 @@ local function only(headers, name)
 end
 
 -- The service would answer 431 to credentials above its bounds. They are invalid in any case, so
--- short invalid ones take their place. A token has 4096 bytes at most, a proof 8192. A proof holds the
--- path too, so that a path which is longer together with it has no valid proof.
+-- short invalid ones take their place. A token has at most 4096 bytes, a proof 8192. A proof holds
+-- the path too, so a path that would make it longer has no valid proof.
 local longest_authorization, longest_proof, longest_proof_and_path = 4608, 8192, 11000
 
 -- all returns the lines of a header, each line above a length replaced; nil if there are none.
