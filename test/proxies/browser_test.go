@@ -11,7 +11,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -66,12 +65,7 @@ func TestBrowserBehindProxies(t *testing.T) {
 	}
 
 	browser.Open(t, page.URL+"/page")
-	var received map[string]pageReport
-	select {
-	case received = <-reports:
-	case <-time.After(harness.Timeout):
-		require.Fail(t, "timed out", "the page sent no report")
-	}
+	received := harness.Receive(t, "the page has sent its report", reports)
 	for _, p := range products {
 		got := received[p.name]
 		assert.Equal(t, http.StatusOK, got.Issued.Status, "%s: %v", p.name, got.Issued)

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -146,10 +145,10 @@ func TestSuspendedServiceRecovers(t *testing.T) {
 		assert.GreaterOrEqual(t, answer.Status, 500)
 		service.Resume(t)
 		// The proxy's own timeout may refuse a request once more while the process wakes up.
-		require.Eventually(t, func() bool {
+		harness.Poll(t, "the proxy uses the resumed service", func() bool {
 			answer, err := client.Try("GET", "/app/x", "", bearer)
 			return err == nil && answer.Status == http.StatusOK
-		}, harness.Timeout, 100*time.Millisecond, "the proxy does not use the resumed service")
+		})
 	})
 }
 

@@ -146,7 +146,7 @@ func TestAgreesWithMetrics(t *testing.T) {
 			service.Clock.Advance(7 * time.Second)
 		}
 	}
-	clients.Wait()
+	harness.Wait(t, "the clients have their responses", &clients)
 	service.Clock.Advance(2 * time.Second)
 	var got shown
 	harness.Poll(t, "the last answers are counted", func() bool {

@@ -1,9 +1,7 @@
 package lifecycle_test
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -35,17 +33,8 @@ func TestLifeOutlivesItsLogReader(t *testing.T) {
 			service := exec.Command("sh", "-c", command, harness.Binary(t),
 				"--http-addr", "127.0.0.1:0", "--ops-addr", "127.0.0.1:0", "--log-level", "debug")
 			service.Env = []string{"PATH=" + os.Getenv("PATH")}
-			stderr, err := service.StderrPipe()
-			require.NoError(t, err)
-			require.NoError(t, service.Start())
-			defer func() { _ = service.Process.Kill() }()
-			var started struct{ Event, Public, Operations string }
-			for lines := bufio.NewReader(stderr); started.Event != "service_started"; {
-				line, err := lines.ReadBytes('\n')
-				require.NoError(t, err)
-				require.NoError(t, json.Unmarshal(line, &started))
-			}
-			require.NoError(t, stderr.Close())
+			started, log := startPiped(t, service)
+			require.NoError(t, log.Close())
 
 			client := http.Client{Timeout: harness.Timeout}
 			get := func(url string) string {

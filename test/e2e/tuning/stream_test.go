@@ -1,6 +1,7 @@
 package tuning_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -77,7 +78,10 @@ func TestALogStreams(t *testing.T) {
 		megabytes, err = strconv.Atoi(text)
 		require.NoError(t, err)
 	}
-	command := exec.Command(harness.Binary(t), "limits", "simulate", "--per-ip", "8",
+	// The longest log takes a minute on a busy machine.
+	ctx, cancel := context.WithTimeout(t.Context(), 2*harness.Timeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, harness.Binary(t), "limits", "simulate", "--per-ip", "8",
 		"--per-network", "256", "--format", "json")
 	command.Env = []string{}
 	log := newGeneratedLog(1_000_000 * megabytes)
@@ -87,14 +91,16 @@ func TestALogStreams(t *testing.T) {
 	require.NoError(t, command.Start())
 	peak := peakOf(command.Process.Pid)
 	began := time.Now()
-	require.NoError(t, command.Wait(), stderr.String())
+	err := command.Wait()
+	require.NoError(t, ctx.Err(), "timed out waiting until the simulation ends")
+	require.NoError(t, err, stderr.String())
 	assert.Empty(t, stderr.String(), "no progress bar in a pipe")
 	var report cli.SimulateReport
 	require.NoError(t, json.Unmarshal([]byte(out.String()), &report))
 	assert.Equal(t, log.lines-log.broken, report.Requests)
 	assert.Equal(t, map[string]int{accesslog.ReasonForm: log.broken}, report.Unreadable)
 	assert.Equal(t, 10_000, report.Settings[0].Addresses.Subjects)
-	largest := <-peak
+	largest := harness.Receive(t, "the process is gone from /proc", peak)
 	t.Logf("%d MB in %s, %d KiB", megabytes, time.Since(began).Round(time.Millisecond), largest)
 	assert.Positive(t, largest)
 	assert.Less(t, largest, 64<<10, "KiB")

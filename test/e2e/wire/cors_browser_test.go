@@ -9,10 +9,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/test/harness"
 	"github.com/offload/sessiond/test/harness/browser"
@@ -109,11 +107,5 @@ func (o *origin) visit(t *testing.T, service string) report {
 	t.Helper()
 	address := o.URL + "/page?service=" + url.QueryEscape("http://"+service)
 	browser.Open(t, address)
-	select {
-	case received := <-o.reports:
-		return received
-	case <-time.After(harness.Timeout):
-		require.Fail(t, "timed out", "the page sent no report")
-		return report{}
-	}
+	return harness.Receive(t, "the page has sent its report", o.reports)
 }

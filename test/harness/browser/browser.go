@@ -41,7 +41,7 @@ func folder(t testing.TB) string {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		assert.Eventually(t, func() bool { return os.RemoveAll(name) == nil }, time.Minute,
-			10*time.Millisecond, "the folder of the browser can be removed")
+			10*time.Millisecond, "%s, the folder of the browser, could not be removed", name)
 	})
 	return name
 }
