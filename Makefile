@@ -1,13 +1,14 @@
 # Everything that is built or installed for the tests is in folders that git ignores: .build, .tools,
 # .parts.
 
-GO        ?= go
+# The scripts in test use the same go command.
+export GO ?= go
 FUZZTIME  ?= 6s
 comma     := ,
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   := -X github.com/offload/sessiond/bootstrap.Version=$(VERSION)
 
-# What is released is built alike wherever it is built: from the sources alone, for the smallest
+# Released binaries are the same wherever they are built: from the sources alone, for the oldest
 # processor of an architecture, without the tables of symbols and debuggers.
 RELEASED  := CGO_ENABLED=0 GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= $(GO) build -trimpath -ldflags '-s -w $(LDFLAGS)'
 PLATFORMS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
@@ -39,7 +40,7 @@ SAY = @echo "== $(1)"
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## build, and serve on embedded defaults
+run: build ## build the service and run it with its defaults
 	@.build/sessiond
 
 build: ## build the static binary into .build
@@ -50,11 +51,11 @@ man: ## write the manual pages into .build/man
 	@mkdir -p .build/man
 	$(GO) run -ldflags '$(LDFLAGS)' ./cmd/sessiond/man .build/man
 
-image: $(addprefix $(IMAGE)/sessiond-,$(IMAGES)) ## build container images into .build/image: an OCI layout, and archives for docker load
+image: $(addprefix $(IMAGE)/sessiond-,$(IMAGES)) ## build container images into .build/image
 	$(GO) -C cmd/sessiond/deploy/image run . -version '$(VERSION)' -out '$(abspath $(IMAGE))' \
 		$(foreach name,$(IMAGES),$(lastword $(subst -, ,$(name)))='$(abspath $(IMAGE))/sessiond-$(name)')
 
-release: $(addprefix $(RELEASE)/sessiond-,$(PLATFORMS)) $(CYCLONEDX_STAMP) ## build the released binaries, with SBOMs and checksums, into .build/release
+release: $(addprefix $(RELEASE)/sessiond-,$(PLATFORMS)) $(CYCLONEDX_STAMP) ## build release binaries, SBOMs and checksums into .build/release
 	cd $(RELEASE) && for name in $(PLATFORMS); do $(CYCLONEDX) bin -json -std -noserial -notimestamp \
 		-version '$(VERSION)' -output sessiond-$$name.cdx.json sessiond-$$name || exit 1; done
 	cd $(RELEASE) && sha256sum $(foreach name,$(PLATFORMS),sessiond-$(name) sessiond-$(name).cdx.json) >SHA256SUMS
@@ -73,7 +74,7 @@ $(CYCLONEDX_STAMP):
 	CGO_ENABLED=0 GOBIN=$(CURDIR)/.tools $(GO) install -trimpath github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
 	@touch $@
 
-test: test-unit test-suites test-modules ## run the tests: race detector, real sockets, real servers, peer libraries
+test: test-unit test-suites test-modules ## run what a change must pass; under 8 minutes
 
 # Many tests wait for deadlines or for other processes, so more of them run at once than there are
 # processors. vet is part of make check.
@@ -100,17 +101,17 @@ test-suites: parts
 test-modules: parts
 	$(call SAY,peer libraries)
 	cd test/peers && $(GOTEST) ./...
-	$(call SAY,the rig of the benchmarks)
+	$(call SAY,the measuring code of the benchmarks)
 	cd test/bench && $(GOTEST) ./rig
 	$(call SAY,a generated client)
 	cd test/clients && $(GOTEST) ./...
-	$(call SAY,the commonest faults of a shared storage)
+	$(call SAY,the most common faults of a shared storage)
 	cd test/faults && $(GOTEST) -parallel 4 -skip '^TestLong' ./...
 
-test-python: ## test the Python verifier and the Python client, against the Go domain and the real service
-	GO=$(GO) ./test/python.sh
+test-python: ## test the Python verifier and the Python client
+	./test/python.sh
 
-test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## what takes longer: fuzzing, attacks, killed writers, every fault, other languages, a browser
+test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## run the long tests: fuzzing, faults, attacks, other languages; 30 minutes
 	$(call SAY,random secrets$(comma) millions in all)
 	SECRET_TEST_SAMPLES=100000 $(GO) test -count=1 -timeout 30m -run '^TestAcceptsRandomSecrets$$' ./domain/secret
 	$(call SAY,killed writers of keysets)
@@ -121,13 +122,13 @@ test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## what takes longer:
 	TUNING_TEST_LOG_MB=1000 $(GOTEST) -count=1 -v -run '^TestALogStreams$$' ./test/e2e/tuning
 	$(call SAY,every alert fires and clears in a Prometheus)
 	$(GOTEST) -run '^TestLong' ./test/watch
-	$(call SAY,the version before beside this one)
+	$(call SAY,the previous version beside this one)
 	$(GOTEST) ./test/upgrade
 	$(call SAY,a storage on SQLite)
 	cd test/storage && $(GOTEST) ./...
 	$(call SAY,every fault of a shared storage)
 	cd test/faults && $(GO) test -race -parallel 4 -count=1 -v -timeout 30m ./...
-	$(call SAY,a minute of load while everything happens that operators do and suffer)
+	$(call SAY,a minute of load with operations and faults)
 	cd test/soak && $(GO) test -vet=off -count=1 -v -timeout 10m ./...
 	$(call SAY,examples of deployment$(comma) and the release and the images$(comma) built twice)
 	cd test/deploy && $(GO) test -vet=off -count=1 -timeout 30m ./...
@@ -139,17 +140,17 @@ test-long: fuzz build parts test-python $(CYCLONEDX_STAMP) ## what takes longer:
 	$(call SAY,typed TypeScript client)
 	./test/typescript.sh
 	$(call SAY,session client in TypeScript)
-	GO=$(GO) ./test/clients-typescript.sh
+	./test/clients-typescript.sh
 	$(call SAY,proofs of device keys by other libraries$(comma) and ours checked by one)
-	GO=$(GO) ./test/proofs.sh
+	./test/proofs.sh
 	$(call SAY,syntax of the session client in Swift)
 	./test/clients-swift.sh
 	$(call SAY,session clients of the documentation$(comma) and a browser)
-	GO=$(GO) ./test/languages.sh
+	./test/languages.sh
 
-check: verify lint vulnerabilities ## check generated code, tidy modules, formatting, vet, lint and known vulnerabilities
+check: verify lint vulnerabilities ## check generated code, modules, formatting, lint, vulnerabilities
 
-lint: $(GOLANGCI_STAMP) ## vet, the import table, clocks, exhaustive switches, comments, line length
+lint: $(GOLANGCI_STAMP) ## run vet and the linters of .golangci.yml in every module
 	@for module in . $(MODULES); do echo "== lint $$module"; \
 		(cd $$module && $(GO) vet ./... && $(CURDIR)/$(GOLANGCI) run --allow-parallel-runners ./...) || exit 1; done
 
@@ -159,7 +160,7 @@ $(GOLANGCI_STAMP):
 	GOBIN=$(CURDIR)/.tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@touch $@
 
-vulnerabilities: $(GOVULNCHECK_STAMP) ## check the service for known vulnerabilities, where the database can be reached
+vulnerabilities: $(GOVULNCHECK_STAMP) ## run govulncheck, if its database can be reached
 	@./test/vulnerabilities.sh $(GOVULNCHECK)
 
 $(GOVULNCHECK_STAMP):
@@ -168,40 +169,40 @@ $(GOVULNCHECK_STAMP):
 	GOBIN=$(CURDIR)/.tools $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 	@touch $@
 
-parts: ## install the servers that tests start, as Debian packages and wheels
+parts: ## install the servers that tests start
 	./test/parts.sh
 
-generate: ## regenerate the mocks and the client in test/clients
+generate: ## write the mocks and the client in test/clients anew
 	$(GO) generate ./...
 	cd test/clients && $(GO) generate ./...
 
 verify: ## fail if generated code, a go.mod or formatting is out of date
 	./test/verify.sh $(MODULES)
 
-fuzz: ## run each fuzz target for FUZZTIME
+fuzz: ## run each fuzz target for FUZZTIME (6s)
 	./test/fuzz.sh $(FUZZTIME)
 
-bench: parts ## measure what sessiond does beside peers and lower bounds, into docs/performance.md
+bench: parts ## measure sessiond and its peers; writes README.md, performance.md
 	cd test/bench && $(GO) run ./compare -table $(CURDIR)/cmd/sessiond/docs/performance.md -short $(CURDIR)/README.md
 	cd test/bench && $(GO) run ./scale -page $(CURDIR)/cmd/sessiond/docs/performance.md
 
-bench-bound: parts ## measure bound sessions and a million installations beside those without a key, into docs/bound.md
+bench-bound: parts ## measure bound sessions; writes bound.md
 	cd test/bench && $(GO) test -count=1 -v -timeout 30m ./bound -installations 1000000 \
 		-page $(CURDIR)/cmd/sessiond/docs/bound.md
 
-bench-check: parts ## fail if a ratio is worse by 15% than in test/bench/results.json
+bench-check: parts ## fail if a ratio is 15% worse than in test/bench/results.json
 	cd test/bench && $(GO) run ./compare -check
 
-siege: build parts ## attack the built service, check its goals, write the figures into docs/threat-model.md
+siege: build parts ## attack the service; writes threat-model.md, operations.md
 	$(GO) build -o .build/siege ./test/siege
 	.build/siege -table cmd/sessiond/docs/threat-model.md -sizing cmd/sessiond/docs/operations.md .build/sessiond
 
-faults: parts ## measure every fault of a shared storage under each policy, into docs/limits.md
+faults: parts ## measure every fault of a shared storage; writes limits.md
 	cd test/faults && FAULTS_TABLE=$(CURDIR)/cmd/sessiond/docs/limits.md $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./...
 
-soak: parts ## ten minutes of load on three replicas with faults, into docs/performance.md and soak.svg
+soak: parts ## ten minutes of load and faults; writes performance.md, soak.svg
 	cd test/soak && $(GO) test -count=1 -v -timeout 30m . -duration 10m -rate 200 \
 		-page $(CURDIR)/cmd/sessiond/docs/performance.md -plot $(CURDIR)/cmd/sessiond/docs/soak.svg
 
-fleets: ## simulate crowds and attackers, and write the tables into docs/limits.md
+fleets: ## simulate crowds and attackers; writes limits.md
 	$(GO) test -count=1 -run '^TestTables$$' ./test/fleets -update

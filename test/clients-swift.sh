@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 pins=test/swift/requirements.txt
 home=.tools/swift
 
+command -v python3 >/dev/null || { echo "python3 is not installed: install Python 3 with venv to parse Swift" >&2; exit 1; }
+
 # The copy of the pins is written last, so that an incomplete environment is created again.
 if ! cmp -s "$pins" "$home/pins.txt"; then
 	rm -rf "$home"

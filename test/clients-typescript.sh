@@ -12,7 +12,7 @@ for need in node:nodejs npm:npm chromium:chromium; do
 done
 if [ ${#missing[@]} != 0 ]; then
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-		echo "not installed, and not installable without root and apt-get: ${missing[*]}" >&2
+		echo "missing: ${missing[*]}; install them, or run this as root on Debian" >&2
 		exit 1
 	fi
 	apt-get update -qq

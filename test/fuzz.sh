@@ -14,9 +14,13 @@ while IFS=: read -r file target; do
 	before=$(ls "$kept" 2>/dev/null || true)
 	for run in 1 2 3; do
 		echo "== $target in $package for $time, run $run"
-		if go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time"; then continue 2; fi
-		[ "$before" = "$(ls "$kept" 2>/dev/null || true)" ]
+		if "${GO:-go}" test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time"; then continue 2; fi
+		if [ "$before" != "$(ls "$kept" 2>/dev/null || true)" ]; then
+			echo "$target failed: fix what it found, and commit its input in $kept" >&2
+			exit 1
+		fi
 	done
+	echo "$target failed three times without a failing input: read its output above" >&2
 	exit 1
 done < <(git ls-files '*_test.go' | xargs grep -HoE '^func Fuzz[A-Za-z0-9_]+' | sed 's/func //')
 [ "$found" -gt 0 ] || { echo "no fuzz target found" >&2; exit 1; }

@@ -6,6 +6,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+for tool in node npm python3; do
+	command -v "$tool" >/dev/null || { echo "$tool is not installed: install Node.js 20 and Python 3 to test proofs" >&2; exit 1; }
+done
+
 peers=test/peers/proofs
 home=$PWD/.tools/proofs
 # The copies of the pins are written last, so that an incomplete installation is repeated.

@@ -25,8 +25,8 @@ finish() {
 trap finish EXIT
 
 . test/service.sh
-go run ./cmd/sessiond keys create --keyset "$work/keyset.json" --alg EdDSA >"$work/keys.log"
-go run ./cmd/sessiond keys create --keyset "$work/keyset.json" --alg ES256 >>"$work/keys.log"
+"${GO:-go}" run ./cmd/sessiond keys create --keyset "$work/keyset.json" --alg EdDSA >"$work/keys.log"
+"${GO:-go}" run ./cmd/sessiond keys create --keyset "$work/keyset.json" --alg ES256 >>"$work/keys.log"
 issuer=https://sessions.example.com
 serve OFFLOAD_SESSION_KEYSET_FILE="$work/keyset.json" OFFLOAD_PUBLIC_ORIGINS=$issuer \
 	OFFLOAD_SESSION_TOKEN_ISSUER=$issuer OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP=10000 \

@@ -2,7 +2,7 @@
 # that environment, and sets $service to its process and $address to its listen address. The
 # sourcing script stops $service and removes $work.
 serve() {
-	go build -o "$work/sessiond" ./cmd/sessiond
+	"${GO:-go}" build -o "$work/sessiond" ./cmd/sessiond
 	: >"$work/service.log" # the service's shell may create it later than it is read
 	env OFFLOAD_HTTP_ADDR=127.0.0.1:0 OFFLOAD_OPS_ADDR= "$@" "$work/sessiond" 2>"$work/service.log" &
 	service=$!

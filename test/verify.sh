@@ -13,9 +13,9 @@ fingerprint() {
 }
 
 before=$(fingerprint)
-go generate ./...
-(cd test/clients && go generate ./...)
-for module in "${modules[@]}"; do (cd "$module" && go mod tidy); done
+"${GO:-go}" generate ./...
+(cd test/clients && "${GO:-go}" generate ./...)
+for module in "${modules[@]}"; do (cd "$module" && "${GO:-go}" mod tidy); done
 after=$(fingerprint)
 if [ "$before" != "$after" ]; then
 	echo "generated code or a go.mod was out of date and has been updated: commit the changes" >&2
@@ -24,6 +24,6 @@ if [ "$before" != "$after" ]; then
 fi
 unformatted=$(gofmt -l $(git ls-files '*.go'))
 if [ -n "$unformatted" ]; then
-	echo "gofmt would change: $unformatted" >&2
+	echo "not formatted; run gofmt -w on: $unformatted" >&2
 	exit 1
 fi

@@ -16,7 +16,7 @@ reachable() {
 }
 
 if ! reachable; then
-	echo "NOT CHECKED for known vulnerabilities: $database cannot be reached" >&2
+	echo "NOT CHECKED for known vulnerabilities: $database cannot be reached, or python3 is not installed" >&2
 	exit 0
 fi
 timeout 300 "$1" -db "$database" ./...
