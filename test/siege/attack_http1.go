@@ -39,8 +39,8 @@ func silent(c *crew) {
 	})
 }
 
-// slow has clients that send headers byte by byte, that send bodies byte by byte, and that do not
-// read their responses, five to four to one.
+// slow makes half of the attackers send headers byte by byte and four tenths send bodies byte by
+// byte; the last tenth does not read its responses.
 func slow(c *crew) {
 	c.hold(true, func(conn conn, n int, settled func()) {
 		settled()
@@ -92,9 +92,9 @@ func (c *crew) pipeline(conn conn, batch []byte, requests int64) {
 	}
 }
 
-// ask sends batches of requests without end on every connection, and reads the responses. batch
-// returns the batch of attacker n and how many requests it has.
-func (c *crew) ask(batch func(n int) (text []byte, requests int64)) {
+// pipelineAll sends batches of requests without end on every connection, and reads the responses.
+// batch returns the batch of attacker n and how many requests it has.
+func (c *crew) pipelineAll(batch func(n int) (text []byte, requests int64)) {
 	c.flood(func(conn conn, n int) {
 		text, requests := batch(n)
 		go c.read(conn, false)
@@ -122,20 +122,20 @@ func (c *crew) read(conn conn, granting bool) {
 	}
 }
 
-// pipelined asks for the health, a hundred requests at a time.
+// pipelined requests /v1/health, a hundred requests at a time.
 func pipelined(c *crew) {
-	c.ask(func(int) ([]byte, int64) { return repeat(health, 100), 100 })
+	c.pipelineAll(func(int) ([]byte, int64) { return repeat(health, 100), 100 })
 }
 
-// keySets asks for the JWK Set.
+// keySets requests the JWK Set.
 func keySets(c *crew) {
 	const get = "GET /.well-known/jwks.json HTTP/1.1\r\nHost: x\r\n\r\n"
-	c.ask(func(int) ([]byte, int64) { return repeat(get, 16), 16 })
+	c.pipelineAll(func(int) ([]byte, int64) { return repeat(get, 16), 16 })
 }
 
-// issues asks for sessions of one installation.
+// issues requests sessions, on each connection for one installation.
 func issues(c *crew) {
-	c.ask(func(n int) ([]byte, int64) { return repeat(post(session("attacker", n)), 50), 50 })
+	c.pipelineAll(func(n int) ([]byte, int64) { return repeat(post(session("attacker", n)), 50), 50 })
 }
 
 // post returns a request for a session.
@@ -147,35 +147,36 @@ func post(body string) string {
 // bodyLimit is the longest body that the service reads.
 const bodyLimit = 16 << 10
 
-// guests is how many connections ask for sessions from one address while others send heavy bodies.
-const guests = 4
+// issuers is how many connections request sessions from one address while others send heavy bodies.
+const issuers = 4
 
-// heavyBodies sends bodies that are expensive to read on every connection, while an address of its
-// own asks for sessions of ever new installations, one after the other on each connection.
+// heavyBodies sends bodies that are expensive to read on every connection. Meanwhile one other
+// address requests sessions on a few connections, each for another installation.
 func heavyBodies(c *crew) {
-	guest := &crew{order: c.order, redial: c.redial}
-	guest.OneAddress = true
-	for g := range guests {
+	issuer := &crew{order: c.order, redial: c.redial}
+	issuer.OneAddress = true
+	for n := range issuers {
 		go func() {
 			for {
-				guest.beGuest(c, g)
+				issuer.issueInTurn(c, n)
 				<-c.redial
 			}
 		}()
 	}
-	c.ask(func(n int) ([]byte, int64) { return repeat(post(heavyBody(n+1)), 4), 4 })
+	c.pipelineAll(func(n int) ([]byte, int64) { return repeat(post(heavyBody(n+1)), 4), 4 })
 }
 
-// beGuest asks for sessions on one connection until it is over, and counts grants for c.
-func (guest *crew) beGuest(c *crew, g int) {
-	conn, err := guest.dial(0, false)
+// issueInTurn requests sessions on one connection, one after the other, until it is over, and counts
+// what is granted for counted. n is the number of the connection.
+func (c *crew) issueInTurn(counted *crew, n int) {
+	conn, err := c.dial(0, false)
 	if err != nil {
 		return
 	}
 	defer func() { _ = conn.Close() }()
 	reader := bufio.NewReader(conn)
-	for n := 0; ; n++ {
-		body := session(fmt.Sprintf("guest-%d-%d", g, c.connections.Add(1)), n)
+	for round := 0; ; round++ {
+		body := session(fmt.Sprintf("issuer-%d-%d", n, counted.connections.Add(1)), round)
 		if _, err := io.WriteString(conn, post(body)); err != nil {
 			return
 		}
@@ -187,7 +188,7 @@ func (guest *crew) beGuest(c *crew, g int) {
 			return
 		}
 		if answer.StatusCode == http.StatusOK {
-			c.granted.Add(1)
+			counted.granted.Add(1)
 		}
 	}
 }

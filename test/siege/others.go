@@ -19,8 +19,8 @@ const (
 	rate = 250
 	// patience is how long a client waits for a response.
 	patience = 5 * time.Second
-	// newcomer is every how many requests a client comes anew, on a new connection from an address
-	// of its own, and asks for a session.
+	// newcomer: of so many requests, one requests a session on a new connection, from an address of
+	// its own.
 	newcomer = 8
 )
 
@@ -36,7 +36,7 @@ type others struct {
 
 	mu      sync.Mutex // guards samples
 	samples samples
-	asking  sync.WaitGroup
+	sending sync.WaitGroup
 	cancel  context.CancelFunc
 }
 
@@ -61,7 +61,7 @@ func newOthers(ctx context.Context, s *service, refused bool) (*others, error) {
 	if !refused {
 		body, err := o.send(o.fresh, o.issue(0), http.StatusOK)
 		if err != nil {
-			return nil, fmt.Errorf("ask for a first session: %w", err)
+			return nil, fmt.Errorf("request a first session: %w", err)
 		}
 		var session struct {
 			Token string `json:"session_token"`
@@ -72,15 +72,15 @@ func newOthers(ctx context.Context, s *service, refused bool) (*others, error) {
 		o.token = session.Token
 	}
 	ctx, o.cancel = context.WithCancel(ctx)
-	o.asking.Go(func() { o.ask(ctx) })
+	o.sending.Go(func() { o.sendSteadily(ctx) })
 	return o, nil
 }
 
 // addressKey is the context key of the number of a newcomer, which chooses its address.
 type addressKey struct{}
 
-// ask sends requests at the steady rate until ctx is done.
-func (o *others) ask(ctx context.Context) {
+// sendSteadily sends requests at the steady rate until ctx is done.
+func (o *others) sendSteadily(ctx context.Context) {
 	began := time.Now()
 	for n := 0; ; n++ {
 		due := began.Add(time.Duration(n) * time.Second / rate)
@@ -92,7 +92,7 @@ func (o *others) ask(ctx context.Context) {
 		o.mu.Lock()
 		o.samples = append(o.samples, sample{due: due})
 		o.mu.Unlock()
-		o.asking.Go(func() {
+		o.sending.Go(func() {
 			var err error
 			sent := time.Now()
 			switch {
@@ -122,12 +122,12 @@ func (o *others) soFar() samples {
 // leave stops the others, waits for their last responses and returns all samples.
 func (o *others) leave() samples {
 	o.cancel()
-	o.asking.Wait()
+	o.sending.Wait()
 	o.settled.CloseIdleConnections()
 	return o.samples
 }
 
-// current verifies the session, or asks for the health where there is none.
+// current returns a request that verifies the session, or one of /v1/health if there is none.
 func (o *others) current() *http.Request {
 	if o.token == "" {
 		request, _ := http.NewRequest(http.MethodGet, o.url+"/v1/health", nil)
@@ -165,7 +165,7 @@ func (o *others) send(client *http.Client, request *http.Request, want int) ([]b
 	return body, err
 }
 
-// probe asks for /livez ten times a second, on a new connection each time, as an orchestrator does.
+// probe requests /livez ten times a second, each time on a new connection, as an orchestrator does.
 type probe struct {
 	failures atomic.Int64
 	ended    chan struct{} // closed once the last response is there
@@ -177,12 +177,12 @@ func beginProbe(ctx context.Context, s *service) *probe {
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	go func() {
 		defer close(p.ended)
-		var asking sync.WaitGroup
-		defer asking.Wait()
+		var sending sync.WaitGroup
+		defer sending.Wait()
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			asking.Go(func() {
+			sending.Go(func() {
 				answer, err := client.Get("http://" + s.ops + "/livez")
 				if err == nil {
 					_ = answer.Body.Close()

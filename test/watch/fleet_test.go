@@ -43,7 +43,7 @@ func startFleet(t *testing.T) *fleet {
 	f.addKeys(t)
 	f.addCertificate(t)
 	f.addCrowded(t)
-	f.addMute(t)
+	f.addUnread(t)
 	f.addGone(t)
 	f.addRestarting(t)
 	f.addTraced(t)
@@ -187,9 +187,9 @@ func (f *fleet) addCrowded(t *testing.T) {
 	}, nothing)
 }
 
-// addMute adds a replica whose log reader stops, and that a proxy is in front of which it does not
+// addUnread adds a replica whose log reader stops. Its clients come through a proxy that it does not
 // trust.
-func (f *fleet) addMute(t *testing.T) {
+func (f *fleet) addUnread(t *testing.T) {
 	public, ops := freeport.Address(t, "127.0.0.1"), freeport.Address(t, "127.0.0.1")
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
@@ -224,7 +224,7 @@ func (f *fleet) addMute(t *testing.T) {
 		harness.Receive(t, "its log has been read", copied)
 		_ = read.Close()
 	})
-	f.targets["mute"] = ops
+	f.targets["unread"] = ops
 	client := http.Client{Timeout: harness.Timeout}
 	t.Cleanup(client.CloseIdleConnections)
 	f.trouble(func(*testing.T) { reading.Lock() }, func(t *testing.T) {
