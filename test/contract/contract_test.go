@@ -46,7 +46,7 @@ func TestBreaches(t *testing.T) {
 		unsigned = `{"error":{"code":"unauthorized","message":"Missing bearer token","request_id":"golden"}}`
 		unknown  = `{"error":{"code":"not_found","message":"Not found","request_id":"golden"}}`
 	)
-	ask := contract.Request{Method: "POST", Target: issue, Body: body("install-12345", "1.0")}
+	request := contract.Request{Method: "POST", Target: issue, Body: body("install-12345", "1.0")}
 	limited := []string{
 		"X-Error-Code", "session_rate_limited", "Retry-After", "7",
 		"RateLimit", `"ip";r=0;t=7`, "RateLimit-Policy", `"ip";q=8;w=60`,
@@ -68,9 +68,9 @@ func TestBreaches(t *testing.T) {
 		answer contract.Answer
 		good   bool
 	}{
-		"granted": {ask, contract.Answer{Status: 200, Header: header(), Body: granted},
+		"granted": {request, contract.Answer{Status: 200, Header: header(), Body: granted},
 			true},
-		"refused": {ask, contract.Answer{Status: 429, Header: header(limited...),
+		"refused": {request, contract.Answer{Status: 429, Header: header(limited...),
 			Body: refused}, true},
 		"without credentials": {protected, contract.Answer{Status: 401,
 			Header: header(challenged...), Body: unsigned}, true},
@@ -97,41 +97,41 @@ func TestBreaches(t *testing.T) {
 			contract.Answer{Status: 431, Header: parserHeader("application/json"), Body: "{}",
 				HTTP2: true}, false},
 
-		"an extra member": {ask, contract.Answer{Status: 200, Header: header(),
+		"an extra member": {request, contract.Answer{Status: 200, Header: header(),
 			Body: strings.Replace(granted, "{", `{"x":1,`, 1)}, false},
-		"a missing member": {ask, contract.Answer{Status: 200, Header: header(),
+		"a missing member": {request, contract.Answer{Status: 200, Header: header(),
 			Body: strings.Replace(granted, `"expires_in":120,`, "", 1)}, false},
-		"a fraction of a second": {ask, contract.Answer{Status: 200, Header: header(),
+		"a fraction of a second": {request, contract.Answer{Status: 200, Header: header(),
 			Body: strings.Replace(granted, "00Z", "00.5Z", 1)}, false},
-		"an impossible date": {ask, contract.Answer{Status: 200, Header: header(),
+		"an impossible date": {request, contract.Answer{Status: 200, Header: header(),
 			Body: strings.Replace(granted, "02-16", "02-30", 1)}, false},
-		"a string in place of a number": {ask, contract.Answer{Status: 200, Header: header(),
+		"a string in place of a number": {request, contract.Answer{Status: 200, Header: header(),
 			Body: strings.Replace(granted, "120", `"120"`, 1)}, false},
-		"cacheable": {ask, contract.Answer{Status: 200,
+		"cacheable": {request, contract.Answer{Status: 200,
 			Header: header("Cache-Control", "public"), Body: granted}, false},
-		"no Cache-Control": {ask, contract.Answer{Status: 200,
+		"no Cache-Control": {request, contract.Answer{Status: 200,
 			Header: header("Cache-Control", ""), Body: granted}, false},
-		"no request id": {ask, contract.Answer{Status: 200,
+		"no request id": {request, contract.Answer{Status: 200,
 			Header: header("X-Request-Id", ""), Body: granted}, false},
-		"no media type": {ask, contract.Answer{Status: 200,
+		"no media type": {request, contract.Answer{Status: 200,
 			Header: header("Content-Type", ""), Body: granted}, false},
-		"another media type": {ask, contract.Answer{Status: 200,
+		"another media type": {request, contract.Answer{Status: 200,
 			Header: header("Content-Type", "text/html"), Body: granted}, false},
-		"an extra header": {ask, contract.Answer{Status: 200, Header: header("Server", "x"),
+		"an extra header": {request, contract.Answer{Status: 200, Header: header("Server", "x"),
 			Body: granted}, false},
-		"an undescribed status": {ask, contract.Answer{Status: 201, Header: header(),
+		"an undescribed status": {request, contract.Answer{Status: 201, Header: header(),
 			Body: granted}, false},
-		"another message": {ask, contract.Answer{Status: 429, Header: header(limited...),
+		"another message": {request, contract.Answer{Status: 429, Header: header(limited...),
 			Body: strings.Replace(refused, "retry", "try", 1)}, false},
-		"details where none are allowed": {ask, contract.Answer{Status: 429, Header: header(limited...),
+		"details where none are allowed": {request, contract.Answer{Status: 429, Header: header(limited...),
 			Body: strings.Replace(refused, "}}", `,"details":[]}}`, 1)}, false},
-		"no Retry-After": {ask, contract.Answer{Status: 429,
+		"no Retry-After": {request, contract.Answer{Status: 429,
 			Header: limitedBut("Retry-After", ""), Body: refused}, false},
-		"a Retry-After of 0": {ask, contract.Answer{Status: 429,
+		"a Retry-After of 0": {request, contract.Answer{Status: 429,
 			Header: limitedBut("Retry-After", "0"), Body: refused}, false},
-		"another code": {ask, contract.Answer{Status: 429,
+		"another code": {request, contract.Answer{Status: 429,
 			Header: limitedBut("X-Error-Code", "unauthorized"), Body: refused}, false},
-		"no RateLimit": {ask, contract.Answer{Status: 429,
+		"no RateLimit": {request, contract.Answer{Status: 429,
 			Header: limitedBut("RateLimit", ""), Body: refused}, false},
 		"no challenge": {protected,
 			contract.Answer{Status: 401, Header: header("X-Error-Code", "unauthorized"),
@@ -146,7 +146,7 @@ func TestBreaches(t *testing.T) {
 		"an invalid request granted": {contract.Request{Method: "POST", Target: issue,
 			Body: body("short", "1.0")},
 			contract.Answer{Status: 200, Header: header(), Body: granted}, false},
-		"a valid request rejected": {ask,
+		"a valid request rejected": {request,
 			contract.Answer{Status: 422, Header: header("X-Error-Code", "validation_error"),
 				Body: `{"error":{"code":"validation_error","message":"Request validation failed","request_id":"golden","details":[{"field":"platform","rule":"blank"}]}}`}, false},
 	} {
@@ -171,10 +171,10 @@ func TestPatternsMatchTheRules(t *testing.T) {
 			"among":  {"install" + string(point), "1" + string(point)},
 			"spaced": {"        " + string(point), " " + string(point)},
 		} {
-			ask := contract.Request{Method: "POST", Target: issue, Body: body(given[0], given[1])}
+			request := contract.Request{Method: "POST", Target: issue, Body: body(given[0], given[1])}
 			_, broke := session.NewRequest(session.Input{Text: given[0]},
 				session.Input{Text: given[1]}, session.Input{Text: "ios"}, session.RuleNone)
-			require.Equal(t, broke == nil, len(contract.Flaws(ask)) == 0, "%s %U", name, point)
+			require.Equal(t, broke == nil, len(contract.Flaws(request)) == 0, "%s %U", name, point)
 		}
 	}
 	for n := range 130 {
@@ -182,9 +182,9 @@ func TestPatternsMatchTheRules(t *testing.T) {
 			_, broke := session.NewRequest(session.Input{Text: strings.Repeat(letter, n)},
 				session.Input{Text: strings.Repeat(letter, n%40)},
 				session.Input{Text: "ios"}, session.RuleNone)
-			ask := contract.Request{Method: "POST", Target: issue,
+			request := contract.Request{Method: "POST", Target: issue,
 				Body: body(strings.Repeat(letter, n), strings.Repeat(letter, n%40))}
-			require.Equal(t, broke == nil, len(contract.Flaws(ask)) == 0, "%d", n)
+			require.Equal(t, broke == nil, len(contract.Flaws(request)) == 0, "%d", n)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // TestTracesAreAnOptIn removes the comment signs that the page names, and compares the collector
-// that the pods are told with the one that they may reach. Without that, they reach none.
+// of the pods with the one that they may reach. Without these lines, they reach none.
 func TestTracesAreAnOptIn(t *testing.T) {
 	settings, egress := egressOf(t, func(text string) string { return text })
 	assert.NotContains(t, settings, "OTEL_EXPORTER_OTLP_ENDPOINT")

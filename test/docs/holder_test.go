@@ -90,7 +90,7 @@ func (h *holder) use() {
 	}
 }
 
-// issue asks for a session of an installation, and holds it.
+// issue requests a session for an installation, and holds it.
 func (h *holder) issue(t *testing.T, install string) {
 	t.Helper()
 	h.hold(t, install, h.client.Token(t, install))

@@ -52,7 +52,7 @@ const (
 // storage itself was too slow for the timeout.
 func testStarvation(t *testing.T, w *world) (conclusive bool) {
 	w.load.await(t, "the hot subjects are spent", hotSubjectsSpent)
-	asked := ask(t, w.server)
+	pings := startPinging(t, w.server)
 	w.fault.inject(t, w)
 	w.load.more(t, rushAnswers)
 	for range stops {
@@ -69,7 +69,7 @@ func testStarvation(t *testing.T, w *world) (conclusive bool) {
 	w.load.more(t, phaseAnswers)
 	w.load.stop(t)
 	w.ready.stop(t)
-	longest := asked.stop(t)
+	longest := pings.stop(t)
 
 	counted := w.load.soFar()
 	require.Empty(t, counted.violations, "answers that violate the contract")
@@ -101,8 +101,8 @@ func (w *world) lateDecisions(t testing.TB) (late int) {
 	return late
 }
 
-// asking sends a server one PING after another, on a connection of its own.
-type asking struct {
+// pinger sends a server one PING after another, on a connection of its own.
+type pinger struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	// longest is the longest time that an answer took, and err why the last PING failed. They may
@@ -111,11 +111,11 @@ type asking struct {
 	err     error
 }
 
-func ask(t testing.TB, server *redisserver.Server) *asking {
+func startPinging(t testing.TB, server *redisserver.Server) *pinger {
 	t.Helper()
 	client := server.Client(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &asking{cancel: cancel, ended: make(chan struct{})}
+	a := &pinger{cancel: cancel, ended: make(chan struct{})}
 	t.Cleanup(cancel)
 	go func() {
 		defer close(a.ended)
@@ -138,7 +138,7 @@ func ask(t testing.TB, server *redisserver.Server) *asking {
 }
 
 // stop returns the longest that an answer took.
-func (a *asking) stop(t testing.TB) time.Duration {
+func (a *pinger) stop(t testing.TB) time.Duration {
 	t.Helper()
 	a.cancel()
 	harness.Receive(t, "the server has answered", a.ended)

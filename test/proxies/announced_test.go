@@ -90,12 +90,12 @@ func TestABalancersOwnConnections(t *testing.T) {
 				return conn.ReadResponse(t, method)
 			}
 			assert.Equal(t, http.StatusOK, exchange("GET", request("GET", "/v1/health", "")).Status)
-			ask := func(id string) harness.Response {
+			issue := func(id string) harness.Response {
 				return exchange("POST", request("POST", harness.IssuePath, harness.IssueBody(id),
 					"Content-Type: application/json"))
 			}
-			assert.Equal(t, http.StatusOK, ask("install-00000001").Status)
-			assert.Equal(t, http.StatusTooManyRequests, ask("install-00000002").Status)
+			assert.Equal(t, http.StatusOK, issue("install-00000001").Status)
+			assert.Equal(t, http.StatusTooManyRequests, issue("install-00000002").Status)
 		})
 	}
 }

@@ -203,17 +203,17 @@ func TestWithoutAHost(t *testing.T) {
 	t.Parallel()
 	eachProduct(t, func(t *testing.T, p product) {
 		s := startSite(t, p, nil)
-		ask := func(target string, headers ...string) harness.Response {
+		send := func(target string, headers ...string) harness.Response {
 			return s.client.Exchange(t, "GET",
 				strings.Join(append([]string{"GET " + target + " HTTP/1.0"}, headers...), "\r\n")+
 					"\r\n\r\n")
 		}
 		bearer := "Authorization: Bearer " + s.token
-		s.assertAdmitted(t, ask("/app/x", bearer), "a session")
-		s.assertRefused(t, ask("/app/x"), "unauthorized", "no session")
-		s.assertRefused(t, ask("/app/x", bearer+"x"), "invalid_token", "another's session")
-		assert.Equal(t, http.StatusOK, ask("/v1/health").Status)
-		assert.Equal(t, http.StatusOK, ask("/v1/sessions/current", bearer).Status)
+		s.assertAdmitted(t, send("/app/x", bearer), "a session")
+		s.assertRefused(t, send("/app/x"), "unauthorized", "no session")
+		s.assertRefused(t, send("/app/x", bearer+"x"), "invalid_token", "another's session")
+		assert.Equal(t, http.StatusOK, send("/v1/health").Status)
+		assert.Equal(t, http.StatusOK, send("/v1/sessions/current", bearer).Status)
 	})
 }
 

@@ -231,7 +231,7 @@ func TestForgedForwardedHeadersChangeNothing(t *testing.T) {
 		for _, headers := range each {
 			what := strings.Join(headers, ", ")
 			if p.example == "envoy" && strings.Contains(what, "Connection: ") {
-				continue // a 400, which asks no one
+				continue // a 400, without a sub-request
 			}
 			s.assertBound(t, s.send(t, "GET", "/app/x", s.claims("GET", "/app/x"), headers...), what)
 			s.assertRefused(t, s.send(t, "GET", "/app/x", forged, headers...), "invalid_proof", what)

@@ -110,9 +110,9 @@ func readTraefik(t *testing.T) traefik {
 	return traefik{address, forward.Requests, forward.Responses}
 }
 
-// ask returns Traefik's sub-request: GET of the configured address, the listed headers of the
+// subRequest returns Traefik's sub-request: GET of the configured address, the listed headers of the
 // client, line by line, and the client's request in X-Forwarded-… headers.
-func (f traefik) ask(o original) string {
+func (f traefik) subRequest(o original) string {
 	text := "GET " + f.address.RequestURI() + " HTTP/1.1\r\nHost: " + f.address.Host +
 		"\r\nUser-Agent: Go-http-client/1.1\r\n"
 	for _, line := range o.authorization {
@@ -134,7 +134,7 @@ func TestTraefikSubRequests(t *testing.T) {
 	token := service.Token(t, installation)
 	conn := service.Dial(t)
 	for _, o := range originals("Bearer " + token) {
-		conn.Send(t, example.ask(o))
+		conn.Send(t, example.subRequest(o))
 		answer := conn.ReadResponse(t, "GET")
 		require.Equal(t, http.StatusOK, answer.Status, "%s %s", o.method, o.target)
 		assert.Empty(t, answer.Body)
@@ -143,11 +143,11 @@ func TestTraefikSubRequests(t *testing.T) {
 	}
 	for code, authorization := range map[string][]string{"unauthorized": nil,
 		"invalid_token": {"Bearer " + token, "Bearer " + token}} {
-		conn.Send(t, example.ask(original{"POST", "/app/x", authorization, ""}))
+		conn.Send(t, example.subRequest(original{"POST", "/app/x", authorization, ""}))
 		assertRefusal(t, conn.ReadResponse(t, "GET"), code, "mine-1", nil)
 	}
 	service.Clock.Advance(time.Hour)
-	conn.Send(t, example.ask(original{"POST", "/app/x", []string{"Bearer " + token}, ""}))
+	conn.Send(t, example.subRequest(original{"POST", "/app/x", []string{"Bearer " + token}, ""}))
 	assertRefusal(t, conn.ReadResponse(t, "GET"), "expired_token", "mine-1", nil)
 }
 
@@ -165,7 +165,7 @@ func TestTraefikAsksAboutBoundSessions(t *testing.T) {
 	for target, code := range map[string]string{"/app/x": "", "/app/x?a=b": "", "/app/%78": "",
 		"/app/y": "invalid_proof", "/app//x": "invalid_proof"} {
 		proof := phone.Proof(device.For("PUT", "https://example.test/app/x", now).ForToken(token))
-		conn.Send(t, example.ask(original{"PUT", target, []string{"DPoP " + token}, proof}))
+		conn.Send(t, example.subRequest(original{"PUT", target, []string{"DPoP " + token}, proof}))
 		answer := conn.ReadResponse(t, "GET")
 		if code != "" {
 			assertRefusal(t, answer, code, "mine-1", nil)

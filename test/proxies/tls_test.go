@@ -160,10 +160,10 @@ func (s *site) assertChecked(t *testing.T, http2 bool) {
 		"no session")
 	s.assertRefused(t, s.client.Send(t, "GET", "/app/x", "", harness.Bearer(s.token+"x")),
 		"invalid_token", "another session")
-	ask := []harness.Header{{"Origin", "https://page.example"},
+	preflight := []harness.Header{{"Origin", "https://page.example"},
 		{"Access-Control-Request-Method", "GET"}}
 	for _, body := range []string{"", "a body"} {
-		answer = s.client.Send(t, "OPTIONS", "/app/x", body, append(forged, ask...)...)
+		answer = s.client.Send(t, "OPTIONS", "/app/x", body, append(forged, preflight...)...)
 		requests := s.application.take()
 		require.Equal(t, http.StatusOK, answer.Status)
 		require.Len(t, requests, 1)

@@ -148,7 +148,7 @@ func TestCurlWaits(t *testing.T) {
 	paced.assertWaited(t)
 }
 
-// TestCurlReadsNoDates shows that the client waits a second where it is not told for how long.
+// TestCurlReadsNoDates shows that the client waits a second if the response does not say how long.
 func TestCurlReadsNoDates(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

@@ -69,7 +69,7 @@ type ProofSequence struct {
 	}
 }
 
-// ForwardedCase is a request of a proxy that asks about another one.
+// ForwardedCase is a sub-request of a proxy, about the request of a client.
 type ForwardedCase struct {
 	Name string
 	// Trusted reports whether the peer is a proxy of the configuration.

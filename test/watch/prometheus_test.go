@@ -92,7 +92,7 @@ func startPrometheus(t *testing.T, targets map[string]string) *prometheus {
 	return p
 }
 
-// get asks the API and decodes its data.
+// get requests a path of the API and decodes its data.
 func (p *prometheus) get(t *testing.T, path string, query url.Values, data any) {
 	t.Helper()
 	answer, err := http.Get("http://" + p.address + "/api/v1/" + path + "?" + query.Encode())

@@ -181,7 +181,7 @@ func current(base, token string) vegeta.Targeter {
 		Header: http.Header{"Authorization": {"Bearer " + token}}})
 }
 
-// newcomers asks for sessions of new installations, each at a new address.
+// newcomers requests sessions for new installations, each from a new address.
 func newcomers(base string) vegeta.Targeter {
 	var count atomic.Uint32
 	return func(target *vegeta.Target) error {

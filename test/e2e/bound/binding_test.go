@@ -23,7 +23,7 @@ func payloadOf(t testing.TB, token string) string {
 }
 
 // TestBindings takes sessions from a service without binding, and from one that requires it, to
-// services of each kind, and asks each for new ones.
+// services of each kind, and requests new ones from each.
 func TestBindings(t *testing.T) {
 	t.Parallel()
 	services := map[string]*harness.InProcess{}

@@ -41,7 +41,7 @@ func TestLifeOfABoundSession(t *testing.T) {
 		device.For(http.MethodPost, issueURI, now()).ForToken(first.Token)))), "invalid_proof",
 		"with a proof for another request")
 
-	// Behind a proxy, the proof is for what the client asked the application.
+	// Behind a proxy, the proof is for the client's request to the application.
 	order := phone.Proof(device.For(http.MethodPut, application+"/orders/1", now()).ForToken(first.Token))
 	told := func(method, uri string) []harness.Header {
 		return []harness.Header{bound(first.Token), dpop(order), {"X-Forwarded-Method", method},

@@ -122,15 +122,15 @@ func (v *victims) stolen(token string, captured ...string) []attempt {
 			request("that request again, until the proof is stale", bound(token), dpop(proof)),
 			attempt{"other requests", http.MethodHead, currentPath, []harness.Header{bound(token), dpop(proof)}},
 			attempt{"other requests", http.MethodGet, verifyPath, []harness.Header{bound(token), dpop(proof)}},
-			attempt{"other requests", http.MethodGet, verifyPath, asked("api.example.com", bound(token), dpop(proof))},
+			attempt{"other requests", http.MethodGet, verifyPath, forwardedBy("api.example.com", bound(token), dpop(proof))},
 			renewal("renewals", bound(token), dpop(proof)))
 	}
 	return attempts
 }
 
-// asked returns the headers in which a proxy says that it asks about GET /v1/sessions/current of a
-// host, and more.
-func asked(host string, more ...harness.Header) []harness.Header {
+// forwardedBy returns the headers with which a proxy names the original request, GET
+// /v1/sessions/current of a host, and more.
+func forwardedBy(host string, more ...harness.Header) []harness.Header {
 	return append(more, harness.Header{"X-Forwarded-Method", "GET"},
 		harness.Header{"X-Forwarded-Proto", "https"}, harness.Header{"X-Forwarded-Host", host},
 		harness.Header{"X-Forwarded-Uri", currentPath})
@@ -240,7 +240,7 @@ func TestThefts(t *testing.T) {
 				renewal("a session in its name", v.own(http.MethodPost, issueURI, "")))},
 		{"a session, with a proof for another origin", "–",
 			v.gain(v.phone.Thumbprint, append(v.stolen(v.bound, elsewhere), attempt{"its requests", http.MethodGet,
-				verifyPath, asked("evil.example", bound(v.bound), dpop(elsewhere))})...)},
+				verifyPath, forwardedBy("evil.example", bound(v.bound), dpop(elsewhere))})...)},
 		{"a proof for a new session, sent to both replicas at once", "–", v.replayed(t)},
 	}
 	dump := v.dump()

@@ -221,7 +221,7 @@ func TestForgetsInMemory(t *testing.T) {
 // that probes and scrapers may use any name.
 func TestHosts(t *testing.T) {
 	service := harness.Serve(t, harness.Env{"OFFLOAD_OPS_HOSTS": "ops.example.com"})
-	ask := func(host, path string) int {
+	status := func(host, path string) int {
 		request, err := http.NewRequest(http.MethodGet, "http://"+service.Ops+path, http.NoBody)
 		require.NoError(t, err)
 		request.Host = host
@@ -232,12 +232,12 @@ func TestHosts(t *testing.T) {
 		return answer.StatusCode
 	}
 	for _, path := range []string{"/", "/console.json"} {
-		assert.Equal(t, http.StatusOK, ask("ops.example.com:9090", path))
-		assert.Equal(t, http.StatusOK, ask("localhost", path))
-		assert.Equal(t, http.StatusMisdirectedRequest, ask("attacker.example", path))
+		assert.Equal(t, http.StatusOK, status("ops.example.com:9090", path))
+		assert.Equal(t, http.StatusOK, status("localhost", path))
+		assert.Equal(t, http.StatusMisdirectedRequest, status("attacker.example", path))
 	}
 	for _, path := range []string{"/metrics", "/livez", "/readyz"} {
-		assert.Equal(t, http.StatusOK, ask("attacker.example", path))
+		assert.Equal(t, http.StatusOK, status("attacker.example", path))
 	}
 	line := service.Log.Await(t, "console_refused")
 	assert.Equal(t, "OFFLOAD_OPS_HOSTS", line.String("variable"))

@@ -50,7 +50,7 @@ func (w *world) address() harness.Header {
 	return harness.ForwardedFor(fmt.Sprintf("11.%d.%d.%d", w.made>>16&255, w.made>>8&255, w.made&255))
 }
 
-// create has new clients ask for sessions.
+// create has new clients request sessions.
 func (w *world) create(clients int) {
 	for range clients {
 		address := w.address()
@@ -69,7 +69,7 @@ func (w *world) renew(clients int) {
 	}
 }
 
-// abuse has one installation, from many addresses, ask for more sessions than it may have.
+// abuse has one installation request more sessions than it may have, from many addresses.
 func (w *world) abuse(requests int) {
 	for range requests {
 		w.Issue(w.t, abuser, w.address())

@@ -74,7 +74,7 @@ func (c client) try(method, address, path, token, body string) (answer, error) {
 	return answer{response.StatusCode, response.Header, string(text)}, err
 }
 
-// issue asks for a session.
+// issue requests a session.
 func (c client) issue(t testing.TB, address, install, token string) answer {
 	t.Helper()
 	got, err := c.try("POST", address, harness.IssuePath, token, harness.IssueBody(install))
@@ -90,7 +90,7 @@ func (c client) get(t testing.TB, address, path, token string) answer {
 	return got
 }
 
-// users use their sessions, and newcomers ask for one, for as long as the test runs.
+// users use their sessions, and newcomers request one, for as long as the test runs.
 type users struct {
 	mu       sync.Mutex
 	tokens   []string
@@ -160,7 +160,7 @@ func (u *users) keep(token string) {
 	u.tokens = append(u.tokens, token)
 }
 
-// judge notes a request that failed.
+// judge records a request that failed.
 func (u *users) judge(got answer, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -170,7 +170,7 @@ func (u *users) judge(got answer, err error) {
 	}
 }
 
-// end has everyone stop.
+// end stops all users, and waits for their last requests.
 func (u *users) end() {
 	u.mu.Lock()
 	select {

@@ -49,7 +49,7 @@ func TestRenewalChecksLimitsOfItsOwn(t *testing.T) {
 // renewalPolicy is the RateLimit-Policy of a renewal, with the default limits.
 const renewalPolicy = `"renewal";q=2;w=60, "renewal_ip";q=10000;w=60`
 
-// TestStrangerCannotBarARenewal has a stranger who knows an install id ask for sessions in its
+// TestStrangerCannotBarARenewal has a stranger that knows an install id request sessions in its
 // name, until it is refused.
 func TestStrangerCannotBarARenewal(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ type visit struct {
 
 var logStart = time.Date(2026, time.November, 23, 0, 0, 0, 0, time.UTC)
 
-// visits returns requests of a crowd and of a few that ask far too often.
+// visits returns the requests of a crowd, and of a few clients that send far too many.
 func visits(random *rand.Rand, n int) []visit {
 	at := logStart
 	var all []visit

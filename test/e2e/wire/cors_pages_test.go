@@ -10,8 +10,9 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// askFor is a preflight of a page for a method, with headers as a tracing library adds them.
-func askFor(t *testing.T, client *harness.Client, path, page, method string) harness.Response {
+// sendPreflight sends a preflight of a page for a method, with headers as a tracing library adds
+// them.
+func sendPreflight(t *testing.T, client *harness.Client, path, page, method string) harness.Response {
 	t.Helper()
 	return client.Send(t, http.MethodOptions, path, "", harness.Header{"Origin", page},
 		harness.Header{"Access-Control-Request-Method", method},
@@ -24,7 +25,7 @@ func TestCORSInDevelopment(t *testing.T) {
 	const local, allowOrigin = "http://localhost:5173", "Access-Control-Allow-Origin"
 	development, strict := harness.Start(t, nil), harness.Start(t, harness.Production(nil))
 
-	answer := askFor(t, development.Client, harness.IssuePath, local, "POST")
+	answer := sendPreflight(t, development.Client, harness.IssuePath, local, "POST")
 	assert.Equal(t, http.StatusNoContent, answer.Status)
 	assert.Equal(t, local, answer.Header.Get(allowOrigin))
 	assert.Equal(t, "*, Authorization, Content-Type, DPoP",
@@ -33,14 +34,14 @@ func TestCORSInDevelopment(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, answer.Status)
 	assert.Equal(t, "http://[::1]:3000", answer.Header.Get(allowOrigin), "errors too")
 	for _, refused := range []harness.Response{
-		askFor(t, development.Client, harness.IssuePath, "http://localhost.example", "POST"),
-		askFor(t, strict.Client, harness.IssuePath, local, "POST"),
+		sendPreflight(t, development.Client, harness.IssuePath, "http://localhost.example", "POST"),
+		sendPreflight(t, strict.Client, harness.IssuePath, local, "POST"),
 	} {
 		assert.Equal(t, http.StatusMethodNotAllowed, refused.Status)
 		assert.Empty(t, refused.Header.Values(allowOrigin))
 	}
 	for _, path := range []string{"/.well-known/jwks.json", "/openapi.json"} {
-		answer = askFor(t, strict.Client, path, "https://any.example", "GET")
+		answer = sendPreflight(t, strict.Client, path, "https://any.example", "GET")
 		assert.Equal(t, http.StatusNoContent, answer.Status, path)
 		assert.Equal(t, "*", answer.Header.Get(allowOrigin), path)
 		assert.Equal(t, "*", strict.Send(t, "GET", path, "").Header.Get(allowOrigin), path)
@@ -53,11 +54,11 @@ func TestCORSRefusalsAreLogged(t *testing.T) {
 	t.Parallel()
 	service := harness.Start(t, harness.Production(nil))
 	for range 3 {
-		askFor(t, service.Client, harness.IssuePath, "https://app.example.com", "POST")
+		sendPreflight(t, service.Client, harness.IssuePath, "https://app.example.com", "POST")
 	}
 	const pages = 30
 	for n := range pages {
-		askFor(t, service.Client, harness.IssuePath, fmt.Sprintf("https://page-%d.example", n), "POST")
+		sendPreflight(t, service.Client, harness.IssuePath, fmt.Sprintf("https://page-%d.example", n), "POST")
 	}
 	line := service.Log.Await(t, "cors_refused")
 	assert.Equal(t, "INFO", line.String("level"))

@@ -20,9 +20,9 @@ func TestCORS(t *testing.T) {
 			",http://localhost:3000", "OFFLOAD_SESSION_ISSUE_LIMIT_PER_IP": "1",
 			"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400"}))
 	origin := func(of string) harness.Header { return harness.Header{"Origin", of} }
-	ask := harness.Header{"Access-Control-Request-Method", "POST"}
+	method := harness.Header{"Access-Control-Request-Method", "POST"}
 
-	preflight := service.Send(t, http.MethodOptions, harness.IssuePath, "", origin(page), ask,
+	preflight := service.Send(t, http.MethodOptions, harness.IssuePath, "", origin(page), method,
 		harness.Header{"Access-Control-Request-Headers", "content-type"})
 	assert.Equal(t, http.StatusNoContent, preflight.Status)
 	assert.Empty(t, preflight.Body)
@@ -34,7 +34,7 @@ func TestCORS(t *testing.T) {
 	assert.Equal(t, "no-store", preflight.Header.Get("Cache-Control"))
 	assert.NotEmpty(t, preflight.Header.Get("X-Request-ID"))
 	assert.Equal(t, http.StatusMethodNotAllowed,
-		service.Send(t, http.MethodOptions, harness.IssuePath, "", origin(stranger), ask).Status)
+		service.Send(t, http.MethodOptions, harness.IssuePath, "", origin(stranger), method).Status)
 
 	token := service.Issue(t, "install-12345", origin(page)).Session(t).Token
 	refused := service.Issue(t, "install-67890", origin(page))
@@ -59,7 +59,7 @@ func TestCORS(t *testing.T) {
 		"verify": service.Send(t, "GET", "/v1/sessions/verify", "", origin(page),
 			harness.Bearer(token)),
 		"a preflight of verify": service.Send(t, "OPTIONS", "/v1/sessions/verify", "", origin(page),
-			ask),
+			method),
 		"health": service.Send(t, "GET", "/v1/health", "", origin(page)),
 	} {
 		for header := range answer.Header {

@@ -221,18 +221,17 @@ func TestHostilePipelining(t *testing.T) {
 func TestHostileClientThatNeverReads(t *testing.T) {
 	t.Parallel()
 	service := shortTimeouts(t, nil)
-	ask := harness.RawRequest("GET", "/v1/health", "")
 	conn := service.Dial(t)
-	conn.Send(t, ask)
+	conn.Send(t, health)
 	assert.Equal(t, http.StatusOK, conn.ReadResponse(t, http.MethodGet).Status)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		for err := error(nil); err == nil; {
-			_, err = io.WriteString(conn, strings.Repeat(ask, 100))
+			_, err = io.WriteString(conn, strings.Repeat(health, 100))
 		}
 	}()
-	assert.Equal(t, http.StatusOK, service.Exchange(t, http.MethodGet, ask).Status)
+	assert.Equal(t, http.StatusOK, service.Exchange(t, http.MethodGet, health).Status)
 	harness.Receive(t, "the client that never reads has been cut off", ended)
 	require.NoError(t, conn.Close())
 }

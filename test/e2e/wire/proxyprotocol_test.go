@@ -44,29 +44,29 @@ func TestProxyProtocolGivesTheClientAddress(t *testing.T) {
 		return "PROXY TCP4 " + address + " 192.0.2.1 4711 443\r\n"
 	}
 	n := 0
-	ask := func(status int, why, peer, header string, headers ...string) {
+	issue := func(status int, why, peer, header string, headers ...string) {
 		t.Helper()
 		n++
 		answer, err := announced(t, service, peer, header, harness.InstallID(n), headers...)
 		require.NoError(t, err, why)
 		assert.Equal(t, status, answer.Status, why)
 	}
-	ask(200, "a client", "", client("198.51.100.7"))
-	ask(429, "the same", "", client("198.51.100.7"))
-	ask(200, "another", "", client("198.51.100.8"))
-	ask(429, "what a client forwards is not believed", "", client("198.51.100.8"),
+	issue(200, "a client", "", client("198.51.100.7"))
+	issue(429, "the same", "", client("198.51.100.7"))
+	issue(200, "another", "", client("198.51.100.8"))
+	issue(429, "what a client forwards is not believed", "", client("198.51.100.8"),
 		"X-Forwarded-For: 203.0.113.1")
-	ask(200, "a proxy behind the balancer is believed", "", client("10.0.0.1"),
+	issue(200, "a proxy behind the balancer is believed", "", client("10.0.0.1"),
 		"X-Forwarded-For: 203.0.113.2")
-	ask(429, "and its client is the same through another", "", client("10.0.0.2"),
+	issue(429, "and its client is the same through another", "", client("10.0.0.2"),
 		"X-Forwarded-For: 203.0.113.2")
-	ask(200, "an unknown client", "", "PROXY UNKNOWN\r\n")
-	ask(429, "all unknown clients are one, whatever they forward", "", "PROXY UNKNOWN\r\n",
+	issue(200, "an unknown client", "", "PROXY UNKNOWN\r\n")
+	issue(429, "all unknown clients are one, whatever they forward", "", "PROXY UNKNOWN\r\n",
 		"X-Forwarded-For: 203.0.113.3")
-	ask(200, "the balancer itself", "", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00")
-	ask(429, "again", "", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00")
-	ask(200, "an untrusted peer, without a header", "127.0.0.2", "")
-	ask(429, "again", "127.0.0.2", "", "X-Forwarded-For: 203.0.113.4")
+	issue(200, "the balancer itself", "", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00")
+	issue(429, "again", "", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00")
+	issue(200, "an untrusted peer, without a header", "127.0.0.2", "")
+	issue(429, "again", "127.0.0.2", "", "X-Forwarded-For: 203.0.113.4")
 
 	answer, err := announced(t, service, "127.0.0.3", client("203.0.113.5"), "install-stranger")
 	if err == nil { // otherwise the connection was reset before the response was read
