@@ -192,9 +192,24 @@ func (c *Client) kept(ctx context.Context, text string) bool {
 	return c.lost < maxLost
 }
 
+// errLate ends the waits of a call.
+var errLate = errors.New("sessionclient: a call has waited for MaxWait")
+
 // session returns a session to send, for a call that began at an instant. If the request cannot be
 // sent again (once), a session of unknown age is renewed first.
 func (c *Client) session(ctx context.Context, began time.Duration, once bool) (pass, error) {
+	// One second more, so that a wait that just fits is not cut off.
+	limited, cancel := c.clock.limit(ctx, began+c.config.MaxWait-c.clock.now()+time.Second)
+	defer cancel()
+	got, err := c.await(limited, began, once)
+	if err != nil && errors.Is(context.Cause(limited), errLate) {
+		return pass{}, &Error{Code: CodeTimeout}
+	}
+	return got, err
+}
+
+// await returns the session of a call whose waits end with ctx.
+func (c *Client) await(ctx context.Context, began time.Duration, once bool) (pass, error) {
 	var last *flight
 	for {
 		if err := c.lock(ctx); err != nil {
@@ -217,6 +232,9 @@ func (c *Client) session(ctx context.Context, began time.Duration, once bool) (p
 			select {
 			case <-next.flight.done:
 			case <-ctx.Done():
+				if next.optional && errors.Is(context.Cause(ctx), errLate) {
+					return pass{next.token, with}, nil
+				}
 				return pass{}, ctx.Err()
 			}
 			last = next.flight
@@ -236,7 +254,7 @@ func (c *Client) session(ctx context.Context, began time.Duration, once bool) (p
 // step is what a call does next: wait for a flight, use a token, fail, or sleep until an instant.
 type step struct {
 	flight *flight
-	// optional is whether the call goes on if the flight fails.
+	// optional is whether the call goes on with the token if the flight fails.
 	optional bool
 	token    string
 	err      error
@@ -251,7 +269,7 @@ func (c *Client) decide(began time.Duration, once bool, last *flight) step {
 		due := now >= c.rhythm.renewAt && now >= c.rhythm.notBefore
 		switch {
 		case once && !c.aged && (due || c.flight != nil):
-			return step{flight: c.fly(), optional: true}
+			return step{flight: c.fly(), optional: true, token: c.held.token}
 		case c.aged && due && last == nil: // not at once after another flight
 			c.fly()
 		}

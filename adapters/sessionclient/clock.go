@@ -14,6 +14,8 @@ type clock interface {
 	wall() time.Time
 	// sleep waits until now has reached the instant. The error is that of ctx.
 	sleep(ctx context.Context, until time.Duration) error
+	// limit returns a context that ends after a time of waiting, with the cause errLate.
+	limit(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 	// jitter returns a random number in [0, 1).
 	jitter() float64
 }
@@ -35,6 +37,11 @@ func (c systemClock) sleep(ctx context.Context, until time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+func (systemClock) limit(ctx context.Context, d time.Duration) (context.Context,
+	context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, errLate)
 }
 
 func (systemClock) jitter() float64 { return rand.Float64() }

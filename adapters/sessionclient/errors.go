@@ -10,7 +10,8 @@ import (
 const (
 	// CodeUnreachable is a request that failed before an answer arrived.
 	CodeUnreachable = "unreachable"
-	// CodeTimeout is an exchange that took longer than Config.Timeout.
+	// CodeTimeout is an exchange that took longer than Config.Timeout, or a request that waited for
+	// one until Config.MaxWait was over.
 	CodeTimeout = "timeout"
 	// CodeUnexpectedResponse is an answer that is not the service's.
 	CodeUnexpectedResponse = "unexpected_response"

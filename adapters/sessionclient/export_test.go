@@ -21,6 +21,11 @@ func (c Clock) wall() time.Time { return c.Wall() }
 
 func (c Clock) sleep(ctx context.Context, until time.Duration) error { return c.Sleep(ctx, until) }
 
+// limit leaves a slow machine time.
+func (Clock) limit(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, time.Minute)
+}
+
 func (c Clock) jitter() float64 { return c.Jitter }
 
 // SetClock replaces the clock. It must be called before the first use.

@@ -35,7 +35,7 @@ func (c *Client) run(ctx context.Context, f *flight, token string) {
 	// does no harm.
 	waiting, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
-	if unlock, err := c.config.Storage.Lock(waiting); err == nil {
+	if unlock, err := c.config.Storage.Lock(waiting); err == nil && unlock != nil {
 		defer unlock()
 	}
 	begun, ok := c.begin(ctx, f, token)

@@ -64,6 +64,21 @@ func TestStorageThatLosesTextsDoesNotCauseASessionForEachCall(t *testing.T) {
 	}
 }
 
+// unlocked is a storage that needs no lock, and so has nothing to unlock.
+type unlocked struct{ sessionclient.Storage }
+
+// Lock implements sessionclient.Storage.
+func (unlocked) Lock(context.Context) (func(), error) { return nil, nil }
+
+func TestAStorageWithoutALockNeedsNoUnlock(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, &service{}, func(c *sessionclient.Config) {
+		c.Storage = unlocked{sessionclient.NewMemoryStorage()}
+	})
+	_, err := client.Token(t.Context())
+	require.NoError(t, err)
+}
+
 func TestBodyOfA401WithoutAnEndIsLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

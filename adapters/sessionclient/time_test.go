@@ -240,3 +240,51 @@ func TestOneRequestWaitsForSessionsForMaxWaitInAll(t *testing.T) {
 		})
 	}
 }
+
+func TestAllWaitingEndsAfterMaxWait(t *testing.T) {
+	t.Parallel()
+	slow := func(s *service) {
+		s.answer = func(*http.Request) (*http.Response, error) {
+			time.Sleep(8 * time.Second)
+			return nil, nil
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		service := &service{}
+		slow(service)
+		client := newClient(t, service, func(c *sessionclient.Config) { c.MaxWait = 2 * time.Second })
+		began := time.Now()
+		_, err := client.Token(t.Context())
+		var failure *sessionclient.Error
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, sessionclient.CodeTimeout, failure.Code)
+		assert.Equal(t, 3*time.Second, time.Since(began))
+		time.Sleep(6 * time.Second) // the exchange goes on, and its result is kept
+		_, err = client.Token(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 1, service.seen())
+	})
+	synctest.Test(t, func(t *testing.T) {
+		service := &service{}
+		slow(service)
+		storage := sessionclient.NewMemoryStorage()
+		require.NoError(t, storage.Save(t.Context(), sessionclient.Text("install-12345", "stored.token")))
+		client := newClient(t, service, func(c *sessionclient.Config) {
+			c.MaxWait, c.Storage = 2*time.Second, storage
+		})
+		token, err := client.Token(t.Context())
+		require.NoError(t, err, "the session that is held is used if its renewal takes too long")
+		assert.Equal(t, "stored.token", token)
+		time.Sleep(6 * time.Second)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		service := &service{}
+		slow(service)
+		client := newClient(t, service, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := client.Token(ctx)
+		assert.Equal(t, context.DeadlineExceeded, err, "the caller's own deadline is its error")
+		time.Sleep(8 * time.Second)
+	})
+}

@@ -56,7 +56,7 @@ func (t *transport) CloseIdleConnections() {
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	c, ctx := t.client, r.Context()
-	if r.URL == nil || !c.origins[originOf(r.URL)] || len(r.Header[envelope.HeaderAuthorization]) > 0 {
+	if r.URL == nil || !c.origins[originOf(r.URL)] || hasCredentials(r.Header) {
 		return t.base.RoundTrip(r)
 	}
 	empty := r.Body == nil || r.Body == http.NoBody
@@ -100,6 +100,17 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		drain(response.Body)
 	}
+}
+
+// hasCredentials reports whether a header has an Authorization of the app, in whatever case: net/http
+// sends a name that was not set by Set as it is.
+func hasCredentials(header http.Header) bool {
+	for name, values := range header {
+		if len(values) > 0 && strings.EqualFold(name, envelope.HeaderAuthorization) {
+			return true
+		}
+	}
+	return false
 }
 
 // drain reads a body within bounds, and closes it. The rest of a body that has no end is left.

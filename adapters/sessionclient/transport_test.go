@@ -214,6 +214,20 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+func TestCredentialsOfTheAppCountHoweverTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, &service{}, nil)
+	request, err := http.NewRequest("GET", applicationURL, nil)
+	require.NoError(t, err)
+	request.Header["authorization"] = []string{"Bearer own"} // not by Set
+	base := roundTripper(func(r *http.Request) (*http.Response, error) {
+		assert.Equal(t, request.Header, r.Header)
+		return reply(200, ""), nil
+	})
+	_, err = client.RoundTripper(base).RoundTrip(request)
+	require.NoError(t, err)
+}
+
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -226,6 +240,7 @@ func TestNewRefuses(t *testing.T) {
 		"another scheme": {func(c *sessionclient.Config) { c.Sessions = "ftp://a.example" }, sessionclient.ErrURL},
 		"a password":     {func(c *sessionclient.Config) { c.Sessions = "https://u:p@a.example" }, sessionclient.ErrURL},
 		"a query":        {func(c *sessionclient.Config) { c.Sessions = "https://a.example?b" }, sessionclient.ErrURL},
+		"an empty query": {func(c *sessionclient.Config) { c.Sessions = "https://a.example?" }, sessionclient.ErrURL},
 		"http":           {func(c *sessionclient.Config) { c.Sessions = "http://a.example" }, sessionclient.ErrHTTP},
 		"http, a lookalike": {func(c *sessionclient.Config) { c.Sessions = "http://localhost.example" },
 			sessionclient.ErrHTTP},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import urllib.parse
 from typing import Container, Optional, Tuple
 
 Origin = Tuple[str, str, int]
@@ -74,8 +73,7 @@ def base_url(name: str, url: str) -> Tuple[str, Origin]:
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     origin = origin_of(url)
-    parts = urllib.parse.urlsplit(url)
-    if origin is None or parts.query or parts.fragment or not url.isascii() or " " in url:
+    if origin is None or re.search("[?#]", url) or _SENT.fullmatch(url) is None:
         raise ValueError(
             f"{name} must be an http or https URL with a path in ASCII, without user, query,"
             " fragment or zone"

@@ -15,6 +15,7 @@ from ._sender import Sender
 from ._service import Service
 from ._source import Source
 from ._storage import MemoryStorage, Storage
+from ._vault import is_install_id
 
 
 _MAX_WAIT = 86_400.0
@@ -53,6 +54,10 @@ class SessionClient:
                 raise ValueError(f"{name} must be a number of seconds, at most a day")
         if key is not None and install_id is not None:
             raise ValueError("with a key there must be no install_id: it is that of the key")
+        if install_id is not None and not is_install_id(install_id):
+            raise ValueError(
+                "install_id must be text of 8 to 128 characters, not blank, without control characters"
+            )
         base, _ = base_url("sessions", sessions)
         several = [application] if isinstance(application, str) else application
         if not several:

@@ -224,7 +224,8 @@ def _failure_of(error: BaseException) -> BaseException:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, (TimeoutError, socket.timeout)):
         return SessionError("timeout")
-    if isinstance(error, (OSError, http.client.HTTPException)):
+    # UnicodeError: of a host that has no form in ASCII, such as one with an empty label.
+    if isinstance(error, (OSError, http.client.HTTPException, UnicodeError)):
         return SessionError("unreachable")
     return error
 

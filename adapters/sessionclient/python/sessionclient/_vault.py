@@ -56,7 +56,7 @@ def parse(text: Optional[str]) -> Kept:
     install_id, token, version = (
         value.get(name) for name in ("install_id", "session_token", "version")
     )
-    if not _is_install_id(install_id):
+    if not is_install_id(install_id):
         return Kept()
     if version != _VERSION or version is True or not is_token(token):
         return Kept(install_id)
@@ -64,7 +64,7 @@ def parse(text: Optional[str]) -> Kept:
     return Kept(install_id, token, refresh_after if is_refresh_after(refresh_after) else None)
 
 
-def _is_install_id(value: object) -> bool:
+def is_install_id(value: object) -> bool:
     """Reports whether sessiond accepts an install ID, as far as characters and length decide it."""
     if not isinstance(value, str) or not 8 <= len(value) <= 128 or value.isspace():
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any, Dict
 
 import pytest
@@ -32,6 +33,7 @@ def made(**options: Any) -> sessionclient.SessionClient:
         "https://user@bücher.example", "https://b%C3%BCcher.example", "https://bücher..example",
         "https://[fe80::1%25eth0]", "https://sessions.example.com/ü", "https://\udc80.example",
         "https://a b", "https://example.com:port", "https://example.com\\@evil.example",
+        "https://sessions.example.com/?", "https://sessions.example.com/base\n",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["sessions", "application"])
@@ -54,6 +56,12 @@ def test_plain_http_is_for_loopback(url: str) -> None:
 def test_unusable_value_is_refused(options: Dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         made(**options)
+
+
+@pytest.mark.parametrize("given", ["", "short", " " * 8, "install-\x00", "x" * 129, uuid.uuid4()])
+def test_unusable_install_id_is_refused(given: object) -> None:
+    with pytest.raises(ValueError, match="install_id"):
+        made(install_id=given)
 
 
 def test_base_url_is_text() -> None:

@@ -33,6 +33,16 @@ def test_request_is_the_documented_one(sessiond: Sessiond) -> None:
     assert sessiond.bearers == [None]
 
 
+def test_host_without_a_form_in_ascii_is_unreachable() -> None:
+    client = sessionclient.SessionClient(
+        "https://sessions..example.com",
+        "https://api.example.com",
+        app_version="1.0",
+        platform="tests",
+    )
+    assert failure(client).code == "unreachable"
+
+
 def trickle_head(handler: Handler) -> None:
     _trickle(handler, b"HTTP/1.1 200 OK\r\nX-")
 

@@ -10,7 +10,7 @@ import { headersOf, methodAsSent } from "./pass.ts";
 import { Service } from "./service.ts";
 import { Source } from "./source.ts";
 import { type ClientStorage, inMemory } from "./storage.ts";
-import { Vault } from "./vault.ts";
+import { isInstallId, Vault } from "./vault.ts";
 
 /** How many redirects one request follows for which it is sent again. */
 const maxHops = 20;
@@ -27,7 +27,10 @@ export interface SessionClientOptions {
   readonly platform: string;
   /** Where the session is kept. Default: {@link inMemory}. */
   readonly storage?: ClientStorage | undefined;
-  /** The id of this installation. Default: one that the client creates and keeps in the storage. */
+  /**
+   * The id of this installation, 8 to 128 characters. Default: one that the client creates and keeps
+   * in the storage.
+   */
   readonly installId?: string | undefined;
   /**
    * The key that sessions are bound to, so that they are of no use without it. Its thumbprint is
@@ -62,6 +65,9 @@ export class SessionClient {
     const { appVersion, platform, installId, key } = options;
     if (key !== undefined && installId !== undefined) {
       throw new TypeError("installId: with a key, the install id is its thumbprint");
+    }
+    if (installId !== undefined && !isInstallId(installId)) {
+      throw new TypeError("installId: not 8 to 128 characters, blank, or with control characters");
     }
     this.#source = new Source(
       new Vault(options.storage ?? inMemory(), installId),

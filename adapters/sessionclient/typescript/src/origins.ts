@@ -3,7 +3,8 @@ export function baseURL(name: string, text: string | URL): URL {
   // Relative to the page, a forgotten https:// would go unnoticed.
   const url = parse(text, undefined);
   if (url === undefined) throw new TypeError(`${name}: not an absolute URL`);
-  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+  // An empty query or fragment is in the href alone.
+  if (url.username !== "" || url.password !== "" || /[?#]/.test(url.href)) {
     throw new TypeError(`${name}: a base URL has neither credentials nor a query nor a fragment`);
   }
   if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname))) {

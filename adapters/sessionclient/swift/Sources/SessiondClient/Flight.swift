@@ -29,11 +29,18 @@ extension SessionClient {
     }
 
     /// Waits for the end of the exchange, which it starts if none is on its way. A caller that is
-    /// cancelled leaves at once.
-    func nextOutcome() async throws -> Outcome {
+    /// cancelled leaves at once, and one that has waited until the deadline with a timeout.
+    func nextOutcome(until deadline: TimeInterval) async throws -> Outcome {
         launch()
         lastID += 1
         let id = lastID
+        // One second more, so that a wait that just fits is not cut off.
+        let patience = max(0, deadline - hooks.now() + 1)
+        let late = Task {
+            try await Task.sleep(nanoseconds: UInt64(patience * 1_000_000_000))
+            self.giveUp(id)
+        }
+        defer { late.cancel() }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Outcome, any Error>) in
                 if Task.isCancelled {
@@ -49,6 +56,10 @@ extension SessionClient {
 
     private func leave(_ id: Int) {
         waiters.removeValue(forKey: id)?.resume(throwing: CancellationError())
+    }
+
+    private func giveUp(_ id: Int) {
+        waiters.removeValue(forKey: id)?.resume(returning: .failed(SessionError(code: SessionError.timeout)))
     }
 
     func resumeWaiters(_ outcome: Outcome) {

@@ -14,7 +14,7 @@ extension SessionClient {
                 if !call.replayable, ageIsUnknown, !renewedFirst, now >= max(notBefore, renewNotBefore) {
                     // A 401 could not be handled, so it is avoided.
                     renewedFirst = true
-                    _ = try await nextOutcome()
+                    _ = try await nextOutcome(until: call.deadline)
                     continue
                 }
                 if let due, due.token == token, now >= max(due.at, notBefore, renewNotBefore) {
@@ -29,7 +29,7 @@ extension SessionClient {
                 try await hooks.sleep(notBefore - now)
                 continue
             }
-            switch try await nextOutcome() {
+            switch try await nextOutcome(until: call.deadline) {
             case .granted(let pass): return pass
             case .failed(let error): throw error
             case .refused(let error) where notBefore > call.deadline: throw error

@@ -25,7 +25,7 @@ public actor SessionClient {
         public var key: (any DeviceKey)?
         /// Seconds that one exchange with sessiond may take.
         public var timeout: TimeInterval = 10
-        /// Seconds that one call may wait for a session while sessiond refuses it.
+        /// Seconds that one call may wait for a session in all.
         public var maxWait: TimeInterval = 150
         /// Sends all requests.
         public var urlSession: URLSession = .shared
@@ -87,16 +87,29 @@ public actor SessionClient {
     var refusalBackoff = Backoff(first: 1, last: 60)
     var renewalBackoff = Backoff(first: 10, last: 300)
 
-    /// Throws `SessionConfigurationError` if a base URL is not https, except on this device, a
-    /// time is out of range, or there are both a key and an install ID.
+    /// Throws `SessionConfigurationError` if a base URL is not https, except on this device, or has
+    /// a user, a query or a fragment; if a time is out of range; if the install ID is not one; or if
+    /// there are both a key and an install ID.
     public init(_ configuration: Configuration) throws {
         for url in configuration.application + [configuration.sessions] {
+            let parts = URLComponents(url: url, resolvingAgainstBaseURL: true)
+            // First, so that no message shows a password.
+            guard parts?.user == nil, parts?.password == nil, parts?.query == nil, parts?.fragment == nil else {
+                throw SessionConfigurationError(
+                    message: "a base URL must have neither a user nor a query nor a fragment"
+                )
+            }
             guard let origin = Origin(url) else {
                 throw SessionConfigurationError(message: "\(url) is not an http or https URL")
             }
             guard origin.isSecure else {
                 throw SessionConfigurationError(message: "\(url) must be https, because it is not on this device")
             }
+        }
+        if let id = configuration.installID, !Record.isInstallID(id) {
+            throw SessionConfigurationError(
+                message: "installID must be 8 to 128 characters, not blank, without control characters"
+            )
         }
         if configuration.key != nil {
             guard configuration.installID == nil else {

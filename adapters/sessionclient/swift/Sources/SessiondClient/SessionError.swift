@@ -22,7 +22,8 @@ public struct SessionError: Error, Equatable, Sendable {
 
     /// No connection, or one that broke.
     public static let unreachable = "unreachable"
-    /// No complete answer within `Configuration.timeout`.
+    /// No complete answer within `Configuration.timeout`, or while a call waited for
+    /// `Configuration.maxWait`.
     public static let timeout = "timeout"
     /// An answer that is not sessiond's, for example the page of a proxy.
     public static let unexpectedResponse = "unexpected_response"

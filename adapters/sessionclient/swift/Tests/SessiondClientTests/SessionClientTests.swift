@@ -49,6 +49,25 @@ final class SessionClientTests: XCTestCase {
         XCTAssertEqual(world.slept, [])
     }
 
+    func testAllWaitingEndsAfterMaxWait() async throws {
+        var configuration = SessionClient.Configuration(
+            sessions: URL(string: "https://sessions.example.com")!, application: [], appVersion: "1.0"
+        )
+        configuration.maxWait = 0
+        configuration.hooks.send = { _, _ in
+            try? await Task.sleep(nanoseconds: 60_000_000_000)
+            return grant("late.token")
+        }
+        let client = try SessionClient(configuration)
+        do {
+            _ = try await client.token()
+            XCTFail("there is no session yet")
+        } catch let error as SessionError {
+            XCTAssertEqual(error.code, SessionError.timeout)
+        }
+        try await client.signOut() // ends the exchange
+    }
+
     func testRejections() async throws {
         let world = World([grant("first.token"), grant("second.token"), grant("third.token")])
         let client = try world.client()
@@ -99,6 +118,24 @@ final class SessionClientTests: XCTestCase {
         let world = World([])
         XCTAssertNoThrow(try world.client(application: "http://127.0.0.1:3000"))
         XCTAssertThrowsError(try world.client(application: "http://api.example.com"))
+    }
+
+    func testABaseURLHasNoUserQueryOrFragment() throws {
+        for end in ["user:secret@api.example.com", "api.example.com?a=b", "api.example.com/?", "api.example.com#"] {
+            XCTAssertThrowsError(try World([]).client(application: "https://" + end)) { error in
+                XCTAssertFalse(error.localizedDescription.contains("secret"))
+            }
+        }
+    }
+
+    func testAnInstallIDIsOneThatTheServiceTakes() throws {
+        for id in ["short", "        ", "install-\u{0}-12345"] {
+            var configuration = SessionClient.Configuration(
+                sessions: URL(string: "https://sessions.example.com")!, application: [], appVersion: "1.0"
+            )
+            configuration.installID = id
+            XCTAssertThrowsError(try SessionClient(configuration))
+        }
     }
 }
 
