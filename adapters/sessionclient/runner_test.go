@@ -110,7 +110,8 @@ func (r *runner) step(s testStep) {
 	case s.Credentials != nil:
 		r.check(*s.Expect, r.credentials(*s.Credentials))
 	case s.SignOut != "":
-		_ = r.clients[s.SignOut].SignOut(t.Context()) // the storage may fail
+		err := r.clients[s.SignOut].SignOut(t.Context())
+		assert.Equal(t, s.Expect != nil && s.Expect.Error == "storage", err != nil, "%v", err)
 	case s.Advance != 0:
 		d := time.Duration(s.Advance * float64(time.Second))
 		r.world.Advance(d)

@@ -115,6 +115,7 @@ class SessionClient:
         """Forgets the session, the install ID that the client created, and the key.
 
         If the key cannot be forgotten, this raises its error, and the client uses no key until it
-        is: it tries before each use.
+        is: it tries before each use. If the storage fails, this raises its error: the client has
+        forgotten the session even so, and tries with each use to remove it from there.
         """
         self._source.sign_out()

@@ -11,7 +11,7 @@ try:
     from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 except ImportError as error:
     raise ImportError(
-        "keys of the device need the package cryptography: pip install 'sessionclient[bound]'"
+        "keys of the device need the package cryptography: pip install cryptography"
     ) from error
 
 from ._proof import base64url

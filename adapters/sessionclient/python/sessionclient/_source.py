@@ -103,7 +103,8 @@ class Source:
 
     def sign_out(self) -> None:
         """Forgets the session, the install ID that the client created, and the key. Raises the
-        error of a key that cannot be forgotten, and uses none until it is.
+        error of a key that cannot be forgotten, and uses none until it is; or else that of the
+        storage, which may still hold the session.
         """
         with self._saving:
             try:
@@ -112,7 +113,9 @@ class Source:
                 with self._mutex:
                     self._issued, self._expired = ("", 0.0), None
                     self._looked = (None, self.time.now())
-                self._vault.save(Kept())
+                unsaved = self._vault.save(Kept())
+            if unsaved is not None:
+                raise unsaved
 
     def _load(self) -> Tuple[Kept, Optional[Device]]:
         """Returns what the storage holds, and the key. Raises SessionError if the key fails.

@@ -108,18 +108,20 @@ class Vault:
                 self._report(error)
         return parse(self._copy)
 
-    def save(self, kept: Kept) -> None:
+    def save(self, kept: Kept) -> Optional[Exception]:
+        """Keeps something, in memory in any case. Returns the error of the storage, if it fails."""
         self._copy, self._unsaved = _write(kept), True
-        self._save()
+        return self._save()
 
-    def _save(self) -> None:
+    def _save(self) -> Optional[Exception]:
         try:
             self._storage.save(self._copy)
             self._check()
         except Exception as error:
             self._report(error)
-        else:
-            self._unsaved = self._failing = False
+            return error
+        self._unsaved = self._failing = False
+        return None
 
     def _check(self) -> None:
         """Raises an error if the storage does not return what it is given.

@@ -367,8 +367,12 @@ class Case:
         seen = self.seen()
         assert wanted.items() <= seen.items(), f"{self.step}: {seen}"
 
-    def do_sign_out(self, name: str, _: Any) -> None:
-        self.clients[name].sign_out()
+    def do_sign_out(self, name: str, expect: Any) -> None:
+        if expect == {"error": "storage"}:
+            with pytest.raises(OSError):
+                self.clients[name].sign_out()
+        else:
+            self.clients[name].sign_out()
 
     def do_stored(self, given: Dict[str, Any], _: Any) -> None:
         self.storage(given["storage"]).save(given["text"])

@@ -40,7 +40,7 @@ for kind in (sessionclient.MemoryKey, lambda: sessionclient.FileKey("key")):
         print(error)
 """
 
-REMEDY = "keys of the device need the package cryptography: pip install 'sessionclient[bound]'"
+REMEDY = "keys of the device need the package cryptography: pip install cryptography"
 
 
 @pytest.fixture(scope="module")

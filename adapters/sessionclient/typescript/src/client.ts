@@ -160,7 +160,9 @@ export class SessionClient {
   /**
    * Forgets the session and the install id that the client created, in the storage too, and has the
    * key forgotten. Rejects with a {@link SessionError} if the key cannot be forgotten; the client
-   * then makes no use of it, and tries again before each request.
+   * then makes no use of it, and tries again before each request. Rejects with another Error if the
+   * storage fails: the client has forgotten the session even so, and tries with each request to
+   * remove it from there.
    */
   signOut(): Promise<void> {
     return this.#source.signOut();

@@ -112,7 +112,10 @@ export class Source {
     return true;
   }
 
-  /** Forgets the session, the key, and a created install id. */
+  /**
+   * Forgets the session, the key, and a created install id. Throws the error of the key, or else of
+   * the storage, that may still hold them.
+   */
   async signOut(): Promise<void> {
     this.#signOuts++;
     this.#dated = this.#expired = undefined;
@@ -123,6 +126,8 @@ export class Source {
     } finally {
       await saved;
     }
+    const failure = await saved;
+    if (failure !== undefined) throw failure;
   }
 
   /**

@@ -59,26 +59,30 @@ export class Vault {
     return ours(this.#memory, own);
   }
 
-  /** Keeps something in place of what was kept; {} forgets everything. */
-  async save(kept: Kept): Promise<void> {
+  /**
+   * Keeps something in place of what was kept, in memory in any case; {} forgets everything. Returns
+   * the error of the storage, if it fails.
+   */
+  async save(kept: Kept): Promise<Error | undefined> {
     const mine = ++this.#saves;
     this.#memory = kept;
     this.#unsaved = this.#saving = true;
     const text = kept.installId === undefined ? null : formatKept(kept);
-    let saved = false;
+    let failure: Error | undefined;
     try {
       await this.#patience.wait(() => this.#storage.save(text));
       // A storage that loses what it is given must not cause a session for each request. Another
       // tab may have replaced it already, so only several saves in sequence count.
       const loaded = parseKept(await this.#patience.wait(() => this.#storage.load()));
       this.#lost = formatKept(loaded) === formatKept(parseKept(text)) ? 0 : this.#lost + 1;
-      saved = this.#lost < maxLost;
-    } catch {
-      // Memory counts until the storage is back.
+      if (this.#lost >= maxLost) failure = new Error("the storage loses what is saved");
+    } catch (cause) {
+      failure = new Error("the storage fails", { cause }); // memory counts until it is back
     }
-    if (this.#saves !== mine) return;
-    this.#unsaved = !saved;
+    if (this.#saves !== mine) return undefined;
+    this.#unsaved = failure !== undefined;
     this.#saving = false;
+    return failure;
   }
 
   /**

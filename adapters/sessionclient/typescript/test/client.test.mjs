@@ -244,7 +244,7 @@ for (const [name, storage] of Object.entries(broken)) {
     const use = async () => [await client.token(), await client.token(), await client.token()];
     const tokens = await impatient(machine.storagePatience, use);
     assert.deepEqual(tokens, Array(3).fill("session.1"));
-    await client.signOut();
+    await assert.rejects(client.signOut(), { name: "Error", message: /storage/ });
     assert.equal(await client.token(), "session.2");
   });
 }

@@ -265,8 +265,11 @@ export class Case {
     this.#begun.get(as).given.abort();
   }
 
-  async do_sign_out(client) {
-    await this.#clients.get(client).client.signOut();
+  async do_sign_out(client, expect) {
+    const error = await this.#clients.get(client).client.signOut().catch((error) => error);
+    if (expect?.error === "storage" ? error?.name !== "Error" : error !== undefined) {
+      throw error ?? new Error("the storage was not reported");
+    }
   }
 
   async do_advance(seconds) {

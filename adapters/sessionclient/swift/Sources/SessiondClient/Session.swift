@@ -75,7 +75,7 @@ extension SessionClient {
         if let ownID, let id = held.installID, id != ownID {
             // What another key could not save need not be saved.
             held = Record(installID: ownID)
-            unsaved = false
+            saveError = nil
         }
         if unsaved, !provisional {
             save()
@@ -122,9 +122,9 @@ extension SessionClient {
             // storage that loses what it is given. It must not cause a session for each request.
             lost = Record(stored: try configuration.storage.load()) == held ? 0 : lost + 1
             accessed = hooks.now()
-            unsaved = lost >= 3
+            saveError = lost >= 3 ? StorageLosesText() : nil
         } catch {
-            unsaved = true
+            saveError = error
         }
     }
 

@@ -58,8 +58,9 @@ public actor SessionClient {
     /// A sign-out could not have the key forgotten, which so must not be used.
     var remembered = false
     var proofTime = ProofTime()
-    /// The storage has not taken `held` yet, so `held` counts and not what is stored.
-    var unsaved = false
+    /// Why the storage has not taken `held` yet, so that `held` counts and not what is stored.
+    var saveError: (any Error)?
+    var unsaved: Bool { saveError != nil }
     /// How many saves in sequence could not be loaded again.
     var lost = 0
     /// `held` began while the storage could not be read, so what is stored counts once it can be.
@@ -202,18 +203,24 @@ public actor SessionClient {
 
     /// Forgets the session, the install ID if the client created it, and the key. A session that is
     /// being issued is dropped. Throws the error of a key that cannot be forgotten; the client then
-    /// uses no key until it is, which it tries before each use.
+    /// uses no key until it is, which it tries before each use. Or throws that of a storage that
+    /// may still hold the session; the client has forgotten it even so, and tries with each use to
+    /// remove it from there.
     public func signOut() throws {
         flight?.task.cancel()
         flight = nil
         expiredToken = nil
         due = nil
         provisional = false // what is stored must not return
-        defer {
+        defer { resumeWaiters(.dropped) }
+        do {
+            try forgetKey()
+        } catch {
             keep(Record())
-            resumeWaiters(.dropped)
+            throw error
         }
-        try forgetKey()
+        keep(Record())
+        if let saveError { throw saveError }
     }
 }
 

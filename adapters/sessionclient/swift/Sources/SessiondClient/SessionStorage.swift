@@ -9,6 +9,9 @@ public protocol SessionStorage: Sendable {
     func save(_ text: String?) throws
 }
 
+/// A storage does not return what it was given.
+struct StorageLosesText: Error {}
+
 /// Keeps the session as long as the process runs.
 public final class MemoryStorage: SessionStorage, @unchecked Sendable {
     private let lock = NSLock()

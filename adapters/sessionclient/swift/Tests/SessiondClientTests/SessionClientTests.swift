@@ -112,6 +112,13 @@ final class SessionClientTests: XCTestCase {
             let token = try await client.token()
             XCTAssertEqual(token, "first.token")
         }
+        do {
+            try await client.signOut()
+            XCTFail("the storage may still hold the session")
+        } catch is FailingStorage.Failure {
+            let held = await client.held
+            XCTAssertEqual(held, Record())
+        }
     }
 
     func testPlainHTTPIsForThisDevice() throws {
