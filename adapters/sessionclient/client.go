@@ -199,7 +199,8 @@ var errLate = errors.New("sessionclient: a call has waited for MaxWait")
 // sent again (once), a session of unknown age is renewed first.
 func (c *Client) session(ctx context.Context, began time.Duration, once bool) (pass, error) {
 	// One second more, so that a wait that just fits is not cut off.
-	limited, cancel := c.clock.limit(ctx, began+c.config.MaxWait-c.clock.now()+time.Second)
+	left := max(began+c.config.MaxWait-c.clock.now(), 0) + time.Second
+	limited, cancel := c.clock.limit(ctx, left)
 	defer cancel()
 	got, err := c.await(limited, began, once)
 	if err != nil && errors.Is(context.Cause(limited), errLate) {
