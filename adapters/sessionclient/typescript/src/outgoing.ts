@@ -51,20 +51,24 @@ function ofAddress(address: string | URL, init: Init): Outgoing {
  */
 function ofRequest(input: Request, init: Init | undefined): Outgoing {
   const stream = init?.body !== undefined && !isReplayable(init.body);
-  const request = init === undefined ? input : new Request(input, init);
+  let merged: Request | undefined;
+  // Not before it is sent with the session: this takes the body of the request that was given.
+  const request = () => (merged ??= init === undefined ? input : new Request(input, init));
   return {
-    address: request.url,
-    method: () => request.method,
-    authorized: request.headers.has("Authorization"),
+    address: input.url,
+    method: () => request().method,
+    authorized: new Headers(init?.headers ?? input.headers).has("Authorization"),
     replayable: !stream,
-    signal: request.signal,
+    get signal() {
+      return request().signal;
+    },
     send: (fetch, more, to) => {
-      const copy = stream ? request : request.clone();
+      const copy = stream ? request() : request().clone();
       const sent = to === undefined ? copy : new Request(to, copy);
       add(sent.headers, more);
       return fetch(sent);
     },
-    discard: () => void request.body?.cancel().catch(() => {}),
+    discard: () => void merged?.body?.cancel().catch(() => {}),
   };
 }
 

@@ -54,6 +54,21 @@ test("init takes precedence over a Request, as in the platform's fetch", async (
   assert.equal(world.sent[2].authorization, "Basic x");
 });
 
+for (const [name, url, init] of [
+  ["another origin", "https://other.example/", { headers: { "X-Other": "2" } }],
+  ["the application", `${application}/`, { headers: { Authorization: "Basic x" } }],
+]) {
+  test(`a Request with a body and init passes untouched to ${name}`, async () => {
+    const world = new World();
+    const request = new Request(url, { method: "POST", body: "tea" });
+    await world.client().fetch(request, init);
+    assert.equal(world.sent[0].input, request);
+    assert.equal(world.sent[0].init, init);
+    assert.equal(world.sent[0].body, "tea");
+    assert.equal(world.issued.length, 0);
+  });
+}
+
 for (const [name, stream] of [
   ["a stream", (body) => [`${application}/`, { method: "POST", body, duplex: "half" }]],
   [
