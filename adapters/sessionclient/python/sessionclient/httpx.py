@@ -34,7 +34,7 @@ class SessionAuth(httpx.Auth):
         if not _takes_session(self._sender, request):
             yield request
             return
-        sending = self._sender.begin(_is_replayable(request))
+        request, sending = _copy(request), self._sender.begin(_is_replayable(request))
         while True:
             session = self._sender.session(sending)
             self._authorize(request, session, sending)
@@ -50,7 +50,7 @@ class SessionAuth(httpx.Auth):
         if not _takes_session(self._sender, request):
             yield request
             return
-        sending = self._sender.begin(_is_replayable(request))
+        request, sending = _copy(request), self._sender.begin(_is_replayable(request))
         while True:
             session = await self._sender.session_async(sending)
             self._authorize(request, session, sending)
@@ -78,14 +78,7 @@ class SessionAuth(httpx.Auth):
             return None
         sent, refusal = response.request, refusal_in(response.headers.get_list)
         if self._led_astray(sent, session, request, refusal):
-            # A copy, as httpx makes one for a redirect. It counts them, with the 401 among them.
-            again = httpx.Request(
-                sent.method,
-                sent.url,
-                headers=sent.headers,
-                stream=sent.stream,
-                extensions=sent.extensions,
-            )
+            again = _copy(sent)  # httpx counts the redirects, with the 401 among them
         elif sent.headers.get("Authorization") != request.headers["Authorization"]:
             return None
         elif self._sender.again(sending, session, refusal):
@@ -134,6 +127,22 @@ class _Unread(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 def _takes_session(sender: Sender, request: httpx.Request) -> bool:
     return sender.serves(str(request.url)) and "Authorization" not in request.headers
+
+
+def _copy(request: httpx.Request) -> httpx.Request:
+    """Returns a copy to send with the session. The app may send its own again, in which the session
+    would count as an Authorization of the app's, and would not be renewed.
+    """
+    copied = httpx.Request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        stream=request.stream,
+        extensions=request.extensions,
+    )
+    if _is_replayable(copied):
+        copied.read()  # for response.request.content
+    return copied
 
 
 def _is_replayable(request: httpx.Request) -> bool:

@@ -55,6 +55,27 @@ def test_stream_that_was_read_is_sent_again(sessiond: Sessiond) -> None:
     assert [each["body"] for each in sessiond.application] == ["one", "one"]
 
 
+def test_request_that_the_app_sends_again_has_the_session_of_then(sessiond: Sessiond) -> None:
+    with made(sessiond.client()) as http:
+        request = http.build_request("POST", sessiond.url, content=b"one")
+        response = http.send(request)
+        assert "Authorization" not in request.headers
+        assert response.request.content == b"one"
+        sessiond.refuse = [EXPIRED]
+        assert http.send(request).status_code == 200
+
+    async def twice() -> None:
+        async with httpx.AsyncClient(
+            auth=SessionAuth(sessiond.client()), timeout=LONG, verify=False
+        ) as http:
+            request = http.build_request("GET", sessiond.url)
+            await http.send(request)
+            sessiond.refuse = [EXPIRED]
+            assert (await http.send(request)).status_code == 200
+
+    asyncio.run(twice())
+
+
 def test_client_keeps_its_own_things_to_itself(sessiond: Sessiond) -> None:
     """Cookies, headers and base URL of the httpx client do not reach sessiond."""
     seen = []
