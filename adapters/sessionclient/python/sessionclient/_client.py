@@ -26,11 +26,12 @@ class SessionClient:
     """Obtains one session from sessiond, keeps it and renews it. Threads and tasks may share it.
 
     ``sessions`` is the base URL of sessiond. ``application`` is the base URL, or several, of the
-    services whose origins the session is sent to; it is sent to no others. Without ``install_id``
-    the client creates a UUID and keeps it in the storage; with ``key`` the sessions are bound to
-    that key, of which the install ID is the thumbprint. ``timeout`` bounds one exchange with
-    sessiond, and ``max_wait`` all waiting for a session within one call, both in seconds.
-    ``ssl_context`` replaces the default one, for services with a private CA.
+    services whose origins the session is sent to; it is sent to no others. It may be an empty list
+    if only ``token`` is used. Without ``install_id`` the client creates a UUID and keeps it in the
+    storage; with ``key`` the sessions are bound to that key, of which the install ID is the
+    thumbprint. ``timeout`` bounds one exchange with sessiond, and ``max_wait`` all waiting for a
+    session within one call, both in seconds. ``ssl_context`` replaces the default one, for services
+    with a private CA.
 
     Sessions are obtained in threads of the client. A forked child has its own.
     """
@@ -60,8 +61,6 @@ class SessionClient:
             )
         base, _ = base_url("sessions", sessions)
         several = [application] if isinstance(application, str) else application
-        if not several:
-            raise ValueError("application must name at least one base URL")
         origins = frozenset(base_url("application", each)[1] for each in several)
         self._source = Source(
             Service(base, app_version, platform, timeout, ssl_context),

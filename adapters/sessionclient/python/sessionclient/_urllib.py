@@ -65,7 +65,6 @@ class _SessionHandler(urllib.request.BaseHandler):
         response.close()
         again = _copy(request, _OWN)
         self._sent[again] = sending
-        assert request.timeout is not None
         return typing.cast(
             http.client.HTTPResponse, self.parent.open(again, timeout=request.timeout)
         )

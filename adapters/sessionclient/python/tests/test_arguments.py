@@ -50,7 +50,7 @@ def test_plain_http_is_for_loopback(url: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"application": []}, {"timeout": 0}, {"max_wait": -1.0}, {"timeout": float("inf")},
+    [{"timeout": 0}, {"max_wait": -1.0}, {"timeout": float("inf")},
         {"timeout": float("nan")}, {"timeout": 1e10}, {"max_wait": 86401}],
 )
 def test_unusable_value_is_refused(options: Dict[str, Any]) -> None:
@@ -62,6 +62,10 @@ def test_unusable_value_is_refused(options: Dict[str, Any]) -> None:
 def test_unusable_install_id_is_refused(given: object) -> None:
     with pytest.raises(ValueError, match="install_id"):
         made(install_id=given)
+
+
+def test_application_may_be_empty() -> None:
+    assert not made(application=[])._sender.serves("https://api.example.com")
 
 
 def test_base_url_is_text() -> None:

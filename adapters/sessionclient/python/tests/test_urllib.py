@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import urllib.error
 import urllib.request
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 
@@ -39,6 +39,13 @@ def test_request_of_the_caller_stays_as_it_was(sessiond: Sessiond) -> None:
     for each in sessiond.application:
         assert (each["method"], each["path"], each["body"]) == ("PUT", "/x", "body")
         assert (each["headers"]["x-one"], each["headers"]["x-two"]) == ("1", "2")
+
+
+def test_request_without_a_timeout_is_sent_again(sessiond: Sessiond) -> None:
+    sessiond.refuse = [EXPIRED]
+    without: Any = None  # as urlopen takes it
+    with sessiond.client().open(sessiond.url, timeout=without) as response:
+        assert response.status == 200
 
 
 def test_text_and_data_are_a_post(sessiond: Sessiond) -> None:
