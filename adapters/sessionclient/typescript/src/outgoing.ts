@@ -66,10 +66,16 @@ function ofRequest(input: Request, init: Init | undefined): Outgoing {
       const copy = stream ? request() : request().clone();
       const sent = to === undefined ? copy : new Request(to, copy);
       add(sent.headers, more);
-      return fetch(sent);
+      return init === undefined ? fetch(sent) : fetch(sent, withoutMerged(init));
     },
     discard: () => void merged?.body?.cancel().catch(() => {}),
   };
+}
+
+/** Returns init without what a Request has of it: platforms have members of their own there. */
+function withoutMerged(init: Init): Init {
+  const { method, headers, body, ...rest } = init;
+  return rest;
 }
 
 function add(headers: Headers, more: Record<string, string>): Headers {

@@ -54,6 +54,22 @@ test("init takes precedence over a Request, as in the platform's fetch", async (
   assert.equal(world.sent[2].authorization, "Basic x");
 });
 
+for (const input of [`${application}/`, new Request(`${application}/`)]) {
+  test(`members of init that platforms have reach fetch with a ${typeof input}`, async () => {
+    const world = new World();
+    world.answers = [refused("expired_token")];
+    const own = { revalidate: 1 };
+    const init = { method: "POST", body: "tea", headers: { "X-Own": "1" }, next: own };
+    await world.client().fetch(input, init);
+    assert.equal(world.sent.length, 2);
+    for (const { body, authorization, request, init } of world.sent) {
+      assert.equal(init.next, own);
+      assert.deepEqual([body, request.method, request.headers.get("X-Own")], ["tea", "POST", "1"]);
+      assert.match(authorization, /^Bearer session/);
+    }
+  });
+}
+
 for (const [name, url, init] of [
   ["another origin", "https://other.example/", { headers: { "X-Other": "2" } }],
   ["the application", `${application}/`, { headers: { Authorization: "Basic x" } }],
