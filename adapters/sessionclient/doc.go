@@ -31,10 +31,11 @@
 // Requests that find no session wait while one is obtained: one exchange is on its way however many
 // wait, also among processes with one FileStorage. A caller whose context ends leaves at once; the
 // exchange goes on and its result is kept. A 429 or 503 is waited out as the service asks. All
-// waiting of one request ends after Config.MaxWait. A session is renewed in time without any request waiting for it, and
-// remains in use if that fails. Time is measured from the answer on a monotonic clock; the clock of
-// the device is read for proofs alone. If a server does not accept the time of a proof, the request
-// is repeated with the nonce that it asks for, and later proofs have the server's time.
+// waiting of one request ends after Config.MaxWait. A session is renewed in time without any
+// request waiting for it, and remains in use if that fails. Time is measured from the answer on a
+// monotonic clock; the clock of the device is read for proofs alone. If a server does not accept
+// the time of a proof, the request is repeated with the nonce that it asks for, and later proofs
+// have the server's time.
 //
 // A 401 of the application with the code expired_token or invalid_token is answered with a new
 // session, and the request is sent again, if its body can be: set Request.GetBody, as

@@ -102,8 +102,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// hasCredentials reports whether a header has an Authorization of the app, in whatever case: net/http
-// sends a name that was not set by Set as it is.
+// hasCredentials reports whether a header has an Authorization of the app, in whatever case:
+// net/http sends a name that was not set by Set as it is.
 func hasCredentials(header http.Header) bool {
 	for name, values := range header {
 		if len(values) > 0 && strings.EqualFold(name, envelope.HeaderAuthorization) {

@@ -110,8 +110,8 @@ func readTraefik(t *testing.T) traefik {
 	return traefik{address, forward.Requests, forward.Responses}
 }
 
-// subRequest returns Traefik's sub-request: GET of the configured address, the listed headers of the
-// client, line by line, and the client's request in X-Forwarded-… headers.
+// subRequest returns Traefik's sub-request: GET of the configured address, the listed headers of
+// the client, line by line, and the client's request in X-Forwarded-… headers.
 func (f traefik) subRequest(o original) string {
 	text := "GET " + f.address.RequestURI() + " HTTP/1.1\r\nHost: " + f.address.Host +
 		"\r\nUser-Agent: Go-http-client/1.1\r\n"

@@ -166,8 +166,8 @@ func heavyBodies(c *crew) {
 	c.pipelineAll(func(n int) ([]byte, int64) { return repeat(post(heavyBody(n+1)), 4), 4 })
 }
 
-// issueInTurn requests sessions on one connection, one after the other, until it is over, and counts
-// what is granted for counted. n is the number of the connection.
+// issueInTurn requests sessions on one connection, one after the other, until it is over, and
+// counts what is granted for counted. n is the number of the connection.
 func (c *crew) issueInTurn(counted *crew, n int) {
 	conn, err := c.dial(0, false)
 	if err != nil {

@@ -187,8 +187,8 @@ func (f *fleet) addCrowded(t *testing.T) {
 	}, nothing)
 }
 
-// addUnread adds a replica whose log reader stops. Its clients come through a proxy that it does not
-// trust.
+// addUnread adds a replica whose log reader stops. Its clients come through a proxy that it does
+// not trust.
 func (f *fleet) addUnread(t *testing.T) {
 	public, ops := freeport.Address(t, "127.0.0.1"), freeport.Address(t, "127.0.0.1")
 	read, write, err := os.Pipe()

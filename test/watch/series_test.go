@@ -51,7 +51,8 @@ func TestFirstFailureIsSeen(t *testing.T) {
 	assert.Less(t, strings.Count(scraped, "\noffload_http_requests_total{"), 200)
 }
 
-// family matches the line of a scrape that names a metric; sample matches a series, with its labels.
+// family matches the line of a scrape that names a metric; sample matches a series, with its
+// labels.
 var (
 	family = regexp.MustCompile(`(?m)^# TYPE (offload_\w+) `)
 	sample = regexp.MustCompile(`(?m)^(offload_\w+?)(?:_bucket|_sum|_count)?\{(.*)\} `)

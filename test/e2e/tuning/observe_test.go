@@ -17,8 +17,8 @@ import (
 	"github.com/offload/sessiond/test/harness"
 )
 
-// TestTraceAndObserveAgree has many clients at once request new sessions and renewals from a service
-// in mode observe. It counts what a simulation of its trace shows, for every dimension.
+// TestTraceAndObserveAgree has many clients at once request new sessions and renewals from a
+// service in mode observe. It counts what a simulation of its trace shows, for every dimension.
 func TestTraceAndObserveAgree(t *testing.T) {
 	trace := filepath.Join(t.TempDir(), "trace")
 	service := harness.Serve(t, harness.BehindProxy(harness.Env{
