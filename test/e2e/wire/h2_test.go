@@ -137,7 +137,8 @@ func statusOf(block string) string {
 }
 
 // TestHTTP2RefusalsAreAsDescribed checks requests that net/http itself rejects over HTTP/2: the
-// response differs from the one over HTTP/1, and the connection stays open.
+// response differs from the one over HTTP/1, and the connection stays open. Of two kinds of headers
+// that are too large, net/http ends the connection.
 func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 	t.Parallel()
 	service := harness.Serve(t, nil)
@@ -181,6 +182,30 @@ func TestHTTP2RefusalsAreAsDescribed(t *testing.T) {
 		}
 		assert.ElementsMatch(t, []string{"431", "200"}, words)
 	})
+	// A frame takes 16 KiB, so a request that is only a little too large already ends in a second.
+	part := strings.Repeat("a", 990)
+	large := fields("a", strings.Repeat("a", 17<<10))
+	some := fields("a", part, "b", part, "c", part, "d", part)
+	for name, blocks := range map[string][]string{
+		"a header that alone exceeds the limit": {
+			h2Get(), large[:8<<10], large[8<<10:]},
+		"headers that continue when they have exceeded the limit": {
+			h2Get() + some + some + some, some + some, fields("e", "e")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := service.Dial(t)
+			conn.Send(t, hello+frame(frameHeaders, endStream, 1, blocks[0])+
+				frame(frameContinuation, 0, 1, blocks[1])+
+				frame(frameContinuation, endHeaders, 1, blocks[2]))
+			word := ""
+			for word == "" {
+				kind, payload, err := readFrame(conn)
+				require.NoError(t, err)
+				word = wordFor(kind, payload)
+			}
+			assert.Contains(t, word, "closed ")
+		})
+	}
 }
 
 func TestWireHTTP2(t *testing.T) {
