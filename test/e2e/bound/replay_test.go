@@ -2,10 +2,6 @@ package bound_test
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,19 +16,12 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// startRedis returns a server with a user that has the documented permissions alone, and its URL.
+// startRedis starts a server with the documented user, and returns it and its URL.
 func startRedis(t *testing.T) (*redisserver.Server, string) {
 	t.Helper()
 	server := redisserver.Start(t)
-	page, err := os.ReadFile(filepath.Join("..", "..", "..", "cmd", "sessiond", "docs", "limits.md"))
-	require.NoError(t, err)
-	command := regexp.MustCompile(`(?m)^ACL SETUSER sessiond .*~.*$`).FindString(string(page))
-	require.NotEmpty(t, command)
-	server.Do(t, strings.Fields(strings.Replace(command, ">PASSWORD", ">"+redisPassword, 1))...)
-	return server, "redis://sessiond:" + redisPassword + "@" + server.Addr()
+	return server, server.AddUser(t)
 }
-
-const redisPassword = "a-password-for-redis"
 
 // shared returns the environment of replicas that require proofs, on one Redis.
 func shared(url string, more harness.Env) harness.Env {

@@ -3,9 +3,6 @@ package limits_test
 import (
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,32 +15,11 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// redisPassword is in the URL of every test here, and must not appear in any output.
-const redisPassword = "a-password-for-redis"
-
-// startRedis starts a server that requires the password, and returns it and its URL.
+// startRedis starts a server with the documented user, and returns it and the URL of its database 1.
 func startRedis(t *testing.T) (*redisserver.Server, string) {
 	t.Helper()
 	server := redisserver.Start(t)
-	allow(t, server)
-	return server, "redis://sessiond:" + redisPassword + "@" + server.Addr() + "/1"
-}
-
-// allow creates the user that docs/limits.md shows, with the minimal permissions of the service.
-func allow(t *testing.T, server *redisserver.Server) {
-	t.Helper()
-	command := regexp.MustCompile(`(?m)^ACL SETUSER .*$`).FindString(operations(t))
-	require.NotEmpty(t, command)
-	server.Do(t, strings.Fields(strings.Replace(command, ">PASSWORD", ">"+redisPassword, 1))...)
-}
-
-// operations returns the text of docs/limits.md.
-func operations(t *testing.T) string {
-	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "..", "cmd", "sessiond", "docs",
-		"limits.md"))
-	require.NoError(t, err)
-	return string(page)
+	return server, server.AddUser(t) + "/1"
 }
 
 // shared returns the environment of replicas on one Redis.
@@ -108,7 +84,7 @@ func TestReplicasShareOneLimit(t *testing.T) {
 	for _, replica := range replicas {
 		assert.Equal(t, 0, replica.Stop(t))
 		assert.Empty(t, replica.Log.Of("limiter_outage_started"))
-		assert.NotContains(t, replica.Log.Text(), redisPassword)
+		assert.NotContains(t, replica.Log.Text(), redisserver.Password)
 	}
 }
 
@@ -141,7 +117,7 @@ func TestEvictingServerIsReported(t *testing.T) {
 
 	for _, output := range []string{sound.Output, evicts.Output, unknown.Output, service.Log.Text(),
 		harness.Run(t, env, "config").Output} {
-		assert.NotContains(t, output, redisPassword)
+		assert.NotContains(t, output, redisserver.Password)
 	}
 }
 
@@ -190,7 +166,7 @@ func TestOutageIsReportedAndStaysReady(t *testing.T) {
 				`offload_limiter_outage{policy="`+policy.name+`"}`))
 
 			server.Restart(t)
-			allow(t, server)
+			server.AddUser(t)
 			assert.Equal(t, policy.name, service.Log.Await(t,
 				"limiter_outage_ended").String("policy"))
 			assert.EqualValues(t, 0, service.Metric(t,
@@ -246,7 +222,7 @@ func TestCheckReportsAServerThatCannotDecide(t *testing.T) {
 			assert.Contains(t, checked.Output, "does not decide (redis: refused: "+name+")")
 			assert.Contains(t, checked.Output, "remedy:  "+c.remedy)
 			server.Do(t, "REPLICAOF", "NO", "ONE")
-			allow(t, server)
+			server.AddUser(t)
 			assert.Equal(t, 0, check(t, shared(url, nil)).Status)
 		})
 	}
@@ -262,7 +238,7 @@ func TestEvictingServerIsReportedAfterAnOutage(t *testing.T) {
 	})
 	server.Restart(t)
 	server.Do(t, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
-	allow(t, server)
+	server.AddUser(t)
 	service.Log.Await(t, "limiter_outage_ended")
 	line := service.Log.Await(t, "configuration_warning")
 	assert.Contains(t, line.String("problem"), "maxmemory-policy is volatile-ttl")

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -40,15 +39,11 @@ func explain(t *testing.T, env harness.Env, args ...string) cli.ExplainReport {
 // TestExplainASharedStorage explains limits of a client with the permissions of the service: it
 // shows what the service counts, and changes nothing.
 func TestExplainASharedStorage(t *testing.T) {
-	const password = "a-password-for-redis"
 	server := redisserver.Start(t)
-	page, err := os.ReadFile(filepath.Join("..", "..", "..", "cmd", "sessiond", "docs", "limits.md"))
-	require.NoError(t, err)
-	allow := regexp.MustCompile(`(?m)^ACL SETUSER .*$`).FindString(string(page))
-	server.Do(t, strings.Fields(strings.Replace(allow, ">PASSWORD", ">"+password, 1))...)
+	url := server.AddUser(t)
 	env := harness.Production(harness.BehindProxy(harness.Env{
 		"OFFLOAD_LIMITER_STORAGE":                    "redis",
-		"OFFLOAD_REDIS_URL":                          "redis://sessiond:" + password + "@" + server.Addr(),
+		"OFFLOAD_REDIS_URL":                          url,
 		"OFFLOAD_LIMITER_DIGEST_KEY":                 harness.OtherSecret,
 		"OFFLOAD_REDIS_TIMEOUT_MS":                   "10000",
 		"OFFLOAD_SESSION_ISSUE_LIMIT_WINDOW_SECONDS": "86400",
