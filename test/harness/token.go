@@ -23,6 +23,15 @@ func ForgeToken(payload, secret string) string {
 	return segment + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
+// PayloadOf returns the payload of a token in the compact format, which must be well-formed.
+func PayloadOf(t testing.TB, token string) string {
+	t.Helper()
+	segment, _, _ := strings.Cut(token, ".")
+	payload, err := base64.RawURLEncoding.DecodeString(segment)
+	require.NoError(t, err, "the payload of %s", token)
+	return string(payload)
+}
+
 // Stamp is what a token says about its signature.
 type Stamp struct {
 	Kid       keys.ID

@@ -1,26 +1,15 @@
 package bound_test
 
 import (
-	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/test/harness"
 	"github.com/offload/sessiond/test/harness/device"
 )
-
-// payloadOf returns the payload of a compact token.
-func payloadOf(t testing.TB, token string) string {
-	t.Helper()
-	first, _, _ := strings.Cut(token, ".")
-	payload, err := base64.RawURLEncoding.DecodeString(first)
-	require.NoError(t, err)
-	return string(payload)
-}
 
 // TestBindings takes sessions from a service without binding, and from one that requires it, to
 // services of each kind, and requests new ones from each.
@@ -63,7 +52,7 @@ func TestBindings(t *testing.T) {
 		if binding == "off" {
 			version = `{"v":2,`
 		}
-		assert.True(t, strings.HasPrefix(payloadOf(t, answer.Session(t).Token), version), binding)
+		assert.True(t, strings.HasPrefix(harness.PayloadOf(t, answer.Session(t).Token), version), binding)
 
 		// A session made elsewhere is no renewal where it could stand in for a bound one.
 		renewed := service.Metric(t, `offload_sessions_issued_total{kind="renewed"}`)

@@ -24,7 +24,7 @@ func TestLifeOfABoundSession(t *testing.T) {
 
 	assertCode(t, service.Issue(t, phone.Thumbprint), "invalid_proof", "the id is no secret")
 	first := issue(t, service.Client, phone, now()).Session(t)
-	payload := payloadOf(t, first.Token)
+	payload := harness.PayloadOf(t, first.Token)
 	assert.Contains(t, payload, `"v":3,`)
 	assert.Contains(t, payload, `"aud":"offload-ios:bound",`)
 	assert.True(t, strings.HasSuffix(payload, `,"cnf":{"jkt":"`+phone.Thumbprint+`"}}`), payload)

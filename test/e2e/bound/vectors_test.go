@@ -183,7 +183,7 @@ func TestVectorsOfInstallIDs(t *testing.T) {
 			switch c.Expect {
 			case "bound", "unbound":
 				version := map[string]string{"bound": `{"v":3,`, "unbound": `{"v":2,`}[c.Expect]
-				assert.True(t, strings.HasPrefix(payloadOf(t, answer.Session(t).Token), version))
+				assert.True(t, strings.HasPrefix(harness.PayloadOf(t, answer.Session(t).Token), version))
 				assert.Equal(t, map[string]string{"bound": "", "unbound": "none"}[c.Expect], reason)
 			default:
 				assert.Equal(t, c.Expect, reason)

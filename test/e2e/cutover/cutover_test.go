@@ -3,7 +3,6 @@
 package cutover_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -22,11 +21,8 @@ import (
 // claims returns the claims of a compact token.
 func claims(t *testing.T, token string) map[string]any {
 	t.Helper()
-	payload, _, _ := strings.Cut(token, ".")
-	text, err := base64.RawURLEncoding.DecodeString(payload)
-	require.NoError(t, err)
 	var read map[string]any
-	require.NoError(t, json.Unmarshal(text, &read))
+	require.NoError(t, json.Unmarshal([]byte(harness.PayloadOf(t, token)), &read))
 	return read
 }
 

@@ -194,25 +194,15 @@ func TestPhase4ValidVariations(t *testing.T) {
 	}
 	code, reason := judge(t, service, "passes",
 		harness.ForgeToken(" "+strings.ReplaceAll(
-			payloadOf(signed(validClaims(), harness.StrongSecret)), ",", " ,\n\t")+"\r\n",
+			harness.PayloadOf(t, signed(validClaims(), harness.StrongSecret)), ",", " ,\n\t")+"\r\n",
 			harness.StrongSecret))
 	assert.Empty(t, code, "white space of JSON: %s", reason)
-}
-
-// payloadOf returns the payload of a token.
-func payloadOf(token string) string {
-	payload, _, _ := strings.Cut(token, ".")
-	text, err := base64.RawURLEncoding.DecodeString(payload)
-	if err != nil {
-		panic(err) // the test wrote it
-	}
-	return string(text)
 }
 
 func TestPhase4WholePayloads(t *testing.T) {
 	t.Parallel()
 	service := tokenService(t, nil, harness.Noon)
-	sound := payloadOf(signed(validClaims(), harness.StrongSecret))
+	sound := harness.PayloadOf(t, signed(validClaims(), harness.StrongSecret))
 	for n, wrong := range []struct{ what, token, reason string }{
 		{"a token of version 1", harness.ForgeToken(
 			`{"install_id":"install-12345","exp":1771243320}`, harness.StrongSecret),
