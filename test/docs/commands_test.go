@@ -208,8 +208,11 @@ func (w *world) behindNginx(t *testing.T) {
 	w.env["APP"] = "http://" + server.Addr
 }
 
-// statuses matches the statuses that a comment behind a command expects.
-var statuses = regexp.MustCompile(`#\s*((?:\d{3}(?:, or |, | or )?)+)`)
+// statuses matches the statuses that a comment behind a command expects, and status each of them.
+var (
+	statuses = regexp.MustCompile(`#\s*((?:\d{3}(?:, or |, | or )?)+)`)
+	status   = regexp.MustCompile(`\b\d{3}\b`)
+)
 
 func (w *world) run(t *testing.T, block Block) {
 	t.Helper()
@@ -222,11 +225,16 @@ func (w *world) run(t *testing.T, block Block) {
 		}
 		output := w.shell(t, strings.Join(append(exported, script), "\n"), !w.fails)
 		if expected := statuses.FindStringSubmatch(command); expected != nil {
-			allowed := regexp.MustCompile(`\d{3}`).FindAllString(expected[1], -1)
-			for _, status := range regexp.MustCompile(`\b\d{3}\b`).FindAllString(
-				strings.SplitN(strings.TrimPrefix(output, "HTTP/1.1 "), "\n", 2)[0], -1) {
-				assert.Contains(t, allowed, status, "%s\n%s", command, output)
+			allowed := status.FindAllString(expected[1], -1)
+			// With -i, the status is in the first line of the response, behind curl's progress.
+			printed := output
+			if _, response, found := strings.Cut(output, "HTTP/1.1 "); found {
+				printed = response
 			}
+			first, _, _ := strings.Cut(printed, "\n")
+			got := status.FindAllString(first, -1)
+			assert.NotEmpty(t, got, "no status is printed by %s\n%s", command, output)
+			assert.Subset(t, allowed, got, "%s\n%s", command, output)
 		}
 		if strings.Contains(command, "received neither") {
 			assert.Contains(t, output, "200 OK", command)
