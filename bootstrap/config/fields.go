@@ -242,6 +242,7 @@ func position(name string) int {
 func (v variable) secret() bool { return v.kind == reflect.TypeFor[Secret]() }
 func (v variable) list() bool   { return v.kind.Kind() == reflect.Slice }
 func (v variable) isPath() bool { return v.kind == reflect.TypeFor[path]() }
+func (v variable) isText() bool { return v.kind == reflect.TypeFor[string]() }
 
 // emptyIsUnset reports whether an empty value means that the variable is not set.
 func (v variable) emptyIsUnset() bool { return v.secret() || v.isPath() }

@@ -21,6 +21,10 @@ func TestNearestName(t *testing.T) {
 		"OFFLOAD_SESSION_TTL":        "OFFLOAD_SESSION_TTL_SECONDS",
 		"OFFLOAD_SECRET":             "OFFLOAD_SESSION_SECRET",
 		"OFFLOAD_SESSION_SECRETS":    "OFFLOAD_SESSION_SECRET",
+		// A longer word, and one that no name has: neither means another variable, or a file.
+		"OFFLOAD_HTTP_ADDRESS": "OFFLOAD_HTTP_ADDR",
+		"OFFLOAD_LISTEN_ADDR":  "OFFLOAD_HTTP_ADDR",
+		"OFFLOAD_DENYLIST":     "OFFLOAD_SECRET_DENYLIST_FILE",
 	} {
 		assert.Equal(t, want, nearest(name), name)
 	}
@@ -88,4 +92,27 @@ func TestTable(t *testing.T) {
 	}
 	assert.Equal(t, -1, position(VarConfigFile))
 	assert.Equal(t, len(table), position("OFFLOAD_OTHER"))
+}
+
+func TestHasInvisible(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "acme": false, "acme login": false, "é": false,
+		"کتاب\u200cخانه": false, "👩\u200d👧": false, // joiners that scripts and pictures need
+		"\ufeffacme": true, "acme\ufeff": true, "ac\u200bme": true, "ac\u2060me": true,
+		"ac\u202eme": true, "\u200dacme": true, "acme\u200c": true,
+	} {
+		assert.Equal(t, want, hasInvisible(text), "%q", text)
+	}
+}
+
+func TestHasName(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "acme": false, "issuer: acme": false, "https://acme.example": false,
+		"a=b": false, "OFFLOAD_SESSION_TOKEN_ISSUER": false,
+		"OFFLOAD_SESSION_TOKEN_ISSUER=acme":          true,
+		"export offload_session_token_issuer = acme": true,
+		"session_token_issuer: acme":                 true,
+	} {
+		assert.Equal(t, want, hasName(text, varIssuer), "%q", text)
+	}
 }

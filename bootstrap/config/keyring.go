@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -149,6 +151,28 @@ func (r *reviewer) requirements(policy secret.Policy, digestKey Secret) keys.Req
 			"use a separate secret; "+remedySecret)
 	}
 	return requirements
+}
+
+// rejectLeaks reports the values that contain a key. They are shown to others, in tokens, responses
+// and logs. Keys that are too short to be accepted as such are not searched for.
+func (r *reviewer) rejectLeaks() {
+	held := slices.Clone(r.signing)
+	for _, name := range []string{VarSecret, varDigestKey} {
+		held = append(held, []byte(secret.Trim(r.texts[name])))
+	}
+	for _, v := range table {
+		text := []byte(r.texts[v.name])
+		if !v.isText() && !v.list() ||
+			!slices.ContainsFunc(held, func(key []byte) bool {
+				return len(key) >= shortestKey && bytes.Contains(text, key)
+			}) {
+			continue
+		}
+		r.leaking[v.name] = true
+		r.faultOf(v.name, "contains a secret of this configuration, but is itself shown to others, "+
+			"in tokens, responses or logs", "write the value that is meant; if the service has run "+
+			"with this one, replace the secret: openssl rand -base64 32")
+	}
 }
 
 // secretText returns the value of a secret without surrounding white space. It returns false if the

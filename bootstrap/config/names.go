@@ -227,12 +227,20 @@ func nearest(name string, others ...string) string {
 	}
 	for _, v := range table {
 		consider(v.name)
-		consider(v.name + fileSuffix)
+		if namesFile(words) {
+			consider(v.name + fileSuffix)
+		}
 	}
 	for _, other := range others {
 		consider(other)
 	}
 	return best
+}
+
+// namesFile reports whether the last of the words of a name is that of the name of a file, which may
+// be misspelt. Otherwise none of those is proposed.
+func namesFile(words []string) bool {
+	return strict.Distance("_"+words[len(words)-1], strings.ToLower(fileSuffix)) <= maxEdits
 }
 
 // shareWord reports whether two names have a word in common, which may be cut short. Otherwise it
@@ -241,7 +249,7 @@ func shareWord(name, other string) bool {
 	words := strings.Split(short(other), "_")
 	return slices.ContainsFunc(strings.Split(short(name), "_"), func(word string) bool {
 		return slices.ContainsFunc(words, func(whole string) bool {
-			return word == whole || isAbbreviation(word, whole)
+			return word == whole || isAbbreviation(word, whole) || isAbbreviation(whole, word)
 		})
 	})
 }
@@ -261,7 +269,7 @@ func nameDistance(words, known []string) int {
 	for _, word := range words {
 		fewest := len(word)
 		for _, other := range known {
-			if isAbbreviation(word, other) {
+			if isAbbreviation(word, other) || isAbbreviation(other, word) {
 				fewest = min(fewest, 1)
 			}
 			fewest = min(fewest, strict.Distance(word, other))

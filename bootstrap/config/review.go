@@ -53,7 +53,8 @@ func Load(sources Sources) Review {
 	l := &loader{Sources: sources, findings: &found}
 	l.load()
 	r := &reviewer{findings: &found, loader: l, given: map[string]bool{},
-		texts: map[string]string{}, broken: map[string]bool{}}
+		texts: map[string]string{}, broken: map[string]bool{},
+		leaking: map[string]bool{}}
 	r.read()
 	r.reportUnknown()
 	r.reportMisspeltPrefixes()
@@ -64,6 +65,7 @@ func Load(sources Sources) Review {
 	review.Config = r.config()
 	review.Config.DigestKey = r.digestKey(policy)
 	review.requirements = r.requirements(policy, review.Config.DigestKey)
+	r.rejectLeaks()
 	review.Config.TLS, review.Certificate = r.certificate()
 	review.Settings = r.settings()
 	review.Faults, review.Warnings = found.sorted()
@@ -167,6 +169,8 @@ func (r *reviewer) shown(v variable) string {
 	switch {
 	case v.isPath():
 		return ShownPath(r.texts[v.name])
+	case r.leaking[v.name]:
+		return withheld
 	case !v.secret() && r.broken[v.name] && quotedUnlessSecret(r.texts[v.name]) == "" &&
 		r.texts[v.name] != "":
 		return withheld

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/domain/secret"
@@ -26,6 +27,8 @@ type reviewer struct {
 	broken map[string]bool
 	// signing holds the secrets that sign or verify, valid or not.
 	signing [][]byte
+	// leaking holds the variables that contain a key, although others see their values.
+	leaking map[string]bool
 }
 
 // origin returns the origin of a variable's value.
@@ -110,7 +113,7 @@ func (r *reviewer) readOne(v variable) {
 	if (!v.secret() || v.name == VarSigningKeys) && r.rejectQuotes(v.name) {
 		return
 	}
-	if !v.secret() && r.rejectReference(v.name) {
+	if !v.secret() && r.rejectReference(v.name) || v.isText() && r.rejectWrapped(v.name) {
 		return
 	}
 	field := reflect.ValueOf(&r.fields).Elem().Field(v.index)
@@ -146,6 +149,44 @@ func (r *reviewer) rejectReference(name string) bool {
 	r.faultOf(name, "has a reference, such as ${NAME}, that nothing replaced",
 		"write the value itself: the tool that read it, such as docker --env-file, replaces nothing")
 	return true
+}
+
+// rejectWrapped reports whether a text has an invisible character or the name of its own variable
+// before it, which it rejects: it would differ from that of another replica, and nothing would show it.
+func (r *reviewer) rejectWrapped(name string) bool {
+	switch text := r.texts[name]; {
+	case hasInvisible(text):
+		r.faultOf(name, "has an invisible character"+quotedUnlessSecret(text),
+			"remove the byte order mark or the zero-width character; Windows PowerShell writes the "+
+				"mark at the beginning of a file")
+	case hasName(text, name):
+		r.faultOf(name, "begins with the name of a variable"+quotedUnlessSecret(text),
+			"write the value alone, without the name")
+	default:
+		return false
+	}
+	return true
+}
+
+// hasInvisible reports whether text has a format character. Joiners between two characters, which
+// some scripts need, do not count.
+func hasInvisible(text string) bool {
+	const joiners = "\u200c\u200d"
+	return strings.Trim(text, joiners) != text ||
+		strings.ContainsFunc(text, func(r rune) bool {
+			return unicode.Is(unicode.Cf, r) && !strings.ContainsRune(joiners, r)
+		})
+}
+
+// hasName reports whether text is an assignment to the variable, as in a shell or in YAML.
+func hasName(text, name string) bool {
+	text = strings.TrimPrefix(strings.TrimSpace(text), "export ")
+	end := strings.IndexAny(text, "=:")
+	if end < 0 {
+		return false
+	}
+	written := strings.ToUpper(strings.TrimSpace(text[:end]))
+	return written == name || prefix+written == name
 }
 
 // holdsNoKeys reports whether the value of the signing keys is an empty JSON object or null, which
@@ -198,6 +239,11 @@ func (r *reviewer) readFileOf(v variable, name string) (text string, ok bool) {
 
 // isQuoted reports whether text is enclosed in quotes of one kind.
 func isQuoted(text string) bool {
+	for _, pair := range [...][2]string{{"“", "”"}, {"„", "“"}, {"‘", "’"}, {"«", "»"}} {
+		if inner, ok := strings.CutPrefix(text, pair[0]); ok && strings.HasSuffix(inner, pair[1]) {
+			return true
+		}
+	}
 	return len(text) > 1 && strings.IndexByte("\"'`", text[0]) >= 0 &&
 		strings.IndexByte(text[1:], text[0]) == len(text)-2
 }
