@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/offload/sessiond/adapters/cli"
 	"github.com/offload/sessiond/adapters/keys/keyset"
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/app/keyadmin"
 	"github.com/offload/sessiond/bootstrap/config"
 	"github.com/offload/sessiond/domain/keys"
@@ -184,13 +187,14 @@ func keysetError(path string, err error) error {
 			}
 			words = append(words, fault.Error())
 		}
-		wrapped.Problem = " " + strings.Join(words, ", and ")
+		wrapped.Problem = " " + strings.Join(words, ", and ") + faultHint(faults)
 	}
 	if write, is := errors.AsType[*keyset.WriteError](err); is {
 		wrapped.Problem = " " + write.Problem.String()
 		if !errors.Is(write.Cause, context.DeadlineExceeded) {
 			wrapped.Problem += ": " + write.Cause.Error()
 		}
+		wrapped.Problem += writeHint(write)
 	}
 	if plan, is := errors.AsType[*keys.PlanError](err); is {
 		wrapped.Problem += planHint(plan)
@@ -199,6 +203,44 @@ func keysetError(path string, err error) error {
 		wrapped.Problem = " is not found; create it with sessiond keys create"
 	}
 	return wrapped
+}
+
+// faultHint returns the remedies for a file that cannot be read, each once, or "".
+func faultHint(faults keyset.Faults) string {
+	var remedies []string
+	for _, fault := range faults {
+		remedy := fault.Remedy
+		if fault.Reason == securefile.Forbidden { // that is not about the service's user
+			remedy = "run the command as a user who may read it"
+		}
+		if remedy != "" && !slices.Contains(remedies, remedy) {
+			remedies = append(remedies, remedy)
+		}
+	}
+	if remedies == nil {
+		return ""
+	}
+	return "; " + strings.Join(remedies, "; ")
+}
+
+// writeHint returns a hint on how to continue after a failed write, or "".
+func writeHint(write *keyset.WriteError) string {
+	switch {
+	case write.Problem == keyset.ProblemBusy:
+		return "; wait until that has ended, and repeat the command"
+	case write.Problem == keyset.ProblemOwner:
+		return "; run the command as the owner of the file, or as root"
+	case write.Problem != keyset.ProblemUnwritable:
+	case errors.Is(write.Cause, fs.ErrNotExist):
+		return "; create its folder first"
+	case errors.Is(write.Cause, fs.ErrPermission):
+		return "; run the command as the owner of its folder, or as root"
+	case errors.Is(write.Cause, syscall.EROFS):
+		return "; change a copy where it can be written, and put that in its place"
+	case errors.Is(write.Cause, syscall.ENOSPC), errors.Is(write.Cause, syscall.EDQUOT):
+		return "; make room there, and repeat the command"
+	}
+	return ""
 }
 
 // planHint returns a hint on how to continue after a refused plan, or "".

@@ -13,6 +13,7 @@ import (
 
 	"github.com/offload/sessiond/adapters/cli"
 	"github.com/offload/sessiond/adapters/keys/keyset"
+	"github.com/offload/sessiond/adapters/system/securefile"
 	"github.com/offload/sessiond/app/keyadmin"
 	"github.com/offload/sessiond/domain/keys"
 )
@@ -32,9 +33,13 @@ func TestKeysetErrorTexts(t *testing.T) {
 		"keyset file f cannot be read: input/output error":                                                                          fault("cannot be read", syscall.EIO),
 		"keyset file f is not a regular file, and is larger than 1048576 bytes":                                                     keyset.Faults{{Problem: "is not a regular file"}, {Problem: "is larger than 1048576 bytes"}},
 		"keyset file f is not found; create it with sessiond keys create":                                                           keyadmin.NoKeysetError{},
-		"keyset file f is being changed by another process":                                                                         writeError(keyset.ProblemBusy, context.DeadlineExceeded),
-		"keyset file f cannot be written: no space left on device":                                                                  writeError(keyset.ProblemUnwritable, syscall.ENOSPC),
-		"keyset file f cannot be written: read-only file system":                                                                    writeError(keyset.ProblemUnwritable, syscall.EROFS),
+		"keyset file f is being changed by another process; wait until that has ended, and repeat the command":                      writeError(keyset.ProblemBusy, context.DeadlineExceeded),
+		"keyset file f cannot be written: no space left on device; make room there, and repeat the command":                         writeError(keyset.ProblemUnwritable, syscall.ENOSPC),
+		"keyset file f cannot be written: read-only file system; change a copy where it can be written, and put that in its place":  writeError(keyset.ProblemUnwritable, syscall.EROFS),
+		"keyset file f cannot be written: no such file or directory; create its folder first":                                       writeError(keyset.ProblemUnwritable, syscall.ENOENT),
+		"keyset file f cannot be written: permission denied; run the command as the owner of its folder, or as root":                writeError(keyset.ProblemUnwritable, syscall.EACCES),
+		"keyset file f may not be read; run the command as a user who may read it":                                                  keyset.Faults{{Reason: securefile.Forbidden, Problem: "may not be read", Remedy: "let the service's user read it"}},
+		"keyset file f is a, and is b; mend it":                                                                                     keyset.Faults{{Problem: "is a", Remedy: "mend it"}, {Problem: "is b", Remedy: "mend it"}},
 		"keyset file f was written, but a power failure may bring back the old one: I/O error":                                      writeError(keyset.ProblemUnsynced, errors.New("I/O error")),
 		"keyset file f: no: there is no key with that id; sessiond keys list shows the ids":                                         plan(keys.ProblemUnknownID, "no"),
 		"keyset file f: a: a key with that id already exists; use another --kid":                                                    plan(keys.ProblemSameID, "a"),
@@ -52,7 +57,8 @@ func TestKeysetErrorTexts(t *testing.T) {
 	owner := keysetError("f", writeError(keyset.ProblemOwner, syscall.EPERM)).Error()
 	assert.True(t, strings.HasPrefix(owner, "keyset file f belongs to another user or group"),
 		owner)
-	assert.True(t, strings.HasSuffix(owner, ": operation not permitted"), owner)
+	assert.True(t, strings.HasSuffix(owner,
+		": operation not permitted; run the command as the owner of the file, or as root"), owner)
 
 	var malformed *cli.InvalidFileError
 	_, err := keys.ParseSet(`{"keys":[1,2]}`)

@@ -135,14 +135,15 @@ type Import struct {
 func (r *Review) ReadImport(name string, id keys.ID, now time.Time) (Import, error) {
 	read, fault := readFile(name, maxFile)
 	if fault != nil {
-		return Import{}, &SecretFileError{Problem: fault.Error()}
+		return Import{}, &SecretFileError{Problem: fault.Error() + "; " + fault.Remedy}
 	}
 	text := secret.Trim(string(read.Content))
 	if encoding := strict.UTF16(text); encoding != "" {
 		return Import{}, &SecretFileError{Problem: "is in " + encoding + ": save it as UTF-8"}
 	}
 	if text == "" || !utf8.ValidString(text) {
-		return Import{}, &SecretFileError{Problem: "is empty or not UTF-8 text"}
+		return Import{}, &SecretFileError{Problem: "is empty or not UTF-8 text; write the " +
+			"secret alone into it"}
 	}
 	imported := Import{Secret: NewSecret(text)}
 	key := keys.Placed{Key: keys.NewHS256(id, imported.Secret.Bytes(), keys.Plan{}), Index: -1}

@@ -428,9 +428,9 @@ func TestReadImport(t *testing.T) {
 	}
 
 	for name, problem := range map[string]string{
-		strongA: "is not found", ".": "is not a regular file",
-		"blank":  "is empty or not UTF-8 text",
-		"binary": "is empty or not UTF-8 text",
+		strongA: "is not found; name a file that exists", ".": "is not a regular file; name a regular file, not a directory, pipe or device",
+		"blank":  "is empty or not UTF-8 text; write the secret alone into it",
+		"binary": "is empty or not UTF-8 text; write the secret alone into it",
 		"UTF-16": "is in UTF-16 (little endian): save it as UTF-8",
 	} {
 		_, err := production.ReadImport(name, "k", noon)
