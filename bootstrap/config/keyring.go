@@ -236,31 +236,3 @@ func (r *reviewer) weaknesses(name, which string, weak []secret.Finding, remedy 
 		}
 	}
 }
-
-// policy returns the secret policy, with the operator's list of denied secrets if there is one.
-func (r *reviewer) policy() secret.Policy {
-	name := string(r.fields.DenylistFile)
-	if name == "" {
-		return secret.Policy{}
-	}
-	words := "names the file " + ShownPath(name)
-	read, fault := readFile(name, maxDenylist)
-	if fault != nil {
-		r.faultOf(varDenylist, words+", which "+fault.Error(), fileRemedy(name, fault.Remedy))
-		return secret.Policy{}
-	}
-	list := secret.ParseDenyList(read.Content)
-	for _, problem := range list.Faults {
-		r.faultOf(varDenylist, words+", of which "+problem.String(),
-			"save it as UTF-8 text with one secret on each line")
-	}
-	for _, problem := range list.Warnings {
-		r.warnOf(varDenylist, words+", of which "+problem.String(),
-			"write the secret alone on its line, exactly as it was used, or remove the line")
-	}
-	if len(list.Secrets) == 0 && len(list.Faults) == 0 {
-		r.warnOf(varDenylist, words+", which has no secret, so nothing is refused because of it",
-			"list the secrets to refuse, or remove the variable")
-	}
-	return secret.NewPolicy(list.Secrets)
-}

@@ -62,10 +62,16 @@ func (r *reviewer) keysetFault(which string, fault *securefile.Fault) {
 		fault.Remedy))
 }
 
-// KeysetRules returns the rules for the configured keyset. The state of a key is that at now().
+// KeysetRules returns the rules for the configured keyset. The state of a key is that at now(), and
+// the operator's list is read again for each set that is judged.
 func (r *Review) KeysetRules(now func() time.Time) keyset.Rules {
-	requirements := r.requirements
-	accept := func(all []keys.Placed) error { return requirements.Check(all, now()) }
+	accept := func(all []keys.Placed) error {
+		requirements, err := r.current()
+		if err != nil {
+			return err
+		}
+		return requirements.Check(all, now())
+	}
 	return keyset.Rules{Production: r.Config.Production, Accept: accept, Retention: r.Retention()}
 }
 

@@ -35,6 +35,8 @@ type Review struct {
 
 	policy       secret.Policy
 	requirements keys.Requirements
+	// denylistFile is the name of the file with the operator's list; empty if there is none.
+	denylistFile string
 }
 
 // Setting is one variable in a form for display.
@@ -61,7 +63,8 @@ func Load(sources Sources) Review {
 	r.validate()
 	r.advise()
 	policy := r.policy()
-	review := Review{Keyring: r.keyring(policy), policy: policy}
+	review := Review{Keyring: r.keyring(policy), policy: policy,
+		denylistFile: string(r.fields.DenylistFile)}
 	review.Config = r.config()
 	review.Config.DigestKey = r.digestKey(policy)
 	review.requirements = r.requirements(policy, review.Config.DigestKey)

@@ -71,6 +71,12 @@ func NewRequirements(policy secret.Policy, production bool, digestKey []byte,
 	return r
 }
 
+// WithPolicy returns the requirements with another policy.
+func (r Requirements) WithPolicy(policy secret.Policy) Requirements {
+	r.policy = policy
+	return r
+}
+
 // RefusedError reports the keys that do not satisfy the requirements. It contains ids and rules,
 // never material.
 type RefusedError struct {

@@ -8,6 +8,7 @@
 package keyset
 
 import (
+	"errors"
 	"time"
 
 	"github.com/offload/sessiond/adapters/system/securefile"
@@ -20,7 +21,8 @@ type Rules struct {
 	// write, or that its group may write, is refused. If it is false, the mode is not checked.
 	Production bool
 	// Accept checks the keys: whether they are strong, and that none is a secret that is also used
-	// for something else. Its error contains no material. If it is nil, all keys are accepted.
+	// for something else. Its error contains no material; a *securefile.Fault is reported as it is.
+	// If it is nil, all keys are accepted.
 	Accept func([]keys.Placed) error
 	// Retention is how long sessions are of use. A Source warns of keys that end before; if it is
 	// zero, of none.
@@ -32,7 +34,11 @@ type Rules struct {
 func (r Rules) evaluate(read set, now time.Time, faults Faults) Faults {
 	if r.Accept != nil {
 		if err := r.Accept(read.placed); err != nil {
-			faults = append(faults, refused(err))
+			fault, is := errors.AsType[*securefile.Fault](err)
+			if !is {
+				fault = refused(err)
+			}
+			faults = append(faults, fault)
 		}
 	}
 	if read.keyring != nil && !read.keyring.CanSign(now) {

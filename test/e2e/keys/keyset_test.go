@@ -3,6 +3,7 @@ package keys_test
 import (
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -112,4 +113,34 @@ func TestKeysetIsPublished(t *testing.T) {
 	assert.Equal(t, tag, service.Send(t, http.MethodGet, harness.JWKSPath, "").Header.Get("ETag"))
 	assert.Equal(t, 2, strings.Count(service.Token(t, "install-12345"), "."),
 		"a JWS has three parts")
+}
+
+// TestKeysDenylistIsReadAgain adds a secret to the operator's list while the service runs, and then
+// puts it into the keyset: it is refused, as it would be by a replica that starts.
+func TestKeysDenylistIsReadAgain(t *testing.T) {
+	t.Parallel()
+	good := harness.HS256Key("good", harness.StrongSecret, harness.Noon)
+	leaked := harness.HS256Key("leaked", harness.OtherSecret, harness.Noon.Add(time.Hour))
+	file := harness.NewKeyset(t, good)
+	list := filepath.Join(t.TempDir(), "denied")
+	require.NoError(t, os.WriteFile(list, []byte("# none yet\n"), 0o600))
+	service := harness.Start(t, harness.ProductionKeyset(string(file)).With(harness.Env{
+		"OFFLOAD_SECRET_DENYLIST_FILE": list}))
+
+	require.NoError(t, os.WriteFile(list, []byte(harness.OtherSecret+"\n"), 0o600))
+	file.Put(t, good, leaked)
+	line := service.Log.AwaitCount(t, "keys_reload_failed", 1)
+	assert.Contains(t, line.String("cause"),
+		"key 2 (leaked): k: is publicly known or on the list of denied secrets")
+
+	require.NoError(t, os.Remove(list))
+	line = service.Log.AwaitCount(t, "keys_reload_failed", 2)
+	assert.Equal(t, "keyset file: cannot be judged: OFFLOAD_SECRET_DENYLIST_FILE names the file "+
+		list+", which is not found", line.String("cause"), "without its list, it must not fail open")
+	assert.Equal(t, "name a file that exists", line.String("remedy"))
+
+	require.NoError(t, os.WriteFile(list, []byte(harness.StrongSecret+"\n"), 0o600))
+	file.Put(t, good)
+	assert.Equal(t, map[string]any{"good": "signing"},
+		service.Log.Await(t, "keys_reloaded").Fields["keys"], "what is in force is not judged again")
 }
