@@ -191,27 +191,38 @@ func (k keyCommands) list(_ context.Context, flags *pflag.FlagSet) (cli.KeysRepo
 	return keysReport(keyring, k.clock.Now()), nil
 }
 
-func (k keyCommands) export(_ context.Context, flags *pflag.FlagSet) (string, error) {
+// export implements sessiond keys export. An empty set is what a keyset of HS256 keys publishes, and
+// rarely what the operator expects.
+func (k keyCommands) export(_ context.Context, flags *pflag.FlagSet) (cli.Exported, error) {
 	keyring, err := k.read(flags)
 	if err != nil {
-		return "", err
+		return cli.Exported{}, err
 	}
-	return keys.FormatPublic(keyring, k.clock.Now()), nil
+	now := k.clock.Now()
+	exported := cli.Exported{Text: keys.FormatPublic(keyring, now)}
+	if !slices.ContainsFunc(keyring.Keys(), func(key keys.Key) bool {
+		state := keyring.StateAt(key, now)
+		return key.Algorithm().Published() && state != keys.Expired && state != keys.Revoked
+	}) {
+		exported.Notes = []string{"The set is empty: no key that may verify has a public part. HS256 " +
+			"keys are secrets, which sessiond keys export --signing-keys --force prints."}
+	}
+	return exported, nil
 }
 
 // exportSigningKeys implements sessiond keys export --signing-keys.
-func (k keyCommands) exportSigningKeys(_ context.Context, flags *pflag.FlagSet) (cli.SigningKeys,
+func (k keyCommands) exportSigningKeys(_ context.Context, flags *pflag.FlagSet) (cli.Exported,
 	error) {
 	keyring, err := k.read(flags)
 	if err != nil {
-		return cli.SigningKeys{}, err
+		return cli.Exported{}, err
 	}
 	now := k.clock.Now()
 	object, err := keys.FormatSigningKeys(keyring, now)
 	if err != nil {
-		return cli.SigningKeys{}, err
+		return cli.Exported{}, err
 	}
-	exported := cli.SigningKeys{Object: object, Notes: []string{
+	exported := cli.Exported{Text: object, Notes: []string{
 		"This is secret: anyone who has these keys can create sessions. It is a value for " +
 			config.VarSigningKeys + "."}}
 	if signer, signs := keyring.SignerAt(now); signs && signer.Algorithm() != keys.HS256 {

@@ -153,7 +153,8 @@ type RefusedImportError struct{ Cause *keys.RefusedError }
 // Error returns the reason.
 func (e *RefusedImportError) Error() string {
 	return "the service would refuse the file in production: " + e.Cause.Error() +
-		"; use --force to import the secret anyway"
+		"; correct the file, or create a strong key (sessiond keys create), or use --force to import " +
+		"the secret anyway"
 }
 
 // Unwrap returns the cause.

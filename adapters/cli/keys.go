@@ -30,9 +30,9 @@ type Keys struct {
 	Prune  func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
 	List   func(ctx context.Context, flags *pflag.FlagSet) (KeysReport, error)
 	// Export returns the public JWK Set.
-	Export func(ctx context.Context, flags *pflag.FlagSet) (string, error)
+	Export func(ctx context.Context, flags *pflag.FlagSet) (Exported, error)
 	// ExportSigningKeys returns the symmetric keys, for backends that verify with them.
-	ExportSigningKeys func(ctx context.Context, flags *pflag.FlagSet) (SigningKeys, error)
+	ExportSigningKeys func(ctx context.Context, flags *pflag.FlagSet) (Exported, error)
 }
 
 // NewKey describes a requested key. An empty or nil field selects the default.
@@ -49,10 +49,10 @@ type Revocation struct {
 	Replace, Force bool
 }
 
-// SigningKeys is the only report that contains key material.
-type SigningKeys struct {
-	// Object is a JSON object from ids to secrets, in one line.
-	Object string
+// Exported is the only report that may contain key material.
+type Exported struct {
+	// Text is a JWK Set, or a JSON object from ids to secrets, in one line.
+	Text string
 	// Notes are lines for the operator, without key material.
 	Notes []string
 }
@@ -255,8 +255,7 @@ func newKeysExport(commands Commands) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(command.OutOrStdout(), set)
-			return err
+			return writeExported(command, set)
 		},
 	}
 	command.Flags().BoolVar(&signingKeys, "signing-keys", false,
@@ -265,7 +264,7 @@ func newKeysExport(commands Commands) *cobra.Command {
 	return onKeyset(commands, command)
 }
 
-// exportSigningKeys writes the secrets alone to standard output, and notes to standard error.
+// exportSigningKeys writes the secrets.
 func exportSigningKeys(commands Commands, command *cobra.Command, force bool) error {
 	if !force {
 		return &usageError{command.CommandPath(),
@@ -275,9 +274,14 @@ func exportSigningKeys(commands Commands, command *cobra.Command, force bool) er
 	if err != nil {
 		return err
 	}
+	return writeExported(command, exported)
+}
+
+// writeExported writes the text alone to standard output, and notes to standard error.
+func writeExported(command *cobra.Command, exported Exported) error {
 	for _, note := range exported.Notes {
 		_, _ = fmt.Fprintln(command.ErrOrStderr(), note)
 	}
-	_, err = fmt.Fprintln(command.OutOrStdout(), exported.Object)
+	_, err := fmt.Fprintln(command.OutOrStdout(), exported.Text)
 	return err
 }
