@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/adapters/system/capacity"
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
@@ -49,6 +50,8 @@ type input struct {
 	environ []string
 	yaml    string
 	args    []string
+	// capacity is what the machine allows; the zero value is no limit.
+	capacity capacity.Capacity
 }
 
 // env returns an input of environment variables only.
@@ -81,7 +84,7 @@ func load(t testing.TB, in input) config.Review {
 	require.NoError(t, flags.Parse(in.args))
 	review := config.Load(config.Sources{
 		Flags: flags, Environ: environ, BuildVersion: "1.2.3", Now: noon,
-		Random: func(n int) []byte { return []byte(randomKey)[:n] },
+		Random: func(n int) []byte { return []byte(randomKey)[:n] }, Capacity: in.capacity,
 	})
 	assertNoSecret(t, printed(t, review), secrets...)
 	return review

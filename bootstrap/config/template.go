@@ -22,21 +22,23 @@ func Template() string {
 			fmt.Fprintf(&text, "\n## %s\n", group)
 		}
 		text.WriteByte('\n')
-		line := "#"
+		comment := "#"
 		for _, word := range strings.Fields(v.usage()) {
-			if len(line)+1+len(word) > templateWidth {
-				text.WriteString(line + "\n")
-				line = "#"
+			if len(comment)+1+len(word) > templateWidth {
+				text.WriteString(comment + "\n")
+				comment = "#"
 			}
-			line += " " + word
+			comment += " " + word
+		}
+		text.WriteString(comment + "\n")
+		line, fixed := short(v.name)+":", v.inYAML()
+		if fixed != "" {
+			line += " " + fixed
+		}
+		if fixed == "" || v.name == varMaxConnections { // this default is lowered to what is possible
+			line = "#" + line
 		}
 		text.WriteString(line + "\n")
-		name, value := short(v.name), v.inYAML()
-		if value == "" {
-			fmt.Fprintf(&text, "#%s:\n", name)
-			continue
-		}
-		fmt.Fprintf(&text, "%s: %s\n", name, value)
 	}
 	return text.String()
 }

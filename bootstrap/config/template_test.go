@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/offload/sessiond/adapters/system/capacity"
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
@@ -19,9 +20,11 @@ func TestTemplate(t *testing.T) {
 	}
 	for _, base := range [][]string{nil,
 		{"OFFLOAD_ENVIRONMENT=production", "OFFLOAD_SESSION_SECRET=" + strongA}} {
-		plain := load(t, env(base...))
+		// The machine allows a little less than the default, which is no warning.
+		allowed := capacity.Capacity{Descriptors: 20000}
+		plain := load(t, input{environ: base, capacity: allowed})
 		in := inYAML(template)
-		in.environ = base
+		in.environ, in.capacity = base, allowed
 		review := load(t, in)
 		require.Empty(t, review.Faults)
 		assert.Equal(t, len(plain.Settings), len(review.Settings))
