@@ -10,7 +10,8 @@ import (
 )
 
 // exposing holds the variables that make the service reachable by others.
-var exposing = []string{VarHTTPAddr, VarProxies, varProxyProtocol, varTLSCertFile, varTLSKeyFile}
+var exposing = []string{VarHTTPAddr, VarProxies, varProxyProtocol, varTLSCertFile, varTLSKeyFile,
+	VarPublicOrigins}
 
 // determineEnvironment sets the environment in force. Without a name it is one for development, or
 // production if others can reach the service.
@@ -73,11 +74,23 @@ func (r *reviewer) exposed() string {
 			if len(r.fields.Proxies) > 0 && !slices.ContainsFunc(r.fields.Proxies, notPrefix) {
 				return name + " is set"
 			}
+		case name == VarPublicOrigins:
+			if slices.ContainsFunc(r.fields.PublicOrigins, isPublicOrigin) {
+				return name + " is set"
+			}
 		case r.texts[name] != "":
 			return name + " is set"
 		}
 	}
 	return ""
+}
+
+// isPublicOrigin reports whether text is an origin under which others reach the service: one of
+// another machine than their own.
+func isPublicOrigin(text string) bool {
+	problem, _ := originProblem(text, serviceOrigins)
+	_, host, _ := strings.Cut(text, "://")
+	return problem == "" && !isLocal(host)
 }
 
 func notPrefix(text string) bool {

@@ -112,6 +112,8 @@ func TestPublicOrigins(t *testing.T) {
 			[]finding{{variable, "environment", "entry 2 is empty"}}, nil},
 		{"not https", production(variable + "=https://a,http://b"), nil, []finding{{variable,
 			"environment", "entry 2 is not https: an attacker on the network path can read"}}},
-		{"not https, in development", env(variable + "=http://b"), nil, []finding{unsetSecret}},
+		{"not https, in development", env(variable+"=http://b", "OFFLOAD_ENVIRONMENT=development"),
+			nil, []finding{{"OFFLOAD_ENVIRONMENT", "environment",
+				"is development, and OFFLOAD_PUBLIC_ORIGINS is set"}, unsetSecret}},
 	})
 }

@@ -158,11 +158,12 @@ func meantAddress(v variable, text string) string {
 	if strings.Count(text, ":") > 1 {
 		candidates = append(candidates, "["+text[:last]+"]"+text[last:], "["+text+"]"+port)
 	}
-	if _, maybe := v.rule("socket"); maybe {
+	_, maybe := v.rule("socket")
+	if maybe {
 		candidates = append(candidates, server.SocketPrefix+text)
 	}
 	for _, meant := range candidates {
-		if meant != given && (isListener(meant) || isSocket(meant)) {
+		if meant != given && (isListener(meant) || maybe && isSocket(meant)) {
 			return "; did you mean " + meant + "?"
 		}
 	}

@@ -235,6 +235,9 @@ func TestFaultsShowValues(t *testing.T) {
 			assert.Contains(t, faults[0].Remedy, c.remedy)
 		})
 	}
+	faults := load(t, env("OFFLOAD_OPS_ADDR=unix:/run/ops.sock")).Faults
+	require.Len(t, faults, 1)
+	assert.NotContains(t, faults[0].Remedy, "did you mean", "this listener has no socket")
 	for _, name := range []string{"OFFLOAD_SESSION_TTL_SECONDS", "OFFLOAD_LOG_LEVEL",
 		"OFFLOAD_PROXY_PROTOCOL", "OFFLOAD_TRUSTED_PROXIES"} {
 		t.Run(name+" with a secret", func(t *testing.T) {
