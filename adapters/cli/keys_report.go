@@ -35,13 +35,17 @@ type KeyChange struct {
 	State keys.State `json:"state"`
 }
 
-// writeChange returns a function that writes the report of a change, or returns its error.
+// writeChange returns a function that writes the report of a change, or returns its error. If the
+// report cannot be written, the error says that the change is made: repeated, it would be another.
 func writeChange(command *cobra.Command) func(KeysReport, error) error {
 	return func(report KeysReport, err error) error {
 		if err != nil {
 			return err
 		}
-		return write(command, report, report.writeChange)
+		if err := write(command, report, report.writeChange); err != nil {
+			return fmt.Errorf("the command succeeded, but its report was not written: %w", err)
+		}
+		return nil
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -123,4 +126,28 @@ func TestSessionsOfLaggingVerifiers(t *testing.T) {
 	stamp := harness.StampOf(t, service.Token(t, "install-12345"))
 	assert.EqualValues(t, "new", stamp.Kid)
 	assert.Equal(t, harness.Noon.Unix()+60, stamp.Iat)
+}
+
+// TestKeysReportIsNotWritten creates a key while the disk of the output is full: the error says that
+// the key is there, because the repeated command would add another.
+func TestKeysReportIsNotWritten(t *testing.T) {
+	t.Parallel()
+	set := filepath.Join(t.TempDir(), "keyset.json")
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = full.Close() })
+	command := exec.Command(harness.Binary(t), "keys", "create", "--keyset", set, "--kid", "first")
+	command.Env = []string{"PATH=" + os.Getenv("PATH")}
+	var stderr strings.Builder
+	command.Stdout, command.Stderr = full, &stderr
+	var exit *exec.ExitError
+	require.ErrorAs(t, command.Run(), &exit)
+	assert.Equal(t, 1, exit.ExitCode())
+	assert.Equal(t, "sessiond: the command succeeded, but its report was not written: "+
+		"write /dev/stdout: no space left on device\n", stderr.String())
+	text, err := os.ReadFile(set)
+	require.NoError(t, err)
+	keyring, err := keys.ParseSet(string(text))
+	require.NoError(t, err)
+	assert.Len(t, keyring.Keys(), 1)
 }
