@@ -191,8 +191,8 @@ func (k keyCommands) list(_ context.Context, flags *pflag.FlagSet) (cli.KeysRepo
 	return keysReport(keyring, k.clock.Now()), nil
 }
 
-// export implements sessiond keys export. An empty set is what a keyset of HS256 keys publishes, and
-// rarely what the operator expects.
+// export implements sessiond keys export. An empty set is what a keyset of HS256 keys publishes,
+// and rarely what the operator expects.
 func (k keyCommands) export(_ context.Context, flags *pflag.FlagSet) (cli.Exported, error) {
 	keyring, err := k.read(flags)
 	if err != nil {

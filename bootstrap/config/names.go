@@ -237,8 +237,8 @@ func nearest(name string, others ...string) string {
 	return best
 }
 
-// namesFile reports whether the last of the words of a name is that of the name of a file, which may
-// be misspelt. Otherwise none of those is proposed.
+// namesFile reports whether the last of the words of a name is that of the variant for files, which
+// may be misspelt. Only then such variants are proposed.
 func namesFile(words []string) bool {
 	return strict.Distance("_"+words[len(words)-1], strings.ToLower(fileSuffix)) <= maxEdits
 }

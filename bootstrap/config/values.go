@@ -152,7 +152,8 @@ func (r *reviewer) rejectReference(name string) bool {
 }
 
 // rejectWrapped reports whether a text has an invisible character or the name of its own variable
-// before it, which it rejects: it would differ from that of another replica, and nothing would show it.
+// before it, which it rejects: it would differ from that of another replica, and nothing would show
+// it.
 func (r *reviewer) rejectWrapped(name string) bool {
 	switch text := r.texts[name]; {
 	case hasInvisible(text):
