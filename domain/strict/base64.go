@@ -27,18 +27,25 @@ func DecodeBase64(text string) ([]byte, error) { return AppendDecodedBase64([]by
 // AppendDecodedBase64 appends what DecodeBase64 decodes text to. It returns nil if it fails. The
 // capacity of to beyond the result may be overwritten.
 func AppendDecodedBase64(to []byte, text string) ([]byte, error) {
-	// AppendUint64 writes two bytes beyond the last group.
+	// PutUint64 writes two bytes beyond the last group.
 	to = slices.Grow(to, max(len(text)*groupBytes/groupChars, len(text)/groupChars*groupBytes+2))
-	for ; len(text) >= groupChars; text = text[groupChars:] {
-		first := values[0][text[0]] | values[1][text[1]] | values[2][text[2]] | values[3][text[3]]
-		second := values[0][text[4]] | values[1][text[5]] | values[2][text[6]] | values[3][text[7]]
-		if (first|second)&notInAlphabet != 0 {
-			return nil, ErrBase64
-		}
-		to = binary.BigEndian.AppendUint64(to, uint64(first)<<40|uint64(second)<<16)
-		to = to[:len(to)-(8-groupBytes)]
+	rest := to[len(to):cap(to)]
+	found := uint32(0)
+	for len(text) >= groupChars && len(rest) >= 8 {
+		first, second := valueOf(text[:4]), valueOf(text[4:8])
+		found |= first | second
+		binary.BigEndian.PutUint64(rest, uint64(first)<<40|uint64(second)<<16)
+		text, rest = text[groupChars:], rest[groupBytes:]
 	}
-	return appendLastDecoded(to, text)
+	if found&notInAlphabet != 0 {
+		return nil, ErrBase64
+	}
+	return appendLastDecoded(to[:cap(to)-len(rest)], text)
+}
+
+// valueOf returns the 24 bits of four characters, or notInAlphabet and any bits.
+func valueOf(four string) uint32 {
+	return values[0][four[0]] | values[1][four[1]] | values[2][four[2]] | values[3][four[3]]
 }
 
 // appendLastDecoded decodes fewer characters than a group has.
