@@ -3,7 +3,6 @@ package strict
 import (
 	"errors"
 	"strings"
-	"unicode/utf8"
 )
 
 // MaxDepth is the maximum number of levels of objects and lists in a text; the outermost is the
@@ -104,9 +103,6 @@ type Document struct {
 func Parse(text string) (Document, error) { return parse(reader{text: text}, nil) }
 
 func parse(r reader, found []Found) (Document, error) {
-	if !utf8.ValidString(r.text) {
-		return Document{}, ErrJSON
-	}
 	r.whole = true
 	var d Document
 	if r.document(&d.Value, found) < len(r.text) {
@@ -116,7 +112,7 @@ func parse(r reader, found []Found) (Document, error) {
 	return d, nil
 }
 
-// reader parses a text that is valid UTF-8. Its methods, and the functions that they call, take the
+// reader parses a text. Its methods, and the functions that they call, take the
 // index where a part of the text begins and return the index where it ends, or a negative number
 // made by malformed. Indices are parameters and results, not fields, so that they stay in
 // registers.

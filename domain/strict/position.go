@@ -13,14 +13,7 @@ type Position struct{ Line, Column int }
 // text can no longer become what Parse accepts, or the end of a text that is cut off. ok is false
 // if Parse accepts it.
 func Failure(text string) (at Position, ok bool) {
-	valid := len(text)
-	for i, char := range text {
-		if _, size := utf8.DecodeRuneInString(text[i:]); char == utf8.RuneError && size == 1 {
-			valid = i
-			break
-		}
-	}
-	r := reader{text: text[:valid]}
+	r := reader{text: text}
 	end := r.document(new(Value), nil)
 	if end == len(text) {
 		return Position{}, false

@@ -7,6 +7,7 @@ import (
 )
 
 // stringEnd reads a string (RFC 8259 §7) whose opening quote is at start, through its closing one.
+// Only strings can hold characters that are not ASCII, so that this is where UTF-8 is checked.
 func stringEnd(text string, start int) (end int, escaped bool) {
 	at := start + 1
 	for {
@@ -22,7 +23,11 @@ func stringEnd(text string, start int) (end int, escaped bool) {
 		case c < ' ':
 			return malformed(at), false
 		default:
-			at++ // a part of a character that is not ASCII
+			char, size := utf8.DecodeRuneInString(text[at:])
+			if char == utf8.RuneError && size == 1 {
+				return malformed(at), false
+			}
+			at += size
 		}
 	}
 }
