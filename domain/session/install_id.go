@@ -3,7 +3,7 @@
 // A session proves only that its holder once knew the install id, unless it is bound to a device
 // key: then the install id is the key's thumbprint, and each use proves possession of the key.
 // Values are validated when they are parsed; code that holds one need not check it again. The
-// package imports keys for key ids, failure, and the standard library.
+// package imports keys for key ids, strict, failure, and the standard library.
 package session
 
 import (
@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/offload/sessiond/domain/keys"
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // Bounds of an install id, in code points.
@@ -34,17 +35,18 @@ type InstallID struct {
 // ParseInstallID parses text as an install id. It returns the rule that text violates, checked in
 // this order: RuleLength, RuleCharacters, RuleBlank. RuleNone means that text is valid.
 func ParseInstallID(text string) (InstallID, Rule) {
-	n, hasControl := len(text), false
-	if !isPrintable(text) {
-		n, hasControl = utf8.RuneCountInString(text), strings.ContainsFunc(text, unicode.IsControl)
+	n := len(text)
+	// The code points of nearly every install id need not be looked at.
+	printable := strict.Printable(text)
+	if !printable {
+		n = utf8.RuneCountInString(text)
 	}
-	if n < MinInstallID || n > MaxInstallID {
+	switch {
+	case n < MinInstallID || n > MaxInstallID:
 		return InstallID{}, RuleLength
-	}
-	if hasControl || !utf8.ValidString(text) {
+	case !printable && (strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text)):
 		return InstallID{}, RuleCharacters
-	}
-	if isBlank(text) {
+	case isBlank(text):
 		return InstallID{}, RuleBlank
 	}
 	kept := text
@@ -71,17 +73,6 @@ func (InstallID) String() string { return "[install id]" }
 
 // GoString implements fmt.GoStringer. It does not reveal the id.
 func (InstallID) GoString() string { return "[install id]" }
-
-// isPrintable reports whether text consists of the characters of ASCII that are no controls, as
-// nearly every install id does: its code points need not be looked at.
-func isPrintable(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
 
 // isBlank reports whether text consists of Unicode White_Space only.
 func isBlank(text string) bool {

@@ -16,3 +16,23 @@ func Plain(text string, maxLen int) bool {
 	}
 	return true
 }
+
+// Printable reports whether text consists of the characters of ASCII that are no controls. It is
+// true for an empty text.
+func Printable(text string) bool {
+	for ; len(text) >= 8; text = text[8:] {
+		word := wordAt(text, 0)
+		if (word|less(word, ' ')|equal(word, lastASCII))&highBits != 0 {
+			return false
+		}
+	}
+	for _, c := range []byte(text) {
+		if c < ' ' || c >= lastASCII {
+			return false
+		}
+	}
+	return true
+}
+
+// lastASCII is the last character of ASCII, which is a control.
+const lastASCII = 0x7f

@@ -20,3 +20,20 @@ func TestPlain(t *testing.T) {
 	assert.False(t, strict.Plain("a.bc", 3))
 	assert.False(t, strict.Plain("\u212a", 3), "Kelvin sign")
 }
+
+// TestPrintable puts each byte at each place of texts of each length.
+func TestPrintable(t *testing.T) {
+	assert.True(t, strict.Printable(""))
+	for length := range 20 {
+		for at := range length {
+			for char := range 256 {
+				for _, others := range []string{" ", "x", "~"} {
+					text := []byte(strings.Repeat(others, length))
+					text[at] = byte(char)
+					assert.Equal(t, char >= ' ' && char <= '~', strict.Printable(string(text)),
+						"%q", text)
+				}
+			}
+		}
+	}
+}
