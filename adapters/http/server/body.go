@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/offload/sessiond/domain/failure"
@@ -57,7 +58,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, failure.New(failure.PayloadTooLarge, nil)
 	}
 	return visitOf(w).awaitBody(r, func() ([]byte, error) {
-		body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+		body, err := readAll(r, limit+1)
 		if int64(len(body)) > limit {
 			return nil, failure.New(failure.PayloadTooLarge, nil)
 		}
@@ -66,4 +67,28 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		}
 		return body, nil
 	})
+}
+
+// readAll reads a body to its end, or limit bytes of it. A body of usual size gets as much memory
+// as it needs, and one byte in which to find its end; more is allocated as it is received, because
+// a client may send less than it declares.
+func readAll(r *http.Request, limit int64) ([]byte, error) {
+	const usual = 512
+	size := int64(usual)
+	if r.ContentLength >= 0 {
+		size = min(r.ContentLength+1, usual)
+	}
+	body := make([]byte, 0, size)
+	for int64(len(body)) < limit {
+		body = slices.Grow(body, 1)
+		n, err := r.Body.Read(body[len(body):min(int64(cap(body)), limit)])
+		body = body[:len(body)+n]
+		if err == io.EOF {
+			return body, nil
+		}
+		if err != nil {
+			return body, err
+		}
+	}
+	return body, nil
 }
