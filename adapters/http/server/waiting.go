@@ -33,9 +33,10 @@ type waiting struct {
 	clock ports.Clock
 	shed  func(ports.Budget)
 
-	mu    sync.Mutex
-	queue [awaitedKinds]queue[*wait]
-	armed bool // a timer that calls expire is running
+	mu      sync.Mutex
+	queue   [awaitedKinds]queue[*wait]
+	entered uint64 // how many requests have begun to wait
+	armed   bool   // a timer that calls expire is running
 }
 
 func newWaiting(most int, clock ports.Clock, shed func(ports.Budget)) *waiting {
@@ -52,8 +53,9 @@ type resettable interface {
 // the longest may still refer to it when it is over.
 type wait struct {
 	in    *waiting
-	since throttle.Instant
-	place link[*wait] // guarded by in.mu
+	since throttle.Instant // for the client to read the response; the others have no end
+	place link[*wait]      // guarded by in.mu
+	order uint64           // of all waits, the earliest first; guarded by in.mu
 
 	mu       sync.Mutex
 	what     awaited
@@ -71,10 +73,15 @@ func (w *waiting) begin(own *wait, what awaited, request resettable) {
 // or nil. The caller calls makeRoom for that one, which is not done here because reset may take a
 // lock that the caller holds.
 func (w *waiting) enter(own *wait, what awaited, request resettable) (longest *wait) {
-	own.in, own.since, own.what, own.request = w, w.clock.Instant(), what, request
+	own.in, own.what, own.request = w, what, request
 	own.place.owner = own
+	if what == awaitedResponse {
+		own.since = w.clock.Instant()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.entered++
+	own.order = w.entered
 	w.queue[what].push(&own.place)
 	if w.size() > w.most {
 		longest = w.longest()
@@ -137,7 +144,7 @@ func (w *waiting) longest() *wait {
 	var longest *wait
 	for what := range w.queue {
 		if first := w.first(awaited(what)); first != nil &&
-			(longest == nil || first.since < longest.since) {
+			(longest == nil || first.order < longest.order) {
 			longest = first
 		}
 	}
