@@ -88,7 +88,8 @@ func FromAuthorization(values []string, binding session.Binding) (Presented, err
 	if presented.Text == "" {
 		return Presented{}, missing(binding)
 	}
-	if strings.ContainsAny(presented.Text, " \t") {
+	// twice, because ContainsAny looks each byte up
+	if strings.Contains(presented.Text, " ") || strings.Contains(presented.Text, "\t") {
 		return Presented{}, reject(ReasonCredentials)
 	}
 	return presented, nil
