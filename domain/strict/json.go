@@ -112,10 +112,9 @@ func parse(r reader, found []Found) (Document, error) {
 	return d, nil
 }
 
-// reader parses a text. Its methods, and the functions that they call, take the
-// index where a part of the text begins and return the index where it ends, or a negative number
-// made by malformed. Indices are parameters and results, not fields, so that they stay in
-// registers.
+// reader parses a text. Its methods, and the functions that they call, take the index where a part
+// of the text begins and return the index where it ends, or a negative number made by malformed.
+// Indices are parameters and results, not fields, so that they stay in registers.
 type reader struct {
 	text     string
 	repeated int
