@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"strings"
 
@@ -62,6 +63,17 @@ func (r *reviewer) policy() secret.Policy {
 			"list the secrets to refuse, or remove the variable")
 	}
 	return secret.NewPolicy(list.Secrets)
+}
+
+// denylistVersion describes the content of the operator's list as it is now, or why it cannot be
+// read.
+func (r *Review) denylistVersion() string {
+	read, fault := readFile(r.denylistFile, maxDenylist)
+	if fault != nil {
+		return fault.Error()
+	}
+	digest := sha256.Sum256(read.Content)
+	return string(digest[:])
 }
 
 // current returns the requirements with the operator's list as it is now. A replica that judged a

@@ -63,7 +63,7 @@ func (r *reviewer) keysetFault(which string, fault *securefile.Fault) {
 }
 
 // KeysetRules returns the rules for the configured keyset. The state of a key is that at now(), and
-// the operator's list is read again for each set that is judged.
+// the operator's list is read again for each set that is judged and followed with the keyset.
 func (r *Review) KeysetRules(now func() time.Time) keyset.Rules {
 	accept := func(all []keys.Placed) error {
 		requirements, err := r.current()
@@ -72,7 +72,11 @@ func (r *Review) KeysetRules(now func() time.Time) keyset.Rules {
 		}
 		return requirements.Check(all, now())
 	}
-	return keyset.Rules{Production: r.Config.Production, Accept: accept, Retention: r.Retention()}
+	rules := keyset.Rules{Production: r.Config.Production, Accept: accept, Retention: r.Retention()}
+	if r.denylistFile != "" {
+		rules.Lists, rules.ListsVersion = []string{r.denylistFile}, r.denylistVersion
+	}
+	return rules
 }
 
 // Retention returns how long sessions are of use under the configured lifetimes.

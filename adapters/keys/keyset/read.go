@@ -24,6 +24,10 @@ type Rules struct {
 	// for something else. Its error contains no material; a *securefile.Fault is reported as it is.
 	// If it is nil, all keys are accepted.
 	Accept func([]keys.Placed) error
+	// Lists are the paths of files that Accept reads. A Source follows them too, and has Accept check
+	// the keys in force again when ListsVersion has changed, which describes the content of all.
+	Lists        []string
+	ListsVersion func() string
 	// Retention is how long sessions are of use. A Source warns of keys that end before; if it is
 	// zero, of none.
 	Retention keys.Retention
@@ -32,19 +36,35 @@ type Rules struct {
 // evaluate appends to the faults of a file everything that keeps its keys from being put in force.
 // It checks that a key can sign only if the set could be read completely.
 func (r Rules) evaluate(read set, now time.Time, faults Faults) Faults {
-	if r.Accept != nil {
-		if err := r.Accept(read.placed); err != nil {
-			fault, is := errors.AsType[*securefile.Fault](err)
-			if !is {
-				fault = refused(err)
-			}
-			faults = append(faults, fault)
-		}
-	}
+	faults = r.accept(read.placed, faults)
 	if read.keyring != nil && !read.keyring.CanSign(now) {
 		faults = append(faults, noSigner())
 	}
 	return faults
+}
+
+// accept appends to the faults of a file what Accept finds.
+func (r Rules) accept(placed []keys.Placed, faults Faults) Faults {
+	if r.Accept == nil {
+		return faults
+	}
+	err := r.Accept(placed)
+	if err == nil {
+		return faults
+	}
+	fault, is := errors.AsType[*securefile.Fault](err)
+	if !is {
+		fault = refused(err)
+	}
+	return append(faults, fault)
+}
+
+// listsVersion describes the content of the lists, if there are any.
+func (r Rules) listsVersion() string {
+	if r.ListsVersion == nil {
+		return ""
+	}
+	return r.ListsVersion()
 }
 
 // set is what could be read of a keyset.

@@ -31,9 +31,11 @@ type Source struct {
 	signer   signerWatch
 }
 
-// parsed is the digest of a text and the keyring that it holds.
+// parsed is the digest of a text, the keyring that it holds, and the version of the lists by which
+// that was accepted.
 type parsed struct {
 	digest  [sha256.Size]byte
+	lists   string
 	keyring *keys.Keyring
 }
 
@@ -54,9 +56,10 @@ func newSource(path string, rules Rules, keyring *keys.Keyring, clock ports.Cloc
 	events ports.Events, newWatcher func() follow.Watcher) *Source {
 	s := &Source{path: path, rules: rules, clock: clock, events: events}
 	s.keyring.Store(keyring)
+	s.parsed.Store(&parsed{lists: rules.listsVersion(), keyring: keyring})
 	s.signer = signerWatch{source: s, changed: make(chan struct{}, 1)}
 	s.follower = follow.New(follow.Target[*keys.Keyring]{
-		Paths: []string{path}, Look: s.look, Current: s.Keyring, Same: equal, Replace: s.replace,
+		Paths: append([]string{path}, rules.Lists...), Look: s.look, Current: s.Keyring, Same: equal, Replace: s.replace,
 		Events: reloadEvents{events, s}, Material: ports.MaterialKeys, NewWatcher: newWatcher,
 	})
 	return s
@@ -100,16 +103,18 @@ func (s *Source) reportEarlyEnds(ctx context.Context) {
 	}
 }
 
-// look reads the file. Keys that are in force already are not checked against the rules again: they
-// may fail only because time has passed, and there is nothing better to replace them.
+// look reads the file. Keys that are in force already are accepted again only if the lists have
+// changed. They are not checked against the other rules: they may fail only because time has passed,
+// and there is nothing better to replace them.
 func (s *Source) look() (*keys.Keyring, error) {
 	file, faults := readFile(s.path, s.rules.Production)
 	if file == nil {
 		return nil, faults
 	}
-	current, digest := s.Keyring(), sha256.Sum256(file.Content)
+	current, digest, lists := s.Keyring(), sha256.Sum256(file.Content), s.rules.listsVersion()
 	known := s.parsed.Load()
-	if faults == nil && known != nil && known.digest == digest && known.keyring == current {
+	accepted := known.keyring == current && known.lists == lists
+	if faults == nil && accepted && known.digest == digest {
 		return current, nil
 	}
 	read, fault := parse(file.Content)
@@ -117,15 +122,19 @@ func (s *Source) look() (*keys.Keyring, error) {
 		faults = append(faults, fault)
 	}
 	keyring := read.keyring
-	if keyring != nil && equal(keyring, current) {
-		keyring = current
-	} else {
+	switch {
+	case keyring == nil || !equal(keyring, current):
 		faults = s.rules.evaluate(read, s.clock.Now(), faults)
+	case !accepted:
+		faults = s.rules.accept(read.placed, faults)
+		keyring = current
+	default:
+		keyring = current
 	}
 	if faults != nil {
 		return nil, faults
 	}
-	s.parsed.Store(&parsed{digest, keyring})
+	s.parsed.Store(&parsed{digest, lists, keyring})
 	return keyring, nil
 }
 

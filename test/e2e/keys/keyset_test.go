@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -139,8 +140,18 @@ func TestKeysDenylistIsReadAgain(t *testing.T) {
 		list+", which is not found", line.String("cause"), "without its list, it must not fail open")
 	assert.Equal(t, "name a file that exists", line.String("remedy"))
 
-	require.NoError(t, os.WriteFile(list, []byte(harness.StrongSecret+"\n"), 0o600))
 	file.Put(t, good)
+	require.NoError(t, os.WriteFile(list, []byte("# none again\n"), 0o600))
 	assert.Equal(t, map[string]any{"good": "signing"},
-		service.Log.Await(t, "keys_reloaded").Fields["keys"], "what is in force is not judged again")
+		service.Log.Await(t, "keys_reloaded").Fields["keys"])
+
+	require.NoError(t, os.WriteFile(list, []byte(harness.StrongSecret+"\n"), 0o600))
+	service.Signal(t, syscall.SIGHUP)
+	line = service.Log.AwaitCount(t, "keys_reload_failed", 3)
+	assert.Contains(t, line.String("cause"),
+		"key 1 (good): k: is publicly known or on the list of denied secrets")
+	assert.NotEmpty(t, service.Token(t, "install-12345"), "the key in force stays")
+
+	require.NoError(t, os.WriteFile(list, nil, 0o600))
+	service.Log.AwaitCount(t, "keys_reloaded", 2)
 }
