@@ -18,8 +18,8 @@ const maxQueued = 4096
 // errNoSlot reports that no slot became free in time.
 var errNoSlot = errors.New("too many requests are being computed")
 
-// admission is a semaphore for requests that are being computed. Slots are given in the order in
-// which they were asked for.
+// admission is a semaphore for requests that are being computed. Requests get slots in the order of
+// their calls of acquire.
 type admission struct {
 	slots, queueable int
 

@@ -32,6 +32,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// unread reports whether part of the body may still arrive.
 func (w *watched) unread() bool { return w.declared && !w.ended }
 
 // unreadTimeout is how long the server still receives a request body that it does not read, after
@@ -51,8 +52,8 @@ var ErrBodyBroken = errors.New("request body ended early")
 
 // ReadBody reads a body of at most limit bytes. It fails with failure.PayloadTooLarge if the body
 // is longer, without reading it if Content-Length says so, and with ErrBodyBroken if the body ends
-// early. It waits without a slot, and then takes one; see Route.ReadsBody. Meanwhile the request
-// keeps no headers: a handler reads the ones that it needs before.
+// early. It waits without a slot, and then takes one; see Route.ReadsBody. It drops the headers of r,
+// so a handler copies those that it needs before it calls ReadBody.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, failure.New(failure.PayloadTooLarge, nil)

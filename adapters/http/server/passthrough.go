@@ -33,25 +33,25 @@ func (p *closingWriter) ReadFrom(source io.Reader) (int64, error) {
 }
 
 // WriteString implements io.StringWriter.
-func (a *recorder) WriteString(text string) (int, error) {
-	a.begin()
-	if a.holds {
-		a.hold([]byte(text))
+func (rec *recorder) WriteString(text string) (int, error) {
+	rec.begin()
+	if rec.holds {
+		rec.hold([]byte(text))
 		return len(text), nil
 	}
-	n, err := io.WriteString(a.ResponseWriter, text)
-	a.count(int64(n))
+	n, err := io.WriteString(rec.ResponseWriter, text)
+	rec.count(int64(n))
 	return n, err
 }
 
 // ReadFrom implements io.ReaderFrom.
-func (a *recorder) ReadFrom(source io.Reader) (int64, error) {
-	a.begin()
-	if a.holds {
-		return io.Copy(holder{a}, source)
+func (rec *recorder) ReadFrom(source io.Reader) (int64, error) {
+	rec.begin()
+	if rec.holds {
+		return io.Copy(holder{rec}, source)
 	}
-	n, err := io.Copy(a.ResponseWriter, source)
-	a.count(n)
+	n, err := io.Copy(rec.ResponseWriter, source)
+	rec.count(n)
 	return n, err
 }
 

@@ -12,9 +12,11 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// recover responds for a handler that panicked. The log gets the stack, but of the panic value only
+// recover, which must be deferred, writes the error response for a handler that panicked. If the
+// response has begun, or the panic is http.ErrAbortHandler, it panics with http.ErrAbortHandler, by
+// which net/http breaks the connection off. The log gets the stack, but of the panic value only
 // its type, or the message of a runtime error, because the value may hold input.
-func (e *Router) recover(answer *recorder, r *http.Request) {
+func (rt *Router) recover(rec *recorder, r *http.Request) {
 	thrown := recover()
 	if thrown == nil {
 		return
@@ -23,15 +25,16 @@ func (e *Router) recover(answer *recorder, r *http.Request) {
 		panic(thrown)
 	}
 	id := ports.OriginOf(r.Context()).RequestID
-	e.logger.LogAttrs(r.Context(), slog.LevelError, "panic_recovered",
+	rt.logger.LogAttrs(r.Context(), slog.LevelError, "panic_recovered",
 		slog.String("request_id", id), slog.String("thrown", describe(thrown)),
 		slog.String("stack", string(debug.Stack())))
-	if answer.status != 0 {
+	if rec.status != 0 {
 		panic(http.ErrAbortHandler) // a partial response is worse than none: break the connection
 	}
-	writeError(answer, id, failure.New(failure.Internal, nil))
+	writeError(rec, id, failure.New(failure.Internal, nil))
 }
 
+// describe returns the type of a panic value, or the message of a runtime error.
 func describe(thrown any) string {
 	if err, ok := thrown.(runtime.Error); ok {
 		return err.Error()

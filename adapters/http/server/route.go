@@ -36,15 +36,16 @@ var unknown = newEndpoint(Route{Pattern: RouteUnknown,
 		return failure.New(failure.NotFound, nil)
 	}})
 
-func (t *Route) matches(path string) bool {
-	rest, found := strings.CutPrefix(path, t.Pattern)
+// matches reports whether path, as the client sent it, is on the route.
+func (route *Route) matches(path string) bool {
+	rest, found := strings.CutPrefix(path, route.Pattern)
 	if !found || rest == "" {
 		return found
 	}
-	return t.Subtree && (rest[0] == '/' || len(rest) >= 3 && strings.EqualFold(rest[:3], "%2F"))
+	return route.Subtree && (rest[0] == '/' || len(rest) >= 3 && strings.EqualFold(rest[:3], "%2F"))
 }
 
-// endpoint is a route whose handlers are complete.
+// endpoint is a Route with the handlers that the router calls, wrapped by complete.
 type endpoint struct {
 	Route
 	allowed []string // methods; empty for any
@@ -53,44 +54,45 @@ type endpoint struct {
 }
 
 func newEndpoint(route Route) endpoint {
-	s := endpoint{Route: route, allowed: route.Methods}
-	if slices.Contains(s.allowed, http.MethodGet) {
-		s.allowed = append(slices.Clone(s.allowed), http.MethodHead)
+	e := endpoint{Route: route, allowed: route.Methods}
+	if slices.Contains(e.allowed, http.MethodGet) {
+		e.allowed = append(slices.Clone(e.allowed), http.MethodHead)
 	}
-	list := strings.Join(s.allowed, ", ")
-	s.handle = route.complete(route.Handle)
-	s.refuse = route.complete(func(w http.ResponseWriter, _ *http.Request) error {
+	list := strings.Join(e.allowed, ", ")
+	e.handle = route.complete(route.Handle)
+	e.refuse = route.complete(func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Allow", list)
 		return failure.New(failure.MethodNotAllowed, nil)
 	})
-	return s
+	return e
 }
 
-// complete adds to handle what every request of the route passes. The middleware needs no slot, so
-// that a request that is shed gets the headers that the middleware sets.
-func (t *Route) complete(handle Handler) Handler {
-	if !t.ReadsBody {
+// complete wraps handle so that it is called with a slot, unless ReadBody takes the slot, and wraps
+// the result in the middleware. The middleware needs no slot, so that a request that is shed gets
+// the headers that the middleware sets.
+func (route *Route) complete(handle Handler) Handler {
+	if !route.ReadsBody {
 		handle = admit(handle)
 	}
-	if t.Middleware != nil {
-		handle = t.Middleware(handle)
+	if route.Middleware != nil {
+		handle = route.Middleware(handle)
 	}
 	return handle
 }
 
 // handler returns the handler for requests with the given method.
-func (s *endpoint) handler(method string) Handler {
-	if len(s.allowed) == 0 || slices.Contains(s.allowed, method) {
-		return s.handle
+func (e *endpoint) handler(method string) Handler {
+	if len(e.allowed) == 0 || slices.Contains(e.allowed, method) {
+		return e.handle
 	}
-	return s.refuse
+	return e.refuse
 }
 
-// CountedMethods returns the methods that Traffic counts requests to the route under, except those
-// that it does not allow.
-func (t *Route) CountedMethods() []string {
-	if len(t.Methods) > 0 {
-		return newEndpoint(*t).allowed
+// CountedMethods returns the allowed methods of the route, as Traffic counts them. For a route that
+// allows any method these are the standard ones and "other".
+func (route *Route) CountedMethods() []string {
+	if len(route.Methods) > 0 {
+		return newEndpoint(*route).allowed
 	}
 	return []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
 		http.MethodPatch, http.MethodDelete, http.MethodConnect, http.MethodOptions,

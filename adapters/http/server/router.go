@@ -18,10 +18,13 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Traffic counts requests. Route is a pattern or RouteUnknown and method a standard one or "other",
-// so that both have few values.
+// Traffic counts requests. It is called concurrently. A route is a pattern or RouteUnknown, and a
+// method is a standard one or "other", so that both have few values.
 type Traffic interface {
+	// Began is called before the handler of a request.
 	Began()
+	// Answered is called when the handler has returned and its response has been written, with the
+	// status of the response and the time since Began.
 	Answered(route, method string, status int, took time.Duration)
 }
 
@@ -45,23 +48,23 @@ type Router struct {
 
 // NewRouter returns a handler that serves routes and refuses every other request.
 func NewRouter(routes []Route, clock ports.Clock, traffic Traffic, logger *slog.Logger) *Router {
-	e := &Router{clock: clock, traffic: traffic, logger: logger}
+	rt := &Router{clock: clock, traffic: traffic, logger: logger}
 	for _, route := range routes {
-		e.routes = append(e.routes, newEndpoint(route))
+		rt.routes = append(rt.routes, newEndpoint(route))
 	}
-	return e
+	return rt
 }
 
-// Within makes e serve its requests within budgets, and returns e.
-func (e *Router) Within(budgets *Budgets) *Router {
-	e.budgets = budgets
-	return e
+// Within makes rt serve its requests within budgets, and returns rt.
+func (rt *Router) Within(budgets *Budgets) *Router {
+	rt.budgets = budgets
+	return rt
 }
 
-// Traced makes e follow its requests with tracer, and returns e.
-func (e *Router) Traced(tracer Tracer) *Router {
-	e.tracer = tracer
-	return e
+// Traced makes rt follow its requests with tracer, and returns rt.
+func (rt *Router) Traced(tracer Tracer) *Router {
+	rt.tracer = tracer
+	return rt
 }
 
 // Handler responds to one request. If it returns an error, the error response is written, and the
@@ -69,67 +72,68 @@ func (e *Router) Traced(tracer Tracer) *Router {
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // ServeHTTP implements http.Handler. It counts and logs each request.
-func (e *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := e.clock.Instant()
-	e.traffic.Began()
+func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := rt.clock.Instant()
+	rt.traffic.Began()
 	id := envelope.Begin(w, r)
 	if lastOnConnection(r) {
 		w.Header().Set("Connection", "close")
 	}
-	answer := &recorder{ResponseWriter: w, bare: r.Method == http.MethodHead,
+	rec := &recorder{ResponseWriter: w, bare: r.Method == http.MethodHead,
 		http1: r.ProtoMajor == 1}
-	if !answer.http1 {
-		answer.window = windowOf(r.Context())
+	if !rec.http1 {
+		rec.window = windowOf(r.Context())
 	}
-	answer.body.watch(r)
-	route := e.match(r)
+	rec.body.watch(r)
+	route := rt.match(r)
 	ctx := ports.WithOrigin(r.Context(), ports.Origin{RequestID: id, Route: route.Pattern})
-	if e.tracer != nil {
-		ctx = e.tracer.Begin(ctx, r, route.Pattern, methodLabel(r.Method))
+	if rt.tracer != nil {
+		ctx = rt.tracer.Begin(ctx, r, route.Pattern, methodLabel(r.Method))
 	}
-	if e.budgets == nil {
+	if rt.budgets == nil {
 		r = r.WithContext(ctx)
 	} else {
-		r = own(ctx, r)
-		answer.holds = true
-		answer.visit = visit{budgets: e.budgets, answer: answer}
+		r = detach(ctx, r)
+		rec.holds = true
+		rec.visit = visit{budgets: rt.budgets, recorder: rec}
 	}
 	defer func() {
-		took := start.Until(e.clock.Instant())
+		took := start.Until(rt.clock.Instant())
 		method := methodLabel(r.Method)
-		e.traffic.Answered(route.Pattern, method, answer.sent(), took)
-		e.log(r.Context(), route, method, answer, took)
-		if e.tracer != nil {
-			e.tracer.End(r.Context(), answer.sent())
+		rt.traffic.Answered(route.Pattern, method, rec.sent(), took)
+		rt.log(r.Context(), route, method, rec, took)
+		if rt.tracer != nil {
+			rt.tracer.End(r.Context(), rec.sent())
 		}
 	}()
-	e.compute(route, answer, r)
-	answer.visit.send(r)
-	if answer.body.unread() {
-		limitUnread(answer)
+	rt.compute(route, rec, r)
+	rec.visit.send(r)
+	if rec.body.unread() {
+		limitUnread(rec)
 	}
 }
 
-// compute has the handler of route respond, with a slot unless the handler takes it later.
-func (e *Router) compute(route *endpoint, answer *recorder, r *http.Request) {
-	defer answer.visit.leave()
-	defer e.recover(answer, r)
-	err := route.handler(r.Method)(answer, r)
+// compute calls the handler of route, which takes a slot, and writes the error response if it fails
+// or panics. The slot is free again when compute returns.
+func (rt *Router) compute(route *endpoint, rec *recorder, r *http.Request) {
+	defer rec.visit.leave()
+	defer rt.recover(rec, r)
+	err := route.handler(r.Method)(rec, r)
 	if err == nil {
 		return
 	}
-	answer.cause = err
-	writeError(answer, ports.OriginOf(r.Context()).RequestID, err)
-	if _, shed := errors.AsType[*shedError](err); shed && !answer.http1 {
-		answer.empty()
+	rec.cause = err
+	writeError(rec, ports.OriginOf(r.Context()).RequestID, err)
+	if _, shed := errors.AsType[*shedError](err); shed && !rec.http1 {
+		rec.empty()
 	}
 }
 
-// match returns the route for r.
-func (e *Router) match(r *http.Request) *endpoint {
+// match returns the route for r, or unknown.
+func (rt *Router) match(r *http.Request) *endpoint {
 	path := envelope.SentPath(r)
-	for i := range e.routes {
-		if route := &e.routes[i]; route.matches(path) {
+	for i := range rt.routes {
+		if route := &rt.routes[i]; route.matches(path) {
 			return route
 		}
 	}
@@ -137,26 +141,26 @@ func (e *Router) match(r *http.Request) *endpoint {
 }
 
 // log logs the request: at debug level, or as a warning with the cause if the service failed.
-func (e *Router) log(ctx context.Context, route *endpoint, method string, answer *recorder,
+func (rt *Router) log(ctx context.Context, route *endpoint, method string, rec *recorder,
 	took time.Duration) {
 	level, failed := slog.LevelDebug, false
-	if status := answer.sent(); status >= http.StatusInternalServerError &&
+	if status := rec.sent(); status >= http.StatusInternalServerError &&
 		status != route.ExpectedStatus {
 		level, failed = slog.LevelWarn, true
 	}
-	if !e.logger.Enabled(ctx, level) {
+	if !rt.logger.Enabled(ctx, level) {
 		return
 	}
 	attributes := []slog.Attr{
 		slog.String("request_id", ports.OriginOf(ctx).RequestID),
 		slog.String("route", route.Pattern),
 		slog.String("method", method),
-		slog.Int("status", answer.sent()),
-		slog.Int64("bytes", answer.bytes),
+		slog.Int("status", rec.sent()),
+		slog.Int64("bytes", rec.bytes),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 	}
-	if failed && answer.cause != nil {
-		attributes = append(attributes, slog.String("cause", answer.cause.Error()))
+	if failed && rec.cause != nil {
+		attributes = append(attributes, slog.String("cause", rec.cause.Error()))
 	}
-	e.logger.LogAttrs(ctx, level, "http_request", attributes...)
+	rt.logger.LogAttrs(ctx, level, "http_request", attributes...)
 }

@@ -14,23 +14,24 @@ import (
 // the body without a slot, is computed with one, and waits without one until the client has read
 // the response. The zero visit is a request without budgets.
 type visit struct {
-	budgets *Budgets
-	answer  *recorder
-	holds   bool // a slot
-	// body is the wait for the client to send the body, response the one for it to read the
-	// response.
+	budgets  *Budgets
+	recorder *recorder
+	holds    bool // whether the request holds a slot
+	// body is the wait until the client has sent the body, and response the wait until it has read
+	// the response.
 	body, response wait
 }
 
 // visitOf returns the visit of the request that w responds to.
 func visitOf(w http.ResponseWriter) *visit {
-	if a, ok := w.(*recorder); ok {
-		return &a.visit
+	if rec, ok := w.(*recorder); ok {
+		return &rec.visit
 	}
 	return &visit{}
 }
 
-// begin takes a slot, and keeps it until leave. It fails with *ports.Unavailable if there is none.
+// begin takes a slot, which the visit holds until leave. It fails with *shedError if none becomes
+// free in time, and aborts the request if ctx ends first.
 func (v *visit) begin(ctx context.Context) error {
 	if v.budgets == nil || v.holds {
 		return nil
@@ -41,7 +42,7 @@ func (v *visit) begin(ctx context.Context) error {
 		return &shedError{&ports.Unavailable{RetryAfter: time.Second, Cause: err}}
 	}
 	if err != nil {
-		v.answer.abort() // the client has gone away
+		v.recorder.abort() // the client has gone away
 	}
 	v.holds = true
 	return nil
@@ -65,8 +66,8 @@ func (v *visit) leave() {
 	}
 }
 
-// awaitBody calls read, which reads the body, and waits for a slot. Meanwhile the request keeps no
-// headers.
+// awaitBody calls read, which reads the body, without a slot, and then takes one. It drops the
+// headers of r first: a request that waits for its client keeps none.
 func (v *visit) awaitBody(r *http.Request, read func() ([]byte, error)) ([]byte, error) {
 	if v.budgets == nil {
 		return read()
@@ -76,7 +77,7 @@ func (v *visit) awaitBody(r *http.Request, read func() ([]byte, error)) ([]byte,
 	v.budgets.waiting.begin(&v.body, awaitedBody, v)
 	body, err := read()
 	if v.body.end() {
-		v.answer.abort()
+		v.recorder.abort()
 	}
 	if err != nil {
 		return nil, err
@@ -90,21 +91,21 @@ func (v *visit) send(r *http.Request) {
 		return
 	}
 	forget(r)
-	if !v.answer.takeWindow() {
-		v.answer.send(false)
+	if !v.recorder.takeWindow() {
+		v.recorder.send(false)
 		return
 	}
 	v.budgets.waiting.begin(&v.response, awaitedResponse, v)
-	v.answer.send(true)
+	v.recorder.send(true)
 	if v.response.end() {
-		v.answer.abort()
+		v.recorder.abort()
 	}
 }
 
 // reset implements resettable: it makes the read or write of the client's connection fail.
 func (v *visit) reset(what awaited) {
 	// The errors are ignored: a writer without deadlines has no connection, as in a test.
-	connection := http.NewResponseController(v.answer)
+	connection := http.NewResponseController(v.recorder)
 	if what == awaitedBody {
 		_ = connection.SetReadDeadline(past)
 	} else {
@@ -120,16 +121,16 @@ func forget(r *http.Request) {
 // noURL is the target of every request that has forgotten its own; it is never changed.
 var noURL url.URL
 
-// own returns r with ctx for the handler alone. net/http keeps the request that it made until the
-// handler returns; what may be large is taken out of that one, so that the handler can forget it.
-// net/http reads none of it after it has called the handler.
-func own(ctx context.Context, r *http.Request) *http.Request {
-	own := r.WithContext(ctx)
+// detach returns a copy of r with ctx for the handler, and removes from r what may be large.
+// net/http refers to r until the handler returns, so forget would free nothing if r still had its
+// headers. net/http does not read them after it has called the handler.
+func detach(ctx context.Context, r *http.Request) *http.Request {
+	detached := r.WithContext(ctx)
 	r.Header, r.URL, r.RequestURI = nil, nil, ""
-	return own
+	return detached
 }
 
-// shedError reports that a request was shed.
+// shedError reports that a request was shed: it got no slot in time.
 type shedError struct{ cause *ports.Unavailable }
 
 // Error returns the cause's text.
