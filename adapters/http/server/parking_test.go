@@ -26,6 +26,9 @@ func goroutinesIn(function string) int {
 	return strings.Count(string(stacks), function+"(")
 }
 
+// waitingForRequest is the function in which each parked connection has a goroutine.
+const waitingForRequest = "server.(*parking).wait"
+
 // awaitParked waits until all connections are parked: net/http has a goroutine for each that it
 // serves, which has its buffers.
 func awaitParked(t *testing.T) {
@@ -78,80 +81,6 @@ func TestParksConnectionsWithoutRequest(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestParkedConnectionKeepsItsDeadlines(t *testing.T) {
-	const short = 2500 * time.Millisecond // longer than it takes to be parked
-	for name, limits := range map[string]server.Limits{
-		"before the first request": {Read: short, Idle: unreached, Connections: 10},
-		"between requests":         {Read: unreached, Idle: short, Connections: 10},
-	} {
-		t.Run(name, func(t *testing.T) {
-			srv, err := server.Listen(context.Background(), "127.0.0.1:0",
-				http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), limits,
-				server.Handshake{}, slog.New(slog.DiscardHandler))
-			require.NoError(t, err)
-			t.Cleanup(func() { shutdown(srv) })
-			client := dial(t, srv)
-			if limits.Idle == short {
-				client.send(t, request)
-				client.receiveResponse(t)
-			}
-			awaitParked(t)
-			client.awaitEnd(t, "a parked connection at its deadline")
-		})
-	}
-}
-
-func TestParkedConnectionHasTimeForItsNextRequest(t *testing.T) {
-	const short = 2500 * time.Millisecond
-	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
-		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-		server.Limits{Read: unreached, Idle: short, Connections: 10}, server.Handshake{},
-		slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	t.Cleanup(func() { shutdown(srv) })
-	eventually(t, func() bool { // on a busy machine the connection ends before anything is sent
-		client := dial(t, srv)
-		client.send(t, request)
-		client.receiveResponse(t)
-		awaitParked(t)
-		client.trySend(request[:1])
-		time.Sleep(short) // the time until the next request is over
-		client.trySend(request[1:])
-		response, err := http.ReadResponse(client.Reader, nil)
-		return err == nil && response.StatusCode == http.StatusOK
-	})
-}
-
-// TestParkedConnectionWaitsAnewAfterARequest checks that a connection that was parked before a
-// request may wait for the one after it for as long as any other: not until the deadline of the
-// wait that the first request ended.
-func TestParkedConnectionWaitsAnewAfterARequest(t *testing.T) {
-	const short = 2500 * time.Millisecond // longer than it takes to be parked
-	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
-		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
-		server.Limits{Read: short, Idle: unreached, Connections: 10}, server.Handshake{},
-		slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	t.Cleanup(func() { shutdown(srv) })
-	responds := func(client wire) bool {
-		client.trySend(request)
-		response, err := http.ReadResponse(client.Reader, nil)
-		return err == nil && response.StatusCode == http.StatusOK
-	}
-	eventually(t, func() bool { // on a busy machine the connection ends before anything is sent
-		const wait = "server.(*parking).wait"
-		parked := goroutinesIn(wait)
-		client := dial(t, srv)
-		require.Eventually(t, func() bool { return goroutinesIn(wait) > parked },
-			timeout, 10*time.Millisecond, "the connection is not parked")
-		if !responds(client) {
-			return false
-		}
-		time.Sleep(short) // the time until the first request is over
-		return responds(client)
-	})
 }
 
 // TestPartOfARequestIsNotParked checks that no byte of a request is lost if its first bytes came
@@ -232,6 +161,6 @@ func TestShutdownWithParkedConnections(t *testing.T) {
 			})
 		})
 	}
-	assert.Eventually(t, func() bool { return goroutinesIn("server.(*parking).wait") == 0 },
+	assert.Eventually(t, func() bool { return goroutinesIn(waitingForRequest) == 0 },
 		timeout, 10*time.Millisecond, "goroutines of parked connections are left")
 }
