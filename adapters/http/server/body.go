@@ -52,8 +52,8 @@ var ErrBodyBroken = errors.New("request body ended early")
 
 // ReadBody reads a body of at most limit bytes. It fails with failure.PayloadTooLarge if the body
 // is longer, without reading it if Content-Length says so, and with ErrBodyBroken if the body ends
-// early. It waits without a slot, and then takes one; see Route.ReadsBody. It drops the headers of r,
-// so a handler copies those that it needs before it calls ReadBody.
+// early. It waits without a slot, and then takes one; see Route.ReadsBody. It drops the headers of
+// r, so a handler copies those that it needs before it calls ReadBody.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, failure.New(failure.PayloadTooLarge, nil)

@@ -23,7 +23,7 @@ type deadline struct {
 	waiting int
 }
 
-// setter sets a deadline of a socket.
+// setter is the SetReadDeadline or SetWriteDeadline method of a socket.
 type setter func(time.Time) error
 
 // change sets the deadline to t, also for an operation in progress.
@@ -94,18 +94,18 @@ func (d *deadline) extend(set setter) bool {
 var past = time.Unix(1, 0)
 
 // receiveInto reads from the socket.
-func (one *slot) receiveInto(p []byte) (n int, err error) {
-	err = one.reads.await(one.Conn.SetReadDeadline, func() (err error) {
-		n, err = one.Conn.Read(p)
+func (sl *slot) receiveInto(p []byte) (n int, err error) {
+	err = sl.reads.await(sl.Conn.SetReadDeadline, func() (err error) {
+		n, err = sl.Conn.Read(p)
 		return err
 	})
 	return n, err
 }
 
 // Write implements net.Conn.
-func (one *slot) Write(p []byte) (n int, err error) {
-	err = one.writes.await(one.Conn.SetWriteDeadline, func() error {
-		written, err := one.Conn.Write(p[n:])
+func (sl *slot) Write(p []byte) (n int, err error) {
+	err = sl.writes.await(sl.Conn.SetWriteDeadline, func() error {
+		written, err := sl.Conn.Write(p[n:])
 		n += written
 		return err
 	})
@@ -113,16 +113,16 @@ func (one *slot) Write(p []byte) (n int, err error) {
 }
 
 // SetReadDeadline implements net.Conn.
-func (one *slot) SetReadDeadline(t time.Time) error {
-	return one.reads.change(t, one.Conn.SetReadDeadline)
+func (sl *slot) SetReadDeadline(t time.Time) error {
+	return sl.reads.change(t, sl.Conn.SetReadDeadline)
 }
 
 // SetWriteDeadline implements net.Conn.
-func (one *slot) SetWriteDeadline(t time.Time) error {
-	return one.writes.change(t, one.Conn.SetWriteDeadline)
+func (sl *slot) SetWriteDeadline(t time.Time) error {
+	return sl.writes.change(t, sl.Conn.SetWriteDeadline)
 }
 
 // SetDeadline implements net.Conn.
-func (one *slot) SetDeadline(t time.Time) error {
-	return errors.Join(one.SetReadDeadline(t), one.SetWriteDeadline(t))
+func (sl *slot) SetDeadline(t time.Time) error {
+	return errors.Join(sl.SetReadDeadline(t), sl.SetWriteDeadline(t))
 }

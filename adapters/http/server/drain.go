@@ -14,7 +14,8 @@ import (
 // on its way or half read, and that request would be lost.
 const linger = 500 * time.Millisecond
 
-// drain tracks the connections of a server, and which of them have a request in progress.
+// drain tracks the connections of a server, and which of them have a request in progress, so that
+// Shutdown can wait for these. It is safe for concurrent use.
 type drain struct {
 	// closing is true once every response must close its connection.
 	closing atomic.Bool
@@ -44,8 +45,8 @@ func (d *drain) enter(conn net.Conn) *progress {
 	return known
 }
 
-// progressOf returns the progress of a registered connection. Without a lock where it can: this is
-// called twice for each request.
+// progressOf returns the progress of a registered connection. It takes the lock only if the
+// connection has no progress of its own, because it is called twice for each request.
 func (d *drain) progressOf(conn net.Conn) *progress {
 	if own := ownProgress(conn); own != nil {
 		return own
@@ -105,6 +106,7 @@ func usesHTTP2(conn net.Conn) bool {
 	return true // *tls.Conn
 }
 
+// wake makes the goroutine in waitUntil count again.
 func (d *drain) wake() {
 	select {
 	case d.changed <- struct{}{}:
@@ -117,8 +119,8 @@ func (d *drain) wake() {
 func (d *drain) wait(ctx context.Context) (underWay int) {
 	lingering, cancel := context.WithTimeout(ctx, linger)
 	defer cancel()
-	d.until(lingering, func(open, _ int) bool { return open == 0 })
-	d.until(ctx, func(_, begun int) bool { return begun == 0 })
+	d.waitUntil(lingering, func(open, _ int) bool { return open == 0 })
+	d.waitUntil(ctx, func(_, begun int) bool { return begun == 0 })
 	_, underWay = d.count()
 	return underWay
 }
@@ -139,7 +141,8 @@ func (d *drain) closeWaiting() {
 	}
 }
 
-func (d *drain) until(ctx context.Context, over func(open, begun int) bool) {
+// waitUntil waits until over returns true for the present counts, or ctx ends.
+func (d *drain) waitUntil(ctx context.Context, over func(open, begun int) bool) {
 	for !over(d.count()) {
 		select {
 		case <-d.changed:

@@ -13,7 +13,7 @@ const (
 // networkFactor is how many times as many connections a network may have as one address.
 const networkFactor = 4
 
-// group is the open connections of one prefix.
+// group counts the open connections of one prefix.
 type group struct {
 	prefix netip.Prefix
 	open   int
@@ -59,16 +59,16 @@ func (g *groups) get(prefix netip.Prefix) *group {
 	if known := g.of[prefix]; known != nil {
 		return known
 	}
-	one := &group{prefix: prefix}
-	one.rank.owner = one
-	return one
+	created := &group{prefix: prefix}
+	created.rank.owner = created
+	return created
 }
 
-// join counts s in the groups of m, which find has returned under the same lock.
+// join counts s in the groups of m. The caller must have held the lock since find returned m.
 func (g *groups) join(m membership, s *slot) {
-	for one := range m.each {
-		g.of[one.prefix] = one
-		one.open++
+	for counted := range m.each {
+		g.of[counted.prefix] = counted
+		counted.open++
 	}
 	m.site.byAge.push(&s.age)
 	g.ranking.update(m.site)
@@ -76,9 +76,9 @@ func (g *groups) join(m membership, s *slot) {
 
 // leave reverts join.
 func (g *groups) leave(m membership, s *slot) {
-	for one := range m.each {
-		if one.open--; one.open == 0 {
-			delete(g.of, one.prefix)
+	for counted := range m.each {
+		if counted.open--; counted.open == 0 {
+			delete(g.of, counted.prefix)
 		}
 	}
 	s.age.leave()

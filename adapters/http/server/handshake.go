@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Handshake is what a connection must complete before HTTP is spoken on it. The zero value requires
-// nothing.
+// Handshake says what a connection must complete before HTTP is spoken on it: a PROXY header, TLS,
+// both, or with the zero value nothing.
 type Handshake struct {
 	// Certificate returns the certificate in force and is called for each TLS handshake. If it is
 	// nil, the listener does not speak TLS.
@@ -26,7 +26,7 @@ type Handshake struct {
 }
 
 // isZero reports whether nothing is required.
-func (e Handshake) isZero() bool { return e.Certificate == nil && e.RequiresProxyHeader == nil }
+func (h Handshake) isZero() bool { return h.Certificate == nil && h.RequiresProxyHeader == nil }
 
 // handshaker is a listener whose connections have completed the handshake. Each handshake runs in a
 // goroutine of its own, with one deadline for all of it, so that a slow client delays no other. The
@@ -75,6 +75,8 @@ func newHandshaker(inner net.Listener, handshake Handshake, timeout time.Duratio
 	return h
 }
 
+// run accepts connections and starts their handshakes until the listener is closed, and then waits
+// for the handshakes in progress.
 func (h *handshaker) run() {
 	defer close(h.empty)
 	var handshakes sync.WaitGroup
@@ -132,7 +134,7 @@ func (h *handshaker) perform(raw net.Conn) (net.Conn, error) {
 		if conn, err = readProxyHeader(raw); err != nil {
 			return nil, err
 		}
-		if one := slotOf(raw); one != nil && !one.announce(conn) {
+		if sl := slotOf(raw); sl != nil && !sl.announce(conn) {
 			return nil, errRefused
 		}
 	}
@@ -195,9 +197,9 @@ func tlsConfig(certificate func() *tls.Certificate) *tls.Config {
 	}
 	both, onlyHTTP1 := config(protocolHTTP2, protocolHTTP1), config(protocolHTTP1)
 	both.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		one := slotOf(hello.Conn)
+		sl := slotOf(hello.Conn)
 		if slices.Contains(hello.SupportedProtos, protocolHTTP2) &&
-			(one == nil || one.speakHTTP2() == 0) {
+			(sl == nil || sl.speakHTTP2() == 0) {
 			return onlyHTTP1, nil
 		}
 		return both, nil

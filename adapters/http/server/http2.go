@@ -34,26 +34,26 @@ const proxyStreams = 100
 
 // speakHTTP2 returns the number of streams of the connection, or 0 if it must speak HTTP/1.1. It is
 // called at the latest when HTTP/2 begins, and returns the same each time.
-func (one *slot) speakHTTP2() (streams int) {
-	s := one.slots
+func (sl *slot) speakHTTP2() (streams int) {
+	s := sl.slots
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case one.streams > 0 || one.gone || s.noHTTP2:
-		return one.streams
-	case one.exempt():
-		one.streams = proxyStreams
-		return one.streams
+	case sl.streams > 0 || sl.gone || s.noHTTP2:
+		return sl.streams
+	case sl.exempt():
+		sl.streams = proxyStreams
+		return sl.streams
 	}
 	for _, tier := range streamTiers {
 		if s.http2 < tier.connections {
 			s.http2++
-			one.countsHTTP2 = true
-			one.streams = tier.streams
+			sl.countsHTTP2 = true
+			sl.streams = tier.streams
 			break
 		}
 	}
-	return one.streams
+	return sl.streams
 }
 
 // http2Servers hold the settings of HTTP/2 connections. net/http fixes the number of streams for

@@ -22,7 +22,7 @@ func unencrypted(conn *tls.Conn) net.Conn {
 	return conn
 }
 
-// passed is a connection on the way to net/http.
+// passed carries a connection to net/http inside a *tls.Conn, of which no other method is called.
 type passed struct {
 	net.Conn // nil
 	conn     net.Conn
@@ -44,22 +44,22 @@ func readPreface(conn net.Conn, timeout time.Duration) bool {
 // serve serves HTTP/2 on a connection whose preface has been read, at a bounded pace. It passes a
 // TLS connection to net/http like one without TLS: as its own *tls.Conn it could not be paced.
 func (h *http2Servers) serve(conn net.Conn, handler http.Handler) {
-	one := slotOf(conn)
-	if one == nil {
+	sl := slotOf(conn)
+	if sl == nil {
 		return
 	}
-	streams := one.speakHTTP2()
+	streams := sl.speakHTTP2()
 	settings := h.byStreams[streams]
 	if settings == nil {
 		refuseHTTP2(conn)
 		return
 	}
-	slow := newPaced(conn, h.turns, streams)
-	as := net.Conn(slow)
+	paced := newPaced(conn, h.turns, streams)
+	wrapped := net.Conn(paced)
 	if secure, ok := conn.(*tls.Conn); ok {
-		as = &pacedTLS{paced: slow, secure: secure}
+		wrapped = &pacedTLS{paced: paced, secure: secure}
 	}
-	h.pass(settings, tls.Server(passed{conn: as}, nil), &onPaced{handler, slow})
+	h.pass(settings, tls.Server(passed{conn: wrapped}, nil), &onPaced{handler, paced})
 }
 
 // pacedTLS is a paced connection over TLS.
@@ -79,7 +79,7 @@ func received(conn net.Conn) net.Conn {
 	return conn
 }
 
-// onPaced is the handler of the requests on a paced connection.
+// onPaced wraps the handler of a paced connection, to record which of its requests are answered.
 type onPaced struct {
 	http.Handler
 	conn *paced

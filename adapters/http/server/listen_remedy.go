@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// firstFreePort is the first port that a process without rights may listen on.
+// firstFreePort is the lowest port on which a process without privileges may listen.
 const firstFreePort = 1024
 
 // ListenRemedy returns what an operator can do about the error of Listen at address; "" if the

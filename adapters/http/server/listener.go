@@ -30,8 +30,8 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if one := l.slots.enter(conn, peerOf(conn)); one != nil {
-			return one, nil
+		if sl := l.slots.enter(conn, peerOf(conn)); sl != nil {
+			return sl, nil
 		}
 	}
 }
@@ -87,18 +87,18 @@ type connection struct {
 	// parking is where the connection waits for requests; see there.
 	parking *parking
 	stage   atomic.Int32
-	// received is true once something of the present request was received, and asked once the
+	// received is true once part of the current request was received, and firstBegun once the
 	// first request has begun.
-	received, asked bool
+	received, firstBegun bool
 	// responses counts the complete responses, and fetched is true if something was received since
 	// the last one.
 	responses uint
 	fetched   bool
-	// limit is how long a connection that has been parked may wait for the request that it was
-	// parked before.
+	// limit is until when a connection that was parked may wait for the request that ends that wait;
+	// the zero Time if it was not parked since its last request.
 	limit time.Time
-	// wanted is the deadline that net/http set for its wait, and early is true while an earlier one
-	// is in force.
+	// wanted is the deadline that net/http set for its wait, and early is true while an earlier
+	// deadline is in force, at which the connection is parked.
 	wanted time.Time
 	early  bool
 }
@@ -120,7 +120,7 @@ func (c *connection) Read(p []byte) (int, error) {
 		c.receive()
 	}
 	if c.received {
-		c.stay()
+		c.useWanted()
 	}
 	if c.slot != nil {
 		c.slot.awaitHeaders()
@@ -137,7 +137,7 @@ func (c *connection) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// receive records that something of a request was received.
+// receive records that part of a request was received.
 func (c *connection) receive() {
 	c.received = true
 	c.begun.Store(true)
@@ -149,9 +149,9 @@ func (c *connection) receive() {
 // readBuffer is the size of the buffer into which net/http reads a connection.
 const readBuffer = 4096
 
-// holdsPart reports whether net/http, which reads into p, holds the first bytes of a request, which
-// came with the request before it: it then reads into the rest of its buffer. net/http does not
-// document that, so TestPartOfARequestIsNotParked checks it.
+// holdsPart reports whether net/http, which reads into p, already holds the first bytes of a
+// request, which arrived together with the previous request: p is then the rest of its buffer.
+// net/http does not document that, so TestPartOfARequestIsNotParked checks it.
 func (c *connection) holdsPart(p []byte) bool { return c.prefaceRead < 0 && len(p) < readBuffer }
 
 // speaksHTTP2 reports whether the client speaks HTTP/2. In HTTP/2 a received byte does not mean

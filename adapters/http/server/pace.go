@@ -13,8 +13,8 @@ import (
 // A client of HTTP/2 can keep a processor busy without a request: with SETTINGS and PING frames,
 // which are acknowledged, with CONTINUATION frames, with requests beyond the number of streams, or
 // with frames that mean nothing. So a connection has an allowance of units, which its frames use up
-// and its requests restore when they have been answered. Without allowance it is not refused but
-// read slowly; the rest waits at the client.
+// and its requests restore when they have been answered. A connection without allowance is not
+// refused but read slowly; what the client sends further waits at the client.
 //
 // An ordinary request takes less than it restores, and as many requests as the connection has
 // streams find an allowance before the first of them is answered.
@@ -26,19 +26,20 @@ const (
 	headersUnits = 7
 	// answeredUnits is what an answered request restores.
 	answeredUnits = 48
-	// spareUnits is the allowance of a new connection, and the most that one can have, beyond that
-	// for the requests of its streams.
+	// spareUnits is what the full allowance, which a new connection has, exceeds the cost of one
+	// request for each of its streams by.
 	spareUnits = 64
 	// unitsPerSecond is how much is restored without requests. When nothing is left, the connection
 	// waits for awaitedUnits.
 	unitsPerSecond = 32
 	awaitedUnits   = 8
-	// longestPace is how long a connection may have waited without a request in progress since it
-	// had its full allowance. Then it is closed. Requests in progress have deadlines of their own.
+	// longestPace is how long a connection may wait for allowance in all since its allowance was
+	// full, not counting waits with a request in progress, which has a deadline of its own. Then
+	// the connection is closed.
 	longestPace = 5 * time.Second
 )
 
-// errPace reports that a client sends much and gets nothing answered.
+// errPace reports that a client has used up its allowance for longestPace.
 var errPace = errors.New("too many frames without an answered request")
 
 // framesAtOnce is how many frames are processed at once for each processor. While one is, net/http
@@ -60,7 +61,7 @@ const frameHeader = 9
 // paced is an HTTP/2 connection after the client's preface that is read at a bounded pace.
 type paced struct {
 	net.Conn
-	endless bool // it is a trusted proxy's, and neither waits nor takes turns
+	endless bool // a trusted proxy's connection neither waits nor takes turns
 	turns   turns
 	window  *sendWindow
 	hasTurn atomic.Bool
@@ -79,12 +80,13 @@ type paced struct {
 	inProgress      int // requests
 }
 
-// newPaced returns conn, which may have so many streams, with the allowance of a new connection.
-// The turns are shared by all connections of a server.
+// newPaced wraps conn, which may have the given number of streams, with a full allowance. All
+// connections of a server share turns.
 func newPaced(conn net.Conn, turns turns, streams int) *paced {
 	most := spareUnits + streams*(frameUnits+headersUnits)
 	p := &paced{Conn: conn, turns: turns, endless: streams == proxyStreams,
-		window: newSendWindow(), closed: make(chan struct{}), allowance: most, most: most, filled: time.Now()}
+		window: newSendWindow(), closed: make(chan struct{}), allowance: most, most: most,
+		filled: time.Now()}
 	p.close = sync.OnceValue(func() error {
 		close(p.closed)
 		p.endTurn()
@@ -192,8 +194,8 @@ func (p *paced) await() error {
 	}
 }
 
-// missing returns how long the connection has to wait, and counts that as waited. It fails with
-// errPace if that is too long.
+// missing returns how long the connection has to wait, and adds that to waited. It fails with
+// errPace if the connection has waited for longestPace already.
 func (p *paced) missing() (time.Duration, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

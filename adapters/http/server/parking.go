@@ -11,21 +11,21 @@ import (
 // parkAfter is how long a connection waits for a request before it is parked.
 const parkAfter = time.Second
 
-// parking holds the HTTP/1 connections on which no request is in progress. net/http keeps two
-// buffers and a goroutine with a large stack for each connection, also while it is idle. For a
-// parked one there is a goroutine with a small stack and nothing else.
+// parking holds HTTP/1 connections that have waited for a request for parkAfter. net/http keeps two
+// buffers and a goroutine with a large stack for each connection, also while it is idle. A parked
+// connection has only a goroutine with a small stack.
 //
-// A connection is parked by making net/http's read fail and keeping it open when net/http then
-// closes it. As soon as something is received, net/http gets it back through the listener that
-// parking is, as a new connection.
+// To park a connection, its read fails; net/http then closes it, and Close parks the socket instead
+// of closing it. parking is also a net.Listener: when something is received on a parked socket,
+// Accept returns it to net/http as a new connection.
 type parking struct {
 	drain   *drain
 	address net.Addr
-	ready   chan net.Conn
+	ready   chan net.Conn // connections on which something was received
 	closed  chan struct{}
 
-	mu     sync.Mutex
-	isOver bool
+	mu       sync.Mutex
+	isClosed bool
 }
 
 func newParking(drain *drain, address net.Addr) *parking {
@@ -47,8 +47,8 @@ func (p *parking) Accept() (net.Conn, error) {
 func (p *parking) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.isOver {
-		p.isOver = true
+	if !p.isClosed {
+		p.isClosed = true
 		close(p.closed)
 		p.drain.closeWaiting()
 	}
@@ -58,12 +58,13 @@ func (p *parking) Close() error {
 // Addr implements net.Listener.
 func (p *parking) Addr() net.Addr { return p.address }
 
-// enter parks conn, on whose slot something must be received within the deadline. It reports
-// whether it did, which it does not once the listener has been closed.
+// enter parks conn, which has the given slot, until something is received or the deadline passes;
+// the zero Time is no deadline. It returns false, and does not take conn, if the listener has been
+// closed or the deadline cannot be set.
 func (p *parking) enter(conn net.Conn, slot *slot, deadline time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.isOver || slot.SetReadDeadline(deadline) != nil {
+	if p.isClosed || slot.SetReadDeadline(deadline) != nil {
 		return false
 	}
 	p.drain.enter(conn)
@@ -71,7 +72,8 @@ func (p *parking) enter(conn net.Conn, slot *slot, deadline time.Time) bool {
 	return true
 }
 
-// wait gives conn back when something is received, and closes it if nothing is.
+// wait hands conn to Accept when something is received. It closes conn if the read fails, as it
+// does at the deadline, or if the listener is closed.
 func (p *parking) wait(conn net.Conn, slot *slot) {
 	if slot.await() == nil {
 		select {
@@ -84,38 +86,38 @@ func (p *parking) wait(conn net.Conn, slot *slot) {
 	p.drain.leave(conn)
 }
 
-// stage says who has a connection.
+// The stages of a connection on its way from net/http to parking.
 const (
-	served    int32 = iota // net/http
-	leaving                // net/http, whose reads fail, until it closes the connection
-	handedOut              // parking, as another connection
+	served    int32 = iota // net/http serves the connection
+	leaving                // its reads fail, until net/http closes it
+	handedOut              // net/http has closed it, and its socket is parked as another connection
 )
 
 // SetReadDeadline implements net.Conn. net/http calls it once before it waits for a request, and
 // again when it has one. While it waits, the connection is parked before the deadline.
 func (c *connection) SetReadDeadline(t time.Time) error {
 	if c.parking == nil || c.prefaceRead > 0 || c.waited.Swap(true) {
-		// Written only where it changes something: once a request has begun, this is also called
-		// while another goroutine reads, to end its read.
+		// The fields are written only if they change: once a request has begun, net/http also calls
+		// this while another goroutine reads, to end its read.
 		if c.early {
 			c.early = false
 		}
-		if !c.asked {
-			c.asked = true
+		if !c.firstBegun {
+			c.firstBegun = true
 		}
 		return c.Conn.SetReadDeadline(t)
 	}
 	if c.received {
-		c.limit = time.Time{} // it was that of the wait for the request that has come since
+		c.limit = time.Time{} // it bounded the wait for the request that has been received since
 	}
-	c.wanted, c.early, c.asked, c.received = t, true, c.asked || c.received, false
-	return c.Conn.SetReadDeadline(earlier(c.until(), time.Now().Add(parkAfter)))
+	c.wanted, c.early, c.firstBegun, c.received = t, true, c.firstBegun || c.received, false
+	return c.Conn.SetReadDeadline(earlier(c.waitDeadline(), time.Now().Add(parkAfter)))
 }
 
-// until returns how long the connection may wait for a request.
-func (c *connection) until() time.Time { return earlier(c.wanted, c.limit) }
+// waitDeadline returns until when the connection may wait for a request; the zero Time is for ever.
+func (c *connection) waitDeadline() time.Time { return earlier(c.wanted, c.limit) }
 
-// earlier returns the earlier of two deadlines, of which the zero Time is none.
+// earlier returns the earlier of two deadlines. The zero Time means no deadline.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -123,43 +125,45 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// park has the connection parked if a read failed because no request began for a while.
-func (c *connection) park(failed error) {
-	if !c.early || !errors.Is(failed, os.ErrDeadlineExceeded) {
+// park makes the connection leave net/http if err says that a read ended at the early deadline, and
+// the connection may wait longer.
+func (c *connection) park(err error) {
+	if !c.early || !errors.Is(err, os.ErrDeadlineExceeded) {
 		return
 	}
-	if until := c.until(); until.IsZero() || time.Now().Before(until) {
+	if deadline := c.waitDeadline(); deadline.IsZero() || time.Now().Before(deadline) {
 		c.stage.CompareAndSwap(served, leaving)
 	}
 }
 
-// stay makes the deadline apply that net/http has set, because a request has begun and more of its
-// headers are to be read. At their end net/http sets another one. The first request of a connection
-// has no more time because the connection was parked before it.
-func (c *connection) stay() {
+// useWanted replaces the early deadline by the one that net/http has set, because a request has
+// begun and more of its headers are to be read. At their end net/http sets another deadline. The
+// first request of a connection gets no more time for having been parked: its deadline is that of
+// the wait.
+func (c *connection) useWanted() {
 	if !c.early {
 		return
 	}
 	deadline := c.wanted
-	if !c.asked {
-		deadline = c.until()
+	if !c.firstBegun {
+		deadline = c.waitDeadline()
 	}
-	c.early, c.asked = false, true
-	_ = c.Conn.SetReadDeadline(deadline) // an error shows when reading
+	c.early, c.firstBegun = false, true
+	_ = c.Conn.SetReadDeadline(deadline) // on an error, the read fails as well
 }
 
-// closeAs closes the connection or, if it leaves net/http to be parked, parks it as another one,
-// which as makes of what follows it.
-func (c *connection) closeAs(as func(next *connection) net.Conn) error {
+// closeAs closes the connection or, if it is leaving net/http, parks its socket as another
+// connection. wrap returns that connection as net/http will get it.
+func (c *connection) closeAs(wrap func(next *connection) net.Conn) error {
 	if c.stage.Load() == served {
 		return c.Conn.Close()
 	}
 	if !c.stage.CompareAndSwap(leaving, handedOut) {
 		return nil // it has been closed before
 	}
-	next := &connection{Conn: c.Conn, slot: c.slot, parking: c.parking, asked: c.asked,
-		limit: c.until()}
-	if c.parking.enter(as(next), c.slot, next.limit) {
+	next := &connection{Conn: c.Conn, slot: c.slot, parking: c.parking, firstBegun: c.firstBegun,
+		limit: c.waitDeadline()}
+	if c.parking.enter(wrap(next), c.slot, next.limit) {
 		return nil
 	}
 	return c.Conn.Close()

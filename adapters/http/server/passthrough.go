@@ -21,15 +21,15 @@ type passthrough interface {
 }
 
 // WriteString implements io.StringWriter.
-func (p *closingWriter) WriteString(text string) (int, error) {
-	p.begin()
-	return io.WriteString(p.ResponseWriter, text)
+func (cw *closingWriter) WriteString(text string) (int, error) {
+	cw.begin()
+	return io.WriteString(cw.ResponseWriter, text)
 }
 
 // ReadFrom implements io.ReaderFrom.
-func (p *closingWriter) ReadFrom(source io.Reader) (int64, error) {
-	p.begin()
-	return io.Copy(p.ResponseWriter, source)
+func (cw *closingWriter) ReadFrom(source io.Reader) (int64, error) {
+	cw.begin()
+	return io.Copy(cw.ResponseWriter, source)
 }
 
 // WriteString implements io.StringWriter.

@@ -54,12 +54,12 @@ func readProxyHeader(conn net.Conn) (net.Conn, error) {
 	if _, err := reader.Peek(1); err != nil {
 		return nil, &proxyHeaderError{silent: true, cause: err}
 	}
-	a := &proxied{Conn: conn, rest: reader, client: unknownAddr{}}
+	c := &proxied{Conn: conn, rest: reader, client: unknownAddr{}}
 	if head, _ := reader.Peek(len(unspecified)); string(head) == unspecified {
 		if err := skipUnspecified(reader); err != nil {
 			return nil, &proxyHeaderError{cause: err}
 		}
-		return a, nil
+		return c, nil
 	}
 	awaitVersion1(reader)
 	header, err := proxyproto.Read(reader)
@@ -68,16 +68,16 @@ func readProxyHeader(conn net.Conn) (net.Conn, error) {
 			cause: err}
 	}
 	if tcp, _, ok := header.TCPAddrs(); ok && header.Command.IsProxy() {
-		a.client = tcp
+		c.client = tcp
 	} else if header.Command.IsLocal() && header.Version == 2 {
-		a.client = conn.RemoteAddr() // sent by the proxy itself, for example a health check
+		c.client = conn.RemoteAddr() // sent by the proxy itself, for example a health check
 	}
-	return a, nil
+	return c, nil
 }
 
-// awaitVersion1 waits until a version 1 header has been received to the end of its line. The parser
-// refuses one of which a part is still to come. Of any other beginning it waits for no more than
-// the signature, and the parser reports what is wrong, also if the header breaks off.
+// awaitVersion1 waits until a version 1 header has been received to the end of its line, because
+// the parser refuses a header that is incomplete. If the input does not begin with the signature of
+// version 1, it returns at once. It reports no errors: the parser does.
 func awaitVersion1(reader *bufio.Reader) {
 	head, err := reader.Peek(len(version1Signature))
 	if err != nil || string(head) != version1Signature {
@@ -94,7 +94,7 @@ func awaitVersion1(reader *bufio.Reader) {
 // accepted, as in version 1. No version 1 header is shorter than this prefix.
 const unspecified = "\r\n\r\n\x00\r\nQUIT\n\x21\x00"
 
-// skipUnspecified reads such a header to its end.
+// skipUnspecified reads a header that begins with unspecified to its end.
 func skipUnspecified(reader *bufio.Reader) error {
 	_, _ = reader.Discard(len(unspecified)) // already peeked
 	var length uint16
@@ -120,22 +120,22 @@ func (unknownAddr) Network() string { return "unknown" }
 func (unknownAddr) String() string { return "unknown" }
 
 // Read implements net.Conn.
-func (a *proxied) Read(p []byte) (int, error) {
-	if a.rest == nil {
-		return a.Conn.Read(p)
+func (c *proxied) Read(p []byte) (int, error) {
+	if c.rest == nil {
+		return c.Conn.Read(p)
 	}
-	if a.rest.Buffered() == 0 {
-		a.rest = nil
-		return a.Conn.Read(p)
+	if c.rest.Buffered() == 0 {
+		c.rest = nil
+		return c.Conn.Read(p)
 	}
-	return a.rest.Read(p)
+	return c.rest.Read(p)
 }
 
 // RemoteAddr returns the client's address.
-func (a *proxied) RemoteAddr() net.Addr { return a.client }
+func (c *proxied) RemoteAddr() net.Addr { return c.client }
 
 // CloseWrite closes the write side if the connection supports it. Reading remains possible.
-func (a *proxied) CloseWrite() error { return closeWrite(a.Conn) }
+func (c *proxied) CloseWrite() error { return closeWrite(c.Conn) }
 
 // peerOf returns the IP address of the other end of a connection, or the zero Addr if it has none.
 func peerOf(conn net.Conn) netip.Addr {

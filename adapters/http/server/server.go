@@ -45,7 +45,7 @@ type Limits struct {
 	// Budgets are those of the handler. An HTTP/1 request whose headers have begun and not ended is
 	// one that waits for its client. If it is nil, such requests are not bounded.
 	Budgets *Budgets
-	// Observer is told about connections; it may be nil.
+	// Observer is called for each connection; it may be nil.
 	Observer ConnectionObserver
 }
 
@@ -129,6 +129,7 @@ func serve(inner net.Listener, handler http.Handler, limits Limits, handshake Ha
 	return s
 }
 
+// run serves the connections of the listener until it is closed, and reports why it ended.
 func (s *Server) run() {
 	err := s.http.Serve(s.listener)
 	if errors.Is(err, net.ErrClosed) {
@@ -137,10 +138,11 @@ func (s *Server) run() {
 	s.done <- err
 }
 
+// handle calls the handler, and closes the connection after the response if the server is closing.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
-	p := &closingWriter{ResponseWriter: w, closing: &s.drain.closing}
-	s.handler.ServeHTTP(p, r)
-	p.begin() // for a handler that wrote nothing, which means 200
+	cw := &closingWriter{ResponseWriter: w, closing: &s.drain.closing}
+	s.handler.ServeHTTP(cw, r)
+	cw.begin() // for a handler that wrote nothing, which means 200
 }
 
 // closingWriter adds Connection: close to a response that is sent while the server is closing.
@@ -152,28 +154,29 @@ type closingWriter struct {
 	begun   bool
 }
 
-// begin is called before the first byte of the response.
-func (p *closingWriter) begin() {
-	if !p.begun && p.closing.Load() {
-		p.Header().Set("Connection", "close")
+// begin sets the header if it is needed. It is called before each part of the response, and acts
+// before the first.
+func (cw *closingWriter) begin() {
+	if !cw.begun && cw.closing.Load() {
+		cw.Header().Set("Connection", "close")
 	}
-	p.begun = true
+	cw.begun = true
 }
 
 // WriteHeader implements http.ResponseWriter.
-func (p *closingWriter) WriteHeader(status int) {
-	p.begin()
-	p.ResponseWriter.WriteHeader(status)
+func (cw *closingWriter) WriteHeader(status int) {
+	cw.begin()
+	cw.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements http.ResponseWriter.
-func (p *closingWriter) Write(data []byte) (int, error) {
-	p.begin()
-	return p.ResponseWriter.Write(data)
+func (cw *closingWriter) Write(data []byte) (int, error) {
+	cw.begin()
+	return cw.ResponseWriter.Write(data)
 }
 
 // Unwrap returns the underlying writer for http.ResponseController.
-func (p *closingWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+func (cw *closingWriter) Unwrap() http.ResponseWriter { return cw.ResponseWriter }
 
 // Address returns the address on which the server listens, with the port that the system chose if
 // none was given.
@@ -201,5 +204,6 @@ func (s *Server) Shutdown(ctx context.Context) (brokenOff int) {
 
 // goAwayHTTP2 tells every HTTP/2 client to send no new requests. Those in progress are completed.
 func (s *Server) goAwayHTTP2() {
-	_ = s.http2.owner.Shutdown(context.Background()) // returns at once: it has no connection to wait for
+	// It returns at once: the owner has no connections of its own to wait for.
+	_ = s.http2.owner.Shutdown(context.Background())
 }

@@ -11,7 +11,7 @@ import (
 const (
 	// phaseIdle: it waits for a request.
 	phaseIdle int32 = iota
-	// phaseReceiving: something of a request has been received, and may be all that is needed.
+	// phaseReceiving: part of a request has been received, perhaps all of its headers.
 	phaseReceiving
 	// phaseWaiting: the request waits for its client to send the rest of the headers.
 	phaseWaiting
@@ -31,9 +31,10 @@ type slot struct {
 	reads, writes deadline
 
 	// The lock of slots guards these.
-	gone  bool
-	since time.Time // in silent or idle since when
-	// waiting is in silent or idle, or in none from the first byte of a request until its response.
+	gone  bool      // it no longer counts: it is closed, or about to be
+	since time.Time // when it joined the list of silent or of idle connections
+	// waiting is its place in the list of silent or of idle connections. From the first byte of a
+	// request until its response it is in neither.
 	waiting link[*slot]
 	headers *wait // of the request whose headers have not ended, or nil
 	age     link[*slot]
@@ -44,147 +45,148 @@ type slot struct {
 }
 
 // exempt reports whether the connection is that of a trusted proxy.
-func (one *slot) exempt() bool { return one.member.address == nil }
+func (sl *slot) exempt() bool { return sl.member.address == nil }
 
-// receive records that something of a request was received. Nearly always that is all of its
-// headers; if it is not, net/http reads again, and the request waits.
-func (one *slot) receive() {
-	if one.phase.Load() != phaseIdle {
+// receive records that part of a request was received. Nearly always that is all of its headers;
+// otherwise net/http reads again, which awaitHeaders records.
+func (sl *slot) receive() {
+	if sl.phase.Load() != phaseIdle {
 		return
 	}
-	one.slots.mu.Lock()
-	defer one.slots.mu.Unlock()
-	if !one.gone {
-		one.phase.Store(phaseReceiving)
-		one.waiting.leave()
+	sl.slots.mu.Lock()
+	defer sl.slots.mu.Unlock()
+	if !sl.gone {
+		sl.phase.Store(phaseReceiving)
+		sl.waiting.leave()
 	}
 }
 
-// awaitHeaders records that the connection is read. A request of which something was received then
-// waits for its client until begin. If too many requests wait, the one that has waited longest is
-// reset.
-func (one *slot) awaitHeaders() {
-	s := one.slots
-	if s.requests == nil || one.phase.Load() != phaseReceiving {
+// awaitHeaders records that net/http reads the connection. If part of a request was received, the
+// request now waits for its client until begin is called. If too many requests wait, the one that
+// has waited longest is reset.
+func (sl *slot) awaitHeaders() {
+	s := sl.slots
+	if s.requests == nil || sl.phase.Load() != phaseReceiving {
 		return
 	}
 	s.mu.Lock()
-	if one.gone || !one.phase.CompareAndSwap(phaseReceiving, phaseWaiting) {
+	if sl.gone || !sl.phase.CompareAndSwap(phaseReceiving, phaseWaiting) {
 		s.mu.Unlock()
 		return
 	}
-	one.headers = new(wait)
-	longest := s.requests.enter(one.headers, awaitedHeaders, one)
+	sl.headers = new(wait)
+	longest := s.requests.enter(sl.headers, awaitedHeaders, sl)
 	s.mu.Unlock()
 	longest.makeRoom()
 }
 
 // reset implements resettable: it closes the connection in the middle of a request's headers.
-func (one *slot) reset(awaited) {
-	s := one.slots
+func (sl *slot) reset(awaited) {
+	s := sl.slots
 	s.mu.Lock()
-	gone := one.gone
+	gone := sl.gone
 	if !gone {
-		s.remove(one)
+		s.remove(sl)
 	}
 	s.mu.Unlock()
 	if !gone {
 		s.observer.ConnectionClosed()
-		one.breakOff()
+		sl.breakOff()
 	}
 }
 
-// endHeaders records that no request waits for its headers. The caller must not hold the lock of
-// slots, which reset takes.
-func (one *slot) endHeaders() {
-	if one.slots.requests == nil {
+// endHeaders records that no request of the connection waits for its headers. The caller must not
+// hold the lock of slots: end waits for a reset in progress, which takes that lock.
+func (sl *slot) endHeaders() {
+	if sl.slots.requests == nil {
 		return
 	}
-	one.slots.mu.Lock()
-	headers := one.headers
-	one.headers = nil
-	one.slots.mu.Unlock()
+	sl.slots.mu.Lock()
+	headers := sl.headers
+	sl.headers = nil
+	sl.slots.mu.Unlock()
 	headers.end()
 }
 
 // begin records that a request has been received to the end of its headers.
-func (one *slot) begin() {
-	if one.phase.CompareAndSwap(phaseReceiving, phaseServing) {
+func (sl *slot) begin() {
+	if sl.phase.CompareAndSwap(phaseReceiving, phaseServing) {
 		return // receive has done the rest
 	}
-	one.slots.mu.Lock()
-	one.phase.Store(phaseServing)
-	one.waiting.leave()
-	one.slots.mu.Unlock()
-	one.endHeaders()
+	sl.slots.mu.Lock()
+	sl.phase.Store(phaseServing)
+	sl.waiting.leave()
+	sl.slots.mu.Unlock()
+	sl.endHeaders()
 }
 
 // rest records that no request is in progress.
-func (one *slot) rest() {
-	now := one.slots.now()
-	if one.phase.Load() == phaseWaiting {
-		one.endHeaders()
+func (sl *slot) rest() {
+	now := sl.slots.now()
+	if sl.phase.Load() == phaseWaiting {
+		sl.endHeaders()
 	}
-	one.slots.mu.Lock()
-	defer one.slots.mu.Unlock()
-	one.phase.Store(phaseIdle)
-	if !one.gone {
-		one.since = now
-		one.slots.idle.push(&one.waiting)
+	sl.slots.mu.Lock()
+	defer sl.slots.mu.Unlock()
+	sl.phase.Store(phaseIdle)
+	if !sl.gone {
+		sl.since = now
+		sl.slots.idle.push(&sl.waiting)
 	}
 }
 
-// await returns when something has been received.
-func (one *slot) await() error {
+// await waits until something is received, and keeps it for the next Read. It fails at the read
+// deadline, and when the connection ends.
+func (sl *slot) await() error {
 	first := make([]byte, 1)
-	if _, err := one.receiveInto(first); err != nil {
+	if _, err := sl.receiveInto(first); err != nil {
 		return err
 	}
-	one.awaited = first
+	sl.awaited = first
 	return nil
 }
 
 // Read implements net.Conn.
-func (one *slot) Read(p []byte) (int, error) {
-	if one.awaited == nil {
-		return one.receiveInto(p)
+func (sl *slot) Read(p []byte) (int, error) {
+	if sl.awaited == nil {
+		return sl.receiveInto(p)
 	}
-	n := copy(p, one.awaited)
-	one.awaited = one.awaited[n:]
-	if len(one.awaited) == 0 {
-		one.awaited = nil
+	n := copy(p, sl.awaited)
+	sl.awaited = sl.awaited[n:]
+	if len(sl.awaited) == 0 {
+		sl.awaited = nil
 	}
 	return n, nil
 }
 
 // CloseWrite closes the write side if the connection supports it. Reading remains possible.
-func (one *slot) CloseWrite() error { return closeWrite(one.Conn) }
+func (sl *slot) CloseWrite() error { return closeWrite(sl.Conn) }
 
 // Close implements net.Conn.
-func (one *slot) Close() error {
-	err := one.Conn.Close() // before the slot is free, so that never more are open than allowed
-	s := one.slots
+func (sl *slot) Close() error {
+	err := sl.Conn.Close() // before the slot is free, so that never more are open than allowed
+	s := sl.slots
 	s.mu.Lock()
-	gone := one.gone
+	gone := sl.gone
 	if !gone {
-		s.remove(one)
+		s.remove(sl)
 	}
 	s.mu.Unlock()
-	one.endHeaders()
+	sl.endHeaders()
 	if !gone {
 		s.observer.ConnectionClosed()
 	}
 	return err
 }
 
-// breakOff closes a connection that made room. What was not sent yet is dropped, because the kernel
-// would keep it for a client that may never read.
-func (one *slot) breakOff() {
-	conn, ok := one.Conn.(interface{ SetLinger(seconds int) error })
-	if ok && one.phase.Load() != phaseIdle {
+// breakOff closes a connection that has to make room. Unless it is idle, output that was not sent
+// yet is dropped, because the kernel would keep it for a client that may never read.
+func (sl *slot) breakOff() {
+	conn, ok := sl.Conn.(interface{ SetLinger(seconds int) error })
+	if ok && sl.phase.Load() != phaseIdle {
 		_ = conn.SetLinger(0)
 	}
-	_ = one.Conn.Close()
+	_ = sl.Conn.Close()
 }
 
 // slotOf returns the slot under a connection, or nil if it has none.
@@ -207,17 +209,17 @@ func slotOf(conn net.Conn) *slot {
 	}
 }
 
-// trackRequests wraps follow so that slots know which connections are idle.
+// trackRequests wraps a ConnState hook to record in the slots which connections are idle.
 func trackRequests(follow func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
 	return func(conn net.Conn, state http.ConnState) {
 		follow(conn, state)
-		one := slotOf(conn)
+		sl := slotOf(conn)
 		switch {
-		case one == nil:
+		case sl == nil:
 		case state == http.StateActive:
-			one.begin()
+			sl.begin()
 		case state == http.StateIdle:
-			one.rest()
+			sl.rest()
 		}
 	}
 }

@@ -27,8 +27,8 @@ type ConnectionObserver interface {
 // slots bounds the open connections, in all and of each address and network. What it does for a
 // connection takes the same time however many are open.
 type slots struct {
-	// most is how many may be open, at least 1; perAddress how many of one address, 0 for any
-	// number.
+	// most is how many connections may be open, at least 1, and perAddress how many of one address;
+	// 0 is any number.
 	most, perAddress int
 	// noHTTP2 is true if no connection may speak HTTP/2.
 	noHTTP2 bool
@@ -40,8 +40,8 @@ type slots struct {
 
 	mu   sync.Mutex
 	open int
-	// silent holds the connections on which no request has ever begun, by the time at which they
-	// were opened; idle those that wait for another request, by the time since when.
+	// silent holds the connections on which no request has ever begun, and idle those that wait for
+	// another request; in both the one that has waited longest is first.
 	silent, idle queue[*slot]
 	groups       groups
 	// requests holds the requests of which the headers have not ended, among all that wait for
@@ -71,10 +71,10 @@ func newSlots(limits Limits, now func() time.Time) *slots {
 // enter returns a slot for a new connection with that peer, or nil if it was refused and closed. It
 // closes another connection if that must make room.
 func (s *slots) enter(conn net.Conn, peer netip.Addr) *slot {
-	one := &slot{Conn: conn, slots: s, since: s.now()}
-	one.waiting.owner, one.age.owner = one, one
+	sl := &slot{Conn: conn, slots: s, since: s.now()}
+	sl.waiting.owner, sl.age.owner = sl, sl
 	s.mu.Lock()
-	if budget := s.place(one, peer, s.exempts(peer)); budget != "" {
+	if budget := s.place(sl, peer, s.exempts(peer)); budget != "" {
 		s.mu.Unlock()
 		s.observer.ConnectionRefused(budget)
 		_ = conn.Close()
@@ -82,11 +82,11 @@ func (s *slots) enter(conn net.Conn, peer netip.Addr) *slot {
 	}
 	var evicted *slot
 	if s.open == s.most {
-		evicted = s.victim(one)
+		evicted = s.victim(sl)
 		s.remove(evicted)
 	}
 	s.open++
-	s.silent.push(&one.waiting)
+	s.silent.push(&sl.waiting)
 	s.mu.Unlock()
 	s.observer.ConnectionOpened()
 	if evicted != nil {
@@ -95,7 +95,7 @@ func (s *slots) enter(conn net.Conn, peer netip.Addr) *slot {
 		evicted.endHeaders()
 		evicted.breakOff()
 	}
-	return one
+	return sl
 }
 
 // exempts reports whether the connections of peer are not counted by address. A peer without an
@@ -104,10 +104,11 @@ func (s *slots) exempts(peer netip.Addr) bool {
 	return !peer.IsValid() || s.exempt != nil && s.exempt(peer)
 }
 
-// place counts a connection by its client's address, or returns the budget that does not allow it.
-func (s *slots) place(one *slot, client netip.Addr, exempt bool) (beyond ports.Budget) {
+// place counts a connection by its client's address. If a budget does not allow the connection, it
+// is not counted, and the budget is returned. The caller must hold mu.
+func (s *slots) place(sl *slot, client netip.Addr, exempt bool) (beyond ports.Budget) {
 	if exempt {
-		s.proxies.push(&one.age)
+		s.proxies.push(&sl.age)
 		return ""
 	}
 	member := s.groups.find(client)
@@ -119,13 +120,13 @@ func (s *slots) place(one *slot, client netip.Addr, exempt bool) (beyond ports.B
 			return ports.BudgetConnectionsPerNetwork
 		}
 	}
-	one.member = member
-	s.groups.join(member, one)
+	sl.member = member
+	s.groups.join(member, sl)
 	return ""
 }
 
-// victim returns the connection that makes room for next: the one that has been idle longest, or
-// the oldest of the site that has most. Those of trusted proxies come last, because each carries
+// victim returns the connection to close to make room for next: the one that has been idle longest,
+// or the oldest of the site that has most. Those of trusted proxies come last, because each carries
 // many clients.
 func (s *slots) victim(next *slot) *slot {
 	longest := s.idle.first
@@ -143,43 +144,43 @@ func (s *slots) victim(next *slot) *slot {
 	return s.proxies.first.owner
 }
 
-// remove takes a connection out of every count.
-func (s *slots) remove(one *slot) {
-	one.gone = true
-	one.waiting.leave()
-	s.unplace(one)
-	if one.countsHTTP2 {
+// remove takes a connection out of every count. The caller must hold mu.
+func (s *slots) remove(sl *slot) {
+	sl.gone = true
+	sl.waiting.leave()
+	s.unplace(sl)
+	if sl.countsHTTP2 {
 		s.http2--
 	}
 	s.open--
 }
 
-// unplace reverts place.
-func (s *slots) unplace(one *slot) {
-	if one.exempt() {
-		one.age.leave()
+// unplace reverts place. The caller must hold mu.
+func (s *slots) unplace(sl *slot) {
+	if sl.exempt() {
+		sl.age.leave()
 		return
 	}
-	s.groups.leave(one.member, one)
-	one.member = membership{}
+	s.groups.leave(sl.member, sl)
+	sl.member = membership{}
 }
 
-// announce counts the connection by the address of its client, which has a PROXY header, in place
-// of the proxy's. It reports whether the client may have another connection; if not, the caller
-// closes this one.
-func (one *slot) announce(conn net.Conn) bool {
-	client, s := peerOf(conn), one.slots
-	// All clients without an address count as one.
+// announce counts the connection by the client's address, which conn has from a PROXY header,
+// instead of the proxy's. It reports whether the client may have another connection; if not, the
+// caller must close this one.
+func (sl *slot) announce(conn net.Conn) bool {
+	client, s := peerOf(conn), sl.slots
+	// All clients without an address count as one client.
 	exempt := client.IsValid() && s.exempts(client)
 	s.mu.Lock()
-	if one.gone {
+	if sl.gone {
 		s.mu.Unlock()
 		return false
 	}
-	s.unplace(one)
-	beyond := s.place(one, client, exempt)
+	s.unplace(sl)
+	beyond := s.place(sl, client, exempt)
 	if beyond != "" {
-		s.proxies.push(&one.age) // until the caller has closed it
+		s.proxies.push(&sl.age) // until the caller has closed it
 	}
 	s.mu.Unlock()
 	if beyond != "" {
@@ -191,11 +192,11 @@ func (one *slot) announce(conn net.Conn) bool {
 // unobserved is an observer that does nothing.
 type unobserved struct{}
 
-// ConnectionOpened implements observer.
+// ConnectionOpened implements ConnectionObserver.
 func (unobserved) ConnectionOpened() {}
 
-// ConnectionClosed implements observer.
+// ConnectionClosed implements ConnectionObserver.
 func (unobserved) ConnectionClosed() {}
 
-// ConnectionRefused implements observer.
+// ConnectionRefused implements ConnectionObserver.
 func (unobserved) ConnectionRefused(ports.Budget) {}

@@ -45,8 +45,8 @@ type socket struct {
 	own  fs.FileInfo
 }
 
-// socketAddr is the address of a socket, or of its peers: what they bound themselves to says
-// nothing that could be trusted.
+// socketAddr is the address of a socket, or SocketPeer for its peers: the names to which peers are
+// bound cannot be trusted.
 type socketAddr string
 
 // Network implements net.Addr.
@@ -153,6 +153,7 @@ func lockFolder(ctx context.Context, folder string) (unlock func(), err error) {
 // Accept implements net.Listener.
 func (s *socket) Accept() (net.Conn, error) { return acceptSocket(s.UnixListener) }
 
+// acceptSocket accepts a connection, whose RemoteAddr is SocketPeer.
 func acceptSocket(listener *net.UnixListener) (net.Conn, error) {
 	conn, err := listener.AcceptUnix()
 	if err != nil {
@@ -191,9 +192,9 @@ func AddressOf(listener net.Listener) string {
 }
 
 // OpenToOthers reports whether any user of the host can connect to the Unix socket at path: its
-// mode and those of all folders above it let them. It returns an error if that cannot be read,
-// which is no answer: a folder that is closed to this process alone, as by ProtectHome= of systemd,
-// may be open to others.
+// mode and those of all folders above it let them. If a mode cannot be read it returns an error,
+// and the socket may still be open: a folder that is closed to this process alone, as by
+// ProtectHome= of systemd, may be open to others.
 func OpenToOthers(path string) (bool, error) {
 	const connect, search = 0o002, 0o001
 	found, err := os.Stat(path)
