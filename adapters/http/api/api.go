@@ -36,7 +36,7 @@ type API struct {
 	// Trusted lists the proxies whose Header is trusted.
 	Trusted clientaddr.Trusted
 	Header  clientaddr.Header
-	// Binding says whether sessions can be bound to device keys.
+	// Binding is whether sessions can or must be bound to device keys.
 	Binding session.Binding
 	// PublicOrigins lists the origins under which clients reach the service, and the applications
 	// behind verify; empty if they are not known. Proofs must be for one of them. If Issuer, the

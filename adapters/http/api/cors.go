@@ -37,7 +37,8 @@ const (
 	preflightMaxAge = "600"
 )
 
-// cors lets scripts of web pages use one route. It never allows a browser's own credentials.
+// cors lets scripts of web pages use one route (Fetch, "CORS protocol"). It never allows requests
+// with the browser's own credentials, such as cookies.
 type cors struct {
 	methods []string
 	// allowOrigin returns the value of Access-Control-Allow-Origin for the origin of a page, or an

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"net/netip"
 
 	"github.com/offload/sessiond/adapters/http/envelope"
 	"github.com/offload/sessiond/adapters/http/server"
@@ -10,7 +9,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The headers in which a proxy says what the original request was.
+// The headers in which a proxy describes the original request.
 const (
 	headerForwardedMethod = "X-Forwarded-Method"
 	headerForwardedProto  = "X-Forwarded-Proto"
@@ -18,41 +17,41 @@ const (
 	headerForwardedURI    = "X-Forwarded-Uri"
 )
 
-// credentials returns what r brings to prove its session, to be used for r itself.
+// credentials returns the credentials in r. Their target is r itself.
 func (a *API) credentials(r *http.Request) ports.Credentials {
-	of := a.credentialsOf(r)
-	if len(of.Proofs) > 0 {
+	found := a.credentialsOf(r)
+	if len(found.Proofs) > 0 {
 		request := a.requestOf(r)
-		of.Target = request.Target(a.PublicOrigins)
+		found.Target = request.Target(a.PublicOrigins)
 	}
-	return of
+	return found
 }
 
-// originalCredentials returns what r brings to prove its session, to be used for the request that a
-// proxy asks about.
+// originalCredentials returns the credentials in r, a sub-request of a proxy. Their target is the
+// original request, which the proxy describes in headers or in the path.
 func (a *API) originalCredentials(r *http.Request) ports.Credentials {
-	of := a.credentialsOf(r)
-	if len(of.Proofs) > 0 {
+	found := a.credentialsOf(r)
+	if len(found.Proofs) > 0 {
 		request := a.requestOf(r)
-		of.Target = request.Original(pathVerify, a.PublicOrigins)
+		found.Target = request.Original(pathVerify, a.PublicOrigins)
 	}
-	return of
+	return found
 }
 
-// credentialsOf returns the credentials of r without the target. Where sessions cannot be bound,
-// proofs are ignored.
+// credentialsOf returns the credentials in r without a target. If sessions cannot be bound, proofs
+// are ignored.
 func (a *API) credentialsOf(r *http.Request) ports.Credentials {
-	of := ports.Credentials{Authorization: r.Header[envelope.HeaderAuthorization]}
+	found := ports.Credentials{Authorization: r.Header[envelope.HeaderAuthorization]}
 	if a.Binding.On() {
-		of.Proofs = r.Header[envelope.HeaderProof]
+		found.Proofs = r.Header[envelope.HeaderProof]
 	}
-	return of
+	return found
 }
 
-// requestOf returns what r says of its method and URI.
+// requestOf returns the method and the URI of r, and what its forwarding headers say of them.
 func (a *API) requestOf(r *http.Request) proof.Request {
 	return proof.Request{
-		Method: r.Method, URI: envelope.SentPath(r), Host: r.Host, TLS: a.TLS, Trusted: a.trusts(r),
+		Method: r.Method, URI: envelope.SentPath(r), Host: r.Host, TLS: a.TLS, Trusted: server.FromTrusted(r, a.Trusted),
 		Forwarded: proof.Forwarded{
 			Method: r.Header.Values(headerForwardedMethod),
 			Proto:  r.Header.Values(headerForwardedProto),
@@ -60,13 +59,4 @@ func (a *API) requestOf(r *http.Request) proof.Request {
 			URI:    r.Header.Values(headerForwardedURI),
 		},
 	}
-}
-
-// trusts reports whether the peer is a proxy whose headers count.
-func (a *API) trusts(r *http.Request) bool {
-	if r.RemoteAddr == server.SocketPeer {
-		return true
-	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && a.Trusted.Contains(peer.Addr())
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/offload/sessiond/adapters/http/envelope"
 )
 
-// current describes the session of a token.
+// current responds with the claims of the session that authorizes the request.
 func (a *API) current(w http.ResponseWriter, r *http.Request) error {
 	claims, err := a.Authentication.Authenticate(r.Context(), a.credentials(r))
 	if err != nil {

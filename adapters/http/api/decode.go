@@ -47,7 +47,8 @@ func decode(w http.ResponseWriter, r *http.Request) (session.Request, error) {
 var requestFields = strict.NewFields(string(session.FieldInstallID),
 	string(session.FieldAppVersion), string(session.FieldPlatform))
 
-// input returns a member as it was received, or the rule that it violates.
+// input returns the text of a member as it was received, or the rule that the member violates: it
+// is missing, repeated or not a string.
 func input(found *strict.Found) session.Input {
 	if found.Raw() == "" {
 		return session.Input{Violated: session.RuleRequired}

@@ -8,20 +8,20 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// discovered is what generic verifiers read to find the public keys of an issuer (OpenID Connect
-// Discovery 1.0 §3). It has what they need and nothing else, because the service is no OpenID
-// Provider: there is nothing to authorize, and no response type.
+// discovered is the document from which generic verifiers learn the public keys of an issuer
+// (OpenID Connect Discovery 1.0 §3). It has only the members that they need, because the service is
+// not an OpenID Provider: it has no authorization endpoint and no response types.
 type discovered struct {
 	Issuer string `json:"issuer"`
 	JWKS   string `json:"jwks_uri"`
-	// Algorithms are those that a published key can have, whatever the keys of the moment are: many
-	// verifiers read the document once, and a rotation may change the algorithm.
+	// Algorithms lists every algorithm that a published key can have, not only those of the present
+	// keys: many verifiers read the document once, and a rotation may change the algorithm.
 	Algorithms    []keys.Algorithm `json:"id_token_signing_alg_values_supported"`
 	SubjectTypes  []string         `json:"subject_types_supported"`
 	ResponseTypes []string         `json:"response_types_supported"`
 }
 
-// discovery returns the handler of the document of an issuer, which is a valid origin.
+// discovery returns a handler that responds with the document of issuer, which is a valid origin.
 func discovery(issuer string) server.Handler {
 	document := discovered{Issuer: issuer, JWKS: issuer + pathJWKS,
 		SubjectTypes: []string{"pairwise"}, ResponseTypes: []string{}}

@@ -36,10 +36,10 @@ func (a *API) recordingForwarders(handle server.Handler) server.Handler {
 	}
 }
 
-// forwards reports whether a request has headers that proxies write.
+// forwards reports whether header has a forwarding header that is not empty.
 func forwards(header http.Header) bool {
-	for _, one := range clientaddr.Headers() {
-		if values := header[one.String()]; len(values) > 0 && values[0] != "" {
+	for _, name := range clientaddr.Headers() {
+		if values := header[name.String()]; len(values) > 0 && values[0] != "" {
 			return true
 		}
 	}

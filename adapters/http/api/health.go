@@ -9,6 +9,7 @@ import (
 // serviceName is the name by which clients know the service.
 const serviceName = "offload-backend-api"
 
+// health responds with the name, version and environment of the service, whatever its state.
 func (a *API) health(w http.ResponseWriter, _ *http.Request) error {
 	var body envelope.Object
 	body.Text("status", "ok")

@@ -11,18 +11,19 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// issue issues or renews a session, and describes it.
+// issue issues or renews a session, and responds with its token and its lifetime.
 func (a *API) issue(w http.ResponseWriter, r *http.Request) error {
 	// before the body: reading it drops the headers
-	client, brought := a.clientOf(r), a.credentials(r)
-	brought.Authorization = slices.Clone(brought.Authorization) // net/http's is part of all headers
-	brought.Proofs = slices.Clone(brought.Proofs)
+	client, credentials := a.clientOf(r), a.credentials(r)
+	// Clones, because the slices of net/http are part of one that refers to all headers.
+	credentials.Authorization = slices.Clone(credentials.Authorization)
+	credentials.Proofs = slices.Clone(credentials.Proofs)
 	request, err := decode(w, r)
 	if err != nil {
 		return err
 	}
-	given, err := a.Issuance.Issue(r.Context(), ports.IssueRequest{
-		Session: request, Client: client, Credentials: brought,
+	issued, err := a.Issuance.Issue(r.Context(), ports.IssueRequest{
+		Session: request, Client: client, Credentials: credentials,
 	})
 	if err != nil {
 		if refusal, ok := errors.AsType[*throttle.Refusal](err); ok {
@@ -30,12 +31,12 @@ func (a *API) issue(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	setRateLimit(w.Header(), &given.Decision)
+	setRateLimit(w.Header(), &issued.Decision)
 	var body envelope.Object
-	body.Text("session_token", given.Token)
-	body.Instant("expires_at", given.Claims.ExpiresAt)
-	body.Number("expires_in", int64(given.ExpiresIn/time.Second))
-	body.Number("refresh_after", int64(given.RefreshAfter/time.Second))
+	body.Text("session_token", issued.Token)
+	body.Instant("expires_at", issued.Claims.ExpiresAt)
+	body.Number("expires_in", int64(issued.ExpiresIn/time.Second))
+	body.Number("refresh_after", int64(issued.RefreshAfter/time.Second))
 	envelope.Write(w, http.StatusOK, body.Bytes())
 	return nil
 }

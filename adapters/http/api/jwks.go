@@ -15,8 +15,8 @@ func (a *API) jwks(w http.ResponseWriter, r *http.Request) error {
 // once for each text.
 type lastCacheable struct{ last atomic.Pointer[cacheable] }
 
-// of returns text as a cacheable. Comparing with the last text costs nothing while the publisher
-// returns the same string. Concurrent callers may compute the same result twice.
+// of returns text as a cacheable. While the publisher returns the same string, comparing with the
+// last text compares two pointers. Concurrent callers may compute the same result twice.
 func (l *lastCacheable) of(text string) *cacheable {
 	if last := l.last.Load(); last != nil && last.text == text {
 		return last

@@ -15,6 +15,7 @@ var Description string
 // description returns Description as it is served.
 var description = sync.OnceValue(func() *cacheable { return newCacheable(Description) })
 
+// openAPI responds with Description.
 func (*API) openAPI(w http.ResponseWriter, r *http.Request) error {
 	description().write(w, r)
 	return nil
