@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -48,6 +49,7 @@ func newCheck(commands Commands) *cobra.Command {
 	return prepare(check)
 }
 
+// writeText writes the effect, the findings and the verdict for people.
 func (r CheckReport) writeText(w io.Writer, colors palette) error {
 	var text strings.Builder
 	if r.Effect != nil {
@@ -70,7 +72,7 @@ func (r CheckReport) writeText(w io.Writer, colors palette) error {
 	return err
 }
 
-// write writes the effect as a table for people.
+// write writes the effect as a table of names and values for people.
 func (e *Effect) write(text io.Writer) {
 	lines := tabwriter.NewWriter(text, 0, 0, 2, ' ', 0)
 	line := func(name, format string, values ...any) {
@@ -86,7 +88,7 @@ func (e *Effect) write(text io.Writer) {
 		e.Listeners.MaxConnections)
 	if tls := e.Listeners.TLS; tls != nil {
 		line("certificate", "for %s, until %s; renewed files take effect without a restart",
-			orNone(strings.Join(tls.Names, ", ")), tls.NotAfter)
+			cmp.Or(strings.Join(tls.Names, ", "), none), tls.NotAfter)
 	}
 	if len(e.Listeners.Origins) > 0 {
 		line("allowed origins", "%s", strings.Join(e.Listeners.Origins, ", "))
@@ -94,7 +96,7 @@ func (e *Effect) write(text io.Writer) {
 	if len(e.Listeners.PublicOrigins) > 0 {
 		line("public origins", "%s", strings.Join(e.Listeners.PublicOrigins, ", "))
 	}
-	line("operations listener", "%s", orNone(e.Listeners.Operations))
+	line("operations listener", "%s", cmp.Or(e.Listeners.Operations, none))
 	for _, key := range e.Keys {
 		line("key", "%s (%s), %s", key.ID, key.Algorithm, key.State)
 	}
@@ -148,7 +150,8 @@ func (e *Effect) write(text io.Writer) {
 	_ = lines.Flush()
 }
 
-// outage describes the policy for outages of a shared storage.
+// outage describes the policy for outages of a shared storage. subjects bounds the memory storage
+// that stands in for it.
 func outage(policy ports.OutagePolicy, subjects int) string {
 	effect := fmt.Sprintf("each replica decides alone, at most %d subjects", subjects)
 	switch policy {
@@ -161,9 +164,5 @@ func outage(policy ports.OutagePolicy, subjects int) string {
 	return policy.String() + ": " + effect
 }
 
-func orNone(text string) string {
-	if text == "" {
-		return "none"
-	}
-	return text
-}
+// none is the word for a value that is not there.
+const none = "none"

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// shell is one for which a completion script can be written.
+// shell is a shell for which a completion script can be written.
 type shell struct {
 	name  string
 	write func(root *cobra.Command, w io.Writer) error
@@ -27,14 +27,14 @@ var shells = []shell{
 // newCompletion returns the command that writes a completion script.
 func newCompletion() *cobra.Command {
 	var names []string
-	for _, one := range shells {
-		names = append(names, one.name)
+	for _, supported := range shells {
+		names = append(names, supported.name)
 	}
 	find := func(args []string) int {
 		if len(args) != 1 {
 			return -1
 		}
-		return slices.IndexFunc(shells, func(one shell) bool { return one.name == args[0] })
+		return slices.IndexFunc(shells, func(s shell) bool { return s.name == args[0] })
 	}
 	return prepare(&cobra.Command{
 		Use:   "completion " + strings.Join(names, "|"),

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 	"github.com/offload/sessiond/domain/session"
 )
 
-// Client is whose limits are explained.
+// Client describes the client whose limits are explained.
 type Client struct {
 	// Address is that of the socket's peer: the client, or a proxy. It is the zero Addr for a proxy
 	// at a Unix socket.
@@ -30,13 +31,13 @@ type ExplainReport struct {
 	// whether it is a trusted proxy.
 	Peer    string `json:"peer"`
 	Trusted bool   `json:"peer_is_trusted_proxy"`
-	// Client is the address of the client after the walk over the proxies. Prefix is what of it
-	// counts as one client, and Network the network that it lies in; empty if there is none. A
-	// client without an address has none of them.
+	// Client is the address of the client, found from the forwarding header. Prefix is the part of
+	// the address that counts as one client, and Network the network that contains it, empty if
+	// there is none. All three are empty for a client without an address.
 	Client  string `json:"client"`
 	Prefix  string `json:"prefix"`
 	Network string `json:"network"`
-	// Mode is what happens to requests over a limit.
+	// Mode is whether requests over a limit are refused, or only counted.
 	Mode          string           `json:"mode"`
 	WindowSeconds int              `json:"window_seconds"`
 	Limits        []ExplainedLimit `json:"limits"`
@@ -44,7 +45,8 @@ type ExplainReport struct {
 	Notes []string `json:"notes"`
 }
 
-// ExplainedLimit is one limit. State is nil if no storage is shared.
+// ExplainedLimit is one limit of the client. State is nil if it cannot be read: no storage is
+// shared, or the key of its digests is not configured.
 type ExplainedLimit struct {
 	Dimension string          `json:"dimension"`
 	AppliesTo string          `json:"applies_to"`
@@ -53,8 +55,8 @@ type ExplainedLimit struct {
 	State     *ExplainedState `json:"state"`
 }
 
-// ExplainedState is how a limit stands. Since is when the oldest grant that counts was made (RFC
-// 3339); empty if none counts.
+// ExplainedState is the state of a limit: how many grants remain, after how many seconds one more
+// will, and when the oldest grant that still counts was made (RFC 3339; empty if none counts).
 type ExplainedState struct {
 	Remaining         int     `json:"remaining"`
 	GrowsAfterSeconds float64 `json:"grows_after_seconds"`
@@ -84,7 +86,7 @@ func newExplain(commands Commands) *cobra.Command {
 			case err != nil:
 				return problem("--address must be an address such as 203.0.113.5 or 2001:db8::1")
 			default:
-				client.Address = parsed.WithZone("") // it may hold anything, and means nothing
+				client.Address = parsed.WithZone("") // a zone is meaningless here, and may be any text
 			}
 			if command.Flags().Changed("install-id") {
 				id, violated := session.ParseInstallID(install)
@@ -124,8 +126,8 @@ func (r *ExplainReport) writeText(w io.Writer) error {
 	if r.Trusted {
 		trusted = "a trusted proxy"
 	}
-	for _, row := range [][2]string{{"peer", r.Peer + ", " + trusted}, {"client", orNone(r.Client)},
-		{"counted by", orNone(r.Prefix)}, {"network", orNone(r.Network)}, {"mode", r.Mode},
+	for _, row := range [][2]string{{"peer", r.Peer + ", " + trusted}, {"client", cmp.Or(r.Client, none)},
+		{"counted by", cmp.Or(r.Prefix, none)}, {"network", cmp.Or(r.Network, none)}, {"mode", r.Mode},
 		{"window", fmt.Sprintf("%d s", r.WindowSeconds)}} {
 		_, _ = fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
 	}
@@ -145,6 +147,7 @@ func (r *ExplainReport) writeText(w io.Writer) error {
 	return err
 }
 
+// text returns the state for people, and "-" for a nil state.
 func (s *ExplainedState) text() string {
 	switch {
 	case s == nil:

@@ -1,4 +1,4 @@
 package cli
 
-// ProgressLine returns what a progress bar says.
+// ProgressLine is progressLine.
 var ProgressLine = progressLine

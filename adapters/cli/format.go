@@ -37,12 +37,13 @@ func reportingAs(command *cobra.Command, formats ...string) *cobra.Command {
 	return command
 }
 
+// formatOf returns the value of --format.
 func formatOf(command *cobra.Command) string {
 	return command.Flags().Lookup(flagFormat).Value.String()
 }
 
-// write writes the report of a command in the format that was asked for: as JSON, or with the
-// function for text.
+// write writes the report of a command in the format that --format selects: as JSON, or with the
+// function text.
 func write(command *cobra.Command, report any, text func(io.Writer) error) error {
 	if formatOf(command) == formatText {
 		return text(command.OutOrStdout())
@@ -50,6 +51,7 @@ func write(command *cobra.Command, report any, text func(io.Writer) error) error
 	return writeJSON(command, report)
 }
 
+// writeJSON writes a report as indented JSON.
 func writeJSON(command *cobra.Command, report any) error {
 	encoder := json.NewEncoder(command.OutOrStdout())
 	encoder.SetEscapeHTML(false)

@@ -13,14 +13,15 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// GridSetting is one combination of limits. A limit or a window of 0 was not given; a limit of
-// throttle.Off was given as 0.
+// GridSetting is one combination of limits. A zero limit or window means that the flag was not
+// given; throttle.Off stands for a limit that was given as 0.
 type GridSetting struct {
 	Limits throttle.Limits
 	Window time.Duration
 }
 
-// maxSettings bounds the combinations, each of which keeps grants of its own.
+// maxSettings is the maximum number of combinations. Each keeps grants of its own while it is
+// simulated.
 const maxSettings = 256
 
 // gridFlags are the flags of the limits.
@@ -47,7 +48,7 @@ func GridFlag(dimension throttle.Dimension) string {
 	return ""
 }
 
-// grid is what the flags give.
+// grid holds the values of the flags of the limits.
 type grid struct {
 	limits LimitCommands
 	lists  [throttle.ByRenewalAddress + 1]listFlag
@@ -75,6 +76,7 @@ func (l *listFlag) Set(text string) error {
 // Type implements pflag.Value.
 func (*listFlag) Type() string { return "list" }
 
+// addTo adds the flags of the limits.
 func (g *grid) addTo(flags *pflag.FlagSet) {
 	for _, flag := range gridFlags {
 		flags.Var(&g.lists[flag.dimension], flag.name, flag.usage)
@@ -83,7 +85,8 @@ func (g *grid) addTo(flags *pflag.FlagSet) {
 		"lengths of the window, such as 30s,60s (default: that of the trace, or 60s)")
 }
 
-// settings returns every combination, the first dimension changing slowest.
+// settings returns every combination; the first dimension changes slowest. It fails if a list is
+// invalid or there are more than maxSettings combinations.
 func (g *grid) settings() ([]GridSetting, error) {
 	all := []GridSetting{{}}
 	for _, flag := range gridFlags {
@@ -119,17 +122,17 @@ func (g *grid) settings() ([]GridSetting, error) {
 	return all, nil
 }
 
-// extended returns each setting with each value.
-func extended[value any](settings []GridSetting, values []value,
-	set func(*GridSetting, value)) []GridSetting {
+// extended returns a copy of each setting for each value. It stops early if there are far too many.
+func extended[V any](settings []GridSetting, values []V,
+	set func(*GridSetting, V)) []GridSetting {
 	var all []GridSetting
 	for _, setting := range settings {
-		for _, one := range values {
-			set(&setting, one)
+		for _, v := range values {
+			set(&setting, v)
 			all = append(all, setting)
 		}
 		if len(all) > 1000*maxSettings {
-			break // far too many already
+			break // settings refuses them, and need not have all for that
 		}
 	}
 	return all
@@ -137,13 +140,13 @@ func extended[value any](settings []GridSetting, values []value,
 
 // parseLimits reads the list of a limit, without repetitions.
 func parseLimits(flag, text string, least, most int) ([]int, error) {
-	wrong := fmt.Errorf("--%s must be whole numbers from %d to %d, separated by commas", flag,
+	errInvalid := fmt.Errorf("--%s must be whole numbers from %d to %d, separated by commas", flag,
 		least, most)
 	var limits []int
 	for item := range strings.SplitSeq(text, ",") {
 		limit, err := strconv.Atoi(strings.TrimSpace(item))
 		if err != nil || limit < least || limit > most {
-			return nil, wrong
+			return nil, errInvalid
 		}
 		if !slices.Contains(limits, limit) {
 			limits = append(limits, limit)
@@ -154,13 +157,13 @@ func parseLimits(flag, text string, least, most int) ([]int, error) {
 
 // parseWindows reads the list of windows, without repetitions.
 func parseWindows(text string, maximum time.Duration) ([]time.Duration, error) {
-	wrong := errors.New("--" + flagWindow + " must be whole seconds from 1s to " +
+	errInvalid := errors.New("--" + flagWindow + " must be whole seconds from 1s to " +
 		strconv.Itoa(int(maximum/time.Second)) + "s, separated by commas")
 	var windows []time.Duration
 	for item := range strings.SplitSeq(text, ",") {
 		window, err := time.ParseDuration(strings.TrimSpace(item))
 		if err != nil || window < time.Second || window > maximum || window%time.Second != 0 {
-			return nil, wrong
+			return nil, errInvalid
 		}
 		if !slices.Contains(windows, window) {
 			windows = append(windows, window)

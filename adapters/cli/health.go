@@ -11,7 +11,7 @@ import (
 // HealthReport is what the running service answered.
 type HealthReport struct {
 	Healthy bool `json:"healthy"`
-	// URL is what was asked; empty if the configuration names no operations listener.
+	// URL is the URL that was requested; empty if the configuration names no operations listener.
 	URL string `json:"url"`
 	// Status is the status of the response, or 0 if there was none.
 	Status int `json:"status"`

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,12 +17,13 @@ const helpWidth = 80
 // come first.
 const AnnotationGroup = "sessiond_group"
 
-// Variable is one that has no flag, for help texts. Flag is the flag that it would have; empty if
-// another flag is for it.
+// Variable describes a variable without a flag, for help texts. Flag is the name that its flag
+// would have, by which a mistaken flag is recognized; empty if the variable has a flag of another
+// name.
 type Variable struct{ Name, Flag, Help string }
 
-// useHelp makes a command and those below it write their help with these functions. unflagged are
-// the variables that the flags of the configuration do not cover.
+// useHelp makes root and its subcommands write their help with the functions of this file.
+// unflagged lists the variables of the configuration that have no flag.
 func useHelp(root *cobra.Command, configFlag string, unflagged []Variable) {
 	root.SetUsageFunc(func(command *cobra.Command) error {
 		var text strings.Builder
@@ -36,7 +38,8 @@ func useHelp(root *cobra.Command, configFlag string, unflagged []Variable) {
 	})
 }
 
-// hasHidden reports whether the help of a command omits flags: then it omits variables too.
+// hasHidden reports whether any of the flags is hidden. The help of such a command omits the
+// variables without a flag too.
 func hasHidden(flags *pflag.FlagSet) bool {
 	hidden := false
 	flags.VisitAll(func(flag *pflag.Flag) { hidden = hidden || flag.Hidden })
@@ -65,31 +68,32 @@ func writeUsage(text *strings.Builder, command *cobra.Command) {
 	}
 }
 
-// writeFlags writes the flags that are not hidden, group by group in the order of their first
-// flags.
+// ownFlags is the group of flags without AnnotationGroup: the command's own.
+const ownFlags = "Flags"
+
+// writeFlags writes the flags that are not hidden, group by group: the command's own flags first,
+// the other groups in the order of their first flags.
 func writeFlags(text *strings.Builder, flags *pflag.FlagSet) {
-	var groups []string
+	groups := []string{ownFlags} // first, although cobra adds --help after the configuration's flags
 	members := map[string][]*pflag.Flag{}
 	flags.SortFlags = false
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if flag.Hidden {
 			return
 		}
-		group := "Flags"
+		group := ownFlags
 		if named := flag.Annotations[AnnotationGroup]; len(named) > 0 {
 			group = named[0]
 		}
-		if members[group] == nil {
+		if !slices.Contains(groups, group) {
 			groups = append(groups, group)
 		}
 		members[group] = append(members[group], flag)
 	})
-	for i, group := range groups {
-		if group == "Flags" { // the command's own, which cobra adds to after ours
-			groups = append(append([]string{group}, groups[:i]...), groups[i+1:]...)
-		}
-	}
 	for _, group := range groups {
+		if members[group] == nil {
+			continue
+		}
 		fmt.Fprintf(text, "\n%s:\n", group)
 		for _, flag := range members[group] {
 			writeFlag(text, flag)
@@ -97,7 +101,7 @@ func writeFlags(text *strings.Builder, flags *pflag.FlagSet) {
 	}
 }
 
-// writeFlag writes a flag with its type and its default, and below it what it is for.
+// writeFlag writes a flag with its type, and below it the purpose and the default.
 func writeFlag(text *strings.Builder, flag *pflag.Flag) {
 	head := "      --" + flag.Name
 	if flag.Shorthand != "" {

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,10 +11,11 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// flagKeyset is the flag for the keyset file.
+// flagKeyset is the flag that names the keyset file.
 const flagKeyset = "keyset"
 
-// maxLifetime is the longest lifetime of a session that can be configured.
+// maxLifetime is the longest lifetime of a session that can be configured, and so the longest that
+// --ttl accepts.
 const maxLifetime = 365 * 24 * time.Hour
 
 // Keys holds the functions behind the keys commands. Each receives the flags of the command, which
@@ -78,16 +78,12 @@ func newKeys(commands Commands) *cobra.Command {
 	return group
 }
 
-// onKeyset adds the flags of a command on a keyset. These include the configuration flags, which
-// may name the keyset; the help lists only the few that concern keys.
+// onKeyset adds the flags of a command on a keyset, and completes its description. The flags
+// include those of the configuration, which may name the keyset; the help lists only --config and
+// the given ones.
 func onKeyset(commands Commands, command *cobra.Command, listed ...string) *cobra.Command {
 	command.Flags().String(flagKeyset, "", "keyset file (default: the configured one)")
-	configuration := pflag.NewFlagSet("", pflag.ContinueOnError)
-	commands.AddFlags(configuration)
-	configuration.VisitAll(func(flag *pflag.Flag) {
-		flag.Hidden = !slices.Contains(append(listed, commands.Names.ConfigFlag), flag.Name)
-	})
-	command.Flags().AddFlagSet(configuration)
+	addHidden(commands, command.Flags(), listed...)
 	if command.Long == "" {
 		command.Long = command.Short + "."
 	}

@@ -17,6 +17,7 @@ type newKeyFlags struct {
 	force         bool
 }
 
+// addTo adds the flags, except --alg.
 func (f *newKeyFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&f.id, "kid", "",
 		"key id, 1 to 64 characters from A-Z a-z 0-9 . _ - "+
@@ -35,8 +36,8 @@ func (f *newKeyFlags) addAlgorithm(flags *pflag.FlagSet) {
 // anyAlgorithm returns the words that --alg takes, as alternatives in a sentence.
 func anyAlgorithm() string { return keys.Either(keys.Algorithms()) }
 
-// defaultWaits returns how long a new key of each algorithm waits by default. Algorithms in a row
-// with the same wait share it.
+// defaultWaits returns how long a new key of each algorithm waits by default, such as "24h for
+// EdDSA and ES256". Consecutive algorithms with the same wait are joined.
 func defaultWaits() string {
 	var waits strings.Builder
 	last := time.Duration(-1)
@@ -66,6 +67,7 @@ func shortDuration(d time.Duration) string {
 	return text
 }
 
+// read returns the key that the flags describe.
 func (f *newKeyFlags) read(command *cobra.Command) (NewKey, error) {
 	wanted := NewKey{Algorithm: f.algorithm, Force: f.force}
 	if command.Flags().Changed("kid") {
@@ -86,8 +88,8 @@ func (f *newKeyFlags) read(command *cobra.Command) (NewKey, error) {
 	return wanted, nil
 }
 
-// keyID parses the key id in an argument. The error does not contain the id, which may be anything,
-// a secret for example.
+// keyID parses the key id in an argument. The error does not contain the text, which may be a
+// secret.
 func keyID(command *cobra.Command, argument, text string) (keys.ID, error) {
 	id, ok := keys.ParseID(text)
 	if !ok {

@@ -12,8 +12,8 @@ import (
 
 // LimitCommands holds the functions behind the limits commands.
 type LimitCommands struct {
-	// Simulate replays recorded requests under other limits. It returns a *UsageError if what was
-	// recorded does not go with the grid.
+	// Simulate replays recorded requests under other limits. It returns a *UsageError if the grid
+	// has limits that cannot be tried on that kind of recording.
 	Simulate func(ctx context.Context, wanted Simulation) (SimulateReport, error)
 	// Explain describes the limits of one client, for the configuration that flags name.
 	Explain func(ctx context.Context, flags *pflag.FlagSet, client Client) (ExplainReport, error)
@@ -24,7 +24,7 @@ type LimitCommands struct {
 	MaximumWindow time.Duration
 }
 
-// UsageError is a use of a command that turns out to be wrong while it runs.
+// UsageError reports wrong usage that is found only while the command runs.
 type UsageError struct{ Problem string }
 
 // Error returns the problem.

@@ -10,8 +10,8 @@ import (
 // errRepeated is the error for a flag that is given again.
 var errRepeated = errors.New("given more than once")
 
-// once is the value of a flag that may be given once. Of two values, pflag would use the last in
-// silence.
+// once is the value of a flag that may be given once. pflag would silently use the last of several
+// values.
 type once struct {
 	pflag.Value
 	given bool
@@ -26,8 +26,8 @@ func (o *once) Set(text string) error {
 	return o.Value.Set(text)
 }
 
-// refuseRepeats makes every flag of a command and of those below it one that may be given once,
-// except lists whose parts are joined.
+// refuseRepeats makes it an error to give a flag of the command or of its subcommands more than
+// once, except a list, whose parts are joined.
 func refuseRepeats(command *cobra.Command) {
 	command.Flags().VisitAll(func(flag *pflag.Flag) {
 		if _, joins := flag.Value.(*listFlag); !joins {

@@ -10,21 +10,21 @@ import (
 // progressEvery is how often a progress bar is drawn.
 const progressEvery = 200 * time.Millisecond
 
-// The widths of a terminal that does not say its own, and of the longest and the shortest bar.
+// The width of a terminal that reports none, and the widths of the longest and the shortest bar.
 const (
 	defaultColumns          = 80
 	longestBar, shortestBar = 30, 5
 )
 
-// progress draws a bar with the rate and the time left. It uses spaces and returns alone, so that
-// any terminal shows it.
+// progress draws a bar with the rate and the time left. It moves the cursor only by carriage
+// returns and overwrites with spaces, which any terminal supports.
 type progress struct {
 	to            io.Writer
 	started, last time.Time
 	drawn         int // how many columns are in use
 }
 
-// newProgress returns a bar on a terminal; nil if to is none.
+// newProgress returns a bar that is drawn on to, or nil if to is not a terminal.
 func newProgress(to io.Writer) *progress {
 	if !isTerminal(to) {
 		return nil
@@ -47,8 +47,8 @@ func (p *progress) show(read, total int64) {
 	p.draw(progressLine(read, total, now.Sub(p.started), columns))
 }
 
-// progressLine returns what a bar says, in at most so many columns. It has no rate before there is
-// one.
+// progressLine returns the bar and its figures in at most the given number of columns. There is no
+// rate in the first moment, and no bar if total is not known.
 func progressLine(read, total int64, elapsed time.Duration, columns int) string {
 	const mega = 1e6
 	rate, pace := 0.0, ""
@@ -73,9 +73,10 @@ func progressLine(read, total int64, elapsed time.Duration, columns int) string 
 	return cut(line, columns)
 }
 
+// cut returns the part of an ASCII line that fits the columns.
 func cut(line string, columns int) string { return line[:max(0, min(len(line), columns))] }
 
-// draw replaces the line by another.
+// draw overwrites the current line of the terminal.
 func (p *progress) draw(line string) {
 	_, _ = fmt.Fprintf(p.to, "\r%-*s", p.drawn, line)
 	p.drawn = len(line)

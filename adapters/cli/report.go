@@ -86,7 +86,7 @@ type CheckReport struct {
 	Effect   *Effect   `json:"effect"`
 	Faults   []Finding `json:"faults"`
 	Warnings []Finding `json:"warnings"`
-	// Notes are no reason to change anything.
+	// Notes are correct settings that may surprise the operator.
 	Notes []Finding `json:"notes"`
 }
 
@@ -134,7 +134,8 @@ type Key struct {
 type Sessions struct {
 	Issuer   string `json:"issuer"`
 	Audience string `json:"audience"`
-	// Binding says whether sessions are bound to keys of devices; BoundAudience is theirs.
+	// Binding is whether sessions are bound to keys of devices, and BoundAudience the audience of
+	// bound sessions.
 	Binding             session.Binding `json:"binding"`
 	BoundAudience       string          `json:"bound_audience"`
 	TTLSeconds          int             `json:"ttl_seconds"`

@@ -28,8 +28,9 @@ func newRoot(commands Commands) *cobra.Command {
 	commands.AddFlags(root.Flags())
 	root.Flags().BoolP("version", "v", false, "print the version, and exit")
 	root.AddCommand(newServe(commands), newCheck(commands), newConfig(commands),
-		newHealth(commands), newKeys(commands), newLimits(commands), newToken(commands), newVersion(commands), newCompletion())
-	// The commands below inherit it.
+		newHealth(commands), newKeys(commands), newLimits(commands), newToken(commands),
+		newVersion(commands), newCompletion())
+	// Subcommands inherit it.
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return &usageError{command.CommandPath(), flagProblem(command, commands.Unflagged, err)}
 	})
@@ -53,8 +54,8 @@ func knownTopic(help *cobra.Command, args []string) error {
 	return nil
 }
 
-// Documented returns the commands for a manual page, which has no place for variables but the
-// description of the first command.
+// Documented returns the commands for manual pages. The variables without a flag are part of the
+// description of the root command, because manual pages have no other place for them.
 func Documented(commands Commands) *cobra.Command {
 	root := newRoot(commands)
 	root.DisableAutoGenTag = true
@@ -65,6 +66,17 @@ func Documented(commands Commands) *cobra.Command {
 	}
 	root.Long = text.String()
 	return root
+}
+
+// addHidden adds the configuration flags to flags. All but --config and the listed ones are hidden
+// in the help.
+func addHidden(commands Commands, flags *pflag.FlagSet, listed ...string) {
+	configuration := pflag.NewFlagSet("", pflag.ContinueOnError)
+	commands.AddFlags(configuration)
+	configuration.VisitAll(func(flag *pflag.Flag) {
+		flag.Hidden = flag.Name != commands.Names.ConfigFlag && !slices.Contains(listed, flag.Name)
+	})
+	flags.AddFlagSet(configuration)
 }
 
 // newServe returns the command that serves, as the root command does.
@@ -79,6 +91,7 @@ func newServe(commands Commands) *cobra.Command {
 	return prepare(command)
 }
 
+// serve returns the RunE function of the commands that serve.
 func serve(commands Commands) func(*cobra.Command, []string) error {
 	return func(command *cobra.Command, _ []string) error {
 		return commands.Serve(command.Context(), command.Flags())
@@ -110,13 +123,14 @@ func isName(text string) bool {
 	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
-// Names of commands and flags are short, or words of letters joined by hyphens.
+// The lengths by which mayBeSecret distinguishes the names of commands and flags, which are short
+// or consist of words of letters joined by hyphens, from secrets.
 const (
 	shortestSecret = 32
 	longestWord    = 20
 )
 
-// mayBeSecret reports whether text that should be a command or a flag could be a secret.
+// mayBeSecret reports whether text, given in the place of a command or a flag, could be a secret.
 func mayBeSecret(text string) bool {
 	return len(text) >= shortestSecret && (!isName(text) || strings.ContainsAny(text, "0123456789") ||
 		slices.ContainsFunc(strings.Split(text, "-"), func(word string) bool {

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Simulation is what to replay, and under which limits.
+// Simulation says which recorded requests to replay, and under which limits.
 type Simulation struct {
-	// Files are what was recorded, oldest first; none for Input.
+	// Files are the recordings, oldest first. If there are none, Input is read.
 	Files    []string
 	Input    io.Reader
 	Settings []GridSetting
@@ -22,8 +22,8 @@ type Simulation struct {
 	Suggest *float64
 	// Plot is the file for a picture; empty for none.
 	Plot string
-	// Progress is called with the bytes that were read, and how many there are; 0 if unknown. It
-	// may be nil.
+	// Progress is called with the number of bytes that were read, and their total, 0 if that is
+	// unknown. It may be nil.
 	Progress func(read, total int64)
 }
 
@@ -86,7 +86,7 @@ func newSimulate(commands Commands) *cobra.Command {
 	return prepare(simulate)
 }
 
-// fill adds what the flags say, and returns what is wrong with it.
+// fill adds the values of the flags. It returns what is wrong with them, or "".
 func (s *Simulation) fill(grid *grid, suggest string, suggests bool) (problem string) {
 	var err error
 	if s.Settings, err = grid.settings(); err != nil {
@@ -105,7 +105,7 @@ func (s *Simulation) fill(grid *grid, suggest string, suggests bool) (problem st
 	return ""
 }
 
-// parseShare reads a share in per cent. The sign must be there: a bare 1 could mean either.
+// parseShare parses a share in per cent. The sign is required: a bare 1 could mean 1 % or all.
 func parseShare(text string) (float64, bool) {
 	number, isPercent := strings.CutSuffix(strings.TrimSpace(text), "%")
 	share, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
@@ -113,7 +113,8 @@ func parseShare(text string) (float64, bool) {
 	return share, isPercent && err == nil && share >= 0 && share <= 1
 }
 
-// inSeconds returns a number of seconds with its unit, to a thousandth where that matters.
+// inSeconds returns a number of seconds with its unit: rounded to milliseconds below 10 s, and to
+// seconds otherwise.
 func inSeconds(seconds float64) string {
 	const precise = 10
 	if seconds < precise {
@@ -122,8 +123,8 @@ func inSeconds(seconds float64) string {
 	return fmt.Sprintf("%.0f s", seconds)
 }
 
-// percent returns a share in per cent, more precisely where it is small. It is 100 % only if it is
-// all.
+// percent returns a share in per cent, with more digits if it is small. It is rounded to neither 0
+// % nor 100 %.
 func percent(share float64) string {
 	switch p := 100 * share; {
 	case p == 0:

@@ -19,8 +19,8 @@ type SimulateReport struct {
 	Source string `json:"source"`
 	// Requests is how many were replayed.
 	Requests int `json:"requests"`
-	// Undecided is how many more the service made no decision on, and Others the number of other
-	// requests in an access log.
+	// Undecided is the number of further requests on which the service made no decision, and Others
+	// the number of other requests in an access log.
 	Undecided int    `json:"undecided"`
 	Others    int    `json:"other_requests"`
 	First     string `json:"first"`
@@ -59,8 +59,8 @@ type SimulateResult struct {
 	Installations *SimulateShare `json:"installations"`
 }
 
-// SimulateShare says how refusals fall on subjects. TopShare is the share of refusals that falls on
-// the 1 % of subjects that were refused most.
+// SimulateShare describes the distribution of refusals over subjects. TopShare is the share of
+// refusals of the 1 % of subjects that were refused most.
 type SimulateShare struct {
 	Subjects     int     `json:"subjects"`
 	Refused      int     `json:"refused"`
@@ -68,7 +68,7 @@ type SimulateShare struct {
 	TopShare     float64 `json:"top_share"`
 }
 
-// dimensions returns the dimensions that any setting limits.
+// dimensions returns the names of the dimensions that at least one setting limits.
 func (r *SimulateReport) dimensions() []string {
 	var names []string
 	for _, dimension := range throttle.Dimensions() {
@@ -176,6 +176,7 @@ func (r *SimulateReport) suggestion(s *Suggestion) string {
 		"window %d s.", percent(s.Share), strings.Join(parts, ", "), result.WindowSeconds)
 }
 
+// orOff returns a limit, or "off" for 0.
 func orOff(limit int) string {
 	if limit == 0 {
 		return "off"

@@ -12,8 +12,8 @@ func isTerminal(file any) bool {
 	return is
 }
 
-// columnsOf returns the width of a terminal, or 0 if it does not say. It returns false if file is
-// no terminal.
+// columnsOf returns the width of a terminal, or 0 if the terminal reports none. It returns false if
+// file is not a terminal.
 func columnsOf(file any) (columns int, is bool) {
 	opened, isFile := file.(*os.File)
 	if !isFile {

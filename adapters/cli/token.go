@@ -7,13 +7,13 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
-// maxTokenInput bounds what is read of the standard input, in bytes.
+// maxTokenInput is the maximum number of bytes that are read from standard input.
 const maxTokenInput = 64 << 10
 
-// TokenReport says what there is to know of a token, but for its signature.
+// TokenReport describes a token: its claims and the verdict of each check. It does not contain the
+// signature.
 type TokenReport struct {
 	Accepted bool `json:"accepted"`
 	// Reason is why the token is rejected; empty if it is not, or if no keys are configured.
@@ -22,19 +22,19 @@ type TokenReport struct {
 	Checks []TokenCheck `json:"checks"`
 	// Notes are lines for the reader; never nil.
 	Notes []string `json:"notes"`
-	// Summary says in one line what the report amounts to.
+	// Summary is the verdict in one line.
 	Summary string `json:"summary"`
 }
 
-// TokenClaim is a member of the payload, as it is written. Meaning is its instant with the distance
-// from now; empty if it is none.
+// TokenClaim is a member of the payload, as it is written. If the value is an instant, Meaning is
+// the instant with its distance from now; otherwise it is empty.
 type TokenClaim struct {
 	Name    string `json:"name"`
 	Value   string `json:"value"`
 	Meaning string `json:"meaning,omitempty"`
 }
 
-// TokenCheck is one check. Verdict is one of the words below.
+// TokenCheck is one check. Verdict is VerdictPassed, VerdictFailed or VerdictNotMade.
 type TokenCheck struct {
 	Number   int    `json:"number"`
 	Requires string `json:"requires"`
@@ -118,19 +118,6 @@ func newInspect(commands Commands) *cobra.Command {
 	return prepare(inspect)
 }
 
-// addHidden adds the configuration flags to a command, and lists only a few in its help.
-func addHidden(commands Commands, flags *pflag.FlagSet, listed ...string) {
-	configuration := pflag.NewFlagSet("", pflag.ContinueOnError)
-	commands.AddFlags(configuration)
-	configuration.VisitAll(func(flag *pflag.Flag) {
-		flag.Hidden = flag.Name != commands.Names.ConfigFlag
-		for _, name := range listed {
-			flag.Hidden = flag.Hidden && flag.Name != name
-		}
-	})
-	flags.AddFlagSet(configuration)
-}
-
 // writeText writes the tables for people.
 func (r *TokenReport) writeText(w io.Writer, colors palette) error {
 	var text strings.Builder
@@ -175,7 +162,8 @@ func (r *TokenReport) writeText(w io.Writer, colors palette) error {
 	return err
 }
 
-// shortened returns text of an unknown author in a form that is safe for a terminal, and not long.
+// shortened returns text from a token in a form that is safe for a terminal, cut after 120
+// characters.
 func shortened(text string) string {
 	const most = 120
 	text = oneLine(text)
