@@ -25,8 +25,8 @@ const (
 	extraStopTimeout = 10 * time.Second
 )
 
-// New returns the service as an fx application. Options are applied last and may replace earlier
-// parts.
+// New returns the service as an fx application for a configuration without faults. Options are
+// applied last and may replace parts of it.
 func New(review config.Review, options ...Option) *fx.App {
 	return fx.New(
 		fx.NopLogger,

@@ -89,7 +89,7 @@ func commands(environ []string, stderr io.Writer) cli.Commands {
 }
 
 // logInvalid writes the faults and warnings of a configuration as log lines if the log format is
-// JSON: a log collector cannot parse the text for people.
+// JSON, because a log collector cannot parse the text that the command line writes for people.
 func logInvalid(ctx context.Context, review config.Review, to io.Writer) {
 	if review.Config.LogFormat != ports.LogJSON {
 		return
@@ -116,8 +116,8 @@ func invalid(review config.Review) *cli.InvalidConfigError {
 // slice, which would become null in JSON.
 func findings[finding config.Fault | config.Warning | config.Note](list []finding) []cli.Finding {
 	converted := make([]cli.Finding, 0, len(list))
-	for _, one := range list {
-		converted = append(converted, cli.Finding(one))
+	for _, found := range list {
+		converted = append(converted, cli.Finding(found))
 	}
 	return converted
 }

@@ -43,6 +43,8 @@ func (t publicTraffic) Answered(route, method string, status int, took time.Dura
 	t.console.Answered(status)
 }
 
+// newConsole returns the console, which shows the configuration in force and the state of its
+// parts.
 func newConsole(p consoleParts) *console.Console {
 	c := &p.Review.Config
 	var warnings []console.Warning

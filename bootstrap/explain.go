@@ -22,15 +22,16 @@ import (
 // viewTimeout bounds one read of a shared storage, whose connection must first be made.
 const viewTimeout = 2 * time.Second
 
-// explainCommand implements sessiond limits explain.
+// explainCommand holds what sessiond limits explain needs.
 type explainCommand struct {
 	load func(*pflag.FlagSet) config.Review
 }
 
+// explain implements sessiond limits explain.
 func (c explainCommand) explain(ctx context.Context, flags *pflag.FlagSet,
 	given cli.Client) (cli.ExplainReport, error) {
 	review := c.load(flags)
-	// The rest of the configuration need not be valid: its secrets may not be there, for example.
+	// The rest of the configuration need not be valid: the operator may not have its secrets here.
 	if err := invalidIn(review, review.LimitVariables()...); err != nil {
 		return cli.ExplainReport{}, err
 	}
@@ -84,8 +85,8 @@ func forwardedLines(given cli.Client) []string {
 	return []string{given.Forwarded}
 }
 
-// view returns what reads the shared storage; nil if there is none, or if its subjects cannot be
-// found. end closes it.
+// view returns a view of the shared storage; nil if there is none, or if its subjects cannot be
+// found because the key of the digests is not configured. The caller must call end when it is done.
 func (c explainCommand) view(ctx context.Context,
 	review *config.Review) (view ports.LimiterView, end func()) {
 	if review.Config.Storage != ports.StorageRedis || !review.HasDigestKey() {
@@ -101,7 +102,7 @@ func (c explainCommand) view(ctx context.Context,
 	}
 }
 
-// explained converts a limit.
+// explained converts a limit to the type of the command line.
 func explained(limit issue.ExplainedLimit) cli.ExplainedLimit {
 	shown := cli.ExplainedLimit{Dimension: limit.Dimension.String(), Subject: limit.Subject,
 		Limit: limit.Limit, AppliesTo: "new sessions"}
@@ -118,7 +119,7 @@ func explained(limit issue.ExplainedLimit) cli.ExplainedLimit {
 	return shown
 }
 
-// explainNotes returns what the reader should know of the report.
+// explainNotes returns notes on what the report leaves out, and on arguments that have no effect.
 func explainNotes(review *config.Review, given cli.Client, report *cli.ExplainReport) []string {
 	config, notes := &review.Config, []string{}
 	add := func(condition bool, note string) {

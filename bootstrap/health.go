@@ -12,12 +12,13 @@ import (
 	"github.com/offload/sessiond/bootstrap/config"
 )
 
-// healthTimeout bounds the wait for an answer of the running service. It is below the timeouts that
-// container platforms usually have for health checks.
+// healthTimeout bounds the wait for the response of the running service. It is below the usual
+// timeouts of container platforms for health checks.
 const healthTimeout = 3 * time.Second
 
-// health asks the service that runs with a configuration. It needs only the address of the
-// operations listener to be valid: the running service may have read the rest at another time.
+// health requests the liveness or the readiness of the service that runs with a configuration. Only
+// the address of the operations listener must be valid: the service may have read the rest at
+// another time.
 func health(ctx context.Context, review config.Review, ready bool) cli.HealthReport {
 	report := cli.HealthReport{Failing: []string{}}
 	if slices.ContainsFunc(review.Faults, func(fault config.Fault) bool {

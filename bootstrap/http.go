@@ -23,9 +23,9 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// opsConnections is the maximum number of connections of the operations listener. Scrapers and
-// probes are few.
-// Its descriptors come from the reserve of package config, and so leave some of it.
+// opsConnections is the maximum number of connections of the operations listener: scrapers and
+// probes are few. Their descriptors are part of the reserve that package config keeps, of which
+// they must leave some for the storage and for files.
 const opsConnections = 32
 
 // opsGrace is how long the operations listener waits for requests in flight when it stops.
@@ -40,7 +40,7 @@ var listeners = fx.Module("http",
 	fx.Invoke(startOps, startPublic),
 )
 
-// Ended receives the reason when a listener stops before it was told to.
+// Ended receives the error with which the server of each listener ended.
 type Ended chan error
 
 // ListenError reports an address that could not be listened on.
@@ -92,8 +92,8 @@ func newOps(readiness *readiness.Service, metrics *metrics.Metrics) *ops.Ops {
 	return &ops.Ops{Readiness: readiness, Metrics: metrics.Handler()}
 }
 
-// handshakeParts holds the handshake of the public listener, the end of its certificate, and the
-// follower of it.
+// handshakeParts holds the handshake of the public listener, and the end and the follower of its
+// certificate.
 type handshakeParts struct {
 	fx.Out
 
@@ -102,7 +102,7 @@ type handshakeParts struct {
 	Followers       []follower `group:"followers,flatten"`
 }
 
-// CertificateEnds returns when the certificate in force ends. It is nil without TLS.
+// CertificateEnds returns the end of validity of the certificate in force. It is nil without TLS.
 type CertificateEnds func() time.Time
 
 // newHandshake returns the handshake of the public listener: TLS, the PROXY protocol, both or
@@ -147,8 +147,8 @@ type listenerParts struct {
 	Tracer    *trace.Tracer // nil for no traces
 }
 
-// router returns a handler that serves routes, whose series exist from then on, and counts their
-// requests in traffic.
+// router returns a handler that serves routes and counts their requests in traffic. It creates the
+// metric series of the routes, so that they exist before the first request.
 func (p *listenerParts) router(routes []server.Route, traffic server.Traffic) *server.Router {
 	for _, route := range append(slices.Clone(routes), server.Route{Pattern: server.RouteUnknown}) {
 		p.Metrics.Serves(route.Pattern, route.CountedMethods()...)
@@ -294,7 +294,7 @@ func (p *listenerParts) startedAttributes() []any {
 	}, storage...)
 }
 
-// watch reports to p.Ended why a server stopped by itself.
+// watch sends the error with which srv ends to p.Ended.
 func (p *listenerParts) watch(srv *server.Server) {
 	go func() { p.Ended <- <-srv.Done() }()
 }

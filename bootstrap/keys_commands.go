@@ -49,8 +49,8 @@ func (k keyCommands) path(flags *pflag.FlagSet) (string, error) {
 	return "", UnnamedKeysetError{}
 }
 
-// change applies a command to the keyset and reports the outcome. The function describe returns the
-// first line of the report.
+// change has apply change the keyset and reports the outcome. describe returns the first line of
+// the report.
 func (k keyCommands) change(
 	flags *pflag.FlagSet, apply func(*keyadmin.Service) (keyadmin.Outcome, error),
 	describe func(outcome keyadmin.Outcome, path string) string,
@@ -119,7 +119,9 @@ func (k keyCommands) rotate(ctx context.Context, flags *pflag.FlagSet, wanted cl
 	lifetime *time.Duration) (cli.KeysReport, error) {
 	key := newKey(wanted)
 	review := k.load(flags)
-	if err := invalidIn(review, config.VarConfigFile, config.VarTTL, config.VarRenewalGrace, config.VarClockSkew); err != nil {
+	err := invalidIn(review, config.VarConfigFile, config.VarTTL, config.VarRenewalGrace,
+		config.VarClockSkew)
+	if err != nil {
 		return cli.KeysReport{}, err
 	}
 	retention, from := review.Retention(), review.OriginOf(config.VarTTL)

@@ -25,7 +25,7 @@ func keysReport(keyring *keys.Keyring, now time.Time) cli.KeysReport {
 	return report
 }
 
-// createSigner returns the command for an operator if no key signs.
+// createSigner returns the command by which an operator creates a key that signs at once.
 func createSigner() string {
 	forced := slices.DeleteFunc(keys.Algorithms(), func(algorithm keys.Algorithm) bool {
 		return algorithm.MinSignAfter() == 0
@@ -85,9 +85,9 @@ func replacementNotes(revoked keyadmin.Outcome) []string {
 	return nil
 }
 
-// endingSignerNotes says what to do if the key that signs in place of a revoked one is to end
-// before another takes over. It was planned to sign no more, so sessions that it signs now end too
-// early. It returns nil otherwise.
+// endingSignerNotes returns notes on what to do if the key that signs in place of a revoked one
+// ends before another takes over, and nil otherwise. Such a key was not meant to sign any more, so
+// the sessions that it signs now end too early.
 func endingSignerNotes(revoked keyadmin.Outcome) []string {
 	signer, signs := revoked.Keyring.SignerAt(revoked.Now)
 	gap, ok := revoked.Keyring.SigningGap(revoked.Now)
@@ -99,8 +99,8 @@ func endingSignerNotes(revoked keyadmin.Outcome) []string {
 		"So let a new key sign soon: " + createSigner() + "."}
 }
 
-// signerNotes returns a note on the first period, from now on, in which no key signs. It returns
-// nothing if a key signs at all times.
+// signerNotes returns a note on the first period after now in which no key signs, or nil if a key
+// signs at all times.
 func signerNotes(keyring *keys.Keyring, now time.Time) []string {
 	instant := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 	toCreateSigner := "To create a key that signs at once: " + createSigner() + "."

@@ -32,8 +32,8 @@ type limiterParts struct {
 	Tracer    *trace.Tracer // nil for no traces
 }
 
-// storage holds the storage of grants, its health if it can have an outage, and what follows the
-// files for TLS with it.
+// storage holds the storage of grants, its health if it can have an outage, and the followers of
+// its TLS files.
 type storage struct {
 	fx.Out
 
@@ -44,8 +44,8 @@ type storage struct {
 	Followers     []follower     `group:"followers,flatten"`
 }
 
-// LastForgotten returns when the storage in memory forgot a subject last before its window was
-// over; 0 for never.
+// LastForgotten returns the last time at which the memory storage forgot a subject before its
+// window was over; 0 for never.
 type LastForgotten func() throttle.Instant
 
 func newLimiter(p limiterParts) (storage, error) {
@@ -60,12 +60,12 @@ func newLimiter(p limiterParts) (storage, error) {
 	return storage{Limiter: p.recorded(p.traced(local)), LastForgotten: last}, err
 }
 
-// traced returns the storage that decides, with spans if there are traces.
-func (p *limiterParts) traced(decides ports.LimiterStorage) ports.LimiterStorage {
+// traced wraps next so that each decision has a span, if there are traces.
+func (p *limiterParts) traced(next ports.LimiterStorage) ports.LimiterStorage {
 	if p.Tracer == nil {
-		return decides
+		return next
 	}
-	return p.Tracer.Limiter(p.Config.Storage, decides)
+	return p.Tracer.Limiter(p.Config.Storage, next)
 }
 
 // local returns a storage in this replica's memory.
@@ -77,7 +77,8 @@ func (p *limiterParts) local() (ports.LimiterStorage, LastForgotten, error) {
 	return p.Metrics.Limiter(ports.StorageMemory, local, local, p.Clock), local.LastForgotten, nil
 }
 
-// shared returns a Redis storage wrapped in the outage policy.
+// shared returns a Redis storage wrapped in the outage policy. A local storage is added if the
+// policy can fall back on it.
 func (p *limiterParts) shared() (storage, error) {
 	server := redis.New(redisServer(&p.Config, p.Entropy))
 	watch := server.WatchEviction(p.Events)
@@ -129,7 +130,8 @@ func redisServer(config *config.Config, random ports.Entropy) redis.Server {
 		Timeout: config.RedisTimeout, Draw: random.Fraction}
 }
 
-// inspectStorage checks a shared storage before the start.
+// inspectStorage queries a configured shared storage and returns what the operator should know of
+// it.
 func inspectStorage(ctx context.Context, review config.Review) []config.Warning {
 	if review.Config.Storage != ports.StorageRedis {
 		return nil

@@ -12,36 +12,36 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// axis is one thing that settings differ in.
+// axis is a property in which settings can differ: a limit or the window.
 type axis struct {
 	name, label string
 	isWindow    bool
 	of          func(*simulate.Setting) int
 }
 
-// axes returns what the settings of a report differ in. If they differ in nothing, it is the first
-// limit that they have.
+// axes returns the properties in which the settings of a report differ. If there is none, it
+// returns the first limit that the settings have.
 func axes(report *simulate.Report) []axis {
-	var limited, differing []axis
+	var all, differing []axis
 	for _, dimension := range throttle.Dimensions() {
-		limited = append(limited, axis{name: dimension.String(),
+		all = append(all, axis{name: dimension.String(),
 			label: "limit by " + dimension.String() + " (grants in a window)",
 			of:    func(s *simulate.Setting) int { return s.Limits.Of(dimension) }})
 	}
-	limited = append(limited, axis{name: "window", label: "window", isWindow: true,
+	all = append(all, axis{name: "window", label: "window", isWindow: true,
 		of: func(s *simulate.Setting) int { return int(s.Window.Seconds()) }})
 	first := &report.Results[0].Setting
-	for _, one := range limited {
+	for _, candidate := range all {
 		if slices.ContainsFunc(report.Results, func(result simulate.Result) bool {
-			return one.of(&result.Setting) != one.of(first)
+			return candidate.of(&result.Setting) != candidate.of(first)
 		}) {
-			differing = append(differing, one)
+			differing = append(differing, candidate)
 		}
 	}
 	if len(differing) > 0 {
 		return differing
 	}
-	return limited[slices.IndexFunc(limited, func(a axis) bool { return a.of(first) > 0 }):][:1]
+	return all[slices.IndexFunc(all, func(a axis) bool { return a.of(first) > 0 }):][:1]
 }
 
 // text returns the value of a setting on an axis.
@@ -62,19 +62,19 @@ func (a *axis) compare(one, other *simulate.Setting) int {
 	return cmp.Compare(height(one), height(other))
 }
 
-// nameOf returns the name of a setting among others, by what they differ in.
+// nameOf returns a name of a setting that has its value on each of the axes.
 func nameOf(setting *simulate.Setting, differing []axis) string {
 	if len(differing) == 0 {
 		return "all settings"
 	}
 	var parts []string
-	for _, one := range differing {
-		parts = append(parts, one.name+" "+one.text(setting))
+	for _, by := range differing {
+		parts = append(parts, by.name+" "+by.text(setting))
 	}
 	return strings.Join(parts, ", ")
 }
 
-// picture returns what to draw of a report.
+// picture returns the picture of a report, which must have a result.
 func picture(report *simulate.Report) plot.Picture {
 	differing := axes(report)
 	over := plot.OverTime{Title: "Requests that would be refused"}
@@ -88,8 +88,8 @@ func picture(report *simulate.Report) plot.Picture {
 	return plot.Picture{OverTime: over, ByLimit: byLimit(report, &differing[0], differing[1:])}
 }
 
-// byLimit returns the chart by the values on an axis, with a line for each combination of the
-// others.
+// byLimit returns the chart of refused shares by the values on the axis along, with a line for each
+// combination of values on the other axes.
 func byLimit(report *simulate.Report, along *axis, others []axis) plot.ByLimit {
 	results := slices.Clone(report.Results)
 	slices.SortStableFunc(results, func(a, b simulate.Result) int {
@@ -117,8 +117,8 @@ func byLimit(report *simulate.Report, along *axis, others []axis) plot.ByLimit {
 	return chart
 }
 
-// distinct returns one line in place of those that coincide, with the number of the others in its
-// name.
+// distinct returns the first of each set of lines that coincide. Its name has the number of the
+// others.
 func distinct(lines []plot.LimitSeries) []plot.LimitSeries {
 	var kept []plot.LimitSeries
 	alike := map[int]int{}
@@ -138,7 +138,8 @@ func distinct(lines []plot.LimitSeries) []plot.LimitSeries {
 	return kept
 }
 
-// spread returns the indexes of at most as many of n lines as can be told apart, evenly spread.
+// spread returns evenly spread indexes of n lines, at most plot.MaxSeries of them: more lines
+// cannot be told apart.
 func spread(n int) []int {
 	var some []int
 	for i := range min(n, plot.MaxSeries) {

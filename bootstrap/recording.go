@@ -18,23 +18,23 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// What a recording is.
+// The kinds of recordings.
 const (
 	sourceTrace = "trace"
 	sourceLog   = "access log"
 )
 
-// reasonTooLong is why a line of any file cannot be read.
+// reasonTooLong is the reason for an unreadable line in a file of either kind.
 var reasonTooLong = fmt.Sprintf("longer than %d bytes", lines.MaxLength)
 
-// startLength is how much of a file is looked at to find out what it is.
+// startLength is how many bytes of a file are examined to find out its kind.
 const startLength = 1024
 
 // recording reads recorded requests from files, one after the other. It implements ports.Attempts
 // and accesslog.Counts.
 type recording struct {
 	files  []recordedFile
-	accept func(source string) error // of the first file
+	accept func(source string) error // called with the kind of the first file
 
 	source     string
 	unreadable map[string]int
@@ -45,10 +45,10 @@ type recording struct {
 		current ports.Attempts
 		log     *accesslog.Reader
 	}
-	readable int // lines of the file that is open
-	late     int // lines that were too early, of the files before it
-	read     int64
-	total    int64
+	readable int   // readable lines of the file that is open
+	late     int   // lines of earlier files whose time was too early
+	read     int64 // bytes
+	total    int64 // bytes of all files; 0 if unknown
 	progress func(read, total int64)
 }
 
@@ -61,8 +61,8 @@ type recordedFile struct {
 // inputName is the name of the standard input in messages.
 const inputName = "standard input"
 
-// newRecording returns the recording that a simulation names. It calls accept with what the first
-// file is.
+// newRecording returns the recording that a simulation names. accept is called with the kind of the
+// first file when that is known, and its error ends the reading.
 func newRecording(wanted cli.Simulation, accept func(source string) error) (*recording, error) {
 	r := &recording{unreadable: map[string]int{}, progress: wanted.Progress, accept: accept}
 	for _, name := range wanted.Files {
@@ -95,8 +95,8 @@ func (e *RecordingError) Error() string { return config.ShownPath(e.Name) + ": "
 
 // reasonOf returns the system's error without the path.
 func reasonOf(err error) string {
-	if of, ok := errors.AsType[*fs.PathError](err); ok {
-		return of.Err.Error()
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathError.Err.Error()
 	}
 	return err.Error()
 }
@@ -126,7 +126,7 @@ func (r *recording) Next(attempt *ports.Attempt) (bool, error) {
 	}
 }
 
-// begin opens the first of the remaining files, and finds out what it is.
+// begin opens the first of the remaining files, finds out its kind, and makes a reader for it.
 func (r *recording) begin() error {
 	file := r.files[0]
 	if file.input == nil {
@@ -174,7 +174,7 @@ func (r *recording) begin() error {
 	return nil
 }
 
-// readLog makes the reader of access logs go on with a file.
+// readLog makes the reader of access logs continue with a file: one reader reads all of them.
 func (r *recording) readLog(found *lines.Reader) {
 	if r.readers.log == nil {
 		r.readers.log = accesslog.NewReader(accesslog.Rules{Path: api.PathIssue,
@@ -205,7 +205,7 @@ func (r *recording) end() error {
 	}
 }
 
-// isCompressed reports whether a file that begins with start is of gzip, Zstandard, xz or bzip2.
+// isCompressed reports whether start is the beginning of a gzip, Zstandard, xz or bzip2 file.
 func isCompressed(start []byte) bool {
 	return slices.ContainsFunc([]string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ\x00", "BZh"},
 		func(magic string) bool { return bytes.HasPrefix(start, []byte(magic)) })
@@ -220,18 +220,19 @@ func (r *recording) Other() {
 	r.others++
 }
 
-// counting counts the bytes that are read of a recording.
+// counting is a file of a recording. It counts the bytes that are read from it, for the progress
+// bar.
 type counting struct {
-	from io.Reader
-	of   *recording
+	from      io.Reader
+	recording *recording
 }
 
 // Read implements io.Reader.
 func (c *counting) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
-	c.of.read += int64(n)
-	if c.of.progress != nil {
-		c.of.progress(c.of.read, c.of.total)
+	c.recording.read += int64(n)
+	if c.recording.progress != nil {
+		c.recording.progress(c.recording.read, c.recording.total)
 	}
 	return n, err
 }

@@ -56,7 +56,8 @@ func simulation(ctx context.Context, wanted cli.Simulation) (cli.SimulateReport,
 	return simulateReport(wanted, recorded, &report), nil
 }
 
-// acceptGrid checks the limits of a grid, which all its settings have, against what is recorded.
+// acceptGrid reports a grid that cannot be tried on recordings of that kind: an access log has no
+// installations and renewals. All settings of a grid limit the same dimensions.
 func acceptGrid(source string, settings []cli.GridSetting) error {
 	if source != sourceLog {
 		return nil
@@ -78,8 +79,8 @@ func acceptGrid(source string, settings []cli.GridSetting) error {
 	return nil
 }
 
-// plottable checks the name of a picture before anything is read: a picture replaces a file, but no
-// device and no recording.
+// plottable reports, before anything is read, why the picture could not be written to its file. A
+// picture may replace a regular file, unless that is one of the recordings.
 func plottable(wanted *cli.Simulation) error {
 	name := wanted.Plot
 	if name == "" {
@@ -111,7 +112,7 @@ func plottable(wanted *cli.Simulation) error {
 	return nil
 }
 
-// filesOf returns what is known of the files that are read, standard input among them.
+// filesOf returns the descriptions of the files that are read, including standard input.
 func filesOf(wanted *cli.Simulation) []fs.FileInfo {
 	var found []fs.FileInfo
 	for _, name := range wanted.Files {
@@ -169,10 +170,12 @@ func simulateResult(result *simulate.Result) cli.SimulateResult {
 	return shown
 }
 
+// refusedShare returns the share of requests that a setting refused; 0 if there were none.
 func refusedShare(result *simulate.Result) float64 {
 	return float64(result.Refusals.Total) / float64(max(1, result.Requests.Total))
 }
 
+// simulateShare converts a share, to nil if there are no such subjects.
 func simulateShare(share simulate.Share) *cli.SimulateShare {
 	if share.Subjects == 0 {
 		return nil

@@ -84,12 +84,12 @@ func newLogs(lifecycle fx.Lifecycle, logger *slog.Logger, clock ports.Clock,
 // tracerStop is how long the stop of the service waits for the last spans to be exported.
 const tracerStop = time.Second
 
-// traceFindings is what is wrong with the variables of OpenTelemetry.
+// traceFindings are the problems with the variables of OpenTelemetry.
 type traceFindings []trace.Finding
 
-// newTracer returns the tracer, or nil if there are no traces: the environment does not ask for
-// them, or in a way in which there can be none. That keeps nothing from starting. It needs no
-// logger, because the logger and the recorders depend on whether there are traces.
+// newTracer returns the tracer, or nil if the environment asks for no traces or its settings are
+// unusable, which the findings say: the service starts without traces. It uses no logger, because
+// the logger and the recorders depend on whether there is a tracer.
 func newTracer(config config.Config, clock ports.Clock) (*trace.Tracer, traceFindings) {
 	settings := trace.Read(os.Environ())
 	found := traceFindings(settings.Findings())
@@ -118,8 +118,8 @@ func traceWarnings(found traceFindings) []config.Warning {
 	return warnings
 }
 
-// newEvents returns what records events, and has the tracer report to it. Without an operations
-// listener there is no console, and without a tracer nothing of spans.
+// newEvents returns the recorder of events, to which the tracer reports too. The console records
+// events only if there is an operations listener, and spans only if there is a tracer.
 func newEvents(lifecycle fx.Lifecycle, logs *logs.Recorder, metrics *metrics.Metrics,
 	console *console.Recorder, config config.Config, tracer *trace.Tracer) ports.Events {
 	all := recorders{metrics}

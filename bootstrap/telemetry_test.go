@@ -13,7 +13,7 @@ import (
 	"github.com/offload/sessiond/ports/portsfake"
 )
 
-// TestNoRecorderOfSpansWithoutATracer shows that nothing of spans is on the path of a request if
+// TestNoRecorderOfSpansWithoutATracer checks that requests do not pay for a recorder of spans if
 // traces are asked for and cannot be exported.
 func TestNoRecorderOfSpansWithoutATracer(t *testing.T) {
 	clock := portsfake.NewClock(time.Time{})

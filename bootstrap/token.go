@@ -85,13 +85,14 @@ func bareToken(text string) (string, *token.Rejection) {
 	return bare.Text, nil
 }
 
-// rejectedReport reports what is rejected before it is looked at.
+// rejectedReport returns the report on a token that is rejected before any check.
 func rejectedReport(reason token.Reason, why string) cli.TokenReport {
 	return cli.TokenReport{Reason: string(reason), Claims: []cli.TokenClaim{},
 		Checks: []cli.TokenCheck{}, Notes: []string{},
 		Summary: "The token would be rejected: " + string(reason) + ": " + why + "."}
 }
 
+// verdictOf converts a verdict to the word of the command line.
 func verdictOf(verdict token.Verdict) string {
 	switch verdict {
 	case token.Passed:
@@ -103,7 +104,7 @@ func verdictOf(verdict token.Verdict) string {
 	return cli.VerdictNotMade
 }
 
-// claimsOf returns the members of the payload.
+// claimsOf returns the members of the payload, with the meaning of instants.
 func claimsOf(found *token.Inspection, now time.Time) []cli.TokenClaim {
 	claims := []cli.TokenClaim{}
 	for _, member := range found.Payload {
@@ -116,7 +117,8 @@ func claimsOf(found *token.Inspection, now time.Time) []cli.TokenClaim {
 	return claims
 }
 
-// instantOf describes an instant in Unix seconds, and its distance from now; "" if it is none.
+// instantOf describes an instant in Unix seconds and its distance from now. It returns "" if text
+// is not a valid instant.
 func instantOf(text string, now time.Time) string {
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || seconds < 0 || seconds > int64(session.MaxUnix) {
@@ -133,7 +135,7 @@ func instantOf(text string, now time.Time) string {
 	return at.Format(time.RFC3339) + ", " + words
 }
 
-// inWords returns a number of seconds as a duration, in days where it has at least two of them.
+// inWords returns a number of seconds as a duration, in whole days from two days on.
 func inWords(seconds int64) string {
 	const day = 86_400
 	if seconds >= 2*day {

@@ -27,7 +27,8 @@ const (
 	// window; each takes two subjects in one part.
 	grantsPerSecond  = 300
 	subjectsPerGrant = 2
-	// leastProofs is how many proofs that is while one is remembered.
+	// leastProofs is the number of proofs that are remembered at that rate, with one for each
+	// grant.
 	leastProofs = grantsPerSecond * int(proof.Memory/time.Second)
 )
 
@@ -86,8 +87,8 @@ func (r *reviewer) adviseLimits() {
 	}
 }
 
-// adviseSubjects warns of a memory storage that forgets grants that still count. Behind a shared
-// storage it only has to last for an outage.
+// adviseSubjects warns of a memory storage that is so small that it forgets grants that still
+// count. It does not warn if the memory storage only stands in for a shared one during outages.
 func (r *reviewer) adviseSubjects() {
 	f := &r.fields
 	if f.LimiterStorage.Shared() {
@@ -147,7 +148,7 @@ func (r *reviewer) adviseOperations() {
 		"private address that probes and scrapers use, and let only those reach it")
 }
 
-// runtimeFolder is where systems keep what lasts until they stop.
+// runtimeFolder is where systems keep files that need not outlive a restart of the system.
 const runtimeFolder = "/run/"
 
 // checkSocket reports what would keep the service from listening on a Unix socket at path.

@@ -6,10 +6,10 @@ const (
 	// descriptorReserve is how many file descriptors are kept for everything but connections of the
 	// public listener: the operations listener, the shared storage and files.
 	descriptorReserve = 64
-	// connectionMemory is how many bytes of memory one connection may take, in the mean.
+	// connectionMemory is how many bytes of memory are reckoned for each connection.
 	connectionMemory = 96 << 10
-	// fewConnections is the number of connections below which the operator is told that the machine
-	// allows no more.
+	// fewConnections is the number below which a bound that the machine imposes is worth a warning,
+	// even if the operator has chosen no number.
 	fewConnections = 4096
 )
 

@@ -13,7 +13,7 @@ import (
 var exposing = []string{VarHTTPAddr, VarProxies, varProxyProtocol, varTLSCertFile, varTLSKeyFile,
 	VarPublicOrigins}
 
-// determineEnvironment sets the environment in force. Without a name it is one for development, or
+// determineEnvironment sets the environment in force. If none is named, it is development, or
 // production if others can reach the service.
 func (r *reviewer) determineEnvironment() {
 	if isLabel(r.fields.Environment) && mayBeSecret(r.fields.Environment) {
@@ -93,6 +93,7 @@ func isPublicOrigin(text string) bool {
 	return problem == "" && !isLocal(host)
 }
 
+// notPrefix reports whether text is neither an address nor a prefix.
 func notPrefix(text string) bool {
 	_, ok := parsePrefix(text)
 	return !ok

@@ -85,7 +85,7 @@ var (
 	varRedisKeyPrefix  = nameOf(&named.RedisKeyPrefix)
 )
 
-// named is a value whose fields stand for their variables.
+// named is never set: nameOf finds the variable of a field by the address of the field in it.
 var named fields
 
 // nameOf returns the name of a variable, given the address of its field in named.
@@ -183,9 +183,10 @@ type variable struct {
 	kind               reflect.Type
 }
 
-// table lists all variables in order.
+// table lists all variables in the order of their fields.
 var table = variables()
 
+// variables reads the tags of fields.
 func variables() []variable {
 	var list []variable
 	for field := range reflect.TypeFor[fields]().Fields() {

@@ -21,8 +21,9 @@ func readFile(name string, limit int64) (*securefile.File, *securefile.Fault) {
 	return read, fault
 }
 
-// warnForeign warns, in a production-like environment, of owners who could replace a file with a
-// secret. The words say how the variable uses the file.
+// warnForeign warns, in a production-like environment, of other owners of a file with a secret or
+// of the folders above it, who could replace the file. The problem begins with words, which say how
+// the variable uses the file.
 func (r *reviewer) warnForeign(variable, words, name string) {
 	if !r.production {
 		return

@@ -21,7 +21,8 @@ const (
 	remedySecret = "generate one: openssl rand -base64 32"
 	remedyJSON   = `use a JSON object from key ids to secrets, such as {"2026-a":"…","2026-b":"…"}`
 	remedyKid    = "use 1 to 64 characters from A-Z a-z 0-9 . _ -"
-	// remedyUnwrap is for a secret that is probably strong without what surrounds it.
+	// remedyUnwrap begins the remedy for a secret that is probably strong once the text around it
+	// is removed.
 	remedyUnwrap = "remove what is not part of the secret: quotes that docker --env-file keeps, " +
 		"NAME=, a comment or a mark around it, a byte order mark or a zero-width character; write the " +
 		"secret itself in place of a command or a variable; or "

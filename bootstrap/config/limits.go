@@ -14,9 +14,6 @@ var limitVariables = map[throttle.Dimension]string{
 	throttle.ByRenewalAddress: varRenewPerIP,
 }
 
-// LimitVariable returns the variable of a dimension's limit.
-func LimitVariable(dimension throttle.Dimension) string { return limitVariables[dimension] }
-
 // LimitBounds returns the smallest and the largest limit of a dimension that can be configured; 0
 // is no limit.
 func LimitBounds(dimension throttle.Dimension) (least, most int) {
@@ -33,19 +30,20 @@ func DefaultWindow() time.Duration { return seconds(preset(varLimitWindow)) }
 // DefaultIPv6Prefix returns how many bits of an IPv6 address count as one client by default.
 func DefaultIPv6Prefix() int { return preset(varIPv6Prefix) }
 
-// bound returns the parameter of a number's rule min or max.
+// bound returns the parameter of the rule min or max of a variable that holds a number.
 func bound(name, rule string) int {
 	v, _ := lookup(name)
 	text, _ := v.rule(rule)
 	return mustNumber(text)
 }
 
-// preset returns the default of a number.
+// preset returns the default of a variable that holds a number.
 func preset(name string) int {
 	v, _ := lookup(name)
 	return mustNumber(v.preset)
 }
 
+// mustNumber parses a number of the table.
 func mustNumber(text string) int {
 	number, err := strconv.Atoi(text)
 	if err != nil {

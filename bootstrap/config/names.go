@@ -27,8 +27,8 @@ func neighbour(name string) bool {
 		})
 }
 
-// What container platforms inject for a service whose name begins with "offload": the variables of
-// Kubernetes, and of Docker links.
+// The variables that container platforms inject for a service whose name begins with "offload":
+// those of Kubernetes, and of Docker links.
 var (
 	serviceName = pattern(`^OFFLOAD_(?:[A-Z0-9_]+_)?SERVICE_(?:HOST|PORT(?:_[A-Z0-9_]+)?)$`)
 	portPart    = pattern(
@@ -44,8 +44,9 @@ func injected(name, value string) bool {
 		portName().MatchString(name) && portURL().MatchString(value)
 }
 
-// enter adds a name and its value to a source: to the known names if it is that of a variable, in
-// any case, or else to the unknown ones. It ignores names of other services and platforms.
+// enter adds a name and its value to a source: to the known names if canonical is a variable, in
+// upper or lower case, and to the unknown ones otherwise. written is the name as it stands in the
+// source. Names of other services and of platforms are ignored.
 func (l *loader) enter(s *source, written, canonical string, value rawValue) {
 	upper := strings.ToUpper(canonical)
 	switch {
@@ -119,6 +120,8 @@ func (r *reviewer) reportUnknown() {
 	}
 }
 
+// reportUnknownName reports one unknown name of a source. It does not show a name that may be a
+// secret.
 func (r *reviewer) reportUnknownName(s *source, name string) {
 	if isAddress(name) {
 		r.warn(prefix+"*", s.origin,
@@ -194,7 +197,7 @@ func (r *reviewer) meant(name string, others ...string) string {
 	return best
 }
 
-// plural returns the plural of a name that ends with y, in lower case; another name as it is.
+// plural returns the plural of a name in lower case that ends with y, and any other name unchanged.
 func plural(name string) string {
 	if singular, ok := strings.CutSuffix(name, "y"); ok {
 		return singular + "ies"
@@ -243,8 +246,8 @@ func namesFile(words []string) bool {
 	return strict.Distance("_"+words[len(words)-1], strings.ToLower(fileSuffix)) <= maxEdits
 }
 
-// shareWord reports whether two names have a word in common, which may be cut short. Otherwise it
-// is of no use to mention one for the other.
+// shareWord reports whether two names have a word in common, which may be abbreviated in name. If
+// they have none, suggesting other in place of name does not help.
 func shareWord(name, other string) bool {
 	words := strings.Split(short(other), "_")
 	return slices.ContainsFunc(strings.Split(short(name), "_"), func(word string) bool {

@@ -8,17 +8,17 @@ import (
 	"github.com/offload/sessiond/domain/proof"
 )
 
-// originUse is what a list of origins is for, as messages say it.
+// originUse says what a list of origins is for.
 type originUse struct {
-	// star is what follows from a star, plain what does from http.
+	// star and plain are the consequences of a star and of http in an entry, for messages.
 	star, plain string
-	// remedy is what to do about http.
+	// remedy is the remedy for http.
 	remedy string
 	// web is true if clients reach these origins, so that they are https or http.
 	web bool
 }
 
-// pageOrigins are origins of pages; serviceOrigins are those of the service.
+// pageOrigins is for origins of web pages, serviceOrigins for those of the service.
 var (
 	pageOrigins = originUse{
 		star: "any page could make the browsers of its visitors request sessions, which count " +
@@ -74,7 +74,7 @@ var (
 	originForm = pattern(
 		`^([a-z][a-z0-9+.-]*)://([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?$`)
 	defaultPorts = map[string]string{"http": "80", "https": "443"}
-	// pageless are schemes of addresses that are no pages' origins. Apps have schemes of their own.
+	// pageless holds schemes that no page's origin has. Other schemes may be those of apps.
 	pageless = map[string]bool{"file": true, "ftp": true, "ws": true, "wss": true}
 )
 
@@ -120,8 +120,8 @@ func originProblem(origin string, use originUse) (problem, remedy string) {
 	return "", ""
 }
 
-// meantOrigin returns, as the end of a remedy, the origin of which an entry is a page, or the one
-// without its scheme. It returns "" if the entry is neither.
+// meantOrigin returns, as the end of a remedy, the origin that an entry probably stands for: that
+// of a page's URL, or of a host without a scheme. It returns "" if the entry is neither.
 func meantOrigin(entry string) string {
 	scheme, rest, has := strings.Cut(entry, "://")
 	if !has {

@@ -80,7 +80,7 @@ func truncated(text string) (cut, ending string) {
 	return cut, "…"
 }
 
-// The form of secrets, by which one in the wrong variable is found.
+// The forms by which mayBeSecret recognizes a secret in the wrong variable.
 const (
 	pemHeader = "-----BEGIN"
 	// shortestKey is the length of the shortest text that is accepted as a key. keyAlphabet holds
@@ -116,8 +116,9 @@ func quotedUnlessSecret(text string) string {
 	return ": " + strconv.Quote(cut) + ending
 }
 
-// ShownError returns the text of an error about an address that a variable holds. It withholds the
-// text, which quotes the address, if the address may be a secret. The path of a socket is none.
+// ShownError returns the text of an error about an address that a variable holds. If the address
+// may be a secret, it withholds the text, which quotes the address. The path of a socket is not a
+// secret.
 func ShownError(address string, err error) string {
 	if mayBeSecret(address) && !isSocket(address) {
 		return withheld
@@ -145,6 +146,7 @@ func fileRemedy(name, remedy string) string {
 	return remedy
 }
 
+// exists reports whether there is a file of that name, without following a link.
 func exists(name string) bool {
 	_, err := os.Lstat(name)
 	return err == nil

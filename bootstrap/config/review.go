@@ -21,7 +21,8 @@ type Review struct {
 	Config Config
 	// Keyring holds the keys in force; nil if a fault prevents it.
 	Keyring *keys.Keyring
-	// Certificate is that of the public listener; nil without TLS, or if a fault prevents it.
+	// Certificate is the certificate of the public listener; nil without TLS, or if a fault
+	// prevents it.
 	Certificate *certificate.Certificate
 	// Faults holds all errors, in the order of the table. If there is any, the service must not
 	// start.
@@ -108,7 +109,8 @@ func (r *reviewer) config() Config {
 		TrustedProxyHeader: r.proxyHeader(),
 		ProxyProtocol:      f.ProxyProtocol, Origins: r.origins(),
 		PublicOrigins: r.publicOrigins(),
-		HTTPAddr:      f.HTTPAddr, Socket: r.onSocket(), OpsAddr: f.OpsAddr, OpsHosts: r.opsHosts(), HTTP2: f.HTTP2, MaxConnections: r.maxConnections(),
+		HTTPAddr:      f.HTTPAddr, Socket: r.onSocket(), OpsAddr: f.OpsAddr, OpsHosts: r.opsHosts(),
+		HTTP2: f.HTTP2, MaxConnections: r.maxConnections(),
 		MaxConnectionsPerAddress: f.MaxPerAddress, MaxRequests: f.MaxRequests,
 		MaxHeaderBytes: f.MaxHeaderBytes,
 		ReadTimeout:    seconds(f.ReadTimeout), IdleTimeout: seconds(f.IdleTimeout),
@@ -117,6 +119,7 @@ func (r *reviewer) config() Config {
 	}
 }
 
+// seconds returns n seconds.
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
 // checkMaxSubjects checks that the memory storage can hold the grants that the limits allow.

@@ -47,8 +47,8 @@ func (r *reviewer) validate() {
 	}
 }
 
-// violated returns the first rule of the variable that its value violates. The value is one of all
-// fields.
+// violated returns the first rule that the value of the variable in all, the fields, violates. It
+// returns false if there is none.
 func (v variable) violated(all reflect.Value) (rule string, ok bool) {
 	value := all.Field(v.index)
 	if _, mayBeEmpty := v.rule("omitempty"); mayBeEmpty && value.IsZero() {
@@ -62,7 +62,8 @@ func (v variable) violated(all reflect.Value) (rule string, ok bool) {
 	return "", false
 }
 
-// meets reports whether the value of a field meets a rule.
+// meets reports whether the value of a field meets a rule with its parameter. It panics if there is
+// no such rule. The rule distinct compares with another field in all.
 func meets(value reflect.Value, rule, parameter string, all reflect.Value) bool {
 	switch rule {
 	case "omitempty":
@@ -91,14 +92,15 @@ func (v variable) violation(rule string) string {
 	case "required":
 		return "is empty"
 	case "label":
-		return "is longer than 255 bytes, not valid UTF-8, or has control characters"
+		return fmt.Sprintf("is longer than %d bytes, not valid UTF-8, or has control characters",
+			maxLabel)
 	case "distinct":
 		return "is the same address as that of the public listener"
 	}
 	return "is not " + v.shape()
 }
 
-// shape describes the form of a value of the variable.
+// shape describes the type of the variable, to follow "is not".
 func (v variable) shape() string {
 	switch {
 	case v.kind.Kind() == reflect.Int:
@@ -111,7 +113,7 @@ func (v variable) shape() string {
 	return "an address of the form host:port"
 }
 
-// expected describes a valid value of the variable.
+// expected describes a valid value of the variable, to follow "use".
 func (v variable) expected() string {
 	_, isLabel := v.rule("label")
 	_, isRequired := v.rule("required")
@@ -124,9 +126,9 @@ func (v variable) expected() string {
 	case v.words() != "":
 		return v.words()
 	case isLabel && isRequired:
-		return "1 to 255 bytes of UTF-8 without control characters"
+		return fmt.Sprintf("1 to %d bytes of UTF-8 without control characters", maxLabel)
 	case isLabel:
-		return "at most 255 bytes of UTF-8 without control characters"
+		return fmt.Sprintf("at most %d bytes of UTF-8 without control characters", maxLabel)
 	case isListener && v.name == VarOpsAddr:
 		return "host:port with a port other than that of the public listener, " +
 			"such as 127.0.0.1:9090, or an empty value for none"
@@ -253,6 +255,7 @@ func isWildcard(host string) bool {
 	return host == "" || err == nil && addr.IsUnspecified()
 }
 
+// sameAddr reports whether two hosts are the same address, in IPv4 or mapped to IPv6.
 func sameAddr(one, other string) bool {
 	a, err := netip.ParseAddr(one)
 	b, otherErr := netip.ParseAddr(other)

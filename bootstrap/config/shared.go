@@ -115,15 +115,9 @@ func (r *reviewer) checkDigestKeyIsSet() {
 	}
 }
 
-// RedisWarning returns a warning about the server that OFFLOAD_REDIS_URL names, for the result of a
-// query.
-func (r Review) RedisWarning(problem, remedy string) Warning {
-	warning := Warning{Variable: VarRedisURL, Origin: originDefault, Problem: problem,
+// RedisWarning returns a warning about the server that OFFLOAD_REDIS_URL names, for what a query of
+// the server has found.
+func (r *Review) RedisWarning(problem, remedy string) Warning {
+	return Warning{Variable: VarRedisURL, Origin: r.OriginOf(VarRedisURL), Problem: problem,
 		Remedy: remedy}
-	for _, setting := range r.Settings {
-		if setting.Variable == VarRedisURL {
-			warning.Origin = setting.Origin
-		}
-	}
-	return warning
 }

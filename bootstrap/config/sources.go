@@ -53,17 +53,16 @@ const (
 	originInherited   = "socket of systemd"
 )
 
-// source is one source as it was read: the values of known names in upper case, with and without
-// _FILE, and the unknown names as written in it.
+// source holds what was read from one source.
 type source struct {
 	origin   string
 	format   func(name string) string // returns the name of a variable as written in this source
-	known    map[string]rawValue
-	written  map[string]string // known names as written
-	unknown  []string
-	misspelt map[string]string // names without the prefix, with those that they probably stand for
-	groups   map[string]bool   // unknown names that stand for a mapping
-	extra    []string          // names other than variables that are valid in this source
+	known    map[string]rawValue      // by name in upper case, with or without _FILE
+	written  map[string]string        // the known names as written
+	unknown  []string                 // as written
+	misspelt map[string]string        // names without the prefix, with those that they probably stand for
+	groups   map[string]bool          // unknown names that stand for a mapping
+	extra    []string                 // names other than variables that are valid in this source
 }
 
 // newSource returns an empty source.
@@ -78,7 +77,7 @@ type loader struct {
 	Sources
 	*findings
 	merged  map[string]rawValue // by variable
-	sources []*source           // that were read
+	sources []*source           // in the order in which they were read
 	// config is the name of the configuration file and its origin; empty if there is none.
 	config rawValue
 	// secretFile is the configuration file if it contains a secret; nil otherwise. Its mode is
@@ -111,6 +110,7 @@ func (l *loader) value(name string) (rawValue, bool) {
 	return found, ok
 }
 
+// defaults returns the defaults of the table, and the version of the build.
 func (l *loader) defaults() map[string]rawValue {
 	values := map[string]rawValue{}
 	for _, v := range table {

@@ -2,7 +2,7 @@ package config
 
 import "slices"
 
-// keyVariables are the variables that name keys.
+// keyVariables are the variables that hold keys, or name the file that does.
 var keyVariables = []string{VarSecret, VarSigningKeys, VarKeysetFile}
 
 // TokenVariables returns the variables that decide whether a token is accepted: those of the keys

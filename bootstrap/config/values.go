@@ -19,9 +19,10 @@ type reviewer struct {
 	environment secret.Environment
 	production  bool
 	fields      fields
-	// given holds the variables that a source or a default sets, readable or not.
+	// given is true for variables that a source or a default sets, even if the value cannot be
+	// read.
 	given map[string]bool
-	// texts holds their values in force, if they are readable.
+	// texts holds the values in force of the given variables that could be read.
 	texts map[string]string
 	// broken holds the variables with a reported fault. They are not checked further.
 	broken map[string]bool
@@ -137,7 +138,7 @@ func (r *reviewer) rejectQuotes(name string) bool {
 	return true
 }
 
-// reference is what shells and templates replace by a value.
+// reference matches references that shells and templates replace by a value.
 var reference = pattern(`\$\{[^}]*\}|\$\([^)]*\)|\{\{.*\}\}|^\s*\$[A-Za-z_]+\s*$`)
 
 // rejectReference reports whether the value of a variable has a reference that nothing replaced,

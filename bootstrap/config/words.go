@@ -22,6 +22,7 @@ var enumerations = map[reflect.Type][]fmt.Stringer{
 	reflect.TypeFor[clientaddr.Header]():  values(clientaddr.Headers()),
 }
 
+// values returns all as a list of Stringers.
 func values[W fmt.Stringer](all []W) []fmt.Stringer {
 	list := make([]fmt.Stringer, 0, len(all))
 	for _, value := range all {

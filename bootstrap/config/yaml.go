@@ -76,8 +76,8 @@ func parseYAML(content string) ([]member, []flaw) {
 	return r.members(root), r.flaws
 }
 
-// notYAML returns the flaw of a file that cannot be parsed. Its usual causes are looked for in
-// every line, because the library reports many errors in a later line, or in none.
+// notYAML returns the flaw of a file that cannot be parsed. It looks for the usual causes in every
+// line, because the library reports many errors in a later line, or without a line.
 func notYAML(err error, content string) flaw {
 	lines := strings.Split(content, "\n")
 	for i, line := range lines {
@@ -94,7 +94,8 @@ func notYAML(err error, content string) flaw {
 	return found
 }
 
-// unreadable returns what a line has that no line of YAML may have, and a remedy, or empty strings.
+// unreadable describes what makes a line invalid in any YAML file, with a remedy. It returns empty
+// strings if it finds nothing.
 func unreadable(line string) (problem, remedy string) {
 	switch {
 	case !utf8.ValidString(line):
@@ -110,14 +111,15 @@ func unreadable(line string) (problem, remedy string) {
 	return "", ""
 }
 
-// needsQuotes matches a line with a value that YAML reads as something else than text: it begins
-// with a mark that has a meaning, or has a colon and a space in it.
+// needsQuotes matches a line with a value that YAML does not read as text: it begins with a
+// character that has a meaning in YAML, or contains a colon followed by a space.
 var needsQuotes = pattern("^\\s*[A-Za-z0-9_]+:\\s+([@`%*]|[^\"'\\s#{\\[].*:(\\s|$))")
 
 // lineInError finds the line number in an error of the library, which provides it in no other way.
 // The rest of the message may quote the file.
 var lineInError = pattern(`\bline ([0-9]{1,7}):`)
 
+// lineOf returns the line number in an error of the library, or 0 if it has none.
 func lineOf(err error) int {
 	found := lineInError().FindStringSubmatch(err.Error())
 	if found == nil {
@@ -244,6 +246,7 @@ func object(node *yaml.Node) string {
 	return text.String()
 }
 
+// quoted returns text as a JSON string, which is also a YAML string.
 func quoted(text string) string {
 	encoded, err := json.Marshal(text)
 	if err != nil {
