@@ -1,8 +1,9 @@
 // Package accesslog reads the access logs of nginx and Caddy, in the combined format and as JSON,
 // for the requests that ask for a session.
 //
-// A log has addresses and no install ids, so it tells nothing of installations and of renewals.
-// Addresses become digests at once. The package imports domain, ports and the standard library.
+// A log has addresses and no install ids, so limits by installation and on renewals cannot be tried
+// on it. Addresses become digests at once. The package imports domain, ports and the standard
+// library.
 package accesslog
 
 import (
@@ -16,11 +17,12 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// tolerance is how much earlier than the line before it a line may be: servers write a line when a
-// request ends. Such a request counts as made at the instant of the line before.
+// tolerance is how much earlier than the latest line so far a line may be, because servers write a
+// line when its request ends. Such a request counts as made at the time of that latest line.
 const tolerance = time.Minute
 
-// lookahead is how many lines after one whose time leaps ahead are compared with it.
+// lookahead is how many of the lines that follow are compared with a line whose time is more than
+// tolerance later than that of any line before.
 const lookahead = 9
 
 // The reasons why a line cannot be read.
@@ -33,13 +35,13 @@ const (
 	ReasonAhead     = "over a minute later than the lines after it"
 )
 
-// Lines yields the lines of a log. It returns false at the end. A line is valid until the next
-// call.
+// Lines yields the lines of a log, without those that are empty.
 type Lines interface {
+	// Next returns the next line, which is valid until the next call, or false at the end.
 	Next() (line []byte, more bool, err error)
 }
 
-// Counts is told what a Reader does not return.
+// Counts counts the lines that a Reader passes over.
 type Counts interface {
 	// Unreadable counts a line that cannot be read.
 	Unreadable(reason string)
@@ -47,13 +49,13 @@ type Counts interface {
 	Other()
 }
 
-// Rules say what to look for.
+// Rules say which requests to return, and how to check them.
 type Rules struct {
 	// Path is the path of the requests that ask for a session by POST.
 	Path string
 	// IPv6Prefix is how many bits of an IPv6 address count as one client.
 	IPv6Prefix int
-	// Window is that of a setting that names none.
+	// Window is the window of settings that name none.
 	Window time.Duration
 }
 
@@ -64,8 +66,8 @@ type Reader struct {
 	counts   Counts
 	digester throttle.Digester
 	began    bool
-	ahead    []entry   // read already
-	last     time.Time // the latest of any line
+	ahead    []entry   // read, and not yet returned
+	last     time.Time // the latest time of a line so far
 }
 
 // NewReader returns a reader.
@@ -75,10 +77,10 @@ func NewReader(rules Rules, lines Lines, counts Counts) *Reader {
 		digester: throttle.NewDigester([]byte("access log"))}
 }
 
-// Continue makes the reader go on with the next file.
+// Continue makes the reader continue with the lines of the next file.
 func (r *Reader) Continue(lines Lines) { r.lines = lines }
 
-// entry is what a line says.
+// entry is the request that a line records.
 type entry struct {
 	address netip.Addr
 	at      time.Time
@@ -123,7 +125,7 @@ func (r *Reader) next() (entry, bool, error) {
 		switch {
 		case r.isLate(found.at):
 			r.counts.Unreadable(ReasonBackwards)
-		case leaps && r.returnFrom(found.at):
+		case leaps && r.isOutlier(found.at):
 			r.counts.Unreadable(ReasonAhead)
 		default:
 			return found, true, nil
@@ -131,25 +133,27 @@ func (r *Reader) next() (entry, bool, error) {
 	}
 }
 
+// isLate reports whether a time is more than tolerance earlier than that of the latest line.
 func (r *Reader) isLate(at time.Time) bool { return at.Before(r.last.Add(-tolerance)) }
 
-// returnFrom reports whether the lines after one that leaps ahead return to times before it: most
-// of them, for some of them may be wrong too. One wrong time must not make all lines after it late.
-func (r *Reader) returnFrom(at time.Time) bool {
+// isOutlier reports whether a line at the given time, which leaps ahead, has a wrong time: most of
+// the lines that follow are earlier by more than tolerance. Some of these may be wrong too. An
+// outlier that was accepted would make all lines after it late.
+func (r *Reader) isOutlier(at time.Time) bool {
 	before, judged := 0, 0
-	for _, one := range r.ahead {
-		if r.isLate(one.at) {
+	for _, following := range r.ahead {
+		if r.isLate(following.at) {
 			continue
 		}
 		judged++
-		if one.at.Before(at.Add(-tolerance)) {
+		if following.at.Before(at.Add(-tolerance)) {
 			before++
 		}
 	}
 	return 2*before > judged
 }
 
-// read reads entries until a number of them is there, or the log ends.
+// read reads lines until ahead has the wanted number of entries, or the log ends.
 func (r *Reader) read(wanted int) error {
 	for len(r.ahead) < wanted {
 		line, more, err := r.lines.Next()
@@ -166,7 +170,7 @@ func (r *Reader) read(wanted int) error {
 	return nil
 }
 
-// attempt returns the attempt of a client at the instant of the last line.
+// attempt returns an attempt of the client at the time of the latest line.
 func (r *Reader) attempt(client netip.Addr) ports.Attempt {
 	attempt := ports.Attempt{Time: r.last, Instant: throttle.Instant(r.last.UnixNano())}
 	if !r.began {
@@ -180,13 +184,14 @@ func (r *Reader) attempt(client netip.Addr) ports.Attempt {
 	return attempt
 }
 
+// check returns a check of a prefix, without a limit.
 func (r *Reader) check(dimension throttle.Dimension, prefix netip.Prefix) throttle.Check {
 	return throttle.Check{Dimension: dimension,
 		Subject: r.digester.Subject(dimension, prefix.String())}
 }
 
-// parse reads one line, and returns why it cannot be read.
-func parse(line []byte) (entry, string) {
+// parse reads one line, which must not be empty. If it cannot be read, the reason is not empty.
+func parse(line []byte) (found entry, reason string) {
 	if line[0] == '{' {
 		return parseJSON(line)
 	}
@@ -194,7 +199,7 @@ func parse(line []byte) (entry, string) {
 }
 
 // parseCombined reads a line of the combined format, or of the common format.
-func parseCombined(line string) (entry, string) {
+func parseCombined(line string) (found entry, reason string) {
 	address, rest, _ := strings.Cut(line, " ")
 	before, rest, closed := strings.Cut(rest, "] \"")
 	opened := strings.LastIndex(before, " [") // the name of a user may have brackets
@@ -205,14 +210,14 @@ func parseCombined(line string) (entry, string) {
 	return newEntry(address, before[opened+len(" ["):], request)
 }
 
-// newEntry returns the entry of a line that has a request line.
-func newEntry(address, at, request string) (entry, string) {
+// newEntry returns the entry of a line with the given address, time and request line.
+func newEntry(address, at, request string) (found entry, reason string) {
 	method, rest, _ := strings.Cut(request, " ")
 	target, _, _ := strings.Cut(rest, " ")
 	if request == "" {
 		return entry{}, ReasonRequest
 	}
-	found := entry{method: method, target: target}
+	found = entry{method: method, target: target}
 	var ok bool
 	if found.address, ok = parseAddress(address); !ok {
 		return entry{}, ReasonAddress
@@ -223,7 +228,7 @@ func newEntry(address, at, request string) (entry, string) {
 	return found, ""
 }
 
-// parseAddress reads an address, with or without a port.
+// parseAddress parses an address, with or without a port.
 func parseAddress(text string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(text)
 	if err == nil {

@@ -28,7 +28,7 @@ func (l lines) Next() ([]byte, bool, error) {
 
 func over(text string) lines { return lines{bufio.NewScanner(strings.NewReader(text))} }
 
-// counts is an accesslog.Counts.
+// counts is an accesslog.Counts that keeps the counts.
 type counts struct {
 	unreadable map[string]int
 	other      int
@@ -67,8 +67,8 @@ func subjects(address, network string) []throttle.Check {
 		{Dimension: throttle.ByNetwork, Subject: digester.Subject(throttle.ByNetwork, network)}}
 }
 
-// TestForms reads the same request in every form.
-func TestForms(t *testing.T) {
+// TestReadsEveryForm checks that the same request is read alike from every form of line.
+func TestReadsEveryForm(t *testing.T) {
 	at := time.Date(2026, 11, 30, 12, 0, 5, 0, time.UTC)
 	for name, line := range map[string]string{
 		"combined":    `203.0.113.5 - - [30/Nov/2026:13:00:05 +0100] "POST /v1/sessions/anonymous HTTP/1.1" 200 512 "-" "app/1.0 \x22x\x22"`,
@@ -101,7 +101,7 @@ func line(address string, second int) string {
 		address, at)
 }
 
-func TestFractionsOfSeconds(t *testing.T) {
+func TestUnixTimesKeepNanoseconds(t *testing.T) {
 	for text, want := range map[string]int64{
 		"1800000000.123456789": 1_800_000_000_123_456_789, "1800000000.1": 1_800_000_000_100_000_000,
 		"1800000000123":       1_800_000_000_123_000_000,
@@ -116,7 +116,7 @@ func TestFractionsOfSeconds(t *testing.T) {
 	}
 }
 
-func TestOtherRequests(t *testing.T) {
+func TestOtherRequestsAreCountedApart(t *testing.T) {
 	text := ""
 	for _, request := range []string{"GET /v1/sessions/anonymous HTTP/1.1",
 		"POST /v1/sessions/anonymous/ HTTP/1.1", "POST /v1/sessions HTTP/1.1", "-", `\x16\x03\x01`} {
@@ -128,8 +128,9 @@ func TestOtherRequests(t *testing.T) {
 	assert.Equal(t, counts{map[string]int{}, 5}, counted)
 }
 
-// TestBrokenLines puts a broken line after every line: what is read stays the same.
-func TestBrokenLines(t *testing.T) {
+// TestBrokenLinesAreCountedAndPassedOver checks that broken lines between the others do not change
+// what is read.
+func TestBrokenLinesAreCountedAndPassedOver(t *testing.T) {
 	broken := map[string]string{
 		"garbage": accesslog.ReasonForm, "{": accesslog.ReasonForm, "{}": accesslog.ReasonRequest,
 		strings.TrimSpace(line("unknown", 7)):                                                            accesslog.ReasonAddress,
@@ -165,14 +166,14 @@ func TestBrokenLines(t *testing.T) {
 	assert.Equal(t, plain, all)
 }
 
-// TestWrongTimes replaces one line in ten by one whose time is wrong: the others are read as if it
-// were not there.
-func TestWrongTimes(t *testing.T) {
+// TestLinesWithWrongTimesArePassedOver checks that, if one line in ten has a wrong time, the others
+// are read as if it were not there.
+func TestLinesWithWrongTimesArePassedOver(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 20))
 	var good, mixed strings.Builder
-	add := func(text string, to ...*strings.Builder) {
-		for _, one := range to {
-			one.WriteString(text)
+	add := func(text string, logs ...*strings.Builder) {
+		for _, log := range logs {
+			log.WriteString(text)
 		}
 	}
 	wrong, at := 0, 0
@@ -201,9 +202,9 @@ func TestWrongTimes(t *testing.T) {
 		counted.unreadable[accesslog.ReasonBackwards])
 }
 
-// TestLateLines checks that a line a little earlier than one before it counts at the latest instant
-// so far, also over files.
-func TestLateLines(t *testing.T) {
+// TestLateLinesCountAtLatestTime checks that a line a little earlier than one before it counts at
+// the latest time so far, also across files.
+func TestLateLinesCountAtLatestTime(t *testing.T) {
 	all, counted := read(t, line("192.0.2.1", 0)+line("192.0.2.1", 30),
 		line("192.0.2.1", 10)+line("192.0.2.1", 40))
 	assert.Empty(t, counted.unreadable)

@@ -1,13 +1,14 @@
 package accesslog
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// members are those that nginx's log_format usually has, and Caddy's access log does have.
+// members holds the members that nginx's log_format usually names, and those of Caddy's access log.
 type members struct {
 	Request       json.RawMessage `json:"request"` // a request line, or Caddy's object
 	RemoteAddr    string          `json:"remote_addr"`
@@ -26,21 +27,21 @@ type members struct {
 	AtTimestamp   json.RawMessage `json:"@timestamp"`
 }
 
-// parseJSON reads a line that is a JSON object.
-func parseJSON(line []byte) (entry, string) {
+// parseJSON reads a line that is a JSON object. If it cannot be read, the reason is not empty.
+func parseJSON(line []byte) (found entry, reason string) {
 	var m members
 	if err := json.Unmarshal(line, &m); err != nil {
 		return entry{}, ReasonForm
 	}
-	address := first(m.ClientIP, m.RemoteIP, m.RemoteAddr)
-	request := first(m.RequestMethod, m.Method) + " " + first(m.RequestURI, m.URI)
+	address := cmp.Or(m.ClientIP, m.RemoteIP, m.RemoteAddr)
+	request := cmp.Or(m.RequestMethod, m.Method) + " " + cmp.Or(m.RequestURI, m.URI)
 	if len(m.Request) > 0 && m.Request[0] == '{' {
 		var inner members
 		if err := json.Unmarshal(m.Request, &inner); err != nil {
 			return entry{}, ReasonRequest
 		}
 		request = inner.Method + " " + inner.URI
-		address = first(inner.ClientIP, inner.RemoteIP, inner.RemoteAddr, address)
+		address = cmp.Or(inner.ClientIP, inner.RemoteIP, inner.RemoteAddr, address)
 	} else if len(m.Request) > 0 {
 		request = text(m.Request)
 	}
@@ -48,17 +49,7 @@ func parseJSON(line []byte) (entry, string) {
 		m.AtTimestamp), strings.TrimSpace(request))
 }
 
-// first returns the first text that is not empty.
-func first(texts ...string) string {
-	for _, one := range texts {
-		if one != "" {
-			return one
-		}
-	}
-	return ""
-}
-
-// firstTime returns the first value that is there, as text.
+// firstTime returns the first value that is present, as text, or "" if none is.
 func firstTime(values ...json.RawMessage) string {
 	for _, value := range values {
 		if len(value) > 0 {
@@ -78,12 +69,12 @@ func text(value json.RawMessage) string {
 	return decoded
 }
 
-// layouts are the forms of a time that is not a number of seconds: of nginx and the common format,
-// RFC 3339, and Caddy's.
+// layouts are the layouts of times that are not numbers of seconds: that of nginx and the common
+// format, RFC 3339, and those of Caddy.
 var layouts = []string{"02/Jan/2006:15:04:05 -0700", time.RFC3339Nano, "2006-01-02T15:04:05.999Z0700",
 	"2006/01/02 15:04:05.999", "2006-01-02 15:04:05.999"}
 
-// parseTime reads a time: a number since 1970, or one of the layouts.
+// parseTime parses a time in Unix seconds, milliseconds or nanoseconds, or in one of the layouts.
 func parseTime(text string) (time.Time, bool) {
 	if seconds, ok := parseSeconds(text); ok {
 		return seconds, true
@@ -99,8 +90,9 @@ func parseTime(text string) (time.Time, bool) {
 // digitsOfSeconds is the number of digits of Unix seconds from 2001 to 2286.
 const digitsOfSeconds = 10
 
-// parseSeconds reads Unix seconds without losing digits of the fraction, up to nanoseconds. Caddy
-// can write milliseconds and nanoseconds too, which have more digits before the point.
+// parseSeconds parses Unix seconds with up to nine digits of a fraction; further digits are
+// dropped. Caddy can also write milliseconds and nanoseconds, which are recognized by their number
+// of digits.
 func parseSeconds(text string) (time.Time, bool) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	for _, more := range []int{3, 9} {

@@ -7,8 +7,8 @@ import (
 	svg "github.com/ajstarks/svgo/float"
 )
 
-// The size of a chart, and where its lines are, in units of the page. The legend is between the
-// title and the lines, so that none hides another.
+// The size of a chart, and the edges of the area of its lines, in units of the page. The legend is
+// above that area, so that it hides no line.
 const (
 	width, height       = 960, 480
 	left, right, bottom = 100, width - 40, height - 80
@@ -28,23 +28,25 @@ type chart struct {
 	title, xLabel, yLabel string
 	// xTicks returns the marks of the x axis.
 	xTicks func(from, to float64) []tick
-	// margin is how much of the x axis is before the first point, and after the last.
+	// margin is the length of the x axis before the first point and after the last one, in values.
 	margin float64
 	lines  []line
 }
 
-// line is a line of a chart, with a mark at every so many of its points.
+// line is a line of a chart.
 type line struct {
 	name   string
 	points []point
-	every  int
+	every  int // there is a mark at each every-th point; at least 1
 }
 
+// point is a pair of values on the axes.
 type point struct{ x, y float64 }
 
-// scale maps values of an axis to places on the page.
+// scale maps the values from from to to on an axis to the places from start to end on the page.
 type scale struct{ from, to, start, end float64 }
 
+// place returns the place of a value.
 func (s scale) place(value float64) float64 {
 	return s.start + (value-s.from)/(s.to-s.from)*(s.end-s.start)
 }

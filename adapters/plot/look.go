@@ -6,11 +6,11 @@ import (
 	svg "github.com/ajstarks/svgo/float"
 )
 
-// look is how a line is drawn, so that it differs from others without colours.
+// look is the style of a line, by which it differs from other lines without colours.
 type look struct {
 	// dashes are the lengths of dashes and gaps.
 	dashes string
-	// mark is the outline of a mark, as the data of a path from its center. Fill is its inside.
+	// mark is the outline of a mark, as path data relative to its center, and fill its colour.
 	mark, fill string
 }
 
@@ -20,7 +20,8 @@ const (
 	triangle = "m0,-6l5.5,9.5h-11z"
 )
 
-// The marks are full for the first three lines, and empty for the others.
+// looks are the styles of the lines in order. The marks of the first three are filled, the others
+// are hollow.
 var looks = [MaxSeries]look{
 	{"none", circle, black},
 	{"11 5", square, black},

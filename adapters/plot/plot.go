@@ -30,11 +30,11 @@ type TimeSeries struct {
 	Name  string
 	Start time.Time
 	Width time.Duration
-	// Counts has one element for each interval.
+	// Counts has the count of each interval of length Width from Start on.
 	Counts []int
 }
 
-// ByLimit is a chart of shares by a limit.
+// ByLimit is a chart of shares by a limit. Limit is the label of its axis.
 type ByLimit struct {
 	Title, Limit string
 	// Limits names the limits, from the lowest; at least one.
@@ -49,10 +49,10 @@ type LimitSeries struct {
 	Shares []float64
 }
 
-// MaxSeries is the number of lines that can be told apart.
+// MaxSeries is the maximum number of lines in a chart: more cannot be told apart.
 const MaxSeries = 6
 
-// SVG returns a picture as SVG.
+// SVG returns the picture as an SVG document.
 func SVG(picture Picture) []byte {
 	const centimeters = 24
 	var text bytes.Buffer
@@ -69,16 +69,17 @@ func SVG(picture Picture) []byte {
 	return text.Bytes()
 }
 
-// overTime returns the chart of counts over time.
-func overTime(of OverTime) *chart {
+// overTime returns the chart of counts over time. Counts in shorter intervals than the longest one
+// are summed up, so that all lines have points at the same distance.
+func overTime(spec OverTime) *chart {
 	interval := time.Second
-	for _, series := range of.Series {
+	for _, series := range spec.Series {
 		interval = max(interval, series.Width)
 	}
-	c := &chart{title: of.Title, xLabel: "time (UTC)", yLabel: "refused requests per minute",
+	c := &chart{title: spec.Title, xLabel: "time (UTC)", yLabel: "refused requests per minute",
 		xTicks: timeTicks}
-	for _, series := range of.Series {
-		one := line{name: series.Name}
+	for _, series := range spec.Series {
+		l := line{name: series.Name}
 		step := int(interval / max(time.Second, series.Width))
 		for from := 0; from < len(series.Counts); from += step {
 			sum := 0
@@ -86,33 +87,34 @@ func overTime(of OverTime) *chart {
 				sum += count
 			}
 			at := series.Start.Add(time.Duration(from) * series.Width)
-			one.points = append(one.points,
+			l.points = append(l.points,
 				point{float64(at.Unix()), float64(sum) / interval.Minutes()})
 		}
 		const marks = 12
-		one.every = max(1, len(one.points)/marks)
-		c.lines = append(c.lines, one)
+		l.every = max(1, len(l.points)/marks)
+		c.lines = append(c.lines, l)
 	}
 	return c
 }
 
-// byLimit returns the chart of shares by limits, which are evenly spaced, for they usually double.
-func byLimit(of ByLimit) *chart {
-	c := &chart{title: of.Title, xLabel: of.Limit, yLabel: "refused share of requests (%)",
+// byLimit returns the chart of shares by limits. The limits are evenly spaced, because each is
+// usually twice the one before it.
+func byLimit(spec ByLimit) *chart {
+	c := &chart{title: spec.Title, xLabel: spec.Limit, yLabel: "refused share of requests (%)",
 		margin: 0.3}
 	c.xTicks = func(_, _ float64) (ticks []tick) {
-		for i, limit := range of.Limits {
+		for i, limit := range spec.Limits {
 			ticks = append(ticks, tick{float64(i), limit})
 		}
 		return ticks
 	}
-	for _, series := range of.Series {
-		one := line{name: series.Name, every: 1}
+	for _, series := range spec.Series {
+		l := line{name: series.Name, every: 1}
 		for i, share := range series.Shares {
 			const percent = 100
-			one.points = append(one.points, point{float64(i), percent * share})
+			l.points = append(l.points, point{float64(i), percent * share})
 		}
-		c.lines = append(c.lines, one)
+		c.lines = append(c.lines, l)
 	}
 	return c
 }

@@ -31,7 +31,7 @@ func texts(t *testing.T, svg []byte) []string {
 	}
 }
 
-func TestPicture(t *testing.T) {
+func TestPictureNamesLinesAndTicks(t *testing.T) {
 	start := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
 	picture := plot.Picture{
 		OverTime: plot.OverTime{Title: "Over time", Series: []plot.TimeSeries{
@@ -55,8 +55,8 @@ func TestPicture(t *testing.T) {
 		"#E1E1E1", "").Replace(string(svg)), "clear in black and white")
 }
 
-// TestPicturesOfLittle draws what has hardly any points.
-func TestPicturesOfLittle(t *testing.T) {
+// TestExtremePicturesAreValid draws pictures without points, with one point, and over a long time.
+func TestExtremePicturesAreValid(t *testing.T) {
 	for name, picture := range map[string]plot.Picture{
 		"nothing": {},
 		"one point": {

@@ -15,17 +15,17 @@ type tick struct {
 // maxTicks is the number of marks with a name that fit an axis.
 const maxTicks = 7
 
-// steps are the distances between marks, each a divisor of a day or a number of days.
+// steps are the distances between ticks, each a divisor of a day or a number of days.
 var steps = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, time.Minute,
 	5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 	24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour}
 
-// timeTicks marks round times of an axis in Unix seconds.
+// timeTicks returns ticks at round times of an axis in Unix seconds.
 func timeTicks(from, to float64) []tick {
 	step := steps[len(steps)-1]
-	for _, one := range steps {
-		if (to-from)/one.Seconds() <= maxTicks {
-			step = one
+	for _, candidate := range steps {
+		if (to-from)/candidate.Seconds() <= maxTicks {
+			step = candidate
 			break
 		}
 	}
@@ -41,7 +41,8 @@ func timeTicks(from, to float64) []tick {
 	return ticks
 }
 
-// numberTicks marks round numbers of an axis: multiples of 1, 2 or 5 times a power of ten.
+// numberTicks returns ticks at round numbers of an axis: multiples of 1, 2 or 5 times a power of
+// ten.
 func numberTicks(from, to float64) []tick {
 	exponent := int(math.Floor(math.Log10((to - from) / maxTicks)))
 	step := math.Pow10(exponent)
