@@ -34,19 +34,19 @@ type Settings struct {
 	Window   time.Duration
 	Storage  ports.StorageKind
 	OnOutage ports.OutagePolicy
-	// Retention is how long sessions are of use.
+	// Retention is how long sessions are of use after they were issued.
 	Retention keys.Retention
 	// Warnings are those of the configuration in force.
 	Warnings []Warning
-	// Hosts are the names under which the console may be asked for, in lower case; HostsVariable is
-	// the variable that holds them.
+	// Hosts are the host names under which browsers may open the console, in lower case;
+	// HostsVariable is the variable that holds them.
 	Hosts         []string
 	HostsVariable string
 	// ProxiesVariable is the variable that lists the trusted proxies.
 	ProxiesVariable string
 	// StorageVariable is the variable that names the shared storage.
 	StorageVariable string
-	// SignerMissing and KeysEndEarly are what to do if no key signs, and about keys that end too
+	// SignerMissing and KeysEndEarly are the remedies if no key signs, and for keys that end too
 	// early.
 	SignerMissing, KeysEndEarly string
 }
@@ -58,7 +58,7 @@ type Warning struct {
 	Remedy   string `json:"remedy"`
 }
 
-// Parts holds what the console needs.
+// Parts holds the settings and the parts of the service that the console reads.
 type Parts struct {
 	Settings
 
@@ -70,14 +70,14 @@ type Parts struct {
 	Pseudonyms throttle.Pseudonyms
 	// CertificateEnds returns when the certificate in force ends; nil without TLS.
 	CertificateEnds func() time.Time
-	// LastForgotten returns when the limiter forgot a subject last before its window was over, 0
-	// for never; nil without a limiter in memory.
+	// LastForgotten returns the last time at which the limiter forgot a subject before its window
+	// was over, 0 for never; nil without a limiter in memory.
 	LastForgotten func() throttle.Instant
-	// LogLinesMissing returns how many lines of the log were lost since one could be written.
+	// LogLinesMissing returns how many log lines were dropped that the log does not report yet.
 	LogLinesMissing func() int64
 }
 
-// Console serves the page.
+// Console serves the page. It is safe for concurrent use.
 type Console struct {
 	Parts
 
@@ -106,6 +106,7 @@ func (c *Console) Routes() []server.Route {
 // queryPaused is the query of the page that does not refresh itself, for reading it at length.
 const queryPaused = "paused"
 
+// page responds with the page, live or paused.
 func (c *Console) page(w http.ResponseWriter, r *http.Request) error {
 	variant := &c.live
 	if r.URL.RawQuery == queryPaused {
@@ -119,6 +120,7 @@ func (c *Console) page(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// json responds with the view as JSON.
 func (c *Console) json(w http.ResponseWriter, _ *http.Request) error {
 	text, err := c.machine.get(c.Clock.Instant())
 	if err != nil {
@@ -131,6 +133,7 @@ func (c *Console) json(w http.ResponseWriter, _ *http.Request) error {
 //go:embed console.css
 var stylesheet []byte
 
+// styles responds with the stylesheet.
 func styles(w http.ResponseWriter, _ *http.Request) error {
 	write(w, "text/css; charset=utf-8", stylesheet)
 	return nil

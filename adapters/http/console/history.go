@@ -25,34 +25,36 @@ type moment struct {
 	steady throttle.Instant
 }
 
-// incident is something that happened, or that began and lasts.
+// incident is one line of the history: something that happened, or a condition that began then.
 type incident struct {
 	at           moment
 	what, detail string
 }
 
-// history holds the last incidents, and what began and has not ended.
+// history holds the last incidents, and the conditions that began and have not ended.
 type history struct {
 	mu        sync.Mutex
 	incidents []incident // at most historyLength
-	// outage is that of the shared storage; nil if there is none.
+	// outage is the present outage of the shared storage, and policy decides in it; nil if there is
+	// none.
 	outage  *incident
 	policy  ports.OutagePolicy
 	failing map[ports.Material]failure
-	// misconfigured is how the shared storage is misconfigured; nil if it is not.
+	// misconfigured is the incident since which the shared storage is misconfigured; nil if it is
+	// not.
 	misconfigured *incident
-	// traces is since when traces are lost, and why; nil if they are not.
+	// traces is the incident since which traces are lost; nil if they are not.
 	traces *incident
 }
 
-// add keeps an incident in place of the oldest one.
+// add appends an incident, and removes the oldest one if there are historyLength.
 func (h *history) add(at moment, what, detail string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.keep(at, what, detail)
 }
 
-// keep is add for callers that hold the lock. It returns the incident as it is kept.
+// keep is add for callers that hold the lock. It returns the incident with its detail shortened.
 func (h *history) keep(at moment, what, detail string) incident {
 	kept := incident{at, what, shortened(detail)}
 	if len(h.incidents) == historyLength {
@@ -62,7 +64,7 @@ func (h *history) keep(at moment, what, detail string) incident {
 	return kept
 }
 
-// shortened returns text, or as much of it as is kept.
+// shortened returns a copy of text, cut after maxDetail bytes at most, between characters.
 func shortened(text string) string {
 	if len(text) <= maxDetail {
 		return strings.Clone(text)
@@ -135,7 +137,7 @@ func (h *history) reloadFailed(at moment, e ports.ReloadFailed) {
 		nameOf(e.Material)+": the changed files cannot be used", e.Cause.Error())}
 }
 
-// standing is a copy of what a history holds.
+// standing is a copy of the content of a history.
 type standing struct {
 	incidents     []incident // the latest first
 	outage        *incident
@@ -152,6 +154,7 @@ type failure struct {
 	incident
 }
 
+// read returns what the history holds.
 func (h *history) read() standing {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -166,7 +169,7 @@ func (h *history) read() standing {
 	return s
 }
 
-// nameOf returns what the page calls a material.
+// nameOf returns the name of a material on the page.
 func nameOf(material ports.Material) string {
 	switch material {
 	case ports.MaterialKeys:

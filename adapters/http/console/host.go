@@ -12,14 +12,15 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// policy lets the page load its stylesheet, and nothing else: no script, image, frame or form.
+// policy is the Content-Security-Policy. It lets the page load its stylesheet, and nothing else: no
+// script, image, frame or form.
 const policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; " +
 	"frame-ancestors 'none'"
 
-// protect gives every response, refusals and errors too, the headers that protect the operator's
-// browser. It refuses requests that name the service by a host that is neither an address,
-// localhost nor one of the configured names. A web page whose own name leads to this address (DNS
-// rebinding) has the browser send that name, and must not read the console.
+// protect adds the headers that protect the operator's browser to every response, also to refusals
+// and errors. It refuses requests whose Host is neither an address, localhost nor one of the
+// configured names. A web page whose own name resolves to this address (DNS rebinding) makes the
+// browser send that name, and must not be able to read the console.
 func (c *Console) protect(next server.Handler) server.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		header := w.Header()

@@ -35,13 +35,14 @@ type span struct {
 	entries [spanEntries]entry
 }
 
-// entry is one installation. Its refusals are between count-over and count: over is the count of
-// the installation whose entry it took.
+// entry counts the refusals of one installation. Their number is at least count-over and at most
+// count: over is the count of the installation whose entry this one replaced.
 type entry struct {
 	install     throttle.Subject
 	count, over int
 }
 
+// spanOf returns the tick of the span that now is in. It is never 0.
 func spanOf(now throttle.Instant) int64 { return int64(now)/int64(spanLength) + 1 }
 
 // add counts one refusal of an installation at now.
@@ -56,6 +57,8 @@ func (i *installs) add(now throttle.Instant, install throttle.Subject) {
 	s.add(install)
 }
 
+// add counts one refusal. If all entries are used by other installations, it replaces the one with
+// the smallest count.
 func (s *span) add(install throttle.Subject) {
 	s.all++
 	least := 0

@@ -9,7 +9,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// status is how bad something is.
+// status is the severity of a notice.
 type status uint8
 
 // The statuses, from the best to the worst.
@@ -19,7 +19,8 @@ const (
 	statusInfo
 	// statusAttention can wait for the morning: that of an alert with the severity warning.
 	statusAttention
-	// statusCritical is for now, because clients notice, or will: that of a critical alert.
+	// statusCritical needs attention now, because clients notice, or will: that of a critical
+	// alert.
 	statusCritical
 )
 
@@ -41,7 +42,7 @@ func (s status) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (s status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// notice says what is wrong now, what that means, and what to do.
+// notice is one thing that is wrong now, with its meaning and its remedy.
 type notice struct {
 	Status  status `json:"status"`
 	Summary string `json:"summary"`
@@ -50,20 +51,20 @@ type notice struct {
 	// Runbook is the entry of the runbook: an alert, an event of the log or a heading. It is empty
 	// if there is nothing to do.
 	Runbook string `json:"runbook"`
-	// Since is when it began; nil if that is not known.
+	// Since is when the condition began; nil if that is not known.
 	Since *time.Time `json:"since"`
 
-	// Age is how long ago that was.
+	// Age is how long ago Since was, by the monotonic clock.
 	Age time.Duration `json:"-"`
 }
 
-// began returns the notice with the moment at which it began.
+// began returns a copy of the notice with the moment at which its condition began.
 func (n notice) began(at moment, now throttle.Instant) notice {
 	n.Since, n.Age = known(at.wall.Truncate(time.Second)), at.steady.Until(now)
 	return n
 }
 
-// worst returns the status of a list of notices.
+// worst returns the worst status in a list of notices. Notices for information only count as ok.
 func worst(list []notice) status {
 	var all status
 	for _, n := range list {
@@ -75,8 +76,8 @@ func worst(list []notice) status {
 	return all
 }
 
-// notices returns what is wrong, the worst first. Of what is equally bad, that comes first which
-// clients notice most.
+// notices returns every notice, the worst status first. Of notices with the same status, those that
+// clients notice most come first. Each function that it calls returns its notices, or none.
 func (c *Console) notices(v *view, standing standing) []notice {
 	list := []notice{}
 	list = append(list, c.signing(v)...)
@@ -98,7 +99,7 @@ func (c *Console) notices(v *view, standing standing) []notice {
 	return list
 }
 
-// unready returns the checks that fail.
+// unready returns a notice for each readiness check that fails.
 func unready(v *view) []notice {
 	var list []notice
 	for _, check := range v.Checks {
@@ -112,7 +113,7 @@ func unready(v *view) []notice {
 	return list
 }
 
-// outage returns an outage of the shared storage, or that it comes and goes.
+// outage returns a notice for an outage of the shared storage, or for repeated short outages.
 func (c *Console) outage(v *view, standing standing) []notice {
 	if standing.outage == nil {
 		if n := v.Traffic.quarter[countOutage]; n >= leastOutages {
@@ -140,7 +141,7 @@ func (c *Console) outage(v *view, standing standing) []notice {
 		Runbook: "SessiondStorageOut"}.began(standing.outage.at, v.instant)}
 }
 
-// storageFaults returns why limits may not hold: a storage that forgets.
+// storageFaults returns notices for a storage that may forget grants, so that limits may not hold.
 func (c *Console) storageFaults(v *view, standing standing) []notice {
 	var list []notice
 	if began := standing.misconfigured; began != nil {
@@ -163,7 +164,7 @@ func (c *Console) storageFaults(v *view, standing standing) []notice {
 	return list
 }
 
-// files returns the files that were changed and cannot be used.
+// files returns a notice for each material whose changed files cannot be used.
 func files(v *view, standing standing) []notice {
 	var list []notice
 	for _, f := range standing.failing {
@@ -185,7 +186,7 @@ func files(v *view, standing standing) []notice {
 	return list
 }
 
-// untraced returns that traces are lost.
+// untraced returns a notice if traces are lost.
 func untraced(v *view, standing standing) []notice {
 	began := standing.traces
 	if began == nil {
@@ -196,7 +197,7 @@ func untraced(v *view, standing standing) []notice {
 		Runbook: "SessiondTracesLost"}.began(began.at, v.instant)}
 }
 
-// logGaps returns that lines of the log are lost.
+// logGaps returns a notice if log lines are lost.
 func (c *Console) logGaps() []notice {
 	missing := c.LogLinesMissing()
 	if missing == 0 {

@@ -8,14 +8,15 @@ import (
 
 const (
 	// certificateSoon is how long before its end a certificate should have been renewed, and
-	// certificateNow how long before it someone must do it at once.
+	// certificateNow how long before its end it must be renewed at once.
 	certificateSoon = 7 * 24 * time.Hour
 	certificateNow  = time.Hour
-	// gapSoon is how long before a time without a signing key the console warns of it.
+	// gapSoon is how long before a period without a signing key the console warns of it.
 	gapSoon = 7 * 24 * time.Hour
 )
 
-// signing returns a lack of signing keys, now or soon, and keys that end too early.
+// signing returns notices for a lack of a signing key, now or soon, and for keys that end too
+// early.
 func (c *Console) signing(v *view) []notice {
 	var list []notice
 	gap, hasGap := v.keyring.SigningGap(v.At)
@@ -44,8 +45,8 @@ func (c *Console) signing(v *view) []notice {
 	return list
 }
 
-// rotation returns a rotation that is under way. Without a key that signs there is none: the key
-// that signs next is what is waited for.
+// rotation returns a notice for a rotation that is under way. If no key signs now, the next key to
+// sign is not a rotation: signing reports it.
 func rotation(v *view) []notice {
 	if _, signs := v.keyring.SignerAt(v.At); !signs {
 		return nil
@@ -60,7 +61,7 @@ func rotation(v *view) []notice {
 	return nil
 }
 
-// expiring returns a certificate that ends soon, or has ended.
+// expiring returns a notice for a certificate that ends soon or has ended.
 func expiring(v *view) []notice {
 	if v.Certificate == nil {
 		return nil

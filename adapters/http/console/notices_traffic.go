@@ -8,47 +8,49 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The counts from which the console says that something is wrong.
+// The thresholds of notices about traffic.
 const (
-	// leastCount is the number of refusals, failures and the like in a minute below which none of
-	// the shares below counts. Shares are in percent: of requests for a session that were refused,
-	// of requests that failed, of tokens with unknown keys, and of proofs of device keys that were
-	// rejected. Phones with wrong clocks need a second proof, so some of these always are.
+	// leastCount is the number of refusals, failures and the like in a minute below which the
+	// shares do not matter. The shares are in percent: of requests for a session that were refused,
+	// of requests that failed, of requests whose token names an unknown key, and of proofs of
+	// device keys that were rejected. Phones with wrong clocks need a second proof, so some proofs
+	// are always rejected.
 	leastCount    = 10
 	refusedShare  = 5
 	failedShare   = 1
 	unknownShare  = 5
 	unprovedShare = 25
-	// leastOutages is how many outages in 15 minutes are more than single ones.
+	// leastOutages is the number of outages in 15 minutes from which there is a notice even while
+	// the storage is available.
 	leastOutages = 3
 )
 
-// considerable reports whether n of all is a number and a share that count.
+// considerable reports whether n of all reaches leastCount and the share in percent.
 func considerable(n, all, share int) bool { return n >= leastCount && n*100 >= all*share }
 
-// failing returns that requests fail.
+// failing returns a notice if a considerable share of requests fails.
 func failing(v *view) []notice {
-	of := v.Traffic.LastMinute
-	if !considerable(of.Failed, of.Answered, failedShare) {
+	last := v.Traffic.LastMinute
+	if !considerable(last.Failed, last.Answered, failedShare) {
 		return nil
 	}
 	return []notice{{Status: statusCritical,
-		Summary: fmt.Sprintf("%d %% of requests fail (5xx)", of.Failed*100/max(of.Answered, 1)),
-		Detail: fmt.Sprintf("%s of %s in the last minute.", grouped(of.Failed),
-			grouped(of.Answered)),
+		Summary: fmt.Sprintf("%d %% of requests fail (5xx)", last.Failed*100/max(last.Answered, 1)),
+		Detail: fmt.Sprintf("%s of %s in the last minute.", grouped(last.Failed),
+			grouped(last.Answered)),
 		Remedy:  "Read cause in the http_request lines of the log at level WARN",
 		Runbook: "SessiondErrors"}}
 }
 
-// throttled returns limits that refuse a considerable share of the requests.
+// throttled returns a notice if limits refuse a considerable share of requests for a session.
 func (c *Console) throttled(v *view) []notice {
-	of := v.Traffic.LastMinute
-	requests := of.Refused + of.Issued + of.Renewed
+	last := v.Traffic.LastMinute
+	requests := last.Refused + last.Issued + last.Renewed
 	if c.Mode == ports.Observe {
-		requests -= of.Refused // they were issued too
+		requests -= last.Refused // they were issued too
 	}
-	requests = max(requests, of.Refused)
-	if !considerable(of.Refused, requests, refusedShare) {
+	requests = max(requests, last.Refused)
+	if !considerable(last.Refused, requests, refusedShare) {
 		return nil
 	}
 	by := slices.MaxFunc(v.Traffic.refusedBy, func(a, b count) int {
@@ -58,21 +60,21 @@ func (c *Console) throttled(v *view) []notice {
 	if c.Mode == ports.Observe {
 		verb = "would refuse"
 	}
-	few, remedy := "Many installations share them.",
+	spread, remedy := "Many installations share them.",
 		"A crowd, an attack with new ids, or a limit that is too low"
 	if n := v.Limits.half(); n > 0 {
-		few = "Half of them fall on " + plural(n, "installation") + "."
+		spread = "Half of them fall on " + plural(n, "installation") + "."
 		remedy = "A client that repeats, or an attack: see Installations refused most"
 	}
 	return []notice{{Status: statusAttention,
 		Summary: fmt.Sprintf("Limits %s %d %% of requests, most by %s", verb,
-			of.Refused*100/requests, by.Name),
+			last.Refused*100/requests, by.Name),
 		Detail: fmt.Sprintf("%s of %s in the last minute, %s of them by %s. %s",
-			grouped(of.Refused), grouped(requests), grouped(by.Count), by.Name, few),
+			grouped(last.Refused), grouped(requests), grouped(by.Count), by.Name, spread),
 		Remedy: remedy, Runbook: "SessiondRefusalsUnusual"}}
 }
 
-// shedding returns the resource budgets that were reached.
+// shedding returns a notice for each resource budget that was reached in the last minute.
 func shedding(v *view) []notice {
 	var list []notice
 	for _, shed := range v.Traffic.shedLately {
@@ -100,7 +102,7 @@ func remedyOf(budget ports.Budget) string {
 	return ""
 }
 
-// unknownKeys returns that clients have sessions of keys that are not in the keyset.
+// unknownKeys returns a notice if many tokens name keys that are not in the keyset.
 func unknownKeys(v *view) []notice {
 	n, all := v.Traffic.lately[countUnknownKey], v.Traffic.LastMinute.Answered
 	if !considerable(n, all, unknownShare) {
@@ -114,7 +116,7 @@ func unknownKeys(v *view) []notice {
 		Runbook: "SessiondUnknownKeys"}}
 }
 
-// unproved returns proofs of device keys of which many are rejected.
+// unproved returns a notice if many proofs of device keys are rejected.
 func unproved(v *view) []notice {
 	n, accepted := v.Traffic.lately[countUnproved], v.Traffic.lately[countProved]
 	if !considerable(n, n+accepted, unprovedShare) {
@@ -129,7 +131,7 @@ func unproved(v *view) []notice {
 		Runbook: "proof_rejected"}}
 }
 
-// stranger returns that a proxy is probably not trusted.
+// stranger returns a notice if a proxy in front of the service is probably not trusted.
 func (c *Console) stranger(v *view) []notice {
 	n := v.Traffic.quarter[countStranger]
 	if n == 0 {

@@ -28,7 +28,7 @@ var pages = sync.OnceValue(func() *template.Template {
 	}).Parse(pageText))
 })
 
-// document is what the template of the page gets.
+// document is the data of the template of the page.
 type document struct {
 	*view
 
@@ -45,12 +45,12 @@ func page(v *view, live bool) ([]byte, error) {
 	if v.Limits.Mode == ports.Observe {
 		refusals = "Over a limit, but served"
 	}
-	of := v.Traffic.LastMinute
+	last := v.Traffic.LastMinute
 	d.Charts = []chart{
-		newChart("New sessions", "issued", of.Issued, v.Traffic.Issued),
-		newChart("Renewed sessions", "renewed", of.Renewed, v.Traffic.Renewed),
-		newChart(refusals, "refused", of.Refused, v.Traffic.Refused),
-		newChart("Failed requests", "failed", of.Failed, v.Traffic.Failed),
+		newChart("New sessions", "issued", last.Issued, v.Traffic.Issued),
+		newChart("Renewed sessions", "renewed", last.Renewed, v.Traffic.Renewed),
+		newChart(refusals, "refused", last.Refused, v.Traffic.Refused),
+		newChart("Failed requests", "failed", last.Failed, v.Traffic.Failed),
 	}
 	var text bytes.Buffer
 	if err := pages().Execute(&text, d); err != nil {
@@ -59,7 +59,7 @@ func page(v *view, live bool) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// headline returns what the operator must know first.
+// headline returns the summary of the worst notice.
 func headline(v *view) string {
 	if v.Status == statusOK {
 		return "All is well"
@@ -78,8 +78,8 @@ func (d document) More() int {
 	return max(wrong-1, 0)
 }
 
-// TopShare is the share that the installations that are refused most have in all refusals at least,
-// in percent.
+// TopShare returns the least share of all refusals, in percent, that fell on the installations that
+// were refused most.
 func (d document) TopShare() int {
 	sum := 0
 	for _, install := range d.Limits.Installs {
@@ -91,8 +91,8 @@ func (d document) TopShare() int {
 // timelineColumns is how many stretches of time the timeline shows.
 const timelineColumns = 4
 
-// timeline shows the states of the keys until the next changes. Its columns are of the same width,
-// because minutes and months would not be legible beside each other.
+// timeline shows the states of the keys between the next changes. Its columns have the same width,
+// because minutes and months to scale would not be legible beside each other.
 type timeline struct {
 	Starts []time.Time // of the columns
 	Rows   []timelineRow
@@ -100,11 +100,13 @@ type timeline struct {
 	Later int
 }
 
+// timelineRow holds the states of one key.
 type timelineRow struct {
 	ID     keys.ID
 	States []keys.State // in each column
 }
 
+// newTimeline returns the timeline from now on.
 func newTimeline(v *view) timeline {
 	t := timeline{Starts: []time.Time{v.At}}
 	for _, change := range v.Changes {
@@ -116,17 +118,17 @@ func newTimeline(v *view) timeline {
 			t.Starts = append(t.Starts, change.At)
 		}
 	}
-	for _, of := range v.Keys {
-		row := timelineRow{ID: of.ID}
+	for _, shown := range v.Keys {
+		row := timelineRow{ID: shown.ID}
 		for _, at := range t.Starts {
-			row.States = append(row.States, v.keyring.StateAt(of.key, at))
+			row.States = append(row.States, v.keyring.StateAt(shown.key, at))
 		}
 		t.Rows = append(t.Rows, row)
 	}
 	return t
 }
 
-// leastPeak is the count of a slot that fills the height of a chart at least, so that a quiet
+// leastPeak is the smallest count that the full height of a chart stands for, so that a quiet
 // service does not look busy.
 const leastPeak = 10
 
@@ -140,7 +142,7 @@ const (
 type chart struct {
 	Title, Class string
 	LastMinute   int
-	// Peak is the largest count of a slot for each second.
+	// Peak is the largest count of a slot, per second.
 	Peak string
 	// Area is the path of the picture.
 	Area          string

@@ -13,7 +13,8 @@ import (
 // Recorder implements ports.Events. It keeps what the console shows in memory of fixed size: counts
 // of the last minutes, the installations that are refused most, and the last incidents. Recording
 // an event costs little more than reading the clock, and for a refusal a search among 64
-// installations (BenchmarkRecord). Nothing else is done until a page is asked for.
+// installations (BenchmarkRecord). The view is computed only when a page is requested. A Recorder
+// is safe for concurrent use.
 type Recorder struct {
 	clock    ports.Clock
 	started  throttle.Instant
@@ -30,7 +31,7 @@ func NewRecorder(clock ports.Clock) *Recorder {
 		history: history{failing: map[ports.Material]failure{}}}
 }
 
-// now returns the present moment.
+// now returns the present moment by both clocks.
 func (r *Recorder) now() moment { return moment{r.clock.Now(), r.clock.Instant()} }
 
 // Answered counts a request of the public listener that was answered with a status.

@@ -7,11 +7,11 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// freshFor is how long a rendered text serves everyone who asks for it.
+// freshFor is how long a rendered text is used for further requests.
 const freshFor = time.Second
 
-// shared is a text that is rendered when it is asked for, at most once in freshFor. All requests
-// share the same bytes.
+// shared is a text that is rendered on request, at most once in freshFor. All requests share the
+// same bytes.
 type shared struct {
 	render func() ([]byte, error)
 

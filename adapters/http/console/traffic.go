@@ -23,7 +23,7 @@ const (
 	countNew = iota
 	countRenewed
 	countAnswered   // requests
-	countFailed     // those among them that were answered with a 5xx
+	countFailed     // requests that were answered with a 5xx
 	countUnknownKey // tokens with a key that is not in the keyset
 	countProved     // proofs of device keys that were accepted
 	countUnproved   // proofs of device keys that were rejected
@@ -44,7 +44,7 @@ func countOf(dimension throttle.Dimension) int {
 	return firstDimension + slices.Index(dimensions, dimension)
 }
 
-// shedOf returns the index of what was shed for a budget.
+// shedOf returns the index of the connections and requests that were shed because of a budget.
 func shedOf(budget ports.Budget) int { return firstBudget + slices.Index(budgets, budget) }
 
 // slot holds the counts of one stretch of time.
@@ -59,6 +59,7 @@ type traffic struct {
 	slots [slotCount]slot
 }
 
+// newTraffic returns a ring buffer of empty slots.
 func newTraffic() *traffic {
 	t := &traffic{}
 	all := make([]atomic.Uint32, slotCount*counts)

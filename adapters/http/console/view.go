@@ -9,7 +9,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// view is what the console shows, in the form of its JSON. Durations are whole seconds.
+// view is the content of the console, as its JSON has it. Durations are whole seconds.
 type view struct {
 	At          time.Time    `json:"at"`
 	Version     string       `json:"version"`
@@ -49,9 +49,9 @@ type trafficView struct {
 	LastMinute  minute  `json:"last_minute"`
 	Shed        []count `json:"shed"`
 
-	quarter, lately []int // each count, in the 15 minutes and in the last one
-	shedLately      []count
-	refusedBy       []count // lately, by dimension
+	quarter, lately []int   // the sum of each count, in the last 15 minutes and in the last minute
+	shedLately      []count // in the last minute, by budget
+	refusedBy       []count // in the last minute, by dimension
 }
 
 // minute holds the counts of the last minute: of sessions, and of requests to the public listener.
@@ -63,7 +63,7 @@ type minute struct {
 	Failed   int `json:"failed"`
 }
 
-// count is how often something of that name happened.
+// count is a number of events with the name of their kind.
 type count struct {
 	Name  string `json:"name"`
 	Count int    `json:"count"`
@@ -75,12 +75,13 @@ type limitsView struct {
 	Window     int                `json:"window_seconds"`
 	Dimensions []limitView        `json:"dimensions"`
 	Installs   []installView      `json:"installations"`
-	// InstallsRefused is how many refusals there were of all installations in the same time.
+	// InstallsRefused is the number of refusals of all installations in the time that the summaries
+	// of Installs cover.
 	InstallsRefused int `json:"installations_refused"`
 }
 
-// half returns how many of the installations that are refused most have half of the refusals
-// together; 0 if these have less.
+// half returns the smallest number of installations on which at least half of the refusals fell, or
+// 0 if less than half fell on all installations in Installs.
 func (l *limitsView) half() int {
 	sum := 0
 	for i, install := range l.Installs {
@@ -91,20 +92,22 @@ func (l *limitsView) half() int {
 	return 0
 }
 
+// limitView is one limit.
 type limitView struct {
 	Name    string `json:"name"`
 	Limit   int    `json:"limit"` // 0 for none
 	Refused int    `json:"refused"`
 
-	What string `json:"-"`
+	What string `json:"-"` // what is limited
 }
 
-// installView is an installation that was refused, under the pseudonym that the log has.
+// installView is an installation that was refused, under the same pseudonym as in the log.
 type installView struct {
 	Hash    string `json:"install_id_hash"`
 	AtLeast int    `json:"refused_at_least"`
 }
 
+// storageView is the storage of grants. Outage is nil if there is none.
 type storageView struct {
 	Kind     ports.StorageKind `json:"kind"`
 	Shared   bool              `json:"shared"`
@@ -112,6 +115,7 @@ type storageView struct {
 	Outage   *outageView       `json:"outage"`
 }
 
+// outageView is the present outage of the shared storage.
 type outageView struct {
 	Since time.Time `json:"since"`
 	Cause string    `json:"cause"`
@@ -119,6 +123,7 @@ type outageView struct {
 	Age time.Duration `json:"-"`
 }
 
+// keyView is one key of the keyring. SignFrom and VerifyUntil are nil if the plan has none.
 type keyView struct {
 	ID          keys.ID        `json:"id"`
 	Algorithm   keys.Algorithm `json:"algorithm"`
@@ -129,16 +134,19 @@ type keyView struct {
 	key keys.Key
 }
 
+// changeView is a scheduled change of the state of a key.
 type changeView struct {
 	At    time.Time  `json:"at"`
 	ID    keys.ID    `json:"id"`
 	State keys.State `json:"state"`
 }
 
+// certView is the certificate in force.
 type certView struct {
 	NotAfter time.Time `json:"not_after"`
 }
 
+// eventView is one line of the history.
 type eventView struct {
 	At     time.Time `json:"at"`
 	What   string    `json:"what"`
@@ -181,7 +189,7 @@ func (c *Console) view() *view {
 	return v
 }
 
-// counts sets what was counted.
+// counts sets the traffic and the limits of v from what was counted until now.
 func (c *Console) counts(v *view, now throttle.Instant) {
 	slots := c.Recorder.traffic.read(now)
 	sums, lately := make([]int, counts), make([]int, counts)
@@ -228,6 +236,7 @@ func (c *Console) counts(v *view, now throttle.Instant) {
 	}
 }
 
+// storage returns the storage of grants, with its present outage.
 func (c *Console) storage(v *view, standing standing) storageView {
 	s := storageView{Kind: c.Storage, Shared: c.Storage.Shared()}
 	if !s.Shared {
@@ -241,7 +250,7 @@ func (c *Console) storage(v *view, standing standing) storageView {
 	return s
 }
 
-// whatOf describes what a dimension counts.
+// whatOf describes what a dimension limits.
 func whatOf(dimension throttle.Dimension) string {
 	switch dimension {
 	case throttle.ByAddress:
@@ -259,7 +268,7 @@ func whatOf(dimension throttle.Dimension) string {
 	return ""
 }
 
-// known returns an instant of a plan, or nil if the plan has none.
+// known returns a pointer to at in UTC, or nil for the zero Time.
 func known(at time.Time) *time.Time {
 	if at.IsZero() {
 		return nil

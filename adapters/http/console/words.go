@@ -33,7 +33,7 @@ func duration(d time.Duration) string {
 	return fmt.Sprintf("%d d", d/day)
 }
 
-// clock returns an instant for people who read it at now: without the date if that is now's.
+// clock returns an instant for people: without the date if at is on the same day as now.
 func clock(now, at time.Time) string {
 	now, at = now.UTC(), at.UTC()
 	switch {
@@ -53,12 +53,13 @@ func when(now, at time.Time) string {
 	return clock(now, at) + " (" + duration(now.Sub(at)) + " ago)"
 }
 
-// since returns an instant of the past that is so long ago.
+// since returns an instant of the past with its age, which may differ from the distance to now if
+// the wall clock was set.
 func since(now, at time.Time, age time.Duration) string {
 	return clock(now, at) + " (" + duration(age) + " ago)"
 }
 
-// plural returns n things.
+// plural returns n and the noun thing, in the plural unless n is 1.
 func plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -75,7 +76,7 @@ func grouped(n int) string {
 	return digits
 }
 
-// capital returns a sentence that begins with a capital letter.
+// capital returns a sentence with its first letter in upper case.
 func capital(sentence string) string {
 	first, size := utf8.DecodeRuneInString(sentence)
 	return string(unicode.ToUpper(first)) + sentence[size:]
