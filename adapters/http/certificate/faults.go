@@ -10,7 +10,7 @@ import (
 // Part identifies one of the two files.
 type Part uint8
 
-// These are the parts.
+// The parts.
 const (
 	// Chain is the certificate file.
 	Chain Part = iota
@@ -52,8 +52,8 @@ func unread(part Part, err error) Fault {
 	return Fault{part, fault}
 }
 
-// malformedChain returns the fault of a file without a usable certificate. isKey is true if it
-// holds a private key instead, malformedKey's isChain if that file holds a certificate instead.
+// malformedChain returns the fault of a certificate file without a usable certificate. isKey is
+// true if the file holds a private key instead.
 func malformedChain(isKey bool) Fault {
 	if isKey {
 		return Fault{Chain, &securefile.Fault{Reason: Malformed,
@@ -65,6 +65,8 @@ func malformedChain(isKey bool) Fault {
 		Remedy:  "use the certificate in PEM, followed by its chain up to a root"}}
 }
 
+// malformedKey returns the fault of a key file without a usable key. isChain is true if the file
+// holds a certificate instead.
 func malformedKey(isChain bool) Fault {
 	if isChain {
 		return Fault{Key, &securefile.Fault{Reason: Malformed,
@@ -76,6 +78,7 @@ func malformedKey(isChain bool) Fault {
 		Remedy:  "use a private key in PEM, not encrypted"}}
 }
 
+// mismatched returns the fault of a key that belongs to another certificate.
 func mismatched() Fault {
 	return Fault{Key, &securefile.Fault{Reason: Mismatched,
 		Problem: "holds the key of another certificate",
@@ -83,12 +86,14 @@ func mismatched() Fault {
 			"own file"}}
 }
 
+// unusable returns the fault of a pair with which no handshake succeeds.
 func unusable() Fault {
 	return Fault{Chain, &securefile.Fault{Reason: Unusable,
 		Problem: "holds a certificate that cannot be used for TLS",
 		Remedy:  "get a certificate for another key, such as ECDSA P-256 or RSA with 2048 bits"}}
 }
 
+// ended returns the fault of a certificate that is not valid now.
 func ended() Fault {
 	return Fault{Chain, &securefile.Fault{Reason: Ended,
 		Problem: "holds a certificate that is not valid now",

@@ -39,8 +39,8 @@ type Certificate struct{ pair tls.Certificate }
 // TLS returns the certificate for crypto/tls. The result must not be changed.
 func (c *Certificate) TLS() *tls.Certificate { return &c.pair }
 
-// Names returns the names and addresses that the certificate is for. The result is never nil.
-// Clients look at no other part of the certificate for its names.
+// Names returns the names and addresses that the certificate is for: those of its subjectAltName,
+// because clients ignore its subject. The result is never nil.
 func (c *Certificate) Names() []string {
 	names := append([]string{}, c.pair.Leaf.DNSNames...)
 	for _, address := range c.pair.Leaf.IPAddresses {
@@ -66,8 +66,8 @@ func (c *Certificate) same(other *Certificate) bool {
 }
 
 // Read reads a certificate and its key, following symbolic links, and tries a handshake with them.
-// It never blocks, not even on a pipe without a writer. Its error is Faults, with all that it
-// found.
+// It never blocks, not even on a pipe without a writer. Its error is of type Faults, with every
+// fault that was found.
 func Read(files Files) (*Certificate, error) {
 	found, err := read(files)
 	if err == nil && !found.serves() {
@@ -97,8 +97,8 @@ func read(files Files) (*Certificate, error) {
 	return &Certificate{pair}, nil
 }
 
-// readFile reads one of the files, and returns what keeps it from being used, unless it is its
-// content. The content is nil if it could not be read.
+// readFile reads one of the files, which must not be exposed to others if it is private. It returns
+// the faults of the file itself, not of its content. The content is nil if it could not be read.
 func readFile(part Part, name string, private bool) (content []byte, faults Faults) {
 	file, err := securefile.Read(name, maxFile)
 	if err != nil {
@@ -112,13 +112,14 @@ func readFile(part Part, name string, private bool) (content []byte, faults Faul
 			faults = append(faults, Fault{part, fault})
 		}
 	}
-	// Some editors write a byte order mark, with which no line begins a PEM block.
+	// Some editors write a byte order mark, after which pem.Decode does not find the first block.
 	return bytes.TrimPrefix(file.Content, []byte(strict.ByteOrderMark)), faults
 }
 
-// isCertificate and isPrivateKey report what a PEM block of a type holds.
+// isCertificate reports whether a PEM block of this type holds a certificate.
 func isCertificate(blockType string) bool { return blockType == "CERTIFICATE" }
 
+// isPrivateKey reports whether a PEM block of this type holds a private key.
 func isPrivateKey(blockType string) bool {
 	return blockType == "PRIVATE KEY" || strings.HasSuffix(blockType, " PRIVATE KEY")
 }
@@ -136,7 +137,8 @@ func holds(text []byte, is func(blockType string) bool) bool {
 	}
 }
 
-// parseChain reads every certificate in text, which must contain at least one.
+// parseChain reads every certificate in text into pair. It returns false if there is none, or if
+// one of them cannot be parsed.
 func parseChain(text []byte, pair *tls.Certificate) bool {
 	for {
 		var block *pem.Block
@@ -158,7 +160,8 @@ func parseChain(text []byte, pair *tls.Certificate) bool {
 	}
 }
 
-// parseKey reads the first private key in text.
+// parseKey reads the first private key in text into pair. It returns false if there is none, or if
+// it cannot be parsed.
 func parseKey(text []byte, pair *tls.Certificate) bool {
 	for {
 		var block *pem.Block

@@ -36,7 +36,7 @@ func newSource(files Files, current *Certificate, clock ports.Clock, events port
 		Same:    (*Certificate).same,
 		Replace: s.replace,
 		Events:  events, Material: ports.MaterialTLS,
-		// The two files are replaced one after the other.
+		// A renewal replaces the two files one after the other.
 		Tolerance: follow.Interval, NewWatcher: newWatcher,
 	})
 	return s
@@ -58,7 +58,8 @@ func (s *Source) Start(ctx context.Context) { s.follower.Start(ctx) }
 // Stop ends what Start began. The certificate in force stays.
 func (s *Source) Stop() { s.follower.Stop() }
 
-// look reads the files. The certificate in force is not tried again: there is no better one.
+// look reads the files. If they hold the certificate in force, it is accepted without a trial, even
+// if it has expired: there is no better one.
 func (s *Source) look() (*Certificate, error) {
 	found, err := read(s.files)
 	switch {

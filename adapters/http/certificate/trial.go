@@ -18,7 +18,7 @@ func (c *Certificate) serves() bool {
 	return c.tried(tls.VersionTLS12) && c.tried(tls.VersionTLS13)
 }
 
-// tried performs a handshake in memory, with a client that trusts any certificate.
+// tried reports whether a handshake in memory succeeds, with a client that trusts any certificate.
 func (c *Certificate) tried(version uint16) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), trialTimeout)
 	defer cancel()

@@ -21,8 +21,8 @@ const (
 	// HeaderChallenge tells a client which credentials are missing (RFC 9110 §11.6.1).
 	HeaderChallenge  = "Www-Authenticate"
 	HeaderRetryAfter = "Retry-After"
-	// HeaderProof carries the proof of a device key, and HeaderNonce what the next one must name
-	// (RFC 9449 §4.1, §8).
+	// HeaderProof carries the proof of a device key, and HeaderNonce the nonce that the next proof
+	// must contain (RFC 9449 §4.1, §8).
 	HeaderProof = "Dpop"
 	HeaderNonce = "Dpop-Nonce"
 	// HeaderErrorCode repeats the error code for readers that do not see the body.
@@ -34,7 +34,8 @@ const (
 // MediaType is the media type of every JSON body.
 const MediaType = "application/json"
 
-// Values of headers that responses share. To append to one copies it, because none has room.
+// Header values that all responses share. Appending to one copies it, because none has spare
+// capacity.
 var (
 	mediaType = []string{MediaType}
 	noStore   = []string{"no-store"}
@@ -77,5 +78,6 @@ func Write(w http.ResponseWriter, status int, text []byte) {
 // Keeper is a response writer that may keep a body until the response is sent, where Write copies
 // it. The body must never be changed, and may be that of many responses.
 type Keeper interface {
+	// WriteKept is like Write of http.ResponseWriter, but may keep body.
 	WriteKept(body []byte) (int, error)
 }

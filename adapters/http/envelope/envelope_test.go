@@ -97,9 +97,9 @@ func TestEveryKindHasResponse(t *testing.T) {
 	}
 }
 
-// TestTellsOfBothSchemes checks that a client without credentials learns of both schemes, Bearer
-// first, and of one after any other failure.
-func TestTellsOfBothSchemes(t *testing.T) {
+// TestChallengesNameBothSchemes checks that a client without credentials gets challenges for both
+// schemes, Bearer first, and only one challenge after any other failure.
+func TestChallengesNameBothSchemes(t *testing.T) {
 	for kind, want := range map[failure.Kind][]string{
 		failure.Unauthorized: {`Bearer realm="offload"`, `DPoP algs="ES256 EdDSA"`},
 		failure.InvalidToken: {`Bearer realm="offload", error="invalid_token"`},

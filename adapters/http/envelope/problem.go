@@ -30,7 +30,7 @@ var statuses = [...]int{
 	failure.Unavailable:          http.StatusServiceUnavailable,
 }
 
-// Problem is what a client is told about a failed request.
+// Problem is the content of an error response.
 type Problem struct {
 	Kind failure.Kind
 	// RequestID is what Begin returned.
@@ -41,12 +41,12 @@ type Problem struct {
 	Violations session.Violations
 	// Bindable is true if the client should be told that sessions can be bound to device keys.
 	Bindable bool
-	// Nonce is what the next proof must name, or empty if it needs none.
+	// Nonce is the nonce that the next proof must contain, or empty if it needs none.
 	Nonce string
 }
 
-// ProblemOf returns what a client is told about err, as far as the domain says: RequestID and
-// RetryAfter are missing.
+// ProblemOf returns the part of a Problem that errors of the domain determine. The caller sets
+// RequestID and RetryAfter.
 func ProblemOf(err error) Problem {
 	p := Problem{Kind: failure.KindOf(err)}
 	p.Violations, _ = errors.AsType[session.Violations](err)
@@ -59,8 +59,8 @@ func ProblemOf(err error) Problem {
 	return p
 }
 
-// WriteProblem writes the error response for p. It sets every header of the response but those of
-// Begin.
+// WriteProblem writes the error response for p. It sets every header of the response except those
+// that Begin sets.
 func WriteProblem(w http.ResponseWriter, p Problem) {
 	if int(p.Kind) >= len(statuses) || statuses[p.Kind] == 0 {
 		p.Kind = failure.Internal

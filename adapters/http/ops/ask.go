@@ -11,24 +11,25 @@ import (
 	"slices"
 )
 
-// The paths that Ask may ask for.
+// The paths of liveness and readiness.
 const (
 	PathLive  = "/livez"
 	PathReady = "/readyz"
 )
 
-// maxAnswer is the maximum size of an answer in bytes.
+// maxAnswer is how many bytes of a response are read.
 const maxAnswer = 64 << 10
 
-// Answer is what a running service answered.
+// Answer is the response of a running service.
 type Answer struct {
+	// Status is the HTTP status.
 	Status int
 	// Failing holds the names of the checks that fail, in order.
 	Failing []string
 }
 
-// URL returns the URL for a path of the operations listener that was configured with address. A
-// listener on all addresses is asked on this host.
+// URL returns the URL of a path on the operations listener that was configured with address. If the
+// listener is on all addresses, the URL has the loopback address.
 func URL(address, path string) string {
 	host, port, err := net.SplitHostPort(address)
 	if addr, parseErr := netip.ParseAddr(host); err == nil && (host == "" ||
@@ -42,8 +43,9 @@ func URL(address, path string) string {
 	return "http://" + address + path
 }
 
-// Ask requests url from the operations listener of a running service. No proxy is used, and no
-// redirect is followed.
+// Ask requests url from the operations listener of a running service. It uses no proxy and follows
+// no redirect. It fails if there is no response before ctx ends; a response with an error status is
+// not an error.
 func Ask(ctx context.Context, url string) (Answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -59,7 +61,7 @@ func Ask(ctx context.Context, url string) (Answer, error) {
 	var report ready
 	body := json.NewDecoder(io.LimitReader(response.Body, maxAnswer))
 	if body.Decode(&report) != nil {
-		return answer, nil // not a report: the status says enough
+		return answer, nil // the body is not a report: the status alone is returned
 	}
 	for _, name := range slices.Sorted(maps.Keys(report.Checks)) {
 		if report.Checks[name].Status == statusUnready {

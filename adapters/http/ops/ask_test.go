@@ -39,10 +39,10 @@ func TestAsk(t *testing.T) {
 		"two checks fail": {503, `{"status":"unready","checks":{"keys":{"status":"unready"},` +
 			`"a":{"status":"unready"},"b":{"status":"ready"}}}`,
 			ops.Answer{Status: 503, Failing: []string{"a", "keys"}}},
-		"another server":  {404, `<html>`, ops.Answer{Status: 404}},
-		"a redirect":      {302, ``, ops.Answer{Status: 302}},
-		"a list":          {200, `[]`, ops.Answer{Status: 200}},
-		"nothing but air": {204, ``, ops.Answer{Status: 204}},
+		"another server": {404, `<html>`, ops.Answer{Status: 404}},
+		"a redirect":     {302, ``, ops.Answer{Status: 302}},
+		"a list":         {200, `[]`, ops.Answer{Status: 200}},
+		"no body":        {204, ``, ops.Answer{Status: 204}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// A proxy of the environment must not be asked.

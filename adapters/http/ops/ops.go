@@ -1,5 +1,5 @@
-// Package ops is the operators' HTTP interface: liveness, readiness and metrics, and the client
-// that asks a running service for the first two. It imports ports, envelope and server.
+// Package ops is the operators' HTTP interface: liveness, readiness and metrics, and a client that
+// requests the first two from a running service. It imports ports, envelope and server.
 package ops
 
 import (
@@ -27,31 +27,36 @@ func (o *Ops) Routes() []server.Route {
 	}
 }
 
+// live is the body of /livez.
 type live struct {
 	Status string `json:"status"`
 }
 
+// livez responds with 200 while the process serves requests.
 func livez(w http.ResponseWriter, _ *http.Request) error {
 	envelope.WriteJSON(w, http.StatusOK, live{Status: "ok"})
 	return nil
 }
 
+// ready is the body of /readyz: the whole status, and each check by name.
 type ready struct {
 	Status string           `json:"status"`
 	Checks map[string]check `json:"checks"`
 }
 
+// check is the status of one part.
 type check struct {
 	Status string `json:"status"`
 	Detail string `json:"detail"`
 }
 
-// These are the values of a status.
+// The values of Status in ready and check.
 const (
 	statusReady   = "ready"
 	statusUnready = "unready"
 )
 
+// readyz responds with 200 if every part of the service is ready, and with 503 otherwise.
 func (o *Ops) readyz(w http.ResponseWriter, _ *http.Request) error {
 	report, status := ready{Status: statusReady, Checks: map[string]check{}}, http.StatusOK
 	for _, condition := range o.Readiness.Conditions() {
@@ -66,6 +71,7 @@ func (o *Ops) readyz(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
+// metrics responds with the metrics.
 func (o *Ops) metrics(w http.ResponseWriter, r *http.Request) error {
 	o.Metrics.ServeHTTP(w, r)
 	return nil
