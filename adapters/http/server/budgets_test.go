@@ -147,25 +147,25 @@ func TestShedsRequestsBeyondTheSlots(t *testing.T) {
 	first := dial(t, v.srv)
 	first.send(t, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
 	receive(t, begun)
-	check := func(answer *http.Response, length int) {
-		assert.Equal(t, 503, answer.StatusCode)
-		assert.Equal(t, "1", answer.Header.Get("Retry-After"))
-		assert.Equal(t, "service_unavailable", answer.Header.Get("X-Error-Code"))
-		body, err := io.ReadAll(answer.Body)
+	check := func(response *http.Response, length int) {
+		assert.Equal(t, 503, response.StatusCode)
+		assert.Equal(t, "1", response.Header.Get("Retry-After"))
+		assert.Equal(t, "service_unavailable", response.Header.Get("X-Error-Code"))
+		body, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
 		if length == 0 {
 			assert.Empty(t, body, "a body would wait for a window")
-			assert.Empty(t, answer.Header.Get("Content-Type"))
+			assert.Empty(t, response.Header.Get("Content-Type"))
 		} else {
 			assert.Contains(t, string(body), `"code":"service_unavailable"`)
 		}
 	}
 	check(v.do(t, "GET", "/quick", nil), 0)
 	check(v.do(t, "POST", "/read", strings.NewReader("body")), 0)
-	answer, err := http.Get("http://" + v.srv.Address() + "/quick")
+	response, err := http.Get("http://" + v.srv.Address() + "/quick")
 	require.NoError(t, err)
-	defer func() { _ = answer.Body.Close() }()
-	check(answer, 1)
+	defer func() { _ = response.Body.Close() }()
+	check(response, 1)
 	assert.Equal(t, 3, events.of(ports.BudgetRequests))
 	close(end)
 	assert.Equal(t, 200, first.receiveResponse(t).StatusCode)
@@ -229,9 +229,9 @@ func TestForgetsHeadersWhileWaiting(t *testing.T) {
 	client := dial(t, v.srv)
 	client.send(t, "POST /read HTTP/1.1\r\nHost: x\r\nX-Other: other\r\n"+
 		"Content-Length: 5\r\n\r\nbody ")
-	answer, err := http.ReadResponse(client.Reader, nil)
+	response, err := http.ReadResponse(client.Reader, nil)
 	require.NoError(t, err)
-	body, err := io.ReadAll(answer.Body)
+	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	assert.Equal(t, "body ", string(body))
 }
@@ -277,15 +277,15 @@ func TestHeldResponsesAreTheSame(t *testing.T) {
 		request, err := http.NewRequest(method, v.base+path, nil)
 		require.NoError(t, err)
 		request.Header.Set("X-Request-ID", "request-1")
-		answer, err := client.Do(request)
+		response, err := client.Do(request)
 		require.NoError(t, err)
-		defer func() { _ = answer.Body.Close() }()
-		body, err := io.ReadAll(answer.Body)
+		defer func() { _ = response.Body.Close() }()
+		body, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
-		answer.Header.Del("Date")
+		response.Header.Del("Date")
 		var text strings.Builder
-		require.NoError(t, answer.Header.Write(&text))
-		return answer.Status + "\n" + text.String() + "\n" + string(body)
+		require.NoError(t, response.Header.Write(&text))
+		return response.Status + "\n" + text.String() + "\n" + string(body)
 	}
 	for path := range answers {
 		for _, method := range []string{"GET", "HEAD"} {

@@ -88,11 +88,11 @@ func (w wire) awaitEnd(t *testing.T, what string) {
 
 func (w wire) receiveResponse(t *testing.T) *http.Response {
 	t.Helper()
-	answer, err := http.ReadResponse(w.Reader, nil)
+	response, err := http.ReadResponse(w.Reader, nil)
 	require.NoError(t, err)
-	_, err = io.Copy(io.Discard, answer.Body)
+	_, err = io.Copy(io.Discard, response.Body)
 	require.NoError(t, err)
-	return answer
+	return response
 }
 
 // awaitListenerClosed waits until the listener accepts no more connections.
@@ -191,9 +191,9 @@ func TestShutdownAnswersRequestOnIdleConnection(t *testing.T) {
 		go func() { stopped <- shutdown(srv) }()
 		awaitListenerClosed(t, srv)
 		_, err := io.WriteString(kept.Conn, request)
-		answer, missed := http.ReadResponse(kept.Reader, nil)
+		response, missed := http.ReadResponse(kept.Reader, nil)
 		assert.Zero(t, receive(t, stopped))
-		return err == nil && missed == nil && answer.Close
+		return err == nil && missed == nil && response.Close
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -40,7 +39,7 @@ func TestAmbiguousFramingClosesConnection(t *testing.T) {
 		}},
 	}
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
-		server.NewRouter(routes, clock.New(), traffic{}, slog.New(slog.DiscardHandler)),
+		server.NewRouter(routes, clock.New(), silent{}, slog.New(slog.DiscardHandler)),
 		server.Limits{Read: unreached, Idle: unreached, Connections: 100}, server.Handshake{},
 		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -84,9 +83,3 @@ func line(pattern, path string) string {
 	before, after, _ := strings.Cut(pattern, "%s")
 	return before + path + after + "\r\n"
 }
-
-// traffic discards everything, and may be used by several connections at once.
-type traffic struct{}
-
-func (traffic) Began()                                      {}
-func (traffic) Answered(string, string, int, time.Duration) {}

@@ -93,9 +93,9 @@ func TestHTTP1AloneBeyondTheLastTier(t *testing.T) {
 				if transport == "plain" {
 					client := dial(t, srv)
 					client.send(t, http2Preface)
-					answer := client.receiveResponse(t)
-					assert.Equal(t, http.StatusHTTPVersionNotSupported, answer.StatusCode)
-					assert.True(t, answer.Close)
+					response := client.receiveResponse(t)
+					assert.Equal(t, http.StatusHTTPVersionNotSupported, response.StatusCode)
+					assert.True(t, response.Close)
 					client.awaitEnd(t, "the connection is closed")
 					client = dial(t, srv)
 					client.send(t, request)

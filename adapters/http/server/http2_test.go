@@ -107,11 +107,11 @@ func (v http2Server) do(t *testing.T, method, path string, body io.Reader) *http
 	t.Helper()
 	request, err := http.NewRequest(method, v.base+path, body)
 	require.NoError(t, err)
-	answer, err := v.client.Do(request)
+	response, err := v.client.Do(request)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = answer.Body.Close() })
-	require.Equal(t, 2, answer.ProtoMajor)
-	return answer
+	t.Cleanup(func() { _ = response.Body.Close() })
+	require.Equal(t, 2, response.ProtoMajor)
+	return response
 }
 
 // usualLimits are limits that no test reaches.
@@ -170,14 +170,14 @@ func TestHTTP2GetsSameResponsesAsHTTP1(t *testing.T) {
 						request.URL.Path, request.URL.Opaque = "", "*"
 					}
 				}
-				answer, err := v.client.Do(request)
+				response, err := v.client.Do(request)
 				require.NoError(t, err)
-				defer func() { _ = answer.Body.Close() }()
-				assert.Equal(t, 2, answer.ProtoMajor)
-				assert.Equal(t, c.status, answer.StatusCode)
-				assert.Empty(t, answer.Header.Values("Connection"))
-				assert.Empty(t, answer.Header.Values("Location"))
-				assert.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
+				defer func() { _ = response.Body.Close() }()
+				assert.Equal(t, 2, response.ProtoMajor)
+				assert.Equal(t, c.status, response.StatusCode)
+				assert.Empty(t, response.Header.Values("Connection"))
+				assert.Empty(t, response.Header.Values("Location"))
+				assert.Equal(t, "no-store", response.Header.Get("Cache-Control"))
 				if c.status != 200 {
 					var body struct {
 						Error struct {
@@ -185,16 +185,16 @@ func TestHTTP2GetsSameResponsesAsHTTP1(t *testing.T) {
 							RequestID string `json:"request_id"`
 						}
 					}
-					require.NoError(t, json.NewDecoder(answer.Body).Decode(&body))
+					require.NoError(t, json.NewDecoder(response.Body).Decode(&body))
 					assert.Equal(t, c.code.Code(), body.Error.Code)
-					assert.Equal(t, answer.Header.Get("X-Request-ID"), body.Error.RequestID)
+					assert.Equal(t, response.Header.Get("X-Request-ID"), body.Error.RequestID)
 				}
 			})
 		}
 	})
 }
 
-// silent discards everything.
+// silent is a server.Traffic that discards everything.
 type silent struct{}
 
 func (silent) Began()                                      {}
@@ -222,15 +222,16 @@ func TestSlowStreamDelaysNoOther(t *testing.T) {
 			read <- err
 		}
 	})
-	onBothTransports(t, server.Limits{Read: 2 * time.Second, Idle: unreached, Connections: 10}, handler,
+	limits := server.Limits{Read: 2 * time.Second, Idle: unreached, Connections: 10}
+	onBothTransports(t, limits, handler,
 		func(t *testing.T, v http2Server) {
 			// The handshake has the same short limit, so it may need several attempts.
 			require.Eventually(t, func() bool {
-				answer, err := v.client.Get(v.base)
+				response, err := v.client.Get(v.base)
 				if err != nil {
 					return false
 				}
-				return assert.NoError(t, answer.Body.Close())
+				return assert.NoError(t, response.Body.Close())
 			}, 2*timeout, time.Millisecond, "no connection was established")
 			never, sender := io.Pipe()
 			defer func() { _ = sender.Close() }()
@@ -273,9 +274,9 @@ func TestShutdownCompletesHTTP2Requests(t *testing.T) {
 	onBothTransports(t, usualLimits, handler, func(t *testing.T, v http2Server) {
 		finish = make(chan struct{})
 		idle, pinging := v.newClient(t), v.dial(t)
-		answer, err := idle.Get(v.base)
+		response, err := idle.Get(v.base)
 		require.NoError(t, err)
-		require.NoError(t, answer.Body.Close())
+		require.NoError(t, response.Body.Close())
 		pinging.send(t, ping)
 		const slow = 5
 		answers := make(chan int, slow)
@@ -310,17 +311,17 @@ func TestShutdownCompletesHTTP2Requests(t *testing.T) {
 // goAway is the beginning of a GOAWAY frame (RFC 9113 §6.8).
 const goAway = "\x00\x00\x08\x07\x00\x00\x00\x00\x00"
 
-// TestHTTP2BelongsToSecondServer checks the undocumented behaviour of net/http on which newHTTP2
-// relies: Shutdown of the server that never served sends GOAWAY to the clients of the one that
-// serves, and changes nothing else.
+// TestHTTP2BelongsToSecondServer checks the undocumented behaviour of net/http on which
+// newHTTP2Owner relies: Shutdown of the server that never served sends GOAWAY to the clients of the
+// one that serves, and changes nothing else.
 func TestHTTP2BelongsToSecondServer(t *testing.T) {
 	onBothTransports(t, usualLimits, http.NotFoundHandler(), func(t *testing.T, v http2Server) {
 		client := v.dial(t)
 		client.send(t, ping)
 		v.srv.GoAwayHTTP2()
-		heard, err := io.ReadAll(client.Reader)
+		received, err := io.ReadAll(client.Reader)
 		require.NoError(t, err)
-		assert.Contains(t, string(heard), goAway)
+		assert.Contains(t, string(received), goAway)
 		assert.Equal(t, http.StatusNotFound, v.do(t, http.MethodGet, "/", nil).StatusCode,
 			"new connections are served")
 	})
@@ -334,9 +335,9 @@ func TestShutdownSendsGoAwayAtOnce(t *testing.T) {
 		client.send(t, ping)
 		stopped := make(chan int, 1)
 		go func() { stopped <- shutdown(v.srv) }()
-		heard, err := io.ReadAll(client.Reader)
+		received, err := io.ReadAll(client.Reader)
 		require.NoError(t, err)
-		assert.Contains(t, string(heard), goAway)
+		assert.Contains(t, string(received), goAway)
 		assert.Zero(t, receive(t, stopped))
 	})
 }
@@ -350,9 +351,9 @@ func TestShutdownBreaksOffStreams(t *testing.T) {
 	onBothTransports(t, usualLimits, handler, func(t *testing.T, v http2Server) {
 		failed := make(chan error, 1)
 		go func() {
-			answer, err := v.client.Get(v.base)
+			response, err := v.client.Get(v.base)
 			if err == nil {
-				_ = answer.Body.Close()
+				_ = response.Body.Close()
 			}
 			failed <- err
 		}()
@@ -385,12 +386,12 @@ func TestShutdownUnderLoadLosesNoHTTP2Response(t *testing.T) {
 			for range 8 {
 				group.Go(func() {
 					for {
-						answer, err := client.Get(v.base)
+						response, err := client.Get(v.base)
 						if err != nil {
 							return
 						}
-						body, err := io.ReadAll(answer.Body)
-						_ = answer.Body.Close()
+						body, err := io.ReadAll(response.Body)
+						_ = response.Body.Close()
 						if assert.NoError(t, err) && assert.Equal(t, "whole", string(body)) {
 							got.Add(1)
 						}

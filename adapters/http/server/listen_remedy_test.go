@@ -30,7 +30,8 @@ func TestListenRemedies(t *testing.T) {
 		{"127.0.0.1:8080", failed(syscall.EADDRINUSE), "ss -ltnp"},
 		{"192.0.2.1:8080", failed(syscall.EADDRNOTAVAIL), "an address of this host"},
 		{"[::1]:8080", failed(syscall.EAFNOSUPPORT), "no IPv6"},
-		{"name:8080", &net.OpError{Op: "listen", Err: &net.DNSError{Name: "name"}}, "in place of the name"},
+		{"name:8080", &net.OpError{Op: "listen", Err: &net.DNSError{Name: "name"}},
+			"in place of the name"},
 		{":80", failed(syscall.EACCES), "CAP_NET_BIND_SERVICE"},
 		{":1023", failed(syscall.EPERM), "CAP_NET_BIND_SERVICE"},
 		{":1024", failed(syscall.EACCES), "SELinux"},
@@ -57,7 +58,8 @@ func TestOccupiedPathNeedsNoRemedy(t *testing.T) {
 	assert.Empty(t, server.ListenRemedy("unix:"+path, err))
 }
 
-// shortDir returns a folder whose name leaves room for that of a socket, which others may enter.
+// shortDir returns a folder that others may enter. Its name is short, so that the path of a socket
+// in it is within the limit of the system.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("/tmp", "s") // TMPDIR may be below a closed folder
@@ -67,8 +69,9 @@ func shortDir(t *testing.T) string {
 	return folder
 }
 
-// TestOpenToOthers reads who may connect from the modes of a socket and of its folders.
-func TestOpenToOthers(t *testing.T) {
+// TestOpenToOthersNeedsEveryMode checks that others can connect only if the modes of the socket and
+// of all its folders let them.
+func TestOpenToOthersNeedsEveryMode(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		socket, folder fs.FileMode
@@ -103,9 +106,9 @@ func TestOpenToOthers(t *testing.T) {
 	}
 }
 
-// TestClosedFolderIsNoAnswer asks for a socket in a folder that this process may not search. As
-// root it may search every folder.
-func TestClosedFolderIsNoAnswer(t *testing.T) {
+// TestClosedFolderIsAnError checks that a folder which this process may not search does not count
+// as closed to others. As root the process may search every folder.
+func TestClosedFolderIsAnError(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(shortDir(t), "closed")
 	require.NoError(t, os.Mkdir(folder, 0o755))

@@ -340,9 +340,9 @@ func TestManyRequestsOnOneConnection(t *testing.T) {
 		for range 350 {
 			request, err := http.NewRequestWithContext(ctx, http.MethodGet, v.base, nil)
 			require.NoError(t, err)
-			answer, err := v.client.Do(request)
+			response, err := v.client.Do(request)
 			require.NoError(t, err)
-			require.NoError(t, answer.Body.Close())
+			require.NoError(t, response.Body.Close())
 		}
 	})
 }

@@ -55,14 +55,14 @@ var (
 func requireFromLoopback(peer netip.Addr) bool { return peer.IsLoopback() }
 
 // behindProxy serves the address of each client, with the given handshake.
-func behindProxy(t *testing.T, entry server.Handshake, read time.Duration,
+func behindProxy(t *testing.T, handshake server.Handshake, read time.Duration,
 	logger *slog.Logger) *server.Server {
 	t.Helper()
 	srv, err := server.Listen(context.Background(), "127.0.0.1:0",
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			_, _ = io.WriteString(w, r.RemoteAddr)
-		}), server.Limits{Read: read, Idle: unreached, Connections: 100}, entry, logger)
+		}), server.Limits{Read: read, Idle: unreached, Connections: 100}, handshake, logger)
 	require.NoError(t, err)
 	t.Cleanup(func() { shutdown(srv) })
 	return srv
@@ -116,17 +116,17 @@ func TestProxyHeaders(t *testing.T) {
 			client := dial(t, srv)
 			client.trySend(c.sent + request)
 			if c.client == "" {
-				heard, _ := io.ReadAll(client.Reader)
-				assert.Empty(t, heard)
+				received, _ := io.ReadAll(client.Reader)
+				assert.Empty(t, received)
 				return
 			}
 			if c.client == "400" {
 				client.expectBadRequest(t)
 				return
 			}
-			answer, err := http.ReadResponse(client.Reader, nil)
+			response, err := http.ReadResponse(client.Reader, nil)
 			require.NoError(t, err)
-			body, err := io.ReadAll(answer.Body)
+			body, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 			assert.True(t, strings.HasPrefix(string(body), c.client), "%s", body)
 			client.send(t, request) // the connection stays usable
@@ -139,9 +139,9 @@ func TestProxyHeaders(t *testing.T) {
 // input unread, so a reset may overtake the response.
 func (w wire) expectBadRequest(t *testing.T) {
 	t.Helper()
-	answer, err := http.ReadResponse(w.Reader, nil)
+	response, err := http.ReadResponse(w.Reader, nil)
 	if err == nil {
-		assert.Equal(t, http.StatusBadRequest, answer.StatusCode)
+		assert.Equal(t, http.StatusBadRequest, response.StatusCode)
 		return
 	}
 	assert.ErrorIs(t, err, syscall.ECONNRESET)
@@ -181,9 +181,9 @@ func TestProxyHeaderInPartsIsServed(t *testing.T) {
 			time.Sleep(time.Millisecond) // so that most bytes are read by themselves
 		}
 		client.send(t, request)
-		answer, err := http.ReadResponse(client.Reader, nil)
+		response, err := http.ReadResponse(client.Reader, nil)
 		require.NoError(t, err)
-		body, err := io.ReadAll(answer.Body)
+		body, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
 		assert.Equal(t, "198.51.100.7:4711", string(body))
 	}
@@ -192,10 +192,10 @@ func TestProxyHeaderInPartsIsServed(t *testing.T) {
 // TestRefusesProxyHeaderFromUntrustedPeer checks that a PROXY header from a peer that is not a
 // proxy is not a valid request.
 func TestRefusesProxyHeaderFromUntrustedPeer(t *testing.T) {
-	entry := server.Handshake{RequiresProxyHeader: func(peer netip.Addr) bool {
+	handshake := server.Handshake{RequiresProxyHeader: func(peer netip.Addr) bool {
 		return !peer.IsLoopback()
 	}}
-	srv := behindProxy(t, entry, unreached, slog.New(slog.DiscardHandler))
+	srv := behindProxy(t, handshake, unreached, slog.New(slog.DiscardHandler))
 	for name, header := range map[string]string{"version 1": version1,
 		"version 2": version2(proxied, inet, v4, 0)} {
 		t.Run(name, func(t *testing.T) {
@@ -238,13 +238,13 @@ func TestProxyHeaderBeforeTLSAndHTTP2(t *testing.T) {
 				speaks(transport.Protocols)
 				t.Cleanup(transport.CloseIdleConnections)
 				for range 3 {
-					answer, err := (&http.Client{Transport: transport,
+					response, err := (&http.Client{Transport: transport,
 						Timeout: timeout}).Get(name + "://" + srv.Address())
 					require.NoError(t, err)
-					body, err := io.ReadAll(answer.Body)
+					body, err := io.ReadAll(response.Body)
 					require.NoError(t, err)
-					_ = answer.Body.Close()
-					assert.Equal(t, protocol, answer.Proto)
+					_ = response.Body.Close()
+					assert.Equal(t, protocol, response.Proto)
 					assert.Equal(t, "198.51.100.7:4711", string(body))
 				}
 			})

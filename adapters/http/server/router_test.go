@@ -44,14 +44,15 @@ func (c ticking) Instant() throttle.Instant {
 	return c.Clock.Instant()
 }
 
-// serve has routes answer r. The clock advances by a millisecond each time it is read.
+// serve returns the response of routes to r, the recorded traffic and the log. The clock advances
+// by a millisecond each time it is read.
 func serve(r *http.Request, routes ...server.Route) (*http.Response, *recordedTraffic, string) {
 	clock := ticking{portsfake.NewClock(time.Time{})}
 	var log bytes.Buffer
-	traffic, answer := &recordedTraffic{}, httptest.NewRecorder()
+	traffic, response := &recordedTraffic{}, httptest.NewRecorder()
 	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	server.NewRouter(routes, clock, traffic, logger).ServeHTTP(answer, r)
-	return answer.Result(), traffic, log.String()
+	server.NewRouter(routes, clock, traffic, logger).ServeHTTP(response, r)
+	return response.Result(), traffic, log.String()
 }
 
 func ok(w http.ResponseWriter, _ *http.Request) error {
@@ -82,14 +83,14 @@ func TestMatchesPathsAsSent(t *testing.T) {
 		"/belowx": 404, "/below%2": 404, "/below.": 404, "/belo": 404,
 	} {
 		t.Run(uri, func(t *testing.T) {
-			answer, _, _ := serve(target("GET", uri), routes...)
-			assert.Equal(t, status, answer.StatusCode)
-			assert.Empty(t, answer.Header.Get("Location"))
+			response, _, _ := serve(target("GET", uri), routes...)
+			assert.Equal(t, status, response.StatusCode)
+			assert.Empty(t, response.Header.Get("Location"))
 		})
 	}
 }
 
-func TestMethods(t *testing.T) {
+func TestRefusesMethodsThatRouteDoesNotAllow(t *testing.T) {
 	routes := []server.Route{
 		{Pattern: "/get", Methods: []string{"GET"}, Handle: ok},
 		{Pattern: "/post", Methods: []string{"POST"}, Handle: ok},
@@ -107,9 +108,9 @@ func TestMethods(t *testing.T) {
 		{"BREW", "/any", 200, ""}, {"POST", "/none", 404, ""},
 	} {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {
-			answer, _, _ := serve(target(c.method, c.path), routes...)
-			assert.Equal(t, c.status, answer.StatusCode)
-			assert.Equal(t, c.allow, answer.Header.Get("Allow"))
+			response, _, _ := serve(target(c.method, c.path), routes...)
+			assert.Equal(t, c.status, response.StatusCode)
+			assert.Equal(t, c.allow, response.Header.Get("Allow"))
 		})
 	}
 }
@@ -118,15 +119,15 @@ func TestErrorsRepeatRequestID(t *testing.T) {
 	for _, given := range []string{"Abc.1_2-3", "<script>"} {
 		r := target("GET", "/none")
 		r.Header.Set("X-Request-ID", given)
-		answer, _, _ := serve(r)
-		id := answer.Header.Get("X-Request-ID")
+		response, _, _ := serve(r)
+		id := response.Header.Get("X-Request-ID")
 		assert.Equal(t, given == "Abc.1_2-3", id == given, given)
 		var body struct {
 			Error struct {
 				RequestID string `json:"request_id"`
 			}
 		}
-		require.NoError(t, json.NewDecoder(answer.Body).Decode(&body))
+		require.NoError(t, json.NewDecoder(response.Body).Decode(&body))
 		assert.Equal(t, id, body.Error.RequestID)
 	}
 }
@@ -140,8 +141,8 @@ func FuzzRequestID(f *testing.F) {
 	f.Fuzz(func(t *testing.T, given string) {
 		r := target("GET", "/none")
 		r.Header["X-Request-Id"] = []string{given}
-		answer, _, log := serve(r)
-		id := answer.Header.Get("X-Request-ID")
+		response, _, log := serve(r)
+		id := response.Header.Get("X-Request-ID")
 		assert.Regexp(t, harmless, id)
 		assert.Equal(t, harmless.MatchString(given), id == given)
 		assert.Contains(t, log, `"request_id":"`+id+`"`)
@@ -153,15 +154,15 @@ func FuzzRequestID(f *testing.F) {
 func TestFailuresAreAnsweredAndLogged(t *testing.T) {
 	for _, kind := range failure.Kinds() {
 		t.Run(kind.Code(), func(t *testing.T) {
-			answer, traffic, log := serve(target("GET", "/a"),
+			response, traffic, log := serve(target("GET", "/a"),
 				server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
 					return failure.New(kind, errors.New("a cause"))
 				}})
-			status := answer.StatusCode
+			status := response.StatusCode
 			assert.GreaterOrEqual(t, status, 400)
-			assert.Equal(t, kind.Code(), answer.Header.Get("X-Error-Code"))
-			assert.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
-			assert.Equal(t, "application/json", answer.Header.Get("Content-Type"))
+			assert.Equal(t, kind.Code(), response.Header.Get("X-Error-Code"))
+			assert.Equal(t, "no-store", response.Header.Get("Cache-Control"))
+			assert.Equal(t, "application/json", response.Header.Get("Content-Type"))
 			assert.Equal(t, []entry{{"/a", "GET", status, time.Millisecond}}, traffic.lines)
 			assert.Equal(t, status >= 500, strings.Contains(log, "a cause"))
 		})
@@ -215,13 +216,13 @@ func TestTrafficLabelsAreBounded(t *testing.T) {
 	}
 }
 
-func TestPanics(t *testing.T) {
+func TestPanicsAreAnsweredAndLoggedWithoutTheirValue(t *testing.T) {
 	t.Run("before a response", func(t *testing.T) {
-		answer, traffic, log := serve(target("GET", "/a"),
+		response, traffic, log := serve(target("GET", "/a"),
 			server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
 				panic("hunter2")
 			}})
-		assert.Equal(t, 500, answer.StatusCode)
+		assert.Equal(t, 500, response.StatusCode)
 		assert.Equal(t, 500, traffic.lines[0].status)
 		assert.Contains(t, log, `"msg":"panic_recovered"`)
 		assert.Contains(t, log, `"thrown":"string"`)
@@ -232,7 +233,7 @@ func TestPanics(t *testing.T) {
 		_, _, log := serve(target("GET", "/a"),
 			server.Route{Pattern: "/a", Handle: func(http.ResponseWriter, *http.Request) error {
 				var none []int
-				_ = none[len(log0)]
+				_ = none[len(none)]
 				return nil
 			}})
 		assert.Contains(t, log, "index out of range")
@@ -255,5 +256,3 @@ func TestPanics(t *testing.T) {
 		})
 	})
 }
-
-var log0 = "x"

@@ -25,35 +25,36 @@ type peer struct {
 func (p *peer) RemoteAddr() net.Addr { return p.addr }
 func (p *peer) Close() error         { p.closed = true; return nil }
 
-// venue is slots with a clock that the test moves, and what their observer was told.
-type venue struct {
+// observedSlots is slots with a clock that the test moves. It is their observer, and counts its
+// calls.
+type observedSlots struct {
 	*slots
 	time    time.Time
 	open    int
 	refused map[ports.Budget]int
 }
 
-func (v *venue) ConnectionOpened()                       { v.open++ }
-func (v *venue) ConnectionClosed()                       { v.open-- }
-func (v *venue) ConnectionRefused(budget ports.Budget)   { v.refused[budget]++ }
-func (v *venue) pass(d time.Duration)                    { v.time = v.time.Add(d) }
-func (v *venue) closed(conn *slot) bool                  { return conn.Conn.(*peer).closed }
-func (v *venue) enterFrom(address string) (*peer, *slot) { return v.enterAs(address, 4711) }
+func (v *observedSlots) ConnectionOpened()                       { v.open++ }
+func (v *observedSlots) ConnectionClosed()                       { v.open-- }
+func (v *observedSlots) ConnectionRefused(budget ports.Budget)   { v.refused[budget]++ }
+func (v *observedSlots) pass(d time.Duration)                    { v.time = v.time.Add(d) }
+func (v *observedSlots) closed(conn *slot) bool                  { return conn.Conn.(*peer).closed }
+func (v *observedSlots) enterFrom(address string) (*peer, *slot) { return v.enterAs(address, 4711) }
 
-func (v *venue) enterAs(address string, port uint16) (*peer, *slot) {
+func (v *observedSlots) enterAs(address string, port uint16) (*peer, *slot) {
 	p := &peer{addr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(address), port))}
 	return p, v.enter(p, peerOf(p))
 }
 
-func newVenue(limits Limits) *venue {
-	v := &venue{time: time.Unix(1_700_000_000, 0), refused: map[ports.Budget]int{}}
+func newObservedSlots(limits Limits) *observedSlots {
+	v := &observedSlots{time: time.Unix(1_700_000_000, 0), refused: map[ports.Budget]int{}}
 	limits.Observer = v
 	v.slots = newSlots(limits, func() time.Time { return v.time })
 	return v
 }
 
 // mustEnter enters a connection that must not be refused.
-func (v *venue) mustEnter(t testing.TB, address string) *slot {
+func (v *observedSlots) mustEnter(t testing.TB, address string) *slot {
 	t.Helper()
 	_, one := v.enterFrom(address)
 	require.NotNil(t, one, "%s was refused", address)
@@ -62,7 +63,7 @@ func (v *venue) mustEnter(t testing.TB, address string) *slot {
 }
 
 func TestSlotsCloseTheConnectionThatHasBeenIdleLongest(t *testing.T) {
-	v := newVenue(Limits{Connections: 4})
+	v := newObservedSlots(Limits{Connections: 4})
 	first, second := v.mustEnter(t, "192.0.2.1"), v.mustEnter(t, "192.0.2.2")
 	third, busy := v.mustEnter(t, "192.0.2.3"), v.mustEnter(t, "192.0.2.4")
 	for _, one := range []*slot{first, second, third, busy} {
@@ -82,14 +83,14 @@ func TestSlotsCloseTheConnectionThatHasBeenIdleLongest(t *testing.T) {
 	assert.False(t, v.closed(busy))
 	assert.Equal(t, 4, v.open)
 	assert.Equal(t, map[ports.Budget]int{ports.BudgetConnections: 2}, v.refused)
-	require.NoError(t, second.Close(), "its server closes it as well")
+	require.NoError(t, second.Close(), "net/http closes it as well")
 	second.rest()
 	assert.Equal(t, 4, v.open, "it counts once")
 	assert.Equal(t, 4, v.slots.open)
 }
 
 func TestSlotsCountASilentConnectionAsIdleAfterAMoment(t *testing.T) {
-	v := newVenue(Limits{Connections: 3})
+	v := newObservedSlots(Limits{Connections: 3})
 	busy, other := v.mustEnter(t, "192.0.2.1"), v.mustEnter(t, "192.0.2.1")
 	busy.begin()
 	other.begin()
@@ -110,7 +111,7 @@ func TestSlotsCloseTheOldestOfTheClientThatHasMost(t *testing.T) {
 			func(n int) string { return fmt.Sprintf("2001:db8:0:1%d::1", n) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := newVenue(Limits{Connections: 8})
+			v := newObservedSlots(Limits{Connections: 8})
 			var many, few []*slot
 			for n := range 4 {
 				few = append(few, v.mustEnter(t, c.few(n)))
@@ -132,7 +133,7 @@ func TestSlotsCloseTheOldestOfTheClientThatHasMost(t *testing.T) {
 }
 
 func TestSlotsBoundAnAddressAndItsNetwork(t *testing.T) {
-	v := newVenue(Limits{Connections: 100, PerAddress: 2,
+	v := newObservedSlots(Limits{Connections: 100, PerAddress: 2,
 		Exempt: func(peer netip.Addr) bool { return peer == netip.MustParseAddr("10.0.0.1") }})
 	for _, c := range []struct {
 		address string
@@ -174,7 +175,7 @@ func TestSlotsBoundAnAddressAndItsNetwork(t *testing.T) {
 
 func TestSlotsCountAnAnnouncedClient(t *testing.T) {
 	proxy := netip.MustParseAddr("10.0.0.1")
-	v := newVenue(Limits{Connections: 6, PerAddress: 2,
+	v := newObservedSlots(Limits{Connections: 6, PerAddress: 2,
 		Exempt: func(peer netip.Addr) bool { return peer == proxy }})
 	announce := func(client net.Addr) bool {
 		_, one := v.enterFrom("10.0.0.1")
@@ -203,7 +204,7 @@ func TestSlotsCountAnAnnouncedClient(t *testing.T) {
 // TestSlotsTakeClientsBeforeProxies checks that a trusted proxy, which has most connections because
 // it carries many clients, does not lose them to a client that connects directly.
 func TestSlotsTakeClientsBeforeProxies(t *testing.T) {
-	v := newVenue(Limits{Connections: 4, Exempt: netip.Addr.IsPrivate})
+	v := newObservedSlots(Limits{Connections: 4, Exempt: netip.Addr.IsPrivate})
 	var proxies []*slot
 	for range 3 {
 		proxies = append(proxies, v.mustEnter(t, "10.0.0.1"))
@@ -225,7 +226,7 @@ func TestSlotsBoundUnfinishedHeaders(t *testing.T) {
 	const most = 4
 	events := &portsfake.Events{}
 	budgets := newBudgets(1, 0, most, portsfake.NewClock(time.Time{}), events)
-	v := newVenue(Limits{Connections: 100, Budgets: budgets})
+	v := newObservedSlots(Limits{Connections: 100, Budgets: budgets})
 	var unfinished []*slot
 	for range most {
 		one := v.mustEnter(t, "192.0.2.1")
@@ -258,7 +259,7 @@ func TestSlotsBoundUnfinishedHeaders(t *testing.T) {
 	// what waits for a body shares the bound
 	var body wait
 	budgets.waiting.begin(&body, awaitedBody,
-		resetFunc(func() { t.Error("it waits less long") }))
+		resetFunc(func() { t.Error("the body was reset, although headers waited longer") }))
 	assert.True(t, v.closed(unfinished[2]))
 	assert.Equal(t, []ports.Event{shed, shed}, events.Recorded())
 	for _, one := range unfinished {
@@ -276,7 +277,7 @@ func TestSlotsAccountForEverything(t *testing.T) {
 		const most, perAddress, mostWaiting = 6, 2, 3
 		budgets := newBudgets(1, 0, mostWaiting, portsfake.NewClock(time.Time{}),
 			&portsfake.Events{})
-		v := newVenue(Limits{Connections: most, PerAddress: perAddress,
+		v := newObservedSlots(Limits{Connections: most, PerAddress: perAddress,
 			Exempt: netip.Addr.IsPrivate, Budgets: budgets})
 		addresses := []string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "198.51.100.1", "2001:db8::1",
 			"2001:db8::2", "2001:db8:0:1::1", "10.0.0.1"}

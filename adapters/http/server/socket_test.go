@@ -17,7 +17,7 @@ import (
 	"github.com/offload/sessiond/adapters/http/server"
 )
 
-// listenAt serves RemoteAddr on a Unix socket.
+// listenAt serves the address of each client on a Unix socket at path.
 func listenAt(t *testing.T, path string) (*server.Server, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -29,16 +29,16 @@ func listenAt(t *testing.T, path string) (*server.Server, error) {
 		server.Handshake{}, slog.New(slog.DiscardHandler))
 }
 
-func stopAt(t *testing.T, s *server.Server) {
+// stop shuts s down, and requires that it ended for no other reason.
+func stop(t *testing.T, s *server.Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
-	defer cancel()
-	s.Shutdown(ctx)
-	assert.ErrorIs(t, <-s.Done(), http.ErrServerClosed)
+	assert.Zero(t, shutdown(s), "no request is in progress")
+	assert.ErrorIs(t, receive(t, s.Done()), http.ErrServerClosed)
 }
 
-// askAt requests from a Unix socket, with a client that has bound itself to a name, if any.
-func askAt(t *testing.T, path, bound string) string {
+// getAt returns the response of the server on a Unix socket to a client that is bound to a name,
+// unless that is empty.
+func getAt(t *testing.T, path, bound string) string {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string,
 		string) (net.Conn, error) {
@@ -56,7 +56,7 @@ func askAt(t *testing.T, path, bound string) string {
 	return string(text)
 }
 
-func TestSocket(t *testing.T) {
+func TestSocketHasItsModeAndHidesPeers(t *testing.T) {
 	t.Chdir(t.TempDir())
 	path := filepath.Join(t.TempDir(), "s.sock")
 	s, err := listenAt(t, path)
@@ -69,15 +69,15 @@ func TestSocket(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, entries, 1, "the temporary name is gone")
 
-	assert.Equal(t, server.SocketPeer, askAt(t, path, ""))
-	assert.Equal(t, server.SocketPeer, askAt(t, path, "10.0.0.7:80"),
+	assert.Equal(t, server.SocketPeer, getAt(t, path, ""))
+	assert.Equal(t, server.SocketPeer, getAt(t, path, "10.0.0.7:80"),
 		"a peer does not choose its address")
 
 	_, err = listenAt(t, path)
 	require.ErrorContains(t, err, "another process listens on "+path)
-	assert.Equal(t, server.SocketPeer, askAt(t, path, ""), "the first one is not disturbed")
+	assert.Equal(t, server.SocketPeer, getAt(t, path, ""), "the first one is not disturbed")
 
-	stopAt(t, s)
+	stop(t, s)
 	assert.NoFileExists(t, path)
 }
 
@@ -89,12 +89,12 @@ func TestSocketReplacesAStaleOneOnly(t *testing.T) {
 	require.NoError(t, left.Close())
 	s, err := listenAt(t, path)
 	require.NoError(t, err)
-	assert.Equal(t, server.SocketPeer, askAt(t, path, ""))
+	assert.Equal(t, server.SocketPeer, getAt(t, path, ""))
 
 	// A file that took its place by hand is not removed.
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.WriteFile(path, []byte("kept"), 0o600))
-	stopAt(t, s)
+	stop(t, s)
 	_, err = listenAt(t, path)
 	require.ErrorContains(t, err, "is not a socket")
 	content, err := os.ReadFile(path)
