@@ -83,6 +83,37 @@ func TestTrafficCountsEachDimensionAndBudget(t *testing.T) {
 	assert.Len(t, seen, counts)
 }
 
+// TestLastMinuteIncludesTheSlotThatStillGrows checks that an event counts for a minute at least,
+// and not for longer than a minute and the length of a slot.
+func TestLastMinuteIncludesTheSlotThatStillGrows(t *testing.T) {
+	clock := portsfake.NewClock(noon)
+	r := NewRecorder(clock)
+	c := &Console{Parts: Parts{Recorder: r,
+		Settings: Settings{LimitOf: func(throttle.Dimension) int { return 0 }}}}
+	issued := func() int {
+		var v view
+		c.counts(&v, clock.Instant())
+		return v.Traffic.LastMinute.Issued
+	}
+	r.Record(context.Background(), ports.SessionIssued{})
+	assert.Equal(t, 1, issued())
+	clock.Advance(time.Minute)
+	assert.Equal(t, 1, issued())
+	clock.Advance(slotLength)
+	assert.Zero(t, issued())
+}
+
+// TestTrafficIgnoresOldInstants checks that an event whose time was read 15 minutes ago is not
+// counted in the slot that has been used again since.
+func TestTrafficIgnoresOldInstants(t *testing.T) {
+	traffic := newTraffic()
+	old := throttle.Instant(time.Hour)
+	now := old + throttle.Instant(slotCount*slotLength)
+	traffic.add(now, countNew)
+	traffic.add(old, countNew)
+	assert.Equal(t, 1, traffic.read(now)[slotCount-1][countNew])
+}
+
 // TestTrafficLosesNoEvent records from many goroutines while slots are emptied.
 func TestTrafficLosesNoEvent(t *testing.T) {
 	clock := portsfake.NewClock(noon)
